@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Counter-based random numbers: Philox4x32-10 (Salmon et al., SC'11). A value is a function of (seed, stream,
+ * index), so it is independent of ranks, threads and order. */
+#ifndef TOISE_BASE_RANDOM_H
+#define TOISE_BASE_RANDOM_H
+
+#include <stdint.h>
+
+/* Four 32-bit words for counter (stream, index) under key `seed`. */
+void base_random_words(uint64_t seed, uint64_t stream, uint64_t index, uint32_t out[4]);
+/* Uniform 64-bit word; uniform double in [0, 1) of 53 bits. */
+uint64_t base_random_u64(uint64_t seed, uint64_t stream, uint64_t index);
+double base_random_unit(uint64_t seed, uint64_t stream, uint64_t index);
+/* Standard normal numbers first .. first+count-1 of a stream (Box-Muller), into out. */
+void base_random_normal(uint64_t seed, uint64_t stream, uint64_t first, uint64_t count, float *out);
+
+/* Streams in use, so that none meets another. */
+enum base_random_stream {
+    BASE_STREAM_DATA = 1ull << 32,   /* + sample */
+    BASE_STREAM_INIT = 2ull << 32,   /* + tensor */
+    BASE_STREAM_GATE = 3ull << 32,
+    BASE_STREAM_STATS = 4ull << 32,
+    BASE_STREAM_TEST = 5ull << 32
+};
+
+#endif

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a set of samples is worth. Samples are never dropped. */
+#ifndef TOISE_BASE_STATS_H
+#define TOISE_BASE_STATS_H
+
+struct base_interval {
+    double median, low, high; /* low, high: distribution-free confidence interval of the median */
+    double confidence;        /* reached; below the one asked when there are too few samples for it */
+};
+
+/* Median with the order-statistics interval (binomial; David & Nagaraja, Order Statistics, 7.1) of at least
+ * `confidence` when n allows it, else the whole range and what it reaches. n >= 1; x is not changed. */
+struct base_interval base_stats_median(const double *x, int n, double confidence);
+double base_stats_harmonic_mean(const double *x, int n); /* for rates */
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * MPI behind a narrow face; the only room that includes mpi.h. Every call is made by the thread that called
+ * comm_open (MPI_THREAD_FUNNELED). Calls go through a table, so that a table that only counts can take its
+ * place in tests. An MPI error aborts the job with exit code 4 and says which call failed. */
+#ifndef TOISE_COMM_COMM_H
+#define TOISE_COMM_COMM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct comm;
+
+/* A sum in flight; the caller owns it, comm fills it. */
+struct comm_request {
+    void *handle; /* the backend's own */
+    bool active;
+};
+
+struct comm_ops {
+    /* In-place sum over the ranks of `group`, all getting the same bits; returns at once. The buffer must stay
+     * untouched until complete. Requests are started in the same order on every rank. */
+    void (*sum_start)(struct comm *, float *buffer, int64_t count, struct comm_request *);
+    /* Lets outstanding requests advance without blocking; cheap when there are none. */
+    void (*progress)(struct comm *);
+    /* Blocks until the request is complete. */
+    void (*wait)(struct comm *, struct comm_request *);
+    /* Blocking, small: in-place sum or maximum of n doubles; all ranks get the same bits. */
+    void (*sum)(struct comm *, double *x, int n);
+    void (*max)(struct comm *, double *x, int n);
+    void (*barrier)(struct comm *);
+    /* Rank 0's bytes to all; every rank's `bytes` bytes, in rank order, into all[size][bytes] on every rank. */
+    void (*broadcast)(struct comm *, void *data, size_t bytes);
+    void (*gather)(struct comm *, const void *mine, size_t bytes, void *all);
+};
+
+struct comm {
+    const struct comm_ops *ops;
+    int rank, size;
+    int node, nodes;             /* nodes are told apart by shared memory (MPI_COMM_TYPE_SHARED) */
+    int local_rank, local_size;  /* within the node */
+    void *state;                 /* the backend's own */
+};
+
+/* Starts MPI and describes the world. Called once. */
+int comm_open(struct comm *world, struct base_error *e);
+void comm_close(struct comm *world);
+/* One rank, no MPI: every sum is the value itself. For commands and tests that need no launcher. */
+void comm_serial(struct comm *world);
+/* Whether a launcher (mpirun, srun) started this process, told from its environment before MPI starts. */
+bool comm_launched(void);
+
+/* The worst code over all ranks (collective): every rank returns it, and *e everywhere holds the lowest such
+ * rank's words. So ranks agree before any exits. */
+int comm_agree(struct comm *world, int code, struct base_error *e);
+/* Ends the whole job at once with this exit code: for faults after which ranks cannot agree any more. */
+void comm_abort(struct comm *world, int code) __attribute__((noreturn));
+/* "Open MPI v4.1.4, ..." */
+const char *comm_library(void);
+
+#endif

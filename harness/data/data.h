@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Where tokens come from. A batch is a function of (seed, step, global sample index): every rank, layout and
+ * restart sees the same samples. Tokens of a file are mapped, checked against the vocabulary once, and never
+ * copied whole. */
+#ifndef TOISE_DATA_DATA_H
+#define TOISE_DATA_DATA_H
+
+#include <stdint.h>
+
+#include "base/error.h"
+
+struct data_source;
+
+struct data_options {
+    const char *path;   /* NULL: the built-in source */
+    const char *format; /* NULL or "auto"; "text", "llmc", "nanogpt" */
+    int64_t vocab;      /* of the model: every token must be below it */
+    int64_t seq;        /* a sample is seq + 1 tokens: seq inputs, seq targets */
+    uint64_t seed;
+    int share, shares;  /* this rank checks share `share` of `shares` of the file */
+};
+
+/* Built-in source: x[t] repeats x[t - DATA_LAG] with probability DATA_COPY, else is drawn from a Zipf law over
+ * the vocabulary (p(i) ~ 1/(i+1)); the first DATA_LAG tokens are drawn. So the marginal is the Zipf law at every
+ * t, and the conditional entropy of each target is known exactly (data_entropy).
+ * Files: "llmc": 256 int32 of header (magic 20240520 version 1: uint16 tokens; 20240801 version 7: uint32), then
+ * the tokens; "nanogpt": raw uint16; "text": any file, a byte is a token. "auto": by magic, then the name
+ * (*.bin is nanogpt), else text. Errors are BASE_USAGE: unreadable, empty, a folder, truncated (header count and
+ * size disagree), unknown magic or version, a token >= vocab (named with its index), fewer than seq + 1 tokens,
+ * odd size. */
+int data_open(struct data_source **source, const struct data_options *options, struct base_error *e);
+void data_close(struct data_source *source);
+
+/* Fills inputs[count][seq] and targets[count][seq] with samples first .. first+count-1 of step `step`'s global
+ * batch of `global` samples. No allocation; no failure. */
+void data_fill(const struct data_source *source, int64_t step, int64_t global, int64_t first, int64_t count,
+               int32_t *inputs, int32_t *targets);
+
+/* Mean over the seq targets of a sample of the built-in source's exact conditional entropy, nats per token: the
+ * least expected loss any model can have. NAN for files. */
+double data_entropy(const struct data_source *source);
+/* "built-in copy/Zipf source", "FILE (llm.c tokens, 12,345)", for reports. */
+const char *data_describe(const struct data_source *source);
+
+#endif

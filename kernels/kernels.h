@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Every kernel's contract on one page: numbers in, numbers out, on buffers the caller owns.
+ * Kernels know no MPI, no models and no files, and never allocate: working space is team->scratch.
+ * All matrices are row-major. A leading dimension (ld) is the distance in elements between rows.
+ * Pointers need only the natural alignment of their element. Outputs never overlap inputs unless said. */
+#ifndef TOISE_KERNELS_H
+#define TOISE_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum kernel_isa { KERNEL_ISA_ref, KERNEL_ISA_avx2, KERNEL_ISA_avx512, KERNEL_ISA_avx512bf16, KERNEL_ISA_COUNT };
+enum kernel_dtype { KERNEL_F32, KERNEL_BF16, KERNEL_DTYPE_COUNT };
+enum kernel_backend { KERNEL_BACKEND_TOISE, KERNEL_BACKEND_OPENBLAS }; /* who multiplies FP32 matrices */
+
+typedef uint16_t kernel_bf16; /* the upper half of an IEEE-754 binary32 */
+
+struct kernel_ops;
+
+/* The threads of one rank, and what every operation needs besides its operands. A call runs on `threads`
+ * OpenMP threads and returns when all are done. Results depend on the operands, the variant and `threads`
+ * only, bit for bit: work is divided statically and partial sums are added in a fixed order. */
+struct kernel_team {
+    const struct kernel_ops *ops; /* what callers call through, e.g. team->ops->gemm(team, &g) */
+    int threads;
+    void *scratch; /* 64-byte aligned, at least kernel_scratch_bytes() */
+    size_t scratch_bytes;
+    void (*poll)(void *);            /* called by the calling thread alone, between blocks of long operations */
+    void *poll_context;              /* (tens to hundreds of microseconds apart); NULL: never called */
+    const struct kernel_ops *inner;  /* for tables that wrap another (count, time, check): the table wrapped */
+    void *wrapper;                   /* ... and the wrapper's own state; plain kernels look at neither */
+};
+
+/* C[m,n] = op(A)[m,k] op(B)[k,n] + bias[n] + D[m,n], accumulated in FP32.
+ * Trans: a_trans: A is stored [k,m]; b_trans: B is stored [n,k]. `in` is the dtype of A, B and bias, `out` of
+ * C and D; in == F32 requires out == F32. bias and d may be NULL (nothing added); d may be c itself (then C
+ * accumulates) or not overlap it; d has C's ld. k == 0 gives bias + D. m, n >= 0.
+ * BF16 out is rounded once, to nearest even, from the FP32 sum; the BF16 dot of AVX512_BF16 flushes
+ * denormals. Error bound: |C - exact| <= (k + 2) eps32 (|A||B| + |bias| + |D|), plus eps16 |C| for BF16 out. */
+struct kernel_gemm {
+    int64_t m, n, k;
+    bool a_trans, b_trans;
+    enum kernel_dtype in, out;
+    const void *a, *b;
+    int64_t lda, ldb, ldc;
+    const void *bias;
+    const void *d;
+    void *c;
+};
+
+/* Causal attention by online softmax over blocks, never holding S x S scores; arithmetic in FP32.
+ * Query i of a sequence stands at position q_offset + i, key j at k_offset + j; i sees j iff j's position is
+ * not greater. Element (b, token t, head h, x) of q lies at q[(b*seq_q + t)*q_row + h*q_head + x]; of k and v
+ * at [(b*seq_k + t)*kv_row + h*kv_head + x]; o like q with o_row, o_head. Query head h reads key/value head
+ * h / (heads / kv_heads). Forward writes o (normalised) and lse[(b*heads + h)*seq_q + t], the natural
+ * log-sum-exp of the scaled scores: two calls over parts of the keys merge by their lse. A query that sees no
+ * key gives o = 0 and lse = -INFINITY. Backward reads q, k, v, o, d_o (strides of o), lse and writes
+ * (not adds) dq (strides of q), dk and dv (strides of k). Peak scratch: kernel_scratch_bytes(). */
+struct kernel_attention {
+    int64_t batch, heads, kv_heads, seq_q, seq_k, head_dim; /* head_dim <= 256 */
+    int64_t q_offset, k_offset;
+    float scale;
+    enum kernel_dtype dtype; /* of q, k, v, o and their gradients */
+    const void *q, *k, *v;
+    int64_t q_row, q_head, kv_row, kv_head, o_row, o_head;
+    void *o; /* forward: written; backward: read */
+    float *lse;
+    const void *d_o;
+    void *dq, *dk, *dv;
+};
+
+/* LayerNorm over the last axis of x[rows, cols] (contiguous): y = (x - mean) * rstd * gain + bias with
+ * rstd = 1/sqrt(var + eps), var the biased variance. mean, rstd: [rows], kept for backward. */
+struct kernel_layernorm {
+    int64_t rows, cols;
+    enum kernel_dtype dtype; /* of x, y, gain, bias, dy, dx */
+    float eps;
+    const void *x, *gain, *bias;
+    void *y;
+    float *mean, *rstd;
+    const void *dy;      /* backward, from here on */
+    const void *dx_add;  /* input gradient: added into dx when not NULL (may be dx itself); the residual path */
+    void *dx;
+    float *dgain, *dbias; /* parameter gradient: added into, FP32 [cols] */
+};
+
+/* Softmax cross-entropy over logits[rows, vocab] (FP32, leading dimension ld), in three parts so that rows may
+ * be split over vocabulary shards: this shard holds columns [first, first + vocab) of the whole vocabulary. */
+struct kernel_cross_entropy {
+    int64_t rows, vocab, ld, first;
+    const float *logits;
+    const int32_t *targets; /* [rows], indices into the whole vocabulary, valid */
+    float *max, *sum;       /* [rows]: max of the shard's logits, sum of exp(logit - max) */
+    float *target_logit;    /* [rows]: the target's logit if in this shard, else 0 */
+    float *loss;            /* [rows]: log(sum) + max - target_logit, nats (combination) */
+    float scale;            /* gradient: dlogits = (softmax - onehot) * scale */
+    enum kernel_dtype dtype; /* of dlogits */
+    void *dlogits;          /* [rows, ld]; F32 may be logits itself */
+};
+
+/* x[t,:] = token_table[tokens[t],:] + position_table[position0 + t % seq,:]; position_table may be NULL.
+ * Gradient: the same rows of dtoken, dposition (FP32, same shapes) are added to; dposition may be NULL. */
+struct kernel_embedding {
+    int64_t rows, cols, seq, position0;
+    enum kernel_dtype dtype;
+    const int32_t *tokens; /* [rows], valid row numbers of the table */
+    const void *token_table, *position_table;
+    void *x;
+    const void *dx;
+    float *dtoken, *dposition;
+};
+
+/* AdamW (Loshchilov & Hutter 2019, decoupled decay), n elements, FP32:
+ * g = grad*grad_scale; m = b1 m + (1-b1) g; v = b2 v + (1-b2) g^2;
+ * w -= lr * ( (m/correction1) / (sqrt(v/correction2) + eps) + decay * w );  copy = bf16(w) when not NULL. */
+struct kernel_adamw {
+    int64_t n;
+    float *w, *m, *v;
+    const float *grad;
+    kernel_bf16 *copy;
+    float lr, beta1, beta2, eps, decay, correction1, correction2, grad_scale;
+};
+
+typedef void kernel_gemm_fn(const struct kernel_team *, const struct kernel_gemm *);
+typedef void kernel_attention_fn(const struct kernel_team *, const struct kernel_attention *);
+typedef void kernel_layernorm_fn(const struct kernel_team *, const struct kernel_layernorm *);
+typedef void kernel_cross_entropy_fn(const struct kernel_team *, const struct kernel_cross_entropy *);
+typedef void kernel_embedding_fn(const struct kernel_team *, const struct kernel_embedding *);
+typedef void kernel_adamw_fn(const struct kernel_team *, const struct kernel_adamw *);
+/* y = gelu(x), n elements, tanh form: 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) (Hendrycks & Gimpel 2016) */
+typedef void kernel_gelu_forward_fn(const struct kernel_team *, enum kernel_dtype, int64_t n, const void *x, void *y);
+/* dx = dy * gelu'(x); dx may be dy */
+typedef void kernel_gelu_backward_fn(const struct kernel_team *, enum kernel_dtype, int64_t n, const void *x,
+                                     const void *dy, void *dx);
+/* sum[c] += sum over rows of x[rows, cols] (contiguous), FP32, rows in order: the gradient of a bias */
+typedef void kernel_column_sum_fn(const struct kernel_team *, enum kernel_dtype, int64_t rows, int64_t cols,
+                                  const void *x, float *sum);
+/* sum of x^2, in FP64 over fixed blocks added in order: the same for any number of threads */
+typedef double kernel_square_sum_fn(const struct kernel_team *, int64_t n, const float *x);
+/* round FP32 to BF16 to nearest even (NaN stays NaN), or widen */
+typedef void kernel_to_bf16_fn(const struct kernel_team *, int64_t n, const float *x, kernel_bf16 *y);
+typedef void kernel_from_bf16_fn(const struct kernel_team *, int64_t n, const kernel_bf16 *x, float *y);
+/* x = 0 */
+typedef void kernel_zero_fn(const struct kernel_team *, int64_t n, float *x);
+/* The calling thread alone runs `rounds` rounds of a register-only multiply-add loop with random operands and
+ * returns the number of floating-point operations done (multiply and add are two). F32: FMA; BF16: the BF16 dot
+ * where the variant has one, else FP32 FMA, since that is what emulation runs on. team may be NULL. */
+typedef double kernel_peak_fn(enum kernel_dtype, int64_t rounds);
+
+struct kernel_ops {
+    kernel_gemm_fn *gemm;
+    kernel_attention_fn *attention_forward, *attention_backward;
+    kernel_layernorm_fn *layernorm_forward, *layernorm_grad_input, *layernorm_grad_params;
+    kernel_gelu_forward_fn *gelu_forward;
+    kernel_gelu_backward_fn *gelu_backward;
+    kernel_column_sum_fn *column_sum;
+    kernel_cross_entropy_fn *cross_entropy_stats;   /* writes max, sum, target_logit */
+    kernel_cross_entropy_fn *cross_entropy_combine; /* max, sum, target_logit -> loss */
+    kernel_cross_entropy_fn *cross_entropy_grad;    /* logits, targets, max, sum -> dlogits */
+    kernel_embedding_fn *embedding_forward, *embedding_backward;
+    kernel_adamw_fn *adamw;
+    kernel_square_sum_fn *square_sum;
+    kernel_to_bf16_fn *to_bf16;
+    kernel_from_bf16_fn *from_bf16;
+    kernel_zero_fn *zero;
+    kernel_peak_fn *peak;
+};
+
+/* The best ISA that this CPU and this build have, not above TOISE_ISA (ref, avx2, avx512, avx512bf16).
+ * An unknown TOISE_ISA gives KERNEL_ISA_COUNT, and the caller reports it. */
+enum kernel_isa kernel_isa_best(void);
+/* Whether this CPU can run `isa`, and whether this build holds it (a compiler too old leaves it out). */
+bool kernel_isa_usable(enum kernel_isa isa);
+const char *kernel_isa_name(enum kernel_isa isa);
+/* Fills *ops with the best variant of each operation up to `cap`, which must be usable. */
+void kernel_select(struct kernel_ops *ops, enum kernel_isa cap, enum kernel_backend backend);
+/* The variant of operation `op` ("gemm", ...) that *ops holds: "ref", "avx2", ..., "openblas"; NULL if none of ours. */
+const char *kernel_variant(const struct kernel_ops *ops, const char *op);
+/* Whether BF16 dots run natively in this table (else BF16 is emulated at FP32 speed). */
+bool kernel_bf16_native(const struct kernel_ops *ops);
+/* Scratch enough for any operation on `threads` threads with sequences and heads up to these sizes. */
+size_t kernel_scratch_bytes(int threads, int64_t seq, int64_t head_dim);
+
+static inline size_t kernel_dtype_bytes(enum kernel_dtype t) { return t == KERNEL_F32 ? 4 : 2; }
+
+/* FP64 matmul for references only (OpenBLAS): C[m,n] = op(A) op(B) + beta C, row-major as above. */
+void kernel_reference_dgemm(bool a_trans, bool b_trans, int64_t m, int64_t n, int64_t k, const double *a, int64_t lda,
+                            const double *b, int64_t ldb, double beta, double *c, int64_t ldc);
+/* The OpenBLAS in use: its configuration string and core type, for the record. */
+const char *kernel_openblas_config(void);
+const char *kernel_openblas_core(void);
+
+#endif

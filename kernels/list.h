@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Every variant once, K(operation, isa), worst first: declared, selected, tested and benched from here.
+ * Function kernel_<operation>_<isa>; its contract is in kernels.h. Included several times, so no guard. */
+#define KERNEL_ROWS(isa)                                                                                               \
+    K(attention_forward, isa)                                                                                          \
+    K(attention_backward, isa)                                                                                         \
+    K(layernorm_forward, isa)                                                                                          \
+    K(layernorm_grad_input, isa)                                                                                       \
+    K(layernorm_grad_params, isa)                                                                                      \
+    K(gelu_forward, isa)                                                                                               \
+    K(gelu_backward, isa)                                                                                              \
+    K(column_sum, isa)                                                                                                 \
+    K(cross_entropy_stats, isa)                                                                                        \
+    K(cross_entropy_combine, isa)                                                                                      \
+    K(cross_entropy_grad, isa)                                                                                         \
+    K(embedding_forward, isa)                                                                                          \
+    K(embedding_backward, isa)                                                                                         \
+    K(adamw, isa)                                                                                                      \
+    K(square_sum, isa)                                                                                                 \
+    K(to_bf16, isa)                                                                                                    \
+    K(from_bf16, isa)                                                                                                  \
+    K(zero, isa)
+
+KERNEL_ROWS(ref)
+K(gemm, ref)
+K(peak, ref)
+#ifdef KERNEL_HAVE_AVX2
+KERNEL_ROWS(avx2)
+K(gemm, avx2)
+K(peak, avx2)
+#endif
+#ifdef KERNEL_HAVE_AVX512
+KERNEL_ROWS(avx512)
+K(gemm, avx512)
+K(peak, avx512)
+#endif
+#ifdef KERNEL_HAVE_AVX512BF16
+K(gemm, avx512bf16)
+K(peak, avx512bf16)
+#endif
+K(gemm, openblas) /* FP32 only; selected by backend, not by instruction set; BF16 goes to the best of the above */
+
+#undef KERNEL_ROWS
