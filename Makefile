@@ -39,7 +39,7 @@ upper    = $(shell echo $(1) | tr a-z A-Z)
 HAVE    := $(foreach i,$(ISAS),-DKERNEL_HAVE_$(call upper,$i))
 
 COMMON  := -std=gnu11 $(WARN) $(CFLAGS) $(SANITIZE) -fopenmp -MMD -MP $(HAVE) $(LIBS_C) -DTOISE_VERSION='"$(VERSION)"'
-KFLAGS  := $(COMMON) -I. -fno-math-errno -fno-trapping-math
+KFLAGS  := $(COMMON) -I. -Ikernels -fno-math-errno -fno-trapping-math
 HFLAGS  := $(COMMON) -I. -Iharness -Ikernels
 
 KSRC    := $(wildcard kernels/*.c kernels/*/*.c)
