@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * How a team divides work: contiguous ranges in whole units, one a thread, and the poll between blocks.
+ * Called inside an OpenMP parallel region; knows the number of threads that really run. */
+#ifndef TOISE_KERNELS_SPLIT_H
+#define TOISE_KERNELS_SPLIT_H
+
+#include <omp.h>
+
+#include "kernels.h"
+
+struct kernel_range {
+    int64_t begin, end;
+};
+
+/* This thread's share of 0..n; every begin is a multiple of `unit`. */
+static inline struct kernel_range kernel_share(int64_t n, int64_t unit) {
+    int64_t units = (n + unit - 1) / unit, threads = omp_get_num_threads(), thread = omp_get_thread_num();
+    int64_t begin = units * thread / threads * unit, end = units * (thread + 1) / threads * unit;
+    return (struct kernel_range){begin < n ? begin : n, end < n ? end : n};
+}
+
+static inline void kernel_poll(const struct kernel_team *team) {
+    if (team->poll && omp_get_thread_num() == 0) team->poll(team->poll_context);
+}
+
+#endif
