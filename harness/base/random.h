@@ -16,12 +16,10 @@ double base_random_unit(uint64_t seed, uint64_t stream, uint64_t index);
 void base_random_normal(uint64_t seed, uint64_t stream, uint64_t first, uint64_t count, float *out);
 
 /* Streams in use, so that none meets another. */
-enum base_random_stream {
-    BASE_STREAM_DATA = 1ull << 32,   /* + sample */
-    BASE_STREAM_INIT = 2ull << 32,   /* + tensor */
-    BASE_STREAM_GATE = 3ull << 32,
-    BASE_STREAM_STATS = 4ull << 32,
-    BASE_STREAM_TEST = 5ull << 32
-};
+#define BASE_STREAM_DATA (UINT64_C(1) << 32) /* + sample */
+#define BASE_STREAM_INIT (UINT64_C(2) << 32) /* + tensor */
+#define BASE_STREAM_GATE (UINT64_C(3) << 32)
+#define BASE_STREAM_STATS (UINT64_C(4) << 32)
+#define BASE_STREAM_TEST (UINT64_C(5) << 32)
 
 #endif
