@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Lays a family's parameters out in order and fills them. */
+#include "model/params.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/random.h"
+
+enum { PIECE = 1 << 16 }; /* elements initialised at a time by a thread */
+
+static int64_t kind_count(const struct model_config *c, const struct model_parameter *p) {
+    return model_config_dim(c, p->rows) * model_config_dim(c, p->cols);
+}
+
+static bool is_layered(const struct model_parameter *p) { return strstr(p->name, "%d") != NULL; }
+
+int64_t model_params_count(const struct model_config *c) {
+    int64_t n = 0;
+    for (int i = 0; i < c->family->parameter_count; i++) {
+        const struct model_parameter *p = &c->family->parameters[i];
+        n += kind_count(c, p) * (is_layered(p) ? c->layers : 1);
+    }
+    return n;
+}
+
+/* Appends one tensor at the end of the buffer. */
+static void append(struct model_params *params, const struct model_config *c, const struct model_parameter *p,
+                   int64_t layer) {
+    struct model_tensor *t = &params->tensors[params->count++];
+    t->kind = p;
+    t->layer = layer;
+    t->rows = model_config_dim(c, p->rows);
+    t->cols = model_config_dim(c, p->cols);
+    t->count = t->rows * t->cols;
+    t->offset = params->total;
+    if (layer < 0) {
+        snprintf(t->name, sizeof t->name, "%s", p->name);
+    } else {
+        const char *mark = strstr(p->name, "%d");
+        snprintf(t->name, sizeof t->name, "%.*s%lld%s", (int)(mark - p->name), p->name, (long long)layer, mark + 2);
+    }
+    if (layer <= 0) params->role_offset[p->role] = t->offset;
+    params->total = (params->total + t->count + 15) / 16 * 16;
+}
+
+int model_params_open(struct model_params *params, const struct model_config *c, struct base_error *e) {
+    const struct model_family *f = c->family;
+    int first = 0, last = f->parameter_count;
+    while (!is_layered(&f->parameters[first])) first++;
+    while (!is_layered(&f->parameters[last - 1])) last--;
+
+    struct model_params p = {0};
+    p.tensors = calloc((size_t)(f->parameter_count - (last - first) + (last - first) * c->layers), sizeof *p.tensors);
+    if (!p.tensors) return base_fail(e, BASE_BROKEN, "out of memory for the parameter table");
+    for (int r = 0; r < MODEL_ROLES; r++) p.role_offset[r] = -1;
+    for (int i = 0; i < first; i++) append(&p, c, &f->parameters[i], -1);
+    p.layer0 = p.total;
+    for (int64_t l = 0; l < c->layers; l++)
+        for (int i = first; i < last; i++) append(&p, c, &f->parameters[i], l);
+    p.layer_size = (p.total - p.layer0) / c->layers;
+    for (int i = last; i < f->parameter_count; i++) append(&p, c, &f->parameters[i], -1);
+    *params = p;
+    return BASE_OK;
+}
+
+void model_params_close(struct model_params *params) {
+    free(params->tensors);
+    memset(params, 0, sizeof *params);
+}
+
+int64_t model_params_offset(const struct model_params *p, enum model_role role, int64_t layer) {
+    int64_t offset = p->role_offset[role];
+    bool layered = offset >= p->layer0 && offset < p->layer0 + p->layer_size;
+    return layered ? offset + layer * p->layer_size : offset;
+}
+
+/* value = mean + std * normal. Hot matrices keep a fan-in scaling, so that depth and width change little. */
+static void moments(const struct model_config *c, const struct model_tensor *t, bool hot, double *mean, double *std) {
+    enum model_init init = t->kind->init;
+    *mean = init == MODEL_INIT_ONE ? 1 : 0;
+    *std = init == MODEL_INIT_NORMAL ? c->init_std
+                                     : init == MODEL_INIT_RESIDUAL ? c->init_std / sqrt(2.0 * (double)c->full_layers) : 0;
+    if (!hot) return;
+    bool matrix = init == MODEL_INIT_NORMAL || init == MODEL_INIT_RESIDUAL;
+    bool table = t->kind->role == MODEL_TOKEN_TABLE || t->kind->role == MODEL_POSITION_TABLE;
+    *mean = init == MODEL_INIT_ONE ? 1.5 : matrix ? 0 : 0.1;
+    *std = table ? 0.5 : matrix ? 1.0 / sqrt((double)t->cols) : 0.3;
+}
+
+void model_params_init(const struct model_params *params, const struct model_config *c, uint64_t seed, bool hot,
+                       int threads, float *w) {
+    for (int i = 0; i < params->count; i++) {
+        const struct model_tensor *t = &params->tensors[i];
+        double mean, std;
+        moments(c, t, hot, &mean, &std);
+        int64_t pieces = (t->count + PIECE - 1) / PIECE;
+#pragma omp parallel for num_threads(threads) schedule(static)
+        for (int64_t piece = 0; piece < pieces; piece++) {
+            int64_t first = piece * PIECE, n = t->count - first < PIECE ? t->count - first : PIECE;
+            float *x = w + t->offset + first;
+            if (std > 0)
+                base_random_normal(seed, BASE_STREAM_INIT + (uint64_t)i, (uint64_t)first, (uint64_t)n, x);
+            for (int64_t j = 0; j < n; j++) x[j] = std > 0 ? (float)(mean + std * x[j]) : (float)mean;
+        }
+    }
+}
