@@ -23,14 +23,28 @@ typedef uint16_t vh __attribute__((vector_size(2 * KERNEL_LANES)));
 typedef float vf_any __attribute__((vector_size(4 * KERNEL_LANES), aligned(4), may_alias));
 typedef uint16_t vh_any __attribute__((vector_size(2 * KERNEL_LANES), aligned(2), may_alias));
 
-SIMD_INLINE vf vf_all(float x) { return x - (vf){0}; }
-SIMD_INLINE vf vf_load(const float *p) { return *(const vf_any *)p; }
-SIMD_INLINE void vf_store(float *p, vf x) { *(vf_any *)p = x; }
-SIMD_INLINE vf vf_pick(vi mask, vf yes, vf no) { return (vf)(((vi)yes & mask) | ((vi)no & ~mask)); }
-SIMD_INLINE vf vf_max(vf a, vf b) { return vf_pick(a > b, a, b); }
-SIMD_INLINE vf vf_min(vf a, vf b) { return vf_pick(a < b, a, b); }
+SIMD_INLINE vf vf_all(float x) {
+    return x - (vf){0};
+}
+SIMD_INLINE vf vf_load(const float *p) {
+    return *(const vf_any *)p;
+}
+SIMD_INLINE void vf_store(float *p, vf x) {
+    *(vf_any *)p = x;
+}
+SIMD_INLINE vf vf_pick(vi mask, vf yes, vf no) {
+    return (vf)(((vi)yes & mask) | ((vi)no & ~mask));
+}
+SIMD_INLINE vf vf_max(vf a, vf b) {
+    return vf_pick(a > b, a, b);
+}
+SIMD_INLINE vf vf_min(vf a, vf b) {
+    return vf_pick(a < b, a, b);
+}
 
-SIMD_INLINE vf vf_widen(vh h) { return (vf)(__builtin_convertvector(h, vu) << 16); }
+SIMD_INLINE vf vf_widen(vh h) {
+    return (vf)(__builtin_convertvector(h, vu) << 16);
+}
 /* nearest even; a NaN stays one (its quiet bit set) */
 SIMD_INLINE vh vf_narrow(vf x) {
     vu u = (vu)x;
@@ -39,8 +53,12 @@ SIMD_INLINE vh vf_narrow(vf x) {
     vu is_nan = (vu)(x != x);
     return __builtin_convertvector((nan & is_nan) | (rounded & ~is_nan), vh);
 }
-SIMD_INLINE vf vf_load_bf16(const kernel_bf16 *p) { return vf_widen(*(const vh_any *)p); }
-SIMD_INLINE void vf_store_bf16(kernel_bf16 *p, vf x) { *(vh_any *)p = vf_narrow(x); }
+SIMD_INLINE vf vf_load_bf16(const kernel_bf16 *p) {
+    return vf_widen(*(const vh_any *)p);
+}
+SIMD_INLINE void vf_store_bf16(kernel_bf16 *p, vf x) {
+    *(vh_any *)p = vf_narrow(x);
+}
 
 /* element i of a buffer of either dtype: a full vector, or the first n lanes (the others read as 0) */
 SIMD_INLINE vf vf_get(enum kernel_dtype t, const void *p, int64_t i) {
@@ -90,26 +108,35 @@ SIMD_INLINE float vf_highest(vf v) {
     return x[0];
 }
 
+/* sqrt of each lane; without errno the loop becomes one instruction */
+SIMD_INLINE vf vf_sqrt(vf x) {
+    vf y;
+    for (int i = 0; i < KERNEL_LANES; i++) y[i] = __builtin_sqrtf(x[i]);
+    return y;
+}
+
 /* e^x to about 1 ulp over [-87.3, 88.7]; below, 0; above, +infinity; NaN stays NaN. Reduction by n ln2 in two
- * parts (Cody & Waite 1980), then the degree-6 polynomial of e^r on |r| <= ln2/2. */
+ * parts (Cody & Waite 1980), then 1 + r + r^2 q(r) with q of degree 4, minimax in relative error (3e-9) on
+ * |r| <= ln2/2. */
 SIMD_INLINE vf vf_exp(vf x) {
-    const float magic = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer */
-    vf bounded = vf_max(vf_min(x, vf_all(88.72284f)), vf_all(-87.33655f));
+    const float magic = 12582912.0f;                        /* 1.5 * 2^23: adding it rounds to an integer */
+    const float lowest = -87.336540f, highest = 88.722832f; /* the last whose e^x is a normal, finite number */
+    vf bounded = vf_max(vf_min(x, vf_all(highest)), vf_all(lowest));
     vf shifted = bounded * 1.44269504088896341f + magic;
     vf n = shifted - magic;
     vf r = bounded - n * 0.693145751953125f;
     r = r - n * 1.428606765330187e-06f;
-    vf p = r * 1.3888889e-3f + 8.3333333e-3f;
-    p = p * r + 4.16666667e-2f;
-    p = p * r + 1.66666667e-1f;
-    p = p * r + 0.5f;
-    p = p * r * r + r + 1.0f;
+    vf p = r * 1.38145979e-3f + 8.36871724e-3f;
+    p = p * r + 4.16683881e-2f;
+    p = p * r + 1.66665206e-1f;
+    p = p * r + 4.99999934e-1f;
+    p = (p * r * r + r) + 1.0f;
     /* 2^n in two steps, since n may be 128 where one would overflow */
     vi k = __builtin_convertvector(n, vi);
     vi half = k >> 1;
     p = p * (vf)((half + 127) << 23) * (vf)((k - half + 127) << 23);
-    p = vf_pick(x < -87.33655f, vf_all(0.0f), p);
-    p = vf_pick(x > 88.72284f, vf_all(__builtin_inff()), p);
+    p = vf_pick(x < lowest, vf_all(0.0f), p);
+    p = vf_pick(x > highest, vf_all(__builtin_inff()), p);
     return vf_pick(x != x, x, p);
 }
 
