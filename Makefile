@@ -1,30 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
 # make            build/toise                      make bench        the main job: node-s, both precisions
 # make check      all tests, under 15 minutes      make check-full   and the long ones
-# make install PREFIX=/opt/toise                   make clean, make format
+# make install PREFIX=/opt/toise                   make bench-kernels BENCH_ARGS=--benchmark_filter=gemm
+# make clean, make format                          WERROR=1, V=1, SANITIZE=-fsanitize=..., BUILD=folder
 # Needs a C compiler, MPI, OpenBLAS, libnuma, hwloc, jansson: scripts/deps.sh installs them or says what to do.
 
 CC      ?= cc
-MPICC   ?= mpicc
 CXX     ?= c++
 PREFIX  ?= /usr/local
 BUILD   ?= build
+# A private prefix to look for the libraries in, e.g. a Spack view.
 DEPS_PREFIX ?=
+MPICC   ?= $(or $(wildcard $(DEPS_PREFIX)/bin/mpicc),mpicc)
 WERROR  ?=
 SANITIZE ?=
 CFLAGS  ?= -O3 -g
-ARCH    := $(shell $(CC) -dumpmachine | cut -d- -f1)
+BENCH_ARGS ?=
+ARCH    := $(shell $(CC) -dumpmachine 2>/dev/null | cut -d- -f1)
 VERSION := 0.1.0
+export CC CXX MPICC DEPS_PREFIX BUILD
 
 WARN    := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(if $(WERROR),-Werror)
-PKG     := PKG_CONFIG_PATH=$(DEPS_PREFIX)/lib/pkgconfig:$$PKG_CONFIG_PATH pkg-config
+PKG     := PKG_CONFIG_PATH=$(DEPS_PREFIX)/lib/pkgconfig:$(DEPS_PREFIX)/lib64/pkgconfig:$$PKG_CONFIG_PATH pkg-config
 LIBS_C  := $(shell $(PKG) --cflags hwloc jansson openblas 2>/dev/null)
 LIBS_L  := $(shell $(PKG) --libs hwloc jansson openblas 2>/dev/null || echo -lhwloc -ljansson -lopenblas) -lnuma -lm
 MPI_C   := $(shell $(MPICC) --showme:compile 2>/dev/null || $(MPICC) -compile_info 2>/dev/null | cut -d' ' -f2-)
 MPI_L   := $(shell $(MPICC) --showme:link 2>/dev/null || $(MPICC) -link_info 2>/dev/null | cut -d' ' -f2-)
 ifneq ($(DEPS_PREFIX),)
 LIBS_C  += -I$(DEPS_PREFIX)/include
-LIBS_L  := -L$(DEPS_PREFIX)/lib -Wl,-rpath,$(DEPS_PREFIX)/lib $(LIBS_L)
+LIBS_L  := $(foreach d,lib lib64,-L$(DEPS_PREFIX)/$d -Wl,-rpath,$(DEPS_PREFIX)/$d) $(LIBS_L)
+export PATH := $(DEPS_PREFIX)/bin:$(PATH)
 endif
 
 # Objects per instruction set: FILE_<isa>.c is compiled for that set and left out, aloud, where the compiler or
@@ -38,9 +43,10 @@ MISSING := $(filter-out $(ISAS),avx2 avx512 avx512bf16)
 upper    = $(shell echo $(1) | tr a-z A-Z)
 HAVE    := $(foreach i,$(ISAS),-DKERNEL_HAVE_$(call upper,$i))
 
-COMMON  := -std=gnu11 $(WARN) $(CFLAGS) $(SANITIZE) -fopenmp -MMD -MP $(HAVE) $(LIBS_C) -DTOISE_VERSION='"$(VERSION)"'
+COMMON  := -std=gnu11 $(WARN) $(CFLAGS) $(SANITIZE) -fopenmp -MMD -MP $(HAVE) $(LIBS_C) -DTOISE_VERSION=\"$(VERSION)\"
 KFLAGS  := $(COMMON) -I. -Ikernels -fno-math-errno -fno-trapping-math
 HFLAGS  := $(COMMON) -I. -Iharness -Ikernels
+LINK    := $(CFLAGS) $(SANITIZE) -fopenmp
 
 KSRC    := $(wildcard kernels/*.c kernels/*/*.c)
 KSRC    := $(filter-out $(foreach i,avx2 avx512 avx512bf16,%_$i.c),$(KSRC)) $(foreach i,$(ISAS),$(filter %_$i.c,$(KSRC)))
@@ -49,57 +55,83 @@ KOBJ    := $(KSRC:%.c=$(BUILD)/%.o)
 HOBJ    := $(HSRC:%.c=$(BUILD)/%.o)
 LIB     := $(BUILD)/libtoise.a
 
-.PHONY: all bench bench-kernels check check-full tests install clean format floors
+# $(call say,AR,file) starts a recipe line: the short form, or with V=1 the command itself.
+say      = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2);)
+
+.PHONY: all kernels tests benches bench bench-kernels check check-full install clean format floors deps-flags FORCE
 .SECONDARY:
 all: $(BUILD)/toise
+kernels: $(KOBJ)
 
 $(BUILD)/toise: $(BUILD)/harness/cli/main.o $(LIB)
-	$(CC) $(CFLAGS) $(SANITIZE) -fopenmp -o $@ $^ $(LIBS_L) $(MPI_L)
+	$(call say,LD,$@)$(CC) $(LINK) -o $@ $^ $(LIBS_L) $(MPI_L)
 $(LIB): $(KOBJ) $(HOBJ) | floors
-	rm -f $@ && ar rcs $@ $^
+	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
 
 $(BUILD)/%_avx2.o: ISA := $(ISA_avx2)
 $(BUILD)/%_avx512.o: ISA := $(ISA_avx512)
 $(BUILD)/%_avx512bf16.o: ISA := $(ISA_avx512bf16)
-$(BUILD)/kernels/%.o: kernels/%.c Makefile
+$(BUILD)/kernels/%.o: kernels/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(KFLAGS) $(ISA) -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(KFLAGS) $(ISA) -c -o $@ $<
 $(BUILD)/harness/comm/%.o: HFLAGS += $(MPI_C)
-$(BUILD)/harness/%.o: harness/%.c Makefile
+$(BUILD)/harness/%.o: harness/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(HFLAGS) -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(HFLAGS) -c -o $@ $<
+
+# Changes when a flag does, so that everything is rebuilt then; and only then the dependencies are looked at.
+FLAGS   := $(CC) $(KFLAGS) $(HFLAGS) $(ISAS) $(LIBS_L) $(MPI_C) $(MPI_L)
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D); printf '%s\n' '$(FLAGS)' | cmp -s - $@ || { scripts/deps.sh --check build && \
+	{ $(if $(MISSING),echo "note: $(CC) for $(ARCH) leaves out the kernel variants: $(MISSING)",:); } && \
+	printf '%s\n' '$(FLAGS)' >$@; }
 
 # Tests: tests/unit/test_*.c are cmocka programs, one process; tests/mpi/test_*.c run under mpirun.
 TESTS   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/mpi/test_*.c))
+SUPPORT := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/unit/support/*.c))
 tests: $(TESTS)
-$(BUILD)/tests/%: tests/%.c $(LIB) Makefile
+$(BUILD)/tests/%.o: tests/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(HFLAGS) -Itests -o $@ $< $(filter tests/unit/support/%,$^) $(LIB) -lcmocka $(LIBS_L) $(MPI_L)
-
-check: all tests
-	scripts/check.sh $(BUILD)
-check-full: all tests
-	scripts/check.sh --full $(BUILD)
-bench: all
-	scripts/bench.sh $(BUILD)
+	$(call say,CC,$<)$(CC) $(HFLAGS) -Itests -c -o $@ $<
+$(TESTS): $(BUILD)/%: $(BUILD)/%.o $(SUPPORT) $(LIB)
+	$(call say,LD,$@)$(CC) $(LINK) -o $@ $^ -lcmocka $(LIBS_L) $(MPI_L)
 
 BENCHES := $(patsubst %.cc,$(BUILD)/%,$(wildcard tests/bench/*.cc))
-bench-kernels: $(BENCHES)
-$(BUILD)/tests/bench/%: tests/bench/%.cc $(LIB) Makefile
+benches: $(BENCHES)
+$(BUILD)/tests/bench/%: tests/bench/%.cc $(LIB)
 	@mkdir -p $(@D)
-	$(CXX) -std=c++17 $(WARN:-W%-prototypes=) $(CFLAGS) -fopenmp $(HAVE) -I. -Ikernels -o $@ $< $(LIB) -lbenchmark -lpthread $(LIBS_L) $(MPI_L)
+	$(call say,CXX,$<)$(CXX) -std=c++17 $(WARN:-W%-prototypes=) $(LINK) -MMD -MP $(HAVE) -I. -Ikernels -o $@ $< $(LIB) \
+	    -lbenchmark -lpthread $(LIBS_L) $(MPI_L)
+
+# These install what is missing where they may, so make starts again to look at the libraries afresh.
+check check-full:
+	@scripts/deps.sh test
+	@$(MAKE) --no-print-directory all tests
+	@scripts/check.sh $(if $(filter %-full,$@),--full) $(BUILD)
+bench:
+	@scripts/deps.sh build
+	@$(MAKE) --no-print-directory all
+	@scripts/bench.sh $(BUILD)
+bench-kernels:
+	@scripts/deps.sh bench
+	@$(MAKE) --no-print-directory benches
+	@for b in $(BENCHES); do $$b $(BENCH_ARGS) || exit; done
 
 floors:
 	@scripts/floors.sh
-	@$(if $(MISSING),echo "note: $(CC) for $(ARCH) leaves out the kernel variants: $(MISSING)",:)
+deps-flags:
+	@printf '%s\n' '$(LIBS_C) $(MPI_C) $(LIBS_L) $(MPI_L)'
 
+SHARE   := $(DESTDIR)$(PREFIX)/share/toise
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/toise
+	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)/slurm
 	install -m 755 $(BUILD)/toise $(DESTDIR)$(PREFIX)/bin/toise
-	cp -r harness/catalog scripts/slurm $(DESTDIR)$(PREFIX)/share/toise/
+	cd harness/catalog && find . -type f -exec install -D -m 644 {} $(abspath $(SHARE))/catalog/{} \;
+	install -m 755 scripts/slurm/*.sbatch $(SHARE)/slurm/
+	install -m 644 LICENSE $(wildcard README.md CHANGELOG.md) $(SHARE)/
 format:
-	clang-format -i $$(git ls-files '*.c' '*.h' '*.cc')
+	clang-format -i $$(find kernels harness tests -name '*.[ch]' -o -name '*.cc')
 clean:
-	rm -rf $(BUILD)
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-aarch64
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

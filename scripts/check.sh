@@ -1,0 +1,148 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# scripts/check.sh [--full] BUILD: runs every test of the tree on what BUILD holds; ends with a line
+# "N passed, N failed, N skipped" and exits 1 if one failed. --full adds the long ones.
+# A test exits 0, or 77 when it cannot run at all; each line "SKIP: what: why" it prints counts as one skipped.
+# A comment line in a test's source may say "check: ranks 1 3" (tests/mpi; else 1 2 4), "check: timeout 300" (seconds;
+# else 120), "check: full" (only with --full), "check: no sanitizers: why".
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/mpi.sh
+
+full=no
+[ "${1-}" != --full ] || { full=yes; shift; }
+BUILD=$(cd "${1:-build}" && pwd)
+export BUILD
+unset MAKEFLAGS MFLAGS # the builds below choose their own
+export OMP_NUM_THREADS="${OMP_NUM_THREADS:-2}"
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+child=
+trap '[ -z "$child" ] || kill "$child" 2>/dev/null; exit 130' INT TERM
+passed=0 failed=0 skipped=0
+failures=()
+
+# note SOURCE KEY: the rest of the source's line "check: KEY ..."
+note() { sed -n "s/^.*check: $2 *\(.*[^ */]\).*$/\1/p;T;q" "$1"; }
+limit() {
+    local t
+    t=$(note "$1" timeout)
+    echo "${t:-120}"
+}
+# Whether this run takes the test; a pattern that matched no file is no test.
+wanted() { [ -e "$1" ] && { [ $full = yes ] || ! grep -q 'check: full' "$1"; }; }
+seconds() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.1f s", b - a }'; }
+skip() {
+    skipped=$((skipped + 1))
+    echo "SKIP: $1"
+}
+
+# run NAME TIMEOUT COMMAND...: one test, one line.
+run() {
+    local name=$1 limit=$2 log began code=0 line skips=0
+    shift 2
+    log=$logs/$(tr '/ ' '__' <<<"$name")
+    began=$(date +%s.%N)
+    timeout -k 10 "$limit" "$@" >"$log" 2>&1 </dev/null &
+    child=$!
+    wait "$child" || code=$?
+    child=
+    while IFS= read -r line; do
+        skip "${line#SKIP: }"
+        skips=$((skips + 1))
+    done < <(grep -a '^SKIP: ' "$log" | sort -u)
+    case $code in
+    0) passed=$((passed + 1)) && echo "ok    $name  $(seconds "$began" "$(date +%s.%N)")" ;;
+    77) [ $skips -gt 0 ] || skip "$name: it said no reason" ;;
+    *)
+        [ $code != 124 ] || echo "no end after $limit s" >>"$log"
+        failed=$((failed + 1)) failures+=("$name")
+        echo "FAIL  $name  $(seconds "$began" "$(date +%s.%N)"), exit $code; its last lines:"
+        tail -n 40 "$log" | sed 's/^/      | /'
+        ;;
+    esac
+}
+
+unit_tests() { # unit_tests BUILD LABEL
+    local source name reason
+    for source in tests/unit/test_*.c; do
+        wanted "$source" || continue
+        name=$(basename "$source" .c)
+        reason=$(note "$source" 'no sanitizers:')
+        if [ -n "$2" ] && [ -n "$reason" ]; then
+            skip "$2 unit/$name: $reason"
+        else
+            run "${2:+$2 }unit/$name" "$(limit "$source")" "$1/tests/unit/$name"
+        fi
+    done
+}
+
+mpi_tests() { # mpi_tests BUILD LABEL
+    local source name ranks n
+    for source in tests/mpi/test_*.c; do
+        wanted "$source" || continue
+        name=$(basename "$source" .c)
+        ranks=$(note "$source" ranks)
+        for n in ${ranks:-1 2 4}; do
+            run "${2:+$2 }mpi/$name, $n ranks" "$(limit "$source")" \
+                env OMP_NUM_THREADS=1 bash -c '. scripts/mpi.sh; mpi_launch "$@"' - "$n" "$1/tests/mpi/$name"
+        done
+    done
+}
+
+script_tests() { # script_tests FILE...
+    local source
+    for source in "$@"; do
+        wanted "$source" || continue
+        run "${source#tests/}" "$(limit "$source")" bash "$source"
+    done
+}
+
+# Everything again with the address and undefined-behaviour sanitizers, unit tests only (MPI too with --full).
+sanitized() {
+    local asan=$BUILD-asan
+    run 'sanitizer build' 600 make -j"$(nproc)" --no-print-directory BUILD="$asan" CFLAGS='-O1 -g' \
+        SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer' tests
+    export ASAN_OPTIONS="detect_leaks=1:abort_on_error=0" UBSAN_OPTIONS=print_stacktrace=1
+    export LSAN_OPTIONS="suppressions=$PWD/tests/lsan.supp:print_suppressions=0"
+    unit_tests "$asan" asan
+    [ $full = no ] || mpi_tests "$asan" asan
+    unset ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS
+}
+
+styles() {
+    local files
+    if command -v shellcheck >/dev/null; then
+        mapfile -t files < <(find scripts tests .ci -name '*.sh' -o -name '*.sbatch' -o -path .ci/run)
+        run 'shellcheck' 120 shellcheck -x "${files[@]}"
+    else
+        skip 'shellcheck: not installed'
+    fi
+    if clang-format --version 2>/dev/null | grep -q 'version 14\.'; then
+        mapfile -t files < <(find kernels harness tests -name '*.[ch]' -o -name '*.cc')
+        run 'clang-format' 120 clang-format --dry-run -Werror "${files[@]}"
+    else
+        skip 'clang-format: version 14 is not installed'
+    fi
+}
+
+# The reference kernels build for another architecture too.
+aarch64() {
+    if command -v aarch64-linux-gnu-gcc >/dev/null; then
+        run 'kernels for aarch64' 300 make -j"$(nproc)" --no-print-directory BUILD="$BUILD-aarch64" \
+            CC=aarch64-linux-gnu-gcc CFLAGS=-O2 kernels
+    else
+        skip 'kernels for aarch64: aarch64-linux-gnu-gcc is not installed'
+    fi
+}
+
+unit_tests "$BUILD" ''
+mpi_tests "$BUILD" ''
+script_tests tests/cli/test_*.sh tests/slurm/test_*.sh
+styles
+aarch64
+sanitized
+
+[ $failed = 0 ] || printf 'failed: %s\n' "${failures[@]}"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ $failed = 0 ]
