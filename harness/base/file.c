@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Reads what may not be there: containers hide half of /proc and /sys, and that is never an error. */
+#include "base/file.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Copies `from` without blanks at its ends, cut to size */
+static void trim(const char *from, char *text, int size) {
+    while (isspace((unsigned char)*from)) from++;
+    snprintf(text, (size_t)size, "%s", from);
+    for (size_t n = strlen(text); n > 0 && isspace((unsigned char)text[n - 1]);) text[--n] = '\0';
+}
+
+static long long number(const char *text) {
+    char *end;
+    long long value = strtoll(text, &end, 10);
+    return end == text ? -1 : value;
+}
+
+bool base_file_field(const char *path, const char *key, char *text, int size) {
+    text[0] = '\0';
+    FILE *file = fopen(path, "re");
+    if (file == NULL) return false;
+    char *line = NULL;
+    size_t capacity = 0, length = strlen(key);
+    bool found = false;
+    while (!found && getline(&line, &capacity, file) >= 0) {
+        if (strncmp(line, key, length) != 0) continue;
+        const char *value = line + length + strspn(line + length, " \t");
+        /* a longer key that merely starts like ours is another key */
+        found = length == 0 || value > line + length || *value == ':' || key[length - 1] == ':';
+        if (found) trim(*value == ':' && length > 0 ? value + 1 : value, text, size);
+    }
+    free(line);
+    fclose(file);
+    return found;
+}
+
+bool base_file_line(const char *path, char *text, int size) {
+    return base_file_field(path, "", text, size);
+}
+
+long long base_file_number(const char *path) {
+    char text[64];
+    return base_file_line(path, text, sizeof text) ? number(text) : -1;
+}
+
+long long base_file_field_number(const char *path, const char *key) {
+    char text[64];
+    return base_file_field(path, key, text, sizeof text) ? number(text) : -1;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Small text files of /proc and /sys: one line, one number, or the value behind a key. */
+#ifndef TOISE_BASE_FILE_H
+#define TOISE_BASE_FILE_H
+
+#include <stdbool.h>
+
+/* The first line, without spaces at its ends; false and "" when unreadable. text holds `size`. */
+bool base_file_line(const char *path, char *text, int size);
+/* The number the file starts with; -1 when unreadable or no number ("max"). */
+long long base_file_number(const char *path);
+/* What follows `key` and its blanks and colon on the first line that starts with `key`; false and "" when none. */
+bool base_file_field(const char *path, const char *key, char *text, int size);
+/* The same as a number; -1 when none. */
+long long base_file_field_number(const char *path, const char *key);
+
+#endif

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A record is one line, written by one write() behind a lock and synced. What follows the last newline is either
+ * a whole record that lost its newline, which is kept, or the torn beginning of one, which never counted. */
+#define _GNU_SOURCE
+#include "base/record.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Whether path is a folder; if not, errno stays, unless it says that something is there: then that is no folder */
+static bool is_folder(const char *path) {
+    int why = errno;
+    struct stat found;
+    if (stat(path, &found) == 0 && S_ISDIR(found.st_mode)) return true;
+    errno = why == EEXIST ? ENOTDIR : why;
+    return false;
+}
+
+/* Makes the folders above the last '/' of path; false with errno when one cannot be made */
+static bool make_parents(const char *path, char parent[PATH_MAX]) {
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL || slash == path) {
+        strcpy(parent, slash == NULL ? "." : "/");
+        return true;
+    }
+    snprintf(parent, PATH_MAX, "%.*s", (int)(slash - path), path);
+    for (char *c = parent + 1;; c++) {
+        if (*c != '/' && *c != '\0') continue;
+        char kept = *c;
+        *c = '\0';
+        if (mkdir(parent, 0777) != 0 && !is_folder(parent)) return false;
+        *c = kept;
+        if (kept == '\0') return true;
+    }
+}
+
+static int refuse(struct base_error *e, const char *path, const char *where, int why) {
+    const char *fix = why == EROFS                    ? "the file system is read-only: choose another place with --out"
+                      : why == EACCES || why == EPERM ? "make it writable, or choose another place with --out"
+                      : why == ENOTDIR                ? "part of the path is a file: choose another place with --out"
+                                                      : "choose another place with --out";
+    return base_fail(e, BASE_USAGE, "%s: cannot write records: %s: %s: %s", path, where, strerror(why), fix);
+}
+
+int base_record_check(const char *path, struct base_error *e) {
+    char parent[PATH_MAX];
+    size_t length = strlen(path);
+    if (length == 0)
+        return base_fail(e, BASE_USAGE, "--out: empty file name: give the file that records are appended to");
+    if (length >= PATH_MAX) return refuse(e, path, "the name", ENAMETOOLONG);
+    struct stat found;
+    bool exists = stat(path, &found) == 0;
+    if (path[length - 1] == '/' || (exists && S_ISDIR(found.st_mode)))
+        return base_fail(e, BASE_USAGE, "%s: is a folder: give a file, as in %s%srecords.jsonl", path, path,
+                         path[length - 1] == '/' ? "" : "/");
+    if (exists && !S_ISREG(found.st_mode))
+        return base_fail(e, BASE_USAGE, "%s: is not a plain file: records can be appended to plain files only", path);
+    if (exists) {
+        int file = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+        if (file < 0) return refuse(e, path, "the file", errno);
+        close(file);
+        return BASE_OK;
+    }
+    /* asked, not tried: a file made and removed here could be one that another process has just appended to */
+    if (!make_parents(path, parent) || access(parent, W_OK | X_OK) != 0) return refuse(e, path, parent, errno);
+    return BASE_OK;
+}
+
+static bool is_object(const char *line, size_t length) {
+    json_t *value = json_loadb(line, length, JSON_REJECT_DUPLICATES, NULL);
+    bool object = json_is_object(value);
+    json_decref(value);
+    return object;
+}
+
+/* Where the last line begins; `size` when the file ends in a newline or is empty; -1 on a read error */
+static off_t tail_start(int file, off_t size) {
+    char block[4096];
+    for (off_t end = size; end > 0;) {
+        off_t start = end > (off_t)sizeof block ? end - (off_t)sizeof block : 0;
+        ssize_t got = pread(file, block, (size_t)(end - start), start);
+        if (got != end - start) return -1;
+        char *newline = memrchr(block, '\n', (size_t)got);
+        if (newline != NULL) return start + (newline - block) + 1;
+        end = start;
+    }
+    return 0;
+}
+
+/* Leaves the file ending in a whole line; *size is where the next one goes. False with errno when that fails. */
+static bool mend(int file, off_t *size) {
+    off_t start = tail_start(file, *size);
+    if (start < 0) return false;
+    if (start == *size) return true;
+    size_t length = (size_t)(*size - start);
+    char *tail = malloc(length);
+    if (tail == NULL) return false;
+    bool read = pread(file, tail, length, start) == (ssize_t)length, whole = read && is_object(tail, length);
+    free(tail);
+    if (!read) return false;
+    if (!whole) {
+        *size = start;
+        return ftruncate(file, start) == 0;
+    }
+    if (write(file, "\n", 1) != 1) return false;
+    *size += 1;
+    return true;
+}
+
+/* File systems without locks (Lustre mounted so, some NFS) are written to all the same: O_APPEND keeps lines apart */
+static bool lock(int file) {
+    while (flock(file, LOCK_EX) != 0) {
+        if (errno == ENOSYS || errno == EOPNOTSUPP || errno == ENOLCK) return true;
+        if (errno != EINTR) return false;
+    }
+    return true;
+}
+
+static bool append_line(int file, const char *line, size_t length, off_t size) {
+    size_t done = 0;
+    while (done < length) {
+        ssize_t written = write(file, line + done, length - done); /* short only where the disk is full */
+        if (written > 0) done += (size_t)written;
+        if (written < 0 && errno != EINTR) break;
+    }
+    if (done == length && fsync(file) == 0) return true;
+    int why = errno;
+    if (ftruncate(file, size) == 0) fsync(file);
+    errno = why;
+    return false;
+}
+
+int base_record_append(const char *path, const json_t *record, struct base_error *e) {
+    char *line = json_dumps(record, JSON_COMPACT);
+    if (line == NULL) return base_fail(e, BASE_BROKEN, "%s: the record cannot be written as JSON", path);
+    size_t length = strlen(line);
+    line[length++] = '\n'; /* in the place of the final NUL: from here on a line, no string */
+    int file = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+    struct stat found;
+    bool done = file >= 0 && lock(file) && fstat(file, &found) == 0 && mend(file, &found.st_size) &&
+                append_line(file, line, length, found.st_size);
+    int why = errno;
+    if (file >= 0) close(file);
+    free(line);
+    if (done) return BASE_OK;
+    return base_fail(e, BASE_BROKEN, "%s: record not written: %s", path, strerror(why));
+}
+
+int base_record_read(const char *path, int (*each)(void *context, const json_t *record), void *context,
+                     struct base_error *e) {
+    FILE *file = fopen(path, "re");
+    if (file == NULL) return base_fail(e, BASE_USAGE, "%s: cannot read records: %s", path, strerror(errno));
+    char *line = NULL;
+    size_t capacity = 0;
+    ssize_t length;
+    int code = BASE_OK;
+    errno = 0;
+    for (long number = 1; code == BASE_OK && (length = getline(&line, &capacity, file)) >= 0; number++) {
+        json_error_t why = {.text = "not an object", .column = 1};
+        json_t *record = json_loadb(line, (size_t)length, JSON_REJECT_DUPLICATES, &why);
+        bool torn = line[length - 1] != '\n';
+        if (json_is_object(record))
+            code = each(context, record);
+        else if (!torn)
+            code = base_fail(e, BASE_USAGE, "%s: line %ld is not a record: %s (column %d): repair or remove the line",
+                             path, number, record ? "not an object" : why.text, why.column);
+        json_decref(record);
+    }
+    if (code == BASE_OK && ferror(file))
+        code = base_fail(e, BASE_USAGE, "%s: cannot read records: %s", path, strerror(errno));
+    free(line);
+    fclose(file);
+    return code;
+}
+
+int base_json_load(const char *path, json_t **value, struct base_error *e) {
+    json_error_t why;
+    FILE *file = fopen(path, "re");
+    struct stat found;
+    if (file == NULL) return base_fail(e, BASE_USAGE, "%s: cannot read: %s", path, strerror(errno));
+    if (fstat(fileno(file), &found) == 0 && S_ISDIR(found.st_mode)) {
+        fclose(file);
+        return base_fail(e, BASE_USAGE, "%s: is a folder: give a JSON file", path);
+    }
+    json_t *loaded = json_loadf(file, JSON_REJECT_DUPLICATES, &why);
+    fclose(file);
+    if (loaded == NULL)
+        return base_fail(e, BASE_USAGE, "%s: line %d, column %d: not JSON: %s", path, why.line, why.column, why.text);
+    *value = loaded;
+    return BASE_OK;
+}

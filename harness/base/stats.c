@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Order statistics of a sorted copy. No law is assumed for the samples: the number of them below the true
+ * median is binomial with p = 1/2, whatever they are. */
+#include "base/stats.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int ascending(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* The greatest d such that P(d <= Binomial(n, 1/2) <= n - d), the chance that the d-th smallest and the d-th
+ * greatest sample enclose the median, is at least `confidence`; 1 when none is. *reached is that chance. */
+static int median_rank(int n, double confidence, double *reached) {
+    double log_term = -n * log(2.0); /* ln P(Binomial = i), in logarithms since 2^-n underflows */
+    double below = exp(log_term);    /* P(Binomial < d) */
+    int d = 1;
+    *reached = 1.0 - 2.0 * below;
+    while (2 * (d + 1) <= n) {
+        log_term += log((double)(n - d + 1) / d);
+        below += exp(log_term);
+        if (1.0 - 2.0 * below < confidence) break;
+        *reached = 1.0 - 2.0 * below;
+        d++;
+    }
+    return d;
+}
+
+struct base_interval base_stats_median(const double *x, int n, double confidence) {
+    struct base_interval interval = {NAN, NAN, NAN, 0.0};
+    double *sorted = n > 0 ? malloc((size_t)n * sizeof *sorted) : NULL;
+    if (sorted == NULL) return interval;
+    memcpy(sorted, x, (size_t)n * sizeof *sorted);
+    qsort(sorted, (size_t)n, sizeof *sorted, ascending);
+    int d = median_rank(n, confidence, &interval.confidence);
+    interval.median = n % 2 ? sorted[n / 2] : 0.5 * (sorted[n / 2 - 1] + sorted[n / 2]);
+    interval.low = sorted[d - 1];
+    interval.high = sorted[n - d];
+    free(sorted);
+    return interval;
+}
+
+double base_stats_harmonic_mean(const double *x, int n) {
+    double sum = 0.0;
+    for (int i = 0; i < n; i++) sum += 1.0 / x[i];
+    return n / sum;
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Three digits are kept: more would claim a precision that measurements do not have. */
+#include "base/text.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* How many decimals leave three digits of x >= 0, as printf will round it */
+static int decimals(double x) {
+    return x < 9.995 ? 2 : x < 99.95 ? 1 : 0;
+}
+
+/* Divides by `step` until below it as printed; how often. 999.5 prints as 1000 and so is the next unit's. */
+static int scale(double *x, double step, double limit, int units) {
+    int unit = 0;
+    while (unit + 1 < units && fabs(*x) >= limit) {
+        *x /= step;
+        unit++;
+    }
+    return unit;
+}
+
+void base_text_bytes(double bytes, char *text, int size) {
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+    int unit = scale(&bytes, 1024.0, 1023.5, sizeof units / sizeof *units);
+    snprintf(text, (size_t)size, "%.*f %s", unit == 0 ? 0 : decimals(fabs(bytes)), bytes, units[unit]);
+}
+
+void base_text_count(long long count, char *text, int size) {
+    char digits[32], grouped[48];
+    snprintf(digits, sizeof digits, "%lld", count);
+    int sign = digits[0] == '-', length = (int)strlen(digits), used = 0;
+    for (int i = 0; i < length; i++) {
+        if (i > sign && (length - i) % 3 == 0) grouped[used++] = ',';
+        grouped[used++] = digits[i];
+    }
+    grouped[used] = '\0';
+    snprintf(text, (size_t)size, "%s", grouped);
+}
+
+void base_text_si(double value, char *text, int size) {
+    static const char *const above[] = {"", "k", "M", "G", "T", "P", "E", "Z"};
+    static const char *const below[] = {"", "m", "u", "n", "p"};
+    double x = value;
+    if (x == 0.0 || !isfinite(x) || fabs(x) >= 0.9995) {
+        int unit = scale(&x, 1000.0, 999.5, sizeof above / sizeof *above);
+        snprintf(text, (size_t)size, "%.*f %s", decimals(fabs(x)), x, above[unit]);
+        return;
+    }
+    int unit = 0;
+    for (; unit + 1 < (int)(sizeof below / sizeof *below) && fabs(x) < 0.9995; unit++) x *= 1000.0;
+    snprintf(text, (size_t)size, "%.*f %s", decimals(fabs(x)), x, below[unit]);
+}
+
+void base_text_duration(double seconds, char *text, int size) {
+    static const struct {
+        long long unit, part;
+        const char *name, *part_name;
+    } ladder[] = {{86400, 3600, "d", "h"}, {3600, 60, "h", "min"}, {60, 1, "min", "s"}};
+    if (!isfinite(seconds) || seconds < 59.95) {
+        char number[32];
+        base_text_si(seconds, number, sizeof number);
+        snprintf(text, (size_t)size, "%ss", number);
+        return;
+    }
+    for (int i = 0; i < 3; i++) {
+        long long parts = llround(seconds / (double)ladder[i].part), per_unit = ladder[i].unit / ladder[i].part;
+        if (parts < per_unit) continue;
+        snprintf(text, (size_t)size, "%lld %s %02lld %s", parts / per_unit, ladder[i].name, parts % per_unit,
+                 ladder[i].part_name);
+        return;
+    }
+}
+
+bool base_text_color_allowed(FILE *stream) {
+    const char *no = getenv("NO_COLOR");
+    return (no == NULL || no[0] == '\0') && isatty(fileno(stream));
+}

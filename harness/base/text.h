@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Numbers as people read them in reports, each into the caller's buffer and cut to its size; and whether to colour. */
+#ifndef TOISE_BASE_TEXT_H
+#define TOISE_BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+/* "512 B", "1.50 GiB": powers of 1024 */
+void base_text_bytes(double bytes, char *text, int size);
+/* "12,345,678" */
+void base_text_count(long long count, char *text, int size);
+/* "1.23 T": three digits and an SI prefix, so that a unit can follow; "0.00 " and "999 " have none */
+void base_text_si(double value, char *text, int size);
+/* "850 ns", "850 ms", "12.3 s", "2 min 05 s", "2 h 03 min", "3 d 04 h" */
+void base_text_duration(double seconds, char *text, int size);
+/* A terminal, and the user did not set NO_COLOR (to anything but "") */
+bool base_text_color_allowed(FILE *stream);
+
+#endif

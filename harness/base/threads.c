@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Affinity by the Linux scheduler calls, from inside the OpenMP threads themselves. */
+#define _GNU_SOURCE
+#include <omp.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/threads.h"
+
+enum { MASK_BYTES = BASE_CPUS_MAX / 8 };
+
+union mask {
+    cpu_set_t set; /* a set of the fixed size ends at 1024 CPUs; this one goes on */
+    unsigned char bytes[MASK_BYTES];
+};
+
+void base_cpus_mask(struct base_cpus *mask) {
+    union mask m;
+    memset(&m, 0, sizeof m);
+    mask->count = 0;
+    if (sched_getaffinity(0, sizeof m, &m.set) != 0) {
+        for (int i = 0; i < base_cpus_online() && i < BASE_CPUS_MAX; i++) mask->cpu[mask->count++] = i;
+        return;
+    }
+    for (int i = 0; i < BASE_CPUS_MAX; i++)
+        if (CPU_ISSET_S((size_t)i, sizeof m, &m.set)) mask->cpu[mask->count++] = i;
+}
+
+int base_cpus_online(void) {
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 0 ? (int)n : 1;
+}
+
+void base_cpus_share(const struct base_cpus *mask, int index, int count, struct base_cpus *share) {
+    long long n = mask->count;
+    int low = (int)(n * index / count), high = (int)(n * (index + 1) / count);
+    if (high == low) high = low + 1;
+    share->count = high - low;
+    memmove(share->cpu, mask->cpu + low, (size_t)share->count * sizeof share->cpu[0]);
+}
+
+static bool placed_by_user(void) {
+    return getenv("OMP_PROC_BIND") != NULL || getenv("OMP_PLACES") != NULL || getenv("GOMP_CPU_AFFINITY") != NULL;
+}
+
+bool base_threads_pin(const struct base_cpus *cpus, int threads) {
+    omp_set_dynamic(0);
+    omp_set_num_threads(threads);
+    if (threads > cpus->count || placed_by_user()) return false;
+    int failed = threads; /* threads not pinned; an OpenMP limit may also give fewer threads than asked */
+#pragma omp parallel num_threads(threads)
+    {
+        union mask before, mine;
+        memset(&before, 0, sizeof before);
+        memset(&mine, 0, sizeof mine);
+        CPU_SET_S((size_t)cpus->cpu[omp_get_thread_num()], sizeof mine, &mine.set);
+        bool known = sched_getaffinity(0, sizeof before, &before.set) == 0;
+        bool pinned = known && sched_setaffinity(0, sizeof mine, &mine.set) == 0;
+        if (pinned) {
+#pragma omp atomic
+            failed--;
+        }
+#pragma omp barrier
+        if (pinned && failed > 0) sched_setaffinity(0, sizeof before, &before.set); /* all or none */
+    }
+    return failed == 0;
+}
+
+void base_cpus_text(const struct base_cpus *cpus, char *text, int size) {
+    int used = 0;
+    if (size > 0) text[0] = '\0';
+    for (int i = 0; i < cpus->count && used < size;) {
+        int last = i;
+        while (last + 1 < cpus->count && cpus->cpu[last + 1] == cpus->cpu[last] + 1) last++;
+        const char *comma = i > 0 ? "," : "";
+        used += last == i
+                    ? snprintf(text + used, (size_t)(size - used), "%s%d", comma, cpus->cpu[i])
+                    : snprintf(text + used, (size_t)(size - used), "%s%d-%d", comma, cpus->cpu[i], cpus->cpu[last]);
+        i = last + 1;
+    }
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Containers and virtual machines hide parts of this: what cannot be read stays 0 or "", and is no error. */
+#include "base/topology.h"
+
+#include <hwloc.h>
+#include <stdio.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/threads.h"
+
+static int count(hwloc_topology_t h, hwloc_obj_type_t type) {
+    int n = hwloc_get_nbobjs_by_type(h, type);
+    return n > 0 ? n : 0;
+}
+
+/* Size of one cache of this type and the hardware threads that share it; the first stands for all */
+static void read_cache(hwloc_topology_t h, hwloc_obj_type_t type, long long *bytes, int *cpus) {
+    hwloc_obj_t cache = hwloc_get_obj_by_type(h, type, 0);
+    if (cache == NULL || cache->attr == NULL) return;
+    *bytes = (long long)cache->attr->cache.size;
+    if (cpus != NULL && cache->cpuset != NULL) *cpus = hwloc_bitmap_weight(cache->cpuset);
+}
+
+static void read_shape(struct base_topology *t) {
+    hwloc_topology_t h;
+    if (hwloc_topology_init(&h) != 0) return;
+    /* the whole machine, not only what this job may use of it */
+    hwloc_topology_set_flags(h, HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED);
+    if (hwloc_topology_load(h) == 0) {
+        t->sockets = count(h, HWLOC_OBJ_PACKAGE);
+        t->numa_nodes = count(h, HWLOC_OBJ_NUMANODE);
+        t->cores = count(h, HWLOC_OBJ_CORE);
+        t->cpus = count(h, HWLOC_OBJ_PU);
+        read_cache(h, HWLOC_OBJ_L1CACHE, &t->l1d_bytes, NULL);
+        read_cache(h, HWLOC_OBJ_L2CACHE, &t->l2_bytes, &t->l2_cpus);
+        read_cache(h, HWLOC_OBJ_L3CACHE, &t->l3_bytes, &t->l3_cpus);
+        t->memory_bytes = (long long)hwloc_get_root_obj(h)->total_memory;
+        hwloc_obj_t package = hwloc_get_obj_by_type(h, HWLOC_OBJ_PACKAGE, 0);
+        const char *model = package ? hwloc_obj_get_info_by_name(package, "CPUModel") : NULL;
+        if (model == NULL) model = hwloc_obj_get_info_by_name(hwloc_get_root_obj(h), "CPUModel");
+        snprintf(t->cpu, sizeof t->cpu, "%s", model ? model : "");
+    }
+    hwloc_topology_destroy(h);
+}
+
+static void read_names(struct base_topology *t) {
+    struct utsname names;
+    char vendor[64], product[64];
+    if (gethostname(t->host, sizeof t->host) != 0) t->host[0] = '\0';
+    t->host[sizeof t->host - 1] = '\0';
+    if (uname(&names) == 0) snprintf(t->kernel, sizeof t->kernel, "%.60s %.60s", names.sysname, names.release);
+    base_file_line("/sys/class/dmi/id/sys_vendor", vendor, sizeof vendor);
+    base_file_line("/sys/class/dmi/id/product_name", product, sizeof product);
+    snprintf(t->board, sizeof t->board, "%s%s%s", vendor, vendor[0] && product[0] ? " " : "", product);
+    if (t->cpu[0] == '\0') base_file_field("/proc/cpuinfo", "model name", t->cpu, sizeof t->cpu);
+}
+
+/* The greatest over the CPUs: some cores of a machine may be slower ones */
+static double read_max_hz(int cpus) {
+    long long khz = 0;
+    for (int i = 0; i < cpus; i++) {
+        char path[128];
+        snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/cpufreq/cpuinfo_max_freq", i);
+        long long mine = base_file_number(path);
+        if (mine > khz) khz = mine;
+    }
+    return 1e3 * (double)khz;
+}
+
+int base_topology_read(struct base_topology *t, struct base_error *e) {
+    (void)e; /* nothing here is an error; the face allows for machines where something must be */
+    struct base_topology read = {0};
+    read_shape(&read);
+    read_names(&read);
+    if (read.cpus == 0) read.cpus = base_cpus_online();
+    if (read.memory_bytes == 0) {
+        long long kib = base_file_field_number("/proc/meminfo", "MemTotal");
+        read.memory_bytes = kib > 0 ? kib * 1024 : 0;
+    }
+    read.max_hz = read_max_hz(read.cpus);
+    *t = read;
+    return BASE_OK;
+}

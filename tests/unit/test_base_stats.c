@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The median's interval: ranks and confidence against binomial sums done by hand, and its coverage on a skewed law. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+
+#include "base/random.h"
+#include "base/stats.h"
+
+/* Samples n, n-1, ..., 1: the k-th order statistic is k */
+static struct base_interval of_ranks(int n, double confidence) {
+    double x[2000] = {0};
+    for (int i = 0; i < n; i++) x[i] = n - i;
+    struct base_interval interval = base_stats_median(x, n, confidence);
+    for (int i = 0; i < n; i++) assert_true(x[i] == n - i);
+    return interval;
+}
+
+static void intervals_match_the_binomial(void **state) {
+    (void)state;
+    static const struct {
+        int n;
+        double asked, median, low, high, reached;
+    } known[] = {
+        {1, 0.95, 1, 1, 1, 0.0},                          /* 1 - 2/2 */
+        {2, 0.95, 1.5, 1, 2, 0.5},                        /* 1 - 2/4 */
+        {5, 0.95, 3, 1, 5, 0.9375},                       /* 1 - 2/32: five samples cannot give 95% */
+        {6, 0.95, 3.5, 1, 6, 0.96875},                    /* 1 - 2/64 */
+        {9, 0.95, 5, 2, 8, 1.0 - 20.0 / 512.0},           /* C(9,0) + C(9,1) = 10 */
+        {10, 0.95, 5.5, 2, 9, 1.0 - 22.0 / 1024.0},       /* 1 + 10 */
+        {10, 0.98, 5.5, 1, 10, 1.0 - 2.0 / 1024.0},       /* with two out: 0.9785 */
+        {20, 0.95, 10.5, 6, 15, 1.0 - 43400.0 / 1048576}, /* 1 + 20 + 190 + 1140 + 4845 + 15504 = 21700 */
+        {10, 0.50, 5.5, 4, 7, 1.0 - 352.0 / 1024.0},      /* 1 + 10 + 45 + 120; one more rank reaches 0.246 */
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        struct base_interval got = of_ranks(known[i].n, known[i].asked);
+        assert_true(got.median == known[i].median);
+        assert_true(got.low == known[i].low && got.high == known[i].high);
+        assert_true(fabs(got.confidence - known[i].reached) < 1e-12);
+    }
+}
+
+/* Where 2^-n underflows: the normal approximation gives ranks n/2 -+ 1.96 sqrt(n)/2 */
+static void long_series_do_not_underflow(void **state) {
+    (void)state;
+    struct base_interval got = of_ranks(2000, 0.95);
+    assert_true(fabs(got.low - (1000.5 - 1.96 * sqrt(2000.0) / 2)) < 1.5);
+    assert_true(fabs(got.high - (1000.5 + 1.96 * sqrt(2000.0) / 2)) < 1.5);
+    assert_true(got.confidence >= 0.95 && got.confidence < 0.955);
+}
+
+/* 4000 series of 15 exponential samples (median ln 2): the interval holds the median as often as it says.
+ * 1 - 2 (1 + 15 + 105 + 455) / 32768 = 0.96484; five standard errors are 0.0146. */
+static void coverage_is_what_it_says(void **state) {
+    (void)state;
+    enum { SERIES = 4000, N = 15 };
+    int inside = 0;
+    struct base_interval got = {0};
+    for (int s = 0; s < SERIES; s++) {
+        double x[N];
+        for (int i = 0; i < N; i++) x[i] = -log(1.0 - base_random_unit(1, BASE_STREAM_STATS, (uint64_t)(s * N + i)));
+        got = base_stats_median(x, N, 0.95);
+        inside += got.low <= log(2.0) && log(2.0) <= got.high;
+    }
+    assert_true(fabs(got.confidence - (1.0 - 2.0 * 576.0 / 32768.0)) < 1e-12);
+    assert_true(fabs((double)inside / SERIES - got.confidence) < 0.0146);
+}
+
+static void rates_average_harmonically(void **state) {
+    (void)state;
+    const double x[] = {40.0, 60.0};
+    assert_true(fabs(base_stats_harmonic_mean(x, 2) - 48.0) < 1e-12); /* there at 40, back at 60 */
+    assert_true(base_stats_harmonic_mean(x, 1) == 40.0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(intervals_match_the_binomial),
+        cmocka_unit_test(long_series_do_not_underflow),
+        cmocka_unit_test(coverage_is_what_it_says),
+        cmocka_unit_test(rates_average_harmonically),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
