@@ -18,8 +18,15 @@ struct data_options {
     int64_t vocab;      /* of the model: every token must be below it */
     int64_t seq;        /* a sample is seq + 1 tokens: seq inputs, seq targets */
     uint64_t seed;
-    int share, shares;  /* this rank checks share `share` of `shares` of the file */
+    int share, shares; /* this rank checks share `share` of `shares` of the file */
 };
+
+/* A lag of 2, so that only attention by position can find what is repeated (the embedding and MLP see one token;
+ * without attention the best loss is the entropy of the Zipf law); a probability of 1/2, so that there is as much
+ * to gain by copying as by knowing the law: a transformer of two layers, width 64 and vocabulary 256 falls from
+ * 1.5 times the floor to within 5% of it in about a thousand steps of 16 x 32 tokens. */
+enum { DATA_LAG = 2 };
+#define DATA_COPY 0.5
 
 /* Built-in source: x[t] repeats x[t - DATA_LAG] with probability DATA_COPY, else is drawn from a Zipf law over
  * the vocabulary (p(i) ~ 1/(i+1)); the first DATA_LAG tokens are drawn. So the marginal is the Zipf law at every
@@ -28,7 +35,8 @@ struct data_options {
  * the tokens; "nanogpt": raw uint16; "text": any file, a byte is a token. "auto": by magic, then the name
  * (*.bin is nanogpt), else text. Errors are BASE_USAGE: unreadable, empty, a folder, truncated (header count and
  * size disagree), unknown magic or version, a token >= vocab (named with its index), fewer than seq + 1 tokens,
- * odd size. */
+ * odd size. A file that is cut while it is mapped is out of scope (SIGBUS). A file's sample starts at a place
+ * uniform over all that leave seq + 1 tokens, a function of (seed, step, sample) like everything else. */
 int data_open(struct data_source **source, const struct data_options *options, struct base_error *e);
 void data_close(struct data_source *source);
 
