@@ -27,10 +27,10 @@ struct kernel_team {
     int threads;
     void *scratch; /* 64-byte aligned, at least kernel_scratch_bytes() */
     size_t scratch_bytes;
-    void (*poll)(void *);            /* called by the calling thread alone, between blocks of long operations */
-    void *poll_context;              /* (tens to hundreds of microseconds apart); NULL: never called */
-    const struct kernel_ops *inner;  /* for tables that wrap another (count, time, check): the table wrapped */
-    void *wrapper;                   /* ... and the wrapper's own state; plain kernels look at neither */
+    void (*poll)(void *);           /* called by the calling thread alone, between blocks of long operations */
+    void *poll_context;             /* (tens to hundreds of microseconds apart); NULL: never called */
+    const struct kernel_ops *inner; /* for tables that wrap another (count, time, check): the table wrapped */
+    void *wrapper;                  /* ... and the wrapper's own state; plain kernels look at neither */
 };
 
 /* C[m,n] = op(A)[m,k] op(B)[k,n] + bias[n] + D[m,n], accumulated in FP32.
@@ -80,8 +80,8 @@ struct kernel_layernorm {
     const void *x, *gain, *bias;
     void *y;
     float *mean, *rstd;
-    const void *dy;      /* backward, from here on */
-    const void *dx_add;  /* input gradient: added into dx when not NULL (may be dx itself); the residual path */
+    const void *dy;     /* backward, from here on */
+    const void *dx_add; /* input gradient: added into dx when not NULL (may be dx itself); the residual path */
     void *dx;
     float *dgain, *dbias; /* parameter gradient: added into, FP32 [cols] */
 };
@@ -91,13 +91,13 @@ struct kernel_layernorm {
 struct kernel_cross_entropy {
     int64_t rows, vocab, ld, first;
     const float *logits;
-    const int32_t *targets; /* [rows], indices into the whole vocabulary, valid */
-    float *max, *sum;       /* [rows]: max of the shard's logits, sum of exp(logit - max) */
-    float *target_logit;    /* [rows]: the target's logit if in this shard, else 0 */
-    float *loss;            /* [rows]: log(sum) + max - target_logit, nats (combination) */
-    float scale;            /* gradient: dlogits = (softmax - onehot) * scale */
+    const int32_t *targets;  /* [rows], indices into the whole vocabulary, valid */
+    float *max, *sum;        /* [rows]: max of the shard's logits, sum of exp(logit - max) */
+    float *target_logit;     /* [rows]: the target's logit if in this shard, else 0 */
+    float *loss;             /* [rows]: log(sum) + max - target_logit, nats (combination) */
+    float scale;             /* gradient: dlogits = (softmax - onehot) * scale */
     enum kernel_dtype dtype; /* of dlogits */
-    void *dlogits;          /* [rows, ld]; F32 may be logits itself */
+    void *dlogits;           /* [rows, ld]; F32 may be logits itself */
 };
 
 /* x[t,:] = token_table[tokens[t],:] + position_table[position0 + t % seq,:]; position_table may be NULL.
@@ -183,7 +183,9 @@ bool kernel_bf16_native(const struct kernel_ops *ops);
 /* Scratch enough for any operation on `threads` threads with sequences and heads up to these sizes. */
 size_t kernel_scratch_bytes(int threads, int64_t seq, int64_t head_dim);
 
-static inline size_t kernel_dtype_bytes(enum kernel_dtype t) { return t == KERNEL_F32 ? 4 : 2; }
+static inline size_t kernel_dtype_bytes(enum kernel_dtype t) {
+    return t == KERNEL_F32 ? 4 : 2;
+}
 
 /* FP64 matmul for references only (OpenBLAS): C[m,n] = op(A) op(B) + beta C, row-major as above. */
 void kernel_reference_dgemm(bool a_trans, bool b_trans, int64_t m, int64_t n, int64_t k, const double *a, int64_t lda,

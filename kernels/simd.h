@@ -35,11 +35,16 @@ SIMD_INLINE void vf_store(float *p, vf x) {
 SIMD_INLINE vf vf_pick(vi mask, vf yes, vf no) {
     return (vf)(((vi)yes & mask) | ((vi)no & ~mask));
 }
+/* a > b ? a : b (so b where either is NaN); written by lane, since both compilers make that one instruction */
 SIMD_INLINE vf vf_max(vf a, vf b) {
-    return vf_pick(a > b, a, b);
+    vf y;
+    for (int i = 0; i < KERNEL_LANES; i++) y[i] = a[i] > b[i] ? a[i] : b[i];
+    return y;
 }
 SIMD_INLINE vf vf_min(vf a, vf b) {
-    return vf_pick(a < b, a, b);
+    vf y;
+    for (int i = 0; i < KERNEL_LANES; i++) y[i] = a[i] < b[i] ? a[i] : b[i];
+    return y;
 }
 
 SIMD_INLINE vf vf_widen(vh h) {

@@ -24,4 +24,22 @@ static inline void kernel_poll(const struct kernel_team *team) {
     if (team->poll && omp_get_thread_num() == 0) team->poll(team->poll_context);
 }
 
+enum { KERNEL_BLOCK = 16384 }; /* elements between polls: ten to a hundred microseconds */
+
+/* A share in blocks: for (b = kernel_block_first(s); b.begin < s.end; b = kernel_block_next(team, s, b)) */
+static inline struct kernel_range kernel_block_first(struct kernel_range share) {
+    int64_t end = share.begin + KERNEL_BLOCK;
+    return (struct kernel_range){share.begin, end < share.end ? end : share.end};
+}
+static inline struct kernel_range kernel_block_next(const struct kernel_team *team, struct kernel_range share,
+                                                    struct kernel_range block) {
+    kernel_poll(team);
+    return kernel_block_first((struct kernel_range){block.end, share.end});
+}
+
+/* In a loop over rows of `cols` elements: polls once in about KERNEL_BLOCK elements. */
+static inline void kernel_poll_row(const struct kernel_team *team, int64_t row, int64_t cols) {
+    if (row % (1 + KERNEL_BLOCK / (cols + 1)) == 0) kernel_poll(team);
+}
+
 #endif

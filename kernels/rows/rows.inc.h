@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The operations on rows for one instruction set: the including file defines KERNEL_LANES and KERNEL_FN(op).
+ * Each operation is a static part on one vector of n elements, which the loops call with n constant for whole
+ * vectors and with the remainder for the last. */
+#include "declare.h"
+#include "rows/parts.inc.h"
+#include "scalar.h"
+#include "split.h"
+
+#include "rows/layernorm.inc.h"
+
+#include "rows/elements.inc.h"
+
+#include "rows/cross_entropy.inc.h"
+
+#include "rows/embedding.inc.h"

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Plain C of the operations on rows and elements: LayerNorm, GELU, column sums, conversions. Reads like the
+ * formula; sums within a row are FP64, so other variants can be held against it. */
+#include <float.h>
+#include <math.h>
+
+#include "declare.h"
+#include "scalar.h"
+#include "split.h"
+
+void kernel_layernorm_forward_ref(const struct kernel_team *team, const struct kernel_layernorm *l) {
+    const enum kernel_dtype t = l->dtype;
+#pragma omp parallel for num_threads(team->threads) schedule(static)
+    for (int64_t r = 0; r < l->rows; r++) {
+        const int64_t at = r * l->cols;
+        double sum = 0, squares = 0;
+        for (int64_t c = 0; c < l->cols; c++) sum += scalar_get(t, l->x, at + c);
+        const double mean = sum / (double)l->cols;
+        for (int64_t c = 0; c < l->cols; c++) {
+            const double d = scalar_get(t, l->x, at + c) - mean;
+            squares += d * d;
+        }
+        const double rstd = 1 / sqrt(squares / (double)l->cols + l->eps);
+        for (int64_t c = 0; c < l->cols; c++) {
+            const double normal = (scalar_get(t, l->x, at + c) - mean) * rstd;
+            scalar_put(t, l->y, at + c, (float)(normal * scalar_get(t, l->gain, c) + scalar_get(t, l->bias, c)));
+        }
+        l->mean[r] = (float)mean;
+        l->rstd[r] = (float)rstd;
+        kernel_poll_row(team, r, l->cols);
+    }
+}
+
+/* With g = dy * gain and h = (x - mean) * rstd: dx = rstd * (g - mean(g) - h * mean(g h)). */
+void kernel_layernorm_grad_input_ref(const struct kernel_team *team, const struct kernel_layernorm *l) {
+    const enum kernel_dtype t = l->dtype;
+#pragma omp parallel for num_threads(team->threads) schedule(static)
+    for (int64_t r = 0; r < l->rows; r++) {
+        const int64_t at = r * l->cols;
+        const double mean = l->mean[r], rstd = l->rstd[r];
+        double g_sum = 0, gh_sum = 0;
+        for (int64_t c = 0; c < l->cols; c++) {
+            const double g = (double)scalar_get(t, l->dy, at + c) * scalar_get(t, l->gain, c);
+            g_sum += g;
+            gh_sum += g * ((scalar_get(t, l->x, at + c) - mean) * rstd);
+        }
+        for (int64_t c = 0; c < l->cols; c++) {
+            const double g = (double)scalar_get(t, l->dy, at + c) * scalar_get(t, l->gain, c);
+            const double h = (scalar_get(t, l->x, at + c) - mean) * rstd;
+            const double dx = rstd * (g - g_sum / (double)l->cols - h * (gh_sum / (double)l->cols));
+            const double add = l->dx_add ? scalar_get(t, l->dx_add, at + c) : 0;
+            scalar_put(t, l->dx, at + c, (float)(dx + add));
+        }
+        kernel_poll_row(team, r, l->cols);
+    }
+}
+
+void kernel_layernorm_grad_params_ref(const struct kernel_team *team, const struct kernel_layernorm *l) {
+    const enum kernel_dtype t = l->dtype;
+#pragma omp parallel num_threads(team->threads)
+    {
+        const struct kernel_range share = kernel_share(l->cols, 16);
+        for (int64_t r = 0; r < l->rows; r++) {
+            for (int64_t c = share.begin; c < share.end; c++) {
+                const float dy = scalar_get(t, l->dy, r * l->cols + c);
+                l->dgain[c] += dy * ((scalar_get(t, l->x, r * l->cols + c) - l->mean[r]) * l->rstd[r]);
+                l->dbias[c] += dy;
+            }
+            kernel_poll_row(team, r, share.end - share.begin);
+        }
+    }
+}
+
+/* 0.5 (1 + tanh(u)) is the logistic of 2u, which keeps its relative accuracy where tanh(u) is near -1. */
+static const double gelu_slope = 1.5957691216057308, gelu_cubic = 0.044715; /* 2 sqrt(2/pi) */
+
+void kernel_gelu_forward_ref(const struct kernel_team *team, enum kernel_dtype t, int64_t n, const void *x, void *y) {
+#pragma omp parallel num_threads(team->threads)
+    {
+        const struct kernel_range s = kernel_share(n, 64);
+        for (struct kernel_range b = kernel_block_first(s); b.begin < s.end; b = kernel_block_next(team, s, b))
+            for (int64_t i = b.begin; i < b.end; i++) {
+                const double at = scalar_get(t, x, i), v = at < -FLT_MAX ? -FLT_MAX : at; /* no infinity times zero */
+                scalar_put(t, y, i, (float)(v / (1 + exp(-gelu_slope * (v + gelu_cubic * v * v * v)))));
+            }
+    }
+}
+
+void kernel_gelu_backward_ref(const struct kernel_team *team, enum kernel_dtype t, int64_t n, const void *x,
+                              const void *dy, void *dx) {
+#pragma omp parallel num_threads(team->threads)
+    {
+        const struct kernel_range s = kernel_share(n, 64);
+        for (struct kernel_range b = kernel_block_first(s); b.begin < s.end; b = kernel_block_next(team, s, b))
+            for (int64_t i = b.begin; i < b.end; i++) {
+                const double at = scalar_get(t, x, i);
+                const double v = at > 20 ? 20 : at < -20 ? -20 : at; /* flat beyond: no infinity times zero */
+                const double gate = 1 / (1 + exp(-gelu_slope * (v + gelu_cubic * v * v * v)));
+                const double slope = gelu_slope * (1 + 3 * gelu_cubic * v * v);
+                scalar_put(t, dx, i, (float)(scalar_get(t, dy, i) * gate * (1 + v * (1 - gate) * slope)));
+            }
+    }
+}
+
+void kernel_column_sum_ref(const struct kernel_team *team, enum kernel_dtype t, int64_t rows, int64_t cols,
+                           const void *x, float *sum) {
+#pragma omp parallel num_threads(team->threads)
+    {
+        const struct kernel_range share = kernel_share(cols, 16);
+        for (int64_t r = 0; r < rows; r++) {
+            for (int64_t c = share.begin; c < share.end; c++) sum[c] += scalar_get(t, x, r * cols + c);
+            kernel_poll_row(team, r, share.end - share.begin);
+        }
+    }
+}
+
+void kernel_to_bf16_ref(const struct kernel_team *team, int64_t n, const float *x, kernel_bf16 *y) {
+#pragma omp parallel num_threads(team->threads)
+    {
+        const struct kernel_range s = kernel_share(n, 64);
+        for (struct kernel_range b = kernel_block_first(s); b.begin < s.end; b = kernel_block_next(team, s, b))
+            for (int64_t i = b.begin; i < b.end; i++) y[i] = scalar_narrow(x[i]);
+    }
+}
+
+void kernel_from_bf16_ref(const struct kernel_team *team, int64_t n, const kernel_bf16 *x, float *y) {
+#pragma omp parallel num_threads(team->threads)
+    {
+        const struct kernel_range s = kernel_share(n, 64);
+        for (struct kernel_range b = kernel_block_first(s); b.begin < s.end; b = kernel_block_next(team, s, b))
+            for (int64_t i = b.begin; i < b.end; i++) y[i] = scalar_widen(x[i]);
+    }
+}
+
+void kernel_zero_ref(const struct kernel_team *team, int64_t n, float *x) {
+#pragma omp parallel num_threads(team->threads)
+    {
+        const struct kernel_range s = kernel_share(n, 64);
+        for (struct kernel_range b = kernel_block_first(s); b.begin < s.end; b = kernel_block_next(team, s, b))
+            for (int64_t i = b.begin; i < b.end; i++) x[i] = 0;
+    }
+}
