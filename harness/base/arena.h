@@ -20,8 +20,8 @@ enum { BASE_ALIGN = 64 };
 
 /* What a piece of `bytes` takes in an arena: rounded up to BASE_ALIGN. The planner adds these up. */
 size_t base_arena_piece(size_t bytes);
-/* Reserves `size` bytes (zeroed), binds them to the NUMA nodes of the calling thread's affinity mask, asks for
- * huge pages, and touches them with `threads` OpenMP threads in contiguous shares. BASE_BROKEN when the machine
+/* Reserves `size` bytes (zeroed), binds them to the NUMA nodes that its `threads` OpenMP threads may run on,
+ * asks for huge pages, and touches them with those threads in contiguous shares. BASE_BROKEN when the machine
  * has too little. size 0 is fine. */
 int base_arena_open(struct base_arena *arena, size_t size, int threads, struct base_error *e);
 /* A piece, 64-byte aligned; NULL when it does not fit, which is a bug of the plan. */

@@ -56,7 +56,7 @@ int base_record_check(const char *path, struct base_error *e) {
     size_t length = strlen(path);
     if (length == 0)
         return base_fail(e, BASE_USAGE, "--out: empty file name: give the file that records are appended to");
-    if (length >= PATH_MAX) return refuse(e, path, "the name", ENAMETOOLONG);
+    if (length >= PATH_MAX) return base_fail(e, BASE_USAGE, "--out: the file name is too long (%zu bytes)", length);
     struct stat found;
     bool exists = stat(path, &found) == 0;
     if (path[length - 1] == '/' || (exists && S_ISDIR(found.st_mode)))

@@ -16,7 +16,7 @@ static int decimals(double x) {
 /* Divides by `step` until below it as printed; how often. 999.5 prints as 1000 and so is the next unit's. */
 static int scale(double *x, double step, double limit, int units) {
     int unit = 0;
-    while (unit + 1 < units && fabs(*x) >= limit) {
+    while (unit + 1 < units && isfinite(*x) && fabs(*x) >= limit) {
         *x /= step;
         unit++;
     }

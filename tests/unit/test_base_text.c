@@ -48,6 +48,7 @@ static void bytes(void **state) {
         {9.996 * 1024 * 1024, "10.0 MiB"},
         {1023.7 * 1024, "1.00 MiB"},
         {0x1p70, "1024 EiB"},
+        {HUGE_VAL, "inf B"},
     };
     check(base_text_bytes, rows, sizeof rows / sizeof *rows);
 }

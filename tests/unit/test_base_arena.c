@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Arenas are aligned, zeroed, never overlap and run out when they should; limits of control groups are found. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/cgroup.h"
+#include "base/file.h"
+
+static void pieces_round_up(void **state) {
+    (void)state;
+    assert_int_equal(base_arena_piece(0), 0);
+    assert_int_equal(base_arena_piece(1), 64);
+    assert_int_equal(base_arena_piece(64), 64);
+    assert_int_equal(base_arena_piece(65), 128);
+}
+
+static void pieces_are_aligned_zeroed_and_apart(void **state) {
+    (void)state;
+    struct base_arena arena;
+    struct base_error e;
+    static const size_t sizes[] = {1, 64, 100, 5000000, 0, 63};
+    size_t total = 0;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) total += base_arena_piece(sizes[i]);
+    assert_int_equal(base_arena_open(&arena, total, 3, &e), 0);
+    assert_true(arena.size == total && arena.used == 0);
+    assert_int_equal((uintptr_t)arena.base % (2 << 20), 0);
+    char *end = arena.base;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        char *piece = base_arena_take(&arena, sizes[i]);
+        assert_non_null(piece);
+        assert_int_equal((uintptr_t)piece % BASE_ALIGN, 0);
+        assert_true(piece >= end && piece + sizes[i] <= arena.base + total);
+        for (size_t k = 0; k < sizes[i]; k++) assert_int_equal(piece[k], 0);
+        memset(piece, 0xab, sizes[i]);
+        end = piece + sizes[i];
+    }
+    assert_true(arena.used == total);
+    assert_null(base_arena_take(&arena, 1));
+    assert_non_null(base_arena_take(&arena, 0));
+    base_arena_close(&arena);
+    assert_null(arena.base);
+    base_arena_close(&arena);
+}
+
+static void arenas_run_out(void **state) {
+    (void)state;
+    struct base_arena arena;
+    assert_int_equal(base_arena_open(&arena, 100, 1, NULL), 0);
+    assert_null(base_arena_take(&arena, 101));
+    assert_null(base_arena_take(&arena, SIZE_MAX));
+    assert_non_null(base_arena_take(&arena, 100));
+    assert_null(base_arena_take(&arena, 1));
+    base_arena_close(&arena);
+    assert_int_equal(base_arena_open(&arena, 0, 2, NULL), 0);
+    assert_non_null(base_arena_take(&arena, 0));
+    assert_null(base_arena_take(&arena, 1));
+    base_arena_close(&arena);
+}
+
+static void too_much_is_refused(void **state) {
+    (void)state;
+    struct base_arena arena = {.base = NULL, .size = 77};
+    struct base_error e = {0};
+    assert_int_equal(base_arena_open(&arena, (size_t)1 << 60, 1, &e), BASE_BROKEN);
+    assert_non_null(strstr(e.text, "1.00 EiB needed"));
+    assert_true(arena.size == 77);
+    assert_int_equal(base_arena_open(&arena, SIZE_MAX - 1, 1, &e), BASE_BROKEN);
+}
+
+static void memory_of_this_process(void **state) {
+    (void)state;
+    enum { SIZE = 48 << 20 };
+    long long before = base_memory_resident();
+    if (before < 0) {
+        printf("SKIP: memory_of_this_process: no /proc/self/status\n");
+        return;
+    }
+    struct base_arena arena;
+    assert_int_equal(base_arena_open(&arena, SIZE, 2, NULL), 0);
+    assert_true(base_memory_resident() - before > SIZE - (2 << 20)); /* touched, so resident */
+    base_arena_close(&arena);
+    long long after = base_memory_resident();
+    assert_true(after < before + SIZE / 2);
+    assert_true(base_memory_peak() >= before + SIZE - (2 << 20));
+    if (base_memory_peak_reset())
+        assert_true(base_memory_peak() < before + SIZE / 2);
+    else
+        printf("SKIP: memory_peak_reset: /proc/self/clear_refs cannot be written\n");
+    long long total = base_file_field_number("/proc/meminfo", "MemTotal") * 1024, available = base_memory_available();
+    assert_true(available > 0 && available <= total);
+}
+
+/* A made-up tree of control groups */
+static char root[] = "/tmp/toise-cgroup-XXXXXX";
+
+static const char *in_root(const char *path) {
+    static char full[256];
+    snprintf(full, sizeof full, "%s/%s", root, path);
+    return full;
+}
+
+static void put(const char *path, const char *text) {
+    FILE *file = fopen(in_root(path), "w");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static void cgroup_limits(void **state) {
+    (void)state;
+    assert_non_null(mkdtemp(root));
+    static const char *const folders[] = {"job", "job/step", "memory", "memory/box"};
+    for (int i = 0; i < 4; i++) assert_int_equal(mkdir(in_root(folders[i]), 0700), 0);
+    char membership[256];
+    snprintf(membership, sizeof membership, "%s", in_root("membership"));
+
+    put("membership", "0::/job/step\n");
+    assert_true(base_cgroup_memory_room(membership, root) == -1); /* no files, no limit */
+    put("job/step/memory.max", "max\n");
+    put("job/step/memory.current", "900\n");
+    assert_true(base_cgroup_memory_room(membership, root) == -1);
+    put("job/memory.max", "5000\n");
+    put("job/memory.current", "3000\n");
+    assert_true(base_cgroup_memory_room(membership, root) == 2000);
+    put("job/memory.stat", "anon 1\nactive_file 64\ninactive_file 500\n");
+    assert_true(base_cgroup_memory_room(membership, root) == 2500);
+    put("job/step/memory.max", "1000\n");
+    assert_true(base_cgroup_memory_room(membership, root) == 100);
+    put("job/step/memory.current", "1100\n");
+    assert_true(base_cgroup_memory_room(membership, root) == 0);
+
+    put("membership", "0::/not/seen/here\n");
+    put("memory.max", "4000\n"); /* what a container sees as its own */
+    put("memory.current", "1000\n");
+    assert_true(base_cgroup_memory_room(membership, root) == 3000);
+
+    put("membership", "9:name=systemd:/\n4:memory:/box\n");
+    put("memory/memory.limit_in_bytes", "9223372036854771712\n");
+    put("memory/memory.usage_in_bytes", "5\n");
+    assert_true(base_cgroup_memory_room(membership, root) == -1);
+    put("memory/box/memory.limit_in_bytes", "600\n");
+    put("memory/box/memory.usage_in_bytes", "400\n");
+    put("memory/box/memory.stat", "inactive_file 999\ntotal_inactive_file 50\n");
+    assert_true(base_cgroup_memory_room(membership, root) == 250);
+    assert_true(base_cgroup_memory_room(in_root("absent"), root) == -1);
+
+    char command[300];
+    snprintf(command, sizeof command, "rm -r %s", root);
+    assert_int_equal(system(command), 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(pieces_round_up),        cmocka_unit_test(pieces_are_aligned_zeroed_and_apart),
+        cmocka_unit_test(arenas_run_out),         cmocka_unit_test(too_much_is_refused),
+        cmocka_unit_test(memory_of_this_process), cmocka_unit_test(cgroup_limits),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
