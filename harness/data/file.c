@@ -89,7 +89,7 @@ static int llmc_read(struct data_file *f, const char *path, struct base_error *e
             e, BASE_USAGE,
             "data file '%s': version %d at byte 4, only version %d is known for magic %d; write the file anew", path,
             header[1], known->version, known->magic);
-    if (header[2] < 0 || (int64_t)f->bytes - HEADER_BYTES != (int64_t)header[2] * known->width)
+    if ((int64_t)f->bytes - HEADER_BYTES != (int64_t)header[2] * known->width)
         return base_fail(e, BASE_USAGE,
                          "data file '%s': the header at byte 8 says %d tokens of %d bytes, but %zu bytes follow it; it "
                          "was cut or damaged: copy or write it anew",

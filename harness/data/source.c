@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "data/data.h"
 #include "data/file.h"
 #include "data/zipf.h"
@@ -18,17 +19,6 @@ struct data_source {
     struct data_file file;
     char description[]; /* to its end */
 };
-
-/* "12,345" */
-static void count_text(int64_t count, char text[32]) {
-    char digits[24];
-    int n = snprintf(digits, sizeof digits, "%lld", (long long)count);
-    for (int i = 0; i < n; i++) {
-        *text++ = digits[i];
-        if (i < n - 1 && (n - 1 - i) % 3 == 0) *text++ = ',';
-    }
-    *text = '\0';
-}
 
 static int options_check(const struct data_options *o, struct base_error *e) {
     if (o->vocab < 1 || o->vocab > INT32_MAX)
@@ -51,7 +41,7 @@ static int source_fill(struct data_source *s, const struct data_options *o, size
     int code = data_file_open(&s->file, o, e);
     if (code) return code;
     char count[32];
-    count_text(s->file.count, count);
+    base_text_count(s->file.count, count, sizeof count);
     snprintf(s->description, size, "%s (%s, %s)", o->path, s->file.title, count);
     return BASE_OK;
 }

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Token files in bulk: every place of a bad token over every number of shares, and 2,000 damaged files, which may
+ * be refused or read but never crash, and leave nothing open. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/random.h"
+#include "data/data.h"
+#include "unit/support/folder.h"
+
+/* Shares are in order and leave nothing out: wherever the bad token is, one share refuses it, and a later token
+ * is never a lower share's; also when there are more shares than tokens. */
+static void test_shares(void **state) {
+    (void)state;
+    enum { COUNT = 23 };
+    for (int shares = 1; shares <= COUNT + 2; shares += 3)
+        for (int bad = 0, last = 0; bad < COUNT; bad++) {
+            char text[COUNT];
+            memset(text, 'a', COUNT);
+            text[bad] = 'b';
+            folder_write("shares.txt", text, COUNT);
+            int refusing = -1;
+            for (int share = 0; share < shares; share++) {
+                struct data_options o = {.path = folder_path, .vocab = 'b', .seq = 4, .share = share, .shares = shares};
+                struct data_source *s = NULL;
+                if (data_open(&s, &o, NULL)) {
+                    assert_int_equal(refusing, -1);
+                    refusing = share;
+                }
+                data_close(s);
+            }
+            assert_in_range(refusing, last, shares - 1);
+            last = refusing;
+        }
+}
+
+/* Neither descriptors nor mappings stay behind. */
+static void nothing_left(int lowest_descriptor) {
+    int now = dup(0);
+    close(now);
+    assert_int_equal(now, lowest_descriptor);
+    FILE *maps = fopen("/proc/self/maps", "r");
+    if (!maps) return;
+    char line[1024];
+    while (fgets(line, sizeof line, maps)) assert_null(strstr(line, folder));
+    fclose(maps);
+}
+
+/* Flipped bytes, cuts and tails on a file that ends with its page, so that reading beyond it would fault. */
+static void test_damage_never_crashes(void **state) {
+    (void)state;
+    enum { BYTES = 4096, HEADER = 1024, ROUNDS = 2000, SEQ = 64, VOCAB = 1000 };
+    static const char *const formats[] = {"auto", "llmc", "nanogpt", "text"};
+    unsigned char good[BYTES] = {0}, bad[BYTES + 64];
+    int32_t head[3] = {20240520, 1, (BYTES - HEADER) / 2};
+    memcpy(good, head, sizeof head);
+    int accepted = 0, descriptor = dup(0);
+    close(descriptor);
+    for (uint64_t round = 0; round < ROUNDS; round++) {
+        uint32_t w[4], flip[4];
+        base_random_words(11, BASE_STREAM_TEST, round, w);
+        memcpy(bad, good, BYTES);
+        memset(bad + BYTES, 1, sizeof bad - BYTES);
+        for (uint32_t i = 0; i < w[0] % 4; i++) { /* half of the flips hit what the header says */
+            base_random_words(12 + i, BASE_STREAM_TEST, round, flip);
+            bad[flip[0] % (flip[1] % 2 ? 12 : BYTES)] = (unsigned char)flip[2];
+        }
+        size_t bytes = w[1] % 4 == 0 ? w[2] % (BYTES + 64) : w[1] % 4 == 1 ? BYTES - w[2] % 3 : BYTES;
+        folder_write("fuzz.bin", bad, bytes);
+        struct data_options o = {
+            .path = folder_path, .format = formats[w[3] % 4], .vocab = VOCAB, .seq = SEQ, .seed = 7, .shares = 1};
+        struct data_source *s = NULL;
+        struct base_error e = {0};
+        int code = data_open(&s, &o, &e);
+        if (code) {
+            assert_int_equal(code, BASE_USAGE);
+            assert_non_null(strstr(e.text, folder_path));
+            continue;
+        }
+        int32_t in[2 * SEQ], out[2 * SEQ];
+        accepted++;
+        data_fill(s, (int64_t)round, 2, 0, 2, in, out);
+        for (int i = 0; i < 2 * SEQ; i++) {
+            assert_in_range(in[i], 0, VOCAB - 1);
+            assert_in_range(out[i], 0, VOCAB - 1);
+        }
+        data_close(s);
+    }
+    assert_in_range(accepted, ROUNDS / 10, ROUNDS - ROUNDS / 10); /* both ways out are tried */
+    nothing_left(descriptor);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_shares),
+        cmocka_unit_test(test_damage_never_crashes),
+    };
+    return cmocka_run_group_tests(tests, folder_make, folder_remove);
+}
