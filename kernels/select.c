@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * CPUID -> table of function pointers. TOISE_ISA caps it; list.h says what there is to choose from. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "declare.h"
+#include "scratch.h"
+
+/* Not an instruction set but a backend: above every cap, so that only its name selects it. */
+enum { KERNEL_ISA_openblas = KERNEL_ISA_COUNT };
+
+static const char *const isa_names[KERNEL_ISA_COUNT] = {"ref", "avx2", "avx512", "avx512bf16"};
+
+const char *kernel_isa_name(enum kernel_isa isa) {
+    return isa < KERNEL_ISA_COUNT ? isa_names[isa] : "unknown";
+}
+
+/* __builtin_cpu_supports reads XCR0 too: a set that the system does not save counts as absent. */
+static bool cpu_has(enum kernel_isa isa) {
+    switch (isa) {
+    case KERNEL_ISA_ref:
+        return true;
+#ifdef KERNEL_HAVE_AVX2
+    case KERNEL_ISA_avx2:
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#endif
+#ifdef KERNEL_HAVE_AVX512
+    case KERNEL_ISA_avx512:
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+               __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+#endif
+#ifdef KERNEL_HAVE_AVX512BF16
+    case KERNEL_ISA_avx512bf16:
+        return __builtin_cpu_supports("avx512bf16");
+#endif
+    default:
+        return false;
+    }
+}
+
+/* A set is used together with those below it. */
+bool kernel_isa_usable(enum kernel_isa isa) {
+    if (isa >= KERNEL_ISA_COUNT) return false;
+    for (enum kernel_isa below = KERNEL_ISA_ref; below <= isa; below++)
+        if (!cpu_has(below)) return false;
+    return true;
+}
+
+enum kernel_isa kernel_isa_best(void) {
+    const char *cap = getenv("TOISE_ISA");
+    enum kernel_isa best = KERNEL_ISA_COUNT - 1;
+    if (cap && *cap) {
+        while (strcmp(cap, isa_names[best]) != 0)
+            if (best-- == KERNEL_ISA_ref) return KERNEL_ISA_COUNT;
+    }
+    while (!kernel_isa_usable(best)) best--;
+    return best;
+}
+
+void kernel_select(struct kernel_ops *ops, enum kernel_isa cap, enum kernel_backend backend) {
+#define K(op, isa)                                                                                                     \
+    if ((int)KERNEL_ISA_##isa <= (int)cap) ops->op = kernel_##op##_##isa;
+#include "list.h"
+#undef K
+    if (backend == KERNEL_BACKEND_OPENBLAS) ops->gemm = kernel_gemm_openblas;
+}
+
+const char *kernel_variant(const struct kernel_ops *ops, const char *op) {
+#define K(name, isa)                                                                                                   \
+    if (strcmp(op, #name) == 0 && ops->name == kernel_##name##_##isa) return #isa;
+#include "list.h"
+#undef K
+    return NULL;
+}
+
+/* The peak loop is the one operation that follows the instruction set whatever the backend. */
+bool kernel_bf16_native(const struct kernel_ops *ops) {
+    const char *isa = kernel_variant(ops, "peak");
+    return isa && strcmp(isa, "avx512bf16") == 0;
+}
+
+size_t kernel_scratch_bytes(int threads, int64_t seq, int64_t head_dim) {
+    size_t gemm = kernel_gemm_scratch(threads), attention = kernel_attention_scratch(threads, seq, head_dim);
+    size_t rows = kernel_rows_scratch(threads), most = gemm > attention ? gemm : attention;
+    return most > rows ? most : rows;
+}
