@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * kernel_peak by 256-bit FMA: 12 sums of 16 registers; two units of latency 4 need 8. */
+#define KERNEL_LANES 8
+#define PEAK_SUMS 12
+#define PEAK_OTHERS 1
+#include "peak.h"
+
+double kernel_peak_avx2(enum kernel_dtype dtype, int64_t rounds) {
+    (void)dtype; /* BF16 runs on FP32 multiply-adds here */
+    return peak_run(rounds);
+}

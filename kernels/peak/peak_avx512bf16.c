@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * kernel_peak by the 512-bit BF16 dot: 24 sums, since two units of latency 6 need 12. */
+#define KERNEL_LANES 16
+#define PEAK_SUMS 24
+#define PEAK_OTHERS 4
+#define PEAK_DOT
+#include <immintrin.h>
+
+#include "../simd.h"
+SIMD_INLINE vf peak_step(vf sum, vf a, vf b) {
+    return (vf)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
+}
+#include "peak.h"
+
+double kernel_peak_avx512bf16(enum kernel_dtype dtype, int64_t rounds) {
+    return dtype == KERNEL_BF16 ? peak_run(rounds) : kernel_peak_avx512(dtype, rounds);
+}
