@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * kernel_gemm by OpenBLAS, the backend to beat, and FP64 for references; the one file that knows cblas.h.
+ * OpenBLAS has FP32 only: BF16, and what its 32-bit sizes cannot say, goes to the best variant of ours. It brings its
+ * own threads, set to the team's. It cannot be polled inside, so the poll comes before and after. */
+#include <cblas.h>
+#include <string.h>
+
+#include "../declare.h"
+#include "../split.h"
+
+static bool fits(int64_t x) {
+    return x > 0 && x <= INT32_MAX;
+}
+
+/* What the caller's table would multiply with under the backend TOISE: the instruction set of its peak loop. */
+static void gemm_own(const struct kernel_team *team, const struct kernel_gemm *g) {
+    const char *name = team->ops ? kernel_variant(team->ops, "peak") : NULL;
+    enum kernel_isa isa = KERNEL_ISA_ref;
+    struct kernel_ops own;
+    for (enum kernel_isa i = KERNEL_ISA_ref; i < KERNEL_ISA_COUNT; i++)
+        if (name && strcmp(name, kernel_isa_name(i)) == 0) isa = i;
+    kernel_select(&own, name ? isa : kernel_isa_best(), KERNEL_BACKEND_TOISE);
+    own.gemm(team, g);
+}
+
+/* C = bias + D, which sgemm then adds to; C is D already where they are one */
+static void start_from(const struct kernel_team *team, const struct kernel_gemm *g) {
+    const float *bias = g->bias, *d = g->d;
+    float *c = g->c;
+#pragma omp parallel num_threads(team->threads)
+    {
+        const struct kernel_range rows = kernel_share(g->m, 1);
+        for (int64_t i = rows.begin; i < rows.end; i++) {
+            float *row = c + i * g->ldc;
+            if (d && d != c) memcpy(row, d + i * g->ldc, (size_t)g->n * sizeof *row);
+            if (bias && d)
+                for (int64_t j = 0; j < g->n; j++) row[j] += bias[j];
+            else if (bias)
+                memcpy(row, bias, (size_t)g->n * sizeof *row);
+        }
+    }
+}
+
+void kernel_gemm_openblas(const struct kernel_team *team, const struct kernel_gemm *g) {
+    static int threads_set;
+    if (g->m <= 0 || g->n <= 0) return;
+    if (g->in != KERNEL_F32 || !fits(g->m) || !fits(g->n) || !fits(g->k) || !fits(g->lda) || !fits(g->ldb) ||
+        !fits(g->ldc)) {
+        gemm_own(team, g);
+        return;
+    }
+    if (threads_set != team->threads) openblas_set_num_threads(threads_set = team->threads);
+    kernel_poll(team);
+    const bool add = g->bias || g->d;
+    if (g->bias || (g->d && g->d != g->c)) start_from(team, g);
+    cblas_sgemm(CblasRowMajor, g->a_trans ? CblasTrans : CblasNoTrans, g->b_trans ? CblasTrans : CblasNoTrans,
+                (blasint)g->m, (blasint)g->n, (blasint)g->k, 1.0f, g->a, (blasint)g->lda, g->b, (blasint)g->ldb,
+                add ? 1.0f : 0.0f, g->c, (blasint)g->ldc);
+    kernel_poll(team);
+}
+
+void kernel_reference_dgemm(bool a_trans, bool b_trans, int64_t m, int64_t n, int64_t k, const double *a, int64_t lda,
+                            const double *b, int64_t ldb, double beta, double *c, int64_t ldc) {
+    cblas_dgemm(CblasRowMajor, a_trans ? CblasTrans : CblasNoTrans, b_trans ? CblasTrans : CblasNoTrans, (blasint)m,
+                (blasint)n, (blasint)k, 1.0, a, (blasint)lda, b, (blasint)ldb, beta, c, (blasint)ldc);
+}
+
+const char *kernel_openblas_config(void) {
+    return openblas_get_config();
+}
+
+const char *kernel_openblas_core(void) {
+    return openblas_get_corename();
+}
