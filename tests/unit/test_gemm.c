@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Every gemm that this host can run against FP64, within the bound of kernels.h: all layouts and dtypes, sizes
+ * around the edges of tiles and blocks, numbers from denormal to huge, poisoned padding, scratch and output. */
+#include <math.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/random.h"
+#include "kernels.h"
+#include "scalar.h"
+
+enum { SEED = 20250101, PAD = 3, SHIFT = 1, POISON = 65536 }; /* data stand SHIFT elements off every alignment */
+
+struct variant {
+    struct kernel_ops ops;
+    char name[32];
+    bool flushes[KERNEL_DTYPE_COUNT]; /* denormal inputs and results, by input dtype */
+};
+
+static struct variant variants[KERNEL_ISA_COUNT + 1];
+static int variant_count;
+static void *scratch;
+static size_t scratch_size;
+
+static int setup(void **state) {
+    (void)state;
+    for (int isa = 0; isa <= KERNEL_ISA_COUNT; isa++) {
+        const bool blas = isa == KERNEL_ISA_COUNT;
+        const char *name = blas ? "openblas" : kernel_isa_name((enum kernel_isa)isa);
+        if (!blas && !kernel_isa_usable((enum kernel_isa)isa)) {
+            printf("SKIP: gemm %s: this CPU or this build lacks it\n", name);
+            continue;
+        }
+        struct variant *v = &variants[variant_count++];
+        kernel_select(&v->ops, blas ? kernel_isa_best() : (enum kernel_isa)isa,
+                      blas ? KERNEL_BACKEND_OPENBLAS : KERNEL_BACKEND_TOISE);
+        snprintf(v->name, sizeof v->name, "%s", name);
+        v->flushes[KERNEL_BF16] = kernel_bf16_native(&v->ops);
+    }
+    scratch_size = (kernel_scratch_bytes(3, 1, 1) + 63) / 64 * 64;
+    scratch = aligned_alloc(64, scratch_size);
+    return scratch ? 0 : -1;
+}
+
+static int teardown(void **state) {
+    (void)state;
+    free(scratch);
+    return 0;
+}
+
+/* A stored matrix: rows x cols of a dtype with PAD more columns, and the same in FP64 without them. */
+struct matrix {
+    int64_t rows, cols, ld;
+    size_t bytes;
+    char *memory, *data; /* data is memory, SHIFT elements on */
+    double *exact, *size;
+};
+
+/* One number in eight is zero, denormal, tiny or huge; sums of products stay finite. */
+static float hostile(uint64_t index, uint64_t stream) {
+    uint32_t w[4];
+    base_random_words(SEED, BASE_STREAM_TEST + stream, index, w);
+    const float x = (float)((double)w[0] / 2147483648.0 - 1.0);
+    switch (w[1] % 32) {
+    case 0:
+        return w[2] & 1 ? 0.0f : -0.0f;
+    case 1:
+        return x * 1e-39f;
+    case 2:
+        return x * 1e-30f;
+    case 3:
+        return x * 1e15f;
+    default:
+        return x;
+    }
+}
+
+static struct matrix matrix_new(int64_t rows, int64_t cols, enum kernel_dtype dtype, uint64_t stream) {
+    struct matrix x = {.rows = rows, .cols = cols, .ld = cols + PAD};
+    const size_t element = kernel_dtype_bytes(dtype);
+    x.bytes = (size_t)(rows * x.ld + SHIFT) * element;
+    x.memory = malloc(x.bytes);
+    x.exact = calloc((size_t)(rows * cols) + 1, sizeof *x.exact);
+    x.size = calloc((size_t)(rows * cols) + 1, sizeof *x.size);
+    assert_true(x.memory && x.exact && x.size);
+    memset(x.memory, 0xff, x.bytes); /* NaN of either dtype */
+    x.data = x.memory + SHIFT * element;
+    for (int64_t i = 0; i < rows * cols; i++) {
+        const int64_t at = i / cols * x.ld + i % cols;
+        scalar_put(dtype, x.data, at, hostile((uint64_t)i, stream));
+        x.exact[i] = (double)scalar_get(dtype, x.data, at);
+        x.size[i] = fabs(x.exact[i]);
+    }
+    return x;
+}
+
+static void matrix_free(struct matrix *x) {
+    free(x->memory);
+    free(x->exact);
+    free(x->size);
+}
+
+static void matrix_flush(struct matrix *x) {
+    for (int64_t i = 0; i < x->rows * x->cols; i++)
+        if (x->size[i] < 0x1p-126) x->exact[i] = x->size[i] = 0;
+}
+
+enum addend { NOTHING, APART, ITSELF, ADDENDS };
+
+struct test_case {
+    int64_t m, n, k;
+    bool a_trans, b_trans, bias;
+    enum addend d;
+    enum kernel_dtype in, out;
+    int threads;
+};
+
+static void case_fail(const struct variant *v, const struct test_case *t, const char *what, int64_t i, int64_t j,
+                      double got, double want, double bound) {
+    fail_msg("%s %c%c %s->%s m %lld n %lld k %lld bias %d d %d threads %d: %s at (%lld, %lld): %.9g, exact %.9g, "
+             "bound %.3g",
+             v->name, t->a_trans ? 'T' : 'N', t->b_trans ? 'T' : 'N', t->in == KERNEL_F32 ? "f32" : "bf16",
+             t->out == KERNEL_F32 ? "f32" : "bf16", (long long)t->m, (long long)t->n, (long long)t->k, t->bias, t->d,
+             t->threads, what, (long long)i, (long long)j, got, want, bound);
+}
+
+/* Every element within the bound, every padding byte as it was (0xff). */
+static void case_check(const struct variant *v, const struct test_case *t, const struct matrix *c, const double *exact,
+                       const double *size) {
+    const double underflow = v->flushes[t->in] ? 0x1p-126 : 0x1p-149;
+    const size_t element = kernel_dtype_bytes(t->out);
+    for (int64_t i = 0; i < t->m; i++) {
+        for (int64_t j = 0; j < t->n; j++) {
+            const double want = exact[i * t->n + j], got = (double)scalar_get(t->out, c->data, i * c->ld + j);
+            double bound = (double)(t->k + 2) * (0x1p-24 * size[i * t->n + j] + underflow);
+            if (t->out == KERNEL_BF16) bound += 0x1p-8 * (fabs(want) + bound) + 0x1p-134;
+            if (!(fabs(got - want) <= bound)) case_fail(v, t, "wrong", i, j, got, want, bound);
+        }
+        const unsigned char *pad = (const unsigned char *)c->data + (size_t)(i * c->ld + t->n) * element;
+        for (size_t p = 0; p < PAD * element; p++)
+            if (pad[p] != 0xff) case_fail(v, t, "padding written", i, t->n, pad[p], 255, 0);
+    }
+}
+
+/* What C should be, and the sizes that its error is measured by. */
+static void case_exact(const struct test_case *t, const struct matrix *a, const struct matrix *b,
+                       const struct matrix *bias, const struct matrix *d, double *exact, double *size) {
+    for (int64_t i = 0; i < t->m * t->n; i++) {
+        if (t->bias) exact[i] += bias->exact[i % t->n], size[i] += bias->size[i % t->n];
+        if (t->d != NOTHING) exact[i] += d->exact[i], size[i] += d->size[i];
+    }
+    if (t->m == 0 || t->n == 0 || t->k == 0) return;
+    kernel_reference_dgemm(t->a_trans, t->b_trans, t->m, t->n, t->k, a->exact, a->cols, b->exact, b->cols, 1, exact,
+                           t->n);
+    kernel_reference_dgemm(t->a_trans, t->b_trans, t->m, t->n, t->k, a->size, a->cols, b->size, b->cols, 1, size, t->n);
+}
+
+static void case_run(struct variant *v, const struct test_case *t) {
+    struct matrix a = matrix_new(t->a_trans ? t->k : t->m, t->a_trans ? t->m : t->k, t->in, 1);
+    struct matrix b = matrix_new(t->b_trans ? t->n : t->k, t->b_trans ? t->k : t->n, t->in, 2);
+    struct matrix bias = matrix_new(1, t->n, t->in, 3), d = matrix_new(t->m, t->n, t->out, 4);
+    struct matrix c = matrix_new(t->m, t->n, t->out, 5);
+    double *exact = calloc((size_t)(t->m * t->n) + 1, 8), *size = calloc((size_t)(t->m * t->n) + 1, 8);
+    char *once = malloc(c.bytes);
+    assert_true(exact && size && once);
+    if (v->flushes[t->in]) matrix_flush(&a), matrix_flush(&b);
+    case_exact(t, &a, &b, &bias, &d, exact, size);
+
+    struct kernel_team team = {
+        .ops = &v->ops, .threads = t->threads, .scratch = scratch, .scratch_bytes = scratch_size};
+    struct kernel_gemm g = {.m = t->m,
+                            .n = t->n,
+                            .k = t->k,
+                            .a_trans = t->a_trans,
+                            .b_trans = t->b_trans,
+                            .in = t->in,
+                            .out = t->out,
+                            .a = a.data,
+                            .b = b.data,
+                            .lda = a.ld,
+                            .ldb = b.ld,
+                            .ldc = c.ld,
+                            .bias = t->bias ? bias.data : NULL,
+                            .d = t->d == NOTHING ? NULL : (t->d == APART ? d.data : c.data),
+                            .c = c.data};
+    for (int repeat = 0; repeat < 2; repeat++) {
+        memset(c.memory, 0xff, c.bytes);
+        memset(scratch, 0xff, POISON);
+        if (t->d == ITSELF) memcpy(c.memory, d.memory, c.bytes);
+        v->ops.gemm(&team, &g);
+        if (repeat == 0) memcpy(once, c.memory, c.bytes);
+    }
+    case_check(v, t, &c, exact, size);
+    if (memcmp(once, c.memory, c.bytes) != 0) case_fail(v, t, "another result when repeated", 0, 0, 0, 0, 0);
+    free(once);
+    free(exact);
+    free(size);
+    matrix_free(&a), matrix_free(&b), matrix_free(&bias), matrix_free(&d), matrix_free(&c);
+}
+
+/* The size in every layout and dtype, with the options (bias, D, threads) taking turns. */
+static void size_run(struct variant *v, int64_t m, int64_t n, int64_t k) {
+    static unsigned turn;
+    for (int layout = 0; layout < 4; layout++) {
+        for (int dtypes = 0; dtypes < 3; dtypes++) {
+            struct test_case t = {.m = m, .n = n, .k = k, .a_trans = layout & 1, .b_trans = layout >> 1};
+            t.in = dtypes > 0 ? KERNEL_BF16 : KERNEL_F32;
+            t.out = dtypes > 1 ? KERNEL_BF16 : KERNEL_F32;
+            t.bias = turn % 2, t.d = turn / 2 % ADDENDS, t.threads = 1 + (int)(turn % 5 % 3);
+            turn++;
+            case_run(v, &t);
+        }
+    }
+}
+
+static void test_tile_edges(void **state) {
+    (void)state;
+    static const int64_t ms[] = {1, 6, 13, 15, 29}, ns[] = {1, 16, 31, 65}, ks[] = {0, 1, 2, 17, 33};
+    for (int v = 0; v < variant_count; v++)
+        for (size_t m = 0; m < sizeof ms / sizeof *ms; m++)
+            for (size_t n = 0; n < sizeof ns / sizeof *ns; n++)
+                for (size_t k = 0; k < sizeof ks / sizeof *ks; k++) size_run(&variants[v], ms[m], ns[n], ks[k]);
+}
+
+static void test_block_edges(void **state) {
+    (void)state;
+    static const int64_t sizes[][3] = {{14, 32, 384},  {15, 33, 385},  {13, 31, 768},  {28, 64, 769},
+                                       {5, 17, 1700},  {1024, 3, 20},  {1025, 33, 9},  {2, 3072, 18},
+                                       {15, 3073, 33}, {1040, 1, 800}, {200, 130, 410}};
+    for (int v = 0; v < variant_count; v++)
+        for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+            size_run(&variants[v], sizes[s][0], sizes[s][1], sizes[s][2]);
+}
+
+static void test_empty(void **state) {
+    (void)state;
+    for (int v = 0; v < variant_count; v++) {
+        size_run(&variants[v], 0, 5, 7);
+        size_run(&variants[v], 5, 0, 7);
+        size_run(&variants[v], 0, 0, 0);
+    }
+}
+
+/* A NaN in one row of A spoils that row of C and no other; an infinity stays one. */
+static void test_not_finite(void **state) {
+    (void)state;
+    enum { M = 17, N = 35, DEPTH = 21 };
+    static float a[M * DEPTH], b[DEPTH * N], c[M * N];
+    for (int i = 0; i < M * DEPTH; i++) a[i] = 1;
+    for (int i = 0; i < DEPTH * N; i++) b[i] = 2;
+    a[3 * DEPTH + 20] = NAN;
+    a[15 * DEPTH] = INFINITY;
+    for (int v = 0; v < variant_count; v++) {
+        struct kernel_team team = {
+            .ops = &variants[v].ops, .threads = 2, .scratch = scratch, .scratch_bytes = scratch_size};
+        struct kernel_gemm g = {.m = M, .n = N, .k = DEPTH, .a = a, .b = b, .c = c, .lda = DEPTH, .ldb = N, .ldc = N};
+        memset(scratch, 0xff, POISON);
+        variants[v].ops.gemm(&team, &g);
+        for (int i = 0; i < M * N; i++) {
+            if (i / N == 3)
+                assert_true(isnan(c[i]));
+            else
+                assert_true(c[i] == (i / N == 15 ? INFINITY : 2.0f * DEPTH));
+        }
+    }
+}
+
+struct polls {
+    pthread_t caller;
+    int right, wrong;
+};
+
+static void poll_count(void *context) {
+    struct polls *polls = context;
+    if (pthread_equal(pthread_self(), polls->caller))
+        polls->right++;
+    else
+        polls->wrong++;
+}
+
+static void test_poll(void **state) {
+    (void)state;
+    enum { SIZE = 384 };
+    static float a[SIZE * SIZE], b[SIZE * SIZE], c[SIZE * SIZE];
+    for (int v = 0; v < variant_count; v++) {
+        struct polls polls = {.caller = pthread_self()};
+        struct kernel_team team = {.ops = &variants[v].ops,
+                                   .threads = 3,
+                                   .scratch = scratch,
+                                   .scratch_bytes = scratch_size,
+                                   .poll = poll_count,
+                                   .poll_context = &polls};
+        struct kernel_gemm g = {.m = SIZE, .n = SIZE, .k = SIZE, .a = a, .b = b, .c = c};
+        g.lda = g.ldb = g.ldc = SIZE;
+        variants[v].ops.gemm(&team, &g);
+        assert_int_equal(polls.wrong, 0);
+        assert_true(polls.right > 0);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_tile_edges), cmocka_unit_test(test_block_edges), cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_not_finite), cmocka_unit_test(test_poll),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The choice of variants: TOISE_ISA caps it and a wrong one is reported, tables are complete and named truly. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "kernels.h"
+
+static void test_cap(void **state) {
+    (void)state;
+    unsetenv("TOISE_ISA");
+    const enum kernel_isa best = kernel_isa_best();
+    assert_true(kernel_isa_usable(best));
+    for (int isa = 0; isa < KERNEL_ISA_COUNT; isa++) {
+        setenv("TOISE_ISA", kernel_isa_name((enum kernel_isa)isa), 1);
+        const enum kernel_isa capped = kernel_isa_best();
+        assert_true(kernel_isa_usable(capped));
+        assert_int_equal(capped, isa < (int)best ? isa : (int)best);
+    }
+    setenv("TOISE_ISA", "", 1);
+    assert_int_equal(kernel_isa_best(), best);
+    static const char *const wrong[] = {"avx1024", "AVX2", "avx", "ref ", "openblas"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        setenv("TOISE_ISA", wrong[i], 1);
+        assert_int_equal(kernel_isa_best(), KERNEL_ISA_COUNT);
+    }
+    unsetenv("TOISE_ISA");
+}
+
+static void test_usable(void **state) {
+    (void)state;
+    assert_true(kernel_isa_usable(KERNEL_ISA_ref));
+    assert_false(kernel_isa_usable(KERNEL_ISA_COUNT));
+    for (int isa = 1; isa < KERNEL_ISA_COUNT; isa++) /* a set is never usable without those below it */
+        assert_true(!kernel_isa_usable((enum kernel_isa)isa) || kernel_isa_usable((enum kernel_isa)(isa - 1)));
+}
+
+static void test_table(void **state) {
+    (void)state;
+    for (int isa = 0; isa < KERNEL_ISA_COUNT; isa++) {
+        const char *name = kernel_isa_name((enum kernel_isa)isa);
+        if (!kernel_isa_usable((enum kernel_isa)isa)) {
+            print_message("SKIP: table %s: this CPU or this build lacks it\n", name);
+            continue;
+        }
+        struct kernel_ops ops = {0};
+        kernel_select(&ops, (enum kernel_isa)isa, KERNEL_BACKEND_TOISE);
+#define K(op, set) assert_non_null(ops.op);
+#include "list.h"
+#undef K
+        const char *rows = isa == KERNEL_ISA_avx512bf16 ? "avx512" : name; /* whose rows need no BF16 dot */
+        assert_string_equal(kernel_variant(&ops, "gemm"), name);
+        assert_string_equal(kernel_variant(&ops, "peak"), name);
+        assert_string_equal(kernel_variant(&ops, "adamw"), rows);
+        assert_string_equal(kernel_variant(&ops, "attention_backward"), rows);
+        assert_int_equal(kernel_bf16_native(&ops), isa == KERNEL_ISA_avx512bf16);
+        kernel_select(&ops, (enum kernel_isa)isa, KERNEL_BACKEND_OPENBLAS);
+        assert_string_equal(kernel_variant(&ops, "gemm"), "openblas");
+        assert_string_equal(kernel_variant(&ops, "adamw"), rows);
+        assert_int_equal(kernel_bf16_native(&ops), isa == KERNEL_ISA_avx512bf16);
+    }
+}
+
+static void test_variant_unknown(void **state) {
+    (void)state;
+    struct kernel_ops ops = {0};
+    assert_null(kernel_variant(&ops, "gemm"));
+    kernel_select(&ops, KERNEL_ISA_ref, KERNEL_BACKEND_TOISE);
+    assert_null(kernel_variant(&ops, "no such operation"));
+    ops.gemm = NULL;
+    assert_null(kernel_variant(&ops, "gemm"));
+    assert_string_equal(kernel_isa_name(KERNEL_ISA_COUNT), "unknown");
+}
+
+/* The loops end, and count what they do: twice the rounds, twice the operations. */
+static void test_peak(void **state) {
+    (void)state;
+    for (int isa = 0; isa < KERNEL_ISA_COUNT; isa++) {
+        if (!kernel_isa_usable((enum kernel_isa)isa)) continue;
+        struct kernel_ops ops;
+        kernel_select(&ops, (enum kernel_isa)isa, KERNEL_BACKEND_TOISE);
+        for (int dtype = 0; dtype < KERNEL_DTYPE_COUNT; dtype++) {
+            const double once = ops.peak((enum kernel_dtype)dtype, 1000);
+            assert_true(once >= 1000 * 2 * 4);
+            assert_true(ops.peak((enum kernel_dtype)dtype, 2000) == 2 * once);
+        }
+    }
+}
+
+static void test_scratch(void **state) {
+    (void)state;
+    assert_true(kernel_scratch_bytes(1, 1, 1) > 0);
+    assert_true(kernel_scratch_bytes(64, 4096, 128) >= kernel_scratch_bytes(1, 256, 64));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_cap),  cmocka_unit_test(test_usable),          cmocka_unit_test(test_table),
+        cmocka_unit_test(test_peak), cmocka_unit_test(test_variant_unknown), cmocka_unit_test(test_scratch),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
