@@ -3,7 +3,9 @@
  * The table behind buffers.h. */
 #include "model/buffers.h"
 
-int64_t model_vocab_ld(const struct model_config *c) { return (c->vocab + 31) / 32 * 32; }
+int64_t model_vocab_ld(const struct model_config *c) {
+    return (c->vocab + 31) / 32 * 32;
+}
 
 struct model_buffer_row model_buffer_describe(const struct model_shape *s, enum model_buffer buffer) {
     const struct model_config *c = s->config;

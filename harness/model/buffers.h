@@ -11,42 +11,42 @@
 /* What one rank computes at a time. T = batch * seq tokens. */
 struct model_shape {
     const struct model_config *config;
-    enum kernel_dtype dtype;  /* of weights and activations */
-    int64_t batch, seq;       /* micro-batch: sequences, tokens in each */
-    int64_t head_rows;        /* tokens whose logits are held at once, 1..T */
+    enum kernel_dtype dtype; /* of weights and activations */
+    int64_t batch, seq;      /* micro-batch: sequences, tokens in each */
+    int64_t head_rows;       /* tokens whose logits are held at once, 1..T */
 };
 
 enum model_buffer {
     /* kept for backward, one per layer */
-    MODEL_X,         /* [T, width] the residual stream entering the layer; one more: leaving the last */
-    MODEL_NORM1,     /* [T, width] */
+    MODEL_X,          /* [T, width] the residual stream entering the layer; one more: leaving the last */
+    MODEL_NORM1,      /* [T, width] */
     MODEL_NORM1_MEAN, /* [T] FP32, and so on */
     MODEL_NORM1_RSTD,
-    MODEL_QKV_OUT,   /* [T, qkv] */
-    MODEL_ATT,       /* [T, attention] */
-    MODEL_LSE,       /* [batch, heads, seq] FP32 */
-    MODEL_MID,       /* [T, width] the residual stream after attention */
+    MODEL_QKV_OUT, /* [T, qkv] */
+    MODEL_ATT,     /* [T, attention] */
+    MODEL_LSE,     /* [batch, heads, seq] FP32 */
+    MODEL_MID,     /* [T, width] the residual stream after attention */
     MODEL_NORM2,
     MODEL_NORM2_MEAN,
     MODEL_NORM2_RSTD,
-    MODEL_UP,        /* [T, ffn] before the activation function */
-    MODEL_ACT,       /* [T, ffn] after it */
+    MODEL_UP,  /* [T, ffn] before the activation function */
+    MODEL_ACT, /* [T, ffn] after it */
     /* one of each */
-    MODEL_FINAL,     /* [T, width] after the final norm */
+    MODEL_FINAL, /* [T, width] after the final norm */
     MODEL_FINAL_MEAN,
     MODEL_FINAL_RSTD,
-    MODEL_LOGITS,    /* [head_rows, vocab_ld] FP32 */
-    MODEL_CE_MAX,    /* [T] FP32 */
+    MODEL_LOGITS, /* [head_rows, vocab_ld] FP32 */
+    MODEL_CE_MAX, /* [T] FP32 */
     MODEL_CE_SUM,
     MODEL_CE_TARGET,
     MODEL_LOSS,
     /* gradients of activations, reused by every layer */
-    MODEL_DLOGITS,   /* [head_rows, vocab_ld]; nothing in FP32, where logits are overwritten */
-    MODEL_DX,        /* [T, width] of the residual stream */
-    MODEL_DNORM,     /* [T, width] of a norm's output */
-    MODEL_DATT,      /* [T, attention] */
-    MODEL_DQKV,      /* [T, qkv] */
-    MODEL_DFFN,      /* [T, ffn] */
+    MODEL_DLOGITS, /* [head_rows, vocab_ld]; nothing in FP32, where logits are overwritten */
+    MODEL_DX,      /* [T, width] of the residual stream */
+    MODEL_DNORM,   /* [T, width] of a norm's output */
+    MODEL_DATT,    /* [T, attention] */
+    MODEL_DQKV,    /* [T, qkv] */
+    MODEL_DFFN,    /* [T, ffn] */
     MODEL_BUFFERS
 };
 

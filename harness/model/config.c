@@ -9,18 +9,27 @@
 
 enum { CONFIG_LIMIT = 1 << 24 }; /* no published size comes near it; larger ones are typing errors */
 
-int64_t model_config_head_dim(const struct model_config *c) { return c->width / c->heads; }
+int64_t model_config_head_dim(const struct model_config *c) {
+    return c->width / c->heads;
+}
 
 int64_t model_config_dim(const struct model_config *c, enum model_dim dim) {
     int64_t head = model_config_head_dim(c);
     switch (dim) {
-    case MODEL_ONE: return 1;
-    case MODEL_WIDTH: return c->width;
-    case MODEL_QKV: return (c->heads + 2 * c->kv_heads) * head;
-    case MODEL_ATTENTION: return c->heads * head;
-    case MODEL_FFN: return c->ffn;
-    case MODEL_VOCAB: return c->vocab;
-    case MODEL_POSITIONS: return c->positions;
+    case MODEL_ONE:
+        return 1;
+    case MODEL_WIDTH:
+        return c->width;
+    case MODEL_QKV:
+        return (c->heads + 2 * c->kv_heads) * head;
+    case MODEL_ATTENTION:
+        return c->heads * head;
+    case MODEL_FFN:
+        return c->ffn;
+    case MODEL_VOCAB:
+        return c->vocab;
+    case MODEL_POSITIONS:
+        return c->positions;
     }
     return 0;
 }
@@ -90,8 +99,8 @@ int model_config_parse(struct model_config *config, const char *name, const json
     struct model_config c = {0};
     if (!json_is_object(json)) return base_fail(e, BASE_USAGE, "%s: not a JSON object of model fields", where);
     const char *type = json_string_value(json_object_get(json, "model_type"));
-    if (!type) return base_fail(e, BASE_USAGE, "%s: field \"model_type\" is missing; known: %s", where,
-                                model_family_list());
+    if (!type)
+        return base_fail(e, BASE_USAGE, "%s: field \"model_type\" is missing; known: %s", where, model_family_list());
     c.family = model_family_find(type);
     if (!c.family)
         return base_fail(e, BASE_USAGE, "%s: field \"model_type\" is \"%s\", which toise cannot train; known: %s",

@@ -53,7 +53,7 @@ struct model_family {
     const char *type;       /* model_type of config.json */
     const char *activation; /* the value of key_activation that the kernels compute */
     const char *key_width, *key_layers, *key_heads, *key_ffn, *key_positions, *key_vocab, *key_eps, *key_activation;
-    int ffn_default; /* times the width, when key_ffn is absent or null */
+    int ffn_default;                          /* times the width, when key_ffn is absent or null */
     const struct model_parameter *parameters; /* embeddings, then one layer's, then the final ones */
     int parameter_count;
 };

@@ -49,4 +49,6 @@ const struct model_family *model_family_find(const char *type) {
     return NULL;
 }
 
-const char *model_family_list(void) { return "gpt2"; }
+const char *model_family_list(void) {
+    return "gpt2";
+}

@@ -5,11 +5,14 @@
 
 #include <math.h>
 
-static int64_t tokens_of(const struct model *m) { return m->shape.batch * m->shape.seq; }
+static int64_t tokens_of(const struct model *m) {
+    return m->shape.batch * m->shape.seq;
+}
 
 void *model_buffer_at(const struct model *m, enum model_buffer b, int64_t layer) {
     struct model_buffer_row row = model_buffer_describe(&m->shape, b);
-    return (char *)m->buffers[b] + layer * (int64_t)base_arena_piece((size_t)row.elements * kernel_dtype_bytes(row.dtype));
+    return (char *)m->buffers[b] +
+           layer * (int64_t)base_arena_piece((size_t)row.elements * kernel_dtype_bytes(row.dtype));
 }
 
 int model_open(struct model *m, const struct model_shape *shape, const struct model_params *params,
@@ -47,17 +50,36 @@ static int64_t final_start(const struct model *m) {
 static void linear(const struct model *m, enum model_role w, enum model_role bias, int64_t layer, int64_t in,
                    int64_t out, const void *x, const void *d, void *y) {
     enum kernel_dtype t = m->shape.dtype;
-    m->team->ops->gemm(m->team, &(struct kernel_gemm){.m = tokens_of(m), .n = out, .k = in, .b_trans = true, .in = t,
-                                                      .out = t, .a = x, .lda = in, .b = weight(m, w, layer), .ldb = in,
-                                                      .bias = weight(m, bias, layer), .d = d, .c = y, .ldc = out});
+    m->team->ops->gemm(m->team, &(struct kernel_gemm){.m = tokens_of(m),
+                                                      .n = out,
+                                                      .k = in,
+                                                      .b_trans = true,
+                                                      .in = t,
+                                                      .out = t,
+                                                      .a = x,
+                                                      .lda = in,
+                                                      .b = weight(m, w, layer),
+                                                      .ldb = in,
+                                                      .bias = weight(m, bias, layer),
+                                                      .d = d,
+                                                      .c = y,
+                                                      .ldc = out});
 }
 
 /* dx[T,in] = dy[T,out] W */
 static void linear_grad_input(const struct model *m, enum model_role w, int64_t layer, int64_t in, int64_t out,
                               const void *dy, void *dx) {
     enum kernel_dtype t = m->shape.dtype;
-    m->team->ops->gemm(m->team, &(struct kernel_gemm){.m = tokens_of(m), .n = in, .k = out, .in = t, .out = t, .a = dy,
-                                                      .lda = out, .b = weight(m, w, layer), .ldb = in, .c = dx,
+    m->team->ops->gemm(m->team, &(struct kernel_gemm){.m = tokens_of(m),
+                                                      .n = in,
+                                                      .k = out,
+                                                      .in = t,
+                                                      .out = t,
+                                                      .a = dy,
+                                                      .lda = out,
+                                                      .b = weight(m, w, layer),
+                                                      .ldb = in,
+                                                      .c = dx,
                                                       .ldc = in});
 }
 
@@ -65,19 +87,36 @@ static void linear_grad_input(const struct model *m, enum model_role w, int64_t 
 static void linear_grad_params(const struct model *m, enum model_role w, enum model_role bias, int64_t layer,
                                int64_t in, int64_t out, const void *dy, const void *x) {
     float *dw = gradient(m, w, layer), *db = gradient(m, bias, layer);
-    m->team->ops->gemm(m->team, &(struct kernel_gemm){.m = out, .n = in, .k = tokens_of(m), .a_trans = true,
-                                                      .in = m->shape.dtype, .out = KERNEL_F32, .a = dy, .lda = out,
-                                                      .b = x, .ldb = in, .d = dw, .c = dw, .ldc = in});
+    m->team->ops->gemm(m->team, &(struct kernel_gemm){.m = out,
+                                                      .n = in,
+                                                      .k = tokens_of(m),
+                                                      .a_trans = true,
+                                                      .in = m->shape.dtype,
+                                                      .out = KERNEL_F32,
+                                                      .a = dy,
+                                                      .lda = out,
+                                                      .b = x,
+                                                      .ldb = in,
+                                                      .d = dw,
+                                                      .c = dw,
+                                                      .ldc = in});
     if (db) m->team->ops->column_sum(m->team, m->shape.dtype, tokens_of(m), out, dy, db);
 }
 
 static struct kernel_layernorm norm(const struct model *m, enum model_role gain, enum model_role bias, int64_t layer,
                                     const void *x, void *y, enum model_buffer mean, enum model_buffer rstd) {
-    return (struct kernel_layernorm){.rows = tokens_of(m), .cols = m->shape.config->width, .dtype = m->shape.dtype,
-                                     .eps = (float)m->shape.config->norm_eps, .x = x, .y = y,
-                                     .gain = weight(m, gain, layer), .bias = weight(m, bias, layer),
-                                     .mean = model_buffer_at(m, mean, layer), .rstd = model_buffer_at(m, rstd, layer),
-                                     .dgain = gradient(m, gain, layer), .dbias = gradient(m, bias, layer)};
+    return (struct kernel_layernorm){.rows = tokens_of(m),
+                                     .cols = m->shape.config->width,
+                                     .dtype = m->shape.dtype,
+                                     .eps = (float)m->shape.config->norm_eps,
+                                     .x = x,
+                                     .y = y,
+                                     .gain = weight(m, gain, layer),
+                                     .bias = weight(m, bias, layer),
+                                     .mean = model_buffer_at(m, mean, layer),
+                                     .rstd = model_buffer_at(m, rstd, layer),
+                                     .dgain = gradient(m, gain, layer),
+                                     .dbias = gradient(m, bias, layer)};
 }
 
 /* dx = d_add + the gradient through the norm; its parameters' gradients are added */
@@ -96,22 +135,42 @@ static struct kernel_attention attention(const struct model *m, int64_t layer) {
     const int64_t bytes = (int64_t)kernel_dtype_bytes(m->shape.dtype);
     char *q = model_buffer_at(m, MODEL_QKV_OUT, layer), *dq = m->buffers[MODEL_DQKV];
     const int64_t k_at = c->heads * d * bytes, v_at = k_at + c->kv_heads * d * bytes;
-    return (struct kernel_attention){.batch = m->shape.batch, .heads = c->heads, .kv_heads = c->kv_heads,
-                                     .seq_q = m->shape.seq, .seq_k = m->shape.seq, .head_dim = d,
-                                     .scale = 1.0f / sqrtf((float)d), .dtype = m->shape.dtype,
-                                     .q = q, .k = q + k_at, .v = q + v_at, .q_row = row, .q_head = d, .kv_row = row,
-                                     .kv_head = d, .o_row = c->heads * d, .o_head = d,
+    return (struct kernel_attention){.batch = m->shape.batch,
+                                     .heads = c->heads,
+                                     .kv_heads = c->kv_heads,
+                                     .seq_q = m->shape.seq,
+                                     .seq_k = m->shape.seq,
+                                     .head_dim = d,
+                                     .scale = 1.0f / sqrtf((float)d),
+                                     .dtype = m->shape.dtype,
+                                     .q = q,
+                                     .k = q + k_at,
+                                     .v = q + v_at,
+                                     .q_row = row,
+                                     .q_head = d,
+                                     .kv_row = row,
+                                     .kv_head = d,
+                                     .o_row = c->heads * d,
+                                     .o_head = d,
                                      .o = model_buffer_at(m, MODEL_ATT, layer),
-                                     .lse = model_buffer_at(m, MODEL_LSE, layer), .d_o = m->buffers[MODEL_DATT],
-                                     .dq = dq, .dk = dq + k_at, .dv = dq + v_at};
+                                     .lse = model_buffer_at(m, MODEL_LSE, layer),
+                                     .d_o = m->buffers[MODEL_DATT],
+                                     .dq = dq,
+                                     .dk = dq + k_at,
+                                     .dv = dq + v_at};
 }
 
 static struct kernel_embedding embedding(const struct model *m, const int32_t *tokens) {
-    return (struct kernel_embedding){.rows = tokens_of(m), .cols = m->shape.config->width, .seq = m->shape.seq,
-                                     .dtype = m->shape.dtype, .tokens = tokens,
+    return (struct kernel_embedding){.rows = tokens_of(m),
+                                     .cols = m->shape.config->width,
+                                     .seq = m->shape.seq,
+                                     .dtype = m->shape.dtype,
+                                     .tokens = tokens,
                                      .token_table = weight(m, MODEL_TOKEN_TABLE, 0),
-                                     .position_table = weight(m, MODEL_POSITION_TABLE, 0), .x = m->buffers[MODEL_X],
-                                     .dx = m->buffers[MODEL_DX], .dtoken = gradient(m, MODEL_TOKEN_TABLE, 0),
+                                     .position_table = weight(m, MODEL_POSITION_TABLE, 0),
+                                     .x = m->buffers[MODEL_X],
+                                     .dx = m->buffers[MODEL_DX],
+                                     .dtoken = gradient(m, MODEL_TOKEN_TABLE, 0),
                                      .dposition = gradient(m, MODEL_POSITION_TABLE, 0)};
 }
 
@@ -124,9 +183,9 @@ static struct kernel_layernorm norm2(const struct model *m, int64_t l) {
                 model_buffer_at(m, MODEL_NORM2, l), MODEL_NORM2_MEAN, MODEL_NORM2_RSTD);
 }
 static struct kernel_layernorm final_norm(const struct model *m) {
-    struct kernel_layernorm n = norm(m, MODEL_FINAL_GAIN, MODEL_FINAL_BIAS, 0,
-                                     model_buffer_at(m, MODEL_X, m->shape.config->layers), m->buffers[MODEL_FINAL],
-                                     MODEL_FINAL_MEAN, MODEL_FINAL_RSTD);
+    struct kernel_layernorm n =
+        norm(m, MODEL_FINAL_GAIN, MODEL_FINAL_BIAS, 0, model_buffer_at(m, MODEL_X, m->shape.config->layers),
+             m->buffers[MODEL_FINAL], MODEL_FINAL_MEAN, MODEL_FINAL_RSTD);
     return n;
 }
 
@@ -176,25 +235,58 @@ static void head_chunk(const struct model *m, int64_t row, int64_t rows, const i
     void *dlogits = t == KERNEL_F32 ? m->buffers[MODEL_LOGITS] : m->buffers[MODEL_DLOGITS];
     float *dtable = gradient(m, MODEL_TOKEN_TABLE, 0);
 
-    ops->gemm(m->team, &(struct kernel_gemm){.m = rows, .n = c->vocab, .k = c->width, .b_trans = true, .in = t,
-                                             .out = KERNEL_F32, .a = x, .lda = c->width, .b = table, .ldb = c->width,
-                                             .c = m->buffers[MODEL_LOGITS], .ldc = ld});
-    struct kernel_cross_entropy ce = {.rows = rows, .vocab = c->vocab, .ld = ld, .logits = m->buffers[MODEL_LOGITS],
-                                      .targets = targets + row, .max = (float *)m->buffers[MODEL_CE_MAX] + row,
+    ops->gemm(m->team, &(struct kernel_gemm){.m = rows,
+                                             .n = c->vocab,
+                                             .k = c->width,
+                                             .b_trans = true,
+                                             .in = t,
+                                             .out = KERNEL_F32,
+                                             .a = x,
+                                             .lda = c->width,
+                                             .b = table,
+                                             .ldb = c->width,
+                                             .c = m->buffers[MODEL_LOGITS],
+                                             .ldc = ld});
+    struct kernel_cross_entropy ce = {.rows = rows,
+                                      .vocab = c->vocab,
+                                      .ld = ld,
+                                      .logits = m->buffers[MODEL_LOGITS],
+                                      .targets = targets + row,
+                                      .max = (float *)m->buffers[MODEL_CE_MAX] + row,
                                       .sum = (float *)m->buffers[MODEL_CE_SUM] + row,
                                       .target_logit = (float *)m->buffers[MODEL_CE_TARGET] + row,
-                                      .loss = (float *)m->buffers[MODEL_LOSS] + row, .scale = scale, .dtype = t,
+                                      .loss = (float *)m->buffers[MODEL_LOSS] + row,
+                                      .scale = scale,
+                                      .dtype = t,
                                       .dlogits = dlogits};
     ops->cross_entropy_stats(m->team, &ce);
     ops->cross_entropy_combine(m->team, &ce);
     if (scale == 0) return;
     ops->cross_entropy_grad(m->team, &ce);
-    ops->gemm(m->team, &(struct kernel_gemm){.m = rows, .n = c->width, .k = c->vocab, .in = t, .out = t, .a = dlogits,
-                                             .lda = ld, .b = table, .ldb = c->width,
-                                             .c = (char *)m->buffers[MODEL_DNORM] + at, .ldc = c->width});
-    ops->gemm(m->team, &(struct kernel_gemm){.m = c->vocab, .n = c->width, .k = rows, .a_trans = true, .in = t,
-                                             .out = KERNEL_F32, .a = dlogits, .lda = ld, .b = x, .ldb = c->width,
-                                             .d = dtable, .c = dtable, .ldc = c->width});
+    ops->gemm(m->team, &(struct kernel_gemm){.m = rows,
+                                             .n = c->width,
+                                             .k = c->vocab,
+                                             .in = t,
+                                             .out = t,
+                                             .a = dlogits,
+                                             .lda = ld,
+                                             .b = table,
+                                             .ldb = c->width,
+                                             .c = (char *)m->buffers[MODEL_DNORM] + at,
+                                             .ldc = c->width});
+    ops->gemm(m->team, &(struct kernel_gemm){.m = c->vocab,
+                                             .n = c->width,
+                                             .k = rows,
+                                             .a_trans = true,
+                                             .in = t,
+                                             .out = KERNEL_F32,
+                                             .a = dlogits,
+                                             .lda = ld,
+                                             .b = x,
+                                             .ldb = c->width,
+                                             .d = dtable,
+                                             .c = dtable,
+                                             .ldc = c->width});
 }
 
 double model_loss(struct model *m, const int32_t *targets, float grad_scale) {
@@ -219,7 +311,8 @@ static void layer_backward(const struct model *m, int64_t l) {
     struct kernel_layernorm n1 = norm1(m, l), n2 = norm2(m, l);
     struct kernel_attention a = attention(m, l);
 
-    linear_grad_params(m, MODEL_DOWN_WEIGHT, MODEL_DOWN_BIAS, l, c->ffn, c->width, dx, model_buffer_at(m, MODEL_ACT, l));
+    linear_grad_params(m, MODEL_DOWN_WEIGHT, MODEL_DOWN_BIAS, l, c->ffn, c->width, dx,
+                       model_buffer_at(m, MODEL_ACT, l));
     linear_grad_input(m, MODEL_DOWN_WEIGHT, l, c->ffn, c->width, dx, dffn);
     ops->gelu_backward(m->team, m->shape.dtype, tokens_of(m) * c->ffn, model_buffer_at(m, MODEL_UP, l), dffn, dffn);
     linear_grad_params(m, MODEL_UP_WEIGHT, MODEL_UP_BIAS, l, c->width, c->ffn, dffn, n2.y);

@@ -22,8 +22,8 @@ struct model {
     const struct model_params *params;
     const struct kernel_team *team;
     struct model_hooks hooks;
-    const void *weights; /* [params->total] of shape.dtype */
-    float *grads;        /* [params->total] */
+    const void *weights;          /* [params->total] of shape.dtype */
+    float *grads;                 /* [params->total] */
     void *buffers[MODEL_BUFFERS]; /* first copy of each */
 };
 

@@ -15,7 +15,9 @@ static int64_t kind_count(const struct model_config *c, const struct model_param
     return model_config_dim(c, p->rows) * model_config_dim(c, p->cols);
 }
 
-static bool is_layered(const struct model_parameter *p) { return strstr(p->name, "%d") != NULL; }
+static bool is_layered(const struct model_parameter *p) {
+    return strstr(p->name, "%d") != NULL;
+}
 
 int64_t model_params_count(const struct model_config *c) {
     int64_t n = 0;
@@ -81,8 +83,9 @@ int64_t model_params_offset(const struct model_params *p, enum model_role role, 
 static void moments(const struct model_config *c, const struct model_tensor *t, bool hot, double *mean, double *std) {
     enum model_init init = t->kind->init;
     *mean = init == MODEL_INIT_ONE ? 1 : 0;
-    *std = init == MODEL_INIT_NORMAL ? c->init_std
-                                     : init == MODEL_INIT_RESIDUAL ? c->init_std / sqrt(2.0 * (double)c->full_layers) : 0;
+    *std = init == MODEL_INIT_NORMAL     ? c->init_std
+           : init == MODEL_INIT_RESIDUAL ? c->init_std / sqrt(2.0 * (double)c->full_layers)
+                                         : 0;
     if (!hot) return;
     bool matrix = init == MODEL_INIT_NORMAL || init == MODEL_INIT_RESIDUAL;
     bool table = t->kind->role == MODEL_TOKEN_TABLE || t->kind->role == MODEL_POSITION_TABLE;
@@ -101,8 +104,7 @@ void model_params_init(const struct model_params *params, const struct model_con
         for (int64_t piece = 0; piece < pieces; piece++) {
             int64_t first = piece * PIECE, n = t->count - first < PIECE ? t->count - first : PIECE;
             float *x = w + t->offset + first;
-            if (std > 0)
-                base_random_normal(seed, BASE_STREAM_INIT + (uint64_t)i, (uint64_t)first, (uint64_t)n, x);
+            if (std > 0) base_random_normal(seed, BASE_STREAM_INIT + (uint64_t)i, (uint64_t)first, (uint64_t)n, x);
             for (int64_t j = 0; j < n; j++) x[j] = std > 0 ? (float)(mean + std * x[j]) : (float)mean;
         }
     }

@@ -18,8 +18,8 @@ struct model_tensor {
 struct model_params {
     struct model_tensor *tensors;
     int count;
-    int64_t total;              /* elements of a buffer that holds them all, gaps included */
-    int64_t layer0, layer_size; /* layer l's tensors lie in [layer0 + l*layer_size, + layer_size) */
+    int64_t total;                    /* elements of a buffer that holds them all, gaps included */
+    int64_t layer0, layer_size;       /* layer l's tensors lie in [layer0 + l*layer_size, + layer_size) */
     int64_t role_offset[MODEL_ROLES]; /* of layer 0, or of the only one; -1: the family has none */
 };
 

@@ -16,19 +16,19 @@ struct run {
     const struct model_reference *r;
     const struct model_config *c;
     int64_t t, width, ffn, attn, qkv, d; /* tokens, columns, head size */
-    struct layer *layers; /* layers + 1; one is reused by all when nothing is kept */
+    struct layer *layers;                /* layers + 1; one is reused by all when nothing is kept */
     double *final, *weight, *grads;
     double *dx, *dnorm, *datt, *dqkv, *dffn, *scores;
     bool keep;
 };
 
-/* nearest even to 8 significant bits, as BF16 stores (its exponent range is FP32's) */
+/* nearest even to BF16's 8 significant bits: the lower 45 of FP64's 52 fraction bits go */
 static double bf16(double x) {
-    if (x == 0 || !isfinite(x)) return x;
-    int exponent;
-    frexp(x, &exponent);
-    double unit = ldexp(1, exponent - 8);
-    return nearbyint(x / unit) * unit;
+    uint64_t u;
+    memcpy(&u, &x, sizeof u);
+    u = (u + 0x0fffffffffffu + (u >> 45 & 1)) & ~0x1fffffffffffull;
+    memcpy(&x, &u, sizeof u);
+    return x;
 }
 static void store(const struct run *s, double *x, int64_t n) {
     if (s->r->shape.dtype == KERNEL_BF16)
@@ -116,7 +116,9 @@ static void norm_backward(const struct run *s, enum model_role g, enum model_rol
     store(s, dx, s->t * n);
 }
 
-static double gelu(double x) { return 0.5 * x * (1 + tanh(sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))); }
+static double gelu(double x) {
+    return 0.5 * x * (1 + tanh(sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+}
 static double gelu_slope(double x) {
     double u = sqrt(2 / M_PI) * (x + 0.044715 * x * x * x), t = tanh(u);
     return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * sqrt(2 / M_PI) * (1 + 3 * 0.044715 * x * x);
@@ -245,8 +247,7 @@ static int head(const struct run *s, const int32_t *targets, double scale, doubl
         for (int64_t j = 0; j < vocab; j++) max = fmax(max, row[j]);
         for (int64_t j = 0; j < vocab; j++) sum += exp(row[j] - max);
         loss[i] = log(sum) + max - row[targets[i]];
-        for (int64_t j = 0; s->grads && j < vocab; j++)
-            row[j] = (exp(row[j] - max) / sum - (j == targets[i])) * scale;
+        for (int64_t j = 0; s->grads && j < vocab; j++) row[j] = (exp(row[j] - max) / sum - (j == targets[i])) * scale;
     }
     if (s->grads) {
         store(s, logits, s->t * vocab);
@@ -267,7 +268,9 @@ static int64_t largest_weight(const struct model_reference *r) {
 }
 
 /* doubles that a run holds: the layers, then everything else */
-static int64_t layer_size(const struct run *s) { return s->t * (4 * s->width + s->qkv + s->attn + 2 * s->ffn); }
+static int64_t layer_size(const struct run *s) {
+    return s->t * (4 * s->width + s->qkv + s->attn + 2 * s->ffn);
+}
 static int64_t rest_size(const struct run *s, bool backward) {
     int64_t gradients = backward ? s->t * (2 * s->width + s->attn + s->qkv + s->ffn) : 0;
     return s->t * s->width + largest_weight(s->r) + s->r->shape.seq + gradients;
@@ -275,9 +278,15 @@ static int64_t rest_size(const struct run *s, bool backward) {
 
 static struct run describe(const struct model_reference *r, bool backward) {
     const struct model_config *c = r->shape.config;
-    return (struct run){.r = r, .c = c, .t = r->shape.batch * r->shape.seq, .width = c->width, .ffn = c->ffn,
-                        .attn = model_config_dim(c, MODEL_ATTENTION), .qkv = model_config_dim(c, MODEL_QKV),
-                        .d = model_config_head_dim(c), .keep = backward};
+    return (struct run){.r = r,
+                        .c = c,
+                        .t = r->shape.batch * r->shape.seq,
+                        .width = c->width,
+                        .ffn = c->ffn,
+                        .attn = model_config_dim(c, MODEL_ATTENTION),
+                        .qkv = model_config_dim(c, MODEL_QKV),
+                        .d = model_config_head_dim(c),
+                        .keep = backward};
 }
 
 double model_reference_bytes(const struct model_reference *r, bool backward) {

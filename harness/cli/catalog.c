@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Finds and reads the catalogue. */
+#include "cli/catalog.h"
+
+#include <dirent.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/record.h"
+
+/* The folder that holds `kind` ("models"), tried relative to the executable. */
+static int find_folder(const char *kind, char folder[PATH_MAX], struct base_error *e) {
+    static const char *const places[] = {"../harness/catalog", "../share/toise/catalog", "../../harness/catalog"};
+    char self[PATH_MAX - 64];
+    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (length < 0) return base_fail(e, BASE_BROKEN, "cannot tell where toise lies (/proc/self/exe)");
+    self[length] = 0;
+    *strrchr(self, '/') = 0;
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        snprintf(folder, PATH_MAX, "%s/%s/%s", self, places[i], kind);
+        if (!access(folder, R_OK | X_OK)) return BASE_OK;
+    }
+    return base_fail(e, BASE_USAGE, "no catalogue beside %s: keep toise in its build folder, or make install", self);
+}
+
+static int by_name(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The names of a folder's *.json, sorted, joined by ", ". */
+static void list_names(const char *folder, char *text, size_t size) {
+    char *names[128];
+    int count = 0;
+    DIR *dir = opendir(folder);
+    for (struct dirent *entry; dir && count < 128 && (entry = readdir(dir));) {
+        char *dot = strstr(entry->d_name, ".json");
+        if (dot && !dot[5]) names[count++] = strndup(entry->d_name, (size_t)(dot - entry->d_name));
+    }
+    if (dir) closedir(dir);
+    qsort(names, (size_t)count, sizeof *names, by_name);
+    text[0] = 0;
+    for (int i = 0; i < count; i++) {
+        size_t used = strlen(text);
+        snprintf(text + used, size - used, "%s%s", i ? ", " : "", names[i]);
+        free(names[i]);
+    }
+}
+
+/* Loads KIND/NAME.json; `flag` is the one that named it. */
+static int load(const char *kind, const char *flag, const char *name, json_t **json, char path[PATH_MAX + 256],
+                struct base_error *e) {
+    char folder[PATH_MAX], known[512];
+    int code = find_folder(kind, folder, e);
+    if (code) return code;
+    snprintf(path, PATH_MAX + 256, "%s/%.200s.json", folder, name);
+    if (strchr(name, '/') || strlen(name) > 200 || access(path, R_OK)) {
+        list_names(folder, known, sizeof known);
+        return base_fail(e, BASE_USAGE, "%s: unknown \"%.64s\"; known: %s", flag, name, known);
+    }
+    return base_json_load(path, json, e);
+}
+
+static bool is_path(const char *name) {
+    size_t n = strlen(name);
+    return strchr(name, '/') || (n > 5 && !strcmp(name + n - 5, ".json"));
+}
+
+int cli_catalog_model(const char *name, struct model_config *config, struct base_error *e) {
+    char path[PATH_MAX + 256];
+    json_t *json = NULL;
+    const bool own = is_path(name);
+    snprintf(path, sizeof path, "%s", name);
+    int code = own ? base_json_load(name, &json, e) : load("models", "--model", name, &json, path, e);
+    if (code) return code;
+    const char *last = strrchr(name, '/');
+    code = model_config_parse(config, last ? last + 1 : name, json, path, e);
+    const json_t *stated = json_object_get(json, "parameters");
+    if (!code && stated && json_integer_value(stated) != config->parameters)
+        code = base_fail(e, BASE_USAGE, "%s: field \"parameters\" says %lld, but the sizes give %lld", path,
+                         (long long)json_integer_value(stated), (long long)config->parameters);
+    json_decref(json);
+    return code;
+}
+
+int cli_catalog_workload(const char *name, struct cli_workload *w, struct base_error *e) {
+    char path[PATH_MAX + 256];
+    const char *model, *own;
+    json_int_t version, seq, batch, warmup, total;
+    json_error_t error;
+    json_t *json;
+    struct parallel_optimizer *o = &w->optimizer;
+    int code = load("workloads", "--workload", name, &json, path, e);
+    if (code) return code;
+    if (json_unpack_ex(json, &error, 0, "{s:s, s:I, s:s, s:I, s:I, s:{s:F, s:F, s:I, s:I, s:F, s:F, s:F, s:F, s:F}}",
+                       "name", &own, "version", &version, "model", &model, "seq", &seq, "global_batch", &batch,
+                       "optimizer", "lr", &o->lr, "lr_min", &o->lr_min, "warmup_steps", &warmup, "total_steps", &total,
+                       "beta1", &o->beta1, "beta2", &o->beta2, "eps", &o->eps, "weight_decay", &o->decay, "clip",
+                       &o->clip)) {
+        code = base_fail(e, BASE_USAGE, "%s: %s", path, error.text);
+    } else {
+        snprintf(w->name, sizeof w->name, "%s", own);
+        snprintf(w->model, sizeof w->model, "%s", model);
+        w->version = (int)version;
+        w->seq = seq;
+        w->global_batch = batch;
+        o->warmup = warmup;
+        o->total = total;
+    }
+    json_decref(json);
+    return code;
+}

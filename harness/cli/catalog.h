@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Facts on disk: models and workloads, beside the binary (build/../harness/catalog) or installed with it
+ * (bin/../share/toise/catalog). */
+#ifndef TOISE_CLI_CATALOG_H
+#define TOISE_CLI_CATALOG_H
+
+#include "model/config.h"
+#include "parallel/optimizer.h"
+
+/* A preset's name, or the path of a Hugging Face config.json (anything with a '/' or ending in .json). BASE_USAGE
+ * lists the presets when there is none of that name. A preset whose stated parameter count is not the one that its
+ * sizes give is refused. */
+int cli_catalog_model(const char *name, struct model_config *config, struct base_error *e);
+
+struct cli_workload {
+    char name[64];
+    int version;
+    char model[64];
+    int64_t seq, global_batch;
+    struct parallel_optimizer optimizer;
+};
+int cli_catalog_workload(const char *name, struct cli_workload *workload, struct base_error *e);
+
+#endif

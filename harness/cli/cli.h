@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The subcommands: each gets the world and its own arguments, words its errors in *e, and returns the exit code. */
+#ifndef TOISE_CLI_CLI_H
+#define TOISE_CLI_CLI_H
+
+#include <jansson.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "comm/comm.h"
+
+int cli_train(struct comm *world, int argc, char *const *argv, struct base_error *e);
+
+/* A record of kind "train" as a page for people; reads nothing but the record. */
+void cli_report_train(FILE *out, const json_t *record);
+/* The same for a plan. */
+void cli_report_plan(FILE *out, const json_t *record);
+
+#endif

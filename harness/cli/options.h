@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Options as a table: one row is one flag, its alias, its kind, its bounds and its help. */
+#ifndef TOISE_CLI_OPTIONS_H
+#define TOISE_CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/error.h"
+
+enum cli_kind {
+    CLI_FLAG,    /* bool: given or not */
+    CLI_TEXT,    /* const char *: pointing into argv */
+    CLI_INTEGER, /* int64_t within [low, high] */
+    CLI_NUMBER   /* double within [low, high] */
+};
+
+struct cli_option {
+    const char *name, *alias; /* "--gbs", "--global-batch-size"; alias may be NULL */
+    enum cli_kind kind;
+    void *value;      /* bool, const char *, int64_t or double; left alone when the flag is absent */
+    double low, high; /* of numbers */
+    const char *hint; /* what follows the flag in the help: "N", "PATH" */
+    const char *help;
+    bool *given; /* set when the flag is present; may be NULL */
+};
+
+/* Reads argv[0..argc) by the table: "--name value" or "--name=value". BASE_USAGE for an unknown flag, a missing or
+ * misplaced value, a number out of bounds, a word that belongs to no flag; a repeated flag's last value counts.
+ * `command` is named in the hint to its help. */
+int cli_options_parse(const struct cli_option *options, int count, int argc, char *const *argv, const char *command,
+                      struct base_error *e);
+void cli_options_help(FILE *out, const struct cli_option *options, int count);
+
+#endif

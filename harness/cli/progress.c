@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Step lines and the progress line. */
+#include "cli/progress.h"
+
+#include <unistd.h>
+
+#include "base/text.h"
+
+static const double SHORT_S = 2; /* what takes no longer needs no progress line */
+
+void cli_progress_open(struct cli_progress *p, FILE *out, const struct comm *world, const struct plan *plan) {
+    struct plan_ledger ledger;
+    plan_ledger_fill(&ledger, plan);
+    *p = (struct cli_progress){.out = world->rank ? NULL : out,
+                               .terminal = isatty(fileno(out)),
+                               .tokens = (double)(plan->request.global_batch * plan->request.seq),
+                               .flop = ledger.model_flop};
+}
+
+static void clear(struct cli_progress *p) {
+    if (p->line) fputs("\r\033[K", p->out);
+    p->line = false;
+}
+
+void cli_progress_close(struct cli_progress *p) {
+    if (!p->out) return;
+    clear(p);
+    fflush(p->out);
+}
+
+void cli_progress_phase(void *context, const char *what) {
+    struct cli_progress *p = context;
+    if (!p->out || !p->terminal) return;
+    clear(p);
+    fprintf(p->out, "... %s", what);
+    p->line = true;
+    fflush(p->out);
+}
+
+void cli_progress_step(void *context, const struct run_train_step *s) {
+    struct cli_progress *p = context;
+    char left[32], of[24] = "";
+    if (!p->out) return;
+    clear(p);
+    if (s->steps) snprintf(of, sizeof of, "/%d", s->steps);
+    fprintf(p->out,
+            "iteration %6d%s | lm loss %.6f | grad norm %.3f | learning rate %.3E | elapsed time per iteration (ms) "
+            "%.1f | tokens/s %.0f | TFLOP/s %.3f%s\n",
+            s->step + 1, of, s->loss, s->grad_norm, s->lr, s->seconds * 1e3, p->tokens / s->seconds,
+            p->flop / s->seconds / 1e12, s->step < s->warmup ? " | warm-up" : "");
+    if (p->terminal && s->elapsed + s->left > SHORT_S && s->left > 0) {
+        base_text_duration(s->left, left, sizeof left);
+        fprintf(p->out, "... %s left", left);
+        p->line = true;
+    }
+    fflush(p->out);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a run says while it runs: step lines in Megatron's manner, and on a terminal a progress line with the time
+ * left. Rank 0 prints, between timed windows. */
+#ifndef TOISE_CLI_PROGRESS_H
+#define TOISE_CLI_PROGRESS_H
+
+#include <stdio.h>
+
+#include "run/train.h"
+
+struct cli_progress {
+    FILE *out; /* NULL on ranks that do not print */
+    bool terminal;
+    bool line;           /* a progress line stands on the terminal */
+    double tokens, flop; /* of a step */
+};
+
+void cli_progress_open(struct cli_progress *p, FILE *out, const struct comm *world, const struct plan *plan);
+void cli_progress_close(struct cli_progress *p);
+/* Callbacks of run_train_options; context is the struct. */
+void cli_progress_step(void *context, const struct run_train_step *step);
+void cli_progress_phase(void *context, const char *what);
+
+#endif

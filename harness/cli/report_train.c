@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A training record as a page: what ran, how fast, was it right, where the time went. */
+#include <math.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "cli/cli.h"
+#include "run/gate.h"
+
+/* The value at a path of keys, e.g. at(record, "result", "step_s"). */
+static const json_t *at(const json_t *o, const char *a, const char *b) {
+    const json_t *v = json_object_get(o, a);
+    return b ? json_object_get(v, b) : v;
+}
+static double real(const json_t *o, const char *a, const char *b) {
+    const json_t *v = at(o, a, b);
+    return json_is_number(v) ? json_number_value(v) : NAN;
+}
+static const char *text(const json_t *o, const char *a, const char *b) {
+    const char *s = json_string_value(at(o, a, b));
+    return s ? s : "";
+}
+static long long whole(const json_t *o, const char *a, const char *b) {
+    return json_integer_value(at(o, a, b));
+}
+
+static void status(FILE *out, const json_t *r) {
+    const char *s = text(r, "status", NULL), *color = !strcmp(s, "PASSED") ? "32" : !strcmp(s, "FAILED") ? "31" : "33";
+    if (base_text_color_allowed(out))
+        fprintf(out, "\033[1;%sm%s\033[0m", color, s);
+    else
+        fputs(s, out);
+}
+
+static void head(FILE *out, const json_t *r) {
+    char count[32];
+    base_text_count(whole(r, "config", "parameters"), count, sizeof count);
+    fprintf(out, "\ntoise train   %s%s   %s   ", text(r, "workload", "name"),
+            at(r, "workload", "name") ? "" : text(r, "config", "model"), text(r, "config", "precision"));
+    status(out, r);
+    if (text(r, "why", NULL)[0]) fprintf(out, ": %s", text(r, "why", NULL));
+    fprintf(out, "\n\nmodel       %s, %s parameters", text(r, "config", "model"), count);
+    if (json_is_true(at(r, "config", "slice")))
+        fprintf(out, " (a slice: %lld of %lld layers)", whole(r, "config", "layers"),
+                whole(r, "config", "full_layers"));
+    const long long nodes = whole(r, "layout", "nodes"), world = whole(r, "layout", "world");
+    const long long threads = whole(r, "layout", "threads");
+    fprintf(out,
+            "\nlayout      %lld node%s, %lld rank%s of %lld thread%s; DP %lld, global batch %lld x %lld tokens, "
+            "micro-batch %lld\n",
+            nodes, nodes == 1 ? "" : "s", world, world == 1 ? "" : "s", threads, threads == 1 ? "" : "s",
+            whole(r, "layout", "dp"), whole(r, "config", "global_batch"), whole(r, "config", "seq"),
+            whole(r, "layout", "micro_batch"));
+    fprintf(out, "machine     %s, %s%s\n", text(r, "machine", "cpu"), text(r, "machine", "isa"),
+            strcmp(text(r, "config", "precision"), "bf16") || json_is_true(at(r, "machine", "bf16_native"))
+                ? ""
+                : "; BF16 is emulated at FP32 speed");
+    fprintf(out, "data        %s", text(r, "config", "data"));
+    if (json_is_number(at(r, "result", "entropy")))
+        fprintf(out, ", entropy %.4f nats a token: no loss stays below", real(r, "result", "entropy"));
+    fputc('\n', out);
+}
+
+static void rates(FILE *out, const json_t *r) {
+    static const char *const scopes[] = {"", "_per_node", "_per_rank"};
+    const json_t *samples = at(r, "samples", "step_s");
+    fprintf(out, "step        %.4f s [%.4f, %.4f], median of %zu with its %.0f%% interval\n\n",
+            real(r, "result", "step_s"), real(r, "result", "step_s_low"), real(r, "result", "step_s_high"),
+            json_array_size(samples), 100 * real(r, "result", "confidence"));
+    fprintf(out, "%-12s %12s %12s %12s\n%-12s", "", "total", "per node", "per rank", "tokens/s");
+    for (int i = 0; i < 3; i++) {
+        char key[64];
+        snprintf(key, sizeof key, "tokens_per_s%s", scopes[i]);
+        fprintf(out, " %12.1f", real(r, "result", key));
+    }
+    fprintf(out, "\n%-12s", "TFLOP/s");
+    for (int i = 0; i < 3; i++) {
+        char key[64];
+        snprintf(key, sizeof key, "model_flop_per_s%s", scopes[i]);
+        fprintf(out, " %12.4f", real(r, "result", key) / 1e12);
+    }
+    fprintf(out, "\n\nMFU         %.1f%% of the measured %s peak, %.3f TFLOP/s", 100 * real(r, "result", "mfu"),
+            text(r, "config", "precision"), real(r, "result", "peak_flop_per_s") / 1e12);
+    if (!isnan(real(r, "result", "mfu_nominal")))
+        fprintf(out, "; %.1f%% of the nominal %.3f", 100 * real(r, "result", "mfu_nominal"),
+                real(r, "result", "nominal_peak_flop_per_s") / 1e12);
+    fputc('\n', out);
+}
+
+static void breakdown(FILE *out, const json_t *r) {
+    const double step = real(r, "result", "step_s");
+    const char *key;
+    json_t *value;
+    fprintf(out, "time       ");
+    json_object_foreach((json_t *)(uintptr_t)at(r, "result", "breakdown"), key, value)
+        fprintf(out, " %s %.1f%%", key, 100 * json_number_value(value) / step);
+    fputc('\n', out);
+}
+
+/* Every rank on a small world; the slowest ones of a large one, and the fastest for comparison. */
+static void ranks(FILE *out, const json_t *r) {
+    const json_t *all = at(r, "result", "per_rank"), *k;
+    const size_t n = json_array_size(all);
+    size_t i, slow = 0, shown = 0;
+    json_array_foreach(all, i, k) {
+        if (text(k, "warning", NULL)[0] && i < 8)
+            fprintf(out, "warning     rank %zu: %s\n", i, text(k, "warning", NULL));
+        if (!json_is_true(at(k, "pinned", NULL)) && i < 8)
+            fprintf(out, "            rank %zu: threads not pinned\n", i);
+        if (real(k, "compute_s", NULL) > real(json_array_get(all, slow), "compute_s", NULL)) slow = i;
+    }
+    if (n < 2) return;
+    fprintf(out, "\n%-6s %-16s %5s %10s %10s %10s\n", "rank", "host", "node", "compute s", "exposed s", "wait s");
+    json_array_foreach(all, i, k) {
+        if (n > 16 && i != slow && shown >= 8) continue;
+        shown++;
+        fprintf(out, "%-6zu %-16s %5lld %10.4f %10.4f %10.4f%s\n", i, text(k, "host", NULL), whole(k, "node", NULL),
+                real(k, "compute_s", NULL), real(k, "exposed_s", NULL), real(k, "wait_s", NULL),
+                i == slow ? "  slowest" : "");
+    }
+    if (n > shown) fprintf(out, "... and %zu more in the record\n", n - shown);
+}
+
+static void memory(FILE *out, const json_t *r) {
+    char peak[32], planned[32];
+    base_text_bytes(real(r, "result", "peak_memory_bytes"), peak, sizeof peak);
+    base_text_bytes(real(r, "result", "predicted_memory_bytes"), planned, sizeof planned);
+    fprintf(out, "memory      %s at the peak of a rank, %s planned\n", peak, planned);
+}
+
+static void residuals(FILE *out, const json_t *r) {
+    const json_t *residual = at(r, "result", "residual");
+    const double threshold = real(residual, "threshold", NULL);
+    bool any = false;
+    fputc('\n', out);
+    for (int i = 0; i < RUN_CHECKS; i++) {
+        const char *name = run_check_name((enum run_check)i), *where = text(residual, "where", name);
+        const json_t *v = json_object_get(residual, name);
+        if (!v) continue;
+        const double x = json_is_number(v) ? json_number_value(v) : INFINITY;
+        fprintf(out, "residual    %10.4f  (threshold %g)  %s  %s%s%s\n", x, threshold,
+                x <= threshold ? "PASSED" : "FAILED", run_check_text((enum run_check)i), where[0] && x > 0 ? ": " : "",
+                x > 0 ? where : "");
+        any = any || strcmp(name, "finite");
+    }
+    if (!any) fprintf(out, "residual    not checked (--no-gate)\n");
+}
+
+void cli_report_train(FILE *out, const json_t *record) {
+    head(out, record);
+    if (at(record, "result", "step_s")) {
+        rates(out, record);
+        breakdown(out, record);
+        memory(out, record);
+        ranks(out, record);
+    }
+    if (at(record, "result", "loss"))
+        fprintf(out, "loss        %.4f -> %.4f\n", real(record, "result", "loss_first"),
+                real(record, "result", "loss_last"));
+    residuals(out, record);
+}

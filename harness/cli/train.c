@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * toise train: flags, plan, memory check, run, record, report; ranks agree before any of them leaves. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/record.h"
+#include "base/topology.h"
+#include "cli/cli.h"
+#include "cli/progress.h"
+#include "cli/train_options.h"
+#include "measure/fingerprint.h"
+#include "run/train_record.h"
+
+enum { USUAL_TOKENS = 8192 }; /* of a micro-batch: enough for full matmul speed, and activations stay modest */
+
+/* The largest micro-batch that divides a rank's share, is of a usual size and fits; 1 when none does. */
+static void choose_micro_batch(struct plan_request *r, int local, double available) {
+    const int64_t share = r->global_batch / r->world;
+    struct plan plan;
+    for (int64_t m = share; m > 1; m--) {
+        r->micro_batch = m;
+        if (share % m || m * r->seq > USUAL_TOKENS) continue;
+        if (plan_make(&plan, r, NULL) || plan_check_memory(&plan, local, available, NULL)) continue;
+        return;
+    }
+    r->micro_batch = 1;
+}
+
+static int select_kernels(struct kernel_ops *ops, enum kernel_isa *isa, enum kernel_backend backend,
+                          struct base_error *e) {
+    *isa = kernel_isa_best();
+    if (*isa == KERNEL_ISA_COUNT)
+        return base_fail(e, BASE_USAGE, "TOISE_ISA=%s: unknown; take ref, avx2, avx512 or avx512bf16",
+                         getenv("TOISE_ISA"));
+    kernel_select(ops, *isa, backend);
+    return BASE_OK;
+}
+
+/* The same id on every rank: the date and rank 0's process. */
+static void launch_id(struct comm *world, char id[64]) {
+    char date[32], host[24] = "";
+    memset(id, 0, 64);
+    base_clock_date(date);
+    gethostname(host, sizeof host - 1);
+    snprintf(id, 64, "%s-%s-%ld", date, host, (long)getpid());
+    world->ops->broadcast(world, id, 64);
+}
+
+static int dry_run(struct comm *world, struct cli_train_setup *s, const struct cli_train_flags *f,
+                   struct base_error *e) {
+    const struct run_identity id = {s->workload.name[0] ? s->workload.name : NULL, s->workload.version, ""};
+    struct plan plan;
+    if (!s->request.threads) s->request.threads = base_cpus_online();
+    if (!s->request.micro_batch) choose_micro_batch(&s->request, 1, -1);
+    int code = plan_make(&plan, &s->request, e);
+    if (code || world->rank) return code;
+    json_t *record = run_plan_record(&plan, &id);
+    if (f->json)
+        json_dumpf(record, stdout, JSON_COMPACT | JSON_REAL_PRECISION(12)), putchar('\n');
+    else
+        cli_report_plan(stdout, record);
+    json_decref(record);
+    return BASE_OK;
+}
+
+/* Sizes that depend on the machine, then the plan, refused when it does not fit. */
+static int make_plan(struct comm *world, struct cli_train_setup *s, struct plan *plan, struct base_error *e) {
+    const double available = (double)base_memory_available();
+    struct plan_request *r = &s->request;
+    if (!r->micro_batch && r->global_batch % r->world == 0) choose_micro_batch(r, world->local_size, available);
+    if (!r->micro_batch) r->micro_batch = 1;
+    int code = plan_make(plan, r, e);
+    return code ? code : plan_check_memory(plan, world->local_size, available, e);
+}
+
+static int finish(struct comm *world, const struct cli_train_flags *f, json_t *record, struct base_error *e) {
+    int code = BASE_OK;
+    if (world->rank == 0) {
+        if (f->out) code = base_record_append(f->out, record, e);
+        if (f->json)
+            json_dumpf(record, stdout, JSON_COMPACT | JSON_REAL_PRECISION(12)), putchar('\n');
+        else
+            cli_report_train(stdout, record);
+        if (fflush(stdout) && !code) code = base_fail(e, BASE_BROKEN, "cannot write the report to standard output");
+    }
+    return comm_agree(world, code, e);
+}
+
+/* What an earlier run of the same work said, from the file that this one will be appended to: rank 0 reads. */
+static int read_history(struct comm *world, const struct cli_train_flags *f, const struct plan *plan,
+                        struct run_train_options *o, double **loss, char where[256], struct base_error *e) {
+    int code = BASE_OK, count = 0;
+    if (world->rank == 0 && f->out && o->gate) code = run_train_history(f->out, plan, o, loss, &count, where, 256, e);
+    if ((code = comm_agree(world, code, e))) return code;
+    o->history = *loss;
+    o->history_count = count;
+    o->history_where = where;
+    return BASE_OK;
+}
+
+static int exit_code(const struct run_train_result *r, struct base_error *e) {
+    if (r->status == RUN_FAILED) return base_fail(e, BASE_NO, "FAILED: %s", r->why);
+    if (r->status == RUN_INCONCLUSIVE) return base_fail(e, BASE_INCONCLUSIVE, "inconclusive: %s", r->why);
+    return BASE_OK;
+}
+
+static int train(struct comm *world, const struct cli_train_flags *f, struct cli_train_setup *s,
+                 const struct plan *plan, const struct kernel_ops *ops, enum kernel_isa isa,
+                 const struct run_placement *place, struct base_error *e) {
+    struct run_train_options *o = &s->options;
+    struct cli_progress progress;
+    struct run_train_result result;
+    struct base_topology topology;
+    double *loss = NULL;
+    char where[256] = "", launch[64];
+    int code = comm_agree(world, base_topology_read(&topology, e), e);
+    if (code || (code = read_history(world, f, plan, o, &loss, where, e))) return code;
+    launch_id(world, launch);
+    cli_progress_open(&progress, f->json ? stderr : stdout, world, plan);
+    o->on_step = cli_progress_step;
+    o->on_phase = cli_progress_phase;
+    o->context = &progress;
+    code = run_train(&result, plan, o, world, ops, place, e);
+    cli_progress_close(&progress);
+    if (!code) {
+        const struct run_identity id = {s->workload.name[0] ? s->workload.name : NULL, s->workload.version, launch};
+        result.nominal_flop_per_s = measure_peak_nominal(&topology, ops, plan->shape.dtype) *
+                                    (double)(plan->request.world * plan->request.threads);
+        json_t *record = run_train_record(&result, plan, o, &id, world, measure_fingerprint(&topology, ops, isa));
+        code = finish(world, f, record, e);
+        json_decref(record);
+        if (!code) code = exit_code(&result, e);
+        run_train_free(&result);
+    }
+    free(loss);
+    return code;
+}
+
+int cli_train(struct comm *world, int argc, char *const *argv, struct base_error *e) {
+    struct cli_train_flags flags;
+    struct cli_train_setup setup;
+    struct run_placement placement;
+    struct kernel_ops ops;
+    struct plan *plan = malloc(sizeof *plan);
+    enum kernel_isa isa = KERNEL_ISA_ref;
+    if (!plan) return base_fail(e, BASE_BROKEN, "out of memory");
+    int code = cli_train_flags_parse(&flags, argc, argv, e);
+    if (!code && flags.help) {
+        if (world->rank == 0) cli_train_flags_help(stdout);
+        free(plan);
+        return BASE_OK;
+    }
+    if (!code) code = cli_train_resolve(&flags, flags.world_given ? (int)flags.world : world->size, &setup, e);
+    if (!code) code = select_kernels(&ops, &isa, setup.backend, e);
+    if (!code && flags.dry_run) {
+        code = dry_run(world, &setup, &flags, e);
+        free(plan);
+        return comm_agree(world, code, e);
+    }
+    if (!code && flags.out && world->rank == 0) code = base_record_check(flags.out, e);
+    if (!(code = comm_agree(world, code, e))) {
+        run_place(&placement, world, setup.request.threads);
+        setup.request.threads = placement.threads;
+        code = comm_agree(world, make_plan(world, &setup, plan, e), e);
+    }
+    if (!code) code = train(world, &flags, &setup, plan, &ops, isa, &placement, e);
+    free(plan);
+    return code;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The ledger: every operation and message of one rank's step, with what it costs. Whoever needs a FLOP count reads
+ * it here. A matmul is 2mnk. Attention is counted as the algorithm's matmuls over half the S x S square (causal):
+ * two forward, four backward, no recomputation; the `square` figure counts it whole, as Megatron's formula does
+ * (Narayanan et al., SC'21, eq. 3 without recomputation). Passes over memory are estimates of bytes. */
+#ifndef TOISE_PLAN_LEDGER_H
+#define TOISE_PLAN_LEDGER_H
+
+#include "plan/plan.h"
+
+enum plan_kind { PLAN_GEMM, PLAN_ATTENTION_FORWARD, PLAN_ATTENTION_BACKWARD, PLAN_PASS, PLAN_MESSAGE };
+
+struct plan_op {
+    enum plan_kind kind;
+    const char *name;
+    double count;    /* times in a step of one rank */
+    int64_t m, n, k; /* gemm */
+    bool a_trans, b_trans;
+    enum kernel_dtype in, out;
+    int64_t batch, heads, seq, head_dim; /* attention */
+    double flop, flop_square;            /* of one; square differs for attention alone */
+    double bytes;                        /* of one: operands read and written once, or the message */
+};
+
+enum { PLAN_OPS_MAX = 64 };
+
+struct plan_ledger {
+    struct plan_op ops[PLAN_OPS_MAX];
+    int count;
+    double matmul_flop, attention_flop, attention_flop_square; /* of one rank's step */
+    double model_flop, model_flop_square;                      /* of the whole world's step */
+    double pass_bytes;                                         /* estimate */
+    double messages, message_bytes;                            /* of one rank's step: all-reduces */
+};
+
+void plan_ledger_fill(struct plan_ledger *ledger, const struct plan *plan);
+
+/* FLOP of one call: shared by the ledger and by tables that count what runs. backward: 4 matmuls instead of 2. */
+double plan_gemm_flop(int64_t m, int64_t n, int64_t k);
+double plan_attention_flop(int64_t batch, int64_t heads, int64_t seq, int64_t head_dim, bool backward);
+
+#endif

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The layout of a request, and the memory it takes. */
+#include "plan/plan.h"
+
+#include "base/arena.h"
+#include "base/text.h"
+
+static int check_sizes(const struct plan_request *r, struct base_error *e) {
+    const long long world = r->world, mbs = r->micro_batch, gbs = r->global_batch, limit = 1 << 24;
+    if (r->seq < 1 || r->seq > r->config.positions)
+        return base_fail(e, BASE_USAGE, "--seq %lld: %s has %lld positions; take 1 to %lld", (long long)r->seq,
+                         r->config.name, (long long)r->config.positions, (long long)r->config.positions);
+    if (mbs < 1 || gbs < 1 || gbs > limit || mbs * r->seq > limit)
+        return base_fail(e, BASE_USAGE,
+                         "--mbs %lld, --gbs %lld: take at least 1, a global batch of at most %lld sequences and a "
+                         "micro-batch of at most %lld tokens",
+                         mbs, gbs, limit, limit);
+    if (gbs % world)
+        return base_fail(e, BASE_USAGE, "--gbs %lld does not divide over %lld ranks; take a multiple of %lld", gbs,
+                         world, world);
+    if (gbs / world % mbs)
+        return base_fail(e, BASE_USAGE,
+                         "--mbs %lld does not divide the %lld sequences of each rank (--gbs %lld over %lld ranks)", mbs,
+                         gbs / world, gbs, world);
+    return BASE_OK;
+}
+
+/* As model_open takes them. */
+static double activation_bytes(const struct model_shape *shape) {
+    double sum = 0;
+    for (int b = 0; b < MODEL_BUFFERS; b++) {
+        struct model_buffer_row row = model_buffer_describe(shape, (enum model_buffer)b);
+        size_t one = base_arena_piece((size_t)row.elements * kernel_dtype_bytes(row.dtype));
+        sum += (double)one * (double)row.copies;
+    }
+    return sum;
+}
+
+static void fill_memory(struct plan *p, int64_t total) {
+    const struct plan_request *r = &p->request;
+    const double n = (double)total, tokens = (double)(r->micro_batch * r->seq);
+    const struct plan_arena arenas[PLAN_ARENAS] = {
+        [PLAN_WEIGHTS] = {"weights (BF16)", r->dtype == KERNEL_BF16 ? 2 * n : 0},
+        [PLAN_MASTER] = {r->dtype == KERNEL_BF16 ? "master weights (FP32)" : "weights (FP32)", 4 * n},
+        [PLAN_GRADIENTS] = {"gradients (FP32)", 4 * n},
+        [PLAN_MOMENTS] = {"AdamW moments (FP32)", 8 * n},
+        [PLAN_ACTIVATIONS] = {"activations", activation_bytes(&p->shape)},
+        [PLAN_BATCH] = {"batch", 2 * (double)base_arena_piece((size_t)tokens * 4)},
+        [PLAN_SCRATCH] = {"kernel scratch",
+                          (double)kernel_scratch_bytes(r->threads, r->seq, model_config_head_dim(&r->config))},
+    };
+    p->memory_bytes = 0;
+    for (int i = 0; i < PLAN_ARENAS; i++) {
+        p->arenas[i] = arenas[i];
+        p->memory_bytes += arenas[i].bytes;
+    }
+}
+
+int plan_make(struct plan *plan, const struct plan_request *request, struct base_error *e) {
+    struct model_params params;
+    int code = check_sizes(request, e);
+    if (code) return code;
+    struct plan *p = plan;
+    *p = (struct plan){.request = *request};
+    struct plan_request *r = &p->request;
+    const int64_t tokens = r->micro_batch * r->seq;
+    if (!r->bucket) r->bucket = PLAN_BUCKET;
+    if (!r->head_rows || r->head_rows > tokens) r->head_rows = tokens < PLAN_HEAD_ROWS ? tokens : PLAN_HEAD_ROWS;
+    p->data_parallel = r->world;
+    p->accumulation = r->global_batch / r->world / r->micro_batch;
+    p->shape = (struct model_shape){
+        .config = &r->config, .dtype = r->dtype, .batch = r->micro_batch, .seq = r->seq, .head_rows = r->head_rows};
+    if ((code = model_params_open(&params, &r->config, e))) return code;
+    fill_memory(p, params.total);
+    model_params_close(&params);
+    return BASE_OK;
+}
+
+/* Bytes of the same plan with another micro-batch and number of layers. */
+static double memory_with(const struct plan *plan, int64_t micro_batch, int64_t layers) {
+    struct plan other;
+    struct plan_request r = plan->request;
+    r.micro_batch = micro_batch;
+    r.global_batch = micro_batch * r.world;
+    r.config.layers = layers;
+    r.head_rows = 0;
+    return plan_make(&other, &r, NULL) ? 1e300 : other.memory_bytes;
+}
+
+int plan_check_memory(const struct plan *plan, int local, double available, struct base_error *e) {
+    char need[32], have[32], fix[128];
+    const struct plan_request *r = &plan->request;
+    if (available < 0 || plan->memory_bytes * local <= available) return BASE_OK;
+    int64_t micro = r->micro_batch, layers = r->config.layers;
+    while (micro > 1 && (memory_with(plan, micro, layers) * local > available || r->global_batch / r->world % micro))
+        micro--;
+    while (layers > 1 && memory_with(plan, micro, layers) * local > available) layers--;
+    if (memory_with(plan, micro, layers) * local > available)
+        snprintf(fix, sizeof fix, "not even --mbs 1 --layers 1 fits: take fewer ranks a node or a shorter --seq");
+    else if (layers == r->config.layers)
+        snprintf(fix, sizeof fix, "--mbs %lld would fit", (long long)micro);
+    else
+        snprintf(fix, sizeof fix, "--mbs %lld --layers %lld would fit", (long long)micro, (long long)layers);
+    base_text_bytes(plan->memory_bytes * local, need, sizeof need);
+    base_text_bytes(available, have, sizeof have);
+    return base_fail(e, BASE_USAGE, "%s needs %s on this node (%d rank%s), which has %s free: %s", r->config.name, need,
+                     local, local == 1 ? "" : "s", have, fix);
+}

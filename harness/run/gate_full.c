@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Part 2 of the gate: one micro-batch at the timed sizes through a kernel table that runs every matmul and
+ * attention as usual and then checks it; and one sequence's loss in FP64. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "run/gate.h"
+#include "run/gate_kernels.h"
+
+/* The loss of a sequence averages many tokens' rounding; only a part of it adds up with depth. */
+#define FULL_UNITS 1.0
+enum { FULL_PREFIX = 256 }; /* tokens of the sequence: attention is causal, so a prefix is a whole sequence */
+
+static void read_weights(void *context, int64_t offset, int64_t count, double *out) {
+    const struct parallel_engine *g = context;
+    const void *w = g->half ? (const void *)(g->half + offset) : g->master + offset;
+    run_matrix_row(g->plan->shape.dtype, w, count, out);
+}
+
+/* The first tokens of the micro-batch's first sequence, whose losses the path has left in MODEL_LOSS. */
+static int check_loss(struct run_gate *gate, const struct parallel_engine *g, struct base_error *e) {
+    const struct model_shape *shape = &g->plan->shape;
+    const int64_t n = shape->seq < FULL_PREFIX ? shape->seq : FULL_PREFIX;
+    const float *mine = g->model.buffers[MODEL_LOSS];
+    struct model_reference r = {
+        .params = &g->params, .shape = *shape, .read = read_weights, .context = (void *)(uintptr_t)g};
+    r.shape.batch = 1;
+    r.shape.seq = n;
+    double *loss = malloc((size_t)n * sizeof *loss), difference = 0, sum = 0;
+    if (!loss) return base_fail(e, BASE_BROKEN, "out of memory for the gate's losses");
+    int code = model_reference_step(&r, g->inputs, g->targets, 0, loss, NULL, e);
+    for (int64_t i = 0; i < n && !code; i++) {
+        difference += mine[i] - loss[i];
+        sum += loss[i];
+    }
+    free(loss);
+    if (!code) run_gate_note(gate, RUN_FULL, fabs(difference) / (sum * run_unit(shape->dtype) * FULL_UNITS), "");
+    return code;
+}
+
+int run_gate_full(struct run_gate *gate, struct parallel_engine *g, const struct data_source *source,
+                  struct base_error *e) {
+    const struct plan_request *q = &g->plan->request;
+    const double scale = 1.0 / ((double)q->global_batch * (double)q->seq);
+    struct run_checked checked;
+    int code = run_checked_open(&checked, gate, g, e);
+    if ((code = comm_agree(g->world, code, e))) return code;
+    const int64_t first = q->global_batch / g->world->size * g->world->rank;
+    data_fill(source, 0, q->global_batch, first, q->micro_batch, g->inputs, g->targets);
+    g->team.ops->zero(&g->team, g->params.total, g->grads);
+    g->nulled = true;
+    model_forward(&g->model, g->inputs);
+    model_loss(&g->model, g->targets, (float)scale);
+    model_backward(&g->model, g->inputs);
+    g->nulled = false;
+    run_checked_close(&checked, g);
+    code = comm_agree(g->world, check_loss(gate, g, e), e);
+    run_gate_agree(gate, g->world);
+    return code;
+}

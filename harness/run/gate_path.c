@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Part 1 of the gate: a shrunken model with a hot start, one global batch through the real path on all ranks,
+ * and the same in serial FP64 on rank 0. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/random.h"
+#include "run/gate.h"
+
+/* What rounding explains, as multiples of the rounding unit (run_unit) relative to norms; fixed once. A gradient
+ * passes about forty operations in two layers. FP32: each sums hundreds of terms rounded one by one; BF16: what is
+ * rounded on storing is rounded in the reference too, so that little more than one rounding is left. */
+#define LOSS_UNITS 1.0
+#define GRADIENT_UNITS(dtype) ((dtype) == KERNEL_F32 ? 16.0 : 1.0)
+#define OPTIMIZER_UNITS 2.0
+
+struct plan_request run_gate_shrink(const struct plan_request *request) {
+    struct plan_request r = *request;
+    struct model_config *c = &r.config;
+    const int64_t group = c->heads / c->kv_heads;
+    const double ffn = (double)c->ffn / (double)c->width;
+    c->full_layers = c->layers = 2;
+    c->heads = group > 4 ? group : 4;
+    c->kv_heads = c->heads / group;
+    c->width = 16 * c->heads;
+    c->ffn = (int64_t)(ffn * (double)c->width);
+    c->vocab = 389;
+    c->positions = 40;
+    c->parameters = model_params_count(c);
+    r.seq = 37;
+    r.micro_batch = request->micro_batch > 1 && r.world <= 64 ? 2 : 1;
+    int64_t accumulation = request->global_batch / request->world / request->micro_batch;
+    r.global_batch = r.world * r.micro_batch * (accumulation > 1 && r.world <= 64 ? 2 : 1);
+    r.head_rows = 23;
+    r.bucket = c->parameters / 5;
+    return r;
+}
+
+/* Rank 0's copy of the weights, as the path holds them. */
+static void read_weights(void *context, int64_t offset, int64_t count, double *out) {
+    const struct parallel_engine *g = context;
+    for (int64_t i = 0; i < count; i++) {
+        if (!g->half) {
+            out[i] = g->master[offset + i];
+            continue;
+        }
+        uint32_t bits = (uint32_t)g->half[offset + i] << 16;
+        float x;
+        memcpy(&x, &bits, sizeof x);
+        out[i] = x;
+    }
+}
+
+static double norm(const double *x, int64_t n) {
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += x[i] * x[i];
+    return sqrt(sum);
+}
+
+/* Every tensor's relative error. A tensor whose gradient is next to nothing is held to the size that its share of
+ * the whole would have: a mathematically zero gradient has no norm of its own. */
+static void compare_gradients(struct run_gate *gate, const struct parallel_engine *g, const double *truth) {
+    const double whole = norm(truth, g->params.total),
+                 unit = run_unit(g->plan->shape.dtype) * GRADIENT_UNITS(g->plan->shape.dtype);
+    for (int i = 0; i < g->params.count; i++) {
+        const struct model_tensor *t = &g->params.tensors[i];
+        double error = 0, share = 0.01 * whole * sqrt((double)t->count / (double)g->params.total);
+        for (int64_t j = t->offset; j < t->offset + t->count; j++) {
+            double d = g->grads[j] - truth[j];
+            error += d * d;
+        }
+        run_gate_note(gate, RUN_GRADIENTS, sqrt(error) / (unit * fmax(norm(truth + t->offset, t->count), share)),
+                      t->name);
+    }
+}
+
+/* The global batch, serial, in FP64. */
+static int reference(const struct parallel_engine *g, const struct data_source *source, double *loss, double *grads,
+                     struct base_error *e) {
+    const struct plan_request *q = &g->plan->request;
+    const int64_t tokens = q->global_batch * q->seq;
+    struct model_reference r = {
+        .params = &g->params, .shape = g->plan->shape, .read = read_weights, .context = (void *)(uintptr_t)g};
+    r.shape.batch = q->global_batch;
+    int32_t *inputs = malloc((size_t)tokens * sizeof *inputs), *targets = malloc((size_t)tokens * sizeof *targets);
+    double *losses = malloc((size_t)tokens * sizeof *losses);
+    int code = BASE_BROKEN;
+    if (inputs && targets && losses) {
+        data_fill(source, 0, q->global_batch, 0, q->global_batch, inputs, targets);
+        code = model_reference_step(&r, inputs, targets, 1 / (double)tokens, losses, grads, e);
+        *loss = 0;
+        for (int64_t i = 0; i < tokens; i++) *loss += losses[i] / (double)tokens;
+    } else {
+        base_fail(e, BASE_BROKEN, "out of memory for the gate's batch");
+    }
+    free(inputs), free(targets), free(losses);
+    return code;
+}
+
+/* FP64 AdamW from the path's own gradients, with the path's clipping recomputed; compared relative to the step
+ * that a weight can take, and to the weight's own rounding. */
+static void compare_update(struct run_gate *gate, const struct parallel_engine *g, const float *before,
+                           const struct parallel_optimizer *o) {
+    double square = 0, worst = 0;
+    const char *where = "";
+    for (int64_t i = 0; i < g->params.total; i++) square += (double)g->grads[i] * g->grads[i];
+    const double scale = parallel_optimizer_scale(o, sqrt(square)), lr = parallel_optimizer_lr(o, 0);
+    for (int i = 0; i < g->params.count; i++) {
+        const struct model_tensor *t = &g->params.tensors[i];
+        for (int64_t j = t->offset; j < t->offset + t->count; j++) {
+            double grad = g->grads[j] * scale, m = (1 - o->beta1) * grad, v = (1 - o->beta2) * grad * grad;
+            double step = m / (1 - o->beta1) / (sqrt(v / (1 - o->beta2)) + o->eps);
+            double w = before[j] - lr * (step + (t->kind->decay ? o->decay * before[j] : 0));
+            double error = fabs(g->master[j] - w) / (0x1p-24 * OPTIMIZER_UNITS * (fabs(w) + 4 * lr));
+            if (error > worst || isnan(error)) {
+                worst = isnan(error) ? INFINITY : error;
+                where = t->name;
+            }
+        }
+    }
+    run_gate_note(gate, RUN_OPTIMIZER, worst, where);
+}
+
+/* All ranks hold the same bits: compared by a 64-bit mix of the weights. */
+static void compare_replicas(struct run_gate *gate, const struct parallel_engine *g) {
+    uint64_t mine = 0, same[2];
+    for (int64_t i = 0; i < g->params.total; i++) {
+        uint32_t bits;
+        memcpy(&bits, &g->master[i], sizeof bits);
+        mine = (mine ^ bits) * 0x9e3779b97f4a7c15u;
+        mine ^= mine >> 32;
+    }
+    same[0] = mine;
+    same[1] = mine;
+    g->world->ops->broadcast(g->world, &same[1], sizeof same[1]);
+    char where[64];
+    snprintf(where, sizeof where, "rank %d", g->world->rank);
+    run_gate_note(gate, RUN_REPLICAS, same[0] == same[1] ? 0 : INFINITY, same[0] == same[1] ? "" : where);
+}
+
+static int check_step(struct run_gate *gate, struct parallel_engine *g, const struct data_source *source,
+                      struct base_error *e) {
+    const size_t n = (size_t)g->params.total;
+    const struct parallel_optimizer o = {.lr = 1e-2,
+                                         .lr_min = 1e-3,
+                                         .warmup = 0,
+                                         .total = 10,
+                                         .beta1 = 0.9,
+                                         .beta2 = 0.95,
+                                         .eps = 1e-8,
+                                         .decay = 0.1,
+                                         .clip = 0.5};
+    struct parallel_result result;
+    double loss = 0, *grads = NULL;
+    float *before = NULL;
+    int code = BASE_OK;
+    parallel_gradients(g, source, 0, &result);
+    if (g->world->rank == 0) {
+        grads = calloc(n, sizeof *grads);
+        before = malloc(n * sizeof *before);
+        code = grads && before ? reference(g, source, &loss, grads, e)
+                               : base_fail(e, BASE_BROKEN, "out of memory for the gate's reference");
+    }
+    if (!(code = comm_agree(g->world, code, e)) && g->world->rank == 0) {
+        const double unit = run_unit(g->plan->shape.dtype) * LOSS_UNITS;
+        run_gate_note(gate, RUN_LOSS, fabs(result.loss - loss) / (unit * fabs(loss)), "");
+        compare_gradients(gate, g, grads);
+        memcpy(before, g->master, n * sizeof *before);
+    }
+    if (!code) {
+        parallel_update(g, &o, &result);
+        if (g->world->rank == 0) compare_update(gate, g, before, &o);
+        compare_replicas(gate, g);
+    }
+    free(grads), free(before);
+    return code;
+}
+
+int run_gate_path_on(struct run_gate *gate, struct parallel_engine *g, uint64_t seed, struct base_error *e) {
+    struct data_source *source;
+    const struct data_options options = {
+        .vocab = g->plan->request.config.vocab, .seq = g->plan->request.seq, .seed = seed, .shares = 1};
+    int code = comm_agree(g->world, data_open(&source, &options, e), e);
+    if (code) return code;
+    parallel_start(g, seed, true);
+    code = check_step(gate, g, source, e);
+    data_close(source);
+    run_gate_agree(gate, g->world);
+    return code;
+}
+
+int run_gate_path(struct run_gate *gate, const struct plan_request *request, struct comm *world,
+                  const struct kernel_ops *ops, uint64_t seed, struct base_error *e) {
+    const struct plan_request small = run_gate_shrink(request);
+    struct plan plan;
+    struct parallel_engine g;
+    int code = plan_make(&plan, &small, e);
+    if (!code) code = parallel_open(&g, &plan, world, ops, e);
+    code = comm_agree(world, code, e);
+    if (!code) code = run_gate_path_on(gate, &g, seed, e);
+    parallel_close(&g);
+    return code;
+}

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The training loop: windows of whole steps, peak and probe windows between them, and the verdict. */
+#include "run/train.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/topology.h"
+
+enum { STEPS_MAX = 100000, PEAK_MAX = 4096, PROBES_MAX = 4096, ADAPTIVE_LEAST = 8 };
+static const double PEAK_EVERY_S = 1.0; /* of stepping: clocks drift within minutes */
+static const double CONFIDENCE = 0.95;
+static const char GATE_FAILED[] = "the gate: a residual exceeds %g";
+
+/* One run's state. Sample arrays are allocated before the first window. */
+struct loop {
+    const struct run_train_options *o;
+    const struct plan *plan;
+    struct comm *world;
+    struct run_train_result *r;
+    struct parallel_engine engine;
+    struct data_source *source;
+    struct measure_peak peak;
+    int limit;                     /* steps at most, warm-up included */
+    double *mine[PARALLEL_PHASES]; /* [limit] this rank's phases, timed steps */
+    double *own_s, *probe_s;       /* this rank's steps; its probes */
+    int probes;
+    double timed_s, since_peak, covered; /* seconds: of timed steps; of stepping since a peak window; in windows */
+    double first, last;                  /* clock: start and end of the timed stretch */
+};
+
+static void say(const struct loop *l, const char *what) {
+    if (l->o->on_phase) l->o->on_phase(l->o->context, what);
+}
+
+static int allocate(struct loop *l, struct base_error *e) {
+    struct run_train_result *r = l->r;
+    l->limit = l->o->warmup + (l->o->steps ? l->o->steps : STEPS_MAX);
+    const size_t n = (size_t)l->limit;
+    bool ok = (r->loss = calloc(n, sizeof(double))) && (r->grad_norm = calloc(n, sizeof(double))) &&
+              (r->step_s = calloc(n, sizeof(double))) && (r->peaks = calloc(PEAK_MAX, sizeof(double))) &&
+              (l->own_s = calloc(n, sizeof(double))) && (l->probe_s = calloc(PROBES_MAX, sizeof(double))) &&
+              (r->ranks = calloc((size_t)l->world->size, sizeof *r->ranks));
+    for (int p = 0; p < PARALLEL_PHASES; p++) ok = ok && (l->mine[p] = calloc(n, sizeof(double)));
+    return ok ? BASE_OK : base_fail(e, BASE_BROKEN, "out of memory for %d steps' samples", l->limit);
+}
+
+static void release(struct loop *l) {
+    for (int p = 0; p < PARALLEL_PHASES; p++) free(l->mine[p]);
+    free(l->own_s), free(l->probe_s);
+    data_close(l->source);
+    parallel_close(&l->engine);
+}
+
+void run_train_free(struct run_train_result *r) {
+    free(r->loss), free(r->grad_norm), free(r->step_s), free(r->peaks), free(r->ranks);
+    memset(r, 0, sizeof *r);
+}
+
+static int open_source(struct loop *l, struct base_error *e) {
+    struct data_options d = l->o->data;
+    d.vocab = l->plan->request.config.vocab;
+    d.seq = l->plan->request.seq;
+    d.seed = l->o->seed;
+    d.share = l->world->rank;
+    d.shares = l->world->size;
+    int code = comm_agree(l->world, data_open(&l->source, &d, e), e);
+    if (code) return code;
+    l->r->entropy = data_entropy(l->source);
+    snprintf(l->r->source, sizeof l->r->source, "%s", data_describe(l->source));
+    return BASE_OK;
+}
+
+static void peak_window(struct loop *l) {
+    struct run_train_result *r = l->r;
+    const double start = base_clock_now();
+    double rate = measure_peak_window(&l->peak, l->world);
+    if (r->peak_count < PEAK_MAX) r->peaks[r->peak_count++] = rate;
+    l->since_peak = 0;
+    l->covered += base_clock_now() - start;
+}
+
+/* A step with communication nulled, for ranks that have peers. */
+static void probe_window(struct loop *l, int step) {
+    struct parallel_result probe;
+    const double start = base_clock_now();
+    l->world->ops->barrier(l->world);
+    parallel_probe(&l->engine, l->source, step, &probe);
+    l->probe_s[l->probes++] = probe.seconds;
+    l->world->ops->barrier(l->world);
+    l->covered += base_clock_now() - start;
+}
+
+static bool settled(const struct loop *l) {
+    const struct run_train_result *r = l->r;
+    if (l->o->steps) return r->timed >= l->o->steps;
+    if (r->timed >= STEPS_MAX || l->timed_s >= l->o->budget_s) return true;
+    if (r->timed < ADAPTIVE_LEAST) return false;
+    struct base_interval i = base_stats_median(r->step_s, r->timed, CONFIDENCE);
+    return i.confidence >= CONFIDENCE && i.high - i.low <= 2 * l->o->width * i.median;
+}
+
+static void report_step(const struct loop *l, const struct parallel_result *result, double seconds, double started) {
+    const struct run_train_result *r = l->r;
+    struct run_train_step s = {.step = r->steps - 1,
+                               .warmup = l->o->warmup,
+                               .steps = l->o->steps ? l->o->warmup + l->o->steps : 0,
+                               .loss = result->loss,
+                               .grad_norm = result->grad_norm,
+                               .lr = result->lr,
+                               .seconds = seconds};
+    s.elapsed = base_clock_now() - started;
+    s.left = s.steps ? s.elapsed / r->steps * (s.steps - r->steps) : fmax(0, l->o->budget_s - l->timed_s);
+    if (l->o->on_step) l->o->on_step(l->o->context, &s);
+}
+
+/* One training step of all ranks; the slowest rank's time is the sample. */
+static void step_window(struct loop *l, double started) {
+    struct run_train_result *r = l->r;
+    struct parallel_result result;
+    const int step = r->steps;
+    const double start = base_clock_now();
+    parallel_step(&l->engine, l->source, &l->o->optimizer, step, &result);
+    double own = base_clock_now() - start, slowest = own;
+    l->world->ops->max(l->world, &slowest, 1);
+    r->loss[step] = result.loss;
+    r->grad_norm[step] = result.grad_norm;
+    r->steps++;
+    l->covered += base_clock_now() - start;
+    l->since_peak += own;
+    if (step >= l->o->warmup) {
+        for (int p = 0; p < PARALLEL_PHASES; p++) l->mine[p][r->timed] = result.phase_s[p];
+        l->own_s[r->timed] = own;
+        r->step_s[r->timed++] = slowest;
+        l->timed_s += slowest;
+    }
+    report_step(l, &result, slowest, started);
+}
+
+static void train(struct loop *l) {
+    const double started = base_clock_now();
+    while (l->r->steps < l->o->warmup) step_window(l, started);
+    l->covered = 0;
+    l->first = base_clock_now();
+    peak_window(l);
+    while (!settled(l)) {
+        step_window(l, started);
+        double stretch = l->since_peak; /* the same decision on all ranks */
+        l->world->ops->max(l->world, &stretch, 1);
+        if (stretch >= PEAK_EVERY_S) peak_window(l);
+        if (l->world->size > 1 && l->probes < PROBES_MAX && l->r->timed % 2 == 1) probe_window(l, l->r->steps);
+    }
+    peak_window(l);
+    l->last = base_clock_now();
+}
+
+static double median(const double *x, int n) {
+    return base_stats_median(x, n, CONFIDENCE).median;
+}
+
+/* Each rank's own figures to all ranks; then exposed and waiting from the slowest rank's compute. */
+static void gather_ranks(struct loop *l, const struct run_placement *placement) {
+    struct run_train_result *r = l->r;
+    struct run_rank mine = {.node = l->world->node, .threads = placement->threads, .pinned = placement->pinned};
+    double slowest = 0;
+    gethostname(mine.host, sizeof mine.host - 1);
+    for (int p = 0; p < PARALLEL_PHASES; p++) mine.phase_s[p] = median(l->mine[p], r->timed);
+    mine.compute_s = l->probes
+                         ? median(l->probe_s, l->probes) + mine.phase_s[PARALLEL_CLIP] + mine.phase_s[PARALLEL_UPDATE]
+                         : r->step.median;
+    mine.peak_flop_per_s = l->peak.own_best;
+    mine.peak_memory_bytes = (double)base_memory_peak();
+    base_cpus_text(&placement->cpus, mine.cpus, sizeof mine.cpus);
+    snprintf(mine.warning, sizeof mine.warning, "%s", placement->warning);
+    l->world->ops->gather(l->world, &mine, sizeof mine, r->ranks);
+    for (int i = 0; i < l->world->size; i++) slowest = fmax(slowest, r->ranks[i].compute_s);
+    for (int i = 0; i < l->world->size; i++) {
+        r->ranks[i].exposed_s = r->step.median - slowest;
+        r->ranks[i].wait_s = slowest - r->ranks[i].compute_s;
+    }
+    int owner = 0;
+    for (int i = 1; i < l->world->size; i++)
+        if (r->ranks[i].compute_s > r->ranks[owner].compute_s) owner = i;
+    r->other_s = r->step.median;
+    for (int p = 0; p < PARALLEL_PHASES; p++) r->other_s -= r->phase_s[p] = r->ranks[owner].phase_s[p];
+}
+
+static void fail(struct run_train_result *r, enum run_status status, const char *format, double a, double b) {
+    if (r->status != RUN_PASSED) return;
+    r->status = status;
+    snprintf(r->why, sizeof r->why, format, a, b);
+}
+
+/* PASSED unless something speaks against it; a FAILED gate comes first, since no rate follows from it. */
+static void judge(struct loop *l, const struct plan_ledger *ledger) {
+    struct run_train_result *r = l->r;
+    if (!run_gate_passed(&r->gate)) fail(r, RUN_FAILED, GATE_FAILED, RUN_THRESHOLD, 0);
+    r->covered = l->covered / (l->last - l->first);
+    l->world->ops->max(l->world, &r->covered, 1);
+    if (r->covered < 0.98) fail(r, RUN_FAILED, "windows cover %.3f of the wall time, under 0.98", r->covered, 0);
+    const double mfu = ledger->model_flop / r->step.median / r->peak_flop_per_s;
+    if (mfu > 1) fail(r, RUN_FAILED, "MFU %.3f: nothing beats the measured peak, so the peak is wrong", mfu, 0);
+    const double half = (r->step.high - r->step.low) / 2 / r->step.median;
+    if (!l->o->steps && half > l->o->width)
+        fail(r, RUN_INCONCLUSIVE, "the median's interval is +-%.1f%% where %.1f%% was asked", 100 * half,
+             100 * l->o->width);
+}
+
+static int check(struct loop *l, const struct kernel_ops *ops, struct base_error *e) {
+    if (!l->o->gate) return BASE_OK;
+    say(l, "gate: small model against FP64");
+    int code = run_gate_path(&l->r->gate, &l->plan->request, l->world, ops, l->o->seed, e);
+    if (code) return code;
+    say(l, "gate: the timed sizes");
+    return run_gate_full(&l->r->gate, &l->engine, l->source, e);
+}
+
+static int prepare(struct loop *l, const struct kernel_ops *ops, struct base_error *e) {
+    int code;
+    if ((code = comm_agree(l->world, allocate(l, e), e))) return code;
+    if ((code = open_source(l, e))) return code;
+    say(l, "memory and weights");
+    code = comm_agree(l->world, parallel_open(&l->engine, l->plan, l->world, ops, e), e);
+    if (code) return code;
+    parallel_start(&l->engine, l->o->seed, false);
+    if ((code = check(l, ops, e))) return code;
+    base_memory_peak_reset(); /* from here on the peak is the step's, without the gate's FP64 */
+    say(l, "peak");
+    measure_peak_open(&l->peak, &l->engine.team, l->plan->shape.dtype);
+    return BASE_OK;
+}
+
+int run_train(struct run_train_result *result, const struct plan *plan, const struct run_train_options *options,
+              struct comm *world, const struct kernel_ops *ops, const struct run_placement *placement,
+              struct base_error *e) {
+    struct run_train_result *r = result;
+    struct loop *l = calloc(1, sizeof *l);
+    struct plan_ledger ledger;
+    if (!l) return base_fail(e, BASE_BROKEN, "out of memory");
+    memset(r, 0, sizeof *r);
+    run_gate_clear(&r->gate);
+    *l = (struct loop){.o = options, .plan = plan, .world = world, .r = r};
+    plan_ledger_fill(&ledger, plan);
+    int code = prepare(l, ops, e);
+    if (!code && !run_gate_passed(&r->gate)) {
+        fail(r, RUN_FAILED, GATE_FAILED, RUN_THRESHOLD, 0); /* nothing is timed that is not right */
+    } else if (!code) {
+        train(l);
+        r->step = base_stats_median(r->step_s, r->timed, CONFIDENCE);
+        for (int i = 0; i < r->peak_count; i++) r->peak_flop_per_s = fmax(r->peak_flop_per_s, r->peaks[i]);
+        gather_ranks(l, placement);
+        if (options->gate) {
+            const int n = r->steps < options->history_count ? r->steps : options->history_count;
+            run_gate_finite(&r->gate, r->loss, r->grad_norm, r->steps);
+            if (options->history)
+                run_gate_history(&r->gate, plan->shape.dtype, r->loss, options->history, n, options->history_where);
+        }
+        judge(l, &ledger);
+    }
+    release(l);
+    free(l);
+    return code;
+}

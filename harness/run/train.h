@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The main job: gate, warm-up, timed steps with peak windows and communication-free probes between them, verdict.
+ * The slowest rank defines a step's sample. Nothing prints or allocates inside a timed window. */
+#ifndef TOISE_RUN_TRAIN_H
+#define TOISE_RUN_TRAIN_H
+
+#include "base/stats.h"
+#include "measure/peak.h"
+#include "plan/ledger.h"
+#include "run/gate.h"
+#include "run/placement.h"
+
+/* A finished step, for the lines that show progress; called on every rank, between timed windows. */
+struct run_train_step {
+    int step, warmup, steps; /* from 0; the first `warmup` are not timed; steps: planned in all, 0: until settled */
+    double loss, grad_norm, lr, seconds;
+    double elapsed, left; /* seconds since the first step; estimate to the end */
+};
+
+struct run_train_options {
+    struct parallel_optimizer optimizer;
+    struct data_options data; /* vocab, seq and share are filled in */
+    uint64_t seed;
+    int steps; /* timed steps; 0: until the median's interval is narrow enough or the budget ends */
+    int warmup;
+    double width;    /* wanted half-width of the interval over the median */
+    double budget_s; /* of timed steps */
+    bool gate;
+    const double *history; /* losses of an earlier record of the same workload and seed, from step 0; NULL: none */
+    int history_count;
+    const char *history_where;
+    void (*on_step)(void *context, const struct run_train_step *);
+    void (*on_phase)(void *context, const char *what); /* "gate", "peak", ... : what is about to take time */
+    void *context;
+};
+
+/* What each rank says of itself, gathered. */
+struct run_rank {
+    char host[64];
+    int node, threads;
+    bool pinned;
+    double compute_s; /* median step of this rank with communication nulled */
+    double exposed_s; /* communication that nothing covered: the step minus the slowest rank's compute */
+    double wait_s;    /* for slower ranks; compute + exposed + wait is the step */
+    double peak_flop_per_s;
+    double phase_s[PARALLEL_PHASES]; /* medians */
+    double peak_memory_bytes;
+    char cpus[64];
+    char warning[256];
+};
+
+enum run_status { RUN_PASSED, RUN_FAILED, RUN_INCONCLUSIVE };
+
+struct run_train_result {
+    enum run_status status;
+    char why[256]; /* of a status that is not PASSED */
+    struct run_gate gate;
+    int steps, timed;          /* all, and those after warm-up */
+    double *loss, *grad_norm;  /* [steps] */
+    double *step_s;            /* [timed] */
+    struct base_interval step; /* of the median, seconds */
+    double *peaks;             /* [peak_count] FLOP/s of all ranks together */
+    int peak_count;
+    double peak_flop_per_s;    /* the highest: an upper bound */
+    double nominal_flop_per_s; /* 0 unknown */
+    double covered;            /* share of the wall time from the first to the last window that windows cover */
+    double entropy;            /* of the source, nats per token; NAN unknown */
+    char source[160];
+    struct run_rank *ranks;          /* [world size], on every rank */
+    double phase_s[PARALLEL_PHASES]; /* of the slowest rank's median step, communication including waiting */
+    double other_s;                  /* what phases leave of the step */
+};
+
+/* Collective. The result's arrays are freed by run_train_free. */
+int run_train(struct run_train_result *result, const struct plan *plan, const struct run_train_options *options,
+              struct comm *world, const struct kernel_ops *ops, const struct run_placement *placement,
+              struct base_error *e);
+void run_train_free(struct run_train_result *result);
+
+#endif

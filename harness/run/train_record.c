@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Writes and reads records of kind "train". */
+#include "run/train_record.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/record.h"
+
+static const char *const statuses[] = {
+    [RUN_PASSED] = "PASSED", [RUN_FAILED] = "FAILED", [RUN_INCONCLUSIVE] = "INCONCLUSIVE"};
+
+static json_t *array(const double *x, int n) {
+    json_t *a = json_array();
+    for (int i = 0; i < n; i++) json_array_append_new(a, isfinite(x[i]) ? json_real(x[i]) : json_null());
+    return a;
+}
+static json_t *number(double x) {
+    return isfinite(x) ? json_real(x) : json_null();
+}
+static void set(json_t *object, const char *key, json_t *value) {
+    json_object_set_new(object, key, value);
+}
+static void set_number(json_t *object, const char *key, double x) {
+    set(object, key, number(x));
+}
+static void set_integer(json_t *object, const char *key, int64_t x) {
+    set(object, key, json_integer(x));
+}
+
+static const char *precision(const struct plan *p) {
+    return p->shape.dtype == KERNEL_F32 ? "fp32" : "bf16";
+}
+
+static json_t *config_of(const struct plan *p) {
+    const struct model_config *c = &p->request.config;
+    json_t *o = json_object();
+    set(o, "model", json_string(c->name));
+    set(o, "family", json_string(c->family->type));
+    set_integer(o, "parameters", c->parameters);
+    set_integer(o, "layers", c->layers);
+    set_integer(o, "full_layers", c->full_layers);
+    set(o, "slice", json_boolean(c->layers < c->full_layers));
+    set_integer(o, "width", c->width);
+    set_integer(o, "heads", c->heads);
+    set_integer(o, "ffn", c->ffn);
+    set_integer(o, "vocab", c->vocab);
+    set_integer(o, "positions", c->positions);
+    set(o, "precision", json_string(precision(p)));
+    set_integer(o, "seq", p->request.seq);
+    set_integer(o, "global_batch", p->request.global_batch);
+    return o;
+}
+
+static void set_optimizer(json_t *config, const struct run_train_options *opt) {
+    const struct parallel_optimizer *o = &opt->optimizer;
+    set(config, "optimizer",
+        json_pack("{s:s, s:f, s:f, s:I, s:I, s:f, s:f, s:f, s:f, s:f}", "name", "adamw", "lr", o->lr, "lr_min",
+                  o->lr_min, "warmup_steps", (json_int_t)o->warmup, "total_steps", (json_int_t)o->total, "beta1",
+                  o->beta1, "beta2", o->beta2, "eps", o->eps, "weight_decay", o->decay, "clip", o->clip));
+    set_integer(config, "seed", (int64_t)opt->seed);
+    set(config, "data", json_string(opt->data.path ? opt->data.path : "built-in"));
+    set_integer(config, "warmup", opt->warmup);
+}
+
+static json_t *layout_of(const struct plan *p, int nodes) {
+    return json_pack("{s:i, s:i, s:i, s:I, s:I, s:i, s:I}", "world", p->request.world, "nodes", nodes, "dp",
+                     p->data_parallel, "micro_batch", (json_int_t)p->request.micro_batch, "accumulation",
+                     (json_int_t)p->accumulation, "threads", p->request.threads, "bucket_bytes",
+                     (json_int_t)(4 * p->request.bucket));
+}
+
+static json_t *memory_of(const struct plan *p) {
+    json_t *o = json_object();
+    for (int i = 0; i < PLAN_ARENAS; i++)
+        if (p->arenas[i].bytes > 0) set_number(o, p->arenas[i].name, p->arenas[i].bytes);
+    return o;
+}
+
+static json_t *op_of(const struct plan_op *op) {
+    static const char *const kinds[] = {"gemm", "attention_forward", "attention_backward", "pass", "all_reduce"};
+    json_t *o = json_object();
+    set(o, "kind", json_string(kinds[op->kind]));
+    set(o, "name", json_string(op->name));
+    set_number(o, "count", op->count);
+    if (op->kind == PLAN_GEMM) {
+        set(o, "trans", json_sprintf("%c%c", op->a_trans ? 'T' : 'N', op->b_trans ? 'T' : 'N'));
+        set_integer(o, "m", op->m), set_integer(o, "n", op->n), set_integer(o, "k", op->k);
+    }
+    if (op->batch) {
+        set_integer(o, "b", op->batch), set_integer(o, "h", op->heads);
+        set_integer(o, "s", op->seq), set_integer(o, "d", op->head_dim);
+    }
+    if (op->flop > 0) set_number(o, "flop", op->flop);
+    set_number(o, "bytes", op->bytes);
+    return o;
+}
+
+static json_t *ledger_of(const struct plan *p, bool with_ops) {
+    struct plan_ledger l;
+    plan_ledger_fill(&l, p);
+    json_t *o = json_object();
+    set_number(o, "model_flop", l.model_flop);
+    set_number(o, "model_flop_square", l.model_flop_square);
+    set_number(o, "matmul_flop", l.matmul_flop * p->data_parallel);
+    set_number(o, "attention_flop", l.attention_flop * p->data_parallel);
+    set_number(o, "pass_bytes_estimate", l.pass_bytes * p->data_parallel);
+    set_number(o, "messages_per_rank", l.messages);
+    set_number(o, "message_bytes_per_rank", l.message_bytes);
+    set_number(o, "memory_bytes_per_rank", p->memory_bytes);
+    set(o, "memory", memory_of(p));
+    if (with_ops) {
+        json_t *ops = json_array();
+        for (int i = 0; i < l.count; i++) json_array_append_new(ops, op_of(&l.ops[i]));
+        set(o, "ops", ops);
+    }
+    return o;
+}
+
+static json_t *residual_of(const struct run_gate *gate) {
+    json_t *o = json_object(), *where = json_object();
+    for (int i = 0; i < RUN_CHECKS; i++) {
+        const double r = gate->residual[i];
+        if (isnan(r)) continue;
+        set(o, run_check_name((enum run_check)i), isinf(r) ? json_string("inf") : json_real(r));
+        if (gate->where[i][0]) set(where, run_check_name((enum run_check)i), json_string(gate->where[i]));
+    }
+    set_number(o, "threshold", RUN_THRESHOLD);
+    set(o, "where", where);
+    return o;
+}
+
+static json_t *breakdown_of(const double *phase_s, double other) {
+    json_t *o = json_object();
+    for (int p = 0; p < PARALLEL_PHASES; p++) set_number(o, parallel_phase_name((enum parallel_phase)p), phase_s[p]);
+    set_number(o, "other", other);
+    return o;
+}
+
+static json_t *rank_of(const struct run_rank *k) {
+    json_t *o = json_pack("{s:s, s:i, s:i, s:b, s:s, s:f, s:f, s:f, s:f, s:f}", "host", k->host, "node", k->node,
+                          "threads", k->threads, "pinned", k->pinned, "cpus", k->cpus, "compute_s", k->compute_s,
+                          "exposed_s", k->exposed_s, "wait_s", k->wait_s, "peak_flop_per_s", k->peak_flop_per_s,
+                          "peak_memory_bytes", k->peak_memory_bytes);
+    if (k->warning[0]) set(o, "warning", json_string(k->warning));
+    return o;
+}
+
+/* Everything that is a rate or follows from one: left out of a FAILED record. */
+static void set_rates(json_t *o, const struct run_train_result *r, const struct plan *p, const struct comm *world) {
+    struct plan_ledger l;
+    plan_ledger_fill(&l, p);
+    const double tokens = (double)p->request.global_batch * (double)p->request.seq, s = r->step.median;
+    set_number(o, "step_s", s);
+    set_number(o, "step_s_low", r->step.low);
+    set_number(o, "step_s_high", r->step.high);
+    set_number(o, "confidence", r->step.confidence);
+    set_number(o, "tokens_per_s", tokens / s);
+    set_number(o, "tokens_per_s_per_node", tokens / s / world->nodes);
+    set_number(o, "tokens_per_s_per_rank", tokens / s / world->size);
+    set_number(o, "model_flop_per_s", l.model_flop / s);
+    set_number(o, "model_flop_per_s_per_node", l.model_flop / s / world->nodes);
+    set_number(o, "model_flop_per_s_per_rank", l.model_flop / s / world->size);
+    set_number(o, "model_flop_per_s_square", l.model_flop_square / s);
+    set_number(o, "mfu", l.model_flop / s / r->peak_flop_per_s);
+    set_number(o, "hfu", l.model_flop / s / r->peak_flop_per_s); /* nothing is recomputed */
+    set_number(o, "peak_flop_per_s", r->peak_flop_per_s);
+    if (r->nominal_flop_per_s > 0) {
+        set_number(o, "nominal_peak_flop_per_s", r->nominal_flop_per_s);
+        set_number(o, "mfu_nominal", l.model_flop / s / r->nominal_flop_per_s);
+    }
+    set(o, "breakdown", breakdown_of(r->phase_s, r->other_s));
+}
+
+static json_t *result_of(const struct run_train_result *r, const struct plan *p, const struct comm *world) {
+    json_t *o = json_object(), *ranks = json_array();
+    double peak = 0;
+    if (r->status != RUN_FAILED) set_rates(o, r, p, world);
+    if (r->steps) {
+        set_number(o, "loss_first", r->loss[0]);
+        set_number(o, "loss_last", r->loss[r->steps - 1]);
+        set(o, "loss", array(r->loss, r->steps));
+        set(o, "grad_norm", array(r->grad_norm, r->steps));
+    }
+    set(o, "entropy", number(r->entropy));
+    for (int i = 0; r->timed && r->status != RUN_FAILED && i < world->size; i++) {
+        json_array_append_new(ranks, rank_of(&r->ranks[i]));
+        peak = fmax(peak, r->ranks[i].peak_memory_bytes);
+    }
+    if (r->timed) set_number(o, "peak_memory_bytes", peak);
+    set_number(o, "predicted_memory_bytes", p->memory_bytes);
+    if (r->timed) set_number(o, "covered", r->covered);
+    set(o, "residual", residual_of(&r->gate));
+    set(o, "per_rank", ranks);
+    return o;
+}
+
+static json_t *head_of(const struct plan *p, const struct run_identity *id, const char *kind, const char *status) {
+    char date[32];
+    base_clock_date(date);
+    json_t *o = json_object();
+    set(o, "schema", json_string("toise/1"));
+    set(o, "kind", json_string(kind));
+    set(o, "status", json_string(status));
+    set(o, "time", json_string(date));
+    set(o, "version", json_string(TOISE_VERSION));
+    set(o, "workload",
+        id->workload ? json_pack("{s:s, s:i, s:s}", "name", id->workload, "version", id->workload_version, "precision",
+                                 precision(p))
+                     : json_null());
+    return o;
+}
+
+json_t *run_train_record(const struct run_train_result *r, const struct plan *p, const struct run_train_options *o,
+                         const struct run_identity *id, const struct comm *world, json_t *machine) {
+    json_t *record = head_of(p, id, "train", statuses[r->status]), *config = config_of(p);
+    set_optimizer(config, o);
+    if (r->why[0]) set(record, "why", json_string(r->why));
+    set(record, "launch", json_pack("{s:s, s:i}", "id", id->launch, "nodes", world->nodes));
+    set(record, "machine", machine);
+    set(record, "config", config);
+    set(record, "layout", layout_of(p, world->nodes));
+    set(record, "ledger", ledger_of(p, false));
+    if (r->status == RUN_FAILED)
+        set(record, "samples", json_object()); /* a rate could be had from them */
+    else
+        set(record, "samples",
+            json_pack("{s:o, s:o}", "step_s", array(r->step_s, r->timed), "peak_flop_per_s",
+                      array(r->peaks, r->peak_count)));
+    set(record, "result", result_of(r, p, world));
+    return record;
+}
+
+json_t *run_plan_record(const struct plan *p, const struct run_identity *id) {
+    json_t *record = head_of(p, id, "plan", "PASSED");
+    set(record, "config", config_of(p));
+    set(record, "layout", layout_of(p, 0));
+    set(record, "ledger", ledger_of(p, true));
+    return record;
+}
+
+/* Looking through earlier records for the same work. */
+struct search {
+    const struct plan *plan;
+    const struct run_train_options *options;
+    double *loss;
+    int count, line, found;
+};
+
+static bool same_work(const struct search *s, const json_t *record) {
+    json_t *mine = config_of(s->plan);
+    const json_t *config = json_object_get(record, "config");
+    const char *kind = json_string_value(json_object_get(record, "kind"));
+    const char *status = json_string_value(json_object_get(record, "status"));
+    bool same = kind && status && !strcmp(kind, "train") && !strcmp(status, "PASSED");
+    const char *key;
+    json_t *value;
+    set_optimizer(mine, s->options);
+    json_object_del(mine, "warmup"); /* where timing starts does not change the losses */
+    json_object_foreach(mine, key, value) same = same && json_equal(value, json_object_get(config, key));
+    json_decref(mine);
+    return same;
+}
+
+static int look(void *context, const json_t *record) {
+    struct search *s = context;
+    const json_t *loss = json_object_get(json_object_get(record, "result"), "loss");
+    s->line++;
+    if (!json_array_size(loss) || !same_work(s, record)) return 0;
+    double *copy = malloc(json_array_size(loss) * sizeof *copy);
+    if (!copy) return BASE_BROKEN;
+    free(s->loss);
+    s->loss = copy;
+    s->count = (int)json_array_size(loss);
+    s->found = s->line;
+    for (int i = 0; i < s->count; i++) copy[i] = json_number_value(json_array_get(loss, (size_t)i));
+    return 0;
+}
+
+int run_train_history(const char *path, const struct plan *plan, const struct run_train_options *options, double **loss,
+                      int *count, char *where, size_t where_size, struct base_error *e) {
+    struct search s = {.plan = plan, .options = options};
+    int code = access(path, F_OK) ? BASE_OK : base_record_read(path, look, &s, e);
+    *loss = s.loss;
+    *count = s.count;
+    snprintf(where, where_size, "record %d of %s", s.found, path);
+    return code;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A training run as a record (results/README.md has the schema), and what an earlier record says to the gate. */
+#ifndef TOISE_RUN_TRAIN_RECORD_H
+#define TOISE_RUN_TRAIN_RECORD_H
+
+#include <jansson.h>
+
+#include "run/train.h"
+
+/* What identifies the work, beside the plan. */
+struct run_identity {
+    const char *workload; /* NULL: none */
+    int workload_version;
+    const char *launch; /* id of this launch, same on all ranks */
+};
+
+/* The record as one JSON object, to be freed with json_decref; NULL when memory runs out. A status that is not
+ * PASSED or INCONCLUSIVE leaves every rate out. machine is taken over (its reference is stolen). */
+json_t *run_train_record(const struct run_train_result *result, const struct plan *plan,
+                         const struct run_train_options *options, const struct run_identity *identity,
+                         const struct comm *world, json_t *machine);
+/* The plan and its ledger alone, as --dry-run shows them. */
+json_t *run_plan_record(const struct plan *plan, const struct run_identity *identity);
+
+/* Losses of the newest PASSED record in `path` of the same workload, sizes, precision, seed and data; *loss is
+ * allocated, *count its length; NULL and 0 when there is none or the file does not exist. */
+int run_train_history(const char *path, const struct plan *plan, const struct run_train_options *options, double **loss,
+                      int *count, char *where, size_t where_size, struct base_error *e);
+
+#endif
