@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the variants of attention share: where elements lie, who sees whom, how much scratch a thread has.
+ * Knows no instruction set. */
+#ifndef TOISE_KERNELS_ATTENTION_H
+#define TOISE_KERNELS_ATTENTION_H
+
+#include "declare.h"
+#include "scratch.h"
+#include "split.h"
+
+/* A panel is what stands across the vector lanes: queries in forward, keys in backward. It meets the other
+ * side in blocks. With a head of 64: operands of a panel take 8 KiB each, of a block 16 KiB, the scores 8 KiB,
+ * so a product's three operands fit 32 KiB of L1, and what is streamed from L2 is used 32 times. */
+#define ATTENTION_PANEL 32
+#define ATTENTION_BLOCK 64
+#define ATTENTION_HEAD_MAX 256
+
+static inline int64_t attention_min(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+static inline int64_t attention_panels(int64_t n) {
+    return (n + ATTENTION_PANEL - 1) / ATTENTION_PANEL;
+}
+static inline int64_t attention_clamp(int64_t x, int64_t highest) {
+    return x < 0 ? 0 : attention_min(x, highest);
+}
+
+/* Queries see keys 0 .. count-1; key k is seen by queries first .. seq_q-1. */
+static inline int64_t attention_keys_seen(const struct kernel_attention *a, int64_t query) {
+    return attention_clamp(a->q_offset + query - a->k_offset + 1, a->seq_k);
+}
+static inline int64_t attention_first_query(const struct kernel_attention *a, int64_t key) {
+    return attention_clamp(a->k_offset + key - a->q_offset, a->seq_q);
+}
+
+/* Index of element 0 of (batch b, token t, head h) in q, o, lse; of key/value head h in k, v. */
+static inline int64_t attention_q(const struct kernel_attention *a, int64_t b, int64_t h, int64_t t) {
+    return (b * a->seq_q + t) * a->q_row + h * a->q_head;
+}
+static inline int64_t attention_kv(const struct kernel_attention *a, int64_t b, int64_t h, int64_t t) {
+    return (b * a->seq_k + t) * a->kv_row + h * a->kv_head;
+}
+static inline int64_t attention_o(const struct kernel_attention *a, int64_t b, int64_t h, int64_t t) {
+    return (b * a->seq_q + t) * a->o_row + h * a->o_head;
+}
+static inline int64_t attention_lse(const struct kernel_attention *a, int64_t b, int64_t h, int64_t t) {
+    return (b * a->heads + h) * a->seq_q + t;
+}
+
+/* Floats of scratch of one thread: backward's five whole-sequence operands (q, d_o, dq, dk, dv) and row sums,
+ * and what a panel and a block need. A multiple of a page, so that threads share none. */
+static inline int64_t attention_thread_floats(int64_t seq, int64_t head_dim) {
+    int64_t rows = attention_panels(seq) * ATTENTION_PANEL, columns = attention_panels(head_dim) * ATTENTION_PANEL;
+    int64_t n = rows * (5 * columns + 1) + 3 * ATTENTION_PANEL * columns + 2 * ATTENTION_BLOCK * ATTENTION_PANEL;
+    return (n + 1023) / 1024 * 1024;
+}
+
+static inline int64_t attention_longest(const struct kernel_attention *a) {
+    return a->seq_q > a->seq_k ? a->seq_q : a->seq_k;
+}
+static inline float *attention_scratch(const struct kernel_team *team, const struct kernel_attention *a,
+                                       int64_t thread) {
+    return (float *)team->scratch + thread * attention_thread_floats(attention_longest(a), a->head_dim);
+}
+
+/* Polls about every `flops` floating-point operations, so that short blocks do not pay a call each. */
+struct attention_pace {
+    const struct kernel_team *team;
+    double flops, done;
+};
+static inline void attention_step(struct attention_pace *p, double flops) {
+    p->done += flops;
+    if (p->done < p->flops) return;
+    p->done = 0;
+    kernel_poll(p->team);
+}
+
+#endif
