@@ -126,7 +126,7 @@ SIMD_INLINE vf vf_sqrt(vf x) {
 SIMD_INLINE vf vf_exp(vf x) {
     const float magic = 12582912.0f;                        /* 1.5 * 2^23: adding it rounds to an integer */
     const float lowest = -87.336540f, highest = 88.722832f; /* the last whose e^x is a normal, finite number */
-    vf bounded = vf_max(vf_min(x, vf_all(highest)), vf_all(lowest));
+    vf bounded = vf_max(vf_all(lowest), vf_min(vf_all(highest), x)); /* NaN stays */
     vf shifted = bounded * 1.44269504088896341f + magic;
     vf n = shifted - magic;
     vf r = bounded - n * 0.693145751953125f;
@@ -136,13 +136,10 @@ SIMD_INLINE vf vf_exp(vf x) {
     p = p * r + 1.66665206e-1f;
     p = p * r + 4.99999934e-1f;
     p = (p * r * r + r) + 1.0f;
-    /* 2^n in two steps, since n may be 128 where one would overflow */
-    vi k = __builtin_convertvector(n, vi);
-    vi half = k >> 1;
-    p = p * (vf)((half + 127) << 23) * (vf)((k - half + 127) << 23);
+    /* the product with 2^n is normal and finite, so it is one addition to the exponent (of a NaN: of 0) */
+    p = (vf)((vi)p + (__builtin_convertvector(n, vi) << 23));
     p = vf_pick(x < lowest, vf_all(0.0f), p);
-    p = vf_pick(x > highest, vf_all(__builtin_inff()), p);
-    return vf_pick(x != x, x, p);
+    return vf_pick(x > highest, vf_all(__builtin_inff()), p);
 }
 
 #endif
