@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The counting comm: see count.h. */
+#include "comm/count.h"
+
+#include <string.h>
+
+/* Counts one call, and says whether it goes on. */
+static bool passes(struct comm *c, enum comm_op op, size_t bytes) {
+    struct comm_counter *k = c->state;
+    k->op[op].calls++;
+    k->op[op].bytes += (int64_t)bytes;
+    return k->mode == COMM_FORWARD || (k->mode == COMM_NULL_SUMS && op > COMM_WAIT);
+}
+static struct comm *inner(struct comm *c) {
+    return ((struct comm_counter *)c->state)->inner;
+}
+
+static void sum_start(struct comm *c, float *buffer, int64_t count, struct comm_request *request) {
+    *request = (struct comm_request){0};
+    if (passes(c, COMM_SUM_START, (size_t)count * sizeof *buffer))
+        inner(c)->ops->sum_start(inner(c), buffer, count, request);
+}
+static void progress(struct comm *c) {
+    if (passes(c, COMM_PROGRESS, 0)) inner(c)->ops->progress(inner(c));
+}
+static void wait(struct comm *c, struct comm_request *request) {
+    if (passes(c, COMM_WAIT, 0)) inner(c)->ops->wait(inner(c), request);
+}
+static void sum(struct comm *c, double *x, int n) {
+    if (passes(c, COMM_SUM, (size_t)n * sizeof *x)) inner(c)->ops->sum(inner(c), x, n);
+}
+static void max(struct comm *c, double *x, int n) {
+    if (passes(c, COMM_MAX, (size_t)n * sizeof *x)) inner(c)->ops->max(inner(c), x, n);
+}
+static void barrier(struct comm *c) {
+    if (passes(c, COMM_BARRIER, 0)) inner(c)->ops->barrier(inner(c));
+}
+static void broadcast(struct comm *c, void *data, size_t bytes) {
+    if (passes(c, COMM_BROADCAST, bytes)) inner(c)->ops->broadcast(inner(c), data, bytes);
+}
+static void gather(struct comm *c, const void *mine, size_t bytes, void *all) {
+    if (passes(c, COMM_GATHER, bytes)) {
+        inner(c)->ops->gather(inner(c), mine, bytes, all);
+        return;
+    }
+    for (int r = 0; bytes && r < c->size; r++) memmove((char *)all + (size_t)r * bytes, mine, bytes);
+}
+
+static const struct comm_ops ops = {sum_start, progress, wait, sum, max, barrier, broadcast, gather};
+
+void comm_count_wrap(struct comm *world, struct comm_counter *counter, struct comm *from, enum comm_count_mode mode) {
+    *counter = (struct comm_counter){.inner = from, .mode = mode};
+    *world = *from;
+    world->ops = &ops;
+    world->state = counter;
+}
