@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * FP64 attention and its error bounds, by the definition: one query at a time, all its scores. */
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "unit/support/attention64.h"
+
+#define EPS 0x1p-24        /* unit roundoff of FP32 */
+#define FLUSHED 1.2e-38    /* e^x may be 0 where it is less than the least normal number */
+#define UNDERFLOW 0x1p-148 /* what a rounding may lose among denormals */
+
+int64_t attention64_q(const struct kernel_attention *a, int64_t b, int64_t t, int64_t h) {
+    return (b * a->seq_q + t) * a->q_row + h * a->q_head;
+}
+int64_t attention64_kv(const struct kernel_attention *a, int64_t b, int64_t t, int64_t h) {
+    return (b * a->seq_k + t) * a->kv_row + h * a->kv_head;
+}
+int64_t attention64_o(const struct kernel_attention *a, int64_t b, int64_t t, int64_t h) {
+    return (b * a->seq_q + t) * a->o_row + h * a->o_head;
+}
+
+/* x.y, and the bound of its error in FP32 with one more factor and a few more roundings */
+struct dot {
+    double sum, size;
+};
+static struct dot dot_of(int64_t n, const double *x, const double *y, double factor) {
+    struct dot d = {0, 0};
+    for (int64_t c = 0; c < n; c++) d.sum += x[c] * y[c], d.size += fabs(x[c] * y[c]);
+    return (struct dot){d.sum * factor, d.size * fabs(factor)};
+}
+static double dot_error(int64_t n, struct dot d) {
+    return (double)(n + 4) * EPS * d.size;
+}
+
+static bool sees(const struct kernel_attention *a, int64_t i, int64_t j) {
+    return a->k_offset + j <= a->q_offset + i;
+}
+
+static void zero(const struct kernel_attention *a, int64_t at, double *x, double *error) {
+    for (int64_t c = 0; c < a->head_dim; c++) x[at + c] = error[at + c] = 0;
+}
+
+/* A weight's relative error: its score's, that of the exponent's difference, those of the sums. Then a mean of
+ * v is off by each weight's error and by that of their sum. */
+static void forward_row(const struct kernel_attention *a, struct attention64 *x, int64_t b, int64_t h, int64_t i,
+                        double *weight, double *error) {
+    const int64_t d = a->head_dim, kv = h / (a->heads / a->kv_heads), o = attention64_o(a, b, i, h);
+    const double *q = x->q + attention64_q(a, b, i, h);
+    double highest = -INFINITY, sum = 0, mean = 0, *lse = &x->lse[(b * a->heads + h) * a->seq_q + i];
+    int64_t n = 0;
+    for (; n < a->seq_k && sees(a, i, n); n++) {
+        struct dot s = dot_of(d, q, x->k + attention64_kv(a, b, n, kv), (double)a->scale);
+        weight[n] = s.sum;
+        error[n] = dot_error(d, s);
+        highest = fmax(highest, s.sum);
+    }
+    for (int64_t j = 0; j < n; j++) {
+        error[j] = expm1(error[j] + EPS * (highest - weight[j] + (double)n + 16));
+        sum += weight[j] = exp(weight[j] - highest);
+    }
+    zero(a, o, x->o, x->o_error);
+    for (int64_t j = 0; j < n; j++) mean += weight[j] / sum * error[j];
+    for (int64_t j = 0; j < n; j++) {
+        const double *v = x->v + attention64_kv(a, b, j, kv), w = weight[j] / sum;
+        for (int64_t c = 0; c < d; c++) {
+            x->o[o + c] += w * v[c];
+            x->o_error[o + c] += 2 * fabs(v[c]) * (w * (error[j] + mean) + FLUSHED) + UNDERFLOW;
+        }
+    }
+    *lse = n ? highest + log(sum) : -INFINITY;
+    x->lse_error[lse - x->lse] = n ? 2 * (mean + EPS * (fabs(highest) + fabs(*lse) + (double)n + 4)) : 0;
+}
+
+void attention64_forward(const struct kernel_attention *a, struct attention64 *x) {
+    double *weight = malloc(2 * (size_t)(a->seq_k + 1) * sizeof *weight);
+    for (int64_t b = 0; b < a->batch; b++)
+        for (int64_t h = 0; h < a->heads; h++)
+            for (int64_t i = 0; i < a->seq_q; i++) forward_row(a, x, b, h, i, weight, weight + a->seq_k);
+    free(weight);
+}
+
+/* The share of query i and key j in all three gradients. */
+static void backward_pair(const struct kernel_attention *a, struct attention64 *x, int64_t q, int64_t k, int64_t o,
+                          double lse, struct dot rowsum) {
+    const int64_t d = a->head_dim;
+    const double terms = (double)(a->seq_q * (a->heads / a->kv_heads) + a->seq_k + 4), scale = fabs((double)a->scale);
+    struct dot s = dot_of(d, x->q + q, x->k + k, (double)a->scale), dp = dot_of(d, x->d_o + o, x->v + k, 1);
+    double p = exp(s.sum - lse), ds = p * (dp.sum - rowsum.sum);
+    double p_error = p * expm1(dot_error(d, s) + EPS * (fabs(s.sum - lse) + 8)) + FLUSHED;
+    double ds_error = p_error * fabs(dp.sum - rowsum.sum) + (p + p_error) * (dot_error(d, dp) + dot_error(d, rowsum));
+    p_error = 2 * (p_error + terms * EPS * p);
+    ds_error = 2 * (ds_error + terms * EPS * fabs(ds));
+    for (int64_t c = 0; c < d; c++) {
+        x->dv[k + c] += p * x->d_o[o + c];
+        x->dq[q + c] += ds * (double)a->scale * x->k[k + c];
+        x->dk[k + c] += ds * (double)a->scale * x->q[q + c];
+        x->dv_error[k + c] += p_error * fabs(x->d_o[o + c]) + UNDERFLOW;
+        x->dq_error[q + c] += ds_error * scale * fabs(x->k[k + c]) + UNDERFLOW;
+        x->dk_error[k + c] += ds_error * scale * fabs(x->q[q + c]) + UNDERFLOW;
+    }
+}
+
+void attention64_backward(const struct kernel_attention *a, struct attention64 *x) {
+    for (int64_t b = 0; b < a->batch; b++) {
+        for (int64_t h = 0; h < a->kv_heads; h++)
+            for (int64_t j = 0; j < a->seq_k; j++) {
+                zero(a, attention64_kv(a, b, j, h), x->dk, x->dk_error);
+                zero(a, attention64_kv(a, b, j, h), x->dv, x->dv_error);
+            }
+        for (int64_t h = 0; h < a->heads; h++)
+            for (int64_t i = 0; i < a->seq_q; i++) {
+                int64_t q = attention64_q(a, b, i, h), o = attention64_o(a, b, i, h);
+                struct dot rowsum = dot_of(a->head_dim, x->d_o + o, x->o + o, 1);
+                zero(a, q, x->dq, x->dq_error);
+                for (int64_t j = 0; j < a->seq_k && sees(a, i, j); j++)
+                    backward_pair(a, x, q, attention64_kv(a, b, j, h / (a->heads / a->kv_heads)), o,
+                                  x->lse[(b * a->heads + h) * a->seq_q + i], rowsum);
+            }
+    }
+}
