@@ -76,15 +76,28 @@ static int read_sizes(struct model_config *c, const json_t *json, const char *wh
     return read_number(json, "initializer_range", 0.02, where, &c->init_std, e);
 }
 
+/* Switches of Hugging Face's that change what is computed, and the setting that is trained; absent, it is that. */
+static const struct {
+    const char *key;
+    bool trained;
+} switches[] = {{"tie_word_embeddings", true},
+                {"scale_attn_weights", true},
+                {"scale_attn_by_inverse_layer_idx", false},
+                {"add_cross_attention", false}};
+
 static int check(const struct model_config *c, const json_t *json, const char *where, struct base_error *e) {
     const struct model_family *f = c->family;
-    const char *activation = json_string_value(json_object_get(json, f->key_activation));
-    if (activation && strcmp(activation, f->activation))
+    const json_t *activation = json_object_get(json, f->key_activation);
+    const char *name = json_string_value(activation);
+    if (activation && (!name || strcmp(name, f->activation)))
         return base_fail(e, BASE_USAGE, "%s: field \"%s\" is \"%s\"; %s is trained with \"%s\" only", where,
-                         f->key_activation, activation, f->type, f->activation);
-    if (json_is_false(json_object_get(json, "tie_word_embeddings")))
-        return base_fail(e, BASE_USAGE, "%s: field \"tie_word_embeddings\" is false; %s has a tied head", where,
-                         f->type);
+                         f->key_activation, name ? name : "no text", f->type, f->activation);
+    for (size_t i = 0; i < sizeof switches / sizeof *switches; i++) {
+        const json_t *v = json_object_get(json, switches[i].key);
+        if (v && (!json_is_boolean(v) || json_boolean_value(v) != switches[i].trained))
+            return base_fail(e, BASE_USAGE, "%s: field \"%s\" must be %s: %s is trained no other way", where,
+                             switches[i].key, switches[i].trained ? "true" : "false", f->type);
+    }
     if (c->width % c->heads)
         return base_fail(e, BASE_USAGE, "%s: fields \"%s\" (%lld) and \"%s\" (%lld) disagree: heads must divide width",
                          where, f->key_width, (long long)c->width, f->key_heads, (long long)c->heads);
