@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The rig: see rig.h. */
+#include "unit/support/rig.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct model_config rig_config(int64_t layers, int64_t width, int64_t heads, int64_t vocab, int64_t positions) {
+    struct model_config c = {.name = "rig",
+                             .family = model_family_find("gpt2"),
+                             .layers = layers,
+                             .full_layers = layers,
+                             .width = width,
+                             .heads = heads,
+                             .kv_heads = heads,
+                             .ffn = 4 * width,
+                             .positions = positions,
+                             .vocab = vocab,
+                             .norm_eps = 1e-5,
+                             .init_std = 0.02};
+    c.parameters = model_params_count(&c);
+    return c;
+}
+
+struct plan_request rig_request(const struct model_config *config, enum kernel_dtype dtype, int64_t seq, int64_t micro,
+                                int64_t accumulation) {
+    return (struct plan_request){.config = *config,
+                                 .dtype = dtype,
+                                 .seq = seq,
+                                 .micro_batch = micro,
+                                 .global_batch = micro * accumulation,
+                                 .world = 1,
+                                 .threads = 1};
+}
+
+void rig_open(struct rig *r, const struct plan_request *request, enum kernel_isa cap, enum kernel_backend backend,
+              uint64_t seed) {
+    struct base_error e = {0};
+    const struct data_options options = {
+        .vocab = request->config.vocab, .seq = request->seq, .seed = seed, .shares = 1};
+    memset(r, 0, sizeof *r);
+    comm_serial(&r->world);
+    kernel_select(&r->ops, cap, backend);
+    if (plan_make(&r->plan, request, &e) || parallel_open(&r->engine, &r->plan, &r->world, &r->ops, &e) ||
+        data_open(&r->source, &options, &e))
+        fail_msg("%s", e.text);
+    parallel_start(&r->engine, seed, true);
+}
+
+void rig_close(struct rig *r) {
+    data_close(r->source);
+    parallel_close(&r->engine);
+}
+
+void rig_zero(struct rig *r) {
+    memset(r->engine.grads, 0, (size_t)r->engine.params.total * sizeof(float));
+}
+
+double rig_pass(struct rig *r, int64_t first, float scale) {
+    struct parallel_engine *g = &r->engine;
+    data_fill(r->source, 0, r->plan.request.global_batch, first, r->plan.request.micro_batch, g->inputs, g->targets);
+    model_forward(&g->model, g->inputs);
+    double loss = model_loss(&g->model, g->targets, scale);
+    if (scale != 0) model_backward(&g->model, g->inputs);
+    return loss;
+}
+
+static void read_weights(void *context, int64_t offset, int64_t count, double *out) {
+    const struct parallel_engine *g = context;
+    for (int64_t i = 0; i < count; i++) {
+        uint32_t bits = g->half ? (uint32_t)g->half[offset + i] << 16 : 0;
+        float x;
+        memcpy(&x, &bits, sizeof x);
+        out[i] = (double)(g->half ? x : g->master[offset + i]);
+    }
+}
+
+double rig_reference(const struct rig *r, enum kernel_dtype dtype, double *grads) {
+    const struct plan_request *q = &r->plan.request;
+    const int64_t tokens = q->global_batch * q->seq;
+    struct base_error e = {0};
+    struct model_reference reference = {.params = &r->engine.params,
+                                        .shape = r->plan.shape,
+                                        .read = read_weights,
+                                        .context = (void *)(uintptr_t)&r->engine};
+    reference.shape.batch = q->global_batch;
+    reference.shape.dtype = dtype;
+    int32_t *inputs = malloc((size_t)tokens * sizeof *inputs), *targets = malloc((size_t)tokens * sizeof *targets);
+    double *loss = malloc((size_t)tokens * sizeof *loss), sum = 0;
+    data_fill(r->source, 0, q->global_batch, 0, q->global_batch, inputs, targets);
+    memset(grads, 0, (size_t)r->engine.params.total * sizeof *grads);
+    int code = model_reference_step(&reference, inputs, targets, 1 / (double)tokens, loss, grads, &e);
+    for (int64_t i = 0; i < tokens && !code; i++) sum += loss[i] / (double)tokens;
+    free(inputs), free(targets), free(loss);
+    if (code) fail_msg("%s", e.text);
+    return sum;
+}
+
+static double norm(const double *x, int64_t n) {
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += x[i] * x[i];
+    return sqrt(sum);
+}
+static double distance(const float *x, const double *y, int64_t n) {
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) sum += ((double)x[i] - y[i]) * ((double)x[i] - y[i]);
+    return sqrt(sum);
+}
+
+double rig_worst_tensor(const struct rig *r, const float *grads, const double *truth, const char **where) {
+    const struct model_params *p = &r->engine.params;
+    const double whole = norm(truth, p->total);
+    double worst = -1;
+    for (int i = 0; i < p->count; i++) {
+        const struct model_tensor *t = &p->tensors[i];
+        double share = 0.01 * whole * sqrt((double)t->count / (double)p->total);
+        double error =
+            distance(grads + t->offset, truth + t->offset, t->count) / fmax(norm(truth + t->offset, t->count), share);
+        if (error <= worst) continue;
+        worst = isnan(error) ? INFINITY : error;
+        if (where) *where = t->name;
+    }
+    return worst;
+}
+
+double rig_whole_error(const struct rig *r, const float *grads, const double *truth) {
+    return distance(grads, truth, r->engine.params.total) / norm(truth, r->engine.params.total);
+}

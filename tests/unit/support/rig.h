@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A small GPT-2 in an engine of one rank, with a data source beside it: what the tests of model, plan, gate and
+ * step share; and the same global batch in the FP64 reference. A failure ends the test. */
+#ifndef TOISE_TESTS_RIG_H
+#define TOISE_TESTS_RIG_H
+
+#include "model/reference.h"
+#include "parallel/step.h"
+
+struct rig {
+    struct plan plan;
+    struct comm world;
+    struct kernel_ops ops;
+    struct parallel_engine engine;
+    struct data_source *source;
+};
+
+/* Sizes of the GPT-2 family; ffn is four times the width. */
+struct model_config rig_config(int64_t layers, int64_t width, int64_t heads, int64_t vocab, int64_t positions);
+/* Micro-batches of `micro` sequences of `seq` tokens, `accumulation` of them, one thread, one rank. */
+struct plan_request rig_request(const struct model_config *config, enum kernel_dtype dtype, int64_t seq, int64_t micro,
+                                int64_t accumulation);
+/* Opens everything on the best kernels up to `cap`; weights are hot, from `seed`. */
+void rig_open(struct rig *r, const struct plan_request *request, enum kernel_isa cap, enum kernel_backend backend,
+              uint64_t seed);
+void rig_close(struct rig *r);
+
+/* Forward, loss and backward of the micro-batch that starts at sequence `first`; gradients are added. */
+double rig_pass(struct rig *r, int64_t first, float scale);
+void rig_zero(struct rig *r);
+
+/* The whole global batch in FP64 as `dtype` rounds: each token's loss averaged, and the gradient of that average
+ * into grads[params.total] (zeroed here). Reads the rig's weights. */
+double rig_reference(const struct rig *r, enum kernel_dtype dtype, double *grads);
+/* The worst tensor's |x - truth| / |truth|; a tensor next to zero is held to a hundredth of its share of the whole. */
+double rig_worst_tensor(const struct rig *r, const float *grads, const double *truth, const char **where);
+/* The same over all tensors together. */
+double rig_whole_error(const struct rig *r, const float *grads, const double *truth);
+
+#endif

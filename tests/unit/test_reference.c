@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The FP64 reference's gradient against central differences of its own loss: sampled elements of every tensor of a
+ * small hot model, with and without shared key heads. And that its loss is the definition's where that is known. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/random.h"
+#include "model/reference.h"
+#include "unit/support/rig.h"
+
+enum { VOCAB = 53, SEQ = 9, BATCH = 2, TOKENS = SEQ * BATCH, SAMPLES = 6, SEED = 11 };
+
+struct subject {
+    struct model_config config;
+    struct model_params params;
+    struct model_reference reference;
+    double *weights, *grads;
+    int32_t inputs[TOKENS], targets[TOKENS];
+};
+
+static void read_weights(void *context, int64_t offset, int64_t count, double *out) {
+    const struct subject *s = context;
+    memcpy(out, s->weights + offset, (size_t)count * sizeof *out);
+}
+
+static void subject_open(struct subject *s, int64_t kv_heads) {
+    struct base_error e = {0};
+    s->config = rig_config(2, 32, 4, VOCAB, SEQ + 2);
+    s->config.kv_heads = kv_heads;
+    if (model_params_open(&s->params, &s->config, &e)) fail_msg("%s", e.text);
+    const size_t n = (size_t)s->params.total;
+    float *start = calloc(n, sizeof *start);
+    s->weights = calloc(n, sizeof *s->weights);
+    s->grads = calloc(n, sizeof *s->grads);
+    assert_true(start && s->weights && s->grads);
+    model_params_init(&s->params, &s->config, SEED, true, 1, start);
+    for (size_t i = 0; i < n; i++) s->weights[i] = (double)start[i];
+    free(start);
+    for (int i = 0; i < TOKENS; i++) {
+        s->inputs[i] = (int32_t)(base_random_u64(SEED, BASE_STREAM_TEST, (uint64_t)i) % VOCAB);
+        s->targets[i] = (int32_t)(base_random_u64(SEED, BASE_STREAM_TEST + 1, (uint64_t)i) % VOCAB);
+    }
+    s->reference = (struct model_reference){.params = &s->params,
+                                            .shape = {.config = &s->config, .batch = BATCH, .seq = SEQ},
+                                            .read = read_weights,
+                                            .context = s};
+}
+static void subject_close(struct subject *s) {
+    free(s->weights), free(s->grads);
+    model_params_close(&s->params);
+}
+
+/* Sum of the losses; with grads, its gradient. */
+static double run(struct subject *s, double *grads) {
+    double loss[TOKENS], sum = 0;
+    struct base_error e = {0};
+    if (model_reference_step(&s->reference, s->inputs, s->targets, 1, loss, grads, &e)) fail_msg("%s", e.text);
+    for (int i = 0; i < TOKENS; i++) sum += loss[i];
+    return sum;
+}
+
+/* Differences at h and 2h, extrapolated: the error left is of order h^4 */
+static double slope(struct subject *s, int64_t at) {
+    const double h = 1e-3, w = s->weights[at];
+    double difference[2];
+    for (int i = 0; i < 2; i++) {
+        s->weights[at] = w + h * (i + 1);
+        difference[i] = run(s, NULL);
+        s->weights[at] = w - h * (i + 1);
+        difference[i] = (difference[i] - run(s, NULL)) / (2 * h * (i + 1));
+    }
+    s->weights[at] = w;
+    return (4 * difference[0] - difference[1]) / 3;
+}
+
+static void check_gradient(int64_t kv_heads) {
+    struct subject s;
+    double worst = 0;
+    subject_open(&s, kv_heads);
+    run(&s, s.grads);
+    for (int i = 0; i < s.params.count; i++) {
+        const struct model_tensor *t = &s.params.tensors[i];
+        double error = 0, size = 0;
+        for (int k = 0; k < SAMPLES; k++) {
+            int64_t at =
+                (int64_t)(base_random_u64(SEED, BASE_STREAM_TEST + 2 + (uint64_t)i, (uint64_t)k) % (uint64_t)t->count);
+            if (t->kind->role == MODEL_TOKEN_TABLE && k % 2) at = s.inputs[k] * t->cols + at % t->cols;
+            error = fmax(error, fabs(slope(&s, t->offset + at) - s.grads[t->offset + at]));
+            size = fmax(size, fabs(s.grads[t->offset + at]));
+        }
+        worst = fmax(worst, error / (size + 1e-3));
+        if (!(error < 1e-6 * (size + 1e-3))) fail_msg("%s: off by %.3g of %.3g", t->name, error, size);
+    }
+    printf("%lld key heads: worst difference %.2g of the tensor's largest sampled gradient\n", (long long)kv_heads,
+           worst);
+    subject_close(&s);
+}
+static void test_gradient(void **state) {
+    (void)state;
+    check_gradient(4);
+    check_gradient(2);
+}
+
+/* A table of zeros gives zero logits: every loss is ln(vocab), and nothing before the head has a gradient. */
+static void test_zero_table(void **state) {
+    (void)state;
+    struct subject s;
+    subject_open(&s, 4);
+    const struct model_tensor *table = &s.params.tensors[0];
+    memset(s.weights + table->offset, 0, (size_t)table->count * sizeof *s.weights);
+    assert_true(fabs(run(&s, s.grads) - TOKENS * log(VOCAB)) < 1e-12 * TOKENS);
+    for (int i = 1; i < s.params.count; i++)
+        for (int64_t j = 0; j < s.params.tensors[i].count; j++)
+            assert_true(s.grads[s.params.tensors[i].offset + j] == 0);
+    subject_close(&s);
+}
+
+/* Gradients are added, gaps between tensors left alone, and a scale multiplies them. */
+static void test_added_and_scaled(void **state) {
+    (void)state;
+    struct subject s;
+    double loss[TOKENS];
+    subject_open(&s, 4);
+    run(&s, s.grads);
+    double *twice = calloc((size_t)s.params.total, sizeof *twice);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(model_reference_step(&s.reference, s.inputs, s.targets, 0.25, loss, twice, NULL), BASE_OK);
+    int64_t end = 0;
+    for (int i = 0; i < s.params.count; i++) {
+        const struct model_tensor *t = &s.params.tensors[i];
+        for (; end < t->offset; end++) assert_true(twice[end] == 0);
+        end = t->offset + t->count;
+        for (int64_t j = t->offset; j < end; j++)
+            assert_true(fabs(twice[j] - s.grads[j] / 2) <= 1e-12 * (1 + fabs(s.grads[j])));
+    }
+    free(twice);
+    subject_close(&s);
+}
+
+/* Causal: a later token changes no earlier loss. */
+static void test_causal(void **state) {
+    (void)state;
+    struct subject s;
+    double before[TOKENS], after[TOKENS];
+    subject_open(&s, 4);
+    assert_int_equal(model_reference_step(&s.reference, s.inputs, s.targets, 1, before, NULL, NULL), BASE_OK);
+    s.inputs[SEQ - 2] = (s.inputs[SEQ - 2] + 1) % VOCAB;
+    assert_int_equal(model_reference_step(&s.reference, s.inputs, s.targets, 1, after, NULL, NULL), BASE_OK);
+    for (int i = 0; i < TOKENS; i++) assert_int_equal(before[i] != after[i], i == SEQ - 2 || i == SEQ - 1);
+    subject_close(&s);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_gradient),
+        cmocka_unit_test(test_zero_table),
+        cmocka_unit_test(test_added_and_scaled),
+        cmocka_unit_test(test_causal),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
