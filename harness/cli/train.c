@@ -128,8 +128,9 @@ static int train(struct comm *world, const struct cli_train_flags *f, struct cli
     cli_progress_close(&progress);
     if (!code) {
         const struct run_identity id = {s->workload.name[0] ? s->workload.name : NULL, s->workload.version, launch};
-        result.nominal_flop_per_s = measure_peak_nominal(&topology, ops, plan->shape.dtype) *
-                                    (double)(plan->request.world * plan->request.threads);
+        result.nominal_flop_per_s =
+            measure_peak_nominal(&topology, ops, plan->shape.dtype, world->local_size * (int)plan->request.threads) *
+            world->nodes;
         json_t *record = run_train_record(&result, plan, o, &id, world, measure_fingerprint(&topology, ops, isa));
         code = finish(world, f, record, e);
         json_decref(record);

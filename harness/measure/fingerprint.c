@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The shape of the machine, the settings that change its speed, the libraries, and the kernels in use. */
+#define _GNU_SOURCE
+#include "measure/fingerprint.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "comm/comm.h"
+
+/* null for what is no UTF-8, "" or absent */
+static json_t *text(const char *s) {
+    json_t *value = s != NULL && s[0] != '\0' ? json_string(s) : NULL;
+    return value ? value : json_null();
+}
+
+static json_t *line_of(const char *path) {
+    char line[256];
+    base_file_line(path, line, sizeof line);
+    return text(line);
+}
+
+/* The choice in brackets of "always [madvise] never" */
+static json_t *huge_pages(void) {
+    char line[128];
+    base_file_line("/sys/kernel/mm/transparent_hugepage/enabled", line, sizeof line);
+    char *open = strchr(line, '['), *close = open ? strchr(open, ']') : NULL;
+    if (close == NULL) return json_null();
+    *close = '\0';
+    return text(open + 1);
+}
+
+/* Whether a hypervisor stands below: x86 CPUs say so in a flag; elsewhere it is not known */
+static json_t *virtualised(void) {
+    char flags[8192];
+    if (!base_file_field("/proc/cpuinfo", "flags", flags, sizeof flags)) return json_null();
+    return json_boolean(strstr(flags, " hypervisor") != NULL);
+}
+
+static json_t *simultaneous_threads(const struct base_topology *t) {
+    long long active = base_file_number("/sys/devices/system/cpu/smt/active");
+    if (active < 0 && t->cores == 0) return json_null();
+    return json_boolean(active < 0 ? t->cpus > t->cores : active == 1);
+}
+
+/* Variables that change how threads and libraries behave, as the user set them */
+static json_t *environment(void) {
+    static const char *const prefixes[] = {"OMP_", "GOMP_", "KMP_", "OPENBLAS_", "TOISE_"};
+    json_t *object = json_object();
+    for (char **entry = environ; *entry != NULL; entry++) {
+        const char *equals = strchr(*entry, '=');
+        char name[128];
+        if (equals == NULL || (size_t)(equals - *entry) >= sizeof name) continue;
+        snprintf(name, sizeof name, "%.*s", (int)(equals - *entry), *entry);
+        for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+            if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
+                json_object_set_new(object, name, text(equals + 1));
+    }
+    return object;
+}
+
+/* {"gemm": "avx512", ...} for every operation of the list: each has a reference variant, so those name them all */
+static json_t *variants(const struct kernel_ops *ops) {
+    static const char *const operations[] = {
+#define K(operation, isa) NAME_##isa(operation)
+#define NAME_ref(operation) #operation,
+#define NAME_avx2(operation)
+#define NAME_avx512(operation)
+#define NAME_avx512bf16(operation)
+#define NAME_openblas(operation)
+#include "list.h"
+#undef K
+    };
+    json_t *object = json_object();
+    for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
+        json_object_set_new(object, operations[i], text(kernel_variant(ops, operations[i])));
+    return object;
+}
+
+static json_t *caches(const struct base_topology *t) {
+    return json_pack("{s:I,s:I,s:i,s:I,s:i}", "l1d_bytes", (json_int_t)t->l1d_bytes, "l2_bytes",
+                     (json_int_t)t->l2_bytes, "l2_cpus", t->l2_cpus, "l3_bytes", (json_int_t)t->l3_bytes, "l3_cpus",
+                     t->l3_cpus);
+}
+
+static const char *compiler(void) {
+#if defined(__clang__)
+    return __VERSION__; /* begins with the compiler's name */
+#else
+    return "gcc " __VERSION__;
+#endif
+}
+
+json_t *measure_fingerprint(const struct base_topology *t, const struct kernel_ops *ops, enum kernel_isa isa) {
+    json_t *machine = json_object();
+    json_object_set_new(machine, "host", text(t->host));
+    json_object_set_new(machine, "cpu", text(t->cpu));
+    json_object_set_new(machine, "board", text(t->board));
+    json_object_set_new(machine, "kernel", text(t->kernel));
+    json_object_set_new(machine, "sockets", json_integer(t->sockets));
+    json_object_set_new(machine, "numa_nodes", json_integer(t->numa_nodes));
+    json_object_set_new(machine, "cores", json_integer(t->cores));
+    json_object_set_new(machine, "cpus", json_integer(t->cpus));
+    json_object_set_new(machine, "caches", caches(t));
+    json_object_set_new(machine, "memory_bytes", json_integer(t->memory_bytes));
+    json_object_set_new(machine, "max_hz", json_real(t->max_hz));
+    json_object_set_new(machine, "governor", line_of("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"));
+    json_object_set_new(machine, "smt", simultaneous_threads(t));
+    json_object_set_new(machine, "transparent_huge_pages", huge_pages());
+    json_object_set_new(machine, "virtualised", virtualised());
+    json_object_set_new(machine, "isa", text(kernel_isa_name(isa)));
+    json_object_set_new(machine, "bf16_native", json_boolean(kernel_bf16_native(ops)));
+    json_object_set_new(machine, "kernels", variants(ops));
+    json_object_set_new(
+        machine, "openblas",
+        json_pack("{s:o,s:o}", "config", text(kernel_openblas_config()), "core", text(kernel_openblas_core())));
+    json_object_set_new(machine, "mpi", text(comm_library()));
+    json_object_set_new(machine, "compiler", text(compiler()));
+    json_object_set_new(machine, "environment", environment());
+    return machine;
+}

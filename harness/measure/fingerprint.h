@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a record says about the machine and the software that its figures come from. */
+#ifndef TOISE_MEASURE_FINGERPRINT_H
+#define TOISE_MEASURE_FINGERPRINT_H
+
+#include <jansson.h>
+
+#include "base/topology.h"
+#include "kernels.h"
+
+/* The record's `machine` object, a new reference; *ops was selected with `isa` as cap. What cannot be read is null
+ * or 0. */
+json_t *measure_fingerprint(const struct base_topology *t, const struct kernel_ops *ops, enum kernel_isa isa);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A thread's rate is its own work over its own time, so that a thread that starts late is not counted as slow; a
+ * rank's is the sum of its threads', in order, and the world's the sum of the ranks'. */
+#include "measure/peak.h"
+
+#include <math.h>
+#include <omp.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+/* Long against the start of a parallel region and a tick of the scheduler, short against the steps between */
+const double MEASURE_PEAK_S = 0.015;
+
+enum { FIRST_ROUNDS = 256, GROWTH_MAX = 16 };
+
+/* All threads do `rounds` rounds; fills rate[threads], returns the slowest thread's seconds */
+static double run_threads(const struct kernel_team *team, enum kernel_dtype dtype, int64_t rounds, double *rate) {
+    double slowest = 0.0;
+    memset(rate, 0, (size_t)team->threads * sizeof *rate);
+#pragma omp parallel num_threads(team->threads)
+    {
+#pragma omp barrier
+        double start = base_clock_now();
+        double flop = team->ops->peak(dtype, rounds);
+        double seconds = base_clock_now() - start;
+        if (seconds > 0.0) rate[omp_get_thread_num()] = flop / seconds;
+#pragma omp critical(measure_peak_slowest)
+        if (seconds > slowest) slowest = seconds;
+    }
+    return slowest;
+}
+
+/* Grows the loop until the clock's grain and the threads' start no longer show in it, then scales it */
+static int64_t calibrate(const struct kernel_team *team, enum kernel_dtype dtype, double seconds, double *rate) {
+    int64_t rounds = FIRST_ROUNDS;
+    for (;;) {
+        double took = run_threads(team, dtype, rounds, rate), factor = took > 0.0 ? seconds / took : GROWTH_MAX;
+        if (factor <= 4.0 || rounds > INT64_MAX / (2 * GROWTH_MAX))
+            return (int64_t)ceil((double)rounds * fmin(factor, 4.0));
+        rounds *= factor < GROWTH_MAX ? (int64_t)factor : GROWTH_MAX;
+    }
+}
+
+void measure_peak_open(struct measure_peak *peak, const struct kernel_team *team, enum kernel_dtype dtype) {
+    double rate[team->threads];
+    *peak = (struct measure_peak){.team = team, .dtype = dtype};
+    peak->rounds = calibrate(team, dtype, MEASURE_PEAK_S, rate);
+}
+
+double measure_peak_window(struct measure_peak *peak, struct comm *world) {
+    double rate[peak->team->threads], own = 0.0;
+    world->ops->barrier(world);
+    run_threads(peak->team, peak->dtype, peak->rounds, rate);
+    for (int i = 0; i < peak->team->threads; i++) own += rate[i];
+    double all = own;
+    world->ops->sum(world, &all, 1);
+    peak->own_best = fmax(peak->own_best, own);
+    peak->best = fmax(peak->best, all);
+    return all;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * How fast this machine multiplies and adds at most: measured, by a register-only loop on all threads of all
+ * ranks at once, again between timed windows since clocks drift; and nominal, by cores, clock and pipes.
+ * The measured peak is the greatest sample, an upper bound: a utilisation above 1 is an error, not a result. */
+#ifndef TOISE_MEASURE_PEAK_H
+#define TOISE_MEASURE_PEAK_H
+
+#include "base/topology.h"
+#include "comm/comm.h"
+#include "kernels.h"
+
+struct measure_peak {
+    const struct kernel_team *team;
+    enum kernel_dtype dtype;
+    int64_t rounds;  /* of one window, calibrated once */
+    double own_best; /* FLOP/s of this rank, the greatest so far; 0 before the first window */
+    double best;     /* of all ranks together */
+};
+
+/* Finds how many rounds take MEASURE_PEAK_S on this team, which must outlive the peak. Not collective. */
+void measure_peak_open(struct measure_peak *peak, const struct kernel_team *team, enum kernel_dtype dtype);
+/* After a barrier all threads of all ranks run at once, each over its own time; returns the FLOP/s of all ranks
+ * together, for the caller to keep. Collective; allocates nothing. */
+double measure_peak_window(struct measure_peak *peak, struct comm *world);
+extern const double MEASURE_PEAK_S;
+
+/* One node's: cores of `cpus` hardware threads x greatest clock x FLOPs per cycle; 0 where one of them is not known
+ * for certain. BF16 that *ops emulates has FP32's. The clock is that of a lone core: a full machine stays below. */
+double measure_peak_nominal(const struct base_topology *t, const struct kernel_ops *ops, enum kernel_dtype dtype,
+                            int cpus);
+/* FLOPs per cycle of one core (multiply and add are two), by CPUID's vendor, family and model; 0 unknown. */
+double measure_peak_flop_per_cycle(const char *vendor, long long family, long long model, const char *name,
+                                   enum kernel_dtype dtype);
+
+#endif
