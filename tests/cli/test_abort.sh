@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# A rank that ends the job, and a call that MPI refuses, both end it for all ranks with exit code 4, and the call is
+# named. (mpirun passes MPI_Abort's code on; a rank killed by a signal it reports as 128 + the signal.)
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. scripts/mpi.sh
+program=${BUILD:-build}/tests/mpi/test_comm
+failed=0
+
+# ends WORD PATTERN: test_comm WORD on 3 ranks exits 4 and says PATTERN
+ends() {
+    local code=0 said
+    said=$(mpi_launch 3 "$program" "$1" 2>&1 </dev/null) || code=$?
+    [ $code = 4 ] || { echo "test_comm $1: exit code $code instead of 4" && failed=1; }
+    grep -q "$2" <<<"$said" || { echo "test_comm $1: \"$2\" is not in: $said" && failed=1; }
+}
+
+ends abort 'errorcode 4\|exit\|abort'
+ends error '^toise: MPI_Allgather failed on rank [0-2], host .*: '
+exit $failed

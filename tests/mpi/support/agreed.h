@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Checks that a whole world runs together: a check that fails on any rank is named by that rank and counted, and
+ * all ranks go on, so that none waits for one that left. */
+#ifndef TOISE_TESTS_AGREED_H
+#define TOISE_TESTS_AGREED_H
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "comm/comm.h"
+
+/* MPI leaves memory behind and unloads the plugins that took it, so their leaks cannot be suppressed by name. */
+#if defined(__SANITIZE_ADDRESS__)
+int __lsan_is_turned_off(void);
+int __lsan_is_turned_off(void) {
+    return 1;
+}
+#endif
+
+struct agreed {
+    struct comm world;
+    int passed, failed;
+};
+
+static inline void agreed_open(struct agreed *a) {
+    struct base_error e;
+    *a = (struct agreed){0};
+    if (comm_open(&a->world, &e)) {
+        fprintf(stderr, "%s\n", e.text);
+        exit(BASE_BROKEN);
+    }
+}
+
+/* Collective: counts one check, passed when it is so on every rank. */
+static inline void agreed_check(struct agreed *a, bool good, const char *what) {
+    double bad = !good;
+    if (!good) fprintf(stderr, "rank %d: FAILED: %s\n", a->world.rank, what);
+    a->world.ops->max(&a->world, &bad, 1);
+    a->failed += bad > 0;
+    a->passed += bad == 0;
+}
+
+/* Collective: whether all ranks hold the same word. */
+static inline bool agreed_same(struct agreed *a, uint64_t word) {
+    uint64_t *all = malloc((size_t)a->world.size * sizeof *all);
+    bool same = true;
+    a->world.ops->gather(&a->world, &word, sizeof word, all);
+    for (int r = 0; r < a->world.size; r++) same &= all[r] == word;
+    free(all);
+    return same;
+}
+
+static inline uint64_t agreed_hash(const void *data, size_t bytes) {
+    uint64_t h = 14695981039346656037u; /* FNV-1a */
+    for (size_t i = 0; i < bytes; i++) h = (h ^ ((const unsigned char *)data)[i]) * 1099511628211u;
+    return h;
+}
+
+/* What rank r brings to sum number `which`: element i of a stream of its own. */
+static inline void agreed_fill(float *x, int64_t count, int which, int rank) {
+    base_random_normal(1, BASE_STREAM_TEST + (uint64_t)(1000 * which + rank), 0, (uint64_t)count, x);
+}
+
+/* Whether `sum` is the sum over the ranks of agreed_fill's values: size - 1 roundings, each of at most eps32/2 of
+ * a partial sum, which the sum of magnitudes bounds. */
+static inline bool agreed_is_sum(struct agreed *a, const float *sum, int64_t count, int which) {
+    const int size = a->world.size;
+    double *exact = calloc((size_t)count + 1, sizeof *exact), *magnitude = calloc((size_t)count + 1, sizeof *exact);
+    float *x = malloc(((size_t)count + 1) * sizeof *x);
+    bool good = true;
+    for (int r = 0; r < size; r++) {
+        agreed_fill(x, count, which, r);
+        for (int64_t i = 0; i < count; i++) {
+            exact[i] += (double)x[i];
+            magnitude[i] += x[i] < 0 ? -(double)x[i] : (double)x[i];
+        }
+    }
+    for (int64_t i = 0; i < count && good; i++) {
+        const double error = (double)sum[i] - exact[i], bound = (size - 1) * 0x1p-24 * 1.0001 * magnitude[i];
+        good = error <= bound && -error <= bound;
+    }
+    free(exact);
+    free(magnitude);
+    free(x);
+    return good;
+}
+
+/* Collective: says how it went, ends MPI; returns the exit code. */
+static inline int agreed_close(struct agreed *a) {
+    if (a->world.rank == 0) printf("%d passed, %d failed\n", a->passed, a->failed);
+    comm_close(&a->world);
+    return a->failed ? BASE_NO : BASE_OK;
+}
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * check: full
+ * check: ranks 2
+ * check: timeout 400
+ *
+ * A sum of more elements than an int counts. The buffer's pages are one file of zeros mapped over and over, but for
+ * its end, so that it costs address space and not memory. */
+#define _GNU_SOURCE
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "mpi/support/agreed.h"
+
+enum { PART = 64 << 20, PARTS = 33, LAST = 1000003 };
+
+/* PARTS maps of the same 4 PART bytes, then room for LAST elements of its own; NULL when refused. */
+static float *map(void) {
+    const size_t part = sizeof(float) * PART, bytes = part * PARTS + sizeof(float) * LAST;
+    const int file = memfd_create("zeros", 0);
+    if (file < 0 || ftruncate(file, (off_t)part)) return NULL;
+    char *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    for (size_t i = 0; base != MAP_FAILED && i < PARTS; i++)
+        if (mmap(base + i * part, part, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, 0) == MAP_FAILED)
+            return NULL;
+    close(file);
+    return base == MAP_FAILED ? NULL : (float *)(void *)base;
+}
+
+int main(void) {
+    struct agreed a;
+    agreed_open(&a);
+    const int64_t before = (int64_t)PART * PARTS;
+    struct comm_request request;
+    float *x = map();
+    double refused = !x;
+    a.world.ops->max(&a.world, &refused, 1);
+    if (refused > 0) {
+        if (a.world.rank == 0) puts("SKIP: a sum of more than INT_MAX elements: no address space for it");
+        return agreed_close(&a);
+    }
+    agreed_fill(x + before, LAST, 1, a.world.rank);
+    a.world.ops->sum_start(&a.world, x, before + LAST, &request);
+    a.world.ops->wait(&a.world, &request);
+    bool zero = true;
+    for (int64_t i = 0; i < PART; i++) zero &= x[i] == 0;
+    agreed_check(&a, zero, "zeros stay zero");
+    agreed_check(&a, agreed_is_sum(&a, x + before, LAST, 1), "the elements beyond INT_MAX");
+    agreed_check(&a, agreed_same(&a, agreed_hash(x + before, sizeof *x * LAST)), "and their bits");
+    return agreed_close(&a);
+}

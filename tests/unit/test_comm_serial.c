@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The world of one rank, how a launcher is noticed, and the counting comm around it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "comm/comm.h"
+#include "comm/count.h"
+
+static void one_rank_sums_to_itself(void **state) {
+    (void)state;
+    struct comm w;
+    struct comm_request request = {.active = true};
+    float x[3] = {1, 2, 3};
+    double y[2] = {4, -5};
+    int mine = 6, all = 0;
+    comm_serial(&w);
+    assert_int_equal(w.rank, 0);
+    assert_int_equal(w.size, 1);
+    assert_int_equal(w.node, 0);
+    assert_int_equal(w.nodes, 1);
+    assert_int_equal(w.local_rank, 0);
+    assert_int_equal(w.local_size, 1);
+    w.ops->sum_start(&w, x, 3, &request);
+    assert_false(request.active);
+    w.ops->progress(&w);
+    w.ops->wait(&w, &request);
+    assert_true(x[0] == 1 && x[1] == 2 && x[2] == 3);
+    w.ops->sum(&w, y, 2);
+    w.ops->max(&w, y, 2);
+    assert_true(y[0] == 4 && y[1] == -5);
+    w.ops->barrier(&w);
+    w.ops->broadcast(&w, x, sizeof x);
+    w.ops->gather(&w, &mine, sizeof mine, &all);
+    assert_int_equal(all, 6);
+    w.ops->gather(&w, NULL, 0, NULL);
+    comm_close(&w);
+}
+
+static void one_rank_agrees_with_itself(void **state) {
+    (void)state;
+    struct comm w;
+    struct base_error e = {0};
+    comm_serial(&w);
+    assert_int_equal(comm_agree(&w, 0, &e), 0);
+    base_fail(&e, BASE_USAGE, "words of %d", 1);
+    assert_int_equal(comm_agree(&w, BASE_USAGE, &e), BASE_USAGE);
+    assert_int_equal(e.code, BASE_USAGE);
+    assert_string_equal(e.text, "words of 1");
+}
+
+static void launchers_are_noticed(void **state) {
+    (void)state;
+    static const char *const names[] = {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK"};
+    for (int i = 0; i < 3; i++) unsetenv(names[i]);
+    setenv("SLURM_PROCID", "0", 1); /* a batch script's own shell has it as well */
+    assert_false(comm_launched());
+    for (int i = 0; i < 3; i++) {
+        setenv(names[i], "0", 1);
+        assert_true(comm_launched());
+        unsetenv(names[i]);
+    }
+    unsetenv("SLURM_PROCID");
+}
+
+/* An inner comm that only notes what reaches it. */
+static int reached[COMM_OPS];
+static void note_start(struct comm *c, float *x, int64_t n, struct comm_request *r) {
+    (void)c, (void)x, (void)n;
+    reached[COMM_SUM_START]++;
+    r->active = true;
+}
+static void note_progress(struct comm *c) {
+    (void)c, reached[COMM_PROGRESS]++;
+}
+static void note_wait(struct comm *c, struct comm_request *r) {
+    (void)c;
+    reached[COMM_WAIT]++;
+    r->active = false;
+}
+static void note_sum(struct comm *c, double *x, int n) {
+    (void)c, (void)x, (void)n, reached[COMM_SUM]++;
+}
+static void note_max(struct comm *c, double *x, int n) {
+    (void)c, (void)x, (void)n, reached[COMM_MAX]++;
+}
+static void note_barrier(struct comm *c) {
+    (void)c, reached[COMM_BARRIER]++;
+}
+static void note_broadcast(struct comm *c, void *x, size_t n) {
+    (void)c, (void)x, (void)n, reached[COMM_BROADCAST]++;
+}
+static void note_gather(struct comm *c, const void *mine, size_t n, void *all) {
+    (void)c, (void)mine, (void)n, (void)all;
+    reached[COMM_GATHER]++;
+}
+static const struct comm_ops noting = {note_start, note_progress, note_wait,      note_sum,
+                                       note_max,   note_barrier,  note_broadcast, note_gather};
+
+/* Calls each operation once through a counter around `noting`. */
+static void call_all(struct comm_counter *k, enum comm_count_mode mode) {
+    struct comm inner = {.ops = &noting, .rank = 2, .size = 3, .nodes = 1, .local_rank = 2, .local_size = 3}, w;
+    struct comm_request r = {.active = true};
+    float x[10] = {0};
+    double y[3] = {0};
+    int mine = 7, all[3] = {0};
+    memset(reached, 0, sizeof reached);
+    comm_count_wrap(&w, k, &inner, mode);
+    assert_int_equal(w.rank, 2);
+    assert_int_equal(w.size, 3);
+    w.ops->sum_start(&w, x, 10, &r);
+    assert_int_equal(r.active, mode == COMM_FORWARD);
+    w.ops->progress(&w);
+    w.ops->wait(&w, &r);
+    w.ops->sum(&w, y, 3);
+    w.ops->max(&w, y, 2);
+    w.ops->barrier(&w);
+    w.ops->broadcast(&w, x, 11);
+    w.ops->gather(&w, &mine, sizeof mine, all);
+    for (int i = 0; mode == COMM_ONLY_COUNT && i < 3; i++) assert_int_equal(all[i], 7);
+}
+
+static void calls_and_bytes_are_counted(void **state) {
+    (void)state;
+    static const int bytes[COMM_OPS] = {40, 0, 0, 24, 16, 0, 11, 4};
+    for (int mode = COMM_FORWARD; mode <= COMM_ONLY_COUNT; mode++) {
+        struct comm_counter k;
+        call_all(&k, (enum comm_count_mode)mode);
+        for (int op = 0; op < COMM_OPS; op++) {
+            const bool passes = mode == COMM_FORWARD || (mode == COMM_NULL_SUMS && op >= COMM_SUM);
+            assert_int_equal(k.op[op].calls, 1);
+            assert_int_equal(k.op[op].bytes, bytes[op]);
+            assert_int_equal(reached[op], passes);
+        }
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_rank_sums_to_itself),
+        cmocka_unit_test(one_rank_agrees_with_itself),
+        cmocka_unit_test(launchers_are_noticed),
+        cmocka_unit_test(calls_and_bytes_are_counted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
