@@ -79,8 +79,16 @@ static void fill_rows(const struct operands *s, char *p, double *p64, int64_t se
 void operands_make(struct operands *s, const struct problem *p) {
     struct kernel_attention *a = &s->a;
     const size_t bytes = kernel_dtype_bytes(p->dtype);
-    *s = (struct operands){.a = {p->batch, p->heads, p->kv_heads, p->seq_q, p->seq_k, p->head_dim, p->q_offset,
-                                 p->k_offset, (float)(1 / sqrt((double)p->head_dim)), p->dtype}};
+    *s = (struct operands){.a = {.batch = p->batch,
+                                 .heads = p->heads,
+                                 .kv_heads = p->kv_heads,
+                                 .seq_q = p->seq_q,
+                                 .seq_k = p->seq_k,
+                                 .head_dim = p->head_dim,
+                                 .q_offset = p->q_offset,
+                                 .k_offset = p->k_offset,
+                                 .dtype = p->dtype}};
+    a->scale = (float)(1 / sqrt((double)p->head_dim));
     set_strides(s, p->layout);
     a->q = s->in = take_elements(s, s->n_in), a->dq = s->grad = take_elements(s, s->n_in);
     a->k = s->in + (size_t)s->at_k * bytes, a->dk = s->grad + (size_t)s->at_k * bytes;
