@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Blocks of a wave go to threads, their sums into scratch, and one thread adds these in order: the result knows
- * nothing of the threads, and scratch is bounded however many elements there are. */
+ * nothing of the threads nor of the waves, and scratch bounds the waves, not the elements. */
 #include "optimizer/square_sum.h"
 #include "scratch.h"
 #include "split.h"
@@ -15,7 +15,7 @@ size_t kernel_rows_scratch(int threads) {
 
 double optimizer_square_sum(const struct kernel_team *team, int64_t n, const float *x, optimizer_block_fn *block) {
     double *restrict partial = team->scratch, sum = 0;
-    const int64_t wave = (int64_t)WAVE_BLOCKS * KERNEL_BLOCK;
+    const int64_t wave = (int64_t)(team->scratch_bytes / sizeof *partial) * KERNEL_BLOCK;
     for (int64_t begin = 0; begin < n; begin += wave) {
         const int64_t count = n - begin < wave ? n - begin : wave, blocks = (count + KERNEL_BLOCK - 1) / KERNEL_BLOCK;
 #pragma omp parallel for num_threads(team->threads) schedule(static)

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * LayerNorm, GELU, column sums and conversions: every variant against the formulas in FP64 within rounding
+ * bounds, on odd sizes, odd alignments and hostile values; the same bits on any number of threads. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "unit/support/rows.h"
+
+static const int64_t widths[] = {1, 7, 8, 15, 16, 17, 33, 96, 768};
+enum { WIDTHS = sizeof widths / sizeof *widths };
+
+/* The longest chain of additions in a row sum: at least eight lanes. */
+static double chain(int64_t cols) {
+    return (double)cols / 8 + 16;
+}
+
+/* Mean, variance and sums of one row, in FP64. */
+static void row_moments(const struct kernel_layernorm *l, int64_t r, double *mean, double *var, double *magnitude) {
+    *mean = *var = *magnitude = 0;
+    for (int64_t c = 0; c < l->cols; c++) {
+        *mean += scalar_get(l->dtype, l->x, r * l->cols + c) / (double)l->cols;
+        *magnitude += fabs((double)scalar_get(l->dtype, l->x, r * l->cols + c)) / (double)l->cols;
+    }
+    for (int64_t c = 0; c < l->cols; c++)
+        *var += pow(scalar_get(l->dtype, l->x, r * l->cols + c) - *mean, 2) / (double)l->cols;
+}
+
+/* An error D of the mean shifts every x - mean by D and the variance by D^2. */
+static void layernorm_forward_check(const struct variant *v, const struct kernel_layernorm *l) {
+    for (int64_t r = 0; r < l->rows; r++) {
+        double mean, var, magnitude;
+        row_moments(l, r, &mean, &var, &magnitude);
+        const double rstd = 1 / sqrt(var + l->eps), k = chain(l->cols), d_mean = k * U32 * magnitude + 0x1p-149;
+        const double relative = k * U32 + d_mean * d_mean / (var + l->eps);
+        within(v, "mean", r, l->mean[r], mean, d_mean);
+        within(v, "rstd", r, l->rstd[r], rstd, relative * rstd);
+        for (int64_t c = 0; c < l->cols; c++) {
+            const double gain = scalar_get(l->dtype, l->gain, c), bias = scalar_get(l->dtype, l->bias, c);
+            const double d = scalar_get(l->dtype, l->x, r * l->cols + c) - mean, y = d * rstd * gain + bias;
+            const double bound = rstd * fabs(gain) * (d_mean + (relative + 4 * U32) * fabs(d)) + U32 * fabs(bias);
+            within(v, "y", r * l->cols + c, scalar_get(l->dtype, l->y, r * l->cols + c), y,
+                   bound + rounding(l->dtype, y));
+        }
+    }
+}
+
+/* mean and rstd are operands of the backward, hence exact here. */
+static void layernorm_input_check(const struct variant *v, const struct kernel_layernorm *l, const void *add) {
+    const enum kernel_dtype t = l->dtype;
+    const double k = chain(l->cols), n = (double)l->cols;
+    for (int64_t r = 0; r < l->rows; r++) {
+        double g_mean = 0, g_size = 0, gh_mean = 0, gh_size = 0;
+        for (int64_t pass = 0, c = 0; pass < 2 * l->cols; pass++, c = pass % l->cols) {
+            const int64_t i = r * l->cols + c;
+            const double g = (double)scalar_get(t, l->dy, i) * scalar_get(t, l->gain, c);
+            const double h = (scalar_get(t, l->x, i) - (double)l->mean[r]) * l->rstd[r];
+            if (pass < l->cols) {
+                g_mean += g / n;
+                g_size += fabs(g) / n;
+                gh_mean += g * h / n;
+                gh_size += fabs(g * h) / n;
+                continue;
+            }
+            const double extra = add ? scalar_get(t, add, i) : 0, dx = l->rstd[r] * (g - g_mean - h * gh_mean) + extra;
+            const double terms = 4 * fabs(g) + k * g_size + fabs(h) * k * gh_size;
+            within(v, "dx", i, scalar_get(t, l->dx, i), dx, U32 * (l->rstd[r] * terms + fabs(extra)) + rounding(t, dx));
+        }
+    }
+}
+
+static void layernorm_params_check(const struct variant *v, const struct kernel_layernorm *l, float start) {
+    for (int64_t c = 0; c < l->cols; c++) {
+        double gain = start, gain_size = fabs(start);
+        float bias = start; /* additions in row order: the same bits */
+        for (int64_t r = 0; r < l->rows; r++) {
+            const double h = (scalar_get(l->dtype, l->x, r * l->cols + c) - (double)l->mean[r]) * l->rstd[r];
+            const float dy = scalar_get(l->dtype, l->dy, r * l->cols + c);
+            gain += dy * h;
+            gain_size += fabs(dy * h);
+            bias += dy;
+        }
+        within(v, "dgain", c, l->dgain[c], gain, (double)(l->rows + 4) * U32 * gain_size + 0x1p-140);
+        within(v, "dbias", c, l->dbias[c], bias, 0);
+    }
+}
+
+static void layernorm_case(enum kernel_dtype t, int64_t rows, int64_t cols, enum temper temper, bool add) {
+    const int64_t n = rows * cols;
+    const int skew = (int)(cols % 5);
+    struct kernel_layernorm l = {.rows = rows, .cols = cols, .dtype = t, .eps = 1e-5f};
+    l.x = values_new(t, n, skew, temper, 1);
+    l.gain = values_new(t, cols, 1, OFFSET, 2);
+    l.bias = values_new(t, cols, 2, NORMAL, 3);
+    l.dy = values_new(t, n, 3, NORMAL, 4);
+    const void *add_values = add ? values_new(t, n, 0, NORMAL, 5) : NULL;
+    l.y = guarded_new(t, n, skew + 1);
+    l.dx = guarded_new(t, n, skew + 2);
+    l.mean = guarded_new(KERNEL_F32, rows, 1);
+    l.rstd = guarded_new(KERNEL_F32, rows, 2);
+    l.dgain = guarded_new(KERNEL_F32, cols, 1);
+    l.dbias = guarded_new(KERNEL_F32, cols, 3);
+    struct variant v;
+    struct same y = {0}, dx = {0}, dgain = {0};
+    for (variant_first(&v); variant_valid(&v); variant_next(&v)) {
+        v.ops.layernorm_forward(&v.team, &l);
+        if (v.team.threads == 1) layernorm_forward_check(&v, &l);
+        if (add) memcpy(l.dx, add_values, (size_t)n * kernel_dtype_bytes(t)); /* into itself, as residuals do */
+        l.dx_add = add ? l.dx : NULL;
+        v.ops.layernorm_grad_input(&v.team, &l);
+        if (v.team.threads == 1) layernorm_input_check(&v, &l, add_values);
+        for (int64_t c = 0; c < cols; c++) l.dgain[c] = l.dbias[c] = 0.5f;
+        v.ops.layernorm_grad_params(&v.team, &l);
+        if (v.team.threads == 1) layernorm_params_check(&v, &l, 0.5f);
+        same_bits(&y, &v, l.y, (size_t)n * kernel_dtype_bytes(t));
+        same_bits(&dx, &v, l.dx, (size_t)n * kernel_dtype_bytes(t));
+        same_bits(&dgain, &v, l.dgain, (size_t)cols * sizeof(float));
+    }
+    free(y.copy), free(dx.copy), free(dgain.copy);
+    guarded_free();
+}
+
+static void layernorm_within_bounds(void **state) {
+    (void)state;
+    for (int t = 0; t < KERNEL_DTYPE_COUNT; t++) {
+        for (int w = 0; w < WIDTHS; w++) layernorm_case((enum kernel_dtype)t, 13, widths[w], NORMAL, w % 2);
+        for (int temper = 0; temper < TEMPERS; temper++)
+            layernorm_case((enum kernel_dtype)t, 5, 100, (enum temper)temper, true);
+    }
+}
+
+/* gelu(x) = x p and gelu'(x) = p (1 + x (1 - p) 2u') with p the logistic of 2u */
+struct gelu_terms {
+    double arg, p, slope;
+};
+static struct gelu_terms gelu_terms(double x) {
+    const double s = 2 * sqrt(2 / M_PI), arg = s * (x + 0.044715 * x * x * x);
+    return (struct gelu_terms){arg, 1 / (1 + exp(-arg)), s * (1 + 3 * 0.044715 * x * x)};
+}
+
+/* The argument's relative error grows into (4 |arg|) roundoffs of e^-arg; where e^-arg overflows, 0 is right. */
+static void gelu_check(const struct variant *v, enum kernel_dtype t, int64_t n, const void *x, const void *dy,
+                       const void *y, const void *dx) {
+    for (int64_t i = 0; i < n; i++) {
+        const double at = scalar_get(t, x, i), d = scalar_get(t, dy, i);
+        const struct gelu_terms g = gelu_terms(at);
+        const double big = fmin(fabs(g.arg), 100), exact = isinf(at) ? (at > 0 ? at : 0) : at * g.p;
+        within(v, "gelu", i, scalar_get(t, y, i), exact,
+               U32 * (4 * big + 8) * fabs(exact) + 0x1p-125 * (1 + fmin(fabs(at), 1e30)) + rounding(t, exact));
+        const double one = g.p, two = fabs(at) > 20 ? 0 : at * g.p * (1 - g.p) * g.slope;
+        within(v, "gelu'", i, scalar_get(t, dx, i), d * (one + two),
+               U32 * (4 * big + 16) * (one + fabs(two)) * fabs(d) + 0x1p-118 * fabs(d) + rounding(t, d * (one + two)));
+    }
+}
+
+static void gelu_within_bounds(void **state) {
+    (void)state;
+    static const float hostile[] = {0.0f,  -0.0f,  1e-45f, -1e-38f, 1e-20f,   -0.7517916f, 5,
+                                    -5,    -9.9f,  -10.1f, 12,      -12.5f,   30,          -30,
+                                    1e19f, -1e19f, 3e38f,  -3e38f,  INFINITY, -INFINITY,   NAN};
+    const int64_t specials = sizeof hostile / sizeof *hostile;
+    static const int64_t counts[] = {1, 7, 16, 33, 777, 70001};
+    for (int t = 0; t < KERNEL_DTYPE_COUNT; t++)
+        for (size_t s = 0; s < sizeof counts / sizeof *counts; s++) {
+            const int64_t n = counts[s];
+            void *x = values_new((enum kernel_dtype)t, n, (int)s, NORMAL, 1);
+            for (int64_t i = 0; i < n; i++) {
+                const float spread = scalar_get((enum kernel_dtype)t, x, i) * 5;
+                scalar_put((enum kernel_dtype)t, x, i, i < specials ? hostile[i] : spread);
+            }
+            void *dy = values_new((enum kernel_dtype)t, n, 1, NORMAL, 2), *y = guarded_new((enum kernel_dtype)t, n, 2);
+            void *dx = guarded_new((enum kernel_dtype)t, n, 3);
+            struct variant v;
+            struct same same_y = {0}, same_dx = {0};
+            const size_t bytes = (size_t)n * kernel_dtype_bytes((enum kernel_dtype)t);
+            for (variant_first(&v); variant_valid(&v); variant_next(&v)) {
+                v.ops.gelu_forward(&v.team, (enum kernel_dtype)t, n, x, y);
+                memcpy(dx, dy, bytes);
+                v.ops.gelu_backward(&v.team, (enum kernel_dtype)t, n, x, dx, dx);
+                if (v.team.threads == 1) gelu_check(&v, (enum kernel_dtype)t, n, x, dy, y, dx);
+                same_bits(&same_y, &v, y, bytes);
+                same_bits(&same_dx, &v, dx, bytes);
+            }
+            free(same_y.copy), free(same_dx.copy);
+            guarded_free();
+        }
+}
+
+static void column_sums_in_row_order(void **state) {
+    (void)state;
+    for (int t = 0; t < KERNEL_DTYPE_COUNT; t++)
+        for (int w = 0; w < WIDTHS; w++) {
+            const int64_t rows = 29, cols = widths[w];
+            const void *x = values_new((enum kernel_dtype)t, rows * cols, w, MIXED, 1);
+            float *sum = guarded_new(KERNEL_F32, cols, w + 1);
+            struct variant v;
+            for (variant_first(&v); variant_valid(&v); variant_next(&v)) {
+                for (int64_t c = 0; c < cols; c++) sum[c] = (float)c;
+                v.ops.column_sum(&v.team, (enum kernel_dtype)t, rows, cols, x, sum);
+                for (int64_t c = 0; c < cols; c++) {
+                    float expected = (float)c;
+                    for (int64_t r = 0; r < rows; r++) expected += scalar_get((enum kernel_dtype)t, x, r * cols + c);
+                    within(&v, "sum", c, sum[c], expected, 0);
+                }
+            }
+            guarded_free();
+        }
+}
+
+/* Nearest even by its definition: of the two neighbours the nearer, or the one whose last bit is 0. */
+static uint32_t nearest_even(uint32_t u) {
+    const uint32_t down = u >> 16, left = u & 0xffff;
+    return left > 0x8000 || (left == 0x8000 && down % 2 == 1) ? down + 1 : down;
+}
+
+static void bf16_rounds_to_nearest_even(void **state) {
+    (void)state;
+    static const uint32_t low[] = {0, 1, 0x7fff, 0x8000, 0x8001, 0xffff};
+    const int64_t n = 65536 * 6;
+    float *x = guarded_new(KERNEL_F32, n, 1), *back = guarded_new(KERNEL_F32, n, 3);
+    kernel_bf16 *y = guarded_new(KERNEL_BF16, n, 1);
+    for (int64_t i = 0; i < n; i++) {
+        const uint32_t u = (uint32_t)(i / 6) << 16 | low[i % 6];
+        memcpy(x + i, &u, sizeof u);
+    }
+    struct variant v;
+    for (variant_first(&v); variant_valid(&v); variant_next(&v)) {
+        memset(y, 0x55, (size_t)n * sizeof *y);
+        v.ops.to_bf16(&v.team, n, x, y);
+        v.ops.from_bf16(&v.team, n, y, back);
+        for (int64_t i = 0; i < n; i++) {
+            uint32_t u, widened;
+            memcpy(&u, x + i, sizeof u);
+            memcpy(&widened, back + i, sizeof widened);
+            assert_int_equal(widened, (uint32_t)y[i] << 16);
+            if ((u & 0x7fffffff) > 0x7f800000)
+                assert_true((y[i] & 0x7fff) > 0x7f80 && y[i] >> 15 == u >> 31);
+            else
+                assert_int_equal(y[i], nearest_even(u));
+        }
+    }
+    guarded_free();
+}
+
+static void short_and_odd_conversions_stay_inside(void **state) {
+    (void)state;
+    for (int64_t n = 0; n < 70; n++) {
+        const float *x = values_new(KERNEL_F32, n, (int)n % 7, MIXED, 1);
+        kernel_bf16 *y = guarded_new(KERNEL_BF16, n, (int)n % 5);
+        float *back = guarded_new(KERNEL_F32, n, (int)n % 3);
+        struct variant v;
+        for (variant_first(&v); variant_valid(&v); variant_next(&v)) {
+            memset(y, 0x55, (size_t)n * sizeof *y);
+            v.ops.to_bf16(&v.team, n, x, y);
+            v.ops.from_bf16(&v.team, n, y, back);
+            for (int64_t i = 0; i < n; i++) within(&v, "bf16", i, back[i], scalar_widen(scalar_narrow(x[i])), 0);
+            memset(back, 0xff, (size_t)n * sizeof *back);
+            v.ops.zero(&v.team, n, back);
+            for (int64_t i = 0; i < n; i++) assert_true(back[i] == 0 && !signbit(back[i]));
+        }
+        guarded_free();
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(layernorm_within_bounds),
+        cmocka_unit_test(gelu_within_bounds),
+        cmocka_unit_test(column_sums_in_row_order),
+        cmocka_unit_test(bf16_rounds_to_nearest_even),
+        cmocka_unit_test(short_and_odd_conversions_stay_inside),
+    };
+    return cmocka_run_group_tests(tests, variants_report, NULL);
+}
