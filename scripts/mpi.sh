@@ -1,27 +1,59 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Sourced by the other scripts: how to start ranks here. MPIRUN names another launcher than mpirun.
-#   mpi_options            sets the array MPI_OPTIONS to what any launch here needs: root, oversubscription
-#   mpi_launch N COMMAND   runs COMMAND in N unbound ranks
-# shellcheck disable=SC2034  # MPI_OPTIONS is for those who source this
+# Sourced by the other scripts: how to start ranks on this machine. MPIRUN names another launcher than mpirun.
+#   mpi_machine              sets CORES and NUMA to the cores and NUMA nodes that this process may use, CORES_EACH to
+#                            the cores of the smallest of them
+#   mpi_launch N COMMAND     runs COMMAND in N ranks, unbound
+#   mpi_launch_numa N COMMAND  the same, each rank bound to its NUMA node where there are N of them
+# shellcheck disable=SC2034  # some of these variables are for those who source this
 
-mpi_options() {
-    MPI_OPTIONS=()
-    case "$("${MPIRUN:-mpirun}" --version 2>/dev/null | tr '\n' ' ')" in
+mpi_machine() {
+    local allowed
+    allowed=$(awk '/^Cpus_allowed_list/ { print $2 }' /proc/self/status)
+    read -r CORES NUMA CORES_EACH < <(lscpu -p=CPU,CORE,NODE | awk -F, -v allowed="$allowed" '
+        BEGIN {
+            n = split(allowed, part, ",")
+            for (i = 1; i <= n; i++) {
+                split(part[i], end, "-")
+                for (c = end[1] + 0; c <= (end[2] == "" ? end[1] : end[2]) + 0; c++) mine[c] = 1
+            }
+        }
+        !/^#/ && ($1 in mine) && !core[$2]++ { cores++; if (!node[$3]++) numa++ }
+        END {
+            for (i in node) if (!least || node[i] < least) least = node[i]
+            print cores, numa, least
+        }')
+}
+
+# Into MPI_COMMAND and MPI_UNBOUND: the launcher with what any launch here needs; and how it is told not to bind.
+mpi_command() {
+    MPI_COMMAND=("${MPIRUN:-mpirun}") MPI_UNBOUND=()
+    case "$("${MPI_COMMAND[@]}" --version 2>/dev/null | tr '\n' ' ')" in
     *'Open MPI'* | *OpenRTE* | *prterun*)
-        [ "$(id -u)" != 0 ] || MPI_OPTIONS+=(--allow-run-as-root)
-        # Without these ranks are refused beyond the cores, and in containers that hide the topology.
-        MPI_OPTIONS+=(--oversubscribe)
+        [ "$(id -u)" != 0 ] || MPI_COMMAND+=(--allow-run-as-root)
+        # Else more ranks than cores are refused, also in containers that hide the topology.
+        MPI_COMMAND+=(--oversubscribe)
         MPI_UNBOUND=(--bind-to none)
         ;;
     *HYDRA* | *Hydra* | *Intel*) MPI_UNBOUND=(-bind-to none) ;;
-    *) MPI_UNBOUND=() ;;
     esac
 }
 
 mpi_launch() {
     local ranks=$1
     shift
-    [ -n "${MPI_OPTIONS+set}" ] || mpi_options
-    "${MPIRUN:-mpirun}" "${MPI_OPTIONS[@]}" "${MPI_UNBOUND[@]}" -n "$ranks" "$@"
+    mpi_command
+    "${MPI_COMMAND[@]}" "${MPI_UNBOUND[@]}" -n "$ranks" "$@"
+}
+
+mpi_launch_numa() {
+    local ranks=$1
+    shift
+    mpi_command
+    mpi_machine
+    if [ "$ranks" = "$NUMA" ] && [ "$ranks" != 1 ] && [ "${MPI_UNBOUND[*]}" = '--bind-to none' ]; then
+        "${MPI_COMMAND[@]}" --map-by "numa:PE=$CORES_EACH" --bind-to core -n "$ranks" "$@"
+    else
+        mpi_launch "$ranks" "$@" # toise shares a node's cores among its ranks itself
+    fi
 }

@@ -1,0 +1,181 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# check: timeout 300
+# Every bad invocation: exit 2, one line on stderr that begins "toise: " and says what is wrong, nothing on stdout,
+# no file written, no hang; alone and under mpirun -n 2.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. scripts/mpi.sh
+toise=$(cd "${BUILD:-build}" && pwd)/toise
+work=$(mktemp -d)
+trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
+bad=0
+fail() { echo "$1"; bad=1; }
+
+in=$work/in
+mkdir -p "$in/folder"
+words() { # words FORMAT NUMBER...: binary little-endian integers of 2 or 4 bytes
+    local size=$1 x i text=
+    shift
+    for x in "$@"; do
+        for ((i = 0; i < size; i++)); do text+=$(printf '\\x%02x' $((x >> 8 * i & 255))); done
+    done
+    printf '%b' "$text"
+}
+llmc() { # llmc MAGIC VERSION COUNT: the header; the tokens follow from the caller
+    words 4 "$1" "$2" "$3"
+    head -c 1012 /dev/zero
+}
+tokens() { yes 'abcdefg' | head -c "$1"; }
+tokens 4000 >"$in/good.txt"
+tokens 20 >"$in/short.txt"
+: >"$in/empty.txt"
+tokens 801 >"$in/odd.bin"
+words 2 $(seq 200) 50257 >"$in/beyond.bin"
+words 2 $(seq 20) >"$in/short.bin"
+{ llmc 20240520 1 500 && words 2 $(seq 300); } >"$in/truncated.bin"
+{ llmc 20240520 9 300 && words 2 $(seq 300); } >"$in/version.bin"
+{ llmc 12345 1 300 && words 2 $(seq 300); } >"$in/magic.bin"
+{ llmc 20240520 1 300 && words 2 $(seq 299) 65535; } >"$in/vocabulary.bin"
+words 4 20240520 1 >"$in/header.bin"
+echo '{"model_type": "gpt2", "n_embd": 64' >"$in/torn.json"
+echo '{"model_type": "mamba", "n_embd": 64}' >"$in/family.json"
+echo '{"model_type": "gpt2", "n_embd": 64, "n_layer": 2, "n_head": 5, "n_positions": 64, "vocab_size": 256}' >"$in/heads.json"
+: >"$in/file"
+echo 'not a record' >"$in/records.jsonl"
+
+# The words that the message must hold | the command line. "T" stands for: train --model tiny-gpt2 --steps 1.
+cat >"$work/cases" <<END
+command |
+unknown command | tra
+unknown | --nonsense
+--nonsense | T --nonsense
+--nonsense | T --nonsense=3
+-x | T -x
+stray | T stray
+--steps | train --model tiny-gpt2 --steps
+--model | train --model
+--out | T --out
+--model | train --model gpt2-125m
+--model | train --model ''
+--workload | train --workload node-xxl
+--workload | train --workload ../workloads/node-s
+--workload | train --workload node-s --model tiny-gpt2
+--workload | train --workload node-s --seq 128
+torn.json | train --model $in/torn.json
+mamba | train --model $in/family.json
+head | train --model $in/heads.json
+absent.json | train --model $in/absent.json
+--precision | T --precision fp64
+--precision | T --precision FP32
+--precision | T --precision
+--steps | train --model tiny-gpt2 --steps 0
+--steps | train --model tiny-gpt2 --steps -3
+--steps | train --model tiny-gpt2 --steps ten
+--steps | train --model tiny-gpt2 --steps 3x
+--steps | train --model tiny-gpt2 --steps 1.5
+--steps | train --model tiny-gpt2 --steps 99999999999999999999
+--steps | train --model tiny-gpt2 --steps ''
+--warmup | T --warmup -1
+--layers | T --layers 0
+layers | T --layers 3
+--layers | T --layers 4294967298
+--seq | T --seq 0
+--seq | T --seq -1
+seq | T --seq 129
+seq | T --seq 9999999
+--mbs | T --mbs 0
+--mbs | T --mbs two
+mbs | T --gbs 4 --mbs 3
+mbs | T --gbs 4 --mbs 8
+--gbs | T --gbs 0
+--gbs | T --gbs 18446744073709551617
+--threads | T --threads 0
+--threads | T --threads -1
+--threads | T --threads 100000000
+--seed | T --seed -1
+--seed | T --seed 99999999999999999999
+--seed | T --seed abc
+--lr | T --lr fast
+--lr | T --lr -1
+--lr | T --lr nan
+--lr | T --lr inf
+--lr | T --lr ''
+--json | T --json=yes
+missing.txt | T --data $in/missing.txt
+folder | T --data $in/folder
+empty.txt | T --data $in/empty.txt
+short.txt | T --data $in/short.txt --seq 64
+odd.bin | T --data $in/odd.bin
+beyond.bin | train --model gpt2-124m --layers 1 --seq 64 --steps 1 --data $in/beyond.bin --data-format nanogpt
+beyond.bin | T --data $in/beyond.bin --seq 64
+short.bin | T --data $in/short.bin --seq 64
+truncated.bin | T --data $in/truncated.bin --seq 64
+version.bin | T --data $in/version.bin --seq 64 --data-format llmc
+magic.bin | T --data $in/magic.bin --seq 64 --data-format llmc
+vocabulary.bin | T --data $in/vocabulary.bin --seq 64
+header.bin | T --data $in/header.bin --seq 64 --data-format llmc
+format | T --data $in/good.txt --data-format parquet
+format | T --data-format text
+folder | T --out $in/folder
+file | T --out $in/file/below/record.jsonl
+/proc | T --out /proc/none/record.jsonl
+records.jsonl | T --out $in/records.jsonl
+END
+# Not divisible by two ranks; a world of one takes it.
+cat >"$work/cases2" <<END
+gbs | T --gbs 3
+gbs | T --gbs 1
+mbs | T --gbs 4 --mbs 4
+END
+
+listing() { find "$in" "$work/cwd" -printf '%p %s %y\n' | sort; }
+mkdir "$work/cwd"
+cd "$work/cwd"
+before=$(listing)
+
+# judge EXIT: what the last run left in $work/stdout and $work/stderr
+judge() {
+    local code=$1 words=$2 what=$3 lines
+    lines=$(grep -ac '^toise: ' "$work/stderr" || true)
+    [ "$code" = 2 ] || fail "$what: exit $code, not 2: $(head -c 600 "$work/stderr")"
+    [ "$lines" = 1 ] || fail "$what: $lines lines of toise: $(head -c 600 "$work/stderr")"
+    grep -a '^toise: ' "$work/stderr" | grep -Fq -- "$words" ||
+        fail "$what: does not name \"$words\": $(grep -a '^toise: ' "$work/stderr")"
+    [ ! -s "$work/stdout" ] || fail "$what: wrote to stdout: $(head -c 300 "$work/stdout")"
+    [ "$(listing)" = "$before" ] || fail "$what: wrote files: $(diff <(echo "$before") <(listing))"
+}
+
+# each FILE LAUNCHER...: every case of FILE, started so (by itself, if by nothing)
+each() {
+    local file=$1 words line code launcher
+    launcher=("${@:2}")
+    while IFS='|' read -r words line; do
+        eval "set -- ${line/ T / train --model tiny-gpt2 --steps 1 }"
+        code=0
+        timeout -k 5 30 "${launcher[@]}" "$toise" "$@" >"$work/stdout" 2>"$work/stderr" </dev/null || code=$?
+        judge "$code" "${words% }" "${launcher[*]} toise $*"
+        # mpirun adds lines of its own
+        [ ${#launcher[@]} -gt 0 ] || [ "$(wc -l <"$work/stderr")" = 1 ] || fail "toise $*: more than one line"
+    done <"$file"
+}
+each "$work/cases"
+if command -v "${MPIRUN:-mpirun}" >/dev/null; then
+    export OMP_NUM_THREADS=1
+    mpi_command
+    each "$work/cases" "${MPI_COMMAND[@]}" "${MPI_UNBOUND[@]}" -n 2
+    each "$work/cases2" "${MPI_COMMAND[@]}" "${MPI_UNBOUND[@]}" -n 2
+else
+    echo 'SKIP: bad input under mpirun: mpirun is not installed'
+fi
+
+# An unwritable folder stops everybody but root.
+if [ "$(id -u)" = 0 ]; then
+    echo 'SKIP: an --out without write permission: root may write anywhere'
+else
+    chmod a-w "$in/folder"
+    code=0
+    "$toise" train --model tiny-gpt2 --steps 1 --out "$in/folder/x.jsonl" >"$work/stdout" 2>"$work/stderr" || code=$?
+    judge "$code" folder 'an unwritable folder'
+fi
+exit $bad
