@@ -11,6 +11,8 @@ cd "$(dirname "$0")/.."
 
 full=no
 [ "${1-}" != --full ] || { full=yes; shift; }
+CHECK_FULL=$([ $full = no ] || echo yes)
+export CHECK_FULL # a test may do more then
 BUILD=$(cd "${1:-build}" && pwd)
 export BUILD
 unset MAKEFLAGS MFLAGS # the builds below choose their own
