@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Records survive torn lines, full disks and many writers; places that cannot be written are refused in one line. */
+#define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -167,6 +169,31 @@ static void many_writers_keep_every_line(void **state) {
     assert_int_equal(seen.count, WRITERS * EACH);
 }
 
+/* Whoever holds the lock may be mending the file: nothing is appended meanwhile. A slow child passes wrongly, a right
+ * one never fails. */
+static void writers_wait_for_the_lock(void **state) {
+    (void)state;
+    const char *path = in_folder("locked-by-another");
+    put(path, "{\"n\":1}\n");
+    FILE *holder = fopen(path, "a");
+    assert_int_equal(flock(fileno(holder), LOCK_EX), 0);
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        fclose(holder); /* the lock goes with its last descriptor: the parent's */
+        _exit(append_number(path, 2, NULL));
+    }
+    usleep(50000);
+    int status = -1;
+    assert_int_equal(waitpid(child, &status, WNOHANG), 0);
+    assert_content(path, "{\"n\":1}\n");
+    flock(fileno(holder), LOCK_UN);
+    fclose(holder);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_content(path, "{\"n\":1}\n{\"n\":2}\n");
+}
+
 /* A limit on the file's size stops a write half way, as a full disk does */
 static void full_disks_leave_the_file_as_it_was(void **state) {
     (void)state;
@@ -307,6 +334,7 @@ int main(void) {
         cmocka_unit_test(long_torn_lines_too),
         cmocka_unit_test(bad_lines_are_named),
         cmocka_unit_test(many_writers_keep_every_line),
+        cmocka_unit_test(writers_wait_for_the_lock),
         cmocka_unit_test(full_disks_leave_the_file_as_it_was),
         cmocka_unit_test(good_places_are_accepted),
         cmocka_unit_test(bad_places_are_refused),
