@@ -30,11 +30,12 @@ SIMD_INLINE vu pack_load_along(const struct pack_operand *x, int64_t row, int64_
     const int64_t at = row * x->ld + p, left = x->k - p;
     if (row >= x->rows || left <= 0) return (vu){0};
 #ifdef GEMM_PAIRS
-    kernel_bf16 pairs[2 * KERNEL_LANES] = {0};
-    const kernel_bf16 *from = (const kernel_bf16 *)x->data + at;
-    if (left >= 2 * KERNEL_LANES) return (vu)vf_load((const float *)(const void *)from);
-    memcpy(pairs, from, (size_t)left * sizeof *pairs);
-    return (vu)vf_load((const float *)(const void *)pairs);
+    vu pairs = {0};
+    if (left >= 2 * KERNEL_LANES) /* apart, since the copy of a known size is one load */
+        memcpy(&pairs, (const kernel_bf16 *)x->data + at, sizeof pairs);
+    else
+        memcpy(&pairs, (const kernel_bf16 *)x->data + at, (size_t)left * sizeof(kernel_bf16));
+    return pairs;
 #else
     return (vu)(left >= KERNEL_LANES ? vf_get(x->dtype, x->data, at) : vf_get_n(x->dtype, x->data, at, left));
 #endif
