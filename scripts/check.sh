@@ -16,6 +16,7 @@ export CHECK_FULL # a test may do more then
 BUILD=$(cd "${1:-build}" && pwd)
 export BUILD
 unset MAKEFLAGS MFLAGS # the builds below choose their own
+jobs=$(nproc)
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-2}"
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
@@ -103,7 +104,7 @@ script_tests() { # script_tests FILE...
 # Everything again with the address and undefined-behaviour sanitizers, unit tests only (MPI too with --full).
 sanitized() {
     local asan=$BUILD-asan
-    run 'sanitizer build' 600 make -j"$(nproc)" --no-print-directory BUILD="$asan" CFLAGS='-O1 -g' \
+    run 'sanitizer build' 600 make -j"$jobs" --no-print-directory BUILD="$asan" CFLAGS='-O1 -g' \
         SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer' tests
     export ASAN_OPTIONS="detect_leaks=1:abort_on_error=0" UBSAN_OPTIONS=print_stacktrace=1
     export LSAN_OPTIONS="suppressions=$PWD/tests/lsan.supp:print_suppressions=0"
@@ -131,7 +132,7 @@ styles() {
 # The reference kernels build for another architecture too.
 aarch64() {
     if command -v aarch64-linux-gnu-gcc >/dev/null; then
-        run 'kernels for aarch64' 300 make -j"$(nproc)" --no-print-directory BUILD="$BUILD-aarch64" \
+        run 'kernels for aarch64' 300 make -j"$jobs" --no-print-directory BUILD="$BUILD-aarch64" \
             CC=aarch64-linux-gnu-gcc CFLAGS=-O2 kernels
     else
         skip 'kernels for aarch64: aarch64-linux-gnu-gcc is not installed'

@@ -19,7 +19,7 @@ cluster_missing() {
 cluster_start() {
     local dir=$1 host cpus port i
     host=$(hostname -s)
-    cpus=$(nproc)
+    cpus=$(getconf _NPROCESSORS_ONLN)
     port=$((20000 + $$ % 20000))
     mkdir -p "$dir/state" "$dir/spool" "$dir/munge" "$dir/tmp-node1" "$dir/tmp-node2"
     chmod 755 "$dir" "$dir/munge"
@@ -59,6 +59,7 @@ END
     slurmctld -c -f "$SLURM_CONF" >"$dir/slurmctld.out" 2>&1
     # Each node has a name and a /dev/shm of its own, else MPI libraries take the two for one.
     for i in 1 2; do
+        # shellcheck disable=SC2016
         unshare --uts --ipc --mount sh -c 'hostname "$1" && mount -t tmpfs tmpfs /dev/shm && exec slurmd -N "$1" -f "$2"' \
             - "node$i" "$SLURM_CONF" >"$dir/slurmd-node$i.out" 2>&1
     done

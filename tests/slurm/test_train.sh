@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# check: timeout 240
+# scripts/slurm/train.sbatch on a real Slurm of two virtual nodes: ranks, records, exit codes, srun and mpirun.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. tests/slurm/cluster.sh
+BUILD=$(cd "${BUILD:-build}" && pwd)
+script=$PWD/scripts/slurm/train.sbatch
+
+why=$(cluster_missing)
+[ -z "$why" ] || { echo "SKIP: slurm: $why"; exit 77; }
+command -v mpirun >/dev/null || { echo 'SKIP: slurm: mpirun is not installed'; exit 77; }
+
+work=$(mktemp -d)
+bad=0
+fail() { echo "$1"; bad=1; }
+# shellcheck disable=SC2317  # called by the trap
+finish() {
+    cluster_stop "$work"
+    rm -rf "$work"
+}
+trap finish EXIT
+cluster_start "$work"
+
+# In a folder of its own, as a user's: build/toise here, records below results/.
+mkdir "$work/user"
+cd "$work/user"
+ln -s "$BUILD" build
+
+# submit WANTED NAME SBATCH_FLAGS -- FLAGS: the job's exit code must be WANTED; sets log and record. Two nodes on one
+# machine wait for each other longer than they compute, so that the rule on windows covering the time may fail there:
+# then the job must have said so, with exit code 1.
+submit() {
+    local wanted=$1 name=$2 code=0 flags=() job
+    shift 2
+    while [ "$1" != -- ]; do flags+=("$1"); shift; done
+    shift
+    job=$(timeout -k 5 90 sbatch --parsable --wait "${flags[@]}" "$script" "$@") || code=$?
+    log=$PWD/toise-$job.out record=$PWD/results/slurm-$job.jsonl
+    if [ "$code" = 1 ] && grep -q '^toise: FAILED: windows cover' "$log"; then
+        echo "SKIP: slurm, $name: rates: the two nodes share one machine's cores"
+        code=0
+    fi
+    [ "$code" = "$wanted" ] || fail "$name: exit $code, not $wanted: $(cat "$log")"
+    shown=$(head -n 1 "$log")
+}
+# says NAME FILE WORDS...: each of the words is in the file
+says() {
+    local name=$1 file=$2 words
+    shift 2
+    for words in "$@"; do
+        grep -Eq -- "$words" "$file" || fail "$name: no \"$words\" in $(basename "$file"): $(head -c 1500 "$file" 2>&1)"
+    done
+}
+few=(--model tiny-gpt2 --seq 32 --gbs 4 --steps 2 --warmup 1)
+
+# One node: one rank per NUMA node with all its CPUs; the record goes where the job's number says.
+submit 0 'one node' -- "${few[@]}"
+says 'one node' "$record" '"status": ?"PASSED"' '"world": ?1[,}]'
+[ "$(wc -l <"$record")" = 1 ] || fail 'one node: not one record'
+case $shown in *"1 ranks each, $(getconf _NPROCESSORS_ONLN) CPUs"*) ;; *) fail "one node: $shown" ;; esac
+
+# Two nodes of two ranks, told apart; records where --out says.
+submit 0 'two nodes' --nodes=2 --ntasks-per-node=2 -- "${few[@]}" --out mine.jsonl
+says 'two nodes' mine.jsonl '"world": ?4[,}]' '"nodes": ?2[,}]'
+[ ! -e "$record" ] || fail 'two nodes: --out was not obeyed'
+says 'two nodes' "$log" 'srun --mpi=pmix'
+
+# The same by mpirun, as where Slurm has no PMIx.
+submit 0 'mpirun' --nodes=2 --ntasks-per-node=1 --export=ALL,TOISE_LAUNCH=mpirun -- "${few[@]}"
+says 'mpirun' "$record" '"world": ?2[,}]' '"nodes": ?2[,}]'
+says 'mpirun' "$log" '2 nodes, 1 ranks each.*mpirun'
+
+# Bad input ends the job with toise's exit code and leaves no record.
+submit 2 'bad input' -- "${few[@]}" --precision fp64
+says 'bad input' "$log" '^toise: '
+[ ! -e "$record" ] || fail 'bad input: left a record'
+submit 2 'no program' --export=ALL,TOISE=/nowhere/toise -- "${few[@]}"
+says 'no program' "$log" 'no /nowhere/toise'
+exit $bad
