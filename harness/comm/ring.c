@@ -4,6 +4,7 @@
  * a few in flight. Open MPI 4.1 moves its own non-blocking sum only inside calls too, and with two ranks adds all on
  * one of them: polled alike, it takes the compute two to three times as long. One rank adds up each element, in
  * ring order, and the others get its copy. */
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@ enum {
     SEGMENT = 64 << 10, /* elements of a message, 256 KiB: several in flight stay within a core's L2 */
     FLIGHT = 8,         /* pieces in flight: the next hop waits for a poll on the peer, so one would idle the link */
     JOBS = 256,         /* sums started and not complete; one more waits for the oldest */
+    YIELD = 32,         /* polls of a wait between offers of the core */
     TAGS = 1 << 14      /* tags in use; every MPI has at least twice as many */
 };
 
@@ -158,6 +160,10 @@ void comm_ring_start(struct comm_ring *r, float *buffer, int64_t count, struct c
 void comm_ring_wait(struct comm_ring *r, struct comm_request *request) {
     if (!request->active) return;
     const int64_t number = (int64_t)(uintptr_t)request->handle - 1;
-    while (!complete(r, number)) comm_ring_progress(r);
+    for (unsigned round = 1; !complete(r, number); round++) {
+        comm_ring_progress(r);
+        /* Free where the core is ours; where ranks share cores, the peer may be waiting for this one. */
+        if (round % YIELD == 0) sched_yield();
+    }
     request->active = false;
 }

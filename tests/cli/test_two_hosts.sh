@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The communication tests on two hosts (network namespaces): nodes told apart, and the ring laid node by node however
+# ranks are dealt out. An ended job ends on both.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+tests=${BUILD:-build}/tests/mpi
+export OMP_NUM_THREADS=1
+
+MAP=slot tests/mpi/netns.sh 4 "$tests/test_comm" nodes 2
+MAP=node tests/mpi/netns.sh 3 "$tests/test_comm" nodes 2
+MAP=node tests/mpi/netns.sh 4 "$tests/test_buckets"
+code=0
+tests/mpi/netns.sh 4 "$tests/test_comm" abort >/dev/null 2>&1 || code=$?
+[ $code = 4 ] || { echo "an ended job on two hosts: exit code $code instead of 4" && exit 1; }
