@@ -12,7 +12,7 @@ struct base_topology {
     long long l1d_bytes, l2_bytes, l3_bytes;           /* of one instance; 0 unknown */
     int l2_cpus, l3_cpus;                              /* hardware threads sharing one instance */
     long long memory_bytes;
-    double max_hz;                                     /* nominal maximum clock (cpufreq); 0 unknown */
+    double max_hz; /* nominal maximum clock (cpufreq); 0 unknown */
 };
 
 int base_topology_read(struct base_topology *t, struct base_error *e);

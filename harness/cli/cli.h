@@ -5,10 +5,14 @@
 #define TOISE_CLI_CLI_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "base/error.h"
 #include "comm/comm.h"
+
+/* Whether a person looks at `out`. Under a launcher nobody can tell: Open MPI gives ranks a terminal of its own. */
+bool cli_terminal(FILE *out);
 
 int cli_train(struct comm *world, int argc, char *const *argv, struct base_error *e);
 

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Step lines and the progress line. */
+ * Step lines, each with the time left, and on a terminal what goes on before the first. */
 #include "cli/progress.h"
 
-#include <unistd.h>
-
 #include "base/text.h"
+#include "cli/cli.h"
 
-static const double SHORT_S = 2; /* what takes no longer needs no progress line */
+static const double SHORT_S = 2; /* what takes no longer needs no estimate of its end */
 
 void cli_progress_open(struct cli_progress *p, FILE *out, const struct comm *world, const struct plan *plan) {
     struct plan_ledger ledger;
     plan_ledger_fill(&ledger, plan);
     *p = (struct cli_progress){.out = world->rank ? NULL : out,
-                               .terminal = isatty(fileno(out)),
+                               .terminal = cli_terminal(out),
                                .tokens = (double)(plan->request.global_batch * plan->request.seq),
                                .flop = ledger.model_flop};
 }
@@ -40,19 +39,16 @@ void cli_progress_phase(void *context, const char *what) {
 
 void cli_progress_step(void *context, const struct run_train_step *s) {
     struct cli_progress *p = context;
-    char left[32], of[24] = "";
+    char left[32] = "", of[24] = "";
     if (!p->out) return;
     clear(p);
     if (s->steps) snprintf(of, sizeof of, "/%d", s->steps);
+    if (s->elapsed + s->left > SHORT_S && s->left > 0) base_text_duration(s->left, left, sizeof left);
     fprintf(p->out,
             "iteration %6d%s | lm loss %.6f | grad norm %.3f | learning rate %.3E | elapsed time per iteration (ms) "
-            "%.1f | tokens/s %.0f | TFLOP/s %.3f%s\n",
+            "%.1f | tokens/s %.0f | TFLOP/s %.3f%s%s%s%s\n",
             s->step + 1, of, s->loss, s->grad_norm, s->lr, s->seconds * 1e3, p->tokens / s->seconds,
-            p->flop / s->seconds / 1e12, s->step < s->warmup ? " | warm-up" : "");
-    if (p->terminal && s->elapsed + s->left > SHORT_S && s->left > 0) {
-        base_text_duration(s->left, left, sizeof left);
-        fprintf(p->out, "... %s left", left);
-        p->line = true;
-    }
+            p->flop / s->seconds / 1e12, s->step < s->warmup ? " | warm-up" : "", *left ? " | " : "", left,
+            *left ? " left" : "");
     fflush(p->out);
 }

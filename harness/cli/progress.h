@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a run says while it runs: step lines in Megatron's manner, and on a terminal a progress line with the time
- * left. Rank 0 prints, between timed windows. */
+ * What a run says while it runs: step lines in Megatron's manner with the time left. Rank 0 prints, between timed
+ * windows. */
 #ifndef TOISE_CLI_PROGRESS_H
 #define TOISE_CLI_PROGRESS_H
 
@@ -12,7 +12,7 @@
 struct cli_progress {
     FILE *out; /* NULL on ranks that do not print */
     bool terminal;
-    bool line;           /* a progress line stands on the terminal */
+    bool line;           /* an unfinished line stands on the terminal */
     double tokens, flop; /* of a step */
 };
 

@@ -3,6 +3,7 @@
  * A training record as a page: what ran, how fast, was it right, where the time went. */
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "cli/cli.h"
@@ -25,9 +26,13 @@ static long long whole(const json_t *o, const char *a, const char *b) {
     return json_integer_value(at(o, a, b));
 }
 
+bool cli_terminal(FILE *out) {
+    return isatty(fileno(out)) && !comm_launched();
+}
+
 static void status(FILE *out, const json_t *r) {
     const char *s = text(r, "status", NULL), *color = !strcmp(s, "PASSED") ? "32" : !strcmp(s, "FAILED") ? "31" : "33";
-    if (base_text_color_allowed(out))
+    if (cli_terminal(out) && base_text_color_allowed(out))
         fprintf(out, "\033[1;%sm%s\033[0m", color, s);
     else
         fputs(s, out);

@@ -30,13 +30,12 @@ static void choose_micro_batch(struct plan_request *r, int local, double availab
     r->micro_batch = 1;
 }
 
-static int select_kernels(struct kernel_ops *ops, enum kernel_isa *isa, enum kernel_backend backend,
-                          struct base_error *e) {
-    *isa = kernel_isa_best();
-    if (*isa == KERNEL_ISA_COUNT)
+static int select_kernels(struct kernel_ops *ops, enum kernel_backend backend, struct base_error *e) {
+    const enum kernel_isa isa = kernel_isa_best();
+    if (isa == KERNEL_ISA_COUNT)
         return base_fail(e, BASE_USAGE, "TOISE_ISA=%s: unknown; take ref, avx2, avx512 or avx512bf16",
                          getenv("TOISE_ISA"));
-    kernel_select(ops, *isa, backend);
+    kernel_select(ops, isa, backend);
     return BASE_OK;
 }
 
@@ -109,8 +108,8 @@ static int exit_code(const struct run_train_result *r, struct base_error *e) {
 }
 
 static int train(struct comm *world, const struct cli_train_flags *f, struct cli_train_setup *s,
-                 const struct plan *plan, const struct kernel_ops *ops, enum kernel_isa isa,
-                 const struct run_placement *place, struct base_error *e) {
+                 const struct plan *plan, const struct kernel_ops *ops, const struct run_placement *place,
+                 struct base_error *e) {
     struct run_train_options *o = &s->options;
     struct cli_progress progress;
     struct run_train_result result;
@@ -131,7 +130,8 @@ static int train(struct comm *world, const struct cli_train_flags *f, struct cli
         result.nominal_flop_per_s =
             measure_peak_nominal(&topology, ops, plan->shape.dtype, world->local_size * (int)plan->request.threads) *
             world->nodes;
-        json_t *record = run_train_record(&result, plan, o, &id, world, measure_fingerprint(&topology, ops, isa));
+        json_t *record =
+            run_train_record(&result, plan, o, &id, world, measure_fingerprint(&topology, ops, kernel_isa_best()));
         code = finish(world, f, record, e);
         json_decref(record);
         if (!code) code = exit_code(&result, e);
@@ -147,7 +147,6 @@ int cli_train(struct comm *world, int argc, char *const *argv, struct base_error
     struct run_placement placement;
     struct kernel_ops ops;
     struct plan *plan = malloc(sizeof *plan);
-    enum kernel_isa isa = KERNEL_ISA_ref;
     if (!plan) return base_fail(e, BASE_BROKEN, "out of memory");
     int code = cli_train_flags_parse(&flags, argc, argv, e);
     if (!code && flags.help) {
@@ -156,7 +155,7 @@ int cli_train(struct comm *world, int argc, char *const *argv, struct base_error
         return BASE_OK;
     }
     if (!code) code = cli_train_resolve(&flags, flags.world_given ? (int)flags.world : world->size, &setup, e);
-    if (!code) code = select_kernels(&ops, &isa, setup.backend, e);
+    if (!code) code = select_kernels(&ops, setup.backend, e);
     if (!code && flags.dry_run) {
         code = dry_run(world, &setup, &flags, e);
         free(plan);
@@ -168,7 +167,7 @@ int cli_train(struct comm *world, int argc, char *const *argv, struct base_error
         setup.request.threads = placement.threads;
         code = comm_agree(world, make_plan(world, &setup, plan, e), e);
     }
-    if (!code) code = train(world, &flags, &setup, plan, &ops, isa, &placement, e);
+    if (!code) code = train(world, &flags, &setup, plan, &ops, &placement, e);
     free(plan);
     return code;
 }

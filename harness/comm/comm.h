@@ -40,9 +40,9 @@ struct comm_ops {
 struct comm {
     const struct comm_ops *ops;
     int rank, size;
-    int node, nodes;             /* nodes are told apart by shared memory (MPI_COMM_TYPE_SHARED) */
-    int local_rank, local_size;  /* within the node */
-    void *state;                 /* the backend's own */
+    int node, nodes;            /* nodes are told apart by shared memory (MPI_COMM_TYPE_SHARED) */
+    int local_rank, local_size; /* within the node */
+    void *state;                /* the backend's own */
 };
 
 /* Starts MPI and describes the world. Called once. */

@@ -115,7 +115,8 @@ void parallel_gradients(struct parallel_engine *g, const struct data_source *sou
     *r = (struct parallel_result){0};
     parallel_buckets_begin(&g->buckets);
     r->loss = accumulate(g, source, step, r, &since);
-    parallel_buckets_finish(&g->buckets);
+    /* a gradient that was not wholly summed must not pass for one: the gate refuses a loss that is no number */
+    if (!parallel_buckets_finish(&g->buckets)) r->loss = NAN;
     g->world->ops->sum(g->world, &r->loss, 1);
     lap(r, PARALLEL_COMMUNICATION, &since);
 }

@@ -26,39 +26,47 @@ struct loop {
     struct parallel_engine engine;
     struct data_source *source;
     struct measure_peak peak;
-    int limit;                     /* steps at most, warm-up included */
-    double *mine[PARALLEL_PHASES]; /* [limit] this rank's phases, timed steps */
-    double *own_s, *probe_s;       /* this rank's steps; its probes */
+    struct measure_watch watch;
+    int limit;       /* steps at most, warm-up included */
+    double *probe_s; /* seconds of each */
     int probes;
     double timed_s, since_peak, covered; /* seconds: of timed steps; of stepping since a peak window; in windows */
-    double first, last;                  /* clock: start and end of the timed stretch */
+    double first, last, reported;        /* clock: start and end of the timed stretch; the last line shown */
 };
 
 static void say(const struct loop *l, const char *what) {
     if (l->o->on_phase) l->o->on_phase(l->o->context, what);
 }
 
+/* Room for every sample, before the first window. */
 static int allocate(struct loop *l, struct base_error *e) {
+    static const char *names[PARALLEL_PHASES];
     struct run_train_result *r = l->r;
-    l->limit = l->o->warmup + (l->o->steps ? l->o->steps : STEPS_MAX);
+    struct base_cpus cpus;
+    const int timed = l->o->steps ? l->o->steps : STEPS_MAX;
+    l->limit = l->o->warmup + timed;
+    for (int p = 0; p < PARALLEL_PHASES; p++) names[p] = parallel_phase_name((enum parallel_phase)p);
     const size_t n = (size_t)l->limit;
     bool ok = (r->loss = calloc(n, sizeof(double))) && (r->grad_norm = calloc(n, sizeof(double))) &&
               (r->step_s = calloc(n, sizeof(double))) && (r->peaks = calloc(PEAK_MAX, sizeof(double))) &&
-              (l->own_s = calloc(n, sizeof(double))) && (l->probe_s = calloc(PROBES_MAX, sizeof(double))) &&
+              (l->probe_s = calloc(PROBES_MAX, sizeof(double))) &&
               (r->ranks = calloc((size_t)l->world->size, sizeof *r->ranks));
-    for (int p = 0; p < PARALLEL_PHASES; p++) ok = ok && (l->mine[p] = calloc(n, sizeof(double)));
-    return ok ? BASE_OK : base_fail(e, BASE_BROKEN, "out of memory for %d steps' samples", l->limit);
+    if (!ok) return base_fail(e, BASE_BROKEN, "out of memory for %d steps' samples", l->limit);
+    int code = measure_samples_open(&r->samples, timed, PARALLEL_PHASES, names, e);
+    base_cpus_mask(&cpus);
+    return code ? code : measure_watch_open(&l->watch, &cpus, e);
 }
 
 static void release(struct loop *l) {
-    for (int p = 0; p < PARALLEL_PHASES; p++) free(l->mine[p]);
-    free(l->own_s), free(l->probe_s);
+    free(l->probe_s);
+    measure_watch_close(&l->watch);
     data_close(l->source);
     parallel_close(&l->engine);
 }
 
 void run_train_free(struct run_train_result *r) {
     free(r->loss), free(r->grad_norm), free(r->step_s), free(r->peaks), free(r->ranks);
+    measure_samples_close(&r->samples);
     memset(r, 0, sizeof *r);
 }
 
@@ -77,10 +85,11 @@ static int open_source(struct loop *l, struct base_error *e) {
 }
 
 static void peak_window(struct loop *l) {
-    struct run_train_result *r = l->r;
     const double start = base_clock_now();
-    double rate = measure_peak_window(&l->peak, l->world);
+    struct run_train_result *r = l->r;
+    const double rate = measure_peak_window(&l->peak, l->world);
     if (r->peak_count < PEAK_MAX) r->peaks[r->peak_count++] = rate;
+    r->peak_flop_per_s = l->peak.best;
     l->since_peak = 0;
     l->covered += base_clock_now() - start;
 }
@@ -105,8 +114,12 @@ static bool settled(const struct loop *l) {
     return i.confidence >= CONFIDENCE && i.high - i.low <= 2 * l->o->width * i.median;
 }
 
-static void report_step(const struct loop *l, const struct parallel_result *result, double seconds, double started) {
+/* Steps of a millisecond would spend their time printing: ten lines a second are enough, and the last one. */
+static void report_step(struct loop *l, const struct parallel_result *result, double seconds, double started) {
     const struct run_train_result *r = l->r;
+    const double now = base_clock_now();
+    if (!l->o->on_step || (now - l->reported < 0.1 && r->timed != l->o->steps)) return;
+    l->reported = now;
     struct run_train_step s = {.step = r->steps - 1,
                                .warmup = l->o->warmup,
                                .steps = l->o->steps ? l->o->warmup + l->o->steps : 0,
@@ -114,31 +127,36 @@ static void report_step(const struct loop *l, const struct parallel_result *resu
                                .grad_norm = result->grad_norm,
                                .lr = result->lr,
                                .seconds = seconds};
-    s.elapsed = base_clock_now() - started;
+    s.elapsed = now - started;
     s.left = s.steps ? s.elapsed / r->steps * (s.steps - r->steps) : fmax(0, l->o->budget_s - l->timed_s);
-    if (l->o->on_step) l->o->on_step(l->o->context, &s);
+    l->o->on_step(l->o->context, &s);
 }
 
 /* One training step of all ranks; the slowest rank's time is the sample. */
 static void step_window(struct loop *l, double started) {
     struct run_train_result *r = l->r;
     struct parallel_result result;
+    struct measure_interference before, after;
     const int step = r->steps;
+    const double opened = base_clock_now();
+    measure_watch_read(&l->watch, &before);
     const double start = base_clock_now();
     parallel_step(&l->engine, l->source, &l->o->optimizer, step, &result);
     double own = base_clock_now() - start, slowest = own;
+    measure_watch_read(&l->watch, &after);
     l->world->ops->max(l->world, &slowest, 1);
     r->loss[step] = result.loss;
     r->grad_norm[step] = result.grad_norm;
     r->steps++;
-    l->covered += base_clock_now() - start;
-    l->since_peak += own;
+    l->since_peak += slowest; /* all ranks decide alike */
     if (step >= l->o->warmup) {
-        for (int p = 0; p < PARALLEL_PHASES; p++) l->mine[p][r->timed] = result.phase_s[p];
-        l->own_s[r->timed] = own;
+        after = measure_interference_difference(&after, &before);
+        measure_samples_add(&r->samples, start, own, result.phase_s, &after,
+                            measure_interference_marks(&after, own, l->watch.cpus.count));
         r->step_s[r->timed++] = slowest;
         l->timed_s += slowest;
     }
+    l->covered += base_clock_now() - opened;
     report_step(l, &result, slowest, started);
 }
 
@@ -150,9 +168,7 @@ static void train(struct loop *l) {
     peak_window(l);
     while (!settled(l)) {
         step_window(l, started);
-        double stretch = l->since_peak; /* the same decision on all ranks */
-        l->world->ops->max(l->world, &stretch, 1);
-        if (stretch >= PEAK_EVERY_S) peak_window(l);
+        if (l->since_peak >= PEAK_EVERY_S) peak_window(l);
         if (l->world->size > 1 && l->probes < PROBES_MAX && l->r->timed % 2 == 1) probe_window(l, l->r->steps);
     }
     peak_window(l);
@@ -163,13 +179,21 @@ static double median(const double *x, int n) {
     return base_stats_median(x, n, CONFIDENCE).median;
 }
 
+/* The timed step nearest to the median: phases of one step add up, medians of phases need not. */
+static int typical_step(const struct run_train_result *r) {
+    int best = 0;
+    for (int i = 1; i < r->timed; i++)
+        if (fabs(r->step_s[i] - r->step.median) < fabs(r->step_s[best] - r->step.median)) best = i;
+    return best;
+}
+
 /* Each rank's own figures to all ranks; then exposed and waiting from the slowest rank's compute. */
 static void gather_ranks(struct loop *l, const struct run_placement *placement) {
     struct run_train_result *r = l->r;
     struct run_rank mine = {.node = l->world->node, .threads = placement->threads, .pinned = placement->pinned};
     double slowest = 0;
     gethostname(mine.host, sizeof mine.host - 1);
-    for (int p = 0; p < PARALLEL_PHASES; p++) mine.phase_s[p] = median(l->mine[p], r->timed);
+    memcpy(mine.phase_s, r->samples.phase + typical_step(r) * PARALLEL_PHASES, sizeof mine.phase_s);
     mine.compute_s = l->probes
                          ? median(l->probe_s, l->probes) + mine.phase_s[PARALLEL_CLIP] + mine.phase_s[PARALLEL_UPDATE]
                          : r->step.median;
@@ -252,7 +276,6 @@ int run_train(struct run_train_result *result, const struct plan *plan, const st
     } else if (!code) {
         train(l);
         r->step = base_stats_median(r->step_s, r->timed, CONFIDENCE);
-        for (int i = 0; i < r->peak_count; i++) r->peak_flop_per_s = fmax(r->peak_flop_per_s, r->peaks[i]);
         gather_ranks(l, placement);
         if (options->gate) {
             const int n = r->steps < options->history_count ? r->steps : options->history_count;

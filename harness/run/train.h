@@ -7,6 +7,7 @@
 
 #include "base/stats.h"
 #include "measure/peak.h"
+#include "measure/samples.h"
 #include "plan/ledger.h"
 #include "run/gate.h"
 #include "run/placement.h"
@@ -44,7 +45,7 @@ struct run_rank {
     double exposed_s; /* communication that nothing covered: the step minus the slowest rank's compute */
     double wait_s;    /* for slower ranks; compute + exposed + wait is the step */
     double peak_flop_per_s;
-    double phase_s[PARALLEL_PHASES]; /* medians */
+    double phase_s[PARALLEL_PHASES]; /* of the step nearest to the median */
     double peak_memory_bytes;
     char cpus[64];
     char warning[256];
@@ -56,14 +57,15 @@ struct run_train_result {
     enum run_status status;
     char why[256]; /* of a status that is not PASSED */
     struct run_gate gate;
-    int steps, timed;          /* all, and those after warm-up */
-    double *loss, *grad_norm;  /* [steps] */
-    double *step_s;            /* [timed] */
-    struct base_interval step; /* of the median, seconds */
-    double *peaks;             /* [peak_count] FLOP/s of all ranks together */
+    int steps, timed;               /* all, and those after warm-up */
+    double *loss, *grad_norm;       /* [steps] */
+    double *step_s;                 /* [timed] */
+    struct base_interval step;      /* of the median, seconds */
+    struct measure_samples samples; /* this rank's timed steps: phases and what interfered */
+    double *peaks;                  /* [peak_count] FLOP/s of all ranks together, windows between steps */
     int peak_count;
     double peak_flop_per_s;    /* the highest: an upper bound */
-    double nominal_flop_per_s; /* 0 unknown */
+    double nominal_flop_per_s; /* of all ranks' cores; 0 unknown */
     double covered;            /* share of the wall time from the first to the last window that windows cover */
     double entropy;            /* of the source, nats per token; NAN unknown */
     char source[160];

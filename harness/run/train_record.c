@@ -155,6 +155,7 @@ static void set_rates(json_t *o, const struct run_train_result *r, const struct 
     struct plan_ledger l;
     plan_ledger_fill(&l, p);
     const double tokens = (double)p->request.global_batch * (double)p->request.seq, s = r->step.median;
+    const double peak = r->peak_flop_per_s;
     set_number(o, "step_s", s);
     set_number(o, "step_s_low", r->step.low);
     set_number(o, "step_s_high", r->step.high);
@@ -166,9 +167,9 @@ static void set_rates(json_t *o, const struct run_train_result *r, const struct 
     set_number(o, "model_flop_per_s_per_node", l.model_flop / s / world->nodes);
     set_number(o, "model_flop_per_s_per_rank", l.model_flop / s / world->size);
     set_number(o, "model_flop_per_s_square", l.model_flop_square / s);
-    set_number(o, "mfu", l.model_flop / s / r->peak_flop_per_s);
-    set_number(o, "hfu", l.model_flop / s / r->peak_flop_per_s); /* nothing is recomputed */
-    set_number(o, "peak_flop_per_s", r->peak_flop_per_s);
+    set_number(o, "mfu", l.model_flop / s / peak);
+    set_number(o, "hfu", l.model_flop / s / peak); /* nothing is recomputed */
+    set_number(o, "peak_flop_per_s", peak);
     if (r->nominal_flop_per_s > 0) {
         set_number(o, "nominal_peak_flop_per_s", r->nominal_flop_per_s);
         set_number(o, "mfu_nominal", l.model_flop / s / r->nominal_flop_per_s);
@@ -196,6 +197,15 @@ static json_t *result_of(const struct run_train_result *r, const struct plan *p,
     if (r->timed) set_number(o, "covered", r->covered);
     set(o, "residual", residual_of(&r->gate));
     set(o, "per_rank", ranks);
+    return o;
+}
+
+/* Steps by their slowest rank, as rates use them; the rest is rank 0's own. */
+static json_t *samples_of(const struct run_train_result *r) {
+    json_t *o = measure_samples_json(&r->samples);
+    set(o, "rank0_step_s", json_incref(json_object_get(o, "step_s")));
+    set(o, "step_s", array(r->step_s, r->timed));
+    set(o, "peak_flop_per_s", array(r->peaks, r->peak_count));
     return o;
 }
 
@@ -228,9 +238,7 @@ json_t *run_train_record(const struct run_train_result *r, const struct plan *p,
     if (r->status == RUN_FAILED)
         set(record, "samples", json_object()); /* a rate could be had from them */
     else
-        set(record, "samples",
-            json_pack("{s:o, s:o}", "step_s", array(r->step_s, r->timed), "peak_flop_per_s",
-                      array(r->peaks, r->peak_count)));
+        set(record, "samples", samples_of(r));
     set(record, "result", result_of(r, p, world));
     return record;
 }
