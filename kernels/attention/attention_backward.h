@@ -6,6 +6,8 @@
 #ifndef TOISE_KERNELS_ATTENTION_BACKWARD_H
 #define TOISE_KERNELS_ATTENTION_BACKWARD_H
 
+#include <math.h>
+
 #include "attention_tile.h"
 
 /* One thread's work and scratch. q, d_o, dq: [seq_q][width]; rowsum: [seq_q]; dk, dv: a [head_dim][panel] per panel; of
@@ -53,14 +55,22 @@ static void load_queries(const struct backward *w, int64_t b, int64_t h) {
     memset(w->dq, 0, (size_t)(a->seq_q * w->width) * sizeof *w->dq);
 }
 
-/* Scores in p become probabilities, dP in ds becomes dS. Row i sees lanes below seen + i. */
-static void score_gradients(float *p, float *ds, const float *lse, const float *rowsum, int64_t rows, int64_t seen) {
+/* Scores of keys that a query does not see become -infinity: row i sees lanes below seen + i. */
+static void hide_keys(float *s, int64_t rows, int64_t seen) {
+    for (int64_t i = 0; i < rows && seen + i < ATTENTION_PANEL; i++)
+        for (int v = 0; v < ATTENTION_PANEL; v += KERNEL_LANES) {
+            float *p = s + i * ATTENTION_PANEL + v;
+            vf_store(p, vf_pick(lane_numbers() + v < (int32_t)(seen + i), vf_load(p), vf_all(-INFINITY)));
+        }
+}
+
+/* Scores in p become probabilities, dP in ds becomes dS. */
+static void score_gradients(float *restrict p, float *restrict ds, const float *lse, const float *rowsum,
+                            int64_t rows) {
     for (int64_t i = 0; i < rows; i++)
         for (int v = 0; v < ATTENTION_PANEL; v += KERNEL_LANES) {
             float *x = p + i * ATTENTION_PANEL + v, *y = ds + i * ATTENTION_PANEL + v;
             vf probability = vf_exp(vf_load(x) - lse[i]);
-            if (seen + i < ATTENTION_PANEL)
-                probability = vf_pick(lane_numbers() + v < (int32_t)(seen + i), probability, vf_all(0));
             vf_store(x, probability);
             vf_store(y, probability * (vf_load(y) - rowsum[i]));
         }
@@ -80,7 +90,8 @@ static void backward_panel(struct backward *w, int64_t kv, int64_t first, const 
         int64_t seen = a->q_offset + i - a->k_offset - first + 1;
         multiply_rows((struct product){n, panel, d, w->q + at, w->k_t, w->width, panel, panel, NULL, w->p});
         multiply_rows((struct product){n, panel, d, w->d_o + at, w->v_t, w->width, panel, panel, NULL, w->ds});
-        score_gradients(w->p, w->ds, lse + i, w->rowsum + i, n, seen);
+        hide_keys(w->p, n, seen);
+        score_gradients(w->p, w->ds, lse + i, w->rowsum + i, n);
         float *dv = w->dv + first * w->width, *dk = w->dk + first * w->width;
         multiply_columns((struct product){d, panel, n, w->d_o + at, w->p, w->width, panel, panel, w->one, dv});
         multiply_columns((struct product){d, panel, n, w->q + at, w->ds, w->width, panel, panel, w->one, dk});
