@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A thread's rate is its own work over its own time, so that a thread that starts late is not counted as slow; a
- * rank's is the sum of its threads', in order, and the world's the sum of the ranks'. */
+ * A thread's rate is its own work over its own time, in the best of a window's slices: a thread that starts late or
+ * loses its core for a moment is not counted as slow. A rank's is the sum of its threads', the world's the ranks'. */
 #include "measure/peak.h"
 
 #include <math.h>
@@ -13,19 +13,24 @@
 /* Long against the start of a parallel region and a tick of the scheduler, short against the steps between */
 const double MEASURE_PEAK_S = 0.015;
 
-enum { FIRST_ROUNDS = 256, GROWTH_MAX = 16 };
+enum { FIRST_ROUNDS = 256, GROWTH_MAX = 16, SLICES = 8 };
 
-/* All threads do `rounds` rounds; fills rate[threads], returns the slowest thread's seconds */
-static double run_threads(const struct kernel_team *team, enum kernel_dtype dtype, int64_t rounds, double *rate) {
+/* All threads do `slices` times `rounds` rounds; fills rate[threads], returns the slowest thread's seconds */
+static double run_threads(const struct kernel_team *team, enum kernel_dtype dtype, int slices, int64_t rounds,
+                          double *rate) {
     double slowest = 0.0;
     memset(rate, 0, (size_t)team->threads * sizeof *rate);
 #pragma omp parallel num_threads(team->threads)
     {
 #pragma omp barrier
-        double start = base_clock_now();
-        double flop = team->ops->peak(dtype, rounds);
-        double seconds = base_clock_now() - start;
-        if (seconds > 0.0) rate[omp_get_thread_num()] = flop / seconds;
+        double start = base_clock_now(), last = start, best = 0.0;
+        for (int i = 0; i < slices; i++) {
+            double flop = team->ops->peak(dtype, rounds), now = base_clock_now();
+            if (now > last) best = fmax(best, flop / (now - last));
+            last = now;
+        }
+        double seconds = last - start;
+        rate[omp_get_thread_num()] = best;
 #pragma omp critical(measure_peak_slowest)
         if (seconds > slowest) slowest = seconds;
     }
@@ -36,7 +41,7 @@ static double run_threads(const struct kernel_team *team, enum kernel_dtype dtyp
 static int64_t calibrate(const struct kernel_team *team, enum kernel_dtype dtype, double seconds, double *rate) {
     int64_t rounds = FIRST_ROUNDS;
     for (;;) {
-        double took = run_threads(team, dtype, rounds, rate), factor = took > 0.0 ? seconds / took : GROWTH_MAX;
+        double took = run_threads(team, dtype, 1, rounds, rate), factor = took > 0.0 ? seconds / took : GROWTH_MAX;
         if (factor <= 4.0 || rounds > INT64_MAX / (2 * GROWTH_MAX))
             return (int64_t)ceil((double)rounds * fmin(factor, 4.0));
         rounds *= factor < GROWTH_MAX ? (int64_t)factor : GROWTH_MAX;
@@ -46,13 +51,13 @@ static int64_t calibrate(const struct kernel_team *team, enum kernel_dtype dtype
 void measure_peak_open(struct measure_peak *peak, const struct kernel_team *team, enum kernel_dtype dtype) {
     double rate[team->threads];
     *peak = (struct measure_peak){.team = team, .dtype = dtype};
-    peak->rounds = calibrate(team, dtype, MEASURE_PEAK_S, rate);
+    peak->rounds = calibrate(team, dtype, MEASURE_PEAK_S / SLICES, rate);
 }
 
 double measure_peak_window(struct measure_peak *peak, struct comm *world) {
     double rate[peak->team->threads], own = 0.0;
     world->ops->barrier(world);
-    run_threads(peak->team, peak->dtype, peak->rounds, rate);
+    run_threads(peak->team, peak->dtype, SLICES, peak->rounds, rate);
     for (int i = 0; i < peak->team->threads; i++) own += rate[i];
     double all = own;
     world->ops->sum(world, &all, 1);

@@ -13,7 +13,7 @@
 struct measure_peak {
     const struct kernel_team *team;
     enum kernel_dtype dtype;
-    int64_t rounds;  /* of one window, calibrated once */
+    int64_t rounds;  /* of a slice of a window, calibrated once */
     double own_best; /* FLOP/s of this rank, the greatest so far; 0 before the first window */
     double best;     /* of all ranks together */
 };

@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "base/topology.h"
 
-enum { STEPS_MAX = 100000, PEAK_MAX = 4096, PROBES_MAX = 4096, ADAPTIVE_LEAST = 8 };
+enum { STEPS_MAX = 100000, PEAK_MAX = 4096, PEAK_RETRIES = 20, PROBES_MAX = 4096, ADAPTIVE_LEAST = 8 };
 static const double PEAK_EVERY_S = 1.0; /* of stepping: clocks drift within minutes */
 static const double CONFIDENCE = 0.95;
 static const char GATE_FAILED[] = "the gate: a residual exceeds %g";
@@ -21,6 +21,7 @@ static const char GATE_FAILED[] = "the gate: a residual exceeds %g";
 struct loop {
     const struct run_train_options *o;
     const struct plan *plan;
+    struct plan_ledger ledger;
     struct comm *world;
     struct run_train_result *r;
     struct parallel_engine engine;
@@ -160,9 +161,15 @@ static void step_window(struct loop *l, double started) {
     report_step(l, &result, slowest, started);
 }
 
+/* MFU: model FLOP/s over the measured peak. */
+static double utilisation(const struct loop *l) {
+    return l->ledger.model_flop / l->r->step.median / l->r->peak_flop_per_s;
+}
+
 static void train(struct loop *l) {
+    struct run_train_result *r = l->r;
     const double started = base_clock_now();
-    while (l->r->steps < l->o->warmup) step_window(l, started);
+    while (r->steps < l->o->warmup) step_window(l, started);
     l->covered = 0;
     l->first = base_clock_now();
     peak_window(l);
@@ -173,6 +180,9 @@ static void train(struct loop *l) {
     }
     peak_window(l);
     l->last = base_clock_now();
+    /* A bound that the steps beat was taken while others had the cores: it is an upper bound, so look again. */
+    r->step = base_stats_median(r->step_s, r->timed, CONFIDENCE);
+    for (int i = 0; i < PEAK_RETRIES && utilisation(l) > 1; i++) peak_window(l);
 }
 
 static double median(const double *x, int n) {
@@ -221,13 +231,13 @@ static void fail(struct run_train_result *r, enum run_status status, const char 
 }
 
 /* PASSED unless something speaks against it; a FAILED gate comes first, since no rate follows from it. */
-static void judge(struct loop *l, const struct plan_ledger *ledger) {
+static void judge(struct loop *l) {
     struct run_train_result *r = l->r;
     if (!run_gate_passed(&r->gate)) fail(r, RUN_FAILED, GATE_FAILED, RUN_THRESHOLD, 0);
     r->covered = l->covered / (l->last - l->first);
     l->world->ops->max(l->world, &r->covered, 1);
     if (r->covered < 0.98) fail(r, RUN_FAILED, "windows cover %.3f of the wall time, under 0.98", r->covered, 0);
-    const double mfu = ledger->model_flop / r->step.median / r->peak_flop_per_s;
+    const double mfu = utilisation(l);
     if (mfu > 1) fail(r, RUN_FAILED, "MFU %.3f: nothing beats the measured peak, so the peak is wrong", mfu, 0);
     const double half = (r->step.high - r->step.low) / 2 / r->step.median;
     if (!l->o->steps && half > l->o->width)
@@ -264,18 +274,16 @@ int run_train(struct run_train_result *result, const struct plan *plan, const st
               struct base_error *e) {
     struct run_train_result *r = result;
     struct loop *l = calloc(1, sizeof *l);
-    struct plan_ledger ledger;
     if (!l) return base_fail(e, BASE_BROKEN, "out of memory");
     memset(r, 0, sizeof *r);
     run_gate_clear(&r->gate);
     *l = (struct loop){.o = options, .plan = plan, .world = world, .r = r};
-    plan_ledger_fill(&ledger, plan);
+    plan_ledger_fill(&l->ledger, plan);
     int code = prepare(l, ops, e);
     if (!code && !run_gate_passed(&r->gate)) {
         fail(r, RUN_FAILED, GATE_FAILED, RUN_THRESHOLD, 0); /* nothing is timed that is not right */
     } else if (!code) {
         train(l);
-        r->step = base_stats_median(r->step_s, r->timed, CONFIDENCE);
         gather_ranks(l, placement);
         if (options->gate) {
             const int n = r->steps < options->history_count ? r->steps : options->history_count;
@@ -283,7 +291,7 @@ int run_train(struct run_train_result *result, const struct plan *plan, const st
             if (options->history)
                 run_gate_history(&r->gate, plan->shape.dtype, r->loss, options->history, n, options->history_where);
         }
-        judge(l, &ledger);
+        judge(l);
     }
     release(l);
     free(l);
