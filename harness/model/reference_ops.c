@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The definitions, as they stand in the papers, with rounding where the path stores. */
+#include "model/reference_ops.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* nearest even to BF16's 8 significant bits: the lower 45 of FP64's 52 fraction bits go */
+static double bf16(double x) {
+    uint64_t u;
+    memcpy(&u, &x, sizeof u);
+    u = (u + 0x0fffffffffffu + (u >> 45 & 1)) & ~0x1fffffffffffull;
+    memcpy(&x, &u, sizeof u);
+    return x;
+}
+static void store(const struct reference_run *s, double *x, int64_t n) {
+    if (s->r->shape.dtype == KERNEL_BF16)
+        for (int64_t i = 0; i < n; i++) x[i] = bf16(x[i]);
+}
+
+/* a role's tensor, read into the shared weight buffer; NULL when the family has none */
+static const double *weight(const struct reference_run *s, enum model_role role, int64_t layer, int64_t count,
+                            double *into) {
+    int64_t offset = model_params_offset(s->r->params, role, layer);
+    if (offset < 0) return NULL;
+    s->r->read(s->r->context, offset, count, into);
+    return into;
+}
+static double *grad(const struct reference_run *s, enum model_role role, int64_t layer) {
+    int64_t offset = model_params_offset(s->r->params, role, layer);
+    return offset < 0 ? NULL : s->grads + offset;
+}
+
+void reference_linear(const struct reference_run *s, enum model_role w, enum model_role b, int64_t layer, int64_t in,
+                      int64_t out, const double *x, const double *d, double *y) {
+    double *bias = s->weight + in * out;
+    kernel_reference_dgemm(false, true, s->t, out, in, x, in, weight(s, w, layer, in * out, s->weight), in, 0, y, out);
+    const double *has = weight(s, b, layer, out, bias);
+    for (int64_t i = 0; i < s->t; i++)
+        for (int64_t j = 0; j < out; j++) y[i * out + j] += (has ? bias[j] : 0) + (d ? d[i * out + j] : 0);
+    store(s, y, s->t * out);
+}
+
+void reference_linear_backward(const struct reference_run *s, enum model_role w, enum model_role b, int64_t layer,
+                               int64_t in, int64_t out, const double *x, const double *dy, double *dx) {
+    double *db = grad(s, b, layer);
+    kernel_reference_dgemm(false, false, s->t, in, out, dy, out, weight(s, w, layer, in * out, s->weight), in, 0, dx,
+                           in);
+    kernel_reference_dgemm(true, false, out, in, s->t, dy, out, x, in, 1, grad(s, w, layer), in);
+    for (int64_t i = 0; db && i < s->t; i++)
+        for (int64_t j = 0; j < out; j++) db[j] += dy[i * out + j];
+    store(s, dx, s->t * in);
+}
+
+static void moments(const struct reference_run *s, const double *x, double *mean, double *rstd) {
+    double sum = 0, square = 0;
+    for (int64_t j = 0; j < s->width; j++) sum += x[j];
+    *mean = sum / (double)s->width;
+    for (int64_t j = 0; j < s->width; j++) square += (x[j] - *mean) * (x[j] - *mean);
+    *rstd = 1 / sqrt(square / (double)s->width + s->c->norm_eps);
+}
+
+void reference_norm(const struct reference_run *s, enum model_role g, enum model_role b, int64_t layer, const double *x,
+                    double *y) {
+    const double *gain = weight(s, g, layer, s->width, s->weight);
+    const double *bias = weight(s, b, layer, s->width, s->weight + s->width);
+    for (int64_t i = 0; i < s->t; i++) {
+        double mean, rstd;
+        moments(s, x + i * s->width, &mean, &rstd);
+        for (int64_t j = 0; j < s->width; j++)
+            y[i * s->width + j] = (x[i * s->width + j] - mean) * rstd * gain[j] + (bias ? bias[j] : 0);
+    }
+    store(s, y, s->t * s->width);
+}
+
+void reference_norm_backward(const struct reference_run *s, enum model_role g, enum model_role b, int64_t layer,
+                             const double *x, const double *dy, const double *d_add, double *dx) {
+    const int64_t n = s->width;
+    const double *gain = weight(s, g, layer, n, s->weight);
+    double *dgain = grad(s, g, layer), *dbias = grad(s, b, layer);
+    for (int64_t i = 0; i < s->t; i++) {
+        const double *xi = x + i * n, *dyi = dy + i * n;
+        double mean, rstd, sum = 0, dot = 0;
+        moments(s, xi, &mean, &rstd);
+        for (int64_t j = 0; j < n; j++) {
+            double hat = (xi[j] - mean) * rstd, dhat = dyi[j] * gain[j];
+            sum += dhat;
+            dot += dhat * hat;
+            dgain[j] += dyi[j] * hat;
+            if (dbias) dbias[j] += dyi[j];
+        }
+        for (int64_t j = 0; j < n; j++) {
+            double hat = (xi[j] - mean) * rstd;
+            double through = rstd * (dyi[j] * gain[j] - (sum + hat * dot) / (double)n);
+            dx[i * n + j] = (d_add ? d_add[i * n + j] : 0) + through;
+        }
+    }
+    store(s, dx, s->t * n);
+}
+
+static double gelu(double x) {
+    return 0.5 * x * (1 + tanh(sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+}
+static double gelu_slope(double x) {
+    double u = sqrt(2 / M_PI) * (x + 0.044715 * x * x * x), t = tanh(u);
+    return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * sqrt(2 / M_PI) * (1 + 3 * 0.044715 * x * x);
+}
+
+void reference_gelu(const struct reference_run *s, const double *x, double *y) {
+    for (int64_t i = 0; i < s->t * s->ffn; i++) y[i] = gelu(x[i]);
+    store(s, y, s->t * s->ffn);
+}
+void reference_gelu_backward(const struct reference_run *s, const double *x, double *dy) {
+    for (int64_t i = 0; i < s->t * s->ffn; i++) dy[i] *= gelu_slope(x[i]);
+    store(s, dy, s->t * s->ffn);
+}
+
+/* softmax of query i of one head over the keys 0..i, into p */
+static void probabilities(const struct reference_run *s, const double *q, const double *k, int64_t i, double *p) {
+    double max = -INFINITY, sum = 0;
+    for (int64_t j = 0; j <= i; j++) {
+        p[j] = 0;
+        for (int64_t x = 0; x < s->d; x++) p[j] += q[i * s->qkv + x] * k[j * s->qkv + x];
+        p[j] /= sqrt((double)s->d);
+        max = fmax(max, p[j]);
+    }
+    for (int64_t j = 0; j <= i; j++) sum += p[j] = exp(p[j] - max);
+    for (int64_t j = 0; j <= i; j++) p[j] /= sum;
+}
+
+/* where head h of sequence b starts in a [T, qkv] buffer: its queries, keys, values */
+static void head_at(const struct reference_run *s, int64_t b, int64_t h, int64_t at[3]) {
+    const int64_t kv = h / (s->c->heads / s->c->kv_heads), base = b * s->r->shape.seq * s->qkv;
+    at[0] = base + h * s->d;
+    at[1] = base + (s->c->heads + kv) * s->d;
+    at[2] = base + (s->c->heads + s->c->kv_heads + kv) * s->d;
+}
+
+void reference_attention(const struct reference_run *s, const double *qkv, double *o) {
+    const int64_t seq = s->r->shape.seq;
+    for (int64_t b = 0; b < s->r->shape.batch; b++)
+        for (int64_t h = 0; h < s->c->heads; h++) {
+            int64_t at[3];
+            head_at(s, b, h, at);
+            for (int64_t i = 0; i < seq; i++) {
+                double *out = o + (b * seq + i) * s->attn + h * s->d;
+                probabilities(s, qkv + at[0], qkv + at[1], i, s->scores);
+                memset(out, 0, (size_t)s->d * sizeof *out);
+                for (int64_t j = 0; j <= i; j++)
+                    for (int64_t x = 0; x < s->d; x++) out[x] += s->scores[j] * qkv[at[2] + j * s->qkv + x];
+            }
+        }
+    store(s, o, s->t * s->attn);
+}
+
+void reference_attention_backward(const struct reference_run *s, const double *qkv, const double *o, const double *d_o,
+                                  double *dqkv) {
+    const int64_t seq = s->r->shape.seq;
+    const double scale = 1 / sqrt((double)s->d);
+    memset(dqkv, 0, (size_t)(s->t * s->qkv) * sizeof *dqkv);
+    for (int64_t b = 0; b < s->r->shape.batch; b++)
+        for (int64_t h = 0; h < s->c->heads; h++) {
+            int64_t at[3];
+            head_at(s, b, h, at);
+            for (int64_t i = 0; i < seq; i++) {
+                const int64_t row = (b * seq + i) * s->attn + h * s->d;
+                double dot = 0;
+                for (int64_t x = 0; x < s->d; x++) dot += o[row + x] * d_o[row + x];
+                probabilities(s, qkv + at[0], qkv + at[1], i, s->scores);
+                for (int64_t j = 0; j <= i; j++) {
+                    double p = s->scores[j], dp = 0;
+                    for (int64_t x = 0; x < s->d; x++) dp += d_o[row + x] * qkv[at[2] + j * s->qkv + x];
+                    double ds = p * (dp - dot) * scale;
+                    for (int64_t x = 0; x < s->d; x++) {
+                        dqkv[at[2] + j * s->qkv + x] += p * d_o[row + x];
+                        dqkv[at[0] + i * s->qkv + x] += ds * qkv[at[1] + j * s->qkv + x];
+                        dqkv[at[1] + j * s->qkv + x] += ds * qkv[at[0] + i * s->qkv + x];
+                    }
+                }
+            }
+        }
+    store(s, dqkv, s->t * s->qkv);
+}
+
+void reference_embed(const struct reference_run *s, const int32_t *tokens, double *x) {
+    int64_t token = model_params_offset(s->r->params, MODEL_TOKEN_TABLE, 0);
+    const double *position = weight(s, MODEL_POSITION_TABLE, 0, s->r->shape.seq * s->width, s->weight);
+    for (int64_t i = 0; i < s->t; i++) {
+        double *row = x + i * s->width;
+        s->r->read(s->r->context, token + tokens[i] * s->width, s->width, row);
+        for (int64_t j = 0; position && j < s->width; j++) row[j] += position[i % s->r->shape.seq * s->width + j];
+    }
+    store(s, x, s->t * s->width);
+}
+
+void reference_embed_backward(const struct reference_run *s, const int32_t *tokens) {
+    double *token = grad(s, MODEL_TOKEN_TABLE, 0), *position = grad(s, MODEL_POSITION_TABLE, 0);
+    for (int64_t i = 0; i < s->t; i++)
+        for (int64_t j = 0; j < s->width; j++) {
+            token[tokens[i] * s->width + j] += s->dx[i * s->width + j];
+            if (position) position[i % s->r->shape.seq * s->width + j] += s->dx[i * s->width + j];
+        }
+}
+
+int reference_head(const struct reference_run *s, const int32_t *targets, double scale, double *loss,
+                   struct base_error *e) {
+    const int64_t vocab = s->c->vocab, width = s->width;
+    const double *table = weight(s, MODEL_TOKEN_TABLE, 0, vocab * width, s->weight);
+    double *logits = malloc((size_t)(s->t * vocab) * sizeof *logits);
+    if (!logits) return base_fail(e, BASE_BROKEN, "out of memory for the FP64 reference's logits");
+    kernel_reference_dgemm(false, true, s->t, vocab, width, s->final, width, table, width, 0, logits, vocab);
+    for (int64_t i = 0; i < s->t; i++) {
+        double *row = logits + i * vocab, max = -INFINITY, sum = 0;
+        for (int64_t j = 0; j < vocab; j++) max = fmax(max, row[j]);
+        for (int64_t j = 0; j < vocab; j++) sum += exp(row[j] - max);
+        loss[i] = log(sum) + max - row[targets[i]];
+        for (int64_t j = 0; s->grads && j < vocab; j++) row[j] = (exp(row[j] - max) / sum - (j == targets[i])) * scale;
+    }
+    if (s->grads) {
+        store(s, logits, s->t * vocab);
+        kernel_reference_dgemm(false, false, s->t, width, vocab, logits, vocab, table, width, 0, s->dnorm, width);
+        kernel_reference_dgemm(true, false, vocab, width, s->t, logits, vocab, s->final, width, 1,
+                               grad(s, MODEL_TOKEN_TABLE, 0), width);
+        store(s, s->dnorm, s->t * width);
+    }
+    free(logits);
+    return BASE_OK;
+}

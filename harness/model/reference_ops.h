@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The operations of the FP64 reference, each a short loop over one struct of buffers; for model/ alone. */
+#ifndef TOISE_MODEL_REFERENCE_OPS_H
+#define TOISE_MODEL_REFERENCE_OPS_H
+
+#include "model/reference.h"
+
+/* What forward leaves for backward, for one layer. */
+struct reference_layer {
+    double *x, *norm1, *qkv, *att, *mid, *norm2, *up, *act;
+};
+
+struct reference_run {
+    const struct model_reference *r;
+    const struct model_config *c;
+    int64_t t, width, ffn, attn, qkv, d; /* tokens, columns, head size */
+    struct reference_layer *layers;      /* layers + 1; one is reused by all when nothing is kept */
+    double *final, *weight, *grads;
+    double *dx, *dnorm, *datt, *dqkv, *dffn, *scores;
+    bool keep;
+};
+
+/* y = x W^T + bias + d */
+void reference_linear(const struct reference_run *s, enum model_role w, enum model_role b, int64_t layer, int64_t in,
+                      int64_t out, const double *x, const double *d, double *y);
+/* dx = dy W; dW += dy^T x; dbias += column sums of dy */
+void reference_linear_backward(const struct reference_run *s, enum model_role w, enum model_role b, int64_t layer,
+                               int64_t in, int64_t out, const double *x, const double *dy, double *dx);
+void reference_norm(const struct reference_run *s, enum model_role g, enum model_role b, int64_t layer, const double *x,
+                    double *y);
+/* dx = d_add (may be NULL, may be dx) + gradient through the norm */
+void reference_norm_backward(const struct reference_run *s, enum model_role g, enum model_role b, int64_t layer,
+                             const double *x, const double *dy, const double *d_add, double *dx);
+void reference_attention(const struct reference_run *s, const double *qkv, double *o);
+void reference_attention_backward(const struct reference_run *s, const double *qkv, const double *o, const double *d_o,
+                                  double *dqkv);
+void reference_embed(const struct reference_run *s, const int32_t *tokens, double *x);
+void reference_embed_backward(const struct reference_run *s, const int32_t *tokens);
+/* Head and cross-entropy, a token at a time over the whole vocabulary. dlogits round as the path stores them. */
+int reference_head(const struct reference_run *s, const int32_t *targets, double scale, double *loss,
+                   struct base_error *e);
+/* y = gelu(x); dy becomes dx: over [T, ffn] */
+void reference_gelu(const struct reference_run *s, const double *x, double *y);
+void reference_gelu_backward(const struct reference_run *s, const double *x, double *dy);
+
+#endif
