@@ -31,8 +31,8 @@ struct loop {
     int limit;       /* steps at most, warm-up included */
     double *probe_s; /* seconds of each */
     int probes;
-    double timed_s, since_peak, covered; /* seconds: of timed steps; of stepping since a peak window; in windows */
-    double first, last, reported;        /* clock: start and end of the timed stretch; the last line shown */
+    double timed_s, since_peak;   /* seconds: of timed steps; of stepping since a peak window */
+    double first, last, reported; /* clock: start and end of the timed stretch; the last line shown */
 };
 
 static void say(const struct loop *l, const char *what) {
@@ -85,25 +85,32 @@ static int open_source(struct loop *l, struct base_error *e) {
     return BASE_OK;
 }
 
+/* Adds the time since *since to a kind of window, and restarts. */
+static void account(struct loop *l, enum run_window window, double *since) {
+    const double now = base_clock_now();
+    l->r->window_s[window] += now - *since;
+    *since = now;
+}
+
 static void peak_window(struct loop *l) {
-    const double start = base_clock_now();
     struct run_train_result *r = l->r;
+    double since = base_clock_now();
     const double rate = measure_peak_window(&l->peak, l->world);
     if (r->peak_count < PEAK_MAX) r->peaks[r->peak_count++] = rate;
     r->peak_flop_per_s = l->peak.best;
     l->since_peak = 0;
-    l->covered += base_clock_now() - start;
+    account(l, RUN_WINDOW_PEAK, &since);
 }
 
 /* A step with communication nulled, for ranks that have peers. */
 static void probe_window(struct loop *l, int step) {
     struct parallel_result probe;
-    const double start = base_clock_now();
+    double since = base_clock_now();
     l->world->ops->barrier(l->world);
     parallel_probe(&l->engine, l->source, step, &probe);
     l->probe_s[l->probes++] = probe.seconds;
     l->world->ops->barrier(l->world);
-    l->covered += base_clock_now() - start;
+    account(l, RUN_WINDOW_PROBE, &since);
 }
 
 static bool settled(const struct loop *l) {
@@ -133,32 +140,40 @@ static void report_step(struct loop *l, const struct parallel_result *result, do
     l->o->on_step(l->o->context, &s);
 }
 
-/* One training step of all ranks; the slowest rank's time is the sample. */
+/* Keeps a timed step; the slowest rank's time is the sample. */
+static void keep(struct loop *l, double start, double own, double slowest, const struct parallel_result *result,
+                 const struct measure_interference *met) {
+    struct run_train_result *r = l->r;
+    const unsigned marks = measure_interference_marks(met, own, l->watch.cpus.count);
+    measure_samples_add(&r->samples, start, own, result->phase_s, met, marks);
+    r->step_s[r->timed++] = slowest;
+    l->timed_s += slowest;
+}
+
+/* One training step of all ranks. */
 static void step_window(struct loop *l, double started) {
     struct run_train_result *r = l->r;
     struct parallel_result result;
     struct measure_interference before, after;
     const int step = r->steps;
-    const double opened = base_clock_now();
+    double since = base_clock_now();
     measure_watch_read(&l->watch, &before);
-    const double start = base_clock_now();
+    account(l, RUN_WINDOW_WATCH, &since);
+    const double start = since;
     parallel_step(&l->engine, l->source, &l->o->optimizer, step, &result);
-    double own = base_clock_now() - start, slowest = own;
+    account(l, RUN_WINDOW_STEP, &since);
+    double own = since - start, slowest = own;
     measure_watch_read(&l->watch, &after);
     l->world->ops->max(l->world, &slowest, 1);
     r->loss[step] = result.loss;
     r->grad_norm[step] = result.grad_norm;
     r->steps++;
     l->since_peak += slowest; /* all ranks decide alike */
-    if (step >= l->o->warmup) {
-        after = measure_interference_difference(&after, &before);
-        measure_samples_add(&r->samples, start, own, result.phase_s, &after,
-                            measure_interference_marks(&after, own, l->watch.cpus.count));
-        r->step_s[r->timed++] = slowest;
-        l->timed_s += slowest;
-    }
-    l->covered += base_clock_now() - opened;
+    after = measure_interference_difference(&after, &before);
+    if (step >= l->o->warmup) keep(l, start, own, slowest, &result, &after);
+    account(l, RUN_WINDOW_WATCH, &since);
     report_step(l, &result, slowest, started);
+    account(l, RUN_WINDOW_REPORT, &since);
 }
 
 /* MFU: model FLOP/s over the measured peak. */
@@ -170,7 +185,7 @@ static void train(struct loop *l) {
     struct run_train_result *r = l->r;
     const double started = base_clock_now();
     while (r->steps < l->o->warmup) step_window(l, started);
-    l->covered = 0;
+    memset(r->window_s, 0, sizeof r->window_s);
     l->first = base_clock_now();
     peak_window(l);
     while (!settled(l)) {
@@ -234,7 +249,7 @@ static void fail(struct run_train_result *r, enum run_status status, const char 
 static void judge(struct loop *l) {
     struct run_train_result *r = l->r;
     if (!run_gate_passed(&r->gate)) fail(r, RUN_FAILED, GATE_FAILED, RUN_THRESHOLD, 0);
-    r->covered = l->covered / (l->last - l->first);
+    for (int i = 0; i < RUN_WINDOWS; i++) r->covered += r->window_s[i] / (l->last - l->first);
     l->world->ops->max(l->world, &r->covered, 1);
     if (r->covered < 0.98) fail(r, RUN_FAILED, "windows cover %.3f of the wall time, under 0.98", r->covered, 0);
     const double mfu = utilisation(l);

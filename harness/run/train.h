@@ -51,6 +51,16 @@ struct run_rank {
     char warning[256];
 };
 
+/* What the time between the first and the last peak window went to; nothing else may take 2% of it. */
+enum run_window {
+    RUN_WINDOW_STEP, /* timed steps, whole */
+    RUN_WINDOW_PEAK,
+    RUN_WINDOW_PROBE,  /* steps with communication nulled */
+    RUN_WINDOW_WATCH,  /* reading what interfered; ranks agreeing on the slowest */
+    RUN_WINDOW_REPORT, /* step lines */
+    RUN_WINDOWS
+};
+
 enum run_status { RUN_PASSED, RUN_FAILED, RUN_INCONCLUSIVE };
 
 struct run_train_result {
@@ -64,10 +74,11 @@ struct run_train_result {
     struct measure_samples samples; /* this rank's timed steps: phases and what interfered */
     double *peaks;                  /* [peak_count] FLOP/s of all ranks together, windows between steps */
     int peak_count;
-    double peak_flop_per_s;    /* the highest: an upper bound */
-    double nominal_flop_per_s; /* of all ranks' cores; 0 unknown */
-    double covered;            /* share of the wall time from the first to the last window that windows cover */
-    double entropy;            /* of the source, nats per token; NAN unknown */
+    double peak_flop_per_s;       /* the highest: an upper bound */
+    double nominal_flop_per_s;    /* of all ranks' cores; 0 unknown */
+    double window_s[RUN_WINDOWS]; /* this rank's */
+    double covered;               /* share of the wall time that they add up to */
+    double entropy;               /* of the source, nats per token; NAN unknown */
     char source[160];
     struct run_rank *ranks;          /* [world size], on every rank */
     double phase_s[PARALLEL_PHASES]; /* of the slowest rank's median step, communication including waiting */

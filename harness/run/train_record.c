@@ -177,6 +177,13 @@ static void set_rates(json_t *o, const struct run_train_result *r, const struct 
     set(o, "breakdown", breakdown_of(r->phase_s, r->other_s));
 }
 
+static json_t *windows_of(const struct run_train_result *r) {
+    const double *s = r->window_s;
+    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f}", "step_s", s[RUN_WINDOW_STEP], "peak_s", s[RUN_WINDOW_PEAK],
+                     "probe_s", s[RUN_WINDOW_PROBE], "watch_s", s[RUN_WINDOW_WATCH], "report_s", s[RUN_WINDOW_REPORT],
+                     "covered", r->covered);
+}
+
 static json_t *result_of(const struct run_train_result *r, const struct plan *p, const struct comm *world) {
     json_t *o = json_object(), *ranks = json_array();
     double peak = 0;
@@ -194,7 +201,7 @@ static json_t *result_of(const struct run_train_result *r, const struct plan *p,
     }
     if (r->timed) set_number(o, "peak_memory_bytes", peak);
     set_number(o, "predicted_memory_bytes", p->memory_bytes);
-    if (r->timed) set_number(o, "covered", r->covered);
+    if (r->timed && r->status != RUN_FAILED) set(o, "windows", windows_of(r));
     set(o, "residual", residual_of(&r->gate));
     set(o, "per_rank", ranks);
     return o;
