@@ -28,7 +28,7 @@ for i in $(seq $launches); do
         echo
         echo "== launch $i of $launches, $precision"
         code=0
-        "${launch[@]}" "$toise" train --workload node-s --precision $precision --warmup 1 --steps 5 --out "$out" "$@" ||
+        "${launch[@]}" "$toise" train --workload node-s --precision $precision --warmup 1 --steps 4 --out "$out" "$@" ||
             code=$?
         [ "$(badness "$code")" -le "$(badness "$worst")" ] || worst=$code
         # Bad input, a broken run or a kill: the next launch would only say it again.
@@ -38,10 +38,10 @@ done
 
 echo
 if [ -s "$out" ]; then
-    # The first value of a key of a record; the records are one line each.
+    # The first word or number under a key of a record; the records are one line each.
     awk '
     function value(key,    text) {
-        if (!match($0, "\"" key "\"[ ]*:[ ]*(\"[^\"]*\"|[^,}\\]]*)")) return ""
+        if (!match($0, "\"" key "\"[ ]*:[ ]*(\"[^\"]*\"|[-+.0-9a-z]+)")) return ""
         text = substr($0, RSTART, RLENGTH)
         sub(/^"[^"]*"[ ]*:[ ]*/, "", text)
         gsub(/"/, "", text)
@@ -68,7 +68,7 @@ if [ -s "$out" ]; then
         host = value("host"); cpu = value("cpu"); world = value("world"); threads = value("threads")
     }
     END {
-        printf "node-s (gpt2-124m, 4 x 256 tokens) on %s, %s: %s rank(s) of %s threads\n\n", host, cpu, world, threads
+        printf "node-s (gpt2-124m, 4 x 256 tokens) on %s, %s: %s x %s threads\n\n", host, cpu, world, threads
         printf "%-10s %14s %-19s %10s %8s %8s   %s\n", \
             "precision", "tokens/s/node", "[low, high]", "TFLOP/s", "step s", "MFU", "launches"
         for (i = 1; i <= kinds; i++) {

@@ -25,7 +25,7 @@ result='{"loss":[1,2]}'
 [ "$status" != PASSED ] || result="{\"tokens_per_s\":1,\"tokens_per_s_per_node\":$rate,\"model_flop_per_s_per_node\": 7.5e11,
 \"mfu\":0.5,\"step_s\":2.5}"
 [ "$status" = BROKEN ] || tr -d '\n' <<<"{\"schema\":\"toise/1\",\"status\":\"$status\",\"machine\":{\"host\":\"h\",\"cpu\":\"c\",
-\"bf16_native\":false},\"config\":{\"precision\":\"$precision\"},\"layout\":{\"world\":1,\"threads\":2},\"result\":$result}" >>"$out"
+\"bf16_native\":false},\"config\":{\"precision\":\"$precision\"},\"layout\":{\"world\":1,\"threads\":2},\"samples\":{\"step_s\":[9,9]},\"result\":$result}" >>"$out"
 [ "$status" = BROKEN ] || echo >>"$out"
 exit "$code"
 END
