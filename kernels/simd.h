@@ -8,6 +8,9 @@
 
 #include <stdint.h>
 #include <string.h>
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
 
 #include "kernels.h"
 
@@ -32,31 +35,61 @@ SIMD_INLINE vf vf_load(const float *p) {
 SIMD_INLINE void vf_store(float *p, vf x) {
     *(vf_any *)p = x;
 }
+/* yes where mask is -1, no where it is 0 */
 SIMD_INLINE vf vf_pick(vi mask, vf yes, vf no) {
     return (vf)(((vi)yes & mask) | ((vi)no & ~mask));
 }
-/* a > b ? a : b (so b where either is NaN); written by lane, since both compilers make that one instruction */
+/* The few operations that gcc 12 makes several instructions of: maximum and minimum (b where either is NaN), and
+ * the steps between 16 and 32 bits. */
+#if KERNEL_LANES == 16 && defined(__AVX512F__)
 SIMD_INLINE vf vf_max(vf a, vf b) {
-    vf y;
-    for (int i = 0; i < KERNEL_LANES; i++) y[i] = a[i] > b[i] ? a[i] : b[i];
-    return y;
+    return (vf)_mm512_max_ps((__m512)a, (__m512)b);
 }
 SIMD_INLINE vf vf_min(vf a, vf b) {
-    vf y;
-    for (int i = 0; i < KERNEL_LANES; i++) y[i] = a[i] < b[i] ? a[i] : b[i];
-    return y;
+    return (vf)_mm512_min_ps((__m512)a, (__m512)b);
 }
+SIMD_INLINE vu vu_from_half(vh h) {
+    return (vu)_mm512_cvtepu16_epi32((__m256i)h);
+}
+SIMD_INLINE vh vu_to_half(vu u) {
+    return (vh)_mm512_cvtepi32_epi16((__m512i)u);
+}
+#elif KERNEL_LANES == 8 && defined(__AVX2__)
+SIMD_INLINE vf vf_max(vf a, vf b) {
+    return (vf)_mm256_max_ps((__m256)a, (__m256)b);
+}
+SIMD_INLINE vf vf_min(vf a, vf b) {
+    return (vf)_mm256_min_ps((__m256)a, (__m256)b);
+}
+SIMD_INLINE vu vu_from_half(vh h) {
+    return (vu)_mm256_cvtepu16_epi32((__m128i)h);
+}
+SIMD_INLINE vh vu_to_half(vu u) { /* of values below 2^16, which saturation keeps */
+    const __m256i v = (__m256i)u;
+    return (vh)_mm_packus_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+}
+#else
+SIMD_INLINE vf vf_max(vf a, vf b) {
+    return vf_pick(a > b, a, b);
+}
+SIMD_INLINE vf vf_min(vf a, vf b) {
+    return vf_pick(a < b, a, b);
+}
+SIMD_INLINE vu vu_from_half(vh h) {
+    return __builtin_convertvector(h, vu);
+}
+SIMD_INLINE vh vu_to_half(vu u) {
+    return __builtin_convertvector(u, vh);
+}
+#endif
 
 SIMD_INLINE vf vf_widen(vh h) {
-    return (vf)(__builtin_convertvector(h, vu) << 16);
+    return (vf)(vu_from_half(h) << 16);
 }
 /* nearest even; a NaN stays one (its quiet bit set) */
 SIMD_INLINE vh vf_narrow(vf x) {
-    vu u = (vu)x;
-    vu rounded = (u + 0x7fff + ((u >> 16) & 1)) >> 16;
-    vu nan = (u >> 16) | 0x40;
-    vu is_nan = (vu)(x != x);
-    return __builtin_convertvector((nan & is_nan) | (rounded & ~is_nan), vh);
+    const vu u = (vu)x, high = u >> 16, rounded = (u + 0x7fff + (high & 1)) >> 16;
+    return vu_to_half((vu)vf_pick(x != x, (vf)(high | 0x40), (vf)rounded));
 }
 SIMD_INLINE vf vf_load_bf16(const kernel_bf16 *p) {
     return vf_widen(*(const vh_any *)p);
@@ -124,8 +157,8 @@ SIMD_INLINE vf vf_sqrt(vf x) {
  * parts (Cody & Waite 1980), then 1 + r + r^2 q(r) with q of degree 4, minimax in relative error (3e-9) on
  * |r| <= ln2/2. */
 SIMD_INLINE vf vf_exp(vf x) {
-    const float magic = 12582912.0f;                        /* 1.5 * 2^23: adding it rounds to an integer */
-    const float lowest = -87.336540f, highest = 88.722832f; /* the last whose e^x is a normal, finite number */
+    const float magic = 12582912.0f;                                 /* 1.5 * 2^23: adding it rounds to an integer */
+    const float lowest = -87.336540f, highest = 88.722832f;          /* the last whose e^x is a normal, finite number */
     vf bounded = vf_max(vf_all(lowest), vf_min(vf_all(highest), x)); /* NaN stays */
     vf shifted = bounded * 1.44269504088896341f + magic;
     vf n = shifted - magic;

@@ -1,34 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Softmax cross-entropy: statistics in one pass over memory, by blocks that stay in the first cache while their
- * maximum is found and their exponentials are added; the sum so far is rescaled when the maximum rises. */
+ * maxima are found and their exponentials are added. Each lane keeps a maximum and a sum of its own, rescaled
+ * when the maximum rises; they meet at the end of the row. */
 
 enum { CE_BLOCK = 1024, CE_WAYS = 4 };
 
-SIMD_INLINE float cross_entropy_block_max(const float *x, int64_t n) {
-    vf m[CE_WAYS];
-    for (int w = 0; w < CE_WAYS; w++) m[w] = vf_all(-__builtin_inff());
-    int64_t c = 0;
-    for (; c + CE_WAYS * KERNEL_LANES <= n; c += CE_WAYS * KERNEL_LANES)
-        for (int w = 0; w < CE_WAYS; w++) m[w] = vf_max(m[w], vf_load(x + c + w * KERNEL_LANES));
-    float max = vf_highest(vf_max(vf_max(m[0], m[1]), vf_max(m[2], m[3])));
-    for (; c < n; c++) max = x[c] > max ? x[c] : max;
-    return max;
+struct cross_entropy_lanes {
+    vf max, sum;
+};
+
+/* What to subtract before e^x: a maximum of -infinity (no logit yet) counts as 0, so that e gives 0 and not NaN. */
+SIMD_INLINE vf cross_entropy_origin(vf max) {
+    return vf_pick(max == -__builtin_inff(), vf_all(0), max);
 }
 
-/* sum of e^(x - max); an infinite max of no finite logit counts as 0, so that -infinity gives 0 and not NaN */
-SIMD_INLINE float cross_entropy_block_sum(const float *x, int64_t n, float max) {
-    const float origin = max == -__builtin_inff() ? 0 : max;
-    vf s[CE_WAYS];
-    for (int w = 0; w < CE_WAYS; w++) s[w] = vf_all(0);
-    int64_t c = 0;
-    for (; c + CE_WAYS * KERNEL_LANES <= n; c += CE_WAYS * KERNEL_LANES)
-        for (int w = 0; w < CE_WAYS; w++) s[w] += vf_exp(vf_load(x + c + w * KERNEL_LANES) - origin);
-    for (; c < n; c += KERNEL_LANES) {
-        const int64_t k = n - c < KERNEL_LANES ? n - c : KERNEL_LANES;
-        s[0] += part_keep(vf_exp(vf_get_n(KERNEL_F32, x, c, k) - origin), k, vf_all(0));
-    }
-    return vf_sum((s[0] + s[1]) + (s[2] + s[3]));
+/* n logits, -infinity in the lanes beyond */
+SIMD_INLINE vf cross_entropy_get(const float *x, int64_t n) {
+    return part_keep(part_get(KERNEL_F32, x, 0, n), n, vf_all(-__builtin_inff()));
+}
+
+SIMD_INLINE struct cross_entropy_lanes cross_entropy_block(struct cross_entropy_lanes s, const float *x, int64_t n) {
+    enum { STEP = CE_WAYS * KERNEL_LANES };
+    const int64_t steps = n / STEP * STEP, whole = n / KERNEL_LANES * KERNEL_LANES;
+    vf max[CE_WAYS] = {s.max, s.max, s.max, s.max}, sum[CE_WAYS] = {{0}};
+    for (int64_t c = 0; c < steps; c += STEP)
+        for (int w = 0; w < CE_WAYS; w++) max[w] = vf_max(max[w], vf_load(x + c + w * KERNEL_LANES));
+    for (int64_t c = steps; c < whole; c += KERNEL_LANES) max[0] = vf_max(max[0], vf_load(x + c));
+    if (whole < n) max[0] = vf_max(max[0], cross_entropy_get(x + whole, n - whole));
+    const vf top = vf_max(vf_max(max[0], max[1]), vf_max(max[2], max[3])), origin = cross_entropy_origin(top);
+    for (int64_t c = 0; c < steps; c += STEP)
+        for (int w = 0; w < CE_WAYS; w++) {
+            __builtin_prefetch(x + CE_BLOCK + c + w * KERNEL_LANES); /* the next block, another page */
+            sum[w] += vf_exp(vf_load(x + c + w * KERNEL_LANES) - origin);
+        }
+    for (int64_t c = steps; c < whole; c += KERNEL_LANES) sum[0] += vf_exp(vf_load(x + c) - origin);
+    if (whole < n) sum[0] += vf_exp(cross_entropy_get(x + whole, n - whole) - origin);
+    return (struct cross_entropy_lanes){top, s.sum * vf_exp(s.max - origin) + ((sum[0] + sum[1]) + (sum[2] + sum[3]))};
 }
 
 void KERNEL_FN(cross_entropy_stats)(const struct kernel_team *team, const struct kernel_cross_entropy *e) {
@@ -36,18 +44,11 @@ void KERNEL_FN(cross_entropy_stats)(const struct kernel_team *team, const struct
     for (int64_t r = 0; r < e->rows; r++) {
         const float *x = e->logits + r * e->ld;
         const int64_t target = e->targets[r] - e->first;
-        float max = -__builtin_inff(), sum = 0;
-        for (int64_t c = 0; c < e->vocab; c += CE_BLOCK) {
-            const int64_t n = e->vocab - c < CE_BLOCK ? e->vocab - c : CE_BLOCK;
-            const float highest = cross_entropy_block_max(x + c, n);
-            if (highest > max) {
-                sum *= vf_exp(vf_all(max - highest))[0];
-                max = highest;
-            }
-            sum += cross_entropy_block_sum(x + c, n, max);
-        }
-        e->max[r] = max;
-        e->sum[r] = sum;
+        struct cross_entropy_lanes s = {.max = vf_all(-__builtin_inff()), .sum = vf_all(0)};
+        for (int64_t c = 0; c < e->vocab; c += CE_BLOCK)
+            s = cross_entropy_block(s, x + c, e->vocab - c < CE_BLOCK ? e->vocab - c : CE_BLOCK);
+        e->max[r] = vf_highest(s.max);
+        e->sum[r] = vf_sum(s.sum * vf_exp(s.max - cross_entropy_origin(vf_all(e->max[r]))));
         e->target_logit[r] = target >= 0 && target < e->vocab ? x[target] : 0;
         kernel_poll_row(team, r, e->vocab);
     }

@@ -32,6 +32,7 @@ SIMD_INLINE float layernorm_row_variance(enum kernel_dtype t, const void *x, int
 
 SIMD_INLINE void layernorm_normalise(enum kernel_dtype t, const struct kernel_layernorm *l, int64_t at, int64_t c,
                                      int64_t n, float mean, float rstd) {
+    __builtin_prefetch((const char *)l->x + (size_t)(at + l->cols + c) * kernel_dtype_bytes(t)); /* the next row */
     const vf normal = (part_get(t, l->x, at + c, n) - mean) * rstd;
     part_put(t, l->y, at + c, n, normal * part_get(t, l->gain, c, n) + part_get(t, l->bias, c, n));
 }
