@@ -18,6 +18,8 @@ export BUILD
 unset MAKEFLAGS MFLAGS # the builds below choose their own
 jobs=$(nproc)
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-2}"
+# Tests of more threads than cores would spend their time spinning for each other.
+export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}"
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
 child=

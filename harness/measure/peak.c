@@ -48,9 +48,10 @@ static int64_t calibrate(const struct kernel_team *team, enum kernel_dtype dtype
     }
 }
 
-void measure_peak_open(struct measure_peak *peak, const struct kernel_team *team, enum kernel_dtype dtype) {
+void measure_peak_open(struct measure_peak *peak, const struct kernel_team *team, enum kernel_dtype dtype,
+                       double share) {
     double rate[team->threads];
-    *peak = (struct measure_peak){.team = team, .dtype = dtype};
+    *peak = (struct measure_peak){.team = team, .dtype = dtype, .share = share};
     peak->rounds = calibrate(team, dtype, MEASURE_PEAK_S / SLICES, rate);
 }
 
@@ -58,7 +59,7 @@ double measure_peak_window(struct measure_peak *peak, struct comm *world) {
     double rate[peak->team->threads], own = 0.0;
     world->ops->barrier(world);
     run_threads(peak->team, peak->dtype, SLICES, peak->rounds, rate);
-    for (int i = 0; i < peak->team->threads; i++) own += rate[i];
+    for (int i = 0; i < peak->team->threads; i++) own += rate[i] * peak->share;
     double all = own;
     world->ops->sum(world, &all, 1);
     peak->own_best = fmax(peak->own_best, own);

@@ -13,13 +13,15 @@
 struct measure_peak {
     const struct kernel_team *team;
     enum kernel_dtype dtype;
+    double share;    /* CPUs for each thread, at most 1: threads that take turns on a CPU do not each have its rate */
     int64_t rounds;  /* of a slice of a window, calibrated once */
     double own_best; /* FLOP/s of this rank, the greatest so far; 0 before the first window */
     double best;     /* of all ranks together */
 };
 
 /* Finds how many rounds take MEASURE_PEAK_S on this team, which must outlive the peak. Not collective. */
-void measure_peak_open(struct measure_peak *peak, const struct kernel_team *team, enum kernel_dtype dtype);
+void measure_peak_open(struct measure_peak *peak, const struct kernel_team *team, enum kernel_dtype dtype,
+                       double share);
 /* After a barrier all threads of all ranks run at once, each over its own time; returns the FLOP/s of all ranks
  * together, for the caller to keep. Collective; allocates nothing. */
 double measure_peak_window(struct measure_peak *peak, struct comm *world);

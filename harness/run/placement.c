@@ -3,6 +3,7 @@
  * Compares the masks of a node's ranks and divides them. */
 #include "run/placement.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,9 +26,13 @@ static int node_cpus(void) {
     return allotted > 0 && allotted < online ? allotted : online;
 }
 
-static void warn(struct run_placement *p, const struct comm *world, int mask, int covered) {
+/* mask: CPUs of this rank's mask, which `same` ranks have; covered: CPUs of all the node's masks. */
+static void warn(struct run_placement *p, const struct comm *world, int mask, int same, int covered) {
     const int node = node_cpus(), share = node / world->local_size;
-    if (p->threads > p->cpus.count)
+    if (same > mask)
+        snprintf(p->warning, sizeof p->warning, "%d ranks share %d CPUs and wait for each other: start at most %d",
+                 same, mask, mask);
+    else if (p->threads > p->cpus.count)
         snprintf(p->warning, sizeof p->warning, "%d threads share %d CPUs: results will be slow; take --threads %d",
                  p->threads, p->cpus.count, p->cpus.count);
     else if (covered < node && p->cpus.count < share)
@@ -61,5 +66,6 @@ void run_place(struct run_placement *p, struct comm *world, int threads) {
     base_cpus_share(&mask, index, same, &p->cpus);
     p->threads = threads > 0 ? threads : p->cpus.count;
     p->pinned = base_threads_pin(&p->cpus, p->threads) && same <= mask.count;
-    warn(p, world, mask.count, covered);
+    p->cpus_per_thread = fmin(1, (double)mask.count / ((double)same * p->threads));
+    warn(p, world, mask.count, same, covered);
 }

@@ -10,8 +10,9 @@
 struct run_placement {
     struct base_cpus cpus; /* this rank's share */
     int threads;
-    bool pinned;       /* every thread has a CPU of its own */
-    char warning[256]; /* "" or what is wrong with the placement and the flag that cures it */
+    bool pinned;            /* every thread has a CPU of its own */
+    double cpus_per_thread; /* below 1 when threads, of this rank or of others with its mask, must take turns */
+    char warning[256];      /* "" or what is wrong with the placement and the flag that cures it */
 };
 
 /* Collective. threads: asked for; 0: one for each CPU of the share. Threads are pinned here. */

@@ -269,7 +269,7 @@ static int check(struct loop *l, const struct kernel_ops *ops, struct base_error
     return run_gate_full(&l->r->gate, &l->engine, l->source, e);
 }
 
-static int prepare(struct loop *l, const struct kernel_ops *ops, struct base_error *e) {
+static int prepare(struct loop *l, const struct kernel_ops *ops, double cpus_per_thread, struct base_error *e) {
     int code;
     if ((code = comm_agree(l->world, allocate(l, e), e))) return code;
     if ((code = open_source(l, e))) return code;
@@ -280,7 +280,7 @@ static int prepare(struct loop *l, const struct kernel_ops *ops, struct base_err
     if ((code = check(l, ops, e))) return code;
     base_memory_peak_reset(); /* from here on the peak is the step's, without the gate's FP64 */
     say(l, "peak");
-    measure_peak_open(&l->peak, &l->engine.team, l->plan->shape.dtype);
+    measure_peak_open(&l->peak, &l->engine.team, l->plan->shape.dtype, cpus_per_thread);
     return BASE_OK;
 }
 
@@ -294,7 +294,7 @@ int run_train(struct run_train_result *result, const struct plan *plan, const st
     run_gate_clear(&r->gate);
     *l = (struct loop){.o = options, .plan = plan, .world = world, .r = r};
     plan_ledger_fill(&l->ledger, plan);
-    int code = prepare(l, ops, e);
+    int code = prepare(l, ops, placement->cpus_per_thread, e);
     if (!code && !run_gate_passed(&r->gate)) {
         fail(r, RUN_FAILED, GATE_FAILED, RUN_THRESHOLD, 0); /* nothing is timed that is not right */
     } else if (!code) {

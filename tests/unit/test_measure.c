@@ -57,7 +57,7 @@ static void peaks_add_up(void **state) {
     const struct kernel_team team = {.ops = &ops, .threads = THREADS};
     struct comm world = {.ops = &alike, .size = RANKS};
     struct measure_peak peak;
-    measure_peak_open(&peak, &team, KERNEL_BF16);
+    measure_peak_open(&peak, &team, KERNEL_BF16, 1);
     assert_in_range(peak.rounds, 1, (int)(1e6 * MEASURE_PEAK_S) + 1); /* a round takes a microsecond at least */
     assert_true(peak.own_best == 0.0 && peak.best == 0.0);
 
@@ -73,7 +73,21 @@ static void peaks_add_up(void **state) {
         assert_true(peak.best == greatest && RANKS * peak.own_best == greatest);
     }
     assert_true(allocated() == before);
-    for (int t = 0; t < THREADS; t++) assert_int_equal(calls_of[t], THREADS);
+    /* every thread runs in every window, as many slices as any other */
+    for (int t = 0; t < THREADS; t++) assert_int_equal(calls_of[t], calls_of[0]);
+    assert_true(calls_of[0] >= THREADS && calls_of[0] % THREADS == 0);
+}
+
+/* Threads that take turns on a CPU: each sees its full rate in a slice, the CPUs have it once. */
+static void peaks_of_shared_cpus(void **state) {
+    (void)state;
+    const struct kernel_ops ops = {.peak = two_per_microsecond};
+    const struct kernel_team team = {.ops = &ops, .threads = 1};
+    struct comm world = {.ops = &alike, .size = RANKS};
+    struct measure_peak peak;
+    working = 0;
+    measure_peak_open(&peak, &team, KERNEL_BF16, 0.25);
+    assert_true(measure_peak_window(&peak, &world) <= RANKS * 2e6 * 0.25);
 }
 
 static void nominal_peaks(void **state) {
@@ -257,6 +271,7 @@ static void fingerprints_name_what_ran(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(peaks_add_up),
+        cmocka_unit_test(peaks_of_shared_cpus),
         cmocka_unit_test(nominal_peaks),
         cmocka_unit_test(proc_stat_is_read_by_cpu),
         cmocka_unit_test(differences_and_marks),
