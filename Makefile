@@ -79,10 +79,12 @@ $(BUILD)/harness/%.o: harness/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(HFLAGS) -c -o $@ $<
 
-# Changes when a flag does, so that everything is rebuilt then; and only then the dependencies are looked at.
+# Changes when a flag does, so that everything is rebuilt then; and only then the dependencies are looked at, unless
+# kernels alone are asked for, as a cross compiler does.
+LOOK    := $(if $(filter-out kernels,$(or $(MAKECMDGOALS),all)),scripts/deps.sh --check build,true)
 FLAGS   := $(CC) $(KFLAGS) $(HFLAGS) $(ISAS) $(LIBS_L) $(MPI_C) $(MPI_L)
 $(BUILD)/flags: FORCE
-	@mkdir -p $(@D); printf '%s\n' '$(FLAGS)' | cmp -s - $@ || { scripts/deps.sh --check build && \
+	@mkdir -p $(@D); printf '%s\n' '$(FLAGS)' | cmp -s - $@ || { $(LOOK) && \
 	{ $(if $(MISSING),echo "note: $(CC) for $(ARCH) leaves out the kernel variants: $(MISSING)",:); } && \
 	printf '%s\n' '$(FLAGS)' >$@; }
 

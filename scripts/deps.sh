@@ -24,7 +24,7 @@ cmocka   | test       | libcmocka-dev             | libcmocka-devel       | libc
 shellcheck | extra    | shellcheck                | ShellCheck            | ShellCheck                 | -
 slurm    | extra      | slurm-wlm                 | slurm-slurmctld slurm-slurmd | slurm slurm-node    | slurm
 munge    | extra      | munge                     | munge                 | munge                      | munge
-aarch64  | extra      | gcc-aarch64-linux-gnu     | gcc-aarch64-linux-gnu | cross-aarch64-gcc12        | -
+aarch64  | extra      | gcc-aarch64-linux-gnu libc6-dev-arm64-cross | gcc-aarch64-linux-gnu | cross-aarch64-gcc12        | -
 clang-format | extra  | clang-format              | clang-tools-extra     | clang-tools                | llvm
 '
 CC=${CC:-cc} CXX=${CXX:-c++} MPICC=${MPICC:-mpicc}
@@ -84,7 +84,7 @@ present() {
     mpirun) have "${MPIRUN:-mpirun}" ;;
     slurm) have slurmctld && have slurmd && have sbatch ;;
     munge) have munged || [ -x /usr/sbin/munged ] ;;
-    aarch64) have aarch64-linux-gnu-gcc ;;
+    aarch64) links aarch64-linux-gnu-gcc c '#include <stdlib.h>\nint main(void) { return 0; }' -fopenmp ;;
     *) have "$1" ;;
     esac
 }
