@@ -58,7 +58,7 @@ struct plan_request run_gate_shrink(const struct plan_request *request);
 int run_gate_full(struct run_gate *gate, struct parallel_engine *engine, const struct data_source *source,
                   struct base_error *e);
 
-/* Part 3: the timed losses and norms themselves (n of each), then against a record's. */
+/* Part 3: the timed losses and norms themselves (n of each), then the first of them against a record's. */
 void run_gate_finite(struct run_gate *gate, const double *loss, const double *grad_norm, int n);
 void run_gate_history(struct run_gate *gate, enum kernel_dtype dtype, const double *loss, const double *earlier, int n,
                       const char *where);
