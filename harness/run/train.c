@@ -204,12 +204,14 @@ static double median(const double *x, int n) {
     return base_stats_median(x, n, CONFIDENCE).median;
 }
 
-/* The timed step nearest to the median: phases of one step add up, medians of phases need not. */
-static int typical_step(const struct run_train_result *r) {
+/* This rank's phases in the timed step nearest to the median, scaled to it: phases of one step add up, which medians
+ * of phases need not. */
+static void typical_phases(const struct run_train_result *r, double phase_s[PARALLEL_PHASES]) {
     int best = 0;
     for (int i = 1; i < r->timed; i++)
         if (fabs(r->step_s[i] - r->step.median) < fabs(r->step_s[best] - r->step.median)) best = i;
-    return best;
+    for (int p = 0; p < PARALLEL_PHASES; p++)
+        phase_s[p] = r->samples.phase[best * PARALLEL_PHASES + p] * r->step.median / r->step_s[best];
 }
 
 /* Each rank's own figures to all ranks; then exposed and waiting from the slowest rank's compute. */
@@ -218,7 +220,7 @@ static void gather_ranks(struct loop *l, const struct run_placement *placement) 
     struct run_rank mine = {.node = l->world->node, .threads = placement->threads, .pinned = placement->pinned};
     double slowest = 0;
     gethostname(mine.host, sizeof mine.host - 1);
-    memcpy(mine.phase_s, r->samples.phase + typical_step(r) * PARALLEL_PHASES, sizeof mine.phase_s);
+    typical_phases(r, mine.phase_s);
     mine.compute_s = l->probes
                          ? median(l->probe_s, l->probes) + mine.phase_s[PARALLEL_CLIP] + mine.phase_s[PARALLEL_UPDATE]
                          : r->step.median;

@@ -45,7 +45,7 @@ struct run_rank {
     double exposed_s; /* communication that nothing covered: the step minus the slowest rank's compute */
     double wait_s;    /* for slower ranks; compute + exposed + wait is the step */
     double peak_flop_per_s;
-    double phase_s[PARALLEL_PHASES]; /* of the step nearest to the median */
+    double phase_s[PARALLEL_PHASES]; /* of the step nearest to the median, scaled to it */
     double peak_memory_bytes;
     char cpus[64];
     char warning[256];
