@@ -105,18 +105,20 @@ $(BUILD)/tests/bench/%: tests/bench/%.cc $(LIB)
 	$(call say,CXX,$<)$(CXX) -std=c++17 $(WARN:-W%-prototypes=) $(LINK) -MMD -MP $(HAVE) -I. -Ikernels -o $@ $< $(LIB) \
 	    -lbenchmark -lpthread $(LIBS_L) $(MPI_L)
 
-# These install what is missing where they may, so make starts again to look at the libraries afresh.
+# These install what is missing where they may, so make starts again to look at the libraries afresh; on all cores,
+# unless told how many.
+AGAIN    = --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell getconf _NPROCESSORS_ONLN))
 check check-full:
 	@scripts/deps.sh test
-	@$(MAKE) --no-print-directory all tests
+	@$(MAKE) $(AGAIN) all tests
 	@scripts/check.sh $(if $(filter %-full,$@),--full) $(BUILD)
 bench:
 	@scripts/deps.sh build
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) $(AGAIN) all
 	@scripts/bench.sh $(BUILD)
 bench-kernels:
 	@scripts/deps.sh bench
-	@$(MAKE) --no-print-directory benches
+	@$(MAKE) $(AGAIN) benches
 	@for b in $(BENCHES); do $$b $(BENCH_ARGS) || exit; done
 
 floors:
@@ -134,6 +136,6 @@ install: all
 format:
 	clang-format -i $$(find kernels harness tests -name '*.[ch]' -o -name '*.cc')
 clean:
-	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-aarch64
+	rm -rf $(BUILD) $(addprefix $(BUILD)-,asan aarch64 clang)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -144,11 +144,21 @@ aarch64() {
     fi
 }
 
+# The other compiler, strictly.
+clang_build() {
+    if echo 'int main(void) { return 0; }' | clang -fopenmp -x c - -o "$logs/a.out" 2>/dev/null; then
+        run 'build with clang' 600 make -j"$jobs" --no-print-directory BUILD="$BUILD-clang" CC=clang WERROR=1 all tests
+    else
+        skip 'build with clang: clang and its OpenMP are not installed'
+    fi
+}
+
 unit_tests "$BUILD" ''
 mpi_tests "$BUILD" ''
 script_tests tests/cli/test_*.sh tests/slurm/test_*.sh
 styles
 aarch64
+[ $full = no ] || clang_build
 sanitized
 
 [ $failed = 0 ] || printf 'failed: %s\n' "${failures[@]}"

@@ -64,6 +64,7 @@ case $shown in *"1 ranks each, $(getconf _NPROCESSORS_ONLN) CPUs"*) ;; *) fail "
 # Two nodes of two ranks, told apart; records where --out says.
 submit 0 'two nodes' --nodes=2 --ntasks-per-node=2 -- "${few[@]}" --out mine.jsonl
 says 'two nodes' mine.jsonl '"world": ?4[,}]' '"nodes": ?2[,}]'
+! grep -q PASSED mine.jsonl || says 'two nodes' mine.jsonl '"node1"' '"node2"'
 [ ! -e "$record" ] || fail 'two nodes: --out was not obeyed'
 says 'two nodes' "$log" 'srun --mpi=pmix'
 
