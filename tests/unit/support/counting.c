@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The table that counts. */
+#include "unit/support/counting.h"
+
+#include <string.h>
+
+static struct counting *counts;
+
+static bool same(const struct plan_op *a, const struct plan_op *b) {
+    return a->kind == b->kind && a->m == b->m && a->n == b->n && a->k == b->k && a->a_trans == b->a_trans &&
+           a->b_trans == b->b_trans && a->in == b->in && a->out == b->out && a->batch == b->batch &&
+           a->heads == b->heads && a->seq == b->seq && a->head_dim == b->head_dim;
+}
+
+static void add(const struct plan_op *op, double flop) {
+    int i = 0;
+    while (i < counts->count && !same(&counts->ops[i], op)) i++;
+    if (i == counts->count && i < COUNTING_MAX) counts->ops[counts->count++] = *op;
+    if (i < COUNTING_MAX) counts->ops[i].count++;
+    counts->flop += flop;
+}
+
+static void gemm(const struct kernel_team *team, const struct kernel_gemm *g) {
+    (void)team;
+    add(&(struct plan_op){.kind = PLAN_GEMM,
+                          .m = g->m,
+                          .n = g->n,
+                          .k = g->k,
+                          .a_trans = g->a_trans,
+                          .b_trans = g->b_trans,
+                          .in = g->in,
+                          .out = g->out},
+        2.0 * (double)g->m * (double)g->n * (double)g->k);
+}
+
+static void attention(const struct kernel_attention *a, bool backward) {
+    add(&(struct plan_op){.kind = backward ? PLAN_ATTENTION_BACKWARD : PLAN_ATTENTION_FORWARD,
+                          .batch = a->batch,
+                          .heads = a->heads,
+                          .seq = a->seq_q,
+                          .head_dim = a->head_dim,
+                          .in = a->dtype,
+                          .out = a->dtype},
+        plan_attention_flop(a->batch, a->heads, a->seq_q, a->head_dim, backward));
+}
+static void attention_forward(const struct kernel_team *team, const struct kernel_attention *a) {
+    (void)team;
+    attention(a, false);
+}
+static void attention_backward(const struct kernel_team *team, const struct kernel_attention *a) {
+    (void)team;
+    attention(a, true);
+}
+
+static void layernorm(const struct kernel_team *team, const struct kernel_layernorm *x) {
+    (void)team, (void)x;
+    counts->passes++;
+}
+static void gelu_forward(const struct kernel_team *team, enum kernel_dtype t, int64_t n, const void *x, void *y) {
+    (void)team, (void)t, (void)n, (void)x, (void)y;
+    counts->passes++;
+}
+static void gelu_backward(const struct kernel_team *team, enum kernel_dtype t, int64_t n, const void *x, const void *dy,
+                          void *dx) {
+    (void)team, (void)t, (void)n, (void)x, (void)dy, (void)dx;
+    counts->passes++;
+}
+static void column_sum(const struct kernel_team *team, enum kernel_dtype t, int64_t rows, int64_t cols, const void *x,
+                       float *sum) {
+    (void)team, (void)t, (void)rows, (void)cols, (void)x, (void)sum;
+    counts->passes++;
+}
+static void cross_entropy(const struct kernel_team *team, const struct kernel_cross_entropy *x) {
+    (void)team, (void)x;
+    counts->passes++;
+}
+static void embedding(const struct kernel_team *team, const struct kernel_embedding *x) {
+    (void)team, (void)x;
+    counts->passes++;
+}
+
+void counting_open(struct counting *c, struct kernel_ops *ops) {
+    memset(c, 0, sizeof *c);
+    counts = c;
+    *ops = (struct kernel_ops){.gemm = gemm,
+                               .attention_forward = attention_forward,
+                               .attention_backward = attention_backward,
+                               .layernorm_forward = layernorm,
+                               .layernorm_grad_input = layernorm,
+                               .layernorm_grad_params = layernorm,
+                               .gelu_forward = gelu_forward,
+                               .gelu_backward = gelu_backward,
+                               .column_sum = column_sum,
+                               .cross_entropy_stats = cross_entropy,
+                               .cross_entropy_combine = cross_entropy,
+                               .cross_entropy_grad = cross_entropy,
+                               .embedding_forward = embedding,
+                               .embedding_backward = embedding};
+}
+
+double counting_of(const struct counting *c, const struct plan_op *op) {
+    for (int i = 0; i < c->count; i++)
+        if (same(&c->ops[i], op)) return c->ops[i].count;
+    return 0;
+}
