@@ -25,6 +25,7 @@ shellcheck | extra    | shellcheck                | ShellCheck            | Shel
 slurm    | extra      | slurm-wlm                 | slurm-slurmctld slurm-slurmd | slurm slurm-node    | slurm
 munge    | extra      | munge                     | munge                 | munge                      | munge
 aarch64  | extra      | gcc-aarch64-linux-gnu libc6-dev-arm64-cross | gcc-aarch64-linux-gnu | cross-aarch64-gcc12        | -
+ip       | extra      | iproute2                  | iproute               | iproute2                   | iproute2
 clang-format | extra  | clang-format              | clang-tools-extra     | clang-tools                | llvm
 '
 CC=${CC:-cc} CXX=${CXX:-c++} MPICC=${MPICC:-mpicc}
@@ -148,7 +149,7 @@ fi
 look
 [ ${#missing[@]} -gt 0 ] || exit 0
 if [ "$mode" = check ]; then
-    echo "toise: missing for the build: ${missing[*]/#compiler/compiler $CC}: run scripts/deps.sh $group, which installs them or says how" >&2
+    echo "toise: missing for the build: ${missing[*]/#compiler/$CC}: run scripts/deps.sh $group, which installs them or says how" >&2
     exit 2
 fi
 if have apt-get && { [ "$(id -u)" = 0 ] || { have sudo && sudo -n true 2>/dev/null; }; }; then
@@ -158,5 +159,5 @@ if have apt-get && { [ "$(id -u)" = 0 ] || { have sudo && sudo -n true 2>/dev/nu
     look
     [ ${#missing[@]} -gt 0 ] || exit 0
 fi
-{ echo "toise: missing: ${missing[*]/#compiler/compiler $CC}"; explain "${missing[@]}"; } >&2
+{ echo "toise: missing: ${missing[*]/#compiler/$CC}"; explain "${missing[@]}"; } >&2
 exit 2
