@@ -115,7 +115,7 @@ check check-full:
 bench:
 	@scripts/deps.sh build
 	@$(MAKE) $(AGAIN) all
-	@scripts/bench.sh $(BUILD)
+	@scripts/bench.sh $(BUILD) $(BENCH_ARGS)
 bench-kernels:
 	@scripts/deps.sh bench
 	@$(MAKE) $(AGAIN) benches
