@@ -113,6 +113,8 @@ static void ranks(FILE *out, const json_t *r) {
             fprintf(out, "warning     rank %zu: %s\n", i, text(k, "warning", NULL));
         if (!json_is_true(at(k, "pinned", NULL)) && i < 8)
             fprintf(out, "            rank %zu: threads not pinned\n", i);
+        if (!json_is_true(at(k, "bound", NULL)) && i < 8)
+            fprintf(out, "            rank %zu: memory not bound to its NUMA nodes\n", i);
         if (real(k, "compute_s", NULL) > real(json_array_get(all, slow), "compute_s", NULL)) slow = i;
     }
     if (n < 2) return;

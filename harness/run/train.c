@@ -217,13 +217,16 @@ static void typical_phases(const struct run_train_result *r, double phase_s[PARA
 /* Each rank's own figures to all ranks; then exposed and waiting from the slowest rank's compute. */
 static void gather_ranks(struct loop *l, const struct run_placement *placement) {
     struct run_train_result *r = l->r;
-    struct run_rank mine = {.node = l->world->node, .threads = placement->threads, .pinned = placement->pinned};
+    struct run_rank mine = {
+        .node = l->world->node, .threads = placement->threads, .pinned = placement->pinned, .bound = true};
     double slowest = 0;
     gethostname(mine.host, sizeof mine.host - 1);
     typical_phases(r, mine.phase_s);
     mine.compute_s = l->probes
                          ? median(l->probe_s, l->probes) + mine.phase_s[PARALLEL_CLIP] + mine.phase_s[PARALLEL_UPDATE]
                          : r->step.median;
+    for (int i = 0; i < PLAN_ARENAS; i++)
+        mine.bound = mine.bound && (l->engine.arenas[i].bound || !l->engine.arenas[i].size);
     mine.peak_flop_per_s = l->peak.own_best;
     mine.peak_memory_bytes = (double)base_memory_peak();
     base_cpus_text(&placement->cpus, mine.cpus, sizeof mine.cpus);

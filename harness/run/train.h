@@ -41,6 +41,7 @@ struct run_rank {
     char host[64];
     int node, threads;
     bool pinned;
+    bool bound;       /* its memory, to the NUMA nodes of its threads */
     double compute_s; /* median step of this rank with communication nulled */
     double exposed_s; /* communication that nothing covered: the step minus the slowest rank's compute */
     double wait_s;    /* for slower ranks; compute + exposed + wait is the step */
