@@ -45,7 +45,7 @@ static void launch_id(struct comm *world, char id[64]) {
     memset(id, 0, 64);
     base_clock_date(date);
     gethostname(host, sizeof host - 1);
-    snprintf(id, 64, "%s-%s-%ld", date, host, (long)getpid());
+    snprintf(id, 64, "%.20s-%.23s-%ld", date, host, (long)getpid());
     world->ops->broadcast(world, id, 64);
 }
 

@@ -232,8 +232,8 @@ static void test_tile_edges(void **state) {
 
 static void test_block_edges(void **state) {
     (void)state;
-    static const int64_t sizes[][3] = {{14, 32, 384},  {15, 33, 385}, {13, 31, 768},  {28, 64, 769},
-                                       {5, 17, 1700},  {1024, 3, 20}, {1025, 33, 9},  {2, 3072, 18},
+    static const int64_t sizes[][3] = {{14, 32, 384},  {15, 33, 385},  {13, 31, 768}, {28, 64, 769},
+                                       {5, 17, 1700},  {1024, 3, 20},  {1025, 33, 9}, {2, 3072, 18},
                                        {15, 3073, 33}, {3, 3080, 780}, {1040, 1, 40}, {200, 130, 410}};
     for (int v = 0; v < variant_count; v++)
         for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)

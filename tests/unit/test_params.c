@@ -19,7 +19,7 @@
 static struct model_config preset(const char *name) {
     char path[128];
     struct base_error e = {0};
-    struct model_config c;
+    struct model_config c = {0};
     json_t *json;
     snprintf(path, sizeof path, "harness/catalog/models/%s.json", name);
     if (base_json_load(path, &json, &e) || model_config_parse(&c, name, json, path, &e)) fail_msg("%s", e.text);
@@ -96,8 +96,8 @@ static void test_same_on_any_threads(void **state) {
     (void)state;
     const struct model_config c = rig_config(2, 96, 4, 1001, 64);
     for (int hot = 0; hot < 2; hot++) {
-        struct model_params p, again;
-        float *one = initial(&c, &p, 3, hot, 1), *other = initial(&c, &again, 4, hot, 1);
+        struct model_params p, q, again;
+        float *one = initial(&c, &p, 3, hot, 1), *other = initial(&c, &q, 4, hot, 1);
         for (int threads = 2; threads <= 5; threads++) {
             float *many = initial(&c, &again, 3, hot, threads);
             assert_memory_equal(one, many, (size_t)p.total * sizeof *one);
@@ -106,7 +106,7 @@ static void test_same_on_any_threads(void **state) {
         }
         assert_memory_not_equal(one, other, (size_t)p.total * sizeof *one);
         free(one), free(other);
-        model_params_close(&p);
+        model_params_close(&p), model_params_close(&q);
     }
 }
 
@@ -153,6 +153,7 @@ static void test_moments(void **state) {
         assert_int_equal(t->kind->decay, t->rows > 1); /* matrices and tables decay, gains and biases do not */
     }
     free(w);
+    model_params_close(&p);
     w = initial(&c, &p, 9, true, 2);
     for (int i = 0; i < p.count; i++) { /* hot: nothing is at its neutral value */
         const struct model_tensor *t = &p.tensors[i];
