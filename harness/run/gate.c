@@ -30,7 +30,7 @@ const char *run_check_text(enum run_check check) {
 }
 
 double run_unit(enum kernel_dtype dtype) {
-    return dtype == KERNEL_F32 ? 0x1p-24 : 0x1p-9;
+    return dtype == KERNEL_F32 ? 0x1p-24 : 0x1p-8;
 }
 
 void run_gate_clear(struct run_gate *gate) {

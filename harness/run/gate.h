@@ -43,7 +43,7 @@ void run_gate_note(struct run_gate *gate, enum run_check check, double residual,
 /* All ranks take the worst of each check over the world (collective). */
 void run_gate_agree(struct run_gate *gate, struct comm *world);
 
-/* Rounding unit of a dtype: 2^-24, 2^-9. */
+/* Rounding unit of a dtype, the most that rounding to nearest changes a number by, relative: 2^-24, 2^-8. */
 double run_unit(enum kernel_dtype dtype);
 
 /* Part 1 (collective): `request` is what will be timed. */

@@ -10,10 +10,12 @@
 
 #include "base/random.h"
 
-/* An element's error is a random walk of roundings as long as the sum; blocked sums stay under this many units of
- * |A_i||B|, the row's share; the largest of thousands of rows is a few times the typical one. */
-#define MATMUL_UNITS 4.0
-#define ATTENTION_UNITS 4.0
+/* An element's error is a random walk of roundings as long as the sum; blocked sums stay under some tens of
+ * units of |A_i||B|, the row's share, where all terms have one sign, and under one where signs vary. Storing rounds
+ * every element by at most one unit of itself: with random signs 0.4 of the row's norm, five times that at most. */
+#define MATMUL_UNITS 8.0
+#define STORE_UNITS 1.0
+#define ATTENTION_UNITS 1.0 /* gate_attention.c counts every term of the sums */
 
 double run_matrix_at(enum kernel_dtype dtype, const void *x, int64_t i) {
     if (dtype == KERNEL_F32) return ((const float *)x)[i];
@@ -81,8 +83,9 @@ double run_freivalds(const struct kernel_team *team, const struct kernel_gemm *g
     for (int64_t j = 0; g->bias && j < g->n; j++) bias += r[j] * run_matrix_at(g->in, g->bias, j);
     for (int64_t i = 0; i < g->m; i++) {
         double error = fabs(cr[i] - (abr[i] + bias + (before ? before[i] : 0)));
-        double unit = run_unit(KERNEL_F32) * sqrt(a_square[i] * b_norm) + run_unit(g->out) * sqrt(c_square[i]);
-        double residual = error == 0 ? 0 : error / (MATMUL_UNITS * unit);
+        double unit = MATMUL_UNITS * run_unit(KERNEL_F32) * sqrt(a_square[i] * b_norm) +
+                      STORE_UNITS * run_unit(g->out) * sqrt(c_square[i]);
+        double residual = error == 0 ? 0 : error / unit;
         if (!(residual <= worst)) worst = isnan(residual) ? INFINITY : residual;
     }
     return worst;

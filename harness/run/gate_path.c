@@ -10,11 +10,12 @@
 #include "run/gate.h"
 
 /* What rounding explains, as multiples of the rounding unit (run_unit) relative to norms; fixed once. A gradient
- * passes about forty operations in two layers. FP32: each sums hundreds of terms rounded one by one; BF16: what is
- * rounded on storing is rounded in the reference too, so that little more than one rounding is left. */
+ * passes about forty operations in two layers. FP32: each sums hundreds of terms rounded one by one. BF16: what is
+ * rounded on storing is rounded in the reference too, but a value near the middle of two falls on the other side now
+ * and then, and what follows it differs by part of a rounding. AdamW: what a step adds is off by a few roundings. */
 #define LOSS_UNITS 1.0
-#define GRADIENT_UNITS(dtype) ((dtype) == KERNEL_F32 ? 16.0 : 1.0)
-#define OPTIMIZER_UNITS 2.0
+#define GRADIENT_UNITS(dtype) ((dtype) == KERNEL_F32 ? 16.0 : 0.5)
+#define OPTIMIZER_UNITS 3.0
 
 struct plan_request run_gate_shrink(const struct plan_request *request) {
     struct plan_request r = *request;
@@ -99,25 +100,48 @@ static int reference(const struct parallel_engine *g, const struct data_source *
     return code;
 }
 
-/* FP64 AdamW from the path's own gradients, with the path's clipping recomputed; compared relative to the step
- * that a weight can take, and to the weight's own rounding. */
+/* FP64 AdamW from the path's own gradients, with the path's clipping recomputed: UPDATES in a row, and the moments
+ * too, since a weight's first step is the same whatever the gradient's scale and whatever is forgotten after it. A
+ * weight is held to the steps it can take and to its own rounding. */
+enum { UPDATES = 2 };
+
+struct update {
+    double w, m, v;
+};
+
+static struct update exact_update(const struct parallel_optimizer *o, double w, double grad, bool decay) {
+    const double b1 = (float)o->beta1, b2 = (float)o->beta2; /* as kernels get them */
+    struct update u = {.w = w};
+    for (int k = 0; k < UPDATES; k++) {
+        u.m = b1 * u.m + (1 - b1) * grad;
+        u.v = b2 * u.v + (1 - b2) * grad * grad;
+        double m = u.m / (1 - pow(o->beta1, k + 1)), v = u.v / (1 - pow(o->beta2, k + 1));
+        u.w -= parallel_optimizer_lr(o, k) * (m / (sqrt(v) + o->eps) + (decay ? o->decay * u.w : 0));
+    }
+    return u;
+}
+
+static double rounding(double x, double truth, double size) {
+    double error = fabs(x - truth) / (0x1p-24 * OPTIMIZER_UNITS * size);
+    return isnan(error) ? INFINITY : error;
+}
+
 static void compare_update(struct run_gate *gate, const struct parallel_engine *g, const float *before,
                            const struct parallel_optimizer *o) {
-    double square = 0, worst = 0;
+    double square = 0, worst = -1;
     const char *where = "";
     for (int64_t i = 0; i < g->params.total; i++) square += (double)g->grads[i] * g->grads[i];
-    const double scale = parallel_optimizer_scale(o, sqrt(square)), lr = parallel_optimizer_lr(o, 0);
+    const double scale = parallel_optimizer_scale(o, sqrt(square)), tiny = 1e-30; /* squares near FP32's least */
     for (int i = 0; i < g->params.count; i++) {
         const struct model_tensor *t = &g->params.tensors[i];
         for (int64_t j = t->offset; j < t->offset + t->count; j++) {
-            double grad = g->grads[j] * scale, m = (1 - o->beta1) * grad, v = (1 - o->beta2) * grad * grad;
-            double step = m / (1 - o->beta1) / (sqrt(v / (1 - o->beta2)) + o->eps);
-            double w = before[j] - lr * (step + (t->kind->decay ? o->decay * before[j] : 0));
-            double error = fabs(g->master[j] - w) / (0x1p-24 * OPTIMIZER_UNITS * (fabs(w) + 4 * lr));
-            if (error > worst || isnan(error)) {
-                worst = isnan(error) ? INFINITY : error;
-                where = t->name;
-            }
+            const struct update u = exact_update(o, before[j], g->grads[j] * scale, t->kind->decay);
+            double error = rounding(g->master[j], u.w, fabs(u.w) + 4 * UPDATES * o->lr);
+            error = fmax(error, rounding(g->moment1[j], u.m, fabs(u.m) + tiny));
+            error = fmax(error, rounding(g->moment2[j], u.v, fabs(u.v) + tiny));
+            if (error <= worst) continue;
+            worst = error;
+            where = t->name;
         }
     }
     run_gate_note(gate, RUN_OPTIMIZER, worst, where);
@@ -170,7 +194,7 @@ static int check_step(struct run_gate *gate, struct parallel_engine *g, const st
         memcpy(before, g->master, n * sizeof *before);
     }
     if (!code) {
-        parallel_update(g, &o, &result);
+        for (int i = 0; i < UPDATES; i++) parallel_update(g, &o, &result);
         if (g->world->rank == 0) compare_update(gate, g, before, &o);
         compare_replicas(gate, g);
     }
