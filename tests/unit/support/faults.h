@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Kernel tables that are wrong in one thing, each as a mistake in training code would be: what the gate must catch.
+ * One faulty table at a time (the state is the file's own). */
+#ifndef TOISE_TESTS_FAULTS_H
+#define TOISE_TESTS_FAULTS_H
+
+#include "kernels.h"
+
+enum fault {
+    FAULT_GELU_SIGN,        /* gelu_backward's sign */
+    FAULT_NORM_PARAMS_SIGN, /* the sign of LayerNorm's parameter gradients */
+    FAULT_NORM_RESIDUAL,    /* the gradient of the residual path is not added */
+    FAULT_QUERY_SIGN,       /* dq's sign */
+    FAULT_HEADS_SWAPPED,    /* the outputs of two heads exchanged */
+    FAULT_UNIFORM,          /* attention without scores, forward and backward */
+    FAULT_NOT_CAUSAL,       /* attention that sees the whole sequence, forward and backward */
+    FAULT_BIAS_LOST,        /* one bias has no gradient */
+    FAULT_TARGET_LATE,      /* cross-entropy against the next row's target */
+    FAULT_POSITIONS,        /* positions one late */
+    FAULT_NOT_ADDED,        /* weight gradients overwrite instead of adding up */
+    FAULT_NO_CORRECTION,    /* AdamW without bias correction */
+    FAULT_DECAY_ALL,        /* AdamW decaying gains and biases too */
+    FAULT_NO_CLIP,          /* the clipping scale ignored */
+    FAULT_BETA,             /* AdamW with another beta2 than its corrections */
+    FAULT_MOMENT_LOST,      /* AdamW forgetting its first moment */
+    FAULT_PATH_COUNT,       /* those above must be seen by the small model's check */
+    /* and these at full size */
+    FAULT_MATMUL_ELEMENT = FAULT_PATH_COUNT, /* one element of one FP32 result of a matmul */
+    FAULT_MATMUL_TILE,                       /* the last tile of a matmul */
+    FAULT_ATTENTION_ROW,                     /* the last row of attention's output */
+    FAULT_ATTENTION_GRADIENT,                /* dk of every second key */
+    FAULT_COUNT
+};
+
+const char *fault_name(enum fault fault);
+/* *faulty becomes `healthy` but for one fault; healthy must outlive it. */
+void fault_make(enum fault fault, const struct kernel_ops *healthy, struct kernel_ops *faulty);
+
+#endif

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * check: timeout 300
+ *
+ * The gate on one rank: over 20 seeds healthy code stays under a quarter of the threshold, and each injected fault
+ * exceeds it tenfold. The worst healthy and the least faulty residual are printed, so that the margins are seen. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "run/gate.h"
+#include "unit/support/faults.h"
+#include "unit/support/rig.h"
+
+enum { SEEDS = 20, FEW = 3, SEQ = 64, MICRO = 4, THREADS = 2 };
+static const double HEALTHY = RUN_THRESHOLD / 4, FAULTY = RUN_THRESHOLD * 10;
+
+static const char *precision(int dtype) {
+    return dtype == KERNEL_F32 ? "fp32" : "bf16";
+}
+
+/* What would be timed: the sizes of tiny-gpt2. */
+static struct plan_request timed(enum kernel_dtype dtype) {
+    const struct model_config c = rig_config(2, 64, 4, 256, 128);
+    struct plan_request q = rig_request(&c, dtype, SEQ, MICRO, 2);
+    q.threads = THREADS;
+    return q;
+}
+
+/* Part 1 (the shrunken model) or part 2 (the sizes to be timed, ordinary weights), with a fault or FAULT_COUNT. */
+static struct run_gate gate_of(bool full, enum kernel_dtype dtype, enum kernel_isa cap, enum fault fault,
+                               uint64_t seed) {
+    struct rig r;
+    struct run_gate gate;
+    struct kernel_ops faulty;
+    struct base_error e = {0};
+    const struct plan_request q = timed(dtype), small = run_gate_shrink(&q);
+    run_gate_clear(&gate);
+    rig_open(&r, full ? &q : &small, cap, KERNEL_BACKEND_TOISE, seed);
+    if (fault != FAULT_COUNT) {
+        fault_make(fault, &r.ops, &faulty);
+        r.engine.team.ops = &faulty;
+    }
+    if (full) parallel_start(&r.engine, seed, false);
+    if (full ? run_gate_full(&gate, &r.engine, r.source, &e) : run_gate_path_on(&gate, &r.engine, seed, &e))
+        fail_msg("%s", e.text);
+    rig_close(&r);
+    return gate;
+}
+
+/* The worst of a gate's checks; NaN where none ran. */
+static int worst_of(const struct run_gate *gate) {
+    int worst = 0;
+    for (int i = 1; i < RUN_CHECKS; i++)
+        if (!(gate->residual[i] <= gate->residual[worst]) && !isnan(gate->residual[i])) worst = i;
+    return worst;
+}
+
+/* Each check's worst residual over the seeds, all under a quarter of the threshold. */
+static void healthy(bool full, enum kernel_dtype dtype, enum kernel_isa isa, int seeds, int least_checks) {
+    struct run_gate worst;
+    run_gate_clear(&worst);
+    for (int seed = 1; seed <= seeds; seed++) {
+        const struct run_gate gate = gate_of(full, dtype, isa, FAULT_COUNT, (uint64_t)seed);
+        assert_true(run_gate_passed(&gate));
+        for (int i = 0; i < RUN_CHECKS; i++)
+            if (!isnan(gate.residual[i])) run_gate_note(&worst, (enum run_check)i, gate.residual[i], gate.where[i]);
+    }
+    int checks = 0;
+    printf("healthy %s %s, %d seeds:", precision(dtype), kernel_isa_name(isa), seeds);
+    for (int i = 0; i < RUN_CHECKS; i++) {
+        if (isnan(worst.residual[i])) continue;
+        printf(" %s %.3g", run_check_name((enum run_check)i), worst.residual[i]);
+        checks++;
+    }
+    printf(" (under %g)\n", HEALTHY);
+    assert_true(checks >= least_checks);
+    assert_true(worst.residual[worst_of(&worst)] < HEALTHY);
+}
+
+/* The best instruction set over all seeds, those below over a few. */
+static void healthy_everywhere(bool full, int least_checks) {
+    for (int dtype = 0; dtype < KERNEL_DTYPE_COUNT; dtype++)
+        for (int isa = 0; isa <= (int)kernel_isa_best(); isa++)
+            if (kernel_isa_usable((enum kernel_isa)isa))
+                healthy(full, (enum kernel_dtype)dtype, (enum kernel_isa)isa,
+                        isa == (int)kernel_isa_best() ? SEEDS : FEW, least_checks);
+}
+
+/* Every fault of a range, both precisions, a few seeds: some check exceeds the threshold tenfold each time. */
+static void faults_fail(bool full, int first, int last) {
+    double least = INFINITY;
+    char what[160] = "";
+    for (int dtype = 0; dtype < KERNEL_DTYPE_COUNT; dtype++)
+        for (int fault = first; fault < last; fault++)
+            for (int seed = 1; seed <= FEW; seed++) {
+                const struct run_gate gate =
+                    gate_of(full, (enum kernel_dtype)dtype, kernel_isa_best(), (enum fault)fault, (uint64_t)seed);
+                const int i = worst_of(&gate);
+                if (!(gate.residual[i] > FAULTY))
+                    fail_msg("%s, %s, seed %d: only %.3g (%s)", fault_name((enum fault)fault), precision(dtype), seed,
+                             gate.residual[i], run_check_name((enum run_check)i));
+                assert_false(run_gate_passed(&gate));
+                if (gate.residual[i] >= least) continue;
+                least = gate.residual[i];
+                snprintf(what, sizeof what, "%s, %s, by %s of %s", fault_name((enum fault)fault), precision(dtype),
+                         run_check_name((enum run_check)i), gate.where[i]);
+            }
+    printf("least faulty residual %.4g (over %g): %s\n", least, FAULTY, what);
+}
+
+static void test_small_model_healthy(void **state) {
+    (void)state;
+    healthy_everywhere(false, 4);
+}
+static void test_small_model_faults(void **state) {
+    (void)state;
+    faults_fail(false, 0, FAULT_PATH_COUNT);
+}
+static void test_full_size_healthy(void **state) {
+    (void)state;
+    healthy_everywhere(true, 3);
+}
+static void test_full_size_faults(void **state) {
+    (void)state;
+    faults_fail(true, FAULT_PATH_COUNT, FAULT_COUNT);
+}
+
+/* The shrunken model reaches what the timed one would: family, precision, threads, accumulation, odd sizes. */
+static void test_shrink(void **state) {
+    (void)state;
+    struct plan_request q = timed(KERNEL_BF16);
+    struct plan plan;
+    q.config = rig_config(48, 1600, 25, 50257, 1024);
+    q.config.kv_heads = 5;
+    const struct plan_request s = run_gate_shrink(&q);
+    assert_int_equal(plan_make(&plan, &s, NULL), BASE_OK);
+    assert_ptr_equal(s.config.family, q.config.family);
+    assert_int_equal(s.dtype, q.dtype);
+    assert_int_equal(s.threads, q.threads);
+    assert_int_equal(s.config.heads / s.config.kv_heads, 5);
+    assert_int_equal(s.config.ffn, 4 * s.config.width);
+    assert_int_equal(s.config.parameters, model_params_count(&s.config));
+    assert_true(plan.accumulation == 2 && s.micro_batch == 2);
+    assert_int_not_equal(s.micro_batch * s.seq % s.head_rows, 0);
+    assert_true(s.bucket < s.config.parameters && s.seq < s.config.positions);
+    assert_true(plan.memory_bytes < 64 << 20);
+}
+
+/* NaN is no pass; the worst is kept with its place. */
+static void test_notes(void **state) {
+    (void)state;
+    struct run_gate gate;
+    run_gate_clear(&gate);
+    assert_true(run_gate_passed(&gate));
+    run_gate_note(&gate, RUN_LOSS, 2, "a");
+    run_gate_note(&gate, RUN_LOSS, 3, "b");
+    run_gate_note(&gate, RUN_LOSS, 1, "c");
+    assert_true(gate.residual[RUN_LOSS] == 3 && run_gate_passed(&gate));
+    assert_string_equal(gate.where[RUN_LOSS], "b");
+    run_gate_note(&gate, RUN_FULL, RUN_THRESHOLD, "");
+    assert_true(run_gate_passed(&gate));
+    run_gate_note(&gate, RUN_GRADIENTS, NAN, "d");
+    assert_false(run_gate_passed(&gate));
+    run_gate_note(&gate, RUN_GRADIENTS, 1, "e");
+    assert_true(isinf(gate.residual[RUN_GRADIENTS]));
+    assert_string_equal(gate.where[RUN_GRADIENTS], "d");
+}
+
+static void test_finite(void **state) {
+    (void)state;
+    const double good[] = {3, 2, 1}, bad[] = {3, NAN, 1}, infinite[] = {3, 2, INFINITY};
+    struct run_gate gate;
+    run_gate_clear(&gate);
+    run_gate_finite(&gate, good, good, 3);
+    assert_true(gate.residual[RUN_FINITE] == 0 && run_gate_passed(&gate));
+    run_gate_finite(&gate, bad, good, 3);
+    assert_false(run_gate_passed(&gate));
+    assert_non_null(strstr(gate.where[RUN_FINITE], "step 1"));
+    run_gate_clear(&gate);
+    run_gate_finite(&gate, good, infinite, 2);
+    assert_true(run_gate_passed(&gate)); /* n counts */
+    run_gate_finite(&gate, good, infinite, 3);
+    assert_false(run_gate_passed(&gate));
+}
+
+/* Rounding's share passes, its hundredfold does not, and BF16 is given more room. */
+static void test_history(void **state) {
+    (void)state;
+    const double earlier[] = {5.5, 5.25, 5};
+    const double unit[KERNEL_DTYPE_COUNT] = {0x1p-24, 0x1p-8};
+    for (int dtype = 0; dtype < KERNEL_DTYPE_COUNT; dtype++) {
+        struct run_gate gate;
+        double loss[3];
+        for (int i = 0; i < 3; i++) loss[i] = earlier[i] * (1 + unit[dtype]);
+        run_gate_clear(&gate);
+        run_gate_history(&gate, (enum kernel_dtype)dtype, loss, earlier, 3, "old.jsonl");
+        assert_true(gate.residual[RUN_HISTORY] > 0 && gate.residual[RUN_HISTORY] < RUN_THRESHOLD);
+        loss[1] = earlier[1] * (1 - 2000 * unit[dtype]);
+        run_gate_history(&gate, (enum kernel_dtype)dtype, loss, earlier, 3, "old.jsonl");
+        assert_true(gate.residual[RUN_HISTORY] > FAULTY);
+        assert_non_null(strstr(gate.where[RUN_HISTORY], "step 1 of old.jsonl"));
+        loss[1] = NAN;
+        run_gate_history(&gate, (enum kernel_dtype)dtype, loss, earlier, 3, "old.jsonl");
+        assert_true(isinf(gate.residual[RUN_HISTORY]));
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_small_model_healthy),
+        cmocka_unit_test(test_small_model_faults),
+        cmocka_unit_test(test_full_size_healthy),
+        cmocka_unit_test(test_full_size_faults),
+        cmocka_unit_test(test_shrink),
+        cmocka_unit_test(test_notes),
+        cmocka_unit_test(test_finite),
+        cmocka_unit_test(test_history),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
