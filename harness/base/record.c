@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A record is one line, written by one write() behind a lock and synced. What follows the last newline is either
- * a whole record that lost its newline, which is kept, or the torn beginning of one, which never counted. */
+ * A record is one line, written by one write() behind a lock and synced. What follows the last newline is a whole
+ * record that lost its newline, which is kept, or the torn beginning of one, which never counted, or not ours. */
 #define _GNU_SOURCE
 #include "base/record.h"
 
@@ -105,8 +105,10 @@ static bool mend(int file, off_t *size) {
     char *tail = malloc(length);
     if (tail == NULL) return false;
     bool read = pread(file, tail, length, start) == (ssize_t)length, whole = read && is_object(tail, length);
+    bool ours = read && tail[0] == '{';
     free(tail);
-    if (!read) return false;
+    if (read && !ours) errno = EBADMSG;
+    if (!ours) return false;
     if (!whole) {
         *size = start;
         return ftruncate(file, start) == 0;
@@ -167,7 +169,7 @@ int base_record_read(const char *path, int (*each)(void *context, const json_t *
     for (long number = 1; code == BASE_OK && (length = getline(&line, &capacity, file)) >= 0; number++) {
         json_error_t why = {.text = "not an object", .column = 1};
         json_t *record = json_loadb(line, (size_t)length, JSON_REJECT_DUPLICATES, &why);
-        bool torn = line[length - 1] != '\n';
+        bool torn = line[0] == '{' && line[length - 1] != '\n';
         if (json_is_object(record))
             code = each(context, record);
         else if (!torn)

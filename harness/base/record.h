@@ -13,7 +13,7 @@
  * in the text when not. Creates missing parent folders; leaves no file behind. */
 int base_record_check(const char *path, struct base_error *e);
 /* Appends the record as one line under an exclusive lock, and syncs it. BASE_BROKEN when the disk refuses, with
- * the file cut back to what it was. */
+ * the file cut back to what it was, or when its last line is unfinished and none of ours. */
 int base_record_append(const char *path, const json_t *record, struct base_error *e);
 /* Calls `each` for every record of the file in order; stops when it returns nonzero and returns that. A missing
  * file, or a line that is not a JSON object (named by number; a torn last line is skipped), is BASE_USAGE. */

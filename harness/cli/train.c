@@ -89,11 +89,12 @@ static int finish(struct comm *world, const struct cli_train_flags *f, json_t *r
     return comm_agree(world, code, e);
 }
 
-/* What an earlier run of the same work said, from the file that this one will be appended to: rank 0 reads. */
+/* What an earlier run of the same work said, from the file that this one will be appended to: rank 0 reads.
+ * Without the gate too: a file that does not hold records is refused before the run. */
 static int read_history(struct comm *world, const struct cli_train_flags *f, const struct plan *plan,
                         struct run_train_options *o, double **loss, char where[256], struct base_error *e) {
     int code = BASE_OK, count = 0;
-    if (world->rank == 0 && f->out && o->gate) code = run_train_history(f->out, plan, o, loss, &count, where, 256, e);
+    if (world->rank == 0 && f->out) code = run_train_history(f->out, plan, o, loss, &count, where, 256, e);
     if ((code = comm_agree(world, code, e))) return code;
     o->history = *loss;
     o->history_count = count;

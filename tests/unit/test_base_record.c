@@ -110,6 +110,17 @@ static void torn_lines_are_mended(void **state) {
     assert_content(path, "{\"n\":4}\n");
 }
 
+/* A last line without its newline that no record begins with is somebody's text: refused, and left as it is */
+static void other_peoples_lines_are_left(void **state) {
+    (void)state;
+    const char *path = in_folder("notes");
+    struct seen seen = {0};
+    put(path, "to whom it may concern");
+    assert_int_equal(base_record_read(path, see, &seen, NULL), BASE_USAGE);
+    assert_int_equal(append_number(path, 1, NULL), BASE_BROKEN);
+    assert_content(path, "to whom it may concern");
+}
+
 /* A torn line longer than the block that is searched for its beginning */
 static void long_torn_lines_too(void **state) {
     (void)state;
@@ -332,6 +343,7 @@ int main(void) {
         cmocka_unit_test(records_come_back_in_order),
         cmocka_unit_test(torn_lines_are_mended),
         cmocka_unit_test(long_torn_lines_too),
+        cmocka_unit_test(other_peoples_lines_are_left),
         cmocka_unit_test(bad_lines_are_named),
         cmocka_unit_test(many_writers_keep_every_line),
         cmocka_unit_test(writers_wait_for_the_lock),
