@@ -7,7 +7,8 @@
 
 #include "model/params.h"
 
-enum { CONFIG_LIMIT = 1 << 24 }; /* no published size comes near it; larger ones are typing errors */
+enum { CONFIG_LIMIT = 1 << 24, LAYERS_LIMIT = 1 << 14 }; /* no published size comes near: typing errors */
+static const double LAYER_LIMIT = 1e15;                  /* layers x width x widest; parameters stay exact as doubles */
 
 int64_t model_config_head_dim(const struct model_config *c) {
     return c->width / c->heads;
@@ -98,6 +99,16 @@ static int check(const struct model_config *c, const json_t *json, const char *w
             return base_fail(e, BASE_USAGE, "%s: field \"%s\" must be %s: %s is trained no other way", where,
                              switches[i].key, switches[i].trained ? "true" : "false", f->type);
     }
+    const double widest = (double)(c->ffn > c->width ? c->ffn : c->width);
+    if (c->full_layers > LAYERS_LIMIT)
+        return base_fail(e, BASE_USAGE, "%s: field \"%s\" is %lld; take at most %d", where, f->key_layers,
+                         (long long)c->full_layers, LAYERS_LIMIT);
+    if ((double)c->full_layers * (double)c->width * widest > LAYER_LIMIT)
+        return base_fail(e, BASE_USAGE, "%s: fields \"%s\", \"%s\" and \"%s\" give over %.0e parameters; take less",
+                         where, f->key_width, f->key_ffn, f->key_layers, LAYER_LIMIT);
+    if (c->vocab < 2)
+        return base_fail(e, BASE_USAGE, "%s: field \"%s\" is 1, which leaves nothing to learn; take at least 2", where,
+                         f->key_vocab);
     if (c->width % c->heads)
         return base_fail(e, BASE_USAGE, "%s: fields \"%s\" (%lld) and \"%s\" (%lld) disagree: heads must divide width",
                          where, f->key_width, (long long)c->width, f->key_heads, (long long)c->heads);

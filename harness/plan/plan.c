@@ -88,14 +88,28 @@ static double memory_with(const struct plan *plan, int64_t micro_batch, int64_t 
     return plan_make(&other, &r, NULL) ? 1e300 : other.memory_bytes;
 }
 
+/* The most layers that fit with this micro-batch; 1 when none do. Memory grows with them. */
+static int64_t layers_fitting(const struct plan *plan, int64_t micro_batch, double available) {
+    int64_t fits = 1, over = plan->request.config.layers + 1;
+    while (over - fits > 1) {
+        const int64_t middle = fits + (over - fits) / 2;
+        if (memory_with(plan, micro_batch, middle) > available)
+            over = middle;
+        else
+            fits = middle;
+    }
+    return fits;
+}
+
 int plan_check_memory(const struct plan *plan, int local, double available, struct base_error *e) {
     char need[32], have[32], fix[128];
     const struct plan_request *r = &plan->request;
     if (available < 0 || plan->memory_bytes * local <= available) return BASE_OK;
+    if (!e) return BASE_USAGE; /* nobody asks what would fit */
     int64_t micro = r->micro_batch, layers = r->config.layers;
-    while (micro > 1 && (memory_with(plan, micro, layers) * local > available || r->global_batch / r->world % micro))
+    while (micro > 1 && (r->global_batch / r->world % micro || memory_with(plan, micro, layers) * local > available))
         micro--;
-    while (layers > 1 && memory_with(plan, micro, layers) * local > available) layers--;
+    layers = layers_fitting(plan, micro, available / local);
     if (memory_with(plan, micro, layers) * local > available)
         snprintf(fix, sizeof fix, "not even --mbs 1 --layers 1 fits: take fewer ranks a node or a shorter --seq");
     else if (layers == r->config.layers)
