@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/options.h"
 
 static const struct {
     const char *name, *about;
@@ -42,7 +43,10 @@ int main(int argc, char **argv) {
         code = comm_open(&world, &e);
     else
         comm_serial(&world);
+    if (!code) code = cli_options_agree(&world, argc, argv, &e);
     if (!code) code = run(&world, argc, argv, &e);
+    if (!code && (fflush(stdout) || ferror(stdout)))
+        code = base_fail(&e, BASE_BROKEN, "cannot write to standard output");
     if (e.text[0] && world.rank == 0) fprintf(stderr, "toise: %s\n", e.text);
     comm_close(&world);
     return code;

@@ -90,3 +90,17 @@ void cli_options_help(FILE *out, const struct cli_option *options, int count) {
         fputc('\n', out);
     }
 }
+
+int cli_options_agree(struct comm *world, int argc, char *const *argv, struct base_error *e) {
+    uint64_t mix = 0xcbf29ce484222325u; /* FNV-1a over the words with their ends */
+    for (int i = 1; i < argc; i++)
+        for (const char *c = argv[i];; c++) {
+            mix = (mix ^ (unsigned char)*c) * 0x100000001b3u;
+            if (!*c) break;
+        }
+    const double mine = (double)(mix >> 12);
+    double range[2] = {mine, -mine};
+    world->ops->max(world, range, 2);
+    if (range[0] == -range[1]) return BASE_OK;
+    return base_fail(e, BASE_USAGE, "ranks were given different flags; start all with the same command line");
+}

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
+#include "comm/comm.h"
 
 enum cli_kind {
     CLI_FLAG,    /* bool: given or not */
@@ -32,6 +33,9 @@ struct cli_option {
  * `command` is named in the hint to its help. */
 int cli_options_parse(const struct cli_option *options, int count, int argc, char *const *argv, const char *command,
                       struct base_error *e);
+/* Refuses, on all ranks alike, words (after the first) that differ between ranks: these would do different work, or
+ * wait for each other for ever. */
+int cli_options_agree(struct comm *world, int argc, char *const *argv, struct base_error *e);
 void cli_options_help(FILE *out, const struct cli_option *options, int count);
 
 #endif

@@ -41,8 +41,15 @@ words 4 20240520 1 >"$in/header.bin"
 echo '{"model_type": "gpt2", "n_embd": 64' >"$in/torn.json"
 echo '{"model_type": "mamba", "n_embd": 64}' >"$in/family.json"
 echo '{"model_type": "gpt2", "n_embd": 64, "n_layer": 2, "n_head": 5, "n_positions": 64, "vocab_size": 256}' >"$in/heads.json"
+sizes() { # sizes WIDTH LAYERS HEADS VOCAB
+    printf '{"model_type": "gpt2", "n_embd": %s, "n_layer": %s, "n_head": %s, "n_positions": 64, "vocab_size": %s}' "$@"
+}
+sizes 64 16777216 4 256 >"$in/deep.json"
+sizes 16777216 12 65536 256 >"$in/huge.json"
+sizes 64 2 4 1 >"$in/vocab.json"
 : >"$in/file"
 echo 'not a record' >"$in/records.jsonl"
+printf 'no newline' >"$in/notes.txt"
 
 # The words that the message must hold | the command line, where T stands for: train --model tiny-gpt2 --steps 1.
 # Those with a star run under mpirun too; all do with CHECK_FULL set, as the ranks take them the same way.
@@ -67,6 +74,10 @@ stray | T stray
 mamba | train --model $in/family.json
 head | train --model $in/heads.json
 absent.json | train --model $in/absent.json
+n_layer | train --model $in/deep.json
+n_embd | train --model $in/huge.json
+vocab_size | train --model $in/vocab.json
+mbs | train --model tiny-gpt2 --seq 1 --gbs 16777216 --mbs 16777216
 * --precision | T --precision fp64
 --precision | T --precision FP32
 --precision | T --precision
@@ -122,6 +133,8 @@ format | T --data-format text
 file | T --out $in/file/below/record.jsonl
 * /proc | T --out /proc/none/record.jsonl
 * records.jsonl | T --out $in/records.jsonl
+records.jsonl | T --out $in/records.jsonl --no-gate
+notes.txt | T --out $in/notes.txt
 END
 # Not divisible by two ranks; a world of one takes it.
 cat >"$work/cases2" <<END
@@ -168,6 +181,11 @@ if command -v "${MPIRUN:-mpirun}" >/dev/null; then
     mpi_command
     each "$work/cases" "${MPI_COMMAND[@]}" "${MPI_UNBOUND[@]}" -n 2
     each "$work/cases2" "${MPI_COMMAND[@]}" "${MPI_UNBOUND[@]}" -n 2
+    code=0
+    train=("$toise" train --model tiny-gpt2 --steps)
+    timeout -k 5 30 "${MPI_COMMAND[@]}" "${MPI_UNBOUND[@]}" -n 1 "${train[@]}" 1 : -n 1 "${train[@]}" 2 \
+        >"$work/stdout" 2>"$work/stderr" </dev/null || code=$?
+    judge "$code" 'different flags' 'ranks with different flags'
 else
     echo 'SKIP: bad input under mpirun: mpirun is not installed'
 fi
