@@ -18,11 +18,24 @@ union mask {
     unsigned char bytes[MASK_BYTES];
 };
 
+/* OpenMP that was told to place threads has bound the first one already, before main. */
+static void add_places(union mask *m) {
+    int ids[BASE_CPUS_MAX];
+    for (int p = 0; p < omp_get_num_places(); p++) {
+        const int n = omp_get_place_num_procs(p);
+        if (n > BASE_CPUS_MAX) continue;
+        omp_get_place_proc_ids(p, ids);
+        for (int i = 0; i < n; i++) CPU_SET_S((size_t)ids[i], sizeof *m, &m->set);
+    }
+}
+
 void base_cpus_mask(struct base_cpus *mask) {
     union mask m;
     memset(&m, 0, sizeof m);
     mask->count = 0;
-    if (sched_getaffinity(0, sizeof m, &m.set) != 0) {
+    const bool known = sched_getaffinity(0, sizeof m, &m.set) == 0;
+    add_places(&m);
+    if (!known) {
         for (int i = 0; i < base_cpus_online() && i < BASE_CPUS_MAX; i++) mask->cpu[mask->count++] = i;
         return;
     }

@@ -15,7 +15,7 @@ struct base_cpus {
     int cpu[BASE_CPUS_MAX]; /* their numbers, ascending */
 };
 
-/* The calling thread's affinity mask. */
+/* The calling thread's affinity mask; where OpenMP was told to place threads (OMP_PROC_BIND), all its places. */
 void base_cpus_mask(struct base_cpus *mask);
 /* CPUs online on this machine. */
 int base_cpus_online(void);

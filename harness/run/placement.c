@@ -36,11 +36,12 @@ static void warn(struct run_placement *p, const struct comm *world, int mask, in
         snprintf(p->warning, sizeof p->warning, "%d threads share %d CPUs: results will be slow; take --threads %d",
                  p->threads, p->cpus.count, p->cpus.count);
     else if (covered < node && p->cpus.count < share)
-        snprintf(p->warning, sizeof p->warning,
-                 "this rank may use %d of the node's %d CPUs (its share is %d): the launcher bound it; pass %s", mask,
-                 node, share,
-                 world->local_size == 1 ? "mpirun --bind-to none (or srun --cpu-bind=none)"
-                                        : "mpirun --map-by slot:PE=CPUS --bind-to core (or srun -c CPUS)");
+        snprintf(p->warning, sizeof p->warning, "this rank may use %d of the node's %d CPUs (its share is %d): %s",
+                 mask, node, share,
+                 !comm_launched() ? "taskset or a cpuset bound it"
+                 : world->local_size == 1
+                     ? "the launcher bound it; pass mpirun --bind-to none (or srun --cpu-bind=none)"
+                     : "the launcher bound it; pass mpirun --map-by slot:PE=CPUS --bind-to core (or srun -c CPUS)");
 }
 
 void run_place(struct run_placement *p, struct comm *world, int threads) {
