@@ -107,7 +107,7 @@ json_t *measure_fingerprint(const struct base_topology *t, const struct kernel_o
     json_object_set_new(machine, "cpus", json_integer(t->cpus));
     json_object_set_new(machine, "caches", caches(t));
     json_object_set_new(machine, "memory_bytes", json_integer(t->memory_bytes));
-    json_object_set_new(machine, "max_hz", json_real(t->max_hz));
+    json_object_set_new(machine, "max_hz", t->max_hz > 0 ? json_real(t->max_hz) : json_null());
     json_object_set_new(machine, "governor", line_of("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"));
     json_object_set_new(machine, "smt", simultaneous_threads(t));
     json_object_set_new(machine, "transparent_huge_pages", huge_pages());

@@ -199,7 +199,7 @@ static json_t *result_of(const struct run_train_result *r, const struct plan *p,
         json_array_append_new(ranks, rank_of(&r->ranks[i]));
         peak = fmax(peak, r->ranks[i].peak_memory_bytes);
     }
-    if (r->timed) set_number(o, "peak_memory_bytes", peak);
+    if (peak > 0) set_number(o, "peak_memory_bytes", peak);
     set_number(o, "predicted_memory_bytes", p->memory_bytes);
     if (r->timed && r->status != RUN_FAILED) set(o, "windows", windows_of(r));
     set(o, "residual", residual_of(&r->gate));
