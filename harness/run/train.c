@@ -23,12 +23,14 @@ struct loop {
     const struct plan *plan;
     struct plan_ledger ledger;
     struct comm *world;
+    const struct base_cpus *cpus; /* of this rank's threads */
     struct run_train_result *r;
     struct parallel_engine engine;
     struct data_source *source;
     struct measure_peak peak;
     struct measure_watch watch;
     int limit;       /* steps at most, warm-up included */
+    int look;        /* timed steps at the next look at the interval */
     double *probe_s; /* seconds of each */
     int probes;
     double timed_s, since_peak;   /* seconds: of timed steps; of stepping since a peak window */
@@ -43,7 +45,6 @@ static void say(const struct loop *l, const char *what) {
 static int allocate(struct loop *l, struct base_error *e) {
     static const char *names[PARALLEL_PHASES];
     struct run_train_result *r = l->r;
-    struct base_cpus cpus;
     const int timed = l->o->steps ? l->o->steps : STEPS_MAX;
     l->limit = l->o->warmup + timed;
     for (int p = 0; p < PARALLEL_PHASES; p++) names[p] = parallel_phase_name((enum parallel_phase)p);
@@ -54,8 +55,7 @@ static int allocate(struct loop *l, struct base_error *e) {
               (r->ranks = calloc((size_t)l->world->size, sizeof *r->ranks));
     if (!ok) return base_fail(e, BASE_BROKEN, "out of memory for %d steps' samples", l->limit);
     int code = measure_samples_open(&r->samples, timed, PARALLEL_PHASES, names, e);
-    base_cpus_mask(&cpus);
-    return code ? code : measure_watch_open(&l->watch, &cpus, e);
+    return code ? code : measure_watch_open(&l->watch, l->cpus, e);
 }
 
 static void release(struct loop *l) {
@@ -113,11 +113,14 @@ static void probe_window(struct loop *l, int step) {
     account(l, RUN_WINDOW_PROBE, &since);
 }
 
-static bool settled(const struct loop *l) {
+/* Looks at the interval after 8 steps and then after every eighth more: sorting all samples each time would take longer
+ * than small steps do. */
+static bool settled(struct loop *l) {
     const struct run_train_result *r = l->r;
     if (l->o->steps) return r->timed >= l->o->steps;
     if (r->timed >= STEPS_MAX || l->timed_s >= l->o->budget_s) return true;
-    if (r->timed < ADAPTIVE_LEAST) return false;
+    if (r->timed < l->look) return false;
+    l->look = r->timed + r->timed / 8;
     struct base_interval i = base_stats_median(r->step_s, r->timed, CONFIDENCE);
     return i.confidence >= CONFIDENCE && i.high - i.low <= 2 * l->o->width * i.median;
 }
@@ -195,6 +198,8 @@ static void train(struct loop *l) {
     }
     peak_window(l);
     l->last = base_clock_now();
+    for (int i = 0; i < RUN_WINDOWS; i++) r->covered += r->window_s[i] / (l->last - l->first);
+    l->world->ops->max(l->world, &r->covered, 1);
     /* A bound that the steps beat was taken while others had the cores: it is an upper bound, so look again. */
     r->step = base_stats_median(r->step_s, r->timed, CONFIDENCE);
     for (int i = 0; i < PEAK_RETRIES && utilisation(l) > 1; i++) peak_window(l);
@@ -254,14 +259,15 @@ static void fail(struct run_train_result *r, enum run_status status, const char 
 static void judge(struct loop *l) {
     struct run_train_result *r = l->r;
     if (!run_gate_passed(&r->gate)) fail(r, RUN_FAILED, GATE_FAILED, RUN_THRESHOLD, 0);
-    for (int i = 0; i < RUN_WINDOWS; i++) r->covered += r->window_s[i] / (l->last - l->first);
-    l->world->ops->max(l->world, &r->covered, 1);
     if (r->covered < 0.98) fail(r, RUN_FAILED, "windows cover %.3f of the wall time, under 0.98", r->covered, 0);
     const double mfu = utilisation(l);
     if (mfu > 1) fail(r, RUN_FAILED, "MFU %.3f: nothing beats the measured peak, so the peak is wrong", mfu, 0);
     const double half = (r->step.high - r->step.low) / 2 / r->step.median;
+    if (!l->o->steps && r->step.confidence < CONFIDENCE)
+        fail(r, RUN_INCONCLUSIVE, "timed steps within --budget: %g, too few for a %g%% interval", r->timed,
+             100 * CONFIDENCE);
     if (!l->o->steps && half > l->o->width)
-        fail(r, RUN_INCONCLUSIVE, "the median's interval is +-%.1f%% where %.1f%% was asked", 100 * half,
+        fail(r, RUN_INCONCLUSIVE, "the median's interval is +-%.2f%% where %.2f%% was asked", 100 * half,
              100 * l->o->width);
 }
 
@@ -297,7 +303,8 @@ int run_train(struct run_train_result *result, const struct plan *plan, const st
     if (!l) return base_fail(e, BASE_BROKEN, "out of memory");
     memset(r, 0, sizeof *r);
     run_gate_clear(&r->gate);
-    *l = (struct loop){.o = options, .plan = plan, .world = world, .r = r};
+    *l = (struct loop){
+        .o = options, .plan = plan, .world = world, .cpus = &placement->cpus, .r = r, .look = ADAPTIVE_LEAST};
     plan_ledger_fill(&l->ledger, plan);
     int code = prepare(l, ops, placement->cpus_per_thread, e);
     if (!code && !run_gate_passed(&r->gate)) {

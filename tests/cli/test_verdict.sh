@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# A run's verdict beside its exit code: too little time is inconclusive, an earlier record that disagrees fails; and
+# OpenMP told to place its threads leaves no CPU out.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+toise=$(cd "${BUILD:-build}" && pwd)/toise
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+bad=0
+
+# ends CODE FLAG...: a small run exits so; what it printed is left in $work/said
+ends() {
+    local code=0 wanted=$1
+    "$toise" train --model tiny-gpt2 --seq 64 "${@:2}" >"$work/said" 2>&1 </dev/null || code=$?
+    [ $code = "$wanted" ] || { echo "$*: exit $code: $(tail -n 3 "$work/said")" && bad=1; }
+}
+says() { grep -q -- "$1" "$work/said" || { echo "not said: $1" && bad=1; }; }
+
+ends 3 --width 0.001 --budget 1 --gbs 8192 --no-gate --warmup 0
+says INCONCLUSIVE
+
+ends 0 --steps 3 --out "$work/records.jsonl"
+ends 0 --steps 3 --seed 2 --out "$work/records.jsonl"
+ends 0 --steps 3 --out "$work/records.jsonl"
+says 'PASSED  timed losses against earlier records: .* of record 1\|PASSED  timed losses against earlier records$'
+sed -i 's/"loss_first":\([^,]*\),\(.*\)"loss":\[[^,]*,/"loss_first":\1,\2"loss":[1.5,/' "$work/records.jsonl"
+ends 1 --steps 3 --out "$work/records.jsonl"
+says 'FAILED  timed losses against earlier records: step 0'
+
+ends 0 --steps 3
+layout=$(grep '^layout' "$work/said")
+OMP_PROC_BIND=true ends 0 --steps 3
+[ "$(grep '^layout' "$work/said")" = "$layout" ] || { echo "OMP_PROC_BIND: $(grep '^layout' "$work/said")" && bad=1; }
+exit $bad
