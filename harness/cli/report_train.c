@@ -61,7 +61,7 @@ static void head(FILE *out, const json_t *r) {
             strcmp(text(r, "config", "precision"), "bf16") || json_is_true(at(r, "machine", "bf16_native"))
                 ? ""
                 : "; BF16 is emulated at FP32 speed");
-    fprintf(out, "data        %s", text(r, "config", "data"));
+    fprintf(out, "data        %s", at(r, "result", "source") ? text(r, "result", "source") : text(r, "config", "data"));
     if (json_is_number(at(r, "result", "entropy")))
         fprintf(out, ", entropy %.4f nats a token: no loss stays below", real(r, "result", "entropy"));
     fputc('\n', out);

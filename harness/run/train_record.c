@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -56,6 +57,15 @@ static json_t *config_of(const struct plan *p) {
     return o;
 }
 
+/* A file edited since is other work under the same name. */
+static void set_data(json_t *config, const char *path) {
+    struct stat s;
+    set(config, "data", json_string(path ? path : "built-in"));
+    if (!path || stat(path, &s)) return;
+    set_integer(config, "data_bytes", s.st_size);
+    set_integer(config, "data_modified_s", s.st_mtime);
+}
+
 static void set_optimizer(json_t *config, const struct run_train_options *opt) {
     const struct parallel_optimizer *o = &opt->optimizer;
     set(config, "optimizer",
@@ -63,7 +73,7 @@ static void set_optimizer(json_t *config, const struct run_train_options *opt) {
                   o->lr_min, "warmup_steps", (json_int_t)o->warmup, "total_steps", (json_int_t)o->total, "beta1",
                   o->beta1, "beta2", o->beta2, "eps", o->eps, "weight_decay", o->decay, "clip", o->clip));
     set_integer(config, "seed", (int64_t)opt->seed);
-    set(config, "data", json_string(opt->data.path ? opt->data.path : "built-in"));
+    set_data(config, opt->data.path);
     set_integer(config, "warmup", opt->warmup);
 }
 
@@ -194,6 +204,7 @@ static json_t *result_of(const struct run_train_result *r, const struct plan *p,
         set(o, "loss", array(r->loss, r->steps));
         set(o, "grad_norm", array(r->grad_norm, r->steps));
     }
+    if (r->source[0]) set(o, "source", json_string(r->source));
     set(o, "entropy", number(r->entropy));
     for (int i = 0; r->timed && r->status != RUN_FAILED && i < world->size; i++) {
         json_array_append_new(ranks, rank_of(&r->ranks[i]));

@@ -28,6 +28,14 @@ sed -i 's/"loss_first":\([^,]*\),\(.*\)"loss":\[[^,]*,/"loss_first":\1,\2"loss":
 ends 1 --steps 3 --out "$work/records.jsonl"
 says 'FAILED  timed losses against earlier records: step 0'
 
+# A file with other contents is other work, whatever its name.
+for day in 1 2; do
+    head -c 4000 /dev/zero | tr '\0' "$day" >"$work/text"
+    touch -d "2001-01-0$day" "$work/text"
+    ends 0 --steps 3 --data "$work/text" --out "$work/data.jsonl"
+done
+says 'bytes of text, 4,000'
+
 ends 0 --steps 3
 layout=$(grep '^layout' "$work/said")
 OMP_PROC_BIND=true ends 0 --steps 3
