@@ -70,7 +70,7 @@ static void head(FILE *out, const json_t *r) {
 static void rates(FILE *out, const json_t *r) {
     static const char *const scopes[] = {"", "_per_node", "_per_rank"};
     const json_t *samples = at(r, "samples", "step_s");
-    fprintf(out, "step        %.4f s [%.4f, %.4f], median of %zu with its %.0f%% interval\n\n",
+    fprintf(out, "step        %.4g s [%.4g, %.4g], median of %zu with its %.0f%% interval\n\n",
             real(r, "result", "step_s"), real(r, "result", "step_s_low"), real(r, "result", "step_s_high"),
             json_array_size(samples), 100 * real(r, "result", "confidence"));
     fprintf(out, "%-12s %12s %12s %12s\n%-12s", "", "total", "per node", "per rank", "tokens/s");
@@ -122,7 +122,7 @@ static void ranks(FILE *out, const json_t *r) {
     json_array_foreach(all, i, k) {
         if (n > 16 && i != slow && shown >= 8) continue;
         shown++;
-        fprintf(out, "%-6zu %-16s %5lld %10.4f %10.4f %10.4f%s\n", i, text(k, "host", NULL), whole(k, "node", NULL),
+        fprintf(out, "%-6zu %-16s %5lld %10.4g %10.4g %10.4g%s\n", i, text(k, "host", NULL), whole(k, "node", NULL),
                 real(k, "compute_s", NULL), real(k, "exposed_s", NULL), real(k, "wait_s", NULL),
                 i == slow ? "  slowest" : "");
     }
