@@ -59,6 +59,7 @@ int base_record_check(const char *path, struct base_error *e) {
     if (length >= PATH_MAX) return base_fail(e, BASE_USAGE, "--out: the file name is too long (%zu bytes)", length);
     struct stat found;
     bool exists = stat(path, &found) == 0;
+    if (!exists && (errno == ENAMETOOLONG || errno == ELOOP)) return refuse(e, path, "the file", errno);
     if (path[length - 1] == '/' || (exists && S_ISDIR(found.st_mode)))
         return base_fail(e, BASE_USAGE, "%s: is a folder: give a file, as in %s%srecords.jsonl", path, path,
                          path[length - 1] == '/' ? "" : "/");
