@@ -59,6 +59,12 @@ static double length(const struct view *v, const void *x, int64_t at) {
     return sqrt(dot(v, x, at, x, at));
 }
 
+/* By how many rounding units the softmax's exponent at (i, j) may be off: its products have the size of |q||k|, however
+ * small their sum comes out. */
+static double slack(const struct view *v, int64_t i, int64_t j) {
+    return 1 + v->a->scale * length(v, v->a->q, v->q + i * v->a->q_row) * length(v, v->a->k, v->kv + j * v->a->kv_row);
+}
+
 /* Row i of the softmax into p; returns its log-sum-exp. */
 static double softmax(const struct view *v, int64_t i, double *p) {
     double max = -INFINITY, sum = 0;
@@ -72,13 +78,16 @@ static double softmax(const struct view *v, int64_t i, double *p) {
 }
 
 static double forward_row(const struct view *v, int64_t i, double *p, double *out) {
-    double size = 0, lse = softmax(v, i, p), slack = 1 + fabs(lse);
+    double size = 0, lse_size = 0, lse = softmax(v, i, p);
     memset(out, 0, (size_t)v->a->head_dim * sizeof *out);
     for (int64_t j = 0; j < v->a->seq_k; j++) {
+        if (!sees(v, i, j)) continue;
+        const double off = p[j] * slack(v, i, j);
         add(v, p[j], v->a->v, v->kv + j * v->a->kv_row, out);
-        size += p[j] * length(v, v->a->v, v->kv + j * v->a->kv_row) * slack;
+        size += off * length(v, v->a->v, v->kv + j * v->a->kv_row);
+        lse_size += off;
     }
-    double of_lse = fabs(v->a->lse[v->lse + i] - lse) / (8 * run_unit(KERNEL_F32) * slack);
+    double of_lse = fabs(v->a->lse[v->lse + i] - lse) / (8 * run_unit(KERNEL_F32) * (lse_size + fabs(lse)));
     double of_o = residual(v, v->a->o, v->o + i * v->a->o_row, out, 8 * size);
     return fmax(of_o, isinf(lse) ? 0 : of_lse);
 }
@@ -97,7 +106,7 @@ static double backward_query(const struct view *v, int64_t i, double *p, double 
     for (int64_t j = 0; j < v->a->seq_k; j++) {
         if (!sees(v, i, j)) continue;
         double ds = d_score(v, i, j, p[j]),
-               bound = p[j] * v->a->scale * length(v, v->a->d_o, v->o + i * v->a->o_row) *
+               bound = p[j] * slack(v, i, j) * v->a->scale * length(v, v->a->d_o, v->o + i * v->a->o_row) *
                        (length(v, v->a->v, v->kv + j * v->a->kv_row) + length(v, v->a->o, v->o + i * v->a->o_row));
         add(v, ds, v->a->k, v->kv + j * v->a->kv_row, dq);
         size += bound * length(v, v->a->k, v->kv + j * v->a->kv_row);
@@ -118,12 +127,12 @@ static double backward_key(const struct kernel_attention *a, int64_t b, int64_t 
         for (int64_t i = 0; i < a->seq_q; i++) {
             if (!sees(&v, i, j)) continue;
             const int64_t row = v.o + i * a->o_row, q = v.q + i * a->q_row;
-            const double s = score(&v, i, j), p = exp(s - a->lse[v.lse + i]), slack = 1 + fabs(s);
-            const double d_o = length(&v, a->d_o, row);
+            const double s = score(&v, i, j), p = exp(s - a->lse[v.lse + i]);
+            const double d_o = length(&v, a->d_o, row), off = p * (slack(&v, i, j) + fabs(a->lse[v.lse + i]));
             add(&v, d_score(&v, i, j, p), a->q, q, dk);
             add(&v, p, a->d_o, row, dv);
-            size_v += p * d_o * slack;
-            size_k += p * a->scale * d_o * length(&v, a->q, q) * slack *
+            size_v += off * d_o;
+            size_k += off * a->scale * d_o * length(&v, a->q, q) *
                       (length(&v, a->v, v.kv + j * a->kv_row) + length(&v, a->o, row));
         }
     }

@@ -15,7 +15,6 @@
 enum { STEPS_MAX = 100000, PEAK_MAX = 4096, PEAK_RETRIES = 20, PROBES_MAX = 4096, ADAPTIVE_LEAST = 8 };
 static const double PEAK_EVERY_S = 1.0; /* of stepping: clocks drift within minutes */
 static const double CONFIDENCE = 0.95;
-static const char GATE_FAILED[] = "the gate: a residual exceeds %g";
 
 /* One run's state. Sample arrays are allocated before the first window. */
 struct loop {
@@ -255,10 +254,21 @@ static void fail(struct run_train_result *r, enum run_status status, const char 
     snprintf(r->why, sizeof r->why, format, a, b);
 }
 
+/* Names the check that failed worst. */
+static void fail_gate(struct run_train_result *r) {
+    int worst = 0;
+    for (int i = 1; i < RUN_CHECKS; i++)
+        if (!(r->gate.residual[i] <= r->gate.residual[worst]) && !isnan(r->gate.residual[i])) worst = i;
+    r->status = RUN_FAILED;
+    snprintf(r->why, sizeof r->why, "the gate's check of %s: residual %.4g, threshold %g%s%s",
+             run_check_text((enum run_check)worst), r->gate.residual[worst], RUN_THRESHOLD,
+             r->gate.where[worst][0] ? ": " : "", r->gate.where[worst]);
+}
+
 /* PASSED unless something speaks against it; a FAILED gate comes first, since no rate follows from it. */
 static void judge(struct loop *l) {
     struct run_train_result *r = l->r;
-    if (!run_gate_passed(&r->gate)) fail(r, RUN_FAILED, GATE_FAILED, RUN_THRESHOLD, 0);
+    if (!run_gate_passed(&r->gate)) fail_gate(r);
     if (r->covered < 0.98) fail(r, RUN_FAILED, "windows cover %.3f of the wall time, under 0.98", r->covered, 0);
     const double mfu = utilisation(l);
     if (mfu > 1) fail(r, RUN_FAILED, "MFU %.3f: nothing beats the measured peak, so the peak is wrong", mfu, 0);
@@ -308,7 +318,7 @@ int run_train(struct run_train_result *result, const struct plan *plan, const st
     plan_ledger_fill(&l->ledger, plan);
     int code = prepare(l, ops, placement->cpus_per_thread, e);
     if (!code && !run_gate_passed(&r->gate)) {
-        fail(r, RUN_FAILED, GATE_FAILED, RUN_THRESHOLD, 0); /* nothing is timed that is not right */
+        fail_gate(r); /* nothing is timed that is not right */
     } else if (!code) {
         train(l);
         gather_ranks(l, placement);
