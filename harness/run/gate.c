@@ -14,6 +14,7 @@ static const struct {
     [RUN_LOSS] = {"loss", "loss, small model against FP64"},
     [RUN_GRADIENTS] = {"gradients", "gradients, small model against FP64"},
     [RUN_OPTIMIZER] = {"optimizer", "AdamW, small model against FP64"},
+    [RUN_SUMS] = {"sums", "sums over ranks of known numbers"},
     [RUN_REPLICAS] = {"replicas", "same bits on all ranks"},
     [RUN_MATMUL] = {"matmul", "every matmul at full size (Freivalds)"},
     [RUN_ATTENTION] = {"attention", "sampled attention rows at full size"},

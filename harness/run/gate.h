@@ -14,6 +14,7 @@ enum run_check {
     RUN_LOSS,      /* shrunken model: loss of the global batch */
     RUN_GRADIENTS, /* shrunken model: every tensor's gradient, the worst */
     RUN_OPTIMIZER, /* shrunken model: AdamW fed the path's own gradients */
+    RUN_SUMS,      /* shrunken model: numbers with a known sum sent as its gradients are; 0, or infinite */
     RUN_REPLICAS,  /* shrunken model: all ranks hold the same bits afterwards; 0, or infinite */
     RUN_MATMUL,    /* timed sizes: every matmul of a micro-batch by Freivalds' check, the worst */
     RUN_ATTENTION, /* timed sizes: sampled rows of attention and its gradients */

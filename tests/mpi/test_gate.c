@@ -2,7 +2,8 @@
  * check: ranks 2 3 4
  *
  * The gate over ranks: over 20 seeds healthy runs stay under a quarter of the threshold; a rank left out of the sums, a
- * sum taken for the mean, a message never sent, a stale rank and one with another seed each exceed it tenfold. */
+ * sum taken for the mean, a message never sent, a sum gone wrong on one rank, a stale rank and one with another seed
+ * each exceed it tenfold. */
 #include <math.h>
 #include <string.h>
 
@@ -10,14 +11,16 @@
 #include "run/gate.h"
 #include "unit/support/rig.h"
 
-enum { SEEDS = 20, FEW = 2 };
-enum fault { HEALTHY, RANK_DROPPED, SUM_FOR_MEAN, MESSAGE_LOST, RANK_STALE, RANK_SEEDED, FAULTS };
-static const char *const names[FAULTS] = {"healthy",      "rank dropped", "sum for mean",
-                                          "message lost", "rank stale",   "rank with another seed"};
+enum { SEEDS = 20, FEW = 5 };
+enum fault { HEALTHY, RANK_DROPPED, SUM_FOR_MEAN, MESSAGE_LOST, SUM_ASTRAY, RANK_STALE, RANK_SEEDED, FAULTS };
+static const char *const names[FAULTS] = {
+    "healthy",    "rank dropped",          "sum for mean", "message lost", "one rank's sum astray",
+    "rank stale", "rank with another seed"};
 
 static const struct comm_ops *honest; /* what the faulty sums pass on to */
 static const struct kernel_ops *sound;
 static int messages;
+static float *last_sum;
 
 static void sum_dropped(struct comm *c, float *buffer, int64_t count, struct comm_request *request) {
     if (c->rank == c->size - 1) memset(buffer, 0, (size_t)count * sizeof *buffer);
@@ -34,7 +37,17 @@ static void sum_lost(struct comm *c, float *buffer, int64_t count, struct comm_r
 static void wait_lost(struct comm *c, struct comm_request *request) {
     if (request->active) honest->wait(c, request);
 }
-/* Takes all tensors' updates but one's */
+/* The loss is summed when all gradients are: by then the last rank's copy of one of them has gone wrong. */
+static void sum_noted(struct comm *c, float *buffer, int64_t count, struct comm_request *request) {
+    last_sum = buffer;
+    honest->sum_start(c, buffer, count, request);
+}
+static void sum_astray(struct comm *c, double *x, int n) {
+    honest->sum(c, x, n);
+    if (last_sum && c->rank == c->size - 1) *last_sum = -*last_sum - 1;
+    last_sum = NULL;
+}
+/* Makes all tensors' updates but one's */
 static void adamw_stale(const struct kernel_team *team, const struct kernel_adamw *a) {
     if (messages++ != 5) sound->adamw(team, a);
 }
@@ -61,6 +74,7 @@ static struct run_gate gate_of(struct agreed *a, enum kernel_dtype dtype, enum f
     if (fault == RANK_DROPPED) sums.sum_start = sum_dropped;
     if (fault == SUM_FOR_MEAN) sums.sum_start = sum_for_mean;
     if (fault == MESSAGE_LOST) sums.sum_start = sum_lost, sums.wait = wait_lost;
+    if (fault == SUM_ASTRAY) sums.sum_start = sum_noted, sums.sum = sum_astray;
     if (fault == RANK_STALE && last) ops.adamw = adamw_stale;
     world.ops = &sums;
     run_gate_clear(&gate);
@@ -84,7 +98,7 @@ static double worst_of(const struct run_gate *gate) {
 
 int main(void) {
     struct agreed a;
-    double most = 0, least = INFINITY;
+    double most = 0, least = INFINITY, dropped = INFINITY;
     agreed_open(&a);
     for (int dtype = 0; dtype < KERNEL_DTYPE_COUNT; dtype++)
         for (int fault = 0; fault < FAULTS; fault++)
@@ -95,6 +109,7 @@ int main(void) {
                 char what[128];
                 snprintf(what, sizeof what, "%s, %s, seed %d: worst residual %.4g", names[fault],
                          dtype == KERNEL_F32 ? "fp32" : "bf16", seed, worst);
+                if (fault == RANK_DROPPED) dropped = fmin(dropped, gate.residual[RUN_GRADIENTS]);
                 const bool good = fault == HEALTHY ? worst < RUN_THRESHOLD / 4 : worst > RUN_THRESHOLD * 10;
                 agreed_check(&a, good && run_gate_passed(&gate) == (fault == HEALTHY), what);
                 agreed_check(&a, agreed_same(&a, agreed_hash(&worst, sizeof worst)), "all ranks agree");
@@ -104,7 +119,8 @@ int main(void) {
                     least = fmin(least, worst);
             }
     if (a.world.rank == 0)
-        printf("%d ranks: worst healthy residual %.3g (under %g), least faulty %.4g (over %g)\n", a.world.size, most,
-               RUN_THRESHOLD / 4, least, RUN_THRESHOLD * 10);
+        printf("%d ranks: worst healthy residual %.3g (under %g), least faulty %.4g (over %g); gradients of a dropped "
+               "rank %.4g\n",
+               a.world.size, most, RUN_THRESHOLD / 4, least, RUN_THRESHOLD * 10, dropped);
     return agreed_close(&a);
 }

@@ -116,7 +116,7 @@ static void faults_fail(bool full, int first, int last) {
 
 static void test_small_model_healthy(void **state) {
     (void)state;
-    healthy_everywhere(false, 4);
+    healthy_everywhere(false, 5);
 }
 static void test_small_model_faults(void **state) {
     (void)state;
