@@ -175,18 +175,21 @@ static void blocked_run(const struct blocked_problem *x) {
 }
 
 static void blocked_gemm(const struct kernel_team *team, const struct kernel_gemm *g) {
+    /* the longer of m and n in the longer blocks, so that the other's operand is packed less often */
+    const bool tall = g->m > g->n;
+    const int64_t most_rows = tall ? GEMM_LONG : GEMM_SHORT, most_columns = tall ? GEMM_SHORT : GEMM_LONG;
     struct blocked_problem x = {
         .g = g,
         .team = team,
         .a = {g->a, g->lda, g->m, g->k, g->a_trans, g->in},
         .b = {g->b, g->ldb, g->n, g->k, !g->b_trans, g->in},
-        .rows = blocked_cut(g->m, GEMM_MC, GEMM_MR),
-        .columns = blocked_cut(g->n, GEMM_NC, GEMM_NR),
+        .rows = blocked_cut(g->m, most_rows, GEMM_MR),
+        .columns = blocked_cut(g->n, most_columns, GEMM_NR),
         .words = blocked_cut(pack_words(g->k), GEMM_KC, KERNEL_LANES),
         .a_panels = team->scratch,
     };
-    x.b_panels = x.a_panels + (GEMM_MC + GEMM_PANEL_MAX) * GEMM_KC;
-    x.sums = (float *)(void *)(x.b_panels + (GEMM_NC + GEMM_PANEL_MAX) * GEMM_KC);
+    x.b_panels = x.a_panels + (most_rows + GEMM_PANEL_MAX) * GEMM_KC;
+    x.sums = (float *)(void *)(x.b_panels + (most_columns + GEMM_PANEL_MAX) * GEMM_KC);
     if (g->m <= 0 || g->n <= 0) return;
 #pragma omp parallel num_threads(team->threads)
     blocked_run(&x);

@@ -91,7 +91,8 @@ SIMD_INLINE void pack_across(const struct pack_operand *x, int64_t row, int64_t 
 #pragma GCC unroll 4
         for (int i = 0; i < width; i += KERNEL_LANES) {
             vu v = pack_load_across(x, row + i, p);
-            if (i + KERNEL_LANES <= width)
+            /* what a whole vector writes beyond the width is written again with the next word, but for the last */
+            if (i + KERNEL_LANES <= width || w + 1 < words)
                 pack_store(to + i, v);
             else
                 memcpy(to + i, &v, (size_t)(width - i) * sizeof *to);

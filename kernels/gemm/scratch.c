@@ -5,7 +5,7 @@
 #include "sizes.h"
 
 size_t kernel_gemm_scratch(int threads) {
-    const size_t rows = GEMM_MC + GEMM_PANEL_MAX, columns = GEMM_NC + GEMM_PANEL_MAX;
+    const size_t rows = GEMM_SHORT + GEMM_PANEL_MAX, columns = GEMM_LONG + GEMM_PANEL_MAX;
     (void)threads; /* they share the blocks */
     return 4 * (rows * GEMM_KC + columns * GEMM_KC + rows * columns);
 }
