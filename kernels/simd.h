@@ -146,6 +146,38 @@ SIMD_INLINE float vf_highest(vf v) {
     return x[0];
 }
 
+#if KERNEL_LANES == 16
+#define SIMD_LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define SIMD_HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#elif KERNEL_LANES == 8
+#define SIMD_LOW 0, 8, 1, 9, 2, 10, 3, 11
+#define SIMD_HIGH 4, 12, 5, 13, 6, 14, 7, 15
+#else
+#define SIMD_LOW 0, 4, 1, 5
+#define SIMD_HIGH 2, 6, 3, 7
+#endif
+#ifdef __clang__
+#define SIMD_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define SIMD_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (vi){__VA_ARGS__}) /* gcc before 12 has only this one */
+#endif
+
+/* Transposes KERNEL_LANES vectors: log2(LANES) rounds, each of which interleaves the first half of the vectors with
+ * the second and so rotates the bits of (vector, lane) by one place. */
+SIMD_INLINE void vf_transpose(vf x[KERNEL_LANES]) {
+#pragma GCC unroll 4
+    for (int round = 1; round < KERNEL_LANES; round *= 2) {
+        vf y[KERNEL_LANES];
+#pragma GCC unroll 8
+        for (int i = 0; i < KERNEL_LANES / 2; i++) {
+            y[2 * i] = SIMD_SHUFFLE(x[i], x[i + KERNEL_LANES / 2], SIMD_LOW);
+            y[2 * i + 1] = SIMD_SHUFFLE(x[i], x[i + KERNEL_LANES / 2], SIMD_HIGH);
+        }
+#pragma GCC unroll 16
+        for (int i = 0; i < KERNEL_LANES; i++) x[i] = y[i];
+    }
+}
+
 /* sqrt of each lane; without errno the loop becomes one instruction */
 SIMD_INLINE vf vf_sqrt(vf x) {
     vf y;

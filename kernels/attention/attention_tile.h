@@ -62,31 +62,6 @@ static void multiply_columns(struct product p) {
     multiply(&p, 1, p.a_step);
 }
 
-#if KERNEL_LANES == 16
-#define TILE_LOW 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
-#define TILE_HIGH 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
-#else
-#define TILE_LOW 0, 8, 1, 9, 2, 10, 3, 11
-#define TILE_HIGH 4, 12, 5, 13, 6, 14, 7, 15
-#endif
-#ifdef __clang__
-#define TILE_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
-#else
-#define TILE_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (vi){__VA_ARGS__})
-#endif
-
-/* log2(lanes) perfect shuffles of the rows transpose them */
-SIMD_INLINE void transpose(vf x[KERNEL_LANES]) {
-    for (int round = 1; round < KERNEL_LANES; round *= 2) {
-        vf y[KERNEL_LANES];
-        for (int i = 0; i < KERNEL_LANES / 2; i++) {
-            y[2 * i] = TILE_SHUFFLE(x[i], x[i + KERNEL_LANES / 2], TILE_LOW);
-            y[2 * i + 1] = TILE_SHUFFLE(x[i], x[i + KERNEL_LANES / 2], TILE_HIGH);
-        }
-        for (int i = 0; i < KERNEL_LANES; i++) x[i] = y[i];
-    }
-}
-
 /* Rows of a strided operand: row r, column c at p[at + r * row + c]. */
 struct strided {
     enum kernel_dtype dtype;
@@ -122,7 +97,7 @@ static void pack_panel(struct strided s, const void *p, float factor, float *pan
             vf x[KERNEL_LANES];
             for (int i = 0; i < KERNEL_LANES; i++)
                 x[i] = r + i < s.rows ? strided_get(&s, p, r + i, c) * factor : vf_all(0);
-            transpose(x);
+            vf_transpose(x);
             for (int i = 0; i < KERNEL_LANES && c + i < s.columns; i++)
                 vf_store(panel + (c + i) * ATTENTION_PANEL + r, x[i]);
         }
@@ -135,7 +110,7 @@ static void unpack_panel(struct strided s, void *p, const float *factor, const f
             for (int i = 0; i < KERNEL_LANES; i++)
                 x[i] = c + i < s.columns ? vf_load(panel + (c + i) * ATTENTION_PANEL + r) * vf_load(factor + r)
                                          : vf_all(0);
-            transpose(x);
+            vf_transpose(x);
             for (int i = 0; i < KERNEL_LANES && r + i < s.rows; i++) strided_put(&s, p, r + i, c, x[i]);
         }
 }

@@ -61,29 +61,6 @@ SIMD_INLINE void pack_store(uint32_t *to, vu x) {
     vf_store((float *)(void *)to, (vf)x);
 }
 
-/* Transposes KERNEL_LANES vectors: log2(LANES) rounds, each of which interleaves the first half of the vectors with
- * the second and so rotates the bits of (vector, lane) by one place. */
-#if KERNEL_LANES == 16
-#define PACK_LOW(a, b) __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
-#define PACK_HIGH(a, b) __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31)
-#else
-#define PACK_LOW(a, b) __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11)
-#define PACK_HIGH(a, b) __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15)
-#endif
-SIMD_INLINE void pack_transpose(vu x[KERNEL_LANES]) {
-#pragma GCC unroll 4
-    for (int round = 1; round < KERNEL_LANES; round *= 2) {
-        vu y[KERNEL_LANES];
-#pragma GCC unroll 8
-        for (int i = 0; i < KERNEL_LANES / 2; i++) {
-            y[2 * i] = PACK_LOW(x[i], x[i + KERNEL_LANES / 2]);
-            y[2 * i + 1] = PACK_HIGH(x[i], x[i + KERNEL_LANES / 2]);
-        }
-#pragma GCC unroll 16
-        for (int i = 0; i < KERNEL_LANES; i++) x[i] = y[i];
-    }
-}
-
 /* `words` words from k = p on of rows row .. row + width - 1, as [words][width]; stored across k */
 SIMD_INLINE void pack_across(const struct pack_operand *x, int64_t row, int64_t p, int64_t words, int width,
                              uint32_t *to) {
@@ -112,13 +89,13 @@ SIMD_INLINE void pack_turned(const struct pack_operand *x, int64_t row, int64_t 
                              uint32_t *to) {
     for (int64_t w = 0; w < words; w += KERNEL_LANES, p += WORD_NUMBERS * KERNEL_LANES) {
         for (int i = 0; i < width; i += KERNEL_LANES) {
-            vu v[KERNEL_LANES];
+            vf v[KERNEL_LANES];
 #pragma GCC unroll 16
-            for (int r = 0; r < KERNEL_LANES; r++) v[r] = pack_load_along(x, row + i + r, p);
-            pack_transpose(v);
+            for (int r = 0; r < KERNEL_LANES; r++) v[r] = (vf)pack_load_along(x, row + i + r, p);
+            vf_transpose(v);
 #pragma GCC unroll 16
             for (int r = 0; r < KERNEL_LANES; r++)
-                if (w + r < words) pack_store(to + (w + r) * width + i, v[r]);
+                if (w + r < words) pack_store(to + (w + r) * width + i, (vu)v[r]);
         }
     }
 }
