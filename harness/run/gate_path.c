@@ -26,7 +26,7 @@ struct plan_request run_gate_shrink(const struct plan_request *request) {
     c->heads = group > 4 ? group : 4;
     c->kv_heads = c->heads / group;
     c->width = 16 * c->heads;
-    c->ffn = (int64_t)(ffn * (double)c->width);
+    c->ffn = (int64_t)ceil(ffn * (double)c->width);
     c->vocab = 389;
     c->positions = 40;
     c->parameters = model_params_count(c);
@@ -250,7 +250,7 @@ int run_gate_path(struct run_gate *gate, const struct plan_request *request, str
                   const struct kernel_ops *ops, uint64_t seed, struct base_error *e) {
     const struct plan_request small = run_gate_shrink(request);
     struct plan plan;
-    struct parallel_engine g;
+    struct parallel_engine g = {0}; /* to be closed even where it was never opened */
     int code = plan_make(&plan, &small, e);
     if (!code) code = parallel_open(&g, &plan, world, ops, e);
     code = comm_agree(world, code, e);
