@@ -49,6 +49,14 @@ static void launch_id(struct comm *world, char id[64]) {
     world->ops->broadcast(world, id, 64);
 }
 
+/* The record itself, or its page. */
+static void show(const struct cli_train_flags *f, const json_t *record, void (*page)(FILE *, const json_t *)) {
+    if (f->json)
+        json_dumpf(record, stdout, JSON_COMPACT | JSON_REAL_PRECISION(12)), putchar('\n');
+    else
+        page(stdout, record);
+}
+
 static int dry_run(struct comm *world, struct cli_train_setup *s, const struct cli_train_flags *f,
                    struct base_error *e) {
     const struct run_identity id = {s->workload.name[0] ? s->workload.name : NULL, s->workload.version, ""};
@@ -58,10 +66,7 @@ static int dry_run(struct comm *world, struct cli_train_setup *s, const struct c
     int code = plan_make(&plan, &s->request, e);
     if (code || world->rank) return code;
     json_t *record = run_plan_record(&plan, &id);
-    if (f->json)
-        json_dumpf(record, stdout, JSON_COMPACT | JSON_REAL_PRECISION(12)), putchar('\n');
-    else
-        cli_report_plan(stdout, record);
+    show(f, record, cli_report_plan);
     json_decref(record);
     return BASE_OK;
 }
@@ -80,10 +85,7 @@ static int finish(struct comm *world, const struct cli_train_flags *f, json_t *r
     int code = BASE_OK;
     if (world->rank == 0) {
         if (f->out) code = base_record_append(f->out, record, e);
-        if (f->json)
-            json_dumpf(record, stdout, JSON_COMPACT | JSON_REAL_PRECISION(12)), putchar('\n');
-        else
-            cli_report_train(stdout, record);
+        show(f, record, cli_report_train);
         if (fflush(stdout) && !code) code = base_fail(e, BASE_BROKEN, "cannot write the report to standard output");
     }
     return comm_agree(world, code, e);
@@ -136,8 +138,8 @@ static int train(struct comm *world, const struct cli_train_flags *f, struct cli
         code = finish(world, f, record, e);
         json_decref(record);
         if (!code) code = exit_code(&result, e);
-        run_train_free(&result);
     }
+    run_train_free(&result);
     free(loss);
     return code;
 }
@@ -147,28 +149,20 @@ int cli_train(struct comm *world, int argc, char *const *argv, struct base_error
     struct cli_train_setup setup;
     struct run_placement placement;
     struct kernel_ops ops;
-    struct plan *plan = malloc(sizeof *plan);
-    if (!plan) return base_fail(e, BASE_BROKEN, "out of memory");
+    struct plan plan;
     int code = cli_train_flags_parse(&flags, argc, argv, e);
     if (!code && flags.help) {
         if (world->rank == 0) cli_train_flags_help(stdout);
-        free(plan);
         return BASE_OK;
     }
     if (!code) code = cli_train_resolve(&flags, flags.world_given ? (int)flags.world : world->size, &setup, e);
     if (!code) code = select_kernels(&ops, setup.backend, e);
-    if (!code && flags.dry_run) {
-        code = dry_run(world, &setup, &flags, e);
-        free(plan);
-        return comm_agree(world, code, e);
-    }
+    if (!code && flags.dry_run) return comm_agree(world, dry_run(world, &setup, &flags, e), e);
     if (!code && flags.out && world->rank == 0) code = base_record_check(flags.out, e);
     if (!(code = comm_agree(world, code, e))) {
         run_place(&placement, world, setup.request.threads);
         setup.request.threads = placement.threads;
-        code = comm_agree(world, make_plan(world, &setup, plan, e), e);
+        code = comm_agree(world, make_plan(world, &setup, &plan, e), e);
     }
-    if (!code) code = train(world, &flags, &setup, plan, &ops, &placement, e);
-    free(plan);
-    return code;
+    return code ? code : train(world, &flags, &setup, &plan, &ops, &placement, e);
 }

@@ -309,12 +309,16 @@ int run_train(struct run_train_result *result, const struct plan *plan, const st
               struct comm *world, const struct kernel_ops *ops, const struct run_placement *placement,
               struct base_error *e) {
     struct run_train_result *r = result;
-    struct loop *l = calloc(1, sizeof *l);
-    if (!l) return base_fail(e, BASE_BROKEN, "out of memory");
+    struct loop loop = {.o = options,
+                        .plan = plan,
+                        .world = world,
+                        .cpus = &placement->cpus,
+                        .r = r,
+                        .watch = {.stat = -1, .vmstat = -1, .clock = -1},
+                        .look = ADAPTIVE_LEAST};
+    struct loop *l = &loop;
     memset(r, 0, sizeof *r);
     run_gate_clear(&r->gate);
-    *l = (struct loop){
-        .o = options, .plan = plan, .world = world, .cpus = &placement->cpus, .r = r, .look = ADAPTIVE_LEAST};
     plan_ledger_fill(&l->ledger, plan);
     int code = prepare(l, ops, placement->cpus_per_thread, e);
     if (!code && !run_gate_passed(&r->gate)) {
@@ -327,10 +331,10 @@ int run_train(struct run_train_result *result, const struct plan *plan, const st
             run_gate_finite(&r->gate, r->loss, r->grad_norm, r->steps);
             if (options->history)
                 run_gate_history(&r->gate, plan->shape.dtype, r->loss, options->history, n, options->history_where);
+            run_gate_agree(&r->gate, world); /* one rank alone may know the earlier record */
         }
         judge(l);
     }
     release(l);
-    free(l);
     return code;
 }

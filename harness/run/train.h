@@ -86,7 +86,8 @@ struct run_train_result {
     double other_s;                  /* what phases leave of the step */
 };
 
-/* Collective. The result's arrays are freed by run_train_free. */
+/* Collective; options agree on all ranks but for history, which one of them may know alone. The result's arrays are
+ * freed by run_train_free, also after an error. */
 int run_train(struct run_train_result *result, const struct plan *plan, const struct run_train_options *options,
               struct comm *world, const struct kernel_ops *ops, const struct run_placement *placement,
               struct base_error *e);

@@ -49,3 +49,8 @@ train 1 fp32 || code=$?
 grep -q '"status":"FAILED"' <(tail -n 1 "$work/fp32.jsonl") || bad 'a changed loss: the record is not FAILED'
 ! tail -n 1 "$work/fp32.jsonl" | grep -qE 'per_s|step_s' || bad 'a FAILED record holds a rate'
 echo 'a changed loss FAILS'
+
+# One rank reads the earlier record; all leave with the same exit code.
+mpi_launch 2 bash -c '"$@"; echo "$?" >>'"$work/codes" - "$toise" train --model tiny-gpt2 --seq 64 --gbs 8 --warmup 1 \
+    --steps 12 --threads 1 --out "$work/fp32.jsonl" >"$work/out" 2>&1 || true
+[ "$(sort "$work/codes" | tr '\n' ' ')" = '1 1 ' ] || bad "exit codes of the ranks: $(tr '\n' ' ' <"$work/codes")"
