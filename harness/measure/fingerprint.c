@@ -18,6 +18,11 @@ static json_t *text(const char *s) {
     return value ? value : json_null();
 }
 
+/* A count or a size; null for 0, which stands for unknown */
+static json_t *known(long long n) {
+    return n > 0 ? json_integer(n) : json_null();
+}
+
 static json_t *line_of(const char *path) {
     char line[256];
     base_file_line(path, line, sizeof line);
@@ -82,9 +87,8 @@ static json_t *variants(const struct kernel_ops *ops) {
 }
 
 static json_t *caches(const struct base_topology *t) {
-    return json_pack("{s:I,s:I,s:i,s:I,s:i}", "l1d_bytes", (json_int_t)t->l1d_bytes, "l2_bytes",
-                     (json_int_t)t->l2_bytes, "l2_cpus", t->l2_cpus, "l3_bytes", (json_int_t)t->l3_bytes, "l3_cpus",
-                     t->l3_cpus);
+    return json_pack("{s:o,s:o,s:o,s:o,s:o}", "l1d_bytes", known(t->l1d_bytes), "l2_bytes", known(t->l2_bytes),
+                     "l2_cpus", known(t->l2_cpus), "l3_bytes", known(t->l3_bytes), "l3_cpus", known(t->l3_cpus));
 }
 
 static const char *compiler(void) {
@@ -101,12 +105,12 @@ json_t *measure_fingerprint(const struct base_topology *t, const struct kernel_o
     json_object_set_new(machine, "cpu", text(t->cpu));
     json_object_set_new(machine, "board", text(t->board));
     json_object_set_new(machine, "kernel", text(t->kernel));
-    json_object_set_new(machine, "sockets", json_integer(t->sockets));
-    json_object_set_new(machine, "numa_nodes", json_integer(t->numa_nodes));
-    json_object_set_new(machine, "cores", json_integer(t->cores));
-    json_object_set_new(machine, "cpus", json_integer(t->cpus));
+    json_object_set_new(machine, "sockets", known(t->sockets));
+    json_object_set_new(machine, "numa_nodes", known(t->numa_nodes));
+    json_object_set_new(machine, "cores", known(t->cores));
+    json_object_set_new(machine, "cpus", known(t->cpus));
     json_object_set_new(machine, "caches", caches(t));
-    json_object_set_new(machine, "memory_bytes", json_integer(t->memory_bytes));
+    json_object_set_new(machine, "memory_bytes", known(t->memory_bytes));
     json_object_set_new(machine, "max_hz", t->max_hz > 0 ? json_real(t->max_hz) : json_null());
     json_object_set_new(machine, "governor", line_of("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"));
     json_object_set_new(machine, "smt", simultaneous_threads(t));

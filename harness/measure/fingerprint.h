@@ -9,8 +9,7 @@
 #include "base/topology.h"
 #include "kernels.h"
 
-/* The record's `machine` object, a new reference; *ops was selected with `isa` as cap. What cannot be read is null
- * or 0. */
+/* The record's `machine` object, a new reference; *ops was selected with `isa` as cap. What cannot be read is null. */
 json_t *measure_fingerprint(const struct base_topology *t, const struct kernel_ops *ops, enum kernel_isa isa);
 
 #endif

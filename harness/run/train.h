@@ -47,7 +47,7 @@ struct run_rank {
     double wait_s;    /* for slower ranks; compute + exposed + wait is the step */
     double peak_flop_per_s;
     double phase_s[PARALLEL_PHASES]; /* of the step nearest to the median, scaled to it */
-    double peak_memory_bytes;
+    double peak_memory_bytes;        /* negative: unknown */
     char cpus[64];
     char warning[256];
 };

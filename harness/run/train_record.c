@@ -152,10 +152,11 @@ static json_t *breakdown_of(const double *phase_s, double other) {
 }
 
 static json_t *rank_of(const struct run_rank *k) {
-    json_t *o = json_pack("{s:s, s:i, s:i, s:b, s:b, s:s, s:f, s:f, s:f, s:f, s:f}", "host", k->host, "node", k->node,
-                          "threads", k->threads, "pinned", k->pinned, "bound", k->bound, "cpus", k->cpus, "compute_s",
-                          k->compute_s, "exposed_s", k->exposed_s, "wait_s", k->wait_s, "peak_flop_per_s",
-                          k->peak_flop_per_s, "peak_memory_bytes", k->peak_memory_bytes);
+    json_t *o =
+        json_pack("{s:s, s:i, s:i, s:b, s:b, s:s, s:f, s:f, s:f, s:f}", "host", k->host, "node", k->node, "threads",
+                  k->threads, "pinned", k->pinned, "bound", k->bound, "cpus", k->cpus, "compute_s", k->compute_s,
+                  "exposed_s", k->exposed_s, "wait_s", k->wait_s, "peak_flop_per_s", k->peak_flop_per_s);
+    if (k->peak_memory_bytes > 0) set_number(o, "peak_memory_bytes", k->peak_memory_bytes);
     if (k->warning[0]) set(o, "warning", json_string(k->warning));
     return o;
 }
