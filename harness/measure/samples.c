@@ -47,14 +47,6 @@ bool measure_samples_add(struct measure_samples *samples, double start, double s
     return true;
 }
 
-double measure_samples_coverage(const struct measure_samples *samples) {
-    if (samples->count == 0) return 1.0;
-    int last = samples->count - 1;
-    double sum = 0.0, wall = samples->start[last] + samples->seconds[last] - samples->start[0];
-    for (int i = 0; i <= last; i++) sum += samples->seconds[i];
-    return wall > 0.0 ? sum / wall : 1.0;
-}
-
 static json_t *number(double x) {
     return isfinite(x) ? json_real(x) : json_null();
 }

@@ -26,8 +26,6 @@ int measure_samples_open(struct measure_samples *samples, int capacity, int phas
 /* Keeps one step; false when full. interference may be NULL: none read. */
 bool measure_samples_add(struct measure_samples *samples, double start, double seconds, const double *phase,
                          const struct measure_interference *interference, unsigned marks);
-/* Sum of the steps over the time from the first one's start to the last one's end; 1 without steps. */
-double measure_samples_coverage(const struct measure_samples *samples);
 /* {"step_s": [], "start_s": [] from the first one's start, "phase_s": {name: []}, "interference": {field: []},
  * "marks": [["steal", ...], ...]}, arrays in the order of the steps; what is not finite is null */
 json_t *measure_samples_json(const struct measure_samples *samples);

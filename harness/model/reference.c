@@ -58,12 +58,6 @@ static struct reference_run describe(const struct model_reference *r, bool backw
                                   .keep = backward};
 }
 
-double model_reference_bytes(const struct model_reference *r, bool backward) {
-    struct reference_run s = describe(r, backward);
-    int64_t kept = backward ? s.c->layers + 1 : 2;
-    return 8.0 * (double)(kept * layer_size(&s) + rest_size(&s, backward) + s.t * s.c->vocab);
-}
-
 static double *take(double **from, int64_t n) {
     double *p = *from;
     *from += n;
@@ -113,17 +107,16 @@ static int step(struct reference_run *s, const int32_t *tokens, const int32_t *t
 int model_reference_step(const struct model_reference *r, const int32_t *tokens, const int32_t *targets,
                          double grad_scale, double *loss, double *grads, struct base_error *e) {
     struct reference_run s = describe(r, grads != NULL);
-    int64_t kept = s.keep ? s.c->layers + 1 : 2;
+    const int64_t kept = s.keep ? s.c->layers + 1 : 2, size = kept * layer_size(&s) + rest_size(&s, s.keep);
     s.grads = grads;
     s.layers = calloc((size_t)kept, sizeof *s.layers);
-    double *block = malloc((size_t)(kept * layer_size(&s) + rest_size(&s, s.keep)) * sizeof *block);
+    double *block = malloc((size_t)size * sizeof *block);
     int code = BASE_BROKEN;
     if (s.layers && block) {
         carve(&s, block);
         code = step(&s, tokens, targets, grad_scale, loss, e);
     } else {
-        base_fail(e, BASE_BROKEN, "out of memory for the FP64 reference (%.2f GiB)",
-                  model_reference_bytes(r, s.keep) / (1 << 30));
+        base_fail(e, BASE_BROKEN, "out of memory for the FP64 reference (%.2f GiB)", 8.0 * (double)size / (1 << 30));
     }
     free(block);
     free(s.layers);
