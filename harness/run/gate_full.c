@@ -13,19 +13,13 @@
 #define FULL_UNITS 1.0
 enum { FULL_PREFIX = 256 }; /* tokens of the sequence: attention is causal, so a prefix is a whole sequence */
 
-static void read_weights(void *context, int64_t offset, int64_t count, double *out) {
-    const struct parallel_engine *g = context;
-    const void *w = g->half ? (const void *)(g->half + offset) : g->master + offset;
-    run_matrix_row(g->plan->shape.dtype, w, count, out);
-}
-
 /* The first tokens of the micro-batch's first sequence, whose losses the path has left in MODEL_LOSS. */
 static int check_loss(struct run_gate *gate, const struct parallel_engine *g, struct base_error *e) {
     const struct model_shape *shape = &g->plan->shape;
     const int64_t n = shape->seq < FULL_PREFIX ? shape->seq : FULL_PREFIX;
     const float *mine = g->model.buffers[MODEL_LOSS];
     struct model_reference r = {
-        .params = &g->params, .shape = *shape, .read = read_weights, .context = (void *)(uintptr_t)g};
+        .params = &g->params, .shape = *shape, .read = run_weights_read, .context = (void *)(uintptr_t)g};
     r.shape.batch = 1;
     r.shape.seq = n;
     double *loss = malloc((size_t)n * sizeof *loss), difference = 0, sum = 0;

@@ -29,6 +29,12 @@ void run_matrix_row(enum kernel_dtype dtype, const void *x, int64_t n, double *o
     for (int64_t i = 0; i < n; i++) out[i] = run_matrix_at(dtype, x, i);
 }
 
+void run_weights_read(void *context, int64_t offset, int64_t count, double *out) {
+    const struct parallel_engine *g = context;
+    const void *w = g->half ? (const void *)(g->half + offset) : g->master + offset;
+    run_matrix_row(g->plan->shape.dtype, w, count, out);
+}
+
 void run_matrix_apply(const struct kernel_team *team, enum kernel_dtype dtype, const void *m, int64_t rows,
                       int64_t cols, int64_t ld, bool transposed, const double *x, double *y, double *squares) {
     enum { BLOCK = 256 };
@@ -124,8 +130,7 @@ int run_checked_open(struct run_checked *s, struct run_gate *gate, struct parall
     const int64_t tokens = g->plan->shape.batch * g->plan->shape.seq, most = c->vocab > c->ffn ? c->vocab : c->ffn;
     const int64_t qkv = model_config_dim(c, MODEL_QKV), longest = (most > qkv ? most : qkv) + tokens;
     memset(s, 0, sizeof *s);
-    s->space_count = (size_t)(8 * longest);
-    s->space = malloc(s->space_count * sizeof *s->space);
+    s->space = malloc((size_t)(8 * longest) * sizeof *s->space);
     if (!s->space) return base_fail(e, BASE_BROKEN, "out of memory for the gate's vectors");
     s->gate = gate;
     s->inner = g->team.ops;

@@ -11,8 +11,7 @@ struct run_checked {
     struct kernel_ops ops;          /* the wrapping table */
     const struct kernel_ops *inner; /* what it wraps */
     double *space;                  /* vectors of FP64 */
-    size_t space_count;
-    uint64_t calls; /* seeds the random vectors and rows */
+    uint64_t calls;                 /* seeds the random vectors and rows */
 };
 
 /* Puts the checking table in the engine's team; close takes it out again. */
@@ -22,6 +21,8 @@ void run_checked_close(struct run_checked *checked, struct parallel_engine *engi
 
 /* n elements of either dtype as FP64. */
 void run_matrix_row(enum kernel_dtype dtype, const void *x, int64_t n, double *out);
+/* This rank's weights as the path holds them, for struct model_reference; context is the engine. */
+void run_weights_read(void *context, int64_t offset, int64_t count, double *out);
 /* Element i of a buffer of either dtype. */
 double run_matrix_at(enum kernel_dtype dtype, const void *x, int64_t i);
 

@@ -8,6 +8,7 @@
 
 #include "base/random.h"
 #include "run/gate.h"
+#include "run/gate_kernels.h"
 
 /* What rounding explains, as multiples of the rounding unit (run_unit) relative to norms; fixed once. A gradient
  * passes about forty operations in two layers. FP32: each sums hundreds of terms rounded one by one. BF16: what is
@@ -39,21 +40,6 @@ struct plan_request run_gate_shrink(const struct plan_request *request) {
     return r;
 }
 
-/* Rank 0's copy of the weights, as the path holds them. */
-static void read_weights(void *context, int64_t offset, int64_t count, double *out) {
-    const struct parallel_engine *g = context;
-    for (int64_t i = 0; i < count; i++) {
-        if (!g->half) {
-            out[i] = g->master[offset + i];
-            continue;
-        }
-        uint32_t bits = (uint32_t)g->half[offset + i] << 16;
-        float x;
-        memcpy(&x, &bits, sizeof x);
-        out[i] = x;
-    }
-}
-
 static double norm(const double *x, int64_t n) {
     double sum = 0;
     for (int64_t i = 0; i < n; i++) sum += x[i] * x[i];
@@ -83,7 +69,7 @@ static int reference(const struct parallel_engine *g, const struct data_source *
     const struct plan_request *q = &g->plan->request;
     const int64_t tokens = q->global_batch * q->seq;
     struct model_reference r = {
-        .params = &g->params, .shape = g->plan->shape, .read = read_weights, .context = (void *)(uintptr_t)g};
+        .params = &g->params, .shape = g->plan->shape, .read = run_weights_read, .context = (void *)(uintptr_t)g};
     r.shape.batch = q->global_batch;
     int32_t *inputs = malloc((size_t)tokens * sizeof *inputs), *targets = malloc((size_t)tokens * sizeof *targets);
     double *losses = malloc((size_t)tokens * sizeof *losses);
