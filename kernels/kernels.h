@@ -146,7 +146,7 @@ typedef void kernel_from_bf16_fn(const struct kernel_team *, int64_t n, const ke
 typedef void kernel_zero_fn(const struct kernel_team *, int64_t n, float *x);
 /* The calling thread alone runs `rounds` rounds of a register-only multiply-add loop with random operands and
  * returns the number of floating-point operations done (multiply and add are two). F32: FMA; BF16: the BF16 dot
- * where the variant has one, else FP32 FMA, since that is what emulation runs on. team may be NULL. */
+ * where the variant has one, else FP32 FMA, since that is what emulation runs on. */
 typedef double kernel_peak_fn(enum kernel_dtype, int64_t rounds);
 
 struct kernel_ops {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Checks the house: which room may include which (DESIGN: floors), who may include mpi.h and the like, what
+# Checks the house: which room may include which (its floor and those below), who may include mpi.h and the like, what
 # kernels/ never calls, and that main stays short. Reads the sources in the current tree, prints
 # FILE:LINE: rule for each breach, exits 1 if there is one. Run by every build, so it is one awk over all files.
 set -euo pipefail

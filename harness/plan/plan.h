@@ -52,8 +52,8 @@ struct plan {
  * is: plan->shape points into it. */
 int plan_make(struct plan *plan, const struct plan_request *request, struct base_error *e);
 
-/* Refuses a plan whose `local` ranks exceed the node's memory: BASE_USAGE, naming the largest arena, and the
- * largest micro-batch or slice that would fit. available: bytes; negative: unknown, and nothing is refused. */
+/* Refuses a plan whose `local` ranks exceed the node's memory: BASE_USAGE, naming the largest
+ * micro-batch or slice that would fit. available: bytes; negative: unknown, and nothing is refused. */
 int plan_check_memory(const struct plan *plan, int local, double available, struct base_error *e);
 
 #endif
