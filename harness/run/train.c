@@ -326,13 +326,12 @@ int run_train(struct run_train_result *result, const struct plan *plan, const st
     } else if (!code) {
         train(l);
         gather_ranks(l, placement);
-        if (options->gate) {
+        run_gate_finite(&r->gate, r->loss, r->grad_norm, r->steps); /* also of a run that skips the gate */
+        if (options->gate && options->history) {
             const int n = r->steps < options->history_count ? r->steps : options->history_count;
-            run_gate_finite(&r->gate, r->loss, r->grad_norm, r->steps);
-            if (options->history)
-                run_gate_history(&r->gate, plan->shape.dtype, r->loss, options->history, n, options->history_where);
-            run_gate_agree(&r->gate, world); /* one rank alone may know the earlier record */
+            run_gate_history(&r->gate, plan->shape.dtype, r->loss, options->history, n, options->history_where);
         }
+        run_gate_agree(&r->gate, world); /* one rank alone may know the earlier record */
         judge(l);
     }
     release(l);
