@@ -28,6 +28,9 @@ static void memory(FILE *out, const json_t *ledger) {
     }
     base_text_bytes(real(ledger, "memory_bytes_per_rank"), bytes, sizeof bytes);
     fprintf(out, "  %-24s %12s\n", "sum", bytes);
+    if (!json_object_get(ledger, "gate_bytes_per_rank")) return;
+    base_text_bytes(real(ledger, "gate_bytes_per_rank"), bytes, sizeof bytes);
+    fprintf(out, "  %-24s %12s\n", "gate, before timing", bytes);
 }
 
 static void operation(FILE *out, const json_t *op) {

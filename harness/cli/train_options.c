@@ -48,7 +48,8 @@ static int table(struct cli_train_flags *f, struct cli_option rows[ROWS]) {
          "a text file (bytes are tokens) or a token file; default a built-in source of known entropy", NULL},
         {"--data-format", NULL, CLI_TEXT, &f->format, 0, 0, "F", "auto (default), text, llmc or nanogpt", NULL},
         {"--backend", NULL, CLI_TEXT, &f->backend, 0, 0, "B", "toise (default) or openblas: who multiplies FP32", NULL},
-        {"--no-gate", NULL, CLI_FLAG, &f->no_gate, 0, 0, NULL, "skip the correctness checks; the record says so", NULL},
+        {"--no-gate", NULL, CLI_FLAG, &f->no_gate, 0, 0, NULL, "skip the correctness checks: at best inconclusive",
+         NULL},
         {"--dry-run", NULL, CLI_FLAG, &f->dry_run, 0, 0, NULL, "print the plan: memory, operations, messages", NULL},
         {"--world", NULL, CLI_INTEGER, &f->world, 1, 10000000, "N", "with --dry-run: plan for N ranks",
          &f->world_given},
@@ -129,6 +130,7 @@ int cli_train_resolve(const struct cli_train_flags *f, int world, struct cli_tra
     s->request.dtype = bf16 ? KERNEL_BF16 : KERNEL_F32;
     s->request.world = world;
     s->request.threads = (int)f->threads;
+    s->request.gate = !f->no_gate;
     s->backend = openblas ? KERNEL_BACKEND_OPENBLAS : KERNEL_BACKEND_TOISE;
     s->workload.optimizer = parallel_optimizer_default();
     if ((code = resolve_sizes(f, world, s, e))) return code;

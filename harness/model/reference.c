@@ -58,6 +58,12 @@ static struct reference_run describe(const struct model_reference *r, bool backw
                                   .keep = backward};
 }
 
+double model_reference_bytes(const struct model_reference *r, bool backward) {
+    const struct reference_run s = describe(r, backward);
+    const int64_t kept = backward ? s.c->layers + 1 : 2;
+    return 8.0 * (double)(kept * layer_size(&s) + rest_size(&s, backward) + s.t * s.c->vocab);
+}
+
 static double *take(double **from, int64_t n) {
     double *p = *from;
     *from += n;

@@ -23,4 +23,7 @@ struct model_reference {
 int model_reference_step(const struct model_reference *r, const int32_t *tokens, const int32_t *targets,
                          double grad_scale, double *loss, double *grads, struct base_error *e);
 
+/* Memory that a call takes, bytes; only params and shape of r matter. */
+double model_reference_bytes(const struct model_reference *r, bool backward);
+
 #endif

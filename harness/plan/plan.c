@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/text.h"
+#include "model/reference.h"
 
 static int check_sizes(const struct plan_request *r, struct base_error *e) {
     const long long world = r->world, mbs = r->micro_batch, gbs = r->global_batch, limit = 1 << 24;
@@ -57,6 +58,13 @@ static void fill_memory(struct plan *p, int64_t total) {
     }
 }
 
+static double gate_bytes(const struct plan *p, const struct model_params *params) {
+    struct model_reference r = {.params = params, .shape = p->shape};
+    r.shape.batch = 1;
+    if (r.shape.seq > PLAN_GATE_TOKENS) r.shape.seq = PLAN_GATE_TOKENS;
+    return p->request.gate ? model_reference_bytes(&r, false) : 0;
+}
+
 int plan_make(struct plan *plan, const struct plan_request *request, struct base_error *e) {
     struct model_params params;
     int code = check_sizes(request, e);
@@ -73,6 +81,7 @@ int plan_make(struct plan *plan, const struct plan_request *request, struct base
         .config = &r->config, .dtype = r->dtype, .batch = r->micro_batch, .seq = r->seq, .head_rows = r->head_rows};
     if ((code = model_params_open(&params, &r->config, e))) return code;
     fill_memory(p, params.total);
+    p->gate_bytes = gate_bytes(p, &params);
     model_params_close(&params);
     return BASE_OK;
 }
@@ -85,7 +94,7 @@ static double memory_with(const struct plan *plan, int64_t micro_batch, int64_t 
     r.global_batch = micro_batch * r.world;
     r.config.layers = layers;
     r.head_rows = 0;
-    return plan_make(&other, &r, NULL) ? 1e300 : other.memory_bytes;
+    return plan_make(&other, &r, NULL) ? 1e300 : other.memory_bytes + other.gate_bytes;
 }
 
 /* The most layers that fit with this micro-batch; 1 when none do. Memory grows with them. */
@@ -104,7 +113,8 @@ static int64_t layers_fitting(const struct plan *plan, int64_t micro_batch, doub
 int plan_check_memory(const struct plan *plan, int local, double available, struct base_error *e) {
     char need[32], have[32], fix[128];
     const struct plan_request *r = &plan->request;
-    if (available < 0 || plan->memory_bytes * local <= available) return BASE_OK;
+    const double needed = (plan->memory_bytes + plan->gate_bytes) * local;
+    if (available < 0 || needed <= available) return BASE_OK;
     if (!e) return BASE_USAGE; /* nobody asks what would fit */
     int64_t micro = r->micro_batch, layers = r->config.layers;
     while (micro > 1 && (r->global_batch / r->world % micro || memory_with(plan, micro, layers) * local > available))
@@ -116,7 +126,7 @@ int plan_check_memory(const struct plan *plan, int local, double available, stru
         snprintf(fix, sizeof fix, "--mbs %lld would fit", (long long)micro);
     else
         snprintf(fix, sizeof fix, "--mbs %lld --layers %lld would fit", (long long)micro, (long long)layers);
-    base_text_bytes(plan->memory_bytes * local, need, sizeof need);
+    base_text_bytes(needed, need, sizeof need);
     base_text_bytes(available, have, sizeof have);
     return base_fail(e, BASE_USAGE, "%s needs %s on this node (%d rank%s), which has %s free: %s", r->config.name, need,
                      local, local == 1 ? "" : "s", have, fix);

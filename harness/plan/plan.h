@@ -16,11 +16,14 @@ struct plan_request {
     int world, threads;                     /* ranks; OpenMP threads of each */
     int64_t bucket;                         /* elements of a gradient message; 0: PLAN_BUCKET */
     int64_t head_rows;                      /* 0: PLAN_HEAD_ROWS */
+    bool gate;                              /* the gate runs first: its FP64 sequence must fit beside the rest */
 };
 
 enum {
     PLAN_BUCKET = 8 << 20, /* 32 MiB: long enough for full bandwidth, short enough to start early */
-    PLAN_HEAD_ROWS = 512   /* logits of 512 tokens x 50,257 are 103 MB; fewer rows re-read the table's gradient more */
+    PLAN_GATE_TOKENS =
+        256,             /* of the sequence that the gate repeats in FP64; attention is causal, so a prefix will do */
+    PLAN_HEAD_ROWS = 512 /* logits of 512 tokens x 50,257 are 103 MB; fewer rows re-read the table's gradient more */
 };
 
 /* One kind of memory of a rank. */
@@ -46,6 +49,7 @@ struct plan {
     int64_t accumulation; /* micro-batches of a rank in a step */
     struct plan_arena arenas[PLAN_ARENAS];
     double memory_bytes; /* of a rank: the arenas' sum */
+    double gate_bytes;   /* of a rank beside it, before timing; 0 without the gate */
 };
 
 /* Lays the request out, or says which sizes disagree and what would fit (BASE_USAGE). `plan` must stay where it

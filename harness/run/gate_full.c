@@ -11,12 +11,11 @@
 
 /* The loss of a sequence averages many tokens' rounding; only a part of it adds up with depth. */
 #define FULL_UNITS 1.0
-enum { FULL_PREFIX = 256 }; /* tokens of the sequence: attention is causal, so a prefix is a whole sequence */
 
 /* The first tokens of the micro-batch's first sequence, whose losses the path has left in MODEL_LOSS. */
 static int check_loss(struct run_gate *gate, const struct parallel_engine *g, struct base_error *e) {
     const struct model_shape *shape = &g->plan->shape;
-    const int64_t n = shape->seq < FULL_PREFIX ? shape->seq : FULL_PREFIX;
+    const int64_t n = shape->seq < PLAN_GATE_TOKENS ? shape->seq : PLAN_GATE_TOKENS;
     const float *mine = g->model.buffers[MODEL_LOSS];
     struct model_reference r = {
         .params = &g->params, .shape = *shape, .read = run_weights_read, .context = (void *)(uintptr_t)g};

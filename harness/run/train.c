@@ -198,7 +198,9 @@ static void train(struct loop *l) {
     peak_window(l);
     l->last = base_clock_now();
     for (int i = 0; i < RUN_WINDOWS; i++) r->covered += r->window_s[i] / (l->last - l->first);
+    r->covered = -r->covered; /* the least of all ranks */
     l->world->ops->max(l->world, &r->covered, 1);
+    r->covered = -r->covered;
     /* A bound that the steps beat was taken while others had the cores: it is an upper bound, so look again. */
     r->step = base_stats_median(r->step_s, r->timed, CONFIDENCE);
     for (int i = 0; i < PEAK_RETRIES && utilisation(l) > 1; i++) peak_window(l);
@@ -272,6 +274,7 @@ static void judge(struct loop *l) {
     if (r->covered < 0.98) fail(r, RUN_FAILED, "windows cover %.3f of the wall time, under 0.98", r->covered, 0);
     const double mfu = utilisation(l);
     if (mfu > 1) fail(r, RUN_FAILED, "MFU %.3f: nothing beats the measured peak, so the peak is wrong", mfu, 0);
+    if (!l->o->gate) fail(r, RUN_INCONCLUSIVE, "nothing says that the answer is right (--no-gate)", 0, 0);
     const double half = (r->step.high - r->step.low) / 2 / r->step.median;
     if (!l->o->steps && r->step.confidence < CONFIDENCE)
         fail(r, RUN_INCONCLUSIVE, "timed steps within --budget: %g, too few for a %g%% interval", r->timed,

@@ -58,10 +58,11 @@ static json_t *config_of(const struct plan *p) {
 }
 
 /* A file edited since is other work under the same name. */
-static void set_data(json_t *config, const char *path) {
+static void set_data(json_t *config, const char *path, const char *format) {
     struct stat s;
     set(config, "data", json_string(path ? path : "built-in"));
     if (!path || stat(path, &s)) return;
+    set(config, "data_format", json_string(format ? format : "auto"));
     set_integer(config, "data_bytes", s.st_size);
     set_integer(config, "data_modified_s", s.st_mtime);
 }
@@ -73,7 +74,7 @@ static void set_optimizer(json_t *config, const struct run_train_options *opt) {
                   o->lr_min, "warmup_steps", (json_int_t)o->warmup, "total_steps", (json_int_t)o->total, "beta1",
                   o->beta1, "beta2", o->beta2, "eps", o->eps, "weight_decay", o->decay, "clip", o->clip));
     set_integer(config, "seed", (int64_t)opt->seed);
-    set_data(config, opt->data.path);
+    set_data(config, opt->data.path, opt->data.format);
     set_integer(config, "warmup", opt->warmup);
 }
 
@@ -122,6 +123,7 @@ static json_t *ledger_of(const struct plan *p, bool with_ops) {
     set_number(o, "messages_per_rank", l.messages);
     set_number(o, "message_bytes_per_rank", l.message_bytes);
     set_number(o, "memory_bytes_per_rank", p->memory_bytes);
+    if (p->gate_bytes > 0) set_number(o, "gate_bytes_per_rank", p->gate_bytes);
     set(o, "memory", memory_of(p));
     if (with_ops) {
         json_t *ops = json_array();
