@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-static int64_t tokens_of(const struct model *m) {
+int64_t model_tokens(const struct model *m) {
     return m->shape.batch * m->shape.seq;
 }
 
@@ -29,12 +29,11 @@ int model_open(struct model *m, const struct model_shape *shape, const struct mo
     return BASE_OK;
 }
 
-/* weight and gradient of a role; NULL when the family has none */
-static const void *weight(const struct model *m, enum model_role role, int64_t layer) {
+const void *model_weight(const struct model *m, enum model_role role, int64_t layer) {
     int64_t offset = model_params_offset(m->params, role, layer);
     return offset < 0 ? NULL : (const char *)m->weights + offset * (int64_t)kernel_dtype_bytes(m->shape.dtype);
 }
-static float *gradient(const struct model *m, enum model_role role, int64_t layer) {
+float *model_gradient(const struct model *m, enum model_role role, int64_t layer) {
     int64_t offset = model_params_offset(m->params, role, layer);
     return offset < 0 ? NULL : m->grads + offset;
 }
@@ -50,7 +49,7 @@ static int64_t final_start(const struct model *m) {
 static void linear(const struct model *m, enum model_role w, enum model_role bias, int64_t layer, int64_t in,
                    int64_t out, const void *x, const void *d, void *y) {
     enum kernel_dtype t = m->shape.dtype;
-    m->team->ops->gemm(m->team, &(struct kernel_gemm){.m = tokens_of(m),
+    m->team->ops->gemm(m->team, &(struct kernel_gemm){.m = model_tokens(m),
                                                       .n = out,
                                                       .k = in,
                                                       .b_trans = true,
@@ -58,9 +57,9 @@ static void linear(const struct model *m, enum model_role w, enum model_role bia
                                                       .out = t,
                                                       .a = x,
                                                       .lda = in,
-                                                      .b = weight(m, w, layer),
+                                                      .b = model_weight(m, w, layer),
                                                       .ldb = in,
-                                                      .bias = weight(m, bias, layer),
+                                                      .bias = model_weight(m, bias, layer),
                                                       .d = d,
                                                       .c = y,
                                                       .ldc = out});
@@ -70,14 +69,14 @@ static void linear(const struct model *m, enum model_role w, enum model_role bia
 static void linear_grad_input(const struct model *m, enum model_role w, int64_t layer, int64_t in, int64_t out,
                               const void *dy, void *dx) {
     enum kernel_dtype t = m->shape.dtype;
-    m->team->ops->gemm(m->team, &(struct kernel_gemm){.m = tokens_of(m),
+    m->team->ops->gemm(m->team, &(struct kernel_gemm){.m = model_tokens(m),
                                                       .n = in,
                                                       .k = out,
                                                       .in = t,
                                                       .out = t,
                                                       .a = dy,
                                                       .lda = out,
-                                                      .b = weight(m, w, layer),
+                                                      .b = model_weight(m, w, layer),
                                                       .ldb = in,
                                                       .c = dx,
                                                       .ldc = in});
@@ -86,10 +85,10 @@ static void linear_grad_input(const struct model *m, enum model_role w, int64_t 
 /* dW[out,in] += dy^T x; dbias[out] += column sums of dy */
 static void linear_grad_params(const struct model *m, enum model_role w, enum model_role bias, int64_t layer,
                                int64_t in, int64_t out, const void *dy, const void *x) {
-    float *dw = gradient(m, w, layer), *db = gradient(m, bias, layer);
+    float *dw = model_gradient(m, w, layer), *db = model_gradient(m, bias, layer);
     m->team->ops->gemm(m->team, &(struct kernel_gemm){.m = out,
                                                       .n = in,
-                                                      .k = tokens_of(m),
+                                                      .k = model_tokens(m),
                                                       .a_trans = true,
                                                       .in = m->shape.dtype,
                                                       .out = KERNEL_F32,
@@ -100,23 +99,23 @@ static void linear_grad_params(const struct model *m, enum model_role w, enum mo
                                                       .d = dw,
                                                       .c = dw,
                                                       .ldc = in});
-    if (db) m->team->ops->column_sum(m->team, m->shape.dtype, tokens_of(m), out, dy, db);
+    if (db) m->team->ops->column_sum(m->team, m->shape.dtype, model_tokens(m), out, dy, db);
 }
 
 static struct kernel_layernorm norm(const struct model *m, enum model_role gain, enum model_role bias, int64_t layer,
                                     const void *x, void *y, enum model_buffer mean, enum model_buffer rstd) {
-    return (struct kernel_layernorm){.rows = tokens_of(m),
+    return (struct kernel_layernorm){.rows = model_tokens(m),
                                      .cols = m->shape.config->width,
                                      .dtype = m->shape.dtype,
                                      .eps = (float)m->shape.config->norm_eps,
                                      .x = x,
                                      .y = y,
-                                     .gain = weight(m, gain, layer),
-                                     .bias = weight(m, bias, layer),
+                                     .gain = model_weight(m, gain, layer),
+                                     .bias = model_weight(m, bias, layer),
                                      .mean = model_buffer_at(m, mean, layer),
                                      .rstd = model_buffer_at(m, rstd, layer),
-                                     .dgain = gradient(m, gain, layer),
-                                     .dbias = gradient(m, bias, layer)};
+                                     .dgain = model_gradient(m, gain, layer),
+                                     .dbias = model_gradient(m, bias, layer)};
 }
 
 /* dx = d_add + the gradient through the norm; its parameters' gradients are added */
@@ -161,17 +160,17 @@ static struct kernel_attention attention(const struct model *m, int64_t layer) {
 }
 
 static struct kernel_embedding embedding(const struct model *m, const int32_t *tokens) {
-    return (struct kernel_embedding){.rows = tokens_of(m),
+    return (struct kernel_embedding){.rows = model_tokens(m),
                                      .cols = m->shape.config->width,
                                      .seq = m->shape.seq,
                                      .dtype = m->shape.dtype,
                                      .tokens = tokens,
-                                     .token_table = weight(m, MODEL_TOKEN_TABLE, 0),
-                                     .position_table = weight(m, MODEL_POSITION_TABLE, 0),
+                                     .token_table = model_weight(m, MODEL_TOKEN_TABLE, 0),
+                                     .position_table = model_weight(m, MODEL_POSITION_TABLE, 0),
                                      .x = m->buffers[MODEL_X],
                                      .dx = m->buffers[MODEL_DX],
-                                     .dtoken = gradient(m, MODEL_TOKEN_TABLE, 0),
-                                     .dposition = gradient(m, MODEL_POSITION_TABLE, 0)};
+                                     .dtoken = model_gradient(m, MODEL_TOKEN_TABLE, 0),
+                                     .dposition = model_gradient(m, MODEL_POSITION_TABLE, 0)};
 }
 
 static struct kernel_layernorm norm1(const struct model *m, int64_t l) {
@@ -204,7 +203,7 @@ static void layer_forward(const struct model *m, int64_t l) {
     linear(m, MODEL_PROJ_WEIGHT, MODEL_PROJ_BIAS, l, attn, c->width, a.o, x, mid);
     ops->layernorm_forward(m->team, &n2);
     linear(m, MODEL_UP_WEIGHT, MODEL_UP_BIAS, l, c->width, c->ffn, n2.y, NULL, up);
-    ops->gelu_forward(m->team, m->shape.dtype, tokens_of(m) * c->ffn, up, act);
+    ops->gelu_forward(m->team, m->shape.dtype, model_tokens(m) * c->ffn, up, act);
     linear(m, MODEL_DOWN_WEIGHT, MODEL_DOWN_BIAS, l, c->ffn, c->width, act, mid, model_buffer_at(m, MODEL_X, l + 1));
 }
 
@@ -225,82 +224,6 @@ void model_forward(struct model *m, const int32_t *tokens) {
     call(m, m->hooks.done, final_start(m), p->total - final_start(m));
 }
 
-/* Rows [row, row + rows) of the head: logits, losses and, with a scale, their gradients. */
-static void head_chunk(const struct model *m, int64_t row, int64_t rows, const int32_t *targets, float scale) {
-    const struct model_config *c = m->shape.config;
-    const struct kernel_ops *ops = m->team->ops;
-    const enum kernel_dtype t = m->shape.dtype;
-    const int64_t ld = model_vocab_ld(c), at = row * c->width * (int64_t)kernel_dtype_bytes(t);
-    const void *x = (const char *)m->buffers[MODEL_FINAL] + at, *table = weight(m, MODEL_TOKEN_TABLE, 0);
-    void *dlogits = t == KERNEL_F32 ? m->buffers[MODEL_LOGITS] : m->buffers[MODEL_DLOGITS];
-    float *dtable = gradient(m, MODEL_TOKEN_TABLE, 0);
-
-    ops->gemm(m->team, &(struct kernel_gemm){.m = rows,
-                                             .n = c->vocab,
-                                             .k = c->width,
-                                             .b_trans = true,
-                                             .in = t,
-                                             .out = KERNEL_F32,
-                                             .a = x,
-                                             .lda = c->width,
-                                             .b = table,
-                                             .ldb = c->width,
-                                             .c = m->buffers[MODEL_LOGITS],
-                                             .ldc = ld});
-    struct kernel_cross_entropy ce = {.rows = rows,
-                                      .vocab = c->vocab,
-                                      .ld = ld,
-                                      .logits = m->buffers[MODEL_LOGITS],
-                                      .targets = targets + row,
-                                      .max = (float *)m->buffers[MODEL_CE_MAX] + row,
-                                      .sum = (float *)m->buffers[MODEL_CE_SUM] + row,
-                                      .target_logit = (float *)m->buffers[MODEL_CE_TARGET] + row,
-                                      .loss = (float *)m->buffers[MODEL_LOSS] + row,
-                                      .scale = scale,
-                                      .dtype = t,
-                                      .dlogits = dlogits};
-    ops->cross_entropy_stats(m->team, &ce);
-    ops->cross_entropy_combine(m->team, &ce);
-    if (scale == 0) return;
-    ops->cross_entropy_grad(m->team, &ce);
-    ops->gemm(m->team, &(struct kernel_gemm){.m = rows,
-                                             .n = c->width,
-                                             .k = c->vocab,
-                                             .in = t,
-                                             .out = t,
-                                             .a = dlogits,
-                                             .lda = ld,
-                                             .b = table,
-                                             .ldb = c->width,
-                                             .c = (char *)m->buffers[MODEL_DNORM] + at,
-                                             .ldc = c->width});
-    ops->gemm(m->team, &(struct kernel_gemm){.m = c->vocab,
-                                             .n = c->width,
-                                             .k = rows,
-                                             .a_trans = true,
-                                             .in = t,
-                                             .out = KERNEL_F32,
-                                             .a = dlogits,
-                                             .lda = ld,
-                                             .b = x,
-                                             .ldb = c->width,
-                                             .d = dtable,
-                                             .c = dtable,
-                                             .ldc = c->width});
-}
-
-double model_loss(struct model *m, const int32_t *targets, float grad_scale) {
-    const int64_t tokens = tokens_of(m);
-    for (int64_t row = 0; row < tokens; row += m->shape.head_rows) {
-        int64_t rows = tokens - row < m->shape.head_rows ? tokens - row : m->shape.head_rows;
-        head_chunk(m, row, rows, targets, grad_scale);
-    }
-    const float *loss = m->buffers[MODEL_LOSS];
-    double sum = 0;
-    for (int64_t t = 0; t < tokens; t++) sum += loss[t];
-    return sum;
-}
-
 /* in: MODEL_DX holds d X[l+1]; out: d X[l] */
 static void layer_backward(const struct model *m, int64_t l) {
     const struct model_config *c = m->shape.config;
@@ -314,7 +237,7 @@ static void layer_backward(const struct model *m, int64_t l) {
     linear_grad_params(m, MODEL_DOWN_WEIGHT, MODEL_DOWN_BIAS, l, c->ffn, c->width, dx,
                        model_buffer_at(m, MODEL_ACT, l));
     linear_grad_input(m, MODEL_DOWN_WEIGHT, l, c->ffn, c->width, dx, dffn);
-    ops->gelu_backward(m->team, m->shape.dtype, tokens_of(m) * c->ffn, model_buffer_at(m, MODEL_UP, l), dffn, dffn);
+    ops->gelu_backward(m->team, m->shape.dtype, model_tokens(m) * c->ffn, model_buffer_at(m, MODEL_UP, l), dffn, dffn);
     linear_grad_params(m, MODEL_UP_WEIGHT, MODEL_UP_BIAS, l, c->width, c->ffn, dffn, n2.y);
     linear_grad_input(m, MODEL_UP_WEIGHT, l, c->width, c->ffn, dffn, dnorm);
     norm_backward(m, n2, dnorm, dx, dx);

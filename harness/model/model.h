@@ -41,6 +41,11 @@ double model_loss(struct model *m, const int32_t *targets, float grad_scale);
 /* Adds all other parameter gradients into grads, last layer first, calling hooks.ready as each range is final. */
 void model_backward(struct model *m, const int32_t *tokens);
 
+/* batch * seq */
+int64_t model_tokens(const struct model *m);
+/* A role's weight and gradient in layer `layer`; NULL when the family has none. */
+const void *model_weight(const struct model *m, enum model_role role, int64_t layer);
+float *model_gradient(const struct model *m, enum model_role role, int64_t layer);
 /* Copy `layer` of a buffer. */
 void *model_buffer_at(const struct model *m, enum model_buffer buffer, int64_t layer);
 

@@ -14,7 +14,6 @@
 
 enum { STEPS_MAX = 100000, PEAK_MAX = 4096, PEAK_RETRIES = 20, PROBES_MAX = 4096, ADAPTIVE_LEAST = 8 };
 static const double PEAK_EVERY_S = 1.0; /* of stepping: clocks drift within minutes */
-static const double CONFIDENCE = 0.95;
 
 /* One run's state. Sample arrays are allocated before the first window. */
 struct loop {
@@ -120,8 +119,8 @@ static bool settled(struct loop *l) {
     if (r->timed >= STEPS_MAX || l->timed_s >= l->o->budget_s) return true;
     if (r->timed < l->look) return false;
     l->look = r->timed + r->timed / 8;
-    struct base_interval i = base_stats_median(r->step_s, r->timed, CONFIDENCE);
-    return i.confidence >= CONFIDENCE && i.high - i.low <= 2 * l->o->width * i.median;
+    struct base_interval i = base_stats_median(r->step_s, r->timed, RUN_CONFIDENCE);
+    return i.confidence >= RUN_CONFIDENCE && i.high - i.low <= 2 * l->o->width * i.median;
 }
 
 /* Steps of a millisecond would spend their time printing: ten lines a second are enough, and the last one. */
@@ -178,11 +177,6 @@ static void step_window(struct loop *l, double started) {
     account(l, RUN_WINDOW_REPORT, &since);
 }
 
-/* MFU: model FLOP/s over the measured peak. */
-static double utilisation(const struct loop *l) {
-    return l->ledger.model_flop / l->r->step.median / l->r->peak_flop_per_s;
-}
-
 static void train(struct loop *l) {
     struct run_train_result *r = l->r;
     const double started = base_clock_now();
@@ -202,12 +196,12 @@ static void train(struct loop *l) {
     l->world->ops->max(l->world, &r->covered, 1);
     r->covered = -r->covered;
     /* A bound that the steps beat was taken while others had the cores: it is an upper bound, so look again. */
-    r->step = base_stats_median(r->step_s, r->timed, CONFIDENCE);
-    for (int i = 0; i < PEAK_RETRIES && utilisation(l) > 1; i++) peak_window(l);
+    r->step = base_stats_median(r->step_s, r->timed, RUN_CONFIDENCE);
+    for (int i = 0; i < PEAK_RETRIES && run_utilisation(r, l->ledger.model_flop) > 1; i++) peak_window(l);
 }
 
 static double median(const double *x, int n) {
-    return base_stats_median(x, n, CONFIDENCE).median;
+    return base_stats_median(x, n, RUN_CONFIDENCE).median;
 }
 
 /* This rank's phases in the timed step nearest to the median, scaled to it: phases of one step add up, which medians
@@ -248,40 +242,6 @@ static void gather_ranks(struct loop *l, const struct run_placement *placement) 
         if (r->ranks[i].compute_s > r->ranks[owner].compute_s) owner = i;
     r->other_s = r->step.median;
     for (int p = 0; p < PARALLEL_PHASES; p++) r->other_s -= r->phase_s[p] = r->ranks[owner].phase_s[p];
-}
-
-static void fail(struct run_train_result *r, enum run_status status, const char *format, double a, double b) {
-    if (r->status != RUN_PASSED) return;
-    r->status = status;
-    snprintf(r->why, sizeof r->why, format, a, b);
-}
-
-/* Names the check that failed worst. */
-static void fail_gate(struct run_train_result *r) {
-    int worst = 0;
-    for (int i = 1; i < RUN_CHECKS; i++)
-        if (!(r->gate.residual[i] <= r->gate.residual[worst]) && !isnan(r->gate.residual[i])) worst = i;
-    r->status = RUN_FAILED;
-    snprintf(r->why, sizeof r->why, "the gate's check of %s: residual %.4g, threshold %g%s%s",
-             run_check_text((enum run_check)worst), r->gate.residual[worst], RUN_THRESHOLD,
-             r->gate.where[worst][0] ? ": " : "", r->gate.where[worst]);
-}
-
-/* PASSED unless something speaks against it; a FAILED gate comes first, since no rate follows from it. */
-static void judge(struct loop *l) {
-    struct run_train_result *r = l->r;
-    if (!run_gate_passed(&r->gate)) fail_gate(r);
-    if (r->covered < 0.98) fail(r, RUN_FAILED, "windows cover %.3f of the wall time, under 0.98", r->covered, 0);
-    const double mfu = utilisation(l);
-    if (mfu > 1) fail(r, RUN_FAILED, "MFU %.3f: nothing beats the measured peak, so the peak is wrong", mfu, 0);
-    if (!l->o->gate) fail(r, RUN_INCONCLUSIVE, "nothing says that the answer is right (--no-gate)", 0, 0);
-    const double half = (r->step.high - r->step.low) / 2 / r->step.median;
-    if (!l->o->steps && r->step.confidence < CONFIDENCE)
-        fail(r, RUN_INCONCLUSIVE, "timed steps within --budget: %g, too few for a %g%% interval", r->timed,
-             100 * CONFIDENCE);
-    if (!l->o->steps && half > l->o->width)
-        fail(r, RUN_INCONCLUSIVE, "the median's interval is +-%.2f%% where %.2f%% was asked", 100 * half,
-             100 * l->o->width);
 }
 
 static int check(struct loop *l, const struct kernel_ops *ops, struct base_error *e) {
@@ -325,7 +285,7 @@ int run_train(struct run_train_result *result, const struct plan *plan, const st
     plan_ledger_fill(&l->ledger, plan);
     int code = prepare(l, ops, placement->cpus_per_thread, e);
     if (!code && !run_gate_passed(&r->gate)) {
-        fail_gate(r); /* nothing is timed that is not right */
+        run_verdict(r, l->o, l->ledger.model_flop); /* nothing is timed that is not right */
     } else if (!code) {
         train(l);
         gather_ranks(l, placement);
@@ -335,7 +295,7 @@ int run_train(struct run_train_result *result, const struct plan *plan, const st
             run_gate_history(&r->gate, plan->shape.dtype, r->loss, options->history, n, options->history_where);
         }
         run_gate_agree(&r->gate, world); /* one rank alone may know the earlier record */
-        judge(l);
+        run_verdict(r, l->o, l->ledger.model_flop);
     }
     release(l);
     return code;

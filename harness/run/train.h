@@ -93,4 +93,11 @@ int run_train(struct run_train_result *result, const struct plan *plan, const st
               struct base_error *e);
 void run_train_free(struct run_train_result *result);
 
+/* Confidence of the median's interval, asked and needed. */
+#define RUN_CONFIDENCE 0.95
+/* MFU: model FLOP/s over the measured peak. model_flop: of a step over all ranks. */
+double run_utilisation(const struct run_train_result *result, double model_flop);
+/* Sets status and why from all else. Without timed steps only the gate is judged. */
+void run_verdict(struct run_train_result *result, const struct run_train_options *options, double model_flop);
+
 #endif

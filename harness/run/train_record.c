@@ -78,6 +78,12 @@ static void set_optimizer(json_t *config, const struct run_train_options *opt) {
     set_integer(config, "warmup", opt->warmup);
 }
 
+json_t *run_train_config(const struct plan *p, const struct run_train_options *o) {
+    json_t *config = config_of(p);
+    set_optimizer(config, o);
+    return config;
+}
+
 static json_t *layout_of(const struct plan *p, int nodes) {
     return json_pack("{s:i, s:i, s:i, s:I, s:I, s:i, s:I}", "world", p->request.world, "nodes", nodes, "dp",
                      p->data_parallel, "micro_batch", (json_int_t)p->request.micro_batch, "accumulation",
@@ -248,12 +254,11 @@ static json_t *head_of(const struct plan *p, const struct run_identity *id, cons
 
 json_t *run_train_record(const struct run_train_result *r, const struct plan *p, const struct run_train_options *o,
                          const struct run_identity *id, const struct comm *world, json_t *machine) {
-    json_t *record = head_of(p, id, "train", statuses[r->status]), *config = config_of(p);
-    set_optimizer(config, o);
+    json_t *record = head_of(p, id, "train", statuses[r->status]);
     if (r->why[0]) set(record, "why", json_string(r->why));
     set(record, "launch", json_pack("{s:s, s:i}", "id", id->launch, "nodes", world->nodes));
     set(record, "machine", machine);
-    set(record, "config", config);
+    set(record, "config", run_train_config(p, o));
     set(record, "layout", layout_of(p, world->nodes));
     set(record, "ledger", ledger_of(p, false));
     if (r->status == RUN_FAILED)
@@ -270,52 +275,4 @@ json_t *run_plan_record(const struct plan *p, const struct run_identity *id) {
     set(record, "layout", layout_of(p, 0));
     set(record, "ledger", ledger_of(p, true));
     return record;
-}
-
-/* Looking through earlier records for the same work. */
-struct search {
-    const struct plan *plan;
-    const struct run_train_options *options;
-    double *loss;
-    int count, line, found;
-};
-
-static bool same_work(const struct search *s, const json_t *record) {
-    json_t *mine = config_of(s->plan);
-    const json_t *config = json_object_get(record, "config");
-    const char *kind = json_string_value(json_object_get(record, "kind"));
-    const char *status = json_string_value(json_object_get(record, "status"));
-    bool same = kind && status && !strcmp(kind, "train") && !strcmp(status, "PASSED");
-    const char *key;
-    json_t *value;
-    set_optimizer(mine, s->options);
-    json_object_del(mine, "warmup"); /* where timing starts does not change the losses */
-    json_object_foreach(mine, key, value) same = same && json_equal(value, json_object_get(config, key));
-    json_decref(mine);
-    return same;
-}
-
-static int look(void *context, const json_t *record) {
-    struct search *s = context;
-    const json_t *loss = json_object_get(json_object_get(record, "result"), "loss");
-    s->line++;
-    if (!json_array_size(loss) || !same_work(s, record)) return 0;
-    double *copy = malloc(json_array_size(loss) * sizeof *copy);
-    if (!copy) return BASE_BROKEN;
-    free(s->loss);
-    s->loss = copy;
-    s->count = (int)json_array_size(loss);
-    s->found = s->line;
-    for (int i = 0; i < s->count; i++) copy[i] = json_number_value(json_array_get(loss, (size_t)i));
-    return 0;
-}
-
-int run_train_history(const char *path, const struct plan *plan, const struct run_train_options *options, double **loss,
-                      int *count, char *where, size_t where_size, struct base_error *e) {
-    struct search s = {.plan = plan, .options = options};
-    int code = access(path, F_OK) ? BASE_OK : base_record_read(path, look, &s, e);
-    *loss = s.loss;
-    *count = s.count;
-    snprintf(where, where_size, "record %d of %s", s.found, path);
-    return code;
 }

@@ -20,6 +20,8 @@ struct run_identity {
 json_t *run_train_record(const struct run_train_result *result, const struct plan *plan,
                          const struct run_train_options *options, const struct run_identity *identity,
                          const struct comm *world, json_t *machine);
+/* The record's `config`: what makes two runs the same work. */
+json_t *run_train_config(const struct plan *plan, const struct run_train_options *options);
 /* The plan and its ledger alone, as --dry-run shows them. */
 json_t *run_plan_record(const struct plan *plan, const struct run_identity *identity);
 
