@@ -4,6 +4,7 @@
 #include "run/placement.h"
 
 #include <math.h>
+#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,6 +67,7 @@ void run_place(struct run_placement *p, struct comm *world, int threads) {
     free(all);
     base_cpus_share(&mask, index, same, &p->cpus);
     p->threads = threads > 0 ? threads : p->cpus.count;
+    if (p->threads > omp_get_thread_limit()) p->threads = omp_get_thread_limit(); /* OMP_THREAD_LIMIT */
     p->pinned = base_threads_pin(&p->cpus, p->threads) && same <= mask.count;
     p->cpus_per_thread = fmin(1, (double)mask.count / ((double)same * p->threads));
     warn(p, world, mask.count, same, covered);
