@@ -14,7 +14,7 @@ struct data_source;
 
 struct data_options {
     const char *path;   /* NULL: the built-in source */
-    const char *format; /* NULL or "auto"; "text", "llmc", "nanogpt" */
+    const char *format; /* NULL or "auto"; "text", "llmc", "nanogpt", "megatron" */
     int64_t vocab;      /* of the model: every token must be below it */
     int64_t seq;        /* a sample is seq + 1 tokens: seq inputs, seq targets */
     uint64_t seed;
@@ -32,11 +32,14 @@ enum { DATA_LAG = 2 };
  * the vocabulary (p(i) ~ 1/(i+1)); the first DATA_LAG tokens are drawn. So the marginal is the Zipf law at every
  * t, and the conditional entropy of each target is known exactly (data_entropy).
  * Files: "llmc": 256 int32 of header (magic 20240520 version 1: uint16 tokens; 20240801 version 7: uint32), then
- * the tokens; "nanogpt": raw uint16; "text": any file, a byte is a token. "auto": by magic, then the name
- * (*.bin is nanogpt), else text. Errors are BASE_USAGE: unreadable, empty, a folder, truncated (header count and
- * size disagree), unknown magic or version, a token >= vocab (named with its index), fewer than seq + 1 tokens,
- * odd size. A file that is cut while it is mapped is out of scope (SIGBUS). A file's sample starts at a place
- * uniform over all that leave seq + 1 tokens, a function of (seed, step, sample) like everything else. */
+ * the tokens; "nanogpt": raw uint16; "megatron": Megatron's indexed dataset, the sequences of PREFIX.bin one after
+ * the other as PREFIX.idx has them (the path is either file or PREFIX; uint8, uint16, int16, int32 or int64);
+ * "text": any file, a byte is a token. "auto": megatron if the path leads to an index with its magic, then by the
+ * file's own magic, then the name (*.bin is nanogpt), else text. Errors are BASE_USAGE: unreadable, empty, a folder,
+ * truncated (header count and size disagree), unknown magic, version or type, index and tokens that disagree (the
+ * sequence is named), a token < 0 or >= vocab (named with its index), fewer than seq + 1 tokens, odd size. A file
+ * that is cut while it is mapped is out of scope (SIGBUS). A file's sample starts at a place uniform over all that
+ * leave seq + 1 tokens, a function of (seed, step, sample) like everything else. */
 int data_open(struct data_source **source, const struct data_options *options, struct base_error *e);
 void data_close(struct data_source *source);
 

@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Every fault that a file can have when it is opened is found and worded here. A file that shrinks while it is
- * mapped is beyond this: reading it then ends the process (SIGBUS). Little-endian, as the formats are. */
+ * The formats that are one file, and what every format shares: the choice, the check of each token, samples.
+ * Little-endian, as the formats are. */
 #include "data/file.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
+#include "data/megatron.h"
 #include "data/sample.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "token files are mapped as they are");
@@ -33,51 +29,15 @@ static const struct header *header_find(const void *map, size_t bytes) {
     return NULL;
 }
 
-/* Opens a plain file without waiting on what is none (a FIFO without a writer, a terminal). */
-static int plain_open(const char *path, int *fd, size_t *bytes, struct base_error *e) {
-    int file = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (file < 0)
-        return base_fail(e, BASE_USAGE, "data file '%s': cannot be opened: %s; give a file that is there and readable",
-                         path, strerror(errno));
-    struct stat s;
-    const char *kind = fstat(file, &s)       ? "cannot be examined"
-                       : S_ISDIR(s.st_mode)  ? "is a folder"
-                       : !S_ISREG(s.st_mode) ? "is not a plain file"
-                       : s.st_size == 0      ? "is empty"
-                                             : NULL;
-    if (kind) {
-        close(file);
-        return base_fail(e, BASE_USAGE, "data file '%s': %s; give a text file or a file of tokens", path, kind);
-    }
-    *fd = file;
-    *bytes = (size_t)s.st_size;
-    return BASE_OK;
-}
-
-static int map_open(struct data_file *file, const char *path, struct base_error *e) {
-    int fd = -1;
-    size_t bytes = 0;
-    int code = plain_open(path, &fd, &bytes, e);
-    if (code) return code;
-    void *map = mmap(NULL, bytes, PROT_READ, MAP_PRIVATE, fd, 0);
-    int why = errno;
-    close(fd);
-    if (map == MAP_FAILED)
-        return base_fail(e, BASE_USAGE, "data file '%s': its %zu bytes cannot be mapped: %s; copy it to a local disk",
-                         path, bytes, strerror(why));
-    *file = (struct data_file){.map = map, .bytes = bytes};
-    return BASE_OK;
-}
-
 static int llmc_read(struct data_file *f, const char *path, struct base_error *e) {
-    if (f->bytes < HEADER_BYTES)
+    if (f->map.size < HEADER_BYTES)
         return base_fail(
             e, BASE_USAGE,
             "data file '%s': %zu bytes, shorter than the %d of an llm.c header; it was cut, or has another "
             "format (text, nanogpt)",
-            path, f->bytes, HEADER_BYTES);
-    const int32_t *header = f->map;
-    const struct header *known = header_find(f->map, f->bytes);
+            path, f->map.size, HEADER_BYTES);
+    const int32_t *header = f->map.bytes;
+    const struct header *known = header_find(f->map.bytes, f->map.size);
     if (!known)
         return base_fail(
             e, BASE_USAGE,
@@ -89,11 +49,11 @@ static int llmc_read(struct data_file *f, const char *path, struct base_error *e
             e, BASE_USAGE,
             "data file '%s': version %d at byte 4, only version %d is known for magic %d; write the file anew", path,
             header[1], known->version, known->magic);
-    if ((int64_t)f->bytes - HEADER_BYTES != (int64_t)header[2] * known->width)
+    if ((int64_t)f->map.size - HEADER_BYTES != (int64_t)header[2] * known->width)
         return base_fail(e, BASE_USAGE,
                          "data file '%s': the header at byte 8 says %d tokens of %d bytes, but %zu bytes follow it; it "
                          "was cut or damaged: copy or write it anew",
-                         path, header[2], known->width, f->bytes - HEADER_BYTES);
+                         path, header[2], known->width, f->map.size - HEADER_BYTES);
     f->tokens = header + HEADER_INTS;
     f->count = header[2];
     f->width = known->width;
@@ -102,13 +62,13 @@ static int llmc_read(struct data_file *f, const char *path, struct base_error *e
 }
 
 static int nanogpt_read(struct data_file *f, const char *path, struct base_error *e) {
-    if (f->bytes % 2)
+    if (f->map.size % 2)
         return base_fail(e, BASE_USAGE,
                          "data file '%s': %zu bytes is odd, but a nanoGPT token takes 2; it was cut, or has another "
                          "format (text, llmc)",
-                         path, f->bytes);
-    f->tokens = f->map;
-    f->count = (int64_t)(f->bytes / 2);
+                         path, f->map.size);
+    f->tokens = f->map.bytes;
+    f->count = (int64_t)(f->map.size / 2);
     f->width = 2;
     f->title = "nanoGPT tokens";
     return BASE_OK;
@@ -116,8 +76,8 @@ static int nanogpt_read(struct data_file *f, const char *path, struct base_error
 
 static int text_read(struct data_file *f, const char *path, struct base_error *e) {
     (void)path, (void)e; /* any bytes are text */
-    f->tokens = f->map;
-    f->count = (int64_t)f->bytes;
+    f->tokens = f->map.bytes;
+    f->count = (int64_t)f->map.size;
     f->width = 1;
     f->title = "bytes of text";
     return BASE_OK;
@@ -130,21 +90,34 @@ static bool ends_in_bin(const char *path) {
 
 typedef int format_read_fn(struct data_file *, const char *path, struct base_error *);
 
-/* NULL: no such format. */
+/* Of the formats that are one file; NULL: no such format. */
 static format_read_fn *format_find(const struct data_file *f, const char *format, const char *path) {
     if (!format || !strcmp(format, "auto"))
-        return header_find(f->map, f->bytes) ? llmc_read : ends_in_bin(path) ? nanogpt_read : text_read;
+        return header_find(f->map.bytes, f->map.size) ? llmc_read : ends_in_bin(path) ? nanogpt_read : text_read;
     if (!strcmp(format, "text")) return text_read;
     if (!strcmp(format, "llmc")) return llmc_read;
     if (!strcmp(format, "nanogpt")) return nanogpt_read;
     return NULL;
 }
 
-/* Always inlined, so that a constant width leaves a plain load. */
+/* Always inlined, so that a constant width leaves a plain load. What 32 bits do not hold becomes their largest
+ * number, which is no token either: a vocabulary ends below it. */
 static inline __attribute__((always_inline)) uint32_t token_load(const void *tokens, int width, int64_t i) {
+    if (width == 8) {
+        uint64_t token = ((const uint64_t *)tokens)[i];
+        return token < UINT32_MAX ? (uint32_t)token : UINT32_MAX;
+    }
     return width == 1   ? ((const uint8_t *)tokens)[i]
            : width == 2 ? ((const uint16_t *)tokens)[i]
                         : ((const uint32_t *)tokens)[i];
+}
+
+/* As it was written, for reports. */
+static int64_t token_value(const struct data_file *f, int64_t i) {
+    if (!f->is_signed) return token_load(f->tokens, f->width, i);
+    return f->width == 2   ? ((const int16_t *)f->tokens)[i]
+           : f->width == 4 ? ((const int32_t *)f->tokens)[i]
+                           : ((const int64_t *)f->tokens)[i];
 }
 
 static inline __attribute__((always_inline)) uint32_t range_max_of(const void *tokens, int width, int64_t first,
@@ -160,44 +133,61 @@ static inline __attribute__((always_inline)) uint32_t range_max_of(const void *t
 static uint32_t range_max(const struct data_file *f, int64_t first, int64_t end) {
     return f->width == 1   ? range_max_of(f->tokens, 1, first, end)
            : f->width == 2 ? range_max_of(f->tokens, 2, first, end)
-                           : range_max_of(f->tokens, 4, first, end);
+           : f->width == 4 ? range_max_of(f->tokens, 4, first, end)
+                           : range_max_of(f->tokens, 8, first, end);
 }
 
-/* The first of tokens first .. end-1 that is not below vocab; `end` when all are. Blocks of 64 Ki tokens: the
- * maximum of a block is found with vectors, and only a block that fails is looked through. */
-static int64_t scan_bad(const struct data_file *f, int64_t vocab, int64_t first, int64_t end) {
+/* The first of tokens first .. end-1 that, read without a sign, is not below limit; `end` when all are. Blocks of 64 Ki
+ * tokens: the maximum of a block is found with vectors, and only a block that fails is looked through. */
+static int64_t scan_bad(const struct data_file *f, int64_t limit, int64_t first, int64_t end) {
     const int64_t block = 65536;
     for (int64_t at = first, next; at < end; at = next) {
         next = end - at < block ? end : at + block;
-        if (range_max(f, at, next) < vocab) continue;
-        while (token_load(f->tokens, f->width, at) < vocab) at++;
+        if (range_max(f, at, next) < limit) continue;
+        while (token_load(f->tokens, f->width, at) < limit) at++;
         return at;
     }
     return end;
 }
 
-static int vocab_check(const struct data_file *f, const struct data_options *o, struct base_error *e) {
-    /* Contiguous shares in rank order: the lowest rank that fails has the file's first bad token. */
-    int64_t each = f->count / o->shares, rest = f->count % o->shares;
-    int64_t first = each * o->share + (o->share < rest ? o->share : rest);
-    int64_t end = first + each + (o->share < rest);
-    int64_t bad = f->width < 4 && o->vocab >= (int64_t)1 << 8 * f->width ? end : scan_bad(f, o->vocab, first, end);
-    if (bad == end) return BASE_OK;
-    uint32_t token = token_load(f->tokens, f->width, bad);
-    return base_fail(e, BASE_USAGE,
-                     "data file '%s' (%s): %s %lld is %u, not below the model's vocabulary of %lld; use a model with a "
-                     "larger vocabulary, or give the file's right format",
-                     o->path, f->title, f->width == 1 ? "the byte at offset" : "token", (long long)bad, token,
-                     (long long)o->vocab);
+void data_file_share(const struct data_options *o, int64_t count, int64_t *first, int64_t *end) {
+    int64_t each = count / o->shares, rest = count % o->shares;
+    *first = each * o->share + (o->share < rest ? o->share : rest);
+    *end = *first + each + (o->share < rest);
 }
 
-static int contents_check(struct data_file *f, const struct data_options *o, struct base_error *e) {
+static int vocab_check(const struct data_file *f, const struct data_options *o, struct base_error *e) {
+    int64_t first, end;
+    data_file_share(o, f->count, &first, &end);
+    /* Read without a sign, a negative token is at least half of what its width holds, which in 4 bytes and more
+     * is above any vocabulary. */
+    int64_t values = f->width < 4 ? (int64_t)1 << (8 * f->width - f->is_signed) : INT64_MAX;
+    bool all_good = o->vocab >= values && !f->is_signed;
+    int64_t bad = all_good ? end : scan_bad(f, o->vocab < values ? o->vocab : values, first, end);
+    if (bad == end) return BASE_OK;
+    int64_t token = token_value(f, bad);
+    return base_fail(e, BASE_USAGE,
+                     "data file '%s' (%s): %s %lld is %lld, not %s the model's vocabulary of %lld; use a model with a "
+                     "larger vocabulary, or give the file's right format",
+                     o->path, f->title, f->width == 1 ? "the byte at offset" : "token", (long long)bad,
+                     (long long)token, token < 0 ? "in" : "below", (long long)o->vocab);
+}
+
+/* Maps what the path names and finds its tokens. */
+static int tokens_find(struct data_file *f, const struct data_options *o, struct base_error *e) {
+    const bool automatic = !o->format || !strcmp(o->format, "auto");
+    if (automatic ? data_megatron_is(o->path) : !strcmp(o->format, "megatron")) return data_megatron_open(f, o, e);
+    int code = data_map_open(&f->map, o->path, "give a text file or a file of tokens that is there and readable", e);
+    if (code) return code;
     format_read_fn *format_read = format_find(f, o->format, o->path);
     if (!format_read)
-        return base_fail(e, BASE_USAGE, "data file '%s': format '%s' is unknown; give auto, text, llmc or nanogpt",
-                         o->path, o->format);
-    int code = format_read(f, o->path, e);
-    if (code) return code;
+        return base_fail(e, BASE_USAGE,
+                         "data file '%s': format '%s' is unknown; give auto, text, llmc, nanogpt or megatron", o->path,
+                         o->format);
+    return format_read(f, o->path, e);
+}
+
+static int tokens_check(const struct data_file *f, const struct data_options *o, struct base_error *e) {
     if (f->count <= o->seq)
         return base_fail(
             e, BASE_USAGE,
@@ -208,10 +198,9 @@ static int contents_check(struct data_file *f, const struct data_options *o, str
 }
 
 int data_file_open(struct data_file *file, const struct data_options *options, struct base_error *e) {
-    struct data_file f;
-    int code = map_open(&f, options->path, e);
-    if (code) return code;
-    code = contents_check(&f, options, e);
+    struct data_file f = {0};
+    int code = tokens_find(&f, options, e);
+    if (!code) code = tokens_check(&f, options, e);
     if (code) {
         data_file_close(&f);
         return code;
@@ -221,7 +210,7 @@ int data_file_open(struct data_file *file, const struct data_options *options, s
 }
 
 void data_file_close(struct data_file *file) {
-    if (file->map) munmap(file->map, file->bytes);
+    data_map_close(&file->map);
     *file = (struct data_file){0};
 }
 

@@ -4,20 +4,25 @@
 #ifndef TOISE_DATA_FILE_H
 #define TOISE_DATA_FILE_H
 
-#include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/error.h"
 #include "data/data.h"
+#include "data/map.h"
 
 struct data_file {
-    void *map; /* the whole file, read only */
-    size_t bytes;
-    const void *tokens; /* within the map, aligned to `width` */
+    struct data_map map; /* the whole file */
+    const void *tokens;  /* within the map, aligned to `width` */
     int64_t count;
-    int width;         /* bytes a token: 1, 2 or 4 */
+    int width;         /* bytes a token: 1, 2, 4, or 8 if signed */
+    bool is_signed;    /* negative tokens can be written, and are refused */
     const char *title; /* of the format: "llm.c tokens" */
 };
+
+/* first .. end-1 of `count` things are this rank's to check: contiguous shares in rank order, so that the lowest
+ * rank that fails has the file's first fault. */
+void data_file_share(const struct data_options *options, int64_t count, int64_t *first, int64_t *end);
 
 int data_file_open(struct data_file *file, const struct data_options *options, struct base_error *e);
 void data_file_close(struct data_file *file);

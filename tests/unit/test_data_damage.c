@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Token files in bulk: every place of a bad token over every number of shares, and 2,000 damaged files, which may
- * be refused or read but never crash, and leave nothing open. */
+ * Token files in bulk: every place of a bad token over every number of shares, and thousands of damaged files, which
+ * may be refused or read but never crash, and leave nothing open. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include "base/random.h"
 #include "data/data.h"
 #include "unit/support/folder.h"
+#include "unit/support/token_file.h"
 
 /* Shares are in order and leave nothing out: wherever the bad token is, one share refuses it, and a later token
  * is never a lower share's; also when there are more shares than tokens. */
@@ -54,10 +56,34 @@ static void nothing_left(int lowest_descriptor) {
     fclose(maps);
 }
 
+enum { ROUNDS = 2000 };
+
+/* The file at `folder_path` is refused by name, or gives samples of tokens below the vocabulary. */
+static bool reads(const char *format, uint64_t round) {
+    enum { SEQ = 64, VOCAB = 1000 };
+    struct data_options o = {.path = folder_path, .format = format, .vocab = VOCAB, .seq = SEQ, .seed = 7, .shares = 1};
+    struct data_source *s = NULL;
+    struct base_error e = {0};
+    int32_t in[2 * SEQ], out[2 * SEQ];
+    int code = data_open(&s, &o, &e);
+    if (code) {
+        assert_int_equal(code, BASE_USAGE);
+        assert_non_null(strstr(e.text, folder_path));
+        return false;
+    }
+    data_fill(s, (int64_t)round, 2, 0, 2, in, out);
+    for (int i = 0; i < 2 * SEQ; i++) {
+        assert_in_range(in[i], 0, VOCAB - 1);
+        assert_in_range(out[i], 0, VOCAB - 1);
+    }
+    data_close(s);
+    return true;
+}
+
 /* Flipped bytes, cuts and tails on a file that ends with its page, so that reading beyond it would fault. */
 static void test_damage_never_crashes(void **state) {
     (void)state;
-    enum { BYTES = 4096, HEADER = 1024, ROUNDS = 2000, SEQ = 64, VOCAB = 1000 };
+    enum { BYTES = 4096, HEADER = 1024 };
     static const char *const formats[] = {"auto", "llmc", "nanogpt", "text"};
     unsigned char good[BYTES] = {0}, bad[BYTES + 64];
     int32_t head[3] = {20240520, 1, (BYTES - HEADER) / 2};
@@ -75,26 +101,38 @@ static void test_damage_never_crashes(void **state) {
         }
         size_t bytes = w[1] % 4 == 0 ? w[2] % (BYTES + 64) : w[1] % 4 == 1 ? BYTES - w[2] % 3 : BYTES;
         folder_write("fuzz.bin", bad, bytes);
-        struct data_options o = {
-            .path = folder_path, .format = formats[w[3] % 4], .vocab = VOCAB, .seq = SEQ, .seed = 7, .shares = 1};
-        struct data_source *s = NULL;
-        struct base_error e = {0};
-        int code = data_open(&s, &o, &e);
-        if (code) {
-            assert_int_equal(code, BASE_USAGE);
-            assert_non_null(strstr(e.text, folder_path));
-            continue;
-        }
-        int32_t in[2 * SEQ], out[2 * SEQ];
-        accepted++;
-        data_fill(s, (int64_t)round, 2, 0, 2, in, out);
-        for (int i = 0; i < 2 * SEQ; i++) {
-            assert_in_range(in[i], 0, VOCAB - 1);
-            assert_in_range(out[i], 0, VOCAB - 1);
-        }
-        data_close(s);
+        accepted += reads(formats[w[3] % 4], round);
     }
     assert_in_range(accepted, ROUNDS / 10, ROUNDS - ROUNDS / 10); /* both ways out are tried */
+    nothing_left(descriptor);
+}
+
+/* The same on an index and its tokens, each of which ends with its page but for less than a pointer. */
+static void test_index_damage_never_crashes(void **state) {
+    (void)state;
+    enum { SEQUENCES = 334, DOCUMENTS = 6, INDEX = 34 + 12 * SEQUENCES + 8 * DOCUMENTS, TOKENS = 2048 };
+    static const uint16_t tokens[TOKENS + 4];
+    unsigned char good[INDEX], bad[INDEX + 64];
+    int32_t sizes[SEQUENCES];
+    for (int i = 0; i < SEQUENCES; i++) sizes[i] = i < SEQUENCES - 1 ? 6 : TOKENS - 6 * (SEQUENCES - 1);
+    assert_int_equal(token_file_index(good, 8, 2, sizes, SEQUENCES, DOCUMENTS), INDEX);
+    int accepted = 0, descriptor = dup(0);
+    close(descriptor);
+    for (uint64_t round = 0; round < ROUNDS; round++) {
+        uint32_t w[4], flip[4];
+        base_random_words(21, BASE_STREAM_TEST, round, w);
+        memcpy(bad, good, INDEX);
+        memset(bad + INDEX, 1, sizeof bad - INDEX);
+        for (uint32_t i = 0; i < w[0] % 3; i++) { /* half of the flips hit the header */
+            base_random_words(22 + i, BASE_STREAM_TEST, round, flip);
+            bad[flip[0] % (flip[1] % 2 ? 34 : INDEX)] = (unsigned char)(flip[3] % 2 ? flip[2] : flip[2] % 9);
+        }
+        folder_write("fuzz.bin", tokens, sizeof(uint16_t) * TOKENS + (w[1] % 8 ? 0 : w[2] % 9) - (w[1] % 8 == 1));
+        folder_write("fuzz.idx", bad, w[1] % 8 == 2 ? w[2] % (INDEX + 64) : w[1] % 8 == 3 ? INDEX - w[2] % 9 : INDEX);
+        folder_name("fuzz");
+        accepted += reads(w[3] % 2 ? "auto" : "megatron", round);
+    }
+    assert_in_range(accepted, ROUNDS / 10, ROUNDS - ROUNDS / 10);
     nothing_left(descriptor);
 }
 
@@ -102,6 +140,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shares),
         cmocka_unit_test(test_damage_never_crashes),
+        cmocka_unit_test(test_index_damage_never_crashes),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }

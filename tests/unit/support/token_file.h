@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What tests ask of a token file: `folder_path` opened, refused, read back; and a Megatron index in memory. */
+#ifndef TOISE_TESTS_TOKEN_FILE_H
+#define TOISE_TESTS_TOKEN_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/error.h"
+#include "data/data.h"
+
+int token_file_opened(struct data_source **s, const char *format, int64_t vocab, int64_t seq, struct base_error *e);
+/* The file at `folder_path` is refused with its name and `words` in one line. */
+void token_file_refused(const char *format, int64_t vocab, int64_t seq, const char *words);
+/* Opens the file at `folder_path`, whose token i is `first + i` for all `count`, and checks windows and description. */
+void token_file_reads_back(const char *format, int64_t vocab, int count, int first, const char *title);
+/* The index of sequences of these sizes, of dtype `code` and this width, documents all 0; its length in bytes. */
+size_t token_file_index(unsigned char *bytes, int code, int width, const int32_t *sizes, int sequences, int documents);
+
+#endif
