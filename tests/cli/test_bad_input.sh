@@ -14,7 +14,7 @@ fail() { echo "$1"; bad=1; }
 
 in=$work/in
 mkdir -p "$in/folder"
-words() { # words FORMAT NUMBER...: binary little-endian integers of 2 or 4 bytes
+words() { # words SIZE NUMBER...: binary little-endian integers of 1 to 8 bytes
     local size=$1 x i text=
     shift
     for x in "$@"; do
@@ -38,6 +38,23 @@ words 2 $(seq 20) >"$in/short.bin"
 { llmc 12345 1 300 && words 2 $(seq 300); } >"$in/magic.bin"
 { llmc 20240520 1 300 && words 2 $(seq 299) 65535; } >"$in/vocabulary.bin"
 words 4 20240520 1 >"$in/header.bin"
+megatron() { # megatron NAME DTYPE SIZE...: NAME.idx, of one document; the tokens come from the caller into NAME.bin
+    local name=$1 dtype=$2 at=0 size
+    shift 2
+    printf 'MMIDIDX\0\0' >"$in/$name.idx"
+    {
+        words 8 1 && words 1 "$dtype" && words 8 $# 2 && words 4 "$@"
+        for size in "$@"; do words 8 $at && at=$((at + 2 * size)); done
+        words 8 0 $#
+    } >>"$in/$name.idx"
+    cat >"$in/$name.bin"
+}
+words 2 $(seq 100) | megatron agrees 8 60 40
+words 2 $(seq 100) | megatron differs 8 60 41
+words 2 $(seq 100) | megatron float 7 60 40
+words 2 $(seq 99) 256 | megatron large 8 60 40
+words 2 $(seq 100) | megatron alone 8 60 40
+rm "$in/alone.bin"
 echo '{"model_type": "gpt2", "n_embd": 64' >"$in/torn.json"
 echo '{"model_type": "mamba", "n_embd": 64}' >"$in/family.json"
 echo '{"model_type": "gpt2", "n_embd": 64, "n_layer": 2, "n_head": 5, "n_positions": 64, "vocab_size": 256}' >"$in/heads.json"
@@ -127,6 +144,14 @@ version.bin | T --data $in/version.bin --seq 64 --data-format llmc
 magic.bin | T --data $in/magic.bin --seq 64 --data-format llmc
 * vocabulary.bin | T --data $in/vocabulary.bin --seq 64
 header.bin | T --data $in/header.bin --seq 64 --data-format llmc
+100 tokens | T --data $in/agrees --seq 100
+sequence 1 | T --data $in/differs --seq 64
+* differs.idx | T --data $in/differs.bin --seq 64
+float32 | T --data $in/float.idx --seq 64
+* token 99 | T --data $in/large --seq 64
+alone.bin | T --data $in/alone --seq 64
+good.txt.idx | T --data $in/good.txt --data-format megatron
+good.txt.idx | T --data $in/good.txt.idx
 format | T --data $in/good.txt --data-format parquet
 format | T --data-format text
 * folder | T --out $in/folder
