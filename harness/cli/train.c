@@ -71,14 +71,19 @@ static int dry_run(struct comm *world, struct cli_train_setup *s, const struct c
     return BASE_OK;
 }
 
-/* Sizes that depend on the machine, then the plan, refused when it does not fit. */
+/* Sizes that depend on the machine, then the plan, refused when it does not fit. Collective: memory is read at
+ * different moments on different nodes, and ranks that chose different micro-batches would train different things. */
 static int make_plan(struct comm *world, struct cli_train_setup *s, struct plan *plan, struct base_error *e) {
-    const double available = (double)base_memory_available();
+    const double free_here = (double)base_memory_available();
+    double fullest[2] = {free_here < 0 ? -INFINITY : -free_here, world->local_size}; /* unknown: no limit */
+    world->ops->max(world, fullest, 2);
+    const double available = -fullest[0];
+    const int local = (int)fullest[1];
     struct plan_request *r = &s->request;
-    if (!r->micro_batch && r->global_batch % r->world == 0) choose_micro_batch(r, world->local_size, available);
+    if (!r->micro_batch && r->global_batch % r->world == 0) choose_micro_batch(r, local, available);
     if (!r->micro_batch) r->micro_batch = 1;
     int code = plan_make(plan, r, e);
-    return code ? code : plan_check_memory(plan, world->local_size, available, e);
+    return code ? code : plan_check_memory(plan, local, available, e);
 }
 
 static int finish(struct comm *world, const struct cli_train_flags *f, json_t *record, struct base_error *e) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The training loop: windows of whole steps, peak and probe windows between them, and the verdict. */
+ * The training loop: windows of whole steps, peak and probe windows between them. */
 #include "run/train.h"
 
 #include <math.h>
@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/topology.h"
 
 enum { STEPS_MAX = 100000, PEAK_MAX = 4096, PEAK_RETRIES = 20, PROBES_MAX = 4096, ADAPTIVE_LEAST = 8 };
 static const double PEAK_EVERY_S = 1.0; /* of stepping: clocks drift within minutes */
@@ -27,7 +26,6 @@ struct loop {
     struct data_source *source;
     struct measure_peak peak;
     struct measure_watch watch;
-    int limit;       /* steps at most, warm-up included */
     int look;        /* timed steps at the next look at the interval */
     double *probe_s; /* seconds of each */
     int probes;
@@ -44,14 +42,13 @@ static int allocate(struct loop *l, struct base_error *e) {
     static const char *names[PARALLEL_PHASES];
     struct run_train_result *r = l->r;
     const int timed = l->o->steps ? l->o->steps : STEPS_MAX;
-    l->limit = l->o->warmup + timed;
     for (int p = 0; p < PARALLEL_PHASES; p++) names[p] = parallel_phase_name((enum parallel_phase)p);
-    const size_t n = (size_t)l->limit;
+    const size_t n = (size_t)(l->o->warmup + timed);
     bool ok = (r->loss = calloc(n, sizeof(double))) && (r->grad_norm = calloc(n, sizeof(double))) &&
               (r->step_s = calloc(n, sizeof(double))) && (r->peaks = calloc(PEAK_MAX, sizeof(double))) &&
               (l->probe_s = calloc(PROBES_MAX, sizeof(double))) &&
               (r->ranks = calloc((size_t)l->world->size, sizeof *r->ranks));
-    if (!ok) return base_fail(e, BASE_BROKEN, "out of memory for %d steps' samples", l->limit);
+    if (!ok) return base_fail(e, BASE_BROKEN, "out of memory for %zu steps' samples", n);
     int code = measure_samples_open(&r->samples, timed, PARALLEL_PHASES, names, e);
     return code ? code : measure_watch_open(&l->watch, l->cpus, e);
 }
@@ -187,7 +184,7 @@ static void train(struct loop *l) {
     while (!settled(l)) {
         step_window(l, started);
         if (l->since_peak >= PEAK_EVERY_S) peak_window(l);
-        if (l->world->size > 1 && l->probes < PROBES_MAX && l->r->timed % 2 == 1) probe_window(l, l->r->steps);
+        if (l->world->size > 1 && l->probes < PROBES_MAX && r->timed % 2 == 1) probe_window(l, r->steps);
     }
     peak_window(l);
     l->last = base_clock_now();
@@ -219,7 +216,7 @@ static void gather_ranks(struct loop *l, const struct run_placement *placement) 
     struct run_train_result *r = l->r;
     struct run_rank mine = {
         .node = l->world->node, .threads = placement->threads, .pinned = placement->pinned, .bound = true};
-    double slowest = 0;
+    int slowest = 0;
     gethostname(mine.host, sizeof mine.host - 1);
     typical_phases(r, mine.phase_s);
     mine.compute_s = l->probes
@@ -232,16 +229,14 @@ static void gather_ranks(struct loop *l, const struct run_placement *placement) 
     base_cpus_text(&placement->cpus, mine.cpus, sizeof mine.cpus);
     snprintf(mine.warning, sizeof mine.warning, "%s", placement->warning);
     l->world->ops->gather(l->world, &mine, sizeof mine, r->ranks);
-    for (int i = 0; i < l->world->size; i++) slowest = fmax(slowest, r->ranks[i].compute_s);
-    for (int i = 0; i < l->world->size; i++) {
-        r->ranks[i].exposed_s = r->step.median - slowest;
-        r->ranks[i].wait_s = slowest - r->ranks[i].compute_s;
-    }
-    int owner = 0;
     for (int i = 1; i < l->world->size; i++)
-        if (r->ranks[i].compute_s > r->ranks[owner].compute_s) owner = i;
+        if (r->ranks[i].compute_s > r->ranks[slowest].compute_s) slowest = i;
+    for (int i = 0; i < l->world->size; i++) {
+        r->ranks[i].exposed_s = r->step.median - r->ranks[slowest].compute_s;
+        r->ranks[i].wait_s = r->ranks[slowest].compute_s - r->ranks[i].compute_s;
+    }
     r->other_s = r->step.median;
-    for (int p = 0; p < PARALLEL_PHASES; p++) r->other_s -= r->phase_s[p] = r->ranks[owner].phase_s[p];
+    for (int p = 0; p < PARALLEL_PHASES; p++) r->other_s -= r->phase_s[p] = r->ranks[slowest].phase_s[p];
 }
 
 static int check(struct loop *l, const struct kernel_ops *ops, struct base_error *e) {
