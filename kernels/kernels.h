@@ -52,15 +52,20 @@ struct kernel_gemm {
 
 /* Causal attention by online softmax over blocks, never holding S x S scores; arithmetic in FP32.
  * Query i of a sequence stands at position q_offset + i, key j at k_offset + j; i sees j iff j's position is
- * not greater. Element (b, token t, head h, x) of q lies at q[(b*seq_q + t)*q_row + h*q_head + x]; of k and v
- * at [(b*seq_k + t)*kv_row + h*kv_head + x]; o like q with o_row, o_head. Query head h reads key/value head
- * h / (heads / kv_heads). Forward writes o (normalised) and lse[(b*heads + h)*seq_q + t], the natural
- * log-sum-exp of the scaled scores: two calls over parts of the keys merge by their lse. A query that sees no
- * key gives o = 0 and lse = -INFINITY. Backward reads q, k, v, o, d_o (strides of o), lse and writes
- * (not adds) dq (strides of q), dk and dv (strides of k). Peak scratch: kernel_scratch_bytes(). */
+ * not greater and, with a window (Beltagy et al. 2020), the distance is less than it: a query sees `window` keys at
+ * most, itself among them. Blocks that nobody sees cost nothing. With slopes (ALiBi, Press et al. 2022) the scaled
+ * score of head h gains slopes[h] * (key position - query position), which is never positive where it counts. Element
+ * (b, token t, head h, x) of q lies at q[(b*seq_q + t)*q_row + h*q_head + x]; of k and v at [(b*seq_k + t)*kv_row +
+ * h*kv_head + x]; o like q with o_row, o_head. Query head h reads key/value head h / (heads / kv_heads). Forward writes
+ * o (normalised) and lse[(b*heads + h)*seq_q + t], the natural log-sum-exp of the scaled scores: two calls over parts
+ * of the keys merge by their lse. A query that sees no key gives o = 0 and lse = -INFINITY. Backward reads q, k, v, o,
+ * d_o (strides of o), lse and writes (not adds) dq (strides of q), dk and dv (strides of k). Peak scratch:
+ * kernel_scratch_bytes(). */
 struct kernel_attention {
     int64_t batch, heads, kv_heads, seq_q, seq_k, head_dim; /* head_dim <= 256 */
     int64_t q_offset, k_offset;
+    int64_t window;      /* positions; 0: no limit */
+    const float *slopes; /* [heads]; NULL: none */
     float scale;
     enum kernel_dtype dtype; /* of q, k, v, o and their gradients */
     const void *q, *k, *v;
@@ -71,9 +76,11 @@ struct kernel_attention {
     void *dq, *dk, *dv;
 };
 
-/* LayerNorm over the last axis of x[rows, cols] (contiguous): y = (x - mean) * rstd * gain + bias with
- * rstd = 1/sqrt(var + eps), var the biased variance. mean, rstd: [rows], kept for backward. */
-struct kernel_layernorm {
+/* LayerNorm (Ba et al. 2016) over the last axis of x[rows, cols] (contiguous): y = (x - mean) * rstd * gain + bias
+ * with rstd = 1/sqrt(var + eps), var the biased variance. mean, rstd: [rows], kept for backward. With mean == NULL it
+ * is RMSNorm (Zhang & Sennrich 2019): nothing is subtracted, var is the mean of x^2, and no gradient passes through
+ * a mean. bias, and dbias with it, may be NULL. */
+struct kernel_norm {
     int64_t rows, cols;
     enum kernel_dtype dtype; /* of x, y, gain, bias, dy, dx */
     float eps;
@@ -84,6 +91,19 @@ struct kernel_layernorm {
     const void *dx_add; /* input gradient: added into dx when not NULL (may be dx itself); the residual path */
     void *dx;
     float *dgain, *dbias; /* parameter gradient: added into, FP32 [cols] */
+};
+
+/* Rotary position embedding (Su et al. 2021) of x in place, halves paired as Hugging Face does: with half =
+ * head_dim / 2, elements i and half + i of a head are the plane that turns by an angle whose cosine and sine stand in
+ * the table at [(row % seq) * half + i]: y1 = x1 cos - x2 sin, y2 = x2 cos + x1 sin. `inverse` turns back, which is
+ * the gradient. Element (row t, head h, i) lies at x[t * row + h * head + i]; head_dim is even. */
+struct kernel_rotary {
+    int64_t rows, seq, heads, head_dim;
+    int64_t row, head; /* distances in elements */
+    enum kernel_dtype dtype;
+    bool inverse;
+    const float *cos, *sin; /* [seq, head_dim / 2], of the positions of the caller's sequence or shard of one */
+    void *x;
 };
 
 /* Softmax cross-entropy over logits[rows, vocab] (FP32, leading dimension ld), in three parts so that rows may
@@ -125,7 +145,8 @@ struct kernel_adamw {
 
 typedef void kernel_gemm_fn(const struct kernel_team *, const struct kernel_gemm *);
 typedef void kernel_attention_fn(const struct kernel_team *, const struct kernel_attention *);
-typedef void kernel_layernorm_fn(const struct kernel_team *, const struct kernel_layernorm *);
+typedef void kernel_norm_fn(const struct kernel_team *, const struct kernel_norm *);
+typedef void kernel_rotary_fn(const struct kernel_team *, const struct kernel_rotary *);
 typedef void kernel_cross_entropy_fn(const struct kernel_team *, const struct kernel_cross_entropy *);
 typedef void kernel_embedding_fn(const struct kernel_team *, const struct kernel_embedding *);
 typedef void kernel_adamw_fn(const struct kernel_team *, const struct kernel_adamw *);
@@ -134,6 +155,13 @@ typedef void kernel_gelu_forward_fn(const struct kernel_team *, enum kernel_dtyp
 /* dx = dy * gelu'(x); dx may be dy */
 typedef void kernel_gelu_backward_fn(const struct kernel_team *, enum kernel_dtype, int64_t n, const void *x,
                                      const void *dy, void *dx);
+/* SwiGLU (Shazeer 2020) of x[rows, 2 cols] (contiguous), gate and value side by side in a row:
+ * y[r, c] = silu(x[r, c]) * x[r, cols + c], silu(z) = z / (1 + e^-z); y is [rows, cols] */
+typedef void kernel_swiglu_forward_fn(const struct kernel_team *, enum kernel_dtype, int64_t rows, int64_t cols,
+                                      const void *x, void *y);
+/* dx[rows, 2 cols] from dy[rows, cols] */
+typedef void kernel_swiglu_backward_fn(const struct kernel_team *, enum kernel_dtype, int64_t rows, int64_t cols,
+                                       const void *x, const void *dy, void *dx);
 /* sum[c] += sum over rows of x[rows, cols] (contiguous), FP32, rows in order: the gradient of a bias */
 typedef void kernel_column_sum_fn(const struct kernel_team *, enum kernel_dtype, int64_t rows, int64_t cols,
                                   const void *x, float *sum);
@@ -152,9 +180,12 @@ typedef double kernel_peak_fn(enum kernel_dtype, int64_t rounds);
 struct kernel_ops {
     kernel_gemm_fn *gemm;
     kernel_attention_fn *attention_forward, *attention_backward;
-    kernel_layernorm_fn *layernorm_forward, *layernorm_grad_input, *layernorm_grad_params;
+    kernel_norm_fn *norm_forward, *norm_grad_input, *norm_grad_params;
     kernel_gelu_forward_fn *gelu_forward;
     kernel_gelu_backward_fn *gelu_backward;
+    kernel_swiglu_forward_fn *swiglu_forward;
+    kernel_swiglu_backward_fn *swiglu_backward;
+    kernel_rotary_fn *rotary;
     kernel_column_sum_fn *column_sum;
     kernel_cross_entropy_fn *cross_entropy_stats;   /* writes max, sum, target_logit */
     kernel_cross_entropy_fn *cross_entropy_combine; /* max, sum, target_logit -> loss */

@@ -5,9 +5,9 @@
 #define KERNEL_ROWS(isa)                                                                                               \
     K(attention_forward, isa)                                                                                          \
     K(attention_backward, isa)                                                                                         \
-    K(layernorm_forward, isa)                                                                                          \
-    K(layernorm_grad_input, isa)                                                                                       \
-    K(layernorm_grad_params, isa)                                                                                      \
+    K(norm_forward, isa)                                                                                               \
+    K(norm_grad_input, isa)                                                                                            \
+    K(norm_grad_params, isa)                                                                                           \
     K(gelu_forward, isa)                                                                                               \
     K(gelu_backward, isa)                                                                                              \
     K(column_sum, isa)                                                                                                 \

@@ -102,30 +102,29 @@ static void linear_grad_params(const struct model *m, enum model_role w, enum mo
     if (db) m->team->ops->column_sum(m->team, m->shape.dtype, model_tokens(m), out, dy, db);
 }
 
-static struct kernel_layernorm norm(const struct model *m, enum model_role gain, enum model_role bias, int64_t layer,
-                                    const void *x, void *y, enum model_buffer mean, enum model_buffer rstd) {
-    return (struct kernel_layernorm){.rows = model_tokens(m),
-                                     .cols = m->shape.config->width,
-                                     .dtype = m->shape.dtype,
-                                     .eps = (float)m->shape.config->norm_eps,
-                                     .x = x,
-                                     .y = y,
-                                     .gain = model_weight(m, gain, layer),
-                                     .bias = model_weight(m, bias, layer),
-                                     .mean = model_buffer_at(m, mean, layer),
-                                     .rstd = model_buffer_at(m, rstd, layer),
-                                     .dgain = model_gradient(m, gain, layer),
-                                     .dbias = model_gradient(m, bias, layer)};
+static struct kernel_norm norm(const struct model *m, enum model_role gain, enum model_role bias, int64_t layer,
+                               const void *x, void *y, enum model_buffer mean, enum model_buffer rstd) {
+    return (struct kernel_norm){.rows = model_tokens(m),
+                                .cols = m->shape.config->width,
+                                .dtype = m->shape.dtype,
+                                .eps = (float)m->shape.config->norm_eps,
+                                .x = x,
+                                .y = y,
+                                .gain = model_weight(m, gain, layer),
+                                .bias = model_weight(m, bias, layer),
+                                .mean = model_buffer_at(m, mean, layer),
+                                .rstd = model_buffer_at(m, rstd, layer),
+                                .dgain = model_gradient(m, gain, layer),
+                                .dbias = model_gradient(m, bias, layer)};
 }
 
 /* dx = d_add + the gradient through the norm; its parameters' gradients are added */
-static void norm_backward(const struct model *m, struct kernel_layernorm n, const void *dy, const void *d_add,
-                          void *dx) {
+static void norm_backward(const struct model *m, struct kernel_norm n, const void *dy, const void *d_add, void *dx) {
     n.dy = dy;
     n.dx_add = d_add;
     n.dx = dx;
-    m->team->ops->layernorm_grad_params(m->team, &n);
-    m->team->ops->layernorm_grad_input(m->team, &n);
+    m->team->ops->norm_grad_params(m->team, &n);
+    m->team->ops->norm_grad_input(m->team, &n);
 }
 
 static struct kernel_attention attention(const struct model *m, int64_t layer) {
@@ -173,16 +172,16 @@ static struct kernel_embedding embedding(const struct model *m, const int32_t *t
                                      .dposition = model_gradient(m, MODEL_POSITION_TABLE, 0)};
 }
 
-static struct kernel_layernorm norm1(const struct model *m, int64_t l) {
+static struct kernel_norm norm1(const struct model *m, int64_t l) {
     return norm(m, MODEL_NORM1_GAIN, MODEL_NORM1_BIAS, l, model_buffer_at(m, MODEL_X, l),
                 model_buffer_at(m, MODEL_NORM1, l), MODEL_NORM1_MEAN, MODEL_NORM1_RSTD);
 }
-static struct kernel_layernorm norm2(const struct model *m, int64_t l) {
+static struct kernel_norm norm2(const struct model *m, int64_t l) {
     return norm(m, MODEL_NORM2_GAIN, MODEL_NORM2_BIAS, l, model_buffer_at(m, MODEL_MID, l),
                 model_buffer_at(m, MODEL_NORM2, l), MODEL_NORM2_MEAN, MODEL_NORM2_RSTD);
 }
-static struct kernel_layernorm final_norm(const struct model *m) {
-    struct kernel_layernorm n =
+static struct kernel_norm final_norm(const struct model *m) {
+    struct kernel_norm n =
         norm(m, MODEL_FINAL_GAIN, MODEL_FINAL_BIAS, 0, model_buffer_at(m, MODEL_X, m->shape.config->layers),
              m->buffers[MODEL_FINAL], MODEL_FINAL_MEAN, MODEL_FINAL_RSTD);
     return n;
@@ -195,13 +194,13 @@ static void layer_forward(const struct model *m, int64_t l) {
     void *x = model_buffer_at(m, MODEL_X, l), *mid = model_buffer_at(m, MODEL_MID, l);
     void *up = model_buffer_at(m, MODEL_UP, l), *act = model_buffer_at(m, MODEL_ACT, l);
 
-    struct kernel_layernorm n1 = norm1(m, l), n2 = norm2(m, l);
+    struct kernel_norm n1 = norm1(m, l), n2 = norm2(m, l);
     struct kernel_attention a = attention(m, l);
-    ops->layernorm_forward(m->team, &n1);
+    ops->norm_forward(m->team, &n1);
     linear(m, MODEL_QKV_WEIGHT, MODEL_QKV_BIAS, l, c->width, qkv, n1.y, NULL, model_buffer_at(m, MODEL_QKV_OUT, l));
     ops->attention_forward(m->team, &a);
     linear(m, MODEL_PROJ_WEIGHT, MODEL_PROJ_BIAS, l, attn, c->width, a.o, x, mid);
-    ops->layernorm_forward(m->team, &n2);
+    ops->norm_forward(m->team, &n2);
     linear(m, MODEL_UP_WEIGHT, MODEL_UP_BIAS, l, c->width, c->ffn, n2.y, NULL, up);
     ops->gelu_forward(m->team, m->shape.dtype, model_tokens(m) * c->ffn, up, act);
     linear(m, MODEL_DOWN_WEIGHT, MODEL_DOWN_BIAS, l, c->ffn, c->width, act, mid, model_buffer_at(m, MODEL_X, l + 1));
@@ -218,9 +217,9 @@ void model_forward(struct model *m, const int32_t *tokens) {
         layer_forward(m, l);
         call(m, m->hooks.done, start, p->layer_size);
     }
-    struct kernel_layernorm n = final_norm(m);
+    struct kernel_norm n = final_norm(m);
     call(m, m->hooks.need, final_start(m), p->total - final_start(m));
-    m->team->ops->layernorm_forward(m->team, &n);
+    m->team->ops->norm_forward(m->team, &n);
     call(m, m->hooks.done, final_start(m), p->total - final_start(m));
 }
 
@@ -231,7 +230,7 @@ static void layer_backward(const struct model *m, int64_t l) {
     const int64_t attn = model_config_dim(c, MODEL_ATTENTION), qkv = model_config_dim(c, MODEL_QKV);
     void *dx = m->buffers[MODEL_DX], *dnorm = m->buffers[MODEL_DNORM], *dffn = m->buffers[MODEL_DFFN];
     void *datt = m->buffers[MODEL_DATT], *dqkv = m->buffers[MODEL_DQKV];
-    struct kernel_layernorm n1 = norm1(m, l), n2 = norm2(m, l);
+    struct kernel_norm n1 = norm1(m, l), n2 = norm2(m, l);
     struct kernel_attention a = attention(m, l);
 
     linear_grad_params(m, MODEL_DOWN_WEIGHT, MODEL_DOWN_BIAS, l, c->ffn, c->width, dx,

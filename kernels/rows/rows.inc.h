@@ -8,7 +8,7 @@
 #include "scalar.h"
 #include "split.h"
 
-#include "rows/layernorm.inc.h"
+#include "rows/norm.inc.h"
 
 #include "rows/elements.inc.h"
 

@@ -9,7 +9,7 @@
 #include "scalar.h"
 #include "split.h"
 
-void kernel_layernorm_forward_ref(const struct kernel_team *team, const struct kernel_layernorm *l) {
+void kernel_norm_forward_ref(const struct kernel_team *team, const struct kernel_norm *l) {
     const enum kernel_dtype t = l->dtype;
 #pragma omp parallel for num_threads(team->threads) schedule(static)
     for (int64_t r = 0; r < l->rows; r++) {
@@ -33,7 +33,7 @@ void kernel_layernorm_forward_ref(const struct kernel_team *team, const struct k
 }
 
 /* With g = dy * gain and h = (x - mean) * rstd: dx = rstd * (g - mean(g) - h * mean(g h)). */
-void kernel_layernorm_grad_input_ref(const struct kernel_team *team, const struct kernel_layernorm *l) {
+void kernel_norm_grad_input_ref(const struct kernel_team *team, const struct kernel_norm *l) {
     const enum kernel_dtype t = l->dtype;
 #pragma omp parallel for num_threads(team->threads) schedule(static)
     for (int64_t r = 0; r < l->rows; r++) {
@@ -56,7 +56,7 @@ void kernel_layernorm_grad_input_ref(const struct kernel_team *team, const struc
     }
 }
 
-void kernel_layernorm_grad_params_ref(const struct kernel_team *team, const struct kernel_layernorm *l) {
+void kernel_norm_grad_params_ref(const struct kernel_team *team, const struct kernel_norm *l) {
     const enum kernel_dtype t = l->dtype;
 #pragma omp parallel num_threads(team->threads)
     {

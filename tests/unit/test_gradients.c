@@ -54,7 +54,7 @@ static struct {
     double x[MOST], gain[MOST], bias[MOST], weight[MOST];
 } norm;
 
-static double layernorm_loss(const void *context) {
+static double norm_loss(const void *context) {
     (void)context;
     const double n = (double)norm.cols;
     double loss = 0;
@@ -69,7 +69,7 @@ static double layernorm_loss(const void *context) {
     return loss;
 }
 
-static void layernorm_gradients(void **state) {
+static void norm_gradients(void **state) {
     (void)state;
     enum { ROWS = 3, COLS = 37, N = ROWS * COLS };
     float x[N], gain[COLS], bias[COLS], dy[N], y[N], dx[N], mean[ROWS], rstd[ROWS], dgain[COLS], dbias[COLS];
@@ -82,26 +82,26 @@ static void layernorm_gradients(void **state) {
             operand((enum kernel_dtype)t, bias, norm.bias, COLS, 3);
             operand((enum kernel_dtype)t, dy, norm.weight, N, 4);
             memset(dgain, 0, sizeof dgain), memset(dbias, 0, sizeof dbias);
-            const struct kernel_layernorm l = {.rows = ROWS,
-                                               .cols = COLS,
-                                               .dtype = (enum kernel_dtype)t,
-                                               .eps = 1e-5f,
-                                               .x = x,
-                                               .gain = gain,
-                                               .bias = bias,
-                                               .y = y,
-                                               .mean = mean,
-                                               .rstd = rstd,
-                                               .dy = dy,
-                                               .dx = dx,
-                                               .dgain = dgain,
-                                               .dbias = dbias};
-            v.ops.layernorm_forward(&v.team, &l);
-            v.ops.layernorm_grad_input(&v.team, &l);
-            v.ops.layernorm_grad_params(&v.team, &l);
-            gradient_check(&v, "dx", l.dtype, N, dx, layernorm_loss, NULL, norm.x, 10);
-            gradient_check(&v, "dgain", KERNEL_F32, COLS, dgain, layernorm_loss, NULL, norm.gain, 3);
-            gradient_check(&v, "dbias", KERNEL_F32, COLS, dbias, layernorm_loss, NULL, norm.bias, 3);
+            const struct kernel_norm l = {.rows = ROWS,
+                                          .cols = COLS,
+                                          .dtype = (enum kernel_dtype)t,
+                                          .eps = 1e-5f,
+                                          .x = x,
+                                          .gain = gain,
+                                          .bias = bias,
+                                          .y = y,
+                                          .mean = mean,
+                                          .rstd = rstd,
+                                          .dy = dy,
+                                          .dx = dx,
+                                          .dgain = dgain,
+                                          .dbias = dbias};
+            v.ops.norm_forward(&v.team, &l);
+            v.ops.norm_grad_input(&v.team, &l);
+            v.ops.norm_grad_params(&v.team, &l);
+            gradient_check(&v, "dx", l.dtype, N, dx, norm_loss, NULL, norm.x, 10);
+            gradient_check(&v, "dgain", KERNEL_F32, COLS, dgain, norm_loss, NULL, norm.gain, 3);
+            gradient_check(&v, "dbias", KERNEL_F32, COLS, dbias, norm_loss, NULL, norm.bias, 3);
         }
 }
 
@@ -248,7 +248,7 @@ static void embedding_and_bias_gradients(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(layernorm_gradients),
+        cmocka_unit_test(norm_gradients),
         cmocka_unit_test(gelu_gradient),
         cmocka_unit_test(cross_entropy_gradient),
         cmocka_unit_test(embedding_and_bias_gradients),

@@ -137,19 +137,19 @@ static void polls_come_from_the_caller(void **state) {
     kernel_bf16 *half = values_new(KERNEL_BF16, N, 0, NORMAL, 9);
     float *row[2] = {values_new(KERNEL_F32, COLS, 0, NORMAL, 5), values_new(KERNEL_F32, COLS, 0, NORMAL, 6)};
     int32_t tokens[ROWS] = {0};
-    const struct kernel_layernorm l = {.rows = ROWS,
-                                       .cols = COLS,
-                                       .eps = 1,
-                                       .x = x[0],
-                                       .gain = row[0],
-                                       .bias = row[1],
-                                       .y = x[1],
-                                       .mean = x[2],
-                                       .rstd = x[2] + ROWS,
-                                       .dy = x[3],
-                                       .dx = x[1],
-                                       .dgain = x[2] + 2 * COLS,
-                                       .dbias = x[2] + 3 * COLS};
+    const struct kernel_norm l = {.rows = ROWS,
+                                  .cols = COLS,
+                                  .eps = 1,
+                                  .x = x[0],
+                                  .gain = row[0],
+                                  .bias = row[1],
+                                  .y = x[1],
+                                  .mean = x[2],
+                                  .rstd = x[2] + ROWS,
+                                  .dy = x[3],
+                                  .dx = x[1],
+                                  .dgain = x[2] + 2 * COLS,
+                                  .dbias = x[2] + 3 * COLS};
     const struct kernel_cross_entropy c = {.rows = ROWS,
                                            .vocab = COLS,
                                            .ld = COLS,
@@ -179,13 +179,13 @@ static void polls_come_from_the_caller(void **state) {
             const int before = polls.count;
             switch (op) {
             case 0:
-                v.ops.layernorm_forward(&v.team, &l);
+                v.ops.norm_forward(&v.team, &l);
                 break;
             case 1:
-                v.ops.layernorm_grad_input(&v.team, &l);
+                v.ops.norm_grad_input(&v.team, &l);
                 break;
             case 2:
-                v.ops.layernorm_grad_params(&v.team, &l);
+                v.ops.norm_grad_params(&v.team, &l);
                 break;
             case 3:
                 v.ops.gelu_forward(&v.team, KERNEL_F32, N, x[0], x[1]);

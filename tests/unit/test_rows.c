@@ -20,7 +20,7 @@ static double chain(int64_t cols) {
 }
 
 /* Mean, variance and sums of one row, in FP64. */
-static void row_moments(const struct kernel_layernorm *l, int64_t r, double *mean, double *var, double *magnitude) {
+static void row_moments(const struct kernel_norm *l, int64_t r, double *mean, double *var, double *magnitude) {
     *mean = *var = *magnitude = 0;
     for (int64_t c = 0; c < l->cols; c++) {
         *mean += scalar_get(l->dtype, l->x, r * l->cols + c) / (double)l->cols;
@@ -31,7 +31,7 @@ static void row_moments(const struct kernel_layernorm *l, int64_t r, double *mea
 }
 
 /* An error D of the mean shifts every x - mean by D and the variance by D^2. */
-static void layernorm_forward_check(const struct variant *v, const struct kernel_layernorm *l) {
+static void norm_forward_check(const struct variant *v, const struct kernel_norm *l) {
     for (int64_t r = 0; r < l->rows; r++) {
         double mean, var, magnitude;
         row_moments(l, r, &mean, &var, &magnitude);
@@ -50,7 +50,7 @@ static void layernorm_forward_check(const struct variant *v, const struct kernel
 }
 
 /* mean and rstd are operands of the backward, hence exact here. */
-static void layernorm_input_check(const struct variant *v, const struct kernel_layernorm *l, const void *add) {
+static void norm_input_check(const struct variant *v, const struct kernel_norm *l, const void *add) {
     const enum kernel_dtype t = l->dtype;
     const double k = chain(l->cols), n = (double)l->cols;
     for (int64_t r = 0; r < l->rows; r++) {
@@ -73,7 +73,7 @@ static void layernorm_input_check(const struct variant *v, const struct kernel_l
     }
 }
 
-static void layernorm_params_check(const struct variant *v, const struct kernel_layernorm *l, float start) {
+static void norm_params_check(const struct variant *v, const struct kernel_norm *l, float start) {
     for (int64_t c = 0; c < l->cols; c++) {
         double gain = start, gain_size = fabs(start);
         float bias = start; /* additions in row order: the same bits */
@@ -89,10 +89,10 @@ static void layernorm_params_check(const struct variant *v, const struct kernel_
     }
 }
 
-static void layernorm_case(enum kernel_dtype t, int64_t rows, int64_t cols, enum temper temper, bool add) {
+static void norm_case(enum kernel_dtype t, int64_t rows, int64_t cols, enum temper temper, bool add) {
     const int64_t n = rows * cols;
     const int skew = (int)(cols % 5);
-    struct kernel_layernorm l = {.rows = rows, .cols = cols, .dtype = t, .eps = 1e-5f};
+    struct kernel_norm l = {.rows = rows, .cols = cols, .dtype = t, .eps = 1e-5f};
     l.x = values_new(t, n, skew, temper, 1);
     l.gain = values_new(t, cols, 1, OFFSET, 2);
     l.bias = values_new(t, cols, 2, NORMAL, 3);
@@ -107,15 +107,15 @@ static void layernorm_case(enum kernel_dtype t, int64_t rows, int64_t cols, enum
     struct variant v;
     struct same y = {0}, dx = {0}, dgain = {0};
     for (variant_first(&v); variant_valid(&v); variant_next(&v)) {
-        v.ops.layernorm_forward(&v.team, &l);
-        if (v.team.threads == 1) layernorm_forward_check(&v, &l);
+        v.ops.norm_forward(&v.team, &l);
+        if (v.team.threads == 1) norm_forward_check(&v, &l);
         if (add) memcpy(l.dx, add_values, (size_t)n * kernel_dtype_bytes(t)); /* into itself, as residuals do */
         l.dx_add = add ? l.dx : NULL;
-        v.ops.layernorm_grad_input(&v.team, &l);
-        if (v.team.threads == 1) layernorm_input_check(&v, &l, add_values);
+        v.ops.norm_grad_input(&v.team, &l);
+        if (v.team.threads == 1) norm_input_check(&v, &l, add_values);
         for (int64_t c = 0; c < cols; c++) l.dgain[c] = l.dbias[c] = 0.5f;
-        v.ops.layernorm_grad_params(&v.team, &l);
-        if (v.team.threads == 1) layernorm_params_check(&v, &l, 0.5f);
+        v.ops.norm_grad_params(&v.team, &l);
+        if (v.team.threads == 1) norm_params_check(&v, &l, 0.5f);
         same_bits(&y, &v, l.y, (size_t)n * kernel_dtype_bytes(t));
         same_bits(&dx, &v, l.dx, (size_t)n * kernel_dtype_bytes(t));
         same_bits(&dgain, &v, l.dgain, (size_t)cols * sizeof(float));
@@ -124,12 +124,12 @@ static void layernorm_case(enum kernel_dtype t, int64_t rows, int64_t cols, enum
     guarded_free();
 }
 
-static void layernorm_within_bounds(void **state) {
+static void norm_within_bounds(void **state) {
     (void)state;
     for (int t = 0; t < KERNEL_DTYPE_COUNT; t++) {
-        for (int w = 0; w < WIDTHS; w++) layernorm_case((enum kernel_dtype)t, 13, widths[w], NORMAL, w % 2);
+        for (int w = 0; w < WIDTHS; w++) norm_case((enum kernel_dtype)t, 13, widths[w], NORMAL, w % 2);
         for (int temper = 0; temper < TEMPERS; temper++)
-            layernorm_case((enum kernel_dtype)t, 5, 100, (enum temper)temper, true);
+            norm_case((enum kernel_dtype)t, 5, 100, (enum temper)temper, true);
     }
 }
 
@@ -268,7 +268,7 @@ static void short_and_odd_conversions_stay_inside(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(layernorm_within_bounds),
+        cmocka_unit_test(norm_within_bounds),
         cmocka_unit_test(gelu_within_bounds),
         cmocka_unit_test(column_sums_in_row_order),
         cmocka_unit_test(bf16_rounds_to_nearest_even),

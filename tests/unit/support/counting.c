@@ -53,7 +53,7 @@ static void attention_backward(const struct kernel_team *team, const struct kern
     attention(a, true);
 }
 
-static void layernorm(const struct kernel_team *team, const struct kernel_layernorm *x) {
+static void norm(const struct kernel_team *team, const struct kernel_norm *x) {
     (void)team, (void)x;
     counts->passes++;
 }
@@ -86,9 +86,9 @@ void counting_open(struct counting *c, struct kernel_ops *ops) {
     *ops = (struct kernel_ops){.gemm = gemm,
                                .attention_forward = attention_forward,
                                .attention_backward = attention_backward,
-                               .layernorm_forward = layernorm,
-                               .layernorm_grad_input = layernorm,
-                               .layernorm_grad_params = layernorm,
+                               .norm_forward = norm,
+                               .norm_grad_input = norm,
+                               .norm_grad_params = norm,
                                .gelu_forward = gelu_forward,
                                .gelu_backward = gelu_backward,
                                .column_sum = column_sum,

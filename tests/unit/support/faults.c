@@ -23,16 +23,16 @@ static void gelu_sign(const struct kernel_team *team, enum kernel_dtype dtype, i
 }
 
 /* Adds into copies that start as the negative of the sums, so that what was to be added is subtracted. */
-static void norm_params_sign(const struct kernel_team *team, const struct kernel_layernorm *l) {
+static void norm_params_sign(const struct kernel_team *team, const struct kernel_norm *l) {
     for (int64_t i = 0; i < l->cols; i++) l->dgain[i] = -l->dgain[i], l->dbias[i] = -l->dbias[i];
-    inner->layernorm_grad_params(team, l);
+    inner->norm_grad_params(team, l);
     for (int64_t i = 0; i < l->cols; i++) l->dgain[i] = -l->dgain[i], l->dbias[i] = -l->dbias[i];
 }
 
-static void norm_residual(const struct kernel_team *team, const struct kernel_layernorm *l) {
-    struct kernel_layernorm wrong = *l;
+static void norm_residual(const struct kernel_team *team, const struct kernel_norm *l) {
+    struct kernel_norm wrong = *l;
     if (++calls == 2) wrong.dx_add = NULL;
-    inner->layernorm_grad_input(team, &wrong);
+    inner->norm_grad_input(team, &wrong);
 }
 
 static void query_sign(const struct kernel_team *team, const struct kernel_attention *a) {
@@ -159,8 +159,8 @@ static const struct {
     struct kernel_ops wrong;
 } faults[FAULT_COUNT] = {
     [FAULT_GELU_SIGN] = {"GELU gradient's sign", {.gelu_backward = gelu_sign}},
-    [FAULT_NORM_PARAMS_SIGN] = {"LayerNorm parameter gradient's sign", {.layernorm_grad_params = norm_params_sign}},
-    [FAULT_NORM_RESIDUAL] = {"residual gradient lost", {.layernorm_grad_input = norm_residual}},
+    [FAULT_NORM_PARAMS_SIGN] = {"LayerNorm parameter gradient's sign", {.norm_grad_params = norm_params_sign}},
+    [FAULT_NORM_RESIDUAL] = {"residual gradient lost", {.norm_grad_input = norm_residual}},
     [FAULT_QUERY_SIGN] = {"query gradient's sign", {.attention_backward = query_sign}},
     [FAULT_HEADS_SWAPPED] = {"heads swapped", {.attention_forward = heads_swapped}},
     [FAULT_UNIFORM] = {"uniform attention",
@@ -196,8 +196,8 @@ void fault_make(enum fault fault, const struct kernel_ops *healthy, struct kerne
     REPLACE(gemm);
     REPLACE(attention_forward);
     REPLACE(attention_backward);
-    REPLACE(layernorm_grad_input);
-    REPLACE(layernorm_grad_params);
+    REPLACE(norm_grad_input);
+    REPLACE(norm_grad_params);
     REPLACE(gelu_backward);
     REPLACE(column_sum);
     REPLACE(cross_entropy_grad);

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * LayerNorm: rows are small enough to stay in the first cache, so the forward reads each three times (mean,
+ * variance about it, output) for accuracy at no cost in memory traffic. */
+
+SIMD_INLINE float norm_row_mean(enum kernel_dtype t, const void *x, int64_t at, int64_t cols) {
+    vf a = vf_all(0), b = vf_all(0);
+    int64_t c = 0;
+    for (; c + 2 * KERNEL_LANES <= cols; c += 2 * KERNEL_LANES) {
+        a += vf_get(t, x, at + c);
+        b += vf_get(t, x, at + c + KERNEL_LANES);
+    }
+    for (; c < cols; c += KERNEL_LANES) a += vf_get_n(t, x, at + c, cols - c < KERNEL_LANES ? cols - c : KERNEL_LANES);
+    return vf_sum(a + b) / (float)cols;
+}
+
+SIMD_INLINE float norm_row_variance(enum kernel_dtype t, const void *x, int64_t at, int64_t cols, float mean) {
+    vf a = vf_all(0), b = vf_all(0);
+    int64_t c = 0;
+    for (; c + 2 * KERNEL_LANES <= cols; c += 2 * KERNEL_LANES) {
+        const vf d = vf_get(t, x, at + c) - mean, e = vf_get(t, x, at + c + KERNEL_LANES) - mean;
+        a += d * d;
+        b += e * e;
+    }
+    for (; c < cols; c += KERNEL_LANES) {
+        const int64_t n = cols - c < KERNEL_LANES ? cols - c : KERNEL_LANES;
+        const vf d = part_keep(vf_get_n(t, x, at + c, n) - mean, n, vf_all(0));
+        a += d * d;
+    }
+    return vf_sum(a + b) / (float)cols;
+}
+
+SIMD_INLINE void norm_normalise(enum kernel_dtype t, const struct kernel_norm *l, int64_t at, int64_t c, int64_t n,
+                                float mean, float rstd) {
+    __builtin_prefetch((const char *)l->x + (size_t)(at + l->cols + c) * kernel_dtype_bytes(t)); /* the next row */
+    const vf normal = (part_get(t, l->x, at + c, n) - mean) * rstd;
+    part_put(t, l->y, at + c, n, normal * part_get(t, l->gain, c, n) + part_get(t, l->bias, c, n));
+}
+
+SIMD_INLINE void norm_forward_rows(enum kernel_dtype t, const struct kernel_team *team, const struct kernel_norm *l,
+                                   struct kernel_range rows) {
+    for (int64_t r = rows.begin; r < rows.end; r++) {
+        const int64_t at = r * l->cols;
+        const float mean = norm_row_mean(t, l->x, at, l->cols);
+        const float rstd = 1 / __builtin_sqrtf(norm_row_variance(t, l->x, at, l->cols, mean) + l->eps);
+        int64_t c = 0;
+        for (; c + KERNEL_LANES <= l->cols; c += KERNEL_LANES) norm_normalise(t, l, at, c, KERNEL_LANES, mean, rstd);
+        if (c < l->cols) norm_normalise(t, l, at, c, l->cols - c, mean, rstd);
+        l->mean[r] = mean;
+        l->rstd[r] = rstd;
+        kernel_poll_row(team, r, l->cols);
+    }
+}
+
+void KERNEL_FN(norm_forward)(const struct kernel_team *team, const struct kernel_norm *l) {
+#pragma omp parallel num_threads(team->threads)
+    {
+        if (l->dtype == KERNEL_F32)
+            norm_forward_rows(KERNEL_F32, team, l, kernel_share(l->rows, 1));
+        else
+            norm_forward_rows(KERNEL_BF16, team, l, kernel_share(l->rows, 1));
+    }
+}
+
+/* g = dy * gain and h = (x - mean) * rstd of one vector, zero beyond n */
+struct norm_terms {
+    vf g, h;
+};
+SIMD_INLINE struct norm_terms norm_terms(enum kernel_dtype t, const struct kernel_norm *l, int64_t r, int64_t c,
+                                         int64_t n) {
+    const int64_t at = r * l->cols + c;
+    return (struct norm_terms){.g = part_get(t, l->dy, at, n) * part_get(t, l->gain, c, n),
+                               .h = (part_get(t, l->x, at, n) - l->mean[r]) * l->rstd[r]};
+}
+
+SIMD_INLINE void norm_dx(enum kernel_dtype t, const struct kernel_norm *l, int64_t r, int64_t c, int64_t n,
+                         float g_mean, float gh_mean) {
+    const struct norm_terms v = norm_terms(t, l, r, c, n);
+    vf dx = l->rstd[r] * (v.g - g_mean - v.h * gh_mean);
+    if (l->dx_add) dx += part_get(t, l->dx_add, r * l->cols + c, n);
+    part_put(t, l->dx, r * l->cols + c, n, dx);
+}
+
+/* dx = rstd * (g - mean(g) - h * mean(g h)) */
+SIMD_INLINE void norm_grad_input_rows(enum kernel_dtype t, const struct kernel_team *team, const struct kernel_norm *l,
+                                      struct kernel_range rows) {
+    const int64_t whole = l->cols / KERNEL_LANES * KERNEL_LANES, rest = l->cols - whole;
+    for (int64_t r = rows.begin; r < rows.end; r++) {
+        vf g = vf_all(0), gh = vf_all(0);
+        for (int64_t c = 0; c < whole; c += KERNEL_LANES) {
+            const struct norm_terms v = norm_terms(t, l, r, c, KERNEL_LANES);
+            g += v.g;
+            gh += v.g * v.h;
+        }
+        if (rest) {
+            const struct norm_terms v = norm_terms(t, l, r, whole, rest);
+            g += v.g; /* 0 beyond the row, since dy reads as 0 there */
+            gh += v.g * v.h;
+        }
+        const float g_mean = vf_sum(g) / (float)l->cols, gh_mean = vf_sum(gh) / (float)l->cols;
+        for (int64_t c = 0; c < whole; c += KERNEL_LANES) norm_dx(t, l, r, c, KERNEL_LANES, g_mean, gh_mean);
+        if (rest) norm_dx(t, l, r, whole, rest, g_mean, gh_mean);
+        kernel_poll_row(team, r, l->cols);
+    }
+}
+
+void KERNEL_FN(norm_grad_input)(const struct kernel_team *team, const struct kernel_norm *l) {
+#pragma omp parallel num_threads(team->threads)
+    {
+        if (l->dtype == KERNEL_F32)
+            norm_grad_input_rows(KERNEL_F32, team, l, kernel_share(l->rows, 1));
+        else
+            norm_grad_input_rows(KERNEL_BF16, team, l, kernel_share(l->rows, 1));
+    }
+}
+
+/* `count` rows from r added, in order, into n columns from c: the sums are loaded and stored once for them all */
+SIMD_INLINE void norm_params_part(enum kernel_dtype t, const struct kernel_norm *l, int64_t r, int64_t count, int64_t c,
+                                  int64_t n) {
+    vf gain = part_get(KERNEL_F32, l->dgain, c, n), bias = part_get(KERNEL_F32, l->dbias, c, n);
+    for (int64_t i = r; i < r + count; i++) {
+        const vf dy = part_get(t, l->dy, i * l->cols + c, n);
+        gain += dy * ((part_get(t, l->x, i * l->cols + c, n) - l->mean[i]) * l->rstd[i]);
+        bias += dy;
+    }
+    part_put(KERNEL_F32, l->dgain, c, n, gain);
+    part_put(KERNEL_F32, l->dbias, c, n, bias);
+}
+
+SIMD_INLINE void norm_params_rows(enum kernel_dtype t, const struct kernel_norm *l, int64_t r, int64_t count,
+                                  struct kernel_range cols) {
+    int64_t c = cols.begin;
+    for (; c + KERNEL_LANES <= cols.end; c += KERNEL_LANES) norm_params_part(t, l, r, count, c, KERNEL_LANES);
+    if (c < cols.end) norm_params_part(t, l, r, count, c, cols.end - c);
+}
+
+SIMD_INLINE void norm_params_share(enum kernel_dtype t, const struct kernel_team *team, const struct kernel_norm *l,
+                                   struct kernel_range cols) {
+    int64_t r = 0;
+    for (; r + 4 <= l->rows; r += 4) {
+        norm_params_rows(t, l, r, 4, cols);
+        kernel_poll_row(team, r / 4, 4 * (cols.end - cols.begin));
+    }
+    for (; r < l->rows; r++) norm_params_rows(t, l, r, 1, cols);
+}
+
+void KERNEL_FN(norm_grad_params)(const struct kernel_team *team, const struct kernel_norm *l) {
+#pragma omp parallel num_threads(team->threads)
+    {
+        if (l->dtype == KERNEL_F32)
+            norm_params_share(KERNEL_F32, team, l, kernel_share(l->cols, 16));
+        else
+            norm_params_share(KERNEL_BF16, team, l, kernel_share(l->cols, 16));
+    }
+}
