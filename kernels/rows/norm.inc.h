@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * LayerNorm: rows are small enough to stay in the first cache, so the forward reads each three times (mean,
- * variance about it, output) for accuracy at no cost in memory traffic. */
+ * LayerNorm and RMSNorm: rows are small enough to stay in the first cache, so the forward reads each three times
+ * (mean, variance about it, output) for accuracy at no cost in memory traffic. RMSNorm is the same about a mean of 0,
+ * which subtracts exactly. */
+
+/* the mean of row r that the forward kept */
+SIMD_INLINE float norm_mean(const struct kernel_norm *l, int64_t r) {
+    return l->mean ? l->mean[r] : 0;
+}
 
 SIMD_INLINE float norm_row_mean(enum kernel_dtype t, const void *x, int64_t at, int64_t cols) {
     vf a = vf_all(0), b = vf_all(0);
@@ -34,19 +40,20 @@ SIMD_INLINE void norm_normalise(enum kernel_dtype t, const struct kernel_norm *l
                                 float mean, float rstd) {
     __builtin_prefetch((const char *)l->x + (size_t)(at + l->cols + c) * kernel_dtype_bytes(t)); /* the next row */
     const vf normal = (part_get(t, l->x, at + c, n) - mean) * rstd;
-    part_put(t, l->y, at + c, n, normal * part_get(t, l->gain, c, n) + part_get(t, l->bias, c, n));
+    const vf bias = l->bias ? part_get(t, l->bias, c, n) : vf_all(0);
+    part_put(t, l->y, at + c, n, normal * part_get(t, l->gain, c, n) + bias);
 }
 
 SIMD_INLINE void norm_forward_rows(enum kernel_dtype t, const struct kernel_team *team, const struct kernel_norm *l,
                                    struct kernel_range rows) {
     for (int64_t r = rows.begin; r < rows.end; r++) {
         const int64_t at = r * l->cols;
-        const float mean = norm_row_mean(t, l->x, at, l->cols);
+        const float mean = l->mean ? norm_row_mean(t, l->x, at, l->cols) : 0;
         const float rstd = 1 / __builtin_sqrtf(norm_row_variance(t, l->x, at, l->cols, mean) + l->eps);
         int64_t c = 0;
         for (; c + KERNEL_LANES <= l->cols; c += KERNEL_LANES) norm_normalise(t, l, at, c, KERNEL_LANES, mean, rstd);
         if (c < l->cols) norm_normalise(t, l, at, c, l->cols - c, mean, rstd);
-        l->mean[r] = mean;
+        if (l->mean) l->mean[r] = mean;
         l->rstd[r] = rstd;
         kernel_poll_row(team, r, l->cols);
     }
@@ -67,39 +74,40 @@ struct norm_terms {
     vf g, h;
 };
 SIMD_INLINE struct norm_terms norm_terms(enum kernel_dtype t, const struct kernel_norm *l, int64_t r, int64_t c,
-                                         int64_t n) {
+                                         int64_t n, float mean) {
     const int64_t at = r * l->cols + c;
     return (struct norm_terms){.g = part_get(t, l->dy, at, n) * part_get(t, l->gain, c, n),
-                               .h = (part_get(t, l->x, at, n) - l->mean[r]) * l->rstd[r]};
+                               .h = (part_get(t, l->x, at, n) - mean) * l->rstd[r]};
 }
 
-SIMD_INLINE void norm_dx(enum kernel_dtype t, const struct kernel_norm *l, int64_t r, int64_t c, int64_t n,
+SIMD_INLINE void norm_dx(enum kernel_dtype t, const struct kernel_norm *l, int64_t r, int64_t c, int64_t n, float mean,
                          float g_mean, float gh_mean) {
-    const struct norm_terms v = norm_terms(t, l, r, c, n);
+    const struct norm_terms v = norm_terms(t, l, r, c, n, mean);
     vf dx = l->rstd[r] * (v.g - g_mean - v.h * gh_mean);
     if (l->dx_add) dx += part_get(t, l->dx_add, r * l->cols + c, n);
     part_put(t, l->dx, r * l->cols + c, n, dx);
 }
 
-/* dx = rstd * (g - mean(g) - h * mean(g h)) */
+/* dx = rstd * (g - mean(g) - h * mean(g h)), without mean(g) where no mean was subtracted */
 SIMD_INLINE void norm_grad_input_rows(enum kernel_dtype t, const struct kernel_team *team, const struct kernel_norm *l,
                                       struct kernel_range rows) {
     const int64_t whole = l->cols / KERNEL_LANES * KERNEL_LANES, rest = l->cols - whole;
     for (int64_t r = rows.begin; r < rows.end; r++) {
+        const float mean = norm_mean(l, r);
         vf g = vf_all(0), gh = vf_all(0);
         for (int64_t c = 0; c < whole; c += KERNEL_LANES) {
-            const struct norm_terms v = norm_terms(t, l, r, c, KERNEL_LANES);
+            const struct norm_terms v = norm_terms(t, l, r, c, KERNEL_LANES, mean);
             g += v.g;
             gh += v.g * v.h;
         }
         if (rest) {
-            const struct norm_terms v = norm_terms(t, l, r, whole, rest);
+            const struct norm_terms v = norm_terms(t, l, r, whole, rest, mean);
             g += v.g; /* 0 beyond the row, since dy reads as 0 there */
             gh += v.g * v.h;
         }
-        const float g_mean = vf_sum(g) / (float)l->cols, gh_mean = vf_sum(gh) / (float)l->cols;
-        for (int64_t c = 0; c < whole; c += KERNEL_LANES) norm_dx(t, l, r, c, KERNEL_LANES, g_mean, gh_mean);
-        if (rest) norm_dx(t, l, r, whole, rest, g_mean, gh_mean);
+        const float g_mean = l->mean ? vf_sum(g) / (float)l->cols : 0, gh_mean = vf_sum(gh) / (float)l->cols;
+        for (int64_t c = 0; c < whole; c += KERNEL_LANES) norm_dx(t, l, r, c, KERNEL_LANES, mean, g_mean, gh_mean);
+        if (rest) norm_dx(t, l, r, whole, rest, mean, g_mean, gh_mean);
         kernel_poll_row(team, r, l->cols);
     }
 }
@@ -117,14 +125,15 @@ void KERNEL_FN(norm_grad_input)(const struct kernel_team *team, const struct ker
 /* `count` rows from r added, in order, into n columns from c: the sums are loaded and stored once for them all */
 SIMD_INLINE void norm_params_part(enum kernel_dtype t, const struct kernel_norm *l, int64_t r, int64_t count, int64_t c,
                                   int64_t n) {
-    vf gain = part_get(KERNEL_F32, l->dgain, c, n), bias = part_get(KERNEL_F32, l->dbias, c, n);
+    vf gain = part_get(KERNEL_F32, l->dgain, c, n);
+    vf bias = l->dbias ? part_get(KERNEL_F32, l->dbias, c, n) : vf_all(0);
     for (int64_t i = r; i < r + count; i++) {
         const vf dy = part_get(t, l->dy, i * l->cols + c, n);
-        gain += dy * ((part_get(t, l->x, i * l->cols + c, n) - l->mean[i]) * l->rstd[i]);
+        gain += dy * ((part_get(t, l->x, i * l->cols + c, n) - norm_mean(l, i)) * l->rstd[i]);
         bias += dy;
     }
     part_put(KERNEL_F32, l->dgain, c, n, gain);
-    part_put(KERNEL_F32, l->dbias, c, n, bias);
+    if (l->dbias) part_put(KERNEL_F32, l->dbias, c, n, bias);
 }
 
 SIMD_INLINE void norm_params_rows(enum kernel_dtype t, const struct kernel_norm *l, int64_t r, int64_t count,
