@@ -10,6 +10,9 @@
     K(norm_grad_params, isa)                                                                                           \
     K(gelu_forward, isa)                                                                                               \
     K(gelu_backward, isa)                                                                                              \
+    K(swiglu_forward, isa)                                                                                             \
+    K(swiglu_backward, isa)                                                                                            \
+    K(rotary, isa)                                                                                                     \
     K(column_sum, isa)                                                                                                 \
     K(cross_entropy_stats, isa)                                                                                        \
     K(cross_entropy_combine, isa)                                                                                      \

@@ -12,6 +12,10 @@
 
 #include "rows/elements.inc.h"
 
+#include "rows/swiglu.inc.h"
+
+#include "rows/rotary.inc.h"
+
 #include "rows/cross_entropy.inc.h"
 
 #include "rows/embedding.inc.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Plain C of the operations on rows and elements: LayerNorm, GELU, column sums, conversions. Reads like the
- * formula; sums within a row are FP64, so other variants can be held against it. */
+ * Plain C of the operations on rows and elements: LayerNorm and RMSNorm, GELU, SwiGLU, rotary, column sums,
+ * conversions. Reads like the formula; sums within a row are FP64, so other variants can be held against it. */
 #include <float.h>
 #include <math.h>
 
@@ -16,7 +16,7 @@ void kernel_norm_forward_ref(const struct kernel_team *team, const struct kernel
         const int64_t at = r * l->cols;
         double sum = 0, squares = 0;
         for (int64_t c = 0; c < l->cols; c++) sum += scalar_get(t, l->x, at + c);
-        const double mean = sum / (double)l->cols;
+        const double mean = l->mean ? sum / (double)l->cols : 0;
         for (int64_t c = 0; c < l->cols; c++) {
             const double d = scalar_get(t, l->x, at + c) - mean;
             squares += d * d;
@@ -24,31 +24,34 @@ void kernel_norm_forward_ref(const struct kernel_team *team, const struct kernel
         const double rstd = 1 / sqrt(squares / (double)l->cols + l->eps);
         for (int64_t c = 0; c < l->cols; c++) {
             const double normal = (scalar_get(t, l->x, at + c) - mean) * rstd;
-            scalar_put(t, l->y, at + c, (float)(normal * scalar_get(t, l->gain, c) + scalar_get(t, l->bias, c)));
+            const double bias = l->bias ? scalar_get(t, l->bias, c) : 0;
+            scalar_put(t, l->y, at + c, (float)(normal * scalar_get(t, l->gain, c) + bias));
         }
-        l->mean[r] = (float)mean;
+        if (l->mean) l->mean[r] = (float)mean;
         l->rstd[r] = (float)rstd;
         kernel_poll_row(team, r, l->cols);
     }
 }
 
-/* With g = dy * gain and h = (x - mean) * rstd: dx = rstd * (g - mean(g) - h * mean(g h)). */
+/* With g = dy * gain and h = (x - mean) * rstd: dx = rstd * (g - mean(g) - h * mean(g h)); RMSNorm subtracts no mean,
+ * so no gradient comes back through one. */
 void kernel_norm_grad_input_ref(const struct kernel_team *team, const struct kernel_norm *l) {
     const enum kernel_dtype t = l->dtype;
 #pragma omp parallel for num_threads(team->threads) schedule(static)
     for (int64_t r = 0; r < l->rows; r++) {
         const int64_t at = r * l->cols;
-        const double mean = l->mean[r], rstd = l->rstd[r];
+        const double mean = l->mean ? l->mean[r] : 0, rstd = l->rstd[r];
         double g_sum = 0, gh_sum = 0;
         for (int64_t c = 0; c < l->cols; c++) {
             const double g = (double)scalar_get(t, l->dy, at + c) * scalar_get(t, l->gain, c);
             g_sum += g;
             gh_sum += g * ((scalar_get(t, l->x, at + c) - mean) * rstd);
         }
+        const double g_mean = l->mean ? g_sum / (double)l->cols : 0, gh_mean = gh_sum / (double)l->cols;
         for (int64_t c = 0; c < l->cols; c++) {
             const double g = (double)scalar_get(t, l->dy, at + c) * scalar_get(t, l->gain, c);
             const double h = (scalar_get(t, l->x, at + c) - mean) * rstd;
-            const double dx = rstd * (g - g_sum / (double)l->cols - h * (gh_sum / (double)l->cols));
+            const double dx = rstd * (g - g_mean - h * gh_mean);
             const double add = l->dx_add ? scalar_get(t, l->dx_add, at + c) : 0;
             scalar_put(t, l->dx, at + c, (float)(dx + add));
         }
@@ -62,10 +65,11 @@ void kernel_norm_grad_params_ref(const struct kernel_team *team, const struct ke
     {
         const struct kernel_range share = kernel_share(l->cols, 16);
         for (int64_t r = 0; r < l->rows; r++) {
+            const float mean = l->mean ? l->mean[r] : 0;
             for (int64_t c = share.begin; c < share.end; c++) {
                 const float dy = scalar_get(t, l->dy, r * l->cols + c);
-                l->dgain[c] += dy * ((scalar_get(t, l->x, r * l->cols + c) - l->mean[r]) * l->rstd[r]);
-                l->dbias[c] += dy;
+                l->dgain[c] += dy * ((scalar_get(t, l->x, r * l->cols + c) - mean) * l->rstd[r]);
+                if (l->dbias) l->dbias[c] += dy;
             }
             kernel_poll_row(team, r, share.end - share.begin);
         }
@@ -100,6 +104,52 @@ void kernel_gelu_backward_ref(const struct kernel_team *team, enum kernel_dtype 
                 const double slope = gelu_slope * (1 + 3 * gelu_cubic * v * v);
                 scalar_put(t, dx, i, (float)(scalar_get(t, dy, i) * gate * (1 + v * (1 - gate) * slope)));
             }
+    }
+}
+
+void kernel_swiglu_forward_ref(const struct kernel_team *team, enum kernel_dtype t, int64_t rows, int64_t cols,
+                               const void *x, void *y) {
+#pragma omp parallel for num_threads(team->threads) schedule(static)
+    for (int64_t r = 0; r < rows; r++) {
+        for (int64_t c = 0; c < cols; c++) {
+            const double at = scalar_get(t, x, 2 * r * cols + c), value = scalar_get(t, x, (2 * r + 1) * cols + c);
+            const double gate = at < -FLT_MAX ? -FLT_MAX : at; /* no infinity over infinity */
+            scalar_put(t, y, r * cols + c, (float)(gate / (1 + exp(-gate)) * value));
+        }
+        kernel_poll_row(team, r, cols);
+    }
+}
+
+/* With p = 1 / (1 + e^-z): silu(z) = z p and silu'(z) = p (1 + z (1 - p)). */
+void kernel_swiglu_backward_ref(const struct kernel_team *team, enum kernel_dtype t, int64_t rows, int64_t cols,
+                                const void *x, const void *dy, void *dx) {
+#pragma omp parallel for num_threads(team->threads) schedule(static)
+    for (int64_t r = 0; r < rows; r++) {
+        for (int64_t c = 0; c < cols; c++) {
+            const int64_t gate = 2 * r * cols + c, value = gate + cols;
+            const double at = scalar_get(t, x, gate), d = scalar_get(t, dy, r * cols + c);
+            const double z = at > 1000 ? 1000 : at < -1000 ? -1000 : at; /* flat beyond: no infinity times zero */
+            const double p = 1 / (1 + exp(-z)), silu = at > z ? at : z * p;
+            scalar_put(t, dx, gate, (float)(d * scalar_get(t, x, value) * (p * (1 + z * (1 - p)))));
+            scalar_put(t, dx, value, (float)(d * silu));
+        }
+        kernel_poll_row(team, r, cols);
+    }
+}
+
+void kernel_rotary_ref(const struct kernel_team *team, const struct kernel_rotary *k) {
+    const int64_t half = k->head_dim / 2;
+#pragma omp parallel for num_threads(team->threads) schedule(static)
+    for (int64_t r = 0; r < k->rows; r++) {
+        for (int64_t h = 0; h < k->heads; h++)
+            for (int64_t i = 0; i < half; i++) {
+                const int64_t angle = r % k->seq * half + i, first = r * k->row + h * k->head + i;
+                const double c = k->cos[angle], s = k->inverse ? -k->sin[angle] : k->sin[angle];
+                const double x1 = scalar_get(k->dtype, k->x, first), x2 = scalar_get(k->dtype, k->x, first + half);
+                scalar_put(k->dtype, k->x, first, (float)(x1 * c - x2 * s));
+                scalar_put(k->dtype, k->x, first + half, (float)(x2 * c + x1 * s));
+            }
+        kernel_poll_row(team, r, k->heads * k->head_dim);
     }
 }
 

@@ -66,6 +66,20 @@ static void gelu_backward(const struct kernel_team *team, enum kernel_dtype t, i
     (void)team, (void)t, (void)n, (void)x, (void)dy, (void)dx;
     counts->passes++;
 }
+static void swiglu_forward(const struct kernel_team *team, enum kernel_dtype t, int64_t rows, int64_t cols,
+                           const void *x, void *y) {
+    (void)team, (void)t, (void)rows, (void)cols, (void)x, (void)y;
+    counts->passes++;
+}
+static void swiglu_backward(const struct kernel_team *team, enum kernel_dtype t, int64_t rows, int64_t cols,
+                            const void *x, const void *dy, void *dx) {
+    (void)team, (void)t, (void)rows, (void)cols, (void)x, (void)dy, (void)dx;
+    counts->passes++;
+}
+static void rotary(const struct kernel_team *team, const struct kernel_rotary *x) {
+    (void)team, (void)x;
+    counts->passes++;
+}
 static void column_sum(const struct kernel_team *team, enum kernel_dtype t, int64_t rows, int64_t cols, const void *x,
                        float *sum) {
     (void)team, (void)t, (void)rows, (void)cols, (void)x, (void)sum;
@@ -91,6 +105,9 @@ void counting_open(struct counting *c, struct kernel_ops *ops) {
                                .norm_grad_params = norm,
                                .gelu_forward = gelu_forward,
                                .gelu_backward = gelu_backward,
+                               .swiglu_forward = swiglu_forward,
+                               .swiglu_backward = swiglu_backward,
+                               .rotary = rotary,
                                .column_sum = column_sum,
                                .cross_entropy_stats = cross_entropy,
                                .cross_entropy_combine = cross_entropy,

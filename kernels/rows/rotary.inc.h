@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Rotary position embedding in place. A row's cosines and sines serve all of its heads, so they stay in the first
+ * cache while the row goes by. */
+
+/* n planes of one head, `x1` and `x2` elements from the buffer's begin; turned back by negative sines */
+SIMD_INLINE void rotary_part(enum kernel_dtype t, void *x, int64_t x1, int64_t x2, const float *cosines,
+                             const float *sines, int64_t i, int64_t n, float sign) {
+    const vf c = part_get(KERNEL_F32, cosines, i, n), s = sign * part_get(KERNEL_F32, sines, i, n);
+    const vf a = part_get(t, x, x1 + i, n), b = part_get(t, x, x2 + i, n);
+    part_put(t, x, x1 + i, n, a * c - b * s);
+    part_put(t, x, x2 + i, n, b * c + a * s);
+}
+
+SIMD_INLINE void rotary_row(enum kernel_dtype t, const struct kernel_rotary *k, int64_t r) {
+    const int64_t half = k->head_dim / 2, angle = r % k->seq * half, heads = k->heads;
+    const float *cosines = k->cos + angle, *sines = k->sin + angle, sign = k->inverse ? -1 : 1;
+    void *x = k->x;
+    for (int64_t h = 0, head = k->head, x1 = r * k->row; h < heads; h++, x1 += head) {
+        int64_t i = 0;
+        for (; i + KERNEL_LANES <= half; i += KERNEL_LANES)
+            rotary_part(t, x, x1, x1 + half, cosines, sines, i, KERNEL_LANES, sign);
+        if (i < half) rotary_part(t, x, x1, x1 + half, cosines, sines, i, half - i, sign);
+    }
+}
+
+void KERNEL_FN(rotary)(const struct kernel_team *team, const struct kernel_rotary *k) {
+#pragma omp parallel for num_threads(team->threads) schedule(static)
+    for (int64_t r = 0; r < k->rows; r++) {
+        if (k->dtype == KERNEL_F32)
+            rotary_row(KERNEL_F32, k, r);
+        else
+            rotary_row(KERNEL_BF16, k, r);
+        kernel_poll_row(team, r, k->heads * k->head_dim);
+    }
+}
