@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * SwiGLU and rotary: every variant against the formulas in FP64 within rounding bounds, on odd sizes, odd
+ * alignments and hostile values; the same bits on any number of threads. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "unit/support/rows.h"
+
+/* Where e^-z leaves the numbers of FP32 the logistic is 0, and silu off by 90 e^-88 at most; far below it is 0. */
+static double silu_underflow(double gate) {
+    return gate < -200 ? 0 : gate < -87 ? 0x1p-120 : 0x1p-149;
+}
+
+/* A bound that is infinite with its result would let everything pass: then only the same infinity does. */
+static double sane(double bound) {
+    return isfinite(bound) ? bound : 0;
+}
+
+/* The exponential, the sum, the quotient and the products: a few roundoffs each of the term they make; `tiny` is a
+ * factor that is lost below the normal numbers. */
+static void swiglu_check(const struct variant *v, enum kernel_dtype t, int64_t rows, int64_t cols, const void *x,
+                         const void *dy, const void *y, const void *dx) {
+    for (int64_t r = 0; r < rows; r++)
+        for (int64_t c = 0; c < cols; c++) {
+            const int64_t i = r * cols + c, at = 2 * r * cols + c;
+            const double gate = scalar_get(t, x, at), value = scalar_get(t, x, at + cols), d = scalar_get(t, dy, i);
+            const double z = fmax(-1000, fmin(1000, gate)), p = isnan(gate) ? gate : 1 / (1 + exp(-z));
+            const double silu = gate == -INFINITY ? 0 : gate * p, slope = p * (1 + z * (1 - p));
+            const double size = fabs(d * value) * p * (1 + fabs(z) * (1 - p));
+            const double lost = silu_underflow(gate), tiny = 0x1p-149 * (1 + fabs(d) + fabs(value));
+            within(v, "swiglu", i, scalar_get(t, y, i), silu * value,
+                   sane(6 * U32 * fabs(silu * value) + lost * fabs(value) + rounding(t, silu * value)));
+            within(v, "dgate", i, scalar_get(t, dx, at), d * value * slope,
+                   sane(10 * U32 * size + lost * fabs(d * value) + tiny + rounding(t, d * value * slope)));
+            within(v, "dvalue", i, scalar_get(t, dx, at + cols), d * silu,
+                   sane(6 * U32 * fabs(d * silu) + lost * fabs(d) + rounding(t, d * silu)));
+        }
+}
+
+/* Gate and value; infinities and NaN pass on where the formula's limit has them, and only there. */
+static const float hostile[][2] = {
+    {0.0f, 1},      {-0.0f, 1},      {1e-45f, 1},   {-1e-38f, 2},    {-1.2784645f, 1}, {20, 3},    {-20, 3},
+    {-86, 1e30f},   {-88, 1},        {-89, 1},      {-120, 5},       {88.5f, -2},      {89, -2},   {-1e19f, 1},
+    {1e19f, 1},     {-3e38f, 1e30f}, {3e38f, 0.5f}, {INFINITY, 2},   {INFINITY, -2},   {NAN, 1},   {1, NAN},
+    {-INFINITY, 1}, {-INFINITY, -3}, {1, INFINITY}, {-2, -INFINITY}, {0, INFINITY},    {2, 1e38f}, {INFINITY, 0},
+};
+enum { HOSTILE = sizeof hostile / sizeof *hostile };
+
+static void swiglu_case(enum kernel_dtype t, int64_t rows, int64_t cols, enum temper temper) {
+    const int64_t n = rows * cols;
+    void *x = values_new(t, 2 * n, (int)(cols % 5), temper, 1), *dy = values_new(t, n, 3, NORMAL, 2);
+    for (int64_t i = 0; i < HOSTILE && i < n && temper == NORMAL; i++) {
+        const int64_t at = i / cols * 2 * cols + i % cols;
+        scalar_put(t, x, at, hostile[i][0]);
+        scalar_put(t, x, at + cols, hostile[i][1]);
+        scalar_put(t, dy, i, i % 2 ? 0.75f : -0.5f);
+    }
+    void *y = guarded_new(t, n, 1), *dx = guarded_new(t, 2 * n, 2);
+    const size_t bytes = (size_t)n * kernel_dtype_bytes(t);
+    struct variant v;
+    struct same same_y = {0}, same_dx = {0};
+    for (variant_first(&v); variant_valid(&v); variant_next(&v)) {
+        memset(y, 0xff, bytes), memset(dx, 0xff, 2 * bytes);
+        v.ops.swiglu_forward(&v.team, t, rows, cols, x, y);
+        v.ops.swiglu_backward(&v.team, t, rows, cols, x, dy, dx);
+        if (v.team.threads == 1) swiglu_check(&v, t, rows, cols, x, dy, y, dx);
+        same_bits(&same_y, &v, y, bytes);
+        same_bits(&same_dx, &v, dx, 2 * bytes);
+    }
+    free(same_y.copy), free(same_dx.copy);
+    guarded_free();
+}
+
+static void swiglu_within_bounds(void **state) {
+    (void)state;
+    static const int64_t widths[] = {1, 7, 8, 15, 16, 17, 33, 96, 768};
+    for (int t = 0; t < KERNEL_DTYPE_COUNT; t++) {
+        swiglu_case((enum kernel_dtype)t, 0, 5, NORMAL);
+        for (size_t w = 0; w < sizeof widths / sizeof *widths; w++)
+            swiglu_case((enum kernel_dtype)t, 29, widths[w], NORMAL);
+        for (int temper = 0; temper < TEMPERS; temper++) swiglu_case((enum kernel_dtype)t, 5, 100, (enum temper)temper);
+    }
+}
+
+/* One plane turned, in FP64: the products' and the sum's roundings, then the result's own. */
+static void rotary_check(const struct variant *v, const struct kernel_rotary *k, const void *before) {
+    const int64_t half = k->head_dim / 2;
+    for (int64_t r = 0; r < k->rows; r++)
+        for (int64_t i = 0; i < k->heads * half; i++) {
+            const int64_t first = r * k->row + i / half * k->head + i % half, angle = r % k->seq * half + i % half;
+            const double c = k->cos[angle], s = k->inverse ? -(double)k->sin[angle] : k->sin[angle];
+            const double x1 = scalar_get(k->dtype, before, first), x2 = scalar_get(k->dtype, before, first + half);
+            const double y1 = x1 * c - x2 * s, y2 = x2 * c + x1 * s;
+            within(v, "turned", first, scalar_get(k->dtype, k->x, first), y1,
+                   sane(U32 * (fabs(x1 * c) + fabs(x2 * s)) + 0x1p-148 + rounding(k->dtype, y1)));
+            within(v, "turned", first + half, scalar_get(k->dtype, k->x, first + half), y2,
+                   sane(U32 * (fabs(x2 * c) + fabs(x1 * s)) + 0x1p-148 + rounding(k->dtype, y2)));
+        }
+}
+
+/* There and back: two rotations' roundings, the table's (whose cos^2 + sin^2 is not quite 1), and those of the values
+ * between, all relative to the plane's length. */
+static void rotary_back_check(const struct variant *v, const struct kernel_rotary *k, const void *before) {
+    const int64_t half = k->head_dim / 2;
+    for (int64_t r = 0; r < k->rows; r++)
+        for (int64_t i = 0; i < k->heads * half; i++) {
+            const int64_t first = r * k->row + i / half * k->head + i % half;
+            const double x[2] = {scalar_get(k->dtype, before, first), scalar_get(k->dtype, before, first + half)};
+            const double length = hypot(x[0], x[1]),
+                         bound = 10 * U32 * length + 2 * rounding(k->dtype, length) + 0x1p-147;
+            for (int j = 0; j < 2 && isfinite(length); j++)
+                within(v, "back", first + j * half, scalar_get(k->dtype, k->x, first + j * half), x[j], bound);
+        }
+}
+
+/* What lies between rows and heads keeps its bits. */
+static void rotary_gaps_check(const struct kernel_rotary *k, int64_t n, const void *before) {
+    const size_t size = kernel_dtype_bytes(k->dtype);
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t in_row = i % k->row;
+        if (in_row < k->heads * k->head && in_row % k->head < k->head_dim) continue;
+        assert_memory_equal((const char *)k->x + (size_t)i * size, (const char *)before + (size_t)i * size, size);
+    }
+}
+
+static void rotary_case(enum kernel_dtype t, int64_t head_dim, int gap, enum temper temper) {
+    struct kernel_rotary k = {
+        .rows = 13, .seq = 5, .heads = 3, .head_dim = head_dim, .head = head_dim + gap, .dtype = t};
+    k.row = k.heads * k.head + 2 * gap;
+    const int64_t n = k.rows * k.row, angles = k.seq * head_dim / 2;
+    float *cosines = guarded_new(KERNEL_F32, angles, 1), *sines = guarded_new(KERNEL_F32, angles, 3);
+    for (int64_t i = 0; i < angles; i++) cosines[i] = (float)cos((double)i), sines[i] = (float)sin((double)i);
+    k.cos = cosines, k.sin = sines;
+    void *before = values_new(t, n, 0, temper, 1);
+    const size_t bytes = (size_t)n * kernel_dtype_bytes(t);
+    k.x = guarded_new(t, n, (int)(head_dim % 5));
+    if (temper == MIXED) scalar_put(t, before, k.row, NAN), scalar_put(t, before, 2 * k.row, -INFINITY);
+    struct variant v;
+    struct same turned = {0}, back = {0};
+    for (variant_first(&v); variant_valid(&v); variant_next(&v))
+        for (int inverse = 0; inverse < 2; inverse++) {
+            memcpy(k.x, before, bytes);
+            k.inverse = inverse;
+            v.ops.rotary(&v.team, &k);
+            rotary_check(&v, &k, before);
+            if (!inverse) same_bits(&turned, &v, k.x, bytes);
+            k.inverse = !inverse;
+            v.ops.rotary(&v.team, &k);
+            rotary_back_check(&v, &k, before);
+            rotary_gaps_check(&k, n, before);
+            if (!inverse) same_bits(&back, &v, k.x, bytes);
+        }
+    free(turned.copy), free(back.copy);
+    guarded_free();
+}
+
+static void rotary_within_bounds(void **state) {
+    (void)state;
+    static const int64_t dims[] = {2, 6, 14, 16, 18, 30, 32, 34, 64, 66, 80, 128};
+    for (int t = 0; t < KERNEL_DTYPE_COUNT; t++) {
+        for (size_t d = 0; d < sizeof dims / sizeof *dims; d++)
+            for (int gap = 0; gap < 4; gap += 3) rotary_case((enum kernel_dtype)t, dims[d], gap, NORMAL);
+        for (int temper = 0; temper < TEMPERS; temper++) rotary_case((enum kernel_dtype)t, 38, 1, (enum temper)temper);
+    }
+}
+
+/* The calling thread alone polls, during the call. */
+static void count_poll(void *context) {
+    ++*(int *)context;
+}
+static void long_calls_poll(void **state) {
+    (void)state;
+    enum { ROWS = 64, COLS = 2048, N = ROWS * COLS };
+    static float x[2 * N], y[2 * N], cosines[COLS / 2], sines[COLS / 2];
+    struct kernel_rotary k = {.rows = ROWS, .seq = 1, .heads = 1, .head_dim = COLS, .row = COLS, .head = COLS};
+    k.cos = cosines, k.sin = sines, k.x = y;
+    struct variant v;
+    for (variant_first(&v); variant_valid(&v); variant_next(&v)) {
+        int polls[3] = {0};
+        v.team.poll = count_poll;
+        v.team.poll_context = &polls[0];
+        v.ops.rotary(&v.team, &k);
+        v.team.poll_context = &polls[1];
+        v.ops.swiglu_forward(&v.team, KERNEL_F32, ROWS, COLS, x, y);
+        v.team.poll_context = &polls[2];
+        v.ops.swiglu_backward(&v.team, KERNEL_F32, ROWS, COLS, x, x, y);
+        for (int i = 0; i < 3; i++) assert_in_range(polls[i], 2, ROWS);
+        v.team.poll = NULL;
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(swiglu_within_bounds),
+        cmocka_unit_test(rotary_within_bounds),
+        cmocka_unit_test(long_calls_poll),
+    };
+    return cmocka_run_group_tests(tests, variants_report, NULL);
+}
