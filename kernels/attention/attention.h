@@ -26,12 +26,24 @@ static inline int64_t attention_clamp(int64_t x, int64_t highest) {
     return x < 0 ? 0 : attention_min(x, highest);
 }
 
-/* Queries see keys 0 .. count-1; key k is seen by queries first .. seq_q-1. */
-static inline int64_t attention_keys_seen(const struct kernel_attention *a, int64_t query) {
-    return attention_clamp(a->q_offset + query - a->k_offset + 1, a->seq_k);
+/* Positions that a query sees; without a window more than there are, yet far from overflow in sums with others. */
+static inline int64_t attention_window(const struct kernel_attention *a) {
+    return a->window > 0 ? attention_min(a->window, INT64_MAX / 4) : INT64_MAX / 4;
 }
-static inline int64_t attention_first_query(const struct kernel_attention *a, int64_t key) {
-    return attention_clamp(a->k_offset + key - a->q_offset, a->seq_q);
+/* The keys that a query sees, the queries that see a key. Both ends grow with the index, so a run of queries sees
+ * no key outside its first one's begin and its last one's end, and a run of keys likewise. */
+static inline struct kernel_range attention_keys_seen(const struct kernel_attention *a, int64_t query) {
+    int64_t end = a->q_offset + query - a->k_offset + 1;
+    return (struct kernel_range){attention_clamp(end - attention_window(a), a->seq_k), attention_clamp(end, a->seq_k)};
+}
+static inline struct kernel_range attention_queries_seeing(const struct kernel_attention *a, int64_t key) {
+    int64_t begin = a->k_offset + key - a->q_offset;
+    return (struct kernel_range){attention_clamp(begin, a->seq_q),
+                                 attention_clamp(begin + attention_window(a), a->seq_q)};
+}
+/* What ALiBi multiplies the distance from query to key by; 0 adds nothing. */
+static inline float attention_slope(const struct kernel_attention *a, int64_t h) {
+    return a->slopes ? a->slopes[h] : 0;
 }
 
 /* Index of element 0 of (batch b, token t, head h) in q, o, lse; of key/value head h in k, v. */

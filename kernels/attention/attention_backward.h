@@ -6,14 +6,14 @@
 #ifndef TOISE_KERNELS_ATTENTION_BACKWARD_H
 #define TOISE_KERNELS_ATTENTION_BACKWARD_H
 
-#include <math.h>
-
 #include "attention_tile.h"
 
 /* One thread's work and scratch. q, d_o, dq: [seq_q][width]; rowsum: [seq_q]; dk, dv: a [head_dim][panel] per panel; of
  * the panel at work: k_rows [panel][width] and k_t, v_t [head_dim][panel], k times scale; p, ds: [block][panel]. */
 struct backward {
     float *dq, *q, *d_o, *rowsum, *dk, *dv, *k_rows, *k_t, *v_t, *p, *ds;
+    const float *lse; /* of the loaded head, as its slope */
+    float slope;
     int64_t width;
     const struct kernel_attention *a;
     struct attention_pace pace;
@@ -40,8 +40,10 @@ static struct backward backward_scratch(const struct kernel_team *team, const st
     return w;
 }
 
-static void load_queries(const struct backward *w, int64_t b, int64_t h) {
+static void load_queries(struct backward *w, int64_t b, int64_t h) {
     const struct kernel_attention *a = w->a;
+    w->lse = a->lse + attention_lse(a, b, h, 0);
+    w->slope = attention_slope(a, h);
     struct strided q = {a->dtype, attention_q(a, b, h, 0), a->q_row, a->seq_q, a->head_dim};
     struct strided o = {a->dtype, attention_o(a, b, h, 0), a->o_row, a->seq_q, a->head_dim};
     pack_rows(q, a->q, 1, w->q, w->width);
@@ -55,29 +57,24 @@ static void load_queries(const struct backward *w, int64_t b, int64_t h) {
     memset(w->dq, 0, (size_t)(a->seq_q * w->width) * sizeof *w->dq);
 }
 
-/* Scores of keys that a query does not see become -infinity: row i sees lanes below seen + i. */
-static void hide_keys(float *s, int64_t rows, int64_t seen) {
-    for (int64_t i = 0; i < rows && seen + i < ATTENTION_PANEL; i++)
+/* Scores in p, of queries from the i-th on, become probabilities, dP in ds becomes dS. The query of row 0 is `late`
+ * positions after the key of lane 0. */
+SIMD_INLINE void score_gradients(const struct backward *w, const bool biased, int64_t i, int64_t rows, int64_t late) {
+    const float *lse = w->lse + i, *rowsum = w->rowsum + i;
+    float *restrict p = w->p, *restrict ds = w->ds;
+    const float slope = -w->slope; /* here the rows are queries */
+    for (int64_t r = 0; r < rows; r++)
         for (int v = 0; v < ATTENTION_PANEL; v += KERNEL_LANES) {
-            float *p = s + i * ATTENTION_PANEL + v;
-            vf_store(p, vf_pick(lane_numbers() + v < (int32_t)(seen + i), vf_load(p), vf_all(-INFINITY)));
-        }
-}
-
-/* Scores in p become probabilities, dP in ds becomes dS. */
-static void score_gradients(float *restrict p, float *restrict ds, const float *lse, const float *rowsum,
-                            int64_t rows) {
-    for (int64_t i = 0; i < rows; i++)
-        for (int v = 0; v < ATTENTION_PANEL; v += KERNEL_LANES) {
-            float *x = p + i * ATTENTION_PANEL + v, *y = ds + i * ATTENTION_PANEL + v;
-            vf probability = vf_exp(vf_load(x) - lse[i]);
+            float *x = p + r * ATTENTION_PANEL + v, *y = ds + r * ATTENTION_PANEL + v;
+            vf score = biased ? add_bias(vf_load(x), slope, late + r, v) : vf_load(x);
+            vf probability = vf_exp(score - lse[r]);
             vf_store(x, probability);
-            vf_store(y, probability * (vf_load(y) - rowsum[i]));
+            vf_store(y, probability * (vf_load(y) - rowsum[r]));
         }
 }
 
-/* Keys first .. against every query of the loaded head that sees one of them. */
-static void backward_panel(struct backward *w, int64_t kv, int64_t first, const float *lse) {
+/* Keys first .. against every query of the loaded head that sees one of them, and has a finite lse therefore. */
+static void backward_panel(struct backward *w, int64_t kv, int64_t first) {
     const struct kernel_attention *a = w->a;
     const int64_t d = a->head_dim, panel = ATTENTION_PANEL, keys = attention_min(panel, a->seq_k - first);
     const int64_t columns = (d + TILE_COLUMNS - 1) / TILE_COLUMNS * TILE_COLUMNS;
@@ -85,13 +82,18 @@ static void backward_panel(struct backward *w, int64_t kv, int64_t first, const 
     pack_panel(rows, a->k, a->scale, w->k_t);
     pack_panel(rows, a->v, 1, w->v_t);
     pack_rows(rows, a->k, a->scale, w->k_rows, w->width);
-    for (int64_t i = attention_first_query(a, first); i < a->seq_q; i += ATTENTION_BLOCK) {
-        int64_t n = attention_min(ATTENTION_BLOCK, a->seq_q - i), at = i * w->width;
-        int64_t seen = a->q_offset + i - a->k_offset - first + 1;
+    const int64_t begin = attention_queries_seeing(a, first).begin,
+                  end = attention_queries_seeing(a, first + keys - 1).end;
+    for (int64_t i = begin; i < end; i += ATTENTION_BLOCK) {
+        int64_t n = attention_min(ATTENTION_BLOCK, end - i), at = i * w->width;
+        int64_t late = a->q_offset + i - a->k_offset - first;
         multiply_rows((struct product){n, panel, d, w->q + at, w->k_t, w->width, panel, panel, NULL, w->p});
         multiply_rows((struct product){n, panel, d, w->d_o + at, w->v_t, w->width, panel, panel, NULL, w->ds});
-        hide_keys(w->p, n, seen);
-        score_gradients(w->p, w->ds, lse + i, w->rowsum + i, n);
+        hide_outside(w->p, n, late + 1 - attention_window(a), late + 1);
+        if (w->slope == 0)
+            score_gradients(w, false, i, n, late);
+        else
+            score_gradients(w, true, i, n, late);
         float *dv = w->dv + first * w->width, *dk = w->dk + first * w->width;
         multiply_columns((struct product){d, panel, n, w->d_o + at, w->p, w->width, panel, panel, w->one, dv});
         multiply_columns((struct product){d, panel, n, w->q + at, w->ds, w->width, panel, panel, w->one, dk});
@@ -147,7 +149,7 @@ static void backward_task(struct backward *w, int64_t task, struct part part) {
     for (int64_t g = h * group; g < (h + 1) * group; g++) {
         load_queries(w, b, g);
         for (int64_t j = part.index * ATTENTION_PANEL; j < a->seq_k; j += part.count * ATTENTION_PANEL)
-            backward_panel(w, kv, j, a->lse + attention_lse(a, b, g, 0));
+            backward_panel(w, kv, j);
         part_wait(part);
         store_dq(w, attention_q(a, b, g, 0), part);
         part_wait(part);

@@ -31,15 +31,22 @@ static void add(int64_t n, double factor, const double *x, double *y) {
     for (int64_t c = 0; c < n; c++) y[c] += factor * x[c];
 }
 
+/* of query r, which is q, and key j, which is k */
+static double score(const struct kernel_attention *a, struct row r, int64_t j, const double *q, const double *k) {
+    int64_t distance = a->k_offset + j - a->q_offset - r.t;
+    return dot(a->head_dim, q, k) * (double)a->scale + (double)attention_slope(a, r.h) * (double)distance;
+}
+
 static void forward_row(const struct kernel_attention *a, struct row r) {
     double q[ATTENTION_HEAD_MAX], k[ATTENTION_HEAD_MAX], v[ATTENTION_HEAD_MAX], o[ATTENTION_HEAD_MAX] = {0};
     double highest = -INFINITY, sum = 0;
     int64_t d = a->head_dim, kv = r.h / (a->heads / a->kv_heads);
     load(a->dtype, a->q, attention_q(a, r.b, r.h, r.t), d, q);
-    for (int64_t j = 0, keys = attention_keys_seen(a, r.t); j < keys; j++) {
+    struct kernel_range keys = attention_keys_seen(a, r.t);
+    for (int64_t j = keys.begin; j < keys.end; j++) {
         load(a->dtype, a->k, attention_kv(a, r.b, kv, j), d, k);
         load(a->dtype, a->v, attention_kv(a, r.b, kv, j), d, v);
-        double s = dot(d, q, k) * (double)a->scale;
+        double s = score(a, r, j, q, k);
         if (s > highest) { /* what was summed so far counts less */
             double keep = exp(highest - s);
             for (int64_t c = 0; c < d; c++) o[c] *= keep;
@@ -70,11 +77,13 @@ void kernel_attention_forward_ref(const struct kernel_team *team, const struct k
 
 /* One query and what its gradients need. */
 struct query {
+    struct row r;
     double q[ATTENTION_HEAD_MAX], d_o[ATTENTION_HEAD_MAX];
     double lse, rowsum; /* rowsum: dO * O */
 };
 static void query_load(const struct kernel_attention *a, struct row r, struct query *x) {
     double o[ATTENTION_HEAD_MAX];
+    x->r = r;
     load(a->dtype, a->q, attention_q(a, r.b, r.h, r.t), a->head_dim, x->q);
     load(a->dtype, a->d_o, attention_o(a, r.b, r.h, r.t), a->head_dim, x->d_o);
     load(a->dtype, a->o, attention_o(a, r.b, r.h, r.t), a->head_dim, o);
@@ -82,9 +91,9 @@ static void query_load(const struct kernel_attention *a, struct row r, struct qu
     x->lse = (double)a->lse[attention_lse(a, r.b, r.h, r.t)];
 }
 
-/* The probability of a key for a query, and the gradient of q.k. */
-static double probability(const struct kernel_attention *a, const struct query *x, const double *k) {
-    return exp(dot(a->head_dim, x->q, k) * (double)a->scale - x->lse);
+/* The probability of key j, which is k, for a query that sees it (so its lse is finite), and the gradient of q.k. */
+static double probability(const struct kernel_attention *a, const struct query *x, int64_t j, const double *k) {
+    return exp(score(a, x->r, j, x->q, k) - x->lse);
 }
 static double score_gradient(const struct kernel_attention *a, const struct query *x, double p, const double *v) {
     return p * (dot(a->head_dim, x->d_o, v) - x->rowsum) * (double)a->scale;
@@ -95,10 +104,11 @@ static void query_gradient(const struct kernel_attention *a, struct row r) {
     int64_t d = a->head_dim, kv = r.h / (a->heads / a->kv_heads);
     struct query x;
     query_load(a, r, &x);
-    for (int64_t j = 0, keys = attention_keys_seen(a, r.t); j < keys; j++) {
+    struct kernel_range keys = attention_keys_seen(a, r.t);
+    for (int64_t j = keys.begin; j < keys.end; j++) {
         load(a->dtype, a->k, attention_kv(a, r.b, kv, j), d, k);
         load(a->dtype, a->v, attention_kv(a, r.b, kv, j), d, v);
-        add(d, score_gradient(a, &x, probability(a, &x, k), v), k, dq);
+        add(d, score_gradient(a, &x, probability(a, &x, j, k), v), k, dq);
     }
     store(a->dtype, a->dq, attention_q(a, r.b, r.h, r.t), d, dq);
 }
@@ -106,13 +116,14 @@ static void query_gradient(const struct kernel_attention *a, struct row r) {
 static void key_gradient(const struct kernel_attention *a, struct row r) {
     double k[ATTENTION_HEAD_MAX], v[ATTENTION_HEAD_MAX], dk[ATTENTION_HEAD_MAX] = {0}, dv[ATTENTION_HEAD_MAX] = {0};
     int64_t d = a->head_dim, at = attention_kv(a, r.b, r.h, r.t), group = a->heads / a->kv_heads;
+    struct kernel_range queries = attention_queries_seeing(a, r.t);
     struct query x;
     load(a->dtype, a->k, at, d, k);
     load(a->dtype, a->v, at, d, v);
     for (int64_t h = r.h * group; h < (r.h + 1) * group; h++)
-        for (int64_t i = attention_first_query(a, r.t); i < a->seq_q; i++) {
+        for (int64_t i = queries.begin; i < queries.end; i++) {
             query_load(a, (struct row){r.b, h, i}, &x);
-            double p = probability(a, &x, k);
+            double p = probability(a, &x, r.t, k);
             add(d, score_gradient(a, &x, p, v), x.q, dk);
             add(d, p, x.d_o, dv);
         }

@@ -5,6 +5,8 @@
 #ifndef TOISE_KERNELS_ATTENTION_TILE_H
 #define TOISE_KERNELS_ATTENTION_TILE_H
 
+#include <math.h>
+
 #include "attention.h"
 #include "simd.h"
 
@@ -120,6 +122,30 @@ SIMD_INLINE vi lane_numbers(void) {
     vi x;
     for (int i = 0; i < KERNEL_LANES; i++) x[i] = i;
     return x;
+}
+
+/* A row of scores keeps lanes begin .. end-1, the others become -infinity. */
+SIMD_INLINE void hide_row(float *s, int64_t begin, int64_t end) {
+    int32_t low = (int32_t)attention_clamp(begin, ATTENTION_PANEL),
+            high = (int32_t)attention_clamp(end, ATTENTION_PANEL);
+    for (int v = 0; v < ATTENTION_PANEL; v += KERNEL_LANES) {
+        vi lane = lane_numbers() + v;
+        vf_store(s + v, vf_pick((lane >= low) & (lane < high), vf_load(s + v), vf_all(-INFINITY)));
+    }
+}
+/* Row r of a block keeps lanes begin + r .. end-1 + r: who sees whom is such a band whichever side has the lanes,
+ * causality being one edge of it and the window the other. The rows that it spans whole lie together and cost nothing.
+ */
+static void hide_outside(float *s, int64_t rows, int64_t begin, int64_t end) {
+    int64_t whole = attention_clamp(ATTENTION_PANEL - end, rows), after = attention_clamp(1 - begin, rows);
+    for (int64_t r = 0; r < whole; r++) hide_row(s + r * ATTENTION_PANEL, begin + r, end + r);
+    for (int64_t r = whole > after ? whole : after; r < rows; r++)
+        hide_row(s + r * ATTENTION_PANEL, begin + r, end + r);
+}
+
+/* Score plus slope * (row - lane), of lanes v ..: the distance is exact while it is less than 2^24. */
+SIMD_INLINE vf add_bias(vf score, float slope, int64_t row, int v) {
+    return score + slope * ((float)row - __builtin_convertvector(lane_numbers() + v, vf));
 }
 
 #endif
