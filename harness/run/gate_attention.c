@@ -36,10 +36,15 @@ static void add(const struct view *v, double factor, const void *x, int64_t at, 
     for (int64_t i = 0; i < v->a->head_dim; i++) sum[i] += factor * run_matrix_at(v->a->dtype, x, at + i);
 }
 static bool sees(const struct view *v, int64_t i, int64_t j) {
-    return v->a->q_offset + i >= v->a->k_offset + j;
+    const int64_t past = v->a->q_offset + i - v->a->k_offset - j;
+    return past >= 0 && (v->a->window == 0 || past < v->a->window);
+}
+/* What ALiBi adds to a score. */
+static double bias(const struct view *v, int64_t i, int64_t j) {
+    return v->a->slopes ? v->a->slopes[v->h] * (double)(v->a->k_offset + j - v->a->q_offset - i) : 0;
 }
 static double score(const struct view *v, int64_t i, int64_t j) {
-    return v->a->scale * dot(v, v->a->q, v->q + i * v->a->q_row, v->a->k, v->kv + j * v->a->kv_row);
+    return v->a->scale * dot(v, v->a->q, v->q + i * v->a->q_row, v->a->k, v->kv + j * v->a->kv_row) + bias(v, i, j);
 }
 
 /* |x - truth| over the rounding unit of what was stored and of the FP32 sums behind it; `size` is the sum of the
@@ -60,9 +65,10 @@ static double length(const struct view *v, const void *x, int64_t at) {
 }
 
 /* By how many rounding units the softmax's exponent at (i, j) may be off: its products have the size of |q||k|, however
- * small their sum comes out. */
+ * small their sum comes out, and the bias has its own. */
 static double slack(const struct view *v, int64_t i, int64_t j) {
-    return 1 + v->a->scale * length(v, v->a->q, v->q + i * v->a->q_row) * length(v, v->a->k, v->kv + j * v->a->kv_row);
+    const double q = length(v, v->a->q, v->q + i * v->a->q_row), k = length(v, v->a->k, v->kv + j * v->a->kv_row);
+    return 1 + v->a->scale * q * k + fabs(bias(v, i, j));
 }
 
 /* Row i of the softmax into p; returns its log-sum-exp. */
@@ -148,7 +154,7 @@ double run_attention_forward_residual(const struct kernel_attention *a, uint64_t
     double worst = 0;
     for (int s = 0; s < SAMPLES; s++) {
         struct view v = view_of(a, draw(seed, 3 * s, a->batch), draw(seed, 3 * s + 1, a->heads));
-        /* the last row sees every key: always among the samples */
+        /* the last row sees as many keys as any: always among the samples */
         int64_t i = s == 0 ? a->seq_q - 1 : draw(seed, 3 * s + 2, a->seq_q);
         double r = forward_row(&v, i, space, space + a->seq_k);
         if (!(r <= worst)) worst = isnan(r) ? INFINITY : r;
