@@ -21,21 +21,32 @@ int64_t attention64_o(const struct kernel_attention *a, int64_t b, int64_t t, in
     return (b * a->seq_q + t) * a->o_row + h * a->o_head;
 }
 
-/* x.y, and the bound of its error in FP32 with one more factor and a few more roundings */
+/* x.y, and the bound of its error in FP32 with one more factor and a few more roundings; a score has a bias in it. */
 struct dot {
-    double sum, size;
+    double sum, size, bias;
 };
 static struct dot dot_of(int64_t n, const double *x, const double *y, double factor) {
-    struct dot d = {0, 0};
+    struct dot d = {0, 0, 0};
     for (int64_t c = 0; c < n; c++) d.sum += x[c] * y[c], d.size += fabs(x[c] * y[c]);
-    return (struct dot){d.sum * factor, d.size * fabs(factor)};
+    return (struct dot){d.sum * factor, d.size * fabs(factor), 0};
 }
+/* Of a bias the distance (beyond 2^24: its two parts), the product and the sum are rounded. */
 static double dot_error(int64_t n, struct dot d) {
-    return (double)(n + 4) * EPS * d.size;
+    return (double)(n + 4) * EPS * d.size + 4 * EPS * fabs(d.bias);
 }
 
 static bool sees(const struct kernel_attention *a, int64_t i, int64_t j) {
-    return a->k_offset + j <= a->q_offset + i;
+    int64_t query = a->q_offset + i, key = a->k_offset + j;
+    return key <= query && (a->window == 0 || query - key < a->window);
+}
+
+/* of query i of head h, which is q, and key j, which is k */
+static struct dot score_of(const struct kernel_attention *a, int64_t h, int64_t i, int64_t j, const double *q,
+                           const double *k) {
+    struct dot s = dot_of(a->head_dim, q, k, (double)a->scale);
+    if (a->slopes) s.bias = (double)a->slopes[h] * (double)((a->k_offset + j) - (a->q_offset + i));
+    s.sum += s.bias;
+    return s;
 }
 
 static void zero(const struct kernel_attention *a, int64_t at, double *x, double *error) {
@@ -50,19 +61,23 @@ static void forward_row(const struct kernel_attention *a, struct attention64 *x,
     const double *q = x->q + attention64_q(a, b, i, h);
     double highest = -INFINITY, sum = 0, mean = 0, *lse = &x->lse[(b * a->heads + h) * a->seq_q + i];
     int64_t n = 0;
-    for (; n < a->seq_k && sees(a, i, n); n++) {
-        struct dot s = dot_of(d, q, x->k + attention64_kv(a, b, n, kv), (double)a->scale);
-        weight[n] = s.sum;
-        error[n] = dot_error(d, s);
+    for (int64_t j = 0; j < a->seq_k; j++) {
+        if (!sees(a, i, j)) continue;
+        struct dot s = score_of(a, h, i, j, q, x->k + attention64_kv(a, b, j, kv));
+        weight[j] = s.sum;
+        error[j] = dot_error(d, s);
         highest = fmax(highest, s.sum);
+        n++;
     }
-    for (int64_t j = 0; j < n; j++) {
+    for (int64_t j = 0; j < a->seq_k; j++) {
+        if (!sees(a, i, j)) continue;
         error[j] = expm1(error[j] + EPS * (highest - weight[j] + (double)n + 16));
         sum += weight[j] = exp(weight[j] - highest);
     }
     zero(a, o, x->o, x->o_error);
-    for (int64_t j = 0; j < n; j++) mean += weight[j] / sum * error[j];
-    for (int64_t j = 0; j < n; j++) {
+    for (int64_t j = 0; j < a->seq_k; j++) mean += sees(a, i, j) ? weight[j] / sum * error[j] : 0;
+    for (int64_t j = 0; j < a->seq_k; j++) {
+        if (!sees(a, i, j)) continue;
         const double *v = x->v + attention64_kv(a, b, j, kv), w = weight[j] / sum;
         for (int64_t c = 0; c < d; c++) {
             x->o[o + c] += w * v[c];
@@ -81,12 +96,12 @@ void attention64_forward(const struct kernel_attention *a, struct attention64 *x
     free(weight);
 }
 
-/* The share of query i and key j in all three gradients. */
+/* The share of a query at q and o and a key at k in all three gradients; s is their score. */
 static void backward_pair(const struct kernel_attention *a, struct attention64 *x, int64_t q, int64_t k, int64_t o,
-                          double lse, struct dot rowsum) {
+                          struct dot s, double lse, struct dot rowsum) {
     const int64_t d = a->head_dim;
     const double terms = (double)(a->seq_q * (a->heads / a->kv_heads) + a->seq_k + 4), scale = fabs((double)a->scale);
-    struct dot s = dot_of(d, x->q + q, x->k + k, (double)a->scale), dp = dot_of(d, x->d_o + o, x->v + k, 1);
+    struct dot dp = dot_of(d, x->d_o + o, x->v + k, 1);
     double p = exp(s.sum - lse), ds = p * (dp.sum - rowsum.sum);
     double p_error = p * expm1(dot_error(d, s) + EPS * (fabs(s.sum - lse) + 8)) + FLUSHED;
     double ds_error = p_error * fabs(dp.sum - rowsum.sum) + (p + p_error) * (dot_error(d, dp) + dot_error(d, rowsum));
@@ -114,9 +129,12 @@ void attention64_backward(const struct kernel_attention *a, struct attention64 *
                 int64_t q = attention64_q(a, b, i, h), o = attention64_o(a, b, i, h);
                 struct dot rowsum = dot_of(a->head_dim, x->d_o + o, x->o + o, 1);
                 zero(a, q, x->dq, x->dq_error);
-                for (int64_t j = 0; j < a->seq_k && sees(a, i, j); j++)
-                    backward_pair(a, x, q, attention64_kv(a, b, j, h / (a->heads / a->kv_heads)), o,
+                for (int64_t j = 0; j < a->seq_k; j++) {
+                    if (!sees(a, i, j)) continue;
+                    int64_t k = attention64_kv(a, b, j, h / (a->heads / a->kv_heads));
+                    backward_pair(a, x, q, k, o, score_of(a, h, i, j, x->q + q, x->k + k),
                                   x->lse[(b * a->heads + h) * a->seq_q + i], rowsum);
+                }
             }
     }
 }

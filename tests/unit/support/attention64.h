@@ -18,7 +18,7 @@ int64_t attention64_q(const struct kernel_attention *a, int64_t b, int64_t t, in
 int64_t attention64_kv(const struct kernel_attention *a, int64_t b, int64_t t, int64_t h);
 int64_t attention64_o(const struct kernel_attention *a, int64_t b, int64_t t, int64_t h);
 
-/* q, k, v -> o, lse; of *a only the sizes, strides, offsets and the scale are read. */
+/* q, k, v -> o, lse; of *a only the sizes, strides, offsets, window, slopes and scale are read. */
 void attention64_forward(const struct kernel_attention *a, struct attention64 *x);
 /* q, k, v, o, lse, d_o -> dq, dk, dv */
 void attention64_backward(const struct kernel_attention *a, struct attention64 *x);

@@ -76,6 +76,12 @@ static void fill_rows(const struct operands *s, char *p, double *p64, int64_t se
     }
 }
 
+static const float *slopes_of(struct operands *s) {
+    float *slopes = operands_take(s, (size_t)s->a.heads * sizeof *slopes);
+    for (int64_t h = 0; h < s->a.heads; h++) slopes[h] = exp2f(-8 * (float)(h + 1) / (float)s->a.heads);
+    return slopes;
+}
+
 void operands_make(struct operands *s, const struct problem *p) {
     struct kernel_attention *a = &s->a;
     const size_t bytes = kernel_dtype_bytes(p->dtype);
@@ -87,8 +93,10 @@ void operands_make(struct operands *s, const struct problem *p) {
                                  .head_dim = p->head_dim,
                                  .q_offset = p->q_offset,
                                  .k_offset = p->k_offset,
+                                 .window = p->window,
                                  .dtype = p->dtype}};
     a->scale = (float)(1 / sqrt((double)p->head_dim));
+    if (p->alibi) a->slopes = slopes_of(s);
     set_strides(s, p->layout);
     a->q = s->in = take_elements(s, s->n_in), a->dq = s->grad = take_elements(s, s->n_in);
     a->k = s->in + (size_t)s->at_k * bytes, a->dk = s->grad + (size_t)s->at_k * bytes;

@@ -17,7 +17,8 @@ enum layout {
 enum fill { HOT, HUGE_SCORES, DENORMAL, EQUAL };
 
 struct problem {
-    int64_t batch, heads, kv_heads, seq_q, seq_k, head_dim, q_offset, k_offset;
+    int64_t batch, heads, kv_heads, seq_q, seq_k, head_dim, q_offset, k_offset, window;
+    bool alibi; /* slopes as published: 2^(-8 (h + 1) / heads) */
     enum kernel_dtype dtype;
     enum layout layout;
     enum fill fill;

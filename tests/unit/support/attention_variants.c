@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Every variant of attention against FP64. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "scratch.h"
+#include "unit/support/attention_variants.h"
+
+struct kernel_ops variants[KERNEL_ISA_COUNT];
+int variants_count;
+struct kernel_team variants_team;
+
+int variants_setup(void **state) {
+    (void)state;
+    for (int isa = 0; isa < KERNEL_ISA_COUNT; isa++) {
+        struct kernel_ops *ops = &variants[variants_count];
+        if (!kernel_isa_usable((enum kernel_isa)isa)) {
+            printf("SKIP: attention %s: this CPU or this build lacks it\n", kernel_isa_name((enum kernel_isa)isa));
+            continue;
+        }
+        kernel_select(ops, (enum kernel_isa)isa, KERNEL_BACKEND_TOISE);
+        bool again = variants_count && ops->attention_forward == ops[-1].attention_forward &&
+                     ops->attention_backward == ops[-1].attention_backward;
+        variants_count += !again;
+    }
+    variants_team.scratch_bytes =
+        (kernel_scratch_bytes(VARIANTS_MAX_THREADS, VARIANTS_MAX_SEQ, VARIANTS_MAX_HEAD) + 63) / 64 * 64;
+    variants_team.scratch = aligned_alloc(64, variants_team.scratch_bytes);
+    return variants_team.scratch ? 0 : -1;
+}
+int variants_teardown(void **state) {
+    (void)state;
+    free(variants_team.scratch);
+    return 0;
+}
+
+void variants_check(const char *what, const struct kernel_ops *ops, enum kernel_dtype dtype, const void *got, int64_t n,
+                    const double *expected, const double *error) {
+    operands_check(what, kernel_variant(ops, "attention_forward"), dtype, got, n, expected, error);
+}
+
+void variants_run(const struct kernel_ops *ops, kernel_attention_fn *f, const struct kernel_attention *a, int threads) {
+    variants_team.ops = ops, variants_team.threads = threads;
+    memset(variants_team.scratch, OPERANDS_POISON,
+           kernel_attention_scratch(threads, a->seq_q > a->seq_k ? a->seq_q : a->seq_k, a->head_dim));
+    f(&variants_team, a);
+}
+void variants_forward(const struct operands *s, const struct kernel_ops *ops, int threads) {
+    memset(s->o, OPERANDS_POISON, (size_t)s->n_o * kernel_dtype_bytes(s->a.dtype));
+    memset(s->a.lse, OPERANDS_POISON, (size_t)s->n_lse * sizeof *s->a.lse);
+    variants_run(ops, ops->attention_forward, &s->a, threads);
+}
+void variants_backward(const struct operands *s, const struct kernel_ops *ops, int threads) {
+    memset(s->grad, OPERANDS_POISON, (size_t)s->n_in * kernel_dtype_bytes(s->a.dtype));
+    variants_run(ops, ops->attention_backward, &s->a, threads);
+}
+
+static void check_problem(const struct problem *p) {
+    struct operands s;
+    operands_make(&s, p);
+    for (int v = 0; v < variants_count; v++) {
+        variants_forward(&s, &variants[v], p->threads);
+        variants_check("o", &variants[v], p->dtype, s.o, s.n_o, s.x.o, s.x.o_error);
+        variants_check("lse", &variants[v], KERNEL_F32, s.a.lse, s.n_lse, s.x.lse, s.x.lse_error);
+    }
+    operands_store_forward(&s);
+    attention64_backward(&s.a, &s.x);
+    for (int v = 0; v < variants_count; v++) {
+        variants_backward(&s, &variants[v], p->threads);
+        variants_check("gradient", &variants[v], p->dtype, s.grad, s.n_in, s.grad64, s.grad_error);
+    }
+    operands_free(&s);
+}
+void variants_turn(struct problem p, int turn) {
+    p.layout = (enum layout)(turn % LAYOUT_COUNT), p.threads = 1 + turn / 2 % VARIANTS_MAX_THREADS;
+    for (int t = 0; t < KERNEL_DTYPE_COUNT; t++) {
+        p.dtype = (enum kernel_dtype)t;
+        check_problem(&p);
+    }
+}
