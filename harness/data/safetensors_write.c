@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A .safetensors file of F32 tensors, which appears under its name whole or not at all. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "data/safetensors.h"
+
+enum { CHUNK = 1 << 20, ALIGN = 8, ELEMENT = sizeof(float) };
+
+struct writer {
+    const char *path;
+    char *part, *header; /* the header's text without its padding */
+    size_t header_size;
+    float *chunk;
+    const struct data_tensor_out *rows;
+    int count;
+    data_tensors_fill *fill;
+    void *context;
+};
+
+static int64_t elements(const struct data_tensor_out *row) {
+    int64_t n = 1;
+    for (int d = 0; d < row->dims; d++) n *= row->shape[d];
+    return n;
+}
+
+static bool countable(const struct data_tensor_out *row) {
+    int64_t n = ELEMENT;
+    bool good = row->dims >= 0 && row->dims <= DATA_DIMS;
+    for (int d = 0; good && d < row->dims; d++)
+        good = row->shape[d] >= 0 && !__builtin_mul_overflow(n, row->shape[d], &n);
+    return good;
+}
+
+/* Adds the row, whose bytes begin at *at, and moves *at to their end. */
+static int row_add(json_t *header, const struct writer *w, const struct data_tensor_out *row, int64_t *at,
+                   struct base_error *e) {
+    int64_t end;
+    if (!countable(row) || __builtin_add_overflow(*at, ELEMENT * elements(row), &end))
+        return base_fail(e, BASE_BROKEN, "%s: tensor '%.160s': its shape is no shape, or too large", w->path,
+                         row->name);
+    if (json_object_get(header, row->name))
+        return base_fail(e, BASE_BROKEN, "%s: tensor '%.160s': the name is given twice, or kept for metadata", w->path,
+                         row->name);
+    json_t *shape = json_array();
+    for (int d = 0; d < row->dims; d++) json_array_append_new(shape, json_integer(row->shape[d]));
+    json_t *entry = json_pack("{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape", shape, "data_offsets", (json_int_t)*at,
+                              (json_int_t)end);
+    if (json_object_set_new(header, row->name, entry))
+        return base_fail(e, BASE_BROKEN, "%s: tensor '%.160s': the name is not UTF-8, or out of memory", w->path,
+                         row->name);
+    *at = end;
+    return BASE_OK;
+}
+
+static int header_make(struct writer *w, struct base_error *e) {
+    int64_t at = 0;
+    json_t *header = json_pack("{s:{s:s}}", "__metadata__", "format", "pt");
+    int code = header ? BASE_OK : base_fail(e, BASE_BROKEN, "%s: out of memory for the header", w->path);
+    for (int i = 0; i < w->count && !code; i++) code = row_add(header, w, &w->rows[i], &at, e);
+    if (!code) w->header = json_dumps(header, JSON_COMPACT);
+    json_decref(header);
+    if (code) return code;
+    if (!w->header) return base_fail(e, BASE_BROKEN, "%s: out of memory for the header", w->path);
+    w->header_size = strlen(w->header);
+    if (w->header_size <= DATA_TENSORS_HEADER_MOST - ALIGN) return BASE_OK;
+    return base_fail(e, BASE_BROKEN, "%s: a header of %zu bytes, more than safetensors allows (%d)", w->path,
+                     w->header_size, DATA_TENSORS_HEADER_MOST);
+}
+
+/* False with errno when not all is written */
+static bool put(int file, const void *bytes, size_t n) {
+    for (size_t done = 0; done < n;) {
+        ssize_t wrote = write(file, (const char *)bytes + done, n - done);
+        if (wrote < 0 && errno != EINTR) return false;
+        if (wrote > 0) done += (size_t)wrote;
+    }
+    return true;
+}
+
+static bool put_header(int file, const struct writer *w) {
+    static const char spaces[ALIGN] = "        ";
+    size_t pad = (ALIGN - (DATA_TENSORS_PREFIX + w->header_size) % ALIGN) % ALIGN;
+    uint64_t size = w->header_size + pad;
+    return put(file, &size, sizeof size) && put(file, w->header, w->header_size) && put(file, spaces, pad);
+}
+
+static bool put_tensor(int file, const struct writer *w, int i) {
+    int64_t count = elements(&w->rows[i]);
+    for (int64_t first = 0; first < count; first += CHUNK) {
+        int64_t n = count - first < CHUNK ? count - first : CHUNK;
+        w->fill(w->context, i, first, n, w->chunk);
+        if (!put(file, w->chunk, ELEMENT * (size_t)n)) return false;
+    }
+    return true;
+}
+
+/* The file beside, under its own name only once it is whole and on the disk */
+static int file_make(const struct writer *w, struct base_error *e) {
+    unlink(w->part); /* of a run that was killed */
+    int file = open(w->part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (file < 0) return base_fail(e, BASE_BROKEN, "%s: cannot be made: %s", w->part, strerror(errno));
+    bool done = put_header(file, w);
+    for (int i = 0; i < w->count && done; i++) done = put_tensor(file, w, i);
+    done = done && fsync(file) == 0;
+    int why = errno;
+    if (close(file) != 0 && done) {
+        done = false;
+        why = errno;
+    }
+    if (done && rename(w->part, w->path) == 0) return BASE_OK;
+    if (done) why = errno;
+    unlink(w->part);
+    return base_fail(e, BASE_BROKEN, "%s: tensors not written: %s", w->path, strerror(why));
+}
+
+int data_tensors_write(const char *path, const struct data_tensor_out *rows, int count, data_tensors_fill *fill,
+                       void *context, struct base_error *e) {
+    struct writer w = {.path = path, .rows = rows, .count = count, .fill = fill, .context = context};
+    struct stat found;
+    if (stat(path, &found) == 0 && !S_ISREG(found.st_mode))
+        return base_fail(e, BASE_BROKEN, "%s: tensors not written: it is there and is no plain file", path);
+    int code = header_make(&w, e);
+    if (asprintf(&w.part, "%s.part", path) < 0) w.part = NULL;
+    w.chunk = malloc(CHUNK * sizeof *w.chunk);
+    if (!code && (!w.part || !w.chunk)) code = base_fail(e, BASE_BROKEN, "%s: out of memory to write", path);
+    if (!code) code = file_make(&w, e);
+    free(w.chunk);
+    free(w.part);
+    free(w.header);
+    return code;
+}
