@@ -11,24 +11,33 @@ struct model_buffer_row model_buffer_describe(const struct model_shape *s, enum 
     const struct model_config *c = s->config;
     const int64_t t = s->batch * s->seq, layers = c->layers;
     const int64_t width = c->width, qkv = model_config_dim(c, MODEL_QKV), att = model_config_dim(c, MODEL_ATTENTION);
+    const int64_t up = model_config_dim(c, MODEL_FFN_UP);
+    const int64_t embed = model_config_has(c, MODEL_EMBED_GAIN) ? 1 : 0, means = c->family->rms ? 0 : 1;
+    const int64_t position = c->family->position == MODEL_POSITION_ROTARY  ? s->seq * c->head_dim
+                             : c->family->position == MODEL_POSITION_ALIBI ? c->heads
+                                                                           : 0;
     const int64_t logits = s->head_rows * model_vocab_ld(c);
     const enum kernel_dtype a = s->dtype, f = KERNEL_F32;
     const struct model_buffer_row rows[MODEL_BUFFERS] = {
+        [MODEL_EMBED] = {"embedding before its norm", embed, t * width, a, false},
+        [MODEL_EMBED_MEAN] = {"embedding norm mean", embed * means, t, f, false},
+        [MODEL_EMBED_RSTD] = {"embedding norm rstd", embed, t, f, false},
         [MODEL_X] = {"residual stream", layers + 1, t * width, a, false},
         [MODEL_NORM1] = {"norm 1", layers, t * width, a, false},
-        [MODEL_NORM1_MEAN] = {"norm 1 mean", layers, t, f, false},
+        [MODEL_NORM1_MEAN] = {"norm 1 mean", layers * means, t, f, false},
         [MODEL_NORM1_RSTD] = {"norm 1 rstd", layers, t, f, false},
         [MODEL_QKV_OUT] = {"queries, keys, values", layers, t * qkv, a, false},
         [MODEL_ATT] = {"attention", layers, t * att, a, false},
         [MODEL_LSE] = {"attention log-sum-exp", layers, t * c->heads, f, false},
         [MODEL_MID] = {"residual stream, middle", layers, t * width, a, false},
         [MODEL_NORM2] = {"norm 2", layers, t * width, a, false},
-        [MODEL_NORM2_MEAN] = {"norm 2 mean", layers, t, f, false},
+        [MODEL_NORM2_MEAN] = {"norm 2 mean", layers * means, t, f, false},
         [MODEL_NORM2_RSTD] = {"norm 2 rstd", layers, t, f, false},
-        [MODEL_UP] = {"ffn before activation", layers, t * c->ffn, a, false},
+        [MODEL_UP] = {"ffn before activation", layers, t * up, a, false},
         [MODEL_ACT] = {"ffn after activation", layers, t * c->ffn, a, false},
+        [MODEL_POSITION] = {"position table", position ? 1 : 0, position, f, false},
         [MODEL_FINAL] = {"final norm", 1, t * width, a, false},
-        [MODEL_FINAL_MEAN] = {"final norm mean", 1, t, f, false},
+        [MODEL_FINAL_MEAN] = {"final norm mean", means, t, f, false},
         [MODEL_FINAL_RSTD] = {"final norm rstd", 1, t, f, false},
         [MODEL_LOGITS] = {"logits of a chunk", 1, logits, f, false},
         [MODEL_CE_MAX] = {"cross-entropy max", 1, t, f, false},
@@ -40,7 +49,8 @@ struct model_buffer_row model_buffer_describe(const struct model_shape *s, enum 
         [MODEL_DNORM] = {"d norm", 1, t * width, a, true},
         [MODEL_DATT] = {"d attention", 1, t * att, a, true},
         [MODEL_DQKV] = {"d queries, keys, values", 1, t * qkv, a, true},
-        [MODEL_DFFN] = {"d ffn", 1, t * c->ffn, a, true},
+        [MODEL_DUP] = {"d ffn before activation", 1, t * up, a, true},
+        [MODEL_DACT] = {"d ffn after activation", c->family->gated ? 1 : 0, t * c->ffn, a, true},
     };
     return rows[buffer];
 }

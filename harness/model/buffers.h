@@ -13,26 +13,32 @@ struct model_shape {
     const struct model_config *config;
     enum kernel_dtype dtype; /* of weights and activations */
     int64_t batch, seq;      /* micro-batch: sequences, tokens in each */
+    int64_t position0;       /* of the first token: not 0 where this rank holds a later part of each sequence */
     int64_t head_rows;       /* tokens whose logits are held at once, 1..T */
 };
 
 enum model_buffer {
+    /* the embedding where a norm follows it */
+    MODEL_EMBED,      /* [T, width] before the norm */
+    MODEL_EMBED_MEAN, /* [T] FP32, and so on */
+    MODEL_EMBED_RSTD,
     /* kept for backward, one per layer */
     MODEL_X,          /* [T, width] the residual stream entering the layer; one more: leaving the last */
     MODEL_NORM1,      /* [T, width] */
-    MODEL_NORM1_MEAN, /* [T] FP32, and so on */
+    MODEL_NORM1_MEAN, /* means: nothing for RMSNorm */
     MODEL_NORM1_RSTD,
-    MODEL_QKV_OUT, /* [T, qkv] */
+    MODEL_QKV_OUT, /* [T, qkv]; queries and keys turned where positions are rotary */
     MODEL_ATT,     /* [T, attention] */
     MODEL_LSE,     /* [batch, heads, seq] FP32 */
     MODEL_MID,     /* [T, width] the residual stream after attention */
     MODEL_NORM2,
     MODEL_NORM2_MEAN,
     MODEL_NORM2_RSTD,
-    MODEL_UP,  /* [T, ffn] before the activation function */
+    MODEL_UP,  /* [T, up] before the activation function */
     MODEL_ACT, /* [T, ffn] after it */
     /* one of each */
-    MODEL_FINAL, /* [T, width] after the final norm */
+    MODEL_POSITION, /* rotary: cosines, then sines, [seq, head_dim / 2] FP32 each; ALiBi: slopes, [heads] FP32 */
+    MODEL_FINAL,    /* [T, width] after the final norm */
     MODEL_FINAL_MEAN,
     MODEL_FINAL_RSTD,
     MODEL_LOGITS, /* [head_rows, vocab_ld] FP32 */
@@ -46,7 +52,8 @@ enum model_buffer {
     MODEL_DNORM,   /* [T, width] of a norm's output */
     MODEL_DATT,    /* [T, attention] */
     MODEL_DQKV,    /* [T, qkv] */
-    MODEL_DFFN,    /* [T, ffn] */
+    MODEL_DUP,     /* [T, up] before the activation function */
+    MODEL_DACT,    /* [T, ffn] after it; nothing where it is not gated: then it becomes dup in place */
     MODEL_BUFFERS
 };
 

@@ -13,69 +13,119 @@
 #include "base/error.h"
 
 /* A size of the model, by which tables of parameters and buffers are written. */
-enum model_dim { MODEL_ONE, MODEL_WIDTH, MODEL_QKV, MODEL_ATTENTION, MODEL_FFN, MODEL_VOCAB, MODEL_POSITIONS };
+enum model_dim {
+    MODEL_ONE,
+    MODEL_WIDTH,
+    MODEL_QKV,       /* (heads + 2 kv_heads) head_dim */
+    MODEL_ATTENTION, /* heads head_dim */
+    MODEL_KV,        /* kv_heads head_dim */
+    MODEL_FFN_UP,    /* what the first matmul of the MLP gives: ffn, or 2 ffn where it is gated */
+    MODEL_FFN,
+    MODEL_VOCAB,
+    MODEL_POSITIONS
+};
 
-/* What a parameter is for. A family that lacks one (no biases, say) has no row for it. */
+/* What a parameter is for. A family that lacks one (no biases, say) has no row for it. Where a file holds several
+ * tensors that one matmul takes together, the first has the role of the matmul and the others follow it, glued. */
 enum model_role {
     MODEL_TOKEN_TABLE,
     MODEL_POSITION_TABLE,
+    MODEL_EMBED_GAIN, /* of the norm after the embedding */
+    MODEL_EMBED_BIAS,
     MODEL_NORM1_GAIN,
     MODEL_NORM1_BIAS,
     MODEL_QKV_WEIGHT,
+    MODEL_KEY_WEIGHT, /* glued to the queries' */
+    MODEL_VALUE_WEIGHT,
     MODEL_QKV_BIAS,
     MODEL_PROJ_WEIGHT,
     MODEL_PROJ_BIAS,
     MODEL_NORM2_GAIN,
     MODEL_NORM2_BIAS,
     MODEL_UP_WEIGHT,
+    MODEL_UP_VALUE_WEIGHT, /* glued to the gate's */
     MODEL_UP_BIAS,
     MODEL_DOWN_WEIGHT,
     MODEL_DOWN_BIAS,
     MODEL_FINAL_GAIN,
     MODEL_FINAL_BIAS,
+    MODEL_HEAD_WEIGHT, /* of a head that is not tied to the token table */
     MODEL_ROLES
 };
 
 enum model_init { MODEL_INIT_ZERO, MODEL_INIT_ONE, MODEL_INIT_NORMAL, MODEL_INIT_RESIDUAL };
 enum model_shard { MODEL_SHARD_NONE, MODEL_SHARD_ROWS, MODEL_SHARD_COLS };
+enum model_position { MODEL_POSITION_LEARNED, MODEL_POSITION_ALIBI, MODEL_POSITION_ROTARY };
 
 /* One kind of parameter: weights are [rows = out, cols = in], so y = x W^T. */
 struct model_parameter {
     enum model_role role;
-    const char *name; /* Hugging Face's, %d being the layer */
+    const char *name; /* Hugging Face's, %d being the layer; without the family's prefix */
     enum model_dim rows, cols;
     enum model_init init;   /* normal: N(0, init_std); residual: N(0, init_std / sqrt(2 layers)) */
     enum model_shard shard; /* the axis that tensor parallelism cuts */
     bool decay;             /* weight decay applies */
+    bool glued;             /* follows its predecessor without a gap */
+    bool transposed;        /* files hold [in, out] (GPT-2's Conv1D) */
 };
 
+/* Names of one field of config.json: the first is what transformers writes, the others are read too. */
+typedef const char *model_key[3];
+
 struct model_family {
-    const char *type;       /* model_type of config.json */
-    const char *activation; /* the value of key_activation that the kernels compute */
-    const char *key_width, *key_layers, *key_heads, *key_ffn, *key_positions, *key_vocab, *key_eps, *key_activation;
-    int ffn_default;                          /* times the width, when key_ffn is absent or null */
+    const char *type;         /* model_type of config.json */
+    const char *architecture; /* what transformers loads it as */
+    const char *refusal;      /* why it cannot be trained; NULL: it can */
+    const char *activation;   /* the value of key_activation that the kernels compute; NULL: not a choice */
+    const char *prefix;       /* of the names in files saved with a head: "transformer."; lm_head has none */
+    model_key key_width, key_layers, key_heads, key_kv_heads, key_head_dim, key_ffn, key_positions, key_window, key_eps,
+        key_activation; /* no name: the family has no such field */
+    int ffn_default;    /* times the width, when key_ffn is absent or null; 0: it must be there */
+    int kv_default;     /* key/value heads when key_kv_heads is absent; 0: as many as heads */
+    int window_default; /* when key_window is absent; 0: none */
+    bool ffn_fixed;     /* no other ffn than the default */
+    double eps_default;
+    enum model_position position;
+    bool rms;                                 /* RMSNorm, else LayerNorm */
+    bool gated;                               /* SwiGLU, else GELU */
+    bool interleaved;                         /* queries, keys, values head by head, else three blocks */
+    bool tied;                                /* the head, unless tie_word_embeddings says otherwise */
     const struct model_parameter *parameters; /* embeddings, then one layer's, then the final ones */
     int parameter_count;
+};
+
+/* Angle of plane i of a head at position p: p theta^(-2i / head_dim). With a factor, planes of long wavelength turn
+ * slower, as Llama 3.1 has it (Grattafiori et al. 2024; transformers' rope_type "llama3"). */
+struct model_rotary {
+    double theta;
+    double factor, low, high; /* factor 0: no scaling */
+    int64_t original;         /* positions of the first training */
 };
 
 struct model_config {
     char name[64];
     const struct model_family *family;
     int64_t layers, full_layers; /* layers < full_layers: a slice of true width */
-    int64_t width, heads, kv_heads, ffn, positions, vocab;
+    int64_t width, heads, kv_heads, head_dim, ffn, positions, vocab;
+    int64_t window; /* keys that a query sees; 0: all before it */
+    bool tied;
+    struct model_rotary rotary;
     double norm_eps, init_std;
     int64_t parameters; /* of these layers, nothing padded */
 };
 
 const struct model_family *model_family_find(const char *type); /* NULL when unknown */
-const char *model_family_list(void);                            /* "gpt2" for messages */
+const char *model_family_list(void);                            /* for messages: those that can be trained */
 
 /* From a config.json already read; `where` names it in messages. BASE_USAGE names the field and the fix. */
 int model_config_parse(struct model_config *config, const char *name, const json_t *json, const char *where,
                        struct base_error *e);
+/* The config.json that transformers reads, of the layers kept; a new reference. */
+json_t *model_config_json(const struct model_config *config);
 /* Keeps the first `layers` layers; BASE_USAGE outside 1..full_layers. */
 int model_config_slice(struct model_config *config, int64_t layers, struct base_error *e);
 int64_t model_config_dim(const struct model_config *config, enum model_dim dim);
-int64_t model_config_head_dim(const struct model_config *config);
+/* Whether the family has a parameter of this role. */
+bool model_config_has(const struct model_config *config, enum model_role role);
 
 #endif

@@ -1,46 +1,139 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The families: architecture choices and parameters as data. Another family is another row. */
+ * The families: architecture choices and parameters as data. Another family is another row. Names are those of
+ * Hugging Face's modeling_*.py; decay on matrices and not on gains and biases, as nanoGPT and llm.c train. */
+#include <stdio.h>
 #include <string.h>
 
 #include "model/config.h"
 
-/* Radford et al. 2019; names and the residual scaling as in Hugging Face's modeling_gpt2 and OpenAI's
- * release; decay on matrices and not on gains and biases, as nanoGPT and llm.c train it. */
+#define GAIN(role, name)                                                                                               \
+    { role, name, MODEL_ONE, MODEL_WIDTH, MODEL_INIT_ONE, MODEL_SHARD_NONE, false, false, false }
+#define BIAS(role, name, dim, shard)                                                                                   \
+    { role, name, MODEL_ONE, dim, MODEL_INIT_ZERO, shard, false, false, false }
+#define WEIGHT(role, name, rows, cols, init, shard)                                                                    \
+    { role, name, rows, cols, init, shard, true, false, false }
+#define GLUED(role, name, rows, cols)                                                                                  \
+    { role, name, rows, cols, MODEL_INIT_NORMAL, MODEL_SHARD_ROWS, true, true, false }
+#define CONV1D(role, name, rows, cols, init, shard)                                                                    \
+    { role, name, rows, cols, init, shard, true, false, true }
+
+/* Radford et al. 2019; the residual scaling as in OpenAI's release. */
 static const struct model_parameter gpt2_parameters[] = {
-    {MODEL_TOKEN_TABLE, "wte.weight", MODEL_VOCAB, MODEL_WIDTH, MODEL_INIT_NORMAL, MODEL_SHARD_ROWS, true},
-    {MODEL_POSITION_TABLE, "wpe.weight", MODEL_POSITIONS, MODEL_WIDTH, MODEL_INIT_NORMAL, MODEL_SHARD_NONE, true},
-    {MODEL_NORM1_GAIN, "h.%d.ln_1.weight", MODEL_ONE, MODEL_WIDTH, MODEL_INIT_ONE, MODEL_SHARD_NONE, false},
-    {MODEL_NORM1_BIAS, "h.%d.ln_1.bias", MODEL_ONE, MODEL_WIDTH, MODEL_INIT_ZERO, MODEL_SHARD_NONE, false},
-    {MODEL_QKV_WEIGHT, "h.%d.attn.c_attn.weight", MODEL_QKV, MODEL_WIDTH, MODEL_INIT_NORMAL, MODEL_SHARD_ROWS, true},
-    {MODEL_QKV_BIAS, "h.%d.attn.c_attn.bias", MODEL_ONE, MODEL_QKV, MODEL_INIT_ZERO, MODEL_SHARD_COLS, false},
-    {MODEL_PROJ_WEIGHT, "h.%d.attn.c_proj.weight", MODEL_WIDTH, MODEL_ATTENTION, MODEL_INIT_RESIDUAL, MODEL_SHARD_COLS,
-     true},
-    {MODEL_PROJ_BIAS, "h.%d.attn.c_proj.bias", MODEL_ONE, MODEL_WIDTH, MODEL_INIT_ZERO, MODEL_SHARD_NONE, false},
-    {MODEL_NORM2_GAIN, "h.%d.ln_2.weight", MODEL_ONE, MODEL_WIDTH, MODEL_INIT_ONE, MODEL_SHARD_NONE, false},
-    {MODEL_NORM2_BIAS, "h.%d.ln_2.bias", MODEL_ONE, MODEL_WIDTH, MODEL_INIT_ZERO, MODEL_SHARD_NONE, false},
-    {MODEL_UP_WEIGHT, "h.%d.mlp.c_fc.weight", MODEL_FFN, MODEL_WIDTH, MODEL_INIT_NORMAL, MODEL_SHARD_ROWS, true},
-    {MODEL_UP_BIAS, "h.%d.mlp.c_fc.bias", MODEL_ONE, MODEL_FFN, MODEL_INIT_ZERO, MODEL_SHARD_COLS, false},
-    {MODEL_DOWN_WEIGHT, "h.%d.mlp.c_proj.weight", MODEL_WIDTH, MODEL_FFN, MODEL_INIT_RESIDUAL, MODEL_SHARD_COLS, true},
-    {MODEL_DOWN_BIAS, "h.%d.mlp.c_proj.bias", MODEL_ONE, MODEL_WIDTH, MODEL_INIT_ZERO, MODEL_SHARD_NONE, false},
-    {MODEL_FINAL_GAIN, "ln_f.weight", MODEL_ONE, MODEL_WIDTH, MODEL_INIT_ONE, MODEL_SHARD_NONE, false},
-    {MODEL_FINAL_BIAS, "ln_f.bias", MODEL_ONE, MODEL_WIDTH, MODEL_INIT_ZERO, MODEL_SHARD_NONE, false},
+    WEIGHT(MODEL_TOKEN_TABLE, "wte.weight", MODEL_VOCAB, MODEL_WIDTH, MODEL_INIT_NORMAL, MODEL_SHARD_ROWS),
+    WEIGHT(MODEL_POSITION_TABLE, "wpe.weight", MODEL_POSITIONS, MODEL_WIDTH, MODEL_INIT_NORMAL, MODEL_SHARD_NONE),
+    GAIN(MODEL_NORM1_GAIN, "h.%d.ln_1.weight"),
+    BIAS(MODEL_NORM1_BIAS, "h.%d.ln_1.bias", MODEL_WIDTH, MODEL_SHARD_NONE),
+    CONV1D(MODEL_QKV_WEIGHT, "h.%d.attn.c_attn.weight", MODEL_QKV, MODEL_WIDTH, MODEL_INIT_NORMAL, MODEL_SHARD_ROWS),
+    BIAS(MODEL_QKV_BIAS, "h.%d.attn.c_attn.bias", MODEL_QKV, MODEL_SHARD_COLS),
+    CONV1D(MODEL_PROJ_WEIGHT, "h.%d.attn.c_proj.weight", MODEL_WIDTH, MODEL_ATTENTION, MODEL_INIT_RESIDUAL,
+           MODEL_SHARD_COLS),
+    BIAS(MODEL_PROJ_BIAS, "h.%d.attn.c_proj.bias", MODEL_WIDTH, MODEL_SHARD_NONE),
+    GAIN(MODEL_NORM2_GAIN, "h.%d.ln_2.weight"),
+    BIAS(MODEL_NORM2_BIAS, "h.%d.ln_2.bias", MODEL_WIDTH, MODEL_SHARD_NONE),
+    CONV1D(MODEL_UP_WEIGHT, "h.%d.mlp.c_fc.weight", MODEL_FFN, MODEL_WIDTH, MODEL_INIT_NORMAL, MODEL_SHARD_ROWS),
+    BIAS(MODEL_UP_BIAS, "h.%d.mlp.c_fc.bias", MODEL_FFN, MODEL_SHARD_COLS),
+    CONV1D(MODEL_DOWN_WEIGHT, "h.%d.mlp.c_proj.weight", MODEL_WIDTH, MODEL_FFN, MODEL_INIT_RESIDUAL, MODEL_SHARD_COLS),
+    BIAS(MODEL_DOWN_BIAS, "h.%d.mlp.c_proj.bias", MODEL_WIDTH, MODEL_SHARD_NONE),
+    GAIN(MODEL_FINAL_GAIN, "ln_f.weight"),
+    BIAS(MODEL_FINAL_BIAS, "ln_f.bias", MODEL_WIDTH, MODEL_SHARD_NONE),
 };
+
+/* Le Scao et al. 2022 (BLOOM), trained by Megatron-DeepSpeed, whose scaled initialisation of residual weights this
+ * repeats. A head's queries, keys and values stand together in query_key_value. */
+static const struct model_parameter bloom_parameters[] = {
+    WEIGHT(MODEL_TOKEN_TABLE, "word_embeddings.weight", MODEL_VOCAB, MODEL_WIDTH, MODEL_INIT_NORMAL, MODEL_SHARD_ROWS),
+    GAIN(MODEL_EMBED_GAIN, "word_embeddings_layernorm.weight"),
+    BIAS(MODEL_EMBED_BIAS, "word_embeddings_layernorm.bias", MODEL_WIDTH, MODEL_SHARD_NONE),
+    GAIN(MODEL_NORM1_GAIN, "h.%d.input_layernorm.weight"),
+    BIAS(MODEL_NORM1_BIAS, "h.%d.input_layernorm.bias", MODEL_WIDTH, MODEL_SHARD_NONE),
+    WEIGHT(MODEL_QKV_WEIGHT, "h.%d.self_attention.query_key_value.weight", MODEL_QKV, MODEL_WIDTH, MODEL_INIT_NORMAL,
+           MODEL_SHARD_ROWS),
+    BIAS(MODEL_QKV_BIAS, "h.%d.self_attention.query_key_value.bias", MODEL_QKV, MODEL_SHARD_COLS),
+    WEIGHT(MODEL_PROJ_WEIGHT, "h.%d.self_attention.dense.weight", MODEL_WIDTH, MODEL_ATTENTION, MODEL_INIT_RESIDUAL,
+           MODEL_SHARD_COLS),
+    BIAS(MODEL_PROJ_BIAS, "h.%d.self_attention.dense.bias", MODEL_WIDTH, MODEL_SHARD_NONE),
+    GAIN(MODEL_NORM2_GAIN, "h.%d.post_attention_layernorm.weight"),
+    BIAS(MODEL_NORM2_BIAS, "h.%d.post_attention_layernorm.bias", MODEL_WIDTH, MODEL_SHARD_NONE),
+    WEIGHT(MODEL_UP_WEIGHT, "h.%d.mlp.dense_h_to_4h.weight", MODEL_FFN, MODEL_WIDTH, MODEL_INIT_NORMAL,
+           MODEL_SHARD_ROWS),
+    BIAS(MODEL_UP_BIAS, "h.%d.mlp.dense_h_to_4h.bias", MODEL_FFN, MODEL_SHARD_COLS),
+    WEIGHT(MODEL_DOWN_WEIGHT, "h.%d.mlp.dense_4h_to_h.weight", MODEL_WIDTH, MODEL_FFN, MODEL_INIT_RESIDUAL,
+           MODEL_SHARD_COLS),
+    BIAS(MODEL_DOWN_BIAS, "h.%d.mlp.dense_4h_to_h.bias", MODEL_WIDTH, MODEL_SHARD_NONE),
+    GAIN(MODEL_FINAL_GAIN, "ln_f.weight"),
+    BIAS(MODEL_FINAL_BIAS, "ln_f.bias", MODEL_WIDTH, MODEL_SHARD_NONE),
+};
+
+/* Touvron et al. 2023; Mistral (Jiang et al. 2023) holds the same tensors. */
+static const struct model_parameter llama_parameters[] = {
+    WEIGHT(MODEL_TOKEN_TABLE, "embed_tokens.weight", MODEL_VOCAB, MODEL_WIDTH, MODEL_INIT_NORMAL, MODEL_SHARD_ROWS),
+    GAIN(MODEL_NORM1_GAIN, "layers.%d.input_layernorm.weight"),
+    WEIGHT(MODEL_QKV_WEIGHT, "layers.%d.self_attn.q_proj.weight", MODEL_ATTENTION, MODEL_WIDTH, MODEL_INIT_NORMAL,
+           MODEL_SHARD_ROWS),
+    GLUED(MODEL_KEY_WEIGHT, "layers.%d.self_attn.k_proj.weight", MODEL_KV, MODEL_WIDTH),
+    GLUED(MODEL_VALUE_WEIGHT, "layers.%d.self_attn.v_proj.weight", MODEL_KV, MODEL_WIDTH),
+    WEIGHT(MODEL_PROJ_WEIGHT, "layers.%d.self_attn.o_proj.weight", MODEL_WIDTH, MODEL_ATTENTION, MODEL_INIT_NORMAL,
+           MODEL_SHARD_COLS),
+    GAIN(MODEL_NORM2_GAIN, "layers.%d.post_attention_layernorm.weight"),
+    WEIGHT(MODEL_UP_WEIGHT, "layers.%d.mlp.gate_proj.weight", MODEL_FFN, MODEL_WIDTH, MODEL_INIT_NORMAL,
+           MODEL_SHARD_ROWS),
+    GLUED(MODEL_UP_VALUE_WEIGHT, "layers.%d.mlp.up_proj.weight", MODEL_FFN, MODEL_WIDTH),
+    WEIGHT(MODEL_DOWN_WEIGHT, "layers.%d.mlp.down_proj.weight", MODEL_WIDTH, MODEL_FFN, MODEL_INIT_NORMAL,
+           MODEL_SHARD_COLS),
+    GAIN(MODEL_FINAL_GAIN, "norm.weight"),
+    WEIGHT(MODEL_HEAD_WEIGHT, "lm_head.weight", MODEL_VOCAB, MODEL_WIDTH, MODEL_INIT_NORMAL, MODEL_SHARD_ROWS),
+};
+
+#define PARAMETERS(table) .parameters = table, .parameter_count = sizeof table / sizeof *table
+#define LLAMA                                                                                                          \
+    .activation = "silu", .prefix = "model.", .key_width = {"hidden_size"}, .key_layers = {"num_hidden_layers"},       \
+    .key_heads = {"num_attention_heads"}, .key_kv_heads = {"num_key_value_heads"}, .key_head_dim = {"head_dim"},       \
+    .key_ffn = {"intermediate_size"}, .key_positions = {"max_position_embeddings"}, .key_eps = {"rms_norm_eps"},       \
+    .key_activation = {"hidden_act"}, .eps_default = 1e-6, .position = MODEL_POSITION_ROTARY, .rms = true,             \
+    .gated = true, PARAMETERS(llama_parameters)
 
 static const struct model_family families[] = {
     {.type = "gpt2",
+     .architecture = "GPT2LMHeadModel",
      .activation = "gelu_new",
-     .key_width = "n_embd",
-     .key_layers = "n_layer",
-     .key_heads = "n_head",
-     .key_ffn = "n_inner",
-     .key_positions = "n_positions",
-     .key_vocab = "vocab_size",
-     .key_eps = "layer_norm_epsilon",
-     .key_activation = "activation_function",
+     .prefix = "transformer.",
+     .key_width = {"n_embd", "hidden_size"},
+     .key_layers = {"n_layer", "num_hidden_layers"},
+     .key_heads = {"n_head", "num_attention_heads"},
+     .key_ffn = {"n_inner"},
+     .key_positions = {"n_positions", "max_position_embeddings"},
+     .key_eps = {"layer_norm_epsilon"},
+     .key_activation = {"activation_function"},
      .ffn_default = 4,
-     .parameters = gpt2_parameters,
-     .parameter_count = sizeof gpt2_parameters / sizeof *gpt2_parameters},
+     .eps_default = 1e-5,
+     .position = MODEL_POSITION_LEARNED,
+     .tied = true,
+     PARAMETERS(gpt2_parameters)},
+    {.type = "bloom",
+     .architecture = "BloomForCausalLM",
+     .prefix = "transformer.",
+     .key_width = {"hidden_size", "n_embed"},
+     .key_layers = {"n_layer", "num_hidden_layers"},
+     .key_heads = {"n_head", "num_attention_heads"},
+     .key_ffn = {"n_inner"},
+     .key_positions = {"seq_length"},
+     .key_eps = {"layer_norm_epsilon"},
+     .ffn_default = 4,
+     .ffn_fixed = true,
+     .eps_default = 1e-5,
+     .position = MODEL_POSITION_ALIBI,
+     .interleaved = true,
+     .tied = true,
+     PARAMETERS(bloom_parameters)},
+    {.type = "llama", .architecture = "LlamaForCausalLM", LLAMA},
+    {.type = "mistral",
+     .architecture = "MistralForCausalLM",
+     .key_window = {"sliding_window"},
+     .kv_default = 8,
+     .window_default = 4096,
+     LLAMA},
+    {.type = "mixtral", .refusal = "a mixture of experts; toise trains dense models until it has experts"},
 };
 
 const struct model_family *model_family_find(const char *type) {
@@ -50,5 +143,5 @@ const struct model_family *model_family_find(const char *type) {
 }
 
 const char *model_family_list(void) {
-    return "gpt2";
+    return "gpt2, bloom, llama, mistral";
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The tied head: logits, loss and their gradients, a chunk of tokens at a time. */
+ * The head, tied or not: logits, loss and their gradients, a chunk of tokens at a time. */
 #include "model/model.h"
 
 /* Rows [row, row + rows) of the head: logits, losses and, with a scale, their gradients. */
@@ -8,10 +8,11 @@ static void head_chunk(const struct model *m, int64_t row, int64_t rows, const i
     const struct model_config *c = m->shape.config;
     const struct kernel_ops *ops = m->team->ops;
     const enum kernel_dtype t = m->shape.dtype;
+    const enum model_role head = c->tied ? MODEL_TOKEN_TABLE : MODEL_HEAD_WEIGHT;
     const int64_t ld = model_vocab_ld(c), at = row * c->width * (int64_t)kernel_dtype_bytes(t);
-    const void *x = (const char *)m->buffers[MODEL_FINAL] + at, *table = model_weight(m, MODEL_TOKEN_TABLE, 0);
+    const void *x = (const char *)m->buffers[MODEL_FINAL] + at, *table = model_weight(m, head, 0);
     void *dlogits = t == KERNEL_F32 ? m->buffers[MODEL_LOGITS] : m->buffers[MODEL_DLOGITS];
-    float *dtable = model_gradient(m, MODEL_TOKEN_TABLE, 0);
+    float *dtable = model_gradient(m, head, 0);
 
     ops->gemm(m->team, &(struct kernel_gemm){.m = rows,
                                              .n = c->vocab,

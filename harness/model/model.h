@@ -34,7 +34,7 @@ int model_open(struct model *m, const struct model_shape *shape, const struct mo
 
 /* tokens[batch*seq] -> the final norm's output; keeps what backward needs. */
 void model_forward(struct model *m, const int32_t *tokens);
-/* The tied head and the loss, chunk by chunk: returns the sum of the tokens' losses (nats) and leaves each in
+/* The head and the loss, chunk by chunk: returns the sum of the tokens' losses (nats) and leaves each in
  * MODEL_LOSS. With grad_scale != 0 it also starts backward: the head's weight gradient is added into grads, and
  * the final norm's output gradient is left in MODEL_DNORM; every gradient is multiplied by grad_scale. */
 double model_loss(struct model *m, const int32_t *targets, float grad_scale);

@@ -23,14 +23,20 @@ int64_t model_params_count(const struct model_config *c) {
     int64_t n = 0;
     for (int i = 0; i < c->family->parameter_count; i++) {
         const struct model_parameter *p = &c->family->parameters[i];
-        n += kind_count(c, p) * (is_layered(p) ? c->layers : 1);
+        if (model_config_has(c, p->role)) n += kind_count(c, p) * (is_layered(p) ? c->layers : 1);
     }
     return n;
+}
+
+static void align(struct model_params *params) {
+    params->total = (params->total + 15) / 16 * 16;
 }
 
 /* Appends one tensor at the end of the buffer. */
 static void append(struct model_params *params, const struct model_config *c, const struct model_parameter *p,
                    int64_t layer) {
+    if (!model_config_has(c, p->role)) return;
+    if (!p->glued) align(params);
     struct model_tensor *t = &params->tensors[params->count++];
     t->kind = p;
     t->layer = layer;
@@ -45,7 +51,7 @@ static void append(struct model_params *params, const struct model_config *c, co
         snprintf(t->name, sizeof t->name, "%.*s%lld%s", (int)(mark - p->name), p->name, (long long)layer, mark + 2);
     }
     if (layer <= 0) params->role_offset[p->role] = t->offset;
-    params->total = (params->total + t->count + 15) / 16 * 16;
+    params->total += t->count;
 }
 
 int model_params_open(struct model_params *params, const struct model_config *c, struct base_error *e) {
@@ -59,11 +65,14 @@ int model_params_open(struct model_params *params, const struct model_config *c,
     if (!p.tensors) return base_fail(e, BASE_BROKEN, "out of memory for the parameter table");
     for (int r = 0; r < MODEL_ROLES; r++) p.role_offset[r] = -1;
     for (int i = 0; i < first; i++) append(&p, c, &f->parameters[i], -1);
+    align(&p);
     p.layer0 = p.total;
     for (int64_t l = 0; l < c->layers; l++)
         for (int i = first; i < last; i++) append(&p, c, &f->parameters[i], l);
+    align(&p);
     p.layer_size = (p.total - p.layer0) / c->layers;
     for (int i = last; i < f->parameter_count; i++) append(&p, c, &f->parameters[i], -1);
+    align(&p);
     *params = p;
     return BASE_OK;
 }

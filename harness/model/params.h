@@ -12,7 +12,7 @@ struct model_tensor {
     char name[64];
     int64_t layer; /* -1: belongs to none */
     int64_t rows, cols;
-    int64_t offset, count; /* elements; offsets are multiples of 16, the gaps stay zero */
+    int64_t offset, count; /* elements; offsets are multiples of 16 unless glued, the gaps stay zero */
 };
 
 struct model_params {

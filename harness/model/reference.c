@@ -10,39 +10,43 @@
 static void layer_forward(const struct reference_run *s, int64_t l, const struct reference_layer *a, double *next) {
     reference_norm(s, MODEL_NORM1_GAIN, MODEL_NORM1_BIAS, l, a->x, a->norm1);
     reference_linear(s, MODEL_QKV_WEIGHT, MODEL_QKV_BIAS, l, s->width, s->qkv, a->norm1, NULL, a->qkv);
+    reference_turn(s, 1, a->qkv);
     reference_attention(s, a->qkv, a->att);
     reference_linear(s, MODEL_PROJ_WEIGHT, MODEL_PROJ_BIAS, l, s->attn, s->width, a->att, a->x, a->mid);
     reference_norm(s, MODEL_NORM2_GAIN, MODEL_NORM2_BIAS, l, a->mid, a->norm2);
-    reference_linear(s, MODEL_UP_WEIGHT, MODEL_UP_BIAS, l, s->width, s->ffn, a->norm2, NULL, a->up);
-    reference_gelu(s, a->up, a->act);
+    reference_linear(s, MODEL_UP_WEIGHT, MODEL_UP_BIAS, l, s->width, s->up, a->norm2, NULL, a->up);
+    reference_activation(s, a->up, a->act);
     reference_linear(s, MODEL_DOWN_WEIGHT, MODEL_DOWN_BIAS, l, s->ffn, s->width, a->act, a->mid, next);
 }
 
 static void layer_backward(const struct reference_run *s, int64_t l, const struct reference_layer *a) {
-    reference_linear_backward(s, MODEL_DOWN_WEIGHT, MODEL_DOWN_BIAS, l, s->ffn, s->width, a->act, s->dx, s->dffn);
-    reference_gelu_backward(s, a->up, s->dffn);
-    reference_linear_backward(s, MODEL_UP_WEIGHT, MODEL_UP_BIAS, l, s->width, s->ffn, a->norm2, s->dffn, s->dnorm);
+    reference_linear_backward(s, MODEL_DOWN_WEIGHT, MODEL_DOWN_BIAS, l, s->ffn, s->width, a->act, s->dx, s->dact);
+    reference_activation_backward(s, a->up, s->dact, s->dup);
+    reference_linear_backward(s, MODEL_UP_WEIGHT, MODEL_UP_BIAS, l, s->width, s->up, a->norm2, s->dup, s->dnorm);
     reference_norm_backward(s, MODEL_NORM2_GAIN, MODEL_NORM2_BIAS, l, a->mid, s->dnorm, s->dx, s->dx);
     reference_linear_backward(s, MODEL_PROJ_WEIGHT, MODEL_PROJ_BIAS, l, s->attn, s->width, a->att, s->dx, s->datt);
     reference_attention_backward(s, a->qkv, a->att, s->datt, s->dqkv);
+    reference_turn(s, -1, s->dqkv);
     reference_linear_backward(s, MODEL_QKV_WEIGHT, MODEL_QKV_BIAS, l, s->width, s->qkv, a->norm1, s->dqkv, s->dnorm);
     reference_norm_backward(s, MODEL_NORM1_GAIN, MODEL_NORM1_BIAS, l, a->x, s->dnorm, s->dx, s->dx);
 }
 
 static int64_t largest_weight(const struct model_reference *r) {
-    int64_t most = r->shape.config->vocab;
+    const struct model_config *c = r->shape.config;
+    const int64_t qkv = model_config_dim(c, MODEL_QKV), up = model_config_dim(c, MODEL_FFN_UP);
+    int64_t most = (qkv > up ? qkv : up) * c->width; /* may be several tensors */
     for (int i = 0; i < r->params->count; i++)
         if (r->params->tensors[i].count > most) most = r->params->tensors[i].count;
-    return most + r->shape.config->vocab + model_config_dim(r->shape.config, MODEL_QKV) + r->shape.config->ffn;
+    return most + c->vocab + qkv + up;
 }
 
 /* doubles that a run holds: the layers, then everything else */
 static int64_t layer_size(const struct reference_run *s) {
-    return s->t * (4 * s->width + s->qkv + s->attn + 2 * s->ffn);
+    return s->t * (4 * s->width + s->qkv + s->attn + s->up + s->ffn);
 }
 static int64_t rest_size(const struct reference_run *s, bool backward) {
-    int64_t gradients = backward ? s->t * (2 * s->width + s->attn + s->qkv + s->ffn) : 0;
-    return s->t * s->width + largest_weight(s->r) + s->r->shape.seq + gradients;
+    int64_t gradients = backward ? s->t * (2 * s->width + s->attn + s->qkv + s->up + s->ffn) : 0;
+    return 2 * s->t * s->width + largest_weight(s->r) + s->r->shape.seq + gradients;
 }
 
 static struct reference_run describe(const struct model_reference *r, bool backward) {
@@ -52,9 +56,10 @@ static struct reference_run describe(const struct model_reference *r, bool backw
                                   .t = r->shape.batch * r->shape.seq,
                                   .width = c->width,
                                   .ffn = c->ffn,
+                                  .up = model_config_dim(c, MODEL_FFN_UP),
                                   .attn = model_config_dim(c, MODEL_ATTENTION),
                                   .qkv = model_config_dim(c, MODEL_QKV),
-                                  .d = model_config_head_dim(c),
+                                  .d = c->head_dim,
                                   .keep = backward};
 }
 
@@ -81,9 +86,10 @@ static void carve(struct reference_run *s, double *block) {
         a->norm2 = take(&block, t * s->width);
         a->qkv = take(&block, t * s->qkv);
         a->att = take(&block, t * s->attn);
-        a->up = take(&block, t * s->ffn);
+        a->up = take(&block, t * s->up);
         a->act = take(&block, t * s->ffn);
     }
+    s->embedded = take(&block, t * s->width);
     s->final = take(&block, t * s->width);
     s->weight = take(&block, largest_weight(s->r));
     s->scores = take(&block, s->r->shape.seq);
@@ -92,13 +98,15 @@ static void carve(struct reference_run *s, double *block) {
     s->dnorm = take(&block, t * s->width);
     s->datt = take(&block, t * s->attn);
     s->dqkv = take(&block, t * s->qkv);
-    s->dffn = take(&block, t * s->ffn);
+    s->dup = take(&block, t * s->up);
+    s->dact = take(&block, t * s->ffn);
 }
 
 static int step(struct reference_run *s, const int32_t *tokens, const int32_t *targets, double scale, double *loss,
                 struct base_error *e) {
     const int64_t layers = s->c->layers, modulus = s->keep ? layers + 1 : 2;
-    reference_embed(s, tokens, s->layers[0].x);
+    double *first = s->layers[0].x;
+    reference_embed(s, tokens, model_config_has(s->c, MODEL_EMBED_GAIN) ? s->embedded : first, first);
     for (int64_t l = 0; l < layers; l++) layer_forward(s, l, &s->layers[l % modulus], s->layers[(l + 1) % modulus].x);
     const double *last = s->layers[layers % modulus].x;
     reference_norm(s, MODEL_FINAL_GAIN, MODEL_FINAL_BIAS, 0, last, s->final);
@@ -106,7 +114,7 @@ static int step(struct reference_run *s, const int32_t *tokens, const int32_t *t
     if (code || !s->grads) return code;
     reference_norm_backward(s, MODEL_FINAL_GAIN, MODEL_FINAL_BIAS, 0, last, s->dnorm, NULL, s->dx);
     for (int64_t l = layers - 1; l >= 0; l--) layer_backward(s, l, &s->layers[l]);
-    reference_embed_backward(s, tokens);
+    reference_embed_backward(s, tokens, s->embedded);
     return BASE_OK;
 }
 

@@ -15,7 +15,7 @@ static double bf16(double x) {
     memcpy(&x, &u, sizeof u);
     return x;
 }
-static void store(const struct reference_run *s, double *x, int64_t n) {
+void reference_store(const struct reference_run *s, double *x, int64_t n) {
     if (s->r->shape.dtype == KERNEL_BF16)
         for (int64_t i = 0; i < n; i++) x[i] = bf16(x[i]);
 }
@@ -40,7 +40,7 @@ void reference_linear(const struct reference_run *s, enum model_role w, enum mod
     const double *has = weight(s, b, layer, out, bias);
     for (int64_t i = 0; i < s->t; i++)
         for (int64_t j = 0; j < out; j++) y[i * out + j] += (has ? bias[j] : 0) + (d ? d[i * out + j] : 0);
-    store(s, y, s->t * out);
+    reference_store(s, y, s->t * out);
 }
 
 void reference_linear_backward(const struct reference_run *s, enum model_role w, enum model_role b, int64_t layer,
@@ -51,12 +51,12 @@ void reference_linear_backward(const struct reference_run *s, enum model_role w,
     kernel_reference_dgemm(true, false, out, in, s->t, dy, out, x, in, 1, grad(s, w, layer), in);
     for (int64_t i = 0; db && i < s->t; i++)
         for (int64_t j = 0; j < out; j++) db[j] += dy[i * out + j];
-    store(s, dx, s->t * in);
+    reference_store(s, dx, s->t * in);
 }
 
 static void moments(const struct reference_run *s, const double *x, double *mean, double *rstd) {
     double sum = 0, square = 0;
-    for (int64_t j = 0; j < s->width; j++) sum += x[j];
+    for (int64_t j = 0; j < s->width && !s->c->family->rms; j++) sum += x[j];
     *mean = sum / (double)s->width;
     for (int64_t j = 0; j < s->width; j++) square += (x[j] - *mean) * (x[j] - *mean);
     *rstd = 1 / sqrt(square / (double)s->width + s->c->norm_eps);
@@ -72,7 +72,7 @@ void reference_norm(const struct reference_run *s, enum model_role g, enum model
         for (int64_t j = 0; j < s->width; j++)
             y[i * s->width + j] = (x[i * s->width + j] - mean) * rstd * gain[j] + (bias ? bias[j] : 0);
     }
-    store(s, y, s->t * s->width);
+    reference_store(s, y, s->t * s->width);
 }
 
 void reference_norm_backward(const struct reference_run *s, enum model_role g, enum model_role b, int64_t layer,
@@ -86,7 +86,7 @@ void reference_norm_backward(const struct reference_run *s, enum model_role g, e
         moments(s, xi, &mean, &rstd);
         for (int64_t j = 0; j < n; j++) {
             double hat = (xi[j] - mean) * rstd, dhat = dyi[j] * gain[j];
-            sum += dhat;
+            sum += s->c->family->rms ? 0 : dhat; /* what passes through the mean */
             dot += dhat * hat;
             dgain[j] += dyi[j] * hat;
             if (dbias) dbias[j] += dyi[j];
@@ -97,7 +97,7 @@ void reference_norm_backward(const struct reference_run *s, enum model_role g, e
             dx[i * n + j] = (d_add ? d_add[i * n + j] : 0) + through;
         }
     }
-    store(s, dx, s->t * n);
+    reference_store(s, dx, s->t * n);
 }
 
 static double gelu(double x) {
@@ -108,83 +108,33 @@ static double gelu_slope(double x) {
     return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * sqrt(2 / M_PI) * (1 + 3 * 0.044715 * x * x);
 }
 
-void reference_gelu(const struct reference_run *s, const double *x, double *y) {
-    for (int64_t i = 0; i < s->t * s->ffn; i++) y[i] = gelu(x[i]);
-    store(s, y, s->t * s->ffn);
-}
-void reference_gelu_backward(const struct reference_run *s, const double *x, double *dy) {
-    for (int64_t i = 0; i < s->t * s->ffn; i++) dy[i] *= gelu_slope(x[i]);
-    store(s, dy, s->t * s->ffn);
+static double logistic(double x) {
+    return 1 / (1 + exp(-x));
 }
 
-/* softmax of query i of one head over the keys 0..i, into p */
-static void probabilities(const struct reference_run *s, const double *q, const double *k, int64_t i, double *p) {
-    double max = -INFINITY, sum = 0;
-    for (int64_t j = 0; j <= i; j++) {
-        p[j] = 0;
-        for (int64_t x = 0; x < s->d; x++) p[j] += q[i * s->qkv + x] * k[j * s->qkv + x];
-        p[j] /= sqrt((double)s->d);
-        max = fmax(max, p[j]);
+/* Row by row: a gate and its value stand side by side in x. */
+void reference_activation(const struct reference_run *s, const double *x, double *y) {
+    for (int64_t i = 0; i < s->t * s->ffn; i++) {
+        const double *row = x + i / s->ffn * s->up + i % s->ffn;
+        y[i] = s->c->family->gated ? row[0] * logistic(row[0]) * row[s->ffn] : gelu(row[0]);
     }
-    for (int64_t j = 0; j <= i; j++) sum += p[j] = exp(p[j] - max);
-    for (int64_t j = 0; j <= i; j++) p[j] /= sum;
+    reference_store(s, y, s->t * s->ffn);
 }
-
-/* where head h of sequence b starts in a [T, qkv] buffer: its queries, keys, values */
-static void head_at(const struct reference_run *s, int64_t b, int64_t h, int64_t at[3]) {
-    const int64_t kv = h / (s->c->heads / s->c->kv_heads), base = b * s->r->shape.seq * s->qkv;
-    at[0] = base + h * s->d;
-    at[1] = base + (s->c->heads + kv) * s->d;
-    at[2] = base + (s->c->heads + s->c->kv_heads + kv) * s->d;
-}
-
-void reference_attention(const struct reference_run *s, const double *qkv, double *o) {
-    const int64_t seq = s->r->shape.seq;
-    for (int64_t b = 0; b < s->r->shape.batch; b++)
-        for (int64_t h = 0; h < s->c->heads; h++) {
-            int64_t at[3];
-            head_at(s, b, h, at);
-            for (int64_t i = 0; i < seq; i++) {
-                double *out = o + (b * seq + i) * s->attn + h * s->d;
-                probabilities(s, qkv + at[0], qkv + at[1], i, s->scores);
-                memset(out, 0, (size_t)s->d * sizeof *out);
-                for (int64_t j = 0; j <= i; j++)
-                    for (int64_t x = 0; x < s->d; x++) out[x] += s->scores[j] * qkv[at[2] + j * s->qkv + x];
-            }
+void reference_activation_backward(const struct reference_run *s, const double *x, const double *dy, double *dx) {
+    for (int64_t i = 0; i < s->t * s->ffn; i++) {
+        const int64_t at = i / s->ffn * s->up + i % s->ffn;
+        const double gate = x[at], p = logistic(gate);
+        if (!s->c->family->gated) {
+            dx[at] = dy[i] * gelu_slope(gate);
+            continue;
         }
-    store(s, o, s->t * s->attn);
+        dx[at] = dy[i] * x[at + s->ffn] * (p + gate * p * (1 - p));
+        dx[at + s->ffn] = dy[i] * gate * p;
+    }
+    reference_store(s, dx, s->t * s->up);
 }
 
-void reference_attention_backward(const struct reference_run *s, const double *qkv, const double *o, const double *d_o,
-                                  double *dqkv) {
-    const int64_t seq = s->r->shape.seq;
-    const double scale = 1 / sqrt((double)s->d);
-    memset(dqkv, 0, (size_t)(s->t * s->qkv) * sizeof *dqkv);
-    for (int64_t b = 0; b < s->r->shape.batch; b++)
-        for (int64_t h = 0; h < s->c->heads; h++) {
-            int64_t at[3];
-            head_at(s, b, h, at);
-            for (int64_t i = 0; i < seq; i++) {
-                const int64_t row = (b * seq + i) * s->attn + h * s->d;
-                double dot = 0;
-                for (int64_t x = 0; x < s->d; x++) dot += o[row + x] * d_o[row + x];
-                probabilities(s, qkv + at[0], qkv + at[1], i, s->scores);
-                for (int64_t j = 0; j <= i; j++) {
-                    double p = s->scores[j], dp = 0;
-                    for (int64_t x = 0; x < s->d; x++) dp += d_o[row + x] * qkv[at[2] + j * s->qkv + x];
-                    double ds = p * (dp - dot) * scale;
-                    for (int64_t x = 0; x < s->d; x++) {
-                        dqkv[at[2] + j * s->qkv + x] += p * d_o[row + x];
-                        dqkv[at[0] + i * s->qkv + x] += ds * qkv[at[1] + j * s->qkv + x];
-                        dqkv[at[1] + j * s->qkv + x] += ds * qkv[at[0] + i * s->qkv + x];
-                    }
-                }
-            }
-        }
-    store(s, dqkv, s->t * s->qkv);
-}
-
-void reference_embed(const struct reference_run *s, const int32_t *tokens, double *x) {
+void reference_embed(const struct reference_run *s, const int32_t *tokens, double *x, double *normed) {
     int64_t token = model_params_offset(s->r->params, MODEL_TOKEN_TABLE, 0);
     const double *position = weight(s, MODEL_POSITION_TABLE, 0, s->r->shape.seq * s->width, s->weight);
     for (int64_t i = 0; i < s->t; i++) {
@@ -192,10 +142,13 @@ void reference_embed(const struct reference_run *s, const int32_t *tokens, doubl
         s->r->read(s->r->context, token + tokens[i] * s->width, s->width, row);
         for (int64_t j = 0; position && j < s->width; j++) row[j] += position[i % s->r->shape.seq * s->width + j];
     }
-    store(s, x, s->t * s->width);
+    reference_store(s, x, s->t * s->width);
+    if (normed != x) reference_norm(s, MODEL_EMBED_GAIN, MODEL_EMBED_BIAS, 0, x, normed);
 }
 
-void reference_embed_backward(const struct reference_run *s, const int32_t *tokens) {
+void reference_embed_backward(const struct reference_run *s, const int32_t *tokens, const double *embedded) {
+    if (model_config_has(s->c, MODEL_EMBED_GAIN))
+        reference_norm_backward(s, MODEL_EMBED_GAIN, MODEL_EMBED_BIAS, 0, embedded, s->dx, NULL, s->dx);
     double *token = grad(s, MODEL_TOKEN_TABLE, 0), *position = grad(s, MODEL_POSITION_TABLE, 0);
     for (int64_t i = 0; i < s->t; i++)
         for (int64_t j = 0; j < s->width; j++) {
@@ -207,7 +160,8 @@ void reference_embed_backward(const struct reference_run *s, const int32_t *toke
 int reference_head(const struct reference_run *s, const int32_t *targets, double scale, double *loss,
                    struct base_error *e) {
     const int64_t vocab = s->c->vocab, width = s->width;
-    const double *table = weight(s, MODEL_TOKEN_TABLE, 0, vocab * width, s->weight);
+    const enum model_role head = s->c->tied ? MODEL_TOKEN_TABLE : MODEL_HEAD_WEIGHT;
+    const double *table = weight(s, head, 0, vocab * width, s->weight);
     double *logits = malloc((size_t)(s->t * vocab) * sizeof *logits);
     if (!logits) return base_fail(e, BASE_BROKEN, "out of memory for the FP64 reference's logits");
     kernel_reference_dgemm(false, true, s->t, vocab, width, s->final, width, table, width, 0, logits, vocab);
@@ -219,11 +173,11 @@ int reference_head(const struct reference_run *s, const int32_t *targets, double
         for (int64_t j = 0; s->grads && j < vocab; j++) row[j] = (exp(row[j] - max) / sum - (j == targets[i])) * scale;
     }
     if (s->grads) {
-        store(s, logits, s->t * vocab);
+        reference_store(s, logits, s->t * vocab);
         kernel_reference_dgemm(false, false, s->t, width, vocab, logits, vocab, table, width, 0, s->dnorm, width);
-        kernel_reference_dgemm(true, false, vocab, width, s->t, logits, vocab, s->final, width, 1,
-                               grad(s, MODEL_TOKEN_TABLE, 0), width);
-        store(s, s->dnorm, s->t * width);
+        kernel_reference_dgemm(true, false, vocab, width, s->t, logits, vocab, s->final, width, 1, grad(s, head, 0),
+                               width);
+        reference_store(s, s->dnorm, s->t * width);
     }
     free(logits);
     return BASE_OK;

@@ -8,19 +8,22 @@
 
 /* What forward leaves for backward, for one layer. */
 struct reference_layer {
-    double *x, *norm1, *qkv, *att, *mid, *norm2, *up, *act;
+    double *x, *norm1, *qkv, *att, *mid, *norm2, *up, *act; /* qkv: turned where positions are rotary */
 };
 
 struct reference_run {
     const struct model_reference *r;
     const struct model_config *c;
-    int64_t t, width, ffn, attn, qkv, d; /* tokens, columns, head size */
-    struct reference_layer *layers;      /* layers + 1; one is reused by all when nothing is kept */
+    int64_t t, width, ffn, up, attn, qkv, d; /* tokens, columns, head size */
+    struct reference_layer *layers;          /* layers + 1; one is reused by all when nothing is kept */
+    double *embedded;                        /* before the embedding's norm, where there is one */
     double *final, *weight, *grads;
-    double *dx, *dnorm, *datt, *dqkv, *dffn, *scores;
+    double *dx, *dnorm, *datt, *dqkv, *dup, *dact, *scores;
     bool keep;
 };
 
+/* Rounds where the path stores BF16. */
+void reference_store(const struct reference_run *s, double *x, int64_t n);
 /* y = x W^T + bias + d */
 void reference_linear(const struct reference_run *s, enum model_role w, enum model_role b, int64_t layer, int64_t in,
                       int64_t out, const double *x, const double *d, double *y);
@@ -35,13 +38,16 @@ void reference_norm_backward(const struct reference_run *s, enum model_role g, e
 void reference_attention(const struct reference_run *s, const double *qkv, double *o);
 void reference_attention_backward(const struct reference_run *s, const double *qkv, const double *o, const double *d_o,
                                   double *dqkv);
-void reference_embed(const struct reference_run *s, const int32_t *tokens, double *x);
-void reference_embed_backward(const struct reference_run *s, const int32_t *tokens);
+/* Turns queries and keys by their rotary positions: direction 1, or -1 for the gradients. */
+void reference_turn(const struct reference_run *s, double direction, double *qkv);
+/* normed == x: no norm follows */
+void reference_embed(const struct reference_run *s, const int32_t *tokens, double *x, double *normed);
+void reference_embed_backward(const struct reference_run *s, const int32_t *tokens, const double *embedded);
 /* Head and cross-entropy, a token at a time over the whole vocabulary. dlogits round as the path stores them. */
 int reference_head(const struct reference_run *s, const int32_t *targets, double scale, double *loss,
                    struct base_error *e);
-/* y = gelu(x); dy becomes dx: over [T, ffn] */
-void reference_gelu(const struct reference_run *s, const double *x, double *y);
-void reference_gelu_backward(const struct reference_run *s, const double *x, double *dy);
+/* x[T, up] -> y[T, ffn]; dy[T, ffn] -> dx[T, up] */
+void reference_activation(const struct reference_run *s, const double *x, double *y);
+void reference_activation_backward(const struct reference_run *s, const double *x, const double *dy, double *dx);
 
 #endif

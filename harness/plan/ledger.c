@@ -7,8 +7,9 @@ double plan_gemm_flop(int64_t m, int64_t n, int64_t k) {
     return 2.0 * (double)m * (double)n * (double)k;
 }
 
-double plan_attention_flop(int64_t batch, int64_t heads, int64_t seq, int64_t head_dim, bool backward) {
-    double matmul = (double)batch * (double)heads * (double)seq * (double)seq * (double)head_dim; /* 2 S S d / 2 */
+double plan_attention_flop(int64_t batch, int64_t heads, int64_t seq, int64_t window, int64_t head_dim, bool backward) {
+    const double s = (double)seq, w = window && window < seq ? (double)window : s;
+    const double matmul = (double)batch * (double)heads * 2 * (s * w - w * w / 2) * (double)head_dim;
     return (backward ? 4 : 2) * matmul;
 }
 
@@ -43,10 +44,11 @@ static void attention(struct plan_ledger *l, const struct plan *p, bool backward
     const struct model_config *c = p->shape.config;
     struct plan_op *op = add(l, backward ? PLAN_ATTENTION_BACKWARD : PLAN_ATTENTION_FORWARD,
                              backward ? "attention backward" : "attention forward", count);
-    op->batch = p->shape.batch, op->heads = c->heads, op->seq = p->shape.seq, op->head_dim = model_config_head_dim(c);
+    op->batch = p->shape.batch, op->heads = c->heads, op->seq = p->shape.seq, op->head_dim = c->head_dim;
+    op->window = c->window;
     op->in = op->out = p->shape.dtype;
-    op->flop = plan_attention_flop(op->batch, op->heads, op->seq, op->head_dim, backward);
-    op->flop_square = 2 * op->flop;
+    op->flop = plan_attention_flop(op->batch, op->heads, op->seq, op->window, op->head_dim, backward);
+    op->flop_square = 2 * plan_attention_flop(op->batch, op->heads, op->seq, 0, op->head_dim, backward);
     double rows = (double)(op->batch * op->seq), bytes = (double)kernel_dtype_bytes(op->in);
     double qkv = (double)model_config_dim(c, MODEL_QKV), att = (double)model_config_dim(c, MODEL_ATTENTION);
     op->bytes = rows * bytes * (backward ? 2 * qkv + 2 * att : qkv + att);
@@ -123,16 +125,19 @@ void plan_ledger_fill(struct plan_ledger *l, const struct plan *p) {
     *l = (struct plan_ledger){0};
     linear(l, p, qkv, each, t, c->width, model_config_dim(c, MODEL_QKV));
     linear(l, p, proj, each, t, att, c->width);
-    linear(l, p, up, each, t, c->width, c->ffn);
+    linear(l, p, up, each, t, c->width, model_config_dim(c, MODEL_FFN_UP));
     linear(l, p, down, each, t, c->ffn, c->width);
     attention(l, p, false, each);
     attention(l, p, true, each);
     head(l, p, micro);
     /* reads and writes: forward 2, backward reads x, dy twice, the residual's gradient, and writes dx */
-    pass(l, "norm", (2 * (double)c->layers + 1) * micro, 8 * row);
-    pass(l, "activation function", each, 5 * (double)t * (double)c->ffn * size);
-    pass(l, "bias gradients", each,
-         (double)(model_config_dim(c, MODEL_QKV) + 2 * c->width + c->ffn) * (double)t * size);
+    pass(l, "norm", (2 * (double)c->layers + (model_config_has(c, MODEL_EMBED_GAIN) ? 2 : 1)) * micro, 8 * row);
+    pass(l, "activation function", each, (c->family->gated ? 8 : 5) * (double)t * (double)c->ffn * size);
+    if (c->family->position == MODEL_POSITION_ROTARY) /* forward and back, in place */
+        pass(l, "rotary positions", each, 4 * (double)t * (double)(att + model_config_dim(c, MODEL_KV)) * size);
+    if (model_config_has(c, MODEL_QKV_BIAS))
+        pass(l, "bias gradients", each,
+             (double)(model_config_dim(c, MODEL_QKV) + 2 * c->width + c->ffn) * (double)t * size);
     pass(l, "embedding", micro, 2 * row + 3 * (double)t * (double)c->width * 4);
     if (model_params_open(&params, c, NULL)) return;
     const double n = (double)params.total;
@@ -142,4 +147,13 @@ void plan_ledger_fill(struct plan_ledger *l, const struct plan *p) {
     messages(l, p, &params);
     model_params_close(&params);
     total(l, p);
+}
+
+double plan_full_model_flop(const struct plan *plan) {
+    struct plan whole = *plan;
+    struct plan_ledger ledger;
+    whole.request.config.layers = whole.request.config.full_layers;
+    whole.shape.config = &whole.request.config;
+    plan_ledger_fill(&ledger, &whole);
+    return ledger.model_flop;
 }

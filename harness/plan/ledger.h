@@ -2,8 +2,9 @@
  *
  * The ledger: every operation and message of one rank's step, with what it costs. Whoever needs a FLOP count reads
  * it here. A matmul is 2mnk. Attention is counted as the algorithm's matmuls over half the S x S square (causal):
- * two forward, four backward, no recomputation; the `square` figure counts it whole, as Megatron's formula does
- * (Narayanan et al., SC'21, eq. 3 without recomputation). Passes over memory are estimates of bytes. */
+ * two forward, four backward, no recomputation; a window of w < S leaves the band S w - w^2/2; the `square` figure
+ * counts it whole, as Megatron's formula does (Narayanan et al., SC'21, eq. 3 without recomputation). Passes over
+ * memory are estimates of bytes. */
 #ifndef TOISE_PLAN_LEDGER_H
 #define TOISE_PLAN_LEDGER_H
 
@@ -18,9 +19,9 @@ struct plan_op {
     int64_t m, n, k; /* gemm */
     bool a_trans, b_trans;
     enum kernel_dtype in, out;
-    int64_t batch, heads, seq, head_dim; /* attention */
-    double flop, flop_square;            /* of one; square differs for attention alone */
-    double bytes;                        /* of one: operands read and written once, or the message */
+    int64_t batch, heads, seq, window, head_dim; /* attention */
+    double flop, flop_square;                    /* of one; square differs for attention alone */
+    double bytes;                                /* of one: operands read and written once, or the message */
 };
 
 enum { PLAN_OPS_MAX = 64 };
@@ -38,6 +39,9 @@ void plan_ledger_fill(struct plan_ledger *ledger, const struct plan *plan);
 
 /* FLOP of one call: shared by the ledger and by tables that count what runs. backward: 4 matmuls instead of 2. */
 double plan_gemm_flop(int64_t m, int64_t n, int64_t k);
-double plan_attention_flop(int64_t batch, int64_t heads, int64_t seq, int64_t head_dim, bool backward);
+double plan_attention_flop(int64_t batch, int64_t heads, int64_t seq, int64_t window, int64_t head_dim, bool backward);
+
+/* What the same step of the whole model would take, FLOP: for slices, whose rates say nothing of it otherwise. */
+double plan_full_model_flop(const struct plan *plan);
 
 #endif

@@ -48,8 +48,7 @@ static void fill_memory(struct plan *p, int64_t total) {
         [PLAN_MOMENTS] = {"AdamW moments (FP32)", 8 * n},
         [PLAN_ACTIVATIONS] = {"activations", activation_bytes(&p->shape)},
         [PLAN_BATCH] = {"batch", 2 * (double)base_arena_piece((size_t)tokens * 4)},
-        [PLAN_SCRATCH] = {"kernel scratch",
-                          (double)kernel_scratch_bytes(r->threads, r->seq, model_config_head_dim(&r->config))},
+        [PLAN_SCRATCH] = {"kernel scratch", (double)kernel_scratch_bytes(r->threads, r->seq, r->config.head_dim)},
     };
     p->memory_bytes = 0;
     for (int i = 0; i < PLAN_ARENAS; i++) {

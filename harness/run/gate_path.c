@@ -21,15 +21,19 @@
 struct plan_request run_gate_shrink(const struct plan_request *request) {
     struct plan_request r = *request;
     struct model_config *c = &r.config;
-    const int64_t group = c->heads / c->kv_heads;
+    const int64_t group = c->heads / c->kv_heads, least = c->kv_heads > 1 ? 2 * group : group;
+    const bool ragged = (c->heads & (c->heads - 1)) != 0; /* no power of two: ALiBi has another rule then */
     const double ffn = (double)c->ffn / (double)c->width;
     c->full_layers = c->layers = 2;
-    c->heads = group > 4 ? group : 4;
+    c->heads = least > 4 ? least : ragged && group == 1 ? 6 : 4;
     c->kv_heads = c->heads / group;
+    c->head_dim = 16;
     c->width = 16 * c->heads;
+    if (c->window) c->window = 11; /* both of its edges lie within the sequence */
     c->ffn = (int64_t)ceil(ffn * (double)c->width);
     c->vocab = 389;
     c->positions = 40;
+    c->rotary.original = 64; /* planes on both sides of what scaling, where there is any, tells apart */
     c->parameters = model_params_count(c);
     r.seq = 37;
     r.micro_batch = request->micro_batch > 1 && r.world <= 64 ? 2 : 1;

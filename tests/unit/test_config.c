@@ -77,7 +77,7 @@ static void test_reads(void **state) {
     accepted(changed("attn_pdrop", "0.1")); /* fields that training does not read are no error */
     assert_int_equal(model_config_dim(&c, MODEL_QKV), 288);
     assert_int_equal(model_config_dim(&c, MODEL_ATTENTION), 96);
-    assert_int_equal(model_config_head_dim(&c), 24);
+    assert_int_equal(c.head_dim, 24);
 }
 
 static void test_sizes(void **state) {

@@ -10,7 +10,7 @@ static struct counting *counts;
 static bool same(const struct plan_op *a, const struct plan_op *b) {
     return a->kind == b->kind && a->m == b->m && a->n == b->n && a->k == b->k && a->a_trans == b->a_trans &&
            a->b_trans == b->b_trans && a->in == b->in && a->out == b->out && a->batch == b->batch &&
-           a->heads == b->heads && a->seq == b->seq && a->head_dim == b->head_dim;
+           a->heads == b->heads && a->seq == b->seq && a->head_dim == b->head_dim && a->window == b->window;
 }
 
 static void add(const struct plan_op *op, double flop) {
@@ -40,9 +40,10 @@ static void attention(const struct kernel_attention *a, bool backward) {
                           .heads = a->heads,
                           .seq = a->seq_q,
                           .head_dim = a->head_dim,
+                          .window = a->window,
                           .in = a->dtype,
                           .out = a->dtype},
-        plan_attention_flop(a->batch, a->heads, a->seq_q, a->head_dim, backward));
+        plan_attention_flop(a->batch, a->heads, a->seq_q, a->window, a->head_dim, backward));
 }
 static void attention_forward(const struct kernel_team *team, const struct kernel_attention *a) {
     (void)team;

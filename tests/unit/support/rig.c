@@ -13,8 +13,17 @@
 #include <cmocka.h>
 
 struct model_config rig_config(int64_t layers, int64_t width, int64_t heads, int64_t vocab, int64_t positions) {
+    return rig_config_of("gpt2", layers, width, heads, vocab, positions);
+}
+
+struct model_config rig_config_of(const char *family, int64_t layers, int64_t width, int64_t heads, int64_t vocab,
+                                  int64_t positions) {
+    const struct model_family *f = model_family_find(family);
     struct model_config c = {.name = "rig",
-                             .family = model_family_find("gpt2"),
+                             .family = f,
+                             .tied = f->tied,
+                             .head_dim = width / heads,
+                             .rotary = {.theta = 10000},
                              .layers = layers,
                              .full_layers = layers,
                              .width = width,
@@ -25,6 +34,8 @@ struct model_config rig_config(int64_t layers, int64_t width, int64_t heads, int
                              .vocab = vocab,
                              .norm_eps = 1e-5,
                              .init_std = 0.02};
+    if (f->position == MODEL_POSITION_ROTARY) c.kv_heads = heads / 2;
+    if (f->key_window[0]) c.window = positions / 3 + 1;
     c.parameters = model_params_count(&c);
     return c;
 }

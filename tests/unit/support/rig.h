@@ -18,6 +18,10 @@ struct rig {
 
 /* Sizes of the GPT-2 family; ffn is four times the width. */
 struct model_config rig_config(int64_t layers, int64_t width, int64_t heads, int64_t vocab, int64_t positions);
+/* Of any family: rotary ones share a key/value head between two, and those with a window have one of a third of the
+ * positions. */
+struct model_config rig_config_of(const char *family, int64_t layers, int64_t width, int64_t heads, int64_t vocab,
+                                  int64_t positions);
 /* Micro-batches of `micro` sequences of `seq` tokens, `accumulation` of them, one thread, one rank. */
 struct plan_request rig_request(const struct model_config *config, enum kernel_dtype dtype, int64_t seq, int64_t micro,
                                 int64_t accumulation);

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See block.h. What depends on the family asks its row: kernels get what it says as operands. */
+#include "model/block.h"
+
+#include <math.h>
+
+static const struct model_config *config(const struct model *m) {
+    return m->shape.config;
+}
+
+struct model_linear model_linear_qkv(const struct model *m, int64_t layer) {
+    const int64_t out = model_config_dim(config(m), MODEL_QKV);
+    return (struct model_linear){MODEL_QKV_WEIGHT, MODEL_QKV_BIAS, layer, config(m)->width, out};
+}
+struct model_linear model_linear_proj(const struct model *m, int64_t layer) {
+    const int64_t in = model_config_dim(config(m), MODEL_ATTENTION);
+    return (struct model_linear){MODEL_PROJ_WEIGHT, MODEL_PROJ_BIAS, layer, in, config(m)->width};
+}
+struct model_linear model_linear_up(const struct model *m, int64_t layer) {
+    const int64_t out = model_config_dim(config(m), MODEL_FFN_UP);
+    return (struct model_linear){MODEL_UP_WEIGHT, MODEL_UP_BIAS, layer, config(m)->width, out};
+}
+struct model_linear model_linear_down(const struct model *m, int64_t layer) {
+    return (struct model_linear){MODEL_DOWN_WEIGHT, MODEL_DOWN_BIAS, layer, config(m)->ffn, config(m)->width};
+}
+
+void model_linear_forward(const struct model *m, struct model_linear l, const void *x, const void *d, void *y) {
+    const enum kernel_dtype t = m->shape.dtype;
+    m->team->ops->gemm(m->team, &(struct kernel_gemm){.m = model_tokens(m),
+                                                      .n = l.out,
+                                                      .k = l.in,
+                                                      .b_trans = true,
+                                                      .in = t,
+                                                      .out = t,
+                                                      .a = x,
+                                                      .lda = l.in,
+                                                      .b = model_weight(m, l.weight, l.layer),
+                                                      .ldb = l.in,
+                                                      .bias = model_weight(m, l.bias, l.layer),
+                                                      .d = d,
+                                                      .c = y,
+                                                      .ldc = l.out});
+}
+
+void model_linear_grad_input(const struct model *m, struct model_linear l, const void *dy, void *dx) {
+    const enum kernel_dtype t = m->shape.dtype;
+    m->team->ops->gemm(m->team, &(struct kernel_gemm){.m = model_tokens(m),
+                                                      .n = l.in,
+                                                      .k = l.out,
+                                                      .in = t,
+                                                      .out = t,
+                                                      .a = dy,
+                                                      .lda = l.out,
+                                                      .b = model_weight(m, l.weight, l.layer),
+                                                      .ldb = l.in,
+                                                      .c = dx,
+                                                      .ldc = l.in});
+}
+
+void model_linear_grad_params(const struct model *m, struct model_linear l, const void *dy, const void *x) {
+    float *dw = model_gradient(m, l.weight, l.layer), *db = model_gradient(m, l.bias, l.layer);
+    m->team->ops->gemm(m->team, &(struct kernel_gemm){.m = l.out,
+                                                      .n = l.in,
+                                                      .k = model_tokens(m),
+                                                      .a_trans = true,
+                                                      .in = m->shape.dtype,
+                                                      .out = KERNEL_F32,
+                                                      .a = dy,
+                                                      .lda = l.out,
+                                                      .b = x,
+                                                      .ldb = l.in,
+                                                      .d = dw,
+                                                      .c = dw,
+                                                      .ldc = l.in});
+    if (db) m->team->ops->column_sum(m->team, m->shape.dtype, model_tokens(m), l.out, dy, db);
+}
+
+static struct kernel_norm norm(const struct model *m, enum model_role gain, enum model_role bias, int64_t layer,
+                               const void *x, void *y, enum model_buffer mean, enum model_buffer rstd) {
+    return (struct kernel_norm){.rows = model_tokens(m),
+                                .cols = config(m)->width,
+                                .dtype = m->shape.dtype,
+                                .eps = (float)config(m)->norm_eps,
+                                .x = x,
+                                .y = y,
+                                .gain = model_weight(m, gain, layer),
+                                .bias = model_weight(m, bias, layer),
+                                .mean = config(m)->family->rms ? NULL : model_buffer_at(m, mean, layer),
+                                .rstd = model_buffer_at(m, rstd, layer),
+                                .dgain = model_gradient(m, gain, layer),
+                                .dbias = model_gradient(m, bias, layer)};
+}
+struct kernel_norm model_norm_embed(const struct model *m) {
+    return norm(m, MODEL_EMBED_GAIN, MODEL_EMBED_BIAS, 0, m->buffers[MODEL_EMBED], m->buffers[MODEL_X],
+                MODEL_EMBED_MEAN, MODEL_EMBED_RSTD);
+}
+struct kernel_norm model_norm1(const struct model *m, int64_t l) {
+    return norm(m, MODEL_NORM1_GAIN, MODEL_NORM1_BIAS, l, model_buffer_at(m, MODEL_X, l),
+                model_buffer_at(m, MODEL_NORM1, l), MODEL_NORM1_MEAN, MODEL_NORM1_RSTD);
+}
+struct kernel_norm model_norm2(const struct model *m, int64_t l) {
+    return norm(m, MODEL_NORM2_GAIN, MODEL_NORM2_BIAS, l, model_buffer_at(m, MODEL_MID, l),
+                model_buffer_at(m, MODEL_NORM2, l), MODEL_NORM2_MEAN, MODEL_NORM2_RSTD);
+}
+struct kernel_norm model_norm_final(const struct model *m) {
+    return norm(m, MODEL_FINAL_GAIN, MODEL_FINAL_BIAS, 0, model_buffer_at(m, MODEL_X, config(m)->layers),
+                m->buffers[MODEL_FINAL], MODEL_FINAL_MEAN, MODEL_FINAL_RSTD);
+}
+
+void model_norm_backward(const struct model *m, struct kernel_norm n, const void *dy, const void *d_add, void *dx) {
+    n.dy = dy;
+    n.dx_add = d_add;
+    n.dx = dx;
+    m->team->ops->norm_grad_params(m->team, &n);
+    m->team->ops->norm_grad_input(m->team, &n);
+}
+
+/* x and dx meet the embedding itself, before its norm. */
+static struct kernel_embedding embedding(const struct model *m, const int32_t *tokens, bool normed) {
+    return (struct kernel_embedding){.rows = model_tokens(m),
+                                     .cols = config(m)->width,
+                                     .seq = m->shape.seq,
+                                     .position0 = m->shape.position0,
+                                     .dtype = m->shape.dtype,
+                                     .tokens = tokens,
+                                     .token_table = model_weight(m, MODEL_TOKEN_TABLE, 0),
+                                     .position_table = model_weight(m, MODEL_POSITION_TABLE, 0),
+                                     .x = m->buffers[normed ? MODEL_EMBED : MODEL_X],
+                                     .dx = m->buffers[normed ? MODEL_DNORM : MODEL_DX],
+                                     .dtoken = model_gradient(m, MODEL_TOKEN_TABLE, 0),
+                                     .dposition = model_gradient(m, MODEL_POSITION_TABLE, 0)};
+}
+
+void model_embed_forward(const struct model *m, const int32_t *tokens) {
+    const bool normed = model_config_has(config(m), MODEL_EMBED_GAIN);
+    const struct kernel_embedding e = embedding(m, tokens, normed);
+    m->team->ops->embedding_forward(m->team, &e);
+    if (!normed) return;
+    const struct kernel_norm n = model_norm_embed(m);
+    m->team->ops->norm_forward(m->team, &n);
+}
+
+void model_embed_backward(const struct model *m, const int32_t *tokens) {
+    const bool normed = model_config_has(config(m), MODEL_EMBED_GAIN);
+    const struct kernel_embedding e = embedding(m, tokens, normed);
+    if (normed) model_norm_backward(m, model_norm_embed(m), m->buffers[MODEL_DX], NULL, m->buffers[MODEL_DNORM]);
+    m->team->ops->embedding_backward(m->team, &e);
+}
+
+/* Queries, keys and values of a token lie side by side: in three blocks, or head by head. */
+static struct kernel_attention attention(const struct model *m, int64_t layer) {
+    const struct model_config *c = config(m);
+    const int64_t d = c->head_dim, row = model_config_dim(c, MODEL_QKV);
+    const int64_t size = (int64_t)kernel_dtype_bytes(m->shape.dtype);
+    const bool interleaved = c->family->interleaved;
+    const int64_t k_at = (interleaved ? d : c->heads * d) * size;
+    const int64_t v_at = k_at + (interleaved ? d : c->kv_heads * d) * size, head = interleaved ? 3 * d : d;
+    char *q = model_buffer_at(m, MODEL_QKV_OUT, layer), *dq = m->buffers[MODEL_DQKV];
+    return (struct kernel_attention){.batch = m->shape.batch,
+                                     .heads = c->heads,
+                                     .kv_heads = c->kv_heads,
+                                     .seq_q = m->shape.seq,
+                                     .seq_k = m->shape.seq,
+                                     .head_dim = d,
+                                     .q_offset = m->shape.position0,
+                                     .k_offset = m->shape.position0,
+                                     .window = c->window,
+                                     .slopes = c->family->position == MODEL_POSITION_ALIBI ? m->buffers[MODEL_POSITION]
+                                                                                           : NULL,
+                                     .scale = 1.0f / sqrtf((float)d),
+                                     .dtype = m->shape.dtype,
+                                     .q = q,
+                                     .k = q + k_at,
+                                     .v = q + v_at,
+                                     .q_row = row,
+                                     .q_head = head,
+                                     .kv_row = row,
+                                     .kv_head = head,
+                                     .o_row = c->heads * d,
+                                     .o_head = d,
+                                     .o = model_buffer_at(m, MODEL_ATT, layer),
+                                     .lse = model_buffer_at(m, MODEL_LSE, layer),
+                                     .d_o = m->buffers[MODEL_DATT],
+                                     .dq = dq,
+                                     .dk = dq + k_at,
+                                     .dv = dq + v_at};
+}
+
+/* Turns queries and keys, which stand in neighbouring blocks, as heads of one kind. */
+static void turn(const struct model *m, void *qkv, bool inverse) {
+    const struct model_config *c = config(m);
+    const float *table = m->buffers[MODEL_POSITION];
+    if (c->family->position != MODEL_POSITION_ROTARY) return;
+    m->team->ops->rotary(m->team, &(struct kernel_rotary){.rows = model_tokens(m),
+                                                          .seq = m->shape.seq,
+                                                          .heads = c->heads + c->kv_heads,
+                                                          .head_dim = c->head_dim,
+                                                          .row = model_config_dim(c, MODEL_QKV),
+                                                          .head = c->head_dim,
+                                                          .dtype = m->shape.dtype,
+                                                          .inverse = inverse,
+                                                          .cos = table,
+                                                          .sin = table + m->shape.seq * (c->head_dim / 2),
+                                                          .x = qkv});
+}
+
+void model_attention_forward(const struct model *m, int64_t layer) {
+    const struct kernel_attention a = attention(m, layer);
+    turn(m, model_buffer_at(m, MODEL_QKV_OUT, layer), false);
+    m->team->ops->attention_forward(m->team, &a);
+}
+
+void model_attention_backward(const struct model *m, int64_t layer) {
+    const struct kernel_attention a = attention(m, layer);
+    m->team->ops->attention_backward(m->team, &a);
+    turn(m, m->buffers[MODEL_DQKV], true);
+}
+
+void model_activation_forward(const struct model *m, int64_t layer) {
+    const void *up = model_buffer_at(m, MODEL_UP, layer);
+    void *act = model_buffer_at(m, MODEL_ACT, layer);
+    if (config(m)->family->gated)
+        m->team->ops->swiglu_forward(m->team, m->shape.dtype, model_tokens(m), config(m)->ffn, up, act);
+    else
+        m->team->ops->gelu_forward(m->team, m->shape.dtype, model_tokens(m) * config(m)->ffn, up, act);
+}
+
+void *model_activation_grad(const struct model *m) {
+    return m->buffers[config(m)->family->gated ? MODEL_DACT : MODEL_DUP];
+}
+
+void model_activation_backward(const struct model *m, int64_t layer) {
+    const void *up = model_buffer_at(m, MODEL_UP, layer), *dact = model_activation_grad(m);
+    void *dup = m->buffers[MODEL_DUP];
+    if (config(m)->family->gated)
+        m->team->ops->swiglu_backward(m->team, m->shape.dtype, model_tokens(m), config(m)->ffn, up, dact, dup);
+    else
+        m->team->ops->gelu_backward(m->team, m->shape.dtype, model_tokens(m) * config(m)->ffn, up, dact, dup);
+}

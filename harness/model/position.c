@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The formulas behind position.h. */
+#include "model/position.h"
+
+#include <math.h>
+
+void model_position_slopes(int64_t heads, float *slopes) {
+    int64_t power = 1;
+    while (2 * power <= heads) power *= 2;
+    for (int64_t h = 0; h < heads; h++) {
+        const double n = (double)power, at = (double)(h < power ? h + 1 : h - power);
+        slopes[h] = (float)(h < power ? exp2(-8 * at / n) : exp2(-8 * (2 * at + 1) / (2 * n)));
+    }
+}
+
+/* Radians a position of plane i. Wavelengths beyond original / low turn `factor` times slower, those below
+ * original / high as ever, and between the two the speed is interpolated. */
+static double speed(const struct model_config *c, int64_t i) {
+    const struct model_rotary *r = &c->rotary;
+    const double plain = pow(r->theta, -2.0 * (double)i / (double)c->head_dim);
+    if (r->factor == 0) return plain;
+    const double turns =
+        (double)r->original * plain / (2 * M_PI); /* of the plane over the first training's positions */
+    if (turns < r->low) return plain / r->factor;
+    if (turns > r->high) return plain;
+    const double part = (turns - r->low) / (r->high - r->low);
+    return (1 - part) * plain / r->factor + part * plain;
+}
+
+void model_position_angles(const struct model_config *c, int64_t first, int64_t count, float *cosines, float *sines) {
+    const int64_t half = c->head_dim / 2;
+    for (int64_t i = 0; i < half; i++) {
+        const double each = speed(c, i);
+        for (int64_t t = 0; t < count; t++) {
+            const double angle = (double)(first + t) * each;
+            cosines[t * half + i] = (float)cos(angle);
+            sines[t * half + i] = (float)sin(angle);
+        }
+    }
+}
