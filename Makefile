@@ -88,8 +88,9 @@ $(BUILD)/flags: FORCE
 	{ $(if $(MISSING),echo "note: $(CC) for $(ARCH) leaves out the kernel variants: $(MISSING)",:); } && \
 	printf '%s\n' '$(FLAGS)' >$@; }
 
-# Tests: tests/unit/test_*.c are cmocka programs, one process; tests/mpi/test_*.c run under mpirun.
-TESTS   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/mpi/test_*.c))
+# Tests: tests/unit/test_*.c are cmocka programs, one process; tests/mpi/test_*.c run under mpirun;
+# tests/peers/*.c are the halves of comparisons with other programs.
+TESTS   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/mpi/test_*.c tests/peers/*.c))
 SUPPORT := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/unit/support/*.c))
 tests: $(TESTS)
 $(BUILD)/tests/%.o: tests/%.c $(BUILD)/flags

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/record.h"
@@ -68,6 +69,16 @@ static bool is_path(const char *name) {
     return strchr(name, '/') || (n > 5 && !strcmp(name + n - 5, ".json"));
 }
 
+/* What a model is called: the preset; the file; or the folder of a config.json, as transformers saves them. */
+static void name_of(const char *path, char name[64]) {
+    static const char usual[] = "/config.json";
+    size_t n = strlen(path);
+    if (n > sizeof usual - 1 && !strcmp(path + n - (sizeof usual - 1), usual)) n -= sizeof usual - 1;
+    size_t start = n;
+    while (start > 0 && path[start - 1] != '/') start--;
+    snprintf(name, 64, "%.*s", (int)(n - start), path + start);
+}
+
 int cli_catalog_model(const char *name, struct model_config *config, struct base_error *e) {
     char path[PATH_MAX + 256];
     json_t *json = NULL;
@@ -75,14 +86,25 @@ int cli_catalog_model(const char *name, struct model_config *config, struct base
     snprintf(path, sizeof path, "%s", name);
     int code = own ? base_json_load(name, &json, e) : load("models", "--model", name, &json, path, e);
     if (code) return code;
-    const char *last = strrchr(name, '/');
-    code = model_config_parse(config, last ? last + 1 : name, json, path, e);
+    char called[64];
+    name_of(name, called);
+    code = model_config_parse(config, called, json, path, e);
     const json_t *stated = json_object_get(json, "parameters");
     if (!code && stated && json_integer_value(stated) != config->parameters)
         code = base_fail(e, BASE_USAGE, "%s: field \"parameters\" says %lld, but the sizes give %lld", path,
                          (long long)json_integer_value(stated), (long long)config->parameters);
     json_decref(json);
     return code;
+}
+
+int cli_catalog_beside(const char *weights, char path[PATH_MAX], struct base_error *e) {
+    struct stat s;
+    const bool folder = !stat(weights, &s) && S_ISDIR(s.st_mode);
+    const char *slash = strrchr(weights, '/');
+    const int base = folder ? (int)strlen(weights) : slash ? (int)(slash - weights) : 0;
+    snprintf(path, PATH_MAX, "%.*s%sconfig.json", base, weights, folder || slash ? "/" : "./");
+    if (!access(path, R_OK)) return BASE_OK;
+    return base_fail(e, BASE_USAGE, "--init %s: no %s to say what the model is; give --model", weights, path);
 }
 
 int cli_catalog_workload(const char *name, struct cli_workload *w, struct base_error *e) {

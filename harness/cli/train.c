@@ -14,6 +14,7 @@
 #include "cli/train_options.h"
 #include "measure/fingerprint.h"
 #include "run/train_record.h"
+#include "run/weights.h"
 
 enum { USUAL_TOKENS = 8192 }; /* of a micro-batch: enough for full matmul speed, and activations stay modest */
 
@@ -142,6 +143,10 @@ static int train(struct comm *world, const struct cli_train_flags *f, struct cli
             run_train_record(&result, plan, o, &id, world, measure_fingerprint(&topology, ops, kernel_isa_best()));
         code = finish(world, f, record, e);
         json_decref(record);
+        if (!code && result.save_failed.code) {
+            *e = result.save_failed;
+            code = e->code;
+        }
         if (!code) code = exit_code(&result, e);
     }
     run_train_free(&result);
@@ -164,6 +169,7 @@ int cli_train(struct comm *world, int argc, char *const *argv, struct base_error
     if (!code) code = select_kernels(&ops, setup.backend, e);
     if (!code && flags.dry_run) return comm_agree(world, dry_run(world, &setup, &flags, e), e);
     if (!code && flags.out && world->rank == 0) code = base_record_check(flags.out, e);
+    if (!code && flags.save && world->rank == 0) code = run_weights_save_check(flags.save, e);
     if (!(code = comm_agree(world, code, e))) {
         run_place(&placement, world, setup.request.threads);
         setup.request.threads = placement.threads;

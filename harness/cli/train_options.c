@@ -3,11 +3,12 @@
  * The table of `toise train`'s flags, and the defaults behind them. */
 #include "cli/train_options.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "cli/options.h"
 
-enum { ROWS = 24 };
+enum { ROWS = 26 };
 static const double MOST = 1 << 24;
 
 static const char DEFAULT_WORKLOAD[] = "node-s", DEFAULT_MODEL[] = "gpt2-124m";
@@ -49,6 +50,12 @@ static int table(struct cli_train_flags *f, struct cli_option rows[ROWS]) {
          NULL},
         {"--data-format", NULL, CLI_TEXT, &f->format, 0, 0, "F", "auto (default), text, llmc, nanogpt or megatron",
          NULL},
+        {"--init", "--load", CLI_TEXT, &f->init, 0, 0, "PATH",
+         "weights to start from: Hugging Face's .safetensors, a file or a folder of shards, whose config.json is the "
+         "model unless --model is given",
+         NULL},
+        {"--save", NULL, CLI_TEXT, &f->save, 0, 0, "DIR",
+         "write the last weights, with config.json, to a new folder that transformers loads", NULL},
         {"--backend", NULL, CLI_TEXT, &f->backend, 0, 0, "B", "toise (default) or openblas: who multiplies FP32", NULL},
         {"--no-gate", NULL, CLI_FLAG, &f->no_gate, 0, 0, NULL, "skip the correctness checks: at best inconclusive",
          NULL},
@@ -97,6 +104,7 @@ static int check_workload(const struct cli_train_flags *f, struct base_error *e)
                        : f->layers_given ? "--layers"
                        : f->lr_given     ? "--lr"
                        : f->data         ? "--data"
+                       : f->init         ? "--init"
                                          : NULL;
     if (!flag) return BASE_OK;
     return base_fail(e, BASE_USAGE, "--workload %s fixes %s; leave out one of the two", f->workload, flag);
@@ -105,12 +113,15 @@ static int check_workload(const struct cli_train_flags *f, struct base_error *e)
 static int resolve_sizes(const struct cli_train_flags *f, int world, struct cli_train_setup *s, struct base_error *e) {
     struct plan_request *r = &s->request;
     const bool plain =
-        !f->model_given && !f->seq_given && !f->batch_given && !f->layers_given && !f->data && !f->lr_given;
+        !f->model_given && !f->seq_given && !f->batch_given && !f->layers_given && !f->data && !f->lr_given && !f->init;
     const char *workload = f->workload ? f->workload : plain ? DEFAULT_WORKLOAD : NULL, *model = f->model;
+    char beside[PATH_MAX];
     int code = BASE_OK;
     if (f->workload && (code = check_workload(f, e))) return code;
     if (workload && (code = cli_catalog_workload(workload, &s->workload, e))) return code;
     if (workload) model = s->workload.model;
+    if (f->init && !f->model_given && (code = cli_catalog_beside(f->init, beside, e))) return code;
+    if (f->init && !f->model_given) model = beside;
     if ((code = cli_catalog_model(model ? model : DEFAULT_MODEL, &r->config, e))) return code;
     if (f->layers_given && (code = model_config_slice(&r->config, f->layers, e))) return code;
     const int64_t usual = r->config.positions < 256 ? r->config.positions : 256;
@@ -149,5 +160,7 @@ int cli_train_resolve(const struct cli_train_flags *f, int world, struct cli_tra
     o->width = f->width;
     o->budget_s = f->budget;
     o->gate = !f->no_gate;
+    o->init = f->init;
+    o->save = f->save;
     return BASE_OK;
 }

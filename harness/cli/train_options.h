@@ -14,7 +14,7 @@
 #include "run/train.h"
 
 struct cli_train_flags {
-    const char *model, *workload, *precision, *data, *format, *out, *backend;
+    const char *model, *workload, *precision, *data, *format, *init, *save, *out, *backend;
     int64_t layers, micro_batch, global_batch, seq, steps, warmup, threads, seed, world;
     double lr, width, budget;
     bool json, dry_run, no_gate, help;

@@ -78,8 +78,12 @@ void parallel_close(struct parallel_engine *g) {
 }
 
 void parallel_start(struct parallel_engine *g, uint64_t seed, bool hot) {
-    const int64_t n = g->params.total;
     model_params_init(&g->params, &g->plan->request.config, seed, hot, g->team.threads, g->master);
+    parallel_restart(g);
+}
+
+void parallel_restart(struct parallel_engine *g) {
+    const int64_t n = g->params.total;
     g->team.ops->zero(&g->team, n, g->moment1);
     g->team.ops->zero(&g->team, n, g->moment2);
     if (g->half) g->team.ops->to_bf16(&g->team, n, g->master, g->half);

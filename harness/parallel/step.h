@@ -57,6 +57,9 @@ void parallel_close(struct parallel_engine *engine);
 /* Fresh weights and moments from the seed (hot: see model_params_init). */
 void parallel_start(struct parallel_engine *engine, uint64_t seed, bool hot);
 
+/* From the weights as they stand: moments zero, the BF16 copy made, no update done. */
+void parallel_restart(struct parallel_engine *engine);
+
 /* The mean gradient of global batch `step`, summed over all ranks, into engine->grads, and the loss. */
 void parallel_gradients(struct parallel_engine *engine, const struct data_source *source, int64_t step,
                         struct parallel_result *result);

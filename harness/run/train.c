@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "run/weights.h"
 
 enum { STEPS_MAX = 100000, PEAK_MAX = 4096, PEAK_RETRIES = 20, PROBES_MAX = 4096, ADAPTIVE_LEAST = 8 };
 static const double PEAK_EVERY_S = 1.0; /* of stepping: clocks drift within minutes */
@@ -256,11 +257,20 @@ static int prepare(struct loop *l, const struct kernel_ops *ops, double cpus_per
     code = comm_agree(l->world, parallel_open(&l->engine, l->plan, l->world, ops, e), e);
     if (code) return code;
     parallel_start(&l->engine, l->o->seed, false);
+    if (l->o->init && (code = run_weights_load(&l->engine, l->o->init, e))) return code;
     if ((code = check(l, ops, e))) return code;
     base_memory_peak_reset(); /* from here on the peak is the step's, without the gate's FP64 */
     say(l, "peak");
     measure_peak_open(&l->peak, &l->engine.team, l->plan->shape.dtype, cpus_per_thread);
     return BASE_OK;
+}
+
+/* All ranks hold the same weights: rank 0 writes them, all know how it went. */
+static void save(struct loop *l) {
+    struct base_error *e = &l->r->save_failed;
+    say(l, "saving weights");
+    if (l->world->rank == 0) run_weights_save(&l->engine, l->o->save, e);
+    comm_agree(l->world, e->code, e);
 }
 
 int run_train(struct run_train_result *result, const struct plan *plan, const struct run_train_options *options,
@@ -292,6 +302,7 @@ int run_train(struct run_train_result *result, const struct plan *plan, const st
         run_gate_agree(&r->gate, world); /* one rank alone may know the earlier record */
         run_verdict(r, l->o, l->ledger.model_flop);
     }
+    if (!code && options->save && r->status != RUN_FAILED) save(l);
     release(l);
     return code;
 }

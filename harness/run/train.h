@@ -28,6 +28,8 @@ struct run_train_options {
     double width;    /* wanted half-width of the interval over the median */
     double budget_s; /* of timed steps */
     bool gate;
+    const char *init;      /* weights: a .safetensors file or a folder of them; NULL: drawn from the seed */
+    const char *save;      /* the folder that the last weights are written to, unless the run FAILED; NULL: none */
     const double *history; /* losses of an earlier record of the same workload and seed, from step 0; NULL: none */
     int history_count;
     const char *history_where;
@@ -66,7 +68,8 @@ enum run_status { RUN_PASSED, RUN_FAILED, RUN_INCONCLUSIVE };
 
 struct run_train_result {
     enum run_status status;
-    char why[256]; /* of a status that is not PASSED */
+    char why[256];                 /* of a status that is not PASSED */
+    struct base_error save_failed; /* code 0: saved, or nothing to save */
     struct run_gate gate;
     int steps, timed;               /* all, and those after warm-up */
     double *loss, *grad_norm;       /* [steps] */

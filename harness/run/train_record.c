@@ -48,6 +48,10 @@ static json_t *config_of(const struct plan *p) {
     set(o, "slice", json_boolean(c->layers < c->full_layers));
     set_integer(o, "width", c->width);
     set_integer(o, "heads", c->heads);
+    set_integer(o, "kv_heads", c->kv_heads);
+    set_integer(o, "head_dim", c->head_dim);
+    if (c->window) set_integer(o, "window", c->window);
+    set(o, "tied", json_boolean(c->tied));
     set_integer(o, "ffn", c->ffn);
     set_integer(o, "vocab", c->vocab);
     set_integer(o, "positions", c->positions);
@@ -57,14 +61,26 @@ static json_t *config_of(const struct plan *p) {
     return o;
 }
 
-/* A file edited since is other work under the same name. */
-static void set_data(json_t *config, const char *path, const char *format) {
+/* A file edited since is other work under the same name: key_bytes and key_modified_s tell. */
+static void set_file(json_t *config, const char *key, const char *path) {
+    char name[32];
     struct stat s;
-    set(config, "data", json_string(path ? path : "built-in"));
-    if (!path || stat(path, &s)) return;
-    set(config, "data_format", json_string(format ? format : "auto"));
-    set_integer(config, "data_bytes", s.st_size);
-    set_integer(config, "data_modified_s", s.st_mtime);
+    set(config, key, json_string(path));
+    if (stat(path, &s)) return;
+    snprintf(name, sizeof name, "%s_bytes", key);
+    set_integer(config, name, s.st_size);
+    snprintf(name, sizeof name, "%s_modified_s", key);
+    set_integer(config, name, s.st_mtime);
+}
+
+static void set_inputs(json_t *config, const struct run_train_options *o) {
+    if (o->init) set_file(config, "init", o->init);
+    if (!o->data.path) {
+        set(config, "data", json_string("built-in"));
+        return;
+    }
+    set(config, "data_format", json_string(o->data.format ? o->data.format : "auto"));
+    set_file(config, "data", o->data.path);
 }
 
 static void set_optimizer(json_t *config, const struct run_train_options *opt) {
@@ -74,7 +90,7 @@ static void set_optimizer(json_t *config, const struct run_train_options *opt) {
                   o->lr_min, "warmup_steps", (json_int_t)o->warmup, "total_steps", (json_int_t)o->total, "beta1",
                   o->beta1, "beta2", o->beta2, "eps", o->eps, "weight_decay", o->decay, "clip", o->clip));
     set_integer(config, "seed", (int64_t)opt->seed);
-    set_data(config, opt->data.path, opt->data.format);
+    set_inputs(config, opt);
     set_integer(config, "warmup", opt->warmup);
 }
 
