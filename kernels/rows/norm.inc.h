@@ -36,12 +36,19 @@ SIMD_INLINE float norm_row_variance(enum kernel_dtype t, const void *x, int64_t 
     return vf_sum(a + b) / (float)cols;
 }
 
-SIMD_INLINE void norm_normalise(enum kernel_dtype t, const struct kernel_norm *l, int64_t at, int64_t c, int64_t n,
-                                float mean, float rstd) {
+/* `bias`, whether there is one, is a constant, so that no vector tests it */
+SIMD_INLINE void norm_normalise(enum kernel_dtype t, const struct kernel_norm *l, bool bias, int64_t at, int64_t c,
+                                int64_t n, float mean, float rstd) {
     __builtin_prefetch((const char *)l->x + (size_t)(at + l->cols + c) * kernel_dtype_bytes(t)); /* the next row */
     const vf normal = (part_get(t, l->x, at + c, n) - mean) * rstd;
-    const vf bias = l->bias ? part_get(t, l->bias, c, n) : vf_all(0);
-    part_put(t, l->y, at + c, n, normal * part_get(t, l->gain, c, n) + bias);
+    part_put(t, l->y, at + c, n, normal * part_get(t, l->gain, c, n) + (bias ? part_get(t, l->bias, c, n) : vf_all(0)));
+}
+
+SIMD_INLINE void norm_normalise_row(enum kernel_dtype t, const struct kernel_norm *l, bool bias, int64_t at, float mean,
+                                    float rstd) {
+    int64_t c = 0;
+    for (; c + KERNEL_LANES <= l->cols; c += KERNEL_LANES) norm_normalise(t, l, bias, at, c, KERNEL_LANES, mean, rstd);
+    if (c < l->cols) norm_normalise(t, l, bias, at, c, l->cols - c, mean, rstd);
 }
 
 SIMD_INLINE void norm_forward_rows(enum kernel_dtype t, const struct kernel_team *team, const struct kernel_norm *l,
@@ -50,9 +57,10 @@ SIMD_INLINE void norm_forward_rows(enum kernel_dtype t, const struct kernel_team
         const int64_t at = r * l->cols;
         const float mean = l->mean ? norm_row_mean(t, l->x, at, l->cols) : 0;
         const float rstd = 1 / __builtin_sqrtf(norm_row_variance(t, l->x, at, l->cols, mean) + l->eps);
-        int64_t c = 0;
-        for (; c + KERNEL_LANES <= l->cols; c += KERNEL_LANES) norm_normalise(t, l, at, c, KERNEL_LANES, mean, rstd);
-        if (c < l->cols) norm_normalise(t, l, at, c, l->cols - c, mean, rstd);
+        if (l->bias)
+            norm_normalise_row(t, l, true, at, mean, rstd);
+        else
+            norm_normalise_row(t, l, false, at, mean, rstd);
         if (l->mean) l->mean[r] = mean;
         l->rstd[r] = rstd;
         kernel_poll_row(team, r, l->cols);
@@ -122,14 +130,17 @@ void KERNEL_FN(norm_grad_input)(const struct kernel_team *team, const struct ker
     }
 }
 
+enum { NORM_ROWS = 4 }; /* whose parameter gradients are added at a time */
+
 /* `count` rows from r added, in order, into n columns from c: the sums are loaded and stored once for them all */
 SIMD_INLINE void norm_params_part(enum kernel_dtype t, const struct kernel_norm *l, int64_t r, int64_t count, int64_t c,
-                                  int64_t n) {
+                                  int64_t n, const float *mean, const float *rstd) {
     vf gain = part_get(KERNEL_F32, l->dgain, c, n);
     vf bias = l->dbias ? part_get(KERNEL_F32, l->dbias, c, n) : vf_all(0);
-    for (int64_t i = r; i < r + count; i++) {
-        const vf dy = part_get(t, l->dy, i * l->cols + c, n);
-        gain += dy * ((part_get(t, l->x, i * l->cols + c, n) - norm_mean(l, i)) * l->rstd[i]);
+    for (int64_t i = 0; i < count; i++) {
+        const int64_t at = (r + i) * l->cols + c;
+        const vf dy = part_get(t, l->dy, at, n);
+        gain += dy * ((part_get(t, l->x, at, n) - mean[i]) * rstd[i]);
         bias += dy;
     }
     part_put(KERNEL_F32, l->dgain, c, n, gain);
@@ -138,17 +149,23 @@ SIMD_INLINE void norm_params_part(enum kernel_dtype t, const struct kernel_norm 
 
 SIMD_INLINE void norm_params_rows(enum kernel_dtype t, const struct kernel_norm *l, int64_t r, int64_t count,
                                   struct kernel_range cols) {
+    float mean[NORM_ROWS], rstd[NORM_ROWS]; /* which no store can alias, so they stay in registers */
+    for (int64_t i = 0; i < count; i++) {
+        mean[i] = norm_mean(l, r + i);
+        rstd[i] = l->rstd[r + i];
+    }
     int64_t c = cols.begin;
-    for (; c + KERNEL_LANES <= cols.end; c += KERNEL_LANES) norm_params_part(t, l, r, count, c, KERNEL_LANES);
-    if (c < cols.end) norm_params_part(t, l, r, count, c, cols.end - c);
+    for (; c + KERNEL_LANES <= cols.end; c += KERNEL_LANES)
+        norm_params_part(t, l, r, count, c, KERNEL_LANES, mean, rstd);
+    if (c < cols.end) norm_params_part(t, l, r, count, c, cols.end - c, mean, rstd);
 }
 
 SIMD_INLINE void norm_params_share(enum kernel_dtype t, const struct kernel_team *team, const struct kernel_norm *l,
                                    struct kernel_range cols) {
     int64_t r = 0;
-    for (; r + 4 <= l->rows; r += 4) {
-        norm_params_rows(t, l, r, 4, cols);
-        kernel_poll_row(team, r / 4, 4 * (cols.end - cols.begin));
+    for (; r + NORM_ROWS <= l->rows; r += NORM_ROWS) {
+        norm_params_rows(t, l, r, NORM_ROWS, cols);
+        kernel_poll_row(team, r / NORM_ROWS, NORM_ROWS * (cols.end - cols.begin));
     }
     for (; r < l->rows; r++) norm_params_rows(t, l, r, 1, cols);
 }
