@@ -110,22 +110,23 @@ int cli_catalog_beside(const char *weights, char path[PATH_MAX], struct base_err
 int cli_catalog_workload(const char *name, struct cli_workload *w, struct base_error *e) {
     char path[PATH_MAX + 256];
     const char *model, *own;
-    json_int_t version, seq, batch, warmup, total;
+    json_int_t version, layers = 0, seq, batch, warmup, total;
     json_error_t error;
     json_t *json;
     struct parallel_optimizer *o = &w->optimizer;
     int code = load("workloads", "--workload", name, &json, path, e);
     if (code) return code;
-    if (json_unpack_ex(json, &error, 0, "{s:s, s:I, s:s, s:I, s:I, s:{s:F, s:F, s:I, s:I, s:F, s:F, s:F, s:F, s:F}}",
-                       "name", &own, "version", &version, "model", &model, "seq", &seq, "global_batch", &batch,
-                       "optimizer", "lr", &o->lr, "lr_min", &o->lr_min, "warmup_steps", &warmup, "total_steps", &total,
-                       "beta1", &o->beta1, "beta2", &o->beta2, "eps", &o->eps, "weight_decay", &o->decay, "clip",
-                       &o->clip)) {
+    if (json_unpack_ex(
+            json, &error, 0, "{s:s, s:I, s:s, s?I, s:I, s:I, s:{s:F, s:F, s:I, s:I, s:F, s:F, s:F, s:F, s:F}}", "name",
+            &own, "version", &version, "model", &model, "layers", &layers, "seq", &seq, "global_batch", &batch,
+            "optimizer", "lr", &o->lr, "lr_min", &o->lr_min, "warmup_steps", &warmup, "total_steps", &total, "beta1",
+            &o->beta1, "beta2", &o->beta2, "eps", &o->eps, "weight_decay", &o->decay, "clip", &o->clip)) {
         code = base_fail(e, BASE_USAGE, "%s: %s", path, error.text);
     } else {
         snprintf(w->name, sizeof w->name, "%s", own);
         snprintf(w->model, sizeof w->model, "%s", model);
         w->version = (int)version;
+        w->layers = layers;
         w->seq = seq;
         w->global_batch = batch;
         o->warmup = warmup;

@@ -22,6 +22,7 @@ struct cli_workload {
     char name[64];
     int version;
     char model[64];
+    int64_t layers; /* of a slice; 0: all */
     int64_t seq, global_batch;
     struct parallel_optimizer optimizer;
 };

@@ -68,5 +68,8 @@ void cli_report_plan(FILE *out, const json_t *record) {
         "\nstep of all ranks: %.1f GFLOP (matmul %.1f, causal attention %.1f); %.1f with the whole square counted\n",
         real(ledger, "model_flop") / 1e9, real(ledger, "matmul_flop") / 1e9, real(ledger, "attention_flop") / 1e9,
         real(ledger, "model_flop_square") / 1e9);
+    if (json_object_get(ledger, "full_model_flop"))
+        fprintf(out, "this is a slice; the same step of all %lld layers: %.1f GFLOP\n", whole(config, "full_layers"),
+                real(ledger, "full_model_flop") / 1e9);
     fputs("bytes of passes are estimates; all else is exact\n", out);
 }

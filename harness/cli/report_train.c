@@ -85,6 +85,11 @@ static void rates(FILE *out, const json_t *r) {
         snprintf(key, sizeof key, "model_flop_per_s%s", scopes[i]);
         fprintf(out, " %12.4f", real(r, "result", key) / 1e12);
     }
+    if (at(r, "result", "full_model_tokens_per_s"))
+        fprintf(out,
+                "\n\nfull model  %.4g tokens/s: what the slice's FLOP/s make of its %lld layers by the ledger, not "
+                "measured",
+                real(r, "result", "full_model_tokens_per_s"), whole(r, "config", "full_layers"));
     fprintf(out, "\n\nMFU         %.1f%% of the measured %s peak, %.3f TFLOP/s", 100 * real(r, "result", "mfu"),
             text(r, "config", "precision"), real(r, "result", "peak_flop_per_s") / 1e12);
     if (!isnan(real(r, "result", "mfu_nominal")))

@@ -123,7 +123,8 @@ static int resolve_sizes(const struct cli_train_flags *f, int world, struct cli_
     if (f->init && !f->model_given && (code = cli_catalog_beside(f->init, beside, e))) return code;
     if (f->init && !f->model_given) model = beside;
     if ((code = cli_catalog_model(model ? model : DEFAULT_MODEL, &r->config, e))) return code;
-    if (f->layers_given && (code = model_config_slice(&r->config, f->layers, e))) return code;
+    const int64_t layers = f->layers_given ? f->layers : workload ? s->workload.layers : 0;
+    if (layers && (code = model_config_slice(&r->config, layers, e))) return code;
     const int64_t usual = r->config.positions < 256 ? r->config.positions : 256;
     r->seq = workload ? s->workload.seq : f->seq_given ? f->seq : usual;
     r->global_batch = workload ? s->workload.global_batch : f->batch_given ? f->global_batch : world > 4 ? world : 4;

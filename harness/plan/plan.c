@@ -110,7 +110,7 @@ static int64_t layers_fitting(const struct plan *plan, int64_t micro_batch, doub
 }
 
 int plan_check_memory(const struct plan *plan, int local, double available, struct base_error *e) {
-    char need[32], have[32], fix[128];
+    char need[32], have[32], fix[128], slice[64] = "";
     const struct plan_request *r = &plan->request;
     const double needed = (plan->memory_bytes + plan->gate_bytes) * local;
     if (available < 0 || needed <= available) return BASE_OK;
@@ -127,6 +127,9 @@ int plan_check_memory(const struct plan *plan, int local, double available, stru
         snprintf(fix, sizeof fix, "--mbs %lld --layers %lld would fit", (long long)micro, (long long)layers);
     base_text_bytes(needed, need, sizeof need);
     base_text_bytes(available, have, sizeof have);
-    return base_fail(e, BASE_USAGE, "%s needs %s on this node (%d rank%s), which has %s free: %s", r->config.name, need,
-                     local, local == 1 ? "" : "s", have, fix);
+    if (r->config.layers < r->config.full_layers)
+        snprintf(slice, sizeof slice, " (%lld of %lld layers)", (long long)r->config.layers,
+                 (long long)r->config.full_layers);
+    return base_fail(e, BASE_USAGE, "%s%s needs %s on this node (%d rank%s), which has %s free: %s", r->config.name,
+                     slice, need, local, local == 1 ? "" : "s", have, fix);
 }

@@ -139,6 +139,8 @@ static json_t *ledger_of(const struct plan *p, bool with_ops) {
     json_t *o = json_object();
     set_number(o, "model_flop", l.model_flop);
     set_number(o, "model_flop_square", l.model_flop_square);
+    if (p->request.config.layers < p->request.config.full_layers)
+        set_number(o, "full_model_flop", plan_full_model_flop(p));
     set_number(o, "matmul_flop", l.matmul_flop * p->data_parallel);
     set_number(o, "attention_flop", l.attention_flop * p->data_parallel);
     set_number(o, "pass_bytes_estimate", l.pass_bytes * p->data_parallel);
@@ -202,6 +204,8 @@ static void set_rates(json_t *o, const struct run_train_result *r, const struct 
     set_number(o, "model_flop_per_s_per_node", l.model_flop / s / world->nodes);
     set_number(o, "model_flop_per_s_per_rank", l.model_flop / s / world->size);
     set_number(o, "model_flop_per_s_square", l.model_flop_square / s);
+    if (p->request.config.layers < p->request.config.full_layers)
+        set_number(o, "full_model_tokens_per_s", tokens / s * l.model_flop / plan_full_model_flop(p));
     set_number(o, "mfu", l.model_flop / s / peak);
     set_number(o, "hfu", l.model_flop / s / peak); /* nothing is recomputed */
     set_number(o, "peak_flop_per_s", peak);

@@ -23,7 +23,6 @@ struct model_config rig_config_of(const char *family, int64_t layers, int64_t wi
                              .family = f,
                              .tied = f->tied,
                              .head_dim = width / heads,
-                             .rotary = {.theta = 10000},
                              .layers = layers,
                              .full_layers = layers,
                              .width = width,
@@ -34,7 +33,7 @@ struct model_config rig_config_of(const char *family, int64_t layers, int64_t wi
                              .vocab = vocab,
                              .norm_eps = 1e-5,
                              .init_std = 0.02};
-    if (f->position == MODEL_POSITION_ROTARY) c.kv_heads = heads / 2;
+    if (f->position == MODEL_POSITION_ROTARY) c.kv_heads = heads / 2, c.rotary.theta = 10000;
     if (f->key_window[0]) c.window = positions / 3 + 1;
     c.parameters = model_params_count(&c);
     return c;
