@@ -13,8 +13,7 @@
 /* Opens a plain file without waiting on what is none (a FIFO without a writer, a terminal). */
 static int plain_open(const char *path, const char *fix, int *fd, size_t *size, struct base_error *e) {
     int file = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (file < 0)
-        return base_fail(e, BASE_USAGE, "data file '%s': cannot be opened: %s; %s", path, strerror(errno), fix);
+    if (file < 0) return base_fail(e, BASE_USAGE, "file '%s': cannot be opened: %s; %s", path, strerror(errno), fix);
     struct stat s;
     const char *kind = fstat(file, &s)       ? "cannot be examined"
                        : S_ISDIR(s.st_mode)  ? "is a folder"
@@ -23,7 +22,7 @@ static int plain_open(const char *path, const char *fix, int *fd, size_t *size, 
                                              : NULL;
     if (kind) {
         close(file);
-        return base_fail(e, BASE_USAGE, "data file '%s': %s; %s", path, kind, fix);
+        return base_fail(e, BASE_USAGE, "file '%s': %s; %s", path, kind, fix);
     }
     *fd = file;
     *size = (size_t)s.st_size;
@@ -39,8 +38,8 @@ int data_map_open(struct data_map *map, const char *path, const char *fix, struc
     int why = errno;
     close(fd);
     if (bytes == MAP_FAILED)
-        return base_fail(e, BASE_USAGE, "data file '%s': its %zu bytes cannot be mapped: %s; copy it to a local disk",
-                         path, size, strerror(why));
+        return base_fail(e, BASE_USAGE, "file '%s': its %zu bytes cannot be mapped: %s; copy it to a local disk", path,
+                         size, strerror(why));
     *map = (struct data_map){.bytes = bytes, .size = size};
     return BASE_OK;
 }

@@ -51,7 +51,7 @@ static int sort_by_name(struct data_tensors *set, struct base_error *e) {
     qsort(set->rows, (size_t)set->count, sizeof *set->rows, by_name);
     for (int i = 1; i < set->count; i++)
         if (!by_name(&t[i - 1], &t[i]))
-            return base_fail(e, BASE_USAGE, "data file '%s': tensor '%.160s': is in '%s' too; keep one of the two",
+            return base_fail(e, BASE_USAGE, "file '%s': tensor '%.160s': is in '%s' too; keep one of the two",
                              t[i - 1].file, t[i].name, t[i].file);
     return BASE_OK;
 }
@@ -75,11 +75,10 @@ static int shard_names(const char *path, json_t *map, const char **names, int *c
     json_object_foreach(map, tensor, value) {
         const char *name = json_string_value(value);
         if (!name || !stays(name))
-            return base_fail(
-                e, BASE_USAGE,
-                "data file '%s': tensor '%.160s': its weight_map gives '%.160s', not a file in the index's "
-                "folder; name the shard that is beside it",
-                path, tensor, name ? name : "(no text)");
+            return base_fail(e, BASE_USAGE,
+                             "file '%s': tensor '%.160s': its weight_map gives '%.160s', not a file in the index's "
+                             "folder; name the shard that is beside it",
+                             path, tensor, name ? name : "(no text)");
         names[n++] = name;
     }
     qsort(names, n, sizeof *names, by_text);
@@ -99,7 +98,7 @@ static int map_check(const struct data_tensors *set, const char *path, json_t *m
         if (t && !strcmp(t->file + folder, shard)) continue;
         return base_fail(
             e, BASE_USAGE,
-            "data file '%s': tensor '%.160s': its weight_map says '%.160s', but it is in %.160s; copy index and shards "
+            "file '%s': tensor '%.160s': its weight_map says '%.160s', but it is in %.160s; copy index and shards "
             "again, from one place",
             path, name, shard, t ? t->file + folder : "none of the shards");
     }
@@ -133,11 +132,10 @@ static int index_open(struct data_tensors *set, const char *path, struct base_er
     data_map_close(&file);
     json_t *map = json_object_get(index, "weight_map");
     if (!code && !json_object_size(map))
-        code =
-            base_fail(e, BASE_USAGE,
-                      "data file '%s': its weight_map is missing or empty, or no object; an index is {\"weight_map\": "
-                      "{tensor: shard}}: %s",
-                      path, FIX);
+        code = base_fail(e, BASE_USAGE,
+                         "file '%s': its weight_map is missing or empty, or no object; an index is {\"weight_map\": "
+                         "{tensor: shard}}: %s",
+                         path, FIX);
     if (!code) code = shards_open(set, path, map, e);
     json_decref(index);
     return code;

@@ -35,7 +35,7 @@ __attribute__((format(printf, 4, 5))) static int refuse(const struct data_shard 
     va_start(arguments, format);
     vsnprintf(why, sizeof why, format, arguments);
     va_end(arguments);
-    return base_fail(e, BASE_USAGE, "data file '%s': tensor '%.160s': %s; %s", shard->path, name, why, AGAIN);
+    return base_fail(e, BASE_USAGE, "file '%s': tensor '%.160s': %s; %s", shard->path, name, why, AGAIN);
 }
 
 int data_shard_json(const char *path, const char *what, const char *bytes, size_t n, json_t **object,
@@ -43,11 +43,11 @@ int data_shard_json(const char *path, const char *what, const char *bytes, size_
     json_error_t why;
     json_t *value = json_loadb(bytes, n, JSON_REJECT_DUPLICATES, &why);
     if (!value)
-        return base_fail(e, BASE_USAGE, "data file '%s': its %s is not JSON: byte %d: %s; %s", path, what, why.position,
+        return base_fail(e, BASE_USAGE, "file '%s': its %s is not JSON: byte %d: %s; %s", path, what, why.position,
                          why.text, AGAIN);
     if (!json_is_object(value)) {
         json_decref(value);
-        return base_fail(e, BASE_USAGE, "data file '%s': its %s is JSON, but no object; %s", path, what, AGAIN);
+        return base_fail(e, BASE_USAGE, "file '%s': its %s is JSON, but no object; %s", path, what, AGAIN);
     }
     *object = value;
     return BASE_OK;
@@ -59,22 +59,21 @@ static int prefix_check(const struct data_shard *shard, uint64_t *header, struct
     const char *path = shard->path;
     size_t size = shard->map.size;
     if (size > sizeof pointer && !memcmp(shard->map.bytes, pointer, sizeof pointer - 1))
-        return base_fail(e, BASE_USAGE,
-                         "data file '%s': is a Git LFS pointer, not the tensors; fetch them: git lfs pull", path);
+        return base_fail(e, BASE_USAGE, "file '%s': is a Git LFS pointer, not the tensors; fetch them: git lfs pull",
+                         path);
     if (size < DATA_TENSORS_PREFIX)
         return base_fail(e, BASE_USAGE,
-                         "data file '%s': %zu bytes, too short for the %d that give a safetensors header's length; %s",
-                         path, size, DATA_TENSORS_PREFIX, AGAIN);
+                         "file '%s': %zu bytes, too short for the %d that give a safetensors header's length; %s", path,
+                         size, DATA_TENSORS_PREFIX, AGAIN);
     memcpy(header, shard->map.bytes, sizeof *header);
     if (*header > size - DATA_TENSORS_PREFIX)
-        return base_fail(
-            e, BASE_USAGE,
-            "data file '%s': its first %d bytes give a header of %llu bytes, but %zu follow; it was cut, or "
-            "is no safetensors file: copy it again, or convert it",
-            path, DATA_TENSORS_PREFIX, (unsigned long long)*header, size - DATA_TENSORS_PREFIX);
+        return base_fail(e, BASE_USAGE,
+                         "file '%s': its first %d bytes give a header of %llu bytes, but %zu follow; it was cut, or "
+                         "is no safetensors file: copy it again, or convert it",
+                         path, DATA_TENSORS_PREFIX, (unsigned long long)*header, size - DATA_TENSORS_PREFIX);
     if (*header > DATA_TENSORS_HEADER_MOST)
         return base_fail(e, BASE_USAGE,
-                         "data file '%s': a header of %llu bytes, more than the %d that safetensors allows; write the "
+                         "file '%s': a header of %llu bytes, more than the %d that safetensors allows; write the "
                          "tensors into several files",
                          path, (unsigned long long)*header, DATA_TENSORS_HEADER_MOST);
     return BASE_OK;
@@ -107,7 +106,7 @@ static int metadata_check(const struct data_shard *shard, json_t *metadata, stru
     bool good = json_is_object(metadata);
     json_object_foreach(metadata, key, value) good = good && json_is_string(value);
     if (good) return BASE_OK;
-    return base_fail(e, BASE_USAGE, "data file '%s': its %s is no object of texts; %s", shard->path, METADATA, AGAIN);
+    return base_fail(e, BASE_USAGE, "file '%s': its %s is no object of texts; %s", shard->path, METADATA, AGAIN);
 }
 
 static int shape_read(const struct data_shard *shard, const json_t *shape, struct data_tensor *t,
@@ -190,8 +189,8 @@ static int cover_check(const struct data_shard *shard, const struct data_tensor 
         at += rows[i].size;
     }
     if (at == shard->size) return BASE_OK;
-    return base_fail(e, BASE_USAGE, "data file '%s': %lld bytes of data, but its tensors end at byte %lld; %s",
-                     shard->path, (long long)shard->size, (long long)at, AGAIN);
+    return base_fail(e, BASE_USAGE, "file '%s': %lld bytes of data, but its tensors end at byte %lld; %s", shard->path,
+                     (long long)shard->size, (long long)at, AGAIN);
 }
 
 int data_shard_tensors(const struct data_shard *shard, struct data_tensor *rows, struct base_error *e) {

@@ -64,6 +64,21 @@ sizes() { # sizes WIDTH LAYERS HEADS VOCAB
 sizes 64 16777216 4 256 >"$in/deep.json"
 sizes 16777216 12 65536 256 >"$in/huge.json"
 sizes 64 2 4 1 >"$in/vocab.json"
+llama() { # llama FIELDS: a small Llama; FIELDS come last and so count
+    printf '{"model_type": "llama", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, '
+    printf '"intermediate_size": 88, "max_position_embeddings": 64, "vocab_size": 256, "num_key_value_heads": %s}' "$1"
+}
+llama '2, "hidden_act": "relu"' >"$in/activation.json"
+llama '3' >"$in/groups.json"
+llama '2, "rope_scaling": {"rope_type": "yarn", "factor": 4.0}' >"$in/rope.json"
+llama '2, "architectures": ["MistralForCausalLM"]' >"$in/architecture.json"
+echo '{"model_type": "bloom", "hidden_size": 64, "n_embed": 32, "n_layer": 2, "n_head": 4, "vocab_size": 256}' >"$in/twice.json"
+safetensors() { # safetensors NAME HEADER BYTES: a file with this header and that much data
+    { words 8 ${#2} && printf '%s' "$2" && head -c "$3" /dev/zero; } >"$in/$1.safetensors"
+}
+safetensors few '{"wte.weight":{"dtype":"F32","shape":[256,64],"data_offsets":[0,65536]}}' 65536
+safetensors hole '{"wte.weight":{"dtype":"F32","shape":[256,64],"data_offsets":[0,65536]}}' 65540
+safetensors torn '{"wte.weight":{"dtype":"F32"' 0
 : >"$in/file"
 echo 'not a record' >"$in/records.jsonl"
 printf 'no newline' >"$in/notes.txt"
@@ -117,6 +132,23 @@ seq | T --seq 9999999
 --mbs | T --mbs two
 mbs | T --gbs 4 --mbs 3
 * mbs | T --gbs 4 --mbs 8
+experts | train --model mixtral-8x7b
+hidden_act | train --model $in/activation.json
+* num_key_value_heads | train --model $in/groups.json
+yarn | train --model $in/rope.json
+MistralForCausalLM | train --model $in/architecture.json
+"n_embed" mean the same | train --model $in/twice.json
+* absent.safetensors | T --init $in/absent.safetensors
+* h.0.ln_1.weight [64] | T --init $in/few.safetensors
+hole.safetensors | T --init $in/hole.safetensors
+torn.safetensors | T --init $in/torn.safetensors
+model.safetensors | T --init $in/folder
+config.json | train --steps 1 --init $in/few.safetensors
+--workload | train --workload node-s --init $in/few.safetensors
+* --save | T --save $in
+--save | T --save $in/file
+--save | T --save /proc/none/weights
+--save | T --save ''
 --gbs | T --gbs 0
 --gbs | T --gbs 18446744073709551617
 --threads | T --threads 0
