@@ -4,9 +4,11 @@
 #include "base/file.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* Copies `from` without blanks at its ends, cut to size */
 static void trim(const char *from, char *text, int size) {
@@ -52,4 +54,30 @@ long long base_file_number(const char *path) {
 long long base_file_field_number(const char *path, const char *key) {
     char text[64];
     return base_file_field(path, key, text, sizeof text) ? number(text) : -1;
+}
+
+/* Whether path is a folder; if not, errno stays, unless it says that something is there: then that is no folder */
+static bool is_folder(const char *path) {
+    int why = errno;
+    struct stat found;
+    if (stat(path, &found) == 0 && S_ISDIR(found.st_mode)) return true;
+    errno = why == EEXIST ? ENOTDIR : why;
+    return false;
+}
+
+bool base_file_parents(const char *path, char parent[PATH_MAX]) {
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL || slash == path) {
+        strcpy(parent, slash == NULL ? "." : "/");
+        return true;
+    }
+    snprintf(parent, PATH_MAX, "%.*s", (int)(slash - path), path);
+    for (char *c = parent + 1;; c++) {
+        if (*c != '/' && *c != '\0') continue;
+        char kept = *c;
+        *c = '\0';
+        if (mkdir(parent, 0777) != 0 && !is_folder(parent)) return false;
+        *c = kept;
+        if (kept == '\0') return true;
+    }
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Small text files of /proc and /sys: one line, one number, or the value behind a key. */
+ * Small text files of /proc and /sys: one line, one number, or the value behind a key; and the folders above a file. */
 #ifndef TOISE_BASE_FILE_H
 #define TOISE_BASE_FILE_H
 
+#include <limits.h>
 #include <stdbool.h>
 
 /* The first line, without spaces at its ends; false and "" when unreadable. text holds `size`. */
@@ -14,5 +15,7 @@ long long base_file_number(const char *path);
 bool base_file_field(const char *path, const char *key, char *text, int size);
 /* The same as a number; -1 when none. */
 long long base_file_field_number(const char *path, const char *key);
+/* Makes the folders above the last '/' of path, which become `parent`; false with errno when one cannot be made. */
+bool base_file_parents(const char *path, char parent[PATH_MAX]);
 
 #endif

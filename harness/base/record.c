@@ -16,32 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Whether path is a folder; if not, errno stays, unless it says that something is there: then that is no folder */
-static bool is_folder(const char *path) {
-    int why = errno;
-    struct stat found;
-    if (stat(path, &found) == 0 && S_ISDIR(found.st_mode)) return true;
-    errno = why == EEXIST ? ENOTDIR : why;
-    return false;
-}
-
-/* Makes the folders above the last '/' of path; false with errno when one cannot be made */
-static bool make_parents(const char *path, char parent[PATH_MAX]) {
-    const char *slash = strrchr(path, '/');
-    if (slash == NULL || slash == path) {
-        strcpy(parent, slash == NULL ? "." : "/");
-        return true;
-    }
-    snprintf(parent, PATH_MAX, "%.*s", (int)(slash - path), path);
-    for (char *c = parent + 1;; c++) {
-        if (*c != '/' && *c != '\0') continue;
-        char kept = *c;
-        *c = '\0';
-        if (mkdir(parent, 0777) != 0 && !is_folder(parent)) return false;
-        *c = kept;
-        if (kept == '\0') return true;
-    }
-}
+#include "base/file.h"
 
 static int refuse(struct base_error *e, const char *path, const char *where, int why) {
     const char *fix = why == EROFS                    ? "the file system is read-only: choose another place with --out"
@@ -72,7 +47,7 @@ int base_record_check(const char *path, struct base_error *e) {
         return BASE_OK;
     }
     /* asked, not tried: a file made and removed here could be one that another process has just appended to */
-    if (!make_parents(path, parent) || access(parent, W_OK | X_OK) != 0) return refuse(e, path, parent, errno);
+    if (!base_file_parents(path, parent) || access(parent, W_OK | X_OK) != 0) return refuse(e, path, parent, errno);
     return BASE_OK;
 }
 

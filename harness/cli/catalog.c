@@ -71,12 +71,15 @@ static bool is_path(const char *name) {
 
 /* What a model is called: the preset; the file; or the folder of a config.json, as transformers saves them. */
 static void name_of(const char *path, char name[64]) {
-    static const char usual[] = "/config.json";
-    size_t n = strlen(path);
-    if (n > sizeof usual - 1 && !strcmp(path + n - (sizeof usual - 1), usual)) n -= sizeof usual - 1;
-    size_t start = n;
-    while (start > 0 && path[start - 1] != '/') start--;
-    snprintf(name, 64, "%.*s", (int)(n - start), path + start);
+    char whole[PATH_MAX], *last;
+    const bool resolved = is_path(path) && realpath(path, whole); /* "./config.json" has no folder's name in it */
+    if (!resolved) snprintf(whole, sizeof whole, "%s", path);
+    last = strrchr(whole, '/');
+    if (last && last > whole && !strcmp(last, "/config.json")) {
+        *last = 0;
+        last = strrchr(whole, '/');
+    }
+    snprintf(name, 64, "%.63s", last ? last + 1 : whole);
 }
 
 int cli_catalog_model(const char *name, struct model_config *config, struct base_error *e) {

@@ -116,39 +116,51 @@ static int exit_code(const struct run_train_result *r, struct base_error *e) {
     return BASE_OK;
 }
 
+/* One launch: what its callbacks need. progress stands first: the callbacks of a step line get it as their context. */
+struct launch {
+    struct cli_progress progress;
+    struct comm *world;
+    const struct cli_train_flags *flags;
+    const struct cli_train_setup *setup;
+    const struct plan *plan;
+    const struct kernel_ops *ops;
+    struct base_topology topology;
+    char id[64];
+};
+
+static int on_result(void *context, struct run_train_result *r, struct base_error *e) {
+    struct launch *l = context;
+    const struct cli_workload *w = &l->setup->workload;
+    const struct run_identity id = {w->name[0] ? w->name : NULL, w->version, l->id};
+    const int threads = l->world->local_size * l->plan->request.threads;
+    cli_progress_close(&l->progress);
+    r->nominal_flop_per_s = measure_peak_nominal(&l->topology, l->ops, l->plan->shape.dtype, threads) * l->world->nodes;
+    json_t *machine = measure_fingerprint(&l->topology, l->ops, kernel_isa_best());
+    json_t *record = run_train_record(r, l->plan, &l->setup->options, &id, l->world, machine);
+    int code = finish(l->world, l->flags, record, e);
+    json_decref(record);
+    return code;
+}
+
 static int train(struct comm *world, const struct cli_train_flags *f, struct cli_train_setup *s,
                  const struct plan *plan, const struct kernel_ops *ops, const struct run_placement *place,
                  struct base_error *e) {
     struct run_train_options *o = &s->options;
-    struct cli_progress progress;
+    struct launch l = {.world = world, .flags = f, .setup = s, .plan = plan, .ops = ops};
     struct run_train_result result;
-    struct base_topology topology;
     double *loss = NULL;
-    char where[256] = "", launch[64];
-    int code = comm_agree(world, base_topology_read(&topology, e), e);
+    char where[256] = "";
+    int code = comm_agree(world, base_topology_read(&l.topology, e), e);
     if (code || (code = read_history(world, f, plan, o, &loss, where, e))) return code;
-    launch_id(world, launch);
-    cli_progress_open(&progress, f->json ? stderr : stdout, world, plan);
+    launch_id(world, l.id);
+    cli_progress_open(&l.progress, f->json ? stderr : stdout, world, plan);
     o->on_step = cli_progress_step;
     o->on_phase = cli_progress_phase;
-    o->context = &progress;
+    o->on_result = on_result;
+    o->context = &l;
     code = run_train(&result, plan, o, world, ops, place, e);
-    cli_progress_close(&progress);
-    if (!code) {
-        const struct run_identity id = {s->workload.name[0] ? s->workload.name : NULL, s->workload.version, launch};
-        result.nominal_flop_per_s =
-            measure_peak_nominal(&topology, ops, plan->shape.dtype, world->local_size * (int)plan->request.threads) *
-            world->nodes;
-        json_t *record =
-            run_train_record(&result, plan, o, &id, world, measure_fingerprint(&topology, ops, kernel_isa_best()));
-        code = finish(world, f, record, e);
-        json_decref(record);
-        if (!code && result.save_failed.code) {
-            *e = result.save_failed;
-            code = e->code;
-        }
-        if (!code) code = exit_code(&result, e);
-    }
+    cli_progress_close(&l.progress);
+    if (!code) code = exit_code(&result, e);
     run_train_free(&result);
     free(loss);
     return code;

@@ -43,7 +43,7 @@ bool model_config_has(const struct model_config *c, enum model_role role) {
 
 static int read_sizes(struct model_config *c, const struct model_fields *in, struct base_error *e) {
     const struct model_family *f = c->family;
-    const int64_t any = f->position == MODEL_POSITION_ALIBI ? MODEL_FIELD_MOST : 0; /* ALiBi ends nowhere */
+    const int64_t any = f->position == MODEL_POSITION_ALIBI ? MODEL_ENDLESS : 0;
     int code;
     if ((code = model_field_size(in, f->key_width, 0, &c->width, e))) return code;
     if ((code = model_field_size(in, f->key_layers, 0, &c->full_layers, e))) return code;
@@ -88,7 +88,8 @@ static int read_switches(struct model_config *c, const struct model_fields *in, 
 
 static int check_sizes(const struct model_config *c, const char *where, struct base_error *e) {
     const struct model_family *f = c->family;
-    const double widest = (double)(c->ffn > c->width ? c->ffn : c->width);
+    const int64_t qkv = model_config_dim(c, MODEL_QKV), sides = c->ffn > c->width ? c->ffn : c->width;
+    const double widest = (double)(qkv > sides ? qkv : sides);
     if (c->full_layers > LAYERS_LIMIT)
         return base_fail(e, BASE_USAGE, "%s: field \"%s\" is %lld; take at most %d", where, f->key_layers[0],
                          (long long)c->full_layers, LAYERS_LIMIT);
@@ -125,16 +126,16 @@ static int check_heads(const struct model_config *c, const struct model_fields *
 /* The family that "model_type" names, if "architectures" and the activation agree with it. */
 static int find_family(const struct model_family **family, const struct model_fields *in, struct base_error *e) {
     const char *type = json_string_value(json_object_get(in->json, "model_type"));
-    if (!type)
-        return base_fail(e, BASE_USAGE, "%s: field \"model_type\" is missing; known: %s", in->where,
-                         model_family_list());
+    char known[MODEL_FAMILY_LIST];
+    model_family_list(known);
+    if (!type) return base_fail(e, BASE_USAGE, "%s: field \"model_type\" is missing; known: %s", in->where, known);
     const struct model_family *f = model_family_find(type);
     if (!f)
         return base_fail(e, BASE_USAGE, "%s: field \"model_type\" is \"%s\", which toise cannot train; known: %s",
-                         in->where, type, model_family_list());
+                         in->where, type, known);
     if (f->refusal)
         return base_fail(e, BASE_USAGE, "%s: field \"model_type\" is \"%s\", %s; known: %s", in->where, type,
-                         f->refusal, model_family_list());
+                         f->refusal, known);
     const json_t *list = json_object_get(in->json, "architectures");
     const char *first = json_string_value(json_array_get(list, 0));
     if (first && strcmp(first, f->architecture))
@@ -161,8 +162,8 @@ int model_config_parse(struct model_config *config, const char *name, const json
     if ((code = read_sizes(&c, &in, e))) return code;
     if ((code = read_numbers(&c, &in, e))) return code;
     if ((code = read_switches(&c, &in, e))) return code;
-    if ((code = check_sizes(&c, where, e))) return code;
     if ((code = check_heads(&c, &in, e))) return code;
+    if ((code = check_sizes(&c, where, e))) return code;
     c.layers = c.full_layers;
     c.parameters = model_params_count(&c);
     *config = c;

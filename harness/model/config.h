@@ -115,7 +115,11 @@ struct model_config {
 };
 
 const struct model_family *model_family_find(const char *type); /* NULL when unknown */
-const char *model_family_list(void);                            /* for messages: those that can be trained */
+/* Those that can be trained, for messages: "gpt2, bloom". */
+enum { MODEL_FAMILY_LIST = 128 };
+void model_family_list(char text[MODEL_FAMILY_LIST]);
+/* positions of a model that ends nowhere (ALiBi), unless its config says otherwise; no published size is larger. */
+enum { MODEL_ENDLESS = 1 << 24 };
 
 /* From a config.json already read; `where` names it in messages. BASE_USAGE names the field and the fix. */
 int model_config_parse(struct model_config *config, const char *name, const json_t *json, const char *where,

@@ -12,7 +12,7 @@ struct model_fields {
     const char *where; /* for messages: the file */
 };
 
-enum { MODEL_FIELD_MOST = 1 << 24, MODEL_FIELD_NONE = -1 }; /* no published size is larger */
+enum { MODEL_FIELD_MOST = MODEL_ENDLESS, MODEL_FIELD_NONE = -1 };
 
 /* Whether none of the key's names is there (null is there). */
 bool model_field_absent(const struct model_fields *in, const model_key key);

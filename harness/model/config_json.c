@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A model_config as the config.json that transformers reads; what model_config_parse reads back as the same. */
-#include "model/config_fields.h"
+#include "model/config.h"
 
 static void size(json_t *o, const model_key key, int64_t value) {
     if (key[0]) json_object_set_new(o, key[0], value ? json_integer(value) : json_null());
@@ -26,7 +26,7 @@ json_t *model_config_json(const struct model_config *c) {
     size(o, f->key_kv_heads, c->kv_heads);
     size(o, f->key_head_dim, c->head_dim);
     if (!f->ffn_fixed) size(o, f->key_ffn, c->ffn);
-    if (c->positions < MODEL_FIELD_MOST) size(o, f->key_positions, c->positions); /* else: without end */
+    if (c->positions < MODEL_ENDLESS) size(o, f->key_positions, c->positions);
     size(o, f->key_window, c->window);
     json_object_set_new(o, "vocab_size", json_integer(c->vocab));
     json_object_set_new(o, f->key_eps[0], json_real(c->norm_eps));

@@ -142,6 +142,11 @@ const struct model_family *model_family_find(const char *type) {
     return NULL;
 }
 
-const char *model_family_list(void) {
-    return "gpt2, bloom, llama, mistral";
+void model_family_list(char text[MODEL_FAMILY_LIST]) {
+    text[0] = 0;
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
+        const size_t used = strlen(text);
+        if (!families[i].refusal)
+            snprintf(text + used, MODEL_FAMILY_LIST - used, "%s%s", used ? ", " : "", families[i].type);
+    }
 }

@@ -10,7 +10,8 @@
 #include "model/params.h"
 
 /* Called with a range of the parameter buffer, in elements. need: before a pass first reads these weights; done:
- * after its last read; ready: their gradient is final in this backward. Any may be NULL. */
+ * after its last read; ready: their gradient is final in this backward. Any may be NULL. The embedding and what follows
+ * the last layer are done in backward only: a pass that ends before it holds them. */
 typedef void model_hook(void *context, int64_t offset, int64_t count);
 struct model_hooks {
     void *context;

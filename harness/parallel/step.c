@@ -90,6 +90,17 @@ void parallel_restart(struct parallel_engine *g) {
     g->updates = 0;
 }
 
+uint64_t parallel_weights_mix(const struct parallel_engine *g) {
+    uint64_t mix = 0;
+    for (int64_t i = 0; i < g->params.total; i++) {
+        uint32_t bits;
+        memcpy(&bits, &g->master[i], sizeof bits);
+        mix = (mix ^ bits) * 0x9e3779b97f4a7c15u;
+        mix ^= mix >> 32;
+    }
+    return mix;
+}
+
 /* Forward and backward of all this rank's micro-batches, sums started as gradients become final. */
 static double accumulate(struct parallel_engine *g, const struct data_source *source, int64_t step,
                          struct parallel_result *r, double *since) {

@@ -59,6 +59,8 @@ void parallel_start(struct parallel_engine *engine, uint64_t seed, bool hot);
 
 /* From the weights as they stand: moments zero, the BF16 copy made, no update done. */
 void parallel_restart(struct parallel_engine *engine);
+/* A 64-bit mix of the master weights' bits: equal weights have equal mixes. */
+uint64_t parallel_weights_mix(const struct parallel_engine *engine);
 
 /* The mean gradient of global batch `step`, summed over all ranks, into engine->grads, and the loss. */
 void parallel_gradients(struct parallel_engine *engine, const struct data_source *source, int64_t step,

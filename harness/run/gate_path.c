@@ -137,15 +137,10 @@ static void compare_update(struct run_gate *gate, const struct parallel_engine *
     run_gate_note(gate, RUN_OPTIMIZER, worst, where);
 }
 
-/* All ranks hold the same bits: compared by a 64-bit mix of the weights. */
+/* All ranks hold the same bits. */
 static void compare_replicas(struct run_gate *gate, const struct parallel_engine *g) {
-    uint64_t mine = 0, same[2];
-    for (int64_t i = 0; i < g->params.total; i++) {
-        uint32_t bits;
-        memcpy(&bits, &g->master[i], sizeof bits);
-        mine = (mine ^ bits) * 0x9e3779b97f4a7c15u;
-        mine ^= mine >> 32;
-    }
+    const uint64_t mine = parallel_weights_mix(g);
+    uint64_t same[2];
     same[0] = mine;
     same[1] = mine;
     g->world->ops->broadcast(g->world, &same[1], sizeof same[1]);

@@ -256,7 +256,7 @@ static int prepare(struct loop *l, const struct kernel_ops *ops, double cpus_per
     say(l, "memory and weights");
     code = comm_agree(l->world, parallel_open(&l->engine, l->plan, l->world, ops, e), e);
     if (code) return code;
-    parallel_start(&l->engine, l->o->seed, false);
+    if (!l->o->init) parallel_start(&l->engine, l->o->seed, false);
     if (l->o->init && (code = run_weights_load(&l->engine, l->o->init, e))) return code;
     if ((code = check(l, ops, e))) return code;
     base_memory_peak_reset(); /* from here on the peak is the step's, without the gate's FP64 */
@@ -266,11 +266,9 @@ static int prepare(struct loop *l, const struct kernel_ops *ops, double cpus_per
 }
 
 /* All ranks hold the same weights: rank 0 writes them, all know how it went. */
-static void save(struct loop *l) {
-    struct base_error *e = &l->r->save_failed;
+static int save(struct loop *l, struct base_error *e) {
     say(l, "saving weights");
-    if (l->world->rank == 0) run_weights_save(&l->engine, l->o->save, e);
-    comm_agree(l->world, e->code, e);
+    return comm_agree(l->world, l->world->rank ? BASE_OK : run_weights_save(&l->engine, l->o->save, e), e);
 }
 
 int run_train(struct run_train_result *result, const struct plan *plan, const struct run_train_options *options,
@@ -302,7 +300,8 @@ int run_train(struct run_train_result *result, const struct plan *plan, const st
         run_gate_agree(&r->gate, world); /* one rank alone may know the earlier record */
         run_verdict(r, l->o, l->ledger.model_flop);
     }
-    if (!code && options->save && r->status != RUN_FAILED) save(l);
+    if (!code && options->on_result) code = options->on_result(options->context, r, e);
+    if (!code && options->save && run_gate_passed(&r->gate)) code = save(l, e);
     release(l);
     return code;
 }

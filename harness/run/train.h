@@ -19,6 +19,8 @@ struct run_train_step {
     double elapsed, left; /* seconds since the first step; estimate to the end */
 };
 
+struct run_train_result;
+
 struct run_train_options {
     struct parallel_optimizer optimizer;
     struct data_options data; /* vocab, seq and share are filled in */
@@ -29,12 +31,14 @@ struct run_train_options {
     double budget_s; /* of timed steps */
     bool gate;
     const char *init;      /* weights: a .safetensors file or a folder of them; NULL: drawn from the seed */
-    const char *save;      /* the folder that the last weights are written to, unless the run FAILED; NULL: none */
+    const char *save;      /* the folder that the last weights are written to, unless the gate FAILED; NULL: none */
     const double *history; /* losses of an earlier record of the same workload and seed, from step 0; NULL: none */
     int history_count;
     const char *history_where;
     void (*on_step)(void *context, const struct run_train_step *);
     void (*on_phase)(void *context, const char *what); /* "gate", "peak", ... : what is about to take time */
+    /* The result, before weights are saved, so that nothing that goes wrong then loses it; collective. */
+    int (*on_result)(void *context, struct run_train_result *, struct base_error *);
     void *context;
 };
 
@@ -68,8 +72,7 @@ enum run_status { RUN_PASSED, RUN_FAILED, RUN_INCONCLUSIVE };
 
 struct run_train_result {
     enum run_status status;
-    char why[256];                 /* of a status that is not PASSED */
-    struct base_error save_failed; /* code 0: saved, or nothing to save */
+    char why[256]; /* of a status that is not PASSED */
     struct run_gate gate;
     int steps, timed;               /* all, and those after warm-up */
     double *loss, *grad_norm;       /* [steps] */

@@ -3,6 +3,8 @@
  * Writes and reads records of kind "train". */
 #include "run/train_record.h"
 
+#include <dirent.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,23 +56,33 @@ static json_t *config_of(const struct plan *p) {
     set(o, "tied", json_boolean(c->tied));
     set_integer(o, "ffn", c->ffn);
     set_integer(o, "vocab", c->vocab);
-    set_integer(o, "positions", c->positions);
+    if (c->positions < MODEL_ENDLESS) set_integer(o, "positions", c->positions);
     set(o, "precision", json_string(precision(p)));
     set_integer(o, "seq", p->request.seq);
     set_integer(o, "global_batch", p->request.global_batch);
     return o;
 }
 
-/* A file edited since is other work under the same name: key_bytes and key_modified_s tell. */
+/* A file edited since is other work under the same name: key_bytes and key_modified_s tell. Of a folder, the sum of
+ * its files and the newest. */
 static void set_file(json_t *config, const char *key, const char *path) {
-    char name[32];
+    char name[PATH_MAX];
+    int64_t bytes = 0, modified = 0;
     struct stat s;
     set(config, key, json_string(path));
     if (stat(path, &s)) return;
+    DIR *folder = S_ISDIR(s.st_mode) ? opendir(path) : NULL;
+    for (struct dirent *entry; folder && (entry = readdir(folder));) {
+        snprintf(name, sizeof name, "%.3000s/%s", path, entry->d_name);
+        if (stat(name, &s) || !S_ISREG(s.st_mode)) continue;
+        bytes += s.st_size;
+        modified = s.st_mtime > modified ? s.st_mtime : modified;
+    }
+    if (folder) closedir(folder);
     snprintf(name, sizeof name, "%s_bytes", key);
-    set_integer(config, name, s.st_size);
+    set_integer(config, name, folder ? bytes : s.st_size);
     snprintf(name, sizeof name, "%s_modified_s", key);
-    set_integer(config, name, s.st_mtime);
+    set_integer(config, name, folder ? modified : s.st_mtime);
 }
 
 static void set_inputs(json_t *config, const struct run_train_options *o) {

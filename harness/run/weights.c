@@ -76,6 +76,15 @@ static int check_model(const struct run_weights *w, const char *path, const stru
     return BASE_OK;
 }
 
+/* The layer that a file's name speaks of: the number behind "h." or "layers."; -1: none. */
+static int64_t layer_of(const char *name, const struct model_family *f) {
+    const struct model_parameter *layered = f->parameters;
+    while (!strstr(layered->name, "%d")) layered++;
+    const size_t n = (size_t)(strstr(layered->name, "%d") - layered->name), prefix = strlen(f->prefix);
+    const char *at = !strncmp(name, f->prefix, prefix) ? name + prefix : name;
+    return strncmp(at, layered->name, n) || at[n] < '0' || at[n] > '9' ? -1 : atoll(at + n);
+}
+
 /* Whether the model does without it: see weights.h. */
 static bool passed_over(const char *name, const struct model_config *c) {
     static const char *const buffers[] = {".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq"};
@@ -84,7 +93,7 @@ static bool passed_over(const char *name, const struct model_config *c) {
         const size_t end = strlen(buffers[i]);
         if (n > end && !strcmp(name + n - end, buffers[i])) return true;
     }
-    const int64_t layer = run_weights_layer(name, c->family);
+    const int64_t layer = layer_of(name, c->family);
     return (layer >= c->layers && layer < c->full_layers) || (c->tied && !strcmp(name, "lm_head.weight"));
 }
 
@@ -191,6 +200,17 @@ int run_weights_values(const struct run_weights *w, const struct model_params *p
     return BASE_OK;
 }
 
+/* A path may lead to other files on another node: all ranks must have read rank 0's weights. */
+static int check_same(const struct parallel_engine *g, const char *path, struct base_error *e) {
+    const uint64_t mine = parallel_weights_mix(g);
+    uint64_t first = mine;
+    g->world->ops->broadcast(g->world, &first, sizeof first);
+    if (first == mine) return BASE_OK;
+    return base_fail(e, BASE_USAGE,
+                     "--init %s: rank %d reads other weights than rank 0; give a path that all nodes share", path,
+                     g->world->rank);
+}
+
 int run_weights_load(struct parallel_engine *g, const char *path, struct base_error *e) {
     const struct model_config *c = &g->plan->request.config;
     struct run_weights w = {0};
@@ -199,5 +219,5 @@ int run_weights_load(struct parallel_engine *g, const char *path, struct base_er
     run_weights_close(&w);
     if ((code = comm_agree(g->world, code, e))) return code;
     parallel_restart(g);
-    return BASE_OK;
+    return comm_agree(g->world, check_same(g, path, e), e);
 }

@@ -25,16 +25,19 @@ int run_weights_values(const struct run_weights *weights, const struct model_par
                        const struct model_config *config, int threads, float *out, struct base_error *e);
 void run_weights_close(struct run_weights *weights);
 
-/* Opens, reads into the engine's weights, closes (collective: ranks agree). Moments and steps start anew. */
+/* Opens, reads into the engine's weights, closes. Collective: ranks agree, and must have read the same weights.
+ * Moments and steps start anew. */
 int run_weights_load(struct parallel_engine *engine, const char *path, struct base_error *e);
 
 /* Writes values[params->total] (weights, or gradients) as a file of these tensors that transformers loads. */
 int run_weights_write(const char *path, const struct model_params *params, const struct model_config *config,
                       const float *values, struct base_error *e);
-/* Whether `folder` can be saved to: BASE_USAGE if it holds something, is a file, or its parent cannot be written. */
+/* Whether `folder` can be saved to: BASE_USAGE if something is there or its parent cannot be written. Makes missing
+ * parents. */
 int run_weights_save_check(const char *folder, struct base_error *e);
 /* config.json and model.safetensors of the engine's weights into `folder`, which appears whole or not at all
- * (FOLDER.part beside it, synced, renamed); called by one rank. */
+ * (FOLDER.part beside it, synced, renamed); called by one rank. BASE_BROKEN: nothing is left, but for a FOLDER.part
+ * that could not be renamed. */
 int run_weights_save(const struct parallel_engine *engine, const char *folder, struct base_error *e);
 
 #endif

@@ -14,7 +14,5 @@ void run_weights_row(const struct model_tensor *tensor, const char *prefix, char
                      struct data_tensor_out *row);
 /* Where element i of the file's tensor stands in ours, counted from its first. */
 int64_t run_weights_place(const struct model_tensor *tensor, int64_t i);
-/* The layer that a file's name speaks of: the number behind "h." or "layers."; -1: none. */
-int64_t run_weights_layer(const char *name, const struct model_family *family);
 
 #endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Weights written, and the names and places of both directions. */
+ * Weights written: a file of tensors, and the folder that transformers loads. */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -12,33 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "run/weights.h"
 #include "run/weights_names.h"
-
-void run_weights_row(const struct model_tensor *t, const char *prefix, char name[RUN_NAME],
-                     struct data_tensor_out *row) {
-    const bool turned = t->kind->transposed, vector = t->kind->rows == MODEL_ONE;
-    snprintf(name, RUN_NAME, "%s%s", t->kind->role == MODEL_HEAD_WEIGHT ? "" : prefix, t->name);
-    *row = (struct data_tensor_out){.name = name, .dims = vector ? 1 : 2};
-    row->shape[0] = vector || turned ? t->cols : t->rows;
-    if (!vector) row->shape[1] = turned ? t->rows : t->cols;
-}
-
-int64_t run_weights_place(const struct model_tensor *t, int64_t i) {
-    return t->kind->transposed ? i % t->rows * t->cols + i / t->rows : i;
-}
-
-int64_t run_weights_layer(const char *name, const struct model_family *f) {
-    for (int i = 0; i < f->parameter_count; i++) {
-        const char *mark = strstr(f->parameters[i].name, "%d"), *at;
-        if (!mark) continue;
-        const size_t n = (size_t)(mark - f->parameters[i].name), prefix = strlen(f->prefix);
-        at = !strncmp(name, f->prefix, prefix) ? name + prefix : name;
-        if (strncmp(at, f->parameters[i].name, n) || at[n] < '0' || at[n] > '9') return -1;
-        return atoll(at + n);
-    }
-    return -1;
-}
 
 struct source {
     const struct model_params *params;
@@ -67,77 +42,65 @@ int run_weights_write(const char *path, const struct model_params *p, const stru
     return code;
 }
 
-/* The folder that `path` lies in. */
-static void parent_of(const char *path, char parent[PATH_MAX]) {
-    snprintf(parent, PATH_MAX, "%s", path);
-    char *slash = strrchr(parent, '/');
-    if (slash)
-        slash[slash == parent] = 0;
-    else
-        snprintf(parent, PATH_MAX, ".");
-}
-
-/* Without slashes at its end, so that names can be put beside it. */
-static int clean(const char *folder, char path[PATH_MAX], struct base_error *e) {
+/* Without slashes at its end, and the same with ".part", which is made first. */
+static int clean(const char *folder, char path[PATH_MAX], char part[PATH_MAX], struct base_error *e) {
     size_t n = strlen(folder);
     while (n > 1 && folder[n - 1] == '/') n--;
     if (n == 0 || n > PATH_MAX - 64)
         return base_fail(e, BASE_USAGE, "--save: a path of %zu characters; take 1 to %d", n, PATH_MAX - 64);
     snprintf(path, PATH_MAX, "%.*s", (int)n, folder);
+    snprintf(part, PATH_MAX, "%.*s.part", (int)n, folder);
     return BASE_OK;
-}
-
-static bool is_empty(const char *folder) {
-    int entries = 0;
-    DIR *dir = opendir(folder);
-    while (dir && readdir(dir)) entries++;
-    if (dir) closedir(dir);
-    return entries == 2; /* itself and its parent */
 }
 
 int run_weights_save_check(const char *folder, struct base_error *e) {
-    char path[PATH_MAX], parent[PATH_MAX];
+    char path[PATH_MAX], part[PATH_MAX], parent[PATH_MAX];
     struct stat s;
-    int code = clean(folder, path, e);
+    int code = clean(folder, path, part, e);
     if (code) return code;
-    parent_of(path, parent);
-    if (access(parent, W_OK | X_OK))
+    if (!lstat(path, &s)) return base_fail(e, BASE_USAGE, "--save %s: is there already; name a new folder", path);
+    if (!lstat(part, &s))
+        return base_fail(e, BASE_USAGE, "--save %s: %s is there, of a run that was cut off or still saves; remove it",
+                         path, part);
+    if (!base_file_parents(path, parent) || access(parent, W_OK | X_OK))
         return base_fail(e, BASE_USAGE, "--save %s: its folder %s cannot be written to: %s", path, parent,
                          strerror(errno));
-    if (stat(path, &s)) return BASE_OK;
-    if (!S_ISDIR(s.st_mode)) return base_fail(e, BASE_USAGE, "--save %s: is a file; name a folder", path);
-    if (!is_empty(path)) return base_fail(e, BASE_USAGE, "--save %s: holds something; take another name", path);
     return BASE_OK;
 }
 
+/* What is renamed must be on disk before; file systems that cannot sync a folder (EINVAL) order that themselves. */
 static int sync_path(const char *path) {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    int failed = fd < 0 || fsync(fd);
+    int failed = fd < 0 || (fsync(fd) && errno != EINVAL);
     if (fd >= 0) close(fd);
     return failed;
 }
 
 static int write_config(const struct model_config *c, const char *path, struct base_error *e) {
     json_t *json = model_config_json(c);
-    int failed = json_dump_file(json, path, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) || sync_path(path);
+    errno = ENOMEM; /* of jansson, which sets none */
+    int failed = !json || json_dump_file(json, path, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) || sync_path(path);
     json_decref(json);
     return failed ? base_fail(e, BASE_BROKEN, "--save: cannot write %s: %s", path, strerror(errno)) : BASE_OK;
 }
 
 int run_weights_save(const struct parallel_engine *g, const char *folder, struct base_error *e) {
     const struct model_config *c = &g->plan->request.config;
-    char path[PATH_MAX], part[PATH_MAX + 64], config[PATH_MAX + 128], weights[PATH_MAX + 128], parent[PATH_MAX];
-    int code = clean(folder, path, e);
+    char path[PATH_MAX], part[PATH_MAX], config[PATH_MAX + 32], weights[PATH_MAX + 32];
+    int code = clean(folder, path, part, e);
     if (code) return code;
-    parent_of(path, parent);
-    snprintf(part, sizeof part, "%s.part-%ld", path, (long)getpid());
     snprintf(config, sizeof config, "%s/config.json", part);
     snprintf(weights, sizeof weights, "%s/model.safetensors", part);
     if (mkdir(part, 0777)) return base_fail(e, BASE_BROKEN, "--save: cannot make %s: %s", part, strerror(errno));
     code = run_weights_write(weights, &g->params, c, g->master, e);
     if (!code) code = write_config(c, config, e);
-    if (!code && (sync_path(part) || rename(part, path) || sync_path(parent)))
-        code = base_fail(e, BASE_BROKEN, "--save: cannot rename %s to %s: %s", part, path, strerror(errno));
-    if (code) unlink(config), unlink(weights), rmdir(part);
-    return code;
+    if (!code && sync_path(part)) code = base_fail(e, BASE_BROKEN, "--save: cannot sync %s: %s", part, strerror(errno));
+    if (code) {
+        unlink(config), unlink(weights), rmdir(part);
+        return code;
+    }
+    if (rename(part, path)) /* the weights are whole: they stay where they are */
+        return base_fail(e, BASE_BROKEN, "--save: the weights are in %s, which cannot be renamed to %s: %s", part, path,
+                         strerror(errno));
+    return BASE_OK;
 }

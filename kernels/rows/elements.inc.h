@@ -9,7 +9,7 @@ SIMD_INLINE vf gelu_decay(vf x) {
 }
 
 SIMD_INLINE void gelu_forward_part(enum kernel_dtype t, const void *x, void *y, int64_t i, int64_t n) {
-    /* -infinity would meet 0; the finite side of the maximum is second so that a NaN passes */
+    /* -infinity would meet 0; the data is second in the maximum, so that a NaN passes */
     const vf v = vf_max(vf_all(-__FLT_MAX__), part_get(t, x, i, n));
     part_put(t, y, i, n, v / (1.0f + gelu_decay(v)));
 }

@@ -2,7 +2,7 @@
  *
  * SwiGLU: gate and value stand side by side in a row, so threads take whole rows. */
 
-/* -infinity would meet infinity or 0; the finite side of the maximum is second so that a NaN passes */
+/* -infinity would meet infinity or 0; the data is second in the maximum, so that a NaN passes */
 SIMD_INLINE vf swiglu_gate(enum kernel_dtype t, const void *x, int64_t i, int64_t n) {
     return vf_max(vf_all(-__FLT_MAX__), part_get(t, x, i, n));
 }

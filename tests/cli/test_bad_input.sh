@@ -146,6 +146,7 @@ model.safetensors | T --init $in/folder
 config.json | train --steps 1 --init $in/few.safetensors
 --workload | train --workload node-s --init $in/few.safetensors
 * --save | T --save $in
+--save | T --save $in/folder/
 --save | T --save $in/file
 --save | T --save /proc/none/weights
 --save | T --save ''

@@ -28,9 +28,7 @@ static int read_tokens(const char *path, int64_t batch, int64_t seq, int32_t *in
 
 static int step(struct parallel_engine *g, char **argv, struct base_error *e) {
     const int64_t batch = g->plan->shape.batch, seq = g->plan->shape.seq;
-    char path[4096];
-    snprintf(path, sizeof path, "%s", argv[1]);
-    int code = run_weights_load(g, path, e);
+    int code = run_weights_load(g, argv[1], e);
     if (code || (code = read_tokens(argv[2], batch, seq, g->inputs, g->targets, e))) return code;
     model_forward(&g->model, g->inputs);
     const double tokens = (double)(batch * seq), loss = model_loss(&g->model, g->targets, (float)(1 / tokens));

@@ -259,7 +259,7 @@ static void test_save(void **state) {
         assert_int_equal(run_weights_save_check(where, &e), BASE_OK);
         if (run_weights_save(&a.engine, where, &e) || run_weights_load(&b.engine, where, &e)) fail_msg("%s", e.text);
         assert_memory_equal(a.engine.master, b.engine.master, (size_t)a.engine.params.total * sizeof(float));
-        assert_int_equal(run_weights_save_check(where, &e), BASE_USAGE); /* holds something now */
+        assert_int_equal(run_weights_save_check(where, &e), BASE_USAGE); /* is there now */
         snprintf(path, sizeof path, "%s/config.json", where);
         json_t *json;
         struct model_config back;
