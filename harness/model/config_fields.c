@@ -119,6 +119,10 @@ int model_field_rotary(const struct model_fields *in, struct model_rotary *out, 
                          "%s: field \"rope_theta\" is there twice, once in \"rope_parameters\"; leave "
                          "one out",
                          in->where);
+    if (both && old && !json_is_null(old))
+        return base_fail(e, BASE_USAGE,
+                         "%s: fields \"rope_parameters\" and \"rope_scaling\" are both there; leave one out",
+                         in->where);
     int code = positive(in, of_theta, "rope_theta", 10000, &r.theta, e);
     if (!code) code = scaling(in, both ? both : old, &r, e);
     if (!code) *out = r;
