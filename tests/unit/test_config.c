@@ -10,53 +10,18 @@
 
 #include <cmocka.h>
 
-#include "model/config.h"
+#include "unit/support/config_json.h"
 
 static const char good[] = "{\"model_type\":\"gpt2\",\"n_embd\":96,\"n_layer\":3,\"n_head\":4,\"n_positions\":50,"
                            "\"vocab_size\":101,\"activation_function\":\"gelu_new\"}";
 
-static json_t *parse(const char *text) {
-    json_t *json = json_loads(text, JSON_DECODE_ANY, NULL);
-    assert_non_null(json);
-    return json;
-}
-
-/* `good` with one field set to a JSON value; NULL removes it. */
 static json_t *changed(const char *field, const char *value) {
-    json_t *json = parse(good);
-    if (value)
-        json_object_set_new(json, field, parse(value));
-    else
-        json_object_del(json, field);
-    return json;
-}
-
-static void refused(json_t *json, const char *word) {
-    struct model_config c;
-    struct base_error e = {0};
-    memset(&c, 0x5a, sizeof c);
-    const struct model_config untouched = c;
-    const int code = model_config_parse(&c, "m", json, "x.json", &e);
-    char *text = json_dumps(json, JSON_ENCODE_ANY);
-    if (code != BASE_USAGE) fail_msg("%s: code %d, wanted %d", text, code, BASE_USAGE);
-    if (!strstr(e.text, word) || strncmp(e.text, "x.json: ", 8) || strchr(e.text, '\n'))
-        fail_msg("%s: \"%s\" does not name the file and %s", text, e.text, word);
-    assert_memory_equal(&c, &untouched, sizeof c);
-    free(text);
-    json_decref(json);
-}
-
-static struct model_config accepted(json_t *json) {
-    struct model_config c;
-    struct base_error e = {0};
-    if (model_config_parse(&c, "m", json, "x.json", &e)) fail_msg("%s", e.text);
-    json_decref(json);
-    return c;
+    return config_json_changed(good, field, value);
 }
 
 static void test_reads(void **state) {
     (void)state;
-    struct model_config c = accepted(parse(good));
+    struct model_config c = config_json_accepted(config_json(good));
     assert_string_equal(c.name, "m");
     assert_string_equal(c.family->type, "gpt2");
     assert_int_equal(c.width, 96);
@@ -69,12 +34,13 @@ static void test_reads(void **state) {
     assert_int_equal(c.ffn, 384); /* four times the width when n_inner is absent ... */
     assert_true(c.norm_eps == 1e-5 && c.init_std == 0.02);
     assert_int_equal(c.parameters, 101 * 96 + 50 * 96 + 3 * (12 * 96 * 96 + 13 * 96) + 2 * 96);
-    assert_int_equal(accepted(changed("n_inner", "null")).ffn, 384); /* ... or null, as Hugging Face writes it */
-    assert_int_equal(accepted(changed("n_inner", "100")).ffn, 100);
-    assert_true(accepted(changed("layer_norm_epsilon", "1e-6")).norm_eps == 1e-6);
-    assert_true(accepted(changed("initializer_range", "0.01")).init_std == 0.01);
-    accepted(changed("tie_word_embeddings", "true"));
-    accepted(changed("attn_pdrop", "0.1")); /* fields that training does not read are no error */
+    assert_int_equal(config_json_accepted(changed("n_inner", "null")).ffn,
+                     384); /* ... or null, as Hugging Face writes it */
+    assert_int_equal(config_json_accepted(changed("n_inner", "100")).ffn, 100);
+    assert_true(config_json_accepted(changed("layer_norm_epsilon", "1e-6")).norm_eps == 1e-6);
+    assert_true(config_json_accepted(changed("initializer_range", "0.01")).init_std == 0.01);
+    config_json_accepted(changed("tie_word_embeddings", "true"));
+    config_json_accepted(changed("attn_pdrop", "0.1")); /* fields that training does not read are no error */
     assert_int_equal(model_config_dim(&c, MODEL_QKV), 288);
     assert_int_equal(model_config_dim(&c, MODEL_ATTENTION), 96);
     assert_int_equal(c.head_dim, 24);
@@ -86,8 +52,10 @@ static void test_sizes(void **state) {
     const char *const values[] = {NULL,  "null",   "0",    "-4",   "16777217", "9223372036854775807",
                                   "3.5", "\"96\"", "true", "[96]", "1e3",      "{}"};
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-        for (size_t j = 0; j < sizeof values / sizeof *values; j++) refused(changed(fields[i], values[j]), fields[i]);
-    for (size_t j = 2; j < sizeof values / sizeof *values; j++) refused(changed("n_inner", values[j]), "n_inner");
+        for (size_t j = 0; j < sizeof values / sizeof *values; j++)
+            config_json_refused(changed(fields[i], values[j]), fields[i]);
+    for (size_t j = 2; j < sizeof values / sizeof *values; j++)
+        config_json_refused(changed("n_inner", values[j]), "n_inner");
 }
 
 static void test_numbers(void **state) {
@@ -95,40 +63,43 @@ static void test_numbers(void **state) {
     const char *const fields[] = {"layer_norm_epsilon", "initializer_range"};
     const char *const values[] = {"0", "-1e-5", "1", "7.5", "\"1e-5\"", "null", "true", "[]"};
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-        for (size_t j = 0; j < sizeof values / sizeof *values; j++) refused(changed(fields[i], values[j]), fields[i]);
+        for (size_t j = 0; j < sizeof values / sizeof *values; j++)
+            config_json_refused(changed(fields[i], values[j]), fields[i]);
 }
 
 static void test_architecture(void **state) {
     (void)state;
-    refused(changed("model_type", NULL), "model_type");
-    refused(changed("model_type", "\"llama\""), "llama");
-    refused(changed("model_type", "\"\""), "model_type");
-    refused(changed("model_type", "7"), "model_type");
-    refused(changed("activation_function", "\"relu\""), "activation_function");
-    refused(changed("activation_function", "\"gelu\""), "activation_function"); /* by erf: not the tanh form */
-    refused(changed("activation_function", "7"), "activation_function");
-    refused(changed("tie_word_embeddings", "false"), "tie_word_embeddings");
-    refused(changed("tie_word_embeddings", "0"), "tie_word_embeddings");
-    refused(changed("scale_attn_weights", "false"), "scale_attn_weights");
-    refused(changed("scale_attn_by_inverse_layer_idx", "true"), "scale_attn_by_inverse_layer_idx");
-    refused(changed("add_cross_attention", "true"), "add_cross_attention");
-    refused(changed("n_head", "5"), "n_head");
-    refused(changed("n_head", "97"), "n_head");
+    config_json_refused(changed("model_type", NULL), "model_type");
+    config_json_refused(changed("model_type", "\"opt\""), "gpt2, bloom, llama, mistral");
+    config_json_refused(changed("model_type", "\"llama\""), "hidden_size"); /* whose names are others */
+    config_json_refused(changed("model_type", "\"\""), "model_type");
+    config_json_refused(changed("model_type", "7"), "model_type");
+    config_json_refused(changed("activation_function", "\"relu\""), "activation_function");
+    config_json_refused(changed("activation_function", "\"gelu\""),
+                        "activation_function"); /* by erf: not the tanh form */
+    config_json_refused(changed("activation_function", "7"), "activation_function");
+    config_json_refused(changed("tie_word_embeddings", "false"), "tie_word_embeddings");
+    config_json_refused(changed("tie_word_embeddings", "0"), "tie_word_embeddings");
+    config_json_refused(changed("scale_attn_weights", "false"), "scale_attn_weights");
+    config_json_refused(changed("scale_attn_by_inverse_layer_idx", "true"), "scale_attn_by_inverse_layer_idx");
+    config_json_refused(changed("add_cross_attention", "true"), "add_cross_attention");
+    config_json_refused(changed("n_head", "5"), "n_head");
+    config_json_refused(changed("n_head", "97"), "n_head");
     json_t *wide = changed("n_embd", "1028"); /* heads of 257 */
-    refused(wide, "257");
+    config_json_refused(wide, "257");
 }
 
 static void test_not_an_object(void **state) {
     (void)state;
-    refused(parse("[]"), "object");
-    refused(parse("7"), "object");
-    refused(parse("null"), "object");
-    refused(parse("{}"), "model_type");
+    config_json_refused(config_json("[]"), "object");
+    config_json_refused(config_json("7"), "object");
+    config_json_refused(config_json("null"), "object");
+    config_json_refused(config_json("{}"), "model_type");
 }
 
 static void test_slice(void **state) {
     (void)state;
-    struct model_config c = accepted(parse(good));
+    struct model_config c = config_json_accepted(config_json(good));
     struct base_error e = {0};
     const int64_t layer = 12 * 96 * 96 + 13 * 96, whole = c.parameters;
     const int64_t wrong[] = {0, -1, 4, INT64_MAX};

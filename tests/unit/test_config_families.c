@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * config.json of every family: the catalog's presets have the published numbers of parameters, each name of a field
+ * is read, and what a family's own fields ask for is trained or refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "unit/support/config_json.h"
+
+static const char bloom[] = "{\"model_type\":\"bloom\",\"hidden_size\":96,\"n_layer\":3,\"n_head\":6,"
+                            "\"vocab_size\":101}";
+static const char llama[] = "{\"model_type\":\"llama\",\"hidden_size\":96,\"num_hidden_layers\":3,"
+                            "\"num_attention_heads\":6,\"num_key_value_heads\":2,\"intermediate_size\":200,"
+                            "\"max_position_embeddings\":50,\"vocab_size\":101}";
+static const char mistral[] = "{\"model_type\":\"mistral\",\"hidden_size\":96,\"num_hidden_layers\":3,"
+                              "\"num_attention_heads\":8,\"intermediate_size\":200,"
+                              "\"max_position_embeddings\":50,\"vocab_size\":101}";
+static const char gpt2[] = "{\"model_type\":\"gpt2\",\"n_embd\":96,\"n_layer\":3,\"n_head\":4,\"n_positions\":50,"
+                           "\"vocab_size\":101}";
+
+static struct model_config with(const char *good, const char *field, const char *value) {
+    return config_json_accepted(config_json_changed(good, field, value));
+}
+static void without(const char *good, const char *field, const char *value, const char *word) {
+    config_json_refused(config_json_changed(good, field, value), word);
+}
+
+/* Of the released weights; of papers' tables where those are not (GPT-3). */
+static void test_presets(void **state) {
+    (void)state;
+    const struct {
+        const char *name, *family;
+        int64_t count;
+    } presets[] = {{"gpt2-124m", "gpt2", 124439808},      {"gpt2-355m", "gpt2", 354823168},
+                   {"gpt2-774m", "gpt2", 774030080},      {"gpt2-1.5b", "gpt2", 1557611200},
+                   {"gpt3-175b", "gpt2", 174604259328},   {"bloom-560m", "bloom", 559214592},
+                   {"bloom-1b1", "bloom", 1065314304},    {"bloom-1b7", "bloom", 1722408960},
+                   {"bloom-3b", "bloom", 3002557440},     {"bloom-7b1", "bloom", 7069016064},
+                   {"bloom-176b", "bloom", 176247271424}, {"mistral-7b", "mistral", 7241732096},
+                   {"llama-2-7b", "llama", 6738415616},   {"llama-2-70b", "llama", 68976648192},
+                   {"llama-3-8b", "llama", 8030261248},   {"llama-3-405b", "llama", 405853388800},
+                   {"tiny-gpt2", "gpt2", 124672},         {"tiny-bloom", "bloom", 248640},
+                   {"tiny-llama", "llama", 125248},       {"tiny-mistral", "mistral", 125248}};
+    for (size_t i = 0; i < sizeof presets / sizeof *presets; i++) {
+        json_t *json = config_json_preset(presets[i].name);
+        const int64_t said = json_integer_value(json_object_get(json, "parameters"));
+        const struct model_config c = config_json_accepted(json);
+        if (c.parameters != presets[i].count || said != presets[i].count || strcmp(c.family->type, presets[i].family))
+            fail_msg("%s: a %s of %lld parameters, said to have %lld; wanted %lld", presets[i].name, c.family->type,
+                     (long long)c.parameters, (long long)said, (long long)presets[i].count);
+    }
+    config_json_refused(config_json_preset("mixtral-8x7b"), "a mixture of experts");
+}
+
+static void test_bloom(void **state) {
+    (void)state;
+    const struct model_config c = config_json_accepted(config_json(bloom));
+    assert_true(c.tied && c.norm_eps == 1e-5 && c.window == 0 && c.ffn == 384 && c.kv_heads == 6 && c.head_dim == 16);
+    assert_true(c.positions >= 1 << 20);                                 /* ALiBi ends nowhere ... */
+    assert_int_equal(with(bloom, "seq_length", "2048").positions, 2048); /* ... unless the file says so */
+    /* embedding and its norm, 3 layers of 12 w^2 + 13 w, the last norm */
+    assert_int_equal(c.parameters, 101 * 96 + 2 * 96 + 3 * (12 * 96 * 96 + 13 * 96) + 2 * 96);
+    without(bloom, "apply_residual_connection_post_layernorm", "true", "apply_residual_connection_post_layernorm");
+    without(bloom, "n_inner", "385", "n_inner");
+    without(bloom, "tie_word_embeddings", "false", "tie_word_embeddings");
+    assert_int_equal(with(bloom, "n_inner", "384").ffn, 384);
+    assert_int_equal(with(bloom, "n_inner", "null").ffn, 384);
+}
+
+static void test_llama(void **state) {
+    (void)state;
+    const struct model_config c = config_json_accepted(config_json(llama));
+    assert_true(!c.tied && c.norm_eps == 1e-6 && c.window == 0 && c.kv_heads == 2 && c.head_dim == 16);
+    assert_int_equal(model_config_dim(&c, MODEL_QKV), 160);
+    assert_int_equal(model_config_dim(&c, MODEL_KV), 32);
+    assert_int_equal(model_config_dim(&c, MODEL_FFN_UP), 400);
+    const int64_t layer = 96 * 160 + 96 * 96 + 3 * 96 * 200 + 2 * 96;
+    assert_int_equal(c.parameters, 2 * 101 * 96 + 3 * layer + 96);
+    assert_true(model_config_has(&c, MODEL_HEAD_WEIGHT));
+    const struct model_config tied = with(llama, "tie_word_embeddings", "true");
+    assert_true(tied.tied && !model_config_has(&tied, MODEL_HEAD_WEIGHT));
+    assert_int_equal(tied.parameters, c.parameters - 101 * 96);
+    without(gpt2, "tie_word_embeddings", "false", "tie_word_embeddings");
+
+    assert_int_equal(with(llama, "num_key_value_heads", NULL).kv_heads, 6);
+    assert_int_equal(with(llama, "num_key_value_heads", "null").kv_heads, 6);
+    without(llama, "num_key_value_heads", "4", "num_key_value_heads");
+    without(llama, "num_key_value_heads", "12", "num_key_value_heads");
+    without(llama, "num_attention_heads", "32", "3 elements"); /* an odd head */
+    without(llama, "head_dim", "15", "15 elements");
+    without(llama, "head_dim", "258", "258");
+    without(llama, "intermediate_size", NULL, "intermediate_size");
+    without(llama, "intermediate_size", "null", "intermediate_size");
+    without(llama, "attention_bias", "true", "attention_bias");
+    without(llama, "mlp_bias", "true", "mlp_bias");
+    without(llama, "mlp_bias", "1", "mlp_bias");
+    without(llama, "hidden_act", "\"gelu\"", "hidden_act");
+    with(llama, "hidden_act", "\"silu\"");
+    assert_true(with(llama, "rms_norm_eps", "1e-5").norm_eps == 1e-5);
+    assert_int_equal(with(llama, "sliding_window", "8").window, 0); /* not a field of Llama's */
+}
+
+static void test_mistral(void **state) {
+    (void)state;
+    const struct model_config c = config_json_accepted(config_json(mistral));
+    assert_int_equal(c.window, 4096); /* what transformers takes when nothing is said */
+    assert_int_equal(c.kv_heads, 8);
+    assert_int_equal(with(mistral, "num_attention_heads", "16").kv_heads, 8);
+    assert_int_equal(with(mistral, "sliding_window", "null").window, 0);
+    assert_int_equal(with(mistral, "sliding_window", "7").window, 7);
+    without(mistral, "sliding_window", "0", "sliding_window");
+    without(mistral, "sliding_window", "\"all\"", "sliding_window");
+    without(mistral, "hidden_act", "\"relu\"", "hidden_act");
+}
+
+/* Mistral-Nemo-Base-2407: heads narrower than width / heads, 12,247,782,400 parameters. */
+static void test_narrow_heads(void **state) {
+    (void)state;
+    const struct model_config c = config_json_accepted(config_json(
+        "{\"model_type\":\"mistral\",\"hidden_size\":5120,\"num_hidden_layers\":40,\"num_attention_heads\":32,"
+        "\"num_key_value_heads\":8,\"head_dim\":128,\"intermediate_size\":14336,\"max_position_embeddings\":1024000,"
+        "\"vocab_size\":131072,\"rope_theta\":1000000.0,\"sliding_window\":null,\"rms_norm_eps\":1e-05}"));
+    assert_int_equal(c.head_dim, 128);
+    assert_int_equal(model_config_dim(&c, MODEL_ATTENTION), 4096);
+    assert_int_equal(model_config_dim(&c, MODEL_QKV), 6144);
+    assert_int_equal(c.parameters, 12247782400);
+}
+
+static void assert_same(struct model_config a, struct model_config b) {
+    assert_true(a.width == b.width && a.layers == b.layers && a.heads == b.heads && a.kv_heads == b.kv_heads);
+    assert_true(a.positions == b.positions && a.parameters == b.parameters);
+}
+
+/* Either name alone, both where they agree, and neither where they do not. */
+static void test_aliases(void **state) {
+    (void)state;
+    const struct {
+        const char *good, *written, *other, *same, *not_same;
+    } pairs[] = {
+        {gpt2, "n_embd", "hidden_size", "96", "128"},      {gpt2, "n_layer", "num_hidden_layers", "3", "4"},
+        {gpt2, "n_head", "num_attention_heads", "4", "8"}, {gpt2, "n_positions", "max_position_embeddings", "50", "51"},
+        {bloom, "hidden_size", "n_embed", "96", "192"},    {bloom, "n_layer", "num_hidden_layers", "3", "4"},
+        {bloom, "n_head", "num_attention_heads", "6", "4"}};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        const struct model_config plain = config_json_accepted(config_json(pairs[i].good));
+        json_t *alone = config_json_changed(pairs[i].good, pairs[i].other, pairs[i].same);
+        json_object_del(alone, pairs[i].written);
+        assert_same(config_json_accepted(alone), plain);
+        assert_same(with(pairs[i].good, pairs[i].other, pairs[i].same), plain);
+        without(pairs[i].good, pairs[i].other, pairs[i].not_same, pairs[i].written);
+        without(pairs[i].good, pairs[i].other, pairs[i].not_same, pairs[i].other);
+    }
+}
+
+static void test_architectures(void **state) {
+    (void)state;
+    const struct {
+        const char *good, *architecture;
+    } families[] = {{gpt2, "[\"GPT2LMHeadModel\"]"},
+                    {bloom, "[\"BloomForCausalLM\"]"},
+                    {llama, "[\"LlamaForCausalLM\"]"},
+                    {mistral, "[\"MistralForCausalLM\"]"}};
+    for (int i = 0; i < 4; i++) {
+        with(families[i].good, "architectures", families[i].architecture);
+        without(families[i].good, "architectures", families[(i + 1) % 4].architecture, "architectures");
+        without(families[i].good, "model_type", "\"opt\"", "known: gpt2, bloom, llama, mistral");
+    }
+}
+
+#define LLAMA3                                                                                                         \
+    "\"rope_type\":\"llama3\",\"factor\":8.0,\"low_freq_factor\":1.0,\"high_freq_factor\":4.0,"                        \
+    "\"original_max_position_embeddings\":8192"
+
+static void assert_llama3(struct model_config c, double theta) {
+    assert_true(c.rotary.theta == theta && c.rotary.factor == 8 && c.rotary.low == 1 && c.rotary.high == 4);
+    assert_int_equal(c.rotary.original, 8192);
+}
+
+static void test_rotary(void **state) {
+    (void)state;
+    assert_true(config_json_accepted(config_json(llama)).rotary.theta == 10000);
+    assert_true(with(llama, "rope_theta", "5e5").rotary.theta == 5e5);
+    const char *const none[] = {"null", "{\"rope_type\":\"default\"}", "{\"type\":\"default\"}"};
+    for (int i = 0; i < 3; i++) assert_true(with(llama, "rope_scaling", none[i]).rotary.factor == 0);
+    assert_llama3(with(llama, "rope_scaling", "{" LLAMA3 "}"), 10000);
+    /* as transformers writes since 5: both in one object */
+    assert_llama3(with(llama, "rope_parameters", "{\"rope_theta\":500000.0," LLAMA3 "}"), 5e5);
+    const struct model_config plain = with(llama, "rope_parameters", "{\"rope_theta\":5e5,\"rope_type\":\"default\"}");
+    assert_true(plain.rotary.theta == 5e5 && plain.rotary.factor == 0);
+
+    json_t *twice = config_json_changed(llama, "rope_parameters", "{\"rope_theta\":5e5,\"rope_type\":\"default\"}");
+    json_object_set_new(twice, "rope_theta", json_real(5e5));
+    config_json_refused(twice, "rope_theta");
+    json_t *beside = config_json_changed(llama, "rope_parameters", "{\"rope_theta\":5e5,\"rope_type\":\"default\"}");
+    json_object_set_new(beside, "rope_scaling", config_json("{" LLAMA3 "}"));
+    config_json_refused(beside, "rope_scaling");
+
+    without(llama, "rope_parameters", "7", "rope_parameters");
+    without(llama, "rope_theta", "0", "rope_theta");
+    without(llama, "rope_theta", "\"1e4\"", "rope_theta");
+    const char *const kinds[] = {"linear", "dynamic", "yarn", "longrope"};
+    for (int i = 0; i < 4; i++) {
+        json_t *json = config_json(llama);
+        json_object_set_new(json, "rope_scaling", json_pack("{s:s, s:f}", "rope_type", kinds[i], "factor", 2.0));
+        config_json_refused(json, kinds[i]);
+    }
+    without(llama, "rope_scaling", "{\"factor\":2.0}", "rope_type");
+    without(llama, "rope_scaling", "{\"type\":\"linear\",\"factor\":2.0}", "linear");
+}
+
+static void test_llama3_numbers(void **state) {
+    (void)state;
+    const char *const numbers[] = {"factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"};
+    const char *const values[] = {NULL, "0", "-1", "null", "\"8\""};
+    for (int i = 0; i < 4; i++)
+        for (int j = 0; j < 5; j++) {
+            json_t *json = config_json(llama);
+            json_object_set_new(json, "rope_scaling", config_json_changed("{" LLAMA3 "}", numbers[i], values[j]));
+            config_json_refused(json, numbers[i]);
+        }
+    const char *const low[] = {"4.0", "5.0"};
+    for (int i = 0; i < 2; i++) {
+        json_t *json = config_json(llama);
+        json_object_set_new(json, "rope_scaling", config_json_changed("{" LLAMA3 "}", "low_freq_factor", low[i]));
+        config_json_refused(json, "high_freq_factor");
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_presets),        cmocka_unit_test(test_bloom),
+        cmocka_unit_test(test_llama),          cmocka_unit_test(test_mistral),
+        cmocka_unit_test(test_narrow_heads),   cmocka_unit_test(test_aliases),
+        cmocka_unit_test(test_architectures),  cmocka_unit_test(test_rotary),
+        cmocka_unit_test(test_llama3_numbers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
