@@ -12,19 +12,12 @@
 
 #include <cmocka.h>
 
-#include "base/record.h"
 #include "model/params.h"
+#include "unit/support/config_json.h"
 #include "unit/support/rig.h"
 
 static struct model_config preset(const char *name) {
-    char path[128];
-    struct base_error e = {0};
-    struct model_config c = {0};
-    json_t *json;
-    snprintf(path, sizeof path, "harness/catalog/models/%s.json", name);
-    if (base_json_load(path, &json, &e) || model_config_parse(&c, name, json, path, &e)) fail_msg("%s", e.text);
-    json_decref(json);
-    return c;
+    return config_json_accepted(config_json_preset(name));
 }
 
 /* The published counts (Radford et al. 2019 print rounded ones; these are of the released weights). */
@@ -51,15 +44,19 @@ static void test_preset_counts(void **state) {
     }
 }
 
-/* In order, apart, 16 elements aligned, each layer in its stride; offsets by role lead to the same places. */
-static void check_table(const struct model_config *c) {
+/* In order, apart, 16 elements aligned unless glued to the one before, each layer in its stride; offsets by role lead
+ * to the same places. */
+static void check_table(const struct model_config *c, const char *last) {
     struct model_params p;
     int64_t end = 0, count = 0;
     assert_int_equal(model_params_open(&p, c, NULL), BASE_OK);
     for (int i = 0; i < p.count; i++) {
         const struct model_tensor *t = &p.tensors[i];
         assert_true(t->offset >= end && t->offset < end + 16);
-        assert_int_equal(t->offset % 16, 0);
+        if (t->kind->glued)
+            assert_int_equal(t->offset, end);
+        else
+            assert_int_equal(t->offset % 16, 0);
         assert_int_equal(t->count, t->rows * t->cols);
         assert_int_equal(model_params_offset(&p, t->kind->role, t->layer < 0 ? 0 : t->layer), t->offset);
         end = t->offset + t->count;
@@ -74,14 +71,58 @@ static void check_table(const struct model_config *c) {
     assert_int_equal(count, c->parameters);
     assert_int_equal(model_params_count(c), c->parameters);
     assert_true(p.total >= end && p.total < end + 16);
-    assert_string_equal(p.tensors[p.count - 1].name, "ln_f.bias");
+    assert_string_equal(p.tensors[p.count - 1].name, last);
     model_params_close(&p);
 }
 static void test_table(void **state) {
     (void)state;
-    struct model_config odd = rig_config(3, 30, 3, 53, 7), real = preset("gpt2-1.5b");
-    check_table(&odd);
-    check_table(&real);
+    const char *const last[RIG_FAMILIES] = {"ln_f.bias", "ln_f.bias", "lm_head.weight", "lm_head.weight"};
+    for (int f = 0; f < RIG_FAMILIES; f++) { /* heads of 5: no tensor is a multiple of 16 */
+        const struct model_config odd = rig_config_of(rig_families[f], 3, 30, 6, 53, 7);
+        check_table(&odd, last[f]);
+    }
+    const struct model_config gpt2 = preset("gpt2-1.5b"), bloom = preset("bloom-7b1");
+    const struct model_config llama = preset("llama-3-8b"), mistral = preset("mistral-7b");
+    check_table(&gpt2, "ln_f.bias");
+    check_table(&bloom, "ln_f.bias");
+    check_table(&llama, "lm_head.weight");
+    check_table(&mistral, "lm_head.weight");
+}
+
+/* One matmul takes queries, keys and values, another gate and value: each a matrix without a gap. With 30 wide and
+ * heads of 5, six of them and three for keys and values: 30 x 30, 15 x 30, 15 x 30. */
+static void test_glued(void **state) {
+    (void)state;
+    struct model_config c = rig_config_of("llama", 2, 30, 6, 53, 7);
+    struct model_params p;
+    c.ffn = 41;
+    assert_int_equal(model_params_open(&p, &c, NULL), BASE_OK);
+    for (int l = 0; l < 2; l++) {
+        const int64_t q = model_params_offset(&p, MODEL_QKV_WEIGHT, l),
+                      up = model_params_offset(&p, MODEL_UP_WEIGHT, l);
+        assert_true(q % 16 == 0 && up % 16 == 0);
+        assert_int_equal(model_params_offset(&p, MODEL_KEY_WEIGHT, l), q + 900);
+        assert_int_equal(model_params_offset(&p, MODEL_VALUE_WEIGHT, l), q + 1350);
+        assert_int_equal(model_params_offset(&p, MODEL_PROJ_WEIGHT, l), q + 1808); /* 1800, aligned again */
+        assert_int_equal(model_params_offset(&p, MODEL_UP_VALUE_WEIGHT, l), up + 41 * 30);
+    }
+    model_params_close(&p);
+}
+
+/* A tied head is the token table; an untied one stands last and has an offset. */
+static void test_head(void **state) {
+    (void)state;
+    struct model_config untied = rig_config_of("llama", 2, 32, 4, 53, 7), tied = untied;
+    struct model_params p, q;
+    tied.tied = true;
+    assert_int_equal(model_params_count(&untied) - model_params_count(&tied), 53 * 32);
+    assert_int_equal(model_params_open(&p, &untied, NULL), BASE_OK);
+    assert_int_equal(model_params_open(&q, &tied, NULL), BASE_OK);
+    assert_int_equal(p.count, q.count + 1);
+    assert_true(model_params_offset(&p, MODEL_HEAD_WEIGHT, 0) >= p.layer0 + 2 * p.layer_size);
+    assert_int_equal(model_params_offset(&q, MODEL_HEAD_WEIGHT, 0), -1);
+    assert_string_equal(q.tensors[q.count - 1].name, "norm.weight");
+    model_params_close(&p), model_params_close(&q);
 }
 
 static float *initial(const struct model_config *c, struct model_params *p, uint64_t seed, bool hot, int threads) {
@@ -94,7 +135,7 @@ static float *initial(const struct model_config *c, struct model_params *p, uint
 
 static void test_same_on_any_threads(void **state) {
     (void)state;
-    const struct model_config c = rig_config(2, 96, 4, 1001, 64);
+    const struct model_config c = rig_config_of("llama", 2, 96, 4, 1001, 64);
     for (int hot = 0; hot < 2; hot++) {
         struct model_params p, q, again;
         float *one = initial(&c, &p, 3, hot, 1), *other = initial(&c, &q, 4, hot, 1);
@@ -134,17 +175,15 @@ static void check_moments(const struct model_tensor *t, const float *x, double m
                  std);
 }
 
-/* As GPT-2's: matrices and tables N(0, 0.02), those that add to the residual stream 0.02 / sqrt(2 layers). */
-static void test_moments(void **state) {
-    (void)state;
-    const struct model_config c = rig_config(3, 128, 4, 1001, 64);
+/* Matrices and tables N(0, 0.02); where the family scales what adds to the residual stream, 0.02 / sqrt(2 layers). */
+static void check_start(const struct model_config *c, bool scaled) {
     struct model_params p;
-    float *w = initial(&c, &p, 9, false, 2);
+    float *w = initial(c, &p, 9, false, 2);
     for (int i = 0; i < p.count; i++) {
         const struct model_tensor *t = &p.tensors[i];
         const float *x = w + t->offset;
         const enum model_role role = t->kind->role;
-        if (role == MODEL_PROJ_WEIGHT || role == MODEL_DOWN_WEIGHT)
+        if (scaled && (role == MODEL_PROJ_WEIGHT || role == MODEL_DOWN_WEIGHT))
             check_moments(t, x, 0, 0.02 / sqrt(6));
         else if (t->rows > 1)
             check_moments(t, x, 0, 0.02);
@@ -154,19 +193,40 @@ static void test_moments(void **state) {
     }
     free(w);
     model_params_close(&p);
-    w = initial(&c, &p, 9, true, 2);
-    for (int i = 0; i < p.count; i++) { /* hot: nothing is at its neutral value */
+}
+
+/* Hot: nothing is at its neutral value, and matrices keep the size of what passes through them. */
+static void check_hot_start(const struct model_config *c) {
+    struct model_params p;
+    float *w = initial(c, &p, 9, true, 2);
+    for (int i = 0; i < p.count; i++) {
         const struct model_tensor *t = &p.tensors[i];
-        if (t->rows == 1) check_moments(t, w + t->offset, strstr(t->name, ".weight") ? 1.5 : 0.1, 0.3);
+        const bool table = t->kind->role == MODEL_TOKEN_TABLE || t->kind->role == MODEL_POSITION_TABLE;
+        if (t->rows == 1)
+            check_moments(t, w + t->offset, strstr(t->name, ".weight") ? 1.5 : 0.1, 0.3);
+        else
+            check_moments(t, w + t->offset, 0, table ? 0.5 : 1 / sqrt((double)t->cols));
     }
     free(w);
     model_params_close(&p);
+}
+
+static void test_moments(void **state) {
+    (void)state;
+    const bool scaled[RIG_FAMILIES] = {true, true, false, false};
+    for (int f = 0; f < RIG_FAMILIES; f++) {
+        const struct model_config c = rig_config_of(rig_families[f], 3, 128, 4, 1001, 64);
+        check_start(&c, scaled[f]);
+        check_hot_start(&c);
+    }
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_preset_counts),
         cmocka_unit_test(test_table),
+        cmocka_unit_test(test_glued),
+        cmocka_unit_test(test_head),
         cmocka_unit_test(test_same_on_any_threads),
         cmocka_unit_test(test_slice_is_a_part),
         cmocka_unit_test(test_moments),

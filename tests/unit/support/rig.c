@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+const char *const rig_families[RIG_FAMILIES] = {"gpt2", "bloom", "llama", "mistral"};
+
 struct model_config rig_config(int64_t layers, int64_t width, int64_t heads, int64_t vocab, int64_t positions) {
     return rig_config_of("gpt2", layers, width, heads, vocab, positions);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A small GPT-2 in an engine of one rank, with a data source beside it: what the tests of model, plan, gate and
+ * A small model in an engine of one rank, with a data source beside it: what the tests of model, plan, gate and
  * step share; and the same global batch in the FP64 reference. A failure ends the test. */
 #ifndef TOISE_TESTS_RIG_H
 #define TOISE_TESTS_RIG_H
@@ -15,6 +15,10 @@ struct rig {
     struct parallel_engine engine;
     struct data_source *source;
 };
+
+/* Every family that can be trained. */
+enum { RIG_FAMILIES = 4 };
+extern const char *const rig_families[RIG_FAMILIES];
 
 /* Sizes of the GPT-2 family; ffn is four times the width. */
 struct model_config rig_config(int64_t layers, int64_t width, int64_t heads, int64_t vocab, int64_t positions);
