@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The FP64 reference's gradient against central differences of its own loss: sampled elements of every tensor of a
- * small hot model, with and without shared key heads. And that its loss is the definition's where that is known. */
+ * small hot model of every family. And that its loss is the definition's where that is known, and which tokens it
+ * depends on. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -31,10 +32,15 @@ static void read_weights(void *context, int64_t offset, int64_t count, double *o
     memcpy(out, s->weights + offset, (size_t)count * sizeof *out);
 }
 
-static void subject_open(struct subject *s, int64_t kv_heads) {
+/* Two layers, four heads of eight; a window, where there is one, of four positions. */
+static struct model_config config_of(const char *family) {
+    return rig_config_of(family, 2, 32, 4, VOCAB, SEQ + 2);
+}
+
+static void subject_open(struct subject *s, struct model_config config) {
     struct base_error e = {0};
-    s->config = rig_config(2, 32, 4, VOCAB, SEQ + 2);
-    s->config.kv_heads = kv_heads;
+    s->config = config;
+    s->config.parameters = model_params_count(&config);
     if (model_params_open(&s->params, &s->config, &e)) fail_msg("%s", e.text);
     const size_t n = (size_t)s->params.total;
     float *start = calloc(n, sizeof *start);
@@ -81,10 +87,10 @@ static double slope(struct subject *s, int64_t at) {
     return (4 * difference[0] - difference[1]) / 3;
 }
 
-static void check_gradient(int64_t kv_heads) {
+static void check_gradient(const char *what, struct model_config config) {
     struct subject s;
     double worst = 0;
-    subject_open(&s, kv_heads);
+    subject_open(&s, config);
     run(&s, s.grads);
     for (int i = 0; i < s.params.count; i++) {
         const struct model_tensor *t = &s.params.tensors[i];
@@ -97,30 +103,62 @@ static void check_gradient(int64_t kv_heads) {
             size = fmax(size, fabs(s.grads[t->offset + at]));
         }
         worst = fmax(worst, error / (size + 1e-3));
-        if (!(error < 1e-6 * (size + 1e-3))) fail_msg("%s: off by %.3g of %.3g", t->name, error, size);
+        if (!(error < 1e-6 * (size + 1e-3))) fail_msg("%s: %s: off by %.3g of %.3g", what, t->name, error, size);
     }
-    printf("%lld key heads: worst difference %.2g of the tensor's largest sampled gradient\n", (long long)kv_heads,
-           worst);
+    printf("%s: worst difference %.2g of the tensor's largest sampled gradient\n", what, worst);
     subject_close(&s);
 }
 static void test_gradient(void **state) {
     (void)state;
-    check_gradient(4);
-    check_gradient(2);
+    for (int f = 0; f < RIG_FAMILIES; f++) check_gradient(rig_families[f], config_of(rig_families[f]));
 }
 
-/* A table of zeros gives zero logits: every loss is ln(vocab), and nothing before the head has a gradient. */
-static void test_zero_table(void **state) {
+/* What a family may have besides. */
+static void test_gradient_of_variations(void **state) {
     (void)state;
+    struct model_config c = config_of("gpt2");
+    c.kv_heads = 2;
+    check_gradient("gpt2 with shared key heads", c);
+    check_gradient("bloom with six heads", rig_config_of("bloom", 2, 48, 6, VOCAB, SEQ + 2));
+    c = config_of("llama");
+    c.tied = true;
+    check_gradient("llama with its head tied", c);
+    c = config_of("llama");
+    c.kv_heads = 1;
+    c.head_dim = 6; /* heads of other sizes than width / heads, an MLP of no multiple */
+    c.ffn = 41;
+    check_gradient("llama with one key head, narrow", c);
+    c = config_of("llama");
+    c.rotary = (struct model_rotary){.theta = 100, .factor = 8, .low = 1, .high = 4, .original = 32};
+    check_gradient("llama with scaled positions", c);
+    c = config_of("mistral");
+    c.window = 1; /* each its own key */
+    check_gradient("mistral with a window of one", c);
+}
+
+/* A head of zeros gives zero logits: every loss is ln(vocab), and nothing but the head has a gradient. */
+static void check_zero_head(struct model_config config) {
     struct subject s;
-    subject_open(&s, 4);
-    const struct model_tensor *table = &s.params.tensors[0];
-    memset(s.weights + table->offset, 0, (size_t)table->count * sizeof *s.weights);
+    subject_open(&s, config);
+    const enum model_role role = config.tied ? MODEL_TOKEN_TABLE : MODEL_HEAD_WEIGHT;
+    const int64_t at = model_params_offset(&s.params, role, 0);
+    memset(s.weights + at, 0, (size_t)(VOCAB * config.width) * sizeof *s.weights);
     assert_true(fabs(run(&s, s.grads) - TOKENS * log(VOCAB)) < 1e-12 * TOKENS);
-    for (int i = 1; i < s.params.count; i++)
-        for (int64_t j = 0; j < s.params.tensors[i].count; j++)
-            assert_true(s.grads[s.params.tensors[i].offset + j] == 0);
+    bool learns = false;
+    for (int i = 0; i < s.params.count; i++)
+        for (int64_t j = 0; j < s.params.tensors[i].count; j++) {
+            const double g = s.grads[s.params.tensors[i].offset + j];
+            if (s.params.tensors[i].kind->role == role)
+                learns = learns || g != 0;
+            else
+                assert_true(g == 0);
+        }
+    assert_true(learns);
     subject_close(&s);
+}
+static void test_zero_head(void **state) {
+    (void)state;
+    for (int f = 0; f < RIG_FAMILIES; f++) check_zero_head(config_of(rig_families[f]));
 }
 
 /* Gradients are added, gaps between tensors left alone, and a scale multiplies them. */
@@ -128,7 +166,7 @@ static void test_added_and_scaled(void **state) {
     (void)state;
     struct subject s;
     double loss[TOKENS];
-    subject_open(&s, 4);
+    subject_open(&s, config_of("llama"));
     run(&s, s.grads);
     double *twice = calloc((size_t)s.params.total, sizeof *twice);
     for (int i = 0; i < 2; i++)
@@ -145,25 +183,33 @@ static void test_added_and_scaled(void **state) {
     subject_close(&s);
 }
 
-/* Causal: a later token changes no earlier loss. */
-static void test_causal(void **state) {
-    (void)state;
+/* Causal: a later token changes no earlier loss. Through a window of w, two layers carry 2 (w - 1) positions. */
+static void check_reach(struct model_config config, int changed) {
     struct subject s;
     double before[TOKENS], after[TOKENS];
-    subject_open(&s, 4);
+    const int reach = config.window ? 2 * ((int)config.window - 1) : SEQ;
+    subject_open(&s, config);
     assert_int_equal(model_reference_step(&s.reference, s.inputs, s.targets, 1, before, NULL, NULL), BASE_OK);
-    s.inputs[SEQ - 2] = (s.inputs[SEQ - 2] + 1) % VOCAB;
+    s.inputs[changed] = (s.inputs[changed] + 1) % VOCAB;
     assert_int_equal(model_reference_step(&s.reference, s.inputs, s.targets, 1, after, NULL, NULL), BASE_OK);
-    for (int i = 0; i < TOKENS; i++) assert_int_equal(before[i] != after[i], i == SEQ - 2 || i == SEQ - 1);
+    for (int i = 0; i < TOKENS; i++) {
+        const bool reached = i >= changed && i < SEQ && i <= changed + reach;
+        if ((before[i] != after[i]) != reached)
+            fail_msg("%s: token %d, changed, and the loss of token %d", config.family->type, changed, i);
+    }
     subject_close(&s);
+}
+static void test_reach(void **state) {
+    (void)state;
+    for (int f = 0; f < RIG_FAMILIES; f++)
+        for (int changed = 0; changed < SEQ; changed++) check_reach(config_of(rig_families[f]), changed);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gradient),
-        cmocka_unit_test(test_zero_table),
-        cmocka_unit_test(test_added_and_scaled),
-        cmocka_unit_test(test_causal),
+        cmocka_unit_test(test_gradient),  cmocka_unit_test(test_gradient_of_variations),
+        cmocka_unit_test(test_zero_head), cmocka_unit_test(test_added_and_scaled),
+        cmocka_unit_test(test_reach),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
