@@ -16,7 +16,9 @@
 #include "model/model.h"
 #include "parallel/buckets.h"
 #include "plan/ledger.h"
+#include "unit/support/config_json.h"
 #include "unit/support/counting.h"
+#include "unit/support/rig.h"
 
 static struct model_config config_of(int64_t layers, int64_t width, int64_t heads, int64_t vocab, int64_t positions) {
     struct model_config c;
@@ -58,6 +60,76 @@ static void literals_by_hand(void **state) {
     /* Megatron's 72 B s L h^2 (1 + s/(6h) + V/(12 L h)), Narayanan et al. SC'21 */
     const double h = 768, megatron = 72.0 * 4 * 256 * 12 * h * h * (1 + 256 / (6 * h) + 50257 / (12 * 12 * h));
     assert_true(fabs(l.model_flop_square / megatron - 1) < 1e-12);
+}
+
+static struct plan_request one_sequence(struct model_config config, int64_t seq) {
+    return (struct plan_request){.config = config,
+                                 .dtype = KERNEL_BF16,
+                                 .seq = seq,
+                                 .micro_batch = 1,
+                                 .global_batch = 1,
+                                 .world = 1,
+                                 .threads = 1};
+}
+
+static void ledger_of(struct plan *plan, struct plan_ledger *l, const struct plan_request *r) {
+    struct base_error e = {0};
+    if (plan_make(plan, r, &e)) fail_msg("%s", e.text);
+    plan_ledger_fill(l, plan);
+}
+
+/* One layer of Mistral 7B on 2,048 tokens T: each matmul is 2 T in out FLOP, three of them a step.
+ * qkv 4096 x (32 + 2*8) 128, projection 4096 x 4096, gate and value 4096 x 28672, down 14336 x 4096, head 4096 x 32000.
+ * Attention: six matmuls of 2 T^2 128 in each of 32 heads, half the square; the window of 4096 is never reached. */
+static void mistral_by_hand(void **state) {
+    (void)state;
+    struct plan plan;
+    struct plan_ledger l;
+    struct plan_request r = one_sequence(config_json_accepted(config_json_preset("mistral-7b")), 2048);
+    assert_int_equal(model_config_slice(&r.config, 1, NULL), BASE_OK);
+    ledger_of(&plan, &l, &r);
+    const double weights = 25165824.0 + 16777216.0 + 117440512.0 + 58720256.0 + 131072000.0;
+    assert_true(l.matmul_flop == 6.0 * 2048 * weights);
+    assert_true(l.attention_flop == 6.0 * 32 * 2048.0 * 2048 * 128);
+    assert_true(l.attention_flop_square == 2 * l.attention_flop);
+    assert_true(fabs(l.model_flop / 1e12 - 4.39375) < 1e-5);
+}
+
+/* The same on 8,192 tokens: a query sees 4096 keys at most, so that of the half square a band is left, S w - w^2/2 =
+ * 8192 4096 - 4096^2 / 2 = 25165824 of 33554432. */
+static void window_by_hand(void **state) {
+    (void)state;
+    struct plan plan;
+    struct plan_ledger l;
+    struct plan_request r = one_sequence(config_json_accepted(config_json_preset("mistral-7b")), 8192);
+    assert_int_equal(model_config_slice(&r.config, 1, NULL), BASE_OK);
+    ledger_of(&plan, &l, &r);
+    assert_true(l.attention_flop == 6.0 * 32 * 2 * 25165824.0 * 128);
+    assert_true(l.attention_flop_square == 6.0 * 32 * 2 * 8192.0 * 8192 * 128);
+    r.config.window = 8192; /* as long as the sequence: no window */
+    ledger_of(&plan, &l, &r);
+    assert_true(l.attention_flop == 6.0 * 32 * 2 * 33554432.0 * 128);
+    r.config.window = 1; /* each query one key; the formula is the band's area, half a key a query less at its start */
+    ledger_of(&plan, &l, &r);
+    assert_true(l.attention_flop == 6.0 * 32 * 2 * 8191.5 * 128);
+}
+
+/* A slice says what the whole model would take. */
+static void slice_knows_the_whole(void **state) {
+    (void)state;
+    for (int f = 0; f < RIG_FAMILIES; f++) {
+        const struct model_config whole = rig_config_of(rig_families[f], 5, 48, 6, 101, 64);
+        struct plan plan, sliced;
+        struct plan_ledger l;
+        struct plan_request r = rig_request(&whole, KERNEL_F32, 37, 2, 3);
+        ledger_of(&plan, &l, &r);
+        assert_int_equal(model_config_slice(&r.config, 2, NULL), BASE_OK);
+        assert_int_equal(plan_make(&sliced, &r, NULL), BASE_OK);
+        assert_true(plan_full_model_flop(&sliced) == l.model_flop);
+        assert_true(plan_full_model_flop(&plan) == l.model_flop);
+        ledger_of(&sliced, &l, &r);
+        assert_true(plan_full_model_flop(&sliced) > 1.5 * l.model_flop);
+    }
 }
 
 /* The ranges that become final, into buckets whose comm only counts. */
@@ -185,6 +257,27 @@ static void ledger_is_what_runs(void **state) {
     }
 }
 
+/* And of every family: a window within the sequence, fewer key heads, narrow heads, a rest in the head's chunks. */
+static void ledger_of_every_family(void **state) {
+    (void)state;
+    for (int f = 0; f < RIG_FAMILIES; f++)
+        for (int dtype = 0; dtype < KERNEL_DTYPE_COUNT; dtype++) {
+            struct model_config c = rig_config_of(rig_families[f], 3, 48, 6, 101, 64);
+            struct plan_request r = rig_request(&c, (enum kernel_dtype)dtype, 37, 2, 3);
+            r.head_rows = 23;
+            check_plan(&r);
+            r.world = 3;
+            r.bucket = 1000;
+            r.head_rows = 0;
+            check_plan(&r);
+            if (c.family->position != MODEL_POSITION_ROTARY) continue;
+            r.config.head_dim = 10;
+            r.config.ffn = 41;
+            r.config.tied = true;
+            check_plan(&r);
+        }
+}
+
 /* Each bad request names the flag. */
 static void bad_requests(void **state) {
     (void)state;
@@ -241,10 +334,10 @@ static void what_would_fit_fits(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(literals_by_hand),
-        cmocka_unit_test(ledger_is_what_runs),
-        cmocka_unit_test(bad_requests),
-        cmocka_unit_test(what_would_fit_fits),
+        cmocka_unit_test(literals_by_hand),    cmocka_unit_test(mistral_by_hand),
+        cmocka_unit_test(window_by_hand),      cmocka_unit_test(slice_knows_the_whole),
+        cmocka_unit_test(ledger_is_what_runs), cmocka_unit_test(ledger_of_every_family),
+        cmocka_unit_test(bad_requests),        cmocka_unit_test(what_would_fit_fits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
