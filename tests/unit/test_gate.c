@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * check: timeout 300
  *
- * The gate on one rank: over 20 seeds healthy code stays under a quarter of the threshold, and each injected fault
- * exceeds it tenfold. The worst healthy and the least faulty residual are printed, so that the margins are seen. */
+ * The gate on one rank, for every family: over 20 seeds healthy code stays under a quarter of the threshold, and each
+ * injected fault exceeds it tenfold. The worst healthy and the least faulty residual are printed, so that the margins
+ * are seen. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,6 +15,7 @@
 #include <cmocka.h>
 
 #include "run/gate.h"
+#include "unit/support/config_json.h"
 #include "unit/support/faults.h"
 #include "unit/support/rig.h"
 
@@ -24,30 +26,38 @@ static const char *precision(int dtype) {
     return dtype == KERNEL_F32 ? "fp32" : "bf16";
 }
 
-/* What would be timed: the sizes of tiny-gpt2. */
-static struct plan_request timed(enum kernel_dtype dtype) {
-    const struct model_config c = rig_config(2, 64, 4, 256, 128);
+/* What the gate judges: part 1 (the shrunken model) or part 2 (the sizes to be timed, ordinary weights). */
+struct subject {
+    const char *family;
+    bool full;
+    enum kernel_dtype dtype;
+};
+
+/* What would be timed: tiny-gpt2, tiny-bloom and so on. */
+static struct plan_request timed(const char *family, enum kernel_dtype dtype) {
+    char name[32];
+    snprintf(name, sizeof name, "tiny-%s", family);
+    const struct model_config c = config_json_accepted(config_json_preset(name));
     struct plan_request q = rig_request(&c, dtype, SEQ, MICRO, 2);
     q.threads = THREADS;
     return q;
 }
 
-/* Part 1 (the shrunken model) or part 2 (the sizes to be timed, ordinary weights), with a fault or FAULT_COUNT. */
-static struct run_gate gate_of(bool full, enum kernel_dtype dtype, enum kernel_isa cap, enum fault fault,
-                               uint64_t seed) {
+/* With a fault or FAULT_COUNT. */
+static struct run_gate gate_of(struct subject s, enum kernel_isa cap, enum fault fault, uint64_t seed) {
     struct rig r;
     struct run_gate gate;
     struct kernel_ops faulty;
     struct base_error e = {0};
-    const struct plan_request q = timed(dtype), small = run_gate_shrink(&q);
+    const struct plan_request q = timed(s.family, s.dtype), small = run_gate_shrink(&q);
     run_gate_clear(&gate);
-    rig_open(&r, full ? &q : &small, cap, KERNEL_BACKEND_TOISE, seed);
+    rig_open(&r, s.full ? &q : &small, cap, KERNEL_BACKEND_TOISE, seed);
     if (fault != FAULT_COUNT) {
         fault_make(fault, &r.ops, &faulty);
         r.engine.team.ops = &faulty;
     }
-    if (full) parallel_start(&r.engine, seed, false);
-    if (full ? run_gate_full(&gate, &r.engine, r.source, &e) : run_gate_path_on(&gate, &r.engine, seed, &e))
+    if (s.full) parallel_start(&r.engine, seed, false);
+    if (s.full ? run_gate_full(&gate, &r.engine, r.source, &e) : run_gate_path_on(&gate, &r.engine, seed, &e))
         fail_msg("%s", e.text);
     rig_close(&r);
     return gate;
@@ -62,17 +72,17 @@ static int worst_of(const struct run_gate *gate) {
 }
 
 /* Each check's worst residual over the seeds, all under a quarter of the threshold. */
-static void healthy(bool full, enum kernel_dtype dtype, enum kernel_isa isa, int seeds, int least_checks) {
+static void healthy(struct subject s, enum kernel_isa isa, int seeds, int least_checks) {
     struct run_gate worst;
     run_gate_clear(&worst);
     for (int seed = 1; seed <= seeds; seed++) {
-        const struct run_gate gate = gate_of(full, dtype, isa, FAULT_COUNT, (uint64_t)seed);
+        const struct run_gate gate = gate_of(s, isa, FAULT_COUNT, (uint64_t)seed);
         assert_true(run_gate_passed(&gate));
         for (int i = 0; i < RUN_CHECKS; i++)
             if (!isnan(gate.residual[i])) run_gate_note(&worst, (enum run_check)i, gate.residual[i], gate.where[i]);
     }
     int checks = 0;
-    printf("healthy %s %s, %d seeds:", precision(dtype), kernel_isa_name(isa), seeds);
+    printf("healthy %s %s %s, %d seeds:", s.family, precision(s.dtype), kernel_isa_name(isa), seeds);
     for (int i = 0; i < RUN_CHECKS; i++) {
         if (isnan(worst.residual[i])) continue;
         printf(" %s %.3g", run_check_name((enum run_check)i), worst.residual[i]);
@@ -85,33 +95,63 @@ static void healthy(bool full, enum kernel_dtype dtype, enum kernel_isa isa, int
 
 /* The best instruction set over all seeds, those below over a few. */
 static void healthy_everywhere(bool full, int least_checks) {
-    for (int dtype = 0; dtype < KERNEL_DTYPE_COUNT; dtype++)
-        for (int isa = 0; isa <= (int)kernel_isa_best(); isa++)
-            if (kernel_isa_usable((enum kernel_isa)isa))
-                healthy(full, (enum kernel_dtype)dtype, (enum kernel_isa)isa,
-                        isa == (int)kernel_isa_best() ? SEEDS : FEW, least_checks);
+    for (int f = 0; f < RIG_FAMILIES; f++)
+        for (int dtype = 0; dtype < KERNEL_DTYPE_COUNT; dtype++)
+            for (int isa = 0; isa <= (int)kernel_isa_best(); isa++)
+                if (kernel_isa_usable((enum kernel_isa)isa))
+                    healthy((struct subject){rig_families[f], full, (enum kernel_dtype)dtype}, (enum kernel_isa)isa,
+                            isa == (int)kernel_isa_best() ? SEEDS : FEW, least_checks);
 }
 
-/* Every fault of a range, both precisions, a few seeds: some check exceeds the threshold tenfold each time. */
+/* The least residual so far that a fault had, and whose. */
+struct least {
+    double residual;
+    char what[200];
+};
+
+/* A few, or one where time is short. */
+static int fault_seeds(void) {
+    const char *full = getenv("CHECK_FULL");
+    return full && !strcmp(full, "yes") ? FEW : 1;
+}
+
+/* Some check exceeds the threshold tenfold each time. */
+static void fault_fails(struct subject s, enum fault fault, struct least *least) {
+    for (int seed = 1; seed <= fault_seeds(); seed++) {
+        const struct run_gate gate = gate_of(s, kernel_isa_best(), fault, (uint64_t)seed);
+        const int i = worst_of(&gate);
+        if (!(gate.residual[i] > FAULTY))
+            fail_msg("%s, %s, %s, seed %d: only %.3g (%s)", fault_name(fault), s.family, precision(s.dtype), seed,
+                     gate.residual[i], run_check_name((enum run_check)i));
+        assert_false(run_gate_passed(&gate));
+        if (gate.residual[i] >= least->residual) continue;
+        least->residual = gate.residual[i];
+        snprintf(least->what, sizeof least->what, "%s, %s, by %s of %s", fault_name(fault), precision(s.dtype),
+                 run_check_name((enum run_check)i), gate.where[i]);
+    }
+}
+
+/* Every fault of a range that each family can have; each must have been tried somewhere. */
 static void faults_fail(bool full, int first, int last) {
-    double least = INFINITY;
-    char what[160] = "";
-    for (int dtype = 0; dtype < KERNEL_DTYPE_COUNT; dtype++)
-        for (int fault = first; fault < last; fault++)
-            for (int seed = 1; seed <= FEW; seed++) {
-                const struct run_gate gate =
-                    gate_of(full, (enum kernel_dtype)dtype, kernel_isa_best(), (enum fault)fault, (uint64_t)seed);
-                const int i = worst_of(&gate);
-                if (!(gate.residual[i] > FAULTY))
-                    fail_msg("%s, %s, seed %d: only %.3g (%s)", fault_name((enum fault)fault), precision(dtype), seed,
-                             gate.residual[i], run_check_name((enum run_check)i));
-                assert_false(run_gate_passed(&gate));
-                if (gate.residual[i] >= least) continue;
-                least = gate.residual[i];
-                snprintf(what, sizeof what, "%s, %s, by %s of %s", fault_name((enum fault)fault), precision(dtype),
-                         run_check_name((enum run_check)i), gate.where[i]);
+    bool tried[FAULT_COUNT] = {false};
+    if (fault_seeds() < FEW) printf("SKIP: the gate's faults on %d more seeds: only with CHECK_FULL=yes\n", FEW - 1);
+    for (int f = 0; f < RIG_FAMILIES; f++) {
+        const struct model_config c = timed(rig_families[f], KERNEL_F32).config;
+        struct least least = {.residual = INFINITY};
+        for (int fault = first; fault < last; fault++) {
+            if (!fault_possible((enum fault)fault, &c)) {
+                printf("  %s cannot have: %s\n", rig_families[f], fault_name((enum fault)fault));
+                continue;
             }
-    printf("least faulty residual %.4g (over %g): %s\n", least, FAULTY, what);
+            for (int dtype = 0; dtype < KERNEL_DTYPE_COUNT; dtype++)
+                fault_fails((struct subject){rig_families[f], full, (enum kernel_dtype)dtype}, (enum fault)fault,
+                            &least);
+            tried[fault] = true;
+        }
+        printf("%s: least faulty residual %.4g (over %g): %s\n", rig_families[f], least.residual, FAULTY, least.what);
+    }
+    for (int fault = first; fault < last; fault++)
+        if (!tried[fault]) fail_msg("no family was tried with: %s", fault_name((enum fault)fault));
 }
 
 static void test_small_model_healthy(void **state) {
@@ -134,7 +174,7 @@ static void test_full_size_faults(void **state) {
 /* The shrunken model reaches what the timed one would: family, precision, threads, accumulation, odd sizes. */
 static void test_shrink(void **state) {
     (void)state;
-    struct plan_request q = timed(KERNEL_BF16);
+    struct plan_request q = timed("gpt2", KERNEL_BF16);
     struct plan plan;
     q.config = rig_config(48, 1600, 25, 50257, 1024);
     q.config.kv_heads = 5;
@@ -150,6 +190,34 @@ static void test_shrink(void **state) {
     assert_int_not_equal(s.micro_batch * s.seq % s.head_rows, 0);
     assert_true(s.bucket < s.config.parameters && s.seq < s.config.positions);
     assert_true(plan.memory_bytes < 64 << 20);
+}
+
+/* And what is a family's own: heads of no power of two, a window within the sequence, planes that scaling slows. */
+static void test_shrink_of_families(void **state) {
+    (void)state;
+    const char *const names[] = {"bloom-176b", "bloom-560m", "mistral-7b", "llama-2-70b", "llama-3-405b"};
+    struct plan_request s[5];
+    for (int i = 0; i < 5; i++) {
+        const struct model_config c = config_json_accepted(config_json_preset(names[i]));
+        const struct plan_request q = rig_request(&c, KERNEL_F32, 64, 4, 2);
+        struct plan plan;
+        s[i] = run_gate_shrink(&q);
+        assert_int_equal(plan_make(&plan, &s[i], NULL), BASE_OK);
+        assert_ptr_equal(s[i].config.family, c.family);
+        assert_int_equal(s[i].config.heads / s[i].config.kv_heads, c.heads / c.kv_heads);
+        assert_int_equal(s[i].config.kv_heads > 1, c.kv_heads > 1);
+        assert_int_equal(s[i].config.tied, c.tied);
+        assert_int_equal(s[i].config.parameters, model_params_count(&s[i].config));
+        assert_true(plan.memory_bytes < 256 << 20);
+    }
+    assert_int_equal(s[0].config.heads, 6); /* 112 */
+    assert_int_equal(s[1].config.heads, 4); /* 16 */
+    assert_in_range(s[2].config.window, 2, s[2].seq / 2);
+    const struct model_rotary *r = &s[4].config.rotary;
+    assert_true(r->factor == 8 && r->low == 1 && r->high == 4);
+    /* of the eight planes of a head the first turns more than `high` times over `original`, the last less than once */
+    assert_true((double)r->original / (2 * M_PI) > r->high);
+    assert_true((double)r->original / (2 * M_PI) * pow(r->theta, -14.0 / 16) < r->low);
 }
 
 /* NaN is no pass; the worst is kept with its place. */
@@ -218,6 +286,7 @@ int main(void) {
         cmocka_unit_test(test_full_size_healthy),
         cmocka_unit_test(test_full_size_faults),
         cmocka_unit_test(test_shrink),
+        cmocka_unit_test(test_shrink_of_families),
         cmocka_unit_test(test_notes),
         cmocka_unit_test(test_finite),
         cmocka_unit_test(test_history),

@@ -22,11 +22,46 @@ static void gelu_sign(const struct kernel_team *team, enum kernel_dtype dtype, i
     scale(dtype, dx, 0, n, -1);
 }
 
+static void swiglu_sign(const struct kernel_team *team, enum kernel_dtype dtype, int64_t rows, int64_t cols,
+                        const void *x, const void *dy, void *dx) {
+    inner->swiglu_backward(team, dtype, rows, cols, x, dy, dx);
+    scale(dtype, dx, 0, rows * 2 * cols, -1);
+}
+
+/* x[rows, 2 cols] with its halves exchanged, into a new buffer. */
+static void *halves_exchanged(enum kernel_dtype dtype, int64_t rows, int64_t cols, const void *x) {
+    const size_t half = (size_t)cols * kernel_dtype_bytes(dtype);
+    char *y = calloc((size_t)rows, 2 * half);
+    for (size_t r = 0; r < (size_t)rows; r++) {
+        memcpy(y + 2 * r * half, (const char *)x + (2 * r + 1) * half, half);
+        memcpy(y + (2 * r + 1) * half, (const char *)x + 2 * r * half, half);
+    }
+    return y;
+}
+static void gate_for_value(const struct kernel_team *team, enum kernel_dtype dtype, int64_t rows, int64_t cols,
+                           const void *x, void *y) {
+    void *wrong = halves_exchanged(dtype, rows, cols, x);
+    inner->swiglu_forward(team, dtype, rows, cols, wrong, y);
+    free(wrong);
+}
+static void gate_for_value_backward(const struct kernel_team *team, enum kernel_dtype dtype, int64_t rows, int64_t cols,
+                                    const void *x, const void *dy, void *dx) {
+    void *wrong = halves_exchanged(dtype, rows, cols, x);
+    inner->swiglu_backward(team, dtype, rows, cols, wrong, dy, dx);
+    free(wrong);
+    wrong = halves_exchanged(dtype, rows, cols, dx);
+    memcpy(dx, wrong, (size_t)(rows * 2 * cols) * kernel_dtype_bytes(dtype));
+    free(wrong);
+}
+
 /* Adds into copies that start as the negative of the sums, so that what was to be added is subtracted. */
+static void negate(int64_t n, float *x) {
+    for (int64_t i = 0; i < n && x; i++) x[i] = -x[i];
+}
 static void norm_params_sign(const struct kernel_team *team, const struct kernel_norm *l) {
-    for (int64_t i = 0; i < l->cols; i++) l->dgain[i] = -l->dgain[i], l->dbias[i] = -l->dbias[i];
+    negate(l->cols, l->dgain), negate(l->cols, l->dbias);
     inner->norm_grad_params(team, l);
-    for (int64_t i = 0; i < l->cols; i++) l->dgain[i] = -l->dgain[i], l->dbias[i] = -l->dbias[i];
+    negate(l->cols, l->dgain), negate(l->cols, l->dbias);
 }
 
 static void norm_residual(const struct kernel_team *team, const struct kernel_norm *l) {
@@ -35,20 +70,103 @@ static void norm_residual(const struct kernel_team *team, const struct kernel_no
     inner->norm_grad_input(team, &wrong);
 }
 
+/* Of the six norms of two layers the one after the embedding runs first; it and the last have no residual path. */
+static void embed_norm(const struct kernel_team *team, const struct kernel_norm *l) {
+    inner->norm_forward(team, l);
+    if (calls++ % 6 == 0) memcpy(l->y, l->x, (size_t)(l->rows * l->cols) * kernel_dtype_bytes(l->dtype));
+}
+static void embed_norm_grad(const struct kernel_team *team, const struct kernel_norm *l) {
+    if (!l->dx_add && calls++ % 2 == 1)
+        memcpy(l->dx, l->dy, (size_t)(l->rows * l->cols) * kernel_dtype_bytes(l->dtype));
+    else
+        inner->norm_grad_input(team, l);
+}
+
 static void query_sign(const struct kernel_team *team, const struct kernel_attention *a) {
     inner->attention_backward(team, a);
     for (int64_t t = 0; t < a->batch * a->seq_q; t++)
         for (int64_t h = 0; h < a->heads; h++) scale(a->dtype, a->dq, t * a->q_row + h * a->q_head, a->head_dim, -1);
 }
 
+/* Exchanges the first two heads of every token. */
+static void swap_heads(const struct kernel_attention *a, void *x, int64_t tokens, int64_t row, int64_t head) {
+    for (int64_t t = 0; t < tokens; t++)
+        for (int64_t i = t * row; i < t * row + a->head_dim; i++) {
+            const float first = scalar_get(a->dtype, x, i);
+            scalar_put(a->dtype, x, i, scalar_get(a->dtype, x, i + head));
+            scalar_put(a->dtype, x, i + head, first);
+        }
+}
 static void heads_swapped(const struct kernel_team *team, const struct kernel_attention *a) {
     inner->attention_forward(team, a);
-    for (int64_t t = 0; t < a->batch * a->seq_q; t++)
-        for (int64_t i = t * a->o_row; i < t * a->o_row + a->head_dim; i++) {
-            float first = scalar_get(a->dtype, a->o, i);
-            scalar_put(a->dtype, a->o, i, scalar_get(a->dtype, a->o, i + a->o_head));
-            scalar_put(a->dtype, a->o, i + a->o_head, first);
-        }
+    swap_heads(a, a->o, a->batch * a->seq_q, a->o_row, a->o_head);
+}
+
+/* Operands are read alone, but they lie in memory of the model's own: exchanged before and after. */
+static void swap_kv(const struct kernel_attention *a, const void *k, const void *v) {
+    swap_heads(a, (void *)(uintptr_t)k, a->batch * a->seq_k, a->kv_row, a->kv_head);
+    swap_heads(a, (void *)(uintptr_t)v, a->batch * a->seq_k, a->kv_row, a->kv_head);
+}
+static void kv_head_forward(const struct kernel_team *team, const struct kernel_attention *a) {
+    swap_kv(a, a->k, a->v);
+    inner->attention_forward(team, a);
+    swap_kv(a, a->k, a->v);
+}
+static void kv_head_backward(const struct kernel_team *team, const struct kernel_attention *a) {
+    swap_kv(a, a->k, a->v);
+    inner->attention_backward(team, a);
+    swap_kv(a, a->k, a->v);
+    swap_kv(a, a->dk, a->dv);
+}
+
+static void slopes(const struct kernel_team *team, const struct kernel_attention *a, kernel_attention_fn *f) {
+    struct kernel_attention wrong = *a;
+    float *next = malloc((size_t)a->heads * sizeof *next);
+    for (int64_t h = 0; h < a->heads; h++) next[h] = a->slopes[(h + 1) % a->heads];
+    wrong.slopes = next;
+    f(team, &wrong);
+    free(next);
+}
+static void slopes_forward(const struct kernel_team *team, const struct kernel_attention *a) {
+    slopes(team, a, inner->attention_forward);
+}
+static void slopes_backward(const struct kernel_team *team, const struct kernel_attention *a) {
+    slopes(team, a, inner->attention_backward);
+}
+
+static void window_forward(const struct kernel_team *team, const struct kernel_attention *a) {
+    struct kernel_attention wrong = *a;
+    wrong.window++;
+    inner->attention_forward(team, &wrong);
+}
+static void window_backward(const struct kernel_team *team, const struct kernel_attention *a) {
+    struct kernel_attention wrong = *a;
+    wrong.window++;
+    inner->attention_backward(team, &wrong);
+}
+
+/* A row holds the queries' heads, the keys' and as many of the values'. All of them one position late would be no
+ * fault: distances are all that counts. */
+static void keys_late(const struct kernel_team *team, const struct kernel_rotary *r) {
+    const int64_t kv = r->row / r->head - r->heads, half = r->head_dim / 2, n = r->seq * half;
+    struct kernel_rotary q = *r, k = *r;
+    float *late = malloc(2 * (size_t)n * sizeof *late);
+    for (int64_t i = 0; i < n; i++) { /* the last position has no next */
+        late[i] = r->cos[i + half < n ? i + half : i];
+        late[n + i] = r->sin[i + half < n ? i + half : i];
+    }
+    q.heads -= kv;
+    k.heads = kv;
+    k.x = (char *)r->x + (size_t)(q.heads * r->head) * kernel_dtype_bytes(r->dtype);
+    k.cos = late, k.sin = late + n;
+    inner->rotary(team, &q);
+    inner->rotary(team, &k);
+    free(late);
+}
+static void not_turned_back(const struct kernel_team *team, const struct kernel_rotary *r) {
+    struct kernel_rotary wrong = *r;
+    wrong.inverse = false;
+    inner->rotary(team, &wrong);
 }
 
 static void uniform_forward(const struct kernel_team *team, const struct kernel_attention *a) {
@@ -64,11 +182,13 @@ static void uniform_backward(const struct kernel_team *team, const struct kernel
 static void seeing_forward(const struct kernel_team *team, const struct kernel_attention *a) {
     struct kernel_attention wrong = *a;
     wrong.q_offset += a->seq_k;
+    wrong.window = 0;
     inner->attention_forward(team, &wrong);
 }
 static void seeing_backward(const struct kernel_team *team, const struct kernel_attention *a) {
     struct kernel_attention wrong = *a;
     wrong.q_offset += a->seq_k;
+    wrong.window = 0;
     inner->attention_backward(team, &wrong);
 }
 
@@ -153,37 +273,88 @@ static void attention_gradient(const struct kernel_team *team, const struct kern
             scale(a->dtype, a->dk, t * a->kv_row + h * a->kv_head, a->head_dim, -1);
 }
 
-/* Each fault's name, and the operations that replace the healthy ones. */
+/* What a model must have for a fault to be one. */
+enum need { ANY, GELU, SWIGLU, LAYER_BIASES, POSITION_TABLE, ALIBI, ROTARY, WINDOW, SHARED_KEYS, EMBED_NORM };
+
+/* Each fault's name, what it needs, and the operations that replace the healthy ones. */
 static const struct {
     const char *name;
+    enum need need;
     struct kernel_ops wrong;
 } faults[FAULT_COUNT] = {
-    [FAULT_GELU_SIGN] = {"GELU gradient's sign", {.gelu_backward = gelu_sign}},
-    [FAULT_NORM_PARAMS_SIGN] = {"LayerNorm parameter gradient's sign", {.norm_grad_params = norm_params_sign}},
-    [FAULT_NORM_RESIDUAL] = {"residual gradient lost", {.norm_grad_input = norm_residual}},
-    [FAULT_QUERY_SIGN] = {"query gradient's sign", {.attention_backward = query_sign}},
-    [FAULT_HEADS_SWAPPED] = {"heads swapped", {.attention_forward = heads_swapped}},
+    [FAULT_GELU_SIGN] = {"GELU gradient's sign", GELU, {.gelu_backward = gelu_sign}},
+    [FAULT_SWIGLU_SIGN] = {"SwiGLU gradient's sign", SWIGLU, {.swiglu_backward = swiglu_sign}},
+    [FAULT_GATE_FOR_VALUE] = {"gate and value swapped",
+                              SWIGLU,
+                              {.swiglu_forward = gate_for_value, .swiglu_backward = gate_for_value_backward}},
+    [FAULT_NORM_PARAMS_SIGN] = {"norm parameter gradient's sign", ANY, {.norm_grad_params = norm_params_sign}},
+    [FAULT_NORM_RESIDUAL] = {"residual gradient lost", ANY, {.norm_grad_input = norm_residual}},
+    [FAULT_QUERY_SIGN] = {"query gradient's sign", ANY, {.attention_backward = query_sign}},
+    [FAULT_HEADS_SWAPPED] = {"heads swapped", ANY, {.attention_forward = heads_swapped}},
     [FAULT_UNIFORM] = {"uniform attention",
+                       ANY,
                        {.attention_forward = uniform_forward, .attention_backward = uniform_backward}},
     [FAULT_NOT_CAUSAL] = {"attention not causal",
+                          ANY,
                           {.attention_forward = seeing_forward, .attention_backward = seeing_backward}},
-    [FAULT_BIAS_LOST] = {"bias gradient lost", {.column_sum = bias_lost}},
-    [FAULT_TARGET_LATE] = {"targets one late", {.cross_entropy_grad = target_late}},
-    [FAULT_POSITIONS] = {"positions one late", {.embedding_forward = positions}},
-    [FAULT_NOT_ADDED] = {"weight gradients not added", {.gemm = not_added}},
-    [FAULT_NO_CORRECTION] = {"AdamW without bias correction", {.adamw = no_correction}},
-    [FAULT_DECAY_ALL] = {"AdamW decaying biases", {.adamw = decay_all}},
-    [FAULT_NO_CLIP] = {"no clipping", {.adamw = no_clip}},
-    [FAULT_BETA] = {"AdamW's beta2 wrong", {.adamw = beta}},
-    [FAULT_MOMENT_LOST] = {"AdamW's first moment lost", {.adamw = moment_lost}},
-    [FAULT_MATMUL_ELEMENT] = {"one element of a matmul", {.gemm = matmul_element}},
-    [FAULT_MATMUL_TILE] = {"one tile of a matmul", {.gemm = matmul_tile}},
-    [FAULT_ATTENTION_ROW] = {"attention's last row", {.attention_forward = attention_row}},
-    [FAULT_ATTENTION_GRADIENT] = {"key gradient's sign", {.attention_backward = attention_gradient}},
+    [FAULT_WINDOW_LONG] = {"window one too long",
+                           WINDOW,
+                           {.attention_forward = window_forward, .attention_backward = window_backward}},
+    [FAULT_KV_HEAD] = {"key/value heads swapped",
+                       SHARED_KEYS,
+                       {.attention_forward = kv_head_forward, .attention_backward = kv_head_backward}},
+    [FAULT_SLOPES] = {"slope of the neighbour head",
+                      ALIBI,
+                      {.attention_forward = slopes_forward, .attention_backward = slopes_backward}},
+    [FAULT_KEYS_LATE] = {"keys turned one position late", ROTARY, {.rotary = keys_late}},
+    [FAULT_NOT_TURNED_BACK] = {"rotary gradient not turned back", ROTARY, {.rotary = not_turned_back}},
+    [FAULT_EMBED_NORM] = {"norm after the embedding skipped", EMBED_NORM, {.norm_forward = embed_norm}},
+    [FAULT_EMBED_NORM_GRAD] = {"gradient of the norm after the embedding skipped",
+                               EMBED_NORM,
+                               {.norm_grad_input = embed_norm_grad}},
+    [FAULT_BIAS_LOST] = {"bias gradient lost", LAYER_BIASES, {.column_sum = bias_lost}},
+    [FAULT_TARGET_LATE] = {"targets one late", ANY, {.cross_entropy_grad = target_late}},
+    [FAULT_POSITIONS] = {"positions one late", POSITION_TABLE, {.embedding_forward = positions}},
+    [FAULT_NOT_ADDED] = {"weight gradients not added", ANY, {.gemm = not_added}},
+    [FAULT_NO_CORRECTION] = {"AdamW without bias correction", ANY, {.adamw = no_correction}},
+    [FAULT_DECAY_ALL] = {"AdamW decaying biases", ANY, {.adamw = decay_all}},
+    [FAULT_NO_CLIP] = {"no clipping", ANY, {.adamw = no_clip}},
+    [FAULT_BETA] = {"AdamW's beta2 wrong", ANY, {.adamw = beta}},
+    [FAULT_MOMENT_LOST] = {"AdamW's first moment lost", ANY, {.adamw = moment_lost}},
+    [FAULT_MATMUL_ELEMENT] = {"one element of a matmul", ANY, {.gemm = matmul_element}},
+    [FAULT_MATMUL_TILE] = {"one tile of a matmul", ANY, {.gemm = matmul_tile}},
+    [FAULT_ATTENTION_ROW] = {"attention's last row", ANY, {.attention_forward = attention_row}},
+    [FAULT_ATTENTION_GRADIENT] = {"key gradient's sign", ANY, {.attention_backward = attention_gradient}},
 };
 
 const char *fault_name(enum fault fault) {
     return faults[fault].name;
+}
+
+bool fault_possible(enum fault fault, const struct model_config *c) {
+    switch (faults[fault].need) {
+    case ANY:
+        return true;
+    case GELU:
+        return !c->family->gated;
+    case SWIGLU:
+        return c->family->gated;
+    case LAYER_BIASES:
+        return model_config_has(c, MODEL_QKV_BIAS);
+    case POSITION_TABLE:
+        return c->family->position == MODEL_POSITION_LEARNED;
+    case ALIBI:
+        return c->family->position == MODEL_POSITION_ALIBI;
+    case ROTARY:
+        return c->family->position == MODEL_POSITION_ROTARY;
+    case WINDOW:
+        return c->window > 0;
+    case SHARED_KEYS:
+        return c->kv_heads > 1 && c->kv_heads < c->heads;
+    case EMBED_NORM:
+        return model_config_has(c, MODEL_EMBED_GAIN);
+    }
+    return false;
 }
 
 void fault_make(enum fault fault, const struct kernel_ops *healthy, struct kernel_ops *faulty) {
@@ -196,9 +367,13 @@ void fault_make(enum fault fault, const struct kernel_ops *healthy, struct kerne
     REPLACE(gemm);
     REPLACE(attention_forward);
     REPLACE(attention_backward);
+    REPLACE(norm_forward);
     REPLACE(norm_grad_input);
     REPLACE(norm_grad_params);
     REPLACE(gelu_backward);
+    REPLACE(swiglu_forward);
+    REPLACE(swiglu_backward);
+    REPLACE(rotary);
     REPLACE(column_sum);
     REPLACE(cross_entropy_grad);
     REPLACE(embedding_forward);
