@@ -104,6 +104,7 @@ stray | T stray
 --workload | train --workload node-s --seq 128
 * torn.json | train --model $in/torn.json
 mamba | train --model $in/family.json
+a mixture of experts | train --model mixtral-8x7b
 head | train --model $in/heads.json
 absent.json | train --model $in/absent.json
 n_layer | train --model $in/deep.json
