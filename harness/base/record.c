@@ -162,8 +162,10 @@ int base_record_read(const char *path, int (*each)(void *context, const json_t *
 
 int base_json_load(const char *path, json_t **value, struct base_error *e) {
     json_error_t why;
-    FILE *file = fopen(path, "re");
     struct stat found;
+    const bool waits = stat(path, &found) == 0 && !S_ISREG(found.st_mode) && !S_ISDIR(found.st_mode); /* a FIFO may */
+    if (waits) return base_fail(e, BASE_USAGE, "%s: is not a plain file: give a JSON file", path);
+    FILE *file = fopen(path, "re");
     if (file == NULL) return base_fail(e, BASE_USAGE, "%s: cannot read: %s", path, strerror(errno));
     if (fstat(fileno(file), &found) == 0 && S_ISDIR(found.st_mode)) {
         fclose(file);

@@ -4,6 +4,7 @@
 #include "cli/catalog.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,9 +94,9 @@ int cli_catalog_model(const char *name, struct model_config *config, struct base
     name_of(name, called);
     code = model_config_parse(config, called, json, path, e);
     const json_t *stated = json_object_get(json, "parameters");
-    if (!code && stated && json_integer_value(stated) != config->parameters)
-        code = base_fail(e, BASE_USAGE, "%s: field \"parameters\" says %lld, but the sizes give %lld", path,
-                         (long long)json_integer_value(stated), (long long)config->parameters);
+    if (!code && stated && !(json_is_integer(stated) && json_integer_value(stated) == config->parameters))
+        code = base_fail(e, BASE_USAGE, "%s: field \"parameters\" is not the %lld that the sizes give; leave it out",
+                         path, (long long)config->parameters);
     json_decref(json);
     return code;
 }
@@ -107,7 +108,9 @@ int cli_catalog_beside(const char *weights, char path[PATH_MAX], struct base_err
     const int base = folder ? (int)strlen(weights) : slash ? (int)(slash - weights) : 0;
     snprintf(path, PATH_MAX, "%.*s%sconfig.json", base, weights, folder || slash ? "/" : "./");
     if (!access(path, R_OK)) return BASE_OK;
-    return base_fail(e, BASE_USAGE, "--init %s: no %s to say what the model is; give --model", weights, path);
+    if (stat(weights, &s)) return base_fail(e, BASE_USAGE, "--init %s: %s", weights, strerror(errno));
+    return base_fail(e, BASE_USAGE, "--init %s: %s, which says what the model is: %s; or give --model", weights, path,
+                     strerror(access(path, R_OK) ? errno : 0));
 }
 
 int cli_catalog_workload(const char *name, struct cli_workload *w, struct base_error *e) {

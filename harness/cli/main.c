@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * toise COMMAND [flags]: finds the command, starts the world, runs it, and says once what went wrong. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -39,6 +40,7 @@ int main(int argc, char **argv) {
     struct base_error e = {0};
     struct comm world;
     int code = BASE_OK;
+    signal(SIGXFSZ, SIG_IGN); /* a file past its limit is an error like a full disk, not an end */
     if (comm_launched())
         code = comm_open(&world, &e);
     else

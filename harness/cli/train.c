@@ -110,8 +110,9 @@ static int read_history(struct comm *world, const struct cli_train_flags *f, con
     return BASE_OK;
 }
 
-static int exit_code(const struct run_train_result *r, struct base_error *e) {
-    if (r->status == RUN_FAILED) return base_fail(e, BASE_NO, "FAILED: %s", r->why);
+static int exit_code(const struct run_train_result *r, const struct cli_train_flags *f, struct base_error *e) {
+    const char *unsaved = f->save && !run_gate_passed(&r->gate) ? "; no weights were saved" : "";
+    if (r->status == RUN_FAILED) return base_fail(e, BASE_NO, "FAILED: %s%s", r->why, unsaved);
     if (r->status == RUN_INCONCLUSIVE) return base_fail(e, BASE_INCONCLUSIVE, "inconclusive: %s", r->why);
     return BASE_OK;
 }
@@ -160,7 +161,7 @@ static int train(struct comm *world, const struct cli_train_flags *f, struct cli
     o->context = &l;
     code = run_train(&result, plan, o, world, ops, place, e);
     cli_progress_close(&l.progress);
-    if (!code) code = exit_code(&result, e);
+    if (!code) code = exit_code(&result, f, e);
     run_train_free(&result);
     free(loss);
     return code;

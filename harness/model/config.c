@@ -86,6 +86,22 @@ static int read_switches(struct model_config *c, const struct model_fields *in, 
     return BASE_OK;
 }
 
+/* Fields of Hugging Face's that make it another model: whoever wrote them wants what is not trained here. */
+static int check_foreign(const struct model_fields *in, struct base_error *e) {
+    static const char *const keys[] = {"layer_types",       "partial_rotary_factor", "quantization_config",
+                                       "num_local_experts", "num_experts",           "n_routed_experts"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const json_t *v = json_object_get(in->json, keys[i]);
+        const bool harmless = json_is_number(v) && json_number_value(v) == 1 && keys[i][0] == 'p';
+        if (!v || json_is_null(v) || harmless) continue;
+        return base_fail(e, BASE_USAGE,
+                         "%s: field \"%s\" makes it a model that is not trained here; known: whole "
+                         "rotary heads, one kind of layer, no experts, no quantization",
+                         in->where, keys[i]);
+    }
+    return BASE_OK;
+}
+
 static int check_sizes(const struct model_config *c, const char *where, struct base_error *e) {
     const struct model_family *f = c->family;
     const int64_t qkv = model_config_dim(c, MODEL_QKV), sides = c->ffn > c->width ? c->ffn : c->width;
@@ -162,6 +178,7 @@ int model_config_parse(struct model_config *config, const char *name, const json
     if ((code = read_sizes(&c, &in, e))) return code;
     if ((code = read_numbers(&c, &in, e))) return code;
     if ((code = read_switches(&c, &in, e))) return code;
+    if ((code = check_foreign(&in, e))) return code;
     if ((code = check_heads(&c, &in, e))) return code;
     if ((code = check_sizes(&c, where, e))) return code;
     c.layers = c.full_layers;

@@ -80,21 +80,23 @@ static int positive(const struct model_fields *in, const json_t *object, const c
     const json_t *v = json_object_get(object, key);
     *out = v ? json_number_value(v) : fallback;
     if (!v && fallback > 0) return BASE_OK;
-    if (json_is_number(v) && *out > 0 && *out < 1e12) return BASE_OK;
-    return base_fail(e, BASE_USAGE, "%s: field \"%s\" of the rotary positions must be a positive number", in->where,
-                     key);
+    if (!v)
+        return base_fail(e, BASE_USAGE, "%s: field \"%s\" is missing; the rotary positions need it", in->where, key);
+    if (json_is_number(v) && *out >= 1e-12 && *out <= 1e12) return BASE_OK;
+    return base_fail(e, BASE_USAGE, "%s: field \"%s\" of the rotary positions must be a number from 1e-12 to 1e12",
+                     in->where, key);
 }
 
-/* rope_type "llama3" and its four numbers; "default" is none; no other kind is known. */
+/* rope_type "llama3" and its four numbers; "default", or none, is no scaling; no other kind is known. */
 static int scaling(const struct model_fields *in, const json_t *object, struct model_rotary *r, struct base_error *e) {
-    const json_t *type = json_object_get(object, "rope_type");
-    const char *kind = json_string_value(type ? type : json_object_get(object, "type"));
+    const json_t *type = json_object_get(object, "rope_type"), *kind = type ? type : json_object_get(object, "type");
+    const char *name = json_string_value(kind);
     double original;
     int code;
-    if (json_is_null(object) || !object || (kind && !strcmp(kind, "default"))) return BASE_OK;
-    if (!kind || strcmp(kind, "llama3"))
+    if ((!kind && !json_object_get(object, "factor")) || (name && !strcmp(name, "default"))) return BASE_OK;
+    if (!name || strcmp(name, "llama3"))
         return base_fail(e, BASE_USAGE, "%s: field \"rope_type\" is \"%s\"; known: default, llama3", in->where,
-                         kind ? kind : "missing");
+                         name ? name : "missing");
     if ((code = positive(in, object, "factor", 0, &r->factor, e))) return code;
     if ((code = positive(in, object, "low_freq_factor", 0, &r->low, e))) return code;
     if ((code = positive(in, object, "high_freq_factor", 0, &r->high, e))) return code;
@@ -102,29 +104,32 @@ static int scaling(const struct model_fields *in, const json_t *object, struct m
     r->original = (int64_t)original;
     if (r->high <= r->low)
         return base_fail(e, BASE_USAGE,
-                         "%s: fields \"high_freq_factor\" (%g) and \"low_freq_factor\" (%g) disagree: "
-                         "the high one must be the larger",
+                         "%s: fields \"high_freq_factor\" (%g) and \"low_freq_factor\" (%g) disagree: the high one "
+                         "must be the larger",
                          in->where, r->high, r->low);
     return BASE_OK;
 }
 
 int model_field_rotary(const struct model_fields *in, struct model_rotary *out, struct base_error *e) {
-    const json_t *both = json_object_get(in->json, "rope_parameters"), *old = json_object_get(in->json, "rope_scaling");
-    const json_t *of_theta = both && !json_object_get(in->json, "rope_theta") ? both : in->json;
+    static const char *const names[] = {"rope_parameters", "rope_scaling"};
+    const json_t *object = NULL, *theta = json_object_get(in->json, "rope_theta");
     struct model_rotary r = {0};
-    if (both && !json_is_object(both))
-        return base_fail(e, BASE_USAGE, "%s: field \"rope_parameters\" must be an object", in->where);
-    if (both && of_theta != both && json_object_get(both, "rope_theta"))
-        return base_fail(e, BASE_USAGE,
-                         "%s: field \"rope_theta\" is there twice, once in \"rope_parameters\"; leave "
-                         "one out",
+    for (int i = 0; i < 2; i++) {
+        const json_t *v = json_object_get(in->json, names[i]);
+        if (!v || json_is_null(v)) continue;
+        if (object)
+            return base_fail(e, BASE_USAGE, "%s: fields \"%s\" and \"%s\" are both there; leave one out", in->where,
+                             names[0], names[1]);
+        if (!json_is_object(v))
+            return base_fail(e, BASE_USAGE, "%s: field \"%s\" must be an object", in->where, names[i]);
+        object = v;
+    }
+    const json_t *inner = json_object_get(object, "rope_theta");
+    if (theta && inner && json_number_value(theta) != json_number_value(inner))
+        return base_fail(e, BASE_USAGE, "%s: field \"rope_theta\" is there twice and disagrees; leave one out",
                          in->where);
-    if (both && old && !json_is_null(old))
-        return base_fail(e, BASE_USAGE,
-                         "%s: fields \"rope_parameters\" and \"rope_scaling\" are both there; leave one out",
-                         in->where);
-    int code = positive(in, of_theta, "rope_theta", 10000, &r.theta, e);
-    if (!code) code = scaling(in, both ? both : old, &r, e);
+    int code = positive(in, inner ? object : in->json, "rope_theta", 10000, &r.theta, e);
+    if (!code) code = scaling(in, object, &r, e);
     if (!code) *out = r;
     return code;
 }

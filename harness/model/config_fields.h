@@ -26,7 +26,8 @@ int model_field_fraction(const struct model_fields *in, const model_key key, dou
 int model_field_switch(const struct model_fields *in, const char *key, bool fallback, bool *out, struct base_error *e);
 /* The error of a switch that is set the way nobody trains here. */
 int model_field_refuse(const struct model_fields *in, const char *key, bool trained, struct base_error *e);
-/* "rope_theta" and "rope_scaling", or "rope_parameters", which holds both since transformers 5. */
+/* "rope_theta" and "rope_scaling", or "rope_parameters", which holds both since transformers 5 (and which takes the
+ * older name, too). */
 int model_field_rotary(const struct model_fields *in, struct model_rotary *out, struct base_error *e);
 
 #endif

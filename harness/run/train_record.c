@@ -3,8 +3,6 @@
  * Writes and reads records of kind "train". */
 #include "run/train_record.h"
 
-#include <dirent.h>
-#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/record.h"
+#include "run/record_set.h"
 
 static const char *const statuses[] = {
     [RUN_PASSED] = "PASSED", [RUN_FAILED] = "FAILED", [RUN_INCONCLUSIVE] = "INCONCLUSIVE"};
@@ -22,96 +21,6 @@ static json_t *array(const double *x, int n) {
     for (int i = 0; i < n; i++) json_array_append_new(a, isfinite(x[i]) ? json_real(x[i]) : json_null());
     return a;
 }
-static json_t *number(double x) {
-    return isfinite(x) ? json_real(x) : json_null();
-}
-static void set(json_t *object, const char *key, json_t *value) {
-    json_object_set_new(object, key, value);
-}
-static void set_number(json_t *object, const char *key, double x) {
-    set(object, key, number(x));
-}
-static void set_integer(json_t *object, const char *key, int64_t x) {
-    set(object, key, json_integer(x));
-}
-
-static const char *precision(const struct plan *p) {
-    return p->shape.dtype == KERNEL_F32 ? "fp32" : "bf16";
-}
-
-static json_t *config_of(const struct plan *p) {
-    const struct model_config *c = &p->request.config;
-    json_t *o = json_object();
-    set(o, "model", json_string(c->name));
-    set(o, "family", json_string(c->family->type));
-    set_integer(o, "parameters", c->parameters);
-    set_integer(o, "layers", c->layers);
-    set_integer(o, "full_layers", c->full_layers);
-    set(o, "slice", json_boolean(c->layers < c->full_layers));
-    set_integer(o, "width", c->width);
-    set_integer(o, "heads", c->heads);
-    set_integer(o, "kv_heads", c->kv_heads);
-    set_integer(o, "head_dim", c->head_dim);
-    if (c->window) set_integer(o, "window", c->window);
-    set(o, "tied", json_boolean(c->tied));
-    set_integer(o, "ffn", c->ffn);
-    set_integer(o, "vocab", c->vocab);
-    if (c->positions < MODEL_ENDLESS) set_integer(o, "positions", c->positions);
-    set(o, "precision", json_string(precision(p)));
-    set_integer(o, "seq", p->request.seq);
-    set_integer(o, "global_batch", p->request.global_batch);
-    return o;
-}
-
-/* A file edited since is other work under the same name: key_bytes and key_modified_s tell. Of a folder, the sum of
- * its files and the newest. */
-static void set_file(json_t *config, const char *key, const char *path) {
-    char name[PATH_MAX];
-    int64_t bytes = 0, modified = 0;
-    struct stat s;
-    set(config, key, json_string(path));
-    if (stat(path, &s)) return;
-    DIR *folder = S_ISDIR(s.st_mode) ? opendir(path) : NULL;
-    for (struct dirent *entry; folder && (entry = readdir(folder));) {
-        snprintf(name, sizeof name, "%.3000s/%s", path, entry->d_name);
-        if (stat(name, &s) || !S_ISREG(s.st_mode)) continue;
-        bytes += s.st_size;
-        modified = s.st_mtime > modified ? s.st_mtime : modified;
-    }
-    if (folder) closedir(folder);
-    snprintf(name, sizeof name, "%s_bytes", key);
-    set_integer(config, name, folder ? bytes : s.st_size);
-    snprintf(name, sizeof name, "%s_modified_s", key);
-    set_integer(config, name, folder ? modified : s.st_mtime);
-}
-
-static void set_inputs(json_t *config, const struct run_train_options *o) {
-    if (o->init) set_file(config, "init", o->init);
-    if (!o->data.path) {
-        set(config, "data", json_string("built-in"));
-        return;
-    }
-    set(config, "data_format", json_string(o->data.format ? o->data.format : "auto"));
-    set_file(config, "data", o->data.path);
-}
-
-static void set_optimizer(json_t *config, const struct run_train_options *opt) {
-    const struct parallel_optimizer *o = &opt->optimizer;
-    set(config, "optimizer",
-        json_pack("{s:s, s:f, s:f, s:I, s:I, s:f, s:f, s:f, s:f, s:f}", "name", "adamw", "lr", o->lr, "lr_min",
-                  o->lr_min, "warmup_steps", (json_int_t)o->warmup, "total_steps", (json_int_t)o->total, "beta1",
-                  o->beta1, "beta2", o->beta2, "eps", o->eps, "weight_decay", o->decay, "clip", o->clip));
-    set_integer(config, "seed", (int64_t)opt->seed);
-    set_inputs(config, opt);
-    set_integer(config, "warmup", opt->warmup);
-}
-
-json_t *run_train_config(const struct plan *p, const struct run_train_options *o) {
-    json_t *config = config_of(p);
-    set_optimizer(config, o);
-    return config;
-}
-
 static json_t *layout_of(const struct plan *p, int nodes) {
     return json_pack("{s:i, s:i, s:i, s:I, s:I, s:i, s:I}", "world", p->request.world, "nodes", nodes, "dp",
                      p->data_parallel, "micro_batch", (json_int_t)p->request.micro_batch, "accumulation",
@@ -279,7 +188,7 @@ static json_t *head_of(const struct plan *p, const struct run_identity *id, cons
     set(o, "version", json_string(TOISE_VERSION));
     set(o, "workload",
         id->workload ? json_pack("{s:s, s:i, s:s}", "name", id->workload, "version", id->workload_version, "precision",
-                                 precision(p))
+                                 run_precision(p))
                      : json_null());
     return o;
 }
@@ -303,7 +212,7 @@ json_t *run_train_record(const struct run_train_result *r, const struct plan *p,
 
 json_t *run_plan_record(const struct plan *p, const struct run_identity *id) {
     json_t *record = head_of(p, id, "plan", "PASSED");
-    set(record, "config", config_of(p));
+    set(record, "config", run_plan_config(p));
     set(record, "layout", layout_of(p, 0));
     set(record, "ledger", ledger_of(p, true));
     return record;

@@ -22,6 +22,9 @@ json_t *run_train_record(const struct run_train_result *result, const struct pla
                          const struct comm *world, json_t *machine);
 /* The record's `config`: what makes two runs the same work. */
 json_t *run_train_config(const struct plan *plan, const struct run_train_options *options);
+/* The part of it that the plan says alone; and the precision's name, "fp32" or "bf16". */
+json_t *run_plan_config(const struct plan *plan);
+const char *run_precision(const struct plan *plan);
 /* The plan and its ledger alone, as --dry-run shows them. */
 json_t *run_plan_record(const struct plan *plan, const struct run_identity *identity);
 

@@ -72,7 +72,8 @@ static int check_model(const struct run_weights *w, const char *path, const stru
         return base_fail(e, BASE_USAGE, "--init %s: %d tensors have other shapes than the model: %s%s", path,
                          shapes.count, shapes.text, more(&shapes));
     if (types.count)
-        return base_fail(e, BASE_USAGE, "--init %s: F32, F16 and BF16 are read: %s%s", path, types.text, more(&types));
+        return base_fail(e, BASE_USAGE, "--init %s: F32, F16 and BF16 are read, so convert: %s%s", path, types.text,
+                         more(&types));
     return BASE_OK;
 }
 
@@ -118,8 +119,9 @@ static int check_extra(const struct run_weights *w, const char *path, const stru
     }
     free(names);
     if (!extra.count) return BASE_OK;
-    return base_fail(e, BASE_USAGE, "--init %s: %d tensors that %s has no place for: %s%s", path, extra.count, c->name,
-                     extra.text, more(&extra));
+    return base_fail(e, BASE_USAGE,
+                     "--init %s: %d tensors that %s has no place for: %s%s; give the --model that they are of", path,
+                     extra.count, c->name, extra.text, more(&extra));
 }
 
 /* A tied head that is there all the same must be the token table. */

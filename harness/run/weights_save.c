@@ -62,8 +62,8 @@ int run_weights_save_check(const char *folder, struct base_error *e) {
     if (!lstat(part, &s))
         return base_fail(e, BASE_USAGE, "--save %s: %s is there, of a run that was cut off or still saves; remove it",
                          path, part);
-    if (!base_file_parents(path, parent) || access(parent, W_OK | X_OK))
-        return base_fail(e, BASE_USAGE, "--save %s: its folder %s cannot be written to: %s", path, parent,
+    if (!base_file_parents(path, parent) || mkdir(part, 0777) || rmdir(part))
+        return base_fail(e, BASE_USAGE, "--save %s: a folder cannot be made there: %s; name another", path,
                          strerror(errno));
     return BASE_OK;
 }
@@ -79,14 +79,14 @@ static int sync_path(const char *path) {
 static int write_config(const struct model_config *c, const char *path, struct base_error *e) {
     json_t *json = model_config_json(c);
     errno = ENOMEM; /* of jansson, which sets none */
-    int failed = !json || json_dump_file(json, path, JSON_INDENT(2) | JSON_REAL_PRECISION(12)) || sync_path(path);
+    int failed = !json || json_dump_file(json, path, JSON_INDENT(2)) || sync_path(path);
     json_decref(json);
     return failed ? base_fail(e, BASE_BROKEN, "--save: cannot write %s: %s", path, strerror(errno)) : BASE_OK;
 }
 
 int run_weights_save(const struct parallel_engine *g, const char *folder, struct base_error *e) {
     const struct model_config *c = &g->plan->request.config;
-    char path[PATH_MAX], part[PATH_MAX], config[PATH_MAX + 32], weights[PATH_MAX + 32];
+    char path[PATH_MAX], part[PATH_MAX], parent[PATH_MAX], config[PATH_MAX + 32], weights[PATH_MAX + 32];
     int code = clean(folder, path, part, e);
     if (code) return code;
     snprintf(config, sizeof config, "%s/config.json", part);
@@ -102,5 +102,6 @@ int run_weights_save(const struct parallel_engine *g, const char *folder, struct
     if (rename(part, path)) /* the weights are whole: they stay where they are */
         return base_fail(e, BASE_BROKEN, "--save: the weights are in %s, which cannot be renamed to %s: %s", part, path,
                          strerror(errno));
+    if (base_file_parents(path, parent)) (void)sync_path(parent); /* without it a power cut may leave FOLDER.part */
     return BASE_OK;
 }

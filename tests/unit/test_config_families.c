@@ -193,7 +193,7 @@ static void test_rotary(void **state) {
     assert_true(plain.rotary.theta == 5e5 && plain.rotary.factor == 0);
 
     json_t *twice = config_json_changed(llama, "rope_parameters", "{\"rope_theta\":5e5,\"rope_type\":\"default\"}");
-    json_object_set_new(twice, "rope_theta", json_real(5e5));
+    json_object_set_new(twice, "rope_theta", json_real(1e4));
     config_json_refused(twice, "rope_theta");
     json_t *beside = config_json_changed(llama, "rope_parameters", "{\"rope_theta\":5e5,\"rope_type\":\"default\"}");
     json_object_set_new(beside, "rope_scaling", config_json("{" LLAMA3 "}"));
@@ -202,6 +202,13 @@ static void test_rotary(void **state) {
     without(llama, "rope_parameters", "7", "rope_parameters");
     without(llama, "rope_theta", "0", "rope_theta");
     without(llama, "rope_theta", "\"1e4\"", "rope_theta");
+    /* transformers 5 reads the older object as the newer one */
+    assert_true(with(llama, "rope_scaling", "{\"rope_theta\":5e5,\"rope_type\":\"default\"}").rotary.theta == 5e5);
+    assert_true(with(llama, "rope_parameters", "{\"rope_theta\":5e5}").rotary.theta == 5e5);
+    assert_true(with(llama, "rope_parameters", "null").rotary.theta == 10000);
+    without(llama, "layer_types", "[\"full_attention\", \"linear_attention\"]", "layer_types");
+    without(llama, "partial_rotary_factor", "0.5", "partial_rotary_factor");
+    without(llama, "quantization_config", "{\"bits\":4}", "quantization_config");
     const char *const kinds[] = {"linear", "dynamic", "yarn", "longrope"};
     for (int i = 0; i < 4; i++) {
         json_t *json = config_json(llama);

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Keys of a record set in one short line each; for run/ alone. */
+#ifndef TOISE_RUN_RECORD_SET_H
+#define TOISE_RUN_RECORD_SET_H
+
+#include <jansson.h>
+#include <math.h>
+#include <stdint.h>
+
+static inline json_t *number(double x) {
+    return isfinite(x) ? json_real(x) : json_null();
+}
+static inline void set(json_t *object, const char *key, json_t *value) {
+    json_object_set_new(object, key, value);
+}
+static inline void set_number(json_t *object, const char *key, double x) {
+    set(object, key, number(x));
+}
+static inline void set_integer(json_t *object, const char *key, int64_t x) {
+    set(object, key, json_integer(x));
+}
+
+#endif
