@@ -19,18 +19,25 @@ typedef uint16_t kernel_bf16; /* the upper half of an IEEE-754 binary32 */
 
 struct kernel_ops;
 
+/* Data caches that a team's blocks are cut for, bytes; 0: unknown, and the cut is for 32 KB, 512 KB and 1 MB a thread.
+ * l1 and l2: one thread's share of its core's; l3: what all threads of the team share. */
+struct kernel_caches {
+    int64_t l1, l2, l3;
+};
+
 /* The threads of one rank, and what every operation needs besides its operands. A call runs on `threads`
- * OpenMP threads and returns when all are done. Results depend on the operands, the variant and `threads`
+ * OpenMP threads and returns when all are done. Results depend on the operands, the variant, `caches` and `threads`
  * only, bit for bit: work is divided statically and partial sums are added in a fixed order. */
 struct kernel_team {
     const struct kernel_ops *ops; /* what callers call through, e.g. team->ops->gemm(team, &g) */
     int threads;
     void *scratch; /* 64-byte aligned, at least kernel_scratch_bytes() */
     size_t scratch_bytes;
-    void (*poll)(void *);           /* called by the calling thread alone, between blocks of long operations */
-    void *poll_context;             /* (tens to hundreds of microseconds apart); NULL: never called */
-    const struct kernel_ops *inner; /* for tables that wrap another (count, time, check): the table wrapped */
-    void *wrapper;                  /* ... and the wrapper's own state; plain kernels look at neither */
+    const struct kernel_caches *caches; /* NULL: unknown */
+    void (*poll)(void *);               /* called by the calling thread alone, between blocks of long operations */
+    void *poll_context;                 /* (tens to hundreds of microseconds apart); NULL: never called */
+    const struct kernel_ops *inner;     /* for tables that wrap another (count, time, check): the table wrapped */
+    void *wrapper;                      /* ... and the wrapper's own state; plain kernels look at neither */
 };
 
 /* C[m,n] = op(A)[m,k] op(B)[k,n] + bias[n] + D[m,n], accumulated in FP32.
@@ -173,6 +180,10 @@ typedef void kernel_to_bf16_fn(const struct kernel_team *, int64_t n, const floa
 typedef void kernel_from_bf16_fn(const struct kernel_team *, int64_t n, const kernel_bf16 *x, float *y);
 /* x = 0 */
 typedef void kernel_zero_fn(const struct kernel_team *, int64_t n, float *x);
+/* y = x and z = x + s y, n elements, past the caches where n is beyond them: the roofs of passes over memory, as STREAM
+ * (McCalpin 1995) has them; 8 and 12 bytes an element */
+typedef void kernel_copy_fn(const struct kernel_team *, int64_t n, const float *x, float *y);
+typedef void kernel_triad_fn(const struct kernel_team *, int64_t n, const float *x, float s, const float *y, float *z);
 /* The calling thread alone runs `rounds` rounds of a register-only multiply-add loop with random operands and
  * returns the number of floating-point operations done (multiply and add are two). F32: FMA; BF16: the BF16 dot
  * where the variant has one, else FP32 FMA, since that is what emulation runs on. */
@@ -197,6 +208,8 @@ struct kernel_ops {
     kernel_to_bf16_fn *to_bf16;
     kernel_from_bf16_fn *from_bf16;
     kernel_zero_fn *zero;
+    kernel_copy_fn *copy;
+    kernel_triad_fn *triad;
     kernel_peak_fn *peak;
 };
 

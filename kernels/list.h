@@ -23,7 +23,9 @@
     K(square_sum, isa)                                                                                                 \
     K(to_bf16, isa)                                                                                                    \
     K(from_bf16, isa)                                                                                                  \
-    K(zero, isa)
+    K(zero, isa)                                                                                                       \
+    K(copy, isa)                                                                                                       \
+    K(triad, isa)
 
 KERNEL_ROWS(ref)
 K(gemm, ref)

@@ -39,6 +39,21 @@ SIMD_INLINE void vf_store(float *p, vf x) {
 SIMD_INLINE vf vf_pick(vi mask, vf yes, vf no) {
     return (vf)(((vi)yes & mask) | ((vi)no & ~mask));
 }
+/* Stores past the caches: p aligned to the vector; simd_stream_end() before other threads may read. */
+SIMD_INLINE void vf_stream(float *p, vf x) {
+#if KERNEL_LANES == 16 && defined(__AVX512F__)
+    _mm512_stream_ps(p, (__m512)x);
+#elif KERNEL_LANES == 8 && defined(__AVX2__)
+    _mm256_stream_ps(p, (__m256)x);
+#else
+    vf_store(p, x);
+#endif
+}
+SIMD_INLINE void simd_stream_end(void) {
+#ifdef __x86_64__
+    _mm_sfence();
+#endif
+}
 /* The few operations that gcc 12 makes several instructions of: maximum and minimum (b where either is NaN), and
  * the steps between 16 and 32 bits. */
 #if KERNEL_LANES == 16 && defined(__AVX512F__)

@@ -84,3 +84,16 @@ int base_topology_read(struct base_topology *t, struct base_error *e) {
     *t = read;
     return BASE_OK;
 }
+
+/* How many of `threads` threads share one instance of a cache that `sharing` of the machine's CPUs share. */
+static int64_t sharers(const struct base_topology *t, int64_t threads, int sharing) {
+    const int64_t instances = sharing > 0 && t->cpus > sharing ? t->cpus / sharing : 1;
+    return sharing > 0 ? (threads + instances - 1) / instances : 1;
+}
+
+void base_topology_caches(const struct base_topology *t, int threads, int ranks, struct kernel_caches *caches) {
+    const int64_t all = (int64_t)threads * ranks;
+    caches->l1 = t->l1d_bytes / sharers(t, all, t->cores > 0 ? t->cpus / t->cores : 1);
+    caches->l2 = t->l2_bytes / sharers(t, all, t->l2_cpus);
+    caches->l3 = t->l3_bytes / sharers(t, all, t->l3_cpus) * threads;
+}

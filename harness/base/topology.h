@@ -5,6 +5,7 @@
 #define TOISE_BASE_TOPOLOGY_H
 
 #include "base/error.h"
+#include "kernels.h"
 
 struct base_topology {
     char host[128], cpu[128], kernel[128], board[128]; /* board: vendor and product, "" when unreadable */
@@ -16,5 +17,9 @@ struct base_topology {
 };
 
 int base_topology_read(struct base_topology *t, struct base_error *e);
+
+/* What a team of `threads` threads, each on a CPU of its own, has of the caches while `ranks` such teams run on the
+ * node: threads are spread over the instances of a cache before any two share one. Unknown sizes stay 0. */
+void base_topology_caches(const struct base_topology *t, int threads, int ranks, struct kernel_caches *caches);
 
 #endif

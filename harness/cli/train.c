@@ -125,7 +125,7 @@ struct launch {
     const struct cli_train_setup *setup;
     const struct plan *plan;
     const struct kernel_ops *ops;
-    struct base_topology topology;
+    const struct base_topology *topology;
     char id[64];
 };
 
@@ -135,8 +135,8 @@ static int on_result(void *context, struct run_train_result *r, struct base_erro
     const struct run_identity id = {w->name[0] ? w->name : NULL, w->version, l->id};
     const int threads = l->world->local_size * l->plan->request.threads;
     cli_progress_close(&l->progress);
-    r->nominal_flop_per_s = measure_peak_nominal(&l->topology, l->ops, l->plan->shape.dtype, threads) * l->world->nodes;
-    json_t *machine = measure_fingerprint(&l->topology, l->ops, kernel_isa_best());
+    r->nominal_flop_per_s = measure_peak_nominal(l->topology, l->ops, l->plan->shape.dtype, threads) * l->world->nodes;
+    json_t *machine = measure_fingerprint(l->topology, l->ops, kernel_isa_best());
     json_t *record = run_train_record(r, l->plan, &l->setup->options, &id, l->world, machine);
     int code = finish(l->world, l->flags, record, e);
     json_decref(record);
@@ -145,14 +145,14 @@ static int on_result(void *context, struct run_train_result *r, struct base_erro
 
 static int train(struct comm *world, const struct cli_train_flags *f, struct cli_train_setup *s,
                  const struct plan *plan, const struct kernel_ops *ops, const struct run_placement *place,
-                 struct base_error *e) {
+                 const struct base_topology *topology, struct base_error *e) {
     struct run_train_options *o = &s->options;
-    struct launch l = {.world = world, .flags = f, .setup = s, .plan = plan, .ops = ops};
+    struct launch l = {.world = world, .flags = f, .setup = s, .plan = plan, .ops = ops, .topology = topology};
     struct run_train_result result;
     double *loss = NULL;
     char where[256] = "";
-    int code = comm_agree(world, base_topology_read(&l.topology, e), e);
-    if (code || (code = read_history(world, f, plan, o, &loss, where, e))) return code;
+    int code = read_history(world, f, plan, o, &loss, where, e);
+    if (code) return code;
     launch_id(world, l.id);
     cli_progress_open(&l.progress, f->json ? stderr : stdout, world, plan);
     o->on_step = cli_progress_step;
@@ -171,6 +171,7 @@ int cli_train(struct comm *world, int argc, char *const *argv, struct base_error
     struct cli_train_flags flags;
     struct cli_train_setup setup;
     struct run_placement placement;
+    struct base_topology topology;
     struct kernel_ops ops;
     struct plan plan;
     int code = cli_train_flags_parse(&flags, argc, argv, e);
@@ -183,10 +184,12 @@ int cli_train(struct comm *world, int argc, char *const *argv, struct base_error
     if (!code && flags.dry_run) return comm_agree(world, dry_run(world, &setup, &flags, e), e);
     if (!code && flags.out && world->rank == 0) code = base_record_check(flags.out, e);
     if (!code && flags.save && world->rank == 0) code = run_weights_save_check(flags.save, e);
+    if (!code) code = base_topology_read(&topology, e);
     if (!(code = comm_agree(world, code, e))) {
         run_place(&placement, world, setup.request.threads);
         setup.request.threads = placement.threads;
+        base_topology_caches(&topology, placement.threads, world->local_size, &setup.request.caches);
         code = comm_agree(world, make_plan(world, &setup, &plan, e), e);
     }
-    return code ? code : train(world, &flags, &setup, &plan, &ops, &placement, e);
+    return code ? code : train(world, &flags, &setup, &plan, &ops, &placement, &topology, e);
 }

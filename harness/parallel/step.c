@@ -56,7 +56,7 @@ int parallel_open(struct parallel_engine *g, const struct plan *plan, struct com
     g->plan = plan;
     g->world = world;
     g->ops = *ops;
-    g->team = (struct kernel_team){.ops = &g->ops, .threads = plan->request.threads};
+    g->team = (struct kernel_team){.ops = &g->ops, .threads = plan->request.threads, .caches = &plan->request.caches};
     if (world->size > 1) {
         g->team.poll = on_poll;
         g->team.poll_context = g;

@@ -14,6 +14,7 @@ struct plan_request {
     enum kernel_dtype dtype;
     int64_t seq, micro_batch, global_batch; /* sequences */
     int world, threads;                     /* ranks; OpenMP threads of each */
+    struct kernel_caches caches;            /* of a rank's team; zeros: unknown */
     int64_t bucket;                         /* elements of a gradient message; 0: PLAN_BUCKET */
     int64_t head_rows;                      /* 0: PLAN_HEAD_ROWS */
     bool gate;                              /* the gate runs first: its FP64 sequence must fit beside the rest */

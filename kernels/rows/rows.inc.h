@@ -12,6 +12,8 @@
 
 #include "rows/elements.inc.h"
 
+#include "rows/stream.inc.h"
+
 #include "rows/swiglu.inc.h"
 
 #include "rows/rotary.inc.h"

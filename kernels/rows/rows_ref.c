@@ -191,3 +191,22 @@ void kernel_zero_ref(const struct kernel_team *team, int64_t n, float *x) {
             for (int64_t i = b.begin; i < b.end; i++) x[i] = 0;
     }
 }
+
+void kernel_triad_ref(const struct kernel_team *team, int64_t n, const float *x, float s, const float *y, float *z) {
+#pragma omp parallel num_threads(team->threads)
+    {
+        const struct kernel_range share = kernel_share(n, 64);
+        for (struct kernel_range b = kernel_block_first(share); b.begin < share.end;
+             b = kernel_block_next(team, share, b))
+            for (int64_t i = b.begin; i < b.end; i++) z[i] = x[i] + s * y[i];
+    }
+}
+
+void kernel_copy_ref(const struct kernel_team *team, int64_t n, const float *x, float *y) {
+#pragma omp parallel num_threads(team->threads)
+    {
+        const struct kernel_range s = kernel_share(n, 64);
+        for (struct kernel_range b = kernel_block_first(s); b.begin < s.end; b = kernel_block_next(team, s, b))
+            for (int64_t i = b.begin; i < b.end; i++) y[i] = x[i];
+    }
+}

@@ -139,6 +139,19 @@ static void shapes_are_read_from_hwloc(void **state) {
     assert_true(t.l3_bytes == 33554432 && t.l3_cpus == 16);
     assert_true(t.l2_bytes == 1048576 && t.l2_cpus == 2);
     assert_true(t.l1d_bytes == 49152 && t.memory_bytes == 2LL * 17179869184);
+    static const struct {
+        int threads, ranks;
+        struct kernel_caches want;
+    } teams[] = {
+        {1, 1, {49152, 1048576, 33554432}},        {8, 1, {49152, 1048576, 8 * 33554432LL}},
+        {64, 1, {49152, 1048576, 8 * 33554432LL}}, {128, 1, {24576, 524288, 8 * 33554432LL}},
+        {8, 16, {24576, 524288, 33554432 / 2}},
+    };
+    for (size_t i = 0; i < sizeof teams / sizeof *teams; i++) {
+        struct kernel_caches caches;
+        base_topology_caches(&t, teams[i].threads, teams[i].ranks, &caches);
+        assert_memory_equal(&caches, &teams[i].want, sizeof caches);
+    }
     setenv("HWLOC_SYNTHETIC", "nonsense:x", 1); /* hwloc fails: what is unknown is 0, and that is no error */
     assert_int_equal(base_topology_read(&t, NULL), 0);
     assert_true(t.cpus >= 1 && t.memory_bytes > 0);
