@@ -2,16 +2,8 @@
  *
  * GELU, BF16 conversion, zeroing (element by element) and column sums. */
 
-/* e^-2u with u = sqrt(2/pi) (x + 0.044715 x^3): 0.5 (1 + tanh(u)) = 1 / (1 + e^-2u), which unlike tanh loses
- * nothing where tanh is near -1 */
-SIMD_INLINE vf gelu_decay(vf x) {
-    return vf_exp(x * (-1.5957691216057308f - 0.07135481282989218f * x * x));
-}
-
 SIMD_INLINE void gelu_forward_part(enum kernel_dtype t, const void *x, void *y, int64_t i, int64_t n) {
-    /* -infinity would meet 0; the data is second in the maximum, so that a NaN passes */
-    const vf v = vf_max(vf_all(-__FLT_MAX__), part_get(t, x, i, n));
-    part_put(t, y, i, n, v / (1.0f + gelu_decay(v)));
+    part_put(t, y, i, n, vf_gelu(part_get(t, x, i, n)));
 }
 
 SIMD_INLINE void gelu_forward_block(enum kernel_dtype t, struct kernel_range b, const void *x, void *y) {
@@ -32,14 +24,9 @@ void KERNEL_FN(gelu_forward)(const struct kernel_team *team, enum kernel_dtype t
     }
 }
 
-/* With p = 1 / (1 + e) and 1 - p = e p: gelu' = p (1 + x (1 - p) 2u'). Beyond 12 it is 0 or 1 in FP32, so x is
- * clamped there and no infinity meets 0. */
 SIMD_INLINE void gelu_backward_part(enum kernel_dtype t, const void *x, const void *dy, void *dx, int64_t i,
                                     int64_t n) {
-    const vf v = vf_max(vf_all(-12), vf_min(vf_all(12), part_get(t, x, i, n)));
-    const vf e = gelu_decay(v), p = 1.0f / (1.0f + e), q = vf_min(e, vf_all(__FLT_MAX__)) * p;
-    const vf slope = 1.5957691216057308f + 0.21406443848967653f * v * v;
-    part_put(t, dx, i, n, part_get(t, dy, i, n) * (p * (1.0f + v * q * slope)));
+    part_put(t, dx, i, n, vf_gelu_gradient(part_get(t, dy, i, n), part_get(t, x, i, n)));
 }
 
 SIMD_INLINE void gelu_backward_block(enum kernel_dtype t, struct kernel_range b, const void *x, const void *dy,

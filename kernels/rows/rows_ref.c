@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "declare.h"
+#include "gelu.h"
 #include "scalar.h"
 #include "split.h"
 
@@ -76,18 +77,12 @@ void kernel_norm_grad_params_ref(const struct kernel_team *team, const struct ke
     }
 }
 
-/* 0.5 (1 + tanh(u)) is the logistic of 2u, which keeps its relative accuracy where tanh(u) is near -1. */
-static const double gelu_slope = 1.5957691216057308, gelu_cubic = 0.044715; /* 2 sqrt(2/pi) */
-
 void kernel_gelu_forward_ref(const struct kernel_team *team, enum kernel_dtype t, int64_t n, const void *x, void *y) {
 #pragma omp parallel num_threads(team->threads)
     {
         const struct kernel_range s = kernel_share(n, 64);
         for (struct kernel_range b = kernel_block_first(s); b.begin < s.end; b = kernel_block_next(team, s, b))
-            for (int64_t i = b.begin; i < b.end; i++) {
-                const double at = scalar_get(t, x, i), v = at < -FLT_MAX ? -FLT_MAX : at; /* no infinity times zero */
-                scalar_put(t, y, i, (float)(v / (1 + exp(-gelu_slope * (v + gelu_cubic * v * v * v)))));
-            }
+            for (int64_t i = b.begin; i < b.end; i++) scalar_put(t, y, i, (float)gelu_of(scalar_get(t, x, i)));
     }
 }
 
@@ -97,13 +92,8 @@ void kernel_gelu_backward_ref(const struct kernel_team *team, enum kernel_dtype 
     {
         const struct kernel_range s = kernel_share(n, 64);
         for (struct kernel_range b = kernel_block_first(s); b.begin < s.end; b = kernel_block_next(team, s, b))
-            for (int64_t i = b.begin; i < b.end; i++) {
-                const double at = scalar_get(t, x, i);
-                const double v = at > 20 ? 20 : at < -20 ? -20 : at; /* flat beyond: no infinity times zero */
-                const double gate = 1 / (1 + exp(-gelu_slope * (v + gelu_cubic * v * v * v)));
-                const double slope = gelu_slope * (1 + 3 * gelu_cubic * v * v);
-                scalar_put(t, dx, i, (float)(scalar_get(t, dy, i) * gate * (1 + v * (1 - gate) * slope)));
-            }
+            for (int64_t i = b.begin; i < b.end; i++)
+                scalar_put(t, dx, i, (float)gelu_gradient(scalar_get(t, dy, i), scalar_get(t, x, i)));
     }
 }
 

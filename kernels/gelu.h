@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * GELU in the tanh form, 0.5 x (1 + tanh(u)) with u = sqrt(2/pi) (x + 0.044715 x^3), once for passes over memory and
+ * for the matmul's epilogues, which must agree bit for bit. 0.5 (1 + tanh(u)) is the logistic of 2u, which keeps its
+ * relative accuracy where tanh(u) is near -1. In FP64 for plain C; in vectors where KERNEL_LANES is defined. */
+#ifndef TOISE_KERNELS_GELU_H
+#define TOISE_KERNELS_GELU_H
+
+#include <float.h>
+#include <math.h>
+
+#define GELU_SLOPE 1.5957691216057308 /* 2 sqrt(2/pi) */
+#define GELU_CUBIC 0.044715
+
+static inline double gelu_of(double x) {
+    const double v = x < -FLT_MAX ? -FLT_MAX : x; /* no infinity times zero */
+    return v / (1 + exp(-GELU_SLOPE * (v + GELU_CUBIC * v * v * v)));
+}
+
+/* With p the logistic of 2u: gelu' = p (1 + x (1 - p) 2u'). */
+static inline double gelu_gradient(double dy, double x) {
+    const double v = x > 20 ? 20 : x < -20 ? -20 : x; /* flat beyond: no infinity times zero */
+    const double gate = 1 / (1 + exp(-GELU_SLOPE * (v + GELU_CUBIC * v * v * v)));
+    return dy * gate * (1 + v * (1 - gate) * (GELU_SLOPE * (1 + 3 * GELU_CUBIC * v * v)));
+}
+
+#ifdef KERNEL_LANES
+#include "simd.h"
+
+/* e^-2u */
+SIMD_INLINE vf vf_gelu_decay(vf x) {
+    return vf_exp(x * (-1.5957691216057308f - 0.07135481282989218f * x * x));
+}
+
+SIMD_INLINE vf vf_gelu(vf x) {
+    /* -infinity would meet 0; the data is second in the maximum, so that a NaN passes */
+    const vf v = vf_max(vf_all(-__FLT_MAX__), x);
+    return v / (1.0f + vf_gelu_decay(v));
+}
+
+/* With p = 1 / (1 + e) and 1 - p = e p: gelu' = p (1 + x (1 - p) 2u'). Beyond 12 it is 0 or 1 in FP32, so x is
+ * clamped there and no infinity meets 0. */
+SIMD_INLINE vf vf_gelu_gradient(vf dy, vf x) {
+    const vf v = vf_max(vf_all(-12), vf_min(vf_all(12), x));
+    const vf e = vf_gelu_decay(v), p = 1.0f / (1.0f + e), q = vf_min(e, vf_all(__FLT_MAX__)) * p;
+    const vf slope = 1.5957691216057308f + 0.21406443848967653f * v * v;
+    return dy * (p * (1.0f + v * q * slope));
+}
+#endif
+
+#endif
