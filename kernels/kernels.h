@@ -40,10 +40,17 @@ struct kernel_team {
     void *wrapper;                      /* ... and the wrapper's own state; plain kernels look at neither */
 };
 
+/* A pass over C that rides in the matmul while a tile is at hand. Each gives, bit for bit, what the plain matmul
+ * followed by the same variant's pass gives. GELU: y = gelu(C) is written beside C. GELU_GRAD: C is the plain result
+ * times gelu'(x). */
+enum kernel_epilogue { KERNEL_EPILOGUE_NONE, KERNEL_EPILOGUE_GELU, KERNEL_EPILOGUE_GELU_GRAD };
+
 /* C[m,n] = op(A)[m,k] op(B)[k,n] + bias[n] + D[m,n], accumulated in FP32.
  * Trans: a_trans: A is stored [k,m]; b_trans: B is stored [n,k]. `in` is the dtype of A, B and bias, `out` of
  * C and D; in == F32 requires out == F32. bias and d may be NULL (nothing added); d may be c itself (then C
  * accumulates) or not overlap it; d has C's ld. k == 0 gives bias + D. m, n >= 0.
+ * b_packed: b is what gemm_pack of the same table wrote for the same n, k, b_trans and in (64-byte aligned), ldb is not
+ * looked at, and the result is that of the unpacked B, bit for bit.
  * BF16 out is rounded once, to nearest even, from the FP32 sum; the BF16 dot of AVX512_BF16 flushes
  * denormals. Error bound: |C - exact| <= (k + 2) eps32 (|A||B| + |bias| + |D|), plus eps16 |C| for BF16 out. */
 struct kernel_gemm {
@@ -55,7 +62,37 @@ struct kernel_gemm {
     const void *bias;
     const void *d;
     void *c;
+    bool b_packed;
+    enum kernel_epilogue epilogue;
+    void *y;       /* GELU: dtype `out`, ld ldc; does not overlap C */
+    const void *x; /* GELU_GRAD: the same */
 };
+
+/* How a variant's matmul is cut, from the caches and the facts on its page (gemm/gemm_<isa>.c). A word is 32 bits of a
+ * packed operand: one FP32 number, or `numbers` = 2 BF16 numbers that follow each other along k. A panel is the mr rows
+ * of op(A) or nr columns of op(B) that a tile of sums needs, kc words long. */
+struct kernel_blocking {
+    const char *variant;
+    int mr, nr, lanes; /* a tile: mr rows by nr columns of sums, in vectors of `lanes` */
+    int numbers;
+    bool b_stays;    /* a panel of B stays in L1 and A's stream past it from L2; else the other way round */
+    int64_t kc;      /* words along k at a time */
+    int64_t strip;   /* rows (b_stays) or columns whose panels lie in L2 meanwhile */
+    int64_t longer;  /* rows or columns, whichever C has more of, packed at a time by the team */
+    int64_t shorter; /* and of the other */
+};
+
+/* A packed B: panels of nr columns one after the other, the last one filled with zeros, each [words of k][nr] with
+ * words = kernel_blocking_words(); it does not depend on kc or the caches. Element (p, j) of op(B)[k, n] stands at this
+ * index, in elements of 4 / numbers bytes: FP32, or BF16 where numbers is 2 (with k odd, the last word's upper half
+ * is zero). */
+static inline int64_t kernel_blocking_words(const struct kernel_blocking *b, int64_t k) {
+    return (k + b->numbers - 1) / b->numbers;
+}
+static inline int64_t kernel_packed_index(const struct kernel_blocking *b, int64_t k, int64_t p, int64_t j) {
+    const int64_t word = (j / b->nr * kernel_blocking_words(b, k) + p / b->numbers) * b->nr + j % b->nr;
+    return word * b->numbers + p % b->numbers;
+}
 
 /* Causal attention by online softmax over blocks, never holding S x S scores; arithmetic in FP32.
  * Query i of a sequence stands at position q_offset + i, key j at k_offset + j; i sees j iff j's position is
@@ -151,6 +188,11 @@ struct kernel_adamw {
 };
 
 typedef void kernel_gemm_fn(const struct kernel_team *, const struct kernel_gemm *);
+/* Writes B of g (n, k, b_trans, in, b, ldb; the rest is not looked at) as b_packed takes it: kernel_gemm_packed_bytes()
+ * bytes at `packed`, 64-byte aligned. */
+typedef void kernel_gemm_pack_fn(const struct kernel_team *, const struct kernel_gemm *g, void *packed);
+/* The variant's cut for operands of dtype `in`; caches may be NULL. Packing and scratch hold for any caches. */
+typedef void kernel_gemm_blocking_fn(const struct kernel_caches *, enum kernel_dtype in, struct kernel_blocking *);
 typedef void kernel_attention_fn(const struct kernel_team *, const struct kernel_attention *);
 typedef void kernel_norm_fn(const struct kernel_team *, const struct kernel_norm *);
 typedef void kernel_rotary_fn(const struct kernel_team *, const struct kernel_rotary *);
@@ -191,6 +233,8 @@ typedef double kernel_peak_fn(enum kernel_dtype, int64_t rounds);
 
 struct kernel_ops {
     kernel_gemm_fn *gemm;
+    kernel_gemm_pack_fn *gemm_pack;         /* with gemm_blocking, of the instruction set even where the */
+    kernel_gemm_blocking_fn *gemm_blocking; /* backend is OpenBLAS: it hands packed operands to that set's matmul */
     kernel_attention_fn *attention_forward, *attention_backward;
     kernel_norm_fn *norm_forward, *norm_grad_input, *norm_grad_params;
     kernel_gelu_forward_fn *gelu_forward;
@@ -231,6 +275,20 @@ size_t kernel_scratch_bytes(int threads, int64_t seq, int64_t head_dim);
 static inline size_t kernel_dtype_bytes(enum kernel_dtype t) {
     return t == KERNEL_F32 ? 4 : 2;
 }
+
+/* How *ops multiplies matrices of dtype `in`, by the table's own instruction set. */
+static inline void kernel_gemm_blocking(const struct kernel_ops *ops, const struct kernel_caches *caches,
+                                        enum kernel_dtype in, struct kernel_blocking *blocking) {
+    ops->gemm_blocking(caches, in, blocking);
+}
+/* What gemm_pack writes for n, k and in of g */
+static inline int64_t kernel_gemm_packed_bytes(const struct kernel_ops *ops, const struct kernel_gemm *g) {
+    struct kernel_blocking b;
+    kernel_gemm_blocking(ops, NULL, g->in, &b);
+    return (g->n + b.nr - 1) / b.nr * b.nr * kernel_blocking_words(&b, g->k) * 4;
+}
+/* The cut in words, each number with its arithmetic, a line each; returns the length as snprintf does. */
+int kernel_blocking_explain(const struct kernel_blocking *, const struct kernel_caches *, char *text, size_t size);
 
 /* FP64 matmul for references only (OpenBLAS): C[m,n] = op(A) op(B) + beta C, row-major as above. */
 void kernel_reference_dgemm(bool a_trans, bool b_trans, int64_t m, int64_t n, int64_t k, const double *a, int64_t lda,

@@ -29,19 +29,27 @@
 
 KERNEL_ROWS(ref)
 K(gemm, ref)
+K(gemm_pack, ref)
+K(gemm_blocking, ref)
 K(peak, ref)
 #ifdef KERNEL_HAVE_AVX2
 KERNEL_ROWS(avx2)
 K(gemm, avx2)
+K(gemm_pack, avx2)
+K(gemm_blocking, avx2)
 K(peak, avx2)
 #endif
 #ifdef KERNEL_HAVE_AVX512
 KERNEL_ROWS(avx512)
 K(gemm, avx512)
+K(gemm_pack, avx512)
+K(gemm_blocking, avx512)
 K(peak, avx512)
 #endif
 #ifdef KERNEL_HAVE_AVX512BF16
 K(gemm, avx512bf16)
+K(gemm_pack, avx512bf16)
+K(gemm_blocking, avx512bf16)
 K(peak, avx512bf16)
 #endif
 K(gemm, openblas) /* FP32 only; selected by backend, not by instruction set; BF16 goes to the best of the above */

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * kernel_gemm on the 512-bit BF16 dot, which multiplies pairs and adds them into FP32: the tiles of AVX-512, 28 sums
- * where two units of latency 6 need 12, and half the words. FP32 goes to AVX-512. */
+ * kernel_gemm on the 512-bit BF16 dot, which multiplies pairs and adds them into FP32: the tiles and the cut of
+ * AVX-512, in words of two numbers along k. 28 sums are more than the 12 that two units of latency 6 need; half the
+ * words are twice the speed, where the unit takes a dot a cycle as it takes an FMA. FP32 goes to AVX-512. */
+#define GEMM_VARIANT "avx512bf16"
 #define KERNEL_LANES 16
 #define GEMM_MR 14
 #define GEMM_NV 2
+#define GEMM_B_STAYS false
 #define GEMM_PAIRS
 #include <immintrin.h>
 
@@ -22,4 +25,17 @@ void kernel_gemm_avx512bf16(const struct kernel_team *team, const struct kernel_
         blocked_gemm(team, g);
     else
         kernel_gemm_avx512(team, g);
+}
+void kernel_gemm_pack_avx512bf16(const struct kernel_team *team, const struct kernel_gemm *g, void *packed) {
+    if (g->in == KERNEL_BF16)
+        blocked_pack(team, g, packed);
+    else
+        kernel_gemm_pack_avx512(team, g, packed);
+}
+void kernel_gemm_blocking_avx512bf16(const struct kernel_caches *caches, enum kernel_dtype in,
+                                     struct kernel_blocking *b) {
+    if (in == KERNEL_BF16)
+        blocked_facts(b, caches);
+    else
+        kernel_gemm_blocking_avx512(caches, in, b);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * kernel_gemm by OpenBLAS, the backend to beat, and FP64 for references; the one file that knows cblas.h.
- * OpenBLAS has FP32 only: BF16, and what its 32-bit sizes cannot say, goes to the best variant of ours. It brings its
- * own threads, set to the team's. It cannot be polled inside, so the poll comes before and after. */
+ * OpenBLAS has FP32 only: BF16, a packed B, and what its 32-bit sizes cannot say, go to the best variant of ours. It
+ * brings its own threads, set to the team's. It cannot be polled inside, so the poll comes before and after. */
 #include <cblas.h>
 #include <string.h>
 
@@ -13,15 +13,29 @@ static bool fits(int64_t x) {
     return x > 0 && x <= INT32_MAX;
 }
 
-/* What the caller's table would multiply with under the backend TOISE: the instruction set of its peak loop. */
-static void gemm_own(const struct kernel_team *team, const struct kernel_gemm *g) {
+/* The caller's table under the backend TOISE: of the instruction set of its peak loop. */
+static struct kernel_ops own_ops(const struct kernel_team *team) {
     const char *name = team->ops ? kernel_variant(team->ops, "peak") : NULL;
     enum kernel_isa isa = KERNEL_ISA_ref;
     struct kernel_ops own;
     for (enum kernel_isa i = KERNEL_ISA_ref; i < KERNEL_ISA_COUNT; i++)
         if (name && strcmp(name, kernel_isa_name(i)) == 0) isa = i;
     kernel_select(&own, name ? isa : kernel_isa_best(), KERNEL_BACKEND_TOISE);
-    own.gemm(team, g);
+    return own;
+}
+
+/* The epilogue as a pass of its own: at once where C's rows follow each other, else row by row. */
+static void pass_over(const struct kernel_team *team, const struct kernel_gemm *g) {
+    const struct kernel_ops own = own_ops(team);
+    const bool whole = g->ldc == g->n;
+    const int64_t rows = whole ? 1 : g->m, n = whole ? g->m * g->n : g->n;
+    for (int64_t i = 0; i < rows; i++) {
+        float *c = (float *)g->c + i * g->ldc;
+        if (g->epilogue == KERNEL_EPILOGUE_GELU)
+            own.gelu_forward(team, KERNEL_F32, n, c, (float *)g->y + i * g->ldc);
+        else
+            own.gelu_backward(team, KERNEL_F32, n, (const float *)g->x + i * g->ldc, c, c);
+    }
 }
 
 /* C = bias + D, which sgemm then adds to; C is D already where they are one */
@@ -45,9 +59,9 @@ static void start_from(const struct kernel_team *team, const struct kernel_gemm 
 void kernel_gemm_openblas(const struct kernel_team *team, const struct kernel_gemm *g) {
     static int threads_set;
     if (g->m <= 0 || g->n <= 0) return;
-    if (g->in != KERNEL_F32 || !fits(g->m) || !fits(g->n) || !fits(g->k) || !fits(g->lda) || !fits(g->ldb) ||
-        !fits(g->ldc)) {
-        gemm_own(team, g);
+    if (g->in != KERNEL_F32 || g->b_packed || !fits(g->m) || !fits(g->n) || !fits(g->k) || !fits(g->lda) ||
+        !fits(g->ldb) || !fits(g->ldc)) {
+        own_ops(team).gemm(team, g);
         return;
     }
     if (threads_set != team->threads) openblas_set_num_threads(threads_set = team->threads);
@@ -57,6 +71,7 @@ void kernel_gemm_openblas(const struct kernel_team *team, const struct kernel_ge
     cblas_sgemm(CblasRowMajor, g->a_trans ? CblasTrans : CblasNoTrans, g->b_trans ? CblasTrans : CblasNoTrans,
                 (blasint)g->m, (blasint)g->n, (blasint)g->k, 1.0f, g->a, (blasint)g->lda, g->b, (blasint)g->ldb,
                 add ? 1.0f : 0.0f, g->c, (blasint)g->ldc);
+    if (g->epilogue != KERNEL_EPILOGUE_NONE) pass_over(team, g);
     kernel_poll(team);
 }
 

@@ -2,18 +2,21 @@
  *
  * kernel_gemm in plain C, to be read rather than to be fast: any dtype, any layout, FP32 sums, k in order. */
 #include "../declare.h"
+#include "../gelu.h"
 #include "../scalar.h"
 #include "../split.h"
 
 enum { STRIP = 64 }; /* sums kept at a time, so that B is read along its rows where it has them */
 
-/* sum[j] = row i of op(A) times column first + j of op(B) */
+/* sum[j] = row i of op(A) times column first + j of op(B); a packed B is its columns, in FP32 */
 static void strip_multiply(const struct kernel_gemm *g, int64_t i, int64_t first, int64_t count, float sum[STRIP]) {
-    const int64_t b_row = g->b_trans ? 1 : g->ldb, b_column = g->b_trans ? g->ldb : 1;
+    const enum kernel_dtype t = g->b_packed ? KERNEL_F32 : g->in;
+    const int64_t b_row = g->b_packed || g->b_trans ? 1 : g->ldb;
+    const int64_t b_column = g->b_packed ? g->k : g->b_trans ? g->ldb : 1;
     for (int64_t j = 0; j < count; j++) sum[j] = 0;
     for (int64_t p = 0; p < g->k; p++) {
         const float a = scalar_get(g->in, g->a, g->a_trans ? p * g->lda + i : i * g->lda + p);
-        for (int64_t j = 0; j < count; j++) sum[j] += a * scalar_get(g->in, g->b, p * b_row + (first + j) * b_column);
+        for (int64_t j = 0; j < count; j++) sum[j] += a * scalar_get(t, g->b, p * b_row + (first + j) * b_column);
     }
 }
 
@@ -23,6 +26,11 @@ static void strip_finish(const struct kernel_gemm *g, int64_t i, int64_t first, 
         if (g->bias) sum[j] += scalar_get(g->in, g->bias, first + j);
         if (g->d) sum[j] += scalar_get(g->out, g->d, at);
         scalar_put(g->out, g->c, at, sum[j]);
+        const double c = scalar_get(g->out, g->c, at); /* as it is stored */
+        if (g->epilogue == KERNEL_EPILOGUE_GELU)
+            scalar_put(g->out, g->y, at, (float)gelu_of(c));
+        else if (g->epilogue == KERNEL_EPILOGUE_GELU_GRAD)
+            scalar_put(g->out, g->c, at, (float)gelu_gradient(c, scalar_get(g->out, g->x, at)));
     }
 }
 
@@ -40,4 +48,20 @@ void kernel_gemm_ref(const struct kernel_team *team, const struct kernel_gemm *g
             kernel_poll(team);
         }
     }
+}
+
+void kernel_gemm_pack_ref(const struct kernel_team *team, const struct kernel_gemm *g, void *packed) {
+#pragma omp parallel for num_threads(team->threads) schedule(static)
+    for (int64_t j = 0; j < g->n; j++) {
+        for (int64_t p = 0; p < g->k; p++)
+            ((float *)packed)[j * g->k + p] = scalar_get(g->in, g->b, g->b_trans ? j * g->ldb + p : p * g->ldb + j);
+        kernel_poll_row(team, j, g->k);
+    }
+}
+
+/* Nothing is cut: a strip of sums at a time, against B as it lies or its columns. */
+void kernel_gemm_blocking_ref(const struct kernel_caches *caches, enum kernel_dtype in, struct kernel_blocking *b) {
+    (void)caches, (void)in;
+    *b = (struct kernel_blocking){
+        .variant = "ref", .mr = 1, .nr = 1, .lanes = 1, .numbers = 1, .kc = 1, .strip = 1, .longer = 1, .shorter = 1};
 }

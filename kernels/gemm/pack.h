@@ -25,77 +25,114 @@ SIMD_INLINE int64_t pack_words(int64_t k) {
     return (k + WORD_NUMBERS - 1) / WORD_NUMBERS;
 }
 
-/* KERNEL_LANES words of one row from k = p on; stored along k */
-SIMD_INLINE vu pack_load_along(const struct pack_operand *x, int64_t row, int64_t p) {
+SIMD_INLINE void pack_store(uint32_t *to, vu x) {
+    vf_store((float *)(void *)to, (vf)x);
+}
+
+/* KERNEL_LANES words of one row from k = p on; stored along k. `whole`: all of them are there */
+SIMD_INLINE vu pack_load_along(const struct pack_operand *x, enum kernel_dtype t, bool whole, int64_t row, int64_t p) {
     const int64_t at = row * x->ld + p, left = x->k - p;
-    if (row >= x->rows || left <= 0) return (vu){0};
+    if (!whole && (row >= x->rows || left <= 0)) return (vu){0};
 #ifdef GEMM_PAIRS
+    (void)t;
     vu pairs = {0};
-    if (left >= 2 * KERNEL_LANES) /* apart, since the copy of a known size is one load */
+    if (whole || left >= 2 * KERNEL_LANES) /* apart, since the copy of a known size is one load */
         memcpy(&pairs, (const kernel_bf16 *)x->data + at, sizeof pairs);
     else
         memcpy(&pairs, (const kernel_bf16 *)x->data + at, (size_t)left * sizeof(kernel_bf16));
     return pairs;
 #else
-    return (vu)(left >= KERNEL_LANES ? vf_get(x->dtype, x->data, at) : vf_get_n(x->dtype, x->data, at, left));
+    return (vu)(whole || left >= KERNEL_LANES ? vf_get(t, x->data, at) : vf_get_n(t, x->data, at, left));
 #endif
 }
 
 /* the same word of KERNEL_LANES rows; stored across k */
-SIMD_INLINE vu pack_load_across(const struct pack_operand *x, int64_t row, int64_t p) {
+SIMD_INLINE vu pack_load_across(const struct pack_operand *x, enum kernel_dtype t, bool whole, int64_t row, int64_t p) {
     const int64_t at = p * x->ld + row, left = x->rows - row;
-    const bool whole = left >= KERNEL_LANES;
-    if (left <= 0) return (vu){0};
-    vf low = whole ? vf_get(x->dtype, x->data, at) : vf_get_n(x->dtype, x->data, at, left);
+    if (!whole && left <= 0) return (vu){0};
+    whole = whole || left >= KERNEL_LANES;
+    vf low = whole ? vf_get(t, x->data, at) : vf_get_n(t, x->data, at, left);
 #ifdef GEMM_PAIRS
     vf high = {0};
-    if (p + 1 < x->k)
-        high = whole ? vf_get(x->dtype, x->data, at + x->ld) : vf_get_n(x->dtype, x->data, at + x->ld, left);
+    if (p + 1 < x->k) high = whole ? vf_get(t, x->data, at + x->ld) : vf_get_n(t, x->data, at + x->ld, left);
     return (vu)low >> 16 | (vu)high;
 #else
     return (vu)low;
 #endif
 }
 
-SIMD_INLINE void pack_store(uint32_t *to, vu x) {
-    vf_store((float *)(void *)to, (vf)x);
-}
-
-/* `words` words from k = p on of rows row .. row + width - 1, as [words][width]; stored across k */
-SIMD_INLINE void pack_across(const struct pack_operand *x, int64_t row, int64_t p, int64_t words, int width,
-                             uint32_t *to) {
+/* `words` words from k = p on of `panels` panels of `width` rows from `row` on, as [words][width], `apart` words from
+ * panel to panel; stored across k. Panels together, since each row of the operand is another page. */
+SIMD_INLINE void pack_across_as(const struct pack_operand *x, enum kernel_dtype t, bool whole, int64_t row, int64_t p,
+                                int64_t words, int width, int64_t panels, int64_t apart, uint32_t *to) {
     for (int64_t w = 0; w < words; w++, p += WORD_NUMBERS, to += width) {
+        for (int64_t panel = 0; panel < panels; panel++) {
 #pragma GCC unroll 4
-        for (int i = 0; i < width; i += KERNEL_LANES) {
-            vu v = pack_load_across(x, row + i, p);
-            /* what a whole vector writes beyond the width is written again with the next word, but for the last */
-            if (i + KERNEL_LANES <= width || w + 1 < words)
-                pack_store(to + i, v);
-            else
-                memcpy(to + i, &v, (size_t)(width - i) * sizeof *to);
+            for (int i = 0; i < width; i += KERNEL_LANES) {
+                uint32_t *const at = to + panel * apart + i;
+                vu v = pack_load_across(x, t, whole, row + panel * width + i, p);
+                /* what a whole vector writes beyond the width is written again with the next word, but for the last */
+                if (i + KERNEL_LANES <= width || w + 1 < words)
+                    pack_store(at, v);
+                else
+                    memcpy(at, &v, (size_t)(width - i) * sizeof *at);
+            }
         }
     }
 }
-
-/* The same stored along k, as [words / LANES][width][LANES]: segments are copied as they are. */
-SIMD_INLINE void pack_along(const struct pack_operand *x, int64_t row, int64_t p, int64_t words, int width,
-                            uint32_t *to) {
-    for (int64_t w = 0; w < words; w += KERNEL_LANES, p += WORD_NUMBERS * KERNEL_LANES)
-        for (int i = 0; i < width; i++, to += KERNEL_LANES) pack_store(to, pack_load_along(x, row + i, p));
+SIMD_INLINE void pack_across(const struct pack_operand *x, int64_t row, int64_t p, int64_t words, int width,
+                             int64_t panels, int64_t apart, uint32_t *to) {
+    const int64_t vectors = (width + KERNEL_LANES - 1) / KERNEL_LANES * KERNEL_LANES;
+    if (row + (panels - 1) * width + vectors > x->rows)
+        pack_across_as(x, x->dtype, false, row, p, words, width, panels, apart, to);
+    else if (x->dtype == KERNEL_F32)
+        pack_across_as(x, KERNEL_F32, true, row, p, words, width, panels, apart, to);
+    else
+        pack_across_as(x, KERNEL_BF16, true, row, p, words, width, panels, apart, to);
 }
 
-/* The same stored along k, as [words][width]; width in whole vectors. */
+/* One panel of rows stored along k, as [words / LANES][width][LANES]: segments are copied as they are. */
+SIMD_INLINE void pack_along(const struct pack_operand *x, int64_t row, int64_t p, int64_t words, int width,
+                            uint32_t *to) {
+    for (int64_t w = 0; w < words; w += KERNEL_LANES, p += WORD_NUMBERS * KERNEL_LANES) {
+        const bool whole = row + width <= x->rows && p + WORD_NUMBERS * KERNEL_LANES <= x->k;
+        for (int i = 0; i < width; i++, to += KERNEL_LANES)
+            if (whole && x->dtype == KERNEL_F32)
+                pack_store(to, pack_load_along(x, KERNEL_F32, true, row + i, p));
+            else if (whole)
+                pack_store(to, pack_load_along(x, KERNEL_BF16, true, row + i, p));
+            else
+                pack_store(to, pack_load_along(x, x->dtype, false, row + i, p));
+    }
+}
+
+/* KERNEL_LANES words of KERNEL_LANES rows, of which `words` are wanted, turned. */
+SIMD_INLINE void pack_square(const struct pack_operand *x, enum kernel_dtype t, bool whole, int64_t row, int64_t p,
+                             int64_t words, int width, uint32_t *to) {
+    vf v[KERNEL_LANES];
+#pragma GCC unroll 16
+    for (int r = 0; r < KERNEL_LANES; r++) v[r] = (vf)pack_load_along(x, t, whole, row + r, p);
+    vf_transpose(v);
+#pragma GCC unroll 16
+    for (int r = 0; r < KERNEL_LANES; r++)
+        if (whole || r < words) pack_store(to + r * width, (vu)v[r]);
+}
+
+/* One panel of rows stored along k, as [words][width]; width in whole vectors. KERNEL_LANES rows at a time all the way,
+ * since rows that are a power of two apart share the few places of one set of the cache. */
 SIMD_INLINE void pack_turned(const struct pack_operand *x, int64_t row, int64_t p, int64_t words, int width,
                              uint32_t *to) {
-    for (int64_t w = 0; w < words; w += KERNEL_LANES, p += WORD_NUMBERS * KERNEL_LANES) {
-        for (int i = 0; i < width; i += KERNEL_LANES) {
-            vf v[KERNEL_LANES];
-#pragma GCC unroll 16
-            for (int r = 0; r < KERNEL_LANES; r++) v[r] = (vf)pack_load_along(x, row + i + r, p);
-            vf_transpose(v);
-#pragma GCC unroll 16
-            for (int r = 0; r < KERNEL_LANES; r++)
-                if (w + r < words) pack_store(to + (w + r) * width + i, (vu)v[r]);
+    for (int i = 0; i < width; i += KERNEL_LANES) {
+        for (int64_t w = 0; w < words; w += KERNEL_LANES) {
+            const int64_t q = p + WORD_NUMBERS * w, r = row + i;
+            const bool whole =
+                r + KERNEL_LANES <= x->rows && q + WORD_NUMBERS * KERNEL_LANES <= x->k && w + KERNEL_LANES <= words;
+            if (whole && x->dtype == KERNEL_F32)
+                pack_square(x, KERNEL_F32, true, r, q, words - w, width, to + w * width + i);
+            else if (whole)
+                pack_square(x, KERNEL_BF16, true, r, q, words - w, width, to + w * width + i);
+            else
+                pack_square(x, x->dtype, false, r, q, words - w, width, to + w * width + i);
         }
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One tile of C: GEMM_MR rows by GEMM_NV vectors of sums that stay in registers, from a packed panel of A and one
- * of B. Needs tile_dot(), sum + a . b for one word a lane, which is FMA where it is not given. */
+ * One tile of C: GEMM_MR rows by GEMM_NV vectors of sums that stay in registers, from a panel of A and one of B,
+ * packed or where they lie. Needs tile_dot(), sum + a . b for one word a lane, which is FMA where it is not given. */
 #ifndef TOISE_KERNELS_GEMM_TILE_H
 #define TOISE_KERNELS_GEMM_TILE_H
 
@@ -9,18 +9,43 @@
 
 enum { GEMM_NR = GEMM_NV * KERNEL_LANES, GEMM_TILE = GEMM_MR * GEMM_NR };
 
-#ifndef GEMM_PAIRS
+/* Words and floats alike, whichever the memory was written as. */
+typedef uint32_t tile_word __attribute__((may_alias));
+typedef float tile_float __attribute__((may_alias));
+
+#ifdef GEMM_PAIRS
+SIMD_INLINE vf tile_broadcast(const tile_word *word) {
+    return (vf)(*word - (vu){0});
+}
+#else
+SIMD_INLINE vf tile_broadcast(const tile_word *word) {
+    return vf_all(*(const tile_float *)word);
+}
+/* sum += a * b. In assembly, volatile, since gcc 12 else has the sums change registers from step to step of an unrolled
+ * loop until it runs out of them and spills: a tenth of the speed. */
 SIMD_INLINE vf tile_dot(vf sum, vf a, vf b) {
-    return a * b + sum;
+#if KERNEL_LANES == 16 && defined(__AVX512F__)
+    __asm__ volatile("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+#elif KERNEL_LANES == 8 && defined(__FMA__)
+    __asm__ volatile("vfmadd231ps %2, %1, %0" : "+x"(sum) : "x"(a), "x"(b));
+#else
+    sum = a * b + sum;
+#endif
+    return sum;
 }
 #endif
 
-SIMD_INLINE vf tile_broadcast(const uint32_t *word) {
-    return (vf)(*word - (vu){0});
-}
+/* What a tile reads. Word p of row i of A is a[p / LANES * group + p % LANES * step + i * row]; word p of B's columns
+ * is at b + p * b_step. Once every LANES words a line that is wanted later is fetched into L2, from `ahead` on. */
+struct tile_operands {
+    const tile_word *a, *b;
+    int64_t row, step, group, b_step;
+    const char *ahead;
+    int64_t ahead_step; /* bytes */
+};
 
 /* One word along k: row i of A is at a + i * a_row. */
-SIMD_INLINE void tile_step(vf sum[GEMM_MR][GEMM_NV], const uint32_t *a, int64_t a_row, const uint32_t *b) {
+SIMD_INLINE void tile_step(vf sum[GEMM_MR][GEMM_NV], const tile_word *a, int64_t a_row, const tile_word *b) {
     vf column[GEMM_NV];
 #pragma GCC unroll 4
     for (int v = 0; v < GEMM_NV; v++) column[v] = *(const vf_any *)(b + v * KERNEL_LANES);
@@ -32,61 +57,56 @@ SIMD_INLINE void tile_step(vf sum[GEMM_MR][GEMM_NV], const uint32_t *a, int64_t 
     }
 }
 
-/* out = A B + base + bias, over `words` words along k. A is packed [words][MR] (by_k) or [words / LANES][MR][LANES],
- * B [words][NR]. base may be NULL or out; bias may be NULL; both matrices have leading dimension ld. */
-SIMD_INLINE void tile_multiply(int64_t words, const uint32_t *restrict a, bool by_k, const uint32_t *restrict b,
-                               const float *base, const float *bias, float *out, int64_t ld) {
+/* out = A B + base + bias, over `words` words along k, with strides as given. base may be NULL or out; bias may be
+ * NULL; both matrices have leading dimension ld. */
+SIMD_INLINE void tile_multiply(int64_t words, const struct tile_operands *x, int64_t row, int64_t step, int64_t group,
+                               int64_t b_step, const float *base, const float *bias, float *out, int64_t ld) {
+    const tile_word *a = x->a, *b = x->b;
+    const char *ahead = x->ahead;
+    const int64_t ahead_step = x->ahead_step;
     vf sum[GEMM_MR][GEMM_NV] = {{{0}}};
-    if (base)
-        for (int i = 0; i < GEMM_MR; i++)
-            for (int v = 0; v < GEMM_NV; v++) __builtin_prefetch(base + i * ld + v * KERNEL_LANES);
-    if (by_k) {
-        for (int64_t p = 0; p < words; p++) tile_step(sum, a + p * GEMM_MR, 1, b + p * GEMM_NR);
-    } else {
-        for (; words > 0; words -= KERNEL_LANES, a += GEMM_MR * KERNEL_LANES) {
-            const int64_t some = words < KERNEL_LANES ? words : KERNEL_LANES;
-            for (int64_t p = 0; p < some; p++, b += GEMM_NR) tile_step(sum, a + p, KERNEL_LANES, b);
-        }
+#pragma GCC unroll 16
+    for (int i = 0; i < GEMM_MR; i++) { /* into L2: where rows are a power of two apart they would crowd L1 */
+        __builtin_prefetch(out + i * ld, 0, 2);
+        __builtin_prefetch(out + i * ld + GEMM_NR - 1, 0, 2);
     }
+    for (; words >= KERNEL_LANES; words -= KERNEL_LANES, a += group, b += KERNEL_LANES * b_step, ahead += ahead_step) {
+        __builtin_prefetch(ahead, 0, 2);
+#pragma GCC unroll 8
+        for (int p = 0; p < KERNEL_LANES; p++) tile_step(sum, a + p * step, row, b + p * b_step);
+    }
+    for (int64_t p = 0; p < words; p++) tile_step(sum, a + p * step, row, b + p * b_step);
 #pragma GCC unroll 16
     for (int i = 0; i < GEMM_MR; i++) {
 #pragma GCC unroll 4
         for (int v = 0; v < GEMM_NV; v++) {
-            vf x = sum[i][v];
-            if (base) x += vf_load(base + i * ld + v * KERNEL_LANES);
-            if (bias) x += vf_load(bias + v * KERNEL_LANES);
-            vf_store(out + i * ld + v * KERNEL_LANES, x);
+            vf c = sum[i][v];
+            if (base) c += vf_load(base + i * ld + v * KERNEL_LANES);
+            if (bias) c += vf_load(bias + v * KERNEL_LANES);
+            vf_store(out + i * ld + v * KERNEL_LANES, c);
         }
     }
 }
 
-static __attribute__((noinline)) void tile_by_k(int64_t words, const uint32_t *a, const uint32_t *b, const float *base,
+typedef void tile_fn(int64_t words, const struct tile_operands *x, const float *base, const float *bias, float *out,
+                     int64_t ld);
+
+/* Both packed, A [words][MR] (stored across k) or [words / LANES][MR][LANES] (along k), B [words][NR] */
+static __attribute__((noinline)) void tile_by_k(int64_t words, const struct tile_operands *x, const float *base,
                                                 const float *bias, float *out, int64_t ld) {
-    tile_multiply(words, a, true, b, base, bias, out, ld);
+    tile_multiply(words, x, 1, GEMM_MR, GEMM_MR * KERNEL_LANES, GEMM_NR, base, bias, out, ld);
 }
-static __attribute__((noinline)) void tile_by_row(int64_t words, const uint32_t *a, const uint32_t *b,
-                                                  const float *base, const float *bias, float *out, int64_t ld) {
-    tile_multiply(words, a, false, b, base, bias, out, ld);
+static __attribute__((noinline)) void tile_by_row(int64_t words, const struct tile_operands *x, const float *base,
+                                                  const float *bias, float *out, int64_t ld) {
+    tile_multiply(words, x, KERNEL_LANES, 1, GEMM_MR * KERNEL_LANES, GEMM_NR, base, bias, out, ld);
 }
-
-/* c = sums + bias + d over rows x cols of a tile, rounded to dtype `out`; sums[MR][NR]; bias and d may be NULL. */
-static void tile_finish(const float *sums, int64_t rows, int64_t cols, enum kernel_dtype in, const void *bias,
-                        int64_t column, enum kernel_dtype out, const void *d, void *c, int64_t ld) {
-    for (int64_t j = 0; j < cols; j += KERNEL_LANES) {
-        const int64_t n = cols - j < KERNEL_LANES ? cols - j : KERNEL_LANES;
-        const bool whole = n == KERNEL_LANES;
-        vf add = {0};
-        if (bias) add = whole ? vf_get(in, bias, column + j) : vf_get_n(in, bias, column + j, n);
-        for (int64_t i = 0; i < rows; i++) {
-            vf x = vf_load(sums + i * GEMM_NR + j) + add;
-            const int64_t at = i * ld + j;
-            if (d) x += whole ? vf_get(out, d, at) : vf_get_n(out, d, at, n);
-            if (whole)
-                vf_put(out, c, at, x);
-            else
-                vf_put_n(out, c, at, n, x);
-        }
-    }
+/* One or both where they lie */
+static __attribute__((noinline)) void tile_in_place(int64_t words, const struct tile_operands *x, const float *base,
+                                                    const float *bias, float *out, int64_t ld) {
+    if (x->step == 1)
+        tile_multiply(words, x, x->row, 1, x->group, x->b_step, base, bias, out, ld);
+    else
+        tile_multiply(words, x, 1, x->step, x->group, x->b_step, base, bias, out, ld);
 }
 
 #endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Filling a block's panels, and what is fetched ahead of it. */
+#ifndef TOISE_KERNELS_GEMM_PANELS_H
+#define TOISE_KERNELS_GEMM_PANELS_H
+
+#include "problem.h"
+
+/* Panels begin .. end of the block, but for those that lie. */
+static void blocked_pack_a(const struct blocked_problem *x, struct blocked_block *at, int64_t begin, int64_t end) {
+    const int64_t stride = blocked_a_stride(at->words), p = at->w * WORD_NUMBERS;
+    while (begin < end && blocked_a_lies(x, at, begin)) begin++;
+    for (int64_t panel = begin, some; panel < end; panel += some) {
+        const int64_t row = at->i + panel * GEMM_MR;
+        some = !x->a.across ? 1 : end - panel < BLOCKED_A_TOGETHER ? end - panel : BLOCKED_A_TOGETHER;
+        if (x->a.across)
+            pack_across(&x->a, row, p, at->words, GEMM_MR, some, stride, blocked_a_slot(x, at, panel));
+        else
+            pack_along(&x->a, row, p, at->words, GEMM_MR, blocked_a_slot(x, at, panel));
+        blocked_work(x, at, some * stride * KERNEL_LANES);
+    }
+}
+
+static void blocked_pack_b(const struct blocked_problem *x, struct blocked_block *at, int64_t begin, int64_t end) {
+    const int64_t stride = at->words * GEMM_NR, p = at->w * WORD_NUMBERS;
+    while (begin < end && blocked_b_lies(x, at, begin)) begin++;
+    for (int64_t panel = begin, some; panel < end; panel += some) {
+        const int64_t row = at->j + panel * GEMM_NR;
+        some = !x->b.across ? 1 : end - panel < BLOCKED_TOGETHER ? end - panel : BLOCKED_TOGETHER;
+        if (x->b.across)
+            pack_across(&x->b, row, p, at->words, GEMM_NR, some, stride, blocked_b_slot(x, at, panel));
+        else
+            pack_turned(&x->b, row, p, at->words, GEMM_NR, blocked_b_slot(x, at, panel));
+        blocked_work(x, at, some * stride * KERNEL_LANES);
+    }
+}
+
+/* What the tiles of a strip fetch of a panel of B that comes next: of the panel, or of what it will be packed from.
+ * Tile number n < tiles fetches as many lines as it has groups of words, `step` bytes from line to line, from at + n *
+ * apart on. */
+struct blocked_ahead {
+    const char *at;
+    int64_t tiles, apart, step;
+};
+
+static struct blocked_ahead blocked_ahead(const struct blocked_problem *x, const struct blocked_block *at,
+                                          int64_t panel, bool packed) {
+    const int64_t groups = at->words / KERNEL_LANES, element = (int64_t)kernel_dtype_bytes(x->g->in);
+    const int64_t row = at->j + panel * GEMM_NR, p = at->w * WORD_NUMBERS, ld = x->b.ld * element;
+    const int64_t numbers = at->words * WORD_NUMBERS, left = x->b.rows - row;
+    if (panel >= at->my_columns.end || groups == 0 || x->b_in_place) return (struct blocked_ahead){0};
+    if (packed)
+        return (struct blocked_ahead){(const char *)blocked_b(x, at, panel),
+                                      blocked_panels(at->words * GEMM_NR / 16, groups), groups * 64, 64};
+    if (x->b.across)
+        return (struct blocked_ahead){(const char *)x->b.data + p * ld + row * element, blocked_panels(numbers, groups),
+                                      groups * ld, ld};
+    return (struct blocked_ahead){(const char *)x->b.data + row * ld + p * element, left < GEMM_NR ? left : GEMM_NR, ld,
+                                  numbers * element / groups};
+}
+
+#endif
