@@ -29,8 +29,9 @@ static inline void blocking_choose(struct kernel_blocking *b, const struct kerne
     const int64_t l1 = c->l1 > 0 ? c->l1 : 32 << 10, l2 = c->l2 > 0 ? c->l2 : 512 << 10;
     const int64_t l3 = c->l3 > 0 ? c->l3 : 1 << 20;
     const int64_t stays = b->b_stays ? b->nr : b->mr, streams = b->b_stays ? b->mr : b->nr;
-    /* The panel that stays fills three quarters of L1; the rest is for what streams past it and for C. */
-    b->kc = blocking_between(l1 / 4 * 3 / (4 * stays) / b->lanes * b->lanes, b->lanes, BLOCKING_KC_MAX);
+    /* The panel that stays is as large as L1. What streams past pushes some of it out, which comes back from L2 beside
+     * the multiply-adds; a kc of three quarters, which would not, has C come and go a third more often, for more. */
+    b->kc = blocking_between(l1 / (4 * stays) / b->lanes * b->lanes, b->lanes, BLOCKING_KC_MAX);
     /* The strip that is streamed again and again fills three eighths of L2: what stays in L1 next, and C, pass it. */
     b->strip = blocking_between(l2 / 8 * 3 / (4 * b->kc * streams), 1, BLOCKING_LONG / streams) * streams;
     /* Half of L3 for the longer block. Where that is less than 8 strips it is cut for 8 all the same: a word of it

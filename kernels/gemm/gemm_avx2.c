@@ -3,8 +3,8 @@
  * kernel_gemm on 256-bit FMA. Tile: 6 x 2 vectors of sums, two of B and one of A in flight of the 16 registers; 12 sums
  * are more than the 8 that two units of latency 4 need. A word of k is 12 FMAs, 6 cycles, for 8 loads of the 12 that
  * two a cycle allow. B stays: its panel of 16 columns would else come from L2, 64 bytes every 6 cycles; A's panels of 6
- * rows are 24. L1 of 32 KB: kc = 384 words, 16 x 384 x 4 = 24 KB of B and 9 KB for A. C, 12 vectors to read, add and
- * write, comes once every 384 x 6 = 2,304 cycles. L2 of 512 KB: a strip of 126 rows, 126 x 384 x 4 = 189 KB. */
+ * rows are 24. L1 of 32 KB: kc = 512 words, 16 x 512 x 4 = 32 KB of B. C, 12 vectors to read, add and write, comes
+ * once every 512 x 6 = 3,072 cycles. L2 of 512 KB: a strip of 96 rows, 96 x 512 x 4 = 192 KB. */
 #define GEMM_VARIANT "avx2"
 #define KERNEL_LANES 8
 #define GEMM_MR 6

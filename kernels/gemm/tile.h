@@ -57,6 +57,15 @@ SIMD_INLINE void tile_step(vf sum[GEMM_MR][GEMM_NV], const tile_word *a, int64_t
     }
 }
 
+/* All loads of C come before the first store: where rows are multiples of 4 KB apart, each store would else seem to be
+ * what the next load waits for. */
+SIMD_INLINE void tile_add(vf sum[GEMM_MR][GEMM_NV], const float *x, int64_t ld) {
+#pragma GCC unroll 16
+    for (int i = 0; i < GEMM_MR; i++)
+#pragma GCC unroll 4
+        for (int v = 0; v < GEMM_NV; v++) sum[i][v] += vf_load(x + i * ld + v * KERNEL_LANES);
+}
+
 /* out = A B + base + bias, over `words` words along k, with strides as given. base may be NULL or out; bias may be
  * NULL; both matrices have leading dimension ld. */
 SIMD_INLINE void tile_multiply(int64_t words, const struct tile_operands *x, int64_t row, int64_t step, int64_t group,
@@ -66,9 +75,9 @@ SIMD_INLINE void tile_multiply(int64_t words, const struct tile_operands *x, int
     const int64_t ahead_step = x->ahead_step;
     vf sum[GEMM_MR][GEMM_NV] = {{{0}}};
 #pragma GCC unroll 16
-    for (int i = 0; i < GEMM_MR; i++) { /* into L2: where rows are a power of two apart they would crowd L1 */
-        __builtin_prefetch(out + i * ld, 0, 2);
-        __builtin_prefetch(out + i * ld + GEMM_NR - 1, 0, 2);
+    for (int i = 0; i < GEMM_MR; i++) { /* C will be here when the sums are done */
+        __builtin_prefetch(out + i * ld);
+        __builtin_prefetch(out + i * ld + GEMM_NR - 1);
     }
     for (; words >= KERNEL_LANES; words -= KERNEL_LANES, a += group, b += KERNEL_LANES * b_step, ahead += ahead_step) {
         __builtin_prefetch(ahead, 0, 2);
@@ -76,16 +85,12 @@ SIMD_INLINE void tile_multiply(int64_t words, const struct tile_operands *x, int
         for (int p = 0; p < KERNEL_LANES; p++) tile_step(sum, a + p * step, row, b + p * b_step);
     }
     for (int64_t p = 0; p < words; p++) tile_step(sum, a + p * step, row, b + p * b_step);
+    if (base) tile_add(sum, base, ld);
+    if (bias) tile_add(sum, bias, 0);
 #pragma GCC unroll 16
-    for (int i = 0; i < GEMM_MR; i++) {
+    for (int i = 0; i < GEMM_MR; i++)
 #pragma GCC unroll 4
-        for (int v = 0; v < GEMM_NV; v++) {
-            vf c = sum[i][v];
-            if (base) c += vf_load(base + i * ld + v * KERNEL_LANES);
-            if (bias) c += vf_load(bias + v * KERNEL_LANES);
-            vf_store(out + i * ld + v * KERNEL_LANES, c);
-        }
-    }
+        for (int v = 0; v < GEMM_NV; v++) vf_store(out + i * ld + v * KERNEL_LANES, sum[i][v]);
 }
 
 typedef void tile_fn(int64_t words, const struct tile_operands *x, const float *base, const float *bias, float *out,
