@@ -25,37 +25,47 @@ struct model_linear model_linear_down(const struct model *m, int64_t layer) {
     return (struct model_linear){MODEL_DOWN_WEIGHT, MODEL_DOWN_BIAS, layer, config(m)->ffn, config(m)->width};
 }
 
-void model_linear_forward(const struct model *m, struct model_linear l, const void *x, const void *d, void *y) {
+/* y[T,out] = x[T,in] W^T + bias + d */
+static struct kernel_gemm forward(const struct model *m, struct model_linear l, const void *x, const void *d, void *y) {
     const enum kernel_dtype t = m->shape.dtype;
-    m->team->ops->gemm(m->team, &(struct kernel_gemm){.m = model_tokens(m),
-                                                      .n = l.out,
-                                                      .k = l.in,
-                                                      .b_trans = true,
-                                                      .in = t,
-                                                      .out = t,
-                                                      .a = x,
-                                                      .lda = l.in,
-                                                      .b = model_weight(m, l.weight, l.layer),
-                                                      .ldb = l.in,
-                                                      .bias = model_weight(m, l.bias, l.layer),
-                                                      .d = d,
-                                                      .c = y,
-                                                      .ldc = l.out});
+    return (struct kernel_gemm){.m = model_tokens(m),
+                                .n = l.out,
+                                .k = l.in,
+                                .b_trans = true,
+                                .in = t,
+                                .out = t,
+                                .a = x,
+                                .lda = l.in,
+                                .b = model_weight(m, l.weight, l.layer),
+                                .ldb = l.in,
+                                .bias = model_weight(m, l.bias, l.layer),
+                                .d = d,
+                                .c = y,
+                                .ldc = l.out};
+}
+void model_linear_forward(const struct model *m, struct model_linear l, const void *x, const void *d, void *y) {
+    const struct kernel_gemm g = forward(m, l, x, d, y);
+    m->team->ops->gemm(m->team, &g);
 }
 
-void model_linear_grad_input(const struct model *m, struct model_linear l, const void *dy, void *dx) {
+/* dx[T,in] = dy[T,out] W */
+static struct kernel_gemm grad_input(const struct model *m, struct model_linear l, const void *dy, void *dx) {
     const enum kernel_dtype t = m->shape.dtype;
-    m->team->ops->gemm(m->team, &(struct kernel_gemm){.m = model_tokens(m),
-                                                      .n = l.in,
-                                                      .k = l.out,
-                                                      .in = t,
-                                                      .out = t,
-                                                      .a = dy,
-                                                      .lda = l.out,
-                                                      .b = model_weight(m, l.weight, l.layer),
-                                                      .ldb = l.in,
-                                                      .c = dx,
-                                                      .ldc = l.in});
+    return (struct kernel_gemm){.m = model_tokens(m),
+                                .n = l.in,
+                                .k = l.out,
+                                .in = t,
+                                .out = t,
+                                .a = dy,
+                                .lda = l.out,
+                                .b = model_weight(m, l.weight, l.layer),
+                                .ldb = l.in,
+                                .c = dx,
+                                .ldc = l.in};
+}
+void model_linear_grad_input(const struct model *m, struct model_linear l, const void *dy, void *dx) {
+    const struct kernel_gemm g = grad_input(m, l, dy, dx);
+    m->team->ops->gemm(m->team, &g);
 }
 
 void model_linear_grad_params(const struct model *m, struct model_linear l, const void *dy, const void *x) {
@@ -217,24 +227,21 @@ void model_attention_backward(const struct model *m, int64_t layer) {
     turn(m, m->buffers[MODEL_DQKV], true);
 }
 
-void model_activation_forward(const struct model *m, int64_t layer) {
+void model_up_forward(const struct model *m, int64_t layer, const void *x) {
+    void *up = model_buffer_at(m, MODEL_UP, layer), *act = model_buffer_at(m, MODEL_ACT, layer);
+    struct kernel_gemm g = forward(m, model_linear_up(m, layer), x, NULL, up);
+    const bool gated = config(m)->family->gated;
+    if (!gated) g.epilogue = KERNEL_EPILOGUE_GELU, g.y = act;
+    m->team->ops->gemm(m->team, &g);
+    if (gated) m->team->ops->swiglu_forward(m->team, m->shape.dtype, model_tokens(m), config(m)->ffn, up, act);
+}
+
+void model_down_grad_input(const struct model *m, int64_t layer, const void *dy) {
     const void *up = model_buffer_at(m, MODEL_UP, layer);
-    void *act = model_buffer_at(m, MODEL_ACT, layer);
-    if (config(m)->family->gated)
-        m->team->ops->swiglu_forward(m->team, m->shape.dtype, model_tokens(m), config(m)->ffn, up, act);
-    else
-        m->team->ops->gelu_forward(m->team, m->shape.dtype, model_tokens(m) * config(m)->ffn, up, act);
-}
-
-void *model_activation_grad(const struct model *m) {
-    return m->buffers[config(m)->family->gated ? MODEL_DACT : MODEL_DUP];
-}
-
-void model_activation_backward(const struct model *m, int64_t layer) {
-    const void *up = model_buffer_at(m, MODEL_UP, layer), *dact = model_activation_grad(m);
-    void *dup = m->buffers[MODEL_DUP];
-    if (config(m)->family->gated)
-        m->team->ops->swiglu_backward(m->team, m->shape.dtype, model_tokens(m), config(m)->ffn, up, dact, dup);
-    else
-        m->team->ops->gelu_backward(m->team, m->shape.dtype, model_tokens(m) * config(m)->ffn, up, dact, dup);
+    const bool gated = config(m)->family->gated;
+    void *dup = m->buffers[MODEL_DUP], *dact = m->buffers[MODEL_DACT];
+    struct kernel_gemm g = grad_input(m, model_linear_down(m, layer), dy, gated ? dact : dup);
+    if (!gated) g.epilogue = KERNEL_EPILOGUE_GELU_GRAD, g.x = up;
+    m->team->ops->gemm(m->team, &g);
+    if (gated) m->team->ops->swiglu_backward(m->team, m->shape.dtype, model_tokens(m), config(m)->ffn, up, dact, dup);
 }

@@ -41,10 +41,9 @@ void model_embed_backward(const struct model *m, const int32_t *tokens);
 void model_attention_forward(const struct model *m, int64_t layer);
 void model_attention_backward(const struct model *m, int64_t layer);
 
-/* MODEL_UP -> MODEL_ACT of the layer; and what the gradient of MODEL_ACT, in model_activation_grad, makes of MODEL_UP,
- * in MODEL_DUP. */
-void model_activation_forward(const struct model *m, int64_t layer);
-void *model_activation_grad(const struct model *m);
-void model_activation_backward(const struct model *m, int64_t layer);
+/* x[T,width] -> MODEL_UP -> MODEL_ACT of the layer: the first matmul of the MLP and its activation function; and from
+ * dy, the gradient of the second matmul's output, to MODEL_DUP. GELU rides in the matmuls. */
+void model_up_forward(const struct model *m, int64_t layer, const void *x);
+void model_down_grad_input(const struct model *m, int64_t layer, const void *dy);
 
 #endif

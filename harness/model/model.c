@@ -66,8 +66,7 @@ static void layer_forward(const struct model *m, int64_t l) {
     model_attention_forward(m, l);
     model_linear_forward(m, model_linear_proj(m, l), model_buffer_at(m, MODEL_ATT, l), n1.x, mid);
     ops->norm_forward(m->team, &n2);
-    model_linear_forward(m, model_linear_up(m, l), n2.y, NULL, model_buffer_at(m, MODEL_UP, l));
-    model_activation_forward(m, l);
+    model_up_forward(m, l, n2.y);
     model_linear_forward(m, model_linear_down(m, l), model_buffer_at(m, MODEL_ACT, l), mid, next);
 }
 
@@ -95,8 +94,7 @@ static void layer_backward(const struct model *m, int64_t l) {
     void *datt = m->buffers[MODEL_DATT], *dqkv = m->buffers[MODEL_DQKV];
 
     model_linear_grad_params(m, down, dx, model_buffer_at(m, MODEL_ACT, l));
-    model_linear_grad_input(m, down, dx, model_activation_grad(m));
-    model_activation_backward(m, l);
+    model_down_grad_input(m, l, dx);
     model_linear_grad_params(m, up, dup, n2.y);
     model_linear_grad_input(m, up, dup, dnorm);
     model_norm_backward(m, n2, dnorm, dx, dx);

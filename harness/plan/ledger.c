@@ -132,7 +132,8 @@ void plan_ledger_fill(struct plan_ledger *l, const struct plan *p) {
     head(l, p, micro);
     /* reads and writes: forward 2, backward reads x, dy twice, the residual's gradient, and writes dx */
     pass(l, "norm", (2 * (double)c->layers + (model_config_has(c, MODEL_EMBED_GAIN) ? 2 : 1)) * micro, 8 * row);
-    pass(l, "activation function", each, (c->family->gated ? 8 : 5) * (double)t * (double)c->ffn * size);
+    /* GELU rides in the matmuls: what it writes beside, and reads again */
+    pass(l, "activation function", each, (c->family->gated ? 8 : 2) * (double)t * (double)c->ffn * size);
     if (c->family->position == MODEL_POSITION_ROTARY) /* forward and back, in place */
         pass(l, "rotary positions", each, 4 * (double)t * (double)(att + model_config_dim(c, MODEL_KV)) * size);
     if (model_config_has(c, MODEL_QKV_BIAS))

@@ -3,6 +3,8 @@
  * The layout of a request, and the memory it takes. */
 #include "plan/plan.h"
 
+#include <math.h>
+
 #include "base/arena.h"
 #include "base/text.h"
 #include "model/reference.h"
@@ -57,11 +59,16 @@ static void fill_memory(struct plan *p, int64_t total) {
     }
 }
 
+/* Checks of the timed sizes come one after the other: the FP64 sequence, and the plain result of a matmul in which GELU
+ * rides. */
 static double gate_bytes(const struct plan *p, const struct model_params *params) {
     struct model_reference r = {.params = params, .shape = p->shape};
+    const struct model_config *c = &p->request.config;
+    const double plain =
+        c->family->gated ? 0 : (double)(p->shape.batch * p->shape.seq * c->ffn) * kernel_dtype_bytes(p->shape.dtype);
     r.shape.batch = 1;
     if (r.shape.seq > PLAN_GATE_TOKENS) r.shape.seq = PLAN_GATE_TOKENS;
-    return p->request.gate ? model_reference_bytes(&r, false) : 0;
+    return p->request.gate ? fmax(model_reference_bytes(&r, false), plain) : 0;
 }
 
 int plan_make(struct plan *plan, const struct plan_request *request, struct base_error *e) {

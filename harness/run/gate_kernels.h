@@ -11,7 +11,9 @@ struct run_checked {
     struct kernel_ops ops;          /* the wrapping table */
     const struct kernel_ops *inner; /* what it wraps */
     double *space;                  /* vectors of FP64 */
-    uint64_t calls;                 /* seeds the random vectors and rows */
+    void *plain;                    /* the result of a matmul without the pass that rides in it */
+    size_t plain_bytes;
+    uint64_t calls; /* seeds the random vectors and rows */
 };
 
 /* Puts the checking table in the engine's team; close takes it out again. */

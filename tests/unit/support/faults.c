@@ -16,10 +16,10 @@ static void scale(enum kernel_dtype dtype, void *x, int64_t first, int64_t n, fl
     for (int64_t i = first; i < first + n; i++) scalar_put(dtype, x, i, factor * scalar_get(dtype, x, i));
 }
 
-static void gelu_sign(const struct kernel_team *team, enum kernel_dtype dtype, int64_t n, const void *x, const void *dy,
-                      void *dx) {
-    inner->gelu_backward(team, dtype, n, x, dy, dx);
-    scale(dtype, dx, 0, n, -1);
+static void gelu_sign(const struct kernel_team *team, const struct kernel_gemm *g) {
+    inner->gemm(team, g);
+    for (int64_t i = 0; i < g->m && g->epilogue == KERNEL_EPILOGUE_GELU_GRAD; i++)
+        scale(g->out, g->c, i * g->ldc, g->n, -1);
 }
 
 static void swiglu_sign(const struct kernel_team *team, enum kernel_dtype dtype, int64_t rows, int64_t cols,
@@ -252,13 +252,25 @@ static void matmul_element(const struct kernel_team *team, const struct kernel_g
     for (int64_t j = row; j < row + g->n; j++) size = fmaxf(size, fabsf(c[j]));
     c[at] = c[at] > 0 ? -size : size;
 }
-/* The last tile of the third result has the wrong sign. */
-static void matmul_tile(const struct kernel_team *team, const struct kernel_gemm *g) {
+/* The last tile of C, or of what lies like it, gets the wrong sign. */
+static void last_tile(const struct kernel_gemm *g, void *x) {
     enum { TILE = 32 };
-    inner->gemm(team, g);
-    if (++calls != 3) return;
     for (int64_t i = g->m > TILE ? g->m - TILE : 0; i < g->m; i++)
-        scale(g->out, g->c, i * g->ldc + (g->n > TILE ? g->n - TILE : 0), g->n > TILE ? TILE : g->n, -1);
+        scale(g->out, x, i * g->ldc + (g->n > TILE ? g->n - TILE : 0), g->n > TILE ? TILE : g->n, -1);
+}
+/* Of the third result. */
+static void matmul_tile(const struct kernel_team *team, const struct kernel_gemm *g) {
+    inner->gemm(team, g);
+    if (++calls == 3) last_tile(g, g->c);
+}
+/* Of the first result that an epilogue wrote: beside the plain one, or in its place. */
+static void gelu_tile(const struct kernel_team *team, const struct kernel_gemm *g) {
+    inner->gemm(team, g);
+    if (g->epilogue == KERNEL_EPILOGUE_GELU && ++calls == 1) last_tile(g, g->y);
+}
+static void gelu_gradient_tile(const struct kernel_team *team, const struct kernel_gemm *g) {
+    inner->gemm(team, g);
+    if (g->epilogue == KERNEL_EPILOGUE_GELU_GRAD && ++calls == 1) last_tile(g, g->c);
 }
 static void attention_row(const struct kernel_team *team, const struct kernel_attention *a) {
     inner->attention_forward(team, a);
@@ -282,7 +294,7 @@ static const struct {
     enum need need;
     struct kernel_ops wrong;
 } faults[FAULT_COUNT] = {
-    [FAULT_GELU_SIGN] = {"GELU gradient's sign", GELU, {.gelu_backward = gelu_sign}},
+    [FAULT_GELU_SIGN] = {"GELU gradient's sign", GELU, {.gemm = gelu_sign}},
     [FAULT_SWIGLU_SIGN] = {"SwiGLU gradient's sign", SWIGLU, {.swiglu_backward = swiglu_sign}},
     [FAULT_GATE_FOR_VALUE] = {"gate and value swapped",
                               SWIGLU,
@@ -323,6 +335,8 @@ static const struct {
     [FAULT_MOMENT_LOST] = {"AdamW's first moment lost", ANY, {.adamw = moment_lost}},
     [FAULT_MATMUL_ELEMENT] = {"one element of a matmul", ANY, {.gemm = matmul_element}},
     [FAULT_MATMUL_TILE] = {"one tile of a matmul", ANY, {.gemm = matmul_tile}},
+    [FAULT_GELU_TILE] = {"one tile of the GELU in a matmul", GELU, {.gemm = gelu_tile}},
+    [FAULT_GELU_GRADIENT_TILE] = {"one tile of GELU's gradient in a matmul", GELU, {.gemm = gelu_gradient_tile}},
     [FAULT_ATTENTION_ROW] = {"attention's last row", ANY, {.attention_forward = attention_row}},
     [FAULT_ATTENTION_GRADIENT] = {"key gradient's sign", ANY, {.attention_backward = attention_gradient}},
 };
@@ -370,7 +384,6 @@ void fault_make(enum fault fault, const struct kernel_ops *healthy, struct kerne
     REPLACE(norm_forward);
     REPLACE(norm_grad_input);
     REPLACE(norm_grad_params);
-    REPLACE(gelu_backward);
     REPLACE(swiglu_forward);
     REPLACE(swiglu_backward);
     REPLACE(rotary);

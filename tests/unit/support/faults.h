@@ -9,7 +9,7 @@
 #include "model/config.h"
 
 enum fault {
-    FAULT_GELU_SIGN,        /* gelu_backward's sign */
+    FAULT_GELU_SIGN,        /* GELU gradient's sign */
     FAULT_SWIGLU_SIGN,      /* swiglu_backward's sign */
     FAULT_GATE_FOR_VALUE,   /* SwiGLU's halves exchanged, forward and backward */
     FAULT_NORM_PARAMS_SIGN, /* the sign of a norm's parameter gradients */
@@ -38,6 +38,8 @@ enum fault {
     /* and these at full size */
     FAULT_MATMUL_ELEMENT = FAULT_PATH_COUNT, /* one element of one FP32 result of a matmul */
     FAULT_MATMUL_TILE,                       /* the last tile of a matmul */
+    FAULT_GELU_TILE,                         /* the last tile of what GELU gave in a matmul */
+    FAULT_GELU_GRADIENT_TILE,                /* and of what its gradient gave */
     FAULT_ATTENTION_ROW,                     /* the last row of attention's output */
     FAULT_ATTENTION_GRADIENT,                /* dk of every second key */
     FAULT_COUNT
