@@ -14,6 +14,7 @@
  * so a product's three operands fit 32 KiB of L1, and what is streamed from L2 is used 32 times. */
 #define ATTENTION_PANEL 32
 #define ATTENTION_BLOCK 64
+#define ATTENTION_TOGETHER 4
 #define ATTENTION_HEAD_MAX 256
 
 static inline int64_t attention_min(int64_t a, int64_t b) {
@@ -64,7 +65,8 @@ static inline int64_t attention_lse(const struct kernel_attention *a, int64_t b,
  * and what a panel and a block need. A multiple of a page, so that threads share none. */
 static inline int64_t attention_thread_floats(int64_t seq, int64_t head_dim) {
     int64_t rows = attention_panels(seq) * ATTENTION_PANEL, columns = attention_panels(head_dim) * ATTENTION_PANEL;
-    int64_t n = rows * (5 * columns + 1) + 3 * ATTENTION_PANEL * columns + 2 * ATTENTION_BLOCK * ATTENTION_PANEL;
+    int64_t n = rows * (5 * columns + 1) + 2 * ATTENTION_TOGETHER * ATTENTION_PANEL * columns +
+                2 * ATTENTION_BLOCK * ATTENTION_PANEL;
     return (n + 1023) / 1024 * 1024;
 }
 

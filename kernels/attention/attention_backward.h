@@ -6,13 +6,17 @@
 #ifndef TOISE_KERNELS_ATTENTION_BACKWARD_H
 #define TOISE_KERNELS_ATTENTION_BACKWARD_H
 
-#include "attention_tile.h"
+#include "attention_move.h"
+#include "attention_scores.h"
 
-/* One thread's work and scratch. q, d_o, dq: [seq_q][width]; rowsum: [seq_q]; dk, dv: a [head_dim][panel] per panel; of
- * the panel at work: k_rows [panel][width] and k_t, v_t [head_dim][panel], k times scale; p, ds: [block][panel]. */
+/* One thread's work and scratch. q, d_o, dq: [seq_q][width]; rowsum: [seq_q]; dk, dv: a [head_dim][panel] per panel, or
+ * of one panel where no other head adds to it; of the panel at work: k_rows [panel][width] and k_t, v_t
+ * [head_dim][panel], k times scale; p, ds: [block][panel]. */
 struct backward {
     float *dq, *q, *d_o, *rowsum, *dk, *dv, *k_rows, *k_t, *v_t, *p, *ds;
-    const float *lse; /* of the loaded head, as its slope */
+    int64_t loaded, stored; /* queries whose q, d_o, rowsum are in scratch; whose dq is out of it */
+    int64_t b, h;           /* the query head at work, its lse and slope */
+    const float *lse;
     float slope;
     int64_t width;
     const struct kernel_attention *a;
@@ -40,67 +44,136 @@ static struct backward backward_scratch(const struct kernel_team *team, const st
     return w;
 }
 
-static void load_queries(struct backward *w, int64_t b, int64_t h) {
+static void begin_head(struct backward *w, int64_t b, int64_t h) {
     const struct kernel_attention *a = w->a;
+    w->b = b, w->h = h, w->loaded = w->stored = 0;
     w->lse = a->lse + attention_lse(a, b, h, 0);
     w->slope = attention_slope(a, h);
-    struct strided q = {a->dtype, attention_q(a, b, h, 0), a->q_row, a->seq_q, a->head_dim};
-    struct strided o = {a->dtype, attention_o(a, b, h, 0), a->o_row, a->seq_q, a->head_dim};
-    pack_rows(q, a->q, 1, w->q, w->width);
-    pack_rows(o, a->d_o, 1, w->d_o, w->width);
-    for (int64_t i = 0; i < a->seq_q; i++) {
-        vf sum = {0};
-        for (int64_t c = 0; c < a->head_dim; c += KERNEL_LANES)
-            sum += strided_get(&o, a->o, i, c) * vf_load(w->d_o + i * w->width + c);
-        w->rowsum[i] = vf_sum(sum);
-    }
-    memset(w->dq, 0, (size_t)(a->seq_q * w->width) * sizeof *w->dq);
 }
 
-/* Scores in p, of queries from the i-th on, become probabilities, dP in ds becomes dS. The query of row 0 is `late`
- * positions after the key of lane 0. */
-SIMD_INLINE void score_gradients(const struct backward *w, const bool biased, int64_t i, int64_t rows, int64_t late) {
-    const float *lse = w->lse + i, *rowsum = w->rowsum + i;
-    float *restrict p = w->p, *restrict ds = w->ds;
-    const float slope = -w->slope; /* here the rows are queries */
-    for (int64_t r = 0; r < rows; r++)
-        for (int v = 0; v < ATTENTION_PANEL; v += KERNEL_LANES) {
-            float *x = p + r * ATTENTION_PANEL + v, *y = ds + r * ATTENTION_PANEL + v;
-            vf score = biased ? add_bias(vf_load(x), slope, late + r, v) : vf_load(x);
-            vf probability = vf_exp(score - lse[r]);
-            vf_store(x, probability);
-            vf_store(y, probability * (vf_load(y) - rowsum[r]));
-        }
-}
-
-/* Keys first .. against every query of the loaded head that sees one of them, and has a finite lse therefore. */
-static void backward_panel(struct backward *w, int64_t kv, int64_t first) {
+/* Queries before `end`, if they are not yet there: just before use, so that a window's stay in L2. */
+static void load_queries(struct backward *w, int64_t end) {
     const struct kernel_attention *a = w->a;
-    const int64_t d = a->head_dim, panel = ATTENTION_PANEL, keys = attention_min(panel, a->seq_k - first);
+    const int64_t from = w->loaded, d = a->head_dim;
+    if (from >= end) return;
+    struct strided q = {a->dtype, attention_q(a, w->b, w->h, from), a->q_row, end - from, d};
+    struct strided o = {a->dtype, attention_o(a, w->b, w->h, from), a->o_row, end - from, d};
+    float *d_o = w->d_o + from * w->width;
+    pack_rows(q, a->q, 1, w->q + from * w->width, w->width);
+    pack_rows(o, a->d_o, 1, d_o, w->width);
+    for (int64_t i = 0; i < end - from; i++) {
+        vf sum = {0};
+        for (int64_t c = 0; c < d; c += KERNEL_LANES) {
+            strided_expect(&o, a->o, i + MOVE_AHEAD, c, false);
+            sum += strided_get(&o, a->o, i, c) * vf_load(d_o + i * w->width + c);
+        }
+        w->rowsum[from + i] = vf_sum(sum);
+    }
+    memset(w->dq + from * w->width, 0, (size_t)((end - from) * w->width) * sizeof *w->dq);
+    w->loaded = end;
+}
+
+/* Rows of dq are written out. */
+static void put_dq(const struct backward *w, int64_t begin, int64_t end, const float *dq) {
+    const struct kernel_attention *a = w->a;
+    if (begin >= end) return;
+    struct strided rows = {a->dtype, attention_q(a, w->b, w->h, begin), a->q_row, end - begin, a->head_dim};
+    unpack_rows(rows, a->dq, dq + begin * w->width, w->width);
+}
+
+/* `n` rows of a strip, from row r on: scores in p become probabilities, dP in ds becomes dS. The query of row 0 is
+ * `late` positions after the key of lane 0. The bound serves an lse that belongs to other scores: no wrap-around. */
+SIMD_INLINE void gradient_rows(const int n, const struct backward *w, const bool biased, int64_t i, int64_t r,
+                               int64_t late, int lane) {
+    float *restrict p = w->p + r * ATTENTION_PANEL + lane, *restrict ds = w->ds + r * ATTENTION_PANEL + lane;
+    vf x[2 * TILE_VECTORS];
+    for (int t = 0; t < n * TILE_VECTORS; t++) {
+        int row = t / TILE_VECTORS, v = t % TILE_VECTORS * KERNEL_LANES;
+        vf score = vf_load(p + row * ATTENTION_PANEL + v);
+        if (biased) score = add_bias(score, -w->slope, late + r + row, lane + v); /* here the rows are queries */
+        x[t] = vf_min(vf_all(88), score - w->lse[i + r + row]);
+    }
+    exp_each(n * TILE_VECTORS, x);
+    for (int t = 0; t < n * TILE_VECTORS; t++) {
+        int row = t / TILE_VECTORS, at = row * ATTENTION_PANEL + t % TILE_VECTORS * KERNEL_LANES;
+        vf_store(p + at, x[t]);
+        vf_store(ds + at, x[t] * (vf_load(ds + at) - w->rowsum[i + r + row]));
+    }
+}
+
+static void zero_rows(float *p, int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; r++)
+        for (int v = 0; v < TILE_VECTORS; v++) vf_store(p + r * ATTENTION_PANEL + v * KERNEL_LANES, vf_all(0));
+}
+
+/* Of queries i .. of a block; dS is 0 where a strip sees nothing, for dQ reads whole rows. */
+SIMD_INLINE void score_gradients(const struct backward *w, const bool biased, int64_t i, int64_t rows, int64_t late,
+                                 const struct band *band) {
+    for (int s = 0; s < PANEL_STRIPS; s++) {
+        const struct kernel_range seen = band->strip[s];
+        int64_t r = seen.begin;
+        hide_outside(w->p, band, s);
+        for (; r + 2 <= seen.end; r += 2) gradient_rows(2, w, biased, i, r, late, s * TILE_COLUMNS);
+        if (r < seen.end) gradient_rows(1, w, biased, i, r, late, s * TILE_COLUMNS);
+        zero_rows(w->ds + s * TILE_COLUMNS, 0, seen.begin);
+        zero_rows(w->ds + s * TILE_COLUMNS, seen.end, rows);
+    }
+}
+
+/* A block's n queries from the i-th on against a panel of keys; `keep` as in struct product, of dk and dv. */
+static void backward_block(const struct backward *w, int64_t first, int64_t keys, int64_t i, int64_t n,
+                           const float *keep, float *dk, float *dv) {
+    const struct kernel_attention *a = w->a;
+    const int64_t d = a->head_dim, panel = ATTENTION_PANEL, width = w->width;
     const int64_t columns = (d + TILE_COLUMNS - 1) / TILE_COLUMNS * TILE_COLUMNS;
-    struct strided rows = {a->dtype, kv + first * a->kv_row, a->kv_row, keys, d};
+    const int64_t late = a->q_offset + i - a->k_offset - first;
+    const struct band band = band_of(late + 1 - attention_window(a), late + 1, n);
+    const float *q = w->q + i * width, *d_o = w->d_o + i * width;
+    multiply_rows((struct product){n, panel, d, q, w->k_t, width, panel, panel, NULL, w->p, band.strip});
+    multiply_rows((struct product){n, panel, d, d_o, w->v_t, width, panel, panel, NULL, w->ds, band.strip});
+    if (w->slope == 0)
+        score_gradients(w, false, i, n, late, &band);
+    else
+        score_gradients(w, true, i, n, late, &band);
+    multiply_columns((struct product){d, panel, n, d_o, w->p, width, panel, panel, keep, dv, band.strip});
+    multiply_columns((struct product){d, panel, n, q, w->ds, width, panel, panel, keep, dk, band.strip});
+    multiply_rows(
+        (struct product){n, columns, keys, w->ds, w->k_rows, panel, width, width, w->one, w->dq + i * width, NULL});
+}
+
+/* The query heads that read one key/value head, in their order. */
+struct turn {
+    bool first, last;
+};
+
+static void put_dk_dv(const struct backward *w, struct strided rows, const float *dk, const float *dv) {
+    unpack_panel(rows, w->a->dv, w->one, dv);
+    unpack_panel(rows, w->a->dk, w->scale, dk);
+}
+
+/* Keys first .. against every query of the head that sees one of them, and has a finite lse therefore. */
+static void backward_panel(struct backward *w, int64_t kv, int64_t first, struct turn turn) {
+    const struct kernel_attention *a = w->a;
+    const int64_t keys = attention_min(ATTENTION_PANEL, a->seq_k - first);
+    const int64_t begin = attention_queries_seeing(a, first).begin,
+                  end = attention_queries_seeing(a, first + keys - 1).end;
+    const struct strided rows = {a->dtype, kv + first * a->kv_row, a->kv_row, keys, a->head_dim};
+    const int64_t at = turn.first && turn.last ? 0 : first * w->width;
+    const float *keep = turn.first ? NULL : w->one;
     pack_panel(rows, a->k, a->scale, w->k_t);
     pack_panel(rows, a->v, 1, w->v_t);
     pack_rows(rows, a->k, a->scale, w->k_rows, w->width);
-    const int64_t begin = attention_queries_seeing(a, first).begin,
-                  end = attention_queries_seeing(a, first + keys - 1).end;
-    for (int64_t i = begin; i < end; i += ATTENTION_BLOCK) {
-        int64_t n = attention_min(ATTENTION_BLOCK, end - i), at = i * w->width;
-        int64_t late = a->q_offset + i - a->k_offset - first;
-        multiply_rows((struct product){n, panel, d, w->q + at, w->k_t, w->width, panel, panel, NULL, w->p});
-        multiply_rows((struct product){n, panel, d, w->d_o + at, w->v_t, w->width, panel, panel, NULL, w->ds});
-        hide_outside(w->p, n, late + 1 - attention_window(a), late + 1);
-        if (w->slope == 0)
-            score_gradients(w, false, i, n, late);
-        else
-            score_gradients(w, true, i, n, late);
-        float *dv = w->dv + first * w->width, *dk = w->dk + first * w->width;
-        multiply_columns((struct product){d, panel, n, w->d_o + at, w->p, w->width, panel, panel, w->one, dv});
-        multiply_columns((struct product){d, panel, n, w->q + at, w->ds, w->width, panel, panel, w->one, dk});
-        multiply_rows(
-            (struct product){n, columns, keys, w->ds, w->k_rows, panel, w->width, w->width, w->one, w->dq + at});
-        attention_step(&w->pace, 10.0 * (double)(panel * n * d));
+    load_queries(w, end);
+    for (int64_t i = begin; i < end; i += ATTENTION_BLOCK, keep = w->one) {
+        int64_t n = attention_min(ATTENTION_BLOCK, end - i);
+        backward_block(w, first, keys, i, n, keep, w->dk + at, w->dv + at);
+        attention_step(&w->pace, 10.0 * (double)(ATTENTION_PANEL * n * a->head_dim));
     }
+    if (!keep) { /* nobody sees them */
+        memset(w->dk + at, 0, (size_t)(a->head_dim * ATTENTION_PANEL) * sizeof *w->dk);
+        memset(w->dv + at, 0, (size_t)(a->head_dim * ATTENTION_PANEL) * sizeof *w->dv);
+    }
+    if (turn.last) put_dk_dv(w, rows, w->dk + at, w->dv + at);
 }
 
 /* A part of a task: every count-th panel of keys from index on. The parts of a task lie on consecutive threads. */
@@ -115,46 +188,46 @@ static void part_wait(struct part part) {
 }
 
 /* Writes this part's rows of dq: the sums of all parts, added in their order. */
-static void store_dq(const struct backward *w, int64_t at, struct part part) {
+static void join_dq(const struct backward *w, struct part part) {
     const struct kernel_attention *a = w->a;
     int64_t begin = a->seq_q * part.index / part.count, end = a->seq_q * (part.index + 1) / part.count;
     int64_t first = omp_get_thread_num() - part.index;
-    float *sum = attention_scratch(w->pace.team, a, first) + begin * w->width;
+    float *sum = attention_scratch(w->pace.team, a, first);
     for (int64_t t = 1; t < part.count; t++) {
-        const float *other = attention_scratch(w->pace.team, a, first + t) + begin * w->width;
-        for (int64_t c = 0; c < (end - begin) * w->width; c += KERNEL_LANES)
+        const float *other = attention_scratch(w->pace.team, a, first + t);
+        for (int64_t c = begin * w->width; c < end * w->width; c += KERNEL_LANES)
             vf_store(sum + c, vf_load(sum + c) + vf_load(other + c));
     }
-    struct strided rows = {a->dtype, at + begin * a->q_row, a->q_row, end - begin, a->head_dim};
-    unpack_rows(rows, a->dq, sum, w->width);
+    put_dq(w, begin, end, sum);
 }
 
-static void store_dk_dv(const struct backward *w, int64_t kv, struct part part) {
+/* One query head's panels. A thread alone writes rows of dq as soon as no further panel is seen by them. */
+static void backward_head(struct backward *w, int64_t kv, struct turn turn, struct part part) {
     const struct kernel_attention *a = w->a;
     for (int64_t j = part.index * ATTENTION_PANEL; j < a->seq_k; j += part.count * ATTENTION_PANEL) {
-        int64_t keys = attention_min(ATTENTION_PANEL, a->seq_k - j);
-        struct strided rows = {a->dtype, kv + j * a->kv_row, a->kv_row, keys, a->head_dim};
-        unpack_panel(rows, a->dv, w->one, w->dv + j * w->width);
-        unpack_panel(rows, a->dk, w->scale, w->dk + j * w->width);
+        backward_panel(w, kv, j, turn);
+        if (part.count > 1) continue;
+        int64_t done = attention_min(attention_queries_seeing(a, j + ATTENTION_PANEL).begin, w->loaded);
+        put_dq(w, w->stored, done, w->dq);
+        w->stored = done > w->stored ? done : w->stored;
     }
+    load_queries(w, a->seq_q); /* those who see no key have a gradient of 0 */
+    part_wait(part);
+    if (part.count > 1)
+        join_dq(w, part);
+    else
+        put_dq(w, w->stored, a->seq_q, w->dq);
+    part_wait(part);
 }
 
 /* A task: one key/value head and the query heads that read it. */
 static void backward_task(struct backward *w, int64_t task, struct part part) {
     const struct kernel_attention *a = w->a;
     int64_t b = task / a->kv_heads, h = task % a->kv_heads, group = a->heads / a->kv_heads;
-    int64_t kv = attention_kv(a, b, h, 0);
-    memset(w->dk, 0, (size_t)(attention_panels(a->seq_k) * ATTENTION_PANEL * w->width) * sizeof *w->dk);
-    memset(w->dv, 0, (size_t)(attention_panels(a->seq_k) * ATTENTION_PANEL * w->width) * sizeof *w->dv);
-    for (int64_t g = h * group; g < (h + 1) * group; g++) {
-        load_queries(w, b, g);
-        for (int64_t j = part.index * ATTENTION_PANEL; j < a->seq_k; j += part.count * ATTENTION_PANEL)
-            backward_panel(w, kv, j);
-        part_wait(part);
-        store_dq(w, attention_q(a, b, g, 0), part);
-        part_wait(part);
+    for (int64_t g = 0; g < group; g++) {
+        begin_head(w, b, h * group + g);
+        backward_head(w, attention_kv(a, b, h, 0), (struct turn){g == 0, g == group - 1}, part);
     }
-    store_dk_dv(w, kv, part);
 }
 
 /* As many whole tasks to every thread as there are; the few that remain are parted among all threads. */

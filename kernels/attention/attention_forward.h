@@ -6,115 +6,207 @@
 #ifndef TOISE_KERNELS_ATTENTION_FORWARD_H
 #define TOISE_KERNELS_ATTENTION_FORWARD_H
 
-#include "attention_tile.h"
+#include "attention_move.h"
+#include "attention_scores.h"
 
-/* One thread's scratch: k, v [seq_k][width]; q, o [head_dim][panel]; s [block][panel]. */
-struct forward {
-    float *k, *v, *q, *s, *o;
-    int64_t width;
-};
 /* The online softmax of a panel's queries: maximum and sum so far, and what a new maximum leaves of the sum. */
 struct softmax {
     float highest[ATTENTION_PANEL], sum[ATTENTION_PANEL], keep[ATTENTION_PANEL];
 };
+/* Queries first .. of a head; q, o [head_dim][panel]; begun: o holds something. */
+struct query_panel {
+    int64_t first, queries;
+    float *q, *o;
+    bool begun;
+    struct softmax x;
+};
+/* One thread's work and scratch: k, v [seq_k][width]; s [block][panel]; and the panels that go over the keys together.
+ */
+struct forward {
+    const struct kernel_attention *a;
+    float *k, *v, *s;
+    int64_t width;
+    int64_t kv; /* the key/value head at work, and the keys of it that k and v hold */
+    struct kernel_range packed;
+    struct attention_pace pace;
+    struct query_panel panel[ATTENTION_TOGETHER];
+};
 
-static struct forward forward_scratch(const struct kernel_team *team, const struct kernel_attention *a) {
-    struct forward w = {.width = attention_panels(a->head_dim) * ATTENTION_PANEL};
-    w.k = attention_scratch(team, a, omp_get_thread_num());
-    w.v = w.k + a->seq_k * w.width;
-    w.q = w.v + a->seq_k * w.width;
-    w.o = w.q + ATTENTION_PANEL * w.width;
-    w.s = w.o + ATTENTION_PANEL * w.width;
-    return w;
-}
-
-/* The highest of `highest` and the scores of lanes v ..; with a slope the bias is added to them on the way, key row j
- * being `late` + j positions after the query of lane 0. */
-SIMD_INLINE vf highest_score(float *s, int64_t keys, int64_t late, float slope, int v, vf highest) {
-    if (slope == 0)
-        for (int64_t j = 0; j < keys; j++) highest = vf_max(vf_load(s + j * ATTENTION_PANEL + v), highest);
-    else
-        for (int64_t j = 0; j < keys; j++) {
-            float *p = s + j * ATTENTION_PANEL + v;
-            vf score = add_bias(vf_load(p), slope, late + j, v);
-            vf_store(p, score);
-            highest = vf_max(score, highest);
-        }
-    return highest;
-}
-
-/* Scores become weights exp(s - highest), the running maximum and sum go on. A query that has seen no key has
- * maximum -infinity; subtracting 0 for it makes every weight 0. */
-static void softmax_block(struct softmax *x, float *s, int64_t keys, int64_t late, float slope) {
-    for (int v = 0; v < ATTENTION_PANEL; v += KERNEL_LANES) {
-        vf before = vf_load(x->highest + v), highest = highest_score(s, keys, late, slope, v, before), sum = {0};
-        vf offset = vf_pick(highest == -INFINITY, vf_all(0), highest);
-        for (int64_t j = 0; j < keys; j++) {
-            vf p = vf_exp(vf_load(s + j * ATTENTION_PANEL + v) - offset);
-            vf_store(s + j * ATTENTION_PANEL + v, p);
-            sum += p;
-        }
-        vf keep = vf_exp(before - offset);
-        vf_store(x->keep + v, keep);
-        vf_store(x->sum + v, vf_load(x->sum + v) * keep + sum);
-        vf_store(x->highest + v, highest);
+static void forward_scratch(struct forward *w, const struct kernel_team *team, const struct kernel_attention *a) {
+    w->a = a;
+    w->kv = -1;
+    w->pace = (struct attention_pace){team, POLL_FLOPS, 0};
+    w->width = attention_panels(a->head_dim) * ATTENTION_PANEL;
+    w->k = attention_scratch(team, a, omp_get_thread_num());
+    w->v = w->k + a->seq_k * w->width;
+    w->s = w->v + a->seq_k * w->width;
+    float *next = w->s + ATTENTION_BLOCK * ATTENTION_PANEL;
+    for (int p = 0; p < ATTENTION_TOGETHER; p++) {
+        w->panel[p].q = next, next += ATTENTION_PANEL * w->width;
+        w->panel[p].o = next, next += ATTENTION_PANEL * w->width;
     }
 }
 
-static void forward_store(const struct kernel_attention *a, struct softmax *x, const float *o, struct strided out,
-                          float *lse) {
-    for (int64_t i = 0; i < out.rows; i++) {
+/* The highest score of each lane of a strip; with a slope the bias is added to them on the way, row 0 being `late`
+ * positions after the query of lane 0. */
+SIMD_INLINE void highest_scores(float *s, struct kernel_range rows, const bool biased, int64_t late, float slope,
+                                int lane, vf highest[TILE_VECTORS]) {
+    for (int64_t r = rows.begin; r < rows.end; r++)
+        for (int v = 0; v < TILE_VECTORS; v++) {
+            float *p = s + r * ATTENTION_PANEL + lane + v * KERNEL_LANES;
+            vf score = vf_load(p);
+            if (biased) {
+                score = add_bias(score, slope, late + r, lane + v * KERNEL_LANES);
+                vf_store(p, score);
+            }
+            highest[v] = vf_max(score, highest[v]);
+        }
+}
+
+/* `n` rows of a strip: scores become weights exp(s - offset), which `sum` gains. */
+SIMD_INLINE void weigh_rows(const int n, float *s, const vf offset[TILE_VECTORS], vf sum[TILE_VECTORS]) {
+    vf x[2 * TILE_VECTORS];
+    for (int i = 0; i < n * TILE_VECTORS; i++)
+        x[i] = vf_load(s + i / TILE_VECTORS * ATTENTION_PANEL + i % TILE_VECTORS * KERNEL_LANES) -
+               offset[i % TILE_VECTORS];
+    exp_each(n * TILE_VECTORS, x);
+    for (int i = 0; i < n * TILE_VECTORS; i++)
+        vf_store(s + i / TILE_VECTORS * ATTENTION_PANEL + i % TILE_VECTORS * KERNEL_LANES, x[i]);
+    for (int i = 0; i < n * TILE_VECTORS; i++) sum[i % TILE_VECTORS] += x[i];
+}
+
+/* A strip's scores become weights, its running maximum and sum go on. A query that has seen no key has maximum
+ * -infinity; subtracting 0 for it makes every weight 0. */
+SIMD_INLINE void softmax_strip(struct softmax *x, float *s, struct kernel_range rows, const bool biased, int64_t late,
+                               float slope, int lane) {
+    vf highest[TILE_VECTORS], offset[TILE_VECTORS], keep[TILE_VECTORS], sum[TILE_VECTORS] = {{0}};
+    for (int v = 0; v < TILE_VECTORS; v++) highest[v] = vf_load(x->highest + lane + v * KERNEL_LANES);
+    highest_scores(s, rows, biased, late, slope, lane, highest);
+    for (int v = 0; v < TILE_VECTORS; v++) {
+        offset[v] = vf_pick(highest[v] == -INFINITY, vf_all(0), highest[v]);
+        keep[v] = vf_load(x->highest + lane + v * KERNEL_LANES) - offset[v];
+        vf_store(x->highest + lane + v * KERNEL_LANES, highest[v]);
+    }
+    float *p = s + rows.begin * ATTENTION_PANEL + lane, *end = s + rows.end * ATTENTION_PANEL + lane;
+    for (; p + ATTENTION_PANEL < end; p += 2 * ATTENTION_PANEL) weigh_rows(2, p, offset, sum);
+    if (p < end) weigh_rows(1, p, offset, sum);
+    exp_each(TILE_VECTORS, keep);
+    for (int v = 0; v < TILE_VECTORS; v++) {
+        float *total = x->sum + lane + v * KERNEL_LANES;
+        vf_store(x->keep + lane + v * KERNEL_LANES, keep[v]);
+        vf_store(total, vf_load(total) * keep[v] + sum[v]);
+    }
+}
+
+static void softmax_block(struct softmax *x, float *s, const struct band *band, int64_t late, float slope) {
+    for (int i = 0; i < PANEL_STRIPS; i++) {
+        hide_outside(s, band, i);
+        if (slope == 0)
+            softmax_strip(x, s, band->strip[i], false, late, slope, i * TILE_COLUMNS);
+        else
+            softmax_strip(x, s, band->strip[i], true, late, slope, i * TILE_COLUMNS);
+    }
+}
+
+static void panel_begin(const struct forward *w, struct query_panel *p, int64_t q) {
+    const struct kernel_attention *a = w->a;
+    p->begun = false;
+    for (int i = 0; i < ATTENTION_PANEL; i++) p->x.highest[i] = -INFINITY, p->x.sum[i] = 0;
+    pack_panel((struct strided){a->dtype, q, a->q_row, p->queries, a->head_dim}, a->q, a->scale, p->q);
+}
+
+/* A panel's queries over keys j .. */
+static void panel_block(const struct forward *w, struct query_panel *p, int64_t j, int64_t keys, float slope) {
+    const struct kernel_attention *a = w->a;
+    const int64_t d = a->head_dim, panel = ATTENTION_PANEL, late = a->k_offset + j - a->q_offset - p->first;
+    const float *k = w->k + j * w->width, *v = w->v + j * w->width;
+    const struct band band = band_of(late, late + attention_window(a), keys);
+    multiply_rows((struct product){keys, panel, d, k, p->q, w->width, panel, panel, NULL, w->s, band.strip});
+    softmax_block(&p->x, w->s, &band, late, slope);
+    multiply_columns((struct product){d, panel, keys, v, w->s, w->width, panel, panel, p->begun ? p->x.keep : NULL,
+                                      p->o, band.strip});
+    p->begun = true;
+}
+
+static void panel_end(const struct forward *w, struct query_panel *p, int64_t o, float *lse) {
+    const struct kernel_attention *a = w->a;
+    struct softmax *x = &p->x;
+    if (!p->begun) memset(p->o, 0, (size_t)(a->head_dim * ATTENTION_PANEL) * sizeof *p->o);
+    for (int64_t i = 0; i < p->queries; i++) {
         lse[i] = x->sum[i] == 0 ? -INFINITY : x->highest[i] + logf(x->sum[i]);
         x->keep[i] = x->sum[i] == 0 ? 0 : 1 / x->sum[i];
     }
-    unpack_panel(out, a->o, x->keep, o);
+    unpack_panel((struct strided){a->dtype, o, a->o_row, p->queries, a->head_dim}, a->o, x->keep, p->o);
 }
 
-/* Queries first .. of head h: over blocks of the keys that one of them sees. */
-static void forward_panel(const struct kernel_attention *a, const struct forward *w, int64_t b, int64_t h,
-                          int64_t first, struct attention_pace *pace) {
-    int64_t d = a->head_dim, queries = attention_min(ATTENTION_PANEL, a->seq_q - first);
-    int64_t begin = attention_keys_seen(a, first).begin, end = attention_keys_seen(a, first + queries - 1).end;
-    struct softmax x = {.sum = {0}};
-    for (int i = 0; i < ATTENTION_PANEL; i++) x.highest[i] = -INFINITY;
-    memset(w->o, 0, (size_t)(d * ATTENTION_PANEL) * sizeof *w->o);
-    pack_panel((struct strided){a->dtype, attention_q(a, b, h, first), a->q_row, queries, d}, a->q, a->scale, w->q);
-    for (int64_t j = begin; j < end; j += ATTENTION_BLOCK) {
-        int64_t keys = attention_min(ATTENTION_BLOCK, end - j), late = a->k_offset + j - a->q_offset - first;
-        const float *k = w->k + j * w->width, *v = w->v + j * w->width;
-        multiply_rows(
-            (struct product){keys, ATTENTION_PANEL, d, k, w->q, w->width, ATTENTION_PANEL, ATTENTION_PANEL, .c = w->s});
-        hide_outside(w->s, keys, late, late + attention_window(a));
-        softmax_block(&x, w->s, keys, late, attention_slope(a, h));
-        multiply_columns((struct product){d, ATTENTION_PANEL, keys, v, w->s, w->width, ATTENTION_PANEL, ATTENTION_PANEL,
-                                          x.keep, w->o});
-        attention_step(pace, 4.0 * (double)(ATTENTION_PANEL * keys * d));
+/* Keys of a key/value head, those that are not yet there: just before use, so that a window's stay in L2. */
+static void pack_keys(struct forward *w, int64_t kv, struct kernel_range keys) {
+    const struct kernel_attention *a = w->a;
+    struct kernel_range *packed = &w->packed;
+    if (kv != w->kv || keys.begin < packed->begin || keys.begin > packed->end)
+        w->kv = kv, *packed = (struct kernel_range){keys.begin, keys.begin};
+    if (packed->end >= keys.end) return;
+    const int64_t from = packed->end;
+    struct strided rows = {a->dtype, kv + from * a->kv_row, a->kv_row, keys.end - from, a->head_dim};
+    pack_rows(rows, a->k, 1, w->k + from * w->width, w->width);
+    pack_rows(rows, a->v, 1, w->v + from * w->width, w->width);
+    packed->end = keys.end;
+}
+
+/* Panels from `first` on, `count` of them, of head h: over blocks of the keys that one of their queries sees. */
+static void forward_panels(struct forward *w, int64_t b, int64_t h, int64_t first, int64_t count) {
+    const struct kernel_attention *a = w->a;
+    int64_t next = attention_min((first + count) * ATTENTION_PANEL, a->seq_q);
+    struct kernel_range seen[ATTENTION_TOGETHER];
+    for (int64_t i = 0; i < count; i++) {
+        struct query_panel *p = &w->panel[i];
+        p->first = (first + i) * ATTENTION_PANEL;
+        p->queries = attention_min(ATTENTION_PANEL, next - p->first);
+        seen[i].begin = attention_keys_seen(a, p->first).begin;
+        seen[i].end = attention_keys_seen(a, p->first + p->queries - 1).end;
+        panel_begin(w, p, attention_q(a, b, h, p->first));
     }
-    forward_store(a, &x, w->o, (struct strided){a->dtype, attention_o(a, b, h, first), a->o_row, queries, d},
-                  a->lse + attention_lse(a, b, h, first));
+    const struct kernel_range keys = {seen[0].begin, seen[count - 1].end};
+    pack_keys(w, attention_kv(a, b, h / (a->heads / a->kv_heads), 0), keys);
+    for (int64_t j = keys.begin; j < keys.end; j += ATTENTION_BLOCK)
+        for (int64_t i = 0; i < count; i++) {
+            int64_t n = attention_min(ATTENTION_BLOCK, seen[i].end - j);
+            if (n <= 0 || j + n <= seen[i].begin) continue;
+            panel_block(w, &w->panel[i], j, n, attention_slope(a, h));
+            attention_step(&w->pace, 4.0 * (double)(ATTENTION_PANEL * n * a->head_dim));
+        }
+    for (int64_t i = 0; i < count; i++)
+        panel_end(w, &w->panel[i], attention_o(a, b, h, w->panel[i].first),
+                  a->lse + attention_lse(a, b, h, w->panel[i].first));
 }
 
-/* A thread takes consecutive panels of consecutive heads, and packs a key/value head when it comes to it. Panels
- * alternate between the early and the late end of the sequence, so that any run of them is about average work. */
+/* Panels that go together: fewer where a thread would have less than four such groups, and so an uneven share. */
+static int64_t panels_together(const struct kernel_attention *a, int64_t threads) {
+    int64_t n = ATTENTION_TOGETHER, panels = a->batch * a->heads * attention_panels(a->seq_q);
+    while (n > 1 && panels < 4 * threads * n) n /= 2;
+    return n;
+}
+
+/* A thread takes consecutive groups of panels of consecutive heads. Groups are numbered from the early and the late end
+ * of a sequence in turn, so that any run of them is about average work; those of a head are done in their order in
+ * the sequence, so that keys are needed in theirs. */
 static void attention_forward(const struct kernel_team *team, const struct kernel_attention *a) {
-    int64_t panels = attention_panels(a->seq_q), group = a->heads / a->kv_heads;
-    int64_t begin = attention_keys_seen(a, 0).begin, end = attention_keys_seen(a, a->seq_q - 1).end;
 #pragma omp parallel num_threads(team->threads)
     {
-        struct attention_pace pace = {team, POLL_FLOPS, 0};
-        struct forward w = forward_scratch(team, a);
-        struct kernel_range range = kernel_share(a->batch * a->heads * panels, 1);
-        int64_t packed = -1;
-        for (int64_t i = range.begin; i < range.end; i++) {
-            int64_t b = i / panels / a->heads, h = i / panels % a->heads, at = i % panels;
-            int64_t kv = attention_kv(a, b, h / group, 0);
-            if (kv != packed) {
-                struct strided rows = {a->dtype, kv + begin * a->kv_row, a->kv_row, end - begin, a->head_dim};
-                pack_rows(rows, a->k, 1, w.k + begin * w.width, w.width);
-                pack_rows(rows, a->v, 1, w.v + begin * w.width, w.width);
-                packed = kv;
+        struct forward w;
+        forward_scratch(&w, team, a);
+        const int64_t panels = attention_panels(a->seq_q), together = panels_together(a, omp_get_num_threads());
+        const int64_t groups = (panels + together - 1) / together;
+        const struct kernel_range range = kernel_share(a->batch * a->heads * groups, 1);
+        for (int64_t i = range.begin, next; i < range.end; i = next) {
+            int64_t head = i / groups, begin = i % groups, end;
+            next = attention_min((head + 1) * groups, range.end);
+            end = begin + next - i;
+            for (int64_t g = 0; g < groups; g++) {
+                int64_t number = 2 * g < groups ? 2 * g : 2 * (groups - 1 - g) + 1, first = g * together;
+                if (number < begin || number >= end) continue;
+                forward_panels(&w, head / a->heads, head % a->heads, first, attention_min(together, panels - first));
             }
-            forward_panel(a, &w, b, h, (at % 2 ? panels - 1 - at / 2 : at / 2) * ATTENTION_PANEL, &pace);
         }
     }
 }

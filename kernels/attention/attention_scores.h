@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A block of scores [row][lane]: the band of it that the mask leaves, ALiBi's bias, and the exponential. Needs
+ * KERNEL_LANES; all is static. */
+#ifndef TOISE_KERNELS_ATTENTION_SCORES_H
+#define TOISE_KERNELS_ATTENTION_SCORES_H
+
+#include "attention_tile.h"
+
+/* Row r keeps lanes begin + r .. end - 1 + r: who sees whom is such a band whichever side has the lanes, causality
+ * being one edge of it and the window the other. `strip`: the rows of which each strip of lanes keeps any. */
+struct band {
+    int64_t begin, end;
+    struct kernel_range strip[PANEL_STRIPS];
+};
+static struct band band_of(int64_t begin, int64_t end, int64_t rows) {
+    struct band b = {.begin = begin, .end = end};
+    for (int s = 0; s < PANEL_STRIPS; s++) {
+        int64_t first = s * TILE_COLUMNS, next = first + TILE_COLUMNS;
+        b.strip[s] = (struct kernel_range){attention_clamp(first - end + 1, rows), attention_clamp(next - begin, rows)};
+    }
+    return b;
+}
+
+/* lanes 0 .. KERNEL_LANES-1 */
+SIMD_INLINE vi lane_numbers(void) {
+    vi x;
+    for (int i = 0; i < KERNEL_LANES; i++) x[i] = i;
+    return x;
+}
+
+/* Lanes of row r of strip s that the band does not keep become -infinity. */
+SIMD_INLINE void hide_row(float *scores, const struct band *b, int s, int64_t r) {
+    int32_t low = (int32_t)attention_clamp(b->begin + r, ATTENTION_PANEL),
+            high = (int32_t)attention_clamp(b->end + r, ATTENTION_PANEL);
+    for (int v = s * TILE_COLUMNS; v < (s + 1) * TILE_COLUMNS; v += KERNEL_LANES) {
+        float *x = scores + r * ATTENTION_PANEL + v;
+        vi lane = lane_numbers() + v;
+        vf_store(x, vf_pick((lane >= low) & (lane < high), vf_load(x), vf_all(-INFINITY)));
+    }
+}
+/* In a strip the rows that the band spans whole lie together and cost nothing. */
+static void hide_outside(float *scores, const struct band *b, int s) {
+    const struct kernel_range rows = b->strip[s];
+    int64_t first = s * TILE_COLUMNS, whole = attention_min(first + TILE_COLUMNS - b->end, rows.end),
+            after = first - b->begin + 1;
+    int64_t r = rows.begin;
+    for (; r < whole; r++) hide_row(scores, b, s, r);
+    for (r = r > after ? r : after; r < rows.end; r++) hide_row(scores, b, s, r);
+}
+
+/* Score plus slope * (row - lane), of lanes v ..: the distance is exact while it is less than 2^24. */
+SIMD_INLINE vf add_bias(vf score, float slope, int64_t row, int v) {
+    return score + slope * ((float)row - __builtin_convertvector(lane_numbers() + v, vf));
+}
+
+/* e^x of `n` vectors in step, so that each hides the others' latency: vf_exp() for x <= 88.7 or NaN. What lies below
+ * becomes 0 in the end, whatever it was on the way. */
+SIMD_INLINE void exp_each(const int n, vf *x) {
+    const float magic = 12582912.0f, lowest = -87.336540f;
+    vf shifted[4], r[4], p[4];
+    for (int i = 0; i < n; i++) shifted[i] = x[i] * 1.44269504088896341f + magic;
+    for (int i = 0; i < n; i++) r[i] = x[i] - (shifted[i] - magic) * 0.693145751953125f;
+    for (int i = 0; i < n; i++) r[i] = r[i] - (shifted[i] - magic) * 1.428606765330187e-06f;
+    for (int i = 0; i < n; i++) p[i] = r[i] * 1.38145979e-3f + 8.36871724e-3f;
+    for (int i = 0; i < n; i++) p[i] = p[i] * r[i] + 4.16683881e-2f;
+    for (int i = 0; i < n; i++) p[i] = p[i] * r[i] + 1.66665206e-1f;
+    for (int i = 0; i < n; i++) p[i] = p[i] * r[i] + 4.99999934e-1f;
+    for (int i = 0; i < n; i++) p[i] = p[i] * r[i] + 1.0f;
+    for (int i = 0; i < n; i++) p[i] = p[i] * r[i] + 1.0f;
+    for (int i = 0; i < n; i++) p[i] = (vf)((vi)p[i] + (__builtin_convertvector(shifted[i] - magic, vi) << 23));
+    for (int i = 0; i < n; i++) x[i] = vf_pick(x[i] < lowest, vf_all(0), p[i]);
+}
+
+#endif
