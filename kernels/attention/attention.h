@@ -11,7 +11,8 @@
 
 /* A panel is what stands across the vector lanes: queries in forward, keys in backward. It meets the other
  * side in blocks. With a head of 64: operands of a panel take 8 KiB each, of a block 16 KiB, the scores 8 KiB,
- * so a product's three operands fit 32 KiB of L1, and what is streamed from L2 is used 32 times. */
+ * so a product's three operands fit 32 KiB of L1, and what is streamed from L2 is used 32 times. In forward up to four
+ * panels meet a block together, so that what is streamed from L3 or memory is used 128 times; they take 64 KiB. */
 #define ATTENTION_PANEL 32
 #define ATTENTION_BLOCK 64
 #define ATTENTION_TOGETHER 4
@@ -62,7 +63,7 @@ static inline int64_t attention_lse(const struct kernel_attention *a, int64_t b,
 }
 
 /* Floats of scratch of one thread: backward's five whole-sequence operands (q, d_o, dq, dk, dv) and row sums,
- * and what a panel and a block need. A multiple of a page, so that threads share none. */
+ * and what forward's panels (q, o) and a block need. A multiple of a page, so that threads share none. */
 static inline int64_t attention_thread_floats(int64_t seq, int64_t head_dim) {
     int64_t rows = attention_panels(seq) * ATTENTION_PANEL, columns = attention_panels(head_dim) * ATTENTION_PANEL;
     int64_t n = rows * (5 * columns + 1) + 2 * ATTENTION_TOGETHER * ATTENTION_PANEL * columns +

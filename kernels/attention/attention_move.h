@@ -25,8 +25,9 @@ SIMD_INLINE void strided_put(const struct strided *s, void *p, int64_t r, int64_
         vf_put_n(s->dtype, p, i, left, x);
 }
 
-/* A caller moves rows in order, and few of them are in the caches, so what comes `ahead` rows later is asked for. */
-#define MOVE_AHEAD 16 /* rows: about a memory latency of copying */
+/* Rows are moved in their order and mostly come from beyond the caches, a row apart from the next one where no
+ * hardware expects it: so what is some rows ahead is asked for. Past the end that does nothing. */
+#define MOVE_AHEAD 8
 SIMD_INLINE void strided_expect(const struct strided *s, const void *p, int64_t r, int64_t c, const bool write) {
     const char *element = (const char *)p + (size_t)(s->at + r * s->row + c) * kernel_dtype_bytes(s->dtype);
     if (write)
@@ -45,7 +46,10 @@ static void pack_rows(struct strided s, const void *p, float factor, float *bloc
 }
 static void unpack_rows(struct strided s, void *p, const float *block, int64_t width) {
     for (int64_t r = 0; r < s.rows; r++)
-        for (int64_t c = 0; c < s.columns; c += KERNEL_LANES) strided_put(&s, p, r, c, vf_load(block + r * width + c));
+        for (int64_t c = 0; c < s.columns; c += KERNEL_LANES) {
+            strided_expect(&s, p, r + MOVE_AHEAD, c, true);
+            strided_put(&s, p, r, c, vf_load(block + r * width + c));
+        }
 }
 
 /* panel[c][lane r] = factor * p's; lanes beyond its rows are 0. */

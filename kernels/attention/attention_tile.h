@@ -75,14 +75,20 @@ SIMD_INLINE void tile_of(const struct product *p, int64_t rows, int64_t a_row, i
 #undef TILE_OF
 }
 
-/* A is stored by rows, a_step apart; C's rows may be seen in part. */
+/* A is stored by rows, a_step apart; C's rows may be seen in part. A row of tiles goes over all strips that see the
+ * same rows, so that A is read once. */
 static void multiply_rows(struct product p) {
-    for (int64_t i = 0, rows; i < p.m; i += rows) {
-        rows = tile_rows(p.m - i);
-        for (int64_t j = 0; j < p.n; j += TILE_COLUMNS) {
-            const struct kernel_range *seen = p.seen ? p.seen + j / TILE_COLUMNS : NULL;
-            if (seen && (i + rows <= seen->begin || i >= seen->end)) continue;
-            tile_of(&p, rows, p.a_step, 1, i, j, (struct kernel_range){0, p.depth});
+    struct kernel_range seen = {0, p.m};
+    for (int64_t j = 0, next; j < p.n; j = next) {
+        if (p.seen) seen = p.seen[j / TILE_COLUMNS];
+        next = p.seen ? j + TILE_COLUMNS : p.n;
+        while (next < p.n && p.seen[next / TILE_COLUMNS].begin == seen.begin &&
+               p.seen[next / TILE_COLUMNS].end == seen.end)
+            next += TILE_COLUMNS;
+        for (int64_t i = seen.begin, rows; i < seen.end; i += rows) {
+            rows = tile_rows(seen.end - i);
+            for (int64_t c = j; c < next; c += TILE_COLUMNS)
+                tile_of(&p, rows, p.a_step, 1, i, c, (struct kernel_range){0, p.depth});
         }
     }
 }

@@ -28,6 +28,12 @@ static void test_sizes(void **state) {
     variants_turn((struct problem){1, 2, 1, 33, 33, .head_dim = 256}, 1);
 }
 
+/* Tiles of every height, in every product. */
+static void test_tiles(void **state) {
+    (void)state;
+    for (int n = 1; n <= 18; n++) variants_turn((struct problem){1, 2, 1, n, n, .head_dim = n}, n);
+}
+
 static void test_offsets(void **state) {
     static const struct problem cases[] = {
         {1, 2, 1, 40, 100, 24, .q_offset = 60, .k_offset = 0},    /* the last queries of a longer sequence */
@@ -138,8 +144,9 @@ static void test_poll(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sizes),       cmocka_unit_test(test_offsets),    cmocka_unit_test(test_hostile),
-        cmocka_unit_test(test_differences), cmocka_unit_test(test_repeatable), cmocka_unit_test(test_poll),
+        cmocka_unit_test(test_sizes),   cmocka_unit_test(test_tiles),       cmocka_unit_test(test_offsets),
+        cmocka_unit_test(test_hostile), cmocka_unit_test(test_differences), cmocka_unit_test(test_repeatable),
+        cmocka_unit_test(test_poll),
     };
     return cmocka_run_group_tests(tests, variants_setup, variants_teardown);
 }

@@ -28,6 +28,21 @@ static void test_windows(void **state) {
         }
 }
 
+/* Panels that go together: sequences at the edges of a group of four, and windows; heads enough that one thread takes
+ * groups of four, and so few that more threads take smaller ones and share a head. */
+static void test_groups(void **state) {
+    enum { GROUP = ATTENTION_TOGETHER * ATTENTION_PANEL };
+    static const int64_t seqs[] = {GROUP - 1, GROUP, GROUP + 1, GROUP + ATTENTION_PANEL + 1, 2 * GROUP + 1};
+    static const int64_t windows[] = {0, 3, ATTENTION_BLOCK + ATTENTION_PANEL + 1, GROUP, GROUP + 1};
+    static const int64_t heads[][2] = {{4, 1}, {6, 3}, {2, 1}};
+    (void)state;
+    for (int i = 0, turn = 0; i < 5; i++)
+        for (int j = 0; j < 5; j++, turn++) {
+            const int64_t *h = heads[turn % 3];
+            variants_turn((struct problem){1, h[0], h[1], seqs[i], seqs[i], 9, .window = windows[j]}, turn + turn / 6);
+        }
+}
+
 /* Of 2 sequences; a token's heads apart, fused, or interleaved as BLOOM has them. */
 static void test_alibi(void **state) {
     static const int64_t heads[][2] = {{1, 1}, {3, 3}, {4, 2}, {6, 2}, {5, 1}}, seqs[] = {1, 33, 65, 130};
@@ -187,8 +202,9 @@ static void test_gate(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_windows),   cmocka_unit_test(test_alibi), cmocka_unit_test(test_offsets),
-        cmocka_unit_test(test_no_change), cmocka_unit_test(test_parts), cmocka_unit_test(test_gate),
+        cmocka_unit_test(test_windows), cmocka_unit_test(test_groups),    cmocka_unit_test(test_alibi),
+        cmocka_unit_test(test_offsets), cmocka_unit_test(test_no_change), cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_gate),
     };
     return cmocka_run_group_tests(tests, variants_setup, variants_teardown);
 }
