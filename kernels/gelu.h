@@ -27,24 +27,25 @@ static inline double gelu_gradient(double dy, double x) {
 #ifdef KERNEL_LANES
 #include "simd.h"
 
-/* e^-2u */
-SIMD_INLINE vf vf_gelu_decay(vf x) {
-    return vf_exp(x * (-1.5957691216057308f - 0.07135481282989218f * x * x));
+/* x log2(e) (-2u / x): what to raise 2 to for e^-2u; -126 at 10 */
+SIMD_INLINE vf vf_gelu_exponent(vf x) {
+    return x * (-2.3022082f - 0.10294324f * x * x);
 }
 
+/* Beyond 10 the logistic is 1, and below -10 the result less than 2^-122 in size: x is clamped there, the data second
+ * in each maximum and minimum, so that a NaN passes. */
 SIMD_INLINE vf vf_gelu(vf x) {
-    /* -infinity would meet 0; the data is second in the maximum, so that a NaN passes */
-    const vf v = vf_max(vf_all(-__FLT_MAX__), x);
-    return v / (1.0f + vf_gelu_decay(v));
+    const vf v = vf_max(vf_all(-10), x);
+    return v / (1.0f + vf_exp2_bounded(vf_gelu_exponent(vf_min(vf_all(10), v))));
 }
 
-/* With p = 1 / (1 + e) and 1 - p = e p: gelu' = p (1 + x (1 - p) 2u'). Beyond 12 it is 0 or 1 in FP32, so x is
+/* With p = 1 / (1 + e) and 1 - p = e p: gelu' = p (1 + x (1 - p) 2u'). Beyond 10 it is 0 or 1 in FP32, so x is
  * clamped there and no infinity meets 0. */
 SIMD_INLINE vf vf_gelu_gradient(vf dy, vf x) {
-    const vf v = vf_max(vf_all(-12), vf_min(vf_all(12), x));
-    const vf e = vf_gelu_decay(v), p = 1.0f / (1.0f + e), q = vf_min(e, vf_all(__FLT_MAX__)) * p;
-    const vf slope = 1.5957691216057308f + 0.21406443848967653f * v * v;
-    return dy * (p * (1.0f + v * q * slope));
+    const vf v = vf_max(vf_all(-10), vf_min(vf_all(10), x));
+    const vf e = vf_exp2_bounded(vf_gelu_exponent(v)), p = 1.0f / (1.0f + e);
+    const vf slope = v * (1.5957691216057308f + 0.21406443848967653f * v * v);
+    return dy * (p + slope * (e * p * p));
 }
 #endif
 

@@ -206,7 +206,7 @@ typedef void kernel_gelu_backward_fn(const struct kernel_team *, enum kernel_dty
                                      const void *dy, void *dx);
 /* SwiGLU (Shazeer 2020) of x[rows, 2 cols] (contiguous), gate and value side by side in a row:
  * y[r, c] = silu(x[r, c]) * x[r, cols + c], silu(z) = z / (1 + e^-z); y is [rows, cols]. In FP32, which the vector
- * variants compute in, silu is 0 below about z = -88.7, where an infinite value therefore gives NaN, as in PyTorch. */
+ * variants compute in, silu is 0 below about z = -88, where an infinite value therefore gives NaN, as in PyTorch. */
 typedef void kernel_swiglu_forward_fn(const struct kernel_team *, enum kernel_dtype, int64_t rows, int64_t cols,
                                       const void *x, void *y);
 /* dx[rows, 2 cols] from dy[rows, cols] */

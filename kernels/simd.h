@@ -25,6 +25,7 @@ typedef uint32_t vu __attribute__((vector_size(4 * KERNEL_LANES)));
 typedef uint16_t vh __attribute__((vector_size(2 * KERNEL_LANES)));
 typedef float vf_any __attribute__((vector_size(4 * KERNEL_LANES), aligned(4), may_alias));
 typedef uint16_t vh_any __attribute__((vector_size(2 * KERNEL_LANES), aligned(2), may_alias));
+typedef uint32_t vu_any __attribute__((vector_size(4 * KERNEL_LANES), aligned(2), may_alias));
 
 SIMD_INLINE vf vf_all(float x) {
     return x - (vf){0};
@@ -40,13 +41,13 @@ SIMD_INLINE vf vf_pick(vi mask, vf yes, vf no) {
     return (vf)(((vi)yes & mask) | ((vi)no & ~mask));
 }
 /* Stores past the caches: p aligned to the vector; simd_stream_end() before other threads may read. */
-SIMD_INLINE void vf_stream(float *p, vf x) {
+SIMD_INLINE void vu_stream(void *p, vu x) {
 #if KERNEL_LANES == 16 && defined(__AVX512F__)
-    _mm512_stream_ps(p, (__m512)x);
+    _mm512_stream_si512((__m512i *)p, (__m512i)x);
 #elif KERNEL_LANES == 8 && defined(__AVX2__)
-    _mm256_stream_ps(p, (__m256)x);
+    _mm256_stream_si256((__m256i *)p, (__m256i)x);
 #else
-    vf_store(p, x);
+    *(vu_any *)p = x;
 #endif
 }
 SIMD_INLINE void simd_stream_end(void) {
@@ -54,8 +55,9 @@ SIMD_INLINE void simd_stream_end(void) {
     _mm_sfence();
 #endif
 }
-/* The few operations that gcc 12 makes several instructions of: maximum and minimum (b where either is NaN), and
- * the steps between 16 and 32 bits. */
+/* The few operations that gcc 12 makes several instructions of: maximum and minimum (b where either is NaN), the
+ * steps between 16 and 32 bits, whether a NaN is among the lanes of a and b, and of the upper halves of two vectors:
+ * zipped, those of `even` and `odd` lane by lane; joined, all of `low` before all of `high`. */
 #if KERNEL_LANES == 16 && defined(__AVX512F__)
 SIMD_INLINE vf vf_max(vf a, vf b) {
     return (vf)_mm512_max_ps((__m512)a, (__m512)b);
@@ -68,6 +70,16 @@ SIMD_INLINE vu vu_from_half(vh h) {
 }
 SIMD_INLINE vh vu_to_half(vu u) {
     return (vh)_mm512_cvtepi32_epi16((__m512i)u);
+}
+SIMD_INLINE bool vf_any_nan(vf a, vf b) {
+    return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_UNORD_Q) != 0;
+}
+SIMD_INLINE vu vu_zip_upper(vu even, vu odd) {
+    return (vu)_mm512_mask_blend_epi16(0xaaaaaaaa, (__m512i)(even >> 16), (__m512i)odd);
+}
+SIMD_INLINE vu vu_join_upper(vu low, vu high) {
+    const __m256i h = _mm512_cvtepi32_epi16((__m512i)(high >> 16));
+    return (vu)_mm512_inserti64x4(_mm512_castsi256_si512(_mm512_cvtepi32_epi16((__m512i)(low >> 16))), h, 1);
 }
 #elif KERNEL_LANES == 8 && defined(__AVX2__)
 SIMD_INLINE vf vf_max(vf a, vf b) {
@@ -83,6 +95,16 @@ SIMD_INLINE vh vu_to_half(vu u) { /* of values below 2^16, which saturation keep
     const __m256i v = (__m256i)u;
     return (vh)_mm_packus_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
 }
+SIMD_INLINE bool vf_any_nan(vf a, vf b) {
+    return _mm256_movemask_ps(_mm256_cmp_ps((__m256)a, (__m256)b, _CMP_UNORD_Q)) != 0;
+}
+SIMD_INLINE vu vu_zip_upper(vu even, vu odd) {
+    return (vu)_mm256_blend_epi16((__m256i)(even >> 16), (__m256i)odd, 0xaa);
+}
+SIMD_INLINE vu vu_join_upper(vu low, vu high) {
+    const __m256i pairs = _mm256_packus_epi32((__m256i)(low >> 16), (__m256i)(high >> 16));
+    return (vu)_mm256_permute4x64_epi64(pairs, 0xd8);
+}
 #else
 SIMD_INLINE vf vf_max(vf a, vf b) {
     return vf_pick(a > b, a, b);
@@ -96,15 +118,48 @@ SIMD_INLINE vu vu_from_half(vh h) {
 SIMD_INLINE vh vu_to_half(vu u) {
     return __builtin_convertvector(u, vh);
 }
+SIMD_INLINE bool vf_any_nan(vf a, vf b) {
+    const vi nan = (a != a) | (b != b);
+    int any = 0;
+    for (int i = 0; i < KERNEL_LANES; i++) any |= nan[i];
+    return any != 0;
+}
+SIMD_INLINE vu vu_zip_upper(vu even, vu odd) {
+    return (even >> 16) | (odd & 0xffff0000);
+}
+SIMD_INLINE vu vu_join_upper(vu low, vu high) {
+    const vh halves[2] = {vu_to_half(low >> 16), vu_to_half(high >> 16)};
+    vu joined;
+    memcpy(&joined, halves, sizeof joined);
+    return joined;
+}
 #endif
 
 SIMD_INLINE vf vf_widen(vh h) {
     return (vf)(vu_from_half(h) << 16);
 }
-/* nearest even; a NaN stays one (its quiet bit set) */
+/* two vectors of floats from the i-th vector's worth of BF16 at p, in order */
+SIMD_INLINE void vf_widen_two(const void *p, int64_t i, vf x[2]) {
+#if KERNEL_LANES == 8 && defined(__AVX2__)
+    const __m256i h = _mm256_permute4x64_epi64((__m256i)((const vu_any *)p)[i], 0xd8), zero = _mm256_setzero_si256();
+    x[0] = (vf)_mm256_unpacklo_epi16(zero, h);
+    x[1] = (vf)_mm256_unpackhi_epi16(zero, h);
+#else
+    for (int k = 0; k < 2; k++) x[k] = vf_widen(((const vh_any *)p)[2 * i + k]);
+#endif
+}
+
+/* BF16 in the upper half of each lane, the lower to be dropped: nearest even, but a NaN may not stay one */
+SIMD_INLINE vu vu_round_number(vf x) {
+    const vu u = (vu)x;
+    return u + 0x7fff + (u >> 16 & 1);
+}
+/* the same, and a NaN stays one (its quiet bit set) */
+SIMD_INLINE vu vu_round(vf x) {
+    return (vu)vf_pick(x != x, (vf)((vu)x | 0x400000), (vf)vu_round_number(x));
+}
 SIMD_INLINE vh vf_narrow(vf x) {
-    const vu u = (vu)x, high = u >> 16, rounded = (u + 0x7fff + (high & 1)) >> 16;
-    return vu_to_half((vu)vf_pick(x != x, (vf)(high | 0x40), (vf)rounded));
+    return vu_to_half(vu_round(x) >> 16);
 }
 SIMD_INLINE vf vf_load_bf16(const kernel_bf16 *p) {
     return vf_widen(*(const vh_any *)p);
@@ -200,26 +255,48 @@ SIMD_INLINE vf vf_sqrt(vf x) {
     return y;
 }
 
-/* e^x to about 1 ulp over [-87.3, 88.7]; below, 0; above, +infinity; NaN stays NaN. Reduction by n ln2 in two
- * parts (Cody & Waite 1980), then 1 + r + r^2 q(r) with q of degree 4, minimax in relative error (3e-9) on
- * |r| <= ln2/2. */
+#define SIMD_LOG2E 1.44269504088896341f
+#define SIMD_MAGIC 12582912.0f /* 1.5 * 2^23: adding it to a float rounds to an integer */
+
+/* p 2^n by one addition to the exponent: p near 1, the product normal and finite. A NaN stays, for of a NaN the
+ * integer is -2^31. */
+SIMD_INLINE vf vf_scale(vf p, vf n) {
+    return (vf)((vu)p + ((vu) __builtin_convertvector(n, vi) << 23));
+}
+/* 2^f for |f| <= 1/2: minimax in relative error, 1.6e-7 with these coefficients */
+SIMD_INLINE vf vf_exp2_fraction(vf f) {
+    vf p = f * 1.32764713e-3f + 9.67554096e-3f;
+    p = p * f + 5.55071309e-2f;
+    p = p * f + 2.40221202e-1f;
+    p = p * f + 6.93146944e-1f;
+    return p * f + 1.00000012f;
+}
+/* 2^x to 4 roundoffs for -126 <= x <= 127; a NaN stays NaN */
+SIMD_INLINE vf vf_exp2_bounded(vf x) {
+    const vf n = (x + SIMD_MAGIC) - SIMD_MAGIC;
+    return vf_scale(vf_exp2_fraction(x - n), n);
+}
+/* e^x to 4 + |x|/3 roundoffs for -87 <= x <= 88; a NaN stays NaN */
+SIMD_INLINE vf vf_exp_bounded(vf x) {
+    const vf n = (x * SIMD_LOG2E + SIMD_MAGIC) - SIMD_MAGIC;
+    return vf_scale(vf_exp2_fraction(x * SIMD_LOG2E - n), n);
+}
+
+/* e^x to about 1 ulp for -87.3 <= x <= 88.7; a NaN stays NaN. Reduction by n ln2 in two parts (Cody & Waite 1980),
+ * then 1 + r + r^2 q(r) with q of degree 4, minimax in relative error (3e-9) on |r| <= ln2/2; neighbouring terms are
+ * added first (Estrin 1960), which waits less and costs nothing. */
+SIMD_INLINE vf vf_exp_finite(vf x) {
+    const vf n = (x * SIMD_LOG2E + SIMD_MAGIC) - SIMD_MAGIC;
+    const vf r = x - n * 0.693145751953125f - n * 1.428606765330187e-06f;
+    const vf square = r * r, low = r * 1.66665206e-1f + 4.99999934e-1f, high = r * 8.36871724e-3f + 4.16683881e-2f;
+    const vf q = (square * 1.38145979e-3f + high) * square + low;
+    return vf_scale((q * square + r) + 1.0f, n);
+}
+/* the same for any x: 0 below, +infinity above */
 SIMD_INLINE vf vf_exp(vf x) {
-    const float magic = 12582912.0f;                                 /* 1.5 * 2^23: adding it rounds to an integer */
-    const float lowest = -87.336540f, highest = 88.722832f;          /* the last whose e^x is a normal, finite number */
-    vf bounded = vf_max(vf_all(lowest), vf_min(vf_all(highest), x)); /* NaN stays */
-    vf shifted = bounded * 1.44269504088896341f + magic;
-    vf n = shifted - magic;
-    vf r = bounded - n * 0.693145751953125f;
-    r = r - n * 1.428606765330187e-06f;
-    vf p = r * 1.38145979e-3f + 8.36871724e-3f;
-    p = p * r + 4.16683881e-2f;
-    p = p * r + 1.66665206e-1f;
-    p = p * r + 4.99999934e-1f;
-    p = (p * r * r + r) + 1.0f;
-    /* the product with 2^n is normal and finite, so it is one addition to the exponent (of a NaN: of 0) */
-    p = (vf)((vi)p + (__builtin_convertvector(n, vi) << 23));
-    p = vf_pick(x < lowest, vf_all(0.0f), p);
-    return vf_pick(x > highest, vf_all(__builtin_inff()), p);
+    const float lowest = -87.336540f, highest = 88.722832f; /* the last whose e^x is a normal, finite number */
+    const vf p = vf_exp_finite(vf_max(vf_all(lowest), vf_min(vf_all(highest), x)));
+    return vf_pick(x > highest, vf_all(__builtin_inff()), vf_pick(x < lowest, vf_all(0.0f), p));
 }
 
 #endif

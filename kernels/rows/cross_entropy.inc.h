@@ -4,7 +4,7 @@
  * maxima are found and their exponentials are added. Each lane keeps a maximum and a sum of its own, rescaled
  * when the maximum rises; they meet at the end of the row. */
 
-enum { CE_BLOCK = 1024, CE_WAYS = 4 };
+enum { CE_BLOCK = 1024 };
 
 struct cross_entropy_lanes {
     vf max, sum;
@@ -16,27 +16,35 @@ SIMD_INLINE vf cross_entropy_origin(vf max) {
 }
 
 /* n logits, -infinity in the lanes beyond */
-SIMD_INLINE vf cross_entropy_get(const float *x, int64_t n) {
-    return part_keep(part_get(KERNEL_F32, x, 0, n), n, vf_all(-__builtin_inff()));
+SIMD_INLINE struct part cross_entropy_get(const float *x, int64_t i, int64_t n) {
+    return part_keep(KERNEL_F32, part_get(KERNEL_F32, x, i, n), n, -__builtin_inff());
 }
 
-SIMD_INLINE struct cross_entropy_lanes cross_entropy_block(struct cross_entropy_lanes s, const float *x, int64_t n) {
-    enum { STEP = CE_WAYS * KERNEL_LANES };
-    const int64_t steps = n / STEP * STEP, whole = n / KERNEL_LANES * KERNEL_LANES;
-    vf max[CE_WAYS] = {s.max, s.max, s.max, s.max}, sum[CE_WAYS] = {{0}};
-    for (int64_t c = 0; c < steps; c += STEP)
-        for (int w = 0; w < CE_WAYS; w++) max[w] = vf_max(max[w], vf_load(x + c + w * KERNEL_LANES));
-    for (int64_t c = steps; c < whole; c += KERNEL_LANES) max[0] = vf_max(max[0], vf_load(x + c));
-    if (whole < n) max[0] = vf_max(max[0], cross_entropy_get(x + whole, n - whole));
-    const vf top = vf_max(vf_max(max[0], max[1]), vf_max(max[2], max[3])), origin = cross_entropy_origin(top);
-    for (int64_t c = 0; c < steps; c += STEP)
-        for (int w = 0; w < CE_WAYS; w++) {
-            __builtin_prefetch(x + CE_BLOCK + c + w * KERNEL_LANES); /* the next block, another page */
-            sum[w] += vf_exp(vf_load(x + c + w * KERNEL_LANES) - origin);
-        }
-    for (int64_t c = steps; c < whole; c += KERNEL_LANES) sum[0] += vf_exp(vf_load(x + c) - origin);
-    if (whole < n) sum[0] += vf_exp(cross_entropy_get(x + whole, n - whole) - origin);
-    return (struct cross_entropy_lanes){top, s.sum * vf_exp(s.max - origin) + ((sum[0] + sum[1]) + (sum[2] + sum[3]))};
+SIMD_INLINE struct part cross_entropy_max(struct part max, struct part x) {
+    for (int k = 0; k < WAYS; k++) max.v[k] = vf_max(max.v[k], x.v[k]);
+    return max;
+}
+
+/* e^(x - origin) added, where x <= origin. What is below e^-87 counts as that: nothing beside the maximum's 1, and a
+ * lane that has no maximum is multiplied by 0 in the end. */
+SIMD_INLINE struct part cross_entropy_add(struct part sum, struct part x, vf origin) {
+    for (int k = 0; k < WAYS; k++) sum.v[k] += vf_exp_bounded(vf_max(vf_all(-87), x.v[k] - origin));
+    return sum;
+}
+
+SIMD_INLINE struct cross_entropy_lanes cross_entropy_block(struct cross_entropy_lanes s, const float *x,
+                                                           int64_t count) {
+    struct part max, sum = {{{0}}};
+    for (int k = 0; k < WAYS; k++) max.v[k] = s.max;
+    PARTS(0, count, 0, max = cross_entropy_max(max, cross_entropy_get(x, i, n)));
+    vf top = max.v[0];
+    for (int k = 1; k < WAYS; k++) top = vf_max(top, max.v[k]);
+    const vf origin = cross_entropy_origin(top);
+    PARTS(0, count, 0, {
+        for (int line = 0; line < PART; line += 16) __builtin_prefetch(x + CE_BLOCK + i + line); /* the next block */
+        sum = cross_entropy_add(sum, cross_entropy_get(x, i, n), origin);
+    });
+    return (struct cross_entropy_lanes){top, s.sum * vf_exp(s.max - origin) + part_sum(sum)};
 }
 
 void KERNEL_FN(cross_entropy_stats)(const struct kernel_team *team, const struct kernel_cross_entropy *e) {
@@ -59,30 +67,34 @@ void KERNEL_FN(cross_entropy_combine)(const struct kernel_team *team, const stru
     for (int64_t r = 0; r < e->rows; r++) e->loss[r] = __builtin_logf(e->sum[r]) + (e->max[r] - e->target_logit[r]);
 }
 
-SIMD_INLINE void cross_entropy_grad_part(enum kernel_dtype t, const float *x, void *out, int64_t at, int64_t n,
-                                         float max, float factor) {
-    part_put(t, out, at, n, vf_exp(part_get(KERNEL_F32, x, at, n) - max) * factor);
+SIMD_INLINE void cross_entropy_grad_part(enum kernel_dtype t, const float *x, void *out, int64_t i, int64_t n,
+                                         float max, float factor, bool stream) {
+    struct part p = row_get(KERNEL_F32, x, i, n);
+    for (int k = 0; k < WAYS; k++) p.v[k] = vf_exp(p.v[k] - max) * factor;
+    row_put(t, out, i, n, p, stream);
 }
 
-SIMD_INLINE void cross_entropy_grad_row(enum kernel_dtype t, const struct kernel_cross_entropy *e, int64_t r) {
+SIMD_INLINE void cross_entropy_grad_row(enum kernel_dtype t, const struct kernel_cross_entropy *e, int64_t r,
+                                        bool stream) {
     const int64_t begin = r * e->ld, end = begin + e->vocab, target = e->targets[r] - e->first;
     const bool mine = target >= 0 && target < e->vocab;
     const float max = e->max[r], factor = e->scale / e->sum[r];
     const float logit = mine ? e->logits[begin + target] : 0; /* before a gradient in place overwrites it */
-    int64_t c = begin;
-    for (; c + KERNEL_LANES <= end; c += KERNEL_LANES)
-        cross_entropy_grad_part(t, e->logits, e->dlogits, c, KERNEL_LANES, max, factor);
-    if (c < end) cross_entropy_grad_part(t, e->logits, e->dlogits, c, end - c, max, factor);
+    PARTS(begin, end, part_head(t, e->dlogits, begin, e->vocab, stream),
+          cross_entropy_grad_part(t, e->logits, e->dlogits, i, n, max, factor, stream));
+    simd_stream_end(); /* before one of these elements is written again */
     if (mine) scalar_put(t, e->dlogits, begin + target, vf_exp(vf_all(logit - max))[0] * factor - e->scale);
 }
 
 void KERNEL_FN(cross_entropy_grad)(const struct kernel_team *team, const struct kernel_cross_entropy *e) {
+    const int64_t bytes = e->rows * e->vocab * (4 + (int64_t)kernel_dtype_bytes(e->dtype));
+    const bool stream = e->dlogits != e->logits && part_streams(team, bytes);
 #pragma omp parallel for num_threads(team->threads) schedule(static)
     for (int64_t r = 0; r < e->rows; r++) {
         if (e->dtype == KERNEL_F32)
-            cross_entropy_grad_row(KERNEL_F32, e, r);
+            cross_entropy_grad_row(KERNEL_F32, e, r, stream);
         else
-            cross_entropy_grad_row(KERNEL_BF16, e, r);
+            cross_entropy_grad_row(KERNEL_BF16, e, r, stream);
         kernel_poll_row(team, r, e->vocab);
     }
 }

@@ -2,112 +2,126 @@
  *
  * GELU, BF16 conversion, zeroing (element by element) and column sums. */
 
-SIMD_INLINE void gelu_forward_part(enum kernel_dtype t, const void *x, void *y, int64_t i, int64_t n) {
-    part_put(t, y, i, n, vf_gelu(part_get(t, x, i, n)));
+SIMD_INLINE void gelu_forward_part(enum kernel_dtype t, const void *x, void *y, int64_t i, int64_t n, bool stream) {
+    struct part v = part_get(t, x, i, n);
+    for (int k = 0; k < WAYS; k++) v.v[k] = vf_gelu(v.v[k]);
+    part_put(t, y, i, n, v, stream);
 }
 
-SIMD_INLINE void gelu_forward_block(enum kernel_dtype t, struct kernel_range b, const void *x, void *y) {
-    int64_t i = b.begin;
-    for (; i + KERNEL_LANES <= b.end; i += KERNEL_LANES) gelu_forward_part(t, x, y, i, KERNEL_LANES);
-    if (i < b.end) gelu_forward_part(t, x, y, i, b.end - i);
+SIMD_INLINE void gelu_forward_block(enum kernel_dtype t, struct kernel_range b, const void *x, void *y, bool stream) {
+    PARTS(b.begin, b.end, part_head(t, y, b.begin, b.end - b.begin, stream), gelu_forward_part(t, x, y, i, n, stream));
 }
 
 void KERNEL_FN(gelu_forward)(const struct kernel_team *team, enum kernel_dtype t, int64_t n, const void *x, void *y) {
+    const bool stream = part_streams(team, 2 * n * (int64_t)kernel_dtype_bytes(t));
 #pragma omp parallel num_threads(team->threads)
     {
         const struct kernel_range s = kernel_share(n, 64);
         for (struct kernel_range b = kernel_block_first(s); b.begin < s.end; b = kernel_block_next(team, s, b))
             if (t == KERNEL_F32)
-                gelu_forward_block(KERNEL_F32, b, x, y);
+                gelu_forward_block(KERNEL_F32, b, x, y, stream);
             else
-                gelu_forward_block(KERNEL_BF16, b, x, y);
+                gelu_forward_block(KERNEL_BF16, b, x, y, stream);
+        simd_stream_end();
     }
 }
 
-SIMD_INLINE void gelu_backward_part(enum kernel_dtype t, const void *x, const void *dy, void *dx, int64_t i,
-                                    int64_t n) {
-    part_put(t, dx, i, n, vf_gelu_gradient(part_get(t, dy, i, n), part_get(t, x, i, n)));
+SIMD_INLINE void gelu_backward_part(enum kernel_dtype t, const void *x, const void *dy, void *dx, int64_t i, int64_t n,
+                                    bool stream) {
+    const struct part v = part_get(t, x, i, n);
+    struct part d = part_get(t, dy, i, n);
+    for (int k = 0; k < WAYS; k++) d.v[k] = vf_gelu_gradient(d.v[k], v.v[k]);
+    part_put(t, dx, i, n, d, stream);
 }
 
 SIMD_INLINE void gelu_backward_block(enum kernel_dtype t, struct kernel_range b, const void *x, const void *dy,
-                                     void *dx) {
-    int64_t i = b.begin;
-    for (; i + KERNEL_LANES <= b.end; i += KERNEL_LANES) gelu_backward_part(t, x, dy, dx, i, KERNEL_LANES);
-    if (i < b.end) gelu_backward_part(t, x, dy, dx, i, b.end - i);
+                                     void *dx, bool stream) {
+    PARTS(b.begin, b.end, part_head(t, dx, b.begin, b.end - b.begin, stream),
+          gelu_backward_part(t, x, dy, dx, i, n, stream));
 }
 
 void KERNEL_FN(gelu_backward)(const struct kernel_team *team, enum kernel_dtype t, int64_t n, const void *x,
                               const void *dy, void *dx) {
+    const bool stream = dx != dy && part_streams(team, 3 * n * (int64_t)kernel_dtype_bytes(t));
 #pragma omp parallel num_threads(team->threads)
     {
         const struct kernel_range s = kernel_share(n, 64);
         for (struct kernel_range b = kernel_block_first(s); b.begin < s.end; b = kernel_block_next(team, s, b))
             if (t == KERNEL_F32)
-                gelu_backward_block(KERNEL_F32, b, x, dy, dx);
+                gelu_backward_block(KERNEL_F32, b, x, dy, dx, stream);
             else
-                gelu_backward_block(KERNEL_BF16, b, x, dy, dx);
+                gelu_backward_block(KERNEL_BF16, b, x, dy, dx, stream);
+        simd_stream_end();
     }
 }
 
-/* Elements b of one dtype, into the other. */
+/* Elements b of one dtype, into the other; here a NaN may be a signalling one, which vf_any_nan sees too. */
 SIMD_INLINE void convert_block(enum kernel_dtype from, enum kernel_dtype to, struct kernel_range b, const void *x,
-                               void *y) {
-    int64_t i = b.begin;
-    for (; i + KERNEL_LANES <= b.end; i += KERNEL_LANES) vf_put(to, y, i, vf_get(from, x, i));
-    if (i < b.end) vf_put_n(to, y, i, b.end - i, vf_get_n(from, x, i, b.end - i));
+                               void *y, bool stream) {
+    PARTS(b.begin, b.end, part_head(to, y, b.begin, b.end - b.begin, stream),
+          row_put(to, y, i, n, row_get(from, x, i, n), stream));
 }
 
 void KERNEL_FN(to_bf16)(const struct kernel_team *team, int64_t n, const float *x, kernel_bf16 *y) {
+    const bool stream = part_streams(team, 6 * n);
 #pragma omp parallel num_threads(team->threads)
     {
         const struct kernel_range s = kernel_share(n, 64);
         for (struct kernel_range b = kernel_block_first(s); b.begin < s.end; b = kernel_block_next(team, s, b))
-            convert_block(KERNEL_F32, KERNEL_BF16, b, x, y);
+            convert_block(KERNEL_F32, KERNEL_BF16, b, x, y, stream);
+        simd_stream_end();
     }
 }
 
 void KERNEL_FN(from_bf16)(const struct kernel_team *team, int64_t n, const kernel_bf16 *x, float *y) {
+    const bool stream = part_streams(team, 6 * n);
 #pragma omp parallel num_threads(team->threads)
     {
         const struct kernel_range s = kernel_share(n, 64);
         for (struct kernel_range b = kernel_block_first(s); b.begin < s.end; b = kernel_block_next(team, s, b))
-            convert_block(KERNEL_BF16, KERNEL_F32, b, x, y);
+            convert_block(KERNEL_BF16, KERNEL_F32, b, x, y, stream);
+        simd_stream_end();
     }
 }
 
+SIMD_INLINE void zero_block(struct kernel_range b, float *x, bool stream) {
+    const struct part zero = {{{0}}};
+    PARTS(b.begin, b.end, part_head(KERNEL_F32, x, b.begin, b.end - b.begin, stream),
+          part_put(KERNEL_F32, x, i, n, zero, stream));
+}
+
 void KERNEL_FN(zero)(const struct kernel_team *team, int64_t n, float *x) {
+    const bool stream = part_streams(team, 4 * n);
 #pragma omp parallel num_threads(team->threads)
     {
         const struct kernel_range s = kernel_share(n, 64);
         for (struct kernel_range b = kernel_block_first(s); b.begin < s.end; b = kernel_block_next(team, s, b))
-            memset(x + b.begin, 0, (size_t)(b.end - b.begin) * sizeof *x);
+            zero_block(b, x, stream);
+        simd_stream_end();
     }
 }
+
+enum { COLUMN_ROWS = 8 }; /* added at a time */
 
 /* `count` rows from r added, in order, into n columns from c: the sum is loaded and stored once for them all */
 SIMD_INLINE void column_sum_part(enum kernel_dtype t, int64_t cols, int64_t r, int64_t count, const void *x, float *sum,
                                  int64_t c, int64_t n) {
-    vf s = part_get(KERNEL_F32, sum, c, n);
-    for (int64_t i = r; i < r + count; i++) s += part_get(t, x, i * cols + c, n);
-    part_put(KERNEL_F32, sum, c, n, s);
-}
-
-SIMD_INLINE void column_sum_rows(enum kernel_dtype t, int64_t cols, int64_t r, int64_t count, const void *x, float *sum,
-                                 struct kernel_range share) {
-    int64_t c = share.begin;
-    for (; c + KERNEL_LANES <= share.end; c += KERNEL_LANES)
-        column_sum_part(t, cols, r, count, x, sum, c, KERNEL_LANES);
-    if (c < share.end) column_sum_part(t, cols, r, count, x, sum, c, share.end - c);
+    struct part s = row_get(KERNEL_F32, sum, c, n);
+    for (int64_t j = r; j < r + count; j++) {
+        const struct part v = row_get(t, x, j * cols + c, n);
+        for (int k = 0; k < WAYS; k++) s.v[k] += v.v[k];
+    }
+    row_put(KERNEL_F32, sum, c, n, s, false);
 }
 
 SIMD_INLINE void column_sum_share(enum kernel_dtype t, const struct kernel_team *team, int64_t rows, int64_t cols,
                                   const void *x, float *sum, struct kernel_range share) {
     int64_t r = 0;
-    for (; r + 8 <= rows; r += 8) {
-        column_sum_rows(t, cols, r, 8, x, sum, share);
-        kernel_poll_row(team, r / 8, 8 * (share.end - share.begin));
+    for (; r + COLUMN_ROWS <= rows; r += COLUMN_ROWS) {
+        PARTS(share.begin, share.end, 0, column_sum_part(t, cols, r, COLUMN_ROWS, x, sum, i, n));
+        kernel_poll_row(team, r / COLUMN_ROWS, COLUMN_ROWS * (share.end - share.begin));
     }
-    for (; r < rows; r++) column_sum_rows(t, cols, r, 1, x, sum, share);
+    for (; r < rows; r++) PARTS(share.begin, share.end, 0, column_sum_part(t, cols, r, 1, x, sum, i, n));
 }
 
 void KERNEL_FN(column_sum)(const struct kernel_team *team, enum kernel_dtype t, int64_t rows, int64_t cols,

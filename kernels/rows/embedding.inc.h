@@ -7,44 +7,59 @@ SIMD_INLINE int64_t embedding_position(const struct kernel_embedding *e, int64_t
     return (e->position0 + r % e->seq) * e->cols;
 }
 
-SIMD_INLINE void embedding_gather_part(enum kernel_dtype t, const struct kernel_embedding *e, int64_t r, int64_t c,
-                                       int64_t n) {
-    vf x = part_get(t, e->token_table, e->tokens[r] * e->cols + c, n);
-    if (e->position_table) x += part_get(t, e->position_table, embedding_position(e, r) + c, n);
-    part_put(t, e->x, r * e->cols + c, n, x);
+SIMD_INLINE void embedding_gather_part(enum kernel_dtype t, const struct kernel_embedding *e, int64_t token,
+                                       int64_t position, int64_t at, int64_t c, int64_t n, bool stream) {
+    struct part x = part_get(t, e->token_table, token + c, n);
+    if (e->position_table) {
+        const struct part p = part_get(t, e->position_table, position + c, n);
+        for (int k = 0; k < WAYS; k++) x.v[k] += p.v[k];
+    }
+    part_put(t, e->x, at + c, n, x, stream);
 }
 
-SIMD_INLINE void embedding_gather_row(enum kernel_dtype t, const struct kernel_embedding *e, int64_t r) {
-    int64_t c = 0;
-    for (; c + KERNEL_LANES <= e->cols; c += KERNEL_LANES) embedding_gather_part(t, e, r, c, KERNEL_LANES);
-    if (c < e->cols) embedding_gather_part(t, e, r, c, e->cols - c);
+SIMD_INLINE void embedding_gather_row(enum kernel_dtype t, const struct kernel_embedding *e, int64_t r, bool stream) {
+    const int64_t at = r * e->cols, token = e->tokens[r] * e->cols, position = embedding_position(e, r);
+    PARTS(0, e->cols, part_head(t, e->x, at, e->cols, stream),
+          embedding_gather_part(t, e, token, position, at, i, n, stream));
+}
+
+SIMD_INLINE void embedding_gather_rows(enum kernel_dtype t, const struct kernel_team *team,
+                                       const struct kernel_embedding *e, struct kernel_range rows, bool stream) {
+    for (int64_t r = rows.begin; r < rows.end; r++) {
+        embedding_gather_row(t, e, r, stream);
+        kernel_poll_row(team, r, e->cols);
+    }
+    simd_stream_end();
 }
 
 void KERNEL_FN(embedding_forward)(const struct kernel_team *team, const struct kernel_embedding *e) {
-#pragma omp parallel for num_threads(team->threads) schedule(static)
-    for (int64_t r = 0; r < e->rows; r++) {
+    const bool stream = part_streams(team, 2 * e->rows * e->cols * (int64_t)kernel_dtype_bytes(e->dtype));
+#pragma omp parallel num_threads(team->threads)
+    {
         if (e->dtype == KERNEL_F32)
-            embedding_gather_row(KERNEL_F32, e, r);
+            embedding_gather_rows(KERNEL_F32, team, e, kernel_share(e->rows, 1), stream);
         else
-            embedding_gather_row(KERNEL_BF16, e, r);
-        kernel_poll_row(team, r, e->cols);
+            embedding_gather_rows(KERNEL_BF16, team, e, kernel_share(e->rows, 1), stream);
     }
 }
 
-SIMD_INLINE void embedding_scatter_part(enum kernel_dtype t, const struct kernel_embedding *e, int64_t r, int64_t c,
-                                        int64_t n) {
-    const int64_t token = e->tokens[r] * e->cols + c, position = embedding_position(e, r) + c;
-    const vf dx = part_get(t, e->dx, r * e->cols + c, n);
-    part_put(KERNEL_F32, e->dtoken, token, n, part_get(KERNEL_F32, e->dtoken, token, n) + dx);
-    if (e->dposition)
-        part_put(KERNEL_F32, e->dposition, position, n, part_get(KERNEL_F32, e->dposition, position, n) + dx);
+SIMD_INLINE void embedding_add(float *sum, int64_t i, int64_t n, struct part dx) {
+    struct part s = row_get(KERNEL_F32, sum, i, n);
+    for (int k = 0; k < WAYS; k++) s.v[k] += dx.v[k];
+    row_put(KERNEL_F32, sum, i, n, s, false);
+}
+
+SIMD_INLINE void embedding_scatter_part(enum kernel_dtype t, const struct kernel_embedding *e, int64_t r, int64_t token,
+                                        int64_t position, int64_t c, int64_t n) {
+    const struct part dx = row_get(t, e->dx, r * e->cols + c, n);
+    embedding_add(e->dtoken, token + c, n, dx);
+    if (e->dposition) embedding_add(e->dposition, position + c, n, dx);
 }
 
 SIMD_INLINE void embedding_scatter_row(enum kernel_dtype t, const struct kernel_embedding *e, int64_t r,
                                        struct kernel_range cols) {
-    int64_t c = cols.begin;
-    for (; c + KERNEL_LANES <= cols.end; c += KERNEL_LANES) embedding_scatter_part(t, e, r, c, KERNEL_LANES);
-    if (c < cols.end) embedding_scatter_part(t, e, r, c, cols.end - c);
+    const int64_t token = e->tokens[r] * e->cols, position = embedding_position(e, r);
+    PARTS(cols.begin, cols.end, 0, embedding_scatter_part(t, e, r, token, position, i, n));
 }
 
 void KERNEL_FN(embedding_backward)(const struct kernel_team *team, const struct kernel_embedding *e) {

@@ -9,124 +9,138 @@ SIMD_INLINE float norm_mean(const struct kernel_norm *l, int64_t r) {
     return l->mean ? l->mean[r] : 0;
 }
 
-SIMD_INLINE float norm_row_mean(enum kernel_dtype t, const void *x, int64_t at, int64_t cols) {
-    vf a = vf_all(0), b = vf_all(0);
-    int64_t c = 0;
-    for (; c + 2 * KERNEL_LANES <= cols; c += 2 * KERNEL_LANES) {
-        a += vf_get(t, x, at + c);
-        b += vf_get(t, x, at + c + KERNEL_LANES);
+/* x - mean or its square added; nothing beyond n */
+SIMD_INLINE struct part norm_add(struct part sum, enum kernel_dtype t, const void *x, int64_t i, int64_t n, float mean,
+                                 bool square) {
+    const struct part a = part_keep(t, part_get(t, x, i, n), n, mean);
+    for (int k = 0; k < WAYS; k++) {
+        const vf d = a.v[k] - mean;
+        sum.v[k] += square ? d * d : d;
     }
-    for (; c < cols; c += KERNEL_LANES) a += vf_get_n(t, x, at + c, cols - c < KERNEL_LANES ? cols - c : KERNEL_LANES);
-    return vf_sum(a + b) / (float)cols;
+    return sum;
 }
 
-SIMD_INLINE float norm_row_variance(enum kernel_dtype t, const void *x, int64_t at, int64_t cols, float mean) {
-    vf a = vf_all(0), b = vf_all(0);
+/* The mean of row elements less `mean`, or of their squares; in two sums, so that additions seldom wait. */
+SIMD_INLINE float norm_moment(enum kernel_dtype t, const void *x, int64_t at, int64_t cols, float mean, bool square) {
+    struct part a = {{{0}}}, b = {{{0}}};
     int64_t c = 0;
-    for (; c + 2 * KERNEL_LANES <= cols; c += 2 * KERNEL_LANES) {
-        const vf d = vf_get(t, x, at + c) - mean, e = vf_get(t, x, at + c + KERNEL_LANES) - mean;
-        a += d * d;
-        b += e * e;
+    for (; c + 2 * PART <= cols; c += 2 * PART) {
+        a = norm_add(a, t, x, at + c, PART, mean, square);
+        b = norm_add(b, t, x, at + c + PART, PART, mean, square);
     }
-    for (; c < cols; c += KERNEL_LANES) {
-        const int64_t n = cols - c < KERNEL_LANES ? cols - c : KERNEL_LANES;
-        const vf d = part_keep(vf_get_n(t, x, at + c, n) - mean, n, vf_all(0));
-        a += d * d;
-    }
-    return vf_sum(a + b) / (float)cols;
+    PARTS(c, cols, 0, a = norm_add(a, t, x, at + i, n, mean, square));
+    return vf_sum(part_sum(a) + part_sum(b)) / (float)cols;
 }
 
-/* `bias`, whether there is one, is a constant, so that no vector tests it */
+/* `bias`, whether there is one, is a constant, so that no vector tests it; `ahead`: to the row to prefetch */
 SIMD_INLINE void norm_normalise(enum kernel_dtype t, const struct kernel_norm *l, bool bias, int64_t at, int64_t c,
-                                int64_t n, float mean, float rstd) {
-    __builtin_prefetch((const char *)l->x + (size_t)(at + l->cols + c) * kernel_dtype_bytes(t)); /* the next row */
-    const vf normal = (part_get(t, l->x, at + c, n) - mean) * rstd;
-    part_put(t, l->y, at + c, n, normal * part_get(t, l->gain, c, n) + (bias ? part_get(t, l->bias, c, n) : vf_all(0)));
-}
-
-SIMD_INLINE void norm_normalise_row(enum kernel_dtype t, const struct kernel_norm *l, bool bias, int64_t at, float mean,
-                                    float rstd) {
-    int64_t c = 0;
-    for (; c + KERNEL_LANES <= l->cols; c += KERNEL_LANES) norm_normalise(t, l, bias, at, c, KERNEL_LANES, mean, rstd);
-    if (c < l->cols) norm_normalise(t, l, bias, at, c, l->cols - c, mean, rstd);
+                                int64_t n, float mean, float rstd, bool stream) {
+    const char *next = (const char *)l->x + (size_t)(at + l->cols + c) * kernel_dtype_bytes(t);
+    const struct part x = part_get(t, l->x, at + c, n), gain = part_get(t, l->gain, c, n);
+    struct part y = bias ? part_get(t, l->bias, c, n) : (struct part){{{0}}};
+    __builtin_prefetch(next); /* the row below */
+    for (int k = 0; k < WAYS; k++) y.v[k] += (x.v[k] - mean) * rstd * gain.v[k];
+    part_put(t, l->y, at + c, n, y, stream);
 }
 
 SIMD_INLINE void norm_forward_rows(enum kernel_dtype t, const struct kernel_team *team, const struct kernel_norm *l,
-                                   struct kernel_range rows) {
+                                   struct kernel_range rows, bool stream) {
     for (int64_t r = rows.begin; r < rows.end; r++) {
-        const int64_t at = r * l->cols;
-        const float mean = l->mean ? norm_row_mean(t, l->x, at, l->cols) : 0;
-        const float rstd = 1 / __builtin_sqrtf(norm_row_variance(t, l->x, at, l->cols, mean) + l->eps);
+        const int64_t at = r * l->cols, head = part_head(t, l->y, at, l->cols, stream);
+        const float mean = l->mean ? norm_moment(t, l->x, at, l->cols, 0, false) : 0;
+        const float rstd = 1 / __builtin_sqrtf(norm_moment(t, l->x, at, l->cols, mean, true) + l->eps);
         if (l->bias)
-            norm_normalise_row(t, l, true, at, mean, rstd);
+            PARTS(0, l->cols, head, norm_normalise(t, l, true, at, i, n, mean, rstd, stream));
         else
-            norm_normalise_row(t, l, false, at, mean, rstd);
+            PARTS(0, l->cols, head, norm_normalise(t, l, false, at, i, n, mean, rstd, stream));
         if (l->mean) l->mean[r] = mean;
         l->rstd[r] = rstd;
         kernel_poll_row(team, r, l->cols);
     }
+    simd_stream_end();
 }
 
 void KERNEL_FN(norm_forward)(const struct kernel_team *team, const struct kernel_norm *l) {
+    const bool stream = part_streams(team, 2 * l->rows * l->cols * (int64_t)kernel_dtype_bytes(l->dtype));
 #pragma omp parallel num_threads(team->threads)
     {
         if (l->dtype == KERNEL_F32)
-            norm_forward_rows(KERNEL_F32, team, l, kernel_share(l->rows, 1));
+            norm_forward_rows(KERNEL_F32, team, l, kernel_share(l->rows, 1), stream);
         else
-            norm_forward_rows(KERNEL_BF16, team, l, kernel_share(l->rows, 1));
+            norm_forward_rows(KERNEL_BF16, team, l, kernel_share(l->rows, 1), stream);
     }
 }
 
-/* g = dy * gain and h = (x - mean) * rstd of one vector, zero beyond n */
+/* g = dy * gain and d = x - mean of one part; g is zero beyond n */
 struct norm_terms {
-    vf g, h;
+    struct part g, d;
 };
-SIMD_INLINE struct norm_terms norm_terms(enum kernel_dtype t, const struct kernel_norm *l, int64_t r, int64_t c,
+SIMD_INLINE struct norm_terms norm_terms(enum kernel_dtype t, const struct kernel_norm *l, int64_t at, int64_t c,
                                          int64_t n, float mean) {
-    const int64_t at = r * l->cols + c;
-    return (struct norm_terms){.g = part_get(t, l->dy, at, n) * part_get(t, l->gain, c, n),
-                               .h = (part_get(t, l->x, at, n) - mean) * l->rstd[r]};
+    const struct part x = part_get(t, l->x, at + c, n), gain = part_get(t, l->gain, c, n);
+    struct norm_terms v = {.g = part_get(t, l->dy, at + c, n)};
+    for (int k = 0; k < WAYS; k++) {
+        v.g.v[k] *= gain.v[k];
+        v.d.v[k] = x.v[k] - mean;
+    }
+    return v;
 }
 
-SIMD_INLINE void norm_dx(enum kernel_dtype t, const struct kernel_norm *l, int64_t r, int64_t c, int64_t n, float mean,
-                         float g_mean, float gh_mean) {
-    const struct norm_terms v = norm_terms(t, l, r, c, n, mean);
-    vf dx = l->rstd[r] * (v.g - g_mean - v.h * gh_mean);
-    if (l->dx_add) dx += part_get(t, l->dx_add, r * l->cols + c, n);
-    part_put(t, l->dx, r * l->cols + c, n, dx);
+/* sums of g and of g d */
+struct norm_sums {
+    struct part g, gd;
+};
+SIMD_INLINE struct norm_sums norm_sums(struct norm_sums s, struct norm_terms v) {
+    for (int k = 0; k < WAYS; k++) {
+        s.g.v[k] += v.g.v[k];
+        s.gd.v[k] += v.g.v[k] * v.d.v[k];
+    }
+    return s;
 }
 
-/* dx = rstd * (g - mean(g) - h * mean(g h)), without mean(g) where no mean was subtracted */
+/* What dx = rstd * (g - mean(g) - h * mean(g h)), h = d * rstd, needs of a row, without mean(g) where no mean was
+ * subtracted: dx = g * rstd - shift - d * slope */
+struct norm_row {
+    float mean, rstd, shift, slope;
+};
+SIMD_INLINE struct norm_row norm_row(enum kernel_dtype t, const struct kernel_norm *l, int64_t r) {
+    const int64_t at = r * l->cols;
+    const float mean = norm_mean(l, r), rstd = l->rstd[r];
+    struct norm_sums s = {{{{0}}}, {{{0}}}};
+    PARTS(0, l->cols, 0, s = norm_sums(s, norm_terms(t, l, at, i, n, mean)));
+    const float g_mean = l->mean ? vf_sum(part_sum(s.g)) / (float)l->cols : 0;
+    const float gh_mean = vf_sum(part_sum(s.gd)) / (float)l->cols * rstd;
+    return (struct norm_row){mean, rstd, rstd * g_mean, rstd * rstd * gh_mean};
+}
+
+SIMD_INLINE void norm_dx(enum kernel_dtype t, const struct kernel_norm *l, int64_t at, int64_t c, int64_t n,
+                         struct norm_row row, bool stream) {
+    const struct norm_terms v = norm_terms(t, l, at, c, n, row.mean);
+    struct part dx = l->dx_add ? part_get(t, l->dx_add, at + c, n) : (struct part){{{0}}};
+    for (int k = 0; k < WAYS; k++) dx.v[k] += v.g.v[k] * row.rstd - row.shift - v.d.v[k] * row.slope;
+    part_put(t, l->dx, at + c, n, dx, stream);
+}
+
 SIMD_INLINE void norm_grad_input_rows(enum kernel_dtype t, const struct kernel_team *team, const struct kernel_norm *l,
-                                      struct kernel_range rows) {
-    const int64_t whole = l->cols / KERNEL_LANES * KERNEL_LANES, rest = l->cols - whole;
+                                      struct kernel_range rows, bool stream) {
     for (int64_t r = rows.begin; r < rows.end; r++) {
-        const float mean = norm_mean(l, r);
-        vf g = vf_all(0), gh = vf_all(0);
-        for (int64_t c = 0; c < whole; c += KERNEL_LANES) {
-            const struct norm_terms v = norm_terms(t, l, r, c, KERNEL_LANES, mean);
-            g += v.g;
-            gh += v.g * v.h;
-        }
-        if (rest) {
-            const struct norm_terms v = norm_terms(t, l, r, whole, rest, mean);
-            g += v.g; /* 0 beyond the row, since dy reads as 0 there */
-            gh += v.g * v.h;
-        }
-        const float g_mean = l->mean ? vf_sum(g) / (float)l->cols : 0, gh_mean = vf_sum(gh) / (float)l->cols;
-        for (int64_t c = 0; c < whole; c += KERNEL_LANES) norm_dx(t, l, r, c, KERNEL_LANES, mean, g_mean, gh_mean);
-        if (rest) norm_dx(t, l, r, whole, rest, mean, g_mean, gh_mean);
+        const int64_t at = r * l->cols;
+        const struct norm_row row = norm_row(t, l, r);
+        PARTS(0, l->cols, part_head(t, l->dx, at, l->cols, stream), norm_dx(t, l, at, i, n, row, stream));
         kernel_poll_row(team, r, l->cols);
     }
+    simd_stream_end();
 }
 
 void KERNEL_FN(norm_grad_input)(const struct kernel_team *team, const struct kernel_norm *l) {
+    const int64_t bytes = (l->dx_add ? 4 : 3) * l->rows * l->cols * (int64_t)kernel_dtype_bytes(l->dtype);
+    const bool stream = l->dx != l->dx_add && part_streams(team, bytes);
 #pragma omp parallel num_threads(team->threads)
     {
         if (l->dtype == KERNEL_F32)
-            norm_grad_input_rows(KERNEL_F32, team, l, kernel_share(l->rows, 1));
+            norm_grad_input_rows(KERNEL_F32, team, l, kernel_share(l->rows, 1), stream);
         else
-            norm_grad_input_rows(KERNEL_BF16, team, l, kernel_share(l->rows, 1));
+            norm_grad_input_rows(KERNEL_BF16, team, l, kernel_share(l->rows, 1), stream);
     }
 }
 
@@ -135,29 +149,28 @@ enum { NORM_ROWS = 4 }; /* whose parameter gradients are added at a time */
 /* `count` rows from r added, in order, into n columns from c: the sums are loaded and stored once for them all */
 SIMD_INLINE void norm_params_part(enum kernel_dtype t, const struct kernel_norm *l, int64_t r, int64_t count, int64_t c,
                                   int64_t n, const float *mean, const float *rstd) {
-    vf gain = part_get(KERNEL_F32, l->dgain, c, n);
-    vf bias = l->dbias ? part_get(KERNEL_F32, l->dbias, c, n) : vf_all(0);
-    for (int64_t i = 0; i < count; i++) {
-        const int64_t at = (r + i) * l->cols + c;
-        const vf dy = part_get(t, l->dy, at, n);
-        gain += dy * ((part_get(t, l->x, at, n) - mean[i]) * rstd[i]);
-        bias += dy;
+    struct part gain = row_get(KERNEL_F32, l->dgain, c, n), bias = {{{0}}};
+    if (l->dbias) bias = row_get(KERNEL_F32, l->dbias, c, n);
+    for (int64_t j = 0; j < count; j++) {
+        const int64_t at = (r + j) * l->cols + c;
+        const struct part dy = row_get(t, l->dy, at, n), x = row_get(t, l->x, at, n);
+        for (int k = 0; k < WAYS; k++) {
+            gain.v[k] += dy.v[k] * ((x.v[k] - mean[j]) * rstd[j]);
+            bias.v[k] += dy.v[k];
+        }
     }
-    part_put(KERNEL_F32, l->dgain, c, n, gain);
-    if (l->dbias) part_put(KERNEL_F32, l->dbias, c, n, bias);
+    row_put(KERNEL_F32, l->dgain, c, n, gain, false);
+    if (l->dbias) row_put(KERNEL_F32, l->dbias, c, n, bias, false);
 }
 
 SIMD_INLINE void norm_params_rows(enum kernel_dtype t, const struct kernel_norm *l, int64_t r, int64_t count,
                                   struct kernel_range cols) {
     float mean[NORM_ROWS], rstd[NORM_ROWS]; /* which no store can alias, so they stay in registers */
-    for (int64_t i = 0; i < count; i++) {
-        mean[i] = norm_mean(l, r + i);
-        rstd[i] = l->rstd[r + i];
+    for (int64_t j = 0; j < count; j++) {
+        mean[j] = norm_mean(l, r + j);
+        rstd[j] = l->rstd[r + j];
     }
-    int64_t c = cols.begin;
-    for (; c + KERNEL_LANES <= cols.end; c += KERNEL_LANES)
-        norm_params_part(t, l, r, count, c, KERNEL_LANES, mean, rstd);
-    if (c < cols.end) norm_params_part(t, l, r, count, c, cols.end - c, mean, rstd);
+    PARTS(cols.begin, cols.end, 0, norm_params_part(t, l, r, count, i, n, mean, rstd));
 }
 
 SIMD_INLINE void norm_params_share(enum kernel_dtype t, const struct kernel_team *team, const struct kernel_norm *l,

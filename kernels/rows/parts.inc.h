@@ -1,20 +1,131 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Whole and partial vectors behind one name: n is KERNEL_LANES (a constant, so the choice costs nothing) or less. */
+ * What passes over memory are made of: a few vectors' worth of elements, whole or partial, and the loop over them. */
 #include "simd.h"
 
-SIMD_INLINE vf part_get(enum kernel_dtype t, const void *p, int64_t i, int64_t n) {
-    return n == KERNEL_LANES ? vf_get(t, p, i) : vf_get_n(t, p, i, n);
+/* `n` below is PART, a constant, or less: then the other lanes read as 0 and are not written. */
+enum { WAYS = 2, PART = WAYS * KERNEL_LANES };
+struct part {
+    vf v[WAYS];
+};
+
+/* BODY, a call, for every part (i, n) of begin <= i < end: whole ones, but for the first `head` elements, fewer than
+ * PART, and for the rest. */
+#define PARTS(begin, end, head, BODY)                                                                                  \
+    do {                                                                                                               \
+        int64_t i = (begin);                                                                                           \
+        const int64_t parts_head = (head), parts_end = (end);                                                          \
+        if (parts_head) {                                                                                              \
+            const int64_t n = parts_head;                                                                              \
+            BODY;                                                                                                      \
+            i += n;                                                                                                    \
+        }                                                                                                              \
+        for (; i + PART <= parts_end; i += PART) {                                                                     \
+            const int64_t n = PART;                                                                                    \
+            BODY;                                                                                                      \
+        }                                                                                                              \
+        if (i < parts_end) {                                                                                           \
+            const int64_t n = parts_end - i;                                                                           \
+            BODY;                                                                                                      \
+        }                                                                                                              \
+    } while (0)
+
+/* Whether a call on so many bytes of operands writes its output past the caches: what it wrote first would have left
+ * them at its end, and a line that is written whole need not be read. Never where the output is an input as well. */
+SIMD_INLINE bool part_streams(const struct kernel_team *team, int64_t bytes) {
+    return bytes > (team->caches && team->caches->l3 ? team->caches->l3 : 1 << 25);
 }
-SIMD_INLINE void part_put(enum kernel_dtype t, void *p, int64_t i, int64_t n, vf x) {
-    if (n == KERNEL_LANES)
-        vf_put(t, p, i, x);
-    else
-        vf_put_n(t, p, i, n, x);
+/* Elements, at most n, before a streamed output is aligned as part_put wants it; 0 where it is not streamed. */
+SIMD_INLINE int64_t part_head(enum kernel_dtype t, const void *p, int64_t i, int64_t n, bool stream) {
+    const size_t size = kernel_dtype_bytes(t), line = PART * size < 64 ? PART * size : 64;
+    const int64_t head = (int64_t)(-((uintptr_t)p + (size_t)i * size) % line / size);
+    return !stream ? 0 : head < n ? head : n;
 }
-/* the first n lanes of x, `rest` in the others */
-SIMD_INLINE vf part_keep(vf x, int64_t n, vf rest) {
-    if (n == KERNEL_LANES) return x;
-    for (int64_t i = n; i < KERNEL_LANES; i++) x[i] = rest[i];
+
+/* Two orders of BF16 elements: `part_get` and `part_put` have the even ones of two vectors in the first and the odd
+ * ones in the second, which costs least, and serve where all operands have one dtype; `row_get` and `row_put` have them
+ * in the order of FP32, and serve where both dtypes meet. `stream`: past the caches. */
+SIMD_INLINE const void *part_whole(const void *p, size_t i, size_t n, size_t size, void *space) {
+    const char *from = (const char *)p + i * size;
+    return n < PART ? memcpy(memset(space, 0, PART * size), from, n * size) : from;
+}
+SIMD_INLINE struct part part_get(enum kernel_dtype t, const void *p, int64_t i, int64_t n) {
+    float space[PART];
+    const void *from = part_whole(p, (size_t)i, (size_t)n, kernel_dtype_bytes(t), space);
+    struct part x;
+    for (int k = 0; k < WAYS; k++) {
+        if (t == KERNEL_F32) {
+            x.v[k] = vf_load((const float *)from + k * KERNEL_LANES);
+            continue;
+        }
+        const vu pairs = ((const vu_any *)from)[k / 2];
+        x.v[k] = (vf)(k % 2 ? pairs & 0xffff0000 : pairs << 16);
+    }
     return x;
+}
+SIMD_INLINE struct part row_get(enum kernel_dtype t, const void *p, int64_t i, int64_t n) {
+    float space[PART];
+    const void *from = part_whole(p, (size_t)i, (size_t)n, kernel_dtype_bytes(t), space);
+    struct part x;
+    if (t == KERNEL_F32)
+        for (int k = 0; k < WAYS; k++) x.v[k] = vf_load((const float *)from + k * KERNEL_LANES);
+    else
+        for (int k = 0; k < WAYS; k += 2) vf_widen_two(from, k / 2, x.v + k);
+    return x;
+}
+
+/* The first n elements of vectors ready to be stored. */
+SIMD_INLINE void part_store(void *p, size_t size, size_t i, size_t n, const vu *x, bool stream) {
+    char *to = (char *)p + i * size;
+    if (n < PART) {
+        memcpy(to, x, n * size);
+        return;
+    }
+    for (size_t b = 0; b < PART * size; b += sizeof *x)
+        if (stream)
+            vu_stream(to + b, *x++);
+        else
+            *(vu_any *)(to + b) = *x++;
+}
+/* BF16 in the upper halves of x */
+SIMD_INLINE void part_round(struct part x, vu *u) {
+    bool nan = false;
+    for (int k = 0; k < WAYS; k++) u[k] = vu_round_number(x.v[k]);
+    for (int k = 0; k < WAYS; k += 2) nan |= vf_any_nan(x.v[k], x.v[k + 1]);
+    if (__builtin_expect(nan, 0))
+        for (int k = 0; k < WAYS; k++) u[k] = vu_round(x.v[k]);
+}
+SIMD_INLINE void part_put(enum kernel_dtype t, void *p, int64_t i, int64_t n, struct part x, bool stream) {
+    vu u[WAYS];
+    if (t == KERNEL_F32) {
+        for (int k = 0; k < WAYS; k++) u[k] = (vu)x.v[k];
+    } else {
+        part_round(x, u);
+        for (int k = 0; k < WAYS / 2; k++) u[k] = vu_zip_upper(u[2 * k], u[2 * k + 1]);
+    }
+    part_store(p, kernel_dtype_bytes(t), (size_t)i, (size_t)n, u, stream);
+}
+SIMD_INLINE void row_put(enum kernel_dtype t, void *p, int64_t i, int64_t n, struct part x, bool stream) {
+    vu u[WAYS];
+    if (t == KERNEL_F32) {
+        for (int k = 0; k < WAYS; k++) u[k] = (vu)x.v[k];
+    } else {
+        part_round(x, u);
+        for (int k = 0; k < WAYS / 2; k++) u[k] = vu_join_upper(u[2 * k], u[2 * k + 1]);
+    }
+    part_store(p, kernel_dtype_bytes(t), (size_t)i, (size_t)n, u, stream);
+}
+/* x in the first n elements, `rest` in the others, in the order of part_get */
+SIMD_INLINE struct part part_keep(enum kernel_dtype t, struct part x, int64_t n, float rest) {
+    for (int64_t i = n; i < PART; i++)
+        if (t == KERNEL_F32)
+            x.v[i / KERNEL_LANES][i % KERNEL_LANES] = rest;
+        else
+            x.v[i / (2 * KERNEL_LANES) * 2 + i % 2][i % (2 * KERNEL_LANES) / 2] = rest;
+    return x;
+}
+SIMD_INLINE vf part_sum(struct part x) {
+    for (int w = WAYS / 2; w > 0; w /= 2)
+        for (int k = 0; k < w; k++) x.v[k] += x.v[k + w];
+    return x.v[0];
 }

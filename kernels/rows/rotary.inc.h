@@ -6,22 +6,24 @@
 /* n planes of one head, `x1` and `x2` elements from the buffer's begin; turned back by negative sines */
 SIMD_INLINE void rotary_part(enum kernel_dtype t, void *x, int64_t x1, int64_t x2, const float *cosines,
                              const float *sines, int64_t i, int64_t n, float sign) {
-    const vf c = part_get(KERNEL_F32, cosines, i, n), s = sign * part_get(KERNEL_F32, sines, i, n);
-    const vf a = part_get(t, x, x1 + i, n), b = part_get(t, x, x2 + i, n);
-    part_put(t, x, x1 + i, n, a * c - b * s);
-    part_put(t, x, x2 + i, n, b * c + a * s);
+    const struct part c = row_get(KERNEL_F32, cosines, i, n), s = row_get(KERNEL_F32, sines, i, n);
+    const struct part a = row_get(t, x, x1 + i, n), b = row_get(t, x, x2 + i, n);
+    struct part y1, y2;
+    for (int k = 0; k < WAYS; k++) {
+        const vf sine = sign * s.v[k];
+        y1.v[k] = a.v[k] * c.v[k] - b.v[k] * sine;
+        y2.v[k] = b.v[k] * c.v[k] + a.v[k] * sine;
+    }
+    row_put(t, x, x1 + i, n, y1, false);
+    row_put(t, x, x2 + i, n, y2, false);
 }
 
 SIMD_INLINE void rotary_row(enum kernel_dtype t, const struct kernel_rotary *k, int64_t r) {
     const int64_t half = k->head_dim / 2, angle = r % k->seq * half, heads = k->heads;
     const float *cosines = k->cos + angle, *sines = k->sin + angle, sign = k->inverse ? -1 : 1;
     void *x = k->x;
-    for (int64_t h = 0, head = k->head, x1 = r * k->row; h < heads; h++, x1 += head) {
-        int64_t i = 0;
-        for (; i + KERNEL_LANES <= half; i += KERNEL_LANES)
-            rotary_part(t, x, x1, x1 + half, cosines, sines, i, KERNEL_LANES, sign);
-        if (i < half) rotary_part(t, x, x1, x1 + half, cosines, sines, i, half - i, sign);
-    }
+    for (int64_t h = 0, head = k->head, x1 = r * k->row; h < heads; h++, x1 += head)
+        PARTS(0, half, 0, rotary_part(t, x, x1, x1 + half, cosines, sines, i, n, sign));
 }
 
 void KERNEL_FN(rotary)(const struct kernel_team *team, const struct kernel_rotary *k) {
