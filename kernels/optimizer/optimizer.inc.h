@@ -53,22 +53,28 @@ void KERNEL_FN(adamw)(const struct kernel_team *team, const struct kernel_adamw 
 }
 
 /* Half a vector of floats widens to a whole one of doubles. */
-enum { SQUARE_LANES = KERNEL_LANES / 2, SQUARE_WAYS = 4 };
+enum { SQUARE_LANES = KERNEL_LANES / 2, SQUARE_WAYS = 4, SQUARE_STEP = 2 * SQUARE_LANES };
 typedef double vd __attribute__((vector_size(8 * SQUARE_LANES)));
 typedef float vf_half __attribute__((vector_size(4 * SQUARE_LANES), aligned(4), may_alias));
 
+SIMD_INLINE vd square_half(const float *x) {
+    const vd d = __builtin_convertvector(*(const vf_half *)x, vd);
+    return d * d;
+}
+
+/* A core that reads in several places has more lines under way than one that reads on in one. */
 static double square_sum_block(int64_t n, const float *x) {
-    vd s[SQUARE_WAYS] = {{0}};
-    int64_t i = 0;
-    for (; i + SQUARE_WAYS * SQUARE_LANES <= n; i += SQUARE_WAYS * SQUARE_LANES)
+    vd s[SQUARE_WAYS][2] = {{{0}}};
+    const int64_t part = n / SQUARE_WAYS / SQUARE_STEP * SQUARE_STEP;
+    for (int64_t i = 0; i < part; i += SQUARE_STEP)
         for (int w = 0; w < SQUARE_WAYS; w++) {
-            const vd d = __builtin_convertvector(*(const vf_half *)(x + i + w * SQUARE_LANES), vd);
-            s[w] += d * d;
+            s[w][0] += square_half(x + w * part + i);
+            s[w][1] += square_half(x + w * part + i + SQUARE_LANES);
         }
-    const vd lanes = (s[0] + s[1]) + (s[2] + s[3]);
+    const vd lanes = ((s[0][0] + s[1][0]) + (s[2][0] + s[3][0])) + ((s[0][1] + s[1][1]) + (s[2][1] + s[3][1]));
     double sum = 0;
     for (int l = 0; l < SQUARE_LANES; l++) sum += lanes[l];
-    for (; i < n; i++) sum += (double)x[i] * x[i];
+    for (int64_t i = SQUARE_WAYS * part; i < n; i++) sum += (double)x[i] * x[i];
     return sum;
 }
 
