@@ -107,12 +107,14 @@ TEST_INLINE void *values_new(enum kernel_dtype t, int64_t n, int skew, enum temp
     return p;
 }
 
-/* Every variant on 1, 2 and 3 threads: for (variant_first(&v); variant_valid(&v); variant_next(&v)) */
+/* Every variant on 1, 2 and 3 threads, with operands within the caches and again with operands beyond them:
+ * for (variant_first(&v); variant_valid(&v); variant_next(&v)) */
 struct variant {
     struct kernel_ops ops;
     struct kernel_team team;
     enum kernel_isa isa;
 };
+static const struct kernel_caches variant_small = {.l3 = 1};
 static double variant_scratch[4096] __attribute__((aligned(64)));
 
 /* The next instruction set from `isa` on that has variants of its own for these operations. */
@@ -134,7 +136,12 @@ TEST_INLINE bool variant_valid(const struct variant *v) {
     return v->isa < KERNEL_ISA_COUNT;
 }
 TEST_INLINE void variant_next(struct variant *v) {
-    if (++v->team.threads > 3) variant_set(v, (int)v->isa + 1);
+    if (++v->team.threads <= 3) return;
+    v->team.threads = 1;
+    if (v->team.caches)
+        variant_set(v, (int)v->isa + 1);
+    else
+        v->team.caches = &variant_small;
 }
 
 TEST_INLINE int variants_report(void **state) {
