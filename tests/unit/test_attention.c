@@ -148,5 +148,5 @@ int main(void) {
         cmocka_unit_test(test_hostile), cmocka_unit_test(test_differences), cmocka_unit_test(test_repeatable),
         cmocka_unit_test(test_poll),
     };
-    return cmocka_run_group_tests(tests, variants_setup, variants_teardown);
+    return cmocka_run_group_tests(tests, variants_setup, NULL);
 }

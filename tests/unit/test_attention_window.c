@@ -206,5 +206,5 @@ int main(void) {
         cmocka_unit_test(test_offsets), cmocka_unit_test(test_no_change), cmocka_unit_test(test_parts),
         cmocka_unit_test(test_gate),
     };
-    return cmocka_run_group_tests(tests, variants_setup, variants_teardown);
+    return cmocka_run_group_tests(tests, variants_setup, NULL);
 }

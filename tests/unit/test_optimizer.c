@@ -86,7 +86,7 @@ static void square_sum_within_bounds(void **state) {
                 v.team.scratch_bytes = 3 * sizeof(double); /* several waves */
                 const double waves = v.ops.square_sum(&v.team, n, x);
                 assert_true(sum == waves);
-                v.team.scratch_bytes = sizeof variant_scratch;
+                v.team.scratch_bytes = kernel_rows_scratch(3);
             }
             free(same.copy);
             guarded_free();
@@ -238,5 +238,5 @@ int main(void) {
         cmocka_unit_test(square_sum_shows_faults),
         cmocka_unit_test(polls_come_from_the_caller),
     };
-    return cmocka_run_group_tests(tests, variants_report, NULL);
+    return rows_run_group(tests);
 }

@@ -321,5 +321,5 @@ int main(void) {
         cmocka_unit_test(bf16_rounds_to_nearest_even), cmocka_unit_test(short_and_odd_conversions_stay_inside),
         cmocka_unit_test(copies_and_triads),
     };
-    return cmocka_run_group_tests(tests, variants_report, NULL);
+    return rows_run_group(tests);
 }

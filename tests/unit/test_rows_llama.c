@@ -200,5 +200,5 @@ int main(void) {
         cmocka_unit_test(rotary_within_bounds),
         cmocka_unit_test(long_calls_poll),
     };
-    return cmocka_run_group_tests(tests, variants_report, NULL);
+    return rows_run_group(tests);
 }

@@ -249,5 +249,5 @@ int main(void) {
         cmocka_unit_test(cross_entropy_of_nothing_and_of_nan),
         cmocka_unit_test(embedding_exact),
     };
-    return cmocka_run_group_tests(tests, variants_report, NULL);
+    return rows_run_group(tests);
 }

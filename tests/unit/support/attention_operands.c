@@ -4,7 +4,6 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -12,24 +11,23 @@
 #include "base/random.h"
 #include "scalar.h"
 #include "unit/support/attention_operands.h"
+#include "unit/support/guarded.h"
 
 enum { SEED = 20250102 };
 
 void *operands_take(struct operands *s, size_t bytes) {
-    void *p = malloc(bytes);
-    assert_non_null(p);
-    return s->taken[s->takes++] = memset(p, OPERANDS_POISON, bytes);
+    return s->taken[s->takes++] = guarded_bytes(bytes, 0);
 }
-/* n elements, one element off every alignment, ending where the allocation ends */
+/* n elements, one element off every alignment where buffers are to be skewed */
 static char *take_elements(struct operands *s, int64_t n) {
-    size_t bytes = kernel_dtype_bytes(s->a.dtype);
-    return (char *)operands_take(s, (size_t)(n + 1) * bytes) + bytes;
+    const size_t bytes = kernel_dtype_bytes(s->a.dtype);
+    return s->taken[s->takes++] = guarded_bytes((size_t)n * bytes, bytes);
 }
 static double *take_doubles(struct operands *s, int64_t n) {
     return operands_take(s, (size_t)n * sizeof(double));
 }
 void operands_free(struct operands *s) {
-    while (s->takes) free(s->taken[--s->takes]);
+    while (s->takes) guarded_release(s->taken[--s->takes]);
 }
 
 static void set_strides(struct operands *s, enum layout layout) {
@@ -85,6 +83,7 @@ static const float *slopes_of(struct operands *s) {
 void operands_make(struct operands *s, const struct problem *p) {
     struct kernel_attention *a = &s->a;
     const size_t bytes = kernel_dtype_bytes(p->dtype);
+    guarded_place = (enum guarded_place)((guarded_place + 1) % GUARDED_PLACES);
     *s = (struct operands){.a = {.batch = p->batch,
                                  .heads = p->heads,
                                  .kv_heads = p->kv_heads,

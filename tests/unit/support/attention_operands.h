@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Operands of attention for tests: made from a few sizes, in storage (one element off every alignment, gaps and
- * outputs poisoned) and in FP64 with the reference's o and lse; and the check of results against them. */
+ * Operands of attention for tests: made from a few sizes, in storage (guarded, gaps and outputs poisoned) and in FP64
+ * with the reference's o and lse; and the check of results against them. */
 #ifndef TOISE_TESTS_ATTENTION_OPERANDS_H
 #define TOISE_TESTS_ATTENTION_OPERANDS_H
 
@@ -39,7 +39,7 @@ struct operands {
 /* Inputs filled, FP64 forward done. */
 void operands_make(struct operands *s, const struct problem *p);
 void operands_free(struct operands *s);
-/* Poisoned memory that goes with the operands. */
+/* Poisoned and guarded memory that goes with the operands. */
 void *operands_take(struct operands *s, size_t bytes);
 /* What backward reads: o and lse, rounded to their storage, which the reference reads too. */
 void operands_store_forward(struct operands *s);

@@ -4,13 +4,13 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "scratch.h"
 #include "unit/support/attention_variants.h"
+#include "unit/support/guarded.h"
 
 struct kernel_ops variants[KERNEL_ISA_COUNT];
 int variants_count;
@@ -29,14 +29,6 @@ int variants_setup(void **state) {
                      ops->attention_backward == ops[-1].attention_backward;
         variants_count += !again;
     }
-    variants_team.scratch_bytes =
-        (kernel_scratch_bytes(VARIANTS_MAX_THREADS, VARIANTS_MAX_SEQ, VARIANTS_MAX_HEAD) + 63) / 64 * 64;
-    variants_team.scratch = aligned_alloc(64, variants_team.scratch_bytes);
-    return variants_team.scratch ? 0 : -1;
-}
-int variants_teardown(void **state) {
-    (void)state;
-    free(variants_team.scratch);
     return 0;
 }
 
@@ -46,10 +38,13 @@ void variants_check(const char *what, const struct kernel_ops *ops, enum kernel_
 }
 
 void variants_run(const struct kernel_ops *ops, kernel_attention_fn *f, const struct kernel_attention *a, int threads) {
+    const int64_t longest = a->seq_q > a->seq_k ? a->seq_q : a->seq_k;
     variants_team.ops = ops, variants_team.threads = threads;
-    memset(variants_team.scratch, OPERANDS_POISON,
-           kernel_attention_scratch(threads, a->seq_q > a->seq_k ? a->seq_q : a->seq_k, a->head_dim));
+    variants_team.scratch_bytes = kernel_attention_scratch(threads, longest, a->head_dim);
+    variants_team.scratch = guarded_scratch(variants_team.scratch_bytes);
+    guarded_what = f == ops->attention_forward ? "attention forward" : "attention backward";
     f(&variants_team, a);
+    guarded_release(variants_team.scratch);
 }
 void variants_forward(const struct operands *s, const struct kernel_ops *ops, int threads) {
     memset(s->o, OPERANDS_POISON, (size_t)s->n_o * kernel_dtype_bytes(s->a.dtype));

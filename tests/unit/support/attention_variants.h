@@ -7,7 +7,7 @@
 
 #include "unit/support/attention_operands.h"
 
-enum { VARIANTS_MAX_SEQ = 300, VARIANTS_MAX_HEAD = 256, VARIANTS_MAX_THREADS = 3 };
+enum { VARIANTS_MAX_THREADS = 3 };
 
 extern struct kernel_ops variants[KERNEL_ISA_COUNT];
 extern int variants_count;
@@ -15,11 +15,10 @@ extern struct kernel_team variants_team;
 
 /* Of a cmocka group. */
 int variants_setup(void **state);
-int variants_teardown(void **state);
 
 void variants_check(const char *what, const struct kernel_ops *ops, enum kernel_dtype dtype, const void *got, int64_t n,
                     const double *expected, const double *error);
-/* One call; outputs are poisoned by the two that take operands. */
+/* One call on guarded scratch of just the size that it needs; outputs are poisoned by the two that take operands. */
 void variants_run(const struct kernel_ops *ops, kernel_attention_fn *f, const struct kernel_attention *a, int threads);
 void variants_forward(const struct operands *s, const struct kernel_ops *ops, int threads);
 void variants_backward(const struct operands *s, const struct kernel_ops *ops, int threads);

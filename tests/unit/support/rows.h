@@ -14,13 +14,8 @@
 #include "kernels.h"
 #include "scalar.h"
 #include "scratch.h"
+#include "unit/support/guarded.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/asan_interface.h>
-#else
-#define ASAN_POISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
-#define ASAN_UNPOISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
-#endif
 #define TEST_INLINE static inline __attribute__((unused))
 
 /* Unit roundoffs, and what may be lost where a result leaves the normal numbers. */
@@ -29,48 +24,9 @@ TEST_INLINE double rounding(enum kernel_dtype t, double y) {
     return t == KERNEL_F32 ? U32 * fabs(y) + 0x1p-150 : (U32 + U16) * fabs(y) + TINY16;
 }
 
-/* Buffers: all bytes 0xff (a NaN in either dtype) between two guards that nobody may write, or read under ASan. */
-enum { GUARD = 128, GUARDED_MAX = 64 };
-struct guarded {
-    unsigned char *base;
-    size_t skew, bytes;
-};
-static struct guarded guarded[GUARDED_MAX];
-static int guarded_count;
-
-/* `skew` elements off a 64-byte boundary */
+/* n elements between guards, all bytes 0xff; `skew` elements off a page where guarded_place says so */
 TEST_INLINE void *guarded_new(enum kernel_dtype t, int64_t n, int skew) {
-    assert_true(guarded_count < GUARDED_MAX);
-    const size_t bytes = (size_t)n * kernel_dtype_bytes(t), head = GUARD + (size_t)skew * kernel_dtype_bytes(t);
-    const size_t all = (head + bytes + GUARD + 63) / 64 * 64;
-    unsigned char *base = aligned_alloc(64, all);
-    assert_non_null(base);
-    memset(base, 0xff, all);
-    ASAN_POISON_MEMORY_REGION(base, GUARD);
-    ASAN_POISON_MEMORY_REGION(base + head + bytes, all - head - bytes);
-    guarded[guarded_count++] = (struct guarded){base, head - GUARD, bytes};
-    return base + head;
-}
-
-TEST_INLINE void guarded_check(void) {
-    for (int i = 0; i < guarded_count; i++) {
-        const size_t head = GUARD + guarded[i].skew, end = head + guarded[i].bytes;
-        ASAN_UNPOISON_MEMORY_REGION(guarded[i].base, end + GUARD / 2);
-        for (size_t b = 0; b < head; b++) assert_int_equal(guarded[i].base[b], 0xff);
-        for (size_t b = end; b < end + GUARD / 2; b++) assert_int_equal(guarded[i].base[b], 0xff);
-        ASAN_POISON_MEMORY_REGION(guarded[i].base, GUARD);
-        ASAN_POISON_MEMORY_REGION(guarded[i].base + end, GUARD / 2);
-    }
-}
-
-/* Checks all guards, and frees. */
-TEST_INLINE void guarded_free(void) {
-    guarded_check();
-    while (guarded_count > 0) {
-        struct guarded *g = &guarded[--guarded_count];
-        ASAN_UNPOISON_MEMORY_REGION(g->base, GUARD + g->skew + g->bytes + GUARD / 2);
-        free(g->base);
-    }
+    return guarded_bytes((size_t)n * kernel_dtype_bytes(t), (size_t)skew * kernel_dtype_bytes(t));
 }
 
 /* Inputs of every temper; MIXED spans 2^-40 to 2^40. */
@@ -115,12 +71,11 @@ struct variant {
     enum kernel_isa isa;
 };
 static const struct kernel_caches variant_small = {.l3 = 1};
-static double variant_scratch[4096] __attribute__((aligned(64)));
 
 /* The next instruction set from `isa` on that has variants of its own for these operations. */
 TEST_INLINE void variant_set(struct variant *v, int isa) {
-    v->team = (struct kernel_team){.ops = &v->ops, .threads = 1, .scratch = variant_scratch};
-    v->team.scratch_bytes = sizeof variant_scratch;
+    v->team = (struct kernel_team){.ops = &v->ops, .threads = 1, .scratch = v->team.scratch};
+    v->team.scratch_bytes = kernel_rows_scratch(3);
     for (; isa < KERNEL_ISA_COUNT; isa++) {
         if (!kernel_isa_usable((enum kernel_isa)isa)) continue;
         kernel_select(&v->ops, (enum kernel_isa)isa, KERNEL_BACKEND_TOISE);
@@ -129,7 +84,7 @@ TEST_INLINE void variant_set(struct variant *v, int isa) {
     v->isa = (enum kernel_isa)isa;
 }
 TEST_INLINE void variant_first(struct variant *v) {
-    assert_true(kernel_rows_scratch(3) <= sizeof variant_scratch);
+    v->team.scratch = guarded_scratch(kernel_rows_scratch(3)); /* guarded_free() takes it back */
     variant_set(v, KERNEL_ISA_ref);
 }
 TEST_INLINE bool variant_valid(const struct variant *v) {
@@ -142,6 +97,27 @@ TEST_INLINE void variant_next(struct variant *v) {
         variant_set(v, (int)v->isa + 1);
     else
         v->team.caches = &variant_small;
+}
+
+/* The tests of a group once in every place that buffers can have. */
+#define rows_run_group(tests)                                                                                          \
+    (variants_report(NULL), cmocka_run_group_tests_name("at the end", tests, at_end, NULL) +                           \
+                                cmocka_run_group_tests_name("at the begin", tests, at_begin, NULL) +                   \
+                                cmocka_run_group_tests_name("skewed", tests, skewed, NULL))
+TEST_INLINE int at_end(void **state) {
+    (void)state;
+    guarded_place = GUARDED_END;
+    return 0;
+}
+TEST_INLINE int at_begin(void **state) {
+    (void)state;
+    guarded_place = GUARDED_BEGIN;
+    return 0;
+}
+TEST_INLINE int skewed(void **state) {
+    (void)state;
+    guarded_place = GUARDED_SKEWED;
+    return 0;
 }
 
 TEST_INLINE int variants_report(void **state) {
