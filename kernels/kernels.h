@@ -3,7 +3,10 @@
  * Every kernel's contract on one page: numbers in, numbers out, on buffers the caller owns.
  * Kernels know no MPI, no models and no files, and never allocate: working space is team->scratch.
  * All matrices are row-major. A leading dimension (ld) is the distance in elements between rows.
- * Pointers need only the natural alignment of their element. Outputs never overlap inputs unless said. */
+ * Pointers need only the natural alignment of their element, and bits do not depend on it. Outputs never overlap inputs
+ * unless said. Infinities and NaN follow IEEE-754 through the formulas: they show in what depends on them, and reach
+ * no other row, column or element; of attention's k and v alone they may reach queries near that do not see them, since
+ * a weight of 0 is multiplied too. The floating-point state (rounding, flushing) is the caller's and stays. */
 #ifndef TOISE_KERNELS_H
 #define TOISE_KERNELS_H
 

@@ -245,26 +245,41 @@ static void test_empty(void **state) {
     }
 }
 
-/* A NaN in one row of A spoils that row of C and no other; an infinity stays one. */
+/* All ones times all twos, but for a NaN in row 3 of A, an infinity in row 15 and a 0 in column 7 of B: IEEE-754 makes
+ * row 3 NaN and row 15 infinite but for infinity times 0, and D adds an infinity of its own in (5, 9). */
+static float not_finite_expected(int i, int j) {
+    enum { DEPTH = 21 };
+    if (i == 3 || (i == 15 && j == 7)) return NAN;
+    if (i == 15) return INFINITY;
+    return i == 5 && j == 9 ? -INFINITY : 2.0f * (j == 7 ? DEPTH - 1 : DEPTH);
+}
+
 static void test_not_finite(void **state) {
     (void)state;
     enum { M = 17, N = 35, DEPTH = 21 };
-    static float a[M * DEPTH], b[DEPTH * N], c[M * N];
-    for (int i = 0; i < M * DEPTH; i++) a[i] = 1;
-    for (int i = 0; i < DEPTH * N; i++) b[i] = 2;
-    a[3 * DEPTH + 20] = NAN;
-    a[15 * DEPTH] = INFINITY;
-    for (int v = 0; v < variant_count; v++) {
-        struct kernel_team team = {
-            .ops = &variants[v].ops, .threads = 2, .scratch = scratch, .scratch_bytes = scratch_size};
-        struct kernel_gemm g = {.m = M, .n = N, .k = DEPTH, .a = a, .b = b, .c = c, .lda = DEPTH, .ldb = N, .ldc = N};
+    static float a[M * DEPTH], b[DEPTH * N], c[M * N], d[M * N]; /* room for either dtype */
+    for (int turn = 0; turn < 12 * variant_count; turn++) {
+        const struct variant *v = &variants[turn / 12];
+        const enum kernel_dtype in = turn % 3 > 0 ? KERNEL_BF16 : KERNEL_F32, out = turn % 3 > 1 ? in : KERNEL_F32;
+        struct kernel_gemm g = {.m = M, .n = N, .k = DEPTH, .a = a, .b = b, .c = c, .d = d, .in = in, .out = out};
+        g.a_trans = turn / 3 & 1, g.b_trans = turn / 6 & 1;
+        g.lda = g.a_trans ? M : DEPTH, g.ldb = g.b_trans ? DEPTH : N, g.ldc = N;
+        const int64_t row = g.a_trans ? 1 : DEPTH, along = g.a_trans ? M : 1;
+        for (int i = 0; i < M * DEPTH; i++) scalar_put(in, a, i, 1);
+        for (int i = 0; i < DEPTH * N; i++) scalar_put(in, b, i, 2);
+        for (int i = 0; i < M * N; i++) scalar_put(out, d, i, 0);
+        scalar_put(in, a, 3 * row + 20 * along, NAN);
+        scalar_put(in, a, 15 * row, INFINITY);
+        scalar_put(in, b, g.b_trans ? 7 * DEPTH : 7, 0);
+        scalar_put(out, d, 5 * N + 9, -INFINITY);
+        struct kernel_team team = {.ops = &v->ops, .threads = 2, .scratch = scratch, .scratch_bytes = scratch_size};
         memset(scratch, 0xff, POISON);
-        variants[v].ops.gemm(&team, &g);
+        v->ops.gemm(&team, &g);
         for (int i = 0; i < M * N; i++) {
-            if (i / N == 3)
-                assert_true(isnan(c[i]));
-            else
-                assert_true(c[i] == (i / N == 15 ? INFINITY : 2.0f * DEPTH));
+            const float got = scalar_get(out, c, i), want = not_finite_expected(i / N, i % N);
+            if (isnan(want) ? !isnan(got) : got != want)
+                fail_msg("%s layout %d dtypes %d: (%d, %d) is %g, not %g", v->name, turn / 3 % 4, turn % 3, i / N,
+                         i % N, (double)got, (double)want);
         }
     }
 }

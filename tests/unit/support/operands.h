@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The operands of one call of one operation: what operations.h fills in, and its includers give memory for. */
+#ifndef TOISE_TESTS_OPERANDS_H
+#define TOISE_TESTS_OPERANDS_H
+
+#include <math.h>
+#include <string.h>
+
+#include "declare.h"
+#include "scalar.h"
+
+enum operand_role { OPERAND_IN, OPERAND_OUT, OPERAND_INOUT };
+/* How a number of an input spreads: into an output of which both have BY_ROW, only in the same row; BY_COLUMN alike;
+ * BY_BOTH, only in the same place; with nothing in common, anywhere. */
+enum { BY_ROW = 1, BY_COLUMN = 2, BY_BOTH = 3 };
+
+struct operand {
+    void *data;
+    enum kernel_dtype dtype; /* of integers: F32, which has their size */
+    int64_t rows, cols, ld;
+    enum operand_role role;
+    int by;
+    bool integers;
+};
+
+/* What a call may have besides; each operation knows some and ignores the others. */
+enum { OPTION_FIRST = 1, OPTION_SECOND = 2, OPTION_THIRD = 4, OPTION_GAPS = 8, OPTION_ADD_TO = 16, OPTION_SETS = 32 };
+
+struct operation {
+    int64_t rows, cols, depth; /* depth: k of a matmul, heads, rows of a table; ignored by the others */
+    enum kernel_dtype dtype;
+    unsigned options;
+    void *(*take)(void *context, const struct operand *operand); /* memory for operand_span() elements */
+    void *context;
+    /* from here on all is 0 until prepare_x() writes it */
+    struct operand operands[12];
+    int count;
+    int64_t gap;       /* elements between the rows of operands that are taken next */
+    double flop, byte; /* flop: 0 where nobody counts them; byte: every operand once, in, out or both ways */
+    double result;     /* of operations that return one */
+    const void *x, *y;
+    void *z;
+    struct kernel_gemm gemm;
+    struct kernel_attention attention;
+    struct kernel_norm norm;
+    struct kernel_rotary rotary;
+    struct kernel_cross_entropy entropy;
+    struct kernel_embedding embedding;
+    struct kernel_adamw adamw;
+};
+
+/* Elements from the first to the last, gaps between rows included. */
+static inline int64_t operand_span(const struct operand *x) {
+    return x->rows > 0 && x->cols > 0 ? (x->rows - 1) * x->ld + x->cols : 0;
+}
+
+/* Numbers in [low, high), or the integers below them; the same ones for the same operand. */
+static inline void operand_fill(const struct operand *x, double low, double high) {
+    uint64_t state = (uint64_t)(x->rows * 31 + x->cols);
+    for (int64_t r = 0; r < x->rows; r++)
+        for (int64_t c = 0; c < x->cols; c++) {
+            state = state * 6364136223846793005u + 1442695040888963407u;
+            const double number = low + (high - low) * (double)(state >> 40) / 16777216.0;
+            if (x->integers)
+                ((int32_t *)x->data)[r * x->ld + c] = (int32_t)number;
+            else
+                scalar_put(x->dtype, x->data, r * x->ld + c, (float)number);
+        }
+}
+
+static inline struct operand *operand_take(struct operation *o, enum operand_role role, int by, enum kernel_dtype dtype,
+                                           int64_t rows, int64_t cols) {
+    struct operand *x = &o->operands[o->count++];
+    x->dtype = dtype, x->rows = rows, x->cols = cols, x->ld = cols + o->gap, x->role = role, x->by = by;
+    o->byte += (role == OPERAND_INOUT ? 2.0 : 1.0) * (double)(rows * cols) * (double)kernel_dtype_bytes(dtype);
+    if (o->take) x->data = o->take(o->context, x);
+    return x;
+}
+static inline void *operand_between(struct operand *x, double low, double high) {
+    if (x->data && x->role != OPERAND_OUT) operand_fill(x, low, high);
+    return x->data;
+}
+/* Of either sign; all positive; whole numbers below a limit. */
+static inline void *operand_numbers(struct operation *o, enum operand_role role, int by, enum kernel_dtype dtype,
+                                    int64_t rows, int64_t cols) {
+    return operand_between(operand_take(o, role, by, dtype, rows, cols), -1, 1);
+}
+static inline void *operand_positive(struct operation *o, enum operand_role role, int by, enum kernel_dtype dtype,
+                                     int64_t rows, int64_t cols) {
+    return operand_between(operand_take(o, role, by, dtype, rows, cols), 0.5, 1.5);
+}
+static inline void *operand_integers(struct operation *o, int64_t rows, int64_t below) {
+    struct operand *x = operand_take(o, OPERAND_IN, BY_ROW, KERNEL_F32, rows, 1);
+    x->integers = true;
+    return operand_between(x, 0, (double)below);
+}
+
+#endif

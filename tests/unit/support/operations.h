@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Every operation of list.h once as a call on operands that the includer gives: what guards the variants and what times
+ * them read the same list, and an operation that has no prepare_ and run_ here compiles in neither. C11 and C++17.
+ * prepare_x() takes and fills the operands of a call, and is false where there is no such call; without o->take it
+ * only counts. run_x() calls team->ops->x. */
+#ifndef TOISE_TESTS_OPERATIONS_H
+#define TOISE_TESTS_OPERATIONS_H
+
+#include "unit/support/operations_dense.h"
+#include "unit/support/operations_rows.h"
+
+/* Every variant of list.h, in its order; put() makes it the one that a table holds. */
+struct operation_variant {
+    const char *op, *isa;
+    bool (*prepare)(struct operation *);
+    void (*run)(const struct kernel_team *, struct operation *);
+    void (*put)(struct kernel_ops *);
+};
+#define K(op, isa)                                                                                                     \
+    static void put_##op##_##isa(struct kernel_ops *ops) {                                                             \
+        ops->op = kernel_##op##_##isa;                                                                                 \
+    }
+#include "list.h"
+#undef K
+static const struct operation_variant operation_variants[] = {
+#define K(op, isa) {#op, #isa, prepare_##op, run_##op, put_##op##_##isa},
+#include "list.h"
+#undef K
+};
+enum { OPERATION_VARIANTS = sizeof operation_variants / sizeof *operation_variants };
+
+/* Whether this host can run it; a backend, which is no instruction set, runs anywhere. */
+static inline bool operation_usable(const struct operation_variant *v) {
+    for (int isa = 0; isa < KERNEL_ISA_COUNT; isa++)
+        if (strcmp(v->isa, kernel_isa_name((enum kernel_isa)isa)) == 0) return kernel_isa_usable((enum kernel_isa)isa);
+    return true;
+}
+
+/* A table of what is best up to the variant's instruction set (a backend: the best of all), and the variant itself. */
+static inline void operation_select(const struct operation_variant *v, struct kernel_ops *ops) {
+    enum kernel_isa cap = kernel_isa_best();
+    for (int isa = 0; isa < KERNEL_ISA_COUNT; isa++)
+        if (strcmp(v->isa, kernel_isa_name((enum kernel_isa)isa)) == 0) cap = (enum kernel_isa)isa;
+    kernel_select(ops, cap, KERNEL_BACKEND_TOISE);
+    v->put(ops);
+}
+
+#endif

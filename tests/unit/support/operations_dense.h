@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Calls of matmul and attention, for operations.h. */
+#ifndef TOISE_TESTS_OPERATIONS_DENSE_H
+#define TOISE_TESTS_OPERATIONS_DENSE_H
+
+#include "unit/support/operands.h"
+
+enum { OPERATION_HEAD_MAX = 256 };
+
+static bool prepare_gemm(struct operation *o) {
+    struct kernel_gemm *g = &o->gemm;
+    const enum kernel_dtype t = o->dtype, out = o->options & OPTION_ADD_TO ? KERNEL_F32 : t;
+    g->m = o->rows, g->n = o->cols, g->k = o->depth, g->in = t, g->out = out;
+    g->a_trans = o->options & OPTION_FIRST, g->b_trans = o->options & OPTION_SECOND;
+    const int64_t a_rows = g->a_trans ? g->k : g->m, b_rows = g->b_trans ? g->n : g->k;
+    const int64_t a_cols = g->a_trans ? g->m : g->k, b_cols = g->b_trans ? g->k : g->n;
+    o->gap = o->options & OPTION_GAPS ? 3 : 0;
+    g->lda = a_cols + o->gap, g->ldb = b_cols + o->gap, g->ldc = g->n + o->gap;
+    /* rows of C come of those of A, its columns of those of B, where they are rows and columns */
+    g->a = operand_numbers(o, OPERAND_IN, g->a_trans ? 0 : BY_ROW, t, a_rows, a_cols);
+    g->b = operand_numbers(o, OPERAND_IN, g->b_trans ? 0 : BY_COLUMN, t, b_rows, b_cols);
+    if (o->options & OPTION_THIRD) {
+        g->bias = operand_numbers(o, OPERAND_IN, BY_COLUMN, t, 1, g->n);
+        if (!(o->options & OPTION_ADD_TO)) g->d = operand_numbers(o, OPERAND_IN, BY_BOTH, out, g->m, g->n);
+    }
+    g->c = operand_numbers(o, o->options & OPTION_ADD_TO ? OPERAND_INOUT : OPERAND_OUT, BY_BOTH, out, g->m, g->n);
+    if (o->options & OPTION_ADD_TO) g->d = g->c;
+    o->flop = 2.0 * (double)g->m * (double)g->n * (double)g->k;
+    return true;
+}
+static void run_gemm(const struct kernel_team *team, struct operation *o) {
+    team->ops->gemm(team, &o->gemm);
+}
+
+/* One sequence of o->rows tokens, o->depth heads of o->cols; half the heads for keys, a window, slopes. */
+static void attention_operands(struct operation *o) {
+    struct kernel_attention *a = &o->attention;
+    const enum kernel_dtype t = o->dtype;
+    o->gap = o->options & OPTION_GAPS ? 3 : 0;
+    a->batch = 1, a->heads = o->depth, a->seq_q = a->seq_k = o->rows, a->dtype = t;
+    a->kv_heads = o->options & OPTION_FIRST && o->depth % 2 == 0 ? o->depth / 2 : o->depth;
+    a->head_dim = a->q_head = a->kv_head = a->o_head = o->cols;
+    a->q_row = a->o_row = a->heads * o->cols + o->gap, a->kv_row = a->kv_heads * o->cols + o->gap;
+    a->scale = 1 / sqrtf((float)o->cols);
+    a->window = o->options & OPTION_SECOND ? 1 + o->rows / 8 : 0;
+    a->q = operand_numbers(o, OPERAND_IN, BY_ROW, t, o->rows, a->heads * o->cols);
+    a->k = operand_numbers(o, OPERAND_IN, 0, t, o->rows, a->kv_heads * o->cols);
+    a->v = operand_numbers(o, OPERAND_IN, 0, t, o->rows, a->kv_heads * o->cols);
+    for (int64_t i = 1; i <= a->seq_q; i++) /* keys that query i - 1 sees */
+        o->flop += (double)(a->window && a->window < i ? a->window : i) * (double)(a->heads * a->head_dim);
+    if (o->options & OPTION_THIRD) a->slopes = (float *)operand_numbers(o, OPERAND_IN, 0, KERNEL_F32, 1, a->heads);
+}
+static bool prepare_attention_forward(struct operation *o) {
+    struct kernel_attention *a = &o->attention;
+    attention_operands(o);
+    o->flop *= 4;
+    a->o = operand_numbers(o, OPERAND_OUT, BY_ROW, o->dtype, o->rows, a->heads * o->cols);
+    a->lse = (float *)operand_numbers(o, OPERAND_OUT, 0, KERNEL_F32, 1, a->heads * o->rows);
+    return o->cols <= OPERATION_HEAD_MAX;
+}
+static void run_attention_forward(const struct kernel_team *team, struct operation *o) {
+    team->ops->attention_forward(team, &o->attention);
+}
+/* o and lse are any numbers, which backward takes as they are. */
+static bool prepare_attention_backward(struct operation *o) {
+    struct kernel_attention *a = &o->attention;
+    const int64_t q = o->depth * o->cols;
+    attention_operands(o);
+    o->flop *= 10;
+    a->o = operand_numbers(o, OPERAND_IN, BY_ROW, o->dtype, o->rows, q);
+    a->d_o = operand_numbers(o, OPERAND_IN, BY_ROW, o->dtype, o->rows, q);
+    a->dq = operand_numbers(o, OPERAND_OUT, BY_ROW, o->dtype, o->rows, q);
+    a->dk = operand_numbers(o, OPERAND_OUT, 0, o->dtype, o->rows, a->kv_heads * o->cols);
+    a->dv = operand_numbers(o, OPERAND_OUT, 0, o->dtype, o->rows, a->kv_heads * o->cols);
+    o->gap = 0;
+    a->lse = (float *)operand_positive(o, OPERAND_IN, 0, KERNEL_F32, 1, a->heads * o->rows);
+    return o->cols <= OPERATION_HEAD_MAX;
+}
+static void run_attention_backward(const struct kernel_team *team, struct operation *o) {
+    team->ops->attention_backward(team, &o->attention);
+}
+
+#endif
