@@ -103,7 +103,7 @@ BENCHES := $(patsubst %.cc,$(BUILD)/%,$(wildcard tests/bench/*.cc))
 benches: $(BENCHES)
 $(BUILD)/tests/bench/%: tests/bench/%.cc $(LIB)
 	@mkdir -p $(@D)
-	$(call say,CXX,$<)$(CXX) -std=c++17 $(WARN:-W%-prototypes=) $(LINK) -MMD -MP $(HAVE) -I. -Ikernels -o $@ $< $(LIB) \
+	$(call say,CXX,$<)$(CXX) -std=c++17 $(WARN:-W%-prototypes=) $(LINK) -MMD -MP $(HAVE) -I. -Ikernels -Itests -o $@ $< $(LIB) \
 	    -lbenchmark -lpthread $(LIBS_L) $(MPI_L)
 
 # These install what is missing where they may, so make starts again to look at the libraries afresh; on all cores,

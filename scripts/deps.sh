@@ -25,6 +25,7 @@ shellcheck | extra    | shellcheck                | ShellCheck            | Shel
 slurm    | extra      | slurm-wlm                 | slurm-slurmctld slurm-slurmd | slurm slurm-node    | slurm
 munge    | extra      | munge                     | munge                 | munge                      | munge
 aarch64  | extra      | gcc-aarch64-linux-gnu libc6-dev-arm64-cross | gcc-aarch64-linux-gnu | cross-aarch64-gcc12        | -
+compare  | extra      | libbenchmark-tools python3-scipy | -              | -                          | -
 ip       | extra      | iproute2                  | iproute               | iproute2                   | iproute2
 clang-format | extra  | clang-format              | clang-tools-extra     | clang-tools                | llvm
 '
@@ -85,6 +86,7 @@ present() {
     mpirun) have "${MPIRUN:-mpirun}" ;;
     slurm) have slurmctld && have slurmd && have sbatch ;;
     munge) have munged || [ -x /usr/sbin/munged ] ;;
+    compare) [ -e /usr/share/benchmark/compare.py ] && /usr/bin/python3 -c 'import scipy' 2>/dev/null ;;
     aarch64) links aarch64-linux-gnu-gcc c '#include <stdlib.h>\nint main(void) { return 0; }' -fopenmp ;;
     *) have "$1" ;;
     esac
