@@ -30,10 +30,10 @@ static void adamw_check(const struct variant *v, const struct kernel_adamw *a, i
     if (a->copy) assert_int_equal(a->copy[i], scalar_narrow(a->w[i]));
 }
 
-static void adamw_case(int64_t n, enum temper temper, bool copy, float decay) {
+static void adamw_case(int64_t n, enum temper temper, bool copy, float lr, float decay) {
     const size_t bytes = (size_t)n * sizeof(float);
     const int skew = (int)(n % 4);
-    struct kernel_adamw a = {.n = n, .lr = 1e-2f, .beta1 = 0.9f, .beta2 = 0.95f, .eps = 1e-8f, .decay = decay};
+    struct kernel_adamw a = {.n = n, .lr = lr, .beta1 = 0.9f, .beta2 = 0.95f, .eps = 1e-8f, .decay = decay};
     a.w = guarded_new(KERNEL_F32, n, skew), a.m = guarded_new(KERNEL_F32, n, 1), a.v = guarded_new(KERNEL_F32, n, 2);
     a.copy = copy ? guarded_new(KERNEL_BF16, n, skew + 1) : NULL;
     float *grad = values_new(KERNEL_F32, n, 3, temper, 1), *w0 = values_new(KERNEL_F32, n, 0, NORMAL, 2);
@@ -64,8 +64,9 @@ static void adamw_case(int64_t n, enum temper temper, bool copy, float decay) {
 static void adamw_within_bounds(void **state) {
     (void)state;
     static const int64_t counts[] = {0, 1, 7, 15, 16, 17, 33, 1000, 50003};
-    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) adamw_case(counts[i], NORMAL, i % 2, 0.1f);
-    for (int temper = 0; temper < TEMPERS; temper++) adamw_case(500, (enum temper)temper, true, 0);
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) adamw_case(counts[i], NORMAL, i % 2, 1e-2f, 0.1f);
+    for (int temper = 0; temper < TEMPERS; temper++) adamw_case(500, (enum temper)temper, true, 1e-2f, 0);
+    adamw_case(500, NORMAL, true, 0.5f, 0.5f); /* a decay that shows beside the rounding of w */
 }
 
 static void square_sum_within_bounds(void **state) {

@@ -76,13 +76,15 @@ static size_t scratch_bytes(const struct call *c) {
     return kernel_rows_scratch(c->threads);
 }
 
-/* Scratch that holds what the last call left is as good as poisoned, and a matmul's takes long to fill: kept while its
- * size is right. */
+/* On two threads caches are so small that every block is cut short and every pass goes past them. Scratch that holds
+ * what the last call left is as good as poisoned, and a matmul's takes long to fill: kept while its size is right. */
 static void team_prepare(struct call *c) {
+    static const struct kernel_caches tiny = {.l1 = 1024, .l2 = 4096, .l3 = 16384};
     const size_t bytes = scratch_bytes(c);
     if (c->team.scratch && c->team.scratch_bytes != bytes) scratch_release(c);
     void *scratch = c->team.scratch ? c->team.scratch : guarded_scratch(bytes);
     c->team = (struct kernel_team){.ops = &c->ops, .threads = c->threads, .scratch = scratch, .scratch_bytes = bytes};
+    c->team.caches = c->threads == 2 ? &tiny : NULL;
 }
 
 bool call_prepare(struct call *c) {
