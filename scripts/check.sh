@@ -155,7 +155,7 @@ clang_build() {
 
 unit_tests "$BUILD" ''
 mpi_tests "$BUILD" ''
-script_tests tests/cli/test_*.sh tests/peers/test_*.sh tests/slurm/test_*.sh
+script_tests tests/cli/test_*.sh tests/peers/test_*.sh tests/slurm/test_*.sh tests/mutation/test_*.sh
 styles
 aarch64
 [ $full = no ] || clang_build
