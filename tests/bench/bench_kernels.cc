@@ -80,8 +80,9 @@ void *take(void *context, const operand *x) {
     return at;
 }
 
-operation operation_of(const Case &c, kernel_dtype dtype, Memory *memory) {
+operation operation_of(const Case &c, kernel_dtype dtype, const kernel_ops *ops, Memory *memory) {
     operation o = {};
+    o.ops = ops;
     o.rows = c.rows, o.cols = c.cols, o.depth = c.depth, o.options = c.options, o.dtype = dtype;
     if (memory) o.take = take, o.context = memory, memory->used = 0;
     return o;
@@ -107,8 +108,9 @@ void run(benchmark::State &state, const operation_variant *v, const Case &c, ker
     kernel_team team = {};
     team.ops = &ops, team.threads = threads, team.caches = &memory->caches;
     team.scratch = memory->scratch, team.scratch_bytes = memory->scratch_bytes;
-    operation o = operation_of(c, dtype, memory);
+    operation o = operation_of(c, dtype, &ops, memory);
     v->prepare(&o);
+    operation_ready(&team, &o);
     double flop = 0;
     for (auto _ : state) flop = call(*v, team, &o);
     if (flop > 0) state.counters["FLOP/s"] = benchmark::Counter(flop, benchmark::Counter::kIsIterationInvariantRate);
@@ -117,7 +119,9 @@ void run(benchmark::State &state, const operation_variant *v, const Case &c, ker
 
 // A call that the operation has; OpenBLAS multiplies FP32 alone, and another variant's BF16 is none of its rates.
 bool callable(const operation_variant &v, const Case &c, kernel_dtype dtype, size_t *bytes) {
-    operation o = operation_of(c, dtype, nullptr);
+    kernel_ops ops = {};
+    operation_select(&v, &ops);
+    operation o = operation_of(c, dtype, &ops, nullptr);
     if (!v.prepare(&o) || (std::strcmp(v.isa, "openblas") == 0 && dtype != KERNEL_F32)) return false;
     *bytes = 0;
     for (int i = 0; i < o.count; i++)
@@ -161,6 +165,8 @@ void read_shapes(const std::string &path, std::vector<Case> *to) {
         if (trans[0] == 'T') c.options |= OPTION_FIRST | OPTION_ADD_TO;
         if (trans[1] == 'T') c.options |= OPTION_SECOND;
         to->push_back(c);
+        c.options |= OPTION_PACKED, c.name += "/packed"; /* as weights are, once an update */
+        if (trans[0] == 'N') to->push_back(c);
     }
 }
 

@@ -22,7 +22,7 @@
 /* Around one vector, tiles, panels, the blocks of attention and of a cross-entropy; depth: k, heads, table rows. */
 static const int64_t shapes[][3] = {{1, 1, 1},    {2, 7, 3},    {5, 8, 2},    {7, 17, 16},  {13, 33, 18},
                                     {33, 64, 35}, {65, 130, 4}, {3, 1029, 2}, {97, 40, 385}};
-static const unsigned option_sets[] = {0, 1, 2, 4, 8, 16, 11, 15, 31};
+static const unsigned option_sets[] = {0, 1, 2, 4, 8, 16, 11, 15, 31, 32, 64, 128, 111};
 enum { SHAPES = sizeof shapes / sizeof *shapes, SETS = sizeof option_sets / sizeof *option_sets };
 
 /* Inputs and gaps as before; of an output no element as it was. */

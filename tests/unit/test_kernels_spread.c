@@ -15,7 +15,7 @@
 #include "unit/support/operations_calls.h"
 
 static const int64_t shapes[][3] = {{5, 7, 3}, {13, 19, 9}, {70, 33, 18}};
-static const unsigned option_sets[] = {0, 1, 4, 6, 8, 20};
+static const unsigned option_sets[] = {0, 1, 4, 6, 8, 20, 32, 64, 128, 111};
 enum { SHAPES = sizeof shapes / sizeof *shapes, SETS = sizeof option_sets / sizeof *option_sets };
 
 /* The place of the bad number: row and column of operand `at` */

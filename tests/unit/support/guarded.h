@@ -17,7 +17,7 @@ extern const char *guarded_what;
 
 /* Filled with 0xff, a NaN in either dtype. */
 void *guarded_bytes(size_t bytes, size_t skew);
-/* The same ending at a guard but for what a begin at 64 bytes costs: scratch. */
+/* The same beginning at 64 bytes, and so near a guard at its end: scratch, packed operands. */
 void *guarded_scratch(size_t bytes);
 /* Fails if a byte between a buffer and its guards has changed. */
 void guarded_check(void);

@@ -21,22 +21,33 @@ struct operand {
     int64_t rows, cols, ld;
     enum operand_role role;
     int by;
-    bool integers;
+    bool integers, aligned; /* aligned: begins at 64 bytes */
 };
 
 /* What a call may have besides; each operation knows some and ignores the others. */
-enum { OPTION_FIRST = 1, OPTION_SECOND = 2, OPTION_THIRD = 4, OPTION_GAPS = 8, OPTION_ADD_TO = 16, OPTION_SETS = 32 };
+enum {
+    OPTION_FIRST = 1,
+    OPTION_SECOND = 2,
+    OPTION_THIRD = 4,
+    OPTION_GAPS = 8,
+    OPTION_ADD_TO = 16,
+    OPTION_PACKED = 32,
+    OPTION_GELU = 64,
+    OPTION_GELU_GRAD = 128
+};
 
 struct operation {
     int64_t rows, cols, depth; /* depth: k of a matmul, heads, rows of a table; ignored by the others */
     enum kernel_dtype dtype;
     unsigned options;
+    const struct kernel_ops *ops;                                /* that will be called */
     void *(*take)(void *context, const struct operand *operand); /* memory for operand_span() elements */
     void *context;
     /* from here on all is 0 until prepare_x() writes it */
     struct operand operands[12];
     int count;
-    int64_t gap;       /* elements between the rows of operands that are taken next */
+    int64_t gap;       /* of operands that are taken next: elements between rows, */
+    bool aligned;      /* and whether they begin at 64 bytes */
     double flop, byte; /* flop: 0 where nobody counts them; byte: every operand once, in, out or both ways */
     double result;     /* of operations that return one */
     const void *x, *y;
@@ -73,6 +84,7 @@ static inline struct operand *operand_take(struct operation *o, enum operand_rol
                                            int64_t rows, int64_t cols) {
     struct operand *x = &o->operands[o->count++];
     x->dtype = dtype, x->rows = rows, x->cols = cols, x->ld = cols + o->gap, x->role = role, x->by = by;
+    x->aligned = o->aligned;
     o->byte += (role == OPERAND_INOUT ? 2.0 : 1.0) * (double)(rows * cols) * (double)kernel_dtype_bytes(dtype);
     if (o->take) x->data = o->take(o->context, x);
     return x;

@@ -46,4 +46,12 @@ static inline void operation_select(const struct operation_variant *v, struct ke
     v->put(ops);
 }
 
+/* What a call reads that another operation of its table has written; before run(). */
+static inline void operation_ready(const struct kernel_team *team, struct operation *o) {
+    struct kernel_gemm *g = &o->gemm;
+    if (!(o->options & OPTION_PACKED) || g->b_packed || !g->c) return;
+    team->ops->gemm_pack(team, g, o->z);
+    g->b = o->z, g->b_packed = true;
+}
+
 #endif

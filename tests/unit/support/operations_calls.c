@@ -60,6 +60,7 @@ static bool is_room(const struct call *c, const char *room) {
 /* Off the begin of a page by one to five elements where buffers are to be skewed. */
 static void *take(void *context, const struct operand *x) {
     const struct call *c = context;
+    if (x->aligned) return guarded_scratch(call_bytes(x));
     return guarded_bytes(call_bytes(x), (size_t)(1 + c->o.count % 5) * kernel_dtype_bytes(x->dtype));
 }
 
@@ -91,9 +92,9 @@ bool call_prepare(struct call *c) {
     const struct operation_variant *v = &operation_variants[c->variant];
     struct operation fresh = {.rows = c->o.rows, .cols = c->o.cols, .depth = c->o.depth, .dtype = c->o.dtype};
     fresh.options = c->o.options, fresh.take = c->o.take, fresh.context = c;
-    c->o = fresh;
-    if (!v->prepare(&c->o)) return false;
     operation_select(v, &c->ops);
+    c->o = fresh, c->o.ops = &c->ops;
+    if (!v->prepare(&c->o)) return false;
     team_prepare(c);
     snprintf(c->name, sizeof c->name, "%s %s %s rows %lld cols %lld depth %lld options %u threads %d", v->op, v->isa,
              c->dtype == KERNEL_F32 ? "f32" : "bf16", (long long)c->o.rows, (long long)c->o.cols, (long long)c->o.depth,
@@ -103,6 +104,7 @@ bool call_prepare(struct call *c) {
 
 void call_run(struct call *c) {
     guarded_what = c->name;
+    operation_ready(&c->team, &c->o);
     operation_variants[c->variant].run(&c->team, &c->o);
 }
 

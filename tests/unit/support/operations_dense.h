@@ -8,29 +8,78 @@
 
 enum { OPERATION_HEAD_MAX = 256 };
 
+static void gemm_sizes(struct operation *o) {
+    struct kernel_gemm *g = &o->gemm;
+    g->m = o->rows, g->n = o->cols, g->k = o->depth, g->in = o->dtype;
+    g->out = o->options & OPTION_ADD_TO ? KERNEL_F32 : o->dtype;
+    g->a_trans = o->options & OPTION_FIRST, g->b_trans = o->options & OPTION_SECOND;
+    o->gap = o->options & OPTION_GAPS ? 3 : 0;
+}
+static void gemm_take_b(struct operation *o) {
+    struct kernel_gemm *g = &o->gemm;
+    const int64_t rows = g->b_trans ? g->n : g->k, cols = g->b_trans ? g->k : g->n;
+    g->ldb = cols + o->gap;
+    g->b = operand_numbers(o, OPERAND_IN, g->b_trans ? 0 : BY_COLUMN, g->in, rows, cols);
+}
+static void gemm_take_packed(struct operation *o) {
+    const int64_t gap = o->gap;
+    o->gap = 0, o->aligned = true;
+    o->z = operand_numbers(o, OPERAND_OUT, 0, KERNEL_F32, 1, kernel_gemm_packed_bytes(o->ops, &o->gemm) / 4);
+    o->gap = gap, o->aligned = false;
+}
+static bool prepare_gemm_pack(struct operation *o) {
+    gemm_sizes(o);
+    gemm_take_b(o);
+    gemm_take_packed(o);
+    return true;
+}
+static void run_gemm_pack(const struct kernel_team *team, struct operation *o) {
+    team->ops->gemm_pack(team, &o->gemm, o->z);
+}
+
+/* Beside layouts, bias, D and accumulation: B packed ahead by run_gemm_ready(), and the passes that ride along. Rows of
+ * C come of those of A, its columns of those of B, where they are rows and columns. */
 static bool prepare_gemm(struct operation *o) {
     struct kernel_gemm *g = &o->gemm;
-    const enum kernel_dtype t = o->dtype, out = o->options & OPTION_ADD_TO ? KERNEL_F32 : t;
-    g->m = o->rows, g->n = o->cols, g->k = o->depth, g->in = t, g->out = out;
-    g->a_trans = o->options & OPTION_FIRST, g->b_trans = o->options & OPTION_SECOND;
-    const int64_t a_rows = g->a_trans ? g->k : g->m, b_rows = g->b_trans ? g->n : g->k;
-    const int64_t a_cols = g->a_trans ? g->m : g->k, b_cols = g->b_trans ? g->k : g->n;
-    o->gap = o->options & OPTION_GAPS ? 3 : 0;
-    g->lda = a_cols + o->gap, g->ldb = b_cols + o->gap, g->ldc = g->n + o->gap;
-    /* rows of C come of those of A, its columns of those of B, where they are rows and columns */
-    g->a = operand_numbers(o, OPERAND_IN, g->a_trans ? 0 : BY_ROW, t, a_rows, a_cols);
-    g->b = operand_numbers(o, OPERAND_IN, g->b_trans ? 0 : BY_COLUMN, t, b_rows, b_cols);
-    if (o->options & OPTION_THIRD) {
-        g->bias = operand_numbers(o, OPERAND_IN, BY_COLUMN, t, 1, g->n);
-        if (!(o->options & OPTION_ADD_TO)) g->d = operand_numbers(o, OPERAND_IN, BY_BOTH, out, g->m, g->n);
+    const bool add_to = o->options & OPTION_ADD_TO;
+    gemm_sizes(o);
+    const int64_t rows = g->a_trans ? g->k : g->m, cols = g->a_trans ? g->m : g->k, gap = o->gap;
+    g->lda = cols + gap, g->ldc = g->n + gap;
+    g->a = operand_numbers(o, OPERAND_IN, g->a_trans ? 0 : BY_ROW, g->in, rows, cols);
+    gemm_take_b(o);
+    if (o->options & OPTION_PACKED) { /* which is read instead */
+        o->byte -= (double)(g->n * g->k) * (double)kernel_dtype_bytes(g->in);
+        gemm_take_packed(o);
     }
-    g->c = operand_numbers(o, o->options & OPTION_ADD_TO ? OPERAND_INOUT : OPERAND_OUT, BY_BOTH, out, g->m, g->n);
-    if (o->options & OPTION_ADD_TO) g->d = g->c;
+    if (o->options & OPTION_THIRD) {
+        g->bias = operand_numbers(o, OPERAND_IN, BY_COLUMN, g->in, 1, g->n);
+        if (!add_to) g->d = operand_numbers(o, OPERAND_IN, BY_BOTH, g->out, g->m, g->n);
+    }
+    g->c = operand_numbers(o, add_to ? OPERAND_INOUT : OPERAND_OUT, BY_BOTH, g->out, g->m, g->n);
+    if (add_to) g->d = g->c;
+    if (o->options & OPTION_GELU) {
+        g->epilogue = KERNEL_EPILOGUE_GELU;
+        g->y = operand_numbers(o, OPERAND_OUT, BY_BOTH, g->out, g->m, g->n);
+    } else if (o->options & OPTION_GELU_GRAD) {
+        g->epilogue = KERNEL_EPILOGUE_GELU_GRAD;
+        g->x = operand_numbers(o, OPERAND_IN, BY_BOTH, g->out, g->m, g->n);
+    }
     o->flop = 2.0 * (double)g->m * (double)g->n * (double)g->k;
     return true;
 }
 static void run_gemm(const struct kernel_team *team, struct operation *o) {
     team->ops->gemm(team, &o->gemm);
+}
+
+/* No operands: what a table says of itself. */
+static bool prepare_gemm_blocking(struct operation *o) {
+    (void)o;
+    return true;
+}
+static void run_gemm_blocking(const struct kernel_team *team, struct operation *o) {
+    struct kernel_blocking b;
+    team->ops->gemm_blocking(team->caches, o->dtype, &b);
+    o->result = (double)b.kc;
 }
 
 /* One sequence of o->rows tokens, o->depth heads of o->cols; half the heads for keys, a window, slopes. */
