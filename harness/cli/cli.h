@@ -16,9 +16,21 @@ bool cli_terminal(FILE *out);
 
 int cli_train(struct comm *world, int argc, char *const *argv, struct base_error *e);
 
+int cli_kernels(struct comm *world, int argc, char *const *argv, struct base_error *e);
+
+/* The same id on every rank: the date and rank 0's host and process. Collective. */
+void cli_launch_id(struct comm *world, char id[64]);
+
 /* A record of kind "train" as a page for people; reads nothing but the record. */
 void cli_report_train(FILE *out, const json_t *record);
 /* The same for a plan. */
 void cli_report_plan(FILE *out, const json_t *record);
+
+/* Records of kind "kernel": what stands above their lines, one line, and what they say together. */
+void cli_report_kernels_head(FILE *out, const json_t *machine, int threads);
+void cli_report_kernel(FILE *out, const json_t *record);
+void cli_report_kernels_end(FILE *out, const json_t *records);
+/* What --dry-run lists. */
+void cli_report_kernels_plan(FILE *out, const json_t *cases);
 
 #endif

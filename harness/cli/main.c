@@ -13,6 +13,8 @@ static const struct {
     int (*run)(struct comm *world, int argc, char *const *argv, struct base_error *e);
 } commands[] = {
     {"train", "how many tokens/s does a node train, is the answer right, where does the time go?", cli_train},
+    {"kernels", "how near the machine's limit are matmul, attention and the rest; is my BLAS the wrong one?",
+     cli_kernels},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

@@ -84,6 +84,7 @@ void cli_options_help(FILE *out, const struct cli_option *options, int count) {
     for (int i = 0; i < count; i++) {
         const struct cli_option *o = &options[i];
         char left[64];
+        if (!o->help) continue;
         snprintf(left, sizeof left, "%s%s%s", o->name, o->hint ? " " : "", o->hint ? o->hint : "");
         fprintf(out, "  %-22s %s", left, o->help);
         if (o->alias) fprintf(out, " (also %s)", o->alias);

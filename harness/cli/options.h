@@ -24,7 +24,7 @@ struct cli_option {
     void *value;      /* bool, const char *, int64_t or double; left alone when the flag is absent */
     double low, high; /* of numbers */
     const char *hint; /* what follows the flag in the help: "N", "PATH" */
-    const char *help;
+    const char *help; /* NULL: not for users, and not listed */
     bool *given; /* set when the flag is present; may be NULL */
 };
 

@@ -40,8 +40,7 @@ static int select_kernels(struct kernel_ops *ops, enum kernel_backend backend, s
     return BASE_OK;
 }
 
-/* The same id on every rank: the date and rank 0's process. */
-static void launch_id(struct comm *world, char id[64]) {
+void cli_launch_id(struct comm *world, char id[64]) {
     char date[32], host[24] = "";
     memset(id, 0, 64);
     base_clock_date(date);
@@ -153,7 +152,7 @@ static int train(struct comm *world, const struct cli_train_flags *f, struct cli
     char where[256] = "";
     int code = read_history(world, f, plan, o, &loss, where, e);
     if (code) return code;
-    launch_id(world, l.id);
+    cli_launch_id(world, l.id);
     cli_progress_open(&l.progress, f->json ? stderr : stdout, world, plan);
     o->on_step = cli_progress_step;
     o->on_phase = cli_progress_phase;

@@ -97,9 +97,15 @@ double run_freivalds(const struct kernel_team *team, const struct kernel_gemm *g
     return worst;
 }
 
-/* Elements of C from its first to its last, gaps between rows included. */
-static int64_t extent(const struct kernel_gemm *g) {
-    return g->m > 0 ? (g->m - 1) * g->ldc + g->n : 0;
+double run_gemm_residual(const struct kernel_team *team, kernel_gemm_fn *gemm, const struct kernel_gemm *g,
+                         uint64_t seed, double *space) {
+    double *before = space, *rest = before + g->m;
+    if (g->d) { /* D r, before the call overwrites D where it is C */
+        signs(seed, g->n, rest);
+        run_matrix_apply(team, g->out, g->d, g->m, g->n, g->ldc, false, rest, before, NULL);
+    }
+    gemm(team, g);
+    return run_freivalds(team, g, seed, g->d ? before : NULL, rest);
 }
 
 /* Whether the rows of C or y are those of `plain`, bit for bit. */
@@ -112,45 +118,37 @@ static bool same_rows(const struct kernel_gemm *g, const void *x, const void *pl
     return true;
 }
 
-/* What rides in a matmul must give the bits of the pass after the plain matmul. GELU: *g is the plain call already.
- * GELU_GRAD: becomes the plain call, done again into s->plain; C may not accumulate then. */
-static bool epilogue_holds(const struct kernel_team *team, struct run_checked *s, struct kernel_gemm *g,
-                           double *freivalds, uint64_t seed, const double *before, double *space) {
-    const enum kernel_epilogue epilogue = g->epilogue;
-    const int64_t n = extent(g);
-    void *const c = g->c;
-    if ((size_t)n * kernel_dtype_bytes(g->out) > s->plain_bytes) return false;
-    g->epilogue = KERNEL_EPILOGUE_NONE;
-    if (epilogue == KERNEL_EPILOGUE_GELU) {
-        *freivalds = run_freivalds(team, g, seed, before, space);
-        s->inner->gelu_forward(team, g->out, n, c, s->plain);
-        return same_rows(g, g->y, s->plain);
+/* The residual of a matmul in which GELU rides, or infinity: it must have given the bits of the plain matmul and the
+ * pass after it. The gradient's plain matmul is done again, into s->plain. */
+static double riding_residual(const struct kernel_team *team, struct run_checked *s, const struct kernel_gemm *g) {
+    const int64_t n = (g->m - 1) * g->ldc + g->n; /* from C's first element to its last */
+    const uint64_t seed = s->calls++;
+    struct kernel_gemm plain = *g;
+    if ((size_t)n * kernel_dtype_bytes(g->out) > s->plain_bytes || g->d == g->c) return INFINITY;
+    if (g->epilogue == KERNEL_EPILOGUE_GELU) {
+        const double residual = run_gemm_residual(team, s->inner->gemm, g, seed, s->space);
+        s->inner->gelu_forward(team, g->out, n, g->c, s->plain);
+        return same_rows(g, g->y, s->plain) ? residual : INFINITY;
     }
-    if (g->d == c) return false;
-    g->c = s->plain;
     s->inner->gemm(team, g);
-    *freivalds = run_freivalds(team, g, seed, before, space);
+    plain.epilogue = KERNEL_EPILOGUE_NONE, plain.c = s->plain;
+    const double residual = run_gemm_residual(team, s->inner->gemm, &plain, seed, s->space);
     s->inner->gelu_backward(team, g->out, n, g->x, s->plain, s->plain);
-    return same_rows(g, c, s->plain);
+    return same_rows(g, g->c, s->plain) ? residual : INFINITY;
 }
 
 static void checked_gemm(const struct kernel_team *team, const struct kernel_gemm *g) {
+    static const char *const riders[] = {[KERNEL_EPILOGUE_NONE] = "",
+                                         [KERNEL_EPILOGUE_GELU] = " and GELU",
+                                         [KERNEL_EPILOGUE_GELU_GRAD] = " and GELU's gradient"};
     struct run_checked *s = team->wrapper;
-    struct kernel_gemm plain = *g;
-    double *before = g->d ? s->space : NULL, *space = s->space + g->m, residual = INFINITY;
     char where[96];
-    const uint64_t seed = s->calls++;
-    if (g->d) { /* D r, before the call overwrites D where it is C */
-        signs(seed, g->n, space);
-        run_matrix_apply(team, g->out, g->d, g->m, g->n, g->ldc, false, space, before, NULL);
-    }
-    s->inner->gemm(team, g);
-    const bool rides = g->epilogue != KERNEL_EPILOGUE_NONE;
-    if (!rides) residual = run_freivalds(team, g, seed, before, space);
-    const bool holds = !rides || epilogue_holds(team, s, &plain, &residual, seed, before, space);
     snprintf(where, sizeof where, "%c%c %lld x %lld x %lld%s", g->a_trans ? 'T' : 'N', g->b_trans ? 'T' : 'N',
-             (long long)g->m, (long long)g->n, (long long)g->k, holds ? "" : ", the GELU that rides in it");
-    run_gate_note(s->gate, RUN_MATMUL, holds ? residual : INFINITY, where);
+             (long long)g->m, (long long)g->n, (long long)g->k, riders[g->epilogue]);
+    run_gate_note(s->gate, RUN_MATMUL,
+                  g->epilogue == KERNEL_EPILOGUE_NONE ? run_gemm_residual(team, s->inner->gemm, g, s->calls++, s->space)
+                                                      : riding_residual(team, s, g),
+                  where);
 }
 
 static void checked_attention_forward(const struct kernel_team *team, const struct kernel_attention *a) {

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * toise kernels: flags, cases, the OpenBLAS in use, then case by case: measure, record, report. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/record.h"
+#include "base/text.h"
+#include "base/topology.h"
+#include "cli/cli.h"
+#include "cli/kernels_options.h"
+#include "cli/progress.h"
+#include "measure/fingerprint.h"
+#include "run/kernel_record.h"
+
+/* One launch. */
+struct launch {
+    const struct cli_kernels_flags *flags;
+    struct cli_kernels_setup *setup;
+    struct run_kernel_bench bench;
+    struct run_kernel_origin origin;
+    struct cli_progress progress;
+    FILE *page;      /* what people read */
+    json_t *records; /* all so far */
+    double began;
+    char id[64];
+};
+
+static int emit(struct launch *l, json_t *record, struct base_error *e) {
+    const struct cli_kernels_flags *f = l->flags;
+    json_array_append_new(l->records, record);
+    int code = f->out ? base_record_append(f->out, record, e) : BASE_OK;
+    if (f->json) json_dumpf(record, stdout, JSON_COMPACT | JSON_REAL_PRECISION(12)), putchar('\n');
+    if (f->json && fflush(stdout) && !code) code = base_fail(e, BASE_BROKEN, "cannot write to standard output");
+    return code;
+}
+
+/* The line of the terminal that says what runs and for how long still. */
+static void show_progress(struct launch *l, int index) {
+    const int count = l->setup->cases.count;
+    const double spent = base_clock_now() - l->began;
+    char shape[64], left[32] = "", text[192];
+    run_kernel_shape_text(&l->setup->cases.at[index], shape, sizeof shape);
+    if (index) base_text_duration(spent / index * (count - index), left, sizeof left);
+    snprintf(text, sizeof text, "%d/%d %s %s%s%s%s", index + 1, count, l->setup->cases.at[index].op->name, shape,
+             index ? ", " : "", left, index ? " left" : "");
+    cli_progress_phase(&l->progress, text);
+}
+
+static int run_case(struct launch *l, int index, struct base_error *e) {
+    const struct run_kernel_case *c = &l->setup->cases.at[index];
+    struct run_kernel_variant variants[RUN_VARIANTS_MAX];
+    struct run_kernel_set set;
+    const int count = cli_kernels_variants(l->setup, c, variants);
+    show_progress(l, index);
+    int code = run_kernel_measure(&l->bench, c, variants, count, &l->setup->options, &set, e);
+    cli_progress_close(&l->progress);
+    for (int i = 0; i < set.count && !code; i++) {
+        json_t *record = run_kernel_record(&l->bench, &set, i, &l->origin);
+        code = emit(l, record, e);
+        cli_report_kernel(l->page, record);
+    }
+    run_kernel_set_close(&set);
+    return code;
+}
+
+/* Drops the cases that memory is too small for, and says so. */
+static void keep_fitting(struct launch *l) {
+    struct run_kernel_cases *cases = &l->setup->cases;
+    const double available = (double)base_memory_available();
+    char need[32], have[32], shape[64];
+    int kept = 0;
+    for (int i = 0; i < cases->count; i++) {
+        const double bytes = run_kernel_need(&l->bench, &cases->at[i]);
+        if (available < 0 || bytes <= 0.9 * available) {
+            cases->at[kept++] = cases->at[i];
+            continue;
+        }
+        base_text_bytes(bytes, need, sizeof need);
+        base_text_bytes(available, have, sizeof have);
+        run_kernel_shape_text(&cases->at[i], shape, sizeof shape);
+        fprintf(stderr,
+                "toise: left out %s %s: it needs %s of memory, and %s are there; take a smaller --mbs or --seq\n",
+                cases->at[i].op->name, shape, need, have);
+    }
+    cases->count = kept;
+}
+
+/* The exit code that the records come to: FAILED before inconclusive. */
+static int exit_code(const json_t *records, struct base_error *e) {
+    int failed = 0, unsure = 0;
+    size_t i;
+    json_t *r;
+    json_array_foreach(records, i, r) {
+        const char *status = json_string_value(json_object_get(r, "status"));
+        failed += !strcmp(status, "FAILED");
+        unsure += !strcmp(status, "INCONCLUSIVE");
+    }
+    if (failed) return base_fail(e, BASE_NO, "FAILED: %d of %zu points, which have no rate", failed, i);
+    if (unsure)
+        return base_fail(
+            e, BASE_INCONCLUSIVE,
+            "inconclusive: %d of %zu points are too noisy: raise --seconds or --width, or quiet the machine", unsure,
+            i);
+    return BASE_OK;
+}
+
+static int measure(struct launch *l, const struct base_topology *topology, struct base_error *e) {
+    int code = BASE_OK;
+    l->origin.machine = measure_fingerprint(topology, &l->setup->variants[0].ops, kernel_isa_best());
+    cli_report_kernels_head(l->page, l->origin.machine, l->bench.team.threads);
+    for (int i = 0; i < l->setup->cases.count && !code; i++) code = run_case(l, i, e);
+    if (!code) cli_report_kernels_end(l->page, l->records);
+    if (!code) code = exit_code(l->records, e);
+    json_decref(l->origin.machine);
+    return code;
+}
+
+static void dry_run(const struct cli_kernels_flags *f, const struct cli_kernels_setup *s) {
+    json_t *list = json_array();
+    for (int i = 0; i < s->cases.count; i++) json_array_append_new(list, run_kernel_case_json(&s->cases.at[i]));
+    if (f->json)
+        json_dumpf(list, stdout, JSON_COMPACT | JSON_REAL_PRECISION(12)), putchar('\n');
+    else
+        cli_report_kernels_plan(stdout, list);
+    json_decref(list);
+}
+
+static int run(struct launch *l, struct comm *world, struct base_error *e) {
+    struct base_topology topology;
+    struct run_placement placement;
+    struct kernel_caches caches;
+    int64_t seq = 1, head_dim = 1;
+    int code = base_topology_read(&topology, e);
+    if (code) return code;
+    run_place(&placement, world, (int)l->flags->threads);
+    if (placement.warning[0]) fprintf(stderr, "toise: %s\n", placement.warning);
+    base_topology_caches(&topology, placement.threads, 1, &caches);
+    for (int i = 0; i < l->setup->cases.count; i++) {
+        const struct run_kernel_shape *s = &l->setup->cases.at[i].shape;
+        if (s->seq > seq) seq = s->seq;
+        if (s->head_dim > head_dim) head_dim = s->head_dim;
+    }
+    if ((code = run_kernel_bench_open(&l->bench, &placement, &caches, seq, head_dim, e))) return code;
+    keep_fitting(l);
+    code = l->setup->cases.count ? measure(l, &topology, e)
+                                 : base_fail(e, BASE_USAGE, "no shape fits this machine's memory");
+    run_kernel_bench_close(&l->bench);
+    return code;
+}
+
+/* One process: ranks side by side would be timed while they take each other's caches and memory. */
+static int check_world(const struct comm *world, struct base_error *e) {
+    if (world->size == 1) return BASE_OK;
+    return base_fail(e, BASE_USAGE,
+                     "toise kernels is one process with threads, not %d ranks: start it without mpirun, or with -n 1 "
+                     "on each node",
+                     world->size);
+}
+
+int cli_kernels(struct comm *world, int argc, char *const *argv, struct base_error *e) {
+    struct cli_kernels_flags flags;
+    struct cli_kernels_setup setup = {0};
+    int code = cli_kernels_flags_parse(&flags, argc, argv, e);
+    if (!code && flags.help) {
+        if (world->rank == 0) cli_kernels_flags_help(stdout);
+        return BASE_OK;
+    }
+    if (!code) code = check_world(world, e);
+    if (!code) code = cli_kernels_resolve(&flags, &setup, e);
+    if (!code && flags.out && !flags.dry_run) code = base_record_check(flags.out, e);
+    if ((code = comm_agree(world, code, e))) {
+        run_kernel_cases_close(&setup.cases);
+        return code;
+    }
+    FILE *page = flags.json ? stderr : stdout;
+    struct launch l = {.flags = &flags,
+                       .setup = &setup,
+                       .page = page,
+                       .records = json_array(),
+                       .progress = {.out = page, .terminal = cli_terminal(page)},
+                       .began = base_clock_now(),
+                       .origin = {.model = setup.model[0] ? setup.model : NULL,
+                                  .shapes = flags.shapes,
+                                  .seq = setup.seq,
+                                  .micro_batch = setup.micro_batch,
+                                  .launch = l.id}};
+    cli_launch_id(world, l.id);
+    if (flags.dry_run)
+        dry_run(&flags, &setup);
+    else
+        code = run(&l, world, e);
+    json_decref(l.records);
+    run_kernel_cases_close(&setup.cases);
+    return code;
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Records of kind "kernel" as a table, one line each, and what they say together. */
+#include <math.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "cli/cli.h"
+
+static double real(const json_t *o, const char *key) {
+    const json_t *v = json_object_get(o, key);
+    return json_is_number(v) ? json_number_value(v) : NAN;
+}
+static const char *text(const json_t *o, const char *key) {
+    const char *s = json_string_value(json_object_get(o, key));
+    return s ? s : "";
+}
+
+/* A number of a column, or a dash where there is none. */
+static void column(FILE *out, int width, int decimals, double x, const char *unit) {
+    if (isnan(x))
+        fprintf(out, " %*s", width, "-");
+    else
+        fprintf(out, " %*.*f%s", width - (int)strlen(unit), decimals, x, unit);
+}
+
+static void verdict(FILE *out, const char *status) {
+    const char *color = !strcmp(status, "PASSED") ? "32" : !strcmp(status, "FAILED") ? "31" : "33";
+    if (cli_terminal(out) && base_text_color_allowed(out))
+        fprintf(out, "\033[%sm%s\033[0m", color, status);
+    else
+        fputs(status, out);
+}
+
+/* What a case is called: its place in the model, else the operation. */
+static const char *called(const json_t *result) {
+    return text(result, "name")[0] ? text(result, "name") : text(result, "op");
+}
+
+void cli_report_kernels_head(FILE *out, const json_t *machine, int threads) {
+    fprintf(out, "toise kernels   %s, %s, %d thread%s\n\n", text(machine, "cpu"), text(machine, "isa"), threads,
+            threads == 1 ? "" : "s");
+    fprintf(out, "%-22s %-24s %-5s %-10s %9s %8s %8s %-8s %9s %9s\n", "", "shape", "dtype", "variant", "GFLOP/s",
+            "GB/s", "of roof", "bound", "/OpenBLAS", "residual");
+    fflush(out);
+}
+
+void cli_report_kernel(FILE *out, const json_t *record) {
+    const json_t *r = json_object_get(record, "result");
+    const char *status = text(record, "status");
+    fprintf(out, "%-22s %-24s %-5s %-10s", called(r), text(r, "shape"), text(r, "dtype"), text(r, "variant"));
+    column(out, 9, 1, real(r, "flop_per_s") / 1e9, "");
+    column(out, 8, 2, real(r, "byte_per_s") / 1e9, "");
+    column(out, 8, 1, 100 * real(r, "fraction_of_roof"), "%");
+    fprintf(out, " %-8s", text(r, "bound"));
+    column(out, 9, 3, real(r, "ratio_to_openblas"), "");
+    column(out, 9, 4, json_is_number(json_object_get(r, "residual")) ? real(r, "residual") : INFINITY, "");
+    fputs(" ", out);
+    verdict(out, status);
+    fputc('\n', out);
+    if (text(record, "why")[0]) fprintf(out, "    %s: %s\n", status, text(record, "why"));
+    fflush(out);
+}
+
+/* What points of one kind come to: their geometric mean, since they are ratios, and the worst of them. */
+struct summary {
+    const char *dtype, *variant;
+    bool compute; /* matmul and attention, else passes over memory */
+    double log_sum, worst;
+    int count;
+    const json_t *where;
+};
+enum { SUMMARIES = 32 };
+
+static struct summary *summary_of(struct summary *all, int *count, const json_t *r) {
+    const struct summary s = {.dtype = text(r, "dtype"),
+                              .variant = text(r, "variant"),
+                              .compute = json_object_get(r, "flop") != NULL,
+                              .worst = INFINITY};
+    for (int i = 0; i < *count; i++)
+        if (!strcmp(all[i].dtype, s.dtype) && !strcmp(all[i].variant, s.variant) && all[i].compute == s.compute)
+            return &all[i];
+    if (*count == SUMMARIES) return NULL;
+    all[*count] = s;
+    return &all[(*count)++];
+}
+
+/* The highest of a figure over all records; NAN when none has it. dtype NULL: of any. */
+static double highest(const json_t *records, const char *key, const char *dtype) {
+    double best = NAN;
+    size_t i;
+    json_t *record;
+    json_array_foreach(records, i, record) {
+        const json_t *r = json_object_get(record, "result");
+        if (!dtype || !strcmp(text(r, "dtype"), dtype)) best = fmax(best, real(r, key));
+    }
+    return best;
+}
+
+static void roofs(FILE *out, const json_t *records) {
+    static const char *const dtypes[] = {"f32", "bf16"};
+    fputs("\nroofs", out);
+    for (int i = 0; i < 2; i++) {
+        const double peak = highest(records, "peak_flop_per_s", dtypes[i]);
+        if (!isnan(peak)) fprintf(out, "   %s %.1f GFLOP/s", dtypes[i], peak / 1e9);
+    }
+    fprintf(out, "   memory %.2f GB/s   (the highest measured between the samples)\n",
+            highest(records, "bandwidth_byte_per_s", NULL) / 1e9);
+}
+
+void cli_report_kernels_end(FILE *out, const json_t *records) {
+    struct summary all[SUMMARIES];
+    int count = 0;
+    size_t i;
+    json_t *record;
+    json_array_foreach(records, i, record) {
+        const json_t *r = json_object_get(record, "result");
+        const double fraction = real(r, "fraction_of_roof");
+        struct summary *s = isnan(fraction) ? NULL : summary_of(all, &count, r);
+        if (!s) continue;
+        s->log_sum += log(fraction);
+        s->count++;
+        if (fraction < s->worst) s->worst = fraction, s->where = r;
+    }
+    fprintf(out, "\n%-22s %-5s %-10s %6s %16s   %s\n", "of the roof", "dtype", "variant", "points", "geometric mean",
+            "worst");
+    for (int k = 0; k < count; k++)
+        fprintf(out, "%-22s %-5s %-10s %6d %15.1f%%   %.1f%% %s %s\n",
+                all[k].compute ? "matmul, attention" : "passes over memory", all[k].dtype, all[k].variant, all[k].count,
+                100 * exp(all[k].log_sum / all[k].count), 100 * all[k].worst, called(all[k].where),
+                text(all[k].where, "shape"));
+    roofs(out, records);
+}
+
+void cli_report_kernels_plan(FILE *out, const json_t *cases) {
+    size_t i;
+    json_t *c;
+    fprintf(out, "%-22s %-24s %-5s %12s %12s %12s\n", "", "shape", "dtype", "GFLOP", "MB", "FLOP/byte");
+    json_array_foreach(cases, i, c) {
+        fprintf(out, "%-22s %-24s %-5s", called(c), text(c, "shape"), text(c, "dtype"));
+        column(out, 12, 3, real(c, "flop") / 1e9, "");
+        column(out, 12, 3, real(c, "bytes") / 1e6, "");
+        column(out, 12, 1, real(c, "flop") / real(c, "bytes"), "");
+        fputc('\n', out);
+    }
+    fprintf(out, "%zu shapes\n", json_array_size(cases));
+}

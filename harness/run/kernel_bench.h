@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * How near the roof is a kernel? One case at a time: its variants are checked, then timed in turns with the roofs, that
+ * is, the register-only peak in the case's dtype and the bandwidth of passes over memory, on the same threads, since
+ * clocks drift. Roofs are the machine's: those of the best instruction set, whatever a variant is capped to. */
+#ifndef TOISE_RUN_KERNEL_BENCH_H
+#define TOISE_RUN_KERNEL_BENCH_H
+
+#include "measure/bandwidth.h"
+#include "run/kernel_memory.h"
+#include "run/train.h"
+
+struct run_kernel_variant {
+    const char *name; /* "avx2", "openblas" */
+    struct kernel_ops ops;
+};
+enum { RUN_VARIANTS_MAX = 2 * KERNEL_ISA_COUNT + 1, RUN_SAMPLES_MAX = 64 };
+
+/* What all cases share: the team, its scratch, the roofs. */
+struct run_kernel_bench {
+    struct comm world;
+    struct kernel_ops best;  /* of this machine */
+    struct kernel_ops plain; /* the variant that rows are checked against */
+    struct kernel_caches caches;
+    struct kernel_team team;
+    struct base_arena scratch;
+    struct measure_peak peak[KERNEL_DTYPE_COUNT];
+    struct measure_bandwidth bandwidth;
+    struct measure_watch watch;
+    int cpus;
+    size_t pool; /* bytes of operands that calls go round in */
+};
+
+struct run_kernel_options {
+    double seconds; /* of a variant of a case, its share of the roofs included */
+    double width;   /* wanted half-width of the median's interval over the median */
+    uint64_t seed;  /* of the operands */
+};
+
+enum run_bound { RUN_BOUND_COMPUTE, RUN_BOUND_MEMORY };
+
+/* One variant of a case. */
+struct run_kernel_result {
+    const char *variant;
+    enum run_status status;
+    char why[160];
+    double residual;
+    int calls;                      /* of the operation in a sample */
+    struct measure_samples samples; /* of `calls` calls each */
+    struct base_interval call;      /* seconds of one call */
+    double fraction;                /* of the roof */
+    double ratio_to_openblas;       /* of rates; NAN where OpenBLAS was not timed beside it */
+};
+
+struct run_kernel_set {
+    const struct run_kernel_case *c;
+    double flop, bytes; /* of one call */
+    enum run_bound bound;
+    double peaks[RUN_SAMPLES_MAX], bandwidths[RUN_SAMPLES_MAX]; /* every window */
+    int peak_count, bandwidth_count;
+    double peak, bandwidth; /* the highest of this case: FLOP/s, NAN without FLOP; byte/s */
+    struct run_kernel_result results[RUN_VARIANTS_MAX];
+    int count;
+};
+
+/* seq, head_dim: the largest that will be asked for. */
+int run_kernel_bench_open(struct run_kernel_bench *b, const struct run_placement *placement,
+                          const struct kernel_caches *caches, int64_t seq, int64_t head_dim, struct base_error *e);
+void run_kernel_bench_close(struct run_kernel_bench *b);
+
+/* Checks and times a case on these variants. A set's samples are freed by run_kernel_set_close, also after an error. */
+int run_kernel_measure(struct run_kernel_bench *b, const struct run_kernel_case *c,
+                       const struct run_kernel_variant *variants, int count, const struct run_kernel_options *o,
+                       struct run_kernel_set *set, struct base_error *e);
+void run_kernel_set_close(struct run_kernel_set *set);
+
+/* Bytes that measuring the case takes, checks included. */
+double run_kernel_need(const struct run_kernel_bench *b, const struct run_kernel_case *c);
+/* Sets bound, fractions, ratios, status and why from residuals, samples and roofs. */
+void run_kernel_verdict(struct run_kernel_set *set, const struct run_kernel_options *o);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Which cases: those of one step of a model, its matmuls and attention as the ledger has them; or what a file asks for.
+ */
+#ifndef TOISE_RUN_KERNEL_CASES_H
+#define TOISE_RUN_KERNEL_CASES_H
+
+#include "plan/plan.h"
+#include "run/kernel_ops.h"
+
+struct run_kernel_cases {
+    struct run_kernel_case *at;
+    int count, capacity;
+};
+
+/* Adds a case unless it is there already. */
+int run_kernel_cases_add(struct run_kernel_cases *list, const struct run_kernel_case *c, struct base_error *e);
+/* Every operation on rows or vectors that one shape can serve: kind, rows and cols or n. */
+int run_kernel_cases_add_kind(struct run_kernel_cases *list, enum run_shape_kind kind,
+                              const struct run_kernel_shape *shape, enum kernel_dtype dtype, struct base_error *e);
+/* Those of a micro-batch in the plan's dtype. Rows have the model's widths; vectors one layer's parameters, or
+ * RUN_VECTOR_MAX of them, beyond any cache. */
+int run_kernel_cases_plan(struct run_kernel_cases *list, const struct plan *plan, struct base_error *e);
+void run_kernel_cases_close(struct run_kernel_cases *list);
+
+enum { RUN_VECTOR_MAX = 1 << 25 };
+
+#endif

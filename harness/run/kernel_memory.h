@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Operands of a case, in as many copies as it takes for a call to find none of them in the caches: as in a training
+ * step, where other operations have run since. Each is first touched by the threads that will work on it. */
+#ifndef TOISE_RUN_KERNEL_MEMORY_H
+#define TOISE_RUN_KERNEL_MEMORY_H
+
+#include "base/arena.h"
+#include "run/kernel_ops.h"
+
+struct run_kernel_memory {
+    int copies;
+    void **x; /* [copies][RUN_OPERANDS]; operands that the case does not have are NULL */
+    struct base_arena *arenas;
+    int arena_count;
+};
+
+/* Bytes that the copies take, for whoever checks beforehand: at least `pool`, or one copy where that is larger. */
+double run_kernel_memory_bytes(const struct run_kernel_case *c, size_t pool);
+/* Takes and fills them: numbers of mean 0 and variance 1, positive ones in [0.5, 1.5), rows of the table or columns,
+ * ALiBi's slopes, a turn by 45 degrees; a function of `seed` alone. What calls must have made is made by `team`. */
+int run_kernel_memory_open(struct run_kernel_memory *memory, const struct run_kernel_case *c,
+                           const struct kernel_team *team, size_t pool, uint64_t seed, struct base_error *e);
+void run_kernel_memory_close(struct run_kernel_memory *memory);
+
+static inline void *const *run_kernel_operands(const struct run_kernel_memory *memory, int64_t copy) {
+    return memory->x + copy % memory->copies * RUN_OPERANDS;
+}
+
+#endif

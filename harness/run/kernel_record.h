@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Records of kind "kernel": one a variant of a case; the schema is in results/README.md. */
+#ifndef TOISE_RUN_KERNEL_RECORD_H
+#define TOISE_RUN_KERNEL_RECORD_H
+
+#include <jansson.h>
+
+#include "run/kernel_bench.h"
+
+/* What all records of a launch have in common. */
+struct run_kernel_origin {
+    const char *launch, *model, *shapes; /* id; where the cases come from: a model or a file, NULL: the other */
+    int64_t seq, micro_batch;            /* of the model */
+    json_t *machine;                     /* borrowed */
+};
+
+/* A new reference. A record that FAILED holds no rate, and no samples to make one of. */
+json_t *run_kernel_record(const struct run_kernel_bench *b, const struct run_kernel_set *set, int variant,
+                          const struct run_kernel_origin *origin);
+/* What a case is, without anything measured: for records and for --dry-run. */
+json_t *run_kernel_case_json(const struct run_kernel_case *c);
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a case's samples are worth: the roofline (Williams et al. 2009), and the first thing that speaks against them.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "run/kernel_bench.h"
+
+/* Seconds that the roofs allow for one call. */
+static double least_s(const struct run_kernel_set *set) {
+    const double compute = set->flop > 0 ? set->flop / set->peak : 0, memory = set->bytes / set->bandwidth;
+    return fmax(compute, memory);
+}
+
+static void judge(struct run_kernel_result *r, const struct run_kernel_options *o) {
+    const double half = (r->call.high - r->call.low) / 2 / r->call.median;
+    r->status = RUN_PASSED;
+    r->why[0] = 0;
+    if (!(r->residual <= RUN_THRESHOLD)) {
+        r->status = RUN_FAILED;
+        snprintf(r->why, sizeof r->why, "wrong result: residual %.4g, threshold %g", r->residual, RUN_THRESHOLD);
+    } else if (r->fraction > 1) {
+        r->status = RUN_FAILED;
+        snprintf(r->why, sizeof r->why, "%.3f of the measured roof: nothing beats it, so the roof is wrong",
+                 r->fraction);
+    } else if (r->call.confidence < RUN_CONFIDENCE) {
+        r->status = RUN_INCONCLUSIVE;
+        snprintf(r->why, sizeof r->why, "%d samples are too few for a %g%% interval: raise --seconds", r->samples.count,
+                 100 * RUN_CONFIDENCE);
+    } else if (half > o->width) {
+        r->status = RUN_INCONCLUSIVE;
+        snprintf(r->why, sizeof r->why, "the median's interval is +-%.1f%% where %.1f%% was asked", 100 * half,
+                 100 * o->width);
+    }
+}
+
+void run_kernel_verdict(struct run_kernel_set *set, const struct run_kernel_options *o) {
+    const struct run_kernel_result *openblas = NULL;
+    set->bound =
+        set->flop > 0 && set->flop / set->peak >= set->bytes / set->bandwidth ? RUN_BOUND_COMPUTE : RUN_BOUND_MEMORY;
+    for (int i = 0; i < set->count; i++) {
+        struct run_kernel_result *r = &set->results[i];
+        r->fraction = r->samples.count ? least_s(set) / r->call.median : NAN;
+        judge(r, o);
+        if (!strcmp(r->variant, "openblas") && r->status != RUN_FAILED) openblas = r;
+    }
+    for (int i = 0; i < set->count; i++) {
+        struct run_kernel_result *r = &set->results[i];
+        r->ratio_to_openblas = openblas && r->status != RUN_FAILED ? openblas->call.median / r->call.median : NAN;
+    }
+}
