@@ -16,6 +16,8 @@
 #include "measure/fingerprint.h"
 #include "run/kernel_record.h"
 
+enum { CHILD_S = 20 }; /* a process that tries OpenBLAS takes half a second */
+
 /* One launch. */
 struct launch {
     const struct cli_kernels_flags *flags;
@@ -27,6 +29,8 @@ struct launch {
     json_t *records; /* all so far */
     double began;
     char id[64];
+    struct run_openblas openblas;
+    bool with_openblas; /* it is among what is timed */
 };
 
 static int emit(struct launch *l, json_t *record, struct base_error *e) {
@@ -59,7 +63,7 @@ static int run_case(struct launch *l, int index, struct base_error *e) {
     int code = run_kernel_measure(&l->bench, c, variants, count, &l->setup->options, &set, e);
     cli_progress_close(&l->progress);
     for (int i = 0; i < set.count && !code; i++) {
-        json_t *record = run_kernel_record(&l->bench, &set, i, &l->origin);
+        json_t *record = run_kernel_record(&set, i, &l->origin, l->bench.team.threads);
         code = emit(l, record, e);
         cli_report_kernel(l->page, record);
     }
@@ -91,20 +95,22 @@ static void keep_fitting(struct launch *l) {
 
 /* The exit code that the records come to: FAILED before inconclusive. */
 static int exit_code(const json_t *records, struct base_error *e) {
-    int failed = 0, unsure = 0;
+    int failed = 0, unsure = 0, points = 0;
     size_t i;
     json_t *r;
     json_array_foreach(records, i, r) {
         const char *status = json_string_value(json_object_get(r, "status"));
+        if (strcmp(json_string_value(json_object_get(r, "kind")), "kernel") != 0) continue;
+        points++;
         failed += !strcmp(status, "FAILED");
         unsure += !strcmp(status, "INCONCLUSIVE");
     }
-    if (failed) return base_fail(e, BASE_NO, "FAILED: %d of %zu points, which have no rate", failed, i);
+    if (failed) return base_fail(e, BASE_NO, "FAILED: %d of %d points, which have no rate", failed, points);
     if (unsure)
         return base_fail(
             e, BASE_INCONCLUSIVE,
-            "inconclusive: %d of %zu points are too noisy: raise --seconds or --width, or quiet the machine", unsure,
-            i);
+            "inconclusive: %d of %d points are too noisy: raise --seconds or --width, or quiet the machine", unsure,
+            points);
     return BASE_OK;
 }
 
@@ -113,6 +119,8 @@ static int measure(struct launch *l, const struct base_topology *topology, struc
     l->origin.machine = measure_fingerprint(topology, &l->setup->variants[0].ops, kernel_isa_best());
     cli_report_kernels_head(l->page, l->origin.machine, l->bench.team.threads);
     for (int i = 0; i < l->setup->cases.count && !code; i++) code = run_case(l, i, e);
+    if (!code && l->with_openblas)
+        code = emit(l, run_openblas_record(&l->openblas, &l->origin, l->bench.team.threads), e);
     if (!code) cli_report_kernels_end(l->page, l->records);
     if (!code) code = exit_code(l->records, e);
     json_decref(l->origin.machine);
@@ -129,6 +137,34 @@ static void dry_run(const struct cli_kernels_flags *f, const struct cli_kernels_
     json_decref(list);
 }
 
+/* What this command starts itself as, once for each core type of OpenBLAS. */
+static int probe(const struct cli_kernels_flags *f, struct base_error *e) {
+    double rate;
+    alarm(CHILD_S); /* were the one that started it gone, it would still end */
+    int code = run_openblas_probe((int)f->threads, &rate, e);
+    if (!code) printf("{\"core\": \"%s\", \"flop_per_s\": %.6e}\n", kernel_openblas_core(), rate);
+    return code;
+}
+
+/* Before threads are pinned: children inherit where this process may run. */
+static void try_openblas(struct launch *l) {
+    struct base_cpus mask;
+    char program[] = "/proc/self/exe", name[] = "kernels", flag[] = "--openblas-probe", count[] = "--threads";
+    char threads[16], *const command[] = {program, name, flag, count, threads, NULL};
+    for (int i = 0; i < l->setup->cases.count && !l->with_openblas; i++) {
+        struct run_kernel_variant own[RUN_VARIANTS_MAX];
+        const int variants = cli_kernels_variants(l->setup, &l->setup->cases.at[i], own);
+        for (int k = 0; k < variants; k++) l->with_openblas = l->with_openblas || !strcmp(own[k].name, "openblas");
+    }
+    if (!l->with_openblas) return;
+    base_cpus_mask(&mask);
+    snprintf(threads, sizeof threads, "%d", l->flags->threads ? (int)l->flags->threads : mask.count);
+    cli_progress_phase(&l->progress, "core types of OpenBLAS");
+    run_openblas_try(&l->openblas, command, CHILD_S);
+    cli_progress_close(&l->progress);
+    l->began = base_clock_now();
+}
+
 static int run(struct launch *l, struct comm *world, struct base_error *e) {
     struct base_topology topology;
     struct run_placement placement;
@@ -136,6 +172,7 @@ static int run(struct launch *l, struct comm *world, struct base_error *e) {
     int64_t seq = 1, head_dim = 1;
     int code = base_topology_read(&topology, e);
     if (code) return code;
+    try_openblas(l);
     run_place(&placement, world, (int)l->flags->threads);
     if (placement.warning[0]) fprintf(stderr, "toise: %s\n", placement.warning);
     base_topology_caches(&topology, placement.threads, 1, &caches);
@@ -169,6 +206,7 @@ int cli_kernels(struct comm *world, int argc, char *const *argv, struct base_err
         if (world->rank == 0) cli_kernels_flags_help(stdout);
         return BASE_OK;
     }
+    if (!code && flags.probe) return probe(&flags, e);
     if (!code) code = check_world(world, e);
     if (!code) code = cli_kernels_resolve(&flags, &setup, e);
     if (!code && flags.out && !flags.dry_run) code = base_record_check(flags.out, e);

@@ -108,6 +108,36 @@ static void roofs(FILE *out, const json_t *records) {
             highest(records, "bandwidth_byte_per_s", NULL) / 1e9);
 }
 
+/* Which core type OpenBLAS runs as, what the others would give, and the cure. */
+static void openblas(FILE *out, const json_t *record) {
+    const json_t *r = json_object_get(record, "result"), *cores = json_object_get(r, "cores"), *c;
+    const double now = real(json_array_get(cores, 0), "flop_per_s"), best = now * real(r, "gain");
+    size_t i;
+    fprintf(out, "\nOpenBLAS runs as core type %s, ", text(r, "core"));
+    if (text(r, "forced")[0])
+        fprintf(out, "forced by OPENBLAS_CORETYPE=%s", text(r, "forced"));
+    else
+        fputs("its own choice", out);
+    if (!json_is_true(json_object_get(r, "dynamic_arch"))) {
+        fputs("; it was built for this one alone (no DYNAMIC_ARCH)\n", out);
+        return;
+    }
+    fputs(". FP32 matmuls by core type, GFLOP/s:\n ", out);
+    json_array_foreach(cores, i, c) {
+        const char *name = text(c, "core")[0] ? text(c, "core") : text(c, "coretype");
+        const char *note = i == 0 ? " (now)" : text(c, "coretype")[0] == 0 ? " (its own choice)" : "";
+        if (isnan(real(c, "flop_per_s")))
+            fprintf(out, "  %s cannot run", name);
+        else
+            fprintf(out, "  %s %.1f%s", name, real(c, "flop_per_s") / 1e9, note);
+    }
+    if (json_is_true(json_object_get(r, "wrong")))
+        fprintf(out, "\nThis is the wrong one: %.1f GFLOP/s, %.0f%%, are lost. The cure:  %s\n", (best - now) / 1e9,
+                100 * (1 - now / best), text(r, "cure"));
+    else
+        fputs("\nNo other is 1.2 times as fast: it is not the wrong one.\n", out);
+}
+
 void cli_report_kernels_end(FILE *out, const json_t *records) {
     struct summary all[SUMMARIES];
     int count = 0;
@@ -130,6 +160,7 @@ void cli_report_kernels_end(FILE *out, const json_t *records) {
                 100 * exp(all[k].log_sum / all[k].count), 100 * all[k].worst, called(all[k].where),
                 text(all[k].where, "shape"));
     roofs(out, records);
+    json_array_foreach(records, i, record) if (!strcmp(text(record, "kind"), "openblas")) openblas(out, record);
 }
 
 void cli_report_kernels_plan(FILE *out, const json_t *cases) {

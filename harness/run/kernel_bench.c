@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "run/kernel_check.h"
@@ -62,7 +63,8 @@ struct timing {
     const struct run_kernel_case *c;
     struct run_kernel_memory memory;
     struct kernel_team teams[RUN_VARIANTS_MAX];
-    int64_t next; /* which copy of the operands */
+    int64_t next;      /* which copy of the operands */
+    bool two_runtimes; /* OpenBLAS, with threads of its own, beside OpenMP */
 };
 
 static double calls(struct timing *t, int variant, int count) {
@@ -80,8 +82,24 @@ static int calibrate(struct timing *t, int variant, double sample_s) {
     return (int)fmin(fmax(1, round(count * sample_s / seconds)), 1 << 22);
 }
 
+/* Waits until the other threads of this process sleep: OpenMP's and OpenBLAS's go on looking for work for a while, and
+ * would take the CPUs from each other's samples. They that never sleep (OMP_WAIT_POLICY=active) are not waited for. */
+static void quiet(void) {
+    const struct timespec pause = {.tv_nsec = 1000000};
+    for (int i = 0; i < 64; i++) {
+        struct timespec before, after;
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+        nanosleep(&pause, NULL);
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+        const long used = (after.tv_sec - before.tv_sec) * 1000000000L + after.tv_nsec - before.tv_nsec;
+        if (used < pause.tv_nsec / 5) return;
+    }
+}
+
 static bool sample(struct timing *t, int variant, struct run_kernel_result *r) {
     struct measure_interference before, after;
+    if (t->two_runtimes) quiet();
+    if (r->calls > 1) calls(t, variant, 1); /* threads awake */
     measure_watch_read(&t->bench->watch, &before);
     const double start = base_clock_now(), seconds = calls(t, variant, r->calls);
     measure_watch_read(&t->bench->watch, &after);
@@ -131,6 +149,7 @@ static void time_rounds(struct timing *t, struct run_kernel_set *set, const stru
             few = few || r->samples.count < LEAST_SAMPLES;
             room = room && r->samples.count < RUN_SAMPLES_MAX;
         }
+        if (t->two_runtimes) quiet();
         roofs(t->bench, set);
         const double spent = (base_clock_now() - began) / timed / o->seconds;
         go = room && (spent < 0.5 || (spent < 1 && !narrow) || (spent < OVERTIME && few));
@@ -152,6 +171,7 @@ static int prepare(struct timing *t, struct run_kernel_set *set, const struct ru
     const bool plain = !strcmp(v->name, kernel_isa_name(KERNEL_ISA_ref));
     t->teams[i] = t->bench->team;
     t->teams[i].ops = &v->ops;
+    t->two_runtimes = t->two_runtimes || !strcmp(v->name, "openblas");
     *r = (struct run_kernel_result){.variant = v->name, .fraction = NAN, .ratio_to_openblas = NAN};
     int code = measure_samples_open(&r->samples, RUN_SAMPLES_MAX, 0, NULL, e);
     if (code) return code;

@@ -83,16 +83,16 @@ static json_t *samples_of(const struct run_kernel_set *k, const struct run_kerne
     return o;
 }
 
-json_t *run_kernel_record(const struct run_kernel_bench *b, const struct run_kernel_set *k, int variant,
-                          const struct run_kernel_origin *origin) {
-    const struct run_kernel_result *r = &k->results[variant];
-    json_t *o = json_object(), *result = run_kernel_case_json(k->c), *config = json_object();
+/* What every record begins with; `why` may be "". */
+static json_t *head_of(const char *kind, const char *status, const char *why, const struct run_kernel_origin *origin,
+                       int threads) {
+    json_t *o = json_object(), *config = json_object();
     char date[32];
     base_clock_date(date);
     set(o, "schema", json_string("toise/1"));
-    set(o, "kind", json_string("kernel"));
-    set(o, "status", json_string(statuses[r->status]));
-    if (r->why[0]) set(o, "why", json_string(r->why));
+    set(o, "kind", json_string(kind));
+    set(o, "status", json_string(status));
+    if (why[0]) set(o, "why", json_string(why));
     set(o, "time", json_string(date));
     set(o, "version", json_string(TOISE_VERSION));
     set(o, "launch", json_pack("{s:s, s:i}", "id", origin->launch, "nodes", 1));
@@ -105,13 +105,26 @@ json_t *run_kernel_record(const struct run_kernel_bench *b, const struct run_ker
     }
     if (origin->shapes) set(config, "shapes", json_string(origin->shapes));
     set(o, "config", config);
-    set(o, "layout", json_pack("{s:i, s:i, s:i}", "world", 1, "nodes", 1, "threads", b->team.threads));
+    set(o, "layout", json_pack("{s:i, s:i, s:i}", "world", 1, "nodes", 1, "threads", threads));
+    return o;
+}
+
+json_t *run_kernel_record(const struct run_kernel_set *k, int variant, const struct run_kernel_origin *origin,
+                          int threads) {
+    const struct run_kernel_result *r = &k->results[variant];
+    json_t *o = head_of("kernel", statuses[r->status], r->why, origin, threads), *result = run_kernel_case_json(k->c);
     set(o, "samples", r->status == RUN_FAILED ? json_object() : samples_of(k, r));
     set(result, "variant", json_string(r->variant));
-    set_integer(result, "threads", b->team.threads);
+    set_integer(result, "threads", threads);
     if (r->status != RUN_FAILED) set_rates(result, k, r);
     set(result, "residual", isfinite(r->residual) ? json_real(r->residual) : json_string("inf"));
     set_number(result, "threshold", RUN_THRESHOLD);
     set(o, "result", result);
+    return o;
+}
+
+json_t *run_openblas_record(const struct run_openblas *openblas, const struct run_kernel_origin *origin, int threads) {
+    json_t *o = head_of("openblas", "PASSED", "", origin, threads);
+    set(o, "result", run_openblas_json(openblas));
     return o;
 }

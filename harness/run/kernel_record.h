@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Records of kind "kernel": one a variant of a case; the schema is in results/README.md. */
+ * Records of kind "kernel", one a variant of a case, and "openblas"; the schema is in results/README.md. */
 #ifndef TOISE_RUN_KERNEL_RECORD_H
 #define TOISE_RUN_KERNEL_RECORD_H
 
 #include <jansson.h>
 
 #include "run/kernel_bench.h"
+#include "run/openblas.h"
 
 /* What all records of a launch have in common. */
 struct run_kernel_origin {
@@ -16,8 +17,10 @@ struct run_kernel_origin {
 };
 
 /* A new reference. A record that FAILED holds no rate, and no samples to make one of. */
-json_t *run_kernel_record(const struct run_kernel_bench *b, const struct run_kernel_set *set, int variant,
-                          const struct run_kernel_origin *origin);
+json_t *run_kernel_record(const struct run_kernel_set *set, int variant, const struct run_kernel_origin *origin,
+                          int threads);
+/* Of kind "openblas": which core type is in use, and which would be faster. */
+json_t *run_openblas_record(const struct run_openblas *openblas, const struct run_kernel_origin *origin, int threads);
 /* What a case is, without anything measured: for records and for --dry-run. */
 json_t *run_kernel_case_json(const struct run_kernel_case *c);
 
