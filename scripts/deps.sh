@@ -27,6 +27,7 @@ munge    | extra      | munge                     | munge                 | mung
 aarch64  | extra      | gcc-aarch64-linux-gnu libc6-dev-arm64-cross | gcc-aarch64-linux-gnu | cross-aarch64-gcc12        | -
 compare  | extra      | libbenchmark-tools python3-scipy | -              | -                          | -
 ip       | extra      | iproute2                  | iproute               | iproute2                   | iproute2
+gnuplot  | extra      | gnuplot-nox               | gnuplot               | gnuplot                    | gnuplot
 clang-format | extra  | clang-format              | clang-tools-extra     | clang-tools                | llvm
 '
 CC=${CC:-cc} CXX=${CXX:-c++} MPICC=${MPICC:-mpicc}

@@ -20,11 +20,12 @@ struct measure_bandwidth {
     const struct kernel_team *team;
     int64_t n; /* elements of an array */
     struct base_arena arenas[3];
+    bool turn;                   /* which of them is read first */
     double best[MEASURE_PASSES]; /* byte/s, the greatest so far; 0 before the first window */
 };
 
-/* Takes and touches three arrays of `bytes` altogether, each by the threads that will pass over it. The team must
- * outlive it. BASE_BROKEN when memory is short. */
+/* Takes and touches three arrays of `bytes` each, by the threads that will pass over it. The team must outlive
+ * it. BASE_BROKEN when memory is short. */
 int measure_bandwidth_open(struct measure_bandwidth *b, const struct kernel_team *team, size_t bytes,
                            struct base_error *e);
 /* One pass of each kind; returns the fastest's byte/s. Allocates nothing. */

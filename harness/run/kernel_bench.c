@@ -15,6 +15,7 @@
 enum {
     LEAST_SAMPLES = 6, /* the fewest whose range is a 95% interval of the median */
     SAMPLES = 24,      /* that --seconds is cut for */
+    ROOF_AGAIN = 32,   /* windows of a roof that seems too low */
     OVERTIME = 20      /* times the budget that slow calls get to come to LEAST_SAMPLES */
 };
 static const double SAMPLE_S = 0.001; /* at least: the clock's grain and the team's start must not show */
@@ -38,7 +39,7 @@ int run_kernel_bench_open(struct run_kernel_bench *b, const struct run_placement
                                    .caches = &b->caches};
     for (int t = 0; t < KERNEL_DTYPE_COUNT; t++)
         measure_peak_open(&b->peak[t], &b->team, (enum kernel_dtype)t, placement->cpus_per_thread);
-    if (!(code = measure_bandwidth_open(&b->bandwidth, &b->team, b->pool, e)))
+    if (!(code = measure_bandwidth_open(&b->bandwidth, &b->team, b->pool / 2, e)))
         code = measure_watch_open(&b->watch, &placement->cpus, e);
     if (code) run_kernel_bench_close(b);
     return code;
@@ -108,18 +109,19 @@ static bool sample(struct timing *t, int variant, struct run_kernel_result *r) {
                                measure_interference_marks(&between, seconds, t->bench->cpus));
 }
 
+/* Keeps a window's rate; those beyond the list's room count all the same. */
+static void note(double rate, double *list, int *count, double *best) {
+    if (*count < RUN_SAMPLES_MAX) list[(*count)++] = rate;
+    *best = fmax(*best, rate);
+}
+
 /* One window of each roof that may bound the case. */
 static void roofs(struct run_kernel_bench *b, struct run_kernel_set *set) {
-    if (set->flop > 0 && set->peak_count < RUN_SAMPLES_MAX) {
-        const double now = set->peaks[set->peak_count++] = measure_peak_window(&b->peak[set->c->dtype], &b->world);
-        set->peak = fmax(set->peak, now);
-    }
+    if (set->flop > 0)
+        note(measure_peak_window(&b->peak[set->c->dtype], &b->world), set->peaks, &set->peak_count, &set->peak);
     /* far above the ridge one look at the memory is enough */
     const bool far = set->flop > 0 && set->bandwidth > 0 && set->flop / set->bytes * set->bandwidth > 8 * set->peak;
-    if (!far && set->bandwidth_count < RUN_SAMPLES_MAX) {
-        const double now = set->bandwidths[set->bandwidth_count++] = measure_bandwidth_window(&b->bandwidth);
-        set->bandwidth = fmax(set->bandwidth, now);
-    }
+    if (!far) note(measure_bandwidth_window(&b->bandwidth), set->bandwidths, &set->bandwidth_count, &set->bandwidth);
 }
 
 static bool settled(const struct run_kernel_result *r, double width) {
@@ -155,11 +157,12 @@ static void time_rounds(struct timing *t, struct run_kernel_set *set, const stru
         go = room && (spent < 0.5 || (spent < 1 && !narrow) || (spent < OVERTIME && few));
     }
     /* a roof that was disturbed throughout is looked at again before it makes a rate impossible */
-    for (int again = 0; again < LEAST_SAMPLES; again++) {
+    for (int again = 0; again < ROOF_AGAIN; again++) {
         run_kernel_verdict(set, o);
         bool above = false;
         for (int i = 0; i < set->count; i++) above = above || set->results[i].fraction > 1;
         if (!above) return;
+        if (t->two_runtimes) quiet();
         roofs(t->bench, set);
     }
     run_kernel_verdict(set, o);

@@ -14,6 +14,13 @@ static double least_s(const struct run_kernel_set *set) {
     return fmax(compute, memory);
 }
 
+static int disturbed(const struct run_kernel_result *r) {
+    int count = 0;
+    for (int i = 0; i < r->samples.count; i++)
+        count += (r->samples.marks[i] & (MEASURE_MARK_STEAL | MEASURE_MARK_LOAD)) != 0;
+    return count;
+}
+
 static void judge(struct run_kernel_result *r, const struct run_kernel_options *o) {
     const double half = (r->call.high - r->call.low) / 2 / r->call.median;
     r->status = RUN_PASSED;
@@ -31,8 +38,9 @@ static void judge(struct run_kernel_result *r, const struct run_kernel_options *
                  100 * RUN_CONFIDENCE);
     } else if (half > o->width) {
         r->status = RUN_INCONCLUSIVE;
-        snprintf(r->why, sizeof r->why, "the median's interval is +-%.1f%% where %.1f%% was asked", 100 * half,
-                 100 * o->width);
+        snprintf(r->why, sizeof r->why,
+                 "the median's interval is +-%.1f%% where %.1f%% was asked; others took CPU time in %d of %d samples",
+                 100 * half, 100 * o->width, disturbed(r), r->samples.count);
     }
 }
 

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What `toise kernels` measures with: a wrong kernel has no rate, whatever it is wrong in; a right one is within the
+ * roof; sizes and bytes by hand; and what a verdict says of samples made up for it. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "run/kernel_cases.h"
+#include "run/kernel_record.h"
+#include "unit/support/rig.h"
+
+static struct run_kernel_bench bench;
+static struct run_placement placement;
+
+static int setup(void **state) {
+    (void)state;
+    struct comm world;
+    struct kernel_caches caches = {.l1 = 1 << 15, .l2 = 1 << 18, .l3 = 1 << 20};
+    comm_serial(&world);
+    run_place(&placement, &world, 2);
+    return run_kernel_bench_open(&bench, &placement, &caches, 64, 64, NULL);
+}
+static int teardown(void **state) {
+    (void)state;
+    run_kernel_bench_close(&bench);
+    return 0;
+}
+
+/* A small case of every operation. */
+static struct run_kernel_case case_of(const struct run_kernel_op *op, enum kernel_dtype dtype) {
+    static const struct run_kernel_shape shapes[] = {
+        [RUN_SHAPE_MATMUL] = {.m = 65, .n = 33, .k = 70, .b_trans = true},
+        [RUN_SHAPE_ATTENTION] = {.batch = 2, .heads = 4, .kv_heads = 2, .seq = 40, .head_dim = 16, .alibi = true},
+        [RUN_SHAPE_ROWS] =
+            {.rows = 37, .cols = 96, .seq = 37, .head_dim = 16, .table = 50, .positions = 37, .bias = true},
+        [RUN_SHAPE_VECTOR] = {.n = 5000}};
+    return (struct run_kernel_case){.op = op, .dtype = dtype, .shape = shapes[op->kind]};
+}
+
+static const struct run_kernel_options quick = {.seconds = 0.01, .width = 1, .seed = 3};
+
+/* The table under test: the best one, but the operation's outputs are spoilt after every call. */
+static struct {
+    const struct kernel_ops *healthy;
+    enum { NEGATED, ONE_ELEMENT, NOT_WRITTEN, FAULTS } fault;
+} spoil;
+
+static float *output_of(const struct run_kernel_case *c, void *const *x, int i) {
+    return run_element_bytes(c, c->op->operands[i].type) == 4 ? x[i] : NULL;
+}
+
+/* The operation with another call: what follows goes wrong unless the team is the reference's. */
+static void spoilt_call(const struct kernel_team *team, const struct run_kernel_case *c, void *const *x) {
+    const struct run_kernel_case right = {.op = run_kernel_op(c->op->name), .dtype = c->dtype, .shape = c->shape};
+    if (team->ops != spoil.healthy || spoil.fault != NOT_WRITTEN) right.op->call(team, &right, x);
+    if (team->ops != spoil.healthy) return;
+    for (int i = 0; i < RUN_OPERANDS; i++) {
+        float *out = x[i] && c->op->operands[i].use & RUN_WRITE ? output_of(c, x, i) : NULL;
+        const int64_t n = run_extent(c, c->op->operands[i].extent);
+        for (int64_t k = 0; out && spoil.fault == NEGATED && k < n; k++) out[k] = 1 - out[k];
+        if (out && spoil.fault == ONE_ELEMENT) out[n / 2] += 1;
+    }
+}
+
+static void wrong_kernels_have_no_rate(void **state) {
+    (void)state;
+    struct run_kernel_variant v = {.name = "spoilt", .ops = bench.best};
+    spoil.healthy = &v.ops;
+    for (int k = 0; k < run_kernel_op_count; k++) {
+        struct run_kernel_op op = run_kernel_ops[k];
+        const bool f64 = !strcmp(op.name, "square_sum"), bf16 = !(op.dtypes & 1 << KERNEL_F32);
+        if (op.kind < RUN_SHAPE_ROWS || f64 || bf16) continue; /* matmul and attention: below */
+        op.call = spoilt_call;
+        const struct run_kernel_case c = case_of(&op, KERNEL_F32);
+        for (int fault = 0; fault < FAULTS; fault++) {
+            struct run_kernel_set set;
+            spoil.fault = fault;
+            assert_int_equal(run_kernel_measure(&bench, &c, &v, 1, &quick, &set, NULL), BASE_OK);
+            if (set.results[0].status != RUN_FAILED) fail_msg("%s: fault %d passed", op.name, fault);
+            assert_true(set.results[0].residual > 10 * RUN_THRESHOLD);
+            assert_int_equal(set.results[0].samples.count, 0);
+            struct run_kernel_origin origin = {.launch = "x", .machine = json_null()};
+            json_t *record = run_kernel_record(&set, 0, &origin, 2), *result = json_object_get(record, "result");
+            assert_string_equal(json_string_value(json_object_get(record, "status")), "FAILED");
+            assert_null(json_object_get(result, "flop_per_s"));
+            assert_null(json_object_get(result, "byte_per_s"));
+            assert_null(json_object_get(result, "call_s"));
+            assert_null(json_object_get(result, "fraction_of_roof"));
+            assert_int_equal(json_object_size(json_object_get(record, "samples")), 0);
+            json_decref(record);
+            run_kernel_set_close(&set);
+        }
+    }
+}
+
+static void gemm_wrong(const struct kernel_team *team, const struct kernel_gemm *g) {
+    bench.best.gemm(team, g);
+    if (g->out == KERNEL_F32)
+        ((float *)g->c)[g->n + 1] += 1;
+    else
+        ((kernel_bf16 *)g->c)[g->n + 1] ^= 0x8000;
+}
+static void attention_wrong(const struct kernel_team *team, const struct kernel_attention *a) {
+    struct kernel_attention other = *a;
+    other.scale *= 1.5f;
+    (a->dq ? bench.best.attention_backward : bench.best.attention_forward)(team, &other);
+}
+
+static void wrong_matmul_and_attention_fail(void **state) {
+    (void)state;
+    struct run_kernel_variant v = {.name = "wrong", .ops = bench.best};
+    v.ops.gemm = gemm_wrong;
+    v.ops.attention_forward = v.ops.attention_backward = attention_wrong;
+    for (int k = 0; k < run_kernel_op_count; k++)
+        for (int t = 0; t < KERNEL_DTYPE_COUNT && run_kernel_ops[k].kind < RUN_SHAPE_ROWS; t++) {
+            struct run_kernel_case c = case_of(&run_kernel_ops[k], (enum kernel_dtype)t);
+            struct run_kernel_set set;
+            assert_int_equal(run_kernel_measure(&bench, &c, &v, 1, &quick, &set, NULL), BASE_OK);
+            if (set.results[0].status != RUN_FAILED) fail_msg("%s: residual %g", c.op->name, set.results[0].residual);
+            run_kernel_set_close(&set);
+        }
+}
+
+/* Every operation, dtype and instruction set: right, far from the threshold, and never above the roof. */
+static void right_kernels_are_within_the_roof(void **state) {
+    (void)state;
+    for (int k = 0; k < run_kernel_op_count; k++)
+        for (int t = 0; t < KERNEL_DTYPE_COUNT; t++) {
+            const struct run_kernel_case c = case_of(&run_kernel_ops[k], (enum kernel_dtype)t);
+            struct run_kernel_variant v[KERNEL_ISA_COUNT];
+            struct run_kernel_set set;
+            int count = 0;
+            if (!(c.op->dtypes >> t & 1)) continue;
+            for (int isa = 0; isa < KERNEL_ISA_COUNT; isa++) {
+                if (!kernel_isa_usable((enum kernel_isa)isa)) continue;
+                v[count].name = kernel_isa_name((enum kernel_isa)isa);
+                kernel_select(&v[count++].ops, (enum kernel_isa)isa, KERNEL_BACKEND_TOISE);
+            }
+            assert_int_equal(run_kernel_measure(&bench, &c, v, count, &quick, &set, NULL), BASE_OK);
+            for (int i = 0; i < set.count; i++) {
+                const struct run_kernel_result *r = &set.results[i];
+                if (r->status == RUN_FAILED || r->residual > RUN_THRESHOLD / 4 ||
+                    !(r->fraction > 0 && r->fraction <= 1))
+                    fail_msg("%s %s: status %d, residual %g, fraction %g: %s", c.op->name, r->variant, r->status,
+                             r->residual, r->fraction, r->why);
+                assert_true(r->samples.count >= 1 && r->calls >= 1);
+            }
+            run_kernel_set_close(&set);
+        }
+}
+
+static void accumulating_matmul_is_checked(void **state) {
+    (void)state;
+    struct run_kernel_case c = {.op = run_kernel_op("gemm"), .dtype = KERNEL_BF16};
+    c.shape = (struct run_kernel_shape){.m = 40, .n = 48, .k = 64, .a_trans = true, .c_f32 = true, .accumulate = true};
+    const struct run_kernel_variant v = {.name = "best", .ops = bench.best};
+    struct run_kernel_set set;
+    assert_int_equal(run_kernel_measure(&bench, &c, &v, 1, &quick, &set, NULL), BASE_OK);
+    assert_true(set.results[0].residual < RUN_THRESHOLD / 4);
+    run_kernel_set_close(&set);
+}
+
+/* Bytes and FLOP worked out by hand. */
+static void sizes_by_hand(void **state) {
+    (void)state;
+    struct run_kernel_case c = {.op = run_kernel_op("gemm"), .dtype = KERNEL_BF16};
+    c.shape = (struct run_kernel_shape){.m = 10, .n = 20, .k = 30, .b_trans = true};
+    assert_true(run_kernel_flop(&c) == 12000);
+    assert_true(run_kernel_bytes(&c) == 2 * (300 + 600 + 200));
+    c.shape.c_f32 = c.shape.accumulate = true;
+    assert_true(run_kernel_bytes(&c) == 2 * (300 + 600) + 4 * 2 * 200);
+    c = (struct run_kernel_case){.op = run_kernel_op("attention_backward"), .dtype = KERNEL_F32};
+    c.shape = (struct run_kernel_shape){.batch = 1, .heads = 4, .kv_heads = 2, .seq = 8, .head_dim = 16};
+    assert_true(run_kernel_flop(&c) == 4 * 4 * 2 * 32.0 * 16);
+    assert_true(run_kernel_bytes(&c) == 4 * (2 * 8 * 8 * 16 + 2 * 8 * 4 * 16 + 8 * 4)); /* qkv, dqkv; o, do; lse */
+    c = (struct run_kernel_case){.op = run_kernel_op("adamw"), .dtype = KERNEL_BF16, .shape = {.n = 100}};
+    assert_true(run_kernel_flop(&c) == 0);
+    assert_true(run_kernel_bytes(&c) == 100 * (3 * 8 + 4 + 2));
+    c.dtype = KERNEL_F32;
+    assert_true(run_kernel_bytes(&c) == 100 * (3 * 8 + 4));
+    c = (struct run_kernel_case){.op = run_kernel_op("embedding_forward"), .dtype = KERNEL_F32};
+    c.shape = (struct run_kernel_shape){.rows = 10, .cols = 8, .table = 1000, .seq = 5, .positions = 5};
+    assert_true(run_kernel_bytes(&c) == 4 * (10 + 10 * 8 + 5 * 8 + 10 * 8)); /* tokens, their rows, positions, x */
+}
+
+/* Samples of one call of `seconds` each, against roofs of 100 GFLOP/s and 10 GB/s. */
+static struct run_kernel_set judged(double seconds, double spread, int count, double flop, double bytes) {
+    struct run_kernel_set set = {.flop = flop, .bytes = bytes, .peak = 100e9, .bandwidth = 10e9, .count = 1};
+    struct run_kernel_result *r = &set.results[0];
+    const struct run_kernel_options o = {.seconds = 1, .width = 0.1};
+    r->variant = "avx2";
+    r->calls = 1;
+    assert_int_equal(measure_samples_open(&r->samples, 32, 0, NULL, NULL), BASE_OK);
+    for (int i = 0; i < count; i++)
+        measure_samples_add(&r->samples, i, seconds * (1 + spread * (i % 2)), NULL, NULL, 0);
+    r->call = base_stats_median(r->samples.seconds, count, RUN_CONFIDENCE);
+    run_kernel_verdict(&set, &o);
+    return set;
+}
+
+static void verdicts(void **state) {
+    (void)state;
+    struct run_kernel_set set = judged(0.02, 0, 10, 1e9, 1e6); /* 10 ms at best */
+    assert_int_equal(set.results[0].status, RUN_PASSED);
+    assert_int_equal(set.bound, RUN_BOUND_COMPUTE);
+    assert_true(fabs(set.results[0].fraction - 0.5) < 1e-12);
+    run_kernel_set_close(&set);
+    set = judged(0.4, 0, 10, 1e9, 2e9); /* half a FLOP a byte: 200 ms of memory */
+    assert_int_equal(set.bound, RUN_BOUND_MEMORY);
+    assert_true(fabs(set.results[0].fraction - 0.5) < 1e-12);
+    run_kernel_set_close(&set);
+    set = judged(0.009, 0, 10, 1e9, 1e6);
+    assert_int_equal(set.results[0].status, RUN_FAILED);
+    assert_non_null(strstr(set.results[0].why, "1.111 of the measured roof"));
+    run_kernel_set_close(&set);
+    set = judged(0.02, 1, 10, 1e9, 1e6);
+    assert_int_equal(set.results[0].status, RUN_INCONCLUSIVE);
+    run_kernel_set_close(&set);
+    set = judged(0.02, 0, 5, 1e9, 1e6);
+    assert_int_equal(set.results[0].status, RUN_INCONCLUSIVE);
+    assert_non_null(strstr(set.results[0].why, "too few"));
+    run_kernel_set_close(&set);
+}
+
+/* The ledger's matmuls and attention, and each operation on rows that the family has, once. */
+static void cases_of_a_plan(void **state) {
+    (void)state;
+    const struct model_config config = rig_config(12, 768, 12, 50257, 1024);
+    const struct plan_request request = rig_request(&config, KERNEL_F32, 256, 4, 1);
+    struct run_kernel_cases list = {0};
+    struct plan plan;
+    int gemm = 0, attention = 0, swiglu = 0, gelu = 0;
+    assert_int_equal(plan_make(&plan, &request, NULL), BASE_OK);
+    assert_int_equal(run_kernel_cases_plan(&list, &plan, NULL), BASE_OK);
+    for (int i = 0; i < list.count; i++) {
+        gemm += !strcmp(list.at[i].op->name, "gemm");
+        attention += list.at[i].op->kind == RUN_SHAPE_ATTENTION;
+        swiglu += strstr(list.at[i].op->name, "swiglu") != NULL;
+        gelu += strstr(list.at[i].op->name, "gelu") != NULL;
+    }
+    assert_int_equal(gemm, 15);
+    assert_int_equal(attention, 2);
+    assert_int_equal(swiglu, 0);
+    assert_int_equal(gelu, 2);
+    assert_string_equal(list.at[0].name, "qkv forward");
+    assert_true(list.at[0].shape.m == 1024 && list.at[0].shape.n == 2304 && list.at[0].shape.k == 768);
+    const int before = list.count;
+    assert_int_equal(run_kernel_cases_plan(&list, &plan, NULL), BASE_OK); /* nothing twice */
+    assert_int_equal(list.count, before);
+    run_kernel_cases_close(&list);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sizes_by_hand),
+        cmocka_unit_test(verdicts),
+        cmocka_unit_test(cases_of_a_plan),
+        cmocka_unit_test(right_kernels_are_within_the_roof),
+        cmocka_unit_test(accumulating_matmul_is_checked),
+        cmocka_unit_test(wrong_kernels_have_no_rate),
+        cmocka_unit_test(wrong_matmul_and_attention_fail),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
