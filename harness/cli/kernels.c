@@ -114,10 +114,22 @@ static int exit_code(const json_t *records, struct base_error *e) {
     return BASE_OK;
 }
 
+/* How matmuls are cut, and from what. */
+static void explain(const struct launch *l) {
+    const struct kernel_caches *c = &l->bench.caches;
+    char l1[32], l2[32], l3[32];
+    base_text_bytes((double)c->l1, l1, sizeof l1);
+    base_text_bytes((double)c->l2, l2, sizeof l2);
+    base_text_bytes((double)c->l3, l3, sizeof l3);
+    fprintf(l->page, "caches of a thread: L1 %s, L2 %s; L3 of all %d: %s (0 B: unknown)\n", l1, l2,
+            l->bench.team.threads, l3);
+}
+
 static int measure(struct launch *l, const struct base_topology *topology, struct base_error *e) {
     int code = BASE_OK;
     l->origin.machine = measure_fingerprint(topology, &l->setup->variants[0].ops, kernel_isa_best());
     cli_report_kernels_head(l->page, l->origin.machine, l->bench.team.threads);
+    if (l->flags->explain) explain(l);
     for (int i = 0; i < l->setup->cases.count && !code; i++) code = run_case(l, i, e);
     if (!code && l->with_openblas)
         code = emit(l, run_openblas_record(&l->openblas, &l->origin, l->bench.team.threads), e);
