@@ -15,9 +15,11 @@
 enum {
     LEAST_SAMPLES = 6, /* the fewest whose range is a 95% interval of the median */
     SAMPLES = 24,      /* that --seconds is cut for */
-    ROOF_AGAIN = 32,   /* windows of a roof that seems too low */
-    OVERTIME = 20      /* times the budget that slow calls get to come to LEAST_SAMPLES */
+    BURST = 4,
+    ROOF_AGAIN = 32, /* windows of a roof that seems too low */
+    OVERTIME = 20    /* times the budget that slow calls get to come to LEAST_SAMPLES */
 };
+static const double LONG_S = 0.05;    /* a call beside which the start of threads is nothing */
 static const double SAMPLE_S = 0.001; /* at least: the clock's grain and the team's start must not show */
 
 int run_kernel_bench_open(struct run_kernel_bench *b, const struct run_placement *placement,
@@ -76,11 +78,12 @@ static double calls(struct timing *t, int variant, int count) {
 }
 
 /* Grows the loop until it is long against the clock, then cuts it for the budget. */
-static int calibrate(struct timing *t, int variant, double sample_s) {
+static void calibrate(struct timing *t, int variant, double sample_s, struct run_kernel_result *r) {
     int count = 1;
     double seconds = calls(t, variant, count);
     while (seconds < SAMPLE_S && count < 1 << 20) seconds = calls(t, variant, count *= 2);
-    return (int)fmin(fmax(1, round(count * sample_s / seconds)), 1 << 22);
+    r->calls = (int)fmin(fmax(1, round(count * sample_s / seconds)), 1 << 22);
+    r->call.median = seconds / count;
 }
 
 /* Waits until the other threads of this process sleep: OpenMP's and OpenBLAS's go on looking for work for a while, and
@@ -99,8 +102,6 @@ static void quiet(void) {
 
 static bool sample(struct timing *t, int variant, struct run_kernel_result *r) {
     struct measure_interference before, after;
-    if (t->two_runtimes) quiet();
-    if (r->calls > 1) calls(t, variant, 1); /* threads awake */
     measure_watch_read(&t->bench->watch, &before);
     const double start = base_clock_now(), seconds = calls(t, variant, r->calls);
     measure_watch_read(&t->bench->watch, &after);
@@ -135,6 +136,15 @@ static void settle(struct run_kernel_result *r) {
     r->call.high /= r->calls;
 }
 
+/* One sample, or several where getting the other runtime to sleep took longer than they do. */
+static void turn(struct timing *t, int variant, struct run_kernel_result *r) {
+    const bool brief = r->call.median < LONG_S;
+    if (t->two_runtimes) quiet();
+    if (brief) calls(t, variant, 1); /* threads awake, caches as they are in a loop */
+    for (int i = 0; i < (t->two_runtimes && brief ? BURST : 1); i++) sample(t, variant, r);
+    settle(r);
+}
+
 static void time_rounds(struct timing *t, struct run_kernel_set *set, const struct run_kernel_options *o) {
     const double began = base_clock_now();
     int timed = 0;
@@ -145,8 +155,7 @@ static void time_rounds(struct timing *t, struct run_kernel_set *set, const stru
         for (int i = 0; i < set->count; i++) {
             struct run_kernel_result *r = &set->results[i];
             if (!(r->residual <= RUN_THRESHOLD)) continue;
-            sample(t, i, r);
-            settle(r);
+            turn(t, i, r);
             narrow = narrow && settled(r, o->width);
             few = few || r->samples.count < LEAST_SAMPLES;
             room = room && r->samples.count < RUN_SAMPLES_MAX;
@@ -181,7 +190,7 @@ static int prepare(struct timing *t, struct run_kernel_set *set, const struct ru
     set->count = i + 1;
     code = run_kernel_check(&t->teams[i], plain ? &t->bench->best : &t->bench->plain, t->c,
                             run_kernel_operands(&t->memory, 0), o->seed, &r->residual, e);
-    if (!code && r->residual <= RUN_THRESHOLD) r->calls = calibrate(t, i, fmax(SAMPLE_S, o->seconds / SAMPLES));
+    if (!code && r->residual <= RUN_THRESHOLD) calibrate(t, i, fmax(SAMPLE_S, o->seconds / SAMPLES), r);
     return code;
 }
 
