@@ -123,13 +123,25 @@ static void explain(const struct launch *l) {
     base_text_bytes((double)c->l3, l3, sizeof l3);
     fprintf(l->page, "caches of a thread: L1 %s, L2 %s; L3 of all %d: %s (0 B: unknown)\n", l1, l2,
             l->bench.team.threads, l3);
+    for (int i = 0; i < l->setup->variant_count; i++) {
+        const struct run_kernel_variant *v = &l->setup->variants[i];
+        if (v->packed || !strcmp(v->held, "openblas")) continue;
+        for (int t = 0; t < KERNEL_DTYPE_COUNT; t++) {
+            struct kernel_blocking cut;
+            char text[2048];
+            kernel_gemm_blocking(&v->ops, c, (enum kernel_dtype)t, &cut);
+            kernel_blocking_explain(&cut, c, text, sizeof text);
+            fprintf(l->page, "\nmatmul %s %s\n%s", v->name, t == KERNEL_F32 ? "f32" : "bf16", text);
+        }
+    }
+    fputc('\n', l->page);
 }
 
 static int measure(struct launch *l, const struct base_topology *topology, struct base_error *e) {
     int code = BASE_OK;
     l->origin.machine = measure_fingerprint(topology, &l->setup->variants[0].ops, kernel_isa_best());
-    cli_report_kernels_head(l->page, l->origin.machine, l->bench.team.threads);
     if (l->flags->explain) explain(l);
+    cli_report_kernels_head(l->page, l->origin.machine, l->bench.team.threads);
     for (int i = 0; i < l->setup->cases.count && !code; i++) code = run_case(l, i, e);
     if (!code && l->with_openblas)
         code = emit(l, run_openblas_record(&l->openblas, &l->origin, l->bench.team.threads), e);

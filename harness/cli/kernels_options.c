@@ -9,7 +9,7 @@
 #include "cli/catalog.h"
 #include "cli/options.h"
 
-enum { ROWS = 18, LIST = 512 };
+enum { ROWS = 18 };
 
 static struct cli_kernels_flags defaults(void) {
     return (struct cli_kernels_flags){.model = "gpt2-124m", .micro_batch = 4, .seconds = 0.5, .width = 0.1, .seed = 1};
@@ -28,7 +28,9 @@ static int table(struct cli_kernels_flags *f, struct cli_option rows[ROWS]) {
         {"--shapes", NULL, CLI_TEXT, &f->shapes, 0, 0, "FILE", "these shapes instead, one a line (below)", NULL},
         {"--dtype", NULL, CLI_TEXT, &f->dtypes, 0, 0, "LIST", "f32, bf16; default both", NULL},
         {"--isa", "--variant", CLI_TEXT, &f->variants, 0, 0, "LIST",
-         "ref, avx2, avx512, avx512bf16, openblas; default all that this host can run but ref, plain C", NULL},
+         "ref, avx2, avx512, avx512bf16, with +packed for matmuls whose B was packed ahead, openblas; default all that "
+         "this host can run but ref, plain C",
+         NULL},
         {"--threads", NULL, CLI_INTEGER, &f->threads, 1, BASE_CPUS_MAX, "N",
          "OpenMP threads; default all CPUs that it may use", NULL},
         {"--seconds", NULL, CLI_NUMBER, &f->seconds, 0.01, 3600, "S",
@@ -74,11 +76,10 @@ void cli_kernels_flags_help(FILE *out) {
           out);
 }
 
-/* The words of a comma-separated list, into words[most] cut from `text`; -1 when there are more. */
-static int words_of(const char *list, char text[LIST], const char *words[], int most) {
+int cli_kernels_words(const char *list, char text[CLI_KERNELS_LIST], const char *words[], int most) {
     int count = 0;
     char *rest = NULL;
-    snprintf(text, LIST, "%s", list);
+    snprintf(text, CLI_KERNELS_LIST, "%s", list);
     for (char *word = strtok_r(text, ", ", &rest); word; word = strtok_r(NULL, ", ", &rest)) {
         if (count == most) return -1;
         words[count++] = word;
@@ -110,8 +111,8 @@ static int unknown_op(const char *word, struct base_error *e) {
 /* Leaves the cases of the operations that were asked for. */
 static int keep_ops(const char *list, struct run_kernel_cases *cases, struct base_error *e) {
     const char *words[32];
-    char text[LIST];
-    const int count = words_of(list, text, words, 32);
+    char text[CLI_KERNELS_LIST];
+    const int count = cli_kernels_words(list, text, words, 32);
     int kept = 0;
     if (count < 1)
         return base_fail(e, BASE_USAGE, "--op: %s; give names with commas between", count ? "too many" : "none");
@@ -131,8 +132,8 @@ static int keep_ops(const char *list, struct run_kernel_cases *cases, struct bas
 
 static int resolve_dtypes(const char *list, bool wanted[KERNEL_DTYPE_COUNT], struct base_error *e) {
     const char *words[8];
-    char text[LIST];
-    const int count = words_of(list ? list : "f32,bf16", text, words, 8);
+    char text[CLI_KERNELS_LIST];
+    const int count = cli_kernels_words(list ? list : "f32,bf16", text, words, 8);
     if (count < 1) return base_fail(e, BASE_USAGE, "--dtype: \"%.64s\"; take f32, bf16 or f32,bf16", list);
     for (int w = 0; w < count; w++) {
         const bool f32 = !strcmp(words[w], "f32") || !strcmp(words[w], "fp32"), bf16 = !strcmp(words[w], "bf16");
@@ -141,51 +142,6 @@ static int resolve_dtypes(const char *list, bool wanted[KERNEL_DTYPE_COUNT], str
         wanted[f32 ? KERNEL_F32 : KERNEL_BF16] = true;
     }
     return BASE_OK;
-}
-
-static void add_variant(struct cli_kernels_setup *s, enum kernel_isa isa, enum kernel_backend backend) {
-    struct run_kernel_variant *v = &s->variants[s->variant_count++];
-    v->name = backend == KERNEL_BACKEND_OPENBLAS ? "openblas" : kernel_isa_name(isa);
-    kernel_select(&v->ops, isa, backend);
-}
-
-static int add_named(struct cli_kernels_setup *s, const char *word, enum kernel_isa best, struct base_error *e) {
-    char usable[96] = "";
-    for (int i = 0; i < s->variant_count; i++)
-        if (!strcmp(s->variants[i].name, word)) return BASE_OK;
-    if (!strcmp(word, "openblas")) {
-        add_variant(s, best, KERNEL_BACKEND_OPENBLAS);
-        return BASE_OK;
-    }
-    for (enum kernel_isa isa = KERNEL_ISA_ref; isa < KERNEL_ISA_COUNT; isa++) {
-        const size_t used = strlen(usable);
-        if (kernel_isa_usable(isa)) snprintf(usable + used, sizeof usable - used, "%s, ", kernel_isa_name(isa));
-        if (strcmp(word, kernel_isa_name(isa)) != 0 || !kernel_isa_usable(isa)) continue;
-        add_variant(s, isa, KERNEL_BACKEND_TOISE);
-        return BASE_OK;
-    }
-    return base_fail(e, BASE_USAGE, "--isa: \"%.64s\" is unknown, or this CPU or build lacks it; take %sopenblas", word,
-                     usable);
-}
-
-static int resolve_variants(const char *list, struct cli_kernels_setup *s, struct base_error *e) {
-    const enum kernel_isa best = kernel_isa_best();
-    const char *words[16];
-    char text[LIST];
-    if (best == KERNEL_ISA_COUNT)
-        return base_fail(e, BASE_USAGE, "TOISE_ISA=%s: unknown; take ref, avx2, avx512 or avx512bf16",
-                         getenv("TOISE_ISA"));
-    if (!list) {
-        for (int isa = best > KERNEL_ISA_ref; isa <= (int)best; isa++)
-            add_variant(s, (enum kernel_isa)isa, KERNEL_BACKEND_TOISE);
-        add_variant(s, best, KERNEL_BACKEND_OPENBLAS);
-        return BASE_OK;
-    }
-    const int count = words_of(list, text, words, 16);
-    int code = BASE_OK;
-    if (count < 1) return base_fail(e, BASE_USAGE, "--isa: \"%.64s\"; give names with commas between", list);
-    for (int w = 0; w < count && !code; w++) code = add_named(s, words[w], best, e);
-    return code;
 }
 
 static int model_cases(const struct cli_kernels_flags *f, enum kernel_dtype dtype, struct cli_kernels_setup *s,
@@ -201,20 +157,6 @@ static int model_cases(const struct cli_kernels_flags *f, enum kernel_dtype dtyp
     s->seq = r.seq;
     s->micro_batch = r.micro_batch;
     return run_kernel_cases_plan(&s->cases, &plan, e);
-}
-
-int cli_kernels_variants(const struct cli_kernels_setup *s, const struct run_kernel_case *c,
-                         struct run_kernel_variant own[RUN_VARIANTS_MAX]) {
-    const bool gemm = c->op->kind == RUN_SHAPE_MATMUL;
-    int count = 0;
-    for (int i = 0; i < s->variant_count; i++) {
-        const struct run_kernel_variant *v = &s->variants[i];
-        const bool openblas = !strcmp(v->name, "openblas"), f32 = c->dtype == KERNEL_F32;
-        const char *held = openblas ? NULL : kernel_variant(&v->ops, c->op->name);
-        const bool same = f32 && !strcmp(v->name, kernel_isa_name(KERNEL_ISA_avx512bf16)); /* as avx512 */
-        if (openblas ? gemm && f32 : held && !strcmp(held, v->name) && !same) own[count++] = *v;
-    }
-    return count;
 }
 
 /* Drops the cases that none of the variants has. */
@@ -233,7 +175,8 @@ int cli_kernels_resolve(const struct cli_kernels_flags *f, struct cli_kernels_se
     const char *beside = f->model_given ? "--model" : f->seq_given ? "--seq" : f->batch_given ? "--mbs" : NULL;
     if (f->shapes && beside)
         return base_fail(e, BASE_USAGE, "--shapes gives the sizes that %s would; leave out one of the two", beside);
-    if ((code = resolve_dtypes(f->dtypes, wanted, e)) || (code = resolve_variants(f->variants, s, e))) return code;
+    if ((code = resolve_dtypes(f->dtypes, wanted, e)) || (code = cli_kernels_variants_resolve(f->variants, s, e)))
+        return code;
     for (int t = 0; t < KERNEL_DTYPE_COUNT && !code; t++)
         if (wanted[t])
             code = f->shapes ? cli_kernels_shapes(f->shapes, (enum kernel_dtype)t, &s->cases, e)

@@ -33,10 +33,16 @@ int cli_kernels_flags_parse(struct cli_kernels_flags *flags, int argc, char *con
 void cli_kernels_flags_help(FILE *out);
 /* The cases are freed by run_kernel_cases_close, also after an error. */
 int cli_kernels_resolve(const struct cli_kernels_flags *flags, struct cli_kernels_setup *setup, struct base_error *e);
-/* The variants that a case has, into `own`: instruction sets whose kernel is one of their own, OpenBLAS for FP32
- * matmuls alone. */
+/* The variants that a list names, all when NULL, into the setup. */
+int cli_kernels_variants_resolve(const char *list, struct cli_kernels_setup *setup, struct base_error *e);
+/* Those of them that a case has, into `own`: instruction sets whose kernel is one of their own, packed weights for
+ * matmuls, OpenBLAS for those in FP32. */
 int cli_kernels_variants(const struct cli_kernels_setup *setup, const struct run_kernel_case *c,
                          struct run_kernel_variant own[RUN_VARIANTS_MAX]);
+
+/* The words of a comma-separated list, into words[most], cut from `text`; -1 when there are more. */
+enum { CLI_KERNELS_LIST = 512 };
+int cli_kernels_words(const char *list, char text[CLI_KERNELS_LIST], const char *words[], int most);
 
 /* Adds the shapes of a file to the list, in one dtype. A line is a shape; what follows # is a comment:
  *   NT M N K                                                   matmul, how A and B are stored (N as used, T transposed)

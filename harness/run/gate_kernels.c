@@ -97,14 +97,14 @@ double run_freivalds(const struct kernel_team *team, const struct kernel_gemm *g
     return worst;
 }
 
-double run_gemm_residual(const struct kernel_team *team, kernel_gemm_fn *gemm, const struct kernel_gemm *g,
-                         uint64_t seed, double *space) {
+double run_gemm_residual(const struct kernel_team *team, kernel_gemm_fn *gemm, const struct kernel_gemm *as,
+                         const struct kernel_gemm *g, uint64_t seed, double *space) {
     double *before = space, *rest = before + g->m;
     if (g->d) { /* D r, before the call overwrites D where it is C */
         signs(seed, g->n, rest);
         run_matrix_apply(team, g->out, g->d, g->m, g->n, g->ldc, false, rest, before, NULL);
     }
-    gemm(team, g);
+    gemm(team, as);
     return run_freivalds(team, g, seed, g->d ? before : NULL, rest);
 }
 
@@ -126,13 +126,13 @@ static double riding_residual(const struct kernel_team *team, struct run_checked
     struct kernel_gemm plain = *g;
     if ((size_t)n * kernel_dtype_bytes(g->out) > s->plain_bytes || g->d == g->c) return INFINITY;
     if (g->epilogue == KERNEL_EPILOGUE_GELU) {
-        const double residual = run_gemm_residual(team, s->inner->gemm, g, seed, s->space);
+        const double residual = run_gemm_residual(team, s->inner->gemm, g, g, seed, s->space);
         s->inner->gelu_forward(team, g->out, n, g->c, s->plain);
         return same_rows(g, g->y, s->plain) ? residual : INFINITY;
     }
     s->inner->gemm(team, g);
     plain.epilogue = KERNEL_EPILOGUE_NONE, plain.c = s->plain;
-    const double residual = run_gemm_residual(team, s->inner->gemm, &plain, seed, s->space);
+    const double residual = run_gemm_residual(team, s->inner->gemm, &plain, &plain, seed, s->space);
     s->inner->gelu_backward(team, g->out, n, g->x, s->plain, s->plain);
     return same_rows(g, g->c, s->plain) ? residual : INFINITY;
 }
@@ -146,8 +146,9 @@ static void checked_gemm(const struct kernel_team *team, const struct kernel_gem
     snprintf(where, sizeof where, "%c%c %lld x %lld x %lld%s", g->a_trans ? 'T' : 'N', g->b_trans ? 'T' : 'N',
              (long long)g->m, (long long)g->n, (long long)g->k, riders[g->epilogue]);
     run_gate_note(s->gate, RUN_MATMUL,
-                  g->epilogue == KERNEL_EPILOGUE_NONE ? run_gemm_residual(team, s->inner->gemm, g, s->calls++, s->space)
-                                                      : riding_residual(team, s, g),
+                  g->epilogue == KERNEL_EPILOGUE_NONE
+                      ? run_gemm_residual(team, s->inner->gemm, g, g, s->calls++, s->space)
+                      : riding_residual(team, s, g),
                   where);
 }
 

@@ -33,9 +33,10 @@ double run_matrix_at(enum kernel_dtype dtype, const void *x, int64_t i);
  * row, taken before the call where C accumulates; NULL otherwise. space: 4 (m + n + k) doubles. */
 double run_freivalds(const struct kernel_team *team, const struct kernel_gemm *g, uint64_t seed, const double *before,
                      double *space);
-/* Runs one matmul by `gemm`, where C may be D, and returns its residual. space: 5 (m + n + k) doubles. */
-double run_gemm_residual(const struct kernel_team *team, kernel_gemm_fn *gemm, const struct kernel_gemm *g,
-                         uint64_t seed, double *space);
+/* Runs one matmul by `gemm`, where C may be D, and returns its residual. `as` is what gemm gets: g itself, or the same
+ * with B packed. space: 5 (m + n + k) doubles. */
+double run_gemm_residual(const struct kernel_team *team, kernel_gemm_fn *gemm, const struct kernel_gemm *as,
+                         const struct kernel_gemm *g, uint64_t seed, double *space);
 /* y[rows] = M x and, when squares is not NULL, each row's sum of squares; transposed: of M's transpose.
  * M is stored [rows, cols] with leading dimension ld; y has cols entries when transposed. */
 void run_matrix_apply(const struct kernel_team *team, enum kernel_dtype dtype, const void *m, int64_t rows,

@@ -57,6 +57,14 @@ double run_kernel_need(const struct run_kernel_bench *b, const struct run_kernel
     double kept = 0;
     for (int i = 0; i < RUN_OPERANDS && c->op->kind >= RUN_SHAPE_ROWS; i++)
         if (c->op->operands[i].use & RUN_WRITE) kept += 2 * (double)run_operand_bytes(c, i);
+    /* B once more for each set that packs it */
+    const double operands =
+        c->op->kind == RUN_SHAPE_MATMUL
+            ? (double)run_operand_bytes(c, 0) + (double)run_operand_bytes(c, 1) + (double)run_operand_bytes(c, 2)
+            : 1;
+    for (int isa = KERNEL_ISA_ref + 1; isa < KERNEL_ISA_COUNT && c->op->kind == RUN_SHAPE_MATMUL; isa++)
+        if (kernel_isa_usable((enum kernel_isa)isa))
+            kept += run_kernel_memory_bytes(c, b->pool) * (double)run_operand_bytes(c, 1) / operands;
     return run_kernel_memory_bytes(c, b->pool) + kept;
 }
 
@@ -64,16 +72,19 @@ double run_kernel_need(const struct run_kernel_bench *b, const struct run_kernel
 struct timing {
     struct run_kernel_bench *bench;
     const struct run_kernel_case *c;
-    struct run_kernel_memory memory;
+    struct run_kernel_memory memory, packed[RUN_VARIANTS_MAX]; /* packed: copies 0 for variants that do not */
     struct kernel_team teams[RUN_VARIANTS_MAX];
     int64_t next;      /* which copy of the operands */
     bool two_runtimes; /* OpenBLAS, with threads of its own, beside OpenMP */
 };
 
+static void *const *operands(const struct timing *t, int variant, int64_t copy) {
+    return run_kernel_operands(t->packed[variant].copies ? &t->packed[variant] : &t->memory, copy);
+}
+
 static double calls(struct timing *t, int variant, int count) {
     const double start = base_clock_now();
-    for (int i = 0; i < count; i++)
-        t->c->op->call(&t->teams[variant], t->c, run_kernel_operands(&t->memory, t->next++));
+    for (int i = 0; i < count; i++) t->c->op->call(&t->teams[variant], t->c, operands(t, variant, t->next++));
     return base_clock_now() - start;
 }
 
@@ -188,8 +199,9 @@ static int prepare(struct timing *t, struct run_kernel_set *set, const struct ru
     int code = measure_samples_open(&r->samples, RUN_SAMPLES_MAX, 0, NULL, e);
     if (code) return code;
     set->count = i + 1;
-    code = run_kernel_check(&t->teams[i], plain ? &t->bench->best : &t->bench->plain, t->c,
-                            run_kernel_operands(&t->memory, 0), o->seed, &r->residual, e);
+    if (v->packed && (code = run_kernel_memory_pack(&t->packed[i], &t->memory, t->c, &t->teams[i], e))) return code;
+    code = run_kernel_check(&t->teams[i], plain ? &t->bench->best : &t->bench->plain, t->c, operands(t, i, 0), o->seed,
+                            &r->residual, e);
     if (!code && r->residual <= RUN_THRESHOLD) calibrate(t, i, fmax(SAMPLE_S, o->seconds / SAMPLES), r);
     return code;
 }
@@ -203,6 +215,7 @@ int run_kernel_measure(struct run_kernel_bench *b, const struct run_kernel_case 
     if (code) return code;
     for (int i = 0; i < count && !code; i++) code = prepare(&t, set, &variants[i], i, o, e);
     if (!code) time_rounds(&t, set, o);
+    for (int i = 0; i < count; i++) run_kernel_memory_close(&t.packed[i]);
     run_kernel_memory_close(&t.memory);
     return code;
 }

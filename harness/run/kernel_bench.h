@@ -11,7 +11,9 @@
 #include "run/train.h"
 
 struct run_kernel_variant {
-    const char *name; /* "avx2", "openblas" */
+    char name[24];    /* "avx2", "avx2+packed", "openblas" */
+    const char *held; /* kernel_variant() of what is its own */
+    bool packed;      /* matmul: B was packed ahead, outside what is timed */
     struct kernel_ops ops;
 };
 enum { RUN_VARIANTS_MAX = 2 * KERNEL_ISA_COUNT + 1, RUN_SAMPLES_MAX = 64 };

@@ -85,9 +85,12 @@ static double rows(const struct kernel_team *team, const struct kernel_ops *othe
 
 static double matmul(const struct kernel_team *team, const struct run_kernel_case *c, void *const *x, uint64_t seed,
                      double *space) {
-    const struct kernel_gemm g = run_kernel_gemm(c, x);
+    void *plain[RUN_OPERANDS];
+    memcpy(plain, x, sizeof plain);
+    plain[RUN_PACKED_B] = NULL;
+    const struct kernel_gemm g = run_kernel_gemm(c, plain), as = run_kernel_gemm(c, x);
     poison(c, x);
-    return run_gemm_residual(team, team->ops->gemm, &g, seed, space);
+    return run_gemm_residual(team, team->ops->gemm, &as, &g, seed, space);
 }
 
 static double attention(const struct kernel_team *team, const struct run_kernel_case *c, void *const *x, uint64_t seed,

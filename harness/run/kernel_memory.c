@@ -117,6 +117,28 @@ int run_kernel_memory_open(struct run_kernel_memory *m, const struct run_kernel_
     return BASE_OK;
 }
 
+int run_kernel_memory_pack(struct run_kernel_memory *m, const struct run_kernel_memory *plain,
+                           const struct run_kernel_case *c, const struct kernel_team *team, struct base_error *e) {
+    const size_t count = (size_t)plain->copies * RUN_OPERANDS;
+    int code = BASE_OK;
+    *m = (struct run_kernel_memory){.copies = plain->copies};
+    m->x = malloc(count * sizeof *m->x);
+    m->arenas = calloc((size_t)m->copies, sizeof *m->arenas);
+    if (!m->x || !m->arenas) code = base_fail(e, BASE_BROKEN, "out of memory for the list of operands");
+    if (!code) memcpy(m->x, plain->x, count * sizeof *m->x);
+    for (int k = 0; k < m->copies && !code; k++) {
+        const struct kernel_gemm g = run_kernel_gemm(c, run_kernel_operands(plain, k));
+        struct base_arena *arena = &m->arenas[k];
+        code = base_arena_open(arena, (size_t)kernel_gemm_packed_bytes(team->ops, &g), team->threads, e);
+        if (code) break;
+        m->arena_count++;
+        team->ops->gemm_pack(team, &g, arena->base);
+        m->x[k * RUN_OPERANDS + RUN_PACKED_B] = arena->base;
+    }
+    if (code) run_kernel_memory_close(m);
+    return code;
+}
+
 void run_kernel_memory_close(struct run_kernel_memory *m) {
     for (int i = 0; i < m->arena_count; i++) base_arena_close(&m->arenas[i]);
     free(m->arenas);

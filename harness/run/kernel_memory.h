@@ -21,6 +21,9 @@ double run_kernel_memory_bytes(const struct run_kernel_case *c, size_t pool);
  * ALiBi's slopes, a turn by 45 degrees; a function of `seed` alone. What calls must have made is made by `team`. */
 int run_kernel_memory_open(struct run_kernel_memory *memory, const struct run_kernel_case *c,
                            const struct kernel_team *team, size_t pool, uint64_t seed, struct base_error *e);
+/* The same copies for a variant whose B is packed ahead by `team`'s table: `packed` borrows the rest from `plain`. */
+int run_kernel_memory_pack(struct run_kernel_memory *packed, const struct run_kernel_memory *plain,
+                           const struct run_kernel_case *c, const struct kernel_team *team, struct base_error *e);
 void run_kernel_memory_close(struct run_kernel_memory *memory);
 
 static inline void *const *run_kernel_operands(const struct run_kernel_memory *memory, int64_t copy) {

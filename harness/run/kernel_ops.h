@@ -54,7 +54,7 @@ struct run_operand {
     enum run_use use;
     enum run_fill fill;
 };
-enum { RUN_OPERANDS = 8 };
+enum { RUN_OPERANDS = 8, RUN_PACKED_B = 3 /* matmul: B as gemm_pack wrote it, in the place of B unless NULL */ };
 
 struct run_kernel_case;
 struct run_kernel_op {

@@ -139,7 +139,8 @@ static void right_kernels_are_within_the_roof(void **state) {
             if (!(c.op->dtypes >> t & 1)) continue;
             for (int isa = 0; isa < KERNEL_ISA_COUNT; isa++) {
                 if (!kernel_isa_usable((enum kernel_isa)isa)) continue;
-                v[count].name = kernel_isa_name((enum kernel_isa)isa);
+                snprintf(v[count].name, sizeof v[count].name, "%s", kernel_isa_name((enum kernel_isa)isa));
+                v[count].packed = false;
                 kernel_select(&v[count++].ops, (enum kernel_isa)isa, KERNEL_BACKEND_TOISE);
             }
             assert_int_equal(run_kernel_measure(&bench, &c, v, count, &quick, &set, NULL), BASE_OK);
@@ -153,6 +154,27 @@ static void right_kernels_are_within_the_roof(void **state) {
             }
             run_kernel_set_close(&set);
         }
+}
+
+static void spoil_packed(const struct kernel_team *team, const struct kernel_gemm *g, void *packed) {
+    bench.best.gemm_pack(team, g, packed);
+    ((float *)packed)[0] += 100;
+}
+
+/* B packed ahead: the same check, and a wrong packing fails it. */
+static void packed_weights(void **state) {
+    (void)state;
+    for (int t = 0; t < KERNEL_DTYPE_COUNT; t++) {
+        const struct run_kernel_case c = case_of(run_kernel_op("gemm"), (enum kernel_dtype)t);
+        struct run_kernel_variant v[2] = {{.name = "packed", .packed = true, .ops = bench.best},
+                                          {.name = "spoilt", .packed = true, .ops = bench.best}};
+        struct run_kernel_set set;
+        v[1].ops.gemm_pack = spoil_packed;
+        assert_int_equal(run_kernel_measure(&bench, &c, v, 2, &quick, &set, NULL), BASE_OK);
+        assert_true(set.results[0].residual < RUN_THRESHOLD / 4 && set.results[0].fraction > 0);
+        assert_int_equal(set.results[1].status, RUN_FAILED);
+        run_kernel_set_close(&set);
+    }
 }
 
 static void accumulating_matmul_is_checked(void **state) {
@@ -262,6 +284,7 @@ int main(void) {
         cmocka_unit_test(verdicts),
         cmocka_unit_test(cases_of_a_plan),
         cmocka_unit_test(right_kernels_are_within_the_roof),
+        cmocka_unit_test(packed_weights),
         cmocka_unit_test(accumulating_matmul_is_checked),
         cmocka_unit_test(wrong_kernels_have_no_rate),
         cmocka_unit_test(wrong_matmul_and_attention_fail),

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Who competes: instruction sets, with B packed ahead or not, and OpenBLAS. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/kernels_options.h"
+
+static const char PACKED[] = "+packed";
+
+static void add(struct cli_kernels_setup *s, enum kernel_isa isa, enum kernel_backend backend, bool packed) {
+    struct run_kernel_variant *v = &s->variants[s->variant_count++];
+    kernel_select(&v->ops, isa, backend);
+    v->held = kernel_variant(&v->ops, "gemm");
+    v->packed = packed;
+    snprintf(v->name, sizeof v->name, "%s%s", v->held, packed ? PACKED : "");
+}
+
+/* "avx2" or "avx2+packed" */
+static bool names(const char *word, enum kernel_isa isa, bool *packed) {
+    const size_t length = strlen(kernel_isa_name(isa));
+    *packed = !strncmp(word, kernel_isa_name(isa), length) && !strcmp(word + length, PACKED);
+    return *packed || !strcmp(word, kernel_isa_name(isa));
+}
+
+static int add_named(struct cli_kernels_setup *s, const char *word, enum kernel_isa best, struct base_error *e) {
+    char usable[96] = "";
+    bool packed;
+    for (int i = 0; i < s->variant_count; i++)
+        if (!strcmp(s->variants[i].name, word)) return BASE_OK;
+    if (!strcmp(word, "openblas")) {
+        add(s, best, KERNEL_BACKEND_OPENBLAS, false);
+        return BASE_OK;
+    }
+    for (enum kernel_isa isa = KERNEL_ISA_ref; isa < KERNEL_ISA_COUNT; isa++) {
+        const size_t used = strlen(usable);
+        if (!kernel_isa_usable(isa)) continue;
+        snprintf(usable + used, sizeof usable - used, "%s, ", kernel_isa_name(isa));
+        if (!names(word, isa, &packed)) continue;
+        add(s, isa, KERNEL_BACKEND_TOISE, packed);
+        return BASE_OK;
+    }
+    return base_fail(e, BASE_USAGE, "--isa: \"%.64s\" is unknown, or this CPU or build lacks it; take %sopenblas", word,
+                     usable);
+}
+
+int cli_kernels_variants_resolve(const char *list, struct cli_kernels_setup *s, struct base_error *e) {
+    const enum kernel_isa best = kernel_isa_best();
+    const char *words[16];
+    char text[CLI_KERNELS_LIST];
+    if (best == KERNEL_ISA_COUNT)
+        return base_fail(e, BASE_USAGE, "TOISE_ISA=%s: unknown; take ref, avx2, avx512 or avx512bf16",
+                         getenv("TOISE_ISA"));
+    if (!list) {
+        for (int isa = best > KERNEL_ISA_ref; isa <= (int)best; isa++)
+            for (int packed = 0; packed < 2; packed++) add(s, (enum kernel_isa)isa, KERNEL_BACKEND_TOISE, packed);
+        add(s, best, KERNEL_BACKEND_OPENBLAS, false);
+        return BASE_OK;
+    }
+    const int count = cli_kernels_words(list, text, words, 16);
+    int code = BASE_OK;
+    if (count < 1) return base_fail(e, BASE_USAGE, "--isa: \"%.64s\"; give names with commas between", list);
+    for (int w = 0; w < count && !code; w++) code = add_named(s, words[w], best, e);
+    return code;
+}
+
+/* Weights are packed ahead: B of forward and of the gradient of the input, A not transposed. */
+static bool has(const struct run_kernel_variant *v, const struct run_kernel_case *c) {
+    const char *held = kernel_variant(&v->ops, c->op->name);
+    const bool f32 = c->dtype == KERNEL_F32, openblas = !strcmp(v->held, "openblas");
+    if (!held || strcmp(held, v->held) != 0) return false;
+    if (f32 && !strcmp(held, kernel_isa_name(KERNEL_ISA_avx512bf16))) return false; /* as avx512 */
+    if (v->packed) return c->op->kind == RUN_SHAPE_MATMUL && !c->shape.a_trans;
+    return !openblas || f32;
+}
+
+int cli_kernels_variants(const struct cli_kernels_setup *s, const struct run_kernel_case *c,
+                         struct run_kernel_variant own[RUN_VARIANTS_MAX]) {
+    int count = 0;
+    for (int i = 0; i < s->variant_count; i++)
+        if (has(&s->variants[i], c)) own[count++] = s->variants[i];
+    return count;
+}
