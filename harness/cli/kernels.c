@@ -86,8 +86,7 @@ static void keep_fitting(struct launch *l) {
         base_text_bytes(bytes, need, sizeof need);
         base_text_bytes(available, have, sizeof have);
         run_kernel_shape_text(&cases->at[i], shape, sizeof shape);
-        fprintf(stderr,
-                "toise: left out %s %s: it needs %s of memory, and %s are there; take a smaller --mbs or --seq\n",
+        fprintf(stderr, "toise: left out %s %s: it needs %s of memory, and %s are there; take a smaller shape\n",
                 cases->at[i].op->name, shape, need, have);
     }
     cases->count = kept;
@@ -107,10 +106,10 @@ static int exit_code(const json_t *records, struct base_error *e) {
     }
     if (failed) return base_fail(e, BASE_NO, "FAILED: %d of %d points, which have no rate", failed, points);
     if (unsure)
-        return base_fail(
-            e, BASE_INCONCLUSIVE,
-            "inconclusive: %d of %d points are too noisy: raise --seconds or --width, or quiet the machine", unsure,
-            points);
+        return base_fail(e, BASE_INCONCLUSIVE,
+                         "inconclusive: %d of %d points are too noisy or too few samples: raise --seconds or --width, "
+                         "or quiet the machine",
+                         unsure, points);
     return BASE_OK;
 }
 

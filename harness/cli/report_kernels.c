@@ -40,17 +40,18 @@ static const char *called(const json_t *result) {
 void cli_report_kernels_head(FILE *out, const json_t *machine, int threads) {
     fprintf(out, "toise kernels   %s, %s, %d thread%s\n\n", text(machine, "cpu"), text(machine, "isa"), threads,
             threads == 1 ? "" : "s");
-    fprintf(out, "%-22s %-24s %-5s %-10s %9s %8s %8s %-8s %9s %9s\n", "", "shape", "dtype", "variant", "GFLOP/s",
-            "GB/s", "of roof", "bound", "/OpenBLAS", "residual");
+    fprintf(out, "%-22s %-24s %-5s %-13s %9s %8s %7s %8s %-8s %9s %9s\n", "", "shape", "dtype", "variant", "GFLOP/s",
+            "GB/s", "+-", "of roof", "bound", "/OpenBLAS", "residual");
     fflush(out);
 }
 
 void cli_report_kernel(FILE *out, const json_t *record) {
     const json_t *r = json_object_get(record, "result");
     const char *status = text(record, "status");
-    fprintf(out, "%-22s %-24s %-5s %-10s", called(r), text(r, "shape"), text(r, "dtype"), text(r, "variant"));
+    fprintf(out, "%-22s %-24s %-5s %-13s", called(r), text(r, "shape"), text(r, "dtype"), text(r, "variant"));
     column(out, 9, 1, real(r, "flop_per_s") / 1e9, "");
     column(out, 8, 2, real(r, "byte_per_s") / 1e9, "");
+    column(out, 7, 1, 50 * (real(r, "call_s_high") - real(r, "call_s_low")) / real(r, "call_s"), "%");
     column(out, 8, 1, 100 * real(r, "fraction_of_roof"), "%");
     fprintf(out, " %-8s", text(r, "bound"));
     column(out, 9, 3, real(r, "ratio_to_openblas"), "");
@@ -58,7 +59,7 @@ void cli_report_kernel(FILE *out, const json_t *record) {
     fputs(" ", out);
     verdict(out, status);
     fputc('\n', out);
-    if (text(record, "why")[0]) fprintf(out, "    %s: %s\n", status, text(record, "why"));
+    if (!strcmp(status, "FAILED")) fprintf(out, "    FAILED: %s\n", text(record, "why"));
     fflush(out);
 }
 
@@ -152,10 +153,10 @@ void cli_report_kernels_end(FILE *out, const json_t *records) {
         s->count++;
         if (fraction < s->worst) s->worst = fraction, s->where = r;
     }
-    fprintf(out, "\n%-22s %-5s %-10s %6s %16s   %s\n", "of the roof", "dtype", "variant", "points", "geometric mean",
+    fprintf(out, "\n%-22s %-5s %-13s %6s %16s   %s\n", "of the roof", "dtype", "variant", "points", "geometric mean",
             "worst");
     for (int k = 0; k < count; k++)
-        fprintf(out, "%-22s %-5s %-10s %6d %15.1f%%   %.1f%% %s %s\n",
+        fprintf(out, "%-22s %-5s %-13s %6d %15.1f%%   %.1f%% %s %s\n",
                 all[k].compute ? "matmul, attention" : "passes over memory", all[k].dtype, all[k].variant, all[k].count,
                 100 * exp(all[k].log_sum / all[k].count), 100 * all[k].worst, called(all[k].where),
                 text(all[k].where, "shape"));
