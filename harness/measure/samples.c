@@ -41,7 +41,7 @@ bool measure_samples_add(struct measure_samples *samples, double start, double s
     size_t phases = (size_t)samples->phases;
     samples->start[i] = start;
     samples->seconds[i] = seconds;
-    memcpy(samples->phase + (size_t)i * phases, phase, phases * sizeof *phase);
+    if (phases > 0) memcpy(samples->phase + (size_t)i * phases, phase, phases * sizeof *phase);
     if (interference != NULL) samples->interference[i] = *interference;
     samples->marks[i] = marks;
     return true;

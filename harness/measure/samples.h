@@ -23,7 +23,7 @@ struct measure_samples {
 
 int measure_samples_open(struct measure_samples *samples, int capacity, int phases, const char *const *names,
                          struct base_error *e);
-/* Keeps one step; false when full. interference may be NULL: none read. */
+/* Keeps one step; false when full. interference may be NULL: none read; phase where there are none. */
 bool measure_samples_add(struct measure_samples *samples, double start, double seconds, const double *phase,
                          const struct measure_interference *interference, unsigned marks);
 /* {"step_s": [], "start_s": [] from the first one's start, "phase_s": {name: []}, "interference": {field: []},
