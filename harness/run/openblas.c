@@ -73,7 +73,6 @@ void run_openblas_try(struct run_openblas *o, char *const command[], double limi
 }
 
 void run_openblas_judge(struct run_openblas *o) {
-    const double alike = 0.95;
     o->best = 0;
     o->cure[0] = 0;
     for (int i = 0; i < o->count; i++) {
@@ -81,8 +80,12 @@ void run_openblas_judge(struct run_openblas *o) {
         c->flop_per_s = c->dead || !c->runs ? NAN : base_stats_median(c->rates, c->runs, 0.95).median;
         if (c->flop_per_s > o->cores[o->best].flop_per_s) o->best = i;
     }
-    for (int i = 0; i < o->count; i++) /* the simpler cure */
-        if (o->cores[i].unset && o->cores[i].flop_per_s >= alike * o->cores[o->best].flop_per_s) o->best = i;
+    /* taking the variable away is the simpler cure, where it is one and no other type is clearly faster */
+    for (int i = 0; i < o->count; i++) {
+        const double rate = o->cores[i].unset ? o->cores[i].flop_per_s : NAN;
+        if (rate >= RUN_CORE_GAIN * o->cores[0].flop_per_s && rate * RUN_CORE_GAIN > o->cores[o->best].flop_per_s)
+            o->best = i;
+    }
     const struct run_core *best = &o->cores[o->best];
     o->gain = o->count && o->cores[0].flop_per_s > 0 ? best->flop_per_s / o->cores[0].flop_per_s : 1;
     o->wrong = o->gain >= RUN_CORE_GAIN;

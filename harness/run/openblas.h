@@ -31,7 +31,7 @@ struct run_openblas {
     bool dynamic;                                    /* built for several types, and tried */
     struct run_core cores[RUN_CORES_MAX];            /* cores[0]: as it is now */
     int count;
-    int best;      /* of cores: the fastest; taking the variable away where that is as fast */
+    int best;      /* of cores: the fastest; taking the variable away where that is nearly as fast */
     double gain;   /* its rate over that of cores[0]; 1 when nothing else is there */
     bool wrong;    /* gain >= RUN_CORE_GAIN */
     char cure[64]; /* "export OPENBLAS_CORETYPE=SkylakeX", "unset OPENBLAS_CORETYPE"; "" when not wrong */

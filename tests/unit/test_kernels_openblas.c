@@ -50,6 +50,14 @@ static void judged_by_medians(void **state) {
     assert_string_equal(o.cure, "export OPENBLAS_CORETYPE=SkylakeX");
 
     o = (struct run_openblas){0};
+    core(&o, "Haswell", false, 50e9); /* its own choice is near the best, but no cure */
+    core(&o, "", true, 58e9);
+    core(&o, "SkylakeX", false, 65e9);
+    run_openblas_judge(&o);
+    assert_true(o.wrong);
+    assert_string_equal(o.cure, "export OPENBLAS_CORETYPE=SkylakeX");
+
+    o = (struct run_openblas){0};
     core(&o, "", false, 90e9);
     core(&o, "Haswell", false, 107e9); /* 1.19 times */
     run_openblas_judge(&o);
