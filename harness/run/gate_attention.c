@@ -8,6 +8,7 @@
 #include "run/gate_kernels.h"
 
 enum { SAMPLES = 6 };
+#define FLUSHED 0x1p-126 /* FP32's least normal number: an exponential below it is 0, and sums lose what is there */
 
 /* Where the rows of one (sequence, head) lie in each buffer. */
 struct view {
@@ -47,16 +48,15 @@ static double score(const struct view *v, int64_t i, int64_t j) {
     return v->a->scale * dot(v, v->a->q, v->q + i * v->a->q_row, v->a->k, v->kv + j * v->a->kv_row) + bias(v, i, j);
 }
 
-/* |x - truth| over the rounding unit of what was stored and of the FP32 sums behind it; `size` is the sum of the
- * terms' magnitudes. */
-static double residual(const struct view *v, const void *x, int64_t at, const double *truth, double size) {
+/* |x - truth| over the rounding unit of what was stored and what the FP32 arithmetic behind it explains. */
+static double residual(const struct view *v, const void *x, int64_t at, const double *truth, double explained) {
     double error = 0, norm = 0;
     for (int64_t i = 0; i < v->a->head_dim; i++) {
         double d = run_matrix_at(v->a->dtype, x, at + i) - truth[i];
         error += d * d;
         norm += truth[i] * truth[i];
     }
-    double unit = run_unit(v->a->dtype) * sqrt(norm) + run_unit(KERNEL_F32) * size;
+    double unit = run_unit(v->a->dtype) * sqrt(norm) + explained + FLUSHED * sqrt((double)v->a->head_dim);
     return error == 0 ? 0 : sqrt(error) / unit;
 }
 
@@ -69,6 +69,35 @@ static double length(const struct view *v, const void *x, int64_t at) {
 static double slack(const struct view *v, int64_t i, int64_t j) {
     const double q = length(v, v->a->q, v->q + i * v->a->q_row), k = length(v, v->a->k, v->kv + j * v->a->kv_row);
     return 1 + v->a->scale * q * k + fabs(bias(v, i, j));
+}
+
+/* What e^d adds to a weight p, at most; where e^d is beyond FP64, p may be below it, and anything is possible. */
+static double growth(double p, double d) {
+    return d < 700 ? p * expm1(d) : 1e300;
+}
+
+/* What a row's exponents, each off by at most d_j = 4 units of its slack, may do to its weights: that to
+ * p_j e^(+-d_j) over a sum that lies between e^-mean (Jensen's inequality) and e^most, parts of the true one. Saturated
+ * scores are off by much; then a weight may be anything, but none is below 0 or above 1. */
+struct spread {
+    double mean, most; /* sum of p_j d_j; log of the sum of p_j e^d_j */
+};
+static struct spread spread_of(const struct view *v, int64_t i, const double *p) {
+    struct spread s = {0, 0};
+    double sum = 0;
+    for (int64_t j = 0; j < v->a->seq_k; j++) {
+        if (!sees(v, i, j)) continue;
+        const double d = 4 * run_unit(KERNEL_F32) * slack(v, i, j);
+        s.mean += p[j] * d;
+        sum += growth(p[j], d);
+    }
+    s.most = log1p(sum);
+    return s;
+}
+/* By how much the weight at (i, j) may be off; about 8 units of the slack where that is little. */
+static double weight_error(const struct view *v, struct spread s, int64_t i, int64_t j, double p) {
+    const double d = 4 * run_unit(KERNEL_F32) * slack(v, i, j);
+    return FLUSHED + fmax(fmin(1 - p, growth(p, d + s.mean)), -p * expm1(-d - s.most));
 }
 
 /* Row i of the softmax into p; returns its log-sum-exp. */
@@ -84,17 +113,16 @@ static double softmax(const struct view *v, int64_t i, double *p) {
 }
 
 static double forward_row(const struct view *v, int64_t i, double *p, double *out) {
-    double size = 0, lse_size = 0, lse = softmax(v, i, p);
+    double size = 0, lse = softmax(v, i, p);
+    const struct spread spread = spread_of(v, i, p);
     memset(out, 0, (size_t)v->a->head_dim * sizeof *out);
     for (int64_t j = 0; j < v->a->seq_k; j++) {
         if (!sees(v, i, j)) continue;
-        const double off = p[j] * slack(v, i, j);
         add(v, p[j], v->a->v, v->kv + j * v->a->kv_row, out);
-        size += off * length(v, v->a->v, v->kv + j * v->a->kv_row);
-        lse_size += off;
+        size += weight_error(v, spread, i, j, p[j]) * length(v, v->a->v, v->kv + j * v->a->kv_row);
     }
-    double of_lse = fabs(v->a->lse[v->lse + i] - lse) / (8 * run_unit(KERNEL_F32) * (lse_size + fabs(lse)));
-    double of_o = residual(v, v->a->o, v->o + i * v->a->o_row, out, 8 * size);
+    double of_lse = fabs(v->a->lse[v->lse + i] - lse) / (2 * spread.most + 8 * run_unit(KERNEL_F32) * fabs(lse));
+    double of_o = residual(v, v->a->o, v->o + i * v->a->o_row, out, size);
     return fmax(of_o, isinf(lse) ? 0 : of_lse);
 }
 
@@ -108,16 +136,18 @@ static double d_score(const struct view *v, int64_t i, int64_t j, double p) {
 static double backward_query(const struct view *v, int64_t i, double *p, double *dq) {
     double size = 0;
     softmax(v, i, p);
+    const struct spread spread = spread_of(v, i, p);
     memset(dq, 0, (size_t)v->a->head_dim * sizeof *dq);
     for (int64_t j = 0; j < v->a->seq_k; j++) {
         if (!sees(v, i, j)) continue;
         double ds = d_score(v, i, j, p[j]),
-               bound = p[j] * slack(v, i, j) * v->a->scale * length(v, v->a->d_o, v->o + i * v->a->o_row) *
+               bound = weight_error(v, spread, i, j, p[j]) * v->a->scale *
+                       length(v, v->a->d_o, v->o + i * v->a->o_row) *
                        (length(v, v->a->v, v->kv + j * v->a->kv_row) + length(v, v->a->o, v->o + i * v->a->o_row));
         add(v, ds, v->a->k, v->kv + j * v->a->kv_row, dq);
         size += bound * length(v, v->a->k, v->kv + j * v->a->kv_row);
     }
-    return residual(v, v->a->dq, v->q + i * v->a->q_row, dq, 8 * size);
+    return residual(v, v->a->dq, v->q + i * v->a->q_row, dq, size);
 }
 
 /* Key j of a key/value head gathers from every query head of its group; the stored log-sum-exp gives p. */
@@ -134,7 +164,9 @@ static double backward_key(const struct kernel_attention *a, int64_t b, int64_t 
             if (!sees(&v, i, j)) continue;
             const int64_t row = v.o + i * a->o_row, q = v.q + i * a->q_row;
             const double s = score(&v, i, j), p = exp(s - a->lse[v.lse + i]);
-            const double d_o = length(&v, a->d_o, row), off = p * (slack(&v, i, j) + fabs(a->lse[v.lse + i]));
+            const double d_o = length(&v, a->d_o, row),
+                         off = FLUSHED +
+                               growth(p, 8 * run_unit(KERNEL_F32) * (slack(&v, i, j) + fabs(a->lse[v.lse + i])));
             add(&v, d_score(&v, i, j, p), a->q, q, dk);
             add(&v, p, a->d_o, row, dv);
             size_v += off * d_o;
@@ -142,8 +174,8 @@ static double backward_key(const struct kernel_attention *a, int64_t b, int64_t 
                       (length(&v, a->v, v.kv + j * a->kv_row) + length(&v, a->o, row));
         }
     }
-    return fmax(residual(&v, a->dk, v.kv + j * a->kv_row, dk, 8 * size_k),
-                residual(&v, a->dv, v.kv + j * a->kv_row, dv, 8 * size_v));
+    return fmax(residual(&v, a->dk, v.kv + j * a->kv_row, dk, size_k),
+                residual(&v, a->dv, v.kv + j * a->kv_row, dv, size_v));
 }
 
 static int64_t draw(uint64_t seed, int64_t index, int64_t below) {

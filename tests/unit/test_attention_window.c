@@ -200,11 +200,31 @@ static void test_gate(void **state) {
     operands_free(&s);
 }
 
+/* Saturated scores, 10^4 to 10^8, whose rounding changes a weight by a factor or makes it any: what ran passes, and
+ * what no rounding gives does not. */
+static void test_gate_saturated(void **state) {
+    struct operands s;
+    (void)state;
+    operands_make(&s, &(struct problem){1, 4, 2, 130, 130, 24, .layout = FUSED, .fill = HUGE_SCORES});
+    double *space = operands_take(&s, (size_t)(2 * 130 + 8 * 24) * sizeof *space);
+    const float scale = s.a.scale;
+    for (int v = 0; v < variants_count; v++)
+        for (float factor = 1; factor < 2e4f; factor *= 10) {
+            s.a.scale = scale * factor;
+            variants_forward(&s, &variants[v], 2);
+            variants_backward(&s, &variants[v], 2);
+            assert_true(gate(&s.a, space) <= 1);
+            for (int64_t i = 0; i < s.n_o; i++) ((float *)s.o)[i] *= -100;
+            assert_true(run_attention_forward_residual(&s.a, 3, space) > 1);
+        }
+    operands_free(&s);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_windows), cmocka_unit_test(test_groups),    cmocka_unit_test(test_alibi),
-        cmocka_unit_test(test_offsets), cmocka_unit_test(test_no_change), cmocka_unit_test(test_parts),
-        cmocka_unit_test(test_gate),
+        cmocka_unit_test(test_windows), cmocka_unit_test(test_groups),         cmocka_unit_test(test_alibi),
+        cmocka_unit_test(test_offsets), cmocka_unit_test(test_no_change),      cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_gate),    cmocka_unit_test(test_gate_saturated),
     };
     return cmocka_run_group_tests(tests, variants_setup, NULL);
 }
