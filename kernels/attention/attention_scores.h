@@ -54,8 +54,8 @@ SIMD_INLINE vf add_bias(vf score, float slope, int64_t row, int v) {
     return score + slope * ((float)row - __builtin_convertvector(lane_numbers() + v, vf));
 }
 
-/* e^x of `n` vectors in step, so that each hides the others' latency: vf_exp() for x <= 88.7 or NaN. What lies below
- * becomes 0 in the end, whatever it was on the way. */
+/* e^x of `n` vectors in step, so that each hides the others' latency: the bits of vf_exp() for x <= 88.7 or NaN. What
+ * lies below becomes 0 in the end, whatever it was on the way. */
 SIMD_INLINE void exp_each(const int n, vf *x) {
     const float magic = 12582912.0f, lowest = -87.336540f;
     vf shifted[4], r[4], p[4];
@@ -66,8 +66,7 @@ SIMD_INLINE void exp_each(const int n, vf *x) {
     for (int i = 0; i < n; i++) p[i] = p[i] * r[i] + 4.16683881e-2f;
     for (int i = 0; i < n; i++) p[i] = p[i] * r[i] + 1.66665206e-1f;
     for (int i = 0; i < n; i++) p[i] = p[i] * r[i] + 4.99999934e-1f;
-    for (int i = 0; i < n; i++) p[i] = p[i] * r[i] + 1.0f;
-    for (int i = 0; i < n; i++) p[i] = p[i] * r[i] + 1.0f;
+    for (int i = 0; i < n; i++) p[i] = (p[i] * r[i] * r[i] + r[i]) + 1.0f;
     for (int i = 0; i < n; i++) p[i] = (vf)((vi)p[i] + (__builtin_convertvector(shifted[i] - magic, vi) << 23));
     for (int i = 0; i < n; i++) x[i] = vf_pick(x[i] < lowest, vf_all(0), p[i]);
 }
