@@ -54,21 +54,9 @@ SIMD_INLINE vf add_bias(vf score, float slope, int64_t row, int v) {
     return score + slope * ((float)row - __builtin_convertvector(lane_numbers() + v, vf));
 }
 
-/* e^x of `n` vectors in step, so that each hides the others' latency: the bits of vf_exp() for x <= 88.7 or NaN. What
- * lies below becomes 0 in the end, whatever it was on the way. */
+/* e^x of `n` vectors with x <= 88.7 or NaN: the bits of vf_exp() with less to choose. */
 SIMD_INLINE void exp_each(const int n, vf *x) {
-    const float magic = 12582912.0f, lowest = -87.336540f;
-    vf shifted[4], r[4], p[4];
-    for (int i = 0; i < n; i++) shifted[i] = x[i] * 1.44269504088896341f + magic;
-    for (int i = 0; i < n; i++) r[i] = x[i] - (shifted[i] - magic) * 0.693145751953125f;
-    for (int i = 0; i < n; i++) r[i] = r[i] - (shifted[i] - magic) * 1.428606765330187e-06f;
-    for (int i = 0; i < n; i++) p[i] = r[i] * 1.38145979e-3f + 8.36871724e-3f;
-    for (int i = 0; i < n; i++) p[i] = p[i] * r[i] + 4.16683881e-2f;
-    for (int i = 0; i < n; i++) p[i] = p[i] * r[i] + 1.66665206e-1f;
-    for (int i = 0; i < n; i++) p[i] = p[i] * r[i] + 4.99999934e-1f;
-    for (int i = 0; i < n; i++) p[i] = (p[i] * r[i] * r[i] + r[i]) + 1.0f;
-    for (int i = 0; i < n; i++) p[i] = (vf)((vi)p[i] + (__builtin_convertvector(shifted[i] - magic, vi) << 23));
-    for (int i = 0; i < n; i++) x[i] = vf_pick(x[i] < lowest, vf_all(0), p[i]);
+    for (int i = 0; i < n; i++) x[i] = vf_pick(x[i] < -87.336540f, vf_all(0), vf_exp_finite(x[i]));
 }
 
 #endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See gemm_operands.h. */
+#include "unit/support/gemm_operands.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/random.h"
+#include "scalar.h"
+
+enum { SEED = 20250101 };
+
+struct gemm_variant gemm_variants[KERNEL_ISA_COUNT + 1];
+int gemm_variant_count;
+const struct kernel_caches gemm_tiny_caches = {.l1 = 512, .l2 = 600, .l3 = 1};
+static void *scratch;
+static size_t scratch_size;
+
+int gemm_setup(void **state) {
+    (void)state;
+    for (int isa = 0; isa <= KERNEL_ISA_COUNT; isa++) {
+        const bool blas = isa == KERNEL_ISA_COUNT;
+        const char *name = blas ? "openblas" : kernel_isa_name((enum kernel_isa)isa);
+        if (!blas && !kernel_isa_usable((enum kernel_isa)isa)) {
+            printf("SKIP: gemm %s: this CPU or this build lacks it\n", name);
+            continue;
+        }
+        struct gemm_variant *v = &gemm_variants[gemm_variant_count++];
+        kernel_select(&v->ops, blas ? kernel_isa_best() : (enum kernel_isa)isa,
+                      blas ? KERNEL_BACKEND_OPENBLAS : KERNEL_BACKEND_TOISE);
+        snprintf(v->name, sizeof v->name, "%s", name);
+        v->flushes[KERNEL_BF16] = kernel_bf16_native(&v->ops);
+    }
+    scratch_size = (kernel_scratch_bytes(3, 1, 1) + 63) / 64 * 64;
+    scratch = aligned_alloc(64, scratch_size);
+    return scratch ? 0 : -1;
+}
+
+int gemm_teardown(void **state) {
+    (void)state;
+    free(scratch);
+    return 0;
+}
+
+struct kernel_team gemm_team(const struct gemm_variant *v, int threads, const struct kernel_caches *caches) {
+    memset(scratch, 0xff, GEMM_POISON);
+    return (struct kernel_team){
+        .ops = &v->ops, .threads = threads, .scratch = scratch, .scratch_bytes = scratch_size, .caches = caches};
+}
+
+/* One number in eight is zero, denormal, tiny or huge; sums of products stay finite. */
+static float hostile(uint64_t index, uint64_t stream) {
+    uint32_t w[4];
+    base_random_words(SEED, BASE_STREAM_TEST + stream, index, w);
+    const float x = (float)((double)w[0] / 2147483648.0 - 1.0);
+    switch (w[1] % 32) {
+    case 0:
+        return w[2] & 1 ? 0.0f : -0.0f;
+    case 1:
+        return x * 1e-39f;
+    case 2:
+        return x * 1e-30f;
+    case 3:
+        return x * 1e15f;
+    default:
+        return x;
+    }
+}
+
+struct gemm_matrix gemm_matrix_new(int64_t rows, int64_t cols, enum kernel_dtype dtype, uint64_t stream) {
+    struct gemm_matrix x = {.rows = rows, .cols = cols, .ld = cols + GEMM_PAD};
+    const size_t element = kernel_dtype_bytes(dtype);
+    x.bytes = (size_t)(rows * x.ld + GEMM_SHIFT) * element;
+    x.memory = malloc(x.bytes);
+    x.exact = calloc((size_t)(rows * cols) + 1, sizeof *x.exact);
+    x.size = calloc((size_t)(rows * cols) + 1, sizeof *x.size);
+    assert_true(x.memory && x.exact && x.size);
+    memset(x.memory, 0xff, x.bytes); /* NaN of either dtype */
+    x.data = x.memory + GEMM_SHIFT * element;
+    for (int64_t i = 0; i < rows * cols; i++) {
+        const int64_t at = i / cols * x.ld + i % cols;
+        scalar_put(dtype, x.data, at, hostile((uint64_t)i, stream));
+        x.exact[i] = (double)scalar_get(dtype, x.data, at);
+        x.size[i] = fabs(x.exact[i]);
+    }
+    return x;
+}
+
+void gemm_matrix_free(struct gemm_matrix *x) {
+    free(x->memory);
+    free(x->exact);
+    free(x->size);
+}
+
+void gemm_matrix_flush(struct gemm_matrix *x) {
+    for (int64_t i = 0; i < x->rows * x->cols; i++)
+        if (x->size[i] < 0x1p-126) x->exact[i] = x->size[i] = 0;
+}

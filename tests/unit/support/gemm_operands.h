@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The variants of gemm that this host can run, and hostile operands for them: what the gemm tests share. */
+#ifndef TOISE_TESTS_GEMM_OPERANDS_H
+#define TOISE_TESTS_GEMM_OPERANDS_H
+
+#include "kernels.h"
+
+enum { GEMM_PAD = 3, GEMM_SHIFT = 1, GEMM_POISON = 65536 }; /* data stand GEMM_SHIFT elements off every alignment */
+
+struct gemm_variant {
+    struct kernel_ops ops;
+    char name[32];
+    bool flushes[KERNEL_DTYPE_COUNT]; /* denormal inputs and results, by input dtype */
+};
+
+extern struct gemm_variant gemm_variants[KERNEL_ISA_COUNT + 1];
+extern int gemm_variant_count;
+
+/* Caches so small that every block is a few panels; what a team has by turns. */
+extern const struct kernel_caches gemm_tiny_caches;
+
+/* Of a cmocka group. */
+int gemm_setup(void **state);
+int gemm_teardown(void **state);
+/* A team of up to 3 threads on poisoned scratch. */
+struct kernel_team gemm_team(const struct gemm_variant *v, int threads, const struct kernel_caches *caches);
+
+/* A stored matrix: rows x cols of a dtype with GEMM_PAD more columns, and the same in FP64 without them. */
+struct gemm_matrix {
+    int64_t rows, cols, ld;
+    size_t bytes;
+    char *memory, *data; /* data is memory, GEMM_SHIFT elements on; what is no element is 0xff */
+    double *exact, *size;
+};
+
+struct gemm_matrix gemm_matrix_new(int64_t rows, int64_t cols, enum kernel_dtype dtype, uint64_t stream);
+void gemm_matrix_free(struct gemm_matrix *x);
+/* Denormals as zeros, in the FP64 copies. */
+void gemm_matrix_flush(struct gemm_matrix *x);
+
+#endif
