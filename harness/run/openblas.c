@@ -72,22 +72,31 @@ void run_openblas_try(struct run_openblas *o, char *const command[], double limi
     run_openblas_judge(o);
 }
 
+/* By how much a type beats what is in use: by medians, and by the fastest runs, whichever says less. Other load only
+ * slows, so on a busy machine the medians of equals may be far apart, but hardly their fastest runs too. */
+static double gain_of(const struct run_openblas *o, const struct run_core *c) {
+    double fastest = 0, now = 0;
+    for (int i = 0; i < c->runs; i++) fastest = fmax(fastest, c->rates[i]);
+    for (int i = 0; i < o->cores[0].runs; i++) now = fmax(now, o->cores[0].rates[i]);
+    const double medians = c->flop_per_s / o->cores[0].flop_per_s;
+    return isnan(medians) ? 0 : fmin(medians, fastest / now);
+}
+
 void run_openblas_judge(struct run_openblas *o) {
     o->best = 0;
+    o->gain = 1;
     o->cure[0] = 0;
     for (int i = 0; i < o->count; i++) {
         struct run_core *c = &o->cores[i];
         c->flop_per_s = c->dead || !c->runs ? NAN : base_stats_median(c->rates, c->runs, 0.95).median;
-        if (c->flop_per_s > o->cores[o->best].flop_per_s) o->best = i;
+        if (gain_of(o, c) > o->gain) o->gain = gain_of(o, &o->cores[o->best = i]);
     }
     /* taking the variable away is the simpler cure, where it is one and no other type is clearly faster */
     for (int i = 0; i < o->count; i++) {
-        const double rate = o->cores[i].unset ? o->cores[i].flop_per_s : NAN;
-        if (rate >= RUN_CORE_GAIN * o->cores[0].flop_per_s && rate * RUN_CORE_GAIN > o->cores[o->best].flop_per_s)
-            o->best = i;
+        const double gain = o->cores[i].unset ? gain_of(o, &o->cores[i]) : 0;
+        if (gain >= RUN_CORE_GAIN && gain * RUN_CORE_GAIN > o->gain) o->gain = gain, o->best = i;
     }
     const struct run_core *best = &o->cores[o->best];
-    o->gain = o->count && o->cores[0].flop_per_s > 0 ? best->flop_per_s / o->cores[0].flop_per_s : 1;
     o->wrong = o->gain >= RUN_CORE_GAIN;
     if (!o->wrong) return;
     snprintf(o->cure, sizeof o->cure, best->unset ? "unset OPENBLAS_CORETYPE" : "export OPENBLAS_CORETYPE=%s",

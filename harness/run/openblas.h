@@ -2,7 +2,7 @@
  *
  * Is the OpenBLAS in use the wrong one for this CPU? One built with DYNAMIC_ARCH holds kernels of many core types and
  * takes one when it is loaded, by CPUID or by OPENBLAS_CORETYPE. So each type is tried in a process of its own, in
- * turns, and types are judged by their medians. */
+ * turns; types are judged by their medians and their fastest runs. */
 #ifndef TOISE_RUN_OPENBLAS_H
 #define TOISE_RUN_OPENBLAS_H
 
@@ -32,7 +32,7 @@ struct run_openblas {
     struct run_core cores[RUN_CORES_MAX];            /* cores[0]: as it is now */
     int count;
     int best;      /* of cores: the fastest; taking the variable away where that is nearly as fast */
-    double gain;   /* its rate over that of cores[0]; 1 when nothing else is there */
+    double gain;   /* its rate over cores[0]'s, by medians or by the fastest runs, whichever is less; at least 1 */
     bool wrong;    /* gain >= RUN_CORE_GAIN */
     char cure[64]; /* "export OPENBLAS_CORETYPE=SkylakeX", "unset OPENBLAS_CORETYPE"; "" when not wrong */
 };
