@@ -90,5 +90,5 @@ static void test_scratch(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_any_caches), cmocka_unit_test(test_known),
                                        cmocka_unit_test(test_scratch)};
-    return cmocka_run_group_tests(tests, gemm_setup, gemm_teardown);
+    return cmocka_run_group_tests(tests, gemm_setup, NULL);
 }

@@ -35,9 +35,9 @@ static struct problem problem_new(int64_t m, int64_t n, int64_t k, int layout, i
     p.g.a = p.a.data, p.g.lda = p.a.ld, p.g.b = p.b.data, p.g.ldb = p.b.ld;
     p.g.bias = turn & 1 ? p.bias.data : NULL, p.g.d = turn & 2 ? p.d.data : NULL;
     p.g.ldc = p.c.ld;
-    memset(p.c.memory, 0xff, p.c.bytes);
-    memset(p.other.memory, 0xff, p.other.bytes);
-    memset(p.y.memory, 0xff, p.y.bytes);
+    memset(p.c.data, 0xff, p.c.bytes);
+    memset(p.other.data, 0xff, p.other.bytes);
+    memset(p.y.data, 0xff, p.y.bytes);
     return p;
 }
 
@@ -56,7 +56,7 @@ static void run(const struct gemm_variant *v, const struct kernel_gemm *g, void 
 
 static void expect_same(const struct gemm_variant *v, const struct problem *p, const char *what,
                         const struct gemm_matrix *got, const struct gemm_matrix *want) {
-    if (memcmp(got->memory, want->memory, got->bytes) != 0)
+    if (memcmp(got->data, want->data, got->bytes) != 0)
         fail_msg("%s: %s differs: m %lld n %lld k %lld, layout %d%d, in %d out %d", v->name, what, (long long)p->g.m,
                  (long long)p->g.n, (long long)p->g.k, p->g.a_trans, p->g.b_trans, p->g.in, p->g.out);
 }
@@ -103,7 +103,7 @@ static void epilogue_run(struct gemm_variant *v, struct problem *p, int threads,
     v->ops.gelu_forward(&team, g.out, g.m * g.n, c, y);
     for (int64_t i = 0; i < g.m; i++) memcpy(p->other.data + (size_t)(i * g.ldc) * element, y + (size_t)i * row, row);
     expect_same(v, p, "GELU", &p->y, &p->other);
-    memset(p->c.memory, 0xff, p->c.bytes);
+    memset(p->c.data, 0xff, p->c.bytes);
     g.epilogue = KERNEL_EPILOGUE_GELU_GRAD, g.x = p->x.data;
     run(v, &g, p->c.data, threads, caches);
     v->ops.gelu_backward(&team, g.out, g.m * g.n, x, c, y);
@@ -171,5 +171,5 @@ static void test_packed_layout(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_packed), cmocka_unit_test(test_epilogues),
                                        cmocka_unit_test(test_packed_layout)};
-    return cmocka_run_group_tests(tests, gemm_setup, gemm_teardown);
+    return cmocka_run_group_tests(tests, gemm_setup, NULL);
 }

@@ -15,6 +15,8 @@
 
 #include "base/random.h"
 #include "scalar.h"
+#include "scratch.h"
+#include "unit/support/guarded.h"
 
 enum { SEED = 20250101 };
 
@@ -39,14 +41,8 @@ int gemm_setup(void **state) {
         snprintf(v->name, sizeof v->name, "%s", name);
         v->flushes[KERNEL_BF16] = kernel_bf16_native(&v->ops);
     }
-    scratch_size = (kernel_scratch_bytes(3, 1, 1) + 63) / 64 * 64;
-    scratch = aligned_alloc(64, scratch_size);
-    return scratch ? 0 : -1;
-}
-
-int gemm_teardown(void **state) {
-    (void)state;
-    free(scratch);
+    scratch_size = kernel_gemm_scratch(3);
+    scratch = guarded_scratch(scratch_size);
     return 0;
 }
 
@@ -78,13 +74,11 @@ static float hostile(uint64_t index, uint64_t stream) {
 struct gemm_matrix gemm_matrix_new(int64_t rows, int64_t cols, enum kernel_dtype dtype, uint64_t stream) {
     struct gemm_matrix x = {.rows = rows, .cols = cols, .ld = cols + GEMM_PAD};
     const size_t element = kernel_dtype_bytes(dtype);
-    x.bytes = (size_t)(rows * x.ld + GEMM_SHIFT) * element;
-    x.memory = malloc(x.bytes);
+    x.bytes = rows * cols > 0 ? (size_t)((rows - 1) * x.ld + cols) * element : 0;
+    x.data = guarded_bytes(x.bytes, element);
     x.exact = calloc((size_t)(rows * cols) + 1, sizeof *x.exact);
     x.size = calloc((size_t)(rows * cols) + 1, sizeof *x.size);
-    assert_true(x.memory && x.exact && x.size);
-    memset(x.memory, 0xff, x.bytes); /* NaN of either dtype */
-    x.data = x.memory + GEMM_SHIFT * element;
+    assert_true(x.exact && x.size);
     for (int64_t i = 0; i < rows * cols; i++) {
         const int64_t at = i / cols * x.ld + i % cols;
         scalar_put(dtype, x.data, at, hostile((uint64_t)i, stream));
@@ -95,7 +89,7 @@ struct gemm_matrix gemm_matrix_new(int64_t rows, int64_t cols, enum kernel_dtype
 }
 
 void gemm_matrix_free(struct gemm_matrix *x) {
-    free(x->memory);
+    guarded_release(x->data);
     free(x->exact);
     free(x->size);
 }

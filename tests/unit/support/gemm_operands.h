@@ -6,7 +6,7 @@
 
 #include "kernels.h"
 
-enum { GEMM_PAD = 3, GEMM_SHIFT = 1, GEMM_POISON = 65536 }; /* data stand GEMM_SHIFT elements off every alignment */
+enum { GEMM_PAD = 3, GEMM_POISON = 65536 };
 
 struct gemm_variant {
     struct kernel_ops ops;
@@ -22,15 +22,15 @@ extern const struct kernel_caches gemm_tiny_caches;
 
 /* Of a cmocka group. */
 int gemm_setup(void **state);
-int gemm_teardown(void **state);
-/* A team of up to 3 threads on poisoned scratch. */
+/* A team of up to 3 threads on poisoned, guarded scratch. */
 struct kernel_team gemm_team(const struct gemm_variant *v, int threads, const struct kernel_caches *caches);
 
-/* A stored matrix: rows x cols of a dtype with GEMM_PAD more columns, and the same in FP64 without them. */
+/* A stored matrix between guards: rows x cols of a dtype with GEMM_PAD more columns, but for the last row; and the same
+ * in FP64 without them. What is no element is 0xff. */
 struct gemm_matrix {
     int64_t rows, cols, ld;
     size_t bytes;
-    char *memory, *data; /* data is memory, GEMM_SHIFT elements on; what is no element is 0xff */
+    char *data;
     double *exact, *size;
 };
 
