@@ -117,12 +117,14 @@ void run(benchmark::State &state, const operation_variant *v, const Case &c, ker
     if (o.byte > 0) state.SetBytesProcessed(static_cast<int64_t>(state.iterations()) * static_cast<int64_t>(o.byte));
 }
 
-// A call that the operation has; OpenBLAS multiplies FP32 alone, and another variant's BF16 is none of its rates.
+// A call that the operation has; OpenBLAS multiplies plain FP32 alone: what it hands to another variant is none
+// of its rates.
 bool callable(const operation_variant &v, const Case &c, kernel_dtype dtype, size_t *bytes) {
     kernel_ops ops = {};
     operation_select(&v, &ops);
     operation o = operation_of(c, dtype, &ops, nullptr);
-    if (!v.prepare(&o) || (std::strcmp(v.isa, "openblas") == 0 && dtype != KERNEL_F32)) return false;
+    if (!v.prepare(&o) || (std::strcmp(v.isa, "openblas") == 0 && (dtype != KERNEL_F32 || c.options & OPTION_PACKED)))
+        return false;
     *bytes = 0;
     for (int i = 0; i < o.count; i++)
         *bytes += lines(static_cast<size_t>(operand_span(&o.operands[i])) * kernel_dtype_bytes(o.operands[i].dtype));
