@@ -25,7 +25,7 @@ struct cli_option {
     double low, high; /* of numbers */
     const char *hint; /* what follows the flag in the help: "N", "PATH" */
     const char *help; /* NULL: not for users, and not listed */
-    bool *given; /* set when the flag is present; may be NULL */
+    bool *given;      /* set when the flag is present; may be NULL */
 };
 
 /* Reads argv[0..argc) by the table: "--name value" or "--name=value". BASE_USAGE for an unknown flag, a missing or
