@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "comm/comm.h"
+#include "kernels.h"
 
 /* Whether a person looks at `out`. Under a launcher nobody can tell: Open MPI gives ranks a terminal of its own. */
 bool cli_terminal(FILE *out);
@@ -17,6 +18,12 @@ bool cli_terminal(FILE *out);
 int cli_train(struct comm *world, int argc, char *const *argv, struct base_error *e);
 
 int cli_kernels(struct comm *world, int argc, char *const *argv, struct base_error *e);
+
+/* The best instruction set up to TOISE_ISA; BASE_USAGE when that is unknown. */
+int cli_isa(enum kernel_isa *isa, struct base_error *e);
+
+/* --json: one line on stdout. */
+void cli_print_json(const json_t *value);
 
 /* The same id on every rank: the date and rank 0's host and process. Collective. */
 void cli_launch_id(struct comm *world, char id[64]);

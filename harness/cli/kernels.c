@@ -37,7 +37,7 @@ static int emit(struct launch *l, json_t *record, struct base_error *e) {
     const struct cli_kernels_flags *f = l->flags;
     json_array_append_new(l->records, record);
     int code = f->out ? base_record_append(f->out, record, e) : BASE_OK;
-    if (f->json) json_dumpf(record, stdout, JSON_COMPACT | JSON_REAL_PRECISION(12)), putchar('\n');
+    if (f->json) cli_print_json(record);
     if (f->json && fflush(stdout) && !code) code = base_fail(e, BASE_BROKEN, "cannot write to standard output");
     return code;
 }
@@ -154,7 +154,7 @@ static void dry_run(const struct cli_kernels_flags *f, const struct cli_kernels_
     json_t *list = json_array();
     for (int i = 0; i < s->cases.count; i++) json_array_append_new(list, run_kernel_case_json(&s->cases.at[i]));
     if (f->json)
-        json_dumpf(list, stdout, JSON_COMPACT | JSON_REAL_PRECISION(12)), putchar('\n');
+        cli_print_json(list);
     else
         cli_report_kernels_plan(stdout, list);
     json_decref(list);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Who competes: instruction sets, with B packed ahead or not, and OpenBLAS. */
-#include <stdlib.h>
 #include <string.h>
 
+#include "cli/cli.h"
 #include "cli/kernels_options.h"
 
 static const char PACKED[] = "+packed";
@@ -45,12 +45,11 @@ static int add_named(struct cli_kernels_setup *s, const char *word, enum kernel_
 }
 
 int cli_kernels_variants_resolve(const char *list, struct cli_kernels_setup *s, struct base_error *e) {
-    const enum kernel_isa best = kernel_isa_best();
+    enum kernel_isa best;
     const char *words[16];
     char text[CLI_KERNELS_LIST];
-    if (best == KERNEL_ISA_COUNT)
-        return base_fail(e, BASE_USAGE, "TOISE_ISA=%s: unknown; take ref, avx2, avx512 or avx512bf16",
-                         getenv("TOISE_ISA"));
+    int code = cli_isa(&best, e);
+    if (code) return code;
     if (!list) {
         for (int isa = best > KERNEL_ISA_ref; isa <= (int)best; isa++)
             for (int packed = 0; packed < 2; packed++) add(s, (enum kernel_isa)isa, KERNEL_BACKEND_TOISE, packed);
@@ -58,7 +57,6 @@ int cli_kernels_variants_resolve(const char *list, struct cli_kernels_setup *s, 
         return BASE_OK;
     }
     const int count = cli_kernels_words(list, text, words, 16);
-    int code = BASE_OK;
     if (count < 1) return base_fail(e, BASE_USAGE, "--isa: \"%.64s\"; give names with commas between", list);
     for (int w = 0; w < count && !code; w++) code = add_named(s, words[w], best, e);
     return code;

@@ -6,15 +6,7 @@
 
 #include "base/text.h"
 #include "cli/cli.h"
-
-static double real(const json_t *o, const char *key) {
-    const json_t *v = json_object_get(o, key);
-    return json_is_number(v) ? json_number_value(v) : NAN;
-}
-static const char *text(const json_t *o, const char *key) {
-    const char *s = json_string_value(json_object_get(o, key));
-    return s ? s : "";
-}
+#include "cli/record_get.h"
 
 /* A number of a column, or a dash where there is none. */
 static void column(FILE *out, int width, int decimals, double x, const char *unit) {
@@ -34,11 +26,11 @@ static void verdict(FILE *out, const char *status) {
 
 /* What a case is called: its place in the model, else the operation. */
 static const char *called(const json_t *result) {
-    return text(result, "name")[0] ? text(result, "name") : text(result, "op");
+    return get_text(result, "name")[0] ? get_text(result, "name") : get_text(result, "op");
 }
 
 void cli_report_kernels_head(FILE *out, const json_t *machine, int threads) {
-    fprintf(out, "toise kernels   %s, %s, %d thread%s\n\n", text(machine, "cpu"), text(machine, "isa"), threads,
+    fprintf(out, "toise kernels   %s, %s, %d thread%s\n\n", get_text(machine, "cpu"), get_text(machine, "isa"), threads,
             threads == 1 ? "" : "s");
     fprintf(out, "%-22s %-24s %-5s %-13s %9s %8s %7s %8s %-8s %9s %9s\n", "", "shape", "dtype", "variant", "GFLOP/s",
             "GB/s", "+-", "of roof", "bound", "/OpenBLAS", "residual");
@@ -47,19 +39,20 @@ void cli_report_kernels_head(FILE *out, const json_t *machine, int threads) {
 
 void cli_report_kernel(FILE *out, const json_t *record) {
     const json_t *r = json_object_get(record, "result");
-    const char *status = text(record, "status");
-    fprintf(out, "%-22s %-24s %-5s %-13s", called(r), text(r, "shape"), text(r, "dtype"), text(r, "variant"));
-    column(out, 9, 1, real(r, "flop_per_s") / 1e9, "");
-    column(out, 8, 2, real(r, "byte_per_s") / 1e9, "");
-    column(out, 7, 1, 50 * (real(r, "call_s_high") - real(r, "call_s_low")) / real(r, "call_s"), "%");
-    column(out, 8, 1, 100 * real(r, "fraction_of_roof"), "%");
-    fprintf(out, " %-8s", text(r, "bound"));
-    column(out, 9, 3, real(r, "ratio_to_openblas"), "");
-    column(out, 9, 4, json_is_number(json_object_get(r, "residual")) ? real(r, "residual") : INFINITY, "");
+    const char *status = get_text(record, "status");
+    fprintf(out, "%-22s %-24s %-5s %-13s", called(r), get_text(r, "shape"), get_text(r, "dtype"),
+            get_text(r, "variant"));
+    column(out, 9, 1, get_real(r, "flop_per_s") / 1e9, "");
+    column(out, 8, 2, get_real(r, "byte_per_s") / 1e9, "");
+    column(out, 7, 1, 50 * (get_real(r, "call_s_high") - get_real(r, "call_s_low")) / get_real(r, "call_s"), "%");
+    column(out, 8, 1, 100 * get_real(r, "fraction_of_roof"), "%");
+    fprintf(out, " %-8s", get_text(r, "bound"));
+    column(out, 9, 3, get_real(r, "ratio_to_openblas"), "");
+    column(out, 9, 4, json_is_number(json_object_get(r, "residual")) ? get_real(r, "residual") : INFINITY, "");
     fputs(" ", out);
     verdict(out, status);
     fputc('\n', out);
-    if (!strcmp(status, "FAILED")) fprintf(out, "    FAILED: %s\n", text(record, "why"));
+    if (!strcmp(status, "FAILED")) fprintf(out, "    FAILED: %s\n", get_text(record, "why"));
     fflush(out);
 }
 
@@ -74,8 +67,8 @@ struct summary {
 enum { SUMMARIES = 32 };
 
 static struct summary *summary_of(struct summary *all, int *count, const json_t *r) {
-    const struct summary s = {.dtype = text(r, "dtype"),
-                              .variant = text(r, "variant"),
+    const struct summary s = {.dtype = get_text(r, "dtype"),
+                              .variant = get_text(r, "variant"),
                               .compute = json_object_get(r, "flop") != NULL,
                               .worst = INFINITY};
     for (int i = 0; i < *count; i++)
@@ -93,7 +86,7 @@ static double highest(const json_t *records, const char *key, const char *dtype)
     json_t *record;
     json_array_foreach(records, i, record) {
         const json_t *r = json_object_get(record, "result");
-        if (!dtype || !strcmp(text(r, "dtype"), dtype)) best = fmax(best, real(r, key));
+        if (!dtype || !strcmp(get_text(r, "dtype"), dtype)) best = fmax(best, get_real(r, key));
     }
     return best;
 }
@@ -112,11 +105,11 @@ static void roofs(FILE *out, const json_t *records) {
 /* Which core type OpenBLAS runs as, what the others would give, and the cure. */
 static void openblas(FILE *out, const json_t *record) {
     const json_t *r = json_object_get(record, "result"), *cores = json_object_get(r, "cores"), *c;
-    const double now = real(json_array_get(cores, 0), "flop_per_s"), best = now * real(r, "gain");
+    const double now = get_real(json_array_get(cores, 0), "flop_per_s"), best = now * get_real(r, "gain");
     size_t i;
-    fprintf(out, "\nOpenBLAS runs as core type %s, ", text(r, "core"));
-    if (text(r, "forced")[0])
-        fprintf(out, "forced by OPENBLAS_CORETYPE=%s", text(r, "forced"));
+    fprintf(out, "\nOpenBLAS runs as core type %s, ", get_text(r, "core"));
+    if (get_text(r, "forced")[0])
+        fprintf(out, "forced by OPENBLAS_CORETYPE=%s", get_text(r, "forced"));
     else
         fputs("its own choice", out);
     if (!json_is_true(json_object_get(r, "dynamic_arch"))) {
@@ -125,16 +118,16 @@ static void openblas(FILE *out, const json_t *record) {
     }
     fputs(". FP32 matmuls by core type, GFLOP/s:\n ", out);
     json_array_foreach(cores, i, c) {
-        const char *name = text(c, "core")[0] ? text(c, "core") : text(c, "coretype");
-        const char *note = i == 0 ? " (now)" : text(c, "coretype")[0] == 0 ? " (its own choice)" : "";
-        if (isnan(real(c, "flop_per_s")))
+        const char *name = get_text(c, "core")[0] ? get_text(c, "core") : get_text(c, "coretype");
+        const char *note = i == 0 ? " (now)" : get_text(c, "coretype")[0] == 0 ? " (its own choice)" : "";
+        if (isnan(get_real(c, "flop_per_s")))
             fprintf(out, "  %s cannot run", name);
         else
-            fprintf(out, "  %s %.1f%s", name, real(c, "flop_per_s") / 1e9, note);
+            fprintf(out, "  %s %.1f%s", name, get_real(c, "flop_per_s") / 1e9, note);
     }
     if (json_is_true(json_object_get(r, "wrong")))
         fprintf(out, "\nThis is the wrong one: %.1f GFLOP/s, %.0f%%, are lost. The cure:  %s\n", (best - now) / 1e9,
-                100 * (1 - now / best), text(r, "cure"));
+                100 * (1 - now / best), get_text(r, "cure"));
     else
         fputs("\nNo other is 1.2 times as fast: it is not the wrong one.\n", out);
 }
@@ -146,7 +139,7 @@ void cli_report_kernels_end(FILE *out, const json_t *records) {
     json_t *record;
     json_array_foreach(records, i, record) {
         const json_t *r = json_object_get(record, "result");
-        const double fraction = real(r, "fraction_of_roof");
+        const double fraction = get_real(r, "fraction_of_roof");
         struct summary *s = isnan(fraction) ? NULL : summary_of(all, &count, r);
         if (!s) continue;
         s->log_sum += log(fraction);
@@ -159,9 +152,9 @@ void cli_report_kernels_end(FILE *out, const json_t *records) {
         fprintf(out, "%-22s %-5s %-13s %6d %15.1f%%   %.1f%% %s %s\n",
                 all[k].compute ? "matmul, attention" : "passes over memory", all[k].dtype, all[k].variant, all[k].count,
                 100 * exp(all[k].log_sum / all[k].count), 100 * all[k].worst, called(all[k].where),
-                text(all[k].where, "shape"));
+                get_text(all[k].where, "shape"));
     roofs(out, records);
-    json_array_foreach(records, i, record) if (!strcmp(text(record, "kind"), "openblas")) openblas(out, record);
+    json_array_foreach(records, i, record) if (!strcmp(get_text(record, "kind"), "openblas")) openblas(out, record);
 }
 
 void cli_report_kernels_plan(FILE *out, const json_t *cases) {
@@ -169,10 +162,10 @@ void cli_report_kernels_plan(FILE *out, const json_t *cases) {
     json_t *c;
     fprintf(out, "%-22s %-24s %-5s %12s %12s %12s\n", "", "shape", "dtype", "GFLOP", "MB", "FLOP/byte");
     json_array_foreach(cases, i, c) {
-        fprintf(out, "%-22s %-24s %-5s", called(c), text(c, "shape"), text(c, "dtype"));
-        column(out, 12, 3, real(c, "flop") / 1e9, "");
-        column(out, 12, 3, real(c, "bytes") / 1e6, "");
-        column(out, 12, 1, real(c, "flop") / real(c, "bytes"), "");
+        fprintf(out, "%-22s %-24s %-5s", called(c), get_text(c, "shape"), get_text(c, "dtype"));
+        column(out, 12, 3, get_real(c, "flop") / 1e9, "");
+        column(out, 12, 3, get_real(c, "bytes") / 1e6, "");
+        column(out, 12, 1, get_real(c, "flop") / get_real(c, "bytes"), "");
         fputc('\n', out);
     }
     fprintf(out, "%zu shapes\n", json_array_size(cases));

@@ -5,17 +5,7 @@
 
 #include "base/text.h"
 #include "cli/cli.h"
-
-static double real(const json_t *o, const char *key) {
-    return json_number_value(json_object_get(o, key));
-}
-static long long whole(const json_t *o, const char *key) {
-    return json_integer_value(json_object_get(o, key));
-}
-static const char *text(const json_t *o, const char *key) {
-    const char *s = json_string_value(json_object_get(o, key));
-    return s ? s : "";
-}
+#include "cli/record_get.h"
 
 static void memory(FILE *out, const json_t *ledger) {
     char bytes[32];
@@ -26,24 +16,25 @@ static void memory(FILE *out, const json_t *ledger) {
         base_text_bytes(json_number_value(value), bytes, sizeof bytes);
         fprintf(out, "  %-24s %12s\n", key, bytes);
     }
-    base_text_bytes(real(ledger, "memory_bytes_per_rank"), bytes, sizeof bytes);
+    base_text_bytes(get_real(ledger, "memory_bytes_per_rank"), bytes, sizeof bytes);
     fprintf(out, "  %-24s %12s\n", "sum", bytes);
     if (!json_object_get(ledger, "gate_bytes_per_rank")) return;
-    base_text_bytes(real(ledger, "gate_bytes_per_rank"), bytes, sizeof bytes);
+    base_text_bytes(get_real(ledger, "gate_bytes_per_rank"), bytes, sizeof bytes);
     fprintf(out, "  %-24s %12s\n", "gate, before timing", bytes);
 }
 
 static void operation(FILE *out, const json_t *op) {
     char shape[64] = "", bytes[32];
-    if (!strcmp(text(op, "kind"), "gemm"))
-        snprintf(shape, sizeof shape, "%s %lld x %lld x %lld", text(op, "trans"), whole(op, "m"), whole(op, "n"),
-                 whole(op, "k"));
+    if (!strcmp(get_text(op, "kind"), "gemm"))
+        snprintf(shape, sizeof shape, "%s %lld x %lld x %lld", get_text(op, "trans"), get_whole(op, "m"),
+                 get_whole(op, "n"), get_whole(op, "k"));
     else if (json_object_get(op, "b"))
-        snprintf(shape, sizeof shape, "b %lld h %lld s %lld d %lld", whole(op, "b"), whole(op, "h"), whole(op, "s"),
-                 whole(op, "d"));
-    base_text_bytes(real(op, "bytes") * real(op, "count"), bytes, sizeof bytes);
-    fprintf(out, "  %-24s %8.0f  %-28s %12.3f %12s\n", text(op, "name"), real(op, "count"), shape,
-            real(op, "flop") * real(op, "count") / 1e9, bytes);
+        snprintf(shape, sizeof shape, "b %lld h %lld s %lld d %lld", get_whole(op, "b"), get_whole(op, "h"),
+                 get_whole(op, "s"), get_whole(op, "d"));
+    const double flop = json_number_value(json_object_get(op, "flop")); /* passes have none: 0 */
+    base_text_bytes(get_real(op, "bytes") * get_real(op, "count"), bytes, sizeof bytes);
+    fprintf(out, "  %-24s %8.0f  %-28s %12.3f %12s\n", get_text(op, "name"), get_real(op, "count"), shape,
+            flop * get_real(op, "count") / 1e9, bytes);
 }
 
 void cli_report_plan(FILE *out, const json_t *record) {
@@ -51,14 +42,15 @@ void cli_report_plan(FILE *out, const json_t *record) {
     const json_t *ledger = json_object_get(record, "ledger"), *op;
     char count[32];
     size_t i;
-    base_text_count(whole(config, "parameters"), count, sizeof count);
-    fprintf(out, "plan        %s, %s parameters, %lld of %lld layers, %s\n", text(config, "model"), count,
-            whole(config, "layers"), whole(config, "full_layers"), text(config, "precision"));
+    base_text_count(get_whole(config, "parameters"), count, sizeof count);
+    fprintf(out, "plan        %s, %s parameters, %lld of %lld layers, %s\n", get_text(config, "model"), count,
+            get_whole(config, "layers"), get_whole(config, "full_layers"), get_text(config, "precision"));
     fprintf(out,
             "layout      %lld ranks of %lld threads; DP %lld, global batch %lld x %lld tokens, micro-batch %lld, "
             "accumulation %lld\n",
-            whole(layout, "world"), whole(layout, "threads"), whole(layout, "dp"), whole(config, "global_batch"),
-            whole(config, "seq"), whole(layout, "micro_batch"), whole(layout, "accumulation"));
+            get_whole(layout, "world"), get_whole(layout, "threads"), get_whole(layout, "dp"),
+            get_whole(config, "global_batch"), get_whole(config, "seq"), get_whole(layout, "micro_batch"),
+            get_whole(layout, "accumulation"));
     memory(out, ledger);
     fprintf(out, "\noperations of a rank's step\n  %-24s %8s  %-28s %12s %12s\n", "", "count", "shape", "GFLOP",
             "bytes");
@@ -66,10 +58,10 @@ void cli_report_plan(FILE *out, const json_t *record) {
     fprintf(
         out,
         "\nstep of all ranks: %.1f GFLOP (matmul %.1f, causal attention %.1f); %.1f with the whole square counted\n",
-        real(ledger, "model_flop") / 1e9, real(ledger, "matmul_flop") / 1e9, real(ledger, "attention_flop") / 1e9,
-        real(ledger, "model_flop_square") / 1e9);
+        get_real(ledger, "model_flop") / 1e9, get_real(ledger, "matmul_flop") / 1e9,
+        get_real(ledger, "attention_flop") / 1e9, get_real(ledger, "model_flop_square") / 1e9);
     if (json_object_get(ledger, "full_model_flop"))
-        fprintf(out, "this is a slice; the same step of all %lld layers: %.1f GFLOP\n", whole(config, "full_layers"),
-                real(ledger, "full_model_flop") / 1e9);
+        fprintf(out, "this is a slice; the same step of all %lld layers: %.1f GFLOP\n",
+                get_whole(config, "full_layers"), get_real(ledger, "full_model_flop") / 1e9);
     fputs("bytes of passes are estimates; all else is exact\n", out);
 }

@@ -3,10 +3,10 @@
  * A training record as a page: what ran, how fast, was it right, where the time went. */
 #include <math.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/text.h"
 #include "cli/cli.h"
+#include "cli/record_get.h"
 #include "run/gate.h"
 
 /* The value at a path of keys, e.g. at(record, "result", "step_s"). */
@@ -15,19 +15,13 @@ static const json_t *at(const json_t *o, const char *a, const char *b) {
     return b ? json_object_get(v, b) : v;
 }
 static double real(const json_t *o, const char *a, const char *b) {
-    const json_t *v = at(o, a, b);
-    return json_is_number(v) ? json_number_value(v) : NAN;
+    return b ? get_real(at(o, a, NULL), b) : get_real(o, a);
 }
 static const char *text(const json_t *o, const char *a, const char *b) {
-    const char *s = json_string_value(at(o, a, b));
-    return s ? s : "";
+    return b ? get_text(at(o, a, NULL), b) : get_text(o, a);
 }
 static long long whole(const json_t *o, const char *a, const char *b) {
-    return json_integer_value(at(o, a, b));
-}
-
-bool cli_terminal(FILE *out) {
-    return isatty(fileno(out)) && !comm_launched();
+    return b ? get_whole(at(o, a, NULL), b) : get_whole(o, a);
 }
 
 static void status(FILE *out, const json_t *r) {

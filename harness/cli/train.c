@@ -4,9 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/clock.h"
 #include "base/record.h"
 #include "base/topology.h"
 #include "cli/cli.h"
@@ -31,28 +29,10 @@ static void choose_micro_batch(struct plan_request *r, int local, double availab
     r->micro_batch = 1;
 }
 
-static int select_kernels(struct kernel_ops *ops, enum kernel_backend backend, struct base_error *e) {
-    const enum kernel_isa isa = kernel_isa_best();
-    if (isa == KERNEL_ISA_COUNT)
-        return base_fail(e, BASE_USAGE, "TOISE_ISA=%s: unknown; take ref, avx2, avx512 or avx512bf16",
-                         getenv("TOISE_ISA"));
-    kernel_select(ops, isa, backend);
-    return BASE_OK;
-}
-
-void cli_launch_id(struct comm *world, char id[64]) {
-    char date[32], host[24] = "";
-    memset(id, 0, 64);
-    base_clock_date(date);
-    gethostname(host, sizeof host - 1);
-    snprintf(id, 64, "%.20s-%.23s-%ld", date, host, (long)getpid());
-    world->ops->broadcast(world, id, 64);
-}
-
 /* The record itself, or its page. */
 static void show(const struct cli_train_flags *f, const json_t *record, void (*page)(FILE *, const json_t *)) {
     if (f->json)
-        json_dumpf(record, stdout, JSON_COMPACT | JSON_REAL_PRECISION(12)), putchar('\n');
+        cli_print_json(record);
     else
         page(stdout, record);
 }
@@ -171,6 +151,7 @@ int cli_train(struct comm *world, int argc, char *const *argv, struct base_error
     struct cli_train_setup setup;
     struct run_placement placement;
     struct base_topology topology;
+    enum kernel_isa isa;
     struct kernel_ops ops;
     struct plan plan;
     int code = cli_train_flags_parse(&flags, argc, argv, e);
@@ -179,7 +160,8 @@ int cli_train(struct comm *world, int argc, char *const *argv, struct base_error
         return BASE_OK;
     }
     if (!code) code = cli_train_resolve(&flags, flags.world_given ? (int)flags.world : world->size, &setup, e);
-    if (!code) code = select_kernels(&ops, setup.backend, e);
+    if (!code) code = cli_isa(&isa, e);
+    if (!code) kernel_select(&ops, isa, setup.backend);
     if (!code && flags.dry_run) return comm_agree(world, dry_run(world, &setup, &flags, e), e);
     if (!code && flags.out && world->rank == 0) code = base_record_check(flags.out, e);
     if (!code && flags.save && world->rank == 0) code = run_weights_save_check(flags.save, e);

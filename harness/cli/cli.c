@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the subcommands share. */
+#include "cli/cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+bool cli_terminal(FILE *out) {
+    return isatty(fileno(out)) && !comm_launched();
+}
+
+void cli_launch_id(struct comm *world, char id[64]) {
+    char date[32], host[24] = "";
+    memset(id, 0, 64);
+    base_clock_date(date);
+    gethostname(host, sizeof host - 1);
+    snprintf(id, 64, "%.20s-%.23s-%ld", date, host, (long)getpid());
+    world->ops->broadcast(world, id, 64);
+}
+
+int cli_isa(enum kernel_isa *isa, struct base_error *e) {
+    *isa = kernel_isa_best();
+    if (*isa != KERNEL_ISA_COUNT) return BASE_OK;
+    return base_fail(e, BASE_USAGE, "TOISE_ISA=%s: unknown; take ref, avx2, avx512 or avx512bf16", getenv("TOISE_ISA"));
+}
+
+void cli_print_json(const json_t *value) {
+    json_dumpf(value, stdout, JSON_COMPACT | JSON_REAL_PRECISION(12)), putchar('\n');
+}
