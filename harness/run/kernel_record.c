@@ -5,11 +5,7 @@
 
 #include <math.h>
 
-#include "base/clock.h"
 #include "run/record_set.h"
-
-static const char *const statuses[] = {
-    [RUN_PASSED] = "PASSED", [RUN_FAILED] = "FAILED", [RUN_INCONCLUSIVE] = "INCONCLUSIVE"};
 
 json_t *run_kernel_case_json(const struct run_kernel_case *c) {
     const struct run_kernel_shape *s = &c->shape;
@@ -45,12 +41,6 @@ json_t *run_kernel_case_json(const struct run_kernel_case *c) {
     return o;
 }
 
-static json_t *array(const double *x, int n) {
-    json_t *a = json_array();
-    for (int i = 0; i < n; i++) json_array_append_new(a, number(x[i]));
-    return a;
-}
-
 /* Everything that is a rate or follows from one. */
 static void set_rates(json_t *o, const struct run_kernel_set *k, const struct run_kernel_result *r) {
     set_number(o, "call_s", r->call.median);
@@ -78,23 +68,14 @@ static json_t *samples_of(const struct run_kernel_set *k, const struct run_kerne
     json_object_del(o, "phase_s");
     set(o, "call_s", call);
     set_integer(o, "calls", r->calls);
-    if (k->peak_count) set(o, "peak_flop_per_s", array(k->peaks, k->peak_count));
-    set(o, "bandwidth_byte_per_s", array(k->bandwidths, k->bandwidth_count));
+    if (k->peak_count) set(o, "peak_flop_per_s", numbers(k->peaks, k->peak_count));
+    set(o, "bandwidth_byte_per_s", numbers(k->bandwidths, k->bandwidth_count));
     return o;
 }
 
-/* What every record begins with; `why` may be "". */
-static json_t *head_of(const char *kind, const char *status, const char *why, const struct run_kernel_origin *origin,
-                       int threads) {
-    json_t *o = json_object(), *config = json_object();
-    char date[32];
-    base_clock_date(date);
-    set(o, "schema", json_string("toise/1"));
-    set(o, "kind", json_string(kind));
-    set(o, "status", json_string(status));
-    if (why[0]) set(o, "why", json_string(why));
-    set(o, "time", json_string(date));
-    set(o, "version", json_string(TOISE_VERSION));
+static json_t *head_of(const char *kind, enum run_status status, const char *why,
+                       const struct run_kernel_origin *origin, int threads) {
+    json_t *o = run_record_head(kind, status, why), *config = json_object();
     set(o, "launch", json_pack("{s:s, s:i}", "id", origin->launch, "nodes", 1));
     set(o, "machine", json_incref(origin->machine));
     set(o, "workload", json_null());
@@ -112,7 +93,7 @@ static json_t *head_of(const char *kind, const char *status, const char *why, co
 json_t *run_kernel_record(const struct run_kernel_set *k, int variant, const struct run_kernel_origin *origin,
                           int threads) {
     const struct run_kernel_result *r = &k->results[variant];
-    json_t *o = head_of("kernel", statuses[r->status], r->why, origin, threads), *result = run_kernel_case_json(k->c);
+    json_t *o = head_of("kernel", r->status, r->why, origin, threads), *result = run_kernel_case_json(k->c);
     set(o, "samples", r->status == RUN_FAILED ? json_object() : samples_of(k, r));
     set(result, "variant", json_string(r->variant));
     set_integer(result, "threads", threads);
@@ -124,7 +105,7 @@ json_t *run_kernel_record(const struct run_kernel_set *k, int variant, const str
 }
 
 json_t *run_openblas_record(const struct run_openblas *openblas, const struct run_kernel_origin *origin, int threads) {
-    json_t *o = head_of("openblas", "PASSED", "", origin, threads);
+    json_t *o = head_of("openblas", RUN_PASSED, "", origin, threads);
     set(o, "result", run_openblas_json(openblas));
     return o;
 }

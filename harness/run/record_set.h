@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Keys of a record set in one short line each; for run/ alone. */
+ * Keys of a record set in one short line each, and what every record begins with; for run/ alone. */
 #ifndef TOISE_RUN_RECORD_SET_H
 #define TOISE_RUN_RECORD_SET_H
 
 #include <jansson.h>
 #include <math.h>
 #include <stdint.h>
+
+#include "run/train.h"
 
 static inline json_t *number(double x) {
     return isfinite(x) ? json_real(x) : json_null();
@@ -20,5 +22,13 @@ static inline void set_number(json_t *object, const char *key, double x) {
 static inline void set_integer(json_t *object, const char *key, int64_t x) {
     set(object, key, json_integer(x));
 }
+static inline json_t *numbers(const double *x, int n) {
+    json_t *a = json_array();
+    for (int i = 0; i < n; i++) json_array_append_new(a, number(x[i]));
+    return a;
+}
+
+/* A new record: schema, kind, status, why (unless it is ""), time and version. */
+json_t *run_record_head(const char *kind, enum run_status status, const char *why);
 
 #endif

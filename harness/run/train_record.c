@@ -7,18 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/record.h"
 #include "run/record_set.h"
 
-static const char *const statuses[] = {
-    [RUN_PASSED] = "PASSED", [RUN_FAILED] = "FAILED", [RUN_INCONCLUSIVE] = "INCONCLUSIVE"};
-
-static json_t *array(const double *x, int n) {
-    json_t *a = json_array();
-    for (int i = 0; i < n; i++) json_array_append_new(a, isfinite(x[i]) ? json_real(x[i]) : json_null());
-    return a;
-}
 static json_t *layout_of(const struct plan *p, int nodes) {
     return json_pack("{s:i, s:i, s:i, s:I, s:I, s:i, s:I}", "world", p->request.world, "nodes", nodes, "dp",
                      p->data_parallel, "micro_batch", (json_int_t)p->request.micro_batch, "accumulation",
@@ -149,8 +140,8 @@ static json_t *result_of(const struct run_train_result *r, const struct plan *p,
     if (r->steps) {
         set_number(o, "loss_first", r->loss[0]);
         set_number(o, "loss_last", r->loss[r->steps - 1]);
-        set(o, "loss", array(r->loss, r->steps));
-        set(o, "grad_norm", array(r->grad_norm, r->steps));
+        set(o, "loss", numbers(r->loss, r->steps));
+        set(o, "grad_norm", numbers(r->grad_norm, r->steps));
     }
     if (r->source[0]) set(o, "source", json_string(r->source));
     set(o, "entropy", number(r->entropy));
@@ -170,20 +161,14 @@ static json_t *result_of(const struct run_train_result *r, const struct plan *p,
 static json_t *samples_of(const struct run_train_result *r) {
     json_t *o = measure_samples_json(&r->samples);
     set(o, "rank0_step_s", json_incref(json_object_get(o, "step_s")));
-    set(o, "step_s", array(r->step_s, r->timed));
-    set(o, "peak_flop_per_s", array(r->peaks, r->peak_count));
+    set(o, "step_s", numbers(r->step_s, r->timed));
+    set(o, "peak_flop_per_s", numbers(r->peaks, r->peak_count));
     return o;
 }
 
-static json_t *head_of(const struct plan *p, const struct run_identity *id, const char *kind, const char *status) {
-    char date[32];
-    base_clock_date(date);
-    json_t *o = json_object();
-    set(o, "schema", json_string("toise/1"));
-    set(o, "kind", json_string(kind));
-    set(o, "status", json_string(status));
-    set(o, "time", json_string(date));
-    set(o, "version", json_string(TOISE_VERSION));
+static json_t *head_of(const struct plan *p, const struct run_identity *id, const char *kind, enum run_status status,
+                       const char *why) {
+    json_t *o = run_record_head(kind, status, why);
     set(o, "workload",
         id->workload ? json_pack("{s:s, s:i, s:s}", "name", id->workload, "version", id->workload_version, "precision",
                                  run_precision(p))
@@ -193,8 +178,7 @@ static json_t *head_of(const struct plan *p, const struct run_identity *id, cons
 
 json_t *run_train_record(const struct run_train_result *r, const struct plan *p, const struct run_train_options *o,
                          const struct run_identity *id, const struct comm *world, json_t *machine) {
-    json_t *record = head_of(p, id, "train", statuses[r->status]);
-    if (r->why[0]) set(record, "why", json_string(r->why));
+    json_t *record = head_of(p, id, "train", r->status, r->why);
     set(record, "launch", json_pack("{s:s, s:i}", "id", id->launch, "nodes", world->nodes));
     set(record, "machine", machine);
     set(record, "config", run_train_config(p, o));
@@ -209,7 +193,7 @@ json_t *run_train_record(const struct run_train_result *r, const struct plan *p,
 }
 
 json_t *run_plan_record(const struct plan *p, const struct run_identity *id) {
-    json_t *record = head_of(p, id, "plan", "PASSED");
+    json_t *record = head_of(p, id, "plan", RUN_PASSED, "");
     set(record, "config", run_plan_config(p));
     set(record, "layout", layout_of(p, 0));
     set(record, "ledger", ledger_of(p, true));
