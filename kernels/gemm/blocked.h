@@ -226,17 +226,13 @@ static void blocked_gemm(const struct kernel_team *team, const struct kernel_gem
 /* All of B as the caller keeps it. */
 static void blocked_pack(const struct kernel_team *team, const struct kernel_gemm *g, void *packed) {
     const struct pack_operand b = {g->b, g->ldb, g->n, g->k, !g->b_trans, g->in};
-    const int64_t words = pack_words(g->k), stride = words * GEMM_NR;
+    const int64_t words = pack_words(g->k);
 #pragma omp parallel num_threads(team->threads)
     {
         const struct kernel_range mine = kernel_share(blocked_panels(g->n, GEMM_NR), 1);
         for (int64_t panel = mine.begin, some; panel < mine.end; panel += some) {
-            uint32_t *const to = (uint32_t *)packed + panel * stride;
-            some = !b.across ? 1 : mine.end - panel < BLOCKED_TOGETHER ? mine.end - panel : BLOCKED_TOGETHER;
-            if (b.across)
-                pack_across(&b, panel * GEMM_NR, 0, words, GEMM_NR, some, stride, to);
-            else
-                pack_turned(&b, panel * GEMM_NR, 0, words, GEMM_NR, to);
+            some = blocked_pack_columns(&b, panel * GEMM_NR, 0, words, mine.end - panel,
+                                        (uint32_t *)packed + panel * words * GEMM_NR);
             kernel_poll(team);
         }
     }

@@ -21,17 +21,25 @@ static void blocked_pack_a(const struct blocked_problem *x, struct blocked_block
     }
 }
 
+/* As many panels of B as are packed together, `left` at most, from column `row` on, `words` words from k = p on;
+ * returns how many. */
+SIMD_INLINE int64_t blocked_pack_columns(const struct pack_operand *b, int64_t row, int64_t p, int64_t words,
+                                         int64_t left, uint32_t *to) {
+    if (!b->across) {
+        pack_turned(b, row, p, words, GEMM_NR, to);
+        return 1;
+    }
+    const int64_t some = left < BLOCKED_TOGETHER ? left : BLOCKED_TOGETHER;
+    pack_across(b, row, p, words, GEMM_NR, some, words * GEMM_NR, to);
+    return some;
+}
+
 static void blocked_pack_b(const struct blocked_problem *x, struct blocked_block *at, int64_t begin, int64_t end) {
-    const int64_t stride = at->words * GEMM_NR, p = at->w * WORD_NUMBERS;
     while (begin < end && blocked_b_lies(x, at, begin)) begin++;
     for (int64_t panel = begin, some; panel < end; panel += some) {
-        const int64_t row = at->j + panel * GEMM_NR;
-        some = !x->b.across ? 1 : end - panel < BLOCKED_TOGETHER ? end - panel : BLOCKED_TOGETHER;
-        if (x->b.across)
-            pack_across(&x->b, row, p, at->words, GEMM_NR, some, stride, blocked_b_slot(x, at, panel));
-        else
-            pack_turned(&x->b, row, p, at->words, GEMM_NR, blocked_b_slot(x, at, panel));
-        blocked_work(x, at, some * stride * KERNEL_LANES);
+        some = blocked_pack_columns(&x->b, at->j + panel * GEMM_NR, at->w * WORD_NUMBERS, at->words, end - panel,
+                                    blocked_b_slot(x, at, panel));
+        blocked_work(x, at, some * at->words * GEMM_NR * KERNEL_LANES);
     }
 }
 
