@@ -45,33 +45,29 @@ SIMD_INLINE int64_t part_head(enum kernel_dtype t, const void *p, int64_t i, int
 /* Two orders of BF16 elements: `part_get` and `part_put` have the even ones of two vectors in the first and the odd
  * ones in the second, which costs least, and serve where all operands have one dtype; `row_get` and `row_put` have them
  * in the order of FP32, and serve where both dtypes meet. `stream`: past the caches. */
-SIMD_INLINE const void *part_whole(const void *p, size_t i, size_t n, size_t size, void *space) {
+SIMD_INLINE struct part part_read(enum kernel_dtype t, const void *p, size_t i, size_t n, const bool ordered) {
+    const size_t size = kernel_dtype_bytes(t);
     const char *from = (const char *)p + i * size;
-    return n < PART ? memcpy(memset(space, 0, PART * size), from, n * size) : from;
-}
-SIMD_INLINE struct part part_get(enum kernel_dtype t, const void *p, int64_t i, int64_t n) {
     float space[PART];
-    const void *from = part_whole(p, (size_t)i, (size_t)n, kernel_dtype_bytes(t), space);
     struct part x;
+    if (n < PART) from = memcpy(memset(space, 0, PART * size), from, n * size);
     for (int k = 0; k < WAYS; k++) {
         if (t == KERNEL_F32) {
-            x.v[k] = vf_load((const float *)from + k * KERNEL_LANES);
-            continue;
+            x.v[k] = vf_load((const float *)(const void *)from + k * KERNEL_LANES);
+        } else if (!ordered) {
+            const vu pairs = ((const vu_any *)(const void *)from)[k / 2];
+            x.v[k] = (vf)(k % 2 ? pairs & 0xffff0000 : pairs << 16);
+        } else if (k % 2 == 0) {
+            vf_widen_two(from, k / 2, x.v + k);
         }
-        const vu pairs = ((const vu_any *)from)[k / 2];
-        x.v[k] = (vf)(k % 2 ? pairs & 0xffff0000 : pairs << 16);
     }
     return x;
 }
+SIMD_INLINE struct part part_get(enum kernel_dtype t, const void *p, int64_t i, int64_t n) {
+    return part_read(t, p, (size_t)i, (size_t)n, false);
+}
 SIMD_INLINE struct part row_get(enum kernel_dtype t, const void *p, int64_t i, int64_t n) {
-    float space[PART];
-    const void *from = part_whole(p, (size_t)i, (size_t)n, kernel_dtype_bytes(t), space);
-    struct part x;
-    if (t == KERNEL_F32)
-        for (int k = 0; k < WAYS; k++) x.v[k] = vf_load((const float *)from + k * KERNEL_LANES);
-    else
-        for (int k = 0; k < WAYS; k += 2) vf_widen_two(from, k / 2, x.v + k);
-    return x;
+    return part_read(t, p, (size_t)i, (size_t)n, true);
 }
 
 /* The first n elements of vectors ready to be stored. */
@@ -95,25 +91,23 @@ SIMD_INLINE void part_round(struct part x, vu *u) {
     if (__builtin_expect(nan, 0))
         for (int k = 0; k < WAYS; k++) u[k] = vu_round(x.v[k]);
 }
-SIMD_INLINE void part_put(enum kernel_dtype t, void *p, int64_t i, int64_t n, struct part x, bool stream) {
+SIMD_INLINE void part_write(enum kernel_dtype t, void *p, size_t i, size_t n, struct part x, bool stream,
+                            const bool ordered) {
     vu u[WAYS];
     if (t == KERNEL_F32) {
         for (int k = 0; k < WAYS; k++) u[k] = (vu)x.v[k];
     } else {
         part_round(x, u);
-        for (int k = 0; k < WAYS / 2; k++) u[k] = vu_zip_upper(u[2 * k], u[2 * k + 1]);
+        for (int k = 0; k < WAYS / 2; k++)
+            u[k] = ordered ? vu_join_upper(u[2 * k], u[2 * k + 1]) : vu_zip_upper(u[2 * k], u[2 * k + 1]);
     }
-    part_store(p, kernel_dtype_bytes(t), (size_t)i, (size_t)n, u, stream);
+    part_store(p, kernel_dtype_bytes(t), i, n, u, stream);
+}
+SIMD_INLINE void part_put(enum kernel_dtype t, void *p, int64_t i, int64_t n, struct part x, bool stream) {
+    part_write(t, p, (size_t)i, (size_t)n, x, stream, false);
 }
 SIMD_INLINE void row_put(enum kernel_dtype t, void *p, int64_t i, int64_t n, struct part x, bool stream) {
-    vu u[WAYS];
-    if (t == KERNEL_F32) {
-        for (int k = 0; k < WAYS; k++) u[k] = (vu)x.v[k];
-    } else {
-        part_round(x, u);
-        for (int k = 0; k < WAYS / 2; k++) u[k] = vu_join_upper(u[2 * k], u[2 * k + 1]);
-    }
-    part_store(p, kernel_dtype_bytes(t), (size_t)i, (size_t)n, u, stream);
+    part_write(t, p, (size_t)i, (size_t)n, x, stream, true);
 }
 /* x in the first n elements, `rest` in the others, in the order of part_get */
 SIMD_INLINE struct part part_keep(enum kernel_dtype t, struct part x, int64_t n, float rest) {
