@@ -25,7 +25,7 @@ static inline double gelu_gradient(double dy, double x) {
 }
 
 #ifdef KERNEL_LANES
-#include "simd.h"
+#include "exp.h"
 
 /* x log2(e) (-2u / x): what to raise 2 to for e^-2u; -126 at 10 */
 SIMD_INLINE vf vf_gelu_exponent(vf x) {

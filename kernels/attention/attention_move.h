@@ -14,15 +14,10 @@ struct strided {
     int64_t at, row, rows, columns;
 };
 SIMD_INLINE vf strided_get(const struct strided *s, const void *p, int64_t r, int64_t c) {
-    int64_t i = s->at + r * s->row + c, left = s->columns - c;
-    return left >= KERNEL_LANES ? vf_get(s->dtype, p, i) : vf_get_n(s->dtype, p, i, left);
+    return vf_get_left(s->dtype, p, s->at + r * s->row + c, s->columns - c);
 }
 SIMD_INLINE void strided_put(const struct strided *s, void *p, int64_t r, int64_t c, vf x) {
-    int64_t i = s->at + r * s->row + c, left = s->columns - c;
-    if (left >= KERNEL_LANES)
-        vf_put(s->dtype, p, i, x);
-    else
-        vf_put_n(s->dtype, p, i, left, x);
+    vf_put_left(s->dtype, p, s->at + r * s->row + c, s->columns - c, x);
 }
 
 /* Rows are moved in their order and mostly come from beyond the caches, a row apart from the next one where no

@@ -6,6 +6,7 @@
 #define TOISE_KERNELS_ATTENTION_SCORES_H
 
 #include "attention_tile.h"
+#include "exp.h"
 
 /* Row r keeps lanes begin + r .. end - 1 + r: who sees whom is such a band whichever side has the lanes, causality
  * being one edge of it and the window the other. `strip`: the rows of which each strip of lanes keeps any. */
