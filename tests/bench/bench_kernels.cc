@@ -26,7 +26,7 @@ extern "C" {
 
 namespace {
 
-// What an operation is asked for; several cases of one operation follow each other.
+// What an operation is asked for, or every operation whose name begins so ("attention_").
 struct Case {
     std::string op, name;
     int64_t rows, cols, depth;
@@ -37,30 +37,19 @@ const unsigned WINDOW = OPTION_SECOND, ALIBI = OPTION_THIRD, RMS = OPTION_FIRST 
 const int64_t ROWS = 2048, COLS = 4096; // larger than a cache; what runs where no case is named
 const Case cases[] = {
     {"peak", "", 100000, 1, 1, 0},
-    {"attention_forward", "plain/2048/64", 2048, 64, 2, 0},
-    {"attention_forward", "alibi/2048/64", 2048, 64, 2, ALIBI},
-    {"attention_forward", "window257/2048/64", 2048, 64, 2, WINDOW},
-    {"attention_forward", "plain/2048/128", 2048, 128, 2, 0},
-    {"attention_forward", "alibi/2048/128", 2048, 128, 2, ALIBI},
-    {"attention_forward", "window257/2048/128", 2048, 128, 2, WINDOW},
-    {"attention_backward", "plain/2048/64", 2048, 64, 2, 0},
-    {"attention_backward", "alibi/2048/64", 2048, 64, 2, ALIBI},
-    {"attention_backward", "window257/2048/64", 2048, 64, 2, WINDOW},
-    {"attention_backward", "plain/2048/128", 2048, 128, 2, 0},
-    {"attention_backward", "alibi/2048/128", 2048, 128, 2, ALIBI},
-    {"attention_backward", "window257/2048/128", 2048, 128, 2, WINDOW},
-    {"norm_forward", "layernorm", ROWS, COLS, 1, 0},
-    {"norm_forward", "rmsnorm", ROWS, COLS, 1, RMS},
-    {"norm_grad_input", "layernorm", ROWS, COLS, 1, 0},
-    {"norm_grad_input", "rmsnorm", ROWS, COLS, 1, RMS},
-    {"norm_grad_params", "layernorm", ROWS, COLS, 1, 0},
-    {"norm_grad_params", "rmsnorm", ROWS, COLS, 1, RMS},
+    {"attention_", "plain/2048/64", 2048, 64, 2, 0},
+    {"attention_", "alibi/2048/64", 2048, 64, 2, ALIBI},
+    {"attention_", "window257/2048/64", 2048, 64, 2, WINDOW},
+    {"attention_", "plain/2048/128", 2048, 128, 2, 0},
+    {"attention_", "alibi/2048/128", 2048, 128, 2, ALIBI},
+    {"attention_", "window257/2048/128", 2048, 128, 2, WINDOW},
+    {"norm_", "layernorm", ROWS, COLS, 1, 0},
+    {"norm_", "rmsnorm", ROWS, COLS, 1, RMS},
     {"rotary", "2048/32/128", 2048, 128, 32, 0},
     {"cross_entropy_stats", "256/50257", 256, 50257, 1, 0},
     {"cross_entropy_combine", "65536", 65536, 1, 1, 0},
     {"cross_entropy_grad", "256/50257", 256, 50257, 1, 0},
-    {"embedding_forward", "2048/4096", ROWS, COLS, ROWS, 0},
-    {"embedding_backward", "2048/4096", ROWS, COLS, ROWS, 0},
+    {"embedding_", "2048/4096", ROWS, COLS, ROWS, 0},
 };
 const int64_t LONGEST = 2048, WIDEST = 128; // of attention
 
@@ -172,6 +161,10 @@ void read_shapes(const std::string &path, std::vector<Case> *to) {
     }
 }
 
+bool serves(const Case &c, const std::string &op) {
+    return c.op.back() == '_' ? op.compare(0, c.op.size(), c.op) == 0 : op == c.op;
+}
+
 // Every variant with every case of its operation, or with the one that suits any.
 void add_all(const std::vector<Case> &all, int threads, Memory *memory) {
     for (const operation_variant &v : operation_variants) {
@@ -179,7 +172,7 @@ void add_all(const std::vector<Case> &all, int threads, Memory *memory) {
         const Case any = {v.op, "2048/4096", ROWS, COLS, 1, 0};
         bool named = false;
         for (const Case &c : all)
-            if (c.op == v.op) add(v, c, threads, memory), named = true;
+            if (serves(c, v.op)) add(v, c, threads, memory), named = true;
         if (!named) add(v, any, threads, memory);
     }
 }
