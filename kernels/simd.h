@@ -178,12 +178,21 @@ SIMD_INLINE void vf_put(enum kernel_dtype t, void *p, int64_t i, vf x) {
     else
         vf_store_bf16((kernel_bf16 *)p + i, x);
 }
+/* the first n floats, the other lanes 0; nothing beyond them is touched */
+SIMD_INLINE vf vf_load_n(const float *p, int64_t n) {
+#if KERNEL_LANES == 16 && defined(__AVX512F__)
+    return (vf)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+#elif KERNEL_LANES == 8 && defined(__AVX2__)
+    static const int32_t first[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
+    return (vf)_mm256_maskload_ps(p, _mm256_loadu_si256((const __m256i *)(const void *)(first + 8 - n)));
+#else
+    float x[KERNEL_LANES] = {0};
+    memcpy(x, p, (size_t)n * sizeof *x);
+    return vf_load(x);
+#endif
+}
 SIMD_INLINE vf vf_get_n(enum kernel_dtype t, const void *p, int64_t i, int64_t n) {
-    if (t == KERNEL_F32) {
-        float x[KERNEL_LANES] = {0};
-        memcpy(x, (const float *)p + i, (size_t)n * sizeof *x);
-        return vf_load(x);
-    }
+    if (t == KERNEL_F32) return vf_load_n((const float *)p + i, n);
     kernel_bf16 x[KERNEL_LANES] = {0};
     memcpy(x, (const kernel_bf16 *)p + i, (size_t)n * sizeof *x);
     return vf_load_bf16(x);

@@ -9,6 +9,7 @@
 
 #include "finish.h"
 #include "panels.h"
+#include "thin.h"
 
 /* A column panel of the block, and what its tiles have in common. */
 struct blocked_column {
@@ -119,6 +120,26 @@ static void blocked_multiply_a_stays(const struct blocked_problem *x, struct blo
     }
 }
 
+/* Few rows: sums over the block's k of all tiles of a stretch of columns, which then end as others do. */
+static void blocked_multiply_thin(const struct blocked_problem *x, struct blocked_block *at) {
+    const struct kernel_range rows = at->my_rows, columns = at->my_columns;
+    const int64_t stretch = THIN_TILES / (rows.end - rows.begin > 0 ? rows.end - rows.begin : 1);
+    if (x->a_own) blocked_pack_a(x, at, rows.begin, rows.end);
+    for (int64_t j0 = columns.begin; j0 < columns.end; j0 += stretch) {
+        const int64_t j1 = j0 + stretch < columns.end ? j0 + stretch : columns.end;
+        float *const sums = thin_sums(x, at);
+        thin_multiply(x, at, j0, j1, sums);
+        for (int64_t j = j0; j < j1; j++) {
+            struct blocked_column c = blocked_column(x, at, j);
+            c.multiply = tile_held;
+            for (int64_t i = rows.begin; i < rows.end; i++) {
+                c.t.b = (const tile_word *)(void *)(sums + ((i - rows.begin) * (j1 - j0) + j - j0) * GEMM_TILE);
+                blocked_tile(x, at, &c, i);
+            }
+        }
+    }
+}
+
 static void blocked_block(const struct blocked_problem *x, struct blocked_block *at) {
     const int64_t rows = blocked_panels(at->rows, GEMM_MR), columns = blocked_panels(at->columns, GEMM_NR);
     const int64_t r = at->me / x->over, c = at->me % x->over;
@@ -128,12 +149,14 @@ static void blocked_block(const struct blocked_problem *x, struct blocked_block 
         const struct kernel_range mine = kernel_share(rows, 1);
         blocked_pack_a(x, at, mine.begin, mine.end);
     }
-    if (!x->b_own && !x->g->b_packed) {
+    if (!x->b_own && !x->g->b_packed && !x->thin) {
         const struct kernel_range mine = kernel_share(columns, 1);
         blocked_pack_b(x, at, mine.begin, mine.end);
     }
 #pragma omp barrier
-    if (GEMM_B_STAYS)
+    if (x->thin)
+        blocked_multiply_thin(x, at);
+    else if (GEMM_B_STAYS)
         blocked_multiply_b_stays(x, at);
     else
         blocked_multiply_a_stays(x, at);
@@ -182,8 +205,9 @@ static void blocked_in_place(struct blocked_problem *x, const struct kernel_cach
     const struct kernel_gemm *g = x->g;
     const int64_t l2 = caches && caches->l2 > 0 ? caches->l2 : 512 << 10;
     const bool small = 4 * (g->m * g->k + g->k * g->n + g->m * g->n) <= l2 / 2;
-    if (WORD_NUMBERS > 1 || g->in != KERNEL_F32) return;
-    x->a_in_place = small || g->n <= GEMM_NR;
+    x->thin = thin_serves(g);
+    if (WORD_NUMBERS > 1 || g->in != KERNEL_F32 || x->thin) return;
+    x->a_in_place = small || (g->n <= GEMM_NR && !x->a.across);
     x->b_in_place = small && x->b.across && !g->b_packed;
 }
 

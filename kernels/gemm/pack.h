@@ -61,12 +61,20 @@ SIMD_INLINE vu pack_load_across(const struct pack_operand *x, enum kernel_dtype 
 #endif
 }
 
+/* Where element (p, row) of an operand stored across k lies, to be fetched; it may be beyond the end. */
+SIMD_INLINE void pack_fetch(const struct pack_operand *x, enum kernel_dtype t, int64_t p, int64_t row) {
+    const uintptr_t at = (uintptr_t)x->data + (uintptr_t)(p * x->ld + row) * kernel_dtype_bytes(t);
+    __builtin_prefetch((const void *)at, 0, 2);
+}
+
 /* `words` words from k = p on of `panels` panels of `width` rows from `row` on, as [words][width], `apart` words from
- * panel to panel; stored across k. Panels together, since each row of the operand is another page. */
+ * panel to panel; stored across k. Panels together, since each row of the operand is another page; and the same row of
+ * the panels after these is fetched, since the hardware does not follow so many rows. */
 SIMD_INLINE void pack_across_as(const struct pack_operand *x, enum kernel_dtype t, bool whole, int64_t row, int64_t p,
                                 int64_t words, int width, int64_t panels, int64_t apart, uint32_t *to) {
     for (int64_t w = 0; w < words; w++, p += WORD_NUMBERS, to += width) {
         for (int64_t panel = 0; panel < panels; panel++) {
+            pack_fetch(x, t, p, row + (panel + panels) * width);
 #pragma GCC unroll 4
             for (int i = 0; i < width; i += KERNEL_LANES) {
                 uint32_t *const at = to + panel * apart + i;

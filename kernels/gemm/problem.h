@@ -43,6 +43,7 @@ struct blocked_problem {
     struct blocked_cut rows, columns, words;
     int64_t down, over;
     bool a_in_place, b_in_place; /* whole panels are read where they lie */
+    bool thin;                   /* thin.h: B is read as it lies, once */
     bool a_own, b_own;           /* each thread packs what it alone reads; else all pack together first */
     bool b_once;                 /* and reads it once, so that a few panels' room will do */
     uint32_t *a_panels, *b_panels;

@@ -66,10 +66,21 @@ SIMD_INLINE void tile_add(vf sum[GEMM_MR][GEMM_NV], const float *x, int64_t ld) 
         for (int v = 0; v < GEMM_NV; v++) sum[i][v] += vf_load(x + i * ld + v * KERNEL_LANES);
 }
 
-/* out = A B + base + bias, over `words` words along k, with strides as given. base may be NULL or out; bias may be
- * NULL; both matrices have leading dimension ld. */
-SIMD_INLINE void tile_multiply(int64_t words, const struct tile_operands *x, int64_t row, int64_t step, int64_t group,
-                               int64_t b_step, const float *base, const float *bias, float *out, int64_t ld) {
+/* out = sum + base + bias; base may be NULL or out, bias may be NULL; both matrices have leading dimension ld */
+SIMD_INLINE void tile_end(vf sum[GEMM_MR][GEMM_NV], const float *base, const float *bias, float *out, int64_t ld) {
+    if (base) tile_add(sum, base, ld);
+    if (bias) tile_add(sum, bias, 0);
+#pragma GCC unroll 16
+    for (int i = 0; i < GEMM_MR; i++)
+#pragma GCC unroll 4
+        for (int v = 0; v < GEMM_NV; v++) vf_store(out + i * ld + v * KERNEL_LANES, sum[i][v]);
+}
+
+/* out = A B + base + bias, over `words` words along k, with strides as given. Strides that are no constants
+ * are added up step by step, since unrolled they would be a register each. */
+SIMD_INLINE void tile_multiply(int64_t words, const struct tile_operands *x, bool constants, int64_t row, int64_t step,
+                               int64_t group, int64_t b_step, const float *base, const float *bias, float *out,
+                               int64_t ld) {
     const tile_word *a = x->a, *b = x->b;
     const char *ahead = x->ahead;
     const int64_t ahead_step = x->ahead_step;
@@ -79,18 +90,17 @@ SIMD_INLINE void tile_multiply(int64_t words, const struct tile_operands *x, int
         __builtin_prefetch(out + i * ld);
         __builtin_prefetch(out + i * ld + GEMM_NR - 1);
     }
-    for (; words >= KERNEL_LANES; words -= KERNEL_LANES, a += group, b += KERNEL_LANES * b_step, ahead += ahead_step) {
+    for (; constants && words >= KERNEL_LANES;
+         words -= KERNEL_LANES, a += group, b += KERNEL_LANES * b_step, ahead += ahead_step) {
         __builtin_prefetch(ahead, 0, 2);
 #pragma GCC unroll 8
         for (int p = 0; p < KERNEL_LANES; p++) tile_step(sum, a + p * step, row, b + p * b_step);
     }
-    for (int64_t p = 0; p < words; p++) tile_step(sum, a + p * step, row, b + p * b_step);
-    if (base) tile_add(sum, base, ld);
-    if (bias) tile_add(sum, bias, 0);
-#pragma GCC unroll 16
-    for (int i = 0; i < GEMM_MR; i++)
-#pragma GCC unroll 4
-        for (int v = 0; v < GEMM_NV; v++) vf_store(out + i * ld + v * KERNEL_LANES, sum[i][v]);
+    for (; words > 0; words -= KERNEL_LANES, a += group - KERNEL_LANES * step) {
+        const int64_t some = words < KERNEL_LANES ? words : KERNEL_LANES;
+        for (int64_t p = 0; p < some; p++, a += step, b += b_step) tile_step(sum, a, row, b);
+    }
+    tile_end(sum, base, bias, out, ld);
 }
 
 typedef void tile_fn(int64_t words, const struct tile_operands *x, const float *base, const float *bias, float *out,
@@ -99,19 +109,28 @@ typedef void tile_fn(int64_t words, const struct tile_operands *x, const float *
 /* Both packed, A [words][MR] (stored across k) or [words / LANES][MR][LANES] (along k), B [words][NR] */
 static __attribute__((noinline)) void tile_by_k(int64_t words, const struct tile_operands *x, const float *base,
                                                 const float *bias, float *out, int64_t ld) {
-    tile_multiply(words, x, 1, GEMM_MR, GEMM_MR * KERNEL_LANES, GEMM_NR, base, bias, out, ld);
+    tile_multiply(words, x, true, 1, GEMM_MR, GEMM_MR * KERNEL_LANES, GEMM_NR, base, bias, out, ld);
 }
 static __attribute__((noinline)) void tile_by_row(int64_t words, const struct tile_operands *x, const float *base,
                                                   const float *bias, float *out, int64_t ld) {
-    tile_multiply(words, x, KERNEL_LANES, 1, GEMM_MR * KERNEL_LANES, GEMM_NR, base, bias, out, ld);
+    tile_multiply(words, x, true, KERNEL_LANES, 1, GEMM_MR * KERNEL_LANES, GEMM_NR, base, bias, out, ld);
 }
 /* One or both where they lie */
 static __attribute__((noinline)) void tile_in_place(int64_t words, const struct tile_operands *x, const float *base,
                                                     const float *bias, float *out, int64_t ld) {
     if (x->step == 1)
-        tile_multiply(words, x, x->row, 1, x->group, x->b_step, base, bias, out, ld);
+        tile_multiply(words, x, false, x->row, 1, x->group, x->b_step, base, bias, out, ld);
     else
-        tile_multiply(words, x, 1, x->step, x->group, x->b_step, base, bias, out, ld);
+        tile_multiply(words, x, false, 1, x->step, x->group, x->b_step, base, bias, out, ld);
+}
+
+/* The sums themselves are at B, [MR][NR] */
+static __attribute__((noinline)) void tile_held(int64_t words, const struct tile_operands *x, const float *base,
+                                                const float *bias, float *out, int64_t ld) {
+    vf sum[GEMM_MR][GEMM_NV] = {{{0}}};
+    (void)words;
+    tile_add(sum, (const float *)(const void *)x->b, GEMM_NR);
+    tile_end(sum, base, bias, out, ld);
 }
 
 #endif

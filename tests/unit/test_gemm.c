@@ -133,7 +133,7 @@ static void size_run(struct gemm_variant *v, int64_t m, int64_t n, int64_t k) {
 
 static void test_tile_edges(void **state) {
     (void)state;
-    static const int64_t ms[] = {1, 7, 14, 29}, ns[] = {1, 16, 47}, ks[] = {0, 1, 2, 35};
+    static const int64_t ms[] = {1, 4, 7, 14, 29}, ns[] = {1, 16, 47}, ks[] = {0, 1, 2, 35};
     for (int v = 0; v < gemm_variant_count; v++)
         for (size_t m = 0; m < sizeof ms / sizeof *ms; m++)
             for (size_t n = 0; n < sizeof ns / sizeof *ns; n++)
@@ -144,7 +144,7 @@ static void test_block_edges(void **state) {
     (void)state;
     static const int64_t sizes[][3] = {{14, 32, 384}, {15, 33, 385},   {13, 31, 768}, {28, 64, 769},  {5, 17, 1700},
                                        {1024, 3, 20}, {1025, 33, 9},   {2, 3072, 18}, {15, 3073, 33}, {3, 3080, 780},
-                                       {1040, 1, 40}, {200, 130, 410}, {61, 120, 40}};
+                                       {1040, 1, 40}, {200, 130, 410}, {61, 120, 40}, {14, 16, 2400}};
     for (int v = 0; v < gemm_variant_count; v++)
         for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
             size_run(&gemm_variants[v], sizes[s][0], sizes[s][1], sizes[s][2]);
