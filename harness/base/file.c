@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* Copies `from` without blanks at its ends, cut to size */
 static void trim(const char *from, char *text, int size) {
@@ -54,6 +55,41 @@ long long base_file_number(const char *path) {
 long long base_file_field_number(const char *path, const char *key) {
     char text[64];
     return base_file_field(path, key, text, sizeof text) ? number(text) : -1;
+}
+
+int base_file_read(const char *path, char **bytes, size_t *size, struct base_error *e) {
+    FILE *file = fopen(path, "rbe");
+    char *text = NULL, *more = NULL;
+    size_t used = 0, got = 1;
+    bool whole = file != NULL;
+    for (size_t room = 65536; whole && got > 0; room *= 2) {
+        if (!(more = realloc(text, room))) break;
+        text = more;
+        got = fread(text + used, 1, room - 1 - used, file);
+        used += got;
+    }
+    whole = whole && more && !ferror(file);
+    const int why = errno;
+    if (file) fclose(file);
+    if (whole) {
+        text[used] = '\0';
+        *bytes = text, *size = used;
+        return BASE_OK;
+    }
+    free(text);
+    return base_fail(e, BASE_USAGE, "%s: %s", path, strerror(why));
+}
+
+int base_file_replace(const char *path, const void *bytes, size_t size, struct base_error *e) {
+    char part[PATH_MAX];
+    snprintf(part, sizeof part, "%.*s.%ld.part", PATH_MAX - 32, path, (long)getpid());
+    FILE *file = fopen(part, "wbe");
+    bool done = file && fwrite(bytes, 1, size, file) == size && fflush(file) == 0 && fsync(fileno(file)) == 0;
+    if (file && fclose(file) != 0) done = false;
+    if (done && rename(part, path) == 0) return BASE_OK;
+    const int why = errno;
+    unlink(part);
+    return base_fail(e, BASE_BROKEN, "%s: cannot be written: %s", path, strerror(why));
 }
 
 /* Whether path is a folder; if not, errno stays, unless it says that something is there: then that is no folder */

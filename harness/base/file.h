@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Small text files of /proc and /sys: one line, one number, or the value behind a key; and the folders above a file. */
+ * Small text files of /proc and /sys: one line, one number, or the value behind a key; whole files; and the folders
+ * above a file. */
 #ifndef TOISE_BASE_FILE_H
 #define TOISE_BASE_FILE_H
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
 
 /* The first line, without spaces at its ends; false and "" when unreadable. text holds `size`. */
 bool base_file_line(const char *path, char *text, int size);
@@ -15,6 +19,11 @@ long long base_file_number(const char *path);
 bool base_file_field(const char *path, const char *key, char *text, int size);
 /* The same as a number; -1 when none. */
 long long base_file_field_number(const char *path, const char *key);
+/* The whole file, with a NUL behind its *size bytes, for the caller to free. BASE_USAGE with its name when unreadable.
+ */
+int base_file_read(const char *path, char **bytes, size_t *size, struct base_error *e);
+/* Writes beside, syncs and renames: `path` holds these bytes, or what it held before. BASE_BROKEN with its name. */
+int base_file_replace(const char *path, const void *bytes, size_t size, struct base_error *e);
 /* Makes the folders above the last '/' of path, which become `parent`; false with errno when one cannot be made. */
 bool base_file_parents(const char *path, char parent[PATH_MAX]);
 

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Finds and reads the catalogue. */
+ * Reads models and workloads. */
 #include "cli/catalog.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -11,69 +10,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/catalog.h"
 #include "base/record.h"
-
-/* The folder that holds `kind` ("models"), tried relative to the executable. */
-static int find_folder(const char *kind, char folder[PATH_MAX], struct base_error *e) {
-    static const char *const places[] = {"../harness/catalog", "../share/toise/catalog", "../../harness/catalog"};
-    char self[PATH_MAX - 64];
-    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (length < 0) return base_fail(e, BASE_BROKEN, "cannot tell where toise lies (/proc/self/exe)");
-    self[length] = 0;
-    *strrchr(self, '/') = 0;
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        snprintf(folder, PATH_MAX, "%s/%s/%s", self, places[i], kind);
-        if (!access(folder, R_OK | X_OK)) return BASE_OK;
-    }
-    return base_fail(e, BASE_USAGE, "no catalogue beside %s: keep toise in its build folder, or make install", self);
-}
-
-static int by_name(const void *a, const void *b) {
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-/* The names of a folder's *.json, sorted, joined by ", ". */
-static void list_names(const char *folder, char *text, size_t size) {
-    char *names[128];
-    int count = 0;
-    DIR *dir = opendir(folder);
-    for (struct dirent *entry; dir && count < 128 && (entry = readdir(dir));) {
-        char *dot = strstr(entry->d_name, ".json");
-        if (dot && !dot[5]) names[count++] = strndup(entry->d_name, (size_t)(dot - entry->d_name));
-    }
-    if (dir) closedir(dir);
-    qsort(names, (size_t)count, sizeof *names, by_name);
-    text[0] = 0;
-    for (int i = 0; i < count; i++) {
-        size_t used = strlen(text);
-        snprintf(text + used, size - used, "%s%s", i ? ", " : "", names[i]);
-        free(names[i]);
-    }
-}
-
-/* Loads KIND/NAME.json; `flag` is the one that named it. */
-static int load(const char *kind, const char *flag, const char *name, json_t **json, char path[PATH_MAX + 256],
-                struct base_error *e) {
-    char folder[PATH_MAX], known[512];
-    int code = find_folder(kind, folder, e);
-    if (code) return code;
-    snprintf(path, PATH_MAX + 256, "%s/%.200s.json", folder, name);
-    if (strchr(name, '/') || strlen(name) > 200 || access(path, R_OK)) {
-        list_names(folder, known, sizeof known);
-        return base_fail(e, BASE_USAGE, "%s: unknown \"%.64s\"; known: %s", flag, name, known);
-    }
-    return base_json_load(path, json, e);
-}
-
-static bool is_path(const char *name) {
-    size_t n = strlen(name);
-    return strchr(name, '/') || (n > 5 && !strcmp(name + n - 5, ".json"));
-}
 
 /* What a model is called: the preset; the file; or the folder of a config.json, as transformers saves them. */
 static void name_of(const char *path, char name[64]) {
     char whole[PATH_MAX], *last;
-    const bool resolved = is_path(path) && realpath(path, whole); /* "./config.json" has no folder's name in it */
+    const bool resolved =
+        base_catalog_is_path(path) && realpath(path, whole); /* "./config.json" has no folder's name in it */
     if (!resolved) snprintf(whole, sizeof whole, "%s", path);
     last = strrchr(whole, '/');
     if (last && last > whole && !strcmp(last, "/config.json")) {
@@ -84,11 +28,11 @@ static void name_of(const char *path, char name[64]) {
 }
 
 int cli_catalog_model(const char *name, struct model_config *config, struct base_error *e) {
-    char path[PATH_MAX + 256];
+    char path[BASE_CATALOG_PATH];
     json_t *json = NULL;
-    const bool own = is_path(name);
+    const bool own = base_catalog_is_path(name);
     snprintf(path, sizeof path, "%s", name);
-    int code = own ? base_json_load(name, &json, e) : load("models", "--model", name, &json, path, e);
+    int code = own ? base_json_load(name, &json, e) : base_catalog_load("models", "--model", name, &json, path, e);
     if (code) return code;
     char called[64];
     name_of(name, called);
@@ -114,13 +58,13 @@ int cli_catalog_beside(const char *weights, char path[PATH_MAX], struct base_err
 }
 
 int cli_catalog_workload(const char *name, struct cli_workload *w, struct base_error *e) {
-    char path[PATH_MAX + 256];
+    char path[BASE_CATALOG_PATH];
     const char *model, *own;
     json_int_t version, layers = 0, seq, batch, warmup, total;
     json_error_t error;
     json_t *json;
     struct parallel_optimizer *o = &w->optimizer;
-    int code = load("workloads", "--workload", name, &json, path, e);
+    int code = base_catalog_load("workloads", "--workload", name, &json, path, e);
     if (code) return code;
     if (json_unpack_ex(
             json, &error, 0, "{s:s, s:I, s:s, s?I, s:I, s:I, s:{s:F, s:F, s:I, s:I, s:F, s:F, s:F, s:F, s:F}}", "name",

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Facts on disk: models and workloads, beside the binary (build/../harness/catalog) or installed with it
- * (bin/../share/toise/catalog). */
+ * Models and workloads as the command line names them, of the catalogue (base/catalog.h) or the user's own. */
 #ifndef TOISE_CLI_CATALOG_H
 #define TOISE_CLI_CATALOG_H
 
