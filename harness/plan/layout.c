@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The grid of a layout, and what it asks of the sizes. */
+#include "plan/layout.h"
+
+#include <string.h>
+
+static const char *const recomputes[PLAN_RECOMPUTES] = {"none", "selective", "full"};
+
+int plan_layout_world(const struct plan_layout *l) {
+    return l->tp * l->pp * l->cp * l->dp;
+}
+
+void plan_layout_pipeline(const struct plan_layout *l, const struct plan_batch *b, struct plan_pipeline *p) {
+    *p = (struct plan_pipeline){l->schedule, l->pp, l->vp, b->global_batch / (l->dp * b->micro_batch)};
+}
+
+/* The divisor of n that is nearest to x, the smaller one of two. */
+static long long nearest_divisor(int64_t n, int64_t x) {
+    for (int64_t d = 0; d <= n; d++) {
+        if (x > d && n % (x - d) == 0) return (long long)(x - d);
+        if (n % (x + d) == 0) return (long long)(x + d);
+    }
+    return 1;
+}
+
+static int check_model(const struct plan_layout *l, const struct plan_batch *b, const struct model_config *c,
+                       struct base_error *e) {
+    const long long stages = (long long)l->pp * l->vp;
+    if (c->heads % l->tp)
+        return base_fail(e, BASE_USAGE, "--tp %d does not divide the %lld heads of %s; take %lld", l->tp,
+                         (long long)c->heads, c->name, nearest_divisor(c->heads, l->tp));
+    if (c->ffn % l->tp)
+        return base_fail(e, BASE_USAGE, "--tp %d does not divide the %lld columns of the MLP of %s; take %lld", l->tp,
+                         (long long)c->ffn, c->name, nearest_divisor(c->ffn, l->tp));
+    if (stages > c->layers)
+        return base_fail(e, BASE_USAGE, "--pp %d with --vp %d makes %lld stages of the %lld layers of %s; take fewer",
+                         l->pp, l->vp, stages, (long long)c->layers, c->name);
+    if (b->seq % l->cp || (l->sequence_parallel && b->seq / l->cp % l->tp))
+        return base_fail(e, BASE_USAGE, "--seq %lld does not divide over --cp %d%s; take a multiple of %d",
+                         (long long)b->seq, l->cp, l->sequence_parallel ? " and, with --sp, over --tp" : "",
+                         l->cp * (l->sequence_parallel ? l->tp : 1));
+    return BASE_OK;
+}
+
+int plan_layout_check(const struct plan_layout *l, const struct plan_batch *b, const struct model_config *c,
+                      struct base_error *e) {
+    struct plan_pipeline pipeline;
+    if (l->tp < 1 || l->pp < 1 || l->cp < 1 || l->dp < 1 || l->vp < 1)
+        return base_fail(e, BASE_USAGE, "--tp, --pp, --cp, --vp and the data parallel ranks are at least 1 each");
+    if (l->zero < 0 || l->zero > 3) return base_fail(e, BASE_USAGE, "--zero %d: take 0 to 3", l->zero);
+    if (b->seq < 1 || b->micro_batch < 1 || b->global_batch < 1)
+        return base_fail(e, BASE_USAGE, "--seq, --mbs and --gbs are at least 1 each");
+    if (b->global_batch % (l->dp * b->micro_batch))
+        return base_fail(e, BASE_USAGE,
+                         "--gbs %lld does not divide over %d data parallel ranks in micro-batches of %lld; take a "
+                         "multiple of %lld",
+                         (long long)b->global_batch, l->dp, (long long)b->micro_batch,
+                         (long long)l->dp * b->micro_batch);
+    int code = check_model(l, b, c, e);
+    if (code) return code;
+    plan_layout_pipeline(l, b, &pipeline);
+    return plan_pipeline_check(&pipeline, e);
+}
+
+int64_t plan_layout_layers(const struct plan_layout *l, int64_t layers, int stage) {
+    const int64_t stages = (int64_t)l->pp * l->vp, each = layers / stages, rest = layers % stages;
+    /* the last stage holds the head: it is the last to get one of the rest */
+    const bool more = stage == stages - 1 ? false : stage >= stages - 1 - rest;
+    return each + more;
+}
+
+const char *plan_recompute_name(enum plan_recompute recompute) {
+    return recomputes[recompute];
+}
+
+bool plan_recompute_find(const char *name, enum plan_recompute *recompute) {
+    for (int i = 0; i < PLAN_RECOMPUTES; i++) {
+        if (strcmp(name, recomputes[i])) continue;
+        *recompute = (enum plan_recompute)i;
+        return true;
+    }
+    return false;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * How a world of ranks shares a training step: the grid of parallel ways, and what each rank keeps or recomputes.
+ * Terms and defaults are Megatron's (Shoeybi et al. 2019, Narayanan et al. 2021, Korthikanti et al. 2022) and ZeRO's
+ * (Rajbhandari et al. 2020). */
+#ifndef TOISE_PLAN_LAYOUT_H
+#define TOISE_PLAN_LAYOUT_H
+
+#include "model/config.h"
+#include "plan/schedule.h"
+
+enum plan_recompute {
+    PLAN_RECOMPUTE_NONE,
+    PLAN_RECOMPUTE_SELECTIVE, /* the attention's scores, weights and dropout */
+    PLAN_RECOMPUTE_FULL,      /* everything but each layer's input */
+    PLAN_RECOMPUTES
+};
+
+struct plan_layout {
+    int tp, pp, cp, dp; /* tensor, pipeline, context and data parallel ranks: the world is their product */
+    int vp;             /* chunks of layers of a pipeline rank */
+    int zero;           /* what data parallel ranks share out: 0 nothing, 1 optimizer, 2 and gradients, 3 and weights */
+    bool sequence_parallel; /* norms and dropouts are shared among the tensor parallel ranks, too */
+    enum plan_recompute recompute;
+    enum plan_schedule schedule;
+};
+
+/* One step's batch, in sequences. */
+struct plan_batch {
+    int64_t seq, micro_batch, global_batch;
+};
+
+int plan_layout_world(const struct plan_layout *layout);
+/* Fills *pipeline: what one of the data parallel ranks' pipelines does. */
+void plan_layout_pipeline(const struct plan_layout *layout, const struct plan_batch *batch,
+                          struct plan_pipeline *pipeline);
+/* BASE_USAGE names the flags that disagree with each other or with the model, and the nearest that would not. */
+int plan_layout_check(const struct plan_layout *layout, const struct plan_batch *batch,
+                      const struct model_config *config, struct base_error *e);
+/* Layers of virtual stage chunk * pp + device, of pp * vp. What does not divide goes to stages before the last, which
+ * has the head. */
+int64_t plan_layout_layers(const struct plan_layout *layout, int64_t layers, int stage);
+
+const char *plan_recompute_name(enum plan_recompute recompute);
+bool plan_recompute_find(const char *name, enum plan_recompute *recompute);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The orders of GPipe, 1F1B, its interleaved form and ZB-H1, written down from their papers. */
+#include "plan/schedule.h"
+
+#include <string.h>
+
+static const char *const names[PLAN_SCHEDULES] = {"gpipe", "1f1b", "zero-bubble"};
+
+int64_t plan_pipeline_steps(const struct plan_pipeline *p) {
+    return p->micro_batches * p->chunks * (p->schedule == PLAN_ZERO_BUBBLE ? 3 : 2);
+}
+
+struct writer {
+    const struct plan_pipeline *p;
+    struct plan_step *next;
+};
+
+/* The k-th forward or backward of a device. Chunks take turns every `devices` micro-batches where there are several
+ * devices; one device alone goes through all its chunks with each micro-batch. */
+static void put(struct writer *w, enum plan_task task, int64_t k) {
+    const int64_t devices = w->p->devices, chunks = w->p->chunks, round = devices * chunks;
+    const int chunk = (int)(k % round / devices);
+    *w->next++ = (struct plan_step){task, task == PLAN_FORWARD ? chunk : (int)chunks - 1 - chunk,
+                                    k / round * devices + k % devices};
+}
+
+static void gpipe(struct writer *w) {
+    const int64_t n = w->p->micro_batches;
+    for (int chunk = 0; chunk < w->p->chunks; chunk++)
+        for (int64_t m = 0; m < n; m++) *w->next++ = (struct plan_step){PLAN_FORWARD, chunk, m};
+    for (int chunk = w->p->chunks - 1; chunk >= 0; chunk--)
+        for (int64_t m = 0; m < n; m++) *w->next++ = (struct plan_step){PLAN_BACKWARD, chunk, m};
+}
+
+/* Forwards before the first backward: enough for the first micro-batch to come back. */
+static int64_t warm_up(const struct plan_pipeline *p, int device) {
+    const int64_t n = p->micro_batches * p->chunks, after = p->devices - 1 - device;
+    const int64_t forwards = p->chunks == 1    ? after
+                             : p->devices == 1 ? p->chunks - 1
+                                               : 2 * after + (p->chunks - 1) * p->devices;
+    return forwards < n ? forwards : n;
+}
+
+int64_t plan_pipeline_in_flight(const struct plan_pipeline *p, int device) {
+    const int64_t all = p->micro_batches * p->chunks, first = warm_up(p, device);
+    return p->schedule == PLAN_GPIPE || first == all ? all : first + 1;
+}
+
+static void one_forward_one_backward(struct writer *w, int device) {
+    const int64_t n = w->p->micro_batches * w->p->chunks, first = warm_up(w->p, device);
+    for (int64_t k = 0; k < first; k++) put(w, PLAN_FORWARD, k);
+    for (int64_t k = first; k < n; k++) {
+        put(w, PLAN_FORWARD, k);
+        put(w, PLAN_BACKWARD, k - first);
+    }
+    for (int64_t k = n - first; k < n; k++) put(w, PLAN_BACKWARD, k);
+}
+
+/* ZB-H1 keeps 1F1B's activations: device d puts its weight gradients off by d micro-batches, which then fill the time
+ * in which it would wait for the last backwards. */
+static void zero_bubble(struct writer *w, int device) {
+    const int64_t n = w->p->micro_batches, first = warm_up(w->p, device), late = device < n ? device : n;
+    int64_t weights = 0;
+    for (int64_t k = 0; k < first; k++) put(w, PLAN_FORWARD, k);
+    for (int64_t k = 0; k < n; k++) {
+        if (first + k < n) put(w, PLAN_FORWARD, first + k);
+        put(w, PLAN_BACKWARD, k);
+        if (k >= late) put(w, PLAN_WEIGHT, weights++);
+    }
+    while (weights < n) put(w, PLAN_WEIGHT, weights++);
+}
+
+void plan_pipeline_order(const struct plan_pipeline *p, int device, struct plan_step *steps) {
+    struct writer w = {p, steps};
+    switch (p->schedule) {
+    case PLAN_GPIPE:
+        gpipe(&w);
+        return;
+    case PLAN_1F1B:
+        one_forward_one_backward(&w, device);
+        return;
+    case PLAN_ZERO_BUBBLE:
+        zero_bubble(&w, device);
+        return;
+    case PLAN_SCHEDULES:
+        return;
+    }
+}
+
+int plan_pipeline_check(const struct plan_pipeline *p, struct base_error *e) {
+    const bool whole = p->micro_batches % p->devices == 0;
+    if (p->devices < 1 || p->chunks < 1 || p->micro_batches < 1)
+        return base_fail(e, BASE_USAGE, "a pipeline has at least 1 device, 1 chunk and 1 micro-batch");
+    if (p->chunks > 1 && p->schedule == PLAN_ZERO_BUBBLE)
+        return base_fail(e, BASE_USAGE, "schedule zero-bubble has one chunk a device; take --vp 1 or another schedule");
+    if (p->chunks > 1 && p->devices > 1 && p->schedule != PLAN_GPIPE && !whole)
+        return base_fail(e, BASE_USAGE,
+                         "%lld micro-batches do not divide over %d pipeline stages, which --vp %d needs; take a "
+                         "multiple of %d, or --vp 1",
+                         (long long)p->micro_batches, p->devices, p->chunks, p->devices);
+    return BASE_OK;
+}
+
+const char *plan_schedule_name(enum plan_schedule schedule) {
+    return names[schedule];
+}
+
+bool plan_schedule_find(const char *name, enum plan_schedule *schedule) {
+    for (int i = 0; i < PLAN_SCHEDULES; i++) {
+        if (strcmp(name, names[i])) continue;
+        *schedule = (enum plan_schedule)i;
+        return true;
+    }
+    return false;
+}
