@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Bytes by tensor, stage by stage. */
+#include "project/memory.h"
+
+/* Elements a token that one layer keeps: on every tensor parallel rank alike (inputs of norms, of attention and MLP),
+ * and shared out among them. */
+static double alike(const struct model_config *c) {
+    return 4.0 * (double)c->width;
+}
+static double shared_out(const struct model_config *c) {
+    const double qkv = (double)model_config_dim(c, MODEL_QKV), att = (double)model_config_dim(c, MODEL_ATTENTION);
+    return qkv + att + (double)model_config_dim(c, MODEL_FFN_UP) + (double)c->ffn;
+}
+
+double project_memory_layer(const struct model_config *c, const struct plan_layout *l, const struct plan_batch *b,
+                            const struct project_numerics *n) {
+    const double tokens = (double)(b->micro_batch * b->seq) / l->cp, tp = l->tp, spread = l->sequence_parallel ? tp : 1;
+    const double scores = (double)c->heads * (double)b->seq;
+    double bytes = alike(c) / spread * n->activation_bytes + shared_out(c) / tp * n->activation_bytes;
+    if (l->recompute == PLAN_RECOMPUTE_FULL) return tokens * (double)c->width * n->activation_bytes;
+    if (n->dropout) bytes += 2 * (double)c->width / spread;
+    if (n->fused_attention)
+        bytes += 4 * (double)c->heads / tp; /* log-sum-exp */
+    else if (l->recompute == PLAN_RECOMPUTE_NONE)
+        bytes += scores / tp * (n->dropout ? 2 * n->activation_bytes + 1 : n->activation_bytes);
+    return tokens * bytes;
+}
+
+double project_memory_parameters(const struct model_config *c, const struct plan_layout *l, int device) {
+    double layers = 0, sum = 0;
+    for (int chunk = 0; chunk < l->vp; chunk++)
+        layers += (double)plan_layout_layers(l, c->layers, chunk * l->pp + device);
+    for (int i = 0; i < c->family->parameter_count; i++) {
+        const struct model_parameter *p = &c->family->parameters[i];
+        const double size = (double)model_config_dim(c, p->rows) * (double)model_config_dim(c, p->cols) /
+                            (p->shard == MODEL_SHARD_NONE ? 1 : l->tp);
+        const bool table = p->role == MODEL_TOKEN_TABLE;
+        if (p->role == MODEL_HEAD_WEIGHT && c->tied) continue;
+        if (p->role < MODEL_NORM1_GAIN)
+            sum += device == 0 || (table && c->tied && device == l->pp - 1) ? size : 0;
+        else if (p->role >= MODEL_FINAL_GAIN)
+            sum += device == l->pp - 1 ? size : 0;
+        else
+            sum += layers * size;
+    }
+    return sum;
+}
+
+/* Micro-batches of the logits' stage: one at a time. */
+static double logits(const struct model_config *c, const struct plan_layout *l, const struct plan_batch *b) {
+    return 4.0 * (double)(b->micro_batch * b->seq) / l->cp * (double)c->vocab / l->tp;
+}
+
+static struct project_memory device_memory(const struct model_config *c, const struct plan_layout *l,
+                                           const struct plan_batch *b, const struct project_numerics *n, int device) {
+    const double parameters = project_memory_parameters(c, l, device), share = (double)l->dp * l->cp;
+    struct project_memory m = {.device = device};
+    struct plan_pipeline pipeline;
+    plan_layout_pipeline(l, b, &pipeline);
+    double layers = 0;
+    for (int chunk = 0; chunk < l->vp; chunk++)
+        layers += (double)plan_layout_layers(l, c->layers, chunk * l->pp + device);
+    m.weights = parameters * n->weight_bytes / (l->zero >= 3 ? share : 1);
+    m.gradients = parameters * n->gradient_bytes / (l->zero >= 2 ? share : 1);
+    m.optimizer = parameters * n->optimizer_bytes / (l->zero >= 1 ? share : 1);
+    m.activations =
+        (double)plan_pipeline_in_flight(&pipeline, device) * layers / l->vp * project_memory_layer(c, l, b, n);
+    if (l->recompute == PLAN_RECOMPUTE_FULL) { /* and the layer that is being recomputed */
+        struct plan_layout kept = *l;
+        kept.recompute = PLAN_RECOMPUTE_NONE;
+        m.activations += project_memory_layer(c, &kept, b, n);
+    }
+    if (device == l->pp - 1) m.logits = logits(c, l, b) * 2;
+    m.total = m.weights + m.gradients + m.optimizer + m.activations + m.logits;
+    return m;
+}
+
+struct project_memory project_memory(const struct model_config *c, const struct plan_layout *l,
+                                     const struct plan_batch *b, const struct project_numerics *n) {
+    struct project_memory most = device_memory(c, l, b, n, 0);
+    for (int device = 1; device < l->pp; device++) {
+        const struct project_memory m = device_memory(c, l, b, n, device);
+        if (m.total > most.total) most = m;
+    }
+    return most;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What one accelerator holds while it trains, bytes. Activations by Korthikanti et al. 2022 (equations 1 to 6), taken
+ * apart into their tensors so that gated MLPs, grouped queries and fused attention count what they keep. */
+#ifndef TOISE_PROJECT_MEMORY_H
+#define TOISE_PROJECT_MEMORY_H
+
+#include "plan/layout.h"
+
+/* How the framework trains, as far as memory knows. */
+struct project_numerics {
+    double weight_bytes;     /* a parameter as the layers use it: 2, or 4 for FP32 */
+    double gradient_bytes;   /* 4 where sums of micro-batches are kept in FP32, as Megatron does with BF16; else 2 */
+    double optimizer_bytes;  /* 12: FP32 master weights and two moments; 8 where the weights are FP32 themselves */
+    double activation_bytes; /* an element: 2, or 4 */
+    bool dropout;            /* masks of a byte an element are kept */
+    bool fused_attention;    /* scores are never stored */
+};
+
+struct project_memory {
+    double weights, gradients, optimizer, activations;
+    double logits; /* of one micro-batch, in FP32, and their gradient; on the last stage */
+    double total;
+    int device; /* the pipeline rank that holds the most: the one these are of */
+};
+
+/* The fullest pipeline rank's memory. The layout must have passed plan_layout_check(). */
+struct project_memory project_memory(const struct model_config *config, const struct plan_layout *layout,
+                                     const struct plan_batch *batch, const struct project_numerics *numerics);
+/* Bytes that one layer keeps of one micro-batch until its backward. */
+double project_memory_layer(const struct model_config *config, const struct plan_layout *layout,
+                            const struct plan_batch *batch, const struct project_numerics *numerics);
+/* Parameters of one pipeline rank's share on one tensor parallel rank. */
+double project_memory_parameters(const struct model_config *config, const struct plan_layout *layout, int device);
+
+#endif
