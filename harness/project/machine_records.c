@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The machine that records of toise were measured on, as results/README.md has them: kinds "train" and "kernel" that
+ * PASSED. Its one accelerator a node is the node's CPUs together. What no record says is unknown: power, and links
+ * between nodes. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/record.h"
+#include "project/document.h"
+#include "project/machine_check.h"
+#include "project/machine_read.h"
+
+struct records {
+    struct project_machine *m;
+    const char *path, *source;
+    struct base_error *e;
+    json_t *machine;            /* the first record's fingerprint */
+    double nodes, passes, roof; /* most nodes; highest bytes/s of copy and triad; of any pass over memory */
+    int year, used, capacity;
+};
+
+static double number_of(const json_t *object, const char *key) {
+    const json_t *value = json_object_get(object, key);
+    return json_is_number(value) ? json_number_value(value) : NAN;
+}
+
+/* 0 where it is no whole number. */
+static int64_t size_of(const json_t *object, const char *key) {
+    return json_integer_value(json_object_get(object, key));
+}
+
+static const char *text_of(const json_t *object, const char *key) {
+    const char *text = json_string_value(json_object_get(object, key));
+    return text ? text : "";
+}
+
+static struct project_fact measured(const struct records *r, double value, const char *how) {
+    struct project_fact fact = project_fact_make(value, value, PROJECT_MEASURED, how);
+    fact.source = r->source;
+    return value > 0 ? fact : project_fact_unknown();
+}
+
+/* Keeps the higher of the fact and the value; NAN is no value. */
+static void raise_to(const struct records *r, struct project_fact *fact, double value, const char *how) {
+    if (value > 0 && isfinite(value) && !(fact->value >= value)) *fact = measured(r, value, how);
+}
+
+/* Records of two machines in one file have no roof in common. */
+static int check_same(struct records *r, const json_t *machine) {
+    static const char *const keys[] = {"cpu", "sockets", "cores"};
+    if (!json_is_object(machine))
+        return base_fail(r->e, BASE_USAGE, "%s: field \"machine\" is missing from a record; toise writes it", r->path);
+    if (!r->machine) r->machine = json_incref((json_t *)machine);
+    for (int i = 0; i < 3; i++) {
+        if (json_equal(json_object_get(r->machine, keys[i]), json_object_get(machine, keys[i]))) continue;
+        return base_fail(r->e, BASE_USAGE,
+                         "%s: field \"machine.%s\" differs between records (%s, %s): give those of one kind of node",
+                         r->path, keys[i], text_of(r->machine, "cpu"), text_of(machine, "cpu"));
+    }
+    return BASE_OK;
+}
+
+static bool find_type(const char *name, enum project_dtype *dtype) {
+    return project_dtype_find(!strcmp(name, "f32") ? "fp32" : name, dtype);
+}
+
+static int take_train(struct records *r, const json_t *record) {
+    const json_t *result = json_object_get(record, "result");
+    const double nodes = fmax(1, number_of(json_object_get(record, "layout"), "nodes"));
+    struct project_accelerator *a = &r->m->accelerator;
+    enum project_dtype t;
+    r->nodes = fmax(r->nodes, nodes);
+    if (find_type(text_of(json_object_get(record, "config"), "precision"), &t))
+        raise_to(r, &a->peak_flop_per_s[t], number_of(result, "peak_flop_per_s") / nodes,
+                 "a register-only multiply-add loop on all cores of a node");
+    return BASE_OK;
+}
+
+/* Keeps the fastest variant of a shape on as many threads. */
+static int add_point(struct records *r, const struct project_point *point) {
+    struct project_machine *m = r->m;
+    for (int i = 0; i < m->point_count; i++) {
+        struct project_point *p = &m->points[i];
+        if (p->m != point->m || p->n != point->n || p->k != point->k || p->dtype != point->dtype ||
+            p->threads != point->threads)
+            continue;
+        if (point->flop_per_s > p->flop_per_s) *p = *point;
+        return BASE_OK;
+    }
+    if (m->point_count == r->capacity) {
+        const int capacity = r->capacity ? 2 * r->capacity : 64;
+        struct project_point *more = realloc(m->points, (size_t)capacity * sizeof *more);
+        if (!more) return base_fail(r->e, BASE_BROKEN, "%s: out of memory for its shapes", r->path);
+        m->points = more;
+        r->capacity = capacity;
+    }
+    m->points[m->point_count++] = *point;
+    return BASE_OK;
+}
+
+static int take_matmul(struct records *r, const json_t *result, enum project_dtype t, double peak) {
+    const double flop_per_s = number_of(result, "flop_per_s");
+    const struct project_point point = {.m = size_of(result, "m"),
+                                        .n = size_of(result, "n"),
+                                        .k = size_of(result, "k"),
+                                        .dtype = t,
+                                        .threads = (int)size_of(result, "threads"),
+                                        .flop_per_s = flop_per_s,
+                                        .share = flop_per_s / peak};
+    if (!(flop_per_s > 0) || !(peak > 0) || point.m < 1 || point.n < 1 || point.k < 1) return BASE_OK;
+    raise_to(r, &r->m->accelerator.achieved_flop_per_s[t], flop_per_s, "the fastest matmul of its shapes");
+    return add_point(r, &point);
+}
+
+static int take_kernel(struct records *r, const json_t *record) {
+    const json_t *result = json_object_get(record, "result");
+    const char *op = text_of(result, "op");
+    const double peak = number_of(result, "peak_flop_per_s");
+    enum project_dtype t;
+    r->roof = fmax(r->roof, number_of(result, "bandwidth_byte_per_s"));
+    if (!strcmp(op, "copy") || !strcmp(op, "triad")) r->passes = fmax(r->passes, number_of(result, "byte_per_s"));
+    if (!find_type(text_of(result, "dtype"), &t)) return BASE_OK;
+    raise_to(r, &r->m->accelerator.peak_flop_per_s[t], peak, "a register-only multiply-add loop on all threads");
+    return strcmp(op, "gemm") ? BASE_OK : take_matmul(r, result, t, peak);
+}
+
+static int take(void *context, const json_t *record) {
+    struct records *r = context;
+    const bool train = !strcmp(text_of(record, "kind"), "train"), kernel = !strcmp(text_of(record, "kind"), "kernel");
+    if (strcmp(text_of(record, "schema"), "toise/1"))
+        return base_fail(r->e, BASE_USAGE, "%s: field \"schema\" of a record is \"%.32s\"; this must be \"toise/1\"",
+                         r->path, text_of(record, "schema"));
+    if ((!train && !kernel) || strcmp(text_of(record, "status"), "PASSED")) return BASE_OK;
+    int code = check_same(r, json_object_get(record, "machine"));
+    if (!code) code = train ? take_train(r, record) : take_kernel(r, record);
+    r->year = atoi(text_of(record, "time"));
+    r->used++;
+    return code;
+}
+
+static void describe(struct records *r) {
+    struct project_machine *m = r->m;
+    struct project_accelerator *a = &m->accelerator;
+    const char *slash = strrchr(r->path, '/'), *cpu = text_of(r->machine, "cpu");
+    char name[64], title[160];
+    snprintf(name, sizeof name, "%s", slash ? slash + 1 : r->path);
+    name[strcspn(name, ".")] = 0;
+    snprintf(title, sizeof title, "%.100s, measured by toise", cpu[0] ? cpu : name);
+    m->path = a->path = r->source;
+    m->name = a->name = project_keep(&m->texts, name);
+    m->title = a->title = project_keep(&m->texts, title);
+    a->kind = PROJECT_CPU;
+    a->devices = 1;
+    m->year = measured(r, r->year, NULL);
+    m->nodes = measured(r, r->nodes, "the most that a record has");
+    m->node.accelerators = measured(r, 1, "a node's CPUs together");
+    m->node.topology = project_fact_make(PROJECT_NONE, PROJECT_NONE, PROJECT_MEASURED, "a node's CPUs together");
+    m->node.memory_bytes = measured(r, number_of(r->machine, "memory_bytes"), NULL);
+    m->node.sockets = measured(r, number_of(r->machine, "sockets"), NULL);
+    m->node.cores = measured(r, number_of(r->machine, "cores"), NULL);
+    if (r->passes > 0)
+        a->memory_bytes_per_s = measured(r, r->passes, "the faster of copy and triad");
+    else
+        a->memory_bytes_per_s = measured(r, r->roof, "the fastest pass over memory");
+}
+
+int project_records_read(struct project_machine *m, const char *path, struct base_error *e) {
+    struct records r = {.m = m, .path = path, .e = e, .nodes = 1};
+    r.source = project_keep(&m->texts, path);
+    int code = base_record_read(path, take, &r, e);
+    if (!code && !r.used)
+        code = base_fail(e, BASE_USAGE,
+                         "%s: no record of kind \"train\" or \"kernel\" that PASSED; run toise train and toise kernels "
+                         "with --out %s",
+                         path, path);
+    if (!code) describe(&r);
+    json_decref(r.machine);
+    if (code) return code;
+    project_machine_complete(m);
+    return project_machine_check(m, NULL, e);
+}

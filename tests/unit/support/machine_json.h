@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A machine's file and its accelerator's, changed in one place and written to the test's folder: what the tests of
+ * machines share. A failure ends the test. */
+#ifndef TOISE_TESTS_MACHINE_JSON_H
+#define TOISE_TESTS_MACHINE_JSON_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "project/machine.h"
+
+/* Texts of a good machine, m.json, of 4 nodes of 8, and of its accelerator, a.json. */
+extern const char machine_json_good[], machine_json_accelerator[];
+
+/* Sets the value at "node.rails.value" or "cost.0.eur" of a JSON text to another, NULL: removes it; the new text is the
+ * caller's. */
+char *machine_json_changed(const char *text, const char *path, const char *value);
+/* Writes m.json and a.json, and reads the machine. */
+int machine_json_read(const char *machine, const char *accelerator, struct project_machine *m, struct base_error *e);
+/* BASE_USAGE in one line that has all of the words, and nothing written to the caller's machine. */
+void machine_json_refused(const char *machine, const char *accelerator, const char *file, const char *word,
+                          const char *fix);
+/* Ends the test as skipped where the build has no catalogue beside it. */
+void machine_json_need_catalog(void);
+
+#endif
