@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What is priced: a model's shape, how it is laid out, how its framework behaves, and the few facts of a machine that
+ * the price depends on. Published runs and command lines both become this. Sizes are doubles, since shards of heads and
+ * widths need not be whole. */
+#ifndef TOISE_PROJECT_JOB_H
+#define TOISE_PROJECT_JOB_H
+
+#include "plan/layout.h"
+
+struct project_shape {
+    double layers, hidden, ffn, heads, kv_heads, vocab; /* a head's width is hidden / heads */
+    bool gated;                                         /* three matrices an MLP instead of two */
+};
+
+enum project_era {
+    PROJECT_MEGATRON,      /* Megatron-LM and Megatron-DeepSpeed */
+    PROJECT_MEGATRON_CORE, /* and NeMo */
+    PROJECT_FSDP,          /* PyTorch's */
+    PROJECT_XLA,           /* JAX: MaxText, Pax */
+    PROJECT_HUGGINGFACE,   /* Transformers with DeepSpeed */
+    PROJECT_INTERNEVO,
+    PROJECT_ERAS
+};
+
+/* How the software behaves; project_practice_default fills what follows from the era. */
+struct project_practice {
+    enum project_era era;
+    bool flash;       /* fused attention: scores never stored, the causal half alone computed */
+    bool early_stop;  /* recomputation stops before a layer's last matmul */
+    bool blocking;    /* CUDA_LAUNCH_BLOCKING=1: no overlap, and time for each pass */
+    bool slots;       /* embedding and head take a pipeline slot each, as layers do */
+    bool tied;        /* first and last stage sum the embedding's gradient */
+    bool fp32;        /* stored in FP32, computed in TF32 */
+    bool eager;       /* elementwise passes are not fused */
+    bool deepspeed;   /* ZeRO-3 gathers tensor by tensor, not overlapped */
+    bool local_shard; /* ZeRO-1 shards inside the node */
+    bool overlap_dp, overlap_tp;
+    bool async_tp;       /* backward's all-reduce beside the weight gradient's matmul */
+    double zero_group;   /* ranks that share out the weights under ZeRO-3 */
+    double weight_bytes; /* of a stored parameter and of an activation: 2, or 4 */
+    double grad_bytes;   /* of a reduced gradient */
+};
+
+enum project_device { PROJECT_V100, PROJECT_A100, PROJECT_H100, PROJECT_GB200, PROJECT_OTHER_DEVICE };
+enum project_fabric { PROJECT_INFINIBAND, PROJECT_ROCE, PROJECT_OMNIPATH };
+
+/* Of one accelerator and its node, bytes/s one way, FLOP/s dense. */
+struct project_platform {
+    enum project_device device;
+    enum project_fabric fabric;
+    double peak_flop_per_s, fp32_flop_per_s; /* 16-bit; vector FP32 */
+    double tf32_share;                       /* of the peak, for FP32 storage: 1/2; V100, which lacks TF32, 1/8 */
+    double matmul_share;                     /* PROJECT_OTHER_DEVICE: of the peak that large matmuls get */
+    double flash_share;                      /* PROJECT_OTHER_DEVICE: of the peak that fused attention gets */
+    double memory_bytes, memory_bytes_per_s, units;
+    double link_bytes_per_s;          /* achieved inside a node */
+    bool pairwise;                    /* links shared out among peers: Jean Zay's V100 nodes */
+    double node_accelerators, domain; /* of a node; of the scale-up domain, at least a node */
+    double node_bytes_per_s;          /* nominal, into the network */
+};
+
+struct project_job {
+    struct project_shape shape;
+    struct plan_layout layout;
+    struct plan_batch batch;
+    double accelerators;
+    struct project_practice practice;
+    struct project_platform platform;
+};
+
+const char *project_era_name(enum project_era era);
+bool project_era_find(const char *name, enum project_era *era);
+const char *project_device_name(enum project_device device);
+const char *project_fabric_name(enum project_fabric fabric);
+/* Everything that follows from the era, the shape and the layout; what does not is false, or 2 bytes. */
+void project_practice_default(const struct project_job *job, enum project_era era, struct project_practice *practice);
+
+#endif

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The price of a step: seconds, from the configuration alone. Device, network and schedule in that order; every term
+ * stands in the result, so that --explain, the trace and the tests read the same figures. */
+#ifndef TOISE_PROJECT_STEP_H
+#define TOISE_PROJECT_STEP_H
+
+#include "project/job.h"
+#include "project/parameters.h"
+
+/* Parts left out, to show what each is worth; all false is the model. */
+struct project_ablation {
+    bool quantisation, alignment, achieved, schedule, overlap, interference, blocking, passes;
+};
+
+struct project_step {
+    double total;
+    /* which is the sum of: */
+    double work;                   /* micro-batches x the mean stage */
+    double imbalance, bubble, p2p; /* the slowest stage over the mean; fill and drain; stage to stage */
+    double data_parallel, embedding, optimizer, iteration;
+    /* inside work, x micro-batches x layers / stages: */
+    double linear, attention, passes, launch, tensor_parallel, zero3, head;
+    /* of one micro-batch: a layer's passes with all that is exposed in them, and the stages */
+    double layer_forward, layer_backward, stage_first, stage_last, stage_max, stage_sum, hop;
+    double micro_batches;
+    double model_flop, model_flop_square,
+        hardware_flop; /* of the step, all accelerators; square: attention not causal */
+};
+
+void project_step(const struct project_job *job, const struct project_parameters *p,
+                  const struct project_ablation *ablation, struct project_step *step);
+
+#endif
