@@ -54,10 +54,11 @@ struct project_platform {
     double matmul_share;                     /* PROJECT_OTHER_DEVICE: of the peak that large matmuls get */
     double flash_share;                      /* PROJECT_OTHER_DEVICE: of the peak that fused attention gets */
     double memory_bytes, memory_bytes_per_s, units;
-    double link_bytes_per_s;          /* achieved inside a node */
-    bool pairwise;                    /* links shared out among peers: Jean Zay's V100 nodes */
-    double node_accelerators, domain; /* of a node; of the scale-up domain, at least a node */
-    double node_bytes_per_s;          /* nominal, into the network */
+    double link_bytes_per_s, link_nominal_bytes_per_s; /* inside a node: achieved, and by the data sheet */
+    bool pairwise;                                     /* links shared out among peers: Jean Zay's V100 nodes */
+    double node_accelerators, domain;                  /* of a node; of the scale-up domain, at least a node */
+    double node_bytes_per_s;                           /* nominal, into the network */
+    double node_share; /* of it that is achieved, where measured on another fabric than fitted; 0: not */
 };
 
 struct project_job {

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Rates of a device, a matmul, a layer, the head. */
+#include "project/device.h"
+
+#include <math.h>
+
+/* Not fitted: published steps do not tell these apart from their neighbours, so each keeps its common value. */
+static const double K0_ATTENTION = 32; /* elements of k; a head's matmuls have k of 64 to 256 */
+static const double LAYER_LAUNCH =
+    250e-6; /* seconds of CPU to launch a layer's pass, some 25 kernels of 10 us: a floor */
+static const double BLACKWELL_FLASH = 0.8; /* of Hopper's share of peak: cuDNN's first kernels for it */
+
+/* The usual tiles of cuBLAS, and the rate of each over that of the largest (NVIDIA, Matrix Multiplication Background
+ * User's Guide, 2023: fewer reuses an element). */
+static const struct {
+    double m, n, rate;
+} tiles[] = {{256, 128, 1},   {128, 256, 1},   {128, 128, 0.93}, {256, 64, 0.85},
+             {64, 256, 0.85}, {128, 64, 0.80}, {64, 64, 0.65}};
+
+static double matmul_share(const struct project_platform *x, const struct project_parameters *p) {
+    switch (x->device) {
+    case PROJECT_V100:
+        return p->value[PROJECT_P_g_v100];
+    case PROJECT_A100:
+        return p->value[PROJECT_P_g_a100];
+    case PROJECT_H100:
+        return p->value[PROJECT_P_g_h100];
+    case PROJECT_GB200:
+        return p->value[PROJECT_P_g_gb200];
+    case PROJECT_OTHER_DEVICE:
+        break;
+    }
+    return x->matmul_share;
+}
+
+static double flash_share(const struct project_job *job, const struct project_parameters *p) {
+    switch (job->platform.device) {
+    case PROJECT_V100:
+    case PROJECT_A100:
+        return p->value[PROJECT_P_flash_a100];
+    case PROJECT_H100:
+        return p->value[job->practice.era == PROJECT_FSDP ? PROJECT_P_flash_h100_old : PROJECT_P_flash_hopper];
+    case PROJECT_GB200:
+        return BLACKWELL_FLASH * p->value[PROJECT_P_flash_hopper];
+    case PROJECT_OTHER_DEVICE:
+        break;
+    }
+    return job->platform.flash_share;
+}
+
+void project_rates_fill(const struct project_job *job, const struct project_parameters *p,
+                        const struct project_ablation *ablation, struct project_rates *r) {
+    const struct project_platform *x = &job->platform;
+    const double align = ablation->alignment ? 1 : p->value[PROJECT_P_align];
+    *r = (struct project_rates){
+        .units = x->units,
+        .matmul = x->peak_flop_per_s * (job->practice.fp32 ? x->tf32_share : 1) * matmul_share(x, p),
+        .slow = ablation->alignment ? 0 : x->fp32_flop_per_s * p->value[PROJECT_P_tc8],
+        .flash = x->peak_flop_per_s * flash_share(job, p),
+        .memory = x->memory_bytes_per_s * p->value[PROJECT_P_memory],
+        .k0 = p->value[PROJECT_P_k0],
+        .k0_attention = K0_ATTENTION,
+        .misaligned = {1},
+        .word = job->practice.weight_bytes,
+        .quantised = !ablation->quantisation && x->units > 0,
+    };
+    for (int i = 1; i < (int)(sizeof r->misaligned / sizeof *r->misaligned); i++)
+        r->misaligned[i] = r->misaligned[i - 1] / align;
+}
+
+/* Factors of two that x lacks to be a multiple of 64: 0 to 6. Shards of odd sizes may not be whole. */
+static int lacks(double x) {
+    const double whole = rint(x);
+    int factors = 0;
+    if (fabs(whole - x) >= 1e-6) return 6;
+    for (long long n = (long long)whole; factors < 6 && !(n & 1); n >>= 1) factors++;
+    return 6 - factors;
+}
+
+/* Elements of the output, and those of the units that idle in the last wave, by the best of the tiles. */
+static double padded_area(const struct project_rates *r, double m, double n, double batch) {
+    double best = INFINITY;
+    if (!r->quantised) return m * n * batch;
+    for (unsigned i = 0; i < sizeof tiles / sizeof *tiles; i++) {
+        const double count = ceil(m / tiles[i].m) * ceil(n / tiles[i].n) * batch;
+        best = fmin(best, ceil(count / r->units) * r->units * tiles[i].m * tiles[i].n / tiles[i].rate);
+    }
+    return best;
+}
+
+double project_matmul_s(const struct project_rates *r, double m, double n, double k, double batch) {
+    const double count = batch > 0 ? batch : 1, k0 = batch > 0 ? r->k0_attention : r->k0;
+    const double bytes = r->word * count * (m * k + k * n + m * n);
+    const int lacks_k = lacks(k), lacks_n = lacks(n);
+    double arithmetic =
+        2 * padded_area(r, m, n, count) * k / r->matmul * (1 + k0 / k) * r->misaligned[lacks_k + lacks_n];
+    if (count > 1 && r->slow > 0 && (lacks_k > 3 || lacks_n > 3)) arithmetic = 2 * m * n * k * count / r->slow;
+    return fmax(arithmetic, bytes / r->memory);
+}
+
+double project_job_tokens(const struct project_job *job) {
+    return (double)job->batch.micro_batch * (double)job->batch.seq / job->layout.cp;
+}
+
+double project_job_attention(const struct project_job *job) {
+    return job->shape.hidden / job->layout.tp;
+}
+
+double project_job_qkv(const struct project_job *job) {
+    const struct project_shape *s = &job->shape;
+    return (s->heads + 2 * s->kv_heads) * (s->hidden / s->heads) / job->layout.tp;
+}
+
+double project_job_layer_parameters(const struct project_job *job) {
+    const struct project_shape *s = &job->shape;
+    return s->hidden * (project_job_qkv(job) + project_job_attention(job) + (2 + s->gated) * s->ffn / job->layout.tp);
+}
+
+double project_job_table_parameters(const struct project_job *job) {
+    return job->shape.vocab * job->shape.hidden / job->layout.tp;
+}
+
+/* A linear layer of n outputs and k inputs; backward: the gradients of its input and of its weights. */
+static double linear(const struct project_rates *r, struct project_part *part, double m, double n, double k) {
+    const double forward = project_matmul_s(r, m, n, k, 0);
+    part->forward += forward;
+    part->backward += project_matmul_s(r, m, k, n, 0) + project_matmul_s(r, k, n, m, 0);
+    return forward;
+}
+
+/* Fused: the causal half at a rate of its own; backward has five matmuls of it instead of two, and takes 1 / 0.9 more
+ * (Dao 2023). Unfused: the whole square, and passes over the scores in memory. */
+static struct project_part attention(const struct project_job *job, const struct project_parameters *p,
+                                     const struct project_ablation *ablation, const struct project_rates *r) {
+    const double s = (double)job->batch.seq, b = (double)job->batch.micro_batch, width = project_job_attention(job);
+    const double head = job->shape.hidden / job->shape.heads, heads = b * job->shape.heads / job->layout.tp;
+    struct project_part part = {0};
+    if (job->practice.flash) {
+        part.forward = 2 * b * s * s / job->layout.cp * width / r->flash;
+        part.backward = 2.5 / 0.9 * part.forward;
+        return part;
+    }
+    const bool slow = job->practice.era == PROJECT_HUGGINGFACE && !ablation->passes;
+    const double scores = r->word * heads * s * s * (slow ? p->value[PROJECT_P_pass_hf] : 1) / r->memory;
+    const double wide = project_matmul_s(r, s, s, head, heads), tall = project_matmul_s(r, s, head, s, heads);
+    part.forward = wide + tall + 6.5 * scores;
+    part.backward = wide + 3 * tall + 9.5 * scores;
+    return part;
+}
+
+/* Norms, biases, dropouts and residuals over hidden, shared out by sequence parallelism alone; the MLP's function and
+ * the queries, keys and values. */
+static double pass_forward(const struct project_job *job, const struct project_parameters *p,
+                           const struct project_ablation *ablation, const struct project_rates *r) {
+    const struct project_practice *x = &job->practice;
+    const struct project_shape *s = &job->shape;
+    const double tp = job->layout.tp, norm = job->layout.sequence_parallel ? tp : 1;
+    const double elements = 11 * s->hidden / norm + (2 + s->gated) * s->ffn / tp + 2 * project_job_qkv(job);
+    const enum project_parameter factor = x->era == PROJECT_HUGGINGFACE ? PROJECT_P_pass_hf
+                                          : x->eager                    ? PROJECT_P_pass_eager
+                                                                        : PROJECT_P_pass_fused;
+    return (ablation->passes ? 1 : p->value[factor]) * r->word * project_job_tokens(job) * elements / r->memory;
+}
+
+/* What backward runs again. Early stopping spares the layer's last matmul and some of the passes after it. */
+static void recompute(const struct project_job *job, struct project_layer *l, double down) {
+    const struct project_practice *x = &job->practice;
+    switch (job->layout.recompute) {
+    case PLAN_RECOMPUTE_SELECTIVE:
+        l->attention.again = l->attention.forward;
+        if (x->era == PROJECT_XLA || !job->layout.sequence_parallel) l->passes.again = l->passes.forward;
+        break;
+    case PLAN_RECOMPUTE_FULL:
+        l->attention.again = l->attention.forward;
+        l->linear.again = l->linear.forward - (x->early_stop ? down : 0);
+        l->passes.again = l->passes.forward * (x->early_stop ? 0.85 : 1);
+        break;
+    default:
+        break;
+    }
+}
+
+void project_layer_fill(const struct project_job *job, const struct project_parameters *p,
+                        const struct project_ablation *ablation, const struct project_rates *r,
+                        struct project_layer *l) {
+    const struct project_shape *s = &job->shape;
+    const double t = project_job_tokens(job), h = s->hidden, tp = job->layout.tp;
+    const double passes = job->layout.recompute == PLAN_RECOMPUTE_FULL ? 3 : 2;
+    *l = (struct project_layer){0};
+    linear(r, &l->linear, t, project_job_qkv(job), h);
+    linear(r, &l->linear, t, h, project_job_attention(job));
+    linear(r, &l->linear, t, s->ffn * (1 + s->gated) / tp, h);
+    const double down = linear(r, &l->linear, t, h, s->ffn / tp);
+    l->attention = attention(job, p, ablation, r);
+    l->passes.forward = pass_forward(job, p, ablation, r);
+    l->passes.backward = 2 * l->passes.forward;
+    recompute(job, l, down);
+    if (job->practice.blocking) {
+        const double each = ablation->blocking ? 0 : p->value[PROJECT_P_blocking];
+        l->launch_forward = each;
+        l->launch_backward = passes * each;
+    } else {
+        l->launch_forward = fmax(0, LAYER_LAUNCH - project_layer_forward(l));
+        l->launch_backward = fmax(0, passes * LAYER_LAUNCH - project_layer_backward(l));
+    }
+}
+
+double project_layer_forward(const struct project_layer *l) {
+    return l->linear.forward + l->attention.forward + l->passes.forward + l->launch_forward;
+}
+
+static double backward(const struct project_part *part) {
+    return part->backward + part->again;
+}
+
+double project_layer_backward(const struct project_layer *l) {
+    return backward(&l->linear) + backward(&l->attention) + backward(&l->passes) + l->launch_backward;
+}
+
+double project_head_s(const struct project_job *job, const struct project_rates *r) {
+    const double t = project_job_tokens(job), h = job->shape.hidden;
+    const double v = ceil(job->shape.vocab / (128 * job->layout.tp)) * 128; /* as Megatron pads a shard */
+    return project_matmul_s(r, t, v, h, 0) + project_matmul_s(r, t, h, v, 0) + project_matmul_s(r, h, v, t, 0) +
+           32 * t * v / r->memory;
+}
+
+double project_lookup_s(const struct project_job *job, const struct project_rates *r) {
+    return 16 * project_job_tokens(job) * job->shape.hidden / r->memory;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What one accelerator takes for a layer and for the head, seconds. Every operation costs the longer of its arithmetic
+ * and its memory traffic. A matmul's arithmetic is padded to whole waves of whole tiles over the compute units (as
+ * NVIDIA's matmul guide describes), loses some of k to a tile's start and end, and slows where n or k is not a multiple
+ * of 64. */
+#ifndef TOISE_PROJECT_DEVICE_H
+#define TOISE_PROJECT_DEVICE_H
+
+#include "project/job.h"
+#include "project/parameters.h"
+#include "project/step.h"
+
+/* What the device achieves on this job. */
+struct project_rates {
+    double units;
+    double matmul;           /* FLOP/s of large aligned matmuls */
+    double slow;             /* of batched ones with a size that is no multiple of 8: no tensor cores */
+    double flash;            /* of fused attention */
+    double memory;           /* bytes/s */
+    double k0, k0_attention; /* elements of k lost, of a linear layer's and of a head's matmul */
+    double misaligned[13];   /* time factor by the factors of two that n and k lack to 64 together */
+    double word;             /* bytes of an operand's element */
+    bool quantised;
+};
+
+void project_rates_fill(const struct project_job *job, const struct project_parameters *p,
+                        const struct project_ablation *ablation, struct project_rates *rates);
+
+/* `batch` products of m x k by k x n in one launch; batch 0 is a linear layer's single one. */
+double project_matmul_s(const struct project_rates *rates, double m, double n, double k, double batch);
+
+/* One layer's pass over one micro-batch on one rank. */
+struct project_part {
+    double forward, backward, again; /* again: what backward recomputes of forward */
+};
+struct project_layer {
+    struct project_part linear, attention, passes;
+    double launch_forward, launch_backward; /* what launching adds */
+};
+
+void project_layer_fill(const struct project_job *job, const struct project_parameters *p,
+                        const struct project_ablation *ablation, const struct project_rates *rates,
+                        struct project_layer *layer);
+double project_layer_forward(const struct project_layer *layer);
+double project_layer_backward(const struct project_layer *layer);
+
+/* The head's three matmuls and cross-entropy in FP32, forward and backward; and the look-up of tokens, both ways. */
+double project_head_s(const struct project_job *job, const struct project_rates *rates);
+double project_lookup_s(const struct project_job *job, const struct project_rates *rates);
+
+/* Tokens of a micro-batch on one rank, and the widths that a tensor parallel rank has. */
+double project_job_tokens(const struct project_job *job);
+double project_job_qkv(const struct project_job *job);
+double project_job_attention(const struct project_job *job);
+/* Matmul parameters of a layer on a tensor parallel rank; of the vocabulary's table. */
+double project_job_layer_parameters(const struct project_job *job);
+double project_job_table_parameters(const struct project_job *job);
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Links, groups, collectives, point to point. */
+#include "project/network.h"
+
+#include <math.h>
+
+#include "project/device.h"
+
+/* Seconds per step of a ring inside a node: all-reduces of 1 MiB among 8 A100 (106 us, 14 steps). Not fitted. */
+static const double ALPHA_INSIDE = 6e-6;
+
+/* Omni-Path's figures are a node's; elsewhere a share of the nominal bandwidth is achieved. */
+static void outside(const struct project_platform *x, const struct project_parameters *p, struct project_links *l) {
+    const double nominal = x->node_bytes_per_s;
+    const bool v100 = x->device == PROJECT_V100;
+    l->node = l->group = nominal * (x->node_share > 0                 ? x->node_share
+                                    : x->fabric == PROJECT_INFINIBAND ? p->value[PROJECT_P_infiniband]
+                                                                      : p->value[PROJECT_P_roce]);
+    if (x->fabric != PROJECT_OMNIPATH || x->node_share > 0) return;
+    l->node = fmin(nominal, p->value[v100 ? PROJECT_P_opa_v100_node : PROJECT_P_opa_a100_node]);
+    l->group = fmin(nominal, p->value[v100 ? PROJECT_P_opa_v100_group : PROJECT_P_opa_a100_group]);
+    l->spread = p->value[PROJECT_P_opa_spread];
+}
+
+void project_links_fill(const struct project_job *job, const struct project_parameters *p,
+                        const struct project_ablation *ablation, struct project_links *l) {
+    const struct project_platform *x = &job->platform;
+    *l = (struct project_links){
+        .domain = fmin(x->domain, job->accelerators),
+        .inside = x->pairwise && x->device == PROJECT_V100 ? p->value[PROJECT_P_link_jz_v100] : x->link_bytes_per_s,
+        .alpha = p->value[PROJECT_P_alpha],
+        .alpha_inside = ALPHA_INSIDE,
+        .interference = ablation->interference ? 0 : p->value[PROJECT_P_interference],
+        .pairwise = x->pairwise ? x->node_accelerators : 0,
+        .overlap = !ablation->overlap,
+    };
+    outside(x, p, l);
+    if (ablation->achieved) {
+        l->inside = x->link_nominal_bytes_per_s;
+        l->node = l->group = x->node_bytes_per_s;
+        l->spread = 0;
+    }
+    const double nodes = fmax(1, l->domain / x->node_accelerators);
+    l->node *= nodes;
+    l->group *= nodes;
+}
+
+struct project_group project_group_tensor(const struct project_job *job, const struct project_links *l) {
+    const double ranks = fmin(job->layout.tp, l->domain), peers = l->pairwise - 1;
+    struct project_group g = {ranks, ceil(job->layout.tp / l->domain), l->domain / ranks, 1};
+    if (peers > 0) g.share = fmin(1, fmax(1, ranks - 1) / peers);
+    return g;
+}
+
+struct project_group project_group_data(const struct project_job *job, const struct project_links *l) {
+    const double dp = job->layout.dp, inner = (double)job->layout.tp * job->layout.cp;
+    const double ranks = fmin(dp, fmax(1, floor(l->domain / inner)));
+    return (struct project_group){ranks, ceil(dp / ranks), fmax(1, l->domain / ranks), 1};
+}
+
+struct project_group project_group_zero3(const struct project_job *job, const struct project_links *l) {
+    struct project_group g = project_group_data(job, l);
+    const double size = fmin(job->practice.zero_group, job->layout.dp);
+    g.ranks = fmin(g.ranks, size);
+    g.nodes = ceil(size / g.ranks);
+    return g;
+}
+
+double project_collective_s(const struct project_links *l, const struct project_group *g, enum project_collective op,
+                            double bytes, double pieces) {
+    const double rounds = (double)op, world = g->ranks * g->nodes;
+    const double inside = rounds * bytes * (g->ranks - 1) / g->ranks / (l->inside * g->share);
+    if (g->nodes <= 1) return inside + pieces * rounds * l->alpha_inside * (g->ranks - 1);
+    const bool tree = op == PROJECT_ALL_REDUCE;
+    const double spread = l->spread > 0 ? pow(g->nodes / 4, -l->spread) : 1;
+    const double rate = fmin(l->group, l->node / g->sharing) * spread;
+    const double moved = rounds * bytes * (tree ? (g->nodes - 1) / g->nodes : (world - 1) / world);
+    const double latency = l->alpha * (tree ? 2 * log2(g->nodes) : world - 1);
+    return fmax(inside, moved / rate) + pieces * latency;
+}
+
+/* Share of the borders between stages that are borders between nodes. */
+static double crossing(const struct project_job *job, const struct project_links *l) {
+    const struct plan_layout *y = &job->layout;
+    if ((double)y->tp * y->cp * y->dp >= l->domain) return 1;
+    return fmin(1, fmax(0, (job->accelerators / l->domain - 1) / (y->pp - 1)));
+}
+
+double project_hop_s(const struct project_job *job, const struct project_links *l) {
+    const double bytes = job->practice.weight_bytes * project_job_tokens(job) * job->shape.hidden;
+    const double mine = bytes / job->layout.tp;
+    if (job->layout.pp == 1) return 0;
+    const double cross = crossing(job, l), outside_s = mine / fmin(l->group, l->node / l->domain) + l->alpha;
+    double hop = cross * outside_s + (1 - cross) * (mine / l->inside + l->alpha_inside);
+    if (job->layout.tp > 1 && !job->layout.sequence_parallel) {
+        struct project_group g = project_group_tensor(job, l);
+        g.sharing = 1;
+        hop += project_collective_s(l, &g, PROJECT_SCATTER, bytes, 1);
+    }
+    return hop;
+}
+
+double project_shown_s(const struct project_links *l, double x, double y) {
+    return l->overlap ? fmax(0, x - y) + l->interference * fmin(x, y) : x;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What messages take: bandwidth that is achieved, a latency for every hop, and one law for whatever runs beside
+ * something else. Ranks are placed as Megatron does: tensor and context parallel ones innermost, then data parallel
+ * ones, then the pipeline. Seconds, bytes. */
+#ifndef TOISE_PROJECT_NETWORK_H
+#define TOISE_PROJECT_NETWORK_H
+
+#include "project/job.h"
+#include "project/parameters.h"
+#include "project/step.h"
+
+/* Bytes/s that the job's machine achieves, one way. */
+struct project_links {
+    double domain;      /* ranks that share the links inside */
+    double inside;      /* of an accelerator, into its domain */
+    double node, group; /* of a domain into the network: all groups together; one group at most */
+    double spread;      /* bandwidth falls as (nodes / 4)^-spread: Omni-Path */
+    double alpha, alpha_inside;
+    double interference; /* of the law below */
+    double pairwise;     /* accelerators among which the links are shared out; 0: not */
+    bool overlap;
+};
+
+/* Ranks that talk: so many on each of so many domains; `sharing` such groups use a domain's network at a time. */
+struct project_group {
+    double ranks, nodes, sharing;
+    double share; /* of the links inside: 1, or less where they are shared out among peers that are not in the group */
+};
+
+enum project_collective { PROJECT_SCATTER = 1, PROJECT_ALL_REDUCE = 2 }; /* all-gather or reduce-scatter; both */
+
+void project_links_fill(const struct project_job *job, const struct project_parameters *p,
+                        const struct project_ablation *ablation, struct project_links *links);
+struct project_group project_group_tensor(const struct project_job *job, const struct project_links *links);
+struct project_group project_group_data(const struct project_job *job, const struct project_links *links);
+/* Ranks that share out the weights under ZeRO-3: data parallel ones, or some of them. */
+struct project_group project_group_zero3(const struct project_job *job, const struct project_links *links);
+
+/* `bytes` are the whole buffer's, which every rank ends or begins with. Rings inside; over nodes an all-reduce is a
+ * tree, gathers and scatters are rings. pieces: messages that it is cut into, each with its latency. */
+double project_collective_s(const struct project_links *links, const struct project_group *group,
+                            enum project_collective op, double bytes, double pieces);
+/* Activations of a micro-batch from one pipeline stage to the next: each rank sends its share, and where there is no
+ * sequence parallelism the receivers gather the whole. */
+double project_hop_s(const struct project_job *job, const struct project_links *links);
+
+/* What is left of x beside y: what sticks out, and a share of the rest, since both use the same memory and units. */
+double project_shown_s(const struct project_links *links, double x, double y);
+
+#endif

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A step: layers into stages, stages into a pipeline, then gradients, embedding and optimizer. */
+#include "project/step.h"
+
+#include <math.h>
+
+#include "project/device.h"
+#include "project/network.h"
+
+/* Bytes that an update moves: FP32 weights and two moments read and written, the gradient read, 16-bit weights written;
+ * and, of gradients that are not sharded, their clearing, norm and scaling. Not fitted: a few per mille of a step. */
+static const double OPTIMIZER_BYTES = 36, GRADIENT_BYTES = 6;
+/* Messages that DeepSpeed gathers a layer by: one a tensor. */
+static const double TENSORS = 7;
+
+struct pricing {
+    const struct project_job *job;
+    const struct project_parameters *p;
+    const struct project_ablation *ablation;
+    struct project_rates rates;
+    struct project_links links;
+    struct project_layer layer;
+    double layer_parameters, table_parameters, stage_parameters; /* on a tensor parallel rank; of the largest stage */
+    double layers_most;                                          /* of a stage */
+};
+
+/* Tensor parallel all-reduces: two a pass. */
+static double all_reduce(const struct pricing *x) {
+    const struct project_job *job = x->job;
+    const struct project_group group = project_group_tensor(job, &x->links);
+    if (job->layout.tp == 1) return 0;
+    return project_collective_s(&x->links, &group, PROJECT_ALL_REDUCE,
+                                job->practice.weight_bytes * project_job_tokens(job) * job->shape.hidden, 1);
+}
+
+static void tensor_parallel(const struct pricing *x, struct project_step *s) {
+    const struct project_practice *a = &x->job->practice;
+    const double one = all_reduce(x);
+    const double forward = a->overlap_tp ? project_shown_s(&x->links, one, x->layer.linear.forward / 2) : one;
+    const double backward = a->async_tp     ? project_shown_s(&x->links, one, x->layer.linear.backward / 4)
+                            : a->overlap_tp ? project_shown_s(&x->links, one, x->layer.linear.backward / 2)
+                                            : one;
+    const double again = x->job->layout.recompute == PLAN_RECOMPUTE_FULL ? 2 * forward : 0;
+    s->layer_forward += 2 * forward;
+    s->layer_backward += 2 * backward + again;
+    s->tensor_parallel = 2 * forward + 2 * backward + again;
+}
+
+/* Keys and values go round the ring beside the attention; once forward, twice backward. */
+static void context_parallel(const struct pricing *x, struct project_step *s) {
+    const struct project_job *job = x->job;
+    const double cp = job->layout.cp, kv = job->shape.kv_heads * job->shape.hidden / job->shape.heads / job->layout.tp;
+    if (job->layout.cp == 1) return;
+    const double ring = (cp - 1) * (2 * job->practice.weight_bytes * project_job_tokens(job) * kv / x->links.inside +
+                                    4 * x->links.alpha_inside);
+    const double shown = project_shown_s(&x->links, ring, x->layer.attention.forward);
+    s->layer_forward += shown;
+    s->layer_backward += 2 * shown;
+}
+
+/* Weights are gathered before each pass of a layer, its gradients scattered after the second. */
+static void zero3(const struct pricing *x, struct project_step *s) {
+    const struct project_practice *a = &x->job->practice;
+    const struct project_group g = project_group_zero3(x->job, &x->links);
+    const double pieces = a->deepspeed ? TENSORS : 1, cap = x->p->value[PROJECT_P_zero3_cap];
+    const double weights = x->layer_parameters * a->weight_bytes, gradients = x->layer_parameters * a->grad_bytes;
+    if (x->job->layout.zero < 3) return;
+    double gather = project_collective_s(&x->links, &g, PROJECT_SCATTER, weights, pieces);
+    double scatter = project_collective_s(&x->links, &g, PROJECT_SCATTER, gradients, pieces);
+    if (a->deepspeed && g.nodes > 1) gather = fmax(gather, weights / cap), scatter = fmax(scatter, gradients / cap);
+    if (!a->deepspeed && !a->blocking) {
+        gather = project_shown_s(&x->links, gather, s->layer_forward);
+        scatter =
+            project_shown_s(&x->links, scatter + project_collective_s(&x->links, &g, PROJECT_SCATTER, weights, pieces),
+                            s->layer_backward);
+    } else {
+        scatter += gather;
+    }
+    s->layer_forward += gather;
+    s->layer_backward += scatter;
+    s->zero3 = gather + scatter;
+}
+
+/* Stages: the largest is not the last, which has the head; with slots, embedding and head each take a layer's. */
+static void stages(struct pricing *x, struct project_step *s) {
+    const struct plan_layout *y = &x->job->layout;
+    const double layers = x->job->shape.layers, pp = y->pp, layer = s->layer_forward + s->layer_backward;
+    const bool slots = x->job->practice.slots;
+    const double most = slots ? ceil((layers + 2) / pp) : ceil(layers / pp);
+    const double embedding = project_lookup_s(x->job, &x->rates) + all_reduce(x);
+    const double head = project_head_s(x->job, &x->rates);
+    x->layers_most = most;
+    s->stage_sum = layers * layer + embedding + head;
+    s->stage_first = (slots ? most - 1 : most) * layer + embedding;
+    s->stage_last = (slots ? most - 1 : floor(layers / pp)) * layer + head;
+    s->stage_max = fmax(fmax(s->stage_first, s->stage_last), y->pp > 2 ? most * layer : 0);
+    if (y->pp == 1) {
+        const double all = (slots ? most - 1 : most) * layer + embedding + head;
+        s->stage_sum = all, s->stage_first = s->stage_last = s->stage_max = all;
+    }
+    s->head = head;
+}
+
+/* 1F1B, plain and interleaved alike: all micro-batches at the slowest stage's pace, and the others once. */
+static void pipeline(const struct pricing *x, struct project_step *s) {
+    const struct project_job *job = x->job;
+    const double m = s->micro_batches, pp = job->layout.pp, chunks = job->layout.vp;
+    s->work = m * s->stage_sum / pp;
+    if (job->layout.pp == 1) return;
+    if (!x->ablation->schedule) {
+        s->imbalance = m * (s->stage_max - s->stage_sum / pp);
+        s->bubble = (s->stage_sum - s->stage_max) / chunks;
+    }
+    s->hop = project_hop_s(job, &x->links);
+    s->p2p = 2 * (m * chunks + pp - 1) * s->hop;
+    if (job->practice.era == PROJECT_MEGATRON_CORE)
+        s->p2p =
+            2 * (pp - 1) * s->hop + 2 * m * chunks * project_shown_s(&x->links, s->hop, s->stage_max / (2 * chunks));
+}
+
+static void data_parallel(const struct pricing *x, struct project_step *s) {
+    const struct project_job *job = x->job;
+    const struct project_practice *a = &job->practice;
+    const struct project_group g = project_group_data(job, &x->links);
+    const double chunks = job->layout.vp, dp = job->layout.dp;
+    if (job->layout.dp == 1 || job->layout.zero >= 3) return;
+    double reduce = project_collective_s(&x->links, &g, PROJECT_SCATTER, x->stage_parameters * a->grad_bytes, 1);
+    double gather = project_collective_s(&x->links, &g, PROJECT_SCATTER, x->stage_parameters * a->weight_bytes, 1);
+    if (job->layout.zero == 0) reduce *= 2, gather = 0;
+    if (job->layout.zero > 0 && a->local_shard)
+        reduce *= 2, gather = x->stage_parameters * a->weight_bytes * (g.ranks - 1) / g.ranks / x->links.inside;
+    s->data_parallel = reduce + gather;
+    if (a->overlap_dp)
+        s->data_parallel = project_shown_s(&x->links, reduce, x->layers_most * s->layer_backward / chunks) +
+                           project_shown_s(&x->links, gather, x->layers_most * s->layer_forward / chunks);
+    if (a->era == PROJECT_INTERNEVO && job->layout.zero > 0 && !a->local_shard) /* tensor by tensor, over all ranks */
+        s->data_parallel += TENSORS * job->shape.layers * x->links.alpha * (dp - 1);
+}
+
+/* First and last stage sum the gradient of the table that they share. */
+static void embedding(const struct pricing *x, struct project_step *s) {
+    const struct project_group ends = {1, 2, x->links.domain, 1};
+    if (x->job->layout.pp == 1 || !x->job->practice.tied) return;
+    s->embedding = project_collective_s(&x->links, &ends, PROJECT_ALL_REDUCE,
+                                        x->table_parameters * x->job->practice.grad_bytes, 1);
+}
+
+static void optimizer(const struct pricing *x, struct project_step *s) {
+    const struct plan_layout *y = &x->job->layout;
+    double own = x->stage_parameters;
+    if (y->zero >= 3)
+        own = (x->job->shape.layers * x->layer_parameters + x->table_parameters) / y->dp;
+    else if (y->zero > 0)
+        own /= x->job->practice.local_shard ? project_group_data(x->job, &x->links).ranks : y->dp;
+    s->optimizer = (OPTIMIZER_BYTES * own + (y->zero < 3 ? GRADIENT_BYTES * x->stage_parameters : 0)) / x->rates.memory;
+}
+
+/* Model FLOPs as the ledger counts them: attention's causal half, its square beside it, nothing recomputed. */
+static void count(const struct pricing *x, struct project_step *s) {
+    const struct project_job *job = x->job;
+    const double tp = job->layout.tp, tokens = (double)job->batch.global_batch * (double)job->batch.seq;
+    const double linear = job->shape.layers * x->layer_parameters * tp, head = x->table_parameters * tp;
+    const double square = 2 * job->shape.layers * (double)job->batch.seq * job->shape.hidden;
+    s->model_flop = tokens * 6 * (linear + head + square / 2);
+    s->model_flop_square = tokens * 6 * (linear + head + square);
+    s->hardware_flop = s->model_flop;
+    if (job->layout.recompute == PLAN_RECOMPUTE_SELECTIVE) s->hardware_flop += tokens * square;
+    if (job->layout.recompute == PLAN_RECOMPUTE_FULL) s->hardware_flop += tokens * (2 * linear + square);
+}
+
+static double whole(const struct project_part *part) {
+    return part->forward + part->backward + part->again;
+}
+
+/* What the work consists of. */
+static void break_down(const struct pricing *x, struct project_step *s) {
+    const double times = s->micro_batches * x->job->shape.layers / x->job->layout.pp;
+    s->linear = times * whole(&x->layer.linear);
+    s->attention = times * whole(&x->layer.attention);
+    s->passes = times * whole(&x->layer.passes);
+    s->launch = times * (x->layer.launch_forward + x->layer.launch_backward);
+    s->tensor_parallel *= times;
+    s->zero3 *= times;
+    s->head *= s->micro_batches / x->job->layout.pp;
+}
+
+void project_step(const struct project_job *job, const struct project_parameters *p,
+                  const struct project_ablation *ablation, struct project_step *s) {
+    struct pricing x = {.job = job, .p = p, .ablation = ablation};
+    const double replica = (double)job->layout.dp * (double)job->batch.micro_batch;
+    project_rates_fill(job, p, ablation, &x.rates);
+    project_links_fill(job, p, ablation, &x.links);
+    project_layer_fill(job, p, ablation, &x.rates, &x.layer);
+    x.layer_parameters = project_job_layer_parameters(job);
+    x.table_parameters = project_job_table_parameters(job);
+    *s = (struct project_step){.micro_batches = fmax(1, rint((double)job->batch.global_batch / replica)),
+                               .layer_forward = project_layer_forward(&x.layer),
+                               .layer_backward = project_layer_backward(&x.layer),
+                               .iteration = p->value[PROJECT_P_iteration]};
+    tensor_parallel(&x, s);
+    context_parallel(&x, s);
+    zero3(&x, s);
+    stages(&x, s);
+    x.stage_parameters = x.layers_most * x.layer_parameters + x.table_parameters;
+    pipeline(&x, s);
+    data_parallel(&x, s);
+    embedding(&x, s);
+    optimizer(&x, s);
+    count(&x, s);
+    break_down(&x, s);
+    s->total =
+        s->work + s->imbalance + s->bubble + s->p2p + s->data_parallel + s->embedding + s->optimizer + s->iteration;
+}
