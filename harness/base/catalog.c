@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/record.h"
+#include "base/text.h"
 
 bool base_catalog_is_path(const char *name) {
     size_t n = strlen(name);
@@ -54,17 +55,13 @@ int base_catalog_names(const char *kind, int (*each)(void *context, const char *
     return code;
 }
 
-/* Names joined by ", ", cut at a whole one. */
 struct list {
     char text[896];
 };
 
 static int append(void *context, const char *name) {
     struct list *list = context;
-    const size_t used = strlen(list->text), room = sizeof list->text - used;
-    if (room < strlen(name) + 8) return BASE_NO;
-    snprintf(list->text + used, room, "%s%s", used ? ", " : "", name);
-    return BASE_OK;
+    return base_text_append(list->text, sizeof list->text, name) ? BASE_OK : BASE_NO;
 }
 
 int base_catalog_load(const char *kind, const char *flag, const char *name, json_t **json, char path[BASE_CATALOG_PATH],

@@ -75,6 +75,19 @@ void base_text_duration(double seconds, char *text, int size) {
     }
 }
 
+int base_text_find(const char *name, const char *const *names, int count) {
+    for (int i = 0; name && i < count; i++)
+        if (!strcmp(name, names[i])) return i;
+    return -1;
+}
+
+bool base_text_append(char *text, size_t size, const char *word) {
+    const size_t used = strlen(text), more = strlen(word) + (used ? 2 : 0);
+    if (used + more >= size) return false;
+    snprintf(text + used, size - used, "%s%s", used ? ", " : "", word);
+    return true;
+}
+
 bool base_text_color_allowed(FILE *stream) {
     const char *no = getenv("NO_COLOR");
     return (no == NULL || no[0] == '\0') && isatty(fileno(stream));

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Numbers as people read them in reports, each into the caller's buffer and cut to its size; and whether to colour. */
+ * Numbers as people read them in reports, each into the caller's buffer and cut to its size; words among others; and
+ * whether to colour. */
 #ifndef TOISE_BASE_TEXT_H
 #define TOISE_BASE_TEXT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 
 /* "512 B", "1.50 GiB": powers of 1024 */
@@ -15,6 +17,11 @@ void base_text_count(long long count, char *text, int size);
 void base_text_si(double value, char *text, int size);
 /* "850 ns", "850 ms", "12.3 s", "2 min 05 s", "2 h 03 min", "3 d 04 h" */
 void base_text_duration(double seconds, char *text, int size);
+/* Which of names[count] it is; -1: none. NULL is none. */
+int base_text_find(const char *name, const char *const *names, int count);
+/* Adds a word to a list joined by ", "; text holds `size` and begins as "". false: no room, and the list is as it was.
+ */
+bool base_text_append(char *text, size_t size, const char *word);
 /* A terminal, and the user did not set NO_COLOR (to anything but "") */
 bool base_text_color_allowed(FILE *stream);
 

@@ -2,9 +2,9 @@
  *
  * The families: architecture choices and parameters as data. Another family is another row. Names are those of
  * Hugging Face's modeling_*.py; decay on matrices and not on gains and biases, as nanoGPT and llm.c train. */
-#include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "model/config.h"
 
 #define GAIN(role, name)                                                                                               \
@@ -145,8 +145,6 @@ const struct model_family *model_family_find(const char *type) {
 void model_family_list(char text[MODEL_FAMILY_LIST]) {
     text[0] = 0;
     for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
-        const size_t used = strlen(text);
-        if (!families[i].refusal)
-            snprintf(text + used, MODEL_FAMILY_LIST - used, "%s%s", used ? ", " : "", families[i].type);
+        if (!families[i].refusal) base_text_append(text, MODEL_FAMILY_LIST, families[i].type);
     }
 }

@@ -3,7 +3,7 @@
  * The grid of a layout, and what it asks of the sizes. */
 #include "plan/layout.h"
 
-#include <string.h>
+#include "base/text.h"
 
 static const char *const recomputes[PLAN_RECOMPUTES] = {"none", "selective", "full"};
 
@@ -75,10 +75,7 @@ const char *plan_recompute_name(enum plan_recompute recompute) {
 }
 
 bool plan_recompute_find(const char *name, enum plan_recompute *recompute) {
-    for (int i = 0; i < PLAN_RECOMPUTES; i++) {
-        if (strcmp(name, recomputes[i])) continue;
-        *recompute = (enum plan_recompute)i;
-        return true;
-    }
-    return false;
+    const int i = base_text_find(name, recomputes, PLAN_RECOMPUTES);
+    if (i >= 0) *recompute = (enum plan_recompute)i;
+    return i >= 0;
 }

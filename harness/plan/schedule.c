@@ -3,7 +3,7 @@
  * The orders of GPipe, 1F1B, its interleaved form and ZB-H1, written down from their papers. */
 #include "plan/schedule.h"
 
-#include <string.h>
+#include "base/text.h"
 
 static const char *const names[PLAN_SCHEDULES] = {"gpipe", "1f1b", "zero-bubble"};
 
@@ -107,10 +107,7 @@ const char *plan_schedule_name(enum plan_schedule schedule) {
 }
 
 bool plan_schedule_find(const char *name, enum plan_schedule *schedule) {
-    for (int i = 0; i < PLAN_SCHEDULES; i++) {
-        if (strcmp(name, names[i])) continue;
-        *schedule = (enum plan_schedule)i;
-        return true;
-    }
-    return false;
+    const int i = base_text_find(name, names, PLAN_SCHEDULES);
+    if (i >= 0) *schedule = (enum plan_schedule)i;
+    return i >= 0;
 }

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 int project_rule_word(const struct project_rule *rule, const char *word) {
     for (int i = 0; word && rule->words[i]; i++)
         if (!strcmp(word, rule->words[i])) return i;
@@ -14,10 +16,8 @@ int project_rule_word(const struct project_rule *rule, const char *word) {
 }
 
 void project_rule_words(const struct project_rule *rule, char *text, size_t size) {
-    size_t used = 0;
     text[0] = 0;
-    for (int i = 0; rule->words[i] && used < size; i++)
-        used += (size_t)snprintf(text + used, size - used, "%s%s", i ? ", " : "", rule->words[i]);
+    for (int i = 0; rule->words[i]; i++) base_text_append(text, size, rule->words[i]);
 }
 
 int project_rule_check(const struct project_rule *rule, const char *where, const char *field, double low, double high,
@@ -101,9 +101,7 @@ static int check_keys(const struct project_document *d, const char *field, const
     const char *key;
     json_t *value;
     json_object_foreach((json_t *)json, key, value) {
-        size_t i = 0;
-        while (i < sizeof known / sizeof *known && strcmp(key, known[i])) i++;
-        if (i < sizeof known / sizeof *known) continue;
+        if (base_text_find(key, known, sizeof known / sizeof *known) >= 0) continue;
         return base_fail(e, BASE_USAGE,
                          "%s: field \"%s\": a fact has no \"%s\"; known: value, low, high, status, source, how, note, "
                          "also",

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Reads a site of facilities.json. */
-#include <stdio.h>
-#include <string.h>
-
 #include "base/record.h"
+#include "base/text.h"
 #include "project/machine_fields.h"
 #include "project/machine_read.h"
 #include "project/machine_rows.h"
@@ -12,11 +10,8 @@
 static void list_sites(const json_t *sites, char *text, size_t size) {
     const char *name;
     json_t *site;
-    size_t used = 0;
     text[0] = 0;
-    json_object_foreach((json_t *)sites, name, site) {
-        if (used < size) used += (size_t)snprintf(text + used, size - used, "%s%s", used ? ", " : "", name);
-    }
+    json_object_foreach((json_t *)sites, name, site) base_text_append(text, size, name);
 }
 
 static int read_site(struct project_machine *m, const struct project_document *d, const char *name,

@@ -5,7 +5,8 @@
 
 #include <math.h>
 #include <stddef.h>
-#include <string.h>
+
+#include "base/text.h"
 
 static const char *const names[PROJECT_STATUSES] = {
     [PROJECT_UNKNOWN] = "unknown", [PROJECT_MEASURED] = "measured",   [PROJECT_PUBLISHED] = "published",
@@ -61,10 +62,8 @@ const char *project_status_name(enum project_status status) {
 }
 
 bool project_status_find(const char *name, enum project_status *status) {
-    for (int i = PROJECT_MEASURED; i < PROJECT_STATUSES; i++) {
-        if (strcmp(name, names[i])) continue;
-        *status = (enum project_status)i;
-        return true;
-    }
-    return false;
+    const int i = base_text_find(name, names, PROJECT_STATUSES);
+    if (i < PROJECT_MEASURED) return false; /* "unknown" is for results: a file leaves out what it does not know */
+    *status = (enum project_status)i;
+    return true;
 }

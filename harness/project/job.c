@@ -3,7 +3,7 @@
  * Names of eras, devices and fabrics, and how each era's software behaves. */
 #include "project/job.h"
 
-#include <string.h>
+#include "base/text.h"
 
 static const char *const eras[PROJECT_ERAS] = {
     [PROJECT_MEGATRON] = "megatron", [PROJECT_MEGATRON_CORE] = "megatron-core", [PROJECT_FSDP] = "fsdp",
@@ -14,12 +14,9 @@ const char *project_era_name(enum project_era era) {
 }
 
 bool project_era_find(const char *name, enum project_era *era) {
-    for (int i = 0; i < PROJECT_ERAS; i++) {
-        if (strcmp(name, eras[i])) continue;
-        *era = (enum project_era)i;
-        return true;
-    }
-    return false;
+    const int i = base_text_find(name, eras, PROJECT_ERAS);
+    if (i >= 0) *era = (enum project_era)i;
+    return i >= 0;
 }
 
 const char *project_device_name(enum project_device device) {

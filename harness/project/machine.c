@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/record.h"
+#include "base/text.h"
 #include "project/machine_fields.h"
 
 static const char *const dtypes[PROJECT_DTYPES] = {[PROJECT_FP64] = "fp64", [PROJECT_FP64_MATRIX] = "fp64_matrix",
@@ -20,12 +21,9 @@ const char *project_dtype_name(enum project_dtype dtype) {
 }
 
 bool project_dtype_find(const char *name, enum project_dtype *dtype) {
-    for (int t = 0; t < PROJECT_DTYPES; t++) {
-        if (strcmp(name, dtypes[t])) continue;
-        *dtype = (enum project_dtype)t;
-        return true;
-    }
-    return false;
+    const int i = base_text_find(name, dtypes, PROJECT_DTYPES);
+    if (i >= 0) *dtype = (enum project_dtype)i;
+    return i >= 0;
 }
 
 void project_machine_close(struct project_machine *m) {
@@ -40,9 +38,7 @@ int project_machine_peak(const struct project_machine *m, enum project_dtype dty
     const struct project_accelerator *a = &m->accelerator;
     char has[96] = "";
     for (int t = 0; t < PROJECT_DTYPES; t++) {
-        const size_t used = strlen(has);
-        if (!project_fact_known(&a->peak_flop_per_s[t])) continue;
-        snprintf(has + used, sizeof has - used, "%s%s", used ? ", " : "", dtypes[t]);
+        if (project_fact_known(&a->peak_flop_per_s[t])) base_text_append(has, sizeof has, dtypes[t]);
     }
     if (!project_fact_known(&a->peak_flop_per_s[dtype]))
         return base_fail(e, BASE_USAGE, "%s: %s has no %s; it has %s", m->name, a->title, dtypes[dtype], has);

@@ -130,6 +130,22 @@ static void clock_and_date(void **state) {
     assert_int_equal(strlen(date), 20);
 }
 
+static void words_among_others(void **state) {
+    (void)state;
+    static const char *const names[] = {"one", "two", "two"};
+    char list[10] = ""; /* room for "one, two" and a NUL, and one more */
+    assert_int_equal(base_text_find("two", names, 3), 1);
+    assert_int_equal(base_text_find("tw", names, 3), -1);
+    assert_int_equal(base_text_find("two", names, 1), -1);
+    assert_int_equal(base_text_find(NULL, names, 3), -1);
+    assert_true(base_text_append(list, sizeof list, "one"));
+    assert_false(base_text_append(list, sizeof list, "three"));
+    assert_string_equal(list, "one");
+    assert_true(base_text_append(list, sizeof list - 1, "two")); /* to the last byte */
+    assert_string_equal(list, "one, two");
+    assert_false(base_text_append(list, sizeof list, ""));
+}
+
 static void keys_of_small_files(void **state) {
     (void)state;
     char path[] = "/tmp/toise-test-XXXXXX", text[64], cut[4];
@@ -163,6 +179,7 @@ int main(void) {
         cmocka_unit_test(colour_needs_a_terminal),
         cmocka_unit_test(errors_are_one_line),
         cmocka_unit_test(clock_and_date),
+        cmocka_unit_test(words_among_others),
         cmocka_unit_test(keys_of_small_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
