@@ -4,9 +4,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/record_get.h"
 #include "base/text.h"
 #include "cli/cli.h"
-#include "cli/record_get.h"
 
 /* A number of a column, or a dash where there is none. */
 static void column(FILE *out, int width, int decimals, double x, const char *unit) {

@@ -3,9 +3,9 @@
  * A plan record as a page: memory, operations, messages. */
 #include <string.h>
 
+#include "base/record_get.h"
 #include "base/text.h"
 #include "cli/cli.h"
-#include "cli/record_get.h"
 
 static void memory(FILE *out, const json_t *ledger) {
     char bytes[32];

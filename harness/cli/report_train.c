@@ -4,9 +4,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/record_get.h"
 #include "base/text.h"
 #include "cli/cli.h"
-#include "cli/record_get.h"
 #include "run/gate.h"
 
 /* The value at a path of keys, e.g. at(record, "result", "step_s"). */

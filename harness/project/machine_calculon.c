@@ -200,10 +200,8 @@ static int read_networks(struct calculon *in, const json_t *json, struct base_er
 
 int project_calculon_read(struct project_machine *m, const json_t *json, const char *path, struct base_error *e) {
     struct calculon in = {.m = m, .path = path};
-    const char *slash = strrchr(path, '/');
-    char name[64], title[128];
-    snprintf(name, sizeof name, "%s", slash ? slash + 1 : path);
-    name[strcspn(name, ".")] = 0;
+    char name[PROJECT_FILE_NAME], title[128];
+    project_file_name(path, name);
     snprintf(title, sizeof title, "%s, a system of Calculon's", name);
     m->path = m->accelerator.path = in.source = project_keep(&m->texts, path);
     m->name = m->accelerator.name = project_keep(&m->texts, name);

@@ -164,6 +164,12 @@ static int read_path(struct project_machine *m, const char *path, struct base_er
     return code;
 }
 
+void project_file_name(const char *path, char name[PROJECT_FILE_NAME]) {
+    const char *slash = strrchr(path, '/');
+    snprintf(name, PROJECT_FILE_NAME, "%s", slash ? slash + 1 : path);
+    name[strcspn(name, ".")] = 0;
+}
+
 int project_machine_read(const char *name, struct project_machine *machine, struct base_error *e) {
     const size_t n = strlen(name);
     struct project_machine m = {.name = NULL};

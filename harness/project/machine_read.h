@@ -20,4 +20,8 @@ int project_calculon_read(struct project_machine *m, const json_t *json, const c
 /* The machine that records of toise were measured on. */
 int project_records_read(struct project_machine *m, const char *path, struct base_error *e);
 
+/* What a machine without a name of its own is called: its file, without folders and endings. */
+enum { PROJECT_FILE_NAME = 64 };
+void project_file_name(const char *path, char name[PROJECT_FILE_NAME]);
+
 #endif

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/record.h"
+#include "base/record_get.h"
 #include "project/document.h"
 #include "project/machine_check.h"
 #include "project/machine_read.h"
@@ -21,21 +22,6 @@ struct records {
     double nodes, passes, roof; /* most nodes; highest bytes/s of copy and triad; of any pass over memory */
     int year, used, capacity;
 };
-
-static double number_of(const json_t *object, const char *key) {
-    const json_t *value = json_object_get(object, key);
-    return json_is_number(value) ? json_number_value(value) : NAN;
-}
-
-/* 0 where it is no whole number. */
-static int64_t size_of(const json_t *object, const char *key) {
-    return json_integer_value(json_object_get(object, key));
-}
-
-static const char *text_of(const json_t *object, const char *key) {
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "";
-}
 
 static struct project_fact measured(const struct records *r, double value, const char *how) {
     struct project_fact fact = project_fact_make(value, value, PROJECT_MEASURED, how);
@@ -58,7 +44,7 @@ static int check_same(struct records *r, const json_t *machine) {
         if (json_equal(json_object_get(r->machine, keys[i]), json_object_get(machine, keys[i]))) continue;
         return base_fail(r->e, BASE_USAGE,
                          "%s: field \"machine.%s\" differs between records (%s, %s): give those of one kind of node",
-                         r->path, keys[i], text_of(r->machine, "cpu"), text_of(machine, "cpu"));
+                         r->path, keys[i], get_text(r->machine, "cpu"), get_text(machine, "cpu"));
     }
     return BASE_OK;
 }
@@ -69,12 +55,12 @@ static bool find_type(const char *name, enum project_dtype *dtype) {
 
 static int take_train(struct records *r, const json_t *record) {
     const json_t *result = json_object_get(record, "result");
-    const double nodes = fmax(1, number_of(json_object_get(record, "layout"), "nodes"));
+    const double nodes = fmax(1, get_real(json_object_get(record, "layout"), "nodes"));
     struct project_accelerator *a = &r->m->accelerator;
     enum project_dtype t;
     r->nodes = fmax(r->nodes, nodes);
-    if (find_type(text_of(json_object_get(record, "config"), "precision"), &t))
-        raise_to(r, &a->peak_flop_per_s[t], number_of(result, "peak_flop_per_s") / nodes,
+    if (find_type(get_text(json_object_get(record, "config"), "precision"), &t))
+        raise_to(r, &a->peak_flop_per_s[t], get_real(result, "peak_flop_per_s") / nodes,
                  "a register-only multiply-add loop on all cores of a node");
     return BASE_OK;
 }
@@ -102,12 +88,12 @@ static int add_point(struct records *r, const struct project_point *point) {
 }
 
 static int take_matmul(struct records *r, const json_t *result, enum project_dtype t, double peak) {
-    const double flop_per_s = number_of(result, "flop_per_s");
-    const struct project_point point = {.m = size_of(result, "m"),
-                                        .n = size_of(result, "n"),
-                                        .k = size_of(result, "k"),
+    const double flop_per_s = get_real(result, "flop_per_s");
+    const struct project_point point = {.m = get_whole(result, "m"),
+                                        .n = get_whole(result, "n"),
+                                        .k = get_whole(result, "k"),
                                         .dtype = t,
-                                        .threads = (int)size_of(result, "threads"),
+                                        .threads = (int)get_whole(result, "threads"),
                                         .flop_per_s = flop_per_s,
                                         .share = flop_per_s / peak};
     if (!(flop_per_s > 0) || !(peak > 0) || point.m < 1 || point.n < 1 || point.k < 1) return BASE_OK;
@@ -117,26 +103,26 @@ static int take_matmul(struct records *r, const json_t *result, enum project_dty
 
 static int take_kernel(struct records *r, const json_t *record) {
     const json_t *result = json_object_get(record, "result");
-    const char *op = text_of(result, "op");
-    const double peak = number_of(result, "peak_flop_per_s");
+    const char *op = get_text(result, "op");
+    const double peak = get_real(result, "peak_flop_per_s");
     enum project_dtype t;
-    r->roof = fmax(r->roof, number_of(result, "bandwidth_byte_per_s"));
-    if (!strcmp(op, "copy") || !strcmp(op, "triad")) r->passes = fmax(r->passes, number_of(result, "byte_per_s"));
-    if (!find_type(text_of(result, "dtype"), &t)) return BASE_OK;
+    r->roof = fmax(r->roof, get_real(result, "bandwidth_byte_per_s"));
+    if (!strcmp(op, "copy") || !strcmp(op, "triad")) r->passes = fmax(r->passes, get_real(result, "byte_per_s"));
+    if (!find_type(get_text(result, "dtype"), &t)) return BASE_OK;
     raise_to(r, &r->m->accelerator.peak_flop_per_s[t], peak, "a register-only multiply-add loop on all threads");
     return strcmp(op, "gemm") ? BASE_OK : take_matmul(r, result, t, peak);
 }
 
 static int take(void *context, const json_t *record) {
     struct records *r = context;
-    const bool train = !strcmp(text_of(record, "kind"), "train"), kernel = !strcmp(text_of(record, "kind"), "kernel");
-    if (strcmp(text_of(record, "schema"), "toise/1"))
+    const bool train = !strcmp(get_text(record, "kind"), "train"), kernel = !strcmp(get_text(record, "kind"), "kernel");
+    if (strcmp(get_text(record, "schema"), "toise/1"))
         return base_fail(r->e, BASE_USAGE, "%s: field \"schema\" of a record is \"%.32s\"; this must be \"toise/1\"",
-                         r->path, text_of(record, "schema"));
-    if ((!train && !kernel) || strcmp(text_of(record, "status"), "PASSED")) return BASE_OK;
+                         r->path, get_text(record, "schema"));
+    if ((!train && !kernel) || strcmp(get_text(record, "status"), "PASSED")) return BASE_OK;
     int code = check_same(r, json_object_get(record, "machine"));
     if (!code) code = train ? take_train(r, record) : take_kernel(r, record);
-    r->year = atoi(text_of(record, "time"));
+    r->year = atoi(get_text(record, "time"));
     r->used++;
     return code;
 }
@@ -144,10 +130,9 @@ static int take(void *context, const json_t *record) {
 static void describe(struct records *r) {
     struct project_machine *m = r->m;
     struct project_accelerator *a = &m->accelerator;
-    const char *slash = strrchr(r->path, '/'), *cpu = text_of(r->machine, "cpu");
-    char name[64], title[160];
-    snprintf(name, sizeof name, "%s", slash ? slash + 1 : r->path);
-    name[strcspn(name, ".")] = 0;
+    const char *cpu = get_text(r->machine, "cpu");
+    char name[PROJECT_FILE_NAME], title[160];
+    project_file_name(r->path, name);
     snprintf(title, sizeof title, "%.100s, measured by toise", cpu[0] ? cpu : name);
     m->path = a->path = r->source;
     m->name = a->name = project_keep(&m->texts, name);
@@ -158,9 +143,9 @@ static void describe(struct records *r) {
     m->nodes = measured(r, r->nodes, "the most that a record has");
     m->node.accelerators = measured(r, 1, "a node's CPUs together");
     m->node.topology = project_fact_make(PROJECT_NONE, PROJECT_NONE, PROJECT_MEASURED, "a node's CPUs together");
-    m->node.memory_bytes = measured(r, number_of(r->machine, "memory_bytes"), NULL);
-    m->node.sockets = measured(r, number_of(r->machine, "sockets"), NULL);
-    m->node.cores = measured(r, number_of(r->machine, "cores"), NULL);
+    m->node.memory_bytes = measured(r, get_real(r->machine, "memory_bytes"), NULL);
+    m->node.sockets = measured(r, get_real(r->machine, "sockets"), NULL);
+    m->node.cores = measured(r, get_real(r->machine, "cores"), NULL);
     if (r->passes > 0)
         a->memory_bytes_per_s = measured(r, r->passes, "the faster of copy and triad");
     else

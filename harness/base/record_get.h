@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a record holds under a key, for the pages that show it. */
-#ifndef TOISE_CLI_RECORD_GET_H
-#define TOISE_CLI_RECORD_GET_H
+ * What a record holds under a key, for those that read one. */
+#ifndef TOISE_BASE_RECORD_GET_H
+#define TOISE_BASE_RECORD_GET_H
 
 #include <jansson.h>
 #include <math.h>
