@@ -27,10 +27,15 @@ double project_memory_layer(const struct model_config *c, const struct plan_layo
     return tokens * bytes;
 }
 
+static double device_layers(const struct model_config *c, const struct plan_layout *l, int device) {
+    int64_t layers = 0;
+    for (int chunk = 0; chunk < l->vp; chunk++) layers += plan_layout_layers(l, c->layers, chunk * l->pp + device);
+    return (double)layers;
+}
+
 double project_memory_parameters(const struct model_config *c, const struct plan_layout *l, int device) {
-    double layers = 0, sum = 0;
-    for (int chunk = 0; chunk < l->vp; chunk++)
-        layers += (double)plan_layout_layers(l, c->layers, chunk * l->pp + device);
+    const double layers = device_layers(c, l, device);
+    double sum = 0;
     for (int i = 0; i < c->family->parameter_count; i++) {
         const struct model_parameter *p = &c->family->parameters[i];
         const double size = (double)model_config_dim(c, p->rows) * (double)model_config_dim(c, p->cols) /
@@ -58,14 +63,11 @@ static struct project_memory device_memory(const struct model_config *c, const s
     struct project_memory m = {.device = device};
     struct plan_pipeline pipeline;
     plan_layout_pipeline(l, b, &pipeline);
-    double layers = 0;
-    for (int chunk = 0; chunk < l->vp; chunk++)
-        layers += (double)plan_layout_layers(l, c->layers, chunk * l->pp + device);
     m.weights = parameters * n->weight_bytes / (l->zero >= 3 ? share : 1);
     m.gradients = parameters * n->gradient_bytes / (l->zero >= 2 ? share : 1);
     m.optimizer = parameters * n->optimizer_bytes / (l->zero >= 1 ? share : 1);
-    m.activations =
-        (double)plan_pipeline_in_flight(&pipeline, device) * layers / l->vp * project_memory_layer(c, l, b, n);
+    m.activations = (double)plan_pipeline_in_flight(&pipeline, device) * device_layers(c, l, device) / l->vp *
+                    project_memory_layer(c, l, b, n);
     if (l->recompute == PLAN_RECOMPUTE_FULL) { /* and the layer that is being recomputed */
         struct plan_layout kept = *l;
         kept.recompute = PLAN_RECOMPUTE_NONE;

@@ -174,7 +174,7 @@ int project_pipeline_run(const struct project_pipeline *p, struct project_timeli
     int code = run(&silent, &without, NULL, e);
     free(copy);
     if (!code) code = run(p, t, events, e);
-    t->exposed = t->span - without.span;
+    if (!code) t->exposed = t->span - without.span;
     return code;
 }
 

@@ -23,9 +23,10 @@ struct pricing {
     struct project_layer layer;
     double layer_parameters, table_parameters, stage_parameters; /* on a tensor parallel rank; of the largest stage */
     double layers_most;                                          /* of a stage */
+    double all_reduce;                                           /* of a micro-batch's activations */
 };
 
-/* Tensor parallel all-reduces: two a pass. */
+/* The tensor parallel ranks' of a micro-batch's activations. */
 static double all_reduce(const struct pricing *x) {
     const struct project_job *job = x->job;
     const struct project_group group = project_group_tensor(job, &x->links);
@@ -34,9 +35,10 @@ static double all_reduce(const struct pricing *x) {
                                 job->practice.weight_bytes * project_job_tokens(job) * job->shape.hidden, 1);
 }
 
+/* Two all-reduces a pass of a layer. */
 static void tensor_parallel(const struct pricing *x, struct project_step *s) {
     const struct project_practice *a = &x->job->practice;
-    const double one = all_reduce(x);
+    const double one = x->all_reduce;
     const double forward = a->overlap_tp ? project_shown_s(&x->links, one, x->layer.linear.forward / 2) : one;
     const double backward = a->async_tp     ? project_shown_s(&x->links, one, x->layer.linear.backward / 4)
                             : a->overlap_tp ? project_shown_s(&x->links, one, x->layer.linear.backward / 2)
@@ -69,17 +71,14 @@ static void zero3(const struct pricing *x, struct project_step *s) {
     double gather = project_collective_s(&x->links, &g, PROJECT_SCATTER, weights, pieces);
     double scatter = project_collective_s(&x->links, &g, PROJECT_SCATTER, gradients, pieces);
     if (a->deepspeed && g.nodes > 1) gather = fmax(gather, weights / cap), scatter = fmax(scatter, gradients / cap);
+    double forward = gather, backward = scatter + gather;
     if (!a->deepspeed && !a->blocking) {
-        gather = project_shown_s(&x->links, gather, s->layer_forward);
-        scatter =
-            project_shown_s(&x->links, scatter + project_collective_s(&x->links, &g, PROJECT_SCATTER, weights, pieces),
-                            s->layer_backward);
-    } else {
-        scatter += gather;
+        forward = project_shown_s(&x->links, forward, s->layer_forward);
+        backward = project_shown_s(&x->links, backward, s->layer_backward);
     }
-    s->layer_forward += gather;
-    s->layer_backward += scatter;
-    s->zero3 = gather + scatter;
+    s->layer_forward += forward;
+    s->layer_backward += backward;
+    s->zero3 = forward + backward;
 }
 
 /* Stages: the largest is not the last, which has the head; with slots, embedding and head each take a layer's. */
@@ -88,7 +87,7 @@ static void stages(struct pricing *x, struct project_step *s) {
     const double layers = x->job->shape.layers, pp = y->pp, layer = s->layer_forward + s->layer_backward;
     const bool slots = x->job->practice.slots;
     const double most = slots ? ceil((layers + 2) / pp) : ceil(layers / pp);
-    const double embedding = project_lookup_s(x->job, &x->rates) + all_reduce(x);
+    const double embedding = project_lookup_s(x->job, &x->rates) + x->all_reduce;
     const double head = project_head_s(x->job, &x->rates);
     x->layers_most = most;
     s->stage_sum = layers * layer + embedding + head;
@@ -198,6 +197,7 @@ void project_step(const struct project_job *job, const struct project_parameters
                                .layer_forward = project_layer_forward(&x.layer),
                                .layer_backward = project_layer_backward(&x.layer),
                                .iteration = p->value[PROJECT_P_iteration]};
+    x.all_reduce = all_reduce(&x);
     tensor_parallel(&x, s);
     context_parallel(&x, s);
     zero3(&x, s);
