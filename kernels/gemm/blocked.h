@@ -123,11 +123,11 @@ static void blocked_multiply_a_stays(const struct blocked_problem *x, struct blo
 /* Few rows: sums over the block's k of all tiles of a stretch of columns, which then end as others do. */
 static void blocked_multiply_thin(const struct blocked_problem *x, struct blocked_block *at) {
     const struct kernel_range rows = at->my_rows, columns = at->my_columns;
-    const int64_t stretch = THIN_TILES / (rows.end - rows.begin > 0 ? rows.end - rows.begin : 1);
+    const int64_t down = rows.end - rows.begin, stretch = THIN_TILES / (down > 0 ? down : 1);
+    float *const sums = thin_sums(x, at);
     if (x->a_own) blocked_pack_a(x, at, rows.begin, rows.end);
     for (int64_t j0 = columns.begin; j0 < columns.end; j0 += stretch) {
         const int64_t j1 = j0 + stretch < columns.end ? j0 + stretch : columns.end;
-        float *const sums = thin_sums(x, at);
         thin_multiply(x, at, j0, j1, sums);
         for (int64_t j = j0; j < j1; j++) {
             struct blocked_column c = blocked_column(x, at, j);

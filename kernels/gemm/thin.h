@@ -55,7 +55,7 @@ SIMD_INLINE void thin_tile(const struct pack_operand *x, enum kernel_dtype t, in
         for (int v = 0; v < GEMM_NV; v++) vf_store(sums + i * GEMM_NR + v * KERNEL_LANES, sum[i][v]);
 }
 
-/* `panels` tiles side by side, `left` columns in all */
+/* Tiles side by side, of `left` columns in all */
 SIMD_INLINE void thin_tiles(const struct pack_operand *x, enum kernel_dtype t, int rows, const struct thin_words *w,
                             int64_t left, float *sums) {
     int64_t b = w->b;
