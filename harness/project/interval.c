@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Quantiles by class. */
+#include "project/interval.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static const double LOW = 0.05, HIGH = 0.95;
+static const int BORROWED = 12; /* runs of the common kind in each class */
+
+static int ascending(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double project_quantile(double *x, int n, double q) {
+    qsort(x, (size_t)n, sizeof *x, ascending);
+    const double at = q * (n - 1);
+    const int i = (int)at, next = i + 1 < n ? i + 1 : i;
+    return x[i] + (at - i) * (x[next] - x[i]);
+}
+
+static struct project_class *find(struct project_intervals *t, const struct project_job *job) {
+    for (int i = 0; i < t->count; i++) {
+        struct project_class *c = &t->class[i];
+        if (c->device == job->platform.device && c->era == job->practice.era && c->fabric == job->platform.fabric)
+            return c;
+    }
+    return NULL;
+}
+
+static int collect(struct project_intervals *t, const struct project_job *job, struct base_error *e) {
+    struct project_class *c = find(t, job);
+    if (!c && t->count == PROJECT_CLASSES)
+        return base_fail(e, BASE_BROKEN, "more than %d classes of runs", PROJECT_CLASSES);
+    if (!c) {
+        c = &t->class[t->count++];
+        *c = (struct project_class){job->platform.device, job->practice.era, job->platform.fabric, 0, 0, 0};
+    }
+    c->runs++;
+    return BASE_OK;
+}
+
+/* Both quantiles of a class, drawn to those of all. */
+static void settle(struct project_intervals *t, struct project_class *c, const struct project_residual *r, int count,
+                   double low, double high, double *x) {
+    int n = 0;
+    for (int i = 0; i < count; i++)
+        if (find(t, r[i].job) == c) x[n++] = r[i].fold;
+    c->low = (n * project_quantile(x, n, LOW) + BORROWED * low) / (n + BORROWED);
+    c->high = (n * project_quantile(x, n, HIGH) + BORROWED * high) / (n + BORROWED);
+}
+
+int project_intervals_fill(const struct project_residual *r, int count, struct project_intervals *t,
+                           struct base_error *e) {
+    int code = BASE_OK;
+    *t = (struct project_intervals){.unseen_low = -INFINITY, .unseen_high = INFINITY};
+    if (count == 0) return BASE_OK;
+    double *x = malloc((size_t)count * sizeof *x);
+    if (!x) return base_fail(e, BASE_BROKEN, "out of memory for %d residuals", count);
+    for (int i = 0; i < count && !code; i++) code = collect(t, r[i].job, e);
+    for (int i = 0; i < count; i++) x[i] = r[i].source;
+    t->unseen_low = project_quantile(x, count, LOW), t->unseen_high = project_quantile(x, count, HIGH);
+    for (int i = 0; i < count; i++) x[i] = r[i].fold;
+    const double low = project_quantile(x, count, LOW), high = project_quantile(x, count, HIGH);
+    for (int i = 0; i < t->count && !code; i++) settle(t, &t->class[i], r, count, low, high, x);
+    free(x);
+    return code;
+}
+
+int project_interval(const struct project_intervals *t, const struct project_job *job, double step_s, double *low_s,
+                     double *high_s) {
+    const struct project_class *c = find((struct project_intervals *)t, job);
+    *low_s = step_s * exp(-(c ? c->high : t->unseen_high));
+    *high_s = step_s * exp(-(c ? c->low : t->unseen_low));
+    return c ? c->runs : 0;
+}

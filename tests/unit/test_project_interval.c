@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Intervals by literals worked out by hand. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "project/interval.h"
+
+static bool near(double a, double b) {
+    return fabs(a - b) < 1e-12;
+}
+
+static void test_quantile(void **state) {
+    (void)state;
+    double x[] = {4, 1, 3, 2, 5}, one[] = {7};
+    assert_true(near(project_quantile(x, 5, 0.5), 3));
+    assert_true(near(project_quantile(x, 5, 0.05), 1.2));
+    assert_true(near(project_quantile(x, 5, 0.95), 4.8));
+    assert_true(near(project_quantile(x, 5, 1), 5));
+    assert_true(near(project_quantile(one, 1, 0.05), 7));
+}
+
+/* Eleven runs of one class at -0.5, -0.4 .. 0.5, one of another at 0.9: of all twelve the quantiles are -0.445 and
+ * 0.68; the first class's own -0.45 and 0.45. Sources left out: all at 0.2. */
+static void test_classes(void **state) {
+    (void)state;
+    struct project_job first = {.platform.device = PROJECT_A100}, second = {.platform.device = PROJECT_H100};
+    struct project_job other = {.platform.device = PROJECT_H100, .platform.fabric = PROJECT_ROCE};
+    struct project_residual r[12];
+    struct project_intervals t;
+    struct base_error e = {0};
+    double low, high;
+    for (int i = 0; i < 11; i++) r[i] = (struct project_residual){&first, -0.5 + 0.1 * i, 0.2};
+    r[11] = (struct project_residual){&second, 0.9, 0.2};
+    assert_int_equal(project_intervals_fill(r, 12, &t, &e), BASE_OK);
+    assert_int_equal(t.count, 2);
+    assert_int_equal(project_interval(&t, &first, 10, &low, &high), 11);
+    assert_true(near(low, 10 * exp(-(11 * 0.45 + 12 * 0.68) / 23)));
+    assert_true(near(high, 10 * exp((11 * 0.45 + 12 * 0.445) / 23)));
+    assert_int_equal(project_interval(&t, &second, 1, &low, &high), 1);
+    assert_true(near(low, exp(-(0.9 + 12 * 0.68) / 13)));
+    assert_int_equal(project_interval(&t, &other, 1, &low, &high), 0);
+    assert_true(near(low, exp(-0.2)) && near(high, exp(-0.2)));
+}
+
+static void test_none(void **state) {
+    (void)state;
+    const struct project_job job = {0};
+    struct project_intervals t;
+    struct base_error e = {0};
+    double low, high;
+    assert_int_equal(project_intervals_fill(NULL, 0, &t, &e), BASE_OK);
+    assert_int_equal(project_interval(&t, &job, 2, &low, &high), 0);
+    assert_true(low == 0 && isinf(high)); /* nothing is known */
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_quantile), cmocka_unit_test(test_classes),
+                                       cmocka_unit_test(test_none)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
