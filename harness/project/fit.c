@@ -32,6 +32,10 @@ void project_fit_weigh(const struct project_runs *runs, const char *without, str
                          !(without && !strcmp(run->source, without));
         rows[i] = (struct project_fit_row){&run->job, run->measured_s, use};
     }
+    project_fit_weights(runs, rows);
+}
+
+void project_fit_weights(const struct project_runs *runs, struct project_fit_row *rows) {
     for (int i = 0; i < runs->count; i++) {
         int same = 0;
         if (rows[i].weight == 0) continue;

@@ -16,6 +16,8 @@ struct project_fit_row {
 /* Weighs usable runs of tiers 1 and 2: a source of n rows counts n^0.65, tier 1 half as much again. rows:
  * [runs->count]. `without`: a source whose rows get weight 0; NULL: none. */
 void project_fit_weigh(const struct project_runs *runs, const char *without, struct project_fit_row *rows);
+/* The same weights for rows of which some were left out (weight 0). */
+void project_fit_weights(const struct project_runs *runs, struct project_fit_row *rows);
 
 /* Minimises, over the logarithms x of the parameters,
  *     sum_i weight_i H(log(predicted_i / measured_i)) / 0.08^2 + sum_j ((x_j - prior_j) / sd_j)^2 / 2,

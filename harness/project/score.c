@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Scores, and predictions by what was fitted on other rows. */
+#include "project/score.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/random.h"
+
+enum { TENTHS = 10, SEED = 1 };
+
+struct sums {
+    double error, bias, most, inside, score;
+};
+
+static void add(struct sums *s, const struct project_prediction *p, double published) {
+    const double error = p->step_s / published - 1, low = p->low_s / published, high = p->high_s / published;
+    s->error += fabs(error);
+    s->bias += error;
+    s->most = fmax(s->most, fabs(error));
+    s->inside += low <= 1 && high >= 1;
+    s->score += high - low + 20 * (fmax(0, low - 1) + fmax(0, 1 - high));
+}
+
+struct project_score project_score(const struct project_runs *runs, const struct project_fit_row *rows,
+                                   const struct project_prediction *predictions,
+                                   bool (*take)(const struct project_run *run, const void *context),
+                                   const void *context) {
+    struct project_score s = {
+        .mean = NAN, .median = NAN, .max = NAN, .bias = NAN, .coverage = NAN, .half_width = NAN, .interval_score = NAN};
+    struct sums sums = {0};
+    double *errors = malloc(2 * ((size_t)runs->count + 1) * sizeof *errors), *widths = errors + runs->count + 1;
+    if (!errors) return s;
+    for (int i = 0; i < runs->count; i++) {
+        const struct project_prediction *p = &predictions[i];
+        if (rows[i].weight == 0 || isnan(p->step_s) || (take && !take(&runs->run[i], context))) continue;
+        add(&sums, p, rows[i].measured_s);
+        errors[s.n] = fabs(p->step_s / rows[i].measured_s - 1);
+        widths[s.n++] = (p->high_s - p->low_s) / 2 / p->step_s;
+    }
+    if (s.n > 0)
+        s = (struct project_score){s.n,
+                                   sums.error / s.n,
+                                   project_quantile(errors, s.n, 0.5),
+                                   sums.most,
+                                   sums.bias / s.n,
+                                   sums.inside / s.n,
+                                   project_quantile(widths, s.n, 0.5),
+                                   sums.score / s.n};
+    free(errors);
+    return s;
+}
+
+/* part[i] of 0 .. returned - 1; -1 where the weight is 0 */
+static int divide(const struct project_runs *runs, const struct project_fit_row *rows, enum project_split split,
+                  int *part) {
+    int parts = 0;
+    for (int i = 0; i < runs->count; i++) {
+        part[i] = -1;
+        if (rows[i].weight == 0) continue;
+        if (split == PROJECT_SPLIT_TENTH) {
+            part[i] = (int)(TENTHS * base_random_unit(SEED, BASE_STREAM_STATS, (uint64_t)i));
+            continue;
+        }
+        for (int j = 0; j < i && part[i] < 0; j++)
+            if (part[j] >= 0 && !strcmp(runs->run[j].source, runs->run[i].source)) part[i] = part[j];
+        if (part[i] < 0) part[i] = parts++;
+    }
+    return split == PROJECT_SPLIT_TENTH ? TENTHS : parts;
+}
+
+/* The rows without one part, weighed anew: what a source counts depends on how many of its rows there are. */
+static void without(const struct project_runs *runs, const struct project_fit_row *rows, const int *part, int left_out,
+                    struct project_fit_row *kept) {
+    memcpy(kept, rows, (size_t)runs->count * sizeof *kept);
+    for (int i = 0; i < runs->count; i++)
+        if (part[i] == left_out) kept[i].weight = 0;
+    project_fit_weights(runs, kept);
+}
+
+int project_leave_out(const struct project_runs *runs, const struct project_fit_row *rows, enum project_split split,
+                      const struct project_ablation *ablation, const struct project_parameters *start, double *step_s,
+                      struct base_error *e) {
+    struct project_fit_row *kept = malloc(((size_t)runs->count + 1) * sizeof *kept);
+    int *part = malloc(((size_t)runs->count + 1) * sizeof *part), code = BASE_OK;
+    if (!kept || !part) code = base_fail(e, BASE_BROKEN, "out of memory for %d rows", runs->count);
+    const int parts = code ? 0 : divide(runs, rows, split, part);
+    for (int g = 0; g < parts && !code; g++) {
+        struct project_parameters p = *start;
+        without(runs, rows, part, g, kept);
+        code = project_fit(kept, runs->count, ablation, &p, NULL, e);
+        for (int i = 0; i < runs->count && !code; i++) {
+            struct project_step s;
+            if (part[i] != g) continue;
+            project_step(rows[i].job, &p, ablation, &s);
+            step_s[i] = s.total;
+        }
+    }
+    for (int i = 0; i < runs->count && !code; i++)
+        if (part[i] < 0) step_s[i] = NAN;
+    free(kept), free(part);
+    return code;
+}
+
+static double model_flop(const struct project_job *job) {
+    struct project_parameters p;
+    struct project_step s;
+    project_parameters_prior(&p);
+    project_step(job, &p, &(struct project_ablation){0}, &s);
+    return s.model_flop;
+}
+
+struct rate {
+    double log_share, weight; /* of peak */
+};
+
+static int by_share(const void *a, const void *b) {
+    const double x = ((const struct rate *)a)->log_share, y = ((const struct rate *)b)->log_share;
+    return (x > y) - (x < y);
+}
+
+/* The weighted median share of peak that a device's rows reach; NAN: none. */
+static double share_of(const struct project_fit_row *kept, int count, enum project_device device, struct rate *rates) {
+    double half = 0;
+    int n = 0;
+    for (int i = 0; i < count; i++) {
+        const struct project_job *job = kept[i].job;
+        if (kept[i].weight == 0 || job->platform.device != device) continue;
+        rates[n].log_share =
+            log(model_flop(job) / (job->accelerators * kept[i].measured_s * job->platform.peak_flop_per_s));
+        rates[n].weight = kept[i].weight;
+        half += rates[n++].weight / 2;
+    }
+    qsort(rates, (size_t)n, sizeof *rates, by_share);
+    for (int i = 0; i < n; i++)
+        if ((half -= rates[i].weight) <= 0) return exp(rates[i].log_share);
+    return NAN;
+}
+
+static void shares_of(const struct project_fit_row *kept, int count, double shares[PROJECT_OTHER_DEVICE + 1],
+                      struct rate *rates) {
+    double seen[PROJECT_OTHER_DEVICE + 1];
+    int n = 0;
+    for (int d = 0; d <= PROJECT_OTHER_DEVICE; d++) {
+        shares[d] = share_of(kept, count, (enum project_device)d, rates);
+        if (!isnan(shares[d])) seen[n++] = shares[d];
+    }
+    for (int d = 0; d <= PROJECT_OTHER_DEVICE && n > 0; d++)
+        if (isnan(shares[d])) shares[d] = project_quantile(seen, n, 0.5);
+}
+
+int project_naive(const struct project_runs *runs, const struct project_fit_row *rows, enum project_split split,
+                  double *step_s, struct base_error *e) {
+    const size_t count = (size_t)runs->count + 1;
+    struct project_fit_row *kept = malloc(count * sizeof *kept);
+    struct rate *rates = malloc(count * sizeof *rates);
+    int *part = malloc(count * sizeof *part), code = BASE_OK;
+    if (!kept || !rates || !part) code = base_fail(e, BASE_BROKEN, "out of memory for %d rows", runs->count);
+    const int parts = code ? 0 : divide(runs, rows, split, part);
+    for (int g = 0; g < parts; g++) {
+        double shares[PROJECT_OTHER_DEVICE + 1];
+        without(runs, rows, part, g, kept);
+        shares_of(kept, runs->count, shares, rates);
+        for (int i = 0; i < runs->count; i++) {
+            const struct project_job *job = rows[i].job;
+            if (part[i] == g)
+                step_s[i] = model_flop(job) /
+                            (job->accelerators * job->platform.peak_flop_per_s * shares[job->platform.device]);
+        }
+    }
+    for (int i = 0; i < runs->count && !code; i++)
+        if (part[i] < 0) step_s[i] = NAN;
+    free(kept), free(rates), free(part);
+    return code;
+}

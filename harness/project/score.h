@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * How well predictions met what was published. Errors are of predicted over published time, less one. */
+#ifndef TOISE_PROJECT_SCORE_H
+#define TOISE_PROJECT_SCORE_H
+
+#include "project/fit.h"
+#include "project/interval.h"
+
+struct project_prediction {
+    double step_s, low_s, high_s; /* NAN: none */
+};
+
+struct project_score {
+    int n;
+    double mean, median, max; /* of |error| */
+    double bias;              /* mean error */
+    double coverage;          /* share inside the interval */
+    double half_width;        /* median of (high - low) / 2 predicted */
+    double interval_score; /* mean, relative to published: width + 20 x what sticks out (Gneiting and Raftery 2007) */
+};
+
+/* Of the rows of weight > 0 that `take` takes (NULL: all). */
+struct project_score project_score(const struct project_runs *runs, const struct project_fit_row *rows,
+                                   const struct project_prediction *predictions,
+                                   bool (*take)(const struct project_run *run, const void *context),
+                                   const void *context);
+
+/* Which part of the runs a row belongs to, when parts are left out of the fit in turn. */
+enum project_split { PROJECT_SPLIT_SOURCE, PROJECT_SPLIT_TENTH };
+
+/* Predicts each row by parameters fitted on the rows of other parts, from `start`; tenths are drawn with a fixed seed.
+ * step_s: [runs->count], NAN where the weight is 0. */
+int project_leave_out(const struct project_runs *runs, const struct project_fit_row *rows, enum project_split split,
+                      const struct project_ablation *ablation, const struct project_parameters *start, double *step_s,
+                      struct base_error *e);
+
+/* The rival that knows no model: one rate of model FLOP/s for each device, the weighted median of the other parts'
+ * rows; a device without rows gets the median share of peak of the others. */
+int project_naive(const struct project_runs *runs, const struct project_fit_row *rows, enum project_split split,
+                  double *step_s, struct base_error *e);
+
+#endif
