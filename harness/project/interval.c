@@ -7,7 +7,8 @@
 #include <stdlib.h>
 
 static const double LOW = 0.05, HIGH = 0.95;
-static const int BORROWED = 12; /* runs of the common kind in each class */
+static const int BORROWED = 12;   /* runs of the common kind in each class */
+static const double WIDEN = 0.25; /* for every doubling beyond the largest run */
 
 static int ascending(const void *a, const void *b) {
     const double x = *(const double *)a, y = *(const double *)b;
@@ -21,33 +22,36 @@ double project_quantile(double *x, int n, double q) {
     return x[i] + (at - i) * (x[next] - x[i]);
 }
 
-static struct project_class *find(struct project_intervals *t, const struct project_job *job) {
+/* -1: none */
+static int find(const struct project_intervals *t, const struct project_job *job) {
     for (int i = 0; i < t->count; i++) {
-        struct project_class *c = &t->class[i];
+        const struct project_class *c = &t->class[i];
         if (c->device == job->platform.device && c->era == job->practice.era && c->fabric == job->platform.fabric)
-            return c;
+            return i;
     }
-    return NULL;
+    return -1;
 }
 
 static int collect(struct project_intervals *t, const struct project_job *job, struct base_error *e) {
-    struct project_class *c = find(t, job);
-    if (!c && t->count == PROJECT_CLASSES)
+    int i = find(t, job);
+    if (i < 0 && t->count == PROJECT_CLASSES)
         return base_fail(e, BASE_BROKEN, "more than %d classes of runs", PROJECT_CLASSES);
-    if (!c) {
-        c = &t->class[t->count++];
-        *c = (struct project_class){job->platform.device, job->practice.era, job->platform.fabric, 0, 0, 0};
+    if (i < 0) {
+        i = t->count++;
+        t->class[i] = (struct project_class){job->platform.device, job->practice.era, job->platform.fabric, 0, 0, 0, 0};
     }
-    c->runs++;
+    t->class[i].runs++;
+    t->class[i].accelerators = fmax(t->class[i].accelerators, job->accelerators);
     return BASE_OK;
 }
 
 /* Both quantiles of a class, drawn to those of all. */
-static void settle(struct project_intervals *t, struct project_class *c, const struct project_residual *r, int count,
-                   double low, double high, double *x) {
+static void settle(struct project_intervals *t, int index, const struct project_residual *r, int count, double low,
+                   double high, double *x) {
+    struct project_class *c = &t->class[index];
     int n = 0;
     for (int i = 0; i < count; i++)
-        if (find(t, r[i].job) == c) x[n++] = r[i].fold;
+        if (find(t, r[i].job) == index) x[n++] = r[i].fold;
     c->low = (n * project_quantile(x, n, LOW) + BORROWED * low) / (n + BORROWED);
     c->high = (n * project_quantile(x, n, HIGH) + BORROWED * high) / (n + BORROWED);
 }
@@ -64,15 +68,26 @@ int project_intervals_fill(const struct project_residual *r, int count, struct p
     t->unseen_low = project_quantile(x, count, LOW), t->unseen_high = project_quantile(x, count, HIGH);
     for (int i = 0; i < count; i++) x[i] = r[i].fold;
     const double low = project_quantile(x, count, LOW), high = project_quantile(x, count, HIGH);
-    for (int i = 0; i < t->count && !code; i++) settle(t, &t->class[i], r, count, low, high, x);
+    for (int i = 0; i < t->count && !code; i++) settle(t, i, r, count, low, high, x);
     free(x);
     return code;
 }
 
+/* What the logarithms of both sides are stretched by. */
+static double stretch(const struct project_class *c, const struct project_job *job) {
+    return job->accelerators > c->accelerators ? 1 + WIDEN * log2(job->accelerators / c->accelerators) : 1;
+}
+
 int project_interval(const struct project_intervals *t, const struct project_job *job, double step_s, double *low_s,
                      double *high_s) {
-    const struct project_class *c = find((struct project_intervals *)t, job);
-    *low_s = step_s * exp(-(c ? c->high : t->unseen_high));
-    *high_s = step_s * exp(-(c ? c->low : t->unseen_low));
+    const int i = find(t, job);
+    const struct project_class *c = i < 0 ? NULL : &t->class[i];
+    *low_s = step_s * exp(-(c ? c->high * stretch(c, job) : t->unseen_high));
+    *high_s = step_s * exp(-(c ? c->low * stretch(c, job) : t->unseen_low));
     return c ? c->runs : 0;
+}
+
+bool project_interpolates(const struct project_intervals *t, const struct project_job *job) {
+    const int i = find(t, job);
+    return i >= 0 && job->accelerators <= t->class[i].accelerators;
 }

@@ -15,7 +15,8 @@ struct project_class {
     enum project_era era;
     enum project_fabric fabric;
     int runs;
-    double low, high; /* 5% and 95% quantiles of the logarithm */
+    double low, high;    /* 5% and 95% quantiles of the logarithm */
+    double accelerators; /* of the largest run */
 };
 
 struct project_intervals {
@@ -35,9 +36,14 @@ struct project_residual {
 int project_intervals_fill(const struct project_residual *residuals, int count, struct project_intervals *intervals,
                            struct base_error *e);
 
-/* The 90% interval of a job priced at step_s. Returns the runs of its class; 0: none, it is an extrapolation. */
+/* The 90% interval of a job priced at step_s; where no run of its class was as large, both sides are wider by a quarter
+ * for every doubling. Returns the runs of its class; 0: none. */
 int project_interval(const struct project_intervals *intervals, const struct project_job *job, double step_s,
                      double *low_s, double *high_s);
+
+/* Whether runs of the job's class were as large: else it is extrapolated, and nobody has seen how often its interval
+ * holds. */
+bool project_interpolates(const struct project_intervals *intervals, const struct project_job *job);
 
 /* Quantile q of n values, linear between order statistics (type 7 of Hyndman and Fan 1996); sorts x. n >= 1. */
 double project_quantile(double *x, int n, double q);

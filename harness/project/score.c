@@ -20,7 +20,7 @@ static void add(struct sums *s, const struct project_prediction *p, double publi
     s->error += fabs(error);
     s->bias += error;
     s->most = fmax(s->most, fabs(error));
-    s->inside += low <= 1 && high >= 1;
+    s->inside += isnan(low) ? NAN : low <= 1 && high >= 1;
     s->score += high - low + 20 * (fmax(0, low - 1) + fmax(0, 1 - high));
 }
 
@@ -104,6 +104,34 @@ int project_leave_out(const struct project_runs *runs, const struct project_fit_
     return code;
 }
 
+int project_leave_out_intervals(const struct project_runs *runs, const struct project_fit_row *rows,
+                                enum project_split split, const double *fold, const double *source,
+                                struct project_prediction *predictions, struct base_error *e) {
+    const size_t count = (size_t)runs->count + 1;
+    struct project_residual *kept = malloc(count * sizeof *kept);
+    struct project_intervals *t = malloc(sizeof *t);
+    int *part = malloc(count * sizeof *part), code = BASE_OK;
+    if (!kept || !t || !part) code = base_fail(e, BASE_BROKEN, "out of memory for %d rows", runs->count);
+    const int parts = code ? 0 : divide(runs, rows, split, part);
+    for (int g = 0; g < parts && !code; g++) {
+        int n = 0;
+        for (int i = 0; i < runs->count; i++)
+            if (part[i] >= 0 && part[i] != g)
+                kept[n++] = (struct project_residual){rows[i].job, log(fold[i] / rows[i].measured_s),
+                                                      log(source[i] / rows[i].measured_s)};
+        code = project_intervals_fill(kept, n, t, e);
+        for (int i = 0; i < runs->count && !code; i++) {
+            struct project_prediction *p = &predictions[i];
+            if (part[i] < 0) *p = (struct project_prediction){NAN, NAN, NAN};
+            if (part[i] != g) continue;
+            p->step_s = split == PROJECT_SPLIT_TENTH ? fold[i] : source[i];
+            project_interval(t, rows[i].job, p->step_s, &p->low_s, &p->high_s);
+        }
+    }
+    free(kept), free(t), free(part);
+    return code;
+}
+
 static double model_flop(const struct project_job *job) {
     struct project_parameters p;
     struct project_step s;
@@ -151,6 +179,19 @@ static void shares_of(const struct project_fit_row *kept, int count, double shar
         if (isnan(shares[d])) shares[d] = project_quantile(seen, n, 0.5);
 }
 
+int project_naive_shares(const struct project_fit_row *rows, int count, double shares[PROJECT_OTHER_DEVICE + 1],
+                         struct base_error *e) {
+    struct rate *rates = malloc(((size_t)count + 1) * sizeof *rates);
+    if (!rates) return base_fail(e, BASE_BROKEN, "out of memory for %d rows", count);
+    shares_of(rows, count, shares, rates);
+    free(rates);
+    return BASE_OK;
+}
+
+double project_naive_step(const struct project_job *job, const double shares[PROJECT_OTHER_DEVICE + 1]) {
+    return model_flop(job) / (job->accelerators * job->platform.peak_flop_per_s * shares[job->platform.device]);
+}
+
 int project_naive(const struct project_runs *runs, const struct project_fit_row *rows, enum project_split split,
                   double *step_s, struct base_error *e) {
     const size_t count = (size_t)runs->count + 1;
@@ -163,12 +204,8 @@ int project_naive(const struct project_runs *runs, const struct project_fit_row 
         double shares[PROJECT_OTHER_DEVICE + 1];
         without(runs, rows, part, g, kept);
         shares_of(kept, runs->count, shares, rates);
-        for (int i = 0; i < runs->count; i++) {
-            const struct project_job *job = rows[i].job;
-            if (part[i] == g)
-                step_s[i] = model_flop(job) /
-                            (job->accelerators * job->platform.peak_flop_per_s * shares[job->platform.device]);
-        }
+        for (int i = 0; i < runs->count; i++)
+            if (part[i] == g) step_s[i] = project_naive_step(rows[i].job, shares);
     }
     for (int i = 0; i < runs->count && !code; i++)
         if (part[i] < 0) step_s[i] = NAN;

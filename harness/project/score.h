@@ -8,7 +8,7 @@
 #include "project/interval.h"
 
 struct project_prediction {
-    double step_s, low_s, high_s; /* NAN: none */
+    double step_s, low_s, high_s; /* NAN: none; low_s, high_s: the 90% interval */
 };
 
 struct project_score {
@@ -35,9 +35,19 @@ int project_leave_out(const struct project_runs *runs, const struct project_fit_
                       const struct project_ablation *ablation, const struct project_parameters *start, double *step_s,
                       struct base_error *e);
 
+/* Intervals around those predictions by the residuals of the other parts' rows alone: fold and source are what both
+ * splits predicted, `split` is the one whose parts are left out, whose steps the predictions are. */
+int project_leave_out_intervals(const struct project_runs *runs, const struct project_fit_row *rows,
+                                enum project_split split, const double *fold, const double *source,
+                                struct project_prediction *predictions, struct base_error *e);
+
 /* The rival that knows no model: one rate of model FLOP/s for each device, the weighted median of the other parts'
  * rows; a device without rows gets the median share of peak of the others. */
 int project_naive(const struct project_runs *runs, const struct project_fit_row *rows, enum project_split split,
                   double *step_s, struct base_error *e);
+/* Its rates by all rows: shares of peak by device; NAN where there are no rows at all. */
+int project_naive_shares(const struct project_fit_row *rows, int count, double shares[PROJECT_OTHER_DEVICE + 1],
+                         struct base_error *e);
+double project_naive_step(const struct project_job *job, const double shares[PROJECT_OTHER_DEVICE + 1]);
 
 #endif
