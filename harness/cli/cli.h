@@ -19,6 +19,8 @@ int cli_train(struct comm *world, int argc, char *const *argv, struct base_error
 
 int cli_kernels(struct comm *world, int argc, char *const *argv, struct base_error *e);
 
+int cli_validate(struct comm *world, int argc, char *const *argv, struct base_error *e);
+
 /* The best instruction set up to TOISE_ISA; BASE_USAGE when that is unknown. */
 int cli_isa(enum kernel_isa *isa, struct base_error *e);
 
@@ -37,6 +39,8 @@ void cli_report_plan(FILE *out, const json_t *record);
 void cli_report_kernels_head(FILE *out, const json_t *machine, int threads);
 void cli_report_kernel(FILE *out, const json_t *record);
 void cli_report_kernels_end(FILE *out, const json_t *records);
+/* A record of kind "validate"; rows: with the lines of single runs. */
+void cli_report_validate(FILE *out, const json_t *record, bool rows);
 /* What --dry-run lists. */
 void cli_report_kernels_plan(FILE *out, const json_t *cases);
 
