@@ -14,7 +14,7 @@ struct project_run {
     bool complete;                   /* shape, batch, layout and a rate or time are all there */
     const char *why;                 /* why no job can represent it; NULL: the rest holds */
     struct project_job job;
-    double measured_s; /* of an iteration: as published, else from tokens/s */
+    double measured_s; /* of an iteration: as published, else from tokens/s, else from FLOP/s as the source counts */
 };
 
 struct project_runs {
@@ -23,14 +23,51 @@ struct project_runs {
     int count;
 };
 
-/* BASE_USAGE names file, line, column and fix: a column that is unknown or missing, a cell that is no number or out of
- * range, a layout that does not multiply to the accelerators or cuts heads, two rates that contradict each other. */
+/* BASE_USAGE names file, line, column and fix: a column that is unknown or missing; of rows that are complete and of
+ * tier 1 or 2 a cell that is no number, out of range or none of its words, a layout that does not multiply to the
+ * accelerators or cuts heads, times and rates that contradict each other or the peak. Of other rows such are the `why`.
+ */
 int project_runs_read(const char *path, struct project_runs *runs, struct base_error *e);
 void project_runs_free(struct project_runs *runs);
 
+/* The numbers of a row, NAN where unknown; for project/. */
+enum project_number {
+    PROJECT_LAYERS,
+    PROJECT_HIDDEN,
+    PROJECT_FFN,
+    PROJECT_HEADS,
+    PROJECT_KV_HEADS,
+    PROJECT_VOCAB,
+    PROJECT_SEQ,
+    PROJECT_GLOBAL_BATCH,
+    PROJECT_MICRO_BATCH,
+    PROJECT_TP,
+    PROJECT_PP,
+    PROJECT_VP,
+    PROJECT_DP,
+    PROJECT_CP,
+    PROJECT_ZERO,
+    PROJECT_NODE_ACCELERATORS,
+    PROJECT_ACCELERATORS,
+    PROJECT_TIME,
+    PROJECT_TOKENS,
+    PROJECT_TFLOPS,
+    PROJECT_GRAD_BYTES,
+    PROJECT_ZERO_GROUP,
+    PROJECT_NUMBERS
+};
+/* Contradictions of a row's layout, and of what it measured with the job; `where` is file and line. */
+int project_published_check_layout(const double x[PROJECT_NUMBERS], bool placed, const char *where,
+                                   struct base_error *e);
+int project_published_check_time(const double x[PROJECT_NUMBERS], const struct project_run *run, const char *where,
+                                 struct base_error *e);
+/* Seconds of the TFLOP/s in the source's own convention: model, hardware, megatron-full-recompute. */
+double project_published_flop_s(const double x[PROJECT_NUMBERS], const struct project_job *job, const char *convention);
+
 /* For project/: what the row's words say. Both return NULL, or why the job cannot represent it. */
 struct project_words {
-    const char *source, *model, *notes, *accelerator, *interconnect, *precision, *flash, *recompute;
+    const char *source, *model, *notes, *accelerator, *interconnect, *precision, *flash, *recompute, *framework,
+        *experts;
 };
 const char *project_words_platform(const struct project_words *words, double node_accelerators,
                                    struct project_platform *platform);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a published run says in words: hardware, framework, and what it did that no number tells. */
+ * What a published run says in words of its framework, and of what it did that no number tells. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,75 +11,9 @@ static bool says(const char *text, const char *what) {
     return strstr(text, what) != NULL;
 }
 
-/* Data sheets; links: achieved by calibration (V100 124e9 of 150e9 bytes/s at 4 GB, A100 229e9 of 300e9 at 1 GiB), else
- * 0.8 (H100) and 0.72 (GB200) of nominal, to which fits are insensitive. `usual` fabric: where none is stated. */
-static const struct sheet {
-    const char *name;
-    enum project_device device;
-    double peak, fp32, tf32, memory, units, link, nominal;
-    const char *usual;
-} sheets[] = {
-    {"V100", PROJECT_V100, 125e12, 15.7e12, 0.125, 0.900e12, 80, 124e9, 150e9, "800 Gb/s per node"},
-    {"A100", PROJECT_A100, 312e12, 19.5e12, 0.5, 2.039e12, 108, 229e9, 300e9, "HDR"},
-    {"H100", PROJECT_H100, 989e12, 67e12, 0.5, 3.350e12, 132, 360e9, 450e9, "NDR"},
-    {"GB200", PROJECT_GB200, 2500e12, 80e12, 0.5, 8.000e12, 148, 650e9, 900e9, "NVL72"},
-};
-
-/* Fabrics by a word of their description, the first that occurs: bytes/s of a node, accelerators of an NVLink domain
- * (0: a node). */
-static const struct fabric {
-    const char *word;
-    enum project_fabric fabric;
-    double node_bytes_per_s, domain;
-} fabrics[] = {
-    {"Omni-Path", PROJECT_OMNIPATH, 50e9, 0},
-    {"HDR", PROJECT_INFINIBAND, 200e9, 0},
-    {"800 Gb/s per node", PROJECT_INFINIBAND, 100e9, 0},
-    {"RoCE 1600", PROJECT_ROCE, 200e9, 0},
-    {"RoCE 100 Gb/s x4", PROJECT_ROCE, 50e9, 0},
-    {"NVL72", PROJECT_INFINIBAND, 200e9, 64},
-    {"NDR 400 Gb/s x4", PROJECT_INFINIBAND, 200e9, 0},
-    {"NDR", PROJECT_INFINIBAND, 400e9, 0},
-};
-
-static const struct fabric *fabric_of(const char *interconnect) {
-    for (size_t i = 0; i < sizeof fabrics / sizeof *fabrics; i++)
-        if (says(interconnect, fabrics[i].word)) return &fabrics[i];
-    return NULL;
-}
-
-static const struct sheet *sheet_of(const char *accelerator) {
-    for (size_t i = 0; i < sizeof sheets / sizeof *sheets; i++)
-        if (!strncmp(accelerator, sheets[i].name, strlen(sheets[i].name))) return &sheets[i];
-    return NULL;
-}
-
-const char *project_words_platform(const struct project_words *w, double node_accelerators,
-                                   struct project_platform *platform) {
-    const struct sheet *s = sheet_of(w->accelerator);
-    if (!s) return "the accelerator's data sheet is not among those fitted";
-    const struct fabric *f = fabric_of(w->interconnect);
-    if (!f) f = fabric_of(s->usual);
-    *platform = (struct project_platform){
-        .device = s->device,
-        .fabric = f->fabric,
-        .peak_flop_per_s = s->peak,
-        .fp32_flop_per_s = s->fp32,
-        .tf32_share = s->tf32,
-        .memory_bytes_per_s = says(w->accelerator, "40GB") ? 1.555e12 : s->memory,
-        .units = s->units,
-        .link_bytes_per_s = s->link,
-        .link_nominal_bytes_per_s = s->nominal,
-        .pairwise = f->fabric == PROJECT_OMNIPATH && s->device == PROJECT_V100,
-        .node_accelerators = node_accelerators,
-        .domain = f->domain > 0 ? f->domain : node_accelerators,
-        .node_bytes_per_s = f->node_bytes_per_s,
-    };
-    return NULL;
-}
-
-/* The first framework that the row names; Megatron's is the one that nobody names. */
+/* The framework of that column; else the first that the row names; Megatron's is the one that nobody names. */
 static enum project_era era_of(const struct project_words *w) {
+    enum project_era era;
     static const struct {
         const char *word;
         bool of_model;
@@ -96,7 +30,10 @@ static enum project_era era_of(const struct project_words *w) {
         {"FSDP", false, PROJECT_FSDP},
         {"HSDP", false, PROJECT_FSDP},
         {"InternLM", true, PROJECT_INTERNEVO},
+        {"torchtitan", false, PROJECT_FSDP},
+        {"MaxText", false, PROJECT_XLA},
     };
+    if (project_era_find(w->framework, &era)) return era;
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
         if (rules[i].of_model ? says(w->model, rules[i].word)
                               : says(w->notes, rules[i].word) || says(w->source, rules[i].word))
@@ -105,7 +42,7 @@ static enum project_era era_of(const struct project_words *w) {
     return PROJECT_MEGATRON;
 }
 
-static const char *unrepresentable(const char *notes) {
+static const char *unrepresentable(const struct project_words *w) {
     static const char *const rules[][2] = {
         {"offload=Y", "parameters or optimizer offloaded to the CPU"},
         {"full CPU offload", "parameters or optimizer offloaded to the CPU"},
@@ -113,9 +50,13 @@ static const char *unrepresentable(const char *notes) {
         {"ALL-IN", "hours of a whole campaign, not a step"},
         {"use with care", "the source doubts its own configuration"},
     };
+    static const char *const precisions[] = {"", "bf16", "fp16", "fp32"};
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
-        if (says(notes, rules[i][0])) return rules[i][1];
-    return NULL;
+        if (says(w->notes, rules[i][0])) return rules[i][1];
+    if (*w->experts && strcmp(w->experts, "1") != 0) return "experts: their routing is not priced";
+    for (size_t i = 0; i < sizeof precisions / sizeof *precisions; i++)
+        if (!strcmp(w->precision, precisions[i])) return NULL;
+    return "a precision below 16 bits: no run of it was fitted";
 }
 
 /* JAX's remat policies are not stated: none while activations fit, by 18 bytes an element of a layer. */
@@ -131,7 +72,7 @@ static enum plan_recompute recompute_of(const struct project_words *w, const str
 const char *project_words_practice(const struct project_words *w, struct project_job *job) {
     const enum project_era era = era_of(w);
     struct project_practice *x = &job->practice;
-    const char *why = unrepresentable(w->notes), *group = strstr(w->notes, "FSDP=");
+    const char *why = unrepresentable(w), *group = strstr(w->notes, "FSDP=");
     if (why) return why;
     job->layout.recompute = recompute_of(w, job, era);
     project_practice_default(job, era, x);

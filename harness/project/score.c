@@ -133,10 +133,8 @@ int project_leave_out_intervals(const struct project_runs *runs, const struct pr
 }
 
 static double model_flop(const struct project_job *job) {
-    struct project_parameters p;
     struct project_step s;
-    project_parameters_prior(&p);
-    project_step(job, &p, &(struct project_ablation){0}, &s);
+    project_step_flop(job, &s);
     return s.model_flop;
 }
 

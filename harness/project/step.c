@@ -156,10 +156,10 @@ static void optimizer(const struct pricing *x, struct project_step *s) {
 }
 
 /* Model FLOPs as the ledger counts them: attention's causal half, its square beside it, nothing recomputed. */
-static void count(const struct pricing *x, struct project_step *s) {
-    const struct project_job *job = x->job;
+void project_step_flop(const struct project_job *job, struct project_step *s) {
     const double tp = job->layout.tp, tokens = (double)job->batch.global_batch * (double)job->batch.seq;
-    const double linear = job->shape.layers * x->layer_parameters * tp, head = x->table_parameters * tp;
+    const double linear = job->shape.layers * project_job_layer_parameters(job) * tp;
+    const double head = project_job_table_parameters(job) * tp;
     const double square = 2 * job->shape.layers * (double)job->batch.seq * job->shape.hidden;
     s->model_flop = tokens * 6 * (linear + head + square / 2);
     s->model_flop_square = tokens * 6 * (linear + head + square);
@@ -207,7 +207,7 @@ void project_step(const struct project_job *job, const struct project_parameters
     data_parallel(&x, s);
     embedding(&x, s);
     optimizer(&x, s);
-    count(&x, s);
+    project_step_flop(job, s);
     break_down(&x, s);
     s->total =
         s->work + s->imbalance + s->bubble + s->p2p + s->data_parallel + s->embedding + s->optimizer + s->iteration;

@@ -30,5 +30,7 @@ struct project_step {
 
 void project_step(const struct project_job *job, const struct project_parameters *p,
                   const struct project_ablation *ablation, struct project_step *step);
+/* Its three counts of FLOP alone, which no parameter tells. */
+void project_step_flop(const struct project_job *job, struct project_step *step);
 
 #endif
