@@ -48,6 +48,24 @@ static void test_classes(void **state) {
     assert_true(near(low, exp(-0.2)) && near(high, exp(-0.2)));
 }
 
+/* Twice the largest run's accelerators: both sides a quarter wider in the logarithm. */
+static void test_beyond(void **state) {
+    (void)state;
+    struct project_job small = {.accelerators = 8}, large = {.accelerators = 64}, beyond = {.accelerators = 128};
+    const struct project_job other = {.accelerators = 8, .platform.device = PROJECT_H100};
+    const struct project_residual r[] = {{&small, -0.2, 0}, {&large, -0.2, 0}};
+    struct project_intervals t;
+    struct base_error e = {0};
+    double low, high;
+    assert_int_equal(project_intervals_fill(r, 2, &t, &e), BASE_OK);
+    assert_int_equal(project_interval(&t, &large, 1, &low, &high), 2);
+    assert_true(near(low, exp(0.2)) && near(high, exp(0.2)));
+    assert_int_equal(project_interval(&t, &beyond, 1, &low, &high), 2);
+    assert_true(near(high, exp(0.25)));
+    assert_true(project_interpolates(&t, &large) && !project_interpolates(&t, &beyond));
+    assert_false(project_interpolates(&t, &other));
+}
+
 static void test_none(void **state) {
     (void)state;
     const struct project_job job = {0};
@@ -61,6 +79,6 @@ static void test_none(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_quantile), cmocka_unit_test(test_classes),
-                                       cmocka_unit_test(test_none)};
+                                       cmocka_unit_test(test_beyond), cmocka_unit_test(test_none)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -100,6 +100,113 @@ static void test_refused(void **state) {
     refused(HEAD "\nx,A100,32,24,2048,16,1024,8,1,32,1,,1.5\n", ":2:", "pp 32 is more than layers 24");
     refused(HEAD ",tokens_per_s_per_accel\nx,A100,8,24,2048,16,1024,8,8,1,1,,1,2048\n",
             ":2:", "leave the wrong one blank");
+    refused("id,accelerator,n_accelerators,layers,hidden,heads,seq_len,global_batch\n",
+            ":1:", "no column \"iteration_s\"");
+    refused(HEAD "\nx,A100,8,24,2048,16,1024,4,1,1,8,,1.5\n", ":2:", "global_batch 4 is less than dp 8");
+    refused(HEAD "\nx,A100,8,24,2048,16,1024,8192,8,1,1,,1.5\n", ":2:", "above the dense peak of 312");
+    refused(HEAD ",tflops_per_accel\nx,A100,8,24,2048,16,1024,8,8,1,1,,1.5,624\n", ":2:", "a sparse peak");
+    refused(HEAD ",tflops_per_accel\nx,A100,8,24,2048,16,1024,8,8,1,1,,1.5,100\n", ":2:", "no convention explains");
+    refused(HEAD ",recompute\nx,A100,8,24,2048,16,1024,8,8,1,1,,1.5,fully\n", ":2:", "take none, selective, full");
+    refused(HEAD ",sequence_parallel\nx,A100,8,24,2048,16,1024,8,8,1,1,,1.5,1\n", ":2:", "take True, False");
+    refused(HEAD ",tier\nx,A100,8,24,2048,16,1024,8,8,1,1,,1.5,4\n", ":2:", "tier \"4\" is unknown");
+    refused(HEAD ",framework\nx,A100,8,24,2048,16,1024,8,8,1,1,,1.5,jax\n", ":2:", "framework \"jax\" is unknown");
+}
+
+static const char *why_of(const char *text) {
+    static char why[128];
+    struct project_runs runs;
+    struct base_error e = {0};
+    if (read_text(text, &runs, &e)) fail_msg("%s", e.text);
+    snprintf(why, sizeof why, "%s", runs.run[0].why ? runs.run[0].why : "");
+    project_runs_free(&runs);
+    return why;
+}
+
+/* Rows that no score is due on say why instead of ending it all; so do those that the model has no words for. */
+static void test_why(void **state) {
+    (void)state;
+    assert_string_equal(why_of(HEAD "\nx,A100,8,24,2048,16,1024,8,8,1,1,,1.5\n"), "");
+    assert_non_null(strstr(why_of(HEAD ",tier\nx,A100,16,24,2048,16,1024,8,8,1,1,,1.5,3\n"), "contradict"));
+    assert_string_equal(why_of(HEAD ",tier\nx,A100,16,24,2048,16,1024,8,8,1,1,,1.5,never\n"), "");
+    assert_non_null(strstr(why_of(HEAD ",precision\nx,H100,8,24,2048,16,1024,8,8,1,1,,1.5,fp8\n"), "below 16 bits"));
+    assert_non_null(strstr(why_of(HEAD ",ep\nx,H100,8,24,2048,16,1024,8,8,1,1,,1.5,8\n"), "experts"));
+    assert_non_null(strstr(why_of(HEAD "\nx,H100-PCIe,8,24,2048,16,1024,8,8,1,1,,1.5\n"), "PCIe"));
+    assert_non_null(strstr(why_of(HEAD "\nx,TPU v4,8,24,2048,16,1024,8,8,1,1,,1.5\n"), "data sheet"));
+    assert_non_null(strstr(why_of(HEAD "\nx,H100,8,,2048,16,1024,8,8,1,1,,1.5\n"), "a size"));
+    assert_non_null(strstr(why_of(HEAD "\nx,H100,8,24,2048,16,1024,8,8,1,1,,\n"), "neither"));
+}
+
+static struct project_job job_of(const char *columns, const char *cells, double *measured_s) {
+    char text[512];
+    struct project_runs runs;
+    struct base_error e = {0};
+    snprintf(text, sizeof text, HEAD "%s\nx,H100-SXM5,64,24,2048,16,1024,64,8,1,8,,1.5%s\n", columns, cells);
+    if (read_text(text, &runs, &e)) fail_msg("%s", e.text);
+    const struct project_job job = runs.run[0].job;
+    if (measured_s) *measured_s = runs.run[0].measured_s;
+    project_runs_free(&runs);
+    return job;
+}
+
+static void fabric(const char *words, enum project_fabric fabric, double bytes_per_s, double domain) {
+    char cells[128];
+    snprintf(cells, sizeof cells, ",%s", words);
+    const struct project_platform p = job_of(",interconnect", cells, NULL).platform;
+    if (p.fabric != fabric || p.node_bytes_per_s != bytes_per_s || p.domain != domain)
+        fail_msg("%s: %d, %g, %g", words, p.fabric, p.node_bytes_per_s, p.domain);
+}
+
+static void test_fabrics(void **state) {
+    (void)state;
+    fabric("InfiniBand NDR 400 Gb/s x4 per node", PROJECT_INFINIBAND, 200e9, 8);
+    fabric("RoCE 1600 Gb/s per node", PROJECT_ROCE, 200e9, 8);
+    fabric("RoCE 2 Tb/s per host", PROJECT_ROCE, 250e9, 8);
+    fabric("400 Gb/s per GPU", PROJECT_INFINIBAND, 400e9, 8);
+    fabric("Omni-Path 100 Gb/s x4 per node", PROJECT_OMNIPATH, 50e9, 8);
+    fabric("DGX (8x NDR400 per node)", PROJECT_INFINIBAND, 400e9, 8);
+    fabric("4x CX-7 NDR400 per node + NVL72", PROJECT_INFINIBAND, 200e9, 64);
+    fabric("Slingshot-11 200 Gb/s x4 per node", PROJECT_ROCE, 100e9, 8);
+    fabric("not stated", PROJECT_INFINIBAND, 400e9, 8); /* as usual for H100 */
+}
+
+/* Columns say more than words. */
+static void test_practice(void **state) {
+    (void)state;
+    struct project_practice p = job_of(",notes", ",NeMo", NULL).practice;
+    assert_int_equal(p.era, PROJECT_MEGATRON_CORE);
+    assert_true(p.overlap_dp && p.flash && p.grad_bytes == 2);
+    p = job_of(",notes,framework", ",NeMo,fsdp", NULL).practice;
+    assert_int_equal(p.era, PROJECT_FSDP);
+    p = job_of(",notes,launch_blocking,grad_bytes,zero_group,pipeline_slots", ",NeMo,True,4,2,True", NULL).practice;
+    assert_true(p.blocking && !p.overlap_dp && p.slots && p.grad_bytes == 4 && p.zero_group == 2);
+    p = job_of(",launch_blocking,overlap_dp,async_tp", ",True,True,True", NULL).practice;
+    assert_true(p.blocking && p.overlap_dp && p.async_tp);
+}
+
+/* 24 layers of 12 x 2048^2 and a table of 51,200 x 2048, 65,536 tokens on 64 GPUs; attention 2 x 24 x 1024 x 2048 a
+ * token: 6 x (1,207,959,552 + 104,857,600 + 100,663,296) = 8,480,882,688 FLOP a token, the square of attention counted;
+ * with recomputation 2 x 1,207,959,552 + 100,663,296 more. */
+static void test_rates(void **state) {
+    (void)state;
+    static const char head[] =
+        "id,accelerator,n_accelerators,layers,hidden,heads,seq_len,global_batch,flops_convention,"
+        "tflops_per_accel\nx,H100,64,24,2048,16,1024,64,";
+    static const struct {
+        const char *cells;
+        double seconds;
+    } cases[] = {{"model,100\n", 8480882688.0 * 1024 / 100e12},
+                 {"hardware,100\n", 8480882688.0 * 1024 / 100e12},
+                 {"megatron-full-recompute,100\n", (8480882688.0 + 2516582400.0) * 1024 / 100e12}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[512];
+        struct project_runs runs;
+        struct base_error e = {0};
+        snprintf(text, sizeof text, "%s%s", head, cases[i].cells);
+        if (read_text(text, &runs, &e)) fail_msg("%s", e.text);
+        const double off = runs.run[0].measured_s / cases[i].seconds - 1;
+        if (off > 1e-12 || off < -1e-12) fail_msg("%s: %g", cases[i].cells, runs.run[0].measured_s);
+        project_runs_free(&runs);
+    }
 }
 
 static void test_own_table(void **state) {
@@ -117,7 +224,9 @@ static void test_own_table(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_counts), cmocka_unit_test(test_jobs),
-                                       cmocka_unit_test(test_refused), cmocka_unit_test(test_own_table)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_counts),   cmocka_unit_test(test_jobs),
+                                       cmocka_unit_test(test_refused),  cmocka_unit_test(test_own_table),
+                                       cmocka_unit_test(test_why),      cmocka_unit_test(test_fabrics),
+                                       cmocka_unit_test(test_practice), cmocka_unit_test(test_rates)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
