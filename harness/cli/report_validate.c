@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "cli/record_get.h"
+#include "base/record_get.h"
 
 /* What predicts, in the record's words and in people's. */
 static const struct {
