@@ -3,8 +3,8 @@
  * A record of kind "validate" as a page: runs, scores, sources, layout sweeps, parts of the model. */
 #include <string.h>
 
-#include "cli/cli.h"
 #include "base/record_get.h"
+#include "cli/cli.h"
 
 /* What predicts, in the record's words and in people's. */
 static const struct {

@@ -4,10 +4,15 @@
 #include "run/validate.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/text.h"
 #include "run/record_set.h"
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static const struct project_ablation whole;
 
@@ -140,6 +145,16 @@ static json_t *ablated(const struct run_validate *v, const char *name, double co
     return json_pack("{s:s, s:f, s:o}", "without", name, "cost", cost, "tiers", tiers);
 }
 
+/* "3 of 9: without overlap, 18 s left" */
+static void announce(const struct run_validate_watch *watch, const char *part, size_t done, size_t all, double began) {
+    char text[128], left[32] = "";
+    if (done > 0)
+        base_text_duration((base_clock_now() - began) / (double)done * (double)(all - done), left, sizeof left);
+    snprintf(text, sizeof text, "%zu of %zu: without %s%s%s%s", done + 1, all, part, *left ? ", " : "", left,
+             *left ? " left" : "");
+    watch->phase(watch->context, text);
+}
+
 int run_validate_ablate(struct run_validate *v, const struct run_validate_watch *watch, struct base_error *e) {
     static const struct {
         const char *name;
@@ -157,11 +172,12 @@ int run_validate_ablate(struct run_validate *v, const struct run_validate_watch 
     };
     double *source = malloc(((size_t)v->runs.count + 1) * sizeof *source);
     int code = source ? BASE_OK : base_fail(e, BASE_BROKEN, "out of memory for %d rows", v->runs.count);
+    const double began = base_clock_now();
     v->ablations = json_array();
-    for (size_t i = 0; i < sizeof parts / sizeof *parts && !code; i++) {
+    for (size_t i = 0; i < COUNT(parts) && !code; i++) {
         struct project_parameters p = v->fitted.parameters;
         double cost;
-        watch->phase(watch->context, parts[i].name);
+        announce(watch, parts[i].name, i, COUNT(parts), began);
         code = project_fit(v->rows, v->runs.count, &parts[i].ablation, &p, &cost, e);
         if (!code) code = project_leave_out(&v->runs, v->rows, PROJECT_SPLIT_SOURCE, &parts[i].ablation, &p, source, e);
         if (!code) json_array_append_new(v->ablations, ablated(v, parts[i].name, cost, &p, &parts[i].ablation, source));
