@@ -108,7 +108,7 @@ belongs to no flag | $work/own.csv more.csv
 --parameters | --parameters
 END
 while IFS='|' read -r words arguments; do
-    words=$(sed 's/ *$//' <<<"$words")
+    words=${words% }
     # shellcheck disable=SC2086
     run 2 $arguments
     [ ! -s "$work/out" ] || fail "$arguments: something on stdout"
