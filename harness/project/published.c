@@ -255,6 +255,25 @@ int project_runs_read(const char *path, struct project_runs *runs, struct base_e
     return code;
 }
 
+int project_runs_state(struct project_runs *runs, int index, const char *column, char *value, struct base_error *e) {
+    static char yes[] = "yes";
+    const int at = base_csv_column(&runs->csv, column), complete = base_csv_column(&runs->csv, "complete");
+    char **row = runs->csv.cells + (size_t)(index + 1) * (size_t)runs->csv.columns;
+    if (at < 0)
+        return base_fail(e, BASE_USAGE, "%s:%d: there is no column \"%.40s\"", runs->csv.path, runs->csv.lines[0],
+                         column);
+    if (*row[at] && strcmp(row[at], value) != 0)
+        return base_fail(e, BASE_USAGE, "%s:%d: %s is \"%.40s\" there, and cannot be \"%.40s\" too", runs->csv.path,
+                         runs->csv.lines[index + 1], column, row[at], value);
+    row[at] = value;
+    if (complete >= 0) row[complete] = yes;
+    return BASE_OK;
+}
+
+int project_runs_read_again(struct project_runs *runs, int index, struct base_error *e) {
+    return read_row(runs, index, &runs->run[index], e);
+}
+
 void project_runs_free(struct project_runs *runs) {
     base_csv_free(&runs->csv);
     free(runs->run);

@@ -30,6 +30,11 @@ struct project_runs {
 int project_runs_read(const char *path, struct project_runs *runs, struct base_error *e);
 void project_runs_free(struct project_runs *runs);
 
+/* States a cell that a run's source left blank, after which the run counts as complete; then the run is to be read
+ * again. `value` must live as long as runs. BASE_USAGE: no such column, or the cell says something else. */
+int project_runs_state(struct project_runs *runs, int index, const char *column, char *value, struct base_error *e);
+int project_runs_read_again(struct project_runs *runs, int index, struct base_error *e);
+
 /* The numbers of a row, NAN where unknown; for project/. */
 enum project_number {
     PROJECT_LAYERS,
