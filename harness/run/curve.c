@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Predicts a series by what was fitted without it; lists the series there are. */
+#include "run/curve.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+static const struct project_ablation whole;
+
+/* Whether another source's runs are of the class of every run of the series, so that they tell its interval. */
+static bool classes_seen(const struct run_curve *c) {
+    for (int i = 0; i < c->count; i++) {
+        double low, high;
+        if (!project_interval(&c->fitted.intervals, &c->runs.run[c->points[i].run].job, 1, &low, &high)) return false;
+    }
+    return true;
+}
+
+/* Parameters, and intervals by the residuals of the runs that they were fitted on, each with its tenth left out. What
+ * is left out by source takes a fit for each, and is asked for only by a class that nobody else has run. */
+static int fit(struct run_curve *c, double *fold, double *source, const struct run_validate_watch *watch,
+               struct base_error *e) {
+    struct project_parameters p;
+    project_parameters_prior(&p);
+    watch->phase(watch->context, "the fit without this series");
+    int code = project_fit(c->fit, c->runs.count, &whole, &p, NULL, e);
+    watch->phase(watch->context, "its intervals: fits with each tenth left out");
+    if (!code) code = project_leave_out(&c->runs, c->fit, PROJECT_SPLIT_TENTH, &whole, &p, fold, e);
+    if (!code) code = project_fitted_make(&c->runs, c->fit, &p, fold, fold, &c->fitted, e);
+    if (code || classes_seen(c)) return code;
+    watch->phase(watch->context, "its intervals: fits with each source left out");
+    code = project_leave_out(&c->runs, c->fit, PROJECT_SPLIT_SOURCE, &whole, &p, source, e);
+    project_fitted_free(&c->fitted);
+    if (!code) code = project_fitted_make(&c->runs, c->fit, &p, fold, source, &c->fitted, e);
+    return code;
+}
+
+int run_curve_predict(struct run_curve *c, const struct run_validate_watch *watch, struct base_error *e) {
+    const size_t n = (size_t)c->runs.count + 1;
+    double *room = malloc(2 * n * sizeof *room);
+    if (!room) return base_fail(e, BASE_BROKEN, "out of memory for %zu rows", n);
+    const int code = fit(c, room, room + n, watch, e);
+    free(room);
+    for (int i = 0; i < c->count && !code; i++) {
+        const int run = c->points[i].run;
+        const struct project_job *job = &c->runs.run[run].job;
+        struct project_prediction *p = &c->predictions[run];
+        struct project_step s;
+        project_step(job, &c->fitted.parameters, &whole, &s);
+        p->step_s = s.total;
+        project_interval(&c->fitted.intervals, job, s.total, &p->low_s, &p->high_s);
+        c->rates[run] = (struct project_prediction){project_naive_step(job, c->fitted.naive_share), NAN, NAN};
+    }
+    return code;
+}
+
+void run_curve_close(struct run_curve *c) {
+    project_fitted_free(&c->fitted);
+    free(c->points), free(c->fit), free(c->drawn), free(c->predictions), free(c->rates);
+    project_runs_free(&c->runs);
+    json_decref(c->file);
+}
+
+struct listing {
+    void (*each)(void *context, const char *name, const char *title);
+    void *context;
+    struct base_error *e;
+};
+
+static int list_one(void *context, const char *name) {
+    const struct listing *l = context;
+    char path[BASE_CATALOG_PATH];
+    json_t *json;
+    const int code = base_catalog_load("curves", "--curve", name, &json, path, l->e);
+    if (code) return code;
+    const char *title = json_string_value(json_object_get(json, "title"));
+    l->each(l->context, name, title ? title : "");
+    json_decref(json);
+    return BASE_OK;
+}
+
+int run_curve_list(void (*each)(void *context, const char *name, const char *title), void *context,
+                   struct base_error *e) {
+    struct listing l = {each, context, e};
+    return base_catalog_names("curves", list_one, &l, e);
+}
