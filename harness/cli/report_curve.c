@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A record of kind "curve" as a page. */
+#include <string.h>
+
+#include "base/record_get.h"
+#include "cli/project_curve.h"
+
+static void head(FILE *out, const json_t *config) {
+    const json_t *list = json_object_get(config, "left_out"), *value;
+    size_t i;
+    fprintf(out, "curve       %s: %s\nfitted on   %lld published runs, none of them of:", get_text(config, "curve"),
+            get_text(config, "title"), get_whole(config, "fitted_on"));
+    json_array_foreach(list, i, value) fprintf(out, "\n            %s", json_string_value(value));
+    fputc('\n', out);
+    json_array_foreach(json_object_get(config, "stated"), i, value) fprintf(
+        out, "%-11s cells that the table leaves blank: %s%s%s\n", get_text(value, "status"), get_text(value, "how"),
+        get_text(value, "how")[0] ? "" : "by ",
+        get_text(value, "how")[0] ? "" : get_text(json_object_get(config, "sources"), get_text(value, "source")));
+    if (get_text(config, "notes")[0]) fprintf(out, "note        %s\n", get_text(config, "notes"));
+}
+
+static int widest(const json_t *groups, int least) {
+    const json_t *g, *p;
+    size_t i, k;
+    int width = least;
+    json_array_foreach(groups, i, g) json_array_foreach(json_object_get(g, "points"), k, p) {
+        const int length = (int)strlen(get_text(p, "name"));
+        width = length > width ? length : width;
+    }
+    return width;
+}
+
+static void points(FILE *out, const json_t *list, int width) {
+    const json_t *p;
+    size_t i;
+    json_array_foreach(list, i, p)
+        fprintf(out, "  %-*s %10.4g %10.4g %10.4g .. %-10.4g %+7.1f%%  %-6s %s%s\n", width, get_text(p, "name"),
+                get_real(p, "published"), get_real(p, "predicted"), get_real(p, "low"), get_real(p, "high"),
+                100 * get_real(p, "error"), json_is_true(json_object_get(p, "inside")) ? "yes" : "NO",
+                get_text(p, "id"), strcmp(get_text(p, "label"), "extrapolated") ? "" : ", extrapolated");
+}
+
+void cli_report_curve(FILE *out, const json_t *record) {
+    const json_t *result = json_object_get(record, "result"), *groups = json_object_get(result, "groups"), *g;
+    const json_t *s = json_object_get(result, "summary"), *x = json_object_get(result, "x");
+    const int width = widest(groups, (int)strlen(get_text(x, "label")));
+    size_t i;
+    head(out, json_object_get(record, "config"));
+    fprintf(out, "figure      %s\n\n", get_text(json_object_get(result, "y"), "label"));
+    fprintf(out, "  %-*s %10s %10s %24s %8s  %-6s %s\n", width, get_text(x, "label"), "published", "predicted",
+            "90% interval       ", "error", "inside", "run");
+    json_array_foreach(groups, i, g) {
+        fprintf(out, "%s\n", get_text(g, "label"));
+        points(out, json_object_get(g, "points"), width);
+    }
+    fprintf(out,
+            "\nerror of the time of an iteration (predicted over published, less one): mean %.1f%%, median %.1f%%, at "
+            "most %.1f%%, bias %+.1f%%\n%.0f%% of %lld runs are inside the 90%% interval, whose half-width is %.1f%%; "
+            "one rate for each accelerator errs by %.1f%%\n",
+            100 * get_real(s, "mean"), 100 * get_real(s, "median"), 100 * get_real(s, "max"), 100 * get_real(s, "bias"),
+            100 * get_real(s, "coverage"), get_whole(s, "n"), 100 * get_real(s, "half_width"),
+            100 * get_real(s, "rate_mean"));
+}
