@@ -40,6 +40,7 @@ struct project_practice {
     double zero_group;   /* ranks that share out the weights under ZeRO-3 */
     double weight_bytes; /* of a stored parameter and of an activation: 2, or 4 */
     double grad_bytes;   /* of a reduced gradient */
+    double sum_bytes;    /* of its sum over micro-batches, where that is kept beside it (DeepSpeed with BF16); else 0 */
 };
 
 enum project_device { PROJECT_V100, PROJECT_A100, PROJECT_H100, PROJECT_GB200, PROJECT_OTHER_DEVICE };

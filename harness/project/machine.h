@@ -89,6 +89,7 @@ struct project_level {
 };
 
 struct project_network {
+    const char *technology;       /* as its owner names it; NULL: not said */
     struct project_fact topology; /* value: enum project_topology */
     struct project_fact latency_s;
     struct project_fact share;                   /* of the bandwidth that messages get; of Calculon's files */
@@ -156,6 +157,9 @@ void project_machine_close(struct project_machine *m);
  * one that the other two give follows; figures of the whole machine (power, HPL, cost), of its nodes or of what was
  * measured on them are forgotten where they no longer hold. Checked like a file; on an error *m is as it was. */
 int project_machine_set(struct project_machine *m, const char *key, const char *value, struct base_error *e);
+
+/* The same for each "key=value" of a list with commas; ranges hold none. */
+int project_machine_set_list(struct project_machine *m, const char *list, struct base_error *e);
 
 /* Calls `each` for every fact that is known, with the key that project_machine_set takes, or a description ("cost: the
  * computer"), and its value as text for the facts that are words, else NULL. */

@@ -130,6 +130,7 @@ static int read_machine(struct project_machine *m, const struct project_document
     int code = project_document_text(d, "name", true, &m->name, e);
     if (!code) code = project_document_text(d, "title", true, &m->title, e);
     if (!code) code = project_document_text(d, "country", false, &m->country, e);
+    if (!code) code = project_document_text(d, "network.technology", false, &m->network.technology, e);
     if (!code) code = project_fields_read(d, PROJECT_OF_MACHINE, m, e);
     if (!code) code = read_state(m, d, e);
     if (!code) code = read_rows(m, d, e);

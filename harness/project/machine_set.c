@@ -193,3 +193,16 @@ int project_machine_set(struct project_machine *m, const char *key, const char *
     if (!code) *m = changed;
     return code;
 }
+
+int project_machine_set_list(struct project_machine *m, const char *list, struct base_error *e) {
+    char *copy = strdup(list), *rest = copy;
+    int code = copy ? BASE_OK : base_fail(e, BASE_BROKEN, "out of memory");
+    for (char *word; !code && (word = strsep(&rest, ",")) != NULL;) {
+        char *equals = strchr(word, '=');
+        if (equals) *equals = 0;
+        code = equals ? project_machine_set(m, word, equals + 1, e)
+                      : base_fail(e, BASE_USAGE, "--set %s: no \"=\"; give KEY=VALUE, as nodes=64", word);
+    }
+    free(copy);
+    return code;
+}

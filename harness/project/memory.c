@@ -60,10 +60,13 @@ static double logits(const struct model_config *c, const struct plan_layout *l, 
 static struct project_memory device_memory(const struct model_config *c, const struct plan_layout *l,
                                            const struct plan_batch *b, const struct project_numerics *n, int device) {
     const double parameters = project_memory_parameters(c, l, device), share = (double)l->dp * l->cp;
-    struct project_memory m = {.device = device};
+    struct project_memory m = {.framework = n->framework_bytes, .device = device};
     struct plan_pipeline pipeline;
     plan_layout_pipeline(l, b, &pipeline);
     m.weights = parameters * n->weight_bytes / (l->zero >= 3 ? share : 1);
+    if (l->zero >= 3)
+        m.weights +=
+            2 * n->weight_bytes * parameters / device_layers(c, l, device); /* gathered: a layer and the next */
     m.gradients = parameters * n->gradient_bytes / (l->zero >= 2 ? share : 1);
     m.optimizer = parameters * n->optimizer_bytes / (l->zero >= 1 ? share : 1);
     m.activations = (double)plan_pipeline_in_flight(&pipeline, device) * device_layers(c, l, device) / l->vp *
@@ -86,4 +89,8 @@ struct project_memory project_memory(const struct model_config *c, const struct 
         if (m.total > most.total) most = m;
     }
     return most;
+}
+
+double project_memory_needed(const struct project_memory *m) {
+    return 1.05 * m->total + m->framework;
 }

@@ -15,18 +15,22 @@ struct project_numerics {
     double activation_bytes; /* an element: 2, or 4 */
     bool dropout;            /* masks of a byte an element are kept */
     bool fused_attention;    /* scores are never stored */
+    double framework_bytes;  /* of its own: context, libraries, message buffers */
 };
 
 struct project_memory {
     double weights, gradients, optimizer, activations;
-    double logits; /* of one micro-batch, in FP32, and their gradient; on the last stage */
-    double total;
-    int device; /* the pipeline rank that holds the most: the one these are of */
+    double logits;    /* of one micro-batch, in FP32, and their gradient; on the last stage */
+    double total;     /* of the above */
+    double framework; /* beside it */
+    int device;       /* the pipeline rank that holds the most: the one these are of */
 };
 
 /* The fullest pipeline rank's memory. The layout must have passed plan_layout_check(). */
 struct project_memory project_memory(const struct model_config *config, const struct plan_layout *layout,
                                      const struct plan_batch *batch, const struct project_numerics *numerics);
+/* What an accelerator must have for it: a twentieth more for fragments, and what the framework takes. */
+double project_memory_needed(const struct project_memory *memory);
 /* Bytes that one layer keeps of one micro-batch until its backward. */
 double project_memory_layer(const struct model_config *config, const struct plan_layout *layout,
                             const struct plan_batch *batch, const struct project_numerics *numerics);

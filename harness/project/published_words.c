@@ -88,6 +88,7 @@ const char *project_words_practice(const struct project_words *w, struct project
     x->overlap_dp = x->overlap_dp && !x->blocking;
     x->weight_bytes = x->fp32 ? 4 : 2;
     x->grad_bytes = x->fp32 || says(w->notes, "fp32 grad") || says(w->notes, "mode DEFAULT") ? 4 : 2;
+    x->sum_bytes = x->deepspeed && !strcmp(w->precision, "bf16") ? 4 : 0;
     if (group && atof(group + 5) >= 1) x->zero_group = fmin(job->layout.dp, atof(group + 5));
     return NULL;
 }

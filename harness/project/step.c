@@ -98,7 +98,16 @@ static void stages(struct pricing *x, struct project_step *s) {
         const double all = (slots ? most - 1 : most) * layer + embedding + head;
         s->stage_sum = all, s->stage_first = s->stage_last = s->stage_max = all;
     }
-    s->head = head;
+    s->head = s->stage_head = head;
+    s->stage_table = embedding;
+    s->layer_weight = x->layer.linear.backward / 2;
+}
+
+/* What zero-bubble leaves of 1F1B's bubble: of a layer's forward, input gradient and weight gradient the last both
+ * leaves the critical path and fills it (Qi et al. 2024, table 2, ZB-H1). */
+static double filled(const struct pricing *x, const struct project_step *s) {
+    const double all = s->layer_forward + s->layer_backward;
+    return x->job->layout.schedule == PLAN_ZERO_BUBBLE ? fmax(0, 1 - 2 * s->layer_weight / all) : 1;
 }
 
 /* 1F1B, plain and interleaved alike: all micro-batches at the slowest stage's pace, and the others once. */
@@ -109,7 +118,7 @@ static void pipeline(const struct pricing *x, struct project_step *s) {
     if (job->layout.pp == 1) return;
     if (!x->ablation->schedule) {
         s->imbalance = m * (s->stage_max - s->stage_sum / pp);
-        s->bubble = (s->stage_sum - s->stage_max) / chunks;
+        s->bubble = (s->stage_sum - s->stage_max) / chunks * filled(x, s);
     }
     s->hop = project_hop_s(job, &x->links);
     s->p2p = 2 * (m * chunks + pp - 1) * s->hop;

@@ -23,6 +23,8 @@ struct project_step {
     double linear, attention, passes, launch, tensor_parallel, zero3, head;
     /* of one micro-batch: a layer's passes with all that is exposed in them, and the stages */
     double layer_forward, layer_backward, stage_first, stage_last, stage_max, stage_sum, hop;
+    double layer_weight;            /* of a layer's backward, the gradients of its weights */
+    double stage_table, stage_head; /* that the first and the last stage take beside their layers */
     double micro_batches;
     double model_flop, model_flop_square,
         hardware_flop; /* of the step, all accelerators; square: attention not causal */

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the price of a step needs to know of a machine. */
+#ifndef TOISE_PROJECT_PLATFORM_H
+#define TOISE_PROJECT_PLATFORM_H
+
+#include "project/job.h"
+#include "project/machine.h"
+
+/* Where facts of the machine are ranges: their slow ends, their middles, their fast ends. */
+enum project_side { PROJECT_SLOW, PROJECT_MIDDLE, PROJECT_FAST, PROJECT_SIDES };
+
+/* How far a result may be trusted, from the most to the least. */
+enum project_label {
+    PROJECT_INTERPOLATED, /* runs of its class, at least as large, were fitted: its interval holds nine times in ten */
+    PROJECT_EXTRAPOLATED, /* none was: nobody has seen how often it holds */
+    PROJECT_PROMISED      /* the machine is announced, or made up */
+};
+const char *project_label_name(enum project_label label); /* "interpolated", "extrapolated", "announced" */
+
+/* Fills *x for `dtype`. What a driver shows as one device is one accelerator of the platform: an MI250X is two.
+ * *unlike: why no fitted run speaks for such a machine, or NULL. Accelerators that none was fitted on get a share of
+ * their peak from the best matmul that was measured, or of Calculon's file, or the range of those that were.
+ * BASE_USAGE: the accelerator lacks the type, or a fact that the price needs is unknown; names both and how to set it.
+ */
+int project_platform_fill(const struct project_machine *m, enum project_dtype dtype, enum project_side side,
+                          struct project_platform *x, const char **unlike, struct base_error *e);
+
+/* The widest 16-bit type that it multiplies, BF16 first; else FP32. */
+enum project_dtype project_platform_dtype(const struct project_machine *m);
+
+#endif

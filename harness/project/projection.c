@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Search, price at both ends of what is known of the machine, interval, label. */
+#include "project/projection.h"
+
+#include <math.h>
+
+static const struct project_ablation whole;
+
+void project_question_default(const struct model_config *config, struct project_question *q) {
+    const int64_t positions = config->positions >= MODEL_ENDLESS ? 2048 : config->positions;
+    *q = (struct project_question){
+        .config = config,
+        .dtype = PROJECT_DTYPES,
+        .era = PROJECT_MEGATRON_CORE,
+        .fused = PROJECT_FREE,
+        .choice = {PROJECT_FREE, PROJECT_FREE, PROJECT_FREE, PROJECT_FREE, PROJECT_FREE, PROJECT_FREE, PROJECT_FREE,
+                   PROJECT_FREE, PROJECT_FREE},
+        .seq = positions < 8192 ? positions : 8192,
+    };
+    q->global_batch = (1 << 22) / q->seq;
+}
+
+double project_round_accelerators(const struct project_machine *m, double most) {
+    const double node = m->node.accelerators.value, nodes = most / node, power = exp2(floor(log2(nodes)));
+    if (nodes < 2) return most < node ? most : node;
+    return node * (1.5 * power <= nodes ? 1.5 * power : power);
+}
+
+static int count_accelerators(const struct project_machine *m, const struct project_question *q, double *accelerators,
+                              struct base_error *e) {
+    const double all = m->accelerators.value, node = m->node.accelerators.value;
+    if (q->accelerators == 0 && !(all > 0))
+        return base_fail(e, BASE_USAGE, "--machine %s: nobody says how many accelerators it has; give --accelerators N",
+                         m->name);
+    *accelerators = q->accelerators > 0 ? q->accelerators : project_round_accelerators(m, all);
+    if (all > 0 && *accelerators > m->accelerators.high)
+        return base_fail(e, BASE_USAGE, "--accelerators %.0f: %s has %.0f; take fewer, or give --set accelerators=%.0f",
+                         *accelerators, m->name, m->accelerators.high, *accelerators);
+    if (*accelerators > node && fmod(*accelerators, node) != 0)
+        return base_fail(e, BASE_USAGE, "--accelerators %.0f: nodes of %s have %.0f each; take %.0f or %.0f",
+                         *accelerators, m->name, node, floor(*accelerators / node) * node,
+                         ceil(*accelerators / node) * node);
+    return BASE_OK;
+}
+
+static void practice(const struct project_question *q, enum project_dtype dtype, struct project_practice *x) {
+    const struct project_job job = {.shape.gated = q->config->family->gated,
+                                    .layout = {.dp = 0, .sequence_parallel = true}};
+    project_practice_default(&job, q->era, x);
+    const bool narrow = dtype == PROJECT_BF16 || dtype == PROJECT_FP16;
+    if (q->fused != PROJECT_FREE) x->flash = q->fused;
+    x->blocking = q->blocking, x->slots = q->slots, x->tied = q->config->tied;
+    x->eager = x->eager || q->eager;
+    x->overlap_dp = x->overlap_dp && !q->blocking;
+    x->fp32 = !narrow;
+    x->weight_bytes = narrow ? 2 : 4;
+    x->grad_bytes = q->grad_bytes > 0 ? q->grad_bytes : x->weight_bytes;
+    x->sum_bytes = x->deepspeed && dtype == PROJECT_BF16 ? 4 : 0;
+}
+
+static int ask_of(const struct project_machine *m, const struct project_question *q, enum project_dtype dtype,
+                  double accelerators, struct project_ask *ask, struct base_error *e) {
+    *ask =
+        (struct project_ask){.config = q->config, .choice = q->choice, .seq = q->seq, .global_batch = q->global_batch};
+    int code = project_platform_fill(m, dtype, PROJECT_MIDDLE, &ask->platform, NULL, e);
+    practice(q, dtype, &ask->practice);
+    ask->ranks = (int)(accelerators * ask->platform.node_accelerators / m->node.accelerators.value);
+    return code;
+}
+
+/* From the worst that the machine's facts allow and the slow end of the interval there, to the best and the fast end.
+ */
+static int bound(const struct project_fitted *fitted, struct project_projection *p, struct base_error *e) {
+    for (int side = 0; side < PROJECT_SIDES; side++) {
+        struct project_job job = p->job;
+        struct project_step step;
+        double low, high;
+        int code = project_platform_fill(p->machine, p->dtype, (enum project_side)side, &job.platform, NULL, e);
+        if (code) return code;
+        project_step(&job, &fitted->parameters, &whole, &step);
+        project_interval(&fitted->intervals, &job, step.total, &low, &high);
+        if (side == PROJECT_SLOW) p->high_s = high;
+        if (side == PROJECT_FAST) p->low_s = low;
+    }
+    return BASE_OK;
+}
+
+static void label(const struct project_fitted *fitted, const char *unlike, struct project_projection *p) {
+    const struct project_machine *m = p->machine;
+    p->label = PROJECT_EXTRAPOLATED;
+    p->why = unlike;
+    if (m->announced || m->hypothetical) {
+        p->label = PROJECT_PROMISED;
+        p->why = m->announced ? "the machine is announced" : "the machine is hypothetical";
+    } else if (!unlike && project_interpolates(&fitted->intervals, &p->job)) {
+        p->label = PROJECT_INTERPOLATED;
+    } else if (!unlike) {
+        double low, high;
+        p->why = project_interval(&fitted->intervals, &p->job, 1, &low, &high)
+                     ? "larger than any fitted run of its accelerator, framework and network"
+                     : "no run of its accelerator, framework and network together was fitted";
+    }
+}
+
+int project_projection_price(const struct project_fitted *fitted, const struct project_question *q,
+                             struct project_projection *p, struct base_error *e) {
+    const char *unlike = NULL;
+    struct project_platform platform;
+    project_step(&p->job, &fitted->parameters, &whole, &p->step);
+    p->memory = project_search_memory(q->config, &p->job);
+    p->memory_needed = project_memory_needed(&p->memory);
+    p->fits = p->memory_needed <= p->job.platform.memory_bytes;
+    int code = project_platform_fill(p->machine, p->dtype, PROJECT_MIDDLE, &platform, &unlike, e);
+    if (!code) code = bound(fitted, p, e);
+    if (!code) label(fitted, unlike, p);
+    return code;
+}
+
+int project_projection_make(const struct project_machine *m, const struct project_question *q,
+                            const struct project_fitted *fitted, int most, struct project_projection *p,
+                            struct project_search *search, struct base_error *e) {
+    struct project_ask ask;
+    *search = (struct project_search){0};
+    *p = (struct project_projection){.machine = m};
+    p->dtype = q->dtype == PROJECT_DTYPES ? project_platform_dtype(m) : q->dtype;
+    int code = count_accelerators(m, q, &p->accelerators, e);
+    if (!code) code = ask_of(m, q, p->dtype, p->accelerators, &ask, e);
+    if (!code) code = project_search(&ask, &fitted->parameters, most, search, e);
+    if (code) return code;
+    const struct project_layout_price *x = search->count ? &search->best[0] : &search->least;
+    project_search_job(&ask, &x->layout, x->micro_batch, &p->job);
+    return project_projection_price(fitted, q, p, e);
+}
+
+struct project_rates_shown project_projection_rates(const struct project_projection *p) {
+    const double time = p->step.total, peak = p->job.platform.peak_flop_per_s * p->job.accelerators * time;
+    return (struct project_rates_shown){
+        .tokens_per_s = (double)p->job.batch.global_batch * (double)p->job.batch.seq / time,
+        .flop_per_s = p->step.model_flop / time / p->accelerators,
+        .flop_per_s_square = p->step.model_flop_square / time / p->accelerators,
+        .mfu = p->step.model_flop / peak,
+        .hfu = p->step.hardware_flop / peak,
+    };
+}

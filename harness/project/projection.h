@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A model on a machine: the layout, its price with what it may be wrong by, its memory, and how far to trust it. */
+#ifndef TOISE_PROJECT_PROJECTION_H
+#define TOISE_PROJECT_PROJECTION_H
+
+#include "project/fitted.h"
+#include "project/platform.h"
+#include "project/search.h"
+
+/* What is asked; defaults are those of project_question_default. */
+struct project_question {
+    const struct model_config *config;
+    enum project_dtype dtype; /* PROJECT_DTYPES: the machine's widest 16-bit type */
+    enum project_era era;
+    int fused;                    /* attention; PROJECT_FREE: as the era has it */
+    bool blocking, slots, eager;  /* as struct project_practice has them */
+    double grad_bytes;            /* of a reduced gradient; 0: the era's */
+    struct project_choice choice; /* what is free is searched */
+    int64_t seq, global_batch;
+    double accelerators; /* of the machine's; 0: as many as project_round_accelerators says */
+};
+
+struct project_projection {
+    const struct project_machine *machine;
+    enum project_dtype dtype;
+    struct project_job job;
+    struct project_step step;
+    struct project_memory memory;
+    double accelerators;  /* of the machine's: an MI250X is one, though two ranks */
+    double low_s, high_s; /* 90% interval of a step */
+    double memory_needed; /* of one rank, fragments and the framework's own included */
+    bool fits;
+    enum project_label label;
+    const char *why; /* of the label; NULL: nothing to say */
+};
+
+/* A sequence of the model's positions, 8,192 at most and 2,048 where they are endless; 4,194,304 tokens a batch;
+ * nothing given. */
+void project_question_default(const struct model_config *config, struct project_question *q);
+
+/* The most accelerators up to `most` that are 2^i or 3 x 2^i nodes: counts with other factors divide into few layouts.
+ */
+double project_round_accelerators(const struct project_machine *m, double most);
+
+/* Projects the fastest layout that fits; where none does, that of least memory, with `fits` false. `search` keeps the
+ * `most` best; free it in any case. BASE_USAGE: more accelerators than the machine has, a type it lacks, a layout that
+ * is not legal. */
+int project_projection_make(const struct project_machine *m, const struct project_question *q,
+                            const struct project_fitted *fitted, int most, struct project_projection *out,
+                            struct project_search *search, struct base_error *e);
+/* The same for a layout found by a search: of the job everything but layout and micro-batch is kept. */
+int project_projection_price(const struct project_fitted *fitted, const struct project_question *q,
+                             struct project_projection *out, struct base_error *e);
+
+/* FLOP/s of one accelerator as the model counts (causal attention), as tools that count the whole square do, and what
+ * the hardware did; shares of the nominal peak. */
+struct project_rates_shown {
+    double tokens_per_s, flop_per_s, flop_per_s_square, mfu, hfu;
+};
+struct project_rates_shown project_projection_rates(const struct project_projection *p);
+
+#endif

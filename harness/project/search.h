@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The layouts that a job may have, priced: what is given is kept, what is free is tried. */
+#ifndef TOISE_PROJECT_SEARCH_H
+#define TOISE_PROJECT_SEARCH_H
+
+#include "project/memory.h"
+#include "project/step.h"
+
+enum { PROJECT_FREE = -1 };
+
+/* Fields as struct plan_layout and struct plan_batch have them, or PROJECT_FREE. */
+struct project_choice {
+    int tp, pp, cp, vp, zero, sequence_parallel, recompute, schedule;
+    int64_t micro_batch;
+};
+
+struct project_ask {
+    const struct model_config *config;
+    struct project_platform platform;
+    struct project_practice practice; /* zero_group 0: all data parallel ranks; overlap_tp as the era allows */
+    struct project_choice choice;
+    int64_t seq, global_batch;
+    int ranks;
+};
+
+struct project_layout_price {
+    struct plan_layout layout;
+    int64_t micro_batch;
+    double step_s;
+    struct project_memory memory;
+};
+
+struct project_search {
+    struct project_layout_price *best; /* [count]: those that fit, the fastest first */
+    int count;
+    long long legal, faster;           /* layouts priced; those faster than the best that do not fit */
+    struct project_layout_price least; /* of all that were looked at, the one of least memory */
+};
+
+/* Prices every legal layout and finds the `most` fastest that fit. Legal: tensor ranks divide heads and MLP and stay
+ * within the scale-up domain unless given; context parallelism where 2,048 tokens or more are left to a rank; ZeRO 2
+ * and 3 have no pipeline; interleaved chunks are whole layers; micro-batches are powers of two. A pipeline's order that
+ * is free is 1F1B or zero-bubble. BASE_USAGE: nothing that is given is legal; says why. Free it in any case. */
+int project_search(const struct project_ask *ask, const struct project_parameters *p, int most,
+                   struct project_search *search, struct base_error *e);
+void project_search_free(struct project_search *search);
+
+/* The job of one layout. */
+void project_search_job(const struct project_ask *ask, const struct plan_layout *layout, int64_t micro_batch,
+                        struct project_job *job);
+/* Memory of a job whose model is `config`, and what an accelerator must have for it: fragments and what the framework
+ * takes for itself included, bytes. */
+struct project_memory project_search_memory(const struct model_config *config, const struct project_job *job);
+
+#endif

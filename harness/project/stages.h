@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A priced step as a pipeline to simulate: the event simulation checks the closed form, and gives the trace. */
+#ifndef TOISE_PROJECT_STAGES_H
+#define TOISE_PROJECT_STAGES_H
+
+#include "project/schedule.h"
+#include "project/step.h"
+
+/* Fills pipeline->stages, which the caller frees with free(). Layers are spread as the price has them; embedding and
+ * head are on the first and last stage; the gradient message of a stage is what the price leaves exposed of it.
+ * BASE_BROKEN: out of memory. */
+int project_stages_fill(const struct project_job *job, const struct project_step *step,
+                        struct project_pipeline *pipeline, struct project_stage **stages, struct base_error *e);
+
+#endif
