@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The sum of a training. */
+#include "project/bill.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "project/device.h"
+
+/* Bytes/s to storage where nobody says: a small parallel file system. */
+static const double STORAGE = 20e9;
+enum { RAMP_STEPS = 32 };
+
+void project_terms_default(struct project_terms *t) {
+    *t = (struct project_terms){
+        .mtbf_hours = 50000,
+        .restart_s = 1800,
+        .checkpoint_bytes = 14,
+        .checkpoint_bytes_per_s = NAN,
+        .straggling = 0.02,
+        .wall_s = NAN,
+        .eur_per_mwh = NAN,
+        .eur_per_hour = NAN,
+        .load = 1,
+    };
+}
+
+double project_bill_storage(const struct project_machine *m) {
+    const struct project_rows *rows = &m->facility.storage_achieved;
+    double best = 0;
+    for (int i = 0; i < rows->count; i++)
+        if (!strcmp(rows->row[i].op, "checkpoint_save"))
+            best = fmax(best, rows->row[i].bytes / rows->row[i].figure.value);
+    return best > 0 ? best : m->facility.storage_write_bytes_per_s.value;
+}
+
+static double longest_queue(const struct project_machine *m, double accelerators) {
+    double most = 0;
+    for (int i = 0; i < m->queue_count; i++)
+        if (!(m->queues[i].accelerators < accelerators)) most = fmax(most, m->queues[i].wall_s.value);
+    return most;
+}
+
+/* What batches that grow linearly over the ramp's tokens add to its time. */
+static double ramp(const struct project_projection *x, const struct project_parameters *p,
+                   const struct project_terms *t) {
+    const struct project_ablation whole = {0};
+    const double full = (double)x->job.batch.global_batch, seq = (double)x->job.batch.seq;
+    const double unit = (double)x->job.layout.dp * (double)x->job.batch.micro_batch;
+    double more = 0;
+    for (int i = 0; i < RAMP_STEPS && t->ramp_tokens > 0; i++) {
+        const double batch = t->ramp_batch + (full - t->ramp_batch) * (i + 0.5) / RAMP_STEPS;
+        const double whole_batch = fmax(1, rint(batch / unit)) * unit;
+        struct project_job job = x->job;
+        struct project_step step;
+        job.batch.global_batch = (int64_t)whole_batch;
+        project_step(&job, p, &whole, &step);
+        more += t->ramp_tokens / RAMP_STEPS / seq * (step.total / whole_batch - x->step.total / full);
+    }
+    return fmax(0, more);
+}
+
+static void energy(const struct project_projection *x, const struct project_terms *t, struct project_bill *b) {
+    const struct project_machine *m = x->machine;
+    const double hours = b->wall_s / 3600, nodes = x->accelerators / m->node.accelerators.value;
+    b->accelerator_hours = x->accelerators * hours;
+    b->accelerator_mwh = b->accelerator_hours * m->accelerator.power_w.value * t->load / 1e6;
+    b->node_mwh = hours * nodes * m->node.power_w.value / 1e6;
+    b->facility_mwh = b->node_mwh * m->facility.pue.value;
+    b->electricity_eur = b->facility_mwh * t->eur_per_mwh;
+    b->accelerators_eur = b->accelerator_hours * t->eur_per_hour;
+}
+
+void project_bill_fill(const struct project_projection *x, const struct project_parameters *p,
+                       const struct project_terms *t, struct project_bill *b) {
+    const double rate =
+        isfinite(t->checkpoint_bytes_per_s) ? t->checkpoint_bytes_per_s : project_bill_storage(x->machine);
+    const double parameters = x->job.layout.tp * (x->job.shape.layers * project_job_layer_parameters(&x->job) +
+                                                  project_job_table_parameters(&x->job));
+    *b = (struct project_bill){.steps = t->tokens / ((double)x->job.batch.global_batch * (double)x->job.batch.seq)};
+    b->steps_s = b->steps * x->step.total;
+    b->ramp_s = ramp(x, p, t);
+    b->straggling_s = t->straggling * (b->steps_s + b->ramp_s);
+    const double busy = b->steps_s + b->ramp_s + b->straggling_s, mtbf_s = 3600 * t->mtbf_hours / x->accelerators;
+    b->checkpoint_one_s = t->checkpoint_bytes * parameters / (isfinite(rate) ? rate : STORAGE);
+    b->checkpoint_every_s = t->checkpoint_every_s > 0 ? t->checkpoint_every_s : sqrt(2 * b->checkpoint_one_s * mtbf_s);
+    b->checkpoint_s = busy / b->checkpoint_every_s * b->checkpoint_one_s;
+    b->failures = busy / mtbf_s;
+    b->lost_s = b->failures * b->checkpoint_every_s / 2;
+    b->restart_s = b->failures * t->restart_s;
+    const double queue = isfinite(t->wall_s) ? t->wall_s : longest_queue(x->machine, x->accelerators);
+    const double so_far = busy + b->checkpoint_s + b->lost_s + b->restart_s;
+    if (queue > 0) { /* each job starts anew, and saves once more at its end */
+        b->jobs = ceil(so_far / queue);
+        b->queue_s = (b->jobs - 1) * (t->restart_s + b->checkpoint_one_s);
+    }
+    b->wall_s = so_far + b->queue_s;
+    b->goodput = b->steps_s / b->wall_s;
+    b->low_wall_s = b->wall_s * x->low_s / x->step.total;
+    b->high_wall_s = b->wall_s * x->high_s / x->step.total;
+    energy(x, t, b);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A training's time is nearly linear in its tokens, and falls with accelerators while batches divide. */
+#include "project/budget.h"
+
+#include <math.h>
+
+double project_budget_tokens(const struct project_projection *x, const struct project_parameters *p,
+                             const struct project_terms *t, double hours, double days) {
+    const double wall_s = fmin(hours * 3600 / x->accelerators, days * 86400);
+    struct project_terms terms = *t;
+    terms.tokens = wall_s * (double)x->job.batch.global_batch * (double)x->job.batch.seq / x->step.total;
+    for (int i = 0; i < 20; i++) {
+        struct project_bill bill;
+        project_bill_fill(x, p, &terms, &bill);
+        terms.tokens *= wall_s / bill.wall_s;
+    }
+    return terms.tokens;
+}
+
+/* The next count of nodes of 2^i or 3 x 2^i. */
+static double after(double nodes) {
+    const double power = exp2(floor(log2(nodes)));
+    return nodes == power && power > 1 ? 1.5 * power : nodes == power ? 2 : 2 * power;
+}
+
+struct found {
+    struct project_projection projection;
+    struct project_search search;
+    double days;
+};
+
+static int try(const struct project_machine *m, const struct project_question *q, const struct project_fitted *fitted,
+               const struct project_terms *t, int most, struct found *f, struct base_error *e) {
+    struct project_bill bill;
+    int code = project_projection_make(m, q, fitted, most, &f->projection, &f->search, e);
+    if (code) return code;
+    project_bill_fill(&f->projection, &fitted->parameters, t, &bill);
+    f->days = f->projection.fits ? bill.wall_s / 86400 : INFINITY;
+    return BASE_OK;
+}
+
+int project_budget_deadline(const struct project_machine *m, const struct project_question *q,
+                            const struct project_fitted *fitted, const struct project_terms *t, double days, int most,
+                            struct project_projection *out, struct project_search *search, bool *met,
+                            struct base_error *e) {
+    const double node = m->node.accelerators.value;
+    const double all = project_round_accelerators(m, m->accelerators.value) / node;
+    struct project_question asked = *q;
+    struct found best = {.days = INFINITY};
+    bool any = false;
+    *met = false;
+    *search = (struct project_search){0};
+    for (double nodes = 1, next; nodes > 0 && !*met; nodes = next) {
+        struct found f = {.days = INFINITY};
+        struct base_error ignored;
+        next = nodes >= all ? 0 : after(nodes);
+        asked.accelerators = nodes * node;
+        const int code = try(m, &asked, fitted, t, most, &f, next > 0 || any ? &ignored : e);
+        if (code && !(next > 0 || any)) return project_search_free(&f.search), code;
+        if (!code && (!any || f.days < best.days)) {
+            project_search_free(&best.search);
+            best = f, any = true;
+        } else {
+            project_search_free(&f.search);
+        }
+        *met = best.days <= days;
+    }
+    *out = best.projection, *search = best.search;
+    return BASE_OK;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Backwards: what a number of accelerator-hours buys, and what a deadline takes. */
+#ifndef TOISE_PROJECT_BUDGET_H
+#define TOISE_PROJECT_BUDGET_H
+
+#include "project/bill.h"
+
+/* Tokens that the projection's training reaches in `hours` accelerator-hours and in `days`, whichever ends first;
+ * INFINITY leaves one of them out. Everything of t but its tokens counts. */
+double project_budget_tokens(const struct project_projection *projection, const struct project_parameters *p,
+                             const struct project_terms *t, double hours, double days);
+
+/* The fewest accelerators, in nodes of 2^i or 3 x 2^i, by which t->tokens are done in `days`: projects them.
+ * Where even the fastest count takes longer, *met is false and *out is that one. Errors: project_projection_make's. */
+int project_budget_deadline(const struct project_machine *m, const struct project_question *q,
+                            const struct project_fitted *fitted, const struct project_terms *t, double days, int most,
+                            struct project_projection *out, struct project_search *search, bool *met,
+                            struct base_error *e);
+
+#endif
