@@ -19,6 +19,8 @@ int cli_train(struct comm *world, int argc, char *const *argv, struct base_error
 
 int cli_kernels(struct comm *world, int argc, char *const *argv, struct base_error *e);
 
+int cli_project(struct comm *world, int argc, char *const *argv, struct base_error *e);
+
 int cli_validate(struct comm *world, int argc, char *const *argv, struct base_error *e);
 
 /* The best instruction set up to TOISE_ISA; BASE_USAGE when that is unknown. */
@@ -41,6 +43,11 @@ void cli_report_kernel(FILE *out, const json_t *record);
 void cli_report_kernels_end(FILE *out, const json_t *records);
 /* A record of kind "validate"; rows: with the lines of single runs. */
 void cli_report_validate(FILE *out, const json_t *record, bool rows);
+/* A record of kind "project", and several machines in one table. */
+void cli_report_project(FILE *out, const json_t *record);
+void cli_report_project_side_by_side(FILE *out, json_t *const *records, int count);
+/* A record of kind "campaign". */
+void cli_report_campaign(FILE *out, const json_t *record);
 /* What --dry-run lists. */
 void cli_report_kernels_plan(FILE *out, const json_t *cases);
 

@@ -15,6 +15,7 @@ static const struct {
     {"train", "how many tokens/s does a node train, is the answer right, where does the time go?", cli_train},
     {"kernels", "how near the machine's limit are matmul, attention and the rest; is my BLAS the wrong one?",
      cli_kernels},
+    {"project", "how fast does another machine train a model, in which layout, and what does it cost?", cli_project},
     {"validate", "how wrong are projections of published runs?", cli_validate},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * toise project: machines one after the other, each a record and a page, then what they are to the first. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/record.h"
+#include "cli/catalog.h"
+#include "cli/cli.h"
+#include "cli/project_modes.h"
+#include "cli/project_options.h"
+#include "project/budget.h"
+#include "project/stages.h"
+#include "project/trace.h"
+#include "run/project.h"
+
+enum { LISTED = 10 };
+
+struct launch {
+    const struct cli_project_flags *flags;
+    FILE *page;
+    struct model_config config;
+    struct project_question question;
+    struct project_fitted fitted;
+    struct run_project answers[CLI_MACHINES];
+    json_t *records[CLI_MACHINES];
+    int count;
+};
+
+/* The pipeline by events: what the closed form is checked against, and the trace. */
+static int simulate(struct launch *l, struct run_project *r, struct base_error *e) {
+    const struct project_projection *p = &r->projection;
+    struct project_pipeline pipeline;
+    struct project_stage *stages = NULL;
+    struct project_event *events = NULL;
+    struct project_timeline t;
+    const char *trace = l->flags->trace;
+    r->simulated_s = NAN;
+    if (p->job.layout.pp == 1 && !trace) return BASE_OK;
+    int code = project_stages_fill(&p->job, &p->step, &pipeline, &stages, e);
+    if (!code && trace) {
+        events = malloc((size_t)project_pipeline_events(&pipeline) * sizeof *events);
+        if (!events) code = base_fail(e, BASE_BROKEN, "out of memory for the trace of %s", p->machine->name);
+    }
+    if (!code && trace) code = project_pipeline_run(&pipeline, &t, events, e);
+    if (!code && trace) code = project_trace_write(trace, l->config.name, events, t.events, e);
+    if (!code && !trace) code = project_pipeline_estimate(&pipeline, &t, e);
+    if (!code) r->simulated_s = t.span - p->step.data_parallel;
+    free(events), free(stages);
+    return code;
+}
+
+/* Forward: the bill of --tokens; backward: what --hours and --deadline allow. */
+static void bill(struct launch *l, struct run_project *r) {
+    const struct cli_project_flags *f = l->flags;
+    const struct project_parameters *p = &l->fitted.parameters;
+    const bool backward = f->tokens == 0 && (f->hours > 0 || f->deadline > 0);
+    r->terms = f->terms;
+    r->terms.tokens = f->tokens;
+    r->billed = f->tokens > 0 || backward;
+    if (backward)
+        r->terms.tokens = project_budget_tokens(&r->projection, p, &r->terms, f->hours > 0 ? f->hours : INFINITY,
+                                                f->deadline > 0 ? f->deadline : INFINITY);
+    if (r->billed) project_bill_fill(&r->projection, p, &r->terms, &r->bill);
+}
+
+static int answer(struct launch *l, const char *name, struct run_project *r, struct base_error *e) {
+    const struct cli_project_flags *f = l->flags;
+    const int most = f->search ? LISTED : 1;
+    int code = project_machine_read(name, &r->machine, e);
+    if (code) return code;
+    if (f->set) code = project_machine_set_list(&r->machine, f->set, e);
+    if (!code && f->tokens > 0 && f->deadline > 0) {
+        struct project_terms terms = f->terms;
+        bool met = false;
+        terms.tokens = f->tokens;
+        code = project_budget_deadline(&r->machine, &l->question, &l->fitted, &terms, f->deadline, most, &r->projection,
+                                       &r->search, &met, e);
+        if (!met) r->verdict = "no number of its accelerators meets the deadline";
+    } else if (!code) {
+        code = project_projection_make(&r->machine, &l->question, &l->fitted, most, &r->projection, &r->search, e);
+    }
+    if (!code) code = simulate(l, r, e);
+    if (!code) bill(l, r);
+    if (!code)
+        l->records[l->count - 1] = run_project_record(r, &l->question, &l->fitted, f->search ? LISTED : 0, f->explain);
+    return code;
+}
+
+static int answers(struct launch *l, struct base_error *e) {
+    char *copy = strdup(l->flags->machines), *rest = copy;
+    int code = copy ? BASE_OK : base_fail(e, BASE_BROKEN, "out of memory");
+    for (char *name; !code && (name = strsep(&rest, ",")) != NULL;) {
+        if (l->count == CLI_MACHINES)
+            code = base_fail(e, BASE_USAGE, "--machine: more than %d machines; project them in turns", CLI_MACHINES);
+        else
+            code = answer(l, name, &l->answers[l->count++], e);
+    }
+    free(copy);
+    return code;
+}
+
+/* Appended before it is shown. */
+static int show(struct launch *l, struct base_error *e) {
+    const struct cli_project_flags *f = l->flags;
+    int code = BASE_OK;
+    bool failed = false;
+    for (int i = 0; i < l->count && !code; i++) {
+        if (i > 0) run_project_against(l->records[i], &l->answers[0], &l->answers[i]);
+        failed = failed || !strcmp(json_string_value(json_object_get(l->records[i], "status")), "FAILED");
+        if (f->out) code = base_record_append(f->out, l->records[i], e);
+    }
+    if (code) return code;
+    for (int i = 0; i < l->count; i++) {
+        cli_report_project(l->page, l->records[i]);
+        if (f->json) cli_print_json(l->records[i]);
+    }
+    if (l->count > 1) cli_report_project_side_by_side(l->page, l->records, l->count);
+    return failed ? BASE_NO : BASE_OK;
+}
+
+static void list_machine(void *context, const char *name, const char *title) {
+    fprintf(context, "%-24s %s\n", name, title);
+}
+
+static int prepare(struct launch *l, struct base_error *e) {
+    const struct cli_project_flags *f = l->flags;
+    int code = cli_catalog_model(f->model, &l->config, e);
+    if (!code) code = cli_project_question(f, &l->config, &l->question, e);
+    if (!code) code = project_fitted_read(f->parameters, &l->fitted, e);
+    if (!code && f->out) code = base_record_check(f->out, e);
+    if (!code && f->trace) code = base_record_check(f->trace, e);
+    return code;
+}
+
+/* Models on machines. */
+static int project(int argc, char *const *argv, struct base_error *e) {
+    struct cli_project_flags flags;
+    int code = cli_project_flags_parse(&flags, argc, argv, e);
+    if (code) return code;
+    if (flags.help) return cli_project_flags_help(stdout), BASE_OK;
+    if (flags.list) return project_machine_list(list_machine, stdout, e);
+    struct launch *l = calloc(1, sizeof *l);
+    if (!l) return base_fail(e, BASE_BROKEN, "out of memory");
+    l->flags = &flags, l->page = flags.json ? stderr : stdout;
+    code = prepare(l, e);
+    if (!code) code = answers(l, e);
+    if (!code) code = show(l, e);
+    for (int i = 0; i < l->count; i++) {
+        json_decref(l->records[i]);
+        project_search_free(&l->answers[i].search);
+        project_machine_close(&l->answers[i].machine);
+    }
+    project_fitted_free(&l->fitted);
+    free(l);
+    return code;
+}
+
+/* Whether a word is `flag`, or begins with it and "=". */
+static bool has(int argc, char *const *argv, const char *flag) {
+    const size_t n = strlen(flag);
+    for (int i = 0; i < argc; i++)
+        if (!strncmp(argv[i], flag, n) && (!argv[i][n] || argv[i][n] == '=')) return true;
+    return false;
+}
+
+int cli_project(struct comm *world, int argc, char *const *argv, struct base_error *e) {
+    if (world->size > 1)
+        return base_fail(e, BASE_USAGE, "toise project is one process, not %d ranks: start it without mpirun",
+                         world->size);
+    if (has(argc, argv, "--campaign")) return cli_project_campaign(argc, argv, e);
+    return project(argc, argv, e);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * toise project --campaign NAME: a programme's models on its machines. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/record.h"
+#include "cli/catalog.h"
+#include "cli/cli.h"
+#include "cli/options.h"
+#include "cli/project_modes.h"
+#include "run/campaign.h"
+
+struct flags {
+    const char *campaign, *parameters, *out;
+    struct run_campaign_options options;
+    int64_t accelerators;
+    bool json, help;
+};
+
+enum { ROWS = 12 };
+
+static int table(struct flags *f, struct cli_option rows[ROWS]) {
+    const struct cli_option all[] = {
+        {"--campaign", NULL, CLI_TEXT, &f->campaign, 0, 0, "NAME", "of the catalogue (france-2023), or a path", NULL},
+        {"--accelerators", NULL, CLI_INTEGER, &f->accelerators, 1, 1e7, "N",
+         "of a job; default what the model was trained on, else 256", NULL},
+        {"--set", NULL, CLI_TEXT, &f->options.set, 0, 0, "KEY=X,...",
+         "facts of its hypothetical machines otherwise: nodes=64, nodes=16..128", NULL},
+        {"--eur-per-mwh", NULL, CLI_NUMBER, &f->options.eur_per_mwh, 0, 1e6, "X",
+         "price of electricity; default the campaign's readings", NULL},
+        {"--mtbf", NULL, CLI_NUMBER, &f->options.terms.mtbf_hours, 1, 1e12, "HOURS",
+         "of an accelerator between failures; default 50,000", NULL},
+        {"--parameters", NULL, CLI_TEXT, &f->parameters, 0, 0, "FILE",
+         "fitted by toise validate --fit; default the catalogue's", NULL},
+        {"--json", NULL, CLI_FLAG, &f->json, 0, 0, NULL, "the record on stdout, all else on stderr", NULL},
+        {"--out", NULL, CLI_TEXT, &f->out, 0, 0, "FILE", "append the record to FILE", NULL},
+        {"--help", "-h", CLI_FLAG, &f->help, 0, 0, NULL, "this text", NULL},
+    };
+    const int count = sizeof all / sizeof *all;
+    _Static_assert(sizeof all / sizeof *all <= ROWS, "the table is larger than ROWS");
+    for (int i = 0; i < count; i++) rows[i] = all[i];
+    return count;
+}
+
+/* The reason alone: neither the file before it nor the fix after it. */
+static void shorten(const char *text, char *why, size_t size) {
+    const char *field = strstr(text, "field ");
+    if (field) text = field;
+    snprintf(why, size, "%.*s", (int)strcspn(text, ";"), text);
+}
+
+/* Models that cannot be priced stay in the table, with the reason. */
+static struct run_campaign_model *read_models(const struct project_campaign *c) {
+    struct run_campaign_model *models = calloc((size_t)c->trainings, sizeof *models);
+    for (int i = 0; models && i < c->trainings; i++) {
+        struct base_error e = {0};
+        if (cli_catalog_model(c->training[i].model, &models[i].config, &e))
+            shorten(e.text, models[i].why, sizeof models[i].why);
+    }
+    return models;
+}
+
+static int show(const struct flags *f, const json_t *record, struct base_error *e) {
+    int code = f->out ? base_record_append(f->out, record, e) : BASE_OK;
+    if (code) return code;
+    cli_report_campaign(f->json ? stderr : stdout, record);
+    if (f->json) cli_print_json(record);
+    return BASE_OK;
+}
+
+static int run(const struct flags *f, struct base_error *e) {
+    struct project_campaign campaign;
+    struct project_fitted fitted = {0};
+    struct run_campaign_model *models = NULL;
+    json_t *record = NULL;
+    int code = project_campaign_read(f->campaign, &campaign, e);
+    if (!code) code = project_fitted_read(f->parameters, &fitted, e);
+    if (!code && f->out) code = base_record_check(f->out, e);
+    if (!code && !(models = read_models(&campaign))) code = base_fail(e, BASE_BROKEN, "out of memory");
+    if (!code) code = run_campaign(&campaign, models, &fitted, &f->options, &record, e);
+    if (!code) code = show(f, record, e);
+    json_decref(record);
+    free(models);
+    project_fitted_free(&fitted);
+    project_campaign_close(&campaign);
+    return code;
+}
+
+int cli_project_campaign(int argc, char *const *argv, struct base_error *e) {
+    struct flags f = {.options = {.eur_per_mwh = NAN}};
+    struct cli_option rows[ROWS];
+    const int count = table(&f, rows);
+    project_terms_default(&f.options.terms);
+    f.options.terms.wall_s = 0; /* programmes run by reservation, not in the queue */
+    int code = cli_options_parse(rows, count, argc, argv, "project --campaign", e);
+    if (code) return code;
+    f.options.accelerators = (double)f.accelerators;
+    if (!f.help) return run(&f, e);
+    fputs("usage: toise project --campaign NAME [flags]\n\nWhat a programme's machines can train: for each machine and "
+          "model days, trainings a year, energy by boundary and\nmoney, each with what is not known of it.\n\n",
+          stdout);
+    cli_options_help(stdout, rows, count);
+    return BASE_OK;
+}

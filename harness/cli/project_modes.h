@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What `toise project` does beside a model on machines; each has flags of its own. */
+#ifndef TOISE_CLI_PROJECT_MODES_H
+#define TOISE_CLI_PROJECT_MODES_H
+
+#include "base/error.h"
+
+/* --campaign NAME: a programme. */
+int cli_project_campaign(int argc, char *const *argv, struct base_error *e);
+
+#endif

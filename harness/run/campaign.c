@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Rows of a campaign: jobs of a fixed size, as many at once as the machine holds, all year. */
+#include "run/campaign.h"
+
+#include <string.h>
+
+#include "run/record_set.h"
+
+static const double JOB = 256, YEAR_S = 365 * 86400.0;
+
+struct row {
+    const struct project_campaign_system *system;
+    const struct project_campaign_training *training;
+    struct project_machine machine;
+    struct project_projection projection;
+    struct project_bill bill, low, high; /* of the tokens' middle, fewest and most */
+};
+
+static double job_size(const struct row *r, const struct run_campaign_options *o) {
+    const double node = r->machine.node.accelerators.value, all = r->machine.accelerators.low;
+    const double asked = o->accelerators > 0                              ? o->accelerators
+                         : project_fact_known(&r->training->accelerators) ? r->training->accelerators.value
+                                                                          : JOB;
+    return asked <= all && fmod(asked, node) == 0 ? asked : project_round_accelerators(&r->machine, fmin(asked, all));
+}
+
+static void question(const struct row *r, const struct model_config *config, const struct run_campaign_options *o,
+                     struct project_question *q) {
+    const struct project_campaign_training *t = r->training;
+    const bool there = t->machine && !strcmp(t->machine, r->system->machine);
+    project_question_default(config, q);
+    if (project_fact_known(&t->sequence)) q->seq = (int64_t)t->sequence.value, q->global_batch = (1 << 22) / q->seq;
+    if (project_fact_known(&t->global_batch)) q->global_batch = (int64_t)t->global_batch.value;
+    q->accelerators = job_size(r, o);
+    if (!there || q->accelerators != t->accelerators.value) return;
+    q->choice = t->choice, q->era = t->era;
+    q->blocking = t->blocking, q->slots = t->slots;
+    if (t->era == PROJECT_MEGATRON) q->choice.sequence_parallel = 0;
+}
+
+static int read_machine(struct row *r, const struct run_campaign_options *o, struct base_error *e) {
+    const struct project_fact *nodes = &r->system->nodes;
+    char range[64];
+    int code = project_machine_read(r->system->machine, &r->machine, e);
+    if (!code && project_fact_known(nodes)) {
+        snprintf(range, sizeof range, nodes->low < nodes->high ? "%.0f..%.0f" : "%.0f", nodes->low, nodes->high);
+        code = project_machine_set(&r->machine, "nodes", range, e);
+    }
+    if (!code && o->set && r->machine.hypothetical) code = project_machine_set_list(&r->machine, o->set, e);
+    return code;
+}
+
+static int price(struct row *r, const struct model_config *config, const struct project_fitted *fitted,
+                 const struct run_campaign_options *o, struct base_error *e) {
+    const struct project_fact *tokens = &r->training->tokens;
+    struct project_question q;
+    struct project_search search;
+    const struct project_fact *ramp = &r->training->ramp_tokens, *from = &r->training->ramp_batch;
+    struct project_terms terms = o->terms;
+    if (project_fact_known(ramp) && project_fact_known(from))
+        terms.ramp_batch = from->value, terms.ramp_tokens = ramp->value;
+    question(r, config, o, &q);
+    int code = project_projection_make(&r->machine, &q, fitted, 1, &r->projection, &search, e);
+    project_search_free(&search);
+    if (code) return code;
+    terms.tokens = tokens->value, project_bill_fill(&r->projection, &fitted->parameters, &terms, &r->bill);
+    terms.tokens = tokens->low, project_bill_fill(&r->projection, &fitted->parameters, &terms, &r->low);
+    terms.tokens = tokens->high, project_bill_fill(&r->projection, &fitted->parameters, &terms, &r->high);
+    return BASE_OK;
+}
+
+static json_t *range(double middle, double low, double high) {
+    json_t *o = json_object();
+    if (!isfinite(middle)) return json_decref(o), json_null();
+    set_number(o, "value", middle), set_number(o, "low", low), set_number(o, "high", high);
+    return o;
+}
+
+/* MWh of a boundary: the middle's, and the ends by tokens and by the step's interval. */
+static json_t *energy(const struct row *r, double middle, double low, double high) {
+    const struct project_projection *p = &r->projection;
+    return range(middle, low * p->low_s / p->step.total, high * p->high_s / p->step.total);
+}
+
+static void add_energy(json_t *o, const struct row *r, const struct project_fact *price) {
+    const struct project_bill *m = &r->bill, *l = &r->low, *h = &r->high;
+    json_t *widest = NULL;
+    const char *of = NULL;
+    json_t *each[] = {energy(r, m->accelerator_mwh, l->accelerator_mwh, h->accelerator_mwh),
+                      energy(r, m->node_mwh, l->node_mwh, h->node_mwh),
+                      energy(r, m->facility_mwh, l->facility_mwh, h->facility_mwh)};
+    static const char *const keys[] = {"mwh_accelerator", "mwh_node", "mwh_facility"}, *const names[] = {"accelerator",
+                                                                                                         "node",
+                                                                                                         "facility"};
+    for (int i = 0; i < 3; i++) {
+        set(o, keys[i], each[i]);
+        if (!json_is_null(each[i])) widest = each[i], of = names[i];
+    }
+    const double mwh = json_number_value(json_object_get(widest, "value"));
+    const double least = json_number_value(json_object_get(widest, "low"));
+    const double most = json_number_value(json_object_get(widest, "high"));
+    const bool known = widest && project_fact_known(price);
+    set(o, "eur", known ? range(mwh * price->value, least * price->low, most * price->high) : json_null());
+    set(o, "eur_of", known ? json_string(of) : json_null());
+}
+
+static json_t *row_json(const struct row *r, const struct project_fact *eur_per_mwh) {
+    const struct project_projection *p = &r->projection;
+    const struct project_fact *all = &r->machine.accelerators, *count = &r->system->count;
+    json_t *o = json_object();
+    const double slow = r->high.high_wall_s, fast = r->low.low_wall_s, wall = r->bill.wall_s, job = p->accelerators;
+    set(o, "machine", json_string(r->system->machine)), set(o, "model", json_string(r->training->model));
+    set_number(o, "count", count->value), set_number(o, "accelerators", job);
+    set(o, "label", json_string(project_label_name(p->label)));
+    set(o, "why", p->why ? json_string(p->why) : json_null());
+    set(o, "fits", json_boolean(p->fits));
+    set(o, "tokens", range(r->training->tokens.value, r->training->tokens.low, r->training->tokens.high));
+    set_number(o, "step_s", p->step.total), set_number(o, "mfu", project_projection_rates(p).mfu);
+    set_number(o, "goodput", r->bill.goodput);
+    if (!p->fits) return o;
+    set(o, "days", range(wall / 86400, fast / 86400, slow / 86400));
+    set(o, "accelerator_hours", range(job * wall / 3600, job * fast / 3600, job * slow / 3600));
+    set_number(o, "published_accelerator_hours",
+               r->training->machine && !strcmp(r->training->machine, r->system->machine)
+                   ? r->training->published_hours.value
+                   : NAN);
+    set(o, "trainings_a_year",
+        range(count->value * floor(all->value / job) * YEAR_S / wall,
+              count->low * floor(all->low / job) * YEAR_S / slow,
+              count->high * floor(all->high / job) * YEAR_S / fast));
+    add_energy(o, r, eur_per_mwh);
+    return o;
+}
+
+/* Blank, with the reason. */
+static json_t *blank(const struct row *r, const char *why) {
+    return json_pack("{s:s, s:s, s:b, s:s}", "machine", r->system->machine, "model", r->training->model, "blank", true,
+                     "why", why);
+}
+
+static int add_row(const struct project_campaign *c, struct row *r, const struct run_campaign_model *model,
+                   const struct project_fitted *fitted, const struct run_campaign_options *o, json_t *rows,
+                   struct base_error *e) {
+    struct project_fact price_of = c->eur_per_mwh;
+    struct base_error why = {0};
+    if (isfinite(o->eur_per_mwh))
+        price_of = project_fact_make(o->eur_per_mwh, o->eur_per_mwh, PROJECT_ASSUMED, "given");
+    int code = read_machine(r, o, e);
+    if (code) return code;
+    if (model->why[0])
+        json_array_append_new(rows, blank(r, model->why));
+    else if (price(r, &model->config, fitted, o, &why))
+        json_array_append_new(rows, blank(r, why.text));
+    else
+        json_array_append_new(rows, row_json(r, &price_of));
+    project_machine_close(&r->machine);
+    return BASE_OK;
+}
+
+int run_campaign(const struct project_campaign *c, const struct run_campaign_model *models,
+                 const struct project_fitted *fitted, const struct run_campaign_options *o, json_t **record,
+                 struct base_error *e) {
+    json_t *rows = json_array(), *result = json_object();
+    int code = BASE_OK;
+    for (int i = 0; i < c->systems && !code; i++)
+        for (int j = 0; j < c->trainings && !code; j++) {
+            struct row r = {.system = &c->system[i], .training = &c->training[j]};
+            code = add_row(c, &r, &models[j], fitted, o, rows, e);
+        }
+    set(result, "rows", rows);
+    set(result, "budgets", json_deep_copy(json_object_get(c->json, "budgets")));
+    set(result, "sources", json_deep_copy(json_object_get(c->json, "sources")));
+    set(result, "eur_per_mwh", range(c->eur_per_mwh.value, c->eur_per_mwh.low, c->eur_per_mwh.high));
+    *record = run_record_head("campaign", RUN_PASSED, "");
+    set(*record, "config", json_pack("{s:s, s:s, s:s}", "campaign", c->name, "title", c->title, "file", c->path));
+    set(*record, "result", result);
+    return code;
+}

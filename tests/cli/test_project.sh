@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# check: timeout 120
+# toise project: BLOOM as it ran and as it would run elsewhere, a search, a bill, budgets backwards, the trace, records;
+# what does not fit says so with exit 1; what is refused, in one line, with nothing half-written.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+toise=$(cd "${BUILD:-build}" && pwd)/toise
+work=$(mktemp -d)
+trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
+bad=0
+fail() { echo "$1"; bad=1; }
+
+run() { # run CODE ARGUMENTS...: its output in $work/out and $work/err
+    local want=$1 code=0
+    shift
+    timeout 60 "$toise" project "$@" >"$work/out" 2>"$work/err" </dev/null || code=$?
+    [ $code = "$want" ] || fail "project $*: exit $code, not $want: $(tail -n 3 "$work/out" "$work/err")"
+}
+says() { grep -qE -- "$1" "$work/out" || fail "the page lacks: $1"; }
+# The figure at a key of the first record.
+number() { sed -n "1s/.*\"$1\": *\([0-9.e+-]*\)[,}].*/\1/p" "$work/out"; }
+holds() { awk "BEGIN { exit !($1) }" || fail "not so: $1"; }
+within() { # within KEY LOW HIGH
+    holds "$(number "$1") >= $2 && $(number "$1") <= $3"
+}
+
+bloom=(--model bloom-176b --machine jean-zay-a100 --accelerators 384 --seq 2048 --gbs 2048)
+as_it_ran=(--tp 4 --pp 12 --vp 1 --cp 1 --zero 1 --mbs 2 --recompute full --schedule 1f1b --no-sp --framework megatron
+    --blocking --slots)
+
+# As it ran: published 105.2 s a step, 1,082,990 accelerator-hours, 117 days.
+run 0 "${bloom[@]}" "${as_it_ran[@]}" --tokens 366e9 --ramp-batch 192 --ramp-tokens 20e9 --json
+within step_s 94 116
+within accelerator_hours 950000 1220000
+within goodput 0.85 0.97
+grep -q '"status": *"PASSED"' "$work/out" || fail 'the record has not PASSED'
+parts=$(sed -n '1s/.*"breakdown": *{\([^}]*\)}.*/\1/p' "$work/out" | tr ',' '\n' | sed 's/.*: *//' | paste -sd+)
+holds "($parts) / $(number step_s) > 0.999999 && ($parts) / $(number step_s) < 1.000001"
+holds "$(number pipeline_simulated_s) / $(number pipeline_s) > 0.97 && $(number pipeline_simulated_s) / $(number pipeline_s) < 1.03"
+holds "$(number accelerator_hours) / $(number days) / 9216 > 0.99999 && $(number accelerator_hours) / $(number days) / 9216 < 1.00001"
+grep -q '"mwh_facility": *null' "$work/out" || fail 'a node of Jean Zay draws what nobody says'
+
+# A search finds nothing slower, and one that fits.
+ran=$(number step_s)
+run 0 "${bloom[@]}" --search --json
+holds "$(sed -n '1s/.*"result": *{"step_s": *\([0-9.e+-]*\).*/\1/p' "$work/out") < $ran"
+run 0 "${bloom[@]}" --search
+says 'layouts priced'
+[ "$(grep -c '^ .* TP [0-9]' "$work/out")" = 10 ] || fail 'the search does not list ten layouts'
+
+# Two machines side by side; too large a model for one node; terms and facts.
+run 0 --model llama-2-7b --machine jean-zay-v100-32gb,jean-zay-a100,jean-zay-h100 --accelerators 64 --seq 4096 --tokens 1e12
+says '^jean-zay-h100 +64 '
+says 'time of a training on jean-zay-v100-32gb over that on'
+run 1 --model bloom-176b --machine jean-zay-a100 --accelerators 8 --seq 2048 --gbs 2048
+says 'FAILED: memory: [0-9.]+ GB of the 85.9 GB'
+run 0 "${bloom[@]}" "${as_it_ran[@]}" --explain
+says '^data_parallel +[0-9]'
+says '^node.rail_bytes_per_s .* derived'
+run 0 --model llama-3-8b --machine alice-recoque --accelerators 256
+says '^label +announced: the machine is announced'
+run 0 --model llama-3-8b --machine cluster --set nodes=16,node.rail_bytes_per_s=25e9
+says 'on 128 of cluster'
+
+# Backwards.
+run 0 --model llama-2-7b --machine jean-zay-h100 --accelerators 64 --hours 100000 --json
+within accelerator_hours 99900 100100
+run 0 --model llama-2-7b --machine jean-zay-h100 --tokens 1e12 --deadline 30 --json
+within days 1 30
+run 1 --model llama-2-7b --machine jean-zay-h100 --tokens 1e12 --deadline 0.01
+says 'no number of its accelerators meets the deadline'
+
+# The trace and the records.
+run 0 "${bloom[@]}" "${as_it_ran[@]}" --trace "$work/trace.json" --out "$work/records.jsonl"
+[ "$(grep -o '"ph": *"X"' "$work/trace.json" | wc -l)" -ge $((12 * 128 * 2)) ] || fail 'the trace lacks events'
+[ "$(wc -l <"$work/records.jsonl")" = 1 ] || fail 'not one record'
+run 0 --list
+says '^jean-zay-a100 +Jean Zay'
+run 0 --help
+
+# Refused: exit 2, one line on stderr, nothing on stdout, nothing written.
+cat >"$work/cases" <<END
+--model is missing | --machine eos
+--machine is missing | --model bloom-176b
+unknown "nowhere" | --model bloom-176b --machine nowhere
+unknown "bloom-1" | --model bloom-1 --machine eos
+has 416 | --model bloom-176b --machine jean-zay-a100 --accelerators 1024
+have 8 each; take 376 or 384 | --model bloom-176b --machine jean-zay-a100 --accelerators 380
+--tp 3 does not divide | --model bloom-176b --machine jean-zay-a100 --accelerators 384 --tp 3
+has no bf16 | --model bloom-176b --machine jean-zay-v100-32gb --precision bf16
+known: bf16, fp16, tf32, fp32 | --model bloom-176b --machine eos --precision int8
+known: megatron, | --model bloom-176b --machine eos --framework torch
+give KEY=VALUE | --model bloom-176b --machine eos --set nodes
+--sp and --no-sp | --model bloom-176b --machine eos --sp --no-sp
+go together | --model bloom-176b --machine eos --ramp-batch 16
+opposite questions | --model bloom-176b --machine eos --tokens 1e9 --hours 5
+leave out --accelerators | --model bloom-176b --machine eos --tokens 1e9 --deadline 5 --accelerators 8
+1024 positions | --model gpt2-124m --machine eos --seq 4096
+mixtral | --model mixtral-8x7b --machine eos
+leave one in --machine | --model llama-2-7b --machine eos,alps --accelerators 8 --trace $work/two.json
+is a folder | --model llama-2-7b --machine eos --out $work
+absent.json | --model llama-2-7b --machine eos --parameters $work/absent.json
+unknown flag | --model llama-2-7b --machine eos --fast
+END
+while IFS='|' read -r words arguments; do
+    words=${words% }
+    # shellcheck disable=SC2086
+    run 2 $arguments
+    [ ! -s "$work/out" ] || fail "$arguments: something on stdout"
+    if [ "$(wc -l <"$work/err")" != 1 ] || ! grep -q '^toise: ' "$work/err"; then fail "$arguments: stderr is $(cat "$work/err")"; fi
+    grep -qF -- "$words" "$work/err" || fail "$arguments: \"$(cat "$work/err")\" lacks \"$words\""
+done <"$work/cases"
+[ ! -e "$work/two.json" ] || fail 'a trace was written though it was refused'
+exit $bad

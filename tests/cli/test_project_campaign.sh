@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# check: timeout 60
+# toise project --campaign: every machine and model of the programme has a row, BLOOM's hours are those published within
+# a tenth, what nobody says is blank; overrides; what is refused.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+toise=$(cd "${BUILD:-build}" && pwd)/toise
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+bad=0
+fail() { echo "$1"; bad=1; }
+
+run() { # run CODE ARGUMENTS...: its output in $work/out and $work/err
+    local want=$1 code=0
+    shift
+    timeout 30 "$toise" project "$@" >"$work/out" 2>"$work/err" </dev/null || code=$?
+    [ $code = "$want" ] || fail "project $*: exit $code, not $want: $(tail -n 3 "$work/out" "$work/err")"
+}
+says() { grep -qE -- "$1" "$work/out" || fail "the page lacks: $1"; }
+
+run 0 --campaign france-2023 --out "$work/records.jsonl"
+for machine in jean-zay-a100 jean-zay-h100 alice-recoque cluster mistral-bruyeres-2026; do
+    for model in bloom-176b mistral-7b; do says "^$machine +[19] +$model +[0-9]+ "; done
+    says "^$machine +mixtral-8x7b blank: field \"model_type\" is \"mixtral\", a mixture of experts$"
+done
+says '^cluster +mistral-7b +announced: the machine is hypothetical$'
+says 'MWh: accelerators -, nodes -, facility -; EUR -$'
+says '^ai-clusters +360.0 M EUR +2024-05 +published'
+hours=$(sed -n 's/^jean-zay-a100 *bloom-176b *interpolated; \([0-9]*\) accelerator-hours, published 1082990$/\1/p' "$work/out")
+if [ "${hours:-0}" -lt 970000 ] || [ "$hours" -gt 1190000 ]; then fail "BLOOM takes $hours accelerator-hours"; fi
+[ "$(wc -l <"$work/records.jsonl")" = 1 ] || fail 'not one record'
+[ "$(grep -o '"trainings_a_year"' "$work/records.jsonl" | wc -l)" -ge 8 ] || fail 'the record lacks rows'
+
+# The assumption about clusters is the user's to change: 64 nodes each hold BLOOM.
+run 0 --campaign=france-2023 --set nodes=64 --eur-per-mwh 100 --json
+grep -q '"machine":"cluster","model":"bloom-176b","count":9.0,"accelerators":384.0' "$work/out" || fail '--set has no effect'
+says '"eur":\{'
+
+mkdir "$work/campaigns"
+file=harness/catalog/campaigns/france-2023.json
+sed 's/"machine": "jean-zay-h100",$/"machine": "jean-zay-h10",/' $file >"$work/france-2023.json"
+run 2 --campaign "$work/france-2023.json"
+grep -q 'unknown "jean-zay-h10"' "$work/err" || fail "a wrong machine: $(cat "$work/err")"
+sed 's/"count": {"value": 9,/"count": {"value": 0,/' $file >"$work/france-2023.json"
+run 2 --campaign "$work/france-2023.json"
+grep -q 'field "systems.3.count" is 0' "$work/err" || fail "a count of 0: $(cat "$work/err")"
+sed 's/"schedule": "1f1b"/"schedule": "2f2b"/' $file >"$work/france-2023.json"
+run 2 --campaign "$work/france-2023.json"
+grep -q 'training.0.layout.schedule" is "2f2b"' "$work/err" || fail "a wrong schedule: $(cat "$work/err")"
+run 2 --campaign nowhere
+run 2 --campaign france-2023 --model bloom-176b
+run 2 --campaign
+exit $bad
