@@ -19,9 +19,9 @@ int cli_train(struct comm *world, int argc, char *const *argv, struct base_error
 
 int cli_kernels(struct comm *world, int argc, char *const *argv, struct base_error *e);
 
-int cli_project(struct comm *world, int argc, char *const *argv, struct base_error *e);
-
 int cli_validate(struct comm *world, int argc, char *const *argv, struct base_error *e);
+
+int cli_project(struct comm *world, int argc, char *const *argv, struct base_error *e);
 
 /* The best instruction set up to TOISE_ISA; BASE_USAGE when that is unknown. */
 int cli_isa(enum kernel_isa *isa, struct base_error *e);

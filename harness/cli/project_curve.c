@@ -5,7 +5,9 @@
 
 #include "base/record.h"
 #include "cli/cli.h"
+#include "cli/options.h"
 #include "cli/progress.h"
+#include "cli/project_modes.h"
 #include "run/curve.h"
 
 static int show(const json_t *record, const char *svg, bool json, const char *out, struct base_error *e) {
@@ -19,24 +21,24 @@ static int show(const json_t *record, const char *svg, bool json, const char *ou
     return BASE_OK;
 }
 
-int cli_project_curve(const char *series, const char *svg, bool json, const char *out, struct base_error *e) {
+static int curve(const char *series, const char *svg, bool json, const char *out, struct base_error *e) {
     FILE *page = json ? stderr : stdout;
     struct cli_progress progress = {.out = page, .terminal = cli_terminal(page)};
     const struct run_validate_watch watch = {cli_progress_phase, &progress};
-    struct run_curve curve;
-    int code = run_curve_read(&curve, series, e);
+    struct run_curve c;
+    int code = run_curve_read(&c, series, e);
     /* whether files can be written, before anything takes time */
     if (!code && svg) code = base_record_check(svg, e);
     if (!code && svg) code = cli_draw_check(e);
     if (!code && out) code = base_record_check(out, e);
-    if (!code) code = run_curve_predict(&curve, &watch, e);
+    if (!code) code = run_curve_predict(&c, &watch, e);
     cli_progress_close(&progress);
     if (!code) {
-        json_t *record = run_curve_record(&curve);
+        json_t *record = run_curve_record(&c);
         code = show(record, svg, json, out, e);
         json_decref(record);
     }
-    run_curve_close(&curve);
+    run_curve_close(&c);
     return code;
 }
 
@@ -45,6 +47,23 @@ static void print(void *context, const char *name, const char *title) {
     printf("%-24s %s\n", name, title);
 }
 
-int cli_project_curves(struct base_error *e) {
-    return run_curve_list(print, NULL, e);
+int cli_project_curve(int argc, char *const *argv, struct base_error *e) {
+    const char *series = NULL, *svg = NULL, *out = NULL;
+    bool json = false, list = false, help = false;
+    const struct cli_option rows[] = {
+        {"--curve", NULL, CLI_TEXT, &series, 0, 0, "SERIES",
+         "a published series beside what is predicted without its sources", NULL},
+        {"--svg", NULL, CLI_TEXT, &svg, 0, 0, "FILE", "draw it there, by gnuplot", NULL},
+        {"--list-curves", NULL, CLI_FLAG, &list, 0, 0, NULL, "the series there are", NULL},
+        {"--json", NULL, CLI_FLAG, &json, 0, 0, NULL, "the record on stdout, all else on stderr", NULL},
+        {"--out", NULL, CLI_TEXT, &out, 0, 0, "FILE", "append the record to FILE", NULL},
+        {"--help", "-h", CLI_FLAG, &help, 0, 0, NULL, "this text", NULL},
+    };
+    const int count = sizeof rows / sizeof *rows, code = cli_options_parse(rows, count, argc, argv, "project", e);
+    if (code) return code;
+    if (list) return run_curve_list(print, NULL, e);
+    if (!help) return curve(series, svg, json, out, e);
+    fputs("usage: toise project --curve SERIES [flags]\n\n", stdout);
+    cli_options_help(stdout, rows, count);
+    return BASE_OK;
 }

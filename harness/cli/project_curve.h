@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * toise project --curve SERIES, and --list-curves. */
+ * What `toise project --curve` shows and draws. */
 #ifndef TOISE_CLI_PROJECT_CURVE_H
 #define TOISE_CLI_PROJECT_CURVE_H
 
@@ -9,12 +9,6 @@
 #include <stdio.h>
 
 #include "base/error.h"
-
-/* Reports a published series beside its prediction, and draws it into `svg` (NULL: not). json: the record on stdout,
- * all else on stderr; out: a file that the record is appended to (NULL: none). */
-int cli_project_curve(const char *series, const char *svg, bool json, const char *out, struct base_error *e);
-/* The curves of the catalogue, one a line. */
-int cli_project_curves(struct base_error *e);
 
 /* A record of kind "curve" as a page. */
 void cli_report_curve(FILE *out, const json_t *record);

@@ -6,6 +6,8 @@
 
 #include "base/error.h"
 
+/* --curve SERIES: a published series beside its prediction; --list-curves. */
+int cli_project_curve(int argc, char *const *argv, struct base_error *e);
 /* --campaign NAME: a programme. */
 int cli_project_campaign(int argc, char *const *argv, struct base_error *e);
 

@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# check: timeout 600
+# toise project --curve: every series of the catalogue is predicted without its sources and drawn, with a point for each
+# run; the page says what the record does; pictures shown in the README are what is drawn today; what is refused.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+toise=$(cd "${BUILD:-build}" && pwd)/toise
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+bad=0
+fail() { echo "$1"; bad=1; }
+drawn=no
+command -v gnuplot >/dev/null && drawn=yes
+[ $drawn = yes ] || echo 'SKIP: pictures: gnuplot is not installed'
+
+run() { # run CODE ARGUMENTS...: its output in $work/out and $work/err
+    local want=$1 code=0
+    shift
+    timeout 120 "$toise" project "$@" >"$work/out" 2>"$work/err" </dev/null || code=$?
+    [ $code = "$want" ] || fail "project $*: exit $code, not $want: $(tail -n 3 "$work/out" "$work/err")"
+}
+# count of a pattern's occurrences in a file
+count() { { grep -o -- "$1" "$2" || true; } | wc -l; }
+# figure KEY: of the record's summary over all groups
+figure() { sed 's/.*"summary"://' "$work/record" | tr ',{}' '\n' | sed -n "s/^\"$1\"://p"; }
+percent() { awk -v x="$1" -v format="$2" 'BEGIN { printf format, 100 * x }'; }
+
+well_formed() { # well_formed SVG: as XML, where something here can tell
+    if command -v xmllint >/dev/null; then xmllint --noout "$1"; else python3 -c 'import sys, xml.dom.minidom as d; d.parse(sys.argv[1])' "$1"; fi
+}
+
+# same SVG SVG: drawn by the same gnuplot, and no coordinate of a point is off by more than a pixel
+points() { sed -n "s/.*<use xlink:href='#gpPt[0-9]*' transform='translate(\([0-9.]*\),\([0-9.]*\)).*/\1 \2/p" "$1"; }
+same() {
+    if [ "$(count 'Produced by GNUPLOT [0-9.]* patchlevel [0-9]*' "$1")" = 0 ]; then return 1; fi
+    [ "$(grep -o 'GNUPLOT [0-9.]* patchlevel [0-9]*' "$1")" = "$(grep -o 'GNUPLOT [0-9.]* patchlevel [0-9]*' "$2")" ] || return 0
+    paste <(points "$1") <(points "$2") | awk 'NF != 4 { exit 1 } { x = $1 - $3; y = $2 - $4 } x * x + y * y > 1 { exit 1 }'
+}
+
+run 0 --list-curves
+cut -d' ' -f1 "$work/out" >"$work/names"
+[ "$(cat "$work/names")" = "$(cd harness/catalog/curves && LC_ALL=C ls -- *.json | sed 's/.json$//')" ] || fail "the list is not that of the files"
+while read -r name; do
+    svg=()
+    [ $drawn = no ] || svg=(--svg "$work/$name.svg")
+    run 0 --curve "$name" "${svg[@]}" --json --out "$work/records.jsonl"
+    mv "$work/out" "$work/record"
+    [ "$(wc -l <"$work/record")" = 1 ] || fail "$name: --json is not one line"
+    [ "$(count '"kind":"curve"' "$work/record")" = 1 ] || fail "$name: no record"
+    rows=$(tr -d ' \n' <"harness/catalog/curves/$name.json" | grep -o '"rows":\[[^]]*\]' | grep -o '"[^"]*"' | grep -vc '"rows"')
+    [ "$(count '"published_s":' "$work/record")" = "$rows" ] || fail "$name: the record has not its $rows runs"
+    page="mean $(percent "$(figure mean)" %.1f)%, median $(percent "$(figure median)" %.1f)%, at most $(percent "$(figure max)" %.1f)%"
+    grep -qF "$page" "$work/err" || fail "$name: the page does not say: $page"
+    grep -qF "$(percent "$(figure coverage)" %.0f)% of $rows runs" "$work/err" || fail "$name: the page's coverage is not the record's"
+    [ $drawn = yes ] || continue
+    well_formed "$work/$name.svg" || fail "$name.svg is not XML"
+    [ "$(points "$work/$name.svg" | wc -l)" = $((rows + 1)) ] || fail "$name.svg has not a point for each of $rows runs and one in its key"
+    grep -qF "mean error of the time $(percent "$(figure mean)" %.1f)%" "$work/$name.svg" || fail "$name.svg does not say its error"
+    [ ! -e "results/curves/$name.svg" ] || same "results/curves/$name.svg" "$work/$name.svg" || fail "results/curves/$name.svg is not what is drawn now"
+done <"$work/names"
+[ "$(wc -l <"$work/records.jsonl")" = "$(wc -l <"$work/names")" ] || fail 'records were not appended'
+
+# The README's figures are those of the records.
+while read -r name mean inside; do
+    grep "\"curve\":\"$name\"" "$work/records.jsonl" >"$work/record" || { fail "README: no curve $name"; continue; }
+    [ "$(percent "$(figure mean)" %.1f)" = "$mean" ] || fail "README: $name errs by $(figure mean), not $mean%"
+    [ "$(percent "$(figure coverage)" %.0f)" = "$inside" ] || fail "README: $name covers $(figure coverage), not $inside%"
+done < <(sed -n 's/^| `\([a-z0-9-]*\)` |.* | \([0-9.]*\)% | \([0-9]*\)% |.*$/\1 \2 \3/p' README.md)
+
+# Refused: exit 2, one line on stderr that names file and field; nothing on stdout, nothing drawn.
+curve=harness/catalog/curves/megatron-2021.json
+sed 's/"y": "flops"/"y": "speed"/' $curve >"$work/figure.json"
+sed 's/mlm-t1-005/mlm-t1-505/g' $curve >"$work/row.json"
+sed 's/"virtual_pp"/"virtual"/' $curve >"$work/column.json"
+sed 's/"published"/"rumoured"/' $curve >"$work/status.json"
+sed '/"stated"/,/^  \],/d' $curve >"$work/incomplete.json"
+head -c 200 $curve >"$work/torn.json"
+cat >"$work/cases" <<END
+unknown "megatron-2020"; known: bloom-batch | --curve megatron-2020
+figure.json: y: | --curve $work/figure.json
+row.json: groups[0].rows: mlm-t1-505 | --curve $work/row.json
+there is no column "virtual" | --curve $work/column.json
+status.json: stated.status | --curve $work/status.json
+incomplete.json: groups[0].rows: mlm-t1-001: is incomplete | --curve $work/incomplete.json
+torn.json | --curve $work/torn.json
+absent.json | --curve $work/absent.json
+is a folder | --curve megatron-2021 --svg $work
+is a folder | --curve megatron-2021 --out $work
+--curve | --curve
+END
+while IFS='|' read -r words arguments; do
+    words=$(sed 's/ *$//' <<<"$words")
+    # shellcheck disable=SC2086
+    run 2 $arguments
+    [ ! -s "$work/out" ] || fail "$arguments: something on stdout"
+    if [ "$(wc -l <"$work/err")" != 1 ] || ! grep -q '^toise: ' "$work/err"; then fail "$arguments: stderr is $(cat "$work/err")"; fi
+    grep -qF -- "$words" "$work/err" || fail "$arguments: \"$(cat "$work/err")\" lacks \"$words\""
+done <"$work/cases"
+
+# Without gnuplot it says so before it computes; what is there stays.
+mkdir "$work/empty"
+echo kept >"$work/kept.svg"
+code=0
+PATH=$work/empty "$toise" project --curve lucie --svg "$work/kept.svg" >"$work/out" 2>"$work/err" || code=$?
+[ $code = 2 ] && grep -q 'gnuplot is not installed' "$work/err" && [ "$(cat "$work/kept.svg")" = kept ] || fail "without gnuplot: exit $code"
+[ -z "$(find "$work" -name '*.part')" ] || fail 'a half-written file is left'
+exit $bad
