@@ -35,15 +35,24 @@ static double pick(const struct project_fact *f, enum project_side side) {
     return side == PROJECT_SLOW ? f->low : side == PROJECT_FAST ? f->high : f->value;
 }
 
-static enum project_device device_of(const struct project_machine *m) {
+/* *unlike: why no fitted run speaks for it. */
+static enum project_device device_of(const struct project_machine *m, const char **unlike) {
     static const struct {
         const char *prefix;
         enum project_device device;
-    } families[] = {{"v100", PROJECT_V100},   {"a100", PROJECT_A100},  {"h100", PROJECT_H100},
-                    {"h200", PROJECT_H100},   {"gh200", PROJECT_H100}, {"b200", PROJECT_GB200},
-                    {"gb200", PROJECT_GB200}, {"b300", PROJECT_GB200}, {"gb300", PROJECT_GB200}};
-    for (size_t i = 0; i < sizeof families / sizeof *families; i++)
-        if (!strncmp(m->accelerator.name, families[i].prefix, strlen(families[i].prefix))) return families[i].device;
+        bool fitted; /* itself, not a sibling alone */
+    } families[] = {
+        {"v100-sxm2", PROJECT_V100, true}, {"a100-sxm4", PROJECT_A100, true}, {"a100-", PROJECT_A100, false},
+        {"h100-sxm5", PROJECT_H100, true}, {"h200-", PROJECT_H100, true},     {"h100-", PROJECT_H100, false},
+        {"gh200-", PROJECT_H100, false},   {"gb200", PROJECT_GB200, true},    {"gb300", PROJECT_GB200, true},
+        {"b200-", PROJECT_GB200, true},    {"b300-", PROJECT_GB200, false},
+    };
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
+        if (strncmp(m->accelerator.name, families[i].prefix, strlen(families[i].prefix))) continue;
+        if (!families[i].fitted) *unlike = "no run on its accelerator was fitted: priced as its family";
+        return families[i].device;
+    }
+    *unlike = "no run on its accelerator was fitted: its efficiency is a guess, and so is the interval's";
     return PROJECT_OTHER_DEVICE;
 }
 
@@ -124,7 +133,7 @@ int project_platform_fill(const struct project_machine *m, enum project_dtype dt
     if (!project_fact_known(&a->memory_bytes_per_s)) return missing(m, "accelerator.memory_bytes_per_s", e);
     const struct project_fact *fp32 = &a->peak_flop_per_s[PROJECT_FP32];
     *x = (struct project_platform){
-        .device = device_of(m),
+        .device = device_of(m, &why),
         .peak_flop_per_s = pick(&peak, side) / devices,
         .fp32_flop_per_s = project_fact_known(fp32) ? pick(fp32, side) / devices : 0,
         .tf32_share = 1, /* the peak above is that of the type asked for */
@@ -134,7 +143,6 @@ int project_platform_fill(const struct project_machine *m, enum project_dtype dt
         .node_accelerators = sockets * devices,
     };
     if (x->device == PROJECT_OTHER_DEVICE) {
-        why = "no run on its accelerator was fitted";
         x->matmul_share = share_of_peak(m, dtype, side);
         x->flash_share = FLASH_SHARE * x->matmul_share;
     }

@@ -44,12 +44,13 @@ static int count_accelerators(const struct project_machine *m, const struct proj
     return BASE_OK;
 }
 
-static void practice(const struct project_question *q, enum project_dtype dtype, struct project_practice *x) {
+static void practice(const struct project_question *q, enum project_dtype dtype, enum project_device device,
+                     struct project_practice *x) {
     const struct project_job job = {.shape.gated = q->config->family->gated,
                                     .layout = {.dp = 0, .sequence_parallel = true}};
     project_practice_default(&job, q->era, x);
     const bool narrow = dtype == PROJECT_BF16 || dtype == PROJECT_FP16;
-    if (q->fused != PROJECT_FREE) x->flash = q->fused;
+    x->flash = q->fused == PROJECT_FREE ? x->flash && device != PROJECT_V100 : q->fused; /* its kernels want Ampere */
     x->blocking = q->blocking, x->slots = q->slots, x->tied = q->config->tied;
     x->eager = x->eager || q->eager;
     x->overlap_dp = x->overlap_dp && !q->blocking;
@@ -64,7 +65,7 @@ static int ask_of(const struct project_machine *m, const struct project_question
     *ask =
         (struct project_ask){.config = q->config, .choice = q->choice, .seq = q->seq, .global_batch = q->global_batch};
     int code = project_platform_fill(m, dtype, PROJECT_MIDDLE, &ask->platform, NULL, e);
-    practice(q, dtype, &ask->practice);
+    practice(q, dtype, ask->platform.device, &ask->practice);
     ask->ranks = (int)(accelerators * ask->platform.node_accelerators / m->node.accelerators.value);
     return code;
 }

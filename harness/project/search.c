@@ -56,7 +56,9 @@ struct project_memory project_search_memory(const struct model_config *config, c
         .fused_attention = x->flash,
         .framework_bytes = CONTEXT + (x->deepspeed ? BUCKETS : 0),
     };
-    return project_memory(config, &job->layout, &job->batch, &n);
+    struct plan_layout layout = job->layout; /* DeepSpeed's optimizer of BF16 shards what it holds, asked or not */
+    if (x->sum_bytes > 0 && layout.zero == 0) layout.zero = 1;
+    return project_memory(config, &layout, &job->batch, &n);
 }
 
 static struct plan_layout layout_of(const struct candidate *c) {

@@ -22,7 +22,7 @@ cat >"$work/tree/build/toise" <<'END'
 #!/bin/sh
 real=$(dirname "$0")/toise.real
 case "$*" in
-*tiny-gpt2* | *--help* | *--version* | *--dry-run* | validate*) exec "$real" "$@" ;;
+*tiny-gpt2* | *--help* | *--version* | *--dry-run* | validate* | project*) exec "$real" "$@" ;;
 *) exec "$real" "$@" --dry-run ;;
 esac
 END
