@@ -48,7 +48,7 @@ static int table(struct cli_project_flags *f, struct cli_option rows[ROWS]) {
         {"--sp", "--sequence-parallel", CLI_FLAG, &f->sp, 0, 0, NULL, "sequence parallelism", NULL},
         {"--no-sp", NULL, CLI_FLAG, &f->no_sp, 0, 0, NULL, "none", NULL},
         {"--recompute", NULL, CLI_TEXT, &f->recompute, 0, 0, "MODE", "none, selective or full", NULL},
-        {"--schedule", NULL, CLI_TEXT, &f->schedule, 0, 0, "NAME", "gpipe, 1f1b or zero-bubble", NULL},
+        {"--schedule", NULL, CLI_TEXT, &f->schedule, 0, 0, "NAME", "gpipe, 1f1b (default) or zero-bubble", NULL},
         {"--framework", NULL, CLI_TEXT, &f->framework, 0, 0, "NAME",
          "megatron, megatron-core (default), fsdp, xla, huggingface or internevo: how it overlaps and fuses", NULL},
         {"--attention", NULL, CLI_TEXT, &f->attention, 0, 0, "KIND",
@@ -57,7 +57,8 @@ static int table(struct cli_project_flags *f, struct cli_option rows[ROWS]) {
         {"--slots", NULL, CLI_FLAG, &f->slots, 0, 0, NULL,
          "embedding and head take a layer's place each in the pipeline", NULL},
         {"--grad-bytes", NULL, CLI_NUMBER, &f->grad_bytes, 1, 8, "N", "of a reduced gradient; default 2", NULL},
-        {"--search", NULL, CLI_FLAG, &f->search, 0, 0, NULL, "list the ten fastest layouts that fit", NULL},
+        {"--search", NULL, CLI_FLAG, &f->search, 0, 0, NULL,
+         "list the ten fastest layouts that fit, zero-bubble's among them", NULL},
         {"--tokens", NULL, CLI_NUMBER, &f->tokens, 1, 1e18, "T", "train so many: days, hours, energy, goodput", NULL},
         {"--deadline", NULL, CLI_NUMBER, &f->deadline, 1e-3, 1e6, "DAYS",
          "with --tokens, the fewest accelerators that meet it; else the tokens that it allows", NULL},
@@ -183,8 +184,16 @@ int cli_project_question(const struct cli_project_flags *f, const struct model_c
                          (long long)q->global_batch);
     q->accelerators = (double)f->accelerators;
     q->blocking = f->blocking, q->slots = f->slots, q->grad_bytes = f->grad_bytes;
-    q->choice = (struct project_choice){given(f->tp), given(f->pp), given(f->cp),
-                                        given(f->vp), (int)f->zero, f->sp ? 1 : f->no_sp ? 0 : PROJECT_FREE,
-                                        PROJECT_FREE, PROJECT_FREE, f->micro_batch > 0 ? f->micro_batch : PROJECT_FREE};
+    q->choice = (struct project_choice){given(f->tp),
+                                        given(f->pp),
+                                        given(f->cp),
+                                        given(f->vp),
+                                        (int)f->zero,
+                                        f->sp      ? 1
+                                        : f->no_sp ? 0
+                                                   : PROJECT_FREE,
+                                        PROJECT_FREE,
+                                        f->search ? PROJECT_FREE : PLAN_1F1B,
+                                        f->micro_batch > 0 ? f->micro_batch : PROJECT_FREE};
     return words(f, q, e);
 }

@@ -40,8 +40,11 @@ static void head(FILE *out, const json_t *record) {
 
 static void step(FILE *out, const json_t *record) {
     const json_t *r = json_object_get(record, "result");
-    fprintf(out, "\nstep        %.4g s, 90%% interval [%.4g, %.4g]\n", get_real(r, "step_s"), get_real(r, "step_s_low"),
+    const bool known = !strcmp(get_text(r, "label"), "interpolated");
+    fprintf(out, "\nstep        %.4g s, %s [%.4g, %.4g]\n", get_real(r, "step_s"),
+            known ? "90% interval" : "a range of unknown coverage", get_real(r, "step_s_low"),
             get_real(r, "step_s_high"));
+
     fprintf(out, "tokens/s    %.6g, %.4g per accelerator\n", get_real(r, "tokens_per_s"),
             get_real(r, "tokens_per_s") / get_real(json_object_get(record, "layout"), "accelerators"));
     fprintf(out, "TFLOP/s     %.4g per accelerator; %.4g with the whole square of attention counted\n",

@@ -67,7 +67,7 @@ static enum project_fabric fabric_of(const char *technology, const char **unlike
     if (begins(technology, "Omni-Path")) return PROJECT_OMNIPATH;
     for (size_t i = 0; i < sizeof ethernets / sizeof *ethernets; i++)
         if (begins(technology, ethernets[i])) return PROJECT_ROCE;
-    *unlike = "no run on its network's technology was fitted";
+    if (!*unlike) *unlike = "no run on its network's technology was fitted";
     return PROJECT_INFINIBAND;
 }
 

@@ -91,6 +91,8 @@ static void label(const struct project_fitted *fitted, const char *unlike, struc
     const struct project_machine *m = p->machine;
     p->label = PROJECT_EXTRAPOLATED;
     p->why = unlike;
+    if (!unlike && p->job.layout.schedule != PLAN_1F1B && p->job.layout.pp > 1)
+        unlike = p->why = "no run with its pipeline's schedule was fitted";
     if (m->announced || m->hypothetical) {
         p->label = PROJECT_PROMISED;
         p->why = m->announced ? "the machine is announced" : "the machine is hypothetical";

@@ -11,6 +11,16 @@
 static const double CONTEXT = 2.5e9, BUCKETS = 2e9;
 enum { MICRO_BATCH_MOST = 32, CONTEXT_TOKENS_LEAST = 2048 };
 
+/* What each framework can do: the search does not leave it unless asked. */
+static const struct {
+    bool tensor, pipeline;
+    int zero_least;
+} habits[PROJECT_ERAS] = {
+    [PROJECT_MEGATRON] = {true, true, 0},      [PROJECT_MEGATRON_CORE] = {true, true, 0},
+    [PROJECT_FSDP] = {false, false, 3},        [PROJECT_XLA] = {true, false, 3},
+    [PROJECT_HUGGINGFACE] = {false, false, 0}, [PROJECT_INTERNEVO] = {true, true, 0},
+};
+
 struct candidate {
     float step_s;
     short tp, pp, cp, vp, micro_batch;
@@ -116,7 +126,8 @@ static int vary_zero(struct search *s, struct candidate c, struct base_error *e)
     int code = BASE_OK;
     for (int zero = 0; zero <= 3 && !code; zero++) {
         if (!takes(g->zero, zero) || (g->zero == PROJECT_FREE && zero > 1 && c.pp > 1)) continue;
-        if (g->zero == PROJECT_FREE && c.dp == 1 && zero > 0) continue;
+        if (g->zero == PROJECT_FREE && (c.dp == 1 ? zero > 0 : zero < habits[s->ask->practice.era].zero_least))
+            continue;
         c.zero = (signed char)zero;
         code = vary_last(s, c, e);
     }
@@ -153,7 +164,8 @@ static int vary_chunks(struct search *s, struct candidate c, struct base_error *
 static bool tensor_legal(const struct project_ask *ask, int64_t tp) {
     const struct model_config *c = ask->config;
     if (!takes(ask->choice.tp, tp) || c->heads % tp || c->ffn % tp || ask->ranks % tp) return false;
-    return ask->choice.tp != PROJECT_FREE || (double)tp <= ask->platform.domain;
+    return ask->choice.tp != PROJECT_FREE ||
+           (double)tp <= (habits[ask->practice.era].tensor ? ask->platform.domain : 1);
 }
 
 static bool context_legal(const struct project_ask *ask, int64_t cp) {
@@ -171,6 +183,7 @@ static int vary_grid(struct search *s, struct candidate c, struct base_error *e)
         (signed char)(ask->choice.sequence_parallel == PROJECT_FREE ? parallel : ask->choice.sequence_parallel);
     for (int64_t pp = 1; pp <= ask->config->layers && pp <= left && !code; pp++) {
         if (!takes(ask->choice.pp, pp) || left % pp) continue;
+        if (ask->choice.pp == PROJECT_FREE && pp > 1 && !habits[ask->practice.era].pipeline) continue;
         c.pp = (short)pp, c.dp = (int)(left / pp);
         code = vary_chunks(s, c, e);
     }

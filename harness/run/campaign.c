@@ -30,6 +30,8 @@ static void question(const struct row *r, const struct model_config *config, con
     const struct project_campaign_training *t = r->training;
     const bool there = t->machine && !strcmp(t->machine, r->system->machine);
     project_question_default(config, q);
+    q->choice.schedule = PLAN_1F1B; /* what the usual frameworks have */
+
     if (project_fact_known(&t->sequence)) q->seq = (int64_t)t->sequence.value, q->global_batch = (1 << 22) / q->seq;
     if (project_fact_known(&t->global_batch)) q->global_batch = (int64_t)t->global_batch.value;
     q->accelerators = job_size(r, o);
