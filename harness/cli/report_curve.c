@@ -44,21 +44,27 @@ static void points(FILE *out, const json_t *list, int width) {
 void cli_report_curve(FILE *out, const json_t *record) {
     const json_t *result = json_object_get(record, "result"), *groups = json_object_get(result, "groups"), *g;
     const json_t *s = json_object_get(result, "summary"), *x = json_object_get(result, "x");
-    const int width = widest(groups, (int)strlen(get_text(x, "label")));
+    const int width = widest(groups, 1);
     size_t i;
     head(out, json_object_get(record, "config"));
-    fprintf(out, "figure      %s\n\n", get_text(json_object_get(result, "y"), "label"));
-    fprintf(out, "  %-*s %10s %10s %24s %8s  %-6s %s\n", width, get_text(x, "label"), "published", "predicted",
-            "90% interval       ", "error", "inside", "run");
+    fprintf(out, "x           %s\nfigure      %s\n\n", get_text(x, "label"),
+            get_text(json_object_get(result, "y"), "label"));
+    fprintf(out, "  %-*s %10s %10s %24s %8s  %-6s %s\n", width, "x", "published", "predicted", "interval         ",
+            "error", "inside", "run");
     json_array_foreach(groups, i, g) {
         fprintf(out, "%s\n", get_text(g, "label"));
         points(out, json_object_get(g, "points"), width);
     }
     fprintf(out,
             "\nerror of the time of an iteration (predicted over published, less one): mean %.1f%%, median %.1f%%, at "
-            "most %.1f%%, bias %+.1f%%\n%.0f%% of %lld runs are inside the 90%% interval, whose half-width is %.1f%%; "
-            "one rate for each accelerator errs by %.1f%%\n",
+            "most %.1f%%, bias %+.1f%%\n%.0f%% of %lld runs are inside the interval, whose half-width is %.1f%%; one "
+            "rate for each accelerator errs by %.1f%%\n",
             100 * get_real(s, "mean"), 100 * get_real(s, "median"), 100 * get_real(s, "max"), 100 * get_real(s, "bias"),
             100 * get_real(s, "coverage"), get_whole(s, "n"), 100 * get_real(s, "half_width"),
             100 * get_real(s, "rate_mean"));
+    if (get_whole(s, "extrapolated") > 0)
+        fprintf(out,
+                "%lld of them are extrapolated: without these sources no run of such device, framework and fabric is "
+                "left, or none as large\n",
+                get_whole(s, "extrapolated"));
 }

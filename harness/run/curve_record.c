@@ -30,6 +30,10 @@ static const char *figure_label(enum run_curve_figure figure) {
     return labels[figure];
 }
 
+static bool extrapolated(const struct run_curve *c, const struct run_curve_point *point) {
+    return !project_interpolates(&c->fitted.intervals, &c->runs.run[point->run].job);
+}
+
 static json_t *point_json(const struct run_curve *c, const struct run_curve_point *point) {
     const struct project_run *run = &c->runs.run[point->run];
     const struct project_prediction *p = &c->predictions[point->run];
@@ -45,8 +49,7 @@ static json_t *point_json(const struct run_curve *c, const struct run_curve_poin
     set_number(o, "predicted_s_low", p->low_s), set_number(o, "predicted_s_high", p->high_s);
     set_number(o, "error", p->step_s / run->measured_s - 1);
     set(o, "inside", json_boolean(p->low_s <= run->measured_s && run->measured_s <= p->high_s));
-    set(o, "label",
-        json_string(project_interpolates(&c->fitted.intervals, &run->job) ? "interpolated" : "extrapolated"));
+    set(o, "label", json_string(extrapolated(c, point) ? "extrapolated" : "interpolated"));
     return o;
 }
 
@@ -66,9 +69,12 @@ static bool takes(const struct project_run *run, const void *context) {
 
 static json_t *summary_json(const struct run_curve *c, int group) {
     const struct part part = {c, group};
+    int outside = 0;
+    for (int i = 0; i < c->count; i++)
+        outside += (group < 0 || c->points[i].group == group) && extrapolated(c, &c->points[i]);
     const struct project_score s = project_score(&c->runs, c->drawn, c->predictions, takes, &part);
     json_t *o = json_object();
-    set_integer(o, "n", s.n);
+    set_integer(o, "n", s.n), set_integer(o, "extrapolated", outside);
     set_number(o, "mean", s.mean), set_number(o, "median", s.median), set_number(o, "max", s.max);
     set_number(o, "bias", s.bias), set_number(o, "coverage", s.coverage), set_number(o, "half_width", s.half_width);
     set_number(o, "rate_mean", project_score(&c->runs, c->drawn, c->rates, takes, &part).mean);
