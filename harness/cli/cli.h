@@ -17,6 +17,8 @@ bool cli_terminal(FILE *out);
 
 int cli_train(struct comm *world, int argc, char *const *argv, struct base_error *e);
 
+int cli_comm(struct comm *world, int argc, char *const *argv, struct base_error *e);
+
 int cli_kernels(struct comm *world, int argc, char *const *argv, struct base_error *e);
 
 int cli_validate(struct comm *world, int argc, char *const *argv, struct base_error *e);
@@ -36,6 +38,10 @@ void cli_launch_id(struct comm *world, char id[64]);
 void cli_report_train(FILE *out, const json_t *record);
 /* The same for a plan. */
 void cli_report_plan(FILE *out, const json_t *record);
+
+/* Records of kind "comm": what stands above their lines, read from the first one; and one line. */
+void cli_report_comm_head(FILE *out, const json_t *record);
+void cli_report_comm(FILE *out, const json_t *record);
 
 /* Records of kind "kernel": what stands above their lines, one line, and what they say together. */
 void cli_report_kernels_head(FILE *out, const json_t *machine, int threads);

@@ -13,6 +13,7 @@ static const struct {
     int (*run)(struct comm *world, int argc, char *const *argv, struct base_error *e);
 } commands[] = {
     {"train", "how many tokens/s does a node train, is the answer right, where does the time go?", cli_train},
+    {"comm", "how fast do these ranks sum gradients, and what does that take from the compute beside it?", cli_comm},
     {"kernels", "how near the machine's limit are matmul, attention and the rest; is my BLAS the wrong one?",
      cli_kernels},
     {"project", "how fast does another machine train a model, in which layout, and what does it cost?", cli_project},
@@ -45,10 +46,8 @@ int main(int argc, char **argv) {
     struct comm world;
     int code = BASE_OK;
     signal(SIGXFSZ, SIG_IGN); /* a file past its limit is an error like a full disk, not an end */
-    if (comm_launched())
-        code = comm_open(&world, &e);
-    else
-        comm_serial(&world);
+    comm_serial(&world);
+    if (comm_launched()) code = comm_open(&world, &e);
     if (!code) code = cli_options_agree(&world, argc, argv, &e);
     if (!code) code = run(&world, argc, argv, &e);
     if (!code && (fflush(stdout) || ferror(stdout)))

@@ -35,6 +35,7 @@ covered() {
     'make bench'*) echo 'tests/cli/test_bench.sh' ;;
     'build/toise project --curve'*) echo 'tests/cli/test_project_curve.sh' ;;
     scripts/roofline.sh*) echo 'tests/cli/test_kernels.sh' ;;
+    'mpirun '*' comm'*) echo 'tests/cli/test_comm.sh' ;;
     sbatch*) echo 'tests/slurm/test_train.sh' ;;
     sudo* | 'git clone'* | 'cd toise'* | 'module load'* | apt* | scripts/deps.sh*) echo 'nobody: it reaches outside the tree' ;;
     esac

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Records of kind "comm" as a table, one line each. */
+#include <math.h>
+#include <string.h>
+
+#include "base/record_get.h"
+#include "base/text.h"
+#include "cli/cli.h"
+
+void cli_report_comm_head(FILE *out, const json_t *record) {
+    const json_t *layout = json_object_get(record, "layout"), *machine = json_object_get(record, "machine");
+    fprintf(out, "toise comm   %s: %lld ranks of %lld thread%s on %lld node%s\n\n", get_text(machine, "cpu"),
+            get_whole(layout, "world"), get_whole(layout, "threads"), get_whole(layout, "threads") == 1 ? "" : "s",
+            get_whole(layout, "nodes"), get_whole(layout, "nodes") == 1 ? "" : "s");
+    fprintf(out, "%-12s %12s %12s %7s %12s %12s %8s %8s\n", "all_reduce", "bytes", "time", "+-", "algbw GB/s",
+            "busbw GB/s", "hidden", "wrong");
+}
+
+static void all_reduce(FILE *out, const json_t *record, const json_t *r) {
+    const double s = get_real(r, "time_s"), hidden = get_real(r, "hidden");
+    char size[32], time[32] = "-";
+    base_text_bytes(get_real(r, "bytes"), size, sizeof size);
+    fprintf(out, "%-12s %12lld", size, get_whole(r, "bytes"));
+    if (isnan(s)) {
+        fprintf(out, " %12s %7s %12s %12s", "-", "-", "-", "-");
+    } else {
+        base_text_duration(s, time, sizeof time);
+        fprintf(out, " %12s %6.1f%% %12.3f %12.3f", time,
+                50 * (get_real(r, "time_s_high") - get_real(r, "time_s_low")) / s,
+                get_real(r, "algbw_byte_per_s") / 1e9, get_real(r, "busbw_byte_per_s") / 1e9);
+    }
+    if (isnan(hidden))
+        fprintf(out, " %8s", "-");
+    else
+        fprintf(out, " %7.0f%%", 100 * hidden);
+    fprintf(out, " %8.0f %s\n", get_real(r, "wrong"), get_text(record, "status"));
+    if (!strcmp(get_text(record, "status"), "FAILED")) fprintf(out, "    FAILED: %s\n", get_text(record, "why"));
+}
+
+void cli_report_comm(FILE *out, const json_t *record) {
+    const json_t *r = json_object_get(record, "result");
+    if (!strcmp(get_text(r, "op"), "share"))
+        fprintf(out,
+                "\nhidden: the share of the time that costs matmuls beside it nothing. While all ranks compute, a rank "
+                "keeps\n%.0f%% of its matmuls' rate alone, and %.0f%% of its passes over memory.\n",
+                100 * get_real(r, "matmul"), 100 * get_real(r, "pass"));
+    else
+        all_reduce(out, record, r);
+    fflush(out);
+}

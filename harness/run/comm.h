@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * How fast does this world sum gradients, and what does that take from the compute beside it? By the calls that
+ * training makes: a sum is started, advances when matmuls poll, and is waited for. Operands are found outside the
+ * caches, each size is checked before it is timed, and the slowest rank defines a sample. */
+#ifndef TOISE_RUN_COMM_H
+#define TOISE_RUN_COMM_H
+
+#include "measure/bandwidth.h"
+#include "run/train.h"
+
+enum { RUN_COMM_SIZES = 32, RUN_COMM_SAMPLES = 64, RUN_COMM_ROUNDS = 16 };
+
+struct run_comm_options {
+    int64_t bytes[RUN_COMM_SIZES]; /* of a rank's buffer: whole floats */
+    int sizes;
+    double seconds; /* of a size: for sums alone, and again for sums beside matmuls */
+    double width;   /* wanted half-width of the median's interval over the median */
+};
+
+/* One size. */
+struct run_comm_size {
+    int64_t bytes;
+    enum run_status status;
+    char why[160];
+    double wrong;                   /* elements that are not the sum, of all ranks */
+    int calls;                      /* of the sum in a sample */
+    struct measure_samples samples; /* the slowest rank's seconds of `calls` calls */
+    struct base_interval call;      /* seconds of one call */
+    /* Seconds of the same matmuls without a sum, and with one started before and waited for after, in turns; their
+     * medians' difference is what the sum costs then. Short sums would drown in the matmuls' noise: pairs 0. */
+    double compute_s[RUN_COMM_SAMPLES], beside_s[RUN_COMM_SAMPLES];
+    int pairs;
+    double cost_s, hidden; /* hidden: the share of call that costs nothing; within noise below 0 or above 1 */
+};
+
+/* What ranks leave each other of the node: rates of rank 0 while the others wait, and of the slowest rank while all
+ * compute, in turns. Matmuls in FP32, FLOP/s; copy, triad and read beyond the caches, byte/s. */
+struct run_comm_share {
+    int rounds;
+    double matmul_alone[RUN_COMM_ROUNDS], matmul_together[RUN_COMM_ROUNDS];
+    double pass_alone[RUN_COMM_ROUNDS], pass_together[RUN_COMM_ROUNDS];
+    double matmul, pass; /* medians of together over alone */
+};
+
+struct run_comm_bench {
+    struct comm *world;
+    struct kernel_ops ops;
+    struct kernel_caches caches;
+    struct kernel_team team; /* polls the sums in flight */
+    struct base_arena scratch, operands, buffer;
+    struct measure_bandwidth bandwidth;
+    struct measure_watch watch;
+    struct kernel_gemm gemm;
+    double gemm_s; /* about, while all ranks compute */
+    size_t next;   /* where in the buffer the next sum's operand begins */
+    int cpus;
+};
+
+/* Bytes that a rank takes for these sizes. */
+double run_comm_need(const struct run_comm_options *o, const struct kernel_caches *caches);
+/* All that follows is collective; `world` must outlive the bench. */
+int run_comm_open(struct run_comm_bench *b, struct comm *world, const struct run_comm_options *o,
+                  const struct run_placement *placement, const struct kernel_caches *caches, struct base_error *e);
+void run_comm_close(struct run_comm_bench *b);
+
+/* One of the sizes. The samples are freed by measure_samples_close, also after an error. A wrong sum is not timed. */
+int run_comm_measure(struct run_comm_bench *b, int64_t bytes, const struct run_comm_options *o,
+                     struct run_comm_size *size, struct base_error *e);
+void run_comm_measure_share(struct run_comm_bench *b, struct run_comm_share *share);
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * check: ranks 2 4
+ *
+ * The measurement of sums: right ones have a time, sums that a fault changed FAIL on all ranks and have none; what a
+ * sum takes from the compute beside it; the figures of its records. */
+#include <math.h>
+#include <string.h>
+
+#include "base/record_get.h"
+#include "mpi/support/agreed.h"
+#include "run/comm_record.h"
+
+/* A world whose waiting rank 1 finds one element changed. */
+static const struct comm_ops *right;
+static float *last;
+static void faulty_start(struct comm *c, float *x, int64_t count, struct comm_request *r) {
+    last = x;
+    right->sum_start(c, x, count, r);
+}
+static void faulty_wait(struct comm *c, struct comm_request *r) {
+    right->wait(c, r);
+    if (c->rank == 1) last[3] += 1;
+}
+
+static double at(const json_t *array, size_t i) {
+    return json_number_value(json_array_get(array, i));
+}
+
+static void measured(struct agreed *a, struct run_comm_bench *b, const struct run_comm_options *o) {
+    const struct run_comm_origin origin = {"id", &a->world, 1, json_object()};
+    struct run_comm_size s;
+    struct base_error e;
+    for (int i = 0; i < o->sizes; i++) {
+        const double bytes = (double)o->bytes[i], ranks = a->world.size;
+        agreed_check(a, run_comm_measure(b, o->bytes[i], o, &s, &e) == BASE_OK, "a size is measured");
+        agreed_check(a, s.wrong == 0 && s.status != RUN_FAILED && s.samples.count >= 6, "its sum is right");
+        agreed_check(a, s.call.median > 0 && s.call.low <= s.call.median && s.call.median <= s.call.high, "its time");
+        uint64_t bits;
+        memcpy(&bits, &s.call.median, sizeof bits);
+        agreed_check(a, agreed_same(a, bits), "the same time on all ranks");
+        json_t *record = run_comm_record(&s, &origin);
+        const json_t *r = json_object_get(record, "result"), *samples = json_object_get(record, "samples");
+        const double time = get_real(r, "time_s"), bus = get_real(r, "busbw_byte_per_s");
+        agreed_check(a, fabs(get_real(r, "algbw_byte_per_s") * time / bytes - 1) < 1e-12, "algbw");
+        agreed_check(a, fabs(bus * time / bytes - 2 * (ranks - 1) / ranks) < 1e-12, "busbw");
+        const json_t *times = json_object_get(samples, "time_s");
+        agreed_check(a, json_array_size(times) == (size_t)s.samples.count && at(times, 0) > 0, "all samples are kept");
+        agreed_check(a, (s.pairs > 0) == !isnan(get_real(r, "hidden")), "hidden where compute was beside it");
+        if (s.pairs) agreed_check(a, fabs((1 - s.hidden) * time / s.cost_s - 1) < 1e-9, "hidden is what cost leaves");
+        json_decref(record);
+        measure_samples_close(&s.samples);
+    }
+    agreed_check(a, s.pairs > 0, "the largest is measured beside compute");
+    json_decref(origin.machine);
+}
+
+static void share(struct agreed *a, struct run_comm_bench *b) {
+    struct run_comm_share s;
+    run_comm_measure_share(b, &s);
+    agreed_check(a, s.matmul > 0.05 && s.matmul < 3 && s.pass > 0.05 && s.pass < 3, "what ranks leave each other");
+    for (int i = 0; i < s.rounds; i++)
+        agreed_check(a, s.matmul_alone[i] > 1e7 && s.pass_together[i] > 1e7, "a round has rates");
+}
+
+static void faulty(struct agreed *a, struct run_comm_bench *b, const struct run_comm_options *o) {
+    const struct run_comm_origin origin = {"id", &a->world, 1, json_object()};
+    struct run_comm_size s;
+    struct base_error e;
+    struct comm_ops wrong = *a->world.ops;
+    right = a->world.ops;
+    wrong.sum_start = faulty_start;
+    wrong.wait = faulty_wait;
+    a->world.ops = &wrong;
+    const int code = run_comm_measure(b, o->bytes[0], o, &s, &e);
+    a->world.ops = right;
+    agreed_check(a, code == BASE_OK && s.status == RUN_FAILED && s.wrong == 1, "a changed element FAILS everywhere");
+    json_t *record = run_comm_record(&s, &origin);
+    const json_t *r = json_object_get(record, "result");
+    agreed_check(a, !strcmp(get_text(record, "status"), "FAILED") && isnan(get_real(r, "time_s")), "without a time");
+    agreed_check(a, json_object_size(json_object_get(record, "samples")) == 0, "or samples to make one of");
+    json_decref(record);
+    json_decref(origin.machine);
+    measure_samples_close(&s.samples);
+}
+
+int main(void) {
+    const struct run_comm_options o = {.bytes = {64, 100 << 10, 24 << 20}, .sizes = 3, .seconds = 0.2, .width = 1};
+    const struct run_placement placement = {.cpus = {.count = 1}, .threads = 1, .cpus_per_thread = 1};
+    const struct kernel_caches caches = {32 << 10, 512 << 10, 1 << 20};
+    struct run_comm_bench bench;
+    struct base_error e;
+    struct agreed a;
+    agreed_open(&a);
+    const int code = run_comm_open(&bench, &a.world, &o, &placement, &caches, &e);
+    agreed_check(&a, code == BASE_OK, "opened");
+    if (!code) {
+        measured(&a, &bench, &o);
+        share(&a, &bench);
+        faulty(&a, &bench, &o);
+    }
+    run_comm_close(&bench);
+    return agreed_close(&a);
+}
