@@ -75,8 +75,8 @@ static void head(struct plan_ledger *l, const struct plan *p, double micro) {
     pass(l, "cross-entropy", micro, (double)t * (double)c->vocab * (8 + (double)kernel_dtype_bytes(d)));
 }
 
-/* Gradient all-reduces, by the rule of parallel/buckets.h: ranges become final from the last layer to the first. */
-static void messages(struct plan_ledger *l, const struct plan *p, const struct model_params *params) {
+void plan_messages(const struct plan *p, const struct model_params *params,
+                   void (*each)(void *context, int64_t range, double bytes), void *context) {
     const int64_t layers = p->shape.config->layers, bucket = p->request.bucket;
     const int64_t final = params->total - params->layer0 - layers * params->layer_size;
     int64_t pending = 0;
@@ -84,13 +84,19 @@ static void messages(struct plan_ledger *l, const struct plan *p, const struct m
     for (int64_t i = 0; i < layers + 2; i++) {
         pending += i == 0 ? final : i <= layers ? params->layer_size : params->layer0;
         if (pending < bucket && i <= layers) continue;
-        struct plan_op *last = &l->ops[l->count - 1];
-        if (last->kind == PLAN_MESSAGE && last->bytes == 4.0 * (double)pending)
-            last->count++;
-        else
-            add(l, PLAN_MESSAGE, "gradient all-reduce", 1)->bytes = 4.0 * (double)pending;
+        each(context, i, 4.0 * (double)pending);
         pending = 0;
     }
+}
+
+static void message(void *context, int64_t range, double bytes) {
+    struct plan_ledger *l = context;
+    struct plan_op *last = &l->ops[l->count - 1];
+    (void)range;
+    if (last->kind == PLAN_MESSAGE && last->bytes == bytes)
+        last->count++;
+    else
+        add(l, PLAN_MESSAGE, "gradient all-reduce", 1)->bytes = bytes;
 }
 
 static void total(struct plan_ledger *l, const struct plan *p) {
@@ -145,7 +151,7 @@ void plan_ledger_fill(struct plan_ledger *l, const struct plan *p) {
     pass(l, "zero gradients", 1, 4 * n);
     pass(l, "gradient norm", 1, 4 * n);
     pass(l, "AdamW", 1, n * (28 + (p->shape.dtype == KERNEL_BF16 ? 2 : 0)));
-    messages(l, p, &params);
+    plan_messages(p, &params, message, l);
     model_params_close(&params);
     total(l, p);
 }

@@ -37,6 +37,12 @@ struct plan_ledger {
 
 void plan_ledger_fill(struct plan_ledger *ledger, const struct plan *plan);
 
+/* The gradient all-reduces of one rank's step in order, by the rule of parallel/buckets.h. range: with which range's
+ * gradients, the last of it to become final, a message can leave: 0 what lies behind the layers, 1 to `layers` a layer,
+ * the last one first, and then what lies before them. */
+void plan_messages(const struct plan *plan, const struct model_params *params,
+                   void (*each)(void *context, int64_t range, double bytes), void *context);
+
 /* FLOP of one call: shared by the ledger and by tables that count what runs. backward: 4 matmuls instead of 2. */
 double plan_gemm_flop(int64_t m, int64_t n, int64_t k);
 double plan_attention_flop(int64_t batch, int64_t heads, int64_t seq, int64_t window, int64_t head_dim, bool backward);

@@ -7,15 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "project/lapack.h"
+
 enum { N = PROJECT_PARAMETERS, ITERATIONS = 25, TRIES = 8 };
 
 /* A run's noise, which sets the weight of rows against priors, and Huber's corner: both in log time. */
 static const double NOISE = 0.08, CORNER = 0.05;
 static const double DIFFERENCE = 0.02, STEP_MOST = 0.5, DONE = 1e-4;
-
-/* LAPACK of OpenBLAS: solves A X = B, A symmetric positive definite, columns of A by `lda`. */
-void dposv_(const char *uplo, const int *n, const int *nrhs, double *a, const int *lda, double *b, const int *ldb,
-            int *info);
 
 struct fit {
     const struct project_fit_row *rows;

@@ -27,9 +27,10 @@ bool project_dtype_find(const char *name, enum project_dtype *dtype) {
 }
 
 void project_machine_close(struct project_machine *m) {
-    free(m->points);
+    free(m->points), free(m->messages), free(m->crowds);
     project_texts_free(m->texts);
-    m->points = NULL;
+    m->points = NULL, m->messages = NULL, m->crowds = NULL;
+    m->point_count = m->message_count = m->crowd_count = 0;
     m->texts = NULL;
 }
 

@@ -116,18 +116,42 @@ struct project_queue {
     struct project_fact wall_s;
 };
 
-/* A matmul timed by `toise kernels` on one node: the fastest variant. */
+/* An operation timed by `toise kernels` on one node: the fastest variant of its shape that training runs, which leaves
+ * out OpenBLAS and matmuls whose B was packed ahead. */
+enum { PROJECT_SIZES = 4 };
 struct project_point {
-    int64_t m, n, k;
+    char op[24];                  /* of kernels.h: "gemm", "attention_forward", "adamw" */
+    char variant[24];             /* "avx2" */
+    char trans[4];                /* of a matmul, "NT"; else "" */
+    int64_t sizes[PROJECT_SIZES]; /* m, n, k; b, h, s, d; rows, cols; n; the rest are 1 */
+    int64_t window;               /* of attention; 0: no limit */
+    bool alibi;
     enum project_dtype dtype;
     int threads;
-    double flop_per_s, share; /* of the measured peak */
+    double bytes;                /* of operands read and written once, one call; NAN: not said */
+    double call_s, spread;       /* seconds of a call; half-width of their interval, relative */
+    double flop_per_s, share;    /* share: of the measured peak; NAN where no FLOP are counted */
+    double peak_flop_per_s;      /* medians of the windows between the samples: how the machine was at the time; */
+    double bandwidth_byte_per_s; /* NAN: none */
+};
+
+/* A sum of gradients timed by `toise comm`. */
+struct project_message {
+    int ranks, nodes, threads;
+    double bytes, time_s, spread;
+    double hidden; /* the share of the time that costs the compute beside it nothing; NAN: not measured */
+};
+
+/* What ranks of a node keep of their rates alone while all compute, by `toise comm`. */
+struct project_crowd {
+    int ranks, nodes, threads;
+    double matmul, pass;
 };
 
 struct project_text; /* a list of strings */
 
-/* A copy of the struct is a machine too, to change with project_machine_set. Copies share texts and points: close one
- * of them, when all are done with. */
+/* A copy of the struct is a machine too, to change with project_machine_set. Copies share texts and what was measured:
+ * close one of them, when all are done with. */
 struct project_machine {
     const char *name, *title, *country; /* country: the facility's where it has one */
     const char *path;                   /* the file it came from */
@@ -142,7 +166,9 @@ struct project_machine {
     struct project_queue queues[PROJECT_ROWS];
     int cost_count, queue_count;
     struct project_point *points; /* [point_count]; NULL: none */
-    int point_count;
+    struct project_message *messages;
+    struct project_crowd *crowds;
+    int point_count, message_count, crowd_count;
     struct project_text *texts;
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The machine that records of toise were measured on, as results/README.md has them: kinds "train" and "kernel" that
- * PASSED. Its one accelerator a node is the node's CPUs together. What no record says is unknown: power, and links
- * between nodes. */
+ * The machine that records of toise were measured on, as results/README.md has them: kinds "train", "kernel" and
+ * "comm" that PASSED. Its one accelerator a node is the node's CPUs together. What no record says is unknown: power,
+ * and links between nodes. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +12,7 @@
 #include "base/record_get.h"
 #include "project/document.h"
 #include "project/machine_check.h"
+#include "project/machine_points.h"
 #include "project/machine_read.h"
 
 struct records {
@@ -20,7 +21,8 @@ struct records {
     struct base_error *e;
     json_t *machine;            /* the first record's fingerprint */
     double nodes, passes, roof; /* most nodes; highest bytes/s of copy and triad; of any pass over memory */
-    int year, used, capacity;
+    int year, used;
+    struct project_points points;
 };
 
 static struct project_fact measured(const struct records *r, double value, const char *how) {
@@ -49,56 +51,16 @@ static int check_same(struct records *r, const json_t *machine) {
     return BASE_OK;
 }
 
-static bool find_type(const char *name, enum project_dtype *dtype) {
-    return project_dtype_find(!strcmp(name, "f32") ? "fp32" : name, dtype);
-}
-
 static int take_train(struct records *r, const json_t *record) {
     const json_t *result = json_object_get(record, "result");
     const double nodes = fmax(1, get_real(json_object_get(record, "layout"), "nodes"));
     struct project_accelerator *a = &r->m->accelerator;
     enum project_dtype t;
     r->nodes = fmax(r->nodes, nodes);
-    if (find_type(get_text(json_object_get(record, "config"), "precision"), &t))
+    if (project_points_dtype(get_text(json_object_get(record, "config"), "precision"), &t))
         raise_to(r, &a->peak_flop_per_s[t], get_real(result, "peak_flop_per_s") / nodes,
                  "a register-only multiply-add loop on all cores of a node");
     return BASE_OK;
-}
-
-/* Keeps the fastest variant of a shape on as many threads. */
-static int add_point(struct records *r, const struct project_point *point) {
-    struct project_machine *m = r->m;
-    for (int i = 0; i < m->point_count; i++) {
-        struct project_point *p = &m->points[i];
-        if (p->m != point->m || p->n != point->n || p->k != point->k || p->dtype != point->dtype ||
-            p->threads != point->threads)
-            continue;
-        if (point->flop_per_s > p->flop_per_s) *p = *point;
-        return BASE_OK;
-    }
-    if (m->point_count == r->capacity) {
-        const int capacity = r->capacity ? 2 * r->capacity : 64;
-        struct project_point *more = realloc(m->points, (size_t)capacity * sizeof *more);
-        if (!more) return base_fail(r->e, BASE_BROKEN, "%s: out of memory for its shapes", r->path);
-        m->points = more;
-        r->capacity = capacity;
-    }
-    m->points[m->point_count++] = *point;
-    return BASE_OK;
-}
-
-static int take_matmul(struct records *r, const json_t *result, enum project_dtype t, double peak) {
-    const double flop_per_s = get_real(result, "flop_per_s");
-    const struct project_point point = {.m = get_whole(result, "m"),
-                                        .n = get_whole(result, "n"),
-                                        .k = get_whole(result, "k"),
-                                        .dtype = t,
-                                        .threads = (int)get_whole(result, "threads"),
-                                        .flop_per_s = flop_per_s,
-                                        .share = flop_per_s / peak};
-    if (!(flop_per_s > 0) || !(peak > 0) || point.m < 1 || point.n < 1 || point.k < 1) return BASE_OK;
-    raise_to(r, &r->m->accelerator.achieved_flop_per_s[t], flop_per_s, "the fastest matmul of its shapes");
-    return add_point(r, &point);
 }
 
 static int take_kernel(struct records *r, const json_t *record) {
@@ -108,22 +70,30 @@ static int take_kernel(struct records *r, const json_t *record) {
     enum project_dtype t;
     r->roof = fmax(r->roof, get_real(result, "bandwidth_byte_per_s"));
     if (!strcmp(op, "copy") || !strcmp(op, "triad")) r->passes = fmax(r->passes, get_real(result, "byte_per_s"));
-    if (!find_type(get_text(result, "dtype"), &t)) return BASE_OK;
-    raise_to(r, &r->m->accelerator.peak_flop_per_s[t], peak, "a register-only multiply-add loop on all threads");
-    return strcmp(op, "gemm") ? BASE_OK : take_matmul(r, result, t, peak);
+    if (project_points_dtype(get_text(result, "dtype"), &t)) {
+        raise_to(r, &r->m->accelerator.peak_flop_per_s[t], peak, "a register-only multiply-add loop on all threads");
+        if (!strcmp(op, "gemm"))
+            raise_to(r, &r->m->accelerator.achieved_flop_per_s[t], get_real(result, "flop_per_s"),
+                     "the fastest matmul of its shapes");
+    }
+    return project_points_kernel(&r->points, record);
 }
 
 static int take(void *context, const json_t *record) {
     struct records *r = context;
-    const bool train = !strcmp(get_text(record, "kind"), "train"), kernel = !strcmp(get_text(record, "kind"), "kernel");
+    const char *kind = get_text(record, "kind");
+    const bool train = !strcmp(kind, "train"), kernel = !strcmp(kind, "kernel"), comm = !strcmp(kind, "comm");
+    r->points.line++; /* every line is a record */
     if (strcmp(get_text(record, "schema"), "toise/1"))
         return base_fail(r->e, BASE_USAGE, "%s: field \"schema\" of a record is \"%.32s\"; this must be \"toise/1\"",
                          r->path, get_text(record, "schema"));
-    if ((!train && !kernel) || strcmp(get_text(record, "status"), "PASSED")) return BASE_OK;
+    if ((!train && !kernel && !comm) || strcmp(get_text(record, "status"), "PASSED")) return BASE_OK;
     int code = check_same(r, json_object_get(record, "machine"));
-    if (!code) code = train ? take_train(r, record) : take_kernel(r, record);
+    if (!code && train) code = take_train(r, record);
+    if (!code && kernel) code = take_kernel(r, record);
+    if (!code && comm) code = project_points_comm(&r->points, record);
     r->year = atoi(get_text(record, "time"));
-    r->used++;
+    r->used += !comm; /* messages alone are no machine */
     return code;
 }
 
@@ -153,7 +123,7 @@ static void describe(struct records *r) {
 }
 
 int project_records_read(struct project_machine *m, const char *path, struct base_error *e) {
-    struct records r = {.m = m, .path = path, .e = e, .nodes = 1};
+    struct records r = {.m = m, .path = path, .e = e, .nodes = 1, .points = {.m = m, .path = path, .e = e}};
     r.source = project_keep(&m->texts, path);
     int code = base_record_read(path, take, &r, e);
     if (!code && !r.used)
@@ -162,6 +132,7 @@ int project_records_read(struct project_machine *m, const char *path, struct bas
                          "with --out %s",
                          path, path);
     if (!code) describe(&r);
+    if (!code) project_points_finish(m);
     json_decref(r.machine);
     if (code) return code;
     project_machine_complete(m);

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See project_measured.h. */
+#include "cli/project_measured.h"
+
+#include <string.h>
+
+#include "base/record.h"
+#include "base/threads.h"
+#include "cli/catalog.h"
+#include "cli/cli.h"
+#include "cli/options.h"
+#include "run/measured_record.h"
+
+enum { ROWS = 16 };
+static const double MOST = 1 << 24;
+
+struct flags {
+    const char *machine, *model, *precision, *out;
+    int64_t layers, seq, global_batch, micro_batch, ranks, threads;
+    bool explain, json, help;
+};
+
+static struct flags defaults(void) {
+    return (struct flags){.model = "gpt2-124m", .precision = "fp32", .ranks = 1};
+}
+
+static int table(struct flags *f, struct cli_option rows[ROWS]) {
+    const struct cli_option all[] = {
+        {"--machine", NULL, CLI_TEXT, &f->machine, 0, 0, "FILE",
+         "records (.jsonl) of toise kernels and, for several ranks, of toise comm", NULL},
+        {"--model", NULL, CLI_TEXT, &f->model, 0, 0, "NAME",
+         "a preset, or the path of a Hugging Face config.json; default gpt2-124m", NULL},
+        {"--layers", "--num-layers", CLI_INTEGER, &f->layers, 1, MOST, "N", "only the first N layers: a slice", NULL},
+        {"--precision", NULL, CLI_TEXT, &f->precision, 0, 0, "P", "fp32 (default) or bf16", NULL},
+        {"--seq", "--seq-length", CLI_INTEGER, &f->seq, 1, MOST, "N", "tokens of a sequence; default 256", NULL},
+        {"--gbs", "--global-batch-size", CLI_INTEGER, &f->global_batch, 1, MOST, "N",
+         "sequences of a step over all ranks; default 4, or one a rank", NULL},
+        {"--mbs", "--micro-batch-size", CLI_INTEGER, &f->micro_batch, 1, MOST, "N",
+         "sequences that a rank computes at once; default its share of the batch", NULL},
+        {"--ranks", "--accelerators", CLI_INTEGER, &f->ranks, 1, 1e6, "N", "of the world, on one node; default 1",
+         NULL},
+        {"--threads", NULL, CLI_INTEGER, &f->threads, 1, BASE_CPUS_MAX, "N",
+         "of each rank; default those that the records have most points of", NULL},
+        {"--explain", NULL, CLI_FLAG, &f->explain, 0, 0, NULL, "every operation: seconds, from what, how sure", NULL},
+        {"--json", NULL, CLI_FLAG, &f->json, 0, 0, NULL, "the record on stdout, all else on stderr", NULL},
+        {"--out", NULL, CLI_TEXT, &f->out, 0, 0, "FILE", "append the record to FILE", NULL},
+        {"--help", "-h", CLI_FLAG, &f->help, 0, 0, NULL, "this text", NULL},
+    };
+    _Static_assert(sizeof all / sizeof *all <= ROWS, "the table is larger than ROWS");
+    memcpy(rows, all, sizeof all);
+    return (int)(sizeof all / sizeof *all);
+}
+
+static void help(FILE *out) {
+    struct flags flags = defaults();
+    struct cli_option rows[ROWS];
+    fputs(
+        "usage: toise project --machine RECORDS.jsonl [flags]\n\nHow long does a step of toise train take on a machine "
+        "that toise measured? Every operation is priced by the\nmachine's own kernels, every sum of gradients by its "
+        "own "
+        "toise comm; no step is looked at.\n\n",
+        out);
+    cli_options_help(out, rows, table(&flags, rows));
+}
+
+static bool ends(const char *text, const char *with) {
+    const size_t n = strlen(text), k = strlen(with);
+    return n >= k && !strcmp(text + n - k, with);
+}
+
+bool cli_project_measured_asked(int argc, char *const *argv) {
+    for (int i = 0; i < argc; i++) {
+        const char *value = !strncmp(argv[i], "--machine=", 10)             ? argv[i] + 10
+                            : !strcmp(argv[i], "--machine") && i + 1 < argc ? argv[i + 1]
+                                                                            : "";
+        if (ends(value, ".jsonl") && !strchr(value, ',')) return true;
+    }
+    return false;
+}
+
+/* The number of threads with most points; of two such the larger. */
+static int usual_threads(const struct project_machine *m) {
+    int best = 1, most = 0;
+    for (int i = 0; i < m->point_count; i++) {
+        int n = 0;
+        for (int k = 0; k < m->point_count; k++) n += m->points[k].threads == m->points[i].threads;
+        if (n > most || (n == most && m->points[i].threads > best)) most = n, best = m->points[i].threads;
+    }
+    return best;
+}
+
+/* Sizes default as those of toise train. */
+static int request_of(const struct flags *f, const struct project_machine *m, struct plan_request *r,
+                      struct base_error *e) {
+    const bool bf16 = !strcmp(f->precision, "bf16");
+    if (!bf16 && strcmp(f->precision, "fp32") != 0)
+        return base_fail(e, BASE_USAGE, "--precision: unknown \"%.32s\"; toise trains in fp32 or bf16", f->precision);
+    *r = (struct plan_request){.dtype = bf16 ? KERNEL_BF16 : KERNEL_F32, .world = (int)f->ranks};
+    int code = cli_catalog_model(f->model, &r->config, e);
+    if (!code && f->layers) code = model_config_slice(&r->config, f->layers, e);
+    if (code) return code;
+    r->seq = f->seq ? f->seq : r->config.positions < 256 ? r->config.positions : 256;
+    r->global_batch = f->global_batch ? f->global_batch : f->ranks > 4 || 4 % f->ranks ? f->ranks : 4;
+    r->micro_batch = f->micro_batch ? f->micro_batch : r->global_batch / f->ranks;
+    if (r->micro_batch < 1) r->micro_batch = 1;
+    r->threads = f->threads ? (int)f->threads : usual_threads(m);
+    return BASE_OK;
+}
+
+static int answer(const struct flags *f, const struct project_machine *m, struct base_error *e) {
+    struct plan_request request;
+    struct plan plan;
+    struct project_measured priced;
+    int code = request_of(f, m, &request, e);
+    if (!code) code = plan_make(&plan, &request, e);
+    if (!code) code = project_measured_price(m, &plan, &priced, e);
+    if (code) return code;
+    json_t *record = run_measured_record(&priced, m, &plan);
+    const bool failed = !strcmp(json_string_value(json_object_get(record, "status")), "FAILED");
+    if (f->out) code = base_record_append(f->out, record, e);
+    if (!code && f->json) cli_print_json(record);
+    if (!code) cli_report_measured(f->json ? stderr : stdout, record, f->explain);
+    if (!code && failed)
+        code = base_fail(e, BASE_NO, "it does not fit: %s", json_string_value(json_object_get(record, "why")));
+    json_decref(record);
+    return code;
+}
+
+int cli_project_measured(struct comm *world, int argc, char *const *argv, struct base_error *e) {
+    struct flags flags = defaults();
+    struct cli_option rows[ROWS];
+    struct project_machine machine;
+    int code = cli_options_parse(rows, table(&flags, rows), argc, argv, "project --machine RECORDS.jsonl", e);
+    if (!code && world->size > 1)
+        code = base_fail(e, BASE_USAGE, "toise project is one process, not %d ranks: start it without mpirun",
+                         world->size);
+    if (code) return code;
+    if (flags.help) return help(stdout), BASE_OK;
+    if (!code && flags.out) code = base_record_check(flags.out, e);
+    if (!code) code = project_machine_read(flags.machine, &machine, e);
+    if (code) return code;
+    code = answer(&flags, &machine, e);
+    project_machine_close(&machine);
+    return code;
+}

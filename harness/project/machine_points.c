@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * See machine_points.h. */
+#include "project/machine_points.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/record_get.h"
+#include "base/stats.h"
+#include "plan/ledger.h"
+
+static const double AGREE = 1e-3; /* of figures that follow from each other */
+
+bool project_points_dtype(const char *name, enum project_dtype *dtype) {
+    return project_dtype_find(!strcmp(name, "f32") ? "fp32" : name, dtype);
+}
+
+int project_points_refuse(const struct project_points *p, const char *field, const char *why) {
+    return base_fail(p->e, BASE_USAGE, "%s: line %ld: field \"%s\" %s; repair or remove the line", p->path, p->line,
+                     field, why);
+}
+
+/* result.KEY, which must be a finite number above 0. */
+static int positive(const struct project_points *p, const json_t *o, const char *where, const char *key, double *x) {
+    char field[64];
+    snprintf(field, sizeof field, "%s.%s", where, key);
+    *x = get_real(o, key);
+    return *x > 0 && isfinite(*x) ? BASE_OK : project_points_refuse(p, field, "must be a number above 0");
+}
+
+/* Room for one more in a list of `count`, which doubles. */
+static void *grown(const struct project_points *p, void *list, int count, size_t size) {
+    if (count & (count - 1)) return list;
+    void *more = realloc(list, (size_t)(count ? 2 * count : 1) * size);
+    if (!more) base_fail(p->e, BASE_BROKEN, "%s: out of memory for its measurements", p->path);
+    return more;
+}
+
+/* The median of a list of samples; NAN: none. */
+static double typical(const json_t *record, const char *key) {
+    const json_t *list = json_object_get(json_object_get(record, "samples"), key);
+    const int n = (int)json_array_size(list);
+    double *x = n ? malloc((size_t)n * sizeof *x) : NULL, median = NAN;
+    for (int i = 0; x && i < n; i++) x[i] = json_number_value(json_array_get(list, (size_t)i));
+    if (x) median = base_stats_median(x, n, 0.5).median;
+    free(x);
+    return median;
+}
+
+/* Half the interval over its middle; 0 where none is said. */
+static double spread(const json_t *result, const char *low, const char *high, double middle) {
+    const double half = (get_real(result, high) - get_real(result, low)) / 2 / middle;
+    return half >= 0 && isfinite(half) ? half : 0;
+}
+
+/* Which sizes an operation has is seen from the record: the first list that it begins. */
+static int read_sizes(const struct project_points *p, const json_t *result, struct project_point *point) {
+    static const char *const lists[][PROJECT_SIZES + 1] = {
+        {"m", "n", "k"}, {"b", "h", "s", "d"}, {"rows", "cols"}, {"n"}};
+    const char *const *keys = lists[3];
+    for (int i = 3; i-- > 0;)
+        if (json_object_get(result, lists[i][0])) keys = lists[i];
+    for (int i = 0; i < PROJECT_SIZES; i++) point->sizes[i] = 1;
+    for (int i = 0; keys[i]; i++) {
+        char field[32];
+        snprintf(field, sizeof field, "result.%s", keys[i]);
+        point->sizes[i] = get_whole(result, keys[i]);
+        if (point->sizes[i] < 1) return project_points_refuse(p, field, "must be a whole number above 0");
+    }
+    return BASE_OK;
+}
+
+static int read_rate(const struct project_points *p, const json_t *result, struct project_point *point) {
+    const double flop = get_real(result, "flop"), rate = get_real(result, "flop_per_s");
+    double peak;
+    int code = positive(p, result, "result", "call_s", &point->call_s);
+    if (code) return code;
+    point->spread = spread(result, "call_s_low", "call_s_high", point->call_s);
+    point->flop_per_s = point->share = NAN;
+    if (!json_object_get(result, "flop_per_s")) return BASE_OK;
+    code = positive(p, result, "result", "flop_per_s", &point->flop_per_s);
+    if (!code) code = positive(p, result, "result", "peak_flop_per_s", &peak);
+    if (code) return code;
+    point->share = rate / peak;
+    if (isfinite(flop) && fabs(rate * point->call_s / flop - 1) > AGREE)
+        return project_points_refuse(p, "result.flop_per_s", "is not flop over call_s");
+    return BASE_OK;
+}
+
+static bool same_shape(const struct project_point *a, const struct project_point *b) {
+    return !strcmp(a->op, b->op) && !strcmp(a->trans, b->trans) && !memcmp(a->sizes, b->sizes, sizeof a->sizes) &&
+           a->window == b->window && a->alibi == b->alibi && a->dtype == b->dtype && a->threads == b->threads;
+}
+
+/* Of a shape and variant timed again the last record counts: machines drift. */
+static int add(struct project_points *p, const struct project_point *point) {
+    struct project_machine *m = p->m;
+    for (int i = 0; i < m->point_count; i++) {
+        if (!same_shape(&m->points[i], point) || strcmp(m->points[i].variant, point->variant) != 0) continue;
+        m->points[i] = *point;
+        return BASE_OK;
+    }
+    struct project_point *more = grown(p, m->points, m->point_count, sizeof *more);
+    if (!more) return BASE_BROKEN;
+    m->points = more;
+    m->points[m->point_count++] = *point;
+    return BASE_OK;
+}
+
+void project_points_finish(struct project_machine *m) {
+    int kept = 0;
+    for (int i = 0; i < m->point_count; i++) {
+        int k = 0;
+        while (k < kept && !same_shape(&m->points[k], &m->points[i])) k++;
+        if (k == kept || m->points[i].call_s < m->points[k].call_s) m->points[k] = m->points[i];
+        if (k == kept) kept++;
+    }
+    m->point_count = kept;
+}
+
+int project_points_kernel(struct project_points *p, const json_t *record) {
+    const json_t *r = json_object_get(record, "result");
+    struct project_point point = {.window = get_whole(r, "window"),
+                                  .alibi = json_is_true(json_object_get(r, "alibi")),
+                                  .threads = (int)get_whole(r, "threads"),
+                                  .bytes = get_real(r, "bytes"),
+                                  .peak_flop_per_s = typical(record, "peak_flop_per_s"),
+                                  .bandwidth_byte_per_s = typical(record, "bandwidth_byte_per_s")};
+    const char *op = get_text(r, "op"), *variant = get_text(r, "variant"), *trans = get_text(r, "trans");
+    if (!strcmp(variant, "openblas") || strstr(variant, "+packed")) return BASE_OK;
+    if (!op[0] || strlen(op) >= sizeof point.op) return project_points_refuse(p, "result.op", "is no operation's name");
+    if (point.threads < 1) return project_points_refuse(p, "result.threads", "must be a whole number above 0");
+    if (!project_points_dtype(get_text(r, "dtype"), &point.dtype))
+        return project_points_refuse(p, "result.dtype", "must be \"f32\" or \"bf16\"");
+    if (!strcmp(op, "gemm") && (strlen(trans) != 2 || strspn(trans, "NT") != 2))
+        return project_points_refuse(p, "result.trans", "must be \"NN\", \"NT\", \"TN\" or \"TT\"");
+    snprintf(point.op, sizeof point.op, "%s", op);
+    snprintf(point.variant, sizeof point.variant, "%s", variant);
+    snprintf(point.trans, sizeof point.trans, "%s", trans);
+    int code = read_sizes(p, r, &point);
+    if (!code) code = read_rate(p, r, &point);
+    return code ? code : add(p, &point);
+}
+
+static int read_layout(const struct project_points *p, const json_t *layout, int *ranks, int *nodes, int *threads) {
+    *ranks = (int)get_whole(layout, "world");
+    *nodes = (int)get_whole(layout, "nodes");
+    *threads = (int)get_whole(layout, "threads");
+    if (*ranks < 2) return project_points_refuse(p, "layout.world", "must be 2 or more: one rank sends nothing");
+    if (*nodes < 1 || *nodes > *ranks) return project_points_refuse(p, "layout.nodes", "must be from 1 to the ranks");
+    return *threads < 1 ? project_points_refuse(p, "layout.threads", "must be a whole number above 0") : BASE_OK;
+}
+
+static int add_message(struct project_points *p, const json_t *layout, const json_t *r) {
+    struct project_machine *m = p->m;
+    struct project_message one = {.hidden = get_real(r, "hidden")};
+    int code = read_layout(p, layout, &one.ranks, &one.nodes, &one.threads);
+    if (!code) code = positive(p, r, "result", "bytes", &one.bytes);
+    if (!code) code = positive(p, r, "result", "time_s", &one.time_s);
+    if (code) return code;
+    if (get_real(r, "wrong") != 0)
+        return project_points_refuse(p, "result.wrong", "must be 0 in a record that PASSED: its sum is no sum");
+    one.spread = spread(r, "time_s_low", "time_s_high", one.time_s);
+    struct project_message *more = grown(p, m->messages, m->message_count, sizeof *more);
+    if (!more) return BASE_BROKEN;
+    m->messages = more;
+    m->messages[m->message_count++] = one;
+    return BASE_OK;
+}
+
+static int add_crowd(struct project_points *p, const json_t *layout, const json_t *r) {
+    static const double most = 3; /* noise; beside others nobody is this much faster */
+    struct project_machine *m = p->m;
+    struct project_crowd one;
+    int code = read_layout(p, layout, &one.ranks, &one.nodes, &one.threads);
+    if (!code) code = positive(p, r, "result", "matmul", &one.matmul);
+    if (!code) code = positive(p, r, "result", "pass", &one.pass);
+    if (code) return code;
+    if (one.matmul > most || one.pass > most)
+        return project_points_refuse(p, one.matmul > most ? "result.matmul" : "result.pass", "must be a share");
+    struct project_crowd *more = grown(p, m->crowds, m->crowd_count, sizeof *more);
+    if (!more) return BASE_BROKEN;
+    m->crowds = more;
+    m->crowds[m->crowd_count++] = one;
+    return BASE_OK;
+}
+
+int project_points_comm(struct project_points *p, const json_t *record) {
+    const json_t *layout = json_object_get(record, "layout"), *r = json_object_get(record, "result");
+    const char *op = get_text(r, "op");
+    if (!strcmp(op, "all_reduce")) return add_message(p, layout, r);
+    if (!strcmp(op, "share")) return add_crowd(p, layout, r);
+    return project_points_refuse(p, "result.op", "must be \"all_reduce\" or \"share\"");
+}

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From the ledger to priced operations. */
+#include "project/measured_ops.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "model/params.h"
+
+static const double UNKNOWN_DRIFT = 0.05;
+static const double Z90 = 1.6448536269514722; /* of a normal distribution, two-sided 90% */
+static const double FEW = 0.05;               /* share of a step that may be beyond what was timed */
+
+const char *project_basis_name(enum project_basis basis) {
+    static const char *const names[PROJECT_BASES] = {"timed", "between", "beyond", "bytes"};
+    return names[basis];
+}
+
+const char *project_phase_name(enum project_phase phase) {
+    static const char *const names[PROJECT_PHASES] = {"batch",    "zero",          "forward", "head",
+                                                      "backward", "communication", "clip",    "update"};
+    return names[phase];
+}
+
+/* Geometric mean, and the logarithm's standard deviation, over the points of these threads that have it. */
+static double middle(const struct project_pricing *p, bool bandwidth, double *sd) {
+    double sum = 0, squares = 0;
+    int n = 0;
+    for (int i = 0; i < p->m->point_count; i++) {
+        const struct project_point *one = &p->m->points[i];
+        const bool fits = one->threads == p->plan->request.threads &&
+                          (bandwidth || one->dtype == project_type_of(p->plan->shape.dtype));
+        const double x = log(bandwidth ? one->bandwidth_byte_per_s : one->peak_flop_per_s);
+        if (!fits || !isfinite(x)) continue;
+        sum += x, squares += x * x, n++;
+    }
+    const double mean = sum / n;
+    *sd = n > 2 ? sqrt(fmax(0, (squares - sum * mean) / (n - 1))) : UNKNOWN_DRIFT;
+    return exp(mean);
+}
+
+static void find_crowd(struct project_pricing *p) {
+    const struct plan_request *r = &p->plan->request;
+    p->r->matmul = p->r->pass = 1;
+    for (int i = 0; i < p->m->crowd_count; i++) { /* the last one counts */
+        const struct project_crowd *one = &p->m->crowds[i];
+        if (one->threads != r->threads || one->ranks != r->world) continue;
+        p->r->matmul = fmin(1, one->matmul);
+        p->r->pass = fmin(1, one->pass);
+    }
+}
+
+static int price_messages(struct project_pricing *p) {
+    const struct plan *plan = p->plan;
+    struct project_measured *r = p->r;
+    struct project_overlap o;
+    double backward = 0, embedding = 0;
+    if (plan->data_parallel == 1) return BASE_OK;
+    for (int i = 0; i < r->count; i++) {
+        const struct project_priced *one = &r->ops[i];
+        if (one->phase != PROJECT_BACKWARD) continue;
+        backward += one->count * one->call_s;
+        if (!strcmp(one->op, "embedding_backward")) embedding += one->call_s;
+    }
+    const double micro = (double)plan->accumulation, layers = (double)plan->request.config.layers;
+    int code = project_measured_overlap(p->m, plan, (backward / micro - embedding) / layers, embedding, &o, p->e);
+    if (code) return code;
+    r->message_s = o.message_s, r->cost_s = o.cost_s, r->exposed_s = o.exposed_s;
+    const enum project_basis basis = o.extrapolated ? PROJECT_BEYOND : PROJECT_TIMED;
+    code = project_price_add(p, (struct project_priced){"sums beside backward", "all_reduce", "", PROJECT_BACKWARD, 1,
+                                                        o.cost_s, o.sd, basis, p->m->message_count});
+    if (code) return code;
+    return project_price_add(p, (struct project_priced){"sums after backward", "all_reduce", "", PROJECT_COMMUNICATION,
+                                                        1, o.exposed_s, o.sd, basis, p->m->message_count});
+}
+
+/* Errors of one fit go together; those of different fits do not. */
+static double variance(const struct project_measured *r) {
+    double sum = 0;
+    for (int i = 0; i < r->count; i++) {
+        double together = 0;
+        bool first = true;
+        for (int k = 0; k < r->count; k++) {
+            if (strcmp(r->ops[k].op, r->ops[i].op) != 0 || strcmp(r->ops[k].trans, r->ops[i].trans) != 0) continue;
+            first = first && k >= i;
+            together += r->ops[k].count * r->ops[k].call_s / r->step_s * r->ops[k].sd;
+        }
+        if (first) sum += together * together;
+    }
+    return sum;
+}
+
+static enum project_op_kind kind_of(const char *op) {
+    if (!strcmp(op, "gemm")) return PROJECT_MATMULS;
+    if (project_is_attention(op)) return PROJECT_ATTENTIONS;
+    return strcmp(op, "all_reduce") ? PROJECT_PASSES : PROJECT_MESSAGES;
+}
+
+static void settle(struct project_pricing *p, double drift_peak, double drift_bandwidth) {
+    struct project_measured *r = p->r;
+    double beyond = 0;
+    for (int i = 0; i < r->count; i++) {
+        const struct project_priced *one = &r->ops[i];
+        const double seconds = one->count * one->call_s;
+        r->phase_s[one->phase] += seconds;
+        r->step_s += seconds;
+        r->by_kind_s[kind_of(one->op)] += seconds;
+        if (one->basis >= PROJECT_BEYOND) beyond += seconds;
+    }
+    r->compute_s = r->step_s - r->cost_s - r->exposed_s;
+    const double dense = r->by_kind_s[PROJECT_MATMULS] + r->by_kind_s[PROJECT_ATTENTIONS];
+    r->drift = (dense * drift_peak + (r->step_s - dense) * drift_bandwidth) / r->step_s;
+    const double sd = sqrt(variance(r) + r->drift * r->drift);
+    r->low_s = r->step_s * exp(-Z90 * sd);
+    r->high_s = r->step_s * exp(Z90 * sd);
+    r->interpolated = beyond <= FEW * r->step_s;
+    if (!r->interpolated)
+        snprintf(r->why, sizeof r->why, "%.0f%% of the step are shapes or messages beyond those timed",
+                 100 * beyond / r->step_s);
+}
+
+int project_measured_price(const struct project_machine *m, const struct plan *plan, struct project_measured *result,
+                           struct base_error *e) {
+    struct project_pricing p = {.m = m, .plan = plan, .r = result, .e = e};
+    struct plan_ledger ledger;
+    struct model_params params;
+    double drift_peak, drift_bandwidth;
+    *result = (struct project_measured){0};
+    int code = model_params_open(&params, &plan->request.config, e);
+    if (code) return code;
+    const double parameters = (double)params.total, tokens = (double)(plan->shape.batch * plan->shape.seq);
+    model_params_close(&params);
+    plan_ledger_fill(&ledger, plan);
+    find_crowd(&p);
+    result->peak_flop_per_s = middle(&p, false, &drift_peak);
+    p.bandwidth = middle(&p, true, &drift_bandwidth);
+    if (!isfinite(p.bandwidth)) p.bandwidth = m->accelerator.memory_bytes_per_s.value;
+    for (int i = 0; i < ledger.count && !code; i++) {
+        const struct plan_op *o = &ledger.ops[i];
+        if (o->kind == PLAN_MESSAGE) continue;
+        code = o->kind == PLAN_PASS ? project_price_pass(&p, o, parameters) : project_price_dense(&p, o);
+    }
+    /* tokens in and out, and what the loss keeps of each: beside the ledger, and small */
+    if (!code) code = project_price_bytes(&p, "batch", PROJECT_BATCH, (double)plan->accumulation, tokens * 32);
+    if (!code) code = price_messages(&p);
+    if (!code) settle(&p, drift_peak, drift_bandwidth);
+    return code;
+}
