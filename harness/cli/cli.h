@@ -52,6 +52,8 @@ void cli_report_validate(FILE *out, const json_t *record, bool rows);
 /* A record of kind "project", and several machines in one table. */
 void cli_report_project(FILE *out, const json_t *record);
 void cli_report_project_side_by_side(FILE *out, json_t *const *records, int count);
+/* A record of kind "project" of a measured machine; ops: with every operation. */
+void cli_report_measured(FILE *out, const json_t *record, bool ops);
 /* A record of kind "campaign". */
 void cli_report_campaign(FILE *out, const json_t *record);
 /* What --dry-run lists. */

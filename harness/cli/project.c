@@ -169,6 +169,7 @@ int cli_project(struct comm *world, int argc, char *const *argv, struct base_err
     if (world->size > 1)
         return base_fail(e, BASE_USAGE, "toise project is one process, not %d ranks: start it without mpirun",
                          world->size);
+    if (cli_project_measured_asked(argc, argv)) return cli_project_measured(argc, argv, e);
     if (has(argc, argv, "--campaign")) return cli_project_campaign(argc, argv, e);
     if (has(argc, argv, "--curve") || has(argc, argv, "--list-curves")) return cli_project_curve(argc, argv, e);
     return project(argc, argv, e);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See project_measured.h. */
-#include "cli/project_measured.h"
+ * toise project --machine RECORDS.jsonl: flags, plan, price, record, page. */
+#include "cli/project_modes.h"
 
 #include <string.h>
 
@@ -127,14 +127,11 @@ static int answer(const struct flags *f, const struct project_machine *m, struct
     return code;
 }
 
-int cli_project_measured(struct comm *world, int argc, char *const *argv, struct base_error *e) {
+int cli_project_measured(int argc, char *const *argv, struct base_error *e) {
     struct flags flags = defaults();
     struct cli_option rows[ROWS];
     struct project_machine machine;
     int code = cli_options_parse(rows, table(&flags, rows), argc, argv, "project --machine RECORDS.jsonl", e);
-    if (!code && world->size > 1)
-        code = base_fail(e, BASE_USAGE, "toise project is one process, not %d ranks: start it without mpirun",
-                         world->size);
     if (code) return code;
     if (flags.help) return help(stdout), BASE_OK;
     if (!code && flags.out) code = base_record_check(flags.out, e);

@@ -6,7 +6,7 @@
 
 #include "base/record_get.h"
 #include "base/text.h"
-#include "cli/project_measured.h"
+#include "cli/cli.h"
 
 static void shares(FILE *out, const char *title, const json_t *parts, double step) {
     const char *key;
