@@ -40,8 +40,13 @@ same() {
 
 run 0 --list-curves
 cut -d' ' -f1 "$work/out" >"$work/names"
-[ "$(cat "$work/names")" = "$(cd harness/catalog/curves && LC_ALL=C ls -- *.json | sed 's/.json$//')" ] || fail "the list is not that of the files"
+[ "$(cat "$work/names")" = "$(cd harness/catalog/curves && printf '%s\n' *.json | LC_ALL=C sort | sed 's/.json$//')" ] || fail "the list is not that of the files"
 while read -r name; do
+    if [ -z "${CHECK_FULL:-}" ] && [ ! -e "results/curves/$name.svg" ]; then
+        echo "SKIP: the curve $name: only with CHECK_FULL set"
+        continue
+    fi
+    echo "$name" >>"$work/done"
     svg=()
     [ $drawn = no ] || svg=(--svg "$work/$name.svg")
     run 0 --curve "$name" "${svg[@]}" --json --out "$work/records.jsonl"
@@ -59,11 +64,14 @@ while read -r name; do
     grep -qF "mean error of the time $(percent "$(figure mean)" %.1f)%" "$work/$name.svg" || fail "$name.svg does not say its error"
     [ ! -e "results/curves/$name.svg" ] || same "results/curves/$name.svg" "$work/$name.svg" || fail "results/curves/$name.svg is not what is drawn now"
 done <"$work/names"
-[ "$(wc -l <"$work/records.jsonl")" = "$(wc -l <"$work/names")" ] || fail 'records were not appended'
+[ "$(wc -l <"$work/records.jsonl")" = "$(wc -l <"$work/done")" ] || fail 'records were not appended'
 
 # The README's figures are those of the records.
+# shellcheck disable=SC2016
 while read -r name mean inside; do
-    grep "\"curve\":\"$name\"" "$work/records.jsonl" >"$work/record" || { fail "README: no curve $name"; continue; }
+    grep -qx "$name" "$work/names" || fail "README: no curve $name"
+    grep -qx "$name" "$work/done" || continue
+    grep "\"curve\":\"$name\"" "$work/records.jsonl" >"$work/record"
     [ "$(percent "$(figure mean)" %.1f)" = "$mean" ] || fail "README: $name errs by $(figure mean), not $mean%"
     [ "$(percent "$(figure coverage)" %.0f)" = "$inside" ] || fail "README: $name covers $(figure coverage), not $inside%"
 done < <(sed -n 's/^| `\([a-z0-9-]*\)` |.* | \([0-9.]*\)% | \([0-9]*\)% |.*$/\1 \2 \3/p' README.md)
@@ -90,7 +98,7 @@ is a folder | --curve megatron-2021 --out $work
 --curve | --curve
 END
 while IFS='|' read -r words arguments; do
-    words=$(sed 's/ *$//' <<<"$words")
+    words=${words% }
     # shellcheck disable=SC2086
     run 2 $arguments
     [ ! -s "$work/out" ] || fail "$arguments: something on stdout"
