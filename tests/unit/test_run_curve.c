@@ -34,6 +34,10 @@ static void check_curve(void *context, const char *name, const char *title) {
         for (int k = 0; k < c.runs.count; k++)
             assert_true(c.fit[k].weight == 0 || strcmp(c.runs.run[k].source, run->source) != 0);
     }
+    const json_t *left_out = json_object_get(c.file, "leave_out"), *source;
+    size_t at;
+    json_array_foreach(left_out, at, source) for (int k = 0; k < c.runs.count; k++)
+        assert_true(c.fit[k].weight == 0 || strcmp(c.runs.run[k].source, json_string_value(source)) != 0);
     int fitted = 0;
     for (int k = 0; k < c.runs.count; k++) fitted += c.fit[k].weight > 0;
     assert_in_range(fitted, 400, 634);
