@@ -81,6 +81,8 @@ static int answer(struct launch *l, const char *name, struct run_project *r, str
     } else if (!code) {
         code = project_projection_make(&r->machine, &l->question, &l->fitted, most, &r->projection, &r->search, e);
     }
+    if (!code && !r->projection.fits)
+        r->some = project_budget_memory(&r->projection, &l->question, &l->fitted, &r->would_fit);
     if (!code) code = simulate(l, r, e);
     if (!code) bill(l, r);
     if (!code)

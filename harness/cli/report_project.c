@@ -88,6 +88,20 @@ static void memory(FILE *out, const json_t *record) {
         get_real(m, "activations") / 1e9, get_real(m, "logits") / 1e9);
 }
 
+/* What overflows stands above. */
+static void would_fit(FILE *out, const json_t *result) {
+    const json_t *x = json_object_get(result, "would_fit");
+    char text[256];
+    if (json_is_true(json_object_get(result, "fits"))) return;
+    if (!x) {
+        fputs("would fit   nothing on this machine: no layout, on no number of its accelerators\n", out);
+        return;
+    }
+    layout_text(x, text, sizeof text);
+    fprintf(out, "would fit   on %.0f: %s; %.1f GB, %.4g s\n", get_real(x, "accelerators"), text,
+            get_real(x, "memory_bytes") / 1e9, get_real(x, "step_s"));
+}
+
 static void amount(FILE *out, const char *head, const char *format, double x, const char *tail) {
     fputs(head, out);
     if (isfinite(x))
@@ -169,6 +183,7 @@ void cli_report_project(FILE *out, const json_t *record) {
     step(out, record);
     breakdown(out, result);
     memory(out, record);
+    would_fit(out, result);
     training(out, result);
     layouts(out, json_object_get(record, "search"));
     explanation(out, record);

@@ -21,7 +21,7 @@ double project_budget_tokens(const struct project_projection *x, const struct pr
 /* The next count of nodes of 2^i or 3 x 2^i. */
 static double after(double nodes) {
     const double power = exp2(floor(log2(nodes)));
-    return nodes == power && power > 1 ? 1.5 * power : nodes == power ? 2 : 2 * power;
+    return power > 1 && nodes < 1.5 * power ? 1.5 * power : 2 * power;
 }
 
 struct found {
@@ -68,4 +68,26 @@ int project_budget_deadline(const struct project_machine *m, const struct projec
     }
     *out = best.projection, *search = best.search;
     return BASE_OK;
+}
+
+bool project_budget_memory(const struct project_projection *over, const struct project_question *q,
+                           const struct project_fitted *fitted, struct project_projection *out) {
+    const struct project_machine *m = over->machine;
+    const double node = m->node.accelerators.value;
+    struct project_question free_layout = *q;
+    const int schedule = q->choice.schedule;
+    struct project_question defaults;
+    project_question_default(q->config, &defaults);
+    free_layout.choice = defaults.choice;
+    free_layout.choice.schedule = schedule;
+    free_layout.accelerators = over->accelerators;
+    for (double nodes = ceil(over->accelerators / node); free_layout.accelerators <= m->accelerators.high;
+         nodes = after(nodes), free_layout.accelerators = nodes * node) {
+        struct project_search search;
+        struct base_error ignored;
+        const int code = project_projection_make(m, &free_layout, fitted, 1, out, &search, &ignored);
+        project_search_free(&search);
+        if (!code && out->fits) return true;
+    }
+    return false;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Backwards: what a number of accelerator-hours buys, and what a deadline takes. */
+ * Backwards: what a number of accelerator-hours buys, what a deadline takes, what memory takes. */
 #ifndef TOISE_PROJECT_BUDGET_H
 #define TOISE_PROJECT_BUDGET_H
 
@@ -17,5 +17,10 @@ int project_budget_deadline(const struct project_machine *m, const struct projec
                             const struct project_fitted *fitted, const struct project_terms *t, double days, int most,
                             struct project_projection *out, struct project_search *search, bool *met,
                             struct base_error *e);
+
+/* Where a projection does not fit: the fastest layout that does on as many accelerators, whatever was given, else on
+ * the fewest of the machine that will do. false: none of it fits, or *out is not filled. */
+bool project_budget_memory(const struct project_projection *over, const struct project_question *q,
+                           const struct project_fitted *fitted, struct project_projection *out);
 
 #endif

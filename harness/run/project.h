@@ -13,9 +13,11 @@ struct run_project {
     struct project_search search;
     struct project_terms terms;
     struct project_bill bill;
-    bool billed;         /* terms.tokens were given or found */
-    double simulated_s;  /* the pipeline's part of the step by event simulation; NAN: no pipeline */
-    const char *verdict; /* why the answer is no, beside memory; NULL */
+    bool billed;                         /* terms.tokens were given or found */
+    double simulated_s;                  /* the pipeline's part of the step by event simulation; NAN: no pipeline */
+    const char *verdict;                 /* why the answer is no, beside memory; NULL */
+    struct project_projection would_fit; /* where it does not: what does, if `some` */
+    bool some;
 };
 
 /* A record of kind "project", FAILED where nothing fits or there is a verdict. listed: how many layouts of the search

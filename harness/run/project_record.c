@@ -86,6 +86,13 @@ static void add_bill(json_t *o, const struct project_terms *t, const struct proj
     set(o, "terms", terms);
 }
 
+static json_t *would_fit_json(const struct project_projection *p) {
+    json_t *o = layout_json(&p->job.layout, p->job.batch.micro_batch);
+    set_number(o, "accelerators", p->accelerators);
+    set_number(o, "step_s", p->step.total), set_number(o, "memory_bytes", p->memory_needed);
+    return o;
+}
+
 static json_t *result_json(const struct run_project *r) {
     const struct project_projection *p = &r->projection;
     const struct project_rates_shown x = project_projection_rates(p);
@@ -104,6 +111,7 @@ static json_t *result_json(const struct run_project *r) {
     set_number(o, "pipeline_s", p->step.work + p->step.imbalance + p->step.bubble + p->step.p2p);
     set_number(o, "memory_bytes", p->memory_needed), set(o, "memory", memory_json(&p->memory));
     set(o, "fits", json_boolean(p->fits));
+    if (r->some) set(o, "would_fit", would_fit_json(&r->would_fit));
     if (r->billed) add_bill(o, &r->terms, &r->bill);
     return o;
 }

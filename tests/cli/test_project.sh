@@ -55,6 +55,11 @@ says '^jean-zay-h100 +64 '
 says 'time of a training on jean-zay-v100-32gb over that on'
 run 1 --model bloom-176b --machine jean-zay-a100 --accelerators 8 --seq 2048 --gbs 2048
 says 'FAILED: memory: [0-9.]+ GB of the 85.9 GB'
+says '^would fit +on [0-9]+: TP '
+run 1 "${bloom[@]}" --tp 1 --pp 3 --zero 0
+says '^would fit +on 384: TP [48]'
+run 1 --model llama-3-405b --machine cluster --set nodes=1
+says '^would fit +nothing on this machine'
 run 0 "${bloom[@]}" "${as_it_ran[@]}" --explain
 says '^data_parallel +[0-9]'
 says '^node.rail_bytes_per_s .* derived'
