@@ -69,12 +69,21 @@ static bool ends(const char *text, const char *with) {
     return n >= k && !strcmp(text + n - k, with);
 }
 
+/* Records without kernels are left to the flags of other machines; what cannot be read is refused here. */
+static bool has_points(const char *path) {
+    struct project_machine m;
+    if (project_machine_read(path, &m, NULL)) return true;
+    const bool points = m.point_count > 0;
+    project_machine_close(&m);
+    return points;
+}
+
 bool cli_project_measured_asked(int argc, char *const *argv) {
     for (int i = 0; i < argc; i++) {
         const char *value = !strncmp(argv[i], "--machine=", 10)             ? argv[i] + 10
                             : !strcmp(argv[i], "--machine") && i + 1 < argc ? argv[i + 1]
                                                                             : "";
-        if (ends(value, ".jsonl") && !strchr(value, ',')) return true;
+        if (ends(value, ".jsonl") && !strchr(value, ',') && has_points(value)) return true;
     }
     return false;
 }

@@ -10,7 +10,8 @@
 
 /* --curve SERIES: a published series beside its prediction; --list-curves. */
 int cli_project_curve(int argc, char *const *argv, struct base_error *e);
-/* --machine RECORDS.jsonl, one alone: a machine that toise measured prices its own training. */
+/* --machine RECORDS.jsonl, one alone that has records of kernels: a machine that toise measured prices its own
+ * training. */
 bool cli_project_measured_asked(int argc, char *const *argv);
 int cli_project_measured(int argc, char *const *argv, struct base_error *e);
 /* --campaign NAME: a programme. */
