@@ -3,8 +3,9 @@
 # scripts/predict.sh BUILD FOLDER: does this machine's own measurement predict its training? Times kernels of gpt2-124m on
 # one rank, of half the cores and of all, and the sums of two ranks; writes predictions of runs that differ from what was
 # timed in ranks, sequence length, micro-batch and precision to FOLDER/predicted.jsonl; only then trains them, and holds
-# both side by side. Each command that measures waits for idle CPUs first, and runs again, three times at most, if others took
-# CPU time in a third of its samples; of what was measured again the last counts, and all stays in FOLDER/all.jsonl.
+# both side by side. Each command that measures waits for idle CPUs first, and a sum or a run is measured again, twice or
+# once at most, if others took CPU time in a third of its samples: the last one counts, and all stay in FOLDER/all.jsonl.
+# Kernels are timed in three rounds, whose medians count.
 # BEFORE: words put before such a command, as BEFORE='flock quiet.lock'. MODEL, STEPS: otherwise gpt2-124m, 4.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -35,10 +36,10 @@ runs=(
     "2 $half fp32 256 8 1"
 )
 
-# idle: waits until all CPUs but a twentieth were idle for two seconds; a minute and a half at most
+# idle: waits until all CPUs but a twentieth were idle for two seconds; 40 at most
 idle() {
     local i before after
-    for ((i = 0; i < 45; i++)); do
+    for ((i = 0; i < 20; i++)); do
         before=$(awk '/^cpu / { print $2 + $3 + $4 + $7 + $8 + $9, $5 + $6 }' /proc/stat)
         sleep 2
         after=$(awk '/^cpu / { print $2 + $3 + $4 + $7 + $8 + $9, $5 + $6 }' /proc/stat)
@@ -54,12 +55,12 @@ disturbed() {
         m += gsub(/"(load|steal)"/, "", text)
     } END { printf "%.2f", n ? m / n : 0 }' "$1"
 }
-# measure FILE COMMAND...: its records, once undisturbed, appended to FILE; what is inconclusive or FAILED has no rate
+# measure TRIES FILE COMMAND...: its records, once undisturbed, appended to FILE; what is inconclusive or FAILED has no rate
 # that anybody would use, and is no reason to stop
 measure() {
-    local to=$1 new=$folder/new.jsonl code try share
-    shift
-    for try in 1 2 3; do
+    local tries=$1 to=$2 new=$folder/new.jsonl code try share
+    shift 2
+    for ((try = 1; try <= tries; try++)); do
         code=0
         rm -f "$new"
         BEFORE_IDLE=$(declare -f idle) "${before[@]}" bash -c 'eval "$BEFORE_IDLE"; idle; "$@"' - "$@" --out "$new" \
@@ -69,7 +70,7 @@ measure() {
         cat "$new" >>"$folder/all.jsonl"
         share=$(disturbed "$new")
         ! awk -v s="$share" 'BEGIN { exit !(s < 0.34) }' || break
-        echo "  disturbed in $share of its samples, try $try of 3"
+        echo "  disturbed in $share of its samples, try $try of $tries"
     done
     cat "$new" >>"$to"
     rm -f "$new"
@@ -84,16 +85,17 @@ flags() { # flags SEQ GBS MBS PRECISION THREADS
 
 if [ ! -s "$machine" ]; then
     isa=$({ "$toise" kernels --isa none 2>&1 || true; } | sed 's/.*take //; s/, openblas//; s/.*, //') # the best
-    quick=(--model "$model" --isa "$isa" --seconds 0.3 --width 0.5)
-    for threads in $(printf '%s\n' "$half" "$CORES" | sort -u); do
-        echo "kernels of $model on $threads thread(s)"
-        measure "$kernels" "$toise" kernels "${quick[@]}" --threads "$threads" --seq 256 --mbs 4
-        measure "$kernels" "$toise" kernels "${quick[@]}" --threads "$threads" --seq 128 --mbs 2 --op gemm,attention
-        measure "$kernels" "$toise" kernels "${quick[@]}" --threads "$threads" --seq 512 --mbs 1 --op attention
-        measure "$kernels" "$toise" kernels "${quick[@]}" --threads "$threads" --seq 64 --mbs 8 --op attention
+    quick=(--model "$model" --isa "$isa" --seconds 0.1 --width 0.5)
+    for round in 1 2 3; do
+        for threads in $(printf '%s\n' "$half" "$CORES" | sort -u); do
+            echo "kernels of $model on $threads thread(s), $round of 3"
+            measure 1 "$kernels" "$toise" kernels "${quick[@]}" --threads "$threads" --seq 256 --mbs 4
+            measure 1 "$kernels" "$toise" kernels "${quick[@]}" --threads "$threads" --seq 128 --mbs 2 --op gemm,attention
+            measure 1 "$kernels" "$toise" kernels "${quick[@]}" --threads "$threads" --seq 512 --mbs 1 --op attention
+        done
     done
     echo "sums of two ranks"
-    measure "$kernels" "${two[@]}" "$toise" comm --model "$model" --threads "$half" --seconds 0.7
+    measure 3 "$kernels" "${two[@]}" "$toise" comm --model "$model" --threads "$half" --seconds 0.7
     mv "$kernels" "$machine"
 fi
 
@@ -107,14 +109,15 @@ if [ ! -s "$predicted" ]; then
     echo "predictions: $predicted"
 fi
 
-done_already=$(cat "$trained" 2>/dev/null | wc -l)
+touch "$trained"
+done_already=$(wc -l <"$trained")
 for ((i = done_already; i < ${#runs[@]}; i++)); do
     read -r ranks threads precision seq gbs mbs <<<"${runs[i]}"
     mapfile -t words < <(flags "$seq" "$gbs" "$mbs" "$precision" "$threads")
     launch=()
     [ "$ranks" = 1 ] || launch=("${two[@]}")
     echo "training: $ranks x $threads threads, $precision, $gbs x $seq tokens, micro-batch $mbs"
-    measure "$trained" "${launch[@]}" "$toise" train "${words[@]}" --warmup 1 --steps "$steps"
+    measure 2 "$trained" "${launch[@]}" "$toise" train "${words[@]}" --warmup 1 --steps "$steps"
 done
 
 printf '\n%-8s %-10s %-12s %5s  %8s %-17s %9s %7s %-7s %s\n' precision ranks batch micro predicted '90%' measured error inside label

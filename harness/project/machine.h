@@ -117,8 +117,8 @@ struct project_queue {
 };
 
 /* An operation timed by `toise kernels` on one node: the fastest variant of its shape that training runs, which leaves
- * out OpenBLAS and matmuls whose B was packed ahead. */
-enum { PROJECT_SIZES = 4 };
+ * out OpenBLAS and matmuls whose B was packed ahead. Of several launches the median counts. */
+enum { PROJECT_SIZES = 4, PROJECT_REPEATS = 9 };
 struct project_point {
     char op[24];                  /* of kernels.h: "gemm", "attention_forward", "adamw" */
     char variant[24];             /* "avx2" */
@@ -128,8 +128,10 @@ struct project_point {
     bool alibi;
     enum project_dtype dtype;
     int threads;
-    double bytes;                /* of operands read and written once, one call; NAN: not said */
-    double call_s, spread;       /* seconds of a call; half-width of their interval, relative */
+    double bytes;                    /* of operands read and written once, one call; NAN: not said */
+    double call_s, spread;           /* seconds of a call; half-width of their 95% interval, relative */
+    double repeats[PROJECT_REPEATS]; /* call_s of each launch, in their order; more than fit are left out */
+    int repeat_count;
     double flop_per_s, share;    /* share: of the measured peak; NAN where no FLOP are counted */
     double peak_flop_per_s;      /* medians of the windows between the samples: how the machine was at the time; */
     double bandwidth_byte_per_s; /* NAN: none */

@@ -95,25 +95,43 @@ static bool same_shape(const struct project_point *a, const struct project_point
            a->window == b->window && a->alibi == b->alibi && a->dtype == b->dtype && a->threads == b->threads;
 }
 
-/* Of a shape and variant timed again the last record counts: machines drift. */
+/* A shape and variant timed again is the same point's next launch. */
 static int add(struct project_points *p, const struct project_point *point) {
     struct project_machine *m = p->m;
     for (int i = 0; i < m->point_count; i++) {
-        if (!same_shape(&m->points[i], point) || strcmp(m->points[i].variant, point->variant) != 0) continue;
-        m->points[i] = *point;
+        struct project_point *one = &m->points[i];
+        if (!same_shape(one, point) || strcmp(one->variant, point->variant) != 0) continue;
+        one->spread = fmax(one->spread, point->spread);
+        if (one->repeat_count < PROJECT_REPEATS) one->repeats[one->repeat_count++] = point->call_s;
         return BASE_OK;
     }
     struct project_point *more = grown(p, m->points, m->point_count, sizeof *more);
     if (!more) return BASE_BROKEN;
     m->points = more;
-    m->points[m->point_count++] = *point;
+    m->points[m->point_count] = *point;
+    m->points[m->point_count].repeats[0] = point->call_s;
+    m->points[m->point_count++].repeat_count = 1;
     return BASE_OK;
+}
+
+/* The median of the launches, and what they differ by where that is more than the samples of each do. */
+static void settle(struct project_point *p) {
+    const double first = p->call_s;
+    double mean = 0, squares = 0;
+    p->call_s = base_stats_median(p->repeats, p->repeat_count, 0.5).median;
+    p->flop_per_s *= first / p->call_s;
+    p->share *= first / p->call_s;
+    if (p->repeat_count < 2) return;
+    for (int i = 0; i < p->repeat_count; i++) mean += log(p->repeats[i]) / p->repeat_count;
+    for (int i = 0; i < p->repeat_count; i++) squares += (log(p->repeats[i]) - mean) * (log(p->repeats[i]) - mean);
+    p->spread = fmax(p->spread, 2 * sqrt(squares / (p->repeat_count - 1)));
 }
 
 void project_points_finish(struct project_machine *m) {
     int kept = 0;
     for (int i = 0; i < m->point_count; i++) {
         int k = 0;
+        settle(&m->points[i]);
         while (k < kept && !same_shape(&m->points[k], &m->points[i])) k++;
         if (k == kept || m->points[i].call_s < m->points[k].call_s) m->points[k] = m->points[i];
         if (k == kept) kept++;

@@ -19,7 +19,7 @@ struct project_points {
 
 int project_points_kernel(struct project_points *p, const json_t *record);
 int project_points_comm(struct project_points *p, const json_t *record);
-/* After the last record: of each shape's variants the fastest stays. */
+/* After the last record: launches become medians, and of each shape's variants the fastest stays. */
 void project_points_finish(struct project_machine *m);
 /* BASE_USAGE: the field of the record at hand, and what is wrong with it. */
 int project_points_refuse(const struct project_points *p, const char *field, const char *why);

@@ -41,6 +41,26 @@ static double middle(const struct project_pricing *p, bool bandwidth, double *sd
     return exp(mean);
 }
 
+/* How far whole launches were apart: sd over them of the mean, over shapes, of the logarithm of their times to the
+ * shape's median. 0 where shapes were timed once. */
+static double apart(const struct project_pricing *p) {
+    double mean[PROJECT_REPEATS], sum = 0, squares = 0;
+    int launches = 0;
+    for (int r = 0; r < PROJECT_REPEATS; r++) {
+        double shapes = 0;
+        int n = 0;
+        for (int i = 0; i < p->m->point_count; i++) {
+            const struct project_point *one = &p->m->points[i];
+            if (one->threads != p->plan->request.threads || one->repeat_count < 2 || one->repeat_count <= r) continue;
+            shapes += log(one->repeats[r] / one->call_s), n++;
+        }
+        if (n) mean[launches++] = shapes / n;
+    }
+    for (int r = 0; r < launches; r++) sum += mean[r] / launches;
+    for (int r = 0; r < launches; r++) squares += (mean[r] - sum) * (mean[r] - sum);
+    return launches > 1 ? sqrt(squares / (launches - 1)) : 0;
+}
+
 static void find_crowd(struct project_pricing *p) {
     const struct plan_request *r = &p->plan->request;
     p->r->matmul = p->r->pass = 1;
@@ -76,18 +96,20 @@ static int price_messages(struct project_pricing *p) {
                                                         1, o.exposed_s, o.sd, basis, p->m->message_count});
 }
 
-/* Errors of one fit go together; those of different fits do not. */
+/* Errors of one fit go together, those of different fits do not, nor do those of shapes that were timed: what these
+ * have in common is the machine's drift. */
 static double variance(const struct project_measured *r) {
     double sum = 0;
     for (int i = 0; i < r->count; i++) {
+        const struct project_priced *one = &r->ops[i];
+        const double own = one->count * one->call_s / r->step_s * one->sd;
         double together = 0;
-        bool first = true;
-        for (int k = 0; k < r->count; k++) {
-            if (strcmp(r->ops[k].op, r->ops[i].op) != 0 || strcmp(r->ops[k].trans, r->ops[i].trans) != 0) continue;
-            first = first && k >= i;
-            together += r->ops[k].count * r->ops[k].call_s / r->step_s * r->ops[k].sd;
+        for (int k = 0; k < r->count && one->basis != PROJECT_TIMED; k++) {
+            const struct project_priced *other = &r->ops[k];
+            if (other->basis != PROJECT_TIMED && !strcmp(other->op, one->op) && !strcmp(other->trans, one->trans))
+                together += other->count * other->call_s / r->step_s * other->sd;
         }
-        if (first) sum += together * together;
+        sum += own * (one->basis == PROJECT_TIMED ? own : together);
     }
     return sum;
 }
@@ -111,7 +133,8 @@ static void settle(struct project_pricing *p, double drift_peak, double drift_ba
     }
     r->compute_s = r->step_s - r->cost_s - r->exposed_s;
     const double dense = r->by_kind_s[PROJECT_MATMULS] + r->by_kind_s[PROJECT_ATTENTIONS];
-    r->drift = (dense * drift_peak + (r->step_s - dense) * drift_bandwidth) / r->step_s;
+    const double roofs = (dense * drift_peak + (r->step_s - dense) * drift_bandwidth) / r->step_s;
+    r->drift = fmax(roofs, apart(p));
     const double sd = sqrt(variance(r) + r->drift * r->drift);
     r->low_s = r->step_s * exp(-Z90 * sd);
     r->high_s = r->step_s * exp(Z90 * sd);

@@ -61,9 +61,9 @@ struct project_measured {
     double compute_s;             /* the step without messages */
     double message_s, cost_s;     /* messages alone; what they take from the backward that hides them */
     double exposed_s;             /* what outlasts it: the phase "communication" */
-    double drift;                 /* sd of the logarithm: of the machine while its records were made */
-    double peak_flop_per_s;       /* of a rank, while its records were made */
-    double matmul, pass;          /* what ranks leave each other; 1 for one rank */
+    double drift; /* sd of the logarithm: of the machine while its records were made, by its roofs or launches */
+    double peak_flop_per_s; /* of a rank, while its records were made */
+    double matmul, pass;    /* what ranks leave each other; 1 for one rank */
     bool interpolated;
     char why[160]; /* of an extrapolation */
 };

@@ -160,14 +160,18 @@ static void records_are_read(void **state) {
     assert_false(project_fact_known(&a->memory_bytes)); /* a CPU's memory is its node's */
     assert_true(m.node.memory_bytes.value == 274877906944.0 && m.node.sockets.value == 2 && m.node.cores.value == 64);
     assert_false(project_fact_known(&m.node.rails));
-    /* of a variant timed twice the later record, of variants the faster; not OpenBLAS, not a B that was packed ahead */
+    /* of a variant timed twice the median, of variants the faster; not OpenBLAS, not a B that was packed ahead */
     assert_int_equal(m.point_count, 3);
     const struct project_point *p = &m.points[0];
     assert_string_equal(p->op, "gemm");
     assert_string_equal(p->trans, "NT");
     assert_string_equal(p->variant, "b");
     assert_true(p->sizes[0] == 1024 && p->sizes[1] == 2304 && p->sizes[2] == 768 && p->sizes[3] == 1);
-    assert_true(p->threads == 64 && p->flop_per_s == 6e12 && p->share == 0.75 && p->call_s == 6.03979776e-4);
+    assert_true(p->threads == 64 && fabs(p->call_s - 5.608383634e-4) < 1e-12);
+    assert_true(p->repeat_count == 2 && p->repeats[1] == 6.03979776e-4);
+    assert_true(fabs(p->spread - 2 * log(7 / 6.0) / sqrt(2)) < 1e-6); /* of two logarithms */
+    assert_true(fabs(p->flop_per_s / (3623878656 / p->call_s) - 1) < 1e-9 &&
+                fabs(p->share - p->flop_per_s / 8e12) < 1e-9);
     assert_true(p->dtype == PROJECT_BF16 && m.points[1].threads == 1);
     assert_true(m.points[2].sizes[0] == 9 && m.points[2].call_s == 2e-3 && isnan(m.points[2].share));
     assert_int_equal(m.message_count, 2);
