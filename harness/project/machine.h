@@ -117,7 +117,8 @@ struct project_queue {
 };
 
 /* An operation timed by `toise kernels` on one node: the fastest variant of its shape that training runs, which leaves
- * out OpenBLAS and matmuls whose B was packed ahead. Of several launches the median counts. */
+ * out OpenBLAS and matmuls whose B was packed ahead. Of several launches the median counts, of those in which others
+ * took CPU time in a third of the samples only where there are no better: they say how busy a machine was. */
 enum { PROJECT_SIZES = 4, PROJECT_REPEATS = 9 };
 struct project_point {
     char op[24];                  /* of kernels.h: "gemm", "attention_forward", "adamw" */
@@ -130,6 +131,7 @@ struct project_point {
     int threads;
     double bytes;                    /* of operands read and written once, one call; NAN: not said */
     double call_s, spread;           /* seconds of a call; half-width of their 95% interval, relative */
+    bool busy;                       /* others took CPU time */
     double repeats[PROJECT_REPEATS]; /* call_s of each launch, in their order; more than fit are left out */
     int repeat_count;
     double flop_per_s, share;    /* share: of the measured peak; NAN where no FLOP are counted */
@@ -137,10 +139,13 @@ struct project_point {
     double bandwidth_byte_per_s; /* NAN: none */
 };
 
-/* A sum of gradients timed by `toise comm`. */
+/* A sum of gradients timed by `toise comm`; of several launches likewise. */
 struct project_message {
     int ranks, nodes, threads;
     double bytes, time_s, spread;
+    bool busy;
+    double repeats[PROJECT_REPEATS]; /* time_s of each launch */
+    int repeat_count;
     double hidden; /* the share of the time that costs the compute beside it nothing; NAN: not measured */
 };
 

@@ -12,7 +12,8 @@
 #include "base/stats.h"
 #include "plan/ledger.h"
 
-static const double AGREE = 1e-3; /* of figures that follow from each other */
+static const double AGREE = 1e-3;   /* of figures that follow from each other */
+static const double BUSY = 1.0 / 3; /* share of samples in which others took CPU time */
 
 bool project_points_dtype(const char *name, enum project_dtype *dtype) {
     return project_dtype_find(!strcmp(name, "f32") ? "fp32" : name, dtype);
@@ -48,6 +49,22 @@ static double typical(const json_t *record, const char *key) {
     if (x) median = base_stats_median(x, n, 0.5).median;
     free(x);
     return median;
+}
+
+/* Whether a launch was disturbed, by the marks of its samples. */
+static bool is_busy(const json_t *record) {
+    const json_t *all = json_object_get(json_object_get(record, "samples"), "marks"), *marks, *mark;
+    int n = 0;
+    size_t i, k;
+    json_array_foreach(all, i, marks) {
+        bool taken = false;
+        json_array_foreach(marks, k, mark) {
+            const char *name = json_is_string(mark) ? json_string_value(mark) : "";
+            taken = taken || !strcmp(name, "load") || !strcmp(name, "steal");
+        }
+        n += taken;
+    }
+    return n > BUSY * (double)json_array_size(all);
 }
 
 /* Half the interval over its middle; 0 where none is said. */
@@ -101,6 +118,10 @@ static int add(struct project_points *p, const struct project_point *point) {
     for (int i = 0; i < m->point_count; i++) {
         struct project_point *one = &m->points[i];
         if (!same_shape(one, point) || strcmp(one->variant, point->variant) != 0) continue;
+        if (one->busy != point->busy) {
+            if (one->busy) *one = *point;
+            return BASE_OK;
+        }
         one->spread = fmax(one->spread, point->spread);
         if (one->repeat_count < PROJECT_REPEATS) one->repeats[one->repeat_count++] = point->call_s;
         return BASE_OK;
@@ -108,35 +129,40 @@ static int add(struct project_points *p, const struct project_point *point) {
     struct project_point *more = grown(p, m->points, m->point_count, sizeof *more);
     if (!more) return BASE_BROKEN;
     m->points = more;
-    m->points[m->point_count] = *point;
-    m->points[m->point_count].repeats[0] = point->call_s;
-    m->points[m->point_count++].repeat_count = 1;
+    m->points[m->point_count++] = *point;
     return BASE_OK;
 }
 
 /* The median of the launches, and what they differ by where that is more than the samples of each do. */
-static void settle(struct project_point *p) {
-    const double first = p->call_s;
+static double settle(const double *repeats, int count, double *spread_of) {
     double mean = 0, squares = 0;
-    p->call_s = base_stats_median(p->repeats, p->repeat_count, 0.5).median;
+    for (int i = 0; i < count; i++) mean += log(repeats[i]) / count;
+    for (int i = 0; i < count; i++) squares += (log(repeats[i]) - mean) * (log(repeats[i]) - mean);
+    if (count > 1) *spread_of = fmax(*spread_of, 2 * sqrt(squares / (count - 1)));
+    return base_stats_median(repeats, count, 0.5).median;
+}
+
+static void settle_point(struct project_point *p) {
+    const double first = p->call_s;
+    p->call_s = settle(p->repeats, p->repeat_count, &p->spread);
     p->flop_per_s *= first / p->call_s;
     p->share *= first / p->call_s;
-    if (p->repeat_count < 2) return;
-    for (int i = 0; i < p->repeat_count; i++) mean += log(p->repeats[i]) / p->repeat_count;
-    for (int i = 0; i < p->repeat_count; i++) squares += (log(p->repeats[i]) - mean) * (log(p->repeats[i]) - mean);
-    p->spread = fmax(p->spread, 2 * sqrt(squares / (p->repeat_count - 1)));
 }
 
 void project_points_finish(struct project_machine *m) {
     int kept = 0;
     for (int i = 0; i < m->point_count; i++) {
         int k = 0;
-        settle(&m->points[i]);
+        settle_point(&m->points[i]);
         while (k < kept && !same_shape(&m->points[k], &m->points[i])) k++;
         if (k == kept || m->points[i].call_s < m->points[k].call_s) m->points[k] = m->points[i];
         if (k == kept) kept++;
     }
     m->point_count = kept;
+    for (int i = 0; i < m->message_count; i++) {
+        struct project_message *one = &m->messages[i];
+        one->time_s = settle(one->repeats, one->repeat_count, &one->spread);
+    }
 }
 
 int project_points_kernel(struct project_points *p, const json_t *record) {
@@ -145,6 +171,8 @@ int project_points_kernel(struct project_points *p, const json_t *record) {
                                   .alibi = json_is_true(json_object_get(r, "alibi")),
                                   .threads = (int)get_whole(r, "threads"),
                                   .bytes = get_real(r, "bytes"),
+                                  .busy = is_busy(record),
+                                  .repeat_count = 1,
                                   .peak_flop_per_s = typical(record, "peak_flop_per_s"),
                                   .bandwidth_byte_per_s = typical(record, "bandwidth_byte_per_s")};
     const char *op = get_text(r, "op"), *variant = get_text(r, "variant"), *trans = get_text(r, "trans");
@@ -160,6 +188,7 @@ int project_points_kernel(struct project_points *p, const json_t *record) {
     snprintf(point.trans, sizeof point.trans, "%s", trans);
     int code = read_sizes(p, r, &point);
     if (!code) code = read_rate(p, r, &point);
+    point.repeats[0] = point.call_s;
     return code ? code : add(p, &point);
 }
 
@@ -172,9 +201,9 @@ static int read_layout(const struct project_points *p, const json_t *layout, int
     return *threads < 1 ? project_points_refuse(p, "layout.threads", "must be a whole number above 0") : BASE_OK;
 }
 
-static int add_message(struct project_points *p, const json_t *layout, const json_t *r) {
+static int add_message(struct project_points *p, const json_t *layout, const json_t *r, bool busy) {
     struct project_machine *m = p->m;
-    struct project_message one = {.hidden = get_real(r, "hidden")};
+    struct project_message one = {.hidden = get_real(r, "hidden"), .busy = busy};
     int code = read_layout(p, layout, &one.ranks, &one.nodes, &one.threads);
     if (!code) code = positive(p, r, "result", "bytes", &one.bytes);
     if (!code) code = positive(p, r, "result", "time_s", &one.time_s);
@@ -182,6 +211,21 @@ static int add_message(struct project_points *p, const json_t *layout, const jso
     if (get_real(r, "wrong") != 0)
         return project_points_refuse(p, "result.wrong", "must be 0 in a record that PASSED: its sum is no sum");
     one.spread = spread(r, "time_s_low", "time_s_high", one.time_s);
+    one.repeats[one.repeat_count++] = one.time_s;
+    for (int i = 0; i < m->message_count; i++) {
+        struct project_message *old = &m->messages[i];
+        if (old->bytes != one.bytes || old->ranks != one.ranks || old->nodes != one.nodes ||
+            old->threads != one.threads)
+            continue;
+        if (old->busy != one.busy) {
+            if (old->busy) *old = one;
+            return BASE_OK;
+        }
+        if (old->repeat_count < PROJECT_REPEATS) old->repeats[old->repeat_count++] = one.time_s;
+        old->spread = fmax(old->spread, one.spread);
+        if (!isnan(one.hidden)) old->hidden = one.hidden; /* the last one counts */
+        return BASE_OK;
+    }
     struct project_message *more = grown(p, m->messages, m->message_count, sizeof *more);
     if (!more) return BASE_BROKEN;
     m->messages = more;
@@ -209,7 +253,7 @@ static int add_crowd(struct project_points *p, const json_t *layout, const json_
 int project_points_comm(struct project_points *p, const json_t *record) {
     const json_t *layout = json_object_get(record, "layout"), *r = json_object_get(record, "result");
     const char *op = get_text(r, "op");
-    if (!strcmp(op, "all_reduce")) return add_message(p, layout, r);
+    if (!strcmp(op, "all_reduce")) return add_message(p, layout, r, is_busy(record));
     if (!strcmp(op, "share")) return add_crowd(p, layout, r);
     return project_points_refuse(p, "result.op", "must be \"all_reduce\" or \"share\"");
 }

@@ -18,7 +18,7 @@ struct known {
     bool as_many; /* ranks as asked for */
 };
 
-/* Those of as many threads and, where there are any, as many ranks. Of a size timed again the last counts. */
+/* Those of as many threads and, where there are any, as many ranks. */
 static struct known find(const struct project_machine *m, int ranks, int threads) {
     struct known k = {.count = 0};
     for (int i = 0; i < m->message_count; i++)
