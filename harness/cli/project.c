@@ -52,7 +52,7 @@ static int simulate(struct launch *l, struct run_project *r, struct base_error *
 }
 
 /* Forward: the bill of --tokens; backward: what --hours and --deadline allow. */
-static void bill(struct launch *l, struct run_project *r) {
+static int bill(struct launch *l, struct run_project *r, struct base_error *e) {
     const struct cli_project_flags *f = l->flags;
     const struct project_parameters *p = &l->fitted.parameters;
     const bool backward = f->tokens == 0 && (f->hours > 0 || f->deadline > 0);
@@ -62,7 +62,7 @@ static void bill(struct launch *l, struct run_project *r) {
     if (backward)
         r->terms.tokens = project_budget_tokens(&r->projection, p, &r->terms, f->hours > 0 ? f->hours : INFINITY,
                                                 f->deadline > 0 ? f->deadline : INFINITY);
-    if (r->billed) project_bill_fill(&r->projection, p, &r->terms, &r->bill);
+    return r->billed ? project_bill_fill(&r->projection, p, &r->terms, &r->bill, e) : BASE_OK;
 }
 
 static int answer(struct launch *l, const char *name, struct run_project *r, struct base_error *e) {
@@ -84,7 +84,7 @@ static int answer(struct launch *l, const char *name, struct run_project *r, str
     if (!code && !r->projection.fits)
         r->some = project_budget_memory(&r->projection, &l->question, &l->fitted, &r->would_fit);
     if (!code) code = simulate(l, r, e);
-    if (!code) bill(l, r);
+    if (!code) code = bill(l, r, e);
     if (!code)
         l->records[l->count - 1] = run_project_record(r, &l->question, &l->fitted, f->search ? LISTED : 0, f->explain);
     return code;

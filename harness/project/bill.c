@@ -10,6 +10,7 @@
 
 /* Bytes/s to storage where nobody says: a small parallel file system. */
 static const double STORAGE = 20e9;
+static const double GOODPUT_LEAST = 0.01;
 enum { RAMP_STEPS = 32 };
 
 void project_terms_default(struct project_terms *t) {
@@ -48,17 +49,46 @@ static double ramp(const struct project_projection *x, const struct project_para
     const struct project_ablation whole = {0};
     const double full = (double)x->job.batch.global_batch, seq = (double)x->job.batch.seq;
     const double unit = (double)x->job.layout.dp * (double)x->job.batch.micro_batch;
+    const double slice = t->ramp_tokens / RAMP_STEPS;
     double more = 0;
-    for (int i = 0; i < RAMP_STEPS && t->ramp_tokens > 0; i++) {
+    for (int i = 0; i < RAMP_STEPS && slice * i < t->tokens; i++) {
         const double batch = t->ramp_batch + (full - t->ramp_batch) * (i + 0.5) / RAMP_STEPS;
         const double whole_batch = fmax(1, rint(batch / unit)) * unit;
         struct project_job job = x->job;
         struct project_step step;
         job.batch.global_batch = (int64_t)whole_batch;
         project_step(&job, p, &whole, &step);
-        more += t->ramp_tokens / RAMP_STEPS / seq * (step.total / whole_batch - x->step.total / full);
+        more += fmin(slice, t->tokens - slice * i) / seq * (step.total / whole_batch - x->step.total / full);
     }
     return fmax(0, more);
+}
+
+/* Saves, and what failures undo. */
+static void failures(const struct project_projection *x, const struct project_terms *t, struct project_bill *b) {
+    const double rate =
+        isfinite(t->checkpoint_bytes_per_s) ? t->checkpoint_bytes_per_s : project_bill_storage(x->machine);
+    const double parameters = x->job.layout.tp * (x->job.shape.layers * project_job_layer_parameters(&x->job) +
+                                                  project_job_table_parameters(&x->job));
+    const double busy = b->steps_s + b->ramp_s + b->straggling_s, mtbf_s = 3600 * t->mtbf_hours / x->accelerators;
+    b->checkpoint_one_s = t->checkpoint_bytes * parameters / (isfinite(rate) ? rate : STORAGE);
+    b->checkpoint_every_s = t->checkpoint_every_s > 0 ? t->checkpoint_every_s : sqrt(2 * b->checkpoint_one_s * mtbf_s);
+    b->checkpoint_s = busy / b->checkpoint_every_s * b->checkpoint_one_s;
+    const double undone = (b->checkpoint_every_s + b->checkpoint_one_s) / mtbf_s;
+    const double saved = busy + b->checkpoint_s, again = undone > 0 ? saved * expm1(undone) / undone : saved;
+    b->lost_s = again - saved;
+    b->restart_s = again * expm1(t->restart_s / mtbf_s);
+    b->failures = (again + b->restart_s) / mtbf_s;
+}
+
+/* Jobs in turns: each but the first starts anew, and saves once more at the end of the one before. */
+static void queue(const struct project_projection *x, const struct project_terms *t, struct project_bill *b) {
+    const double limit = isfinite(t->wall_s) ? t->wall_s : longest_queue(x->machine, x->accelerators);
+    const double between = t->restart_s + b->checkpoint_one_s;
+    b->wall_s = b->steps_s + b->ramp_s + b->straggling_s + b->checkpoint_s + b->lost_s + b->restart_s;
+    if (!(limit > 0)) return;
+    b->jobs = b->wall_s <= limit ? 1 : limit > between ? ceil((b->wall_s - between) / (limit - between)) : INFINITY;
+    b->queue_s = (b->jobs - 1) * between;
+    b->wall_s += b->queue_s;
 }
 
 static void energy(const struct project_projection *x, const struct project_terms *t, struct project_bill *b) {
@@ -72,32 +102,28 @@ static void energy(const struct project_projection *x, const struct project_term
     b->accelerators_eur = b->accelerator_hours * t->eur_per_hour;
 }
 
-void project_bill_fill(const struct project_projection *x, const struct project_parameters *p,
-                       const struct project_terms *t, struct project_bill *b) {
-    const double rate =
-        isfinite(t->checkpoint_bytes_per_s) ? t->checkpoint_bytes_per_s : project_bill_storage(x->machine);
-    const double parameters = x->job.layout.tp * (x->job.shape.layers * project_job_layer_parameters(&x->job) +
-                                                  project_job_table_parameters(&x->job));
+int project_bill_fill(const struct project_projection *x, const struct project_parameters *p,
+                      const struct project_terms *t, struct project_bill *b, struct base_error *e) {
     *b = (struct project_bill){.steps = t->tokens / ((double)x->job.batch.global_batch * (double)x->job.batch.seq)};
     b->steps_s = b->steps * x->step.total;
     b->ramp_s = ramp(x, p, t);
     b->straggling_s = t->straggling * (b->steps_s + b->ramp_s);
-    const double busy = b->steps_s + b->ramp_s + b->straggling_s, mtbf_s = 3600 * t->mtbf_hours / x->accelerators;
-    b->checkpoint_one_s = t->checkpoint_bytes * parameters / (isfinite(rate) ? rate : STORAGE);
-    b->checkpoint_every_s = t->checkpoint_every_s > 0 ? t->checkpoint_every_s : sqrt(2 * b->checkpoint_one_s * mtbf_s);
-    b->checkpoint_s = busy / b->checkpoint_every_s * b->checkpoint_one_s;
-    b->failures = busy / mtbf_s;
-    b->lost_s = b->failures * b->checkpoint_every_s / 2;
-    b->restart_s = b->failures * t->restart_s;
-    const double queue = isfinite(t->wall_s) ? t->wall_s : longest_queue(x->machine, x->accelerators);
-    const double so_far = busy + b->checkpoint_s + b->lost_s + b->restart_s;
-    if (queue > 0) { /* each job starts anew, and saves once more at its end */
-        b->jobs = ceil(so_far / queue);
-        b->queue_s = (b->jobs - 1) * (t->restart_s + b->checkpoint_one_s);
-    }
-    b->wall_s = so_far + b->queue_s;
+    failures(x, t, b);
+    queue(x, t, b);
     b->goodput = b->steps_s / b->wall_s;
     b->low_wall_s = b->wall_s * x->low_s / x->step.total;
     b->high_wall_s = b->wall_s * x->high_s / x->step.total;
     energy(x, t, b);
+    if (b->goodput >= GOODPUT_LEAST) return BASE_OK;
+    if (isinf(b->jobs))
+        return base_fail(
+            e, BASE_USAGE,
+            "the training would not end: jobs of %.4g s begin with %.4g s of restart and end with %.4g s of "
+            "checkpoint; give --wall, --restart or --storage",
+            isfinite(t->wall_s) ? t->wall_s : longest_queue(x->machine, x->accelerators), t->restart_s,
+            b->checkpoint_one_s);
+    return base_fail(e, BASE_USAGE,
+                     "the training would not end: a failure every %.4g s, restarts of %.4g s, and every %.4g s a "
+                     "checkpoint of %.4g s; give --mtbf, --restart, --checkpoint-every or --storage",
+                     3600 * t->mtbf_hours / x->accelerators, t->restart_s, b->checkpoint_every_s, b->checkpoint_one_s);
 }

@@ -15,7 +15,8 @@ struct project_terms {
     double checkpoint_bytes_per_s;    /* to storage; NAN: the machine's, else a guess */
     double checkpoint_every_s;        /* 0: the interval that loses least (Young 1974) */
     double straggling;                /* of a step: what slow nodes and hiccups add */
-    double ramp_batch, ramp_tokens;   /* batches grow from ramp_batch sequences over these tokens; 0: none */
+    double ramp_batch, ramp_tokens;   /* batches grow from ramp_batch sequences over these tokens; 0: none. A shorter
+                                         training ends on the ramp */
     double wall_s;                    /* of one job in the queue; 0: no limit; NAN: the machine's longest */
     double eur_per_mwh, eur_per_hour; /* of electricity; of an accelerator; NAN: unknown */
     double load;                      /* an accelerator's mean draw over its rated power */
@@ -25,10 +26,13 @@ struct project_terms {
  * assumed. */
 void project_terms_default(struct project_terms *t);
 
+/* Failures strike at any time, restarts and checkpoints included, so what they cost is Daly's (FGCS 22, 2006, equation
+ * 4): with M seconds between failures, a checkpoint of d seconds every t and restarts of R, the wall time of T seconds
+ * of steps is M e^(R/M) (e^((t+d)/M) - 1) T/t. */
 struct project_bill {
     double steps, steps_s, ramp_s; /* ramp_s: what smaller batches add */
     double straggling_s, checkpoint_s, lost_s, restart_s, queue_s;
-    double wall_s, goodput; /* wall_s: their sum; goodput: steps_s / wall_s */
+    double wall_s, goodput; /* wall_s: the sum of all these; goodput: steps_s / wall_s */
     double failures, jobs, checkpoint_every_s, checkpoint_one_s;
     double low_wall_s, high_wall_s; /* by the interval of a step */
     double accelerator_hours;
@@ -36,9 +40,10 @@ struct project_bill {
     double electricity_eur, accelerators_eur;       /* of the facility's MWh; NAN: unknown */
 };
 
-/* Prices the projection's training. p: fitted parameters, by which smaller batches are priced. */
-void project_bill_fill(const struct project_projection *projection, const struct project_parameters *p,
-                       const struct project_terms *t, struct project_bill *bill);
+/* Prices the projection's training. p: fitted parameters, by which smaller batches are priced. BASE_USAGE: it would not
+ * end, since failures, checkpoints or the queue leave no hundredth of the time to steps; says which. */
+int project_bill_fill(const struct project_projection *projection, const struct project_parameters *p,
+                      const struct project_terms *t, struct project_bill *bill, struct base_error *e);
 
 /* Bytes/s to storage: the fastest checkpoint that was measured, else the nominal rate; NAN: unknown. */
 double project_bill_storage(const struct project_machine *m);

@@ -1,21 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A training's time is nearly linear in its tokens, and falls with accelerators while batches divide. */
+ * A training's time grows with its tokens, and falls with accelerators while batches divide. */
 #include "project/budget.h"
 
 #include <math.h>
 
+enum { HALVES = 40 };
+
+/* By halves, since the queue's jobs make steps of it; without failures and the rest, `most` would be reached. */
 double project_budget_tokens(const struct project_projection *x, const struct project_parameters *p,
                              const struct project_terms *t, double hours, double days) {
     const double wall_s = fmin(hours * 3600 / x->accelerators, days * 86400);
+    const double most = wall_s * (double)x->job.batch.global_batch * (double)x->job.batch.seq / x->step.total;
     struct project_terms terms = *t;
-    terms.tokens = wall_s * (double)x->job.batch.global_batch * (double)x->job.batch.seq / x->step.total;
-    for (int i = 0; i < 20; i++) {
+    double least = 0, span = most;
+    for (int i = 0; i < HALVES; i++) {
         struct project_bill bill;
-        project_bill_fill(x, p, &terms, &bill);
-        terms.tokens *= wall_s / bill.wall_s;
+        struct base_error ignored;
+        span /= 2;
+        terms.tokens = least + span;
+        if (!project_bill_fill(x, p, &terms, &bill, &ignored) && bill.wall_s <= wall_s) least = terms.tokens;
     }
-    return terms.tokens;
+    return least > 0 ? least : terms.tokens;
 }
 
 /* The next count of nodes of 2^i or 3 x 2^i. */
@@ -35,9 +41,9 @@ static int try(const struct project_machine *m, const struct project_question *q
     struct project_bill bill;
     int code = project_projection_make(m, q, fitted, most, &f->projection, &f->search, e);
     if (code) return code;
-    project_bill_fill(&f->projection, &fitted->parameters, t, &bill);
+    code = project_bill_fill(&f->projection, &fitted->parameters, t, &bill, e);
     f->days = f->projection.fits ? bill.wall_s / 86400 : INFINITY;
-    return BASE_OK;
+    return code;
 }
 
 int project_budget_deadline(const struct project_machine *m, const struct project_question *q,

@@ -7,7 +7,7 @@
 #include "project/bill.h"
 
 /* Tokens that the projection's training reaches in `hours` accelerator-hours and in `days`, whichever ends first;
- * INFINITY leaves one of them out. Everything of t but its tokens counts. */
+ * INFINITY leaves one of them out. Everything of t but its tokens counts. As good as 0: not even one job begins. */
 double project_budget_tokens(const struct project_projection *projection, const struct project_parameters *p,
                              const struct project_terms *t, double hours, double days);
 

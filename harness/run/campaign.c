@@ -66,10 +66,13 @@ static int price(struct row *r, const struct model_config *config, const struct 
     int code = project_projection_make(&r->machine, &q, fitted, 1, &r->projection, &search, e);
     project_search_free(&search);
     if (code) return code;
-    terms.tokens = tokens->value, project_bill_fill(&r->projection, &fitted->parameters, &terms, &r->bill);
-    terms.tokens = tokens->low, project_bill_fill(&r->projection, &fitted->parameters, &terms, &r->low);
-    terms.tokens = tokens->high, project_bill_fill(&r->projection, &fitted->parameters, &terms, &r->high);
-    return BASE_OK;
+    const double each[] = {tokens->value, tokens->low, tokens->high};
+    struct project_bill *const bills[] = {&r->bill, &r->low, &r->high};
+    for (int i = 0; i < 3 && !code; i++) {
+        terms.tokens = each[i];
+        code = project_bill_fill(&r->projection, &fitted->parameters, &terms, bills[i], e);
+    }
+    return code;
 }
 
 static json_t *range(double middle, double low, double high) {
