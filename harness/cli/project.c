@@ -15,7 +15,7 @@
 #include "project/trace.h"
 #include "run/project.h"
 
-enum { LISTED = 10 };
+enum { LISTED = 10, EVENTS_MOST = 2000000 };
 
 struct launch {
     const struct cli_project_flags *flags;
@@ -39,6 +39,9 @@ static int simulate(struct launch *l, struct run_project *r, struct base_error *
     r->simulated_s = NAN;
     if (p->job.layout.pp == 1 && !trace) return BASE_OK;
     int code = project_stages_fill(&p->job, &p->step, &pipeline, &stages, e);
+    if (!code && trace && project_pipeline_events(&pipeline) > EVENTS_MOST)
+        code = base_fail(e, BASE_USAGE, "--trace %s: %lld events, more than viewers open; take a smaller --gbs", trace,
+                         (long long)project_pipeline_events(&pipeline));
     if (!code && trace) {
         events = malloc((size_t)project_pipeline_events(&pipeline) * sizeof *events);
         if (!events) code = base_fail(e, BASE_BROKEN, "out of memory for the trace of %s", p->machine->name);

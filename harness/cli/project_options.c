@@ -110,6 +110,8 @@ static int check(const struct cli_project_flags *f, struct base_error *e) {
                          f->tokens);
     if (f->trace && strchr(f->machines, ','))
         return base_fail(e, BASE_USAGE, "--trace %s is one machine's; leave one in --machine", f->trace);
+    if (f->trace && f->out && !strcmp(f->trace, f->out))
+        return base_fail(e, BASE_USAGE, "--trace and --out are both %s; give each a file of its own", f->out);
     if (f->tokens > 0 && f->hours > 0)
         return base_fail(e, BASE_USAGE, "--tokens and --hours answer opposite questions; leave out one");
     if (f->tokens > 0 && f->deadline > 0 && f->accelerators > 0)

@@ -86,7 +86,7 @@ static void queue(const struct project_projection *x, const struct project_terms
     const double between = t->restart_s + b->checkpoint_one_s;
     b->wall_s = b->steps_s + b->ramp_s + b->straggling_s + b->checkpoint_s + b->lost_s + b->restart_s;
     if (!(limit > 0)) return;
-    b->jobs = b->wall_s <= limit ? 1 : limit > between ? ceil((b->wall_s - between) / (limit - between)) : INFINITY;
+    b->jobs = limit > between ? fmax(1, ceil((b->wall_s - between) / (limit - between))) : INFINITY;
     b->queue_s = (b->jobs - 1) * between;
     b->wall_s += b->queue_s;
 }

@@ -97,9 +97,9 @@ static int missing(const struct project_machine *m, const char *key, struct base
 }
 
 /* What the links inside a node and a rank's neighbours are. */
-static void links(const struct project_machine *m, double devices, struct project_platform *x) {
+static void links(const struct project_machine *m, double devices, enum project_side side, struct project_platform *x) {
     const struct project_fact all = project_machine_scale_up(m), *spans = &m->node.scale_up_nodes;
-    const double nominal = project_fact_known(&all) ? all.value / devices : x->memory_bytes_per_s / 2;
+    const double nominal = project_fact_known(&all) ? pick(&all, side) / devices : x->memory_bytes_per_s / 2;
     const double measured = achieved(&m->node.achieved, 1), share = m->node.scale_up_share.value;
     x->link_nominal_bytes_per_s = nominal;
     x->link_bytes_per_s = measured > 0 ? measured : isfinite(share) ? share * nominal : LINK_SHARE[x->device] * nominal;
@@ -137,7 +137,7 @@ int project_platform_fill(const struct project_machine *m, enum project_dtype dt
         .peak_flop_per_s = pick(&peak, side) / devices,
         .fp32_flop_per_s = project_fact_known(fp32) ? pick(fp32, side) / devices : 0,
         .tf32_share = 1, /* the peak above is that of the type asked for */
-        .memory_bytes = memory.value / (project_fact_known(&a->memory_bytes) ? devices : sockets),
+        .memory_bytes = memory.value / (project_fact_known(&a->memory_bytes) ? 1 : sockets) / devices,
         .memory_bytes_per_s = pick(&a->memory_bytes_per_s, side) / devices,
         .units = project_fact_known(&a->units) && a->kind != PROJECT_CPU ? a->units.value / devices : 0,
         .node_accelerators = sockets * devices,
@@ -146,7 +146,7 @@ int project_platform_fill(const struct project_machine *m, enum project_dtype dt
         x->matmul_share = share_of_peak(m, dtype, side);
         x->flash_share = FLASH_SHARE * x->matmul_share;
     }
-    links(m, devices, x);
+    links(m, devices, side, x);
     network(m, side, x, &why);
     if (unlike) *unlike = why;
     return BASE_OK;

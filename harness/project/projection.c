@@ -70,21 +70,28 @@ static int ask_of(const struct project_machine *m, const struct project_question
     return code;
 }
 
-/* From the worst that the machine's facts allow and the slow end of the interval there, to the best and the fast end.
- */
-static int bound(const struct project_fitted *fitted, struct project_projection *p, struct base_error *e) {
-    for (int side = 0; side < PROJECT_SIDES; side++) {
-        struct project_job job = p->job;
-        struct project_step step;
-        double low, high;
-        int code = project_platform_fill(p->machine, p->dtype, (enum project_side)side, &job.platform, NULL, e);
-        if (code) return code;
-        project_step(&job, &fitted->parameters, &whole, &step);
-        project_interval(&fitted->intervals, &job, step.total, &low, &high);
-        if (side == PROJECT_SLOW) p->high_s = high;
-        if (side == PROJECT_FAST) p->low_s = low;
-    }
+/* One end of the interval where the machine's facts are on that side. */
+static int bound(const struct project_fitted *fitted, struct project_projection *p, enum project_side side,
+                 struct base_error *e) {
+    struct project_job job = p->job;
+    struct project_step step;
+    double low, high;
+    int code = project_platform_fill(p->machine, p->dtype, side, &job.platform, NULL, e);
+    if (code) return code;
+    project_step(&job, &fitted->parameters, &whole, &step);
+    project_interval(&fitted->intervals, &job, step.total, &low, &high);
+    *(side == PROJECT_SLOW ? &p->high_s : &p->low_s) = side == PROJECT_SLOW ? high : low;
     return BASE_OK;
+}
+
+/* Nothing runs above its peak: a price that says so is none. */
+static int check(const struct project_fitted *fitted, const struct project_projection *p, struct base_error *e) {
+    const struct project_rates_shown x = project_projection_rates(p);
+    if (x.mfu > 0 && x.hfu > 0 && x.mfu <= 1 && x.hfu <= 1 && isfinite(p->low_s) && isfinite(p->high_s)) return BASE_OK;
+    return base_fail(e, BASE_USAGE,
+                     "%s priced by %s: a step of %g s, MFU %.1f%%, HFU %.1f%%, which no machine has; correct the "
+                     "parameters, or the peak and the shares of the machine's file",
+                     p->machine->name, fitted->path, p->step.total, 100 * x.mfu, 100 * x.hfu);
 }
 
 static void label(const struct project_fitted *fitted, const char *unlike, struct project_projection *p) {
@@ -93,6 +100,7 @@ static void label(const struct project_fitted *fitted, const char *unlike, struc
     p->why = unlike;
     if (!unlike && p->job.layout.schedule != PLAN_1F1B && p->job.layout.pp > 1)
         unlike = p->why = "no run with its pipeline's schedule was fitted";
+    if (!unlike && p->job.practice.fp32) unlike = p->why = "no run of 32-bit numbers was fitted";
     if (m->announced || m->hypothetical) {
         p->label = PROJECT_PROMISED;
         p->why = m->announced ? "the machine is announced" : "the machine is hypothetical";
@@ -115,7 +123,9 @@ int project_projection_price(const struct project_fitted *fitted, const struct p
     p->memory_needed = project_memory_needed(&p->memory);
     p->fits = p->memory_needed <= p->job.platform.memory_bytes;
     int code = project_platform_fill(p->machine, p->dtype, PROJECT_MIDDLE, &platform, &unlike, e);
-    if (!code) code = bound(fitted, p, e);
+    if (!code) code = bound(fitted, p, PROJECT_SLOW, e);
+    if (!code) code = bound(fitted, p, PROJECT_FAST, e);
+    if (!code) code = check(fitted, p, e);
     if (!code) label(fitted, unlike, p);
     return code;
 }

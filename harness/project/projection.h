@@ -45,7 +45,7 @@ double project_round_accelerators(const struct project_machine *m, double most);
 
 /* Projects the fastest layout that fits; where none does, that of least memory, with `fits` false. `search` keeps the
  * `most` best; free it in any case. BASE_USAGE: more accelerators than the machine has, a type it lacks, a layout that
- * is not legal. */
+ * is not legal, a price above the peak (by parameters or facts that contradict it). */
 int project_projection_make(const struct project_machine *m, const struct project_question *q,
                             const struct project_fitted *fitted, int most, struct project_projection *out,
                             struct project_search *search, struct base_error *e);

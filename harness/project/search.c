@@ -9,7 +9,7 @@
 /* Bytes that a GPU's context, libraries and message buffers take (recalled: 1.5e9 to 4e9); DeepSpeed's two buckets of
  * 5e8 elements. */
 static const double CONTEXT = 2.5e9, BUCKETS = 2e9;
-enum { MICRO_BATCH_MOST = 32, CONTEXT_TOKENS_LEAST = 2048 };
+enum { MICRO_BATCH_MOST = 32, CONTEXT_MOST = 64, CONTEXT_TOKENS_LEAST = 2048 };
 
 /* What each framework can do: the search does not leave it unless asked. */
 static const struct {
@@ -177,10 +177,11 @@ static bool context_legal(const struct project_ask *ask, int64_t cp) {
 static int vary_grid(struct search *s, struct candidate c, struct base_error *e) {
     const struct project_ask *ask = s->ask;
     const int64_t left = ask->ranks / c.tp / c.cp;
-    const bool parallel = c.tp > 1 && ask->practice.era == PROJECT_MEGATRON_CORE && ask->seq / c.cp % c.tp == 0;
+    const bool can = c.tp > 1 && ask->seq / c.cp % c.tp == 0, usual = ask->practice.era == PROJECT_MEGATRON_CORE;
     int code = BASE_OK;
     c.sequence_parallel =
-        (signed char)(ask->choice.sequence_parallel == PROJECT_FREE ? parallel : ask->choice.sequence_parallel);
+        (signed char)(ask->choice.sequence_parallel == PROJECT_FREE ? can && usual : ask->choice.sequence_parallel);
+    if (c.sequence_parallel && !can) return BASE_OK;
     for (int64_t pp = 1; pp <= ask->config->layers && pp <= left && !code; pp++) {
         if (!takes(ask->choice.pp, pp) || left % pp) continue;
         if (ask->choice.pp == PROJECT_FREE && pp > 1 && !habits[ask->practice.era].pipeline) continue;
@@ -192,10 +193,11 @@ static int vary_grid(struct search *s, struct candidate c, struct base_error *e)
 
 static int enumerate(struct search *s, struct base_error *e) {
     const struct project_ask *ask = s->ask;
+    const int64_t given = ask->choice.cp, least = given > 0 ? given : 1, most = given > 0 ? given : CONTEXT_MOST;
     int code = BASE_OK;
     for (int64_t tp = 1; tp <= ask->config->heads && tp <= ask->ranks && !code; tp++) {
         if (!tensor_legal(ask, tp)) continue;
-        for (int64_t cp = 1; cp <= ask->ranks / tp && cp <= 64 && !code; cp++)
+        for (int64_t cp = least; cp <= ask->ranks / tp && cp <= most && !code; cp++)
             if (context_legal(ask, cp) && ask->ranks / tp % cp == 0)
                 code = vary_grid(s, (struct candidate){.tp = (short)tp, .cp = (short)cp}, e);
     }
@@ -218,6 +220,12 @@ static int explain_none(const struct project_ask *ask, struct base_error *e) {
         return base_fail(e, BASE_USAGE,
                          "%d accelerators do not divide into --tp %d x --pp %d x --cp %d = %d; take a multiple",
                          ask->ranks, l.tp, l.pp, l.cp, inner);
+    if (l.vp > 1 && (g->pp == 1 || l.schedule != PLAN_1F1B))
+        return base_fail(e, BASE_USAGE,
+                         "--vp %d interleaves chunks of pipeline ranks; give --pp 2 or more, and --schedule 1f1b",
+                         l.vp);
+    if (l.sequence_parallel && l.tp == 1)
+        return base_fail(e, BASE_USAGE, "--sp shares out what tensor parallel ranks hold alike; give --tp 2 or more");
     l.dp = ask->ranks / inner;
     int code = plan_layout_check(&l, &b, ask->config, e);
     if (code) return code;

@@ -39,10 +39,10 @@ struct project_search {
 };
 
 /* Prices every legal layout and finds the `most` fastest that fit. Legal: tensor ranks divide heads and MLP and stay
- * within the scale-up domain unless given; context parallelism where 2,048 tokens or more are left to a rank; ZeRO 2
- * and 3 have no pipeline; interleaved chunks are whole layers; micro-batches are powers of two; frameworks keep to what
- * they can do. A pipeline's order that is free is 1F1B or zero-bubble. BASE_USAGE: nothing that is given is legal; says
- * why. Free it in any case. */
+ * within the scale-up domain unless given; sequence parallel ones are two or more and divide the sequence; context
+ * parallelism where 2,048 tokens or more are left to a rank; ZeRO 2 and 3 have no pipeline; interleaved chunks are
+ * whole layers; micro-batches are powers of two; frameworks keep to what they can do. A pipeline's order that is free
+ * is 1F1B or zero-bubble. BASE_USAGE: nothing that is given is legal; says why. Free it in any case. */
 int project_search(const struct project_ask *ask, const struct project_parameters *p, int most,
                    struct project_search *search, struct base_error *e);
 void project_search_free(struct project_search *search);

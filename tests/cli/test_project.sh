@@ -104,10 +104,17 @@ leave out --accelerators | --model bloom-176b --machine eos --tokens 1e9 --deadl
 1024 positions | --model gpt2-124m --machine eos --seq 4096
 mixtral | --model mixtral-8x7b --machine eos
 leave one in --machine | --model llama-2-7b --machine eos,alps --accelerators 8 --trace $work/two.json
+events, more than viewers open | --model llama-2-7b --machine eos --accelerators 32 --pp 32 --mbs 1 --gbs 1048576 --trace $work/two.json
+are both | --model llama-2-7b --machine eos --trace $work/two.json --out $work/two.json
+which no machine has | --model llama-2-7b --machine eos --accelerators 128 --parameters $work/parameters.json
+would not end | --model llama-2-7b --machine eos --accelerators 4096 --tokens 1e12 --mtbf 1
+would not end | --model llama-2-7b --machine eos --hours 1000 --wall 100
 is a folder | --model llama-2-7b --machine eos --out $work
 absent.json | --model llama-2-7b --machine eos --parameters $work/absent.json
 unknown flag | --model llama-2-7b --machine eos --fast
 END
+# Parameters that get seventy times the peak of an H100.
+sed '/"g_h100"/,/value/ s/"value": 0\.\([0-9]*\)/"value": 7\1/' harness/catalog/parameters.json >"$work/parameters.json"
 while IFS='|' read -r words arguments; do
     words=${words% }
     # shellcheck disable=SC2086

@@ -376,10 +376,34 @@ static void refusals(void **state) {
     q.choice.tp = 4, q.choice.micro_batch = 3;
     refuse(&m, &q, "--gbs 2048 does not divide");
     q = bloom_question();
+    q.choice.tp = 1, q.choice.sequence_parallel = 1;
+    refuse(&m, &q, "give --tp 2 or more");
+    q.choice.tp = 4, q.seq = 2047;
+    refuse(&m, &q, "with --sp, over --tp");
+    q = bloom_question();
+    q.choice.vp = 2, q.choice.pp = 1;
+    refuse(&m, &q, "--vp 2 interleaves chunks");
+    q = bloom_question();
     q.dtype = PROJECT_BF16;
     refuse(&v, &q, "bf16");
     project_machine_close(&m);
     project_machine_close(&v);
+}
+
+/* A rate above the peak is an error, not a result; so is a step that takes no number of seconds. */
+static void above_the_peak(void **state) {
+    (void)state;
+    struct project_machine m = machine_of("jean-zay-h100");
+    struct project_question q;
+    const struct project_parameters kept = fitted.parameters;
+    project_question_default(&bloom, &q);
+    q.accelerators = 64;
+    fitted.parameters.value[PROJECT_P_g_h100] = 100;
+    refuse(&m, &q, "which no machine has");
+    fitted.parameters.value[PROJECT_P_g_h100] = NAN;
+    refuse(&m, &q, "which no machine has");
+    fitted.parameters = kept;
+    project_machine_close(&m);
 }
 
 int main(void) {
@@ -393,6 +417,7 @@ int main(void) {
         cmocka_unit_test(ramp),
         cmocka_unit_test(budgets),
         cmocka_unit_test(refusals),
+        cmocka_unit_test(above_the_peak),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
