@@ -177,10 +177,8 @@ static int given(int64_t x) {
 int cli_project_question(const struct cli_project_flags *f, const struct model_config *config,
                          struct project_question *q, struct base_error *e) {
     project_question_default(config, q);
-    if (f->seq > config->positions)
-        return base_fail(e, BASE_USAGE, "--seq %lld: %s has %lld positions; take fewer", (long long)f->seq,
-                         config->name, (long long)config->positions);
-    if (f->seq > 0) q->seq = f->seq, q->global_batch = (1 << 22) / f->seq > 0 ? (1 << 22) / f->seq : 1;
+    int code = f->seq > 0 ? project_question_sequence(q, f->seq, e) : BASE_OK;
+    if (code) return code;
     if (f->global_batch > 0) q->global_batch = f->global_batch;
     if (f->terms.ramp_batch > (double)q->global_batch)
         return base_fail(e, BASE_USAGE, "--ramp-batch %g is above the batch of %lld; take less", f->terms.ramp_batch,

@@ -7,7 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "project/document.h"
+
+enum { RANKS_MOST = 4096 };
 
 static const struct project_rule a_count = {PROJECT_COUNT, 1, 1e8, "give a count", NULL};
 static const struct project_rule a_rate = {PROJECT_RATE, 1e-3, 1e18, "give the figure itself, as 366e9 for 366 billion",
@@ -19,6 +22,21 @@ struct row {
     const json_t *json;
     char at[64];
 };
+
+/* An object with no keys but these: what is misspelt would be left out in silence. NULL is an empty one. */
+static int check_keys(const struct row *r, const char *const *known, int count, struct base_error *e) {
+    const char *key;
+    json_t *value;
+    if (r->json && !json_is_object(r->json))
+        return base_fail(e, BASE_USAGE, "%s: field \"%s\" must be an object", r->d->path, r->at);
+    json_object_foreach((json_t *)r->json, key, value) {
+        if (base_text_find(key, known, count) >= 0) continue;
+        return base_fail(e, BASE_USAGE, "%s: field \"%s\": a campaign has no \"%.64s\" there; correct its spelling",
+                         r->d->path, r->at, key);
+    }
+    return BASE_OK;
+}
+#define CHECK_KEYS(r, known, e) check_keys(r, known, sizeof(known) / sizeof *(known), e)
 
 static int fact(const struct row *r, const char *key, const struct project_rule *rule, bool required,
                 struct project_fact *f, struct base_error *e) {
@@ -38,29 +56,44 @@ static int text(const struct row *r, const char *key, bool required, const char 
                      value ? "must be text" : "is missing");
 }
 
+/* false where it is absent. */
+static int flag(const struct row *r, const char *key, bool *is, struct base_error *e) {
+    const json_t *x = json_object_get(r->json, key);
+    *is = json_is_true(x);
+    if (!x || json_is_boolean(x)) return BASE_OK;
+    return base_fail(e, BASE_USAGE, "%s: field \"%s.%s\" must be true or false", r->d->path, r->at, key);
+}
+
 static int read_system(struct project_campaign *c, const struct row *r, struct base_error *e) {
+    static const char *const known[] = {"machine", "count",           "role", "hypothetical",
+                                        "nodes",   "outside_budgets", "notes"};
     struct project_campaign_system *s = &c->system[c->systems++];
-    int code = text(r, "machine", true, &s->machine, e);
+    int code = CHECK_KEYS(r, known, e);
+    if (!code) code = text(r, "machine", true, &s->machine, e);
     if (!code) code = text(r, "role", false, &s->role, e);
     if (!code) code = fact(r, "count", &a_count, true, &s->count, e);
     if (!code) code = fact(r, "nodes", &a_count, false, &s->nodes, e);
-    s->outside = json_is_true(json_object_get(r->json, "outside_budgets"));
-    return code;
+    return code ? code : flag(r, "outside_budgets", &s->outside, e);
 }
 
 /* A figure of the layout that was used; free where it is not stated. */
-static int given(const json_t *layout, const char *key) {
-    const json_t *x = json_object_get(layout, key);
-    return json_is_integer(x) ? (int)json_integer_value(x) : PROJECT_FREE;
+static int given(const struct row *r, const char *key, int least, int most, int *figure, struct base_error *e) {
+    const json_t *x = json_object_get(r->json, key);
+    const json_int_t value = json_integer_value(x);
+    *figure = x ? (int)value : PROJECT_FREE;
+    if (!x || (json_is_integer(x) && value >= least && value <= most)) return BASE_OK;
+    return base_fail(e, BASE_USAGE, "%s: field \"%s.%s\" must be a whole number, %d to %d; or leave it out", r->d->path,
+                     r->at, key, least, most);
 }
 
 /* Of a layout, the word at `key`, if there is one. */
-static int word(const struct row *r, const json_t *layout, const char *key, bool (*find)(const char *name, int *index),
-                int *index, struct base_error *e) {
-    const char *name = json_string_value(json_object_get(layout, key));
-    if (!name || find(name, index)) return BASE_OK;
-    return base_fail(e, BASE_USAGE, "%s: field \"%s.layout.%s\" is \"%s\", which toise project --help does not have",
-                     r->d->path, r->at, key, name);
+static int word(const struct row *r, const char *key, bool (*find)(const char *name, int *index), int *index,
+                struct base_error *e) {
+    const json_t *x = json_object_get(r->json, key);
+    const char *name = json_string_value(x);
+    if (!x || (name && find(name, index))) return BASE_OK;
+    return base_fail(e, BASE_USAGE, "%s: field \"%s.%s\" is \"%s\", which toise project --help does not have",
+                     r->d->path, r->at, key, name ? name : "no text");
 }
 
 static bool find_recompute(const char *name, int *index) {
@@ -84,26 +117,40 @@ static bool find_era(const char *name, int *index) {
     return found;
 }
 
-static int read_layout(struct project_campaign_training *t, const struct row *r, struct base_error *e) {
-    const json_t *l = json_object_get(r->json, "layout");
-    int era = PROJECT_MEGATRON_CORE;
-    t->choice = (struct project_choice){given(l, "tp"), given(l, "pp"),   given(l, "cp"),
-                                        given(l, "vp"), given(l, "zero"), PROJECT_FREE,
-                                        PROJECT_FREE,   PROJECT_FREE,     given(l, "micro_batch")};
-    int code = word(r, l, "recompute", find_recompute, &t->choice.recompute, e);
-    if (!code) code = word(r, l, "schedule", find_schedule, &t->choice.schedule, e);
-    if (!code) code = word(r, l, "framework", find_era, &era, e);
-    t->era = (enum project_era)era;
-    t->blocking = json_is_true(json_object_get(l, "blocking"));
-    t->slots = json_is_true(json_object_get(l, "slots"));
-    return code;
+static int read_layout(struct project_campaign_training *t, const struct row *training, struct base_error *e) {
+    static const char *const known[] = {"tp",       "pp",          "cp",        "vp",       "dp",
+                                        "zero",     "micro_batch", "recompute", "schedule", "framework",
+                                        "blocking", "slots",       "status",    "source"};
+    struct row r = {training->d, json_object_get(training->json, "layout"), ""};
+    struct project_choice *x = &t->choice;
+    int era = PROJECT_MEGATRON_CORE, micro_batch = PROJECT_FREE;
+    snprintf(r.at, sizeof r.at, "%.40s.layout", training->at);
+    *x =
+        (struct project_choice){.sequence_parallel = PROJECT_FREE, .recompute = PROJECT_FREE, .schedule = PROJECT_FREE};
+    int code = CHECK_KEYS(&r, known, e);
+    if (!code) code = given(&r, "tp", 1, RANKS_MOST, &x->tp, e);
+    if (!code) code = given(&r, "pp", 1, RANKS_MOST, &x->pp, e);
+    if (!code) code = given(&r, "cp", 1, RANKS_MOST, &x->cp, e);
+    if (!code) code = given(&r, "vp", 1, RANKS_MOST, &x->vp, e);
+    if (!code) code = given(&r, "zero", 0, 3, &x->zero, e);
+    if (!code) code = given(&r, "micro_batch", 1, INT16_MAX, &micro_batch, e);
+    if (!code) code = word(&r, "recompute", find_recompute, &x->recompute, e);
+    if (!code) code = word(&r, "schedule", find_schedule, &x->schedule, e);
+    if (!code) code = word(&r, "framework", find_era, &era, e);
+    if (!code) code = flag(&r, "blocking", &t->blocking, e);
+    x->micro_batch = micro_batch, t->era = (enum project_era)era;
+    return code ? code : flag(&r, "slots", &t->slots, e);
 }
 
 static int read_training(struct project_campaign *c, const struct row *r, struct base_error *e) {
+    static const char *const known[] = {"model",        "machine",    "tokens",      "sequence",
+                                        "global_batch", "ramp_batch", "ramp_tokens", "precision",
+                                        "accelerators", "layout",     "published",   "notes"};
     struct project_campaign_training *t = &c->training[c->trainings++];
     struct row published = {r->d, json_object_get(r->json, "published"), ""};
     snprintf(published.at, sizeof published.at, "%.40s.published", r->at);
-    int code = text(r, "model", true, &t->model, e);
+    int code = CHECK_KEYS(r, known, e);
+    if (!code) code = text(r, "model", true, &t->model, e);
     if (!code) code = text(r, "machine", false, &t->machine, e);
     if (!code) code = fact(r, "tokens", &a_rate, true, &t->tokens, e);
     if (!code) code = fact(r, "sequence", &a_count, false, &t->sequence, e);
@@ -140,6 +187,8 @@ static int read_price(struct project_campaign *c, const struct project_document 
     size_t i;
     int code = project_document_find(d, "electricity.price_eur_per_mwh", &list, e);
     c->eur_per_mwh = project_fact_unknown();
+    if (!code && list && !json_is_array(list))
+        code = base_fail(e, BASE_USAGE, "%s: field \"electricity.price_eur_per_mwh\" must be a list", d->path);
     json_array_foreach(list, i, item) {
         struct project_fact f, *all = &c->eur_per_mwh;
         char field[64];
@@ -157,6 +206,27 @@ static int read_price(struct project_campaign *c, const struct project_document 
     return code;
 }
 
+/* Budgets are shown as they stand: here they are only what can be shown. */
+static int check_budgets(const struct project_document *d, struct base_error *e) {
+    const json_t *list = json_object_get(d->json, "budgets"), *budget, *amount;
+    size_t i, k;
+    if (list && !json_is_array(list)) return base_fail(e, BASE_USAGE, "%s: field \"budgets\" must be a list", d->path);
+    json_array_foreach(list, i, budget) {
+        const json_t *amounts = json_object_get(budget, "amounts");
+        if (!json_is_string(json_object_get(budget, "name")) ||
+            (!json_is_array(amounts) && !json_is_string(json_object_get(budget, "machine"))))
+            return base_fail(e, BASE_USAGE, "%s: field \"budgets.%zu\" lacks its name, or both machine and amounts",
+                             d->path, i);
+        json_array_foreach(
+            amounts, k,
+            amount) if (!(json_number_value(json_object_get(amount, "eur")) >
+                          0)) return base_fail(e, BASE_USAGE,
+                                               "%s: field \"budgets.%zu.amounts.%zu.eur\" must be a sum, as 500e6",
+                                               d->path, i, k);
+    }
+    return BASE_OK;
+}
+
 int project_campaign_read(const char *name, struct project_campaign *c, struct base_error *e) {
     struct project_document d = {.texts = &c->texts};
     *c = (struct project_campaign){.texts = NULL};
@@ -170,6 +240,7 @@ int project_campaign_read(const char *name, struct project_campaign *c, struct b
     if (!code) code = read_list(c, &d, "systems", read_system, e);
     if (!code) code = read_list(c, &d, "training", read_training, e);
     if (!code) code = read_price(c, &d, e);
+    if (!code) code = check_budgets(&d, e);
     project_document_close(&d);
     return code;
 }

@@ -34,7 +34,7 @@ struct project_campaign {
     struct project_campaign_system system[PROJECT_CAMPAIGN_ROWS];
     struct project_campaign_training training[PROJECT_CAMPAIGN_ROWS];
     int systems, trainings;
-    struct project_fact eur_per_mwh; /* the last reading; low and high: of all readings */
+    struct project_fact eur_per_mwh; /* the first reading; low and high: of all readings */
     struct project_text *texts;
 };
 

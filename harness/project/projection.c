@@ -5,6 +5,7 @@
 
 #include <math.h>
 
+enum { BATCH_TOKENS = 1 << 22 };
 static const struct project_ablation whole;
 
 void project_question_default(const struct model_config *config, struct project_question *q) {
@@ -18,7 +19,15 @@ void project_question_default(const struct model_config *config, struct project_
                    PROJECT_FREE, PROJECT_FREE},
         .seq = positions < 8192 ? positions : 8192,
     };
-    q->global_batch = (1 << 22) / q->seq;
+    q->global_batch = BATCH_TOKENS / q->seq;
+}
+
+int project_question_sequence(struct project_question *q, int64_t seq, struct base_error *e) {
+    if (seq > q->config->positions)
+        return base_fail(e, BASE_USAGE, "--seq %lld: %s has %lld positions; take fewer", (long long)seq,
+                         q->config->name, (long long)q->config->positions);
+    q->seq = seq, q->global_batch = seq < BATCH_TOKENS ? BATCH_TOKENS / seq : 1;
+    return BASE_OK;
 }
 
 double project_round_accelerators(const struct project_machine *m, double most) {

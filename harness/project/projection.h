@@ -38,6 +38,8 @@ struct project_projection {
 /* A sequence of the model's positions, 8,192 at most and 2,048 where they are endless; 4,194,304 tokens a batch;
  * nothing given. */
 void project_question_default(const struct model_config *config, struct project_question *q);
+/* Sequences of `seq` tokens, 4,194,304 tokens a batch or one sequence. BASE_USAGE: the model has fewer positions. */
+int project_question_sequence(struct project_question *q, int64_t seq, struct base_error *e);
 
 /* The most accelerators up to `most` that are 2^i or 3 x 2^i nodes: counts with other factors divide into few layouts.
  */

@@ -25,20 +25,24 @@ static double job_size(const struct row *r, const struct run_campaign_options *o
     return asked <= all && fmod(asked, node) == 0 ? asked : project_round_accelerators(&r->machine, fmin(asked, all));
 }
 
-static void question(const struct row *r, const struct model_config *config, const struct run_campaign_options *o,
-                     struct project_question *q) {
+static int question(const struct row *r, const struct model_config *config, const struct run_campaign_options *o,
+                    struct project_question *q, struct base_error *e) {
     const struct project_campaign_training *t = r->training;
     const bool there = t->machine && !strcmp(t->machine, r->system->machine);
     project_question_default(config, q);
     q->choice.schedule = PLAN_1F1B; /* what the usual frameworks have */
-
-    if (project_fact_known(&t->sequence)) q->seq = (int64_t)t->sequence.value, q->global_batch = (1 << 22) / q->seq;
+    int code = project_fact_known(&t->sequence) ? project_question_sequence(q, (int64_t)t->sequence.value, e) : BASE_OK;
+    if (code) return code;
     if (project_fact_known(&t->global_batch)) q->global_batch = (int64_t)t->global_batch.value;
     q->accelerators = job_size(r, o);
-    if (!there || q->accelerators != t->accelerators.value) return;
+    if (t->ramp_batch.value > (double)q->global_batch)
+        return base_fail(e, BASE_USAGE, "ramp_batch %g is above the batch of %lld", t->ramp_batch.value,
+                         (long long)q->global_batch);
+    if (!there || q->accelerators != t->accelerators.value) return BASE_OK;
     q->choice = t->choice, q->era = t->era;
     q->blocking = t->blocking, q->slots = t->slots;
     if (t->era == PROJECT_MEGATRON) q->choice.sequence_parallel = 0;
+    return BASE_OK;
 }
 
 static int read_machine(struct row *r, const struct run_campaign_options *o, struct base_error *e) {
@@ -62,8 +66,9 @@ static int price(struct row *r, const struct model_config *config, const struct 
     struct project_terms terms = o->terms;
     if (project_fact_known(ramp) && project_fact_known(from))
         terms.ramp_batch = from->value, terms.ramp_tokens = ramp->value;
-    question(r, config, o, &q);
-    int code = project_projection_make(&r->machine, &q, fitted, 1, &r->projection, &search, e);
+    int code = question(r, config, o, &q, e);
+    if (code) return code;
+    code = project_projection_make(&r->machine, &q, fitted, 1, &r->projection, &search, e);
     project_search_free(&search);
     if (code) return code;
     const double each[] = {tokens->value, tokens->low, tokens->high};
@@ -144,21 +149,18 @@ static json_t *blank(const struct row *r, const char *why) {
                      "why", why);
 }
 
-static int add_row(const struct project_campaign *c, struct row *r, const struct run_campaign_model *model,
+static int add_row(const struct project_fact *eur_per_mwh, struct row *r, const struct run_campaign_model *model,
                    const struct project_fitted *fitted, const struct run_campaign_options *o, json_t *rows,
                    struct base_error *e) {
-    struct project_fact price_of = c->eur_per_mwh;
     struct base_error why = {0};
-    if (isfinite(o->eur_per_mwh))
-        price_of = project_fact_make(o->eur_per_mwh, o->eur_per_mwh, PROJECT_ASSUMED, "given");
     int code = read_machine(r, o, e);
-    if (code) return code;
+    if (code) return project_machine_close(&r->machine), code;
     if (model->why[0])
         json_array_append_new(rows, blank(r, model->why));
     else if (price(r, &model->config, fitted, o, &why))
         json_array_append_new(rows, blank(r, why.text));
     else
-        json_array_append_new(rows, row_json(r, &price_of));
+        json_array_append_new(rows, row_json(r, eur_per_mwh));
     project_machine_close(&r->machine);
     return BASE_OK;
 }
@@ -167,16 +169,19 @@ int run_campaign(const struct project_campaign *c, const struct run_campaign_mod
                  const struct project_fitted *fitted, const struct run_campaign_options *o, json_t **record,
                  struct base_error *e) {
     json_t *rows = json_array(), *result = json_object();
+    struct project_fact price_of = c->eur_per_mwh;
     int code = BASE_OK;
+    if (isfinite(o->eur_per_mwh))
+        price_of = project_fact_make(o->eur_per_mwh, o->eur_per_mwh, PROJECT_ASSUMED, "given");
     for (int i = 0; i < c->systems && !code; i++)
         for (int j = 0; j < c->trainings && !code; j++) {
             struct row r = {.system = &c->system[i], .training = &c->training[j]};
-            code = add_row(c, &r, &models[j], fitted, o, rows, e);
+            code = add_row(&price_of, &r, &models[j], fitted, o, rows, e);
         }
     set(result, "rows", rows);
     set(result, "budgets", json_deep_copy(json_object_get(c->json, "budgets")));
     set(result, "sources", json_deep_copy(json_object_get(c->json, "sources")));
-    set(result, "eur_per_mwh", range(c->eur_per_mwh.value, c->eur_per_mwh.low, c->eur_per_mwh.high));
+    set(result, "eur_per_mwh", range(price_of.value, price_of.low, price_of.high));
     *record = run_record_head("campaign", RUN_PASSED, "");
     set(*record, "config", json_pack("{s:s, s:s, s:s}", "campaign", c->name, "title", c->title, "file", c->path));
     set(*record, "result", result);

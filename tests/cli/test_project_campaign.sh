@@ -36,6 +36,7 @@ if [ "${hours:-0}" -lt 970000 ] || [ "$hours" -gt 1190000 ]; then fail "BLOOM ta
 run 0 --campaign=france-2023 --set nodes=64 --eur-per-mwh 100 --json
 grep -q '"machine":"cluster","model":"bloom-176b","count":9.0,"accelerators":384.0' "$work/out" || fail '--set has no effect'
 says '"eur":\{'
+says '"eur_per_mwh":\{"value":100.0,"low":100.0,"high":100.0\}'
 
 mkdir "$work/campaigns"
 file=harness/catalog/campaigns/france-2023.json
@@ -48,6 +49,25 @@ grep -q 'field "systems.3.count" is 0' "$work/err" || fail "a count of 0: $(cat 
 sed 's/"schedule": "1f1b"/"schedule": "2f2b"/' $file >"$work/france-2023.json"
 run 2 --campaign "$work/france-2023.json"
 grep -q 'training.0.layout.schedule" is "2f2b"' "$work/err" || fail "a wrong schedule: $(cat "$work/err")"
+refused() { # refused SED WORDS: the file so changed
+    sed "$1" $file >"$work/france-2023.json"
+    run 2 --campaign "$work/france-2023.json"
+    if [ "$(wc -l <"$work/err")" != 1 ] || ! grep -qF -- "$2" "$work/err"; then fail "$1: $(cat "$work/err")"; fi
+    [ ! -s "$work/out" ] || fail "$1: something on stdout"
+}
+refused 's/"tp": 4/"tp": "four"/' 'training.0.layout.tp" must be a whole number, 1 to 4096'
+refused 's/"micro_batch": 2/"micro_batch": 65538/' 'training.0.layout.micro_batch" must be a whole number'
+refused 's/"zero": 1/"zero": 4/' 'training.0.layout.zero" must be a whole number, 0 to 3'
+refused 's/"blocking": true/"blocking": "yes"/' 'training.0.layout.blocking" must be true or false'
+refused 's/"recompute": "full"/"recompute": 1/' 'training.0.layout.recompute" is "no text"'
+refused 's/"slots": true/"slot": true/' 'training.0.layout": a campaign has no "slot" there'
+refused 's/"role": "the upgrade"/"roles": "the upgrade"/' 'systems.1": a campaign has no "roles" there'
+refused 's/"eur": 360e6/"eur": -5/' 'budgets.2.amounts.1.eur" must be a sum'
+sed 's/"ramp_batch": {"value": 192/"ramp_batch": {"value": 4096/' \
+    $file >"$work/france-2023.json"
+run 0 --campaign "$work/france-2023.json"
+says '^jean-zay-a100 +bloom-176b +blank: ramp_batch 4096 is above the batch of 2048$'
+run 2 --campaign france-2023 --set foo=1
 run 2 --campaign nowhere
 run 2 --campaign france-2023 --model bloom-176b
 run 2 --campaign
