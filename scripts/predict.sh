@@ -3,7 +3,7 @@
 # scripts/predict.sh BUILD FOLDER: does this machine's own measurement predict its training? Times kernels of gpt2-124m on
 # one rank, of half the cores and of all, and the sums of two ranks; writes predictions of runs that differ from what was
 # timed in ranks, sequence length, micro-batch and precision to FOLDER/predicted.jsonl; only then trains them, and holds
-# both side by side, with the share of samples in which others took CPU time. Kernels are timed in ROUNDS (3) launches,
+# both side by side, with the share of CPU time that others took. Kernels are timed in ROUNDS (3) launches,
 # whose medians count. What FOLDER holds already is not measured again. BEFORE: words put before each command that measures,
 # as BEFORE='flock quiet.lock'. MODEL, STEPS: otherwise gpt2-124m, 4.
 set -euo pipefail
@@ -35,13 +35,19 @@ runs=(
     "1 $CORES fp32 256 8 8"
 )
 
-# disturbed FILE LINE: the share of the record's samples in which others took CPU time
-disturbed() {
-    sed -n "$2p" "$1" | awk 'match($0, /"marks":\[(\[[^]]*\],?)*\]/) {
-        text = substr($0, RSTART, RLENGTH)
-        n += gsub(/\[/, "[", text) - 1
-        m += gsub(/"(load|steal)"/, "", text)
-    } END { printf "%.0f%%", n ? 100 * m / n : 0 }'
+# others FILE LINE THREADS: the share of rank 0's CPUs that others took during the record's steps
+others() {
+    sed -n "$2p" "$1" | awk -v threads="$3" '
+        function total(key,    text, part, n, i, sum) {
+            if (!match($0, "\"" key "\":\\[[^]]*\\]")) return 0
+            text = substr($0, RSTART, RLENGTH)
+            gsub(/^[^[]*\[|\]$/, "", text)
+            n = split(text, part, ",")
+            for (i = 1; i <= n; i++) sum += part[i]
+            return sum
+        }
+        { wall = threads * total("rank0_step_s")
+          printf "%.0f%%", wall ? 100 * (total("other_s") + total("steal_s")) / wall : 0 }'
 }
 # measure COMMAND...: what is inconclusive or FAILED has no rate that anybody would use, and is no reason to stop
 measure() {
@@ -97,7 +103,7 @@ for ((i = done_already; i < ${#runs[@]}; i++)); do
 done
 
 printf '\n%-9s %-6s %-9s %5s %9s %-18s %9s %7s  %-6s %-12s %s\n' precision ranks batch micro predicted 90% measured error \
-    inside label disturbed
+    inside label others
 inside=0 sum=0 n=0
 for ((i = 1; i <= $(wc -l <"$trained"); i++)); do
     read -r ranks threads precision seq gbs mbs <<<"${runs[i - 1]}"
@@ -105,10 +111,10 @@ for ((i = 1; i <= $(wc -l <"$trained"); i++)); do
     t=$(value "$trained" $i step_s)
     [ -n "$t" ] || { echo "run $i has no rate"; continue; }
     read -r error is <<<"$(awk -v p="$p" -v low="$low" -v high="$high" -v t="$t" \
-        'BEGIN { printf "%+.1f%% %s", 100 * (p / t - 1), t >= low && t <= high ? "yes" : "NO" }')"
+        'BEGIN { printf("%+.1f%% %s", 100 * (p / t - 1), (t >= low && t <= high) ? "yes" : "NO") }')"
     range=$(printf '[%.3f, %.3f]' "$low" "$high")
     printf '%-9s %-6s %-9s %5d %9.3f %-18s %9.3f %7s  %-6s %-12s %s\n' "$precision" "$ranks x $threads" "$gbs x $seq" "$mbs" \
-        "$p" "$range" "$t" "$error" "$is" "$(value "$predicted" $i label)" "$(disturbed "$trained" $i)"
+        "$p" "$range" "$t" "$error" "$is" "$(value "$predicted" $i label)" "$(others "$trained" $i "$threads")"
     [ "$is" = NO ] || inside=$((inside + 1))
     n=$((n + 1))
     sum=$(awk -v s="$sum" -v p="$p" -v t="$t" 'BEGIN { e = p / t - 1; print s + (e < 0 ? -e : e) }')
