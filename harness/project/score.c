@@ -80,27 +80,41 @@ static void without(const struct project_runs *runs, const struct project_fit_ro
     project_fit_weights(runs, kept);
 }
 
+/* What a part's rows are predicted to take by what was fitted without them. */
+static int leave_out_part(const struct project_runs *runs, const struct project_fit_row *rows, const int *part, int g,
+                          const struct project_ablation *ablation, const struct project_parameters *start,
+                          double *step_s, struct base_error *e) {
+    struct project_fit_row *kept = malloc(((size_t)runs->count + 1) * sizeof *kept);
+    struct project_parameters p = *start;
+    if (!kept) return base_fail(e, BASE_BROKEN, "out of memory for %d rows", runs->count);
+    without(runs, rows, part, g, kept);
+    const int code = project_fit(kept, runs->count, ablation, &p, NULL, e);
+    for (int i = 0; i < runs->count && !code; i++) {
+        struct project_step s;
+        if (part[i] != g) continue;
+        project_step(rows[i].job, &p, ablation, &s);
+        step_s[i] = s.total;
+    }
+    free(kept);
+    return code;
+}
+
 int project_leave_out(const struct project_runs *runs, const struct project_fit_row *rows, enum project_split split,
                       const struct project_ablation *ablation, const struct project_parameters *start, double *step_s,
                       struct base_error *e) {
-    struct project_fit_row *kept = malloc(((size_t)runs->count + 1) * sizeof *kept);
     int *part = malloc(((size_t)runs->count + 1) * sizeof *part), code = BASE_OK;
-    if (!kept || !part) code = base_fail(e, BASE_BROKEN, "out of memory for %d rows", runs->count);
-    const int parts = code ? 0 : divide(runs, rows, split, part);
-    for (int g = 0; g < parts && !code; g++) {
-        struct project_parameters p = *start;
-        without(runs, rows, part, g, kept);
-        code = project_fit(kept, runs->count, ablation, &p, NULL, e);
-        for (int i = 0; i < runs->count && !code; i++) {
-            struct project_step s;
-            if (part[i] != g) continue;
-            project_step(rows[i].job, &p, ablation, &s);
-            step_s[i] = s.total;
-        }
+    if (!part) return base_fail(e, BASE_BROKEN, "out of memory for %d rows", runs->count);
+    const int parts = divide(runs, rows, split, part);
+#pragma omp parallel for schedule(dynamic)
+    for (int g = 0; g < parts; g++) {
+        struct base_error own = {0};
+        if (!leave_out_part(runs, rows, part, g, ablation, start, step_s, &own)) continue;
+#pragma omp critical(project_leave_out)
+        code = base_fail(e, own.code, "%s", own.text);
     }
     for (int i = 0; i < runs->count && !code; i++)
         if (part[i] < 0) step_s[i] = NAN;
-    free(kept), free(part);
+    free(part);
     return code;
 }
 
