@@ -112,6 +112,12 @@ static int check(const struct cli_project_flags *f, struct base_error *e) {
         return base_fail(e, BASE_USAGE, "--trace %s is one machine's; leave one in --machine", f->trace);
     if (f->trace && f->out && !strcmp(f->trace, f->out))
         return base_fail(e, BASE_USAGE, "--trace and --out are both %s; give each a file of its own", f->out);
+    struct project_terms usual;
+    project_terms_default(&usual);
+    if (f->tokens == 0 && f->hours == 0 && f->deadline == 0 && memcmp(&usual, &f->terms, sizeof usual) != 0)
+        return base_fail(e, BASE_USAGE,
+                         "flags of a whole training (--mtbf, --restart, --ramp-batch, --eur-per-mwh, ...) without one; "
+                         "give --tokens, --hours or --deadline");
     if (f->tokens > 0 && f->hours > 0)
         return base_fail(e, BASE_USAGE, "--tokens and --hours answer opposite questions; leave out one");
     if (f->tokens > 0 && f->deadline > 0 && f->accelerators > 0)

@@ -36,6 +36,9 @@ static void head(FILE *out, const json_t *record) {
     fprintf(out, "label       %s%s%s\n", get_text(result, "label"),
             json_is_string(json_object_get(result, "why")) ? ": " : "",
             json_is_string(json_object_get(result, "why")) ? get_text(result, "why") : "");
+    const json_t *weakest = json_object_get(result, "weakest_fact");
+    fprintf(out, "facts       %s at best known as %s; --explain has all\n", get_text(weakest, "fact"),
+            get_text(weakest, "status"));
 }
 
 static void step(FILE *out, const json_t *record) {

@@ -109,18 +109,30 @@ static void links(const struct project_machine *m, double devices, enum project_
         x->domain = exp2(floor(log2(spans->value * x->node_accelerators))); /* what runs take of 72 is 64 */
 }
 
-static void network(const struct project_machine *m, enum project_side side, struct project_platform *x,
+/* What a job of so many nodes loses where it spans several groups of a level: at worst the level's oversubscription,
+ * since all would cross; at best nothing, since a ring placed by groups crosses once. */
+static double oversubscription(const struct project_machine *m, double nodes, enum project_side side) {
+    double most = 1;
+    for (int i = 1; i < m->network.level_count; i++)
+        if (nodes > m->network.levels[i - 1].nodes.value && project_fact_known(&m->network.levels[i].oversubscription))
+            most = fmax(most, m->network.levels[i].oversubscription.value);
+    return side == PROJECT_SLOW ? most : side == PROJECT_FAST ? 1 : sqrt(most);
+}
+
+static void network(const struct project_machine *m, double nodes, enum project_side side, struct project_platform *x,
                     const char **unlike) {
     const struct project_fact node = project_machine_node_bytes_per_s(m);
     const double measured = achieved(&m->network.achieved, 16);
     x->fabric = fabric_of(m->network.technology, unlike);
-    x->node_bytes_per_s = pick(&node, side);
+    x->node_bytes_per_s = pick(&node, side) / oversubscription(m, nodes, side);
+
     if (*unlike && measured > 0) x->node_share = fmin(1, measured / x->node_bytes_per_s);
     if (*unlike && isfinite(m->network.share.value)) x->node_share = m->network.share.value;
 }
 
-int project_platform_fill(const struct project_machine *m, enum project_dtype dtype, enum project_side side,
-                          struct project_platform *x, const char **unlike, struct base_error *e) {
+int project_platform_fill(const struct project_machine *m, enum project_dtype dtype, double nodes,
+                          enum project_side side, struct project_platform *x, const char **unlike,
+                          struct base_error *e) {
     const struct project_accelerator *a = &m->accelerator;
     const double devices = a->devices > 1 ? a->devices : 1, sockets = m->node.accelerators.value;
     struct project_fact peak;
@@ -147,7 +159,33 @@ int project_platform_fill(const struct project_machine *m, enum project_dtype dt
         x->flash_share = FLASH_SHARE * x->matmul_share;
     }
     links(m, devices, side, x);
-    network(m, side, x, &why);
+    network(m, nodes, side, x, &why);
     if (unlike) *unlike = why;
     return BASE_OK;
+}
+
+const char *project_platform_weakest(const struct project_machine *m, enum project_dtype dtype,
+                                     enum project_status *status) {
+    const struct project_accelerator *a = &m->accelerator;
+    const struct project_fact links = project_machine_scale_up(m);
+    const struct {
+        const char *key;
+        const struct project_fact *fact;
+    } read[] = {{"accelerator.peak_flop_per_s", &a->peak_flop_per_s[dtype]},
+                {"accelerator.memory_bytes", &a->memory_bytes},
+                {"accelerator.memory_bytes_per_s", &a->memory_bytes_per_s},
+                {"accelerator.units", &a->units},
+                {"node.scale_up_bytes_per_s", &links},
+                {"node.accelerators", &m->node.accelerators},
+                {"node.topology", &m->node.topology},
+                {"node.rails", &m->node.rails},
+                {"node.rail_bytes_per_s", &m->node.rail_bytes_per_s}};
+    const char *key = read[0].key;
+    *status = read[0].fact->status;
+    for (size_t i = 1; i < sizeof read / sizeof *read; i++) {
+        const enum project_status weaker = project_status_weaker(*status, read[i].fact->status);
+        if (!project_fact_known(read[i].fact) || weaker == *status) continue;
+        *status = weaker, key = read[i].key;
+    }
+    return key;
 }

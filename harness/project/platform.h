@@ -18,13 +18,19 @@ enum project_label {
 };
 const char *project_label_name(enum project_label label); /* "interpolated", "extrapolated", "announced" */
 
-/* Fills *x for `dtype`. What a driver shows as one device is one accelerator of the platform: an MI250X is two.
- * *unlike: why no fitted run speaks for such a machine, or NULL. Accelerators that none was fitted on get a share of
- * their peak from the best matmul that was measured, or of Calculon's file, or the range of those that were.
- * BASE_USAGE: the accelerator lacks the type, or a fact that the price needs is unknown; names both and how to set it.
+/* Fills *x for `dtype` and a job of so many nodes, which cross levels of the network. What a driver shows as one device
+ * is one accelerator of the platform: an MI250X is two. *unlike: why no fitted run speaks for such a machine, or NULL.
+ * Accelerators that none was fitted on get a share of their peak from the best matmul that was measured, or of
+ * Calculon's file, or the range of those that were. BASE_USAGE: the accelerator lacks the type, or a fact that the
+ * price needs is unknown; names both and how to set it.
  */
-int project_platform_fill(const struct project_machine *m, enum project_dtype dtype, enum project_side side,
-                          struct project_platform *x, const char **unlike, struct base_error *e);
+int project_platform_fill(const struct project_machine *m, enum project_dtype dtype, double nodes,
+                          enum project_side side, struct project_platform *x, const char **unlike,
+                          struct base_error *e);
+
+/* Of the facts that the price of a step reads, the one that is known least well: its key and its status. */
+const char *project_platform_weakest(const struct project_machine *m, enum project_dtype dtype,
+                                     enum project_status *status);
 
 /* The widest 16-bit type that it multiplies, BF16 first; else FP32. */
 enum project_dtype project_platform_dtype(const struct project_machine *m);

@@ -73,10 +73,15 @@ static int ask_of(const struct project_machine *m, const struct project_question
                   double accelerators, struct project_ask *ask, struct base_error *e) {
     *ask =
         (struct project_ask){.config = q->config, .choice = q->choice, .seq = q->seq, .global_batch = q->global_batch};
-    int code = project_platform_fill(m, dtype, PROJECT_MIDDLE, &ask->platform, NULL, e);
+    int code = project_platform_fill(m, dtype, accelerators / m->node.accelerators.value, PROJECT_MIDDLE,
+                                     &ask->platform, NULL, e);
     practice(q, dtype, ask->platform.device, &ask->practice);
     ask->ranks = (int)(accelerators * ask->platform.node_accelerators / m->node.accelerators.value);
     return code;
+}
+
+static double nodes_of(const struct project_projection *p) {
+    return p->accelerators / p->machine->node.accelerators.value;
 }
 
 /* One end of the interval where the machine's facts are on that side. */
@@ -85,7 +90,7 @@ static int bound(const struct project_fitted *fitted, struct project_projection 
     struct project_job job = p->job;
     struct project_step step;
     double low, high;
-    int code = project_platform_fill(p->machine, p->dtype, side, &job.platform, NULL, e);
+    int code = project_platform_fill(p->machine, p->dtype, nodes_of(p), side, &job.platform, NULL, e);
     if (code) return code;
     project_step(&job, &fitted->parameters, &whole, &step);
     project_interval(&fitted->intervals, &job, step.total, &low, &high);
@@ -131,7 +136,7 @@ int project_projection_price(const struct project_fitted *fitted, const struct p
     p->memory = project_search_memory(q->config, &p->job);
     p->memory_needed = project_memory_needed(&p->memory);
     p->fits = p->memory_needed <= p->job.platform.memory_bytes;
-    int code = project_platform_fill(p->machine, p->dtype, PROJECT_MIDDLE, &platform, &unlike, e);
+    int code = project_platform_fill(p->machine, p->dtype, nodes_of(p), PROJECT_MIDDLE, &platform, &unlike, e);
     if (!code) code = bound(fitted, p, PROJECT_SLOW, e);
     if (!code) code = bound(fitted, p, PROJECT_FAST, e);
     if (!code) code = check(fitted, p, e);

@@ -93,6 +93,12 @@ static json_t *would_fit_json(const struct project_projection *p) {
     return o;
 }
 
+static json_t *weakest_json(const struct project_projection *p) {
+    enum project_status status;
+    const char *key = project_platform_weakest(p->machine, p->dtype, &status);
+    return json_pack("{s:s, s:s}", "fact", key, "status", project_status_name(status));
+}
+
 static json_t *result_json(const struct run_project *r) {
     const struct project_projection *p = &r->projection;
     const struct project_rates_shown x = project_projection_rates(p);
@@ -101,6 +107,8 @@ static json_t *result_json(const struct run_project *r) {
     set_number(o, "step_s_high", p->high_s);
     set(o, "label", json_string(project_label_name(p->label)));
     set(o, "why", p->why ? json_string(p->why) : json_null());
+    set(o, "weakest_fact", weakest_json(p));
+
     set_number(o, "tokens_per_s", x.tokens_per_s);
     set_number(o, "tflop_per_s_per_accelerator", x.flop_per_s / 1e12);
     set_number(o, "tflop_per_s_per_accelerator_square", x.flop_per_s_square / 1e12);

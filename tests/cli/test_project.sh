@@ -65,6 +65,8 @@ says '^data_parallel +[0-9]'
 says '^node.rail_bytes_per_s .* derived'
 run 0 --model llama-3-8b --machine alice-recoque --accelerators 256
 says '^label +announced: the machine is announced'
+says '^facts +accelerator.peak_flop_per_s at best known as assumed'
+
 run 0 --model llama-3-8b --machine cluster --set nodes=16,node.rail_bytes_per_s=25e9
 says 'on 128 of cluster'
 
@@ -99,6 +101,8 @@ known: megatron, | --model bloom-176b --machine eos --framework torch
 give KEY=VALUE | --model bloom-176b --machine eos --set nodes
 --sp and --no-sp | --model bloom-176b --machine eos --sp --no-sp
 go together | --model bloom-176b --machine eos --ramp-batch 16
+without one; give --tokens | --model bloom-176b --machine eos --mtbf 5000
+
 opposite questions | --model bloom-176b --machine eos --tokens 1e9 --hours 5
 leave out --accelerators | --model bloom-176b --machine eos --tokens 1e9 --deadline 5 --accelerators 8
 1024 positions | --model gpt2-124m --machine eos --seq 4096
