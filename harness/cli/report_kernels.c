@@ -56,15 +56,26 @@ void cli_report_kernel(FILE *out, const json_t *record) {
     fflush(out);
 }
 
-/* What points of one kind come to: their geometric mean, since they are ratios, and the worst of them. */
+/* What points of one kind come to: the geometric mean of their fractions, in which each shape counts as much as any
+ * other; what a step sees, the seconds that the roofs allow over those it takes; and the worst of them. */
 struct summary {
     const char *dtype, *variant;
     bool compute; /* matmul and attention, else passes over memory */
-    double log_sum, worst;
+    double log_sum, roof_s, taken_s, worst;
     int count;
     const json_t *where;
 };
 enum { SUMMARIES = 32 };
+
+static void summary_add(struct summary *s, const json_t *r) {
+    const double fraction = get_real(r, "fraction_of_roof"), per_step = get_real(r, "calls_per_step");
+    const double taken = get_real(r, "call_s") * (isnan(per_step) ? 1 : per_step);
+    s->log_sum += log(fraction);
+    s->roof_s += fraction * taken;
+    s->taken_s += taken;
+    s->count++;
+    if (fraction < s->worst) s->worst = fraction, s->where = r;
+}
 
 static struct summary *summary_of(struct summary *all, int *count, const json_t *r) {
     const struct summary s = {.dtype = get_text(r, "dtype"),
@@ -134,25 +145,25 @@ static void openblas(FILE *out, const json_t *record) {
 
 void cli_report_kernels_end(FILE *out, const json_t *records) {
     struct summary all[SUMMARIES];
+    bool per_step = false;
     int count = 0;
     size_t i;
     json_t *record;
     json_array_foreach(records, i, record) {
         const json_t *r = json_object_get(record, "result");
-        const double fraction = get_real(r, "fraction_of_roof");
-        struct summary *s = isnan(fraction) ? NULL : summary_of(all, &count, r);
-        if (!s) continue;
-        s->log_sum += log(fraction);
-        s->count++;
-        if (fraction < s->worst) s->worst = fraction, s->where = r;
+        struct summary *s = isnan(get_real(r, "fraction_of_roof")) ? NULL : summary_of(all, &count, r);
+        if (s) summary_add(s, r);
+        per_step = per_step || json_object_get(r, "calls_per_step");
     }
-    fprintf(out, "\n%-22s %-5s %-13s %6s %16s   %s\n", "of the roof", "dtype", "variant", "points", "geometric mean",
-            "worst");
+    fprintf(out, "\n%-22s %-5s %-13s %6s %16s %10s   %s\n", "of the roof", "dtype", "variant", "points",
+            "geometric mean", "by time", "worst");
     for (int k = 0; k < count; k++)
-        fprintf(out, "%-22s %-5s %-13s %6d %15.1f%%   %.1f%% %s %s\n",
+        fprintf(out, "%-22s %-5s %-13s %6d %15.1f%% %9.1f%%   %.1f%% %s %s\n",
                 all[k].compute ? "matmul, attention" : "passes over memory", all[k].dtype, all[k].variant, all[k].count,
-                100 * exp(all[k].log_sum / all[k].count), 100 * all[k].worst, called(all[k].where),
-                get_text(all[k].where, "shape"));
+                100 * exp(all[k].log_sum / all[k].count), 100 * all[k].roof_s / all[k].taken_s, 100 * all[k].worst,
+                called(all[k].where), get_text(all[k].where, "shape"));
+    fprintf(out, "by time: what the roofs allow over what is taken, each shape once%s\n",
+            per_step ? ", matmuls and attention as often as a step calls them" : "");
     roofs(out, records);
     json_array_foreach(records, i, record) if (!strcmp(get_text(record, "kind"), "openblas")) openblas(out, record);
 }

@@ -16,8 +16,11 @@ static bool same(const struct run_kernel_case *a, const struct run_kernel_case *
 
 int run_kernel_cases_add(struct run_kernel_cases *list, const struct run_kernel_case *c, struct base_error *e) {
     if (!(c->op->dtypes >> c->dtype & 1)) return BASE_OK;
-    for (int i = 0; i < list->count; i++)
-        if (same(&list->at[i], c)) return BASE_OK;
+    for (int i = 0; i < list->count; i++) {
+        if (!same(&list->at[i], c)) continue;
+        list->at[i].per_step += c->per_step;
+        return BASE_OK;
+    }
     if (list->count == list->capacity) {
         const int capacity = list->capacity ? 2 * list->capacity : 64;
         struct run_kernel_case *more = realloc(list->at, (size_t)capacity * sizeof *more);
@@ -46,9 +49,9 @@ int run_kernel_cases_add_kind(struct run_kernel_cases *list, enum run_shape_kind
     return code;
 }
 
-static int named(struct run_kernel_cases *list, const char *op, const char *name, enum kernel_dtype dtype,
-                 struct run_kernel_shape shape, struct base_error *e) {
-    struct run_kernel_case c = {.op = run_kernel_op(op), .dtype = dtype, .shape = shape};
+static int named(struct run_kernel_cases *list, const char *op, const char *name, double per_step,
+                 enum kernel_dtype dtype, struct run_kernel_shape shape, struct base_error *e) {
+    struct run_kernel_case c = {.op = run_kernel_op(op), .dtype = dtype, .shape = shape, .per_step = per_step};
     snprintf(c.name, sizeof c.name, "%s", name);
     return run_kernel_cases_add(list, &c, e);
 }
@@ -58,7 +61,7 @@ static int add_ledger(struct run_kernel_cases *list, const struct plan *p, const
     const struct model_config *c = p->shape.config;
     const bool forward = o->kind == PLAN_ATTENTION_FORWARD, backward = o->kind == PLAN_ATTENTION_BACKWARD;
     if (o->kind == PLAN_GEMM) /* gradients of weights, the ones with A transposed, are added to what is there */
-        return named(list, "gemm", o->name, o->in,
+        return named(list, "gemm", o->name, o->count, o->in,
                      (struct run_kernel_shape){.m = o->m,
                                                .n = o->n,
                                                .k = o->k,
@@ -68,7 +71,7 @@ static int add_ledger(struct run_kernel_cases *list, const struct plan *p, const
                                                .accumulate = o->a_trans},
                      e);
     if (!forward && !backward) return BASE_OK;
-    return named(list, forward ? "attention_forward" : "attention_backward", o->name, o->in,
+    return named(list, forward ? "attention_forward" : "attention_backward", o->name, o->count, o->in,
                  (struct run_kernel_shape){.batch = o->batch,
                                            .heads = o->heads,
                                            .kv_heads = c->kv_heads,
@@ -120,7 +123,7 @@ static int add_rows(struct run_kernel_cases *list, const struct plan *p, struct 
     };
     int code = BASE_OK;
     for (size_t i = 0; i < sizeof uses / sizeof *uses && !code; i++)
-        if (uses[i].used) code = named(list, uses[i].op, "", p->shape.dtype, uses[i].shape, e);
+        if (uses[i].used) code = named(list, uses[i].op, "", 0, p->shape.dtype, uses[i].shape, e);
     return code;
 }
 

@@ -13,7 +13,7 @@ struct run_kernel_cases {
     int count, capacity;
 };
 
-/* Adds a case unless it is there already. */
+/* Adds a case or, to the same one there already, its calls in a step. */
 int run_kernel_cases_add(struct run_kernel_cases *list, const struct run_kernel_case *c, struct base_error *e);
 /* Every operation on rows or vectors that one shape can serve: kind, rows and cols or n. */
 int run_kernel_cases_add_kind(struct run_kernel_cases *list, enum run_shape_kind kind,

@@ -74,6 +74,7 @@ struct run_kernel_case {
     char name[40]; /* what it is in the model: "qkv forward"; "" unknown */
     enum kernel_dtype dtype;
     struct run_kernel_shape shape;
+    double per_step; /* calls in a step of the model, by the ledger; 0: unknown */
 };
 
 extern const struct run_kernel_op run_kernel_ops[];

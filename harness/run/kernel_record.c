@@ -38,6 +38,7 @@ json_t *run_kernel_case_json(const struct run_kernel_case *c) {
     const double flop = run_kernel_flop(c);
     if (flop > 0) set_number(o, "flop", flop);
     set_number(o, "bytes", run_kernel_bytes(c));
+    if (c->per_step > 0) set_number(o, "calls_per_step", c->per_step);
     return o;
 }
 
