@@ -41,10 +41,13 @@ int base_record_check(const char *path, struct base_error *e) {
     if (exists && !S_ISREG(found.st_mode))
         return base_fail(e, BASE_USAGE, "%s: is not a plain file: records can be appended to plain files only", path);
     if (exists) {
-        int file = open(path, O_WRONLY | O_APPEND | O_CLOEXEC);
+        char first = '{';
+        int file = open(path, O_RDWR | O_APPEND | O_CLOEXEC); /* as it is appended to */
         if (file < 0) return refuse(e, path, "the file", errno);
+        bool other = pread(file, &first, 1, 0) == 1 && first != '{';
         close(file);
-        return BASE_OK;
+        if (!other) return BASE_OK;
+        return base_fail(e, BASE_USAGE, "%s: holds something else than records: choose another place with --out", path);
     }
     /* asked, not tried: a file made and removed here could be one that another process has just appended to */
     if (!base_file_parents(path, parent) || access(parent, W_OK | X_OK) != 0) return refuse(e, path, parent, errno);

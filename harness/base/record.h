@@ -9,8 +9,8 @@
 
 #include "base/error.h"
 
-/* Whether `path` can be appended to (folder there, writable, a plain file or absent): BASE_USAGE with the fix
- * in the text when not. Creates missing parent folders; leaves no file behind. */
+/* Whether `path` can be appended to (folder there, writable, a plain file of records or absent): BASE_USAGE with the
+ * fix in the text when not. Creates missing parent folders; leaves no file behind. */
 int base_record_check(const char *path, struct base_error *e);
 /* Appends the record as one line under an exclusive lock, and syncs it. BASE_BROKEN when the disk refuses, with
  * the file cut back to what it was, or when its last line is unfinished and none of ours. */

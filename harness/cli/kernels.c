@@ -71,16 +71,19 @@ static int run_case(struct launch *l, int index, struct base_error *e) {
     return code;
 }
 
-/* Drops the cases that memory is too small for, and says so. */
-static void keep_fitting(struct launch *l) {
+/* Drops the cases that memory is too small for, and says so; returns the scratch that the others need. */
+static size_t keep_fitting(struct launch *l, const struct kernel_caches *caches, int threads) {
     struct run_kernel_cases *cases = &l->setup->cases;
     const double available = (double)base_memory_available();
     char need[32], have[32], shape[64];
+    size_t scratch = 0;
     int kept = 0;
     for (int i = 0; i < cases->count; i++) {
-        const double bytes = run_kernel_need(&l->bench, &cases->at[i]);
+        const size_t own = run_kernel_scratch(&cases->at[i], threads);
+        const double bytes = run_kernel_need(&cases->at[i], caches, threads);
         if (available < 0 || bytes <= 0.9 * available) {
             cases->at[kept++] = cases->at[i];
+            if (own > scratch) scratch = own;
             continue;
         }
         base_text_bytes(bytes, need, sizeof need);
@@ -90,6 +93,7 @@ static void keep_fitting(struct launch *l) {
                 cases->at[i].op->name, shape, need, have);
     }
     cases->count = kept;
+    return scratch;
 }
 
 /* The exit code that the records come to: FAILED before inconclusive. */
@@ -114,14 +118,12 @@ static int exit_code(const json_t *records, struct base_error *e) {
 }
 
 /* How matmuls are cut, and from what. */
-static void explain(const struct launch *l) {
-    const struct kernel_caches *c = &l->bench.caches;
+static void explain(const struct launch *l, const struct kernel_caches *c, int threads) {
     char l1[32], l2[32], l3[32];
     base_text_bytes((double)c->l1, l1, sizeof l1);
     base_text_bytes((double)c->l2, l2, sizeof l2);
     base_text_bytes((double)c->l3, l3, sizeof l3);
-    fprintf(l->page, "caches of a thread: L1 %s, L2 %s; L3 of all %d: %s (0 B: unknown)\n", l1, l2,
-            l->bench.team.threads, l3);
+    fprintf(l->page, "caches of a thread: L1 %s, L2 %s; L3 of all %d: %s (0 B: unknown)\n", l1, l2, threads, l3);
     for (int i = 0; i < l->setup->variant_count; i++) {
         const struct run_kernel_variant *v = &l->setup->variants[i];
         if (v->packed || !strcmp(v->held, "openblas")) continue;
@@ -139,7 +141,6 @@ static void explain(const struct launch *l) {
 static int measure(struct launch *l, const struct base_topology *topology, struct base_error *e) {
     int code = BASE_OK;
     l->origin.machine = measure_fingerprint(topology, &l->setup->variants[0].ops, kernel_isa_best());
-    if (l->flags->explain) explain(l);
     cli_report_kernels_head(l->page, l->origin.machine, l->bench.team.threads);
     for (int i = 0; i < l->setup->cases.count && !code; i++) code = run_case(l, i, e);
     if (!code && l->with_openblas)
@@ -189,25 +190,29 @@ static void try_openblas(struct launch *l) {
 }
 
 static int run(struct launch *l, struct comm *world, struct base_error *e) {
+    const struct cli_kernels_flags *f = l->flags;
     struct base_topology topology;
     struct run_placement placement;
     struct kernel_caches caches;
-    int64_t seq = 1, head_dim = 1;
+    if (f->dry_run && !f->explain) {
+        dry_run(f, l->setup);
+        return BASE_OK;
+    }
     int code = base_topology_read(&topology, e);
     if (code) return code;
-    try_openblas(l);
-    run_place(&placement, world, (int)l->flags->threads);
+    if (!f->dry_run) try_openblas(l);
+    run_place(&placement, world, (int)f->threads);
     if (placement.warning[0]) fprintf(stderr, "toise: %s\n", placement.warning);
     base_topology_caches(&topology, placement.threads, 1, &caches);
-    for (int i = 0; i < l->setup->cases.count; i++) {
-        const struct run_kernel_shape *s = &l->setup->cases.at[i].shape;
-        if (s->seq > seq) seq = s->seq;
-        if (s->head_dim > head_dim) head_dim = s->head_dim;
+    if (f->explain) explain(l, &caches, placement.threads);
+    if (f->dry_run) {
+        dry_run(f, l->setup);
+        return BASE_OK;
     }
-    if ((code = run_kernel_bench_open(&l->bench, &placement, &caches, seq, head_dim, e))) return code;
-    keep_fitting(l);
-    code = l->setup->cases.count ? measure(l, &topology, e)
-                                 : base_fail(e, BASE_USAGE, "no shape fits this machine's memory");
+    const size_t scratch = keep_fitting(l, &caches, placement.threads);
+    if (!l->setup->cases.count) return base_fail(e, BASE_USAGE, "no shape fits this machine's memory");
+    if ((code = run_kernel_bench_open(&l->bench, &placement, &caches, scratch, e))) return code;
+    code = measure(l, &topology, e);
     run_kernel_bench_close(&l->bench);
     return code;
 }
@@ -250,10 +255,7 @@ int cli_kernels(struct comm *world, int argc, char *const *argv, struct base_err
                                   .micro_batch = setup.micro_batch,
                                   .launch = l.id}};
     cli_launch_id(world, l.id);
-    if (flags.dry_run)
-        dry_run(&flags, &setup);
-    else
-        code = run(&l, world, e);
+    code = run(&l, world, e);
     json_decref(l.records);
     run_kernel_cases_close(&setup.cases);
     return code;

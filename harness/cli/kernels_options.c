@@ -79,7 +79,7 @@ void cli_kernels_flags_help(FILE *out) {
 int cli_kernels_words(const char *list, char text[CLI_KERNELS_LIST], const char *words[], int most) {
     int count = 0;
     char *rest = NULL;
-    snprintf(text, CLI_KERNELS_LIST, "%s", list);
+    if (snprintf(text, CLI_KERNELS_LIST, "%s", list) >= CLI_KERNELS_LIST) return -1;
     for (char *word = strtok_r(text, ", ", &rest); word; word = strtok_r(NULL, ", ", &rest)) {
         if (count == most) return -1;
         words[count++] = word;
@@ -115,7 +115,7 @@ static int keep_ops(const char *list, struct run_kernel_cases *cases, struct bas
     const int count = cli_kernels_words(list, text, words, 32);
     int kept = 0;
     if (count < 1)
-        return base_fail(e, BASE_USAGE, "--op: %s; give names with commas between", count ? "too many" : "none");
+        return base_fail(e, BASE_USAGE, "--op: %s; give names with commas between", count ? "too many names" : "none");
     for (int w = 0; w < count; w++) {
         bool any = false;
         for (int i = 0; i < run_kernel_op_count; i++) any = any || chooses(words[w], &run_kernel_ops[i]);

@@ -40,7 +40,7 @@ int cli_kernels_variants_resolve(const char *list, struct cli_kernels_setup *set
 int cli_kernels_variants(const struct cli_kernels_setup *setup, const struct run_kernel_case *c,
                          struct run_kernel_variant own[RUN_VARIANTS_MAX]);
 
-/* The words of a comma-separated list, into words[most], cut from `text`; -1 when there are more. */
+/* The words of a comma-separated list, into words[most], cut from `text`; -1 when they are more, or longer. */
 enum { CLI_KERNELS_LIST = 512 };
 int cli_kernels_words(const char *list, char text[CLI_KERNELS_LIST], const char *words[], int most);
 

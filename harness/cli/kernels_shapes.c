@@ -136,9 +136,11 @@ static int read_file(FILE *file, const char *path, enum kernel_dtype dtype, stru
     size_t capacity = 0;
     int code = BASE_OK;
     struct line l = {.path = path};
-    while (!code && getline(&text, &capacity, file) >= 0) {
+    for (ssize_t length; !code && (length = getline(&text, &capacity, file)) >= 0;) {
         l.number++;
-        if (!split(&l, text))
+        if (strlen(text) < (size_t)length)
+            code = bad(&l, e, "a zero byte", "give a text file, one shape a line");
+        else if (!split(&l, text))
             code = bad(&l, e, "too many words on a line", "one shape a line; comments begin with #");
         else if (l.count)
             code = read_line(&l, dtype, cases, e);

@@ -22,8 +22,27 @@ enum {
 static const double LONG_S = 0.05;    /* a call beside which the start of threads is nothing */
 static const double SAMPLE_S = 0.001; /* at least: the clock's grain and the team's start must not show */
 
+size_t run_kernel_scratch(const struct run_kernel_case *c, int threads) {
+    return kernel_scratch_bytes(threads, c->shape.seq, c->shape.head_dim);
+}
+
+double run_kernel_need(const struct run_kernel_case *c, const struct kernel_caches *caches, int threads) {
+    const size_t pool = measure_beyond_caches(caches);
+    const bool matmul = c->op->kind == RUN_SHAPE_MATMUL;
+    double need = run_kernel_memory_bytes(c, pool) + (double)run_kernel_scratch(c, threads) + 3 * (double)pool / 2,
+           operands = 1;
+    for (int i = 0; i < RUN_OPERANDS && c->op->kind >= RUN_SHAPE_ROWS; i++)
+        if (c->op->operands[i].use & RUN_WRITE) need += 2 * (double)run_operand_bytes(c, i);
+    if (matmul)
+        operands = (double)run_operand_bytes(c, 0) + (double)run_operand_bytes(c, 1) + (double)run_operand_bytes(c, 2);
+    for (int isa = KERNEL_ISA_ref + 1; isa < KERNEL_ISA_COUNT && matmul; isa++) /* B once more for each that packs it */
+        if (kernel_isa_usable((enum kernel_isa)isa))
+            need += run_kernel_memory_bytes(c, pool) * (double)run_operand_bytes(c, 1) / operands;
+    return need;
+}
+
 int run_kernel_bench_open(struct run_kernel_bench *b, const struct run_placement *placement,
-                          const struct kernel_caches *caches, int64_t seq, int64_t head_dim, struct base_error *e) {
+                          const struct kernel_caches *caches, size_t scratch, struct base_error *e) {
     const int threads = placement->threads;
     enum kernel_isa best = KERNEL_ISA_COUNT - 1;
     while (!kernel_isa_usable(best)) best--;
@@ -32,7 +51,7 @@ int run_kernel_bench_open(struct run_kernel_bench *b, const struct run_placement
     kernel_select(&b->best, best, KERNEL_BACKEND_TOISE);
     kernel_select(&b->plain, KERNEL_ISA_ref, KERNEL_BACKEND_TOISE);
     b->pool = measure_beyond_caches(caches);
-    int code = base_arena_open(&b->scratch, kernel_scratch_bytes(threads, seq, head_dim), threads, e);
+    int code = base_arena_open(&b->scratch, scratch, threads, e);
     if (code) return code;
     b->team = (struct kernel_team){.ops = &b->best,
                                    .threads = threads,
@@ -51,21 +70,6 @@ void run_kernel_bench_close(struct run_kernel_bench *b) {
     measure_watch_close(&b->watch);
     measure_bandwidth_close(&b->bandwidth);
     base_arena_close(&b->scratch);
-}
-
-double run_kernel_need(const struct run_kernel_bench *b, const struct run_kernel_case *c) {
-    double kept = 0;
-    for (int i = 0; i < RUN_OPERANDS && c->op->kind >= RUN_SHAPE_ROWS; i++)
-        if (c->op->operands[i].use & RUN_WRITE) kept += 2 * (double)run_operand_bytes(c, i);
-    /* B once more for each set that packs it */
-    const double operands =
-        c->op->kind == RUN_SHAPE_MATMUL
-            ? (double)run_operand_bytes(c, 0) + (double)run_operand_bytes(c, 1) + (double)run_operand_bytes(c, 2)
-            : 1;
-    for (int isa = KERNEL_ISA_ref + 1; isa < KERNEL_ISA_COUNT && c->op->kind == RUN_SHAPE_MATMUL; isa++)
-        if (kernel_isa_usable((enum kernel_isa)isa))
-            kept += run_kernel_memory_bytes(c, b->pool) * (double)run_operand_bytes(c, 1) / operands;
-    return run_kernel_memory_bytes(c, b->pool) + kept;
 }
 
 /* One case under way. */

@@ -65,9 +65,13 @@ struct run_kernel_set {
     int count;
 };
 
-/* seq, head_dim: the largest that will be asked for. */
+/* Bytes of team->scratch that a case needs, and of memory that measuring it takes, with that, the checks and roofs. */
+size_t run_kernel_scratch(const struct run_kernel_case *c, int threads);
+double run_kernel_need(const struct run_kernel_case *c, const struct kernel_caches *caches, int threads);
+
+/* scratch: the most that a case needs. */
 int run_kernel_bench_open(struct run_kernel_bench *b, const struct run_placement *placement,
-                          const struct kernel_caches *caches, int64_t seq, int64_t head_dim, struct base_error *e);
+                          const struct kernel_caches *caches, size_t scratch, struct base_error *e);
 void run_kernel_bench_close(struct run_kernel_bench *b);
 
 /* Checks and times a case on these variants. A set's samples are freed by run_kernel_set_close, also after an error. */
@@ -76,8 +80,6 @@ int run_kernel_measure(struct run_kernel_bench *b, const struct run_kernel_case 
                        struct run_kernel_set *set, struct base_error *e);
 void run_kernel_set_close(struct run_kernel_set *set);
 
-/* Bytes that measuring the case takes, checks included. */
-double run_kernel_need(const struct run_kernel_bench *b, const struct run_kernel_case *c);
 /* Sets bound, fractions, ratios, status and why from residuals, samples and roofs. */
 void run_kernel_verdict(struct run_kernel_set *set, const struct run_kernel_options *o);
 

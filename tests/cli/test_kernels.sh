@@ -111,6 +111,10 @@ refused '--model: unknown "gpt9"' --model gpt9
 refused '--seq 4096: tiny-gpt2 has' --model tiny-gpt2 --seq 4096
 refused 'nothing to time' --op gemm --dtype bf16 --isa openblas
 refused 'is a folder' --out "$work/folder"
+cp "$work/shapes.txt" "$work/kept.txt"
+refused 'shapes.txt: holds something else than records' --shapes "$work/shapes.txt" --out "$work/shapes.txt"
+cmp -s "$work/shapes.txt" "$work/kept.txt" || fail 'a file of shapes was appended to'
+refused '--op: too many names' --op "$(printf 'gemm,%.0s' $(seq 200))"
 for line in 'XT 8 8 8|bad.txt:2: unknown kind of shape "XT"; take NN' 'NT 8 8|:2: NT lacks its field K' 'NT 8 -8 8|:2: field N is "-8"; take' \
     'NT 8 8 8x|field K is "8x"' 'NT 8 8 8 8|"8" follows the last field' 'NT 8 99999999999999999999 8|field N' \
     'attention 1 4 3 8 8|KV_HEADS does not divide HEADS' 'attention 1 4 4 8 512|HEAD_DIM is "512"; take a whole number from 1 to 256' \
@@ -119,6 +123,8 @@ for line in 'XT 8 8 8|bad.txt:2: unknown kind of shape "XT"; take NN' 'NT 8 8|:2
     bad_line "${line%%|*}"
     refused "${line#*|}" --shapes "$work/bad.txt" --out "$work/none.jsonl"
 done
+printf 'NT 8 8 8\nNT 8\0 8 8\n' >"$work/bad.txt"
+refused 'bad.txt:2: a zero byte' --shapes "$work/bad.txt"
 : >"$work/bad.txt"
 refused 'nothing to time: .*bad.txt' --shapes "$work/bad.txt"
 if [ "$(id -u)" != 0 ]; then

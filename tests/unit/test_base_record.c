@@ -262,6 +262,8 @@ static void bad_places_are_refused(void **state) {
     static char longer[5000];
     put(in_folder("file"), "x");
     assert_refused("", "empty");
+    assert_refused(in_folder("file"), "something else than records");
+    assert_content(in_folder("file"), "x");
     assert_refused(folder, "is a folder");
     assert_refused(in_folder("new-folder/"), "is a folder");
     assert_refused("/dev/null", "not a plain file");

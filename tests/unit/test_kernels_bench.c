@@ -12,7 +12,6 @@
 
 #include <cmocka.h>
 
-#include "run/kernel_cases.h"
 #include "run/kernel_record.h"
 #include "unit/support/rig.h"
 
@@ -25,7 +24,7 @@ static int setup(void **state) {
     struct kernel_caches caches = {.l1 = 1 << 15, .l2 = 1 << 18, .l3 = 1 << 20};
     comm_serial(&world);
     run_place(&placement, &world, 2);
-    return run_kernel_bench_open(&bench, &placement, &caches, 64, 64, NULL);
+    return run_kernel_bench_open(&bench, &placement, &caches, kernel_scratch_bytes(2, 64, 64), NULL);
 }
 static int teardown(void **state) {
     (void)state;
@@ -254,39 +253,10 @@ static void verdicts(void **state) {
     run_kernel_set_close(&set);
 }
 
-/* The ledger's matmuls and attention, and each operation on rows that the family has, once. */
-static void cases_of_a_plan(void **state) {
-    (void)state;
-    const struct model_config config = rig_config(12, 768, 12, 50257, 1024);
-    const struct plan_request request = rig_request(&config, KERNEL_F32, 256, 4, 1);
-    struct run_kernel_cases list = {0};
-    struct plan plan;
-    int gemm = 0, attention = 0, swiglu = 0, gelu = 0;
-    assert_int_equal(plan_make(&plan, &request, NULL), BASE_OK);
-    assert_int_equal(run_kernel_cases_plan(&list, &plan, NULL), BASE_OK);
-    for (int i = 0; i < list.count; i++) {
-        gemm += !strcmp(list.at[i].op->name, "gemm");
-        attention += list.at[i].op->kind == RUN_SHAPE_ATTENTION;
-        swiglu += strstr(list.at[i].op->name, "swiglu") != NULL;
-        gelu += strstr(list.at[i].op->name, "gelu") != NULL;
-    }
-    assert_int_equal(gemm, 15);
-    assert_int_equal(attention, 2);
-    assert_int_equal(swiglu, 0);
-    assert_int_equal(gelu, 2);
-    assert_string_equal(list.at[0].name, "qkv forward");
-    assert_true(list.at[0].shape.m == 1024 && list.at[0].shape.n == 2304 && list.at[0].shape.k == 768);
-    const int before = list.count;
-    assert_int_equal(run_kernel_cases_plan(&list, &plan, NULL), BASE_OK); /* nothing twice */
-    assert_int_equal(list.count, before);
-    run_kernel_cases_close(&list);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sizes_by_hand),
         cmocka_unit_test(verdicts),
-        cmocka_unit_test(cases_of_a_plan),
         cmocka_unit_test(right_kernels_are_within_the_roof),
         cmocka_unit_test(packed_weights),
         cmocka_unit_test(accumulating_matmul_is_checked),
