@@ -5,7 +5,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -80,16 +79,33 @@ int base_file_read(const char *path, char **bytes, size_t *size, struct base_err
     return base_fail(e, BASE_USAGE, "%s: %s", path, strerror(why));
 }
 
-int base_file_replace(const char *path, const void *bytes, size_t size, struct base_error *e) {
+int base_file_make(const char *path, base_file_fill *fill, void *context, struct base_error *e) {
     char part[PATH_MAX];
-    snprintf(part, sizeof part, "%.*s.%ld.part", PATH_MAX - 32, path, (long)getpid());
-    FILE *file = fopen(part, "wbe");
-    bool done = file && fwrite(bytes, 1, size, file) == size && fflush(file) == 0 && fsync(fileno(file)) == 0;
-    if (file && fclose(file) != 0) done = false;
+    snprintf(part, sizeof part, "%.*s.part", PATH_MAX - 8, path);
+    unlink(part); /* of a run that was killed */
+    FILE *file = fopen(part, "wbxe");
+    if (file == NULL) return base_fail(e, BASE_BROKEN, "%s: cannot be made: %s", part, strerror(errno));
+    bool done = fill(file, context) && fflush(file) == 0 && fsync(fileno(file)) == 0;
+    int why = errno;
+    if (fclose(file) != 0 && done) done = false, why = errno;
     if (done && rename(part, path) == 0) return BASE_OK;
-    const int why = errno;
+    if (done) why = errno;
     unlink(part);
-    return base_fail(e, BASE_BROKEN, "%s: cannot be written: %s", path, strerror(why));
+    return base_fail(e, BASE_BROKEN, "%s: not written: %s", path, strerror(why));
+}
+
+struct text {
+    const void *bytes;
+    size_t size;
+};
+static bool fill_text(FILE *file, void *context) {
+    const struct text *t = context;
+    return fwrite(t->bytes, 1, t->size, file) == t->size;
+}
+
+int base_file_replace(const char *path, const void *bytes, size_t size, struct base_error *e) {
+    struct text t = {bytes, size};
+    return base_file_make(path, fill_text, &t, e);
 }
 
 /* Whether path is a folder; if not, errno stays, unless it says that something is there: then that is no folder */

@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include "base/error.h"
 
@@ -22,7 +23,11 @@ long long base_file_field_number(const char *path, const char *key);
 /* The whole file, with a NUL behind its *size bytes, for the caller to free. BASE_USAGE with its name when unreadable.
  */
 int base_file_read(const char *path, char **bytes, size_t *size, struct base_error *e);
-/* Writes beside, syncs and renames: `path` holds these bytes, or what it held before. BASE_BROKEN with its name. */
+/* Writes beside (PATH.part), syncs and renames: `path` holds all that `fill` wrote, or what it held before. One process
+ * at a time. `fill` gives false with errno when it could not write. BASE_BROKEN with the name and the reason. */
+typedef bool base_file_fill(FILE *file, void *context);
+int base_file_make(const char *path, base_file_fill *fill, void *context, struct base_error *e);
+/* The same of bytes that are at hand. */
 int base_file_replace(const char *path, const void *bytes, size_t size, struct base_error *e);
 /* Makes the folders above the last '/' of path, which become `parent`; false with errno when one cannot be made. */
 bool base_file_parents(const char *path, char parent[PATH_MAX]);

@@ -1,24 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A .safetensors file of F32 tensors, which appears under its name whole or not at all. */
-#define _GNU_SOURCE
-#include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
+#include "base/file.h"
 #include "data/safetensors.h"
 
 enum { CHUNK = 1 << 20, ALIGN = 8, ELEMENT = sizeof(float) };
 
 struct writer {
     const char *path;
-    char *part, *header; /* the header's text without its padding */
+    char *header; /* the header's text without its padding */
     size_t header_size;
     float *chunk;
     const struct data_tensor_out *rows;
@@ -77,24 +74,18 @@ static int header_make(struct writer *w, struct base_error *e) {
                      w->header_size, DATA_TENSORS_HEADER_MOST);
 }
 
-/* False with errno when not all is written */
-static bool put(int file, const void *bytes, size_t n) {
-    for (size_t done = 0; done < n;) {
-        ssize_t wrote = write(file, (const char *)bytes + done, n - done);
-        if (wrote < 0 && errno != EINTR) return false;
-        if (wrote > 0) done += (size_t)wrote;
-    }
-    return true;
+static bool put(FILE *file, const void *bytes, size_t n) {
+    return fwrite(bytes, 1, n, file) == n;
 }
 
-static bool put_header(int file, const struct writer *w) {
+static bool put_header(FILE *file, const struct writer *w) {
     static const char spaces[ALIGN] = "        ";
     size_t pad = (ALIGN - (DATA_TENSORS_PREFIX + w->header_size) % ALIGN) % ALIGN;
     uint64_t size = w->header_size + pad;
     return put(file, &size, sizeof size) && put(file, w->header, w->header_size) && put(file, spaces, pad);
 }
 
-static bool put_tensor(int file, const struct writer *w, int i) {
+static bool put_tensor(FILE *file, const struct writer *w, int i) {
     int64_t count = elements(&w->rows[i]);
     for (int64_t first = 0; first < count; first += CHUNK) {
         int64_t n = count - first < CHUNK ? count - first : CHUNK;
@@ -104,23 +95,11 @@ static bool put_tensor(int file, const struct writer *w, int i) {
     return true;
 }
 
-/* The file beside, under its own name only once it is whole and on the disk */
-static int file_make(const struct writer *w, struct base_error *e) {
-    unlink(w->part); /* of a run that was killed */
-    int file = open(w->part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (file < 0) return base_fail(e, BASE_BROKEN, "%s: cannot be made: %s", w->part, strerror(errno));
+static bool put_all(FILE *file, void *context) {
+    const struct writer *w = context;
     bool done = put_header(file, w);
     for (int i = 0; i < w->count && done; i++) done = put_tensor(file, w, i);
-    done = done && fsync(file) == 0;
-    int why = errno;
-    if (close(file) != 0 && done) {
-        done = false;
-        why = errno;
-    }
-    if (done && rename(w->part, w->path) == 0) return BASE_OK;
-    if (done) why = errno;
-    unlink(w->part);
-    return base_fail(e, BASE_BROKEN, "%s: tensors not written: %s", w->path, strerror(why));
+    return done;
 }
 
 int data_tensors_write(const char *path, const struct data_tensor_out *rows, int count, data_tensors_fill *fill,
@@ -128,14 +107,12 @@ int data_tensors_write(const char *path, const struct data_tensor_out *rows, int
     struct writer w = {.path = path, .rows = rows, .count = count, .fill = fill, .context = context};
     struct stat found;
     if (stat(path, &found) == 0 && !S_ISREG(found.st_mode))
-        return base_fail(e, BASE_BROKEN, "%s: tensors not written: it is there and is no plain file", path);
+        return base_fail(e, BASE_BROKEN, "%s: not written: it is there and is no plain file", path);
     int code = header_make(&w, e);
-    if (asprintf(&w.part, "%s.part", path) < 0) w.part = NULL;
     w.chunk = malloc(CHUNK * sizeof *w.chunk);
-    if (!code && (!w.part || !w.chunk)) code = base_fail(e, BASE_BROKEN, "%s: out of memory to write", path);
-    if (!code) code = file_make(&w, e);
+    if (!code && !w.chunk) code = base_fail(e, BASE_BROKEN, "%s: out of memory to write", path);
+    if (!code) code = base_file_make(path, put_all, &w, e);
     free(w.chunk);
-    free(w.part);
     free(w.header);
     return code;
 }
