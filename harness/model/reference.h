@@ -16,6 +16,9 @@ struct model_reference {
      * model is never held twice. */
     void (*read)(void *context, int64_t offset, int64_t count, double *out);
     void *context;
+    /* [params->total], or NULL: as gradients of gains and biases are summed over tokens, the squares of what is summed
+     * are added here, for whoever asks how far it cancels. */
+    double *squares;
 };
 
 /* Each token's loss (nats) into loss[batch*seq]; and, with grads not NULL, the gradient of

@@ -33,6 +33,19 @@ static double *grad(const struct reference_run *s, enum model_role role, int64_t
     return offset < 0 ? NULL : s->grads + offset;
 }
 
+/* The gradient of a gain or bias, which every token adds to; NULL when the family has none. */
+struct summed {
+    double *grad, *squares;
+};
+static struct summed summed(const struct reference_run *s, enum model_role role, int64_t layer) {
+    double *g = grad(s, role, layer), *squares = s->r->squares;
+    return (struct summed){g, g && squares ? squares + (g - s->grads) : NULL};
+}
+static void add(struct summed to, int64_t j, double term) {
+    if (to.grad) to.grad[j] += term;
+    if (to.squares) to.squares[j] += term * term;
+}
+
 void reference_linear(const struct reference_run *s, enum model_role w, enum model_role b, int64_t layer, int64_t in,
                       int64_t out, const double *x, const double *d, double *y) {
     double *bias = s->weight + in * out;
@@ -45,12 +58,12 @@ void reference_linear(const struct reference_run *s, enum model_role w, enum mod
 
 void reference_linear_backward(const struct reference_run *s, enum model_role w, enum model_role b, int64_t layer,
                                int64_t in, int64_t out, const double *x, const double *dy, double *dx) {
-    double *db = grad(s, b, layer);
+    const struct summed db = summed(s, b, layer);
     kernel_reference_dgemm(false, false, s->t, in, out, dy, out, weight(s, w, layer, in * out, s->weight), in, 0, dx,
                            in);
     kernel_reference_dgemm(true, false, out, in, s->t, dy, out, x, in, 1, grad(s, w, layer), in);
-    for (int64_t i = 0; db && i < s->t; i++)
-        for (int64_t j = 0; j < out; j++) db[j] += dy[i * out + j];
+    for (int64_t i = 0; i < s->t; i++)
+        for (int64_t j = 0; j < out; j++) add(db, j, dy[i * out + j]);
     reference_store(s, dx, s->t * in);
 }
 
@@ -79,7 +92,7 @@ void reference_norm_backward(const struct reference_run *s, enum model_role g, e
                              const double *x, const double *dy, const double *d_add, double *dx) {
     const int64_t n = s->width;
     const double *gain = weight(s, g, layer, n, s->weight);
-    double *dgain = grad(s, g, layer), *dbias = grad(s, b, layer);
+    const struct summed dgain = summed(s, g, layer), dbias = summed(s, b, layer);
     for (int64_t i = 0; i < s->t; i++) {
         const double *xi = x + i * n, *dyi = dy + i * n;
         double mean, rstd, sum = 0, dot = 0;
@@ -88,8 +101,8 @@ void reference_norm_backward(const struct reference_run *s, enum model_role g, e
             double hat = (xi[j] - mean) * rstd, dhat = dyi[j] * gain[j];
             sum += s->c->family->rms ? 0 : dhat; /* what passes through the mean */
             dot += dhat * hat;
-            dgain[j] += dyi[j] * hat;
-            if (dbias) dbias[j] += dyi[j];
+            add(dgain, j, dyi[j] * hat);
+            add(dbias, j, dyi[j]);
         }
         for (int64_t j = 0; j < n; j++) {
             double hat = (xi[j] - mean) * rstd;

@@ -50,30 +50,40 @@ static double norm(const double *x, int64_t n) {
     return sqrt(sum);
 }
 
-/* Every tensor's relative error. A tensor whose gradient is next to nothing is held to the size that its share of
- * the whole would have: a mathematically zero gradient has no norm of its own. */
-static void compare_gradients(struct run_gate *gate, const struct parallel_engine *g, const double *truth) {
+/* Every tensor's relative error. The gradient of a gain or bias is a sum over tokens, and each token's rounding stays
+ * where the terms cancel: it is held to the root of the sum of their squares, as large as sums of random signs are.
+ * That they do cancel is no accident: a hot model with tied embeddings foresees the token that it is given, the target
+ * is the token given next, and their sum over a sequence, the last bias's gradient, telescopes to its two ends. A
+ * tensor whose gradient is next to nothing is held to the size that its share of the whole would have: a mathematically
+ * zero gradient has no norm of its own. */
+static void compare_gradients(struct run_gate *gate, const struct parallel_engine *g, const double *truth,
+                              const double *squares) {
     const double whole = norm(truth, g->params.total),
                  unit = run_unit(g->plan->shape.dtype) * GRADIENT_UNITS(g->plan->shape.dtype);
     for (int i = 0; i < g->params.count; i++) {
         const struct model_tensor *t = &g->params.tensors[i];
-        double error = 0, share = 0.01 * whole * sqrt((double)t->count / (double)g->params.total);
+        const double share = 0.01 * whole * sqrt((double)t->count / (double)g->params.total);
+        double error = 0, terms = 0;
         for (int64_t j = t->offset; j < t->offset + t->count; j++) {
             double d = g->grads[j] - truth[j];
             error += d * d;
+            terms += squares[j];
         }
-        run_gate_note(gate, RUN_GRADIENTS, sqrt(error) / (unit * fmax(norm(truth + t->offset, t->count), share)),
-                      t->name);
+        const double size = fmax(norm(truth + t->offset, t->count), fmax(sqrt(terms), share));
+        run_gate_note(gate, RUN_GRADIENTS, sqrt(error) / (unit * size), t->name);
     }
 }
 
-/* The global batch, serial, in FP64. */
+/* The global batch, serial, in FP64: the loss, the gradients, and the squares of what those of gains and biases sum. */
 static int reference(const struct parallel_engine *g, const struct data_source *source, double *loss, double *grads,
-                     struct base_error *e) {
+                     double *squares, struct base_error *e) {
     const struct plan_request *q = &g->plan->request;
     const int64_t tokens = q->global_batch * q->seq;
-    struct model_reference r = {
-        .params = &g->params, .shape = g->plan->shape, .read = run_weights_read, .context = (void *)(uintptr_t)g};
+    struct model_reference r = {.params = &g->params,
+                                .shape = g->plan->shape,
+                                .read = run_weights_read,
+                                .context = (void *)(uintptr_t)g,
+                                .squares = squares};
     r.shape.batch = q->global_batch;
     int32_t *inputs = malloc((size_t)tokens * sizeof *inputs), *targets = malloc((size_t)tokens * sizeof *targets);
     double *losses = malloc((size_t)tokens * sizeof *losses);
@@ -192,20 +202,21 @@ static int check_step(struct run_gate *gate, struct parallel_engine *g, const st
                                          .decay = 0.1,
                                          .clip = 0.5};
     struct parallel_result result;
-    double loss = 0, *grads = NULL;
+    double loss = 0, *grads = NULL, *squares = NULL;
     float *before = NULL;
     int code = BASE_OK;
     parallel_gradients(g, source, 0, &result);
     if (g->world->rank == 0) {
         grads = calloc(n, sizeof *grads);
+        squares = calloc(n, sizeof *squares);
         before = malloc(n * sizeof *before);
-        code = grads && before ? reference(g, source, &loss, grads, e)
-                               : base_fail(e, BASE_BROKEN, "out of memory for the gate's reference");
+        code = grads && squares && before ? reference(g, source, &loss, grads, squares, e)
+                                          : base_fail(e, BASE_BROKEN, "out of memory for the gate's reference");
     }
     if (!(code = comm_agree(g->world, code, e)) && g->world->rank == 0) {
         const double unit = run_unit(g->plan->shape.dtype) * LOSS_UNITS;
         run_gate_note(gate, RUN_LOSS, fabs(result.loss - loss) / (unit * fabs(loss)), "");
-        compare_gradients(gate, g, grads);
+        compare_gradients(gate, g, grads, squares);
         memcpy(before, g->master, n * sizeof *before);
     }
     if (!code) {
@@ -214,7 +225,7 @@ static int check_step(struct run_gate *gate, struct parallel_engine *g, const st
         compare_replicas(gate, g);
         check_sums(gate, g);
     }
-    free(grads), free(before);
+    free(grads), free(squares), free(before);
     return code;
 }
 

@@ -66,7 +66,7 @@ static void subject_close(struct subject *s) {
 
 /* Sum of the losses; with grads, its gradient. */
 static double run(struct subject *s, double *grads) {
-    double loss[TOKENS], sum = 0;
+    double loss[TOKENS] = {0}, sum = 0;
     struct base_error e = {0};
     if (model_reference_step(&s->reference, s->inputs, s->targets, 1, loss, grads, &e)) fail_msg("%s", e.text);
     for (int i = 0; i < TOKENS; i++) sum += loss[i];
@@ -111,6 +111,34 @@ static void check_gradient(const char *what, struct model_config config) {
 static void test_gradient(void **state) {
     (void)state;
     for (int f = 0; f < RIG_FAMILIES; f++) check_gradient(rig_families[f], config_of(rig_families[f]));
+}
+
+/* Of gains and biases alone: of one token the gradient's own square, of more no less than Cauchy and Schwarz ask. */
+static void test_squares(void **state) {
+    (void)state;
+    for (int turn = 0; turn < 2 * RIG_FAMILIES; turn++) {
+        struct subject s;
+        subject_open(&s, config_of(rig_families[turn / 2]));
+        double *squares = calloc((size_t)s.params.total, sizeof *squares);
+        const int64_t tokens = turn % 2 ? TOKENS : 1;
+        assert_non_null(squares);
+        if (tokens == 1) s.reference.shape.batch = s.reference.shape.seq = 1;
+        s.reference.squares = squares;
+        run(&s, s.grads);
+        for (int i = 0; i < s.params.count; i++) {
+            const struct model_tensor *t = &s.params.tensors[i];
+            const bool vector = t->kind->init == MODEL_INIT_ONE || t->kind->init == MODEL_INIT_ZERO;
+            for (int64_t j = t->offset; j < t->offset + t->count; j++) {
+                const double square = s.grads[j] * s.grads[j];
+                if (!vector       ? squares[j] != 0
+                    : tokens == 1 ? squares[j] != square
+                                  : square > 1.0001 * TOKENS * squares[j])
+                    fail_msg("%s: %s: %g of %g", rig_families[turn / 2], t->name, squares[j], square);
+            }
+        }
+        free(squares);
+        subject_close(&s);
+    }
 }
 
 /* What a family may have besides. */
@@ -207,8 +235,11 @@ static void test_reach(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_gradient),  cmocka_unit_test(test_gradient_of_variations),
-        cmocka_unit_test(test_zero_head), cmocka_unit_test(test_added_and_scaled),
+        cmocka_unit_test(test_gradient),
+        cmocka_unit_test(test_squares),
+        cmocka_unit_test(test_gradient_of_variations),
+        cmocka_unit_test(test_zero_head),
+        cmocka_unit_test(test_added_and_scaled),
         cmocka_unit_test(test_reach),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
