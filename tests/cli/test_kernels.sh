@@ -68,10 +68,19 @@ for key in b h kv_heads s d alibi; do grep -q "\"$key\":" "$work/out" || fail "a
 # the plan of it, and the flags
 run "$toise" kernels --model tiny-gpt2 --seq 64 --dry-run
 [ $code = 0 ] && grep -q '^qkv forward  *NT 256 x' "$work/out" && grep -q '^adamw' "$work/out" || fail "--dry-run: $(cat "$work/out" "$work/err")"
+run "$toise" kernels --model tiny-gpt2 --seq 64 --op gemm --dtype f32 --isa ref --explain --dry-run
+[ $code = 0 ] && grep -q 'caches of a thread' "$work/out" && grep -q 'shapes$' "$work/out" || fail "--explain --dry-run: $(cat "$work/out" "$work/err")"
 run "$toise" kernels --help
 [ $code = 0 ] && grep -q -e --shapes "$work/out" && ! grep -q openblas-probe "$work/out" || fail '--help'
-run "$toise" kernels --model tiny-gpt2 --seq 64 --op gemm --dtype f32 --isa ref --explain "${quick[@]}"
-grep -q 'caches of a thread' "$work/out" || fail "--explain: $(cat "$work/out")"
+
+# what cannot be shown is an error, and the record is whole all the same; what memory is too small for is left out
+run bash -c '"$@" >&-' - "$toise" kernels --shapes "$work/shapes.txt" --op gemm --dtype f32 --isa ref "${quick[@]}" --out "$work/closed.jsonl"
+[ $code = 4 ] && [ "$(grep -c '^toise: cannot write to standard output$' "$work/err")" = 1 ] || fail "closed: exit $code: $(cat "$work/err")"
+[ "$(wc -l <"$work/closed.jsonl")" = 2 ] && ! grep -qv '^{.*}$' "$work/closed.jsonl" || fail "closed: $(cut -c1-200 "$work/closed.jsonl")"
+printf 'elements 1099511627776\nelements 8\n' >"$work/large.txt"
+run "$toise" kernels --shapes "$work/large.txt" --op zero --isa ref "${quick[@]}"
+done_well large
+grep -q '^toise: left out zero 1099511627776: it needs .*; take a smaller shape$' "$work/err" || fail "large: $(cat "$work/err")"
 
 # OpenBLAS forced to a core type that no CPU of today should run as
 if grep -q '"dynamic_arch":true' "$work/new/records.jsonl" && [[ $here = *avx2* ]]; then

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The cases that a model's step gives, and what `toise kernels` says of all its records together. */
+ * The cases that a model's step gives, what they need, and what `toise kernels` says of all its records together. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -78,6 +78,22 @@ static void calls_of_a_step(void **state) {
     }
 }
 
+/* What a case is said to need holds its operands, the roofs' and the scratch of all threads. */
+static void memory_of_a_case(void **state) {
+    (void)state;
+    const struct kernel_caches caches = {.l1 = 1 << 15, .l2 = 1 << 19, .l3 = 1 << 25};
+    const struct run_kernel_case c = {
+        .op = run_kernel_op("attention_forward"),
+        .shape = {.batch = 1, .heads = 1, .kv_heads = 1, .seq = 1 << 20, .head_dim = 256},
+    };
+    for (int threads = 1; threads <= 64; threads *= 8) {
+        const size_t scratch = kernel_scratch_bytes(threads, 1 << 20, 256);
+        assert_true(run_kernel_scratch(&c, threads) == scratch);
+        assert_true(run_kernel_need(&c, &caches, threads) >= (double)scratch + run_kernel_bytes(&c));
+        assert_true(run_kernel_need(&c, &caches, threads) < (double)scratch + 2 * run_kernel_bytes(&c) + 1e9);
+    }
+}
+
 /* A point at `fraction` of its roof that takes call_s seconds a call; FLOP < 0: a pass over memory. */
 static void add_point(json_t *records, const char *shape, double flop, double fraction, double call_s,
                       double per_step) {
@@ -134,6 +150,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cases_of_a_plan),
         cmocka_unit_test(calls_of_a_step),
+        cmocka_unit_test(memory_of_a_case),
         cmocka_unit_test(means),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
