@@ -3,6 +3,7 @@
  * Records of kind "kernel" as a table, one line each, and what they say together. */
 #include <math.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/record_get.h"
 #include "base/text.h"
@@ -117,10 +118,12 @@ static void roofs(FILE *out, const json_t *records) {
 static void openblas(FILE *out, const json_t *record) {
     const json_t *r = json_object_get(record, "result"), *cores = json_object_get(r, "cores"), *c;
     const double now = get_real(json_array_get(cores, 0), "flop_per_s"), best = now * get_real(r, "gain");
+    const bool known = !strcasecmp(get_text(r, "forced"), get_text(r, "core"));
     size_t i;
     fprintf(out, "\nOpenBLAS runs as core type %s, ", get_text(r, "core"));
     if (get_text(r, "forced")[0])
-        fprintf(out, "forced by OPENBLAS_CORETYPE=%s", get_text(r, "forced"));
+        fprintf(out, known ? "forced by OPENBLAS_CORETYPE=%s" : "though OPENBLAS_CORETYPE=%s asks for another",
+                get_text(r, "forced"));
     else
         fputs("its own choice", out);
     if (!json_is_true(json_object_get(r, "dynamic_arch"))) {
@@ -139,6 +142,8 @@ static void openblas(FILE *out, const json_t *record) {
     if (json_is_true(json_object_get(r, "wrong")))
         fprintf(out, "\nThis is the wrong one: %.1f GFLOP/s, %.0f%%, are lost. The cure:  %s\n", (best - now) / 1e9,
                 100 * (1 - now / best), get_text(r, "cure"));
+    else if (isnan(now))
+        fputs("\nThe one in use came to no rate: nothing to compare with.\n", out);
     else
         fputs("\nNo other is 1.2 times as fast: it is not the wrong one.\n", out);
 }

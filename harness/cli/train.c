@@ -160,6 +160,8 @@ int cli_train(struct comm *world, int argc, char *const *argv, struct base_error
         return BASE_OK;
     }
     if (!code) code = cli_train_resolve(&flags, flags.world_given ? (int)flags.world : world->size, &setup, e);
+    if (!code && flags.out && flags.save && !strcmp(flags.out, flags.save))
+        code = base_fail(e, BASE_USAGE, "--out and --save: %s cannot be a file and a folder; name two", flags.out);
     if (!code) code = cli_isa(&isa, e);
     if (!code) kernel_select(&ops, isa, setup.backend);
     if (!code && flags.dry_run) return comm_agree(world, dry_run(world, &setup, &flags, e), e);

@@ -39,8 +39,8 @@ static void list(struct run_openblas *o) {
         if (kernel_isa_usable(types[i].needs) && strcasecmp(types[i].name, o->core) != 0) add(o, types[i].name, false);
 }
 
-/* One process; false when it came to no rate of the type that was asked for. */
-static bool run_once(struct run_core *c, char *const command[], double limit_s) {
+/* One process; false when it came to no rate of the type `wanted`: "" of any. */
+static bool run_once(struct run_core *c, const char *wanted, char *const command[], double limit_s) {
     char setting[80], line[512];
     const char *core;
     double rate;
@@ -48,7 +48,7 @@ static bool run_once(struct run_core *c, char *const command[], double limit_s) 
     if (!run_child(command, c->name[0] ? setting : NULL, limit_s, line, sizeof line)) return false;
     json_t *said = json_loads(line, JSON_DISABLE_EOF_CHECK, NULL);
     const bool read = !json_unpack(said, "{s:s, s:F}", "core", &core, "flop_per_s", &rate);
-    const bool good = read && rate > 0 && (!c->name[0] || !strcasecmp(core, c->name));
+    const bool good = read && rate > 0 && (!wanted[0] || !strcasecmp(core, wanted));
     if (good) {
         snprintf(c->core, sizeof c->core, "%s", core);
         c->rates[c->runs++] = rate;
@@ -67,7 +67,8 @@ void run_openblas_try(struct run_openblas *o, char *const command[], double limi
     for (int round = 0; round < RUN_CORE_ROUNDS; round++)
         for (int i = 0; i < o->count; i++) {
             struct run_core *c = &o->cores[i];
-            if (!c->dead) c->dead = !run_once(c, command, limit_s);
+            const char *wanted = i ? c->name : ""; /* in use: OpenBLAS passes over a name it does not know */
+            if (!c->dead) c->dead = !run_once(c, wanted, command, limit_s);
         }
     run_openblas_judge(o);
 }

@@ -194,6 +194,7 @@ file | T --out $in/file/below/record.jsonl
 * records.jsonl | T --out $in/records.jsonl
 records.jsonl | T --out $in/records.jsonl --no-gate
 notes.txt | T --out $in/notes.txt
+a file and a folder | T --out $in/same --save $in/same
 too long | T --out $in/$(printf 'x%.0s' {1..300})
 END
 # Not divisible by two ranks; a world of one takes it.

@@ -109,13 +109,14 @@ static void children(void **state) {
     assert_false(run_child(command, NULL, 1, line, sizeof line));
 }
 
-/* Children that pretend: the type forced is slow, its own choice fast, and one does not take what it is told. */
+/* Children that pretend: the type forced is slow, its own choice fast, and one does not take what it is told. Nor does
+ * one whose name is unknown, but that is what is in use then. */
 static void tried_in_children(void **state) {
     (void)state;
     char program[] = "/bin/sh", flag[] = "-c",
          words[] = "case $OPENBLAS_CORETYPE in\n"
                    "Slow) echo '{\"core\": \"Slow\", \"flop_per_s\": 1e10}' ;;\n"
-                   "'') echo '{\"core\": \"Quick\", \"flop_per_s\": 5e10}' ;;\n"
+                   "''|Odd) echo '{\"core\": \"Quick\", \"flop_per_s\": 5e10}' ;;\n"
                    "Haswell) echo '{\"core\": \"Quick\", \"flop_per_s\": 9e10}' ;;\n"
                    "*) kill -ILL $$ ;;\nesac";
     char *const command[] = {program, flag, words, NULL};
@@ -133,6 +134,12 @@ static void tried_in_children(void **state) {
     assert_true(json_is_true(json_object_get(result, "wrong")));
     assert_int_equal(json_array_size(json_object_get(result, "cores")), o.count);
     json_decref(result);
+    setenv("OPENBLAS_CORETYPE", "Odd", 1);
+    run_openblas_try(&o, command, 10);
+    unsetenv("OPENBLAS_CORETYPE");
+    assert_string_equal(o.forced, "Odd");
+    assert_string_equal(o.cores[0].core, "Quick");
+    assert_true(!o.wrong && o.cores[0].runs == RUN_CORE_ROUNDS && o.cores[0].flop_per_s == 5e10);
 }
 
 static void the_probe_itself(void **state) {
