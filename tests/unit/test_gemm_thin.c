@@ -72,7 +72,7 @@ struct operands {
     void *scratch;
 };
 
-/* The thin matmul, noted; then the same with B packed, which is not thin: the same bits. */
+/* The thin matmul, of 16 rows at most, noted; then the same with B packed, which is not thin: the same bits. */
 static void run(const struct operands *o, int64_t m, int64_t n, int64_t k, int dtypes, int threads,
                 const struct kernel_caches *caches) {
     struct kernel_gemm g = {.m = m, .n = n, .k = k, .lda = k, .ldb = n, .ldc = n, .a = o->a, .b = o->b, .c = o->c};
@@ -86,7 +86,10 @@ static void run(const struct operands *o, int64_t m, int64_t n, int64_t k, int d
     memset(o->c, 0xff, (size_t)(m * n) * 4);
     memset(o->also, 0xff, (size_t)(m * n) * 4);
     blocked_gemm(&team, &g);
-    check_notes(what);
+    if (m > 16) /* B is packed, since enough rows share it */
+        assert_int_equal(note_count, 0);
+    else
+        check_notes(what);
     blocked_pack(&team, &g, o->packed);
     g.b = o->packed, g.b_packed = true, g.c = o->also;
     note_count = 0;
@@ -104,7 +107,8 @@ static void *room(size_t bytes) {
 /* One panel of rows to three, columns from less than one panel to many, and more threads than either has. */
 static void sums_lie_apart(void **state) {
     (void)state;
-    static const int64_t sizes[][3] = {{1, 3001, 200}, {16, 8, 4200}, {16, 523, 90}, {13, 70, 700}, {7, 25, 3100}};
+    static const int64_t sizes[][3] = {{1, 3001, 200}, {16, 8, 4200}, {16, 523, 90},
+                                       {13, 70, 700},  {7, 25, 3100}, {17, 70, 700}};
     static const struct kernel_caches tiny = {.l1 = 1024, .l2 = 4096, .l3 = 16384};
     enum { MOST = 1 << 20 };
     const struct operands o = {.a = room(MOST * 4),
