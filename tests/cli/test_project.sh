@@ -9,6 +9,7 @@ toise=$(cd "${BUILD:-build}" && pwd)/toise
 work=$(mktemp -d)
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
 bad=0
+. tests/cli/refused.sh
 fail() { echo "$1"; bad=1; }
 
 run() { # run CODE ARGUMENTS...: its output in $work/out and $work/err
@@ -119,13 +120,6 @@ unknown flag | --model llama-2-7b --machine eos --fast
 END
 # Parameters that get seventy times the peak of an H100.
 sed '/"g_h100"/,/value/ s/"value": 0\.\([0-9]*\)/"value": 7\1/' harness/catalog/parameters.json >"$work/parameters.json"
-while IFS='|' read -r words arguments; do
-    words=${words% }
-    # shellcheck disable=SC2086
-    run 2 $arguments
-    [ ! -s "$work/out" ] || fail "$arguments: something on stdout"
-    if [ "$(wc -l <"$work/err")" != 1 ] || ! grep -q '^toise: ' "$work/err"; then fail "$arguments: stderr is $(cat "$work/err")"; fi
-    grep -qF -- "$words" "$work/err" || fail "$arguments: \"$(cat "$work/err")\" lacks \"$words\""
-done <"$work/cases"
+refused "$work/cases"
 [ ! -e "$work/two.json" ] || fail 'a trace was written though it was refused'
 exit $bad

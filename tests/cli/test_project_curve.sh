@@ -9,6 +9,7 @@ toise=$(cd "${BUILD:-build}" && pwd)/toise
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 bad=0
+. tests/cli/refused.sh
 fail() { echo "$1"; bad=1; }
 drawn=no
 command -v gnuplot >/dev/null && drawn=yes
@@ -98,14 +99,7 @@ is a folder | --curve megatron-2021 --svg $work
 is a folder | --curve megatron-2021 --out $work
 --curve | --curve
 END
-while IFS='|' read -r words arguments; do
-    words=${words% }
-    # shellcheck disable=SC2086
-    run 2 $arguments
-    [ ! -s "$work/out" ] || fail "$arguments: something on stdout"
-    if [ "$(wc -l <"$work/err")" != 1 ] || ! grep -q '^toise: ' "$work/err"; then fail "$arguments: stderr is $(cat "$work/err")"; fi
-    grep -qF -- "$words" "$work/err" || fail "$arguments: \"$(cat "$work/err")\" lacks \"$words\""
-done <"$work/cases"
+refused "$work/cases"
 
 # Without gnuplot it says so before it computes; what is there stays.
 mkdir "$work/empty"

@@ -10,6 +10,7 @@ toise=$(cd "${BUILD:-build}" && pwd)/toise
 work=$(mktemp -d)
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
 bad=0
+. tests/cli/refused.sh
 fail() { echo "$1"; bad=1; }
 runs=harness/catalog/runs/published.csv shipped=harness/catalog/parameters.json
 
@@ -107,14 +108,7 @@ unknown flag "--fix" | --fix
 belongs to no flag | $work/own.csv more.csv
 --parameters | --parameters
 END
-while IFS='|' read -r words arguments; do
-    words=${words% }
-    # shellcheck disable=SC2086
-    run 2 $arguments
-    [ ! -s "$work/out" ] || fail "$arguments: something on stdout"
-    if [ "$(wc -l <"$work/err")" != 1 ] || ! grep -q '^toise: ' "$work/err"; then fail "$arguments: stderr is $(cat "$work/err")"; fi
-    grep -qF -- "$words" "$work/err" || fail "$arguments: \"$(cat "$work/err")\" lacks \"$words\""
-done <"$work/cases"
+refused "$work/cases"
 cp "$work/fit.json" "$work/kept.json"
 run 2 "$work/column.csv" --fit --parameters "$work/kept.json"
 cmp -s "$work/fit.json" "$work/kept.json" || fail 'a refused table changed the parameters'

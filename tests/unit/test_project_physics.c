@@ -12,40 +12,27 @@
 
 #include <cmocka.h>
 
-#include "base/catalog.h"
 #include "base/record_get.h"
 #include "run/project.h"
-#include "unit/support/machine_json.h"
+#include "unit/support/projections.h"
 
-static struct project_fitted fitted;
-static struct model_config bloom;
 static struct project_machine cluster;
 
 static int set_up(void **state) {
-    (void)state;
-    char path[BASE_CATALOG_PATH];
-    struct base_error e = {0};
-    json_t *json = NULL;
-    machine_json_need_catalog();
-    if (project_fitted_read(NULL, &fitted, &e)) fail_msg("%s", e.text);
-    if (base_catalog_load("models", "--model", "bloom-176b", &json, path, &e)) fail_msg("%s", e.text);
-    if (model_config_parse(&bloom, "bloom-176b", json, path, &e)) fail_msg("%s", e.text);
-    if (project_machine_read("cluster", &cluster, &e)) fail_msg("%s", e.text);
-    json_decref(json);
-    return 0;
+    const int code = projections_open(state);
+    cluster = projections_machine("cluster");
+    return code;
 }
 
 static int tear_down(void **state) {
-    (void)state;
     project_machine_close(&cluster);
-    project_fitted_free(&fitted);
-    return 0;
+    return projections_close(state);
 }
 
 /* BLOOM's batch on 512 of the cluster, the layout free. */
 static struct project_question question(void) {
     struct project_question q;
-    project_question_default(&bloom, &q);
+    project_question_default(&projections_bloom, &q);
     q.accelerators = 512;
     q.seq = 2048, q.global_batch = 2048;
     q.choice.schedule = PLAN_1F1B;
@@ -55,14 +42,10 @@ static struct project_question question(void) {
 /* The projection with one fact of the cluster set; key NULL: none. The machine's copy lives in *m. */
 static struct project_projection with(struct project_machine *m, const struct project_question *q, const char *key,
                                       const char *value) {
-    struct project_projection p;
-    struct project_search s;
     struct base_error e = {0};
     *m = cluster;
     if (key && project_machine_set(m, key, value, &e)) fail_msg("%s", e.text);
-    if (project_projection_make(m, q, &fitted, 1, &p, &s, &e)) fail_msg("%s", e.text);
-    project_search_free(&s);
-    return p;
+    return projections_make(m, q);
 }
 
 static void faster_parts(void **state) {

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Projections by the catalogue's parameters, models and machines: what tests of them share. A failure ends the test. */
+#ifndef TOISE_TESTS_PROJECTIONS_H
+#define TOISE_TESTS_PROJECTIONS_H
+
+#include "project/bill.h"
+
+extern struct project_fitted projections_fitted;
+extern struct model_config projections_bloom;
+
+/* For cmocka_run_group_tests; skipped where the build has no catalogue beside it. */
+int projections_open(void **state);
+int projections_close(void **state);
+
+void projections_model(const char *name, struct model_config *config);
+struct project_machine projections_machine(const char *name); /* to be closed */
+/* As BLOOM ran on 384 A100. */
+struct project_question projections_bloom_question(void);
+struct project_projection projections_make(const struct project_machine *m, const struct project_question *q);
+
+#endif
