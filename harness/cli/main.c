@@ -50,7 +50,8 @@ int main(int argc, char **argv) {
     if (comm_launched()) code = comm_open(&world, &e);
     if (!code) code = cli_options_agree(&world, argc, argv, &e);
     if (!code) code = run(&world, argc, argv, &e);
-    if (!code && (fflush(stdout) || ferror(stdout)))
+    const bool answered = code != BASE_USAGE && code != BASE_BROKEN; /* else the first error stands */
+    if (answered && (fflush(stdout) || ferror(stdout)))
         code = base_fail(&e, BASE_BROKEN, "cannot write to standard output");
     if (e.text[0] && world.rank == 0) fprintf(stderr, "toise: %s\n", e.text);
     comm_close(&world);
