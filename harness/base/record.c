@@ -26,7 +26,7 @@ static int refuse(struct base_error *e, const char *path, const char *where, int
     return base_fail(e, BASE_USAGE, "%s: cannot write records: %s: %s: %s", path, where, strerror(why), fix);
 }
 
-int base_record_check(const char *path, struct base_error *e) {
+static int check(const char *path, bool appended, struct base_error *e) {
     char parent[PATH_MAX];
     size_t length = strlen(path);
     if (length == 0)
@@ -44,7 +44,7 @@ int base_record_check(const char *path, struct base_error *e) {
         char first = '{';
         int file = open(path, O_RDWR | O_APPEND | O_CLOEXEC); /* as it is appended to */
         if (file < 0) return refuse(e, path, "the file", errno);
-        bool other = pread(file, &first, 1, 0) == 1 && first != '{';
+        bool other = appended && pread(file, &first, 1, 0) == 1 && first != '{';
         close(file);
         if (!other) return BASE_OK;
         return base_fail(e, BASE_USAGE, "%s: holds something else than records: choose another place with --out", path);
@@ -52,6 +52,14 @@ int base_record_check(const char *path, struct base_error *e) {
     /* asked, not tried: a file made and removed here could be one that another process has just appended to */
     if (!base_file_parents(path, parent) || access(parent, W_OK | X_OK) != 0) return refuse(e, path, parent, errno);
     return BASE_OK;
+}
+
+int base_record_check(const char *path, struct base_error *e) {
+    return check(path, true, e);
+}
+
+int base_record_check_anew(const char *path, struct base_error *e) {
+    return check(path, false, e);
 }
 
 static bool is_object(const char *line, size_t length) {

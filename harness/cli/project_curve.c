@@ -28,7 +28,7 @@ static int curve(const char *series, const char *svg, bool json, const char *out
     struct run_curve c;
     int code = run_curve_read(&c, series, e);
     /* whether files can be written, before anything takes time */
-    if (!code && svg) code = base_record_check(svg, e);
+    if (!code && svg) code = base_record_check_anew(svg, e);
     if (!code && svg) code = cli_draw_check(e);
     if (!code && out) code = base_record_check(out, e);
     if (!code) code = run_curve_predict(&c, &watch, e);

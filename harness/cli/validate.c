@@ -38,7 +38,7 @@ static int prepare(struct launch *l, struct base_error *e) {
     else if (!code)
         code = project_fitted_place(l->parameters, e);
     if (!code && !f->parameters) straighten(l->parameters);
-    if (!code && f->fit) code = base_record_check(l->parameters, e);
+    if (!code && f->fit) code = base_record_check_anew(l->parameters, e);
     if (!code && f->out) code = base_record_check(f->out, e);
     return code;
 }

@@ -83,6 +83,9 @@ says 'no number of its accelerators meets the deadline'
 run 0 "${bloom[@]}" "${as_it_ran[@]}" --trace "$work/trace.json" --out "$work/records.jsonl"
 [ "$(grep -o '"ph": *"X"' "$work/trace.json" | wc -l)" -ge $((12 * 128 * 2)) ] || fail 'the trace lacks events'
 [ "$(wc -l <"$work/records.jsonl")" = 1 ] || fail 'not one record'
+echo old >"$work/trace.json" # is made anew, whatever it held
+run 0 "${bloom[@]}" "${as_it_ran[@]}" --trace "$work/trace.json"
+grep -q traceEvents "$work/trace.json" || fail 'the trace is not made anew'
 run 0 --list
 says '^jean-zay-a100 +Jean Zay'
 run 0 --help
