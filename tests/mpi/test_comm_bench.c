@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * check: ranks 2 4
+ * check: timeout 400
  *
  * The measurement of sums: right ones have a time, sums that a fault changed FAIL on all ranks and have none; what a
  * sum takes from the compute beside it; the figures of its records. */
