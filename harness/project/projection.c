@@ -70,11 +70,11 @@ static void practice(const struct project_question *q, enum project_dtype dtype,
 }
 
 static int ask_of(const struct project_machine *m, const struct project_question *q, enum project_dtype dtype,
-                  double accelerators, struct project_ask *ask, struct base_error *e) {
+                  double accelerators, struct project_ask *ask, const char **unlike, struct base_error *e) {
     *ask =
         (struct project_ask){.config = q->config, .choice = q->choice, .seq = q->seq, .global_batch = q->global_batch};
     int code = project_platform_fill(m, dtype, accelerators / m->node.accelerators.value, PROJECT_MIDDLE,
-                                     &ask->platform, NULL, e);
+                                     &ask->platform, unlike, e);
     practice(q, dtype, ask->platform.device, &ask->practice);
     ask->ranks = (int)(accelerators * ask->platform.node_accelerators / m->node.accelerators.value);
     return code;
@@ -128,16 +128,13 @@ static void label(const struct project_fitted *fitted, const char *unlike, struc
     }
 }
 
-int project_projection_price(const struct project_fitted *fitted, const struct project_question *q,
-                             struct project_projection *p, struct base_error *e) {
-    const char *unlike = NULL;
-    struct project_platform platform;
+static int price(const struct project_fitted *fitted, const struct project_question *q, const char *unlike,
+                 struct project_projection *p, struct base_error *e) {
     project_step(&p->job, &fitted->parameters, &whole, &p->step);
     p->memory = project_search_memory(q->config, &p->job);
     p->memory_needed = project_memory_needed(&p->memory);
     p->fits = p->memory_needed <= p->job.platform.memory_bytes;
-    int code = project_platform_fill(p->machine, p->dtype, nodes_of(p), PROJECT_MIDDLE, &platform, &unlike, e);
-    if (!code) code = bound(fitted, p, PROJECT_SLOW, e);
+    int code = bound(fitted, p, PROJECT_SLOW, e);
     if (!code) code = bound(fitted, p, PROJECT_FAST, e);
     if (!code) code = check(fitted, p, e);
     if (!code) label(fitted, unlike, p);
@@ -148,16 +145,17 @@ int project_projection_make(const struct project_machine *m, const struct projec
                             const struct project_fitted *fitted, int most, struct project_projection *p,
                             struct project_search *search, struct base_error *e) {
     struct project_ask ask;
+    const char *unlike = NULL;
     *search = (struct project_search){0};
     *p = (struct project_projection){.machine = m};
     p->dtype = q->dtype == PROJECT_DTYPES ? project_platform_dtype(m) : q->dtype;
     int code = count_accelerators(m, q, &p->accelerators, e);
-    if (!code) code = ask_of(m, q, p->dtype, p->accelerators, &ask, e);
+    if (!code) code = ask_of(m, q, p->dtype, p->accelerators, &ask, &unlike, e);
     if (!code) code = project_search(&ask, &fitted->parameters, most, search, e);
     if (code) return code;
     const struct project_layout_price *x = search->count ? &search->best[0] : &search->least;
     project_search_job(&ask, &x->layout, x->micro_batch, &p->job);
-    return project_projection_price(fitted, q, p, e);
+    return price(fitted, q, unlike, p, e);
 }
 
 struct project_rates_shown project_projection_rates(const struct project_projection *p) {

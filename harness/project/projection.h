@@ -51,9 +51,6 @@ double project_round_accelerators(const struct project_machine *m, double most);
 int project_projection_make(const struct project_machine *m, const struct project_question *q,
                             const struct project_fitted *fitted, int most, struct project_projection *out,
                             struct project_search *search, struct base_error *e);
-/* The same for a layout found by a search: of the job everything but layout and micro-batch is kept. */
-int project_projection_price(const struct project_fitted *fitted, const struct project_question *q,
-                             struct project_projection *out, struct base_error *e);
 
 /* FLOP/s of one accelerator as the model counts (causal attention), as tools that count the whole square do, and what
  * the hardware did; shares of the nominal peak. */
