@@ -76,3 +76,28 @@ int base_catalog_load(const char *kind, const char *flag, const char *name, json
     if (code > BASE_NO) return code;
     return base_fail(e, BASE_USAGE, "%s: unknown \"%.64s\"; known: %s%s", flag, name, known.text, code ? ", ..." : "");
 }
+
+struct titles {
+    const char *kind;
+    void (*each)(void *context, const char *name, const char *title);
+    void *context;
+    struct base_error *e;
+};
+
+static int say_title(void *context, const char *name) {
+    const struct titles *t = context;
+    char path[BASE_CATALOG_PATH];
+    json_t *json = NULL;
+    const int code = base_catalog_load(t->kind, t->kind, name, &json, path, t->e);
+    if (code) return code;
+    const char *title = json_string_value(json_object_get(json, "title"));
+    t->each(t->context, name, title ? title : "");
+    json_decref(json);
+    return BASE_OK;
+}
+
+int base_catalog_titles(const char *kind, void (*each)(void *context, const char *name, const char *title),
+                        void *context, struct base_error *e) {
+    struct titles t = {kind, each, context, e};
+    return base_catalog_names(kind, say_title, &t, e);
+}

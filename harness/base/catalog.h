@@ -24,5 +24,8 @@ int base_catalog_path(const char *file, char path[BASE_CATALOG_PATH], struct bas
 /* Calls `each` for every name of KIND, sorted; stops at, and returns, the first code that is not 0. */
 int base_catalog_names(const char *kind, int (*each)(void *context, const char *name), void *context,
                        struct base_error *e);
+/* Calls `each` with the name and the "title" of every file of KIND, sorted by name. BASE_USAGE: one is no JSON. */
+int base_catalog_titles(const char *kind, void (*each)(void *context, const char *name, const char *title),
+                        void *context, struct base_error *e);
 
 #endif

@@ -31,3 +31,8 @@ int cli_isa(enum kernel_isa *isa, struct base_error *e) {
 void cli_print_json(const json_t *value) {
     json_dumpf(value, stdout, JSON_COMPACT | JSON_REAL_PRECISION(12)), putchar('\n');
 }
+
+void cli_print_title(void *unused, const char *name, const char *title) {
+    (void)unused;
+    printf("%-24s %s\n", name, title);
+}

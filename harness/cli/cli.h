@@ -28,6 +28,8 @@ int cli_project(struct comm *world, int argc, char *const *argv, struct base_err
 /* The best instruction set up to TOISE_ISA; BASE_USAGE when that is unknown. */
 int cli_isa(enum kernel_isa *isa, struct base_error *e);
 
+/* A line of a list of the catalogue, on stdout; for base_catalog_titles. */
+void cli_print_title(void *unused, const char *name, const char *title);
 /* --json: one line on stdout. */
 void cli_print_json(const json_t *value);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/catalog.h"
 #include "base/record.h"
 #include "cli/catalog.h"
 #include "cli/cli.h"
@@ -125,10 +126,6 @@ static int show(struct launch *l, struct base_error *e) {
     return failed ? BASE_NO : BASE_OK;
 }
 
-static void list_machine(void *context, const char *name, const char *title) {
-    fprintf(context, "%-24s %s\n", name, title);
-}
-
 static int prepare(struct launch *l, struct base_error *e) {
     const struct cli_project_flags *f = l->flags;
     int code = cli_catalog_model(f->model, &l->config, e);
@@ -145,7 +142,7 @@ static int project(int argc, char *const *argv, struct base_error *e) {
     int code = cli_project_flags_parse(&flags, argc, argv, e);
     if (code) return code;
     if (flags.help) return cli_project_flags_help(stdout), BASE_OK;
-    if (flags.list) return project_machine_list(list_machine, stdout, e);
+    if (flags.list) return base_catalog_titles("machines", cli_print_title, NULL, e);
     struct launch *l = calloc(1, sizeof *l);
     if (!l) return base_fail(e, BASE_BROKEN, "out of memory");
     l->flags = &flags, l->page = flags.json ? stderr : stdout;

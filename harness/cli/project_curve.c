@@ -3,6 +3,7 @@
  * A curve: read, predicted, drawn, reported. */
 #include "cli/project_curve.h"
 
+#include "base/catalog.h"
 #include "base/record.h"
 #include "cli/cli.h"
 #include "cli/options.h"
@@ -42,11 +43,6 @@ static int curve(const char *series, const char *svg, bool json, const char *out
     return code;
 }
 
-static void print(void *context, const char *name, const char *title) {
-    (void)context;
-    printf("%-24s %s\n", name, title);
-}
-
 int cli_project_curve(int argc, char *const *argv, struct base_error *e) {
     const char *series = NULL, *svg = NULL, *out = NULL;
     bool json = false, list = false, help = false;
@@ -61,7 +57,7 @@ int cli_project_curve(int argc, char *const *argv, struct base_error *e) {
     };
     const int count = sizeof rows / sizeof *rows, code = cli_options_parse(rows, count, argc, argv, "project", e);
     if (code) return code;
-    if (list) return run_curve_list(print, NULL, e);
+    if (list) return base_catalog_titles("curves", cli_print_title, NULL, e);
     if (!help) return curve(series, svg, json, out, e);
     fputs("usage: toise project --curve SERIES [flags]\n\n", stdout);
     cli_options_help(stdout, rows, count);

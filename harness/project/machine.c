@@ -117,27 +117,3 @@ void project_machine_each(const struct project_machine *m,
     visit_rows(&v, "facility.storage.achieved", &m->facility.storage_achieved);
     visit_sums(&v, m);
 }
-
-struct listing {
-    void (*each)(void *context, const char *name, const char *title);
-    void *context;
-    struct base_error *e;
-};
-
-static int list_one(void *context, const char *name) {
-    const struct listing *l = context;
-    char path[BASE_CATALOG_PATH];
-    json_t *json = NULL;
-    int code = base_catalog_load("machines", "--machine", name, &json, path, l->e);
-    if (code) return code;
-    const char *title = json_string_value(json_object_get(json, "title"));
-    l->each(l->context, name, title ? title : "");
-    json_decref(json);
-    return BASE_OK;
-}
-
-int project_machine_list(void (*each)(void *context, const char *name, const char *title), void *context,
-                         struct base_error *e) {
-    struct listing l = {each, context, e};
-    return base_catalog_names("machines", list_one, &l, e);
-}

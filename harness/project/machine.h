@@ -201,10 +201,6 @@ void project_machine_each(const struct project_machine *m,
                                        const char *word),
                           void *context);
 
-/* Calls `each` with the name and title of every machine of the catalogue, sorted by name. */
-int project_machine_list(void (*each)(void *context, const char *name, const char *title), void *context,
-                         struct base_error *e);
-
 /* The peak in a type; BASE_USAGE lists the types that the accelerator has. */
 int project_machine_peak(const struct project_machine *m, enum project_dtype dtype, struct project_fact *peak,
                          struct base_error *e);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Predicts a series by what was fitted without it; lists the series there are. */
+ * Predicts a series by what was fitted without it. */
 #include "run/curve.h"
 
 #include <math.h>
@@ -60,28 +60,4 @@ void run_curve_close(struct run_curve *c) {
     free(c->points), free(c->fit), free(c->drawn), free(c->predictions), free(c->rates);
     project_runs_free(&c->runs);
     json_decref(c->file);
-}
-
-struct listing {
-    void (*each)(void *context, const char *name, const char *title);
-    void *context;
-    struct base_error *e;
-};
-
-static int list_one(void *context, const char *name) {
-    const struct listing *l = context;
-    char path[BASE_CATALOG_PATH];
-    json_t *json;
-    const int code = base_catalog_load("curves", "--curve", name, &json, path, l->e);
-    if (code) return code;
-    const char *title = json_string_value(json_object_get(json, "title"));
-    l->each(l->context, name, title ? title : "");
-    json_decref(json);
-    return BASE_OK;
-}
-
-int run_curve_list(void (*each)(void *context, const char *name, const char *title), void *context,
-                   struct base_error *e) {
-    struct listing l = {each, context, e};
-    return base_catalog_names("curves", list_one, &l, e);
 }

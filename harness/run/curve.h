@@ -52,8 +52,4 @@ json_t *run_curve_record(const struct run_curve *c);
 /* Frees also what an error left. */
 void run_curve_close(struct run_curve *c);
 
-/* Calls `each` with the name and title of every curve of the catalogue, sorted by name. */
-int run_curve_list(void (*each)(void *context, const char *name, const char *title), void *context,
-                   struct base_error *e);
-
 #endif

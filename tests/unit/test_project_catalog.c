@@ -45,7 +45,7 @@ static void every_machine(void **state) {
     machine_json_need_catalog();
     assert_int_equal(base_catalog_names("machines", read_machine, NULL, NULL), 0);
     assert_true(machines >= 40);
-    assert_int_equal(project_machine_list(count, NULL, NULL), 0);
+    assert_int_equal(base_catalog_titles("machines", count, NULL, NULL), 0);
     assert_int_equal(listed, machines);
 }
 

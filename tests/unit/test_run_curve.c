@@ -47,7 +47,7 @@ static void check_curve(void *context, const char *name, const char *title) {
 static void test_catalogue(void **state) {
     struct base_error e = {0};
     (void)state;
-    if (run_curve_list(check_curve, NULL, &e)) fail_msg("%s", e.text);
+    if (base_catalog_titles("curves", check_curve, NULL, &e)) fail_msg("%s", e.text);
     assert_true(curves >= 10);
 }
 
