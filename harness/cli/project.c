@@ -88,6 +88,8 @@ static int answer(struct launch *l, const char *name, struct run_project *r, str
     if (!code && !r->projection.fits)
         r->some = project_budget_memory(&r->projection, &l->question, &l->fitted, &r->would_fit);
     if (!code) code = simulate(l, r, e);
+    if (!code && f->slow_node > 0)
+        code = project_straggler_find(&r->projection.job, &r->projection.step, f->slow_node, &r->straggler, e);
     if (!code) code = bill(l, r, e);
     if (!code)
         l->records[l->count - 1] = run_project_record(r, &l->question, &l->fitted, f->search ? LISTED : 0, f->explain);

@@ -57,6 +57,8 @@ static int table(struct cli_project_flags *f, struct cli_option rows[ROWS]) {
         {"--slots", NULL, CLI_FLAG, &f->slots, 0, 0, NULL,
          "embedding and head take a layer's place each in the pipeline", NULL},
         {"--grad-bytes", NULL, CLI_NUMBER, &f->grad_bytes, 1, 8, "N", "of a reduced gradient; default 2", NULL},
+        {"--slow-node", NULL, CLI_NUMBER, &f->slow_node, 1e-3, 100, "X",
+         "one node takes 1 + X times as long: what becomes of the step (0.1: a tenth slower)", NULL},
         {"--search", NULL, CLI_FLAG, &f->search, 0, 0, NULL,
          "list the ten fastest layouts that fit, zero-bubble's among them", NULL},
         {"--tokens", NULL, CLI_NUMBER, &f->tokens, 1, 1e18, "T", "train so many: days, hours, energy, goodput", NULL},

@@ -13,7 +13,7 @@ struct cli_project_flags {
     const char *precision, *framework, *attention, *recompute, *schedule;
     int64_t seq, global_batch, accelerators, micro_batch, tp, pp, cp, vp, zero;
     double tokens, hours, deadline; /* 0: not given; hours of accelerators; days */
-    double ramp_batch, ramp_tokens, grad_bytes;
+    double grad_bytes, slow_node;   /* slow_node: 0: not asked */
     struct project_terms terms;
     bool sp, no_sp, blocking, slots, search, explain, list, json, help;
     const char *out, *trace;

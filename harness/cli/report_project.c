@@ -80,6 +80,16 @@ static void breakdown(FILE *out, const json_t *result) {
             100 * get_real(result, "bubble"), get_real(result, "pipeline_s"), get_real(result, "pipeline_simulated_s"));
 }
 
+static void slow_node(FILE *out, const json_t *result) {
+    const json_t *x = json_object_get(result, "slow_node");
+    if (x)
+        fprintf(out,
+                "slow node   one that takes %.4g times as long: a step of %.4g s, %.1f%% more, where it hurts most "
+                "(pipeline rank %lld)\n",
+                1 + get_real(x, "slower"), get_real(x, "step_s"), 100 * get_real(x, "loss"),
+                get_whole(x, "pipeline_rank"));
+}
+
 static void memory(FILE *out, const json_t *record) {
     const json_t *r = json_object_get(record, "result"), *m = json_object_get(r, "memory");
     fprintf(
@@ -185,6 +195,7 @@ void cli_report_project(FILE *out, const json_t *record) {
     head(out, record);
     step(out, record);
     breakdown(out, result);
+    slow_node(out, result);
     memory(out, record);
     would_fit(out, result);
     training(out, result);

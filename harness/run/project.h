@@ -5,6 +5,7 @@
 #define TOISE_RUN_PROJECT_H
 
 #include "project/bill.h"
+#include "project/straggler.h"
 #include "run/train.h"
 
 struct run_project {
@@ -15,6 +16,7 @@ struct run_project {
     struct project_bill bill;
     bool billed;                         /* terms.tokens were given or found */
     double simulated_s;                  /* the pipeline's part of the step by event simulation; NAN: no pipeline */
+    struct project_straggler straggler;  /* step_s 0: not asked */
     const char *verdict;                 /* why the answer is no, beside memory; NULL */
     struct project_projection would_fit; /* where it does not: what does, if `some` */
     bool some;

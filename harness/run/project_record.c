@@ -99,6 +99,13 @@ static json_t *weakest_json(const struct project_projection *p) {
     return json_pack("{s:s, s:s}", "fact", key, "status", project_status_name(status));
 }
 
+static json_t *straggler_json(const struct project_straggler *x) {
+    json_t *o = json_object();
+    set_number(o, "slower", x->slower), set_number(o, "step_s", x->step_s), set_number(o, "loss", x->loss);
+    set_integer(o, "pipeline_rank", x->rank);
+    return o;
+}
+
 static json_t *result_json(const struct run_project *r) {
     const struct project_projection *p = &r->projection;
     const struct project_rates_shown x = project_projection_rates(p);
@@ -117,6 +124,7 @@ static json_t *result_json(const struct run_project *r) {
     set(o, "breakdown", breakdown_json(&p->step));
     set_number(o, "pipeline_simulated_s", r->simulated_s);
     set_number(o, "pipeline_s", p->step.work + p->step.imbalance + p->step.bubble + p->step.p2p);
+    if (r->straggler.step_s > 0) set(o, "slow_node", straggler_json(&r->straggler));
     set_number(o, "memory_bytes", p->memory_needed), set(o, "memory", memory_json(&p->memory));
     set(o, "fits", json_boolean(p->fits));
     if (r->some) set(o, "would_fit", would_fit_json(&r->would_fit));

@@ -79,6 +79,12 @@ within days 1 30
 run 1 --model llama-2-7b --machine jean-zay-h100 --tokens 1e12 --deadline 0.01
 says 'no number of its accelerators meets the deadline'
 
+# One slow node of BLOOM's: most of what it is slower by, since everybody waits and only the pipeline's ends do not.
+run 0 "${bloom[@]}" "${as_it_ran[@]}" --slow-node 0.1
+says '^slow node +one that takes 1.1 times as long: a step of 11[0-9.]+ s, [78]\.[0-9]% more'
+run 0 "${bloom[@]}" "${as_it_ran[@]}" --slow-node 0.1 --json
+within loss 0.07 0.09
+
 # The trace and the records.
 run 0 "${bloom[@]}" "${as_it_ran[@]}" --trace "$work/trace.json" --out "$work/records.jsonl"
 [ "$(grep -o '"ph": *"X"' "$work/trace.json" | wc -l)" -ge $((12 * 128 * 2)) ] || fail 'the trace lacks events'
@@ -119,6 +125,7 @@ would not end | --model llama-2-7b --machine eos --accelerators 4096 --tokens 1e
 would not end | --model llama-2-7b --machine eos --hours 1000 --wall 100
 is a folder | --model llama-2-7b --machine eos --out $work
 absent.json | --model llama-2-7b --machine eos --parameters $work/absent.json
+--slow-node | --model llama-2-7b --machine eos --slow-node -0.1
 unknown flag | --model llama-2-7b --machine eos --fast
 END
 # Parameters that get seventy times the peak of an H100.
