@@ -17,7 +17,7 @@ static int ascending(const void *a, const void *b) {
 
 double project_quantile(double *x, int n, double q) {
     qsort(x, (size_t)n, sizeof *x, ascending);
-    const double at = q * (n - 1);
+    const double at = fmin(n - 1, fmax(0, q * (n + 1) - 1));
     const int i = (int)at, next = i + 1 < n ? i + 1 : i;
     return x[i] + (at - i) * (x[next] - x[i]);
 }

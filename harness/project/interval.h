@@ -45,7 +45,8 @@ int project_interval(const struct project_intervals *intervals, const struct pro
  * holds. */
 bool project_interpolates(const struct project_intervals *intervals, const struct project_job *job);
 
-/* Quantile q of n values, linear between order statistics (type 7 of Hyndman and Fan 1996); sorts x. n >= 1. */
+/* Quantile q of n values, linear between order statistics, sorts x; n >= 1. Type 6 of Hyndman and Fan 1996, since the
+ * next value is below the k-th of n with a chance of k / (n + 1); beyond the first and the last it is these. */
 double project_quantile(double *x, int n, double q);
 
 #endif
