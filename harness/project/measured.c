@@ -10,6 +10,10 @@
 #include "model/params.h"
 
 static const double UNKNOWN_DRIFT = 0.05;
+/* What launches are apart where few were made: sd of the logarithm of launches of kernels on virtual machines of two
+ * cores (0.04 to 0.07, minutes apart), which counts as PRIOR launches beside those that were made. */
+static const double UNKNOWN_APART = 0.06;
+enum { PRIOR = 3 };
 static const double Z90 = 1.6448536269514722; /* of a normal distribution, two-sided 90% */
 static const double FEW = 0.05;               /* share of a step that may be beyond what was timed */
 
@@ -41,8 +45,16 @@ static double middle(const struct project_pricing *p, bool bandwidth, double *sd
     return exp(mean);
 }
 
-/* How far whole launches were apart: sd over them of the mean, over shapes, of the logarithm of their times to the
- * shape's median. 0 where shapes were timed once. */
+/* Two-sided 90% of Student's t, to 0.3% from 3 degrees of freedom on (Abramowitz and Stegun 1964, 26.7.5). */
+static double student90(double freedom) {
+    const double z = Z90, z3 = z * z * z, z5 = z3 * z * z, z7 = z5 * z * z;
+    return z + (z3 + z) / (4 * freedom) + (5 * z5 + 16 * z3 + 3 * z) / (96 * freedom * freedom) +
+           (3 * z7 + 19 * z5 + 17 * z3 - 15 * z) / (384 * freedom * freedom * freedom);
+}
+
+/* How far the launch that trains may be from the median of those that timed, whole launches as they are: sd of the
+ * normal distribution as wide, in its 90%, as Student's over the launches, which were apart by the mean, over shapes,
+ * of the logarithm of their times to the shape's median. */
 static double apart(const struct project_pricing *p) {
     double mean[PROJECT_REPEATS], sum = 0, squares = 0;
     int launches = 0;
@@ -58,7 +70,9 @@ static double apart(const struct project_pricing *p) {
     }
     for (int r = 0; r < launches; r++) sum += mean[r] / launches;
     for (int r = 0; r < launches; r++) squares += (mean[r] - sum) * (mean[r] - sum);
-    return launches > 1 ? sqrt(squares / (launches - 1)) : 0;
+    const int seen = launches > 1 ? launches : 1, freedom = PRIOR + seen - 1;
+    const double variance = (PRIOR * UNKNOWN_APART * UNKNOWN_APART + squares) / freedom;
+    return student90(freedom) / Z90 * sqrt(variance * (1 + 1.0 / seen));
 }
 
 static void find_crowd(struct project_pricing *p) {

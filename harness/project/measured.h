@@ -61,7 +61,7 @@ struct project_measured {
     double compute_s;             /* the step without messages */
     double message_s, cost_s;     /* messages alone; what they take from the backward that hides them */
     double exposed_s;             /* what outlasts it: the phase "communication" */
-    double drift; /* sd of the logarithm: of the machine while its records were made, by its roofs or launches */
+    double drift; /* sd of the logarithm: of the machine between the launches of its records and the one that trains */
     double peak_flop_per_s; /* of a rank, while its records were made */
     double matmul, pass;    /* what ranks leave each other; 1 for one rank */
     bool interpolated;
