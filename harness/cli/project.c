@@ -38,7 +38,7 @@ static int simulate(struct launch *l, struct run_project *r, struct base_error *
     struct project_timeline t;
     const char *trace = l->flags->trace;
     r->simulated_s = NAN;
-    if (p->job.layout.pp == 1 && !trace) return BASE_OK;
+    if (p->job.layout.pp == 1 && p->job.layout.zero < 3 && !trace) return BASE_OK;
     int code = project_stages_fill(&p->job, &p->step, &pipeline, &stages, e);
     if (!code && trace && project_pipeline_events(&pipeline) > EVENTS_MOST)
         code = base_fail(e, BASE_USAGE, "--trace %s: %lld events, more than viewers open; take a smaller --gbs", trace,

@@ -12,7 +12,7 @@ struct worker {
     struct plan_step *steps;
     int64_t next;
     double free, messages_free; /* when its queues are empty */
-    double last_start;          /* of the task before the next: its gather may start then */
+    double there;               /* when the next task's weights are, if that is known */
     double busy;
     int64_t held; /* forwards whose backward has not been */
 };
@@ -73,16 +73,22 @@ static bool reduces(const struct project_pipeline *p, const struct plan_step *x)
     return x->task == last && (p->reduce_each || x->micro_batch == p->plan.micro_batches - 1);
 }
 
+/* When a task's weights are there, asked for at `earliest`; 0: it needs none. */
+static double gather(struct simulation *s, int device, const struct plan_step *x, double earliest) {
+    const double takes = s->p->stages[x->chunk * s->p->plan.devices + device].gather;
+    return x->task == PLAN_WEIGHT || takes <= 0 ? 0 : message(s, PROJECT_GATHER, device, x, earliest, takes);
+}
+
+/* The next task's weights are asked for when this one starts, so before its own gradients are sent. */
 static void do_step(struct simulation *s, int device, const struct plan_step *x, double ready) {
     struct worker *w = &s->workers[device];
     const int64_t stage = x->chunk * s->p->plan.devices + device;
     const struct project_stage *y = &s->p->stages[stage];
-    const double gather = x->task == PLAN_WEIGHT ? 0 : y->gather, takes = duration(s, device, x);
-    const double there = message(s, PROJECT_GATHER, device, x, s->p->overlap ? w->last_start : w->free, gather);
-    const double start = fmax(fmax(w->free, ready), gather > 0 ? there : 0), end = start + takes;
-    w->last_start = start;
+    if (w->next == 0 || !s->p->overlap) w->there = gather(s, device, x, w->free);
+    const double start = fmax(fmax(w->free, ready), w->there), end = start + duration(s, device, x);
+    if (s->p->overlap && w->next + 1 < plan_pipeline_steps(&s->p->plan)) w->there = gather(s, device, x + 1, start);
     w->free = end;
-    w->busy += takes;
+    w->busy += end - start;
     if (x->task == PLAN_FORWARD) *ended(s, s->forward, stage, x->micro_batch) = end;
     if (x->task == PLAN_BACKWARD) *ended(s, s->backward, stage, x->micro_batch) = end;
     w->held += x->task == PLAN_FORWARD ? 1 : x->task == PLAN_BACKWARD ? -1 : 0;

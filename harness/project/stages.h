@@ -8,7 +8,9 @@
 #include "project/step.h"
 
 /* Fills pipeline->stages, which the caller frees with free(). Layers are spread as the price has them; embedding and
- * head are on the first and last stage; the gradient message of a stage is what the price leaves exposed of it.
+ * head are on the first and last stage; the gradient message of a stage is what the price leaves exposed of it. Under
+ * ZeRO-3 (FSDP) without a pipeline every layer is a chunk of the one device, with its gathers and its scatter as
+ * messages of their own: what they expose is then the simulation's own answer.
  * BASE_BROKEN: out of memory. */
 int project_stages_fill(const struct project_job *job, const struct project_step *step,
                         struct project_pipeline *pipeline, struct project_stage **stages, struct base_error *e);

@@ -61,6 +61,10 @@ static void context_parallel(const struct pricing *x, struct project_step *s) {
     s->layer_backward += 2 * shown;
 }
 
+bool project_step_gathers_ahead(const struct project_job *job) {
+    return !job->practice.deepspeed && !job->practice.blocking;
+}
+
 /* Weights are gathered before each pass of a layer, its gradients scattered after the second. */
 static void zero3(const struct pricing *x, struct project_step *s) {
     const struct project_practice *a = &x->job->practice;
@@ -72,12 +76,14 @@ static void zero3(const struct pricing *x, struct project_step *s) {
     double scatter = project_collective_s(&x->links, &g, PROJECT_SCATTER, gradients, pieces);
     if (a->deepspeed && g.nodes > 1) gather = fmax(gather, weights / cap), scatter = fmax(scatter, gradients / cap);
     double forward = gather, backward = scatter + gather;
-    if (!a->deepspeed && !a->blocking) {
+    s->layer_gather = gather, s->layer_scatter = scatter;
+    if (project_step_gathers_ahead(x->job)) {
         forward = project_shown_s(&x->links, forward, s->layer_forward);
         backward = project_shown_s(&x->links, backward, s->layer_backward);
     }
     s->layer_forward += forward;
     s->layer_backward += backward;
+    s->shown_forward = forward, s->shown_backward = backward;
     s->zero3 = forward + backward;
 }
 

@@ -23,8 +23,10 @@ struct project_step {
     double linear, attention, passes, launch, tensor_parallel, zero3, head;
     /* of one micro-batch: a layer's passes with all that is exposed in them, and the stages */
     double layer_forward, layer_backward, stage_first, stage_last, stage_max, stage_sum, hop;
-    double layer_weight;            /* of a layer's backward, the gradients of its weights */
-    double stage_table, stage_head; /* that the first and the last stage take beside their layers */
+    double layer_weight;                  /* of a layer's backward, the gradients of its weights */
+    double layer_gather, layer_scatter;   /* ZeRO-3's messages: before each pass of a layer, after its backward */
+    double shown_forward, shown_backward; /* of these, what a layer's passes have in them */
+    double stage_table, stage_head;       /* that the first and the last stage take beside their layers */
     double micro_batches;
     double model_flop, model_flop_square,
         hardware_flop; /* of the step, all accelerators; square: attention not causal */
@@ -32,6 +34,8 @@ struct project_step {
 
 void project_step(const struct project_job *job, const struct project_parameters *p,
                   const struct project_ablation *ablation, struct project_step *step);
+/* Whether ZeRO-3 gathers the next layer's weights while this one computes. */
+bool project_step_gathers_ahead(const struct project_job *job);
 /* Its three counts of FLOP alone, which no parameter tells. */
 void project_step_flop(const struct project_job *job, struct project_step *step);
 

@@ -14,8 +14,8 @@ struct run_project {
     struct project_search search;
     struct project_terms terms;
     struct project_bill bill;
-    bool billed;                         /* terms.tokens were given or found */
-    double simulated_s;                  /* the pipeline's part of the step by event simulation; NAN: no pipeline */
+    bool billed;        /* terms.tokens were given or found */
+    double simulated_s; /* the pipeline's part of the step by event simulation; NAN: neither that nor ZeRO-3 */
     struct project_straggler straggler;  /* step_s 0: not asked */
     const char *verdict;                 /* why the answer is no, beside memory; NULL */
     struct project_projection would_fit; /* where it does not: what does, if `some` */

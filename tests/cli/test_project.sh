@@ -89,6 +89,10 @@ within loss 0.07 0.09
 run 0 "${bloom[@]}" "${as_it_ran[@]}" --trace "$work/trace.json" --out "$work/records.jsonl"
 [ "$(grep -o '"ph": *"X"' "$work/trace.json" | wc -l)" -ge $((12 * 128 * 2)) ] || fail 'the trace lacks events'
 [ "$(wc -l <"$work/records.jsonl")" = 1 ] || fail 'not one record'
+fsdp=(--model llama-2-7b --machine jean-zay-h100 --accelerators 64 --tp 1 --pp 1 --zero 3 --framework fsdp --seq 2048 --gbs 128)
+run 0 "${fsdp[@]}" --mbs 2 --trace "$work/fsdp.json"
+says '^pipeline .* by simulated events'
+[ "$(grep -o '"cat": *"gather' "$work/fsdp.json" | wc -l)" = 64 ] || fail 'the trace lacks gathers of 32 layers, forward and backward'
 echo old >"$work/trace.json" # is made anew, whatever it held
 run 0 "${bloom[@]}" "${as_it_ran[@]}" --trace "$work/trace.json"
 grep -q traceEvents "$work/trace.json" || fail 'the trace is not made anew'

@@ -116,6 +116,41 @@ static void simulated(void **state) {
     project_machine_close(&m);
 }
 
+/* FSDP's layers as events against its formula, which knows no order: messages that hide, that come near to the compute
+ * beside them, that are longer, and that wait in its way. */
+static void sharded(void **state) {
+    (void)state;
+    static const struct {
+        double accelerators;
+        int64_t micro_batch;
+        bool blocking;
+        double most;
+    } rows[] = {{64, 8, false, 0.02}, {64, 2, false, 0.08}, {512, 1, false, 0.02}, {256, 1, true, 0.001}};
+    struct project_machine m = projections_machine("jean-zay-h100");
+    struct model_config c;
+    projections_model("llama-2-7b", &c);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct base_error e = {0};
+        struct project_pipeline pipeline;
+        struct project_stage *stages;
+        struct project_timeline t;
+        struct project_question q;
+        project_question_default(&c, &q);
+        q.era = PROJECT_FSDP, q.blocking = rows[i].blocking;
+        q.seq = 2048, q.global_batch = 4096, q.accelerators = rows[i].accelerators;
+        q.choice.tp = q.choice.pp = 1, q.choice.zero = 3, q.choice.micro_batch = rows[i].micro_batch;
+        const struct project_projection p = projections_make(&m, &q);
+        if (project_stages_fill(&p.job, &p.step, &pipeline, &stages, &e)) fail_msg("%s", e.text);
+        assert_int_equal(pipeline.plan.chunks, 32);
+        if (project_pipeline_run(&pipeline, &t, NULL, &e)) fail_msg("%s", e.text);
+        if (fabs(t.span / p.step.work - 1) > rows[i].most)
+            fail_msg("row %d: %g s simulated, %g s by the formula", (int)i, t.span, p.step.work);
+        assert_true(t.exposed > 0 && t.exposed < t.span - t.busy + 1e-9);
+        free(stages);
+    }
+    project_machine_close(&m);
+}
+
 /* Every machine of the catalogue takes a model, or says which fact it lacks. */
 static int project_on(void *context, const char *name) {
     struct model_config *c = context;
@@ -205,8 +240,10 @@ static void above_the_peak(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bloom_as_published), cmocka_unit_test(search_rules), cmocka_unit_test(simulated),
-        cmocka_unit_test(every_machine),      cmocka_unit_test(refusals),     cmocka_unit_test(above_the_peak),
+        cmocka_unit_test(bloom_as_published), cmocka_unit_test(search_rules),
+        cmocka_unit_test(simulated),          cmocka_unit_test(sharded),
+        cmocka_unit_test(every_machine),      cmocka_unit_test(refusals),
+        cmocka_unit_test(above_the_peak),
     };
     return cmocka_run_group_tests(tests, projections_open, projections_close);
 }

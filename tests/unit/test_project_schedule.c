@@ -132,6 +132,10 @@ static void gathers_run_ahead(void **state) {
     x.overlap = true;
     assert_float_equal(run(&x).span, 3 * LAYERS + 0.25, 1e-9);
     assert_float_equal(run(&x).exposed, 0.25, 1e-9);
+    /* gathers are asked for before gradients are sent: neither waits for the other */
+    for (int i = 0; i < LAYERS; i++)
+        stages[i] = (struct project_stage){.forward = 1, .backward = 2.5, .gather = 1, .reduce = 1};
+    assert_float_equal(run(&x).span, 3.5 * LAYERS + 2, 1e-9);
 }
 
 /* What is written for a trace: nothing overlaps within a queue, and it adds up to the device's time. */
