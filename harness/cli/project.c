@@ -100,7 +100,10 @@ static int answers(struct launch *l, struct base_error *e) {
     char *copy = strdup(l->flags->machines), *rest = copy;
     int code = copy ? BASE_OK : base_fail(e, BASE_BROKEN, "out of memory");
     for (char *name; !code && (name = strsep(&rest, ",")) != NULL;) {
-        if (l->count == CLI_MACHINES)
+        if (!*name)
+            code = base_fail(e, BASE_USAGE, "--machine %s: a name between commas is missing; leave out the comma",
+                             l->flags->machines);
+        else if (l->count == CLI_MACHINES)
             code = base_fail(e, BASE_USAGE, "--machine: more than %d machines; project them in turns", CLI_MACHINES);
         else
             code = answer(l, name, &l->answers[l->count++], e);

@@ -228,14 +228,19 @@ static int check_budgets(const struct project_document *d, struct base_error *e)
 }
 
 int project_campaign_read(const char *name, struct project_campaign *c, struct base_error *e) {
+    static const char *const known[] = {
+        "schema", "name",   "title", "like", "budgets", "systems", "training", "electricity", "energy_boundaries",
+        "notes",  "sources"};
     struct project_document d = {.texts = &c->texts};
     *c = (struct project_campaign){.texts = NULL};
     int code = project_document_open(&d, "campaigns", "--campaign", name, NULL, e);
     if (!code) {
         c->json = json_incref(d.json);
         c->path = project_keep(&c->texts, d.path);
-        code = project_document_text(&d, "name", true, &c->name, e);
+        const struct row whole = {&d, d.json, "the whole"};
+        code = CHECK_KEYS(&whole, known, e);
     }
+    if (!code) code = project_document_text(&d, "name", true, &c->name, e);
     if (!code) code = project_document_text(&d, "title", true, &c->title, e);
     if (!code) code = read_list(c, &d, "systems", read_system, e);
     if (!code) code = read_list(c, &d, "training", read_training, e);

@@ -130,6 +130,7 @@ would not end | --model llama-2-7b --machine eos --hours 1000 --wall 100
 is a folder | --model llama-2-7b --machine eos --out $work
 absent.json | --model llama-2-7b --machine eos --parameters $work/absent.json
 --slow-node | --model llama-2-7b --machine eos --slow-node -0.1
+leave out the comma | --model llama-2-7b --machine eos,
 unknown flag | --model llama-2-7b --machine eos --fast
 END
 # Parameters that get seventy times the peak of an H100.

@@ -62,6 +62,7 @@ refused 's/"blocking": true/"blocking": "yes"/' 'training.0.layout.blocking" mus
 refused 's/"recompute": "full"/"recompute": 1/' 'training.0.layout.recompute" is "no text"'
 refused 's/"slots": true/"slot": true/' 'training.0.layout": a campaign has no "slot" there'
 refused 's/"role": "the upgrade"/"roles": "the upgrade"/' 'systems.1": a campaign has no "roles" there'
+refused 's/"systems"/"sistems"/' 'the whole": a campaign has no "sistems" there'
 refused 's/"eur": 360e6/"eur": -5/' 'budgets.2.amounts.1.eur" must be a sum'
 sed 's/"ramp_batch": {"value": 192/"ramp_batch": {"value": 4096/' \
     $file >"$work/france-2023.json"
