@@ -27,7 +27,7 @@ static void name_of(const char *path, char name[64]) {
     snprintf(name, 64, "%.63s", last ? last + 1 : whole);
 }
 
-int cli_catalog_model(const char *name, struct model_config *config, struct base_error *e) {
+static int load(const char *name, bool priced, struct model_config *config, struct base_error *e) {
     char path[BASE_CATALOG_PATH];
     json_t *json = NULL;
     const bool own = base_catalog_is_path(name);
@@ -36,13 +36,21 @@ int cli_catalog_model(const char *name, struct model_config *config, struct base
     if (code) return code;
     char called[64];
     name_of(name, called);
-    code = model_config_parse(config, called, json, path, e);
+    code = (priced ? model_config_parse_priced : model_config_parse)(config, called, json, path, e);
     const json_t *stated = json_object_get(json, "parameters");
     if (!code && stated && !(json_is_integer(stated) && json_integer_value(stated) == config->parameters))
         code = base_fail(e, BASE_USAGE, "%s: field \"parameters\" is not the %lld that the sizes give; leave it out",
                          path, (long long)config->parameters);
     json_decref(json);
     return code;
+}
+
+int cli_catalog_model(const char *name, struct model_config *config, struct base_error *e) {
+    return load(name, false, config, e);
+}
+
+int cli_catalog_priced(const char *name, struct model_config *config, struct base_error *e) {
+    return load(name, true, config, e);
 }
 
 int cli_catalog_beside(const char *weights, char path[PATH_MAX], struct base_error *e) {

@@ -13,6 +13,8 @@
  * lists the presets when there is none of that name. A preset whose stated parameter count is not the one that its
  * sizes give is refused. */
 int cli_catalog_model(const char *name, struct model_config *config, struct base_error *e);
+/* The same for projections: of a family that cannot be trained here, too. */
+int cli_catalog_priced(const char *name, struct model_config *config, struct base_error *e);
 
 /* The config.json of a folder of weights, or beside a file of them; BASE_USAGE when there is none. */
 int cli_catalog_beside(const char *weights, char path[PATH_MAX], struct base_error *e);

@@ -133,7 +133,7 @@ static int show(struct launch *l, struct base_error *e) {
 
 static int prepare(struct launch *l, struct base_error *e) {
     const struct cli_project_flags *f = l->flags;
-    int code = cli_catalog_model(f->model, &l->config, e);
+    int code = cli_catalog_priced(f->model, &l->config, e);
     if (!code) code = cli_project_question(f, &l->config, &l->question, e);
     if (!code) code = project_fitted_read(f->parameters, &l->fitted, e);
     if (!code && f->out) code = base_record_check(f->out, e);

@@ -56,7 +56,7 @@ static struct run_campaign_model *read_models(const struct project_campaign *c) 
     struct run_campaign_model *models = calloc((size_t)c->trainings, sizeof *models);
     for (int i = 0; models && i < c->trainings; i++) {
         struct base_error e = {0};
-        if (cli_catalog_model(c->training[i].model, &models[i].config, &e))
+        if (cli_catalog_priced(c->training[i].model, &models[i].config, &e))
             shorten(e.text, models[i].why, sizeof models[i].why);
     }
     return models;

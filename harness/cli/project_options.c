@@ -41,6 +41,8 @@ static int table(struct cli_project_flags *f, struct cli_option rows[ROWS]) {
          "tensor parallel ranks. Of a layout, what is not given is searched for the fastest that fits", NULL},
         {"--pp", "--pipeline-model-parallel-size", CLI_INTEGER, &f->pp, 1, 4096, "N", "pipeline parallel ranks", NULL},
         {"--cp", "--context-parallel-size", CLI_INTEGER, &f->cp, 1, 4096, "N", "context parallel ranks", NULL},
+        {"--ep", "--expert-model-parallel-size", CLI_INTEGER, &f->ep, 1, 4096, "N",
+         "expert parallel ranks, of the data parallel ones; default 1, and with --search what is fastest", NULL},
         {"--vp", NULL, CLI_INTEGER, &f->vp, 1, 4096, "N", "chunks of layers of a pipeline rank (interleaved)", NULL},
         {"--mbs", "--micro-batch-size", CLI_INTEGER, &f->micro_batch, 1, 32767, "N", "sequences computed at once",
          NULL},
@@ -204,6 +206,9 @@ int cli_project_question(const struct cli_project_flags *f, const struct model_c
                                                    : PROJECT_FREE,
                                         PROJECT_FREE,
                                         f->search ? PROJECT_FREE : PLAN_1F1B,
-                                        f->micro_batch > 0 ? f->micro_batch : PROJECT_FREE};
+                                        f->micro_batch > 0 ? f->micro_batch : PROJECT_FREE,
+                                        f->ep > 0   ? (int)f->ep
+                                        : f->search ? PROJECT_FREE
+                                                    : 1};
     return words(f, q, e);
 }

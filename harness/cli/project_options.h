@@ -11,7 +11,7 @@ enum { CLI_MACHINES = 16 };
 struct cli_project_flags {
     const char *model, *machines, *set, *parameters; /* machines: "a,b,c"; set: "key=value,..." */
     const char *precision, *framework, *attention, *recompute, *schedule;
-    int64_t seq, global_batch, accelerators, micro_batch, tp, pp, cp, vp, zero;
+    int64_t seq, global_batch, accelerators, micro_batch, tp, pp, cp, ep, vp, zero;
     double tokens, hours, deadline; /* 0: not given; hours of accelerators; days */
     double grad_bytes, slow_node;   /* slow_node: 0: not asked */
     struct project_terms terms;

@@ -9,23 +9,31 @@
 #include "cli/cli.h"
 
 static void layout_text(const json_t *l, char *text, size_t size) {
-    const long long zero = get_whole(l, "zero");
-    snprintf(text, size, "TP %lld%s  PP %lld  VP %lld  CP %lld  DP %lld  ZeRO %lld  micro-batch %lld  recompute %s  %s",
+    const long long zero = get_whole(l, "zero"), ep = get_whole(l, "ep");
+    char experts[32] = "";
+    if (ep > 1) snprintf(experts, sizeof experts, "  EP %lld", ep);
+    snprintf(text, size,
+             "TP %lld%s  PP %lld  VP %lld  CP %lld  DP %lld%s  ZeRO %lld  micro-batch %lld  recompute %s  %s",
              get_whole(l, "tp"), json_is_true(json_object_get(l, "sp")) ? "+SP" : "", get_whole(l, "pp"),
-             get_whole(l, "vp"), get_whole(l, "cp"), get_whole(l, "dp"), zero, get_whole(l, "micro_batch"),
+             get_whole(l, "vp"), get_whole(l, "cp"), get_whole(l, "dp"), experts, zero, get_whole(l, "micro_batch"),
              get_text(l, "recompute"), get_text(l, "schedule"));
 }
 
 static void head(FILE *out, const json_t *record) {
     const json_t *config = json_object_get(record, "config"), *layout = json_object_get(record, "layout");
     const json_t *machine = json_object_get(record, "machine"), *result = json_object_get(record, "result");
-    char count[32], text[256];
+    char count[32], active[64] = "", text[256];
     fprintf(out, "\ntoise project   %s on %.0f of %s   %s%s%s\n\n", get_text(config, "model"),
             get_real(layout, "accelerators"), get_text(machine, "name"), get_text(record, "status"),
             json_object_get(record, "why") ? ": " : "", json_object_get(record, "why") ? get_text(record, "why") : "");
     base_text_count(get_whole(config, "parameters"), count, sizeof count);
-    fprintf(out, "model       %s parameters; batch %lld x %lld tokens, %s, %s attention, as %s runs%s\n", count,
-            get_whole(config, "global_batch"), get_whole(config, "seq"), get_text(config, "precision"),
+    if (json_object_get(config, "active_parameters")) {
+        base_text_count(get_whole(config, "active_parameters"), text, sizeof text);
+        snprintf(active, sizeof active, ", %.16s of them active (%lld of %lld experts)", text,
+                 get_whole(config, "experts_active"), get_whole(config, "experts"));
+    }
+    fprintf(out, "model       %s parameters%s; batch %lld x %lld tokens, %s, %s attention, as %s runs%s\n", count,
+            active, get_whole(config, "global_batch"), get_whole(config, "seq"), get_text(config, "precision"),
             get_text(config, "attention"), get_text(config, "framework"),
             json_is_true(json_object_get(config, "blocking")) ? " with blocking launches" : "");
     fprintf(out, "machine     %s; %s, peak %.4g TFLOP/s %s each\n", get_text(machine, "title"),

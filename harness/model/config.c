@@ -31,6 +31,8 @@ int64_t model_config_dim(const struct model_config *c, enum model_dim dim) {
         return c->vocab;
     case MODEL_POSITIONS:
         return c->positions;
+    case MODEL_EXPERTS:
+        return c->experts;
     }
     return 0;
 }
@@ -57,6 +59,19 @@ static int read_sizes(struct model_config *c, const struct model_fields *in, str
     if ((code = model_field_size(in, f->key_head_dim, even, &c->head_dim, e))) return code;
     const int64_t window = model_field_absent(in, f->key_window) ? f->window_default : MODEL_FIELD_NONE;
     return model_field_size(in, f->key_window, window ? window : MODEL_FIELD_NONE, &c->window, e);
+}
+
+/* Experts, and how many of them a token passes. */
+static int read_experts(struct model_config *c, const struct model_fields *in, struct base_error *e) {
+    const struct model_family *f = c->family;
+    int code;
+    if (!f->key_experts[0]) return BASE_OK;
+    if ((code = model_field_size(in, f->key_experts, 0, &c->experts, e))) return code;
+    if ((code = model_field_size(in, f->key_active, 0, &c->active, e))) return code;
+    if (c->active <= c->experts) return BASE_OK;
+    return base_fail(e, BASE_USAGE,
+                     "%s: fields \"%s\" (%lld) and \"%s\" (%lld) disagree: a token passes no more than all", in->where,
+                     f->key_active[0], (long long)c->active, f->key_experts[0], (long long)c->experts);
 }
 
 static int read_numbers(struct model_config *c, const struct model_fields *in, struct base_error *e) {
@@ -87,13 +102,14 @@ static int read_switches(struct model_config *c, const struct model_fields *in, 
 }
 
 /* Fields of Hugging Face's that make it another model: whoever wrote them wants what is not trained here. */
-static int check_foreign(const struct model_fields *in, struct base_error *e) {
+static int check_foreign(const struct model_family *f, const struct model_fields *in, struct base_error *e) {
     static const char *const keys[] = {"layer_types",       "partial_rotary_factor", "quantization_config",
                                        "num_local_experts", "num_experts",           "n_routed_experts"};
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         const json_t *v = json_object_get(in->json, keys[i]);
         const bool harmless = json_is_number(v) && json_number_value(v) == 1 && keys[i][0] == 'p';
-        if (!v || json_is_null(v) || harmless) continue;
+        const bool own = f->key_experts[0] && !strcmp(f->key_experts[0], keys[i]);
+        if (!v || json_is_null(v) || harmless || own) continue;
         return base_fail(e, BASE_USAGE,
                          "%s: field \"%s\" makes it a model that is not trained here; known: whole "
                          "rotary heads, one kind of layer, no experts, no quantization",
@@ -105,7 +121,7 @@ static int check_foreign(const struct model_fields *in, struct base_error *e) {
 static int check_sizes(const struct model_config *c, const char *where, struct base_error *e) {
     const struct model_family *f = c->family;
     const int64_t qkv = model_config_dim(c, MODEL_QKV), sides = c->ffn > c->width ? c->ffn : c->width;
-    const double widest = (double)(qkv > sides ? qkv : sides);
+    const double widest = (double)(qkv > sides ? qkv : sides) * (double)(c->experts > 0 ? c->experts : 1);
     if (c->full_layers > LAYERS_LIMIT)
         return base_fail(e, BASE_USAGE, "%s: field \"%s\" is %lld; take at most %d", where, f->key_layers[0],
                          (long long)c->full_layers, LAYERS_LIMIT);
@@ -140,7 +156,8 @@ static int check_heads(const struct model_config *c, const struct model_fields *
 }
 
 /* The family that "model_type" names, if "architectures" and the activation agree with it. */
-static int find_family(const struct model_family **family, const struct model_fields *in, struct base_error *e) {
+static int find_family(const struct model_family **family, bool priced, const struct model_fields *in,
+                       struct base_error *e) {
     const char *type = json_string_value(json_object_get(in->json, "model_type"));
     char known[MODEL_FAMILY_LIST];
     model_family_list(known);
@@ -149,7 +166,7 @@ static int find_family(const struct model_family **family, const struct model_fi
     if (!f)
         return base_fail(e, BASE_USAGE, "%s: field \"model_type\" is \"%s\", which toise cannot train; known: %s",
                          in->where, type, known);
-    if (f->refusal)
+    if (f->refusal && !priced)
         return base_fail(e, BASE_USAGE, "%s: field \"model_type\" is \"%s\", %s; known: %s", in->where, type,
                          f->refusal, known);
     const json_t *list = json_object_get(in->json, "architectures");
@@ -167,24 +184,35 @@ static int find_family(const struct model_family **family, const struct model_fi
     return BASE_OK;
 }
 
-int model_config_parse(struct model_config *config, const char *name, const json_t *json, const char *where,
-                       struct base_error *e) {
+static int parse(struct model_config *config, const char *name, bool priced, const json_t *json, const char *where,
+                 struct base_error *e) {
     const struct model_fields in = {json, where};
     struct model_config c = {0};
     int code;
     if (!json_is_object(json)) return base_fail(e, BASE_USAGE, "%s: not a JSON object of model fields", where);
-    if ((code = find_family(&c.family, &in, e))) return code;
+    if ((code = find_family(&c.family, priced, &in, e))) return code;
     snprintf(c.name, sizeof c.name, "%s", name);
     if ((code = read_sizes(&c, &in, e))) return code;
+    if ((code = read_experts(&c, &in, e))) return code;
     if ((code = read_numbers(&c, &in, e))) return code;
     if ((code = read_switches(&c, &in, e))) return code;
-    if ((code = check_foreign(&in, e))) return code;
+    if ((code = check_foreign(c.family, &in, e))) return code;
     if ((code = check_heads(&c, &in, e))) return code;
     if ((code = check_sizes(&c, where, e))) return code;
     c.layers = c.full_layers;
     c.parameters = model_params_count(&c);
     *config = c;
     return BASE_OK;
+}
+
+int model_config_parse(struct model_config *config, const char *name, const json_t *json, const char *where,
+                       struct base_error *e) {
+    return parse(config, name, false, json, where, e);
+}
+
+int model_config_parse_priced(struct model_config *config, const char *name, const json_t *json, const char *where,
+                              struct base_error *e) {
+    return parse(config, name, true, json, where, e);
 }
 
 int model_config_slice(struct model_config *c, int64_t layers, struct base_error *e) {

@@ -22,7 +22,8 @@ enum model_dim {
     MODEL_FFN_UP,    /* what the first matmul of the MLP gives: ffn, or 2 ffn where it is gated */
     MODEL_FFN,
     MODEL_VOCAB,
-    MODEL_POSITIONS
+    MODEL_POSITIONS,
+    MODEL_EXPERTS
 };
 
 /* What a parameter is for. A family that lacks one (no biases, say) has no row for it. Where a file holds several
@@ -42,6 +43,7 @@ enum model_role {
     MODEL_PROJ_BIAS,
     MODEL_NORM2_GAIN,
     MODEL_NORM2_BIAS,
+    MODEL_ROUTER_WEIGHT, /* of a mixture of experts: scores a token's experts */
     MODEL_UP_WEIGHT,
     MODEL_UP_VALUE_WEIGHT, /* glued to the gate's */
     MODEL_UP_BIAS,
@@ -67,6 +69,7 @@ struct model_parameter {
     bool decay;             /* weight decay applies */
     bool glued;             /* follows its predecessor without a gap */
     bool transposed;        /* files hold [in, out] (GPT-2's Conv1D) */
+    bool expert;            /* there are config.experts of it, the second %d being which; else one */
 };
 
 /* Names of one field of config.json: the first is what transformers writes, the others are read too. */
@@ -75,11 +78,11 @@ typedef const char *model_key[3];
 struct model_family {
     const char *type;         /* model_type of config.json */
     const char *architecture; /* what transformers loads it as */
-    const char *refusal;      /* why it cannot be trained; NULL: it can */
+    const char *refusal;      /* why it cannot be trained, though it may be priced; NULL: it can */
     const char *activation;   /* the value of key_activation that the kernels compute; NULL: not a choice */
     const char *prefix;       /* of the names in files saved with a head: "transformer."; lm_head has none */
     model_key key_width, key_layers, key_heads, key_kv_heads, key_head_dim, key_ffn, key_positions, key_window, key_eps,
-        key_activation; /* no name: the family has no such field */
+        key_activation, key_experts, key_active; /* no name: the family has no such field */
     int ffn_default;    /* times the width, when key_ffn is absent or null; 0: it must be there */
     int kv_default;     /* key/value heads when key_kv_heads is absent; 0: as many as heads */
     int window_default; /* when key_window is absent; 0: none */
@@ -107,7 +110,8 @@ struct model_config {
     const struct model_family *family;
     int64_t layers, full_layers; /* layers < full_layers: a slice of true width */
     int64_t width, heads, kv_heads, head_dim, ffn, positions, vocab;
-    int64_t window; /* keys that a query sees; 0: all before it */
+    int64_t window;          /* keys that a query sees; 0: all before it */
+    int64_t experts, active; /* MLPs of a layer, and those that a token passes; 0: one MLP, and no router */
     bool tied;
     struct model_rotary rotary;
     double norm_eps, init_std;
@@ -124,6 +128,10 @@ enum { MODEL_ENDLESS = 1 << 24 };
 /* From a config.json already read; `where` names it in messages. BASE_USAGE names the field and the fix. */
 int model_config_parse(struct model_config *config, const char *name, const json_t *json, const char *where,
                        struct base_error *e);
+/* The same for who asks what a training costs: of families that cannot be trained, too. No parameter table opens on
+ * those. */
+int model_config_parse_priced(struct model_config *config, const char *name, const json_t *json, const char *where,
+                              struct base_error *e);
 /* The config.json that transformers reads, of the layers kept; a new reference. */
 json_t *model_config_json(const struct model_config *config);
 /* Keeps the first `layers` layers; BASE_USAGE outside 1..full_layers. */

@@ -8,15 +8,20 @@
 #include "model/config.h"
 
 #define GAIN(role, name)                                                                                               \
-    { role, name, MODEL_ONE, MODEL_WIDTH, MODEL_INIT_ONE, MODEL_SHARD_NONE, false, false, false }
+    { role, name, MODEL_ONE, MODEL_WIDTH, MODEL_INIT_ONE, MODEL_SHARD_NONE, false, false, false, false }
 #define BIAS(role, name, dim, shard)                                                                                   \
-    { role, name, MODEL_ONE, dim, MODEL_INIT_ZERO, shard, false, false, false }
+    { role, name, MODEL_ONE, dim, MODEL_INIT_ZERO, shard, false, false, false, false }
 #define WEIGHT(role, name, rows, cols, init, shard)                                                                    \
-    { role, name, rows, cols, init, shard, true, false, false }
+    { role, name, rows, cols, init, shard, true, false, false, false }
 #define GLUED(role, name, rows, cols)                                                                                  \
-    { role, name, rows, cols, MODEL_INIT_NORMAL, MODEL_SHARD_ROWS, true, true, false }
+    { role, name, rows, cols, MODEL_INIT_NORMAL, MODEL_SHARD_ROWS, true, true, false, false }
 #define CONV1D(role, name, rows, cols, init, shard)                                                                    \
-    { role, name, rows, cols, init, shard, true, false, true }
+    { role, name, rows, cols, init, shard, true, false, true, false }
+#define EXPERT(role, name, rows, cols, shard)                                                                          \
+    {                                                                                                                  \
+        role, "layers.%d.block_sparse_moe.experts.%d." name, rows, cols, MODEL_INIT_NORMAL, shard, true, false, false, \
+            true                                                                                                       \
+    }
 
 /* Radford et al. 2019; the residual scaling as in OpenAI's release. */
 static const struct model_parameter gpt2_parameters[] = {
@@ -85,13 +90,34 @@ static const struct model_parameter llama_parameters[] = {
     WEIGHT(MODEL_HEAD_WEIGHT, "lm_head.weight", MODEL_VOCAB, MODEL_WIDTH, MODEL_INIT_NORMAL, MODEL_SHARD_ROWS),
 };
 
+/* Jiang et al. 2024: Mistral's layers, each with a router and experts for its MLP. */
+static const struct model_parameter mixtral_parameters[] = {
+    WEIGHT(MODEL_TOKEN_TABLE, "embed_tokens.weight", MODEL_VOCAB, MODEL_WIDTH, MODEL_INIT_NORMAL, MODEL_SHARD_ROWS),
+    GAIN(MODEL_NORM1_GAIN, "layers.%d.input_layernorm.weight"),
+    WEIGHT(MODEL_QKV_WEIGHT, "layers.%d.self_attn.q_proj.weight", MODEL_ATTENTION, MODEL_WIDTH, MODEL_INIT_NORMAL,
+           MODEL_SHARD_ROWS),
+    GLUED(MODEL_KEY_WEIGHT, "layers.%d.self_attn.k_proj.weight", MODEL_KV, MODEL_WIDTH),
+    GLUED(MODEL_VALUE_WEIGHT, "layers.%d.self_attn.v_proj.weight", MODEL_KV, MODEL_WIDTH),
+    WEIGHT(MODEL_PROJ_WEIGHT, "layers.%d.self_attn.o_proj.weight", MODEL_WIDTH, MODEL_ATTENTION, MODEL_INIT_NORMAL,
+           MODEL_SHARD_COLS),
+    GAIN(MODEL_NORM2_GAIN, "layers.%d.post_attention_layernorm.weight"),
+    WEIGHT(MODEL_ROUTER_WEIGHT, "layers.%d.block_sparse_moe.gate.weight", MODEL_EXPERTS, MODEL_WIDTH, MODEL_INIT_NORMAL,
+           MODEL_SHARD_NONE),
+    EXPERT(MODEL_UP_WEIGHT, "w1.weight", MODEL_FFN, MODEL_WIDTH, MODEL_SHARD_ROWS),
+    EXPERT(MODEL_UP_VALUE_WEIGHT, "w3.weight", MODEL_FFN, MODEL_WIDTH, MODEL_SHARD_ROWS),
+    EXPERT(MODEL_DOWN_WEIGHT, "w2.weight", MODEL_WIDTH, MODEL_FFN, MODEL_SHARD_COLS),
+    GAIN(MODEL_FINAL_GAIN, "norm.weight"),
+    WEIGHT(MODEL_HEAD_WEIGHT, "lm_head.weight", MODEL_VOCAB, MODEL_WIDTH, MODEL_INIT_NORMAL, MODEL_SHARD_ROWS),
+};
+
 #define PARAMETERS(table) .parameters = table, .parameter_count = sizeof table / sizeof *table
-#define LLAMA                                                                                                          \
+#define LLAMA LLAMA_FIELDS, PARAMETERS(llama_parameters)
+#define LLAMA_FIELDS                                                                                                   \
     .activation = "silu", .prefix = "model.", .key_width = {"hidden_size"}, .key_layers = {"num_hidden_layers"},       \
     .key_heads = {"num_attention_heads"}, .key_kv_heads = {"num_key_value_heads"}, .key_head_dim = {"head_dim"},       \
     .key_ffn = {"intermediate_size"}, .key_positions = {"max_position_embeddings"}, .key_eps = {"rms_norm_eps"},       \
     .key_activation = {"hidden_act"}, .eps_default = 1e-6, .position = MODEL_POSITION_ROTARY, .rms = true,             \
-    .gated = true, PARAMETERS(llama_parameters)
+    .gated = true
 
 static const struct model_family families[] = {
     {.type = "gpt2",
@@ -133,7 +159,15 @@ static const struct model_family families[] = {
      .kv_default = 8,
      .window_default = 4096,
      LLAMA},
-    {.type = "mixtral", .refusal = "a mixture of experts; toise trains dense models until it has experts"},
+    {.type = "mixtral",
+     .architecture = "MixtralForCausalLM",
+     .refusal = "a mixture of experts; toise trains dense models until it has experts (toise project prices it)",
+     .key_window = {"sliding_window"},
+     .key_experts = {"num_local_experts"},
+     .key_active = {"num_experts_per_tok"},
+     .kv_default = 8,
+     LLAMA_FIELDS,
+     PARAMETERS(mixtral_parameters)},
 };
 
 const struct model_family *model_family_find(const char *type) {

@@ -19,13 +19,23 @@ static bool is_layered(const struct model_parameter *p) {
     return strstr(p->name, "%d") != NULL;
 }
 
-int64_t model_params_count(const struct model_config *c) {
+/* With so many experts a layer. */
+static int64_t count(const struct model_config *c, int64_t experts) {
     int64_t n = 0;
     for (int i = 0; i < c->family->parameter_count; i++) {
         const struct model_parameter *p = &c->family->parameters[i];
-        if (model_config_has(c, p->role)) n += kind_count(c, p) * (is_layered(p) ? c->layers : 1);
+        if (model_config_has(c, p->role))
+            n += kind_count(c, p) * (is_layered(p) ? c->layers : 1) * (p->expert ? experts : 1);
     }
     return n;
+}
+
+int64_t model_params_count(const struct model_config *c) {
+    return count(c, c->experts);
+}
+
+int64_t model_params_active(const struct model_config *c) {
+    return count(c, c->active);
 }
 
 static void align(struct model_params *params) {

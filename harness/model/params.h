@@ -23,8 +23,9 @@ struct model_params {
     int64_t role_offset[MODEL_ROLES]; /* of layer 0, or of the only one; -1: the family has none */
 };
 
-/* The number of parameters, nothing padded. */
+/* The number of parameters, nothing padded; of those that a token meets, experts that it does not pass left out. */
 int64_t model_params_count(const struct model_config *config);
+int64_t model_params_active(const struct model_config *config);
 int model_params_open(struct model_params *params, const struct model_config *config, struct base_error *e);
 void model_params_close(struct model_params *params);
 /* Offset of a role's tensor in layer `layer` (ignored where it belongs to none); -1 when the family has none. */

@@ -43,11 +43,26 @@ static int check_model(const struct plan_layout *l, const struct plan_batch *b, 
     return BASE_OK;
 }
 
+/* Experts are shared out among data parallel ranks. */
+static int check_experts(const struct plan_layout *l, const struct model_config *c, struct base_error *e) {
+    if (l->ep <= 1) return BASE_OK;
+    if (c->experts == 0)
+        return base_fail(e, BASE_USAGE, "--ep %d shares out experts, and %s is dense; leave out --ep", l->ep, c->name);
+    if (c->experts % l->ep)
+        return base_fail(e, BASE_USAGE, "--ep %d does not divide the %lld experts of %s; take %lld", l->ep,
+                         (long long)c->experts, c->name, nearest_divisor(c->experts, l->ep));
+    if (l->dp % l->ep)
+        return base_fail(e, BASE_USAGE,
+                         "--ep %d does not divide the %d data parallel ranks, which share out the experts; take %lld",
+                         l->ep, l->dp, nearest_divisor(l->dp, l->ep));
+    return BASE_OK;
+}
+
 int plan_layout_check(const struct plan_layout *l, const struct plan_batch *b, const struct model_config *c,
                       struct base_error *e) {
     struct plan_pipeline pipeline;
-    if (l->tp < 1 || l->pp < 1 || l->cp < 1 || l->dp < 1 || l->vp < 1)
-        return base_fail(e, BASE_USAGE, "--tp, --pp, --cp, --vp and the data parallel ranks are at least 1 each");
+    if (l->tp < 1 || l->pp < 1 || l->cp < 1 || l->dp < 1 || l->vp < 1 || l->ep < 0)
+        return base_fail(e, BASE_USAGE, "--tp, --pp, --cp, --ep, --vp and the data parallel ranks are at least 1 each");
     if (l->zero < 0 || l->zero > 3) return base_fail(e, BASE_USAGE, "--zero %d: take 0 to 3", l->zero);
     if (b->seq < 1 || b->micro_batch < 1 || b->global_batch < 1)
         return base_fail(e, BASE_USAGE, "--seq, --mbs and --gbs are at least 1 each");
@@ -58,6 +73,7 @@ int plan_layout_check(const struct plan_layout *l, const struct plan_batch *b, c
                          (long long)b->global_batch, l->dp, (long long)b->micro_batch,
                          (long long)l->dp * b->micro_batch);
     int code = check_model(l, b, c, e);
+    if (!code) code = check_experts(l, c, e);
     if (code) return code;
     plan_layout_pipeline(l, b, &pipeline);
     return plan_pipeline_check(&pipeline, e);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * How a world of ranks shares a training step: the grid of parallel ways, and what each rank keeps or recomputes.
- * Terms and defaults are Megatron's (Shoeybi et al. 2019, Narayanan et al. 2021, Korthikanti et al. 2022) and ZeRO's
- * (Rajbhandari et al. 2020). */
+ * Terms and defaults are Megatron's (Shoeybi et al. 2019, Narayanan et al. 2021, Korthikanti et al. 2022), ZeRO's
+ * (Rajbhandari et al. 2020), and for experts GShard's (Lepikhin et al. 2021). */
 #ifndef TOISE_PLAN_LAYOUT_H
 #define TOISE_PLAN_LAYOUT_H
 
@@ -18,8 +18,9 @@ enum plan_recompute {
 
 struct plan_layout {
     int tp, pp, cp, dp; /* tensor, pipeline, context and data parallel ranks: the world is their product */
-    int vp;             /* chunks of layers of a pipeline rank */
-    int zero;           /* what data parallel ranks share out: 0 nothing, 1 optimizer, 2 and gradients, 3 and weights */
+    int ep;   /* expert parallel ranks, of the data parallel ones: each holds experts / ep of a layer's; 0 is 1 */
+    int vp;   /* chunks of layers of a pipeline rank */
+    int zero; /* what data parallel ranks share out: 0 nothing, 1 optimizer, 2 and gradients, 3 and weights */
     bool sequence_parallel; /* norms and dropouts are shared among the tensor parallel ranks, too */
     enum plan_recompute recompute;
     enum plan_schedule schedule;

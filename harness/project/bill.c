@@ -67,7 +67,7 @@ static double ramp(const struct project_projection *x, const struct project_para
 static void failures(const struct project_projection *x, const struct project_terms *t, struct project_bill *b) {
     const double rate =
         isfinite(t->checkpoint_bytes_per_s) ? t->checkpoint_bytes_per_s : project_bill_storage(x->machine);
-    const double parameters = x->job.layout.tp * (x->job.shape.layers * project_job_layer_parameters(&x->job) +
+    const double parameters = x->job.layout.tp * (x->job.shape.layers * project_job_layer_whole(&x->job) +
                                                   project_job_table_parameters(&x->job));
     const double busy = b->steps_s + b->ramp_s + b->straggling_s, mtbf_s = 3600 * t->mtbf_hours / x->accelerators;
     b->checkpoint_one_s = t->checkpoint_bytes * parameters / (isfinite(rate) ? rate : STORAGE);

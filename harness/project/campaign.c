@@ -120,7 +120,7 @@ static bool find_era(const char *name, int *index) {
 static int read_layout(struct project_campaign_training *t, const struct row *training, struct base_error *e) {
     static const char *const known[] = {"tp",       "pp",          "cp",        "vp",       "dp",
                                         "zero",     "micro_batch", "recompute", "schedule", "framework",
-                                        "blocking", "slots",       "status",    "source"};
+                                        "blocking", "slots",       "status",    "source",   "ep"};
     struct row r = {training->d, json_object_get(training->json, "layout"), ""};
     struct project_choice *x = &t->choice;
     int era = PROJECT_MEGATRON_CORE, micro_batch = PROJECT_FREE;
@@ -132,6 +132,7 @@ static int read_layout(struct project_campaign_training *t, const struct row *tr
     if (!code) code = given(&r, "pp", 1, RANKS_MOST, &x->pp, e);
     if (!code) code = given(&r, "cp", 1, RANKS_MOST, &x->cp, e);
     if (!code) code = given(&r, "vp", 1, RANKS_MOST, &x->vp, e);
+    if (!code) code = given(&r, "ep", 1, RANKS_MOST, &x->ep, e);
     if (!code) code = given(&r, "zero", 0, 3, &x->zero, e);
     if (!code) code = given(&r, "micro_batch", 1, INT16_MAX, &micro_batch, e);
     if (!code) code = word(&r, "recompute", find_recompute, &x->recompute, e);

@@ -9,7 +9,8 @@
 static const double K0_ATTENTION = 32; /* elements of k; a head's matmuls have k of 64 to 256 */
 static const double LAYER_LAUNCH =
     250e-6; /* seconds of CPU to launch a layer's pass, some 25 kernels of 10 us: a floor */
-static const double BLACKWELL_FLASH = 0.8; /* of Hopper's share of peak: cuDNN's first kernels for it */
+static const double EXPERTS_LAUNCH = 250e-6; /* and as many that route, sort and send (assumed) */
+static const double BLACKWELL_FLASH = 0.8;   /* of Hopper's share of peak: cuDNN's first kernels for it */
 
 /* The usual tiles of cuBLAS, and the rate of each over that of the largest (NVIDIA, Matrix Multiplication Background
  * User's Guide, 2023: fewer reuses an element). */
@@ -89,43 +90,30 @@ static double padded_area(const struct project_rates *r, double m, double n, dou
     return best;
 }
 
-double project_matmul_s(const struct project_rates *r, double m, double n, double k, double batch) {
-    const double count = batch > 0 ? batch : 1, k0 = batch > 0 ? r->k0_attention : r->k0;
+static double products(const struct project_rates *r, double m, double n, double k, double count, double k0,
+                       bool slow) {
     const double bytes = r->word * count * (m * k + k * n + m * n);
     const int lacks_k = lacks(k), lacks_n = lacks(n);
     double arithmetic =
         2 * padded_area(r, m, n, count) * k / r->matmul * (1 + k0 / k) * r->misaligned[lacks_k + lacks_n];
-    if (count > 1 && r->slow > 0 && (lacks_k > 3 || lacks_n > 3)) arithmetic = 2 * m * n * k * count / r->slow;
+    if (slow && r->slow > 0 && (lacks_k > 3 || lacks_n > 3)) arithmetic = 2 * m * n * k * count / r->slow;
     return fmax(arithmetic, bytes / r->memory);
 }
 
-double project_job_tokens(const struct project_job *job) {
-    return (double)job->batch.micro_batch * (double)job->batch.seq / job->layout.cp;
+double project_matmul_s(const struct project_rates *r, double m, double n, double k, double batch) {
+    return products(r, m, n, k, batch > 0 ? batch : 1, batch > 0 ? r->k0_attention : r->k0, batch > 1);
 }
 
-double project_job_attention(const struct project_job *job) {
-    return job->shape.hidden / job->layout.tp;
+double project_grouped_s(const struct project_rates *r, double m, double n, double k, double groups) {
+    return products(r, m, n, k, groups, r->k0, false);
 }
 
-double project_job_qkv(const struct project_job *job) {
-    const struct project_shape *s = &job->shape;
-    return (s->heads + 2 * s->kv_heads) * (s->hidden / s->heads) / job->layout.tp;
-}
-
-double project_job_layer_parameters(const struct project_job *job) {
-    const struct project_shape *s = &job->shape;
-    return s->hidden * (project_job_qkv(job) + project_job_attention(job) + (2 + s->gated) * s->ffn / job->layout.tp);
-}
-
-double project_job_table_parameters(const struct project_job *job) {
-    return job->shape.vocab * job->shape.hidden / job->layout.tp;
-}
-
-/* A linear layer of n outputs and k inputs; backward: the gradients of its input and of its weights. */
-static double linear(const struct project_rates *r, struct project_part *part, double m, double n, double k) {
-    const double forward = project_matmul_s(r, m, n, k, 0);
+/* Linear layers of n outputs and k inputs, one or a group; backward: the gradients of its input and of its weights. */
+static double linear(const struct project_rates *r, struct project_part *part, double m, double n, double k,
+                     double groups) {
+    const double forward = project_grouped_s(r, m, n, k, groups);
     part->forward += forward;
-    part->backward += project_matmul_s(r, m, k, n, 0) + project_matmul_s(r, k, n, m, 0);
+    part->backward += project_grouped_s(r, m, k, n, groups) + project_grouped_s(r, k, n, m, groups);
     return forward;
 }
 
@@ -149,23 +137,39 @@ static struct project_part attention(const struct project_job *job, const struct
     return part;
 }
 
-/* Norms, biases, dropouts and residuals over hidden, shared out by sequence parallelism alone; the MLP's function and
- * the queries, keys and values. */
-static double pass_forward(const struct project_job *job, const struct project_parameters *p,
-                           const struct project_ablation *ablation, const struct project_rates *r) {
+/* Seconds of elementwise passes over so many elements a token. */
+static double pass_s(const struct project_job *job, const struct project_parameters *p,
+                     const struct project_ablation *ablation, const struct project_rates *r, double elements) {
     const struct project_practice *x = &job->practice;
-    const struct project_shape *s = &job->shape;
-    const double tp = job->layout.tp, norm = job->layout.sequence_parallel ? tp : 1;
-    const double elements = 11 * s->hidden / norm + (2 + s->gated) * s->ffn / tp + 2 * project_job_qkv(job);
     const enum project_parameter factor = x->era == PROJECT_HUGGINGFACE ? PROJECT_P_pass_hf
                                           : x->eager                    ? PROJECT_P_pass_eager
                                                                         : PROJECT_P_pass_fused;
     return (ablation->passes ? 1 : p->value[factor]) * r->word * project_job_tokens(job) * elements / r->memory;
 }
 
+/* Norms, biases, dropouts and residuals over hidden, shared out by sequence parallelism alone; the MLP's function (of
+ * each expert that a token passes) and the queries, keys and values. */
+static double layer_elements(const struct project_job *job) {
+    const struct project_shape *s = &job->shape;
+    const double tp = job->layout.tp, norm = job->layout.sequence_parallel ? tp : 1;
+    const double mlps = s->experts > 0 ? s->active : 1;
+    return 11 * s->hidden / norm + (2 + s->gated) * s->ffn / tp * mlps + 2 * project_job_qkv(job);
+}
+
+/* Scores over the experts, their softmax and top k: 4 passes. Rows copied for their experts, and summed by their
+ * weights when they are back: 2 + 2 over k hidden. Rows that came from other ranks are sorted by the experts here, and
+ * back again: 4 more, where there is more than one. */
+static double routing_elements(const struct project_job *job) {
+    const struct project_shape *s = &job->shape;
+    const double norm = job->layout.sequence_parallel ? job->layout.tp : 1;
+    const bool sorted = job->layout.ep > 1 && project_job_experts_held(job) > 1;
+    return 4 * s->experts / norm + 4 * s->active * s->hidden * (1 / norm + sorted);
+}
+
 /* What backward runs again. Early stopping spares the layer's last matmul and some of the passes after it. */
 static void recompute(const struct project_job *job, struct project_layer *l, double down) {
     const struct project_practice *x = &job->practice;
+    const bool experts = job->shape.experts > 0;
     switch (job->layout.recompute) {
     case PLAN_RECOMPUTE_SELECTIVE:
         l->attention.again = l->attention.forward;
@@ -173,7 +177,9 @@ static void recompute(const struct project_job *job, struct project_layer *l, do
         break;
     case PLAN_RECOMPUTE_FULL:
         l->attention.again = l->attention.forward;
-        l->linear.again = l->linear.forward - (x->early_stop ? down : 0);
+        l->linear.again = l->linear.forward - (x->early_stop && !experts ? down : 0);
+        l->experts.again = l->experts.forward - (x->early_stop && experts ? down : 0);
+        l->router.again = l->router.forward;
         l->passes.again = l->passes.forward * (x->early_stop ? 0.85 : 1);
         break;
     default:
@@ -181,19 +187,35 @@ static void recompute(const struct project_job *job, struct project_layer *l, do
     }
 }
 
+/* The MLP's matmuls, or the router's and the experts'. Returns what the last takes forward. */
+static double mlp(const struct project_job *job, const struct project_parameters *p,
+                  const struct project_ablation *ablation, const struct project_rates *r, struct project_layer *l) {
+    const struct project_shape *s = &job->shape;
+    const double t = project_job_tokens(job), h = s->hidden, up = s->ffn * (1 + s->gated), tp = job->layout.tp;
+    if (s->experts == 0) {
+        linear(r, &l->linear, t, up / tp, h, 1);
+        return linear(r, &l->linear, t, h, s->ffn / tp, 1);
+    }
+    const double rows = project_job_expert_rows(job), held = project_job_experts_held(job);
+    const double passes = pass_s(job, p, ablation, r, routing_elements(job));
+    linear(r, &l->router, t / (job->layout.sequence_parallel ? tp : 1), s->experts, h, 1);
+    l->router.forward += passes, l->router.backward += passes;
+    linear(r, &l->experts, rows, up / tp, h, held);
+    return linear(r, &l->experts, rows, h, s->ffn / tp, held);
+}
+
 void project_layer_fill(const struct project_job *job, const struct project_parameters *p,
                         const struct project_ablation *ablation, const struct project_rates *r,
                         struct project_layer *l) {
-    const struct project_shape *s = &job->shape;
-    const double t = project_job_tokens(job), h = s->hidden, tp = job->layout.tp;
+    const double t = project_job_tokens(job), h = job->shape.hidden;
     const double passes = job->layout.recompute == PLAN_RECOMPUTE_FULL ? 3 : 2;
+    const double launch = LAYER_LAUNCH + (job->shape.experts > 0 ? EXPERTS_LAUNCH : 0);
     *l = (struct project_layer){0};
-    linear(r, &l->linear, t, project_job_qkv(job), h);
-    linear(r, &l->linear, t, h, project_job_attention(job));
-    linear(r, &l->linear, t, s->ffn * (1 + s->gated) / tp, h);
-    const double down = linear(r, &l->linear, t, h, s->ffn / tp);
+    linear(r, &l->linear, t, project_job_qkv(job), h, 1);
+    linear(r, &l->linear, t, h, project_job_attention(job), 1);
+    const double down = mlp(job, p, ablation, r, l);
     l->attention = attention(job, p, ablation, r);
-    l->passes.forward = pass_forward(job, p, ablation, r);
+    l->passes.forward = pass_s(job, p, ablation, r, layer_elements(job));
     l->passes.backward = 2 * l->passes.forward;
     recompute(job, l, down);
     if (job->practice.blocking) {
@@ -201,13 +223,14 @@ void project_layer_fill(const struct project_job *job, const struct project_para
         l->launch_forward = each;
         l->launch_backward = passes * each;
     } else {
-        l->launch_forward = fmax(0, LAYER_LAUNCH - project_layer_forward(l));
-        l->launch_backward = fmax(0, passes * LAYER_LAUNCH - project_layer_backward(l));
+        l->launch_forward = fmax(0, launch - project_layer_forward(l));
+        l->launch_backward = fmax(0, passes * launch - project_layer_backward(l));
     }
 }
 
 double project_layer_forward(const struct project_layer *l) {
-    return l->linear.forward + l->attention.forward + l->passes.forward + l->launch_forward;
+    return l->linear.forward + l->attention.forward + l->passes.forward + l->experts.forward + l->router.forward +
+           l->launch_forward;
 }
 
 static double backward(const struct project_part *part) {
@@ -215,7 +238,8 @@ static double backward(const struct project_part *part) {
 }
 
 double project_layer_backward(const struct project_layer *l) {
-    return backward(&l->linear) + backward(&l->attention) + backward(&l->passes) + l->launch_backward;
+    return backward(&l->linear) + backward(&l->attention) + backward(&l->passes) + backward(&l->experts) +
+           backward(&l->router) + l->launch_backward;
 }
 
 double project_head_s(const struct project_job *job, const struct project_rates *r) {

@@ -3,7 +3,12 @@
  * What one accelerator takes for a layer and for the head, seconds. Every operation costs the longer of its arithmetic
  * and its memory traffic. A matmul's arithmetic is padded to whole waves of whole tiles over the compute units (as
  * NVIDIA's matmul guide describes), loses some of k to a tile's start and end, and slows where n or k is not a multiple
- * of 64. */
+ * of 64.
+ *
+ * A mixture of experts has for its MLP a router (t x E scores, E experts), passes that sort the rows by expert and
+ * back, and E / EP matmuls in one launch, as Megatron-Core's grouped ones, of t k EP / E rows each (k of E active).
+ * Routing is balanced: what an expert gets beyond its share, and tokens dropped or padded, are not priced. Nothing of
+ * it was fitted; padding of a few rows to whole tiles is the common one of matmuls. */
 #ifndef TOISE_PROJECT_DEVICE_H
 #define TOISE_PROJECT_DEVICE_H
 
@@ -29,6 +34,8 @@ void project_rates_fill(const struct project_job *job, const struct project_para
 
 /* `batch` products of m x k by k x n in one launch; batch 0 is a linear layer's single one. */
 double project_matmul_s(const struct project_rates *rates, double m, double n, double k, double batch);
+/* `groups` linear layers of m x k by k x n, each with its own weights, in one launch. */
+double project_grouped_s(const struct project_rates *rates, double m, double n, double k, double groups);
 
 /* One layer's pass over one micro-batch on one rank. */
 struct project_part {
@@ -36,6 +43,7 @@ struct project_part {
 };
 struct project_layer {
     struct project_part linear, attention, passes;
+    struct project_part experts, router;    /* matmuls of the experts; router: its matmul, and the passes of routing */
     double launch_forward, launch_backward; /* what launching adds */
 };
 
@@ -48,13 +56,5 @@ double project_layer_backward(const struct project_layer *layer);
 /* The head's three matmuls and cross-entropy in FP32, forward and backward; and the look-up of tokens, both ways. */
 double project_head_s(const struct project_job *job, const struct project_rates *rates);
 double project_lookup_s(const struct project_job *job, const struct project_rates *rates);
-
-/* Tokens of a micro-batch on one rank, and the widths that a tensor parallel rank has. */
-double project_job_tokens(const struct project_job *job);
-double project_job_qkv(const struct project_job *job);
-double project_job_attention(const struct project_job *job);
-/* Matmul parameters of a layer on a tensor parallel rank; of the vocabulary's table. */
-double project_job_layer_parameters(const struct project_job *job);
-double project_job_table_parameters(const struct project_job *job);
 
 #endif

@@ -3,6 +3,8 @@
  * Names of eras, devices and fabrics, and how each era's software behaves. */
 #include "project/job.h"
 
+#include <math.h>
+
 #include "base/text.h"
 
 static const char *const eras[PROJECT_ERAS] = {
@@ -44,4 +46,58 @@ void project_practice_default(const struct project_job *job, enum project_era er
         .weight_bytes = 2,
         .grad_bytes = 2,
     };
+}
+
+double project_job_tokens(const struct project_job *job) {
+    return (double)job->batch.micro_batch * (double)job->batch.seq / job->layout.cp;
+}
+
+double project_job_attention(const struct project_job *job) {
+    return job->shape.hidden / job->layout.tp;
+}
+
+double project_job_qkv(const struct project_job *job) {
+    const struct project_shape *s = &job->shape;
+    return (s->heads + 2 * s->kv_heads) * (s->hidden / s->heads) / job->layout.tp;
+}
+
+/* With so many MLPs, and a router of so many rows. */
+static double layer(const struct project_job *job, double mlps, double router) {
+    const struct project_shape *s = &job->shape;
+    return s->hidden * (project_job_qkv(job) + project_job_attention(job) +
+                        (2 + s->gated) * s->ffn / job->layout.tp * mlps + router);
+}
+
+double project_job_layer_parameters(const struct project_job *job) {
+    return layer(job, project_job_experts_held(job), job->shape.experts);
+}
+
+double project_job_layer_active(const struct project_job *job) {
+    return layer(job, job->shape.experts > 0 ? job->shape.active : 1, job->shape.experts / job->layout.tp);
+}
+
+double project_job_layer_whole(const struct project_job *job) {
+    return layer(job, job->shape.experts > 0 ? job->shape.experts : 1, job->shape.experts / job->layout.tp);
+}
+
+double project_job_expert_parameters(const struct project_job *job) {
+    const struct project_shape *s = &job->shape;
+    if (s->experts == 0) return 0;
+    return s->hidden * (2 + s->gated) * s->ffn / job->layout.tp * project_job_experts_held(job);
+}
+
+double project_job_experts_held(const struct project_job *job) {
+    return job->shape.experts > 0 ? job->shape.experts / fmax(1, job->layout.ep) : 1;
+}
+
+double project_job_expert_rows(const struct project_job *job) {
+    return project_job_tokens(job) * job->shape.active / project_job_experts_held(job);
+}
+
+double project_job_routed_rows(const struct project_job *job) {
+    return project_job_tokens(job) * job->shape.active / (job->layout.sequence_parallel ? job->layout.tp : 1);
+}
+
+double project_job_table_parameters(const struct project_job *job) {
+    return job->shape.vocab * job->shape.hidden / job->layout.tp;
 }

@@ -11,6 +11,7 @@
 struct project_shape {
     double layers, hidden, ffn, heads, kv_heads, vocab; /* a head's width is hidden / heads */
     bool gated;                                         /* three matrices an MLP instead of two */
+    double experts, active; /* MLPs of a layer, and those that a token passes; 0: one, without a router */
 };
 
 enum project_era {
@@ -70,6 +71,27 @@ struct project_job {
     struct project_practice practice;
     struct project_platform platform;
 };
+
+/* Sizes of a job. Tokens of a micro-batch on one rank, and the widths that a tensor parallel rank has. */
+double project_job_tokens(const struct project_job *job);
+double project_job_qkv(const struct project_job *job);
+double project_job_attention(const struct project_job *job);
+/* Matmul parameters of a layer on a rank: attention, router and the rank's own MLPs; its MLPs alone, where they are
+ * experts, which fewer data parallel ranks hold alike (else 0). The router is on every tensor parallel rank. */
+double project_job_layer_parameters(const struct project_job *job);
+double project_job_expert_parameters(const struct project_job *job);
+/* Of a layer, a tensor parallel rank's share: times TP, those that a token meets, and all that there are. */
+double project_job_layer_active(const struct project_job *job);
+double project_job_layer_whole(const struct project_job *job);
+/* Of the vocabulary's table, on a tensor parallel rank. */
+double project_job_table_parameters(const struct project_job *job);
+/* Experts of a layer that a rank holds, and the rows that each works on: with tokens t, k of E active and balanced
+ * routing, t k EP / E. */
+double project_job_experts_held(const struct project_job *job);
+double project_job_expert_rows(const struct project_job *job);
+/* Rows of tokens that a rank has routed where they are not the tensor parallel ranks' together: t k, over TP with
+ * sequence parallelism. */
+double project_job_routed_rows(const struct project_job *job);
 
 const char *project_era_name(enum project_era era);
 bool project_era_find(const char *name, enum project_era *era);

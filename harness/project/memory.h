@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What one accelerator holds while it trains, bytes. Activations by Korthikanti et al. 2022 (equations 1 to 6), taken
- * apart into their tensors so that gated MLPs, grouped queries and fused attention count what they keep. */
+ * apart into their tensors so that gated MLPs, grouped queries and fused attention count what they keep.
+ *
+ * Of a mixture of experts a rank holds experts / EP a layer, and ZeRO shares those out among the DP CP / EP ranks that
+ * hold the same. A layer keeps of k active experts: k rows a token as the experts take them (not shared out by sequence
+ * parallelism, which gathers them), k of the MLP's, k as they return, and the scores. Routing is balanced. */
 #ifndef TOISE_PROJECT_MEMORY_H
 #define TOISE_PROJECT_MEMORY_H
 
@@ -34,7 +38,8 @@ double project_memory_needed(const struct project_memory *memory);
 /* Bytes that one layer keeps of one micro-batch until its backward. */
 double project_memory_layer(const struct model_config *config, const struct plan_layout *layout,
                             const struct plan_batch *batch, const struct project_numerics *numerics);
-/* Parameters of one pipeline rank's share on one tensor parallel rank. */
+/* Parameters of one pipeline rank's share on one tensor parallel rank; of those, its experts'. */
 double project_memory_parameters(const struct model_config *config, const struct plan_layout *layout, int device);
+double project_memory_experts(const struct model_config *config, const struct plan_layout *layout, int device);
 
 #endif

@@ -46,25 +46,66 @@ void project_links_fill(const struct project_job *job, const struct project_para
     l->group *= nodes;
 }
 
+/* So many ranks, one in `stride`. */
+static struct project_group spaced(const struct project_links *l, double count, double stride) {
+    const double ranks = fmin(count, fmax(1, floor(l->domain / stride)));
+    return (struct project_group){ranks, ceil(count / ranks), fmax(1, l->domain / ranks), 1};
+}
+
+/* Of the links inside, where they are shared out among peers, those to peers in the group. */
+static double share_of(const struct project_links *l, double ranks) {
+    const double peers = l->pairwise - 1;
+    return peers > 0 ? fmin(1, fmax(1, ranks - 1) / peers) : 1;
+}
+
 struct project_group project_group_tensor(const struct project_job *job, const struct project_links *l) {
-    const double ranks = fmin(job->layout.tp, l->domain), peers = l->pairwise - 1;
-    struct project_group g = {ranks, ceil(job->layout.tp / l->domain), l->domain / ranks, 1};
-    if (peers > 0) g.share = fmin(1, fmax(1, ranks - 1) / peers);
-    return g;
+    const double ranks = fmin(job->layout.tp, l->domain);
+    return (struct project_group){ranks, ceil(job->layout.tp / l->domain), l->domain / ranks, share_of(l, ranks)};
+}
+
+/* Ranks that one data parallel rank has inside itself. */
+static double inner(const struct project_job *job) {
+    return (double)job->layout.tp * job->layout.cp;
+}
+
+static double expert_ranks(const struct project_job *job) {
+    return fmax(1, job->layout.ep);
 }
 
 struct project_group project_group_data(const struct project_job *job, const struct project_links *l) {
-    const double dp = job->layout.dp, inner = (double)job->layout.tp * job->layout.cp;
-    const double ranks = fmin(dp, fmax(1, floor(l->domain / inner)));
-    return (struct project_group){ranks, ceil(dp / ranks), fmax(1, l->domain / ranks), 1};
+    return spaced(l, job->layout.dp, inner(job));
 }
 
-struct project_group project_group_zero3(const struct project_job *job, const struct project_links *l) {
-    struct project_group g = project_group_data(job, l);
-    const double size = fmin(job->practice.zero_group, job->layout.dp);
+struct project_group project_group_expert(const struct project_job *job, const struct project_links *l) {
+    struct project_group g = spaced(l, expert_ranks(job), inner(job));
+    g.share = share_of(l, g.ranks);
+    return g;
+}
+
+struct project_group project_group_expert_data(const struct project_job *job, const struct project_links *l) {
+    return spaced(l, job->layout.dp / expert_ranks(job), inner(job) * expert_ranks(job));
+}
+
+/* The first `size` ranks of a group. */
+static struct project_group part_of(struct project_group g, double size) {
     g.ranks = fmin(g.ranks, size);
     g.nodes = ceil(size / g.ranks);
     return g;
+}
+
+struct project_group project_group_zero3(const struct project_job *job, const struct project_links *l) {
+    return part_of(project_group_data(job, l), fmin(job->practice.zero_group, job->layout.dp));
+}
+
+struct project_group project_group_expert_zero3(const struct project_job *job, const struct project_links *l) {
+    const double size = fmin(job->practice.zero_group, job->layout.dp) / expert_ranks(job);
+    return part_of(project_group_expert_data(job, l), fmax(1, size));
+}
+
+/* Over nodes, of all ranks of one group in a domain. */
+static double rate_outside(const struct project_links *l, const struct project_group *g) {
+    const double spread = l->spread > 0 ? pow(g->nodes / 4, -l->spread) : 1;
+    return fmin(l->group, l->node / g->sharing) * spread;
 }
 
 double project_collective_s(const struct project_links *l, const struct project_group *g, enum project_collective op,
@@ -73,11 +114,16 @@ double project_collective_s(const struct project_links *l, const struct project_
     const double inside = rounds * bytes * (g->ranks - 1) / g->ranks / (l->inside * g->share);
     if (g->nodes <= 1) return inside + pieces * rounds * l->alpha_inside * (g->ranks - 1);
     const bool tree = op == PROJECT_ALL_REDUCE;
-    const double spread = l->spread > 0 ? pow(g->nodes / 4, -l->spread) : 1;
-    const double rate = fmin(l->group, l->node / g->sharing) * spread;
     const double moved = rounds * bytes * (tree ? (g->nodes - 1) / g->nodes : (world - 1) / world);
     const double latency = l->alpha * (tree ? 2 * log2(g->nodes) : world - 1);
-    return fmax(inside, moved / rate) + pieces * latency;
+    return fmax(inside, moved / rate_outside(l, g)) + pieces * latency;
+}
+
+double project_all_to_all_s(const struct project_links *l, const struct project_group *g, double bytes) {
+    const double world = g->ranks * g->nodes;
+    const double inside = bytes * (g->ranks - 1) / world / (l->inside * g->share);
+    const double outside = g->nodes > 1 ? bytes * (world - g->ranks) / world * g->ranks / rate_outside(l, g) : 0;
+    return fmax(inside, outside) + l->alpha_inside * (g->ranks - 1) + l->alpha * (world - g->ranks);
 }
 
 /* Share of the borders between stages that are borders between nodes. */

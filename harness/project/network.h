@@ -2,7 +2,7 @@
  *
  * What messages take: bandwidth that is achieved, a latency for every hop, and one law for whatever runs beside
  * something else. Ranks are placed as Megatron does: tensor and context parallel ones innermost, then data parallel
- * ones, then the pipeline. Seconds, bytes. */
+ * ones (of which expert parallel ones are neighbours), then the pipeline. Seconds, bytes. */
 #ifndef TOISE_PROJECT_NETWORK_H
 #define TOISE_PROJECT_NETWORK_H
 
@@ -37,10 +37,21 @@ struct project_group project_group_data(const struct project_job *job, const str
 /* Ranks that share out the weights under ZeRO-3: data parallel ones, or some of them. */
 struct project_group project_group_zero3(const struct project_job *job, const struct project_links *links);
 
+/* Neighbours among the data parallel ranks that share out a layer's experts; those, EP apart, that hold the same ones
+ * and sum their gradients; and of these the ones that share out the experts' weights under ZeRO-3. */
+struct project_group project_group_expert(const struct project_job *job, const struct project_links *links);
+struct project_group project_group_expert_data(const struct project_job *job, const struct project_links *links);
+struct project_group project_group_expert_zero3(const struct project_job *job, const struct project_links *links);
+
 /* `bytes` are the whole buffer's, which every rank ends or begins with. Rings inside; over nodes an all-reduce is a
  * tree, gathers and scatters are rings. pieces: messages that it is cut into, each with its latency. */
 double project_collective_s(const struct project_links *links, const struct project_group *group,
                             enum project_collective op, double bytes, double pieces);
+/* All-to-all: each rank has `bytes`, an equal part for every rank of the group's `ranks` x `nodes` = P, its own among
+ * them, as balanced routing has it. Into its domain go bytes (ranks - 1) / P at the rate inside, over nodes bytes
+ * (P - ranks) / P at the rate of a domain that all its ranks share; both at the same time, so the longer counts. And
+ * alpha for every peer, inside and outside. That all nodes talk to all at once slows it no further here. */
+double project_all_to_all_s(const struct project_links *links, const struct project_group *group, double bytes);
 /* Activations of a micro-batch from one pipeline stage to the next: each rank sends its share, and where there is no
  * sequence parallelism the receivers gather the whole. */
 double project_hop_s(const struct project_job *job, const struct project_links *links);

@@ -16,7 +16,7 @@ void project_question_default(const struct model_config *config, struct project_
         .era = PROJECT_MEGATRON_CORE,
         .fused = PROJECT_FREE,
         .choice = {PROJECT_FREE, PROJECT_FREE, PROJECT_FREE, PROJECT_FREE, PROJECT_FREE, PROJECT_FREE, PROJECT_FREE,
-                   PROJECT_FREE, PROJECT_FREE},
+                   PROJECT_FREE, PROJECT_FREE, PROJECT_FREE},
         .seq = positions < 8192 ? positions : 8192,
     };
     q->global_batch = BATCH_TOKENS / q->seq;
@@ -114,6 +114,7 @@ static void label(const struct project_fitted *fitted, const char *unlike, struc
     p->why = unlike;
     if (!unlike && p->job.layout.schedule != PLAN_1F1B && p->job.layout.pp > 1)
         unlike = p->why = "no run with its pipeline's schedule was fitted";
+    if (!unlike && p->job.shape.experts > 0) unlike = p->why = "no run of a mixture of experts was fitted";
     if (!unlike && p->job.practice.fp32) unlike = p->why = "no run of 32-bit numbers was fitted";
     if (m->announced || m->hypothetical) {
         p->label = PROJECT_PROMISED;

@@ -13,17 +13,17 @@ enum { MICRO_BATCH_MOST = 32, CONTEXT_MOST = 64, CONTEXT_TOKENS_LEAST = 2048 };
 
 /* What each framework can do: the search does not leave it unless asked. */
 static const struct {
-    bool tensor, pipeline;
+    bool tensor, pipeline, expert;
     int zero_least;
 } habits[PROJECT_ERAS] = {
-    [PROJECT_MEGATRON] = {true, true, 0},      [PROJECT_MEGATRON_CORE] = {true, true, 0},
-    [PROJECT_FSDP] = {false, false, 3},        [PROJECT_XLA] = {true, false, 3},
-    [PROJECT_HUGGINGFACE] = {false, false, 0}, [PROJECT_INTERNEVO] = {true, true, 0},
+    [PROJECT_MEGATRON] = {true, true, true, 0},       [PROJECT_MEGATRON_CORE] = {true, true, true, 0},
+    [PROJECT_FSDP] = {false, false, false, 3},        [PROJECT_XLA] = {true, false, true, 3},
+    [PROJECT_HUGGINGFACE] = {false, false, false, 0}, [PROJECT_INTERNEVO] = {true, true, true, 0},
 };
 
 struct candidate {
     float step_s;
-    short tp, pp, cp, vp, micro_batch;
+    short tp, pp, cp, vp, ep, micro_batch;
     signed char zero, recompute, schedule, sequence_parallel;
     int dp;
 };
@@ -44,7 +44,7 @@ void project_search_job(const struct project_ask *ask, const struct plan_layout 
     const struct model_config *c = ask->config;
     *job = (struct project_job){
         .shape = {(double)c->layers, (double)c->width, (double)c->ffn, (double)c->heads, (double)c->kv_heads,
-                  (double)c->vocab, c->family->gated},
+                  (double)c->vocab, c->family->gated, (double)c->experts, (double)c->active},
         .layout = *layout,
         .batch = {ask->seq, micro_batch, ask->global_batch},
         .accelerators = ask->ranks,
@@ -76,6 +76,7 @@ static struct plan_layout layout_of(const struct candidate *c) {
                                 .pp = c->pp,
                                 .cp = c->cp,
                                 .dp = c->dp,
+                                .ep = c->ep,
                                 .vp = c->vp,
                                 .zero = c->zero,
                                 .sequence_parallel = c->sequence_parallel,
@@ -161,6 +162,20 @@ static int vary_chunks(struct search *s, struct candidate c, struct base_error *
     return code;
 }
 
+/* Expert parallel ranks; a dense model has one. */
+static int vary_experts(struct search *s, struct candidate c, struct base_error *e) {
+    const int64_t experts = s->ask->config->experts;
+    const bool can = habits[s->ask->practice.era].expert;
+    int code = BASE_OK;
+    for (int64_t ep = 1; (ep == 1 || ep <= experts) && !code; ep++) {
+        if (!takes(s->ask->choice.ep, ep) || c.dp % ep || (ep > 1 && experts % ep)) continue;
+        if (s->ask->choice.ep == PROJECT_FREE && ep > 1 && !can) continue;
+        c.ep = (short)ep;
+        code = vary_chunks(s, c, e);
+    }
+    return code;
+}
+
 static bool tensor_legal(const struct project_ask *ask, int64_t tp) {
     const struct model_config *c = ask->config;
     if (!takes(ask->choice.tp, tp) || c->heads % tp || c->ffn % tp || ask->ranks % tp) return false;
@@ -186,7 +201,7 @@ static int vary_grid(struct search *s, struct candidate c, struct base_error *e)
         if (!takes(ask->choice.pp, pp) || left % pp) continue;
         if (ask->choice.pp == PROJECT_FREE && pp > 1 && !habits[ask->practice.era].pipeline) continue;
         c.pp = (short)pp, c.dp = (int)(left / pp);
-        code = vary_chunks(s, c, e);
+        code = vary_experts(s, c, e);
     }
     return code;
 }
@@ -210,6 +225,7 @@ static int explain_none(const struct project_ask *ask, struct base_error *e) {
     struct plan_layout l = {.tp = g->tp > 0 ? g->tp : 1,
                             .pp = g->pp > 0 ? g->pp : 1,
                             .cp = g->cp > 0 ? g->cp : 1,
+                            .ep = g->ep > 0 ? g->ep : 1,
                             .vp = g->vp > 0 ? g->vp : 1,
                             .zero = g->zero > 0 ? g->zero : 0,
                             .sequence_parallel = g->sequence_parallel > 0,

@@ -13,6 +13,7 @@ enum { PROJECT_FREE = -1 };
 struct project_choice {
     int tp, pp, cp, vp, zero, sequence_parallel, recompute, schedule;
     int64_t micro_batch;
+    int ep;
 };
 
 struct project_ask {
@@ -40,7 +41,8 @@ struct project_search {
 
 /* Prices every legal layout and finds the `most` fastest that fit. Legal: tensor ranks divide heads and MLP and stay
  * within the scale-up domain unless given; sequence parallel ones are two or more and divide the sequence; context
- * parallelism where 2,048 tokens or more are left to a rank; ZeRO 2 and 3 have no pipeline; interleaved chunks are
+ * parallelism where 2,048 tokens or more are left to a rank; expert parallel ranks divide experts and data parallel
+ * ranks; ZeRO 2 and 3 have no pipeline; interleaved chunks are
  * whole layers; micro-batches are powers of two; frameworks keep to what they can do. A pipeline's order that is free
  * is 1F1B or zero-bubble. BASE_USAGE: nothing that is given is legal; says why. Free it in any case. */
 int project_search(const struct project_ask *ask, const struct project_parameters *p, int most,

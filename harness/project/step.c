@@ -22,8 +22,9 @@ struct pricing {
     struct project_links links;
     struct project_layer layer;
     double layer_parameters, table_parameters, stage_parameters; /* on a tensor parallel rank; of the largest stage */
-    double layers_most;                                          /* of a stage */
-    double all_reduce;                                           /* of a micro-batch's activations */
+    double layer_experts, stage_experts; /* of those, experts', which DP / EP ranks hold alike */
+    double layers_most;                  /* of a stage */
+    double all_reduce;                   /* of a micro-batch's activations */
 };
 
 /* The tensor parallel ranks' of a micro-batch's activations. */
@@ -35,18 +36,42 @@ static double all_reduce(const struct pricing *x) {
                                 job->practice.weight_bytes * project_job_tokens(job) * job->shape.hidden, 1);
 }
 
-/* Two all-reduces a pass of a layer. */
+/* Of the MLP's output where tokens are routed. With sequence parallelism the rows that were received are gathered
+ * before the experts and scattered after them: k times as many; else what the experts give is combined first. */
+static double routed_all_reduce(const struct pricing *x) {
+    const struct plan_layout *y = &x->job->layout;
+    return x->all_reduce * (y->sequence_parallel && y->ep > 1 ? x->job->shape.active : 1);
+}
+
+/* Two all-reduces a pass of a layer; beside matmuls that are not experts', each beside its own. */
 static void tensor_parallel(const struct pricing *x, struct project_step *s) {
     const struct project_practice *a = &x->job->practice;
     const double one = x->all_reduce;
-    const double forward = a->overlap_tp ? project_shown_s(&x->links, one, x->layer.linear.forward / 2) : one;
-    const double backward = a->async_tp     ? project_shown_s(&x->links, one, x->layer.linear.backward / 4)
-                            : a->overlap_tp ? project_shown_s(&x->links, one, x->layer.linear.backward / 2)
+    const bool routed = x->job->shape.experts > 0;
+    const double hides = routed ? 1 : 2, mlp = routed_all_reduce(x);
+    const double forward = a->overlap_tp ? project_shown_s(&x->links, one, x->layer.linear.forward / hides) : one;
+    const double backward = a->async_tp     ? project_shown_s(&x->links, one, x->layer.linear.backward / (2 * hides))
+                            : a->overlap_tp ? project_shown_s(&x->links, one, x->layer.linear.backward / hides)
                                             : one;
-    const double again = x->job->layout.recompute == PLAN_RECOMPUTE_FULL ? 2 * forward : 0;
-    s->layer_forward += 2 * forward;
-    s->layer_backward += 2 * backward + again;
-    s->tensor_parallel = 2 * forward + 2 * backward + again;
+    const double both_forward = forward + (routed ? mlp : forward),
+                 both_backward = backward + (routed ? mlp : backward);
+    const double again = x->job->layout.recompute == PLAN_RECOMPUTE_FULL ? both_forward : 0;
+    s->layer_forward += both_forward;
+    s->layer_backward += both_backward + again;
+    s->tensor_parallel = both_forward + both_backward + again;
+}
+
+/* Rows go to their experts and come back, each pass of a layer; nothing runs beside it. */
+static void expert_parallel(const struct pricing *x, struct project_step *s) {
+    const struct project_job *job = x->job;
+    const struct project_group g = project_group_expert(job, &x->links);
+    const double rows = project_job_routed_rows(job), bytes = job->practice.weight_bytes * rows * job->shape.hidden;
+    if (job->layout.ep <= 1) return;
+    const double both = 2 * project_all_to_all_s(&x->links, &g, bytes);
+    const double again = job->layout.recompute == PLAN_RECOMPUTE_FULL ? both : 0;
+    s->layer_forward += both;
+    s->layer_backward += both + again;
+    s->all_to_all = 2 * both + again;
 }
 
 /* Keys and values go round the ring beside the attention; once forward, twice backward. */
@@ -65,15 +90,24 @@ bool project_step_gathers_ahead(const struct project_job *job) {
     return !job->practice.deepspeed && !job->practice.blocking;
 }
 
+/* A gather or scatter of the weights that all ranks of `g` hold, and of experts' by the ranks of `h`. */
+static double sharded_s(const struct pricing *x, const struct project_group *g, const struct project_group *h,
+                        double plain, double experts, double pieces) {
+    const double one = project_collective_s(&x->links, g, PROJECT_SCATTER, plain, pieces);
+    return experts > 0 ? one + project_collective_s(&x->links, h, PROJECT_SCATTER, experts, pieces) : one;
+}
+
 /* Weights are gathered before each pass of a layer, its gradients scattered after the second. */
 static void zero3(const struct pricing *x, struct project_step *s) {
     const struct project_practice *a = &x->job->practice;
     const struct project_group g = project_group_zero3(x->job, &x->links);
+    const struct project_group h = project_group_expert_zero3(x->job, &x->links);
     const double pieces = a->deepspeed ? TENSORS : 1, cap = x->p->value[PROJECT_P_zero3_cap];
     const double weights = x->layer_parameters * a->weight_bytes, gradients = x->layer_parameters * a->grad_bytes;
+    const double own = x->layer_parameters - x->layer_experts, of_experts = x->layer_experts;
     if (x->job->layout.zero < 3) return;
-    double gather = project_collective_s(&x->links, &g, PROJECT_SCATTER, weights, pieces);
-    double scatter = project_collective_s(&x->links, &g, PROJECT_SCATTER, gradients, pieces);
+    double gather = sharded_s(x, &g, &h, own * a->weight_bytes, of_experts * a->weight_bytes, pieces);
+    double scatter = sharded_s(x, &g, &h, own * a->grad_bytes, of_experts * a->grad_bytes, pieces);
     if (a->deepspeed && g.nodes > 1) gather = fmax(gather, weights / cap), scatter = fmax(scatter, gradients / cap);
     double forward = gather, backward = scatter + gather;
     s->layer_gather = gather, s->layer_scatter = scatter;
@@ -106,7 +140,7 @@ static void stages(struct pricing *x, struct project_step *s) {
     }
     s->head = s->stage_head = head;
     s->stage_table = embedding;
-    s->layer_weight = x->layer.linear.backward / 2;
+    s->layer_weight = (x->layer.linear.backward + x->layer.experts.backward) / 2;
 }
 
 /* What zero-bubble leaves of 1F1B's bubble: of a layer's forward, input gradient and weight gradient the last both
@@ -133,21 +167,39 @@ static void pipeline(const struct pricing *x, struct project_step *s) {
             2 * (pp - 1) * s->hop + 2 * m * chunks * project_shown_s(&x->links, s->hop, s->stage_max / (2 * chunks));
 }
 
+struct exchange {
+    double reduce, gather;
+};
+
+/* Gradients summed and weights gathered again, of parameters that the ranks of a group hold alike. */
+static struct exchange exchange(const struct pricing *x, const struct project_group *g, double parameters) {
+    const struct project_practice *a = &x->job->practice;
+    const int zero = x->job->layout.zero;
+    double reduce = project_collective_s(&x->links, g, PROJECT_SCATTER, parameters * a->grad_bytes, 1);
+    double gather = project_collective_s(&x->links, g, PROJECT_SCATTER, parameters * a->weight_bytes, 1);
+    if (zero == 0) reduce *= 2, gather = 0;
+    if (zero > 0 && a->local_shard)
+        reduce *= 2, gather = parameters * a->weight_bytes * (g->ranks - 1) / g->ranks / x->links.inside;
+    return (struct exchange){reduce, gather};
+}
+
+/* Experts' gradients are summed after the others', over the ranks that hold the same ones. */
 static void data_parallel(const struct pricing *x, struct project_step *s) {
     const struct project_job *job = x->job;
     const struct project_practice *a = &job->practice;
-    const struct project_group g = project_group_data(job, &x->links);
+    const struct project_group g = project_group_data(job, &x->links), h = project_group_expert_data(job, &x->links);
     const double chunks = job->layout.vp, dp = job->layout.dp;
     if (job->layout.dp == 1 || job->layout.zero >= 3) return;
-    double reduce = project_collective_s(&x->links, &g, PROJECT_SCATTER, x->stage_parameters * a->grad_bytes, 1);
-    double gather = project_collective_s(&x->links, &g, PROJECT_SCATTER, x->stage_parameters * a->weight_bytes, 1);
-    if (job->layout.zero == 0) reduce *= 2, gather = 0;
-    if (job->layout.zero > 0 && a->local_shard)
-        reduce *= 2, gather = x->stage_parameters * a->weight_bytes * (g.ranks - 1) / g.ranks / x->links.inside;
-    s->data_parallel = reduce + gather;
+    struct exchange sum = exchange(x, &g, x->stage_parameters - x->stage_experts);
+    if (x->stage_experts > 0) {
+        const struct exchange experts = exchange(x, &h, x->stage_experts);
+        sum.reduce += experts.reduce, sum.gather += experts.gather;
+        s->data_parallel_experts = experts.reduce + experts.gather;
+    }
+    s->data_parallel = sum.reduce + sum.gather;
     if (a->overlap_dp)
-        s->data_parallel = project_shown_s(&x->links, reduce, x->layers_most * s->layer_backward / chunks) +
-                           project_shown_s(&x->links, gather, x->layers_most * s->layer_forward / chunks);
+        s->data_parallel = project_shown_s(&x->links, sum.reduce, x->layers_most * s->layer_backward / chunks) +
+                           project_shown_s(&x->links, sum.gather, x->layers_most * s->layer_forward / chunks);
     if (a->era == PROJECT_INTERNEVO && job->layout.zero > 0 && !a->local_shard) /* tensor by tensor, over all ranks */
         s->data_parallel += TENSORS * job->shape.layers * x->links.alpha * (dp - 1);
 }
@@ -161,19 +213,27 @@ static void embedding(const struct pricing *x, struct project_step *s) {
 }
 
 static void optimizer(const struct pricing *x, struct project_step *s) {
-    const struct plan_layout *y = &x->job->layout;
-    double own = x->stage_parameters;
-    if (y->zero >= 3)
-        own = (x->job->shape.layers * x->layer_parameters + x->table_parameters) / y->dp;
-    else if (y->zero > 0)
-        own /= x->job->practice.local_shard ? project_group_data(x->job, &x->links).ranks : y->dp;
-    s->optimizer = (OPTIMIZER_BYTES * own + (y->zero < 3 ? GRADIENT_BYTES * x->stage_parameters : 0)) / x->rates.memory;
+    const struct project_job *job = x->job;
+    const struct plan_layout *y = &job->layout;
+    const double ep = fmax(1, y->ep);
+    double plain = x->stage_parameters - x->stage_experts, experts = x->stage_experts;
+    if (y->zero >= 3) {
+        plain = (job->shape.layers * (x->layer_parameters - x->layer_experts) + x->table_parameters) / y->dp;
+        experts = job->shape.layers * x->layer_experts / (y->dp / ep);
+    } else if (y->zero > 0) {
+        const bool local = job->practice.local_shard;
+        plain /= local ? project_group_data(job, &x->links).ranks : y->dp;
+        experts /= local ? project_group_expert_data(job, &x->links).ranks : y->dp / ep;
+    }
+    s->optimizer = (OPTIMIZER_BYTES * (plain + experts) + (y->zero < 3 ? GRADIENT_BYTES * x->stage_parameters : 0)) /
+                   x->rates.memory;
 }
 
-/* Model FLOPs as the ledger counts them: attention's causal half, its square beside it, nothing recomputed. */
+/* Model FLOPs as the ledger counts them: attention's causal half, its square beside it, nothing recomputed; of experts
+ * those that a token passes. */
 void project_step_flop(const struct project_job *job, struct project_step *s) {
     const double tp = job->layout.tp, tokens = (double)job->batch.global_batch * (double)job->batch.seq;
-    const double linear = job->shape.layers * project_job_layer_parameters(job) * tp;
+    const double linear = job->shape.layers * project_job_layer_active(job) * tp;
     const double head = project_job_table_parameters(job) * tp;
     const double square = 2 * job->shape.layers * (double)job->batch.seq * job->shape.hidden;
     s->model_flop = tokens * 6 * (linear + head + square / 2);
@@ -194,7 +254,10 @@ static void break_down(const struct pricing *x, struct project_step *s) {
     s->attention = times * whole(&x->layer.attention);
     s->passes = times * whole(&x->layer.passes);
     s->launch = times * (x->layer.launch_forward + x->layer.launch_backward);
+    s->experts = times * whole(&x->layer.experts);
+    s->router = times * whole(&x->layer.router);
     s->tensor_parallel *= times;
+    s->all_to_all *= times;
     s->zero3 *= times;
     s->head *= s->micro_batches / x->job->layout.pp;
 }
@@ -207,6 +270,7 @@ void project_step(const struct project_job *job, const struct project_parameters
     project_links_fill(job, p, ablation, &x.links);
     project_layer_fill(job, p, ablation, &x.rates, &x.layer);
     x.layer_parameters = project_job_layer_parameters(job);
+    x.layer_experts = project_job_expert_parameters(job);
     x.table_parameters = project_job_table_parameters(job);
     *s = (struct project_step){.micro_batches = fmax(1, rint((double)job->batch.global_batch / replica)),
                                .layer_forward = project_layer_forward(&x.layer),
@@ -215,9 +279,11 @@ void project_step(const struct project_job *job, const struct project_parameters
     x.all_reduce = all_reduce(&x);
     tensor_parallel(&x, s);
     context_parallel(&x, s);
+    expert_parallel(&x, s);
     zero3(&x, s);
     stages(&x, s);
     x.stage_parameters = x.layers_most * x.layer_parameters + x.table_parameters;
+    x.stage_experts = x.layers_most * x.layer_experts;
     pipeline(&x, s);
     data_parallel(&x, s);
     embedding(&x, s);

@@ -21,6 +21,8 @@ struct project_step {
     double data_parallel, embedding, optimizer, iteration;
     /* inside work, x micro-batches x layers / stages: */
     double linear, attention, passes, launch, tensor_parallel, zero3, head;
+    double experts, router, all_to_all; /* of a mixture of experts; what router is: project/device.h */
+    double data_parallel_experts;       /* of data_parallel, what experts' gradients and weights take by themselves */
     /* of one micro-batch: a layer's passes with all that is exposed in them, and the stages */
     double layer_forward, layer_backward, stage_first, stage_last, stage_max, stage_sum, hop;
     double layer_weight;                  /* of a layer's backward, the gradients of its weights */

@@ -3,13 +3,15 @@
  * Writes records of kind "project". */
 #include <stdlib.h>
 
+#include "model/params.h"
 #include "run/project.h"
 #include "run/record_set.h"
 
 static json_t *layout_json(const struct plan_layout *l, int64_t micro_batch) {
     json_t *o = json_object();
     set_integer(o, "tp", l->tp), set_integer(o, "pp", l->pp), set_integer(o, "vp", l->vp), set_integer(o, "cp", l->cp);
-    set_integer(o, "dp", l->dp), set_integer(o, "zero", l->zero), set(o, "sp", json_boolean(l->sequence_parallel));
+    set_integer(o, "dp", l->dp), set_integer(o, "ep", l->ep > 1 ? l->ep : 1), set_integer(o, "zero", l->zero),
+        set(o, "sp", json_boolean(l->sequence_parallel));
     set_integer(o, "micro_batch", micro_batch);
     set(o, "recompute", json_string(plan_recompute_name(l->recompute)));
     set(o, "schedule", json_string(plan_schedule_name(l->schedule)));
@@ -28,6 +30,10 @@ static json_t *config_json(const struct project_question *q, const struct run_pr
     const struct project_practice *x = &r->projection.job.practice;
     json_t *o = json_object();
     set(o, "model", json_string(q->config->name)), set_integer(o, "parameters", q->config->parameters);
+    if (q->config->experts > 0) {
+        set_integer(o, "active_parameters", model_params_active(q->config));
+        set_integer(o, "experts", q->config->experts), set_integer(o, "experts_active", q->config->active);
+    }
     set(o, "precision", json_string(project_dtype_name(r->projection.dtype)));
     set_integer(o, "seq", q->seq), set_integer(o, "global_batch", q->global_batch);
     set(o, "framework", json_string(project_era_name(x->era)));
@@ -57,7 +63,12 @@ static json_t *breakdown_json(const struct project_step *s) {
     set_number(o, "imbalance", s->imbalance), set_number(o, "bubble", s->bubble), set_number(o, "p2p", s->p2p);
     set_number(o, "data_parallel", s->data_parallel), set_number(o, "embedding", s->embedding);
     set_number(o, "optimizer", s->optimizer), set_number(o, "iteration", s->iteration);
-    const double named = s->linear + s->attention + s->passes + s->launch + s->head + s->tensor_parallel + s->zero3;
+    if (s->experts > 0) {
+        set_number(o, "experts", s->experts), set_number(o, "router", s->router);
+        set_number(o, "all_to_all", s->all_to_all);
+    }
+    const double named = s->linear + s->attention + s->passes + s->launch + s->head + s->tensor_parallel + s->zero3 +
+                         s->experts + s->router + s->all_to_all;
     set_number(o, "other", s->work - named); /* the look-up of tokens, context parallelism */
     return o;
 }
