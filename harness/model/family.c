@@ -161,7 +161,7 @@ static const struct model_family families[] = {
      LLAMA},
     {.type = "mixtral",
      .architecture = "MixtralForCausalLM",
-     .refusal = "a mixture of experts; toise trains dense models until it has experts (toise project prices it)",
+     .refusal = "a mixture of experts; toise trains dense models, and prices this one on catalogued machines alone",
      .key_window = {"sliding_window"},
      .key_experts = {"num_local_experts"},
      .key_active = {"num_experts_per_tok"},

@@ -64,6 +64,8 @@ int plan_layout_check(const struct plan_layout *l, const struct plan_batch *b, c
     if (l->tp < 1 || l->pp < 1 || l->cp < 1 || l->dp < 1 || l->vp < 1 || l->ep < 0)
         return base_fail(e, BASE_USAGE, "--tp, --pp, --cp, --ep, --vp and the data parallel ranks are at least 1 each");
     if (l->zero < 0 || l->zero > 3) return base_fail(e, BASE_USAGE, "--zero %d: take 0 to 3", l->zero);
+    int code = check_experts(l, c, e);
+    if (code) return code;
     if (b->seq < 1 || b->micro_batch < 1 || b->global_batch < 1)
         return base_fail(e, BASE_USAGE, "--seq, --mbs and --gbs are at least 1 each");
     if (b->global_batch % (l->dp * b->micro_batch))
@@ -72,9 +74,7 @@ int plan_layout_check(const struct plan_layout *l, const struct plan_batch *b, c
                          "multiple of %lld",
                          (long long)b->global_batch, l->dp, (long long)b->micro_batch,
                          (long long)l->dp * b->micro_batch);
-    int code = check_model(l, b, c, e);
-    if (!code) code = check_experts(l, c, e);
-    if (code) return code;
+    if ((code = check_model(l, b, c, e)) != BASE_OK) return code;
     plan_layout_pipeline(l, b, &pipeline);
     return plan_pipeline_check(&pipeline, e);
 }

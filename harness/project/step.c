@@ -27,20 +27,20 @@ struct pricing {
     double all_reduce;                   /* of a micro-batch's activations */
 };
 
-/* The tensor parallel ranks' of a micro-batch's activations. */
-static double all_reduce(const struct pricing *x) {
+/* The tensor parallel ranks' of a micro-batch's activations, so many rows a token. */
+static double all_reduce(const struct pricing *x, double rows) {
     const struct project_job *job = x->job;
     const struct project_group group = project_group_tensor(job, &x->links);
     if (job->layout.tp == 1) return 0;
     return project_collective_s(&x->links, &group, PROJECT_ALL_REDUCE,
-                                job->practice.weight_bytes * project_job_tokens(job) * job->shape.hidden, 1);
+                                job->practice.weight_bytes * project_job_tokens(job) * job->shape.hidden * rows, 1);
 }
 
-/* Of the MLP's output where tokens are routed. With sequence parallelism the rows that were received are gathered
- * before the experts and scattered after them: k times as many; else what the experts give is combined first. */
+/* With sequence parallelism the rows that an expert parallel rank received are gathered before the experts and
+ * scattered after them: k a token; else what the experts give is combined first. */
 static double routed_all_reduce(const struct pricing *x) {
     const struct plan_layout *y = &x->job->layout;
-    return x->all_reduce * (y->sequence_parallel && y->ep > 1 ? x->job->shape.active : 1);
+    return all_reduce(x, y->sequence_parallel && y->ep > 1 ? x->job->shape.active : 1);
 }
 
 /* Two all-reduces a pass of a layer; beside matmuls that are not experts', each beside its own. */
@@ -276,7 +276,7 @@ void project_step(const struct project_job *job, const struct project_parameters
                                .layer_forward = project_layer_forward(&x.layer),
                                .layer_backward = project_layer_backward(&x.layer),
                                .iteration = p->value[PROJECT_P_iteration]};
-    x.all_reduce = all_reduce(&x);
+    x.all_reduce = all_reduce(&x, 1);
     tensor_parallel(&x, s);
     context_parallel(&x, s);
     expert_parallel(&x, s);

@@ -68,6 +68,27 @@ run 0 --model llama-3-8b --machine alice-recoque --accelerators 256
 says '^label +announced: the machine is announced'
 says '^facts +accelerator.peak_flop_per_s at best known as assumed'
 
+# A mixture of experts: as asked, with its terms; searched; billed with all parameters in a checkpoint.
+moe=(--model mixtral-8x7b --machine jean-zay-h100 --accelerators 128)
+run 0 "${moe[@]}" --ep 8 --explain --tokens 1e12
+says '46,702,792,704 parameters, 12,879,925,248 of them active \(2 of 8 experts\)'
+says '^layout .* EP 8 '
+says '^label +extrapolated: no run of a mixture of experts was fitted'
+for term in experts router all_to_all 'of data_parallel'; do says "^$term +[0-9]"; done
+run 0 "${moe[@]}" --ep 8 --tp 1 --pp 4 --mbs 1 --json
+grep -q '"ep":8' "$work/out" || fail 'the record lacks its expert parallel ranks'
+parts=$(sed -n '1s/.*"breakdown": *{\([^}]*\)}.*/\1/p' "$work/out" | tr ',' '\n' | sed 's/.*: *//' | paste -sd+)
+holds "($parts) / $(number step_s) > 0.999999 && ($parts) / $(number step_s) < 1.000001"
+holds "$(number pipeline_simulated_s) / $(number pipeline_s) > 0.97 && $(number pipeline_simulated_s) / $(number pipeline_s) < 1.03"
+run 0 "${moe[@]}" --json # one rank's, unless asked or searched
+grep -q '"ep":1,' "$work/out" || fail 'expert parallel ranks that nobody asked for'
+run 0 "${moe[@]}" --search
+says 'layouts priced'
+says '^ .* TP [0-9].* EP [248] '
+# The release notes of Megatron-Core 0.9 say 468 TFLOP/s on H100 nodes; its reference layout for 64 of them.
+run 0 --model mixtral-8x7b --machine eos --accelerators 64 --seq 4096 --gbs 256 --mbs 1 --tp 1 --pp 4 --vp 8 --cp 1 --ep 8 --json
+within tflop_per_s_per_accelerator_square 421 515
+
 run 0 --model llama-3-8b --machine cluster --set nodes=16,node.rail_bytes_per_s=25e9
 says 'on 128 of cluster'
 
@@ -120,7 +141,10 @@ without one; give --tokens | --model bloom-176b --machine eos --mtbf 5000
 opposite questions | --model bloom-176b --machine eos --tokens 1e9 --hours 5
 leave out --accelerators | --model bloom-176b --machine eos --tokens 1e9 --deadline 5 --accelerators 8
 1024 positions | --model gpt2-124m --machine eos --seq 4096
-mixtral | --model mixtral-8x7b --machine eos
+--ep 3 does not divide the 8 experts of mixtral-8x7b; take 2 | --model mixtral-8x7b --machine eos --ep 3
+--ep 8 does not divide the 4 data parallel ranks, which share out the experts; take 4 | --model mixtral-8x7b --machine eos --accelerators 64 --tp 8 --pp 2 --ep 8
+llama-2-7b is dense; leave out --ep | --model llama-2-7b --machine eos --accelerators 64 --ep 8
+--ep: 0 is out of range | --model mixtral-8x7b --machine eos --ep 0
 leave one in --machine | --model llama-2-7b --machine eos,alps --accelerators 8 --trace $work/two.json
 events, more than viewers open | --model llama-2-7b --machine eos --accelerators 32 --pp 32 --mbs 1 --gbs 1048576 --trace $work/two.json
 are both | --model llama-2-7b --machine eos --trace $work/two.json --out $work/two.json

@@ -56,7 +56,7 @@ static void search_rules(void **state) {
     struct project_question q = projections_bloom_question();
     struct project_projection p;
     struct project_search s;
-    q.choice = (struct project_choice){-1, -1, -1, -1, -1, -1, -1, -1, -1};
+    q.choice = (struct project_choice){-1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
     if (project_projection_make(&m, &q, &projections_fitted, 10, &p, &s, &e)) fail_msg("%s", e.text);
     assert_int_equal(s.count, 10);
     assert_true(s.legal > 1000);
@@ -77,7 +77,8 @@ static void search_rules(void **state) {
                                        l->sequence_parallel,
                                        (int)l->recompute,
                                        (int)l->schedule,
-                                       s.best[0].micro_batch};
+                                       s.best[0].micro_batch,
+                                       l->ep};
     const struct project_projection one = projections_make(&m, &q);
     assert_float_equal(one.step.total, p.step.total, 1e-9);
     q = projections_bloom_question(); /* and is no slower than what BLOOM took */

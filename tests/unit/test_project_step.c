@@ -58,7 +58,7 @@ static void test_flop(void **state) {
     struct project_job job = published_job(&published_jobs[0]);
     struct project_parameters p;
     struct project_step s;
-    job.shape = (struct project_shape){12, 768, 3072, 12, 12, 50257, false};
+    job.shape = (struct project_shape){12, 768, 3072, 12, 12, 50257, false, 0, 0};
     job.layout = (struct plan_layout){.tp = 1, .pp = 1, .cp = 1, .dp = 1, .vp = 1};
     job.batch = (struct plan_batch){1024, 4, 4};
     job.accelerators = 1;

@@ -34,7 +34,7 @@ void projections_model(const char *name, struct model_config *config) {
     struct base_error e = {0};
     json_t *json = NULL;
     if (base_catalog_load("models", "--model", name, &json, path, &e)) fail_msg("%s", e.text);
-    if (model_config_parse(config, name, json, path, &e)) fail_msg("%s", e.text);
+    if (model_config_parse_priced(config, name, json, path, &e)) fail_msg("%s", e.text);
     json_decref(json);
 }
 
@@ -52,7 +52,7 @@ struct project_question projections_bloom_question(void) {
     q.blocking = q.slots = true;
     q.accelerators = 384;
     q.seq = 2048, q.global_batch = 2048;
-    q.choice = (struct project_choice){4, 12, 1, 1, 1, 0, PLAN_RECOMPUTE_FULL, PLAN_1F1B, 2};
+    q.choice = (struct project_choice){4, 12, 1, 1, 1, 0, PLAN_RECOMPUTE_FULL, PLAN_1F1B, 2, 1};
     return q;
 }
 
