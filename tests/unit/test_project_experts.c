@@ -22,11 +22,18 @@
 
 static const struct project_ablation whole;
 static struct model_config mixtral;
+static struct project_machine jean_zay;
 
 static int open_all(void **state) {
     const int code = projections_open(state);
     projections_model("mixtral-8x7b", &mixtral);
+    jean_zay = projections_machine("jean-zay-h100");
     return code;
+}
+
+static int close_all(void **state) {
+    project_machine_close(&jean_zay);
+    return projections_close(state);
 }
 
 static void near(double x, double wanted) {
@@ -52,10 +59,8 @@ static struct project_question question(int ep) {
 }
 
 static struct project_projection project(int ep) {
-    static struct project_machine m;
     const struct project_question q = question(ep);
-    if (!m.name) m = projections_machine("jean-zay-h100");
-    return projections_make(&m, &q);
+    return projections_make(&jean_zay, &q);
 }
 
 static struct project_step price(const struct project_job *job) {
@@ -231,14 +236,13 @@ static void simulated(void **state) {
 
 static void search(void **state) {
     (void)state;
-    struct project_machine m = projections_machine("jean-zay-h100");
     struct project_question q = question(PROJECT_FREE);
     struct project_projection p;
     struct project_search s;
     struct base_error e = {0};
     bool shared = false;
     q.choice.tp = q.choice.pp = q.choice.recompute = PROJECT_FREE;
-    if (project_projection_make(&m, &q, &projections_fitted, 1000, &p, &s, &e)) fail_msg("%s", e.text);
+    if (project_projection_make(&jean_zay, &q, &projections_fitted, 1000, &p, &s, &e)) fail_msg("%s", e.text);
     for (int i = 0; i < s.count; i++) {
         const struct plan_batch b = {q.seq, s.best[i].micro_batch, q.global_batch};
         if (plan_layout_check(&s.best[i].layout, &b, &mixtral, &e)) fail_msg("%s", e.text);
@@ -248,12 +252,11 @@ static void search(void **state) {
     const long long legal = s.legal;
     project_search_free(&s);
     q.choice.ep = 1;
-    if (project_projection_make(&m, &q, &projections_fitted, 1, &p, &s, &e)) fail_msg("%s", e.text);
+    if (project_projection_make(&jean_zay, &q, &projections_fitted, 1, &p, &s, &e)) fail_msg("%s", e.text);
     assert_true(s.legal < legal);
     project_search_free(&s);
     assert_int_equal(p.label, PROJECT_EXTRAPOLATED);
     assert_non_null(strstr(p.why, "experts"));
-    project_machine_close(&m);
 }
 
 /* A checkpoint holds all experts, wherever they lie. */
@@ -280,13 +283,14 @@ static void layout_refused(const struct model_config *c, int dp, int ep, const c
 }
 
 static void config_refused(const char *field, const char *value, const char *word) {
-    char *good = json_dumps(config_json_preset("mixtral-8x7b"), 0);
+    json_t *preset = config_json_preset("mixtral-8x7b");
+    char *good = json_dumps(preset, 0);
     struct model_config c;
     struct base_error e = {0};
     json_t *json = config_json_changed(good, field, value);
     assert_int_equal(model_config_parse_priced(&c, "m", json, "x.json", &e), BASE_USAGE);
     if (!strstr(e.text, word)) fail_msg("\"%s\" lacks \"%s\"", e.text, word);
-    json_decref(json);
+    json_decref(json), json_decref(preset);
     free(good);
 }
 
@@ -309,5 +313,5 @@ int main(void) {
         cmocka_unit_test(memory),     cmocka_unit_test(gradients),     cmocka_unit_test(simulated),
         cmocka_unit_test(search),     cmocka_unit_test(checkpoint),    cmocka_unit_test(refused),
     };
-    return cmocka_run_group_tests(tests, open_all, projections_close);
+    return cmocka_run_group_tests(tests, open_all, close_all);
 }
