@@ -53,7 +53,8 @@ static const char *unrepresentable(const struct project_words *w) {
     static const char *const precisions[] = {"", "bf16", "fp16", "fp32"};
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         if (says(w->notes, rules[i][0])) return rules[i][1];
-    if (*w->experts && strcmp(w->experts, "1") != 0) return "experts: the table does not say how many a layer has, and how many a token passes";
+    if (*w->experts && strcmp(w->experts, "1") != 0)
+        return "experts: the table does not say how many a layer has, and how many a token passes";
     for (size_t i = 0; i < sizeof precisions / sizeof *precisions; i++)
         if (!strcmp(w->precision, precisions[i])) return NULL;
     return "a precision below 16 bits: no run of it was fitted";
