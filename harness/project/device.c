@@ -125,7 +125,7 @@ static struct project_part attention(const struct project_job *job, const struct
     const double head = job->shape.hidden / job->shape.heads, heads = b * job->shape.heads / job->layout.tp;
     struct project_part part = {0};
     if (job->practice.flash) {
-        part.forward = 2 * b * s * s / job->layout.cp * width / r->flash;
+        part.forward = 4 * project_job_attended(job) * b * s * s / job->layout.cp * width / r->flash;
         part.backward = 2.5 / 0.9 * part.forward;
         return part;
     }

@@ -56,6 +56,11 @@ double project_job_attention(const struct project_job *job) {
     return job->shape.hidden / job->layout.tp;
 }
 
+double project_job_attended(const struct project_job *job) {
+    const double share = job->shape.window / (double)job->batch.seq;
+    return share > 0 && share < 1 ? share - share * share / 2 : 0.5;
+}
+
 double project_job_qkv(const struct project_job *job) {
     const struct project_shape *s = &job->shape;
     return (s->heads + 2 * s->kv_heads) * (s->hidden / s->heads) / job->layout.tp;

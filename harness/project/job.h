@@ -12,6 +12,7 @@ struct project_shape {
     double layers, hidden, ffn, heads, kv_heads, vocab; /* a head's width is hidden / heads */
     bool gated;                                         /* three matrices an MLP instead of two */
     double experts, active; /* MLPs of a layer, and those that a token passes; 0: one, without a router */
+    double window;          /* keys that a query sees; 0: all before it */
 };
 
 enum project_era {
@@ -83,6 +84,9 @@ double project_job_expert_parameters(const struct project_job *job);
 /* Of a layer, a tensor parallel rank's share: times TP, those that a token meets, and all that there are. */
 double project_job_layer_active(const struct project_job *job);
 double project_job_layer_whole(const struct project_job *job);
+/* Of the square of a sequence's positions, the share that causal queries see: 1/2, or within a window of w of s
+ * positions (w s - w^2 / 2) / s^2. */
+double project_job_attended(const struct project_job *job);
 /* Of the vocabulary's table, on a tensor parallel rank. */
 double project_job_table_parameters(const struct project_job *job);
 /* Experts of a layer that a rank holds, and the rows that each works on: with tokens t, k of E active and balanced

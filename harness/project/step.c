@@ -229,18 +229,19 @@ static void optimizer(const struct pricing *x, struct project_step *s) {
                    x->rates.memory;
 }
 
-/* Model FLOPs as the ledger counts them: attention's causal half, its square beside it, nothing recomputed; of experts
- * those that a token passes. */
+/* Model FLOPs as the ledger counts them: of attention what causal queries see, its square beside it, nothing
+ * recomputed; of experts those that a token passes. */
 void project_step_flop(const struct project_job *job, struct project_step *s) {
     const double tp = job->layout.tp, tokens = (double)job->batch.global_batch * (double)job->batch.seq;
     const double linear = job->shape.layers * project_job_layer_active(job) * tp;
     const double head = project_job_table_parameters(job) * tp;
     const double square = 2 * job->shape.layers * (double)job->batch.seq * job->shape.hidden;
-    s->model_flop = tokens * 6 * (linear + head + square / 2);
+    const double seen = 2 * project_job_attended(job) * square; /* forward */
+    s->model_flop = tokens * 6 * (linear + head + seen / 2);
     s->model_flop_square = tokens * 6 * (linear + head + square);
     s->hardware_flop = s->model_flop;
-    if (job->layout.recompute == PLAN_RECOMPUTE_SELECTIVE) s->hardware_flop += tokens * square;
-    if (job->layout.recompute == PLAN_RECOMPUTE_FULL) s->hardware_flop += tokens * (2 * linear + square);
+    if (job->layout.recompute == PLAN_RECOMPUTE_SELECTIVE) s->hardware_flop += tokens * seen;
+    if (job->layout.recompute == PLAN_RECOMPUTE_FULL) s->hardware_flop += tokens * (2 * linear + seen);
 }
 
 static double whole(const struct project_part *part) {

@@ -45,10 +45,11 @@ static void compute(struct page *p) {
          s->micro_batches, j->shape.layers, j->layout.pp, project_job_tokens(j), p->rates.matmul, p->rates.units,
          p->rates.k0, p->rates.memory);
     snprintf(formula, sizeof formula, "%s%s", times,
-             j->practice.flash ? "(2 forward + 2 x 2.5 / 0.9 backward) b s^2 width / fused rate"
+             j->practice.flash ? "(4 forward + 4 x 2.5 / 0.9 backward) x seen x b s^2 width / fused rate"
                                : "(2 forward + 4 backward matmuls of the square, 16 passes over the scores)");
-    term(p, "attention", s->attention, formula, "s %lld, heads %.0f, width %.0f a rank, fused rate %.4g FLOP/s",
-         (long long)j->batch.seq, j->shape.heads, project_job_attention(j), p->rates.flash);
+    term(p, "attention", s->attention, formula,
+         "s %lld, of whose square queries see %.4g, heads %.0f, width %.0f a rank, fused rate %.4g FLOP/s",
+         (long long)j->batch.seq, project_job_attended(j), j->shape.heads, project_job_attention(j), p->rates.flash);
     term(p, "passes", s->passes, "micro-batches x layers / PP x 3 x bytes / memory", "memory %.4g bytes/s",
          p->rates.memory);
     term(p, "launch", s->launch,

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "plan/ledger.h"
 #include "unit/support/published_jobs.h"
 
 enum { JOBS = sizeof published_jobs / sizeof *published_jobs };
@@ -58,7 +59,7 @@ static void test_flop(void **state) {
     struct project_job job = published_job(&published_jobs[0]);
     struct project_parameters p;
     struct project_step s;
-    job.shape = (struct project_shape){12, 768, 3072, 12, 12, 50257, false, 0, 0};
+    job.shape = (struct project_shape){12, 768, 3072, 12, 12, 50257, false, 0, 0, 0};
     job.layout = (struct plan_layout){.tp = 1, .pp = 1, .cp = 1, .dp = 1, .vp = 1};
     job.batch = (struct plan_batch){1024, 4, 4};
     job.accelerators = 1;
@@ -73,6 +74,30 @@ static void test_flop(void **state) {
         PLAN_RECOMPUTE_FULL; /* and a forward of the layers: a third of their matmuls and attention */
     project_step(&job, &p, &whole, &s);
     assert_true(fabs((s.hardware_flop - s.model_flop) / (2 * 4096 * 84934656.0 + 0.231928e12 / 3) - 1) < 1e-5);
+}
+
+/* A window: as many pairs as the ledger counts, but for half a position a query; fused attention gains by them, the
+ * unfused square does not, and a window of the whole sequence is none. */
+static void test_window(void **state) {
+    (void)state;
+    struct project_job job = published_job(&published_jobs[0]);
+    struct project_parameters p;
+    struct project_step all, some;
+    project_parameters_prior(&p);
+    for (int flash = 0; flash <= 1; flash++)
+        for (int64_t w = 64; w <= 4096; w *= 4) {
+            job.batch.seq = 4096, job.practice.flash = flash;
+            job.shape.window = 0;
+            project_step(&job, &p, &whole, &all);
+            job.shape.window = (double)w;
+            project_step(&job, &p, &whole, &some);
+            const double pairs = plan_attention_flop(1, 1, 4096, w, 64, false) / (4 * 64);
+            assert_true(fabs(project_job_attended(&job) * 4096 * 4096 - pairs) <= 4096);
+            const double gain = some.attention / all.attention;
+            assert_true(fabs(gain - (flash ? 2 * project_job_attended(&job) : 1)) < 1e-9);
+            assert_true(w == 4096 ? some.model_flop == all.model_flop : some.model_flop < all.model_flop);
+            assert_true(some.model_flop_square == all.model_flop_square);
+        }
 }
 
 /* The longest change that leaving a part out makes to any of the jobs, of the step. */
@@ -110,8 +135,8 @@ static void test_names(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_terms), cmocka_unit_test(test_parts),
-                                       cmocka_unit_test(test_flop), cmocka_unit_test(test_ablation),
-                                       cmocka_unit_test(test_names)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_terms),  cmocka_unit_test(test_parts),
+                                       cmocka_unit_test(test_flop),   cmocka_unit_test(test_ablation),
+                                       cmocka_unit_test(test_window), cmocka_unit_test(test_names)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
