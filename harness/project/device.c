@@ -122,7 +122,7 @@ static double linear(const struct project_rates *r, struct project_part *part, d
 static struct project_part attention(const struct project_job *job, const struct project_parameters *p,
                                      const struct project_ablation *ablation, const struct project_rates *r) {
     const double s = (double)job->batch.seq, b = (double)job->batch.micro_batch, width = project_job_attention(job);
-    const double head = job->shape.hidden / job->shape.heads, heads = b * job->shape.heads / job->layout.tp;
+    const double head = project_job_head_dim(job), heads = b * job->shape.heads / job->layout.tp;
     struct project_part part = {0};
     if (job->practice.flash) {
         part.forward = 4 * project_job_attended(job) * b * s * s / job->layout.cp * width / r->flash;

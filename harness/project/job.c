@@ -52,8 +52,13 @@ double project_job_tokens(const struct project_job *job) {
     return (double)job->batch.micro_batch * (double)job->batch.seq / job->layout.cp;
 }
 
+double project_job_head_dim(const struct project_job *job) {
+    const struct project_shape *s = &job->shape;
+    return s->head_dim > 0 ? s->head_dim : s->hidden / s->heads;
+}
+
 double project_job_attention(const struct project_job *job) {
-    return job->shape.hidden / job->layout.tp;
+    return job->shape.heads * project_job_head_dim(job) / job->layout.tp;
 }
 
 double project_job_attended(const struct project_job *job) {
@@ -63,7 +68,7 @@ double project_job_attended(const struct project_job *job) {
 
 double project_job_qkv(const struct project_job *job) {
     const struct project_shape *s = &job->shape;
-    return (s->heads + 2 * s->kv_heads) * (s->hidden / s->heads) / job->layout.tp;
+    return (s->heads + 2 * s->kv_heads) * project_job_head_dim(job) / job->layout.tp;
 }
 
 /* With so many MLPs, and a router of so many rows. */

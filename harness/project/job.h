@@ -9,10 +9,11 @@
 #include "plan/layout.h"
 
 struct project_shape {
-    double layers, hidden, ffn, heads, kv_heads, vocab; /* a head's width is hidden / heads */
-    bool gated;                                         /* three matrices an MLP instead of two */
+    double layers, hidden, ffn, heads, kv_heads, vocab;
+    bool gated;             /* three matrices an MLP instead of two */
     double experts, active; /* MLPs of a layer, and those that a token passes; 0: one, without a router */
     double window;          /* keys that a query sees; 0: all before it */
+    double head_dim;        /* of queries, keys and values; 0: hidden / heads */
 };
 
 enum project_era {
@@ -75,6 +76,7 @@ struct project_job {
 
 /* Sizes of a job. Tokens of a micro-batch on one rank, and the widths that a tensor parallel rank has. */
 double project_job_tokens(const struct project_job *job);
+double project_job_head_dim(const struct project_job *job);
 double project_job_qkv(const struct project_job *job);
 double project_job_attention(const struct project_job *job);
 /* Matmul parameters of a layer on a rank: attention, router and the rank's own MLPs; its MLPs alone, where they are

@@ -44,7 +44,8 @@ void project_search_job(const struct project_ask *ask, const struct plan_layout 
     const struct model_config *c = ask->config;
     *job = (struct project_job){
         .shape = {(double)c->layers, (double)c->width, (double)c->ffn, (double)c->heads, (double)c->kv_heads,
-                  (double)c->vocab, c->family->gated, (double)c->experts, (double)c->active, (double)c->window},
+                  (double)c->vocab, c->family->gated, (double)c->experts, (double)c->active, (double)c->window,
+                  (double)c->head_dim},
         .layout = *layout,
         .batch = {ask->seq, micro_batch, ask->global_batch},
         .accelerators = ask->ranks,

@@ -77,7 +77,7 @@ static void expert_parallel(const struct pricing *x, struct project_step *s) {
 /* Keys and values go round the ring beside the attention; once forward, twice backward. */
 static void context_parallel(const struct pricing *x, struct project_step *s) {
     const struct project_job *job = x->job;
-    const double cp = job->layout.cp, kv = job->shape.kv_heads * job->shape.hidden / job->shape.heads / job->layout.tp;
+    const double cp = job->layout.cp, kv = job->shape.kv_heads * project_job_head_dim(job) / job->layout.tp;
     if (job->layout.cp == 1) return;
     const double ring = (cp - 1) * (2 * job->practice.weight_bytes * project_job_tokens(job) * kv / x->links.inside +
                                     4 * x->links.alpha_inside);
@@ -235,7 +235,7 @@ void project_step_flop(const struct project_job *job, struct project_step *s) {
     const double tp = job->layout.tp, tokens = (double)job->batch.global_batch * (double)job->batch.seq;
     const double linear = job->shape.layers * project_job_layer_active(job) * tp;
     const double head = project_job_table_parameters(job) * tp;
-    const double square = 2 * job->shape.layers * (double)job->batch.seq * job->shape.hidden;
+    const double square = 2 * job->shape.layers * (double)job->batch.seq * project_job_attention(job) * tp;
     const double seen = 2 * project_job_attended(job) * square; /* forward */
     s->model_flop = tokens * 6 * (linear + head + seen / 2);
     s->model_flop_square = tokens * 6 * (linear + head + square);

@@ -59,7 +59,7 @@ static void test_flop(void **state) {
     struct project_job job = published_job(&published_jobs[0]);
     struct project_parameters p;
     struct project_step s;
-    job.shape = (struct project_shape){12, 768, 3072, 12, 12, 50257, false, 0, 0, 0};
+    job.shape = (struct project_shape){12, 768, 3072, 12, 12, 50257, false, 0, 0, 0, 0};
     job.layout = (struct plan_layout){.tp = 1, .pp = 1, .cp = 1, .dp = 1, .vp = 1};
     job.batch = (struct plan_batch){1024, 4, 4};
     job.accelerators = 1;
@@ -100,6 +100,26 @@ static void test_window(void **state) {
         }
 }
 
+/* Heads whose width is not hidden / heads: parameters as the model counts them; a head_dim that says the usual changes
+ * nothing, and half of it halves attention. */
+static void test_head_dim(void **state) {
+    (void)state;
+    struct project_job job = published_job(&published_jobs[0]);
+    struct project_parameters p;
+    struct project_step usual, said, half;
+    project_parameters_prior(&p);
+    job.practice.flash = true;
+    const double hidden = job.shape.hidden, tp = job.layout.tp, dense = tp * project_job_layer_parameters(&job);
+    project_step(&job, &p, &whole, &usual);
+    job.shape.head_dim = hidden / job.shape.heads;
+    project_step(&job, &p, &whole, &said);
+    assert_true(said.total == usual.total && said.model_flop == usual.model_flop);
+    job.shape.head_dim /= 2;
+    project_step(&job, &p, &whole, &half);
+    assert_true(fabs(half.attention / usual.attention - 0.5) < 1e-9);
+    assert_true(fabs(dense - tp * project_job_layer_parameters(&job) - 2 * hidden * hidden) < 1);
+}
+
 /* The longest change that leaving a part out makes to any of the jobs, of the step. */
 static double worth(const struct project_ablation *ablation) {
     double most = 0;
@@ -137,6 +157,7 @@ static void test_names(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_terms),  cmocka_unit_test(test_parts),
                                        cmocka_unit_test(test_flop),   cmocka_unit_test(test_ablation),
-                                       cmocka_unit_test(test_window), cmocka_unit_test(test_names)};
+                                       cmocka_unit_test(test_window), cmocka_unit_test(test_head_dim),
+                                       cmocka_unit_test(test_names)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
