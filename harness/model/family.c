@@ -70,44 +70,41 @@ static const struct model_parameter bloom_parameters[] = {
     BIAS(MODEL_FINAL_BIAS, "ln_f.bias", MODEL_WIDTH, MODEL_SHARD_NONE),
 };
 
+/* What Llama and its kin hold before a layer's MLP, and after the last one. */
+#define LLAMA_TO_MLP                                                                                                   \
+    WEIGHT(MODEL_TOKEN_TABLE, "embed_tokens.weight", MODEL_VOCAB, MODEL_WIDTH, MODEL_INIT_NORMAL, MODEL_SHARD_ROWS),   \
+        GAIN(MODEL_NORM1_GAIN, "layers.%d.input_layernorm.weight"),                                                    \
+        WEIGHT(MODEL_QKV_WEIGHT, "layers.%d.self_attn.q_proj.weight", MODEL_ATTENTION, MODEL_WIDTH, MODEL_INIT_NORMAL, \
+               MODEL_SHARD_ROWS),                                                                                      \
+        GLUED(MODEL_KEY_WEIGHT, "layers.%d.self_attn.k_proj.weight", MODEL_KV, MODEL_WIDTH),                           \
+        GLUED(MODEL_VALUE_WEIGHT, "layers.%d.self_attn.v_proj.weight", MODEL_KV, MODEL_WIDTH),                         \
+        WEIGHT(MODEL_PROJ_WEIGHT, "layers.%d.self_attn.o_proj.weight", MODEL_WIDTH, MODEL_ATTENTION,                   \
+               MODEL_INIT_NORMAL, MODEL_SHARD_COLS),                                                                   \
+        GAIN(MODEL_NORM2_GAIN, "layers.%d.post_attention_layernorm.weight")
+#define LLAMA_FROM_MLP                                                                                                 \
+    GAIN(MODEL_FINAL_GAIN, "norm.weight"),                                                                             \
+        WEIGHT(MODEL_HEAD_WEIGHT, "lm_head.weight", MODEL_VOCAB, MODEL_WIDTH, MODEL_INIT_NORMAL, MODEL_SHARD_ROWS)
+
 /* Touvron et al. 2023; Mistral (Jiang et al. 2023) holds the same tensors. */
 static const struct model_parameter llama_parameters[] = {
-    WEIGHT(MODEL_TOKEN_TABLE, "embed_tokens.weight", MODEL_VOCAB, MODEL_WIDTH, MODEL_INIT_NORMAL, MODEL_SHARD_ROWS),
-    GAIN(MODEL_NORM1_GAIN, "layers.%d.input_layernorm.weight"),
-    WEIGHT(MODEL_QKV_WEIGHT, "layers.%d.self_attn.q_proj.weight", MODEL_ATTENTION, MODEL_WIDTH, MODEL_INIT_NORMAL,
-           MODEL_SHARD_ROWS),
-    GLUED(MODEL_KEY_WEIGHT, "layers.%d.self_attn.k_proj.weight", MODEL_KV, MODEL_WIDTH),
-    GLUED(MODEL_VALUE_WEIGHT, "layers.%d.self_attn.v_proj.weight", MODEL_KV, MODEL_WIDTH),
-    WEIGHT(MODEL_PROJ_WEIGHT, "layers.%d.self_attn.o_proj.weight", MODEL_WIDTH, MODEL_ATTENTION, MODEL_INIT_NORMAL,
-           MODEL_SHARD_COLS),
-    GAIN(MODEL_NORM2_GAIN, "layers.%d.post_attention_layernorm.weight"),
+    LLAMA_TO_MLP,
     WEIGHT(MODEL_UP_WEIGHT, "layers.%d.mlp.gate_proj.weight", MODEL_FFN, MODEL_WIDTH, MODEL_INIT_NORMAL,
            MODEL_SHARD_ROWS),
     GLUED(MODEL_UP_VALUE_WEIGHT, "layers.%d.mlp.up_proj.weight", MODEL_FFN, MODEL_WIDTH),
     WEIGHT(MODEL_DOWN_WEIGHT, "layers.%d.mlp.down_proj.weight", MODEL_WIDTH, MODEL_FFN, MODEL_INIT_NORMAL,
            MODEL_SHARD_COLS),
-    GAIN(MODEL_FINAL_GAIN, "norm.weight"),
-    WEIGHT(MODEL_HEAD_WEIGHT, "lm_head.weight", MODEL_VOCAB, MODEL_WIDTH, MODEL_INIT_NORMAL, MODEL_SHARD_ROWS),
+    LLAMA_FROM_MLP,
 };
 
 /* Jiang et al. 2024: Mistral's layers, each with a router and experts for its MLP. */
 static const struct model_parameter mixtral_parameters[] = {
-    WEIGHT(MODEL_TOKEN_TABLE, "embed_tokens.weight", MODEL_VOCAB, MODEL_WIDTH, MODEL_INIT_NORMAL, MODEL_SHARD_ROWS),
-    GAIN(MODEL_NORM1_GAIN, "layers.%d.input_layernorm.weight"),
-    WEIGHT(MODEL_QKV_WEIGHT, "layers.%d.self_attn.q_proj.weight", MODEL_ATTENTION, MODEL_WIDTH, MODEL_INIT_NORMAL,
-           MODEL_SHARD_ROWS),
-    GLUED(MODEL_KEY_WEIGHT, "layers.%d.self_attn.k_proj.weight", MODEL_KV, MODEL_WIDTH),
-    GLUED(MODEL_VALUE_WEIGHT, "layers.%d.self_attn.v_proj.weight", MODEL_KV, MODEL_WIDTH),
-    WEIGHT(MODEL_PROJ_WEIGHT, "layers.%d.self_attn.o_proj.weight", MODEL_WIDTH, MODEL_ATTENTION, MODEL_INIT_NORMAL,
-           MODEL_SHARD_COLS),
-    GAIN(MODEL_NORM2_GAIN, "layers.%d.post_attention_layernorm.weight"),
+    LLAMA_TO_MLP,
     WEIGHT(MODEL_ROUTER_WEIGHT, "layers.%d.block_sparse_moe.gate.weight", MODEL_EXPERTS, MODEL_WIDTH, MODEL_INIT_NORMAL,
            MODEL_SHARD_NONE),
     EXPERT(MODEL_UP_WEIGHT, "w1.weight", MODEL_FFN, MODEL_WIDTH, MODEL_SHARD_ROWS),
     EXPERT(MODEL_UP_VALUE_WEIGHT, "w3.weight", MODEL_FFN, MODEL_WIDTH, MODEL_SHARD_ROWS),
     EXPERT(MODEL_DOWN_WEIGHT, "w2.weight", MODEL_WIDTH, MODEL_FFN, MODEL_SHARD_COLS),
-    GAIN(MODEL_FINAL_GAIN, "norm.weight"),
-    WEIGHT(MODEL_HEAD_WEIGHT, "lm_head.weight", MODEL_VOCAB, MODEL_WIDTH, MODEL_INIT_NORMAL, MODEL_SHARD_ROWS),
+    LLAMA_FROM_MLP,
 };
 
 #define PARAMETERS(table) .parameters = table, .parameter_count = sizeof table / sizeof *table
