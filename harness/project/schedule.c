@@ -51,9 +51,11 @@ static double duration(const struct simulation *s, int device, const struct plan
     const struct project_stage *y = &s->p->stages[stage];
     const bool split = s->p->plan.schedule == PLAN_ZERO_BUBBLE;
     const double hop = s->p->plan.devices > 1 && s->p->blocking ? s->p->hop : 0;
-    if (x->task == PLAN_FORWARD) return y->forward + (stage > 0 ? hop : 0);
-    if (x->task == PLAN_WEIGHT) return y->weight;
-    return y->backward - (split ? y->weight : 0) + (stage < last ? hop : 0);
+    const bool is_slow = device >= s->p->slow_first && device < s->p->slow_first + s->p->slow_count;
+    const double factor = is_slow ? 1 + s->p->slower : 1;
+    if (x->task == PLAN_FORWARD) return factor * y->forward + (stage > 0 ? hop : 0);
+    if (x->task == PLAN_WEIGHT) return factor * y->weight;
+    return factor * (y->backward - (split ? y->weight : 0)) + (stage < last ? hop : 0);
 }
 
 /* A message of the device: beside compute, or in its way. Returns when it ends. */

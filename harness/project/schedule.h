@@ -23,6 +23,8 @@ struct project_pipeline {
     bool blocking;                      /* a hop costs its receiver time, not delay alone */
     bool overlap;                       /* gathers (one ahead) and reduces run beside compute, one after the other */
     bool reduce_each;                   /* gradients are reduced after every micro-batch (FSDP) */
+    int slow_first, slow_count;         /* so many devices from this one on compute... */
+    double slower;                      /* ...1 + slower times as long */
 };
 
 enum { PROJECT_GATHER = PLAN_WEIGHT + 1, PROJECT_REDUCE }; /* messages, beside the tasks of enum plan_task */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The pipeline with one node's stages drawn out, for each place of the node. */
+ * The pipeline with one slow node, for each place of the node. */
 #include "project/straggler.h"
 
 #include <stdlib.h>
@@ -14,16 +14,6 @@ static int ranks_of_node(const struct project_job *job) {
     return ranks < 1 ? 1 : ranks > l->pp ? l->pp : (int)ranks;
 }
 
-static void draw_out(const struct project_pipeline *pipeline, struct project_stage *stages, int first, int ranks,
-                     double factor) {
-    const int devices = pipeline->plan.devices;
-    for (int c = 0; c < pipeline->plan.chunks; c++)
-        for (int d = first; d < first + ranks && d < devices; d++) {
-            struct project_stage *s = &stages[c * devices + d];
-            s->forward *= factor, s->backward *= factor, s->weight *= factor;
-        }
-}
-
 int project_straggler_find(const struct project_job *job, const struct project_step *step, double slower,
                            struct project_straggler *x, struct base_error *e) {
     struct project_pipeline pipeline;
@@ -33,14 +23,12 @@ int project_straggler_find(const struct project_job *job, const struct project_s
     *x = (struct project_straggler){.slower = slower, .step_s = step->total};
     int code = project_stages_fill(job, step, &pipeline, &stages, e);
     if (!code) code = project_pipeline_estimate(&pipeline, &even, e);
+    pipeline.slower = slower, pipeline.slow_count = ranks;
     for (int first = 0; !code && first < job->layout.pp; first += ranks) {
-        free(stages);
-        code = project_stages_fill(job, step, &pipeline, &stages, e);
-        if (code) break;
-        draw_out(&pipeline, stages, first, ranks, 1 + slower);
+        pipeline.slow_first = first;
         code = project_pipeline_estimate(&pipeline, &slow, e);
-        const double with = step->total + slow.span - even.span;
-        if (!code && with > x->step_s) x->step_s = with, x->rank = first;
+        if (!code && step->total + slow.span - even.span > x->step_s)
+            x->step_s = step->total + slow.span - even.span, x->rank = first;
     }
     free(stages);
     x->loss = x->step_s / step->total - 1;
