@@ -43,6 +43,10 @@ static int check_model(const struct plan_layout *l, const struct plan_batch *b, 
     return BASE_OK;
 }
 
+int plan_layout_expert_ranks(const struct plan_layout *l) {
+    return l->ep > 1 ? l->ep : 1;
+}
+
 /* Experts are shared out among data parallel ranks. */
 static int check_experts(const struct plan_layout *l, const struct model_config *c, struct base_error *e) {
     if (l->ep <= 1) return BASE_OK;

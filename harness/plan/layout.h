@@ -26,6 +26,9 @@ struct plan_layout {
     enum plan_schedule schedule;
 };
 
+/* Expert parallel ranks: ep, or 1 where it is 0. */
+int plan_layout_expert_ranks(const struct plan_layout *layout);
+
 /* One step's batch, in sequences. */
 struct plan_batch {
     int64_t seq, micro_batch, global_batch;

@@ -3,8 +3,6 @@
  * Names of eras, devices and fabrics, and how each era's software behaves. */
 #include "project/job.h"
 
-#include <math.h>
-
 #include "base/text.h"
 
 static const char *const eras[PROJECT_ERAS] = {
@@ -97,7 +95,7 @@ double project_job_expert_parameters(const struct project_job *job) {
 }
 
 double project_job_experts_held(const struct project_job *job) {
-    return job->shape.experts > 0 ? job->shape.experts / fmax(1, job->layout.ep) : 1;
+    return job->shape.experts > 0 ? job->shape.experts / plan_layout_expert_ranks(&job->layout) : 1;
 }
 
 double project_job_expert_rows(const struct project_job *job) {

@@ -3,10 +3,6 @@
  * Bytes by tensor, stage by stage. */
 #include "project/memory.h"
 
-static double expert_ranks(const struct plan_layout *l) {
-    return l->ep > 1 ? l->ep : 1;
-}
-
 /* Elements a token that one layer keeps: on every tensor parallel rank alike (inputs of norms, of attention and MLP),
  * and shared out among them. */
 static double alike(const struct model_config *c) {
@@ -51,7 +47,7 @@ double project_memory_parameters(const struct model_config *c, const struct plan
         const struct model_parameter *p = &c->family->parameters[i];
         const double size = (double)model_config_dim(c, p->rows) * (double)model_config_dim(c, p->cols) /
                             (p->shard == MODEL_SHARD_NONE ? 1 : l->tp) *
-                            (p->expert ? (double)c->experts / expert_ranks(l) : 1);
+                            (p->expert ? (double)c->experts / plan_layout_expert_ranks(l) : 1);
         const bool table = p->role == MODEL_TOKEN_TABLE;
         if (p->role == MODEL_HEAD_WEIGHT && c->tied) continue;
         if (p->role < MODEL_NORM1_GAIN)
@@ -70,7 +66,7 @@ double project_memory_experts(const struct model_config *c, const struct plan_la
         const struct model_parameter *p = &c->family->parameters[i];
         if (p->expert)
             layer += (double)model_config_dim(c, p->rows) * (double)model_config_dim(c, p->cols) / l->tp *
-                     (double)c->experts / expert_ranks(l);
+                     (double)c->experts / plan_layout_expert_ranks(l);
     }
     return device_layers(c, l, device) * layer;
 }
@@ -94,7 +90,7 @@ static struct project_memory device_memory(const struct model_config *c, const s
                                            const struct plan_batch *b, const struct project_numerics *n, int device) {
     const double parameters = project_memory_parameters(c, l, device), share = (double)l->dp * l->cp;
     const double experts = project_memory_experts(c, l, device);
-    const struct held held = {parameters - experts, experts, share, share / expert_ranks(l)};
+    const struct held held = {parameters - experts, experts, share, share / plan_layout_expert_ranks(l)};
     struct project_memory m = {.framework = n->framework_bytes, .device = device};
     struct plan_pipeline pipeline;
     plan_layout_pipeline(l, b, &pipeline);

@@ -68,22 +68,19 @@ static double inner(const struct project_job *job) {
     return (double)job->layout.tp * job->layout.cp;
 }
 
-static double expert_ranks(const struct project_job *job) {
-    return fmax(1, job->layout.ep);
-}
-
 struct project_group project_group_data(const struct project_job *job, const struct project_links *l) {
     return spaced(l, job->layout.dp, inner(job));
 }
 
 struct project_group project_group_expert(const struct project_job *job, const struct project_links *l) {
-    struct project_group g = spaced(l, expert_ranks(job), inner(job));
+    struct project_group g = spaced(l, plan_layout_expert_ranks(&job->layout), inner(job));
     g.share = share_of(l, g.ranks);
     return g;
 }
 
 struct project_group project_group_expert_data(const struct project_job *job, const struct project_links *l) {
-    return spaced(l, job->layout.dp / expert_ranks(job), inner(job) * expert_ranks(job));
+    return spaced(l, (double)job->layout.dp / plan_layout_expert_ranks(&job->layout),
+                  inner(job) * plan_layout_expert_ranks(&job->layout));
 }
 
 /* The first `size` ranks of a group. */
@@ -98,7 +95,7 @@ struct project_group project_group_zero3(const struct project_job *job, const st
 }
 
 struct project_group project_group_expert_zero3(const struct project_job *job, const struct project_links *l) {
-    const double size = fmin(job->practice.zero_group, job->layout.dp) / expert_ranks(job);
+    const double size = fmin(job->practice.zero_group, job->layout.dp) / plan_layout_expert_ranks(&job->layout);
     return part_of(project_group_expert_data(job, l), fmax(1, size));
 }
 

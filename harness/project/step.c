@@ -215,7 +215,7 @@ static void embedding(const struct pricing *x, struct project_step *s) {
 static void optimizer(const struct pricing *x, struct project_step *s) {
     const struct project_job *job = x->job;
     const struct plan_layout *y = &job->layout;
-    const double ep = fmax(1, y->ep);
+    const double ep = plan_layout_expert_ranks(y);
     double plain = x->stage_parameters - x->stage_experts, experts = x->stage_experts;
     if (y->zero >= 3) {
         plain = (job->shape.layers * (x->layer_parameters - x->layer_experts) + x->table_parameters) / y->dp;

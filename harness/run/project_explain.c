@@ -65,31 +65,30 @@ static void mixture(struct page *p) {
     const struct project_step *s = p->step;
     const struct project_job *j = p->job;
     const struct project_group all = project_group_expert(j, &p->links), data = project_group_expert_data(j, &p->links);
+    const int ep = plan_layout_expert_ranks(&j->layout);
     const double k = j->shape.active, rows = project_job_routed_rows(j);
     if (j->shape.experts == 0) return;
     term(p, "experts", s->experts,
          "micro-batches x layers / PP x matmuls of E / EP experts in one launch, t k EP / E rows each: as linear; "
          "routing is balanced",
-         "E %.0f, k %.0f, EP %.0f, t %.0f: %.0f experts of %.0f rows, width %.0f a rank", j->shape.experts, k,
-         fmax(1, j->layout.ep), project_job_tokens(j), project_job_experts_held(j), project_job_expert_rows(j),
-         j->shape.ffn / j->layout.tp);
+         "E %.0f, k %.0f, EP %d, t %.0f: %.0f experts of %.0f rows, width %.0f a rank", j->shape.experts, k, ep,
+         project_job_tokens(j), project_job_experts_held(j), project_job_expert_rows(j), j->shape.ffn / j->layout.tp);
     term(
         p, "router", s->router,
         "micro-batches x layers / PP x (matmul of tokens x E x hidden, 4 passes over scores, 4 over rows as they leave "
         "and return, 4 where they are sorted by a rank's experts)",
         "%.0f rows of %.0f", rows, j->shape.hidden);
-    term(
-        p, "all_to_all", s->all_to_all,
-        "micro-batches x layers / PP x 4 (6 with full recomputation) x (the longer of bytes (r - 1) / EP inside and "
-        "bytes (EP - r) / EP outside, alpha a peer); nothing runs beside it",
-        "%.4g bytes a rank, EP %.0f of which r %.0f in a domain, links %.4g bytes/s, a rank's part of the network %.4g "
-        "bytes/s",
-        j->practice.weight_bytes * rows * j->shape.hidden, fmax(1, j->layout.ep), all.ranks,
-        p->links.inside * all.share, fmin(p->links.group / all.ranks, p->links.node / all.ranks / all.sharing));
+    term(p, "all_to_all", s->all_to_all,
+         "micro-batches x layers / PP x 4 (6 with full recomputation) x (the longer of bytes (r - 1) / EP inside and "
+         "bytes (EP - r) / EP outside, alpha a peer); nothing runs beside it",
+         "%.4g bytes a rank, EP %d of which r %.0f in a domain, links %.4g bytes/s, a rank's part of the network %.4g "
+         "bytes/s",
+         j->practice.weight_bytes * rows * j->shape.hidden, ep, all.ranks, p->links.inside * all.share,
+         fmin(p->links.group / all.ranks, p->links.node / all.ranks / all.sharing));
     term(p, "of data_parallel", s->data_parallel_experts,
          "experts' gradients and weights, over the DP / EP ranks that hold the same, before what runs beside compute",
          "%.4g parameters a layer of a rank, DP / EP %.0f on %.0f nodes or domains", project_job_expert_parameters(j),
-         j->layout.dp / fmax(1, j->layout.ep), data.nodes);
+         (double)j->layout.dp / ep, data.nodes);
 }
 
 static void communication(struct page *p) {

@@ -10,7 +10,7 @@
 static json_t *layout_json(const struct plan_layout *l, int64_t micro_batch) {
     json_t *o = json_object();
     set_integer(o, "tp", l->tp), set_integer(o, "pp", l->pp), set_integer(o, "vp", l->vp), set_integer(o, "cp", l->cp);
-    set_integer(o, "dp", l->dp), set_integer(o, "ep", l->ep > 1 ? l->ep : 1), set_integer(o, "zero", l->zero),
+    set_integer(o, "dp", l->dp), set_integer(o, "ep", plan_layout_expert_ranks(l)), set_integer(o, "zero", l->zero),
         set(o, "sp", json_boolean(l->sequence_parallel));
     set_integer(o, "micro_batch", micro_batch);
     set(o, "recompute", json_string(plan_recompute_name(l->recompute)));
