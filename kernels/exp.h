@@ -7,8 +7,14 @@
 #include "simd.h"
 
 #define SIMD_LOG2E 1.44269504088896341f
-#define SIMD_MAGIC 12582912.0f /* 1.5 * 2^23: adding it to a float rounds to an integer */
+/* 1.5 * 2^23 + 127: adding it to a float rounds to an integer n, and leaves n + 127 in the sum's lowest bits. */
+#define SIMD_MAGIC 12583039.0f
 
+/* 2^n of the sum of n and SIMD_MAGIC, -126 <= n <= 127: what stood above n + 127 is shifted out. Of a NaN it is any
+ * number, and p times it stays a NaN. As a factor it often rides in a multiply-add. */
+SIMD_INLINE vf vf_power(vf sum) {
+    return (vf)((vu)sum << 23);
+}
 /* p 2^n by one addition to the exponent: p near 1, the product normal and finite. A NaN stays, for of a NaN the
  * integer is -2^31. */
 SIMD_INLINE vf vf_scale(vf p, vf n) {
@@ -25,26 +31,35 @@ SIMD_INLINE vf vf_exp2_fraction(vf f) {
 }
 /* 2^x to 4 roundoffs for -126 <= x <= 127; a NaN stays NaN */
 SIMD_INLINE vf vf_exp2_bounded(vf x) {
-    const vf n = (x + SIMD_MAGIC) - SIMD_MAGIC;
-    return vf_scale(vf_exp2_fraction(x - n), n);
+    const vf sum = x + SIMD_MAGIC;
+    return vf_exp2_fraction(x - (sum - SIMD_MAGIC)) * vf_power(sum);
 }
 /* e^x to 4 + |x|/3 roundoffs for -87 <= x <= 88; a NaN stays NaN */
 SIMD_INLINE vf vf_exp_bounded(vf x) {
-    const vf n = (x * SIMD_LOG2E + SIMD_MAGIC) - SIMD_MAGIC;
-    return vf_scale(vf_exp2_fraction(x * SIMD_LOG2E - n), n);
+    const vf sum = x * SIMD_LOG2E + SIMD_MAGIC;
+    return vf_exp2_fraction(x * SIMD_LOG2E - (sum - SIMD_MAGIC)) * vf_power(sum);
 }
 
-/* e^x to about 1 ulp for -87.3 <= x <= 88.7; a NaN stays NaN. Reduction by n ln2 in two parts (Cody & Waite 1980),
+/* e^(x - n ln2), the integer n nearest to x / ln2, to about 1 ulp. Reduction by n ln2 in two parts (Cody & Waite 1980),
  * then 1 + r + r^2 q(r) with q of degree 4, minimax in relative error (3e-9) on |r| <= ln2/2; neighbouring terms are
  * added first (Estrin 1960), which waits less and costs nothing. */
-SIMD_INLINE vf vf_exp_finite(vf x) {
-    const vf n = (x * SIMD_LOG2E + SIMD_MAGIC) - SIMD_MAGIC;
+SIMD_INLINE vf vf_exp_fraction(vf x, vf n) {
     const vf r = x - n * 0.693145751953125f - n * 1.428606765330187e-06f;
     const vf square = r * r, low = r * 1.66665206e-1f + 4.99999934e-1f, high = r * 8.36871724e-3f + 4.16683881e-2f;
     const vf q = (square * 1.38145979e-3f + high) * square + low;
-    return vf_scale((q * square + r) + 1.0f, n);
+    return (q * square + r) + 1.0f;
 }
-/* the same for any x: 0 below, +infinity above */
+/* e^x to about 1 ulp for -87.3 <= x <= 88.7; a NaN stays NaN */
+SIMD_INLINE vf vf_exp_finite(vf x) {
+    const vf n = (x * SIMD_LOG2E + SIMD_MAGIC) - SIMD_MAGIC;
+    return vf_scale(vf_exp_fraction(x, n), n);
+}
+/* the same with less to do for -87.3 <= x <= 88, where 2^n is a number */
+SIMD_INLINE vf vf_exp_below(vf x) {
+    const vf sum = x * SIMD_LOG2E + SIMD_MAGIC;
+    return vf_exp_fraction(x, sum - SIMD_MAGIC) * vf_power(sum);
+}
+/* e^x to about 1 ulp for any x: 0 below, +infinity above */
 SIMD_INLINE vf vf_exp(vf x) {
     const float lowest = -87.336540f, highest = 88.722832f; /* the last whose e^x is a normal, finite number */
     const vf p = vf_exp_finite(vf_max(vf_all(lowest), vf_min(vf_all(highest), x)));

@@ -6,7 +6,7 @@ enum { SWIGLU_LOWEST = -88 }; /* below, silu and its slope are 0 */
 
 /* e^-z within what FP32 can hold; the data is second in the maximum and the minimum, so that a NaN passes */
 SIMD_INLINE vf swiglu_decay(vf z) {
-    return vf_exp_finite(-vf_max(vf_all(SWIGLU_LOWEST), vf_min(vf_all(87), z)));
+    return vf_exp_below(-vf_max(vf_all(SWIGLU_LOWEST), vf_min(vf_all(87), z)));
 }
 /* x, but 0 where z counts for nothing */
 SIMD_INLINE vf swiglu_keep(vf z, vf x) {
