@@ -71,6 +71,12 @@ void KERNEL_FN(norm_forward)(const struct kernel_team *team, const struct kernel
     }
 }
 
+/* the line of element `at` of x and dy, which may lie beyond their ends */
+SIMD_INLINE void norm_prefetch(enum kernel_dtype t, const struct kernel_norm *l, int64_t at) {
+    __builtin_prefetch((const char *)l->x + (size_t)at * kernel_dtype_bytes(t));
+    __builtin_prefetch((const char *)l->dy + (size_t)at * kernel_dtype_bytes(t));
+}
+
 /* g = dy * gain and d = x - mean of one part; g is zero beyond n */
 struct norm_terms {
     struct part g, d;
@@ -117,6 +123,7 @@ SIMD_INLINE void norm_dx(enum kernel_dtype t, const struct kernel_norm *l, int64
                          struct norm_row row, bool stream) {
     const struct norm_terms v = norm_terms(t, l, at, c, n, row.mean);
     struct part dx = l->dx_add ? part_get(t, l->dx_add, at + c, n) : (struct part){{{0}}};
+    norm_prefetch(t, l, at + l->cols + c); /* the row below */
     for (int k = 0; k < WAYS; k++) dx.v[k] += v.g.v[k] * row.rstd - row.shift - v.d.v[k] * row.slope;
     part_put(t, l->dx, at + c, n, dx, stream);
 }
@@ -137,10 +144,11 @@ void KERNEL_FN(norm_grad_input)(const struct kernel_team *team, const struct ker
     const bool stream = l->dx != l->dx_add && part_streams(team, bytes);
 #pragma omp parallel num_threads(team->threads)
     {
-        if (l->dtype == KERNEL_F32)
-            norm_grad_input_rows(KERNEL_F32, team, l, kernel_share(l->rows, 1), stream);
+        const struct kernel_norm own = *l; /* which no store can alias, so pointers stay in registers */
+        if (own.dtype == KERNEL_F32)
+            norm_grad_input_rows(KERNEL_F32, team, &own, kernel_share(own.rows, 1), stream);
         else
-            norm_grad_input_rows(KERNEL_BF16, team, l, kernel_share(l->rows, 1), stream);
+            norm_grad_input_rows(KERNEL_BF16, team, &own, kernel_share(own.rows, 1), stream);
     }
 }
 
@@ -154,6 +162,7 @@ SIMD_INLINE void norm_params_part(enum kernel_dtype t, const struct kernel_norm 
     for (int64_t j = 0; j < count; j++) {
         const int64_t at = (r + j) * l->cols + c;
         const struct part dy = row_get(t, l->dy, at, n), x = row_get(t, l->x, at, n);
+        norm_prefetch(t, l, at + NORM_ROWS * l->cols); /* too many rows at once for the hardware to follow */
         for (int k = 0; k < WAYS; k++) {
             gain.v[k] += dy.v[k] * ((x.v[k] - mean[j]) * rstd[j]);
             bias.v[k] += dy.v[k];
@@ -186,9 +195,10 @@ SIMD_INLINE void norm_params_share(enum kernel_dtype t, const struct kernel_team
 void KERNEL_FN(norm_grad_params)(const struct kernel_team *team, const struct kernel_norm *l) {
 #pragma omp parallel num_threads(team->threads)
     {
-        if (l->dtype == KERNEL_F32)
-            norm_params_share(KERNEL_F32, team, l, kernel_share(l->cols, 16));
+        const struct kernel_norm own = *l;
+        if (own.dtype == KERNEL_F32)
+            norm_params_share(KERNEL_F32, team, &own, kernel_share(own.cols, 16));
         else
-            norm_params_share(KERNEL_BF16, team, l, kernel_share(l->cols, 16));
+            norm_params_share(KERNEL_BF16, team, &own, kernel_share(own.cols, 16));
     }
 }
