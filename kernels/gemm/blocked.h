@@ -60,6 +60,8 @@ SIMD_INLINE void blocked_tile(const struct blocked_problem *x, struct blocked_bl
     const struct kernel_gemm *g = x->g;
     const int64_t i = at->i + row_panel * GEMM_MR, offset = i * g->ldc + c->j;
     const int64_t rows = g->m - i < GEMM_MR ? g->m - i : GEMM_MR;
+    const bool epilogue = at->last && g->epilogue != KERNEL_EPILOGUE_NONE;
+    if (epilogue) finish_fetch(g, offset);
     if (c->straight && rows == GEMM_MR) {
         float *to = (float *)g->c + offset;
         const float *d = !at->first ? to : g->d ? (const float *)g->d + offset : NULL;
@@ -67,7 +69,7 @@ SIMD_INLINE void blocked_tile(const struct blocked_problem *x, struct blocked_bl
     } else {
         blocked_tile_kept(x, at, c, row_panel, rows, offset);
     }
-    if (at->last && g->epilogue != KERNEL_EPILOGUE_NONE) finish_epilogue(g, offset, rows, c->cols);
+    if (epilogue) finish_epilogue(g, offset, rows, c->cols);
     blocked_work(x, at, at->words * GEMM_TILE);
 }
 
@@ -123,8 +125,10 @@ static void blocked_multiply_a_stays(const struct blocked_problem *x, struct blo
 /* Few rows: sums over the block's k of all tiles of a stretch of columns, which then end as others do. */
 static void blocked_multiply_thin(const struct blocked_problem *x, struct blocked_block *at) {
     const struct kernel_range rows = at->my_rows, columns = at->my_columns;
-    const int64_t down = rows.end - rows.begin, stretch = THIN_TILES / (down > 0 ? down : 1);
+    const int64_t down = rows.end - rows.begin;
     float *const sums = thin_sums(x, at);
+    if (down == 0) return;
+    const int64_t stretch = THIN_TILES / down;
     if (x->a_own) blocked_pack_a(x, at, rows.begin, rows.end);
     for (int64_t j0 = columns.begin; j0 < columns.end; j0 += stretch) {
         const int64_t j1 = j0 + stretch < columns.end ? j0 + stretch : columns.end;
@@ -133,7 +137,7 @@ static void blocked_multiply_thin(const struct blocked_problem *x, struct blocke
             struct blocked_column c = blocked_column(x, at, j);
             c.multiply = tile_held;
             for (int64_t i = rows.begin; i < rows.end; i++) {
-                c.t.b = (const tile_word *)(void *)(sums + ((i - rows.begin) * (j1 - j0) + j - j0) * GEMM_TILE);
+                c.t.b = (const tile_word *)(void *)(sums + ((j - j0) * down + i - rows.begin) * GEMM_TILE);
                 blocked_tile(x, at, &c, i);
             }
         }
@@ -242,8 +246,11 @@ static void blocked_gemm(const struct kernel_team *team, const struct kernel_gem
     x.b_panels = x.a_panels + (most_rows + BLOCKING_PANEL_MAX) * BLOCKING_KC_MAX;
     x.sums = (float *)(void *)(x.b_panels + (most_columns + BLOCKING_PANEL_MAX) * BLOCKING_KC_MAX);
     blocked_in_place(&x, team->caches);
-    const bool alone = g->m * g->n * g->k <= blocked_alone;
-#pragma omp parallel num_threads(alone ? 1 : team->threads) firstprivate(x)
+    if (team->threads == 1 || g->m * g->n * g->k <= blocked_alone) {
+        blocked_run(&x); /* without a region: the barriers of one of a single thread are system calls */
+        return;
+    }
+#pragma omp parallel num_threads(team->threads) firstprivate(x)
     blocked_run(&x);
 }
 

@@ -6,35 +6,73 @@
 #define TOISE_KERNELS_GEMM_FINISH_H
 
 #include "../gelu.h"
+#include "../parts.h"
 #include "tile.h"
 
+/* c = sums + bias + d, n elements from `at` on; sums are PART long */
+SIMD_INLINE void finish_part(const float *sums, enum kernel_dtype in, const void *bias, int64_t column,
+                             enum kernel_dtype out, const void *d, void *c, int64_t at, int64_t n) {
+    struct part x = row_get(KERNEL_F32, sums, 0, PART);
+    const struct part add = bias ? row_get(in, bias, column, n) : (struct part){0};
+    for (int k = 0; k < WAYS; k++) x.v[k] += add.v[k];
+    if (d) {
+        const struct part more = row_get(out, d, at, n);
+        for (int k = 0; k < WAYS; k++) x.v[k] += more.v[k];
+    }
+    row_put(out, c, at, n, x, false);
+}
+
+SIMD_INLINE void finish_tile_as(const float *sums, int64_t rows, int64_t cols, enum kernel_dtype in, const void *bias,
+                                int64_t column, enum kernel_dtype out, const void *d, void *c, int64_t ld) {
+    for (int64_t r = 0; r < rows; r++)
+        PARTS(0, cols, 0, finish_part(sums + r * GEMM_NR + i, in, bias, column + i, out, d, c, r * ld + i, n));
+}
 /* c = sums + bias + d over rows x cols of a tile, rounded to dtype `out`; sums[MR][NR]; bias and d may be NULL. */
 static void finish_tile(const float *sums, int64_t rows, int64_t cols, enum kernel_dtype in, const void *bias,
                         int64_t column, enum kernel_dtype out, const void *d, void *c, int64_t ld) {
-    for (int64_t j = 0; j < cols; j += KERNEL_LANES) {
-        const int64_t left = cols - j;
-        const vf add = bias ? vf_get_left(in, bias, column + j, left) : (vf){0};
-        for (int64_t i = 0; i < rows; i++) {
-            vf x = vf_load(sums + i * GEMM_NR + j) + add;
-            if (d) x += vf_get_left(out, d, i * ld + j, left);
-            vf_put_left(out, c, i * ld + j, left, x);
-        }
+    if (out == KERNEL_F32)
+        finish_tile_as(sums, rows, cols, in, bias, column, KERNEL_F32, d, c, ld);
+    else
+        finish_tile_as(sums, rows, cols, in, bias, column, KERNEL_BF16, d, c, ld);
+}
+
+/* What the epilogue reads or writes beside C comes into L1 while the tile's sums are made. */
+SIMD_INLINE void finish_fetch(const struct kernel_gemm *g, int64_t at) {
+    const int64_t element = (int64_t)kernel_dtype_bytes(g->out);
+    const uintptr_t row = (uintptr_t)(g->epilogue == KERNEL_EPILOGUE_GELU ? g->y : g->x) + (uintptr_t)(at * element);
+#pragma GCC unroll 16
+    for (int i = 0; i < GEMM_MR; i++) tile_fetch(row + (uintptr_t)(i * g->ldc * element), GEMM_NR * element);
+}
+
+SIMD_INLINE void finish_gelu(enum kernel_dtype t, enum kernel_epilogue e, const struct kernel_gemm *g, int64_t at,
+                             int64_t n) {
+    struct part c = part_get(t, g->c, at, n);
+    if (e == KERNEL_EPILOGUE_GELU) {
+        for (int k = 0; k < WAYS; k++) c.v[k] = vf_gelu(c.v[k]);
+        part_put(t, g->y, at, n, c, false);
+    } else {
+        const struct part x = part_get(t, g->x, at, n);
+        for (int k = 0; k < WAYS; k++) c.v[k] = vf_gelu_gradient(c.v[k], x.v[k]);
+        part_put(t, g->c, at, n, c, false);
     }
 }
 
+SIMD_INLINE void finish_epilogue_as(enum kernel_dtype t, enum kernel_epilogue e, const struct kernel_gemm *g,
+                                    int64_t at, int64_t rows, int64_t cols) {
+    for (int64_t r = 0; r < rows; r++, at += g->ldc) PARTS(0, cols, 0, finish_gelu(t, e, g, at + i, n));
+}
 /* The epilogue over rows x cols of C from element `at` on, as they are stored and still in L1. */
 static __attribute__((noinline)) void finish_epilogue(const struct kernel_gemm *g, int64_t at, int64_t rows,
                                                       int64_t cols) {
-    for (int64_t i = 0; i < rows; i++, at += g->ldc) {
-        for (int64_t j = 0; j < cols; j += KERNEL_LANES) {
-            const int64_t left = cols - j;
-            const vf c = vf_get_left(g->out, g->c, at + j, left);
-            if (g->epilogue == KERNEL_EPILOGUE_GELU)
-                vf_put_left(g->out, g->y, at + j, left, vf_gelu(c));
-            else
-                vf_put_left(g->out, g->c, at + j, left, vf_gelu_gradient(c, vf_get_left(g->out, g->x, at + j, left)));
-        }
-    }
+    const bool f32 = g->out == KERNEL_F32, forward = g->epilogue == KERNEL_EPILOGUE_GELU;
+    if (f32 && forward)
+        finish_epilogue_as(KERNEL_F32, KERNEL_EPILOGUE_GELU, g, at, rows, cols);
+    else if (f32)
+        finish_epilogue_as(KERNEL_F32, KERNEL_EPILOGUE_GELU_GRAD, g, at, rows, cols);
+    else if (forward)
+        finish_epilogue_as(KERNEL_BF16, KERNEL_EPILOGUE_GELU, g, at, rows, cols);
+    else
+        finish_epilogue_as(KERNEL_BF16, KERNEL_EPILOGUE_GELU_GRAD, g, at, rows, cols);
 }
 
 #endif

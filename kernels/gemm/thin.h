@@ -2,15 +2,20 @@
  *
  * A few rows against a B stored across k, which goes by but once: packing it would cost as much as the multiplication.
  * So B is read as it lies, a few rows of it at a time and those from end to end of a stretch of columns, the way the
- * hardware fetches ahead, and the sums wait in L1 or L2 for the next rows. Each sum is made of the same operations in
+ * hardware fetches ahead, and the sums wait in L2 for the next rows. Each sum is made of the same operations in
  * the same order as a tile's, so its bits are the same. */
 #ifndef TOISE_KERNELS_GEMM_THIN_H
 #define TOISE_KERNELS_GEMM_THIN_H
 
 #include "problem.h"
 
-/* Rows of C; tiles whose sums wait (64 of 6 x 16 are 24 KB); words of k at a time. */
-enum { THIN_ROWS = 16, THIN_TILES = 64, THIN_WORDS = KERNEL_LANES };
+/* Rows of C; their panels; tiles whose sums wait, 72 KB of them; words of k at a time. */
+enum {
+    THIN_ROWS = 16,
+    THIN_PANELS = (THIN_ROWS + GEMM_MR - 1) / GEMM_MR,
+    THIN_TILES = (18 << 10) / GEMM_TILE,
+    THIN_WORDS = KERNEL_LANES
+};
 
 static bool thin_serves(const struct kernel_gemm *g) {
     return WORD_NUMBERS == 1 && g->m <= THIN_ROWS && !g->b_trans && !g->b_packed;
@@ -22,86 +27,121 @@ static float *thin_sums(const struct blocked_problem *x, const struct blocked_bl
     return (float *)(void *)(x->b_panels + (at->my_columns.begin * down + at->my_rows.begin * over) * GEMM_TILE);
 }
 
-/* A few words of k: of A, [words][MR], zeros beyond its rows; of B, from element `b` on. */
+/* A few words of k: of A, [row panel][words][MR], zeros beyond its rows; of B, from element `b` on. */
 struct thin_words {
-    float a[THIN_WORDS][GEMM_MR];
+    float a[THIN_PANELS][THIN_WORDS][GEMM_MR];
     int64_t count, b;
 };
 
-/* sums[MR][NR] += those words, of `rows` rows and `left` columns */
-SIMD_INLINE void thin_tile(const struct pack_operand *x, enum kernel_dtype t, int rows, const struct thin_words *w,
-                           int64_t b, int64_t left, float *sums) {
+/* A word of `left` columns of B from element `b` on, zeros beyond them */
+SIMD_INLINE void thin_column(const struct pack_operand *x, enum kernel_dtype t, int64_t b, int64_t left,
+                             vf column[GEMM_NV]) {
+#pragma GCC unroll 4
+    for (int v = 0; v < GEMM_NV; v++)
+        column[v] = left > v * KERNEL_LANES ? vf_get_left(t, x->data, b + v * KERNEL_LANES, left - v * KERNEL_LANES)
+                                            : vf_all(0);
+}
+
+/* sums[MR][NR] += those words, of `rows` rows of A's panel and `left` columns. The first panel of rows reads B, fetches
+ * the words after these, and copies what it read for the panels below it: B's rows may fall on each other in L1. */
+SIMD_INLINE void thin_tile(const struct pack_operand *x, enum kernel_dtype t, int rows, bool first, bool copies,
+                           const struct thin_words *w, int64_t panel, int64_t b, int64_t left, float *copy,
+                           float *sums) {
     vf sum[GEMM_MR][GEMM_NV];
 #pragma GCC unroll 16
     for (int i = 0; i < rows; i++)
 #pragma GCC unroll 4
         for (int v = 0; v < GEMM_NV; v++) sum[i][v] = vf_load(sums + i * GEMM_NR + v * KERNEL_LANES);
 #pragma GCC unroll 1 /* since the sums of an unrolled loop are spilled */
-    for (int64_t p = 0; p < w->count; p++, b += x->ld) {
+    for (int64_t p = 0; p < w->count; p++, b += x->ld, copy += GEMM_NR) {
         vf column[GEMM_NV];
-        pack_fetch(x, t, THIN_WORDS, b);
+        if (first) pack_fetch(x, t, THIN_WORDS, b);
+        if (first) thin_column(x, t, b, left, column);
 #pragma GCC unroll 4
         for (int v = 0; v < GEMM_NV; v++)
-            column[v] = left > v * KERNEL_LANES ? vf_get_left(t, x->data, b + v * KERNEL_LANES, left - v * KERNEL_LANES)
-                                                : vf_all(0);
+            if (!first)
+                column[v] = vf_load(copy + v * KERNEL_LANES);
+            else if (copies)
+                vf_store(copy + v * KERNEL_LANES, column[v]);
 #pragma GCC unroll 16
         for (int i = 0; i < rows; i++)
 #pragma GCC unroll 4
-            for (int v = 0; v < GEMM_NV; v++) sum[i][v] = tile_dot(sum[i][v], vf_all(w->a[p][i]), column[v]);
+            for (int v = 0; v < GEMM_NV; v++) sum[i][v] = tile_dot(sum[i][v], vf_all(w->a[panel][p][i]), column[v]);
     }
 #pragma GCC unroll 16
     for (int i = 0; i < rows; i++)
 #pragma GCC unroll 4
         for (int v = 0; v < GEMM_NV; v++) vf_store(sums + i * GEMM_NR + v * KERNEL_LANES, sum[i][v]);
 }
-
-/* Tiles side by side, of `left` columns in all */
-SIMD_INLINE void thin_tiles(const struct pack_operand *x, enum kernel_dtype t, int rows, const struct thin_words *w,
-                            int64_t left, float *sums) {
-    int64_t b = w->b;
-    for (; left >= GEMM_NR; left -= GEMM_NR, b += GEMM_NR, sums += GEMM_TILE)
-        thin_tile(x, t, rows, w, b, GEMM_NR, sums);
-    if (left > 0) thin_tile(x, t, rows, w, b, left, sums);
+SIMD_INLINE void thin_first(const struct pack_operand *x, enum kernel_dtype t, int rows, bool copies,
+                            const struct thin_words *w, int64_t b, int64_t left, float *copy, float *sums) {
+    if (left < GEMM_NR)
+        thin_tile(x, t, rows, true, copies, w, 0, b, left, copy, sums);
+    else
+        thin_tile(x, t, rows, true, copies, w, 0, b, GEMM_NR, copy, sums);
 }
 
+/* Tiles side by side, of `left` columns in all; below each other `panels` whole ones and one of `last` rows.
+ * sums[tile][row panel][MR][NR] */
+SIMD_INLINE void thin_tiles(const struct pack_operand *x, enum kernel_dtype t, int64_t panels, int last,
+                            const struct thin_words *w, int64_t left, float *sums) {
+    float copy[THIN_WORDS * GEMM_NR] __attribute__((aligned(64)));
+    for (int64_t b = w->b; left > 0; left -= GEMM_NR, b += GEMM_NR) {
+        if (panels == 0) {
+            thin_first(x, t, last, false, w, b, left, copy, sums);
+            sums += GEMM_TILE;
+            continue;
+        }
+        thin_first(x, t, GEMM_MR, true, w, b, left, copy, sums);
+        sums += GEMM_TILE;
+        for (int64_t i = 1; i < panels; i++, sums += GEMM_TILE)
+            thin_tile(x, t, GEMM_MR, false, false, w, i, b, GEMM_NR, copy, sums);
+        if (last == 0) continue;
+        thin_tile(x, t, last, false, false, w, panels, b, GEMM_NR, copy, sums);
+        sums += GEMM_TILE;
+    }
+}
 /* Rows beyond the last are zeros of A: as many as the next kind of tile has. */
-static __attribute__((noinline)) void thin_row_panel(const struct pack_operand *x, int64_t rows,
-                                                     const struct thin_words *w, int64_t left, float *sums) {
-    const bool f32 = x->dtype == KERNEL_F32;
-    if (rows == 1)
-        f32 ? thin_tiles(x, KERNEL_F32, 1, w, left, sums) : thin_tiles(x, KERNEL_BF16, 1, w, left, sums);
-    else if (rows == 2)
-        f32 ? thin_tiles(x, KERNEL_F32, 2, w, left, sums) : thin_tiles(x, KERNEL_BF16, 2, w, left, sums);
-    else if (rows <= 4)
-        f32 ? thin_tiles(x, KERNEL_F32, 4, w, left, sums) : thin_tiles(x, KERNEL_BF16, 4, w, left, sums);
+SIMD_INLINE void thin_rows(const struct pack_operand *x, enum kernel_dtype t, int64_t rows, const struct thin_words *w,
+                           int64_t left, float *sums) {
+    const int64_t panels = rows / GEMM_MR, last = rows % GEMM_MR;
+    if (last == 0)
+        thin_tiles(x, t, panels, 0, w, left, sums);
+    else if (last == 1)
+        thin_tiles(x, t, panels, 1, w, left, sums);
+    else if (last == 2)
+        thin_tiles(x, t, panels, 2, w, left, sums);
+    else if (last <= 4)
+        thin_tiles(x, t, panels, 4, w, left, sums);
     else
-        f32 ? thin_tiles(x, KERNEL_F32, GEMM_MR, w, left, sums) : thin_tiles(x, KERNEL_BF16, GEMM_MR, w, left, sums);
+        thin_tiles(x, t, panels + 1, 0, w, left, sums);
 }
 
 static void thin_read_a(const struct blocked_problem *x, const struct blocked_block *at, int64_t panel, int64_t p,
-                        struct thin_words *w) {
+                        int64_t count, float a[THIN_WORDS][GEMM_MR]) {
     struct tile_operands t;
     blocked_read_a(x, at, panel, &t);
     t.a += p / KERNEL_LANES * t.group;
-    for (int64_t q = 0; q < w->count; q++)
-        for (int i = 0; i < GEMM_MR; i++) w->a[q][i] = *(const tile_float *)(t.a + q * t.step + i * t.row);
+    for (int64_t q = 0; q < count; q++)
+        for (int i = 0; i < GEMM_MR; i++) a[q][i] = *(const tile_float *)(t.a + q * t.step + i * t.row);
 }
 
-/* The block's sums of its rows and of column panels j0 .. j1: sums[row panel][j1 - j0][MR][NR]. */
+/* The block's sums of its rows and of column panels j0 .. j1: sums[j1 - j0][row panel][MR][NR]. */
 static void thin_multiply(const struct blocked_problem *x, const struct blocked_block *at, int64_t j0, int64_t j1,
                           float *sums) {
-    const int64_t column = at->j + j0 * GEMM_NR, end = at->j + j1 * GEMM_NR;
-    const int64_t columns = (end < x->g->n ? end : x->g->n) - column;
+    const int64_t column = at->j + j0 * GEMM_NR, end = at->j + j1 * GEMM_NR, row = at->i + at->my_rows.begin * GEMM_MR;
+    const int64_t columns = (end < x->g->n ? end : x->g->n) - column, down = at->my_rows.end - at->my_rows.begin;
+    const int64_t rows = x->g->m - row < down * GEMM_MR ? x->g->m - row : down * GEMM_MR;
     struct thin_words w;
-    memset(sums, 0, (size_t)((at->my_rows.end - at->my_rows.begin) * (j1 - j0) * GEMM_TILE) * sizeof *sums);
+    memset(sums, 0, (size_t)(down * (j1 - j0) * GEMM_TILE) * sizeof *sums);
     for (int64_t p = 0; p < at->words; p += THIN_WORDS) {
         w.count = at->words - p < THIN_WORDS ? at->words - p : THIN_WORDS;
         w.b = (at->w + p) * x->b.ld + column;
-        for (int64_t i = at->my_rows.begin; i < at->my_rows.end; i++) {
-            thin_read_a(x, at, i, p, &w);
-            thin_row_panel(&x->b, x->g->m - at->i - i * GEMM_MR, &w, columns,
-                           sums + (i - at->my_rows.begin) * (j1 - j0) * GEMM_TILE);
-        }
+        for (int64_t i = 0; i < down; i++) thin_read_a(x, at, at->my_rows.begin + i, p, w.count, w.a[i]);
+        if (x->b.dtype == KERNEL_F32)
+            thin_rows(&x->b, KERNEL_F32, rows, &w, columns, sums);
+        else
+            thin_rows(&x->b, KERNEL_BF16, rows, &w, columns, sums);
     }
 }
 

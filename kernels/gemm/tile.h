@@ -76,6 +76,12 @@ SIMD_INLINE void tile_end(vf sum[GEMM_MR][GEMM_NV], const float *base, const flo
         for (int v = 0; v < GEMM_NV; v++) vf_store(out + i * ld + v * KERNEL_LANES, sum[i][v]);
 }
 
+/* A row of a tile, `bytes` of them, to be fetched into L1; it may lie beyond the end of a matrix. */
+SIMD_INLINE void tile_fetch(uintptr_t row, int64_t bytes) {
+    __builtin_prefetch((const void *)row);
+    __builtin_prefetch((const void *)(row + (uintptr_t)bytes - 1));
+}
+
 /* out = A B + base + bias, over `words` words along k, with strides as given. Strides that are no constants
  * are added up step by step, since unrolled they would be a register each. */
 SIMD_INLINE void tile_multiply(int64_t words, const struct tile_operands *x, bool constants, int64_t row, int64_t step,
@@ -86,10 +92,11 @@ SIMD_INLINE void tile_multiply(int64_t words, const struct tile_operands *x, boo
     const int64_t ahead_step = x->ahead_step;
     vf sum[GEMM_MR][GEMM_NV] = {{{0}}};
 #pragma GCC unroll 16
-    for (int i = 0; i < GEMM_MR; i++) { /* C will be here when the sums are done */
-        __builtin_prefetch(out + i * ld);
-        __builtin_prefetch(out + i * ld + GEMM_NR - 1);
-    }
+    for (int i = 0; i < GEMM_MR; i++)
+        tile_fetch((uintptr_t)(out + i * ld), GEMM_NR * 4); /* C will be here when the sums are done */
+    if (base && base != out)
+#pragma GCC unroll 16
+        for (int i = 0; i < GEMM_MR; i++) tile_fetch((uintptr_t)(base + i * ld), GEMM_NR * 4);
     for (; constants && words >= KERNEL_LANES;
          words -= KERNEL_LANES, a += group, b += KERNEL_LANES * b_step, ahead += ahead_step) {
         __builtin_prefetch(ahead, 0, 2);

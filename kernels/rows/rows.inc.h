@@ -6,7 +6,7 @@
 #include "declare.h"
 #include "exp.h"
 #include "gelu.h"
-#include "rows/parts.inc.h"
+#include "parts.h"
 #include "scalar.h"
 #include "split.h"
 

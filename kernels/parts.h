@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What passes over memory are made of: a few vectors' worth of elements, whole or partial, and the loop over them. */
+#ifndef TOISE_KERNELS_PARTS_H
+#define TOISE_KERNELS_PARTS_H
+
 #include "simd.h"
 
 /* `n` below is PART, a constant, or less: then the other lanes read as 0 and are not written. */
@@ -123,3 +126,5 @@ SIMD_INLINE vf part_sum(struct part x) {
         for (int k = 0; k < w; k++) x.v[k] += x.v[k + w];
     return x.v[0];
 }
+
+#endif
