@@ -39,6 +39,10 @@ SIMD_INLINE vf vf_exp_bounded(vf x) {
     const vf sum = x * SIMD_LOG2E + SIMD_MAGIC;
     return vf_exp2_fraction(x * SIMD_LOG2E - (sum - SIMD_MAGIC)) * vf_power(sum);
 }
+/* the same for x <= 88, but 0 below -87.7: a weight of a softmax. 2^-127 is one more step of the exponent, to 0. */
+SIMD_INLINE vf vf_exp_weight(vf x) {
+    return vf_exp_bounded(vf_max(vf_all(-88), x));
+}
 
 /* e^(x - n ln2), the integer n nearest to x / ln2, to about 1 ulp. Reduction by n ln2 in two parts (Cody & Waite 1980),
  * then 1 + r + r^2 q(r) with q of degree 4, minimax in relative error (3e-9) on |r| <= ln2/2; neighbouring terms are

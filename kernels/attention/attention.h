@@ -10,11 +10,12 @@
 #include "split.h"
 
 /* A panel is what stands across the vector lanes: queries in forward, keys in backward. It meets the other
- * side in blocks. With a head of 64: operands of a panel take 8 KiB each, of a block 16 KiB, the scores 8 KiB,
- * so a product's three operands fit 32 KiB of L1, and what is streamed from L2 is used 32 times. In forward up to four
- * panels meet a block together, so that what is streamed from L3 or memory is used 128 times; they take 64 KiB. */
+ * side in blocks of whole tiles, of 6 rows or of 8. With a head of 64: operands of a panel take 8 KiB each, the scores
+ * 12 KiB, and of a block's 24 KiB a tile needs a part at a time, so that a product goes by in 32 KiB of L1, and what is
+ * streamed from L2 is used 32 times. In forward up to four panels meet a block together, so that what is streamed from
+ * L3 or memory is used 128 times; they take 64 KiB. */
 #define ATTENTION_PANEL 32
-#define ATTENTION_BLOCK 64
+#define ATTENTION_BLOCK 96
 #define ATTENTION_TOGETHER 4
 #define ATTENTION_HEAD_MAX 256
 

@@ -21,6 +21,7 @@ struct backward {
     int64_t width;
     const struct kernel_attention *a;
     struct attention_pace pace;
+    struct ahead ahead;
     float one[ATTENTION_HEAD_MAX], scale[ATTENTION_PANEL]; /* factors of columns */
 };
 
@@ -64,8 +65,8 @@ static void load_queries(struct backward *w, int64_t end) {
     for (int64_t i = 0; i < end - from; i++) {
         vf sum = {0};
         for (int64_t c = 0; c < d; c += KERNEL_LANES) {
-            strided_expect(&o, a->o, i + MOVE_AHEAD, c, false);
-            sum += strided_get(&o, a->o, i, c) * vf_load(d_o + i * w->width + c);
+            __builtin_prefetch((const void *)strided_byte(&o, a->o, i + MOVE_AHEAD, c));
+            sum += strided_get(&o, a->dtype, false, a->o, i, c) * vf_load(d_o + i * w->width + c);
         }
         w->rowsum[from + i] = vf_sum(sum);
     }
@@ -91,9 +92,8 @@ SIMD_INLINE void gradient_rows(const int n, const struct backward *w, const bool
         int row = t / TILE_VECTORS, v = t % TILE_VECTORS * KERNEL_LANES;
         vf score = vf_load(p + row * ATTENTION_PANEL + v);
         if (biased) score = add_bias(score, -w->slope, late + r + row, lane + v); /* here the rows are queries */
-        x[t] = vf_min(vf_all(88), score - w->lse[i + r + row]);
+        x[t] = vf_exp_weight(vf_min(vf_all(88), score - w->lse[i + r + row]));
     }
-    exp_each(n * TILE_VECTORS, x);
     for (int t = 0; t < n * TILE_VECTORS; t++) {
         int row = t / TILE_VECTORS, at = row * ATTENTION_PANEL + t % TILE_VECTORS * KERNEL_LANES;
         vf_store(p + at, x[t]);
@@ -121,24 +121,24 @@ SIMD_INLINE void score_gradients(const struct backward *w, const bool biased, in
 }
 
 /* A block's n queries from the i-th on against a panel of keys; `keep` as in struct product, of dk and dv. */
-static void backward_block(const struct backward *w, int64_t first, int64_t keys, int64_t i, int64_t n,
-                           const float *keep, float *dk, float *dv) {
+static void backward_block(struct backward *w, int64_t first, int64_t keys, int64_t i, int64_t n, const float *keep,
+                           float *dk, float *dv) {
     const struct kernel_attention *a = w->a;
     const int64_t d = a->head_dim, panel = ATTENTION_PANEL, width = w->width;
     const int64_t columns = (d + TILE_COLUMNS - 1) / TILE_COLUMNS * TILE_COLUMNS;
     const int64_t late = a->q_offset + i - a->k_offset - first;
     const struct band band = band_of(late + 1 - attention_window(a), late + 1, n);
     const float *q = w->q + i * width, *d_o = w->d_o + i * width;
-    multiply_rows((struct product){n, panel, d, q, w->k_t, width, panel, panel, NULL, w->p, band.strip});
-    multiply_rows((struct product){n, panel, d, d_o, w->v_t, width, panel, panel, NULL, w->ds, band.strip});
+    multiply_rows((struct product){n, panel, d, q, w->k_t, width, panel, panel, NULL, w->p, band.strip, &w->ahead});
+    multiply_rows((struct product){n, panel, d, d_o, w->v_t, width, panel, panel, NULL, w->ds, band.strip, &w->ahead});
     if (w->slope == 0)
         score_gradients(w, false, i, n, late, &band);
     else
         score_gradients(w, true, i, n, late, &band);
-    multiply_columns((struct product){d, panel, n, d_o, w->p, width, panel, panel, keep, dv, band.strip});
-    multiply_columns((struct product){d, panel, n, q, w->ds, width, panel, panel, keep, dk, band.strip});
-    multiply_rows(
-        (struct product){n, columns, keys, w->ds, w->k_rows, panel, width, width, w->one, w->dq + i * width, NULL});
+    multiply_columns((struct product){d, panel, n, d_o, w->p, width, panel, panel, keep, dv, band.strip, &w->ahead});
+    multiply_columns((struct product){d, panel, n, q, w->ds, width, panel, panel, keep, dk, band.strip, &w->ahead});
+    multiply_rows((struct product){n, columns, keys, w->ds, w->k_rows, panel, width, width, w->one, w->dq + i * width,
+                                   NULL, &w->ahead});
 }
 
 /* The query heads that read one key/value head, in their order. */
@@ -146,13 +146,33 @@ struct turn {
     bool first, last;
 };
 
+/* What the panel of keys `first` .. will move: itself, and the queries that it is the first to meet. */
+static void expect_panel(struct backward *w, int64_t kv, int64_t first) {
+    const struct kernel_attention *a = w->a;
+    const int64_t keys = attention_min(ATTENTION_PANEL, a->seq_k - first), from = w->loaded, d = a->head_dim;
+    struct ahead *x = &w->ahead;
+    *x = (struct ahead){0};
+    if (keys <= 0) return;
+    const size_t element = kernel_dtype_bytes(a->dtype);
+    const int64_t queries = attention_queries_seeing(a, first + keys - 1).end - from;
+    const int64_t o = attention_o(a, w->b, w->h, from);
+    ahead_add(x, a->k, element, kv + first * a->kv_row, keys, a->kv_row, d);
+    ahead_add(x, a->v, element, kv + first * a->kv_row, keys, a->kv_row, d);
+    ahead_add(x, a->q, element, attention_q(a, w->b, w->h, from), queries, a->q_row, d);
+    ahead_add(x, a->d_o, element, o, queries, a->o_row, d);
+    ahead_add(x, a->o, element, o, queries, a->o_row, d);
+    ahead_add(x, w->q, sizeof *w->q, from * w->width, queries, w->width, d);
+    ahead_add(x, w->d_o, sizeof *w->d_o, from * w->width, queries, w->width, d);
+    ahead_add(x, w->dq, sizeof *w->dq, from * w->width, queries, w->width, d);
+}
+
 static void put_dk_dv(const struct backward *w, struct strided rows, const float *dk, const float *dv) {
     unpack_panel(rows, w->a->dv, w->one, dv);
     unpack_panel(rows, w->a->dk, w->scale, dk);
 }
 
 /* Keys first .. against every query of the head that sees one of them, and has a finite lse therefore. */
-static void backward_panel(struct backward *w, int64_t kv, int64_t first, struct turn turn) {
+static void backward_panel(struct backward *w, int64_t kv, int64_t first, int64_t step, struct turn turn) {
     const struct kernel_attention *a = w->a;
     const int64_t keys = attention_min(ATTENTION_PANEL, a->seq_k - first);
     const int64_t begin = attention_queries_seeing(a, first).begin,
@@ -164,6 +184,7 @@ static void backward_panel(struct backward *w, int64_t kv, int64_t first, struct
     pack_panel(rows, a->v, 1, w->v_t);
     pack_rows(rows, a->k, a->scale, w->k_rows, w->width);
     load_queries(w, end);
+    expect_panel(w, kv, first + step * ATTENTION_PANEL);
     for (int64_t i = begin; i < end; i += ATTENTION_BLOCK, keep = w->one) {
         int64_t n = attention_min(ATTENTION_BLOCK, end - i);
         backward_block(w, first, keys, i, n, keep, w->dk + at, w->dv + at);
@@ -205,7 +226,7 @@ static void join_dq(const struct backward *w, struct part part) {
 static void backward_head(struct backward *w, int64_t kv, struct turn turn, struct part part) {
     const struct kernel_attention *a = w->a;
     for (int64_t j = part.index * ATTENTION_PANEL; j < a->seq_k; j += part.count * ATTENTION_PANEL) {
-        backward_panel(w, kv, j, turn);
+        backward_panel(w, kv, j, part.count, turn);
         if (part.count > 1) continue;
         int64_t done = attention_min(attention_queries_seeing(a, j + ATTENTION_PANEL).begin, w->loaded);
         put_dq(w, w->stored, done, w->dq);

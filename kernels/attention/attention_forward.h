@@ -30,6 +30,7 @@ struct forward {
     struct kernel_range packed;
     struct attention_pace pace;
     struct query_panel panel[ATTENTION_TOGETHER];
+    struct ahead ahead;
 };
 
 static void forward_scratch(struct forward *w, const struct kernel_team *team, const struct kernel_attention *a) {
@@ -69,7 +70,7 @@ SIMD_INLINE void weigh_rows(const int n, float *s, const vf offset[TILE_VECTORS]
     for (int i = 0; i < n * TILE_VECTORS; i++)
         x[i] = vf_load(s + i / TILE_VECTORS * ATTENTION_PANEL + i % TILE_VECTORS * KERNEL_LANES) -
                offset[i % TILE_VECTORS];
-    exp_each(n * TILE_VECTORS, x);
+    for (int i = 0; i < n * TILE_VECTORS; i++) x[i] = vf_exp_weight(x[i]);
     for (int i = 0; i < n * TILE_VECTORS; i++)
         vf_store(s + i / TILE_VECTORS * ATTENTION_PANEL + i % TILE_VECTORS * KERNEL_LANES, x[i]);
     for (int i = 0; i < n * TILE_VECTORS; i++) sum[i % TILE_VECTORS] += x[i];
@@ -90,9 +91,9 @@ SIMD_INLINE void softmax_strip(struct softmax *x, float *s, struct kernel_range 
     float *p = s + rows.begin * ATTENTION_PANEL + lane, *end = s + rows.end * ATTENTION_PANEL + lane;
     for (; p + ATTENTION_PANEL < end; p += 2 * ATTENTION_PANEL) weigh_rows(2, p, offset, sum);
     if (p < end) weigh_rows(1, p, offset, sum);
-    exp_each(TILE_VECTORS, keep);
     for (int v = 0; v < TILE_VECTORS; v++) {
         float *total = x->sum + lane + v * KERNEL_LANES;
+        keep[v] = vf_exp_weight(keep[v]);
         vf_store(x->keep + lane + v * KERNEL_LANES, keep[v]);
         vf_store(total, vf_load(total) * keep[v] + sum[v]);
     }
@@ -116,15 +117,15 @@ static void panel_begin(const struct forward *w, struct query_panel *p, int64_t 
 }
 
 /* A panel's queries over keys j .. */
-static void panel_block(const struct forward *w, struct query_panel *p, int64_t j, int64_t keys, float slope) {
+static void panel_block(struct forward *w, struct query_panel *p, int64_t j, int64_t keys, float slope) {
     const struct kernel_attention *a = w->a;
     const int64_t d = a->head_dim, panel = ATTENTION_PANEL, late = a->k_offset + j - a->q_offset - p->first;
     const float *k = w->k + j * w->width, *v = w->v + j * w->width;
     const struct band band = band_of(late, late + attention_window(a), keys);
-    multiply_rows((struct product){keys, panel, d, k, p->q, w->width, panel, panel, NULL, w->s, band.strip});
+    multiply_rows((struct product){keys, panel, d, k, p->q, w->width, panel, panel, NULL, w->s, band.strip, &w->ahead});
     softmax_block(&p->x, w->s, &band, late, slope);
     multiply_columns((struct product){d, panel, keys, v, w->s, w->width, panel, panel, p->begun ? p->x.keep : NULL,
-                                      p->o, band.strip});
+                                      p->o, band.strip, &w->ahead});
     p->begun = true;
 }
 
@@ -153,6 +154,28 @@ static void pack_keys(struct forward *w, int64_t kv, struct kernel_range keys) {
     packed->end = keys.end;
 }
 
+/* What `count` panels from query `next` of head h on, or of the head after it, will move: queries, their keys, and
+ * where these go. */
+static void expect_panels(struct forward *w, int64_t b, int64_t h, int64_t next, int64_t count) {
+    const struct kernel_attention *a = w->a;
+    struct ahead *x = &w->ahead;
+    *x = (struct ahead){0};
+    if (next >= a->seq_q) next = 0, h++;
+    if (h == a->heads) h = 0, b++;
+    if (b == a->batch) return;
+    const size_t element = kernel_dtype_bytes(a->dtype);
+    const int64_t queries = attention_min(count * ATTENTION_PANEL, a->seq_q - next), d = a->head_dim;
+    const int64_t kv = attention_kv(a, b, h / (a->heads / a->kv_heads), 0);
+    const int64_t from = kv == w->kv ? w->packed.end : attention_keys_seen(a, next).begin;
+    const int64_t keys = attention_keys_seen(a, next + queries - 1).end - from;
+    ahead_add(x, a->q, element, attention_q(a, b, h, next), queries, a->q_row, d);
+    ahead_add(x, a->k, element, kv + from * a->kv_row, keys, a->kv_row, d);
+    ahead_add(x, a->v, element, kv + from * a->kv_row, keys, a->kv_row, d);
+    ahead_add(x, w->k, sizeof *w->k, from * w->width, keys, w->width, d);
+    ahead_add(x, w->v, sizeof *w->v, from * w->width, keys, w->width, d);
+    ahead_add(x, a->o, element, attention_o(a, b, h, next), queries, a->o_row, d);
+}
+
 /* Panels from `first` on, `count` of them, of head h: over blocks of the keys that one of their queries sees. */
 static void forward_panels(struct forward *w, int64_t b, int64_t h, int64_t first, int64_t count) {
     const struct kernel_attention *a = w->a;
@@ -168,6 +191,7 @@ static void forward_panels(struct forward *w, int64_t b, int64_t h, int64_t firs
     }
     const struct kernel_range keys = {seen[0].begin, seen[count - 1].end};
     pack_keys(w, attention_kv(a, b, h / (a->heads / a->kv_heads), 0), keys);
+    expect_panels(w, b, h, next, count);
     for (int64_t j = keys.begin; j < keys.end; j += ATTENTION_BLOCK)
         for (int64_t i = 0; i < count; i++) {
             int64_t n = attention_min(ATTENTION_BLOCK, seen[i].end - j);

@@ -13,65 +13,116 @@ struct strided {
     enum kernel_dtype dtype;
     int64_t at, row, rows, columns;
 };
-SIMD_INLINE vf strided_get(const struct strided *s, const void *p, int64_t r, int64_t c) {
-    return vf_get_left(s->dtype, p, s->at + r * s->row + c, s->columns - c);
-}
-SIMD_INLINE void strided_put(const struct strided *s, void *p, int64_t r, int64_t c, vf x) {
-    vf_put_left(s->dtype, p, s->at + r * s->row + c, s->columns - c, x);
+/* Element (r, c) of it, in bytes from p; it may lie beyond the end. */
+SIMD_INLINE uintptr_t strided_byte(const struct strided *s, const void *p, int64_t r, int64_t c) {
+    return (uintptr_t)p + (uintptr_t)((s->at + r * s->row + c) * (int64_t)kernel_dtype_bytes(s->dtype));
 }
 
 /* Rows are moved in their order and mostly come from beyond the caches, a row apart from the next one where no
- * hardware expects it: so what is some rows ahead is asked for. Past the end that does nothing. */
+ * hardware expects it: so what is some rows ahead is asked for, and where it goes, which was used a head ago. */
 #define MOVE_AHEAD 8
-SIMD_INLINE void strided_expect(const struct strided *s, const void *p, int64_t r, int64_t c, const bool write) {
-    const char *element = (const char *)p + (size_t)(s->at + r * s->row + c) * kernel_dtype_bytes(s->dtype);
-    if (write)
-        __builtin_prefetch(element, 1);
-    else
-        __builtin_prefetch(element);
-}
 
+/* A vector of row r from column c on, of `left` columns; `whole`: all of it is there. t is s->dtype. */
+SIMD_INLINE vf strided_get(const struct strided *s, enum kernel_dtype t, const bool whole, const void *p, int64_t r,
+                           int64_t c) {
+    const int64_t at = s->at + r * s->row + c;
+    return whole ? vf_get(t, p, at) : vf_get_left(t, p, at, s->columns - c);
+}
+SIMD_INLINE void strided_put(const struct strided *s, enum kernel_dtype t, const bool whole, void *p, int64_t r,
+                             int64_t c, vf x) {
+    const int64_t at = s->at + r * s->row + c;
+    if (whole)
+        vf_put(t, p, at, x);
+    else
+        vf_put_left(t, p, at, s->columns - c, x);
+}
+/* BODY, a call, with constants t and whole: whether rows of s are whole vectors, and `full`, what else it needs. */
+#define STRIDED(s, full, BODY)                                                                                         \
+    do {                                                                                                               \
+        const bool all = (full) && (s)->columns % KERNEL_LANES == 0;                                                   \
+        if (all && (s)->dtype == KERNEL_F32) {                                                                         \
+            const enum kernel_dtype t = KERNEL_F32;                                                                    \
+            const bool whole = true;                                                                                   \
+            BODY;                                                                                                      \
+        } else if (all) {                                                                                              \
+            const enum kernel_dtype t = KERNEL_BF16;                                                                   \
+            const bool whole = true;                                                                                   \
+            BODY;                                                                                                      \
+        } else {                                                                                                       \
+            const enum kernel_dtype t = (s)->dtype;                                                                    \
+            const bool whole = false;                                                                                  \
+            BODY;                                                                                                      \
+        }                                                                                                              \
+    } while (0)
+
+SIMD_INLINE void pack_rows_as(const struct strided *s, enum kernel_dtype t, const bool whole, const void *p,
+                              float factor, float *block, int64_t width) {
+    for (int64_t r = 0; r < s->rows; r++, block += width)
+        for (int64_t c = 0; c < s->columns; c += KERNEL_LANES) {
+            __builtin_prefetch((const void *)strided_byte(s, p, r + MOVE_AHEAD, c));
+            __builtin_prefetch(block + MOVE_AHEAD * width + c, 1);
+            vf_store(block + c, strided_get(s, t, whole, p, r, c) * factor);
+        }
+}
 /* block[r][c] = factor * p's, rows `width` apart; block holds whole vectors a row. */
 static void pack_rows(struct strided s, const void *p, float factor, float *block, int64_t width) {
-    for (int64_t r = 0; r < s.rows; r++)
-        for (int64_t c = 0; c < s.columns; c += KERNEL_LANES) {
-            strided_expect(&s, p, r + MOVE_AHEAD, c, false);
-            vf_store(block + r * width + c, strided_get(&s, p, r, c) * factor);
+    STRIDED(&s, true, pack_rows_as(&s, t, whole, p, factor, block, width));
+}
+
+SIMD_INLINE void unpack_rows_as(const struct strided *s, enum kernel_dtype t, const bool whole, void *p,
+                                const float *block, int64_t width) {
+    for (int64_t r = 0; r < s->rows; r++, block += width)
+        for (int64_t c = 0; c < s->columns; c += KERNEL_LANES) {
+            __builtin_prefetch((const void *)strided_byte(s, p, r + MOVE_AHEAD, c), 1);
+            strided_put(s, t, whole, p, r, c, vf_load(block + c));
         }
 }
 static void unpack_rows(struct strided s, void *p, const float *block, int64_t width) {
-    for (int64_t r = 0; r < s.rows; r++)
-        for (int64_t c = 0; c < s.columns; c += KERNEL_LANES) {
-            strided_expect(&s, p, r + MOVE_AHEAD, c, true);
-            strided_put(&s, p, r, c, vf_load(block + r * width + c));
-        }
+    STRIDED(&s, true, unpack_rows_as(&s, t, whole, p, block, width));
 }
 
+SIMD_INLINE void pack_panel_as(const struct strided *s, enum kernel_dtype t, const bool whole, const void *p,
+                               float factor, float *panel) {
+    for (int64_t r = 0; r < ATTENTION_PANEL; r += KERNEL_LANES)
+        for (int64_t c = 0; c < s->columns; c += KERNEL_LANES) {
+            vf x[KERNEL_LANES];
+#pragma GCC unroll 16
+            for (int i = 0; i < KERNEL_LANES; i++) {
+                x[i] = whole || r + i < s->rows ? strided_get(s, t, whole, p, r + i, c) * factor : vf_all(0);
+                __builtin_prefetch((const void *)strided_byte(s, p, ATTENTION_PANEL + r + i, c));
+            }
+            vf_transpose(x);
+#pragma GCC unroll 16
+            for (int i = 0; i < KERNEL_LANES; i++)
+                if (whole || c + i < s->columns) vf_store(panel + (c + i) * ATTENTION_PANEL + r, x[i]);
+        }
+}
 /* panel[c][lane r] = factor * p's; lanes beyond its rows are 0. */
 static void pack_panel(struct strided s, const void *p, float factor, float *panel) {
-    for (int64_t r = 0; r < ATTENTION_PANEL; r += KERNEL_LANES)
-        for (int64_t c = 0; c < s.columns; c += KERNEL_LANES) {
+    STRIDED(&s, s.rows == ATTENTION_PANEL, pack_panel_as(&s, t, whole, p, factor, panel));
+}
+
+SIMD_INLINE void unpack_panel_as(const struct strided *s, enum kernel_dtype t, const bool whole, void *p,
+                                 const float *factor, const float *panel) {
+    for (int64_t r = 0; r < s->rows; r += KERNEL_LANES)
+        for (int64_t c = 0; c < s->columns; c += KERNEL_LANES) {
             vf x[KERNEL_LANES];
-            for (int i = 0; i < KERNEL_LANES; i++)
-                x[i] = r + i < s.rows ? strided_get(&s, p, r + i, c) * factor : vf_all(0);
-            for (int i = 0; i < KERNEL_LANES; i++) strided_expect(&s, p, ATTENTION_PANEL + r + i, c, false);
+#pragma GCC unroll 16
+            for (int i = 0; i < KERNEL_LANES; i++) {
+                __builtin_prefetch((const void *)strided_byte(s, p, ATTENTION_PANEL + r + i, c), 1);
+                x[i] = whole || c + i < s->columns
+                           ? vf_load(panel + (c + i) * ATTENTION_PANEL + r) * vf_load(factor + r)
+                           : vf_all(0);
+            }
             vf_transpose(x);
-            for (int i = 0; i < KERNEL_LANES && c + i < s.columns; i++)
-                vf_store(panel + (c + i) * ATTENTION_PANEL + r, x[i]);
+#pragma GCC unroll 16
+            for (int i = 0; i < KERNEL_LANES; i++)
+                if (whole || r + i < s->rows) strided_put(s, t, whole, p, r + i, c, x[i]);
         }
 }
 /* p's row r = factor[r] * lane r of the panel */
 static void unpack_panel(struct strided s, void *p, const float *factor, const float *panel) {
-    for (int64_t r = 0; r < s.rows; r += KERNEL_LANES)
-        for (int64_t c = 0; c < s.columns; c += KERNEL_LANES) {
-            vf x[KERNEL_LANES];
-            for (int i = 0; i < KERNEL_LANES; i++)
-                x[i] = c + i < s.columns ? vf_load(panel + (c + i) * ATTENTION_PANEL + r) * vf_load(factor + r)
-                                         : vf_all(0);
-            for (int i = 0; i < KERNEL_LANES; i++) strided_expect(&s, p, ATTENTION_PANEL + r + i, c, true);
-            vf_transpose(x);
-            for (int i = 0; i < KERNEL_LANES && r + i < s.rows; i++) strided_put(&s, p, r + i, c, x[i]);
-        }
+    STRIDED(&s, s.rows == ATTENTION_PANEL, unpack_panel_as(&s, t, whole, p, factor, panel));
 }
 
 #endif

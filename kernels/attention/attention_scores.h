@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A block of scores [row][lane]: the band of it that the mask leaves, ALiBi's bias, and the exponential. Needs
- * KERNEL_LANES; all is static. */
+ * A block of scores [row][lane]: the band of it that the mask leaves, and ALiBi's bias. Needs KERNEL_LANES; all is
+ * static. */
 #ifndef TOISE_KERNELS_ATTENTION_SCORES_H
 #define TOISE_KERNELS_ATTENTION_SCORES_H
 
@@ -53,11 +53,6 @@ static void hide_outside(float *scores, const struct band *b, int s) {
 /* Score plus slope * (row - lane), of lanes v ..: the distance is exact while it is less than 2^24. */
 SIMD_INLINE vf add_bias(vf score, float slope, int64_t row, int v) {
     return score + slope * ((float)row - __builtin_convertvector(lane_numbers() + v, vf));
-}
-
-/* e^x of `n` vectors with x <= 88.7 or NaN: the bits of vf_exp() with less to choose. */
-SIMD_INLINE void exp_each(const int n, vf *x) {
-    for (int i = 0; i < n; i++) x[i] = vf_pick(x[i] < -87.336540f, vf_all(0), vf_exp_finite(x[i]));
 }
 
 #endif

@@ -7,7 +7,7 @@
 
 #include <math.h>
 
-#include "attention.h"
+#include "attention_ahead.h"
 #include "simd.h"
 
 /* Tile: enough accumulators to hide the latency of two FMA a cycle (4 to 5 cycles each), few enough to stay,
@@ -21,7 +21,8 @@ _Static_assert(ATTENTION_PANEL % TILE_COLUMNS == 0, "a panel is whole tiles");
 #define POLL_FLOPS 1e7 /* about 100 us of vector FMA */
 
 /* C[m,n] = C * keep[column] + A[m,depth] B[depth,n], n in whole tiles; keep NULL: C is not read. The scores of a block
- * are [row][lane]; of each strip of TILE_COLUMNS lanes only the rows in `seen` (NULL: all) are worked on. */
+ * are [row][lane]; of each strip of TILE_COLUMNS lanes only the rows in `seen` (NULL: all) are worked on.
+ * `ahead` goes on between tiles. */
 struct product {
     int64_t m, n, depth;
     const float *a, *b;
@@ -29,6 +30,7 @@ struct product {
     const float *keep;
     float *c;
     const struct kernel_range *seen;
+    struct ahead *ahead;
 };
 
 /* Rows i .. of C, columns j .., from columns `depth` of A. */
@@ -87,6 +89,7 @@ static void multiply_rows(struct product p) {
             next += TILE_COLUMNS;
         for (int64_t i = seen.begin, rows; i < seen.end; i += rows) {
             rows = tile_rows(seen.end - i);
+            ahead_fetch(p.ahead);
             for (int64_t c = j; c < next; c += TILE_COLUMNS)
                 tile_of(&p, rows, p.a_step, 1, i, c, (struct kernel_range){0, p.depth});
         }
@@ -96,6 +99,7 @@ static void multiply_rows(struct product p) {
 static void multiply_columns(struct product p) {
     for (int64_t i = 0, rows; i < p.m; i += rows) {
         rows = tile_rows(p.m - i);
+        ahead_fetch(p.ahead);
         for (int64_t j = 0; j < p.n; j += TILE_COLUMNS) {
             struct kernel_range depth = p.seen ? p.seen[j / TILE_COLUMNS] : (struct kernel_range){0, p.depth};
             tile_of(&p, rows, 1, p.a_step, i, j, depth);
