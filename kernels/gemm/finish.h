@@ -9,6 +9,8 @@
 #include "../parts.h"
 #include "tile.h"
 
+_Static_assert(GEMM_NR % PART == 0, "a tile's rows are whole parts");
+
 /* c = sums + bias + d, n elements from `at` on; sums are PART long */
 SIMD_INLINE void finish_part(const float *sums, enum kernel_dtype in, const void *bias, int64_t column,
                              enum kernel_dtype out, const void *d, void *c, int64_t at, int64_t n) {
