@@ -28,9 +28,10 @@ struct kernel_caches {
     int64_t l1, l2, l3;
 };
 
-/* The threads of one rank, and what every operation needs besides its operands. A call runs on `threads`
- * OpenMP threads and returns when all are done. Results depend on the operands, the variant, `caches` and `threads`
- * only, bit for bit: work is divided statically and partial sums are added in a fixed order. */
+/* The threads of one rank, and what every operation needs besides its operands. A call comes from outside of
+ * parallel regions, runs on `threads` OpenMP threads and returns when all are done. Results depend on the operands, the
+ * variant, `caches` and `threads` only, bit for bit: work is divided statically and partial sums are added in a fixed
+ * order. */
 struct kernel_team {
     const struct kernel_ops *ops; /* what callers call through, e.g. team->ops->gemm(team, &g) */
     int threads;

@@ -7,6 +7,7 @@
 
 #include "attention.h"
 
+/* Places: what backward has. */
 enum { AHEAD_PLACES = 8, AHEAD_LINES = 4 };
 
 /* Rows of several places, one place after the other; which line of them is next. */

@@ -22,7 +22,7 @@ SIMD_INLINE uintptr_t strided_byte(const struct strided *s, const void *p, int64
  * hardware expects it: so what is some rows ahead is asked for, and where it goes, which was used a head ago. */
 #define MOVE_AHEAD 8
 
-/* A vector of row r from column c on, of `left` columns; `whole`: all of it is there. t is s->dtype. */
+/* A vector of row r from column c on, or as much as the columns leave; `whole`: all of it. t is s->dtype. */
 SIMD_INLINE vf strided_get(const struct strided *s, enum kernel_dtype t, const bool whole, const void *p, int64_t r,
                            int64_t c) {
     const int64_t at = s->at + r * s->row + c;

@@ -92,7 +92,10 @@ SIMD_INLINE void thin_tiles(const struct pack_operand *x, enum kernel_dtype t, i
             sums += GEMM_TILE;
             continue;
         }
-        thin_first(x, t, GEMM_MR, true, w, b, left, copy, sums);
+        if (panels == 1 && last == 0)
+            thin_first(x, t, GEMM_MR, false, w, b, left, copy, sums);
+        else
+            thin_first(x, t, GEMM_MR, true, w, b, left, copy, sums);
         sums += GEMM_TILE;
         for (int64_t i = 1; i < panels; i++, sums += GEMM_TILE)
             thin_tile(x, t, GEMM_MR, false, false, w, i, b, GEMM_NR, copy, sums);

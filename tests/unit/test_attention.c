@@ -14,10 +14,13 @@
 
 #include <cmocka.h>
 
+#include "attention/attention.h"
 #include "unit/support/attention_variants.h"
 
 static void test_sizes(void **state) {
-    static const int64_t seqs[] = {1, 2, 17, 63, 64, 65, 130, 256}, dims[] = {1, 8, 16, 40, 64, 80, 128};
+    enum { BLOCK = ATTENTION_BLOCK };
+    static const int64_t seqs[] = {1, 2, 17, BLOCK - 1, BLOCK, BLOCK + 1, 2 * BLOCK + 1, 256},
+                         dims[] = {1, 8, 16, 40, 64, 80, 128};
     static const int64_t heads[][3] = {{1, 1, 1}, {2, 1, 1}, {1, 3, 3}, {1, 4, 2}, {2, 2, 2}}; /* batch, heads, kv */
     (void)state;
     for (int i = 0, turn = 0; i < 8; i++)

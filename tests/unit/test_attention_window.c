@@ -16,15 +16,15 @@
 #include "unit/support/attention_variants.h"
 
 static void test_windows(void **state) {
-    enum { PANEL = ATTENTION_PANEL, BLOCK = ATTENTION_BLOCK };
+    enum { PANEL = ATTENTION_PANEL, BLOCK = ATTENTION_BLOCK, SEQ = 2 * BLOCK + PANEL + 9 };
     static const int64_t windows[12] = {1,         2,     7,         PANEL - 1,     PANEL,         PANEL + 1,
-                                        BLOCK - 1, BLOCK, BLOCK + 1, BLOCK + PANEL, 2 * BLOCK + 1, 200};
+                                        BLOCK - 1, BLOCK, BLOCK + 1, BLOCK + PANEL, 2 * BLOCK + 1, SEQ + 1};
     static const int64_t heads[][2] = {{2, 2}, {4, 2}, {3, 1}};
     (void)state;
     for (int i = 0, turn = 0; i < 12; i++)
         for (int alibi = 0; alibi < 2; alibi++, turn++) {
             const int64_t *h = heads[(turn + turn / 3) % 3]; /* each in every layout */
-            variants_turn((struct problem){1, h[0], h[1], 161, 161, 24, .window = windows[i], .alibi = alibi}, turn);
+            variants_turn((struct problem){1, h[0], h[1], SEQ, SEQ, 24, .window = windows[i], .alibi = alibi}, turn);
         }
 }
 
@@ -33,7 +33,7 @@ static void test_windows(void **state) {
 static void test_groups(void **state) {
     enum { GROUP = ATTENTION_TOGETHER * ATTENTION_PANEL };
     static const int64_t seqs[] = {GROUP - 1, GROUP, GROUP + 1, GROUP + ATTENTION_PANEL + 1, 2 * GROUP + 1};
-    static const int64_t windows[] = {0, 3, ATTENTION_BLOCK + ATTENTION_PANEL + 1, GROUP, GROUP + 1};
+    static const int64_t windows[] = {0, 3, ATTENTION_BLOCK + 1, GROUP, GROUP + 1};
     static const int64_t heads[][2] = {{4, 1}, {6, 3}, {2, 1}};
     (void)state;
     for (int i = 0, turn = 0; i < 5; i++)
