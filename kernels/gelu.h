@@ -26,6 +26,7 @@ static inline double gelu_gradient(double dy, double x) {
 
 #ifdef KERNEL_LANES
 #include "exp.h"
+#include "parts.h"
 
 /* x log2(e) (-2u / x): what to raise 2 to for e^-2u; -126 at 10 */
 SIMD_INLINE vf vf_gelu_exponent(vf x) {
@@ -46,6 +47,20 @@ SIMD_INLINE vf vf_gelu_gradient(vf dy, vf x) {
     const vf e = vf_exp2_bounded(vf_gelu_exponent(v)), p = 1.0f / (1.0f + e);
     const vf slope = v * (1.5957691216057308f + 0.21406443848967653f * v * v);
     return dy * (p + slope * (e * p * p));
+}
+
+/* y = gelu(x) and dx = dy gelu'(x) of n elements from the i-th on; `stream` as for part_put */
+SIMD_INLINE void gelu_forward_part(enum kernel_dtype t, const void *x, void *y, int64_t i, int64_t n, bool stream) {
+    struct part v = part_get(t, x, i, n);
+    for (int k = 0; k < WAYS; k++) v.v[k] = vf_gelu(v.v[k]);
+    part_put(t, y, i, n, v, stream);
+}
+SIMD_INLINE void gelu_backward_part(enum kernel_dtype t, const void *x, const void *dy, void *dx, int64_t i, int64_t n,
+                                    bool stream) {
+    const struct part v = part_get(t, x, i, n);
+    struct part d = part_get(t, dy, i, n);
+    for (int k = 0; k < WAYS; k++) d.v[k] = vf_gelu_gradient(d.v[k], v.v[k]);
+    part_put(t, dx, i, n, d, stream);
 }
 #endif
 

@@ -6,7 +6,6 @@
 #define TOISE_KERNELS_GEMM_FINISH_H
 
 #include "../gelu.h"
-#include "../parts.h"
 #include "tile.h"
 
 _Static_assert(GEMM_NR % PART == 0, "a tile's rows are whole parts");
@@ -46,35 +45,22 @@ SIMD_INLINE void finish_fetch(const struct kernel_gemm *g, int64_t at) {
     for (int i = 0; i < GEMM_MR; i++) tile_fetch(row + (uintptr_t)(i * g->ldc * element), GEMM_NR * element);
 }
 
-SIMD_INLINE void finish_gelu(enum kernel_dtype t, enum kernel_epilogue e, const struct kernel_gemm *g, int64_t at,
-                             int64_t n) {
-    struct part c = part_get(t, g->c, at, n);
-    if (e == KERNEL_EPILOGUE_GELU) {
-        for (int k = 0; k < WAYS; k++) c.v[k] = vf_gelu(c.v[k]);
-        part_put(t, g->y, at, n, c, false);
-    } else {
-        const struct part x = part_get(t, g->x, at, n);
-        for (int k = 0; k < WAYS; k++) c.v[k] = vf_gelu_gradient(c.v[k], x.v[k]);
-        part_put(t, g->c, at, n, c, false);
+SIMD_INLINE void finish_epilogue_as(enum kernel_dtype t, const struct kernel_gemm *g, int64_t at, int64_t rows,
+                                    int64_t cols) {
+    for (int64_t r = 0; r < rows; r++, at += g->ldc) {
+        if (g->epilogue == KERNEL_EPILOGUE_GELU)
+            PARTS(0, cols, 0, gelu_forward_part(t, g->c, g->y, at + i, n, false));
+        else
+            PARTS(0, cols, 0, gelu_backward_part(t, g->x, g->c, g->c, at + i, n, false));
     }
-}
-
-SIMD_INLINE void finish_epilogue_as(enum kernel_dtype t, enum kernel_epilogue e, const struct kernel_gemm *g,
-                                    int64_t at, int64_t rows, int64_t cols) {
-    for (int64_t r = 0; r < rows; r++, at += g->ldc) PARTS(0, cols, 0, finish_gelu(t, e, g, at + i, n));
 }
 /* The epilogue over rows x cols of C from element `at` on, as they are stored and still in L1. */
 static __attribute__((noinline)) void finish_epilogue(const struct kernel_gemm *g, int64_t at, int64_t rows,
                                                       int64_t cols) {
-    const bool f32 = g->out == KERNEL_F32, forward = g->epilogue == KERNEL_EPILOGUE_GELU;
-    if (f32 && forward)
-        finish_epilogue_as(KERNEL_F32, KERNEL_EPILOGUE_GELU, g, at, rows, cols);
-    else if (f32)
-        finish_epilogue_as(KERNEL_F32, KERNEL_EPILOGUE_GELU_GRAD, g, at, rows, cols);
-    else if (forward)
-        finish_epilogue_as(KERNEL_BF16, KERNEL_EPILOGUE_GELU, g, at, rows, cols);
+    if (g->out == KERNEL_F32)
+        finish_epilogue_as(KERNEL_F32, g, at, rows, cols);
     else
-        finish_epilogue_as(KERNEL_BF16, KERNEL_EPILOGUE_GELU_GRAD, g, at, rows, cols);
+        finish_epilogue_as(KERNEL_BF16, g, at, rows, cols);
 }
 
 #endif

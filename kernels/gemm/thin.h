@@ -87,19 +87,16 @@ SIMD_INLINE void thin_tiles(const struct pack_operand *x, enum kernel_dtype t, i
                             const struct thin_words *w, int64_t left, float *sums) {
     float copy[THIN_WORDS * GEMM_NR] __attribute__((aligned(64)));
     for (int64_t b = w->b; left > 0; left -= GEMM_NR, b += GEMM_NR) {
-        if (panels == 0) {
+        if (panels == 0)
             thin_first(x, t, last, false, w, b, left, copy, sums);
-            sums += GEMM_TILE;
-            continue;
-        }
-        if (panels == 1 && last == 0)
+        else if (panels == 1 && last == 0)
             thin_first(x, t, GEMM_MR, false, w, b, left, copy, sums);
         else
             thin_first(x, t, GEMM_MR, true, w, b, left, copy, sums);
         sums += GEMM_TILE;
         for (int64_t i = 1; i < panels; i++, sums += GEMM_TILE)
             thin_tile(x, t, GEMM_MR, false, false, w, i, b, GEMM_NR, copy, sums);
-        if (last == 0) continue;
+        if (panels == 0 || last == 0) continue;
         thin_tile(x, t, last, false, false, w, panels, b, GEMM_NR, copy, sums);
         sums += GEMM_TILE;
     }

@@ -2,12 +2,6 @@
  *
  * GELU, BF16 conversion, zeroing (element by element) and column sums. */
 
-SIMD_INLINE void gelu_forward_part(enum kernel_dtype t, const void *x, void *y, int64_t i, int64_t n, bool stream) {
-    struct part v = part_get(t, x, i, n);
-    for (int k = 0; k < WAYS; k++) v.v[k] = vf_gelu(v.v[k]);
-    part_put(t, y, i, n, v, stream);
-}
-
 SIMD_INLINE void gelu_forward_block(enum kernel_dtype t, struct kernel_range b, const void *x, void *y, bool stream) {
     PARTS(b.begin, b.end, part_head(t, y, b.begin, b.end - b.begin, stream), gelu_forward_part(t, x, y, i, n, stream));
 }
@@ -24,14 +18,6 @@ void KERNEL_FN(gelu_forward)(const struct kernel_team *team, enum kernel_dtype t
                 gelu_forward_block(KERNEL_BF16, b, x, y, stream);
         simd_stream_end();
     }
-}
-
-SIMD_INLINE void gelu_backward_part(enum kernel_dtype t, const void *x, const void *dy, void *dx, int64_t i, int64_t n,
-                                    bool stream) {
-    const struct part v = part_get(t, x, i, n);
-    struct part d = part_get(t, dy, i, n);
-    for (int k = 0; k < WAYS; k++) d.v[k] = vf_gelu_gradient(d.v[k], v.v[k]);
-    part_put(t, dx, i, n, d, stream);
 }
 
 SIMD_INLINE void gelu_backward_block(enum kernel_dtype t, struct kernel_range b, const void *x, const void *dy,
