@@ -15,11 +15,6 @@
 SIMD_INLINE vf vf_power(vf sum) {
     return (vf)((vu)sum << 23);
 }
-/* p 2^n by one addition to the exponent: p near 1, the product normal and finite. A NaN stays, for of a NaN the
- * integer is -2^31. */
-SIMD_INLINE vf vf_scale(vf p, vf n) {
-    return (vf)((vu)p + ((vu) __builtin_convertvector(n, vi) << 23));
-}
 /* 2^f for |f| <= 1/2: minimax in relative error, 1.03e-7 with these coefficients, among polynomials that are 1 at 0: a
  * softmax of one large probability has that e^0 in every row, where an error would add up over the rows. */
 SIMD_INLINE vf vf_exp2_fraction(vf f) {
@@ -39,7 +34,7 @@ SIMD_INLINE vf vf_exp_bounded(vf x) {
     const vf sum = x * SIMD_LOG2E + SIMD_MAGIC;
     return vf_exp2_fraction(x * SIMD_LOG2E - (sum - SIMD_MAGIC)) * vf_power(sum);
 }
-/* the same for x <= 88, but 0 below -87.7: a weight of a softmax. 2^-127 is one more step of the exponent, to 0. */
+/* the same for x <= 88, but 0 below -87.7: a weight of a softmax */
 SIMD_INLINE vf vf_exp_weight(vf x) {
     return vf_exp_bounded(vf_max(vf_all(-88), x));
 }
@@ -53,21 +48,15 @@ SIMD_INLINE vf vf_exp_fraction(vf x, vf n) {
     const vf q = (square * 1.38145979e-3f + high) * square + low;
     return (q * square + r) + 1.0f;
 }
-/* e^x to about 1 ulp for -87.3 <= x <= 88.7; a NaN stays NaN */
-SIMD_INLINE vf vf_exp_finite(vf x) {
-    const vf n = (x * SIMD_LOG2E + SIMD_MAGIC) - SIMD_MAGIC;
-    return vf_scale(vf_exp_fraction(x, n), n);
-}
-/* the same with less to do for -87.3 <= x <= 88, where 2^n is a number */
+/* e^x to about 1 ulp for -88 <= x <= 88, but 0 below -87.7, where 2^-127 is one more step of the exponent; a NaN stays
+ * NaN */
 SIMD_INLINE vf vf_exp_below(vf x) {
     const vf sum = x * SIMD_LOG2E + SIMD_MAGIC;
     return vf_exp_fraction(x, sum - SIMD_MAGIC) * vf_power(sum);
 }
-/* e^x to about 1 ulp for any x: 0 below, +infinity above */
+/* the same for any x <= 88 */
 SIMD_INLINE vf vf_exp(vf x) {
-    const float lowest = -87.336540f, highest = 88.722832f; /* the last whose e^x is a normal, finite number */
-    const vf p = vf_exp_finite(vf_max(vf_all(lowest), vf_min(vf_all(highest), x)));
-    return vf_pick(x > highest, vf_all(__builtin_inff()), vf_pick(x < lowest, vf_all(0.0f), p));
+    return vf_exp_below(vf_max(vf_all(-88), x));
 }
 
 #endif

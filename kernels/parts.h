@@ -33,6 +33,16 @@ struct part {
         }                                                                                                              \
     } while (0)
 
+/* What a pass reads so many elements ahead is fetched: arithmetic on one part fills the core's window of instructions,
+ * and loads that wait in it for memory would come one after the other. */
+enum { PART_AHEAD = 1024 };
+/* the lines of a whole part from element i on, which may lie beyond the buffer's end */
+SIMD_INLINE void part_prefetch(enum kernel_dtype t, const void *p, int64_t i) {
+    const size_t size = kernel_dtype_bytes(t);
+    const uintptr_t at = (uintptr_t)p + (uintptr_t)i * size;
+    for (size_t line = 0; line < PART * size; line += 64) __builtin_prefetch((const void *)(at + line));
+}
+
 /* Whether a call on so many bytes of operands writes its output past the caches: what it wrote first would have left
  * them at its end, and a line that is written whole need not be read. Never where the output is an input as well. */
 SIMD_INLINE bool part_streams(const struct kernel_team *team, int64_t bytes) {

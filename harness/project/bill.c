@@ -36,10 +36,13 @@ double project_bill_storage(const struct project_machine *m) {
     return best > 0 ? best : m->facility.storage_write_bytes_per_s.value;
 }
 
-static double longest_queue(const struct project_machine *m, double accelerators) {
+/* How long one job may run: as told, or in the longest queue that takes it; 0 where nothing is known. */
+static double job_limit(const struct project_projection *x, const struct project_terms *t) {
+    const struct project_machine *m = x->machine;
     double most = 0;
+    if (isfinite(t->wall_s)) return t->wall_s;
     for (int i = 0; i < m->queue_count; i++)
-        if (!(m->queues[i].accelerators < accelerators)) most = fmax(most, m->queues[i].wall_s.value);
+        if (!(m->queues[i].accelerators < x->accelerators)) most = fmax(most, m->queues[i].wall_s.value);
     return most;
 }
 
@@ -82,8 +85,7 @@ static void failures(const struct project_projection *x, const struct project_te
 
 /* Jobs in turns: each but the first starts anew, and saves once more at the end of the one before. */
 static void queue(const struct project_projection *x, const struct project_terms *t, struct project_bill *b) {
-    const double limit = isfinite(t->wall_s) ? t->wall_s : longest_queue(x->machine, x->accelerators);
-    const double between = t->restart_s + b->checkpoint_one_s;
+    const double limit = job_limit(x, t), between = t->restart_s + b->checkpoint_one_s;
     b->wall_s = b->steps_s + b->ramp_s + b->straggling_s + b->checkpoint_s + b->lost_s + b->restart_s;
     if (!(limit > 0)) return;
     b->jobs = limit > between ? fmax(1, ceil((b->wall_s - between) / (limit - between))) : INFINITY;
@@ -120,8 +122,7 @@ int project_bill_fill(const struct project_projection *x, const struct project_p
             e, BASE_USAGE,
             "the training would not end: jobs of %.4g s begin with %.4g s of restart and end with %.4g s of "
             "checkpoint; give --wall, --restart or --storage",
-            isfinite(t->wall_s) ? t->wall_s : longest_queue(x->machine, x->accelerators), t->restart_s,
-            b->checkpoint_one_s);
+            job_limit(x, t), t->restart_s, b->checkpoint_one_s);
     return base_fail(e, BASE_USAGE,
                      "the training would not end: a failure every %.4g s, restarts of %.4g s, and every %.4g s a "
                      "checkpoint of %.4g s; give --mtbf, --restart, --checkpoint-every or --storage",

@@ -41,7 +41,7 @@ SIMD_INLINE struct cross_entropy_lanes cross_entropy_block(struct cross_entropy_
     for (int k = 1; k < WAYS; k++) top = vf_max(top, max.v[k]);
     const vf origin = cross_entropy_origin(top);
     PARTS(0, count, 0, {
-        for (int line = 0; line < PART; line += 16) __builtin_prefetch(x + CE_BLOCK + i + line); /* the next block */
+        part_prefetch(KERNEL_F32, x, i + CE_BLOCK); /* the next block */
         sum = cross_entropy_add(sum, cross_entropy_get(x, i, n), origin);
     });
     return (struct cross_entropy_lanes){top, s.sum * vf_exp(s.max - origin) + part_sum(sum)};
@@ -67,10 +67,16 @@ void KERNEL_FN(cross_entropy_combine)(const struct kernel_team *team, const stru
     for (int64_t r = 0; r < e->rows; r++) e->loss[r] = __builtin_logf(e->sum[r]) + (e->max[r] - e->target_logit[r]);
 }
 
+/* e^x, x <= 0, as exactly as a gradient of dtype t can tell */
+SIMD_INLINE vf cross_entropy_exp(enum kernel_dtype t, vf x) {
+    return t == KERNEL_F32 ? vf_exp(x) : vf_exp_weight(x);
+}
+
 SIMD_INLINE void cross_entropy_grad_part(enum kernel_dtype t, const float *x, void *out, int64_t i, int64_t n,
                                          float max, float factor, bool stream) {
     struct part p = row_get(KERNEL_F32, x, i, n);
-    for (int k = 0; k < WAYS; k++) p.v[k] = vf_exp(p.v[k] - max) * factor;
+    part_prefetch(KERNEL_F32, x, i + PART_AHEAD);
+    for (int k = 0; k < WAYS; k++) p.v[k] = cross_entropy_exp(t, p.v[k] - max) * factor;
     row_put(t, out, i, n, p, stream);
 }
 
@@ -83,7 +89,8 @@ SIMD_INLINE void cross_entropy_grad_row(enum kernel_dtype t, const struct kernel
     PARTS(begin, end, part_head(t, e->dlogits, begin, e->vocab, stream),
           cross_entropy_grad_part(t, e->logits, e->dlogits, i, n, max, factor, stream));
     simd_stream_end(); /* before one of these elements is written again */
-    if (mine) scalar_put(t, e->dlogits, begin + target, vf_exp(vf_all(logit - max))[0] * factor - e->scale);
+    if (mine)
+        scalar_put(t, e->dlogits, begin + target, cross_entropy_exp(t, vf_all(logit - max))[0] * factor - e->scale);
 }
 
 void KERNEL_FN(cross_entropy_grad)(const struct kernel_team *team, const struct kernel_cross_entropy *e) {

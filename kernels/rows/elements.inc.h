@@ -3,7 +3,10 @@
  * GELU, BF16 conversion, zeroing (element by element) and column sums. */
 
 SIMD_INLINE void gelu_forward_block(enum kernel_dtype t, struct kernel_range b, const void *x, void *y, bool stream) {
-    PARTS(b.begin, b.end, part_head(t, y, b.begin, b.end - b.begin, stream), gelu_forward_part(t, x, y, i, n, stream));
+    PARTS(b.begin, b.end, part_head(t, y, b.begin, b.end - b.begin, stream), {
+        part_prefetch(t, x, i + PART_AHEAD);
+        gelu_forward_part(t, x, y, i, n, stream);
+    });
 }
 
 void KERNEL_FN(gelu_forward)(const struct kernel_team *team, enum kernel_dtype t, int64_t n, const void *x, void *y) {
@@ -22,8 +25,11 @@ void KERNEL_FN(gelu_forward)(const struct kernel_team *team, enum kernel_dtype t
 
 SIMD_INLINE void gelu_backward_block(enum kernel_dtype t, struct kernel_range b, const void *x, const void *dy,
                                      void *dx, bool stream) {
-    PARTS(b.begin, b.end, part_head(t, dx, b.begin, b.end - b.begin, stream),
-          gelu_backward_part(t, x, dy, dx, i, n, stream));
+    PARTS(b.begin, b.end, part_head(t, dx, b.begin, b.end - b.begin, stream), {
+        part_prefetch(t, x, i + PART_AHEAD);
+        part_prefetch(t, dy, i + PART_AHEAD);
+        gelu_backward_part(t, x, dy, dx, i, n, stream);
+    });
 }
 
 void KERNEL_FN(gelu_backward)(const struct kernel_team *team, enum kernel_dtype t, int64_t n, const void *x,
@@ -44,8 +50,10 @@ void KERNEL_FN(gelu_backward)(const struct kernel_team *team, enum kernel_dtype 
 /* Elements b of one dtype, into the other; here a NaN may be a signalling one, which vf_any_nan sees too. */
 SIMD_INLINE void convert_block(enum kernel_dtype from, enum kernel_dtype to, struct kernel_range b, const void *x,
                                void *y, bool stream) {
-    PARTS(b.begin, b.end, part_head(to, y, b.begin, b.end - b.begin, stream),
-          row_put(to, y, i, n, row_get(from, x, i, n), stream));
+    PARTS(b.begin, b.end, part_head(to, y, b.begin, b.end - b.begin, stream), {
+        part_prefetch(from, x, i + PART_AHEAD);
+        row_put(to, y, i, n, row_get(from, x, i, n), stream);
+    });
 }
 
 void KERNEL_FN(to_bf16)(const struct kernel_team *team, int64_t n, const float *x, kernel_bf16 *y) {
@@ -95,6 +103,7 @@ SIMD_INLINE void column_sum_part(enum kernel_dtype t, int64_t cols, int64_t r, i
     struct part s = row_get(KERNEL_F32, sum, c, n);
     for (int64_t j = r; j < r + count; j++) {
         const struct part v = row_get(t, x, j * cols + c, n);
+        part_prefetch(t, x, (j + COLUMN_ROWS) * cols + c); /* too many rows at once for the hardware to follow */
         for (int k = 0; k < WAYS; k++) s.v[k] += v.v[k];
     }
     row_put(KERNEL_F32, sum, c, n, s, false);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * LayerNorm and RMSNorm: rows are small enough to stay in the first cache, so the forward reads each three times
+ * LayerNorm and RMSNorm: rows are small enough to stay in the first caches, so the forward reads each three times
  * (mean, variance about it, output) for accuracy at no cost in memory traffic. RMSNorm is the same about a mean of 0,
- * which subtracts exactly. */
+ * which subtracts exactly, and needs no pass for it. */
 
 /* the mean of row r that the forward kept */
 SIMD_INLINE float norm_mean(const struct kernel_norm *l, int64_t r) {
@@ -20,61 +20,95 @@ SIMD_INLINE struct part norm_add(struct part sum, enum kernel_dtype t, const voi
     return sum;
 }
 
-/* The mean of row elements less `mean`, or of their squares; in two sums, so that additions seldom wait. */
-SIMD_INLINE float norm_moment(enum kernel_dtype t, const void *x, int64_t at, int64_t cols, float mean, bool square) {
+/* The mean square of a row's elements less `mean`; in two sums, so that additions seldom wait. */
+SIMD_INLINE float norm_square(enum kernel_dtype t, const void *x, int64_t at, int64_t cols, float mean) {
     struct part a = {{{0}}}, b = {{{0}}};
     int64_t c = 0;
     for (; c + 2 * PART <= cols; c += 2 * PART) {
-        a = norm_add(a, t, x, at + c, PART, mean, square);
-        b = norm_add(b, t, x, at + c + PART, PART, mean, square);
+        a = norm_add(a, t, x, at + c, PART, mean, true);
+        b = norm_add(b, t, x, at + c + PART, PART, mean, true);
     }
-    PARTS(c, cols, 0, a = norm_add(a, t, x, at + i, n, mean, square));
+    PARTS(c, cols, 0, a = norm_add(a, t, x, at + i, n, mean, true));
     return vf_sum(part_sum(a) + part_sum(b)) / (float)cols;
 }
 
-/* `bias`, whether there is one, is a constant, so that no vector tests it; `ahead`: to the row to prefetch */
+/* What the forward needs of a row first: the sum of its elements, or of their squares where no mean is subtracted;
+ * from element c on, added to `sum`. */
+SIMD_INLINE struct part norm_first(struct part sum, enum kernel_dtype t, const struct kernel_norm *l, bool centred,
+                                   int64_t at, int64_t c) {
+    PARTS(c, l->cols, 0, sum = norm_add(sum, t, l->x, at + i, n, 0, !centred));
+    return sum;
+}
+
 SIMD_INLINE void norm_normalise(enum kernel_dtype t, const struct kernel_norm *l, bool bias, int64_t at, int64_t c,
                                 int64_t n, float mean, float rstd, bool stream) {
-    const char *next = (const char *)l->x + (size_t)(at + l->cols + c) * kernel_dtype_bytes(t);
     const struct part x = part_get(t, l->x, at + c, n), gain = part_get(t, l->gain, c, n);
     struct part y = bias ? part_get(t, l->bias, c, n) : (struct part){{{0}}};
-    __builtin_prefetch(next); /* the row below */
     for (int k = 0; k < WAYS; k++) y.v[k] += (x.v[k] - mean) * rstd * gain.v[k];
     part_put(t, l->y, at + c, n, y, stream);
 }
 
-SIMD_INLINE void norm_forward_rows(enum kernel_dtype t, const struct kernel_team *team, const struct kernel_norm *l,
-                                   struct kernel_range rows, bool stream) {
+/* Writes the row at `at`, and meanwhile reads the one at `next`, whose first sum it returns. */
+SIMD_INLINE struct part norm_forward_row(enum kernel_dtype t, const struct kernel_norm *l, bool bias, bool centred,
+                                         int64_t at, int64_t next, float mean, float rstd, bool stream) {
+    struct part sum = {{{0}}};
+    int64_t c = 0;
+    PARTS(0, l->cols, part_head(t, l->y, at, l->cols, stream), {
+        norm_normalise(t, l, bias, at, i, n, mean, rstd, stream);
+        if (n == PART) {
+            part_prefetch(t, l->x, next + c + 4 * PART); /* its loads come late, behind so much arithmetic */
+            sum = norm_add(sum, t, l->x, next + c, PART, 0, !centred);
+            c += PART;
+        }
+    });
+    return norm_first(sum, t, l, centred, next, c);
+}
+
+/* `bias` and `centred`, whether there are biases and means, are constants, so that no vector tests them. */
+SIMD_INLINE void norm_forward_rows(enum kernel_dtype t, bool bias, bool centred, const struct kernel_team *team,
+                                   const struct kernel_norm *l, struct kernel_range rows, bool stream) {
+    struct part first = {{{0}}};
+    if (rows.begin < rows.end) first = norm_first(first, t, l, centred, rows.begin * l->cols, 0);
     for (int64_t r = rows.begin; r < rows.end; r++) {
-        const int64_t at = r * l->cols, head = part_head(t, l->y, at, l->cols, stream);
-        const float mean = l->mean ? norm_moment(t, l->x, at, l->cols, 0, false) : 0;
-        const float rstd = 1 / __builtin_sqrtf(norm_moment(t, l->x, at, l->cols, mean, true) + l->eps);
-        if (l->bias)
-            PARTS(0, l->cols, head, norm_normalise(t, l, true, at, i, n, mean, rstd, stream));
-        else
-            PARTS(0, l->cols, head, norm_normalise(t, l, false, at, i, n, mean, rstd, stream));
-        if (l->mean) l->mean[r] = mean;
+        const int64_t at = r * l->cols, next = r + 1 < rows.end ? at + l->cols : at;
+        const float moment = vf_sum(part_sum(first)) / (float)l->cols, mean = centred ? moment : 0;
+        const float square = centred ? norm_square(t, l->x, at, l->cols, mean) : moment;
+        const float rstd = 1 / __builtin_sqrtf(square + l->eps);
+        first = norm_forward_row(t, l, bias, centred, at, next, mean, rstd, stream);
+        if (centred) l->mean[r] = mean;
         l->rstd[r] = rstd;
         kernel_poll_row(team, r, l->cols);
     }
     simd_stream_end();
 }
 
+SIMD_INLINE void norm_forward_kind(enum kernel_dtype t, const struct kernel_team *team, const struct kernel_norm *l,
+                                   struct kernel_range rows, bool stream) {
+    if (l->bias && l->mean)
+        norm_forward_rows(t, true, true, team, l, rows, stream);
+    else if (l->bias)
+        norm_forward_rows(t, true, false, team, l, rows, stream);
+    else if (l->mean)
+        norm_forward_rows(t, false, true, team, l, rows, stream);
+    else
+        norm_forward_rows(t, false, false, team, l, rows, stream);
+}
+
 void KERNEL_FN(norm_forward)(const struct kernel_team *team, const struct kernel_norm *l) {
     const bool stream = part_streams(team, 2 * l->rows * l->cols * (int64_t)kernel_dtype_bytes(l->dtype));
 #pragma omp parallel num_threads(team->threads)
     {
-        if (l->dtype == KERNEL_F32)
-            norm_forward_rows(KERNEL_F32, team, l, kernel_share(l->rows, 1), stream);
+        const struct kernel_norm own = *l; /* which no store can alias, so pointers stay in registers */
+        if (own.dtype == KERNEL_F32)
+            norm_forward_kind(KERNEL_F32, team, &own, kernel_share(own.rows, 1), stream);
         else
-            norm_forward_rows(KERNEL_BF16, team, l, kernel_share(l->rows, 1), stream);
+            norm_forward_kind(KERNEL_BF16, team, &own, kernel_share(own.rows, 1), stream);
     }
 }
 
-/* the line of element `at` of x and dy, which may lie beyond their ends */
 SIMD_INLINE void norm_prefetch(enum kernel_dtype t, const struct kernel_norm *l, int64_t at) {
-    __builtin_prefetch((const char *)l->x + (size_t)at * kernel_dtype_bytes(t));
-    __builtin_prefetch((const char *)l->dy + (size_t)at * kernel_dtype_bytes(t));
+    part_prefetch(t, l->x, at);
+    part_prefetch(t, l->dy, at);
 }
 
 /* g = dy * gain and d = x - mean of one part; g is zero beyond n */
@@ -144,7 +178,7 @@ void KERNEL_FN(norm_grad_input)(const struct kernel_team *team, const struct ker
     const bool stream = l->dx != l->dx_add && part_streams(team, bytes);
 #pragma omp parallel num_threads(team->threads)
     {
-        const struct kernel_norm own = *l; /* which no store can alias, so pointers stay in registers */
+        const struct kernel_norm own = *l;
         if (own.dtype == KERNEL_F32)
             norm_grad_input_rows(KERNEL_F32, team, &own, kernel_share(own.rows, 1), stream);
         else

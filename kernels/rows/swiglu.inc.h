@@ -21,6 +21,8 @@ SIMD_INLINE void swiglu_forward_part(enum kernel_dtype t, int64_t cols, const vo
     const int64_t at = 2 * r * cols + c;
     struct part v = part_get(t, x, at + cols, n);
     const struct part gate = part_get(t, x, at, n);
+    part_prefetch(t, x, at + PART_AHEAD);
+    part_prefetch(t, x, at + cols + PART_AHEAD);
     for (int k = 0; k < WAYS; k++) v.v[k] = swiglu_silu(gate.v[k]) * v.v[k];
     part_put(t, y, r * cols + c, n, v, stream);
 }
@@ -62,6 +64,9 @@ SIMD_INLINE void swiglu_backward_part(enum kernel_dtype t, int64_t cols, const v
     const struct part gate = part_get(t, x, at, n), value = part_get(t, x, at + cols, n);
     const struct part d = part_get(t, dy, r * cols + c, n);
     struct part dgate, dvalue;
+    part_prefetch(t, x, at + PART_AHEAD);
+    part_prefetch(t, x, at + cols + PART_AHEAD);
+    part_prefetch(t, dy, r * cols + c + PART_AHEAD);
     for (int k = 0; k < WAYS; k++) {
         const struct swiglu_gradient g = swiglu_gradient(gate.v[k]);
         dgate.v[k] = d.v[k] * value.v[k] * g.slope;

@@ -27,21 +27,22 @@ static void exponentials(struct variant *v, int64_t n, const float *x, float *y)
     v->ops.cross_entropy_grad(&v->team, &e);
 }
 
+/* Nothing is promised above 88: no logit is above its maximum. */
 static void exponential_check(const struct variant *v, int64_t i, float x, float y) {
     const double exact = exp((double)x);
-    if (isinf((float)exact))
-        within(v, "e^x", i, y, INFINITY, 0);
-    else if (exact < 0x1p-126)
+    if (x > 88) return;
+    if (exact < 0x1p-126)
         within(v, "e^x", i, y, exact, 0x1p-126); /* 0 will do */
     else
         within(v, "e^x", i, y, exact, isnan(exact) ? 0 : 1.02 * ldexp(1, ilogb(exact) - 23));
 }
 
-/* Bit patterns at a prime stride, then all of them about the ends of what is finite and normal. */
+/* Bit patterns at a prime stride, then all of them about the ends: of normal numbers, of those that are not 0, and of
+ * the domain. */
 static void exponential_to_one_ulp(void **state) {
     (void)state;
-    enum { COUNT = 1 << 16, ENDS = 2 };
-    static const float ends[ENDS] = {-87.336545f, 88.722839f};
+    enum { COUNT = 1 << 16, ENDS = 3 };
+    static const float ends[ENDS] = {-87.336545f, -87.683118f, 88};
     float *x = guarded_new(KERNEL_F32, COUNT, 0), *y = guarded_new(KERNEL_F32, COUNT, 0);
     struct variant v;
     for (variant_first(&v); variant_valid(&v); variant_next(&v)) {
