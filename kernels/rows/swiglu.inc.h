@@ -64,9 +64,6 @@ SIMD_INLINE void swiglu_backward_part(enum kernel_dtype t, int64_t cols, const v
     const struct part gate = part_get(t, x, at, n), value = part_get(t, x, at + cols, n);
     const struct part d = part_get(t, dy, r * cols + c, n);
     struct part dgate, dvalue;
-    part_prefetch(t, x, at + PART_AHEAD);
-    part_prefetch(t, x, at + cols + PART_AHEAD);
-    part_prefetch(t, dy, r * cols + c + PART_AHEAD);
     for (int k = 0; k < WAYS; k++) {
         const struct swiglu_gradient g = swiglu_gradient(gate.v[k]);
         dgate.v[k] = d.v[k] * value.v[k] * g.slope;
