@@ -160,7 +160,8 @@ struct kernel_cross_entropy {
     int64_t rows, vocab, ld, first;
     const float *logits;
     const int32_t *targets;  /* [rows], indices into the whole vocabulary, valid */
-    float *max, *sum;        /* [rows]: max of the shard's logits, sum of exp(logit - max) */
+    float *max, *sum;        /* [rows]: max of the shard's logits, sum of exp(logit - max); for the gradient those of
+                              * the whole vocabulary: no logit is above its max */
     float *target_logit;     /* [rows]: the target's logit if in this shard, else 0 */
     float *loss;             /* [rows]: log(sum) + max - target_logit, nats (combination) */
     float scale;             /* gradient: dlogits = (softmax - onehot) * scale */

@@ -12,8 +12,8 @@ struct part {
     vf v[WAYS];
 };
 
-/* BODY, a call, for every part (i, n) of begin <= i < end: whole ones, but for the first `head` elements, fewer than
- * PART, and for the rest. */
+/* BODY, a call or a block, for every part (i, n) of begin <= i < end: whole ones, but for the first `head` elements,
+ * fewer than PART, and for the rest. */
 #define PARTS(begin, end, head, BODY)                                                                                  \
     do {                                                                                                               \
         int64_t i = (begin);                                                                                           \
@@ -36,7 +36,7 @@ struct part {
 /* What a pass reads so many elements ahead is fetched: arithmetic on one part fills the core's window of instructions,
  * and loads that wait in it for memory would come one after the other. */
 enum { PART_AHEAD = 1024 };
-/* the lines of a whole part from element i on, which may lie beyond the buffer's end */
+/* a line for every 64 bytes of a whole part from element i on, which may lie beyond the buffer's end */
 SIMD_INLINE void part_prefetch(enum kernel_dtype t, const void *p, int64_t i) {
     const size_t size = kernel_dtype_bytes(t);
     const uintptr_t at = (uintptr_t)p + (uintptr_t)i * size;

@@ -48,7 +48,8 @@ SIMD_INLINE void norm_normalise(enum kernel_dtype t, const struct kernel_norm *l
     part_put(t, l->y, at + c, n, y, stream);
 }
 
-/* Writes the row at `at`, and meanwhile reads the one at `next`, whose first sum it returns. */
+/* Writes the row at `at`, and meanwhile reads the one at `next`, whose first sum it returns; the last has no next one
+ * and reads itself again, for nothing, which costs less than a case of its own. */
 SIMD_INLINE struct part norm_forward_row(enum kernel_dtype t, const struct kernel_norm *l, bool bias, bool centred,
                                          int64_t at, int64_t next, float mean, float rstd, bool stream) {
     struct part sum = {{{0}}};
