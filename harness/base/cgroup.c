@@ -1,63 +1,67 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The room is the least over the process's group and all its parents, in both hierarchies. */
+ * One walk over the process's group and all above it, in both hierarchies; the least of what is found counts. */
 #include "base/cgroup.h"
 
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 
-struct hierarchy {
-    const char *mount; /* below the root */
-    const char *limit, *usage, *droppable;
+enum { PATH_ROOM = PATH_MAX + 64, MOUNTS = 3 };
+
+struct controller {
+    const char *name;
+    const char *mounts[MOUNTS]; /* of v1, below the root */
 };
+static const struct controller memory = {"memory", {"/memory"}};
+static const struct controller cpu = {"cpu", {"/cpu", "/cpu,cpuacct", "/cpuacct,cpu"}};
 
-static const struct hierarchy v2 = {"", "memory.max", "memory.current", "inactive_file"};
-static const struct hierarchy v1 = {"/memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"};
-
-static long long least(long long a, long long b) {
-    if (a < 0 || b < 0) return a < 0 ? b : a;
-    return a < b ? a : b;
-}
-
-static long long room_of_folder(const char *folder, const struct hierarchy *h) {
-    char path[PATH_MAX + 64];
-    snprintf(path, sizeof path, "%s/%s", folder, h->limit);
-    long long limit = base_file_number(path);
-    if (limit < 0 || limit >= LLONG_MAX / 2) return -1; /* v1 writes "no limit" as a huge number */
-    snprintf(path, sizeof path, "%s/%s", folder, h->usage);
-    long long usage = base_file_number(path);
-    snprintf(path, sizeof path, "%s/memory.stat", folder);
-    long long droppable = base_file_field_number(path, h->droppable);
-    long long room = limit - (usage > 0 ? usage : 0) + (droppable > 0 ? droppable : 0);
-    return room < 0 ? 0 : room < limit ? room : limit;
-}
-
-/* Over `group` and its parents up to the mount. A container may not see its own group's folder; what lies above
+/* Over `group` and all above it, up to the mount. A container may not see its own group's folder; what lies above
  * is then looked at all the same. */
-static long long room_of_group(const char *root, const char *group, const struct hierarchy *h) {
+static void visit_group(const char *root, const char *mount, const char *group, base_cgroup_visit *visit,
+                        void *context) {
     char folder[PATH_MAX];
-    size_t top = strlen(root) + strlen(h->mount);
-    if ((size_t)snprintf(folder, sizeof folder, "%s%s%s", root, h->mount, group) >= sizeof folder) return -1;
-    long long room = -1;
+    size_t top = strlen(root) + strlen(mount);
+    if ((size_t)snprintf(folder, sizeof folder, "%s%s%s", root, mount, group) >= sizeof folder) return;
     for (size_t end = strlen(folder); end > top; folder[end] = '\0') {
-        room = least(room, room_of_folder(folder, h));
+        if (folder[end - 1] != '/') visit(folder, context);
         while (end > top && folder[end - 1] != '/') end--;
         if (end > top) end--;
     }
     folder[top] = '\0';
-    return least(room, room_of_folder(folder, h));
+    visit(folder, context);
 }
 
-long long base_cgroup_memory_room(const char *membership, const char *root) {
+/* Whether the list "cpu,cpuacct" holds the name */
+static bool holds(const char *list, const char *name) {
+    const size_t length = strlen(name);
+    for (const char *at = list; at != NULL; at = strchr(at, ',')) {
+        at += *at == ',';
+        if (strncmp(at, name, length) == 0 && (at[length] == ',' || at[length] == '\0')) return true;
+    }
+    return false;
+}
+
+/* The first mount that is there: the others are links to it */
+static const char *mount_of(const char *root, const struct controller *c) {
+    char path[PATH_ROOM];
+    for (int i = 0; i < MOUNTS && c->mounts[i] != NULL; i++) {
+        snprintf(path, sizeof path, "%s%s", root, c->mounts[i]);
+        if (access(path, F_OK) == 0) return c->mounts[i];
+    }
+    return NULL;
+}
+
+static void walk(const char *membership, const char *root, const struct controller *c, base_cgroup_visit *visit,
+                 void *context) {
     FILE *file = fopen(membership, "re");
-    if (file == NULL) return -1;
+    if (file == NULL) return;
     char *line = NULL;
     size_t capacity = 0;
-    long long room = -1;
     /* lines are hierarchy:controllers:group; v2 is 0 with no controllers */
     while (getline(&line, &capacity, file) >= 0) {
         line[strcspn(line, "\n")] = '\0';
@@ -65,10 +69,69 @@ long long base_cgroup_memory_room(const char *membership, const char *root) {
         if (group == NULL) continue;
         *group++ = '\0';
         controllers++;
-        if (controllers[0] == '\0') room = least(room, room_of_group(root, group, &v2));
-        if (strcmp(controllers, "memory") == 0) room = least(room, room_of_group(root, group, &v1));
+        const char *mount = controllers[0] == '\0' ? "" : holds(controllers, c->name) ? mount_of(root, c) : NULL;
+        if (mount != NULL) visit_group(root, mount, group, visit, context);
     }
     free(line);
     fclose(file);
+}
+
+/* A folder's file has v2's name or v1's, never both */
+static long long number_of(const char *folder, const char *v2, const char *v1) {
+    char path[PATH_ROOM];
+    snprintf(path, sizeof path, "%s/%s", folder, v2);
+    long long n = base_file_number(path);
+    if (n >= 0) return n;
+    snprintf(path, sizeof path, "%s/%s", folder, v1);
+    return base_file_number(path);
+}
+
+/* The least so far in *context; -1 none */
+static void visit_memory(const char *folder, void *context) {
+    long long limit = number_of(folder, "memory.max", "memory.limit_in_bytes"), *room = context;
+    if (limit < 0 || limit >= LLONG_MAX / 2) return; /* v1 writes "no limit" as a huge number */
+    long long usage = number_of(folder, "memory.current", "memory.usage_in_bytes");
+    char path[PATH_ROOM];
+    snprintf(path, sizeof path, "%s/memory.stat", folder);
+    /* v1's total is over the groups below too, as v2's are */
+    long long droppable = base_file_field_number(path, "total_inactive_file");
+    if (droppable < 0) droppable = base_file_field_number(path, "inactive_file");
+    long long here = limit - (usage > 0 ? usage : 0) + (droppable > 0 ? droppable : 0);
+    here = here < 0 ? 0 : here < limit ? here : limit;
+    if (*room < 0 || here < *room) *room = here;
+}
+
+long long base_cgroup_memory_room(const char *membership, const char *root) {
+    long long room = -1;
+    walk(membership, root, &memory, visit_memory, &room);
     return room;
+}
+
+/* Quota and period in microseconds: v2's cpu.max holds both, or "max"; v1's quota of -1 is none */
+static void visit_quota(const char *folder, void *context) {
+    struct base_cgroup_quota *tightest = context;
+    char path[PATH_ROOM], line[64];
+    long long quota = -1, period = -1;
+    snprintf(path, sizeof path, "%s/cpu.max", folder);
+    if (!base_file_line(path, line, sizeof line) || sscanf(line, "%lld %lld", &quota, &period) != 2) {
+        snprintf(path, sizeof path, "%s/cpu.cfs_quota_us", folder);
+        quota = base_file_number(path);
+        snprintf(path, sizeof path, "%s/cpu.cfs_period_us", folder);
+        period = base_file_number(path);
+    }
+    if (quota <= 0 || period <= 0) return;
+    const double cpus = (double)quota / (double)period;
+    if (tightest->cpus > 0 && cpus >= tightest->cpus) return;
+    tightest->cpus = cpus;
+    tightest->period_s = 1e-6 * (double)period;
+    snprintf(tightest->group, sizeof tightest->group, "%s", folder);
+}
+
+void base_cgroup_quota(const char *membership, const char *root, struct base_cgroup_quota *quota) {
+    *quota = (struct base_cgroup_quota){0};
+    walk(membership, root, &cpu, visit_quota, quota);
+}
+
+void base_cgroup_cpu_groups(const char *membership, const char *root, base_cgroup_visit *visit, void *context) {
+    walk(membership, root, &cpu, visit, context);
 }

@@ -29,7 +29,7 @@ bool base_memory_peak_reset(void) {
 
 long long base_memory_available(void) {
     long long available = field_bytes("/proc/meminfo", "MemAvailable");
-    long long room = base_cgroup_memory_room("/proc/self/cgroup", "/sys/fs/cgroup");
+    long long room = base_cgroup_memory_room(BASE_CGROUP_MEMBERSHIP, BASE_CGROUP_ROOT);
     if (available < 0 || room < 0) return available < 0 ? room : available;
     return room < available ? room : available;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Arenas are aligned, zeroed, never overlap and run out when they should; limits of control groups are found. */
+ * Arenas are aligned, zeroed, never overlap and run out when they should. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,11 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "base/cgroup.h"
 #include "base/file.h"
 
 static void pieces_round_up(void **state) {
@@ -102,70 +100,11 @@ static void memory_of_this_process(void **state) {
     assert_true(available > 0 && available <= total);
 }
 
-/* A made-up tree of control groups */
-static char root[] = "/tmp/toise-cgroup-XXXXXX";
-
-static const char *in_root(const char *path) {
-    static char full[256];
-    snprintf(full, sizeof full, "%s/%s", root, path);
-    return full;
-}
-
-static void put(const char *path, const char *text) {
-    FILE *file = fopen(in_root(path), "w");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
-}
-
-static void cgroup_limits(void **state) {
-    (void)state;
-    assert_non_null(mkdtemp(root));
-    static const char *const folders[] = {"job", "job/step", "memory", "memory/box"};
-    for (int i = 0; i < 4; i++) assert_int_equal(mkdir(in_root(folders[i]), 0700), 0);
-    char membership[256];
-    snprintf(membership, sizeof membership, "%s", in_root("membership"));
-
-    put("membership", "0::/job/step\n");
-    assert_true(base_cgroup_memory_room(membership, root) == -1); /* no files, no limit */
-    put("job/step/memory.max", "max\n");
-    put("job/step/memory.current", "900\n");
-    assert_true(base_cgroup_memory_room(membership, root) == -1);
-    put("job/memory.max", "5000\n");
-    put("job/memory.current", "3000\n");
-    assert_true(base_cgroup_memory_room(membership, root) == 2000);
-    put("job/memory.stat", "anon 1\nactive_file 64\ninactive_file 500\n");
-    assert_true(base_cgroup_memory_room(membership, root) == 2500);
-    put("job/step/memory.max", "1000\n");
-    assert_true(base_cgroup_memory_room(membership, root) == 100);
-    put("job/step/memory.current", "1100\n");
-    assert_true(base_cgroup_memory_room(membership, root) == 0);
-
-    put("membership", "0::/not/seen/here\n");
-    put("memory.max", "4000\n"); /* what a container sees as its own */
-    put("memory.current", "1000\n");
-    assert_true(base_cgroup_memory_room(membership, root) == 3000);
-
-    put("membership", "9:name=systemd:/\n4:memory:/box\n");
-    put("memory/memory.limit_in_bytes", "9223372036854771712\n");
-    put("memory/memory.usage_in_bytes", "5\n");
-    assert_true(base_cgroup_memory_room(membership, root) == -1);
-    put("memory/box/memory.limit_in_bytes", "600\n");
-    put("memory/box/memory.usage_in_bytes", "400\n");
-    put("memory/box/memory.stat", "inactive_file 999\ntotal_inactive_file 50\n");
-    assert_true(base_cgroup_memory_room(membership, root) == 250);
-    assert_true(base_cgroup_memory_room(in_root("absent"), root) == -1);
-
-    char command[300];
-    snprintf(command, sizeof command, "rm -r %s", root);
-    assert_int_equal(system(command), 0);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pieces_round_up),        cmocka_unit_test(pieces_are_aligned_zeroed_and_apart),
         cmocka_unit_test(arenas_run_out),         cmocka_unit_test(too_much_is_refused),
-        cmocka_unit_test(memory_of_this_process), cmocka_unit_test(cgroup_limits),
+        cmocka_unit_test(memory_of_this_process),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
