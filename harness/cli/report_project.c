@@ -39,6 +39,7 @@ static void head(FILE *out, const json_t *record) {
     fprintf(out, "machine     %s; %s, peak %.4g TFLOP/s %s each\n", get_text(machine, "title"),
             get_text(machine, "accelerator"), get_real(machine, "peak_flop_per_s") / 1e12,
             get_text(config, "precision"));
+    if (json_object_get(machine, "remarks")) fprintf(out, "remarks     %s\n", get_text(machine, "remarks"));
     layout_text(layout, text, sizeof text);
     fprintf(out, "layout      %s; %.0f micro-batches\n", text, get_real(layout, "micro_batches"));
     fprintf(out, "label       %s%s%s\n", get_text(result, "label"),
@@ -100,13 +101,14 @@ static void slow_node(FILE *out, const json_t *result) {
 
 static void memory(FILE *out, const json_t *record) {
     const json_t *r = json_object_get(record, "result"), *m = json_object_get(r, "memory");
-    fprintf(
-        out,
-        "memory      %.1f of %.1f GB: weights %.1f, gradients %.1f, optimizer %.1f, activations %.1f, logits %.1f, the "
-        "rest fragments and framework\n",
-        get_real(r, "memory_bytes") / 1e9, get_real(json_object_get(record, "machine"), "memory_bytes") / 1e9,
-        get_real(m, "weights") / 1e9, get_real(m, "gradients") / 1e9, get_real(m, "optimizer") / 1e9,
-        get_real(m, "activations") / 1e9, get_real(m, "logits") / 1e9);
+    const json_t *has = json_object_get(json_object_get(record, "machine"), "memory_bytes");
+    char of[48] = "GB, of no limit";
+    if (json_is_number(has)) snprintf(of, sizeof of, "of %.1f GB", json_number_value(has) / 1e9);
+    fprintf(out,
+            "memory      %.1f %s: weights %.1f, gradients %.1f, optimizer %.1f, activations %.1f, logits %.1f, the "
+            "rest fragments and framework\n",
+            get_real(r, "memory_bytes") / 1e9, of, get_real(m, "weights") / 1e9, get_real(m, "gradients") / 1e9,
+            get_real(m, "optimizer") / 1e9, get_real(m, "activations") / 1e9, get_real(m, "logits") / 1e9);
 }
 
 /* What overflows stands above. */

@@ -60,7 +60,8 @@ struct project_accelerator {
     int devices; /* that the driver shows for it; figures are of the whole */
     struct project_fact peak_flop_per_s[PROJECT_DTYPES], achieved_flop_per_s[PROJECT_DTYPES]; /* the best matmul */
     struct project_fact units, clock_hz, flop_per_cycle[PROJECT_DTYPES];                      /* of one unit */
-    struct project_fact memory_bytes, memory_bytes_per_s, l2_bytes, l3_bytes;
+    struct project_fact memory_bytes; /* INFINITY: no limit, in a file of Calculon's */
+    struct project_fact memory_bytes_per_s, l2_bytes, l3_bytes;
     struct project_fact gemm_tiles; /* value: the largest tile's elements; how the list below is known */
     struct {
         int m, n;
@@ -162,6 +163,7 @@ struct project_text; /* a list of strings */
 struct project_machine {
     const char *name, *title, *country; /* country: the facility's where it has one */
     const char *path;                   /* the file it came from */
+    const char *remarks;                /* what its reader assumed or left out; NULL: nothing */
     bool announced;                     /* it does not run yet */
     bool hypothetical;                  /* no result on it is a result on a real machine */
     struct project_fact year, nodes, accelerators, power_w, hpl_flop_per_s;

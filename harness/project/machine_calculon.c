@@ -1,142 +1,156 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reads one of Calculon's systems (github.com/calculon-ai/calculon, systems/NAME.json): engines in TFLOP/s with shares
- * by the GFLOP of an operation, memories in GiB and GB/s with shares by MB, networks from the inside out, each with the
- * processors it spans, GB/s one way of a processor, the share of it that messages get, and latency in s. A processor is
- * an accelerator; what the innermost network spans is a node. Its costs by operation, `processor_usage` and
+ * Reads one of Calculon's systems (github.com/calculon-ai/calculon, systems/NAME.json; units as calculon/processor.py,
+ * memory.py and network.py have them): engines in TFLOP/s with shares by the GFLOP of an operation, memories in GiB and
+ * GB/s with shares by MB, networks from the inside out, each with the processors it spans, GB/s one way of a processor,
+ * the share of it that messages get, and latency in s. A processor is an accelerator; what the innermost network spans
+ * is a node. A type's peak is the matrix engine's, else the vector engine's. Since 2023 an engine has `tflops` and
+ * shares by type; before, one `tflops` for all. Costs by operation, `must_be_filled`, `processor_usage` and
  * `processing_mode` are Calculon's model, not the machine, and are left. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "project/machine_calculon.h"
 #include "project/machine_check.h"
 #include "project/machine_fields.h"
-#include "project/machine_read.h"
 
-struct calculon {
-    struct project_machine *m;
-    const char *path, *source;
-    double tier_size, tier_rate; /* of the network before: processors, bytes/s */
-};
+enum { NAME = 64 };
 
 bool project_calculon_is(const json_t *json) {
     return !json_object_get(json, "schema") && (json_object_get(json, "matrix") || json_object_get(json, "networks"));
 }
 
-/* The number at part.key, above 0. */
-static int number(const struct calculon *in, const json_t *object, const char *part, const char *key, double *x,
-                  struct base_error *e) {
-    const json_t *value = json_object_get(object, key);
-    if (!json_is_number(value) || !(json_number_value(value) > 0))
-        return base_fail(e, BASE_USAGE, "%s: field \"%s.%s\" %s", in->path, part, key,
-                         value ? "must be a number above 0" : "is missing; a system of Calculon has it");
-    *x = json_number_value(value);
-    return BASE_OK;
+/* "bfloat16"; NULL: a type that Calculon has not. */
+static const char *type_name(int dtype) {
+    static const char *const names[PROJECT_DTYPES] = {
+        [PROJECT_FP32] = "float32", [PROJECT_FP16] = "float16", [PROJECT_BF16] = "bfloat16", [PROJECT_FP8] = "float8"};
+    return names[dtype];
 }
 
-/* Sets a fact to what part.key is in its unit, within the fact's limits. */
-static int put(const struct calculon *in, const char *fact, const char *part, const char *key, double value,
-               struct base_error *e) {
-    const struct project_field *f = project_field_find(fact);
-    char field[2 * PROJECT_KEY];
-    snprintf(field, sizeof field, "%s.%s, in %s,", part, key, fact);
-    int code = project_rule_check(&f->rule, in->path, field, value, value, e);
-    if (code) return code;
-    struct project_fact *slot = project_field_slot(f, in->m);
-    *slot = project_fact_make(value, value, PROJECT_ASSUMED, "as the system's file has it");
-    slot->source = in->source;
-    return BASE_OK;
+/* An engine of either layout. */
+struct engine {
+    const char *part;
+    const json_t *json;
+    bool by_type; /* each type is an object with tflops and shares */
+};
+
+/* What is said of a type; NULL: nothing. */
+static const json_t *of_type(const struct engine *g, const char *type) {
+    return json_object_get(g->by_type ? g->json : json_object_get(g->json, "gflops_efficiency"), type);
 }
 
-static int convert(const struct calculon *in, const char *fact, const json_t *object, const char *part, const char *key,
-                   double unit, struct base_error *e) {
-    double x = 0;
-    int code = number(in, object, part, key, &x, e);
-    return code ? code : put(in, fact, part, key, x * unit, e);
-}
-
-/* [[size, share], ...] from the largest size down to 0. */
-static int read_shares(const struct calculon *in, const json_t *table, const char *field, double unit,
-                       struct project_shares *out, struct base_error *e) {
-    const size_t rows = json_array_size(table);
-    if (!rows || rows > PROJECT_ROWS)
-        return base_fail(e, BASE_USAGE, "%s: field \"%s\" must be a list of 1 to %d pairs [size, share]", in->path,
-                         field, PROJECT_ROWS);
-    for (size_t i = 0; i < rows; i++) {
-        const json_t *row = json_array_get(table, i), *from = json_array_get(row, 0), *share = json_array_get(row, 1);
-        const double x = json_number_value(from), y = json_number_value(share);
-        if (json_array_size(row) != 2 || !json_is_number(from) || !json_is_number(share) || x < 0 || !(y > 0) || y > 1)
-            return base_fail(e, BASE_USAGE,
-                             "%s: field \"%s[%zu]\" must be [size, share], the share above 0 and at most 1", in->path,
-                             field, i);
-        if (i && x * unit >= out->row[i - 1].from)
-            return base_fail(e, BASE_USAGE, "%s: field \"%s[%zu]\": sizes go from the largest down", in->path, field,
-                             i);
-        out->row[i].from = x * unit;
-        out->row[i].share = y;
+/* Says which types are left out; one at least must be known. */
+static int check_types(struct calculon *in, const struct engine *g, struct base_error *e) {
+    const json_t *types = g->by_type ? g->json : json_object_get(g->json, "gflops_efficiency");
+    const char *key;
+    json_t *value;
+    size_t left = 0;
+    json_object_foreach((json_t *)types, key, value) {
+        bool known = false;
+        for (int t = 0; t < PROJECT_DTYPES; t++) known = known || (type_name(t) && !strcmp(key, type_name(t)));
+        if (known) continue;
+        project_calculon_remark(in, "left out: %s.%.32s, no type of Calculon's", g->part, key);
+        left++;
     }
-    if (out->row[rows - 1].from > 0)
-        return base_fail(e, BASE_USAGE, "%s: field \"%s\": the last row must be of size 0, for whatever is smaller",
-                         in->path, field);
-    out->count = (int)rows;
-    return BASE_OK;
+    if (left < json_object_size(types)) return BASE_OK;
+    return base_fail(e, BASE_USAGE, "%s: field \"%s\" has none of the types float32, float16, bfloat16, float8",
+                     in->path, g->part);
+}
+
+static int open_engine(struct calculon *in, const json_t *json, const char *part, struct engine *g,
+                       struct base_error *e) {
+    static const char *const old[] = {"tflops", "gflops_efficiency"};
+    *g = (struct engine){.part = part, .json = json_object_get(json, part)};
+    const json_t *shares = json_object_get(g->json, "gflops_efficiency");
+    g->by_type = !shares && !json_object_get(g->json, "tflops");
+    if (!json_object_size(g->json))
+        return base_fail(e, BASE_USAGE,
+                         "%s: field \"%s\" is missing; a system of Calculon has it, by type, as \"float16\"", in->path,
+                         part);
+    if (!g->by_type && !json_is_object(shares))
+        return base_fail(e, BASE_USAGE,
+                         "%s: field \"%s.gflops_efficiency\" %s; give it by type, as {\"float16\": [[0, 0.9]]}, or "
+                         "tflops and shares "
+                         "in each type",
+                         in->path, part, shares ? "does not say of which type it is" : "is missing");
+    if (!g->by_type) project_calculon_leave_out(in, g->json, part, old, 2);
+    return check_types(in, g, e);
+}
+
+/* The peak of a type and the shares of it, where the engine says `type`. */
+static int read_type(struct calculon *in, const struct engine *g, int t, const char *type, struct base_error *e) {
+    struct project_accelerator *a = &in->m->accelerator;
+    const json_t *own = of_type(g, type);
+    char part[NAME], field[2 * NAME], fact[PROJECT_KEY];
+    snprintf(fact, sizeof fact, "accelerator.peak_flop_per_s.%s", project_dtype_name((enum project_dtype)t));
+    if (g->by_type) {
+        snprintf(part, sizeof part, "%s.%s", g->part, type);
+        snprintf(field, sizeof field, "%s.gflops_efficiency", part);
+        int code = project_calculon_convert(in, fact, own, part, "tflops", e);
+        return code ? code
+                    : project_calculon_shares(in, json_object_get(own, "gflops_efficiency"), field, 1e9,
+                                              &a->matmul_share[t], e);
+    }
+    snprintf(field, sizeof field, "%s.gflops_efficiency.%s", g->part, type);
+    int code = project_calculon_convert(in, fact, g->json, g->part, "tflops", e);
+    return code ? code : project_calculon_shares(in, own, field, 1e9, &a->matmul_share[t], e);
 }
 
 /* The peak of every type that the engine has, unless an engine before has it. */
-static int read_engine(const struct calculon *in, const json_t *json, const char *part, struct base_error *e) {
-    static const char *const types[PROJECT_DTYPES] = {
-        [PROJECT_FP32] = "float32", [PROJECT_FP16] = "float16", [PROJECT_BF16] = "bfloat16", [PROJECT_FP8] = "float8"};
-    struct project_accelerator *a = &in->m->accelerator;
-    const json_t *engine = json_object_get(json, part), *tables = json_object_get(engine, "gflops_efficiency");
-    if (!json_is_object(engine) || !json_object_size(tables))
-        return base_fail(e, BASE_USAGE, "%s: field \"%s%s\" is missing; a system of Calculon has it, by type", in->path,
-                         part, json_is_object(engine) ? ".gflops_efficiency" : "");
-    for (int t = 0; t < PROJECT_DTYPES; t++) {
-        /* BF16 runs at FP16's rate on every tensor core that has both */
-        const bool twin = t == PROJECT_BF16 && !json_object_get(tables, "bfloat16");
-        const char *type = twin ? "float16" : types[t];
-        const json_t *table = type ? json_object_get(tables, type) : NULL;
-        char field[PROJECT_KEY], fact[PROJECT_KEY];
-        if (!table || project_fact_known(&a->peak_flop_per_s[t])) continue;
-        snprintf(fact, sizeof fact, "accelerator.peak_flop_per_s.%s", project_dtype_name((enum project_dtype)t));
-        snprintf(field, sizeof field, "%s.gflops_efficiency.%s", part, type);
-        int code = convert(in, fact, engine, part, "tflops", 1e12, e);
-        if (!code) code = read_shares(in, table, field, 1e9, &a->matmul_share[t], e);
-        if (code) return code;
+static int read_engine(struct calculon *in, const json_t *json, const char *part, struct base_error *e) {
+    struct project_fact *peak = in->m->accelerator.peak_flop_per_s;
+    struct engine g;
+    int code = open_engine(in, json, part, &g, e);
+    for (int t = 0; t < PROJECT_DTYPES && !code; t++) {
+        const char *type = type_name(t);
+        if (!type || project_fact_known(&peak[t])) continue;
+        if (of_type(&g, type)) {
+            code = read_type(in, &g, t, type, e);
+        } else if (t == PROJECT_BF16 && of_type(&g, "float16")) { /* as on every tensor core that has both */
+            code = read_type(in, &g, t, "float16", e);
+            project_calculon_remark(in, "bfloat16 taken at the rate of %s.float16", part);
+        }
     }
-    return BASE_OK;
+    return code;
 }
 
-static int read_memories(const struct calculon *in, const json_t *json, struct base_error *e) {
+static int read_memories(struct calculon *in, const json_t *json, struct base_error *e) {
     const json_t *own = json_object_get(json, "mem1"), *host = json_object_get(json, "mem2");
     struct project_accelerator *a = &in->m->accelerator;
-    double gib = 0;
-    int code = convert(in, "accelerator.memory_bytes", own, "mem1", "GiB", 1073741824.0, e);
-    if (!code) code = convert(in, "accelerator.memory_bytes_per_s", own, "mem1", "GBps", 1e9, e);
+    static const char *const known[] = {"GiB", "GBps", "MB_efficiency"};
+    double each = 0;
+    project_calculon_leave_out(in, own, "mem1", known, 3), project_calculon_leave_out(in, host, "mem2", known, 3);
+    int code = project_calculon_convert(in, "accelerator.memory_bytes", own, "mem1", "GiB", e);
+    if (!code) code = project_calculon_convert(in, "accelerator.memory_bytes_per_s", own, "mem1", "GBps", e);
     if (!code)
-        code = read_shares(in, json_object_get(own, "MB_efficiency"), "mem1.MB_efficiency", 1e6, &a->memory_share, e);
+        code = project_calculon_shares(in, json_object_get(own, "MB_efficiency"), "mem1.MB_efficiency", 1e6,
+                                       &a->memory_share, e);
     if (code || !host) return code;
-    code = number(in, host, "mem2", "GiB", &gib, e);
+    code = project_calculon_number(in, host, "mem2", "GiB", &each, e);
     if (!code)
-        code = put(in, "node.memory_bytes", "mem2", "GiB", gib * 1073741824.0 * in->m->node.accelerators.value, e);
-    return code ? code : convert(in, "accelerator.host.bytes_per_s", host, "mem2", "GBps", 1e9, e);
+        code = project_calculon_put(in, "node.memory_bytes", "mem2", "GiB", each * in->m->node.accelerators.value, e);
+    return code ? code : project_calculon_convert(in, "accelerator.host.bytes_per_s", host, "mem2", "GBps", e);
 }
 
 /* What every network has; `part` is "networks[1]". */
 struct tier {
     char part[32];
     const json_t *json;
-    double size, rate;
+    double size, rate; /* rate: bytes/s */
 };
 
-static int open_tier(const struct calculon *in, const json_t *list, int i, struct tier *t, struct base_error *e) {
-    double gbps = 0, share = 0;
+static int open_tier(struct calculon *in, const json_t *list, int i, struct tier *t, struct base_error *e) {
+    static const char *const known[] = {
+        "size",           "bandwidth",      "efficiency", "latency", "ops", "collective_minus1_scalar",
+        "must_be_filled", "processor_usage"};
+    double share = 0;
     t->json = json_array_get(list, (size_t)i);
     snprintf(t->part, sizeof t->part, "networks[%d]", i);
-    int code = number(in, t->json, t->part, "size", &t->size, e);
-    if (!code) code = number(in, t->json, t->part, "bandwidth", &gbps, e);
-    if (!code) code = number(in, t->json, t->part, "efficiency", &share, e);
-    t->rate = gbps * 1e9;
+    int code = project_calculon_number(in, t->json, t->part, "size", &t->size, e);
+    if (!code) code = project_calculon_number(in, t->json, t->part, "bandwidth", &t->rate, e);
+    if (!code) code = project_calculon_number(in, t->json, t->part, "efficiency", &share, e);
+    if (!code) project_calculon_leave_out(in, t->json, t->part, known, sizeof known / sizeof *known);
     if (!code && i && fmod(t->size, in->m->node.accelerators.value) != 0)
         code = base_fail(e, BASE_USAGE, "%s: field \"%s.size\" is %g, not a multiple of networks[0].size, %g", in->path,
                          t->part, t->size, in->m->node.accelerators.value);
@@ -145,9 +159,9 @@ static int open_tier(const struct calculon *in, const json_t *list, int i, struc
 
 static int read_node(struct calculon *in, const struct tier *t, struct base_error *e) {
     struct project_machine *m = in->m;
-    int code = put(in, "node.accelerators", t->part, "size", t->size, e);
-    if (!code) code = put(in, "accelerator.scale_up.bytes_per_s", t->part, "bandwidth", t->rate, e);
-    if (!code) code = convert(in, "node.scale_up_share", t->json, t->part, "efficiency", 1, e);
+    int code = project_calculon_put(in, "node.accelerators", t->part, "size", t->size, e);
+    if (!code) code = project_calculon_put(in, "accelerator.scale_up.bytes_per_s", t->part, "bandwidth", t->rate, e);
+    if (!code) code = project_calculon_convert(in, "node.scale_up_share", t->json, t->part, "efficiency", e);
     m->node.topology = project_fact_make(PROJECT_NVSWITCH, PROJECT_NVSWITCH, PROJECT_ASSUMED,
                                          "Calculon has any pair of a network at full rate");
     return code;
@@ -156,9 +170,13 @@ static int read_node(struct calculon *in, const struct tier *t, struct base_erro
 /* A processor's share of the network is a rail of its own. */
 static int read_rails(struct calculon *in, const struct tier *t, struct base_error *e) {
     struct project_machine *m = in->m;
-    int code = put(in, "node.rail_bytes_per_s", t->part, "bandwidth", t->rate, e);
-    if (!code) code = convert(in, "network.share", t->json, t->part, "efficiency", 1, e);
-    if (!code) code = convert(in, "network.latency_s", t->json, t->part, "latency", 1, e);
+    const json_t *latency = json_object_get(t->json, "latency");
+    int code = project_calculon_put(in, "node.rail_bytes_per_s", t->part, "bandwidth", t->rate, e);
+    if (!code) code = project_calculon_convert(in, "network.share", t->json, t->part, "efficiency", e);
+    if (!code && json_number_value(latency) == 0 && json_is_number(latency))
+        project_calculon_remark(in, "%s.latency 0 taken as unknown", t->part);
+    else if (!code)
+        code = project_calculon_convert(in, "network.latency_s", t->json, t->part, "latency", e);
     m->node.rails = m->node.accelerators;
     m->network.topology = project_fact_make(PROJECT_FAT_TREE, PROJECT_FAT_TREE, PROJECT_ASSUMED,
                                             "Calculon's networks are levels of switches");
@@ -195,7 +213,7 @@ static int read_networks(struct calculon *in, const json_t *json, struct base_er
         if (!code && i > 0) code = read_level(in, &t, e);
         if (code) return code;
     }
-    return put(in, "accelerators", t.part, "size", t.size, e);
+    return project_calculon_put(in, "accelerators", t.part, "size", t.size, e);
 }
 
 int project_calculon_read(struct project_machine *m, const json_t *json, const char *path, struct base_error *e) {
@@ -214,6 +232,7 @@ int project_calculon_read(struct project_machine *m, const json_t *json, const c
     if (!code) code = read_networks(&in, json, e);
     if (!code) code = read_memories(&in, json, e);
     if (code) return code;
+    m->remarks = *in.remarks ? project_keep(&m->texts, in.remarks) : NULL;
     project_machine_complete(m);
     return project_machine_check(m, NULL, e);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Writes records of kind "project". */
+#include <math.h>
 #include <stdlib.h>
 
 #include "model/params.h"
@@ -51,6 +52,7 @@ static json_t *machine_json(const struct project_projection *p) {
     set_number(o, "accelerators", m->accelerators.value);
     set_number(o, "peak_flop_per_s", p->job.platform.peak_flop_per_s * p->job.accelerators / p->accelerators);
     set_number(o, "memory_bytes", p->job.platform.memory_bytes);
+    if (m->remarks) set(o, "remarks", json_string(m->remarks));
     set(o, "announced", json_boolean(m->announced)), set(o, "hypothetical", json_boolean(m->hypothetical));
     return o;
 }
@@ -169,8 +171,8 @@ static void verdict(const struct run_project *r, char why[256]) {
 static void add_fact(void *context, const char *key, const struct project_fact *f, const char *word) {
     json_t *o = json_object();
     set(o, "fact", json_string(key));
-    if (word)
-        set(o, "value", json_string(word));
+    if (word || isinf(f->value))
+        set(o, "value", json_string(word ? word : "no limit"));
     else
         set_number(o, "value", f->value);
     if (!word && f->low < f->high) set_number(o, "low", f->low), set_number(o, "high", f->high);

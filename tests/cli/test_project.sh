@@ -121,6 +121,24 @@ run 0 --list
 says '^jean-zay-a100 +Jean Zay'
 run 0 --help
 
+# A system of Calculon's, as its repository has them since 2023: a peak by type, memory without a limit.
+networks='[{"bandwidth":300,"efficiency":0.65,"size":8,"latency":1e-5,"ops":{"p2p":[1.0,null]},"must_be_filled":true},
+           {"bandwidth":25,"efficiency":0.9,"size":65536,"latency":2e-5,"processor_usage":0.02}]'
+cat >"$work/system.json" <<END
+{"matrix":{"float16":{"tflops":250,"gflops_efficiency":[[128,0.99],[0,0.1]]},"float8":{"tflops":500,"gflops_efficiency":[[0,0.9]]}},
+ "vector":{"float16":{"tflops":70,"gflops_efficiency":[[0,0.9]]}},"processing_mode":"no_overlap","networks":$networks,
+ "mem1":{"GiB":80000000000,"GBps":2048,"MB_efficiency":[[0,0.9]]},"mem2":{"GiB":512,"GBps":32,"MB_efficiency":[[0,0.9]]}}
+END
+run 0 --model gpt3-175b --machine "$work/system.json" --accelerators 64 --seq 2048 --gbs 64 --search --explain
+says 'peak 250 TFLOP/s bf16 each'
+says '^remarks +bfloat16 taken at the rate of matrix.float16; mem1.GiB 8e\+10 taken for no limit'
+says '^memory .* GB, of no limit: weights'
+says '^accelerator.memory_bytes +no limit'
+! grep -Eqi '[^a-z](nan|inf)[^a-z]' "$work/out" || fail 'a figure that is none stands on the page'
+run 0 --model gpt3-175b --machine "$work/system.json" --accelerators 64 --seq 2048 --gbs 64 --tp 8 --pp 8 --json
+grep -q '"memory_bytes":null,"remarks":"bfloat16' "$work/out" || fail 'the record does not say that memory has no limit'
+sed 's/"tflops":250,//' "$work/system.json" >"$work/half.json"
+
 # Refused: exit 2, one line on stderr, nothing on stdout, nothing written.
 cat >"$work/cases" <<END
 --model is missing | --machine eos
@@ -152,6 +170,7 @@ which no machine has | --model llama-2-7b --machine eos --accelerators 128 --par
 would not end | --model llama-2-7b --machine eos --accelerators 4096 --tokens 1e12 --mtbf 1
 would not end | --model llama-2-7b --machine eos --hours 1000 --wall 100
 is a folder | --model llama-2-7b --machine eos --out $work
+half.json: field "matrix.float16.tflops" is missing | --model gpt3-175b --machine $work/half.json
 absent.json | --model llama-2-7b --machine eos --parameters $work/absent.json
 --slow-node | --model llama-2-7b --machine eos --slow-node -0.1
 leave out the comma | --model llama-2-7b --machine eos,

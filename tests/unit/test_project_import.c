@@ -68,6 +68,106 @@ static void calculon_is_read(void **state) {
     free(one);
 }
 
+/* The same system as Calculon has them since 2023, each type with its own peak and shares. */
+#define SHARES "\"gflops_efficiency\":[[128,0.95],[16,0.9],[1,0.6],[0,0.1]]"
+static const char matrix_by_type[] =
+    "{\"float8\":{\"tflops\":2000," SHARES "},\"float16\":{\"tflops\":1000," SHARES "},"
+    "\"bfloat16\":{\"tflops\":900,\"gflops_efficiency\":[[0,0.8]]}}";
+static const char vector_by_type[] = "{\"float16\":{\"tflops\":120,\"gflops_efficiency\":[[0,0.1]]},"
+                                     "\"float32\":{\"tflops\":60,\"gflops_efficiency\":[[16,0.9],[0,0.2]]}}";
+
+static char *by_type(void) {
+    char *half = machine_json_changed(calculon, "matrix", matrix_by_type);
+    char *whole = machine_json_changed(half, "vector", vector_by_type);
+    free(half);
+    return whole;
+}
+
+static void calculon_by_type_is_read(void **state) {
+    (void)state;
+    struct project_machine m;
+    struct base_error e = {0};
+    char *text = by_type();
+    if (read_as("h100_80g_nvl8.json", text, &m, &e)) fail_msg("%s", e.text);
+    const struct project_accelerator *a = &m.accelerator;
+    assert_true(a->peak_flop_per_s[PROJECT_FP8].value == 2000e12 && a->peak_flop_per_s[PROJECT_FP16].value == 1000e12);
+    assert_true(a->peak_flop_per_s[PROJECT_BF16].value == 900e12 && a->peak_flop_per_s[PROJECT_FP32].value == 60e12);
+    assert_int_equal(a->matmul_share[PROJECT_FP16].count, 4);
+    assert_int_equal(a->matmul_share[PROJECT_BF16].count, 1);
+    assert_true(a->matmul_share[PROJECT_BF16].row[0].share == 0.8);
+    assert_true(a->matmul_share[PROJECT_FP32].row[0].from == 16e9 && a->matmul_share[PROJECT_FP32].row[0].share == 0.9);
+    assert_null(m.remarks);
+    project_machine_close(&m);
+    free(text);
+}
+
+/* A path changed to a value; what the remarks must say of it. */
+static void remarked(const char *path, const char *value, const char *says, struct project_machine *m) {
+    struct base_error e = {0};
+    char *own = by_type(), *text = machine_json_changed(own, path, value);
+    if (read_as("c.json", text, m, &e)) fail_msg("%s: %s", path, e.text);
+    if (!m->remarks || !strstr(m->remarks, says)) fail_msg("%s: \"%s\" lacks %s", path, m->remarks, says);
+    free(own), free(text);
+}
+
+/* Placeholders for no limit are read as such, and what is taken or left out is said. */
+static void calculon_is_remarked(void **state) {
+    (void)state;
+    struct project_machine m;
+    remarked("mem1.GiB", "80000000000", "mem1.GiB 8e+10 taken for no limit", &m);
+    assert_true(isinf(m.accelerator.memory_bytes.value) && m.accelerator.memory_bytes.low > 0);
+    project_machine_close(&m);
+    remarked("mem2.GiB", "9999999", "mem2.GiB 1e+07 taken for no limit", &m);
+    assert_true(isinf(m.node.memory_bytes.value) && m.accelerator.memory_bytes.value == 85899345920.0);
+    project_machine_close(&m);
+    remarked("mem1.GBps", "1e300", "as 1e+06 GB/s", &m);
+    assert_true(m.accelerator.memory_bytes_per_s.value == 1e15);
+    project_machine_close(&m);
+    remarked("networks",
+             "[{\"bandwidth\":1e9,\"efficiency\":1,\"size\":8},"
+             "{\"bandwidth\":1e9,\"efficiency\":1,\"size\":64,\"latency\":1e-6}]",
+             "networks[1].bandwidth 1e+09 taken for no limit", &m);
+    assert_true(m.node.rail_bytes_per_s.value == 1e15 && m.accelerator.scale_up_bytes_per_s.value == 1e15);
+    project_machine_close(&m);
+    remarked("networks.1.latency", "0", "networks[1].latency 0 taken as unknown", &m);
+    assert_false(project_fact_known(&m.network.latency_s));
+    project_machine_close(&m);
+    remarked("matrix.bfloat16", NULL, "bfloat16 taken at the rate of matrix.float16", &m);
+    assert_true(m.accelerator.peak_flop_per_s[PROJECT_BF16].value == 1000e12);
+    project_machine_close(&m);
+    remarked("matrix.int8", "{\"tflops\": 2000, \"gflops_efficiency\": [[0, 0.5]]}", "left out: matrix.int8", &m);
+    project_machine_close(&m);
+    remarked("mem1.GIB", "80", "left out: mem1.GIB", &m);
+    project_machine_close(&m);
+}
+
+/* Of a path changed to a value in `system`: one line that names the file and says `words`. */
+static void refused_at(const char *system, const char *path, const char *value, const char *words) {
+    char *text = machine_json_changed(system, path, value);
+    struct project_machine m;
+    struct base_error e = {0};
+    const int code = read_as("c.json", text, &m, &e);
+    if (code != BASE_USAGE) fail_msg("%s: code %d", path, code);
+    if (!strstr(e.text, "/c.json: ") || !strstr(e.text, words)) fail_msg("%s: \"%s\" lacks %s", path, e.text, words);
+    free(text);
+}
+
+static void calculon_by_type_is_refused(void **state) {
+    (void)state;
+    char *own = by_type();
+    refused_at(own, "matrix.float16.tflops", NULL, "field \"matrix.float16.tflops\" is missing");
+    refused_at(own, "matrix.float16.tflops", "250e12", "within 0.001 to 1e+06: give TFLOP/s, as 312");
+    refused_at(own, "matrix.float16.gflops_efficiency", NULL,
+               "field \"matrix.float16.gflops_efficiency\" must be a list");
+    refused_at(own, "matrix.float16.gflops_efficiency", "[[128, 0.9]]", "size 0");
+    refused_at(own, "matrix.float16", "312", "matrix.float16.tflops");
+    refused_at(own, "matrix.tflops", "312", "give it by type");
+    refused_at(own, "matrix.gflops_efficiency", "[[0, 0.9]]", "does not say of which type");
+    refused_at(own, "matrix", "{\"half\": {}}", "none of the types float32");
+    refused_at(own, "mem1.GiB", "90000", "within 7.45058 to 931.323: give GiB, as 80");
+    free(own);
+}
+
 static void calculon_is_refused(void **state) {
     (void)state;
     static const char *const rows[][3] = {
@@ -83,7 +183,7 @@ static void calculon_is_refused(void **state) {
         {"matrix.gflops_efficiency.float16", "[[128, 0.9], [16, 0.5]]", "size 0"},
         {"matrix.gflops_efficiency.float16", "[[0, 0.9], [16, 0.5]]", "largest down"},
         {"mem1", NULL, "mem1.GiB"},
-        {"mem1.GiB", "80e9", "mem1.GiB"},
+        {"mem1.GiB", "90000", "mem1.GiB"},
         {"mem1.GBps", NULL, "mem1.GBps"},
         {"mem1.MB_efficiency", NULL, "mem1.MB_efficiency"},
         {"mem2.GBps", NULL, "mem2.GBps"},
@@ -97,16 +197,7 @@ static void calculon_is_refused(void **state) {
         {"networks.2.bandwidth", "50", "full bisection"},
         {"networks.2.size", "128", "inside out"},
     };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        char *text = machine_json_changed(calculon, rows[i][0], rows[i][1]);
-        struct project_machine m;
-        struct base_error e = {0};
-        const int code = read_as("c.json", text, &m, &e);
-        if (code != BASE_USAGE) fail_msg("%s: code %d", rows[i][0], code);
-        if (!strstr(e.text, "/c.json: ") || !strstr(e.text, rows[i][2]))
-            fail_msg("%s: \"%s\" lacks %s", rows[i][0], e.text, rows[i][2]);
-        free(text);
-    }
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) refused_at(calculon, rows[i][0], rows[i][1], rows[i][2]);
 }
 
 #define MACHINE "\"machine\":{\"cpu\":\"C\",\"sockets\":2,\"cores\":64,\"memory_bytes\":274877906944}"
@@ -269,9 +360,11 @@ static void reference_results(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(calculon_is_read),       cmocka_unit_test(calculon_is_refused),
-        cmocka_unit_test(records_are_read),       cmocka_unit_test(records_are_refused),
-        cmocka_unit_test(busy_launches_give_way), cmocka_unit_test(reference_results),
+        cmocka_unit_test(calculon_is_read),     cmocka_unit_test(calculon_by_type_is_read),
+        cmocka_unit_test(calculon_is_remarked), cmocka_unit_test(calculon_by_type_is_refused),
+        cmocka_unit_test(calculon_is_refused),  cmocka_unit_test(records_are_read),
+        cmocka_unit_test(records_are_refused),  cmocka_unit_test(busy_launches_give_way),
+        cmocka_unit_test(reference_results),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }
