@@ -16,7 +16,7 @@ enum base_exit {
 
 struct base_error {
     int code;
-    char text[1024]; /* one line, no newline */
+    char text[1024]; /* one line, no newline; a longer one without its middle */
 };
 
 /* Words the error, sets e->code and returns `code`. e may be NULL. */

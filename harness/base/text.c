@@ -75,6 +75,34 @@ void base_text_duration(double seconds, char *text, int size) {
     }
 }
 
+/* From `at` on, or a little later, where a character begins */
+static const char *character(const char *at) {
+    while (((unsigned char)*at & 0xc0) == 0x80) at++;
+    return at;
+}
+
+void base_text_path(const char *path, char *text, size_t size) {
+    const size_t length = strlen(path);
+    if (length < size) {
+        memcpy(text, path, length + 1);
+        return;
+    }
+    const char *tail = character(path + length - (size - 4)), *slash = strchr(tail, '/');
+    if (slash && slash[1]) {
+        snprintf(text, size, "...%s", slash);
+        return;
+    }
+    const char *name = strrchr(path, '/'), *end = character(path + length - (size - 4) / 2);
+    name = name && name[1] ? name + 1 : path;
+    if (strlen(name) < size) {
+        snprintf(text, size, "%s", name);
+        return;
+    }
+    const char *head = name + (size - 4) / 2;
+    while (head > name && ((unsigned char)*head & 0xc0) == 0x80) head--;
+    snprintf(text, size, "%.*s...%s", (int)(head - name), name, end);
+}
+
 int base_text_find(const char *name, const char *const *names, int count) {
     for (int i = 0; name && i < count; i++)
         if (!strcmp(name, names[i])) return i;

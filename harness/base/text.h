@@ -17,6 +17,9 @@ void base_text_count(long long count, char *text, int size);
 void base_text_si(double value, char *text, int size);
 /* "850 ns", "850 ms", "12.3 s", "2 min 05 s", "2 h 03 min", "3 d 04 h" */
 void base_text_duration(double seconds, char *text, int size);
+/* A path that is too long loses its beginning: ".../folder/train.bin"; a name that is too long by itself, its middle.
+ * Characters of UTF-8 stay whole. size >= 8 */
+void base_text_path(const char *path, char *text, size_t size);
 /* Which of names[count] it is; -1: none. NULL is none. */
 int base_text_find(const char *name, const char *const *names, int count);
 /* Adds a word to a list joined by ", "; text holds `size` and begins as "". false: no room, and the list is as it was.

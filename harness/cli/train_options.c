@@ -46,10 +46,11 @@ static int table(struct cli_train_flags *f, struct cli_option rows[ROWS]) {
         {"--lr", NULL, CLI_NUMBER, &f->lr, 0, 10, "X", "highest learning rate; default 6e-4, ending at a tenth",
          &f->lr_given},
         {"--data", NULL, CLI_TEXT, &f->data, 0, 0, "PATH",
-         "text (bytes are tokens), a token file or a Megatron prefix; default a built-in source of known entropy",
+         "text (bytes are tokens), a token file or the prefix of .bin and .idx; default a built-in source of known "
+         "entropy",
          NULL},
-        {"--data-format", NULL, CLI_TEXT, &f->format, 0, 0, "F", "auto (default), text, llmc, nanogpt or megatron",
-         NULL},
+        {"--data-format", NULL, CLI_TEXT, &f->format, 0, 0, "F",
+         "auto (default: told by the file or refused), " DATA_FORMATS, NULL},
         {"--init", "--load", CLI_TEXT, &f->init, 0, 0, "PATH",
          "weights to start from: Hugging Face's .safetensors, a file or a folder of shards, whose config.json is the "
          "model unless --model is given",

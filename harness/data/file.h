@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A token file: mapped, its format recognised, its tokens checked. Knows nothing of the built-in source. */
+ * A token file: mapped, its format recognised (format.h), its tokens checked. Knows nothing of the built-in source. */
 #ifndef TOISE_DATA_FILE_H
 #define TOISE_DATA_FILE_H
 
@@ -15,9 +15,10 @@ struct data_file {
     struct data_map map; /* the whole file */
     const void *tokens;  /* within the map, aligned to `width` */
     int64_t count;
-    int width;         /* bytes a token: 1, 2, 4, or 8 if signed */
-    bool is_signed;    /* negative tokens can be written, and are refused */
-    const char *title; /* of the format: "llm.c tokens" */
+    int width;            /* bytes a token: 1, 2, 4 or 8 */
+    bool is_signed;       /* negative tokens can be written, and are refused */
+    bool is_text, stated; /* text, by the user's word and not by what it looks like */
+    const char *title;    /* of the format: "llm.c tokens" */
 };
 
 /* first .. end-1 of `count` things are this rank's to check: contiguous shares in rank order, so that the lowest

@@ -2,9 +2,10 @@
  *
  * The index, little-endian and unaligned: magic[9], u64 version, u8 dtype, u64 sequences, u64 documents, then
  * int32 size[sequences] in tokens, int64 pointer[sequences] in bytes of PREFIX.bin, int64 document[documents].
- * Documents do not move tokens, so only their room is checked. */
+ * Documents do not move tokens, so only their room is checked. fairseq's has neither documents nor their number. */
 #include "data/megatron.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -13,19 +14,22 @@
 
 #include "data/map.h"
 
-static const char MAGIC[9] = "MMIDIDX\0", FIX[] = "a Megatron dataset is PREFIX.idx and PREFIX.bin, both readable";
+static const char MAGIC[9] = "MMIDIDX\0", OLDER_MAGIC[8] = "TNTIDX\0",
+                  FIX[] = "a Megatron dataset is PREFIX.idx and PREFIX.bin, both readable";
 
 enum { VERSION_AT = 9, DTYPE_AT = 17, SEQUENCES_AT = 18, DOCUMENTS_AT = 26, HEADER_BYTES = 34 };
+enum { OLDER_WIDTH_AT = 24, OLDER_BYTES = 32 }; /* u64 bytes of a token, after magic, version and dtype */
 enum { SIZE_BYTES = 4, POINTER_BYTES = 8, SEQUENCE_BYTES = SIZE_BYTES + POINTER_BYTES, DOCUMENT_BYTES = 8 };
 
-/* By code; those of width 0 are not read. */
+/* By code, of which Megatron has those to 8, DeepSpeed and fairseq all; those of width 0 are not read. */
 static const struct dtype {
     const char *name;
     int width;
     bool is_signed;
 } dtypes[] = {
-    {"unknown", 0, false}, {"uint8", 1, false},   {"int8", 0, false},    {"int16", 2, true},   {"int32", 4, true},
-    {"int64", 8, true},    {"float64", 0, false}, {"float32", 0, false}, {"uint16", 2, false},
+    {"unknown", 0, false}, {"uint8", 1, false},  {"int8", 0, false},    {"int16", 2, true},
+    {"int32", 4, true},    {"int64", 8, true},   {"float64", 0, false}, {"float32", 0, false},
+    {"uint16", 2, false},  {"uint32", 4, false}, {"uint64", 8, false},
 };
 
 /* A name that does not fit is longer than any that can be opened. */
@@ -45,84 +49,134 @@ static void pair_name(struct pair *pair, const char *path) {
     snprintf(pair->tokens, sizeof pair->tokens, "%.*s.bin", stem, path);
 }
 
-static bool has_magic(const struct data_map *index) {
-    return index->size >= sizeof MAGIC && !memcmp(index->bytes, MAGIC, sizeof MAGIC);
+/* An index and what its header says. */
+struct index {
+    struct data_map map;
+    const struct dtype *dtype;
+    uint64_t sequences, sizes_at; /* their number; where the size of the first one lies */
+};
+
+static bool has_magic(const struct data_map *map, const void *magic, size_t size) {
+    return map->size >= size && !memcmp(map->bytes, magic, size);
 }
 
-bool data_megatron_is(const char *path) {
-    struct stat s;
-    if (!has_suffix(path) && !stat(path, &s) && S_ISREG(s.st_mode)) return false;
-    struct pair pair;
-    struct data_map index;
-    pair_name(&pair, path);
-    if (data_map_open(&index, pair.index, FIX, NULL)) return false;
-    bool is = has_magic(&index);
-    data_map_close(&index);
-    return is;
-}
-
-static uint64_t u64_at(const struct data_map *index, uint64_t at) {
+static uint64_t u64_at(const struct data_map *map, uint64_t at) {
     uint64_t x;
-    memcpy(&x, (const char *)index->bytes + at, sizeof x);
+    memcpy(&x, (const char *)map->bytes + at, sizeof x);
     return x;
 }
 
-static int32_t size_at(const struct data_map *index, uint64_t sequence) {
+static int32_t size_at(const struct index *index, uint64_t sequence) {
     int32_t x;
-    memcpy(&x, (const char *)index->bytes + HEADER_BYTES + sequence * SIZE_BYTES, sizeof x);
+    memcpy(&x, (const char *)index->map.bytes + index->sizes_at + sequence * SIZE_BYTES, sizeof x);
     return x;
 }
 
-static uint64_t pointer_at(const struct data_map *index, uint64_t sequences, uint64_t sequence) {
-    return u64_at(index, HEADER_BYTES + sequences * SIZE_BYTES + sequence * POINTER_BYTES);
+static uint64_t pointer_at(const struct index *index, uint64_t sequence) {
+    return u64_at(&index->map, index->sizes_at + index->sequences * SIZE_BYTES + sequence * POINTER_BYTES);
 }
 
-/* What the header says holds together; *dtype and *sequences are then of use. */
-static int header_check(const struct data_map *index, const char *path, const struct dtype **dtype, uint64_t *sequences,
-                        struct base_error *e) {
-    if (index->size < HEADER_BYTES)
+static const struct dtype *dtype_of(const struct data_map *map) {
+    unsigned code = ((const unsigned char *)map->bytes)[DTYPE_AT];
+    return &dtypes[code < sizeof dtypes / sizeof *dtypes ? code : 0];
+}
+
+void data_index_look(struct data_index *index, const char *path) {
+    struct stat s;
+    struct pair pair;
+    struct data_map map = {0};
+    *index = (struct data_index){0};
+    if (!has_suffix(path) && !stat(path, &s) && S_ISREG(s.st_mode)) return;
+    pair_name(&pair, path);
+    index->found = !stat(pair.index, &s) || (errno != ENOENT && errno != ENOTDIR);
+    if (data_map_open(&map, pair.index, FIX, NULL)) return;
+    const bool older = has_magic(&map, OLDER_MAGIC, sizeof OLDER_MAGIC);
+    index->known = older || has_magic(&map, MAGIC, sizeof MAGIC);
+    if (older && map.size >= OLDER_BYTES) {
+        const uint64_t width = u64_at(&map, OLDER_WIDTH_AT);
+        index->width = width <= 8 ? (int)width : 0;
+    } else if (index->known && !older && map.size >= HEADER_BYTES) {
+        index->width = dtype_of(&map)->width;
+    }
+    data_map_close(&map);
+}
+
+static int magic_check(const struct data_map *map, const struct pair *pair, struct base_error *e) {
+    if (has_magic(map, OLDER_MAGIC, sizeof OLDER_MAGIC))
+        return base_fail(e, BASE_USAGE,
+                         "data file '%s': an index of the older kind (TNTIDX, of fairseq, DeepSpeed and the first "
+                         "Megatron), which is not read; write the dataset anew with --dataset-impl mmap",
+                         pair->index);
+    if (map->size < HEADER_BYTES)
         return base_fail(e, BASE_USAGE,
                          "data file '%s': %zu bytes, shorter than the %d of a Megatron index's header; it was cut, or "
                          "is no such index",
-                         path, index->size, HEADER_BYTES);
-    if (!has_magic(index))
+                         pair->index, map->size, HEADER_BYTES);
+    if (!has_magic(map, MAGIC, sizeof MAGIC))
         return base_fail(e, BASE_USAGE,
                          "data file '%s': its first 9 bytes are not the magic of a Megatron index (MMIDIDX); write it "
-                         "anew, or give the right format (text, llmc, nanogpt)",
-                         path);
-    uint64_t version = u64_at(index, VERSION_AT);
+                         "anew, or if it has nothing to do with '%s' say what that is with --data-format (%s)",
+                         pair->index, pair->tokens, DATA_FORMATS);
+    const uint64_t version = u64_at(map, VERSION_AT);
+    if (version == UINT64_C(1) << 56)
+        return base_fail(e, BASE_USAGE,
+                         "data file '%s': of a big-endian machine; write the dataset anew, little-endian", pair->index);
     if (version != 1)
         return base_fail(e, BASE_USAGE,
                          "data file '%s': version %llu at byte %d, only version 1 is known; write the dataset anew",
-                         path, (unsigned long long)version, VERSION_AT);
-    unsigned code = ((const unsigned char *)index->bytes)[DTYPE_AT];
-    const struct dtype *known = &dtypes[code < sizeof dtypes / sizeof *dtypes ? code : 0];
-    if (!known->width)
-        return base_fail(e, BASE_USAGE,
-                         "data file '%s': dtype code %u (%s) at byte %d; write the tokens as uint8, uint16, int16, "
-                         "int32 or int64",
-                         path, code, known->name, DTYPE_AT);
-    uint64_t n = u64_at(index, SEQUENCES_AT), documents = u64_at(index, DOCUMENTS_AT);
-    uint64_t rest = index->size - HEADER_BYTES;
-    if (n > rest / SEQUENCE_BYTES || documents > rest / DOCUMENT_BYTES ||
-        n * SEQUENCE_BYTES + documents * DOCUMENT_BYTES != rest)
-        return base_fail(e, BASE_USAGE,
-                         "data file '%s': the header at byte %d says %llu sequences of %d bytes and %llu documents of "
-                         "%d, but %llu bytes follow it; it was cut or damaged: copy or write it anew",
-                         path, SEQUENCES_AT, (unsigned long long)n, SEQUENCE_BYTES, (unsigned long long)documents,
-                         DOCUMENT_BYTES, (unsigned long long)rest);
-    *dtype = known;
-    *sequences = n;
+                         pair->index, (unsigned long long)version, VERSION_AT);
     return BASE_OK;
+}
+
+/* fairseq's goes on with the sizes where Megatron's has the number of documents: its length and first pointers tell. */
+static bool is_fairseq(const struct index *index) {
+    const struct index i = {.map = index->map, .sequences = index->sequences, .sizes_at = DOCUMENTS_AT};
+    const uint64_t rest = i.map.size - DOCUMENTS_AT, n = i.sequences;
+    if (!n || n > rest / SEQUENCE_BYTES || n * SEQUENCE_BYTES != rest || pointer_at(&i, 0)) return false;
+    return n == 1 || pointer_at(&i, 1) == (uint64_t)size_at(&i, 0) * (uint64_t)index->dtype->width;
+}
+
+/* What the header says holds together; the index is then of use. */
+static int header_check(struct index *index, const struct pair *pair, struct base_error *e) {
+    const struct data_map *map = &index->map;
+    int code = magic_check(map, pair, e);
+    if (code) return code;
+    index->dtype = dtype_of(map);
+    index->sequences = u64_at(map, SEQUENCES_AT);
+    index->sizes_at = HEADER_BYTES;
+    if (!index->dtype->width)
+        return base_fail(e, BASE_USAGE,
+                         "data file '%s': dtype code %u (%s) at byte %d; write the tokens as uint8, uint16, uint32, "
+                         "int16, int32 or int64",
+                         pair->index, ((const unsigned char *)map->bytes)[DTYPE_AT], index->dtype->name, DTYPE_AT);
+    if (is_fairseq(index)) {
+        index->sizes_at = DOCUMENTS_AT;
+        return BASE_OK;
+    }
+    const uint64_t n = index->sequences, documents = u64_at(map, DOCUMENTS_AT), rest = map->size - HEADER_BYTES;
+    const bool fits = n <= rest / SEQUENCE_BYTES && documents <= rest / DOCUMENT_BYTES;
+    const uint64_t needed = fits ? n * SEQUENCE_BYTES + documents * DOCUMENT_BYTES : 0;
+    if (fits && needed == rest) return BASE_OK;
+    if (fits && n && needed + n == rest)
+        return base_fail(
+            e, BASE_USAGE,
+            "data file '%s': of a multimodal dataset (%llu modes at its end); give the dataset of its text",
+            pair->index, (unsigned long long)n);
+    return base_fail(e, BASE_USAGE,
+                     "data file '%s': the header at byte %d says %llu sequences of %d bytes and %llu documents of "
+                     "%d, but %llu bytes follow it; it was cut or damaged: copy or write it anew",
+                     pair->index, SEQUENCES_AT, (unsigned long long)n, SEQUENCE_BYTES, (unsigned long long)documents,
+                     DOCUMENT_BYTES, (unsigned long long)rest);
 }
 
 /* Sequences first .. end-1 each lie where the one before ended, from the first byte of PREFIX.bin to its last.
  * The difference wraps only where a pointer is above `bytes`, which is refused in that sequence's turn. */
-static int sequences_check(const struct data_map *index, const struct pair *pair, uint64_t sequences, int width,
-                           uint64_t bytes, uint64_t first, uint64_t end, struct base_error *e) {
+static int sequences_check(const struct index *index, const struct pair *pair, uint64_t bytes, uint64_t first,
+                           uint64_t end, struct base_error *e) {
+    const int width = index->dtype->width;
     for (uint64_t i = first; i < end; i++) {
-        const bool last = i + 1 == sequences;
-        uint64_t start = pointer_at(index, sequences, i), next = last ? bytes : pointer_at(index, sequences, i + 1);
+        const bool last = i + 1 == index->sequences;
+        uint64_t start = pointer_at(index, i), next = last ? bytes : pointer_at(index, i + 1);
         int32_t size = size_at(index, i);
         if (i == 0 && start)
             return base_fail(e, BASE_USAGE,
@@ -142,42 +196,41 @@ static int sequences_check(const struct data_map *index, const struct pair *pair
 }
 
 /* The tokens are mapped and agree with the index. */
-static int tokens_open(struct data_file *file, const struct data_map *index, const struct pair *pair,
+static int tokens_open(struct data_file *file, struct index *index, const struct pair *pair,
                        const struct data_options *options, struct base_error *e) {
-    const struct dtype *dtype = NULL;
-    uint64_t sequences = 0;
     int64_t first, end;
     struct data_map map = {0};
-    int code = header_check(index, pair->index, &dtype, &sequences, e);
+    int code = header_check(index, pair, e);
     if (!code) code = data_map_open(&map, pair->tokens, FIX, e);
     if (code) return code;
-    data_file_share(options, (int64_t)sequences, &first, &end);
-    if (!sequences)
+    data_file_share(options, (int64_t)index->sequences, &first, &end);
+    if (!index->sequences)
         code = base_fail(e, BASE_USAGE,
                          "data file '%s': it has 0 sequences, but '%s' has %zu bytes; copy or write both anew",
                          pair->index, pair->tokens, map.size);
     else
-        code = sequences_check(index, pair, sequences, dtype->width, map.size, (uint64_t)first, (uint64_t)end, e);
+        code = sequences_check(index, pair, map.size, (uint64_t)first, (uint64_t)end, e);
     if (code) {
         data_map_close(&map);
         return code;
     }
+    const int width = index->dtype->width;
     *file = (struct data_file){.map = map,
                                .tokens = map.bytes,
-                               .count = (int64_t)(map.size / (size_t)dtype->width),
-                               .width = dtype->width,
-                               .is_signed = dtype->is_signed,
+                               .count = (int64_t)(map.size / (size_t)width),
+                               .width = width,
+                               .is_signed = index->dtype->is_signed,
                                .title = "Megatron indexed tokens"};
     return BASE_OK;
 }
 
 int data_megatron_open(struct data_file *file, const struct data_options *options, struct base_error *e) {
     struct pair pair;
-    struct data_map index;
+    struct index index = {0};
     pair_name(&pair, options->path);
-    int code = data_map_open(&index, pair.index, FIX, e);
+    int code = data_map_open(&index.map, pair.index, FIX, e);
     if (code) return code;
     code = tokens_open(file, &index, &pair, options, e);
-    data_map_close(&index);
+    data_map_close(&index.map);
     return code;
 }

@@ -17,7 +17,7 @@ struct data_source {
     uint64_t seed;
     struct data_zipf zipf; /* cdf is NULL when tokens come from a file */
     struct data_file file;
-    char description[]; /* to its end */
+    char description[160];
 };
 
 static int options_check(const struct data_options *o, struct base_error *e) {
@@ -31,28 +31,28 @@ static int options_check(const struct data_options *o, struct base_error *e) {
     return BASE_OK;
 }
 
-static int source_fill(struct data_source *s, const struct data_options *o, size_t size, struct base_error *e) {
+static int source_fill(struct data_source *s, const struct data_options *o, struct base_error *e) {
     s->seq = o->seq;
     s->seed = o->seed;
     if (!o->path) {
-        snprintf(s->description, size, "built-in copy/Zipf source");
+        snprintf(s->description, sizeof s->description, "built-in copy/Zipf source");
         return data_zipf_open(&s->zipf, o->vocab, o->seq, e);
     }
     int code = data_file_open(&s->file, o, e);
     if (code) return code;
-    char count[32];
+    char count[32], path[96];
     base_text_count(s->file.count, count, sizeof count);
-    snprintf(s->description, size, "%s (%s, %s)", o->path, s->file.title, count);
+    base_text_path(o->path, path, sizeof path);
+    snprintf(s->description, sizeof s->description, "%s (%s, %s)", path, s->file.title, count);
     return BASE_OK;
 }
 
 int data_open(struct data_source **source, const struct data_options *options, struct base_error *e) {
     int code = options_check(options, e);
     if (code) return code;
-    size_t size = (options->path ? strlen(options->path) : 0) + 64; /* title and count are shorter than 64 */
-    struct data_source *s = calloc(1, sizeof *s + size);
+    struct data_source *s = calloc(1, sizeof *s);
     if (!s) return base_fail(e, BASE_BROKEN, "no memory for the data source");
-    code = source_fill(s, options, size, e);
+    code = source_fill(s, options, e);
     if (code) {
         data_close(s);
         return code;

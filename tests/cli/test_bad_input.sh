@@ -33,6 +33,12 @@ tokens 20 >"$in/short.txt"
 tokens 801 >"$in/odd.bin"
 words 2 $(seq 200) 50257 >"$in/beyond.bin"
 words 2 $(seq 20) >"$in/short.bin"
+words 4 $(seq 200) >"$in/wide.bin"
+words 2 $(seq 50200 50255) $(seq 200) >"$in/tokens.dat"
+{ printf '\x1f\x8b\x08\x00' && tokens 400; } >"$in/corpus.txt.gz"
+{ printf 'PAR1\x15\x04' && tokens 400; } >"$in/corpus.bin"
+words 4 $(seq 100) >"$in/older.bin"
+{ printf 'TNTIDX\0\0' && words 8 1 4 4 1 1 0 1 0 100 100; } >"$in/older.idx"
 { llmc 20240520 1 500 && words 2 $(seq 300); } >"$in/truncated.bin"
 { llmc 20240520 9 300 && words 2 $(seq 300); } >"$in/version.bin"
 { llmc 12345 1 300 && words 2 $(seq 300); } >"$in/magic.bin"
@@ -64,6 +70,7 @@ sizes() { # sizes WIDTH LAYERS HEADS VOCAB
 sizes 64 16777216 4 256 >"$in/deep.json"
 sizes 16777216 12 65536 256 >"$in/huge.json"
 sizes 64 2 4 1 >"$in/vocab.json"
+sizes 64 1 4 100000 >"$in/vocab-large.json"
 llama() { # llama FIELDS: a small Llama; FIELDS come last and so count
     printf '{"model_type": "llama", "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, '
     printf '"intermediate_size": 88, "max_position_embeddings": 64, "vocab_size": 256, "num_key_value_heads": %s}' "$1"
@@ -178,6 +185,16 @@ version.bin | T --data $in/version.bin --seq 64 --data-format llmc
 magic.bin | T --data $in/magic.bin --seq 64 --data-format llmc
 * vocabulary.bin | T --data $in/vocabulary.bin --seq 64
 header.bin | T --data $in/header.bin --seq 64 --data-format llmc
+uint32 | T --data $in/wide.bin --seq 64
+16 bits | train --model $in/vocab-large.json --steps 1 --seq 64 --data $in/wide.bin --data-format nanogpt
+no text | T --data $in/tokens.dat --seq 64
+* gzip | T --data $in/corpus.txt.gz --seq 64
+gzip | T --data $in/corpus.txt.gz --seq 64 --data-format text
+Parquet | T --data $in/corpus.bin --seq 64
+* TNTIDX | T --data $in/older.bin --seq 64
+TNTIDX | T --data $in/older --seq 64
+contradicts | T --data $in/older.bin --seq 64 --data-format nanogpt
+contradicts | T --data $in/agrees.bin --seq 64 --data-format uint32
 100 tokens | T --data $in/agrees --seq 100
 sequence 1 | T --data $in/differs --seq 64
 * differs.idx | T --data $in/differs.bin --seq 64

@@ -170,6 +170,47 @@ static void keys_of_small_files(void **state) {
     assert_string_equal(text, "");
 }
 
+/* A path keeps its file's name, and characters stay whole. */
+static void paths(void **state) {
+    (void)state;
+    static const struct {
+        const char *path;
+        size_t size;
+        const char *text;
+    } rows[] = {
+        {"data/train.bin", 32, "data/train.bin"},
+        {"data/train.bin", 15, "data/train.bin"},
+        {"data/train.bin", 14, ".../train.bin"},
+        {"data/train.bin", 13, "train.bin"},
+        {"/scratch/project/data/train.bin", 20, ".../data/train.bin"},
+        {"/scratch/project/data/train.bin", 10, "train.bin"},
+        {"/scratch/a-name-of-many-words.bin", 16, "a-name...ds.bin"},
+        {"/scratch/\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9.bin", 14,
+         "\xc3\xa9\xc3\xa9....bin"},
+        {"/scratch/a/", 11, "...tch/a/"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[64];
+        memset(text, 'x', sizeof text);
+        base_text_path(rows[i].path, text, rows[i].size);
+        assert_true(strlen(text) < rows[i].size);
+        if (i + 1 < sizeof rows / sizeof *rows) assert_string_equal(text, rows[i].text);
+    }
+}
+
+/* What is wrong and the cure stand at the two ends of a line: what is too long loses its middle. */
+static void long_errors_keep_both_ends(void **state) {
+    (void)state;
+    static char path[4096];
+    struct base_error e;
+    memset(path, 'x', sizeof path - 1);
+    base_fail(&e, BASE_USAGE, "file '%s': cannot be read; give another", path);
+    assert_int_equal(strlen(e.text), sizeof e.text - 1);
+    assert_int_equal(strncmp(e.text, "file 'xxx", 9), 0);
+    assert_non_null(strstr(e.text, "xxx...xxx"));
+    assert_non_null(strstr(e.text, "xxx': cannot be read; give another"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bytes),
@@ -181,6 +222,8 @@ int main(void) {
         cmocka_unit_test(clock_and_date),
         cmocka_unit_test(words_among_others),
         cmocka_unit_test(keys_of_small_files),
+        cmocka_unit_test(paths),
+        cmocka_unit_test(long_errors_keep_both_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

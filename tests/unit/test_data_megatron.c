@@ -55,6 +55,10 @@ static void test_types(void **state) {
                  {8, 2, 65536 - TOKENS, 65536},
                  {4, 4, 250000, 250880},
                  {5, 8, 250000, 250880},
+                 {9, 4, 250000, 250880},
+                 {10, 8, 250000, 250880},
+                 {9, 4, INT32_MAX - TOKENS, INT32_MAX},
+                 {10, 8, INT32_MAX - TOKENS, INT32_MAX},
                  {4, 4, INT32_MAX - TOKENS, INT32_MAX},
                  {5, 8, INT32_MAX - TOKENS, INT32_MAX}};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
@@ -68,7 +72,15 @@ static void test_types(void **state) {
     }
 }
 
-/* What has no index with the magic beside it is what it was. */
+/* Names from the path's own beginning on, since the fault is the other file's. */
+static void said_of(const char *name, const char *format, const char *words) {
+    struct data_source *s;
+    struct base_error e = {0};
+    assert_int_equal(token_file_opened(&s, format, VOCAB, 9, &e), BASE_USAGE);
+    if (!strstr(e.text, name) || !strstr(e.text, words)) fail_msg("'%s' lacks '%s' or '%s'", e.text, name, words);
+}
+
+/* What an index does not speak of is what it was; an index that is not known makes nobody guess. */
 static void test_recognised(void **state) {
     (void)state;
     dataset_written(8, 2, 60000);
@@ -83,9 +95,72 @@ static void test_recognised(void **state) {
     rmdir(folder_path);
     patched("set.idx", 3, "x", 1);
     folder_name("set.bin");
-    token_file_reads_back("auto", VOCAB, TOKENS, 0, "nanoGPT");
+    said_of("set.idx", "auto", "its first 9 bytes are not the magic of a Megatron index (MMIDIDX)");
+    token_file_reads_back("nanogpt", VOCAB, TOKENS, 0, "nanoGPT");
     folder_name("set");
     token_file_refused("auto", VOCAB, 9, "No such file");
+    folder_write("set.idx", "", 0);
+    folder_name("set.bin");
+    said_of("set.idx", "auto", "is empty");
+}
+
+/* The format asked must be what the index says, if only in the size of a token. */
+static void test_contradicted(void **state) {
+    (void)state;
+    dataset_written(9, 4, 0);
+    folder_name("set.bin");
+    token_file_refused("nanogpt", VOCAB, 9, "says that a token takes 4 bytes, which --data-format nanogpt contradicts");
+    token_file_refused("text", VOCAB, 9, "which --data-format text contradicts");
+    token_file_reads_back("uint32", VOCAB, TOKENS, 0, "raw uint32");
+}
+
+/* The index of fairseq, DeepSpeed and Megatron before MMIDIDX: named, by whichever of its names. */
+static void test_older(void **state) {
+    (void)state;
+    unsigned char older[48] = "TNTIDX\0";
+    older[8] = 1, older[16] = 4, older[24] = 4;
+    dataset_written(4, 4, 0);
+    folder_write("set.idx", older, sizeof older);
+    static const char *const names[] = {"set", "set.bin", "set.idx"};
+    for (int i = 0; i < 3; i++) {
+        folder_name(names[i]);
+        said_of("set.idx", "auto", "TNTIDX");
+        said_of("set.idx", "megatron", "--dataset-impl mmap");
+    }
+    folder_name("set.bin");
+    token_file_refused("nanogpt", VOCAB, 9, "a token takes 4 bytes");
+    token_file_reads_back("uint32", VOCAB, TOKENS, 0, "raw uint32");
+    folder_name("set.idx");
+    token_file_refused("uint32", VOCAB, 9, "is an index (TNTIDX)");
+    folder_write("other", older, sizeof older);
+    token_file_refused("auto", VOCAB, 9, "is an index (TNTIDX)");
+}
+
+/* fairseq's index: no documents, and the sizes begin where Megatron has their number. */
+static void test_fairseq(void **state) {
+    (void)state;
+    unsigned char index[INDEX];
+    const size_t n = token_file_index(index, 8, 2, sizes, SEQUENCES, 0);
+    dataset_written(8, 2, 0);
+    memmove(index + 26, index + 34, n - 34);
+    folder_write("set.idx", index, n - 8);
+    folder_name("set");
+    token_file_reads_back("auto", VOCAB, TOKENS, 0, "Megatron");
+    folder_write("set.idx", index, n - 9);
+    folder_name("set");
+    token_file_refused("auto", VOCAB, 9, "it was cut");
+}
+
+static void test_other_machines(void **state) {
+    (void)state;
+    static const unsigned char big_endian[8] = {[7] = 1}, modes[SEQUENCES];
+    unsigned char index[INDEX + SEQUENCES];
+    patched("set.idx", 9, big_endian, 8);
+    token_file_refused("auto", VOCAB, 9, "of a big-endian machine");
+    memcpy(index + token_file_index(index, 8, 2, sizes, SEQUENCES, DOCUMENTS), modes, SEQUENCES);
+    folder_write("set.idx", index, sizeof index);
+    folder_name("set");
+    token_file_refused("auto", VOCAB, 9, "of a multimodal dataset (6 modes");
 }
 
 static void test_header(void **state) {
@@ -94,10 +169,19 @@ static void test_header(void **state) {
     token_file_refused("megatron", VOCAB, 9, "set.idx': its first 9 bytes are not the magic");
     patched("set.idx", 9, "\2", 1);
     token_file_refused("auto", VOCAB, 9, "set.idx': version 2 at byte 9, only version 1");
-    static const char *const refused[] = {
-        "code 0 (unknown)", NULL, "code 2 (int8)",   NULL, NULL, NULL, "code 6 (float64)",
-        "code 7 (float32)", NULL, "code 9 (unknown)"};
-    for (char code = 0; code < 10; code++) {
+    static const char *const refused[] = {"code 0 (unknown)",
+                                          NULL,
+                                          "code 2 (int8)",
+                                          NULL,
+                                          NULL,
+                                          NULL,
+                                          "code 6 (float64)",
+                                          "code 7 (float32)",
+                                          NULL,
+                                          NULL,
+                                          NULL,
+                                          "code 11 (unknown)"};
+    for (char code = 0; code < 12; code++) {
         patched("set.idx", 17, &code, 1);
         if (refused[(int)code]) token_file_refused("auto", VOCAB, 9, refused[(int)code]);
     }
@@ -195,6 +279,10 @@ static void test_tokens(void **state) {
     }
     dataset_written(5, 8, INT64_C(1) << 32);
     token_file_refused("auto", INT32_MAX, 9, "token 0 is 4294967296, not below");
+    dataset_written(10, 8, -1);
+    token_file_refused("auto", INT32_MAX, 9, "token 0 is 18446744073709551615, not below");
+    dataset_written(9, 4, -1);
+    token_file_refused("auto", INT32_MAX, 9, "token 0 is 4294967295, not below");
     dataset_written(1, 1, 100);
     token_file_refused("auto", 150, 9, "the byte at offset 50 is 150, not below");
 }
@@ -234,7 +322,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_types),  cmocka_unit_test(test_recognised), cmocka_unit_test(test_header),
         cmocka_unit_test(test_cut),    cmocka_unit_test(test_disagree),   cmocka_unit_test(test_shares),
-        cmocka_unit_test(test_tokens), cmocka_unit_test(test_missing),
+        cmocka_unit_test(test_tokens), cmocka_unit_test(test_missing),    cmocka_unit_test(test_contradicted),
+        cmocka_unit_test(test_older),  cmocka_unit_test(test_fairseq),    cmocka_unit_test(test_other_machines),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }

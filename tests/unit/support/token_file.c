@@ -6,6 +6,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -52,6 +53,21 @@ void token_file_reads_back(const char *format, int64_t vocab, int count, int fir
     assert_in_range(lowest, 0, count / 10);
     assert_in_range(highest, count - SEQ - 1 - count / 10, count - SEQ - 1);
     data_close(s);
+}
+
+/* Windows of one token: the first is met among so many. */
+void token_file_reads_back_first(const char *format, int64_t vocab, int32_t token) {
+    struct data_source *s;
+    struct base_error e = {0};
+    int32_t in, out;
+    bool met = false;
+    if (token_file_opened(&s, format, vocab, 1, &e)) fail_msg("%s", e.text);
+    for (int i = 0; i < 20000 && !met; i++) {
+        data_fill(s, i, 1, 0, 1, &in, &out);
+        met = in == token;
+    }
+    data_close(s);
+    assert_true(met);
 }
 
 size_t token_file_index(unsigned char *bytes, int code, int width, const int32_t *sizes, int sequences, int documents) {
