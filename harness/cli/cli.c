@@ -8,6 +8,22 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "cli/options.h"
+
+/* Help and the version are for every shell, whatever started it. */
+static bool asks_only(int argc, char *const *argv) {
+    for (int i = 1; i < argc; i++)
+        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h") || !strcmp(argv[i], "--version")) return true;
+    return false;
+}
+
+int cli_open(struct comm *world, int argc, char *const *argv, struct base_error *e) {
+    comm_serial(world);
+    int code = comm_launched() ? comm_open(world, e) : BASE_OK;
+    if (!code) code = cli_options_agree(world, argc, argv, e);
+    if (code || asks_only(argc, argv)) return code;
+    return comm_agree(world, comm_launcher_check(world, e), e);
+}
 
 bool cli_terminal(FILE *out) {
     return isatty(fileno(out)) && !comm_launched();

@@ -12,6 +12,10 @@
 #include "comm/comm.h"
 #include "kernels.h"
 
+/* Starts MPI where a launcher is, and refuses on all ranks alike words that differ, and a launcher of another MPI
+ * unless only help or the version is asked for. The world is valid after an error too. Called once, by main. */
+int cli_open(struct comm *world, int argc, char *const *argv, struct base_error *e);
+
 /* Whether a person looks at `out`. Under a launcher nobody can tell: Open MPI gives ranks a terminal of its own. */
 bool cli_terminal(FILE *out);
 

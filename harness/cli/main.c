@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "cli/options.h"
 
 static const struct {
     const char *name, *about;
@@ -44,11 +43,8 @@ static int run(struct comm *world, int argc, char **argv, struct base_error *e) 
 int main(int argc, char **argv) {
     struct base_error e = {0};
     struct comm world;
-    int code = BASE_OK;
     signal(SIGXFSZ, SIG_IGN); /* a file past its limit is an error like a full disk, not an end */
-    comm_serial(&world);
-    if (comm_launched()) code = comm_open(&world, &e);
-    if (!code) code = cli_options_agree(&world, argc, argv, &e);
+    int code = cli_open(&world, argc, argv, &e);
     if (!code) code = run(&world, argc, argv, &e);
     const bool answered = code != BASE_USAGE && code != BASE_BROKEN; /* else the first error stands */
     if (answered && (fflush(stdout) || ferror(stdout)))

@@ -52,6 +52,9 @@ void comm_close(struct comm *world);
 void comm_serial(struct comm *world);
 /* Whether a launcher (mpirun, srun) started this process, told from its environment before MPI starts. */
 bool comm_launched(void);
+/* Refuses (BASE_USAGE) a world that is not what the nearest launcher started by OMPI_COMM_WORLD_SIZE, else PMI_SIZE,
+ * else SLURM_STEP_NUM_TASKS: under another MPI's launcher every process is a world of its own. Each rank for itself. */
+int comm_launcher_check(const struct comm *world, struct base_error *e);
 
 /* The worst code over all ranks (collective): every rank returns it, and *e everywhere holds the lowest such
  * rank's words. So ranks agree before any exits. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The world of one rank, without MPI: every sum is the value itself. And whether there is more than that. */
-#include <stdlib.h>
+ * The world of one rank, without MPI: every sum is the value itself. */
 #include <string.h>
 
 #include "comm/comm.h"
@@ -34,10 +33,4 @@ static const struct comm_ops ops = {sum_start, progress, wait, keep, keep, barri
 
 void comm_serial(struct comm *world) {
     *world = (struct comm){.ops = &ops, .size = 1, .nodes = 1, .local_size = 1};
-}
-
-/* Open MPI's mpirun, any PMIx launcher (srun --mpi=pmix, prterun), any PMI one (MPICH's and Intel's mpirun,
- * srun --mpi=pmi2). Not SLURM_PROCID: Slurm sets it in every batch script, for programs without ranks too. */
-bool comm_launched(void) {
-    return getenv("OMPI_COMM_WORLD_SIZE") || getenv("PMIX_RANK") || getenv("PMI_RANK");
 }

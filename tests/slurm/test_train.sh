@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # check: timeout 240
-# scripts/slurm/train.sbatch on a real Slurm of two virtual nodes: ranks, records, exit codes, srun and mpirun.
+# scripts/slurm/train.sbatch on a real Slurm of two virtual nodes: ranks, records, exit codes, srun and mpirun;
+# and which launches toise takes for one of another MPI's.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/slurm/cluster.sh
@@ -72,6 +73,40 @@ says 'two nodes' "$log" 'srun --mpi=pmix'
 submit 0 'mpirun' --nodes=2 --ntasks-per-node=1 --export=ALL,TOISE_LAUNCH=mpirun -- "${few[@]}"
 says 'mpirun' "$record" '"world": ?2[,}]' '"nodes": ?2[,}]'
 says 'mpirun' "$log" '2 nodes, 1 ranks each.*mpirun'
+
+# What srun starts must be what MPI sees; what only looks like it must stay right.
+alone=("$BUILD/toise" train "${few[@]}" --threads 1 --no-gate)
+step() { # step NAME WANTED SRUN_FLAGS... -- COMMAND...: exit code of a step, its output in step.out
+    local name=$1 wanted=$2 code=0
+    shift 2
+    timeout -k 5 60 srun "$@" >step.out 2>&1 || code=$?
+    [ $code = "$wanted" ] || fail "$name: exit $code, not $wanted: $(head -c 1500 step.out)"
+}
+step 'srun without MPI' 2 -n 2 --mpi=none "${alone[@]}"
+says 'srun without MPI' step.out 'toise: SLURM_STEP_NUM_TASKS=2: srun started 2 processes, but MPI sees 1'
+step 'srun of one task' 3 -n 1 --mpi=none "${alone[@]}"
+step 'srun of two tasks' 3 -n 2 --mpi=pmix "${alone[@]}"
+says 'srun of two tasks' step.out '2 ranks'
+step 'help under srun' 0 -n 2 --mpi=none "${alone[@]}" --help
+step 'mpirun in a step' 3 -n 1 --mpi=none mpirun --allow-run-as-root --oversubscribe -n 2 "${alone[@]}"
+says 'mpirun in a step' step.out '2 ranks'
+
+# batch NAME WANTED SBATCH_FLAGS... -- COMMAND...: the same of a batch script, submitted from this shell
+batch() {
+    local name=$1 wanted=$2 code=0 flags=()
+    shift 2
+    while [ "$1" != -- ]; do flags+=("$1"); shift; done
+    shift
+    timeout -k 5 60 sbatch --wait --output=step.out "${flags[@]}" --wrap="$*" >/dev/null 2>&1 || code=$?
+    [ $code = "$wanted" ] || fail "$name: exit $code, not $wanted: $(head -c 1500 step.out)"
+}
+batch 'bare in a batch script' 3 -n 2 -- "${alone[@]}"
+says 'bare in a batch script' step.out '1 rank '
+batch 'fewer ranks than tasks' 3 -N 2 -n 4 -- mpirun --allow-run-as-root -n 2 --map-by ppr:1:node "${alone[@]}"
+says 'fewer ranks than tasks' step.out '2 nodes, 2 ranks'
+export SLURM_STEP_NUM_TASKS=2 # a job submitted from a step of two tasks takes its variables along
+batch 'submitted from a step' 3 -- "${alone[@]}"
+unset SLURM_STEP_NUM_TASKS
 
 # Bad input ends the job with toise's exit code and leaves no record.
 submit 2 'bad input' -- "${few[@]}" --precision fp64

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,6 +67,58 @@ static void launchers_are_noticed(void **state) {
         unsetenv(names[i]);
     }
     unsetenv("SLURM_PROCID");
+}
+
+/* Who started how many; what MPI sees; and whether that is refused, by which words. */
+static void another_mpis_launcher_is_refused(void **state) {
+    (void)state;
+    static const struct {
+        const char *open_mpi, *pmi, *slurm, *space, *het;
+        int seen;
+        const char *says; /* NULL: right */
+    } rows[] = {
+        {NULL, NULL, NULL, NULL, NULL, 1, NULL},
+        {"2", NULL, NULL, NULL, NULL, 2, NULL},
+        {NULL, "2", NULL, NULL, NULL, 2, NULL},
+        {NULL, NULL, "2", NULL, NULL, 2, NULL},
+        {NULL, NULL, "1", NULL, NULL, 1, NULL},
+        {"4", "2", "2", NULL, NULL, 4, NULL}, /* mpirun, whose daemons srun started */
+        {NULL, "4", "2", NULL, NULL, 4, NULL},
+        {NULL, NULL, "2", "109051905", NULL, 4, NULL}, /* prterun, the same */
+        {NULL, NULL, "4", "slurm.pmix.1.2", NULL, 4, NULL},
+        {NULL, NULL, "2", "slurm.pmix.1.2", "2", 4, NULL}, /* two components */
+        {"", "", "", NULL, NULL, 1, NULL},
+        {"2", NULL, NULL, NULL, NULL, 1, "OMPI_COMM_WORLD_SIZE=2: Open MPI's mpirun started 2 processes"},
+        {NULL, "2", NULL, NULL, NULL, 1, "PMI_SIZE=2: "},
+        {NULL, "2", "1", NULL, NULL, 1, "PMI_SIZE=2: "},
+        {NULL, NULL, "2", NULL, NULL, 1, "SLURM_STEP_NUM_TASKS=2: srun started 2 processes"},
+        {NULL, NULL, "4", "slurm.pmix.1.2", NULL, 1, "SLURM_STEP_NUM_TASKS=4: "},
+        {NULL, NULL, "4", NULL, "2", 1, "SLURM_STEP_NUM_TASKS=4: "},
+        {"1", NULL, NULL, NULL, NULL, 2, "started 1 process, but MPI sees 2"},
+        {"two", NULL, NULL, NULL, NULL, 1, "OMPI_COMM_WORLD_SIZE=two: not a number"},
+        {NULL, "0", NULL, NULL, NULL, 1, "PMI_SIZE=0: not a number"},
+        {NULL, "2x", NULL, NULL, NULL, 2, "PMI_SIZE=2x: not a number"},
+        {NULL, "-1", NULL, NULL, NULL, 1, "PMI_SIZE=-1: not a number"},
+    };
+    static const char *const names[] = {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS", "PMIX_NAMESPACE",
+                                        "SLURM_HET_SIZE"};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *const values[] = {rows[i].open_mpi, rows[i].pmi, rows[i].slurm, rows[i].space, rows[i].het};
+        struct comm w;
+        struct base_error e = {0};
+        if (getenv("SLURM_JOB_ID") && rows[i].slurm && rows[i].says && !rows[i].pmi) {
+            puts(
+                "SKIP: srun's number against MPI's: inside a Slurm job, whose batch script may have it from elsewhere");
+            continue;
+        }
+        for (int k = 0; k < 5; k++) values[k] ? setenv(names[k], values[k], 1) : unsetenv(names[k]);
+        comm_serial(&w);
+        w.size = rows[i].seen;
+        assert_int_equal(comm_launcher_check(&w, &e), rows[i].says ? BASE_USAGE : BASE_OK);
+        if (rows[i].says) assert_non_null(strstr(e.text, rows[i].says));
+        if (rows[i].says && !strstr(e.text, "not a number")) assert_non_null(strstr(e.text, "This build has "));
+    }
+    for (int k = 0; k < 5; k++) unsetenv(names[k]);
 }
 
 /* An inner comm that only notes what reaches it. */
@@ -142,9 +195,8 @@ static void calls_and_bytes_are_counted(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_rank_sums_to_itself),
-        cmocka_unit_test(one_rank_agrees_with_itself),
-        cmocka_unit_test(launchers_are_noticed),
+        cmocka_unit_test(one_rank_sums_to_itself),     cmocka_unit_test(one_rank_agrees_with_itself),
+        cmocka_unit_test(launchers_are_noticed),       cmocka_unit_test(another_mpis_launcher_is_refused),
         cmocka_unit_test(calls_and_bytes_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Another MPI's launcher: as many processes as it starts, each alone. What it says is held against what MPI says, before
+# any work; where ranks disagree on it, all leave. Slurm's own numbers are held in tests/slurm/test_train.sh.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+toise=${BUILD:-build}/toise
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+bad=0
+train=("$toise" train --model tiny-gpt2 --seq 32 --steps 1 --warmup 0 --threads 1 --out "$work/record.jsonl")
+
+# ends NAME WANTED COMMAND...: its exit code, and output in $work/said
+ends() {
+    local name=$1 wanted=$2 code=0
+    shift 2
+    timeout -k 5 60 bash -c '. scripts/mpi.sh; "$@"' - "$@" >"$work/said" 2>&1 || code=$?
+    [ $code = "$wanted" ] || { echo "$name: exit $code, not $wanted: $(head -c 800 "$work/said")"; bad=1; }
+}
+says() { # says NAME WORDS
+    grep -qF -- "$2" "$work/said" || { echo "$1: no \"$2\": $(head -c 800 "$work/said")"; bad=1; }
+}
+
+# MPICH's and Intel's launchers say so; each process is refused, in one line with the cure.
+for rank in 0 1; do
+    ends "MPICH, rank $rank" 2 env PMI_RANK=$rank PMI_SIZE=2 MPI_LOCALNRANKS=2 MPI_LOCALRANKID=$rank "${train[@]}"
+    says "MPICH, rank $rank" 'toise: PMI_SIZE=2: '
+    says "MPICH, rank $rank" 'started 2 processes, but MPI sees 1'
+    says "MPICH, rank $rank" 'This build has '
+    [ "$(wc -l <"$work/said")" = 1 ] || { echo "MPICH, rank $rank: more than a line"; bad=1; }
+done
+for command in kernels comm project validate; do
+    ends "MPICH, $command" 2 env PMI_RANK=0 PMI_SIZE=2 "$toise" "$command" --model gpt2-124m
+    says "MPICH, $command" 'toise: PMI_SIZE=2: '
+done
+if [ -n "${SLURM_JOB_ID-}" ]; then # whose batch script may have the number from elsewhere
+    echo 'SKIP: srun without MPI: inside a Slurm job'
+else
+    ends 'srun without MPI' 2 env SLURM_STEP_NUM_TASKS=2 SLURM_PROCID=1 "${train[@]}"
+    says 'srun without MPI' 'toise: SLURM_STEP_NUM_TASKS=2: srun started 2 processes'
+fi
+[ ! -e "$work/record.jsonl" ] || { echo 'refused, and left a record'; bad=1; }
+
+# Help and the version are for every shell.
+for words in --help --version 'train --help' 'kernels -h'; do
+    # shellcheck disable=SC2086  # several words
+    ends "$words" 0 env PMI_RANK=0 PMI_SIZE=2 "$toise" $words
+    # shellcheck disable=SC2086
+    ends "$words, srun" 0 env SLURM_STEP_NUM_TASKS=2 "$toise" $words
+done
+
+# Right ones: one process, and a script that asked for more tasks than it starts.
+ends 'MPICH, one' 0 env PMI_RANK=0 PMI_SIZE=1 "${train[@]}" --dry-run
+ends 'a batch script' 0 env SLURM_NTASKS=4 SLURM_NPROCS=4 SLURM_PROCID=0 "${train[@]}" --dry-run
+
+command -v "${MPIRUN:-mpirun}" >/dev/null || { echo 'SKIP: ranks that disagree on the launcher: no mpirun'; exit $bad; }
+ends 'mpirun' 0 mpi_launch 2 "${train[@]}" --dry-run
+ends 'mpirun below srun' 0 mpi_launch 2 env SLURM_STEP_NUM_TASKS=1 "${train[@]}" --dry-run
+# shellcheck disable=SC2016
+ends 'one rank of two' 2 mpi_launch 2 bash -c '[ "${OMPI_COMM_WORLD_RANK:-$PMI_RANK}" = 0 ] ||
+    export OMPI_COMM_WORLD_SIZE=3 PMI_SIZE=3; exec "$@"' - "${train[@]}"
+says 'one rank of two' 'started 3 processes, but MPI sees 2'
+exit $bad
