@@ -58,8 +58,10 @@ void cli_validate_flags_help(FILE *out) {
         "runs that the fit did not see.\n\n",
         out);
     cli_options_help(out, rows, table(&flags, rows));
-    fputs("\nThe table's columns: harness/catalog/runs/README.md. Goals of errors are held against parameters fitted "
-          "without the\nrun's source where --fit gives them, of coverage without its tenth, else against the "
-          "parameters read.\n",
-          out);
+    fputs(
+        "\nThe table's columns, and how spreadsheets' semicolons and decimal commas are read: "
+        "harness/catalog/runs/README.md. A row\nthat cannot be used is listed with its reason; exit 2 where none is "
+        "left. Goals of errors are held against parameters\nfitted without the run's source where --fit gives them, of "
+        "coverage without its tenth, else against the parameters read.\n",
+        out);
 }

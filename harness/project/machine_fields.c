@@ -111,7 +111,7 @@ static const char *const others[][24] = {
                             "network.technology", "network.levels", "network.achieved"},
     [PROJECT_OF_ACCELERATOR] = {"schema", "name", "title", "vendor", "kind", "architecture", "like", "unit", "devices",
                                 "notes", "sources", "gemm_tiles", "host.technology", "scale_up.technology",
-                                "scale_up.achieved"},
+                                "scale_up.achieved", "runs.names", "runs.with", "runs.network"},
     [PROJECT_OF_FACILITY] = {"title", "country", "notes", "storage.technology", "storage.achieved"}};
 
 void project_field_key(const struct project_field *field, char key[PROJECT_KEY]) {

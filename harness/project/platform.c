@@ -35,8 +35,7 @@ static double pick(const struct project_fact *f, enum project_side side) {
     return side == PROJECT_SLOW ? f->low : side == PROJECT_FAST ? f->high : f->value;
 }
 
-/* *unlike: why no fitted run speaks for it. */
-static enum project_device device_of(const struct project_machine *m, const char **unlike) {
+enum project_device project_platform_device(const struct project_machine *m, const char **unlike) {
     static const struct {
         const char *prefix;
         enum project_device device;
@@ -44,8 +43,8 @@ static enum project_device device_of(const struct project_machine *m, const char
     } families[] = {
         {"v100-sxm2", PROJECT_V100, true}, {"a100-sxm4", PROJECT_A100, true}, {"a100-", PROJECT_A100, false},
         {"h100-sxm5", PROJECT_H100, true}, {"h200-", PROJECT_H100, true},     {"h100-", PROJECT_H100, false},
-        {"gh200-", PROJECT_H100, false},   {"gb200", PROJECT_GB200, true},    {"gb300", PROJECT_GB200, true},
-        {"b200-", PROJECT_GB200, true},    {"b300-", PROJECT_GB200, false},
+        {"gh200-", PROJECT_H100, false},   {"h800-", PROJECT_H100, false},    {"gb200", PROJECT_GB200, true},
+        {"gb300", PROJECT_GB200, true},    {"b200-", PROJECT_GB200, true},    {"b300-", PROJECT_GB200, false},
     };
     for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
         if (strncmp(m->accelerator.name, families[i].prefix, strlen(families[i].prefix))) continue;
@@ -54,6 +53,10 @@ static enum project_device device_of(const struct project_machine *m, const char
     }
     *unlike = "no run on its accelerator was fitted: its efficiency is a guess, and so is the interval's";
     return PROJECT_OTHER_DEVICE;
+}
+
+double project_platform_link_share(enum project_device device) {
+    return LINK_SHARE[device];
 }
 
 static bool begins(const char *text, const char *with) {
@@ -102,7 +105,9 @@ static void links(const struct project_machine *m, double devices, enum project_
     const double nominal = project_fact_known(&all) ? pick(&all, side) / devices : x->memory_bytes_per_s / 2;
     const double measured = achieved(&m->node.achieved, 1), share = m->node.scale_up_share.value;
     x->link_nominal_bytes_per_s = nominal;
-    x->link_bytes_per_s = measured > 0 ? measured : isfinite(share) ? share * nominal : LINK_SHARE[x->device] * nominal;
+    x->link_bytes_per_s = measured > 0      ? measured
+                          : isfinite(share) ? share * nominal
+                                            : project_platform_link_share(x->device) * nominal;
     x->pairwise = (enum project_node_topology)m->node.topology.value == PROJECT_DIRECT;
     x->domain = x->node_accelerators;
     if (project_fact_known(spans) && spans->value > 1)
@@ -145,7 +150,7 @@ int project_platform_fill(const struct project_machine *m, enum project_dtype dt
     if (!project_fact_known(&a->memory_bytes_per_s)) return missing(m, "accelerator.memory_bytes_per_s", e);
     const struct project_fact *fp32 = &a->peak_flop_per_s[PROJECT_FP32];
     *x = (struct project_platform){
-        .device = device_of(m, &why),
+        .device = project_platform_device(m, &why),
         .peak_flop_per_s = pick(&peak, side) / devices,
         .fp32_flop_per_s = project_fact_known(fp32) ? pick(fp32, side) / devices : 0,
         .tf32_share = 1, /* the peak above is that of the type asked for */

@@ -28,6 +28,11 @@ int project_platform_fill(const struct project_machine *m, enum project_dtype dt
                           enum project_side side, struct project_platform *x, const char **unlike,
                           struct base_error *e);
 
+/* The family that the accelerator is priced as; *unlike: why no fitted run speaks for it, else as it was. */
+enum project_device project_platform_device(const struct project_machine *m, const char **unlike);
+/* Of a family's links, the share of the nominal rate that all-reduces get. */
+double project_platform_link_share(enum project_device device);
+
 /* Of the facts that the price of a step reads, the one that is known least well: its key and its status. */
 const char *project_platform_weakest(const struct project_machine *m, enum project_dtype dtype,
                                      enum project_status *status);

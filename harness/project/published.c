@@ -1,164 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Rows of a table into jobs. What their words mean is published_words.c and published_platform.c, what contradicts
- * itself published_check.c. */
+ * Rows of a table into jobs. Its columns are published_columns.c, what their words mean is published_words.c and
+ * published_platform.c, what contradicts itself published_check.c. */
 #include "project/published.h"
 
 #include <math.h>
-#include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Numbers: the least and most that any run may have, and what blank means; NAN: unknown. */
-static const struct {
-    const char *name;
-    double low, high, blank;
-} numbers[PROJECT_NUMBERS] = {
-    [PROJECT_LAYERS] = {"layers", 1, 1e4, NAN},
-    [PROJECT_HIDDEN] = {"hidden", 1, 1e6, NAN},
-    [PROJECT_FFN] = {"ffn_hidden", 1, 1e7, NAN},
-    [PROJECT_HEADS] = {"heads", 1, 1e5, NAN},
-    [PROJECT_KV_HEADS] = {"kv_heads", 1, 1e5, NAN},
-    [PROJECT_VOCAB] = {"vocab", 1, 1e8, 51200},
-    [PROJECT_SEQ] = {"seq_len", 1, 1e8, NAN},
-    [PROJECT_GLOBAL_BATCH] = {"global_batch", 1, 1e8, NAN},
-    [PROJECT_MICRO_BATCH] = {"micro_batch", 1, 1e6, 1},
-    [PROJECT_TP] = {"tp", 1, 1e5, 1},
-    [PROJECT_PP] = {"pp", 1, 1e4, 1},
-    [PROJECT_VP] = {"virtual_pp", 1, 1e4, 1},
-    [PROJECT_DP] = {"dp", 1, 1e7, 1},
-    [PROJECT_CP] = {"cp", 1, 1e5, 1},
-    [PROJECT_ZERO] = {"zero_stage", 0, 3, 0},
-    [PROJECT_NODE_ACCELERATORS] = {"accelerators_per_node", 1, 1e3, 8},
-    [PROJECT_ACCELERATORS] = {"n_accelerators", 1, 1e7, NAN},
-    [PROJECT_TIME] = {"iteration_s", 1e-6, 1e7, NAN},
-    [PROJECT_TOKENS] = {"tokens_per_s_per_accel", 1e-6, 1e9, NAN},
-    [PROJECT_TFLOPS] = {"tflops_per_accel", 1e-6, 1e6, NAN},
-    [PROJECT_GRAD_BYTES] = {"grad_bytes", 2, 4, NAN},
-    [PROJECT_ZERO_GROUP] = {"zero_group", 1, 1e7, NAN},
-};
-
-/* Columns of words that price something, those that a cell may hold besides none; NULL: any. */
-static const char *const truth[] = {"True", "False", NULL};
-static const char *const tiers[] = {"1", "2", "3", "never", NULL};
-static const char *const answers[] = {"yes", "no", NULL};
-static const struct {
-    const char *name;
-    const char *const *words;
-} words[] = {
-    {"id", NULL},
-    {"source", NULL},
-    {"model", NULL},
-    {"notes", NULL},
-    {"accelerator", NULL},
-    {"interconnect", NULL},
-    {"precision", NULL},
-    {"ep", NULL},
-    {"recompute", (const char *const[]){"none", "selective", "full", NULL}},
-    {"flash_attention", truth},
-    {"sequence_parallel", truth},
-    {"flops_convention", (const char *const[]){"model", "hardware", "megatron-full-recompute", NULL}},
-    {"tier", tiers},
-    {"complete", answers},
-    {"framework", (const char *const[]){"megatron", "megatron-core", "fsdp", "xla", "huggingface", "internevo", NULL}},
-};
-
-/* Columns that overrule what the words of a row come to. */
-static const struct {
-    const char *name;
-    size_t at;
-} practices[] = {
-    {"launch_blocking", offsetof(struct project_practice, blocking)},
-    {"pipeline_slots", offsetof(struct project_practice, slots)},
-    {"tied_embedding", offsetof(struct project_practice, tied)},
-    {"eager", offsetof(struct project_practice, eager)},
-    {"local_shard", offsetof(struct project_practice, local_shard)},
-    {"overlap_dp", offsetof(struct project_practice, overlap_dp)},
-    {"overlap_tp", offsetof(struct project_practice, overlap_tp)},
-    {"async_tp", offsetof(struct project_practice, async_tp)},
-};
-
-static const char *const unpriced[] = {"year", "verified", "where", "params_b", "mfu_pct"};
-static const char *const required[] = {"id",     "accelerator", "n_accelerators", "layers",
-                                       "hidden", "heads",       "seq_len",        "global_batch"};
-
-#define COUNT(array) (sizeof(array) / sizeof *(array))
-
-static const char *cell(const struct project_runs *r, int row, const char *name) {
-    return base_csv_cell(&r->csv, row, base_csv_column(&r->csv, name));
-}
-
-static bool known(const char *name) {
-    for (size_t i = 0; i < COUNT(numbers); i++)
-        if (!strcmp(name, numbers[i].name)) return true;
-    for (size_t i = 0; i < COUNT(words); i++)
-        if (!strcmp(name, words[i].name)) return true;
-    for (size_t i = 0; i < COUNT(practices); i++)
-        if (!strcmp(name, practices[i].name)) return true;
-    for (size_t i = 0; i < COUNT(unpriced); i++)
-        if (!strcmp(name, unpriced[i])) return true;
-    return false;
-}
-
-static int check_columns(const struct base_csv *csv, struct base_error *e) {
-    bool measured = false;
-    for (int i = 0; i < csv->columns; i++)
-        if (!known(csv->cells[i]))
-            return base_fail(e, BASE_USAGE,
-                             "%s:%d: unknown column \"%.40s\"; harness/catalog/runs/README.md lists them", csv->path,
-                             csv->lines[0], csv->cells[i]);
-    for (size_t i = 0; i < COUNT(required); i++)
-        if (base_csv_column(csv, required[i]) < 0)
-            return base_fail(e, BASE_USAGE, "%s:%d: there is no column \"%s\"; add it", csv->path, csv->lines[0],
-                             required[i]);
-    for (int i = PROJECT_TIME; i <= PROJECT_TFLOPS; i++) measured |= base_csv_column(csv, numbers[i].name) >= 0;
-    if (measured) return BASE_OK;
-    return base_fail(e, BASE_USAGE,
-                     "%s:%d: there is no column \"iteration_s\"; add it, or tokens_per_s_per_accel or tflops_per_accel",
-                     csv->path, csv->lines[0]);
-}
-
-static int check_word(const struct project_runs *r, int row, const char *name, const char *const *allowed,
-                      struct base_error *e) {
-    char list[256] = "";
-    const char *text = cell(r, row, name);
-    if (!*text) return BASE_OK;
-    for (int i = 0; allowed[i]; i++) {
-        if (!strcmp(text, allowed[i])) return BASE_OK;
-        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", i ? ", " : "", allowed[i]);
-    }
-    return base_fail(e, BASE_USAGE, "%s:%d: %s \"%.40s\" is unknown; take %s, or leave it blank", r->csv.path,
-                     r->csv.lines[row + 1], name, text, list);
-}
-
-static int check_words(const struct project_runs *r, int row, struct base_error *e) {
-    int code = BASE_OK;
-    for (size_t i = 0; i < COUNT(words) && !code; i++)
-        if (words[i].words) code = check_word(r, row, words[i].name, words[i].words, e);
-    for (size_t i = 0; i < COUNT(practices) && !code; i++) code = check_word(r, row, practices[i].name, truth, e);
-    return code;
-}
-
-static int read_numbers(const struct project_runs *r, int row, double x[PROJECT_NUMBERS], struct base_error *e) {
-    int code = BASE_OK;
-    for (int i = 0; i < PROJECT_NUMBERS && !code; i++) {
-        x[i] = numbers[i].blank;
-        code = base_csv_number(&r->csv, row, base_csv_column(&r->csv, numbers[i].name), numbers[i].low, numbers[i].high,
-                               &x[i], e);
-    }
-    return code;
-}
-
-/* Sizes that are not known. */
-static const char *unknown(const double x[PROJECT_NUMBERS]) {
-    for (size_t i = 0; i < COUNT(required); i++)
-        for (int k = 0; k < PROJECT_NUMBERS; k++)
-            if (isnan(x[k]) && !strcmp(required[i], numbers[k].name)) return "a size is not known";
-    return isnan(x[PROJECT_TIME]) && isnan(x[PROJECT_TOKENS]) && isnan(x[PROJECT_TFLOPS])
-               ? "neither a time nor a rate is known"
-               : NULL;
-}
+#include "project/published_columns.h"
 
 static void fill_job(const double x[PROJECT_NUMBERS], bool sequence_parallel, struct project_job *job) {
     const double ffn = isnan(x[PROJECT_FFN]) ? 4 * x[PROJECT_HIDDEN] : x[PROJECT_FFN];
@@ -182,19 +32,19 @@ static void fill_job(const double x[PROJECT_NUMBERS], bool sequence_parallel, st
     job->accelerators = x[PROJECT_ACCELERATORS];
 }
 
-static void overrule(const struct project_runs *r, int row, const double x[PROJECT_NUMBERS],
-                     struct project_practice *p) {
-    if (!strcmp(cell(r, row, "launch_blocking"), "True")) p->overlap_dp = false; /* unless it says otherwise */
-    for (size_t i = 0; i < COUNT(practices); i++) {
-        const char *text = cell(r, row, practices[i].name);
-        if (*text) *(bool *)((char *)p + practices[i].at) = !strcmp(text, "True");
-    }
-    if (!isnan(x[PROJECT_GRAD_BYTES])) p->grad_bytes = x[PROJECT_GRAD_BYTES];
-    if (!isnan(x[PROJECT_ZERO_GROUP])) p->zero_group = fmin(x[PROJECT_ZERO_GROUP], x[PROJECT_DP]);
+static const char *cell(const struct project_runs *r, int row, const char *name) {
+    return base_csv_cell(&r->csv, row, base_csv_column(&r->csv, name));
 }
 
-static int make_job(const struct project_runs *r, int row, struct project_run *run, const char *where,
-                    struct base_error *e) {
+static double seconds(const struct project_runs *r, int row, const double x[PROJECT_NUMBERS],
+                      const struct project_job *job) {
+    const double of_tokens = x[PROJECT_GLOBAL_BATCH] * x[PROJECT_SEQ] / (x[PROJECT_TOKENS] * x[PROJECT_ACCELERATORS]);
+    return !isnan(x[PROJECT_TIME]) ? x[PROJECT_TIME]
+           : !isnan(of_tokens)     ? of_tokens
+                                   : project_published_flop_s(x, job, cell(r, row, "flops_convention"));
+}
+
+static int make_job(const struct project_runs *r, int row, struct project_run *run, struct base_error *e) {
     double x[PROJECT_NUMBERS];
     const struct project_words w = {.source = run->source,
                                     .model = run->model,
@@ -207,47 +57,57 @@ static int make_job(const struct project_runs *r, int row, struct project_run *r
                                     .framework = cell(r, row, "framework"),
                                     .experts = cell(r, row, "ep")};
     const bool placed = *cell(r, row, "tp") && *cell(r, row, "pp") && *cell(r, row, "dp");
-    int code = read_numbers(r, row, x, e);
-    if (!code) code = check_words(r, row, e);
-    if (!code) run->why = unknown(x);
-    if (code || run->why) return code;
+    const bool slots = strcmp(cell(r, row, "pipeline_slots"), "False") != 0;
+    int code = project_columns_numbers(r, row, x, e);
+    if (!code) code = project_columns_words(r, row, e);
+    if (!code) code = project_columns_known(x, e);
+    if (code) return code;
     fill_job(x, !strcmp(cell(r, row, "sequence_parallel"), "True"), &run->job);
-    run->why = project_words_platform(&w, x[PROJECT_NODE_ACCELERATORS], &run->job.platform);
-    if (!run->why) run->why = project_words_practice(&w, &run->job);
-    code = project_published_check_layout(x, placed, where, e);
-    if (code || run->why) return code;
-    overrule(r, row, x, &run->job.practice);
-    run->measured_s = x[PROJECT_TIME];
-    if (isnan(run->measured_s))
-        run->measured_s = x[PROJECT_GLOBAL_BATCH] * x[PROJECT_SEQ] / (x[PROJECT_TOKENS] * x[PROJECT_ACCELERATORS]);
-    if (isnan(run->measured_s))
-        run->measured_s = project_published_flop_s(x, &run->job, cell(r, row, "flops_convention"));
-    return project_published_check_time(x, run, where, e);
+    code = project_words_platform(&w, &r->sheets, x[PROJECT_NODE_ACCELERATORS], &run->job.platform, &run->unlike, e);
+    if (!code) code = project_words_practice(&w, &run->job, e);
+    if (!code) code = project_published_check_layout(x, placed, slots, e);
+    if (code) return code;
+    run->job.practice.slots |= x[PROJECT_PP] > x[PROJECT_LAYERS]; /* there is no other way */
+    project_columns_overrule(r, row, x, &run->job.practice);
+    run->measured_s = seconds(r, row, x, &run->job);
+    return project_published_check_time(x, run, e);
 }
 
+/* Runs as jobs; a row without one has its `why`. BASE_BROKEN alone. */
 static int read_row(const struct project_runs *r, int row, struct project_run *run, struct base_error *e) {
     const char *tier = cell(r, row, "tier"), *complete = cell(r, row, "complete");
-    char where[256];
-    snprintf(where, sizeof where, "%.200s:%d", r->csv.path, r->csv.lines[row + 1]);
+    struct base_error why = {0};
     *run = (struct project_run){.id = cell(r, row, "id"),
                                 .source = cell(r, row, "source"),
                                 .model = cell(r, row, "model"),
                                 .line = r->csv.lines[row + 1],
                                 .tier = *tier ? atoi(tier) : 1,
                                 .complete = !*complete || !strcmp(complete, "yes")};
-    int code = check_word(r, row, "tier", tiers, e);
-    if (!code) code = check_word(r, row, "complete", answers, e);
-    if (code || !run->complete || run->tier == 0) return code;
-    if (run->tier <= 2) return make_job(r, row, run, where, e);
-    if (make_job(r, row, run, where, NULL) && !run->why) run->why = "its figures contradict each other";
-    return BASE_OK;
+    int code = r->csv.faults[row + 1] ? base_fail(&why, BASE_USAGE, "%s", r->csv.faults[row + 1]) : BASE_OK;
+    if (!code) code = project_columns_kind(r, row, &why);
+    if (code) /* what it was meant to be is not known: it is not passed over in silence */
+        run->tier = 1, run->complete = true;
+    else if (run->complete && run->tier > 0)
+        code = make_job(r, row, run, &why);
+    if (!code) return BASE_OK;
+    run->why = run->own = strdup(why.text);
+    return run->own ? BASE_OK : base_fail(e, BASE_BROKEN, "out of memory for %s", r->csv.path);
+}
+
+const char *project_run_why(const struct project_run *run) {
+    if (run->tier == 0) return "the source contradicts itself";
+    if (!run->complete) return "incomplete";
+    if (run->why) return run->why;
+    return run->tier > 2 ? "tier 3: good for order alone" : "";
 }
 
 int project_runs_read(const char *path, struct project_runs *runs, struct base_error *e) {
     *runs = (struct project_runs){0};
     int code = base_csv_read(&runs->csv, path, e);
     if (code) return code;
-    code = check_columns(&runs->csv, e);
+    code = project_columns_check(&runs->csv, e);
+    if (!code) code = project_sheets_read(&runs->sheets, e);
+    if (!code) project_columns_normalise(runs);
     runs->run = calloc((size_t)runs->csv.rows + 1, sizeof *runs->run);
     if (!code && !runs->run) code = base_fail(e, BASE_BROKEN, "out of memory for %d rows", runs->csv.rows);
     for (int i = 0; i < runs->csv.rows && !code; i++) code = read_row(runs, i, &runs->run[runs->count++], e);
@@ -271,11 +131,15 @@ int project_runs_state(struct project_runs *runs, int index, const char *column,
 }
 
 int project_runs_read_again(struct project_runs *runs, int index, struct base_error *e) {
-    return read_row(runs, index, &runs->run[index], e);
+    struct project_run *run = &runs->run[index];
+    free(run->own);
+    return read_row(runs, index, run, e);
 }
 
 void project_runs_free(struct project_runs *runs) {
+    for (int i = 0; i < runs->count; i++) free(runs->run[i].own);
     base_csv_free(&runs->csv);
+    project_sheets_free(&runs->sheets);
     free(runs->run);
     *runs = (struct project_runs){0};
 }

@@ -12,57 +12,57 @@ static const double AGREE = 0.1;
 /* Conventions of FLOP/s differ: recomputation adds a third, the whole square of attention up to a factor of 2. */
 static const double FLOP_LEAST = 0.5, FLOP_MOST = 3;
 
-int project_published_check_layout(const double x[PROJECT_NUMBERS], bool placed, const char *where,
-                                   struct base_error *e) {
+/* Embedding and head, which may take a stage each. */
+enum { ENDS = 2 };
+
+int project_published_check_layout(const double x[PROJECT_NUMBERS], bool placed, bool slots, struct base_error *e) {
     const double world = x[PROJECT_TP] * x[PROJECT_PP] * x[PROJECT_DP] * x[PROJECT_CP];
     if (placed && world != x[PROJECT_ACCELERATORS])
-        return base_fail(e, BASE_USAGE, "%s: tp x pp x dp x cp is %g, n_accelerators %g; correct one of them", where,
-                         world, x[PROJECT_ACCELERATORS]);
+        return base_fail(e, BASE_USAGE, "tp x pp x dp x cp is %g, n_accelerators %g; correct one of them", world,
+                         x[PROJECT_ACCELERATORS]);
     if (fmod(x[PROJECT_HEADS], x[PROJECT_TP]) != 0)
-        return base_fail(e, BASE_USAGE, "%s: tp %g does not divide heads %g; correct one of them", where, x[PROJECT_TP],
+        return base_fail(e, BASE_USAGE, "tp %g does not divide heads %g; correct one of them", x[PROJECT_TP],
                          x[PROJECT_HEADS]);
     if (x[PROJECT_KV_HEADS] > x[PROJECT_HEADS])
-        return base_fail(e, BASE_USAGE, "%s: kv_heads %g are more than heads %g; blank means as many", where,
-                         x[PROJECT_KV_HEADS], x[PROJECT_HEADS]);
-    if (x[PROJECT_PP] > x[PROJECT_LAYERS])
-        return base_fail(e, BASE_USAGE, "%s: pp %g is more than layers %g; correct one of them", where, x[PROJECT_PP],
-                         x[PROJECT_LAYERS]);
+        return base_fail(e, BASE_USAGE, "kv_heads %g are more than heads %g; blank means as many", x[PROJECT_KV_HEADS],
+                         x[PROJECT_HEADS]);
+    if (x[PROJECT_PP] > x[PROJECT_LAYERS] + (slots ? ENDS : 0))
+        return base_fail(e, BASE_USAGE, "pp %g is more than layers %g%s; correct one of them", x[PROJECT_PP],
+                         x[PROJECT_LAYERS],
+                         slots ? ", embedding and head as stages of their own" : ", and pipeline_slots is False");
     if (x[PROJECT_GLOBAL_BATCH] < x[PROJECT_DP])
-        return base_fail(
-            e, BASE_USAGE,
-            "%s: global_batch %g is less than dp %g: a rank would have no sequence; it counts sequences of "
-            "all ranks",
-            where, x[PROJECT_GLOBAL_BATCH], x[PROJECT_DP]);
+        return base_fail(e, BASE_USAGE,
+                         "global_batch %g is less than dp %g: a rank would have no sequence; it counts sequences of "
+                         "all ranks",
+                         x[PROJECT_GLOBAL_BATCH], x[PROJECT_DP]);
     return BASE_OK;
 }
 
-int project_published_check_time(const double x[PROJECT_NUMBERS], const struct project_run *run, const char *where,
-                                 struct base_error *e) {
+int project_published_check_time(const double x[PROJECT_NUMBERS], const struct project_run *run, struct base_error *e) {
     struct project_step s;
     const double peak = run->job.platform.peak_flop_per_s;
     const double tokens_s = x[PROJECT_GLOBAL_BATCH] * x[PROJECT_SEQ] / (x[PROJECT_TOKENS] * x[PROJECT_ACCELERATORS]);
     if (fabs(tokens_s / x[PROJECT_TIME] - 1) > AGREE)
         return base_fail(e, BASE_USAGE,
-                         "%s: iteration_s %g, but tokens_per_s_per_accel %g makes it %g: leave the wrong one blank",
-                         where, x[PROJECT_TIME], x[PROJECT_TOKENS], tokens_s);
+                         "iteration_s %g, but tokens_per_s_per_accel %g makes it %g: leave the wrong one blank",
+                         x[PROJECT_TIME], x[PROJECT_TOKENS], tokens_s);
     project_step_flop(&run->job, &s);
     const double rate = s.model_flop / (x[PROJECT_ACCELERATORS] * run->measured_s);
     if (rate > peak)
         return base_fail(e, BASE_USAGE,
-                         "%s: iteration_s %.4g is %.0f TFLOP/s an accelerator, above the dense peak of %.0f: it is in "
+                         "iteration_s %.4g is %.0f TFLOP/s an accelerator, above the dense peak of %.0f: it is in "
                          "seconds, and global_batch in sequences",
-                         where, run->measured_s, rate / 1e12, peak / 1e12);
+                         run->measured_s, rate / 1e12, peak / 1e12);
     if (x[PROJECT_TFLOPS] * 1e12 > peak)
-        return base_fail(
-            e, BASE_USAGE,
-            "%s: tflops_per_accel %g is above the dense peak of %.0f: a figure of several accelerators, or "
-            "of a sparse peak",
-            where, x[PROJECT_TFLOPS], peak / 1e12);
+        return base_fail(e, BASE_USAGE,
+                         "tflops_per_accel %g is above the dense peak of %.0f: a figure of several accelerators, or "
+                         "of a sparse peak",
+                         x[PROJECT_TFLOPS], peak / 1e12);
     if (x[PROJECT_TFLOPS] * 1e12 > FLOP_MOST * rate || x[PROJECT_TFLOPS] * 1e12 < FLOP_LEAST * rate)
         return base_fail(e, BASE_USAGE,
-                         "%s: tflops_per_accel %g, but iteration_s %.4g makes it %.1f, which no convention explains: "
+                         "tflops_per_accel %g, but iteration_s %.4g makes it %.1f, which no convention explains: "
                          "leave the wrong one blank",
-                         where, x[PROJECT_TFLOPS], run->measured_s, rate / 1e12);
+                         x[PROJECT_TFLOPS], run->measured_s, rate / 1e12);
     return BASE_OK;
 }
 

@@ -11,31 +11,6 @@ static bool says(const char *text, const char *what) {
     return strstr(text, what) != NULL;
 }
 
-/* Data sheets; links: achieved by calibration (V100 124e9 of 150e9 bytes/s at 4 GB, A100 229e9 of 300e9 at 1 GiB), else
- * 0.8 (H100) and 0.72 (GB200) of nominal, to which fits are insensitive. Siblings of a fitted device are priced by its
- * parameters. `usual` fabric: where none is stated. */
-static const struct sheet {
-    const char *name;
-    enum project_device device;
-    double peak, fp32, tf32, memory, units, link, nominal;
-    const char *usual;
-} sheets[] = {
-    {"V100", PROJECT_V100, 125e12, 15.7e12, 0.125, 0.900e12, 80, 124e9, 150e9, "800 Gb/s per node"},
-    {"A100", PROJECT_A100, 312e12, 19.5e12, 0.5, 2.039e12, 108, 229e9, 300e9, "HDR 200 Gb/s x8"},
-    {"H100", PROJECT_H100, 989e12, 67e12, 0.5, 3.350e12, 132, 360e9, 450e9, "NDR 400 Gb/s x8"},
-    {"H200", PROJECT_H100, 989e12, 67e12, 0.5, 4.800e12, 132, 360e9, 450e9, "NDR 400 Gb/s x8"},
-    {"H800", PROJECT_H100, 989e12, 67e12, 0.5, 3.350e12, 132, 160e9, 200e9, "NDR 400 Gb/s x8"},
-    {"GB200", PROJECT_GB200, 2500e12, 80e12, 0.5, 8.000e12, 148, 650e9, 900e9, "NVL72"},
-    {"B200", PROJECT_GB200, 2250e12, 80e12, 0.5, 8.000e12, 148, 650e9, 900e9, "NDR 400 Gb/s x8"},
-    {"GB300", PROJECT_GB200, 2500e12, 80e12, 0.5, 8.000e12, 148, 650e9, 900e9, "NVL72"},
-};
-
-static const struct sheet *sheet_of(const char *accelerator) {
-    for (size_t i = 0; i < sizeof sheets / sizeof *sheets; i++)
-        if (!strncmp(accelerator, sheets[i].name, strlen(sheets[i].name))) return &sheets[i];
-    return NULL;
-}
-
 struct fabric {
     enum project_fabric fabric;
     double node_bytes_per_s, domain; /* domain: of NVLink, 0 is a node */
@@ -93,27 +68,21 @@ static bool fabric_of(const char *text, double node_accelerators, struct fabric 
     return false;
 }
 
-const char *project_words_platform(const struct project_words *w, double node_accelerators,
-                                   struct project_platform *platform) {
-    const struct sheet *s = sheet_of(w->accelerator);
+int project_words_platform(const struct project_words *w, const struct project_sheets *sheets, double node_accelerators,
+                           struct project_platform *platform, const char **unlike, struct base_error *e) {
+    const struct project_sheet *s;
     struct fabric f;
-    if (!s) return "the accelerator's data sheet is not among those fitted";
-    if (says(w->accelerator, "PCI")) return "cards on PCIe: none was fitted";
-    if (!fabric_of(w->interconnect, node_accelerators, &f)) fabric_of(s->usual, node_accelerators, &f);
-    *platform = (struct project_platform){
-        .device = s->device,
-        .fabric = f.fabric,
-        .peak_flop_per_s = s->peak,
-        .fp32_flop_per_s = s->fp32,
-        .tf32_share = s->tf32,
-        .memory_bytes_per_s = s->device == PROJECT_A100 && says(w->accelerator, "40GB") ? 1.555e12 : s->memory,
-        .units = s->units,
-        .link_bytes_per_s = s->link,
-        .link_nominal_bytes_per_s = s->nominal,
-        .pairwise = f.fabric == PROJECT_OMNIPATH && s->device == PROJECT_V100,
-        .node_accelerators = node_accelerators,
-        .domain = f.domain > 0 ? f.domain : node_accelerators,
-        .node_bytes_per_s = f.node_bytes_per_s,
-    };
-    return NULL;
+    int code = project_sheets_find(sheets, w->accelerator, &s, e);
+    if (code) return code;
+    if (says(w->accelerator, "PCI"))
+        return base_fail(e, BASE_USAGE, "cards on PCIe: none was fitted (accelerator \"%.60s\")", w->accelerator);
+    if (!fabric_of(w->interconnect, node_accelerators, &f)) fabric_of(s->network, node_accelerators, &f);
+    *platform = s->platform;
+    platform->fabric = f.fabric;
+    platform->pairwise = f.fabric == PROJECT_OMNIPATH && platform->device == PROJECT_V100;
+    platform->node_accelerators = node_accelerators;
+    platform->domain = f.domain > 0 ? f.domain : node_accelerators;
+    platform->node_bytes_per_s = f.node_bytes_per_s;
+    *unlike = s->unlike;
+    return BASE_OK;
 }

@@ -42,7 +42,7 @@ static enum project_era era_of(const struct project_words *w) {
     return PROJECT_MEGATRON;
 }
 
-static const char *unrepresentable(const struct project_words *w) {
+static int check_representable(const struct project_words *w, struct base_error *e) {
     static const char *const rules[][2] = {
         {"offload=Y", "parameters or optimizer offloaded to the CPU"},
         {"full CPU offload", "parameters or optimizer offloaded to the CPU"},
@@ -52,12 +52,18 @@ static const char *unrepresentable(const struct project_words *w) {
     };
     static const char *const precisions[] = {"", "bf16", "fp16", "fp32"};
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
-        if (says(w->notes, rules[i][0])) return rules[i][1];
+        if (says(w->notes, rules[i][0])) return base_fail(e, BASE_USAGE, "%s", rules[i][1]);
     if (*w->experts && strcmp(w->experts, "1") != 0)
-        return "experts: the table does not say how many a layer has, and how many a token passes";
+        return base_fail(e, BASE_USAGE,
+                         "experts: the table does not say how many a layer has, and how many a token passes (ep %.40s)",
+                         w->experts);
     for (size_t i = 0; i < sizeof precisions / sizeof *precisions; i++)
-        if (!strcmp(w->precision, precisions[i])) return NULL;
-    return "a precision below 16 bits: no run of it was fitted";
+        if (!strcmp(w->precision, precisions[i])) return BASE_OK;
+    if (says(w->precision, "8") || says(w->precision, "4"))
+        return base_fail(e, BASE_USAGE, "a precision below 16 bits: no run of it was fitted (precision %.40s)",
+                         w->precision);
+    return base_fail(e, BASE_USAGE, "precision \"%.40s\" is unknown; take bf16, fp16, fp32, or leave it blank",
+                     w->precision);
 }
 
 /* JAX's remat policies are not stated: none while activations fit, by 18 bytes an element of a layer. */
@@ -70,11 +76,12 @@ static enum plan_recompute recompute_of(const struct project_words *w, const str
     return bytes <= 20e9 ? PLAN_RECOMPUTE_NONE : says(w->model, "Pax") ? PLAN_RECOMPUTE_FULL : PLAN_RECOMPUTE_SELECTIVE;
 }
 
-const char *project_words_practice(const struct project_words *w, struct project_job *job) {
+int project_words_practice(const struct project_words *w, struct project_job *job, struct base_error *e) {
     const enum project_era era = era_of(w);
     struct project_practice *x = &job->practice;
-    const char *why = unrepresentable(w), *group = strstr(w->notes, "FSDP=");
-    if (why) return why;
+    const char *group = strstr(w->notes, "FSDP=");
+    const int code = check_representable(w, e);
+    if (code) return code;
     job->layout.recompute = recompute_of(w, job, era);
     project_practice_default(job, era, x);
     const bool old_pax =
@@ -91,5 +98,5 @@ const char *project_words_practice(const struct project_words *w, struct project
     x->grad_bytes = x->fp32 || says(w->notes, "fp32 grad") || says(w->notes, "mode DEFAULT") ? 4 : 2;
     x->sum_bytes = x->deepspeed && !strcmp(w->precision, "bf16") ? 4 : 0;
     if (group && atof(group + 5) >= 1) x->zero_group = fmin(job->layout.dp, atof(group + 5));
-    return NULL;
+    return BASE_OK;
 }

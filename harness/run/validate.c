@@ -20,6 +20,34 @@ bool run_validate_due(const struct project_run *run) {
     return run->complete && (run->tier == 1 || run->tier == 2);
 }
 
+/* Each reason once, with the lines that it is of, as far as the message goes. */
+static int refuse(const struct run_validate *v, struct base_error *e) {
+    const struct project_runs *r = &v->runs;
+    char list[800] = "";
+    int left = 0;
+    for (int i = 0; i < r->count; i++) {
+        const char *why = project_run_why(&r->run[i]);
+        char text[400], lines[48];
+        int more = 0;
+        bool first = true;
+        for (int j = 0; j < i && first; j++) first = strcmp(project_run_why(&r->run[j]), why) != 0;
+        for (int j = i + 1; j < r->count; j++) more += !strcmp(project_run_why(&r->run[j]), why);
+        if (!first) continue;
+        snprintf(lines, sizeof lines, more ? "line %d and %d more" : "line %d", r->run[i].line, more);
+        snprintf(text, sizeof text, "%s: %s", lines, why);
+        const size_t used = strlen(list);
+        if (left || used + strlen(text) + 2 >= sizeof list)
+            left += 1 + more;
+        else
+            snprintf(list + used, sizeof list - used, "%s%s", used ? "; " : "", text);
+    }
+    if (r->count == 0)
+        return base_fail(e, BASE_USAGE, "%s: none of its 0 rows can be predicted: add runs below the column names",
+                         v->table);
+    snprintf(list + strlen(list), sizeof list - strlen(list), left ? "; and %d rows more" : "", left);
+    return base_fail(e, BASE_USAGE, "%.150s: none of its %d rows can be predicted: %s", v->table, r->count, list);
+}
+
 static int open(struct run_validate *v, const char *table, struct base_error *e) {
     *v = (struct run_validate){.table = table};
     int code = project_runs_read(table, &v->runs, e);
@@ -29,10 +57,7 @@ static int open(struct run_validate *v, const char *table, struct base_error *e)
     project_fit_weigh(&v->runs, NULL, v->rows);
     for (int i = 0; i < v->runs.count; i++)
         if (v->rows[i].weight > 0) return BASE_OK;
-    return base_fail(e, BASE_USAGE,
-                     "%s: none of its %d rows can be predicted: complete rows of tier 1 or 2 are, whose accelerator is "
-                     "known",
-                     table, v->runs.count);
+    return refuse(v, e);
 }
 
 static int make(struct run_validate *v, enum run_validate_by by, struct base_error *e) {

@@ -86,12 +86,6 @@ static json_t *scores_json(const struct run_validate *v) {
     return list;
 }
 
-static const char *why_not(const struct project_run *run) {
-    if (run->tier == 0) return "the source contradicts itself";
-    if (run->tier > 2) return "tier 3: good for order alone";
-    return run->complete ? run->why : "incomplete";
-}
-
 static json_t *row_json(const struct run_validate *v, int i) {
     const struct project_run *run = &v->runs.run[i];
     const struct project_prediction *p = &v->by[RUN_BY_PARAMETERS][i];
@@ -101,7 +95,7 @@ static json_t *row_json(const struct run_validate *v, int i) {
     set_integer(o, "line", run->line), set_integer(o, "tier", run->tier);
     set(o, "usable", json_boolean(usable));
     if (!usable) {
-        set(o, "due", json_boolean(run_validate_due(run))), set(o, "why", json_string(why_not(run)));
+        set(o, "due", json_boolean(run_validate_due(run))), set(o, "why", json_string(project_run_why(run)));
         return o;
     }
     const double step_s = v->by[decisive(v)][i].step_s;
@@ -113,7 +107,8 @@ static json_t *row_json(const struct run_validate *v, int i) {
     if (v->fit) set_number(o, "error_source_left_out", step_s / run->measured_s - 1);
     set(o, "seen", json_boolean(project_fitted_on(&v->fitted, run)));
     set(o, "label",
-        json_string(project_interpolates(&v->fitted.intervals, &run->job) ? "interpolated" : "extrapolated"));
+        json_string(!run->unlike && project_interpolates(&v->fitted.intervals, &run->job) ? "interpolated"
+                                                                                          : "extrapolated"));
     return o;
 }
 

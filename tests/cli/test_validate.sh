@@ -83,6 +83,40 @@ says '2 rows; 2 complete of tiers 1 and 2, of which 1 are used'
 says 'in-sample, not on 1'
 says '^mine .*not fitted on'
 says "^other .*line 3: the accelerator's data sheet"
+
+# A row that cannot be used says why and refuses no other; a pipeline is longer than its layers by embedding and head.
+{
+    head -n 1 "$work/own.csv"
+    echo 'many,me,A100-SXM4-80GB,8,many,2048,16,2048,512,4,1,1,8,12,'
+    echo ',,,,,,,,,,,,,,'
+    echo 'short,me,A100-SXM4-80GB,8'
+    echo 'thousand,me,A100-SXM4-80GB,8,24,"2,048",16,2048,512,4,1,1,8,12,'
+    echo 'stages,me,A100-SXM4-80GB,52,24,2048,16,2048,512,4,2,26,1,12,'
+    echo 'toomany,me,A100-SXM4-80GB,54,24,2048,16,2048,512,4,2,27,1,12,'
+    echo 'hopper,me,GH200 120GB,8,24,2048,16,2048,512,4,1,1,8,12,'
+} >"$work/rows.csv"
+run 0 "$work/rows.csv"
+says '6 rows; 6 complete of tiers 1 and 2, of which 2 are used and 4 (66.7%) not'
+says '^many .*line 2: layers "many" is not a number'
+says '^short .*line 4: 4 fields where the header has 15'
+says '^thousand .*line 5: hidden "2,048" may be 2048 or 2.048; write 2048 or 2.0480'
+says '^stages .*not fitted on'
+says '^toomany .*line 7: pp 27 is more than layers 24, embedding and head as stages of their own'
+says '^hopper .*extrapolated'
+run 1 "$work/rows.csv" --max-unused 50
+
+# What spreadsheets of other languages write: semicolons and decimal commas, tabs, a line that names the separator.
+columns='id;accelerator;n_accelerators;layers;hidden;heads;seq_len;global_batch;tp;pp;dp;iteration_s'
+cells='A100-SXM4-80GB;64;32;4096;32;2048;512;4;2;8'
+{ echo "$columns"; echo "point;$cells;9.5"; echo "comma;$cells;9,7"; echo ';;;;;;;;;;;'; } | sed 's/$/\r/' >"$work/french.csv"
+{ echo 'sep=;'; cat "$work/french.csv"; } >"$work/stated.csv"
+tr ';' '\t' <"$work/french.csv" >"$work/tabs.csv"
+for table in french stated tabs; do
+    run 0 "$work/$table.csv"
+    says 'csv: 2 rows; 2 complete of tiers 1 and 2, of which 2 are used'
+    says '^point  *1 .* 9.5 '
+    says '^comma  *1 .* 9.7 '
+done
 { head -n 1 "$runs"; grep '^kort-00[12],' "$runs"; } >"$work/two.csv"
 run 0 "$work/two.csv"
 says 'fitted on 2 of these runs'
@@ -91,13 +125,19 @@ says 'fitted on 2 of these runs'
 head -n 1 "$runs" >"$work/none.csv"
 sed 's/^id,/name,/' "$runs" >"$work/column.csv"
 awk -F, -v OFS=, 'NR == 1 || /^kort-001,/' "$runs" | sed 's/,Korthikanti/,K/; s/,2048,/,2048x,/' >"$work/number.csv"
+{ head -n 2 "$work/rows.csv"; sed -n '3p;3p' "$work/own.csv"; } >"$work/useless.csv"
+{ printf '\xff\xfe'; sed 's/./&\x00/g' "$work/french.csv"; } >"$work/wide.csv"
+{ echo "${columns/;/,}"; echo "x;$cells;9"; } >"$work/both.csv"
 echo '{' >"$work/torn.json"
 sed 's/"k0"/"k1"/' "$shipped" >"$work/unknown.json"
 cat >"$work/cases" <<END
 absent.csv | $work/absent.csv
 none.csv: none of its 0 rows | $work/none.csv
 column.csv:1: unknown column "name" | $work/column.csv
-number.csv:2: | $work/number.csv
+number.csv: none of its 1 rows can be predicted: line 2: seq_len "2048x" is not a number | $work/number.csv
+line 2: layers "many" is not a number; line 3 and 1 more: the accelerator's data sheet is not among those fitted: accelerator "Abacus" | $work/useless.csv
+wide.csv: UTF-16, as spreadsheets' "Unicode text"; save it as CSV in UTF-8 | $work/wide.csv
+both.csv: the line of column names has commas and semicolons | $work/both.csv
 torn.json | --parameters $work/torn.json
 unknown.json: k0: missing | --parameters $work/unknown.json
 absent.json | --parameters $work/absent.json
