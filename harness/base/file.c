@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Reads what may not be there: containers hide half of /proc and /sys, and that is never an error. */
+#define _GNU_SOURCE
 #include "base/file.h"
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 /* Copies `from` without blanks at its ends, cut to size */
@@ -132,4 +136,44 @@ bool base_file_parents(const char *path, char parent[PATH_MAX]) {
         *c = kept;
         if (kept == '\0') return true;
     }
+}
+
+/* An unnamed file is made and gone, where the file system has these; else its permissions are asked, which the kernel's
+ * own file systems (/proc, /sys) grant to root in vain. */
+static bool takes_files(const char *folder) {
+    struct statfs kind;
+    if (access(folder, W_OK | X_OK)) return false;
+    const int file = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+    if (file >= 0) return close(file) == 0;
+    if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL && errno != ENOENT) return false;
+    if (statfs(folder, &kind) || (kind.f_type != PROC_SUPER_MAGIC && kind.f_type != SYSFS_MAGIC)) return true;
+    errno = EPERM;
+    return false;
+}
+
+bool base_file_could_be_made(const char *path, char above[PATH_MAX]) {
+    struct stat found;
+    if (strlen(path) >= PATH_MAX) {
+        errno = ENAMETOOLONG;
+        return false;
+    }
+    snprintf(above, PATH_MAX, "%s", path);
+    for (;;) {
+        char *slash = strrchr(above, '/');
+        if (slash && strlen(slash + 1) > NAME_MAX) {
+            errno = ENAMETOOLONG;
+            return false;
+        }
+        if (slash == above)
+            above[1] = '\0';
+        else if (slash)
+            *slash = '\0';
+        else
+            strcpy(above, ".");
+        if (!lstat(above, &found)) break; /* a link that leads nowhere is there, and is no folder */
+        if (errno != ENOENT) return false;
+    }
+    if (stat(above, &found) == 0 && S_ISDIR(found.st_mode)) return takes_files(above);
+    errno = ENOTDIR;
+    return false;
 }

@@ -31,5 +31,8 @@ int base_file_make(const char *path, base_file_fill *fill, void *context, struct
 int base_file_replace(const char *path, const void *bytes, size_t size, struct base_error *e);
 /* Makes the folders above the last '/' of path, which become `parent`; false with errno when one cannot be made. */
 bool base_file_parents(const char *path, char parent[PATH_MAX]);
+/* Whether `path`, which is not there, and the folders above it could be made, though nothing is; false with errno.
+ * `above`: the lowest folder that is there. Asked where a file system does not let it be tried without a trace. */
+bool base_file_could_be_made(const char *path, char above[PATH_MAX]);
 
 #endif

@@ -26,8 +26,14 @@ static int refuse(struct base_error *e, const char *path, const char *where, int
     return base_fail(e, BASE_USAGE, "%s: cannot write records: %s: %s: %s", path, where, strerror(why), fix);
 }
 
-static int check(const char *path, bool appended, struct base_error *e) {
-    char parent[PATH_MAX];
+/* Of a file that is not there */
+static int check_place(const char *path, bool make, struct base_error *e) {
+    char above[PATH_MAX];
+    if (!base_file_could_be_made(path, above)) return refuse(e, path, above, errno);
+    return make && !base_file_parents(path, above) ? refuse(e, path, above, errno) : BASE_OK;
+}
+
+static int check(const char *path, bool appended, bool make, struct base_error *e) {
     size_t length = strlen(path);
     if (length == 0)
         return base_fail(e, BASE_USAGE, "--out: empty file name: give the file that records are appended to");
@@ -49,17 +55,20 @@ static int check(const char *path, bool appended, struct base_error *e) {
         if (!other) return BASE_OK;
         return base_fail(e, BASE_USAGE, "%s: holds something else than records: choose another place with --out", path);
     }
-    /* asked, not tried: a file made and removed here could be one that another process has just appended to */
-    if (!base_file_parents(path, parent) || access(parent, W_OK | X_OK) != 0) return refuse(e, path, parent, errno);
-    return BASE_OK;
+    /* the file itself is not tried: made and removed here, it could be one that another process has just appended to */
+    return check_place(path, make, e);
 }
 
 int base_record_check(const char *path, struct base_error *e) {
-    return check(path, true, e);
+    return check(path, true, true, e);
 }
 
 int base_record_check_anew(const char *path, struct base_error *e) {
-    return check(path, false, e);
+    return check(path, false, true, e);
+}
+
+int base_record_ask(const char *path, struct base_error *e) {
+    return check(path, true, false, e);
 }
 
 static bool is_object(const char *line, size_t length) {

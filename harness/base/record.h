@@ -14,6 +14,8 @@
 int base_record_check(const char *path, struct base_error *e);
 /* The same of a file that is made anew, whatever it holds. */
 int base_record_check_anew(const char *path, struct base_error *e);
+/* As base_record_check, but nothing is made: missing folders could be. */
+int base_record_ask(const char *path, struct base_error *e);
 /* Appends the record as one line under an exclusive lock, and syncs it. BASE_BROKEN when the disk refuses, with
  * the file cut back to what it was, or when its last line is unfinished and none of ours. */
 int base_record_append(const char *path, const json_t *record, struct base_error *e);

@@ -237,7 +237,7 @@ int cli_kernels(struct comm *world, int argc, char *const *argv, struct base_err
     if (!code && flags.probe) return probe(&flags, e);
     if (!code) code = check_world(world, e);
     if (!code) code = cli_kernels_resolve(&flags, &setup, e);
-    if (!code && flags.out && !flags.dry_run) code = base_record_check(flags.out, e);
+    if (!code && flags.out) code = flags.dry_run ? base_record_ask(flags.out, e) : base_record_check(flags.out, e);
     if ((code = comm_agree(world, code, e))) {
         run_kernel_cases_close(&setup.cases);
         return code;

@@ -51,6 +51,7 @@ void cli_report_plan(FILE *out, const json_t *record) {
             get_whole(layout, "world"), get_whole(layout, "threads"), get_whole(layout, "dp"),
             get_whole(config, "global_batch"), get_whole(config, "seq"), get_whole(layout, "micro_batch"),
             get_whole(layout, "accumulation"));
+    if (json_object_get(record, "data")) fprintf(out, "data        %s\n", get_text(record, "data"));
     memory(out, ledger);
     fprintf(out, "\noperations of a rank's step\n  %-24s %8s  %-28s %12s %12s\n", "", "count", "shape", "GFLOP",
             "bytes");

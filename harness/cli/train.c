@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/record.h"
 #include "base/topology.h"
@@ -37,20 +38,6 @@ static void show(const struct cli_train_flags *f, const json_t *record, void (*p
         page(stdout, record);
 }
 
-static int dry_run(struct comm *world, struct cli_train_setup *s, const struct cli_train_flags *f,
-                   struct base_error *e) {
-    const struct run_identity id = {s->workload.name[0] ? s->workload.name : NULL, s->workload.version, ""};
-    struct plan plan;
-    if (!s->request.threads) s->request.threads = base_cpus_online();
-    if (!s->request.micro_batch) choose_micro_batch(&s->request, 1, -1);
-    int code = plan_make(&plan, &s->request, e);
-    if (code || world->rank) return code;
-    json_t *record = run_plan_record(&plan, &id);
-    show(f, record, cli_report_plan);
-    json_decref(record);
-    return BASE_OK;
-}
-
 /* Sizes that depend on the machine, then the plan, refused when it does not fit. Collective: memory is read at
  * different moments on different nodes, and ranks that chose different micro-batches would train different things. */
 static int make_plan(struct comm *world, struct cli_train_setup *s, struct plan *plan, struct base_error *e) {
@@ -76,17 +63,61 @@ static int finish(struct comm *world, const struct cli_train_flags *f, json_t *r
     return comm_agree(world, code, e);
 }
 
-/* What an earlier run of the same work said, from the file that this one will be appended to: rank 0 reads.
- * Without the gate too: a file that does not hold records is refused before the run. */
-static int read_history(struct comm *world, const struct cli_train_flags *f, const struct plan *plan,
-                        struct run_train_options *o, double **loss, char where[256], struct base_error *e) {
-    int code = BASE_OK, count = 0;
-    if (world->rank == 0 && f->out) code = run_train_history(f->out, plan, o, loss, &count, where, 256, e);
+static bool same_file(const char *a, const char *b) {
+    struct stat one, other;
+    return !stat(a, &one) && !stat(b, &other) && one.st_dev == other.st_dev && one.st_ino == other.st_ino;
+}
+
+/* Where the run will write, asked before anything takes long and by both kinds of run; nothing is made. */
+static int ask_outputs(const struct cli_train_flags *f, struct base_error *e) {
+    size_t n = f->save ? strlen(f->save) : 0;
+    int code = BASE_OK;
+    while (n > 1 && f->save[n - 1] == '/') n--;
+    if (n && f->out && !strncmp(f->out, f->save, n) && (!f->out[n] || f->out[n] == '/'))
+        return base_fail(e, BASE_USAGE, "--out and --save: %s cannot be a file and a folder; name two", f->save);
+    if (f->out && f->data && same_file(f->out, f->data))
+        return base_fail(e, BASE_USAGE, "--out and --data: %s cannot take records and be trained on; name two", f->out);
+    if (f->out) code = base_record_ask(f->out, e);
+    return code || !f->save ? code : run_weights_save_check(f->save, false, e);
+}
+
+/* The folders that these lie in, once nothing else is left to refuse; tried and not only asked. */
+static int make_outputs(const struct cli_train_flags *f, struct base_error *e) {
+    int code = f->out ? base_record_check(f->out, e) : BASE_OK;
+    return code || !f->save ? code : run_weights_save_check(f->save, true, e);
+}
+
+/* What the run will read, by both kinds of run: earlier records of the file that it will be appended to (rank 0 reads;
+ * without the gate too, so that a file that holds none is refused), data, weights. Collective. */
+static int open_inputs(struct comm *world, const struct cli_train_flags *f, const struct plan *plan,
+                       struct run_train_options *o, struct base_error *e) {
+    int code = BASE_OK;
+    if (world->rank == 0 && f->out) code = run_train_history(f->out, plan, o, e);
     if ((code = comm_agree(world, code, e))) return code;
-    o->history = *loss;
-    o->history_count = count;
-    o->history_where = where;
-    return BASE_OK;
+    return run_train_inputs(o, plan, world, e);
+}
+
+static void close_inputs(struct run_train_options *o) {
+    data_close(o->source);
+    free(o->history);
+}
+
+static int dry_run(struct comm *world, struct cli_train_setup *s, const struct cli_train_flags *f,
+                   struct base_error *e) {
+    const struct run_identity id = {s->workload.name[0] ? s->workload.name : NULL, s->workload.version, ""};
+    struct plan plan;
+    if (!s->request.threads) s->request.threads = base_cpus_online();
+    if (!s->request.micro_batch) choose_micro_batch(&s->request, 1, -1);
+    int code = comm_agree(world, plan_make(&plan, &s->request, e), e);
+    if (!code) code = open_inputs(world, f, &plan, &s->options, e);
+    if (!code && world->rank == 0) {
+        json_t *record = run_plan_record(&plan, &id);
+        if (f->data) json_object_set_new(record, "data", json_string(data_describe(s->options.source)));
+        show(f, record, cli_report_plan);
+        json_decref(record);
+    }
+    close_inputs(&s->options);
+    return code;
 }
 
 static int exit_code(const struct run_train_result *r, const struct cli_train_flags *f, struct base_error *e) {
@@ -127,11 +158,13 @@ static int train(struct comm *world, const struct cli_train_flags *f, struct cli
                  const struct base_topology *topology, struct base_error *e) {
     struct run_train_options *o = &s->options;
     struct launch l = {.world = world, .flags = f, .setup = s, .plan = plan, .ops = ops, .topology = topology};
-    struct run_train_result result;
-    double *loss = NULL;
-    char where[256] = "";
-    int code = read_history(world, f, plan, o, &loss, where, e);
-    if (code) return code;
+    struct run_train_result result = {0};
+    int code = open_inputs(world, f, plan, o, e);
+    if (!code) code = comm_agree(world, world->rank ? BASE_OK : make_outputs(f, e), e);
+    if (code) {
+        close_inputs(o);
+        return code;
+    }
     cli_launch_id(world, l.id);
     cli_progress_open(&l.progress, f->json ? stderr : stdout, world, plan);
     o->on_step = cli_progress_step;
@@ -142,7 +175,7 @@ static int train(struct comm *world, const struct cli_train_flags *f, struct cli
     cli_progress_close(&l.progress);
     if (!code) code = exit_code(&result, f, e);
     run_train_free(&result);
-    free(loss);
+    close_inputs(o);
     return code;
 }
 
@@ -160,19 +193,15 @@ int cli_train(struct comm *world, int argc, char *const *argv, struct base_error
         return BASE_OK;
     }
     if (!code) code = cli_train_resolve(&flags, flags.world_given ? (int)flags.world : world->size, &setup, e);
-    if (!code && flags.out && flags.save && !strcmp(flags.out, flags.save))
-        code = base_fail(e, BASE_USAGE, "--out and --save: %s cannot be a file and a folder; name two", flags.out);
     if (!code) code = cli_isa(&isa, e);
     if (!code) kernel_select(&ops, isa, setup.backend);
-    if (!code && flags.dry_run) return comm_agree(world, dry_run(world, &setup, &flags, e), e);
-    if (!code && flags.out && world->rank == 0) code = base_record_check(flags.out, e);
-    if (!code && flags.save && world->rank == 0) code = run_weights_save_check(flags.save, e);
-    if (!code) code = base_topology_read(&topology, e);
-    if (!(code = comm_agree(world, code, e))) {
-        run_place(&placement, world, setup.request.threads);
-        setup.request.threads = placement.threads;
-        base_topology_caches(&topology, placement.threads, world->local_size, &setup.request.caches);
-        code = comm_agree(world, make_plan(world, &setup, &plan, e), e);
-    }
+    if (!code && world->rank == 0) code = ask_outputs(&flags, e);
+    if ((code = comm_agree(world, code, e))) return code;
+    if (flags.dry_run) return dry_run(world, &setup, &flags, e);
+    if ((code = comm_agree(world, base_topology_read(&topology, e), e))) return code;
+    run_place(&placement, world, setup.request.threads);
+    setup.request.threads = placement.threads;
+    base_topology_caches(&topology, placement.threads, world->local_size, &setup.request.caches);
+    code = comm_agree(world, make_plan(world, &setup, &plan, e), e);
     return code ? code : train(world, &flags, &setup, &plan, &ops, &placement, &topology, e);
 }

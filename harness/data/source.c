@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "data/data.h"
 #include "data/file.h"
+#include "data/text.h"
 #include "data/zipf.h"
 
 struct data_source {
@@ -43,6 +44,9 @@ static int source_fill(struct data_source *s, const struct data_options *o, stru
     char count[32], path[96];
     base_text_count(s->file.count, count, sizeof count);
     base_text_path(o->path, path, sizeof path);
+    const struct data_map name = {path, strlen(path)};
+    for (char *c = path; !data_text_looks(&name) && *c; c++)
+        if ((unsigned char)*c > 126) *c = '?'; /* records take UTF-8 alone */
     snprintf(s->description, sizeof s->description, "%s (%s, %s)", path, s->file.title, count);
     return BASE_OK;
 }

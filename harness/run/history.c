@@ -46,12 +46,12 @@ static int look(void *context, const json_t *record) {
     return 0;
 }
 
-int run_train_history(const char *path, const struct plan *plan, const struct run_train_options *options, double **loss,
-                      int *count, char *where, size_t where_size, struct base_error *e) {
+int run_train_history(const char *path, const struct plan *plan, struct run_train_options *options,
+                      struct base_error *e) {
     struct search s = {.plan = plan, .options = options, .e = e};
     int code = access(path, F_OK) ? BASE_OK : base_record_read(path, look, &s, e);
-    *loss = s.loss;
-    *count = s.count;
-    snprintf(where, where_size, "record %d of %s", s.found, path);
+    options->history = s.loss;
+    options->history_count = s.count;
+    snprintf(options->history_where, sizeof options->history_where, "record %d of %s", s.found, path);
     return code;
 }

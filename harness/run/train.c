@@ -24,7 +24,7 @@ struct loop {
     const struct base_cpus *cpus; /* of this rank's threads */
     struct run_train_result *r;
     struct parallel_engine engine;
-    struct data_source *source;
+    const struct data_source *source;
     struct measure_peak peak;
     struct measure_watch watch;
     int look;        /* timed steps at the next look at the interval */
@@ -57,7 +57,6 @@ static int allocate(struct loop *l, struct base_error *e) {
 static void release(struct loop *l) {
     free(l->probe_s);
     measure_watch_close(&l->watch);
-    data_close(l->source);
     parallel_close(&l->engine);
 }
 
@@ -65,20 +64,6 @@ void run_train_free(struct run_train_result *r) {
     free(r->loss), free(r->grad_norm), free(r->step_s), free(r->peaks), free(r->ranks);
     measure_samples_close(&r->samples);
     memset(r, 0, sizeof *r);
-}
-
-static int open_source(struct loop *l, struct base_error *e) {
-    struct data_options d = l->o->data;
-    d.vocab = l->plan->request.config.vocab;
-    d.seq = l->plan->request.seq;
-    d.seed = l->o->seed;
-    d.share = l->world->rank;
-    d.shares = l->world->size;
-    int code = comm_agree(l->world, data_open(&l->source, &d, e), e);
-    if (code) return code;
-    l->r->entropy = data_entropy(l->source);
-    snprintf(l->r->source, sizeof l->r->source, "%s", data_describe(l->source));
-    return BASE_OK;
 }
 
 /* Adds the time since *since to a kind of window, and restarts. */
@@ -252,7 +237,6 @@ static int check(struct loop *l, const struct kernel_ops *ops, struct base_error
 static int prepare(struct loop *l, const struct kernel_ops *ops, double cpus_per_thread, struct base_error *e) {
     int code;
     if ((code = comm_agree(l->world, allocate(l, e), e))) return code;
-    if ((code = open_source(l, e))) return code;
     say(l, "memory and weights");
     code = comm_agree(l->world, parallel_open(&l->engine, l->plan, l->world, ops, e), e);
     if (code) return code;
@@ -276,6 +260,7 @@ int run_train(struct run_train_result *result, const struct plan *plan, const st
               struct base_error *e) {
     struct run_train_result *r = result;
     struct loop loop = {.o = options,
+                        .source = options->source,
                         .plan = plan,
                         .world = world,
                         .cpus = &placement->cpus,
@@ -285,6 +270,8 @@ int run_train(struct run_train_result *result, const struct plan *plan, const st
     struct loop *l = &loop;
     memset(r, 0, sizeof *r);
     run_gate_clear(&r->gate);
+    r->entropy = data_entropy(options->source);
+    snprintf(r->source, sizeof r->source, "%s", data_describe(options->source));
     plan_ledger_fill(&l->ledger, plan);
     int code = prepare(l, ops, placement->cpus_per_thread, e);
     if (!code && !run_gate_passed(&r->gate)) {

@@ -23,18 +23,19 @@ struct run_train_result;
 
 struct run_train_options {
     struct parallel_optimizer optimizer;
-    struct data_options data; /* vocab, seq and share are filled in */
+    struct data_options data;   /* vocab, seq and share are filled in */
+    struct data_source *source; /* of run_train_inputs; the caller closes it */
     uint64_t seed;
     int steps; /* timed steps; 0: until the median's interval is narrow enough or the budget ends */
     int warmup;
     double width;    /* wanted half-width of the interval over the median */
     double budget_s; /* of timed steps */
     bool gate;
-    const char *init;      /* weights: a .safetensors file or a folder of them; NULL: drawn from the seed */
-    const char *save;      /* the folder that the last weights are written to, unless the gate FAILED; NULL: none */
-    const double *history; /* losses of an earlier record of the same workload and seed, from step 0; NULL: none */
+    const char *init; /* weights: a .safetensors file or a folder of them; NULL: drawn from the seed */
+    const char *save; /* the folder that the last weights are written to, unless the gate FAILED; NULL: none */
+    double *history;  /* losses of an earlier record of the same workload and seed, from step 0; NULL: none */
     int history_count;
-    const char *history_where;
+    char history_where[256];
     void (*on_step)(void *context, const struct run_train_step *);
     void (*on_phase)(void *context, const char *what); /* "gate", "peak", ... : what is about to take time */
     /* The result, before weights are saved, so that nothing that goes wrong then loses it; collective. */
@@ -91,6 +92,11 @@ struct run_train_result {
     double phase_s[PARALLEL_PHASES]; /* of the slowest rank's median step, communication including waiting */
     double other_s;                  /* what phases leave of the step */
 };
+
+/* Opens what the run reads, before anything takes long: every token of options->data is looked at, this rank's share by
+ * this rank, and the tensors of options->init are held against the model. Collective: BASE_USAGE on all ranks. */
+int run_train_inputs(struct run_train_options *options, const struct plan *plan, struct comm *world,
+                     struct base_error *e);
 
 /* Collective; options agree on all ranks but for history, which one of them may know alone. The result's arrays are
  * freed by run_train_free, also after an error. */

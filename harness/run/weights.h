@@ -32,9 +32,9 @@ int run_weights_load(struct parallel_engine *engine, const char *path, struct ba
 /* Writes values[params->total] (weights, or gradients) as a file of these tensors that transformers loads. */
 int run_weights_write(const char *path, const struct model_params *params, const struct model_config *config,
                       const float *values, struct base_error *e);
-/* Whether `folder` can be saved to: BASE_USAGE if something is there or its parent cannot be written. Makes missing
- * parents. */
-int run_weights_save_check(const char *folder, struct base_error *e);
+/* Whether `folder` can be saved to: BASE_USAGE if something is there or its parent cannot be written. `make`: missing
+ * parents are made, and a folder for a moment; else nothing is. */
+int run_weights_save_check(const char *folder, bool make, struct base_error *e);
 /* config.json and model.safetensors of the engine's weights into `folder`, which appears whole or not at all
  * (FOLDER.part beside it, synced, renamed); called by one rank. BASE_BROKEN: nothing is left, but for a FOLDER.part
  * that could not be renamed. */

@@ -53,7 +53,7 @@ static int clean(const char *folder, char path[PATH_MAX], char part[PATH_MAX], s
     return BASE_OK;
 }
 
-int run_weights_save_check(const char *folder, struct base_error *e) {
+int run_weights_save_check(const char *folder, bool make, struct base_error *e) {
     char path[PATH_MAX], part[PATH_MAX], parent[PATH_MAX];
     struct stat s;
     int code = clean(folder, path, part, e);
@@ -62,7 +62,8 @@ int run_weights_save_check(const char *folder, struct base_error *e) {
     if (!lstat(part, &s))
         return base_fail(e, BASE_USAGE, "--save %s: %s is there, of a run that was cut off or still saves; remove it",
                          path, part);
-    if (!base_file_parents(path, parent) || mkdir(part, 0777) || rmdir(part))
+    const bool could = base_file_could_be_made(part, parent);
+    if (!could || (make && (!base_file_parents(path, parent) || mkdir(part, 0777) || rmdir(part))))
         return base_fail(e, BASE_USAGE, "--save %s: a folder cannot be made there: %s; name another", path,
                          strerror(errno));
     return BASE_OK;

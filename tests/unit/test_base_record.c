@@ -250,8 +250,30 @@ static void good_places_are_accepted(void **state) {
     assert_false(is_there("a-name-alone-is-never-made"));
 }
 
+/* Asking leaves no trace: neither folders nor a younger folder above them. */
+static void asking_makes_nothing(void **state) {
+    (void)state;
+    struct stat before, after;
+    assert_int_equal(mkdir(in_folder("asked"), 0700), 0);
+    assert_int_equal(stat(in_folder("asked"), &before), 0);
+    assert_int_equal(base_record_ask(in_folder("asked/of/what/is/file"), NULL), 0);
+    assert_int_equal(base_record_ask(in_folder("asked//file"), NULL), 0);
+    assert_false(is_there(in_folder("asked/of")));
+    assert_int_equal(stat(in_folder("asked"), &after), 0);
+    assert_memory_equal(&before.st_mtim, &after.st_mtim, sizeof before.st_mtim);
+    assert_int_equal(base_record_ask("a-name-alone-is-never-made", NULL), 0);
+    assert_int_equal(symlink("nowhere", in_folder("asked/link")), 0);
+    assert_int_equal(base_record_ask(in_folder("asked/link/file"), NULL), BASE_USAGE);
+    char longer[600]; /* a folder's name of 256 characters */
+    snprintf(longer, sizeof longer, "%s/asked/new/%0256d/file", folder, 0);
+    assert_int_equal(base_record_ask(longer, NULL), BASE_USAGE);
+}
+
+/* Tried or only asked: the same refusal. */
 static void assert_refused(const char *path, const char *why) {
     struct base_error e = {0};
+    assert_int_equal(base_record_ask(path, &e), BASE_USAGE);
+    if (strstr(e.text, why) == NULL) fail_msg("asked: '%s' lacks '%s'", e.text, why);
     assert_int_equal(base_record_check(path, &e), BASE_USAGE);
     assert_int_equal(e.code, BASE_USAGE);
     if (strstr(e.text, why) == NULL) fail_msg("'%s' lacks '%s'", e.text, why);
@@ -351,6 +373,7 @@ int main(void) {
         cmocka_unit_test(writers_wait_for_the_lock),
         cmocka_unit_test(full_disks_leave_the_file_as_it_was),
         cmocka_unit_test(good_places_are_accepted),
+        cmocka_unit_test(asking_makes_nothing),
         cmocka_unit_test(bad_places_are_refused),
         cmocka_unit_test(unwritable_places_are_refused),
         cmocka_unit_test(read_only_file_systems_are_refused),

@@ -254,6 +254,11 @@ static void test_description(void **state) {
     assert_in_range(strlen(data_describe(s)), 80, 159);
     assert_non_null(strstr(data_describe(s), "/train-of-a-long-name.txt (bytes of text, 18)"));
     data_close(s);
+    folder_write("caf\xe9.txt", "some words to read", 18); /* a name in Latin-1 */
+    o.path = folder_path;
+    assert_int_equal(data_open(&s, &o, NULL), BASE_OK);
+    assert_non_null(strstr(data_describe(s), "caf?.txt (bytes of text, 18)"));
+    data_close(s);
 }
 
 int main(void) {

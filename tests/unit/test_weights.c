@@ -256,10 +256,12 @@ static void test_save(void **state) {
         snprintf(where, sizeof where, "%s", folder_name(families[f]));
         rig_open(&a, &q, KERNEL_ISA_ref, KERNEL_BACKEND_TOISE, 3);
         rig_open(&b, &q, KERNEL_ISA_ref, KERNEL_BACKEND_TOISE, 4);
-        assert_int_equal(run_weights_save_check(where, &e), BASE_OK);
+        assert_int_equal(run_weights_save_check(where, false, &e), BASE_OK);
+        assert_int_equal(run_weights_save_check(where, true, &e), BASE_OK);
         if (run_weights_save(&a.engine, where, &e) || run_weights_load(&b.engine, where, &e)) fail_msg("%s", e.text);
         assert_memory_equal(a.engine.master, b.engine.master, (size_t)a.engine.params.total * sizeof(float));
-        assert_int_equal(run_weights_save_check(where, &e), BASE_USAGE); /* is there now */
+        assert_int_equal(run_weights_save_check(where, false, &e), BASE_USAGE); /* is there now */
+        assert_int_equal(run_weights_save_check(where, true, &e), BASE_USAGE);
         snprintf(path, sizeof path, "%s/config.json", where);
         json_t *json;
         struct model_config back;
