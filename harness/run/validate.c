@@ -20,31 +20,36 @@ bool run_validate_due(const struct project_run *run) {
     return run->complete && (run->tier == 1 || run->tier == 2);
 }
 
+/* Whether a row before is unused for the same reason. */
+static bool told_before(const struct project_runs *r, int row, const char *why) {
+    for (int i = 0; i < row; i++)
+        if (!strcmp(project_run_why(&r->run[i]), why)) return true;
+    return false;
+}
+
 /* Each reason once, with the lines that it is of, as far as the message goes. */
 static int refuse(const struct run_validate *v, struct base_error *e) {
     const struct project_runs *r = &v->runs;
     char list[800] = "";
-    int left = 0;
-    for (int i = 0; i < r->count; i++) {
-        const char *why = project_run_why(&r->run[i]);
-        char text[400], lines[48];
-        int more = 0;
-        bool first = true;
-        for (int j = 0; j < i && first; j++) first = strcmp(project_run_why(&r->run[j]), why) != 0;
-        for (int j = i + 1; j < r->count; j++) more += !strcmp(project_run_why(&r->run[j]), why);
-        if (!first) continue;
-        snprintf(lines, sizeof lines, more ? "line %d and %d more" : "line %d", r->run[i].line, more);
-        snprintf(text, sizeof text, "%s: %s", lines, why);
-        const size_t used = strlen(list);
-        if (left || used + strlen(text) + 2 >= sizeof list)
-            left += 1 + more;
-        else
-            snprintf(list + used, sizeof list - used, "%s%s", used ? "; " : "", text);
-    }
+    int told = 0;
     if (r->count == 0)
         return base_fail(e, BASE_USAGE, "%s: none of its 0 rows can be predicted: add runs below the column names",
                          v->table);
-    snprintf(list + strlen(list), sizeof list - strlen(list), left ? "; and %d rows more" : "", left);
+    for (int i = 0; i < r->count; i++) {
+        const char *why = project_run_why(&r->run[i]);
+        char text[400], others[32] = "";
+        int more = 0;
+        if (told_before(r, i, why)) continue;
+        for (int j = i + 1; j < r->count; j++) more += !strcmp(project_run_why(&r->run[j]), why);
+        const size_t used = strlen(list);
+        if (more) snprintf(others, sizeof others, " and %d more", more);
+        snprintf(text, sizeof text, "%sline %d%s: %s", used ? "; " : "", r->run[i].line, others, why);
+        if (used + strlen(text) + 32 >= sizeof list) break;
+        memcpy(list + used, text, strlen(text) + 1);
+        told += 1 + more;
+    }
+    if (told < r->count)
+        snprintf(list + strlen(list), sizeof list - strlen(list), "; and %d rows more", r->count - told);
     return base_fail(e, BASE_USAGE, "%.150s: none of its %d rows can be predicted: %s", v->table, r->count, list);
 }
 
