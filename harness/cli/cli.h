@@ -42,6 +42,10 @@ void cli_launch_id(struct comm *world, char id[64]);
 
 /* A record of kind "train" as a page for people; reads nothing but the record. */
 void cli_report_train(FILE *out, const json_t *record);
+/* Parts of it: the median step and the wall clock; exposed communication; the line of a machine's CPU quota, if any. */
+void cli_report_clock(FILE *out, const json_t *record);
+void cli_report_exposed(FILE *out, const json_t *record);
+void cli_report_quota(FILE *out, const json_t *machine);
 /* The same for a plan. */
 void cli_report_plan(FILE *out, const json_t *record);
 

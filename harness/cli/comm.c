@@ -49,6 +49,7 @@ static int measure(struct launch *l, struct run_comm_bench *b, struct base_error
     }
     if (code) return code;
     run_comm_measure_share(b, &share);
+    l->unsure += share.status == RUN_INCONCLUSIVE;
     return emit(l, b->world, run_comm_share_record(&share, &l->origin), e);
 }
 
@@ -59,9 +60,9 @@ static int exit_code(const struct launch *l, struct base_error *e) {
                          l->options.sizes);
     if (l->unsure)
         return base_fail(e, BASE_INCONCLUSIVE,
-                         "inconclusive: %d of %d sizes are too noisy or have too few samples: raise --seconds or "
+                         "inconclusive: %d of %d rows are too noisy or have too few samples: raise --seconds or "
                          "--width, or quiet the machine",
-                         l->unsure, l->options.sizes);
+                         l->unsure, l->options.sizes + 1);
     return BASE_OK;
 }
 

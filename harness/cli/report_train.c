@@ -55,6 +55,7 @@ static void head(FILE *out, const json_t *r) {
             strcmp(text(r, "config", "precision"), "bf16") || json_is_true(at(r, "machine", "bf16_native"))
                 ? ""
                 : "; BF16 is emulated at FP32 speed");
+    cli_report_quota(out, at(r, "machine", NULL));
     fprintf(out, "data        %s", at(r, "result", "source") ? text(r, "result", "source") : text(r, "config", "data"));
     if (json_is_number(at(r, "result", "entropy")))
         fprintf(out, ", entropy %.4f nats a token: no loss stays below", real(r, "result", "entropy"));
@@ -63,16 +64,16 @@ static void head(FILE *out, const json_t *r) {
 
 static void rates(FILE *out, const json_t *r) {
     static const char *const scopes[] = {"", "_per_node", "_per_rank"};
-    const json_t *samples = at(r, "samples", "step_s");
-    fprintf(out, "step        %.4g s [%.4g, %.4g], median of %zu with its %.0f%% interval\n\n",
-            real(r, "result", "step_s"), real(r, "result", "step_s_low"), real(r, "result", "step_s_high"),
-            json_array_size(samples), 100 * real(r, "result", "confidence"));
-    fprintf(out, "%-12s %12s %12s %12s\n%-12s", "", "total", "per node", "per rank", "tokens/s");
+    cli_report_clock(out, r);
+    fprintf(out, "\n%-12s %12s %12s %12s\n%-12s", "", "total", "per node", "per rank", "tokens/s");
     for (int i = 0; i < 3; i++) {
         char key[64];
         snprintf(key, sizeof key, "tokens_per_s%s", scopes[i]);
         fprintf(out, " %12.1f", real(r, "result", key));
     }
+    if (!isnan(real(r, "result", "tokens_per_s_high")))
+        fprintf(out, "   total [%.1f, %.1f]", real(r, "result", "tokens_per_s_low"),
+                real(r, "result", "tokens_per_s_high"));
     fprintf(out, "\n%-12s", "TFLOP/s");
     for (int i = 0; i < 3; i++) {
         char key[64];
@@ -84,8 +85,12 @@ static void rates(FILE *out, const json_t *r) {
                 "\n\nfull model  %.4g tokens/s: what the slice's FLOP/s make of its %lld layers by the ledger, not "
                 "measured",
                 real(r, "result", "full_model_tokens_per_s"), whole(r, "config", "full_layers"));
-    fprintf(out, "\n\nMFU         %.1f%% of the measured %s peak, %.3f TFLOP/s", 100 * real(r, "result", "mfu"),
-            text(r, "config", "precision"), real(r, "result", "peak_flop_per_s") / 1e12);
+    if (isnan(real(r, "result", "mfu")))
+        fputs("\n\nMFU         none: a burst of the CPU quota beats", out);
+    else
+        fprintf(out, "\n\nMFU         %.1f%% of", 100 * real(r, "result", "mfu"));
+    fprintf(out, " the measured %s peak, %.3f TFLOP/s", text(r, "config", "precision"),
+            real(r, "result", "peak_flop_per_s") / 1e12);
     if (!isnan(real(r, "result", "mfu_nominal")))
         fprintf(out, "; %.1f%% of the nominal %.3f", 100 * real(r, "result", "mfu_nominal"),
                 real(r, "result", "nominal_peak_flop_per_s") / 1e12);
@@ -117,13 +122,12 @@ static void ranks(FILE *out, const json_t *r) {
         if (real(k, "compute_s", NULL) > real(json_array_get(all, slow), "compute_s", NULL)) slow = i;
     }
     if (n < 2) return;
-    fprintf(out, "\n%-6s %-16s %5s %10s %10s %10s\n", "rank", "host", "node", "compute s", "exposed s", "wait s");
+    fprintf(out, "\n%-6s %-16s %5s %10s %10s\n", "rank", "host", "node", "compute s", "wait s");
     json_array_foreach(all, i, k) {
         if (n > 16 && i != slow && shown >= 8) continue;
         shown++;
-        fprintf(out, "%-6zu %-16s %5lld %10.4g %10.4g %10.4g%s\n", i, text(k, "host", NULL), whole(k, "node", NULL),
-                real(k, "compute_s", NULL), real(k, "exposed_s", NULL), real(k, "wait_s", NULL),
-                i == slow ? "  slowest" : "");
+        fprintf(out, "%-6zu %-16s %5lld %10.4g %10.4g%s\n", i, text(k, "host", NULL), whole(k, "node", NULL),
+                real(k, "compute_s", NULL), real(k, "wait_s", NULL), i == slow ? "  slowest" : "");
     }
     if (n > shown) fprintf(out, "... and %zu more in the record\n", n - shown);
 }
@@ -158,6 +162,7 @@ void cli_report_train(FILE *out, const json_t *record) {
     if (at(record, "result", "step_s")) {
         rates(out, record);
         breakdown(out, record);
+        cli_report_exposed(out, record);
         memory(out, record);
         ranks(out, record);
     }

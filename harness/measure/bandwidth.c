@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "base/clock.h"
+#include "measure/peak.h"
 
 /* Four times what a cache holds: passes in a circle then find nothing of the last one, even where the replacement is
  * not the oldest first. At least that of 32 MB, where the size is unknown. */
@@ -16,10 +17,11 @@ size_t measure_beyond_caches(const struct kernel_caches *caches) {
     return wanted > LEAST ? wanted : LEAST;
 }
 
-int measure_bandwidth_open(struct measure_bandwidth *b, const struct kernel_team *team, size_t bytes,
+int measure_bandwidth_open(struct measure_bandwidth *b, const struct kernel_team *team, size_t bytes, double period_s,
                            struct base_error *e) {
     int code = BASE_OK;
     *b = (struct measure_bandwidth){.team = team, .n = (int64_t)(bytes / sizeof(float))};
+    if (period_s > 0) b->lead_s = measure_quota_lead(period_s), b->window_s = measure_quota_window(period_s);
     for (int i = 0; i < 3 && !code; i++)
         code = base_arena_open(&b->arenas[i], (size_t)b->n * sizeof(float), team->threads, e);
     if (code) measure_bandwidth_close(b);
@@ -34,25 +36,38 @@ static float *array(const struct measure_bandwidth *b, int i) {
     return (float *)(void *)b->arenas[i].base;
 }
 
-double measure_bandwidth_window(struct measure_bandwidth *b) {
-    static const double bytes[MEASURE_PASSES] = {8, 12, 4};
-    /* each pass reads what was written past the caches, or read before all of another array was */
+/* One pass; each reads what was written past the caches, or read before all of another array was */
+static void pass(struct measure_bandwidth *b, enum measure_pass kind) {
     float *x = array(b, b->turn ? 2 : 0), *y = array(b, 1), *z = array(b, b->turn ? 0 : 2);
     volatile double sum;
-    double at[MEASURE_PASSES + 1], fastest = 0;
-    at[0] = base_clock_now();
-    b->team->ops->copy(b->team, b->n, x, y);
-    at[1] = base_clock_now();
-    b->team->ops->triad(b->team, b->n, y, 0.5f, z, x);
-    at[2] = base_clock_now();
-    sum = b->team->ops->square_sum(b->team, b->n, x);
-    at[3] = base_clock_now();
-    (void)sum;
-    b->turn = !b->turn;
+    if (kind == MEASURE_COPY) b->team->ops->copy(b->team, b->n, x, y);
+    if (kind == MEASURE_TRIAD) b->team->ops->triad(b->team, b->n, y, 0.5f, z, x);
+    if (kind == MEASURE_READ) sum = b->team->ops->square_sum(b->team, b->n, x), (void)sum;
+}
+
+/* Seconds of a pass: of one, or under a quota of as many as fill a window, each in its share */
+static double seconds_of_pass(struct measure_bandwidth *b, enum measure_pass kind, double lead_s) {
+    double start = base_clock_now(), now = start;
+    int passes = 0;
+    for (; now - start < lead_s; now = base_clock_now()) pass(b, kind);
+    start = now;
+    do {
+        pass(b, kind);
+        passes++;
+        b->turn = b->window_s > 0 ? !b->turn : b->turn; /* the next of the kind reads another array */
+        now = base_clock_now();
+    } while (now - start < b->window_s);
+    return (now - start) / passes;
+}
+
+double measure_bandwidth_window(struct measure_bandwidth *b) {
+    static const double bytes[MEASURE_PASSES] = {8, 12, 4};
+    double fastest = 0;
     for (int i = 0; i < MEASURE_PASSES; i++) {
-        const double rate = bytes[i] * (double)b->n / (at[i + 1] - at[i]);
+        const double rate = bytes[i] * (double)b->n / seconds_of_pass(b, (enum measure_pass)i, i ? 0 : b->lead_s);
         b->best[i] = fmax(b->best[i], rate);
         fastest = fmax(fastest, rate);
     }
+    b->turn = !b->turn;
     return fastest;
 }

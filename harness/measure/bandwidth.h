@@ -20,15 +20,17 @@ struct measure_bandwidth {
     const struct kernel_team *team;
     int64_t n; /* elements of an array */
     struct base_arena arenas[3];
+    double lead_s, window_s;     /* of each kind under a quota, as of measure_peak; 0: one pass */
     bool turn;                   /* which of them is read first */
     double best[MEASURE_PASSES]; /* byte/s, the greatest so far; 0 before the first window */
 };
 
 /* Takes and touches three arrays of `bytes` each, by the threads that will pass over it. The team must outlive
- * it. BASE_BROKEN when memory is short. */
-int measure_bandwidth_open(struct measure_bandwidth *b, const struct kernel_team *team, size_t bytes,
+ * it. period_s: of a CPU quota, 0: none. BASE_BROKEN when memory is short. */
+int measure_bandwidth_open(struct measure_bandwidth *b, const struct kernel_team *team, size_t bytes, double period_s,
                            struct base_error *e);
-/* One pass of each kind; returns the fastest's byte/s. Allocates nothing. */
+/* One pass of each kind, under a quota as many as take measure_quota_window; returns the fastest's byte/s. Allocates
+ * nothing. */
 double measure_bandwidth_window(struct measure_bandwidth *b);
 void measure_bandwidth_close(struct measure_bandwidth *b);
 

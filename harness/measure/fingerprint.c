@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cgroup.h"
 #include "base/file.h"
 #include "comm/comm.h"
 
@@ -91,6 +92,14 @@ static json_t *caches(const struct base_topology *t) {
                      "l2_cpus", known(t->l2_cpus), "l3_bytes", known(t->l3_bytes), "l3_cpus", known(t->l3_cpus));
 }
 
+/* null without one */
+static json_t *quota(void) {
+    struct base_cgroup_quota q;
+    base_cgroup_quota(BASE_CGROUP_MEMBERSHIP, BASE_CGROUP_ROOT, &q);
+    if (q.cpus <= 0) return json_null();
+    return json_pack("{s:f,s:f,s:o}", "cpus", q.cpus, "period_s", q.period_s, "group", text(q.group));
+}
+
 static const char *compiler(void) {
 #if defined(__clang__)
     return __VERSION__; /* begins with the compiler's name */
@@ -109,6 +118,7 @@ json_t *measure_fingerprint(const struct base_topology *t, const struct kernel_o
     json_object_set_new(machine, "numa_nodes", known(t->numa_nodes));
     json_object_set_new(machine, "cores", known(t->cores));
     json_object_set_new(machine, "cpus", known(t->cpus));
+    json_object_set_new(machine, "cpu_quota", quota());
     json_object_set_new(machine, "caches", caches(t));
     json_object_set_new(machine, "memory_bytes", known(t->memory_bytes));
     json_object_set_new(machine, "max_hz", t->max_hz > 0 ? json_real(t->max_hz) : json_null());

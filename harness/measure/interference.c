@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,14 @@
 enum { LINE_BYTES = 160, LEAST_BYTES = 16384 };
 
 static const double steal_limit = 0.01, load_limit = 0.02;
+
+static void watch_group(const char *folder, void *context) {
+    struct measure_watch *watch = context;
+    char path[4096 + 16];
+    snprintf(path, sizeof path, "%s/cpu.stat", folder);
+    const int file = watch->groups < MEASURE_GROUPS ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    if (file >= 0) watch->group[watch->groups++] = file;
+}
 
 int measure_watch_open(struct measure_watch *watch, const struct base_cpus *cpus, struct base_error *e) {
     int last = cpus->count > 0 ? cpus->cpu[cpus->count - 1] : 0, first = cpus->count > 0 ? cpus->cpu[0] : 0;
@@ -30,6 +39,8 @@ int measure_watch_open(struct measure_watch *watch, const struct base_cpus *cpus
                                     .cpus = *cpus,
                                     .buffer = buffer,
                                     .size = size};
+    base_cgroup_quota(BASE_CGROUP_MEMBERSHIP, BASE_CGROUP_ROOT, &watch->quota);
+    base_cgroup_cpu_groups(BASE_CGROUP_MEMBERSHIP, BASE_CGROUP_ROOT, watch_group, watch);
     return BASE_OK;
 }
 
@@ -37,6 +48,7 @@ void measure_watch_close(struct measure_watch *watch) {
     if (watch->stat >= 0) close(watch->stat);
     if (watch->vmstat >= 0) close(watch->vmstat);
     if (watch->clock >= 0) close(watch->clock);
+    for (int i = 0; i < watch->groups; i++) close(watch->group[i]);
     free(watch->buffer);
     *watch = (struct measure_watch){.stat = -1, .vmstat = -1, .clock = -1};
 }
@@ -72,6 +84,17 @@ void measure_interference_parse(const char *stat, const struct base_cpus *cpus, 
     now->steal_s = tick_s * (double)steal;
 }
 
+static long long field_of(const char *stat, const char *key) {
+    const char *at = strstr(stat, key);
+    return at != NULL ? strtoll(at + strlen(key), NULL, 10) : 0;
+}
+
+void measure_interference_parse_group(const char *stat, struct measure_interference *now) {
+    now->throttled_periods += field_of(stat, "nr_throttled ");
+    now->throttled_s += 1e-6 * (double)field_of(stat, "throttled_usec ");
+    now->throttled_s += 1e-9 * (double)field_of(stat, "throttled_time ");
+}
+
 static double seconds_of(struct timeval t) {
     return (double)t.tv_sec + 1e-6 * (double)t.tv_usec;
 }
@@ -90,6 +113,7 @@ void measure_watch_read(const struct measure_watch *watch, struct measure_interf
         read.minor_faults = own.ru_minflt;
         read.major_faults = own.ru_majflt;
     }
+    for (int i = 0; i < watch->groups; i++) measure_interference_parse_group(text_of(watch, watch->group[i]), &read);
     *now = read;
 }
 
@@ -104,10 +128,23 @@ struct measure_interference measure_interference_difference(const struct measure
         .minor_faults = after->minor_faults - before->minor_faults,
         .major_faults = after->major_faults - before->major_faults,
         .numa_misses = after->numa_misses - before->numa_misses,
+        .throttled_periods = after->throttled_periods - before->throttled_periods,
+        .throttled_s = after->throttled_s - before->throttled_s,
         .hz = after->hz < before->hz ? after->hz : before->hz,
     };
     d.other_s = d.busy_s > d.own_s ? d.busy_s - d.own_s : 0.0;
     return d;
+}
+
+void measure_interference_add(struct measure_interference *sum, const struct measure_interference *difference) {
+    const struct measure_interference *d = difference;
+    const bool first = sum->hz <= 0 || d->hz < sum->hz;
+    sum->steal_s += d->steal_s, sum->busy_s += d->busy_s, sum->own_s += d->own_s, sum->other_s += d->other_s;
+    sum->voluntary_switches += d->voluntary_switches, sum->involuntary_switches += d->involuntary_switches;
+    sum->minor_faults += d->minor_faults, sum->major_faults += d->major_faults;
+    sum->numa_misses += d->numa_misses;
+    sum->throttled_periods += d->throttled_periods, sum->throttled_s += d->throttled_s;
+    if (first) sum->hz = d->hz; /* the lowest */
 }
 
 unsigned measure_interference_marks(const struct measure_interference *difference, double seconds, int cpus) {
@@ -117,5 +154,6 @@ unsigned measure_interference_marks(const struct measure_interference *differenc
     if (difference->other_s > fmax(load_limit * time, grain)) marks |= MEASURE_MARK_LOAD;
     if (difference->major_faults > 0) marks |= MEASURE_MARK_FAULTS;
     if (difference->numa_misses > 0) marks |= MEASURE_MARK_NUMA;
+    if (difference->throttled_periods > 0) marks |= MEASURE_MARK_THROTTLED;
     return marks;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A thread's rate is its own work over its own time, in the best of a window's slices: a thread that starts late or
- * loses its core for a moment is not counted as slow. A rank's is the sum of its threads', the world's the ranks'. */
+ * loses its core for a moment is not counted as slow. A rank's is the sum of its threads', the world's the ranks'.
+ * Under a quota all slices that end within the window count, over the window: it stands still in between. */
 #include "measure/peak.h"
 
 #include <math.h>
@@ -13,7 +14,16 @@
 /* Long against the start of a parallel region and a tick of the scheduler, short against the steps between */
 const double MEASURE_PEAK_S = 0.015;
 
-enum { FIRST_ROUNDS = 256, GROWTH_MAX = 16, SLICES = 8 };
+enum { FIRST_ROUNDS = 256, GROWTH_MAX = 16, SLICES = 8, QUOTA_PERIODS = 5, QUOTA_LEAD = 2, TRIES = 3 };
+static const double QUOTA_LEAST_S = 0.1;
+
+double measure_quota_window(double period_s) {
+    return period_s * fmax(QUOTA_PERIODS, ceil(QUOTA_LEAST_S / period_s));
+}
+
+double measure_quota_lead(double period_s) {
+    return QUOTA_LEAD * period_s;
+}
 
 /* All threads do `slices` times `rounds` rounds; fills rate[threads], returns the slowest thread's seconds */
 static double run_threads(const struct kernel_team *team, enum kernel_dtype dtype, int slices, int64_t rounds,
@@ -37,6 +47,22 @@ static double run_threads(const struct kernel_team *team, enum kernel_dtype dtyp
     return slowest;
 }
 
+/* All threads do rounds until the window is over; fills rate[threads] */
+static void sustain_threads(const struct measure_peak *peak, double *rate) {
+    const double start = base_clock_now() + peak->lead_s, end = start + peak->window_s;
+    memset(rate, 0, (size_t)peak->team->threads * sizeof *rate);
+#pragma omp parallel num_threads(peak->team->threads)
+    {
+        double done = 0.0, now;
+        do {
+            double flop = peak->team->ops->peak(peak->dtype, peak->rounds);
+            now = base_clock_now();
+            if (now > start && now <= end) done += flop;
+        } while (now <= end);
+        rate[omp_get_thread_num()] = done / peak->window_s;
+    }
+}
+
 /* Grows the loop until the clock's grain and the threads' start no longer show in it, then scales it */
 static int64_t calibrate(const struct kernel_team *team, enum kernel_dtype dtype, double seconds, double *rate) {
     int64_t rounds = FIRST_ROUNDS;
@@ -48,18 +74,30 @@ static int64_t calibrate(const struct kernel_team *team, enum kernel_dtype dtype
     }
 }
 
-void measure_peak_open(struct measure_peak *peak, const struct kernel_team *team, enum kernel_dtype dtype,
-                       double share) {
+void measure_peak_open(struct measure_peak *peak, const struct kernel_team *team, enum kernel_dtype dtype, double share,
+                       double period_s) {
     double rate[team->threads];
-    *peak = (struct measure_peak){.team = team, .dtype = dtype, .share = share};
-    peak->rounds = calibrate(team, dtype, MEASURE_PEAK_S / SLICES, rate);
+    *peak = (struct measure_peak){.team = team, .dtype = dtype, .share = share, .window_s = MEASURE_PEAK_S};
+    if (period_s > 0) {
+        peak->lead_s = measure_quota_lead(period_s);
+        peak->window_s = measure_quota_window(period_s);
+    }
+    /* a try that the quota stopped comes to fewer rounds */
+    for (int i = 0; i < (period_s > 0 ? TRIES : 1); i++) {
+        const int64_t rounds = calibrate(team, dtype, MEASURE_PEAK_S / SLICES, rate);
+        if (rounds > peak->rounds) peak->rounds = rounds;
+    }
 }
 
 double measure_peak_window(struct measure_peak *peak, struct comm *world) {
     double rate[peak->team->threads], own = 0.0;
     world->ops->barrier(world);
-    run_threads(peak->team, peak->dtype, SLICES, peak->rounds, rate);
-    for (int i = 0; i < peak->team->threads; i++) own += rate[i] * peak->share;
+    if (peak->lead_s > 0)
+        sustain_threads(peak, rate);
+    else
+        run_threads(peak->team, peak->dtype, SLICES, peak->rounds, rate);
+    /* over the window threads that take turns have each its part already */
+    for (int i = 0; i < peak->team->threads; i++) own += rate[i] * (peak->lead_s > 0 ? 1 : peak->share);
     double all = own;
     world->ops->sum(world, &all, 1);
     peak->own_best = fmax(peak->own_best, own);

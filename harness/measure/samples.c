@@ -72,6 +72,8 @@ static json_t *interference_json(const struct measure_samples *samples) {
         {"minor_faults", offsetof(struct measure_interference, minor_faults), true},
         {"major_faults", offsetof(struct measure_interference, major_faults), true},
         {"numa_misses", offsetof(struct measure_interference, numa_misses), true},
+        {"throttled_periods", offsetof(struct measure_interference, throttled_periods), true},
+        {"throttled_s", offsetof(struct measure_interference, throttled_s), false},
         {"hz", offsetof(struct measure_interference, hz), false},
     };
     json_t *object = json_object();
@@ -94,7 +96,8 @@ static json_t *marks_json(const struct measure_samples *samples) {
     } names[] = {{MEASURE_MARK_STEAL, "steal"},
                  {MEASURE_MARK_LOAD, "load"},
                  {MEASURE_MARK_FAULTS, "faults"},
-                 {MEASURE_MARK_NUMA, "numa"}};
+                 {MEASURE_MARK_NUMA, "numa"},
+                 {MEASURE_MARK_THROTTLED, "throttled"}};
     json_t *array = json_array();
     for (int i = 0; i < samples->count; i++) {
         json_t *of_step = json_array();

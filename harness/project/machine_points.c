@@ -204,12 +204,14 @@ static int read_layout(const struct project_points *p, const json_t *layout, int
 static int add_message(struct project_points *p, const json_t *layout, const json_t *r, bool busy) {
     struct project_machine *m = p->m;
     struct project_message one = {.hidden = get_real(r, "hidden"), .busy = busy};
+    const double cost = get_real(r, "cost_s");
     int code = read_layout(p, layout, &one.ranks, &one.nodes, &one.threads);
     if (!code) code = positive(p, r, "result", "bytes", &one.bytes);
     if (!code) code = positive(p, r, "result", "time_s", &one.time_s);
     if (code) return code;
     if (get_real(r, "wrong") != 0)
         return project_points_refuse(p, "result.wrong", "must be 0 in a record that PASSED: its sum is no sum");
+    if (!isnan(cost)) one.hidden = 1 - cost / one.time_s; /* also of what a page would not show: noise evens out */
     one.spread = spread(r, "time_s_low", "time_s_high", one.time_s);
     one.repeats[one.repeat_count++] = one.time_s;
     for (int i = 0; i < m->message_count; i++) {

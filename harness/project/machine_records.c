@@ -36,6 +36,11 @@ static void raise_to(const struct records *r, struct project_fact *fact, double 
     if (value > 0 && isfinite(value) && !(fact->value >= value)) *fact = measured(r, value, how);
 }
 
+/* CPUs that a quota granted; 0: none */
+static double quota_of(const json_t *machine) {
+    return fmax(0, get_real(json_object_get(machine, "cpu_quota"), "cpus"));
+}
+
 /* Records of two machines in one file have no roof in common. */
 static int check_same(struct records *r, const json_t *machine) {
     static const char *const keys[] = {"cpu", "sockets", "cores"};
@@ -48,6 +53,12 @@ static int check_same(struct records *r, const json_t *machine) {
                          "%s: field \"machine.%s\" differs between records (%s, %s): give those of one kind of node",
                          r->path, keys[i], get_text(r->machine, "cpu"), get_text(machine, "cpu"));
     }
+    const double first = quota_of(r->machine), here = quota_of(machine);
+    if (fabs(first - here) > 1e-6)
+        return base_fail(r->e, BASE_USAGE,
+                         "%s: field \"machine.cpu_quota.cpus\" differs between records (%g, %g; 0: no quota): a quota "
+                         "makes another machine; give those of one",
+                         r->path, first, here);
     return BASE_OK;
 }
 

@@ -74,7 +74,7 @@ static int open_memory(struct run_comm_bench *b, const struct run_comm_options *
                                    .ldb = N,
                                    .c = base_arena_take(&b->operands, 4 * M * N),
                                    .ldc = N};
-    return measure_bandwidth_open(&b->bandwidth, &b->team, measure_beyond_caches(&b->caches) / 2, e);
+    return measure_bandwidth_open(&b->bandwidth, &b->team, measure_beyond_caches(&b->caches) / 2, 0, e);
 }
 
 int run_comm_open(struct run_comm_bench *b, struct comm *world, const struct run_comm_options *o,
@@ -199,6 +199,17 @@ static double block(struct run_comm_bench *b, int count, int64_t bytes) {
     return slowest(b, since(start));
 }
 
+/* The greatest and the least share that the intervals of cost and call allow. */
+void run_comm_hidden(struct run_comm_size *s) {
+    const struct base_interval *cost = &s->cost, *call = &s->call;
+    const double low = 1 - cost->high / (cost->high > 0 ? call->low : call->high);
+    const double high = 1 - cost->low / (cost->low > 0 ? call->high : call->low);
+    const bool known = cost->confidence >= RUN_CONFIDENCE && call->confidence >= RUN_CONFIDENCE;
+    s->hidden_low = known ? fmin(1, fmax(0, low)) : NAN;
+    s->hidden_high = known ? fmin(1, fmax(0, high)) : NAN;
+    s->hidden = known && (low > 0 || high < 0) ? fmin(1, fmax(0, 1 - cost->median / call->median)) : NAN;
+}
+
 static void time_beside(struct run_comm_bench *b, const struct run_comm_options *o, struct run_comm_size *s) {
     const int count = (int)fmax(1, ceil(BESIDE_TIMES * s->call.median / b->gemm_s));
     double difference[RUN_COMM_SAMPLES], spent = 0;
@@ -210,11 +221,20 @@ static void time_beside(struct run_comm_bench *b, const struct run_comm_options 
         spent += s->compute_s[i] + s->beside_s[i];
         s->pairs = i + 1;
     }
-    s->cost_s = base_stats_median(difference, s->pairs, RUN_CONFIDENCE).median;
-    s->hidden = 1 - s->cost_s / s->call.median;
+    s->cost = base_stats_median(difference, s->pairs, RUN_CONFIDENCE);
+    run_comm_hidden(s);
 }
 
-static void judge(const struct run_comm_options *o, struct run_comm_size *s) {
+/* Samples in which a CPU quota stopped a rank, on the rank that met most. */
+static double throttled(struct run_comm_bench *b, const struct measure_samples *samples) {
+    int count = 0;
+    for (int i = 0; i < samples->count; i++) count += (samples->marks[i] & MEASURE_MARK_THROTTLED) != 0;
+    return slowest(b, count);
+}
+
+/* The same on all ranks. */
+static void judge(const struct run_comm_options *o, struct run_comm_size *s, double stopped) {
+    const struct base_mean mean = base_stats_mean(s->samples.seconds, s->samples.count);
     s->status = RUN_PASSED;
     if (s->wrong > 0) {
         s->status = RUN_FAILED;
@@ -224,12 +244,19 @@ static void judge(const struct run_comm_options *o, struct run_comm_size *s) {
         snprintf(s->why, sizeof s->why,
                  "the interval of the median time is wider than +-%.0f%%, or has fewer than %d samples", 100 * o->width,
                  LEAST_SAMPLES);
+    } else if (stopped > 0 && mean.mean / s->calls > 1.02 * s->call.high) {
+        s->status = RUN_INCONCLUSIVE;
+        snprintf(
+            s->why, sizeof s->why,
+            "a CPU quota stopped ranks in %.0f of %d samples: by the clock a sum takes %.3g s, not the median's %.3g",
+            stopped, s->samples.count, mean.mean / s->calls, s->call.median);
     }
 }
 
 int run_comm_measure(struct run_comm_bench *b, int64_t bytes, const struct run_comm_options *o, struct run_comm_size *s,
                      struct base_error *e) {
-    *s = (struct run_comm_size){.bytes = bytes, .cost_s = NAN, .hidden = NAN};
+    *s = (struct run_comm_size){
+        .bytes = bytes, .cost = {NAN, NAN, NAN, 0}, .hidden = NAN, .hidden_low = NAN, .hidden_high = NAN};
     int code = comm_agree(b->world, measure_samples_open(&s->samples, RUN_COMM_SAMPLES, 0, NULL, e), e);
     if (code) return code;
     s->wrong = check(b, bytes / 4);
@@ -237,7 +264,7 @@ int run_comm_measure(struct run_comm_bench *b, int64_t bytes, const struct run_c
         time_alone(b, o, s);
         time_beside(b, o, s);
     }
-    judge(o, s);
+    judge(o, s, throttled(b, &s->samples));
     return BASE_OK;
 }
 
@@ -254,7 +281,9 @@ static void rates(struct run_comm_bench *b, bool together, double rate[2]) {
 
 void run_comm_measure_share(struct run_comm_bench *b, struct run_comm_share *s) {
     double matmul[RUN_COMM_ROUNDS], pass[RUN_COMM_ROUNDS];
+    struct measure_interference before, after;
     *s = (struct run_comm_share){.rounds = RUN_COMM_ROUNDS};
+    measure_watch_read(&b->watch, &before);
     for (int i = 0; i < s->rounds; i++) {
         double alone[2] = {0, 0}, together[2];
         b->world->ops->barrier(b->world);
@@ -270,4 +299,9 @@ void run_comm_measure_share(struct run_comm_bench *b, struct run_comm_share *s) 
     }
     s->matmul = base_stats_median(matmul, s->rounds, RUN_CONFIDENCE).median;
     s->pass = base_stats_median(pass, s->rounds, RUN_CONFIDENCE).median;
+    measure_watch_read(&b->watch, &after);
+    const double stopped = slowest(b, (double)(after.throttled_periods - before.throttled_periods));
+    if (stopped <= 0) return;
+    s->status = RUN_INCONCLUSIVE;
+    snprintf(s->why, sizeof s->why, "a CPU quota stopped the ranks in %.0f periods meanwhile", stopped);
 }

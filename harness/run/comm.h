@@ -27,11 +27,14 @@ struct run_comm_size {
     int calls;                      /* of the sum in a sample */
     struct measure_samples samples; /* the slowest rank's seconds of `calls` calls */
     struct base_interval call;      /* seconds of one call */
-    /* Seconds of the same matmuls without a sum, and with one started before and waited for after, in turns; their
-     * medians' difference is what the sum costs then. Short sums would drown in the matmuls' noise: pairs 0. */
+    /* Seconds of the same matmuls without a sum, and with one started before and waited for after, in turns; the
+     * median of their differences is what the sum costs then. Short sums would drown in the matmuls' noise: pairs 0. */
     double compute_s[RUN_COMM_SAMPLES], beside_s[RUN_COMM_SAMPLES];
     int pairs;
-    double cost_s, hidden; /* hidden: the share of call that costs nothing; within noise below 0 or above 1 */
+    struct base_interval cost; /* seconds; within noise below 0 */
+    /* The share of call that costs nothing, from 0 (the sum costs all its time, or more) to 1, by both intervals. NAN:
+     * not measurable, since 0 lies within them. */
+    double hidden, hidden_low, hidden_high;
 };
 
 /* What ranks leave each other of the node: rates of rank 0 while the others wait, and of the slowest rank while all
@@ -41,6 +44,8 @@ struct run_comm_share {
     double matmul_alone[RUN_COMM_ROUNDS], matmul_together[RUN_COMM_ROUNDS];
     double pass_alone[RUN_COMM_ROUNDS], pass_together[RUN_COMM_ROUNDS];
     double matmul, pass; /* medians of together over alone */
+    enum run_status status;
+    char why[160];
 };
 
 struct run_comm_bench {
@@ -67,6 +72,8 @@ void run_comm_close(struct run_comm_bench *b);
 /* One of the sizes. The samples are freed by measure_samples_close, also after an error. A wrong sum is not timed. */
 int run_comm_measure(struct run_comm_bench *b, int64_t bytes, const struct run_comm_options *o,
                      struct run_comm_size *size, struct base_error *e);
+/* Sets hidden and its bounds from cost and call. Not collective. */
+void run_comm_hidden(struct run_comm_size *size);
 void run_comm_measure_share(struct run_comm_bench *b, struct run_comm_share *share);
 
 #endif

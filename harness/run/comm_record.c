@@ -33,8 +33,12 @@ static void set_rates(json_t *o, const struct run_comm_size *s, int ranks) {
     set_number(o, "algbw_byte_per_s", run_comm_algbw(bytes, s->call.median));
     set_number(o, "busbw_byte_per_s", run_comm_busbw(bytes, s->call.median, ranks));
     if (!s->pairs) return;
-    set_number(o, "cost_s", s->cost_s);
+    set_number(o, "cost_s", s->cost.median);
+    set_number(o, "cost_s_low", s->cost.low);
+    set_number(o, "cost_s_high", s->cost.high);
     set_number(o, "hidden", s->hidden);
+    set_number(o, "hidden_low", s->hidden_low);
+    set_number(o, "hidden_high", s->hidden_high);
 }
 
 static json_t *samples_of(const struct run_comm_size *s) {
@@ -64,7 +68,7 @@ json_t *run_comm_record(const struct run_comm_size *s, const struct run_comm_ori
 }
 
 json_t *run_comm_share_record(const struct run_comm_share *s, const struct run_comm_origin *origin) {
-    json_t *o = head_of(RUN_PASSED, "", origin), *result = json_object(), *samples = json_object();
+    json_t *o = head_of(s->status, s->why, origin), *result = json_object(), *samples = json_object();
     set(samples, "matmul_alone_flop_per_s", numbers(s->matmul_alone, s->rounds));
     set(samples, "matmul_together_flop_per_s", numbers(s->matmul_together, s->rounds));
     set(samples, "pass_alone_byte_per_s", numbers(s->pass_alone, s->rounds));

@@ -17,12 +17,20 @@ struct search {
     struct base_error *e;
 };
 
+/* Whether the checks of its losses passed: a record may be inconclusive for its time alone. */
+static bool checked(const json_t *record) {
+    const char *status = json_string_value(json_object_get(record, "status"));
+    const json_t *residual = json_object_get(json_object_get(record, "result"), "residual");
+    if (!status) return false;
+    return !strcmp(status, "PASSED") ||
+           (!strcmp(status, "INCONCLUSIVE") && json_object_get(residual, run_check_name(RUN_LOSS)));
+}
+
 static bool same_work(const struct search *s, const json_t *record) {
     json_t *mine = run_train_config(s->plan, s->options);
     const json_t *config = json_object_get(record, "config");
     const char *kind = json_string_value(json_object_get(record, "kind"));
-    const char *status = json_string_value(json_object_get(record, "status"));
-    bool same = kind && status && !strcmp(kind, "train") && !strcmp(status, "PASSED");
+    bool same = kind && !strcmp(kind, "train") && checked(record);
     const char *key;
     json_t *value;
     json_object_del(mine, "warmup"); /* where timing starts does not change the losses */

@@ -16,8 +16,12 @@ enum {
     LEAST_SAMPLES = 6, /* the fewest whose range is a 95% interval of the median */
     SAMPLES = 24,      /* that --seconds is cut for */
     BURST = 4,
-    ROOF_AGAIN = 32, /* windows of a roof that seems too low */
-    OVERTIME = 20    /* times the budget that slow calls get to come to LEAST_SAMPLES */
+    ROOF_AGAIN = 32,      /* windows of a roof that seems too low */
+    LEAST_WINDOWS = 3,    /* of a CPU quota: the fewest whose spread says something */
+    ROOF_AGAIN_QUOTA = 4, /* a quota's are long */
+    ROOF_EVERY = 64,      /* times its window a roof under a quota is good for */
+    TRIES = 3,            /* of calibrations, one of which a quota may stop */
+    OVERTIME = 20         /* times the budget that slow calls get to come to LEAST_SAMPLES */
 };
 static const double LONG_S = 0.05;    /* a call beside which the start of threads is nothing */
 static const double SAMPLE_S = 0.001; /* at least: the clock's grain and the team's start must not show */
@@ -46,7 +50,8 @@ int run_kernel_bench_open(struct run_kernel_bench *b, const struct run_placement
     const int threads = placement->threads;
     enum kernel_isa best = KERNEL_ISA_COUNT - 1;
     while (!kernel_isa_usable(best)) best--;
-    *b = (struct run_kernel_bench){.caches = *caches, .cpus = placement->cpus.count};
+    *b = (struct run_kernel_bench){
+        .caches = *caches, .cpus = placement->cpus.count, .watch = {.stat = -1, .vmstat = -1, .clock = -1}};
     comm_serial(&b->world);
     kernel_select(&b->best, best, KERNEL_BACKEND_TOISE);
     kernel_select(&b->plain, KERNEL_ISA_ref, KERNEL_BACKEND_TOISE);
@@ -58,12 +63,17 @@ int run_kernel_bench_open(struct run_kernel_bench *b, const struct run_placement
                                    .scratch = b->scratch.base,
                                    .scratch_bytes = b->scratch.size,
                                    .caches = &b->caches};
+    code = measure_watch_open(&b->watch, &placement->cpus, e);
+    const double period_s = b->watch.quota.period_s;
+    if (!code) code = measure_bandwidth_open(&b->bandwidth, &b->team, b->pool / 2, period_s, e);
+    if (code) {
+        run_kernel_bench_close(b);
+        return code;
+    }
     for (int t = 0; t < KERNEL_DTYPE_COUNT; t++)
-        measure_peak_open(&b->peak[t], &b->team, (enum kernel_dtype)t, placement->cpus_per_thread);
-    if (!(code = measure_bandwidth_open(&b->bandwidth, &b->team, b->pool / 2, e)))
-        code = measure_watch_open(&b->watch, &placement->cpus, e);
-    if (code) run_kernel_bench_close(b);
-    return code;
+        measure_peak_open(&b->peak[t], &b->team, (enum kernel_dtype)t, placement->cpus_per_thread, period_s);
+    if (period_s > 0) b->quota_s = measure_quota_window(period_s);
+    return BASE_OK;
 }
 
 void run_kernel_bench_close(struct run_kernel_bench *b) {
@@ -94,11 +104,14 @@ static double calls(struct timing *t, int variant, int count) {
 
 /* Grows the loop until it is long against the clock, then cuts it for the budget. */
 static void calibrate(struct timing *t, int variant, double sample_s, struct run_kernel_result *r) {
-    int count = 1;
-    double seconds = calls(t, variant, count);
-    while (seconds < SAMPLE_S && count < 1 << 20) seconds = calls(t, variant, count *= 2);
-    r->calls = (int)fmin(fmax(1, round(count * sample_s / seconds)), 1 << 22);
-    r->call.median = seconds / count;
+    for (int try = 0; try < (t->bench->quota_s > 0 ? TRIES : 1); try++) {
+        int count = 1;
+        double seconds = calls(t, variant, count);
+        while (seconds < SAMPLE_S && count < 1 << 20) seconds = calls(t, variant, count *= 2);
+        if (try && seconds / count > r->call.median) continue;
+        r->calls = (int)fmin(fmax(1, round(count * sample_s / seconds)), 1 << 22);
+        r->call.median = seconds / count;
+    }
 }
 
 /* Waits until the other threads of this process sleep: OpenMP's and OpenBLAS's go on looking for work for a while, and
@@ -131,33 +144,77 @@ static void note(double rate, double *list, int *count, double *best) {
     *best = fmax(*best, rate);
 }
 
+/* Whether to measure a roof: always, but under a quota, where that takes a second, what is known holds for a while. */
+static bool stale(const struct run_kernel_bench *b, double at, bool anew) {
+    return b->quota_s <= 0 || anew || at <= 0 || base_clock_now() - at > ROOF_EVERY * b->quota_s;
+}
+
 /* One window of each roof that may bound the case. */
-static void roofs(struct run_kernel_bench *b, struct run_kernel_set *set) {
-    if (set->flop > 0)
-        note(measure_peak_window(&b->peak[set->c->dtype], &b->world), set->peaks, &set->peak_count, &set->peak);
+static void roofs(struct run_kernel_bench *b, struct run_kernel_set *set, bool anew) {
+    const int t = set->c->dtype;
+    if (set->flop > 0) {
+        if (stale(b, b->peak_at[t], anew))
+            b->peak_last[t] = measure_peak_window(&b->peak[t], &b->world), b->peak_at[t] = base_clock_now();
+        note(b->peak_last[t], set->peaks, &set->peak_count, &set->peak);
+    }
     /* far above the ridge one look at the memory is enough */
-    const bool far = set->flop > 0 && set->bandwidth > 0 && set->flop / set->bytes * set->bandwidth > 8 * set->peak;
-    if (!far) note(measure_bandwidth_window(&b->bandwidth), set->bandwidths, &set->bandwidth_count, &set->bandwidth);
+    if (set->flop > 0 && set->bandwidth > 0 && set->flop / set->bytes * set->bandwidth > 8 * set->peak) return;
+    if (stale(b, b->bandwidth_at, anew))
+        b->bandwidth_last = measure_bandwidth_window(&b->bandwidth), b->bandwidth_at = base_clock_now();
+    note(b->bandwidth_last, set->bandwidths, &set->bandwidth_count, &set->bandwidth);
 }
 
-static bool settled(const struct run_kernel_result *r, double width) {
-    return r->samples.count >= LEAST_SAMPLES && (r->call.high - r->call.low) / 2 <= width * r->call.median;
+static int least_samples(const struct run_kernel_bench *b) {
+    return b->quota_s > 0 ? LEAST_WINDOWS : LEAST_SAMPLES;
 }
 
-static void settle(struct run_kernel_result *r) {
-    r->call = base_stats_median(r->samples.seconds, r->samples.count, RUN_CONFIDENCE);
+static bool settled(const struct run_kernel_bench *b, const struct run_kernel_result *r, double width) {
+    return r->samples.count >= least_samples(b) && (r->call.high - r->call.low) / 2 <= width * r->call.median;
+}
+
+static void settle(const struct run_kernel_bench *b, struct run_kernel_result *r) {
+    const double *seconds = r->samples.seconds;
+    r->call = base_stats_median(seconds, r->samples.count, RUN_CONFIDENCE);
+    if (b->quota_s > 0) {
+        const struct base_mean m = base_stats_mean(seconds, r->samples.count);
+        const bool enough = r->samples.count >= LEAST_WINDOWS;
+        r->call = (struct base_interval){m.mean, m.low, m.high, enough ? RUN_CONFIDENCE : 0};
+    }
     r->call.median /= r->calls;
     r->call.low /= r->calls;
     r->call.high /= r->calls;
 }
 
+/* A sample under a quota: calls without a pause for as long as it takes to see what it sustains. */
+static void sample_under_quota(struct timing *t, int variant, struct run_kernel_result *r) {
+    const struct measure_watch *watch = &t->bench->watch;
+    const double lead_s = measure_quota_lead(watch->quota.period_s);
+    struct measure_interference before, after;
+    double start = base_clock_now(), seconds = 0;
+    int count = 0;
+    while (base_clock_now() - start < lead_s) calls(t, variant, r->calls);
+    measure_watch_read(watch, &before);
+    for (start = base_clock_now(); seconds < t->bench->quota_s; count++) {
+        calls(t, variant, r->calls);
+        seconds = base_clock_now() - start;
+    }
+    measure_watch_read(watch, &after);
+    const struct measure_interference between = measure_interference_difference(&after, &before);
+    measure_samples_add(&r->samples, start, seconds / count, NULL, &between,
+                        measure_interference_marks(&between, seconds, t->bench->cpus));
+}
+
 /* One sample, or several where getting the other runtime to sleep took longer than they do. */
 static void turn(struct timing *t, int variant, struct run_kernel_result *r) {
-    const bool brief = r->call.median < LONG_S;
+    const bool brief = r->call.median<LONG_S, quota = t->bench->quota_s> 0;
     if (t->two_runtimes) quiet();
-    if (brief) calls(t, variant, 1); /* threads awake, caches as they are in a loop */
-    for (int i = 0; i < (t->two_runtimes && brief ? BURST : 1); i++) sample(t, variant, r);
-    settle(r);
+    if (quota) {
+        sample_under_quota(t, variant, r);
+    } else {
+        if (brief) calls(t, variant, 1); /* threads awake, caches as they are in a loop */
+        for (int i = 0; i < (t->two_runtimes && brief ? BURST : 1); i++) sample(t, variant, r);
+    }
+    settle(t->bench, r);
 }
 
 static void time_rounds(struct timing *t, struct run_kernel_set *set, const struct run_kernel_options *o) {
@@ -171,23 +228,23 @@ static void time_rounds(struct timing *t, struct run_kernel_set *set, const stru
             struct run_kernel_result *r = &set->results[i];
             if (!(r->residual <= RUN_THRESHOLD)) continue;
             turn(t, i, r);
-            narrow = narrow && settled(r, o->width);
-            few = few || r->samples.count < LEAST_SAMPLES;
+            narrow = narrow && settled(t->bench, r, o->width);
+            few = few || r->samples.count < least_samples(t->bench);
             room = room && r->samples.count < RUN_SAMPLES_MAX;
         }
         if (t->two_runtimes) quiet();
-        roofs(t->bench, set);
+        roofs(t->bench, set, false);
         const double spent = (base_clock_now() - began) / timed / o->seconds;
         go = room && (spent < 0.5 || (spent < 1 && !narrow) || (spent < OVERTIME && few));
     }
     /* a roof that was disturbed throughout is looked at again before it makes a rate impossible */
-    for (int again = 0; again < ROOF_AGAIN; again++) {
+    for (int again = 0; again < (t->bench->quota_s > 0 ? ROOF_AGAIN_QUOTA : ROOF_AGAIN); again++) {
         run_kernel_verdict(set, o);
         bool above = false;
         for (int i = 0; i < set->count; i++) above = above || set->results[i].fraction > 1;
         if (!above) return;
         if (t->two_runtimes) quiet();
-        roofs(t->bench, set);
+        roofs(t->bench, set, true);
     }
     run_kernel_verdict(set, o);
 }
@@ -206,7 +263,8 @@ static int prepare(struct timing *t, struct run_kernel_set *set, const struct ru
     if (v->packed && (code = run_kernel_memory_pack(&t->packed[i], &t->memory, t->c, &t->teams[i], e))) return code;
     code = run_kernel_check(&t->teams[i], plain ? &t->bench->best : &t->bench->plain, t->c, operands(t, i, 0), o->seed,
                             &r->residual, e);
-    if (!code && r->residual <= RUN_THRESHOLD) calibrate(t, i, fmax(SAMPLE_S, o->seconds / SAMPLES), r);
+    if (!code && r->residual <= RUN_THRESHOLD)
+        calibrate(t, i, t->bench->quota_s > 0 ? SAMPLE_S : fmax(SAMPLE_S, o->seconds / SAMPLES), r);
     return code;
 }
 
@@ -214,7 +272,8 @@ int run_kernel_measure(struct run_kernel_bench *b, const struct run_kernel_case 
                        const struct run_kernel_variant *variants, int count, const struct run_kernel_options *o,
                        struct run_kernel_set *set, struct base_error *e) {
     struct timing t = {.bench = b, .c = c};
-    *set = (struct run_kernel_set){.c = c, .flop = run_kernel_flop(c), .bytes = run_kernel_bytes(c)};
+    *set = (struct run_kernel_set){
+        .c = c, .flop = run_kernel_flop(c), .bytes = run_kernel_bytes(c), .quota_period_s = b->watch.quota.period_s};
     int code = run_kernel_memory_open(&t.memory, c, &b->team, b->pool, o->seed, e);
     if (code) return code;
     for (int i = 0; i < count && !code; i++) code = prepare(&t, set, &variants[i], i, o, e);

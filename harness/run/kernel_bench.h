@@ -2,7 +2,9 @@
  *
  * How near the roof is a kernel? One case at a time: its variants are checked, then timed in turns with the roofs, that
  * is, the register-only peak in the case's dtype and the bandwidth of passes over memory, on the same threads, since
- * clocks drift. Roofs are the machine's: those of the best instruction set, whatever a variant is capped to. */
+ * clocks drift. Roofs are the machine's: those of the best instruction set, whatever a variant is capped to.
+ * Under a CPU quota roofs are what it sustains, and a variant is timed over windows as long as theirs: the time of a
+ * call is then wall time over calls, since a median would be that of the bursts between the stops. */
 #ifndef TOISE_RUN_KERNEL_BENCH_H
 #define TOISE_RUN_KERNEL_BENCH_H
 
@@ -29,6 +31,9 @@ struct run_kernel_bench {
     struct measure_peak peak[KERNEL_DTYPE_COUNT];
     struct measure_bandwidth bandwidth;
     struct measure_watch watch;
+    double quota_s;                                   /* the window of a CPU quota; 0: none */
+    double peak_at[KERNEL_DTYPE_COUNT], bandwidth_at; /* when these roofs were measured last; 0 never */
+    double peak_last[KERNEL_DTYPE_COUNT], bandwidth_last;
     int cpus;
     size_t pool; /* bytes of operands that calls go round in */
 };
@@ -49,7 +54,7 @@ struct run_kernel_result {
     double residual;
     int calls;                      /* of the operation in a sample */
     struct measure_samples samples; /* of `calls` calls each */
-    struct base_interval call;      /* seconds of one call */
+    struct base_interval call;      /* seconds of one call: median, under a CPU quota mean, with its interval */
     double fraction;                /* of the roof */
     double ratio_to_openblas;       /* of rates; NAN where OpenBLAS was not timed beside it */
 };
@@ -60,6 +65,7 @@ struct run_kernel_set {
     enum run_bound bound;
     double peaks[RUN_SAMPLES_MAX], bandwidths[RUN_SAMPLES_MAX]; /* every window */
     int peak_count, bandwidth_count;
+    double quota_period_s;  /* of the CPU quota; 0: none */
     double peak, bandwidth; /* the highest of this case: FLOP/s, NAN without FLOP; byte/s */
     struct run_kernel_result results[RUN_VARIANTS_MAX];
     int count;

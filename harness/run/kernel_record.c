@@ -56,7 +56,7 @@ static void set_rates(json_t *o, const struct run_kernel_set *k, const struct ru
     }
     set_number(o, "byte_per_s", k->bytes / r->call.median);
     set_number(o, "bandwidth_byte_per_s", k->bandwidth);
-    set_number(o, "fraction_of_roof", r->fraction);
+    set_number(o, "fraction_of_roof", r->fraction > 1 ? NAN : r->fraction); /* above 1: a burst, inconclusive */
     set(o, "bound", json_string(k->bound == RUN_BOUND_COMPUTE ? "compute" : "memory"));
     if (isfinite(r->ratio_to_openblas)) set_number(o, "ratio_to_openblas", r->ratio_to_openblas);
 }

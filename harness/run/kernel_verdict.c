@@ -21,13 +21,23 @@ static int disturbed(const struct run_kernel_result *r) {
     return count;
 }
 
-static void judge(struct run_kernel_result *r, const struct run_kernel_options *o) {
+/* Beyond the roof by no more than the burst that a quota lets through in the time of all samples */
+static bool burst(const struct run_kernel_result *r, double period_s) {
+    const double seconds = period_s > 0 ? measure_quota_window(period_s) * r->samples.count : 0;
+    return period_s > 0 && r->fraction > 1 && r->fraction <= 1 + period_s / seconds;
+}
+
+static void judge(struct run_kernel_result *r, const struct run_kernel_options *o, double quota_period_s) {
     const double half = (r->call.high - r->call.low) / 2 / r->call.median;
     r->status = RUN_PASSED;
     r->why[0] = 0;
     if (!(r->residual <= RUN_THRESHOLD)) {
         r->status = RUN_FAILED;
         snprintf(r->why, sizeof r->why, "wrong result: residual %.4g, threshold %g", r->residual, RUN_THRESHOLD);
+    } else if (burst(r, quota_period_s)) {
+        r->status = RUN_INCONCLUSIVE;
+        snprintf(r->why, sizeof r->why, "%.3f of the measured roof: a burst of the CPU quota; raise --seconds",
+                 r->fraction);
     } else if (r->fraction > 1) {
         r->status = RUN_FAILED;
         snprintf(r->why, sizeof r->why, "%.3f of the measured roof: nothing beats it, so the roof is wrong",
@@ -39,8 +49,8 @@ static void judge(struct run_kernel_result *r, const struct run_kernel_options *
     } else if (half > o->width) {
         r->status = RUN_INCONCLUSIVE;
         snprintf(r->why, sizeof r->why,
-                 "the median's interval is +-%.1f%% where %.1f%% was asked; others took CPU time in %d of %d samples",
-                 100 * half, 100 * o->width, disturbed(r), r->samples.count);
+                 "the %s's interval is +-%.1f%% where %.1f%% was asked; others took CPU time in %d of %d samples",
+                 quota_period_s > 0 ? "mean" : "median", 100 * half, 100 * o->width, disturbed(r), r->samples.count);
     }
 }
 
@@ -51,7 +61,7 @@ void run_kernel_verdict(struct run_kernel_set *set, const struct run_kernel_opti
     for (int i = 0; i < set->count; i++) {
         struct run_kernel_result *r = &set->results[i];
         r->fraction = r->samples.count ? least_s(set) / r->call.median : NAN;
-        judge(r, o);
+        judge(r, o, set->quota_period_s);
         if (!strcmp(r->variant, "openblas") && r->status != RUN_FAILED) openblas = r;
     }
     for (int i = 0; i < set->count; i++) {

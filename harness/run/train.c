@@ -14,6 +14,7 @@
 
 enum { STEPS_MAX = 100000, PEAK_MAX = 4096, PEAK_RETRIES = 20, PROBES_MAX = 4096, ADAPTIVE_LEAST = 8 };
 static const double PEAK_EVERY_S = 1.0; /* of stepping: clocks drift within minutes */
+static const double PEAK_EVERY = 64;    /* times a window's length, which a quota makes long */
 
 /* One run's state. Sample arrays are allocated before the first window. */
 struct loop {
@@ -28,10 +29,16 @@ struct loop {
     struct measure_peak peak;
     struct measure_watch watch;
     int look;        /* timed steps at the next look at the interval */
-    double *probe_s; /* seconds of each */
+    double *probe_s; /* seconds of each on this rank */
+    double *bare_s;  /* [probes] what the step before it took the slowest rank beyond that rank's compute */
     int probes;
-    double timed_s, since_peak;   /* seconds: of timed steps; of stepping since a peak window */
-    double first, last, reported; /* clock: start and end of the timed stretch; the last line shown */
+    /* the totals before and after the last step, and the windows as they were at its end; ended 0: another window since
+     */
+    struct measure_interference before, after;
+    double ended, ended_s[RUN_WINDOWS];
+    struct measure_interference met; /* over the timed steps */
+    double timed_s, since_peak;      /* seconds: of timed steps; of stepping since a peak window */
+    double first, last, reported;    /* clock: start and end of the timed stretch; the last line shown */
 };
 
 static void say(const struct loop *l, const char *what) {
@@ -47,7 +54,7 @@ static int allocate(struct loop *l, struct base_error *e) {
     const size_t n = (size_t)(l->o->warmup + timed);
     bool ok = (r->loss = calloc(n, sizeof(double))) && (r->grad_norm = calloc(n, sizeof(double))) &&
               (r->step_s = calloc(n, sizeof(double))) && (r->peaks = calloc(PEAK_MAX, sizeof(double))) &&
-              (l->probe_s = calloc(PROBES_MAX, sizeof(double))) &&
+              (l->probe_s = calloc(PROBES_MAX, sizeof(double))) && (l->bare_s = calloc(PROBES_MAX, sizeof(double))) &&
               (r->ranks = calloc((size_t)l->world->size, sizeof *r->ranks));
     if (!ok) return base_fail(e, BASE_BROKEN, "out of memory for %zu steps' samples", n);
     int code = measure_samples_open(&r->samples, timed, PARALLEL_PHASES, names, e);
@@ -55,7 +62,7 @@ static int allocate(struct loop *l, struct base_error *e) {
 }
 
 static void release(struct loop *l) {
-    free(l->probe_s);
+    free(l->probe_s), free(l->bare_s);
     measure_watch_close(&l->watch);
     parallel_close(&l->engine);
 }
@@ -79,7 +86,7 @@ static void peak_window(struct loop *l) {
     const double rate = measure_peak_window(&l->peak, l->world);
     if (r->peak_count < PEAK_MAX) r->peaks[r->peak_count++] = rate;
     r->peak_flop_per_s = l->peak.best;
-    l->since_peak = 0;
+    l->since_peak = l->ended = 0;
     account(l, RUN_WINDOW_PEAK, &since);
 }
 
@@ -89,8 +96,12 @@ static void probe_window(struct loop *l, int step) {
     double since = base_clock_now();
     l->world->ops->barrier(l->world);
     parallel_probe(&l->engine, l->source, step, &probe);
+    const double *phase_s = l->r->samples.phase + (l->r->timed - 1) * PARALLEL_PHASES;
+    double compute_s = probe.seconds + phase_s[PARALLEL_CLIP] + phase_s[PARALLEL_UPDATE];
+    l->world->ops->max(l->world, &compute_s, 1); /* all ranks have ended theirs */
+    l->bare_s[l->probes] = l->r->step_s[l->r->timed - 1] - compute_s;
     l->probe_s[l->probes++] = probe.seconds;
-    l->world->ops->barrier(l->world);
+    l->ended = 0;
     account(l, RUN_WINDOW_PROBE, &since);
 }
 
@@ -100,7 +111,7 @@ static bool settled(struct loop *l) {
     const struct run_train_result *r = l->r;
     if (l->o->steps) return r->timed >= l->o->steps;
     if (r->timed >= STEPS_MAX || l->timed_s >= l->o->budget_s) return true;
-    if (r->timed < l->look) return false;
+    if (r->timed < l->look || l->timed_s < RUN_QUOTA_SETTLED * r->quota_period_s) return false;
     l->look = r->timed + r->timed / 8;
     struct base_interval i = base_stats_median(r->step_s, r->timed, RUN_CONFIDENCE);
     return i.confidence >= RUN_CONFIDENCE && i.high - i.low <= 2 * l->o->width * i.median;
@@ -130,31 +141,48 @@ static void keep(struct loop *l, double start, double own, double slowest, const
     struct run_train_result *r = l->r;
     const unsigned marks = measure_interference_marks(met, own, l->watch.cpus.count);
     measure_samples_add(&r->samples, start, own, result->phase_s, met, marks);
+    measure_interference_add(&l->met, met);
     r->step_s[r->timed++] = slowest;
     l->timed_s += slowest;
+}
+
+/* When the step begins: now, or where a quota stopped the process since the last step began, where that one ended. The
+ * time in between is then the step's. */
+static double begin(struct loop *l, double now) {
+    struct measure_interference before;
+    double start = now;
+    measure_watch_read(&l->watch, &before);
+    account(l, RUN_WINDOW_WATCH, &start);
+    const bool stopped = l->ended > 0 && before.throttled_periods > l->before.throttled_periods;
+    if (stopped) {
+        memcpy(l->r->window_s, l->ended_s, sizeof l->ended_s);
+        before = l->after;
+        start = l->ended;
+    }
+    l->before = before;
+    return start;
 }
 
 /* One training step of all ranks. */
 static void step_window(struct loop *l, double started) {
     struct run_train_result *r = l->r;
     struct parallel_result result;
-    struct measure_interference before, after;
     const int step = r->steps;
-    double since = base_clock_now();
-    measure_watch_read(&l->watch, &before);
-    account(l, RUN_WINDOW_WATCH, &since);
-    const double start = since;
+    const double start = begin(l, base_clock_now());
+    double since = start;
     parallel_step(&l->engine, l->source, &l->o->optimizer, step, &result);
     account(l, RUN_WINDOW_STEP, &since);
     double own = since - start, slowest = own;
-    measure_watch_read(&l->watch, &after);
+    l->ended = since;
+    memcpy(l->ended_s, r->window_s, sizeof l->ended_s);
+    measure_watch_read(&l->watch, &l->after);
     l->world->ops->max(l->world, &slowest, 1);
     r->loss[step] = result.loss;
     r->grad_norm[step] = result.grad_norm;
     r->steps++;
     l->since_peak += slowest; /* all ranks decide alike */
-    after = measure_interference_difference(&after, &before);
-    if (step >= l->o->warmup) keep(l, start, own, slowest, &result, &after);
+    const struct measure_interference met = measure_interference_difference(&l->after, &l->before);
+    if (step >= l->o->warmup) keep(l, start, own, slowest, &result, &met);
     account(l, RUN_WINDOW_WATCH, &since);
     report_step(l, &result, slowest, started);
     account(l, RUN_WINDOW_REPORT, &since);
@@ -169,7 +197,7 @@ static void train(struct loop *l) {
     peak_window(l);
     while (!settled(l)) {
         step_window(l, started);
-        if (l->since_peak >= PEAK_EVERY_S) peak_window(l);
+        if (l->since_peak >= fmax(PEAK_EVERY_S, PEAK_EVERY * l->peak.window_s)) peak_window(l);
         if (l->world->size > 1 && l->probes < PROBES_MAX && r->timed % 2 == 1) probe_window(l, r->steps);
     }
     peak_window(l);
@@ -180,49 +208,29 @@ static void train(struct loop *l) {
     r->covered = -r->covered;
     /* A bound that the steps beat was taken while others had the cores: it is an upper bound, so look again. */
     r->step = base_stats_median(r->step_s, r->timed, RUN_CONFIDENCE);
-    for (int i = 0; i < PEAK_RETRIES && run_utilisation(r, l->ledger.model_flop) > 1; i++) peak_window(l);
+    r->mean = base_stats_mean(r->step_s, r->timed);
+    for (int i = 0;
+         i < PEAK_RETRIES && !run_burst(r, l->ledger.model_flop) && run_utilisation(r, l->ledger.model_flop) > 1; i++)
+        peak_window(l);
 }
 
-static double median(const double *x, int n) {
-    return base_stats_median(x, n, RUN_CONFIDENCE).median;
-}
-
-/* This rank's phases in the timed step nearest to the median, scaled to it: phases of one step add up, which medians
- * of phases need not. */
-static void typical_phases(const struct run_train_result *r, double phase_s[PARALLEL_PHASES]) {
-    int best = 0;
-    for (int i = 1; i < r->timed; i++)
-        if (fabs(r->step_s[i] - r->step.median) < fabs(r->step_s[best] - r->step.median)) best = i;
-    for (int p = 0; p < PARALLEL_PHASES; p++)
-        phase_s[p] = r->samples.phase[best * PARALLEL_PHASES + p] * r->step.median / r->step_s[best];
-}
-
-/* Each rank's own figures to all ranks; then exposed and waiting from the slowest rank's compute. */
+/* This rank's own figures, for all to know. */
 static void gather_ranks(struct loop *l, const struct run_placement *placement) {
     struct run_train_result *r = l->r;
-    struct run_rank mine = {
-        .node = l->world->node, .threads = placement->threads, .pinned = placement->pinned, .bound = true};
-    int slowest = 0;
+    struct run_rank mine = {.node = l->world->node,
+                            .threads = placement->threads,
+                            .cpu_count = placement->cpus.count,
+                            .pinned = placement->pinned,
+                            .bound = true,
+                            .met = l->met,
+                            .peak_flop_per_s = l->peak.own_best,
+                            .peak_memory_bytes = (double)base_memory_peak()};
     gethostname(mine.host, sizeof mine.host - 1);
-    typical_phases(r, mine.phase_s);
-    mine.compute_s = l->probes
-                         ? median(l->probe_s, l->probes) + mine.phase_s[PARALLEL_CLIP] + mine.phase_s[PARALLEL_UPDATE]
-                         : r->step.median;
     for (int i = 0; i < PLAN_ARENAS; i++)
         mine.bound = mine.bound && (l->engine.arenas[i].bound || !l->engine.arenas[i].size);
-    mine.peak_flop_per_s = l->peak.own_best;
-    mine.peak_memory_bytes = (double)base_memory_peak();
     base_cpus_text(&placement->cpus, mine.cpus, sizeof mine.cpus);
     snprintf(mine.warning, sizeof mine.warning, "%s", placement->warning);
-    l->world->ops->gather(l->world, &mine, sizeof mine, r->ranks);
-    for (int i = 1; i < l->world->size; i++)
-        if (r->ranks[i].compute_s > r->ranks[slowest].compute_s) slowest = i;
-    for (int i = 0; i < l->world->size; i++) {
-        r->ranks[i].exposed_s = r->step.median - r->ranks[slowest].compute_s;
-        r->ranks[i].wait_s = r->ranks[slowest].compute_s - r->ranks[i].compute_s;
-    }
-    r->other_s = r->step.median;
-    for (int p = 0; p < PARALLEL_PHASES; p++) r->other_s -= r->phase_s[p] = r->ranks[slowest].phase_s[p];
+    run_train_ranks(r, &mine, l->probe_s, l->bare_s, l->probes, l->world);
 }
 
 static int check(struct loop *l, const struct kernel_ops *ops, struct base_error *e) {
@@ -237,6 +245,8 @@ static int check(struct loop *l, const struct kernel_ops *ops, struct base_error
 static int prepare(struct loop *l, const struct kernel_ops *ops, double cpus_per_thread, struct base_error *e) {
     int code;
     if ((code = comm_agree(l->world, allocate(l, e), e))) return code;
+    l->r->quota_period_s = l->watch.quota.period_s;
+    l->world->ops->max(l->world, &l->r->quota_period_s, 1);
     say(l, "memory and weights");
     code = comm_agree(l->world, parallel_open(&l->engine, l->plan, l->world, ops, e), e);
     if (code) return code;
@@ -245,7 +255,7 @@ static int prepare(struct loop *l, const struct kernel_ops *ops, double cpus_per
     if ((code = check(l, ops, e))) return code;
     base_memory_peak_reset(); /* from here on the peak is the step's, without the gate's FP64 */
     say(l, "peak");
-    measure_peak_open(&l->peak, &l->engine.team, l->plan->shape.dtype, cpus_per_thread);
+    measure_peak_open(&l->peak, &l->engine.team, l->plan->shape.dtype, cpus_per_thread, l->r->quota_period_s);
     return BASE_OK;
 }
 

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The main job: gate, warm-up, timed steps with peak windows and communication-free probes between them, verdict.
- * The slowest rank defines a step's sample. Nothing prints or allocates inside a timed window. */
+ * The slowest rank defines a step's sample. Nothing prints or allocates inside a timed window.
+ *
+ * Rates are the clock's: timed tokens over the wall time of the timed steps, whatever disturbed them. That time is the
+ * sum of step_s. A step lasts from its start to its end on the slowest rank; what lies between two steps (peaks,
+ * probes, reading what interfered, lines that are printed) is no step's, but where a CPU quota stopped the process
+ * since the last step began, the step begins where the last one ended, so that no stop falls between the windows. */
 #ifndef TOISE_RUN_TRAIN_H
 #define TOISE_RUN_TRAIN_H
 
@@ -46,12 +51,12 @@ struct run_train_options {
 /* What each rank says of itself, gathered. */
 struct run_rank {
     char host[64];
-    int node, threads;
+    int node, threads, cpu_count; /* CPUs that it may run on, and `met` is over */
     bool pinned;
-    bool bound;       /* its memory, to the NUMA nodes of its threads */
-    double compute_s; /* median step of this rank with communication nulled */
-    double exposed_s; /* communication that nothing covered: the step minus the slowest rank's compute */
-    double wait_s;    /* for slower ranks; compute + exposed + wait is the step */
+    bool bound;                      /* its memory, to the NUMA nodes of its threads */
+    double compute_s;                /* median step of this rank with communication nulled */
+    double wait_s;                   /* for the slowest rank */
+    struct measure_interference met; /* over the timed steps together */
     double peak_flop_per_s;
     double phase_s[PARALLEL_PHASES]; /* of the step nearest to the median, scaled to it */
     double peak_memory_bytes;        /* negative: unknown */
@@ -79,6 +84,8 @@ struct run_train_result {
     double *loss, *grad_norm;       /* [steps] */
     double *step_s;                 /* [timed] */
     struct base_interval step;      /* of the median, seconds */
+    struct base_mean mean;          /* of the timed steps' wall time: what rates are made of */
+    double quota_period_s;          /* the longest of the ranks' CPU quotas; 0: none */
     struct measure_samples samples; /* this rank's timed steps: phases and what interfered */
     double *peaks;                  /* [peak_count] FLOP/s of all ranks together, windows between steps */
     int peak_count;
@@ -91,6 +98,9 @@ struct run_train_result {
     struct run_rank *ranks;          /* [world size], on every rank */
     double phase_s[PARALLEL_PHASES]; /* of the slowest rank's median step, communication including waiting */
     double other_s;                  /* what phases leave of the step */
+    /* Communication that nothing covered: a step minus the slowest rank's compute in the probe after it, median of such
+     * pairs; NAN without pairs. Within noise it can be below 0. */
+    struct base_interval exposed;
 };
 
 /* Opens what the run reads, before anything takes long: every token of options->data is looked at, this rank's share by
@@ -105,10 +115,22 @@ int run_train(struct run_train_result *result, const struct plan *plan, const st
               struct base_error *e);
 void run_train_free(struct run_train_result *result);
 
+/* Gathers what each rank says of itself, and sets what follows of the slowest rank's compute: waiting, phases, exposed.
+ * probe_s, exposed_s: [probes], this rank's probes, and the slowest rank's step minus its compute. Collective. */
+void run_train_ranks(struct run_train_result *result, struct run_rank *mine, const double *probe_s,
+                     const double *exposed_s, int probes, struct comm *world);
+/* The median's interval is known well enough, and zero lies outside of it: it can be told from nothing. */
+bool run_measurable(const struct base_interval *interval);
+
 /* Confidence of the median's interval, asked and needed. */
 #define RUN_CONFIDENCE 0.95
-/* MFU: model FLOP/s over the measured peak. model_flop: of a step over all ranks. */
+/* MFU: model FLOP/s by the clock over the measured peak. model_flop: of a step over all ranks. */
 double run_utilisation(const struct run_train_result *result, double model_flop);
+/* A quota lets a burst through, up to all of a period: timed steps that last less than RUN_QUOTA_LEAST periods, or beat
+ * the peak by no more than such a burst, say nothing of what it sustains. Without --steps they last RUN_QUOTA_SETTLED.
+ */
+enum { RUN_QUOTA_LEAST = 5, RUN_QUOTA_SETTLED = 20 };
+bool run_burst(const struct run_train_result *result, double model_flop);
 /* Sets status and why from all else. Without timed steps only the gate is judged. */
 void run_verdict(struct run_train_result *result, const struct run_train_options *options, double model_flop);
 

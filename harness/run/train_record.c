@@ -87,11 +87,26 @@ static json_t *breakdown_of(const double *phase_s, double other) {
     return o;
 }
 
-static json_t *rank_of(const struct run_rank *k) {
-    json_t *o =
-        json_pack("{s:s, s:i, s:i, s:b, s:b, s:s, s:f, s:f, s:f, s:f}", "host", k->host, "node", k->node, "threads",
-                  k->threads, "pinned", k->pinned, "bound", k->bound, "cpus", k->cpus, "compute_s", k->compute_s,
-                  "exposed_s", k->exposed_s, "wait_s", k->wait_s, "peak_flop_per_s", k->peak_flop_per_s);
+/* Of what nothing covered: null where it cannot be told from nothing, and never below 0. One rank sends nothing. */
+static void set_exposed(json_t *o, const struct run_train_result *r, int ranks, bool with_interval) {
+    const struct base_interval *x = &r->exposed;
+    const bool known = x->confidence >= RUN_CONFIDENCE;
+    set(o, "exposed_s", ranks < 2 ? json_real(0) : run_measurable(x) ? json_real(x->median) : json_null());
+    if (!with_interval || ranks < 2) return;
+    set(o, "exposed_s_low", known ? json_real(fmax(0, x->low)) : json_null());
+    set(o, "exposed_s_high", known ? json_real(fmax(0, x->high)) : json_null());
+}
+
+static json_t *rank_of(const struct run_train_result *r, const struct run_rank *k, int ranks) {
+    json_t *o = json_pack("{s:s, s:i, s:i, s:b, s:b, s:s, s:f, s:f, s:f}", "host", k->host, "node", k->node, "threads",
+                          k->threads, "pinned", k->pinned, "bound", k->bound, "cpus", k->cpus, "compute_s",
+                          k->compute_s, "wait_s", k->wait_s, "peak_flop_per_s", k->peak_flop_per_s);
+    set_exposed(o, r, ranks, false);
+    set_integer(o, "cpu_count", k->cpu_count);
+    set_number(o, "steal_s", k->met.steal_s), set_number(o, "other_s", k->met.other_s);
+    set_integer(o, "major_faults", k->met.major_faults);
+    set_integer(o, "throttled_periods", k->met.throttled_periods);
+    set_number(o, "throttled_s", k->met.throttled_s);
     if (k->peak_memory_bytes > 0) set_number(o, "peak_memory_bytes", k->peak_memory_bytes);
     if (k->warning[0]) set(o, "warning", json_string(k->warning));
     return o;
@@ -101,13 +116,19 @@ static json_t *rank_of(const struct run_rank *k) {
 static void set_rates(json_t *o, const struct run_train_result *r, const struct plan *p, const struct comm *world) {
     struct plan_ledger l;
     plan_ledger_fill(&l, p);
-    const double tokens = (double)p->request.global_batch * (double)p->request.seq, s = r->step.median;
-    const double peak = r->peak_flop_per_s;
-    set_number(o, "step_s", s);
+    const double tokens = (double)p->request.global_batch * (double)p->request.seq, s = r->mean.mean;
+    const double peak = r->peak_flop_per_s, mfu = run_utilisation(r, l.model_flop);
+    set_number(o, "step_s", r->step.median);
     set_number(o, "step_s_low", r->step.low);
     set_number(o, "step_s_high", r->step.high);
     set_number(o, "confidence", r->step.confidence);
+    set_number(o, "wall_s", s * r->timed);
+    set_number(o, "mean_step_s", s);
+    set_number(o, "mean_step_s_low", r->mean.low);
+    set_number(o, "mean_step_s_high", r->mean.high);
     set_number(o, "tokens_per_s", tokens / s);
+    set_number(o, "tokens_per_s_low", tokens / r->mean.high);
+    set_number(o, "tokens_per_s_high", r->mean.low > 0 ? tokens / r->mean.low : NAN);
     set_number(o, "tokens_per_s_per_node", tokens / s / world->nodes);
     set_number(o, "tokens_per_s_per_rank", tokens / s / world->size);
     set_number(o, "model_flop_per_s", l.model_flop / s);
@@ -116,13 +137,14 @@ static void set_rates(json_t *o, const struct run_train_result *r, const struct 
     set_number(o, "model_flop_per_s_square", l.model_flop_square / s);
     if (p->request.config.layers < p->request.config.full_layers)
         set_number(o, "full_model_tokens_per_s", tokens / s * l.model_flop / plan_full_model_flop(p));
-    set_number(o, "mfu", l.model_flop / s / peak);
-    set_number(o, "hfu", l.model_flop / s / peak); /* nothing is recomputed */
+    set_number(o, "mfu", mfu > 1 ? NAN : mfu); /* above 1 only a burst, of a record that is inconclusive */
+    set_number(o, "hfu", mfu > 1 ? NAN : mfu); /* nothing is recomputed */
     set_number(o, "peak_flop_per_s", peak);
     if (r->nominal_flop_per_s > 0) {
         set_number(o, "nominal_peak_flop_per_s", r->nominal_flop_per_s);
         set_number(o, "mfu_nominal", l.model_flop / s / r->nominal_flop_per_s);
     }
+    set_exposed(o, r, world->size, true);
     set(o, "breakdown", breakdown_of(r->phase_s, r->other_s));
 }
 
@@ -146,7 +168,7 @@ static json_t *result_of(const struct run_train_result *r, const struct plan *p,
     if (r->source[0]) set(o, "source", json_string(r->source));
     set(o, "entropy", number(r->entropy));
     for (int i = 0; r->timed && r->status != RUN_FAILED && i < world->size; i++) {
-        json_array_append_new(ranks, rank_of(&r->ranks[i]));
+        json_array_append_new(ranks, rank_of(r, &r->ranks[i], world->size));
         peak = fmax(peak, r->ranks[i].peak_memory_bytes);
     }
     if (peak > 0) set_number(o, "peak_memory_bytes", peak);

@@ -28,8 +28,9 @@ const char *run_precision(const struct plan *plan);
 /* The plan and its ledger alone, as --dry-run shows them. */
 json_t *run_plan_record(const struct plan *plan, const struct run_identity *identity);
 
-/* Losses of the newest PASSED record in `path` of the same workload, sizes, precision, seed and data become the
- * options' history, for the caller to free; none when there is none or the file does not exist. */
+/* Losses of the newest record in `path` of the same workload, sizes, precision, seed and data whose gate passed, be its
+ * time inconclusive, become the options' history, for the caller to free; none when there is none or the file does not
+ * exist. */
 int run_train_history(const char *path, const struct plan *plan, struct run_train_options *options,
                       struct base_error *e);
 

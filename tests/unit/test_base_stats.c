@@ -71,6 +71,25 @@ static void coverage_is_what_it_says(void **state) {
     assert_true(fabs((double)inside / SERIES - got.confidence) < 0.0146);
 }
 
+/* Two samples: t of one degree of freedom; twenty that alternate: all stretches are alike, so the mean is certain. */
+static void means_have_intervals_of_their_stretches(void **state) {
+    (void)state;
+    const double two[] = {1, 3};
+    struct base_mean m = base_stats_mean(two, 2);
+    assert_true(m.mean == 2 && fabs(m.high - (2 + 12.706)) < 1e-9 && fabs(m.low - (2 - 12.706)) < 1e-9);
+    m = base_stats_mean(two, 1);
+    assert_true(m.mean == 1 && m.low == 1 && m.high == 1);
+    double x[20];
+    for (int i = 0; i < 20; i++) x[i] = i % 2 ? 3 : 1;
+    m = base_stats_mean(x, 20);
+    assert_true(m.mean == 2 && m.high - m.low < 1e-12);
+    for (int i = 0; i < 20; i++) x[i] = i < 10 ? 1 : 3; /* five stretches of 1, five of 3 */
+    m = base_stats_mean(x, 20);
+    assert_true(m.mean == 2 && fabs(m.high - 2 - 2.262 * sqrt(10.0 / 9) / sqrt(10.0)) < 1e-9);
+    for (int i = 0; i < 20; i++) x[i] = i == 7 ? 21 : 1; /* a rare long one, which no median sees */
+    assert_true(base_stats_mean(x, 20).mean == 2 && base_stats_median(x, 20, 0.95).median == 1);
+}
+
 static void rates_average_harmonically(void **state) {
     (void)state;
     const double x[] = {40.0, 60.0};
@@ -80,9 +99,8 @@ static void rates_average_harmonically(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(intervals_match_the_binomial),
-        cmocka_unit_test(long_series_do_not_underflow),
-        cmocka_unit_test(coverage_is_what_it_says),
+        cmocka_unit_test(intervals_match_the_binomial), cmocka_unit_test(long_series_do_not_underflow),
+        cmocka_unit_test(coverage_is_what_it_says),     cmocka_unit_test(means_have_intervals_of_their_stretches),
         cmocka_unit_test(rates_average_harmonically),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -243,6 +243,14 @@ static void verdicts(void **state) {
     set = judged(0.009, 0, 10, 1e9, 1e6);
     assert_int_equal(set.results[0].status, RUN_FAILED);
     assert_non_null(strstr(set.results[0].why, "1.111 of the measured roof"));
+    /* ten windows of five periods: no burst of a quota is a ninth of that; one of 1% may be */
+    set.quota_period_s = 0.1;
+    run_kernel_verdict(&set, &(struct run_kernel_options){.seconds = 1, .width = 0.1});
+    assert_int_equal(set.results[0].status, RUN_FAILED);
+    set.results[0].call = (struct base_interval){0.0099, 0.0099, 0.0099, RUN_CONFIDENCE};
+    run_kernel_verdict(&set, &(struct run_kernel_options){.seconds = 1, .width = 0.1});
+    assert_int_equal(set.results[0].status, RUN_INCONCLUSIVE);
+    assert_non_null(strstr(set.results[0].why, "a burst of the CPU quota"));
     run_kernel_set_close(&set);
     set = judged(0.02, 1, 10, 1e9, 1e6);
     assert_int_equal(set.results[0].status, RUN_INCONCLUSIVE);

@@ -57,7 +57,7 @@ static void peaks_add_up(void **state) {
     const struct kernel_team team = {.ops = &ops, .threads = THREADS};
     struct comm world = {.ops = &alike, .size = RANKS};
     struct measure_peak peak;
-    measure_peak_open(&peak, &team, KERNEL_BF16, 1);
+    measure_peak_open(&peak, &team, KERNEL_BF16, 1, 0);
     assert_in_range(peak.rounds, 1, (int)(1e6 * MEASURE_PEAK_S) + 1); /* a round takes a microsecond at least */
     assert_true(peak.own_best == 0.0 && peak.best == 0.0);
 
@@ -86,8 +86,37 @@ static void peaks_of_shared_cpus(void **state) {
     struct comm world = {.ops = &alike, .size = RANKS};
     struct measure_peak peak;
     working = 0;
-    measure_peak_open(&peak, &team, KERNEL_BF16, 0.25);
+    measure_peak_open(&peak, &team, KERNEL_BF16, 0.25, 0);
     assert_true(measure_peak_window(&peak, &world) <= RANKS * 2e6 * 0.25);
+}
+
+/* What a quota of half a CPU does to a loop: it stands still for as long as it ran. Operations over wall time are half
+ * of those over CPU time, and the best slice is not taken. */
+static double began_s;
+
+static double half_of_the_time(enum kernel_dtype dtype, int64_t rounds) {
+    const double period = 0.02;
+    (void)dtype;
+    for (double end = base_clock_now() + 1e-6 * (double)rounds; base_clock_now() < end;) continue;
+    while (fmod(base_clock_now() - began_s, period) > period / 2) continue;
+    return 2.0 * (double)rounds;
+}
+
+static void peaks_under_a_quota(void **state) {
+    (void)state;
+    const struct kernel_ops ops = {.peak = half_of_the_time};
+    const struct kernel_team team = {.ops = &ops, .threads = 1};
+    struct comm world = {.ops = &alike, .size = 1};
+    struct measure_peak peak;
+    assert_true(fabs(measure_quota_window(0.1) - 0.5) < 1e-12);    /* five periods */
+    assert_true(fabs(measure_quota_window(0.003) - 0.102) < 1e-9); /* whole ones, and 0.1 s */
+    assert_true(fabs(measure_quota_window(1.0) - 5.0) < 1e-12);
+    began_s = base_clock_now();
+    measure_peak_open(&peak, &team, KERNEL_BF16, 0.25, 0.02); /* its share is in the window already */
+    const double start = base_clock_now(), rate = measure_peak_window(&peak, &world), took = base_clock_now() - start;
+    assert_true(took >= 0.14); /* two periods before, five in it */
+    assert_true(rate > 0 && rate < 1.3e6);
+    assert_true(peak.best == rate && peak.own_best == rate);
 }
 
 static void nominal_peaks(void **state) {
@@ -177,6 +206,24 @@ static void differences_and_marks(void **state) {
     assert_true(measure_interference_difference(&after, &before).other_s == 0.0);
 }
 
+static void stops_of_a_quota_are_read(void **state) {
+    (void)state;
+    struct measure_interference got = {0};
+    measure_interference_parse_group("nr_periods 96\nnr_throttled 14\nthrottled_time 478000000\nnr_bursts 0\n", &got);
+    assert_true(got.throttled_periods == 14 && fabs(got.throttled_s - 0.478) < 1e-12); /* v1, nanoseconds */
+    measure_interference_parse_group("usage_usec 9\nnr_periods 5\nnr_throttled 2\nthrottled_usec 1500000\n", &got);
+    assert_true(got.throttled_periods == 16 && fabs(got.throttled_s - 1.978) < 1e-12); /* the group above, v2 */
+    measure_interference_parse_group("usage_usec 9\nuser_usec 5\n", &got);
+    measure_interference_parse_group("", &got);
+    assert_true(got.throttled_periods == 16);
+    struct measure_interference before = {.throttled_periods = 14, .throttled_s = 0.5}, sum = {.hz = 3e9};
+    const struct measure_interference d = measure_interference_difference(&got, &before);
+    assert_int_equal(d.throttled_periods, 2);
+    assert_int_equal(measure_interference_marks(&d, 1.0, 2), MEASURE_MARK_THROTTLED);
+    measure_interference_add(&sum, &d), measure_interference_add(&sum, &d);
+    assert_true(sum.throttled_periods == 4 && fabs(sum.throttled_s - 2 * d.throttled_s) < 1e-12 && sum.hz == 0);
+}
+
 static void watches_read_this_machine(void **state) {
     (void)state;
     struct base_cpus mask;
@@ -216,9 +263,9 @@ static void samples_are_kept_and_written(void **state) {
     assert_int_equal(json_array_size(json_object_get(empty, "step_s")), 0);
     json_decref(empty);
 
-    struct measure_interference d = {.steal_s = 0.25, .minor_faults = 9};
+    struct measure_interference d = {.steal_s = 0.25, .minor_faults = 9, .throttled_periods = 3};
     assert_true(measure_samples_add(&samples, 100.0, 2.0, (const double[]){0.5, 1.5}, &d,
-                                    MEASURE_MARK_STEAL | MEASURE_MARK_NUMA));
+                                    MEASURE_MARK_STEAL | MEASURE_MARK_THROTTLED));
     assert_true(measure_samples_add(&samples, 102.5, 1.0, (const double[]){0.25, 0.75}, NULL, 0));
     assert_true(measure_samples_add(&samples, 104.0, 1.0, (const double[]){NAN, 1.0}, NULL, 0));
     assert_false(measure_samples_add(&samples, 105.0, 1.0, (const double[]){0, 1}, NULL, 0));
@@ -233,7 +280,8 @@ static void samples_are_kept_and_written(void **state) {
     assert_true(at(interference, "steal_s", 0) == 0.25 && at(interference, "steal_s", 1) == 0.0);
     assert_true(json_integer_value(json_array_get(json_object_get(interference, "minor_faults"), 0)) == 9);
     assert_string_equal(json_string_value(json_array_get(json_array_get(marks, 0), 0)), "steal");
-    assert_string_equal(json_string_value(json_array_get(json_array_get(marks, 0), 1)), "numa");
+    assert_string_equal(json_string_value(json_array_get(json_array_get(marks, 0), 1)), "throttled");
+    assert_true(json_integer_value(json_array_get(json_object_get(interference, "throttled_periods"), 0)) == 3);
     assert_int_equal(json_array_size(json_array_get(marks, 1)), 0);
     json_decref(json);
     measure_samples_close(&samples);
@@ -252,6 +300,8 @@ static void fingerprints_name_what_ran(void **state) {
     assert_int_equal(json_integer_value(json_object_get(machine, "sockets")), 2);
     assert_true(json_integer_value(json_object_get(machine, "memory_bytes")) == (json_int_t)1 << 40);
     assert_true(json_is_null(json_object_get(machine, "board")));
+    const json_t *quota = json_object_get(machine, "cpu_quota"); /* of this machine: none, or what it grants */
+    assert_true(json_is_null(quota) || json_real_value(json_object_get(quota, "cpus")) > 0);
     assert_string_equal(json_string_value(json_object_get(machine, "isa")), "ref");
     assert_string_equal(json_string_value(json_object_get(kernels, "gemm")), "openblas");
     assert_string_equal(json_string_value(json_object_get(kernels, "adamw")), "ref");
@@ -270,9 +320,11 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(peaks_add_up),
         cmocka_unit_test(peaks_of_shared_cpus),
+        cmocka_unit_test(peaks_under_a_quota),
         cmocka_unit_test(nominal_peaks),
         cmocka_unit_test(proc_stat_is_read_by_cpu),
         cmocka_unit_test(differences_and_marks),
+        cmocka_unit_test(stops_of_a_quota_are_read),
         cmocka_unit_test(watches_read_this_machine),
         cmocka_unit_test(fingerprints_name_what_ran),
         cmocka_unit_test(samples_are_kept_and_written),

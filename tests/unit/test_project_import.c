@@ -229,9 +229,10 @@ static void records_are_read(void **state) {
         "\"op\":\"triad\",\"n\":9,\"dtype\":\"f32\",\"threads\":64,\"call_s\":2e-3,"
         "\"byte_per_s\":200e9,\"bandwidth_byte_per_s\":260e9")
         TWO_RANKS("PASSED", SUM("1024", "1e-5") ",\"time_s_low\":0.9e-5,\"time_s_high\":1.2e-5")
-            TWO_RANKS("PASSED", SUM("4096", "1e-5")) TWO_RANKS("PASSED", SUM("4096", "3e-5") ",\"hidden\":0.5")
-                TWO_RANKS("FAILED", "\"op\":\"all_reduce\",\"bytes\":1024,\"wrong\":7")
-                    TWO_RANKS("PASSED", "\"op\":\"share\",\"matmul\":0.9,\"pass\":0.5");
+            TWO_RANKS("PASSED", SUM("4096", "1e-5"))
+                TWO_RANKS("PASSED", SUM("4096", "3e-5") ",\"hidden\":null,\"cost_s\":1.5e-5")
+                    TWO_RANKS("FAILED", "\"op\":\"all_reduce\",\"bytes\":1024,\"wrong\":7")
+                        TWO_RANKS("PASSED", "\"op\":\"share\",\"matmul\":0.9,\"pass\":0.5");
     char text[8192];
     snprintf(text, sizeof text, "%s%s", trained, passed);
     struct project_machine m;
@@ -317,6 +318,10 @@ static void records_are_refused(void **state) {
         {TRAIN("PASSED", "fp32", "1", "4e12") "{\"schema\":\"toise/1\",\"kind\":\"train\",\"status\":\"PASSED\","
                                               "\"machine\":{\"cpu\":\"D\",\"sockets\":2,\"cores\":64}}\n",
          "machine.cpu"},
+        {TRAIN("PASSED", "fp32", "1", "4e12") "{\"schema\":\"toise/1\",\"kind\":\"train\",\"status\":\"PASSED\","
+                                              "\"machine\":{\"cpu\":\"C\",\"sockets\":2,\"cores\":64,"
+                                              "\"cpu_quota\":{\"cpus\":0.5,\"period_s\":0.1}}}\n",
+         "\"machine.cpu_quota.cpus\" differs between records (0, 0.5"},
         {"{}\n{}\n", "schema"},
         {"not a record\n", "line 1"},
         {GOOD KERNEL("\"dtype\":\"f32\",\"threads\":1,\"n\":9,\"call_s\":1"), "line 2: field \"result.op\""},
