@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "data/foreign.h"
 #include "data/map.h"
 
 static const char MAGIC[9] = "MMIDIDX\0", OLDER_MAGIC[8] = "TNTIDX\0",
@@ -112,6 +113,9 @@ static int magic_check(const struct data_map *map, const struct pair *pair, stru
                          "data file '%s': %zu bytes, shorter than the %d of a Megatron index's header; it was cut, or "
                          "is no such index",
                          pair->index, map->size, HEADER_BYTES);
+    const struct data_foreign *foreign = has_magic(map, MAGIC, sizeof MAGIC) ? NULL : data_foreign_find(map);
+    if (foreign)
+        return base_fail(e, BASE_USAGE, "data file '%s': is %s; %s", pair->index, foreign->name, foreign->cure);
     if (!has_magic(map, MAGIC, sizeof MAGIC))
         return base_fail(e, BASE_USAGE,
                          "data file '%s': its first 9 bytes are not the magic of a Megatron index (MMIDIDX); write it "
@@ -210,6 +214,8 @@ static int tokens_open(struct data_file *file, struct index *index, const struct
                          pair->index, pair->tokens, map.size);
     else
         code = sequences_check(index, pair, map.size, (uint64_t)first, (uint64_t)end, e);
+    const struct data_foreign *foreign = code ? data_foreign_find(&map) : NULL; /* why they disagree */
+    if (foreign) base_fail(e, code, "data file '%s': is %s; %s", pair->tokens, foreign->name, foreign->cure);
     if (code) {
         data_map_close(&map);
         return code;

@@ -151,6 +151,19 @@ static void test_fairseq(void **state) {
     token_file_refused("auto", VOCAB, 9, "it was cut");
 }
 
+/* What was fetched without its contents is named on either side. */
+static void test_pointers(void **state) {
+    (void)state;
+    static const char pointer[] = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 1234\n";
+    static const char *const names[] = {"set.idx", "set.bin"};
+    for (int i = 0; i < 2; i++) {
+        dataset_written(8, 2, 0);
+        folder_write(names[i], pointer, sizeof pointer - 1);
+        folder_name("set.bin");
+        said_of(names[i], "auto", "': is a Git LFS pointer, not the file itself; fetch the file with git lfs pull");
+    }
+}
+
 static void test_other_machines(void **state) {
     (void)state;
     static const unsigned char big_endian[8] = {[7] = 1}, modes[SEQUENCES];
@@ -320,10 +333,11 @@ static void test_missing(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_types),  cmocka_unit_test(test_recognised), cmocka_unit_test(test_header),
-        cmocka_unit_test(test_cut),    cmocka_unit_test(test_disagree),   cmocka_unit_test(test_shares),
-        cmocka_unit_test(test_tokens), cmocka_unit_test(test_missing),    cmocka_unit_test(test_contradicted),
-        cmocka_unit_test(test_older),  cmocka_unit_test(test_fairseq),    cmocka_unit_test(test_other_machines),
+        cmocka_unit_test(test_types),    cmocka_unit_test(test_recognised), cmocka_unit_test(test_header),
+        cmocka_unit_test(test_cut),      cmocka_unit_test(test_disagree),   cmocka_unit_test(test_shares),
+        cmocka_unit_test(test_tokens),   cmocka_unit_test(test_missing),    cmocka_unit_test(test_contradicted),
+        cmocka_unit_test(test_older),    cmocka_unit_test(test_fairseq),    cmocka_unit_test(test_other_machines),
+        cmocka_unit_test(test_pointers),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }
