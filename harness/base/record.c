@@ -180,6 +180,16 @@ int base_record_read(const char *path, int (*each)(void *context, const json_t *
     return code;
 }
 
+/* Passes over the byte-order mark that editors put before UTF-8; false: UTF-16's is there. */
+static bool pass_mark(FILE *file) {
+    unsigned char mark[3] = {0};
+    const size_t n = fread(mark, 1, sizeof mark, file);
+    const bool utf8 = n == 3 && mark[0] == 0xef && mark[1] == 0xbb && mark[2] == 0xbf;
+    const bool utf16 = n >= 2 && mark[0] + mark[1] == 0xff + 0xfe && (mark[0] == 0xff || mark[0] == 0xfe);
+    if (!utf8) rewind(file);
+    return !utf16;
+}
+
 int base_json_load(const char *path, json_t **value, struct base_error *e) {
     json_error_t why;
     struct stat found;
@@ -191,8 +201,10 @@ int base_json_load(const char *path, json_t **value, struct base_error *e) {
         fclose(file);
         return base_fail(e, BASE_USAGE, "%s: is a folder: give a JSON file", path);
     }
-    json_t *loaded = json_loadf(file, JSON_REJECT_DUPLICATES, &why);
+    const bool readable = pass_mark(file);
+    json_t *loaded = readable ? json_loadf(file, JSON_REJECT_DUPLICATES, &why) : NULL;
     fclose(file);
+    if (!readable) return base_fail(e, BASE_USAGE, "%s: is UTF-16: save it as UTF-8, which JSON is written in", path);
     if (loaded == NULL)
         return base_fail(e, BASE_USAGE, "%s: line %d, column %d: not JSON: %s", path, why.line, why.column, why.text);
     *value = loaded;

@@ -23,7 +23,8 @@ int base_record_append(const char *path, const json_t *record, struct base_error
  * file, or a line that is not a JSON object (named by number; a torn last line is skipped), is BASE_USAGE. */
 int base_record_read(const char *path, int (*each)(void *context, const json_t *record), void *context,
                      struct base_error *e);
-/* The file as one JSON value: BASE_USAGE with file, line and column when unreadable or not JSON. */
+/* The file as one JSON value, a byte-order mark before it passed over: BASE_USAGE with file, line and column when
+ * unreadable or not JSON. */
 int base_json_load(const char *path, json_t **value, struct base_error *e);
 
 #endif

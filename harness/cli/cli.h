@@ -40,6 +40,8 @@ void cli_print_json(const json_t *value);
 /* The same id on every rank: the date and rank 0's host and process. Collective. */
 void cli_launch_id(struct comm *world, char id[64]);
 
+/* Lines on the fields of a config.json that a record's config leaves out or did not read; none where there are none. */
+void cli_report_config(FILE *out, const json_t *config);
 /* A record of kind "train" as a page for people; reads nothing but the record. */
 void cli_report_train(FILE *out, const json_t *record);
 /* Parts of it: the median step and the wall clock; exposed communication; the line of a machine's CPU quota, if any. */

@@ -106,7 +106,8 @@ static int request_of(const struct flags *f, const struct project_machine *m, st
     if (!bf16 && strcmp(f->precision, "fp32") != 0)
         return base_fail(e, BASE_USAGE, "--precision: unknown \"%.32s\"; toise trains in fp32 or bf16", f->precision);
     *r = (struct plan_request){.dtype = bf16 ? KERNEL_BF16 : KERNEL_F32, .world = (int)f->ranks};
-    int code = cli_catalog_model(f->model, &r->config, e);
+    int code = cli_catalog_priced(f->model, &r->config, e);
+    if (!code && r->config.family->refusal) code = cli_catalog_model(f->model, &r->config, e); /* says why not */
     if (!code && f->layers) code = model_config_slice(&r->config, f->layers, e);
     if (code) return code;
     r->seq = f->seq ? f->seq : r->config.positions < 256 ? r->config.positions : 256;

@@ -56,6 +56,7 @@ static void notes(FILE *out, const json_t *rows) {
             fprintf(out, "; %.0f accelerator-hours, published %.0f",
                     get_real(json_object_get(r, "accelerator_hours"), "value"),
                     get_real(r, "published_accelerator_hours"));
+        if (json_object_get(r, "left_out")) fprintf(out, "; left out: %s", get_text(r, "left_out"));
         fputc('\n', out);
     }
 }

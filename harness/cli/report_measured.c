@@ -40,6 +40,7 @@ void cli_report_measured(FILE *out, const json_t *record, bool ops) {
     base_text_bytes(get_real(r, "memory_bytes"), memory, sizeof memory);
     fprintf(out, "toise project   %s   %s   %s\n\n", get_text(c, "model"), get_text(c, "precision"),
             get_text(record, "status"));
+    cli_report_config(out, c);
     fprintf(out, "machine     %s: %s\n", get_text(m, "title"), get_text(m, "records"));
     fprintf(out, "layout      %lld rank%s of %lld thread%s; global batch %lld x %lld tokens, micro-batch %lld\n",
             get_whole(l, "world"), get_whole(l, "world") == 1 ? "" : "s", get_whole(l, "threads"),

@@ -45,6 +45,7 @@ void cli_report_plan(FILE *out, const json_t *record) {
     base_text_count(get_whole(config, "parameters"), count, sizeof count);
     fprintf(out, "plan        %s, %s parameters, %lld of %lld layers, %s\n", get_text(config, "model"), count,
             get_whole(config, "layers"), get_whole(config, "full_layers"), get_text(config, "precision"));
+    cli_report_config(out, config);
     fprintf(out,
             "layout      %lld ranks of %lld threads; DP %lld, global batch %lld x %lld tokens, micro-batch %lld, "
             "accumulation %lld\n",

@@ -36,6 +36,7 @@ static void head(FILE *out, const json_t *record) {
             active, get_whole(config, "global_batch"), get_whole(config, "seq"), get_text(config, "precision"),
             get_text(config, "attention"), get_text(config, "framework"),
             json_is_true(json_object_get(config, "blocking")) ? " with blocking launches" : "");
+    cli_report_config(out, config);
     fprintf(out, "machine     %s; %s, peak %.4g TFLOP/s %s each\n", get_text(machine, "title"),
             get_text(machine, "accelerator"), get_real(machine, "peak_flop_per_s") / 1e12,
             get_text(config, "precision"));

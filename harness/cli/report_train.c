@@ -43,10 +43,12 @@ static void head(FILE *out, const json_t *r) {
     if (json_is_true(at(r, "config", "slice")))
         fprintf(out, " (a slice: %lld of %lld layers)", whole(r, "config", "layers"),
                 whole(r, "config", "full_layers"));
+    fputc('\n', out);
+    cli_report_config(out, json_object_get(r, "config"));
     const long long nodes = whole(r, "layout", "nodes"), world = whole(r, "layout", "world");
     const long long threads = whole(r, "layout", "threads");
     fprintf(out,
-            "\nlayout      %lld node%s, %lld rank%s of %lld thread%s; DP %lld, global batch %lld x %lld tokens, "
+            "layout      %lld node%s, %lld rank%s of %lld thread%s; DP %lld, global batch %lld x %lld tokens, "
             "micro-batch %lld\n",
             nodes, nodes == 1 ? "" : "s", world, world == 1 ? "" : "s", threads, threads == 1 ? "" : "s",
             whole(r, "layout", "dp"), whole(r, "config", "global_batch"), whole(r, "config", "seq"),

@@ -45,20 +45,24 @@ bool model_config_has(const struct model_config *c, enum model_role role) {
 
 static int read_sizes(struct model_config *c, const struct model_fields *in, struct base_error *e) {
     const struct model_family *f = c->family;
-    const int64_t any = f->position == MODEL_POSITION_ALIBI ? MODEL_ENDLESS : 0;
+    const struct model_defaults *d = &f->defaults;
+    const int64_t endless = d->positions == MODEL_ENDLESS ? MODEL_ENDLESS : MODEL_FIELD_REFUSED;
+    const int never = MODEL_FIELD_REFUSED;
     int code;
-    if ((code = model_field_size(in, f->key_width, 0, &c->width, e))) return code;
-    if ((code = model_field_size(in, f->key_layers, 0, &c->full_layers, e))) return code;
-    if ((code = model_field_size(in, f->key_heads, 0, &c->heads, e))) return code;
-    if ((code = model_field_size(in, f->key_positions, any, &c->positions, e))) return code;
-    if ((code = model_field_size(in, (model_key){"vocab_size"}, 0, &c->vocab, e))) return code;
-    if ((code = model_field_size(in, f->key_ffn, f->ffn_default * c->width, &c->ffn, e))) return code;
-    const int64_t kv = model_field_absent(in, f->key_kv_heads) && f->kv_default ? f->kv_default : c->heads;
-    if ((code = model_field_size(in, f->key_kv_heads, kv, &c->kv_heads, e))) return code;
+    if ((code = model_field_size(in, f->key_width, d->width, never, &c->width, e))) return code;
+    if ((code = model_field_size(in, f->key_layers, d->layers, never, &c->full_layers, e))) return code;
+    if ((code = model_field_size(in, f->key_heads, d->heads, never, &c->heads, e))) return code;
+    if ((code = model_field_size(in, f->key_positions, d->positions, endless, &c->positions, e))) return code;
+    if ((code = model_field_size(in, (model_key){"vocab_size"}, d->vocab, never, &c->vocab, e))) return code;
+    const int64_t times = f->ffn_times * c->width;
+    if ((code = model_field_size(in, f->key_ffn, times ? times : d->ffn, times ? times : never, &c->ffn, e)))
+        return code;
+    if ((code = model_field_size(in, f->key_kv_heads, d->kv_heads ? d->kv_heads : c->heads, c->heads, &c->kv_heads, e)))
+        return code;
     const int64_t even = c->width / c->heads > 0 ? c->width / c->heads : 1;
-    if ((code = model_field_size(in, f->key_head_dim, even, &c->head_dim, e))) return code;
-    const int64_t window = model_field_absent(in, f->key_window) ? f->window_default : MODEL_FIELD_NONE;
-    return model_field_size(in, f->key_window, window ? window : MODEL_FIELD_NONE, &c->window, e);
+    if ((code = model_field_size(in, f->key_head_dim, even, even, &c->head_dim, e))) return code;
+    return model_field_size(in, f->key_window, d->window ? d->window : MODEL_FIELD_NONE, MODEL_FIELD_NONE, &c->window,
+                            e);
 }
 
 /* Experts, and how many of them a token passes. */
@@ -66,8 +70,10 @@ static int read_experts(struct model_config *c, const struct model_fields *in, s
     const struct model_family *f = c->family;
     int code;
     if (!f->key_experts[0]) return BASE_OK;
-    if ((code = model_field_size(in, f->key_experts, 0, &c->experts, e))) return code;
-    if ((code = model_field_size(in, f->key_active, 0, &c->active, e))) return code;
+    if ((code = model_field_size(in, f->key_experts, f->defaults.experts, MODEL_FIELD_REFUSED, &c->experts, e)))
+        return code;
+    if ((code = model_field_size(in, f->key_active, f->defaults.active, MODEL_FIELD_REFUSED, &c->active, e)))
+        return code;
     if (c->active <= c->experts) return BASE_OK;
     return base_fail(e, BASE_USAGE,
                      "%s: fields \"%s\" (%lld) and \"%s\" (%lld) disagree: a token passes no more than all", in->where,
@@ -75,47 +81,56 @@ static int read_experts(struct model_config *c, const struct model_fields *in, s
 }
 
 static int read_numbers(struct model_config *c, const struct model_fields *in, struct base_error *e) {
-    int code = model_field_fraction(in, c->family->key_eps, c->family->eps_default, &c->norm_eps, e);
+    const struct model_defaults *d = &c->family->defaults;
+    int code = model_field_fraction(in, c->family->key_eps, d->eps, &c->norm_eps, e);
     if (!code) code = model_field_fraction(in, (model_key){"initializer_range"}, 0.02, &c->init_std, e);
-    if (!code && c->family->position == MODEL_POSITION_ROTARY) code = model_field_rotary(in, &c->rotary, e);
+    if (!code && c->family->position == MODEL_POSITION_ROTARY) code = model_field_rotary(in, d->theta, &c->rotary, e);
     return code;
 }
 
-/* Switches of Hugging Face's that change what is computed, and the setting that is trained; absent, it is that. */
-static int read_switches(struct model_config *c, const struct model_fields *in, struct base_error *e) {
-    static const struct {
-        const char *key;
-        bool trained;
-    } switches[] = {{"scale_attn_weights", true},   {"scale_attn_by_inverse_layer_idx", false},
-                    {"add_cross_attention", false}, {"apply_residual_connection_post_layernorm", false},
-                    {"attention_bias", false},      {"mlp_bias", false}};
-    bool value;
-    int code;
-    for (size_t i = 0; i < sizeof switches / sizeof *switches; i++) {
-        if ((code = model_field_switch(in, switches[i].key, switches[i].trained, &value, e))) return code;
-        if (value != switches[i].trained) return model_field_refuse(in, switches[i].key, switches[i].trained, e);
+static int read_tied(struct model_config *c, const struct model_fields *in, struct base_error *e) {
+    int code = model_field_switch(in, "tie_word_embeddings", c->family->tied, &c->tied, e);
+    if (code || c->tied || model_config_has(c, MODEL_HEAD_WEIGHT)) return code;
+    c->tied = true;
+    return model_field_untrained(in, "tie_word_embeddings", "a head of its own", "set it to true", e);
+}
+
+/* The kind that all layers have; NULL: there is no list. */
+static int read_layer_types(const struct model_config *c, const struct model_fields *in, const char **kind, bool *alike,
+                            struct base_error *e) {
+    const json_t *list = json_object_get(in->json, "layer_types");
+    *kind = NULL, *alike = true;
+    if (!list || json_is_null(list)) return BASE_OK;
+    if (!json_is_array(list) || json_array_size(list) != (size_t)c->full_layers)
+        return base_fail(e, BASE_USAGE, "%s: field \"layer_types\" must be a list of %lld kinds, one a layer",
+                         in->where, (long long)c->full_layers);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *name = json_string_value(json_array_get(list, i));
+        if (!name) return base_fail(e, BASE_USAGE, "%s: field \"layer_types\" must be a list of texts", in->where);
+        if (*kind && strcmp(*kind, name) != 0) *alike = false;
+        *kind = name;
     }
-    if ((code = model_field_switch(in, "tie_word_embeddings", c->family->tied, &c->tied, e))) return code;
-    if (!c->tied && !model_config_has(c, MODEL_HEAD_WEIGHT))
-        return model_field_refuse(in, "tie_word_embeddings", true, e);
     return BASE_OK;
 }
 
-/* Fields of Hugging Face's that make it another model: whoever wrote them wants what is not trained here. */
-static int check_foreign(const struct model_family *f, const struct model_fields *in, struct base_error *e) {
-    static const char *const keys[] = {"layer_types",       "partial_rotary_factor", "quantization_config",
-                                       "num_local_experts", "num_experts",           "n_routed_experts"};
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        const json_t *v = json_object_get(in->json, keys[i]);
-        const bool harmless = json_is_number(v) && json_number_value(v) == 1 && keys[i][0] == 'p';
-        const bool own = f->key_experts[0] && !strcmp(f->key_experts[0], keys[i]);
-        if (!v || json_is_null(v) || harmless || own) continue;
-        return base_fail(e, BASE_USAGE,
-                         "%s: field \"%s\" makes it a model that is not trained here; known: whole "
-                         "rotary heads, one kind of layer, no experts, no quantization",
-                         in->where, keys[i]);
-    }
-    return BASE_OK;
+/* Layers all alike, with windows or without as the sizes say: nothing else is trained. */
+static int check_layer_types(const struct model_config *c, const struct model_fields *in, struct base_error *e) {
+    const bool windowed = c->window > 0 && c->window < c->positions;
+    const char *kind;
+    bool alike;
+    int code = read_layer_types(c, in, &kind, &alike, e);
+    if (code || !kind) return code;
+    if (alike && !strcmp(kind, windowed ? "sliding_attention" : "full_attention")) return BASE_OK;
+    if (alike && !strcmp(kind, "sliding_attention") && c->window > 0) return BASE_OK;
+    if (alike && !strcmp(kind, "full_attention"))
+        return base_fail(
+            e, BASE_USAGE,
+            "%s: fields \"layer_types\" (full_attention) and \"%s\" (%lld%s) disagree; set \"%s\" to null, "
+            "or leave \"layer_types\" out",
+            in->where, c->family->key_window[0], (long long)c->window,
+            model_field_absent(in, c->family->key_window) ? ", its default" : "", c->family->key_window[0]);
+    return model_field_untrained(in, "layer_types", alike ? "another kind of layers" : "layers of different kinds",
+                                 "leave it out", e);
 }
 
 static int check_sizes(const struct model_config *c, const char *where, struct base_error *e) {
@@ -131,9 +146,9 @@ static int check_sizes(const struct model_config *c, const char *where, struct b
     if (c->vocab < 2)
         return base_fail(e, BASE_USAGE, "%s: field \"vocab_size\" is 1, which leaves nothing to learn; take at least 2",
                          where);
-    if (f->ffn_fixed && c->ffn != f->ffn_default * c->width)
+    if (f->ffn_fixed && c->ffn != f->ffn_times * c->width)
         return base_fail(e, BASE_USAGE, "%s: field \"%s\" is %lld; %s takes %d times \"%s\" whatever it says", where,
-                         f->key_ffn[0], (long long)c->ffn, f->type, f->ffn_default, f->key_width[0]);
+                         f->key_ffn[0], (long long)c->ffn, f->type, f->ffn_times, f->key_width[0]);
     return BASE_OK;
 }
 
@@ -146,7 +161,7 @@ static int check_heads(const struct model_config *c, const struct model_fields *
         return base_fail(e, BASE_USAGE,
                          "%s: fields \"%s\" (%lld) and \"%s\" (%lld) disagree: key/value heads must divide heads",
                          in->where, f->key_heads[0], (long long)c->heads, f->key_kv_heads[0], (long long)c->kv_heads);
-    if (c->head_dim > 256)
+    if (c->head_dim > 256 && !in->left_out)
         return base_fail(e, BASE_USAGE, "%s: heads of %lld elements; the attention kernels take up to 256", in->where,
                          (long long)c->head_dim);
     if (f->position == MODEL_POSITION_ROTARY && c->head_dim % 2)
@@ -155,48 +170,76 @@ static int check_heads(const struct model_config *c, const struct model_fields *
     return BASE_OK;
 }
 
-/* The family that "model_type" names, if "architectures" and the activation agree with it. */
-static int find_family(const struct model_family **family, bool priced, const struct model_fields *in,
-                       struct base_error *e) {
+/* Whether one of names[count] is it; NULL is none. */
+static bool one_of(const char *name, const char *const *names, size_t count) {
+    for (size_t i = 0; name && i < count; i++)
+        if (names[i] && !strcmp(names[i], name)) return true;
+    return false;
+}
+
+/* Of several architectures transformers takes any that it finds; each must be the family's. */
+static int check_architectures(const struct model_family *f, const struct model_fields *in, struct base_error *e) {
+    const json_t *list = json_object_get(in->json, "architectures");
+    char plain[MODEL_FIELD_PLAIN];
+    if (list && !json_is_null(list) && !json_is_array(list))
+        return base_fail(e, BASE_USAGE, "%s: field \"architectures\" must be a list of names: [\"%s\"]", in->where,
+                         f->architectures[0]);
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *name = json_string_value(json_array_get(list, i));
+        if (one_of(name, f->architectures, sizeof f->architectures / sizeof *f->architectures)) continue;
+        if (name && in->left_out)
+            return model_field_untrained(in, "architectures", model_field_plain(name, plain), "", e);
+        return base_fail(e, BASE_USAGE, "%s: field \"architectures\" is \"%s\"; \"%s\" is trained as %s only",
+                         in->where, name ? model_field_plain(name, plain) : "no text", f->type, f->architectures[0]);
+    }
+    return BASE_OK;
+}
+
+static int check_activation(const struct model_family *f, const struct model_fields *in, struct base_error *e) {
+    const char *key = f->key_activation[0], *name = NULL;
+    const json_t *v = key ? json_object_get(in->json, key) : NULL;
+    char plain[MODEL_FIELD_PLAIN];
+    if (v) name = json_string_value(v);
+    if (!v || one_of(name, f->activations, sizeof f->activations / sizeof *f->activations)) return BASE_OK;
+    if (name && in->left_out) return model_field_untrained(in, key, model_field_plain(name, plain), "", e);
+    return base_fail(e, BASE_USAGE,
+                     "%s: field \"%s\" is \"%s\"; %s is trained with \"%s\" only; toise project prices others",
+                     in->where, key, name ? model_field_plain(name, plain) : "no text", f->type, f->activations[0]);
+}
+
+/* The family that "model_type" names. */
+static int find_family(const struct model_family **family, const struct model_fields *in, struct base_error *e) {
     const char *type = json_string_value(json_object_get(in->json, "model_type"));
-    char known[MODEL_FAMILY_LIST];
+    char known[MODEL_FAMILY_LIST], plain[MODEL_FIELD_PLAIN];
     model_family_list(known);
     if (!type) return base_fail(e, BASE_USAGE, "%s: field \"model_type\" is missing; known: %s", in->where, known);
     const struct model_family *f = model_family_find(type);
     if (!f)
         return base_fail(e, BASE_USAGE, "%s: field \"model_type\" is \"%s\", which toise cannot train; known: %s",
-                         in->where, type, known);
-    if (f->refusal && !priced)
+                         in->where, model_field_plain(type, plain), known);
+    if (f->refusal && !in->left_out)
         return base_fail(e, BASE_USAGE, "%s: field \"model_type\" is \"%s\", %s; known: %s", in->where, type,
                          f->refusal, known);
-    const json_t *list = json_object_get(in->json, "architectures");
-    const char *first = json_string_value(json_array_get(list, 0));
-    if (first && strcmp(first, f->architecture))
-        return base_fail(e, BASE_USAGE, "%s: field \"architectures\" is \"%s\"; \"%s\" is trained as %s only",
-                         in->where, first, type, f->architecture);
-    const char *key = f->key_activation[0];
-    const json_t *activation = key ? json_object_get(in->json, key) : NULL;
-    const char *name = json_string_value(activation);
-    if (activation && (!name || strcmp(name, f->activation)))
-        return base_fail(e, BASE_USAGE, "%s: field \"%s\" is \"%s\"; %s is trained with \"%s\" only", in->where, key,
-                         name ? name : "no text", f->type, f->activation);
     *family = f;
     return BASE_OK;
 }
 
 static int parse(struct model_config *config, const char *name, bool priced, const json_t *json, const char *where,
                  struct base_error *e) {
-    const struct model_fields in = {json, where};
     struct model_config c = {0};
+    const struct model_fields in = {json, where, priced ? c.left_out : NULL};
     int code;
     if (!json_is_object(json)) return base_fail(e, BASE_USAGE, "%s: not a JSON object of model fields", where);
-    if ((code = find_family(&c.family, priced, &in, e))) return code;
+    if ((code = find_family(&c.family, &in, e))) return code;
+    if ((code = check_architectures(c.family, &in, e))) return code;
+    if ((code = check_activation(c.family, &in, e))) return code;
     snprintf(c.name, sizeof c.name, "%s", name);
     if ((code = read_sizes(&c, &in, e))) return code;
     if ((code = read_experts(&c, &in, e))) return code;
     if ((code = read_numbers(&c, &in, e))) return code;
-    if ((code = read_switches(&c, &in, e))) return code;
-    if ((code = check_foreign(c.family, &in, e))) return code;
+    if ((code = read_tied(&c, &in, e))) return code;
+    if ((code = check_layer_types(&c, &in, e))) return code;
+    if ((code = model_field_check_all(&c, &in, e))) return code;
     if ((code = check_heads(&c, &in, e))) return code;
     if ((code = check_sizes(&c, where, e))) return code;
     c.layers = c.full_layers;

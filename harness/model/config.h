@@ -75,19 +75,25 @@ struct model_parameter {
 /* Names of one field of config.json: the first is what transformers writes, the others are read too. */
 typedef const char *model_key[3];
 
+/* What an absent field means: the defaults that transformers documents for the type. 0: no default. */
+struct model_defaults {
+    int width, layers, heads, ffn, positions, vocab, experts, active;
+    int kv_heads; /* 0: as many as heads */
+    int window;   /* 0: none */
+    double eps, theta;
+};
+
 struct model_family {
-    const char *type;         /* model_type of config.json */
-    const char *architecture; /* what transformers loads it as */
-    const char *refusal;      /* why it cannot be trained, though it may be priced; NULL: it can */
-    const char *activation;   /* the value of key_activation that the kernels compute; NULL: not a choice */
-    const char *prefix;       /* of the names in files saved with a head: "transformer."; lm_head has none */
+    const char *type;             /* model_type of config.json */
+    const char *architectures[3]; /* what transformers loads it as; the others' weights are the same */
+    const char *refusal;          /* why it cannot be trained, though it may be priced; NULL: it can */
+    const char *activations[5];   /* values of key_activation: names of one function, which the kernels compute */
+    const char *prefix;           /* of the names in files saved with a head: "transformer."; lm_head has none */
     model_key key_width, key_layers, key_heads, key_kv_heads, key_head_dim, key_ffn, key_positions, key_window, key_eps,
         key_activation, key_experts, key_active; /* no name: the family has no such field */
-    int ffn_default;    /* times the width, when key_ffn is absent or null; 0: it must be there */
-    int kv_default;     /* key/value heads when key_kv_heads is absent; 0: as many as heads */
-    int window_default; /* when key_window is absent; 0: none */
-    bool ffn_fixed;     /* no other ffn than the default */
-    double eps_default;
+    struct model_defaults defaults;
+    int ffn_times;  /* the width, when key_ffn is absent or null; 0: defaults.ffn when it is absent */
+    bool ffn_fixed; /* no other ffn than that */
     enum model_position position;
     bool rms;                                 /* RMSNorm, else LayerNorm */
     bool gated;                               /* SwiGLU, else GELU */
@@ -97,13 +103,18 @@ struct model_family {
     int parameter_count;
 };
 
-/* Angle of plane i of a head at position p: p theta^(-2i / head_dim). With a factor, planes of long wavelength turn
- * slower, as Llama 3.1 has it (Grattafiori et al. 2024; transformers' rope_type "llama3"). */
+/* Angle of plane i of a head at position p: p theta^(-2i / head_dim). With a factor, all planes turn slower by it
+ * (position interpolation, Chen et al. 2023; transformers' rope_type "linear"), or those of long wavelength, as Llama
+ * 3.1 has it (Grattafiori et al. 2024; "llama3"). */
 struct model_rotary {
     double theta;
-    double factor, low, high; /* factor 0: no scaling */
-    int64_t original;         /* positions of the first training */
+    double factor;    /* 0: no scaling */
+    double low, high; /* of Llama 3.1; high 0: all planes alike */
+    int64_t original; /* positions of Llama 3.1's first training */
+    double dynamic;   /* factor beyond the model's positions, which no training sees (NTK, "dynamic"); 0: none */
 };
+
+enum { MODEL_NOTE = 512 };
 
 struct model_config {
     char name[64];
@@ -115,7 +126,9 @@ struct model_config {
     bool tied;
     struct model_rotary rotary;
     double norm_eps, init_std;
-    int64_t parameters; /* of these layers, nothing padded */
+    int64_t parameters;        /* of these layers, nothing padded */
+    char left_out[MODEL_NOTE]; /* fields whose effect a priced config lacks, each with what it is; "": none */
+    char unread[MODEL_NOTE];   /* fields that nobody knows, and that were not read; "": none */
 };
 
 const struct model_family *model_family_find(const char *type); /* NULL when unknown */
@@ -128,8 +141,8 @@ enum { MODEL_ENDLESS = 1 << 24 };
 /* From a config.json already read; `where` names it in messages. BASE_USAGE names the field and the fix. */
 int model_config_parse(struct model_config *config, const char *name, const json_t *json, const char *where,
                        struct base_error *e);
-/* The same for who asks what a training costs: of families that cannot be trained, too. No parameter table opens on
- * those. */
+/* The same for who asks what a training costs: of families that cannot be trained, too (no parameter table opens on
+ * those), and of fields that training refuses, which left_out names. */
 int model_config_parse_priced(struct model_config *config, const char *name, const json_t *json, const char *where,
                               struct base_error *e);
 /* The config.json that transformers reads, of the layers kept; a new reference. */

@@ -108,18 +108,21 @@ static const struct model_parameter mixtral_parameters[] = {
 };
 
 #define PARAMETERS(table) .parameters = table, .parameter_count = sizeof table / sizeof *table
+#define SIZES_7B .width = 4096, .layers = 32, .heads = 32, .vocab = 32000
 #define LLAMA LLAMA_FIELDS, PARAMETERS(llama_parameters)
 #define LLAMA_FIELDS                                                                                                   \
-    .activation = "silu", .prefix = "model.", .key_width = {"hidden_size"}, .key_layers = {"num_hidden_layers"},       \
-    .key_heads = {"num_attention_heads"}, .key_kv_heads = {"num_key_value_heads"}, .key_head_dim = {"head_dim"},       \
-    .key_ffn = {"intermediate_size"}, .key_positions = {"max_position_embeddings"}, .key_eps = {"rms_norm_eps"},       \
-    .key_activation = {"hidden_act"}, .eps_default = 1e-6, .position = MODEL_POSITION_ROTARY, .rms = true,             \
-    .gated = true
+    .activations = {"silu", "swish"}, .prefix = "model.", .key_width = {"hidden_size"},                                \
+    .key_layers = {"num_hidden_layers"}, .key_heads = {"num_attention_heads"},                                         \
+    .key_kv_heads = {"num_key_value_heads"}, .key_head_dim = {"head_dim"}, .key_ffn = {"intermediate_size"},           \
+    .key_positions = {"max_position_embeddings"}, .key_eps = {"rms_norm_eps"}, .key_activation = {"hidden_act"},       \
+    .position = MODEL_POSITION_ROTARY, .rms = true, .gated = true
 
+/* Defaults: configuration_*.py of transformers 4.57 and 5.24, which agree. The names of GELU by tanh differ in how they
+ * round (activations.py there). */
 static const struct model_family families[] = {
     {.type = "gpt2",
-     .architecture = "GPT2LMHeadModel",
-     .activation = "gelu_new",
+     .architectures = {"GPT2LMHeadModel", "GPT2Model"},
+     .activations = {"gelu_new", "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_fast", "gelu_accurate"},
      .prefix = "transformer.",
      .key_width = {"n_embd", "hidden_size"},
      .key_layers = {"n_layer", "num_hidden_layers"},
@@ -128,13 +131,13 @@ static const struct model_family families[] = {
      .key_positions = {"n_positions", "max_position_embeddings"},
      .key_eps = {"layer_norm_epsilon"},
      .key_activation = {"activation_function"},
-     .ffn_default = 4,
-     .eps_default = 1e-5,
+     .defaults = {.width = 768, .layers = 12, .heads = 12, .positions = 1024, .vocab = 50257, .eps = 1e-5},
+     .ffn_times = 4,
      .position = MODEL_POSITION_LEARNED,
      .tied = true,
      PARAMETERS(gpt2_parameters)},
     {.type = "bloom",
-     .architecture = "BloomForCausalLM",
+     .architectures = {"BloomForCausalLM", "BloomModel"},
      .prefix = "transformer.",
      .key_width = {"hidden_size", "n_embed"},
      .key_layers = {"n_layer", "num_hidden_layers"},
@@ -142,27 +145,31 @@ static const struct model_family families[] = {
      .key_ffn = {"n_inner"},
      .key_positions = {"seq_length"},
      .key_eps = {"layer_norm_epsilon"},
-     .ffn_default = 4,
+     .defaults = {.width = 64, .layers = 2, .heads = 8, .positions = MODEL_ENDLESS, .vocab = 250880, .eps = 1e-5},
+     .ffn_times = 4,
      .ffn_fixed = true,
-     .eps_default = 1e-5,
      .position = MODEL_POSITION_ALIBI,
      .interleaved = true,
      .tied = true,
      PARAMETERS(bloom_parameters)},
-    {.type = "llama", .architecture = "LlamaForCausalLM", LLAMA},
+    {.type = "llama",
+     .architectures = {"LlamaForCausalLM", "LlamaModel", "LLaMAForCausalLM"},
+     .defaults = {SIZES_7B, .ffn = 11008, .positions = 2048, .eps = 1e-6, .theta = 1e4},
+     LLAMA},
     {.type = "mistral",
-     .architecture = "MistralForCausalLM",
+     .architectures = {"MistralForCausalLM", "MistralModel"},
      .key_window = {"sliding_window"},
-     .kv_default = 8,
-     .window_default = 4096,
+     .defaults = {SIZES_7B, .kv_heads = 8, .ffn = 14336, .positions = 131072, .window = 4096, .eps = 1e-6,
+                  .theta = 1e4},
      LLAMA},
     {.type = "mixtral",
-     .architecture = "MixtralForCausalLM",
+     .architectures = {"MixtralForCausalLM", "MixtralModel"},
      .refusal = "a mixture of experts; toise trains dense models, and prices this one on catalogued machines alone",
      .key_window = {"sliding_window"},
-     .key_experts = {"num_local_experts"},
+     .key_experts = {"num_local_experts", "num_experts"},
      .key_active = {"num_experts_per_tok"},
-     .kv_default = 8,
+     .defaults = {SIZES_7B, .kv_heads = 8, .ffn = 14336, .positions = 131072, .experts = 8, .active = 2, .eps = 1e-5,
+                  .theta = 1e6},
      LLAMA_FIELDS,
      PARAMETERS(mixtral_parameters)},
 };

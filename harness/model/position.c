@@ -14,12 +14,13 @@ void model_position_slopes(int64_t heads, float *slopes) {
     }
 }
 
-/* Radians a position of plane i. Wavelengths beyond original / low turn `factor` times slower, those below
- * original / high as ever, and between the two the speed is interpolated. */
+/* Radians a position of plane i. Of Llama 3.1, wavelengths beyond original / low turn `factor` times slower, those
+ * below original / high as ever, and between the two the speed is interpolated. */
 static double speed(const struct model_config *c, int64_t i) {
     const struct model_rotary *r = &c->rotary;
     const double plain = pow(r->theta, -2.0 * (double)i / (double)c->head_dim);
     if (r->factor == 0) return plain;
+    if (r->high == 0) return plain / r->factor;
     const double turns =
         (double)r->original * plain / (2 * M_PI); /* of the plane over the first training's positions */
     if (turns < r->low) return plain / r->factor;

@@ -95,11 +95,13 @@ void reference_attention_backward(const struct reference_run *s, const double *q
     reference_store(s, dqkv, s->t * s->qkv);
 }
 
-/* Radians a position of the plane (i, i + d/2); Llama 3.1's scaling by wavelength, in positions. */
+/* Radians a position of the plane (i, i + d/2); scaling as if positions were nearer to one another, or Llama 3.1's by
+ * wavelength, in positions. */
 static double turning(const struct reference_run *s, int64_t i) {
     const struct model_rotary *r = &s->c->rotary;
     const double plain = 1 / pow(r->theta, 2 * (double)i / (double)s->d), length = 2 * M_PI / plain;
     const double original = (double)r->original;
+    if (r->factor > 0 && r->high == 0) return pow(r->theta, -2 * (double)i / (double)s->d) * (1 / r->factor);
     if (r->factor == 0 || length < original / r->high) return plain;
     if (length > original / r->low) return plain / r->factor;
     const double smooth = (original / length - r->low) / (r->high - r->low);

@@ -159,8 +159,11 @@ static int add_row(const struct project_fact *eur_per_mwh, struct row *r, const 
         json_array_append_new(rows, blank(r, model->why));
     else if (price(r, &model->config, fitted, o, &why))
         json_array_append_new(rows, blank(r, why.text));
-    else
-        json_array_append_new(rows, row_json(r, eur_per_mwh));
+    else {
+        json_t *row = row_json(r, eur_per_mwh);
+        set_notes(row, &model->config);
+        json_array_append_new(rows, row);
+    }
     project_machine_close(&r->machine);
     return BASE_OK;
 }

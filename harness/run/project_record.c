@@ -35,6 +35,7 @@ static json_t *config_json(const struct project_question *q, const struct run_pr
         set_integer(o, "active_parameters", model_params_active(q->config));
         set_integer(o, "experts", q->config->experts), set_integer(o, "experts_active", q->config->active);
     }
+    set_notes(o, q->config);
     set(o, "precision", json_string(project_dtype_name(r->projection.dtype)));
     set_integer(o, "seq", q->seq), set_integer(o, "global_batch", q->global_batch);
     set(o, "framework", json_string(project_era_name(x->era)));

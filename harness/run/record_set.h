@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdint.h>
 
+#include "model/config.h"
 #include "run/train.h"
 
 static inline json_t *number(double x) {
@@ -26,6 +27,12 @@ static inline json_t *numbers(const double *x, int n) {
     json_t *a = json_array();
     for (int i = 0; i < n; i++) json_array_append_new(a, number(x[i]));
     return a;
+}
+
+/* "left_out" and "unread" of a record's config, where the config.json says what calls for them. */
+static inline void set_notes(json_t *config, const struct model_config *c) {
+    if (c->left_out[0]) set(config, "left_out", json_string(c->left_out));
+    if (c->unread[0]) set(config, "unread", json_string(c->unread));
 }
 
 /* A new record: schema, kind, status, why (unless it is ""), time and version. */

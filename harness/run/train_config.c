@@ -47,6 +47,8 @@ json_t *run_plan_config(const struct plan *p) {
     set_number(o, "init_std", c->init_std);
     if (c->rotary.theta > 0) set_number(o, "rotary_theta", c->rotary.theta);
     if (c->rotary.factor > 0) set_number(o, "rotary_factor", c->rotary.factor);
+    if (c->rotary.factor > 0 && c->rotary.high == 0) set(o, "rotary_type", json_string("linear"));
+    set_notes(o, c);
     set(o, "precision", json_string(run_precision(p)));
     set_integer(o, "seq", p->request.seq);
     set_integer(o, "global_batch", p->request.global_batch);

@@ -52,6 +52,9 @@ CASES = {
     "llama 3.1 positions": llama(max_position_embeddings=256, rope_parameters=dict(
         rope_type="llama3", rope_theta=500000.0, factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
         original_max_position_embeddings=32)),
+    "llama, positions scaled linearly": llama(rope_parameters=dict(rope_type="linear", rope_theta=10000.0, factor=4.0)),
+    "llama, positions scaled dynamically": llama(rope_parameters=dict(rope_type="dynamic", rope_theta=10000.0,
+                                                                       factor=2.0)),
     "mistral, window 7": llama("Mistral", sliding_window=7),
     "mistral, window 1": llama("Mistral", sliding_window=1),
     "mistral, window of the sequence": llama("Mistral", sliding_window=SEQ),

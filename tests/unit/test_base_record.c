@@ -352,6 +352,13 @@ static void json_files_say_where_they_are_wrong(void **state) {
     assert_int_equal(json_array_size(json_object_get(value, "a")), 2);
     json_decref(value);
     value = NULL;
+    put(path, "\xef\xbb\xbf{\"a\":1}\n"); /* as Windows' editors save it */
+    assert_int_equal(base_json_load(path, &value, &e), 0);
+    json_decref(value);
+    value = NULL;
+    put(path, "\xff\xfe{");
+    assert_int_equal(base_json_load(path, &value, &e), BASE_USAGE);
+    assert_non_null(strstr(e.text, "UTF-16"));
     put(path, "{\"a\":\n [1, }\n");
     assert_int_equal(base_json_load(path, &value, &e), BASE_USAGE);
     assert_null(value);

@@ -49,13 +49,40 @@ static void test_reads(void **state) {
 static void test_sizes(void **state) {
     (void)state;
     const char *const fields[] = {"n_embd", "n_layer", "n_head", "n_positions", "vocab_size"};
-    const char *const values[] = {NULL,  "null",   "0",    "-4",   "16777217", "9223372036854775807",
-                                  "3.5", "\"96\"", "true", "[96]", "1e3",      "{}"};
+    const char *const values[] = {"null", "0",    "-4",  "16777217", "9223372036854775807", "3.5", "\"96\"",
+                                  "true", "[96]", "1e3", "{}"};
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         for (size_t j = 0; j < sizeof values / sizeof *values; j++)
             config_json_refused(changed(fields[i], values[j]), fields[i]);
-    for (size_t j = 2; j < sizeof values / sizeof *values; j++)
+    for (size_t j = 1; j < sizeof values / sizeof *values; j++)
         config_json_refused(changed("n_inner", values[j]), "n_inner");
+}
+
+/* What transformers documents: gpt2's 124M, each size for itself. */
+static void test_defaults(void **state) {
+    (void)state;
+    struct model_config c = config_json_accepted(config_json("{\"model_type\":\"gpt2\"}"));
+    assert_true(c.width == 768 && c.layers == 12 && c.heads == 12 && c.positions == 1024 && c.vocab == 50257);
+    assert_true(c.norm_eps == 1e-5 && c.tied && c.ffn == 3072 && c.parameters == 124439808);
+    assert_int_equal(config_json_accepted(changed("n_embd", NULL)).width, 768);
+    assert_int_equal(config_json_accepted(changed("n_layer", NULL)).layers, 12);
+    assert_int_equal(config_json_accepted(changed("n_head", NULL)).heads, 12);
+    assert_int_equal(config_json_accepted(changed("n_positions", NULL)).positions, 1024);
+    assert_int_equal(config_json_accepted(changed("vocab_size", NULL)).vocab, 50257);
+    assert_int_equal(config_json_accepted(changed("activation_function", NULL)).width, 96);
+}
+
+/* GELU by tanh under all its names; GELU by erf and others are other functions. */
+static void test_activations(void **state) {
+    (void)state;
+    const char *const tanh_form[] = {"\"gelu_new\"", "\"gelu_pytorch_tanh\"", "\"gelu_python_tanh\"", "\"gelu_fast\"",
+                                     "\"gelu_accurate\""};
+    const char *const others[] = {"\"gelu\"", "\"gelu_python\"", "\"gelu_10\"", "\"quick_gelu\"", "\"silu\"", "\"\"",
+                                  "null"};
+    for (size_t i = 0; i < sizeof tanh_form / sizeof *tanh_form; i++)
+        config_json_accepted(changed("activation_function", tanh_form[i]));
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        config_json_refused(changed("activation_function", others[i]), "activation_function");
 }
 
 static void test_numbers(void **state) {
@@ -120,6 +147,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reads),        cmocka_unit_test(test_sizes),         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_architecture), cmocka_unit_test(test_not_an_object), cmocka_unit_test(test_slice),
+        cmocka_unit_test(test_defaults),     cmocka_unit_test(test_activations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

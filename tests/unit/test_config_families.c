@@ -93,7 +93,6 @@ static void test_llama(void **state) {
     without(llama, "num_attention_heads", "32", "3 elements"); /* an odd head */
     without(llama, "head_dim", "15", "15 elements");
     without(llama, "head_dim", "258", "258");
-    without(llama, "intermediate_size", NULL, "intermediate_size");
     without(llama, "intermediate_size", "null", "intermediate_size");
     without(llama, "attention_bias", "true", "attention_bias");
     without(llama, "mlp_bias", "true", "mlp_bias");
@@ -159,12 +158,18 @@ static void test_aliases(void **state) {
 static void test_architectures(void **state) {
     (void)state;
     const struct {
-        const char *good, *architecture;
-    } families[] = {{gpt2, "[\"GPT2LMHeadModel\"]"},
-                    {bloom, "[\"BloomForCausalLM\"]"},
-                    {llama, "[\"LlamaForCausalLM\"]"},
-                    {mistral, "[\"MistralForCausalLM\"]"}};
+        const char *good, *architecture, *bare;
+    } families[] = {{gpt2, "[\"GPT2LMHeadModel\"]", "[\"GPT2Model\"]"},
+                    {bloom, "[\"BloomForCausalLM\"]", "[\"BloomModel\"]"},
+                    {llama, "[\"LlamaForCausalLM\"]", "[\"LlamaModel\"]"},
+                    {mistral, "[\"MistralForCausalLM\"]", "[\"MistralModel\"]"}};
     for (int i = 0; i < 4; i++) {
+        with(families[i].good, "architectures", families[i].bare);
+        with(families[i].good, "architectures", "[]");
+        with(families[i].good, "architectures", "null");
+        without(families[i].good, "architectures", families[(i + 1) % 4].bare, "architectures");
+        without(families[i].good, "architectures", "\"GPT2LMHeadModel\"", "architectures");
+        without(families[i].good, "architectures", "[7]", "architectures");
         with(families[i].good, "architectures", families[i].architecture);
         without(families[i].good, "architectures", families[(i + 1) % 4].architecture, "architectures");
         without(families[i].good, "model_type", "\"opt\"", "known: gpt2, bloom, llama, mistral");
@@ -209,14 +214,84 @@ static void test_rotary(void **state) {
     without(llama, "layer_types", "[\"full_attention\", \"linear_attention\"]", "layer_types");
     without(llama, "partial_rotary_factor", "0.5", "partial_rotary_factor");
     without(llama, "quantization_config", "{\"bits\":4}", "quantization_config");
-    const char *const kinds[] = {"linear", "dynamic", "yarn", "longrope"};
-    for (int i = 0; i < 4; i++) {
+    const char *const kinds[] = {"yarn", "longrope", "su", "mrope", "proportional", "ntk"};
+    for (int i = 0; i < 6; i++) {
         json_t *json = config_json(llama);
         json_object_set_new(json, "rope_scaling", json_pack("{s:s, s:f}", "rope_type", kinds[i], "factor", 2.0));
         config_json_refused(json, kinds[i]);
     }
     without(llama, "rope_scaling", "{\"factor\":2.0}", "rope_type");
-    without(llama, "rope_scaling", "{\"type\":\"linear\",\"factor\":2.0}", "linear");
+}
+
+/* Linear scaling, under both names of the object and of its kind; dynamic scaling, which begins beyond the positions.
+ */
+static void test_scaling(void **state) {
+    (void)state;
+    const char *const linear[] = {"{\"type\":\"linear\",\"factor\":4.0}", "{\"rope_type\":\"linear\",\"factor\":4}",
+                                  "{\"type\":\"linear\",\"rope_type\":\"linear\",\"factor\":4.0,\"rope_theta\":null}",
+                                  "{\"full_attention\":{\"rope_type\":\"linear\",\"factor\":4.0}}"};
+    for (int i = 0; i < 4; i++)
+        for (int old = 0; old < 2; old++) {
+            const struct model_rotary r = with(llama, old ? "rope_scaling" : "rope_parameters", linear[i]).rotary;
+            assert_true(r.theta == 10000 && r.factor == 4 && r.high == 0 && r.dynamic == 0);
+        }
+    const struct model_rotary both =
+        with(llama, "rope_parameters", "{\"rope_type\":\"linear\",\"factor\":8.0,\"rope_theta\":5e5}").rotary;
+    assert_true(both.theta == 5e5 && both.factor == 8 && both.high == 0);
+    const struct model_rotary dynamic = with(llama, "rope_scaling", "{\"type\":\"dynamic\",\"factor\":2.0}").rotary;
+    assert_true(dynamic.factor == 0 && dynamic.dynamic == 2);
+    const char *const kinds[] = {"linear", "dynamic", "llama3"}, *const factors[] = {NULL,    "null", "0",   "-2",
+                                                                                     "\"4\"", "true", "[4]", "1e300"};
+    for (int i = 0; i < 3; i++)
+        for (int j = 0; j < 8; j++) {
+            json_t *json = config_json(llama), *rope = json_pack("{s:s}", "type", kinds[i]);
+            if (factors[j]) json_object_set_new(rope, "factor", config_json(factors[j]));
+            json_object_set_new(json, "rope_scaling", rope);
+            config_json_refused(json, "rope_scaling.factor");
+        }
+    without(llama, "rope_scaling", "{\"type\":\"linear\",\"rope_type\":\"default\",\"factor\":4.0}",
+            "rope_scaling.type");
+    without(llama, "rope_scaling", "{\"type\":7,\"factor\":4.0}", "rope_scaling.rope_type");
+}
+
+/* null says nothing: not beside the same field elsewhere, not under another name of it. */
+static void test_null(void **state) {
+    (void)state;
+    json_t *json = config_json_changed(llama, "rope_theta", "null");
+    json_object_set_new(json, "rope_parameters", config_json("{\"rope_theta\":5e5,\"rope_type\":\"default\"}"));
+    assert_true(config_json_accepted(json).rotary.theta == 5e5);
+    assert_true(with(llama, "rope_theta", "null").rotary.theta == 1e4);
+    assert_true(
+        with(llama, "rope_parameters", "{\"rope_theta\":null,\"factor\":null,\"rope_type\":null}").rotary.theta == 1e4);
+    assert_int_equal(with(gpt2, "hidden_size", "null").width, 96);
+    json = config_json_changed(gpt2, "n_embd", "null");
+    json_object_set_new(json, "hidden_size", json_integer(64));
+    assert_int_equal(config_json_accepted(json).width, 64);
+    assert_int_equal(with(mistral, "num_key_value_heads", "null").kv_heads, 8);
+    assert_int_equal(with(llama, "head_dim", "null").head_dim, 16);
+    without(llama, "tie_word_embeddings", "null", "tie_word_embeddings");
+}
+
+/* transformers' documented defaults; counts are those of its models (5.24). */
+static void test_defaults(void **state) {
+    (void)state;
+    const struct {
+        const char *type;
+        int64_t parameters, positions, window, kv_heads;
+        double eps, theta;
+    } rows[] = {{"gpt2", 124439808, 1024, 0, 12, 1e-5, 0},
+                {"bloom", 16156544, MODEL_ENDLESS, 0, 8, 1e-5, 0},
+                {"llama", 6738415616, 2048, 0, 32, 1e-6, 1e4},
+                {"mistral", 7241732096, 131072, 4096, 8, 1e-6, 1e4},
+                {"mixtral", 46702792704, 131072, 0, 8, 1e-5, 1e6}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        json_t *json = json_pack("{s:s}", "model_type", rows[i].type);
+        const struct model_config c = config_json_priced(json);
+        assert_int_equal(c.parameters, rows[i].parameters);
+        assert_int_equal(c.positions, rows[i].positions);
+        assert_true(c.window == rows[i].window && c.kv_heads == rows[i].kv_heads);
+        assert_true(c.norm_eps == rows[i].eps && c.rotary.theta == rows[i].theta && c.init_std == 0.02);
+    }
 }
 
 static void test_llama3_numbers(void **state) {
@@ -243,7 +318,8 @@ int main(void) {
         cmocka_unit_test(test_llama),          cmocka_unit_test(test_mistral),
         cmocka_unit_test(test_narrow_heads),   cmocka_unit_test(test_aliases),
         cmocka_unit_test(test_architectures),  cmocka_unit_test(test_rotary),
-        cmocka_unit_test(test_llama3_numbers),
+        cmocka_unit_test(test_llama3_numbers), cmocka_unit_test(test_scaling),
+        cmocka_unit_test(test_null),           cmocka_unit_test(test_defaults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -213,6 +213,11 @@ static void test_shrink_of_families(void **state) {
     assert_int_equal(s[0].config.heads, 6); /* 112 */
     assert_int_equal(s[1].config.heads, 4); /* 16 */
     assert_in_range(s[2].config.window, 2, s[2].seq / 2);
+    struct model_config linear = config_json_accepted(config_json_preset("llama-3-8b"));
+    linear.rotary.factor = 4;
+    const struct plan_request q = rig_request(&linear, KERNEL_F32, 64, 4, 2);
+    const struct model_rotary kept = run_gate_shrink(&q).config.rotary;
+    assert_true(kept.factor == 4 && kept.high == 0 && kept.theta == 5e5);
     const struct model_rotary *r = &s[4].config.rotary;
     assert_true(r->factor == 8 && r->low == 1 && r->high == 4);
     /* of the eight planes of a head the first turns more than `high` times over `original`, the last less than once */

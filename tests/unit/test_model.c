@@ -132,6 +132,8 @@ static void test_variations(void **state) {
     c = llama;
     c.rotary = (struct model_rotary){.theta = 100, .factor = 8, .low = 1, .high = 4, .original = 32};
     check_variation(c);
+    c.rotary = (struct model_rotary){.theta = 100, .factor = 4};
+    check_variation(c);
     c = rig_config_of("mistral", LAYERS, WIDTH, HEADS, VOCAB, POSITIONS);
     /* not 1: then the gradients of queries and keys are zero but for rounding, and sums of values' are ties in BF16 */
     const int64_t windows[] = {2, SEQ - 1, SEQ, 0};

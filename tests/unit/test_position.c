@@ -129,10 +129,29 @@ static void test_llama3_planes(void **state) {
     assert_close(atan2((double)sines[35], (double)cosines[35]), 0.0007644969883171747, 2);
 }
 
+/* Linear scaling by 4: position 4 p stands where p stood. Plane 1 of heads of 4 turns by 1/400 a position. */
+static void test_linear_planes(void **state) {
+    (void)state;
+    struct model_config c = rotary(4, 10000);
+    float cosines[10], sines[10], plain_cos[10], plain_sin[10];
+    model_position_angles(&c, 0, 5, plain_cos, plain_sin);
+    c.rotary.factor = 4;
+    model_position_angles(&c, 0, 5, cosines, sines);
+    assert_close(cosines[2], 0.96891242171064478, 1); /* cos 1/4 */
+    assert_close(sines[2], 0.24740395925452293, 1);
+    assert_close(sines[3], 0.0024999973958341471, 1); /* sin 1/400 */
+    assert_memory_equal(cosines + 8, plain_cos + 2, 2 * sizeof *cosines);
+    assert_memory_equal(sines + 8, plain_sin + 2, 2 * sizeof *sines);
+    c.rotary = (struct model_rotary){.theta = 10000, .dynamic = 4}; /* no scaling within the model's positions */
+    model_position_angles(&c, 0, 5, cosines, sines);
+    assert_memory_equal(cosines, plain_cos, sizeof cosines);
+    assert_memory_equal(sines, plain_sin, sizeof sines);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_slopes), cmocka_unit_test(test_angles),        cmocka_unit_test(test_far_positions),
-        cmocka_unit_test(test_offset), cmocka_unit_test(test_llama3_planes),
+        cmocka_unit_test(test_offset), cmocka_unit_test(test_llama3_planes), cmocka_unit_test(test_linear_planes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

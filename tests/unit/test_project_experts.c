@@ -300,7 +300,7 @@ static void refused(void **state) {
     layout_refused(&mixtral, 4, 8, "--ep 8 does not divide the 4 data parallel ranks");
     layout_refused(&projections_bloom, 8, 8, "bloom-176b is dense; leave out --ep");
     config_refused("num_experts_per_tok", "9", "num_experts_per_tok");
-    config_refused("num_experts_per_tok", NULL, "num_experts_per_tok");
+    config_refused("num_experts_per_tok", "null", "num_experts_per_tok");
     config_refused("num_local_experts", "0", "num_local_experts");
     config_refused("n_routed_experts", "8", "n_routed_experts");
     config_json_refused(config_json_preset("mixtral-8x7b"), "a mixture of experts"); /* by who trains */

@@ -159,6 +159,8 @@ static void test_gradient_of_variations(void **state) {
     c = config_of("llama");
     c.rotary = (struct model_rotary){.theta = 100, .factor = 8, .low = 1, .high = 4, .original = 32};
     check_gradient("llama with scaled positions", c);
+    c.rotary = (struct model_rotary){.theta = 100, .factor = 4};
+    check_gradient("llama with positions scaled linearly", c);
     c = config_of("mistral");
     c.window = 1; /* each its own key */
     check_gradient("mistral with a window of one", c);

@@ -244,16 +244,20 @@ static void test_passed_over(void **state) {
     close_family(&m);
 }
 
-/* An engine's weights, saved and loaded again: the same bits, the same configuration. */
+/* An engine's weights, saved and loaded again: the same bits, the same configuration, scaled positions among it. */
 static void test_save(void **state) {
     (void)state;
-    for (int f = 0; f < FAMILIES; f++) {
-        const struct model_config c = config_of(families[f]);
+    static const struct model_rotary scaled[] = {{.theta = 100, .factor = 4},
+                                                 {.theta = 5e5, .factor = 8, .low = 1, .high = 4, .original = 32},
+                                                 {.theta = 1e4, .dynamic = 2}};
+    for (int f = 0; f < FAMILIES + 3; f++) {
+        struct model_config c = config_of(f < FAMILIES ? families[f] : "llama");
+        if (f >= FAMILIES) c.rotary = scaled[f - FAMILIES];
         const struct plan_request q = rig_request(&c, KERNEL_F32, 8, 1, 1);
         struct base_error e = {0};
         struct rig a, b;
         char where[256], path[300];
-        snprintf(where, sizeof where, "%s", folder_name(families[f]));
+        snprintf(where, sizeof where, "%s", folder_name(c.family->type));
         rig_open(&a, &q, KERNEL_ISA_ref, KERNEL_BACKEND_TOISE, 3);
         rig_open(&b, &q, KERNEL_ISA_ref, KERNEL_BACKEND_TOISE, 4);
         assert_int_equal(run_weights_save_check(where, false, &e), BASE_OK);

@@ -52,6 +52,14 @@ struct model_config config_json_accepted(json_t *json) {
     return c;
 }
 
+struct model_config config_json_priced(json_t *json) {
+    struct model_config c = {0};
+    struct base_error e = {0};
+    if (model_config_parse_priced(&c, "m", json, "x.json", &e)) fail_msg("%s", e.text);
+    json_decref(json);
+    return c;
+}
+
 json_t *config_json_preset(const char *name) {
     char path[128];
     struct base_error e = {0};

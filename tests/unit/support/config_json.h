@@ -13,6 +13,8 @@ json_t *config_json_changed(const char *good, const char *field, const char *val
 /* BASE_USAGE in one line that names the file and `word`, and nothing written to the caller's config. */
 void config_json_refused(json_t *json, const char *word);
 struct model_config config_json_accepted(json_t *json);
+/* The same by who asks for a price. */
+struct model_config config_json_priced(json_t *json);
 /* A file of the catalog of models. */
 json_t *config_json_preset(const char *name);
 
