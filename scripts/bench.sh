@@ -84,7 +84,7 @@ if [ -s "$out" ]; then
             print text
         }
         if (emulated) print "\nThis CPU has no BF16 dot: BF16 is emulated at FP32 speed."
-        print "\nMedians of the launches; MFU against the peak measured beside them."
+        print "\nMedians of the launches: tokens/s by the clock, the median step, MFU against the peak measured beside them."
     }' "$out"
     echo "records: $out"
 else

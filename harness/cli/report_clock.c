@@ -81,7 +81,9 @@ void cli_report_clock(FILE *out, const json_t *record) {
     if (!(mean > 1.02 * high || mean < 0.98 * low)) return;
     fprintf(out, "            %+.0f%% against the median step:", 100 * (mean / median - 1));
     reasons(out, r, wall_s);
-    if (slow) fprintf(out, "; %zu steps took over twice the median, the longest %.4g s", slow, longest);
+    if (slow)
+        fprintf(out, "; %zu step%s took over twice the median, the longest %.4g s", slow, slow == 1 ? "" : "s",
+                longest);
     fputc('\n', out);
 }
 

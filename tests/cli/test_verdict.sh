@@ -29,6 +29,15 @@ sed -i 's/"loss_first":\([^,]*\),\(.*\)"loss":\[[^,]*,/"loss_first":\1,\2"loss":
 ends 1 --steps 3 --out "$work/records.jsonl"
 says 'FAILED  timed losses against earlier records: step 0'
 
+# Losses that the gate passed count where only the time was inconclusive; those that it never saw do not.
+ends 0 --steps 3 --out "$work/unsure.jsonl"
+sed -i 's/"status":"PASSED"/"status":"INCONCLUSIVE"/' "$work/unsure.jsonl"
+ends 0 --steps 3 --out "$work/unsure.jsonl"
+says 'PASSED  timed losses against earlier records'
+ends 3 --steps 3 --no-gate --out "$work/unchecked.jsonl"
+ends 0 --steps 3 --out "$work/unchecked.jsonl"
+! grep -q 'against earlier records' "$work/said" || { echo 'losses that no gate saw were taken' && bad=1; }
+
 # A file with other contents is other work, whatever its name.
 for day in 1 2; do
     head -c 4000 /dev/zero | tr '\0' "$day" >"$work/text"

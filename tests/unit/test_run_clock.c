@@ -107,7 +107,7 @@ static void pages_say_why_the_clock_parts_from_the_median(void **state) {
     assert_non_null(strstr(text, "wall clock  12 s for 6 steps, 2 s a step [1, 3]"));
     assert_non_null(
         strstr(text, "+100% against the median step: the CPU quota stopped the process in 31 periods, 4.5 s"));
-    assert_non_null(strstr(text, "1 steps took over twice the median, the longest 7 s"));
+    assert_non_null(strstr(text, "1 step took over twice the median, the longest 7 s"));
     text = shown(cli_report_clock, CLOCK("2", RANK("0", "0", "0", "0") "," RANK("0", "6", "12", "5")));
     assert_non_null(strstr(text, "the hypervisor took 6 s, 25% of the CPU time (rank 1)"));
     assert_non_null(strstr(text, "other processes took 12 s, 50% of the CPU time (rank 1)"));
