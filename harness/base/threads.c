@@ -5,10 +5,10 @@
 #include <omp.h>
 #include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/places.h"
 #include "base/threads.h"
 
 enum { MASK_BYTES = BASE_CPUS_MAX / 8 };
@@ -29,18 +29,32 @@ static void add_places(union mask *m) {
     }
 }
 
+/* Not known: all that are online. */
+static void list(const union mask *m, bool known, struct base_cpus *cpus) {
+    cpus->count = 0;
+    for (int i = 0; i < BASE_CPUS_MAX; i++)
+        if (known ? CPU_ISSET_S((size_t)i, sizeof *m, &m->set) : i < base_cpus_online()) cpus->cpu[cpus->count++] = i;
+}
+
 void base_cpus_mask(struct base_cpus *mask) {
     union mask m;
     memset(&m, 0, sizeof m);
-    mask->count = 0;
     const bool known = sched_getaffinity(0, sizeof m, &m.set) == 0;
     add_places(&m);
-    if (!known) {
-        for (int i = 0; i < base_cpus_online() && i < BASE_CPUS_MAX; i++) mask->cpu[mask->count++] = i;
-        return;
-    }
-    for (int i = 0; i < BASE_CPUS_MAX; i++)
-        if (CPU_ISSET_S((size_t)i, sizeof m, &m.set)) mask->cpu[mask->count++] = i;
+    list(&m, known, mask);
+}
+
+/* The kernel keeps of a mask what the cpuset has. */
+void base_cpus_usable(struct base_cpus *cpus) {
+    union mask before, m;
+    memset(&before, 0, sizeof before);
+    memset(&m, 0xff, sizeof m);
+    bool known = sched_getaffinity(0, sizeof before, &before.set) == 0;
+    known = known && sched_setaffinity(0, sizeof m, &m.set) == 0;
+    memset(&m, 0, sizeof m);
+    known = known && sched_getaffinity(0, sizeof m, &m.set) == 0;
+    if (known) sched_setaffinity(0, sizeof before, &before.set);
+    list(&m, known, cpus);
 }
 
 int base_cpus_online(void) {
@@ -56,14 +70,10 @@ void base_cpus_share(const struct base_cpus *mask, int index, int count, struct 
     memmove(share->cpu, mask->cpu + low, (size_t)share->count * sizeof share->cpu[0]);
 }
 
-static bool placed_by_user(void) {
-    return getenv("OMP_PROC_BIND") != NULL || getenv("OMP_PLACES") != NULL || getenv("GOMP_CPU_AFFINITY") != NULL;
-}
-
 bool base_threads_pin(const struct base_cpus *cpus, int threads) {
     omp_set_dynamic(0);
     omp_set_num_threads(threads);
-    if (threads > cpus->count || placed_by_user()) return false;
+    if (!cpus || threads > cpus->count || base_places_given()) return false;
     int failed = threads; /* threads not pinned; an OpenMP limit may also give fewer threads than asked */
 #pragma omp parallel num_threads(threads)
     {

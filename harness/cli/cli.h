@@ -56,7 +56,7 @@ void cli_report_comm_head(FILE *out, const json_t *record);
 void cli_report_comm(FILE *out, const json_t *record);
 
 /* Records of kind "kernel": what stands above their lines, one line, and what they say together. */
-void cli_report_kernels_head(FILE *out, const json_t *machine, int threads);
+void cli_report_kernels_head(FILE *out, const json_t *machine, int threads, const char *from);
 void cli_report_kernel(FILE *out, const json_t *record);
 void cli_report_kernels_end(FILE *out, const json_t *records);
 /* A record of kind "validate"; rows: with the lines of single runs. */

@@ -90,7 +90,8 @@ static int run(struct launch *l, struct comm *world, struct base_error *e) {
     int code = cli_isa(&isa, e);
     if (!code) code = base_topology_read(&topology, e);
     if ((code = comm_agree(world, code, e))) return code;
-    run_place(&placement, world, (int)l->flags->threads);
+    if ((code = run_place(&placement, world, (int)l->flags->threads, e))) return code;
+    run_place_pin(&placement);
     if (placement.warning[0] && world->rank == 0) fprintf(stderr, "toise: %s\n", placement.warning);
     base_topology_caches(&topology, placement.threads, world->local_size, &caches);
     if ((code = check_memory(l, world, &caches, e))) return code;
@@ -98,6 +99,7 @@ static int run(struct launch *l, struct comm *world, struct base_error *e) {
     l->origin = (struct run_comm_origin){.launch = l->id,
                                          .world = world,
                                          .threads = placement.threads,
+                                         .threads_from = placement.threads_from,
                                          .machine = measure_fingerprint(&topology, &ops, isa)};
     code = run_comm_open(&bench, world, &l->options, &placement, &caches, e);
     if (!code) code = measure(l, &bench, e);

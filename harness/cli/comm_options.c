@@ -29,7 +29,9 @@ static int table(struct cli_comm_flags *f, struct cli_option rows[ROWS]) {
          "whose gradient is the largest size: a preset, or a Hugging Face config.json; default gpt2-124m",
          &f->model_given},
         {"--threads", NULL, CLI_INTEGER, &f->threads, 1, BASE_CPUS_MAX, "N",
-         "OpenMP threads of a rank; default its share of the CPUs it may use", NULL},
+         "OpenMP threads of a rank; default the least that its share of the CPUs, a quota, Slurm and OMP_NUM_THREADS "
+         "allow",
+         NULL},
         {"--seconds", NULL, CLI_NUMBER, &f->seconds, 0.01, 3600, "S",
          "of each size, and again beside compute; default 1", NULL},
         {"--width", NULL, CLI_NUMBER, &f->width, 0.001, 1, "X",

@@ -141,7 +141,7 @@ static void explain(const struct launch *l, const struct kernel_caches *c, int t
 static int measure(struct launch *l, const struct base_topology *topology, struct base_error *e) {
     int code = BASE_OK;
     l->origin.machine = measure_fingerprint(topology, &l->setup->variants[0].ops, kernel_isa_best());
-    cli_report_kernels_head(l->page, l->origin.machine, l->bench.team.threads);
+    cli_report_kernels_head(l->page, l->origin.machine, l->bench.team.threads, l->origin.threads_from);
     for (int i = 0; i < l->setup->cases.count && !code; i++) code = run_case(l, i, e);
     if (!code && l->with_openblas)
         code = emit(l, run_openblas_record(&l->openblas, &l->origin, l->bench.team.threads), e);
@@ -171,18 +171,16 @@ static int probe(const struct cli_kernels_flags *f, struct base_error *e) {
 }
 
 /* Before threads are pinned: children inherit where this process may run. */
-static void try_openblas(struct launch *l) {
-    struct base_cpus mask;
-    char program[] = "/proc/self/exe", name[] = "kernels", flag[] = "--openblas-probe", count[] = "--threads";
-    char threads[16], *const command[] = {program, name, flag, count, threads, NULL};
+static void try_openblas(struct launch *l, int count) {
+    char program[] = "/proc/self/exe", name[] = "kernels", flag[] = "--openblas-probe", many[] = "--threads";
+    char threads[16], *const command[] = {program, name, flag, many, threads, NULL};
     for (int i = 0; i < l->setup->cases.count && !l->with_openblas; i++) {
         struct run_kernel_variant own[RUN_VARIANTS_MAX];
         const int variants = cli_kernels_variants(l->setup, &l->setup->cases.at[i], own);
         for (int k = 0; k < variants; k++) l->with_openblas = l->with_openblas || !strcmp(own[k].name, "openblas");
     }
     if (!l->with_openblas) return;
-    base_cpus_mask(&mask);
-    snprintf(threads, sizeof threads, "%d", l->flags->threads ? (int)l->flags->threads : mask.count);
+    snprintf(threads, sizeof threads, "%d", count);
     cli_progress_phase(&l->progress, "core types of OpenBLAS");
     run_openblas_try(&l->openblas, command, CHILD_S);
     cli_progress_close(&l->progress);
@@ -200,8 +198,10 @@ static int run(struct launch *l, struct comm *world, struct base_error *e) {
     }
     int code = base_topology_read(&topology, e);
     if (code) return code;
-    if (!f->dry_run) try_openblas(l);
-    run_place(&placement, world, (int)f->threads);
+    if ((code = run_place(&placement, world, (int)f->threads, e))) return code;
+    if (!f->dry_run) try_openblas(l, placement.threads);
+    run_place_pin(&placement);
+    l->origin.threads_from = placement.threads_from;
     if (placement.warning[0]) fprintf(stderr, "toise: %s\n", placement.warning);
     base_topology_caches(&topology, placement.threads, 1, &caches);
     if (f->explain) explain(l, &caches, placement.threads);

@@ -32,7 +32,7 @@ static int table(struct cli_kernels_flags *f, struct cli_option rows[ROWS]) {
          "this host can run but ref, plain C",
          NULL},
         {"--threads", NULL, CLI_INTEGER, &f->threads, 1, BASE_CPUS_MAX, "N",
-         "OpenMP threads; default all CPUs that it may use", NULL},
+         "OpenMP threads; default the least that its CPUs, a quota, Slurm and OMP_NUM_THREADS allow", NULL},
         {"--seconds", NULL, CLI_NUMBER, &f->seconds, 0.01, 3600, "S",
          "of each variant of each shape, its roofs included; default 0.5", NULL},
         {"--width", NULL, CLI_NUMBER, &f->width, 0.001, 1, "X",

@@ -10,9 +10,10 @@
 
 void cli_report_comm_head(FILE *out, const json_t *record) {
     const json_t *layout = json_object_get(record, "layout"), *machine = json_object_get(record, "machine");
-    fprintf(out, "toise comm   %s: %lld ranks of %lld thread%s on %lld node%s\n", get_text(machine, "cpu"),
-            get_whole(layout, "world"), get_whole(layout, "threads"), get_whole(layout, "threads") == 1 ? "" : "s",
-            get_whole(layout, "nodes"), get_whole(layout, "nodes") == 1 ? "" : "s");
+    fprintf(out, "toise comm   %s: %lld ranks of %lld thread%s on %lld node%s; threads by %s\n",
+            get_text(machine, "cpu"), get_whole(layout, "world"), get_whole(layout, "threads"),
+            get_whole(layout, "threads") == 1 ? "" : "s", get_whole(layout, "nodes"),
+            get_whole(layout, "nodes") == 1 ? "" : "s", get_text(layout, "threads_from"));
     cli_report_quota(out, machine);
     fprintf(out, "\n%-12s %12s %12s %7s %12s %12s %14s %8s\n", "all_reduce", "bytes", "time", "+-", "algbw GB/s",
             "busbw GB/s", "hidden", "wrong");

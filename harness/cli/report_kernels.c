@@ -30,9 +30,9 @@ static const char *called(const json_t *result) {
     return get_text(result, "name")[0] ? get_text(result, "name") : get_text(result, "op");
 }
 
-void cli_report_kernels_head(FILE *out, const json_t *machine, int threads) {
-    fprintf(out, "toise kernels   %s, %s, %d thread%s\n", get_text(machine, "cpu"), get_text(machine, "isa"), threads,
-            threads == 1 ? "" : "s");
+void cli_report_kernels_head(FILE *out, const json_t *machine, int threads, const char *from) {
+    fprintf(out, "toise kernels   %s, %s, %d thread%s (%s)\n", get_text(machine, "cpu"), get_text(machine, "isa"),
+            threads, threads == 1 ? "" : "s", from);
     cli_report_quota(out, machine);
     fputc('\n', out);
     fprintf(out, "%-22s %-24s %-5s %-13s %9s %8s %7s %8s %-8s %9s %9s\n", "", "shape", "dtype", "variant", "GFLOP/s",

@@ -47,11 +47,11 @@ void cli_report_plan(FILE *out, const json_t *record) {
             get_whole(config, "layers"), get_whole(config, "full_layers"), get_text(config, "precision"));
     cli_report_config(out, config);
     fprintf(out,
-            "layout      %lld ranks of %lld threads; DP %lld, global batch %lld x %lld tokens, micro-batch %lld, "
+            "layout      %lld ranks of %lld threads (%s); DP %lld, global batch %lld x %lld tokens, micro-batch %lld, "
             "accumulation %lld\n",
-            get_whole(layout, "world"), get_whole(layout, "threads"), get_whole(layout, "dp"),
-            get_whole(config, "global_batch"), get_whole(config, "seq"), get_whole(layout, "micro_batch"),
-            get_whole(layout, "accumulation"));
+            get_whole(layout, "world"), get_whole(layout, "threads"), get_text(layout, "threads_from"),
+            get_whole(layout, "dp"), get_whole(config, "global_batch"), get_whole(config, "seq"),
+            get_whole(layout, "micro_batch"), get_whole(layout, "accumulation"));
     if (json_object_get(record, "data")) fprintf(out, "data        %s\n", get_text(record, "data"));
     memory(out, ledger);
     fprintf(out, "\noperations of a rank's step\n  %-24s %8s  %-28s %12s %12s\n", "", "count", "shape", "GFLOP",

@@ -48,11 +48,11 @@ static void head(FILE *out, const json_t *r) {
     const long long nodes = whole(r, "layout", "nodes"), world = whole(r, "layout", "world");
     const long long threads = whole(r, "layout", "threads");
     fprintf(out,
-            "layout      %lld node%s, %lld rank%s of %lld thread%s; DP %lld, global batch %lld x %lld tokens, "
+            "layout      %lld node%s, %lld rank%s of %lld thread%s (%s); DP %lld, global batch %lld x %lld tokens, "
             "micro-batch %lld\n",
             nodes, nodes == 1 ? "" : "s", world, world == 1 ? "" : "s", threads, threads == 1 ? "" : "s",
-            whole(r, "layout", "dp"), whole(r, "config", "global_batch"), whole(r, "config", "seq"),
-            whole(r, "layout", "micro_batch"));
+            text(r, "layout", "threads_from"), whole(r, "layout", "dp"), whole(r, "config", "global_batch"),
+            whole(r, "config", "seq"), whole(r, "layout", "micro_batch"));
     fprintf(out, "machine     %s, %s%s\n", text(r, "machine", "cpu"), text(r, "machine", "isa"),
             strcmp(text(r, "config", "precision"), "bf16") || json_is_true(at(r, "machine", "bf16_native"))
                 ? ""

@@ -102,11 +102,10 @@ static void close_inputs(struct run_train_options *o) {
     free(o->history);
 }
 
-static int dry_run(struct comm *world, struct cli_train_setup *s, const struct cli_train_flags *f,
+static int dry_run(struct comm *world, struct cli_train_setup *s, const struct cli_train_flags *f, const char *from,
                    struct base_error *e) {
-    const struct run_identity id = {s->workload.name[0] ? s->workload.name : NULL, s->workload.version, ""};
+    const struct run_identity id = {s->workload.name[0] ? s->workload.name : NULL, s->workload.version, "", from};
     struct plan plan;
-    if (!s->request.threads) s->request.threads = base_cpus_online();
     if (!s->request.micro_batch) choose_micro_batch(&s->request, 1, -1);
     int code = comm_agree(world, plan_make(&plan, &s->request, e), e);
     if (!code) code = open_inputs(world, f, &plan, &s->options, e);
@@ -135,6 +134,7 @@ struct launch {
     const struct cli_train_setup *setup;
     const struct plan *plan;
     const struct kernel_ops *ops;
+    const struct run_placement *place;
     const struct base_topology *topology;
     char id[64];
 };
@@ -142,7 +142,7 @@ struct launch {
 static int on_result(void *context, struct run_train_result *r, struct base_error *e) {
     struct launch *l = context;
     const struct cli_workload *w = &l->setup->workload;
-    const struct run_identity id = {w->name[0] ? w->name : NULL, w->version, l->id};
+    const struct run_identity id = {w->name[0] ? w->name : NULL, w->version, l->id, l->place->threads_from};
     const int threads = l->world->local_size * l->plan->request.threads;
     cli_progress_close(&l->progress);
     r->nominal_flop_per_s = measure_peak_nominal(l->topology, l->ops, l->plan->shape.dtype, threads) * l->world->nodes;
@@ -157,7 +157,8 @@ static int train(struct comm *world, const struct cli_train_flags *f, struct cli
                  const struct plan *plan, const struct kernel_ops *ops, const struct run_placement *place,
                  const struct base_topology *topology, struct base_error *e) {
     struct run_train_options *o = &s->options;
-    struct launch l = {.world = world, .flags = f, .setup = s, .plan = plan, .ops = ops, .topology = topology};
+    struct launch l = {
+        .world = world, .flags = f, .setup = s, .plan = plan, .ops = ops, .place = place, .topology = topology};
     struct run_train_result result = {0};
     int code = open_inputs(world, f, plan, o, e);
     if (!code) code = comm_agree(world, world->rank ? BASE_OK : make_outputs(f, e), e);
@@ -197,10 +198,11 @@ int cli_train(struct comm *world, int argc, char *const *argv, struct base_error
     if (!code) kernel_select(&ops, isa, setup.backend);
     if (!code && world->rank == 0) code = ask_outputs(&flags, e);
     if ((code = comm_agree(world, code, e))) return code;
-    if (flags.dry_run) return dry_run(world, &setup, &flags, e);
-    if ((code = comm_agree(world, base_topology_read(&topology, e), e))) return code;
-    run_place(&placement, world, setup.request.threads);
+    if ((code = run_place(&placement, world, setup.request.threads, e))) return code;
     setup.request.threads = placement.threads;
+    if (flags.dry_run) return dry_run(world, &setup, &flags, placement.threads_from, e);
+    if ((code = comm_agree(world, base_topology_read(&topology, e), e))) return code;
+    run_place_pin(&placement);
     base_topology_caches(&topology, placement.threads, world->local_size, &setup.request.caches);
     code = comm_agree(world, make_plan(world, &setup, &plan, e), e);
     return code ? code : train(world, &flags, &setup, &plan, &ops, &placement, &topology, e);

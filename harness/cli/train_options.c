@@ -41,7 +41,9 @@ static int table(struct cli_train_flags *f, struct cli_option rows[ROWS]) {
          "wanted half-width of the 95% interval of the median step, relative; default 0.05", NULL},
         {"--budget", NULL, CLI_NUMBER, &f->budget, 1, 1e6, "S", "seconds of timed steps at most; default 120", NULL},
         {"--threads", NULL, CLI_INTEGER, &f->threads, 1, BASE_CPUS_MAX, "N",
-         "OpenMP threads of a rank; default its share of the CPUs it may use", NULL},
+         "OpenMP threads of a rank; default the least that its share of the CPUs, a quota, Slurm and OMP_NUM_THREADS "
+         "allow",
+         NULL},
         {"--seed", NULL, CLI_INTEGER, &f->seed, 0, 9e15, "N", "of weights and data; default 1", NULL},
         {"--lr", NULL, CLI_NUMBER, &f->lr, 0, 10, "X", "highest learning rate; default 6e-4, ending at a tenth",
          &f->lr_given},

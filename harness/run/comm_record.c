@@ -19,7 +19,9 @@ static json_t *head_of(enum run_status status, const char *why, const struct run
     set(o, "launch", json_pack("{s:s, s:i}", "id", origin->launch, "nodes", w->nodes));
     set(o, "machine", json_incref(origin->machine));
     set(o, "workload", json_null());
-    set(o, "layout", json_pack("{s:i, s:i, s:i}", "world", w->size, "nodes", w->nodes, "threads", origin->threads));
+    set(o, "layout",
+        json_pack("{s:i, s:i, s:i, s:s}", "world", w->size, "nodes", w->nodes, "threads", origin->threads,
+                  "threads_from", origin->threads_from));
     return o;
 }
 

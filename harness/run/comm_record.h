@@ -12,8 +12,9 @@
 struct run_comm_origin {
     const char *launch;
     const struct comm *world;
-    int threads;     /* of a rank */
-    json_t *machine; /* borrowed */
+    int threads;              /* of a rank */
+    const char *threads_from; /* rank 0's, of run_place */
+    json_t *machine;          /* borrowed */
 };
 
 /* New references. A record that FAILED holds no rate, and no samples to make one of. */

@@ -87,7 +87,9 @@ static json_t *head_of(const char *kind, enum run_status status, const char *why
     }
     if (origin->shapes) set(config, "shapes", json_string(origin->shapes));
     set(o, "config", config);
-    set(o, "layout", json_pack("{s:i, s:i, s:i}", "world", 1, "nodes", 1, "threads", threads));
+    set(o, "layout",
+        json_pack("{s:i, s:i, s:i, s:s}", "world", 1, "nodes", 1, "threads", threads, "threads_from",
+                  origin->threads_from));
     return o;
 }
 

@@ -13,6 +13,7 @@
 struct run_kernel_origin {
     const char *launch, *model, *shapes; /* id; where the cases come from: a model or a file, NULL: the other */
     int64_t seq, micro_batch;            /* of the model */
+    const char *threads_from;            /* of run_place */
     json_t *machine;                     /* borrowed */
 };
 

@@ -1,21 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which CPUs a rank takes: its affinity mask, shared fairly with the ranks of its node that have the same mask. */
+ * Which CPUs a rank takes and with how many threads: the one rule of every command. Its affinity mask is shared fairly
+ * with the ranks of its node that have the same mask; quotas, Slurm and OpenMP's variables may grant less. */
 #ifndef TOISE_RUN_PLACEMENT_H
 #define TOISE_RUN_PLACEMENT_H
 
+#include "base/grants.h"
 #include "base/threads.h"
 #include "comm/comm.h"
 
 struct run_placement {
-    struct base_cpus cpus; /* this rank's share */
+    struct base_cpus cpus; /* this rank's share of the mask */
     int threads;
-    bool pinned;            /* every thread has a CPU of its own */
-    double cpus_per_thread; /* below 1 when threads, of this rank or of others with its mask, must take turns */
-    char warning[256];      /* "" or what is wrong with the placement and the flag that cures it */
+    const char *threads_from; /* what bound their number: "--threads", "affinity mask", "OMP_NUM_THREADS", ... */
+    bool loose;               /* others have a part of cpus, and which is unknown: threads are not to be pinned */
+    bool overlaps;            /* more ranks than CPUs in their mask */
+    bool pinned;              /* every thread has a CPU of its own */
+    double cpus_per_thread;   /* below 1 when threads, of this rank or of others with its mask, must take turns */
+    char warning[256];        /* "" or what is wrong with the placement and the flag that cures it */
 };
 
-/* Collective. threads: asked for; 0: one for each CPU of the share. Threads are pinned here. */
-void run_place(struct run_placement *placement, struct comm *world, int threads);
+/* Collective. threads: asked for; 0: the least that anything grants (base/grants.h). Nothing is pinned yet. BASE_USAGE,
+ * on all ranks, for variables that say nonsense. */
+int run_place(struct run_placement *placement, struct comm *world, int threads, struct base_error *e);
+/* The rule itself, of this rank's mask and grants; tests bring their own. Collective; *placement holds zeros, or a
+ * warning that stands. */
+void run_place_by(struct run_placement *placement, struct comm *world, int threads, const struct base_cpus *mask,
+                  const struct base_grants *grants);
+/* Sets OpenMP's number of threads and pins them. */
+void run_place_pin(struct run_placement *placement);
 
 #endif

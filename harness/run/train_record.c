@@ -10,11 +10,11 @@
 #include "base/record.h"
 #include "run/record_set.h"
 
-static json_t *layout_of(const struct plan *p, int nodes) {
-    return json_pack("{s:i, s:i, s:i, s:I, s:I, s:i, s:I}", "world", p->request.world, "nodes", nodes, "dp",
+static json_t *layout_of(const struct plan *p, int nodes, const struct run_identity *id) {
+    return json_pack("{s:i, s:i, s:i, s:I, s:I, s:i, s:s, s:I}", "world", p->request.world, "nodes", nodes, "dp",
                      p->data_parallel, "micro_batch", (json_int_t)p->request.micro_batch, "accumulation",
-                     (json_int_t)p->accumulation, "threads", p->request.threads, "bucket_bytes",
-                     (json_int_t)(4 * p->request.bucket));
+                     (json_int_t)p->accumulation, "threads", p->request.threads, "threads_from", id->threads_from,
+                     "bucket_bytes", (json_int_t)(4 * p->request.bucket));
 }
 
 static json_t *memory_of(const struct plan *p) {
@@ -204,7 +204,7 @@ json_t *run_train_record(const struct run_train_result *r, const struct plan *p,
     set(record, "launch", json_pack("{s:s, s:i}", "id", id->launch, "nodes", world->nodes));
     set(record, "machine", machine);
     set(record, "config", run_train_config(p, o));
-    set(record, "layout", layout_of(p, world->nodes));
+    set(record, "layout", layout_of(p, world->nodes, id));
     set(record, "ledger", ledger_of(p, false));
     if (r->status == RUN_FAILED)
         set(record, "samples", json_object()); /* a rate could be had from them */
@@ -217,7 +217,7 @@ json_t *run_train_record(const struct run_train_result *r, const struct plan *p,
 json_t *run_plan_record(const struct plan *p, const struct run_identity *id) {
     json_t *record = head_of(p, id, "plan", RUN_PASSED, "");
     set(record, "config", run_plan_config(p));
-    set(record, "layout", layout_of(p, 0));
+    set(record, "layout", layout_of(p, 0, id));
     set(record, "ledger", ledger_of(p, true));
     return record;
 }

@@ -12,7 +12,8 @@
 struct run_identity {
     const char *workload; /* NULL: none */
     int workload_version;
-    const char *launch; /* id of this launch, same on all ranks */
+    const char *launch;       /* id of this launch, same on all ranks */
+    const char *threads_from; /* rank 0's, of run_place */
 };
 
 /* The record as one JSON object, to be freed with json_decref; NULL when memory runs out. A status that is not

@@ -28,7 +28,7 @@ static double at(const json_t *array, size_t i) {
 }
 
 static void measured(struct agreed *a, struct run_comm_bench *b, const struct run_comm_options *o) {
-    const struct run_comm_origin origin = {"id", &a->world, 1, json_object()};
+    const struct run_comm_origin origin = {"id", &a->world, 1, "--threads", json_object()};
     struct run_comm_size s;
     struct base_error e;
     for (int i = 0; i < o->sizes; i++) {
@@ -67,7 +67,7 @@ static void share(struct agreed *a, struct run_comm_bench *b) {
 }
 
 static void faulty(struct agreed *a, struct run_comm_bench *b, const struct run_comm_options *o) {
-    const struct run_comm_origin origin = {"id", &a->world, 1, json_object()};
+    const struct run_comm_origin origin = {"id", &a->world, 1, "--threads", json_object()};
     struct run_comm_size s;
     struct base_error e;
     struct comm_ops wrong = *a->world.ops;

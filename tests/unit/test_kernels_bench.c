@@ -23,7 +23,8 @@ static int setup(void **state) {
     struct comm world;
     struct kernel_caches caches = {.l1 = 1 << 15, .l2 = 1 << 18, .l3 = 1 << 20};
     comm_serial(&world);
-    run_place(&placement, &world, 2);
+    if (run_place(&placement, &world, 2, NULL)) return 1;
+    run_place_pin(&placement);
     return run_kernel_bench_open(&bench, &placement, &caches, kernel_scratch_bytes(2, 64, 64), NULL);
 }
 static int teardown(void **state) {
@@ -87,7 +88,7 @@ static void wrong_kernels_have_no_rate(void **state) {
             if (set.results[0].status != RUN_FAILED) fail_msg("%s: fault %d passed", op.name, fault);
             assert_true(set.results[0].residual > 10 * RUN_THRESHOLD);
             assert_int_equal(set.results[0].samples.count, 0);
-            struct run_kernel_origin origin = {.launch = "x", .machine = json_null()};
+            struct run_kernel_origin origin = {.launch = "x", .threads_from = "--threads", .machine = json_null()};
             json_t *record = run_kernel_record(&set, 0, &origin, 2), *result = json_object_get(record, "result");
             assert_string_equal(json_string_value(json_object_get(record, "status")), "FAILED");
             assert_null(json_object_get(result, "flop_per_s"));
