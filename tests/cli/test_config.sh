@@ -91,6 +91,8 @@ bias | attention_bias
 gelu | activation_function
 layer | scale_attn_by_inverse_layer_idx
 EOL
+run 0 project --machine results/predict-amd-epyc-zen3/machine.jsonl --model "$in/gelu.json" --seq 256
+grep -q '^left out  *activation_function (gelu)' "$work/out" || fail 'by records: the page does not say what it leaves out'
 cat >"$work/lines" <<EOL
 is "rope_theta" meant | train --model $in/slip.json --dry-run
 duplicate | train --model $in/duplicate.json --dry-run
