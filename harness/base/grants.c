@@ -63,10 +63,10 @@ int base_grants_least(const struct base_grants *g, const int sharers[BASE_GRANTS
                       enum base_grant *bound) {
     double least = INFINITY;
     for (int i = 0; i < (int)end; i++) {
-        const double share = fmax(1, floor(g->cpus[i] / sharers[i]));
+        const double share = g->cpus[i] / sharers[i];
         if (g->cpus[i] <= 0 || share >= least) continue;
         least = share;
         *bound = (enum base_grant)i;
     }
-    return (int)fmin(least, INT_MAX);
+    return (int)fmin(fmax(1, least), INT_MAX);
 }

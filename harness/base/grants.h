@@ -28,7 +28,7 @@ struct base_grants {
 int base_grants_read(struct base_grants *grants, const char *membership, const char *root, struct base_error *e);
 
 /* What a process may take by the grants below `end`, each shared by so many: the least, rounded down, at least 1.
- * *bound: whose it is, the first of equals. One of them is known. */
+ * *bound: whose it is, before rounding, the first of equals. One of them is known. */
 int base_grants_least(const struct base_grants *grants, const int sharers[BASE_GRANTS], enum base_grant end,
                       enum base_grant *bound);
 

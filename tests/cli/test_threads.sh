@@ -112,7 +112,7 @@ else
             grep -q '"threads": *1, *"threads_from": *"cgroup quota"' "$work/said" || fail "quota of $quota"
             command -v "${MPIRUN:-mpirun}" >/dev/null || continue
             limited $quota mpi_launch 2 "$toise" "${few[@]}" >"$work/said" 2>&1 || true
-            grep -q '^layout .*, 2 ranks of 1 thread (' "$work/said" || fail "2 ranks, quota of $quota"
+            grep -q '^layout .*, 2 ranks of 1 thread (cgroup quota)' "$work/said" || fail "2 ranks, quota of $quota"
             grep -q '2 ranks share a cgroup quota of [01].5 CPUs and wait' "$work/said" || fail "2 ranks, $quota: no warning"
         fi
     done

@@ -112,6 +112,7 @@ static void the_least_binds(void **state) {
         {{8, 0.5}, {1, 1, 1}, 1, 1, BASE_GRANT_QUOTA},
         {{8, 1.5}, {1, 1, 1}, 1, 1, BASE_GRANT_QUOTA},
         {{8, 2.9}, {1, 1, 1}, 2, 2, BASE_GRANT_QUOTA},
+        {{1, 1.5}, {1, 2, 1}, 1, 1, BASE_GRANT_QUOTA}, /* three quarters of a CPU */
         {{8, 6}, {1, 2, 1}, 3, 3, BASE_GRANT_QUOTA},
         {{8, 7}, {1, 2, 1}, 3, 3, BASE_GRANT_QUOTA},
         {{8, 1.5}, {4, 4, 4}, 1, 1, BASE_GRANT_QUOTA},
