@@ -146,15 +146,16 @@ static void keep(struct loop *l, double start, double own, double slowest, const
     l->timed_s += slowest;
 }
 
-/* When the step begins: now, or where a quota stopped the process since the last step began, where that one ended. The
- * time in between is then the step's. */
+/* When the step begins: now, or where a quota stopped the process since the last step began, or it lost a CPU to others
+ * since that step ended, where it ended. The time in between is then the step's. */
 static double begin(struct loop *l, double now) {
     struct measure_interference before;
     double start = now;
     measure_watch_read(&l->watch, &before);
     account(l, RUN_WINDOW_WATCH, &start);
-    const bool stopped = l->ended > 0 && before.throttled_periods > l->before.throttled_periods;
-    if (stopped) {
+    const bool throttled = before.throttled_periods > l->before.throttled_periods;
+    const bool preempted = before.involuntary_switches > l->after.involuntary_switches;
+    if (l->ended > 0 && (throttled || preempted)) {
         memcpy(l->r->window_s, l->ended_s, sizeof l->ended_s);
         before = l->after;
         start = l->ended;

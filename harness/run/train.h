@@ -6,7 +6,8 @@
  * Rates are the clock's: timed tokens over the wall time of the timed steps, whatever disturbed them. That time is the
  * sum of step_s. A step lasts from its start to its end on the slowest rank; what lies between two steps (peaks,
  * probes, reading what interfered, lines that are printed) is no step's, but where a CPU quota stopped the process
- * since the last step began, the step begins where the last one ended, so that no stop falls between the windows. */
+ * since the last step began, or others took a CPU from it since that one ended, the step begins where the last one
+ * ended, so that no stop falls between the windows. */
 #ifndef TOISE_RUN_TRAIN_H
 #define TOISE_RUN_TRAIN_H
 
