@@ -153,6 +153,15 @@ int project_projection_make(const struct project_machine *m, const struct projec
     int code = count_accelerators(m, q, &p->accelerators, e);
     if (!code) code = ask_of(m, q, p->dtype, p->accelerators, &ask, &unlike, e);
     if (!code) code = project_search(&ask, &fitted->parameters, most, search, e);
+    const double fewer = p->accelerators * 2 / 3;
+    if (code && q->accelerators == 0 && fewer > 0 &&
+        fmod(fewer, m->node.accelerators.value) == 0) { /* no 3 divides a small model */
+        project_search_free(search);
+        *search = (struct project_search){0};
+        p->accelerators = fewer;
+        if (!ask_of(m, q, p->dtype, fewer, &ask, &unlike, NULL))
+            code = project_search(&ask, &fitted->parameters, most, search, NULL);
+    }
     if (code) return code;
     const struct project_layout_price *x = search->count ? &search->best[0] : &search->least;
     project_search_job(&ask, &x->layout, x->micro_batch, &p->job);
