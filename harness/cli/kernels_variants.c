@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Who competes: instruction sets, with B packed ahead or not, and OpenBLAS. */
+#include <stdio.h>
 #include <string.h>
 
 #include "cli/cli.h"
@@ -62,20 +63,31 @@ int cli_kernels_variants_resolve(const char *list, struct cli_kernels_setup *s, 
     return code;
 }
 
-/* Weights are packed ahead: B of forward and of the gradient of the input, A not transposed. */
-static bool has(const struct run_kernel_variant *v, const struct run_kernel_case *c) {
+/* Whose code the variant's table runs in this case: its own, or that of a set below; NULL where it has no part. Weights
+ * are packed ahead: B of forward and of the gradient of the input, A not transposed. */
+static const char *runs(const struct run_kernel_variant *v, const struct run_kernel_case *c) {
+    const bool f32 = c->dtype == KERNEL_F32, matmul = c->op->kind == RUN_SHAPE_MATMUL;
     const char *held = kernel_variant(&v->ops, c->op->name);
-    const bool f32 = c->dtype == KERNEL_F32, openblas = !strcmp(v->held, "openblas");
-    if (!held || strcmp(held, v->held) != 0) return false;
-    if (f32 && !strcmp(held, kernel_isa_name(KERNEL_ISA_avx512bf16))) return false; /* as avx512 */
-    if (v->packed) return c->op->kind == RUN_SHAPE_MATMUL && !c->shape.a_trans;
-    return !openblas || f32;
+    if (v->packed && (!matmul || c->shape.a_trans)) return NULL;
+    if (!strcmp(v->held, "openblas")) return matmul && f32 ? held : NULL;
+    if (matmul && f32 && !strcmp(held, kernel_isa_name(KERNEL_ISA_avx512bf16)))
+        return kernel_isa_name(KERNEL_ISA_avx512);
+    return held;
 }
 
 int cli_kernels_variants(const struct cli_kernels_setup *s, const struct run_kernel_case *c,
                          struct run_kernel_variant own[RUN_VARIANTS_MAX]) {
     int count = 0;
-    for (int i = 0; i < s->variant_count; i++)
-        if (has(&s->variants[i], c)) own[count++] = s->variants[i];
+    for (int i = 0; i < s->variant_count; i++) {
+        const struct run_kernel_variant *v = &s->variants[i];
+        const char *name = runs(v, c);
+        bool twice = !name;
+        for (int k = 0; name && k < s->variant_count; k++) /* the set whose code it is competes by itself */
+            twice = twice || (k != i && s->variants[k].packed == v->packed && !strcmp(s->variants[k].held, name));
+        if (twice) continue;
+        own[count] = *v;
+        own[count].held = name;
+        snprintf(own[count++].name, sizeof own->name, "%s%s", name, v->packed ? PACKED : "");
+    }
     return count;
 }
