@@ -22,9 +22,12 @@ static void gemm_take_b(struct operation *o) {
     g->b = operand_numbers(o, OPERAND_IN, g->b_trans ? 0 : BY_COLUMN, g->in, rows, cols);
 }
 static void gemm_take_packed(struct operation *o) {
-    const int64_t gap = o->gap;
+    const int64_t gap = o->gap, bytes = kernel_gemm_packed_bytes(o->ops, &o->gemm);
+    struct kernel_blocking b;
+    kernel_gemm_blocking(o->ops, NULL, o->gemm.in, &b);
+    const enum kernel_dtype t = b.numbers == 2 ? KERNEL_BF16 : KERNEL_F32; /* of a packed number */
     o->gap = 0, o->aligned = true;
-    o->z = operand_numbers(o, OPERAND_OUT, 0, KERNEL_F32, 1, kernel_gemm_packed_bytes(o->ops, &o->gemm) / 4);
+    o->z = operand_numbers(o, OPERAND_OUT, 0, t, 1, bytes / (int64_t)kernel_dtype_bytes(t));
     o->gap = gap, o->aligned = false;
 }
 static bool prepare_gemm_pack(struct operation *o) {
