@@ -3,6 +3,7 @@
 # make check      all tests, under 15 minutes      make check-full   and the long ones
 # make install PREFIX=/opt/toise                   make bench-kernels BENCH_ARGS=--benchmark_filter=gemm
 # make clean, make format                          WERROR=1, V=1, SANITIZE=-fsanitize=..., BUILD=folder
+# make emulated   build-emulated: tests of every kernel variant in plain C, for CPUs that lack the instructions
 # Needs a C compiler, MPI, OpenBLAS, libnuma, hwloc, jansson: scripts/deps.sh installs them or says what to do.
 
 CC      ?= cc
@@ -41,9 +42,19 @@ compiles = $(shell echo 'int main(void){return 0;}' | $(CC) $(1) -x c -fsyntax-o
 ISAS    := $(if $(filter x86_64,$(ARCH)),$(foreach i,avx2 avx512 avx512bf16,$(if $(call compiles,$(ISA_$i)),$i)))
 MISSING := $(filter-out $(ISAS),avx2 avx512 avx512bf16)
 upper    = $(shell echo $(1) | tr a-z A-Z)
+# Every set in plain C (kernels/simd.h), in a tree of its own, for tests alone and with the harness of another tree. Fused
+# multiply-adds are this CPU's where it has them: without, sums have other bits.
+EMULATE ?=
+HARNESS_FROM ?=
+ifneq ($(EMULATE),)
+ISAS    := avx2 avx512 avx512bf16
+MISSING :=
+FUSED   := $(if $(filter x86_64,$(ARCH)),$(shell grep -qw avx2 /proc/cpuinfo && grep -qw fma /proc/cpuinfo && echo -mavx2 -mfma))
+$(foreach i,$(ISAS),$(eval ISA_$i := -O2 -Wno-psabi $(FUSED)))
+endif
 HAVE    := $(foreach i,$(ISAS),-DKERNEL_HAVE_$(call upper,$i))
 
-COMMON  := -std=gnu11 $(WARN) $(CFLAGS) $(SANITIZE) -fopenmp -MMD -MP $(HAVE) $(LIBS_C) -DTOISE_VERSION=\"$(VERSION)\"
+COMMON  := -std=gnu11 $(WARN) $(CFLAGS) $(SANITIZE) -fopenmp -MMD -MP $(HAVE) $(if $(EMULATE),-DKERNEL_EMULATED) $(LIBS_C) -DTOISE_VERSION=\"$(VERSION)\"
 KFLAGS  := $(COMMON) -I. -Ikernels -fno-math-errno -fno-trapping-math
 HFLAGS  := $(COMMON) -I. -Iharness -Ikernels
 LINK    := $(CFLAGS) $(SANITIZE) -fopenmp
@@ -52,19 +63,19 @@ KSRC    := $(wildcard kernels/*.c kernels/*/*.c)
 KSRC    := $(filter-out $(foreach i,avx2 avx512 avx512bf16,%_$i.c),$(KSRC)) $(foreach i,$(ISAS),$(filter %_$i.c,$(KSRC)))
 HSRC    := $(filter-out harness/cli/main.c,$(wildcard harness/*/*.c))
 KOBJ    := $(KSRC:%.c=$(BUILD)/%.o)
-HOBJ    := $(HSRC:%.c=$(BUILD)/%.o)
+HOBJ    := $(HSRC:%.c=$(or $(HARNESS_FROM),$(BUILD))/%.o)
 LIB     := $(BUILD)/libtoise.a
 
 # $(call say,AR,file) starts a recipe line: the short form, or with V=1 the command itself.
 say      = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2);)
 
-.PHONY: all kernels tests benches bench bench-kernels check check-full install clean format floors deps-flags FORCE
+.PHONY: all kernels tests emulated benches bench bench-kernels check check-full install clean format floors deps-flags FORCE
 .SECONDARY:
 all: $(BUILD)/toise
 kernels: $(KOBJ)
 
 $(BUILD)/toise: $(BUILD)/harness/cli/main.o $(LIB)
-	$(call say,LD,$@)$(CC) $(LINK) -o $@ $^ $(LIBS_L) $(MPI_L)
+	$(if $(EMULATE),$(error EMULATE=1 is for tests alone))$(call say,LD,$@)$(CC) $(LINK) -o $@ $^ $(LIBS_L) $(MPI_L)
 $(LIB): $(KOBJ) $(HOBJ) | floors
 	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
 
@@ -90,9 +101,13 @@ $(BUILD)/flags: FORCE
 
 # Tests: tests/unit/test_*.c are cmocka programs, one process; tests/mpi/test_*.c run under mpirun;
 # tests/peers/*.c are the halves of comparisons with other programs.
-TESTS   := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/unit/test_*.c tests/mpi/test_*.c tests/peers/*.c))
+# Those that say "check: emulated" run every variant, and once more where all are emulated.
+TESTS   := $(wildcard tests/unit/test_*.c tests/mpi/test_*.c tests/peers/*.c)
+TESTS   := $(patsubst %.c,$(BUILD)/%,$(if $(EMULATE),$(shell grep -l 'check: emulated' $(TESTS)),$(TESTS)))
 SUPPORT := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/unit/support/*.c))
 tests: $(TESTS)
+emulated: $(LIB)
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)-emulated EMULATE=1 HARNESS_FROM=$(BUILD) tests
 $(BUILD)/tests/%.o: tests/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(HFLAGS) -Itests -c -o $@ $<
@@ -137,6 +152,6 @@ install: all
 format:
 	clang-format -i $$(find kernels harness tests -name '*.[ch]' -o -name '*.cc')
 clean:
-	rm -rf $(BUILD) $(addprefix $(BUILD)-,asan aarch64 clang)
+	rm -rf $(BUILD) $(addprefix $(BUILD)-,asan emulated aarch64 clang)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -17,6 +17,20 @@
 #ifndef KERNEL_LANES
 #error "define KERNEL_LANES before including simd.h"
 #endif
+/* Whether an operation is the set's own instruction, or what the compiler makes of it in plain C: in kernels_ref, and
+ * in every variant where KERNEL_EMULATED is defined, as tests do for sets that a CPU lacks. */
+#if !defined(KERNEL_EMULATED) && KERNEL_LANES == 16 && defined(__AVX512F__)
+#define SIMD_AVX512
+#elif !defined(KERNEL_EMULATED) && KERNEL_LANES == 8 && defined(__AVX2__) && defined(__FMA__)
+#define SIMD_AVX2
+#endif
+/* A loop over a tile's registers, unrolled whole; not where they are emulated, for which compilers take minutes. */
+#ifdef KERNEL_EMULATED
+#define SIMD_UNROLL(n)
+#else
+#define SIMD_PRAGMA(text) _Pragma(#text)
+#define SIMD_UNROLL(n) SIMD_PRAGMA(GCC unroll n)
+#endif
 #define SIMD_INLINE static inline __attribute__((always_inline, unused))
 
 typedef float vf __attribute__((vector_size(4 * KERNEL_LANES)));
@@ -42,9 +56,9 @@ SIMD_INLINE vf vf_pick(vi mask, vf yes, vf no) {
 }
 /* Stores past the caches: p aligned to the vector; simd_stream_end() before other threads may read. */
 SIMD_INLINE void vu_stream(void *p, vu x) {
-#if KERNEL_LANES == 16 && defined(__AVX512F__)
+#ifdef SIMD_AVX512
     _mm512_stream_si512((__m512i *)p, (__m512i)x);
-#elif KERNEL_LANES == 8 && defined(__AVX2__)
+#elif defined(SIMD_AVX2)
     _mm256_stream_si256((__m256i *)p, (__m256i)x);
 #else
     *(vu_any *)p = x;
@@ -58,7 +72,7 @@ SIMD_INLINE void simd_stream_end(void) {
 /* The few operations that gcc 12 makes several instructions of: maximum and minimum (b where either is NaN), the
  * steps between 16 and 32 bits, whether a NaN is among the lanes of a and b, and of the upper halves of two vectors:
  * zipped, those of `even` and `odd` lane by lane; joined, all of `low` before all of `high`. */
-#if KERNEL_LANES == 16 && defined(__AVX512F__)
+#ifdef SIMD_AVX512
 SIMD_INLINE vf vf_max(vf a, vf b) {
     return (vf)_mm512_max_ps((__m512)a, (__m512)b);
 }
@@ -81,7 +95,7 @@ SIMD_INLINE vu vu_join_upper(vu low, vu high) {
     const __m256i h = _mm512_cvtepi32_epi16((__m512i)(high >> 16));
     return (vu)_mm512_inserti64x4(_mm512_castsi256_si512(_mm512_cvtepi32_epi16((__m512i)(low >> 16))), h, 1);
 }
-#elif KERNEL_LANES == 8 && defined(__AVX2__)
+#elif defined(SIMD_AVX2)
 SIMD_INLINE vf vf_max(vf a, vf b) {
     return (vf)_mm256_max_ps((__m256)a, (__m256)b);
 }
@@ -140,7 +154,7 @@ SIMD_INLINE vf vf_widen(vh h) {
 }
 /* two vectors of floats from the i-th vector's worth of BF16 at p, in order */
 SIMD_INLINE void vf_widen_two(const void *p, int64_t i, vf x[2]) {
-#if KERNEL_LANES == 8 && defined(__AVX2__)
+#ifdef SIMD_AVX2
     const __m256i h = _mm256_permute4x64_epi64((__m256i)((const vu_any *)p)[i], 0xd8), zero = _mm256_setzero_si256();
     x[0] = (vf)_mm256_unpacklo_epi16(zero, h);
     x[1] = (vf)_mm256_unpackhi_epi16(zero, h);
@@ -180,9 +194,9 @@ SIMD_INLINE void vf_put(enum kernel_dtype t, void *p, int64_t i, vf x) {
 }
 /* the first n floats, the other lanes 0; nothing beyond them is touched */
 SIMD_INLINE vf vf_load_n(const float *p, int64_t n) {
-#if KERNEL_LANES == 16 && defined(__AVX512F__)
+#ifdef SIMD_AVX512
     return (vf)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
-#elif KERNEL_LANES == 8 && defined(__AVX2__)
+#elif defined(SIMD_AVX2)
     static const int32_t first[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
     return (vf)_mm256_maskload_ps(p, _mm256_loadu_si256((const __m256i *)(const void *)(first + 8 - n)));
 #else
@@ -255,19 +269,29 @@ SIMD_INLINE float vf_highest(vf v) {
 /* Transposes KERNEL_LANES vectors: log2(LANES) rounds, each of which interleaves the first half of the vectors with
  * the second and so rotates the bits of (vector, lane) by one place. */
 SIMD_INLINE void vf_transpose(vf x[KERNEL_LANES]) {
-#pragma GCC unroll 4
+    SIMD_UNROLL(4)
     for (int round = 1; round < KERNEL_LANES; round *= 2) {
         vf y[KERNEL_LANES];
-#pragma GCC unroll 8
+        SIMD_UNROLL(8)
         for (int i = 0; i < KERNEL_LANES / 2; i++) {
             y[2 * i] = SIMD_SHUFFLE(x[i], x[i + KERNEL_LANES / 2], SIMD_LOW);
             y[2 * i + 1] = SIMD_SHUFFLE(x[i], x[i + KERNEL_LANES / 2], SIMD_HIGH);
         }
-#pragma GCC unroll 16
+        SIMD_UNROLL(16)
         for (int i = 0; i < KERNEL_LANES; i++) x[i] = y[i];
     }
 }
 
+/* a b + c, rounded once; where there is an instruction for it, the compiler makes it of the expression */
+SIMD_INLINE vf vf_fma(vf a, vf b, vf c) {
+#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+    return a * b + c;
+#else
+    vf y;
+    for (int i = 0; i < KERNEL_LANES; i++) y[i] = __builtin_fmaf(a[i], b[i], c[i]);
+    return y;
+#endif
+}
 /* sqrt of each lane; without errno the loop becomes one instruction */
 SIMD_INLINE vf vf_sqrt(vf x) {
     vf y;

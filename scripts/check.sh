@@ -4,7 +4,8 @@
 # "N passed, N failed, N skipped" and exits 1 if one failed. --full adds the long ones.
 # A test exits 0, or 77 when it cannot run at all; each line "SKIP: what: why" it prints counts as one skipped.
 # A comment line in a test's source may say "check: ranks 1 3" (tests/mpi; else 1 2 4), "check: timeout 300" (seconds;
-# else 120), "check: full" (only with --full), "check: no sanitizers: why".
+# else 120), "check: full" (only with --full), "check: no sanitizers: why", "check: emulated" (it runs every kernel variant:
+# once more with all of them emulated, where this CPU lacks an instruction set).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/mpi.sh
@@ -73,14 +74,33 @@ unit_tests() { # unit_tests BUILD LABEL
     local source name reason
     for source in tests/unit/test_*.c; do
         wanted "$source" || continue
+        [ "$2" != emulated ] || grep -q 'check: emulated' "$source" || continue
         name=$(basename "$source" .c)
         reason=$(note "$source" 'no sanitizers:')
-        if [ -n "$2" ] && [ -n "$reason" ]; then
+        if [ "$2" = asan ] && [ -n "$reason" ]; then
             skip "$2 unit/$name: $reason"
         else
             run "${2:+$2 }unit/$name" "$(limit "$source")" "$1/tests/unit/$name"
         fi
     done
+}
+
+# Every variant in plain C, in a tree for tests alone: so that what this CPU lacks is tested all the same.
+emulated() {
+    local native all
+    run 'emulated build' 600 make -j"$jobs" --no-print-directory BUILD="$BUILD-emulated" EMULATE=1 \
+        HARNESS_FROM="$BUILD" tests
+    [ $code = 0 ] || return 0
+    native=$("$BUILD/tests/peers/bits" sets | xargs)
+    all=$("$BUILD-emulated/tests/peers/bits" sets | xargs)
+    if [ "$native" != "$all" ]; then
+        echo "kernel variants: this CPU runs $native; all of $all run emulated"
+        unit_tests "$BUILD-emulated" emulated
+    elif [ $full = yes ]; then
+        unit_tests "$BUILD-emulated" emulated
+    else
+        echo "kernel variants: this CPU runs all of $all; make check-full runs them emulated too"
+    fi
 }
 
 mpi_tests() { # mpi_tests BUILD LABEL
@@ -154,6 +174,7 @@ clang_build() {
 }
 
 unit_tests "$BUILD" ''
+emulated
 mpi_tests "$BUILD" ''
 script_tests tests/cli/test_*.sh tests/peers/test_*.sh tests/slurm/test_*.sh tests/mutation/test_*.sh
 styles

@@ -86,13 +86,13 @@ SIMD_INLINE void pack_panel_as(const struct strided *s, enum kernel_dtype t, con
     for (int64_t r = 0; r < ATTENTION_PANEL; r += KERNEL_LANES)
         for (int64_t c = 0; c < s->columns; c += KERNEL_LANES) {
             vf x[KERNEL_LANES];
-#pragma GCC unroll 16
+            SIMD_UNROLL(16)
             for (int i = 0; i < KERNEL_LANES; i++) {
                 x[i] = whole || r + i < s->rows ? strided_get(s, t, whole, p, r + i, c) * factor : vf_all(0);
                 __builtin_prefetch((const void *)strided_byte(s, p, ATTENTION_PANEL + r + i, c));
             }
             vf_transpose(x);
-#pragma GCC unroll 16
+            SIMD_UNROLL(16)
             for (int i = 0; i < KERNEL_LANES; i++)
                 if (whole || c + i < s->columns) vf_store(panel + (c + i) * ATTENTION_PANEL + r, x[i]);
         }
@@ -107,7 +107,7 @@ SIMD_INLINE void unpack_panel_as(const struct strided *s, enum kernel_dtype t, c
     for (int64_t r = 0; r < s->rows; r += KERNEL_LANES)
         for (int64_t c = 0; c < s->columns; c += KERNEL_LANES) {
             vf x[KERNEL_LANES];
-#pragma GCC unroll 16
+            SIMD_UNROLL(16)
             for (int i = 0; i < KERNEL_LANES; i++) {
                 __builtin_prefetch((const void *)strided_byte(s, p, ATTENTION_PANEL + r + i, c), 1);
                 x[i] = whole || c + i < s->columns
@@ -115,7 +115,7 @@ SIMD_INLINE void unpack_panel_as(const struct strided *s, enum kernel_dtype t, c
                            : vf_all(0);
             }
             vf_transpose(x);
-#pragma GCC unroll 16
+            SIMD_UNROLL(16)
             for (int i = 0; i < KERNEL_LANES; i++)
                 if (whole || r + i < s->rows) strided_put(s, t, whole, p, r + i, c, x[i]);
         }

@@ -41,7 +41,7 @@ static void finish_tile(const float *sums, int64_t rows, int64_t cols, enum kern
 SIMD_INLINE void finish_fetch(const struct kernel_gemm *g, int64_t at) {
     const int64_t element = (int64_t)kernel_dtype_bytes(g->out);
     const uintptr_t row = (uintptr_t)(g->epilogue == KERNEL_EPILOGUE_GELU ? g->y : g->x) + (uintptr_t)(at * element);
-#pragma GCC unroll 16
+    SIMD_UNROLL(16)
     for (int i = 0; i < GEMM_MR; i++) tile_fetch(row + (uintptr_t)(i * g->ldc * element), GEMM_NR * element);
 }
 

@@ -10,12 +10,10 @@
 #define GEMM_B_STAYS false
 #define GEMM_PAIRS
 #include "../declare.h"
-#include "../simd.h"
+#include "../dot.h"
 
-/* in assembly for the reason that tile.h gives: clang spills the sums of an unrolled loop of intrinsics */
 SIMD_INLINE vf tile_dot(vf sum, vf a, vf b) {
-    __asm__ volatile("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
-    return sum;
+    return vf_dot_bf16(sum, a, b);
 }
 
 #include "blocked.h"

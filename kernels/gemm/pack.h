@@ -75,7 +75,7 @@ SIMD_INLINE void pack_across_as(const struct pack_operand *x, enum kernel_dtype 
     for (int64_t w = 0; w < words; w++, p += WORD_NUMBERS, to += width) {
         for (int64_t panel = 0; panel < panels; panel++) {
             pack_fetch(x, t, p, row + (panel + panels) * width);
-#pragma GCC unroll 4
+            SIMD_UNROLL(4)
             for (int i = 0; i < width; i += KERNEL_LANES) {
                 uint32_t *const at = to + panel * apart + i;
                 vu v = pack_load_across(x, t, whole, row + panel * width + i, p);
@@ -118,10 +118,10 @@ SIMD_INLINE void pack_along(const struct pack_operand *x, int64_t row, int64_t p
 SIMD_INLINE void pack_square(const struct pack_operand *x, enum kernel_dtype t, bool whole, int64_t row, int64_t p,
                              int64_t words, int width, uint32_t *to) {
     vf v[KERNEL_LANES];
-#pragma GCC unroll 16
+    SIMD_UNROLL(16)
     for (int r = 0; r < KERNEL_LANES; r++) v[r] = (vf)pack_load_along(x, t, whole, row + r, p);
     vf_transpose(v);
-#pragma GCC unroll 16
+    SIMD_UNROLL(16)
     for (int r = 0; r < KERNEL_LANES; r++)
         if (whole || r < words) pack_store(to + r * width, (vu)v[r]);
 }

@@ -36,7 +36,7 @@ struct thin_words {
 /* A word of `left` columns of B from element `b` on, zeros beyond them */
 SIMD_INLINE void thin_column(const struct pack_operand *x, enum kernel_dtype t, int64_t b, int64_t left,
                              vf column[GEMM_NV]) {
-#pragma GCC unroll 4
+    SIMD_UNROLL(4)
     for (int v = 0; v < GEMM_NV; v++)
         column[v] = left > v * KERNEL_LANES ? vf_get_left(t, x->data, b + v * KERNEL_LANES, left - v * KERNEL_LANES)
                                             : vf_all(0);
@@ -48,30 +48,27 @@ SIMD_INLINE void thin_tile(const struct pack_operand *x, enum kernel_dtype t, in
                            const struct thin_words *w, int64_t panel, int64_t b, int64_t left, float *copy,
                            float *sums) {
     vf sum[GEMM_MR][GEMM_NV];
-#pragma GCC unroll 16
-    for (int i = 0; i < rows; i++)
-#pragma GCC unroll 4
-        for (int v = 0; v < GEMM_NV; v++) sum[i][v] = vf_load(sums + i * GEMM_NR + v * KERNEL_LANES);
+    SIMD_UNROLL(16)
+    for (int i = 0; i < rows; i++) SIMD_UNROLL(4)
+    for (int v = 0; v < GEMM_NV; v++) sum[i][v] = vf_load(sums + i * GEMM_NR + v * KERNEL_LANES);
 #pragma GCC unroll 1 /* since the sums of an unrolled loop are spilled */
     for (int64_t p = 0; p < w->count; p++, b += x->ld, copy += GEMM_NR) {
         vf column[GEMM_NV];
         if (first) pack_fetch(x, t, THIN_WORDS, b);
         if (first) thin_column(x, t, b, left, column);
-#pragma GCC unroll 4
+        SIMD_UNROLL(4)
         for (int v = 0; v < GEMM_NV; v++)
             if (!first)
                 column[v] = vf_load(copy + v * KERNEL_LANES);
             else if (copies)
                 vf_store(copy + v * KERNEL_LANES, column[v]);
-#pragma GCC unroll 16
-        for (int i = 0; i < rows; i++)
-#pragma GCC unroll 4
-            for (int v = 0; v < GEMM_NV; v++) sum[i][v] = tile_dot(sum[i][v], vf_all(w->a[panel][p][i]), column[v]);
+        SIMD_UNROLL(16)
+        for (int i = 0; i < rows; i++) SIMD_UNROLL(4)
+        for (int v = 0; v < GEMM_NV; v++) sum[i][v] = tile_dot(sum[i][v], vf_all(w->a[panel][p][i]), column[v]);
     }
-#pragma GCC unroll 16
-    for (int i = 0; i < rows; i++)
-#pragma GCC unroll 4
-        for (int v = 0; v < GEMM_NV; v++) vf_store(sums + i * GEMM_NR + v * KERNEL_LANES, sum[i][v]);
+    SIMD_UNROLL(16)
+    for (int i = 0; i < rows; i++) SIMD_UNROLL(4)
+    for (int v = 0; v < GEMM_NV; v++) vf_store(sums + i * GEMM_NR + v * KERNEL_LANES, sum[i][v]);
 }
 SIMD_INLINE void thin_first(const struct pack_operand *x, enum kernel_dtype t, int rows, bool copies,
                             const struct thin_words *w, int64_t b, int64_t left, float *copy, float *sums) {

@@ -24,12 +24,12 @@ SIMD_INLINE vf tile_broadcast(const tile_word *word) {
 /* sum += a * b. In assembly, volatile, since gcc 12 else has the sums change registers from step to step of an unrolled
  * loop until it runs out of them and spills: a tenth of the speed. */
 SIMD_INLINE vf tile_dot(vf sum, vf a, vf b) {
-#if KERNEL_LANES == 16 && defined(__AVX512F__)
+#ifdef SIMD_AVX512
     __asm__ volatile("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
-#elif KERNEL_LANES == 8 && defined(__FMA__)
+#elif defined(SIMD_AVX2)
     __asm__ volatile("vfmadd231ps %2, %1, %0" : "+x"(sum) : "x"(a), "x"(b));
 #else
-    sum = a * b + sum;
+    sum = vf_fma(a, b, sum);
 #endif
     return sum;
 }
@@ -47,12 +47,12 @@ struct tile_operands {
 /* One word along k: row i of A is at a + i * a_row. */
 SIMD_INLINE void tile_step(vf sum[GEMM_MR][GEMM_NV], const tile_word *a, int64_t a_row, const tile_word *b) {
     vf column[GEMM_NV];
-#pragma GCC unroll 4
+    SIMD_UNROLL(4)
     for (int v = 0; v < GEMM_NV; v++) column[v] = *(const vf_any *)(b + v * KERNEL_LANES);
-#pragma GCC unroll 16
+    SIMD_UNROLL(16)
     for (int i = 0; i < GEMM_MR; i++) {
         const vf x = tile_broadcast(a + i * a_row);
-#pragma GCC unroll 4
+        SIMD_UNROLL(4)
         for (int v = 0; v < GEMM_NV; v++) sum[i][v] = tile_dot(sum[i][v], x, column[v]);
     }
 }
@@ -60,20 +60,18 @@ SIMD_INLINE void tile_step(vf sum[GEMM_MR][GEMM_NV], const tile_word *a, int64_t
 /* All loads of C come before the first store: where rows are multiples of 4 KB apart, each store would else seem to be
  * what the next load waits for. */
 SIMD_INLINE void tile_add(vf sum[GEMM_MR][GEMM_NV], const float *x, int64_t ld) {
-#pragma GCC unroll 16
-    for (int i = 0; i < GEMM_MR; i++)
-#pragma GCC unroll 4
-        for (int v = 0; v < GEMM_NV; v++) sum[i][v] += vf_load(x + i * ld + v * KERNEL_LANES);
+    SIMD_UNROLL(16)
+    for (int i = 0; i < GEMM_MR; i++) SIMD_UNROLL(4)
+    for (int v = 0; v < GEMM_NV; v++) sum[i][v] += vf_load(x + i * ld + v * KERNEL_LANES);
 }
 
 /* out = sum + base + bias; base may be NULL or out, bias may be NULL; both matrices have leading dimension ld */
 SIMD_INLINE void tile_end(vf sum[GEMM_MR][GEMM_NV], const float *base, const float *bias, float *out, int64_t ld) {
     if (base) tile_add(sum, base, ld);
     if (bias) tile_add(sum, bias, 0);
-#pragma GCC unroll 16
-    for (int i = 0; i < GEMM_MR; i++)
-#pragma GCC unroll 4
-        for (int v = 0; v < GEMM_NV; v++) vf_store(out + i * ld + v * KERNEL_LANES, sum[i][v]);
+    SIMD_UNROLL(16)
+    for (int i = 0; i < GEMM_MR; i++) SIMD_UNROLL(4)
+    for (int v = 0; v < GEMM_NV; v++) vf_store(out + i * ld + v * KERNEL_LANES, sum[i][v]);
 }
 
 /* A row of a tile, `bytes` of them, to be fetched into L1; it may lie beyond the end of a matrix. */
@@ -91,16 +89,15 @@ SIMD_INLINE void tile_multiply(int64_t words, const struct tile_operands *x, boo
     const char *ahead = x->ahead;
     const int64_t ahead_step = x->ahead_step;
     vf sum[GEMM_MR][GEMM_NV] = {{{0}}};
-#pragma GCC unroll 16
+    SIMD_UNROLL(16)
     for (int i = 0; i < GEMM_MR; i++)
         tile_fetch((uintptr_t)(out + i * ld), GEMM_NR * 4); /* C will be here when the sums are done */
-    if (base && base != out)
-#pragma GCC unroll 16
-        for (int i = 0; i < GEMM_MR; i++) tile_fetch((uintptr_t)(base + i * ld), GEMM_NR * 4);
+    if (base && base != out) SIMD_UNROLL(16)
+    for (int i = 0; i < GEMM_MR; i++) tile_fetch((uintptr_t)(base + i * ld), GEMM_NR * 4);
     for (; constants && words >= KERNEL_LANES;
          words -= KERNEL_LANES, a += group, b += KERNEL_LANES * b_step, ahead += ahead_step) {
         __builtin_prefetch(ahead, 0, 2);
-#pragma GCC unroll 8
+        SIMD_UNROLL(8)
         for (int p = 0; p < KERNEL_LANES; p++) tile_step(sum, a + p * step, row, b + p * b_step);
     }
     for (; words > 0; words -= KERNEL_LANES, a += group - KERNEL_LANES * step) {

@@ -41,12 +41,12 @@ static double peak_run(int64_t rounds) {
     for (int i = 0; i < PEAK_OTHERS; i++) y[i] = (vf)bits[1 + i];
     for (int i = 0; i < PEAK_SUMS; i++) sum[i] = (vf)bits[1 + PEAK_OTHERS + i];
     for (int64_t r = 0; r < rounds; r++) {
-#pragma GCC unroll 32
+        SIMD_UNROLL(32)
         for (int i = 0; i < PEAK_SUMS; i++) sum[i] = peak_step(sum[i], x[i % 2], y[i % PEAK_OTHERS]);
-#pragma GCC unroll 32
+        SIMD_UNROLL(32)
         for (int i = 0; i < PEAK_SUMS; i++) sum[i] = peak_step(sum[i], x[1 - i % 2], y[i % PEAK_OTHERS]);
     }
-#pragma GCC unroll 32
+    SIMD_UNROLL(32)
     for (int i = 0; i < PEAK_SUMS; i++) bits[i] = (vu)sum[i];
     PEAK_OPAQUE(bits);
     return (double)rounds * 2 * PEAK_SUMS * KERNEL_LANES * PEAK_FLOP;

@@ -5,11 +5,9 @@
 #define PEAK_SUMS 24
 #define PEAK_OTHERS 4
 #define PEAK_DOT
-#include <immintrin.h>
-
-#include "../simd.h"
+#include "../dot.h"
 SIMD_INLINE vf peak_step(vf sum, vf a, vf b) {
-    return (vf)_mm512_dpbf16_ps((__m512)sum, (__m512bh)a, (__m512bh)b);
+    return vf_dot_bf16(sum, a, b);
 }
 #include "peak.h"
 

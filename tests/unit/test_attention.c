@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
+ * check: emulated
  *
  * Every attention that this host can run against FP64: sizes around panels and blocks, grouped heads, offsets,
  * fused and interleaved strides, hostile numbers, poisoned outputs, gaps and scratch; gradients against central

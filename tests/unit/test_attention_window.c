@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
+ * check: emulated
  *
  * Attention with a window and with ALiBi slopes against FP64, every variant that this host can run: windows at the
  * edges of panels and blocks, grouped heads, offsets and ragged sequences; a window that holds everything changes no

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
+ * check: emulated
  *
  * e^x as cross-entropy has it (its gradients in FP32), of every variant: each value to an ulp, and the mean over many,
  * in which roundings cancel and the error of a polynomial does not. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
+ * check: emulated
  *
  * Every gemm that this host can run against FP64, within the bound of kernels.h: all layouts and dtypes, sizes
  * around the edges of tiles and blocks, caches unknown and tiny, numbers from denormal to huge, poisoned padding,

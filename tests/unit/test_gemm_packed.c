@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
+ * check: emulated
  *
  * What every gemm must give bit for bit: with B packed ahead what it gives without, and with an epilogue what the plain
  * matmul followed by the pass gives. All layouts and dtypes, sizes at the edges of tiles and of tiny blocks, threads.

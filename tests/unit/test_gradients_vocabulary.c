@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
+ * check: emulated
  *
  * The gradients of cross-entropy, embedding and biases against central differences of their forwards. */
 #include <setjmp.h>
@@ -126,5 +127,6 @@ int main(void) {
         cmocka_unit_test(cross_entropy_gradient),
         cmocka_unit_test(embedding_and_bias_gradients),
     };
-    return cmocka_run_group_tests(tests, variants_report, NULL);
+    lacking_report();
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
+ * check: emulated
  *
  * Every variant of list.h on operands and scratch between pages without access: nothing outside is touched, inputs and
  * the gaps between rows stay, outputs are written whole, results have the same bits wherever operands stand, and the
@@ -17,6 +18,7 @@
 #endif
 
 #include "unit/support/guarded.h"
+#include "unit/support/lacking.h"
 #include "unit/support/operations_calls.h"
 
 /* Around one vector, tiles, panels, the blocks of attention and of a cross-entropy; depth: k, heads, table rows. */
@@ -115,6 +117,6 @@ static void float_state_stays(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(guarded_everywhere), cmocka_unit_test(float_state_stays)};
-    call_report();
+    lacking_report();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * check: no sanitizers: test_kernels_memory makes the same calls
+ * check: emulated
  *
  * Every variant of list.h with one number that is not finite: a NaN shows in the results and is never swallowed, and it
  * and an infinity spread no further than the operation's formula has it: all else keeps its bits. */
@@ -12,6 +13,7 @@
 #include <cmocka.h>
 
 #include "unit/support/guarded.h"
+#include "unit/support/lacking.h"
 #include "unit/support/operations_calls.h"
 
 static const int64_t shapes[][3] = {{5, 7, 3}, {13, 19, 9}, {70, 33, 18}};
@@ -104,6 +106,6 @@ static void not_finite_numbers_spread_as_formulas_say(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(not_finite_numbers_spread_as_formulas_say)};
-    call_report();
+    lacking_report();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
+ * check: emulated
  *
  * The fast model of every family against the FP64 reference, loss and every tensor's gradient: every instruction set
  * that the host runs, threads, precisions, head chunks, accumulation; its hooks; and that it repeats itself. */
@@ -12,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "unit/support/lacking.h"
 #include "unit/support/rig.h"
 
 enum { LAYERS = 2, WIDTH = 32, HEADS = 4, VOCAB = 53, POSITIONS = 11, SEQ = 9, BATCH = 2, SEED = 7 };
@@ -81,10 +83,7 @@ static double check(const struct plan_request *q, enum kernel_isa cap, enum kern
 static double every_variant(struct plan_request q) {
     double worst = 0;
     for (int isa = 0; isa < KERNEL_ISA_COUNT; isa++) {
-        if (!kernel_isa_usable((enum kernel_isa)isa)) {
-            printf("SKIP: model on %s: this CPU or this build lacks it\n", kernel_isa_name((enum kernel_isa)isa));
-            continue;
-        }
+        if (!kernel_isa_usable((enum kernel_isa)isa)) continue;
         for (q.threads = 1; q.threads <= 3; q.threads++)
             worst = fmax(worst, check(&q, (enum kernel_isa)isa, KERNEL_BACKEND_TOISE));
         worst = fmax(worst, check(&q, (enum kernel_isa)isa, KERNEL_BACKEND_OPENBLAS));
@@ -283,5 +282,6 @@ int main(void) {
         cmocka_unit_test(test_repeats),
         cmocka_unit_test(test_hooks),
     };
+    lacking_report();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
+ * check: emulated
  *
  * A shape that begins later in its sequences, as a rank holds that has a part of them: learned positions take the
  * table's later rows, to the bit; ALiBi's and rotary ones depend on distances alone, so that nothing changes but

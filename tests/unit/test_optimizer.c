@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
+ * check: emulated
  *
  * AdamW and the sum of squares: every variant against FP64 within rounding bounds over several steps, the same
  * bits on any number of threads and with any scratch; polls come from the calling thread alone. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
+ * check: emulated
  *
  * SwiGLU and rotary: every variant against the formulas in FP64 within rounding bounds, on odd sizes, odd
  * alignments and hostile values; the same bits on any number of threads. */

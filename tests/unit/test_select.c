@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
+ * check: emulated
  *
  * The choice of variants: TOISE_ISA caps it and a wrong one is reported, tables are complete and named truly. */
 #include <setjmp.h>
@@ -10,6 +11,7 @@
 #include <cmocka.h>
 
 #include "kernels.h"
+#include "unit/support/lacking.h"
 
 static void test_cap(void **state) {
     (void)state;
@@ -44,10 +46,7 @@ static void test_table(void **state) {
     (void)state;
     for (int isa = 0; isa < KERNEL_ISA_COUNT; isa++) {
         const char *name = kernel_isa_name((enum kernel_isa)isa);
-        if (!kernel_isa_usable((enum kernel_isa)isa)) {
-            print_message("SKIP: table %s: this CPU or this build lacks it\n", name);
-            continue;
-        }
+        if (!kernel_isa_usable((enum kernel_isa)isa)) continue;
         struct kernel_ops ops = {0};
         kernel_select(&ops, (enum kernel_isa)isa, KERNEL_BACKEND_TOISE);
 #define K(op, set) assert_non_null(ops.op);
@@ -108,5 +107,6 @@ int main(void) {
         cmocka_unit_test(test_cap),  cmocka_unit_test(test_usable),          cmocka_unit_test(test_table),
         cmocka_unit_test(test_peak), cmocka_unit_test(test_variant_unknown), cmocka_unit_test(test_scratch),
     };
+    lacking_report();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

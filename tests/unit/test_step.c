@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
+ * check: emulated
  *
  * The step and its engine: the learning rate's schedule and clipping by their formulas, accumulation, memory to the
  * byte, the same bits again, and probes that change nothing. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
+ * check: emulated
  *
  * Cross-entropy, whole and by shards, and embedding: every variant against FP64 within rounding bounds, hostile logits
  * included; the same bits on any number of threads. */

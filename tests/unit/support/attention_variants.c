@@ -11,6 +11,7 @@
 #include "scratch.h"
 #include "unit/support/attention_variants.h"
 #include "unit/support/guarded.h"
+#include "unit/support/lacking.h"
 
 struct kernel_ops variants[KERNEL_ISA_COUNT];
 int variants_count;
@@ -18,12 +19,10 @@ struct kernel_team variants_team;
 
 int variants_setup(void **state) {
     (void)state;
+    lacking_report();
     for (int isa = 0; isa < KERNEL_ISA_COUNT; isa++) {
         struct kernel_ops *ops = &variants[variants_count];
-        if (!kernel_isa_usable((enum kernel_isa)isa)) {
-            printf("SKIP: attention %s: this CPU or this build lacks it\n", kernel_isa_name((enum kernel_isa)isa));
-            continue;
-        }
+        if (!kernel_isa_usable((enum kernel_isa)isa)) continue;
         kernel_select(ops, (enum kernel_isa)isa, KERNEL_BACKEND_TOISE);
         bool again = variants_count && ops->attention_forward == ops[-1].attention_forward &&
                      ops->attention_backward == ops[-1].attention_backward;

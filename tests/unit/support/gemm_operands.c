@@ -17,6 +17,7 @@
 #include "scalar.h"
 #include "scratch.h"
 #include "unit/support/guarded.h"
+#include "unit/support/lacking.h"
 
 enum { SEED = 20250101 };
 
@@ -28,13 +29,11 @@ static size_t scratch_size;
 
 int gemm_setup(void **state) {
     (void)state;
+    lacking_report();
     for (int isa = 0; isa <= KERNEL_ISA_COUNT; isa++) {
         const bool blas = isa == KERNEL_ISA_COUNT;
         const char *name = blas ? "openblas" : kernel_isa_name((enum kernel_isa)isa);
-        if (!blas && !kernel_isa_usable((enum kernel_isa)isa)) {
-            printf("SKIP: gemm %s: this CPU or this build lacks it\n", name);
-            continue;
-        }
+        if (!blas && !kernel_isa_usable((enum kernel_isa)isa)) continue;
         struct gemm_variant *v = &gemm_variants[gemm_variant_count++];
         kernel_select(&v->ops, blas ? kernel_isa_best() : (enum kernel_isa)isa,
                       blas ? KERNEL_BACKEND_OPENBLAS : KERNEL_BACKEND_TOISE);

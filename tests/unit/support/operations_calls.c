@@ -37,12 +37,6 @@ void call_next(struct call *c) {
     settle(c);
 }
 
-void call_report(void) {
-    for (int isa = 0; isa < KERNEL_ISA_COUNT; isa++)
-        if (!kernel_isa_usable((enum kernel_isa)isa))
-            printf("SKIP: operations of %s: this CPU or build lacks it\n", kernel_isa_name((enum kernel_isa)isa));
-}
-
 size_t call_bytes(const struct operand *x) {
     return (size_t)operand_span(x) * kernel_dtype_bytes(x->dtype);
 }

@@ -23,8 +23,6 @@ struct call {
 struct call call_first(void);
 bool call_valid(const struct call *c);
 void call_next(struct call *c);
-/* Prints a SKIP line for each instruction set that is not there. */
-void call_report(void);
 
 /* What to call next: rows, cols, depth as struct operation has them. */
 void call_shape(struct call *c, const int64_t shape[3], unsigned options, int threads);

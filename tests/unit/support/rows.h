@@ -15,6 +15,7 @@
 #include "scalar.h"
 #include "scratch.h"
 #include "unit/support/guarded.h"
+#include "unit/support/lacking.h"
 
 #define TEST_INLINE static inline __attribute__((unused))
 
@@ -101,9 +102,9 @@ TEST_INLINE void variant_next(struct variant *v) {
 
 /* The tests of a group once in every place that buffers can have. */
 #define rows_run_group(tests)                                                                                          \
-    (variants_report(NULL), cmocka_run_group_tests_name("at the end", tests, at_end, NULL) +                           \
-                                cmocka_run_group_tests_name("at the begin", tests, at_begin, NULL) +                   \
-                                cmocka_run_group_tests_name("skewed", tests, skewed, NULL))
+    (lacking_report(), cmocka_run_group_tests_name("at the end", tests, at_end, NULL) +                                \
+                           cmocka_run_group_tests_name("at the begin", tests, at_begin, NULL) +                        \
+                           cmocka_run_group_tests_name("skewed", tests, skewed, NULL))
 TEST_INLINE int at_end(void **state) {
     (void)state;
     guarded_place = GUARDED_END;
@@ -117,14 +118,6 @@ TEST_INLINE int at_begin(void **state) {
 TEST_INLINE int skewed(void **state) {
     (void)state;
     guarded_place = GUARDED_SKEWED;
-    return 0;
-}
-
-TEST_INLINE int variants_report(void **state) {
-    (void)state;
-    for (int isa = 0; isa < KERNEL_ISA_COUNT; isa++)
-        if (!kernel_isa_usable((enum kernel_isa)isa))
-            printf("SKIP: variants up to %s: this CPU or build lacks it\n", kernel_isa_name((enum kernel_isa)isa));
     return 0;
 }
 
