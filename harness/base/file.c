@@ -160,7 +160,7 @@ bool base_file_could_be_made(const char *path, char above[PATH_MAX]) {
     snprintf(above, PATH_MAX, "%s", path);
     for (;;) {
         char *slash = strrchr(above, '/');
-        if (slash && strlen(slash + 1) > NAME_MAX) {
+        if (strlen(slash ? slash + 1 : above) > NAME_MAX) {
             errno = ENAMETOOLONG;
             return false;
         }

@@ -57,6 +57,7 @@ too long | --out $in/new/$(printf 'x%.0s' {1..300})/records.jsonl
 is there already | --save $in/free/
 is there already | --save $in/good.txt
 a folder cannot be made there | --save $in/good.txt/below
+a folder cannot be made there | --save $(printf 'x%.0s' {1..252})
 a folder cannot be made there | --save /proc/none/weights
 a file and a folder | --save $in/new --out $in/new/records.jsonl
 a file and a folder | --out $in/new --save $in/new/weights
