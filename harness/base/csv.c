@@ -188,7 +188,9 @@ static int check_header(const struct base_csv *c, struct base_error *e) {
     if (c->rows < 0) return base_fail(e, BASE_USAGE, "%s: empty; the first line names the columns", c->path);
     if (c->faults[0]) return base_fail(e, BASE_USAGE, "%s:%d: %s", c->path, c->lines[0], c->faults[0]);
     for (int i = 0; i < c->columns; i++) {
-        if (!*c->cells[i]) return base_fail(e, BASE_USAGE, "%s:%d: column %d has no name", c->path, c->lines[0], i + 1);
+        if (!*c->cells[i])
+            return base_fail(e, BASE_USAGE, "%s:%d: column %d has no name; give it one, or leave the column out",
+                             c->path, c->lines[0], i + 1);
         if (is_figure(c->cells[i]))
             return base_fail(
                 e, BASE_USAGE,
