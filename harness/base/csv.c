@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/file.h"
 
@@ -145,7 +146,7 @@ static int row(struct reader *r) {
 /* A line "sep=;" of spreadsheets; quoted too. false: there is none. */
 static bool stated(struct reader *r) {
     const char *at = r->at + (*r->at == '"');
-    if (strncmp(at, "sep=", 4) || !at[4] || among(at[4], "\r\n")) return false;
+    if (strncasecmp(at, "sep=", 4) || !at[4] || among(at[4], "\r\n")) return false;
     r->csv->separator = at[4];
     r->at += strcspn(r->at, "\r\n");
     return true;

@@ -120,6 +120,7 @@ static void separators_are_told(void **state) {
     separated("a\tb\n1\t2, 3\n\t\n", '\t');
     separated("\xef\xbb\xbfsep=;\r\na;b\r\n1;2, 3\r\n", ';');
     separated("\"sep=;\"\na;b\n1;2, 3\n", ';');
+    separated("SEP=;\na;b\n1;2, 3\n", ';');
     separated("sep=\t\na\tb\n1\t2, 3\n", '\t');
     separated("sep=|\na|b\n1|2, 3\n", '|');
     separated("\"a;x\",b\n1,\"2, 3\"\n", ',');
