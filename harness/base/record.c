@@ -18,57 +18,65 @@
 
 #include "base/file.h"
 
-static int refuse(struct base_error *e, const char *path, const char *where, int why) {
-    const char *fix = why == EROFS                    ? "the file system is read-only: choose another place with --out"
-                      : why == EACCES || why == EPERM ? "make it writable, or choose another place with --out"
-                      : why == ENOTDIR                ? "part of the path is a file: choose another place with --out"
-                                                      : "choose another place with --out";
-    return base_fail(e, BASE_USAGE, "%s: cannot write records: %s: %s: %s", path, where, strerror(why), fix);
+/* What is asked of a file. */
+struct question {
+    const char *path, *flag;
+    bool appended, make; /* to what it holds; missing folders now */
+};
+
+static int refuse(const struct question *q, const char *where, int why, struct base_error *e) {
+    const char *cause = why == EROFS                    ? "the file system is read-only: "
+                        : why == EACCES || why == EPERM ? "make it writable, or "
+                        : why == ENOTDIR                ? "part of the path is a file: "
+                                                        : "";
+    return base_fail(e, BASE_USAGE, "%s: cannot %s: %s: %s: %schoose another place with %s", q->path,
+                     q->appended ? "write records" : "be written", where, strerror(why), cause, q->flag);
 }
 
 /* Of a file that is not there */
-static int check_place(const char *path, bool make, struct base_error *e) {
+static int check_place(const struct question *q, struct base_error *e) {
     char above[PATH_MAX];
-    if (!base_file_could_be_made(path, above)) return refuse(e, path, above, errno);
-    return make && !base_file_parents(path, above) ? refuse(e, path, above, errno) : BASE_OK;
+    struct stat link;
+    /* what is made anew replaces the link */
+    if (q->appended && !lstat(q->path, &link) && S_ISLNK(link.st_mode)) return refuse(q, "the link's end", ENOENT, e);
+    if (!base_file_could_be_made(q->path, above)) return refuse(q, above, errno, e);
+    return q->make && !base_file_parents(q->path, above) ? refuse(q, above, errno, e) : BASE_OK;
 }
 
-static int check(const char *path, bool appended, bool make, struct base_error *e) {
+static int check(const struct question *q, struct base_error *e) {
+    const char *path = q->path;
     size_t length = strlen(path);
-    if (length == 0)
-        return base_fail(e, BASE_USAGE, "--out: empty file name: give the file that records are appended to");
-    if (length >= PATH_MAX) return base_fail(e, BASE_USAGE, "--out: the file name is too long (%zu bytes)", length);
+    if (length == 0) return base_fail(e, BASE_USAGE, "%s: empty file name: give the file that is written", q->flag);
+    if (length >= PATH_MAX)
+        return base_fail(e, BASE_USAGE, "%s: the file name is too long (%zu bytes)", q->flag, length);
     struct stat found;
     bool exists = stat(path, &found) == 0;
-    if (!exists && (errno == ENAMETOOLONG || errno == ELOOP)) return refuse(e, path, "the file", errno);
+    if (!exists && (errno == ENAMETOOLONG || errno == ELOOP)) return refuse(q, "the file", errno, e);
     if (path[length - 1] == '/' || (exists && S_ISDIR(found.st_mode)))
-        return base_fail(e, BASE_USAGE, "%s: is a folder: give a file, as in %s%srecords.jsonl", path, path,
-                         path[length - 1] == '/' ? "" : "/");
+        return base_fail(e, BASE_USAGE, "%s: is a folder: give %s a file in it", path, q->flag);
     if (exists && !S_ISREG(found.st_mode))
-        return base_fail(e, BASE_USAGE, "%s: is not a plain file: records can be appended to plain files only", path);
-    if (exists) {
-        char first = '{';
-        int file = open(path, O_RDWR | O_APPEND | O_CLOEXEC); /* as it is appended to */
-        if (file < 0) return refuse(e, path, "the file", errno);
-        bool other = appended && pread(file, &first, 1, 0) == 1 && first != '{';
-        close(file);
-        if (!other) return BASE_OK;
-        return base_fail(e, BASE_USAGE, "%s: holds something else than records: choose another place with --out", path);
-    }
+        return base_fail(e, BASE_USAGE, "%s: is not a plain file: %s takes plain files only", path, q->flag);
     /* the file itself is not tried: made and removed here, it could be one that another process has just appended to */
-    return check_place(path, make, e);
+    if (!exists) return check_place(q, e);
+    char first = '{';
+    int file = open(path, O_RDWR | O_APPEND | O_CLOEXEC); /* as it is appended to */
+    if (file < 0) return refuse(q, "the file", errno, e);
+    bool other = q->appended && pread(file, &first, 1, 0) == 1 && first != '{';
+    close(file);
+    if (!other) return BASE_OK;
+    return base_fail(e, BASE_USAGE, "%s: holds something else than records: choose another place with --out", path);
 }
 
 int base_record_check(const char *path, struct base_error *e) {
-    return check(path, true, true, e);
+    return check(&(struct question){path, "--out", .appended = true, .make = true}, e);
 }
 
-int base_record_check_anew(const char *path, struct base_error *e) {
-    return check(path, false, true, e);
+int base_record_check_anew(const char *path, const char *flag, struct base_error *e) {
+    return check(&(struct question){path, flag, .appended = false, .make = true}, e);
 }
 
 int base_record_ask(const char *path, struct base_error *e) {
-    return check(path, true, false, e);
+    return check(&(struct question){path, "--out", .appended = true, .make = false}, e);
 }
 
 static bool is_object(const char *line, size_t length) {

@@ -12,8 +12,8 @@
 /* Whether `path` can be appended to (folder there, writable, a plain file of records or absent): BASE_USAGE with the
  * fix in the text when not. Creates missing parent folders; leaves no file behind. */
 int base_record_check(const char *path, struct base_error *e);
-/* The same of a file that is made anew, whatever it holds. */
-int base_record_check_anew(const char *path, struct base_error *e);
+/* The same of a file that is made anew, whatever it holds; `flag` named it. */
+int base_record_check_anew(const char *path, const char *flag, struct base_error *e);
 /* As base_record_check, but nothing is made: missing folders could be. */
 int base_record_ask(const char *path, struct base_error *e);
 /* Appends the record as one line under an exclusive lock, and syncs it. BASE_BROKEN when the disk refuses, with

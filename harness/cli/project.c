@@ -137,7 +137,7 @@ static int prepare(struct launch *l, struct base_error *e) {
     if (!code) code = cli_project_question(f, &l->config, &l->question, e);
     if (!code) code = project_fitted_read(f->parameters, &l->fitted, e);
     if (!code && f->out) code = base_record_check(f->out, e);
-    if (!code && f->trace) code = base_record_check_anew(f->trace, e);
+    if (!code && f->trace) code = base_record_check_anew(f->trace, "--trace", e);
     return code;
 }
 

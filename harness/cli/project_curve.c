@@ -7,6 +7,7 @@
 #include "base/record.h"
 #include "cli/cli.h"
 #include "cli/options.h"
+#include "cli/paths.h"
 #include "cli/progress.h"
 #include "cli/project_modes.h"
 #include "run/curve.h"
@@ -29,7 +30,9 @@ static int curve(const char *series, const char *svg, bool json, const char *out
     struct run_curve c;
     int code = run_curve_read(&c, series, e);
     /* whether files can be written, before anything takes time */
-    if (!code && svg) code = base_record_check_anew(svg, e);
+    const struct cli_path files[] = {{"--svg", svg, true}, {"--out", out, true}};
+    if (!code) code = cli_paths_apart(files, 2, e);
+    if (!code && svg) code = base_record_check_anew(svg, "--svg", e);
     if (!code && svg) code = cli_draw_check(e);
     if (!code && out) code = base_record_check(out, e);
     if (!code) code = run_curve_predict(&c, &watch, e);

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The table of `toise project`'s flags, and the question they make. */
+#define _GNU_SOURCE
 #include "cli/project_options.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "cli/options.h"
+#include "cli/paths.h"
 
 enum { ROWS = 48 };
 static const double MOST = 1 << 24;
@@ -103,6 +106,21 @@ static int table(struct cli_project_flags *f, struct cli_option rows[ROWS]) {
     return (int)(sizeof all / sizeof *all);
 }
 
+/* No file that is read may be written, each machine's among them. */
+static int check_files(const struct cli_project_flags *f, struct base_error *e) {
+    struct cli_path files[] = {{"--trace", f->trace, true},
+                               {"--out", f->out, true},
+                               {"--model", f->model, false},
+                               {"--parameters", f->parameters, false},
+                               {"--machine", NULL, false}};
+    char *list = strdup(f->machines), *rest = list;
+    int code = list ? BASE_OK : base_fail(e, BASE_BROKEN, "out of memory");
+    while (!code && (files[4].path = strsep(&rest, ",")))
+        code = cli_paths_apart(files, sizeof files / sizeof *files, e);
+    free(list);
+    return code;
+}
+
 static int check(const struct cli_project_flags *f, struct base_error *e) {
     if (f->help || f->list) return BASE_OK;
     if (!f->model) return base_fail(e, BASE_USAGE, "--model is missing: a preset, or the path of a config.json");
@@ -115,8 +133,8 @@ static int check(const struct cli_project_flags *f, struct base_error *e) {
                          f->tokens);
     if (f->trace && strchr(f->machines, ','))
         return base_fail(e, BASE_USAGE, "--trace %s is one machine's; leave one in --machine", f->trace);
-    if (f->trace && f->out && !strcmp(f->trace, f->out))
-        return base_fail(e, BASE_USAGE, "--trace and --out are both %s; give each a file of its own", f->out);
+    const int code = check_files(f, e);
+    if (code) return code;
     struct project_terms usual;
     project_terms_default(&usual);
     if (f->tokens == 0 && f->hours == 0 && f->deadline == 0 && memcmp(&usual, &f->terms, sizeof usual) != 0)

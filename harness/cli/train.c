@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * toise train: flags, plan, memory check, run, record, report; ranks agree before any of them leaves. */
-#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/record.h"
 #include "base/topology.h"
 #include "cli/cli.h"
+#include "cli/paths.h"
 #include "cli/progress.h"
 #include "cli/train_options.h"
 #include "measure/fingerprint.h"
@@ -65,45 +63,16 @@ static int finish(struct comm *world, const struct cli_train_flags *f, json_t *r
     return comm_agree(world, code, e);
 }
 
-static bool same_file(const char *a, const char *b) {
-    struct stat one, other;
-    return !stat(a, &one) && !stat(b, &other) && one.st_dev == other.st_dev && one.st_ino == other.st_ino;
-}
-
-/* Behind slashes and "." at the beginning of a name */
-static const char *next_name(const char *at) {
-    while (*at == '/' || (*at == '.' && (at[1] == '/' || !at[1]))) at++;
-    return at;
-}
-
-/* Whether `path` is `folder` or lies in it, by their names alone: neither need be there. */
-static bool lies_in(const char *path, const char *folder) {
-    char here[PATH_MAX], whole[2][2 * PATH_MAX];
-    const char *const given[] = {path, folder};
-    const char *at[2];
-    if (!getcwd(here, sizeof here)) here[0] = '\0';
-    for (int i = 0; i < 2; i++) {
-        snprintf(whole[i], sizeof whole[i], "%s/%s", given[i][0] == '/' ? "" : here, given[i]);
-        at[i] = next_name(whole[i]);
-    }
-    while (*at[1]) {
-        const size_t n = strcspn(at[1], "/");
-        if (strcspn(at[0], "/") != n || strncmp(at[0], at[1], n) != 0) return false;
-        for (int i = 0; i < 2; i++) at[i] = next_name(at[i] + n);
-    }
-    return true;
-}
-
 /* Where the run will write, asked before anything takes long and by both kinds of run; nothing is made. */
 static int ask_outputs(const struct cli_train_flags *f, struct base_error *e) {
     const bool both = f->out && f->save && *f->out && *f->save;
-    int code = BASE_OK;
-    if (both && (lies_in(f->out, f->save) || lies_in(f->save, f->out)))
+    if (both && (cli_lies_in(f->out, f->save) || cli_lies_in(f->save, f->out)))
         return base_fail(e, BASE_USAGE, "--out and --save: %s cannot be a file and a folder; name two",
-                         lies_in(f->out, f->save) ? f->save : f->out);
-    if (f->out && f->data && same_file(f->out, f->data))
-        return base_fail(e, BASE_USAGE, "--out and --data: %s cannot take records and be trained on; name two", f->out);
-    if (f->out) code = base_record_ask(f->out, e);
+                         cli_lies_in(f->out, f->save) ? f->save : f->out);
+    const struct cli_path files[] = {
+        {"--out", f->out, true}, {"--data", f->data, false}, {"--model", f->model, false}, {"--init", f->init, false}};
+    int code = cli_paths_apart(files, sizeof files / sizeof *files, e);
+    if (!code && f->out) code = base_record_ask(f->out, e);
     return code || !f->save ? code : run_weights_save_check(f->save, false, e);
 }
 

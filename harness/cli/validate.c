@@ -7,6 +7,7 @@
 #include "base/catalog.h"
 #include "base/record.h"
 #include "cli/cli.h"
+#include "cli/paths.h"
 #include "cli/progress.h"
 #include "cli/validate_options.h"
 #include "run/validate.h"
@@ -38,7 +39,10 @@ static int prepare(struct launch *l, struct base_error *e) {
     else if (!code)
         code = project_fitted_place(l->parameters, e);
     if (!code && !f->parameters) straighten(l->parameters);
-    if (!code && f->fit) code = base_record_check_anew(l->parameters, e);
+    const struct cli_path files[] = {
+        {"--parameters", l->parameters, f->fit}, {"--out", f->out, true}, {"the table", l->table, false}};
+    if (!code) code = cli_paths_apart(files, sizeof files / sizeof *files, e);
+    if (!code && f->fit) code = base_record_check_anew(l->parameters, "--parameters", e);
     if (!code && f->out) code = base_record_check(f->out, e);
     return code;
 }

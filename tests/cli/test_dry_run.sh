@@ -28,6 +28,7 @@ printf '{"text": "a line"}\nbroken\n{}\n' >"$in/broken.jsonl"
 cp -r "$in/weights" "$in/torn"
 truncate -s -8 "$in/torn/model.safetensors"
 cp -r "$in/weights" "$in/empty"
+ln -s no-folder/records.jsonl "$in/astray"
 rm "$in/empty/model.safetensors"
 listing() { find "$in" -printf '%p %s %y %T@ %C@\n' | sort; }
 before=$(listing)
@@ -53,6 +54,8 @@ cannot write records | --out /proc/none/records.jsonl
 too long | --out $in/$(printf 'x%.0s' {1..300})
 too long | --out $in/new/$(printf 'x%.0s' {1..300})/records.jsonl
 --out and --data | --out $in/lines.jsonl --data $in/lines.jsonl
+--out and --model | --out $in/weights/config.json --model $in/weights/config.json
+the link's end | --out $in/astray
 * is there already | --save $in/full
 is there already | --save $in/free/
 is there already | --save $in/good.txt

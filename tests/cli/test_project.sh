@@ -166,6 +166,11 @@ llama-2-7b is dense; leave out --ep | --model llama-2-7b --machine eos --acceler
 leave one in --machine | --model llama-2-7b --machine eos,alps --accelerators 8 --trace $work/two.json
 events, more than viewers open | --model llama-2-7b --machine eos --accelerators 32 --pp 32 --mbs 1 --gbs 1048576 --trace $work/two.json
 are both | --model llama-2-7b --machine eos --trace $work/two.json --out $work/two.json
+--trace and --out are both | --model llama-2-7b --machine eos --trace $work/two.json --out $work/./two.json
+--trace and --model are both | --model $work/kept/config.json --machine eos --trace $work/kept/link.json
+--out and --machine are both | --model llama-2-7b --machine eos,$work/kept/machine.json --out $work/kept/machine.json
+--out and --parameters are both | --model llama-2-7b --machine eos --parameters $work/kept/parameters.json --out $work/kept/parameters.json
+place with --trace | --model llama-2-7b --machine eos --trace $work/kept/machine.json/trace.json
 which no machine has | --model llama-2-7b --machine eos --accelerators 128 --parameters $work/parameters.json
 would not end | --model llama-2-7b --machine eos --accelerators 4096 --tokens 1e12 --mtbf 1
 would not end | --model llama-2-7b --machine eos --hours 1000 --wall 100
@@ -178,6 +183,14 @@ unknown flag | --model llama-2-7b --machine eos --fast
 END
 # Parameters that get seventy times the peak of an H100.
 sed '/"g_h100"/,/value/ s/"value": 0\.\([0-9]*\)/"value": 7\1/' harness/catalog/parameters.json >"$work/parameters.json"
+# What is read is never written.
+mkdir "$work/kept"
+echo '{"model_type":"gpt2"}' >"$work/kept/config.json"
+ln -s config.json "$work/kept/link.json"
+cp harness/catalog/machines/eos.json "$work/kept/machine.json"
+cp harness/catalog/parameters.json "$work/kept/parameters.json"
+sum=$(cat "$work"/kept/*.json | cksum)
 refused "$work/cases"
+[ "$(cat "$work"/kept/*.json | cksum)" = "$sum" ] || fail 'a file that was read was written'
 [ ! -e "$work/two.json" ] || fail 'a trace was written though it was refused'
 exit $bad

@@ -96,6 +96,7 @@ incomplete.json: groups[0].rows: mlm-t1-001: is incomplete | --curve $work/incom
 torn.json | --curve $work/torn.json
 absent.json | --curve $work/absent.json
 is a folder | --curve megatron-2021 --svg $work
+--svg and --out are both | --curve megatron-2021 --svg $work/both --out $work/./both
 is a folder | --curve megatron-2021 --out $work
 --curve | --curve
 END

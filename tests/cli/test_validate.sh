@@ -142,6 +142,9 @@ torn.json | --parameters $work/torn.json
 unknown.json: k0: missing | --parameters $work/unknown.json
 absent.json | --parameters $work/absent.json
 is a folder | --fit --parameters $work
+--out and the table are both | $work/own.csv --out $work/own.csv
+--parameters and --out are both | $work/own.csv --parameters $work/fit.json --out $work/fit.json
+--parameters and the table are both | $work/own.csv --fit --parameters $work/own.csv
 --max-mean | --max-mean ten
 --min-coverage | --min-coverage 101
 unknown flag "--fix" | --fix

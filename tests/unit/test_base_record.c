@@ -294,6 +294,21 @@ static void bad_places_are_refused(void **state) {
     memset(longer, 'x', sizeof longer - 1);
     assert_refused(longer, "too long");
     assert_refused("/proc/toise/records", "cannot write records");
+    assert_int_equal(symlink("no-folder/file", in_folder("astray")), 0);
+    assert_refused(in_folder("astray"), "the link's end: No such file");
+    assert_int_equal(base_record_check_anew(in_folder("astray"), "--trace", NULL), 0);
+}
+
+static void refusals_name_the_flag(void **state) {
+    (void)state;
+    struct base_error e = {0};
+    put(in_folder("file"), "x");
+    assert_int_equal(base_record_check_anew(in_folder("file"), "--svg", &e), 0);
+    assert_int_equal(base_record_check_anew(in_folder("file/below"), "--svg", &e), BASE_USAGE);
+    assert_non_null(strstr(e.text, "choose another place with --svg"));
+    assert_null(strstr(e.text, "records"));
+    assert_int_equal(base_record_check_anew(folder, "--svg", &e), BASE_USAGE);
+    assert_non_null(strstr(e.text, "is a folder: give --svg"));
 }
 
 /* As an ordinary user, in a child: root may write everywhere */
@@ -382,6 +397,7 @@ int main(void) {
         cmocka_unit_test(good_places_are_accepted),
         cmocka_unit_test(asking_makes_nothing),
         cmocka_unit_test(bad_places_are_refused),
+        cmocka_unit_test(refusals_name_the_flag),
         cmocka_unit_test(unwritable_places_are_refused),
         cmocka_unit_test(read_only_file_systems_are_refused),
         cmocka_unit_test(json_files_say_where_they_are_wrong),
