@@ -76,8 +76,10 @@ void cli_report_clock(FILE *out, const json_t *record) {
     }
     fprintf(out, "step        %.4g s [%.4g, %.4g], median of %zu with its %.0f%% interval\n", median, low, high, n,
             100 * get_real(r, "confidence"));
-    fprintf(out, "wall clock  %.4g s for %zu steps, %.4g s a step [%.4g, %.4g]: the rates are made of this\n", wall_s,
-            n, mean, get_real(r, "mean_step_s_low"), get_real(r, "mean_step_s_high"));
+    const double mean_low = get_real(r, "mean_step_s_low");
+    fprintf(out, "wall clock  %.4g s for %zu step%s, %.4g s a step ", wall_s, n, n == 1 ? "" : "s", mean);
+    if (mean_low > 0) fprintf(out, "[%.4g, %.4g]", mean_low, get_real(r, "mean_step_s_high"));
+    fprintf(out, "%s: the rates are made of this\n", mean_low > 0 ? "" : "(too few for an interval)");
     if (!(mean > 1.02 * high || mean < 0.98 * low)) return;
     fprintf(out, "            %+.0f%% against the median step:", 100 * (mean / median - 1));
     reasons(out, r, wall_s);

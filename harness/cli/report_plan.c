@@ -46,12 +46,14 @@ void cli_report_plan(FILE *out, const json_t *record) {
     fprintf(out, "plan        %s, %s parameters, %lld of %lld layers, %s\n", get_text(config, "model"), count,
             get_whole(config, "layers"), get_whole(config, "full_layers"), get_text(config, "precision"));
     cli_report_config(out, config);
-    fprintf(out,
-            "layout      %lld ranks of %lld threads (%s); DP %lld, global batch %lld x %lld tokens, micro-batch %lld, "
-            "accumulation %lld\n",
-            get_whole(layout, "world"), get_whole(layout, "threads"), get_text(layout, "threads_from"),
-            get_whole(layout, "dp"), get_whole(config, "global_batch"), get_whole(config, "seq"),
-            get_whole(layout, "micro_batch"), get_whole(layout, "accumulation"));
+    const long long world = get_whole(layout, "world"), threads = get_whole(layout, "threads");
+    fprintf(
+        out,
+        "layout      %lld rank%s of %lld thread%s (%s); DP %lld, global batch %lld x %lld tokens, micro-batch %lld, "
+        "accumulation %lld\n",
+        world, world == 1 ? "" : "s", threads, threads == 1 ? "" : "s", get_text(layout, "threads_from"),
+        get_whole(layout, "dp"), get_whole(config, "global_batch"), get_whole(config, "seq"),
+        get_whole(layout, "micro_batch"), get_whole(layout, "accumulation"));
     if (json_object_get(record, "data")) fprintf(out, "data        %s\n", get_text(record, "data"));
     memory(out, ledger);
     fprintf(out, "\noperations of a rank's step\n  %-24s %8s  %-28s %12s %12s\n", "", "count", "shape", "GFLOP",

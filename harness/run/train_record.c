@@ -124,11 +124,13 @@ static void set_rates(json_t *o, const struct run_train_result *r, const struct 
     set_number(o, "confidence", r->step.confidence);
     set_number(o, "wall_s", s * r->timed);
     set_number(o, "mean_step_s", s);
-    set_number(o, "mean_step_s_low", r->mean.low);
-    set_number(o, "mean_step_s_high", r->mean.high);
+    /* one step has no interval, and of a few it can reach below zero, which tells nothing */
+    const double low = r->timed > 1 && r->mean.low > 0 ? r->mean.low : NAN, high = r->timed > 1 ? r->mean.high : NAN;
+    set_number(o, "mean_step_s_low", low);
+    set_number(o, "mean_step_s_high", high);
     set_number(o, "tokens_per_s", tokens / s);
-    set_number(o, "tokens_per_s_low", tokens / r->mean.high);
-    set_number(o, "tokens_per_s_high", r->mean.low > 0 ? tokens / r->mean.low : NAN);
+    set_number(o, "tokens_per_s_low", tokens / high);
+    set_number(o, "tokens_per_s_high", tokens / low);
     set_number(o, "tokens_per_s_per_node", tokens / s / world->nodes);
     set_number(o, "tokens_per_s_per_rank", tokens / s / world->size);
     set_number(o, "model_flop_per_s", l.model_flop / s);

@@ -46,6 +46,11 @@ for day in 1 2; do
 done
 says 'bytes of text, 4,000'
 
+# One step has no interval.
+ends 0 --steps 1 --warmup 0 --out "$work/one.jsonl"
+says 'wall clock  .* for 1 step, .* a step (too few for an interval)'
+grep -q '"mean_step_s_low":null,"mean_step_s_high":null' "$work/one.jsonl" || { echo 'one step has an interval' && bad=1; }
+
 ends 0 --steps 3
 layout=$(grep '^layout' "$work/said")
 OMP_PROC_BIND=true ends 0 --steps 3

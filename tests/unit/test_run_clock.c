@@ -93,9 +93,10 @@ static const char *shown(page *write, const char *record) {
     return text;
 }
 
-#define CLOCK(mean, ranks)                                                                                             \
+#define CLOCK(mean, ranks) CLOCK_FROM(mean, "1", ranks)
+#define CLOCK_FROM(mean, low, ranks)                                                                                   \
     "{\"samples\":{\"step_s\":[1,1,1,1,1,7]},\"result\":{\"step_s\":1,\"step_s_low\":1,\"step_s_high\":1,"             \
-    "\"confidence\":0.97,\"wall_s\":12,\"mean_step_s\":" mean ",\"mean_step_s_low\":1,\"mean_step_s_high\":3,"         \
+    "\"confidence\":0.97,\"wall_s\":12,\"mean_step_s\":" mean ",\"mean_step_s_low\":" low ",\"mean_step_s_high\":3,"   \
     "\"per_rank\":[" ranks "]}}"
 #define RANK(periods, steal, other, faults)                                                                            \
     "{\"cpu_count\":2,\"throttled_periods\":" periods ",\"throttled_s\":4.5,\"steal_s\":" steal ",\"other_s\":" other  \
@@ -105,6 +106,9 @@ static void pages_say_why_the_clock_parts_from_the_median(void **state) {
     (void)state;
     const char *text = shown(cli_report_clock, CLOCK("2", RANK("31", "0", "0", "0")));
     assert_non_null(strstr(text, "wall clock  12 s for 6 steps, 2 s a step [1, 3]"));
+    assert_non_null(strstr(shown(cli_report_clock, CLOCK_FROM("2", "null", RANK("0", "0", "0", "0"))),
+                           "2 s a step (too few for an interval): the rates"));
+    text = shown(cli_report_clock, CLOCK("2", RANK("31", "0", "0", "0")));
     assert_non_null(
         strstr(text, "+100% against the median step: the CPU quota stopped the process in 31 periods, 4.5 s"));
     assert_non_null(strstr(text, "1 step took over twice the median, the longest 7 s"));
