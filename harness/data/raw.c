@@ -8,6 +8,7 @@
 #include "data/text.h"
 
 enum { HEAD = 8192, LEAST = 16 }; /* bytes that are looked at, and without which nothing can be said */
+enum { UPPER = 32 };              /* above the upper halves of tokens: no vocabulary has 2 million */
 
 /* The largest of the first tokens, and the largest if their bytes stood the other way round. */
 static void largest(const struct data_file *f, size_t bytes, uint64_t *as_is, uint64_t *swapped) {
@@ -24,21 +25,28 @@ static void largest(const struct data_file *f, size_t bytes, uint64_t *as_is, ui
     }
 }
 
-/* Whether 16-bit words i with i % every == from are all zero. */
-static bool zero_words(const struct data_map *map, size_t bytes, size_t from, size_t every) {
-    bool zero = true;
-    for (size_t at = 2 * from; at + 2 <= bytes; at += 2 * every)
-        zero = zero && !((const char *)map->bytes)[at] && !((const char *)map->bytes)[at + 1];
-    return zero;
+/* The largest of the 16-bit words i with i % every == from. */
+static unsigned largest_word(const struct data_map *map, size_t bytes, size_t from, size_t every) {
+    const unsigned char *b = map->bytes;
+    unsigned most = 0;
+    for (size_t at = 2 * from; at + 2 <= bytes; at += 2 * every) {
+        const unsigned word = b[at] | (unsigned)b[at + 1] << 8;
+        most = word > most ? word : most;
+    }
+    return most;
 }
 
 /* What the first words look like that are taken for 16-bit tokens; NULL: nothing else. */
 static const char *looks_wider(const struct data_map *map, size_t bytes) {
-    const bool even = zero_words(map, bytes, 0, 2), odd = zero_words(map, bytes, 1, 2);
-    return bytes < LEAST || even == odd   ? NULL
-           : even                         ? "big-endian uint32; write them anew, little-endian"
-           : zero_words(map, bytes, 2, 4) ? "uint64; say --data-format uint64"
-                                          : "uint32; say --data-format uint32";
+    const unsigned even = largest_word(map, bytes, 0, 2), odd = largest_word(map, bytes, 1, 2);
+    if (bytes < LEAST) return NULL;
+    if (!even && odd) return "zero, as of tokens in big-endian uint32; write them anew, little-endian";
+    if (!odd && even)
+        return largest_word(map, bytes, 2, 4) ? "zero, as of tokens in uint32; say --data-format uint32"
+                                              : "zero, as of tokens in uint64; say --data-format uint64";
+    if (odd >= UPPER || even < UPPER) return NULL;
+    return largest_word(map, bytes, 2, 4) ? "below 32, as of tokens in uint32; say --data-format uint32"
+                                          : "below 32, as of tokens in uint64; say --data-format uint64";
 }
 
 /* A name is all that says it: two other things are found under it. */
@@ -50,11 +58,9 @@ static int name_check(const struct data_file *f, const struct data_options *o, s
                          o->path);
     const char *wider = looks_wider(&f->map, head);
     if (!wider) return BASE_OK;
-    return base_fail(
-        e, BASE_USAGE,
-        "data file '%s': every other 16 bits are zero, as of tokens in %s, or nanogpt if they have 16 bits "
-        "all the same",
-        o->path, wider);
+    return base_fail(e, BASE_USAGE,
+                     "data file '%s': every other 16 bits are %s, or nanogpt if they have 16 bits all the same",
+                     o->path, wider);
 }
 
 int data_raw_read(struct data_file *f, const struct data_options *o, int width, const char *title, bool stated,

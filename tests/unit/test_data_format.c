@@ -202,9 +202,15 @@ static void test_raw(void **state) {
     folder_write("wider.bin", wider, sizeof wider);
     token_file_refused("auto", 256, 4, "say --data-format uint64");
     token_file_reads_back("uint64", 256, 64, 100, "raw uint64");
+    for (unsigned i = 0; i < 64; i++) wide[i] += i % 2 << 16, wider[i] += i % 2 << 16; /* beyond 16 bits */
+    folder_write("wider.bin", wider, sizeof wider);
+    token_file_refused("auto", 65536, 4, "below 32, as of tokens in uint64; say --data-format uint64");
+    folder_write("wide.bin", wide, sizeof wide);
+    token_file_refused("auto", 65536, 4, "below 32, as of tokens in uint32; say --data-format uint32");
+    token_file_reads_back_first("nanogpt", 65536, 100);
     folder_write("big.bin", big, sizeof big);
     token_file_refused("auto", 256, 4, "big-endian");
-    for (unsigned i = 0; i < 64; i++) wide[i] <<= 24;
+    for (unsigned i = 0; i < 64; i++) wide[i] = (100 + i) << 24;
     folder_write("big.bin", wide, sizeof wide);
     token_file_refused("auto", 65536, 4, "big-endian uint32");
     token_file_refused("uint32", 65536, 4, "big-endian");
