@@ -19,6 +19,7 @@ export BUILD
 unset MAKEFLAGS MFLAGS # the builds below choose their own
 jobs=$(nproc)
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-2}"
+unset OMP_PLACES OMP_PROC_BIND OMP_THREAD_LIMIT GOMP_CPU_AFFINITY # tests of these set their own
 # Tests of more threads than cores would spend their time spinning for each other.
 export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}"
 logs=$(mktemp -d)
