@@ -60,7 +60,8 @@ static void compare(struct sharing *s, struct comm *world, struct facts mine) {
 static bool warn_crowded(struct run_placement *p, const struct base_grants *g, const struct sharing *s, int mask,
                          int granted, enum base_grant least) {
     const int same = s->sharers[BASE_GRANT_MASK], group = s->sharers[BASE_GRANT_QUOTA];
-    const double quota = g->cpus[BASE_GRANT_QUOTA];
+    const int ranks = s->sharers[BASE_GRANT_NODE];
+    const double quota = g->cpus[BASE_GRANT_QUOTA], node = g->cpus[BASE_GRANT_NODE];
     if (same > mask)
         snprintf(p->warning, sizeof p->warning, "%d ranks share %d CPUs and wait for each other: start at most %d",
                  same, mask, mask);
@@ -68,6 +69,10 @@ static bool warn_crowded(struct run_placement *p, const struct base_grants *g, c
         snprintf(p->warning, sizeof p->warning,
                  "%d ranks share a cgroup quota of %.3g CPUs and wait for each other: start at most %d", group, quota,
                  (int)fmax(1, quota));
+    else if (ranks > 1 && node > 0 && ranks > node)
+        snprintf(p->warning, sizeof p->warning,
+                 "%d ranks share the %.0f CPUs of SLURM_CPUS_ON_NODE and wait for each other: start at most %.0f",
+                 ranks, node, node);
     else if (p->threads > p->cpus.count)
         snprintf(p->warning, sizeof p->warning, "%d threads share %d CPUs: results will be slow; take --threads %d",
                  p->threads, p->cpus.count, p->cpus.count);

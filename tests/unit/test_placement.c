@@ -47,6 +47,8 @@ static const struct {
     {8, 1, 0, 8, 1, 0, 0, 0, 1, "SLURM_CPUS_PER_TASK", "--cpus-per-task", false},
     {8, 1, 0, 1, 1, 0, 0, 0, 1, "SLURM_CPUS_ON_NODE", NULL, true}, /* the other jobs have the rest */
     {8, 2, 0, 4, 0, 0, 0, 0, 2, "SLURM_CPUS_ON_NODE", NULL, true},
+    {8, 4, 0, 2, 0, 0, 0, 0, 1, "SLURM_CPUS_ON_NODE",
+     "4 ranks share the 2 CPUs of SLURM_CPUS_ON_NODE and wait for each other: start at most 2", true},
     {8, 2, 0, 64, 4, 0, 0, 0, 4, "affinity mask", NULL, false},
     {8, 1, 0.5, 0, 0, 0, 0, 0, 1, "cgroup quota", NULL, true},
     {8, 1, 1.5, 0, 0, 0, 0, 0, 1, "cgroup quota", NULL, true},
