@@ -13,7 +13,8 @@ bool base_places_given(void);
 
 /* BASE_USAGE where GOMP_CPU_AFFINITY cannot be read or names a CPU that this process may not use: libgomp would end the
  * process with exit code 1 as it starts its threads. `warning` (holding `size`) is filled where OpenMP took nothing
- * from OMP_PLACES or OMP_PROC_BIND, of which libgomp only warns; else left alone. Before the first parallel region. */
+ * from OMP_PLACES or OMP_PROC_BIND, of which libgomp only warns; else left alone (NULL, 0: nobody wants it). Before the
+ * first parallel region. */
 int base_places_check(char *warning, int size, struct base_error *e);
 
 #endif

@@ -4,6 +4,7 @@
 #include "cli/project_curve.h"
 
 #include "base/catalog.h"
+#include "base/places.h"
 #include "base/record.h"
 #include "cli/cli.h"
 #include "cli/options.h"
@@ -29,6 +30,7 @@ static int curve(const char *series, const char *svg, bool json, const char *out
     const struct run_validate_watch watch = {cli_progress_phase, &progress};
     struct run_curve c;
     int code = run_curve_read(&c, series, e);
+    if (!code) code = base_places_check(NULL, 0, e); /* its fit runs on all CPUs */
     /* whether files can be written, before anything takes time */
     const struct cli_path files[] = {{"--svg", svg, true}, {"--out", out, true}};
     if (!code) code = cli_paths_apart(files, 2, e);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/catalog.h"
+#include "base/places.h"
 #include "base/record.h"
 #include "cli/cli.h"
 #include "cli/paths.h"
@@ -42,6 +43,7 @@ static int prepare(struct launch *l, struct base_error *e) {
     const struct cli_path files[] = {
         {"--parameters", l->parameters, f->fit}, {"--out", f->out, true}, {"the table", l->table, false}};
     if (!code) code = cli_paths_apart(files, sizeof files / sizeof *files, e);
+    if (!code && (f->fit || f->ablate)) code = base_places_check(NULL, 0, e); /* fits run on all CPUs */
     if (!code && f->fit) code = base_record_check_anew(l->parameters, "--parameters", e);
     if (!code && f->out) code = base_record_check(f->out, e);
     return code;
