@@ -263,7 +263,8 @@ struct kernel_ops {
 };
 
 /* The best ISA that this CPU and this build have, not above TOISE_ISA (ref, avx2, avx512, avx512bf16).
- * An unknown TOISE_ISA gives KERNEL_ISA_COUNT, and the caller reports it. */
+ * The BF16 dot is passed over where the CPU's multiply-adds are faster (Intel), unless TOISE_ISA names it. An unknown
+ * TOISE_ISA gives KERNEL_ISA_COUNT, and the caller reports it. */
 enum kernel_isa kernel_isa_best(void);
 /* Whether this CPU can run `isa`, and whether this build holds it (a compiler too old leaves it out). */
 bool kernel_isa_usable(enum kernel_isa isa);

@@ -12,7 +12,7 @@
 enum { ROWS = 18 };
 
 static struct cli_kernels_flags defaults(void) {
-    return (struct cli_kernels_flags){.model = "gpt2-124m", .micro_batch = 4, .seconds = 0.5, .width = 0.1, .seed = 1};
+    return (struct cli_kernels_flags){.model = "gpt2-124m", .micro_batch = 4, .seconds = 0.25, .width = 0.1, .seed = 1};
 }
 
 static int table(struct cli_kernels_flags *f, struct cli_option rows[ROWS]) {
@@ -28,13 +28,14 @@ static int table(struct cli_kernels_flags *f, struct cli_option rows[ROWS]) {
         {"--shapes", NULL, CLI_TEXT, &f->shapes, 0, 0, "FILE", "these shapes instead, one a line (below)", NULL},
         {"--dtype", NULL, CLI_TEXT, &f->dtypes, 0, 0, "LIST", "f32, bf16; default both", NULL},
         {"--isa", "--variant", CLI_TEXT, &f->variants, 0, 0, "LIST",
-         "ref, avx2, avx512, avx512bf16, with +packed for matmuls whose B was packed ahead, openblas; default all that "
+         "ref, avx2, avx512, avx512bf16, with +packed for matmuls whose B was packed ahead, openblas; default the best "
+         "that "
          "this host can run but ref, plain C",
          NULL},
         {"--threads", NULL, CLI_INTEGER, &f->threads, 1, BASE_CPUS_MAX, "N",
          "OpenMP threads; default the least that its CPUs, a quota, Slurm and OMP_NUM_THREADS allow", NULL},
         {"--seconds", NULL, CLI_NUMBER, &f->seconds, 0.01, 3600, "S",
-         "of each variant of each shape, its roofs included; default 0.5; under a CPU quota three windows at least",
+         "of each variant of each shape, its roofs included; default 0.25; under a CPU quota three windows at least",
          NULL},
         {"--width", NULL, CLI_NUMBER, &f->width, 0.001, 1, "X",
          "half-width of the median's 95% interval beyond which a rate is inconclusive, relative; default 0.1", NULL},

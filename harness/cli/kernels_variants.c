@@ -52,8 +52,7 @@ int cli_kernels_variants_resolve(const char *list, struct cli_kernels_setup *s, 
     int code = cli_isa(&best, e);
     if (code) return code;
     if (!list) {
-        for (int isa = best > KERNEL_ISA_ref; isa <= (int)best; isa++)
-            for (int packed = 0; packed < 2; packed++) add(s, (enum kernel_isa)isa, KERNEL_BACKEND_TOISE, packed);
+        for (int packed = 0; packed < 2; packed++) add(s, best, KERNEL_BACKEND_TOISE, packed);
         add(s, best, KERNEL_BACKEND_OPENBLAS, false);
         return BASE_OK;
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Copy, triad and read, by the kernels that the operations are held against. */
+ * Copy, triad, read and update, by the kernels that the operations are held against. */
 #include "measure/bandwidth.h"
 
 #include <math.h>
@@ -12,6 +12,9 @@
  * not the oldest first. At least that of 32 MB, where the size is unknown. */
 enum { TIMES = 4, LEAST = 128 << 20 };
 
+/* An element's, of each kind; the update is of half as many elements */
+static const double pass_bytes[MEASURE_PASSES] = {8, 12, 4, 14};
+
 size_t measure_beyond_caches(const struct kernel_caches *caches) {
     const size_t wanted = TIMES * (size_t)(caches->l3 > caches->l2 ? caches->l3 : caches->l2);
     return wanted > LEAST ? wanted : LEAST;
@@ -20,29 +23,46 @@ size_t measure_beyond_caches(const struct kernel_caches *caches) {
 int measure_bandwidth_open(struct measure_bandwidth *b, const struct kernel_team *team, size_t bytes, double period_s,
                            struct base_error *e) {
     int code = BASE_OK;
-    *b = (struct measure_bandwidth){.team = team, .n = (int64_t)(bytes / sizeof(float))};
+    *b = (struct measure_bandwidth){.team = team, .n = (int64_t)(bytes / sizeof(float) / MEASURE_PARTS)};
+    for (int i = 0; i < MEASURE_PASSES; i++) b->bytes += pass_bytes[i] * (double)b->n;
     if (period_s > 0) b->lead_s = measure_quota_lead(period_s), b->window_s = measure_quota_window(period_s);
-    for (int i = 0; i < 3 && !code; i++)
+    for (int i = 0; i < MEASURE_PARTS * 3 && !code; i++)
         code = base_arena_open(&b->arenas[i], (size_t)b->n * sizeof(float), team->threads, e);
     if (code) measure_bandwidth_close(b);
     return code;
 }
 
 void measure_bandwidth_close(struct measure_bandwidth *b) {
-    for (int i = 0; i < 3; i++) base_arena_close(&b->arenas[i]);
+    for (int i = 0; i < MEASURE_PARTS * 3; i++) base_arena_close(&b->arenas[i]);
 }
 
 static float *array(const struct measure_bandwidth *b, int i) {
-    return (float *)(void *)b->arenas[i].base;
+    return (float *)(void *)b->arenas[b->part * 3 + i].base;
 }
 
-/* One pass; each reads what was written past the caches, or read before all of another array was */
+/* One pass over the next part: when a part comes round again, all others have gone through the caches. */
 static void pass(struct measure_bandwidth *b, enum measure_pass kind) {
-    float *x = array(b, b->turn ? 2 : 0), *y = array(b, 1), *z = array(b, b->turn ? 0 : 2);
+    float *x = array(b, 0), *y = array(b, 1), *z = array(b, 2);
     volatile double sum;
+    b->part = (b->part + 1) % MEASURE_PARTS;
     if (kind == MEASURE_COPY) b->team->ops->copy(b->team, b->n, x, y);
     if (kind == MEASURE_TRIAD) b->team->ops->triad(b->team, b->n, y, 0.5f, z, x);
     if (kind == MEASURE_READ) sum = b->team->ops->square_sum(b->team, b->n, x), (void)sum;
+    if (kind == MEASURE_UPDATE) {
+        const int64_t half = b->n / 2 / 16 * 16; /* two aligned arrays from one */
+        const struct kernel_adamw a = {.n = half,
+                                       .w = x,
+                                       .m = x + half,
+                                       .v = y,
+                                       .grad = z,
+                                       .beta1 = 0.9f,
+                                       .beta2 = 0.95f,
+                                       .eps = 1e-8f,
+                                       .correction1 = 1,
+                                       .correction2 = 1,
+                                       .grad_scale = 1};
+        b->team->ops->adamw(b->team, &a);
+    }
 }
 
 /* Seconds of a pass: of one, or under a quota of as many as fill a window, each in its share */
@@ -54,20 +74,17 @@ static double seconds_of_pass(struct measure_bandwidth *b, enum measure_pass kin
     do {
         pass(b, kind);
         passes++;
-        b->turn = b->window_s > 0 ? !b->turn : b->turn; /* the next of the kind reads another array */
         now = base_clock_now();
     } while (now - start < b->window_s);
     return (now - start) / passes;
 }
 
 double measure_bandwidth_window(struct measure_bandwidth *b) {
-    static const double bytes[MEASURE_PASSES] = {8, 12, 4};
     double fastest = 0;
     for (int i = 0; i < MEASURE_PASSES; i++) {
-        const double rate = bytes[i] * (double)b->n / seconds_of_pass(b, (enum measure_pass)i, i ? 0 : b->lead_s);
+        const double rate = pass_bytes[i] * (double)b->n / seconds_of_pass(b, (enum measure_pass)i, i ? 0 : b->lead_s);
         b->best[i] = fmax(b->best[i], rate);
         fastest = fmax(fastest, rate);
     }
-    b->turn = !b->turn;
     return fastest;
 }

@@ -10,18 +10,23 @@
 #include "kernels.h"
 
 enum measure_pass {
-    MEASURE_COPY,  /* 8 bytes an element: one array read, one written */
-    MEASURE_TRIAD, /* 12: two read, one written */
-    MEASURE_READ,  /* 4: sums of squares; reading alone is the fastest on some machines */
+    MEASURE_COPY,   /* 8 bytes an element: one array read, one written */
+    MEASURE_TRIAD,  /* 12: two read, one written */
+    MEASURE_READ,   /* 4: sums of squares; reading alone is the fastest on some machines */
+    MEASURE_UPDATE, /* 28: AdamW, four read and three written; so many streams are the fastest on others */
     MEASURE_PASSES
 };
 
+/* Three arrays in as many parts, passed over in turn, so that a window is short where caches are large. */
+enum { MEASURE_PARTS = 8 };
+
 struct measure_bandwidth {
     const struct kernel_team *team;
-    int64_t n; /* elements of an array */
-    struct base_arena arenas[3];
+    int64_t n;    /* elements of an array of a part */
+    double bytes; /* of a window's passes together, where each is one */
+    struct base_arena arenas[MEASURE_PARTS * 3];
+    int part;                    /* which comes next */
     double lead_s, window_s;     /* of each kind under a quota, as of measure_peak; 0: one pass */
-    bool turn;                   /* which of them is read first */
     double best[MEASURE_PASSES]; /* byte/s, the greatest so far; 0 before the first window */
 };
 

@@ -25,6 +25,10 @@ double measure_quota_lead(double period_s) {
     return QUOTA_LEAD * period_s;
 }
 
+double measure_quota_period(const struct base_cgroup_quota *quota, int threads) {
+    return quota->cpus > 0 && threads > quota->cpus ? quota->period_s : 0;
+}
+
 /* All threads do `slices` times `rounds` rounds; fills rate[threads], returns the slowest thread's seconds */
 static double run_threads(const struct kernel_team *team, enum kernel_dtype dtype, int slices, int64_t rounds,
                           double *rate) {
@@ -55,7 +59,7 @@ static void sustain_threads(const struct measure_peak *peak, double *rate) {
     {
         double done = 0.0, now;
         do {
-            double flop = peak->team->ops->peak(peak->dtype, peak->rounds);
+            double flop = peak->team->ops->peak(peak->loop, peak->rounds);
             now = base_clock_now();
             if (now > start && now <= end) done += flop;
         } while (now <= end);
@@ -74,17 +78,33 @@ static int64_t calibrate(const struct kernel_team *team, enum kernel_dtype dtype
     }
 }
 
+/* BF16 is multiplied by its dot or, widened, by FP32's multiply-add: the faster loop is the bound. */
+static enum kernel_dtype faster_loop(const struct kernel_team *team, enum kernel_dtype dtype, double *rate) {
+    double best = 0;
+    enum kernel_dtype loop = dtype;
+    if (dtype != KERNEL_BF16 || !kernel_bf16_native(team->ops)) return dtype;
+    for (int t = 0; t < KERNEL_DTYPE_COUNT; t++) {
+        double sum = 0;
+        run_threads(team, (enum kernel_dtype)t, SLICES,
+                    calibrate(team, (enum kernel_dtype)t, MEASURE_PEAK_S / SLICES, rate), rate);
+        for (int i = 0; i < team->threads; i++) sum += rate[i];
+        if (sum > best) best = sum, loop = (enum kernel_dtype)t;
+    }
+    return loop;
+}
+
 void measure_peak_open(struct measure_peak *peak, const struct kernel_team *team, enum kernel_dtype dtype, double share,
                        double period_s) {
     double rate[team->threads];
-    *peak = (struct measure_peak){.team = team, .dtype = dtype, .share = share, .window_s = MEASURE_PEAK_S};
+    *peak = (struct measure_peak){.team = team, .share = share, .window_s = MEASURE_PEAK_S};
+    peak->loop = faster_loop(team, dtype, rate);
     if (period_s > 0) {
         peak->lead_s = measure_quota_lead(period_s);
         peak->window_s = measure_quota_window(period_s);
     }
     /* a try that the quota stopped comes to fewer rounds */
     for (int i = 0; i < (period_s > 0 ? TRIES : 1); i++) {
-        const int64_t rounds = calibrate(team, dtype, MEASURE_PEAK_S / SLICES, rate);
+        const int64_t rounds = calibrate(team, peak->loop, MEASURE_PEAK_S / SLICES, rate);
         if (rounds > peak->rounds) peak->rounds = rounds;
     }
 }
@@ -95,7 +115,7 @@ double measure_peak_window(struct measure_peak *peak, struct comm *world) {
     if (peak->lead_s > 0)
         sustain_threads(peak, rate);
     else
-        run_threads(peak->team, peak->dtype, SLICES, peak->rounds, rate);
+        run_threads(peak->team, peak->loop, SLICES, peak->rounds, rate);
     /* over the window threads that take turns have each its part already */
     for (int i = 0; i < peak->team->threads; i++) own += rate[i] * (peak->lead_s > 0 ? 1 : peak->share);
     double all = own;

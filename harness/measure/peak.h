@@ -7,13 +7,14 @@
 #ifndef TOISE_MEASURE_PEAK_H
 #define TOISE_MEASURE_PEAK_H
 
+#include "base/cgroup.h"
 #include "base/topology.h"
 #include "comm/comm.h"
 #include "kernels.h"
 
 struct measure_peak {
     const struct kernel_team *team;
-    enum kernel_dtype dtype;
+    enum kernel_dtype loop; /* of kernel_peak: for BF16 the dot's or FP32's, whichever is faster here */
     double share;    /* CPUs for each thread, at most 1: threads that take turns on a CPU do not each have its rate */
     int64_t rounds;  /* of a slice of a window, calibrated once */
     double lead_s;   /* under a quota: how long the loop runs before a window, to spend what was saved up; else 0 */
@@ -35,6 +36,8 @@ extern const double MEASURE_PEAK_S;
  * periods of the same work before it leave nothing saved up, so that each period of the window grants one quota. */
 double measure_quota_window(double period_s);
 double measure_quota_lead(double period_s);
+/* The period of a quota that so many busy threads of its group can exhaust; 0 where they cannot, or there is none. */
+double measure_quota_period(const struct base_cgroup_quota *quota, int threads);
 
 /* One node's: cores of `cpus` hardware threads x greatest clock x FLOPs per cycle; 0 where one of them is not known
  * for certain. BF16 that *ops emulates has FP32's. The clock is that of a lone core: a full machine stays below. */

@@ -276,7 +276,7 @@ static void rates(struct run_comm_bench *b, bool together, double rate[2]) {
     if (together) b->world->ops->barrier(b->world);
     const double start = base_clock_now();
     measure_bandwidth_window(&b->bandwidth);
-    rate[1] = 24.0 * (double)b->bandwidth.n / since(start); /* copy 8 bytes an element, triad 12, read 4 */
+    rate[1] = b->bandwidth.bytes / since(start);
 }
 
 void run_comm_measure_share(struct run_comm_bench *b, struct run_comm_share *s) {

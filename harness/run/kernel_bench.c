@@ -64,7 +64,7 @@ int run_kernel_bench_open(struct run_kernel_bench *b, const struct run_placement
                                    .scratch_bytes = b->scratch.size,
                                    .caches = &b->caches};
     code = measure_watch_open(&b->watch, &placement->cpus, e);
-    const double period_s = b->watch.quota.period_s;
+    const double period_s = b->quota_period_s = measure_quota_period(&b->watch.quota, threads);
     if (!code) code = measure_bandwidth_open(&b->bandwidth, &b->team, b->pool / 2, period_s, e);
     if (code) {
         run_kernel_bench_close(b);
@@ -188,7 +188,7 @@ static void settle(const struct run_kernel_bench *b, struct run_kernel_result *r
 /* A sample under a quota: calls without a pause for as long as it takes to see what it sustains. */
 static void sample_under_quota(struct timing *t, int variant, struct run_kernel_result *r) {
     const struct measure_watch *watch = &t->bench->watch;
-    const double lead_s = measure_quota_lead(watch->quota.period_s);
+    const double lead_s = measure_quota_lead(t->bench->quota_period_s);
     struct measure_interference before, after;
     double start = base_clock_now(), seconds = 0;
     int count = 0;
@@ -206,9 +206,9 @@ static void sample_under_quota(struct timing *t, int variant, struct run_kernel_
 
 /* One sample, or several where getting the other runtime to sleep took longer than they do. */
 static void turn(struct timing *t, int variant, struct run_kernel_result *r) {
-    const bool brief = r->call.median<LONG_S, quota = t->bench->quota_s> 0;
+    const bool brief = r->call.median < LONG_S;
     if (t->two_runtimes) quiet();
-    if (quota) {
+    if (t->bench->quota_s > 0) {
         sample_under_quota(t, variant, r);
     } else {
         if (brief) calls(t, variant, 1); /* threads awake, caches as they are in a loop */
@@ -273,7 +273,7 @@ int run_kernel_measure(struct run_kernel_bench *b, const struct run_kernel_case 
                        struct run_kernel_set *set, struct base_error *e) {
     struct timing t = {.bench = b, .c = c};
     *set = (struct run_kernel_set){
-        .c = c, .flop = run_kernel_flop(c), .bytes = run_kernel_bytes(c), .quota_period_s = b->watch.quota.period_s};
+        .c = c, .flop = run_kernel_flop(c), .bytes = run_kernel_bytes(c), .quota_period_s = b->quota_period_s};
     int code = run_kernel_memory_open(&t.memory, c, &b->team, b->pool, o->seed, e);
     if (code) return code;
     for (int i = 0; i < count && !code; i++) code = prepare(&t, set, &variants[i], i, o, e);

@@ -31,7 +31,8 @@ struct run_kernel_bench {
     struct measure_peak peak[KERNEL_DTYPE_COUNT];
     struct measure_bandwidth bandwidth;
     struct measure_watch watch;
-    double quota_s;                                   /* the window of a CPU quota; 0: none */
+    double quota_period_s;                            /* of a CPU quota that the team can exhaust; 0: none */
+    double quota_s;                                   /* the window of it */
     double peak_at[KERNEL_DTYPE_COUNT], bandwidth_at; /* when these roofs were measured last; 0 never */
     double peak_last[KERNEL_DTYPE_COUNT], bandwidth_last;
     int cpus;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * One arena for each operand of each copy, so that a thread's share of it lies on the thread's own NUMA node; small
- * operands have one arena for all their copies. Tables that are looked up are not copied: calls touch other rows. */
+ * operands have one arena for all their copies. Tables beyond the caches that are looked up are not copied: calls touch
+ * other rows. */
 #include "run/kernel_memory.h"
 
 #include <math.h>
@@ -17,26 +18,26 @@ enum {
     COPIES_MAX = 4096       /* of calls so small that starting the threads is most of them */
 };
 
-static bool copied(const struct run_kernel_case *c, int i) {
-    return c->op->operands[i].extent != RUN_TABLE;
+static bool copied(const struct run_kernel_case *c, int i, size_t pool) {
+    return c->op->operands[i].extent != RUN_TABLE || run_operand_bytes(c, i) < pool;
 }
 
 /* What one more copy takes. */
-static double copy_bytes(const struct run_kernel_case *c) {
+static double copy_bytes(const struct run_kernel_case *c, size_t pool) {
     double sum = 0;
     for (int i = 0; i < RUN_OPERANDS; i++)
-        if (copied(c, i)) sum += (double)run_operand_bytes(c, i);
+        if (copied(c, i, pool)) sum += (double)run_operand_bytes(c, i);
     return sum;
 }
 
 static int copies_of(const struct run_kernel_case *c, size_t pool) {
-    return (int)fmin(COPIES_MAX, fmax(1, ceil((double)pool / fmax(copy_bytes(c), 1))));
+    return (int)fmin(COPIES_MAX, fmax(1, ceil((double)pool / fmax(copy_bytes(c, pool), 1))));
 }
 
 double run_kernel_memory_bytes(const struct run_kernel_case *c, size_t pool) {
-    double sum = copy_bytes(c) * copies_of(c, pool);
+    double sum = copy_bytes(c, pool) * copies_of(c, pool);
     for (int i = 0; i < RUN_OPERANDS; i++)
-        if (!copied(c, i)) sum += (double)run_operand_bytes(c, i);
+        if (!copied(c, i, pool)) sum += (double)run_operand_bytes(c, i);
     return sum;
 }
 
@@ -75,10 +76,10 @@ static void fill(const struct run_kernel_case *c, const struct run_operand *o, v
 }
 
 /* Operand i of every copy, from arenas of its own. */
-static int take(struct run_kernel_memory *m, const struct run_kernel_case *c, int i, int threads,
+static int take(struct run_kernel_memory *m, const struct run_kernel_case *c, int i, int threads, size_t pool,
                 struct base_error *e) {
     const size_t bytes = run_operand_bytes(c, i), piece = base_arena_piece(bytes), skew = (size_t)i * SKEW;
-    const int copies = copied(c, i) ? m->copies : 1, arenas = bytes >= APART ? copies : 1;
+    const int copies = copied(c, i, pool) ? m->copies : 1, arenas = bytes >= APART ? copies : 1;
     for (int a = 0; bytes && a < arenas; a++) {
         struct base_arena *arena = &m->arenas[m->arena_count];
         const int code = base_arena_open(arena, skew + piece * (size_t)(copies / arenas), threads, e);
@@ -98,7 +99,7 @@ int run_kernel_memory_open(struct run_kernel_memory *m, const struct run_kernel_
     m->x = calloc((size_t)m->copies * RUN_OPERANDS, sizeof *m->x);
     m->arenas = calloc((size_t)m->copies * RUN_OPERANDS, sizeof *m->arenas);
     if (!m->x || !m->arenas) code = base_fail(e, BASE_BROKEN, "out of memory for the list of operands");
-    for (int i = 0; i < RUN_OPERANDS && !code; i++) code = take(m, c, i, team->threads, e);
+    for (int i = 0; i < RUN_OPERANDS && !code; i++) code = take(m, c, i, team->threads, pool, e);
     if (code) {
         run_kernel_memory_close(m);
         return code;

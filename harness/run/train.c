@@ -246,7 +246,7 @@ static int check(struct loop *l, const struct kernel_ops *ops, struct base_error
 static int prepare(struct loop *l, const struct kernel_ops *ops, double cpus_per_thread, struct base_error *e) {
     int code;
     if ((code = comm_agree(l->world, allocate(l, e), e))) return code;
-    l->r->quota_period_s = l->watch.quota.period_s;
+    l->r->quota_period_s = measure_quota_period(&l->watch.quota, l->world->local_size * l->plan->request.threads);
     l->world->ops->max(l->world, &l->r->quota_period_s, 1);
     say(l, "memory and weights");
     code = comm_agree(l->world, parallel_open(&l->engine, l->plan, l->world, ops, e), e);

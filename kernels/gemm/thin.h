@@ -49,8 +49,10 @@ SIMD_INLINE void thin_tile(const struct pack_operand *x, enum kernel_dtype t, in
                            float *sums) {
     vf sum[GEMM_MR][GEMM_NV];
     SIMD_UNROLL(16)
-    for (int i = 0; i < rows; i++) SIMD_UNROLL(4)
-    for (int v = 0; v < GEMM_NV; v++) sum[i][v] = vf_load(sums + i * GEMM_NR + v * KERNEL_LANES);
+    for (int i = 0; i < rows; i++) {
+        SIMD_UNROLL(4)
+        for (int v = 0; v < GEMM_NV; v++) sum[i][v] = vf_load(sums + i * GEMM_NR + v * KERNEL_LANES);
+    }
 #pragma GCC unroll 1 /* since the sums of an unrolled loop are spilled */
     for (int64_t p = 0; p < w->count; p++, b += x->ld, copy += GEMM_NR) {
         vf column[GEMM_NV];
@@ -63,12 +65,16 @@ SIMD_INLINE void thin_tile(const struct pack_operand *x, enum kernel_dtype t, in
             else if (copies)
                 vf_store(copy + v * KERNEL_LANES, column[v]);
         SIMD_UNROLL(16)
-        for (int i = 0; i < rows; i++) SIMD_UNROLL(4)
-        for (int v = 0; v < GEMM_NV; v++) sum[i][v] = tile_dot(sum[i][v], vf_all(w->a[panel][p][i]), column[v]);
+        for (int i = 0; i < rows; i++) {
+            SIMD_UNROLL(4)
+            for (int v = 0; v < GEMM_NV; v++) sum[i][v] = tile_dot(sum[i][v], vf_all(w->a[panel][p][i]), column[v]);
+        }
     }
     SIMD_UNROLL(16)
-    for (int i = 0; i < rows; i++) SIMD_UNROLL(4)
-    for (int v = 0; v < GEMM_NV; v++) vf_store(sums + i * GEMM_NR + v * KERNEL_LANES, sum[i][v]);
+    for (int i = 0; i < rows; i++) {
+        SIMD_UNROLL(4)
+        for (int v = 0; v < GEMM_NV; v++) vf_store(sums + i * GEMM_NR + v * KERNEL_LANES, sum[i][v]);
+    }
 }
 SIMD_INLINE void thin_first(const struct pack_operand *x, enum kernel_dtype t, int rows, bool copies,
                             const struct thin_words *w, int64_t b, int64_t left, float *copy, float *sums) {

@@ -61,8 +61,10 @@ SIMD_INLINE void tile_step(vf sum[GEMM_MR][GEMM_NV], const tile_word *a, int64_t
  * what the next load waits for. */
 SIMD_INLINE void tile_add(vf sum[GEMM_MR][GEMM_NV], const float *x, int64_t ld) {
     SIMD_UNROLL(16)
-    for (int i = 0; i < GEMM_MR; i++) SIMD_UNROLL(4)
-    for (int v = 0; v < GEMM_NV; v++) sum[i][v] += vf_load(x + i * ld + v * KERNEL_LANES);
+    for (int i = 0; i < GEMM_MR; i++) {
+        SIMD_UNROLL(4)
+        for (int v = 0; v < GEMM_NV; v++) sum[i][v] += vf_load(x + i * ld + v * KERNEL_LANES);
+    }
 }
 
 /* out = sum + base + bias; base may be NULL or out, bias may be NULL; both matrices have leading dimension ld */
@@ -70,8 +72,10 @@ SIMD_INLINE void tile_end(vf sum[GEMM_MR][GEMM_NV], const float *base, const flo
     if (base) tile_add(sum, base, ld);
     if (bias) tile_add(sum, bias, 0);
     SIMD_UNROLL(16)
-    for (int i = 0; i < GEMM_MR; i++) SIMD_UNROLL(4)
-    for (int v = 0; v < GEMM_NV; v++) vf_store(out + i * ld + v * KERNEL_LANES, sum[i][v]);
+    for (int i = 0; i < GEMM_MR; i++) {
+        SIMD_UNROLL(4)
+        for (int v = 0; v < GEMM_NV; v++) vf_store(out + i * ld + v * KERNEL_LANES, sum[i][v]);
+    }
 }
 
 /* A row of a tile, `bytes` of them, to be fetched into L1; it may lie beyond the end of a matrix. */
@@ -92,8 +96,10 @@ SIMD_INLINE void tile_multiply(int64_t words, const struct tile_operands *x, boo
     SIMD_UNROLL(16)
     for (int i = 0; i < GEMM_MR; i++)
         tile_fetch((uintptr_t)(out + i * ld), GEMM_NR * 4); /* C will be here when the sums are done */
-    if (base && base != out) SIMD_UNROLL(16)
-    for (int i = 0; i < GEMM_MR; i++) tile_fetch((uintptr_t)(base + i * ld), GEMM_NR * 4);
+    if (base && base != out) {
+        SIMD_UNROLL(16)
+        for (int i = 0; i < GEMM_MR; i++) tile_fetch((uintptr_t)(base + i * ld), GEMM_NR * 4);
+    }
     for (; constants && words >= KERNEL_LANES;
          words -= KERNEL_LANES, a += group, b += KERNEL_LANES * b_step, ahead += ahead_step) {
         __builtin_prefetch(ahead, 0, 2);

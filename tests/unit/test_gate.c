@@ -98,7 +98,7 @@ static void healthy(struct subject s, enum kernel_isa isa, int seeds, int least_
 static void healthy_everywhere(bool full, int least_checks) {
     for (int f = 0; f < RIG_FAMILIES; f++)
         for (int dtype = 0; dtype < KERNEL_DTYPE_COUNT; dtype++)
-            for (int isa = 0; isa <= (int)kernel_isa_best(); isa++)
+            for (int isa = 0; isa < KERNEL_ISA_COUNT; isa++)
                 if (kernel_isa_usable((enum kernel_isa)isa))
                     healthy((struct subject){rig_families[f], full, (enum kernel_dtype)dtype}, (enum kernel_isa)isa,
                             isa == (int)kernel_isa_best() ? SEEDS : FEW, least_checks);

@@ -108,7 +108,11 @@ static void peaks_under_a_quota(void **state) {
     const struct kernel_team team = {.ops = &ops, .threads = 1};
     struct comm world = {.ops = &alike, .size = 1};
     struct measure_peak peak;
-    assert_true(fabs(measure_quota_window(0.1) - 0.5) < 1e-12);    /* five periods */
+    const struct base_cgroup_quota half = {.cpus = 0.5, .period_s = 0.1}, eight = {.cpus = 8, .period_s = 0.1},
+                                   none = {0};
+    assert_true(measure_quota_period(&half, 1) == 0.1 && measure_quota_period(&eight, 9) == 0.1);
+    assert_true(measure_quota_period(&eight, 8) == 0 && measure_quota_period(&none, 64) == 0); /* cannot bind */
+    assert_true(fabs(measure_quota_window(0.1) - 0.5) < 1e-12);                                /* five periods */
     assert_true(fabs(measure_quota_window(0.003) - 0.102) < 1e-9); /* whole ones, and 0.1 s */
     assert_true(fabs(measure_quota_window(1.0) - 5.0) < 1e-12);
     began_s = base_clock_now();

@@ -17,12 +17,15 @@ static void test_cap(void **state) {
     (void)state;
     unsetenv("TOISE_ISA");
     const enum kernel_isa best = kernel_isa_best();
-    assert_true(kernel_isa_usable(best));
-    for (int isa = 0; isa < KERNEL_ISA_COUNT; isa++) {
+    enum kernel_isa highest = KERNEL_ISA_COUNT - 1;
+    while (!kernel_isa_usable(highest)) highest--;
+    /* by itself the highest, but for a dot that is slower than what it replaces */
+    assert_true(best == highest || (highest == KERNEL_ISA_avx512bf16 && best == KERNEL_ISA_avx512));
+    for (int isa = 0; isa < KERNEL_ISA_COUNT; isa++) { /* by name always */
         setenv("TOISE_ISA", kernel_isa_name((enum kernel_isa)isa), 1);
         const enum kernel_isa capped = kernel_isa_best();
         assert_true(kernel_isa_usable(capped));
-        assert_int_equal(capped, isa < (int)best ? isa : (int)best);
+        assert_int_equal(capped, isa < (int)highest ? isa : (int)highest);
     }
     setenv("TOISE_ISA", "", 1);
     assert_int_equal(kernel_isa_best(), best);
