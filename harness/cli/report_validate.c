@@ -96,7 +96,7 @@ static void tiers(FILE *out, const json_t *scores) {
             if (json_object_get(g, bys[k].key)) score(out, bys[k].text, json_object_get(g, bys[k].key));
     }
     fputs("coverage: of the 90% interval; half-width: its median, of the prediction; i. score: width and 20 times what "
-          "sticks out,\nmean of the published time (less is better)\n",
+          "lies outside,\nmean of the published time (less is better)\n",
           out);
 }
 

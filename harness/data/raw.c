@@ -56,6 +56,11 @@ static int name_check(const struct data_file *f, const struct data_options *o, s
                          "data file '%s': its name is that of tokens, but it looks like text; say --data-format text, "
                          "or nanogpt if it holds 16-bit tokens all the same",
                          o->path);
+    if (f->map.size >= LEAST && !largest_word(&f->map, head, 0, 1))
+        return base_fail(e, BASE_USAGE,
+                         "data file '%s': its first %zu bytes are zeros, as of a file that was made and never filled; "
+                         "say --data-format nanogpt if they are tokens",
+                         o->path, head);
     const char *wider = looks_wider(&f->map, head);
     if (!wider) return BASE_OK;
     return base_fail(e, BASE_USAGE,

@@ -187,7 +187,7 @@ static int check_architectures(const struct model_family *f, const struct model_
     for (size_t i = 0; i < json_array_size(list); i++) {
         const char *name = json_string_value(json_array_get(list, i));
         if (one_of(name, f->architectures, sizeof f->architectures / sizeof *f->architectures)) continue;
-        if (name && in->left_out)
+        if (name && in->left_out && !model_family_of(name))
             return model_field_untrained(in, "architectures", model_field_plain(name, plain), "", e);
         return base_fail(e, BASE_USAGE, "%s: field \"architectures\" is \"%s\"; \"%s\" is trained as %s only",
                          in->where, name ? model_field_plain(name, plain) : "no text", f->type, f->architectures[0]);

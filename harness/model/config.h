@@ -132,6 +132,8 @@ struct model_config {
 };
 
 const struct model_family *model_family_find(const char *type); /* NULL when unknown */
+/* Whose architecture it is, as a config.json names them; NULL when none's. */
+const struct model_family *model_family_of(const char *architecture);
 /* Those that can be trained, for messages: "gpt2, bloom". */
 enum { MODEL_FAMILY_LIST = 128 };
 void model_family_list(char text[MODEL_FAMILY_LIST]);

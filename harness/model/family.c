@@ -180,6 +180,15 @@ const struct model_family *model_family_find(const char *type) {
     return NULL;
 }
 
+const struct model_family *model_family_of(const char *architecture) {
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++)
+        for (size_t k = 0; k < sizeof families[i].architectures / sizeof *families[i].architectures; k++) {
+            const char *name = families[i].architectures[k];
+            if (name && !strcmp(name, architecture)) return &families[i];
+        }
+    return NULL;
+}
+
 void model_family_list(char text[MODEL_FAMILY_LIST]) {
     text[0] = 0;
     for (size_t i = 0; i < sizeof families / sizeof *families; i++) {

@@ -56,7 +56,7 @@ double project_all_to_all_s(const struct project_links *links, const struct proj
  * sequence parallelism the receivers gather the whole. */
 double project_hop_s(const struct project_job *job, const struct project_links *links);
 
-/* What is left of x beside y: what sticks out, and a share of the rest, since both use the same memory and units. */
+/* What is left of x beside y: what is exposed, and a share of the rest, since both use the same memory and units. */
 double project_shown_s(const struct project_links *links, double x, double y);
 
 #endif

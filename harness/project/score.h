@@ -17,7 +17,7 @@ struct project_score {
     double bias;              /* mean error */
     double coverage;          /* share inside the interval */
     double half_width;        /* median of (high - low) / 2 predicted */
-    double interval_score; /* mean, relative to published: width + 20 x what sticks out (Gneiting and Raftery 2007) */
+    double interval_score; /* mean, relative to published: width + 20 x what lies outside (Gneiting and Raftery 2007) */
 };
 
 /* Of the rows of weight > 0 that `take` takes (NULL: all). */

@@ -33,7 +33,8 @@ static bool same_work(const struct search *s, const json_t *record) {
     bool same = kind && !strcmp(kind, "train") && checked(record);
     const char *key;
     json_t *value;
-    json_object_del(mine, "warmup"); /* where timing starts does not change the losses */
+    json_object_del(mine, "warmup"); /* where timing starts does not change the losses, */
+    json_object_del(mine, "unread"); /* nor do fields of a config.json that nobody reads */
     json_object_foreach(mine, key, value) same = same && json_equal(value, json_object_get(config, key));
     json_decref(mine);
     return same;

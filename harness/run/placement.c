@@ -74,8 +74,8 @@ static bool warn_crowded(struct run_placement *p, const struct base_grants *g, c
                  "%d ranks share the %.0f CPUs of SLURM_CPUS_ON_NODE and wait for each other: start at most %.0f",
                  ranks, node, node);
     else if (p->threads > p->cpus.count)
-        snprintf(p->warning, sizeof p->warning, "%d threads share %d CPUs: results will be slow; take --threads %d",
-                 p->threads, p->cpus.count, p->cpus.count);
+        snprintf(p->warning, sizeof p->warning, "%d threads share %d CPU%s: results will be slow; take --threads %d",
+                 p->threads, p->cpus.count, p->cpus.count == 1 ? "" : "s", p->cpus.count);
     else if (p->threads > granted)
         snprintf(p->warning, sizeof p->warning, "%d threads are more than the %s grants this rank: take --threads %d",
                  p->threads, base_grant_name(least), granted);

@@ -100,6 +100,7 @@ static void test_another_model(void **state) {
                 {gpt2, "scale_attn_weights", "null", true}, /* as good as false there */
                 {gpt2, "tie_word_embeddings", "false", true},
                 {bloom, "apply_residual_connection_post_layernorm", "true", true},
+                {llama, "architectures", "[\"GPT2LMHeadModel\"]", false}, /* says that it is another family's */
                 {llama, "num_local_experts", "8", false},
                 {llama, "kv_lora_rank", "512", false},
                 {llama, "text_config", "{\"hidden_size\":8}", false},

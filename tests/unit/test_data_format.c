@@ -219,9 +219,10 @@ static void test_raw(void **state) {
     token_file_reads_back_first("nanogpt", 65536, 'a' + (' ' << 8));
     folder_write("odd.bin", wide, 31);
     token_file_refused("uint32", 65536, 4, "31 bytes is no multiple");
-    memset(wide, 0, sizeof wide); /* says nothing either way */
+    memset(wide, 0, sizeof wide);
     folder_write("zero.bin", wide, sizeof wide);
-    token_file_reads_back_first("auto", 256, 0);
+    token_file_refused("auto", 256, 4, "are zeros, as of a file that was made and never filled");
+    token_file_reads_back_first("nanogpt", 256, 0);
 }
 
 /* Tokens under a name that says nothing are not text: to be told. */
