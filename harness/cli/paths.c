@@ -4,25 +4,37 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Behind slashes and "." at the beginning of a name */
+/* The path without links, "." and ".."; of what is not there yet, its names behind the deepest folder that is. */
+static void resolve(const char *path, char out[2 * PATH_MAX]) {
+    char there[PATH_MAX], found[PATH_MAX];
+    snprintf(there, sizeof there, "%s", path);
+    size_t end = strlen(there);
+    while (!realpath(end ? there : ".", found)) {
+        while (end && there[end - 1] == '/') end--; /* one name less */
+        while (end && there[end - 1] != '/') end--;
+        there[end] = '\0';
+        if (!end && !realpath(".", found)) found[0] = '\0';
+        if (!end) break;
+    }
+    snprintf(out, 2 * PATH_MAX, "%s/%s", strcmp(found, "/") ? found : "", path + end);
+}
+
+/* The next name of a resolved path: slashes and "." say nothing */
 static const char *next_name(const char *at) {
     while (*at == '/' || (*at == '.' && (at[1] == '/' || !at[1]))) at++;
     return at;
 }
 
 bool cli_lies_in(const char *path, const char *folder) {
-    char here[PATH_MAX], whole[2][2 * PATH_MAX];
-    const char *const given[] = {path, folder};
-    const char *at[2];
-    if (!getcwd(here, sizeof here)) here[0] = '\0';
-    for (int i = 0; i < 2; i++) {
-        snprintf(whole[i], sizeof whole[i], "%s/%s", given[i][0] == '/' ? "" : here, given[i]);
-        at[i] = next_name(whole[i]);
-    }
+    char whole[2][2 * PATH_MAX];
+    resolve(path, whole[0]);
+    resolve(folder, whole[1]);
+    const char *at[2] = {next_name(whole[0]), next_name(whole[1])};
     while (*at[1]) {
         const size_t n = strcspn(at[1], "/");
         if (strcspn(at[0], "/") != n || strncmp(at[0], at[1], n) != 0) return false;

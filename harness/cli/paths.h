@@ -8,7 +8,7 @@
 
 #include "base/error.h"
 
-/* Whether `path` is `folder` or lies in it, by their names alone: neither need be there. */
+/* Whether `path` is `folder` or lies in it, by their names, links resolved: neither need be there. */
 bool cli_lies_in(const char *path, const char *folder);
 
 struct cli_path {

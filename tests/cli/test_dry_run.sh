@@ -65,6 +65,7 @@ a folder cannot be made there | --save /proc/none/weights
 a file and a folder | --save $in/new --out $in/new/records.jsonl
 a file and a folder | --out $in/new --save $in/new/weights
 a file and a folder | --out $in/./new --save $in//new/
+a file and a folder | --out $in/weights/../new/records.jsonl --save $in/new
 absent.txt | --save $in/new/weights --out $in/new/records.jsonl --data $in/absent.txt
 END
 sed 's/"n_embd": 64/"n_embd": 32/' "$in/weights/config.json" >"$in/other.json"
