@@ -87,7 +87,9 @@ if grep -q '"dynamic_arch":true' "$work/new/records.jsonl" && [[ $here = *avx2* 
     run env OPENBLAS_CORETYPE=Prescott "$toise" kernels --op gemm --model tiny-gpt2 --seq 64 --dtype f32 --isa openblas "${quick[@]}"
     done_well Prescott
     grep -q 'core type Prescott, forced by OPENBLAS_CORETYPE=Prescott' "$work/out" || fail "Prescott is not named: $(cat "$work/out")"
-    grep -q 'the wrong one: .* GFLOP/s, .*%, are lost. The cure:  unset OPENBLAS_CORETYPE$' "$work/out" || fail "no cure: $(tail -n 4 "$work/out")"
+    # an OpenBLAS older than the CPU may choose Prescott by itself: then a better one has to be named
+    cure='(unset OPENBLAS_CORETYPE|export OPENBLAS_CORETYPE=[A-OQ-Z][A-Za-z]+)'
+    grep -qE "the wrong one: .* GFLOP/s, .*%, are lost. The cure:  $cure\$" "$work/out" || fail "no cure: $(tail -n 4 "$work/out")"
     run env OPENBLAS_CORETYPE=quick "$toise" kernels --op gemm --model tiny-gpt2 --seq 64 --dtype f32 --isa openblas "${quick[@]}"
     done_well 'a core type of no OpenBLAS'
     grep -q 'though OPENBLAS_CORETYPE=quick asks for another' "$work/out" && ! grep -q 'quick cannot run' "$work/out" ||

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * check: timeout 300
+ * check: timeout 600
  * check: emulated
  *
  * The gate on one rank, for every family: over 20 seeds healthy code stays under a quarter of the threshold, and each
