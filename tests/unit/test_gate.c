@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
  * check: timeout 600
- * check: emulated
  *
  * The gate on one rank, for every family: over 20 seeds healthy code stays under a quarter of the threshold, and each
  * injected fault exceeds it tenfold. The worst healthy and the least faulty residual are printed, so that the margins

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * check: timeout 300
  * check: no sanitizers: hundreds of steps; test_step runs the same code under them
- * check: emulated
  *
  * Training as a whole: a small model of every family comes close to the entropy of its source, from above. */
 #include <math.h>
