@@ -8,17 +8,15 @@
 #include "base/clock.h"
 #include "measure/peak.h"
 
-/* Three times more than a cache holds: passes in a circle then find nothing of the last one, even where the replacement
- * is not the oldest first. At least that of 32 MB, where the size is unknown; at most 256 MB more, since filling memory
- * takes longer than timing it where machines report hundreds of megabytes that all of a host's cores share. */
-enum { TIMES = 3, LEAST = 128 << 20, MOST = 256 << 20 };
+/* Four times what a cache holds: passes in a circle then find nothing of the last one, even where the replacement is
+ * not the oldest first. At least that of 32 MB, where the size is unknown. */
+enum { TIMES = 4, LEAST = 128 << 20 };
 
 /* An element's, of each kind; the update is of half as many elements */
 static const double pass_bytes[MEASURE_PASSES] = {8, 12, 4, 14};
 
 size_t measure_beyond_caches(const struct kernel_caches *caches) {
-    const size_t cache = (size_t)(caches->l3 > caches->l2 ? caches->l3 : caches->l2);
-    const size_t wanted = cache + (TIMES * cache < MOST ? TIMES * cache : MOST);
+    const size_t wanted = TIMES * (size_t)(caches->l3 > caches->l2 ? caches->l3 : caches->l2);
     return wanted > LEAST ? wanted : LEAST;
 }
 
