@@ -94,10 +94,8 @@ emulated() {
     [ $code = 0 ] || return 0
     native=$("$BUILD/tests/peers/bits" sets | xargs)
     all=$("$BUILD-emulated/tests/peers/bits" sets | xargs)
-    if [ "$native" != "$all" ]; then
+    if [ "$native" != "$all" ] || [ $full = yes ]; then
         echo "kernel variants: this CPU runs $native; all of $all run emulated"
-        unit_tests "$BUILD-emulated" emulated
-    elif [ $full = yes ]; then
         unit_tests "$BUILD-emulated" emulated
     else
         echo "kernel variants: this CPU runs all of $all; make check-full runs them emulated too"
