@@ -35,6 +35,8 @@ void cli_kernels_flags_help(FILE *out);
 int cli_kernels_resolve(const struct cli_kernels_flags *flags, struct cli_kernels_setup *setup, struct base_error *e);
 /* The variants that a list names, all when NULL, into the setup. */
 int cli_kernels_variants_resolve(const char *list, struct cli_kernels_setup *setup, struct base_error *e);
+/* Takes OpenBLAS from them. */
+void cli_kernels_without_openblas(struct cli_kernels_setup *setup);
 /* Those of them that a case has, into `own`: instruction sets whose kernel is one of their own, packed weights for
  * matmuls, OpenBLAS for those in FP32. */
 int cli_kernels_variants(const struct cli_kernels_setup *setup, const struct run_kernel_case *c,

@@ -62,6 +62,13 @@ int cli_kernels_variants_resolve(const char *list, struct cli_kernels_setup *s, 
     return code;
 }
 
+void cli_kernels_without_openblas(struct cli_kernels_setup *s) {
+    int kept = 0;
+    for (int i = 0; i < s->variant_count; i++)
+        if (strcmp(s->variants[i].held, "openblas") != 0) s->variants[kept++] = s->variants[i];
+    s->variant_count = kept;
+}
+
 /* Whose code the variant's table runs in this case: its own, or that of a set below; NULL where it has no part. Weights
  * are packed ahead: B of forward and of the gradient of the input, A not transposed. */
 static const char *runs(const struct run_kernel_variant *v, const struct run_kernel_case *c) {

@@ -142,8 +142,11 @@ static void openblas(FILE *out, const json_t *record) {
             fprintf(out, "  %s %.1f%s", name, get_real(c, "flop_per_s") / 1e9, note);
     }
     if (json_is_true(json_object_get(r, "wrong")))
-        fprintf(out, "\nThis is the wrong one: %.1f GFLOP/s, %.0f%%, are lost. The cure:  %s\n", (best - now) / 1e9,
-                100 * (1 - now / best), get_text(r, "cure"));
+        fprintf(out, "\nThis is the wrong one: %.1f GFLOP/s, %.0f%%, are lost. The cure:  %s\n%s", (best - now) / 1e9,
+                100 * (1 - now / best), get_text(r, "cure"),
+                json_is_true(json_object_get(r, "timed"))
+                    ? ""
+                    : "So its matmuls were not timed: cure it first, or name openblas in --isa.\n");
     else if (isnan(now))
         fputs("\nThe one in use came to no rate: nothing to compare with.\n", out);
     else

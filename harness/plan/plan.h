@@ -22,9 +22,8 @@ struct plan_request {
 
 enum {
     PLAN_BUCKET = 8 << 20, /* 32 MiB: long enough for full bandwidth, short enough to start early */
-    PLAN_GATE_TOKENS =
-        256,             /* of the sequence that the gate repeats in FP64; attention is causal, so a prefix will do */
-    PLAN_HEAD_ROWS = 512 /* logits of 512 tokens x 50,257 are 103 MB; fewer rows re-read the table's gradient more */
+    PLAN_GATE_TOKENS = 64, /* of the sequence that the gate repeats in FP64; attention is causal: a prefix will do */
+    PLAN_HEAD_ROWS = 512   /* logits of 512 tokens x 50,257 are 103 MB; fewer rows re-read the table's gradient more */
 };
 
 /* One kind of memory of a rank. */

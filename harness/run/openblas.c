@@ -57,6 +57,19 @@ static bool run_once(struct run_core *c, const char *wanted, char *const command
     return good;
 }
 
+static double fastest(const struct run_core *c) {
+    double best = 0;
+    for (int i = 0; i < c->runs; i++) best = fmax(best, c->rates[i]);
+    return best;
+}
+
+/* Of half the rate of the fastest, twice: noise does not do that, so it is not looked at again. */
+static bool hopeless(const struct run_openblas *o, const struct run_core *c) {
+    double best = 0;
+    for (int i = 0; i < o->count; i++) best = fmax(best, fastest(&o->cores[i]));
+    return c->runs >= 2 && fastest(c) < 0.5 * best;
+}
+
 void run_openblas_try(struct run_openblas *o, char *const command[], double limit_s) {
     const char *forced = getenv("OPENBLAS_CORETYPE");
     *o = (struct run_openblas){.gain = 1, .dynamic = strstr(kernel_openblas_config(), "DYNAMIC_ARCH") != NULL};
@@ -68,7 +81,7 @@ void run_openblas_try(struct run_openblas *o, char *const command[], double limi
         for (int i = 0; i < o->count; i++) {
             struct run_core *c = &o->cores[i];
             const char *wanted = i ? c->name : ""; /* in use: OpenBLAS passes over a name it does not know */
-            if (!c->dead) c->dead = !run_once(c, wanted, command, limit_s);
+            if (!c->dead && !hopeless(o, c)) c->dead = !run_once(c, wanted, command, limit_s);
         }
     run_openblas_judge(o);
 }
@@ -76,11 +89,8 @@ void run_openblas_try(struct run_openblas *o, char *const command[], double limi
 /* By how much a type beats what is in use: by medians, and by the fastest runs, whichever says less. Other load only
  * slows, so on a busy machine the medians of equals may be far apart, but hardly their fastest runs too. */
 static double gain_of(const struct run_openblas *o, const struct run_core *c) {
-    double fastest = 0, now = 0;
-    for (int i = 0; i < c->runs; i++) fastest = fmax(fastest, c->rates[i]);
-    for (int i = 0; i < o->cores[0].runs; i++) now = fmax(now, o->cores[0].rates[i]);
     const double medians = c->flop_per_s / o->cores[0].flop_per_s;
-    return isnan(medians) ? 0 : fmin(medians, fastest / now);
+    return isnan(medians) ? 0 : fmin(medians, fastest(c) / fastest(&o->cores[0]));
 }
 
 void run_openblas_judge(struct run_openblas *o) {
@@ -160,6 +170,7 @@ json_t *run_openblas_json(const struct run_openblas *o) {
     set(result, "cores", cores);
     set_number(result, "gain", o->gain);
     set(result, "wrong", json_boolean(o->wrong));
+    set(result, "timed", json_boolean(o->timed));
     if (o->wrong) set(result, "cure", json_string(o->cure));
     return result;
 }

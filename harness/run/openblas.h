@@ -34,6 +34,7 @@ struct run_openblas {
     int best;      /* of cores: the fastest; taking the variable away where that is nearly as fast */
     double gain;   /* its rate over cores[0]'s, by medians or by the fastest runs, whichever is less; at least 1 */
     bool wrong;    /* gain >= RUN_CORE_GAIN */
+    bool timed;    /* its matmuls stand beside toise's; the caller's to say */
     char cure[64]; /* "export OPENBLAS_CORETYPE=SkylakeX", "unset OPENBLAS_CORETYPE"; "" when not wrong */
 };
 

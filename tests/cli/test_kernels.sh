@@ -90,6 +90,12 @@ if grep -q '"dynamic_arch":true' "$work/new/records.jsonl" && [[ $here = *avx2* 
     # an OpenBLAS older than the CPU may choose Prescott by itself: then a better one has to be named
     cure='(unset OPENBLAS_CORETYPE|export OPENBLAS_CORETYPE=[A-OQ-Z][A-Za-z]+)'
     grep -qE "the wrong one: .* GFLOP/s, .*%, are lost. The cure:  $cure\$" "$work/out" || fail "no cure: $(tail -n 4 "$work/out")"
+    # unasked, a wrong one is no rival
+    run env OPENBLAS_CORETYPE=Prescott "$toise" kernels --op gemm --model tiny-gpt2 --seq 64 --dtype f32 --json "${quick[@]}"
+    done_well 'Prescott, not asked for'
+    grep -q '"kind":"openblas".*"timed":false' "$work/out" && ! grep -q '"variant":"openblas"' "$work/out" ||
+        fail "a wrong OpenBLAS was timed unasked: $(tail -n 1 "$work/out")"
+    grep -q 'So its matmuls were not timed' "$work/err" || fail "nothing says that OpenBLAS was not timed: $(tail -n 4 "$work/err")"
     run env OPENBLAS_CORETYPE=quick "$toise" kernels --op gemm --model tiny-gpt2 --seq 64 --dtype f32 --isa openblas "${quick[@]}"
     done_well 'a core type of no OpenBLAS'
     grep -q 'though OPENBLAS_CORETYPE=quick asks for another' "$work/out" && ! grep -q 'quick cannot run' "$work/out" ||
