@@ -99,10 +99,10 @@ $(BUILD)/flags: FORCE
 	{ $(if $(MISSING),echo "note: $(CC) for $(ARCH) leaves out the kernel variants: $(MISSING)",:); } && \
 	printf '%s\n' '$(FLAGS)' >$@; }
 
-# Tests: tests/unit/test_*.c are cmocka programs, one process; tests/mpi/test_*.c run under mpirun;
+# Tests: tests/unit/ROOM/test_*.c are cmocka programs, one process; tests/mpi/test_*.c run under mpirun;
 # tests/peers/*.c are the halves of comparisons with other programs.
 # Those that say "check: emulated" run every variant, and once more where all are emulated.
-TESTS   := $(wildcard tests/unit/test_*.c tests/mpi/test_*.c tests/peers/*.c)
+TESTS   := $(wildcard tests/unit/*/test_*.c tests/mpi/test_*.c tests/peers/*.c)
 TESTS   := $(patsubst %.c,$(BUILD)/%,$(if $(EMULATE),$(shell grep -l 'check: emulated' $(TESTS)),$(TESTS)))
 SUPPORT := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/unit/support/*.c))
 tests: $(TESTS)

@@ -73,10 +73,10 @@ run() {
 
 unit_tests() { # unit_tests BUILD LABEL
     local source name reason
-    for source in tests/unit/test_*.c; do
+    for source in tests/unit/*/test_*.c; do
         wanted "$source" || continue
         [ "$2" != emulated ] || grep -q 'check: emulated' "$source" || continue
-        name=$(basename "$source" .c)
+        name=${source#tests/unit/} name=${name%.c}
         reason=$(note "$source" 'no sanitizers:')
         if [ "$2" = asan ] && [ -n "$reason" ]; then
             skip "$2 unit/$name: $reason"

@@ -13,7 +13,8 @@ for d in kernels harness tests; do [ -d "$d" ] && dirs+=("$d"); done
 find "${dirs[@]}" -type f \( -name '*.[ch]' -o -name '*.cc' -o -name '*.inc' \) | LC_ALL=C sort | LC_ALL=C awk '
 # The floor of each room. A room sees itself and the rooms of lower floors.
 BEGIN {
-    split("kernels 0 base 1 model 2 data 2 comm 2 plan 3 measure 3 parallel 4 project 4 run 5 cli 6", pair, " ")
+    split("kernels 0 base 1 records 2 model 3 data 3 comm 3 check 3 plan 4 measure 4 parallel 5 machine 5 " \
+          "costmodel 6 fit 7 train 7 projection 8 bench 8 study 9 report 9 cli 10", pair, " ")
     for (i = 1; pair[i] != ""; i += 2) floor[pair[i]] = pair[i + 1]
     # Headers that only one place may include.
     only["mpi.h"] = "harness/comm/"

@@ -10,14 +10,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/catalog.h"
-#include "base/record.h"
+#include "records/catalog.h"
+#include "records/record.h"
 
 /* What a model is called: the preset; the file; or the folder of a config.json, as transformers saves them. */
 static void name_of(const char *path, char name[64]) {
     char whole[PATH_MAX], *last;
     const bool resolved =
-        base_catalog_is_path(path) && realpath(path, whole); /* "./config.json" has no folder's name in it */
+        record_catalog_is_path(path) && realpath(path, whole); /* "./config.json" has no folder's name in it */
     if (!resolved) snprintf(whole, sizeof whole, "%s", path);
     last = strrchr(whole, '/');
     if (last && last > whole && !strcmp(last, "/config.json")) {
@@ -28,11 +28,11 @@ static void name_of(const char *path, char name[64]) {
 }
 
 static int load(const char *name, bool priced, struct model_config *config, struct base_error *e) {
-    char path[BASE_CATALOG_PATH];
+    char path[RECORD_CATALOG_PATH];
     json_t *json = NULL;
-    const bool own = base_catalog_is_path(name);
+    const bool own = record_catalog_is_path(name);
     snprintf(path, sizeof path, "%s", name);
-    int code = own ? base_json_load(name, &json, e) : base_catalog_load("models", "--model", name, &json, path, e);
+    int code = own ? record_json_load(name, &json, e) : record_catalog_load("models", "--model", name, &json, path, e);
     if (code) return code;
     char called[64];
     name_of(name, called);
@@ -66,13 +66,13 @@ int cli_catalog_beside(const char *weights, char path[PATH_MAX], struct base_err
 }
 
 int cli_catalog_workload(const char *name, struct cli_workload *w, struct base_error *e) {
-    char path[BASE_CATALOG_PATH];
+    char path[RECORD_CATALOG_PATH];
     const char *model, *own;
     json_int_t version, layers = 0, seq, batch, warmup, total;
     json_error_t error;
     json_t *json;
     struct parallel_optimizer *o = &w->optimizer;
-    int code = base_catalog_load("workloads", "--workload", name, &json, path, e);
+    int code = record_catalog_load("workloads", "--workload", name, &json, path, e);
     if (code) return code;
     if (json_unpack_ex(
             json, &error, 0, "{s:s, s:I, s:s, s?I, s:I, s:I, s:{s:F, s:F, s:I, s:I, s:F, s:F, s:F, s:F, s:F}}", "name",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Models and workloads as the command line names them, of the catalogue (base/catalog.h) or the user's own. */
+ * Models and workloads as the command line names them, of the catalogue (records/catalog.h) or the user's own. */
 #ifndef TOISE_CLI_CATALOG_H
 #define TOISE_CLI_CATALOG_H
 

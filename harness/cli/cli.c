@@ -25,10 +25,6 @@ int cli_open(struct comm *world, int argc, char *const *argv, struct base_error 
     return comm_agree(world, comm_launcher_check(world, e), e);
 }
 
-bool cli_terminal(FILE *out) {
-    return isatty(fileno(out)) && !comm_launched();
-}
-
 void cli_launch_id(struct comm *world, char id[64]) {
     char date[32], host[24] = "";
     memset(id, 0, 64);

@@ -3,19 +3,20 @@
  * toise comm: flags, memory check, then size by size: measure on all ranks, record and report on one. */
 #include <math.h>
 
-#include "base/record.h"
 #include "base/text.h"
 #include "base/topology.h"
+#include "bench/comm_record.h"
 #include "cli/cli.h"
 #include "cli/comm_options.h"
 #include "measure/fingerprint.h"
-#include "run/comm_record.h"
+#include "records/record.h"
+#include "report/report.h"
 
 /* One launch. */
 struct launch {
     const struct cli_comm_flags *flags;
-    struct run_comm_options options;
-    struct run_comm_origin origin;
+    struct bench_comm_options options;
+    struct bench_comm_origin origin;
     FILE *page; /* what people read */
     int failed, unsure, shown;
     char id[64];
@@ -25,32 +26,32 @@ struct launch {
 static int emit(struct launch *l, struct comm *world, json_t *record, struct base_error *e) {
     int code = BASE_OK;
     if (world->rank == 0) {
-        if (l->flags->out) code = base_record_append(l->flags->out, record, e);
+        if (l->flags->out) code = record_append(l->flags->out, record, e);
         if (l->flags->json) cli_print_json(record);
         if (l->flags->json && fflush(stdout) && !code)
             code = base_fail(e, BASE_BROKEN, "cannot write to standard output");
-        if (!l->shown++) cli_report_comm_head(l->page, record);
-        cli_report_comm(l->page, record);
+        if (!l->shown++) report_comm_head(l->page, record);
+        report_comm(l->page, record);
     }
     json_decref(record);
     return comm_agree(world, code, e);
 }
 
-static int measure(struct launch *l, struct run_comm_bench *b, struct base_error *e) {
-    struct run_comm_share share;
+static int measure(struct launch *l, struct bench_comm *b, struct base_error *e) {
+    struct bench_comm_share share;
     int code = BASE_OK;
     for (int i = 0; i < l->options.sizes && !code; i++) {
-        struct run_comm_size size;
-        code = run_comm_measure(b, l->options.bytes[i], &l->options, &size, e);
-        if (!code) code = emit(l, b->world, run_comm_record(&size, &l->origin), e);
-        l->failed += size.status == RUN_FAILED;
-        l->unsure += size.status == RUN_INCONCLUSIVE;
+        struct bench_comm_size size;
+        code = bench_comm_measure(b, l->options.bytes[i], &l->options, &size, e);
+        if (!code) code = emit(l, b->world, bench_comm_record(&size, &l->origin), e);
+        l->failed += size.status == RECORD_FAILED;
+        l->unsure += size.status == RECORD_INCONCLUSIVE;
         measure_samples_close(&size.samples);
     }
     if (code) return code;
-    run_comm_measure_share(b, &share);
-    l->unsure += share.status == RUN_INCONCLUSIVE;
-    return emit(l, b->world, run_comm_share_record(&share, &l->origin), e);
+    bench_comm_measure_share(b, &share);
+    l->unsure += share.status == RECORD_INCONCLUSIVE;
+    return emit(l, b->world, bench_comm_share_record(&share, &l->origin), e);
 }
 
 /* The exit code that the sizes come to: FAILED before inconclusive. */
@@ -69,7 +70,7 @@ static int exit_code(const struct launch *l, struct base_error *e) {
 /* Ranks read their memory at different moments: the least counts for all. */
 static int check_memory(const struct launch *l, struct comm *world, const struct kernel_caches *caches,
                         struct base_error *e) {
-    const double each = run_comm_need(&l->options, caches), free_here = (double)base_memory_available();
+    const double each = bench_comm_need(&l->options, caches), free_here = (double)base_memory_available();
     double fullest[2] = {free_here < 0 ? -INFINITY : -free_here, world->local_size}; /* unknown: no limit */
     char need[32], have[32];
     world->ops->max(world, fullest, 2);
@@ -82,28 +83,28 @@ static int check_memory(const struct launch *l, struct comm *world, const struct
 
 static int run(struct launch *l, struct comm *world, struct base_error *e) {
     struct base_topology topology;
-    struct run_placement placement;
+    struct measure_placement placement;
     struct kernel_caches caches;
     struct kernel_ops ops;
-    struct run_comm_bench bench;
+    struct bench_comm bench;
     enum kernel_isa isa;
     int code = cli_isa(&isa, e);
     if (!code) code = base_topology_read(&topology, e);
     if ((code = comm_agree(world, code, e))) return code;
-    if ((code = run_place(&placement, world, (int)l->flags->threads, e))) return code;
-    run_place_pin(&placement);
+    if ((code = measure_place(&placement, world, (int)l->flags->threads, e))) return code;
+    measure_place_pin(&placement);
     if (placement.warning[0] && world->rank == 0) fprintf(stderr, "toise: %s\n", placement.warning);
     base_topology_caches(&topology, placement.threads, world->local_size, &caches);
     if ((code = check_memory(l, world, &caches, e))) return code;
     kernel_select(&ops, isa, KERNEL_BACKEND_TOISE);
-    l->origin = (struct run_comm_origin){.launch = l->id,
-                                         .world = world,
-                                         .threads = placement.threads,
-                                         .threads_from = placement.threads_from,
-                                         .machine = measure_fingerprint(&topology, &ops, isa)};
-    code = run_comm_open(&bench, world, &l->options, &placement, &caches, e);
+    l->origin = (struct bench_comm_origin){.launch = l->id,
+                                           .world = world,
+                                           .threads = placement.threads,
+                                           .threads_from = placement.threads_from,
+                                           .machine = measure_fingerprint(&topology, &ops, isa)};
+    code = bench_comm_open(&bench, world, &l->options, &placement, &caches, e);
     if (!code) code = measure(l, &bench, e);
-    run_comm_close(&bench);
+    bench_comm_close(&bench);
     json_decref(l->origin.machine);
     return code ? code : exit_code(l, e);
 }
@@ -126,7 +127,7 @@ int cli_comm(struct comm *world, int argc, char *const *argv, struct base_error 
     }
     if (!code) code = cli_comm_resolve(&flags, &l.options, e);
     if (!code) code = check_world(world, e);
-    if (!code && flags.out && world->rank == 0) code = base_record_check(flags.out, e);
+    if (!code && flags.out && world->rank == 0) code = record_check(flags.out, e);
     if ((code = comm_agree(world, code, e))) return code;
     l.page = flags.json ? stderr : stdout;
     cli_launch_id(world, l.id);

@@ -83,21 +83,21 @@ static int read_size(const char *word, int64_t *bytes, struct base_error *e) {
     return base_fail(e, BASE_USAGE, "--bytes: %.32s is no whole number of floats; give a multiple of 4", word);
 }
 
-static int read_sizes(const char *list, struct run_comm_options *o, struct base_error *e) {
+static int read_sizes(const char *list, struct bench_comm_options *o, struct base_error *e) {
     char text[TEXT], *rest = NULL;
     int code = BASE_OK;
     if (strlen(list) >= sizeof text) return base_fail(e, BASE_USAGE, "--bytes: the list is too long");
     memcpy(text, list, strlen(list) + 1);
     for (char *word = strtok_r(text, ", ", &rest); word && !code; word = strtok_r(NULL, ", ", &rest)) {
-        if (o->sizes == RUN_COMM_SIZES)
-            return base_fail(e, BASE_USAGE, "--bytes: more than %d sizes; give fewer", RUN_COMM_SIZES);
+        if (o->sizes == BENCH_COMM_SIZES)
+            return base_fail(e, BASE_USAGE, "--bytes: more than %d sizes; give fewer", BENCH_COMM_SIZES);
         code = read_size(word, &o->bytes[o->sizes++], e);
     }
     if (!code && !o->sizes) code = base_fail(e, BASE_USAGE, "--bytes: no size; give one as in 1MiB");
     return code;
 }
 
-static int default_sizes(const char *model, struct run_comm_options *o, struct base_error *e) {
+static int default_sizes(const char *model, struct bench_comm_options *o, struct base_error *e) {
     struct model_config config;
     struct model_params params;
     int code = cli_catalog_model(model, &config, e);
@@ -105,14 +105,14 @@ static int default_sizes(const char *model, struct run_comm_options *o, struct b
     if (code) return code;
     const int64_t gradient = 4 * params.total;
     model_params_close(&params);
-    for (int64_t bytes = LEAST; bytes < gradient && o->sizes < RUN_COMM_SIZES - 1; bytes *= 4)
+    for (int64_t bytes = LEAST; bytes < gradient && o->sizes < BENCH_COMM_SIZES - 1; bytes *= 4)
         o->bytes[o->sizes++] = bytes;
     o->bytes[o->sizes++] = gradient;
     return BASE_OK;
 }
 
-int cli_comm_resolve(const struct cli_comm_flags *f, struct run_comm_options *o, struct base_error *e) {
-    *o = (struct run_comm_options){.seconds = f->seconds, .width = f->width};
+int cli_comm_resolve(const struct cli_comm_flags *f, struct bench_comm_options *o, struct base_error *e) {
+    *o = (struct bench_comm_options){.seconds = f->seconds, .width = f->width};
     if (strcmp(f->op, "all_reduce") != 0)
         return base_fail(e, BASE_USAGE, "--op: unknown \"%.64s\"; known: all_reduce, which is all that training sends",
                          f->op);

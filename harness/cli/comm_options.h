@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 #include "base/error.h"
-#include "run/comm.h"
+#include "bench/comm.h"
 
 struct cli_comm_flags {
     const char *op, *bytes, *model, *out;
@@ -21,6 +21,6 @@ struct cli_comm_flags {
 int cli_comm_flags_parse(struct cli_comm_flags *flags, int argc, char *const *argv, struct base_error *e);
 void cli_comm_flags_help(FILE *out);
 /* Sizes: those of --bytes, or 16 KiB and each four times larger up to the model's gradient, and that. */
-int cli_comm_resolve(const struct cli_comm_flags *flags, struct run_comm_options *options, struct base_error *e);
+int cli_comm_resolve(const struct cli_comm_flags *flags, struct bench_comm_options *options, struct base_error *e);
 
 #endif

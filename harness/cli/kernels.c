@@ -7,14 +7,15 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/record.h"
 #include "base/text.h"
 #include "base/topology.h"
+#include "bench/kernel_record.h"
 #include "cli/cli.h"
 #include "cli/kernels_options.h"
 #include "cli/progress.h"
 #include "measure/fingerprint.h"
-#include "run/kernel_record.h"
+#include "records/record.h"
+#include "report/report.h"
 
 enum { CHILD_S = 20 }; /* a process that tries OpenBLAS takes half a second */
 
@@ -22,21 +23,21 @@ enum { CHILD_S = 20 }; /* a process that tries OpenBLAS takes half a second */
 struct launch {
     const struct cli_kernels_flags *flags;
     struct cli_kernels_setup *setup;
-    struct run_kernel_bench bench;
-    struct run_kernel_origin origin;
+    struct bench_kernels bench;
+    struct bench_kernel_origin origin;
     struct cli_progress progress;
     FILE *page;      /* what people read */
     json_t *records; /* all so far */
     double began;
     char id[64];
-    struct run_openblas openblas;
+    struct bench_openblas openblas;
     bool with_openblas; /* it is among what is asked for */
 };
 
 static int emit(struct launch *l, json_t *record, struct base_error *e) {
     const struct cli_kernels_flags *f = l->flags;
     json_array_append_new(l->records, record);
-    int code = f->out ? base_record_append(f->out, record, e) : BASE_OK;
+    int code = f->out ? record_append(f->out, record, e) : BASE_OK;
     if (f->json) cli_print_json(record);
     if (f->json && fflush(stdout) && !code) code = base_fail(e, BASE_BROKEN, "cannot write to standard output");
     return code;
@@ -47,7 +48,7 @@ static void show_progress(struct launch *l, int index) {
     const int count = l->setup->cases.count;
     const double spent = base_clock_now() - l->began;
     char shape[64], left[32] = "", text[192];
-    run_kernel_shape_text(&l->setup->cases.at[index], shape, sizeof shape);
+    bench_kernel_shape_text(&l->setup->cases.at[index], shape, sizeof shape);
     if (index) base_text_duration(spent / index * (count - index), left, sizeof left);
     snprintf(text, sizeof text, "%d/%d %s %s%s%s%s", index + 1, count, l->setup->cases.at[index].op->name, shape,
              index ? ", " : "", left, index ? " left" : "");
@@ -55,32 +56,32 @@ static void show_progress(struct launch *l, int index) {
 }
 
 static int run_case(struct launch *l, int index, struct base_error *e) {
-    const struct run_kernel_case *c = &l->setup->cases.at[index];
-    struct run_kernel_variant variants[RUN_VARIANTS_MAX];
-    struct run_kernel_set set;
+    const struct bench_kernel_case *c = &l->setup->cases.at[index];
+    struct bench_kernel_variant variants[BENCH_VARIANTS_MAX];
+    struct bench_kernel_set set;
     const int count = cli_kernels_variants(l->setup, c, variants);
     show_progress(l, index);
-    int code = run_kernel_measure(&l->bench, c, variants, count, &l->setup->options, &set, e);
+    int code = bench_kernel_measure(&l->bench, c, variants, count, &l->setup->options, &set, e);
     cli_progress_close(&l->progress);
     for (int i = 0; i < set.count && !code; i++) {
-        json_t *record = run_kernel_record(&set, i, &l->origin, l->bench.team.threads);
+        json_t *record = bench_kernel_record(&set, i, &l->origin, l->bench.team.threads);
         code = emit(l, record, e);
-        cli_report_kernel(l->page, record);
+        report_kernel(l->page, record);
     }
-    run_kernel_set_close(&set);
+    bench_kernel_set_close(&set);
     return code;
 }
 
 /* Drops the cases that memory is too small for, and says so; returns the scratch that the others need. */
 static size_t keep_fitting(struct launch *l, const struct kernel_caches *caches, int threads) {
-    struct run_kernel_cases *cases = &l->setup->cases;
+    struct bench_kernel_cases *cases = &l->setup->cases;
     const double available = (double)base_memory_available();
     char need[32], have[32], shape[64];
     size_t scratch = 0;
     int kept = 0;
     for (int i = 0; i < cases->count; i++) {
-        const size_t own = run_kernel_scratch(&cases->at[i], threads);
-        const double bytes = run_kernel_need(&cases->at[i], caches, threads);
+        const size_t own = bench_kernel_scratch(&cases->at[i], threads);
+        const double bytes = bench_kernel_need(&cases->at[i], caches, threads);
         if (available < 0 || bytes <= 0.9 * available) {
             cases->at[kept++] = cases->at[i];
             if (own > scratch) scratch = own;
@@ -88,7 +89,7 @@ static size_t keep_fitting(struct launch *l, const struct kernel_caches *caches,
         }
         base_text_bytes(bytes, need, sizeof need);
         base_text_bytes(available, have, sizeof have);
-        run_kernel_shape_text(&cases->at[i], shape, sizeof shape);
+        bench_kernel_shape_text(&cases->at[i], shape, sizeof shape);
         fprintf(stderr, "toise: left out %s %s: it needs %s of memory, and %s are there; take a smaller shape\n",
                 cases->at[i].op->name, shape, need, have);
     }
@@ -125,7 +126,7 @@ static void explain(const struct launch *l, const struct kernel_caches *c, int t
     base_text_bytes((double)c->l3, l3, sizeof l3);
     fprintf(l->page, "caches of a thread: L1 %s, L2 %s; L3 of all %d: %s (0 B: unknown)\n", l1, l2, threads, l3);
     for (int i = 0; i < l->setup->variant_count; i++) {
-        const struct run_kernel_variant *v = &l->setup->variants[i];
+        const struct bench_kernel_variant *v = &l->setup->variants[i];
         if (v->packed || !strcmp(v->held, "openblas")) continue;
         for (int t = 0; t < KERNEL_DTYPE_COUNT; t++) {
             struct kernel_blocking cut;
@@ -141,11 +142,11 @@ static void explain(const struct launch *l, const struct kernel_caches *c, int t
 static int measure(struct launch *l, const struct base_topology *topology, struct base_error *e) {
     int code = BASE_OK;
     l->origin.machine = measure_fingerprint(topology, &l->setup->variants[0].ops, kernel_isa_best());
-    cli_report_kernels_head(l->page, l->origin.machine, l->bench.team.threads, l->origin.threads_from);
+    report_kernels_head(l->page, l->origin.machine, l->bench.team.threads, l->origin.threads_from);
     for (int i = 0; i < l->setup->cases.count && !code; i++) code = run_case(l, i, e);
     if (!code && l->with_openblas)
-        code = emit(l, run_openblas_record(&l->openblas, &l->origin, l->bench.team.threads), e);
-    if (!code) cli_report_kernels_end(l->page, l->records);
+        code = emit(l, bench_openblas_record(&l->openblas, &l->origin, l->bench.team.threads), e);
+    if (!code) report_kernels_end(l->page, l->records);
     if (!code) code = exit_code(l->records, e);
     json_decref(l->origin.machine);
     return code;
@@ -153,11 +154,11 @@ static int measure(struct launch *l, const struct base_topology *topology, struc
 
 static void dry_run(const struct cli_kernels_flags *f, const struct cli_kernels_setup *s) {
     json_t *list = json_array();
-    for (int i = 0; i < s->cases.count; i++) json_array_append_new(list, run_kernel_case_json(&s->cases.at[i]));
+    for (int i = 0; i < s->cases.count; i++) json_array_append_new(list, bench_kernel_case_json(&s->cases.at[i]));
     if (f->json)
         cli_print_json(list);
     else
-        cli_report_kernels_plan(stdout, list);
+        report_kernels_plan(stdout, list);
     json_decref(list);
 }
 
@@ -165,7 +166,7 @@ static void dry_run(const struct cli_kernels_flags *f, const struct cli_kernels_
 static int probe(const struct cli_kernels_flags *f, struct base_error *e) {
     double rate;
     alarm(CHILD_S); /* were the one that started it gone, it would still end */
-    int code = run_openblas_probe((int)f->threads, &rate, e);
+    int code = bench_openblas_probe((int)f->threads, &rate, e);
     if (!code) printf("{\"core\": \"%s\", \"flop_per_s\": %.6e}\n", kernel_openblas_core(), rate);
     return code;
 }
@@ -175,14 +176,14 @@ static void try_openblas(struct launch *l, int count) {
     char program[] = "/proc/self/exe", name[] = "kernels", flag[] = "--openblas-probe", many[] = "--threads";
     char threads[16], *const command[] = {program, name, flag, many, threads, NULL};
     for (int i = 0; i < l->setup->cases.count && !l->with_openblas; i++) {
-        struct run_kernel_variant own[RUN_VARIANTS_MAX];
+        struct bench_kernel_variant own[BENCH_VARIANTS_MAX];
         const int variants = cli_kernels_variants(l->setup, &l->setup->cases.at[i], own);
         for (int k = 0; k < variants; k++) l->with_openblas = l->with_openblas || !strcmp(own[k].name, "openblas");
     }
     if (!l->with_openblas) return;
     snprintf(threads, sizeof threads, "%d", count);
     cli_progress_phase(&l->progress, "core types of OpenBLAS");
-    run_openblas_try(&l->openblas, command, CHILD_S);
+    bench_openblas_try(&l->openblas, command, CHILD_S);
     l->openblas.timed = l->flags->variants || !l->openblas.wrong;
     if (!l->openblas.timed) cli_kernels_without_openblas(l->setup);
     cli_progress_close(&l->progress);
@@ -192,7 +193,7 @@ static void try_openblas(struct launch *l, int count) {
 static int run(struct launch *l, struct comm *world, struct base_error *e) {
     const struct cli_kernels_flags *f = l->flags;
     struct base_topology topology;
-    struct run_placement placement;
+    struct measure_placement placement;
     struct kernel_caches caches;
     if (f->dry_run && !f->explain) {
         dry_run(f, l->setup);
@@ -200,9 +201,9 @@ static int run(struct launch *l, struct comm *world, struct base_error *e) {
     }
     int code = base_topology_read(&topology, e);
     if (code) return code;
-    if ((code = run_place(&placement, world, (int)f->threads, e))) return code;
+    if ((code = measure_place(&placement, world, (int)f->threads, e))) return code;
     if (!f->dry_run) try_openblas(l, placement.threads);
-    run_place_pin(&placement);
+    measure_place_pin(&placement);
     l->origin.threads_from = placement.threads_from;
     if (placement.warning[0]) fprintf(stderr, "toise: %s\n", placement.warning);
     base_topology_caches(&topology, placement.threads, 1, &caches);
@@ -213,9 +214,9 @@ static int run(struct launch *l, struct comm *world, struct base_error *e) {
     }
     const size_t scratch = keep_fitting(l, &caches, placement.threads);
     if (!l->setup->cases.count) return base_fail(e, BASE_USAGE, "no shape fits this machine's memory");
-    if ((code = run_kernel_bench_open(&l->bench, &placement, &caches, scratch, e))) return code;
+    if ((code = bench_kernels_open(&l->bench, &placement, &caches, scratch, e))) return code;
     code = measure(l, &topology, e);
-    run_kernel_bench_close(&l->bench);
+    bench_kernels_close(&l->bench);
     return code;
 }
 
@@ -239,9 +240,9 @@ int cli_kernels(struct comm *world, int argc, char *const *argv, struct base_err
     if (!code && flags.probe) return probe(&flags, e);
     if (!code) code = check_world(world, e);
     if (!code) code = cli_kernels_resolve(&flags, &setup, e);
-    if (!code && flags.out) code = flags.dry_run ? base_record_ask(flags.out, e) : base_record_check(flags.out, e);
+    if (!code && flags.out) code = flags.dry_run ? record_ask(flags.out, e) : record_check(flags.out, e);
     if ((code = comm_agree(world, code, e))) {
-        run_kernel_cases_close(&setup.cases);
+        bench_kernel_cases_close(&setup.cases);
         return code;
     }
     FILE *page = flags.json ? stderr : stdout;
@@ -249,7 +250,7 @@ int cli_kernels(struct comm *world, int argc, char *const *argv, struct base_err
                        .setup = &setup,
                        .page = page,
                        .records = json_array(),
-                       .progress = {.out = page, .terminal = cli_terminal(page)},
+                       .progress = {.out = page, .terminal = report_terminal(page)},
                        .began = base_clock_now(),
                        .origin = {.model = setup.model[0] ? setup.model : NULL,
                                   .shapes = flags.shapes,
@@ -259,6 +260,6 @@ int cli_kernels(struct comm *world, int argc, char *const *argv, struct base_err
     cli_launch_id(world, l.id);
     code = run(&l, world, e);
     json_decref(l.records);
-    run_kernel_cases_close(&setup.cases);
+    bench_kernel_cases_close(&setup.cases);
     return code;
 }

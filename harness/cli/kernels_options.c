@@ -90,11 +90,11 @@ int cli_kernels_words(const char *list, char text[CLI_KERNELS_LIST], const char 
 }
 
 /* Whether `word` chooses an operation: by name, by group, or as the first part of the name. */
-static bool chooses(const char *word, const struct run_kernel_op *op) {
+static bool chooses(const char *word, const struct bench_kernel_op *op) {
     static const struct {
         const char *name;
-        enum run_shape_kind kind;
-    } groups[] = {{"attention", RUN_SHAPE_ATTENTION}, {"rows", RUN_SHAPE_ROWS}, {"vectors", RUN_SHAPE_VECTOR}};
+        enum bench_shape_kind kind;
+    } groups[] = {{"attention", BENCH_SHAPE_ATTENTION}, {"rows", BENCH_SHAPE_ROWS}, {"vectors", BENCH_SHAPE_VECTOR}};
     for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
         if (!strcmp(word, groups[i].name)) return op->kind == groups[i].kind;
     return !strcmp(word, op->name);
@@ -102,16 +102,16 @@ static bool chooses(const char *word, const struct run_kernel_op *op) {
 
 static int unknown_op(const char *word, struct base_error *e) {
     char known[640] = "gemm, attention, rows, vectors";
-    for (int i = 0; i < run_kernel_op_count; i++) {
+    for (int i = 0; i < bench_kernel_op_count; i++) {
         const size_t used = strlen(known);
-        if (strcmp(run_kernel_ops[i].name, "gemm") != 0)
-            snprintf(known + used, sizeof known - used, ", %s", run_kernel_ops[i].name);
+        if (strcmp(bench_kernel_ops[i].name, "gemm") != 0)
+            snprintf(known + used, sizeof known - used, ", %s", bench_kernel_ops[i].name);
     }
     return base_fail(e, BASE_USAGE, "--op: unknown \"%.64s\"; known: %s", word, known);
 }
 
 /* Leaves the cases of the operations that were asked for. */
-static int keep_ops(const char *list, struct run_kernel_cases *cases, struct base_error *e) {
+static int keep_ops(const char *list, struct bench_kernel_cases *cases, struct base_error *e) {
     const char *words[32];
     char text[CLI_KERNELS_LIST];
     const int count = cli_kernels_words(list, text, words, 32);
@@ -120,7 +120,7 @@ static int keep_ops(const char *list, struct run_kernel_cases *cases, struct bas
         return base_fail(e, BASE_USAGE, "--op: %s; give names with commas between", count ? "too many names" : "none");
     for (int w = 0; w < count; w++) {
         bool any = false;
-        for (int i = 0; i < run_kernel_op_count; i++) any = any || chooses(words[w], &run_kernel_ops[i]);
+        for (int i = 0; i < bench_kernel_op_count; i++) any = any || chooses(words[w], &bench_kernel_ops[i]);
         if (!any) return unknown_op(words[w], e);
     }
     for (int i = 0; i < cases->count; i++) {
@@ -158,12 +158,12 @@ static int model_cases(const struct cli_kernels_flags *f, enum kernel_dtype dtyp
     snprintf(s->model, sizeof s->model, "%s", r.config.name);
     s->seq = r.seq;
     s->micro_batch = r.micro_batch;
-    return run_kernel_cases_plan(&s->cases, &plan, e);
+    return bench_kernel_cases_plan(&s->cases, &plan, e);
 }
 
 /* Drops the cases that none of the variants has. */
 static void keep_runnable(struct cli_kernels_setup *s) {
-    struct run_kernel_variant own[RUN_VARIANTS_MAX];
+    struct bench_kernel_variant own[BENCH_VARIANTS_MAX];
     int kept = 0;
     for (int i = 0; i < s->cases.count; i++)
         if (cli_kernels_variants(s, &s->cases.at[i], own)) s->cases.at[kept++] = s->cases.at[i];

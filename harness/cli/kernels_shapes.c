@@ -73,7 +73,7 @@ static bool is_trans(const char *word) {
     return strlen(word) == 2 && strspn(word, "NT") == 2;
 }
 
-static int read_matmul(const struct line *l, struct run_kernel_shape *s, struct base_error *e) {
+static int read_matmul(const struct line *l, struct bench_kernel_shape *s, struct base_error *e) {
     const struct field fields[] = {{"M", 1 << 24, &s->m}, {"N", 1 << 24, &s->n}, {"K", 1 << 24, &s->k}};
     s->a_trans = l->word[0][0] == 'T';
     s->b_trans = l->word[0][1] == 'T';
@@ -82,7 +82,7 @@ static int read_matmul(const struct line *l, struct run_kernel_shape *s, struct 
     return code ? code : nothing_after(l, 4, e);
 }
 
-static int read_attention(const struct line *l, struct run_kernel_shape *s, struct base_error *e) {
+static int read_attention(const struct line *l, struct bench_kernel_shape *s, struct base_error *e) {
     const struct field fields[] = {{"BATCH", 1 << 16, &s->batch},
                                    {"HEADS", 1 << 12, &s->heads},
                                    {"KV_HEADS", 1 << 12, &s->kv_heads},
@@ -102,35 +102,35 @@ static int read_attention(const struct line *l, struct run_kernel_shape *s, stru
     return code;
 }
 
-static int read_line(const struct line *l, enum kernel_dtype dtype, struct run_kernel_cases *cases,
+static int read_line(const struct line *l, enum kernel_dtype dtype, struct bench_kernel_cases *cases,
                      struct base_error *e) {
-    struct run_kernel_shape s = {0};
+    struct bench_kernel_shape s = {0};
     int code;
     if (is_trans(l->word[0])) {
         if ((code = read_matmul(l, &s, e))) return code;
-        return run_kernel_cases_add_kind(cases, RUN_SHAPE_MATMUL, &s, dtype, e);
+        return bench_kernel_cases_add_kind(cases, BENCH_SHAPE_MATMUL, &s, dtype, e);
     }
     if (!strcmp(l->word[0], "attention")) {
         if ((code = read_attention(l, &s, e))) return code;
-        return run_kernel_cases_add_kind(cases, RUN_SHAPE_ATTENTION, &s, dtype, e);
+        return bench_kernel_cases_add_kind(cases, BENCH_SHAPE_ATTENTION, &s, dtype, e);
     }
     if (!strcmp(l->word[0], "rows")) {
         const struct field fields[] = {{"ROWS", 1 << 24, &s.rows}, {"COLS", 1 << 24, &s.cols}};
         s.bias = true;
         if ((code = sizes(l, fields, 2, e)) || (code = nothing_after(l, 3, e))) return code;
-        return run_kernel_cases_add_kind(cases, RUN_SHAPE_ROWS, &s, dtype, e);
+        return bench_kernel_cases_add_kind(cases, BENCH_SHAPE_ROWS, &s, dtype, e);
     }
     if (!strcmp(l->word[0], "elements")) {
         const struct field fields[] = {{"N", INT64_C(1) << 40, &s.n}};
         if ((code = sizes(l, fields, 1, e)) || (code = nothing_after(l, 2, e))) return code;
-        return run_kernel_cases_add_kind(cases, RUN_SHAPE_VECTOR, &s, dtype, e);
+        return bench_kernel_cases_add_kind(cases, BENCH_SHAPE_VECTOR, &s, dtype, e);
     }
     char what[128];
     snprintf(what, sizeof what, "unknown kind of shape \"%.32s\"", l->word[0]);
     return bad(l, e, what, "take NN, NT, TN, TT, attention, rows or elements");
 }
 
-static int read_file(FILE *file, const char *path, enum kernel_dtype dtype, struct run_kernel_cases *cases,
+static int read_file(FILE *file, const char *path, enum kernel_dtype dtype, struct bench_kernel_cases *cases,
                      struct base_error *e) {
     char *text = NULL;
     size_t capacity = 0;
@@ -150,7 +150,7 @@ static int read_file(FILE *file, const char *path, enum kernel_dtype dtype, stru
     return code;
 }
 
-int cli_kernels_shapes(const char *path, enum kernel_dtype dtype, struct run_kernel_cases *cases,
+int cli_kernels_shapes(const char *path, enum kernel_dtype dtype, struct bench_kernel_cases *cases,
                        struct base_error *e) {
     struct stat found;
     if (!stat(path, &found) && !S_ISREG(found.st_mode))

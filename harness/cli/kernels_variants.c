@@ -10,7 +10,7 @@
 static const char PACKED[] = "+packed";
 
 static void add(struct cli_kernels_setup *s, enum kernel_isa isa, enum kernel_backend backend, bool packed) {
-    struct run_kernel_variant *v = &s->variants[s->variant_count++];
+    struct bench_kernel_variant *v = &s->variants[s->variant_count++];
     kernel_select(&v->ops, isa, backend);
     v->held = kernel_variant(&v->ops, "gemm");
     v->packed = packed;
@@ -71,8 +71,8 @@ void cli_kernels_without_openblas(struct cli_kernels_setup *s) {
 
 /* Whose code the variant's table runs in this case: its own, or that of a set below; NULL where it has no part. Weights
  * are packed ahead: B of forward and of the gradient of the input, A not transposed. */
-static const char *runs(const struct run_kernel_variant *v, const struct run_kernel_case *c) {
-    const bool f32 = c->dtype == KERNEL_F32, matmul = c->op->kind == RUN_SHAPE_MATMUL;
+static const char *runs(const struct bench_kernel_variant *v, const struct bench_kernel_case *c) {
+    const bool f32 = c->dtype == KERNEL_F32, matmul = c->op->kind == BENCH_SHAPE_MATMUL;
     const char *held = kernel_variant(&v->ops, c->op->name);
     if (v->packed && (!matmul || c->shape.a_trans)) return NULL;
     if (!strcmp(v->held, "openblas")) return matmul && f32 ? held : NULL;
@@ -81,11 +81,11 @@ static const char *runs(const struct run_kernel_variant *v, const struct run_ker
     return held;
 }
 
-int cli_kernels_variants(const struct cli_kernels_setup *s, const struct run_kernel_case *c,
-                         struct run_kernel_variant own[RUN_VARIANTS_MAX]) {
+int cli_kernels_variants(const struct cli_kernels_setup *s, const struct bench_kernel_case *c,
+                         struct bench_kernel_variant own[BENCH_VARIANTS_MAX]) {
     int count = 0;
     for (int i = 0; i < s->variant_count; i++) {
-        const struct run_kernel_variant *v = &s->variants[i];
+        const struct bench_kernel_variant *v = &s->variants[i];
         const char *name = runs(v, c);
         bool twice = !name;
         for (int k = 0; name && k < s->variant_count; k++) /* the set whose code it is competes by itself */

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "cli/cli.h"
+#include "report/report.h"
 
 static const double SHORT_S = 2; /* what takes no longer needs no estimate of its end */
 
@@ -12,7 +13,7 @@ void cli_progress_open(struct cli_progress *p, FILE *out, const struct comm *wor
     struct plan_ledger ledger;
     plan_ledger_fill(&ledger, plan);
     *p = (struct cli_progress){.out = world->rank ? NULL : out,
-                               .terminal = cli_terminal(out),
+                               .terminal = report_terminal(out),
                                .tokens = (double)(plan->request.global_batch * plan->request.seq),
                                .flop = ledger.model_flop};
 }
@@ -37,7 +38,7 @@ void cli_progress_phase(void *context, const char *what) {
     fflush(p->out);
 }
 
-void cli_progress_step(void *context, const struct run_train_step *s) {
+void cli_progress_step(void *context, const struct train_step *s) {
     struct cli_progress *p = context;
     char left[32] = "", of[24] = "";
     if (!p->out) return;

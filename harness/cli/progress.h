@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#include "run/train.h"
+#include "train/train.h"
 
 struct cli_progress {
     FILE *out; /* NULL on ranks that do not print */
@@ -18,8 +18,8 @@ struct cli_progress {
 
 void cli_progress_open(struct cli_progress *p, FILE *out, const struct comm *world, const struct plan *plan);
 void cli_progress_close(struct cli_progress *p);
-/* Callbacks of run_train_options; context is the struct. */
-void cli_progress_step(void *context, const struct run_train_step *step);
+/* Callbacks of train_options; context is the struct. */
+void cli_progress_step(void *context, const struct train_step *step);
 void cli_progress_phase(void *context, const char *what);
 
 #endif

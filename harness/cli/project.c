@@ -5,16 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/catalog.h"
-#include "base/record.h"
 #include "cli/catalog.h"
 #include "cli/cli.h"
 #include "cli/project_modes.h"
 #include "cli/project_options.h"
-#include "project/budget.h"
-#include "project/stages.h"
-#include "project/trace.h"
-#include "run/project.h"
+#include "costmodel/stages.h"
+#include "costmodel/trace.h"
+#include "projection/budget.h"
+#include "projection/record.h"
+#include "records/catalog.h"
+#include "records/record.h"
+#include "report/report.h"
 
 enum { LISTED = 10, EVENTS_MOST = 2000000 };
 
@@ -22,77 +23,77 @@ struct launch {
     const struct cli_project_flags *flags;
     FILE *page;
     struct model_config config;
-    struct project_question question;
-    struct project_fitted fitted;
-    struct run_project answers[CLI_MACHINES];
+    struct projection_question question;
+    struct fit_result fitted;
+    struct projection_outcome answers[CLI_MACHINES];
     json_t *records[CLI_MACHINES];
     int count;
 };
 
 /* The pipeline by events: what the closed form is checked against, and the trace. */
-static int simulate(struct launch *l, struct run_project *r, struct base_error *e) {
-    const struct project_projection *p = &r->projection;
-    struct project_pipeline pipeline;
-    struct project_stage *stages = NULL;
-    struct project_event *events = NULL;
-    struct project_timeline t;
+static int simulate(struct launch *l, struct projection_outcome *r, struct base_error *e) {
+    const struct projection *p = &r->projection;
+    struct cost_pipeline pipeline;
+    struct cost_stage *stages = NULL;
+    struct cost_event *events = NULL;
+    struct cost_timeline t;
     const char *trace = l->flags->trace;
     r->simulated_s = NAN;
     if (p->job.layout.pp == 1 && p->job.layout.zero < 3 && !trace) return BASE_OK;
-    int code = project_stages_fill(&p->job, &p->step, &pipeline, &stages, e);
-    if (!code && trace && project_pipeline_events(&pipeline) > EVENTS_MOST)
+    int code = cost_stages_fill(&p->job, &p->step, &pipeline, &stages, e);
+    if (!code && trace && cost_pipeline_events(&pipeline) > EVENTS_MOST)
         code = base_fail(e, BASE_USAGE, "--trace %s: %lld events, more than viewers open; take a smaller --gbs", trace,
-                         (long long)project_pipeline_events(&pipeline));
+                         (long long)cost_pipeline_events(&pipeline));
     if (!code && trace) {
-        events = malloc((size_t)project_pipeline_events(&pipeline) * sizeof *events);
+        events = malloc((size_t)cost_pipeline_events(&pipeline) * sizeof *events);
         if (!events) code = base_fail(e, BASE_BROKEN, "out of memory for the trace of %s", p->machine->name);
     }
-    if (!code && trace) code = project_pipeline_run(&pipeline, &t, events, e);
-    if (!code && trace) code = project_trace_write(trace, l->config.name, events, t.events, e);
-    if (!code && !trace) code = project_pipeline_estimate(&pipeline, &t, e);
+    if (!code && trace) code = cost_pipeline_run(&pipeline, &t, events, e);
+    if (!code && trace) code = cost_trace_write(trace, l->config.name, events, t.events, e);
+    if (!code && !trace) code = cost_pipeline_estimate(&pipeline, &t, e);
     if (!code) r->simulated_s = t.span - p->step.data_parallel;
     free(events), free(stages);
     return code;
 }
 
 /* Forward: the bill of --tokens; backward: what --hours and --deadline allow. */
-static int bill(struct launch *l, struct run_project *r, struct base_error *e) {
+static int bill(struct launch *l, struct projection_outcome *r, struct base_error *e) {
     const struct cli_project_flags *f = l->flags;
-    const struct project_parameters *p = &l->fitted.parameters;
+    const struct cost_parameters *p = &l->fitted.parameters;
     const bool backward = f->tokens == 0 && (f->hours > 0 || f->deadline > 0);
     r->terms = f->terms;
     r->terms.tokens = f->tokens;
     r->billed = f->tokens > 0 || backward;
     if (backward)
-        r->terms.tokens = project_budget_tokens(&r->projection, p, &r->terms, f->hours > 0 ? f->hours : INFINITY,
-                                                f->deadline > 0 ? f->deadline : INFINITY);
-    return r->billed ? project_bill_fill(&r->projection, p, &r->terms, &r->bill, e) : BASE_OK;
+        r->terms.tokens = projection_budget_tokens(&r->projection, p, &r->terms, f->hours > 0 ? f->hours : INFINITY,
+                                                   f->deadline > 0 ? f->deadline : INFINITY);
+    return r->billed ? projection_bill_fill(&r->projection, p, &r->terms, &r->bill, e) : BASE_OK;
 }
 
-static int answer(struct launch *l, const char *name, struct run_project *r, struct base_error *e) {
+static int answer(struct launch *l, const char *name, struct projection_outcome *r, struct base_error *e) {
     const struct cli_project_flags *f = l->flags;
     const int most = f->search ? LISTED : 1;
-    int code = project_machine_read(name, &r->machine, e);
+    int code = machine_read(name, &r->machine, e);
     if (code) return code;
-    if (f->set) code = project_machine_set_list(&r->machine, f->set, e);
+    if (f->set) code = machine_set_list(&r->machine, f->set, e);
     if (!code && f->tokens > 0 && f->deadline > 0) {
-        struct project_terms terms = f->terms;
+        struct projection_terms terms = f->terms;
         bool met = false;
         terms.tokens = f->tokens;
-        code = project_budget_deadline(&r->machine, &l->question, &l->fitted, &terms, f->deadline, most, &r->projection,
-                                       &r->search, &met, e);
+        code = projection_budget_deadline(&r->machine, &l->question, &l->fitted, &terms, f->deadline, most,
+                                          &r->projection, &r->search, &met, e);
         if (!met) r->verdict = "no number of its accelerators meets the deadline";
     } else if (!code) {
-        code = project_projection_make(&r->machine, &l->question, &l->fitted, most, &r->projection, &r->search, e);
+        code = projection_make(&r->machine, &l->question, &l->fitted, most, &r->projection, &r->search, e);
     }
     if (!code && !r->projection.fits)
-        r->some = project_budget_memory(&r->projection, &l->question, &l->fitted, &r->would_fit);
+        r->some = projection_budget_memory(&r->projection, &l->question, &l->fitted, &r->would_fit);
     if (!code) code = simulate(l, r, e);
     if (!code && f->slow_node > 0)
-        code = project_straggler_find(&r->projection.job, &r->projection.step, f->slow_node, &r->straggler, e);
+        code = cost_straggler_find(&r->projection.job, &r->projection.step, f->slow_node, &r->straggler, e);
     if (!code) code = bill(l, r, e);
     if (!code)
-        l->records[l->count - 1] = run_project_record(r, &l->question, &l->fitted, f->search ? LISTED : 0, f->explain);
+        l->records[l->count - 1] = projection_record(r, &l->question, &l->fitted, f->search ? LISTED : 0, f->explain);
     return code;
 }
 
@@ -118,16 +119,16 @@ static int show(struct launch *l, struct base_error *e) {
     int code = BASE_OK;
     bool failed = false;
     for (int i = 0; i < l->count && !code; i++) {
-        if (i > 0) run_project_against(l->records[i], &l->answers[0], &l->answers[i]);
+        if (i > 0) projection_record_against(l->records[i], &l->answers[0], &l->answers[i]);
         failed = failed || !strcmp(json_string_value(json_object_get(l->records[i], "status")), "FAILED");
-        if (f->out) code = base_record_append(f->out, l->records[i], e);
+        if (f->out) code = record_append(f->out, l->records[i], e);
     }
     if (code) return code;
     for (int i = 0; i < l->count; i++) {
-        cli_report_project(l->page, l->records[i]);
+        report_project(l->page, l->records[i]);
         if (f->json) cli_print_json(l->records[i]);
     }
-    if (l->count > 1) cli_report_project_side_by_side(l->page, l->records, l->count);
+    if (l->count > 1) report_project_side_by_side(l->page, l->records, l->count);
     return failed ? BASE_NO : BASE_OK;
 }
 
@@ -135,9 +136,9 @@ static int prepare(struct launch *l, struct base_error *e) {
     const struct cli_project_flags *f = l->flags;
     int code = cli_catalog_priced(f->model, &l->config, e);
     if (!code) code = cli_project_question(f, &l->config, &l->question, e);
-    if (!code) code = project_fitted_read(f->parameters, &l->fitted, e);
-    if (!code && f->out) code = base_record_check(f->out, e);
-    if (!code && f->trace) code = base_record_check_anew(f->trace, "--trace", e);
+    if (!code) code = fit_result_read(f->parameters, &l->fitted, e);
+    if (!code && f->out) code = record_check(f->out, e);
+    if (!code && f->trace) code = record_check_anew(f->trace, "--trace", e);
     return code;
 }
 
@@ -147,7 +148,7 @@ static int project(int argc, char *const *argv, struct base_error *e) {
     int code = cli_project_flags_parse(&flags, argc, argv, e);
     if (code) return code;
     if (flags.help) return cli_project_flags_help(stdout), BASE_OK;
-    if (flags.list) return base_catalog_titles("machines", cli_print_title, NULL, e);
+    if (flags.list) return record_catalog_titles("machines", cli_print_title, NULL, e);
     struct launch *l = calloc(1, sizeof *l);
     if (!l) return base_fail(e, BASE_BROKEN, "out of memory");
     l->flags = &flags, l->page = flags.json ? stderr : stdout;
@@ -156,10 +157,10 @@ static int project(int argc, char *const *argv, struct base_error *e) {
     if (!code) code = show(l, e);
     for (int i = 0; i < l->count; i++) {
         json_decref(l->records[i]);
-        project_search_free(&l->answers[i].search);
-        project_machine_close(&l->answers[i].machine);
+        cost_search_free(&l->answers[i].search);
+        machine_close(&l->answers[i].machine);
     }
-    project_fitted_free(&l->fitted);
+    fit_result_free(&l->fitted);
     free(l);
     return code;
 }

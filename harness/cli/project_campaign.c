@@ -5,16 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/record.h"
 #include "cli/catalog.h"
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "cli/project_modes.h"
-#include "run/campaign.h"
+#include "projection/campaign_record.h"
+#include "records/record.h"
+#include "report/report.h"
 
 struct flags {
     const char *campaign, *parameters, *out;
-    struct run_campaign_options options;
+    struct projection_campaign_options options;
     int64_t accelerators;
     bool json, help;
 };
@@ -52,8 +53,8 @@ static void shorten(const char *text, char *why, size_t size) {
 }
 
 /* Models that cannot be priced stay in the table, with the reason. */
-static struct run_campaign_model *read_models(const struct project_campaign *c) {
-    struct run_campaign_model *models = calloc((size_t)c->trainings, sizeof *models);
+static struct projection_campaign_model *read_models(const struct projection_campaign *c) {
+    struct projection_campaign_model *models = calloc((size_t)c->trainings, sizeof *models);
     for (int i = 0; models && i < c->trainings; i++) {
         struct base_error e = {0};
         if (cli_catalog_priced(c->training[i].model, &models[i].config, &e))
@@ -63,28 +64,28 @@ static struct run_campaign_model *read_models(const struct project_campaign *c) 
 }
 
 static int show(const struct flags *f, const json_t *record, struct base_error *e) {
-    int code = f->out ? base_record_append(f->out, record, e) : BASE_OK;
+    int code = f->out ? record_append(f->out, record, e) : BASE_OK;
     if (code) return code;
-    cli_report_campaign(f->json ? stderr : stdout, record);
+    report_campaign(f->json ? stderr : stdout, record);
     if (f->json) cli_print_json(record);
     return BASE_OK;
 }
 
 static int run(const struct flags *f, struct base_error *e) {
-    struct project_campaign campaign;
-    struct project_fitted fitted = {0};
-    struct run_campaign_model *models = NULL;
+    struct projection_campaign campaign;
+    struct fit_result fitted = {0};
+    struct projection_campaign_model *models = NULL;
     json_t *record = NULL;
-    int code = project_campaign_read(f->campaign, &campaign, e);
-    if (!code) code = project_fitted_read(f->parameters, &fitted, e);
-    if (!code && f->out) code = base_record_check(f->out, e);
+    int code = projection_campaign_read(f->campaign, &campaign, e);
+    if (!code) code = fit_result_read(f->parameters, &fitted, e);
+    if (!code && f->out) code = record_check(f->out, e);
     if (!code && !(models = read_models(&campaign))) code = base_fail(e, BASE_BROKEN, "out of memory");
-    if (!code) code = run_campaign(&campaign, models, &fitted, &f->options, &record, e);
+    if (!code) code = projection_campaign_record(&campaign, models, &fitted, &f->options, &record, e);
     if (!code) code = show(f, record, e);
     json_decref(record);
     free(models);
-    project_fitted_free(&fitted);
-    project_campaign_close(&campaign);
+    fit_result_free(&fitted);
+    projection_campaign_close(&campaign);
     return code;
 }
 
@@ -92,7 +93,7 @@ int cli_project_campaign(int argc, char *const *argv, struct base_error *e) {
     struct flags f = {.options = {.eur_per_mwh = NAN}};
     struct cli_option rows[ROWS];
     const int count = table(&f, rows);
-    project_terms_default(&f.options.terms);
+    projection_terms_default(&f.options.terms);
     f.options.terms.wall_s = 0; /* programmes run by reservation, not in the queue */
     int code = cli_options_parse(rows, count, argc, argv, "project --campaign", e);
     if (code) return code;

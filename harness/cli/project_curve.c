@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A curve: read, predicted, drawn, reported. */
-#include "cli/project_curve.h"
+#include "report/report.h"
 
-#include "base/catalog.h"
 #include "base/places.h"
-#include "base/record.h"
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "cli/paths.h"
 #include "cli/progress.h"
 #include "cli/project_modes.h"
-#include "run/curve.h"
+#include "records/catalog.h"
+#include "records/record.h"
+#include "study/curve.h"
 
 static int show(const json_t *record, const char *svg, bool json, const char *out, struct base_error *e) {
     FILE *page = json ? stderr : stdout;
-    int code = svg ? cli_draw_curve(record, svg, e) : BASE_OK;
-    if (!code && out) code = base_record_append(out, record, e);
+    int code = svg ? report_draw_curve(record, svg, e) : BASE_OK;
+    if (!code && out) code = record_append(out, record, e);
     if (code) return code;
-    cli_report_curve(page, record);
+    report_curve(page, record);
     if (svg) fprintf(page, "drawn into  %s\n", svg);
     if (json) cli_print_json(record);
     return BASE_OK;
@@ -26,25 +26,25 @@ static int show(const json_t *record, const char *svg, bool json, const char *ou
 
 static int curve(const char *series, const char *svg, bool json, const char *out, struct base_error *e) {
     FILE *page = json ? stderr : stdout;
-    struct cli_progress progress = {.out = page, .terminal = cli_terminal(page)};
-    const struct run_validate_watch watch = {cli_progress_phase, &progress};
-    struct run_curve c;
-    int code = run_curve_read(&c, series, e);
+    struct cli_progress progress = {.out = page, .terminal = report_terminal(page)};
+    const struct study_validate_watch watch = {cli_progress_phase, &progress};
+    struct study_curve c;
+    int code = study_curve_read(&c, series, e);
     if (!code) code = base_places_check(NULL, 0, e); /* its fit runs on all CPUs */
     /* whether files can be written, before anything takes time */
     const struct cli_path files[] = {{"--svg", svg, true}, {"--out", out, true}};
     if (!code) code = cli_paths_apart(files, 2, e);
-    if (!code && svg) code = base_record_check_anew(svg, "--svg", e);
-    if (!code && svg) code = cli_draw_check(e);
-    if (!code && out) code = base_record_check(out, e);
-    if (!code) code = run_curve_predict(&c, &watch, e);
+    if (!code && svg) code = record_check_anew(svg, "--svg", e);
+    if (!code && svg) code = report_draw_check(e);
+    if (!code && out) code = record_check(out, e);
+    if (!code) code = study_curve_predict(&c, &watch, e);
     cli_progress_close(&progress);
     if (!code) {
-        json_t *record = run_curve_record(&c);
+        json_t *record = study_curve_record(&c);
         code = show(record, svg, json, out, e);
         json_decref(record);
     }
-    run_curve_close(&c);
+    study_curve_close(&c);
     return code;
 }
 
@@ -62,7 +62,7 @@ int cli_project_curve(int argc, char *const *argv, struct base_error *e) {
     };
     const int count = sizeof rows / sizeof *rows, code = cli_options_parse(rows, count, argc, argv, "project", e);
     if (code) return code;
-    if (list) return base_catalog_titles("curves", cli_print_title, NULL, e);
+    if (list) return record_catalog_titles("curves", cli_print_title, NULL, e);
     if (!help) return curve(series, svg, json, out, e);
     fputs("usage: toise project --curve SERIES [flags]\n\n", stdout);
     cli_options_help(stdout, rows, count);

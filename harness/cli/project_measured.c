@@ -5,12 +5,13 @@
 
 #include <string.h>
 
-#include "base/record.h"
 #include "base/threads.h"
 #include "cli/catalog.h"
 #include "cli/cli.h"
 #include "cli/options.h"
-#include "run/measured_record.h"
+#include "projection/measured_record.h"
+#include "records/record.h"
+#include "report/report.h"
 
 enum { ROWS = 16 };
 static const double MOST = 1 << 24;
@@ -71,10 +72,10 @@ static bool ends(const char *text, const char *with) {
 
 /* Records without kernels are left to the flags of other machines; what cannot be read is refused here. */
 static bool has_points(const char *path) {
-    struct project_machine m;
-    if (project_machine_read(path, &m, NULL)) return true;
+    struct machine m;
+    if (machine_read(path, &m, NULL)) return true;
     const bool points = m.point_count > 0;
-    project_machine_close(&m);
+    machine_close(&m);
     return points;
 }
 
@@ -89,7 +90,7 @@ bool cli_project_measured_asked(int argc, char *const *argv) {
 }
 
 /* The number of threads with most points; of two such the larger. */
-static int usual_threads(const struct project_machine *m) {
+static int usual_threads(const struct machine *m) {
     int best = 1, most = 0;
     for (int i = 0; i < m->point_count; i++) {
         int n = 0;
@@ -100,8 +101,7 @@ static int usual_threads(const struct project_machine *m) {
 }
 
 /* Sizes default as those of toise train. */
-static int request_of(const struct flags *f, const struct project_machine *m, struct plan_request *r,
-                      struct base_error *e) {
+static int request_of(const struct flags *f, const struct machine *m, struct plan_request *r, struct base_error *e) {
     const bool bf16 = !strcmp(f->precision, "bf16");
     if (!bf16 && strcmp(f->precision, "fp32") != 0)
         return base_fail(e, BASE_USAGE, "--precision: unknown \"%.32s\"; toise trains in fp32 or bf16", f->precision);
@@ -118,19 +118,19 @@ static int request_of(const struct flags *f, const struct project_machine *m, st
     return BASE_OK;
 }
 
-static int answer(const struct flags *f, const struct project_machine *m, struct base_error *e) {
+static int answer(const struct flags *f, const struct machine *m, struct base_error *e) {
     struct plan_request request;
     struct plan plan;
-    struct project_measured priced;
+    struct projection_measured priced;
     int code = request_of(f, m, &request, e);
     if (!code) code = plan_make(&plan, &request, e);
-    if (!code) code = project_measured_price(m, &plan, &priced, e);
+    if (!code) code = projection_measured_price(m, &plan, &priced, e);
     if (code) return code;
-    json_t *record = run_measured_record(&priced, m, &plan);
+    json_t *record = projection_measured_record(&priced, m, &plan);
     const bool failed = !strcmp(json_string_value(json_object_get(record, "status")), "FAILED");
-    if (f->out) code = base_record_append(f->out, record, e);
+    if (f->out) code = record_append(f->out, record, e);
     if (!code && f->json) cli_print_json(record);
-    if (!code) cli_report_measured(f->json ? stderr : stdout, record, f->explain);
+    if (!code) report_measured(f->json ? stderr : stdout, record, f->explain);
     if (!code && failed)
         code = base_fail(e, BASE_NO, "it does not fit: %s", json_string_value(json_object_get(record, "why")));
     json_decref(record);
@@ -140,14 +140,14 @@ static int answer(const struct flags *f, const struct project_machine *m, struct
 int cli_project_measured(int argc, char *const *argv, struct base_error *e) {
     struct flags flags = defaults();
     struct cli_option rows[ROWS];
-    struct project_machine machine;
+    struct machine machine;
     int code = cli_options_parse(rows, table(&flags, rows), argc, argv, "project --machine RECORDS.jsonl", e);
     if (code) return code;
     if (flags.help) return help(stdout), BASE_OK;
-    if (!code && flags.out) code = base_record_check(flags.out, e);
-    if (!code) code = project_machine_read(flags.machine, &machine, e);
+    if (!code && flags.out) code = record_check(flags.out, e);
+    if (!code) code = machine_read(flags.machine, &machine, e);
     if (code) return code;
     code = answer(&flags, &machine, e);
-    project_machine_close(&machine);
+    machine_close(&machine);
     return code;
 }

@@ -16,8 +16,8 @@ enum { ROWS = 48 };
 static const double MOST = 1 << 24;
 
 static struct cli_project_flags defaults(void) {
-    struct cli_project_flags f = {.zero = PROJECT_FREE, .framework = "megatron-core"};
-    project_terms_default(&f.terms);
+    struct cli_project_flags f = {.zero = COST_FREE, .framework = "megatron-core"};
+    projection_terms_default(&f.terms);
     return f;
 }
 
@@ -135,8 +135,8 @@ static int check(const struct cli_project_flags *f, struct base_error *e) {
         return base_fail(e, BASE_USAGE, "--trace %s is one machine's; leave one in --machine", f->trace);
     const int code = check_files(f, e);
     if (code) return code;
-    struct project_terms usual;
-    project_terms_default(&usual);
+    struct projection_terms usual;
+    projection_terms_default(&usual);
     if (f->tokens == 0 && f->hours == 0 && f->deadline == 0 && memcmp(&usual, &f->terms, sizeof usual) != 0)
         return base_fail(e, BASE_USAGE,
                          "flags of a whole training (--mtbf, --restart, --ramp-batch, --eur-per-mwh, ...) without one; "
@@ -181,32 +181,32 @@ static int word(const char *flag, const char *given, const char *const *names, i
     return base_fail(e, BASE_USAGE, "%s: unknown \"%s\"; known: %s", flag, given, known);
 }
 
-static int words(const struct cli_project_flags *f, struct project_question *q, struct base_error *e) {
+static int words(const struct cli_project_flags *f, struct projection_question *q, struct base_error *e) {
     static const char *const precisions[] = {"bf16", "fp16", "tf32", "fp32"}, *const kinds[] = {"unfused", "fused"};
-    static const enum project_dtype dtypes[] = {PROJECT_BF16, PROJECT_FP16, PROJECT_TF32, PROJECT_FP32};
-    const char *eras[PROJECT_ERAS], *recomputes[PLAN_RECOMPUTES], *schedules[PLAN_SCHEDULES];
+    static const enum machine_dtype dtypes[] = {MACHINE_BF16, MACHINE_FP16, MACHINE_TF32, MACHINE_FP32};
+    const char *eras[COST_ERAS], *recomputes[PLAN_RECOMPUTES], *schedules[PLAN_SCHEDULES];
     int precision = -1, era = 0;
-    for (int i = 0; i < PROJECT_ERAS; i++) eras[i] = project_era_name((enum project_era)i);
+    for (int i = 0; i < COST_ERAS; i++) eras[i] = cost_era_name((enum cost_era)i);
     for (int i = 0; i < PLAN_RECOMPUTES; i++) recomputes[i] = plan_recompute_name((enum plan_recompute)i);
     for (int i = 0; i < PLAN_SCHEDULES; i++) schedules[i] = plan_schedule_name((enum plan_schedule)i);
     int code = word("--precision", f->precision, precisions, 4, &precision, e);
-    if (!code) code = word("--framework", f->framework, eras, PROJECT_ERAS, &era, e);
+    if (!code) code = word("--framework", f->framework, eras, COST_ERAS, &era, e);
     if (!code) code = word("--attention", f->attention, kinds, 2, &q->fused, e);
     if (!code) code = word("--recompute", f->recompute, recomputes, PLAN_RECOMPUTES, &q->choice.recompute, e);
     if (!code) code = word("--schedule", f->schedule, schedules, PLAN_SCHEDULES, &q->choice.schedule, e);
     if (!code && precision >= 0) q->dtype = dtypes[precision];
-    if (!code) q->era = (enum project_era)era;
+    if (!code) q->era = (enum cost_era)era;
     return code;
 }
 
 static int given(int64_t x) {
-    return x > 0 ? (int)x : PROJECT_FREE;
+    return x > 0 ? (int)x : COST_FREE;
 }
 
 int cli_project_question(const struct cli_project_flags *f, const struct model_config *config,
-                         struct project_question *q, struct base_error *e) {
-    project_question_default(config, q);
-    int code = f->seq > 0 ? project_question_sequence(q, f->seq, e) : BASE_OK;
+                         struct projection_question *q, struct base_error *e) {
+    projection_question_default(config, q);
+    int code = f->seq > 0 ? projection_question_sequence(q, f->seq, e) : BASE_OK;
     if (code) return code;
     if (f->global_batch > 0) q->global_batch = f->global_batch;
     if (f->terms.ramp_batch > (double)q->global_batch)
@@ -214,19 +214,19 @@ int cli_project_question(const struct cli_project_flags *f, const struct model_c
                          (long long)q->global_batch);
     q->accelerators = (double)f->accelerators;
     q->blocking = f->blocking, q->slots = f->slots, q->grad_bytes = f->grad_bytes;
-    q->choice = (struct project_choice){given(f->tp),
-                                        given(f->pp),
-                                        given(f->cp),
-                                        given(f->vp),
-                                        (int)f->zero,
-                                        f->sp      ? 1
-                                        : f->no_sp ? 0
-                                                   : PROJECT_FREE,
-                                        PROJECT_FREE,
-                                        f->search ? PROJECT_FREE : PLAN_1F1B,
-                                        f->micro_batch > 0 ? f->micro_batch : PROJECT_FREE,
-                                        f->ep > 0   ? (int)f->ep
-                                        : f->search ? PROJECT_FREE
-                                                    : 1};
+    q->choice = (struct cost_choice){given(f->tp),
+                                     given(f->pp),
+                                     given(f->cp),
+                                     given(f->vp),
+                                     (int)f->zero,
+                                     f->sp      ? 1
+                                     : f->no_sp ? 0
+                                                : COST_FREE,
+                                     COST_FREE,
+                                     f->search ? COST_FREE : PLAN_1F1B,
+                                     f->micro_batch > 0 ? f->micro_batch : COST_FREE,
+                                     f->ep > 0   ? (int)f->ep
+                                     : f->search ? COST_FREE
+                                                 : 1};
     return words(f, q, e);
 }

@@ -4,7 +4,7 @@
 #ifndef TOISE_CLI_PROJECT_OPTIONS_H
 #define TOISE_CLI_PROJECT_OPTIONS_H
 
-#include "project/bill.h"
+#include "projection/bill.h"
 
 enum { CLI_MACHINES = 16 };
 
@@ -14,7 +14,7 @@ struct cli_project_flags {
     int64_t seq, global_batch, accelerators, micro_batch, tp, pp, cp, ep, vp, zero;
     double tokens, hours, deadline; /* 0: not given; hours of accelerators; days */
     double grad_bytes, slow_node;   /* slow_node: 0: not asked */
-    struct project_terms terms;
+    struct projection_terms terms;
     bool sp, no_sp, blocking, slots, search, explain, list, json, help;
     const char *out, *trace;
 };
@@ -24,6 +24,6 @@ int cli_project_flags_parse(struct cli_project_flags *flags, int argc, char *con
 void cli_project_flags_help(FILE *out);
 /* The question that the flags ask of every machine. */
 int cli_project_question(const struct cli_project_flags *flags, const struct model_config *config,
-                         struct project_question *question, struct base_error *e);
+                         struct projection_question *question, struct base_error *e);
 
 #endif

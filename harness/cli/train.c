@@ -5,15 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/record.h"
 #include "base/topology.h"
 #include "cli/cli.h"
 #include "cli/paths.h"
 #include "cli/progress.h"
 #include "cli/train_options.h"
 #include "measure/fingerprint.h"
-#include "run/train_record.h"
-#include "run/weights.h"
+#include "records/record.h"
+#include "report/report.h"
+#include "train/record.h"
+#include "train/weights.h"
 
 enum { USUAL_TOKENS = 8192 }; /* of a micro-batch: enough for full matmul speed, and activations stay modest */
 
@@ -56,8 +57,8 @@ static int make_plan(struct comm *world, struct cli_train_setup *s, struct plan 
 static int finish(struct comm *world, const struct cli_train_flags *f, json_t *record, struct base_error *e) {
     int code = BASE_OK;
     if (world->rank == 0) {
-        if (f->out) code = base_record_append(f->out, record, e);
-        show(f, record, cli_report_train);
+        if (f->out) code = record_append(f->out, record, e);
+        show(f, record, report_train);
         if (fflush(stdout) && !code) code = base_fail(e, BASE_BROKEN, "cannot write the report to standard output");
     }
     return comm_agree(world, code, e);
@@ -72,52 +73,52 @@ static int ask_outputs(const struct cli_train_flags *f, struct base_error *e) {
     const struct cli_path files[] = {
         {"--out", f->out, true}, {"--data", f->data, false}, {"--model", f->model, false}, {"--init", f->init, false}};
     int code = cli_paths_apart(files, sizeof files / sizeof *files, e);
-    if (!code && f->out) code = base_record_ask(f->out, e);
-    return code || !f->save ? code : run_weights_save_check(f->save, false, e);
+    if (!code && f->out) code = record_ask(f->out, e);
+    return code || !f->save ? code : train_weights_save_check(f->save, false, e);
 }
 
 /* The folders that these lie in, once nothing else is left to refuse; tried and not only asked. */
 static int make_outputs(const struct cli_train_flags *f, struct base_error *e) {
-    int code = f->out ? base_record_check(f->out, e) : BASE_OK;
-    return code || !f->save ? code : run_weights_save_check(f->save, true, e);
+    int code = f->out ? record_check(f->out, e) : BASE_OK;
+    return code || !f->save ? code : train_weights_save_check(f->save, true, e);
 }
 
 /* What the run will read, by both kinds of run: earlier records of the file that it will be appended to (rank 0 reads;
  * without the gate too, so that a file that holds none is refused), data, weights. Collective. */
 static int open_inputs(struct comm *world, const struct cli_train_flags *f, const struct plan *plan,
-                       struct run_train_options *o, struct base_error *e) {
+                       struct train_options *o, struct base_error *e) {
     int code = BASE_OK;
-    if (world->rank == 0 && f->out) code = run_train_history(f->out, plan, o, e);
+    if (world->rank == 0 && f->out) code = train_history(f->out, plan, o, e);
     if ((code = comm_agree(world, code, e))) return code;
-    return run_train_inputs(o, plan, world, e);
+    return train_inputs(o, plan, world, e);
 }
 
-static void close_inputs(struct run_train_options *o) {
+static void close_inputs(struct train_options *o) {
     data_close(o->source);
     free(o->history);
 }
 
 static int dry_run(struct comm *world, struct cli_train_setup *s, const struct cli_train_flags *f, const char *from,
                    struct base_error *e) {
-    const struct run_identity id = {s->workload.name[0] ? s->workload.name : NULL, s->workload.version, "", from};
+    const struct train_identity id = {s->workload.name[0] ? s->workload.name : NULL, s->workload.version, "", from};
     struct plan plan;
     if (!s->request.micro_batch) choose_micro_batch(&s->request, 1, -1);
     int code = comm_agree(world, plan_make(&plan, &s->request, e), e);
     if (!code) code = open_inputs(world, f, &plan, &s->options, e);
     if (!code && world->rank == 0) {
-        json_t *record = run_plan_record(&plan, &id);
+        json_t *record = train_plan_record(&plan, &id);
         if (f->data) json_object_set_new(record, "data", json_string(data_describe(s->options.source)));
-        show(f, record, cli_report_plan);
+        show(f, record, report_plan);
         json_decref(record);
     }
     close_inputs(&s->options);
     return code;
 }
 
-static int exit_code(const struct run_train_result *r, const struct cli_train_flags *f, struct base_error *e) {
-    const char *unsaved = f->save && !run_gate_passed(&r->gate) ? "; no weights were saved" : "";
-    if (r->status == RUN_FAILED) return base_fail(e, BASE_NO, "FAILED: %s%s", r->why, unsaved);
-    if (r->status == RUN_INCONCLUSIVE) return base_fail(e, BASE_INCONCLUSIVE, "inconclusive: %s", r->why);
+static int exit_code(const struct train_result *r, const struct cli_train_flags *f, struct base_error *e) {
+    const char *unsaved = f->save && !train_gate_passed(&r->gate) ? "; no weights were saved" : "";
+    if (r->status == RECORD_FAILED) return base_fail(e, BASE_NO, "FAILED: %s%s", r->why, unsaved);
+    if (r->status == RECORD_INCONCLUSIVE) return base_fail(e, BASE_INCONCLUSIVE, "inconclusive: %s", r->why);
     return BASE_OK;
 }
 
@@ -129,32 +130,32 @@ struct launch {
     const struct cli_train_setup *setup;
     const struct plan *plan;
     const struct kernel_ops *ops;
-    const struct run_placement *place;
+    const struct measure_placement *place;
     const struct base_topology *topology;
     char id[64];
 };
 
-static int on_result(void *context, struct run_train_result *r, struct base_error *e) {
+static int on_result(void *context, struct train_result *r, struct base_error *e) {
     struct launch *l = context;
     const struct cli_workload *w = &l->setup->workload;
-    const struct run_identity id = {w->name[0] ? w->name : NULL, w->version, l->id, l->place->threads_from};
+    const struct train_identity id = {w->name[0] ? w->name : NULL, w->version, l->id, l->place->threads_from};
     const int threads = l->world->local_size * l->plan->request.threads;
     cli_progress_close(&l->progress);
     r->nominal_flop_per_s = measure_peak_nominal(l->topology, l->ops, l->plan->shape.dtype, threads) * l->world->nodes;
     json_t *machine = measure_fingerprint(l->topology, l->ops, kernel_isa_best());
-    json_t *record = run_train_record(r, l->plan, &l->setup->options, &id, l->world, machine);
+    json_t *record = train_record(r, l->plan, &l->setup->options, &id, l->world, machine);
     int code = finish(l->world, l->flags, record, e);
     json_decref(record);
     return code;
 }
 
 static int train(struct comm *world, const struct cli_train_flags *f, struct cli_train_setup *s,
-                 const struct plan *plan, const struct kernel_ops *ops, const struct run_placement *place,
+                 const struct plan *plan, const struct kernel_ops *ops, const struct measure_placement *place,
                  const struct base_topology *topology, struct base_error *e) {
-    struct run_train_options *o = &s->options;
+    struct train_options *o = &s->options;
     struct launch l = {
         .world = world, .flags = f, .setup = s, .plan = plan, .ops = ops, .place = place, .topology = topology};
-    struct run_train_result result = {0};
+    struct train_result result = {0};
     int code = open_inputs(world, f, plan, o, e);
     if (!code) code = comm_agree(world, world->rank ? BASE_OK : make_outputs(f, e), e);
     if (code) {
@@ -167,10 +168,10 @@ static int train(struct comm *world, const struct cli_train_flags *f, struct cli
     o->on_phase = cli_progress_phase;
     o->on_result = on_result;
     o->context = &l;
-    code = run_train(&result, plan, o, world, ops, place, e);
+    code = train_run(&result, plan, o, world, ops, place, e);
     cli_progress_close(&l.progress);
     if (!code) code = exit_code(&result, f, e);
-    run_train_free(&result);
+    train_free(&result);
     close_inputs(o);
     return code;
 }
@@ -178,7 +179,7 @@ static int train(struct comm *world, const struct cli_train_flags *f, struct cli
 int cli_train(struct comm *world, int argc, char *const *argv, struct base_error *e) {
     struct cli_train_flags flags;
     struct cli_train_setup setup;
-    struct run_placement placement;
+    struct measure_placement placement;
     struct base_topology topology;
     enum kernel_isa isa;
     struct kernel_ops ops;
@@ -193,11 +194,11 @@ int cli_train(struct comm *world, int argc, char *const *argv, struct base_error
     if (!code) kernel_select(&ops, isa, setup.backend);
     if (!code && world->rank == 0) code = ask_outputs(&flags, e);
     if ((code = comm_agree(world, code, e))) return code;
-    if ((code = run_place(&placement, world, setup.request.threads, e))) return code;
+    if ((code = measure_place(&placement, world, setup.request.threads, e))) return code;
     setup.request.threads = placement.threads;
     if (flags.dry_run) return dry_run(world, &setup, &flags, placement.threads_from, e);
     if ((code = comm_agree(world, base_topology_read(&topology, e), e))) return code;
-    run_place_pin(&placement);
+    measure_place_pin(&placement);
     base_topology_caches(&topology, placement.threads, world->local_size, &setup.request.caches);
     code = comm_agree(world, make_plan(world, &setup, &plan, e), e);
     return code ? code : train(world, &flags, &setup, &plan, &ops, &placement, &topology, e);

@@ -154,7 +154,7 @@ int cli_train_resolve(const struct cli_train_flags *f, int world, struct cli_tra
     s->backend = openblas ? KERNEL_BACKEND_OPENBLAS : KERNEL_BACKEND_TOISE;
     s->workload.optimizer = parallel_optimizer_default();
     if ((code = resolve_sizes(f, world, s, e))) return code;
-    struct run_train_options *o = &s->options;
+    struct train_options *o = &s->options;
     o->optimizer = s->workload.optimizer;
     if (f->lr_given) {
         o->optimizer.lr = f->lr;

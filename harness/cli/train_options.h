@@ -11,7 +11,7 @@
 #include "base/error.h"
 #include "cli/catalog.h"
 #include "plan/plan.h"
-#include "run/train.h"
+#include "train/train.h"
 
 struct cli_train_flags {
     const char *model, *workload, *precision, *data, *format, *init, *save, *out, *backend;
@@ -24,7 +24,7 @@ struct cli_train_flags {
 /* What the flags come to. */
 struct cli_train_setup {
     struct plan_request request;
-    struct run_train_options options;
+    struct train_options options;
     struct cli_workload workload; /* .name[0] == 0: none */
     enum kernel_backend backend;
 };

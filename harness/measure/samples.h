@@ -9,7 +9,15 @@
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "base/stats.h"
 #include "measure/interference.h"
+
+/* Confidence of a median's interval, asked and needed. */
+#define MEASURE_CONFIDENCE 0.95
+/* The interval is known well enough, and zero lies below it: the median can be told from nothing. */
+static inline bool measure_measurable(const struct base_interval *interval) {
+    return interval->confidence >= MEASURE_CONFIDENCE && interval->low > 0;
+}
 
 struct measure_samples {
     int capacity, count, phases;

@@ -12,6 +12,10 @@
 
 #include "base/error.h"
 
+struct model_config;
+/* "left_out" and "unread" of a record's config, where the config.json says what calls for them. */
+void model_config_notes(json_t *config, const struct model_config *c);
+
 /* A size of the model, by which tables of parameters and buffers are written. */
 enum model_dim {
     MODEL_ONE,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See config_fields.h. */
+ * Fields of a config.json: read, defaulted, or refused by name. */
 #include "model/config_fields.h"
 
 #include <stdio.h>
@@ -94,4 +94,9 @@ int model_field_untrained(const struct model_fields *in, const char *field, cons
     snprintf(note, sizeof note, "%s (%s)", field, what);
     model_field_note(in->left_out, note);
     return BASE_OK;
+}
+
+void model_config_notes(json_t *config, const struct model_config *c) {
+    if (c->left_out[0]) json_object_set_new(config, "left_out", json_string(c->left_out));
+    if (c->unread[0]) json_object_set_new(config, "unread", json_string(c->unread));
 }

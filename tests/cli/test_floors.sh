@@ -45,39 +45,39 @@ ok() {
 restore() { if [ -e "$work/saved" ]; then cp "$work/saved" "$work/tree/$1"; else rm -f "$work/tree/$1"; fi; }
 
 # Rooms of every floor need a header each for the includes below to name something real.
-for room in base model data comm plan measure parallel project run cli; do
+for room in base records model data comm check plan measure parallel machine costmodel fit train projection bench study report cli; do
     mkdir -p "$work/tree/harness/$room"
     : >"$work/tree/harness/$room/zz_probe.h"
 done
 mkdir -p "$work/tree/tests/unit"
 : >"$work/tree/tests/unit/zz.h"
 
-caught 'base (floor 1) may not include from data (floor 2)' harness/base/error.h '#include "data/zz_probe.h"'
-caught 'data (floor 2) may not include from comm (floor 2)' harness/data/zz.c '#include "comm/comm.h"'
-caught 'data (floor 2) may not include from comm (floor 2)' harness/data/zz.c '  #  include "../comm/comm.h"'
-caught 'model (floor 2) may not include from plan (floor 3)' harness/model/zz.c '#include "plan/zz_probe.h"'
-caught 'plan (floor 3) may not include from measure' harness/plan/zz.c '#include "harness/measure/zz_probe.h"'
-caught 'measure (floor 3) may not include from run' harness/measure/zz.c '#include "run/zz_probe.h"'
-caught 'parallel (floor 4) may not include from project' harness/parallel/zz.c '#include "project/zz_probe.h"'
-caught 'run (floor 5) may not include from cli' harness/run/zz.c '#include "cli/zz_probe.h"'
+caught 'base (floor 1) may not include from data (floor 3)' harness/base/error.h '#include "data/zz_probe.h"'
+caught 'data (floor 3) may not include from comm (floor 3)' harness/data/zz.c '#include "comm/comm.h"'
+caught 'data (floor 3) may not include from comm (floor 3)' harness/data/zz.c '  #  include "../comm/comm.h"'
+caught 'model (floor 3) may not include from plan (floor 4)' harness/model/zz.c '#include "plan/zz_probe.h"'
+caught 'plan (floor 4) may not include from measure' harness/plan/zz.c '#include "harness/measure/zz_probe.h"'
+caught 'measure (floor 4) may not include from train' harness/measure/zz.c '#include "train/zz_probe.h"'
+caught 'machine (floor 5) may not include from parallel' harness/machine/zz.c '#include "parallel/zz_probe.h"'
+caught 'report (floor 9) may not include from cli' harness/report/zz.c '#include "cli/zz_probe.h"'
 caught 'kernels (floor 0) may not include from base' kernels/zz.c '#include "harness/base/error.h"'
 caught 'kernels (floor 0) may not include from base' kernels/gemm/zz.c '#include "../../harness/base/error.h"'
 caught 'may not include from tests/' harness/cli/zz.c '#include "tests/unit/zz.h"'
 caught 'has no floor' harness/attic/zz.c ''
-caught 'mpi.h may be included in harness/comm/ only' harness/run/zz.c '#include <mpi.h>'
+caught 'mpi.h may be included in harness/comm/ only' harness/train/zz.c '#include <mpi.h>'
 caught 'mpi.h may be included in harness/comm/ only' tests/unit/zz.c '#include <mpi.h>'
 caught 'numa.h may be included in harness/base/ only' harness/comm/zz.c '#include <numa.h>'
 caught 'hwloc.h may be included in harness/base/ only' harness/measure/zz.c '#include "hwloc.h"'
 caught 'cblas.h may be included in kernels/ only' harness/base/zz.c '#include <cblas.h>'
 caught 'benchmark/benchmark.h may be included in tests/bench/ only' tests/unit/zz.cc '#include <benchmark/benchmark.h>'
-caught 'names its file' harness/run/zz.c '#include HEADER'
+caught 'names its file' harness/train/zz.c '#include HEADER'
 for call in malloc calloc realloc free fopen printf; do
     caught "kernels/ never allocates and does no I/O: $call" kernels/zz.c "void f(void) { (void)$call(0); }"
 done
 caught 'an inline function in a header is static' harness/base/error.h 'inline int zz(void) { return 1; }'
 caught 'main.c stays under 60 lines' harness/cli/main.c "$(printf '\\n%.0s' $(seq 60))"
 
-ok harness/run/zz.c '#include "plan/zz_probe.h"\n#include "kernels.h"\n#include <stdio.h>\n#include "zz_local.h"'
+ok harness/train/zz.c '#include "plan/zz_probe.h"\n#include "kernels.h"\n#include <stdio.h>\n#include "zz_local.h"'
 ok harness/comm/zz.c '#include <mpi.h>\n#include "base/error.h"\n#include "comm/comm.h"'
 ok kernels/zz.c '/* malloc( and\n#include "base/error.h"\n printf( */ const char *s = "free("; // realloc(\nint xfree(int);'
 ok harness/base/zz.h 'static inline int zz(void) { return 1; }\nstatic\ninline int zy(void) { return 1; }'

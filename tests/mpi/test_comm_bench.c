@@ -7,9 +7,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/record_get.h"
+#include "bench/comm_record.h"
 #include "mpi/support/agreed.h"
-#include "run/comm_record.h"
+#include "records/get.h"
 
 /* A world whose waiting rank 1 finds one element changed. */
 static const struct comm_ops *right;
@@ -27,28 +27,29 @@ static double at(const json_t *array, size_t i) {
     return json_number_value(json_array_get(array, i));
 }
 
-static void measured(struct agreed *a, struct run_comm_bench *b, const struct run_comm_options *o) {
-    const struct run_comm_origin origin = {"id", &a->world, 1, "--threads", json_object()};
-    struct run_comm_size s;
+static void measured(struct agreed *a, struct bench_comm *b, const struct bench_comm_options *o) {
+    const struct bench_comm_origin origin = {"id", &a->world, 1, "--threads", json_object()};
+    struct bench_comm_size s;
     struct base_error e;
     for (int i = 0; i < o->sizes; i++) {
         const double bytes = (double)o->bytes[i], ranks = a->world.size;
-        agreed_check(a, run_comm_measure(b, o->bytes[i], o, &s, &e) == BASE_OK, "a size is measured");
-        agreed_check(a, s.wrong == 0 && s.status != RUN_FAILED && s.samples.count >= 6, "its sum is right");
+        agreed_check(a, bench_comm_measure(b, o->bytes[i], o, &s, &e) == BASE_OK, "a size is measured");
+        agreed_check(a, s.wrong == 0 && s.status != RECORD_FAILED && s.samples.count >= 6, "its sum is right");
         agreed_check(a, s.call.median > 0 && s.call.low <= s.call.median && s.call.median <= s.call.high, "its time");
         uint64_t bits;
         memcpy(&bits, &s.call.median, sizeof bits);
         agreed_check(a, agreed_same(a, bits), "the same time on all ranks");
-        json_t *record = run_comm_record(&s, &origin);
+        json_t *record = bench_comm_record(&s, &origin);
         const json_t *r = json_object_get(record, "result"), *samples = json_object_get(record, "samples");
-        const double time = get_real(r, "time_s"), bus = get_real(r, "busbw_byte_per_s");
-        agreed_check(a, fabs(get_real(r, "algbw_byte_per_s") * time / bytes - 1) < 1e-12, "algbw");
+        const double time = record_real(r, "time_s"), bus = record_real(r, "busbw_byte_per_s");
+        agreed_check(a, fabs(record_real(r, "algbw_byte_per_s") * time / bytes - 1) < 1e-12, "algbw");
         agreed_check(a, fabs(bus * time / bytes - 2 * (ranks - 1) / ranks) < 1e-12, "busbw");
         const json_t *times = json_object_get(samples, "time_s");
         agreed_check(a, json_array_size(times) == (size_t)s.samples.count && at(times, 0) > 0, "all samples are kept");
-        const double hidden = get_real(r, "hidden"), cost = get_real(r, "cost_s");
+        const double hidden = record_real(r, "hidden"), cost = record_real(r, "cost_s");
         agreed_check(a, (s.pairs > 0) == !isnan(cost), "a cost where compute was beside it");
-        agreed_check(a, !s.pairs || (get_real(r, "cost_s_low") <= cost && cost <= get_real(r, "cost_s_high")), "cost");
+        agreed_check(a, !s.pairs || (record_real(r, "cost_s_low") <= cost && cost <= record_real(r, "cost_s_high")),
+                     "cost");
         const double left = fmin(1, fmax(0, 1 - cost / time));
         agreed_check(a, isnan(hidden) || fabs(hidden - left) < 1e-9, "hidden is what cost leaves, from 0 to 1");
         json_decref(record);
@@ -58,29 +59,30 @@ static void measured(struct agreed *a, struct run_comm_bench *b, const struct ru
     json_decref(origin.machine);
 }
 
-static void share(struct agreed *a, struct run_comm_bench *b) {
-    struct run_comm_share s;
-    run_comm_measure_share(b, &s);
+static void share(struct agreed *a, struct bench_comm *b) {
+    struct bench_comm_share s;
+    bench_comm_measure_share(b, &s);
     agreed_check(a, s.matmul > 0.05 && s.matmul < 3 && s.pass > 0.05 && s.pass < 3, "what ranks leave each other");
     for (int i = 0; i < s.rounds; i++)
         agreed_check(a, s.matmul_alone[i] > 1e7 && s.pass_together[i] > 1e7, "a round has rates");
 }
 
-static void faulty(struct agreed *a, struct run_comm_bench *b, const struct run_comm_options *o) {
-    const struct run_comm_origin origin = {"id", &a->world, 1, "--threads", json_object()};
-    struct run_comm_size s;
+static void faulty(struct agreed *a, struct bench_comm *b, const struct bench_comm_options *o) {
+    const struct bench_comm_origin origin = {"id", &a->world, 1, "--threads", json_object()};
+    struct bench_comm_size s;
     struct base_error e;
     struct comm_ops wrong = *a->world.ops;
     right = a->world.ops;
     wrong.sum_start = faulty_start;
     wrong.wait = faulty_wait;
     a->world.ops = &wrong;
-    const int code = run_comm_measure(b, o->bytes[0], o, &s, &e);
+    const int code = bench_comm_measure(b, o->bytes[0], o, &s, &e);
     a->world.ops = right;
-    agreed_check(a, code == BASE_OK && s.status == RUN_FAILED && s.wrong == 1, "a changed element FAILS everywhere");
-    json_t *record = run_comm_record(&s, &origin);
+    agreed_check(a, code == BASE_OK && s.status == RECORD_FAILED && s.wrong == 1, "a changed element FAILS everywhere");
+    json_t *record = bench_comm_record(&s, &origin);
     const json_t *r = json_object_get(record, "result");
-    agreed_check(a, !strcmp(get_text(record, "status"), "FAILED") && isnan(get_real(r, "time_s")), "without a time");
+    agreed_check(a, !strcmp(record_text(record, "status"), "FAILED") && isnan(record_real(r, "time_s")),
+                 "without a time");
     agreed_check(a, json_object_size(json_object_get(record, "samples")) == 0, "or samples to make one of");
     json_decref(record);
     json_decref(origin.machine);
@@ -88,20 +90,20 @@ static void faulty(struct agreed *a, struct run_comm_bench *b, const struct run_
 }
 
 int main(void) {
-    const struct run_comm_options o = {.bytes = {64, 100 << 10, 24 << 20}, .sizes = 3, .seconds = 0.2, .width = 1};
-    const struct run_placement placement = {.cpus = {.count = 1}, .threads = 1, .cpus_per_thread = 1};
+    const struct bench_comm_options o = {.bytes = {64, 100 << 10, 24 << 20}, .sizes = 3, .seconds = 0.2, .width = 1};
+    const struct measure_placement placement = {.cpus = {.count = 1}, .threads = 1, .cpus_per_thread = 1};
     const struct kernel_caches caches = {32 << 10, 512 << 10, 1 << 20};
-    struct run_comm_bench bench;
+    struct bench_comm bench;
     struct base_error e;
     struct agreed a;
     agreed_open(&a);
-    const int code = run_comm_open(&bench, &a.world, &o, &placement, &caches, &e);
+    const int code = bench_comm_open(&bench, &a.world, &o, &placement, &caches, &e);
     agreed_check(&a, code == BASE_OK, "opened");
     if (!code) {
         measured(&a, &bench, &o);
         share(&a, &bench);
         faulty(&a, &bench, &o);
     }
-    run_comm_close(&bench);
+    bench_comm_close(&bench);
     return agreed_close(&a);
 }

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "mpi/support/agreed.h"
-#include "run/gate.h"
+#include "train/gate.h"
 #include "unit/support/rig.h"
 
 enum { SEEDS = 20, FEW = 5 };
@@ -56,8 +56,8 @@ static void adamw_stale(const struct kernel_team *team, const struct kernel_adam
 }
 
 /* The shrunken model of a tiny one over this world, with one fault; all ranks return the same residuals. */
-static struct run_gate gate_of(struct agreed *a, const char *family, enum kernel_dtype dtype, enum fault fault,
-                               uint64_t seed) {
+static struct train_gate gate_of(struct agreed *a, const char *family, enum kernel_dtype dtype, enum fault fault,
+                                 uint64_t seed) {
     const struct model_config c = rig_config_of(family, 2, 64, 4, 256, 128);
     const bool last = a->world.rank == a->world.size - 1;
     struct comm_ops sums = *a->world.ops;
@@ -66,10 +66,10 @@ static struct run_gate gate_of(struct agreed *a, const char *family, enum kernel
     struct plan_request q = rig_request(&c, dtype, 64, 2, 2 * a->world.size);
     struct plan plan;
     struct parallel_engine engine;
-    struct run_gate gate;
+    struct train_gate gate;
     struct base_error e = {0};
     q.world = world.size;
-    q = run_gate_shrink(&q);
+    q = train_gate_shrink(&q);
     kernel_select(&ops, kernel_isa_best(), KERNEL_BACKEND_TOISE);
     const struct kernel_ops healthy = ops;
     honest = a->world.ops;
@@ -81,10 +81,10 @@ static struct run_gate gate_of(struct agreed *a, const char *family, enum kernel
     if (fault == SUM_ASTRAY) sums.sum_start = sum_noted, sums.sum = sum_astray;
     if (fault == RANK_STALE && last) ops.adamw = adamw_stale;
     world.ops = &sums;
-    run_gate_clear(&gate);
+    train_gate_clear(&gate);
     int code = plan_make(&plan, &q, &e);
     if (!code) code = parallel_open(&engine, &plan, &world, &ops, &e);
-    if (!code) code = run_gate_path_on(&gate, &engine, seed + (fault == RANK_SEEDED && last), &e);
+    if (!code) code = train_gate_path_on(&gate, &engine, seed + (fault == RANK_SEEDED && last), &e);
     if (code) {
         fprintf(stderr, "rank %d: %s\n", world.rank, e.text);
         comm_abort(&a->world, code);
@@ -93,9 +93,9 @@ static struct run_gate gate_of(struct agreed *a, const char *family, enum kernel
     return gate;
 }
 
-static double worst_of(const struct run_gate *gate) {
+static double worst_of(const struct train_gate *gate) {
     double worst = 0;
-    for (int i = 0; i < RUN_CHECKS; i++)
+    for (int i = 0; i < CHECK_COUNT; i++)
         if (!isnan(gate->residual[i])) worst = fmax(worst, gate->residual[i]);
     return worst;
 }
@@ -107,14 +107,14 @@ struct margins {
 
 static void judge(struct agreed *a, const char *family, enum kernel_dtype dtype, enum fault fault, int seed,
                   struct margins *margins) {
-    const struct run_gate gate = gate_of(a, family, dtype, fault, 100 * (uint64_t)seed);
+    const struct train_gate gate = gate_of(a, family, dtype, fault, 100 * (uint64_t)seed);
     const double worst = worst_of(&gate);
     char what[160];
     snprintf(what, sizeof what, "%s, %s, %s, seed %d: worst residual %.4g", names[fault], family,
              dtype == KERNEL_F32 ? "fp32" : "bf16", seed, worst);
-    if (fault == RANK_DROPPED) margins->dropped = fmin(margins->dropped, gate.residual[RUN_GRADIENTS]);
-    const bool good = fault == HEALTHY ? worst < RUN_THRESHOLD / 4 : worst > RUN_THRESHOLD * 10;
-    agreed_check(a, good && run_gate_passed(&gate) == (fault == HEALTHY), what);
+    if (fault == RANK_DROPPED) margins->dropped = fmin(margins->dropped, gate.residual[CHECK_GRADIENTS]);
+    const bool good = fault == HEALTHY ? worst < CHECK_THRESHOLD / 4 : worst > CHECK_THRESHOLD * 10;
+    agreed_check(a, good && train_gate_passed(&gate) == (fault == HEALTHY), what);
     agreed_check(a, agreed_same(a, agreed_hash(&worst, sizeof worst)), "all ranks agree");
     if (fault == HEALTHY)
         margins->most = fmax(margins->most, worst);
@@ -139,7 +139,7 @@ int main(void) {
         if (!all) printf("SKIP: the gate of %s over ranks on all seeds: only with CHECK_FULL set\n", rig_families[f]);
         printf("%d ranks, %s: worst healthy residual %.3g (under %g), least faulty %.4g (over %g); gradients of a "
                "dropped rank %.4g\n",
-               a.world.size, rig_families[f], m.most, RUN_THRESHOLD / 4, m.least, RUN_THRESHOLD * 10, m.dropped);
+               a.world.size, rig_families[f], m.most, CHECK_THRESHOLD / 4, m.least, CHECK_THRESHOLD * 10, m.dropped);
     }
     return agreed_close(&a);
 }

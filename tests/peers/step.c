@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/record.h"
-#include "run/weights.h"
+#include "records/record.h"
+#include "train/weights.h"
 
 static int read_tokens(const char *path, int64_t batch, int64_t seq, int32_t *inputs, int32_t *targets,
                        struct base_error *e) {
@@ -28,13 +28,13 @@ static int read_tokens(const char *path, int64_t batch, int64_t seq, int32_t *in
 
 static int step(struct parallel_engine *g, char **argv, struct base_error *e) {
     const int64_t batch = g->plan->shape.batch, seq = g->plan->shape.seq;
-    int code = run_weights_load(g, argv[1], e);
+    int code = train_weights_load(g, argv[1], e);
     if (code || (code = read_tokens(argv[2], batch, seq, g->inputs, g->targets, e))) return code;
     model_forward(&g->model, g->inputs);
     const double tokens = (double)(batch * seq), loss = model_loss(&g->model, g->targets, (float)(1 / tokens));
     model_backward(&g->model, g->inputs);
     printf("%.12g\n", loss / tokens);
-    return run_weights_write(argv[6], &g->params, &g->plan->request.config, g->grads, e);
+    return train_weights_write(argv[6], &g->params, &g->plan->request.config, g->grads, e);
 }
 
 static int run(char **argv, struct base_error *e) {
@@ -53,7 +53,7 @@ static int run(char **argv, struct base_error *e) {
     snprintf(path, sizeof path, "%s/config.json", argv[1]);
     comm_serial(&world);
     kernel_select(&ops, kernel_isa_best(), KERNEL_BACKEND_TOISE);
-    int code = base_json_load(path, &json, e);
+    int code = record_json_load(path, &json, e);
     if (!code) code = model_config_parse(&r.config, "peer", json, path, e);
     if (!code) code = plan_make(&plan, &r, e);
     if (!code) code = parallel_open(&g, &plan, &world, &ops, e);

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "base/record.h"
+#include "records/record.h"
 
 json_t *config_json(const char *text) {
     json_t *json = json_loads(text, JSON_DECODE_ANY, NULL);
@@ -65,6 +65,6 @@ json_t *config_json_preset(const char *name) {
     struct base_error e = {0};
     json_t *json = NULL;
     snprintf(path, sizeof path, "harness/catalog/models/%s.json", name);
-    if (base_json_load(path, &json, &e)) fail_msg("%s", e.text);
+    if (record_json_load(path, &json, &e)) fail_msg("%s", e.text);
     return json;
 }

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "base/catalog.h"
+#include "records/catalog.h"
 #include "unit/support/folder.h"
 
 const char machine_json_good[] =
@@ -84,15 +84,15 @@ char *machine_json_changed(const char *text, const char *path, const char *value
     return changed;
 }
 
-int machine_json_read(const char *machine, const char *accelerator, struct project_machine *m, struct base_error *e) {
+int machine_json_read(const char *machine, const char *accelerator, struct machine *m, struct base_error *e) {
     folder_write("a.json", accelerator, strlen(accelerator));
     folder_write("m.json", machine, strlen(machine));
-    return project_machine_read(folder_path, m, e);
+    return machine_read(folder_path, m, e);
 }
 
 void machine_json_refused(const char *machine, const char *accelerator, const char *file, const char *word,
                           const char *fix) {
-    static struct project_machine m, untouched;
+    static struct machine m, untouched;
     struct base_error e = {0};
     memset(&m, 0x5a, sizeof m);
     memset(&untouched, 0x5a, sizeof untouched);
@@ -104,8 +104,8 @@ void machine_json_refused(const char *machine, const char *accelerator, const ch
 }
 
 void machine_json_need_catalog(void) {
-    char path[BASE_CATALOG_PATH];
-    if (!base_catalog_path("facilities.json", path, NULL)) return;
+    char path[RECORD_CATALOG_PATH];
+    if (!record_catalog_path("facilities.json", path, NULL)) return;
     printf("SKIP: machines by name: no catalogue beside this build\n");
     skip();
 }

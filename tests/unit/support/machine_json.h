@@ -8,7 +8,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-#include "project/machine.h"
+#include "machine/machine.h"
 
 /* Texts of a good machine, m.json, of 4 nodes of 8, and of its accelerator, a.json. */
 extern const char machine_json_good[], machine_json_accelerator[];
@@ -17,7 +17,7 @@ extern const char machine_json_good[], machine_json_accelerator[];
  * caller's. */
 char *machine_json_changed(const char *text, const char *path, const char *value);
 /* Writes m.json and a.json, and reads the machine. */
-int machine_json_read(const char *machine, const char *accelerator, struct project_machine *m, struct base_error *e);
+int machine_json_read(const char *machine, const char *accelerator, struct machine *m, struct base_error *e);
 /* BASE_USAGE in one line that has all of the words, and nothing written to the caller's machine. */
 void machine_json_refused(const char *machine, const char *accelerator, const char *file, const char *word,
                           const char *fix);

@@ -8,59 +8,59 @@
 
 #include <cmocka.h>
 
-#include "base/catalog.h"
+#include "records/catalog.h"
 #include "unit/support/machine_json.h"
 
-struct project_fitted projections_fitted;
+struct fit_result projections_fitted;
 struct model_config projections_bloom;
 
 int projections_open(void **state) {
     (void)state;
     struct base_error e = {0};
     machine_json_need_catalog();
-    if (project_fitted_read(NULL, &projections_fitted, &e)) fail_msg("%s", e.text);
+    if (fit_result_read(NULL, &projections_fitted, &e)) fail_msg("%s", e.text);
     projections_model("bloom-176b", &projections_bloom);
     return 0;
 }
 
 int projections_close(void **state) {
     (void)state;
-    project_fitted_free(&projections_fitted);
+    fit_result_free(&projections_fitted);
     return 0;
 }
 
 void projections_model(const char *name, struct model_config *config) {
-    char path[BASE_CATALOG_PATH];
+    char path[RECORD_CATALOG_PATH];
     struct base_error e = {0};
     json_t *json = NULL;
-    if (base_catalog_load("models", "--model", name, &json, path, &e)) fail_msg("%s", e.text);
+    if (record_catalog_load("models", "--model", name, &json, path, &e)) fail_msg("%s", e.text);
     if (model_config_parse_priced(config, name, json, path, &e)) fail_msg("%s", e.text);
     json_decref(json);
 }
 
-struct project_machine projections_machine(const char *name) {
-    struct project_machine m;
+struct machine projections_machine(const char *name) {
+    struct machine m;
     struct base_error e = {0};
-    if (project_machine_read(name, &m, &e)) fail_msg("%s", e.text);
+    if (machine_read(name, &m, &e)) fail_msg("%s", e.text);
     return m;
 }
 
-struct project_question projections_bloom_question(void) {
-    struct project_question q;
-    project_question_default(&projections_bloom, &q);
-    q.era = PROJECT_MEGATRON;
+struct projection_question projections_bloom_question(void) {
+    struct projection_question q;
+    projection_question_default(&projections_bloom, &q);
+    q.era = COST_MEGATRON;
     q.blocking = q.slots = true;
     q.accelerators = 384;
     q.seq = 2048, q.global_batch = 2048;
-    q.choice = (struct project_choice){4, 12, 1, 1, 1, 0, PLAN_RECOMPUTE_FULL, PLAN_1F1B, 2, 1};
+    q.choice = (struct cost_choice){4, 12, 1, 1, 1, 0, PLAN_RECOMPUTE_FULL, PLAN_1F1B, 2, 1};
     return q;
 }
 
-struct project_projection projections_make(const struct project_machine *m, const struct project_question *q) {
-    struct project_projection p;
-    struct project_search s;
+struct projection projections_make(const struct machine *m, const struct projection_question *q) {
+    struct projection p;
+    struct cost_search s;
     struct base_error e = {0};
-    if (project_projection_make(m, q, &projections_fitted, 1, &p, &s, &e)) fail_msg("%s", e.text);
-    project_search_free(&s);
+    if (projection_make(m, q, &projections_fitted, 1, &p, &s, &e)) fail_msg("%s", e.text);
+    cost_search_free(&s);
     return p;
 }

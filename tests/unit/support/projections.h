@@ -4,9 +4,9 @@
 #ifndef TOISE_TESTS_PROJECTIONS_H
 #define TOISE_TESTS_PROJECTIONS_H
 
-#include "project/bill.h"
+#include "projection/bill.h"
 
-extern struct project_fitted projections_fitted;
+extern struct fit_result projections_fitted;
 extern struct model_config projections_bloom;
 
 /* For cmocka_run_group_tests; skipped where the build has no catalogue beside it. */
@@ -14,9 +14,9 @@ int projections_open(void **state);
 int projections_close(void **state);
 
 void projections_model(const char *name, struct model_config *config);
-struct project_machine projections_machine(const char *name); /* to be closed */
+struct machine projections_machine(const char *name); /* to be closed */
 /* As BLOOM ran on 384 A100. */
-struct project_question projections_bloom_question(void);
-struct project_projection projections_make(const struct project_machine *m, const struct project_question *q);
+struct projection_question projections_bloom_question(void);
+struct projection projections_make(const struct machine *m, const struct projection_question *q);
 
 #endif

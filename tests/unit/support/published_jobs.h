@@ -6,17 +6,17 @@
 #ifndef TOISE_TESTS_PUBLISHED_JOBS_H
 #define TOISE_TESTS_PUBLISHED_JOBS_H
 
-#include "project/step.h"
+#include "costmodel/step.h"
 
 enum { PUBLISHED_TERMS = 8 };
 
 struct published_job {
     const char *id; /* in the table of published runs */
-    struct project_job job;
+    struct cost_job job;
     double expected[PUBLISHED_TERMS];
 };
 
-static const double published_parameters[PROJECT_PARAMETERS] = {
+static const double published_parameters[COST_PARAMETERS] = {
     0.7504722321541294,   0.8154286646416214,     0.7036762366447047, 0.5562782490848885, 18874069235.458393,
     156.96046268587884,   0.9265069555847308,     0.6941867225813453, 0.8333485261902318, 0.3434547769713682,
     0.19496672533542647,  0.47770269662462955,    1.0458979065473482, 1.4900483816590278, 4.952158756322338,
@@ -30,11 +30,10 @@ static const double published_parameters[PROJECT_PARAMETERS] = {
         .peak_flop_per_s = (peak), .fp32_flop_per_s = (fp32), .tf32_share = (tf32), .units = (unit_count),             \
         .link_bytes_per_s = (link), .link_nominal_bytes_per_s = (nominal)                                              \
     }
-static const struct project_platform published_devices[] = {
-    [PROJECT_V100] = SHEET(125e12, 15.7e12, 0.125, 80, 124e9, 150e9),
-    [PROJECT_A100] = SHEET(312e12, 19.5e12, 0.5, 108, 229e9, 300e9),
-    [PROJECT_H100] = SHEET(989e12, 67e12, 0.5, 132, 360e9, 450e9),
-    [PROJECT_GB200] = SHEET(2500e12, 80e12, 0.5, 148, 650e9, 900e9)};
+static const struct cost_platform published_devices[] = {[COST_V100] = SHEET(125e12, 15.7e12, 0.125, 80, 124e9, 150e9),
+                                                         [COST_A100] = SHEET(312e12, 19.5e12, 0.5, 108, 229e9, 300e9),
+                                                         [COST_H100] = SHEET(989e12, 67e12, 0.5, 132, 360e9, 450e9),
+                                                         [COST_GB200] = SHEET(2500e12, 80e12, 0.5, 148, 650e9, 900e9)};
 
 #define LAYOUT(TP, PP, CP, DP, VP, ZERO, SP, RECOMPUTE)                                                                \
     {                                                                                                                  \
@@ -44,8 +43,8 @@ static const struct project_platform published_devices[] = {
 /* Memory's and a node's bytes/s; accelerators of a node and of an NVLink domain. */
 #define PLATFORM(DEVICE, FABRIC, MEMORY, NODE, DOMAIN, NETWORK)                                                        \
     {                                                                                                                  \
-        .device = PROJECT_##DEVICE, .fabric = PROJECT_##FABRIC, .memory_bytes_per_s = (MEMORY),                        \
-        .node_accelerators = (NODE), .domain = (DOMAIN), .node_bytes_per_s = (NETWORK)                                 \
+        .device = COST_##DEVICE, .fabric = COST_##FABRIC, .memory_bytes_per_s = (MEMORY), .node_accelerators = (NODE), \
+        .domain = (DOMAIN), .node_bytes_per_s = (NETWORK)                                                              \
     }
 
 static const struct published_job published_jobs[] = {
@@ -53,19 +52,15 @@ static const struct published_job published_jobs[] = {
      {.shape = {64, 8192, 32768, 32, 32, 50257, false, 0, 0, 0, 0},
       .layout = LAYOUT(4, 1, 1, 16, 1, 3, false, FULL),
       .batch = {1024, 48, 768},
-      .practice = {.era = PROJECT_MEGATRON,
-                   .tied = true,
-                   .deepspeed = true,
-                   .zero_group = 16,
-                   .weight_bytes = 2,
-                   .grad_bytes = 2},
+      .practice =
+          {.era = COST_MEGATRON, .tied = true, .deepspeed = true, .zero_group = 16, .weight_bytes = 2, .grad_bytes = 2},
       .platform = PLATFORM(V100, OMNIPATH, 9e+11, 4, 4, 5e+10)},
      {120.288, 120.225, 0, 0, 0, 0, 0, 0.0389628}},
     {"jz-b7-008",
      {.shape = {30, 4096, 16384, 32, 32, 32000, false, 0, 0, 0, 0},
       .layout = LAYOUT(1, 1, 1, 2, 1, 3, false, FULL),
       .batch = {2048, 1, 2},
-      .practice = {.era = PROJECT_HUGGINGFACE,
+      .practice = {.era = COST_HUGGINGFACE,
                    .tied = true,
                    .fp32 = true,
                    .deepspeed = true,
@@ -78,7 +73,7 @@ static const struct published_job published_jobs[] = {
      {.shape = {80, 14400, 57600, 96, 96, 250880, false, 0, 0, 0, 0},
       .layout = LAYOUT(8, 10, 1, 2, 1, 1, false, FULL),
       .batch = {2048, 1, 2048},
-      .practice = {.era = PROJECT_MEGATRON,
+      .practice = {.era = COST_MEGATRON,
                    .blocking = true,
                    .tied = true,
                    .deepspeed = true,
@@ -91,7 +86,7 @@ static const struct published_job published_jobs[] = {
      {.shape = {106, 12288, 49152, 64, 64, 250880, false, 0, 0, 0, 0},
       .layout = LAYOUT(4, 12, 1, 8, 1, 1, false, FULL),
       .batch = {2048, 2, 2048},
-      .practice = {.era = PROJECT_MEGATRON,
+      .practice = {.era = COST_MEGATRON,
                    .blocking = true,
                    .slots = true,
                    .tied = true,
@@ -105,7 +100,7 @@ static const struct published_job published_jobs[] = {
      {.shape = {32, 4096, 11008, 32, 32, 32000, true, 0, 0, 0, 0},
       .layout = LAYOUT(1, 1, 1, 128, 1, 1, false, NONE),
       .batch = {2048, 2, 256},
-      .practice = {.era = PROJECT_MEGATRON,
+      .practice = {.era = COST_MEGATRON,
                    .flash = true,
                    .blocking = true,
                    .deepspeed = true,
@@ -118,7 +113,7 @@ static const struct published_job published_jobs[] = {
      {.shape = {96, 12288, 49152, 96, 96, 51200, false, 0, 0, 0, 0},
       .layout = LAYOUT(1, 1, 1, 384, 1, 3, false, FULL),
       .batch = {2048, 4, 1536},
-      .practice = {.era = PROJECT_MEGATRON,
+      .practice = {.era = COST_MEGATRON,
                    .tied = true,
                    .deepspeed = true,
                    .zero_group = 384,
@@ -130,19 +125,15 @@ static const struct published_job published_jobs[] = {
      {.shape = {96, 12288, 49152, 96, 96, 51200, false, 0, 0, 0, 0},
       .layout = LAYOUT(8, 8, 1, 1, 3, 0, true, SELECTIVE),
       .batch = {2048, 1, 64},
-      .practice = {.era = PROJECT_MEGATRON,
-                   .tied = true,
-                   .deepspeed = true,
-                   .zero_group = 1,
-                   .weight_bytes = 2,
-                   .grad_bytes = 2},
+      .practice =
+          {.era = COST_MEGATRON, .tied = true, .deepspeed = true, .zero_group = 1, .weight_bytes = 2, .grad_bytes = 2},
       .platform = PLATFORM(A100, INFINIBAND, 2.039e+12, 8, 8, 2e+11)},
      {13.6903, 12.6918, 0.246465, 0.461437, 0.186793, 0, 0.0114406, 0.0691239}},
     {"mpt-001",
      {.shape = {80, 8192, 32768, 64, 64, 50368, false, 0, 0, 0, 0},
       .layout = LAYOUT(1, 1, 1, 512, 1, 3, false, FULL),
       .batch = {2048, 8, 4096},
-      .practice = {.era = PROJECT_FSDP,
+      .practice = {.era = COST_FSDP,
                    .flash = true,
                    .eager = true,
                    .overlap_dp = true,
@@ -156,7 +147,7 @@ static const struct published_job published_jobs[] = {
      {.shape = {40, 5120, 20480, 40, 40, 50368, false, 0, 0, 0, 0},
       .layout = LAYOUT(1, 1, 1, 8, 1, 3, false, NONE),
       .batch = {2048, 2, 48},
-      .practice = {.era = PROJECT_FSDP,
+      .practice = {.era = COST_FSDP,
                    .flash = true,
                    .eager = true,
                    .overlap_dp = true,
@@ -170,7 +161,7 @@ static const struct published_job published_jobs[] = {
      {.shape = {21, 16384, 53248, 128, 16, 128256, true, 0, 0, 0, 0},
       .layout = LAYOUT(8, 3, 2, 2, 7, 1, true, NONE),
       .batch = {8192, 1, 126},
-      .practice = {.era = PROJECT_MEGATRON_CORE,
+      .practice = {.era = COST_MEGATRON_CORE,
                    .flash = true,
                    .overlap_dp = true,
                    .overlap_tp = true,
@@ -183,7 +174,7 @@ static const struct published_job published_jobs[] = {
      {.shape = {96, 18432, 73728, 96, 8, 256000, false, 0, 0, 0, 0},
       .layout = LAYOUT(8, 8, 1, 2, 12, 1, true, SELECTIVE),
       .batch = {4096, 1, 32},
-      .practice = {.era = PROJECT_MEGATRON_CORE,
+      .practice = {.era = COST_MEGATRON_CORE,
                    .flash = true,
                    .overlap_dp = true,
                    .overlap_tp = true,
@@ -197,14 +188,14 @@ static const struct published_job published_jobs[] = {
       .layout = LAYOUT(1, 1, 1, 64, 1, 3, false, SELECTIVE),
       .batch = {4096, 2, 128},
       .practice =
-          {.era = PROJECT_XLA, .flash = true, .overlap_dp = true, .zero_group = 64, .weight_bytes = 2, .grad_bytes = 2},
+          {.era = COST_XLA, .flash = true, .overlap_dp = true, .zero_group = 64, .weight_bytes = 2, .grad_bytes = 2},
       .platform = PLATFORM(H100, INFINIBAND, 3.35e+12, 8, 8, 4e+11)},
      {6.94097, 6.90383, 0, 0, 0, 0, 0, 0.0138449}},
     {"dgxc-202",
      {.shape = {126, 16384, 53248, 128, 8, 128256, true, 0, 0, 0, 0},
       .layout = LAYOUT(4, 8, 2, 2, 8, 1, true, NONE),
       .batch = {8192, 1, 64},
-      .practice = {.era = PROJECT_MEGATRON_CORE,
+      .practice = {.era = COST_MEGATRON_CORE,
                    .flash = true,
                    .overlap_dp = true,
                    .overlap_tp = true,
@@ -217,14 +208,14 @@ static const struct published_job published_jobs[] = {
      {.shape = {12, 768, 3072, 12, 12, 51200, false, 0, 0, 0, 0},
       .layout = LAYOUT(1, 1, 1, 64, 1, 0, false, NONE),
       .batch = {2048, 4, 256},
-      .practice = {.era = PROJECT_XLA, .overlap_dp = true, .zero_group = 64, .weight_bytes = 2, .grad_bytes = 2},
+      .practice = {.era = COST_XLA, .overlap_dp = true, .zero_group = 64, .weight_bytes = 2, .grad_bytes = 2},
       .platform = PLATFORM(A100, INFINIBAND, 2.039e+12, 8, 8, 2e+11)},
      {0.138339, 0.108814, 0, 0, 0, 0.00315346, 0, 0.00307131}},
     {"internlm-002",
      {.shape = {32, 4096, 11008, 32, 32, 103168, true, 0, 0, 0, 0},
       .layout = LAYOUT(1, 1, 1, 16, 1, 1, false, NONE),
       .batch = {2048, 2, 128},
-      .practice = {.era = PROJECT_INTERNEVO,
+      .practice = {.era = COST_INTERNEVO,
                    .flash = true,
                    .eager = true,
                    .overlap_dp = true,
@@ -237,7 +228,7 @@ static const struct published_job published_jobs[] = {
      {.shape = {32, 4096, 11008, 32, 32, 103168, true, 0, 0, 0, 0},
       .layout = LAYOUT(1, 1, 1, 8, 1, 1, false, FULL),
       .batch = {2048, 8, 64},
-      .practice = {.era = PROJECT_INTERNEVO,
+      .practice = {.era = COST_INTERNEVO,
                    .flash = true,
                    .eager = true,
                    .local_shard = true,
@@ -253,9 +244,9 @@ static const struct published_job published_jobs[] = {
 #undef PLATFORM
 
 /* The job with what follows from its layout and its device. */
-static inline struct project_job published_job(const struct published_job *row) {
-    struct project_job job = row->job;
-    const struct project_platform *sheet = &published_devices[job.platform.device];
+static inline struct cost_job published_job(const struct published_job *row) {
+    struct cost_job job = row->job;
+    const struct cost_platform *sheet = &published_devices[job.platform.device];
     job.accelerators = plan_layout_world(&job.layout);
     job.platform.peak_flop_per_s = sheet->peak_flop_per_s;
     job.platform.fp32_flop_per_s = sheet->fp32_flop_per_s;
@@ -263,7 +254,7 @@ static inline struct project_job published_job(const struct published_job *row) 
     job.platform.units = sheet->units;
     job.platform.link_bytes_per_s = sheet->link_bytes_per_s;
     job.platform.link_nominal_bytes_per_s = sheet->link_nominal_bytes_per_s;
-    job.platform.pairwise = job.platform.device == PROJECT_V100 && job.platform.fabric == PROJECT_OMNIPATH;
+    job.platform.pairwise = job.platform.device == COST_V100 && job.platform.fabric == COST_OMNIPATH;
     return job;
 }
 

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Sums alone, sums beside matmuls, and ranks beside ranks. All ranks see the slowest rank's times alone, so that they
+ * decide alike how long to go on. */
+#include "bench/comm.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+enum {
+    LEAST_SAMPLES = 6, /* the fewest whose range is a 95% interval of the median */
+    SAMPLES = 24,      /* that `seconds` is cut for */
+    OVERTIME = 20,     /* times the budget that slow sums get to come to LEAST_SAMPLES */
+    CALLS_MAX = 1 << 16,
+    /* of the matmul that computes meanwhile: a projection's of a small model, 10 ms on a core */
+    M = 1024,
+    N = 768,
+    K = 768
+};
+static const double SAMPLE_S = 0.001; /* at least: the clock's grain must not show */
+static const double BESIDE_S = 0.002; /* a sum worth hiding */
+static const double BESIDE_TIMES = 2; /* matmuls last this many times as long as the sum that they hide */
+
+static void on_poll(void *context) {
+    struct comm *world = context;
+    world->ops->progress(world);
+}
+
+static double slowest(struct bench_comm *b, double seconds) {
+    b->world->ops->max(b->world, &seconds, 1);
+    return seconds;
+}
+
+static double since(double start) {
+    return base_clock_now() - start;
+}
+
+static double gemms(struct bench_comm *b, int count) {
+    const double start = base_clock_now();
+    for (int i = 0; i < count; i++) b->ops.gemm(&b->team, &b->gemm);
+    return since(start);
+}
+
+static size_t pool_bytes(const struct bench_comm_options *o, const struct kernel_caches *caches) {
+    size_t most = measure_beyond_caches(caches);
+    for (int i = 0; i < o->sizes; i++)
+        if ((size_t)o->bytes[i] > most) most = (size_t)o->bytes[i];
+    return base_arena_piece(most);
+}
+
+double bench_comm_need(const struct bench_comm_options *o, const struct kernel_caches *caches) {
+    return (double)pool_bytes(o, caches) + 1.5 * (double)measure_beyond_caches(caches) + 4.0 * (M * K + K * N + M * N);
+}
+
+static int open_memory(struct bench_comm *b, const struct bench_comm_options *o, int threads, struct base_error *e) {
+    int code = base_arena_open(&b->scratch, kernel_scratch_bytes(threads, 1, 1), threads, e);
+    if (!code) code = base_arena_open(&b->operands, 4 * (M * K + K * N + M * N) + 3 * BASE_ALIGN, threads, e);
+    if (!code) code = base_arena_open(&b->buffer, pool_bytes(o, &b->caches), threads, e);
+    if (code) return code;
+    b->team.scratch = b->scratch.base;
+    b->team.scratch_bytes = b->scratch.size;
+    float *a = base_arena_take(&b->operands, 4 * M * K), *x = base_arena_take(&b->operands, 4 * K * N);
+    for (int i = 0; i < M * K; i++) a[i] = 1.0f / (float)(1 + i % 7);
+    for (int i = 0; i < K * N; i++) x[i] = 1.0f / (float)(1 + i % 5);
+    b->gemm = (struct kernel_gemm){.m = M,
+                                   .n = N,
+                                   .k = K,
+                                   .a = a,
+                                   .lda = K,
+                                   .b = x,
+                                   .ldb = N,
+                                   .c = base_arena_take(&b->operands, 4 * M * N),
+                                   .ldc = N};
+    return measure_bandwidth_open(&b->bandwidth, &b->team, measure_beyond_caches(&b->caches) / 2, 0, e);
+}
+
+int bench_comm_open(struct bench_comm *b, struct comm *world, const struct bench_comm_options *o,
+                    const struct measure_placement *placement, const struct kernel_caches *caches,
+                    struct base_error *e) {
+    *b = (struct bench_comm){.world = world,
+                             .caches = *caches,
+                             .watch = {.stat = -1, .vmstat = -1, .clock = -1},
+                             .cpus = placement->cpus.count};
+    kernel_select(&b->ops, kernel_isa_best(), KERNEL_BACKEND_TOISE);
+    b->team = (struct kernel_team){
+        .ops = &b->ops, .threads = placement->threads, .caches = &b->caches, .poll = on_poll, .poll_context = world};
+    int code = open_memory(b, o, placement->threads, e);
+    if (!code) code = measure_watch_open(&b->watch, &placement->cpus, e);
+    if ((code = comm_agree(world, code, e))) return code;
+    gemms(b, 1); /* threads awake */
+    b->gemm_s = slowest(b, gemms(b, 4) / 4);
+    return BASE_OK;
+}
+
+void bench_comm_close(struct bench_comm *b) {
+    measure_watch_close(&b->watch);
+    measure_bandwidth_close(&b->bandwidth);
+    base_arena_close(&b->buffer);
+    base_arena_close(&b->operands);
+    base_arena_close(&b->scratch);
+}
+
+/* Whole numbers, whose sum is exact in any order; a lost, doubled or displaced contribution shows. */
+static float contribution(int64_t i, int rank) {
+    return (float)(1 + i % 17 + rank % 13);
+}
+
+/* Elements of a sum of known numbers that are wrong, over all ranks; leaves zeros. */
+static double check(struct bench_comm *b, int64_t count) {
+    float *x = (float *)(void *)b->buffer.base;
+    struct comm_request request;
+    const int size = b->world->size, threads = b->team.threads;
+    double wrong = 0, ranks = 0;
+    for (int r = 0; r < size; r++) ranks += r % 13;
+#pragma omp parallel for num_threads(threads)
+    for (int64_t i = 0; i < count; i++) x[i] = contribution(i, b->world->rank);
+    b->world->ops->sum_start(b->world, x, count, &request);
+    b->world->ops->wait(b->world, &request);
+    for (int64_t i = 0; i < count; i++) wrong += (double)x[i] != ranks + (double)size * (double)(1 + i % 17);
+    b->ops.zero(&b->team, count, x);
+    b->world->ops->sum(b->world, &wrong, 1);
+    return wrong;
+}
+
+/* Operands lie one after the other in a buffer larger than the caches. */
+static float *next_operand(struct bench_comm *b, int64_t bytes) {
+    const size_t piece = base_arena_piece((size_t)bytes);
+    if (b->next + piece > b->buffer.size) b->next = 0;
+    float *x = (float *)(void *)(b->buffer.base + b->next);
+    b->next += piece;
+    return x;
+}
+
+/* The slowest rank's seconds of `calls` sums, one after the other. */
+static double sums(struct bench_comm *b, int64_t bytes, int calls) {
+    struct comm_request request;
+    b->world->ops->barrier(b->world);
+    const double start = base_clock_now();
+    for (int i = 0; i < calls; i++) {
+        b->world->ops->sum_start(b->world, next_operand(b, bytes), bytes / 4, &request);
+        b->world->ops->wait(b->world, &request);
+    }
+    return slowest(b, since(start));
+}
+
+/* Grows the loop until it is long against the clock, then cuts it for the budget. */
+static void calibrate(struct bench_comm *b, double sample_s, struct bench_comm_size *s) {
+    int count = 1;
+    double seconds = sums(b, s->bytes, count);
+    while (seconds < SAMPLE_S && count < CALLS_MAX) seconds = sums(b, s->bytes, count *= 2);
+    s->calls = (int)fmin(fmax(1, round(count * sample_s / seconds)), CALLS_MAX);
+}
+
+static void settle(struct bench_comm_size *s) {
+    s->call = base_stats_median(s->samples.seconds, s->samples.count, MEASURE_CONFIDENCE);
+    s->call.median /= s->calls;
+    s->call.low /= s->calls;
+    s->call.high /= s->calls;
+}
+
+static bool narrow(const struct bench_comm_size *s, double width) {
+    return s->call.confidence >= MEASURE_CONFIDENCE && (s->call.high - s->call.low) / 2 <= width * s->call.median;
+}
+
+/* Whether to take one more sample: half the budget at least, all of it when the interval is wide, and more for sums so
+ * slow that they are too few. */
+static bool goes_on(const struct bench_comm_options *o, double spent, int count, bool settled) {
+    const bool few = count < LEAST_SAMPLES;
+    return count < BENCH_COMM_SAMPLES &&
+           (spent < o->seconds / 2 || (spent < o->seconds && !settled) || (few && spent < OVERTIME * o->seconds));
+}
+
+static void time_alone(struct bench_comm *b, const struct bench_comm_options *o, struct bench_comm_size *s) {
+    double spent = 0;
+    calibrate(b, fmax(SAMPLE_S, o->seconds / SAMPLES), s);
+    while (goes_on(o, spent, s->samples.count, s->samples.count && narrow(s, o->width))) {
+        struct measure_interference before, after;
+        measure_watch_read(&b->watch, &before);
+        const double start = base_clock_now(), seconds = sums(b, s->bytes, s->calls);
+        measure_watch_read(&b->watch, &after);
+        const struct measure_interference between = measure_interference_difference(&after, &before);
+        measure_samples_add(&s->samples, start, seconds, NULL, &between,
+                            measure_interference_marks(&between, seconds, b->cpus));
+        spent += seconds;
+        settle(s);
+    }
+}
+
+/* The slowest rank's seconds of matmuls, with a sum beside them or without. */
+static double block(struct bench_comm *b, int count, int64_t bytes) {
+    struct comm_request request;
+    b->world->ops->barrier(b->world);
+    const double start = base_clock_now();
+    if (bytes) b->world->ops->sum_start(b->world, next_operand(b, bytes), bytes / 4, &request);
+    gemms(b, count);
+    if (bytes) b->world->ops->wait(b->world, &request);
+    return slowest(b, since(start));
+}
+
+/* The greatest and the least share that the intervals of cost and call allow. */
+void bench_comm_hidden(struct bench_comm_size *s) {
+    const struct base_interval *cost = &s->cost, *call = &s->call;
+    const double low = 1 - cost->high / (cost->high > 0 ? call->low : call->high);
+    const double high = 1 - cost->low / (cost->low > 0 ? call->high : call->low);
+    const bool known = cost->confidence >= MEASURE_CONFIDENCE && call->confidence >= MEASURE_CONFIDENCE;
+    s->hidden_low = known ? fmin(1, fmax(0, low)) : NAN;
+    s->hidden_high = known ? fmin(1, fmax(0, high)) : NAN;
+    s->hidden = known && (low > 0 || high < 0) ? fmin(1, fmax(0, 1 - cost->median / call->median)) : NAN;
+}
+
+static void time_beside(struct bench_comm *b, const struct bench_comm_options *o, struct bench_comm_size *s) {
+    const int count = (int)fmax(1, ceil(BESIDE_TIMES * s->call.median / b->gemm_s));
+    double difference[BENCH_COMM_SAMPLES], spent = 0;
+    if (s->call.median < BESIDE_S) return;
+    for (int i = 0; goes_on(o, spent, i, true); i++) {
+        s->compute_s[i] = block(b, count, 0);
+        s->beside_s[i] = block(b, count, s->bytes);
+        difference[i] = s->beside_s[i] - s->compute_s[i];
+        spent += s->compute_s[i] + s->beside_s[i];
+        s->pairs = i + 1;
+    }
+    s->cost = base_stats_median(difference, s->pairs, MEASURE_CONFIDENCE);
+    bench_comm_hidden(s);
+}
+
+/* Samples in which a CPU quota stopped a rank, on the rank that met most. */
+static double throttled(struct bench_comm *b, const struct measure_samples *samples) {
+    int count = 0;
+    for (int i = 0; i < samples->count; i++) count += (samples->marks[i] & MEASURE_MARK_THROTTLED) != 0;
+    return slowest(b, count);
+}
+
+/* The same on all ranks. */
+static void judge(const struct bench_comm_options *o, struct bench_comm_size *s, double stopped) {
+    const struct base_mean mean = base_stats_mean(s->samples.seconds, s->samples.count);
+    s->status = RECORD_PASSED;
+    if (s->wrong > 0) {
+        s->status = RECORD_FAILED;
+        snprintf(s->why, sizeof s->why, "%.0f elements of the ranks' sums are wrong", s->wrong);
+    } else if (!narrow(s, o->width)) {
+        s->status = RECORD_INCONCLUSIVE;
+        snprintf(s->why, sizeof s->why,
+                 "the interval of the median time is wider than +-%.0f%%, or has fewer than %d samples", 100 * o->width,
+                 LEAST_SAMPLES);
+    } else if (stopped > 0 && mean.mean / s->calls > 1.02 * s->call.high) {
+        s->status = RECORD_INCONCLUSIVE;
+        snprintf(
+            s->why, sizeof s->why,
+            "a CPU quota stopped ranks in %.0f of %d samples: by the clock a sum takes %.3g s, not the median's %.3g",
+            stopped, s->samples.count, mean.mean / s->calls, s->call.median);
+    }
+}
+
+int bench_comm_measure(struct bench_comm *b, int64_t bytes, const struct bench_comm_options *o,
+                       struct bench_comm_size *s, struct base_error *e) {
+    *s = (struct bench_comm_size){
+        .bytes = bytes, .cost = {NAN, NAN, NAN, 0}, .hidden = NAN, .hidden_low = NAN, .hidden_high = NAN};
+    int code = comm_agree(b->world, measure_samples_open(&s->samples, BENCH_COMM_SAMPLES, 0, NULL, e), e);
+    if (code) return code;
+    s->wrong = check(b, bytes / 4);
+    if (s->wrong == 0) {
+        time_alone(b, o, s);
+        time_beside(b, o, s);
+    }
+    judge(o, s, throttled(b, &s->samples));
+    return BASE_OK;
+}
+
+/* One rank's FLOP/s of matmuls, then its byte/s of passes; together: each while all ranks do the same. */
+static void rates(struct bench_comm *b, bool together, double rate[2]) {
+    static const int count = 4;
+    if (together) b->world->ops->barrier(b->world);
+    rate[0] = count * 2.0 * M * N * K / gemms(b, count);
+    if (together) b->world->ops->barrier(b->world);
+    const double start = base_clock_now();
+    measure_bandwidth_window(&b->bandwidth);
+    rate[1] = b->bandwidth.bytes / since(start);
+}
+
+void bench_comm_measure_share(struct bench_comm *b, struct bench_comm_share *s) {
+    double matmul[BENCH_COMM_ROUNDS], pass[BENCH_COMM_ROUNDS];
+    struct measure_interference before, after;
+    *s = (struct bench_comm_share){.rounds = BENCH_COMM_ROUNDS};
+    measure_watch_read(&b->watch, &before);
+    for (int i = 0; i < s->rounds; i++) {
+        double alone[2] = {0, 0}, together[2];
+        b->world->ops->barrier(b->world);
+        if (b->world->rank == 0) rates(b, false, alone);
+        b->world->ops->max(b->world, alone, 2);
+        rates(b, true, together);
+        for (int k = 0; k < 2; k++) together[k] = -together[k]; /* the slowest rank's is the greatest of these */
+        b->world->ops->max(b->world, together, 2);
+        s->matmul_alone[i] = alone[0], s->pass_alone[i] = alone[1];
+        s->matmul_together[i] = -together[0], s->pass_together[i] = -together[1];
+        matmul[i] = s->matmul_together[i] / s->matmul_alone[i];
+        pass[i] = s->pass_together[i] / s->pass_alone[i];
+    }
+    s->matmul = base_stats_median(matmul, s->rounds, MEASURE_CONFIDENCE).median;
+    s->pass = base_stats_median(pass, s->rounds, MEASURE_CONFIDENCE).median;
+    measure_watch_read(&b->watch, &after);
+    const double stopped = slowest(b, (double)(after.throttled_periods - before.throttled_periods));
+    if (stopped <= 0) return;
+    s->status = RECORD_INCONCLUSIVE;
+    snprintf(s->why, sizeof s->why, "a CPU quota stopped the ranks in %.0f periods meanwhile", stopped);
+}

@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Samples in rounds: each variant once, then the roofs. Nothing prints or allocates inside a timed window. */
+#include "bench/kernel_bench.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "bench/kernel_check.h"
+
+enum {
+    LEAST_SAMPLES = 6, /* the fewest whose range is a 95% interval of the median */
+    SAMPLES = 24,      /* that --seconds is cut for */
+    BURST = 4,
+    ROOF_AGAIN = 32,      /* windows of a roof that seems too low */
+    LEAST_WINDOWS = 3,    /* of a CPU quota: the fewest whose spread says something */
+    ROOF_AGAIN_QUOTA = 4, /* a quota's are long */
+    ROOF_EVERY = 64,      /* times its window a roof under a quota is good for */
+    TRIES = 3,            /* of calibrations, one of which a quota may stop */
+    OVERTIME = 20         /* times the budget that slow calls get to come to LEAST_SAMPLES */
+};
+static const double LONG_S = 0.05;    /* a call beside which the start of threads is nothing */
+static const double SAMPLE_S = 0.001; /* at least: the clock's grain and the team's start must not show */
+
+size_t bench_kernel_scratch(const struct bench_kernel_case *c, int threads) {
+    return kernel_scratch_bytes(threads, c->shape.seq, c->shape.head_dim);
+}
+
+double bench_kernel_need(const struct bench_kernel_case *c, const struct kernel_caches *caches, int threads) {
+    const size_t pool = measure_beyond_caches(caches);
+    const bool matmul = c->op->kind == BENCH_SHAPE_MATMUL;
+    double need = bench_kernel_memory_bytes(c, pool) + (double)bench_kernel_scratch(c, threads) + 3 * (double)pool / 2,
+           operands = 1;
+    for (int i = 0; i < BENCH_OPERANDS && c->op->kind >= BENCH_SHAPE_ROWS; i++)
+        if (c->op->operands[i].use & BENCH_WRITE) need += 2 * (double)bench_operand_bytes(c, i);
+    if (matmul)
+        operands =
+            (double)bench_operand_bytes(c, 0) + (double)bench_operand_bytes(c, 1) + (double)bench_operand_bytes(c, 2);
+    for (int isa = KERNEL_ISA_ref + 1; isa < KERNEL_ISA_COUNT && matmul; isa++) /* B once more for each that packs it */
+        if (kernel_isa_usable((enum kernel_isa)isa))
+            need += bench_kernel_memory_bytes(c, pool) * (double)bench_operand_bytes(c, 1) / operands;
+    return need;
+}
+
+int bench_kernels_open(struct bench_kernels *b, const struct measure_placement *placement,
+                       const struct kernel_caches *caches, size_t scratch, struct base_error *e) {
+    const int threads = placement->threads;
+    enum kernel_isa best = KERNEL_ISA_COUNT - 1;
+    while (!kernel_isa_usable(best)) best--;
+    *b = (struct bench_kernels){
+        .caches = *caches, .cpus = placement->cpus.count, .watch = {.stat = -1, .vmstat = -1, .clock = -1}};
+    comm_serial(&b->world);
+    kernel_select(&b->best, best, KERNEL_BACKEND_TOISE);
+    kernel_select(&b->plain, KERNEL_ISA_ref, KERNEL_BACKEND_TOISE);
+    b->pool = measure_beyond_caches(caches);
+    int code = base_arena_open(&b->scratch, scratch, threads, e);
+    if (code) return code;
+    b->team = (struct kernel_team){.ops = &b->best,
+                                   .threads = threads,
+                                   .scratch = b->scratch.base,
+                                   .scratch_bytes = b->scratch.size,
+                                   .caches = &b->caches};
+    code = measure_watch_open(&b->watch, &placement->cpus, e);
+    const double period_s = b->quota_period_s = measure_quota_period(&b->watch.quota, threads);
+    if (!code) code = measure_bandwidth_open(&b->bandwidth, &b->team, b->pool / 2, period_s, e);
+    if (code) {
+        bench_kernels_close(b);
+        return code;
+    }
+    for (int t = 0; t < KERNEL_DTYPE_COUNT; t++)
+        measure_peak_open(&b->peak[t], &b->team, (enum kernel_dtype)t, placement->cpus_per_thread, period_s);
+    if (period_s > 0) b->quota_s = measure_quota_window(period_s);
+    return BASE_OK;
+}
+
+void bench_kernels_close(struct bench_kernels *b) {
+    measure_watch_close(&b->watch);
+    measure_bandwidth_close(&b->bandwidth);
+    base_arena_close(&b->scratch);
+}
+
+/* One case under way. */
+struct timing {
+    struct bench_kernels *bench;
+    const struct bench_kernel_case *c;
+    struct bench_kernel_memory memory, packed[BENCH_VARIANTS_MAX]; /* packed: copies 0 for variants that do not */
+    struct kernel_team teams[BENCH_VARIANTS_MAX];
+    int64_t next;      /* which copy of the operands */
+    bool two_runtimes; /* OpenBLAS, with threads of its own, beside OpenMP */
+};
+
+static void *const *operands(const struct timing *t, int variant, int64_t copy) {
+    return bench_kernel_operands(t->packed[variant].copies ? &t->packed[variant] : &t->memory, copy);
+}
+
+static double calls(struct timing *t, int variant, int count) {
+    const double start = base_clock_now();
+    for (int i = 0; i < count; i++) t->c->op->call(&t->teams[variant], t->c, operands(t, variant, t->next++));
+    return base_clock_now() - start;
+}
+
+/* Grows the loop until it is long against the clock, then cuts it for the budget. */
+static void calibrate(struct timing *t, int variant, double sample_s, struct bench_kernel_result *r) {
+    for (int try = 0; try < (t->bench->quota_s > 0 ? TRIES : 1); try++) {
+        int count = 1;
+        double seconds = calls(t, variant, count);
+        while (seconds < SAMPLE_S && count < 1 << 20) seconds = calls(t, variant, count *= 2);
+        if (try && seconds / count > r->call.median) continue;
+        r->calls = (int)fmin(fmax(1, round(count * sample_s / seconds)), 1 << 22);
+        r->call.median = seconds / count;
+    }
+}
+
+/* Waits until the other threads of this process sleep: OpenMP's and OpenBLAS's go on looking for work for a while, and
+ * would take the CPUs from each other's samples. They that never sleep (OMP_WAIT_POLICY=active) are not waited for. */
+static void quiet(void) {
+    const struct timespec pause = {.tv_nsec = 1000000};
+    for (int i = 0; i < 64; i++) {
+        struct timespec before, after;
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+        nanosleep(&pause, NULL);
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+        const long used = (after.tv_sec - before.tv_sec) * 1000000000L + after.tv_nsec - before.tv_nsec;
+        if (used < pause.tv_nsec / 5) return;
+    }
+}
+
+static bool sample(struct timing *t, int variant, struct bench_kernel_result *r) {
+    struct measure_interference before, after;
+    measure_watch_read(&t->bench->watch, &before);
+    const double start = base_clock_now(), seconds = calls(t, variant, r->calls);
+    measure_watch_read(&t->bench->watch, &after);
+    const struct measure_interference between = measure_interference_difference(&after, &before);
+    return measure_samples_add(&r->samples, start, seconds, NULL, &between,
+                               measure_interference_marks(&between, seconds, t->bench->cpus));
+}
+
+/* Keeps a window's rate; those beyond the list's room count all the same. */
+static void note(double rate, double *list, int *count, double *best) {
+    if (*count < BENCH_SAMPLES_MAX) list[(*count)++] = rate;
+    *best = fmax(*best, rate);
+}
+
+/* Whether to measure a roof: always, but under a quota, where that takes a second, what is known holds for a while. */
+static bool stale(const struct bench_kernels *b, double at, bool anew) {
+    return b->quota_s <= 0 || anew || at <= 0 || base_clock_now() - at > ROOF_EVERY * b->quota_s;
+}
+
+/* One window of each roof that may bound the case. */
+static void roofs(struct bench_kernels *b, struct bench_kernel_set *set, bool anew) {
+    const int t = set->c->dtype;
+    if (set->flop > 0) {
+        if (stale(b, b->peak_at[t], anew))
+            b->peak_last[t] = measure_peak_window(&b->peak[t], &b->world), b->peak_at[t] = base_clock_now();
+        note(b->peak_last[t], set->peaks, &set->peak_count, &set->peak);
+    }
+    /* far above the ridge one look at the memory is enough */
+    if (set->flop > 0 && set->bandwidth > 0 && set->flop / set->bytes * set->bandwidth > 8 * set->peak) return;
+    if (stale(b, b->bandwidth_at, anew))
+        b->bandwidth_last = measure_bandwidth_window(&b->bandwidth), b->bandwidth_at = base_clock_now();
+    note(b->bandwidth_last, set->bandwidths, &set->bandwidth_count, &set->bandwidth);
+}
+
+static int least_samples(const struct bench_kernels *b) {
+    return b->quota_s > 0 ? LEAST_WINDOWS : LEAST_SAMPLES;
+}
+
+static bool settled(const struct bench_kernels *b, const struct bench_kernel_result *r, double width) {
+    return r->samples.count >= least_samples(b) && (r->call.high - r->call.low) / 2 <= width * r->call.median;
+}
+
+static void settle(const struct bench_kernels *b, struct bench_kernel_result *r) {
+    const double *seconds = r->samples.seconds;
+    r->call = base_stats_median(seconds, r->samples.count, MEASURE_CONFIDENCE);
+    if (b->quota_s > 0) {
+        const struct base_mean m = base_stats_mean(seconds, r->samples.count);
+        const bool enough = r->samples.count >= LEAST_WINDOWS;
+        r->call = (struct base_interval){m.mean, m.low, m.high, enough ? MEASURE_CONFIDENCE : 0};
+    }
+    r->call.median /= r->calls;
+    r->call.low /= r->calls;
+    r->call.high /= r->calls;
+}
+
+/* A sample under a quota: calls without a pause for as long as it takes to see what it sustains. */
+static void sample_under_quota(struct timing *t, int variant, struct bench_kernel_result *r) {
+    const struct measure_watch *watch = &t->bench->watch;
+    const double lead_s = measure_quota_lead(t->bench->quota_period_s);
+    struct measure_interference before, after;
+    double start = base_clock_now(), seconds = 0;
+    int count = 0;
+    while (base_clock_now() - start < lead_s) calls(t, variant, r->calls);
+    measure_watch_read(watch, &before);
+    for (start = base_clock_now(); seconds < t->bench->quota_s; count++) {
+        calls(t, variant, r->calls);
+        seconds = base_clock_now() - start;
+    }
+    measure_watch_read(watch, &after);
+    const struct measure_interference between = measure_interference_difference(&after, &before);
+    measure_samples_add(&r->samples, start, seconds / count, NULL, &between,
+                        measure_interference_marks(&between, seconds, t->bench->cpus));
+}
+
+/* One sample, or several where getting the other runtime to sleep took longer than they do. */
+static void turn(struct timing *t, int variant, struct bench_kernel_result *r) {
+    const bool brief = r->call.median < LONG_S;
+    if (t->two_runtimes) quiet();
+    if (t->bench->quota_s > 0) {
+        sample_under_quota(t, variant, r);
+    } else {
+        if (brief) calls(t, variant, 1); /* threads awake, caches as they are in a loop */
+        for (int i = 0; i < (t->two_runtimes && brief ? BURST : 1); i++) sample(t, variant, r);
+    }
+    settle(t->bench, r);
+}
+
+static void time_rounds(struct timing *t, struct bench_kernel_set *set, const struct bench_kernel_options *o) {
+    const double began = base_clock_now();
+    int timed = 0;
+    for (int i = 0; i < set->count; i++)
+        if (set->results[i].residual <= CHECK_THRESHOLD) timed++;
+    for (bool go = timed > 0; go;) {
+        bool narrow = true, few = false, room = true;
+        for (int i = 0; i < set->count; i++) {
+            struct bench_kernel_result *r = &set->results[i];
+            if (!(r->residual <= CHECK_THRESHOLD)) continue;
+            turn(t, i, r);
+            narrow = narrow && settled(t->bench, r, o->width);
+            few = few || r->samples.count < least_samples(t->bench);
+            room = room && r->samples.count < BENCH_SAMPLES_MAX;
+        }
+        if (t->two_runtimes) quiet();
+        roofs(t->bench, set, false);
+        const double spent = (base_clock_now() - began) / timed / o->seconds;
+        go = room && (spent < 0.5 || (spent < 1 && !narrow) || (spent < OVERTIME && few));
+    }
+    /* a roof that was disturbed throughout is looked at again before it makes a rate impossible */
+    for (int again = 0; again < (t->bench->quota_s > 0 ? ROOF_AGAIN_QUOTA : ROOF_AGAIN); again++) {
+        bench_kernel_verdict(set, o);
+        bool above = false;
+        for (int i = 0; i < set->count; i++) above = above || set->results[i].fraction > 1;
+        if (!above) return;
+        if (t->two_runtimes) quiet();
+        roofs(t->bench, set, true);
+    }
+    bench_kernel_verdict(set, o);
+}
+
+static int prepare(struct timing *t, struct bench_kernel_set *set, const struct bench_kernel_variant *v, int i,
+                   const struct bench_kernel_options *o, struct base_error *e) {
+    struct bench_kernel_result *r = &set->results[i];
+    const bool plain = !strcmp(v->name, kernel_isa_name(KERNEL_ISA_ref));
+    t->teams[i] = t->bench->team;
+    t->teams[i].ops = &v->ops;
+    t->two_runtimes = t->two_runtimes || !strcmp(v->name, "openblas");
+    *r = (struct bench_kernel_result){.variant = v->name, .fraction = NAN, .ratio_to_openblas = NAN};
+    int code = measure_samples_open(&r->samples, BENCH_SAMPLES_MAX, 0, NULL, e);
+    if (code) return code;
+    set->count = i + 1;
+    if (v->packed && (code = bench_kernel_memory_pack(&t->packed[i], &t->memory, t->c, &t->teams[i], e))) return code;
+    code = bench_kernel_check(&t->teams[i], plain ? &t->bench->best : &t->bench->plain, t->c, operands(t, i, 0),
+                              o->seed, &r->residual, e);
+    if (!code && r->residual <= CHECK_THRESHOLD)
+        calibrate(t, i, t->bench->quota_s > 0 ? SAMPLE_S : fmax(SAMPLE_S, o->seconds / SAMPLES), r);
+    return code;
+}
+
+int bench_kernel_measure(struct bench_kernels *b, const struct bench_kernel_case *c,
+                         const struct bench_kernel_variant *variants, int count, const struct bench_kernel_options *o,
+                         struct bench_kernel_set *set, struct base_error *e) {
+    struct timing t = {.bench = b, .c = c};
+    *set = (struct bench_kernel_set){
+        .c = c, .flop = bench_kernel_flop(c), .bytes = bench_kernel_bytes(c), .quota_period_s = b->quota_period_s};
+    int code = bench_kernel_memory_open(&t.memory, c, &b->team, b->pool, o->seed, e);
+    if (code) return code;
+    for (int i = 0; i < count && !code; i++) code = prepare(&t, set, &variants[i], i, o, e);
+    if (!code) time_rounds(&t, set, o);
+    for (int i = 0; i < count; i++) bench_kernel_memory_close(&t.packed[i]);
+    bench_kernel_memory_close(&t.memory);
+    return code;
+}
+
+void bench_kernel_set_close(struct bench_kernel_set *set) {
+    for (int i = 0; i < set->count; i++) measure_samples_close(&set->results[i].samples);
+    set->count = 0;
+}

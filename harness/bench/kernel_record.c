@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Writes records of kind "kernel". */
+#include "bench/kernel_record.h"
+
+#include <math.h>
+
+#include "records/set.h"
+
+json_t *bench_kernel_case_json(const struct bench_kernel_case *c) {
+    const struct bench_kernel_shape *s = &c->shape;
+    json_t *o = json_object();
+    char shape[64];
+    bench_kernel_shape_text(c, shape, sizeof shape);
+    record_set(o, "op", json_string(c->op->name));
+    if (c->name[0]) record_set(o, "name", json_string(c->name));
+    record_set(o, "shape", json_string(shape));
+    switch (c->op->kind) {
+    case BENCH_SHAPE_MATMUL:
+        record_set_integer(o, "m", s->m), record_set_integer(o, "n", s->n), record_set_integer(o, "k", s->k);
+        record_set(o, "trans", json_sprintf("%c%c", s->a_trans ? 'T' : 'N', s->b_trans ? 'T' : 'N'));
+        record_set(o, "c_dtype", json_string(s->c_f32 || c->dtype == KERNEL_F32 ? "f32" : "bf16"));
+        record_set(o, "accumulate", json_boolean(s->accumulate));
+        break;
+    case BENCH_SHAPE_ATTENTION:
+        record_set_integer(o, "b", s->batch), record_set_integer(o, "h", s->heads),
+            record_set_integer(o, "kv_heads", s->kv_heads);
+        record_set_integer(o, "s", s->seq), record_set_integer(o, "d", s->head_dim);
+        if (s->window) record_set_integer(o, "window", s->window);
+        record_set(o, "alibi", json_boolean(s->alibi));
+        break;
+    case BENCH_SHAPE_ROWS:
+        record_set_integer(o, "rows", s->rows), record_set_integer(o, "cols", s->cols);
+        break;
+    case BENCH_SHAPE_VECTOR:
+        record_set_integer(o, "n", s->n);
+    }
+    record_set(o, "dtype", json_string(c->dtype == KERNEL_F32 ? "f32" : "bf16"));
+    const double flop = bench_kernel_flop(c);
+    if (flop > 0) record_set_number(o, "flop", flop);
+    record_set_number(o, "bytes", bench_kernel_bytes(c));
+    if (c->per_step > 0) record_set_number(o, "calls_per_step", c->per_step);
+    return o;
+}
+
+/* Everything that is a rate or follows from one. */
+static void set_rates(json_t *o, const struct bench_kernel_set *k, const struct bench_kernel_result *r) {
+    record_set_number(o, "call_s", r->call.median);
+    record_set_number(o, "call_s_low", r->call.low);
+    record_set_number(o, "call_s_high", r->call.high);
+    record_set_number(o, "confidence", r->call.confidence);
+    if (k->flop > 0) {
+        record_set_number(o, "flop_per_s", k->flop / r->call.median);
+        record_set_number(o, "intensity", k->flop / k->bytes);
+        record_set_number(o, "peak_flop_per_s", k->peak);
+        record_set_number(o, "attainable_flop_per_s", fmin(k->peak, k->flop / k->bytes * k->bandwidth));
+    }
+    record_set_number(o, "byte_per_s", k->bytes / r->call.median);
+    record_set_number(o, "bandwidth_byte_per_s", k->bandwidth);
+    record_set_number(o, "fraction_of_roof", r->fraction > 1 ? NAN : r->fraction); /* above 1: a burst, inconclusive */
+    record_set(o, "bound", json_string(k->bound == BENCH_BOUND_COMPUTE ? "compute" : "memory"));
+    if (isfinite(r->ratio_to_openblas)) record_set_number(o, "ratio_to_openblas", r->ratio_to_openblas);
+}
+
+/* Every sample as the time of one call, in the order taken. */
+static json_t *samples_of(const struct bench_kernel_set *k, const struct bench_kernel_result *r) {
+    json_t *o = measure_samples_json(&r->samples), *call = json_array();
+    for (int i = 0; i < r->samples.count; i++)
+        json_array_append_new(call, record_number(r->samples.seconds[i] / r->calls));
+    json_object_del(o, "step_s");
+    json_object_del(o, "phase_s");
+    record_set(o, "call_s", call);
+    record_set_integer(o, "calls", r->calls);
+    if (k->peak_count) record_set(o, "peak_flop_per_s", record_numbers(k->peaks, k->peak_count));
+    record_set(o, "bandwidth_byte_per_s", record_numbers(k->bandwidths, k->bandwidth_count));
+    return o;
+}
+
+static json_t *head_of(const char *kind, enum record_status status, const char *why,
+                       const struct bench_kernel_origin *origin, int threads) {
+    json_t *o = record_head(kind, status, why), *config = json_object();
+    record_set(o, "launch", json_pack("{s:s, s:i}", "id", origin->launch, "nodes", 1));
+    record_set(o, "machine", json_incref(origin->machine));
+    record_set(o, "workload", json_null());
+    if (origin->model) {
+        record_set(config, "model", json_string(origin->model));
+        record_set_integer(config, "seq", origin->seq);
+        record_set_integer(config, "micro_batch", origin->micro_batch);
+    }
+    if (origin->shapes) record_set(config, "shapes", json_string(origin->shapes));
+    record_set(o, "config", config);
+    record_set(o, "layout",
+               json_pack("{s:i, s:i, s:i, s:s}", "world", 1, "nodes", 1, "threads", threads, "threads_from",
+                         origin->threads_from));
+    return o;
+}
+
+json_t *bench_kernel_record(const struct bench_kernel_set *k, int variant, const struct bench_kernel_origin *origin,
+                            int threads) {
+    const struct bench_kernel_result *r = &k->results[variant];
+    json_t *o = head_of("kernel", r->status, r->why, origin, threads), *result = bench_kernel_case_json(k->c);
+    record_set(o, "samples", r->status == RECORD_FAILED ? json_object() : samples_of(k, r));
+    record_set(result, "variant", json_string(r->variant));
+    record_set_integer(result, "threads", threads);
+    if (r->status != RECORD_FAILED) set_rates(result, k, r);
+    record_set(result, "residual", isfinite(r->residual) ? json_real(r->residual) : json_string("inf"));
+    record_set_number(result, "threshold", CHECK_THRESHOLD);
+    record_set(o, "result", result);
+    return o;
+}
+
+json_t *bench_openblas_record(const struct bench_openblas *openblas, const struct bench_kernel_origin *origin,
+                              int threads) {
+    json_t *o = head_of("openblas", RECORD_PASSED, "", origin, threads);
+    record_set(o, "result", bench_openblas_json(openblas));
+    return o;
+}

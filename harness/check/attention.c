@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Sampled rows of an attention call that has run, against the definition in FP64. */
+#include "check/attention.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/random.h"
+#include "check/matrix.h"
+#include "check/rounding.h"
+
+enum { SAMPLES = 6 };
+#define FLUSHED 0x1p-126 /* FP32's least normal number: an exponential below it is 0, and sums lose what is there */
+
+/* Where the rows of one (sequence, head) lie in each buffer. */
+struct view {
+    const struct kernel_attention *a;
+    int64_t b, h, q, kv, o, lse;
+};
+
+static struct view view_of(const struct kernel_attention *a, int64_t b, int64_t h) {
+    const int64_t kv_head = h / (a->heads / a->kv_heads);
+    return (struct view){.a = a,
+                         .b = b,
+                         .h = h,
+                         .q = b * a->seq_q * a->q_row + h * a->q_head,
+                         .kv = b * a->seq_k * a->kv_row + kv_head * a->kv_head,
+                         .o = b * a->seq_q * a->o_row + h * a->o_head,
+                         .lse = (b * a->heads + h) * a->seq_q};
+}
+
+static double dot(const struct view *v, const void *x, int64_t at_x, const void *y, int64_t at_y) {
+    double sum = 0;
+    for (int64_t i = 0; i < v->a->head_dim; i++)
+        sum += check_matrix_at(v->a->dtype, x, at_x + i) * check_matrix_at(v->a->dtype, y, at_y + i);
+    return sum;
+}
+static void add(const struct view *v, double factor, const void *x, int64_t at, double *sum) {
+    for (int64_t i = 0; i < v->a->head_dim; i++) sum[i] += factor * check_matrix_at(v->a->dtype, x, at + i);
+}
+static bool sees(const struct view *v, int64_t i, int64_t j) {
+    const int64_t past = v->a->q_offset + i - v->a->k_offset - j;
+    return past >= 0 && (v->a->window == 0 || past < v->a->window);
+}
+/* What ALiBi adds to a score. */
+static double bias(const struct view *v, int64_t i, int64_t j) {
+    return v->a->slopes ? v->a->slopes[v->h] * (double)(v->a->k_offset + j - v->a->q_offset - i) : 0;
+}
+static double score(const struct view *v, int64_t i, int64_t j) {
+    return v->a->scale * dot(v, v->a->q, v->q + i * v->a->q_row, v->a->k, v->kv + j * v->a->kv_row) + bias(v, i, j);
+}
+
+/* |x - truth| over the rounding unit of what was stored and what the FP32 arithmetic behind it explains. */
+static double residual(const struct view *v, const void *x, int64_t at, const double *truth, double explained) {
+    double error = 0, norm = 0;
+    for (int64_t i = 0; i < v->a->head_dim; i++) {
+        double d = check_matrix_at(v->a->dtype, x, at + i) - truth[i];
+        error += d * d;
+        norm += truth[i] * truth[i];
+    }
+    double unit = check_unit(v->a->dtype) * sqrt(norm) + explained + FLUSHED * sqrt((double)v->a->head_dim);
+    return error == 0 ? 0 : sqrt(error) / unit;
+}
+
+static double length(const struct view *v, const void *x, int64_t at) {
+    return sqrt(dot(v, x, at, x, at));
+}
+
+/* By how many rounding units the softmax's exponent at (i, j) may be off: its products have the size of |q||k|, however
+ * small their sum comes out, and the bias has its own. */
+static double slack(const struct view *v, int64_t i, int64_t j) {
+    const double q = length(v, v->a->q, v->q + i * v->a->q_row), k = length(v, v->a->k, v->kv + j * v->a->kv_row);
+    return 1 + v->a->scale * q * k + fabs(bias(v, i, j));
+}
+
+/* What e^d adds to a weight p, at most; where e^d is beyond FP64, p may be below it, and anything is possible. */
+static double growth(double p, double d) {
+    return d < 700 ? p * expm1(d) : 1e300;
+}
+
+/* What a row's exponents, each off by at most d_j = 4 units of its slack, may do to its weights: that to
+ * p_j e^(+-d_j) over a sum that lies between e^-mean (Jensen's inequality) and e^most, parts of the true one. Saturated
+ * scores are off by much; then a weight may be anything, but none is below 0 or above 1. */
+struct spread {
+    double mean, most; /* sum of p_j d_j; log of the sum of p_j e^d_j */
+};
+static struct spread spread_of(const struct view *v, int64_t i, const double *p) {
+    struct spread s = {0, 0};
+    double sum = 0;
+    for (int64_t j = 0; j < v->a->seq_k; j++) {
+        if (!sees(v, i, j)) continue;
+        const double d = 4 * check_unit(KERNEL_F32) * slack(v, i, j);
+        s.mean += p[j] * d;
+        sum += growth(p[j], d);
+    }
+    s.most = log1p(sum);
+    return s;
+}
+/* By how much the weight at (i, j) may be off; about 8 units of the slack where that is little. */
+static double weight_error(const struct view *v, struct spread s, int64_t i, int64_t j, double p) {
+    const double d = 4 * check_unit(KERNEL_F32) * slack(v, i, j);
+    return FLUSHED + fmax(fmin(1 - p, growth(p, d + s.mean)), -p * expm1(-d - s.most));
+}
+
+/* Row i of the softmax into p; returns its log-sum-exp. */
+static double softmax(const struct view *v, int64_t i, double *p) {
+    double max = -INFINITY, sum = 0;
+    for (int64_t j = 0; j < v->a->seq_k; j++) {
+        p[j] = sees(v, i, j) ? score(v, i, j) : -INFINITY;
+        max = fmax(max, p[j]);
+    }
+    for (int64_t j = 0; j < v->a->seq_k; j++) sum += p[j] = max == -INFINITY ? 0 : exp(p[j] - max);
+    for (int64_t j = 0; j < v->a->seq_k && sum > 0; j++) p[j] /= sum;
+    return max + log(sum);
+}
+
+static double forward_row(const struct view *v, int64_t i, double *p, double *out) {
+    double size = 0, lse = softmax(v, i, p);
+    const struct spread spread = spread_of(v, i, p);
+    memset(out, 0, (size_t)v->a->head_dim * sizeof *out);
+    for (int64_t j = 0; j < v->a->seq_k; j++) {
+        if (!sees(v, i, j)) continue;
+        add(v, p[j], v->a->v, v->kv + j * v->a->kv_row, out);
+        size += weight_error(v, spread, i, j, p[j]) * length(v, v->a->v, v->kv + j * v->a->kv_row);
+    }
+    double of_lse = fabs(v->a->lse[v->lse + i] - lse) / (2 * spread.most + 8 * check_unit(KERNEL_F32) * fabs(lse));
+    double of_o = residual(v, v->a->o, v->o + i * v->a->o_row, out, size);
+    return fmax(of_o, isinf(lse) ? 0 : of_lse);
+}
+
+/* d score (i, j), given the query's own p and the o that was stored */
+static double d_score(const struct view *v, int64_t i, int64_t j, double p) {
+    const struct kernel_attention *a = v->a;
+    const int64_t row = v->o + i * a->o_row;
+    return p * (dot(v, a->d_o, row, a->v, v->kv + j * a->kv_row) - dot(v, a->d_o, row, a->o, row)) * a->scale;
+}
+
+static double backward_query(const struct view *v, int64_t i, double *p, double *dq) {
+    double size = 0;
+    softmax(v, i, p);
+    const struct spread spread = spread_of(v, i, p);
+    memset(dq, 0, (size_t)v->a->head_dim * sizeof *dq);
+    for (int64_t j = 0; j < v->a->seq_k; j++) {
+        if (!sees(v, i, j)) continue;
+        double ds = d_score(v, i, j, p[j]),
+               bound = weight_error(v, spread, i, j, p[j]) * v->a->scale *
+                       length(v, v->a->d_o, v->o + i * v->a->o_row) *
+                       (length(v, v->a->v, v->kv + j * v->a->kv_row) + length(v, v->a->o, v->o + i * v->a->o_row));
+        add(v, ds, v->a->k, v->kv + j * v->a->kv_row, dq);
+        size += bound * length(v, v->a->k, v->kv + j * v->a->kv_row);
+    }
+    return residual(v, v->a->dq, v->q + i * v->a->q_row, dq, size);
+}
+
+/* Key j of a key/value head gathers from every query head of its group; the stored log-sum-exp gives p. */
+static double backward_key(const struct kernel_attention *a, int64_t b, int64_t kv_head, int64_t j, double *dk,
+                           double *dv) {
+    const int64_t group = a->heads / a->kv_heads;
+    double size_k = 0, size_v = 0;
+    struct view v = view_of(a, b, kv_head * group);
+    memset(dk, 0, (size_t)a->head_dim * sizeof *dk);
+    memset(dv, 0, (size_t)a->head_dim * sizeof *dv);
+    for (int64_t h = kv_head * group; h < (kv_head + 1) * group; h++) {
+        v = view_of(a, b, h);
+        for (int64_t i = 0; i < a->seq_q; i++) {
+            if (!sees(&v, i, j)) continue;
+            const int64_t row = v.o + i * a->o_row, q = v.q + i * a->q_row;
+            const double s = score(&v, i, j), p = exp(s - a->lse[v.lse + i]);
+            const double d_o = length(&v, a->d_o, row),
+                         off = FLUSHED +
+                               growth(p, 8 * check_unit(KERNEL_F32) * (slack(&v, i, j) + fabs(a->lse[v.lse + i])));
+            add(&v, d_score(&v, i, j, p), a->q, q, dk);
+            add(&v, p, a->d_o, row, dv);
+            size_v += off * d_o;
+            size_k += off * a->scale * d_o * length(&v, a->q, q) *
+                      (length(&v, a->v, v.kv + j * a->kv_row) + length(&v, a->o, row));
+        }
+    }
+    return fmax(residual(&v, a->dk, v.kv + j * a->kv_row, dk, size_k),
+                residual(&v, a->dv, v.kv + j * a->kv_row, dv, size_v));
+}
+
+static int64_t draw(uint64_t seed, int64_t index, int64_t below) {
+    return (int64_t)(base_random_u64(seed, BASE_STREAM_GATE + 1, (uint64_t)index) % (uint64_t)below);
+}
+
+double check_attention_forward(const struct kernel_attention *a, uint64_t seed, double *space) {
+    double worst = 0;
+    for (int s = 0; s < SAMPLES; s++) {
+        struct view v = view_of(a, draw(seed, 3 * s, a->batch), draw(seed, 3 * s + 1, a->heads));
+        /* the last row sees as many keys as any: always among the samples */
+        int64_t i = s == 0 ? a->seq_q - 1 : draw(seed, 3 * s + 2, a->seq_q);
+        double r = forward_row(&v, i, space, space + a->seq_k);
+        if (!(r <= worst)) worst = isnan(r) ? INFINITY : r;
+    }
+    return worst;
+}
+
+double check_attention_backward(const struct kernel_attention *a, uint64_t seed, double *space) {
+    double worst = 0;
+    for (int s = 0; s < SAMPLES; s++) {
+        const int64_t b = draw(seed, 4 * s, a->batch), h = draw(seed, 4 * s + 1, a->heads);
+        struct view v = view_of(a, b, h);
+        double q = backward_query(&v, draw(seed, 4 * s + 2, a->seq_q), space, space + a->seq_k);
+        double k = backward_key(a, b, h / (a->heads / a->kv_heads), draw(seed, 4 * s + 3, a->seq_k), space + a->seq_k,
+                                space + a->seq_k + a->head_dim);
+        double r = fmax(isnan(q) ? INFINITY : q, isnan(k) ? INFINITY : k);
+        if (r > worst) worst = r;
+    }
+    return worst;
+}

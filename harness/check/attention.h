@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Is an attention call right? A few sampled rows of what it wrote, against the definition in FP64. */
+#ifndef TOISE_CHECK_ATTENTION_H
+#define TOISE_CHECK_ATTENTION_H
+
+#include "kernels.h"
+
+/* The worst residual of a few sampled rows of an attention call that has run. space: 2 seq + 8 head_dim doubles. */
+double check_attention_forward(const struct kernel_attention *a, uint64_t seed, double *space);
+double check_attention_backward(const struct kernel_attention *a, uint64_t seed, double *space);
+
+#endif

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Rates of a device, a matmul, a layer, the head. */
+#include "costmodel/device.h"
+
+#include <math.h>
+
+/* Not fitted: published steps do not tell these apart from their neighbours, so each keeps its common value. */
+static const double K0_ATTENTION = 32; /* elements of k; a head's matmuls have k of 64 to 256 */
+static const double LAYER_LAUNCH =
+    250e-6; /* seconds of CPU to launch a layer's pass, some 25 kernels of 10 us: a floor */
+static const double EXPERTS_LAUNCH = 250e-6; /* and as many that route, sort and send (assumed) */
+static const double BLACKWELL_FLASH = 0.8;   /* of Hopper's share of peak: cuDNN's first kernels for it */
+
+/* The usual tiles of cuBLAS, and the rate of each over that of the largest (NVIDIA, Matrix Multiplication Background
+ * User's Guide, 2023: fewer reuses an element). */
+static const struct {
+    double m, n, rate;
+} tiles[] = {{256, 128, 1},   {128, 256, 1},   {128, 128, 0.93}, {256, 64, 0.85},
+             {64, 256, 0.85}, {128, 64, 0.80}, {64, 64, 0.65}};
+
+static double matmul_share(const struct cost_platform *x, const struct cost_parameters *p) {
+    switch (x->device) {
+    case COST_V100:
+        return p->value[COST_P_g_v100];
+    case COST_A100:
+        return p->value[COST_P_g_a100];
+    case COST_H100:
+        return p->value[COST_P_g_h100];
+    case COST_GB200:
+        return p->value[COST_P_g_gb200];
+    case COST_OTHER_DEVICE:
+        break;
+    }
+    return x->matmul_share;
+}
+
+static double flash_share(const struct cost_job *job, const struct cost_parameters *p) {
+    switch (job->platform.device) {
+    case COST_V100:
+    case COST_A100:
+        return p->value[COST_P_flash_a100];
+    case COST_H100:
+        return p->value[job->practice.era == COST_FSDP ? COST_P_flash_h100_old : COST_P_flash_hopper];
+    case COST_GB200:
+        return BLACKWELL_FLASH * p->value[COST_P_flash_hopper];
+    case COST_OTHER_DEVICE:
+        break;
+    }
+    return job->platform.flash_share;
+}
+
+void cost_rates_fill(const struct cost_job *job, const struct cost_parameters *p, const struct cost_ablation *ablation,
+                     struct cost_rates *r) {
+    const struct cost_platform *x = &job->platform;
+    const double align = ablation->alignment ? 1 : p->value[COST_P_align];
+    *r = (struct cost_rates){
+        .units = x->units,
+        .matmul = x->peak_flop_per_s * (job->practice.fp32 ? x->tf32_share : 1) * matmul_share(x, p),
+        .slow = ablation->alignment ? 0 : x->fp32_flop_per_s * p->value[COST_P_tc8],
+        .flash = x->peak_flop_per_s * flash_share(job, p),
+        .memory = x->memory_bytes_per_s * p->value[COST_P_memory],
+        .k0 = p->value[COST_P_k0],
+        .k0_attention = K0_ATTENTION,
+        .misaligned = {1},
+        .word = job->practice.weight_bytes,
+        .quantised = !ablation->quantisation && x->units > 0,
+    };
+    for (int i = 1; i < (int)(sizeof r->misaligned / sizeof *r->misaligned); i++)
+        r->misaligned[i] = r->misaligned[i - 1] / align;
+}
+
+/* Factors of two that x lacks to be a multiple of 64: 0 to 6. Shards of odd sizes may not be whole. */
+static int lacks(double x) {
+    const double whole = rint(x);
+    int factors = 0;
+    if (fabs(whole - x) >= 1e-6) return 6;
+    for (long long n = (long long)whole; factors < 6 && !(n & 1); n >>= 1) factors++;
+    return 6 - factors;
+}
+
+/* Elements of the output, and those of the units that idle in the last wave, by the best of the tiles. */
+static double padded_area(const struct cost_rates *r, double m, double n, double batch) {
+    double best = INFINITY;
+    if (!r->quantised) return m * n * batch;
+    for (unsigned i = 0; i < sizeof tiles / sizeof *tiles; i++) {
+        const double count = ceil(m / tiles[i].m) * ceil(n / tiles[i].n) * batch;
+        best = fmin(best, ceil(count / r->units) * r->units * tiles[i].m * tiles[i].n / tiles[i].rate);
+    }
+    return best;
+}
+
+static double products(const struct cost_rates *r, double m, double n, double k, double count, double k0, bool slow) {
+    const double bytes = r->word * count * (m * k + k * n + m * n);
+    const int lacks_k = lacks(k), lacks_n = lacks(n);
+    double arithmetic =
+        2 * padded_area(r, m, n, count) * k / r->matmul * (1 + k0 / k) * r->misaligned[lacks_k + lacks_n];
+    if (slow && r->slow > 0 && (lacks_k > 3 || lacks_n > 3)) arithmetic = 2 * m * n * k * count / r->slow;
+    return fmax(arithmetic, bytes / r->memory);
+}
+
+double cost_matmul_s(const struct cost_rates *r, double m, double n, double k, double batch) {
+    return products(r, m, n, k, batch > 0 ? batch : 1, batch > 0 ? r->k0_attention : r->k0, batch > 1);
+}
+
+double cost_grouped_s(const struct cost_rates *r, double m, double n, double k, double groups) {
+    return products(r, m, n, k, groups, r->k0, false);
+}
+
+/* Linear layers of n outputs and k inputs, one or a group; backward: the gradients of its input and of its weights. */
+static double linear(const struct cost_rates *r, struct cost_part *part, double m, double n, double k, double groups) {
+    const double forward = cost_grouped_s(r, m, n, k, groups);
+    part->forward += forward;
+    part->backward += cost_grouped_s(r, m, k, n, groups) + cost_grouped_s(r, k, n, m, groups);
+    return forward;
+}
+
+/* Fused: the causal half at a rate of its own; backward has five matmuls of it instead of two, and takes 1 / 0.9 more
+ * (Dao 2023). Unfused: the whole square, and passes over the scores in memory. */
+static struct cost_part attention(const struct cost_job *job, const struct cost_parameters *p,
+                                  const struct cost_ablation *ablation, const struct cost_rates *r) {
+    const double s = (double)job->batch.seq, b = (double)job->batch.micro_batch, width = cost_job_attention(job);
+    const double head = cost_job_head_dim(job), heads = b * job->shape.heads / job->layout.tp;
+    struct cost_part part = {0};
+    if (job->practice.flash) {
+        part.forward = 4 * cost_job_attended(job) * b * s * s / job->layout.cp * width / r->flash;
+        part.backward = 2.5 / 0.9 * part.forward;
+        return part;
+    }
+    const bool slow = job->practice.era == COST_HUGGINGFACE && !ablation->passes;
+    const double scores = r->word * heads * s * s * (slow ? p->value[COST_P_pass_hf] : 1) / r->memory;
+    const double wide = cost_matmul_s(r, s, s, head, heads), tall = cost_matmul_s(r, s, head, s, heads);
+    part.forward = wide + tall + 6.5 * scores;
+    part.backward = wide + 3 * tall + 9.5 * scores;
+    return part;
+}
+
+/* Seconds of elementwise passes over so many elements a token. */
+static double pass_s(const struct cost_job *job, const struct cost_parameters *p, const struct cost_ablation *ablation,
+                     const struct cost_rates *r, double elements) {
+    const struct cost_practice *x = &job->practice;
+    const enum cost_parameter factor = x->era == COST_HUGGINGFACE ? COST_P_pass_hf
+                                       : x->eager                 ? COST_P_pass_eager
+                                                                  : COST_P_pass_fused;
+    return (ablation->passes ? 1 : p->value[factor]) * r->word * cost_job_tokens(job) * elements / r->memory;
+}
+
+/* Norms, biases, dropouts and residuals over hidden, shared out by sequence parallelism alone; the MLP's function (of
+ * each expert that a token passes) and the queries, keys and values. */
+static double layer_elements(const struct cost_job *job) {
+    const struct cost_shape *s = &job->shape;
+    const double tp = job->layout.tp, norm = job->layout.sequence_parallel ? tp : 1;
+    const double mlps = s->experts > 0 ? s->active : 1;
+    return 11 * s->hidden / norm + (2 + s->gated) * s->ffn / tp * mlps + 2 * cost_job_qkv(job);
+}
+
+/* Scores over the experts, their softmax and top k: 4 passes. Rows copied for their experts, and summed by their
+ * weights when they are back: 2 + 2 over k hidden. Rows that came from other ranks are sorted by the experts here, and
+ * back again: 4 more, where there is more than one. */
+static double routing_elements(const struct cost_job *job) {
+    const struct cost_shape *s = &job->shape;
+    const double norm = job->layout.sequence_parallel ? job->layout.tp : 1;
+    const bool sorted = job->layout.ep > 1 && cost_job_experts_held(job) > 1;
+    return 4 * s->experts / norm + 4 * s->active * s->hidden * (1 / norm + sorted);
+}
+
+/* What backward runs again. Early stopping spares the layer's last matmul and some of the passes after it. */
+static void recompute(const struct cost_job *job, struct cost_layer *l, double down) {
+    const struct cost_practice *x = &job->practice;
+    const bool experts = job->shape.experts > 0;
+    switch (job->layout.recompute) {
+    case PLAN_RECOMPUTE_SELECTIVE:
+        l->attention.again = l->attention.forward;
+        if (x->era == COST_XLA || !job->layout.sequence_parallel) l->passes.again = l->passes.forward;
+        break;
+    case PLAN_RECOMPUTE_FULL:
+        l->attention.again = l->attention.forward;
+        l->linear.again = l->linear.forward - (x->early_stop && !experts ? down : 0);
+        l->experts.again = l->experts.forward - (x->early_stop && experts ? down : 0);
+        l->router.again = l->router.forward;
+        l->passes.again = l->passes.forward * (x->early_stop ? 0.85 : 1);
+        break;
+    default:
+        break;
+    }
+}
+
+/* The MLP's matmuls, or the router's and the experts'. Returns what the last takes forward. */
+static double mlp(const struct cost_job *job, const struct cost_parameters *p, const struct cost_ablation *ablation,
+                  const struct cost_rates *r, struct cost_layer *l) {
+    const struct cost_shape *s = &job->shape;
+    const double t = cost_job_tokens(job), h = s->hidden, up = s->ffn * (1 + s->gated), tp = job->layout.tp;
+    if (s->experts == 0) {
+        linear(r, &l->linear, t, up / tp, h, 1);
+        return linear(r, &l->linear, t, h, s->ffn / tp, 1);
+    }
+    const double rows = cost_job_expert_rows(job), held = cost_job_experts_held(job);
+    const double passes = pass_s(job, p, ablation, r, routing_elements(job));
+    linear(r, &l->router, t / (job->layout.sequence_parallel ? tp : 1), s->experts, h, 1);
+    l->router.forward += passes, l->router.backward += passes;
+    linear(r, &l->experts, rows, up / tp, h, held);
+    return linear(r, &l->experts, rows, h, s->ffn / tp, held);
+}
+
+void cost_layer_fill(const struct cost_job *job, const struct cost_parameters *p, const struct cost_ablation *ablation,
+                     const struct cost_rates *r, struct cost_layer *l) {
+    const double t = cost_job_tokens(job), h = job->shape.hidden;
+    const double passes = job->layout.recompute == PLAN_RECOMPUTE_FULL ? 3 : 2;
+    const double launch = LAYER_LAUNCH + (job->shape.experts > 0 ? EXPERTS_LAUNCH : 0);
+    *l = (struct cost_layer){0};
+    linear(r, &l->linear, t, cost_job_qkv(job), h, 1);
+    linear(r, &l->linear, t, h, cost_job_attention(job), 1);
+    const double down = mlp(job, p, ablation, r, l);
+    l->attention = attention(job, p, ablation, r);
+    l->passes.forward = pass_s(job, p, ablation, r, layer_elements(job));
+    l->passes.backward = 2 * l->passes.forward;
+    recompute(job, l, down);
+    if (job->practice.blocking) {
+        const double each = ablation->blocking ? 0 : p->value[COST_P_blocking];
+        l->launch_forward = each;
+        l->launch_backward = passes * each;
+    } else {
+        l->launch_forward = fmax(0, launch - cost_layer_forward(l));
+        l->launch_backward = fmax(0, passes * launch - cost_layer_backward(l));
+    }
+}
+
+double cost_layer_forward(const struct cost_layer *l) {
+    return l->linear.forward + l->attention.forward + l->passes.forward + l->experts.forward + l->router.forward +
+           l->launch_forward;
+}
+
+static double backward(const struct cost_part *part) {
+    return part->backward + part->again;
+}
+
+double cost_layer_backward(const struct cost_layer *l) {
+    return backward(&l->linear) + backward(&l->attention) + backward(&l->passes) + backward(&l->experts) +
+           backward(&l->router) + l->launch_backward;
+}
+
+double cost_head_s(const struct cost_job *job, const struct cost_rates *r) {
+    const double t = cost_job_tokens(job), h = job->shape.hidden;
+    const double v = ceil(job->shape.vocab / (128 * job->layout.tp)) * 128; /* as Megatron pads a shard */
+    return cost_matmul_s(r, t, v, h, 0) + cost_matmul_s(r, t, h, v, 0) + cost_matmul_s(r, h, v, t, 0) +
+           32 * t * v / r->memory;
+}
+
+double cost_lookup_s(const struct cost_job *job, const struct cost_rates *r) {
+    return 16 * cost_job_tokens(job) * job->shape.hidden / r->memory;
+}

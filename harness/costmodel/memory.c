@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Bytes by tensor, stage by stage. */
+#include "costmodel/memory.h"
+
+/* Elements a token that one layer keeps: on every tensor parallel rank alike (inputs of norms, of attention and MLP),
+ * and shared out among them. */
+static double alike(const struct model_config *c) {
+    return 4.0 * (double)c->width;
+}
+static double shared_out(const struct model_config *c) {
+    const double qkv = (double)model_config_dim(c, MODEL_QKV), att = (double)model_config_dim(c, MODEL_ATTENTION);
+    const double mlps = c->experts > 0 ? (double)c->active : 1;
+    return qkv + att + mlps * ((double)model_config_dim(c, MODEL_FFN_UP) + (double)c->ffn);
+}
+/* And for routing. */
+static double routed(const struct model_config *c, double spread) {
+    const double rows = (double)c->active * (double)c->width;
+    return rows + rows / spread + (double)c->experts / spread;
+}
+
+double cost_memory_layer(const struct model_config *c, const struct plan_layout *l, const struct plan_batch *b,
+                         const struct cost_numerics *n) {
+    const double tokens = (double)(b->micro_batch * b->seq) / l->cp, tp = l->tp, spread = l->sequence_parallel ? tp : 1;
+    const double scores = (double)c->heads * (double)b->seq;
+    double bytes = alike(c) / spread * n->activation_bytes + shared_out(c) / tp * n->activation_bytes;
+    bytes += routed(c, spread) * n->activation_bytes;
+    if (l->recompute == PLAN_RECOMPUTE_FULL) return tokens * (double)c->width * n->activation_bytes;
+    if (n->dropout) bytes += 2 * (double)c->width / spread;
+    if (n->fused_attention)
+        bytes += 4 * (double)c->heads / tp; /* log-sum-exp */
+    else if (l->recompute == PLAN_RECOMPUTE_NONE)
+        bytes += scores / tp * (n->dropout ? 2 * n->activation_bytes + 1 : n->activation_bytes);
+    return tokens * bytes;
+}
+
+static double device_layers(const struct model_config *c, const struct plan_layout *l, int device) {
+    int64_t layers = 0;
+    for (int chunk = 0; chunk < l->vp; chunk++) layers += plan_layout_layers(l, c->layers, chunk * l->pp + device);
+    return (double)layers;
+}
+
+double cost_memory_parameters(const struct model_config *c, const struct plan_layout *l, int device) {
+    const double layers = device_layers(c, l, device);
+    double sum = 0;
+    for (int i = 0; i < c->family->parameter_count; i++) {
+        const struct model_parameter *p = &c->family->parameters[i];
+        const double size = (double)model_config_dim(c, p->rows) * (double)model_config_dim(c, p->cols) /
+                            (p->shard == MODEL_SHARD_NONE ? 1 : l->tp) *
+                            (p->expert ? (double)c->experts / plan_layout_expert_ranks(l) : 1);
+        const bool table = p->role == MODEL_TOKEN_TABLE;
+        if (p->role == MODEL_HEAD_WEIGHT && c->tied) continue;
+        if (p->role < MODEL_NORM1_GAIN)
+            sum += device == 0 || (table && c->tied && device == l->pp - 1) ? size : 0;
+        else if (p->role >= MODEL_FINAL_GAIN)
+            sum += device == l->pp - 1 ? size : 0;
+        else
+            sum += layers * size;
+    }
+    return sum;
+}
+
+double cost_memory_experts(const struct model_config *c, const struct plan_layout *l, int device) {
+    double layer = 0;
+    for (int i = 0; i < c->family->parameter_count; i++) {
+        const struct model_parameter *p = &c->family->parameters[i];
+        if (p->expert)
+            layer += (double)model_config_dim(c, p->rows) * (double)model_config_dim(c, p->cols) / l->tp *
+                     (double)c->experts / plan_layout_expert_ranks(l);
+    }
+    return device_layers(c, l, device) * layer;
+}
+
+/* Parameters of a pipeline rank, and the ranks that share out what ZeRO shares out. */
+struct held {
+    double plain, experts, plain_ranks, expert_ranks;
+};
+
+/* At so many bytes each, shared out or not. */
+static double bytes_of(const struct held *h, double bytes, bool shared) {
+    return h->plain * bytes / (shared ? h->plain_ranks : 1) + h->experts * bytes / (shared ? h->expert_ranks : 1);
+}
+
+/* Micro-batches of the logits' stage: one at a time. */
+static double logits(const struct model_config *c, const struct plan_layout *l, const struct plan_batch *b) {
+    return 4.0 * (double)(b->micro_batch * b->seq) / l->cp * (double)c->vocab / l->tp;
+}
+
+static struct cost_memory device_memory(const struct model_config *c, const struct plan_layout *l,
+                                        const struct plan_batch *b, const struct cost_numerics *n, int device) {
+    const double parameters = cost_memory_parameters(c, l, device), share = (double)l->dp * l->cp;
+    const double experts = cost_memory_experts(c, l, device);
+    const struct held held = {parameters - experts, experts, share, share / plan_layout_expert_ranks(l)};
+    struct cost_memory m = {.framework = n->framework_bytes, .device = device};
+    struct plan_pipeline pipeline;
+    plan_layout_pipeline(l, b, &pipeline);
+    m.weights = bytes_of(&held, n->weight_bytes, l->zero >= 3);
+    if (l->zero >= 3)
+        m.weights +=
+            2 * n->weight_bytes * parameters / device_layers(c, l, device); /* gathered: a layer and the next */
+    m.gradients = bytes_of(&held, n->gradient_bytes, l->zero >= 2);
+    m.optimizer = bytes_of(&held, n->optimizer_bytes, l->zero >= 1);
+    m.activations = (double)plan_pipeline_in_flight(&pipeline, device) * device_layers(c, l, device) / l->vp *
+                    cost_memory_layer(c, l, b, n);
+    if (l->recompute == PLAN_RECOMPUTE_FULL) { /* and the layer that is being recomputed */
+        struct plan_layout kept = *l;
+        kept.recompute = PLAN_RECOMPUTE_NONE;
+        m.activations += cost_memory_layer(c, &kept, b, n);
+    }
+    if (device == l->pp - 1) m.logits = logits(c, l, b) * 2;
+    m.total = m.weights + m.gradients + m.optimizer + m.activations + m.logits;
+    return m;
+}
+
+struct cost_memory cost_memory(const struct model_config *c, const struct plan_layout *l, const struct plan_batch *b,
+                               const struct cost_numerics *n) {
+    struct cost_memory most = device_memory(c, l, b, n, 0);
+    for (int device = 1; device < l->pp; device++) {
+        const struct cost_memory m = device_memory(c, l, b, n, device);
+        if (m.total > most.total) most = m;
+    }
+    return most;
+}
+
+double cost_memory_needed(const struct cost_memory *m) {
+    return 1.05 * m->total + m->framework;
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Links, groups, collectives, point to point. */
+#include "costmodel/network.h"
+
+#include <math.h>
+
+#include "costmodel/device.h"
+
+/* Seconds per step of a ring inside a node: all-reduces of 1 MiB among 8 A100 (106 us, 14 steps). Not fitted. */
+static const double ALPHA_INSIDE = 6e-6;
+
+/* Omni-Path's figures are a node's; elsewhere a share of the nominal bandwidth is achieved. */
+static void outside(const struct cost_platform *x, const struct cost_parameters *p, struct cost_links *l) {
+    const double nominal = x->node_bytes_per_s;
+    const bool v100 = x->device == COST_V100;
+    l->node = l->group = nominal * (x->node_share > 0              ? x->node_share
+                                    : x->fabric == COST_INFINIBAND ? p->value[COST_P_infiniband]
+                                                                   : p->value[COST_P_roce]);
+    if (x->fabric != COST_OMNIPATH || x->node_share > 0) return;
+    l->node = fmin(nominal, p->value[v100 ? COST_P_opa_v100_node : COST_P_opa_a100_node]);
+    l->group = fmin(nominal, p->value[v100 ? COST_P_opa_v100_group : COST_P_opa_a100_group]);
+    l->spread = p->value[COST_P_opa_spread];
+}
+
+void cost_links_fill(const struct cost_job *job, const struct cost_parameters *p, const struct cost_ablation *ablation,
+                     struct cost_links *l) {
+    const struct cost_platform *x = &job->platform;
+    *l = (struct cost_links){
+        .domain = fmin(x->domain, job->accelerators),
+        .inside = x->pairwise && x->device == COST_V100 ? p->value[COST_P_link_jz_v100] : x->link_bytes_per_s,
+        .alpha = p->value[COST_P_alpha],
+        .alpha_inside = ALPHA_INSIDE,
+        .interference = ablation->interference ? 0 : p->value[COST_P_interference],
+        .pairwise = x->pairwise ? x->node_accelerators : 0,
+        .overlap = !ablation->overlap,
+    };
+    outside(x, p, l);
+    if (ablation->achieved) {
+        l->inside = x->link_nominal_bytes_per_s;
+        l->node = l->group = x->node_bytes_per_s;
+        l->spread = 0;
+    }
+    const double nodes = fmax(1, l->domain / x->node_accelerators);
+    l->node *= nodes;
+    l->group *= nodes;
+}
+
+/* So many ranks, one in `stride`. */
+static struct cost_group spaced(const struct cost_links *l, double count, double stride) {
+    const double ranks = fmin(count, fmax(1, floor(l->domain / stride)));
+    return (struct cost_group){ranks, ceil(count / ranks), fmax(1, l->domain / ranks), 1};
+}
+
+/* Of the links inside, where they are shared out among peers, those to peers in the group. */
+static double share_of(const struct cost_links *l, double ranks) {
+    const double peers = l->pairwise - 1;
+    return peers > 0 ? fmin(1, fmax(1, ranks - 1) / peers) : 1;
+}
+
+struct cost_group cost_group_tensor(const struct cost_job *job, const struct cost_links *l) {
+    const double ranks = fmin(job->layout.tp, l->domain);
+    return (struct cost_group){ranks, ceil(job->layout.tp / l->domain), l->domain / ranks, share_of(l, ranks)};
+}
+
+/* Ranks that one data parallel rank has inside itself. */
+static double inner(const struct cost_job *job) {
+    return (double)job->layout.tp * job->layout.cp;
+}
+
+struct cost_group cost_group_data(const struct cost_job *job, const struct cost_links *l) {
+    return spaced(l, job->layout.dp, inner(job));
+}
+
+struct cost_group cost_group_expert(const struct cost_job *job, const struct cost_links *l) {
+    struct cost_group g = spaced(l, plan_layout_expert_ranks(&job->layout), inner(job));
+    g.share = share_of(l, g.ranks);
+    return g;
+}
+
+struct cost_group cost_group_expert_data(const struct cost_job *job, const struct cost_links *l) {
+    return spaced(l, (double)job->layout.dp / plan_layout_expert_ranks(&job->layout),
+                  inner(job) * plan_layout_expert_ranks(&job->layout));
+}
+
+/* The first `size` ranks of a group. */
+static struct cost_group part_of(struct cost_group g, double size) {
+    g.ranks = fmin(g.ranks, size);
+    g.nodes = ceil(size / g.ranks);
+    return g;
+}
+
+struct cost_group cost_group_zero3(const struct cost_job *job, const struct cost_links *l) {
+    return part_of(cost_group_data(job, l), fmin(job->practice.zero_group, job->layout.dp));
+}
+
+struct cost_group cost_group_expert_zero3(const struct cost_job *job, const struct cost_links *l) {
+    const double size = fmin(job->practice.zero_group, job->layout.dp) / plan_layout_expert_ranks(&job->layout);
+    return part_of(cost_group_expert_data(job, l), fmax(1, size));
+}
+
+/* Over nodes, of all ranks of one group in a domain. */
+static double rate_outside(const struct cost_links *l, const struct cost_group *g) {
+    const double spread = l->spread > 0 ? pow(g->nodes / 4, -l->spread) : 1;
+    return fmin(l->group, l->node / g->sharing) * spread;
+}
+
+double cost_collective_s(const struct cost_links *l, const struct cost_group *g, enum cost_collective op, double bytes,
+                         double pieces) {
+    const double rounds = (double)op, world = g->ranks * g->nodes;
+    const double inside = rounds * bytes * (g->ranks - 1) / g->ranks / (l->inside * g->share);
+    if (g->nodes <= 1) return inside + pieces * rounds * l->alpha_inside * (g->ranks - 1);
+    const bool tree = op == COST_ALL_REDUCE;
+    const double moved = rounds * bytes * (tree ? (g->nodes - 1) / g->nodes : (world - 1) / world);
+    const double latency = l->alpha * (tree ? 2 * log2(g->nodes) : world - 1);
+    return fmax(inside, moved / rate_outside(l, g)) + pieces * latency;
+}
+
+double cost_all_to_all_s(const struct cost_links *l, const struct cost_group *g, double bytes) {
+    const double world = g->ranks * g->nodes;
+    const double inside = bytes * (g->ranks - 1) / world / (l->inside * g->share);
+    const double outside = g->nodes > 1 ? bytes * (world - g->ranks) / world * g->ranks / rate_outside(l, g) : 0;
+    return fmax(inside, outside) + l->alpha_inside * (g->ranks - 1) + l->alpha * (world - g->ranks);
+}
+
+/* Share of the borders between stages that are borders between nodes. */
+static double crossing(const struct cost_job *job, const struct cost_links *l) {
+    const struct plan_layout *y = &job->layout;
+    if ((double)y->tp * y->cp * y->dp >= l->domain) return 1;
+    return fmin(1, fmax(0, (job->accelerators / l->domain - 1) / (y->pp - 1)));
+}
+
+double cost_hop_s(const struct cost_job *job, const struct cost_links *l) {
+    const double bytes = job->practice.weight_bytes * cost_job_tokens(job) * job->shape.hidden;
+    const double mine = bytes / job->layout.tp;
+    if (job->layout.pp == 1) return 0;
+    const double cross = crossing(job, l), outside_s = mine / fmin(l->group, l->node / l->domain) + l->alpha;
+    double hop = cross * outside_s + (1 - cross) * (mine / l->inside + l->alpha_inside);
+    if (job->layout.tp > 1 && !job->layout.sequence_parallel) {
+        struct cost_group g = cost_group_tensor(job, l);
+        g.sharing = 1;
+        hop += cost_collective_s(l, &g, COST_SCATTER, bytes, 1);
+    }
+    return hop;
+}
+
+double cost_shown_s(const struct cost_links *l, double x, double y) {
+    return l->overlap ? fmax(0, x - y) + l->interference * fmin(x, y) : x;
+}

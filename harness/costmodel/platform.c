@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A machine's facts as a platform: device family, fabric, links, network. */
+#include "costmodel/platform.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Shares of the nominal rate of links that all-reduces get: measured on V100 (124e9 of 150e9 bytes/s at 4 GB) and A100
+ * (229e9 of 300e9 at 1 GiB); recalled for the others, to which fits are insensitive. */
+static const double LINK_SHARE[] = {[COST_V100] = 124.0 / 150,
+                                    [COST_A100] = 229.0 / 300,
+                                    [COST_H100] = 0.8,
+                                    [COST_GB200] = 650.0 / 900,
+                                    [COST_OTHER_DEVICE] = 0.75};
+/* Shares of peak of large matmuls in training steps where nothing is known of a device: what families were fitted to,
+ * from the lowest to the highest; fused attention gets this share of that, as on those. */
+static const double MATMUL_SHARE[COST_SIDES] = {0.4, 0.55, 0.75}, FLASH_SHARE = 0.6;
+/* A whole step's matmuls get this share of the best one measured alone: clocks fall under power caps. */
+static const double SUSTAINED = 0.9;
+
+const char *cost_label_name(enum cost_label label) {
+    static const char *const names[] = {"interpolated", "extrapolated", "announced"};
+    return names[label];
+}
+
+enum machine_dtype cost_platform_dtype(const struct machine *m) {
+    static const enum machine_dtype order[] = {MACHINE_BF16, MACHINE_FP16};
+    for (int i = 0; i < 2; i++)
+        if (machine_fact_known(&m->accelerator.peak_flop_per_s[order[i]])) return order[i];
+    return MACHINE_FP32;
+}
+
+static double pick(const struct machine_fact *f, enum cost_side side) {
+    return side == COST_SLOW ? f->low : side == COST_FAST ? f->high : f->value;
+}
+
+enum cost_device cost_platform_device(const struct machine *m, const char **unlike) {
+    static const struct {
+        const char *prefix;
+        enum cost_device device;
+        bool fitted; /* itself, not a sibling alone */
+    } families[] = {
+        {"v100-sxm2", COST_V100, true}, {"a100-sxm4", COST_A100, true}, {"a100-", COST_A100, false},
+        {"h100-sxm5", COST_H100, true}, {"h200-", COST_H100, true},     {"h100-", COST_H100, false},
+        {"gh200-", COST_H100, false},   {"h800-", COST_H100, false},    {"gb200", COST_GB200, true},
+        {"gb300", COST_GB200, true},    {"b200-", COST_GB200, true},    {"b300-", COST_GB200, false},
+    };
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
+        if (strncmp(m->accelerator.name, families[i].prefix, strlen(families[i].prefix))) continue;
+        if (!families[i].fitted) *unlike = "no run on its accelerator was fitted: priced as its family";
+        return families[i].device;
+    }
+    *unlike = "no run on its accelerator was fitted: its efficiency is a guess, and so is the interval's";
+    return COST_OTHER_DEVICE;
+}
+
+double cost_platform_link_share(enum cost_device device) {
+    return LINK_SHARE[device];
+}
+
+static bool begins(const char *text, const char *with) {
+    return text && !strncmp(text, with, strlen(with));
+}
+
+/* *unlike: why no fitted fabric is like it. */
+static enum cost_fabric fabric_of(const char *technology, const char **unlike) {
+    static const char *const ethernets[] = {"RoCE", "Ethernet", "EFA", "Slingshot", "400 GbE"};
+    if (technology && strstr(technology, "InfiniBand")) return COST_INFINIBAND;
+    if (begins(technology, "Omni-Path")) return COST_OMNIPATH;
+    for (size_t i = 0; i < sizeof ethernets / sizeof *ethernets; i++)
+        if (begins(technology, ethernets[i])) return COST_ROCE;
+    if (!*unlike) *unlike = "no run on its network's technology was fitted";
+    return COST_INFINIBAND;
+}
+
+/* The largest bus bandwidth among rows of an all-reduce; 0: none. */
+static double achieved(const struct machine_rows *rows, double nodes) {
+    double best = 0, nearest = INFINITY;
+    for (int i = 0; i < rows->count; i++) {
+        const struct machine_row *r = &rows->row[i];
+        if (strcmp(r->op, "all_reduce") || !machine_fact_known(&r->figure)) continue;
+        const double far = isfinite(r->nodes) ? fabs(log(r->nodes / nodes)) : 0;
+        if (far < nearest || (far == nearest && r->figure.value > best)) nearest = far, best = r->figure.value;
+    }
+    return best;
+}
+
+static double share_of_peak(const struct machine *m, enum machine_dtype dtype, enum cost_side side) {
+    const struct machine_accelerator *a = &m->accelerator;
+    const struct machine_fact *best = &a->achieved_flop_per_s[dtype];
+    if (machine_fact_known(best)) return SUSTAINED * best->value / a->peak_flop_per_s[dtype].value;
+    if (a->matmul_share[dtype].count > 0) return a->matmul_share[dtype].row[0].share;
+    return MATMUL_SHARE[side];
+}
+
+static int missing(const struct machine *m, const char *key, struct base_error *e) {
+    return base_fail(e, BASE_USAGE, "--machine %s: \"%s\" is unknown, which the price of a step needs; give --set %s=X",
+                     m->name, key, key);
+}
+
+/* What the links inside a node and a rank's neighbours are. */
+static void links(const struct machine *m, double devices, enum cost_side side, struct cost_platform *x) {
+    const struct machine_fact all = machine_scale_up(m), *spans = &m->node.scale_up_nodes;
+    const double nominal = machine_fact_known(&all) ? pick(&all, side) / devices : x->memory_bytes_per_s / 2;
+    const double measured = achieved(&m->node.achieved, 1), share = m->node.scale_up_share.value;
+    x->link_nominal_bytes_per_s = nominal;
+    x->link_bytes_per_s = measured > 0      ? measured
+                          : isfinite(share) ? share * nominal
+                                            : cost_platform_link_share(x->device) * nominal;
+    x->pairwise = (enum machine_node_topology)m->node.topology.value == MACHINE_DIRECT;
+    x->domain = x->node_accelerators;
+    if (machine_fact_known(spans) && spans->value > 1)
+        x->domain = exp2(floor(log2(spans->value * x->node_accelerators))); /* what runs take of 72 is 64 */
+}
+
+/* What a job of so many nodes loses where it spans several groups of a level: at worst the level's oversubscription,
+ * since all would cross; at best nothing, since a ring placed by groups crosses once. */
+static double oversubscription(const struct machine *m, double nodes, enum cost_side side) {
+    double most = 1;
+    for (int i = 1; i < m->network.level_count; i++)
+        if (nodes > m->network.levels[i - 1].nodes.value && machine_fact_known(&m->network.levels[i].oversubscription))
+            most = fmax(most, m->network.levels[i].oversubscription.value);
+    return side == COST_SLOW ? most : side == COST_FAST ? 1 : sqrt(most);
+}
+
+static void network(const struct machine *m, double nodes, enum cost_side side, struct cost_platform *x,
+                    const char **unlike) {
+    const struct machine_fact node = machine_node_bytes_per_s(m);
+    const double measured = achieved(&m->network.achieved, 16);
+    x->fabric = fabric_of(m->network.technology, unlike);
+    x->node_bytes_per_s = pick(&node, side) / oversubscription(m, nodes, side);
+
+    if (*unlike && measured > 0) x->node_share = fmin(1, measured / x->node_bytes_per_s);
+    if (*unlike && isfinite(m->network.share.value)) x->node_share = m->network.share.value;
+}
+
+int cost_platform_fill(const struct machine *m, enum machine_dtype dtype, double nodes, enum cost_side side,
+                       struct cost_platform *x, const char **unlike, struct base_error *e) {
+    const struct machine_accelerator *a = &m->accelerator;
+    const double devices = a->devices > 1 ? a->devices : 1, sockets = m->node.accelerators.value;
+    struct machine_fact peak;
+    const char *why = NULL;
+    int code = machine_peak(m, dtype, &peak, e);
+    if (code) return code;
+    const struct machine_fact memory = machine_fact_known(&a->memory_bytes) ? a->memory_bytes : m->node.memory_bytes;
+    if (!machine_fact_known(&memory))
+        return missing(m, a->kind == MACHINE_CPU ? "node.memory_bytes" : "accelerator.memory_bytes", e);
+    if (!machine_fact_known(&a->memory_bytes_per_s)) return missing(m, "accelerator.memory_bytes_per_s", e);
+    const struct machine_fact *fp32 = &a->peak_flop_per_s[MACHINE_FP32];
+    *x = (struct cost_platform){
+        .device = cost_platform_device(m, &why),
+        .peak_flop_per_s = pick(&peak, side) / devices,
+        .fp32_flop_per_s = machine_fact_known(fp32) ? pick(fp32, side) / devices : 0,
+        .tf32_share = 1, /* the peak above is that of the type asked for */
+        .memory_bytes = memory.value / (machine_fact_known(&a->memory_bytes) ? 1 : sockets) / devices,
+        .memory_bytes_per_s = pick(&a->memory_bytes_per_s, side) / devices,
+        .units = machine_fact_known(&a->units) && a->kind != MACHINE_CPU ? a->units.value / devices : 0,
+        .node_accelerators = sockets * devices,
+    };
+    if (x->device == COST_OTHER_DEVICE) {
+        x->matmul_share = share_of_peak(m, dtype, side);
+        x->flash_share = FLASH_SHARE * x->matmul_share;
+    }
+    links(m, devices, side, x);
+    network(m, nodes, side, x, &why);
+    if (unlike) *unlike = why;
+    return BASE_OK;
+}
+
+const char *cost_platform_weakest(const struct machine *m, enum machine_dtype dtype, enum machine_status *status) {
+    const struct machine_accelerator *a = &m->accelerator;
+    const struct machine_fact links = machine_scale_up(m);
+    const struct {
+        const char *key;
+        const struct machine_fact *fact;
+    } read[] = {{"accelerator.peak_flop_per_s", &a->peak_flop_per_s[dtype]},
+                {"accelerator.memory_bytes", &a->memory_bytes},
+                {"accelerator.memory_bytes_per_s", &a->memory_bytes_per_s},
+                {"accelerator.units", &a->units},
+                {"node.scale_up_bytes_per_s", &links},
+                {"node.accelerators", &m->node.accelerators},
+                {"node.topology", &m->node.topology},
+                {"node.rails", &m->node.rails},
+                {"node.rail_bytes_per_s", &m->node.rail_bytes_per_s}};
+    const char *key = read[0].key;
+    *status = read[0].fact->status;
+    for (size_t i = 1; i < sizeof read / sizeof *read; i++) {
+        const enum machine_status weaker = machine_status_weaker(*status, read[i].fact->status);
+        if (!machine_fact_known(read[i].fact) || weaker == *status) continue;
+        *status = weaker, key = read[i].key;
+    }
+    return key;
+}

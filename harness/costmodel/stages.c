@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Layers, embedding and head into virtual stages. */
+#include "costmodel/stages.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* Of embedding and head a third is forward, as of any matmul. */
+static const double FORWARD = 1.0 / 3;
+
+/* Layers of a stage; as slots, embedding and head take the place of a layer each. */
+static double layers_of(const struct cost_job *job, int stage, int stages) {
+    const int64_t layers = (int64_t)job->shape.layers;
+    if (!job->practice.slots || stages == 1) return (double)plan_layout_layers(&job->layout, layers, stage);
+    const int64_t slots = plan_layout_layers(&job->layout, layers + 2, stage);
+    return (double)(slots - (stage == 0) - (stage == stages - 1));
+}
+
+/* A layer's pass and its messages beside each other, which together take `whole`: what they take from each other is
+ * laid on the longer one. */
+static void beside(double whole, double pass, double messages, double *computes, double *sends) {
+    const bool hidden = messages <= pass;
+    *computes = hidden ? whole : pass;
+    *sends = hidden ? messages : whole;
+}
+
+/* Under ZeRO-3 each layer is gathered, and its gradients scattered after each micro-batch. */
+static void fill_sharded(const struct cost_step *step, bool ahead, struct cost_stage *s, int layers) {
+    double forward = step->layer_forward - step->shown_forward, gather = step->layer_gather;
+    double backward = step->layer_backward - step->shown_backward, both = gather + step->layer_scatter;
+    if (ahead) {
+        beside(step->layer_forward, forward, gather, &forward, &gather);
+        beside(step->layer_backward, backward, both, &backward, &both);
+    }
+    for (int i = 0; i < layers; i++) {
+        const double ends = (i == 0 ? step->stage_table : 0) + (i == layers - 1 ? step->stage_head : 0);
+        s[i] = (struct cost_stage){.forward = forward + FORWARD * ends,
+                                   .backward = backward + (1 - FORWARD) * ends,
+                                   .gather = gather,
+                                   .reduce = fmax(0, both - gather)};
+    }
+}
+
+static void fill_staged(const struct cost_job *job, const struct cost_step *step, struct cost_stage *s, int count) {
+    for (int i = 0; i < count; i++) {
+        const double layers = layers_of(job, i, count);
+        const double ends = (i == 0 ? step->stage_table : 0) + (i == count - 1 ? step->stage_head : 0);
+        s[i] = (struct cost_stage){
+            .forward = layers * step->layer_forward + FORWARD * ends,
+            .backward = layers * step->layer_backward + (1 - FORWARD) * ends,
+            .weight = layers * step->layer_weight,
+            .reduce = step->data_parallel / job->layout.vp,
+        };
+    }
+}
+
+int cost_stages_fill(const struct cost_job *job, const struct cost_step *step, struct cost_pipeline *pipeline,
+                     struct cost_stage **stages, struct base_error *e) {
+    const bool sharded = job->layout.zero == 3 && job->layout.pp == 1 && job->layout.dp > 1;
+    const int count = sharded ? (int)job->shape.layers : job->layout.pp * job->layout.vp;
+    struct cost_stage *s = calloc((size_t)count, sizeof *s);
+    *stages = s;
+    if (!s) return base_fail(e, BASE_BROKEN, "out of memory for %d stages", count);
+    *pipeline = (struct cost_pipeline){.stages = s, .hop = step->hop, .blocking = true};
+    plan_layout_pipeline(&job->layout, &job->batch, &pipeline->plan);
+    if (!sharded) {
+        fill_staged(job, step, s, count);
+        return BASE_OK;
+    }
+    pipeline->plan.chunks = count;
+    pipeline->plan.schedule = PLAN_1F1B;
+    pipeline->overlap = cost_step_gathers_ahead(job);
+    pipeline->reduce_each = true;
+    fill_sharded(step, pipeline->overlap, s, count);
+    return BASE_OK;
+}

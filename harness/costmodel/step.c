@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A step: layers into stages, stages into a pipeline, then gradients, embedding and optimizer. */
+#include "costmodel/step.h"
+
+#include <math.h>
+
+#include "costmodel/device.h"
+#include "costmodel/network.h"
+
+/* Bytes that an update moves: FP32 weights and two moments read and written, the gradient read, 16-bit weights written;
+ * and, of gradients that are not sharded, their clearing, norm and scaling. Not fitted: a few per mille of a step. */
+static const double OPTIMIZER_BYTES = 36, GRADIENT_BYTES = 6;
+/* Messages that DeepSpeed gathers a layer by: one a tensor. */
+static const double TENSORS = 7;
+
+struct pricing {
+    const struct cost_job *job;
+    const struct cost_parameters *p;
+    const struct cost_ablation *ablation;
+    struct cost_rates rates;
+    struct cost_links links;
+    struct cost_layer layer;
+    double layer_parameters, table_parameters, stage_parameters; /* on a tensor parallel rank; of the largest stage */
+    double layer_experts, stage_experts; /* of those, experts', which DP / EP ranks hold alike */
+    double layers_most;                  /* of a stage */
+    double all_reduce;                   /* of a micro-batch's activations */
+};
+
+/* The tensor parallel ranks' of a micro-batch's activations, so many rows a token. */
+static double all_reduce(const struct pricing *x, double rows) {
+    const struct cost_job *job = x->job;
+    const struct cost_group group = cost_group_tensor(job, &x->links);
+    if (job->layout.tp == 1) return 0;
+    return cost_collective_s(&x->links, &group, COST_ALL_REDUCE,
+                             job->practice.weight_bytes * cost_job_tokens(job) * job->shape.hidden * rows, 1);
+}
+
+/* With sequence parallelism the rows that an expert parallel rank received are gathered before the experts and
+ * scattered after them: k a token; else what the experts give is combined first. */
+static double routed_all_reduce(const struct pricing *x) {
+    const struct plan_layout *y = &x->job->layout;
+    return all_reduce(x, y->sequence_parallel && y->ep > 1 ? x->job->shape.active : 1);
+}
+
+/* Two all-reduces a pass of a layer; beside matmuls that are not experts', each beside its own. */
+static void tensor_parallel(const struct pricing *x, struct cost_step *s) {
+    const struct cost_practice *a = &x->job->practice;
+    const double one = x->all_reduce;
+    const bool routed = x->job->shape.experts > 0;
+    const double hides = routed ? 1 : 2, mlp = routed_all_reduce(x);
+    const double forward = a->overlap_tp ? cost_shown_s(&x->links, one, x->layer.linear.forward / hides) : one;
+    const double backward = a->async_tp     ? cost_shown_s(&x->links, one, x->layer.linear.backward / (2 * hides))
+                            : a->overlap_tp ? cost_shown_s(&x->links, one, x->layer.linear.backward / hides)
+                                            : one;
+    const double both_forward = forward + (routed ? mlp : forward),
+                 both_backward = backward + (routed ? mlp : backward);
+    const double again = x->job->layout.recompute == PLAN_RECOMPUTE_FULL ? both_forward : 0;
+    s->layer_forward += both_forward;
+    s->layer_backward += both_backward + again;
+    s->tensor_parallel = both_forward + both_backward + again;
+}
+
+/* Rows go to their experts and come back, each pass of a layer; nothing runs beside it. */
+static void expert_parallel(const struct pricing *x, struct cost_step *s) {
+    const struct cost_job *job = x->job;
+    const struct cost_group g = cost_group_expert(job, &x->links);
+    const double rows = cost_job_routed_rows(job), bytes = job->practice.weight_bytes * rows * job->shape.hidden;
+    if (job->layout.ep <= 1) return;
+    const double both = 2 * cost_all_to_all_s(&x->links, &g, bytes);
+    const double again = job->layout.recompute == PLAN_RECOMPUTE_FULL ? both : 0;
+    s->layer_forward += both;
+    s->layer_backward += both + again;
+    s->all_to_all = 2 * both + again;
+}
+
+/* Keys and values go round the ring beside the attention; once forward, twice backward. */
+static void context_parallel(const struct pricing *x, struct cost_step *s) {
+    const struct cost_job *job = x->job;
+    const double cp = job->layout.cp, kv = job->shape.kv_heads * cost_job_head_dim(job) / job->layout.tp;
+    if (job->layout.cp == 1) return;
+    const double ring = (cp - 1) * (2 * job->practice.weight_bytes * cost_job_tokens(job) * kv / x->links.inside +
+                                    4 * x->links.alpha_inside);
+    const double shown = cost_shown_s(&x->links, ring, x->layer.attention.forward);
+    s->layer_forward += shown;
+    s->layer_backward += 2 * shown;
+}
+
+bool cost_step_gathers_ahead(const struct cost_job *job) {
+    return !job->practice.deepspeed && !job->practice.blocking;
+}
+
+/* A gather or scatter of the weights that all ranks of `g` hold, and of experts' by the ranks of `h`. */
+static double sharded_s(const struct pricing *x, const struct cost_group *g, const struct cost_group *h, double plain,
+                        double experts, double pieces) {
+    const double one = cost_collective_s(&x->links, g, COST_SCATTER, plain, pieces);
+    return experts > 0 ? one + cost_collective_s(&x->links, h, COST_SCATTER, experts, pieces) : one;
+}
+
+/* Weights are gathered before each pass of a layer, its gradients scattered after the second. */
+static void zero3(const struct pricing *x, struct cost_step *s) {
+    const struct cost_practice *a = &x->job->practice;
+    const struct cost_group g = cost_group_zero3(x->job, &x->links);
+    const struct cost_group h = cost_group_expert_zero3(x->job, &x->links);
+    const double pieces = a->deepspeed ? TENSORS : 1, cap = x->p->value[COST_P_zero3_cap];
+    const double weights = x->layer_parameters * a->weight_bytes, gradients = x->layer_parameters * a->grad_bytes;
+    const double own = x->layer_parameters - x->layer_experts, of_experts = x->layer_experts;
+    if (x->job->layout.zero < 3) return;
+    double gather = sharded_s(x, &g, &h, own * a->weight_bytes, of_experts * a->weight_bytes, pieces);
+    double scatter = sharded_s(x, &g, &h, own * a->grad_bytes, of_experts * a->grad_bytes, pieces);
+    if (a->deepspeed && g.nodes > 1) gather = fmax(gather, weights / cap), scatter = fmax(scatter, gradients / cap);
+    double forward = gather, backward = scatter + gather;
+    s->layer_gather = gather, s->layer_scatter = scatter;
+    if (cost_step_gathers_ahead(x->job)) {
+        forward = cost_shown_s(&x->links, forward, s->layer_forward);
+        backward = cost_shown_s(&x->links, backward, s->layer_backward);
+    }
+    s->layer_forward += forward;
+    s->layer_backward += backward;
+    s->shown_forward = forward, s->shown_backward = backward;
+    s->zero3 = forward + backward;
+}
+
+/* Stages: the largest is not the last, which has the head; with slots, embedding and head each take a layer's. */
+static void stages(struct pricing *x, struct cost_step *s) {
+    const struct plan_layout *y = &x->job->layout;
+    const double layers = x->job->shape.layers, pp = y->pp, layer = s->layer_forward + s->layer_backward;
+    const bool slots = x->job->practice.slots;
+    const double most = slots ? ceil((layers + 2) / pp) : ceil(layers / pp);
+    const double embedding = cost_lookup_s(x->job, &x->rates) + x->all_reduce;
+    const double head = cost_head_s(x->job, &x->rates);
+    x->layers_most = most;
+    s->stage_sum = layers * layer + embedding + head;
+    s->stage_first = (slots ? most - 1 : most) * layer + embedding;
+    s->stage_last = (slots ? most - 1 : floor(layers / pp)) * layer + head;
+    s->stage_max = fmax(fmax(s->stage_first, s->stage_last), y->pp > 2 ? most * layer : 0);
+    if (y->pp == 1) {
+        const double all = (slots ? most - 1 : most) * layer + embedding + head;
+        s->stage_sum = all, s->stage_first = s->stage_last = s->stage_max = all;
+    }
+    s->head = s->stage_head = head;
+    s->stage_table = embedding;
+    s->layer_weight = (x->layer.linear.backward + x->layer.experts.backward) / 2;
+}
+
+/* What zero-bubble leaves of 1F1B's bubble: of a layer's forward, input gradient and weight gradient the last both
+ * leaves the critical path and fills it (Qi et al. 2024, table 2, ZB-H1). */
+static double filled(const struct pricing *x, const struct cost_step *s) {
+    const double all = s->layer_forward + s->layer_backward;
+    return x->job->layout.schedule == PLAN_ZERO_BUBBLE ? fmax(0, 1 - 2 * s->layer_weight / all) : 1;
+}
+
+/* 1F1B, plain and interleaved alike: all micro-batches at the slowest stage's pace, and the others once. */
+static void pipeline(const struct pricing *x, struct cost_step *s) {
+    const struct cost_job *job = x->job;
+    const double m = s->micro_batches, pp = job->layout.pp, chunks = job->layout.vp;
+    s->work = m * s->stage_sum / pp;
+    if (job->layout.pp == 1) return;
+    if (!x->ablation->schedule) {
+        s->imbalance = m * (s->stage_max - s->stage_sum / pp);
+        s->bubble = (s->stage_sum - s->stage_max) / chunks * filled(x, s);
+    }
+    s->hop = cost_hop_s(job, &x->links);
+    s->p2p = 2 * (m * chunks + pp - 1) * s->hop;
+    if (job->practice.era == COST_MEGATRON_CORE)
+        s->p2p = 2 * (pp - 1) * s->hop + 2 * m * chunks * cost_shown_s(&x->links, s->hop, s->stage_max / (2 * chunks));
+}
+
+struct exchange {
+    double reduce, gather;
+};
+
+/* Gradients summed and weights gathered again, of parameters that the ranks of a group hold alike. */
+static struct exchange exchange(const struct pricing *x, const struct cost_group *g, double parameters) {
+    const struct cost_practice *a = &x->job->practice;
+    const int zero = x->job->layout.zero;
+    double reduce = cost_collective_s(&x->links, g, COST_SCATTER, parameters * a->grad_bytes, 1);
+    double gather = cost_collective_s(&x->links, g, COST_SCATTER, parameters * a->weight_bytes, 1);
+    if (zero == 0) reduce *= 2, gather = 0;
+    if (zero > 0 && a->local_shard)
+        reduce *= 2, gather = parameters * a->weight_bytes * (g->ranks - 1) / g->ranks / x->links.inside;
+    return (struct exchange){reduce, gather};
+}
+
+/* Experts' gradients are summed after the others', over the ranks that hold the same ones. */
+static void data_parallel(const struct pricing *x, struct cost_step *s) {
+    const struct cost_job *job = x->job;
+    const struct cost_practice *a = &job->practice;
+    const struct cost_group g = cost_group_data(job, &x->links), h = cost_group_expert_data(job, &x->links);
+    const double chunks = job->layout.vp, dp = job->layout.dp;
+    if (job->layout.dp == 1 || job->layout.zero >= 3) return;
+    struct exchange sum = exchange(x, &g, x->stage_parameters - x->stage_experts);
+    if (x->stage_experts > 0) {
+        const struct exchange experts = exchange(x, &h, x->stage_experts);
+        sum.reduce += experts.reduce, sum.gather += experts.gather;
+        s->data_parallel_experts = experts.reduce + experts.gather;
+    }
+    s->data_parallel = sum.reduce + sum.gather;
+    if (a->overlap_dp)
+        s->data_parallel = cost_shown_s(&x->links, sum.reduce, x->layers_most * s->layer_backward / chunks) +
+                           cost_shown_s(&x->links, sum.gather, x->layers_most * s->layer_forward / chunks);
+    if (a->era == COST_INTERNEVO && job->layout.zero > 0 && !a->local_shard) /* tensor by tensor, over all ranks */
+        s->data_parallel += TENSORS * job->shape.layers * x->links.alpha * (dp - 1);
+}
+
+/* First and last stage sum the gradient of the table that they share. */
+static void embedding(const struct pricing *x, struct cost_step *s) {
+    const struct cost_group ends = {1, 2, x->links.domain, 1};
+    if (x->job->layout.pp == 1 || !x->job->practice.tied) return;
+    s->embedding =
+        cost_collective_s(&x->links, &ends, COST_ALL_REDUCE, x->table_parameters * x->job->practice.grad_bytes, 1);
+}
+
+static void optimizer(const struct pricing *x, struct cost_step *s) {
+    const struct cost_job *job = x->job;
+    const struct plan_layout *y = &job->layout;
+    const double ep = plan_layout_expert_ranks(y);
+    double plain = x->stage_parameters - x->stage_experts, experts = x->stage_experts;
+    if (y->zero >= 3) {
+        plain = (job->shape.layers * (x->layer_parameters - x->layer_experts) + x->table_parameters) / y->dp;
+        experts = job->shape.layers * x->layer_experts / (y->dp / ep);
+    } else if (y->zero > 0) {
+        const bool local = job->practice.local_shard;
+        plain /= local ? cost_group_data(job, &x->links).ranks : y->dp;
+        experts /= local ? cost_group_expert_data(job, &x->links).ranks : y->dp / ep;
+    }
+    s->optimizer = (OPTIMIZER_BYTES * (plain + experts) + (y->zero < 3 ? GRADIENT_BYTES * x->stage_parameters : 0)) /
+                   x->rates.memory;
+}
+
+/* Model FLOPs as the ledger counts them: of attention what causal queries see, its square beside it, nothing
+ * recomputed; of experts those that a token passes. */
+void cost_step_flop(const struct cost_job *job, struct cost_step *s) {
+    const double tp = job->layout.tp, tokens = (double)job->batch.global_batch * (double)job->batch.seq;
+    const double linear = job->shape.layers * cost_job_layer_active(job) * tp;
+    const double head = cost_job_table_parameters(job) * tp;
+    const double square = 2 * job->shape.layers * (double)job->batch.seq * cost_job_attention(job) * tp;
+    const double seen = 2 * cost_job_attended(job) * square; /* forward */
+    s->model_flop = tokens * 6 * (linear + head + seen / 2);
+    s->model_flop_square = tokens * 6 * (linear + head + square);
+    s->hardware_flop = s->model_flop;
+    if (job->layout.recompute == PLAN_RECOMPUTE_SELECTIVE) s->hardware_flop += tokens * seen;
+    if (job->layout.recompute == PLAN_RECOMPUTE_FULL) s->hardware_flop += tokens * (2 * linear + seen);
+}
+
+static double whole(const struct cost_part *part) {
+    return part->forward + part->backward + part->again;
+}
+
+/* What the work consists of. */
+static void break_down(const struct pricing *x, struct cost_step *s) {
+    const double times = s->micro_batches * x->job->shape.layers / x->job->layout.pp;
+    s->linear = times * whole(&x->layer.linear);
+    s->attention = times * whole(&x->layer.attention);
+    s->passes = times * whole(&x->layer.passes);
+    s->launch = times * (x->layer.launch_forward + x->layer.launch_backward);
+    s->experts = times * whole(&x->layer.experts);
+    s->router = times * whole(&x->layer.router);
+    s->tensor_parallel *= times;
+    s->all_to_all *= times;
+    s->zero3 *= times;
+    s->head *= s->micro_batches / x->job->layout.pp;
+}
+
+void cost_step(const struct cost_job *job, const struct cost_parameters *p, const struct cost_ablation *ablation,
+               struct cost_step *s) {
+    struct pricing x = {.job = job, .p = p, .ablation = ablation};
+    const double replica = (double)job->layout.dp * (double)job->batch.micro_batch;
+    cost_rates_fill(job, p, ablation, &x.rates);
+    cost_links_fill(job, p, ablation, &x.links);
+    cost_layer_fill(job, p, ablation, &x.rates, &x.layer);
+    x.layer_parameters = cost_job_layer_parameters(job);
+    x.layer_experts = cost_job_expert_parameters(job);
+    x.table_parameters = cost_job_table_parameters(job);
+    *s = (struct cost_step){.micro_batches = fmax(1, rint((double)job->batch.global_batch / replica)),
+                            .layer_forward = cost_layer_forward(&x.layer),
+                            .layer_backward = cost_layer_backward(&x.layer),
+                            .iteration = p->value[COST_P_iteration]};
+    x.all_reduce = all_reduce(&x, 1);
+    tensor_parallel(&x, s);
+    context_parallel(&x, s);
+    expert_parallel(&x, s);
+    zero3(&x, s);
+    stages(&x, s);
+    x.stage_parameters = x.layers_most * x.layer_parameters + x.table_parameters;
+    x.stage_experts = x.layers_most * x.layer_experts;
+    pipeline(&x, s);
+    data_parallel(&x, s);
+    embedding(&x, s);
+    optimizer(&x, s);
+    cost_step_flop(job, s);
+    break_down(&x, s);
+    s->total =
+        s->work + s->imbalance + s->bubble + s->p2p + s->data_parallel + s->embedding + s->optimizer + s->iteration;
+}

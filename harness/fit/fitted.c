@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Writes the file of a fit and reads it back. */
+#include "fit/fitted.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "records/record.h"
+
+static const char SCHEMA[] = "parameters/1";
+enum { DEVICES = COST_OTHER_DEVICE + 1, FABRICS = COST_OMNIPATH + 1 };
+
+static const char *device_name(int i) {
+    return cost_device_name((enum cost_device)i);
+}
+static const char *era_name(int i) {
+    return cost_era_name((enum cost_era)i);
+}
+static const char *fabric_name(int i) {
+    return cost_fabric_name((enum cost_fabric)i);
+}
+
+/* -1: not among the `count` names */
+static int find(const char *word, const char *(*name)(int), int count) {
+    for (int i = 0; word && i < count; i++)
+        if (!strcmp(word, name(i))) return i;
+    return -1;
+}
+
+static int wrong(const struct fit_result *f, const char *field, const char *why, struct base_error *e) {
+    return base_fail(e, BASE_USAGE, "%s: %s: %s; toise validate --fit writes the file anew", f->path, field, why);
+}
+
+static int read_number(const struct fit_result *f, const json_t *object, const char *field, const char *key, double *x,
+                       struct base_error *e) {
+    const json_t *v = json_object_get(object, key);
+    char name[128];
+    snprintf(name, sizeof name, "%s.%s", field, key);
+    if (!json_is_number(v)) return wrong(f, name, "not a number", e);
+    *x = json_number_value(v);
+    return BASE_OK;
+}
+
+static int read_parameters(struct fit_result *f, const json_t *object, struct base_error *e) {
+    int code = BASE_OK;
+    if (json_object_size(object) != COST_PARAMETERS)
+        return wrong(f, "parameters", "not as many as this version has", e);
+    for (int i = 0; i < COST_PARAMETERS && !code; i++) {
+        const char *name = cost_parameter_infos[i].name;
+        const json_t *p = json_object_get(object, name);
+        if (!p) return wrong(f, name, "missing", e);
+        code = read_number(f, p, name, "value", &f->parameters.value[i], e);
+        if (!code) code = read_number(f, p, name, "sd", &f->parameters.sd[i], e);
+        if (!code && !(f->parameters.value[i] > 0 && f->parameters.sd[i] > 0))
+            code = wrong(f, name, "value and sd are above 0", e);
+    }
+    return code;
+}
+
+static int read_class(const struct fit_result *f, const json_t *o, struct fit_class *c, struct base_error *e) {
+    const int device = find(json_string_value(json_object_get(o, "device")), device_name, DEVICES);
+    const int era = find(json_string_value(json_object_get(o, "framework")), era_name, COST_ERAS);
+    const int fabric = find(json_string_value(json_object_get(o, "fabric")), fabric_name, FABRICS);
+    double runs = 0;
+    if (device < 0 || era < 0 || fabric < 0) return wrong(f, "classes", "unknown device, framework or fabric", e);
+    *c = (struct fit_class){
+        .device = (enum cost_device)device, .era = (enum cost_era)era, .fabric = (enum cost_fabric)fabric};
+    int code = read_number(f, o, "classes", "runs", &runs, e);
+    if (!code) code = read_number(f, o, "classes", "accelerators", &c->accelerators, e);
+    if (!code) code = read_number(f, o, "classes", "low", &c->low, e);
+    if (!code) code = read_number(f, o, "classes", "high", &c->high, e);
+    c->runs = (int)runs;
+    if (!code && !(c->low <= c->high && runs >= 1 && runs < 1e9))
+        code = wrong(f, "classes", "low is above high, or no runs", e);
+    return code;
+}
+
+static int read_intervals(struct fit_result *f, const json_t *file, struct base_error *e) {
+    struct fit_intervals *t = &f->intervals;
+    const json_t *unseen = json_object_get(file, "unseen"), *classes = json_object_get(file, "classes"), *o;
+    size_t i;
+    int code = read_number(f, unseen, "unseen", "low", &t->unseen_low, e);
+    if (!code) code = read_number(f, unseen, "unseen", "high", &t->unseen_high, e);
+    if (!code && t->unseen_low > t->unseen_high) code = wrong(f, "unseen", "low is above high", e);
+    if (!code && (!json_is_array(classes) || json_array_size(classes) > FIT_CLASSES))
+        code = wrong(f, "classes", "a list of at most 64", e);
+    json_array_foreach(classes, i, o) if (!code) code = read_class(f, o, &t->class[t->count++], e);
+    return code;
+}
+
+static int read_shares(struct fit_result *f, const json_t *object, struct base_error *e) {
+    for (int d = 0; d < DEVICES; d++) {
+        const json_t *v = json_object_get(object, device_name(d));
+        f->naive_share[d] = v ? json_number_value(v) : NAN;
+        if (f->naive_share[d] <= 0) return wrong(f, "rival", "shares of peak are above 0", e);
+    }
+    return BASE_OK;
+}
+
+int fit_result_read(const char *path, struct fit_result *f, struct base_error *e) {
+    json_t *file = NULL;
+    *f = (struct fit_result){0};
+    int code = BASE_OK;
+    if (path)
+        snprintf(f->path, sizeof f->path, "%s", path);
+    else
+        code = record_catalog_path("parameters.json", f->path, e);
+    if (!code) code = record_json_load(f->path, &file, e);
+    const char *schema = json_string_value(json_object_get(file, "schema"));
+    if (!code && (!schema || strcmp(schema, SCHEMA) != 0)) code = wrong(f, "schema", "not \"parameters/1\"", e);
+    if (!code) code = read_parameters(f, json_object_get(file, "parameters"), e);
+    if (!code) code = read_intervals(f, file, e);
+    if (!code) code = read_shares(f, json_object_get(file, "rival"), e);
+    const char *date = json_string_value(json_object_get(file, "time"));
+    snprintf(f->date, sizeof f->date, "%s", date ? date : "");
+    if (!code) f->runs = json_incref(json_object_get(file, "runs"));
+    json_decref(file);
+    return code;
+}
+
+void fit_result_free(struct fit_result *f) {
+    json_decref(f->runs);
+    f->runs = NULL;
+}
+
+static int intervals_of(const struct fit_runs *runs, const struct fit_row *rows, const double *fold,
+                        const double *source, struct fit_intervals *t, struct base_error *e) {
+    struct fit_residual *r = malloc(((size_t)runs->count + 1) * sizeof *r);
+    int n = 0;
+    if (!r) return base_fail(e, BASE_BROKEN, "out of memory for %d rows", runs->count);
+    for (int i = 0; i < runs->count; i++)
+        if (rows[i].weight > 0)
+            r[n++] = (struct fit_residual){rows[i].job, log(fold[i] / rows[i].measured_s),
+                                           log(source[i] / rows[i].measured_s)};
+    const int code = fit_intervals_fill(r, n, t, e);
+    free(r);
+    return code;
+}
+
+int fit_result_make(const struct fit_runs *runs, const struct fit_row *rows, const struct cost_parameters *parameters,
+                    const double *fold, const double *source, struct fit_result *f, struct base_error *e) {
+    *f = (struct fit_result){.parameters = *parameters, .runs = json_object()};
+    base_clock_date(f->date);
+    for (int i = 0; i < runs->count; i++) {
+        const struct fit_run *run = &runs->run[i];
+        if (rows[i].weight == 0) continue;
+        if (!json_object_get(f->runs, run->source)) json_object_set_new(f->runs, run->source, json_array());
+        json_array_append_new(json_object_get(f->runs, run->source), json_string(run->id));
+    }
+    int code = intervals_of(runs, rows, fold, source, &f->intervals, e);
+    if (!code) code = fit_naive_shares(rows, runs->count, f->naive_share, e);
+    if (code) fit_result_free(f);
+    return code;
+}
+
+static json_t *parameters_json(const struct cost_parameters *p) {
+    json_t *all = json_object();
+    for (int i = 0; i < COST_PARAMETERS; i++) {
+        const struct cost_parameter_info *info = &cost_parameter_infos[i];
+        json_object_set_new(all, info->name,
+                            json_pack("{s:f, s:f, s:f, s:f, s:s}", "value", p->value[i], "sd", p->sd[i], "prior",
+                                      info->prior, "prior_sd", info->sd, "meaning", info->meaning));
+    }
+    return all;
+}
+
+static json_t *classes_json(const struct fit_intervals *t) {
+    json_t *all = json_array();
+    for (int i = 0; i < t->count; i++) {
+        const struct fit_class *c = &t->class[i];
+        json_array_append_new(all, json_pack("{s:s, s:s, s:s, s:i, s:f, s:f, s:f}", "device", device_name(c->device),
+                                             "framework", era_name(c->era), "fabric", fabric_name(c->fabric), "runs",
+                                             c->runs, "accelerators", c->accelerators, "low", c->low, "high", c->high));
+    }
+    return all;
+}
+
+int fit_result_place(char path[RECORD_CATALOG_PATH], struct base_error *e) {
+    static const char folder[] = "models", file[] = "parameters.json";
+    const int code = record_catalog_path(folder, path, e);
+    if (!code) strcpy(path + strlen(path) - strlen(folder), file);
+    return code;
+}
+
+int fit_result_write(const char *path, const struct fit_result *f, const json_t *scores, struct base_error *e) {
+    json_t *rival = json_object();
+    for (int d = 0; d < DEVICES; d++)
+        if (!isnan(f->naive_share[d])) json_object_set_new(rival, device_name(d), json_real(f->naive_share[d]));
+    json_t *file = json_pack("{s:s, s:s, s:s, s:s, s:o, s:{s:f, s:f}, s:o, s:o, s:O?, s:O}", "schema", SCHEMA, "by",
+                             "toise validate --fit", "version", TOISE_VERSION, "time", f->date, "parameters",
+                             parameters_json(&f->parameters), "unseen", "low", f->intervals.unseen_low, "high",
+                             f->intervals.unseen_high, "classes", classes_json(&f->intervals), "rival", rival, "scores",
+                             scores, "runs", f->runs);
+    char *text = json_dumps(file, JSON_INDENT(1) | JSON_REAL_PRECISION(8));
+    int code = text ? BASE_OK : base_fail(e, BASE_BROKEN, "%s: no file can be made of the fit", path);
+    if (!code) {
+        const size_t size = strlen(text);
+        text[size] = '\n'; /* in place of the NUL: files end with a line */
+        code = base_file_replace(path, text, size + 1, e);
+    }
+    free(text);
+    json_decref(file);
+    return code;
+}
+
+bool fit_result_on(const struct fit_result *f, const struct fit_run *run) {
+    const json_t *ids = json_object_get(f->runs, run->source), *id;
+    size_t i;
+    json_array_foreach(ids, i,
+                       id) if (!strcmp(json_string_value(id) ? json_string_value(id) : "", run->id)) return true;
+    return false;
+}

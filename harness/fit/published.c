@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Rows of a table into jobs. Its columns are published_columns.c, what their words mean is published_words.c and
+ * published_platform.c, what contradicts itself published_check.c. */
+#include "fit/published.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fit/published_columns.h"
+
+static void fill_job(const double x[FIT_NUMBERS], bool sequence_parallel, struct cost_job *job) {
+    const double ffn = isnan(x[FIT_FFN]) ? 4 * x[FIT_HIDDEN] : x[FIT_FFN];
+    job->shape = (struct cost_shape){.layers = x[FIT_LAYERS],
+                                     .hidden = x[FIT_HIDDEN],
+                                     .ffn = ffn,
+                                     .heads = x[FIT_HEADS],
+                                     .kv_heads = fmin(x[FIT_KV_HEADS], x[FIT_HEADS]),
+                                     .vocab = x[FIT_VOCAB],
+                                     .gated = ffn != 4 * x[FIT_HIDDEN]};
+    job->layout = (struct plan_layout){.tp = (int)x[FIT_TP],
+                                       .pp = (int)x[FIT_PP],
+                                       .cp = (int)x[FIT_CP],
+                                       .dp = (int)x[FIT_DP],
+                                       .vp = (int)x[FIT_VP],
+                                       .zero = (int)x[FIT_ZERO],
+                                       .sequence_parallel = sequence_parallel,
+                                       .schedule = PLAN_1F1B};
+    job->batch = (struct plan_batch){(int64_t)x[FIT_SEQ], (int64_t)x[FIT_MICRO_BATCH], (int64_t)x[FIT_GLOBAL_BATCH]};
+    job->accelerators = x[FIT_ACCELERATORS];
+}
+
+static const char *cell(const struct fit_runs *r, int row, const char *name) {
+    return record_csv_cell(&r->csv, row, record_csv_column(&r->csv, name));
+}
+
+static double seconds(const struct fit_runs *r, int row, const double x[FIT_NUMBERS], const struct cost_job *job) {
+    const double of_tokens = x[FIT_GLOBAL_BATCH] * x[FIT_SEQ] / (x[FIT_TOKENS] * x[FIT_ACCELERATORS]);
+    return !isnan(x[FIT_TIME]) ? x[FIT_TIME]
+           : !isnan(of_tokens) ? of_tokens
+                               : fit_published_flop_s(x, job, cell(r, row, "flops_convention"));
+}
+
+static int make_job(const struct fit_runs *r, int row, struct fit_run *run, struct base_error *e) {
+    double x[FIT_NUMBERS];
+    const struct fit_words w = {.source = run->source,
+                                .model = run->model,
+                                .notes = cell(r, row, "notes"),
+                                .accelerator = cell(r, row, "accelerator"),
+                                .interconnect = cell(r, row, "interconnect"),
+                                .precision = cell(r, row, "precision"),
+                                .flash = cell(r, row, "flash_attention"),
+                                .recompute = cell(r, row, "recompute"),
+                                .framework = cell(r, row, "framework"),
+                                .experts = cell(r, row, "ep")};
+    const bool placed = *cell(r, row, "tp") && *cell(r, row, "pp") && *cell(r, row, "dp");
+    const bool slots = strcmp(cell(r, row, "pipeline_slots"), "False") != 0;
+    int code = fit_columns_numbers(r, row, x, e);
+    if (!code) code = fit_columns_words(r, row, e);
+    if (!code) code = fit_columns_known(x, e);
+    if (code) return code;
+    fill_job(x, !strcmp(cell(r, row, "sequence_parallel"), "True"), &run->job);
+    code = fit_words_platform(&w, &r->sheets, x[FIT_NODE_ACCELERATORS], &run->job.platform, &run->unlike, e);
+    if (!code) code = fit_words_practice(&w, &run->job, e);
+    if (!code) code = fit_published_check_layout(x, placed, slots, e);
+    if (code) return code;
+    run->job.practice.slots |= x[FIT_PP] > x[FIT_LAYERS]; /* there is no other way */
+    fit_columns_overrule(r, row, x, &run->job.practice);
+    run->measured_s = seconds(r, row, x, &run->job);
+    return fit_published_check_time(x, run, e);
+}
+
+/* Runs as jobs; a row without one has its `why`. BASE_BROKEN alone. */
+static int read_row(const struct fit_runs *r, int row, struct fit_run *run, struct base_error *e) {
+    const char *tier = cell(r, row, "tier"), *complete = cell(r, row, "complete");
+    struct base_error why = {0};
+    *run = (struct fit_run){.id = cell(r, row, "id"),
+                            .source = cell(r, row, "source"),
+                            .model = cell(r, row, "model"),
+                            .line = r->csv.lines[row + 1],
+                            .tier = *tier ? atoi(tier) : 1,
+                            .complete = !*complete || !strcmp(complete, "yes")};
+    int code = r->csv.faults[row + 1] ? base_fail(&why, BASE_USAGE, "%s", r->csv.faults[row + 1]) : BASE_OK;
+    if (!code) code = fit_columns_kind(r, row, &why);
+    if (code) /* what it was meant to be is not known: it is not passed over in silence */
+        run->tier = 1, run->complete = true;
+    else if (run->complete && run->tier > 0)
+        code = make_job(r, row, run, &why);
+    if (!code) return BASE_OK;
+    run->why = run->own = strdup(why.text);
+    return run->own ? BASE_OK : base_fail(e, BASE_BROKEN, "out of memory for %s", r->csv.path);
+}
+
+const char *fit_run_why(const struct fit_run *run) {
+    if (run->tier == 0) return "the source contradicts itself";
+    if (!run->complete) return "incomplete";
+    if (run->why) return run->why;
+    return run->tier > 2 ? "tier 3: good for order alone" : "";
+}
+
+int fit_runs_read(const char *path, struct fit_runs *runs, struct base_error *e) {
+    *runs = (struct fit_runs){0};
+    int code = record_csv_read(&runs->csv, path, e);
+    if (code) return code;
+    code = fit_columns_check(&runs->csv, e);
+    if (!code) code = fit_sheets_read(&runs->sheets, e);
+    if (!code) fit_columns_normalise(runs);
+    runs->run = calloc((size_t)runs->csv.rows + 1, sizeof *runs->run);
+    if (!code && !runs->run) code = base_fail(e, BASE_BROKEN, "out of memory for %d rows", runs->csv.rows);
+    for (int i = 0; i < runs->csv.rows && !code; i++) code = read_row(runs, i, &runs->run[runs->count++], e);
+    if (code) fit_runs_free(runs);
+    return code;
+}
+
+int fit_runs_state(struct fit_runs *runs, int index, const char *column, char *value, struct base_error *e) {
+    static char yes[] = "yes";
+    const int at = record_csv_column(&runs->csv, column), complete = record_csv_column(&runs->csv, "complete");
+    char **row = runs->csv.cells + (size_t)(index + 1) * (size_t)runs->csv.columns;
+    if (at < 0)
+        return base_fail(e, BASE_USAGE, "%s:%d: there is no column \"%.40s\"", runs->csv.path, runs->csv.lines[0],
+                         column);
+    if (*row[at] && strcmp(row[at], value) != 0)
+        return base_fail(e, BASE_USAGE, "%s:%d: %s is \"%.40s\" there, and cannot be \"%.40s\" too", runs->csv.path,
+                         runs->csv.lines[index + 1], column, row[at], value);
+    row[at] = value;
+    if (complete >= 0) row[complete] = yes;
+    return BASE_OK;
+}
+
+int fit_runs_read_again(struct fit_runs *runs, int index, struct base_error *e) {
+    struct fit_run *run = &runs->run[index];
+    free(run->own);
+    return read_row(runs, index, run, e);
+}
+
+void fit_runs_free(struct fit_runs *runs) {
+    for (int i = 0; i < runs->count; i++) free(runs->run[i].own);
+    record_csv_free(&runs->csv);
+    fit_sheets_free(&runs->sheets);
+    free(runs->run);
+    *runs = (struct fit_runs){0};
+}

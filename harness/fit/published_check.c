@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What cannot be true of any run: refused, since somebody mistyped it. */
+#include <math.h>
+#include <string.h>
+
+#include "costmodel/step.h"
+#include "fit/published.h"
+
+/* A rate and a time of one row may differ by this: both are published rounded. */
+static const double AGREE = 0.1;
+/* Conventions of FLOP/s differ: recomputation adds a third, the whole square of attention up to a factor of 2. */
+static const double FLOP_LEAST = 0.5, FLOP_MOST = 3;
+
+/* Embedding and head, which may take a stage each. */
+enum { ENDS = 2 };
+
+int fit_published_check_layout(const double x[FIT_NUMBERS], bool placed, bool slots, struct base_error *e) {
+    const double world = x[FIT_TP] * x[FIT_PP] * x[FIT_DP] * x[FIT_CP];
+    if (placed && world != x[FIT_ACCELERATORS])
+        return base_fail(e, BASE_USAGE, "tp x pp x dp x cp is %g, n_accelerators %g; correct one of them", world,
+                         x[FIT_ACCELERATORS]);
+    if (fmod(x[FIT_HEADS], x[FIT_TP]) != 0)
+        return base_fail(e, BASE_USAGE, "tp %g does not divide heads %g; correct one of them", x[FIT_TP], x[FIT_HEADS]);
+    if (x[FIT_KV_HEADS] > x[FIT_HEADS])
+        return base_fail(e, BASE_USAGE, "kv_heads %g are more than heads %g; blank means as many", x[FIT_KV_HEADS],
+                         x[FIT_HEADS]);
+    if (x[FIT_PP] > x[FIT_LAYERS] + (slots ? ENDS : 0))
+        return base_fail(e, BASE_USAGE, "pp %g is more than layers %g%s; correct one of them", x[FIT_PP], x[FIT_LAYERS],
+                         slots ? ", embedding and head as stages of their own" : ", and pipeline_slots is False");
+    if (x[FIT_GLOBAL_BATCH] < x[FIT_DP])
+        return base_fail(e, BASE_USAGE,
+                         "global_batch %g is less than dp %g: a rank would have no sequence; it counts sequences of "
+                         "all ranks",
+                         x[FIT_GLOBAL_BATCH], x[FIT_DP]);
+    return BASE_OK;
+}
+
+int fit_published_check_time(const double x[FIT_NUMBERS], const struct fit_run *run, struct base_error *e) {
+    struct cost_step s;
+    const double peak = run->job.platform.peak_flop_per_s;
+    const double tokens_s = x[FIT_GLOBAL_BATCH] * x[FIT_SEQ] / (x[FIT_TOKENS] * x[FIT_ACCELERATORS]);
+    if (fabs(tokens_s / x[FIT_TIME] - 1) > AGREE)
+        return base_fail(e, BASE_USAGE,
+                         "iteration_s %g, but tokens_per_s_per_accel %g makes it %g: leave the wrong one blank",
+                         x[FIT_TIME], x[FIT_TOKENS], tokens_s);
+    cost_step_flop(&run->job, &s);
+    const double rate = s.model_flop / (x[FIT_ACCELERATORS] * run->measured_s);
+    if (rate > peak)
+        return base_fail(e, BASE_USAGE,
+                         "iteration_s %.4g is %.0f TFLOP/s an accelerator, above the dense peak of %.0f: it is in "
+                         "seconds, and global_batch in sequences",
+                         run->measured_s, rate / 1e12, peak / 1e12);
+    if (x[FIT_TFLOPS] * 1e12 > peak)
+        return base_fail(e, BASE_USAGE,
+                         "tflops_per_accel %g is above the dense peak of %.0f: a figure of several accelerators, or "
+                         "of a sparse peak",
+                         x[FIT_TFLOPS], peak / 1e12);
+    if (x[FIT_TFLOPS] * 1e12 > FLOP_MOST * rate || x[FIT_TFLOPS] * 1e12 < FLOP_LEAST * rate)
+        return base_fail(e, BASE_USAGE,
+                         "tflops_per_accel %g, but iteration_s %.4g makes it %.1f, which no convention explains: "
+                         "leave the wrong one blank",
+                         x[FIT_TFLOPS], run->measured_s, rate / 1e12);
+    return BASE_OK;
+}
+
+double fit_published_flop_s(const double x[FIT_NUMBERS], const struct cost_job *job, const char *convention) {
+    struct cost_job counted = *job;
+    struct cost_step s;
+    const bool full = !strcmp(convention, "megatron-full-recompute");
+    if (full) counted.layout.recompute = PLAN_RECOMPUTE_FULL;
+    cost_step_flop(&counted, &s);
+    /* both count the whole square of attention; what is recomputed is the difference of the other two */
+    const double again = full || !strcmp(convention, "hardware") ? s.hardware_flop - s.model_flop : 0;
+    return (s.model_flop_square + again) / (x[FIT_TFLOPS] * 1e12 * x[FIT_ACCELERATORS]);
+}

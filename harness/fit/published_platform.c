@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a published run says of its hardware: data sheets by the accelerator's name, fabrics by what describes them. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fit/published.h"
+
+static bool says(const char *text, const char *what) {
+    return strstr(text, what) != NULL;
+}
+
+struct fabric {
+    enum cost_fabric fabric;
+    double node_bytes_per_s, domain; /* domain: of NVLink, 0 is a node */
+};
+
+static bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
+
+/* The count before an x before `at`: 8 of "8x NDR400"; 0: none. */
+static double rails_before(const char *text, const char *at) {
+    while (at > text && !(at[0] == 'x' && is_digit(at[-1]))) at--;
+    while (at > text && is_digit(at[-1])) at--;
+    return strtod(at, NULL);
+}
+
+/* A node's Gbit/s by "200 Gb/s x4", "800 Gb/s per node", "400 Gb/s per GPU", "2 Tb/s per host" or "8x NDR400"; 0: not
+ * said. */
+static double gigabits(const char *text, double node_accelerators) {
+    static const char *const generations[] = {"HDR", "NDR", "XDR"};
+    for (const char *at = text; *at; at++) {
+        double rate, rails;
+        char unit;
+        int end = 0;
+        if (!is_digit(*at) || (at > text && (is_digit(at[-1]) || at[-1] == '.'))) continue;
+        sscanf(at, "%lf %cb/s%n", &rate, &unit, &end);
+        if (end == 0 || (unit != 'G' && unit != 'T')) continue;
+        if (unit == 'T') rate *= 1000;
+        if (sscanf(at + end, " x%lf", &rails) == 1) return rate * rails;
+        return strncmp(at + end, " per GPU", 8) ? rate : rate * node_accelerators;
+    }
+    for (size_t i = 0; i < sizeof generations / sizeof *generations; i++) {
+        const char *name = strstr(text, generations[i]);
+        if (name) return rails_before(text, name) * strtod(name + 3, NULL);
+    }
+    return 0;
+}
+
+static bool fabric_of(const char *text, double node_accelerators, struct fabric *f) {
+    static const char *const ethernets[] = {"RoCE", "Ethernet", "EFA", "RDMA", "Slingshot"};
+    static const char *const infinibands[] = {"HDR", "NDR", "XDR", "InfiniBand", "Gb/s per node", "Gb/s per GPU"};
+    const double rate = gigabits(text, node_accelerators) * 1e9 / 8;
+    *f = (struct fabric){.fabric = COST_INFINIBAND, .node_bytes_per_s = rate};
+    if (says(text, "NVL72")) {
+        f->domain = 64; /* of 72: a power of two is what runs take */
+        if (rate == 0) f->node_bytes_per_s = 200e9;
+        return true;
+    }
+    if (says(text, "Omni-Path")) f->fabric = COST_OMNIPATH;
+    for (size_t i = 0; i < sizeof ethernets / sizeof *ethernets; i++)
+        if (says(text, ethernets[i])) f->fabric = COST_ROCE;
+    if (f->fabric != COST_INFINIBAND) return rate > 0;
+    for (size_t i = 0; i < sizeof infinibands / sizeof *infinibands; i++)
+        if (says(text, infinibands[i])) return rate > 0;
+    return false;
+}
+
+int fit_words_platform(const struct fit_words *w, const struct fit_sheets *sheets, double node_accelerators,
+                       struct cost_platform *platform, const char **unlike, struct base_error *e) {
+    const struct fit_sheet *s;
+    struct fabric f;
+    int code = fit_sheets_find(sheets, w->accelerator, &s, e);
+    if (code) return code;
+    if (says(w->accelerator, "PCI"))
+        return base_fail(e, BASE_USAGE, "cards on PCIe: none was fitted (accelerator \"%.60s\")", w->accelerator);
+    if (!fabric_of(w->interconnect, node_accelerators, &f)) fabric_of(s->network, node_accelerators, &f);
+    *platform = s->platform;
+    platform->fabric = f.fabric;
+    platform->pairwise = f.fabric == COST_OMNIPATH && platform->device == COST_V100;
+    platform->node_accelerators = node_accelerators;
+    platform->domain = f.domain > 0 ? f.domain : node_accelerators;
+    platform->node_bytes_per_s = f.node_bytes_per_s;
+    *unlike = s->unlike;
+    return BASE_OK;
+}

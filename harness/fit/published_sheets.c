@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Sheets of published runs, one after the other, and the accelerators they name. */
+#include "fit/published_sheets.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/text.h"
+#include "costmodel/platform.h"
+#include "machine/read.h"
+#include "records/catalog.h"
+
+/* As sources state a peak that they divide by: 989 TFLOP/s where the data sheet has 989.4. */
+static double three_digits(double x) {
+    const double unit = pow(10, floor(log10(x)) - 2);
+    return round(x / unit) * unit;
+}
+
+static bool is_texts(const json_t *list) {
+    const json_t *text;
+    size_t i;
+    json_array_foreach(list, i, text) if (!json_is_string(text)) return false;
+    return json_array_size(list) > 0;
+}
+
+static void fill(const struct machine *m, struct fit_sheet *s) {
+    const struct machine_accelerator *a = &m->accelerator;
+    const struct machine_fact *peak = &a->peak_flop_per_s[cost_platform_dtype(m)];
+    struct cost_platform *x = &s->platform;
+    *x = (struct cost_platform){
+        .device = cost_platform_device(m, &s->unlike),
+        .peak_flop_per_s = three_digits(peak->value),
+        .fp32_flop_per_s = a->peak_flop_per_s[MACHINE_FP32].value,
+        .tf32_share = machine_fact_known(&a->peak_flop_per_s[MACHINE_TF32]) ? 0.5 : 0.125,
+        .memory_bytes_per_s = a->memory_bytes_per_s.value,
+        .units = a->units.value,
+        .link_nominal_bytes_per_s = a->scale_up_bytes_per_s.value,
+    };
+    x->link_bytes_per_s = cost_platform_link_share(x->device) * x->link_nominal_bytes_per_s;
+}
+
+struct reading {
+    struct fit_sheets *sheets;
+    struct base_error *e;
+};
+
+static int read_sheet(void *context, const char *name) {
+    const struct reading *r = context;
+    struct machine m = {.name = NULL};
+    char path[RECORD_CATALOG_PATH];
+    json_t *file = NULL;
+    int code = record_catalog_load("accelerators", "accelerators", name, &file, path, r->e);
+    if (code) return code;
+    const json_t *runs = json_object_get(file, "runs"); /* its own: what it is like has other names */
+    struct fit_sheet s = {.names = json_object_get(runs, "names"),
+                          .with = json_object_get(runs, "with"),
+                          .network = json_string_value(json_object_get(runs, "network")),
+                          .file = file};
+    if (!runs) {
+        json_decref(file);
+        return BASE_OK;
+    }
+    if (!is_texts(s.names) || (s.with && !is_texts(s.with)) || !s.network)
+        code = base_fail(r->e, BASE_USAGE,
+                         "%s: field \"runs\" must have \"names\" (a list of texts), \"network\" (a text), and may have "
+                         "\"with\" (a list of texts)",
+                         path);
+    if (!code) code = machine_accelerator_read(&m, "accelerators", name, NULL, r->e);
+    if (!code) fill(&m, &s);
+    machine_close(&m);
+    struct fit_sheet *more = code ? NULL : realloc(r->sheets->sheet, (size_t)(r->sheets->count + 1) * sizeof *more);
+    if (!more) {
+        json_decref(file);
+        return code ? code : base_fail(r->e, BASE_BROKEN, "out of memory for %s", path);
+    }
+    r->sheets->sheet = more;
+    more[r->sheets->count++] = s;
+    return BASE_OK;
+}
+
+int fit_sheets_read(struct fit_sheets *sheets, struct base_error *e) {
+    struct reading r = {sheets, e};
+    *sheets = (struct fit_sheets){0};
+    const int code = record_catalog_names("accelerators", read_sheet, &r, e);
+    if (code) fit_sheets_free(sheets);
+    return code;
+}
+
+void fit_sheets_free(struct fit_sheets *sheets) {
+    for (int i = 0; i < sheets->count; i++) json_decref(sheets->sheet[i].file);
+    free(sheets->sheet);
+    *sheets = (struct fit_sheets){0};
+}
+
+/* Whether the word stands there between others: "GH200" has no "H200". */
+static bool has_word(const char *text, const char *word) {
+    const size_t n = strlen(word);
+    for (const char *at = text; *at; at++)
+        if (!strncasecmp(at, word, n) && (at == text || !isalnum((unsigned char)at[-1])) &&
+            !isalnum((unsigned char)at[n]))
+            return true;
+    return false;
+}
+
+/* The first of the words that stands there; NULL: none. */
+static const char *first_word(const char *text, const json_t *words) {
+    const json_t *word;
+    size_t i;
+    json_array_foreach(words, i, word) if (has_word(text, json_string_value(word))) return json_string_value(word);
+    return NULL;
+}
+
+static int refuse(const struct fit_sheets *sheets, const char *text, struct base_error *e) {
+    char known[512] = "", name[64];
+    for (int i = 0; i < sheets->count; i++) {
+        snprintf(name, sizeof name, "%s", json_string_value(json_array_get(sheets->sheet[i].names, 0)));
+        if (!sheets->sheet[i].with) base_text_append(known, sizeof known, name);
+    }
+    return base_fail(e, BASE_USAGE,
+                     "the accelerator's data sheet is not among those fitted: accelerator \"%.60s\"; known: %s", text,
+                     known);
+}
+
+int fit_sheets_find(const struct fit_sheets *sheets, const char *text, const struct fit_sheet **found,
+                    struct base_error *e) {
+    const char *name = NULL;
+    bool told = false; /* from its sibling */
+    *found = NULL;
+    for (int i = 0; i < sheets->count; i++) {
+        const struct fit_sheet *s = &sheets->sheet[i];
+        const char *own = first_word(text, s->names);
+        if (!own) continue;
+        if (name && strcmp(name, own) != 0)
+            return base_fail(e, BASE_USAGE, "accelerator \"%.60s\" names both %s and %s; give one", text, name, own);
+        name = own;
+        if (s->with && !first_word(text, s->with)) continue;
+        if (*found && told) continue;
+        *found = s, told = s->with != NULL;
+    }
+    return *found ? BASE_OK : refuse(sheets, text, e);
+}

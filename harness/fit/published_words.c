@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a published run says in words of its framework, and of what it did that no number tells. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fit/published.h"
+
+static bool says(const char *text, const char *what) {
+    return strstr(text, what) != NULL;
+}
+
+/* The framework of that column; else the first that the row names; Megatron's is the one that nobody names. */
+static enum cost_era era_of(const struct fit_words *w) {
+    enum cost_era era;
+    static const struct {
+        const char *word;
+        bool of_model;
+        enum cost_era era;
+    } rules[] = {
+        {"HF Transformers", false, COST_HUGGINGFACE},
+        {"JAX", false, COST_XLA},
+        {"Pax", true, COST_XLA},
+        {"MaxText", true, COST_XLA},
+        {"overlap-grad-reduce", false, COST_MEGATRON_CORE},
+        {"Megatron-Core", false, COST_MEGATRON_CORE},
+        {"NeMo", false, COST_MEGATRON_CORE},
+        {"dgxc", false, COST_MEGATRON_CORE},
+        {"FSDP", false, COST_FSDP},
+        {"HSDP", false, COST_FSDP},
+        {"InternLM", true, COST_INTERNEVO},
+        {"torchtitan", false, COST_FSDP},
+        {"MaxText", false, COST_XLA},
+    };
+    if (cost_era_find(w->framework, &era)) return era;
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        if (rules[i].of_model ? says(w->model, rules[i].word)
+                              : says(w->notes, rules[i].word) || says(w->source, rules[i].word))
+            return rules[i].era;
+    }
+    return COST_MEGATRON;
+}
+
+static int check_representable(const struct fit_words *w, struct base_error *e) {
+    static const char *const rules[][2] = {
+        {"offload=Y", "parameters or optimizer offloaded to the CPU"},
+        {"full CPU offload", "parameters or optimizer offloaded to the CPU"},
+        {"partition-activations CPU=Y", "activations offloaded to the CPU"},
+        {"ALL-IN", "hours of a whole campaign, not a step"},
+        {"use with care", "the source doubts its own configuration"},
+    };
+    static const char *const precisions[] = {"", "bf16", "fp16", "fp32"};
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        if (says(w->notes, rules[i][0])) return base_fail(e, BASE_USAGE, "%s", rules[i][1]);
+    if (*w->experts && strcmp(w->experts, "1") != 0)
+        return base_fail(e, BASE_USAGE,
+                         "experts: the table does not say how many a layer has, and how many a token passes (ep %.40s)",
+                         w->experts);
+    for (size_t i = 0; i < sizeof precisions / sizeof *precisions; i++)
+        if (!strcmp(w->precision, precisions[i])) return BASE_OK;
+    if (says(w->precision, "8") || says(w->precision, "4"))
+        return base_fail(e, BASE_USAGE, "a precision below 16 bits: no run of it was fitted (precision %.40s)",
+                         w->precision);
+    return base_fail(e, BASE_USAGE, "precision \"%.40s\" is unknown; take bf16, fp16, fp32, or leave it blank",
+                     w->precision);
+}
+
+/* JAX's remat policies are not stated: none while activations fit, by 18 bytes an element of a layer. */
+static enum plan_recompute recompute_of(const struct fit_words *w, const struct cost_job *job, enum cost_era era) {
+    enum plan_recompute r = PLAN_RECOMPUTE_NONE;
+    if (plan_recompute_find(w->recompute, &r) || era != COST_XLA) return r;
+    const double bytes =
+        18.0 * (double)job->batch.seq * (double)job->batch.micro_batch * job->shape.hidden * job->shape.layers;
+    return bytes <= 20e9 ? PLAN_RECOMPUTE_NONE : says(w->model, "Pax") ? PLAN_RECOMPUTE_FULL : PLAN_RECOMPUTE_SELECTIVE;
+}
+
+int fit_words_practice(const struct fit_words *w, struct cost_job *job, struct base_error *e) {
+    const enum cost_era era = era_of(w);
+    struct cost_practice *x = &job->practice;
+    const char *group = strstr(w->notes, "FSDP=");
+    const int code = check_representable(w, e);
+    if (code) return code;
+    job->layout.recompute = recompute_of(w, job, era);
+    cost_practice_default(job, era, x);
+    const bool old_pax =
+        says(w->model, "Pax") && job->platform.device == COST_A100 && !says(w->notes, "Transformer Engine");
+    x->flash = !strcmp(w->flash, "True") || (x->flash && !old_pax);
+    x->blocking = says(w->notes, "CUDA_LAUNCH_BLOCKING=1");
+    x->slots = says(w->notes, "pipeline slots") || says(w->notes, "PP split");
+    x->fp32 = era == COST_HUGGINGFACE && (!*w->precision || !strcmp(w->precision, "fp32"));
+    x->eager = x->eager && !says(w->notes, "torch.compile");
+    x->local_shard =
+        says(w->notes, "zero1=8") || says(w->notes, "sharding over 8 GPUs") || says(w->notes, "sharding over 4 GPUs");
+    x->overlap_dp = x->overlap_dp && !x->blocking;
+    x->weight_bytes = x->fp32 ? 4 : 2;
+    x->grad_bytes = x->fp32 || says(w->notes, "fp32 grad") || says(w->notes, "mode DEFAULT") ? 4 : 2;
+    x->sum_bytes = x->deepspeed && !strcmp(w->precision, "bf16") ? 4 : 0;
+    if (group && atof(group + 5) >= 1) x->zero_group = fmin(job->layout.dp, atof(group + 5));
+    return BASE_OK;
+}

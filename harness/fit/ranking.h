@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Layout sweeps: runs of one source that differ in their layout alone. Who chooses a layout needs their order more than
+ * their times. */
+#ifndef TOISE_FIT_RANKING_H
+#define TOISE_FIT_RANKING_H
+
+#include "fit/fit.h"
+
+enum { FIT_SWEEP_LEAST = 4 }; /* layouts */
+
+struct fit_sweep {
+    const struct fit_run *run; /* of the fastest published layout */
+    int layouts, rank;         /* rank: of that layout by the prediction, from 1 */
+    double regret,
+        regret_of_three;    /* time lost by the layout predicted best; by the best of the three predicted best */
+    int pairs, pairs_right; /* that differ by more than 3% as published; ordered alike */
+};
+
+/* Sweeps of the rows of weight > 0: same source, model, accelerators, batch, sequence and recomputation, at least
+ * FIT_SWEEP_LEAST layouts (tp, pp, vp, dp, micro-batch, ZeRO), whose times differ by at least 3%; repeats of a
+ * layout count as their median. step_s: [runs->count]. Fills at most `most`, in the order of the table, and returns how
+ * many there are; -1: out of memory. */
+int fit_sweeps(const struct fit_runs *runs, const struct fit_row *rows, const double *step_s, struct fit_sweep *sweeps,
+               int most);
+
+#endif

@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Points of a machine measured by its records, held against each other. */
+#include "machine/points.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/stats.h"
+#include "plan/ledger.h"
+#include "records/get.h"
+
+static const double AGREE = 1e-3;   /* of figures that follow from each other */
+static const double BUSY = 1.0 / 3; /* share of samples in which others took CPU time */
+
+bool machine_points_dtype(const char *name, enum machine_dtype *dtype) {
+    return machine_dtype_find(!strcmp(name, "f32") ? "fp32" : name, dtype);
+}
+
+int machine_points_refuse(const struct machine_points *p, const char *field, const char *why) {
+    return base_fail(p->e, BASE_USAGE, "%s: line %ld: field \"%s\" %s; repair or remove the line", p->path, p->line,
+                     field, why);
+}
+
+/* result.KEY, which must be a finite number above 0. */
+static int positive(const struct machine_points *p, const json_t *o, const char *where, const char *key, double *x) {
+    char field[64];
+    snprintf(field, sizeof field, "%s.%s", where, key);
+    *x = record_real(o, key);
+    return *x > 0 && isfinite(*x) ? BASE_OK : machine_points_refuse(p, field, "must be a number above 0");
+}
+
+/* Room for one more in a list of `count`, which doubles. */
+static void *grown(const struct machine_points *p, void *list, int count, size_t size) {
+    if (count & (count - 1)) return list;
+    void *more = realloc(list, (size_t)(count ? 2 * count : 1) * size);
+    if (!more) base_fail(p->e, BASE_BROKEN, "%s: out of memory for its measurements", p->path);
+    return more;
+}
+
+/* The median of a list of samples; NAN: none. */
+static double typical(const json_t *record, const char *key) {
+    const json_t *list = json_object_get(json_object_get(record, "samples"), key);
+    const int n = (int)json_array_size(list);
+    double *x = n ? malloc((size_t)n * sizeof *x) : NULL, median = NAN;
+    for (int i = 0; x && i < n; i++) x[i] = json_number_value(json_array_get(list, (size_t)i));
+    if (x) median = base_stats_median(x, n, 0.5).median;
+    free(x);
+    return median;
+}
+
+/* Whether a launch was disturbed, by the marks of its samples. */
+static bool is_busy(const json_t *record) {
+    const json_t *all = json_object_get(json_object_get(record, "samples"), "marks"), *marks, *mark;
+    int n = 0;
+    size_t i, k;
+    json_array_foreach(all, i, marks) {
+        bool taken = false;
+        json_array_foreach(marks, k, mark) {
+            const char *name = json_is_string(mark) ? json_string_value(mark) : "";
+            taken = taken || !strcmp(name, "load") || !strcmp(name, "steal");
+        }
+        n += taken;
+    }
+    return n > BUSY * (double)json_array_size(all);
+}
+
+/* Half the interval over its middle; 0 where none is said. */
+static double spread(const json_t *result, const char *low, const char *high, double middle) {
+    const double half = (record_real(result, high) - record_real(result, low)) / 2 / middle;
+    return half >= 0 && isfinite(half) ? half : 0;
+}
+
+/* Which sizes an operation has is seen from the record: the first list that it begins. */
+static int read_sizes(const struct machine_points *p, const json_t *result, struct machine_point *point) {
+    static const char *const lists[][MACHINE_SIZES + 1] = {
+        {"m", "n", "k"}, {"b", "h", "s", "d"}, {"rows", "cols"}, {"n"}};
+    const char *const *keys = lists[3];
+    for (int i = 3; i-- > 0;)
+        if (json_object_get(result, lists[i][0])) keys = lists[i];
+    for (int i = 0; i < MACHINE_SIZES; i++) point->sizes[i] = 1;
+    for (int i = 0; keys[i]; i++) {
+        char field[32];
+        snprintf(field, sizeof field, "result.%s", keys[i]);
+        point->sizes[i] = record_whole(result, keys[i]);
+        if (point->sizes[i] < 1) return machine_points_refuse(p, field, "must be a whole number above 0");
+    }
+    return BASE_OK;
+}
+
+static int read_rate(const struct machine_points *p, const json_t *result, struct machine_point *point) {
+    const double flop = record_real(result, "flop"), rate = record_real(result, "flop_per_s");
+    double peak;
+    int code = positive(p, result, "result", "call_s", &point->call_s);
+    if (code) return code;
+    point->spread = spread(result, "call_s_low", "call_s_high", point->call_s);
+    point->flop_per_s = point->share = NAN;
+    if (!json_object_get(result, "flop_per_s")) return BASE_OK;
+    code = positive(p, result, "result", "flop_per_s", &point->flop_per_s);
+    if (!code) code = positive(p, result, "result", "peak_flop_per_s", &peak);
+    if (code) return code;
+    point->share = rate / peak;
+    if (isfinite(flop) && fabs(rate * point->call_s / flop - 1) > AGREE)
+        return machine_points_refuse(p, "result.flop_per_s", "is not flop over call_s");
+    return BASE_OK;
+}
+
+static bool same_shape(const struct machine_point *a, const struct machine_point *b) {
+    return !strcmp(a->op, b->op) && !strcmp(a->trans, b->trans) && !memcmp(a->sizes, b->sizes, sizeof a->sizes) &&
+           a->window == b->window && a->alibi == b->alibi && a->dtype == b->dtype && a->threads == b->threads;
+}
+
+/* A shape and variant timed again is the same point's next launch. */
+static int add(struct machine_points *p, const struct machine_point *point) {
+    struct machine *m = p->m;
+    for (int i = 0; i < m->point_count; i++) {
+        struct machine_point *one = &m->points[i];
+        if (!same_shape(one, point) || strcmp(one->variant, point->variant) != 0) continue;
+        if (one->busy != point->busy) {
+            if (one->busy) *one = *point;
+            return BASE_OK;
+        }
+        one->spread = fmax(one->spread, point->spread);
+        if (one->repeat_count < MACHINE_REPEATS) one->repeats[one->repeat_count++] = point->call_s;
+        return BASE_OK;
+    }
+    struct machine_point *more = grown(p, m->points, m->point_count, sizeof *more);
+    if (!more) return BASE_BROKEN;
+    m->points = more;
+    m->points[m->point_count++] = *point;
+    return BASE_OK;
+}
+
+/* The median of the launches, and what they differ by where that is more than the samples of each do. */
+static double settle(const double *repeats, int count, double *spread_of) {
+    double mean = 0, squares = 0;
+    for (int i = 0; i < count; i++) mean += log(repeats[i]) / count;
+    for (int i = 0; i < count; i++) squares += (log(repeats[i]) - mean) * (log(repeats[i]) - mean);
+    if (count > 1) *spread_of = fmax(*spread_of, 2 * sqrt(squares / (count - 1)));
+    return base_stats_median(repeats, count, 0.5).median;
+}
+
+static void settle_point(struct machine_point *p) {
+    const double first = p->call_s;
+    p->call_s = settle(p->repeats, p->repeat_count, &p->spread);
+    p->flop_per_s *= first / p->call_s;
+    p->share *= first / p->call_s;
+}
+
+void machine_points_finish(struct machine *m) {
+    int kept = 0;
+    for (int i = 0; i < m->point_count; i++) {
+        int k = 0;
+        settle_point(&m->points[i]);
+        while (k < kept && !same_shape(&m->points[k], &m->points[i])) k++;
+        if (k == kept || m->points[i].call_s < m->points[k].call_s) m->points[k] = m->points[i];
+        if (k == kept) kept++;
+    }
+    m->point_count = kept;
+    for (int i = 0; i < m->message_count; i++) {
+        struct machine_message *one = &m->messages[i];
+        one->time_s = settle(one->repeats, one->repeat_count, &one->spread);
+    }
+}
+
+int machine_points_kernel(struct machine_points *p, const json_t *record) {
+    const json_t *r = json_object_get(record, "result");
+    struct machine_point point = {.window = record_whole(r, "window"),
+                                  .alibi = json_is_true(json_object_get(r, "alibi")),
+                                  .threads = (int)record_whole(r, "threads"),
+                                  .bytes = record_real(r, "bytes"),
+                                  .busy = is_busy(record),
+                                  .repeat_count = 1,
+                                  .peak_flop_per_s = typical(record, "peak_flop_per_s"),
+                                  .bandwidth_byte_per_s = typical(record, "bandwidth_byte_per_s")};
+    const char *op = record_text(r, "op"), *variant = record_text(r, "variant"), *trans = record_text(r, "trans");
+    if (!strcmp(variant, "openblas") || strstr(variant, "+packed")) return BASE_OK;
+    if (!op[0] || strlen(op) >= sizeof point.op) return machine_points_refuse(p, "result.op", "is no operation's name");
+    if (point.threads < 1) return machine_points_refuse(p, "result.threads", "must be a whole number above 0");
+    if (!machine_points_dtype(record_text(r, "dtype"), &point.dtype))
+        return machine_points_refuse(p, "result.dtype", "must be \"f32\" or \"bf16\"");
+    if (!strcmp(op, "gemm") && (strlen(trans) != 2 || strspn(trans, "NT") != 2))
+        return machine_points_refuse(p, "result.trans", "must be \"NN\", \"NT\", \"TN\" or \"TT\"");
+    snprintf(point.op, sizeof point.op, "%s", op);
+    snprintf(point.variant, sizeof point.variant, "%s", variant);
+    snprintf(point.trans, sizeof point.trans, "%s", trans);
+    int code = read_sizes(p, r, &point);
+    if (!code) code = read_rate(p, r, &point);
+    point.repeats[0] = point.call_s;
+    return code ? code : add(p, &point);
+}
+
+static int read_layout(const struct machine_points *p, const json_t *layout, int *ranks, int *nodes, int *threads) {
+    *ranks = (int)record_whole(layout, "world");
+    *nodes = (int)record_whole(layout, "nodes");
+    *threads = (int)record_whole(layout, "threads");
+    if (*ranks < 2) return machine_points_refuse(p, "layout.world", "must be 2 or more: one rank sends nothing");
+    if (*nodes < 1 || *nodes > *ranks) return machine_points_refuse(p, "layout.nodes", "must be from 1 to the ranks");
+    return *threads < 1 ? machine_points_refuse(p, "layout.threads", "must be a whole number above 0") : BASE_OK;
+}
+
+static int add_message(struct machine_points *p, const json_t *layout, const json_t *r, bool busy) {
+    struct machine *m = p->m;
+    struct machine_message one = {.hidden = record_real(r, "hidden"), .busy = busy};
+    const double cost = record_real(r, "cost_s");
+    int code = read_layout(p, layout, &one.ranks, &one.nodes, &one.threads);
+    if (!code) code = positive(p, r, "result", "bytes", &one.bytes);
+    if (!code) code = positive(p, r, "result", "time_s", &one.time_s);
+    if (code) return code;
+    if (record_real(r, "wrong") != 0)
+        return machine_points_refuse(p, "result.wrong", "must be 0 in a record that PASSED: its sum is no sum");
+    if (!isnan(cost)) one.hidden = 1 - cost / one.time_s; /* also of what a page would not show: noise evens out */
+    one.spread = spread(r, "time_s_low", "time_s_high", one.time_s);
+    one.repeats[one.repeat_count++] = one.time_s;
+    for (int i = 0; i < m->message_count; i++) {
+        struct machine_message *old = &m->messages[i];
+        if (old->bytes != one.bytes || old->ranks != one.ranks || old->nodes != one.nodes ||
+            old->threads != one.threads)
+            continue;
+        if (old->busy != one.busy) {
+            if (old->busy) *old = one;
+            return BASE_OK;
+        }
+        if (old->repeat_count < MACHINE_REPEATS) old->repeats[old->repeat_count++] = one.time_s;
+        old->spread = fmax(old->spread, one.spread);
+        if (!isnan(one.hidden)) old->hidden = one.hidden; /* the last one counts */
+        return BASE_OK;
+    }
+    struct machine_message *more = grown(p, m->messages, m->message_count, sizeof *more);
+    if (!more) return BASE_BROKEN;
+    m->messages = more;
+    m->messages[m->message_count++] = one;
+    return BASE_OK;
+}
+
+static int add_crowd(struct machine_points *p, const json_t *layout, const json_t *r) {
+    static const double most = 3; /* noise; beside others nobody is this much faster */
+    struct machine *m = p->m;
+    struct machine_crowd one;
+    int code = read_layout(p, layout, &one.ranks, &one.nodes, &one.threads);
+    if (!code) code = positive(p, r, "result", "matmul", &one.matmul);
+    if (!code) code = positive(p, r, "result", "pass", &one.pass);
+    if (code) return code;
+    if (one.matmul > most || one.pass > most)
+        return machine_points_refuse(p, one.matmul > most ? "result.matmul" : "result.pass", "must be a share");
+    struct machine_crowd *more = grown(p, m->crowds, m->crowd_count, sizeof *more);
+    if (!more) return BASE_BROKEN;
+    m->crowds = more;
+    m->crowds[m->crowd_count++] = one;
+    return BASE_OK;
+}
+
+int machine_points_comm(struct machine_points *p, const json_t *record) {
+    const json_t *layout = json_object_get(record, "layout"), *r = json_object_get(record, "result");
+    const char *op = record_text(r, "op");
+    if (!strcmp(op, "all_reduce")) return add_message(p, layout, r, is_busy(record));
+    if (!strcmp(op, "share")) return add_crowd(p, layout, r);
+    return machine_points_refuse(p, "result.op", "must be \"all_reduce\" or \"share\"");
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The lists of a machine's files, whose rows hold several figures under one status; for machine/ alone. */
+#ifndef TOISE_MACHINE_ROWS_H
+#define TOISE_MACHINE_ROWS_H
+
+#include "machine/document.h"
+
+/* Bus bandwidths of collectives. */
+int machine_rows_collectives(const struct machine_document *d, const char *field, struct machine_rows *rows,
+                             struct base_error *e);
+/* Times of checkpoints. */
+int machine_rows_storage(const struct machine_document *d, const char *field, struct machine_rows *rows,
+                         struct base_error *e);
+int machine_rows_levels(const struct machine_document *d, struct machine_network *network, struct base_error *e);
+int machine_rows_costs(const struct machine_document *d, struct machine *m, struct base_error *e);
+int machine_rows_queues(const struct machine_document *d, struct machine *m, struct base_error *e);
+int machine_rows_tiles(const struct machine_document *d, struct machine_accelerator *a, struct base_error *e);
+
+#endif

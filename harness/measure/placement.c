@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Compares what the ranks of a node were granted, and divides it. */
+#include "measure/placement.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cgroup.h"
+#include "base/places.h"
+
+/* What ranks compare. Equal masks and equal names of groups have equal mixes. */
+struct facts {
+    int node, local_rank, cpus;
+    uint64_t mask, group;
+};
+
+/* A rank among those of its node. */
+struct sharing {
+    int sharers[MEASURE_GRANTS];
+    int index;   /* among the ranks with its mask */
+    int covered; /* CPUs of all the node's masks */
+};
+
+static uint64_t mix(uint64_t so_far, uint64_t word) {
+    return (so_far ^ word) * 0x9e3779b97f4a7c15u;
+}
+
+static struct facts facts_of(const struct comm *world, const struct base_cpus *mask, const char *group) {
+    struct facts f = {.node = world->node, .local_rank = world->local_rank, .cpus = mask->count};
+    for (int i = 0; i < mask->count; i++) f.mask = mix(f.mask, (uint64_t)(mask->cpu[i] + 1));
+    for (; *group; group++) f.group = mix(f.group, (unsigned char)*group);
+    return f;
+}
+
+/* Collective. */
+static void compare(struct sharing *s, struct comm *world, struct facts mine) {
+    struct facts *all = calloc((size_t)world->size, sizeof *all);
+    if (!all) comm_abort(world, BASE_BROKEN);
+    world->ops->gather(world, &mine, sizeof mine, all);
+    *s = (struct sharing){.covered = mine.cpus};
+    for (int i = 0; i < MEASURE_GRANTS; i++) s->sharers[i] = 1;
+    s->sharers[MEASURE_GRANT_NODE] = world->local_size;
+    s->sharers[MEASURE_GRANT_MASK] = s->sharers[MEASURE_GRANT_QUOTA] = 0;
+    for (int i = 0; i < world->size; i++) {
+        if (all[i].node != mine.node) continue;
+        const bool same = all[i].mask == mine.mask;
+        s->sharers[MEASURE_GRANT_MASK] += same;
+        s->sharers[MEASURE_GRANT_QUOTA] += all[i].group == mine.group;
+        s->index += same && all[i].local_rank < mine.local_rank;
+        s->covered += same ? 0 : all[i].cpus;
+    }
+    free(all);
+}
+
+/* Ranks or threads that must take turns. granted: CPUs of this rank, by `least`. */
+static bool warn_crowded(struct measure_placement *p, const struct measure_grants *g, const struct sharing *s, int mask,
+                         int granted, enum measure_grant least) {
+    const int same = s->sharers[MEASURE_GRANT_MASK], group = s->sharers[MEASURE_GRANT_QUOTA];
+    const int ranks = s->sharers[MEASURE_GRANT_NODE];
+    const double quota = g->cpus[MEASURE_GRANT_QUOTA], node = g->cpus[MEASURE_GRANT_NODE];
+    if (same > mask)
+        snprintf(p->warning, sizeof p->warning, "%d ranks share %d CPUs and wait for each other: start at most %d",
+                 same, mask, mask);
+    else if (group > 1 && quota > 0 && group > quota)
+        snprintf(p->warning, sizeof p->warning,
+                 "%d ranks share a cgroup quota of %.3g CPUs and wait for each other: start at most %d", group, quota,
+                 (int)fmax(1, quota));
+    else if (ranks > 1 && node > 0 && ranks > node)
+        snprintf(p->warning, sizeof p->warning,
+                 "%d ranks share the %.0f CPUs of SLURM_CPUS_ON_NODE and wait for each other: start at most %.0f",
+                 ranks, node, node);
+    else if (p->threads > p->cpus.count)
+        snprintf(p->warning, sizeof p->warning, "%d threads share %d CPU%s: results will be slow; take --threads %d",
+                 p->threads, p->cpus.count, p->cpus.count == 1 ? "" : "s", p->cpus.count);
+    else if (p->threads > granted)
+        snprintf(p->warning, sizeof p->warning, "%d threads are more than the %s grants this rank: take --threads %d",
+                 p->threads, measure_grant_name(least), granted);
+    return p->warning[0];
+}
+
+/* Over half of what is granted left idle, by what says how many threads each rank has. */
+static bool warn_idle(struct measure_placement *p, enum measure_grant bound, int granted) {
+    if (2 * p->threads >= granted) return false;
+    snprintf(p->warning, sizeof p->warning,
+             "%s leaves %d of the %d CPUs granted to this rank idle: pass --threads %d, %s", measure_grant_name(bound),
+             granted - p->threads, granted, granted,
+             bound == MEASURE_GRANT_LIMIT  ? "and raise or unset it"
+             : bound == MEASURE_GRANT_TASK ? "or ask Slurm for more with --cpus-per-task"
+                                           : "or unset it");
+    return true;
+}
+
+/* CPUs of the node that no rank may use. */
+static void warn_bound(struct measure_placement *p, const struct comm *world, const struct measure_grants *g,
+                       const struct sharing *s, int mask) {
+    const int online = base_cpus_online(), allotted = (int)g->cpus[MEASURE_GRANT_NODE];
+    const int node = allotted > 0 && allotted < online ? allotted : online, share = node / world->local_size;
+    if (s->covered >= node || p->cpus.count >= share) return;
+    snprintf(p->warning, sizeof p->warning, "this rank may use %d of the node's %d CPUs (its share is %d): %s", mask,
+             node, share,
+             omp_get_num_places() > 0 ? "OMP_PLACES or GOMP_CPU_AFFINITY bound it"
+             : !comm_launched()       ? "taskset or a cpuset bound it"
+             : world->local_size == 1
+                 ? "the launcher bound it; pass mpirun --bind-to none (or srun --cpu-bind=none)"
+                 : "the launcher bound it; pass mpirun --map-by slot:PE=CPUS --bind-to core (or srun -c CPUS)");
+}
+
+void measure_place_by(struct measure_placement *p, struct comm *world, int threads, const struct base_cpus *mask,
+                      const struct measure_grants *grants) {
+    struct measure_grants g = *grants;
+    struct sharing s;
+    enum measure_grant bound = MEASURE_GRANT_MASK, least = MEASURE_GRANT_MASK;
+    compare(&s, world, facts_of(world, mask, g.group));
+    const int same = s.sharers[MEASURE_GRANT_MASK];
+    base_cpus_share(mask, s.index, same, &p->cpus);
+    g.cpus[MEASURE_GRANT_MASK] = p->cpus.count * same; /* of which the share is this rank's */
+    const int granted = measure_grants_least(&g, s.sharers, MEASURE_GRANT_TASK, &least);
+    p->threads = threads > 0 ? threads : measure_grants_least(&g, s.sharers, MEASURE_GRANTS, &bound);
+    p->threads_from = threads > 0 ? "--threads" : measure_grant_name(bound);
+    p->loose = granted < p->cpus.count && p->threads < p->cpus.count;
+    p->overlaps = same > mask->count;
+    p->cpus_per_thread = fmin(1, (double)mask->count / ((double)same * p->threads));
+    if (p->warning[0] || warn_crowded(p, &g, &s, mask->count, granted, least)) return;
+    if (!threads && warn_idle(p, bound, granted)) return;
+    if (same > 1 && omp_get_num_places() > 0)
+        snprintf(p->warning, sizeof p->warning,
+                 "%d ranks place their threads on the same CPUs: unset OMP_PROC_BIND, OMP_PLACES and GOMP_CPU_AFFINITY",
+                 same);
+    else
+        warn_bound(p, world, &g, &s, mask->count);
+}
+
+/* This rank's own grants and what OpenMP was told; asked for threads, only the limit can refuse them. */
+static int look(struct measure_placement *p, struct measure_grants *g, int threads, struct base_error *e) {
+    const int code = measure_grants_read(g, BASE_CGROUP_MEMBERSHIP, BASE_CGROUP_ROOT, threads ? NULL : e);
+    if (code && !threads) return code;
+    if (threads > omp_get_thread_limit())
+        return base_fail(e, BASE_USAGE, "--threads %d: OMP_THREAD_LIMIT allows %d; raise it or unset it", threads,
+                         omp_get_thread_limit());
+    return base_places_check(p->warning, sizeof p->warning, e);
+}
+
+int measure_place(struct measure_placement *p, struct comm *world, int threads, struct base_error *e) {
+    struct measure_grants grants;
+    struct base_cpus mask;
+    memset(p, 0, sizeof *p);
+    const int code = comm_agree(world, look(p, &grants, threads, e), e);
+    if (code) return code;
+    base_cpus_mask(&mask);
+    measure_place_by(p, world, threads, &mask, &grants);
+    return BASE_OK;
+}
+
+void measure_place_pin(struct measure_placement *p) {
+    p->pinned = base_threads_pin(p->loose ? NULL : &p->cpus, p->threads) && !p->overlaps;
+}

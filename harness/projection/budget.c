@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A training's time grows with its tokens, and falls with accelerators while batches divide. */
+#include "projection/budget.h"
+
+#include <math.h>
+
+enum { HALVES = 40 };
+
+/* By halves, since the queue's jobs make steps of it; without failures and the rest, `most` would be reached. */
+double projection_budget_tokens(const struct projection *x, const struct cost_parameters *p,
+                                const struct projection_terms *t, double hours, double days) {
+    const double wall_s = fmin(hours * 3600 / x->accelerators, days * 86400);
+    const double most = wall_s * (double)x->job.batch.global_batch * (double)x->job.batch.seq / x->step.total;
+    struct projection_terms terms = *t;
+    double least = 0, span = most;
+    for (int i = 0; i < HALVES; i++) {
+        struct projection_bill bill;
+        struct base_error ignored;
+        span /= 2;
+        terms.tokens = least + span;
+        if (!projection_bill_fill(x, p, &terms, &bill, &ignored) && bill.wall_s <= wall_s) least = terms.tokens;
+    }
+    return least > 0 ? least : terms.tokens;
+}
+
+/* The next count of nodes of 2^i or 3 x 2^i. */
+static double after(double nodes) {
+    const double power = exp2(floor(log2(nodes)));
+    return power > 1 && nodes < 1.5 * power ? 1.5 * power : 2 * power;
+}
+
+struct found {
+    struct projection projection;
+    struct cost_search search;
+    double days;
+};
+
+static int try(const struct machine *m, const struct projection_question *q, const struct fit_result *fitted,
+               const struct projection_terms *t, int most, struct found *f, struct base_error *e) {
+    struct projection_bill bill;
+    int code = projection_make(m, q, fitted, most, &f->projection, &f->search, e);
+    if (code) return code;
+    code = projection_bill_fill(&f->projection, &fitted->parameters, t, &bill, e);
+    f->days = f->projection.fits ? bill.wall_s / 86400 : INFINITY;
+    return code;
+}
+
+int projection_budget_deadline(const struct machine *m, const struct projection_question *q,
+                               const struct fit_result *fitted, const struct projection_terms *t, double days, int most,
+                               struct projection *out, struct cost_search *search, bool *met, struct base_error *e) {
+    const double node = m->node.accelerators.value;
+    const double all = projection_round_accelerators(m, m->accelerators.value) / node;
+    struct projection_question asked = *q;
+    struct found best = {.days = INFINITY};
+    bool any = false;
+    *met = false;
+    *search = (struct cost_search){0};
+    for (double nodes = 1, next; nodes > 0 && !*met; nodes = next) {
+        struct found f = {.days = INFINITY};
+        struct base_error ignored;
+        next = nodes >= all ? 0 : after(nodes);
+        asked.accelerators = nodes * node;
+        const int code = try(m, &asked, fitted, t, most, &f, next > 0 || any ? &ignored : e);
+        if (code && !(next > 0 || any)) return cost_search_free(&f.search), code;
+        if (!code && (!any || f.days < best.days)) {
+            cost_search_free(&best.search);
+            best = f, any = true;
+        } else {
+            cost_search_free(&f.search);
+        }
+        *met = best.days <= days;
+    }
+    *out = best.projection, *search = best.search;
+    return BASE_OK;
+}
+
+bool projection_budget_memory(const struct projection *over, const struct projection_question *q,
+                              const struct fit_result *fitted, struct projection *out) {
+    const struct machine *m = over->machine;
+    const double node = m->node.accelerators.value;
+    struct projection_question free_layout = *q;
+    const int schedule = q->choice.schedule;
+    struct projection_question defaults;
+    projection_question_default(q->config, &defaults);
+    free_layout.choice = defaults.choice;
+    free_layout.choice.schedule = schedule;
+    free_layout.accelerators = over->accelerators;
+    for (double nodes = ceil(over->accelerators / node); free_layout.accelerators <= m->accelerators.high;
+         nodes = after(nodes), free_layout.accelerators = nodes * node) {
+        struct cost_search search;
+        struct base_error ignored;
+        const int code = projection_make(m, &free_layout, fitted, 1, out, &search, &ignored);
+        cost_search_free(&search);
+        if (!code && out->fits) return true;
+    }
+    return false;
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Reads a campaign. */
+#include "projection/campaign.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "machine/document.h"
+
+enum { RANKS_MOST = 4096 };
+
+static const struct machine_rule a_count = {MACHINE_COUNT, 1, 1e8, "give a count", NULL};
+static const struct machine_rule a_rate = {MACHINE_RATE, 1e-3, 1e18, "give the figure itself, as 366e9 for 366 billion",
+                                           NULL};
+
+/* A row of a list as a document of its own, so that messages name it. */
+struct row {
+    const struct machine_document *d;
+    const json_t *json;
+    char at[64];
+};
+
+/* An object with no keys but these: what is misspelt would be left out in silence. NULL is an empty one. */
+static int check_keys(const struct row *r, const char *const *known, int count, struct base_error *e) {
+    const char *key;
+    json_t *value;
+    if (r->json && !json_is_object(r->json))
+        return base_fail(e, BASE_USAGE, "%s: field \"%s\" must be an object", r->d->path, r->at);
+    json_object_foreach((json_t *)r->json, key, value) {
+        if (base_text_find(key, known, count) >= 0) continue;
+        return base_fail(e, BASE_USAGE, "%s: field \"%s\": a campaign has no \"%.64s\" there; correct its spelling",
+                         r->d->path, r->at, key);
+    }
+    return BASE_OK;
+}
+#define CHECK_KEYS(r, known, e) check_keys(r, known, sizeof(known) / sizeof *(known), e)
+
+static int fact(const struct row *r, const char *key, const struct machine_rule *rule, bool required,
+                struct machine_fact *f, struct base_error *e) {
+    char field[128];
+    const json_t *value = json_object_get(r->json, key);
+    *f = machine_fact_unknown();
+    snprintf(field, sizeof field, "%s.%s", r->at, key);
+    if (value) return machine_document_fact(r->d, field, value, rule, f, e);
+    return required ? base_fail(e, BASE_USAGE, "%s: field \"%s\" is missing", r->d->path, field) : BASE_OK;
+}
+
+static int text(const struct row *r, const char *key, bool required, const char **words, struct base_error *e) {
+    const json_t *value = json_object_get(r->json, key);
+    *words = machine_keep(r->d->texts, json_string_value(value));
+    if (*words || (!value && !required)) return BASE_OK;
+    return base_fail(e, BASE_USAGE, "%s: field \"%s.%s\" %s", r->d->path, r->at, key,
+                     value ? "must be text" : "is missing");
+}
+
+/* false where it is absent. */
+static int flag(const struct row *r, const char *key, bool *is, struct base_error *e) {
+    const json_t *x = json_object_get(r->json, key);
+    *is = json_is_true(x);
+    if (!x || json_is_boolean(x)) return BASE_OK;
+    return base_fail(e, BASE_USAGE, "%s: field \"%s.%s\" must be true or false", r->d->path, r->at, key);
+}
+
+static int read_system(struct projection_campaign *c, const struct row *r, struct base_error *e) {
+    static const char *const known[] = {"machine", "count",           "role", "hypothetical",
+                                        "nodes",   "outside_budgets", "notes"};
+    struct projection_campaign_system *s = &c->system[c->systems++];
+    int code = CHECK_KEYS(r, known, e);
+    if (!code) code = text(r, "machine", true, &s->machine, e);
+    if (!code) code = text(r, "role", false, &s->role, e);
+    if (!code) code = fact(r, "count", &a_count, true, &s->count, e);
+    if (!code) code = fact(r, "nodes", &a_count, false, &s->nodes, e);
+    return code ? code : flag(r, "outside_budgets", &s->outside, e);
+}
+
+/* A figure of the layout that was used; free where it is not stated. */
+static int given(const struct row *r, const char *key, int least, int most, int *figure, struct base_error *e) {
+    const json_t *x = json_object_get(r->json, key);
+    const json_int_t value = json_integer_value(x);
+    *figure = x ? (int)value : COST_FREE;
+    if (!x || (json_is_integer(x) && value >= least && value <= most)) return BASE_OK;
+    return base_fail(e, BASE_USAGE, "%s: field \"%s.%s\" must be a whole number, %d to %d; or leave it out", r->d->path,
+                     r->at, key, least, most);
+}
+
+/* Of a layout, the word at `key`, if there is one. */
+static int word(const struct row *r, const char *key, bool (*find)(const char *name, int *index), int *index,
+                struct base_error *e) {
+    const json_t *x = json_object_get(r->json, key);
+    const char *name = json_string_value(x);
+    if (!x || (name && find(name, index))) return BASE_OK;
+    return base_fail(e, BASE_USAGE, "%s: field \"%s.%s\" is \"%s\", which toise project --help does not have",
+                     r->d->path, r->at, key, name ? name : "no text");
+}
+
+static bool find_recompute(const char *name, int *index) {
+    enum plan_recompute x;
+    const bool found = plan_recompute_find(name, &x);
+    if (found) *index = (int)x;
+    return found;
+}
+
+static bool find_schedule(const char *name, int *index) {
+    enum plan_schedule x;
+    const bool found = plan_schedule_find(name, &x);
+    if (found) *index = (int)x;
+    return found;
+}
+
+static bool find_era(const char *name, int *index) {
+    enum cost_era x;
+    const bool found = cost_era_find(name, &x);
+    if (found) *index = (int)x;
+    return found;
+}
+
+static int read_layout(struct projection_campaign_training *t, const struct row *training, struct base_error *e) {
+    static const char *const known[] = {"tp",       "pp",          "cp",        "vp",       "dp",
+                                        "zero",     "micro_batch", "recompute", "schedule", "framework",
+                                        "blocking", "slots",       "status",    "source",   "ep"};
+    struct row r = {training->d, json_object_get(training->json, "layout"), ""};
+    struct cost_choice *x = &t->choice;
+    int era = COST_MEGATRON_CORE, micro_batch = COST_FREE;
+    snprintf(r.at, sizeof r.at, "%.40s.layout", training->at);
+    *x = (struct cost_choice){.sequence_parallel = COST_FREE, .recompute = COST_FREE, .schedule = COST_FREE};
+    int code = CHECK_KEYS(&r, known, e);
+    if (!code) code = given(&r, "tp", 1, RANKS_MOST, &x->tp, e);
+    if (!code) code = given(&r, "pp", 1, RANKS_MOST, &x->pp, e);
+    if (!code) code = given(&r, "cp", 1, RANKS_MOST, &x->cp, e);
+    if (!code) code = given(&r, "vp", 1, RANKS_MOST, &x->vp, e);
+    if (!code) code = given(&r, "ep", 1, RANKS_MOST, &x->ep, e);
+    if (!code) code = given(&r, "zero", 0, 3, &x->zero, e);
+    if (!code) code = given(&r, "micro_batch", 1, INT16_MAX, &micro_batch, e);
+    if (!code) code = word(&r, "recompute", find_recompute, &x->recompute, e);
+    if (!code) code = word(&r, "schedule", find_schedule, &x->schedule, e);
+    if (!code) code = word(&r, "framework", find_era, &era, e);
+    if (!code) code = flag(&r, "blocking", &t->blocking, e);
+    x->micro_batch = micro_batch, t->era = (enum cost_era)era;
+    return code ? code : flag(&r, "slots", &t->slots, e);
+}
+
+static int read_training(struct projection_campaign *c, const struct row *r, struct base_error *e) {
+    static const char *const known[] = {"model",        "machine",    "tokens",      "sequence",
+                                        "global_batch", "ramp_batch", "ramp_tokens", "precision",
+                                        "accelerators", "layout",     "published",   "notes"};
+    struct projection_campaign_training *t = &c->training[c->trainings++];
+    struct row published = {r->d, json_object_get(r->json, "published"), ""};
+    snprintf(published.at, sizeof published.at, "%.40s.published", r->at);
+    int code = CHECK_KEYS(r, known, e);
+    if (!code) code = text(r, "model", true, &t->model, e);
+    if (!code) code = text(r, "machine", false, &t->machine, e);
+    if (!code) code = fact(r, "tokens", &a_rate, true, &t->tokens, e);
+    if (!code) code = fact(r, "sequence", &a_count, false, &t->sequence, e);
+    if (!code) code = fact(r, "global_batch", &a_count, false, &t->global_batch, e);
+    if (!code) code = fact(r, "ramp_batch", &a_count, false, &t->ramp_batch, e);
+    if (!code) code = fact(r, "ramp_tokens", &a_rate, false, &t->ramp_tokens, e);
+    if (!code) code = fact(r, "accelerators", &a_count, false, &t->accelerators, e);
+    if (!code) code = read_layout(t, r, e);
+    if (!code) code = fact(&published, "accelerator_hours", &a_rate, false, &t->published_hours, e);
+    return code ? code : fact(&published, "days", &a_rate, false, &t->published_days, e);
+}
+
+static int read_list(struct projection_campaign *c, const struct machine_document *d, const char *key,
+                     int (*read)(struct projection_campaign *c, const struct row *r, struct base_error *e),
+                     struct base_error *e) {
+    const json_t *list = json_object_get(d->json, key), *item;
+    size_t i;
+    int code = BASE_OK;
+    if (json_array_size(list) == 0)
+        return base_fail(e, BASE_USAGE, "%s: field \"%s\" is missing or empty; a campaign has some", d->path, key);
+    if (json_array_size(list) > PROJECTION_CAMPAIGN_ROWS)
+        return base_fail(e, BASE_USAGE, "%s: field \"%s\" has more than %d rows; split the campaign", d->path, key,
+                         PROJECTION_CAMPAIGN_ROWS);
+    json_array_foreach(list, i, item) {
+        struct row r = {d, item, ""};
+        snprintf(r.at, sizeof r.at, "%s.%zu", key, i);
+        if (!code) code = read(c, &r, e);
+    }
+    return code;
+}
+
+static int read_price(struct projection_campaign *c, const struct machine_document *d, struct base_error *e) {
+    const json_t *list, *item;
+    size_t i;
+    int code = machine_document_find(d, "electricity.price_eur_per_mwh", &list, e);
+    c->eur_per_mwh = machine_fact_unknown();
+    if (!code && list && !json_is_array(list))
+        code = base_fail(e, BASE_USAGE, "%s: field \"electricity.price_eur_per_mwh\" must be a list", d->path);
+    json_array_foreach(list, i, item) {
+        struct machine_fact f, *all = &c->eur_per_mwh;
+        char field[64];
+        snprintf(field, sizeof field, "electricity.price_eur_per_mwh.%zu", i);
+        json_t *plain = json_deep_copy(item);
+        json_object_del(plain, "date"), json_object_del(plain, "covers");
+        if (!code) code = machine_document_fact(d, field, plain, &a_rate, &f, e);
+        json_decref(plain);
+        if (code) break;
+        const double low = machine_fact_known(all) ? fmin(all->low, f.low) : f.low;
+        const double high = machine_fact_known(all) ? fmax(all->high, f.high) : f.high;
+        if (!machine_fact_known(all)) *all = f;
+        all->low = low, all->high = high;
+    }
+    return code;
+}
+
+/* Budgets are shown as they stand: here they are only what can be shown. */
+static int check_budgets(const struct machine_document *d, struct base_error *e) {
+    const json_t *list = json_object_get(d->json, "budgets"), *budget, *amount;
+    size_t i, k;
+    if (list && !json_is_array(list)) return base_fail(e, BASE_USAGE, "%s: field \"budgets\" must be a list", d->path);
+    json_array_foreach(list, i, budget) {
+        const json_t *amounts = json_object_get(budget, "amounts");
+        if (!json_is_string(json_object_get(budget, "name")) ||
+            (!json_is_array(amounts) && !json_is_string(json_object_get(budget, "machine"))))
+            return base_fail(e, BASE_USAGE, "%s: field \"budgets.%zu\" lacks its name, or both machine and amounts",
+                             d->path, i);
+        json_array_foreach(
+            amounts, k,
+            amount) if (!(json_number_value(json_object_get(amount, "eur")) >
+                          0)) return base_fail(e, BASE_USAGE,
+                                               "%s: field \"budgets.%zu.amounts.%zu.eur\" must be a sum, as 500e6",
+                                               d->path, i, k);
+    }
+    return BASE_OK;
+}
+
+int projection_campaign_read(const char *name, struct projection_campaign *c, struct base_error *e) {
+    static const char *const known[] = {
+        "schema", "name",   "title", "like", "budgets", "systems", "training", "electricity", "energy_boundaries",
+        "notes",  "sources"};
+    struct machine_document d = {.texts = &c->texts};
+    *c = (struct projection_campaign){.texts = NULL};
+    int code = machine_document_open(&d, "campaigns", "--campaign", name, NULL, e);
+    if (!code) {
+        c->json = json_incref(d.json);
+        c->path = machine_keep(&c->texts, d.path);
+        const struct row whole = {&d, d.json, "the whole"};
+        code = CHECK_KEYS(&whole, known, e);
+    }
+    if (!code) code = machine_document_text(&d, "name", true, &c->name, e);
+    if (!code) code = machine_document_text(&d, "title", true, &c->title, e);
+    if (!code) code = read_list(c, &d, "systems", read_system, e);
+    if (!code) code = read_list(c, &d, "training", read_training, e);
+    if (!code) code = read_price(c, &d, e);
+    if (!code) code = check_budgets(&d, e);
+    machine_document_close(&d);
+    return code;
+}
+
+void projection_campaign_close(struct projection_campaign *c) {
+    json_decref(c->json);
+    machine_texts_free(c->texts);
+    c->json = NULL, c->texts = NULL;
+}

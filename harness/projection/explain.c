@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Every term of a price, with its formula and what went into it. */
+#include <math.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "costmodel/device.h"
+#include "costmodel/network.h"
+#include "projection/record.h"
+#include "records/set.h"
+
+struct page {
+    json_t *list;
+    const struct cost_job *job;
+    const struct cost_step *step;
+    struct cost_rates rates;
+    struct cost_links links;
+};
+
+__attribute__((format(printf, 5, 6))) static void term(struct page *p, const char *name, double seconds,
+                                                       const char *formula, const char *inputs, ...) {
+    char text[512];
+    va_list args;
+    json_t *o = json_object();
+    va_start(args, inputs);
+    vsnprintf(text, sizeof text, inputs, args);
+    va_end(args);
+    record_set(o, "term", json_string(name)), record_set_number(o, "seconds", seconds);
+    record_set(o, "formula", json_string(formula)), record_set(o, "inputs", json_string(text));
+    json_array_append_new(p->list, o);
+}
+
+static void compute(struct page *p) {
+    const struct cost_step *s = p->step;
+    const struct cost_job *j = p->job;
+    const char *times = "micro-batches x layers / PP x ";
+    char formula[256];
+    snprintf(formula, sizeof formula,
+             "%ssum over matmuls of max(2mnk padded to tiles and waves / rate, bytes / memory)", times);
+    term(p, "linear", s->linear, formula,
+         "%.0f micro-batches, %.0f layers, PP %d, %.0f tokens a micro-batch, rate %.4g FLOP/s, %.0f units, %.4g "
+         "elements of k "
+         "lost a tile, memory %.4g bytes/s",
+         s->micro_batches, j->shape.layers, j->layout.pp, cost_job_tokens(j), p->rates.matmul, p->rates.units,
+         p->rates.k0, p->rates.memory);
+    snprintf(formula, sizeof formula, "%s%s", times,
+             j->practice.flash ? "(4 forward + 4 x 2.5 / 0.9 backward) x seen x b s^2 width / fused rate"
+                               : "(2 forward + 4 backward matmuls of the square, 16 passes over the scores)");
+    term(p, "attention", s->attention, formula,
+         "s %lld, of whose square queries see %.4g, heads %.0f, width %.0f a rank, fused rate %.4g FLOP/s",
+         (long long)j->batch.seq, cost_job_attended(j), j->shape.heads, cost_job_attention(j), p->rates.flash);
+    term(p, "passes", s->passes, "micro-batches x layers / PP x 3 x bytes / memory", "memory %.4g bytes/s",
+         p->rates.memory);
+    term(p, "launch", s->launch,
+         j->practice.blocking ? "a constant for each pass of a layer: every launch waits for its kernel"
+                              : "what a layer's pass lacks to the CPU's time for its launches",
+         "blocking %s", j->practice.blocking ? "yes" : "no");
+    term(p, "head", s->head, "micro-batches / PP x (3 matmuls of tokens x vocabulary x width, cross-entropy in FP32)",
+         "vocabulary %.0f, TP %d", j->shape.vocab, j->layout.tp);
+}
+
+/* Of a mixture of experts alone. */
+static void mixture(struct page *p) {
+    const struct cost_step *s = p->step;
+    const struct cost_job *j = p->job;
+    const struct cost_group all = cost_group_expert(j, &p->links), data = cost_group_expert_data(j, &p->links);
+    const int ep = plan_layout_expert_ranks(&j->layout);
+    const double k = j->shape.active, rows = cost_job_routed_rows(j);
+    if (j->shape.experts == 0) return;
+    term(p, "experts", s->experts,
+         "micro-batches x layers / PP x matmuls of E / EP experts in one launch, t k EP / E rows each: as linear; "
+         "routing is balanced",
+         "E %.0f, k %.0f, EP %d, t %.0f: %.0f experts of %.0f rows, width %.0f a rank", j->shape.experts, k, ep,
+         cost_job_tokens(j), cost_job_experts_held(j), cost_job_expert_rows(j), j->shape.ffn / j->layout.tp);
+    term(
+        p, "router", s->router,
+        "micro-batches x layers / PP x (matmul of tokens x E x hidden, 4 passes over scores, 4 over rows as they leave "
+        "and return, 4 where they are sorted by a rank's experts)",
+        "%.0f rows of %.0f", rows, j->shape.hidden);
+    term(p, "all_to_all", s->all_to_all,
+         "micro-batches x layers / PP x 4 (6 with full recomputation) x (the longer of bytes (r - 1) / EP inside and "
+         "bytes (EP - r) / EP outside, alpha a peer); nothing runs beside it",
+         "%.4g bytes a rank, EP %d of which r %.0f in a domain, links %.4g bytes/s, a rank's part of the network %.4g "
+         "bytes/s",
+         j->practice.weight_bytes * rows * j->shape.hidden, ep, all.ranks, p->links.inside * all.share,
+         fmin(p->links.group / all.ranks, p->links.node / all.ranks / all.sharing));
+    term(p, "of data_parallel", s->data_parallel_experts,
+         "experts' gradients and weights, over the DP / EP ranks that hold the same, before what runs beside compute",
+         "%.4g parameters a layer of a rank, DP / EP %.0f on %.0f nodes or domains", cost_job_expert_parameters(j),
+         (double)j->layout.dp / ep, data.nodes);
+}
+
+static void communication(struct page *p) {
+    const struct cost_step *s = p->step;
+    const struct cost_job *j = p->job;
+    const struct cost_group g = cost_group_data(j, &p->links);
+    const double bytes = j->practice.weight_bytes * cost_job_tokens(j) * j->shape.hidden;
+    term(p, "tensor_parallel", s->tensor_parallel,
+         j->shape.experts > 0 ? "micro-batches x layers / PP x 4 all-reduces (6 with full recomputation), those of the "
+                                "experts of k times the bytes where routed rows are gathered (SP with EP)"
+                              : "micro-batches x layers / PP x 4 all-reduces (6 with full recomputation)",
+         "TP %d, %.4g bytes each, links %.4g bytes/s", j->layout.tp, bytes, p->links.inside);
+    term(p, "zero3", s->zero3, "gathers before each pass, scatter after the second, less what runs beside compute",
+         "ZeRO %d", j->layout.zero);
+    term(p, "imbalance", s->imbalance, "micro-batches x (slowest stage - mean stage)",
+         "stages: slowest %.4g s, mean %.4g s", s->stage_max, s->stage_sum / j->layout.pp);
+    term(p, "bubble", s->bubble, "(sum of stages - slowest stage) / VP, and less what zero-bubble fills",
+         "PP %d, VP %d, %s", j->layout.pp, j->layout.vp, plan_schedule_name(j->layout.schedule));
+    term(p, "p2p", s->p2p, "2 (micro-batches x VP + PP - 1) hops", "hop %.4g s, %.4g bytes", s->hop, bytes);
+    term(p, "data_parallel", s->data_parallel,
+         "reduce-scatter of gradients and all-gather of weights over nodes, less what runs beside compute",
+         "DP %d on %.0f nodes or domains, one group %.4g bytes/s, all of a node %.4g, ZeRO %d, overlap %s",
+         j->layout.dp, g.nodes, p->links.group, p->links.node, j->layout.zero, j->practice.overlap_dp ? "yes" : "no");
+    term(p, "embedding", s->embedding, "all-reduce of the table's gradient between first and last stage", "tied %s",
+         j->practice.tied ? "yes" : "no");
+    term(p, "optimizer", s->optimizer, "36 bytes an own parameter + 6 a gradient / memory", "memory %.4g bytes/s",
+         p->rates.memory);
+    term(p, "iteration", s->iteration, "a constant: data, gradient norm, logging", "fitted");
+}
+
+json_t *projection_explain(const struct projection_outcome *r, const struct fit_result *fitted) {
+    const struct cost_ablation whole = {0};
+    struct page p = {.list = json_array(), .job = &r->projection.job, .step = &r->projection.step};
+    cost_rates_fill(p.job, &fitted->parameters, &whole, &p.rates);
+    cost_links_fill(p.job, &fitted->parameters, &whole, &p.links);
+    compute(&p);
+    mixture(&p);
+    communication(&p);
+    return p.list;
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Messages of a measured machine: their times, and how much of them backward hides. */
+#include <math.h>
+#include <string.h>
+
+#include "model/params.h"
+#include "projection/kriging.h"
+#include "projection/measured.h"
+
+static const double UNKNOWN_SIZE =
+    0.2; /* sd of a size between two that were timed, when there are no more than these */
+
+/* Messages that the price of another may use. */
+struct known {
+    const struct machine_message *at[PROJECTION_KRIGING_MOST];
+    int count;
+    bool as_many; /* ranks as asked for */
+};
+
+/* Those of as many threads and, where there are any, as many ranks. */
+static struct known find(const struct machine *m, int ranks, int threads) {
+    struct known k = {.count = 0};
+    for (int i = 0; i < m->message_count; i++)
+        k.as_many = k.as_many || (m->messages[i].threads == threads && m->messages[i].ranks == ranks);
+    for (int i = m->message_count; i-- > 0 && k.count < PROJECTION_KRIGING_MOST;) {
+        const struct machine_message *one = &m->messages[i];
+        bool use = one->threads == threads && (!k.as_many || one->ranks == ranks);
+        for (int j = 0; j < k.count; j++) use = use && !(k.at[j]->bytes == one->bytes && k.at[j]->ranks == one->ranks);
+        if (use) k.at[k.count++] = one;
+    }
+    return k;
+}
+
+/* Steps of a ring, and bytes that one link carries: what alpha and beta are seconds of. */
+static void terms(int ranks, double bytes, double *steps, double *carried) {
+    *steps = 2.0 * (ranks - 1);
+    *carried = *steps / ranks * bytes;
+}
+
+/* Least squares of relative errors, neither below 0. */
+static void fit(const struct known *k, double *alpha, double *beta) {
+    double uu = 0, uv = 0, vv = 0, u1 = 0, v1 = 0;
+    for (int i = 0; i < k->count; i++) {
+        double u, v;
+        terms(k->at[i]->ranks, k->at[i]->bytes, &u, &v);
+        u /= k->at[i]->time_s, v /= k->at[i]->time_s;
+        uu += u * u, uv += u * v, vv += v * v, u1 += u, v1 += v;
+    }
+    const double det = uu * vv - uv * uv;
+    *alpha = det > 1e-12 * uu * vv ? (u1 * vv - v1 * uv) / det : 0;
+    *beta = det > 1e-12 * uu * vv ? (v1 * uu - u1 * uv) / det : v1 / vv;
+    if (*alpha < 0) *alpha = 0, *beta = v1 / vv;
+    if (*beta < 0) *beta = 0, *alpha = u1 / uu;
+}
+
+static double by_fit(int ranks, double bytes, double alpha, double beta) {
+    double steps, carried;
+    terms(ranks, bytes, &steps, &carried);
+    return alpha * steps + beta * carried;
+}
+
+static const struct machine_message *nearest(const struct known *k, double bytes, bool with_hidden) {
+    const struct machine_message *best = NULL;
+    for (int i = 0; i < k->count; i++) {
+        if (with_hidden && isnan(k->at[i]->hidden)) continue;
+        if (!best || fabs(log(k->at[i]->bytes / bytes)) < fabs(log(best->bytes / bytes))) best = k->at[i];
+    }
+    return best;
+}
+
+int projection_measured_message(const struct machine *m, int ranks, int threads, double bytes,
+                                struct projection_message_price *price, struct base_error *e) {
+    const struct known k = find(m, ranks, threads);
+    double x[PROJECTION_KRIGING_MOST][PROJECTION_AXES] = {{0}}, y[PROJECTION_KRIGING_MOST], alpha, beta;
+    double least = INFINITY, most = 0;
+    if (!k.count)
+        return base_fail(
+            e, BASE_USAGE,
+            "%s: no sums of ranks of %d thread%s were timed; run mpirun -n %d toise comm --threads %d --out "
+            "%s",
+            m->path, threads, threads == 1 ? "" : "s", ranks, threads, m->path);
+    fit(&k, &alpha, &beta);
+    for (int i = 0; i < k.count; i++) {
+        x[i][0] = log(k.at[i]->bytes);
+        x[i][1] = log(k.at[i]->ranks);
+        y[i] = log(k.at[i]->time_s / by_fit(k.at[i]->ranks, k.at[i]->bytes, alpha, beta));
+        least = fmin(least, k.at[i]->bytes), most = fmax(most, k.at[i]->bytes);
+    }
+    const double q[PROJECTION_AXES] = {log(bytes), log(ranks)};
+    struct projection_estimate off;
+    const int code = projection_krige(x, y, k.count, q, UNKNOWN_SIZE, &off, e);
+    if (code) return code;
+    const struct machine_message *hidden = nearest(&k, bytes, true);
+    *price = (struct projection_message_price){
+        .seconds = by_fit(ranks, bytes, alpha, beta) * exp(off.value),
+        .sd = hypot(off.sd, nearest(&k, bytes, false)->spread / 2), /* half-width of 95% */
+        .hidden = hidden ? fmin(1, fmax(-1, hidden->hidden)) : 0,
+        .extrapolated = !k.as_many || bytes < least || bytes > most};
+    return BASE_OK;
+}
+
+/* Backward as messages see it. Seconds from its start, had nothing been taken from it, and what was. */
+struct timeline {
+    const struct machine *m;
+    const struct plan *plan;
+    double layer_s, embedding_s, idle; /* idle: when the ring is */
+    struct projection_overlap *o;
+    double variance;
+    struct base_error *e;
+    int code;
+};
+
+static void send(void *context, int64_t range, double bytes) {
+    struct timeline *t = context;
+    const struct plan_request *r = &t->plan->request;
+    const int64_t layers = r->config.layers;
+    struct projection_message_price p;
+    if (t->code) return;
+    t->code = projection_measured_message(t->m, r->world, r->threads, bytes, &p, t->e);
+    if (t->code) return;
+    const double all = (double)layers * t->layer_s + t->embedding_s;
+    const double ready = range <= layers ? (double)range * t->layer_s : all;
+    const double start = fmax(ready + t->o->cost_s, t->idle);
+    const double beside = fmin(p.seconds, fmax(0, all + t->o->cost_s - start));
+    t->idle = start + p.seconds;
+    t->o->message_s += p.seconds;
+    t->o->cost_s += (1 - p.hidden) * beside;
+    t->o->extrapolated = t->o->extrapolated || p.extrapolated;
+    t->variance += p.seconds * p.sd; /* all too slow, or all too fast */
+}
+
+int projection_measured_overlap(const struct machine *m, const struct plan *plan, double layer_s, double embedding_s,
+                                struct projection_overlap *overlap, struct base_error *e) {
+    struct model_params params;
+    struct timeline t = {.m = m, .plan = plan, .layer_s = layer_s, .embedding_s = embedding_s, .o = overlap, .e = e};
+    *overlap = (struct projection_overlap){0};
+    int code = model_params_open(&params, &plan->request.config, e);
+    if (code) return code;
+    plan_messages(plan, &params, send, &t);
+    model_params_close(&params);
+    if (t.code) return t.code;
+    const double end = (double)plan->request.config.layers * layer_s + embedding_s + overlap->cost_s;
+    overlap->exposed_s = fmax(0, t.idle - end);
+    overlap->sd = overlap->message_s > 0 ? t.variance / overlap->message_s : 0;
+    return BASE_OK;
+}

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * An operation of the ledger as a shape that was timed, or lies among those that were. */
+#include "projection/measured_ops.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "projection/kriging.h"
+
+static const double UNKNOWN_SHAPE = 0.2; /* sd of a shape's rate where one or two others are all that was timed */
+static const double UNTIMED = 0.3;       /* of a pass priced by its bytes */
+
+/* An operation on a shape. */
+struct query {
+    const char *op, *trans;
+    enum machine_dtype dtype;
+    int64_t sizes[MACHINE_SIZES], window;
+    bool alibi;
+};
+
+bool projection_is_attention(const char *op) {
+    return !strncmp(op, "attention_", 10);
+}
+
+/* What the rate is of: FLOP by the ledger's formulas, else elements. */
+static double work(const char *op, const int64_t *s, int64_t window) {
+    if (projection_is_attention(op))
+        return plan_attention_flop(s[0], s[1], s[2], window, s[3], !strcmp(op, "attention_backward"));
+    return (strcmp(op, "gemm") ? 1 : 2) * (double)s[0] * (double)s[1] * (double)s[2] * (double)s[3];
+}
+
+static bool serves(const struct machine_point *p, const struct query *q, int threads) {
+    return !strcmp(p->op, q->op) && !strcmp(p->trans, q->trans) && p->dtype == q->dtype && p->threads == threads &&
+           p->window == q->window && p->alibi == q->alibi;
+}
+
+/* The points of a query as logarithms, the range of each size, and the point nearest to it. */
+struct group {
+    double x[PROJECTION_KRIGING_MOST][PROJECTION_AXES], y[PROJECTION_KRIGING_MOST], q[PROJECTION_AXES];
+    double low[PROJECTION_AXES], high[PROJECTION_AXES];
+    int count;
+    const struct machine_point *nearest;
+};
+
+static void gather(const struct projection_pricing *p, const struct query *q, struct group *g) {
+    double best = INFINITY;
+    *g = (struct group){.count = 0};
+    for (int k = 0; k < PROJECTION_AXES; k++) g->q[k] = log((double)q->sizes[k]), g->low[k] = INFINITY, g->high[k] = -1;
+    for (int i = 0; i < p->m->point_count && g->count < PROJECTION_KRIGING_MOST; i++) {
+        const struct machine_point *one = &p->m->points[i];
+        double far = 0;
+        if (!serves(one, q, p->plan->request.threads)) continue;
+        for (int k = 0; k < PROJECTION_AXES; k++) {
+            const double x = g->x[g->count][k] = log((double)one->sizes[k]);
+            g->low[k] = fmin(g->low[k], x), g->high[k] = fmax(g->high[k], x);
+            far += (x - g->q[k]) * (x - g->q[k]);
+        }
+        g->y[g->count++] = log(work(one->op, one->sizes, one->window) / one->call_s);
+        if (far < best) best = far, g->nearest = one;
+    }
+}
+
+static enum projection_basis basis_of(const struct group *g) {
+    bool timed = false, beyond = false;
+    for (int i = 0; i < g->count; i++) timed = timed || !memcmp(g->x[i], g->q, sizeof g->q);
+    for (int k = 0; k < PROJECTION_AXES; k++) beyond = beyond || g->q[k] < g->low[k] || g->q[k] > g->high[k];
+    return timed ? PROJECTION_TIMED : beyond ? PROJECTION_BEYOND : PROJECTION_BETWEEN;
+}
+
+/* How much slower the operation is while all ranks of the node compute: held up like a matmul, or by memory. */
+static double crowded(const struct projection_pricing *p, const struct machine_point *like) {
+    const double rate = like->bytes / like->call_s, matmul = 1 / p->r->matmul;
+    const double memory = rate / (p->r->pass * p->bandwidth);
+    return isfinite(memory) ? fmax(matmul, memory) : matmul;
+}
+
+int projection_price_add(struct projection_pricing *p, struct projection_priced one) {
+    if (p->r->count == PROJECTION_PRICED_MOST) return base_fail(p->e, BASE_BROKEN, "bug: more operations than priced");
+    p->r->ops[p->r->count++] = one;
+    return BASE_OK;
+}
+
+/* Prices `count` calls of `times` the query's work; *found is false, and nothing added, where no point serves it. */
+static int price(struct projection_pricing *p, const char *name, enum projection_phase phase, double count,
+                 double times, const struct query *q, bool *found) {
+    struct group g;
+    struct projection_estimate rate;
+    gather(p, q, &g);
+    *found = g.count > 0;
+    if (!*found) return BASE_OK;
+    int code = projection_krige(g.x, g.y, g.count, g.q, UNKNOWN_SHAPE, &rate, p->e);
+    if (code) return code;
+    const double alone = times * work(q->op, q->sizes, q->window) / exp(rate.value);
+    return projection_price_add(
+        p, (struct projection_priced){.name = name,
+                                      .op = g.nearest->op,
+                                      .trans = g.nearest->trans,
+                                      .phase = phase,
+                                      .count = count,
+                                      .call_s = alone * crowded(p, g.nearest),
+                                      .sd = hypot(rate.sd, g.nearest->spread / 2), /* half-width of 95% */
+                                      .basis = basis_of(&g),
+                                      .points = g.count});
+}
+
+enum machine_dtype projection_type_of(enum kernel_dtype t) {
+    return t == KERNEL_BF16 ? MACHINE_BF16 : MACHINE_FP32;
+}
+
+/* The command that measures what is missing. */
+static int missing(const struct projection_pricing *p, const char *op, enum machine_dtype dtype) {
+    const struct plan_request *r = &p->plan->request;
+    char others[96] = "";
+    for (int i = 0; i < p->m->point_count; i++) {
+        const struct machine_point *one = &p->m->points[i];
+        if (strcmp(one->op, op) != 0 || one->dtype != dtype || one->threads == r->threads) continue;
+        snprintf(others, sizeof others, "; those of %d thread%s say nothing of it", one->threads,
+                 one->threads == 1 ? "" : "s");
+    }
+    return base_fail(p->e, BASE_USAGE,
+                     "%s: no %s in %s on %d thread%s was timed%s; run toise kernels --model %s --seq %lld --mbs %lld "
+                     "--threads %d --out %s",
+                     p->m->path, op, machine_dtype_name(dtype), r->threads, r->threads == 1 ? "" : "s", others,
+                     r->config.name, (long long)r->seq, (long long)r->micro_batch, r->threads, p->m->path);
+}
+
+int projection_price_dense(struct projection_pricing *p, const struct plan_op *o) {
+    const struct model_config *c = &p->plan->request.config;
+    struct query q = {.dtype = projection_type_of(o->in)};
+    enum projection_phase phase = strstr(o->name, "head") ? PROJECTION_HEAD : PROJECTION_BACKWARD;
+    char trans[4] = "";
+    bool found;
+    if (o->kind == PLAN_GEMM) {
+        snprintf(trans, sizeof trans, "%c%c", o->a_trans ? 'T' : 'N', o->b_trans ? 'T' : 'N');
+        q.op = "gemm";
+        memcpy(q.sizes, (int64_t[MACHINE_SIZES]){o->m, o->n, o->k, 1}, sizeof q.sizes);
+    } else {
+        q.op = o->kind == PLAN_ATTENTION_FORWARD ? "attention_forward" : "attention_backward";
+        q.window = o->window;
+        q.alibi = c->family->position == MODEL_POSITION_ALIBI;
+        memcpy(q.sizes, (int64_t[MACHINE_SIZES]){o->batch, o->heads, o->seq, o->head_dim}, sizeof q.sizes);
+    }
+    q.trans = trans;
+    if (phase == PROJECTION_BACKWARD && strstr(o->name, "forward")) phase = PROJECTION_FORWARD;
+    const int code = price(p, o->name, phase, o->count, 1, &q, &found);
+    return code || found ? code : missing(p, q.op, q.dtype);
+}
+
+/* Which operations a pass of the ledger is. `fixed`: FP32 whatever the plan's type. */
+static const struct part {
+    const char *pass, *op;
+    enum projection_phase phase;
+    bool fixed;
+} parts[] = {
+    {"norm", "norm_forward", PROJECTION_FORWARD, false},
+    {"norm", "norm_grad_params", PROJECTION_BACKWARD, false},
+    {"norm", "norm_grad_input", PROJECTION_BACKWARD, false},
+    {"activation function", "gelu_forward", PROJECTION_FORWARD,
+     false}, /* it rides in a matmul: a little less than this */
+    {"activation function", "gelu_backward", PROJECTION_BACKWARD, false},
+    {"activation function", "swiglu_forward", PROJECTION_FORWARD, false},
+    {"activation function", "swiglu_backward", PROJECTION_BACKWARD, false},
+    {"rotary positions", "rotary", PROJECTION_FORWARD, false},
+    {"rotary positions", "rotary", PROJECTION_BACKWARD, false},
+    {"bias gradients", "column_sum", PROJECTION_BACKWARD, false},
+    {"embedding", "embedding_forward", PROJECTION_FORWARD, false},
+    {"embedding", "embedding_backward", PROJECTION_BACKWARD, false},
+    {"cross-entropy", "cross_entropy_stats", PROJECTION_HEAD, true},
+    {"cross-entropy", "cross_entropy_grad", PROJECTION_HEAD, false},
+    {"zero gradients", "zero", PROJECTION_ZERO, true},
+    {"gradient norm", "square_sum", PROJECTION_CLIP, true},
+    {"AdamW", "adamw", PROJECTION_UPDATE, false},
+};
+enum { PARTS = sizeof parts / sizeof *parts };
+
+/* Rows and columns that the model calls a part with, and how many such calls' work one of the ledger's passes is. */
+static double shape_of(const struct projection_pricing *p, const struct part *part, int64_t sizes[MACHINE_SIZES]) {
+    const struct model_config *c = &p->plan->request.config;
+    const struct model_shape *s = &p->plan->shape;
+    const int64_t qkv = model_config_dim(c, MODEL_QKV), tokens = s->batch * s->seq;
+    const bool ffn = !strncmp(part->op, "gelu_", 5) || !strncmp(part->op, "swiglu_", 7);
+    int64_t rows = tokens, cols = ffn ? c->ffn : c->width;
+    double times = 1;
+    if (!strcmp(part->op, "rotary")) cols = qkv - model_config_dim(c, MODEL_KV);
+    if (!strcmp(part->op, "column_sum")) {
+        cols = qkv;
+        times = (double)(qkv + 2 * c->width + c->ffn) / (double)qkv;
+    }
+    if (!strncmp(part->op, "cross_entropy_", 14)) {
+        rows = s->head_rows, cols = c->vocab;
+        times = (double)tokens / (double)rows;
+    }
+    memcpy(sizes, (int64_t[MACHINE_SIZES]){rows, cols, 1, 1}, sizeof(int64_t[MACHINE_SIZES]));
+    return times;
+}
+
+/* Vectors far beyond the caches: the rate of the longest that was timed. */
+static double longest(const struct projection_pricing *p, const struct query *q, double n,
+                      int64_t sizes[MACHINE_SIZES]) {
+    for (int i = 0; i < p->m->point_count; i++) {
+        const struct machine_point *one = &p->m->points[i];
+        if (serves(one, q, p->plan->request.threads) && one->sizes[0] > sizes[0])
+            memcpy(sizes, one->sizes, sizeof one->sizes);
+    }
+    return n / (double)sizes[0];
+}
+
+int projection_price_bytes(struct projection_pricing *p, const char *name, enum projection_phase phase, double count,
+                           double bytes) {
+    return projection_price_add(p, (struct projection_priced){.name = name,
+                                                              .op = "bytes",
+                                                              .trans = "",
+                                                              .phase = phase,
+                                                              .count = count,
+                                                              .call_s = bytes / p->bandwidth / p->r->pass,
+                                                              .sd = UNTIMED,
+                                                              .basis = PROJECTION_BY_BYTES});
+}
+
+/* Whether a part belongs to the ledger's pass, in a family whose activation function is gated or not. */
+static bool belongs(const struct part *part, const char *pass, bool gated) {
+    const char *other = gated ? "gelu_" : "swiglu_";
+    return !strcmp(part->pass, pass) && strncmp(part->op, other, strlen(other)) != 0;
+}
+
+static int price_part(struct projection_pricing *p, const struct plan_op *o, const struct part *part, double parameters,
+                      bool *found) {
+    const enum projection_phase phase = part->phase;
+    const bool vector = phase == PROJECTION_ZERO || phase == PROJECTION_CLIP || phase == PROJECTION_UPDATE;
+    struct query q = {.op = part->op,
+                      .trans = "",
+                      .dtype = part->fixed ? MACHINE_FP32 : projection_type_of(p->plan->shape.dtype),
+                      .sizes = {1, 1, 1, 1}};
+    const double times = vector ? longest(p, &q, parameters, q.sizes) : shape_of(p, part, q.sizes);
+    return price(p, o->name, phase, o->count, times, &q, found);
+}
+
+int projection_price_pass(struct projection_pricing *p, const struct plan_op *o, double parameters) {
+    const bool gated = p->plan->request.config.family->gated;
+    int code = BASE_OK, of = 0;
+    for (int i = 0; i < PARTS; i++) of += belongs(&parts[i], o->name, gated);
+    for (int i = 0; i < PARTS && !code; i++) {
+        bool found = true;
+        if (!belongs(&parts[i], o->name, gated)) continue;
+        code = price_part(p, o, &parts[i], parameters, &found);
+        if (!code && !found) code = projection_price_bytes(p, o->name, parts[i].phase, o->count, o->bytes / of);
+    }
+    return code;
+}

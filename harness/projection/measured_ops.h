@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A price under way, and the prices of single operations of the ledger; for projection/ alone. */
+#ifndef TOISE_PROJECTION_MEASURED_OPS_H
+#define TOISE_PROJECTION_MEASURED_OPS_H
+
+#include "projection/measured.h"
+
+struct projection_pricing {
+    const struct machine *m;
+    const struct plan *plan;
+    struct projection_measured *r;
+    struct base_error *e;
+    double bandwidth; /* byte/s of passes on these threads, others idle */
+};
+
+/* Each adds to p->r->ops what one operation of the ledger comes to. */
+int projection_price_dense(struct projection_pricing *p, const struct plan_op *op); /* matmul or attention */
+int projection_price_pass(struct projection_pricing *p, const struct plan_op *op, double parameters);
+int projection_price_bytes(struct projection_pricing *p, const char *name, enum projection_phase phase, double count,
+                           double bytes);
+int projection_price_add(struct projection_pricing *p, struct projection_priced one);
+
+bool projection_is_attention(const char *op);
+enum machine_dtype projection_type_of(enum kernel_dtype type);
+
+#endif

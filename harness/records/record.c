@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A record is one line, written by one write() behind a lock and synced. What follows the last newline is a whole
+ * record that lost its newline, which is kept, or the torn beginning of one, which never counted, or not ours. */
+#define _GNU_SOURCE
+#include "records/record.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+/* What is asked of a file. */
+struct question {
+    const char *path, *flag;
+    bool appended, make; /* to what it holds; missing folders now */
+};
+
+static int refuse(const struct question *q, const char *where, int why, struct base_error *e) {
+    const char *cause = why == EROFS                    ? "the file system is read-only: "
+                        : why == EACCES || why == EPERM ? "make it writable, or "
+                        : why == ENOTDIR                ? "part of the path is a file: "
+                                                        : "";
+    return base_fail(e, BASE_USAGE, "%s: cannot %s: %s: %s: %schoose another place with %s", q->path,
+                     q->appended ? "write records" : "be written", where, strerror(why), cause, q->flag);
+}
+
+/* Of a file that is not there */
+static int check_place(const struct question *q, struct base_error *e) {
+    char above[PATH_MAX];
+    struct stat link;
+    /* what is made anew replaces the link */
+    if (q->appended && !lstat(q->path, &link) && S_ISLNK(link.st_mode)) return refuse(q, "the link's end", ENOENT, e);
+    if (!base_file_could_be_made(q->path, above)) return refuse(q, above, errno, e);
+    return q->make && !base_file_parents(q->path, above) ? refuse(q, above, errno, e) : BASE_OK;
+}
+
+static int check(const struct question *q, struct base_error *e) {
+    const char *path = q->path;
+    size_t length = strlen(path);
+    if (length == 0) return base_fail(e, BASE_USAGE, "%s: empty file name: give the file that is written", q->flag);
+    if (length >= PATH_MAX)
+        return base_fail(e, BASE_USAGE, "%s: the file name is too long (%zu bytes)", q->flag, length);
+    struct stat found;
+    bool exists = stat(path, &found) == 0;
+    if (!exists && (errno == ENAMETOOLONG || errno == ELOOP)) return refuse(q, "the file", errno, e);
+    if (path[length - 1] == '/' || (exists && S_ISDIR(found.st_mode)))
+        return base_fail(e, BASE_USAGE, "%s: is a folder: give %s a file in it", path, q->flag);
+    if (exists && !S_ISREG(found.st_mode))
+        return base_fail(e, BASE_USAGE, "%s: is not a plain file: %s takes plain files only", path, q->flag);
+    /* the file itself is not tried: made and removed here, it could be one that another process has just appended to */
+    if (!exists) return check_place(q, e);
+    char first = '{';
+    int file = open(path, O_RDWR | O_APPEND | O_CLOEXEC); /* as it is appended to */
+    if (file < 0) return refuse(q, "the file", errno, e);
+    bool other = q->appended && pread(file, &first, 1, 0) == 1 && first != '{';
+    close(file);
+    if (!other) return BASE_OK;
+    return base_fail(e, BASE_USAGE, "%s: holds something else than records: choose another place with --out", path);
+}
+
+int record_check(const char *path, struct base_error *e) {
+    return check(&(struct question){path, "--out", .appended = true, .make = true}, e);
+}
+
+int record_check_anew(const char *path, const char *flag, struct base_error *e) {
+    return check(&(struct question){path, flag, .appended = false, .make = true}, e);
+}
+
+int record_ask(const char *path, struct base_error *e) {
+    return check(&(struct question){path, "--out", .appended = true, .make = false}, e);
+}
+
+static bool is_object(const char *line, size_t length) {
+    json_t *value = json_loadb(line, length, JSON_REJECT_DUPLICATES, NULL);
+    bool object = json_is_object(value);
+    json_decref(value);
+    return object;
+}
+
+/* Where the last line begins; `size` when the file ends in a newline or is empty; -1 on a read error */
+static off_t tail_start(int file, off_t size) {
+    char block[4096];
+    for (off_t end = size; end > 0;) {
+        off_t start = end > (off_t)sizeof block ? end - (off_t)sizeof block : 0;
+        ssize_t got = pread(file, block, (size_t)(end - start), start);
+        if (got != end - start) return -1;
+        char *newline = memrchr(block, '\n', (size_t)got);
+        if (newline != NULL) return start + (newline - block) + 1;
+        end = start;
+    }
+    return 0;
+}
+
+/* Leaves the file ending in a whole line; *size is where the next one goes. False with errno when that fails. */
+static bool mend(int file, off_t *size) {
+    off_t start = tail_start(file, *size);
+    if (start < 0) return false;
+    if (start == *size) return true;
+    size_t length = (size_t)(*size - start);
+    char *tail = malloc(length);
+    if (tail == NULL) return false;
+    bool read = pread(file, tail, length, start) == (ssize_t)length, whole = read && is_object(tail, length);
+    bool ours = read && tail[0] == '{';
+    free(tail);
+    if (read && !ours) errno = EBADMSG;
+    if (!ours) return false;
+    if (!whole) {
+        *size = start;
+        return ftruncate(file, start) == 0;
+    }
+    if (write(file, "\n", 1) != 1) return false;
+    *size += 1;
+    return true;
+}
+
+/* File systems without locks (Lustre mounted so, some NFS) are written to all the same: O_APPEND keeps lines apart */
+static bool lock(int file) {
+    while (flock(file, LOCK_EX) != 0) {
+        if (errno == ENOSYS || errno == EOPNOTSUPP || errno == ENOLCK) return true;
+        if (errno != EINTR) return false;
+    }
+    return true;
+}
+
+static bool append_line(int file, const char *line, size_t length, off_t size) {
+    size_t done = 0;
+    while (done < length) {
+        ssize_t written = write(file, line + done, length - done); /* short only where the disk is full */
+        if (written > 0) done += (size_t)written;
+        if (written < 0 && errno != EINTR) break;
+    }
+    if (done == length && fsync(file) == 0) return true;
+    int why = errno;
+    if (ftruncate(file, size) == 0) fsync(file);
+    errno = why;
+    return false;
+}
+
+int record_append(const char *path, const json_t *record, struct base_error *e) {
+    char *line = json_dumps(record, JSON_COMPACT);
+    if (line == NULL) return base_fail(e, BASE_BROKEN, "%s: the record cannot be written as JSON", path);
+    size_t length = strlen(line);
+    line[length++] = '\n'; /* in the place of the final NUL: from here on a line, no string */
+    int file = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+    struct stat found;
+    bool done = file >= 0 && lock(file) && fstat(file, &found) == 0 && mend(file, &found.st_size) &&
+                append_line(file, line, length, found.st_size);
+    int why = errno;
+    if (file >= 0) close(file);
+    free(line);
+    if (done) return BASE_OK;
+    return base_fail(e, BASE_BROKEN, "%s: record not written: %s", path, strerror(why));
+}
+
+int record_read(const char *path, int (*each)(void *context, const json_t *record), void *context,
+                struct base_error *e) {
+    FILE *file = fopen(path, "re");
+    if (file == NULL) return base_fail(e, BASE_USAGE, "%s: cannot read records: %s", path, strerror(errno));
+    char *line = NULL;
+    size_t capacity = 0;
+    ssize_t length;
+    int code = BASE_OK;
+    errno = 0;
+    for (long number = 1; code == BASE_OK && (length = getline(&line, &capacity, file)) >= 0; number++) {
+        json_error_t why = {.text = "not an object", .column = 1};
+        json_t *record = json_loadb(line, (size_t)length, JSON_REJECT_DUPLICATES, &why);
+        bool torn = line[0] == '{' && line[length - 1] != '\n';
+        if (json_is_object(record))
+            code = each(context, record);
+        else if (!torn)
+            code = base_fail(e, BASE_USAGE, "%s: line %ld is not a record: %s (column %d): repair or remove the line",
+                             path, number, record ? "not an object" : why.text, why.column);
+        json_decref(record);
+    }
+    if (code == BASE_OK && ferror(file))
+        code = base_fail(e, BASE_USAGE, "%s: cannot read records: %s", path, strerror(errno));
+    free(line);
+    fclose(file);
+    return code;
+}
+
+/* Passes over the byte-order mark that editors put before UTF-8; false: UTF-16's is there. */
+static bool pass_mark(FILE *file) {
+    unsigned char mark[3] = {0};
+    const size_t n = fread(mark, 1, sizeof mark, file);
+    const bool utf8 = n == 3 && mark[0] == 0xef && mark[1] == 0xbb && mark[2] == 0xbf;
+    const bool utf16 = n >= 2 && mark[0] + mark[1] == 0xff + 0xfe && (mark[0] == 0xff || mark[0] == 0xfe);
+    if (!utf8) rewind(file);
+    return !utf16;
+}
+
+int record_json_load(const char *path, json_t **value, struct base_error *e) {
+    json_error_t why;
+    struct stat found;
+    const bool waits = stat(path, &found) == 0 && !S_ISREG(found.st_mode) && !S_ISDIR(found.st_mode); /* a FIFO may */
+    if (waits) return base_fail(e, BASE_USAGE, "%s: is not a plain file: give a JSON file", path);
+    FILE *file = fopen(path, "re");
+    if (file == NULL) return base_fail(e, BASE_USAGE, "%s: cannot read: %s", path, strerror(errno));
+    if (fstat(fileno(file), &found) == 0 && S_ISDIR(found.st_mode)) {
+        fclose(file);
+        return base_fail(e, BASE_USAGE, "%s: is a folder: give a JSON file", path);
+    }
+    const bool readable = pass_mark(file);
+    json_t *loaded = readable ? json_loadf(file, JSON_REJECT_DUPLICATES, &why) : NULL;
+    fclose(file);
+    if (!readable) return base_fail(e, BASE_USAGE, "%s: is UTF-16: save it as UTF-8, which JSON is written in", path);
+    if (loaded == NULL)
+        return base_fail(e, BASE_USAGE, "%s: line %d, column %d: not JSON: %s", path, why.line, why.column, why.text);
+    *value = loaded;
+    return BASE_OK;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What every record begins with. */
+#include "records/set.h"
+
+#include "base/clock.h"
+
+json_t *record_head(const char *kind, enum record_status status, const char *why) {
+    static const char *const statuses[] = {
+        [RECORD_PASSED] = "PASSED", [RECORD_FAILED] = "FAILED", [RECORD_INCONCLUSIVE] = "INCONCLUSIVE"};
+    json_t *o = json_object();
+    char date[32];
+    base_clock_date(date);
+    record_set(o, "schema", json_string("toise/1"));
+    record_set(o, "kind", json_string(kind));
+    record_set(o, "status", json_string(statuses[status]));
+    if (why[0]) record_set(o, "why", json_string(why));
+    record_set(o, "time", json_string(date));
+    record_set(o, "version", json_string(TOISE_VERSION));
+    return o;
+}

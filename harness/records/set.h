@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Keys of a record set in one short line each, and what every record begins with; for those that write one. */
+#ifndef TOISE_RECORDS_SET_H
+#define TOISE_RECORDS_SET_H
+
+#include <jansson.h>
+#include <math.h>
+#include <stdint.h>
+
+/* A figure, null where it is unknown or not finite. */
+static inline json_t *record_number(double x) {
+    return isfinite(x) ? json_real(x) : json_null();
+}
+/* value is taken over. */
+static inline void record_set(json_t *object, const char *key, json_t *value) {
+    json_object_set_new(object, key, value);
+}
+static inline void record_set_number(json_t *object, const char *key, double x) {
+    record_set(object, key, record_number(x));
+}
+static inline void record_set_integer(json_t *object, const char *key, int64_t x) {
+    record_set(object, key, json_integer(x));
+}
+/* A figure, null where it is unknown or not finite. */
+static inline json_t *record_numbers(const double *x, int n) {
+    json_t *a = json_array();
+    for (int i = 0; i < n; i++) json_array_append_new(a, record_number(x[i]));
+    return a;
+}
+
+enum record_status { RECORD_PASSED, RECORD_FAILED, RECORD_INCONCLUSIVE };
+
+/* A new record: schema, kind, status, why (unless it is ""), time and version. */
+json_t *record_head(const char *kind, enum record_status status, const char *why);
+
+#endif

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Records of kind "kernel" as a table, one line each, and what they say together. */
+#include <math.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/text.h"
+#include "records/get.h"
+#include "report/report.h"
+
+/* A number of a column, or a dash where there is none. */
+static void column(FILE *out, int width, int decimals, double x, const char *unit) {
+    if (isnan(x))
+        fprintf(out, " %*s", width, "-");
+    else
+        fprintf(out, " %*.*f%s", width - (int)strlen(unit), decimals, x, unit);
+}
+
+/* What a case is called: its place in the model, else the operation. */
+static const char *called(const json_t *result) {
+    return record_text(result, "name")[0] ? record_text(result, "name") : record_text(result, "op");
+}
+
+void report_kernels_head(FILE *out, const json_t *machine, int threads, const char *from) {
+    fprintf(out, "toise kernels   %s, %s, %d thread%s (%s)\n", record_text(machine, "cpu"), record_text(machine, "isa"),
+            threads, threads == 1 ? "" : "s", from);
+    report_quota(out, machine);
+    fputc('\n', out);
+    fprintf(out, "%-22s %-24s %-5s %-13s %9s %8s %7s %8s %-8s %9s %9s\n", "", "shape", "dtype", "variant", "GFLOP/s",
+            "GB/s", "+-", "of roof", "bound", "/OpenBLAS", "residual");
+    fflush(out);
+}
+
+void report_kernel(FILE *out, const json_t *record) {
+    const json_t *r = json_object_get(record, "result");
+    const char *status = record_text(record, "status");
+    fprintf(out, "%-22s %-24s %-5s %-13s", called(r), record_text(r, "shape"), record_text(r, "dtype"),
+            record_text(r, "variant"));
+    column(out, 9, 1, record_real(r, "flop_per_s") / 1e9, "");
+    column(out, 8, 2, record_real(r, "byte_per_s") / 1e9, "");
+    column(out, 7, 1, 50 * (record_real(r, "call_s_high") - record_real(r, "call_s_low")) / record_real(r, "call_s"),
+           "%");
+    column(out, 8, 1, 100 * record_real(r, "fraction_of_roof"), "%");
+    fprintf(out, " %-8s", record_text(r, "bound"));
+    column(out, 9, 3, record_real(r, "ratio_to_openblas"), "");
+    column(out, 9, 4, json_is_number(json_object_get(r, "residual")) ? record_real(r, "residual") : INFINITY, "");
+    fputs(" ", out);
+    report_status(out, status);
+    fputc('\n', out);
+    if (!strcmp(status, "FAILED")) fprintf(out, "    FAILED: %s\n", record_text(record, "why"));
+    fflush(out);
+}
+
+/* What points of one kind come to: the geometric mean of their fractions, in which each shape counts as much as any
+ * other; what a step sees, the seconds that the roofs allow over those it takes; and the worst of them. */
+struct summary {
+    const char *dtype, *variant;
+    bool compute; /* matmul and attention, else passes over memory */
+    double log_sum, roof_s, taken_s, worst;
+    int count;
+    const json_t *where;
+};
+enum { SUMMARIES = 32 };
+
+static void summary_add(struct summary *s, const json_t *r) {
+    const double fraction = record_real(r, "fraction_of_roof"), per_step = record_real(r, "calls_per_step");
+    const double taken = record_real(r, "call_s") * (isnan(per_step) ? 1 : per_step);
+    s->log_sum += log(fraction);
+    s->roof_s += fraction * taken;
+    s->taken_s += taken;
+    s->count++;
+    if (fraction < s->worst) s->worst = fraction, s->where = r;
+}
+
+static struct summary *summary_of(struct summary *all, int *count, const json_t *r) {
+    const struct summary s = {.dtype = record_text(r, "dtype"),
+                              .variant = record_text(r, "variant"),
+                              .compute = json_object_get(r, "flop") != NULL,
+                              .worst = INFINITY};
+    for (int i = 0; i < *count; i++)
+        if (!strcmp(all[i].dtype, s.dtype) && !strcmp(all[i].variant, s.variant) && all[i].compute == s.compute)
+            return &all[i];
+    if (*count == SUMMARIES) return NULL;
+    all[*count] = s;
+    return &all[(*count)++];
+}
+
+/* The highest of a figure over all records; NAN when none has it. dtype NULL: of any. */
+static double highest(const json_t *records, const char *key, const char *dtype) {
+    double best = NAN;
+    size_t i;
+    json_t *record;
+    json_array_foreach(records, i, record) {
+        const json_t *r = json_object_get(record, "result");
+        if (!dtype || !strcmp(record_text(r, "dtype"), dtype)) best = fmax(best, record_real(r, key));
+    }
+    return best;
+}
+
+static void roofs(FILE *out, const json_t *records) {
+    static const char *const dtypes[] = {"f32", "bf16"};
+    fputs("\nroofs", out);
+    for (int i = 0; i < 2; i++) {
+        const double peak = highest(records, "peak_flop_per_s", dtypes[i]);
+        if (!isnan(peak)) fprintf(out, "   %s %.1f GFLOP/s", dtypes[i], peak / 1e9);
+    }
+    fprintf(out, "   memory %.2f GB/s   (the highest measured between the samples)\n",
+            highest(records, "bandwidth_byte_per_s", NULL) / 1e9);
+}
+
+/* Which core type OpenBLAS runs as, what the others would give, and the cure. */
+static void openblas(FILE *out, const json_t *record) {
+    const json_t *r = json_object_get(record, "result"), *cores = json_object_get(r, "cores"), *c;
+    const double now = record_real(json_array_get(cores, 0), "flop_per_s"), best = now * record_real(r, "gain");
+    const bool known = !strcasecmp(record_text(r, "forced"), record_text(r, "core"));
+    size_t i;
+    fprintf(out, "\nOpenBLAS runs as core type %s, ", record_text(r, "core"));
+    if (record_text(r, "forced")[0])
+        fprintf(out, known ? "forced by OPENBLAS_CORETYPE=%s" : "though OPENBLAS_CORETYPE=%s asks for another",
+                record_text(r, "forced"));
+    else
+        fputs("its own choice", out);
+    if (!json_is_true(json_object_get(r, "dynamic_arch"))) {
+        fputs("; it was built for this one alone (no DYNAMIC_ARCH)\n", out);
+        return;
+    }
+    fputs(". FP32 matmuls by core type, GFLOP/s:\n ", out);
+    json_array_foreach(cores, i, c) {
+        const char *name = record_text(c, "core")[0] ? record_text(c, "core") : record_text(c, "coretype");
+        const char *note = i == 0 ? " (now)" : record_text(c, "coretype")[0] == 0 ? " (its own choice)" : "";
+        if (isnan(record_real(c, "flop_per_s")))
+            fprintf(out, "  %s cannot run", name);
+        else
+            fprintf(out, "  %s %.1f%s", name, record_real(c, "flop_per_s") / 1e9, note);
+    }
+    if (json_is_true(json_object_get(r, "wrong")))
+        fprintf(out, "\nThis is the wrong one: %.1f GFLOP/s, %.0f%%, are lost. The cure:  %s\n%s", (best - now) / 1e9,
+                100 * (1 - now / best), record_text(r, "cure"),
+                json_is_true(json_object_get(r, "timed"))
+                    ? ""
+                    : "So its matmuls were not timed: cure it first, or name openblas in --isa.\n");
+    else if (isnan(now))
+        fputs("\nThe one in use came to no rate: nothing to compare with.\n", out);
+    else
+        fputs("\nNo other is 1.2 times as fast: it is not the wrong one.\n", out);
+}
+
+void report_kernels_end(FILE *out, const json_t *records) {
+    struct summary all[SUMMARIES];
+    bool per_step = false;
+    int count = 0;
+    size_t i;
+    json_t *record;
+    json_array_foreach(records, i, record) {
+        const json_t *r = json_object_get(record, "result");
+        struct summary *s = isnan(record_real(r, "fraction_of_roof")) ? NULL : summary_of(all, &count, r);
+        if (s) summary_add(s, r);
+        per_step = per_step || json_object_get(r, "calls_per_step");
+    }
+    fprintf(out, "\n%-22s %-5s %-13s %6s %16s %10s   %s\n", "of the roof", "dtype", "variant", "points",
+            "geometric mean", "by time", "worst");
+    for (int k = 0; k < count; k++)
+        fprintf(out, "%-22s %-5s %-13s %6d %15.1f%% %9.1f%%   %.1f%% %s %s\n",
+                all[k].compute ? "matmul, attention" : "passes over memory", all[k].dtype, all[k].variant, all[k].count,
+                100 * exp(all[k].log_sum / all[k].count), 100 * all[k].roof_s / all[k].taken_s, 100 * all[k].worst,
+                called(all[k].where), record_text(all[k].where, "shape"));
+    fprintf(out, "by time: what the roofs allow over what is taken, each shape once%s\n",
+            per_step ? ", matmuls and attention as often as a step calls them" : "");
+    roofs(out, records);
+    json_array_foreach(records, i, record) if (!strcmp(record_text(record, "kind"), "openblas")) openblas(out, record);
+}
+
+void report_kernels_plan(FILE *out, const json_t *cases) {
+    size_t i;
+    json_t *c;
+    fprintf(out, "%-22s %-24s %-5s %12s %12s %12s\n", "", "shape", "dtype", "GFLOP", "MB", "FLOP/byte");
+    json_array_foreach(cases, i, c) {
+        fprintf(out, "%-22s %-24s %-5s", called(c), record_text(c, "shape"), record_text(c, "dtype"));
+        column(out, 12, 3, record_real(c, "flop") / 1e9, "");
+        column(out, 12, 3, record_real(c, "bytes") / 1e6, "");
+        column(out, 12, 1, record_real(c, "flop") / record_real(c, "bytes"), "");
+        fputc('\n', out);
+    }
+    fprintf(out, "%zu shapes\n", json_array_size(cases));
+}

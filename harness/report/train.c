@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A training record as a page: what ran, how fast, was it right, where the time went. */
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "check/checks.h"
+#include "records/get.h"
+#include "report/report.h"
+
+/* The value at a path of keys, e.g. at(record, "result", "step_s"). */
+static const json_t *at(const json_t *o, const char *a, const char *b) {
+    const json_t *v = json_object_get(o, a);
+    return b ? json_object_get(v, b) : v;
+}
+static double real(const json_t *o, const char *a, const char *b) {
+    return b ? record_real(at(o, a, NULL), b) : record_real(o, a);
+}
+static const char *text(const json_t *o, const char *a, const char *b) {
+    return b ? record_text(at(o, a, NULL), b) : record_text(o, a);
+}
+static long long whole(const json_t *o, const char *a, const char *b) {
+    return b ? record_whole(at(o, a, NULL), b) : record_whole(o, a);
+}
+
+static void head(FILE *out, const json_t *r) {
+    char count[32];
+    base_text_count(whole(r, "config", "parameters"), count, sizeof count);
+    fprintf(out, "\ntoise train   %s%s   %s   ", text(r, "workload", "name"),
+            at(r, "workload", "name") ? "" : text(r, "config", "model"), text(r, "config", "precision"));
+    report_status(out, text(r, "status", NULL));
+    if (text(r, "why", NULL)[0]) fprintf(out, ": %s", text(r, "why", NULL));
+    fprintf(out, "\n\nmodel       %s, %s parameters", text(r, "config", "model"), count);
+    if (json_is_true(at(r, "config", "slice")))
+        fprintf(out, " (a slice: %lld of %lld layers)", whole(r, "config", "layers"),
+                whole(r, "config", "full_layers"));
+    fputc('\n', out);
+    report_config(out, json_object_get(r, "config"));
+    const long long nodes = whole(r, "layout", "nodes"), world = whole(r, "layout", "world");
+    const long long threads = whole(r, "layout", "threads");
+    fprintf(out,
+            "layout      %lld node%s, %lld rank%s of %lld thread%s (%s); DP %lld, global batch %lld x %lld tokens, "
+            "micro-batch %lld\n",
+            nodes, nodes == 1 ? "" : "s", world, world == 1 ? "" : "s", threads, threads == 1 ? "" : "s",
+            text(r, "layout", "threads_from"), whole(r, "layout", "dp"), whole(r, "config", "global_batch"),
+            whole(r, "config", "seq"), whole(r, "layout", "micro_batch"));
+    fprintf(out, "machine     %s, %s%s\n", text(r, "machine", "cpu"), text(r, "machine", "isa"),
+            strcmp(text(r, "config", "precision"), "bf16") || json_is_true(at(r, "machine", "bf16_native"))
+                ? ""
+                : "; BF16 is emulated at FP32 speed");
+    report_quota(out, at(r, "machine", NULL));
+    fprintf(out, "data        %s", at(r, "result", "source") ? text(r, "result", "source") : text(r, "config", "data"));
+    if (json_is_number(at(r, "result", "entropy")))
+        fprintf(out, ", entropy %.4f nats a token: no loss stays below", real(r, "result", "entropy"));
+    fputc('\n', out);
+}
+
+static void rates(FILE *out, const json_t *r) {
+    static const char *const scopes[] = {"", "_per_node", "_per_rank"};
+    report_clock(out, r);
+    fprintf(out, "\n%-12s %12s %12s %12s\n%-12s", "", "total", "per node", "per rank", "tokens/s");
+    for (int i = 0; i < 3; i++) {
+        char key[64];
+        snprintf(key, sizeof key, "tokens_per_s%s", scopes[i]);
+        fprintf(out, " %12.1f", real(r, "result", key));
+    }
+    if (!isnan(real(r, "result", "tokens_per_s_high")))
+        fprintf(out, "   total [%.1f, %.1f]", real(r, "result", "tokens_per_s_low"),
+                real(r, "result", "tokens_per_s_high"));
+    fprintf(out, "\n%-12s", "TFLOP/s");
+    for (int i = 0; i < 3; i++) {
+        char key[64];
+        snprintf(key, sizeof key, "model_flop_per_s%s", scopes[i]);
+        fprintf(out, " %12.4f", real(r, "result", key) / 1e12);
+    }
+    if (at(r, "result", "full_model_tokens_per_s"))
+        fprintf(out,
+                "\n\nfull model  %.4g tokens/s: what the slice's FLOP/s make of its %lld layers by the ledger, not "
+                "measured",
+                real(r, "result", "full_model_tokens_per_s"), whole(r, "config", "full_layers"));
+    if (isnan(real(r, "result", "mfu")))
+        fputs("\n\nMFU         none: a burst of the CPU quota beats", out);
+    else
+        fprintf(out, "\n\nMFU         %.1f%% of", 100 * real(r, "result", "mfu"));
+    fprintf(out, " the measured %s peak, %.3f TFLOP/s", text(r, "config", "precision"),
+            real(r, "result", "peak_flop_per_s") / 1e12);
+    if (!isnan(real(r, "result", "mfu_nominal")))
+        fprintf(out, "; %.1f%% of the nominal %.3f", 100 * real(r, "result", "mfu_nominal"),
+                real(r, "result", "nominal_peak_flop_per_s") / 1e12);
+    fputc('\n', out);
+}
+
+static void breakdown(FILE *out, const json_t *r) {
+    const double step = real(r, "result", "step_s");
+    const char *key;
+    json_t *value;
+    fprintf(out, "time       ");
+    json_object_foreach((json_t *)(uintptr_t)at(r, "result", "breakdown"), key, value)
+        fprintf(out, " %s %.1f%%", key, 100 * json_number_value(value) / step);
+    fputc('\n', out);
+}
+
+/* Every rank on a small world; the slowest ones of a large one, and the fastest for comparison. */
+static void ranks(FILE *out, const json_t *r) {
+    const json_t *all = at(r, "result", "per_rank"), *k;
+    const size_t n = json_array_size(all);
+    size_t i, slow = 0, shown = 0;
+    json_array_foreach(all, i, k) {
+        if (text(k, "warning", NULL)[0] && i < 8)
+            fprintf(out, "warning     rank %zu: %s\n", i, text(k, "warning", NULL));
+        if (!json_is_true(at(k, "pinned", NULL)) && i < 8)
+            fprintf(out, "            rank %zu: threads not pinned\n", i);
+        if (!json_is_true(at(k, "bound", NULL)) && i < 8)
+            fprintf(out, "            rank %zu: memory not bound to its NUMA nodes\n", i);
+        if (real(k, "compute_s", NULL) > real(json_array_get(all, slow), "compute_s", NULL)) slow = i;
+    }
+    if (n < 2) return;
+    fprintf(out, "\n%-6s %-16s %5s %10s %10s\n", "rank", "host", "node", "compute s", "wait s");
+    json_array_foreach(all, i, k) {
+        if (n > 16 && i != slow && shown >= 8) continue;
+        shown++;
+        fprintf(out, "%-6zu %-16s %5lld %10.4g %10.4g%s\n", i, text(k, "host", NULL), whole(k, "node", NULL),
+                real(k, "compute_s", NULL), real(k, "wait_s", NULL), i == slow ? "  slowest" : "");
+    }
+    if (n > shown) fprintf(out, "... and %zu more in the record\n", n - shown);
+}
+
+static void memory(FILE *out, const json_t *r) {
+    char peak[32], planned[32];
+    base_text_bytes(real(r, "result", "peak_memory_bytes"), peak, sizeof peak);
+    base_text_bytes(real(r, "result", "predicted_memory_bytes"), planned, sizeof planned);
+    fprintf(out, "memory      %s at the peak of a rank, %s planned\n", peak, planned);
+}
+
+static void residuals(FILE *out, const json_t *r) {
+    const json_t *residual = at(r, "result", "residual");
+    const double threshold = real(residual, "threshold", NULL);
+    bool any = false;
+    fputc('\n', out);
+    for (int i = 0; i < CHECK_COUNT; i++) {
+        const char *name = check_name((enum check)i), *where = text(residual, "where", name);
+        const json_t *v = json_object_get(residual, name);
+        if (!v) continue;
+        const double x = json_is_number(v) ? json_number_value(v) : INFINITY;
+        fprintf(out, "residual    %10.4f  (threshold %g)  %s  %s%s%s\n", x, threshold,
+                x <= threshold ? "PASSED" : "FAILED", check_text((enum check)i), where[0] && x > 0 ? ": " : "",
+                x > 0 ? where : "");
+        any = any || strcmp(name, "finite");
+    }
+    if (!any) fprintf(out, "residual    not checked (--no-gate)\n");
+}
+
+void report_train(FILE *out, const json_t *record) {
+    head(out, record);
+    if (at(record, "result", "step_s")) {
+        rates(out, record);
+        breakdown(out, record);
+        report_exposed(out, record);
+        memory(out, record);
+        ranks(out, record);
+    }
+    if (at(record, "result", "loss"))
+        fprintf(out, "loss        %.4f -> %.4f\n", real(record, "result", "loss_first"),
+                real(record, "result", "loss_last"));
+    residuals(out, record);
+}

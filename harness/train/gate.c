@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The gate's bookkeeping, and the checks of the timed losses. */
+#include "train/gate.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void train_gate_clear(struct train_gate *gate) {
+    memset(gate, 0, sizeof *gate);
+    for (int i = 0; i < CHECK_COUNT; i++) gate->residual[i] = NAN;
+}
+
+void train_gate_note(struct train_gate *gate, enum check check, double residual, const char *where) {
+    if (isnan(residual)) residual = INFINITY;
+    if (!isnan(gate->residual[check]) && residual <= gate->residual[check]) return;
+    gate->residual[check] = residual;
+    snprintf(gate->where[check], sizeof gate->where[check], "%.95s", where);
+}
+
+bool train_gate_passed(const struct train_gate *gate) {
+    for (int i = 0; i < CHECK_COUNT; i++)
+        if (gate->residual[i] > CHECK_THRESHOLD) return false;
+    return true;
+}
+
+void train_gate_agree(struct train_gate *gate, struct comm *world) {
+    struct train_gate *all = calloc((size_t)world->size, sizeof *all);
+    if (!all) comm_abort(world, BASE_BROKEN);
+    world->ops->gather(world, gate, sizeof *gate, all);
+    for (int rank = 0; rank < world->size; rank++)
+        for (int i = 0; i < CHECK_COUNT; i++)
+            if (!isnan(all[rank].residual[i]))
+                train_gate_note(gate, (enum check)i, all[rank].residual[i], all[rank].where[i]);
+    free(all);
+}
+
+void train_gate_finite(struct train_gate *gate, const double *loss, const double *grad_norm, int n) {
+    char where[64];
+    train_gate_note(gate, CHECK_FINITE, 0, "");
+    for (int i = 0; i < n; i++) {
+        if (isfinite(loss[i]) && isfinite(grad_norm[i])) continue;
+        snprintf(where, sizeof where, "step %d: loss %g, grad norm %g", i, loss[i], grad_norm[i]);
+        train_gate_note(gate, CHECK_FINITE, INFINITY, where);
+    }
+}
+
+/* Rounding is fed back through the weights, so two right runs part exponentially: losses of a tiny model in FP32 agree
+ * to 1e-8 for 50 steps over instruction sets, to 1e-6 at 100, and differ by 1% where training is unstable at 200. Only
+ * the first steps say anything, and there the difference grows no faster than the steps. */
+void train_gate_history(struct train_gate *gate, enum kernel_dtype dtype, const double *loss, const double *earlier,
+                        int n, const char *where) {
+    enum { COMPARED = 20 };
+    const double unit = dtype == KERNEL_F32 ? 0x1p-22 : 0x1p-11;
+    char text[160];
+    for (int i = 0; i < n && i < COMPARED; i++) {
+        double residual = fabs(loss[i] - earlier[i]) / (fabs(earlier[i]) * unit * (1 + i));
+        snprintf(text, sizeof text, "step %d of %s", i, where);
+        train_gate_note(gate, CHECK_HISTORY, residual, text);
+    }
+}

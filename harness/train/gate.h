@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The gate: without PASSED there is no rate. Part 1 trains a shrunken model of the same family through the same
+ * layout, precision and kernels and holds it against a serial FP64 step; part 2 checks the timed sizes; part 3,
+ * after timing, the losses. Every residual is an error divided by what rounding explains, in one unit, so that one
+ * threshold serves them all, as HPL's does. */
+#ifndef TOISE_TRAIN_GATE_H
+#define TOISE_TRAIN_GATE_H
+
+#include "check/checks.h"
+#include "check/rounding.h"
+#include "model/reference.h"
+#include "parallel/step.h"
+
+struct train_gate {
+    double residual[CHECK_COUNT]; /* NAN: did not run */
+    char where[CHECK_COUNT][96];  /* what was worst: a tensor, a matmul; "" when there is nothing to say */
+};
+
+void train_gate_clear(struct train_gate *gate);
+/* No residual above the threshold, and none of those that ran not a number. */
+bool train_gate_passed(const struct train_gate *gate);
+/* Keeps the worst: NaN counts as infinite. */
+void train_gate_note(struct train_gate *gate, enum check check, double residual, const char *where);
+/* All ranks take the worst of each check over the world (collective). */
+void train_gate_agree(struct train_gate *gate, struct comm *world);
+
+/* Part 1 (collective): `request` is what will be timed. */
+int train_gate_path(struct train_gate *gate, const struct plan_request *request, struct comm *world,
+                    const struct kernel_ops *ops, uint64_t seed, struct base_error *e);
+/* The same on an engine of the shrunken model that the caller opened (and may have made faulty). */
+int train_gate_path_on(struct train_gate *gate, struct parallel_engine *engine, uint64_t seed, struct base_error *e);
+/* The shrunken plan's request: same family, precision, ranks and threads; sizes that reach every edge. */
+struct plan_request train_gate_shrink(const struct plan_request *request);
+
+/* Part 2 (collective): one micro-batch's gradients on the engine to be timed; weights are not changed. */
+int train_gate_full(struct train_gate *gate, struct parallel_engine *engine, const struct data_source *source,
+                    struct base_error *e);
+
+/* Part 3: the timed losses and norms themselves (n of each), then the first of them against a record's. */
+void train_gate_finite(struct train_gate *gate, const double *loss, const double *grad_norm, int n);
+void train_gate_history(struct train_gate *gate, enum kernel_dtype dtype, const double *loss, const double *earlier,
+                        int n, const char *where);
+
+#endif

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Part 2 of the gate: one micro-batch at the timed sizes through a kernel table that runs every matmul and
+ * attention as usual and then checks it; and one sequence's loss in FP64. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "train/gate.h"
+#include "train/gate_kernels.h"
+
+/* The loss of a sequence averages many tokens' rounding; only a part of it adds up with depth. */
+#define FULL_UNITS 1.0
+
+/* The first tokens of the micro-batch's first sequence, whose losses the path has left in MODEL_LOSS. */
+static int check_loss(struct train_gate *gate, const struct parallel_engine *g, struct base_error *e) {
+    const struct model_shape *shape = &g->plan->shape;
+    const int64_t n = shape->seq < PLAN_GATE_TOKENS ? shape->seq : PLAN_GATE_TOKENS;
+    const float *mine = g->model.buffers[MODEL_LOSS];
+    struct model_reference r = {
+        .params = &g->params, .shape = *shape, .read = train_weights_read, .context = (void *)(uintptr_t)g};
+    r.shape.batch = 1;
+    r.shape.seq = n;
+    double *loss = malloc((size_t)n * sizeof *loss), difference = 0, sum = 0;
+    if (!loss) return base_fail(e, BASE_BROKEN, "out of memory for the gate's losses");
+    int code = model_reference_step(&r, g->inputs, g->targets, 0, loss, NULL, e);
+    for (int64_t i = 0; i < n && !code; i++) {
+        difference += mine[i] - loss[i];
+        sum += loss[i];
+    }
+    free(loss);
+    if (!code)
+        train_gate_note(gate, CHECK_LOSS_FULL, fabs(difference) / (sum * check_unit(shape->dtype) * FULL_UNITS), "");
+    return code;
+}
+
+int train_gate_full(struct train_gate *gate, struct parallel_engine *g, const struct data_source *source,
+                    struct base_error *e) {
+    const struct plan_request *q = &g->plan->request;
+    const double scale = 1.0 / ((double)q->global_batch * (double)q->seq);
+    struct train_checked checked;
+    int code = train_checked_open(&checked, gate, g, e);
+    if ((code = comm_agree(g->world, code, e))) return code;
+    const int64_t first = q->global_batch / g->world->size * g->world->rank;
+    data_fill(source, 0, q->global_batch, first, q->micro_batch, g->inputs, g->targets);
+    g->team.ops->zero(&g->team, g->params.total, g->grads);
+    g->nulled = true;
+    model_forward(&g->model, g->inputs);
+    model_loss(&g->model, g->targets, (float)scale);
+    model_backward(&g->model, g->inputs);
+    g->nulled = false;
+    train_checked_close(&checked, g);
+    code = comm_agree(g->world, check_loss(gate, g, e), e);
+    train_gate_agree(gate, g->world);
+    return code;
+}

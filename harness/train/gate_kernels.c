@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Every matmul and attention of a pass, checked as it goes. */
+#include "train/gate_kernels.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check/attention.h"
+#include "check/matmul.h"
+#include "check/matrix.h"
+
+void train_weights_read(void *context, int64_t offset, int64_t count, double *out) {
+    const struct parallel_engine *g = context;
+    const void *w = g->half ? (const void *)(g->half + offset) : g->master + offset;
+    check_matrix_row(g->plan->shape.dtype, w, count, out);
+}
+
+/* Whether the rows of C or y are those of `plain`, bit for bit. */
+static bool same_rows(const struct kernel_gemm *g, const void *x, const void *plain) {
+    const size_t size = kernel_dtype_bytes(g->out);
+    for (int64_t i = 0; i < g->m; i++) {
+        const size_t at = (size_t)(i * g->ldc) * size;
+        if (memcmp((const char *)x + at, (const char *)plain + at, (size_t)g->n * size)) return false;
+    }
+    return true;
+}
+
+/* The residual of a matmul in which GELU rides, or infinity: it must have given the bits of the plain matmul and the
+ * pass after it. The gradient's plain matmul is done again, into s->plain. */
+static double riding_residual(const struct kernel_team *team, struct train_checked *s, const struct kernel_gemm *g) {
+    const int64_t n = (g->m - 1) * g->ldc + g->n; /* from C's first element to its last */
+    const uint64_t seed = s->calls++;
+    struct kernel_gemm plain = *g;
+    if ((size_t)n * kernel_dtype_bytes(g->out) > s->plain_bytes || g->d == g->c) return INFINITY;
+    if (g->epilogue == KERNEL_EPILOGUE_GELU) {
+        const double residual = check_gemm(team, s->inner->gemm, g, g, seed, s->space);
+        s->inner->gelu_forward(team, g->out, n, g->c, s->plain);
+        return same_rows(g, g->y, s->plain) ? residual : INFINITY;
+    }
+    s->inner->gemm(team, g);
+    plain.epilogue = KERNEL_EPILOGUE_NONE, plain.c = s->plain;
+    const double residual = check_gemm(team, s->inner->gemm, &plain, &plain, seed, s->space);
+    s->inner->gelu_backward(team, g->out, n, g->x, s->plain, s->plain);
+    return same_rows(g, g->c, s->plain) ? residual : INFINITY;
+}
+
+static void checked_gemm(const struct kernel_team *team, const struct kernel_gemm *g) {
+    static const char *const riders[] = {[KERNEL_EPILOGUE_NONE] = "",
+                                         [KERNEL_EPILOGUE_GELU] = " and GELU",
+                                         [KERNEL_EPILOGUE_GELU_GRAD] = " and GELU's gradient"};
+    struct train_checked *s = team->wrapper;
+    char where[96];
+    snprintf(where, sizeof where, "%c%c %lld x %lld x %lld%s", g->a_trans ? 'T' : 'N', g->b_trans ? 'T' : 'N',
+             (long long)g->m, (long long)g->n, (long long)g->k, riders[g->epilogue]);
+    train_gate_note(s->gate, CHECK_MATMUL,
+                    g->epilogue == KERNEL_EPILOGUE_NONE ? check_gemm(team, s->inner->gemm, g, g, s->calls++, s->space)
+                                                        : riding_residual(team, s, g),
+                    where);
+}
+
+static void checked_attention_forward(const struct kernel_team *team, const struct kernel_attention *a) {
+    struct train_checked *s = team->wrapper;
+    s->inner->attention_forward(team, a);
+    train_gate_note(s->gate, CHECK_ATTENTION, check_attention_forward(a, s->calls++, s->space), "forward");
+}
+static void checked_attention_backward(const struct kernel_team *team, const struct kernel_attention *a) {
+    struct train_checked *s = team->wrapper;
+    s->inner->attention_backward(team, a);
+    train_gate_note(s->gate, CHECK_ATTENTION, check_attention_backward(a, s->calls++, s->space), "backward");
+}
+
+int train_checked_open(struct train_checked *s, struct train_gate *gate, struct parallel_engine *g,
+                       struct base_error *e) {
+    const struct model_config *c = &g->plan->request.config;
+    const int64_t tokens = g->plan->shape.batch * g->plan->shape.seq, most = c->vocab > c->ffn ? c->vocab : c->ffn;
+    const int64_t qkv = model_config_dim(c, MODEL_QKV), longest = (most > qkv ? most : qkv) + tokens;
+    memset(s, 0, sizeof *s);
+    s->plain_bytes = c->family->gated ? 0 : (size_t)(tokens * c->ffn) * kernel_dtype_bytes(g->plan->shape.dtype);
+    s->space = malloc((size_t)(8 * longest) * sizeof *s->space);
+    s->plain = s->plain_bytes ? malloc(s->plain_bytes) : NULL;
+    if (!s->space || (s->plain_bytes && !s->plain)) {
+        free(s->space), free(s->plain);
+        return base_fail(e, BASE_BROKEN, "out of memory for the gate's vectors");
+    }
+    s->gate = gate;
+    s->inner = g->team.ops;
+    s->ops = *s->inner;
+    s->ops.gemm = checked_gemm;
+    s->ops.attention_forward = checked_attention_forward;
+    s->ops.attention_backward = checked_attention_backward;
+    g->team.ops = &s->ops;
+    g->team.inner = s->inner;
+    g->team.wrapper = s;
+    return BASE_OK;
+}
+
+void train_checked_close(struct train_checked *s, struct parallel_engine *g) {
+    g->team.ops = s->inner;
+    g->team.inner = NULL;
+    g->team.wrapper = NULL;
+    free(s->space);
+    free(s->plain);
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Writes and reads records of kind "train". */
+#include "train/record.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "records/record.h"
+#include "records/set.h"
+
+static json_t *layout_of(const struct plan *p, int nodes, const struct train_identity *id) {
+    return json_pack("{s:i, s:i, s:i, s:I, s:I, s:i, s:s, s:I}", "world", p->request.world, "nodes", nodes, "dp",
+                     p->data_parallel, "micro_batch", (json_int_t)p->request.micro_batch, "accumulation",
+                     (json_int_t)p->accumulation, "threads", p->request.threads, "threads_from", id->threads_from,
+                     "bucket_bytes", (json_int_t)(4 * p->request.bucket));
+}
+
+static json_t *memory_of(const struct plan *p) {
+    json_t *o = json_object();
+    for (int i = 0; i < PLAN_ARENAS; i++)
+        if (p->arenas[i].bytes > 0) record_set_number(o, p->arenas[i].name, p->arenas[i].bytes);
+    return o;
+}
+
+static json_t *op_of(const struct plan_op *op) {
+    static const char *const kinds[] = {"gemm", "attention_forward", "attention_backward", "pass", "all_reduce"};
+    json_t *o = json_object();
+    record_set(o, "kind", json_string(kinds[op->kind]));
+    record_set(o, "name", json_string(op->name));
+    record_set_number(o, "count", op->count);
+    if (op->kind == PLAN_GEMM) {
+        record_set(o, "trans", json_sprintf("%c%c", op->a_trans ? 'T' : 'N', op->b_trans ? 'T' : 'N'));
+        record_set_integer(o, "m", op->m), record_set_integer(o, "n", op->n), record_set_integer(o, "k", op->k);
+    }
+    if (op->batch) {
+        record_set_integer(o, "b", op->batch), record_set_integer(o, "h", op->heads);
+        record_set_integer(o, "s", op->seq), record_set_integer(o, "d", op->head_dim);
+    }
+    if (op->flop > 0) record_set_number(o, "flop", op->flop);
+    record_set_number(o, "bytes", op->bytes);
+    return o;
+}
+
+static json_t *ledger_of(const struct plan *p, bool with_ops) {
+    struct plan_ledger l;
+    plan_ledger_fill(&l, p);
+    json_t *o = json_object();
+    record_set_number(o, "model_flop", l.model_flop);
+    record_set_number(o, "model_flop_square", l.model_flop_square);
+    if (p->request.config.layers < p->request.config.full_layers)
+        record_set_number(o, "full_model_flop", plan_full_model_flop(p));
+    record_set_number(o, "matmul_flop", l.matmul_flop * p->data_parallel);
+    record_set_number(o, "attention_flop", l.attention_flop * p->data_parallel);
+    record_set_number(o, "pass_bytes_estimate", l.pass_bytes * p->data_parallel);
+    record_set_number(o, "messages_per_rank", l.messages);
+    record_set_number(o, "message_bytes_per_rank", l.message_bytes);
+    record_set_number(o, "memory_bytes_per_rank", p->memory_bytes);
+    if (p->gate_bytes > 0) record_set_number(o, "gate_bytes_per_rank", p->gate_bytes);
+    record_set(o, "memory", memory_of(p));
+    if (with_ops) {
+        json_t *ops = json_array();
+        for (int i = 0; i < l.count; i++) json_array_append_new(ops, op_of(&l.ops[i]));
+        record_set(o, "ops", ops);
+    }
+    return o;
+}
+
+static json_t *residual_of(const struct train_gate *gate) {
+    json_t *o = json_object(), *where = json_object();
+    for (int i = 0; i < CHECK_COUNT; i++) {
+        const double r = gate->residual[i];
+        if (isnan(r)) continue;
+        record_set(o, check_name((enum check)i), isinf(r) ? json_string("inf") : json_real(r));
+        if (gate->where[i][0]) record_set(where, check_name((enum check)i), json_string(gate->where[i]));
+    }
+    record_set_number(o, "threshold", CHECK_THRESHOLD);
+    record_set(o, "where", where);
+    return o;
+}
+
+static json_t *breakdown_of(const double *phase_s, double other) {
+    json_t *o = json_object();
+    for (int p = 0; p < PARALLEL_PHASES; p++)
+        record_set_number(o, parallel_phase_name((enum parallel_phase)p), phase_s[p]);
+    record_set_number(o, "other", other);
+    return o;
+}
+
+/* Of what nothing covered: null where it cannot be told from nothing, and never below 0. One rank sends nothing. */
+static void set_exposed(json_t *o, const struct train_result *r, int ranks, bool with_interval) {
+    const struct base_interval *x = &r->exposed;
+    const bool known = x->confidence >= MEASURE_CONFIDENCE;
+    record_set(o, "exposed_s", ranks < 2 ? json_real(0) : measure_measurable(x) ? json_real(x->median) : json_null());
+    if (!with_interval || ranks < 2) return;
+    record_set(o, "exposed_s_low", known ? json_real(fmax(0, x->low)) : json_null());
+    record_set(o, "exposed_s_high", known ? json_real(fmax(0, x->high)) : json_null());
+}
+
+static json_t *rank_of(const struct train_result *r, const struct train_rank *k, int ranks) {
+    json_t *o = json_pack("{s:s, s:i, s:i, s:b, s:b, s:s, s:f, s:f, s:f}", "host", k->host, "node", k->node, "threads",
+                          k->threads, "pinned", k->pinned, "bound", k->bound, "cpus", k->cpus, "compute_s",
+                          k->compute_s, "wait_s", k->wait_s, "peak_flop_per_s", k->peak_flop_per_s);
+    set_exposed(o, r, ranks, false);
+    record_set_integer(o, "cpu_count", k->cpu_count);
+    record_set_number(o, "steal_s", k->met.steal_s), record_set_number(o, "other_s", k->met.other_s);
+    record_set_integer(o, "major_faults", k->met.major_faults);
+    record_set_integer(o, "throttled_periods", k->met.throttled_periods);
+    record_set_number(o, "throttled_s", k->met.throttled_s);
+    if (k->peak_memory_bytes > 0) record_set_number(o, "peak_memory_bytes", k->peak_memory_bytes);
+    if (k->warning[0]) record_set(o, "warning", json_string(k->warning));
+    return o;
+}
+
+/* Everything that is a rate or follows from one: left out of a FAILED record. */
+static void set_rates(json_t *o, const struct train_result *r, const struct plan *p, const struct comm *world) {
+    struct plan_ledger l;
+    plan_ledger_fill(&l, p);
+    const double tokens = (double)p->request.global_batch * (double)p->request.seq, s = r->mean.mean;
+    const double peak = r->peak_flop_per_s, mfu = train_utilisation(r, l.model_flop);
+    record_set_number(o, "step_s", r->step.median);
+    record_set_number(o, "step_s_low", r->step.low);
+    record_set_number(o, "step_s_high", r->step.high);
+    record_set_number(o, "confidence", r->step.confidence);
+    record_set_number(o, "wall_s", s * r->timed);
+    record_set_number(o, "mean_step_s", s);
+    /* one step has no interval, and of a few it can reach below zero, which tells nothing */
+    const double low = r->timed > 1 && r->mean.low > 0 ? r->mean.low : NAN, high = r->timed > 1 ? r->mean.high : NAN;
+    record_set_number(o, "mean_step_s_low", low);
+    record_set_number(o, "mean_step_s_high", high);
+    record_set_number(o, "tokens_per_s", tokens / s);
+    record_set_number(o, "tokens_per_s_low", tokens / high);
+    record_set_number(o, "tokens_per_s_high", tokens / low);
+    record_set_number(o, "tokens_per_s_per_node", tokens / s / world->nodes);
+    record_set_number(o, "tokens_per_s_per_rank", tokens / s / world->size);
+    record_set_number(o, "model_flop_per_s", l.model_flop / s);
+    record_set_number(o, "model_flop_per_s_per_node", l.model_flop / s / world->nodes);
+    record_set_number(o, "model_flop_per_s_per_rank", l.model_flop / s / world->size);
+    record_set_number(o, "model_flop_per_s_square", l.model_flop_square / s);
+    if (p->request.config.layers < p->request.config.full_layers)
+        record_set_number(o, "full_model_tokens_per_s", tokens / s * l.model_flop / plan_full_model_flop(p));
+    record_set_number(o, "mfu", mfu > 1 ? NAN : mfu); /* above 1 only a burst, of a record that is inconclusive */
+    record_set_number(o, "hfu", mfu > 1 ? NAN : mfu); /* nothing is recomputed */
+    record_set_number(o, "peak_flop_per_s", peak);
+    if (r->nominal_flop_per_s > 0) {
+        record_set_number(o, "nominal_peak_flop_per_s", r->nominal_flop_per_s);
+        record_set_number(o, "mfu_nominal", l.model_flop / s / r->nominal_flop_per_s);
+    }
+    set_exposed(o, r, world->size, true);
+    record_set(o, "breakdown", breakdown_of(r->phase_s, r->other_s));
+}
+
+static json_t *windows_of(const struct train_result *r) {
+    const double *s = r->window_s;
+    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f}", "step_s", s[TRAIN_WINDOW_STEP], "peak_s", s[TRAIN_WINDOW_PEAK],
+                     "probe_s", s[TRAIN_WINDOW_PROBE], "watch_s", s[TRAIN_WINDOW_WATCH], "report_s",
+                     s[TRAIN_WINDOW_REPORT], "covered", r->covered);
+}
+
+static json_t *result_of(const struct train_result *r, const struct plan *p, const struct comm *world) {
+    json_t *o = json_object(), *ranks = json_array();
+    double peak = 0;
+    if (r->status != RECORD_FAILED) set_rates(o, r, p, world);
+    if (r->steps) {
+        record_set_number(o, "loss_first", r->loss[0]);
+        record_set_number(o, "loss_last", r->loss[r->steps - 1]);
+        record_set(o, "loss", record_numbers(r->loss, r->steps));
+        record_set(o, "grad_norm", record_numbers(r->grad_norm, r->steps));
+    }
+    if (r->source[0]) record_set(o, "source", json_string(r->source));
+    record_set(o, "entropy", record_number(r->entropy));
+    for (int i = 0; r->timed && r->status != RECORD_FAILED && i < world->size; i++) {
+        json_array_append_new(ranks, rank_of(r, &r->ranks[i], world->size));
+        peak = fmax(peak, r->ranks[i].peak_memory_bytes);
+    }
+    if (peak > 0) record_set_number(o, "peak_memory_bytes", peak);
+    record_set_number(o, "predicted_memory_bytes", p->memory_bytes);
+    if (r->timed && r->status != RECORD_FAILED) record_set(o, "windows", windows_of(r));
+    record_set(o, "residual", residual_of(&r->gate));
+    record_set(o, "per_rank", ranks);
+    return o;
+}
+
+/* Steps by their slowest rank, as rates use them; the rest is rank 0's own. */
+static json_t *samples_of(const struct train_result *r) {
+    json_t *o = measure_samples_json(&r->samples);
+    record_set(o, "rank0_step_s", json_incref(json_object_get(o, "step_s")));
+    record_set(o, "step_s", record_numbers(r->step_s, r->timed));
+    record_set(o, "peak_flop_per_s", record_numbers(r->peaks, r->peak_count));
+    return o;
+}
+
+static json_t *head_of(const struct plan *p, const struct train_identity *id, const char *kind,
+                       enum record_status status, const char *why) {
+    json_t *o = record_head(kind, status, why);
+    record_set(o, "workload",
+               id->workload ? json_pack("{s:s, s:i, s:s}", "name", id->workload, "version", id->workload_version,
+                                        "precision", train_precision(p))
+                            : json_null());
+    return o;
+}
+
+json_t *train_record(const struct train_result *r, const struct plan *p, const struct train_options *o,
+                     const struct train_identity *id, const struct comm *world, json_t *machine) {
+    json_t *record = head_of(p, id, "train", r->status, r->why);
+    record_set(record, "launch", json_pack("{s:s, s:i}", "id", id->launch, "nodes", world->nodes));
+    record_set(record, "machine", machine);
+    record_set(record, "config", train_config(p, o));
+    record_set(record, "layout", layout_of(p, world->nodes, id));
+    record_set(record, "ledger", ledger_of(p, false));
+    if (r->status == RECORD_FAILED)
+        record_set(record, "samples", json_object()); /* a rate could be had from them */
+    else
+        record_set(record, "samples", samples_of(r));
+    record_set(record, "result", result_of(r, p, world));
+    return record;
+}
+
+json_t *train_plan_record(const struct plan *p, const struct train_identity *id) {
+    json_t *record = head_of(p, id, "plan", RECORD_PASSED, "");
+    record_set(record, "config", train_plan_config(p));
+    record_set(record, "layout", layout_of(p, 0, id));
+    record_set(record, "ledger", ledger_of(p, true));
+    return record;
+}

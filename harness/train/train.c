@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The training loop: windows of whole steps, peak and probe windows between them. */
+#include "train/train.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "train/weights.h"
+
+enum { STEPS_MAX = 100000, PEAK_MAX = 4096, PEAK_RETRIES = 20, PROBES_MAX = 4096, ADAPTIVE_LEAST = 8 };
+static const double PEAK_EVERY_S = 1.0; /* of stepping: clocks drift within minutes */
+static const double PEAK_EVERY = 64;    /* times a window's length, which a quota makes long */
+
+/* One run's state. Sample arrays are allocated before the first window. */
+struct loop {
+    const struct train_options *o;
+    const struct plan *plan;
+    struct plan_ledger ledger;
+    struct comm *world;
+    const struct base_cpus *cpus; /* of this rank's threads */
+    struct train_result *r;
+    struct parallel_engine engine;
+    const struct data_source *source;
+    struct measure_peak peak;
+    struct measure_watch watch;
+    int look;        /* timed steps at the next look at the interval */
+    double *probe_s; /* seconds of each on this rank */
+    double *bare_s;  /* [probes] what the step before it took the slowest rank beyond that rank's compute */
+    int probes;
+    /* the totals before and after the last step, and the windows as they were at its end; ended 0: another window since
+     */
+    struct measure_interference before, after;
+    double ended, ended_s[TRAIN_WINDOWS];
+    struct measure_interference met; /* over the timed steps */
+    double timed_s, since_peak;      /* seconds: of timed steps; of stepping since a peak window */
+    double first, last, reported;    /* clock: start and end of the timed stretch; the last line shown */
+};
+
+static void say(const struct loop *l, const char *what) {
+    if (l->o->on_phase) l->o->on_phase(l->o->context, what);
+}
+
+/* Room for every sample, before the first window. */
+static int allocate(struct loop *l, struct base_error *e) {
+    static const char *names[PARALLEL_PHASES];
+    struct train_result *r = l->r;
+    const int timed = l->o->steps ? l->o->steps : STEPS_MAX;
+    for (int p = 0; p < PARALLEL_PHASES; p++) names[p] = parallel_phase_name((enum parallel_phase)p);
+    const size_t n = (size_t)(l->o->warmup + timed);
+    bool ok = (r->loss = calloc(n, sizeof(double))) && (r->grad_norm = calloc(n, sizeof(double))) &&
+              (r->step_s = calloc(n, sizeof(double))) && (r->peaks = calloc(PEAK_MAX, sizeof(double))) &&
+              (l->probe_s = calloc(PROBES_MAX, sizeof(double))) && (l->bare_s = calloc(PROBES_MAX, sizeof(double))) &&
+              (r->ranks = calloc((size_t)l->world->size, sizeof *r->ranks));
+    if (!ok) return base_fail(e, BASE_BROKEN, "out of memory for %zu steps' samples", n);
+    int code = measure_samples_open(&r->samples, timed, PARALLEL_PHASES, names, e);
+    return code ? code : measure_watch_open(&l->watch, l->cpus, e);
+}
+
+static void release(struct loop *l) {
+    free(l->probe_s), free(l->bare_s);
+    measure_watch_close(&l->watch);
+    parallel_close(&l->engine);
+}
+
+void train_free(struct train_result *r) {
+    free(r->loss), free(r->grad_norm), free(r->step_s), free(r->peaks), free(r->ranks);
+    measure_samples_close(&r->samples);
+    memset(r, 0, sizeof *r);
+}
+
+/* Adds the time since *since to a kind of window, and restarts. */
+static void account(struct loop *l, enum train_window window, double *since) {
+    const double now = base_clock_now();
+    l->r->window_s[window] += now - *since;
+    *since = now;
+}
+
+static void peak_window(struct loop *l) {
+    struct train_result *r = l->r;
+    double since = base_clock_now();
+    const double rate = measure_peak_window(&l->peak, l->world);
+    if (r->peak_count < PEAK_MAX) r->peaks[r->peak_count++] = rate;
+    r->peak_flop_per_s = l->peak.best;
+    l->since_peak = l->ended = 0;
+    account(l, TRAIN_WINDOW_PEAK, &since);
+}
+
+/* A step with communication nulled, for ranks that have peers. */
+static void probe_window(struct loop *l, int step) {
+    struct parallel_result probe;
+    double since = base_clock_now();
+    l->world->ops->barrier(l->world);
+    parallel_probe(&l->engine, l->source, step, &probe);
+    const double *phase_s = l->r->samples.phase + (l->r->timed - 1) * PARALLEL_PHASES;
+    double compute_s = probe.seconds + phase_s[PARALLEL_CLIP] + phase_s[PARALLEL_UPDATE];
+    l->world->ops->max(l->world, &compute_s, 1); /* all ranks have ended theirs */
+    l->bare_s[l->probes] = l->r->step_s[l->r->timed - 1] - compute_s;
+    l->probe_s[l->probes++] = probe.seconds;
+    l->ended = 0;
+    account(l, TRAIN_WINDOW_PROBE, &since);
+}
+
+/* Looks at the interval after 8 steps and then after every eighth more: sorting all samples each time would take longer
+ * than small steps do. */
+static bool settled(struct loop *l) {
+    const struct train_result *r = l->r;
+    if (l->o->steps) return r->timed >= l->o->steps;
+    if (r->timed >= STEPS_MAX || l->timed_s >= l->o->budget_s) return true;
+    if (r->timed < l->look || l->timed_s < TRAIN_QUOTA_SETTLED * r->quota_period_s) return false;
+    l->look = r->timed + r->timed / 8;
+    struct base_interval i = base_stats_median(r->step_s, r->timed, MEASURE_CONFIDENCE);
+    return i.confidence >= MEASURE_CONFIDENCE && i.high - i.low <= 2 * l->o->width * i.median;
+}
+
+/* Steps of a millisecond would spend their time printing: ten lines a second are enough, and the last one. */
+static void report_step(struct loop *l, const struct parallel_result *result, double seconds, double started) {
+    const struct train_result *r = l->r;
+    const double now = base_clock_now();
+    if (!l->o->on_step || (now - l->reported < 0.1 && r->timed != l->o->steps)) return;
+    l->reported = now;
+    struct train_step s = {.step = r->steps - 1,
+                           .warmup = l->o->warmup,
+                           .steps = l->o->steps ? l->o->warmup + l->o->steps : 0,
+                           .loss = result->loss,
+                           .grad_norm = result->grad_norm,
+                           .lr = result->lr,
+                           .seconds = seconds};
+    s.elapsed = now - started;
+    s.left = s.steps ? s.elapsed / r->steps * (s.steps - r->steps) : fmax(0, l->o->budget_s - l->timed_s);
+    l->o->on_step(l->o->context, &s);
+}
+
+/* Keeps a timed step; the slowest rank's time is the sample. */
+static void keep(struct loop *l, double start, double own, double slowest, const struct parallel_result *result,
+                 const struct measure_interference *met) {
+    struct train_result *r = l->r;
+    const unsigned marks = measure_interference_marks(met, own, l->watch.cpus.count);
+    measure_samples_add(&r->samples, start, own, result->phase_s, met, marks);
+    measure_interference_add(&l->met, met);
+    r->step_s[r->timed++] = slowest;
+    l->timed_s += slowest;
+}
+
+/* When the step begins: now, or where a quota stopped the process since the last step began, or it lost a CPU to others
+ * since that step ended, where it ended. The time in between is then the step's. */
+static double begin(struct loop *l, double now) {
+    struct measure_interference before;
+    double start = now;
+    measure_watch_read(&l->watch, &before);
+    account(l, TRAIN_WINDOW_WATCH, &start);
+    const bool throttled = before.throttled_periods > l->before.throttled_periods;
+    const bool preempted = before.involuntary_switches > l->after.involuntary_switches;
+    if (l->ended > 0 && (throttled || preempted)) {
+        memcpy(l->r->window_s, l->ended_s, sizeof l->ended_s);
+        before = l->after;
+        start = l->ended;
+    }
+    l->before = before;
+    return start;
+}
+
+/* One training step of all ranks. */
+static void step_window(struct loop *l, double started) {
+    struct train_result *r = l->r;
+    struct parallel_result result;
+    const int step = r->steps;
+    const double start = begin(l, base_clock_now());
+    double since = start;
+    parallel_step(&l->engine, l->source, &l->o->optimizer, step, &result);
+    account(l, TRAIN_WINDOW_STEP, &since);
+    double own = since - start, slowest = own;
+    l->ended = since;
+    memcpy(l->ended_s, r->window_s, sizeof l->ended_s);
+    measure_watch_read(&l->watch, &l->after);
+    l->world->ops->max(l->world, &slowest, 1);
+    r->loss[step] = result.loss;
+    r->grad_norm[step] = result.grad_norm;
+    r->steps++;
+    l->since_peak += slowest; /* all ranks decide alike */
+    const struct measure_interference met = measure_interference_difference(&l->after, &l->before);
+    if (step >= l->o->warmup) keep(l, start, own, slowest, &result, &met);
+    account(l, TRAIN_WINDOW_WATCH, &since);
+    report_step(l, &result, slowest, started);
+    account(l, TRAIN_WINDOW_REPORT, &since);
+}
+
+static void train(struct loop *l) {
+    struct train_result *r = l->r;
+    const double started = base_clock_now();
+    while (r->steps < l->o->warmup) step_window(l, started);
+    memset(r->window_s, 0, sizeof r->window_s);
+    l->first = base_clock_now();
+    peak_window(l);
+    while (!settled(l)) {
+        step_window(l, started);
+        if (l->since_peak >= fmax(PEAK_EVERY_S, PEAK_EVERY * l->peak.window_s)) peak_window(l);
+        if (l->world->size > 1 && l->probes < PROBES_MAX && r->timed % 2 == 1) probe_window(l, r->steps);
+    }
+    peak_window(l);
+    l->last = base_clock_now();
+    for (int i = 0; i < TRAIN_WINDOWS; i++) r->covered += r->window_s[i] / (l->last - l->first);
+    r->covered = -r->covered; /* the least of all ranks */
+    l->world->ops->max(l->world, &r->covered, 1);
+    r->covered = -r->covered;
+    /* A bound that the steps beat was taken while others had the cores: it is an upper bound, so look again. */
+    r->step = base_stats_median(r->step_s, r->timed, MEASURE_CONFIDENCE);
+    r->mean = base_stats_mean(r->step_s, r->timed);
+    for (int i = 0;
+         i < PEAK_RETRIES && !train_burst(r, l->ledger.model_flop) && train_utilisation(r, l->ledger.model_flop) > 1;
+         i++)
+        peak_window(l);
+}
+
+/* This rank's own figures, for all to know. */
+static void gather_ranks(struct loop *l, const struct measure_placement *placement) {
+    struct train_result *r = l->r;
+    struct train_rank mine = {.node = l->world->node,
+                              .threads = placement->threads,
+                              .cpu_count = placement->cpus.count,
+                              .pinned = placement->pinned,
+                              .bound = true,
+                              .met = l->met,
+                              .peak_flop_per_s = l->peak.own_best,
+                              .peak_memory_bytes = (double)base_memory_peak()};
+    gethostname(mine.host, sizeof mine.host - 1);
+    for (int i = 0; i < PLAN_ARENAS; i++)
+        mine.bound = mine.bound && (l->engine.arenas[i].bound || !l->engine.arenas[i].size);
+    base_cpus_text(&placement->cpus, mine.cpus, sizeof mine.cpus);
+    snprintf(mine.warning, sizeof mine.warning, "%s", placement->warning);
+    train_ranks(r, &mine, l->probe_s, l->bare_s, l->probes, l->world);
+}
+
+static int check(struct loop *l, const struct kernel_ops *ops, struct base_error *e) {
+    if (!l->o->gate) return BASE_OK;
+    say(l, "gate: small model against FP64");
+    int code = train_gate_path(&l->r->gate, &l->plan->request, l->world, ops, l->o->seed, e);
+    if (code) return code;
+    say(l, "gate: the timed sizes");
+    return train_gate_full(&l->r->gate, &l->engine, l->source, e);
+}
+
+static int prepare(struct loop *l, const struct kernel_ops *ops, double cpus_per_thread, struct base_error *e) {
+    int code;
+    if ((code = comm_agree(l->world, allocate(l, e), e))) return code;
+    l->r->quota_period_s = measure_quota_period(&l->watch.quota, l->world->local_size * l->plan->request.threads);
+    l->world->ops->max(l->world, &l->r->quota_period_s, 1);
+    say(l, "memory and weights");
+    code = comm_agree(l->world, parallel_open(&l->engine, l->plan, l->world, ops, e), e);
+    if (code) return code;
+    if (!l->o->init) parallel_start(&l->engine, l->o->seed, false);
+    if (l->o->init && (code = train_weights_load(&l->engine, l->o->init, e))) return code;
+    if ((code = check(l, ops, e))) return code;
+    base_memory_peak_reset(); /* from here on the peak is the step's, without the gate's FP64 */
+    say(l, "peak");
+    measure_peak_open(&l->peak, &l->engine.team, l->plan->shape.dtype, cpus_per_thread, l->r->quota_period_s);
+    return BASE_OK;
+}
+
+/* All ranks hold the same weights: rank 0 writes them, all know how it went. */
+static int save(struct loop *l, struct base_error *e) {
+    say(l, "saving weights");
+    return comm_agree(l->world, l->world->rank ? BASE_OK : train_weights_save(&l->engine, l->o->save, e), e);
+}
+
+int train_run(struct train_result *result, const struct plan *plan, const struct train_options *options,
+              struct comm *world, const struct kernel_ops *ops, const struct measure_placement *placement,
+              struct base_error *e) {
+    struct train_result *r = result;
+    struct loop loop = {.o = options,
+                        .source = options->source,
+                        .plan = plan,
+                        .world = world,
+                        .cpus = &placement->cpus,
+                        .r = r,
+                        .watch = {.stat = -1, .vmstat = -1, .clock = -1},
+                        .look = ADAPTIVE_LEAST};
+    struct loop *l = &loop;
+    memset(r, 0, sizeof *r);
+    train_gate_clear(&r->gate);
+    r->entropy = data_entropy(options->source);
+    snprintf(r->source, sizeof r->source, "%s", data_describe(options->source));
+    plan_ledger_fill(&l->ledger, plan);
+    int code = prepare(l, ops, placement->cpus_per_thread, e);
+    if (!code && !train_gate_passed(&r->gate)) {
+        train_verdict(r, l->o, l->ledger.model_flop); /* nothing is timed that is not right */
+    } else if (!code) {
+        train(l);
+        gather_ranks(l, placement);
+        train_gate_finite(&r->gate, r->loss, r->grad_norm, r->steps); /* also of a run that skips the gate */
+        if (options->gate && options->history) {
+            const int n = r->steps < options->history_count ? r->steps : options->history_count;
+            train_gate_history(&r->gate, plan->shape.dtype, r->loss, options->history, n, options->history_where);
+        }
+        train_gate_agree(&r->gate, world); /* one rank alone may know the earlier record */
+        train_verdict(r, l->o, l->ledger.model_flop);
+    }
+    if (!code && options->on_result) code = options->on_result(options->context, r, e);
+    if (!code && options->save && train_gate_passed(&r->gate)) code = save(l, e);
+    release(l);
+    return code;
+}

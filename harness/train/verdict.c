@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a run is worth: the first thing that speaks against it, the gate before all else. */
+#include <math.h>
+#include <stdio.h>
+
+#include "train/train.h"
+
+double train_utilisation(const struct train_result *r, double model_flop) {
+    return model_flop / r->mean.mean / r->peak_flop_per_s;
+}
+
+static double timed_s(const struct train_result *r) {
+    return r->mean.mean * r->timed;
+}
+
+bool train_burst(const struct train_result *r, double model_flop) {
+    const double period = r->quota_period_s, all = timed_s(r);
+    if (period <= 0) return false;
+    const double mfu = train_utilisation(r, model_flop);
+    return all < TRAIN_QUOTA_LEAST * period || (mfu > 1 && mfu <= 1 + period / all);
+}
+
+static void fail(struct train_result *r, enum record_status status, const char *format, double a, double b) {
+    if (r->status != RECORD_PASSED) return;
+    r->status = status;
+    snprintf(r->why, sizeof r->why, format, a, b);
+}
+
+/* Names the check that failed worst. */
+static void fail_gate(struct train_result *r) {
+    int worst = 0;
+    for (int i = 1; i < CHECK_COUNT; i++)
+        if (!(r->gate.residual[i] <= r->gate.residual[worst]) && !isnan(r->gate.residual[i])) worst = i;
+    r->status = RECORD_FAILED;
+    snprintf(r->why, sizeof r->why, "the gate's check of %s: residual %.4g, threshold %g%s%s",
+             check_text((enum check)worst), r->gate.residual[worst], CHECK_THRESHOLD,
+             r->gate.where[worst][0] ? ": " : "", r->gate.where[worst]);
+}
+
+void train_verdict(struct train_result *r, const struct train_options *o, double model_flop) {
+    r->status = RECORD_PASSED;
+    if (!train_gate_passed(&r->gate)) fail_gate(r);
+    if (!r->timed) return;
+    if (r->covered < 0.98) fail(r, RECORD_FAILED, "windows cover %.3f of the wall time, under 0.98", r->covered, 0);
+    if (train_burst(r, model_flop))
+        fail(r, RECORD_INCONCLUSIVE,
+             "the timed steps last %.3g s, too short for a CPU quota with a period of %g s: more --steps", timed_s(r),
+             r->quota_period_s);
+    const double mfu = train_utilisation(r, model_flop);
+    if (mfu > 1 && r->status != RECORD_INCONCLUSIVE)
+        fail(r, RECORD_FAILED, "MFU %.3f: nothing beats the measured peak, so the peak is wrong", mfu, 0);
+    if (!o->gate) fail(r, RECORD_INCONCLUSIVE, "nothing says that the answer is right (--no-gate)", 0, 0);
+    const double half = (r->step.high - r->step.low) / 2 / r->step.median;
+    if (!o->steps && r->step.confidence < MEASURE_CONFIDENCE)
+        fail(r, RECORD_INCONCLUSIVE, "timed steps within --budget: %g, too few for a %g%% interval", r->timed,
+             100 * MEASURE_CONFIDENCE);
+    if (!o->steps && half > o->width)
+        fail(r, RECORD_INCONCLUSIVE, "the median's interval is +-%.2f%% where %.2f%% was asked", 100 * half,
+             100 * o->width);
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Weights read: names held against the table, then values into their places. */
+#include "train/weights.h"
+
+#include <math.h>
+#include <omp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "train/weights_names.h"
+
+enum { LISTED = 6, PIECE = 1 << 16 }; /* tensors named in a message; elements read at a time */
+
+/* The tensors that are wrong in one way, as text: the first few by name. */
+struct list {
+    int count;
+    char text[640];
+};
+static void list_add(struct list *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void list_add(struct list *l, const char *format, ...) {
+    const size_t used = strlen(l->text), room = sizeof l->text - used;
+    va_list args;
+    if (l->count++ >= LISTED || room < 8) return;
+    snprintf(l->text + used, room, "%s", used ? ", " : "");
+    va_start(args, format);
+    vsnprintf(l->text + strlen(l->text), sizeof l->text - strlen(l->text), format, args);
+    va_end(args);
+}
+static const char *more(const struct list *l) {
+    return l->count > LISTED ? ", ..." : "";
+}
+
+static void shape_text(int dims, const int64_t *shape, char text[64]) {
+    size_t used = (size_t)snprintf(text, 64, "[");
+    for (int i = 0; i < dims && used < 48; i++)
+        used += (size_t)snprintf(text + used, 64 - used, "%s%lld", i ? ", " : "", (long long)shape[i]);
+    snprintf(text + used, 64 - used, "]");
+}
+
+static bool same_shape(const struct data_tensor *t, const struct data_tensor_out *want) {
+    bool same = t->dims == want->dims;
+    for (int i = 0; same && i < t->dims; i++) same = t->shape[i] == want->shape[i];
+    return same;
+}
+
+/* Every tensor of the model must be there, in its shape and in a type that can be read. */
+static int check_model(const struct train_weights *w, const char *path, const struct model_params *p,
+                       struct base_error *e) {
+    struct list missing = {0}, shapes = {0}, types = {0};
+    char name[TRAIN_NAME], wanted[64], found[64];
+    for (int i = 0; i < p->count; i++) {
+        struct data_tensor_out want;
+        train_weights_row(&p->tensors[i], w->prefix, name, &want);
+        const struct data_tensor *t = data_tensors_find(w->set, name);
+        shape_text(want.dims, want.shape, wanted);
+        if (!t) {
+            list_add(&missing, "%s %s", name, wanted);
+            continue;
+        }
+        shape_text(t->dims, t->shape, found);
+        if (!same_shape(t, &want)) list_add(&shapes, "%s is %s and must be %s", name, found, wanted);
+        if (t->dtype == DATA_UNREAD) list_add(&types, "%s is %s", name, t->type);
+    }
+    if (missing.count)
+        return base_fail(e, BASE_USAGE,
+                         "--init %s: %d of the model's %d tensors are missing: %s%s; is it this model's?", path,
+                         missing.count, p->count, missing.text, more(&missing));
+    if (shapes.count)
+        return base_fail(e, BASE_USAGE, "--init %s: %d tensors have other shapes than the model: %s%s", path,
+                         shapes.count, shapes.text, more(&shapes));
+    if (types.count)
+        return base_fail(e, BASE_USAGE, "--init %s: F32, F16 and BF16 are read, so convert: %s%s", path, types.text,
+                         more(&types));
+    return BASE_OK;
+}
+
+/* The layer that a file's name speaks of: the number behind "h." or "layers."; -1: none. */
+static int64_t layer_of(const char *name, const struct model_family *f) {
+    const struct model_parameter *layered = f->parameters;
+    while (!strstr(layered->name, "%d")) layered++;
+    const size_t n = (size_t)(strstr(layered->name, "%d") - layered->name), prefix = strlen(f->prefix);
+    const char *at = !strncmp(name, f->prefix, prefix) ? name + prefix : name;
+    return strncmp(at, layered->name, n) || at[n] < '0' || at[n] > '9' ? -1 : atoll(at + n);
+}
+
+/* Whether the model does without it: see weights.h. */
+static bool passed_over(const char *name, const struct model_config *c) {
+    static const char *const buffers[] = {".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq"};
+    const size_t n = strlen(name);
+    for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) {
+        const size_t end = strlen(buffers[i]);
+        if (n > end && !strcmp(name + n - end, buffers[i])) return true;
+    }
+    const int64_t layer = layer_of(name, c->family);
+    return (layer >= c->layers && layer < c->full_layers) || (c->tied && !strcmp(name, "lm_head.weight"));
+}
+
+/* Nothing may be there that the model has no place for. Names of the model's are sorted for the search. */
+static int by_name(const void *a, const void *b) {
+    return strcmp(a, b);
+}
+static int check_extra(const struct train_weights *w, const char *path, const struct model_params *p,
+                       const struct model_config *c, struct base_error *e) {
+    char(*names)[TRAIN_NAME] = calloc((size_t)p->count, TRAIN_NAME), shape[64];
+    struct data_tensor_out row;
+    struct list extra = {0};
+    if (!names) return base_fail(e, BASE_BROKEN, "out of memory for the names of %d tensors", p->count);
+    for (int i = 0; i < p->count; i++) train_weights_row(&p->tensors[i], w->prefix, names[i], &row);
+    qsort(names, (size_t)p->count, TRAIN_NAME, by_name);
+    for (int i = 0; i < data_tensors_count(w->set); i++) {
+        const struct data_tensor *t = data_tensors_at(w->set, i);
+        if (strlen(t->name) < TRAIN_NAME && bsearch(t->name, names, (size_t)p->count, TRAIN_NAME, by_name)) continue;
+        if (passed_over(t->name, c)) continue;
+        shape_text(t->dims, t->shape, shape);
+        list_add(&extra, "%.100s %s", t->name, shape);
+    }
+    free(names);
+    if (!extra.count) return BASE_OK;
+    return base_fail(e, BASE_USAGE,
+                     "--init %s: %d tensors that %s has no place for: %s%s; give the --model that they are of", path,
+                     extra.count, c->name, extra.text, more(&extra));
+}
+
+/* A tied head that is there all the same must be the token table. */
+static int check_tied(const struct train_weights *w, const char *path, const struct model_params *p,
+                      const struct model_config *c, struct base_error *e) {
+    const struct data_tensor *head = data_tensors_find(w->set, "lm_head.weight");
+    struct data_tensor_out row;
+    char name[TRAIN_NAME];
+    if (!c->tied || !head) return BASE_OK;
+    train_weights_row(&p->tensors[0], w->prefix, name, &row); /* the token table stands first */
+    const struct data_tensor *table = data_tensors_find(w->set, name);
+    bool same = head->dtype == table->dtype && same_shape(head, &row) &&
+                !memcmp(head->bytes, table->bytes, (size_t)table->size);
+    if (same) return BASE_OK;
+    return base_fail(e, BASE_USAGE,
+                     "--init %s: lm_head.weight differs from %s, but the model ties them (tie_word_embeddings)", path,
+                     name);
+}
+
+int train_weights_open(struct train_weights *weights, const char *path, const struct model_params *p,
+                       const struct model_config *c, struct base_error *e) {
+    struct train_weights w = {.prefix = c->family->prefix};
+    struct data_tensor_out row;
+    char name[TRAIN_NAME];
+    int code = data_tensors_open(&w.set, path, e);
+    if (code) return code;
+    train_weights_row(&p->tensors[0], "", name, &row);
+    if (data_tensors_find(w.set, name)) w.prefix = ""; /* a model saved without its head */
+    if (!(code = check_model(&w, path, p, e)) && !(code = check_extra(&w, path, p, c, e)))
+        code = check_tied(&w, path, p, c, e);
+    if (code)
+        train_weights_close(&w);
+    else
+        *weights = w;
+    return code;
+}
+
+void train_weights_close(struct train_weights *w) {
+    data_tensors_close(w->set);
+    *w = (struct train_weights){0};
+}
+
+/* Elements first .. first+n-1 of the file's tensor into place. False: one of them is not finite. */
+static bool read_piece(const struct data_tensor *t, const struct model_tensor *m, int64_t first, int64_t n, float *x,
+                       float *out) {
+    bool finite = true;
+    data_tensor_read(t, first, n, x);
+    for (int64_t i = 0; i < n; i++) {
+        out[train_weights_place(m, first + i)] = x[i];
+        finite = finite && isfinite(x[i]);
+    }
+    return finite;
+}
+
+int train_weights_values(const struct train_weights *w, const struct model_params *p, const struct model_config *c,
+                         int threads, float *out, struct base_error *e) {
+    float *pieces = malloc((size_t)threads * PIECE * sizeof *pieces);
+    char name[TRAIN_NAME];
+    struct data_tensor_out row;
+    if (!pieces) return base_fail(e, BASE_BROKEN, "out of memory for reading weights");
+    for (int i = 0; i < p->count; i++) {
+        const struct model_tensor *m = &p->tensors[i];
+        bool finite = true;
+        train_weights_row(m, w->prefix, name, &row);
+        const struct data_tensor *t = data_tensors_find(w->set, name);
+#pragma omp parallel for num_threads(threads) schedule(static) reduction(&& : finite)
+        for (int64_t piece = 0; piece < (m->count + PIECE - 1) / PIECE; piece++) {
+            const int64_t first = piece * PIECE, n = m->count - first < PIECE ? m->count - first : PIECE;
+            finite =
+                read_piece(t, m, first, n, pieces + (int64_t)omp_get_thread_num() * PIECE, out + m->offset) && finite;
+        }
+        if (finite) continue;
+        free(pieces);
+        return base_fail(e, BASE_USAGE, "%s: tensor '%s' holds a value that is not finite; %s cannot start from it",
+                         t->file, name, c->name);
+    }
+    free(pieces);
+    return BASE_OK;
+}
+
+/* A path may lead to other files on another node: all ranks must have read rank 0's weights. */
+static int check_same(const struct parallel_engine *g, const char *path, struct base_error *e) {
+    const uint64_t mine = parallel_weights_mix(g);
+    uint64_t first = mine;
+    g->world->ops->broadcast(g->world, &first, sizeof first);
+    if (first == mine) return BASE_OK;
+    return base_fail(e, BASE_USAGE,
+                     "--init %s: rank %d reads other weights than rank 0; give a path that all nodes share", path,
+                     g->world->rank);
+}
+
+int train_weights_load(struct parallel_engine *g, const char *path, struct base_error *e) {
+    const struct model_config *c = &g->plan->request.config;
+    struct train_weights w = {0};
+    int code = train_weights_open(&w, path, &g->params, c, e);
+    if (!code) code = train_weights_values(&w, &g->params, c, g->team.threads, g->master, e);
+    train_weights_close(&w);
+    if ((code = comm_agree(g->world, code, e))) return code;
+    parallel_restart(g);
+    return comm_agree(g->world, check_same(g, path, e), e);
+}

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Mixtures of experts: parameters, all-to-all and terms by hand, one expert against a dense model, memory and gradients
+ * by expert parallel ranks, what the search tries and what is refused. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "costmodel/device.h"
+#include "costmodel/network.h"
+#include "costmodel/stages.h"
+#include "model/params.h"
+#include "projection/bill.h"
+#include "unit/support/config_json.h"
+#include "unit/support/projections.h"
+
+static const struct cost_ablation whole;
+static struct model_config mixtral;
+static struct machine jean_zay;
+
+static int open_all(void **state) {
+    const int code = projections_open(state);
+    projections_model("mixtral-8x7b", &mixtral);
+    jean_zay = projections_machine("jean-zay-h100");
+    return code;
+}
+
+static int close_all(void **state) {
+    machine_close(&jean_zay);
+    return projections_close(state);
+}
+
+static void near(double x, double wanted) {
+    if (!(fabs(x - wanted) <= 1e-9 * fabs(wanted))) fail_msg("%.12g, not %.12g", x, wanted);
+}
+
+/* Mixtral on 128 H100 of Jean Zay: four a node. */
+static struct projection_question question(int ep) {
+    struct projection_question q;
+    projection_question_default(&mixtral, &q);
+    q.accelerators = 128, q.seq = 4096, q.global_batch = 256;
+    q.choice = (struct cost_choice){.tp = 1,
+                                    .pp = 4,
+                                    .cp = 1,
+                                    .vp = 1,
+                                    .zero = 1,
+                                    .sequence_parallel = 0,
+                                    .recompute = PLAN_RECOMPUTE_NONE,
+                                    .schedule = PLAN_1F1B,
+                                    .micro_batch = 1,
+                                    .ep = ep};
+    return q;
+}
+
+static struct projection project(int ep) {
+    const struct projection_question q = question(ep);
+    return projections_make(&jean_zay, &q);
+}
+
+static struct cost_step price(const struct cost_job *job) {
+    struct cost_step s;
+    cost_step(job, &projections_fitted.parameters, &whole, &s);
+    return s;
+}
+
+/* Jiang et al. 2024: 47B parameters, 13B of them active; the released weights have 46,702,792,704. */
+static void parameters(void **state) {
+    (void)state;
+    const struct cost_job job = project(8).job;
+    const double tables = 2 * 32000.0 * 4096, norms = 65 * 4096;
+    assert_int_equal(mixtral.parameters, 46702792704);
+    assert_true(fabs((double)model_params_active(&mixtral) / 12.9e9 - 1) < 0.005);
+    near(32 * cost_job_layer_whole(&job) + tables + norms, (double)mixtral.parameters);
+    near(32 * cost_job_layer_active(&job) + tables + norms, (double)model_params_active(&mixtral));
+    near(cost_job_expert_parameters(&job), 3.0 * 4096 * 14336);
+    near(cost_job_layer_parameters(&job), 4096.0 * (6144 + 4096 + 8) + 3.0 * 4096 * 14336);
+}
+
+/* 6 FLOP a token and active parameter; of attention the causal half. */
+static void flop(void **state) {
+    (void)state;
+    const struct projection p = project(8);
+    const double tokens = 256.0 * 4096, active = 32 * 4096.0 * (6144 + 4096 + 8 + 2 * 3 * 14336) + 32000.0 * 4096;
+    near(p.step.model_flop, tokens * 6 * (active + 32 * 4096.0 * 4096));
+    near(p.step.hardware_flop, p.step.model_flop);
+    near(project(1).step.model_flop, p.step.model_flop);
+}
+
+/* 64 MB a rank. Eight in a domain: 7/8 of them at 100 GB/s, 7 x 5 us. Four in each of two domains: 3/8 inside, 0.24 ms;
+ * half of them outside, where eight ranks share 200 GB/s: 1.28 ms; 3 x 5 us and 4 x 10 us. */
+static void all_to_all(void **state) {
+    (void)state;
+    struct cost_links l = {
+        .domain = 8, .inside = 100e9, .node = 200e9, .group = 200e9, .alpha = 10e-6, .alpha_inside = 5e-6};
+    const struct cost_group one = {8, 1, 1, 1}, two = {4, 2, 2, 1}, alone = {1, 1, 8, 1};
+    struct cost_group shared = {4, 1, 2, 1.0 / 3};
+    near(cost_all_to_all_s(&l, &one, 64e6), 0.56e-3 + 35e-6);
+    near(cost_all_to_all_s(&l, &two, 64e6), 1.28e-3 + 55e-6);
+    near(cost_all_to_all_s(&l, &shared, 64e6), 1.44e-3 + 15e-6); /* links shared out among peers: a third */
+    assert_true(cost_all_to_all_s(&l, &alone, 64e6) == 0);
+    l.group = 50e9; /* one group of four gets no more: 32 MB each */
+    near(cost_all_to_all_s(&l, &two, 64e6), 2.56e-3 + 55e-6);
+    l.inside = 1e9; /* or the links inside are the slower ones */
+    near(cost_all_to_all_s(&l, &two, 64e6), 24e-3 + 55e-6);
+}
+
+/* Neighbours among the data parallel ranks: TP 2 in domains of 8, EP 8 of DP 16. */
+static void groups(void **state) {
+    (void)state;
+    const struct cost_links l = {.domain = 8};
+    struct cost_job job = {.layout = {.tp = 2, .pp = 1, .cp = 1, .dp = 16, .vp = 1, .ep = 8}};
+    const struct cost_group expert = cost_group_expert(&job, &l), data = cost_group_expert_data(&job, &l);
+    assert_true(expert.ranks == 4 && expert.nodes == 2 && expert.sharing == 2 && expert.share == 1);
+    assert_true(data.ranks == 1 && data.nodes == 2 && data.sharing == 8);
+    job.practice.zero_group = 8; /* half of the data parallel ranks share out weights: of experts, one each */
+    const struct cost_group zero = cost_group_expert_zero3(&job, &l);
+    assert_true(zero.ranks == 1 && zero.nodes == 1);
+}
+
+/* Dispatch and combine, forward and backward, of two rows a token: 4,096 tokens x 2 x 4,096 x 2 bytes. */
+static void message_terms(void **state) {
+    (void)state;
+    struct cost_job job = project(8).job;
+    struct cost_links links;
+    cost_links_fill(&job, &projections_fitted.parameters, &whole, &links);
+    const struct cost_group g = cost_group_expert(&job, &links);
+    const double one = cost_all_to_all_s(&links, &g, 4096.0 * 2 * 4096 * 2), times = 8 * 32 / 4.0;
+    struct cost_step s = price(&job);
+    near(s.micro_batches, 8);
+    near(s.all_to_all, times * 4 * one);
+    const double parts = s.linear + s.attention + s.passes + s.launch + s.head + s.experts + s.router + s.all_to_all;
+    assert_true(parts <= s.work * (1 + 1e-9) && parts >= 0.98 * s.work);
+    job.layout.recompute = PLAN_RECOMPUTE_FULL;
+    s = price(&job);
+    near(s.all_to_all, times * 6 * one);
+    job.layout.ep = 1;
+    assert_true(price(&job).all_to_all == 0);
+    /* with sequence parallelism a rank sends its own tokens alone, and the tensor parallel ranks gather k times as many
+     */
+    job.layout.tp = 2, job.layout.dp = 16, job.layout.ep = 8, job.layout.sequence_parallel = true;
+    near(cost_job_routed_rows(&job), 4096);
+    near(cost_job_expert_rows(&job), 8192);
+    job.layout.recompute = PLAN_RECOMPUTE_NONE, job.practice.overlap_tp = false;
+    const struct cost_group pair = cost_group_tensor(&job, &links);
+    const double sum = cost_collective_s(&links, &pair, COST_ALL_REDUCE, 4096.0 * 4096 * 2, 1);
+    const double routed = cost_collective_s(&links, &pair, COST_ALL_REDUCE, 2 * 4096.0 * 4096 * 2, 1);
+    s = price(&job);
+    near(s.tensor_parallel, s.micro_batches * 32 / 4 * 2 * (sum + routed));
+}
+
+/* One expert that all tokens pass is the dense model and its router: same matmuls, rows and gradients. */
+static void one_expert(void **state) {
+    (void)state;
+    struct cost_job job = project(1).job;
+    job.shape.experts = 0, job.shape.active = 0;
+    const struct cost_step dense = price(&job);
+    job.shape.experts = job.shape.active = 1;
+    const struct cost_step one = price(&job);
+    assert_true(dense.experts == 0 && dense.router == 0 && dense.all_to_all == 0 && dense.data_parallel_experts == 0);
+    near(one.linear + one.experts, dense.linear);
+    near(one.passes, dense.passes);
+    near(one.work - one.router, dense.work);
+    assert_true(one.router > 0 && one.router < 0.03 * dense.work);
+    assert_true(fabs(one.data_parallel / dense.data_parallel - 1) < 0.01);
+    assert_true(fabs(one.model_flop / dense.model_flop - 1) < 1e-4);
+}
+
+/* A rank has an eighth of the experts at EP 8; what ZeRO shares out is the same whatever holds it. */
+static void memory(void **state) {
+    (void)state;
+    const struct plan_batch b = {4096, 1, 256};
+    const struct cost_numerics n = {
+        .weight_bytes = 2, .gradient_bytes = 2, .optimizer_bytes = 12, .activation_bytes = 2, .fused_attention = true};
+    struct plan_layout l = {.tp = 1, .pp = 1, .cp = 1, .dp = 16, .vp = 1, .ep = 1, .zero = 1, .schedule = PLAN_1F1B};
+    const double all = (double)mixtral.parameters, experts = 32 * 8 * 3.0 * 4096 * 14336;
+    double before = INFINITY;
+    for (l.ep = 1; l.ep <= 8; l.ep *= 2) {
+        const struct cost_memory m = cost_memory(&mixtral, &l, &b, &n);
+        assert_true(m.total < before);
+        before = m.total;
+        near(cost_memory_experts(&mixtral, &l, 0), experts / l.ep);
+        near(m.weights, 2 * (all - experts + experts / l.ep));
+        near(m.gradients, m.weights);
+        near(m.optimizer, 12 * all / 16);
+    }
+    l.ep = 8;
+    /* two rows a token of inputs and of outputs, of both MLPs; 8 scores */
+    near(cost_memory_layer(&mixtral, &l, &b, &n),
+         4096 * (2.0 * (4 * 4096 + 6144 + 4096 + 2 * 3 * 14336 + 4 * 4096 + 8) + 4 * 32));
+    l.recompute = PLAN_RECOMPUTE_FULL;
+    near(cost_memory_layer(&mixtral, &l, &b, &n), 4096 * 2.0 * 4096);
+}
+
+/* Attention, router and tables over all 16, experts over the two ranks that hold the same. */
+static void gradients(void **state) {
+    (void)state;
+    struct cost_job job = project(8).job;
+    struct cost_links links;
+    job.layout.dp = 16, job.layout.pp = 1, job.layout.zero = 0, job.practice.overlap_dp = false;
+    job.accelerators = 16;
+    cost_links_fill(&job, &projections_fitted.parameters, &whole, &links);
+    const struct cost_group all = cost_group_data(&job, &links), two = cost_group_expert_data(&job, &links);
+    assert_true(all.ranks * all.nodes == 16 && two.ranks * two.nodes == 2);
+    const double plain = 32 * 4096.0 * (6144 + 4096 + 8) + 32000.0 * 4096, experts = 32 * 3.0 * 4096 * 14336;
+    const double of_plain = 2 * cost_collective_s(&links, &all, COST_SCATTER, 2 * plain, 1);
+    const double of_experts = 2 * cost_collective_s(&links, &two, COST_SCATTER, 2 * experts, 1);
+    const struct cost_step s = price(&job);
+    near(s.data_parallel_experts, of_experts);
+    near(s.data_parallel, of_plain + of_experts);
+    job.layout.ep = 16; /* then nobody holds the same */
+    job.shape.experts = 16;
+    assert_true(price(&job).data_parallel_experts == 0);
+}
+
+/* Events have the all-to-all in the stages' own time. */
+static void simulated(void **state) {
+    (void)state;
+    const struct projection p = project(8);
+    struct cost_pipeline pipeline;
+    struct cost_stage *stages;
+    struct cost_timeline t;
+    struct base_error e = {0};
+    assert_int_equal(cost_stages_fill(&p.job, &p.step, &pipeline, &stages, &e), BASE_OK);
+    assert_int_equal(cost_pipeline_estimate(&pipeline, &t, &e), BASE_OK);
+    const double closed = p.step.work + p.step.imbalance + p.step.bubble + p.step.p2p;
+    assert_true(fabs((t.span - p.step.data_parallel) / closed - 1) < 0.03);
+    assert_true(p.step.all_to_all > 0.05 * p.step.total);
+    free(stages);
+}
+
+static void search(void **state) {
+    (void)state;
+    struct projection_question q = question(COST_FREE);
+    struct projection p;
+    struct cost_search s;
+    struct base_error e = {0};
+    bool shared = false;
+    q.choice.tp = q.choice.pp = q.choice.recompute = COST_FREE;
+    if (projection_make(&jean_zay, &q, &projections_fitted, 1000, &p, &s, &e)) fail_msg("%s", e.text);
+    for (int i = 0; i < s.count; i++) {
+        const struct plan_batch b = {q.seq, s.best[i].micro_batch, q.global_batch};
+        if (plan_layout_check(&s.best[i].layout, &b, &mixtral, &e)) fail_msg("%s", e.text);
+        shared = shared || s.best[i].layout.ep > 1;
+    }
+    assert_true(shared);
+    const long long legal = s.legal;
+    cost_search_free(&s);
+    q.choice.ep = 1;
+    if (projection_make(&jean_zay, &q, &projections_fitted, 1, &p, &s, &e)) fail_msg("%s", e.text);
+    assert_true(s.legal < legal);
+    cost_search_free(&s);
+    assert_int_equal(p.label, COST_EXTRAPOLATED);
+    assert_non_null(strstr(p.why, "experts"));
+}
+
+/* A checkpoint holds all experts, wherever they lie. */
+static void checkpoint(void **state) {
+    (void)state;
+    struct projection_terms t;
+    projection_terms_default(&t);
+    t.tokens = 1e12, t.checkpoint_bytes_per_s = 1e9;
+    for (int ep = 1; ep <= 8; ep *= 8) {
+        const struct projection p = project(ep);
+        struct projection_bill b;
+        struct base_error e = {0};
+        if (projection_bill_fill(&p, &projections_fitted.parameters, &t, &b, &e)) fail_msg("%s", e.text);
+        assert_true(fabs(b.checkpoint_one_s / (14 * (double)mixtral.parameters / 1e9) - 1) < 0.005);
+    }
+}
+
+static void layout_refused(const struct model_config *c, int dp, int ep, const char *words) {
+    const struct plan_layout l = {.tp = 1, .pp = 1, .cp = 1, .dp = dp, .vp = 1, .ep = ep, .schedule = PLAN_1F1B};
+    const struct plan_batch b = {2048, 1, 256};
+    struct base_error e = {0};
+    assert_int_equal(plan_layout_check(&l, &b, c, &e), BASE_USAGE);
+    if (!strstr(e.text, words)) fail_msg("\"%s\" lacks \"%s\"", e.text, words);
+}
+
+static void config_refused(const char *field, const char *value, const char *word) {
+    json_t *preset = config_json_preset("mixtral-8x7b");
+    char *good = json_dumps(preset, 0);
+    struct model_config c;
+    struct base_error e = {0};
+    json_t *json = config_json_changed(good, field, value);
+    assert_int_equal(model_config_parse_priced(&c, "m", json, "x.json", &e), BASE_USAGE);
+    if (!strstr(e.text, word)) fail_msg("\"%s\" lacks \"%s\"", e.text, word);
+    json_decref(json), json_decref(preset);
+    free(good);
+}
+
+static void refused(void **state) {
+    (void)state;
+    layout_refused(&mixtral, 16, 3, "--ep 3 does not divide the 8 experts of mixtral-8x7b; take 2");
+    layout_refused(&mixtral, 4, 8, "--ep 8 does not divide the 4 data parallel ranks");
+    layout_refused(&projections_bloom, 8, 8, "bloom-176b is dense; leave out --ep");
+    config_refused("num_experts_per_tok", "9", "num_experts_per_tok");
+    config_refused("num_experts_per_tok", "null", "num_experts_per_tok");
+    config_refused("num_local_experts", "0", "num_local_experts");
+    config_refused("n_routed_experts", "8", "n_routed_experts");
+    config_json_refused(config_json_preset("mixtral-8x7b"), "a mixture of experts"); /* by who trains */
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(parameters), cmocka_unit_test(flop),          cmocka_unit_test(all_to_all),
+        cmocka_unit_test(groups),     cmocka_unit_test(message_terms), cmocka_unit_test(one_expert),
+        cmocka_unit_test(memory),     cmocka_unit_test(gradients),     cmocka_unit_test(simulated),
+        cmocka_unit_test(search),     cmocka_unit_test(checkpoint),    cmocka_unit_test(refused),
+    };
+    return cmocka_run_group_tests(tests, open_all, close_all);
+}

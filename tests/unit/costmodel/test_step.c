@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The price of a step against another implementation, on published runs of every era, device, fabric, recompute mode
+ * and ZeRO stage; FLOPs against counts by hand; what each part that can be left out is worth. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "plan/ledger.h"
+#include "unit/support/published_jobs.h"
+
+enum { JOBS = sizeof published_jobs / sizeof *published_jobs };
+
+static const struct cost_ablation whole;
+
+static struct cost_step price(int i, const struct cost_ablation *ablation) {
+    const struct cost_job job = published_job(&published_jobs[i]);
+    struct cost_parameters p;
+    struct cost_step s;
+    cost_parameters_prior(&p);
+    for (int k = 0; k < COST_PARAMETERS; k++) p.value[k] = published_parameters[k];
+    cost_step(&job, &p, ablation, &s);
+    return s;
+}
+
+static void test_terms(void **state) {
+    (void)state;
+    for (int i = 0; i < JOBS; i++) {
+        const struct cost_step s = price(i, &whole);
+        const double terms[PUBLISHED_TERMS] = {s.total, s.work,          s.imbalance, s.bubble,
+                                               s.p2p,   s.data_parallel, s.embedding, s.optimizer};
+        const double *expected = published_jobs[i].expected;
+        for (int k = 0; k < PUBLISHED_TERMS; k++) {
+            if (fabs(terms[k] - expected[k]) <= 1e-5 * expected[0]) continue;
+            fail_msg("%s: term %d is %.6g s, not %.6g", published_jobs[i].id, k, terms[k], expected[k]);
+        }
+    }
+}
+
+/* What work consists of is all of it, but for the embedding and the ring of context parallelism. */
+static void test_parts(void **state) {
+    (void)state;
+    for (int i = 0; i < JOBS; i++) {
+        const struct cost_step s = price(i, &whole);
+        const double parts = s.linear + s.attention + s.passes + s.launch + s.tensor_parallel + s.zero3 + s.head;
+        assert_true(parts <= s.work * (1 + 1e-9));
+        if (published_jobs[i].job.layout.cp == 1) assert_true(parts >= 0.97 * s.work);
+    }
+}
+
+/* GPT-2 124M on one device, 4 sequences of 1,024: a layer's matmuls have 12 x 768^2 parameters, the head 50,257 x 768:
+ * 6 x 4096 x (84,934,656 + 38,597,376) = 3.0359e12, and causal attention 6 x 4096 x 12 x 1024 x 768 = 0.2319e12. */
+static void test_flop(void **state) {
+    (void)state;
+    struct cost_job job = published_job(&published_jobs[0]);
+    struct cost_parameters p;
+    struct cost_step s;
+    job.shape = (struct cost_shape){12, 768, 3072, 12, 12, 50257, false, 0, 0, 0, 0};
+    job.layout = (struct plan_layout){.tp = 1, .pp = 1, .cp = 1, .dp = 1, .vp = 1};
+    job.batch = (struct plan_batch){1024, 4, 4};
+    job.accelerators = 1;
+    cost_practice_default(&job, COST_MEGATRON, &job.practice);
+    cost_parameters_prior(&p);
+    cost_step(&job, &p, &whole, &s);
+    assert_true(fabs(s.model_flop / 3.26784e12 - 1) < 1e-5);
+    assert_true(fabs(s.model_flop_square / 3.49976e12 - 1) < 1e-5);
+    assert_true(s.hardware_flop == s.model_flop);
+    assert_true(s.data_parallel == 0 && s.p2p == 0 && s.bubble == 0 && s.tensor_parallel == 0);
+    job.layout.recompute =
+        PLAN_RECOMPUTE_FULL; /* and a forward of the layers: a third of their matmuls and attention */
+    cost_step(&job, &p, &whole, &s);
+    assert_true(fabs((s.hardware_flop - s.model_flop) / (2 * 4096 * 84934656.0 + 0.231928e12 / 3) - 1) < 1e-5);
+}
+
+/* A window: as many pairs as the ledger counts, but for half a position a query; fused attention gains by them, the
+ * unfused square does not, and a window of the whole sequence is none. */
+static void test_window(void **state) {
+    (void)state;
+    struct cost_job job = published_job(&published_jobs[0]);
+    struct cost_parameters p;
+    struct cost_step all, some;
+    cost_parameters_prior(&p);
+    for (int flash = 0; flash <= 1; flash++)
+        for (int64_t w = 64; w <= 4096; w *= 4) {
+            job.batch.seq = 4096, job.practice.flash = flash;
+            job.shape.window = 0;
+            cost_step(&job, &p, &whole, &all);
+            job.shape.window = (double)w;
+            cost_step(&job, &p, &whole, &some);
+            const double pairs = plan_attention_flop(1, 1, 4096, w, 64, false) / (4 * 64);
+            assert_true(fabs(cost_job_attended(&job) * 4096 * 4096 - pairs) <= 4096);
+            const double gain = some.attention / all.attention;
+            assert_true(fabs(gain - (flash ? 2 * cost_job_attended(&job) : 1)) < 1e-9);
+            assert_true(w == 4096 ? some.model_flop == all.model_flop : some.model_flop < all.model_flop);
+            assert_true(some.model_flop_square == all.model_flop_square);
+        }
+}
+
+/* Heads whose width is not hidden / heads: parameters as the model counts them; a head_dim that says the usual changes
+ * nothing, and half of it halves attention. */
+static void test_head_dim(void **state) {
+    (void)state;
+    struct cost_job job = published_job(&published_jobs[0]);
+    struct cost_parameters p;
+    struct cost_step usual, said, half;
+    cost_parameters_prior(&p);
+    job.practice.flash = true;
+    const double hidden = job.shape.hidden, tp = job.layout.tp, dense = tp * cost_job_layer_parameters(&job);
+    cost_step(&job, &p, &whole, &usual);
+    job.shape.head_dim = hidden / job.shape.heads;
+    cost_step(&job, &p, &whole, &said);
+    assert_true(said.total == usual.total && said.model_flop == usual.model_flop);
+    job.shape.head_dim /= 2;
+    cost_step(&job, &p, &whole, &half);
+    assert_true(fabs(half.attention / usual.attention - 0.5) < 1e-9);
+    assert_true(fabs(dense - tp * cost_job_layer_parameters(&job) - 2 * hidden * hidden) < 1);
+}
+
+/* The longest change that leaving a part out makes to any of the jobs, of the step. */
+static double worth(const struct cost_ablation *ablation) {
+    double most = 0;
+    for (int i = 0; i < JOBS; i++) {
+        const double with = price(i, &whole).total, without = price(i, ablation).total;
+        if (fabs(without / with - 1) > fabs(most)) most = without / with - 1;
+    }
+    return most;
+}
+
+static void test_ablation(void **state) {
+    (void)state;
+    assert_true(worth(&(struct cost_ablation){.quantisation = true}) < -0.01);
+    assert_true(worth(&(struct cost_ablation){.alignment = true}) < -0.05);
+    assert_true(worth(&(struct cost_ablation){.achieved = true}) < -0.3);
+    assert_true(worth(&(struct cost_ablation){.schedule = true}) < -0.05);
+    assert_true(worth(&(struct cost_ablation){.overlap = true}) > 0.02);
+    assert_true(worth(&(struct cost_ablation){.interference = true}) < -0.02);
+    assert_true(worth(&(struct cost_ablation){.blocking = true}) < -0.05);
+    assert_true(worth(&(struct cost_ablation){.passes = true}) < -0.05);
+}
+
+static void test_names(void **state) {
+    (void)state;
+    for (int i = 0; i < COST_ERAS; i++) {
+        enum cost_era era = COST_ERAS;
+        assert_true(cost_era_find(cost_era_name((enum cost_era)i), &era));
+        assert_int_equal(era, i);
+    }
+    enum cost_era untouched = COST_XLA;
+    assert_false(cost_era_find("torch", &untouched));
+    assert_int_equal(untouched, COST_XLA);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_terms),  cmocka_unit_test(test_parts),
+                                       cmocka_unit_test(test_flop),   cmocka_unit_test(test_ablation),
+                                       cmocka_unit_test(test_window), cmocka_unit_test(test_head_dim),
+                                       cmocka_unit_test(test_names)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

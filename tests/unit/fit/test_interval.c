@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Intervals by literals worked out by hand. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "fit/interval.h"
+
+static bool near(double a, double b) {
+    return fabs(a - b) < 1e-12;
+}
+
+static void test_quantile(void **state) {
+    (void)state;
+    double x[] = {4, 1, 3, 2, 5}, one[] = {7};
+    assert_true(near(fit_quantile(x, 5, 0.5), 3));
+    assert_true(near(fit_quantile(x, 5, 0.25), 1.5));
+    assert_true(near(fit_quantile(x, 5, 0.75), 4.5));
+    assert_true(near(fit_quantile(x, 5, 0.05), 1)); /* five values do not say more */
+    assert_true(near(fit_quantile(x, 5, 1), 5));
+    assert_true(near(fit_quantile(one, 1, 0.05), 7));
+}
+
+/* Eleven runs of one class at -0.5, -0.4 .. 0.5, one of another at 0.9: of all twelve the quantiles are -0.5 and
+ * 0.9; the first class's own -0.5 and 0.5. Sources left out: all at 0.2. */
+static void test_classes(void **state) {
+    (void)state;
+    struct cost_job first = {.platform.device = COST_A100}, second = {.platform.device = COST_H100};
+    struct cost_job other = {.platform.device = COST_H100, .platform.fabric = COST_ROCE};
+    struct fit_residual r[12];
+    struct fit_intervals t;
+    struct base_error e = {0};
+    double low, high;
+    for (int i = 0; i < 11; i++) r[i] = (struct fit_residual){&first, -0.5 + 0.1 * i, 0.2};
+    r[11] = (struct fit_residual){&second, 0.9, 0.2};
+    assert_int_equal(fit_intervals_fill(r, 12, &t, &e), BASE_OK);
+    assert_int_equal(t.count, 2);
+    assert_int_equal(fit_interval(&t, &first, 10, &low, &high), 11);
+    assert_true(near(low, 10 * exp(-(11 * 0.5 + 12 * 0.9) / 23)));
+    assert_true(near(high, 10 * exp(0.5)));
+    assert_int_equal(fit_interval(&t, &second, 1, &low, &high), 1);
+    assert_true(near(low, exp(-0.9)));
+    assert_int_equal(fit_interval(&t, &other, 1, &low, &high), 0);
+    assert_true(near(low, exp(-0.2)) && near(high, exp(-0.2)));
+}
+
+/* Twice the largest run's accelerators: both sides a quarter wider in the logarithm. */
+static void test_beyond(void **state) {
+    (void)state;
+    struct cost_job small = {.accelerators = 8}, large = {.accelerators = 64}, beyond = {.accelerators = 128};
+    const struct cost_job other = {.accelerators = 8, .platform.device = COST_H100};
+    const struct fit_residual r[] = {{&small, -0.2, 0}, {&large, -0.2, 0}};
+    struct fit_intervals t;
+    struct base_error e = {0};
+    double low, high;
+    assert_int_equal(fit_intervals_fill(r, 2, &t, &e), BASE_OK);
+    assert_int_equal(fit_interval(&t, &large, 1, &low, &high), 2);
+    assert_true(near(low, exp(0.2)) && near(high, exp(0.2)));
+    assert_int_equal(fit_interval(&t, &beyond, 1, &low, &high), 2);
+    assert_true(near(high, exp(0.25)));
+    assert_true(fit_interpolates(&t, &large) && !fit_interpolates(&t, &beyond));
+    assert_false(fit_interpolates(&t, &other));
+}
+
+static void test_none(void **state) {
+    (void)state;
+    const struct cost_job job = {0};
+    struct fit_intervals t;
+    struct base_error e = {0};
+    double low, high;
+    assert_int_equal(fit_intervals_fill(NULL, 0, &t, &e), BASE_OK);
+    assert_int_equal(fit_interval(&t, &job, 2, &low, &high), 0);
+    assert_true(low == 0 && isinf(high)); /* nothing is known */
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_quantile), cmocka_unit_test(test_classes),
+                                       cmocka_unit_test(test_beyond), cmocka_unit_test(test_none)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The file of a fit: what is written is read; the catalogue's is whole; damage is refused with its place. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "fit/fitted.h"
+#include "records/record.h"
+#include "unit/support/folder.h"
+#include "unit/support/published_jobs.h"
+
+static void test_round_trip(void **state) {
+    (void)state;
+    struct fit_run list[3];
+    const struct fit_runs runs = {.run = list, .count = 3};
+    struct fit_row rows[3];
+    struct cost_parameters p;
+    struct fit_result made, read;
+    struct base_error e = {0};
+    const double fold[] = {1.1, 0.9, 1}, source[] = {1.2, 0.8, 1};
+    for (int i = 0; i < 3; i++) {
+        list[i] = (struct fit_run){.id = i ? "b" : "a", .source = "s", .job = published_job(&published_jobs[0])};
+        rows[i] = (struct fit_row){&list[i].job, 1, i < 2};
+    }
+    list[2].source = "other";
+    cost_parameters_prior(&p);
+    p.value[COST_P_k0] = 150;
+    folder_name("parameters.json");
+    assert_int_equal(fit_result_make(&runs, rows, &p, fold, source, &made, &e), BASE_OK);
+    assert_int_equal(fit_result_write(folder_path, &made, NULL, &e), BASE_OK);
+    if (fit_result_read(folder_path, &read, &e)) fail_msg("%s", e.text);
+    assert_true(read.parameters.value[COST_P_k0] == 150);
+    assert_true(read.parameters.sd[COST_P_k0] == 0.7);
+    assert_int_equal(read.intervals.count, 1);
+    assert_int_equal(read.intervals.class[0].runs, 2);
+    assert_true(fabs(read.intervals.class[0].low / made.intervals.class[0].low - 1) < 1e-6);
+    assert_true(fabs(read.intervals.unseen_high / made.intervals.unseen_high - 1) < 1e-6);
+    assert_true(read.intervals.class[0].accelerators == list[0].job.accelerators);
+    assert_true(fabs(read.naive_share[COST_V100] / made.naive_share[COST_V100] - 1) < 1e-6);
+    assert_true(fit_result_on(&read, &list[0]) && fit_result_on(&read, &list[1]));
+    assert_false(fit_result_on(&read, &list[2])); /* the same id of another source */
+    list[0].id = "c";
+    assert_false(fit_result_on(&read, &list[0]));
+    fit_result_free(&made), fit_result_free(&read);
+}
+
+static void test_catalogue(void **state) {
+    (void)state;
+    struct fit_result f;
+    struct base_error e = {0};
+    if (fit_result_read(NULL, &f, &e)) fail_msg("%s", e.text);
+    for (int i = 0; i < COST_PARAMETERS; i++)
+        assert_true(fabs(f.parameters.value[i] / published_parameters[i] - 1) < 1e-3);
+    assert_true(f.intervals.count >= 10 && f.intervals.unseen_low < -0.2 && f.intervals.unseen_high < 0.2);
+    fit_result_free(&f);
+}
+
+/* The catalogue's file with `value` at object.key (NULL: without the key) is refused with `word`. */
+static void refused(const char *object, const char *key, json_t *value, const char *word) {
+    char path[RECORD_CATALOG_PATH];
+    struct fit_result f;
+    struct base_error e = {0};
+    json_t *file = NULL;
+    assert_int_equal(record_catalog_path("parameters.json", path, &e), BASE_OK);
+    assert_int_equal(record_json_load(path, &file, &e), BASE_OK);
+    json_t *place = *object ? json_object_get(file, object) : file;
+    if (!strcmp(object, "classes")) place = json_array_get(place, 0);
+    if (value)
+        json_object_set_new(place, key, value);
+    else
+        json_object_del(place, key);
+    folder_name("damaged.json");
+    assert_int_equal(json_dump_file(file, folder_path, 0), 0);
+    json_decref(file);
+    assert_int_equal(fit_result_read(folder_path, &f, &e), BASE_USAGE);
+    if (!strstr(e.text, word) || !strstr(e.text, folder_path)) fail_msg("\"%s\" lacks \"%s\"", e.text, word);
+    fit_result_free(&f);
+}
+
+static void test_refused(void **state) {
+    (void)state;
+    refused("", "schema", json_string("machine/1"), "schema");
+    refused("parameters", "k0", NULL, "not as many");
+    refused("parameters", "k0", json_integer(3), "k0.value: not a number");
+    refused("parameters", "k0", json_pack("{s:f, s:f}", "value", -1.0, "sd", 0.5), "k0: value and sd are above 0");
+    refused("unseen", "low", NULL, "unseen.low");
+    refused("unseen", "low", json_real(1), "unseen: low is above high");
+    refused("", "classes", json_object(), "classes");
+    refused("classes", "device", json_string("abacus"), "unknown device");
+    refused("classes", "low", json_real(1), "classes: low is above high");
+    refused("rival", "A100", json_real(0), "rival");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip), cmocka_unit_test(test_catalogue),
+                                       cmocka_unit_test(test_refused)};
+    return cmocka_run_group_tests(tests, folder_make, folder_remove);
+}

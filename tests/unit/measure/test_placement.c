@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * How many threads a rank takes of its mask and grants, what it says of that, and when it does not pin them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "measure/placement.h"
+
+enum { RANKS = 4 };
+
+/* All ranks of the node are like this one. */
+static void gather_alike(struct comm *c, const void *mine, size_t bytes, void *all) {
+    for (int i = 0; i < c->size; i++) memcpy((char *)all + (size_t)i * bytes, mine, bytes);
+}
+/* Of each two, one is like this one; the other differs in all that is compared. */
+static void gather_halves(struct comm *c, const void *mine, size_t bytes, void *all) {
+    gather_alike(c, mine, bytes, all);
+    for (int i = 1; i < c->size; i += 2)
+        for (size_t b = 3 * sizeof(int); b < bytes; b++) ((unsigned char *)all)[(size_t)i * bytes + b] ^= 1;
+}
+
+static const struct {
+    int cpus, ranks;
+    double quota;
+    int node, task, omp, limit, asked;
+    int threads;
+    const char *from, *says; /* NULL: no warning */
+    bool loose;
+} rows[] = {
+    {8, 1, 0, 0, 0, 0, 0, 0, 8, "affinity mask", NULL, false},
+    {8, 4, 0, 0, 0, 0, 0, 0, 2, "affinity mask", NULL, false},
+    {8, 1, 0, 0, 0, 1, 0, 0, 1, "OMP_NUM_THREADS",
+     "OMP_NUM_THREADS leaves 7 of the 8 CPUs granted to this rank idle: pass --threads 8, or unset it", false},
+    {8, 1, 0, 0, 0, 3, 0, 0, 3, "OMP_NUM_THREADS", "leaves 5 of the 8 CPUs", false},
+    {8, 1, 0, 0, 0, 4, 0, 0, 4, "OMP_NUM_THREADS", NULL, false}, /* half: one a core */
+    {8, 4, 0, 0, 0, 1, 0, 0, 1, "OMP_NUM_THREADS", NULL, false},
+    {8, 2, 0, 0, 0, 1, 0, 0, 1, "OMP_NUM_THREADS", "leaves 3 of the 4 CPUs", false},
+    {8, 1, 0, 0, 0, 1, 0, 8, 8, "--threads", NULL, false},
+    {8, 1, 0, 0, 0, 8, 0, 1, 1, "--threads", NULL, false}, /* as asked: nothing to say */
+    {8, 1, 0, 0, 0, 0, 2, 0, 2, "OMP_THREAD_LIMIT", "raise or unset", false},
+    {8, 1, 0, 8, 1, 0, 0, 0, 1, "SLURM_CPUS_PER_TASK", "--cpus-per-task", false},
+    {8, 1, 0, 1, 1, 0, 0, 0, 1, "SLURM_CPUS_ON_NODE", NULL, true}, /* the other jobs have the rest */
+    {8, 2, 0, 4, 0, 0, 0, 0, 2, "SLURM_CPUS_ON_NODE", NULL, true},
+    {8, 4, 0, 2, 0, 0, 0, 0, 1, "SLURM_CPUS_ON_NODE",
+     "4 ranks share the 2 CPUs of SLURM_CPUS_ON_NODE and wait for each other: start at most 2", true},
+    {8, 2, 0, 64, 4, 0, 0, 0, 4, "affinity mask", NULL, false},
+    {8, 1, 0.5, 0, 0, 0, 0, 0, 1, "cgroup quota", NULL, true},
+    {8, 1, 1.5, 0, 0, 0, 0, 0, 1, "cgroup quota", NULL, true},
+    {8, 2, 6, 0, 0, 0, 0, 0, 3, "cgroup quota", NULL, true},
+    {8, 2, 1.5, 0, 0, 0, 0, 0, 1, "cgroup quota",
+     "2 ranks share a cgroup quota of 1.5 CPUs and wait for each other: start at most 1", true},
+    {8, 1, 4, 0, 0, 0, 0, 6, 6, "--threads",
+     "6 threads are more than the cgroup quota grants this rank: take --threads 4", true},
+    {8, 1, 4, 0, 0, 0, 0, 8, 8, "--threads", "take --threads 4", false}, /* one on each: whose they are is plain */
+    {8, 1, 0, 4, 0, 0, 0, 6, 6, "--threads", "SLURM_CPUS_ON_NODE grants this rank: take --threads 4", true},
+    {2, 1, 0, 0, 0, 0, 0, 4, 4, "--threads", "4 threads share 2 CPUs: results will be slow; take --threads 2", false},
+    {2, 4, 0, 0, 0, 0, 0, 0, 1, "affinity mask", "4 ranks share 2 CPUs and wait for each other: start at most 2",
+     false},
+};
+
+static void place(struct measure_placement *p, int i, const struct comm_ops *ops) {
+    struct base_cpus mask = {.count = rows[i].cpus};
+    const struct measure_grants grants = {{0, rows[i].quota, rows[i].node, rows[i].task, rows[i].omp, rows[i].limit},
+                                          "g"};
+    struct comm world = {.ops = ops, .size = rows[i].ranks, .nodes = 1, .local_size = rows[i].ranks};
+    for (int k = 0; k < mask.count; k++) mask.cpu[k] = k;
+    memset(p, 0, sizeof *p);
+    measure_place_by(p, &world, rows[i].asked, &mask, &grants);
+}
+
+static void the_least_is_taken_and_named(void **state) {
+    (void)state;
+    const struct comm_ops ops = {.gather = gather_alike};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct measure_placement p;
+        place(&p, (int)i, &ops);
+        assert_int_equal(p.threads, rows[i].threads);
+        assert_string_equal(p.threads_from, rows[i].from);
+        if (rows[i].says)
+            assert_non_null(strstr(p.warning, rows[i].says));
+        else if (!strstr(p.warning, "of the node's")) /* this machine may have more CPUs than the mask */
+            assert_string_equal(p.warning, "");
+        assert_int_equal(p.loose, rows[i].loose);
+        assert_false(p.pinned);
+    }
+}
+
+/* A mask and a group are shared by those in it alone; the node's allotment by all on it. */
+static void others_take_nothing(void **state) {
+    (void)state;
+    const struct comm_ops alike = {.gather = gather_alike}, halves = {.gather = gather_halves};
+    struct base_cpus mask = {.count = 8};
+    static const struct measure_grants grants[] = {{{0, 6}, "g"}, {{0, 0, 4}, ""}, {{0}, ""}};
+    static const int of_all[] = {1, 1, 2}, of_half[] = {3, 1, 4};
+    for (int k = 0; k < 8; k++) mask.cpu[k] = k;
+    for (int i = 0; i < 3; i++) {
+        struct comm world = {.ops = &alike, .size = RANKS, .nodes = 1, .local_size = RANKS};
+        struct measure_placement p = {0};
+        measure_place_by(&p, &world, 0, &mask, &grants[i]);
+        assert_int_equal(p.threads, of_all[i]);
+        world.ops = &halves;
+        p = (struct measure_placement){0};
+        measure_place_by(&p, &world, 0, &mask, &grants[i]);
+        assert_int_equal(p.threads, of_half[i]);
+    }
+}
+
+/* Pinned where the CPUs are this rank's alone. */
+static void loose_threads_are_not_pinned(void **state) {
+    (void)state;
+    struct measure_placement p = {.threads = 1, .cpus = {.count = 1}, .loose = true};
+    struct base_cpus mask, after;
+    base_cpus_mask(&mask);
+    p.cpus.cpu[0] = mask.cpu[0];
+    measure_place_pin(&p);
+    base_cpus_mask(&after);
+    assert_false(p.pinned);
+    assert_int_equal(after.count, mask.count);
+    p.loose = false;
+    p.overlaps = true;
+    measure_place_pin(&p);
+    assert_false(p.pinned);
+    p.overlaps = false;
+    measure_place_pin(&p);
+    assert_true(p.pinned);
+}
+
+int main(void) {
+    static const char *const names[] = {"OMP_PROC_BIND", "OMP_PLACES", "GOMP_CPU_AFFINITY"};
+    for (int i = 0; i < 3; i++) unsetenv(names[i]);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_least_is_taken_and_named),
+        cmocka_unit_test(others_take_nothing),
+        cmocka_unit_test(loose_threads_are_not_pinned),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A training's bill by hand, and forwards against backwards. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "projection/budget.h"
+#include "unit/support/projections.h"
+
+static struct projection_bill bill_of(const struct projection *p, const struct projection_terms *t) {
+    struct projection_bill b;
+    struct base_error e = {0};
+    if (projection_bill_fill(p, &projections_fitted.parameters, t, &b, &e)) fail_msg("%s", e.text);
+    return b;
+}
+
+/* A ledger by hand: 1,000 steps of 10 s, no failures, no queue, no straggling; checkpoints of 14 bytes x parameters. */
+static void bill_by_hand(void **state) {
+    (void)state;
+    struct machine m = projections_machine("jean-zay-a100");
+    const struct projection_question q = projections_bloom_question();
+    struct projection p = projections_make(&m, &q);
+    struct projection_terms t;
+    struct projection_bill b;
+    projection_terms_default(&t);
+    p.step.total = 10, p.low_s = 9, p.high_s = 12;
+    t.tokens = 1000.0 * 2048 * 2048;
+    t.mtbf_hours = INFINITY, t.straggling = 0, t.wall_s = 0, t.checkpoint_every_s = 1000;
+    t.checkpoint_bytes_per_s = 1e12, t.eur_per_mwh = 100, t.eur_per_hour = 2;
+    b = bill_of(&p, &t);
+    assert_float_equal(b.steps, 1000, 1e-9);
+    assert_float_equal(b.steps_s, 10000, 1e-9);
+    assert_float_equal(b.failures, 0, 0);
+    assert_true(fabs(b.checkpoint_one_s / (14 * 176.2e9 / 1e12) - 1) < 0.01);
+    assert_float_equal(b.checkpoint_s, 10 * b.checkpoint_one_s, 1e-9);
+    assert_float_equal(b.wall_s, 10000 + b.checkpoint_s, 1e-9);
+    assert_float_equal(b.goodput, 10000 / b.wall_s, 1e-12);
+    assert_float_equal(b.high_wall_s, 1.2 * b.wall_s, 1e-6);
+    assert_float_equal(b.accelerator_hours, 384 * b.wall_s / 3600, 1e-6);
+    assert_float_equal(b.accelerator_mwh, b.accelerator_hours * 400 / 1e6, 1e-9);
+    assert_float_equal(b.accelerators_eur, 2 * b.accelerator_hours, 1e-9);
+    t.mtbf_hours = 384 * 10000.0 / 3600; /* one failure in 10,000 s */
+    t.restart_s = 600;
+    b = bill_of(&p, &t);
+    const double daly = 1e4 * exp(0.06) * expm1((1000 + b.checkpoint_one_s) / 1e4) * 10, all = b.wall_s;
+    assert_float_equal(all, daly, 1e-6);
+    assert_float_equal(b.failures, daly / 1e4, 1e-9);
+    assert_float_equal(all, b.steps_s + b.checkpoint_s + b.lost_s + b.restart_s, 1e-6);
+    assert_true(b.lost_s > 500 && b.lost_s < 600 && b.restart_s > 600 && b.restart_s < 700);
+    t.wall_s = 6500; /* a job of it does 5,900 s less a checkpoint */
+    b = bill_of(&p, &t);
+    assert_float_equal(b.jobs, 2, 0);
+    assert_float_equal(b.queue_s, 600 + b.checkpoint_one_s, 1e-9);
+    assert_true(all > t.wall_s && b.wall_s < 2 * t.wall_s);
+    t.wall_s = all;
+    assert_float_equal(bill_of(&p, &t).jobs, 1, 0);
+    machine_close(&m);
+}
+
+/* Smaller batches cost: BLOOM's ramp from 192 adds time, and none where the batch does not grow. */
+static void ramp(void **state) {
+    (void)state;
+    struct machine m = projections_machine("jean-zay-a100");
+    const struct projection_question q = projections_bloom_question();
+    const struct projection p = projections_make(&m, &q);
+    struct projection_terms t;
+    struct projection_bill b;
+    projection_terms_default(&t);
+    t.tokens = 366e9, t.ramp_batch = 192, t.ramp_tokens = 20e9;
+    b = bill_of(&p, &t);
+    assert_true(b.ramp_s > 0.005 * b.steps_s && b.ramp_s < 0.05 * b.steps_s);
+    t.ramp_batch = 2048;
+    b = bill_of(&p, &t);
+    assert_float_equal(b.ramp_s, 0, 1e-6);
+    machine_close(&m);
+}
+
+static void never_ends(const struct projection *p, const struct projection_terms *t, const char *words) {
+    struct projection_bill b;
+    struct base_error e = {0};
+    assert_int_equal(projection_bill_fill(p, &projections_fitted.parameters, t, &b, &e), BASE_USAGE);
+    if (!strstr(e.text, words)) fail_msg("\"%s\" lacks \"%s\"", e.text, words);
+}
+
+/* More failures and longer restarts never shorten a training; where nothing is left for steps it has no bill. */
+static void bill_without_end(void **state) {
+    (void)state;
+    struct machine m = projections_machine("jean-zay-a100");
+    const struct projection_question q = projections_bloom_question();
+    const struct projection p = projections_make(&m, &q);
+    struct projection_terms t;
+    double before = 0;
+    projection_terms_default(&t);
+    t.tokens = 366e9;
+    for (double hours = 1e7; hours > 200; hours /= 2) {
+        t.mtbf_hours = hours;
+        const struct projection_bill b = bill_of(&p, &t);
+        const double sum = b.steps_s + b.ramp_s + b.straggling_s + b.checkpoint_s + b.lost_s + b.restart_s + b.queue_s;
+        assert_float_equal(b.wall_s / sum, 1, 1e-12);
+        assert_true(b.wall_s > before && b.lost_s >= 0 && b.restart_s >= 0 && b.goodput < 1);
+        before = b.wall_s;
+    }
+    t.mtbf_hours = 1;
+    never_ends(&p, &t, "a failure every 9.375 s, restarts of 1800 s");
+    t.mtbf_hours = 50000, t.wall_s = 1800;
+    never_ends(&p, &t, "jobs of 1800 s begin with 1800 s of restart");
+    machine_close(&m);
+}
+
+/* Backwards is forwards turned round. */
+static void budgets(void **state) {
+    (void)state;
+    struct base_error e = {0};
+    struct machine m = projections_machine("jean-zay-h100");
+    struct projection_question q;
+    struct projection p;
+    struct cost_search s;
+    struct projection_terms t;
+    struct projection_bill b;
+    struct model_config c;
+    bool met;
+    projections_model("llama-2-7b", &c);
+    projection_question_default(&c, &q);
+    projection_terms_default(&t);
+    q.accelerators = 64;
+    p = projections_make(&m, &q);
+    t.tokens = projection_budget_tokens(&p, &projections_fitted.parameters, &t, 100000, INFINITY);
+    b = bill_of(&p, &t);
+    assert_true(fabs(b.accelerator_hours / 100000 - 1) < 1e-3);
+    t.tokens = projection_budget_tokens(&p, &projections_fitted.parameters, &t, 1e9, 10);
+    b = bill_of(&p, &t);
+    assert_true(b.wall_s <= 864000 && b.wall_s > 864000 - t.restart_s - b.checkpoint_one_s - 1); /* or one more job */
+    t.tokens *= 1.01;
+    assert_true(bill_of(&p, &t).wall_s > 864000);
+    t.ramp_batch = 16, t.ramp_tokens = 1e16; /* never off the ramp */
+    t.tokens = projection_budget_tokens(&p, &projections_fitted.parameters, &t, 1e9, 10);
+    b = bill_of(&p, &t);
+    assert_true(t.tokens > 1e9 && fabs(b.wall_s / 864000 - 1) < 5e-3);
+    t.ramp_tokens = 0;
+    q.accelerators = 0;
+    t.tokens = 1e12;
+    if (projection_budget_deadline(&m, &q, &projections_fitted, &t, 30, 1, &p, &s, &met, &e)) fail_msg("%s", e.text);
+    b = bill_of(&p, &t);
+    assert_true(met && b.wall_s <= 30 * 86400.0);
+    cost_search_free(&s);
+    q.accelerators = p.accelerators / 2; /* half of them are too few */
+    const struct projection half = projections_make(&m, &q);
+    b = bill_of(&half, &t);
+    assert_true(b.wall_s > 30 * 86400.0);
+    q.accelerators = 0;
+    if (projection_budget_deadline(&m, &q, &projections_fitted, &t, 0.01, 1, &p, &s, &met, &e)) fail_msg("%s", e.text);
+    assert_false(met);
+    cost_search_free(&s);
+    machine_close(&m);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bill_by_hand),
+        cmocka_unit_test(bill_without_end),
+        cmocka_unit_test(ramp),
+        cmocka_unit_test(budgets),
+    };
+    return cmocka_run_group_tests(tests, projections_open, projections_close);
+}

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The price of a step by a machine's own records: hand-worked sums, rates at and off the shapes that were timed, sums
+ * of gradients and what hides them, what is missing. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "projection/kriging.h"
+#include "projection/measured.h"
+#include "unit/support/config_json.h"
+
+enum { MOST = 96 };
+static struct machine_point points[MOST];
+static struct machine_message messages[MOST];
+static struct machine_crowd crowds[4];
+static struct machine machine;
+
+static const double FAST = 100e9, SLOW = 25e9, MEMORY = 20e9;
+
+static int empty(void **state) {
+    (void)state;
+    machine =
+        (struct machine){.name = "m", .path = "m.jsonl", .points = points, .messages = messages, .crowds = crowds};
+    return 0;
+}
+
+static struct machine_point *point(const char *op, const char *trans, int64_t a, int64_t b, int64_t c, int64_t d,
+                                   double call_s) {
+    struct machine_point *p = &points[machine.point_count++];
+    *p = (struct machine_point){.dtype = MACHINE_FP32,
+                                .threads = 1,
+                                .sizes = {a, b, c, d},
+                                .call_s = call_s,
+                                .bytes = 1,
+                                .peak_flop_per_s = 2 * FAST,
+                                .bandwidth_byte_per_s = MEMORY};
+    snprintf(p->op, sizeof p->op, "%s", op);
+    snprintf(p->trans, sizeof p->trans, "%s", trans);
+    return p;
+}
+
+/* One shape of each kind of matmul and of attention, at one rate for all; no passes. */
+static void plain(void) {
+    static const char *const trans[] = {"NN", "NT", "TN"};
+    for (int i = 0; i < 3; i++) point("gemm", trans[i], 64, 64, 64, 1, plan_gemm_flop(64, 64, 64) / FAST);
+    point("attention_forward", "", 1, 12, 256, 64, plan_attention_flop(1, 12, 256, 0, 64, false) / SLOW);
+    point("attention_backward", "", 1, 12, 256, 64, plan_attention_flop(1, 12, 256, 0, 64, true) / SLOW);
+}
+
+static void message(int ranks, double bytes, double time_s, double hidden) {
+    messages[machine.message_count++] = (struct machine_message){
+        .ranks = ranks, .nodes = 1, .threads = 1, .bytes = bytes, .time_s = time_s, .hidden = hidden};
+}
+
+static void plan_of(struct plan *plan, int64_t seq, int64_t micro, int64_t global, int world) {
+    struct plan_request r = {.seq = seq, .micro_batch = micro, .global_batch = global, .world = world, .threads = 1};
+    struct base_error e = {0};
+    json_t *json = config_json_preset("gpt2-124m");
+    r.config = config_json_accepted(json);
+    if (plan_make(plan, &r, &e)) fail_msg("%s", e.text);
+}
+
+static struct projection_measured priced(const struct plan *plan) {
+    struct projection_measured r;
+    struct base_error e = {0};
+    if (projection_measured_price(&machine, plan, &r, &e)) fail_msg("%s", e.text);
+    return r;
+}
+
+static void near(double x, double wanted) {
+    if (!(fabs(x / wanted - 1) < 1e-9)) fail_msg("%.12g is not %.12g", x, wanted);
+}
+
+static const struct projection_priced *line(const struct projection_measured *r, const char *name, const char *op) {
+    for (int i = 0; i < r->count; i++)
+        if (!strcmp(r->ops[i].name, name) && !strcmp(r->ops[i].op, op)) return &r->ops[i];
+    fail_msg("no line %s, %s", name, op);
+    return NULL;
+}
+
+static void constant_rates_add_up(void **state) {
+    (void)state;
+    struct plan plan;
+    struct plan_ledger l;
+    plain();
+    plan_of(&plan, 256, 4, 4, 1);
+    plan_ledger_fill(&l, &plan);
+    const struct projection_measured r = priced(&plan);
+    /* 759.0 and 14.5 GFLOP; passes by their bytes, and 32 for each of 1,024 tokens beside the ledger */
+    near(r.step_s, l.matmul_flop / FAST + l.attention_flop / SLOW + (l.pass_bytes + 32 * 1024) / MEMORY);
+    near(r.phase_s[PROJECTION_HEAD] - line(&r, "cross-entropy", "bytes")->call_s * 2, 6 * 1024 * 50257 * 768.0 / FAST);
+    near(r.phase_s[PROJECTION_UPDATE], 28 * 124439808.0 / MEMORY);
+    near(r.phase_s[PROJECTION_ZERO], 4 * 124439808.0 / MEMORY);
+    double phases = 0;
+    for (int i = 0; i < PROJECTION_PHASES; i++) phases += r.phase_s[i];
+    near(phases, r.step_s);
+    near(r.compute_s, r.step_s);
+    assert_true(r.low_s < r.step_s && r.step_s < r.high_s && !r.interpolated);
+    near(r.low_s * r.high_s, r.step_s * r.step_s);
+}
+
+static void passes_by_their_kernels(void **state) {
+    (void)state;
+    struct plan plan;
+    plain();
+    point("adamw", "", 1000, 1, 1, 1, 1e-6);
+    point("adamw", "", 4000000, 1, 1, 1, 8e-3); /* the longer counts: 2 ns an element */
+    point("norm_forward", "", 1024, 768, 1, 1, 3e-4);
+    point("column_sum", "", 1024, 2304, 1, 1, 2e-4);
+    point("cross_entropy_stats", "", 512, 50257, 1, 1, 5e-3);
+    plan_of(&plan, 256, 4, 8, 1); /* two micro-batches */
+    const struct projection_measured r = priced(&plan);
+    near(line(&r, "AdamW", "adamw")->call_s, 124439808 * 2e-9);
+    near(line(&r, "norm", "norm_forward")->call_s, 3e-4);
+    near(line(&r, "norm", "norm_forward")->count, 2 * 25);
+    near(line(&r, "bias gradients", "column_sum")->call_s, 2e-4 * (2304 + 768 + 768 + 3072) / 2304);
+    near(line(&r, "cross-entropy", "cross_entropy_stats")->call_s, 2 * 5e-3);
+    assert_int_equal(line(&r, "cross-entropy", "cross_entropy_stats")->basis, PROJECTION_TIMED);
+    /* of the norm's three parts two are left to bytes: a third each */
+    near(line(&r, "norm", "bytes")->call_s, 8 * 1024 * 768 * 4 / 3.0 / MEMORY);
+}
+
+static void timed_shapes_keep_their_time(void **state) {
+    (void)state;
+    struct plan plan;
+    struct plan_ledger l;
+    plan_of(&plan, 256, 4, 4, 1);
+    plan_ledger_fill(&l, &plan);
+    for (int i = 0; i < l.count; i++) {
+        const struct plan_op *o = &l.ops[i];
+        const char trans[3] = {o->a_trans ? 'T' : 'N', o->b_trans ? 'T' : 'N', 0};
+        if (o->kind == PLAN_GEMM) point("gemm", trans, o->m, o->n, o->k, 1, 0.01 * (i + 1))->spread = 0.02;
+    }
+    plain();
+    const struct projection_measured r = priced(&plan);
+    int seen = 0;
+    for (int i = 0; i < l.count; i++) {
+        if (l.ops[i].kind != PLAN_GEMM) continue;
+        near(r.ops[i].call_s, 0.01 * (i + 1));
+        assert_int_equal(r.ops[i].basis, PROJECTION_TIMED);
+        assert_true(r.ops[i].sd == 0.01); /* half of the 95% half-width */
+        seen++;
+    }
+    assert_int_equal(seen, 15);
+}
+
+static void kriging(void **state) {
+    (void)state;
+    double x[4][PROJECTION_AXES] = {{0}, {1}, {2}, {4}}, y[4] = {1, 1.2, 1.1, 1.4}, wide[4];
+    struct projection_estimate at, between, far, twice;
+    struct base_error e;
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(projection_krige(x, y, 4, x[i], 9, &at, &e), BASE_OK);
+        assert_true(at.value == y[i] && at.sd == 0);
+    }
+    double last = 0;
+    for (double off = 0.5; off < 8; off += 0.5) { /* the surer the nearer */
+        const double q[PROJECTION_AXES] = {4 + off};
+        assert_int_equal(projection_krige(x, y, 4, q, 9, &at, &e), BASE_OK);
+        assert_true(at.sd > last || (off > 4 && at.sd >= last * (1 - 1e-12)));
+        last = at.sd;
+    }
+    const double q[PROJECTION_AXES] = {3}, away[PROJECTION_AXES] = {100}, aside[PROJECTION_AXES] = {101, -50};
+    assert_int_equal(projection_krige(x, y, 4, q, 9, &between, &e), BASE_OK);
+    assert_true(between.value > 1.1 && between.value < 1.5 && between.sd > 0 && between.sd < last);
+    assert_int_equal(projection_krige(x, y, 4, away, 9, &far, &e), BASE_OK);
+    assert_int_equal(projection_krige(x, y, 4, aside, 9, &at, &e), BASE_OK);
+    assert_true(far.value == at.value && far.sd == at.sd); /* the mean, and all doubt */
+    for (int i = 0; i < 4; i++) wide[i] = 1 + 2 * (y[i] - 1);
+    assert_int_equal(projection_krige(x, wide, 4, q, 9, &twice, &e), BASE_OK);
+    near(twice.sd, 2 * between.sd);
+    near(twice.value - 1, 2 * (between.value - 1));
+    const double middle[PROJECTION_AXES] = {0.5};
+    assert_int_equal(projection_krige(x, y, 2, middle, 9, &at, &e), BASE_OK);
+    near(at.value, 1.1); /* by symmetry */
+    assert_true(at.sd == 9);
+    assert_int_equal(projection_krige(x, y, 1, middle, 9, &at, &e), BASE_OK);
+    assert_true(at.value == 1 && at.sd == 9);
+    memcpy(x[1], x[0], sizeof x[0]);
+    (void)projection_krige(x, y, 4, middle, 9, &at, &e); /* no crash: equal points are the caller's bug */
+}
+
+/* Residual of each point from the others, by calls that leave it out: what the sd must come from. */
+static void sd_is_that_of_points_left_out(void **state) {
+    (void)state;
+    double x[5][PROJECTION_AXES] = {{0}, {20}, {40}, {60}, {80}}, y[5] = {1, 3, 2, 5, 4}, squares = 0;
+    const double q[PROJECTION_AXES] = {1000};
+    struct projection_estimate at;
+    struct base_error e;
+    for (int i = 0; i < 5; i++) { /* far apart: without a point its estimate is the mean of the four others */
+        const double others = (15 - y[i]) / 4;
+        squares += (y[i] - others) * (y[i] - others) / (1 + 1.0 / 4);
+    }
+    assert_int_equal(projection_krige(x, y, 5, q, 9, &at, &e), BASE_OK);
+    near(at.value, 3);
+    near(at.sd, sqrt(squares / 5 * (1 + 1.0 / 5)));
+}
+
+static void doubt_grows_off_the_points(void **state) {
+    (void)state;
+    struct plan plan;
+    plain();
+    for (int i = 0; i < 4; i++) /* 64, 128, 256, 512 tokens: rates that rise */
+        for (int t = 0; t < 3; t++) {
+            static const char *const trans[] = {"NN", "NT", "TN"};
+            const int64_t m = 64 << i;
+            point("gemm", trans[t], m, 768, 768, 1, plan_gemm_flop(m, 768, 768) / (FAST * (1 + 0.1 * i)));
+        }
+    double last = 0;
+    for (int64_t seq = 512; seq <= 1024; seq += 256) {
+        plan_of(&plan, seq, 1, 1, 1);
+        const struct projection_measured r = priced(&plan);
+        const struct projection_priced *p = line(&r, "projection forward", "gemm");
+        assert_int_equal(p->basis, seq == 512 ? PROJECTION_TIMED : PROJECTION_BEYOND);
+        assert_true(seq == 512 ? p->sd == 0 : p->sd > last);
+        last = p->sd;
+    }
+    plan_of(&plan, 384, 1, 1, 1);
+    const struct projection_measured r = priced(&plan);
+    const struct projection_priced *p = line(&r, "projection forward", "gemm");
+    assert_int_equal(p->basis, PROJECTION_BETWEEN);
+    const double rate = plan_gemm_flop(384, 768, 768) / p->call_s;
+    assert_true(rate > 1.2 * FAST && rate < 1.3 * FAST && p->sd > 0 && p->sd < last);
+}
+
+/* Every shape was timed by launches that took exp(-apart) and exp(apart) of its time in turns; one alone took it. */
+static void launches(int count, double apart) {
+    for (int i = 0; i < machine.point_count; i++) {
+        points[i].repeat_count = count;
+        for (int r = 0; r < count; r++)
+            points[i].repeats[r] = points[i].call_s * exp(count == 1 ? 0 : r % 2 ? apart : -apart);
+    }
+}
+
+/* Student's quantiles are those of any table: 2.353, 2.132 and 1.796 of 3, 4 and 11 degrees of freedom. */
+static void drift_of_the_machine(void **state) {
+    (void)state;
+    static const struct {
+        int count;
+        double apart,
+            drift; /* 1.645 times which is t sqrt((3 x 0.06^2 + count x apart^2) / freedom x (1 + 1 / count)) */
+    } rows[] = {{1, 0, 0.12137}, {2, 0.1, 0.13930}, {9, 0, 0.03606}};
+    struct plan plan;
+    plain();
+    plan_of(&plan, 256, 4, 4, 1);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        launches(rows[i].count, rows[i].apart);
+        const double drift = priced(&plan).drift;
+        if (fabs(drift / rows[i].drift - 1) > 0.003) fail_msg("%d launches: %g", rows[i].count, drift);
+    }
+    /* log peaks of -0.4, 0, 0, 0, 0.4: sd sqrt(0.32 / 4), of matmuls and attention; none of passes */
+    points[0].peak_flop_per_s *= exp(-0.4);
+    points[4].peak_flop_per_s *= exp(0.4);
+    const struct projection_measured r = priced(&plan);
+    const double dense = r.by_kind_s[PROJECTION_MATMULS] + r.by_kind_s[PROJECTION_ATTENTIONS];
+    near(r.drift, sqrt(0.08) * dense / r.step_s);
+    near(r.peak_flop_per_s, 2 * FAST);
+}
+
+static void ranks_slow_each_other(void **state) {
+    (void)state;
+    struct plan plan;
+    plain();
+    struct machine_point *norm = point("norm_forward", "", 512, 768, 1, 1, 1e-3);
+    norm->bytes = 1e-3 * 0.95 * MEMORY; /* nearly all of the memory's bandwidth, of which 0.8 is left */
+    message(2, 1e6, 1e-3, 0), message(2, 1e9, 1, 0);
+    plan_of(&plan, 256, 2, 4, 2);
+    const struct projection_measured alone = priced(&plan);
+    crowds[machine.crowd_count++] = (struct machine_crowd){2, 1, 1, 0.9, 0.8};
+    crowds[machine.crowd_count++] = (struct machine_crowd){4, 1, 1, 0.5, 0.5}; /* other ranks */
+    const struct projection_measured r = priced(&plan);
+    near(line(&r, "qkv forward", "gemm")->call_s, line(&alone, "qkv forward", "gemm")->call_s / 0.9);
+    near(line(&r, "norm", "norm_forward")->call_s, 1e-3 * 0.95 / 0.8);
+    near(line(&r, "AdamW", "bytes")->call_s, line(&alone, "AdamW", "bytes")->call_s / 0.8);
+    norm->bytes /= 2; /* half of it: memory does not hold this one up */
+    const struct projection_measured half = priced(&plan);
+    near(line(&half, "norm", "norm_forward")->call_s, 1e-3 / 0.9);
+}
+
+static const double ALPHA = 10e-6, BETA = 1 / 5e9;
+
+static double ring(int ranks, double bytes) {
+    return 2.0 * (ranks - 1) * (ALPHA + BETA * bytes / ranks);
+}
+
+static void sums_by_alpha_and_beta(void **state) {
+    (void)state;
+    struct projection_message_price p;
+    struct base_error e = {0};
+    for (double bytes = 16384; bytes < 1e9; bytes *= 4) message(2, bytes, ring(2, bytes), 0.25);
+    assert_int_equal(projection_measured_message(&machine, 2, 1, 3e6, &p, &e), BASE_OK);
+    near(p.seconds, ring(2, 3e6));
+    assert_true(p.sd < 1e-6 && p.hidden == 0.25 && !p.extrapolated);
+    assert_int_equal(projection_measured_message(&machine, 2, 1, 8e9, &p, &e), BASE_OK);
+    near(p.seconds, ring(2, 8e9));
+    assert_true(p.extrapolated);
+    assert_int_equal(projection_measured_message(&machine, 8, 1, 3e6, &p, &e), BASE_OK);
+    near(p.seconds, ring(8, 3e6));
+    assert_true(p.extrapolated);
+    /* one size that takes longer: its own time there, some of it near by, and doubt */
+    message(2, 5e6, 2 * ring(2, 5e6), NAN);
+    assert_int_equal(projection_measured_message(&machine, 2, 1, 5e6, &p, &e), BASE_OK);
+    near(p.seconds, 2 * ring(2, 5e6));
+    assert_int_equal(projection_measured_message(&machine, 2, 1, 6e6, &p, &e), BASE_OK);
+    assert_true(p.seconds > 1.2 * ring(2, 6e6) && p.sd > 0);
+    assert_int_equal(projection_measured_message(&machine, 2, 2, 1e6, &p, &e), BASE_USAGE);
+    assert_non_null(strstr(e.text, "m.jsonl: "));
+    assert_non_null(strstr(e.text, "toise comm --threads 2"));
+}
+
+/* gpt2-124m sends two layers' 14,175,744 gradients six times (the first with the final norm's 1,536), then the
+ * embedding's 39,383,808. */
+static void backward_hides_sums(void **state) {
+    (void)state;
+    struct plan plan;
+    struct projection_overlap o;
+    struct base_error e = {0};
+    const double first = ring(2, 4.0 * 14177280), two = ring(2, 4.0 * 14175744), last = ring(2, 4.0 * 39383808);
+    const double hidden = 0.25, all = first + 5 * two;
+    for (double bytes = 16384; bytes < 1e9; bytes *= 4) message(2, bytes, ring(2, bytes), hidden);
+    plan_of(&plan, 256, 2, 4, 2);
+    assert_int_equal(projection_measured_overlap(&machine, &plan, 1, 0.1, &o, &e), BASE_OK);
+    near(o.message_s, all + last);
+    near(o.cost_s, (1 - hidden) * all);
+    near(o.exposed_s, last);
+    assert_false(o.extrapolated);
+    assert_int_equal(projection_measured_overlap(&machine, &plan, 0, 0, &o, &e), BASE_OK); /* nothing to hide behind */
+    assert_true(o.cost_s == 0);
+    near(o.exposed_s, all + last);
+    /* the sixth is ready at the end of the layers, has the embedding's backward to hide behind, and delays the last */
+    const double short_s = two / 4;
+    assert_int_equal(projection_measured_overlap(&machine, &plan, 1, short_s, &o, &e), BASE_OK);
+    const double cost = (1 - hidden) * (first + 4 * two + short_s);
+    near(o.cost_s, cost);
+    near(o.exposed_s, two + last - short_s - (1 - hidden) * short_s);
+    const struct projection_measured r = (plain(), priced(&plan));
+    near(r.phase_s[PROJECTION_COMMUNICATION], r.exposed_s);
+    near(r.step_s, r.compute_s + r.cost_s + r.exposed_s);
+}
+
+static void missing_is_named(void **state) {
+    (void)state;
+    struct plan plan;
+    struct projection_measured r;
+    struct base_error e = {0};
+    plain();
+    plan_of(&plan, 256, 4, 4, 1);
+    plan.request.threads = 2;
+    assert_int_equal(projection_measured_price(&machine, &plan, &r, &e), BASE_USAGE);
+    assert_non_null(strstr(e.text, "m.jsonl: no gemm in fp32 on 2 threads"));
+    assert_non_null(strstr(e.text, "those of 1 thread "));
+    assert_non_null(strstr(e.text, "toise kernels --model "));
+    assert_non_null(strstr(e.text, " --seq 256 --mbs 4 --threads 2 --out m.jsonl"));
+    plan.request.threads = 1;
+    plan.shape.dtype = KERNEL_BF16;
+    assert_int_equal(projection_measured_price(&machine, &plan, &r, &e), BASE_USAGE);
+    assert_non_null(strstr(e.text, "in bf16 on 1 thread was"));
+    machine.point_count--; /* attention_backward */
+    plan_of(&plan, 256, 4, 4, 1);
+    assert_int_equal(projection_measured_price(&machine, &plan, &r, &e), BASE_USAGE);
+    assert_non_null(strstr(e.text, "no attention_backward in fp32"));
+    machine.point_count++;
+    plan_of(&plan, 256, 2, 4, 2);
+    assert_int_equal(projection_measured_price(&machine, &plan, &r, &e), BASE_USAGE);
+    assert_non_null(strstr(e.text, "mpirun -n 2 toise comm --threads 1 --out m.jsonl"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(constant_rates_add_up, empty),
+        cmocka_unit_test_setup(passes_by_their_kernels, empty),
+        cmocka_unit_test_setup(timed_shapes_keep_their_time, empty),
+        cmocka_unit_test_setup(kriging, empty),
+        cmocka_unit_test_setup(sd_is_that_of_points_left_out, empty),
+        cmocka_unit_test_setup(doubt_grows_off_the_points, empty),
+        cmocka_unit_test_setup(drift_of_the_machine, empty),
+        cmocka_unit_test_setup(ranks_slow_each_other, empty),
+        cmocka_unit_test_setup(sums_by_alpha_and_beta, empty),
+        cmocka_unit_test_setup(backward_hides_sums, empty),
+        cmocka_unit_test_setup(missing_is_named, empty),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Rates by the clock under a quota: what a burst is worth, what the page says where median and clock part, and what of
+ * communication can be told from nothing. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/comm.h"
+#include "report/report.h"
+#include "train/train.h"
+
+/* A run of `timed` steps of `mean` seconds on a machine of 1e9 FLOP/s, under a quota with a period of 0.1 s */
+static struct train_result judged(int timed, double mean, double model_flop, double period_s) {
+    static const struct train_options o = {.gate = true, .steps = 1, .width = 0.05};
+    struct train_result r = {.timed = timed,
+                             .steps = timed,
+                             .step = {mean, mean, mean, 1},
+                             .mean = {mean, mean, mean},
+                             .peak_flop_per_s = 1e9,
+                             .covered = 1,
+                             .quota_period_s = period_s};
+    train_gate_clear(&r.gate);
+    train_verdict(&r, &o, model_flop);
+    return r;
+}
+
+static void bursts_are_inconclusive(void **state) {
+    (void)state;
+    assert_int_equal(judged(60, 0.01, 5e6, 0.1).status, RECORD_PASSED);
+    struct train_result r = judged(40, 0.01, 5e6, 0.1); /* 0.4 s: four periods */
+    assert_int_equal(r.status, RECORD_INCONCLUSIVE);
+    assert_non_null(strstr(r.why, "last 0.4 s, too short for a CPU quota with a period of 0.1 s"));
+    assert_int_equal(judged(40, 0.01, 5e6, 0).status, RECORD_PASSED);             /* no quota, no burst */
+    assert_int_equal(judged(100, 0.01, 1.05e7, 0.1).status, RECORD_INCONCLUSIVE); /* MFU 1.05, a period in ten */
+    assert_int_equal(judged(100, 0.01, 1.2e7, 0.1).status, RECORD_FAILED);        /* no burst does that */
+    assert_int_equal(judged(100, 0.01, 1.05e7, 0).status, RECORD_FAILED);
+}
+
+/* What a sum of 10 ms +- 1 hides that costs this much */
+static struct bench_comm_size hiding(double cost, double low, double high, double confidence) {
+    struct bench_comm_size s = {.call = {0.010, 0.009, 0.011, 0.95}, .cost = {cost, low, high, confidence}};
+    bench_comm_hidden(&s);
+    return s;
+}
+
+static void hidden_is_never_below_zero(void **state) {
+    (void)state;
+    struct bench_comm_size s = hiding(0.004, 0.003, 0.005, 0.96);
+    assert_float_equal(s.hidden, 0.6, 1e-12);
+    assert_float_equal(s.hidden_low, 1 - 5.0 / 9, 1e-12);
+    assert_float_equal(s.hidden_high, 1 - 3.0 / 11, 1e-12);
+    s = hiding(-0.001, -0.003, 0.002, 0.96); /* all of it, as near as can be told */
+    assert_true(s.hidden == 1 && s.hidden_high == 1);
+    assert_float_equal(s.hidden_low, 1 - 2.0 / 9, 1e-12);
+    s = hiding(0.012, 0.008, 0.013, 0.96); /* -20% would have been shown */
+    assert_true(isnan(s.hidden) && s.hidden_low == 0);
+    assert_float_equal(s.hidden_high, 1 - 8.0 / 11, 1e-12);
+    s = hiding(0.020, 0.018, 0.022, 0.96); /* it surely costs more beside compute than alone */
+    assert_true(s.hidden == 0 && s.hidden_low == 0 && s.hidden_high == 0);
+    s = hiding(0.004, 0.003, 0.005, 0.75); /* too few pairs */
+    assert_true(isnan(s.hidden) && isnan(s.hidden_low) && isnan(s.hidden_high));
+}
+
+static void measurable_without_zero(void **state) {
+    (void)state;
+    assert_true(measure_measurable(&(struct base_interval){0.05, 0.01, 0.09, 0.96}));
+    assert_false(measure_measurable(&(struct base_interval){0.05, -0.01, 0.09, 0.96}));
+    assert_false(measure_measurable(&(struct base_interval){-0.05, -0.09, -0.01, 0.96}));
+    assert_false(measure_measurable(&(struct base_interval){0.05, 0.01, 0.09, 0.75}));
+    assert_false(measure_measurable(&(struct base_interval){NAN, NAN, NAN, 0}));
+}
+
+typedef void page(FILE *, const json_t *);
+
+/* What a page shows of a record */
+static const char *shown(page *write, const char *record) {
+    static char text[4096];
+    json_error_t error;
+    json_t *r = json_loads(record, 0, &error);
+    if (!r) fail_msg("%s", error.text);
+    text[0] = 0; /* nothing written leaves it so */
+    FILE *out = fmemopen(text, sizeof text, "w");
+    write(out, r);
+    fclose(out);
+    json_decref(r);
+    return text;
+}
+
+#define CLOCK(mean, ranks) CLOCK_FROM(mean, "1", ranks)
+#define CLOCK_FROM(mean, low, ranks)                                                                                   \
+    "{\"samples\":{\"step_s\":[1,1,1,1,1,7]},\"result\":{\"step_s\":1,\"step_s_low\":1,\"step_s_high\":1,"             \
+    "\"confidence\":0.97,\"wall_s\":12,\"mean_step_s\":" mean ",\"mean_step_s_low\":" low ",\"mean_step_s_high\":3,"   \
+    "\"per_rank\":[" ranks "]}}"
+#define RANK(periods, steal, other, faults)                                                                            \
+    "{\"cpu_count\":2,\"throttled_periods\":" periods ",\"throttled_s\":4.5,\"steal_s\":" steal ",\"other_s\":" other  \
+    ",\"major_faults\":" faults "}"
+
+static void pages_say_why_the_clock_parts_from_the_median(void **state) {
+    (void)state;
+    const char *text = shown(report_clock, CLOCK("2", RANK("31", "0", "0", "0")));
+    assert_non_null(strstr(text, "wall clock  12 s for 6 steps, 2 s a step [1, 3]"));
+    assert_non_null(strstr(shown(report_clock, CLOCK_FROM("2", "null", RANK("0", "0", "0", "0"))),
+                           "2 s a step (too few for an interval): the rates"));
+    text = shown(report_clock, CLOCK("2", RANK("31", "0", "0", "0")));
+    assert_non_null(
+        strstr(text, "+100% against the median step: the CPU quota stopped the process in 31 periods, 4.5 s"));
+    assert_non_null(strstr(text, "1 step took over twice the median, the longest 7 s"));
+    text = shown(report_clock, CLOCK("2", RANK("0", "0", "0", "0") "," RANK("0", "6", "12", "5")));
+    assert_non_null(strstr(text, "the hypervisor took 6 s, 25% of the CPU time (rank 1)"));
+    assert_non_null(strstr(text, "other processes took 12 s, 50% of the CPU time (rank 1)"));
+    assert_non_null(strstr(text, "5 pages came from disk (rank 1)"));
+    assert_null(strstr(text, "quota"));
+    assert_non_null(strstr(shown(report_clock, CLOCK("1.5", RANK("0", "0.1", "0.2", "0"))), "nothing that is watched"));
+    assert_null(strstr(shown(report_clock, CLOCK("1.019", RANK("31", "6", "6", "6"))), "against the median"));
+}
+
+static void pages_show_no_exposed_below_zero(void **state) {
+    (void)state;
+#define EXPOSED(keys) "{\"layout\":{\"world\":2},\"result\":{\"step_s\":0.1," keys "}}"
+    assert_non_null(
+        strstr(shown(report_exposed, EXPOSED("\"exposed_s\":0.02,\"exposed_s_low\":0.01,\"exposed_s_high\":0.03")),
+               "exposed     0.02 s [0.01, 0.03], 20% of a step"));
+    assert_non_null(
+        strstr(shown(report_exposed, EXPOSED("\"exposed_s\":null,\"exposed_s_low\":0,\"exposed_s_high\":0.01")),
+               "not measurable: communication that nothing covered is below 0.01 s, 10% of a step"));
+    assert_non_null(
+        strstr(shown(report_exposed, EXPOSED("\"exposed_s\":null,\"exposed_s_low\":0,\"exposed_s_high\":0")),
+               "not measurable: steps with communication took no longer"));
+    assert_non_null(strstr(shown(report_exposed, EXPOSED("\"exposed_s\":null,\"exposed_s_low\":null")),
+                           "not measurable: too few probes"));
+    assert_string_equal(shown(report_exposed, "{\"layout\":{\"world\":1},\"result\":{\"exposed_s\":0}}"), "");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bursts_are_inconclusive),
+        cmocka_unit_test(hidden_is_never_below_zero),
+        cmocka_unit_test(measurable_without_zero),
+        cmocka_unit_test(pages_say_why_the_clock_parts_from_the_median),
+        cmocka_unit_test(pages_show_no_exposed_below_zero),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * check: timeout 600
+ *
+ * The gate on one rank, for every family: over 20 seeds healthy code stays under a quarter of the threshold, and each
+ * injected fault exceeds it tenfold. The worst healthy and the least faulty residual are printed, so that the margins
+ * are seen. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "train/gate.h"
+#include "unit/support/config_json.h"
+#include "unit/support/faults.h"
+#include "unit/support/rig.h"
+
+enum { SEEDS = 20, FEW = 3, SEQ = 64, MICRO = 4, THREADS = 2 };
+static const double HEALTHY = CHECK_THRESHOLD / 4, FAULTY = CHECK_THRESHOLD * 10;
+
+static const char *precision(int dtype) {
+    return dtype == KERNEL_F32 ? "fp32" : "bf16";
+}
+
+/* What the gate judges: part 1 (the shrunken model) or part 2 (the sizes to be timed, ordinary weights). */
+struct subject {
+    const char *family;
+    bool full;
+    enum kernel_dtype dtype;
+};
+
+/* What would be timed: tiny-gpt2, tiny-bloom and so on. */
+static struct plan_request timed(const char *family, enum kernel_dtype dtype) {
+    char name[32];
+    snprintf(name, sizeof name, "tiny-%s", family);
+    const struct model_config c = config_json_accepted(config_json_preset(name));
+    struct plan_request q = rig_request(&c, dtype, SEQ, MICRO, 2);
+    q.threads = THREADS;
+    return q;
+}
+
+/* With a fault or FAULT_COUNT. */
+static struct train_gate gate_of(struct subject s, enum kernel_isa cap, enum fault fault, uint64_t seed) {
+    struct rig r;
+    struct train_gate gate;
+    struct kernel_ops faulty;
+    struct base_error e = {0};
+    const struct plan_request q = timed(s.family, s.dtype), small = train_gate_shrink(&q);
+    train_gate_clear(&gate);
+    rig_open(&r, s.full ? &q : &small, cap, KERNEL_BACKEND_TOISE, seed);
+    if (fault != FAULT_COUNT) {
+        fault_make(fault, &r.ops, &faulty);
+        r.engine.team.ops = &faulty;
+    }
+    if (s.full) parallel_start(&r.engine, seed, false);
+    if (s.full ? train_gate_full(&gate, &r.engine, r.source, &e) : train_gate_path_on(&gate, &r.engine, seed, &e))
+        fail_msg("%s", e.text);
+    rig_close(&r);
+    return gate;
+}
+
+/* The worst of a gate's checks; NaN where none ran. */
+static int worst_of(const struct train_gate *gate) {
+    int worst = 0;
+    for (int i = 1; i < CHECK_COUNT; i++)
+        if (!(gate->residual[i] <= gate->residual[worst]) && !isnan(gate->residual[i])) worst = i;
+    return worst;
+}
+
+/* Each check's worst residual over the seeds, all under a quarter of the threshold. */
+static void healthy(struct subject s, enum kernel_isa isa, int seeds, int least_checks) {
+    struct train_gate worst;
+    train_gate_clear(&worst);
+    for (int seed = 1; seed <= seeds; seed++) {
+        const struct train_gate gate = gate_of(s, isa, FAULT_COUNT, (uint64_t)seed);
+        assert_true(train_gate_passed(&gate));
+        for (int i = 0; i < CHECK_COUNT; i++)
+            if (!isnan(gate.residual[i])) train_gate_note(&worst, (enum check)i, gate.residual[i], gate.where[i]);
+    }
+    int checks = 0;
+    printf("healthy %s %s %s, %d seeds:", s.family, precision(s.dtype), kernel_isa_name(isa), seeds);
+    for (int i = 0; i < CHECK_COUNT; i++) {
+        if (isnan(worst.residual[i])) continue;
+        printf(" %s %.3g", check_name((enum check)i), worst.residual[i]);
+        checks++;
+    }
+    printf(" (under %g)\n", HEALTHY);
+    assert_true(checks >= least_checks);
+    assert_true(worst.residual[worst_of(&worst)] < HEALTHY);
+}
+
+/* Sanitizers look for what one seed shows as well as twenty, and take seven times as long. */
+#if defined(__SANITIZE_ADDRESS__)
+static const int seeds_here = FEW;
+#else
+static const int seeds_here = SEEDS;
+#endif
+
+/* The best instruction set over all seeds, those below over a few. */
+static void healthy_everywhere(bool full, int least_checks) {
+    if (seeds_here < SEEDS) printf("SKIP: healthy code on all %d seeds: under sanitizers only %d\n", SEEDS, seeds_here);
+    for (int f = 0; f < RIG_FAMILIES; f++)
+        for (int dtype = 0; dtype < KERNEL_DTYPE_COUNT; dtype++)
+            for (int isa = 0; isa < KERNEL_ISA_COUNT; isa++)
+                if (kernel_isa_usable((enum kernel_isa)isa))
+                    healthy((struct subject){rig_families[f], full, (enum kernel_dtype)dtype}, (enum kernel_isa)isa,
+                            isa == (int)kernel_isa_best() ? seeds_here : FEW, least_checks);
+}
+
+/* The least residual so far that a fault had, and whose. */
+struct least {
+    double residual;
+    char what[200];
+};
+
+/* A few, or one where time is short. */
+static int fault_seeds(void) {
+    const char *full = getenv("CHECK_FULL");
+    return full && *full ? FEW : 1;
+}
+
+/* Some check exceeds the threshold tenfold each time. */
+static void fault_fails(struct subject s, enum fault fault, struct least *least) {
+    for (int seed = 1; seed <= fault_seeds(); seed++) {
+        const struct train_gate gate = gate_of(s, kernel_isa_best(), fault, (uint64_t)seed);
+        const int i = worst_of(&gate);
+        if (!(gate.residual[i] > FAULTY))
+            fail_msg("%s, %s, %s, seed %d: only %.3g (%s)", fault_name(fault), s.family, precision(s.dtype), seed,
+                     gate.residual[i], check_name((enum check)i));
+        assert_false(train_gate_passed(&gate));
+        if (gate.residual[i] >= least->residual) continue;
+        least->residual = gate.residual[i];
+        snprintf(least->what, sizeof least->what, "%s, %s, by %s of %s", fault_name(fault), precision(s.dtype),
+                 check_name((enum check)i), gate.where[i]);
+    }
+}
+
+/* Every fault of a range that each family can have; each must have been tried somewhere. */
+static void faults_fail(bool full, int first, int last) {
+    bool tried[FAULT_COUNT] = {false};
+    if (fault_seeds() < FEW) printf("SKIP: the gate's faults on %d more seeds: only with CHECK_FULL set\n", FEW - 1);
+    for (int f = 0; f < RIG_FAMILIES; f++) {
+        const struct model_config c = timed(rig_families[f], KERNEL_F32).config;
+        struct least least = {.residual = INFINITY};
+        for (int fault = first; fault < last; fault++) {
+            if (!fault_possible((enum fault)fault, &c)) {
+                printf("  %s cannot have: %s\n", rig_families[f], fault_name((enum fault)fault));
+                continue;
+            }
+            for (int dtype = 0; dtype < KERNEL_DTYPE_COUNT; dtype++)
+                fault_fails((struct subject){rig_families[f], full, (enum kernel_dtype)dtype}, (enum fault)fault,
+                            &least);
+            tried[fault] = true;
+        }
+        printf("%s: least faulty residual %.4g (over %g): %s\n", rig_families[f], least.residual, FAULTY, least.what);
+    }
+    for (int fault = first; fault < last; fault++)
+        if (!tried[fault]) fail_msg("no family was tried with: %s", fault_name((enum fault)fault));
+}
+
+static void test_small_model_healthy(void **state) {
+    (void)state;
+    healthy_everywhere(false, 5);
+}
+static void test_small_model_faults(void **state) {
+    (void)state;
+    faults_fail(false, 0, FAULT_PATH_COUNT);
+}
+static void test_full_size_healthy(void **state) {
+    (void)state;
+    healthy_everywhere(true, 3);
+}
+static void test_full_size_faults(void **state) {
+    (void)state;
+    faults_fail(true, FAULT_PATH_COUNT, FAULT_COUNT);
+}
+
+/* The shrunken model reaches what the timed one would: family, precision, threads, accumulation, odd sizes. */
+static void test_shrink(void **state) {
+    (void)state;
+    struct plan_request q = timed("gpt2", KERNEL_BF16);
+    struct plan plan;
+    q.config = rig_config(48, 1600, 25, 50257, 1024);
+    q.config.kv_heads = 5;
+    const struct plan_request s = train_gate_shrink(&q);
+    assert_int_equal(plan_make(&plan, &s, NULL), BASE_OK);
+    assert_ptr_equal(s.config.family, q.config.family);
+    assert_int_equal(s.dtype, q.dtype);
+    assert_int_equal(s.threads, q.threads);
+    assert_int_equal(s.config.heads / s.config.kv_heads, 5);
+    assert_int_equal(s.config.ffn, 4 * s.config.width);
+    assert_int_equal(s.config.parameters, model_params_count(&s.config));
+    assert_true(plan.accumulation == 2 && s.micro_batch == 2);
+    assert_int_not_equal(s.micro_batch * s.seq % s.head_rows, 0);
+    assert_true(s.bucket < s.config.parameters && s.seq < s.config.positions);
+    assert_true(plan.memory_bytes < 64 << 20);
+}
+
+/* And what is a family's own: heads of no power of two, a window within the sequence, planes that scaling slows. */
+static void test_shrink_of_families(void **state) {
+    (void)state;
+    const char *const names[] = {"bloom-176b", "bloom-560m", "mistral-7b", "llama-2-70b", "llama-3-405b"};
+    struct plan_request s[5];
+    for (int i = 0; i < 5; i++) {
+        const struct model_config c = config_json_accepted(config_json_preset(names[i]));
+        const struct plan_request q = rig_request(&c, KERNEL_F32, 64, 4, 2);
+        struct plan plan;
+        s[i] = train_gate_shrink(&q);
+        assert_int_equal(plan_make(&plan, &s[i], NULL), BASE_OK);
+        assert_ptr_equal(s[i].config.family, c.family);
+        assert_int_equal(s[i].config.heads / s[i].config.kv_heads, c.heads / c.kv_heads);
+        assert_int_equal(s[i].config.kv_heads > 1, c.kv_heads > 1);
+        assert_int_equal(s[i].config.tied, c.tied);
+        assert_int_equal(s[i].config.parameters, model_params_count(&s[i].config));
+        assert_true(plan.memory_bytes < 256 << 20);
+    }
+    assert_int_equal(s[0].config.heads, 6); /* 112 */
+    assert_int_equal(s[1].config.heads, 4); /* 16 */
+    assert_in_range(s[2].config.window, 2, s[2].seq / 2);
+    struct model_config linear = config_json_accepted(config_json_preset("llama-3-8b"));
+    linear.rotary.factor = 4;
+    const struct plan_request q = rig_request(&linear, KERNEL_F32, 64, 4, 2);
+    const struct model_rotary kept = train_gate_shrink(&q).config.rotary;
+    assert_true(kept.factor == 4 && kept.high == 0 && kept.theta == 5e5);
+    const struct model_rotary *r = &s[4].config.rotary;
+    assert_true(r->factor == 8 && r->low == 1 && r->high == 4);
+    /* of the eight planes of a head the first turns more than `high` times over `original`, the last less than once */
+    assert_true((double)r->original / (2 * M_PI) > r->high);
+    assert_true((double)r->original / (2 * M_PI) * pow(r->theta, -14.0 / 16) < r->low);
+}
+
+/* NaN is no pass; the worst is kept with its place. */
+static void test_notes(void **state) {
+    (void)state;
+    struct train_gate gate;
+    train_gate_clear(&gate);
+    assert_true(train_gate_passed(&gate));
+    train_gate_note(&gate, CHECK_LOSS, 2, "a");
+    train_gate_note(&gate, CHECK_LOSS, 3, "b");
+    train_gate_note(&gate, CHECK_LOSS, 1, "c");
+    assert_true(gate.residual[CHECK_LOSS] == 3 && train_gate_passed(&gate));
+    assert_string_equal(gate.where[CHECK_LOSS], "b");
+    train_gate_note(&gate, CHECK_LOSS_FULL, CHECK_THRESHOLD, "");
+    assert_true(train_gate_passed(&gate));
+    train_gate_note(&gate, CHECK_GRADIENTS, NAN, "d");
+    assert_false(train_gate_passed(&gate));
+    train_gate_note(&gate, CHECK_GRADIENTS, 1, "e");
+    assert_true(isinf(gate.residual[CHECK_GRADIENTS]));
+    assert_string_equal(gate.where[CHECK_GRADIENTS], "d");
+}
+
+static void test_finite(void **state) {
+    (void)state;
+    const double good[] = {3, 2, 1}, bad[] = {3, NAN, 1}, infinite[] = {3, 2, INFINITY};
+    struct train_gate gate;
+    train_gate_clear(&gate);
+    train_gate_finite(&gate, good, good, 3);
+    assert_true(gate.residual[CHECK_FINITE] == 0 && train_gate_passed(&gate));
+    train_gate_finite(&gate, bad, good, 3);
+    assert_false(train_gate_passed(&gate));
+    assert_non_null(strstr(gate.where[CHECK_FINITE], "step 1"));
+    train_gate_clear(&gate);
+    train_gate_finite(&gate, good, infinite, 2);
+    assert_true(train_gate_passed(&gate)); /* n counts */
+    train_gate_finite(&gate, good, infinite, 3);
+    assert_false(train_gate_passed(&gate));
+}
+
+/* Rounding's share passes, its hundredfold does not, and BF16 is given more room. */
+static void test_history(void **state) {
+    (void)state;
+    const double earlier[] = {5.5, 5.25, 5};
+    const double unit[KERNEL_DTYPE_COUNT] = {0x1p-24, 0x1p-8};
+    for (int dtype = 0; dtype < KERNEL_DTYPE_COUNT; dtype++) {
+        struct train_gate gate;
+        double loss[3];
+        for (int i = 0; i < 3; i++) loss[i] = earlier[i] * (1 + unit[dtype]);
+        train_gate_clear(&gate);
+        train_gate_history(&gate, (enum kernel_dtype)dtype, loss, earlier, 3, "old.jsonl");
+        assert_true(gate.residual[CHECK_HISTORY] > 0 && gate.residual[CHECK_HISTORY] < CHECK_THRESHOLD);
+        loss[1] = earlier[1] * (1 - 2000 * unit[dtype]);
+        train_gate_history(&gate, (enum kernel_dtype)dtype, loss, earlier, 3, "old.jsonl");
+        assert_true(gate.residual[CHECK_HISTORY] > FAULTY);
+        assert_non_null(strstr(gate.where[CHECK_HISTORY], "step 1 of old.jsonl"));
+        loss[1] = NAN;
+        train_gate_history(&gate, (enum kernel_dtype)dtype, loss, earlier, 3, "old.jsonl");
+        assert_true(isinf(gate.residual[CHECK_HISTORY]));
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_small_model_healthy),
+        cmocka_unit_test(test_small_model_faults),
+        cmocka_unit_test(test_full_size_healthy),
+        cmocka_unit_test(test_full_size_faults),
+        cmocka_unit_test(test_shrink),
+        cmocka_unit_test(test_shrink_of_families),
+        cmocka_unit_test(test_notes),
+        cmocka_unit_test(test_finite),
+        cmocka_unit_test(test_history),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
