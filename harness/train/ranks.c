@@ -2,6 +2,8 @@
  *
  * What ranks tell each other after training: who was slow, who waited, and what communication nothing covered. */
 #include <math.h>
+#include <stdio.h>
+#include <unistd.h>
 
 #include "train/train.h"
 
@@ -19,9 +21,21 @@ static void typical_phases(const struct train_result *r, double phase_s[PARALLEL
         phase_s[p] = r->samples.phase[best * PARALLEL_PHASES + p] * r->step.median / r->step_s[best];
 }
 
-void train_ranks(struct train_result *r, struct train_rank *mine, const double *probe_s, const double *exposed_s,
-                 int probes, struct comm *world) {
+static void describe(struct train_rank *mine, const struct measure_placement *placement) {
+    mine->threads = placement->threads;
+    mine->cpu_count = placement->cpus.count;
+    mine->pinned = placement->pinned;
+    mine->peak_memory_bytes = (double)base_memory_peak();
+    gethostname(mine->host, sizeof mine->host - 1);
+    base_cpus_text(&placement->cpus, mine->cpus, sizeof mine->cpus);
+    snprintf(mine->warning, sizeof mine->warning, "%s", placement->warning);
+}
+
+void train_ranks(struct train_result *r, struct train_rank *mine, const struct measure_placement *placement,
+                 const double *probe_s, const double *exposed_s, int probes, struct comm *world) {
     int slowest = 0;
+    mine->node = world->node;
+    describe(mine, placement);
     typical_phases(r, mine->phase_s);
     mine->compute_s = r->step.median;
     if (probes)

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "train/weights.h"
@@ -219,20 +218,10 @@ static void train(struct loop *l) {
 /* This rank's own figures, for all to know. */
 static void gather_ranks(struct loop *l, const struct measure_placement *placement) {
     struct train_result *r = l->r;
-    struct train_rank mine = {.node = l->world->node,
-                              .threads = placement->threads,
-                              .cpu_count = placement->cpus.count,
-                              .pinned = placement->pinned,
-                              .bound = true,
-                              .met = l->met,
-                              .peak_flop_per_s = l->peak.own_best,
-                              .peak_memory_bytes = (double)base_memory_peak()};
-    gethostname(mine.host, sizeof mine.host - 1);
+    struct train_rank mine = {.bound = true, .met = l->met, .peak_flop_per_s = l->peak.own_best};
     for (int i = 0; i < PLAN_ARENAS; i++)
         mine.bound = mine.bound && (l->engine.arenas[i].bound || !l->engine.arenas[i].size);
-    base_cpus_text(&placement->cpus, mine.cpus, sizeof mine.cpus);
-    snprintf(mine.warning, sizeof mine.warning, "%s", placement->warning);
-    train_ranks(r, &mine, l->probe_s, l->bare_s, l->probes, l->world);
+    train_ranks(r, &mine, placement, l->probe_s, l->bare_s, l->probes, l->world);
 }
 
 static int check(struct loop *l, const struct kernel_ops *ops, struct base_error *e) {

@@ -114,10 +114,11 @@ int train_run(struct train_result *result, const struct plan *plan, const struct
               struct base_error *e);
 void train_free(struct train_result *result);
 
-/* Gathers what each rank says of itself, and sets what follows of the slowest rank's compute: waiting, phases, exposed.
- * probe_s, exposed_s: [probes], this rank's probes, and the slowest rank's step minus its compute. Collective. */
-void train_ranks(struct train_result *result, struct train_rank *mine, const double *probe_s, const double *exposed_s,
-                 int probes, struct comm *world);
+/* Gathers what each rank says of itself, its placement added to *mine, and sets what follows of the slowest rank's
+ * compute: waiting, phases, exposed. probe_s, exposed_s: [probes], this rank's probes, and the slowest rank's step
+ * minus its compute. Collective. */
+void train_ranks(struct train_result *result, struct train_rank *mine, const struct measure_placement *placement,
+                 const double *probe_s, const double *exposed_s, int probes, struct comm *world);
 
 /* MFU: model FLOP/s by the clock over the measured peak. model_flop: of a step over all ranks. */
 double train_utilisation(const struct train_result *result, double model_flop);
