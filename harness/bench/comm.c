@@ -11,16 +11,12 @@
 #include "base/clock.h"
 
 enum {
-    LEAST_SAMPLES = 6, /* the fewest whose range is a 95% interval of the median */
-    SAMPLES = 24,      /* that `seconds` is cut for */
-    OVERTIME = 20,     /* times the budget that slow sums get to come to LEAST_SAMPLES */
     CALLS_MAX = 1 << 16,
     /* of the matmul that computes meanwhile: a projection's of a small model, 10 ms on a core */
     M = 1024,
     N = 768,
     K = 768
 };
-static const double SAMPLE_S = 0.001; /* at least: the clock's grain must not show */
 static const double BESIDE_S = 0.002; /* a sum worth hiding */
 static const double BESIDE_TIMES = 2; /* matmuls last this many times as long as the sum that they hide */
 
@@ -80,10 +76,7 @@ static int open_memory(struct bench_comm *b, const struct bench_comm_options *o,
 int bench_comm_open(struct bench_comm *b, struct comm *world, const struct bench_comm_options *o,
                     const struct measure_placement *placement, const struct kernel_caches *caches,
                     struct base_error *e) {
-    *b = (struct bench_comm){.world = world,
-                             .caches = *caches,
-                             .watch = {.stat = -1, .vmstat = -1, .clock = -1},
-                             .cpus = placement->cpus.count};
+    *b = (struct bench_comm){.world = world, .caches = *caches, .watch = {.stat = -1, .vmstat = -1, .clock = -1}};
     kernel_select(&b->ops, kernel_isa_best(), KERNEL_BACKEND_TOISE);
     b->team = (struct kernel_team){
         .ops = &b->ops, .threads = placement->threads, .caches = &b->caches, .poll = on_poll, .poll_context = world};
@@ -134,58 +127,32 @@ static float *next_operand(struct bench_comm *b, int64_t bytes) {
     return x;
 }
 
+/* Sums of one size, as their sampler knows them. */
+struct sums {
+    struct bench_comm *bench;
+    int64_t bytes;
+};
+
 /* The slowest rank's seconds of `calls` sums, one after the other. */
-static double sums(struct bench_comm *b, int64_t bytes, int calls) {
+static double sums(void *context, int calls) {
+    const struct sums *sums = context;
+    struct bench_comm *b = sums->bench;
     struct comm_request request;
     b->world->ops->barrier(b->world);
     const double start = base_clock_now();
     for (int i = 0; i < calls; i++) {
-        b->world->ops->sum_start(b->world, next_operand(b, bytes), bytes / 4, &request);
+        b->world->ops->sum_start(b->world, next_operand(b, sums->bytes), sums->bytes / 4, &request);
         b->world->ops->wait(b->world, &request);
     }
     return slowest(b, since(start));
 }
 
-/* Grows the loop until it is long against the clock, then cuts it for the budget. */
-static void calibrate(struct bench_comm *b, double sample_s, struct bench_comm_size *s) {
-    int count = 1;
-    double seconds = sums(b, s->bytes, count);
-    while (seconds < SAMPLE_S && count < CALLS_MAX) seconds = sums(b, s->bytes, count *= 2);
-    s->calls = (int)fmin(fmax(1, round(count * sample_s / seconds)), CALLS_MAX);
-}
-
-static void settle(struct bench_comm_size *s) {
-    s->call = base_stats_median(s->samples.seconds, s->samples.count, MEASURE_CONFIDENCE);
-    s->call.median /= s->calls;
-    s->call.low /= s->calls;
-    s->call.high /= s->calls;
-}
-
-static bool narrow(const struct bench_comm_size *s, double width) {
-    return s->call.confidence >= MEASURE_CONFIDENCE && (s->call.high - s->call.low) / 2 <= width * s->call.median;
-}
-
-/* Whether to take one more sample: half the budget at least, all of it when the interval is wide, and more for sums so
- * slow that they are too few. */
-static bool goes_on(const struct bench_comm_options *o, double spent, int count, bool settled) {
-    const bool few = count < LEAST_SAMPLES;
-    return count < BENCH_COMM_SAMPLES &&
-           (spent < o->seconds / 2 || (spent < o->seconds && !settled) || (few && spent < OVERTIME * o->seconds));
-}
-
-static void time_alone(struct bench_comm *b, const struct bench_comm_options *o, struct bench_comm_size *s) {
+static void time_alone(const struct measure_sampler *sampler, struct measure_timed *t) {
     double spent = 0;
-    calibrate(b, fmax(SAMPLE_S, o->seconds / SAMPLES), s);
-    while (goes_on(o, spent, s->samples.count, s->samples.count && narrow(s, o->width))) {
-        struct measure_interference before, after;
-        measure_watch_read(&b->watch, &before);
-        const double start = base_clock_now(), seconds = sums(b, s->bytes, s->calls);
-        measure_watch_read(&b->watch, &after);
-        const struct measure_interference between = measure_interference_difference(&after, &before);
-        measure_samples_add(&s->samples, start, seconds, NULL, &between,
-                            measure_interference_marks(&between, seconds, b->cpus));
-        spent += seconds;
-        settle(s);
+    measure_sampler_calibrate(sampler, t);
+    while (measure_sampler_goes_on(sampler, spent, t->samples.count, measure_sampler_narrow(sampler, t))) {
+        measure_sampler_take(sampler, t);
+        spent += t->samples.seconds[t->samples.count - 1];
     }
 }
 
@@ -202,7 +169,7 @@ static double block(struct bench_comm *b, int count, int64_t bytes) {
 
 /* The greatest and the least share that the intervals of cost and call allow. */
 void bench_comm_hidden(struct bench_comm_size *s) {
-    const struct base_interval *cost = &s->cost, *call = &s->call;
+    const struct base_interval *cost = &s->cost, *call = &s->timed.call;
     const double low = 1 - cost->high / (cost->high > 0 ? call->low : call->high);
     const double high = 1 - cost->low / (cost->low > 0 ? call->high : call->low);
     const bool known = cost->confidence >= MEASURE_CONFIDENCE && call->confidence >= MEASURE_CONFIDENCE;
@@ -211,11 +178,11 @@ void bench_comm_hidden(struct bench_comm_size *s) {
     s->hidden = known && (low > 0 || high < 0) ? fmin(1, fmax(0, 1 - cost->median / call->median)) : NAN;
 }
 
-static void time_beside(struct bench_comm *b, const struct bench_comm_options *o, struct bench_comm_size *s) {
-    const int count = (int)fmax(1, ceil(BESIDE_TIMES * s->call.median / b->gemm_s));
+static void time_beside(struct bench_comm *b, const struct measure_sampler *sampler, struct bench_comm_size *s) {
+    const int count = (int)fmax(1, ceil(BESIDE_TIMES * s->timed.call.median / b->gemm_s));
     double difference[BENCH_COMM_SAMPLES], spent = 0;
-    if (s->call.median < BESIDE_S) return;
-    for (int i = 0; goes_on(o, spent, i, true); i++) {
+    if (s->timed.call.median < BESIDE_S) return;
+    for (int i = 0; measure_sampler_goes_on(sampler, spent, i, true); i++) {
         s->compute_s[i] = block(b, count, 0);
         s->beside_s[i] = block(b, count, s->bytes);
         difference[i] = s->beside_s[i] - s->compute_s[i];
@@ -234,23 +201,23 @@ static double throttled(struct bench_comm *b, const struct measure_samples *samp
 }
 
 /* The same on all ranks. */
-static void judge(const struct bench_comm_options *o, struct bench_comm_size *s, double stopped) {
-    const struct base_mean mean = base_stats_mean(s->samples.seconds, s->samples.count);
+static void judge(const struct measure_sampler *sampler, struct bench_comm_size *s, double stopped) {
+    const struct base_mean mean = base_stats_mean(s->timed.samples.seconds, s->timed.samples.count);
     s->status = RECORD_PASSED;
     if (s->wrong > 0) {
         s->status = RECORD_FAILED;
         snprintf(s->why, sizeof s->why, "%.0f elements of the ranks' sums are wrong", s->wrong);
-    } else if (!narrow(s, o->width)) {
+    } else if (!measure_sampler_narrow(sampler, &s->timed)) {
         s->status = RECORD_INCONCLUSIVE;
         snprintf(s->why, sizeof s->why,
-                 "the interval of the median time is wider than +-%.0f%%, or has fewer than %d samples", 100 * o->width,
-                 LEAST_SAMPLES);
-    } else if (stopped > 0 && mean.mean / s->calls > 1.02 * s->call.high) {
+                 "the interval of the median time is wider than +-%.0f%%, or has fewer than %d samples",
+                 100 * sampler->width, measure_sampler_least(sampler));
+    } else if (stopped > 0 && mean.mean / s->timed.calls > 1.02 * s->timed.call.high) {
         s->status = RECORD_INCONCLUSIVE;
         snprintf(
             s->why, sizeof s->why,
             "a CPU quota stopped ranks in %.0f of %d samples: by the clock a sum takes %.3g s, not the median's %.3g",
-            stopped, s->samples.count, mean.mean / s->calls, s->call.median);
+            stopped, s->timed.samples.count, mean.mean / s->timed.calls, s->timed.call.median);
     }
 }
 
@@ -258,14 +225,22 @@ int bench_comm_measure(struct bench_comm *b, int64_t bytes, const struct bench_c
                        struct bench_comm_size *s, struct base_error *e) {
     *s = (struct bench_comm_size){
         .bytes = bytes, .cost = {NAN, NAN, NAN, 0}, .hidden = NAN, .hidden_low = NAN, .hidden_high = NAN};
-    int code = comm_agree(b->world, measure_samples_open(&s->samples, BENCH_COMM_SAMPLES, 0, NULL, e), e);
+    struct sums context = {b, bytes};
+    const struct measure_sampler sampler = {.run = sums,
+                                            .context = &context,
+                                            .watch = &b->watch,
+                                            .seconds = o->seconds,
+                                            .width = o->width,
+                                            .calls_max = CALLS_MAX,
+                                            .samples_max = BENCH_COMM_SAMPLES};
+    int code = comm_agree(b->world, measure_samples_open(&s->timed.samples, BENCH_COMM_SAMPLES, 0, NULL, e), e);
     if (code) return code;
     s->wrong = check(b, bytes / 4);
     if (s->wrong == 0) {
-        time_alone(b, o, s);
-        time_beside(b, o, s);
+        time_alone(&sampler, &s->timed);
+        time_beside(b, &sampler, s);
     }
-    judge(o, s, throttled(b, &s->samples));
+    judge(&sampler, s, throttled(b, &s->timed.samples));
     return BASE_OK;
 }
 

@@ -9,7 +9,7 @@
 #include "measure/bandwidth.h"
 #include "measure/peak.h"
 #include "measure/placement.h"
-#include "measure/samples.h"
+#include "measure/sampler.h"
 #include "records/set.h"
 
 enum { BENCH_COMM_SIZES = 32, BENCH_COMM_SAMPLES = 64, BENCH_COMM_ROUNDS = 16 };
@@ -26,10 +26,8 @@ struct bench_comm_size {
     int64_t bytes;
     enum record_status status;
     char why[160];
-    double wrong;                   /* elements that are not the sum, of all ranks */
-    int calls;                      /* of the sum in a sample */
-    struct measure_samples samples; /* the slowest rank's seconds of `calls` calls */
-    struct base_interval call;      /* seconds of one call */
+    double wrong;               /* elements that are not the sum, of all ranks */
+    struct measure_timed timed; /* the slowest rank's */
     /* Seconds of the same matmuls without a sum, and with one started before and waited for after, in turns; the
      * median of their differences is what the sum costs then. Short sums would drown in the matmuls' noise: pairs 0. */
     double compute_s[BENCH_COMM_SAMPLES], beside_s[BENCH_COMM_SAMPLES];
@@ -62,7 +60,6 @@ struct bench_comm {
     struct kernel_gemm gemm;
     double gemm_s; /* about, while all ranks compute */
     size_t next;   /* where in the buffer the next sum's operand begins */
-    int cpus;
 };
 
 /* Bytes that a rank takes for these sizes. */

@@ -28,12 +28,12 @@ static json_t *head_of(enum record_status status, const char *why, const struct 
 /* Everything that is a rate or follows from one. */
 static void set_rates(json_t *o, const struct bench_comm_size *s, int ranks) {
     const double bytes = (double)s->bytes;
-    record_set_number(o, "time_s", s->call.median);
-    record_set_number(o, "time_s_low", s->call.low);
-    record_set_number(o, "time_s_high", s->call.high);
-    record_set_number(o, "confidence", s->call.confidence);
-    record_set_number(o, "algbw_byte_per_s", bench_comm_algbw(bytes, s->call.median));
-    record_set_number(o, "busbw_byte_per_s", bench_comm_busbw(bytes, s->call.median, ranks));
+    record_set_number(o, "time_s", s->timed.call.median);
+    record_set_number(o, "time_s_low", s->timed.call.low);
+    record_set_number(o, "time_s_high", s->timed.call.high);
+    record_set_number(o, "confidence", s->timed.call.confidence);
+    record_set_number(o, "algbw_byte_per_s", bench_comm_algbw(bytes, s->timed.call.median));
+    record_set_number(o, "busbw_byte_per_s", bench_comm_busbw(bytes, s->timed.call.median, ranks));
     if (!s->pairs) return;
     record_set_number(o, "cost_s", s->cost.median);
     record_set_number(o, "cost_s_low", s->cost.low);
@@ -44,13 +44,13 @@ static void set_rates(json_t *o, const struct bench_comm_size *s, int ranks) {
 }
 
 static json_t *samples_of(const struct bench_comm_size *s) {
-    json_t *o = measure_samples_json(&s->samples), *call = json_array();
-    for (int i = 0; i < s->samples.count; i++)
-        json_array_append_new(call, record_number(s->samples.seconds[i] / s->calls));
+    json_t *o = measure_samples_json(&s->timed.samples), *call = json_array();
+    for (int i = 0; i < s->timed.samples.count; i++)
+        json_array_append_new(call, record_number(s->timed.samples.seconds[i] / s->timed.calls));
     json_object_del(o, "step_s");
     json_object_del(o, "phase_s");
     record_set(o, "time_s", call);
-    record_set_integer(o, "calls", s->calls);
+    record_set_integer(o, "calls", s->timed.calls);
     if (!s->pairs) return o;
     record_set(o, "compute_s", record_numbers(s->compute_s, s->pairs));
     record_set(o, "beside_s", record_numbers(s->beside_s, s->pairs));

@@ -13,18 +13,13 @@
 #include "bench/kernel_check.h"
 
 enum {
-    LEAST_SAMPLES = 6, /* the fewest whose range is a 95% interval of the median */
-    SAMPLES = 24,      /* that --seconds is cut for */
+    CALLS_MAX = 1 << 22,
     BURST = 4,
     ROOF_AGAIN = 32,      /* windows of a roof that seems too low */
-    LEAST_WINDOWS = 3,    /* of a CPU quota: the fewest whose spread says something */
     ROOF_AGAIN_QUOTA = 4, /* a quota's are long */
-    ROOF_EVERY = 64,      /* times its window a roof under a quota is good for */
-    TRIES = 3,            /* of calibrations, one of which a quota may stop */
-    OVERTIME = 20         /* times the budget that slow calls get to come to LEAST_SAMPLES */
+    ROOF_EVERY = 64       /* times its window a roof under a quota is good for */
 };
-static const double LONG_S = 0.05;    /* a call beside which the start of threads is nothing */
-static const double SAMPLE_S = 0.001; /* at least: the clock's grain and the team's start must not show */
+static const double LONG_S = 0.05; /* a call beside which the start of threads is nothing */
 
 size_t bench_kernel_scratch(const struct bench_kernel_case *c, int threads) {
     return kernel_scratch_bytes(threads, c->shape.seq, c->shape.head_dim);
@@ -51,8 +46,7 @@ int bench_kernels_open(struct bench_kernels *b, const struct measure_placement *
     const int threads = placement->threads;
     enum kernel_isa best = KERNEL_ISA_COUNT - 1;
     while (!kernel_isa_usable(best)) best--;
-    *b = (struct bench_kernels){
-        .caches = *caches, .cpus = placement->cpus.count, .watch = {.stat = -1, .vmstat = -1, .clock = -1}};
+    *b = (struct bench_kernels){.caches = *caches, .watch = {.stat = -1, .vmstat = -1, .clock = -1}};
     comm_serial(&b->world);
     kernel_select(&b->best, best, KERNEL_BACKEND_TOISE);
     kernel_select(&b->plain, KERNEL_ISA_ref, KERNEL_BACKEND_TOISE);
@@ -83,12 +77,20 @@ void bench_kernels_close(struct bench_kernels *b) {
     base_arena_close(&b->scratch);
 }
 
+/* A variant's turn, as its sampler knows it. */
+struct turn {
+    struct timing *t;
+    int variant;
+};
+
 /* One case under way. */
 struct timing {
     struct bench_kernels *bench;
     const struct bench_kernel_case *c;
     struct bench_kernel_memory memory, packed[BENCH_VARIANTS_MAX]; /* packed: copies 0 for variants that do not */
     struct kernel_team teams[BENCH_VARIANTS_MAX];
+    struct turn turns[BENCH_VARIANTS_MAX];
+    struct measure_sampler samplers[BENCH_VARIANTS_MAX];
     int64_t next;      /* which copy of the operands */
     bool two_runtimes; /* OpenBLAS, with threads of its own, beside OpenMP */
 };
@@ -97,22 +99,13 @@ static void *const *operands(const struct timing *t, int variant, int64_t copy) 
     return bench_kernel_operands(t->packed[variant].copies ? &t->packed[variant] : &t->memory, copy);
 }
 
-static double calls(struct timing *t, int variant, int count) {
+static double calls(void *context, int count) {
+    const struct turn *turn = context;
+    struct timing *t = turn->t;
+    const int v = turn->variant;
     const double start = base_clock_now();
-    for (int i = 0; i < count; i++) t->c->op->call(&t->teams[variant], t->c, operands(t, variant, t->next++));
+    for (int i = 0; i < count; i++) t->c->op->call(&t->teams[v], t->c, operands(t, v, t->next++));
     return base_clock_now() - start;
-}
-
-/* Grows the loop until it is long against the clock, then cuts it for the budget. */
-static void calibrate(struct timing *t, int variant, double sample_s, struct bench_kernel_result *r) {
-    for (int try = 0; try < (t->bench->quota_s > 0 ? TRIES : 1); try++) {
-        int count = 1;
-        double seconds = calls(t, variant, count);
-        while (seconds < SAMPLE_S && count < 1 << 20) seconds = calls(t, variant, count *= 2);
-        if (try && seconds / count > r->call.median) continue;
-        r->calls = (int)fmin(fmax(1, round(count * sample_s / seconds)), 1 << 22);
-        r->call.median = seconds / count;
-    }
 }
 
 /* Waits until the other threads of this process sleep: OpenMP's and OpenBLAS's go on looking for work for a while, and
@@ -127,16 +120,6 @@ static void quiet(void) {
         const long used = (after.tv_sec - before.tv_sec) * 1000000000L + after.tv_nsec - before.tv_nsec;
         if (used < pause.tv_nsec / 5) return;
     }
-}
-
-static bool sample(struct timing *t, int variant, struct bench_kernel_result *r) {
-    struct measure_interference before, after;
-    measure_watch_read(&t->bench->watch, &before);
-    const double start = base_clock_now(), seconds = calls(t, variant, r->calls);
-    measure_watch_read(&t->bench->watch, &after);
-    const struct measure_interference between = measure_interference_difference(&after, &before);
-    return measure_samples_add(&r->samples, start, seconds, NULL, &between,
-                               measure_interference_marks(&between, seconds, t->bench->cpus));
 }
 
 /* Keeps a window's rate; those beyond the list's room count all the same. */
@@ -165,78 +148,43 @@ static void roofs(struct bench_kernels *b, struct bench_kernel_set *set, bool an
     note(b->bandwidth_last, set->bandwidths, &set->bandwidth_count, &set->bandwidth);
 }
 
-static int least_samples(const struct bench_kernels *b) {
-    return b->quota_s > 0 ? LEAST_WINDOWS : LEAST_SAMPLES;
-}
-
-static bool settled(const struct bench_kernels *b, const struct bench_kernel_result *r, double width) {
-    return r->samples.count >= least_samples(b) && (r->call.high - r->call.low) / 2 <= width * r->call.median;
-}
-
-static void settle(const struct bench_kernels *b, struct bench_kernel_result *r) {
-    const double *seconds = r->samples.seconds;
-    r->call = base_stats_median(seconds, r->samples.count, MEASURE_CONFIDENCE);
-    if (b->quota_s > 0) {
-        const struct base_mean m = base_stats_mean(seconds, r->samples.count);
-        const bool enough = r->samples.count >= LEAST_WINDOWS;
-        r->call = (struct base_interval){m.mean, m.low, m.high, enough ? MEASURE_CONFIDENCE : 0};
-    }
-    r->call.median /= r->calls;
-    r->call.low /= r->calls;
-    r->call.high /= r->calls;
-}
-
-/* A sample under a quota: calls without a pause for as long as it takes to see what it sustains. */
-static void sample_under_quota(struct timing *t, int variant, struct bench_kernel_result *r) {
-    const struct measure_watch *watch = &t->bench->watch;
-    const double lead_s = measure_quota_lead(t->bench->quota_period_s);
-    struct measure_interference before, after;
-    double start = base_clock_now(), seconds = 0;
-    int count = 0;
-    while (base_clock_now() - start < lead_s) calls(t, variant, r->calls);
-    measure_watch_read(watch, &before);
-    for (start = base_clock_now(); seconds < t->bench->quota_s; count++) {
-        calls(t, variant, r->calls);
-        seconds = base_clock_now() - start;
-    }
-    measure_watch_read(watch, &after);
-    const struct measure_interference between = measure_interference_difference(&after, &before);
-    measure_samples_add(&r->samples, start, seconds / count, NULL, &between,
-                        measure_interference_marks(&between, seconds, t->bench->cpus));
-}
-
 /* One sample, or several where getting the other runtime to sleep took longer than they do. */
-static void turn(struct timing *t, int variant, struct bench_kernel_result *r) {
-    const bool brief = r->call.median < LONG_S;
+static void sample(struct timing *t, int variant, struct bench_kernel_result *r) {
+    const bool quota = t->bench->quota_s > 0, brief = !quota && r->timed.call.median < LONG_S;
     if (t->two_runtimes) quiet();
-    if (t->bench->quota_s > 0) {
-        sample_under_quota(t, variant, r);
-    } else {
-        if (brief) calls(t, variant, 1); /* threads awake, caches as they are in a loop */
-        for (int i = 0; i < (t->two_runtimes && brief ? BURST : 1); i++) sample(t, variant, r);
+    if (brief) calls(&t->turns[variant], 1); /* threads awake, caches as they are in a loop */
+    for (int i = 0; i < (t->two_runtimes && brief ? BURST : 1); i++)
+        measure_sampler_take(&t->samplers[variant], &r->timed);
+}
+
+static bool right(const struct bench_kernel_result *r) {
+    return r->residual <= CHECK_THRESHOLD;
+}
+
+/* All variants together, while one of them wants more and all have room. */
+static bool goes_on(const struct timing *t, const struct bench_kernel_set *set, double spent) {
+    bool more = false;
+    for (int i = 0; i < set->count; i++) {
+        const struct bench_kernel_result *r = &set->results[i];
+        const int count = r->timed.samples.count;
+        const struct measure_sampler *s = &t->samplers[i];
+        if (!right(r)) continue;
+        if (count >= BENCH_SAMPLES_MAX) return false;
+        more = more || measure_sampler_goes_on(s, spent, count, measure_sampler_narrow(s, &r->timed));
     }
-    settle(t->bench, r);
+    return more;
 }
 
 static void time_rounds(struct timing *t, struct bench_kernel_set *set, const struct bench_kernel_options *o) {
     const double began = base_clock_now();
     int timed = 0;
-    for (int i = 0; i < set->count; i++)
-        if (set->results[i].residual <= CHECK_THRESHOLD) timed++;
+    for (int i = 0; i < set->count; i++) timed += right(&set->results[i]);
     for (bool go = timed > 0; go;) {
-        bool narrow = true, few = false, room = true;
-        for (int i = 0; i < set->count; i++) {
-            struct bench_kernel_result *r = &set->results[i];
-            if (!(r->residual <= CHECK_THRESHOLD)) continue;
-            turn(t, i, r);
-            narrow = narrow && settled(t->bench, r, o->width);
-            few = few || r->samples.count < least_samples(t->bench);
-            room = room && r->samples.count < BENCH_SAMPLES_MAX;
-        }
+        for (int i = 0; i < set->count; i++)
+            if (right(&set->results[i])) sample(t, i, &set->results[i]);
         if (t->two_runtimes) quiet();
         roofs(t->bench, set, false);
-        const double spent = (base_clock_now() - began) / timed / o->seconds;
-        go = room && (spent < 0.5 || (spent < 1 && !narrow) || (spent < OVERTIME && few));
+        go = goes_on(t, set, (base_clock_now() - began) / timed);
     }
     /* a roof that was disturbed throughout is looked at again before it makes a rate impossible */
     for (int again = 0; again < (t->bench->quota_s > 0 ? ROOF_AGAIN_QUOTA : ROOF_AGAIN); again++) {
@@ -258,14 +206,23 @@ static int prepare(struct timing *t, struct bench_kernel_set *set, const struct 
     t->teams[i].ops = &v->ops;
     t->two_runtimes = t->two_runtimes || !strcmp(v->name, "openblas");
     *r = (struct bench_kernel_result){.variant = v->name, .fraction = NAN, .ratio_to_openblas = NAN};
-    int code = measure_samples_open(&r->samples, BENCH_SAMPLES_MAX, 0, NULL, e);
+    t->turns[i] = (struct turn){t, i};
+    t->samplers[i] = (struct measure_sampler){.run = calls,
+                                              .context = &t->turns[i],
+                                              .watch = &t->bench->watch,
+                                              .seconds = o->seconds,
+                                              .width = o->width,
+                                              .calls_max = CALLS_MAX,
+                                              .samples_max = BENCH_SAMPLES_MAX,
+                                              .quota_s = t->bench->quota_s,
+                                              .quota_lead_s = measure_quota_lead(t->bench->quota_period_s)};
+    int code = measure_samples_open(&r->timed.samples, BENCH_SAMPLES_MAX, 0, NULL, e);
     if (code) return code;
     set->count = i + 1;
     if (v->packed && (code = bench_kernel_memory_pack(&t->packed[i], &t->memory, t->c, &t->teams[i], e))) return code;
     code = bench_kernel_check(&t->teams[i], plain ? &t->bench->best : &t->bench->plain, t->c, operands(t, i, 0),
                               o->seed, &r->residual, e);
-    if (!code && r->residual <= CHECK_THRESHOLD)
-        calibrate(t, i, t->bench->quota_s > 0 ? SAMPLE_S : fmax(SAMPLE_S, o->seconds / SAMPLES), r);
+    if (!code && right(r)) measure_sampler_calibrate(&t->samplers[i], &r->timed);
     return code;
 }
 
@@ -285,6 +242,6 @@ int bench_kernel_measure(struct bench_kernels *b, const struct bench_kernel_case
 }
 
 void bench_kernel_set_close(struct bench_kernel_set *set) {
-    for (int i = 0; i < set->count; i++) measure_samples_close(&set->results[i].samples);
+    for (int i = 0; i < set->count; i++) measure_samples_close(&set->results[i].timed.samples);
     set->count = 0;
 }

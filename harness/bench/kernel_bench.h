@@ -3,8 +3,7 @@
  * How near the roof is a kernel? One case at a time: its variants are checked, then timed in turns with the roofs, that
  * is, the register-only peak in the case's dtype and the bandwidth of passes over memory, on the same threads, since
  * clocks drift. Roofs are the machine's: those of the best instruction set, whatever a variant is capped to.
- * Under a CPU quota roofs are what it sustains, and a variant is timed over windows as long as theirs: the time of a
- * call is then wall time over calls, since a median would be that of the bursts between the stops. */
+ * Under a CPU quota roofs are what it sustains, and a variant is timed over windows as long as theirs. */
 #ifndef TOISE_BENCH_KERNEL_BENCH_H
 #define TOISE_BENCH_KERNEL_BENCH_H
 
@@ -13,7 +12,7 @@
 #include "measure/bandwidth.h"
 #include "measure/peak.h"
 #include "measure/placement.h"
-#include "measure/samples.h"
+#include "measure/sampler.h"
 #include "records/set.h"
 
 struct bench_kernel_variant {
@@ -39,7 +38,6 @@ struct bench_kernels {
     double quota_s;                                   /* the window of it */
     double peak_at[KERNEL_DTYPE_COUNT], bandwidth_at; /* when these roofs were measured last; 0 never */
     double peak_last[KERNEL_DTYPE_COUNT], bandwidth_last;
-    int cpus;
     size_t pool; /* bytes of operands that calls go round in */
 };
 
@@ -57,11 +55,9 @@ struct bench_kernel_result {
     enum record_status status;
     char why[160];
     double residual;
-    int calls;                      /* of the operation in a sample */
-    struct measure_samples samples; /* of `calls` calls each */
-    struct base_interval call;      /* seconds of one call: median, under a CPU quota mean, with its interval */
-    double fraction;                /* of the roof */
-    double ratio_to_openblas;       /* of rates; NAN where OpenBLAS was not timed beside it */
+    struct measure_timed timed;
+    double fraction;          /* of the roof */
+    double ratio_to_openblas; /* of rates; NAN where OpenBLAS was not timed beside it */
 };
 
 struct bench_kernel_set {

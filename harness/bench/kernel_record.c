@@ -45,17 +45,17 @@ json_t *bench_kernel_case_json(const struct bench_kernel_case *c) {
 
 /* Everything that is a rate or follows from one. */
 static void set_rates(json_t *o, const struct bench_kernel_set *k, const struct bench_kernel_result *r) {
-    record_set_number(o, "call_s", r->call.median);
-    record_set_number(o, "call_s_low", r->call.low);
-    record_set_number(o, "call_s_high", r->call.high);
-    record_set_number(o, "confidence", r->call.confidence);
+    record_set_number(o, "call_s", r->timed.call.median);
+    record_set_number(o, "call_s_low", r->timed.call.low);
+    record_set_number(o, "call_s_high", r->timed.call.high);
+    record_set_number(o, "confidence", r->timed.call.confidence);
     if (k->flop > 0) {
-        record_set_number(o, "flop_per_s", k->flop / r->call.median);
+        record_set_number(o, "flop_per_s", k->flop / r->timed.call.median);
         record_set_number(o, "intensity", k->flop / k->bytes);
         record_set_number(o, "peak_flop_per_s", k->peak);
         record_set_number(o, "attainable_flop_per_s", fmin(k->peak, k->flop / k->bytes * k->bandwidth));
     }
-    record_set_number(o, "byte_per_s", k->bytes / r->call.median);
+    record_set_number(o, "byte_per_s", k->bytes / r->timed.call.median);
     record_set_number(o, "bandwidth_byte_per_s", k->bandwidth);
     record_set_number(o, "fraction_of_roof", r->fraction > 1 ? NAN : r->fraction); /* above 1: a burst, inconclusive */
     record_set(o, "bound", json_string(k->bound == BENCH_BOUND_COMPUTE ? "compute" : "memory"));
@@ -64,13 +64,13 @@ static void set_rates(json_t *o, const struct bench_kernel_set *k, const struct 
 
 /* Every sample as the time of one call, in the order taken. */
 static json_t *samples_of(const struct bench_kernel_set *k, const struct bench_kernel_result *r) {
-    json_t *o = measure_samples_json(&r->samples), *call = json_array();
-    for (int i = 0; i < r->samples.count; i++)
-        json_array_append_new(call, record_number(r->samples.seconds[i] / r->calls));
+    json_t *o = measure_samples_json(&r->timed.samples), *call = json_array();
+    for (int i = 0; i < r->timed.samples.count; i++)
+        json_array_append_new(call, record_number(r->timed.samples.seconds[i] / r->timed.calls));
     json_object_del(o, "step_s");
     json_object_del(o, "phase_s");
     record_set(o, "call_s", call);
-    record_set_integer(o, "calls", r->calls);
+    record_set_integer(o, "calls", r->timed.calls);
     if (k->peak_count) record_set(o, "peak_flop_per_s", record_numbers(k->peaks, k->peak_count));
     record_set(o, "bandwidth_byte_per_s", record_numbers(k->bandwidths, k->bandwidth_count));
     return o;

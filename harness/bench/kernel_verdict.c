@@ -16,19 +16,19 @@ static double least_s(const struct bench_kernel_set *set) {
 
 static int disturbed(const struct bench_kernel_result *r) {
     int count = 0;
-    for (int i = 0; i < r->samples.count; i++)
-        count += (r->samples.marks[i] & (MEASURE_MARK_STEAL | MEASURE_MARK_LOAD)) != 0;
+    for (int i = 0; i < r->timed.samples.count; i++)
+        count += (r->timed.samples.marks[i] & (MEASURE_MARK_STEAL | MEASURE_MARK_LOAD)) != 0;
     return count;
 }
 
 /* Beyond the roof by no more than the burst that a quota lets through in the time of all samples */
 static bool burst(const struct bench_kernel_result *r, double period_s) {
-    const double seconds = period_s > 0 ? measure_quota_window(period_s) * r->samples.count : 0;
+    const double seconds = period_s > 0 ? measure_quota_window(period_s) * r->timed.samples.count : 0;
     return period_s > 0 && r->fraction > 1 && r->fraction <= 1 + period_s / seconds;
 }
 
 static void judge(struct bench_kernel_result *r, const struct bench_kernel_options *o, double quota_period_s) {
-    const double half = (r->call.high - r->call.low) / 2 / r->call.median;
+    const double half = (r->timed.call.high - r->timed.call.low) / 2 / r->timed.call.median;
     r->status = RECORD_PASSED;
     r->why[0] = 0;
     if (!(r->residual <= CHECK_THRESHOLD)) {
@@ -42,15 +42,16 @@ static void judge(struct bench_kernel_result *r, const struct bench_kernel_optio
         r->status = RECORD_FAILED;
         snprintf(r->why, sizeof r->why, "%.3f of the measured roof: nothing beats it, so the roof is wrong",
                  r->fraction);
-    } else if (r->call.confidence < MEASURE_CONFIDENCE) {
+    } else if (r->timed.call.confidence < MEASURE_CONFIDENCE) {
         r->status = RECORD_INCONCLUSIVE;
-        snprintf(r->why, sizeof r->why, "%d samples are too few for a %g%% interval: raise --seconds", r->samples.count,
-                 100 * MEASURE_CONFIDENCE);
+        snprintf(r->why, sizeof r->why, "%d samples are too few for a %g%% interval: raise --seconds",
+                 r->timed.samples.count, 100 * MEASURE_CONFIDENCE);
     } else if (half > o->width) {
         r->status = RECORD_INCONCLUSIVE;
         snprintf(r->why, sizeof r->why,
                  "the %s's interval is +-%.1f%% where %.1f%% was asked; others took CPU time in %d of %d samples",
-                 quota_period_s > 0 ? "mean" : "median", 100 * half, 100 * o->width, disturbed(r), r->samples.count);
+                 quota_period_s > 0 ? "mean" : "median", 100 * half, 100 * o->width, disturbed(r),
+                 r->timed.samples.count);
     }
 }
 
@@ -60,12 +61,13 @@ void bench_kernel_verdict(struct bench_kernel_set *set, const struct bench_kerne
                                                                                        : BENCH_BOUND_MEMORY;
     for (int i = 0; i < set->count; i++) {
         struct bench_kernel_result *r = &set->results[i];
-        r->fraction = r->samples.count ? least_s(set) / r->call.median : NAN;
+        r->fraction = r->timed.samples.count ? least_s(set) / r->timed.call.median : NAN;
         judge(r, o, set->quota_period_s);
         if (!strcmp(r->variant, "openblas") && r->status != RECORD_FAILED) openblas = r;
     }
     for (int i = 0; i < set->count; i++) {
         struct bench_kernel_result *r = &set->results[i];
-        r->ratio_to_openblas = openblas && r->status != RECORD_FAILED ? openblas->call.median / r->call.median : NAN;
+        r->ratio_to_openblas =
+            openblas && r->status != RECORD_FAILED ? openblas->timed.call.median / r->timed.call.median : NAN;
     }
 }

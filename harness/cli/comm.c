@@ -46,7 +46,7 @@ static int measure(struct launch *l, struct bench_comm *b, struct base_error *e)
         if (!code) code = emit(l, b->world, bench_comm_record(&size, &l->origin), e);
         l->failed += size.status == RECORD_FAILED;
         l->unsure += size.status == RECORD_INCONCLUSIVE;
-        measure_samples_close(&size.samples);
+        measure_samples_close(&size.timed.samples);
     }
     if (code) return code;
     bench_comm_measure_share(b, &share);

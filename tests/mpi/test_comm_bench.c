@@ -34,10 +34,13 @@ static void measured(struct agreed *a, struct bench_comm *b, const struct bench_
     for (int i = 0; i < o->sizes; i++) {
         const double bytes = (double)o->bytes[i], ranks = a->world.size;
         agreed_check(a, bench_comm_measure(b, o->bytes[i], o, &s, &e) == BASE_OK, "a size is measured");
-        agreed_check(a, s.wrong == 0 && s.status != RECORD_FAILED && s.samples.count >= 6, "its sum is right");
-        agreed_check(a, s.call.median > 0 && s.call.low <= s.call.median && s.call.median <= s.call.high, "its time");
+        agreed_check(a, s.wrong == 0 && s.status != RECORD_FAILED && s.timed.samples.count >= 6, "its sum is right");
+        agreed_check(a,
+                     s.timed.call.median > 0 && s.timed.call.low <= s.timed.call.median &&
+                         s.timed.call.median <= s.timed.call.high,
+                     "its time");
         uint64_t bits;
-        memcpy(&bits, &s.call.median, sizeof bits);
+        memcpy(&bits, &s.timed.call.median, sizeof bits);
         agreed_check(a, agreed_same(a, bits), "the same time on all ranks");
         json_t *record = bench_comm_record(&s, &origin);
         const json_t *r = json_object_get(record, "result"), *samples = json_object_get(record, "samples");
@@ -45,7 +48,8 @@ static void measured(struct agreed *a, struct bench_comm *b, const struct bench_
         agreed_check(a, fabs(record_real(r, "algbw_byte_per_s") * time / bytes - 1) < 1e-12, "algbw");
         agreed_check(a, fabs(bus * time / bytes - 2 * (ranks - 1) / ranks) < 1e-12, "busbw");
         const json_t *times = json_object_get(samples, "time_s");
-        agreed_check(a, json_array_size(times) == (size_t)s.samples.count && at(times, 0) > 0, "all samples are kept");
+        agreed_check(a, json_array_size(times) == (size_t)s.timed.samples.count && at(times, 0) > 0,
+                     "all samples are kept");
         const double hidden = record_real(r, "hidden"), cost = record_real(r, "cost_s");
         agreed_check(a, (s.pairs > 0) == !isnan(cost), "a cost where compute was beside it");
         agreed_check(a, !s.pairs || (record_real(r, "cost_s_low") <= cost && cost <= record_real(r, "cost_s_high")),
@@ -53,7 +57,7 @@ static void measured(struct agreed *a, struct bench_comm *b, const struct bench_
         const double left = fmin(1, fmax(0, 1 - cost / time));
         agreed_check(a, isnan(hidden) || fabs(hidden - left) < 1e-9, "hidden is what cost leaves, from 0 to 1");
         json_decref(record);
-        measure_samples_close(&s.samples);
+        measure_samples_close(&s.timed.samples);
     }
     agreed_check(a, s.pairs > 0, "the largest is measured beside compute");
     json_decref(origin.machine);
@@ -86,7 +90,7 @@ static void faulty(struct agreed *a, struct bench_comm *b, const struct bench_co
     agreed_check(a, json_object_size(json_object_get(record, "samples")) == 0, "or samples to make one of");
     json_decref(record);
     json_decref(origin.machine);
-    measure_samples_close(&s.samples);
+    measure_samples_close(&s.timed.samples);
 }
 
 int main(void) {

@@ -87,7 +87,7 @@ static void wrong_kernels_have_no_rate(void **state) {
             assert_int_equal(bench_kernel_measure(&bench, &c, &v, 1, &quick, &set, NULL), BASE_OK);
             if (set.results[0].status != RECORD_FAILED) fail_msg("%s: fault %d passed", op.name, fault);
             assert_true(set.results[0].residual > 10 * CHECK_THRESHOLD);
-            assert_int_equal(set.results[0].samples.count, 0);
+            assert_int_equal(set.results[0].timed.samples.count, 0);
             struct bench_kernel_origin origin = {.launch = "x", .threads_from = "--threads", .machine = json_null()};
             json_t *record = bench_kernel_record(&set, 0, &origin, 2), *result = json_object_get(record, "result");
             assert_string_equal(json_string_value(json_object_get(record, "status")), "FAILED");
@@ -155,7 +155,7 @@ static void right_kernels_are_within_the_roof(void **state) {
                     !(r->fraction > 0 && r->fraction <= 1))
                     fail_msg("%s %s: status %d, residual %g, fraction %g: %s", c.op->name, r->variant, r->status,
                              r->residual, r->fraction, r->why);
-                assert_true(r->samples.count >= 1 && r->calls >= 1);
+                assert_true(r->timed.samples.count >= 1 && r->timed.calls >= 1);
             }
             bench_kernel_set_close(&set);
         }
@@ -223,11 +223,11 @@ static struct bench_kernel_set judged(double seconds, double spread, int count, 
     struct bench_kernel_result *r = &set.results[0];
     const struct bench_kernel_options o = {.seconds = 1, .width = 0.1};
     r->variant = "avx2";
-    r->calls = 1;
-    assert_int_equal(measure_samples_open(&r->samples, 32, 0, NULL, NULL), BASE_OK);
+    r->timed.calls = 1;
+    assert_int_equal(measure_samples_open(&r->timed.samples, 32, 0, NULL, NULL), BASE_OK);
     for (int i = 0; i < count; i++)
-        measure_samples_add(&r->samples, i, seconds * (1 + spread * (i % 2)), NULL, NULL, 0);
-    r->call = base_stats_median(r->samples.seconds, count, MEASURE_CONFIDENCE);
+        measure_samples_add(&r->timed.samples, i, seconds * (1 + spread * (i % 2)), NULL, NULL, 0);
+    r->timed.call = base_stats_median(r->timed.samples.seconds, count, MEASURE_CONFIDENCE);
     bench_kernel_verdict(&set, &o);
     return set;
 }
@@ -250,7 +250,7 @@ static void verdicts(void **state) {
     set.quota_period_s = 0.1;
     bench_kernel_verdict(&set, &(struct bench_kernel_options){.seconds = 1, .width = 0.1});
     assert_int_equal(set.results[0].status, RECORD_FAILED);
-    set.results[0].call = (struct base_interval){0.0099, 0.0099, 0.0099, MEASURE_CONFIDENCE};
+    set.results[0].timed.call = (struct base_interval){0.0099, 0.0099, 0.0099, MEASURE_CONFIDENCE};
     bench_kernel_verdict(&set, &(struct bench_kernel_options){.seconds = 1, .width = 0.1});
     assert_int_equal(set.results[0].status, RECORD_INCONCLUSIVE);
     assert_non_null(strstr(set.results[0].why, "a burst of the CPU quota"));

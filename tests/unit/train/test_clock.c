@@ -46,7 +46,7 @@ static void bursts_are_inconclusive(void **state) {
 
 /* What a sum of 10 ms +- 1 hides that costs this much */
 static struct bench_comm_size hiding(double cost, double low, double high, double confidence) {
-    struct bench_comm_size s = {.call = {0.010, 0.009, 0.011, 0.95}, .cost = {cost, low, high, confidence}};
+    struct bench_comm_size s = {.timed.call = {0.010, 0.009, 0.011, 0.95}, .cost = {cost, low, high, confidence}};
     bench_comm_hidden(&s);
     return s;
 }
