@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "plan/ledger.h"
+#include "plan/plan.h"
 
 /* Whether two are the same work; the name does not count. */
 static bool same(const struct bench_kernel_case *a, const struct bench_kernel_case *b) {
@@ -49,94 +49,57 @@ int bench_kernel_cases_add_kind(struct bench_kernel_cases *list, enum bench_shap
     return code;
 }
 
-static int named(struct bench_kernel_cases *list, const char *op, const char *name, double per_step,
-                 enum kernel_dtype dtype, struct bench_kernel_shape shape, struct base_error *e) {
-    struct bench_kernel_case c = {.op = bench_kernel_op(op), .dtype = dtype, .shape = shape, .per_step = per_step};
-    snprintf(c.name, sizeof c.name, "%s", name);
+/* A pass over rows, as the model calls it; how often it does is not told. */
+static struct bench_kernel_shape rows_of(const struct plan *p, const struct plan_op *o) {
+    const struct model_config *c = p->shape.config;
+    struct bench_kernel_shape s = {.rows = o->rows, .cols = o->cols};
+    if (!strncmp(o->op, "norm_", 5)) s.rms = c->family->rms, s.bias = model_config_has(c, MODEL_FINAL_BIAS);
+    if (!strcmp(o->op, "rotary")) s.seq = p->shape.seq, s.head_dim = c->head_dim;
+    if (strncmp(o->op, "embedding_", 10) != 0) return s;
+    s.seq = p->shape.seq, s.table = c->vocab;
+    s.positions = c->family->position == MODEL_POSITION_LEARNED ? p->shape.seq : 0;
+    return s;
+}
+
+static struct bench_kernel_shape shape_of(const struct plan *p, const struct plan_op *o) {
+    const struct model_config *c = p->shape.config;
+    if (o->kind == PLAN_PASS) return rows_of(p, o);
+    if (o->kind == PLAN_GEMM) /* gradients of weights, the ones with A transposed, are added to what is there */
+        return (struct bench_kernel_shape){.m = o->m,
+                                           .n = o->n,
+                                           .k = o->k,
+                                           .a_trans = o->a_trans,
+                                           .b_trans = o->b_trans,
+                                           .c_f32 = o->out == KERNEL_F32,
+                                           .accumulate = o->a_trans};
+    return (struct bench_kernel_shape){.batch = o->batch,
+                                       .heads = o->heads,
+                                       .kv_heads = c->kv_heads,
+                                       .seq = o->seq,
+                                       .head_dim = o->head_dim,
+                                       .window = o->window,
+                                       .alibi = c->family->position == MODEL_POSITION_ALIBI};
+}
+
+/* Vectors are cases of their own, of a layer's length. */
+static int add_op(struct bench_kernel_cases *list, const struct plan *p, const struct plan_op *o,
+                  struct base_error *e) {
+    const bool pass = o->kind == PLAN_PASS;
+    struct bench_kernel_case c = {.op = bench_kernel_op(o->op),
+                                  .dtype = pass ? p->shape.dtype : o->in,
+                                  .shape = shape_of(p, o),
+                                  .per_step = pass ? 0 : o->count};
+    if (o->kind == PLAN_MESSAGE || (pass && o->cols == 1)) return BASE_OK;
+    if (!pass) snprintf(c.name, sizeof c.name, "%s", o->name);
     return bench_kernel_cases_add(list, &c, e);
 }
 
-static int add_ledger(struct bench_kernel_cases *list, const struct plan *p, const struct plan_op *o,
-                      struct base_error *e) {
-    const struct model_config *c = p->shape.config;
-    const bool forward = o->kind == PLAN_ATTENTION_FORWARD, backward = o->kind == PLAN_ATTENTION_BACKWARD;
-    if (o->kind == PLAN_GEMM) /* gradients of weights, the ones with A transposed, are added to what is there */
-        return named(list, "gemm", o->name, o->count, o->in,
-                     (struct bench_kernel_shape){.m = o->m,
-                                                 .n = o->n,
-                                                 .k = o->k,
-                                                 .a_trans = o->a_trans,
-                                                 .b_trans = o->b_trans,
-                                                 .c_f32 = o->out == KERNEL_F32,
-                                                 .accumulate = o->a_trans},
-                     e);
-    if (!forward && !backward) return BASE_OK;
-    return named(list, forward ? "attention_forward" : "attention_backward", o->name, o->count, o->in,
-                 (struct bench_kernel_shape){.batch = o->batch,
-                                             .heads = o->heads,
-                                             .kv_heads = c->kv_heads,
-                                             .seq = o->seq,
-                                             .head_dim = o->head_dim,
-                                             .window = o->window,
-                                             .alibi = c->family->position == MODEL_POSITION_ALIBI},
-                 e);
-}
-
-/* An operation on rows, as the model calls it. */
-struct row_use {
-    const char *op;
-    bool used;
-    struct bench_kernel_shape shape;
-};
-
-static int add_rows(struct bench_kernel_cases *list, const struct plan *p, struct base_error *e) {
-    const struct model_config *c = p->shape.config;
-    const int64_t t = p->shape.batch * p->shape.seq, qkv = model_config_dim(c, MODEL_QKV);
-    const bool gated = c->family->gated, rotary = c->family->position == MODEL_POSITION_ROTARY;
-    const struct bench_kernel_shape norm = {
-        .rows = t, .cols = c->width, .rms = c->family->rms, .bias = model_config_has(c, MODEL_FINAL_BIAS)};
-    const struct bench_kernel_shape ffn = {.rows = t, .cols = c->ffn};
-    const struct bench_kernel_shape heads = {
-        .rows = t, .cols = qkv - model_config_dim(c, MODEL_KV), .seq = p->shape.seq, .head_dim = c->head_dim};
-    const struct bench_kernel_shape biased = {.rows = t, .cols = qkv};
-    const struct bench_kernel_shape head = {.rows = p->shape.head_rows, .cols = c->vocab};
-    const struct bench_kernel_shape tokens = {.rows = t,
-                                              .cols = c->width,
-                                              .seq = p->shape.seq,
-                                              .table = c->vocab,
-                                              .positions =
-                                                  c->family->position == MODEL_POSITION_LEARNED ? p->shape.seq : 0};
-    const struct row_use uses[] = {
-        {"norm_forward", true, norm},
-        {"norm_grad_input", true, norm},
-        {"norm_grad_params", true, norm},
-        {"gelu_forward", !gated, ffn},
-        {"gelu_backward", !gated, ffn},
-        {"swiglu_forward", gated, ffn},
-        {"swiglu_backward", gated, ffn},
-        {"rotary", rotary, heads},
-        {"column_sum", model_config_has(c, MODEL_QKV_BIAS), biased},
-        {"cross_entropy_stats", true, head},
-        {"cross_entropy_grad", true, head},
-        {"embedding_forward", true, tokens},
-        {"embedding_backward", true, tokens},
-    };
-    int code = BASE_OK;
-    for (size_t i = 0; i < sizeof uses / sizeof *uses && !code; i++)
-        if (uses[i].used) code = named(list, uses[i].op, "", 0, p->shape.dtype, uses[i].shape, e);
-    return code;
-}
-
 int bench_kernel_cases_plan(struct bench_kernel_cases *list, const struct plan *plan, struct base_error *e) {
-    struct plan_ledger ledger;
     struct model_params params;
-    int code = model_params_open(&params, plan->shape.config, e);
-    if (code) return code;
+    int code = BASE_OK;
+    model_params_size(&params, plan->shape.config);
     const struct bench_kernel_shape vector = {.n = params.layer_size < BENCH_VECTOR_MAX ? params.layer_size
                                                                                         : BENCH_VECTOR_MAX};
-    model_params_close(&params);
-    plan_ledger_fill(&ledger, plan);
-    for (int i = 0; i < ledger.count && !code; i++) code = add_ledger(list, plan, &ledger.ops[i], e);
-    if (!code) code = add_rows(list, plan, e);
+    for (int i = 0; i < plan->ledger.count && !code; i++) code = add_op(list, plan, &plan->ledger.ops[i], e);
     return code ? code : bench_kernel_cases_add_kind(list, BENCH_SHAPE_VECTOR, &vector, plan->shape.dtype, e);
 }

@@ -10,12 +10,10 @@
 static const double SHORT_S = 2; /* what takes no longer needs no estimate of its end */
 
 void cli_progress_open(struct cli_progress *p, FILE *out, const struct comm *world, const struct plan *plan) {
-    struct plan_ledger ledger;
-    plan_ledger_fill(&ledger, plan);
     *p = (struct cli_progress){.out = world->rank ? NULL : out,
                                .terminal = report_terminal(out),
                                .tokens = (double)(plan->request.global_batch * plan->request.seq),
-                               .flop = ledger.model_flop};
+                               .flop = plan->ledger.model_flop};
 }
 
 static void clear(struct cli_progress *p) {

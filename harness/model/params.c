@@ -47,14 +47,17 @@ static void append(struct model_params *params, const struct model_config *c, co
                    int64_t layer) {
     if (!model_config_has(c, p->role)) return;
     if (!p->glued) align(params);
-    struct model_tensor *t = &params->tensors[params->count++];
+    struct model_tensor unkept, *t = params->tensors ? &params->tensors[params->count] : &unkept;
+    params->count++;
     t->kind = p;
     t->layer = layer;
     t->rows = model_config_dim(c, p->rows);
     t->cols = model_config_dim(c, p->cols);
     t->count = t->rows * t->cols;
     t->offset = params->total;
-    if (layer < 0) {
+    if (!params->tensors) {
+        t->name[0] = 0; /* nobody sees it */
+    } else if (layer < 0) {
         snprintf(t->name, sizeof t->name, "%s", p->name);
     } else {
         const char *mark = strstr(p->name, "%d");
@@ -62,27 +65,48 @@ static void append(struct model_params *params, const struct model_config *c, co
     }
     if (layer <= 0) params->role_offset[p->role] = t->offset;
     params->total += t->count;
+    if (t->count > params->largest) params->largest = t->count;
+}
+
+/* A layer's parameters are those of the family from `first` to before `last`. */
+static void layered(const struct model_family *f, int *first, int *last) {
+    *first = 0, *last = f->parameter_count;
+    while (!is_layered(&f->parameters[*first])) ++*first;
+    while (!is_layered(&f->parameters[*last - 1])) --*last;
+}
+
+/* Everything but the table, which is filled where there is one. */
+static void lay_out(struct model_params *p, const struct model_config *c) {
+    const struct model_family *f = c->family;
+    int first, last;
+    layered(f, &first, &last);
+    for (int r = 0; r < MODEL_ROLES; r++) p->role_offset[r] = -1;
+    for (int i = 0; i < first; i++) append(p, c, &f->parameters[i], -1);
+    align(p);
+    p->layer0 = p->total;
+    const int64_t layers = p->tensors ? c->layers : 1; /* one tells the size of all */
+    for (int64_t l = 0; l < layers; l++)
+        for (int i = first; i < last; i++) append(p, c, &f->parameters[i], l);
+    align(p);
+    p->layer_size = (p->total - p->layer0) / layers;
+    p->total = p->layer0 + c->layers * p->layer_size;
+    for (int i = last; i < f->parameter_count; i++) append(p, c, &f->parameters[i], -1);
+    align(p);
+}
+
+void model_params_size(struct model_params *params, const struct model_config *c) {
+    *params = (struct model_params){0};
+    lay_out(params, c);
 }
 
 int model_params_open(struct model_params *params, const struct model_config *c, struct base_error *e) {
-    const struct model_family *f = c->family;
-    int first = 0, last = f->parameter_count;
-    while (!is_layered(&f->parameters[first])) first++;
-    while (!is_layered(&f->parameters[last - 1])) last--;
-
     struct model_params p = {0};
-    p.tensors = calloc((size_t)(f->parameter_count - (last - first) + (last - first) * c->layers), sizeof *p.tensors);
+    int first, last;
+    layered(c->family, &first, &last);
+    p.tensors =
+        calloc((size_t)(c->family->parameter_count - (last - first) + (last - first) * c->layers), sizeof *p.tensors);
     if (!p.tensors) return base_fail(e, BASE_BROKEN, "out of memory for the parameter table");
-    for (int r = 0; r < MODEL_ROLES; r++) p.role_offset[r] = -1;
-    for (int i = 0; i < first; i++) append(&p, c, &f->parameters[i], -1);
-    align(&p);
-    p.layer0 = p.total;
-    for (int64_t l = 0; l < c->layers; l++)
-        for (int i = first; i < last; i++) append(&p, c, &f->parameters[i], l);
-    align(&p);
-    p.layer_size = (p.total - p.layer0) / c->layers;
-    for (int i = last; i < f->parameter_count; i++) append(&p, c, &f->parameters[i], -1);
-    align(&p);
+    lay_out(&p, c);
     *params = p;
     return BASE_OK;
 }

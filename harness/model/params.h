@@ -19,6 +19,7 @@ struct model_params {
     struct model_tensor *tensors;
     int count;
     int64_t total;                    /* elements of a buffer that holds them all, gaps included */
+    int64_t largest;                  /* elements of the largest tensor */
     int64_t layer0, layer_size;       /* layer l's tensors lie in [layer0 + l*layer_size, + layer_size) */
     int64_t role_offset[MODEL_ROLES]; /* of layer 0, or of the only one; -1: the family has none */
 };
@@ -26,6 +27,8 @@ struct model_params {
 /* The number of parameters, nothing padded; of those that a token meets, experts that it does not pass left out. */
 int64_t model_params_count(const struct model_config *config);
 int64_t model_params_active(const struct model_config *config);
+/* Sizes and places alone, without tensors and their count: allocates nothing, and is not to be closed. */
+void model_params_size(struct model_params *params, const struct model_config *config);
 int model_params_open(struct model_params *params, const struct model_config *config, struct base_error *e);
 void model_params_close(struct model_params *params);
 /* Offset of a role's tensor in layer `layer` (ignored where it belongs to none); -1 when the family has none. */

@@ -35,8 +35,7 @@ static int64_t largest_weight(const struct model_reference *r) {
     const struct model_config *c = r->shape.config;
     const int64_t qkv = model_config_dim(c, MODEL_QKV), up = model_config_dim(c, MODEL_FFN_UP);
     int64_t most = (qkv > up ? qkv : up) * c->width; /* may be several tensors */
-    for (int i = 0; i < r->params->count; i++)
-        if (r->params->tensors[i].count > most) most = r->params->tensors[i].count;
+    if (r->params->largest > most) most = r->params->largest;
     return most + c->vocab + qkv + up;
 }
 

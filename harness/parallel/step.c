@@ -8,14 +8,8 @@
 
 #include "base/clock.h"
 
-const char *parallel_phase_name(enum parallel_phase phase) {
-    static const char *const names[PARALLEL_PHASES] = {"batch",    "zero",          "forward", "head",
-                                                       "backward", "communication", "clip",    "update"};
-    return names[phase];
-}
-
 /* Adds the time since *since to a phase, and restarts. */
-static void lap(struct parallel_result *r, enum parallel_phase phase, double *since) {
+static void lap(struct parallel_result *r, enum plan_phase phase, double *since) {
     double now = base_clock_now();
     r->phase_s[phase] += now - *since;
     r->seconds += now - *since;
@@ -109,17 +103,17 @@ static double accumulate(struct parallel_engine *g, const struct data_source *so
     const float scale = (float)(1.0 / ((double)q->global_batch * (double)q->seq));
     double loss = 0;
     g->team.ops->zero(&g->team, g->params.total, g->grads);
-    lap(r, PARALLEL_ZERO, since);
+    lap(r, PLAN_PHASE_ZERO, since);
     for (int64_t i = 0; i < g->plan->accumulation; i++) {
         g->last_micro = i + 1 == g->plan->accumulation;
         data_fill(source, step, q->global_batch, first + i * q->micro_batch, q->micro_batch, g->inputs, g->targets);
-        lap(r, PARALLEL_BATCH, since);
+        lap(r, PLAN_PHASE_BATCH, since);
         model_forward(&g->model, g->inputs);
-        lap(r, PARALLEL_FORWARD, since);
+        lap(r, PLAN_PHASE_FORWARD, since);
         loss += model_loss(&g->model, g->targets, scale);
-        lap(r, PARALLEL_HEAD, since);
+        lap(r, PLAN_PHASE_HEAD, since);
         model_backward(&g->model, g->inputs);
-        lap(r, PARALLEL_BACKWARD, since);
+        lap(r, PLAN_PHASE_BACKWARD, since);
     }
     return loss / ((double)q->global_batch * (double)q->seq);
 }
@@ -133,7 +127,7 @@ void parallel_gradients(struct parallel_engine *g, const struct data_source *sou
     /* a gradient that was not wholly summed must not pass for one: the gate refuses a loss that is no number */
     if (!parallel_buckets_finish(&g->buckets)) r->loss = NAN;
     g->world->ops->sum(g->world, &r->loss, 1);
-    lap(r, PARALLEL_COMMUNICATION, &since);
+    lap(r, PLAN_PHASE_COMMUNICATION, &since);
 }
 
 void parallel_probe(struct parallel_engine *g, const struct data_source *source, int64_t step,
@@ -148,7 +142,7 @@ void parallel_probe(struct parallel_engine *g, const struct data_source *source,
 void parallel_update(struct parallel_engine *g, const struct parallel_optimizer *o, struct parallel_result *r) {
     double since = base_clock_now();
     r->grad_norm = sqrt(g->team.ops->square_sum(&g->team, g->params.total, g->grads));
-    lap(r, PARALLEL_CLIP, &since);
+    lap(r, PLAN_PHASE_CLIP, &since);
     r->lr = parallel_optimizer_lr(o, g->updates);
     g->updates++;
     for (int i = 0; i < g->params.count; i++) {
@@ -169,7 +163,7 @@ void parallel_update(struct parallel_engine *g, const struct parallel_optimizer 
                                                   .correction2 = (float)(1 - pow(o->beta2, (double)g->updates)),
                                                   .grad_scale = (float)parallel_optimizer_scale(o, r->grad_norm)});
     }
-    lap(r, PARALLEL_UPDATE, &since);
+    lap(r, PLAN_PHASE_UPDATE, &since);
 }
 
 void parallel_step(struct parallel_engine *g, const struct data_source *source, const struct parallel_optimizer *o,

@@ -12,20 +12,6 @@
 #include "parallel/optimizer.h"
 #include "plan/plan.h"
 
-/* Where a step's time goes, in order; the phases of a step sum to it. */
-enum parallel_phase {
-    PARALLEL_BATCH, /* tokens of the micro-batches */
-    PARALLEL_ZERO,  /* clearing gradients */
-    PARALLEL_FORWARD,
-    PARALLEL_HEAD, /* logits, loss, and the head's gradients */
-    PARALLEL_BACKWARD,
-    PARALLEL_COMMUNICATION, /* waiting for sums that backward did not cover, and the loss's */
-    PARALLEL_CLIP,          /* the gradient's norm */
-    PARALLEL_UPDATE,
-    PARALLEL_PHASES
-};
-const char *parallel_phase_name(enum parallel_phase phase);
-
 struct parallel_engine {
     const struct plan *plan;
     struct comm *world;
@@ -47,7 +33,7 @@ struct parallel_result {
     double loss;      /* mean over the global batch's tokens, nats */
     double grad_norm; /* before clipping */
     double lr;
-    double seconds, phase_s[PARALLEL_PHASES];
+    double seconds, phase_s[PLAN_PHASES];
 };
 
 /* plan and world must outlive the engine. ops is copied. */

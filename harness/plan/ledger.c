@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Writes the ledger from a plan: per layer, the head, the update, the messages. */
-#include "plan/ledger.h"
+#include "plan/plan.h"
 
 double plan_gemm_flop(int64_t m, int64_t n, int64_t k) {
     return 2.0 * (double)m * (double)n * (double)k;
@@ -13,16 +13,17 @@ double plan_attention_flop(int64_t batch, int64_t heads, int64_t seq, int64_t wi
     return (backward ? 4 : 2) * matmul;
 }
 
-static struct plan_op *add(struct plan_ledger *l, enum plan_kind kind, const char *name, double count) {
-    struct plan_op *op = &l->ops[l->count++];
-    *op = (struct plan_op){.kind = kind, .name = name, .count = count};
-    return op;
+static struct plan_op *add(struct plan_ledger *l, enum plan_kind kind, enum plan_phase phase, const char *op,
+                           const char *name, double count) {
+    struct plan_op *o = &l->ops[l->count++];
+    *o = (struct plan_op){.kind = kind, .phase = phase, .op = op, .name = name, .count = count};
+    return o;
 }
 
-static void gemm(struct plan_ledger *l, const char *name, double count, int64_t m, int64_t n, int64_t k, bool a_trans,
-                 bool b_trans, enum kernel_dtype in, enum kernel_dtype out) {
+static void gemm(struct plan_ledger *l, enum plan_phase phase, const char *name, double count, int64_t m, int64_t n,
+                 int64_t k, bool a_trans, bool b_trans, enum kernel_dtype in, enum kernel_dtype out) {
     if (count <= 0) return;
-    struct plan_op *op = add(l, PLAN_GEMM, name, count);
+    struct plan_op *op = add(l, PLAN_GEMM, phase, "gemm", name, count);
     op->m = m, op->n = n, op->k = k;
     op->a_trans = a_trans, op->b_trans = b_trans;
     op->in = in, op->out = out;
@@ -32,18 +33,21 @@ static void gemm(struct plan_ledger *l, const char *name, double count, int64_t 
 }
 
 /* y = x W^T with its two gradients, for `count` layers and micro-batches */
-static void linear(struct plan_ledger *l, const struct plan *p, const char *const names[3], double count, int64_t t,
-                   int64_t in, int64_t out) {
-    enum kernel_dtype d = p->shape.dtype;
-    gemm(l, names[0], count, t, out, in, false, true, d, d);
-    gemm(l, names[1], count, t, in, out, false, false, d, d);
-    gemm(l, names[2], count, out, in, t, true, false, d, KERNEL_F32);
+static void linear(struct plan_ledger *l, const struct plan *p, const char *const names[3], double count, int64_t in,
+                   int64_t out) {
+    const enum kernel_dtype d = p->shape.dtype;
+    const int64_t t = p->shape.batch * p->shape.seq;
+    gemm(l, PLAN_PHASE_FORWARD, names[0], count, t, out, in, false, true, d, d);
+    gemm(l, PLAN_PHASE_BACKWARD, names[1], count, t, in, out, false, false, d, d);
+    gemm(l, PLAN_PHASE_BACKWARD, names[2], count, out, in, t, true, false, d, KERNEL_F32);
 }
 
 static void attention(struct plan_ledger *l, const struct plan *p, bool backward, double count) {
     const struct model_config *c = p->shape.config;
-    struct plan_op *op = add(l, backward ? PLAN_ATTENTION_BACKWARD : PLAN_ATTENTION_FORWARD,
-                             backward ? "attention backward" : "attention forward", count);
+    struct plan_op *op =
+        backward
+            ? add(l, PLAN_ATTENTION_BACKWARD, PLAN_PHASE_BACKWARD, "attention_backward", "attention backward", count)
+            : add(l, PLAN_ATTENTION_FORWARD, PLAN_PHASE_FORWARD, "attention_forward", "attention forward", count);
     op->batch = p->shape.batch, op->heads = c->heads, op->seq = p->shape.seq, op->head_dim = c->head_dim;
     op->window = c->window;
     op->in = op->out = p->shape.dtype;
@@ -54,25 +58,34 @@ static void attention(struct plan_ledger *l, const struct plan *p, bool backward
     op->bytes = rows * bytes * (backward ? 2 * qkv + 2 * att : qkv + att);
 }
 
-static void pass(struct plan_ledger *l, const char *name, double count, double bytes) {
-    add(l, PLAN_PASS, name, count)->bytes = bytes;
+/* A pass over rows x cols elements that moves `bytes` for each. */
+static void pass(struct plan_ledger *l, enum plan_phase phase, const char *op, const char *name, double count,
+                 int64_t rows, int64_t cols, double bytes, enum kernel_dtype in) {
+    struct plan_op *o = add(l, PLAN_PASS, phase, op, name, count);
+    o->rows = rows, o->cols = cols;
+    o->in = o->out = in;
+    o->bytes = (double)rows * (double)cols * bytes;
 }
 
 /* Rows of the head in chunks of head_rows: full chunks and a rest. */
 static void head(struct plan_ledger *l, const struct plan *p, double micro) {
     const struct model_config *c = p->shape.config;
     const enum kernel_dtype d = p->shape.dtype;
+    const enum plan_phase in = PLAN_PHASE_HEAD;
     const int64_t t = p->shape.batch * p->shape.seq, h = p->shape.head_rows, rest = t % h;
+    const double size = (double)kernel_dtype_bytes(d), chunks_all = micro * (double)t / (double)h;
     const struct {
         int64_t rows;
         double count;
     } chunks[2] = {{h, micro * (double)(t / h)}, {rest, rest ? micro : 0}};
     for (int i = 0; i < 2; i++) {
-        gemm(l, "head forward", chunks[i].count, chunks[i].rows, c->vocab, c->width, false, true, d, KERNEL_F32);
-        gemm(l, "head grad-input", chunks[i].count, chunks[i].rows, c->width, c->vocab, false, false, d, d);
-        gemm(l, "head grad-weight", chunks[i].count, c->vocab, c->width, chunks[i].rows, true, false, d, KERNEL_F32);
+        gemm(l, in, "head forward", chunks[i].count, chunks[i].rows, c->vocab, c->width, false, true, d, KERNEL_F32);
+        gemm(l, in, "head grad-input", chunks[i].count, chunks[i].rows, c->width, c->vocab, false, false, d, d);
+        gemm(l, in, "head grad-weight", chunks[i].count, c->vocab, c->width, chunks[i].rows, true, false, d,
+             KERNEL_F32);
     }
-    pass(l, "cross-entropy", micro, (double)t * (double)c->vocab * (8 + (double)kernel_dtype_bytes(d)));
+    pass(l, in, "cross_entropy_stats", "cross-entropy forward", chunks_all, h, c->vocab, 4, KERNEL_F32);
+    pass(l, in, "cross_entropy_grad", "cross-entropy gradient", chunks_all, h, c->vocab, 4 + size, d);
 }
 
 void plan_messages(const struct plan *p, const struct model_params *params,
@@ -91,12 +104,13 @@ void plan_messages(const struct plan *p, const struct model_params *params,
 
 static void message(void *context, int64_t range, double bytes) {
     struct plan_ledger *l = context;
-    struct plan_op *last = &l->ops[l->count - 1];
+    int i = l->count - 1;
     (void)range;
-    if (last->kind == PLAN_MESSAGE && last->bytes == bytes)
-        last->count++;
+    while (i >= 0 && l->ops[i].kind == PLAN_MESSAGE && l->ops[i].bytes != bytes) i--;
+    if (i >= 0 && l->ops[i].kind == PLAN_MESSAGE)
+        l->ops[i].count++;
     else
-        add(l, PLAN_MESSAGE, "gradient all-reduce", 1)->bytes = bytes;
+        add(l, PLAN_MESSAGE, PLAN_PHASE_COMMUNICATION, "all_reduce", "gradient all-reduce", 1)->bytes = bytes;
 }
 
 static void total(struct plan_ledger *l, const struct plan *p) {
@@ -117,50 +131,68 @@ static void total(struct plan_ledger *l, const struct plan *p) {
     l->model_flop_square = (l->matmul_flop + l->attention_flop_square) * p->data_parallel;
 }
 
-void plan_ledger_fill(struct plan_ledger *l, const struct plan *p) {
+/* Passes of the layers and the embedding. Bytes of an element: reads and writes. */
+static void passes(struct plan_ledger *l, const struct plan *p, double micro) {
+    const enum plan_phase forward = PLAN_PHASE_FORWARD, backward = PLAN_PHASE_BACKWARD;
+    const struct model_config *c = p->shape.config;
+    const enum kernel_dtype d = p->shape.dtype;
+    const int64_t t = p->shape.batch * p->shape.seq, qkv = model_config_dim(c, MODEL_QKV);
+    const int64_t turned = model_config_dim(c, MODEL_ATTENTION) + model_config_dim(c, MODEL_KV);
+    const double size = (double)kernel_dtype_bytes(d), each = micro * (double)c->layers;
+    const double norms = (2 * (double)c->layers + (model_config_has(c, MODEL_EMBED_GAIN) ? 2 : 1)) * micro;
+    const double biased = (double)(qkv + 2 * c->width + c->ffn) / (double)qkv;
+    pass(l, forward, "norm_forward", "norm forward", norms, t, c->width, 2 * size, d);
+    pass(l, backward, "norm_grad_params", "norm grad-weight", norms, t, c->width, 2 * size, d);
+    /* x, dy, the residual's gradient, and dx */
+    pass(l, backward, "norm_grad_input", "norm grad-input", norms, t, c->width, 4 * size, d);
+    if (c->family->gated) {
+        pass(l, forward, "swiglu_forward", "SwiGLU forward", each, t, c->ffn, 3 * size, d);
+        pass(l, backward, "swiglu_backward", "SwiGLU backward", each, t, c->ffn, 5 * size, d);
+    } else { /* fused into the matmuls: what it writes beside, and reads again */
+        pass(l, forward, "gelu_forward", "GELU forward", each, t, c->ffn, size, d);
+        pass(l, backward, "gelu_backward", "GELU backward", each, t, c->ffn, size, d);
+    }
+    if (c->family->position == MODEL_POSITION_ROTARY) { /* in place */
+        pass(l, forward, "rotary", "rotary forward", each, t, turned, 2 * size, d);
+        pass(l, backward, "rotary", "rotary backward", each, t, turned, 2 * size, d);
+    }
+    if (model_config_has(c, MODEL_QKV_BIAS)) /* of all four matmuls, as so many of the first one's */
+        pass(l, backward, "column_sum", "bias gradients", each * biased, t, qkv, size, d);
+    pass(l, forward, "embedding_forward", "embedding forward", micro, t, c->width, 2 * size, d);
+    pass(l, backward, "embedding_backward", "embedding backward", micro, t, c->width, 12, d);
+}
+
+void plan_ledger_fill(struct plan_ledger *l, const struct plan *p, const struct model_params *params) {
     static const char *const qkv[] = {"qkv forward", "qkv grad-input", "qkv grad-weight"};
     static const char *const proj[] = {"projection forward", "projection grad-input", "projection grad-weight"};
     static const char *const up[] = {"ffn up forward", "ffn up grad-input", "ffn up grad-weight"};
     static const char *const down[] = {"ffn down forward", "ffn down grad-input", "ffn down grad-weight"};
     const struct model_config *c = p->shape.config;
-    const int64_t t = p->shape.batch * p->shape.seq, att = model_config_dim(c, MODEL_ATTENTION);
+    const enum kernel_dtype d = p->shape.dtype;
     const double micro = (double)p->accumulation, each = micro * (double)c->layers;
-    const double size = (double)kernel_dtype_bytes(p->shape.dtype), row = (double)t * (double)c->width * size;
-    struct model_params params;
 
     *l = (struct plan_ledger){0};
-    linear(l, p, qkv, each, t, c->width, model_config_dim(c, MODEL_QKV));
-    linear(l, p, proj, each, t, att, c->width);
-    linear(l, p, up, each, t, c->width, model_config_dim(c, MODEL_FFN_UP));
-    linear(l, p, down, each, t, c->ffn, c->width);
+    linear(l, p, qkv, each, c->width, model_config_dim(c, MODEL_QKV));
+    linear(l, p, proj, each, model_config_dim(c, MODEL_ATTENTION), c->width);
+    linear(l, p, up, each, c->width, model_config_dim(c, MODEL_FFN_UP));
+    linear(l, p, down, each, c->ffn, c->width);
     attention(l, p, false, each);
     attention(l, p, true, each);
     head(l, p, micro);
-    /* reads and writes: forward 2, backward reads x, dy twice, the residual's gradient, and writes dx */
-    pass(l, "norm", (2 * (double)c->layers + (model_config_has(c, MODEL_EMBED_GAIN) ? 2 : 1)) * micro, 8 * row);
-    /* GELU rides in the matmuls: what it writes beside, and reads again */
-    pass(l, "activation function", each, (c->family->gated ? 8 : 2) * (double)t * (double)c->ffn * size);
-    if (c->family->position == MODEL_POSITION_ROTARY) /* forward and back, in place */
-        pass(l, "rotary positions", each, 4 * (double)t * (double)(att + model_config_dim(c, MODEL_KV)) * size);
-    if (model_config_has(c, MODEL_QKV_BIAS))
-        pass(l, "bias gradients", each,
-             (double)(model_config_dim(c, MODEL_QKV) + 2 * c->width + c->ffn) * (double)t * size);
-    pass(l, "embedding", micro, 2 * row + 3 * (double)t * (double)c->width * 4);
-    if (model_params_open(&params, c, NULL)) return;
-    const double n = (double)params.total;
-    pass(l, "zero gradients", 1, 4 * n);
-    pass(l, "gradient norm", 1, 4 * n);
-    pass(l, "AdamW", 1, n * (28 + (p->shape.dtype == KERNEL_BF16 ? 2 : 0)));
-    plan_messages(p, &params, message, l);
-    model_params_close(&params);
+    passes(l, p, micro);
+    pass(l, PLAN_PHASE_ZERO, "zero", "zero gradients", 1, params->total, 1, 4, KERNEL_F32);
+    pass(l, PLAN_PHASE_CLIP, "square_sum", "gradient norm", 1, params->total, 1, 4, KERNEL_F32);
+    pass(l, PLAN_PHASE_UPDATE, "adamw", "AdamW", 1, params->total, 1, d == KERNEL_BF16 ? 30 : 28, d);
+    plan_messages(p, params, message, l);
     total(l, p);
 }
 
 double plan_full_model_flop(const struct plan *plan) {
     struct plan whole = *plan;
-    struct plan_ledger ledger;
+    struct model_params params;
     whole.request.config.layers = whole.request.config.full_layers;
     whole.shape.config = &whole.request.config;
-    plan_ledger_fill(&ledger, &whole);
-    return ledger.model_flop;
+    model_params_size(&params, &whole.request.config);
+    plan_ledger_fill(&whole.ledger, &whole, &params);
+    return whole.ledger.model_flop;
 }

@@ -8,18 +8,27 @@
 #ifndef TOISE_PLAN_LEDGER_H
 #define TOISE_PLAN_LEDGER_H
 
-#include "plan/plan.h"
+#include "kernels.h"
+#include "plan/phase.h"
+
+struct model_params;
+struct plan;
 
 enum plan_kind { PLAN_GEMM, PLAN_ATTENTION_FORWARD, PLAN_ATTENTION_BACKWARD, PLAN_PASS, PLAN_MESSAGE };
 
 struct plan_op {
     enum plan_kind kind;
-    const char *name;
-    double count;    /* times in a step of one rank */
+    enum plan_phase phase;
+    const char *op;   /* the kernel's, of kernels/list.h; "all_reduce" */
+    const char *name; /* where in the model */
+    /* Times in a step of one rank. Where the model calls a kernel with several shapes, the work of one of them: a count
+     * need not be whole. */
+    double count;
     int64_t m, n, k; /* gemm */
     bool a_trans, b_trans;
     enum kernel_dtype in, out;
     int64_t batch, heads, seq, window, head_dim; /* attention */
+    int64_t rows, cols;                          /* pass; of a vector, cols is 1 */
     double flop, flop_square;                    /* of one; square differs for attention alone */
     double bytes;                                /* of one: operands read and written once, or the message */
 };
@@ -35,7 +44,8 @@ struct plan_ledger {
     double messages, message_bytes;                            /* of one rank's step: all-reduces */
 };
 
-void plan_ledger_fill(struct plan_ledger *ledger, const struct plan *plan);
+/* From the plan's request and shape, for plan_make; plan->ledger is the result. params: of plan->request.config. */
+void plan_ledger_fill(struct plan_ledger *ledger, const struct plan *plan, const struct model_params *params);
 
 /* The gradient all-reduces of one rank's step in order, by the rule of parallel/buckets.h. range: with which range's
  * gradients, the last of it to become final, a message can leave: 0 what lies behind the layers, 1 to `layers` a layer,

@@ -85,10 +85,10 @@ int plan_make(struct plan *plan, const struct plan_request *request, struct base
     p->accumulation = r->global_batch / r->world / r->micro_batch;
     p->shape = (struct model_shape){
         .config = &r->config, .dtype = r->dtype, .batch = r->micro_batch, .seq = r->seq, .head_rows = r->head_rows};
-    if ((code = model_params_open(&params, &r->config, e))) return code;
+    model_params_size(&params, &r->config);
     fill_memory(p, params.total);
     p->gate_bytes = gate_bytes(p, &params);
-    model_params_close(&params);
+    plan_ledger_fill(&p->ledger, p, &params);
     return BASE_OK;
 }
 

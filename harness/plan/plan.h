@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Everything known before anything runs: how the world is laid out, and what it makes each rank hold. The plan
- * is a function of the request; it allocates nothing of the model's size. */
+ * is a function of the request; making it allocates nothing. */
 #ifndef TOISE_PLAN_PLAN_H
 #define TOISE_PLAN_PLAN_H
 
 #include "model/buffers.h"
 #include "model/params.h"
+#include "plan/ledger.h"
 
 /* What the user asks for. */
 struct plan_request {
@@ -50,6 +51,7 @@ struct plan {
     struct plan_arena arenas[PLAN_ARENAS];
     double memory_bytes; /* of a rank: the arenas' sum */
     double gate_bytes;   /* of a rank beside it, before timing; 0 without the gate */
+    struct plan_ledger ledger;
 };
 
 /* Lays the request out, or says which sizes disagree and what would fit (BASE_USAGE). `plan` must stay where it

@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "model/params.h"
-
 static const double UNKNOWN_DRIFT = 0.05;
 /* What launches are apart where few were made: sd of the logarithm of launches of kernels on virtual machines of two
  * cores (0.04 to 0.07, minutes apart), which counts as PRIOR launches beside those that were made. */
@@ -20,12 +18,6 @@ static const double FEW = 0.05;               /* share of a step that may be bey
 const char *projection_basis_name(enum projection_basis basis) {
     static const char *const names[PROJECTION_BASES] = {"timed", "between", "beyond", "bytes"};
     return names[basis];
-}
-
-const char *projection_phase_name(enum projection_phase phase) {
-    static const char *const names[PROJECTION_PHASES] = {"batch",    "zero",          "forward", "head",
-                                                         "backward", "communication", "clip",    "update"};
-    return names[phase];
 }
 
 /* Geometric mean, and the logarithm's standard deviation, over the points of these threads that have it. */
@@ -94,7 +86,7 @@ static int price_messages(struct projection_pricing *p) {
     if (plan->data_parallel == 1) return BASE_OK;
     for (int i = 0; i < r->count; i++) {
         const struct projection_priced *one = &r->ops[i];
-        if (one->phase != PROJECTION_BACKWARD) continue;
+        if (one->phase != PLAN_PHASE_BACKWARD) continue;
         backward += one->count * one->call_s;
         if (!strcmp(one->op, "embedding_backward")) embedding += one->call_s;
     }
@@ -104,11 +96,11 @@ static int price_messages(struct projection_pricing *p) {
     r->message_s = o.message_s, r->cost_s = o.cost_s, r->exposed_s = o.exposed_s;
     const enum projection_basis basis = o.extrapolated ? PROJECTION_BEYOND : PROJECTION_TIMED;
     code = projection_price_add(p, (struct projection_priced){"sums beside backward", "all_reduce", "",
-                                                              PROJECTION_BACKWARD, 1, o.cost_s, o.sd, basis,
+                                                              PLAN_PHASE_BACKWARD, 1, o.cost_s, o.sd, basis,
                                                               p->m->message_count});
     if (code) return code;
     return projection_price_add(p, (struct projection_priced){"sums after backward", "all_reduce", "",
-                                                              PROJECTION_COMMUNICATION, 1, o.exposed_s, o.sd, basis,
+                                                              PLAN_PHASE_COMMUNICATION, 1, o.exposed_s, o.sd, basis,
                                                               p->m->message_count});
 }
 
@@ -163,26 +155,21 @@ static void settle(struct projection_pricing *p, double drift_peak, double drift
 int projection_measured_price(const struct machine *m, const struct plan *plan, struct projection_measured *result,
                               struct base_error *e) {
     struct projection_pricing p = {.m = m, .plan = plan, .r = result, .e = e};
-    struct plan_ledger ledger;
-    struct model_params params;
     double drift_peak, drift_bandwidth;
     *result = (struct projection_measured){0};
-    int code = model_params_open(&params, &plan->request.config, e);
-    if (code) return code;
-    const double parameters = (double)params.total, tokens = (double)(plan->shape.batch * plan->shape.seq);
-    model_params_close(&params);
-    plan_ledger_fill(&ledger, plan);
+    const double tokens = (double)(plan->shape.batch * plan->shape.seq);
+    int code = BASE_OK;
     find_crowd(&p);
     result->peak_flop_per_s = middle(&p, false, &drift_peak);
     p.bandwidth = middle(&p, true, &drift_bandwidth);
     if (!isfinite(p.bandwidth)) p.bandwidth = m->accelerator.memory_bytes_per_s.value;
-    for (int i = 0; i < ledger.count && !code; i++) {
-        const struct plan_op *o = &ledger.ops[i];
+    for (int i = 0; i < plan->ledger.count && !code; i++) {
+        const struct plan_op *o = &plan->ledger.ops[i];
         if (o->kind == PLAN_MESSAGE) continue;
-        code = o->kind == PLAN_PASS ? projection_price_pass(&p, o, parameters) : projection_price_dense(&p, o);
+        code = o->kind == PLAN_PASS ? projection_price_pass(&p, o) : projection_price_dense(&p, o);
     }
     /* tokens in and out, and what the loss keeps of each: beside the ledger, and small */
-    if (!code) code = projection_price_bytes(&p, "batch", PROJECTION_BATCH, (double)plan->accumulation, tokens * 32);
+    if (!code) code = projection_price_bytes(&p, "batch", PLAN_PHASE_BATCH, (double)plan->accumulation, tokens * 32);
     if (!code) code = price_messages(&p);
     if (!code) settle(&p, drift_peak, drift_bandwidth);
     return code;

@@ -14,7 +14,7 @@
 #define TOISE_PROJECTION_MEASURED_H
 
 #include "machine/machine.h"
-#include "plan/ledger.h"
+#include "plan/plan.h"
 
 enum projection_basis {
     PROJECTION_TIMED,    /* this very shape was timed */
@@ -24,20 +24,6 @@ enum projection_basis {
     PROJECTION_BASES
 };
 const char *projection_basis_name(enum projection_basis basis);
-
-/* Parts of a step, named as records of kind "train" name them. */
-enum projection_phase {
-    PROJECTION_BATCH,
-    PROJECTION_ZERO,
-    PROJECTION_FORWARD,
-    PROJECTION_HEAD,
-    PROJECTION_BACKWARD,
-    PROJECTION_COMMUNICATION,
-    PROJECTION_CLIP,
-    PROJECTION_UPDATE,
-    PROJECTION_PHASES
-};
-const char *projection_phase_name(enum projection_phase phase);
 
 enum projection_op_kind {
     PROJECTION_MATMULS,
@@ -51,7 +37,7 @@ struct projection_priced {
     const char *name; /* the ledger's */
     const char *op;   /* of kernels.h; "all_reduce" */
     const char *trans;
-    enum projection_phase phase;
+    enum plan_phase phase;
     double count, call_s; /* in a step of one rank; seconds of one */
     double sd;            /* of the price's logarithm, the machine's own drift apart */
     enum projection_basis basis;
@@ -62,7 +48,7 @@ enum { PROJECTION_PRICED_MOST = 80 };
 struct projection_measured {
     struct projection_priced ops[PROJECTION_PRICED_MOST];
     int count;
-    double phase_s[PROJECTION_PHASES], by_kind_s[PROJECTION_OP_KINDS];
+    double phase_s[PLAN_PHASES], by_kind_s[PROJECTION_OP_KINDS];
     double step_s, low_s, high_s; /* 90% */
     double compute_s;             /* the step without messages */
     double message_s, cost_s;     /* messages alone; what they take from the backward that hides them */

@@ -82,9 +82,10 @@ int projection_price_add(struct projection_pricing *p, struct projection_priced 
     return BASE_OK;
 }
 
-/* Prices `count` calls of `times` the query's work; *found is false, and nothing added, where no point serves it. */
-static int price(struct projection_pricing *p, const char *name, enum projection_phase phase, double count,
-                 double times, const struct query *q, bool *found) {
+/* Prices the operation's calls, each of `times` the query's work; *found is false, and nothing added, where no point
+ * serves it. */
+static int price(struct projection_pricing *p, const struct plan_op *o, double times, const struct query *q,
+                 bool *found) {
     struct group g;
     struct projection_estimate rate;
     gather(p, q, &g);
@@ -94,11 +95,11 @@ static int price(struct projection_pricing *p, const char *name, enum projection
     if (code) return code;
     const double alone = times * work(q->op, q->sizes, q->window) / exp(rate.value);
     return projection_price_add(
-        p, (struct projection_priced){.name = name,
+        p, (struct projection_priced){.name = o->name,
                                       .op = g.nearest->op,
                                       .trans = g.nearest->trans,
-                                      .phase = phase,
-                                      .count = count,
+                                      .phase = o->phase,
+                                      .count = o->count,
                                       .call_s = alone * crowded(p, g.nearest),
                                       .sd = hypot(rate.sd, g.nearest->spread / 2), /* half-width of 95% */
                                       .basis = basis_of(&g),
@@ -128,72 +129,20 @@ static int missing(const struct projection_pricing *p, const char *op, enum mach
 
 int projection_price_dense(struct projection_pricing *p, const struct plan_op *o) {
     const struct model_config *c = &p->plan->request.config;
-    struct query q = {.dtype = projection_type_of(o->in)};
-    enum projection_phase phase = strstr(o->name, "head") ? PROJECTION_HEAD : PROJECTION_BACKWARD;
+    struct query q = {.op = o->op, .dtype = projection_type_of(o->in)};
     char trans[4] = "";
     bool found;
     if (o->kind == PLAN_GEMM) {
         snprintf(trans, sizeof trans, "%c%c", o->a_trans ? 'T' : 'N', o->b_trans ? 'T' : 'N');
-        q.op = "gemm";
         memcpy(q.sizes, (int64_t[MACHINE_SIZES]){o->m, o->n, o->k, 1}, sizeof q.sizes);
     } else {
-        q.op = o->kind == PLAN_ATTENTION_FORWARD ? "attention_forward" : "attention_backward";
         q.window = o->window;
         q.alibi = c->family->position == MODEL_POSITION_ALIBI;
         memcpy(q.sizes, (int64_t[MACHINE_SIZES]){o->batch, o->heads, o->seq, o->head_dim}, sizeof q.sizes);
     }
     q.trans = trans;
-    if (phase == PROJECTION_BACKWARD && strstr(o->name, "forward")) phase = PROJECTION_FORWARD;
-    const int code = price(p, o->name, phase, o->count, 1, &q, &found);
+    const int code = price(p, o, 1, &q, &found);
     return code || found ? code : missing(p, q.op, q.dtype);
-}
-
-/* Which operations a pass of the ledger is. `fixed`: FP32 whatever the plan's type. */
-static const struct part {
-    const char *pass, *op;
-    enum projection_phase phase;
-    bool fixed;
-} parts[] = {
-    {"norm", "norm_forward", PROJECTION_FORWARD, false},
-    {"norm", "norm_grad_params", PROJECTION_BACKWARD, false},
-    {"norm", "norm_grad_input", PROJECTION_BACKWARD, false},
-    {"activation function", "gelu_forward", PROJECTION_FORWARD,
-     false}, /* it rides in a matmul: a little less than this */
-    {"activation function", "gelu_backward", PROJECTION_BACKWARD, false},
-    {"activation function", "swiglu_forward", PROJECTION_FORWARD, false},
-    {"activation function", "swiglu_backward", PROJECTION_BACKWARD, false},
-    {"rotary positions", "rotary", PROJECTION_FORWARD, false},
-    {"rotary positions", "rotary", PROJECTION_BACKWARD, false},
-    {"bias gradients", "column_sum", PROJECTION_BACKWARD, false},
-    {"embedding", "embedding_forward", PROJECTION_FORWARD, false},
-    {"embedding", "embedding_backward", PROJECTION_BACKWARD, false},
-    {"cross-entropy", "cross_entropy_stats", PROJECTION_HEAD, true},
-    {"cross-entropy", "cross_entropy_grad", PROJECTION_HEAD, false},
-    {"zero gradients", "zero", PROJECTION_ZERO, true},
-    {"gradient norm", "square_sum", PROJECTION_CLIP, true},
-    {"AdamW", "adamw", PROJECTION_UPDATE, false},
-};
-enum { PARTS = sizeof parts / sizeof *parts };
-
-/* Rows and columns that the model calls a part with, and how many such calls' work one of the ledger's passes is. */
-static double shape_of(const struct projection_pricing *p, const struct part *part, int64_t sizes[MACHINE_SIZES]) {
-    const struct model_config *c = &p->plan->request.config;
-    const struct model_shape *s = &p->plan->shape;
-    const int64_t qkv = model_config_dim(c, MODEL_QKV), tokens = s->batch * s->seq;
-    const bool ffn = !strncmp(part->op, "gelu_", 5) || !strncmp(part->op, "swiglu_", 7);
-    int64_t rows = tokens, cols = ffn ? c->ffn : c->width;
-    double times = 1;
-    if (!strcmp(part->op, "rotary")) cols = qkv - model_config_dim(c, MODEL_KV);
-    if (!strcmp(part->op, "column_sum")) {
-        cols = qkv;
-        times = (double)(qkv + 2 * c->width + c->ffn) / (double)qkv;
-    }
-    if (!strncmp(part->op, "cross_entropy_", 14)) {
-        rows = s->head_rows, cols = c->vocab;
-        times = (double)tokens / (double)rows;
-    }
-    memcpy(sizes, (int64_t[MACHINE_SIZES]){rows, cols, 1, 1}, sizeof(int64_t[MACHINE_SIZES]));
-    return times;
 }
 
 /* Vectors far beyond the caches: the rate of the longest that was timed. */
@@ -207,7 +156,7 @@ static double longest(const struct projection_pricing *p, const struct query *q,
     return n / (double)sizes[0];
 }
 
-int projection_price_bytes(struct projection_pricing *p, const char *name, enum projection_phase phase, double count,
+int projection_price_bytes(struct projection_pricing *p, const char *name, enum plan_phase phase, double count,
                            double bytes) {
     return projection_price_add(p, (struct projection_priced){.name = name,
                                                               .op = "bytes",
@@ -219,33 +168,14 @@ int projection_price_bytes(struct projection_pricing *p, const char *name, enum 
                                                               .basis = PROJECTION_BY_BYTES});
 }
 
-/* Whether a part belongs to the ledger's pass, in a family whose activation function is gated or not. */
-static bool belongs(const struct part *part, const char *pass, bool gated) {
-    const char *other = gated ? "gelu_" : "swiglu_";
-    return !strcmp(part->pass, pass) && strncmp(part->op, other, strlen(other)) != 0;
-}
-
-static int price_part(struct projection_pricing *p, const struct plan_op *o, const struct part *part, double parameters,
-                      bool *found) {
-    const enum projection_phase phase = part->phase;
-    const bool vector = phase == PROJECTION_ZERO || phase == PROJECTION_CLIP || phase == PROJECTION_UPDATE;
-    struct query q = {.op = part->op,
-                      .trans = "",
-                      .dtype = part->fixed ? MACHINE_FP32 : projection_type_of(p->plan->shape.dtype),
-                      .sizes = {1, 1, 1, 1}};
-    const double times = vector ? longest(p, &q, parameters, q.sizes) : shape_of(p, part, q.sizes);
-    return price(p, o->name, phase, o->count, times, &q, found);
-}
-
-int projection_price_pass(struct projection_pricing *p, const struct plan_op *o, double parameters) {
-    const bool gated = p->plan->request.config.family->gated;
-    int code = BASE_OK, of = 0;
-    for (int i = 0; i < PARTS; i++) of += belongs(&parts[i], o->name, gated);
-    for (int i = 0; i < PARTS && !code; i++) {
-        bool found = true;
-        if (!belongs(&parts[i], o->name, gated)) continue;
-        code = price_part(p, o, &parts[i], parameters, &found);
-        if (!code && !found) code = projection_price_bytes(p, o->name, parts[i].phase, o->count, o->bytes / of);
+int projection_price_pass(struct projection_pricing *p, const struct plan_op *o) {
+    struct query q = {.op = o->op, .trans = "", .dtype = projection_type_of(o->in), .sizes = {o->rows, o->cols, 1, 1}};
+    bool found;
+    double times = 1;
+    if (o->cols == 1) {
+        q.sizes[0] = 1;
+        times = longest(p, &q, (double)o->rows, q.sizes);
     }
-    return code;
+    const int code = price(p, o, times, &q, &found);
+    return code || found ? code : projection_price_bytes(p, o->name, o->phase, o->count, o->bytes);
 }

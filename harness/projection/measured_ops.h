@@ -16,8 +16,8 @@ struct projection_pricing {
 
 /* Each adds to p->r->ops what one operation of the ledger comes to. */
 int projection_price_dense(struct projection_pricing *p, const struct plan_op *op); /* matmul or attention */
-int projection_price_pass(struct projection_pricing *p, const struct plan_op *op, double parameters);
-int projection_price_bytes(struct projection_pricing *p, const char *name, enum projection_phase phase, double count,
+int projection_price_pass(struct projection_pricing *p, const struct plan_op *op);
+int projection_price_bytes(struct projection_pricing *p, const char *name, enum plan_phase phase, double count,
                            double bytes);
 int projection_price_add(struct projection_pricing *p, struct projection_priced one);
 

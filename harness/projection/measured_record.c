@@ -8,8 +8,7 @@
 
 static json_t *phases_of(const struct projection_measured *r) {
     json_t *o = json_object();
-    for (int i = 0; i < PROJECTION_PHASES; i++)
-        record_set_number(o, projection_phase_name((enum projection_phase)i), r->phase_s[i]);
+    for (int i = 0; i < PLAN_PHASES; i++) record_set_number(o, plan_phase_name((enum plan_phase)i), r->phase_s[i]);
     return o;
 }
 
@@ -28,7 +27,7 @@ static json_t *ops_of(const struct projection_measured *r) {
         record_set(o, "name", json_string(p->name));
         record_set(o, "op", json_string(p->op));
         if (p->trans[0]) record_set(o, "trans", json_string(p->trans));
-        record_set(o, "phase", json_string(projection_phase_name(p->phase)));
+        record_set(o, "phase", json_string(plan_phase_name(p->phase)));
         record_set_number(o, "count", p->count);
         record_set_number(o, "call_s", p->call_s);
         record_set_number(o, "seconds", p->count * p->call_s);
@@ -47,18 +46,17 @@ static json_t *layout_of(const struct plan *p) {
 }
 
 static json_t *result_of(const struct projection_measured *r, const struct plan *p, bool fits) {
-    struct plan_ledger l;
+    const struct plan_ledger *l = &p->ledger;
     json_t *o = json_object();
-    plan_ledger_fill(&l, p);
     const double tokens = (double)p->request.global_batch * (double)p->request.seq,
-                 rank = l.model_flop / p->request.world;
+                 rank = l->model_flop / p->request.world;
     record_set_number(o, "step_s", r->step_s);
     record_set_number(o, "step_s_low", r->low_s);
     record_set_number(o, "step_s_high", r->high_s);
     record_set(o, "label", json_string(r->interpolated ? "interpolated" : "extrapolated"));
     if (!r->interpolated) record_set(o, "why", json_string(r->why));
     record_set_number(o, "tokens_per_s", tokens / r->step_s);
-    record_set_number(o, "model_flop_per_s", l.model_flop / r->step_s);
+    record_set_number(o, "model_flop_per_s", l->model_flop / r->step_s);
     record_set_number(o, "tflop_per_s_per_accelerator", rank / r->step_s / 1e12); /* an accelerator: one rank */
     record_set_number(o, "mfu", rank / r->step_s / r->peak_flop_per_s);
     record_set_number(o, "hfu", rank / r->step_s / r->peak_flop_per_s);

@@ -13,12 +13,12 @@ static double median(const double *x, int n) {
 
 /* This rank's phases in the timed step nearest to the median, scaled to it: phases of one step add up, which medians
  * of phases need not. */
-static void typical_phases(const struct train_result *r, double phase_s[PARALLEL_PHASES]) {
+static void typical_phases(const struct train_result *r, double phase_s[PLAN_PHASES]) {
     int best = 0;
     for (int i = 1; i < r->timed; i++)
         if (fabs(r->step_s[i] - r->step.median) < fabs(r->step_s[best] - r->step.median)) best = i;
-    for (int p = 0; p < PARALLEL_PHASES; p++)
-        phase_s[p] = r->samples.phase[best * PARALLEL_PHASES + p] * r->step.median / r->step_s[best];
+    for (int p = 0; p < PLAN_PHASES; p++)
+        phase_s[p] = r->samples.phase[best * PLAN_PHASES + p] * r->step.median / r->step_s[best];
 }
 
 static void describe(struct train_rank *mine, const struct measure_placement *placement) {
@@ -39,12 +39,12 @@ void train_ranks(struct train_result *r, struct train_rank *mine, const struct m
     typical_phases(r, mine->phase_s);
     mine->compute_s = r->step.median;
     if (probes)
-        mine->compute_s = median(probe_s, probes) + mine->phase_s[PARALLEL_CLIP] + mine->phase_s[PARALLEL_UPDATE];
+        mine->compute_s = median(probe_s, probes) + mine->phase_s[PLAN_PHASE_CLIP] + mine->phase_s[PLAN_PHASE_UPDATE];
     world->ops->gather(world, mine, sizeof *mine, r->ranks);
     for (int i = 1; i < world->size; i++)
         if (r->ranks[i].compute_s > r->ranks[slowest].compute_s) slowest = i;
     for (int i = 0; i < world->size; i++) r->ranks[i].wait_s = r->ranks[slowest].compute_s - r->ranks[i].compute_s;
     r->exposed = base_stats_median(exposed_s, probes, MEASURE_CONFIDENCE);
     r->other_s = r->step.median;
-    for (int p = 0; p < PARALLEL_PHASES; p++) r->other_s -= r->phase_s[p] = r->ranks[slowest].phase_s[p];
+    for (int p = 0; p < PLAN_PHASES; p++) r->other_s -= r->phase_s[p] = r->ranks[slowest].phase_s[p];
 }

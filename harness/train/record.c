@@ -28,6 +28,8 @@ static json_t *op_of(const struct plan_op *op) {
     static const char *const kinds[] = {"gemm", "attention_forward", "attention_backward", "pass", "all_reduce"};
     json_t *o = json_object();
     record_set(o, "kind", json_string(kinds[op->kind]));
+    record_set(o, "phase", json_string(plan_phase_name(op->phase)));
+    record_set(o, "op", json_string(op->op));
     record_set(o, "name", json_string(op->name));
     record_set_number(o, "count", op->count);
     if (op->kind == PLAN_GEMM) {
@@ -38,30 +40,30 @@ static json_t *op_of(const struct plan_op *op) {
         record_set_integer(o, "b", op->batch), record_set_integer(o, "h", op->heads);
         record_set_integer(o, "s", op->seq), record_set_integer(o, "d", op->head_dim);
     }
+    if (op->rows) record_set_integer(o, "rows", op->rows), record_set_integer(o, "cols", op->cols);
     if (op->flop > 0) record_set_number(o, "flop", op->flop);
     record_set_number(o, "bytes", op->bytes);
     return o;
 }
 
 static json_t *ledger_of(const struct plan *p, bool with_ops) {
-    struct plan_ledger l;
-    plan_ledger_fill(&l, p);
+    const struct plan_ledger *l = &p->ledger;
     json_t *o = json_object();
-    record_set_number(o, "model_flop", l.model_flop);
-    record_set_number(o, "model_flop_square", l.model_flop_square);
+    record_set_number(o, "model_flop", l->model_flop);
+    record_set_number(o, "model_flop_square", l->model_flop_square);
     if (p->request.config.layers < p->request.config.full_layers)
         record_set_number(o, "full_model_flop", plan_full_model_flop(p));
-    record_set_number(o, "matmul_flop", l.matmul_flop * p->data_parallel);
-    record_set_number(o, "attention_flop", l.attention_flop * p->data_parallel);
-    record_set_number(o, "pass_bytes_estimate", l.pass_bytes * p->data_parallel);
-    record_set_number(o, "messages_per_rank", l.messages);
-    record_set_number(o, "message_bytes_per_rank", l.message_bytes);
+    record_set_number(o, "matmul_flop", l->matmul_flop * p->data_parallel);
+    record_set_number(o, "attention_flop", l->attention_flop * p->data_parallel);
+    record_set_number(o, "pass_bytes_estimate", l->pass_bytes * p->data_parallel);
+    record_set_number(o, "messages_per_rank", l->messages);
+    record_set_number(o, "message_bytes_per_rank", l->message_bytes);
     record_set_number(o, "memory_bytes_per_rank", p->memory_bytes);
     if (p->gate_bytes > 0) record_set_number(o, "gate_bytes_per_rank", p->gate_bytes);
     record_set(o, "memory", memory_of(p));
     if (with_ops) {
         json_t *ops = json_array();
-        for (int i = 0; i < l.count; i++) json_array_append_new(ops, op_of(&l.ops[i]));
+        for (int i = 0; i < l->count; i++) json_array_append_new(ops, op_of(&l->ops[i]));
         record_set(o, "ops", ops);
     }
     return o;
@@ -82,8 +84,7 @@ static json_t *residual_of(const struct train_gate *gate) {
 
 static json_t *breakdown_of(const double *phase_s, double other) {
     json_t *o = json_object();
-    for (int p = 0; p < PARALLEL_PHASES; p++)
-        record_set_number(o, parallel_phase_name((enum parallel_phase)p), phase_s[p]);
+    for (int p = 0; p < PLAN_PHASES; p++) record_set_number(o, plan_phase_name((enum plan_phase)p), phase_s[p]);
     record_set_number(o, "other", other);
     return o;
 }
@@ -115,10 +116,9 @@ static json_t *rank_of(const struct train_result *r, const struct train_rank *k,
 
 /* Everything that is a rate or follows from one: left out of a FAILED record. */
 static void set_rates(json_t *o, const struct train_result *r, const struct plan *p, const struct comm *world) {
-    struct plan_ledger l;
-    plan_ledger_fill(&l, p);
+    const struct plan_ledger *l = &p->ledger;
     const double tokens = (double)p->request.global_batch * (double)p->request.seq, s = r->mean.mean;
-    const double peak = r->peak_flop_per_s, mfu = train_utilisation(r, l.model_flop);
+    const double peak = r->peak_flop_per_s, mfu = train_utilisation(r, l->model_flop);
     record_set_number(o, "step_s", r->step.median);
     record_set_number(o, "step_s_low", r->step.low);
     record_set_number(o, "step_s_high", r->step.high);
@@ -134,18 +134,18 @@ static void set_rates(json_t *o, const struct train_result *r, const struct plan
     record_set_number(o, "tokens_per_s_high", tokens / low);
     record_set_number(o, "tokens_per_s_per_node", tokens / s / world->nodes);
     record_set_number(o, "tokens_per_s_per_rank", tokens / s / world->size);
-    record_set_number(o, "model_flop_per_s", l.model_flop / s);
-    record_set_number(o, "model_flop_per_s_per_node", l.model_flop / s / world->nodes);
-    record_set_number(o, "model_flop_per_s_per_rank", l.model_flop / s / world->size);
-    record_set_number(o, "model_flop_per_s_square", l.model_flop_square / s);
+    record_set_number(o, "model_flop_per_s", l->model_flop / s);
+    record_set_number(o, "model_flop_per_s_per_node", l->model_flop / s / world->nodes);
+    record_set_number(o, "model_flop_per_s_per_rank", l->model_flop / s / world->size);
+    record_set_number(o, "model_flop_per_s_square", l->model_flop_square / s);
     if (p->request.config.layers < p->request.config.full_layers)
-        record_set_number(o, "full_model_tokens_per_s", tokens / s * l.model_flop / plan_full_model_flop(p));
+        record_set_number(o, "full_model_tokens_per_s", tokens / s * l->model_flop / plan_full_model_flop(p));
     record_set_number(o, "mfu", mfu > 1 ? NAN : mfu); /* above 1 only a burst, of a record that is inconclusive */
     record_set_number(o, "hfu", mfu > 1 ? NAN : mfu); /* nothing is recomputed */
     record_set_number(o, "peak_flop_per_s", peak);
     if (r->nominal_flop_per_s > 0) {
         record_set_number(o, "nominal_peak_flop_per_s", r->nominal_flop_per_s);
-        record_set_number(o, "mfu_nominal", l.model_flop / s / r->nominal_flop_per_s);
+        record_set_number(o, "mfu_nominal", l->model_flop / s / r->nominal_flop_per_s);
     }
     set_exposed(o, r, world->size, true);
     record_set(o, "breakdown", breakdown_of(r->phase_s, r->other_s));

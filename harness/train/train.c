@@ -19,7 +19,6 @@ static const double PEAK_EVERY = 64;    /* times a window's length, which a quot
 struct loop {
     const struct train_options *o;
     const struct plan *plan;
-    struct plan_ledger ledger;
     struct comm *world;
     const struct base_cpus *cpus; /* of this rank's threads */
     struct train_result *r;
@@ -46,17 +45,17 @@ static void say(const struct loop *l, const char *what) {
 
 /* Room for every sample, before the first window. */
 static int allocate(struct loop *l, struct base_error *e) {
-    static const char *names[PARALLEL_PHASES];
+    static const char *names[PLAN_PHASES];
     struct train_result *r = l->r;
     const int timed = l->o->steps ? l->o->steps : STEPS_MAX;
-    for (int p = 0; p < PARALLEL_PHASES; p++) names[p] = parallel_phase_name((enum parallel_phase)p);
+    for (int p = 0; p < PLAN_PHASES; p++) names[p] = plan_phase_name((enum plan_phase)p);
     const size_t n = (size_t)(l->o->warmup + timed);
     bool ok = (r->loss = calloc(n, sizeof(double))) && (r->grad_norm = calloc(n, sizeof(double))) &&
               (r->step_s = calloc(n, sizeof(double))) && (r->peaks = calloc(PEAK_MAX, sizeof(double))) &&
               (l->probe_s = calloc(PROBES_MAX, sizeof(double))) && (l->bare_s = calloc(PROBES_MAX, sizeof(double))) &&
               (r->ranks = calloc((size_t)l->world->size, sizeof *r->ranks));
     if (!ok) return base_fail(e, BASE_BROKEN, "out of memory for %zu steps' samples", n);
-    int code = measure_samples_open(&r->samples, timed, PARALLEL_PHASES, names, e);
+    int code = measure_samples_open(&r->samples, timed, PLAN_PHASES, names, e);
     return code ? code : measure_watch_open(&l->watch, l->cpus, e);
 }
 
@@ -95,8 +94,8 @@ static void probe_window(struct loop *l, int step) {
     double since = base_clock_now();
     l->world->ops->barrier(l->world);
     parallel_probe(&l->engine, l->source, step, &probe);
-    const double *phase_s = l->r->samples.phase + (l->r->timed - 1) * PARALLEL_PHASES;
-    double compute_s = probe.seconds + phase_s[PARALLEL_CLIP] + phase_s[PARALLEL_UPDATE];
+    const double *phase_s = l->r->samples.phase + (l->r->timed - 1) * PLAN_PHASES;
+    double compute_s = probe.seconds + phase_s[PLAN_PHASE_CLIP] + phase_s[PLAN_PHASE_UPDATE];
     l->world->ops->max(l->world, &compute_s, 1); /* all ranks have ended theirs */
     l->bare_s[l->probes] = l->r->step_s[l->r->timed - 1] - compute_s;
     l->probe_s[l->probes++] = probe.seconds;
@@ -209,8 +208,8 @@ static void train(struct loop *l) {
     /* A bound that the steps beat was taken while others had the cores: it is an upper bound, so look again. */
     r->step = base_stats_median(r->step_s, r->timed, MEASURE_CONFIDENCE);
     r->mean = base_stats_mean(r->step_s, r->timed);
-    for (int i = 0;
-         i < PEAK_RETRIES && !train_burst(r, l->ledger.model_flop) && train_utilisation(r, l->ledger.model_flop) > 1;
+    for (int i = 0; i < PEAK_RETRIES && !train_burst(r, l->plan->ledger.model_flop) &&
+                    train_utilisation(r, l->plan->ledger.model_flop) > 1;
          i++)
         peak_window(l);
 }
@@ -273,10 +272,9 @@ int train_run(struct train_result *result, const struct plan *plan, const struct
     train_gate_clear(&r->gate);
     r->entropy = data_entropy(options->source);
     snprintf(r->source, sizeof r->source, "%s", data_describe(options->source));
-    plan_ledger_fill(&l->ledger, plan);
     int code = prepare(l, ops, placement->cpus_per_thread, e);
     if (!code && !train_gate_passed(&r->gate)) {
-        train_verdict(r, l->o, l->ledger.model_flop); /* nothing is timed that is not right */
+        train_verdict(r, l->o, l->plan->ledger.model_flop); /* nothing is timed that is not right */
     } else if (!code) {
         train(l);
         gather_ranks(l, placement);
@@ -286,7 +284,7 @@ int train_run(struct train_result *result, const struct plan *plan, const struct
             train_gate_history(&r->gate, plan->shape.dtype, r->loss, options->history, n, options->history_where);
         }
         train_gate_agree(&r->gate, world); /* one rank alone may know the earlier record */
-        train_verdict(r, l->o, l->ledger.model_flop);
+        train_verdict(r, l->o, l->plan->ledger.model_flop);
     }
     if (!code && options->on_result) code = options->on_result(options->context, r, e);
     if (!code && options->save && train_gate_passed(&r->gate)) code = save(l, e);

@@ -15,7 +15,7 @@
 #include "measure/peak.h"
 #include "measure/placement.h"
 #include "measure/samples.h"
-#include "plan/ledger.h"
+#include "plan/plan.h"
 #include "records/set.h"
 #include "train/gate.h"
 
@@ -60,8 +60,8 @@ struct train_rank {
     double wait_s;                   /* for the slowest rank */
     struct measure_interference met; /* over the timed steps together */
     double peak_flop_per_s;
-    double phase_s[PARALLEL_PHASES]; /* of the step nearest to the median, scaled to it */
-    double peak_memory_bytes;        /* negative: unknown */
+    double phase_s[PLAN_PHASES]; /* of the step nearest to the median, scaled to it */
+    double peak_memory_bytes;    /* negative: unknown */
     char cpus[64];
     char warning[256];
 };
@@ -95,9 +95,9 @@ struct train_result {
     double covered;                 /* share of the wall time that they add up to */
     double entropy;                 /* of the source, nats per token; NAN unknown */
     char source[160];
-    struct train_rank *ranks;        /* [world size], on every rank */
-    double phase_s[PARALLEL_PHASES]; /* of the slowest rank's median step, communication including waiting */
-    double other_s;                  /* what phases leave of the step */
+    struct train_rank *ranks;    /* [world size], on every rank */
+    double phase_s[PLAN_PHASES]; /* of the slowest rank's median step, communication including waiting */
+    double other_s;              /* what phases leave of the step */
     /* Communication that nothing covered: a step minus the slowest rank's compute in the probe after it, median of such
      * pairs; NAN without pairs. Within noise it can be below 0. */
     struct base_interval exposed;

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "plan/ledger.h"
+#include "plan/plan.h"
 #include "unit/support/published_jobs.h"
 
 enum { JOBS = sizeof published_jobs / sizeof *published_jobs };

@@ -221,6 +221,24 @@ static void test_moments(void **state) {
     }
 }
 
+/* Sizes without the table are those of the table. */
+static void sizes_alone(void **state) {
+    (void)state;
+    static const char *const presets[] = {"tiny-gpt2", "tiny-bloom", "tiny-llama", "tiny-mistral", "gpt2-124m"};
+    for (size_t i = 0; i < sizeof presets / sizeof *presets; i++) {
+        json_t *json = config_json_preset(presets[i]);
+        const struct model_config c = config_json_accepted(json);
+        struct model_params full, size;
+        assert_int_equal(model_params_open(&full, &c, NULL), BASE_OK);
+        model_params_size(&size, &c);
+        assert_null(size.tensors);
+        assert_true(size.total == full.total && size.layer0 == full.layer0 && size.layer_size == full.layer_size);
+        assert_true(size.largest == full.largest);
+        assert_memory_equal(size.role_offset, full.role_offset, sizeof full.role_offset);
+        model_params_close(&full);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_preset_counts),
@@ -230,6 +248,7 @@ int main(void) {
         cmocka_unit_test(test_same_on_any_threads),
         cmocka_unit_test(test_slice_is_a_part),
         cmocka_unit_test(test_moments),
+        cmocka_unit_test(sizes_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -152,7 +152,7 @@ static void test_repeats(void **state) {
         assert_memory_equal(first, g->master, n * sizeof *first);
         for (size_t i = 0; i < n && g->half; i++) assert_int_equal(g->half[i], scalar_narrow(g->master[i]));
         double sum = 0;
-        for (int p = 0; p < PARALLEL_PHASES; p++) sum += result.phase_s[p];
+        for (int p = 0; p < PLAN_PHASES; p++) sum += result.phase_s[p];
         assert_true(sum > 0 && fabs(sum / result.seconds - 1) < 1e-9);
         free(first);
         rig_close(&r);

@@ -12,7 +12,7 @@
 #include "comm/count.h"
 #include "model/model.h"
 #include "parallel/buckets.h"
-#include "plan/ledger.h"
+#include "plan/plan.h"
 #include "unit/support/counting.h"
 #include "unit/support/rig.h"
 
@@ -68,7 +68,7 @@ static void check_plan(const struct plan_request *request) {
     struct sent s = {0};
     struct base_error e = {0};
     assert_int_equal(plan_make(&plan, request, &e), BASE_OK);
-    plan_ledger_fill(&l, &plan);
+    l = plan.ledger;
     run_counted(&plan, &c, &s);
     int shapes = 0;
     for (int i = 0; i < l.count; i++) {

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "plan/ledger.h"
+#include "plan/plan.h"
 #include "unit/support/config_json.h"
 #include "unit/support/rig.h"
 
@@ -31,7 +31,7 @@ static void literals_by_hand(void **state) {
                                    .world = 1,
                                    .threads = 2};
     assert_int_equal(plan_make(&plan, &r, &e), BASE_OK);
-    plan_ledger_fill(&l, &plan);
+    l = plan.ledger;
     /* 6 FLOP a token and matmul weight: 12 layers of 12 width^2, and the head */
     assert_true(l.matmul_flop == 6.0 * 1024 * (12 * 12 * 768.0 * 768 + 50257 * 768.0));
     /* 12 layers, 4 sequences: 6 matmuls of 2 * 256^2 * 768, half the square */
@@ -59,7 +59,7 @@ static struct plan_request one_sequence(struct model_config config, int64_t seq)
 static void ledger_of(struct plan *plan, struct plan_ledger *l, const struct plan_request *r) {
     struct base_error e = {0};
     if (plan_make(plan, r, &e)) fail_msg("%s", e.text);
-    plan_ledger_fill(l, plan);
+    *l = plan->ledger;
 }
 
 /* One layer of Mistral 7B on 2,048 tokens T: each matmul is 2 T in out FLOP, three of them a step.

@@ -91,15 +91,19 @@ static void constant_rates_add_up(void **state) {
     struct plan_ledger l;
     plain();
     plan_of(&plan, 256, 4, 4, 1);
-    plan_ledger_fill(&l, &plan);
+    l = plan.ledger;
     const struct projection_measured r = priced(&plan);
     /* 759.0 and 14.5 GFLOP; passes by their bytes, and 32 for each of 1,024 tokens beside the ledger */
     near(r.step_s, l.matmul_flop / FAST + l.attention_flop / SLOW + (l.pass_bytes + 32 * 1024) / MEMORY);
-    near(r.phase_s[PROJECTION_HEAD] - line(&r, "cross-entropy", "bytes")->call_s * 2, 6 * 1024 * 50257 * 768.0 / FAST);
-    near(r.phase_s[PROJECTION_UPDATE], 28 * 124439808.0 / MEMORY);
-    near(r.phase_s[PROJECTION_ZERO], 4 * 124439808.0 / MEMORY);
+    const struct projection_priced *sums = line(&r, "cross-entropy forward", "bytes"),
+                                   *gradient = line(&r, "cross-entropy gradient", "bytes");
+    near(sums->count * sums->call_s, 1024 * 50257 * 4.0 / MEMORY);
+    near(gradient->count * gradient->call_s, 1024 * 50257 * 8.0 / MEMORY);
+    near(r.phase_s[PLAN_PHASE_HEAD], 6 * 1024 * 50257 * 768.0 / FAST + 1024 * 50257 * 12.0 / MEMORY);
+    near(r.phase_s[PLAN_PHASE_UPDATE], 28 * 124439808.0 / MEMORY);
+    near(r.phase_s[PLAN_PHASE_ZERO], 4 * 124439808.0 / MEMORY);
     double phases = 0;
-    for (int i = 0; i < PROJECTION_PHASES; i++) phases += r.phase_s[i];
+    for (int i = 0; i < PLAN_PHASES; i++) phases += r.phase_s[i];
     near(phases, r.step_s);
     near(r.compute_s, r.step_s);
     assert_true(r.low_s < r.step_s && r.step_s < r.high_s && !r.interpolated);
@@ -118,13 +122,17 @@ static void passes_by_their_kernels(void **state) {
     plan_of(&plan, 256, 4, 8, 1); /* two micro-batches */
     const struct projection_measured r = priced(&plan);
     near(line(&r, "AdamW", "adamw")->call_s, 124439808 * 2e-9);
-    near(line(&r, "norm", "norm_forward")->call_s, 3e-4);
-    near(line(&r, "norm", "norm_forward")->count, 2 * 25);
-    near(line(&r, "bias gradients", "column_sum")->call_s, 2e-4 * (2304 + 768 + 768 + 3072) / 2304);
-    near(line(&r, "cross-entropy", "cross_entropy_stats")->call_s, 2 * 5e-3);
-    assert_int_equal(line(&r, "cross-entropy", "cross_entropy_stats")->basis, PROJECTION_TIMED);
-    /* of the norm's three parts two are left to bytes: a third each */
-    near(line(&r, "norm", "bytes")->call_s, 8 * 1024 * 768 * 4 / 3.0 / MEMORY);
+    near(line(&r, "norm forward", "norm_forward")->call_s, 3e-4);
+    near(line(&r, "norm forward", "norm_forward")->count, 2 * 25);
+    near(line(&r, "bias gradients", "column_sum")->call_s, 2e-4);
+    near(line(&r, "bias gradients", "column_sum")->count, 2 * 12 * (2304 + 768 + 768 + 3072) / 2304.0);
+    near(line(&r, "cross-entropy forward", "cross_entropy_stats")->call_s, 5e-3);
+    near(line(&r, "cross-entropy forward", "cross_entropy_stats")->count, 2 * 2);
+    assert_int_equal(line(&r, "cross-entropy forward", "cross_entropy_stats")->basis, PROJECTION_TIMED);
+    /* of the norm's three passes two are left to bytes: x and dy read; these, the residual's gradient, and dx written
+     */
+    near(line(&r, "norm grad-weight", "bytes")->call_s, 2 * 1024 * 768 * 4 / MEMORY);
+    near(line(&r, "norm grad-input", "bytes")->call_s, 4 * 1024 * 768 * 4 / MEMORY);
 }
 
 static void timed_shapes_keep_their_time(void **state) {
@@ -132,7 +140,7 @@ static void timed_shapes_keep_their_time(void **state) {
     struct plan plan;
     struct plan_ledger l;
     plan_of(&plan, 256, 4, 4, 1);
-    plan_ledger_fill(&l, &plan);
+    l = plan.ledger;
     for (int i = 0; i < l.count; i++) {
         const struct plan_op *o = &l.ops[i];
         const char trans[3] = {o->a_trans ? 'T' : 'N', o->b_trans ? 'T' : 'N', 0};
@@ -277,11 +285,11 @@ static void ranks_slow_each_other(void **state) {
     crowds[machine.crowd_count++] = (struct machine_crowd){4, 1, 1, 0.5, 0.5}; /* other ranks */
     const struct projection_measured r = priced(&plan);
     near(line(&r, "qkv forward", "gemm")->call_s, line(&alone, "qkv forward", "gemm")->call_s / 0.9);
-    near(line(&r, "norm", "norm_forward")->call_s, 1e-3 * 0.95 / 0.8);
+    near(line(&r, "norm forward", "norm_forward")->call_s, 1e-3 * 0.95 / 0.8);
     near(line(&r, "AdamW", "bytes")->call_s, line(&alone, "AdamW", "bytes")->call_s / 0.8);
     norm->bytes /= 2; /* half of it: memory does not hold this one up */
     const struct projection_measured half = priced(&plan);
-    near(line(&half, "norm", "norm_forward")->call_s, 1e-3 / 0.9);
+    near(line(&half, "norm forward", "norm_forward")->call_s, 1e-3 / 0.9);
 }
 
 static const double ALPHA = 10e-6, BETA = 1 / 5e9;
@@ -341,7 +349,7 @@ static void backward_hides_sums(void **state) {
     near(o.cost_s, cost);
     near(o.exposed_s, two + last - short_s - (1 - hidden) * short_s);
     const struct projection_measured r = (plain(), priced(&plan));
-    near(r.phase_s[PROJECTION_COMMUNICATION], r.exposed_s);
+    near(r.phase_s[PLAN_PHASE_COMMUNICATION], r.exposed_s);
     near(r.step_s, r.compute_s + r.cost_s + r.exposed_s);
 }
 
@@ -358,8 +366,10 @@ static void missing_is_named(void **state) {
     assert_non_null(strstr(e.text, "those of 1 thread "));
     assert_non_null(strstr(e.text, "toise kernels --model "));
     assert_non_null(strstr(e.text, " --seq 256 --mbs 4 --threads 2 --out m.jsonl"));
-    plan.request.threads = 1;
-    plan.shape.dtype = KERNEL_BF16;
+    struct plan_request half = plan.request;
+    half.threads = 1;
+    half.dtype = KERNEL_BF16;
+    assert_int_equal(plan_make(&plan, &half, &e), BASE_OK);
     assert_int_equal(projection_measured_price(&machine, &plan, &r, &e), BASE_USAGE);
     assert_non_null(strstr(e.text, "in bf16 on 1 thread was"));
     machine.point_count--; /* attention_backward */

@@ -15,7 +15,7 @@
 #include "bench/kernel_cases.h"
 #include "bench/kernel_record.h"
 #include "cli/cli.h"
-#include "plan/ledger.h"
+#include "plan/plan.h"
 #include "report/report.h"
 #include "unit/support/rig.h"
 
@@ -57,19 +57,17 @@ static void calls_of_a_step(void **state) {
         config.parameters = model_params_count(&config);
         struct plan_request request = rig_request(&config, KERNEL_BF16, 37, 2, 1);
         struct bench_kernel_cases list = {0};
-        struct plan_ledger ledger;
         struct plan plan;
         double flop = 0;
         int matmuls = 0;
         request.head_rows = 23; /* 74 rows: three chunks and a rest */
         assert_int_equal(plan_make(&plan, &request, NULL), BASE_OK);
         assert_int_equal(bench_kernel_cases_plan(&list, &plan, NULL), BASE_OK);
-        plan_ledger_fill(&ledger, &plan);
         for (int i = 0; i < list.count; i++) {
             flop += list.at[i].per_step * bench_kernel_flop(&list.at[i]);
             matmuls += list.at[i].op->kind == BENCH_SHAPE_MATMUL;
         }
-        assert_true(flop == ledger.model_flop);
+        assert_true(flop == plan.ledger.model_flop);
         assert_int_equal(matmuls, square ? 12 : 18);
         json_t *qkv = bench_kernel_case_json(&list.at[0]), *vector = bench_kernel_case_json(&list.at[list.count - 1]);
         assert_true(json_number_value(json_object_get(qkv, "calls_per_step")) == 3);

@@ -4,7 +4,7 @@
 #ifndef TOISE_TESTS_COUNTING_H
 #define TOISE_TESTS_COUNTING_H
 
-#include "plan/ledger.h"
+#include "plan/plan.h"
 
 enum { COUNTING_MAX = 64 };
 
