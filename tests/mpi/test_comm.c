@@ -128,28 +128,6 @@ static void agree_on(struct agreed *a, const int codes[4], const char *what) {
     agreed_check(a, comm_agree(&a->world, codes[a->world.rank % 4], NULL) == worst, "the same without words");
 }
 
-/* Every rank's view of the nodes against the rule, from all views together. */
-static void nodes(struct agreed *a, int expected) {
-    struct comm *all = calloc((size_t)a->world.size, sizeof *all);
-    bool good = true;
-    int next = 0;
-    a->world.ops->gather(&a->world, &a->world, sizeof a->world, all);
-    for (int r = 0; r < a->world.size; r++) {
-        int before = 0, mates = 0;
-        for (int q = 0; q < a->world.size; q++) {
-            before += q < r && all[q].node == all[r].node;
-            mates += all[q].node == all[r].node;
-        }
-        good &= all[r].rank == r && all[r].size == a->world.size && all[r].local_rank == before;
-        good &= all[r].local_size == mates && all[r].nodes == a->world.nodes;
-        good &= all[r].node == next || (before > 0 && all[r].node < next);
-        next += before == 0;
-    }
-    agreed_check(a, good && next == a->world.nodes, "nodes are numbered by their lowest rank, local ranks in order");
-    if (expected) agreed_check(a, a->world.nodes == expected, "as many nodes as there must be");
-    free(all);
-}
-
 int main(int argc, char **argv) {
     struct agreed a;
     agreed_open(&a);
@@ -157,7 +135,9 @@ int main(int argc, char **argv) {
     if (!strcmp(word, "abort") && a.world.rank == a.world.size - 1) comm_abort(&a.world, BASE_BROKEN);
     if (!strcmp(word, "abort")) a.world.ops->barrier(&a.world);
     if (!strcmp(word, "error")) a.world.ops->gather(&a.world, &a, SIZE_MAX, &a);
-    nodes(&a, !strcmp(word, "nodes") && argc > 2 ? atoi(argv[2]) : 0);
+    agreed_check(&a, agreed_nodes(&a.world), "nodes are numbered by their lowest rank, local ranks in order");
+    if (!strcmp(word, "nodes") && argc > 2)
+        agreed_check(&a, a.world.nodes == atoi(argv[2]), "as many nodes as there must be");
     agreed_check(&a, comm_library()[0] != '\0' && !strchr(comm_library(), '\n'), "the library has a name of one line");
     small(&a);
     sums(&a);

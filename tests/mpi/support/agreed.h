@@ -89,6 +89,27 @@ static inline bool agreed_is_sum(struct agreed *a, const float *sum, int64_t cou
     return good;
 }
 
+/* Collective over `c`: every rank's view of its nodes against the rule, from all views together. */
+static inline bool agreed_nodes(struct comm *c) {
+    struct comm *all = calloc((size_t)c->size, sizeof *all);
+    bool good = true;
+    int next = 0;
+    c->ops->gather(c, c, sizeof *c, all);
+    for (int r = 0; r < c->size; r++) {
+        int before = 0, mates = 0;
+        for (int q = 0; q < c->size; q++) {
+            before += q < r && all[q].node == all[r].node;
+            mates += all[q].node == all[r].node;
+        }
+        good &= all[r].rank == r && all[r].size == c->size && all[r].local_rank == before;
+        good &= all[r].local_size == mates && all[r].nodes == c->nodes;
+        good &= all[r].node == next || (before > 0 && all[r].node < next);
+        next += before == 0;
+    }
+    free(all);
+    return good && next == c->nodes;
+}
+
 /* Collective: says how it went, ends MPI; returns the exit code. */
 static inline int agreed_close(struct agreed *a) {
     if (a->world.rank == 0) printf("%d passed, %d failed\n", a->passed, a->failed);
