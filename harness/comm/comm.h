@@ -2,7 +2,8 @@
  *
  * MPI behind a narrow face; the only room that includes mpi.h. Every call is made by the thread that called
  * comm_open (MPI_THREAD_FUNNELED). Calls go through a table, so that a table that only counts can take its
- * place in tests. An MPI error aborts the job with exit code 4 and says which call failed. */
+ * place in tests. A comm is the world or a group of its ranks; nothing is kept outside it. An MPI error aborts the job
+ * with exit code 4 and says which call failed. */
 #ifndef TOISE_COMM_COMM_H
 #define TOISE_COMM_COMM_H
 
@@ -21,20 +22,26 @@ struct comm_request {
 };
 
 struct comm_ops {
-    /* In-place sum over the ranks of `group`, all getting the same bits; returns at once. The buffer must stay
-     * untouched until complete. Requests are started in the same order on every rank. */
+    /* In-place sum over the comm's ranks, all getting the same bits; returns at once. The buffer must stay
+     * untouched until complete. Requests of a comm are started in the same order on every rank of it. */
     void (*sum_start)(struct comm *, float *buffer, int64_t count, struct comm_request *);
-    /* Lets outstanding requests advance without blocking; cheap when there are none. */
+    /* Lets outstanding requests advance without blocking, those of the world and all its groups; cheap when there
+     * are none. */
     void (*progress)(struct comm *);
-    /* Blocks until the request is complete. */
+    /* Blocks until the request is complete; the others advance meanwhile, so waits may come in any order. */
     void (*wait)(struct comm *, struct comm_request *);
-    /* Blocking, small: in-place sum or maximum of n doubles; all ranks get the same bits. */
+    /* Blocking, small; requests stand still meanwhile. In-place sum or maximum of n doubles; all ranks get the same
+     * bits. */
     void (*sum)(struct comm *, double *x, int n);
     void (*max)(struct comm *, double *x, int n);
     void (*barrier)(struct comm *);
     /* Rank 0's bytes to all; every rank's `bytes` bytes, in rank order, into all[size][bytes] on every rank. */
     void (*broadcast)(struct comm *, void *data, size_t bytes);
     void (*gather)(struct comm *, const void *mine, size_t bytes, void *all);
+    /* Behind the functions of these names. */
+    int (*agree)(struct comm *, int code, struct base_error *);
+    int (*split)(struct comm *, int colour, int key, struct comm *group, struct base_error *);
+    void (*close)(struct comm *);
 };
 
 struct comm {
@@ -45,11 +52,20 @@ struct comm {
     void *state;                /* the backend's own */
 };
 
-/* Starts MPI and describes the world. Called once. */
+/* Starts MPI and describes the world. Called once. When it fails, MPI is ended and *world empty but for its rank. */
 int comm_open(struct comm *world, struct base_error *e);
-void comm_close(struct comm *world);
+/* Collective over the comm's ranks, with no request in flight; leaves *comm empty. Groups go before the world. */
+void comm_close(struct comm *comm);
 /* One rank, no MPI: every sum is the value itself. For commands and tests that need no launcher. */
 void comm_serial(struct comm *world);
+/* No rank: size 0, rank -1. Every operation does nothing, and closing it too. */
+void comm_empty(struct comm *comm);
+
+/* Collective over `world`, itself the world or a group: the ranks of one colour become *group, ordered by key, then
+ * by their rank in the world; its nodes are numbered anew. A rank of colour < 0 is in none: its *group is empty. A
+ * group has requests of its own and is closed like the world. Either all ranks get theirs or none. */
+int comm_split(struct comm *world, int colour, int key, struct comm *group, struct base_error *e);
+
 /* Whether a launcher (mpirun, srun) started this process, told from its environment before MPI starts. */
 bool comm_launched(void);
 /* Refuses (BASE_USAGE) a world that is not what the nearest launcher started by OMPI_COMM_WORLD_SIZE, else PMI_SIZE,

@@ -3,7 +3,14 @@
  * The counting comm: see count.h. */
 #include "comm/count.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+/* Behind a group: what wraps and what is wrapped. */
+struct counted {
+    struct comm_counter counter;
+    struct comm inner;
+};
 
 /* Counts one call, and says whether it goes on. */
 static bool passes(struct comm *c, enum comm_op op, size_t bytes) {
@@ -47,11 +54,50 @@ static void gather(struct comm *c, const void *mine, size_t bytes, void *all) {
     for (int r = 0; bytes && r < c->size; r++) memmove((char *)all + (size_t)r * bytes, mine, bytes);
 }
 
-static const struct comm_ops ops = {sum_start, progress, wait, sum, max, barrier, broadcast, gather};
+static bool only_counts(const struct comm *c) {
+    return ((struct comm_counter *)c->state)->mode == COMM_ONLY_COUNT;
+}
+static int agree(struct comm *c, int code, struct base_error *e) {
+    return only_counts(c) ? code : comm_agree(inner(c), code, e);
+}
+
+static int split(struct comm *c, int colour, int key, struct comm *group, struct base_error *e) {
+    const bool only = only_counts(c);
+    struct counted *g = calloc(1, sizeof *g);
+    int code = agree(c, g ? BASE_OK : base_fail(e, BASE_BROKEN, "no memory to count a group's messages"), e);
+    if (!code && only) comm_serial(&g->inner); /* never called */
+    if (!code && !only) code = comm_split(inner(c), colour, key, &g->inner, e);
+    if (code || colour < 0) {
+        free(g);
+        if (!code) comm_empty(group);
+        return code;
+    }
+    comm_count_wrap(group, &g->counter, &g->inner, ((struct comm_counter *)c->state)->mode);
+    g->counter.of_group = true;
+    if (only) {
+        *group = *c;
+        group->state = &g->counter;
+    }
+    return BASE_OK;
+}
+
+static void close_group(struct comm *c) {
+    struct comm_counter *k = c->state;
+    if (!k->of_group) return;
+    comm_close(k->inner);
+    free(k); /* first in its struct counted */
+}
+
+static const struct comm_ops ops = {sum_start, progress, wait,  sum,   max,        barrier,
+                                    broadcast, gather,   agree, split, close_group};
 
 void comm_count_wrap(struct comm *world, struct comm_counter *counter, struct comm *from, enum comm_count_mode mode) {
     *counter = (struct comm_counter){.inner = from, .mode = mode};
     *world = *from;
     world->ops = &ops;
     world->state = counter;
+}
+
+struct comm_counter *comm_counter_of(const struct comm *comm) {
+    return comm->ops == &ops ? comm->state : NULL;
 }

@@ -30,12 +30,17 @@ enum comm_count_mode {
 struct comm_counter {
     struct comm *inner;
     enum comm_count_mode mode;
+    bool of_group; /* made by comm_split, freed by comm_close */
     struct {
         int64_t calls, bytes; /* bytes: of one rank's operand, not what travels */
     } op[COMM_OPS];
 };
 
-/* *world becomes a comm that looks like `inner` (its rank, size, nodes) and goes through the counter. */
+/* *world becomes a comm that looks like `inner` (its rank, size, nodes) and goes through the counter. Closing it leaves
+ * both as they are. comm_agree and comm_split are not counted; a group has a counter of its own, at first in the mode
+ * of its parent. Where nothing is sent, every rank is taken to have given the same colour: the group is all of them. */
 void comm_count_wrap(struct comm *world, struct comm_counter *counter, struct comm *inner, enum comm_count_mode mode);
+/* The counter that calls on `comm` go through; NULL: none, as for a rank in no group. */
+struct comm_counter *comm_counter_of(const struct comm *comm);
 
 #endif

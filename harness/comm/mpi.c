@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The world over MPI: where each rank stands, the small blocking operations, and how a job ends.
+ * The world and its groups over MPI: where each rank stands, the small blocking operations, and how a job ends.
  * Results must have the same bits everywhere, which MPI promises only of what one rank computed: so sums and
  * maxima are reduced to rank 0 and broadcast. */
 #include <limits.h>
@@ -11,57 +11,65 @@
 
 #include "comm/internal.h"
 
-static struct {
-    MPI_Comm comm; /* a duplicate of MPI_COMM_WORLD, so that no message meets another library's */
+/* Behind a comm's state. */
+struct group {
+    MPI_Comm comm; /* no other library's, so that no message meets one */
     struct comm_ring *ring;
-    int rank;
-} mpi = {.comm = MPI_COMM_NULL, .rank = -1};
+    bool world;
+    int place[]; /* while it opens: of each rank the lowest on its node; then the ranks node by node */
+};
+
+static struct group *of(const struct comm *c) {
+    return c->state;
+}
+static MPI_Comm mpi(const struct comm *c) {
+    return of(c)->comm;
+}
+
+static bool running(void) {
+    int started = 0, ended = 0;
+    MPI_Initialized(&started);
+    MPI_Finalized(&ended);
+    return started && !ended;
+}
 
 static void abort_job(int code) __attribute__((noreturn));
 static void abort_job(int code) {
-    int started = 0, ended = 0;
     fflush(NULL);
-    MPI_Initialized(&started);
-    MPI_Finalized(&ended);
-    if (started && !ended) MPI_Abort(MPI_COMM_WORLD, code);
+    if (running()) MPI_Abort(MPI_COMM_WORLD, code);
     _exit(code);
 }
 
 void comm_abort(struct comm *world, int code) {
-    if (world->size == 1 && mpi.comm == MPI_COMM_NULL) {
-        fflush(NULL);
-        _exit(code);
-    }
+    (void)world;
     abort_job(code);
 }
 
 void comm_check(int result, const char *call) {
     if (result == MPI_SUCCESS) return;
     char text[MPI_MAX_ERROR_STRING] = "", host[256] = "?";
-    int length;
+    int length, rank = -1;
     MPI_Error_string(result, text, &length);
     gethostname(host, sizeof host - 1);
-    fprintf(stderr, "toise: %s failed on rank %d, host %s: %s\n", call, mpi.rank, host, text);
+    if (running()) MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+    fprintf(stderr, "toise: %s failed on rank %d, host %s: %s\n", call, rank, host, text);
     abort_job(BASE_BROKEN);
 }
 
 static void sum_start(struct comm *c, float *buffer, int64_t count, struct comm_request *request) {
-    (void)c;
-    comm_ring_start(mpi.ring, buffer, count, request);
+    comm_ring_start(of(c)->ring, buffer, count, request);
 }
 static void progress(struct comm *c) {
-    (void)c;
-    comm_ring_progress(mpi.ring);
+    comm_ring_progress(of(c)->ring);
 }
 static void wait(struct comm *c, struct comm_request *request) {
-    (void)c;
-    comm_ring_wait(mpi.ring, request);
+    comm_ring_wait(of(c)->ring, request);
 }
 
 static void reduce(struct comm *c, double *x, int n, MPI_Op op) {
     const void *from = c->rank == 0 ? MPI_IN_PLACE : x;
-    comm_check(MPI_Reduce(from, x, n, MPI_DOUBLE, op, 0, mpi.comm), "MPI_Reduce");
-    comm_check(MPI_Bcast(x, n, MPI_DOUBLE, 0, mpi.comm), "MPI_Bcast");
+    comm_check(MPI_Reduce(from, x, n, MPI_DOUBLE, op, 0, mpi(c)), "MPI_Reduce");
+    comm_check(MPI_Bcast(x, n, MPI_DOUBLE, 0, mpi(c)), "MPI_Bcast");
 }
 static void sum(struct comm *c, double *x, int n) {
     reduce(c, x, n, MPI_SUM);
@@ -71,109 +79,147 @@ static void max(struct comm *c, double *x, int n) {
 }
 
 static void barrier(struct comm *c) {
-    (void)c;
-    comm_check(MPI_Barrier(mpi.comm), "MPI_Barrier");
+    comm_check(MPI_Barrier(mpi(c)), "MPI_Barrier");
 }
 
 static void broadcast(struct comm *c, void *data, size_t bytes) {
-    (void)c;
     for (size_t at = 0; at < bytes; at += 1 << 30) {
         const size_t left = bytes - at;
         const int n = left < 1 << 30 ? (int)left : 1 << 30;
-        comm_check(MPI_Bcast((char *)data + at, n, MPI_BYTE, 0, mpi.comm), "MPI_Bcast");
+        comm_check(MPI_Bcast((char *)data + at, n, MPI_BYTE, 0, mpi(c)), "MPI_Bcast");
     }
 }
 
 static void gather(struct comm *c, const void *mine, size_t bytes, void *all) {
-    (void)c;
     const int n = bytes <= INT_MAX ? (int)bytes : -1; /* which MPI refuses by name */
-    comm_check(MPI_Allgather(mine, n, MPI_BYTE, all, n, MPI_BYTE, mpi.comm), "MPI_Allgather");
+    comm_check(MPI_Allgather(mine, n, MPI_BYTE, all, n, MPI_BYTE, mpi(c)), "MPI_Allgather");
 }
 
-static const struct comm_ops ops = {sum_start, progress, wait, sum, max, barrier, broadcast, gather};
-
-/* leader[r]: the lowest world rank that shares memory with rank r. */
-static void find_leaders(struct comm *w, int *leader) {
-    MPI_Comm node;
-    int lowest = w->rank;
-    comm_check(MPI_Comm_split_type(mpi.comm, MPI_COMM_TYPE_SHARED, w->rank, MPI_INFO_NULL, &node),
-               "MPI_Comm_split_type");
-    comm_check(MPI_Comm_rank(node, &w->local_rank), "MPI_Comm_rank");
-    comm_check(MPI_Comm_size(node, &w->local_size), "MPI_Comm_size");
-    comm_check(MPI_Bcast(&lowest, 1, MPI_INT, 0, node), "MPI_Bcast");
-    comm_check(MPI_Comm_free(&node), "MPI_Comm_free");
-    comm_check(MPI_Allgather(&lowest, 1, MPI_INT, leader, 1, MPI_INT, mpi.comm), "MPI_Allgather");
-}
-
-/* Numbers the nodes by their lowest rank, and lays the ring node by node, whatever order ranks were placed in:
- * so one link in and one out of each node carry it. */
-static struct comm_ring *open_ring(struct comm *w, const int *leader) {
-    const int mine = leader[w->rank];
-    int position = 0, left = w->rank, right = w->rank;
-    int *order = malloc((size_t)w->size * sizeof *order);
-    if (!order) return NULL;
-    w->node = w->nodes = 0;
-    for (int r = 0, at = 0; r < w->size; r++) {
-        if (leader[r] != r) continue;
-        w->node += r < mine;
-        w->nodes++;
-        for (int q = r; q < w->size; q++)
-            if (leader[q] == r) order[at++] = q;
-    }
-    while (order[position] != w->rank) position++;
-    left = order[(position + w->size - 1) % w->size];
-    right = order[(position + 1) % w->size];
-    free(order);
-    return comm_ring_open(mpi.comm, position, w->size, left, right);
-}
-
-int comm_open(struct comm *world, struct base_error *e) {
-    int provided = MPI_THREAD_SINGLE;
-    struct comm w = {.ops = &ops};
-    comm_check(MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread");
-    comm_check(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
-    comm_check(MPI_Comm_dup(MPI_COMM_WORLD, &mpi.comm), "MPI_Comm_dup");
-    comm_check(MPI_Comm_rank(mpi.comm, &w.rank), "MPI_Comm_rank");
-    comm_check(MPI_Comm_size(mpi.comm, &w.size), "MPI_Comm_size");
-    mpi.rank = w.rank;
-    int *leader = malloc((size_t)w.size * sizeof *leader);
-    if (leader) {
-        find_leaders(&w, leader);
-        mpi.ring = open_ring(&w, leader);
-        free(leader);
-    }
-    *world = w;
-    int code = BASE_OK;
-    if (provided < MPI_THREAD_FUNNELED)
-        code = base_fail(e, BASE_BROKEN, "this MPI gives no MPI_THREAD_FUNNELED; use one built with thread support");
-    if (!mpi.ring) code = base_fail(e, BASE_BROKEN, "no memory for %d ranks' communication", w.size);
-    return comm_agree(world, code, e);
-}
-
-void comm_close(struct comm *world) {
-    if (mpi.comm == MPI_COMM_NULL) return;
-    (void)world;
-    comm_ring_close(mpi.ring);
-    mpi.ring = NULL;
-    comm_check(MPI_Comm_free(&mpi.comm), "MPI_Comm_free");
-    comm_check(MPI_Finalize(), "MPI_Finalize");
-}
-
-int comm_agree(struct comm *world, int code, struct base_error *e) {
-    if (world->size == 1) return code;
+/* The worst code and, through *e, the words of the lowest rank that has it. */
+static int agree_over(MPI_Comm comm, int rank, int code, struct base_error *e) {
     struct base_error words = {0};
     struct {
         int code, rank;
-    } mine = {code, world->rank}, worst; /* MPI_MAXLOC takes the lowest rank among equals */
-    comm_check(MPI_Allreduce(&mine, &worst, 1, MPI_2INT, MPI_MAXLOC, mpi.comm), "MPI_Allreduce");
+    } mine = {code, rank}, worst; /* MPI_MAXLOC takes the lowest rank among equals */
+    comm_check(MPI_Allreduce(&mine, &worst, 1, MPI_2INT, MPI_MAXLOC, comm), "MPI_Allreduce");
     if (!worst.code) return BASE_OK;
     if (e) words = *e;
-    comm_check(MPI_Bcast(words.text, sizeof words.text, MPI_CHAR, worst.rank, mpi.comm), "MPI_Bcast");
+    comm_check(MPI_Bcast(words.text, sizeof words.text, MPI_CHAR, worst.rank, comm), "MPI_Bcast");
     if (e) {
         memcpy(e->text, words.text, sizeof e->text);
         e->code = worst.code;
     }
     return worst.code;
+}
+static int agree(struct comm *c, int code, struct base_error *e) {
+    return c->size == 1 ? code : agree_over(mpi(c), c->rank, code, e);
+}
+
+static int split(struct comm *c, int colour, int key, struct comm *group, struct base_error *e);
+static void close_group(struct comm *c);
+static const struct comm_ops ops = {sum_start, progress, wait,  sum,   max,        barrier,
+                                    broadcast, gather,   agree, split, close_group};
+
+/* leader[r]: the lowest rank that shares memory with rank r. */
+static void find_leaders(struct comm *w, int *leader) {
+    MPI_Comm node;
+    int lowest = w->rank;
+    comm_check(MPI_Comm_split_type(mpi(w), MPI_COMM_TYPE_SHARED, w->rank, MPI_INFO_NULL, &node), "MPI_Comm_split_type");
+    comm_check(MPI_Comm_rank(node, &w->local_rank), "MPI_Comm_rank");
+    comm_check(MPI_Comm_size(node, &w->local_size), "MPI_Comm_size");
+    comm_check(MPI_Bcast(&lowest, 1, MPI_INT, 0, node), "MPI_Bcast");
+    comm_check(MPI_Comm_free(&node), "MPI_Comm_free");
+    comm_check(MPI_Allgather(&lowest, 1, MPI_INT, leader, 1, MPI_INT, mpi(w)), "MPI_Allgather");
+}
+
+/* Numbers the nodes by their lowest rank, and lays the ring node by node, whatever order ranks were placed in:
+ * so one link in and one out of each node carry it. */
+static void lay_ring(struct comm *w, const int *leader, int *order) {
+    int position = 0;
+    w->node = w->nodes = 0;
+    for (int r = 0, at = 0; r < w->size; r++) {
+        if (leader[r] != r) continue;
+        w->node += r < leader[w->rank];
+        w->nodes++;
+        for (int q = r; q < w->size; q++)
+            if (leader[q] == r) order[at++] = q;
+    }
+    while (order[position] != w->rank) position++;
+    const int left = order[(position + w->size - 1) % w->size], right = order[(position + 1) % w->size];
+    comm_ring_place(of(w)->ring, mpi(w), position, w->size, left, right);
+}
+
+/* The memory of a group of at most that many ranks, whose sums advance with `beside`'s. */
+static struct group *reserve(int ranks, struct comm_ring *beside, struct base_error *e) {
+    struct group *g = malloc(sizeof *g + 2 * (size_t)ranks * sizeof *g->place);
+    if (g) g->ring = comm_ring_open(beside);
+    if (g && g->ring) return g;
+    free(g);
+    base_fail(e, BASE_BROKEN, "no memory for %d ranks' communication", ranks);
+    return NULL;
+}
+static void release(struct group *g) {
+    if (g) comm_ring_close(g->ring);
+    free(g);
+}
+
+/* Collective over the ranks of `comm`, which becomes *w's. */
+static void describe(struct comm *w, struct group *g, MPI_Comm comm) {
+    *w = (struct comm){.ops = &ops, .state = g};
+    g->comm = comm;
+    g->world = false;
+    comm_check(MPI_Comm_rank(comm, &w->rank), "MPI_Comm_rank");
+    comm_check(MPI_Comm_size(comm, &w->size), "MPI_Comm_size");
+    find_leaders(w, g->place);
+    lay_ring(w, g->place, g->place + w->size);
+}
+
+int comm_open(struct comm *world, struct base_error *e) {
+    int provided = MPI_THREAD_SINGLE, rank, size;
+    MPI_Comm comm;
+    comm_check(MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread");
+    comm_check(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
+    comm_check(MPI_Comm_dup(MPI_COMM_WORLD, &comm), "MPI_Comm_dup");
+    comm_check(MPI_Comm_rank(comm, &rank), "MPI_Comm_rank");
+    comm_check(MPI_Comm_size(comm, &size), "MPI_Comm_size");
+    struct group *g = reserve(size, NULL, e);
+    int code = g ? BASE_OK : BASE_BROKEN;
+    if (provided < MPI_THREAD_FUNNELED)
+        code = base_fail(e, BASE_BROKEN, "this MPI gives no MPI_THREAD_FUNNELED; use one built with thread support");
+    code = agree_over(comm, rank, code, e);
+    if (!code) {
+        describe(world, g, comm);
+        g->world = true;
+        return BASE_OK;
+    }
+    release(g);
+    comm_check(MPI_Comm_free(&comm), "MPI_Comm_free");
+    comm_check(MPI_Finalize(), "MPI_Finalize");
+    comm_empty(world);
+    world->rank = rank;
+    return code;
+}
+
+/* Nothing can fail on one rank alone once all have their memory. */
+static int split(struct comm *c, int colour, int key, struct comm *group, struct base_error *e) {
+    MPI_Comm comm;
+    struct group *g = colour < 0 ? NULL : reserve(c->size, of(c)->ring, e);
+    const int code = agree(c, colour < 0 || g ? BASE_OK : BASE_BROKEN, e);
+    if (code) {
+        release(g);
+        return code;
+    }
+    comm_check(MPI_Comm_split(mpi(c), colour < 0 ? MPI_UNDEFINED : colour, key, &comm), "MPI_Comm_split");
+    g ? describe(group, g, comm) : comm_empty(group);
+    return BASE_OK;
+}
+
+static void close_group(struct comm *c) {
+    struct group *g = of(c);
+    const bool world = g->world;
+    comm_check(MPI_Comm_free(&g->comm), "MPI_Comm_free");
+    release(g);
+    if (world) comm_check(MPI_Finalize(), "MPI_Finalize");
 }
 
 const char *comm_library(void) {

@@ -43,9 +43,10 @@ struct comm_ring {
     struct piece piece[FLIGHT];
     MPI_Request request[2 * FLIGHT]; /* of piece i: 2i receives, 2i + 1 sends */
     float *addends;
+    struct comm_ring *next_ring; /* all rings of one world, in a circle */
 };
 
-struct comm_ring *comm_ring_open(MPI_Comm comm, int position, int size, int left, int right) {
+struct comm_ring *comm_ring_open(struct comm_ring *beside) {
     struct comm_ring *r = calloc(1, sizeof *r);
     float *addends = aligned_alloc(64, sizeof(float) * SEGMENT * FLIGHT);
     if (!r || !addends) {
@@ -54,15 +55,26 @@ struct comm_ring *comm_ring_open(MPI_Comm comm, int position, int size, int left
         return NULL;
     }
     memset(addends, 0, sizeof(float) * SEGMENT * FLIGHT); /* page faults belong here and not into the first step */
-    *r = (struct comm_ring){
-        .comm = comm, .position = position, .size = size, .left = left, .right = right, .addends = addends};
+    *r = (struct comm_ring){.addends = addends, .next_ring = beside ? beside->next_ring : r};
+    if (beside) beside->next_ring = r;
     for (int i = 0; i < FLIGHT; i++) r->piece[i].addend = addends + (size_t)i * SEGMENT;
     for (int i = 0; i < 2 * FLIGHT; i++) r->request[i] = MPI_REQUEST_NULL;
     return r;
 }
 
+void comm_ring_place(struct comm_ring *r, MPI_Comm comm, int position, int size, int left, int right) {
+    r->comm = comm;
+    r->position = position;
+    r->size = size;
+    r->left = left;
+    r->right = right;
+}
+
 void comm_ring_close(struct comm_ring *r) {
-    if (r) free(r->addends);
+    struct comm_ring *before = r;
+    while (before->next_ring != r) before = before->next_ring;
+    before->next_ring = r->next_ring;
+    free(r->addends);
     free(r);
 }
 
@@ -135,8 +147,7 @@ static bool complete(const struct comm_ring *r, int64_t number) {
     return number < r->oldest || j->done == j->pieces;
 }
 
-/* One round and no more: a poll from inside the compute must stay short. */
-void comm_ring_progress(struct comm_ring *r) {
+static void poll(struct comm_ring *r) {
     if (!r->flying) return;
     int count, done[2 * FLIGHT];
     comm_check(MPI_Testsome(2 * FLIGHT, r->request, &count, done, MPI_STATUSES_IGNORE), "MPI_Testsome");
@@ -144,6 +155,16 @@ void comm_ring_progress(struct comm_ring *r) {
         if (--r->piece[done[i] / 2].pending == 0) advance(r, done[i] / 2);
     while (r->oldest < r->feeding && complete(r, r->oldest)) r->oldest++;
     feed(r);
+}
+
+/* All rings, as a peer may wait for another one's sum first. One round and no more: a poll from inside the compute
+ * must stay short. */
+void comm_ring_progress(struct comm_ring *r) {
+    struct comm_ring *each = r;
+    do {
+        poll(each);
+        each = each->next_ring;
+    } while (each != r);
 }
 
 void comm_ring_start(struct comm_ring *r, float *buffer, int64_t count, struct comm_request *request) {

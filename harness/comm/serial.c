@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The world of one rank, without MPI: every sum is the value itself. */
+ * The world of one rank, without MPI: every sum is the value itself. And that of none. */
 #include <string.h>
 
 #include "comm/comm.h"
@@ -25,12 +25,29 @@ static void broadcast(struct comm *c, void *data, size_t bytes) {
     (void)c, (void)data, (void)bytes;
 }
 static void gather(struct comm *c, const void *mine, size_t bytes, void *all) {
-    (void)c;
-    if (bytes && all != mine) memcpy(all, mine, bytes);
+    if (bytes && c->size && all != mine) memcpy(all, mine, bytes);
 }
 
-static const struct comm_ops ops = {sum_start, progress, wait, keep, keep, barrier, broadcast, gather};
+static int agree(struct comm *c, int code, struct base_error *e) {
+    (void)c, (void)e;
+    return code;
+}
+static int split(struct comm *c, int colour, int key, struct comm *group, struct base_error *e) {
+    (void)key, (void)e;
+    colour < 0 || c->size == 0 ? comm_empty(group) : comm_serial(group);
+    return BASE_OK;
+}
+static void close_group(struct comm *c) {
+    (void)c;
+}
+
+static const struct comm_ops ops = {sum_start, progress, wait,  keep,  keep,       barrier,
+                                    broadcast, gather,   agree, split, close_group};
 
 void comm_serial(struct comm *world) {
     *world = (struct comm){.ops = &ops, .size = 1, .nodes = 1, .local_size = 1};
+}
+
+void comm_empty(struct comm *comm) {
+    *comm = (struct comm){.ops = &ops, .rank = -1, .node = -1, .local_rank = -1};
 }

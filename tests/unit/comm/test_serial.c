@@ -55,6 +55,52 @@ static void one_rank_agrees_with_itself(void **state) {
     assert_string_equal(e.text, "words of 1");
 }
 
+/* Every operation on nobody's behalf leaves everything as it is. */
+static void nothing_happens_in(struct comm *g) {
+    struct comm_request request;
+    float x = 1;
+    double y = 2;
+    int from = 3, to = 4;
+    g->ops->sum_start(g, &x, 1, &request);
+    g->ops->progress(g);
+    g->ops->wait(g, &request);
+    g->ops->sum(g, &y, 1);
+    g->ops->max(g, &y, 1);
+    g->ops->barrier(g);
+    g->ops->broadcast(g, &from, sizeof from);
+    g->ops->gather(g, &from, sizeof from, &to);
+    assert_true(x == 1 && y == 2 && from == 3 && to == 4);
+    assert_int_equal(g->size, 0);
+    assert_int_equal(g->rank, -1);
+    assert_int_equal(g->nodes + g->local_size, 0);
+}
+
+static void one_rank_splits_into_itself_or_nobody(void **state) {
+    (void)state;
+    struct comm w, g, again;
+    double y = 2;
+    int mine = 3, all = 0;
+    comm_serial(&w);
+    assert_int_equal(comm_split(&w, 5, -1, &g, NULL), BASE_OK);
+    assert_int_equal(g.size, 1);
+    assert_int_equal(g.rank + g.node + g.local_rank, 0);
+    assert_int_equal(g.nodes, 1);
+    assert_int_equal(g.local_size, 1);
+    g.ops->sum(&g, &y, 1);
+    g.ops->gather(&g, &mine, sizeof mine, &all);
+    assert_true(y == 2 && all == 3);
+    assert_int_equal(comm_split(&g, 0, 0, &again, NULL), BASE_OK);
+    comm_close(&g);
+    assert_int_equal(again.size, 1);
+    nothing_happens_in(&g); /* closed */
+    comm_close(&g);
+    assert_int_equal(comm_split(&w, -1, 0, &g, NULL), BASE_OK);
+    nothing_happens_in(&g);
+    assert_int_equal(comm_split(&g, 0, 0, &again, NULL), BASE_OK); /* nobody's group */
+    nothing_happens_in(&again);
+    comm_close(&g);
+}
+
 static void launchers_are_noticed(void **state) {
     (void)state;
     static const char *const names[] = {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK"};
@@ -152,8 +198,14 @@ static void note_gather(struct comm *c, const void *mine, size_t n, void *all) {
     (void)c, (void)mine, (void)n, (void)all;
     reached[COMM_GATHER]++;
 }
-static const struct comm_ops noting = {note_start, note_progress, note_wait,      note_sum,
-                                       note_max,   note_barrier,  note_broadcast, note_gather};
+static const struct comm_ops noting = {.sum_start = note_start,
+                                       .progress = note_progress,
+                                       .wait = note_wait,
+                                       .sum = note_sum,
+                                       .max = note_max,
+                                       .barrier = note_barrier,
+                                       .broadcast = note_broadcast,
+                                       .gather = note_gather};
 
 /* Calls each operation once through a counter around `noting`. */
 static void call_all(struct comm_counter *k, enum comm_count_mode mode) {
@@ -193,11 +245,66 @@ static void calls_and_bytes_are_counted(void **state) {
     }
 }
 
+/* All calls and bytes of a counter. */
+static int64_t counted(const struct comm_counter *k) {
+    int64_t sum = 0;
+    for (int op = 0; op < COMM_OPS; op++) sum += k->op[op].calls + k->op[op].bytes;
+    return sum;
+}
+
+static void groups_count_for_themselves(void **state) {
+    (void)state;
+    for (int mode = COMM_FORWARD; mode <= COMM_ONLY_COUNT; mode++) {
+        struct comm_counter k;
+        struct comm inner, w, g, part, none;
+        double y = 2;
+        comm_serial(&inner);
+        comm_count_wrap(&w, &k, &inner, (enum comm_count_mode)mode);
+        assert_ptr_equal(comm_counter_of(&w), &k);
+        assert_null(comm_counter_of(&inner));
+        assert_int_equal(comm_split(&w, 0, 0, &g, NULL), BASE_OK);
+        assert_int_equal(comm_split(&g, 0, 0, &part, NULL), BASE_OK);
+        assert_int_equal(comm_split(&w, -1, 0, &none, NULL), BASE_OK);
+        assert_null(comm_counter_of(&none));
+        nothing_happens_in(&none);
+        assert_int_equal(comm_counter_of(&g)->mode, mode);
+        g.ops->sum(&g, &y, 1);
+        assert_int_equal(counted(comm_counter_of(&g)), 1 + sizeof y);
+        assert_int_equal(counted(comm_counter_of(&part)), 0);
+        assert_int_equal(counted(&k), 0);
+        comm_close(&part);
+        comm_close(&g);
+        comm_close(&none);
+        comm_close(&w);
+        assert_int_equal(inner.size, 1);
+    }
+}
+
+/* One process that plays a rank of a larger world plays it in the group. */
+static void a_group_where_nothing_is_sent_is_all(void **state) {
+    (void)state;
+    struct comm_counter k;
+    struct comm inner, w, g;
+    int mine = 7, all[6] = {0};
+    comm_serial(&inner);
+    inner.size = 6, inner.rank = 4;
+    comm_count_wrap(&w, &k, &inner, COMM_ONLY_COUNT);
+    assert_int_equal(comm_agree(&w, BASE_NO, NULL), BASE_NO);
+    assert_int_equal(comm_split(&w, 3, 1, &g, NULL), BASE_OK);
+    assert_int_equal(g.size, 6);
+    assert_int_equal(g.rank, 4);
+    g.ops->gather(&g, &mine, sizeof mine, all);
+    for (int r = 0; r < 6; r++) assert_int_equal(all[r], 7);
+    assert_int_equal(counted(&k), 0);
+    comm_close(&g);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_rank_sums_to_itself),     cmocka_unit_test(one_rank_agrees_with_itself),
         cmocka_unit_test(launchers_are_noticed),       cmocka_unit_test(another_mpis_launcher_is_refused),
-        cmocka_unit_test(calls_and_bytes_are_counted),
+        cmocka_unit_test(calls_and_bytes_are_counted), cmocka_unit_test(one_rank_splits_into_itself_or_nobody),
+        cmocka_unit_test(groups_count_for_themselves), cmocka_unit_test(a_group_where_nothing_is_sent_is_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
