@@ -148,8 +148,10 @@ static int resolve_dtypes(const char *list, bool wanted[KERNEL_DTYPE_COUNT], str
 
 static int model_cases(const struct cli_kernels_flags *f, enum kernel_dtype dtype, struct cli_kernels_setup *s,
                        struct base_error *e) {
-    struct plan_request r = {
-        .dtype = dtype, .micro_batch = f->micro_batch, .global_batch = f->micro_batch, .world = 1, .threads = 1};
+    struct plan_request r = {.dtype = dtype,
+                             .layout = plan_layout_data_parallel(1, f->micro_batch),
+                             .global_batch = f->micro_batch,
+                             .threads = 1};
     struct plan plan;
     int code = cli_catalog_model(f->model, &r.config, e);
     if (code) return code;
@@ -157,7 +159,7 @@ static int model_cases(const struct cli_kernels_flags *f, enum kernel_dtype dtyp
     if ((code = plan_make(&plan, &r, e))) return code;
     snprintf(s->model, sizeof s->model, "%s", r.config.name);
     s->seq = r.seq;
-    s->micro_batch = r.micro_batch;
+    s->micro_batch = r.layout.micro_batch;
     return bench_kernel_cases_plan(&s->cases, &plan, e);
 }
 

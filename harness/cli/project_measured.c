@@ -105,15 +105,15 @@ static int request_of(const struct flags *f, const struct machine *m, struct pla
     const bool bf16 = !strcmp(f->precision, "bf16");
     if (!bf16 && strcmp(f->precision, "fp32") != 0)
         return base_fail(e, BASE_USAGE, "--precision: unknown \"%.32s\"; toise trains in fp32 or bf16", f->precision);
-    *r = (struct plan_request){.dtype = bf16 ? KERNEL_BF16 : KERNEL_F32, .world = (int)f->ranks};
+    *r = (struct plan_request){.dtype = bf16 ? KERNEL_BF16 : KERNEL_F32};
     int code = cli_catalog_priced(f->model, &r->config, e);
     if (!code && r->config.family->refusal) code = cli_catalog_model(f->model, &r->config, e); /* says why not */
     if (!code && f->layers) code = model_config_slice(&r->config, f->layers, e);
     if (code) return code;
     r->seq = f->seq ? f->seq : r->config.positions < 256 ? r->config.positions : 256;
     r->global_batch = f->global_batch ? f->global_batch : f->ranks > 4 || 4 % f->ranks ? f->ranks : 4;
-    r->micro_batch = f->micro_batch ? f->micro_batch : r->global_batch / f->ranks;
-    if (r->micro_batch < 1) r->micro_batch = 1;
+    const int64_t micro_batch = f->micro_batch ? f->micro_batch : r->global_batch / f->ranks;
+    r->layout = plan_layout_data_parallel((int)f->ranks, micro_batch < 1 ? 1 : micro_batch);
     r->threads = f->threads ? (int)f->threads : usual_threads(m);
     return BASE_OK;
 }

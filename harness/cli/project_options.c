@@ -16,7 +16,7 @@ enum { ROWS = 48 };
 static const double MOST = 1 << 24;
 
 static struct cli_project_flags defaults(void) {
-    struct cli_project_flags f = {.zero = COST_FREE, .framework = "megatron-core"};
+    struct cli_project_flags f = {.zero = PLAN_FREE, .framework = "megatron-core"};
     projection_terms_default(&f.terms);
     return f;
 }
@@ -200,7 +200,7 @@ static int words(const struct cli_project_flags *f, struct projection_question *
 }
 
 static int given(int64_t x) {
-    return x > 0 ? (int)x : COST_FREE;
+    return x > 0 ? (int)x : PLAN_FREE;
 }
 
 int cli_project_question(const struct cli_project_flags *f, const struct model_config *config,
@@ -214,19 +214,21 @@ int cli_project_question(const struct cli_project_flags *f, const struct model_c
                          (long long)q->global_batch);
     q->accelerators = (double)f->accelerators;
     q->blocking = f->blocking, q->slots = f->slots, q->grad_bytes = f->grad_bytes;
-    q->choice = (struct cost_choice){given(f->tp),
-                                     given(f->pp),
-                                     given(f->cp),
-                                     given(f->vp),
-                                     (int)f->zero,
-                                     f->sp      ? 1
-                                     : f->no_sp ? 0
-                                                : COST_FREE,
-                                     COST_FREE,
-                                     f->search ? COST_FREE : PLAN_1F1B,
-                                     f->micro_batch > 0 ? f->micro_batch : COST_FREE,
-                                     f->ep > 0   ? (int)f->ep
-                                     : f->search ? COST_FREE
-                                                 : 1};
+    q->choice = (struct plan_layout){
+        .tp = given(f->tp),
+        .pp = given(f->pp),
+        .cp = given(f->cp),
+        .vp = given(f->vp),
+        .ep = f->ep > 0   ? (int)f->ep
+              : f->search ? PLAN_FREE
+                          : 1,
+        .zero = (int)f->zero,
+        .sequence_parallel = f->sp      ? 1
+                             : f->no_sp ? 0
+                                        : PLAN_FREE,
+        .recompute = PLAN_FREE,
+        .schedule = f->search ? PLAN_FREE : PLAN_1F1B,
+        .micro_batch = f->micro_batch > 0 ? f->micro_batch : PLAN_FREE,
+    };
     return words(f, q, e);
 }

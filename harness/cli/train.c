@@ -20,15 +20,15 @@ enum { USUAL_TOKENS = 8192 }; /* of a micro-batch: enough for full matmul speed,
 
 /* The largest micro-batch that divides a rank's share, is of a usual size and fits; 1 when none does. */
 static void choose_micro_batch(struct plan_request *r, int local, double available) {
-    const int64_t share = r->global_batch / r->world;
+    const int64_t share = r->global_batch / r->layout.dp;
     struct plan plan;
     for (int64_t m = share; m > 1; m--) {
-        r->micro_batch = m;
+        r->layout.micro_batch = m;
         if (share % m || m * r->seq > USUAL_TOKENS) continue;
         if (plan_make(&plan, r, NULL) || plan_check_memory(&plan, local, available, NULL)) continue;
         return;
     }
-    r->micro_batch = 1;
+    r->layout.micro_batch = 1;
 }
 
 /* The record itself, or its page. */
@@ -48,8 +48,8 @@ static int make_plan(struct comm *world, struct cli_train_setup *s, struct plan 
     const double available = -fullest[0];
     const int local = (int)fullest[1];
     struct plan_request *r = &s->request;
-    if (!r->micro_batch && r->global_batch % r->world == 0) choose_micro_batch(r, local, available);
-    if (!r->micro_batch) r->micro_batch = 1;
+    if (!r->layout.micro_batch && r->global_batch % r->layout.dp == 0) choose_micro_batch(r, local, available);
+    if (!r->layout.micro_batch) r->layout.micro_batch = 1;
     int code = plan_make(plan, r, e);
     return code ? code : plan_check_memory(plan, local, available, e);
 }
@@ -102,7 +102,7 @@ static int dry_run(struct comm *world, struct cli_train_setup *s, const struct c
                    struct base_error *e) {
     const struct train_identity id = {s->workload.name[0] ? s->workload.name : NULL, s->workload.version, "", from};
     struct plan plan;
-    if (!s->request.micro_batch) choose_micro_batch(&s->request, 1, -1);
+    if (!s->request.layout.micro_batch) choose_micro_batch(&s->request, 1, -1);
     int code = comm_agree(world, plan_make(&plan, &s->request, e), e);
     if (!code) code = open_inputs(world, f, &plan, &s->options, e);
     if (!code && world->rank == 0) {

@@ -135,7 +135,7 @@ static int resolve_sizes(const struct cli_train_flags *f, int world, struct cli_
     r->seq = workload ? s->workload.seq : f->seq_given ? f->seq : usual;
     r->global_batch = workload ? s->workload.global_batch : f->batch_given ? f->global_batch : world > 4 ? world : 4;
     if (!workload && !f->batch_given && r->global_batch % world) r->global_batch = world;
-    r->micro_batch = f->micro_batch;
+    r->layout = plan_layout_data_parallel(world, f->micro_batch); /* 0: chosen when memory is known */
     return BASE_OK;
 }
 
@@ -148,7 +148,6 @@ int cli_train_resolve(const struct cli_train_flags *f, int world, struct cli_tra
     if (f->world_given && !f->dry_run)
         return base_fail(e, BASE_USAGE, "--world is for --dry-run; ranks come from mpirun");
     s->request.dtype = bf16 ? KERNEL_BF16 : KERNEL_F32;
-    s->request.world = world;
     s->request.threads = (int)f->threads;
     s->request.gate = !f->no_gate;
     s->backend = openblas ? KERNEL_BACKEND_OPENBLAS : KERNEL_BACKEND_TOISE;

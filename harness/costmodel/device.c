@@ -119,7 +119,7 @@ static double linear(const struct cost_rates *r, struct cost_part *part, double 
  * (Dao 2023). Unfused: the whole square, and passes over the scores in memory. */
 static struct cost_part attention(const struct cost_job *job, const struct cost_parameters *p,
                                   const struct cost_ablation *ablation, const struct cost_rates *r) {
-    const double s = (double)job->batch.seq, b = (double)job->batch.micro_batch, width = cost_job_attention(job);
+    const double s = (double)job->batch.seq, b = (double)job->layout.micro_batch, width = cost_job_attention(job);
     const double head = cost_job_head_dim(job), heads = b * job->shape.heads / job->layout.tp;
     struct cost_part part = {0};
     if (job->practice.flash) {

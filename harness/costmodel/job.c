@@ -47,7 +47,7 @@ void cost_practice_default(const struct cost_job *job, enum cost_era era, struct
 }
 
 double cost_job_tokens(const struct cost_job *job) {
-    return (double)job->batch.micro_batch * (double)job->batch.seq / job->layout.cp;
+    return (double)job->layout.micro_batch * (double)job->batch.seq / job->layout.cp;
 }
 
 double cost_job_head_dim(const struct cost_job *job) {

@@ -21,7 +21,7 @@ static double routed(const struct model_config *c, double spread) {
 
 double cost_memory_layer(const struct model_config *c, const struct plan_layout *l, const struct plan_batch *b,
                          const struct cost_numerics *n) {
-    const double tokens = (double)(b->micro_batch * b->seq) / l->cp, tp = l->tp, spread = l->sequence_parallel ? tp : 1;
+    const double tokens = (double)(l->micro_batch * b->seq) / l->cp, tp = l->tp, spread = l->sequence_parallel ? tp : 1;
     const double scores = (double)c->heads * (double)b->seq;
     double bytes = alike(c) / spread * n->activation_bytes + shared_out(c) / tp * n->activation_bytes;
     bytes += routed(c, spread) * n->activation_bytes;
@@ -83,7 +83,7 @@ static double bytes_of(const struct held *h, double bytes, bool shared) {
 
 /* Micro-batches of the logits' stage: one at a time. */
 static double logits(const struct model_config *c, const struct plan_layout *l, const struct plan_batch *b) {
-    return 4.0 * (double)(b->micro_batch * b->seq) / l->cp * (double)c->vocab / l->tp;
+    return 4.0 * (double)(l->micro_batch * b->seq) / l->cp * (double)c->vocab / l->tp;
 }
 
 static struct cost_memory device_memory(const struct model_config *c, const struct plan_layout *l,

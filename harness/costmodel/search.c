@@ -22,10 +22,8 @@ static const struct {
 };
 
 struct candidate {
+    struct plan_layout layout;
     float step_s;
-    short tp, pp, cp, vp, ep, micro_batch;
-    signed char zero, recompute, schedule, sequence_parallel;
-    int dp;
 };
 
 struct search {
@@ -36,18 +34,17 @@ struct search {
 };
 
 static bool takes(int64_t given, int64_t x) {
-    return given == COST_FREE || given == x;
+    return given == PLAN_FREE || given == x;
 }
 
-void cost_search_job(const struct cost_ask *ask, const struct plan_layout *layout, int64_t micro_batch,
-                     struct cost_job *job) {
+void cost_search_job(const struct cost_ask *ask, const struct plan_layout *layout, struct cost_job *job) {
     const struct model_config *c = ask->config;
     *job = (struct cost_job){
         .shape = {(double)c->layers, (double)c->width, (double)c->ffn, (double)c->heads, (double)c->kv_heads,
                   (double)c->vocab, c->family->gated, (double)c->experts, (double)c->active, (double)c->window,
                   (double)c->head_dim},
         .layout = *layout,
-        .batch = {ask->seq, micro_batch, ask->global_batch},
+        .batch = {ask->seq, ask->global_batch},
         .accelerators = ask->ranks,
         .practice = ask->practice,
         .platform = ask->platform,
@@ -72,22 +69,8 @@ struct cost_memory cost_search_memory(const struct model_config *config, const s
     return cost_memory(config, &layout, &job->batch, &n);
 }
 
-static struct plan_layout layout_of(const struct candidate *c) {
-    return (struct plan_layout){.tp = c->tp,
-                                .pp = c->pp,
-                                .cp = c->cp,
-                                .dp = c->dp,
-                                .ep = c->ep,
-                                .vp = c->vp,
-                                .zero = c->zero,
-                                .sequence_parallel = c->sequence_parallel,
-                                .recompute = (enum plan_recompute)c->recompute,
-                                .schedule = (enum plan_schedule)c->schedule};
-}
-
-static int price(struct search *s, struct candidate c, struct base_error *e) {
+static int price(struct search *s, struct plan_layout c, struct base_error *e) {
     const struct cost_ablation none = {0};
-    const struct plan_layout layout = layout_of(&c);
     struct cost_job job;
     struct cost_step step;
     if (s->count == s->room) {
@@ -96,80 +79,79 @@ static int price(struct search *s, struct candidate c, struct base_error *e) {
         if (!list) return base_fail(e, BASE_BROKEN, "out of memory for %zu layouts", room);
         s->list = list, s->room = room;
     }
-    cost_search_job(s->ask, &layout, c.micro_batch, &job);
+    cost_search_job(s->ask, &c, &job);
     cost_step(&job, s->p, &none, &step);
-    c.step_s = (float)step.total;
-    s->list[s->count++] = c;
+    s->list[s->count++] = (struct candidate){c, (float)step.total};
     return BASE_OK;
 }
 
 /* What neither memory nor the grid of ranks asks: recomputation, the order of the pipeline. */
-static int vary_last(struct search *s, struct candidate c, struct base_error *e) {
-    const struct cost_choice *g = &s->ask->choice;
+static int vary_last(struct search *s, struct plan_layout c, struct base_error *e) {
+    const struct plan_layout *g = &s->ask->choice;
     int code = BASE_OK;
     for (int schedule = 0; schedule < PLAN_SCHEDULES && !code; schedule++) {
         const bool usual = schedule == PLAN_1F1B || (schedule == PLAN_ZERO_BUBBLE && c.pp > 1);
-        if (g->schedule == COST_FREE ? !usual : g->schedule != schedule) continue;
+        if (g->schedule == PLAN_FREE ? !usual : g->schedule != schedule) continue;
         if (schedule != PLAN_1F1B && c.vp > 1) continue;
         for (int r = 0; r < PLAN_RECOMPUTES && !code; r++) {
             /* fused attention stores no scores that could be recomputed */
-            if (g->recompute == COST_FREE ? r == PLAN_RECOMPUTE_SELECTIVE && s->ask->practice.flash : g->recompute != r)
+            if (g->recompute == PLAN_FREE ? r == PLAN_RECOMPUTE_SELECTIVE && s->ask->practice.flash : g->recompute != r)
                 continue;
-            c.schedule = (signed char)schedule, c.recompute = (signed char)r;
+            c.schedule = schedule, c.recompute = (int)r;
             code = price(s, c, e);
         }
     }
     return code;
 }
 
-static int vary_zero(struct search *s, struct candidate c, struct base_error *e) {
-    const struct cost_choice *g = &s->ask->choice;
+static int vary_zero(struct search *s, struct plan_layout c, struct base_error *e) {
+    const struct plan_layout *g = &s->ask->choice;
     int code = BASE_OK;
     for (int zero = 0; zero <= 3 && !code; zero++) {
-        if (!takes(g->zero, zero) || (g->zero == COST_FREE && zero > 1 && c.pp > 1)) continue;
-        if (g->zero == COST_FREE && (c.dp == 1 ? zero > 0 : zero < habits[s->ask->practice.era].zero_least)) continue;
-        c.zero = (signed char)zero;
+        if (!takes(g->zero, zero) || (g->zero == PLAN_FREE && zero > 1 && c.pp > 1)) continue;
+        if (g->zero == PLAN_FREE && (c.dp == 1 ? zero > 0 : zero < habits[s->ask->practice.era].zero_least)) continue;
+        c.zero = zero;
         code = vary_last(s, c, e);
     }
     return code;
 }
 
-static int vary_micro_batch(struct search *s, struct candidate c, struct base_error *e) {
-    const struct cost_choice *g = &s->ask->choice;
-    const int64_t most = g->micro_batch == COST_FREE ? MICRO_BATCH_MOST : g->micro_batch;
-    const int64_t least = g->micro_batch == COST_FREE ? 1 : g->micro_batch;
+static int vary_micro_batch(struct search *s, struct plan_layout c, struct base_error *e) {
+    const struct plan_layout *g = &s->ask->choice;
+    const int64_t most = g->micro_batch == PLAN_FREE ? MICRO_BATCH_MOST : g->micro_batch;
+    const int64_t least = g->micro_batch == PLAN_FREE ? 1 : g->micro_batch;
     int code = BASE_OK;
     for (int64_t micro = least; micro <= most && !code; micro *= 2) {
         const int64_t replica = c.dp * micro;
         if (s->ask->global_batch % replica) continue;
         if (c.vp > 1 && s->ask->global_batch / replica % c.pp) continue;
-        c.micro_batch = (short)micro;
+        c.micro_batch = micro;
         code = vary_zero(s, c, e);
     }
     return code;
 }
 
-static int vary_chunks(struct search *s, struct candidate c, struct base_error *e) {
-    const struct cost_choice *g = &s->ask->choice;
+static int vary_chunks(struct search *s, struct plan_layout c, struct base_error *e) {
+    const struct plan_layout *g = &s->ask->choice;
     const int64_t layers = s->ask->config->layers;
     int code = BASE_OK;
     for (int64_t vp = 1; vp * c.pp <= layers && !code; vp++) {
         if (!takes(g->vp, vp) || (vp > 1 && (c.pp == 1 || layers % (vp * c.pp)))) continue;
-        c.vp = (short)vp;
+        c.vp = (int)vp;
         code = vary_micro_batch(s, c, e);
     }
     return code;
 }
 
 /* Expert parallel ranks; a dense model has one. */
-static int vary_experts(struct search *s, struct candidate c, struct base_error *e) {
+static int vary_experts(struct search *s, struct plan_layout c, struct base_error *e) {
     const int64_t experts = s->ask->config->experts;
     const bool can = habits[s->ask->practice.era].expert;
     int code = BASE_OK;
     for (int64_t ep = 1; (ep == 1 || ep <= experts) && !code; ep++) {
         if (!takes(s->ask->choice.ep, ep) || c.dp % ep || (ep > 1 && experts % ep)) continue;
-        if (s->ask->choice.ep == COST_FREE && ep > 1 && !can) continue;
-        c.ep = (short)ep;
+        if (s->ask->choice.ep == PLAN_FREE && ep > 1 && !can) continue;
+        c.ep = (int)ep;
         code = vary_chunks(s, c, e);
     }
     return code;
@@ -178,27 +160,26 @@ static int vary_experts(struct search *s, struct candidate c, struct base_error 
 static bool tensor_legal(const struct cost_ask *ask, int64_t tp) {
     const struct model_config *c = ask->config;
     if (!takes(ask->choice.tp, tp) || c->heads % tp || c->ffn % tp || ask->ranks % tp) return false;
-    return ask->choice.tp != COST_FREE || (double)tp <= (habits[ask->practice.era].tensor ? ask->platform.domain : 1);
+    return ask->choice.tp != PLAN_FREE || (double)tp <= (habits[ask->practice.era].tensor ? ask->platform.domain : 1);
 }
 
 static bool context_legal(const struct cost_ask *ask, int64_t cp) {
     if (!takes(ask->choice.cp, cp) || ask->seq % cp) return false;
-    return ask->choice.cp != COST_FREE || cp == 1 || (ask->seq / cp >= CONTEXT_TOKENS_LEAST && !(cp & (cp - 1)));
+    return ask->choice.cp != PLAN_FREE || cp == 1 || (ask->seq / cp >= CONTEXT_TOKENS_LEAST && !(cp & (cp - 1)));
 }
 
 /* tp and cp are given: the pipeline's ranks, and data parallel ones of what is left. */
-static int vary_grid(struct search *s, struct candidate c, struct base_error *e) {
+static int vary_grid(struct search *s, struct plan_layout c, struct base_error *e) {
     const struct cost_ask *ask = s->ask;
     const int64_t left = ask->ranks / c.tp / c.cp;
     const bool can = c.tp > 1 && ask->seq / c.cp % c.tp == 0, usual = ask->practice.era == COST_MEGATRON_CORE;
     int code = BASE_OK;
-    c.sequence_parallel =
-        (signed char)(ask->choice.sequence_parallel == COST_FREE ? can && usual : ask->choice.sequence_parallel);
+    c.sequence_parallel = ask->choice.sequence_parallel == PLAN_FREE ? can && usual : ask->choice.sequence_parallel;
     if (c.sequence_parallel && !can) return BASE_OK;
     for (int64_t pp = 1; pp <= ask->config->layers && pp <= left && !code; pp++) {
         if (!takes(ask->choice.pp, pp) || left % pp) continue;
-        if (ask->choice.pp == COST_FREE && pp > 1 && !habits[ask->practice.era].pipeline) continue;
-        c.pp = (short)pp, c.dp = (int)(left / pp);
+        if (ask->choice.pp == PLAN_FREE && pp > 1 && !habits[ask->practice.era].pipeline) continue;
+        c.pp = (int)pp, c.dp = (int)(left / pp);
         code = vary_experts(s, c, e);
     }
     return code;
@@ -212,14 +193,14 @@ static int enumerate(struct search *s, struct base_error *e) {
         if (!tensor_legal(ask, tp)) continue;
         for (int64_t cp = least; cp <= ask->ranks / tp && cp <= most && !code; cp++)
             if (context_legal(ask, cp) && ask->ranks / tp % cp == 0)
-                code = vary_grid(s, (struct candidate){.tp = (short)tp, .cp = (short)cp}, e);
+                code = vary_grid(s, (struct plan_layout){.tp = (int)tp, .cp = (int)cp}, e);
     }
     return code;
 }
 
 /* What is wrong with what was given, in the words of the layout's own check. */
 static int explain_none(const struct cost_ask *ask, struct base_error *e) {
-    const struct cost_choice *g = &ask->choice;
+    const struct plan_layout *g = &ask->choice;
     struct plan_layout l = {.tp = g->tp > 0 ? g->tp : 1,
                             .pp = g->pp > 0 ? g->pp : 1,
                             .cp = g->cp > 0 ? g->cp : 1,
@@ -227,8 +208,9 @@ static int explain_none(const struct cost_ask *ask, struct base_error *e) {
                             .vp = g->vp > 0 ? g->vp : 1,
                             .zero = g->zero > 0 ? g->zero : 0,
                             .sequence_parallel = g->sequence_parallel > 0,
-                            .schedule = g->schedule >= 0 ? (enum plan_schedule)g->schedule : PLAN_1F1B};
-    const struct plan_batch b = {ask->seq, g->micro_batch > 0 ? g->micro_batch : 1, ask->global_batch};
+                            .schedule = g->schedule >= 0 ? g->schedule : PLAN_1F1B,
+                            .micro_batch = g->micro_batch > 0 ? g->micro_batch : 1};
+    const struct plan_batch b = {ask->seq, ask->global_batch};
     const int inner = l.tp * l.pp * l.cp;
     if (ask->ranks % inner)
         return base_fail(e, BASE_USAGE,
@@ -261,10 +243,9 @@ static int choose(struct search *s, int most, struct cost_search *out, struct ba
     qsort(s->list, s->count, sizeof *s->list, by_time);
     out->legal = (long long)s->count;
     for (size_t i = 0; i < s->count && out->count < most; i++) {
-        struct cost_layout_price x = {
-            .layout = layout_of(&s->list[i]), .micro_batch = s->list[i].micro_batch, .step_s = s->list[i].step_s};
+        struct cost_layout_price x = {.layout = s->list[i].layout, .step_s = s->list[i].step_s};
         struct cost_job job;
-        cost_search_job(s->ask, &x.layout, x.micro_batch, &job);
+        cost_search_job(s->ask, &x.layout, &job);
         x.memory = cost_search_memory(s->ask->config, &job);
         if (i == 0 || x.memory.total < out->least.memory.total) out->least = x;
         if (cost_memory_needed(&x.memory) <= s->ask->platform.memory_bytes)

@@ -7,27 +7,17 @@
 #include "costmodel/memory.h"
 #include "costmodel/step.h"
 
-enum { COST_FREE = -1 };
-
-/* Fields as struct plan_layout and struct plan_batch have them, or COST_FREE. */
-struct cost_choice {
-    int tp, pp, cp, vp, zero, sequence_parallel, recompute, schedule;
-    int64_t micro_batch;
-    int ep;
-};
-
 struct cost_ask {
     const struct model_config *config;
     struct cost_platform platform;
     struct cost_practice practice; /* zero_group 0: all data parallel ranks; overlap_tp as the era allows */
-    struct cost_choice choice;
+    struct plan_layout choice;     /* what is given; PLAN_FREE is searched, and dp follows */
     int64_t seq, global_batch;
     int ranks;
 };
 
 struct cost_layout_price {
     struct plan_layout layout;
-    int64_t micro_batch;
     double step_s;
     struct cost_memory memory;
 };
@@ -50,8 +40,7 @@ int cost_search(const struct cost_ask *ask, const struct cost_parameters *p, int
 void cost_search_free(struct cost_search *search);
 
 /* The job of one layout. */
-void cost_search_job(const struct cost_ask *ask, const struct plan_layout *layout, int64_t micro_batch,
-                     struct cost_job *job);
+void cost_search_job(const struct cost_ask *ask, const struct plan_layout *layout, struct cost_job *job);
 /* Memory of a job whose model is `config`, and what an accelerator must have for it: fragments and what the framework
  * takes for itself included, bytes. */
 struct cost_memory cost_search_memory(const struct model_config *config, const struct cost_job *job);

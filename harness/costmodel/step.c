@@ -265,7 +265,7 @@ static void break_down(const struct pricing *x, struct cost_step *s) {
 void cost_step(const struct cost_job *job, const struct cost_parameters *p, const struct cost_ablation *ablation,
                struct cost_step *s) {
     struct pricing x = {.job = job, .p = p, .ablation = ablation};
-    const double replica = (double)job->layout.dp * (double)job->batch.micro_batch;
+    const double replica = (double)job->layout.dp * (double)job->layout.micro_batch;
     cost_rates_fill(job, p, ablation, &x.rates);
     cost_links_fill(job, p, ablation, &x.links);
     cost_layer_fill(job, p, ablation, &x.rates, &x.layer);

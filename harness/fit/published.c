@@ -26,8 +26,9 @@ static void fill_job(const double x[FIT_NUMBERS], bool sequence_parallel, struct
                                        .vp = (int)x[FIT_VP],
                                        .zero = (int)x[FIT_ZERO],
                                        .sequence_parallel = sequence_parallel,
-                                       .schedule = PLAN_1F1B};
-    job->batch = (struct plan_batch){(int64_t)x[FIT_SEQ], (int64_t)x[FIT_MICRO_BATCH], (int64_t)x[FIT_GLOBAL_BATCH]};
+                                       .schedule = PLAN_1F1B,
+                                       .micro_batch = (int64_t)x[FIT_MICRO_BATCH]};
+    job->batch = (struct plan_batch){(int64_t)x[FIT_SEQ], (int64_t)x[FIT_GLOBAL_BATCH]};
     job->accelerators = x[FIT_ACCELERATORS];
 }
 

@@ -26,7 +26,7 @@ static bool same_sweep(const struct fit_run *a, const struct fit_run *b) {
 static bool same_layout(const struct fit_run *a, const struct fit_run *b) {
     const struct plan_layout *x = &a->job.layout, *y = &b->job.layout;
     return x->tp == y->tp && x->pp == y->pp && x->vp == y->vp && x->dp == y->dp && x->zero == y->zero &&
-           a->job.batch.micro_batch == b->job.batch.micro_batch;
+           a->job.layout.micro_batch == b->job.layout.micro_batch;
 }
 
 /* Whether a row before i that counts is alike. */

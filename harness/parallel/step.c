@@ -106,7 +106,8 @@ static double accumulate(struct parallel_engine *g, const struct data_source *so
     lap(r, PLAN_PHASE_ZERO, since);
     for (int64_t i = 0; i < g->plan->accumulation; i++) {
         g->last_micro = i + 1 == g->plan->accumulation;
-        data_fill(source, step, q->global_batch, first + i * q->micro_batch, q->micro_batch, g->inputs, g->targets);
+        data_fill(source, step, q->global_batch, first + i * q->layout.micro_batch, q->layout.micro_batch, g->inputs,
+                  g->targets);
         lap(r, PLAN_PHASE_BATCH, since);
         model_forward(&g->model, g->inputs);
         lap(r, PLAN_PHASE_FORWARD, since);

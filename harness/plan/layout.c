@@ -7,12 +7,32 @@
 
 static const char *const recomputes[PLAN_RECOMPUTES] = {"none", "selective", "full"};
 
+struct plan_layout plan_layout_free(void) {
+    return (struct plan_layout){.tp = PLAN_FREE,
+                                .pp = PLAN_FREE,
+                                .cp = PLAN_FREE,
+                                .dp = PLAN_FREE,
+                                .ep = PLAN_FREE,
+                                .vp = PLAN_FREE,
+                                .zero = PLAN_FREE,
+                                .sequence_parallel = PLAN_FREE,
+                                .recompute = PLAN_FREE,
+                                .schedule = PLAN_FREE,
+                                .micro_batch = PLAN_FREE};
+}
+
+struct plan_layout plan_layout_data_parallel(int ranks, int64_t micro_batch) {
+    return (struct plan_layout){
+        .tp = 1, .pp = 1, .cp = 1, .dp = ranks, .ep = 1, .vp = 1, .schedule = PLAN_1F1B, .micro_batch = micro_batch};
+}
+
 int plan_layout_world(const struct plan_layout *l) {
     return l->tp * l->pp * l->cp * l->dp;
 }
 
 void plan_layout_pipeline(const struct plan_layout *l, const struct plan_batch *b, struct plan_pipeline *p) {
-    *p = (struct plan_pipeline){l->schedule, l->pp, l->vp, b->global_batch / (l->dp * b->micro_batch)};
+    *p = (struct plan_pipeline){(enum plan_schedule)l->schedule, l->pp, l->vp,
+                                b->global_batch / (l->dp * l->micro_batch)};
 }
 
 /* The divisor of n that is nearest to x, the smaller one of two. */
@@ -70,14 +90,14 @@ int plan_layout_check(const struct plan_layout *l, const struct plan_batch *b, c
     if (l->zero < 0 || l->zero > 3) return base_fail(e, BASE_USAGE, "--zero %d: take 0 to 3", l->zero);
     int code = check_experts(l, c, e);
     if (code) return code;
-    if (b->seq < 1 || b->micro_batch < 1 || b->global_batch < 1)
+    if (b->seq < 1 || l->micro_batch < 1 || b->global_batch < 1)
         return base_fail(e, BASE_USAGE, "--seq, --mbs and --gbs are at least 1 each");
-    if (b->global_batch % (l->dp * b->micro_batch))
+    if (b->global_batch % (l->dp * l->micro_batch))
         return base_fail(e, BASE_USAGE,
                          "--gbs %lld does not divide over %d data parallel ranks in micro-batches of %lld; take a "
                          "multiple of %lld",
-                         (long long)b->global_batch, l->dp, (long long)b->micro_batch,
-                         (long long)l->dp * b->micro_batch);
+                         (long long)b->global_batch, l->dp, (long long)l->micro_batch,
+                         (long long)l->dp * l->micro_batch);
     if ((code = check_model(l, b, c, e)) != BASE_OK) return code;
     plan_layout_pipeline(l, b, &pipeline);
     return plan_pipeline_check(&pipeline, e);

@@ -21,17 +21,26 @@ struct plan_layout {
     int ep;   /* expert parallel ranks, of the data parallel ones: each holds experts / ep of a layer's; 0 is 1 */
     int vp;   /* chunks of layers of a pipeline rank */
     int zero; /* what data parallel ranks share out: 0 nothing, 1 optimizer, 2 and gradients, 3 and weights */
-    bool sequence_parallel; /* norms and dropouts are shared among the tensor parallel ranks, too */
-    enum plan_recompute recompute;
-    enum plan_schedule schedule;
+    int sequence_parallel; /* 0 or 1: norms and dropouts are shared among the tensor parallel ranks, too */
+    int recompute;         /* enum plan_recompute */
+    int schedule;          /* enum plan_schedule */
+    int64_t micro_batch;   /* sequences that a rank computes at once */
 };
+
+/* Of a field of a layout that is to be searched. */
+enum { PLAN_FREE = -1 };
+
+/* All fields free. */
+struct plan_layout plan_layout_free(void);
+/* Every rank holds the whole model and its share of the batch. */
+struct plan_layout plan_layout_data_parallel(int ranks, int64_t micro_batch);
 
 /* Expert parallel ranks: ep, or 1 where it is 0. */
 int plan_layout_expert_ranks(const struct plan_layout *layout);
 
-/* One step's batch, in sequences. */
+/* One step's batch, in tokens and sequences. */
 struct plan_batch {
-    int64_t seq, micro_batch, global_batch;
+    int64_t seq, global_batch;
 };
 
 int plan_layout_world(const struct plan_layout *layout);

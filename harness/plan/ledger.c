@@ -93,7 +93,7 @@ void plan_messages(const struct plan *p, const struct model_params *params,
     const int64_t layers = p->shape.config->layers, bucket = p->request.bucket;
     const int64_t final = params->total - params->layer0 - layers * params->layer_size;
     int64_t pending = 0;
-    if (p->data_parallel == 1) return;
+    if (p->request.layout.dp == 1) return;
     for (int64_t i = 0; i < layers + 2; i++) {
         pending += i == 0 ? final : i <= layers ? params->layer_size : params->layer0;
         if (pending < bucket && i <= layers) continue;
@@ -127,8 +127,8 @@ static void total(struct plan_ledger *l, const struct plan *p) {
             l->message_bytes += op->count * op->bytes;
         }
     }
-    l->model_flop = (l->matmul_flop + l->attention_flop) * p->data_parallel;
-    l->model_flop_square = (l->matmul_flop + l->attention_flop_square) * p->data_parallel;
+    l->model_flop = (l->matmul_flop + l->attention_flop) * p->request.layout.dp;
+    l->model_flop_square = (l->matmul_flop + l->attention_flop_square) * p->request.layout.dp;
 }
 
 /* Passes of the layers and the embedding. Bytes of an element: reads and writes. */

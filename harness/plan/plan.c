@@ -10,7 +10,11 @@
 #include "model/reference.h"
 
 static int check_sizes(const struct plan_request *r, struct base_error *e) {
-    const long long world = r->world, mbs = r->micro_batch, gbs = r->global_batch, limit = 1 << 24;
+    const struct plan_layout *l = &r->layout;
+    const long long world = r->layout.dp, mbs = r->layout.micro_batch, gbs = r->global_batch, limit = 1 << 24;
+    if (l->tp != 1 || l->pp != 1 || l->cp != 1 || l->vp != 1 || l->zero || l->sequence_parallel || l->recompute)
+        return base_fail(e, BASE_USAGE,
+                         "training is data parallel: its layout has --tp, --pp, --cp, --vp 1 and --zero 0");
     if (r->seq < 1 || r->seq > r->config.positions)
         return base_fail(e, BASE_USAGE, "--seq %lld: %s has %lld positions; take 1 to %lld", (long long)r->seq,
                          r->config.name, (long long)r->config.positions, (long long)r->config.positions);
@@ -42,7 +46,7 @@ static double activation_bytes(const struct model_shape *shape) {
 
 static void fill_memory(struct plan *p, int64_t total) {
     const struct plan_request *r = &p->request;
-    const double n = (double)total, tokens = (double)(r->micro_batch * r->seq);
+    const double n = (double)total, tokens = (double)(r->layout.micro_batch * r->seq);
     const struct plan_arena arenas[PLAN_ARENAS] = {
         [PLAN_WEIGHTS] = {"weights (BF16)", r->dtype == KERNEL_BF16 ? 2 * n : 0},
         [PLAN_MASTER] = {r->dtype == KERNEL_BF16 ? "master weights (FP32)" : "weights (FP32)", 4 * n},
@@ -78,13 +82,15 @@ int plan_make(struct plan *plan, const struct plan_request *request, struct base
     struct plan *p = plan;
     *p = (struct plan){.request = *request};
     struct plan_request *r = &p->request;
-    const int64_t tokens = r->micro_batch * r->seq;
+    const int64_t tokens = r->layout.micro_batch * r->seq;
     if (!r->bucket) r->bucket = PLAN_BUCKET;
     if (!r->head_rows || r->head_rows > tokens) r->head_rows = tokens < PLAN_HEAD_ROWS ? tokens : PLAN_HEAD_ROWS;
-    p->data_parallel = r->world;
-    p->accumulation = r->global_batch / r->world / r->micro_batch;
-    p->shape = (struct model_shape){
-        .config = &r->config, .dtype = r->dtype, .batch = r->micro_batch, .seq = r->seq, .head_rows = r->head_rows};
+    p->accumulation = r->global_batch / r->layout.dp / r->layout.micro_batch;
+    p->shape = (struct model_shape){.config = &r->config,
+                                    .dtype = r->dtype,
+                                    .batch = r->layout.micro_batch,
+                                    .seq = r->seq,
+                                    .head_rows = r->head_rows};
     model_params_size(&params, &r->config);
     fill_memory(p, params.total);
     p->gate_bytes = gate_bytes(p, &params);
@@ -96,8 +102,8 @@ int plan_make(struct plan *plan, const struct plan_request *request, struct base
 static double memory_with(const struct plan *plan, int64_t micro_batch, int64_t layers) {
     struct plan other;
     struct plan_request r = plan->request;
-    r.micro_batch = micro_batch;
-    r.global_batch = micro_batch * r.world;
+    r.layout.micro_batch = micro_batch;
+    r.global_batch = micro_batch * r.layout.dp;
     r.config.layers = layers;
     r.head_rows = 0;
     return plan_make(&other, &r, NULL) ? 1e300 : other.memory_bytes + other.gate_bytes;
@@ -122,8 +128,9 @@ int plan_check_memory(const struct plan *plan, int local, double available, stru
     const double needed = (plan->memory_bytes + plan->gate_bytes) * local;
     if (available < 0 || needed <= available) return BASE_OK;
     if (!e) return BASE_USAGE; /* nobody asks what would fit */
-    int64_t micro = r->micro_batch, layers = r->config.layers;
-    while (micro > 1 && (r->global_batch / r->world % micro || memory_with(plan, micro, layers) * local > available))
+    int64_t micro = r->layout.micro_batch, layers = r->config.layers;
+    while (micro > 1 &&
+           (r->global_batch / r->layout.dp % micro || memory_with(plan, micro, layers) * local > available))
         micro--;
     layers = layers_fitting(plan, micro, available / local);
     if (memory_with(plan, micro, layers) * local > available)

@@ -7,18 +7,20 @@
 
 #include "model/buffers.h"
 #include "model/params.h"
+#include "plan/layout.h"
 #include "plan/ledger.h"
 
 /* What the user asks for. */
 struct plan_request {
     struct model_config config;
     enum kernel_dtype dtype;
-    int64_t seq, micro_batch, global_batch; /* sequences */
-    int world, threads;                     /* ranks; OpenMP threads of each */
-    struct kernel_caches caches;            /* of a rank's team; zeros: unknown */
-    int64_t bucket;                         /* elements of a gradient message; 0: PLAN_BUCKET */
-    int64_t head_rows;                      /* 0: PLAN_HEAD_ROWS */
-    bool gate;                              /* the gate runs first: its FP64 sequence must fit beside the rest */
+    int64_t seq, global_batch;   /* tokens; sequences */
+    struct plan_layout layout;   /* of the ranks: what runs today is data parallel */
+    int threads;                 /* OpenMP threads of a rank */
+    struct kernel_caches caches; /* of a rank's team; zeros: unknown */
+    int64_t bucket;              /* elements of a gradient message; 0: PLAN_BUCKET */
+    int64_t head_rows;           /* 0: PLAN_HEAD_ROWS */
+    bool gate;                   /* the gate runs first: its FP64 sequence must fit beside the rest */
 };
 
 enum {
@@ -46,8 +48,7 @@ enum plan_memory {
 struct plan {
     struct plan_request request; /* with defaults filled in */
     struct model_shape shape;    /* of a micro-batch; .config points into request */
-    int data_parallel;
-    int64_t accumulation; /* micro-batches of a rank in a step */
+    int64_t accumulation;        /* micro-batches of a rank in a step */
     struct plan_arena arenas[PLAN_ARENAS];
     double memory_bytes; /* of a rank: the arenas' sum */
     double gate_bytes;   /* of a rank beside it, before timing; 0 without the gate */

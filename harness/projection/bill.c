@@ -50,7 +50,7 @@ static double job_limit(const struct projection *x, const struct projection_term
 static double ramp(const struct projection *x, const struct cost_parameters *p, const struct projection_terms *t) {
     const struct cost_ablation whole = {0};
     const double full = (double)x->job.batch.global_batch, seq = (double)x->job.batch.seq;
-    const double unit = (double)x->job.layout.dp * (double)x->job.batch.micro_batch;
+    const double unit = (double)x->job.layout.dp * (double)x->job.layout.micro_batch;
     const double slice = t->ramp_tokens / RAMP_STEPS;
     double more = 0;
     for (int i = 0; i < RAMP_STEPS && slice * i < t->tokens; i++) {

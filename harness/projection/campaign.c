@@ -80,7 +80,7 @@ static int read_system(struct projection_campaign *c, const struct row *r, struc
 static int given(const struct row *r, const char *key, int least, int most, int *figure, struct base_error *e) {
     const json_t *x = json_object_get(r->json, key);
     const json_int_t value = json_integer_value(x);
-    *figure = x ? (int)value : COST_FREE;
+    *figure = x ? (int)value : PLAN_FREE;
     if (!x || (json_is_integer(x) && value >= least && value <= most)) return BASE_OK;
     return base_fail(e, BASE_USAGE, "%s: field \"%s.%s\" must be a whole number, %d to %d; or leave it out", r->d->path,
                      r->at, key, least, most);
@@ -122,10 +122,10 @@ static int read_layout(struct projection_campaign_training *t, const struct row 
                                         "zero",     "micro_batch", "recompute", "schedule", "framework",
                                         "blocking", "slots",       "status",    "source",   "ep"};
     struct row r = {training->d, json_object_get(training->json, "layout"), ""};
-    struct cost_choice *x = &t->choice;
-    int era = COST_MEGATRON_CORE, micro_batch = COST_FREE;
+    struct plan_layout *x = &t->choice;
+    int era = COST_MEGATRON_CORE, micro_batch = PLAN_FREE;
     snprintf(r.at, sizeof r.at, "%.40s.layout", training->at);
-    *x = (struct cost_choice){.sequence_parallel = COST_FREE, .recompute = COST_FREE, .schedule = COST_FREE};
+    *x = (struct plan_layout){.sequence_parallel = PLAN_FREE, .recompute = PLAN_FREE, .schedule = PLAN_FREE};
     int code = CHECK_KEYS(&r, known, e);
     if (!code) code = given(&r, "tp", 1, RANKS_MOST, &x->tp, e);
     if (!code) code = given(&r, "pp", 1, RANKS_MOST, &x->pp, e);

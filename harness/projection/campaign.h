@@ -22,7 +22,7 @@ struct projection_campaign_training {
     const char *model, *machine; /* machine: that it was trained on; NULL: not published */
     struct machine_fact tokens, sequence, global_batch, accelerators;
     struct machine_fact ramp_batch, ramp_tokens; /* batches grow from that over these */
-    struct cost_choice choice;                   /* there */
+    struct plan_layout choice;                   /* there */
     enum cost_era era;
     bool blocking, slots;
     struct machine_fact published_hours, published_days;

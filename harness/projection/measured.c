@@ -72,7 +72,7 @@ static void find_crowd(struct projection_pricing *p) {
     p->r->matmul = p->r->pass = 1;
     for (int i = 0; i < p->m->crowd_count; i++) { /* the last one counts */
         const struct machine_crowd *one = &p->m->crowds[i];
-        if (one->threads != r->threads || one->ranks != r->world) continue;
+        if (one->threads != r->threads || one->ranks != r->layout.dp) continue;
         p->r->matmul = fmin(1, one->matmul);
         p->r->pass = fmin(1, one->pass);
     }
@@ -83,7 +83,7 @@ static int price_messages(struct projection_pricing *p) {
     struct projection_measured *r = p->r;
     struct projection_overlap o;
     double backward = 0, embedding = 0;
-    if (plan->data_parallel == 1) return BASE_OK;
+    if (plan->request.layout.dp == 1) return BASE_OK;
     for (int i = 0; i < r->count; i++) {
         const struct projection_priced *one = &r->ops[i];
         if (one->phase != PLAN_PHASE_BACKWARD) continue;

@@ -117,7 +117,7 @@ static void send(void *context, int64_t range, double bytes) {
     const int64_t layers = r->config.layers;
     struct projection_message_price p;
     if (t->code) return;
-    t->code = projection_measured_message(t->m, r->world, r->threads, bytes, &p, t->e);
+    t->code = projection_measured_message(t->m, r->layout.dp, r->threads, bytes, &p, t->e);
     if (t->code) return;
     const double all = (double)layers * t->layer_s + t->embedding_s;
     const double ready = range <= layers ? (double)range * t->layer_s : all;

@@ -124,7 +124,7 @@ static int missing(const struct projection_pricing *p, const char *op, enum mach
                      "%s: no %s in %s on %d thread%s was timed%s; run toise kernels --model %s --seq %lld --mbs %lld "
                      "--threads %d --out %s",
                      p->m->path, op, machine_dtype_name(dtype), r->threads, r->threads == 1 ? "" : "s", others,
-                     r->config.name, (long long)r->seq, (long long)r->micro_batch, r->threads, p->m->path);
+                     r->config.name, (long long)r->seq, (long long)r->layout.micro_batch, r->threads, p->m->path);
 }
 
 int projection_price_dense(struct projection_pricing *p, const struct plan_op *o) {

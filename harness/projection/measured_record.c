@@ -40,16 +40,16 @@ static json_t *ops_of(const struct projection_measured *r) {
 }
 
 static json_t *layout_of(const struct plan *p) {
-    return json_pack("{s:i, s:i, s:I, s:I, s:i}", "world", p->request.world, "dp", p->data_parallel, "micro_batch",
-                     (json_int_t)p->request.micro_batch, "accumulation", (json_int_t)p->accumulation, "threads",
-                     p->request.threads);
+    return json_pack("{s:i, s:i, s:I, s:I, s:i}", "world", plan_layout_world(&p->request.layout), "dp",
+                     p->request.layout.dp, "micro_batch", (json_int_t)p->request.layout.micro_batch, "accumulation",
+                     (json_int_t)p->accumulation, "threads", p->request.threads);
 }
 
 static json_t *result_of(const struct projection_measured *r, const struct plan *p, bool fits) {
     const struct plan_ledger *l = &p->ledger;
     json_t *o = json_object();
     const double tokens = (double)p->request.global_batch * (double)p->request.seq,
-                 rank = l->model_flop / p->request.world;
+                 rank = l->model_flop / plan_layout_world(&p->request.layout);
     record_set_number(o, "step_s", r->step_s);
     record_set_number(o, "step_s_low", r->low_s);
     record_set_number(o, "step_s_high", r->high_s);
@@ -76,7 +76,7 @@ static json_t *result_of(const struct projection_measured *r, const struct plan 
 }
 
 json_t *projection_measured_record(const struct projection_measured *r, const struct machine *m, const struct plan *p) {
-    const double memory = m->node.memory_bytes.value, need = p->memory_bytes * p->request.world;
+    const double memory = m->node.memory_bytes.value, need = p->memory_bytes * plan_layout_world(&p->request.layout);
     const bool fits = !(need > memory); /* all ranks on one node; unknown memory holds anything */
     json_t *o =
         record_head("project", fits ? RECORD_PASSED : RECORD_FAILED, fits ? "" : "the node's memory is too small");

@@ -14,9 +14,8 @@ void projection_question_default(const struct model_config *config, struct proje
         .config = config,
         .dtype = MACHINE_DTYPES,
         .era = COST_MEGATRON_CORE,
-        .fused = COST_FREE,
-        .choice = {COST_FREE, COST_FREE, COST_FREE, COST_FREE, COST_FREE, COST_FREE, COST_FREE, COST_FREE, COST_FREE,
-                   COST_FREE},
+        .fused = PLAN_FREE,
+        .choice = plan_layout_free(),
         .seq = positions < 8192 ? positions : 8192,
     };
     q->global_batch = BATCH_TOKENS / q->seq;
@@ -59,7 +58,7 @@ static void practice(const struct projection_question *q, enum machine_dtype dty
                                  .layout = {.dp = 0, .sequence_parallel = true}};
     cost_practice_default(&job, q->era, x);
     const bool narrow = dtype == MACHINE_BF16 || dtype == MACHINE_FP16;
-    x->flash = q->fused == COST_FREE ? x->flash && device != COST_V100 : q->fused; /* its kernels want Ampere */
+    x->flash = q->fused == PLAN_FREE ? x->flash && device != COST_V100 : q->fused; /* its kernels want Ampere */
     x->blocking = q->blocking, x->slots = q->slots, x->tied = q->config->tied;
     x->eager = x->eager || q->eager;
     x->overlap_dp = x->overlap_dp && !q->blocking;
@@ -161,7 +160,7 @@ int projection_make(const struct machine *m, const struct projection_question *q
     }
     if (code) return code;
     const struct cost_layout_price *x = search->count ? &search->best[0] : &search->least;
-    cost_search_job(&ask, &x->layout, x->micro_batch, &p->job);
+    cost_search_job(&ask, &x->layout, &p->job);
     return price(fitted, q, unlike, p, e);
 }
 

@@ -13,10 +13,10 @@ struct projection_question {
     const struct model_config *config;
     enum machine_dtype dtype; /* MACHINE_DTYPES: the machine's widest 16-bit type */
     enum cost_era era;
-    int fused;                   /* attention; COST_FREE: as the era has it */
+    int fused;                   /* attention; PLAN_FREE: as the era has it */
     bool blocking, slots, eager; /* as struct cost_practice has them */
     double grad_bytes;           /* of a reduced gradient; 0: the era's */
-    struct cost_choice choice;   /* what is free is searched */
+    struct plan_layout choice;   /* what is free is searched */
     int64_t seq, global_batch;
     double accelerators; /* of the machine's; 0: as many as projection_round_accelerators says */
 };

@@ -8,15 +8,15 @@
 #include "projection/record.h"
 #include "records/set.h"
 
-static json_t *layout_json(const struct plan_layout *l, int64_t micro_batch) {
+static json_t *layout_json(const struct plan_layout *l) {
     json_t *o = json_object();
     record_set_integer(o, "tp", l->tp), record_set_integer(o, "pp", l->pp), record_set_integer(o, "vp", l->vp),
         record_set_integer(o, "cp", l->cp);
     record_set_integer(o, "dp", l->dp), record_set_integer(o, "ep", plan_layout_expert_ranks(l)),
         record_set_integer(o, "zero", l->zero), record_set(o, "sp", json_boolean(l->sequence_parallel));
-    record_set_integer(o, "micro_batch", micro_batch);
-    record_set(o, "recompute", json_string(plan_recompute_name(l->recompute)));
-    record_set(o, "schedule", json_string(plan_schedule_name(l->schedule)));
+    record_set_integer(o, "micro_batch", l->micro_batch);
+    record_set(o, "recompute", json_string(plan_recompute_name((enum plan_recompute)l->recompute)));
+    record_set(o, "schedule", json_string(plan_schedule_name((enum plan_schedule)l->schedule)));
     return o;
 }
 
@@ -107,7 +107,7 @@ static void add_bill(json_t *o, const struct projection_terms *t, const struct p
 }
 
 static json_t *would_fit_json(const struct projection *p) {
-    json_t *o = layout_json(&p->job.layout, p->job.batch.micro_batch);
+    json_t *o = layout_json(&p->job.layout);
     record_set_number(o, "accelerators", p->accelerators);
     record_set_number(o, "step_s", p->step.total), record_set_number(o, "memory_bytes", p->memory_needed);
     return o;
@@ -156,7 +156,7 @@ static json_t *result_json(const struct projection_outcome *r) {
 static json_t *search_json(const struct cost_search *s, int listed) {
     json_t *o = json_object(), *list = json_array();
     for (int i = 0; i < s->count && i < listed; i++) {
-        json_t *x = layout_json(&s->best[i].layout, s->best[i].micro_batch);
+        json_t *x = layout_json(&s->best[i].layout);
         record_set_number(x, "step_s", s->best[i].step_s);
         record_set_number(x, "memory_bytes", cost_memory_needed(&s->best[i].memory));
         json_array_append_new(list, x);
@@ -196,7 +196,7 @@ json_t *projection_record(const struct projection_outcome *r, const struct proje
     char why[256];
     verdict(r, why);
     json_t *record = record_head("project", *why ? RECORD_FAILED : RECORD_PASSED, why);
-    json_t *layout = layout_json(&p->job.layout, p->job.batch.micro_batch);
+    json_t *layout = layout_json(&p->job.layout);
     record_set_number(layout, "accelerators", p->accelerators);
     record_set_number(layout, "ranks", p->job.accelerators);
     record_set_number(layout, "micro_batches", p->step.micro_batches);

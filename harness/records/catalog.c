@@ -20,7 +20,7 @@ bool record_catalog_is_path(const char *name) {
 /* Tried relative to the executable, build/toise or bin/toise, and to tests deeper in the build. */
 int record_catalog_path(const char *file, char path[RECORD_CATALOG_PATH], struct base_error *e) {
     static const char *const places[] = {"../harness/catalog", "../share/toise/catalog", "../../harness/catalog",
-                                         "../../../harness/catalog"};
+                                         "../../../harness/catalog", "../../../../harness/catalog"};
     char self[PATH_MAX - 64];
     ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
     if (length < 0) return base_fail(e, BASE_BROKEN, "cannot tell where toise lies (/proc/self/exe)");

@@ -118,7 +118,7 @@ static json_t *row_json(const struct study_validate *v, int i) {
 static json_t *layout_json(const struct fit_run *run) {
     const struct plan_layout *l = &run->job.layout;
     return json_sprintf("tp %d pp %d vp %d dp %d zero %d mbs %lld", l->tp, l->pp, l->vp, l->dp, l->zero,
-                        (long long)run->job.batch.micro_batch);
+                        (long long)run->job.layout.micro_batch);
 }
 
 static json_t *sweeps_json(const struct study_validate *v, enum study_validate_by by) {

@@ -42,7 +42,7 @@ int train_gate_full(struct train_gate *gate, struct parallel_engine *g, const st
     int code = train_checked_open(&checked, gate, g, e);
     if ((code = comm_agree(g->world, code, e))) return code;
     const int64_t first = q->global_batch / g->world->size * g->world->rank;
-    data_fill(source, 0, q->global_batch, first, q->micro_batch, g->inputs, g->targets);
+    data_fill(source, 0, q->global_batch, first, q->layout.micro_batch, g->inputs, g->targets);
     g->team.ops->zero(&g->team, g->params.total, g->grads);
     g->nulled = true;
     model_forward(&g->model, g->inputs);

@@ -36,9 +36,9 @@ struct plan_request train_gate_shrink(const struct plan_request *request) {
     c->rotary.original = 64; /* planes on both sides of what scaling, where there is any, tells apart */
     c->parameters = model_params_count(c);
     r.seq = 37;
-    r.micro_batch = request->micro_batch > 1 && r.world <= 64 ? 2 : 1;
-    int64_t accumulation = request->global_batch / request->world / request->micro_batch;
-    r.global_batch = r.world * r.micro_batch * (accumulation > 1 && r.world <= 64 ? 2 : 1);
+    r.layout.micro_batch = request->layout.micro_batch > 1 && r.layout.dp <= 64 ? 2 : 1;
+    int64_t accumulation = request->global_batch / request->layout.dp / request->layout.micro_batch;
+    r.global_batch = r.layout.dp * r.layout.micro_batch * (accumulation > 1 && r.layout.dp <= 64 ? 2 : 1);
     r.head_rows = 23;
     r.bucket = c->parameters / 5;
     return r;

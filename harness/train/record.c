@@ -11,10 +11,11 @@
 #include "records/set.h"
 
 static json_t *layout_of(const struct plan *p, int nodes, const struct train_identity *id) {
-    return json_pack("{s:i, s:i, s:i, s:I, s:I, s:i, s:s, s:I}", "world", p->request.world, "nodes", nodes, "dp",
-                     p->data_parallel, "micro_batch", (json_int_t)p->request.micro_batch, "accumulation",
-                     (json_int_t)p->accumulation, "threads", p->request.threads, "threads_from", id->threads_from,
-                     "bucket_bytes", (json_int_t)(4 * p->request.bucket));
+    return json_pack("{s:i, s:i, s:i, s:I, s:I, s:i, s:s, s:I}", "world", plan_layout_world(&p->request.layout),
+                     "nodes", nodes, "dp", p->request.layout.dp, "micro_batch",
+                     (json_int_t)p->request.layout.micro_batch, "accumulation", (json_int_t)p->accumulation, "threads",
+                     p->request.threads, "threads_from", id->threads_from, "bucket_bytes",
+                     (json_int_t)(4 * p->request.bucket));
 }
 
 static json_t *memory_of(const struct plan *p) {
@@ -53,9 +54,9 @@ static json_t *ledger_of(const struct plan *p, bool with_ops) {
     record_set_number(o, "model_flop_square", l->model_flop_square);
     if (p->request.config.layers < p->request.config.full_layers)
         record_set_number(o, "full_model_flop", plan_full_model_flop(p));
-    record_set_number(o, "matmul_flop", l->matmul_flop * p->data_parallel);
-    record_set_number(o, "attention_flop", l->attention_flop * p->data_parallel);
-    record_set_number(o, "pass_bytes_estimate", l->pass_bytes * p->data_parallel);
+    record_set_number(o, "matmul_flop", l->matmul_flop * p->request.layout.dp);
+    record_set_number(o, "attention_flop", l->attention_flop * p->request.layout.dp);
+    record_set_number(o, "pass_bytes_estimate", l->pass_bytes * p->request.layout.dp);
     record_set_number(o, "messages_per_rank", l->messages);
     record_set_number(o, "message_bytes_per_rank", l->message_bytes);
     record_set_number(o, "memory_bytes_per_rank", p->memory_bytes);

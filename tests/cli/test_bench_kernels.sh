@@ -52,7 +52,7 @@ import json, sys
 files = [json.load(open(path)) for path in sys.argv[1:]]
 for file in files:
     assert {"date", "num_cpus", "mhz_per_cpu", "library_build_type"} <= set(file["context"]), file["context"]
-rows = [b for file in files for b in file["benchmarks"] if b["bench_type"] == "iteration"]
+rows = [b for file in files for b in file["benchmarks"] if b["run_type"] == "iteration"]
 assert len(rows) == 3 * 3 + 4, [b["name"] for b in rows]
 for b in rows:
     for key in ("name", "real_time", "cpu_time", "time_unit", "repetitions", "repetition_index", "iterations",

@@ -68,7 +68,7 @@ static struct train_gate gate_of(struct agreed *a, const char *family, enum kern
     struct parallel_engine engine;
     struct train_gate gate;
     struct base_error e = {0};
-    q.world = world.size;
+    q.layout.dp = world.size;
     q = train_gate_shrink(&q);
     kernel_select(&ops, kernel_isa_best(), KERNEL_BACKEND_TOISE);
     const struct kernel_ops healthy = ops;

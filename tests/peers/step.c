@@ -40,9 +40,8 @@ static int step(struct parallel_engine *g, char **argv, struct base_error *e) {
 static int run(char **argv, struct base_error *e) {
     struct plan_request r = {.dtype = KERNEL_F32,
                              .seq = atoll(argv[4]),
-                             .micro_batch = atoll(argv[3]),
+                             .layout = plan_layout_data_parallel(1, atoll(argv[3])),
                              .global_batch = atoll(argv[3]),
-                             .world = 1,
                              .threads = atoi(argv[5])};
     struct parallel_engine g = {0};
     struct kernel_ops ops;

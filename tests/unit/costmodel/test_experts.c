@@ -45,7 +45,7 @@ static struct projection_question question(int ep) {
     struct projection_question q;
     projection_question_default(&mixtral, &q);
     q.accelerators = 128, q.seq = 4096, q.global_batch = 256;
-    q.choice = (struct cost_choice){.tp = 1,
+    q.choice = (struct plan_layout){.tp = 1,
                                     .pp = 4,
                                     .cp = 1,
                                     .vp = 1,
@@ -174,10 +174,11 @@ static void one_expert(void **state) {
 /* A rank has an eighth of the experts at EP 8; what ZeRO shares out is the same whatever holds it. */
 static void memory(void **state) {
     (void)state;
-    const struct plan_batch b = {4096, 1, 256};
+    const struct plan_batch b = {4096, 256};
     const struct cost_numerics n = {
         .weight_bytes = 2, .gradient_bytes = 2, .optimizer_bytes = 12, .activation_bytes = 2, .fused_attention = true};
-    struct plan_layout l = {.tp = 1, .pp = 1, .cp = 1, .dp = 16, .vp = 1, .ep = 1, .zero = 1, .schedule = PLAN_1F1B};
+    struct plan_layout l = {
+        .tp = 1, .pp = 1, .cp = 1, .dp = 16, .vp = 1, .ep = 1, .zero = 1, .schedule = PLAN_1F1B, .micro_batch = 1};
     const double all = (double)mixtral.parameters, experts = 32 * 8 * 3.0 * 4096 * 14336;
     double before = INFINITY;
     for (l.ep = 1; l.ep <= 8; l.ep *= 2) {
@@ -236,15 +237,15 @@ static void simulated(void **state) {
 
 static void search(void **state) {
     (void)state;
-    struct projection_question q = question(COST_FREE);
+    struct projection_question q = question(PLAN_FREE);
     struct projection p;
     struct cost_search s;
     struct base_error e = {0};
     bool shared = false;
-    q.choice.tp = q.choice.pp = q.choice.recompute = COST_FREE;
+    q.choice.tp = q.choice.pp = q.choice.recompute = PLAN_FREE;
     if (projection_make(&jean_zay, &q, &projections_fitted, 1000, &p, &s, &e)) fail_msg("%s", e.text);
     for (int i = 0; i < s.count; i++) {
-        const struct plan_batch b = {q.seq, s.best[i].micro_batch, q.global_batch};
+        const struct plan_batch b = {q.seq, q.global_batch};
         if (plan_layout_check(&s.best[i].layout, &b, &mixtral, &e)) fail_msg("%s", e.text);
         shared = shared || s.best[i].layout.ep > 1;
     }
@@ -275,8 +276,9 @@ static void checkpoint(void **state) {
 }
 
 static void layout_refused(const struct model_config *c, int dp, int ep, const char *words) {
-    const struct plan_layout l = {.tp = 1, .pp = 1, .cp = 1, .dp = dp, .vp = 1, .ep = ep, .schedule = PLAN_1F1B};
-    const struct plan_batch b = {2048, 1, 256};
+    const struct plan_layout l = {
+        .tp = 1, .pp = 1, .cp = 1, .dp = dp, .vp = 1, .ep = ep, .schedule = PLAN_1F1B, .micro_batch = 1};
+    const struct plan_batch b = {2048, 256};
     struct base_error e = {0};
     assert_int_equal(plan_layout_check(&l, &b, c, &e), BASE_USAGE);
     if (!strstr(e.text, words)) fail_msg("\"%s\" lacks \"%s\"", e.text, words);

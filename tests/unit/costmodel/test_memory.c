@@ -48,8 +48,9 @@ static void korthikanti_figure_1(void **state) {
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const struct model_config c = gpt(rows[i].layers, rows[i].width, rows[i].heads);
-        struct plan_layout l = {.tp = rows[i].tp, .pp = rows[i].pp, .cp = 1, .dp = 1, .vp = rows[i].vp};
-        const struct plan_batch b = {2048, rows[i].micro_batch, rows[i].global_batch};
+        struct plan_layout l = {
+            .tp = rows[i].tp, .pp = rows[i].pp, .cp = 1, .dp = 1, .vp = rows[i].vp, .micro_batch = rows[i].micro_batch};
+        const struct plan_batch b = {2048, rows[i].global_batch};
         struct plan_pipeline p;
         l.schedule = PLAN_1F1B;
         assert_int_equal(plan_layout_check(&l, &b, &c, NULL), 0);
@@ -79,8 +80,8 @@ static void korthikanti_figure_7(void **state) {
                 {25600, 160, 1, 58.31, 62.04, 20.27, 9.42}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const struct model_config c = gpt(8, rows[i].width, rows[i].heads);
-        const struct plan_batch b = {2048, rows[i].micro_batch, rows[i].micro_batch};
-        struct plan_layout l = {.tp = 8, .pp = 1, .cp = 1, .dp = 1, .vp = 1};
+        const struct plan_batch b = {2048, rows[i].micro_batch};
+        struct plan_layout l = {.tp = 8, .pp = 1, .cp = 1, .dp = 1, .vp = 1, .micro_batch = rows[i].micro_batch};
         const double base = cost_memory_layer(&c, &l, &b, &megatron) / 100;
         l.sequence_parallel = true;
         assert_float_equal(cost_memory_layer(&c, &l, &b, &megatron) / base, rows[i].sp, 0.5);

@@ -60,8 +60,8 @@ static void test_flop(void **state) {
     struct cost_parameters p;
     struct cost_step s;
     job.shape = (struct cost_shape){12, 768, 3072, 12, 12, 50257, false, 0, 0, 0, 0};
-    job.layout = (struct plan_layout){.tp = 1, .pp = 1, .cp = 1, .dp = 1, .vp = 1};
-    job.batch = (struct plan_batch){1024, 4, 4};
+    job.layout = plan_layout_data_parallel(1, 4);
+    job.batch = (struct plan_batch){1024, 4};
     job.accelerators = 1;
     cost_practice_default(&job, COST_MEGATRON, &job.practice);
     cost_parameters_prior(&p);

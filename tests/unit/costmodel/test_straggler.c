@@ -14,8 +14,8 @@
 static struct cost_straggler slow(int pp, int dp, double node, int64_t micro_batches, double rest, double slower) {
     const struct cost_job job = {
         .shape.layers = pp,
-        .layout = {.dp = dp, .tp = 1, .pp = pp, .vp = 1, .cp = 1, .schedule = PLAN_1F1B},
-        .batch = {.seq = 8, .micro_batch = 1, .global_batch = micro_batches * dp},
+        .layout = {.dp = dp, .tp = 1, .pp = pp, .vp = 1, .cp = 1, .schedule = PLAN_1F1B, .micro_batch = 1},
+        .batch = {.seq = 8, .global_batch = micro_batches * dp},
         .accelerators = pp * dp,
         .platform.node_accelerators = node,
     };
@@ -56,8 +56,8 @@ static void at_the_largest(void **state) {
     (void)state;
     const struct cost_job job = {
         .shape.layers = 4,
-        .layout = {.dp = 1, .tp = 1, .pp = 4, .vp = 1, .cp = 1, .schedule = PLAN_1F1B},
-        .batch = {.seq = 8, .micro_batch = 1, .global_batch = 64},
+        .layout = {.dp = 1, .tp = 1, .pp = 4, .vp = 1, .cp = 1, .schedule = PLAN_1F1B, .micro_batch = 1},
+        .batch = {.seq = 8, .global_batch = 64},
         .accelerators = 4,
         .platform.node_accelerators = 1,
     };

@@ -43,7 +43,7 @@ static double whole_batch(struct rig *r) {
     const double tokens = (double)(q->global_batch * q->seq);
     double loss = 0;
     rig_zero(r);
-    for (int64_t i = 0; i < q->global_batch; i += q->micro_batch) loss += rig_pass(r, i, (float)(1 / tokens));
+    for (int64_t i = 0; i < q->global_batch; i += q->layout.micro_batch) loss += rig_pass(r, i, (float)(1 / tokens));
     return loss / tokens;
 }
 

@@ -43,7 +43,7 @@ static void run_counted(const struct plan *plan, struct counting *c, struct sent
     assert_true((double)(arena.used - before) == plan->arenas[PLAN_ACTIVATIONS].bytes);
 
     comm_serial(&s->inner);
-    s->inner.size = plan->request.world;
+    s->inner.size = plan_layout_world(&plan->request.layout);
     comm_count_wrap(&s->world, &s->counter, &s->inner, COMM_ONLY_COUNT);
     assert_int_equal(parallel_buckets_open(&s->buckets, &s->world, grads, params.total, plan->request.bucket, &e), 0);
     parallel_buckets_begin(&s->buckets);
@@ -99,41 +99,36 @@ static void ledger_is_what_runs(void **state) {
             {.config = rig_config(12, 768, 12, 50257, 1024),
              .dtype = d,
              .seq = 256,
-             .micro_batch = 4,
+             .layout = plan_layout_data_parallel(1, 4),
              .global_batch = 4,
-             .world = 1,
              .threads = 2},
             {.config = rig_config(12, 768, 12, 50257, 1024),
              .dtype = d,
              .seq = 1024,
-             .micro_batch = 1,
+             .layout = plan_layout_data_parallel(4, 1),
              .global_batch = 8,
-             .world = 4,
              .threads = 1},
             /* a rest in the head's chunks, accumulation, buckets smaller and larger than a layer */
             {.config = rig_config(3, 48, 3, 101, 64),
              .dtype = d,
              .seq = 37,
-             .micro_batch = 2,
+             .layout = plan_layout_data_parallel(2, 2),
              .global_batch = 12,
-             .world = 2,
              .threads = 3,
              .head_rows = 23,
              .bucket = 1000},
             {.config = rig_config(5, 64, 4, 77, 64),
              .dtype = d,
              .seq = 1,
-             .micro_batch = 1,
+             .layout = plan_layout_data_parallel(3, 1),
              .global_batch = 3,
-             .world = 3,
              .threads = 1,
              .bucket = 120000},
             {.config = rig_config(1, 16, 1, 7, 8),
              .dtype = d,
              .seq = 8,
-             .micro_batch = 3,
+             .layout = plan_layout_data_parallel(2, 3),
              .global_batch = 6,
-             .world = 2,
              .threads = 1,
              .bucket = 1 << 30},
         };
@@ -150,7 +145,7 @@ static void ledger_of_every_family(void **state) {
             struct plan_request r = rig_request(&c, (enum kernel_dtype)dtype, 37, 2, 3);
             r.head_rows = 23;
             check_plan(&r);
-            r.world = 3;
+            r.layout.dp = 3;
             r.bucket = 1000;
             r.head_rows = 0;
             check_plan(&r);

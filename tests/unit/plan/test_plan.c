@@ -26,9 +26,8 @@ static void literals_by_hand(void **state) {
     const struct plan_request r = {.config = gpt2_124m(),
                                    .dtype = KERNEL_F32,
                                    .seq = 256,
-                                   .micro_batch = 4,
+                                   .layout = plan_layout_data_parallel(1, 4),
                                    .global_batch = 4,
-                                   .world = 1,
                                    .threads = 2};
     assert_int_equal(plan_make(&plan, &r, &e), BASE_OK);
     l = plan.ledger;
@@ -50,9 +49,8 @@ static struct plan_request one_sequence(struct model_config config, int64_t seq)
     return (struct plan_request){.config = config,
                                  .dtype = KERNEL_BF16,
                                  .seq = seq,
-                                 .micro_batch = 1,
+                                 .layout = plan_layout_data_parallel(1, 1),
                                  .global_batch = 1,
-                                 .world = 1,
                                  .threads = 1};
 }
 
@@ -124,10 +122,11 @@ static void bad_requests(void **state) {
         struct plan_request r;
         const char *flag;
     } cases[] = {
-        {{.config = c, .seq = 129, .micro_batch = 1, .global_batch = 1, .world = 1, .threads = 1}, "--seq"},
-        {{.config = c, .seq = 64, .micro_batch = 1, .global_batch = 3, .world = 2, .threads = 1}, "--gbs"},
-        {{.config = c, .seq = 64, .micro_batch = 3, .global_batch = 8, .world = 2, .threads = 1}, "--mbs"},
-        {{.config = c, .seq = 64, .micro_batch = 0, .global_batch = 8, .world = 2, .threads = 1}, "--mbs"},
+        {{.config = c, .seq = 129, .layout = plan_layout_data_parallel(1, 1), .global_batch = 1, .threads = 1},
+         "--seq"},
+        {{.config = c, .seq = 64, .layout = plan_layout_data_parallel(2, 1), .global_batch = 3, .threads = 1}, "--gbs"},
+        {{.config = c, .seq = 64, .layout = plan_layout_data_parallel(2, 3), .global_batch = 8, .threads = 1}, "--mbs"},
+        {{.config = c, .seq = 64, .layout = plan_layout_data_parallel(2, 0), .global_batch = 8, .threads = 1}, "--mbs"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct plan plan;
@@ -143,9 +142,8 @@ static void what_would_fit_fits(void **state) {
     struct plan_request r = {.config = gpt2_124m(),
                              .dtype = KERNEL_BF16,
                              .seq = 1024,
-                             .micro_batch = 8,
+                             .layout = plan_layout_data_parallel(2, 8),
                              .global_batch = 32,
-                             .world = 2,
                              .threads = 1};
     struct plan plan;
     struct base_error e = {0};
@@ -160,8 +158,8 @@ static void what_would_fit_fits(void **state) {
         assert_int_equal(plan_check_memory(&plan, 2, sizes[i], &e), BASE_USAGE);
         const char *mbs = strstr(e.text, "--mbs "), *layers = strstr(e.text, "--layers ");
         assert_non_null(mbs);
-        smaller.micro_batch = atoll(mbs + 6);
-        assert_true(smaller.micro_batch >= 1 && smaller.micro_batch < r.micro_batch);
+        smaller.layout.micro_batch = atoll(mbs + 6);
+        assert_true(smaller.layout.micro_batch >= 1 && smaller.layout.micro_batch < r.layout.micro_batch);
         if (layers) assert_int_equal(model_config_slice(&smaller.config, atoll(layers + 9), &e), BASE_OK);
         assert_int_equal(plan_make(&fits, &smaller, &e), BASE_OK);
         assert_int_equal(plan_check_memory(&fits, 2, sizes[i], &e), BASE_OK);

@@ -60,7 +60,8 @@ static void message(int ranks, double bytes, double time_s, double hidden) {
 }
 
 static void plan_of(struct plan *plan, int64_t seq, int64_t micro, int64_t global, int world) {
-    struct plan_request r = {.seq = seq, .micro_batch = micro, .global_batch = global, .world = world, .threads = 1};
+    struct plan_request r = {
+        .seq = seq, .layout = plan_layout_data_parallel(world, micro), .global_batch = global, .threads = 1};
     struct base_error e = {0};
     json_t *json = config_json_preset("gpt2-124m");
     r.config = config_json_accepted(json);

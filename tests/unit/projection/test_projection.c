@@ -56,29 +56,19 @@ static void search_rules(void **state) {
     struct projection_question q = projections_bloom_question();
     struct projection p;
     struct cost_search s;
-    q.choice = (struct cost_choice){-1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
+    q.choice = plan_layout_free();
     if (projection_make(&m, &q, &projections_fitted, 10, &p, &s, &e)) fail_msg("%s", e.text);
     assert_int_equal(s.count, 10);
     assert_true(s.legal > 1000);
     for (int i = 0; i < s.count; i++) {
         const struct cost_layout_price *x = &s.best[i];
-        const struct plan_batch b = {q.seq, x->micro_batch, q.global_batch};
+        const struct plan_batch b = {q.seq, q.global_batch};
         assert_int_equal(plan_layout_world(&x->layout), 384);
         if (plan_layout_check(&x->layout, &b, &projections_bloom, &e)) fail_msg("%s", e.text);
         assert_true(cost_memory_needed(&x->memory) <= p.job.platform.memory_bytes);
         assert_true(i == 0 || x->step_s >= s.best[i - 1].step_s);
     }
-    const struct plan_layout *l = &s.best[0].layout;
-    q.choice = (struct cost_choice){l->tp,
-                                    l->pp,
-                                    l->cp,
-                                    l->vp,
-                                    l->zero,
-                                    l->sequence_parallel,
-                                    (int)l->recompute,
-                                    (int)l->schedule,
-                                    s.best[0].micro_batch,
-                                    l->ep};
+    q.choice = s.best[0].layout;
     const struct projection one = projections_make(&m, &q);
     assert_float_equal(one.step.total, p.step.total, 1e-9);
     q = projections_bloom_question(); /* and is no slower than what BLOOM took */
@@ -202,7 +192,7 @@ static void refusals(void **state) {
     refuse(&m, &q, "jean-zay-a100 has 416");
     q.accelerators = 383;
     refuse(&m, &q, "nodes of jean-zay-a100 have 8 each; take 376 or 384");
-    q.accelerators = 384, q.choice.tp = 5, q.choice.pp = COST_FREE;
+    q.accelerators = 384, q.choice.tp = 5, q.choice.pp = PLAN_FREE;
     refuse(&m, &q, "do not divide into --tp 5");
     q.choice.tp = 3;
     refuse(&m, &q, "--tp 3 does not divide the 112 heads");

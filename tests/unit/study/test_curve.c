@@ -58,8 +58,8 @@ static void test_stated(void **state) {
     if (study_curve_read(&c, "megatron-2021", &e)) fail_msg("%s", e.text);
     const struct fit_run *first = &c.runs.run[c.points[0].run], *sixth = &c.runs.run[c.points[5].run];
     assert_string_equal(first->id, "mlm-t1-001");
-    assert_true(first->complete && first->job.batch.micro_batch == 16 && first->job.layout.vp == 1);
-    assert_true(sixth->job.batch.micro_batch == 2 && sixth->job.layout.vp == 3);
+    assert_true(first->complete && first->job.layout.micro_batch == 16 && first->job.layout.vp == 1);
+    assert_true(sixth->job.layout.micro_batch == 2 && sixth->job.layout.vp == 3);
     assert_true(c.points[9].x == 1008 && sixth->measured_s == 16.009);
     /* no other run of the table became one to fit on */
     for (int i = 0; i < c.count; i++) assert_true(c.fit[c.points[i].run].weight == 0);

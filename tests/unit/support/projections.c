@@ -52,7 +52,16 @@ struct projection_question projections_bloom_question(void) {
     q.blocking = q.slots = true;
     q.accelerators = 384;
     q.seq = 2048, q.global_batch = 2048;
-    q.choice = (struct cost_choice){4, 12, 1, 1, 1, 0, PLAN_RECOMPUTE_FULL, PLAN_1F1B, 2, 1};
+    q.choice = (struct plan_layout){.tp = 4,
+                                    .pp = 12,
+                                    .cp = 1,
+                                    .vp = 1,
+                                    .zero = 1,
+                                    .sequence_parallel = 0,
+                                    .recompute = PLAN_RECOMPUTE_FULL,
+                                    .schedule = PLAN_1F1B,
+                                    .micro_batch = 2,
+                                    .ep = 1};
     return q;
 }
 

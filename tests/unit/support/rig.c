@@ -46,9 +46,8 @@ struct plan_request rig_request(const struct model_config *config, enum kernel_d
     return (struct plan_request){.config = *config,
                                  .dtype = dtype,
                                  .seq = seq,
-                                 .micro_batch = micro,
+                                 .layout = plan_layout_data_parallel(1, micro),
                                  .global_batch = micro * accumulation,
-                                 .world = 1,
                                  .threads = 1};
 }
 
@@ -77,7 +76,8 @@ void rig_zero(struct rig *r) {
 
 double rig_pass(struct rig *r, int64_t first, float scale) {
     struct parallel_engine *g = &r->engine;
-    data_fill(r->source, 0, r->plan.request.global_batch, first, r->plan.request.micro_batch, g->inputs, g->targets);
+    data_fill(r->source, 0, r->plan.request.global_batch, first, r->plan.request.layout.micro_batch, g->inputs,
+              g->targets);
     model_forward(&g->model, g->inputs);
     double loss = model_loss(&g->model, g->targets, scale);
     if (scale != 0) model_backward(&g->model, g->inputs);

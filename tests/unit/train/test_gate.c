@@ -194,8 +194,8 @@ static void test_shrink(void **state) {
     assert_int_equal(s.config.heads / s.config.kv_heads, 5);
     assert_int_equal(s.config.ffn, 4 * s.config.width);
     assert_int_equal(s.config.parameters, model_params_count(&s.config));
-    assert_true(plan.accumulation == 2 && s.micro_batch == 2);
-    assert_int_not_equal(s.micro_batch * s.seq % s.head_rows, 0);
+    assert_true(plan.accumulation == 2 && s.layout.micro_batch == 2);
+    assert_int_not_equal(s.layout.micro_batch * s.seq % s.head_rows, 0);
     assert_true(s.bucket < s.config.parameters && s.seq < s.config.positions);
     assert_true(plan.memory_bytes < 64 << 20);
 }
