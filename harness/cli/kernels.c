@@ -103,8 +103,8 @@ static int exit_code(const json_t *records, struct base_error *e) {
     size_t i;
     json_t *r;
     json_array_foreach(records, i, r) {
-        const char *status = json_string_value(json_object_get(r, "status"));
-        if (strcmp(json_string_value(json_object_get(r, "kind")), "kernel") != 0) continue;
+        const char *status = record_text(r, "status");
+        if (strcmp(record_text(r, "kind"), "kernel") != 0) continue;
         points++;
         failed += !strcmp(status, "FAILED");
         unsure += !strcmp(status, "INCONCLUSIVE");

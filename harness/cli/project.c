@@ -120,7 +120,7 @@ static int show(struct launch *l, struct base_error *e) {
     bool failed = false;
     for (int i = 0; i < l->count && !code; i++) {
         if (i > 0) projection_record_against(l->records[i], &l->answers[0], &l->answers[i]);
-        failed = failed || !strcmp(json_string_value(json_object_get(l->records[i], "status")), "FAILED");
+        failed = failed || !strcmp(record_text(l->records[i], "status"), "FAILED");
         if (f->out) code = record_append(f->out, l->records[i], e);
     }
     if (code) return code;

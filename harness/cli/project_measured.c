@@ -127,12 +127,11 @@ static int answer(const struct flags *f, const struct machine *m, struct base_er
     if (!code) code = projection_measured_price(m, &plan, &priced, e);
     if (code) return code;
     json_t *record = projection_measured_record(&priced, m, &plan);
-    const bool failed = !strcmp(json_string_value(json_object_get(record, "status")), "FAILED");
+    const bool failed = !strcmp(record_text(record, "status"), "FAILED");
     if (f->out) code = record_append(f->out, record, e);
     if (!code && f->json) cli_print_json(record);
     if (!code) report_measured(f->json ? stderr : stdout, record, f->explain);
-    if (!code && failed)
-        code = base_fail(e, BASE_NO, "it does not fit: %s", json_string_value(json_object_get(record, "why")));
+    if (!code && failed) code = base_fail(e, BASE_NO, "it does not fit: %s", record_text(record, "why"));
     json_decref(record);
     return code;
 }

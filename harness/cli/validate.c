@@ -64,7 +64,7 @@ static int show(const struct launch *l, const struct study_validate *v, struct b
     const struct cli_validate_flags *f = l->flags;
     const struct study_validate_goals goals = {f->mean / 100, f->median / 100, f->unused / 100, f->coverage / 100};
     json_t *record = study_validate_record(v, &goals);
-    const bool failed = !strcmp(json_string_value(json_object_get(record, "status")), "FAILED");
+    const bool failed = !strcmp(record_text(record, "status"), "FAILED");
     int code = BASE_OK;
     if (f->fit) {
         json_t *scores = study_validate_tiers(v);

@@ -19,41 +19,27 @@ bool machine_points_dtype(const char *name, enum machine_dtype *dtype) {
     return machine_dtype_find(!strcmp(name, "f32") ? "fp32" : name, dtype);
 }
 
-int machine_points_refuse(const struct machine_points *p, const char *field, const char *why) {
-    return base_fail(p->e, BASE_USAGE, "%s: line %ld: field \"%s\" %s; repair or remove the line", p->path, p->line,
-                     field, why);
-}
-
-/* result.KEY, which must be a finite number above 0. */
-static int positive(const struct machine_points *p, const json_t *o, const char *where, const char *key, double *x) {
-    char field[64];
-    snprintf(field, sizeof field, "%s.%s", where, key);
-    *x = record_real(o, key);
-    return *x > 0 && isfinite(*x) ? BASE_OK : machine_points_refuse(p, field, "must be a number above 0");
-}
-
 /* Room for one more in a list of `count`, which doubles. */
-static void *grown(const struct machine_points *p, void *list, int count, size_t size) {
+static void *grown(const struct record_line *line, void *list, int count, size_t size) {
     if (count & (count - 1)) return list;
     void *more = realloc(list, (size_t)(count ? 2 * count : 1) * size);
-    if (!more) base_fail(p->e, BASE_BROKEN, "%s: out of memory for its measurements", p->path);
+    if (!more) base_fail(line->e, BASE_BROKEN, "%s: out of memory for its measurements", line->path);
     return more;
 }
 
 /* The median of a list of samples; NAN: none. */
-static double typical(const json_t *record, const char *key) {
-    const json_t *list = json_object_get(json_object_get(record, "samples"), key);
-    const int n = (int)json_array_size(list);
-    double *x = n ? malloc((size_t)n * sizeof *x) : NULL, median = NAN;
-    for (int i = 0; x && i < n; i++) x[i] = json_number_value(json_array_get(list, (size_t)i));
-    if (x) median = base_stats_median(x, n, 0.5).median;
+static double typical(const json_t *record, const char *path) {
+    const size_t n = record_reals(record, path, NULL, 0);
+    double *x = n ? malloc(n * sizeof *x) : NULL, median = NAN;
+    record_reals(record, path, x, x ? n : 0);
+    if (x) median = base_stats_median(x, (int)n, 0.5).median;
     free(x);
     return median;
 }
 
 /* Whether a launch was disturbed, by the marks of its samples. */
 static bool is_busy(const json_t *record) {
-    const json_t *all = json_object_get(json_object_get(record, "samples"), "marks"), *marks, *mark;
+    const json_t *all = record_at(record, "samples.marks"), *marks, *mark;
     int n = 0;
     size_t i, k;
     json_array_foreach(all, i, marks) {
@@ -68,42 +54,40 @@ static bool is_busy(const json_t *record) {
 }
 
 /* Half the interval over its middle; 0 where none is said. */
-static double spread(const json_t *result, const char *low, const char *high, double middle) {
-    const double half = (record_real(result, high) - record_real(result, low)) / 2 / middle;
+static double spread(const json_t *record, const char *low, const char *high, double middle) {
+    const double half = (record_real(record, high) - record_real(record, low)) / 2 / middle;
     return half >= 0 && isfinite(half) ? half : 0;
 }
 
 /* Which sizes an operation has is seen from the record: the first list that it begins. */
-static int read_sizes(const struct machine_points *p, const json_t *result, struct machine_point *point) {
-    static const char *const lists[][MACHINE_SIZES + 1] = {
-        {"m", "n", "k"}, {"b", "h", "s", "d"}, {"rows", "cols"}, {"n"}};
+static int read_sizes(const struct record_line *line, struct machine_point *point) {
+    static const char *const lists[][MACHINE_SIZES + 1] = {{"result.m", "result.n", "result.k"},
+                                                           {"result.b", "result.h", "result.s", "result.d"},
+                                                           {"result.rows", "result.cols"},
+                                                           {"result.n"}};
     const char *const *keys = lists[3];
     for (int i = 3; i-- > 0;)
-        if (json_object_get(result, lists[i][0])) keys = lists[i];
+        if (record_at(line->record, lists[i][0])) keys = lists[i];
+    int code = BASE_OK;
     for (int i = 0; i < MACHINE_SIZES; i++) point->sizes[i] = 1;
-    for (int i = 0; keys[i]; i++) {
-        char field[32];
-        snprintf(field, sizeof field, "result.%s", keys[i]);
-        point->sizes[i] = record_whole(result, keys[i]);
-        if (point->sizes[i] < 1) return machine_points_refuse(p, field, "must be a whole number above 0");
-    }
-    return BASE_OK;
+    for (int i = 0; keys[i] && !code; i++) code = record_need_whole(line, keys[i], &point->sizes[i]);
+    return code;
 }
 
-static int read_rate(const struct machine_points *p, const json_t *result, struct machine_point *point) {
-    const double flop = record_real(result, "flop"), rate = record_real(result, "flop_per_s");
+static int read_rate(const struct record_line *line, struct machine_point *point) {
+    const double flop = record_real(line->record, "result.flop");
     double peak;
-    int code = positive(p, result, "result", "call_s", &point->call_s);
+    int code = record_need_real(line, "result.call_s", &point->call_s);
     if (code) return code;
-    point->spread = spread(result, "call_s_low", "call_s_high", point->call_s);
+    point->spread = spread(line->record, "result.call_s_low", "result.call_s_high", point->call_s);
     point->flop_per_s = point->share = NAN;
-    if (!json_object_get(result, "flop_per_s")) return BASE_OK;
-    code = positive(p, result, "result", "flop_per_s", &point->flop_per_s);
-    if (!code) code = positive(p, result, "result", "peak_flop_per_s", &peak);
+    if (!record_at(line->record, "result.flop_per_s")) return BASE_OK;
+    code = record_need_real(line, "result.flop_per_s", &point->flop_per_s);
+    if (!code) code = record_need_real(line, "result.peak_flop_per_s", &peak);
     if (code) return code;
-    point->share = rate / peak;
-    if (isfinite(flop) && fabs(rate * point->call_s / flop - 1) > AGREE)
-        return machine_points_refuse(p, "result.flop_per_s", "is not flop over call_s");
+    point->share = point->flop_per_s / peak;
+    if (isfinite(flop) && fabs(point->flop_per_s * point->call_s / flop - 1) > AGREE)
+        return record_refuse(line, "result.flop_per_s", "is not flop over call_s");
     return BASE_OK;
 }
 
@@ -113,8 +97,7 @@ static bool same_shape(const struct machine_point *a, const struct machine_point
 }
 
 /* A shape and variant timed again is the same point's next launch. */
-static int add(struct machine_points *p, const struct machine_point *point) {
-    struct machine *m = p->m;
+static int add(struct machine *m, const struct record_line *line, const struct machine_point *point) {
     for (int i = 0; i < m->point_count; i++) {
         struct machine_point *one = &m->points[i];
         if (!same_shape(one, point) || strcmp(one->variant, point->variant) != 0) continue;
@@ -126,7 +109,7 @@ static int add(struct machine_points *p, const struct machine_point *point) {
         if (one->repeat_count < MACHINE_REPEATS) one->repeats[one->repeat_count++] = point->call_s;
         return BASE_OK;
     }
-    struct machine_point *more = grown(p, m->points, m->point_count, sizeof *more);
+    struct machine_point *more = grown(line, m->points, m->point_count, sizeof *more);
     if (!more) return BASE_BROKEN;
     m->points = more;
     m->points[m->point_count++] = *point;
@@ -165,54 +148,54 @@ void machine_points_finish(struct machine *m) {
     }
 }
 
-int machine_points_kernel(struct machine_points *p, const json_t *record) {
-    const json_t *r = json_object_get(record, "result");
+int machine_points_kernel(struct machine *m, const struct record_line *line) {
+    const json_t *record = line->record, *r = record_at(record, "result");
     struct machine_point point = {.window = record_whole(r, "window"),
-                                  .alibi = json_is_true(json_object_get(r, "alibi")),
+                                  .alibi = record_true(r, "alibi"),
                                   .threads = (int)record_whole(r, "threads"),
                                   .bytes = record_real(r, "bytes"),
                                   .busy = is_busy(record),
                                   .repeat_count = 1,
-                                  .peak_flop_per_s = typical(record, "peak_flop_per_s"),
-                                  .bandwidth_byte_per_s = typical(record, "bandwidth_byte_per_s")};
+                                  .peak_flop_per_s = typical(record, "samples.peak_flop_per_s"),
+                                  .bandwidth_byte_per_s = typical(record, "samples.bandwidth_byte_per_s")};
     const char *op = record_text(r, "op"), *variant = record_text(r, "variant"), *trans = record_text(r, "trans");
     if (!strcmp(variant, "openblas") || strstr(variant, "+packed")) return BASE_OK;
-    if (!op[0] || strlen(op) >= sizeof point.op) return machine_points_refuse(p, "result.op", "is no operation's name");
-    if (point.threads < 1) return machine_points_refuse(p, "result.threads", "must be a whole number above 0");
+    if (!op[0] || strlen(op) >= sizeof point.op) return record_refuse(line, "result.op", "is no operation's name");
+    if (point.threads < 1) return record_refuse(line, "result.threads", "must be a whole number above 0");
     if (!machine_points_dtype(record_text(r, "dtype"), &point.dtype))
-        return machine_points_refuse(p, "result.dtype", "must be \"f32\" or \"bf16\"");
+        return record_refuse(line, "result.dtype", "must be \"f32\" or \"bf16\"");
     if (!strcmp(op, "gemm") && (strlen(trans) != 2 || strspn(trans, "NT") != 2))
-        return machine_points_refuse(p, "result.trans", "must be \"NN\", \"NT\", \"TN\" or \"TT\"");
+        return record_refuse(line, "result.trans", "must be \"NN\", \"NT\", \"TN\" or \"TT\"");
     snprintf(point.op, sizeof point.op, "%s", op);
     snprintf(point.variant, sizeof point.variant, "%s", variant);
     snprintf(point.trans, sizeof point.trans, "%s", trans);
-    int code = read_sizes(p, r, &point);
-    if (!code) code = read_rate(p, r, &point);
+    int code = read_sizes(line, &point);
+    if (!code) code = read_rate(line, &point);
     point.repeats[0] = point.call_s;
-    return code ? code : add(p, &point);
+    return code ? code : add(m, line, &point);
 }
 
-static int read_layout(const struct machine_points *p, const json_t *layout, int *ranks, int *nodes, int *threads) {
-    *ranks = (int)record_whole(layout, "world");
-    *nodes = (int)record_whole(layout, "nodes");
-    *threads = (int)record_whole(layout, "threads");
-    if (*ranks < 2) return machine_points_refuse(p, "layout.world", "must be 2 or more: one rank sends nothing");
-    if (*nodes < 1 || *nodes > *ranks) return machine_points_refuse(p, "layout.nodes", "must be from 1 to the ranks");
-    return *threads < 1 ? machine_points_refuse(p, "layout.threads", "must be a whole number above 0") : BASE_OK;
+static int read_layout(const struct record_line *line, int *ranks, int *nodes, int *threads) {
+    *ranks = (int)record_whole(line->record, "layout.world");
+    *nodes = (int)record_whole(line->record, "layout.nodes");
+    *threads = (int)record_whole(line->record, "layout.threads");
+    if (*ranks < 2) return record_refuse(line, "layout.world", "must be 2 or more: one rank sends nothing");
+    if (*nodes < 1 || *nodes > *ranks) return record_refuse(line, "layout.nodes", "must be from 1 to the ranks");
+    return *threads < 1 ? record_refuse(line, "layout.threads", "must be a whole number above 0") : BASE_OK;
 }
 
-static int add_message(struct machine_points *p, const json_t *layout, const json_t *r, bool busy) {
-    struct machine *m = p->m;
-    struct machine_message one = {.hidden = record_real(r, "hidden"), .busy = busy};
-    const double cost = record_real(r, "cost_s");
-    int code = read_layout(p, layout, &one.ranks, &one.nodes, &one.threads);
-    if (!code) code = positive(p, r, "result", "bytes", &one.bytes);
-    if (!code) code = positive(p, r, "result", "time_s", &one.time_s);
+static int add_message(struct machine *m, const struct record_line *line) {
+    const json_t *record = line->record;
+    struct machine_message one = {.hidden = record_real(record, "result.hidden"), .busy = is_busy(record)};
+    const double cost = record_real(record, "result.cost_s");
+    int code = read_layout(line, &one.ranks, &one.nodes, &one.threads);
+    if (!code) code = record_need_real(line, "result.bytes", &one.bytes);
+    if (!code) code = record_need_real(line, "result.time_s", &one.time_s);
     if (code) return code;
-    if (record_real(r, "wrong") != 0)
-        return machine_points_refuse(p, "result.wrong", "must be 0 in a record that PASSED: its sum is no sum");
+    if (record_real(record, "result.wrong") != 0)
+        return record_refuse(line, "result.wrong", "must be 0 in a record that PASSED: its sum is no sum");
     if (!isnan(cost)) one.hidden = 1 - cost / one.time_s; /* also of what a page would not show: noise evens out */
-    one.spread = spread(r, "time_s_low", "time_s_high", one.time_s);
+    one.spread = spread(record, "result.time_s_low", "result.time_s_high", one.time_s);
     one.repeats[one.repeat_count++] = one.time_s;
     for (int i = 0; i < m->message_count; i++) {
         struct machine_message *old = &m->messages[i];
@@ -228,34 +211,32 @@ static int add_message(struct machine_points *p, const json_t *layout, const jso
         if (!isnan(one.hidden)) old->hidden = one.hidden; /* the last one counts */
         return BASE_OK;
     }
-    struct machine_message *more = grown(p, m->messages, m->message_count, sizeof *more);
+    struct machine_message *more = grown(line, m->messages, m->message_count, sizeof *more);
     if (!more) return BASE_BROKEN;
     m->messages = more;
     m->messages[m->message_count++] = one;
     return BASE_OK;
 }
 
-static int add_crowd(struct machine_points *p, const json_t *layout, const json_t *r) {
+static int add_crowd(struct machine *m, const struct record_line *line) {
     static const double most = 3; /* noise; beside others nobody is this much faster */
-    struct machine *m = p->m;
     struct machine_crowd one;
-    int code = read_layout(p, layout, &one.ranks, &one.nodes, &one.threads);
-    if (!code) code = positive(p, r, "result", "matmul", &one.matmul);
-    if (!code) code = positive(p, r, "result", "pass", &one.pass);
+    int code = read_layout(line, &one.ranks, &one.nodes, &one.threads);
+    if (!code) code = record_need_real(line, "result.matmul", &one.matmul);
+    if (!code) code = record_need_real(line, "result.pass", &one.pass);
     if (code) return code;
     if (one.matmul > most || one.pass > most)
-        return machine_points_refuse(p, one.matmul > most ? "result.matmul" : "result.pass", "must be a share");
-    struct machine_crowd *more = grown(p, m->crowds, m->crowd_count, sizeof *more);
+        return record_refuse(line, one.matmul > most ? "result.matmul" : "result.pass", "must be a share");
+    struct machine_crowd *more = grown(line, m->crowds, m->crowd_count, sizeof *more);
     if (!more) return BASE_BROKEN;
     m->crowds = more;
     m->crowds[m->crowd_count++] = one;
     return BASE_OK;
 }
 
-int machine_points_comm(struct machine_points *p, const json_t *record) {
-    const json_t *layout = json_object_get(record, "layout"), *r = json_object_get(record, "result");
-    const char *op = record_text(r, "op");
-    if (!strcmp(op, "all_reduce")) return add_message(p, layout, r, is_busy(record));
-    if (!strcmp(op, "share")) return add_crowd(p, layout, r);
-    return machine_points_refuse(p, "result.op", "must be \"all_reduce\" or \"share\"");
+int machine_points_comm(struct machine *m, const struct record_line *line) {
+    const char *op = record_text(line->record, "result.op");
+    if (!strcmp(op, "all_reduce")) return add_message(m, line);
+    if (!strcmp(op, "share")) return add_crowd(m, line);
+    return record_refuse(line, "result.op", "must be \"all_reduce\" or \"share\"");
 }

@@ -6,23 +6,13 @@
 #ifndef TOISE_MACHINE_POINTS_H
 #define TOISE_MACHINE_POINTS_H
 
-#include <jansson.h>
-
 #include "machine/machine.h"
+#include "records/get.h"
 
-struct machine_points {
-    struct machine *m;
-    const char *path;
-    long line; /* of the record at hand */
-    struct base_error *e;
-};
-
-int machine_points_kernel(struct machine_points *p, const json_t *record);
-int machine_points_comm(struct machine_points *p, const json_t *record);
+int machine_points_kernel(struct machine *m, const struct record_line *line);
+int machine_points_comm(struct machine *m, const struct record_line *line);
 /* After the last record: launches become medians, and of each shape's variants the fastest stays. */
 void machine_points_finish(struct machine *m);
-/* BASE_USAGE: the field of the record at hand, and what is wrong with it. */
-int machine_points_refuse(const struct machine_points *p, const char *field, const char *why);
 /* "f32", "bf16" */
 bool machine_points_dtype(const char *name, enum machine_dtype *dtype);
 

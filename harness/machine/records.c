@@ -22,7 +22,6 @@ struct records {
     json_t *machine;            /* the first record's fingerprint */
     double nodes, passes, roof; /* most nodes; highest bytes/s of copy and triad; of any pass over memory */
     int year, used;
-    struct machine_points points;
 };
 
 static struct machine_fact measured(const struct records *r, double value, const char *how) {
@@ -38,7 +37,7 @@ static void raise_to(const struct records *r, struct machine_fact *fact, double 
 
 /* CPUs that a quota granted; 0: none */
 static double quota_of(const json_t *machine) {
-    return fmax(0, record_real(json_object_get(machine, "cpu_quota"), "cpus"));
+    return fmax(0, record_real(machine, "cpu_quota.cpus"));
 }
 
 /* Records of two machines in one file have no roof in common. */
@@ -63,19 +62,18 @@ static int check_same(struct records *r, const json_t *machine) {
 }
 
 static int take_train(struct records *r, const json_t *record) {
-    const json_t *result = json_object_get(record, "result");
-    const double nodes = fmax(1, record_real(json_object_get(record, "layout"), "nodes"));
+    const double nodes = fmax(1, record_real(record, "layout.nodes"));
     struct machine_accelerator *a = &r->m->accelerator;
     enum machine_dtype t;
     r->nodes = fmax(r->nodes, nodes);
-    if (machine_points_dtype(record_text(json_object_get(record, "config"), "precision"), &t))
-        raise_to(r, &a->peak_flop_per_s[t], record_real(result, "peak_flop_per_s") / nodes,
+    if (machine_points_dtype(record_text(record, "config.precision"), &t))
+        raise_to(r, &a->peak_flop_per_s[t], record_real(record, "result.peak_flop_per_s") / nodes,
                  "a register-only multiply-add loop on all cores of a node");
     return BASE_OK;
 }
 
-static int take_kernel(struct records *r, const json_t *record) {
-    const json_t *result = json_object_get(record, "result");
+static int take_kernel(struct records *r, const struct record_line *line) {
+    const json_t *result = record_at(line->record, "result");
     const char *op = record_text(result, "op");
     const double peak = record_real(result, "peak_flop_per_s");
     enum machine_dtype t;
@@ -87,22 +85,22 @@ static int take_kernel(struct records *r, const json_t *record) {
             raise_to(r, &r->m->accelerator.achieved_flop_per_s[t], record_real(result, "flop_per_s"),
                      "the fastest matmul of its shapes");
     }
-    return machine_points_kernel(&r->points, record);
+    return machine_points_kernel(r->m, line);
 }
 
-static int take(void *context, const json_t *record) {
+static int take(void *context, const struct record_line *line) {
     struct records *r = context;
+    const json_t *record = line->record;
     const char *kind = record_text(record, "kind");
     const bool train = !strcmp(kind, "train"), kernel = !strcmp(kind, "kernel"), comm = !strcmp(kind, "comm");
-    r->points.line++; /* every line is a record */
     if (strcmp(record_text(record, "schema"), "toise/1"))
         return base_fail(r->e, BASE_USAGE, "%s: field \"schema\" of a record is \"%.32s\"; this must be \"toise/1\"",
                          r->path, record_text(record, "schema"));
     if ((!train && !kernel && !comm) || strcmp(record_text(record, "status"), "PASSED")) return BASE_OK;
-    int code = check_same(r, json_object_get(record, "machine"));
+    int code = check_same(r, record_at(record, "machine"));
     if (!code && train) code = take_train(r, record);
-    if (!code && kernel) code = take_kernel(r, record);
-    if (!code && comm) code = machine_points_comm(&r->points, record);
+    if (!code && kernel) code = take_kernel(r, line);
+    if (!code && comm) code = machine_points_comm(r->m, line);
     r->year = atoi(record_text(record, "time"));
     r->used += !comm; /* messages alone are no machine */
     return code;
@@ -134,7 +132,7 @@ static void describe(struct records *r) {
 }
 
 int machine_records_read(struct machine *m, const char *path, struct base_error *e) {
-    struct records r = {.m = m, .path = path, .e = e, .nodes = 1, .points = {.m = m, .path = path, .e = e}};
+    struct records r = {.m = m, .path = path, .e = e, .nodes = 1};
     r.source = machine_keep(&m->texts, path);
     int code = record_read(path, take, &r, e);
     if (!code && !r.used)

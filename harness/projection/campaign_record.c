@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "records/get.h"
 #include "records/set.h"
 
 static const double JOB = 256, YEAR_S = 365 * 86400.0;
@@ -109,9 +110,8 @@ static void add_energy(json_t *o, const struct row *r, const struct machine_fact
         record_set(o, keys[i], each[i]);
         if (!json_is_null(each[i])) widest = each[i], of = names[i];
     }
-    const double mwh = json_number_value(json_object_get(widest, "value"));
-    const double least = json_number_value(json_object_get(widest, "low"));
-    const double most = json_number_value(json_object_get(widest, "high"));
+    const double mwh = record_real(widest, "value"), least = record_real(widest, "low");
+    const double most = record_real(widest, "high");
     const bool known = widest && machine_fact_known(price);
     record_set(o, "eur", known ? range(mwh * price->value, least * price->low, most * price->high) : json_null());
     record_set(o, "eur_of", known ? json_string(of) : json_null());

@@ -1,25 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a record holds under a key, for those that read one. */
+ * What a record holds, for those that read one. A path is keys, each within the one before: "result.step_s". */
 #ifndef TOISE_RECORDS_GET_H
 #define TOISE_RECORDS_GET_H
 
 #include <jansson.h>
 #include <math.h>
+#include <stdbool.h>
+#include <stdint.h>
 
-/* NAN: no number */
-static inline double record_real(const json_t *o, const char *key) {
-    const json_t *v = json_object_get(o, key);
-    return json_is_number(v) ? json_number_value(v) : NAN;
-}
-/* 0: no whole number */
-static inline long long record_whole(const json_t *o, const char *key) {
-    return json_integer_value(json_object_get(o, key));
-}
-/* "": no text */
-static inline const char *record_text(const json_t *o, const char *key) {
-    const char *s = json_string_value(json_object_get(o, key));
-    return s ? s : "";
-}
+#include "base/error.h"
+
+/* The value there, borrowed; NULL: none. A key that holds dots itself is found, too. */
+json_t *record_at(const json_t *o, const char *path);
+double record_real(const json_t *o, const char *path);      /* NAN: no number */
+long long record_whole(const json_t *o, const char *path);  /* 0: no whole number */
+const char *record_text(const json_t *o, const char *path); /* "": no text */
+bool record_true(const json_t *o, const char *path);        /* false: anything else */
+/* How many elements a list has, 0 for no list. x gets the first `room` of them, NAN for what is no number. */
+size_t record_reals(const json_t *o, const char *path, double *x, size_t room);
+
+/* One record of a file. */
+struct record_line {
+    const json_t *record;
+    const char *path;
+    long number;
+    struct base_error *e;
+};
+/* BASE_USAGE: file, line, field, and why it is wrong: "must be ...". */
+int record_refuse(const struct record_line *line, const char *field, const char *why);
+/* The field must be there, and a finite number or a whole number above 0. */
+int record_need_real(const struct record_line *line, const char *field, double *x);
+int record_need_whole(const struct record_line *line, const char *field, int64_t *x);
 
 #endif

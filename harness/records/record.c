@@ -161,7 +161,7 @@ int record_append(const char *path, const json_t *record, struct base_error *e) 
     return base_fail(e, BASE_BROKEN, "%s: record not written: %s", path, strerror(why));
 }
 
-int record_read(const char *path, int (*each)(void *context, const json_t *record), void *context,
+int record_read(const char *path, int (*each)(void *context, const struct record_line *line), void *context,
                 struct base_error *e) {
     FILE *file = fopen(path, "re");
     if (file == NULL) return base_fail(e, BASE_USAGE, "%s: cannot read records: %s", path, strerror(errno));
@@ -175,7 +175,7 @@ int record_read(const char *path, int (*each)(void *context, const json_t *recor
         json_t *record = json_loadb(line, (size_t)length, JSON_REJECT_DUPLICATES, &why);
         bool torn = line[0] == '{' && line[length - 1] != '\n';
         if (json_is_object(record))
-            code = each(context, record);
+            code = each(context, &(struct record_line){record, path, number, e});
         else if (!torn)
             code = base_fail(e, BASE_USAGE, "%s: line %ld is not a record: %s (column %d): repair or remove the line",
                              path, number, record ? "not an object" : why.text, why.column);

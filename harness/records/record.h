@@ -7,7 +7,7 @@
 
 #include <jansson.h>
 
-#include "base/error.h"
+#include "records/get.h"
 
 /* Whether `path` can be appended to (folder there, writable, a plain file of records or absent): BASE_USAGE with the
  * fix in the text when not. Creates missing parent folders; leaves no file behind. */
@@ -21,7 +21,7 @@ int record_ask(const char *path, struct base_error *e);
 int record_append(const char *path, const json_t *record, struct base_error *e);
 /* Calls `each` for every record of the file in order; stops when it returns nonzero and returns that. A missing
  * file, or a line that is not a JSON object (named by number; a torn last line is skipped), is BASE_USAGE. */
-int record_read(const char *path, int (*each)(void *context, const json_t *record), void *context,
+int record_read(const char *path, int (*each)(void *context, const struct record_line *line), void *context,
                 struct base_error *e);
 /* The file as one JSON value, a byte-order mark before it passed over: BASE_USAGE with file, line and column when
  * unreadable or not JSON. */

@@ -20,7 +20,7 @@ static void si(double x, char text[24]) {
 
 /* "113 [104, 132]" */
 static void range(FILE *out, const char *head, int width, const json_t *row, const char *key) {
-    const json_t *x = json_object_get(row, key);
+    const json_t *x = record_at(row, key);
     char value[24], low[24], high[24], text[96] = "-";
     if (json_is_object(x)) {
         si(record_real(x, "value"), value), si(record_real(x, "low"), low), si(record_real(x, "high"), high);
@@ -32,15 +32,15 @@ static void range(FILE *out, const char *head, int width, const json_t *row, con
 static void priced(FILE *out, const json_t *r) {
     fprintf(out, "%-22.22s %3.0f  %-12.12s %6.0f", record_text(r, "machine"), record_real(r, "count"),
             record_text(r, "model"), record_real(r, "accelerators"));
-    if (!json_is_true(json_object_get(r, "fits"))) {
+    if (!record_true(r, "fits")) {
         fputs("  does not fit\n", out);
         return;
     }
     range(out, " ", 24, r, "days"), range(out, " ", 28, r, "trainings_a_year");
     range(out, "\n      MWh: accelerators ", 0, r, "mwh_accelerator"), range(out, ", nodes ", 0, r, "mwh_node");
     range(out, ", facility ", 0, r, "mwh_facility"), range(out, "; EUR ", 0, r, "eur");
-    const char *of = json_string_value(json_object_get(r, "eur_of"));
-    fprintf(out, "%s%s\n", of ? " of the " : "", of ? of : "");
+    const char *of = record_text(r, "eur_of");
+    fprintf(out, "%s%s\n", of[0] ? " of the " : "", of);
 }
 
 static void notes(FILE *out, const json_t *rows) {
@@ -48,43 +48,42 @@ static void notes(FILE *out, const json_t *rows) {
     size_t i;
     fputs("\nhow far to trust a row, and why one is blank\n", out);
     json_array_foreach(rows, i, r) {
-        const bool blank = json_is_true(json_object_get(r, "blank"));
-        const char *why = json_string_value(json_object_get(r, "why"));
+        const bool blank = record_true(r, "blank");
+        const char *why = record_text(r, "why");
         fprintf(out, "%-22.22s %-12.12s %s%s%s", record_text(r, "machine"), record_text(r, "model"),
-                blank ? "blank" : record_text(r, "label"), why ? ": " : "", why ? why : "");
-        if (json_is_number(json_object_get(r, "published_accelerator_hours")))
-            fprintf(out, "; %.0f accelerator-hours, published %.0f",
-                    record_real(json_object_get(r, "accelerator_hours"), "value"),
+                blank ? "blank" : record_text(r, "label"), why[0] ? ": " : "", why);
+        if (!isnan(record_real(r, "published_accelerator_hours")))
+            fprintf(out, "; %.0f accelerator-hours, published %.0f", record_real(r, "accelerator_hours.value"),
                     record_real(r, "published_accelerator_hours"));
-        if (json_object_get(r, "left_out")) fprintf(out, "; left out: %s", record_text(r, "left_out"));
+        if (record_at(r, "left_out")) fprintf(out, "; left out: %s", record_text(r, "left_out"));
         fputc('\n', out);
     }
 }
 
 static void budgets(FILE *out, const json_t *result) {
-    const json_t *list = json_object_get(result, "budgets"), *b, *a;
+    const json_t *list = record_at(result, "budgets"), *b, *a;
     size_t i, k;
     fputs("\nbudgets as announced: readings of one sum, not parts of it\n", out);
     json_array_foreach(list, i, b) {
-        json_array_foreach(json_object_get(b, "amounts"), k, a)
+        json_array_foreach(record_at(b, "amounts"), k, a)
             fprintf(out, "%-12s %6.1f M EUR  %-8s %-10s %s\n", record_text(b, "name"), record_real(a, "eur") / 1e6,
                     record_text(a, "date"), record_text(a, "status"), record_text(a, "covers"));
-        if (!json_object_get(b, "amounts"))
+        if (!record_at(b, "amounts"))
             fprintf(out, "%-12s see the cost of %s: toise project --machine %s --explain\n", record_text(b, "name"),
                     record_text(b, "machine"), record_text(b, "machine"));
     }
 }
 
 void report_campaign(FILE *out, const json_t *record) {
-    const json_t *config = json_object_get(record, "config"), *result = json_object_get(record, "result");
-    const json_t *rows = json_object_get(result, "rows"), *price = json_object_get(result, "eur_per_mwh"), *r;
+    const json_t *config = record_at(record, "config"), *result = record_at(record, "result");
+    const json_t *rows = record_at(result, "rows"), *price = record_at(result, "eur_per_mwh"), *r;
     size_t i;
     fprintf(out, "campaign    %s: %s\n", record_text(config, "campaign"), record_text(config, "title"));
     fputs("each job on so many accelerators of the machine, as many jobs at once as it holds, all year; value [low, "
           "high]\n\n",
           out);
     fprintf(out, "%-22s %3s  %-12s %6s %24s %28s\n", "machine", "x", "model", "a job", "days", "trainings a year");
-    json_array_foreach(rows, i, r) if (!json_is_true(json_object_get(r, "blank"))) priced(out, r);
+    json_array_foreach(rows, i, r) if (!record_true(r, "blank")) priced(out, r);
     if (json_is_object(price))
         fprintf(out, "\nelectricity %.0f EUR/MWh [%.0f, %.0f] of the widest boundary that is known\n",
                 record_real(price, "value"), record_real(price, "low"), record_real(price, "high"));

@@ -9,7 +9,7 @@
 #include "report/report.h"
 
 void report_quota(FILE *out, const json_t *machine) {
-    const json_t *quota = json_object_get(machine, "cpu_quota");
+    const json_t *quota = record_at(machine, "cpu_quota");
     const double cpus = record_real(quota, "cpus"), period_s = record_real(quota, "period_s");
     if (!(cpus > 0)) return;
     fprintf(out, "quota       %g CPUs: %g ms of CPU time in every %g ms, by %s\n", cpus, 1e3 * cpus * period_s,
@@ -41,7 +41,7 @@ static void reason(FILE *out, const json_t *ranks, size_t where, bool is, int *s
 
 /* What kept steps from the median: shares of the CPU time that marks are set by (measure/interference.h). */
 static void reasons(FILE *out, const json_t *r, double wall_s) {
-    const json_t *ranks = json_object_get(r, "per_rank");
+    const json_t *ranks = record_at(r, "per_rank");
     int said = 0;
     size_t at;
     const double periods = most(ranks, "throttled_periods", &at);
@@ -62,8 +62,7 @@ static void reasons(FILE *out, const json_t *r, double wall_s) {
 }
 
 void report_clock(FILE *out, const json_t *record) {
-    const json_t *r = json_object_get(record, "result"),
-                 *steps = json_object_get(json_object_get(record, "samples"), "step_s");
+    const json_t *r = record_at(record, "result"), *steps = record_at(record, "samples.step_s");
     const double median = record_real(r, "step_s"), low = record_real(r, "step_s_low"),
                  high = record_real(r, "step_s_high");
     const double mean = record_real(r, "mean_step_s"), wall_s = record_real(r, "wall_s");
@@ -91,11 +90,11 @@ void report_clock(FILE *out, const json_t *record) {
 }
 
 void report_exposed(FILE *out, const json_t *record) {
-    const json_t *r = json_object_get(record, "result");
+    const json_t *r = record_at(record, "result");
     const double exposed = record_real(r, "exposed_s"), low = record_real(r, "exposed_s_low"),
                  high = record_real(r, "exposed_s_high");
     const double step = record_real(r, "step_s");
-    if (record_whole(json_object_get(record, "layout"), "world") < 2) return;
+    if (record_whole(record, "layout.world") < 2) return;
     fputs("exposed     ", out);
     if (exposed > 0)
         fprintf(out, "%.4g s [%.4g, %.4g], %.0f%% of a step: communication that nothing covered\n", exposed, low, high,

@@ -9,7 +9,7 @@
 #include "report/report.h"
 
 void report_comm_head(FILE *out, const json_t *record) {
-    const json_t *layout = json_object_get(record, "layout"), *machine = json_object_get(record, "machine");
+    const json_t *layout = record_at(record, "layout"), *machine = record_at(record, "machine");
     fprintf(out, "toise comm   %s: %lld ranks of %lld thread%s on %lld node%s; threads by %s\n",
             record_text(machine, "cpu"), record_whole(layout, "world"), record_whole(layout, "threads"),
             record_whole(layout, "threads") == 1 ? "" : "s", record_whole(layout, "nodes"),
@@ -49,7 +49,7 @@ static void all_reduce(FILE *out, const json_t *record, const json_t *r) {
 }
 
 void report_comm(FILE *out, const json_t *record) {
-    const json_t *r = json_object_get(record, "result");
+    const json_t *r = record_at(record, "result");
     if (!strcmp(record_text(r, "op"), "share"))
         fprintf(
             out,

@@ -5,7 +5,6 @@
 #include "report/report.h"
 
 void report_config(FILE *out, const json_t *config) {
-    if (json_object_get(config, "left_out")) fprintf(out, "left out    %s\n", record_text(config, "left_out"));
-    if (json_object_get(config, "unread"))
-        fprintf(out, "not read    %s: unknown fields\n", record_text(config, "unread"));
+    if (record_at(config, "left_out")) fprintf(out, "left out    %s\n", record_text(config, "left_out"));
+    if (record_at(config, "unread")) fprintf(out, "not read    %s: unknown fields\n", record_text(config, "unread"));
 }

@@ -48,11 +48,11 @@ static double place(const struct span *s, double x) {
 }
 
 static struct span span_of(const json_t *result) {
-    const json_t *x = json_object_get(result, "x"), *groups = json_object_get(result, "groups"), *g, *p;
-    struct span s = {.names = json_is_true(json_object_get(x, "names")), .low = INFINITY, .high = -INFINITY};
+    const json_t *x = record_at(result, "x"), *groups = record_at(result, "groups"), *g, *p;
+    struct span s = {.names = record_true(x, "names"), .low = INFINITY, .high = -INFINITY};
     size_t i, k;
     s.is_log = !s.names && !strcmp(record_text(x, "scale"), "log");
-    json_array_foreach(groups, i, g) json_array_foreach(json_object_get(g, "points"), k, p) {
+    json_array_foreach(groups, i, g) json_array_foreach(record_at(g, "points"), k, p) {
         const double at = place(&s, record_real(p, "x"));
         s.low = fmin(s.low, at), s.high = fmax(s.high, at);
         s.points++;
@@ -67,7 +67,7 @@ static void data(FILE *script, const struct span *s, const json_t *groups) {
     size_t i, k;
     json_array_foreach(groups, i, g) {
         fprintf(script, "$group%zu << end_of_group\n", i);
-        json_array_foreach(json_object_get(g, "points"), k, p) {
+        json_array_foreach(record_at(g, "points"), k, p) {
             const double x = record_real(p, "x"), from = s->is_log ? x * exp(-half) : x - half;
             fprintf(script, "%.8g %.8g %.8g %.8g %.8g %.8g %.8g\n", x, record_real(p, "published"),
                     record_real(p, "predicted"), record_real(p, "low"), record_real(p, "high"), from,
@@ -78,8 +78,8 @@ static void data(FILE *script, const struct span *s, const json_t *groups) {
 }
 
 static void heading(FILE *script, const json_t *record) {
-    const json_t *config = json_object_get(record, "config");
-    const json_t *s = json_object_get(json_object_get(record, "result"), "summary");
+    const json_t *config = record_at(record, "config");
+    const json_t *s = record_at(record, "result.summary");
     char text[256];
     snprintf(text, sizeof text,
              "mean error of the time %.1f%%; %.0f%% of %lld runs inside the interval; fitted without these sources",
@@ -102,8 +102,8 @@ static void number_tics(FILE *script, const struct span *s, const json_t *groups
     const json_t *g, *p;
     double x[1024], last = -INFINITY;
     size_t i, k, n = 0, printed = 0;
-    json_array_foreach(groups, i, g) json_array_foreach(json_object_get(g, "points"), k,
-                                                        p) if (n < sizeof x / sizeof *x) x[n++] = record_real(p, "x");
+    json_array_foreach(groups, i, g) json_array_foreach(record_at(g, "points"), k, p) if (n < sizeof x / sizeof *x)
+        x[n++] = record_real(p, "x");
     qsort(x, n, sizeof *x, ascending);
     if (all > 0) fprintf(script, "set xrange [%.8g:%.8g]\n", s->is_log ? exp(low) : low, s->is_log ? exp(high) : high);
     fputs("set xtics (", script);
@@ -122,7 +122,7 @@ static void name_tics(FILE *script, const struct span *s, const json_t *groups) 
     const json_t *g, *p;
     size_t i, k, n = 0;
     fprintf(script, "set xtics %s(", s->points > 5 ? "rotate by 90 right " : "");
-    json_array_foreach(groups, i, g) json_array_foreach(json_object_get(g, "points"), k, p) {
+    json_array_foreach(groups, i, g) json_array_foreach(record_at(g, "points"), k, p) {
         fputs(n++ ? ", " : "", script);
         quote(script, record_text(p, "name"));
         fprintf(script, " %.8g", record_real(p, "x"));
@@ -135,7 +135,7 @@ static void y_range(FILE *script, const json_t *groups) {
     const json_t *g, *p;
     double least = INFINITY, most = 0;
     size_t i, k;
-    json_array_foreach(groups, i, g) json_array_foreach(json_object_get(g, "points"), k, p) {
+    json_array_foreach(groups, i, g) json_array_foreach(record_at(g, "points"), k, p) {
         least = fmin(least, fmin(record_real(p, "published"), record_real(p, "low")));
         most = fmax(most, fmax(record_real(p, "published"), record_real(p, "high")));
     }
@@ -143,21 +143,21 @@ static void y_range(FILE *script, const json_t *groups) {
 }
 
 static void axes(FILE *script, const struct span *s, const json_t *result) {
-    const json_t *groups = json_object_get(result, "groups");
+    const json_t *groups = record_at(result, "groups");
     if (s->is_log) fputs("set logscale x\n", script);
     if (s->names)
         name_tics(script, s, groups);
     else
         number_tics(script, s, groups);
     y_range(script, groups);
-    command(script, "set xlabel", record_text(json_object_get(result, "x"), "label"));
-    command(script, "set ylabel", record_text(json_object_get(result, "y"), "label"));
+    command(script, "set xlabel", record_text(result, "x.label"));
+    command(script, "set ylabel", record_text(result, "y.label"));
 }
 
 /* A line and its band; where points have no order, or all one x, a dash on a bar for each. */
 static void plot_group(FILE *script, const struct span *s, const json_t *group, size_t i) {
     const char *color = colors[i % COLORS];
-    const json_t *points = json_object_get(group, "points");
+    const json_t *points = record_at(group, "points");
     const json_t *first = json_array_get(points, 0), *last = json_array_get(points, json_array_size(points) - 1);
     if (s->names || record_real(first, "x") == record_real(last, "x"))
         fprintf(script,
@@ -182,7 +182,7 @@ static const char *interval_of(const json_t *summary) {
 }
 
 static void plot(FILE *script, const struct span *s, const json_t *result) {
-    const json_t *groups = json_object_get(result, "groups"), *group;
+    const json_t *groups = record_at(result, "groups"), *group;
     size_t i;
     fputs("plot ", script);
     json_array_foreach(groups, i, group) plot_group(script, s, group, i);
@@ -192,14 +192,14 @@ static void plot(FILE *script, const struct span *s, const json_t *result) {
     fputs(s->names ? "NaN with lines lw 6 lc rgb '#cccccc' title "
                    : "NaN with filledcurves fc rgb '#666666' fs transparent solid 0.12 noborder title ",
           script);
-    quote(script, interval_of(json_object_get(result, "summary")));
+    quote(script, interval_of(record_at(result, "summary")));
     fputc('\n', script);
 }
 
 static void write_script(FILE *script, const json_t *record) {
-    const json_t *result = json_object_get(record, "result");
+    const json_t *result = record_at(record, "result");
     const struct span s = span_of(result);
-    data(script, &s, json_object_get(result, "groups"));
+    data(script, &s, record_at(result, "groups"));
     fprintf(script, "set terminal svg size 900, %d font 'sans,15' background 'white' noenhanced\n",
             s.names && s.points > 5 ? 700 : 600);
     fputs("set grid lc rgb '#dddddd'\nset tics nomirror\nset border 3\n"

@@ -33,8 +33,9 @@ void report_kernels_head(FILE *out, const json_t *machine, int threads, const ch
 }
 
 void report_kernel(FILE *out, const json_t *record) {
-    const json_t *r = json_object_get(record, "result");
+    const json_t *r = record_at(record, "result");
     const char *status = record_text(record, "status");
+    const double residual = record_real(r, "residual");
     fprintf(out, "%-22s %-24s %-5s %-13s", called(r), record_text(r, "shape"), record_text(r, "dtype"),
             record_text(r, "variant"));
     column(out, 9, 1, record_real(r, "flop_per_s") / 1e9, "");
@@ -44,7 +45,7 @@ void report_kernel(FILE *out, const json_t *record) {
     column(out, 8, 1, 100 * record_real(r, "fraction_of_roof"), "%");
     fprintf(out, " %-8s", record_text(r, "bound"));
     column(out, 9, 3, record_real(r, "ratio_to_openblas"), "");
-    column(out, 9, 4, json_is_number(json_object_get(r, "residual")) ? record_real(r, "residual") : INFINITY, "");
+    column(out, 9, 4, isnan(residual) ? INFINITY : residual, "");
     fputs(" ", out);
     report_status(out, status);
     fputc('\n', out);
@@ -76,7 +77,7 @@ static void summary_add(struct summary *s, const json_t *r) {
 static struct summary *summary_of(struct summary *all, int *count, const json_t *r) {
     const struct summary s = {.dtype = record_text(r, "dtype"),
                               .variant = record_text(r, "variant"),
-                              .compute = json_object_get(r, "flop") != NULL,
+                              .compute = record_at(r, "flop") != NULL,
                               .worst = INFINITY};
     for (int i = 0; i < *count; i++)
         if (!strcmp(all[i].dtype, s.dtype) && !strcmp(all[i].variant, s.variant) && all[i].compute == s.compute)
@@ -92,7 +93,7 @@ static double highest(const json_t *records, const char *key, const char *dtype)
     size_t i;
     json_t *record;
     json_array_foreach(records, i, record) {
-        const json_t *r = json_object_get(record, "result");
+        const json_t *r = record_at(record, "result");
         if (!dtype || !strcmp(record_text(r, "dtype"), dtype)) best = fmax(best, record_real(r, key));
     }
     return best;
@@ -111,7 +112,7 @@ static void roofs(FILE *out, const json_t *records) {
 
 /* Which core type OpenBLAS runs as, what the others would give, and the cure. */
 static void openblas(FILE *out, const json_t *record) {
-    const json_t *r = json_object_get(record, "result"), *cores = json_object_get(r, "cores"), *c;
+    const json_t *r = record_at(record, "result"), *cores = record_at(r, "cores"), *c;
     const double now = record_real(json_array_get(cores, 0), "flop_per_s"), best = now * record_real(r, "gain");
     const bool known = !strcasecmp(record_text(r, "forced"), record_text(r, "core"));
     size_t i;
@@ -121,7 +122,7 @@ static void openblas(FILE *out, const json_t *record) {
                 record_text(r, "forced"));
     else
         fputs("its own choice", out);
-    if (!json_is_true(json_object_get(r, "dynamic_arch"))) {
+    if (!record_true(r, "dynamic_arch")) {
         fputs("; it was built for this one alone (no DYNAMIC_ARCH)\n", out);
         return;
     }
@@ -134,12 +135,11 @@ static void openblas(FILE *out, const json_t *record) {
         else
             fprintf(out, "  %s %.1f%s", name, record_real(c, "flop_per_s") / 1e9, note);
     }
-    if (json_is_true(json_object_get(r, "wrong")))
+    if (record_true(r, "wrong"))
         fprintf(out, "\nThis is the wrong one: %.1f GFLOP/s, %.0f%%, are lost. The cure:  %s\n%s", (best - now) / 1e9,
                 100 * (1 - now / best), record_text(r, "cure"),
-                json_is_true(json_object_get(r, "timed"))
-                    ? ""
-                    : "So its matmuls were not timed: cure it first, or name openblas in --isa.\n");
+                record_true(r, "timed") ? ""
+                                        : "So its matmuls were not timed: cure it first, or name openblas in --isa.\n");
     else if (isnan(now))
         fputs("\nThe one in use came to no rate: nothing to compare with.\n", out);
     else
@@ -153,10 +153,10 @@ void report_kernels_end(FILE *out, const json_t *records) {
     size_t i;
     json_t *record;
     json_array_foreach(records, i, record) {
-        const json_t *r = json_object_get(record, "result");
+        const json_t *r = record_at(record, "result");
         struct summary *s = isnan(record_real(r, "fraction_of_roof")) ? NULL : summary_of(all, &count, r);
         if (s) summary_add(s, r);
-        per_step = per_step || json_object_get(r, "calls_per_step");
+        per_step = per_step || record_at(r, "calls_per_step");
     }
     fprintf(out, "\n%-22s %-5s %-13s %6s %16s %10s   %s\n", "of the roof", "dtype", "variant", "points",
             "geometric mean", "by time", "worst");

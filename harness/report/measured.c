@@ -8,12 +8,11 @@
 #include "records/get.h"
 #include "report/report.h"
 
-static void shares(FILE *out, const char *title, const json_t *parts, double step) {
+static void shares(FILE *out, const char *title, json_t *parts, double step) {
     const char *key;
     json_t *value;
     fprintf(out, "%-11s", title);
-    json_object_foreach((json_t *)parts, key, value)
-        fprintf(out, " %s %.1f%%", key, 100 * json_number_value(value) / step);
+    json_object_foreach(parts, key, value) fprintf(out, " %s %.1f%%", key, 100 * json_number_value(value) / step);
     fputc('\n', out);
 }
 
@@ -34,8 +33,8 @@ static void operations(FILE *out, const json_t *ops) {
 }
 
 void report_measured(FILE *out, const json_t *record, bool ops) {
-    const json_t *r = json_object_get(record, "result"), *c = json_object_get(record, "config");
-    const json_t *l = json_object_get(record, "layout"), *m = json_object_get(record, "machine");
+    const json_t *r = record_at(record, "result"), *c = record_at(record, "config");
+    const json_t *l = record_at(record, "layout"), *m = record_at(record, "machine");
     const double step = record_real(r, "step_s");
     char memory[32];
     base_text_bytes(record_real(r, "memory_bytes"), memory, sizeof memory);
@@ -52,8 +51,8 @@ void report_measured(FILE *out, const json_t *record, bool ops) {
             record_text(r, "why"));
     fprintf(out, "rate        %.1f tokens/s, %.4f TFLOP/s, MFU %.1f%%\n", record_real(r, "tokens_per_s"),
             record_real(r, "model_flop_per_s") / 1e12, 100 * record_real(r, "mfu"));
-    shares(out, "time", json_object_get(r, "breakdown"), step);
-    shares(out, "by kind", json_object_get(r, "by_operation"), step);
+    shares(out, "time", record_at(r, "breakdown"), step);
+    shares(out, "by kind", record_at(r, "by_operation"), step);
     fprintf(out, "memory      %s a rank\n", memory);
-    if (ops) operations(out, json_object_get(r, "ops"));
+    if (ops) operations(out, record_at(r, "ops"));
 }

@@ -12,13 +12,13 @@ static void memory(FILE *out, const json_t *ledger) {
     const char *key;
     json_t *value;
     fputs("\nmemory of a rank\n", out);
-    json_object_foreach(json_object_get(ledger, "memory"), key, value) {
+    json_object_foreach(record_at(ledger, "memory"), key, value) {
         base_text_bytes(json_number_value(value), bytes, sizeof bytes);
         fprintf(out, "  %-24s %12s\n", key, bytes);
     }
     base_text_bytes(record_real(ledger, "memory_bytes_per_rank"), bytes, sizeof bytes);
     fprintf(out, "  %-24s %12s\n", "sum", bytes);
-    if (!json_object_get(ledger, "gate_bytes_per_rank")) return;
+    if (!record_at(ledger, "gate_bytes_per_rank")) return;
     base_text_bytes(record_real(ledger, "gate_bytes_per_rank"), bytes, sizeof bytes);
     fprintf(out, "  %-24s %12s\n", "gate, before timing", bytes);
 }
@@ -28,18 +28,18 @@ static void operation(FILE *out, const json_t *op) {
     if (!strcmp(record_text(op, "kind"), "gemm"))
         snprintf(shape, sizeof shape, "%s %lld x %lld x %lld", record_text(op, "trans"), record_whole(op, "m"),
                  record_whole(op, "n"), record_whole(op, "k"));
-    else if (json_object_get(op, "b"))
+    else if (record_at(op, "b"))
         snprintf(shape, sizeof shape, "b %lld h %lld s %lld d %lld", record_whole(op, "b"), record_whole(op, "h"),
                  record_whole(op, "s"), record_whole(op, "d"));
-    const double flop = json_number_value(json_object_get(op, "flop")); /* passes have none: 0 */
+    const double flop = json_number_value(record_at(op, "flop")); /* passes have none: 0 */
     base_text_bytes(record_real(op, "bytes") * record_real(op, "count"), bytes, sizeof bytes);
     fprintf(out, "  %-24s %8.0f  %-28s %12.3f %12s\n", record_text(op, "name"), record_real(op, "count"), shape,
             flop * record_real(op, "count") / 1e9, bytes);
 }
 
 void report_plan(FILE *out, const json_t *record) {
-    const json_t *config = json_object_get(record, "config"), *layout = json_object_get(record, "layout");
-    const json_t *ledger = json_object_get(record, "ledger"), *op;
+    const json_t *config = record_at(record, "config"), *layout = record_at(record, "layout");
+    const json_t *ledger = record_at(record, "ledger"), *op;
     char count[32];
     size_t i;
     base_text_count(record_whole(config, "parameters"), count, sizeof count);
@@ -54,17 +54,17 @@ void report_plan(FILE *out, const json_t *record) {
         world, world == 1 ? "" : "s", threads, threads == 1 ? "" : "s", record_text(layout, "threads_from"),
         record_whole(layout, "dp"), record_whole(config, "global_batch"), record_whole(config, "seq"),
         record_whole(layout, "micro_batch"), record_whole(layout, "accumulation"));
-    if (json_object_get(record, "data")) fprintf(out, "data        %s\n", record_text(record, "data"));
+    if (record_at(record, "data")) fprintf(out, "data        %s\n", record_text(record, "data"));
     memory(out, ledger);
     fprintf(out, "\noperations of a rank's step\n  %-24s %8s  %-28s %12s %12s\n", "", "count", "shape", "GFLOP",
             "bytes");
-    json_array_foreach(json_object_get(ledger, "ops"), i, op) operation(out, op);
+    json_array_foreach(record_at(ledger, "ops"), i, op) operation(out, op);
     fprintf(
         out,
         "\nstep of all ranks: %.1f GFLOP (matmul %.1f, causal attention %.1f); %.1f with the whole square counted\n",
         record_real(ledger, "model_flop") / 1e9, record_real(ledger, "matmul_flop") / 1e9,
         record_real(ledger, "attention_flop") / 1e9, record_real(ledger, "model_flop_square") / 1e9);
-    if (json_object_get(ledger, "full_model_flop"))
+    if (record_at(ledger, "full_model_flop"))
         fprintf(out, "this is a slice; the same step of all %lld layers: %.1f GFLOP\n",
                 record_whole(config, "full_layers"), record_real(ledger, "full_model_flop") / 1e9);
     fputs("bytes of passes are estimates; all else is exact\n", out);

@@ -14,21 +14,20 @@ static void layout_text(const json_t *l, char *text, size_t size) {
     if (ep > 1) snprintf(experts, sizeof experts, "  EP %lld", ep);
     snprintf(text, size,
              "TP %lld%s  PP %lld  VP %lld  CP %lld  DP %lld%s  ZeRO %lld  micro-batch %lld  recompute %s  %s",
-             record_whole(l, "tp"), json_is_true(json_object_get(l, "sp")) ? "+SP" : "", record_whole(l, "pp"),
-             record_whole(l, "vp"), record_whole(l, "cp"), record_whole(l, "dp"), experts, zero,
-             record_whole(l, "micro_batch"), record_text(l, "recompute"), record_text(l, "schedule"));
+             record_whole(l, "tp"), record_true(l, "sp") ? "+SP" : "", record_whole(l, "pp"), record_whole(l, "vp"),
+             record_whole(l, "cp"), record_whole(l, "dp"), experts, zero, record_whole(l, "micro_batch"),
+             record_text(l, "recompute"), record_text(l, "schedule"));
 }
 
 static void head(FILE *out, const json_t *record) {
-    const json_t *config = json_object_get(record, "config"), *layout = json_object_get(record, "layout");
-    const json_t *machine = json_object_get(record, "machine"), *result = json_object_get(record, "result");
+    const json_t *config = record_at(record, "config"), *layout = record_at(record, "layout");
+    const json_t *machine = record_at(record, "machine"), *result = record_at(record, "result");
     char count[32], active[64] = "", text[256];
     fprintf(out, "\ntoise project   %s on %.0f of %s   %s%s%s\n\n", record_text(config, "model"),
             record_real(layout, "accelerators"), record_text(machine, "name"), record_text(record, "status"),
-            json_object_get(record, "why") ? ": " : "",
-            json_object_get(record, "why") ? record_text(record, "why") : "");
+            record_at(record, "why") ? ": " : "", record_text(record, "why"));
     base_text_count(record_whole(config, "parameters"), count, sizeof count);
-    if (json_object_get(config, "active_parameters")) {
+    if (record_at(config, "active_parameters")) {
         base_text_count(record_whole(config, "active_parameters"), text, sizeof text);
         snprintf(active, sizeof active, ", %.16s of them active (%lld of %lld experts)", text,
                  record_whole(config, "experts_active"), record_whole(config, "experts"));
@@ -36,31 +35,30 @@ static void head(FILE *out, const json_t *record) {
     fprintf(out, "model       %s parameters%s; batch %lld x %lld tokens, %s, %s attention, as %s runs%s\n", count,
             active, record_whole(config, "global_batch"), record_whole(config, "seq"), record_text(config, "precision"),
             record_text(config, "attention"), record_text(config, "framework"),
-            json_is_true(json_object_get(config, "blocking")) ? " with blocking launches" : "");
+            record_true(config, "blocking") ? " with blocking launches" : "");
     report_config(out, config);
     fprintf(out, "machine     %s; %s, peak %.4g TFLOP/s %s each\n", record_text(machine, "title"),
             record_text(machine, "accelerator"), record_real(machine, "peak_flop_per_s") / 1e12,
             record_text(config, "precision"));
-    if (json_object_get(machine, "remarks")) fprintf(out, "remarks     %s\n", record_text(machine, "remarks"));
+    if (record_at(machine, "remarks")) fprintf(out, "remarks     %s\n", record_text(machine, "remarks"));
     layout_text(layout, text, sizeof text);
     fprintf(out, "layout      %s; %.0f micro-batches\n", text, record_real(layout, "micro_batches"));
     fprintf(out, "label       %s%s%s\n", record_text(result, "label"),
-            json_is_string(json_object_get(result, "why")) ? ": " : "",
-            json_is_string(json_object_get(result, "why")) ? record_text(result, "why") : "");
-    const json_t *weakest = json_object_get(result, "weakest_fact");
+            json_is_string(record_at(result, "why")) ? ": " : "", record_text(result, "why"));
+    const json_t *weakest = record_at(result, "weakest_fact");
     fprintf(out, "facts       %s at best known as %s; --explain has all\n", record_text(weakest, "fact"),
             record_text(weakest, "status"));
 }
 
 static void step(FILE *out, const json_t *record) {
-    const json_t *r = json_object_get(record, "result");
+    const json_t *r = record_at(record, "result");
     const bool known = !strcmp(record_text(r, "label"), "interpolated");
     fprintf(out, "\nstep        %.4g s, %s [%.4g, %.4g]\n", record_real(r, "step_s"),
             known ? "90% interval" : "a range of unknown coverage", record_real(r, "step_s_low"),
             record_real(r, "step_s_high"));
 
     fprintf(out, "tokens/s    %.6g, %.4g per accelerator\n", record_real(r, "tokens_per_s"),
-            record_real(r, "tokens_per_s") / record_real(json_object_get(record, "layout"), "accelerators"));
+            record_real(r, "tokens_per_s") / record_real(record, "layout.accelerators"));
     fprintf(out, "TFLOP/s     %.4g per accelerator; %.4g with the whole square of attention counted\n",
             record_real(r, "tflop_per_s_per_accelerator"), record_real(r, "tflop_per_s_per_accelerator_square"));
     fprintf(out, "MFU, HFU    %.1f%%, %.1f%% of the nominal peak\n", 100 * record_real(r, "mfu"),
@@ -71,7 +69,7 @@ static void step(FILE *out, const json_t *record) {
 static void breakdown(FILE *out, const json_t *result) {
     const double total = record_real(result, "step_s");
     const char *key, *best;
-    json_t *value, *parts = json_deep_copy(json_object_get(result, "breakdown"));
+    json_t *value, *parts = json_deep_copy(record_at(result, "breakdown"));
     fputs("time       ", out);
     do {
         double most = 0.0005 * total;
@@ -86,14 +84,14 @@ static void breakdown(FILE *out, const json_t *result) {
     } while (best);
     fputc('\n', out);
     json_decref(parts);
-    if (json_is_null(json_object_get(result, "pipeline_simulated_s"))) return;
+    if (json_is_null(record_at(result, "pipeline_simulated_s"))) return;
     fprintf(out, "pipeline    bubble %.1f%% of the step; %.4g s by its formula, %.4g s by simulated events\n",
             100 * record_real(result, "bubble"), record_real(result, "pipeline_s"),
             record_real(result, "pipeline_simulated_s"));
 }
 
 static void slow_node(FILE *out, const json_t *result) {
-    const json_t *x = json_object_get(result, "slow_node");
+    const json_t *x = record_at(result, "slow_node");
     if (x)
         fprintf(out,
                 "slow node   one that takes %.4g times as long: a step of %.4g s, %.1f%% more, where it hurts most "
@@ -103,10 +101,10 @@ static void slow_node(FILE *out, const json_t *result) {
 }
 
 static void memory(FILE *out, const json_t *record) {
-    const json_t *r = json_object_get(record, "result"), *m = json_object_get(r, "memory");
-    const json_t *has = json_object_get(json_object_get(record, "machine"), "memory_bytes");
+    const json_t *r = record_at(record, "result"), *m = record_at(r, "memory");
+    const double has = record_real(record, "machine.memory_bytes");
     char of[48] = "GB, of no limit";
-    if (json_is_number(has)) snprintf(of, sizeof of, "of %.1f GB", json_number_value(has) / 1e9);
+    if (!isnan(has)) snprintf(of, sizeof of, "of %.1f GB", has / 1e9);
     fprintf(out,
             "memory      %.1f %s: weights %.1f, gradients %.1f, optimizer %.1f, activations %.1f, logits %.1f, the "
             "rest fragments and framework\n",
@@ -117,9 +115,9 @@ static void memory(FILE *out, const json_t *record) {
 
 /* What overflows stands above. */
 static void would_fit(FILE *out, const json_t *result) {
-    const json_t *x = json_object_get(result, "would_fit");
+    const json_t *x = record_at(result, "would_fit");
     char text[256];
-    if (json_is_true(json_object_get(result, "fits"))) return;
+    if (record_true(result, "fits")) return;
     if (!x) {
         fputs("would fit   nothing on this machine: no layout, on no number of its accelerators\n", out);
         return;
@@ -138,13 +136,8 @@ static void amount(FILE *out, const char *head, const char *format, double x, co
     fputs(tail, out);
 }
 
-static double known(const json_t *object, const char *key) {
-    const json_t *x = json_object_get(object, key);
-    return json_is_number(x) ? json_number_value(x) : NAN;
-}
-
 static void training(FILE *out, const json_t *r) {
-    const json_t *wall = json_object_get(r, "wall_s"), *t = json_object_get(r, "terms");
+    const json_t *wall = record_at(r, "wall_s"), *t = record_at(r, "terms");
     char every[32], one[32];
     if (!wall) return;
     base_text_duration(record_real(t, "checkpoint_every_s"), every, sizeof every);
@@ -163,11 +156,11 @@ static void training(FILE *out, const json_t *r) {
     fprintf(out, "            %.0f failures; a checkpoint takes %s, every %s%s", record_real(t, "failures"), one, every,
             record_real(t, "jobs") > 0 ? "; " : "\n");
     if (record_real(t, "jobs") > 0) fprintf(out, "%.0f jobs in the queue\n", record_real(t, "jobs"));
-    amount(out, "energy      MWh: accelerators ", "%.4g", known(r, "mwh"), "");
-    amount(out, ", nodes ", "%.4g", known(r, "mwh_node"), "");
-    amount(out, ", facility ", "%.4g", known(r, "mwh_facility"), "\n");
-    amount(out, "cost        EUR: electricity ", "%.0f", known(r, "cost_eur"), "");
-    amount(out, ", accelerator-hours ", "%.0f", known(r, "cost_eur_accelerators"), "\n");
+    amount(out, "energy      MWh: accelerators ", "%.4g", record_real(r, "mwh"), "");
+    amount(out, ", nodes ", "%.4g", record_real(r, "mwh_node"), "");
+    amount(out, ", facility ", "%.4g", record_real(r, "mwh_facility"), "\n");
+    amount(out, "cost        EUR: electricity ", "%.0f", record_real(r, "cost_eur"), "");
+    amount(out, ", accelerator-hours ", "%.0f", record_real(r, "cost_eur_accelerators"), "\n");
 }
 
 static void layouts(FILE *out, const json_t *search) {
@@ -176,7 +169,7 @@ static void layouts(FILE *out, const json_t *search) {
     if (!search) return;
     fprintf(out, "\n%lld layouts priced; %lld are faster and do not fit. The fastest that do:\n%10s %9s\n",
             record_whole(search, "legal"), record_whole(search, "faster_that_do_not_fit"), "step s", "GB");
-    json_array_foreach(json_object_get(search, "best"), i, l) {
+    json_array_foreach(record_at(search, "best"), i, l) {
         char text[256];
         layout_text(l, text, sizeof text);
         fprintf(out, "%10.4g %9.1f  %s\n", record_real(l, "step_s"), record_real(l, "memory_bytes") / 1e9, text);
@@ -186,27 +179,25 @@ static void layouts(FILE *out, const json_t *search) {
 static void explanation(FILE *out, const json_t *record) {
     const json_t *x;
     size_t i;
-    if (!json_object_get(record, "explain")) return;
+    if (!record_at(record, "explain")) return;
     fprintf(out, "\n%-16s %10s  %s\n", "term", "seconds", "formula; inputs");
-    json_array_foreach(json_object_get(record, "explain"), i, x)
+    json_array_foreach(record_at(record, "explain"), i, x)
         fprintf(out, "%-16s %10.4g  %s\n%29s%s\n", record_text(x, "term"), record_real(x, "seconds"),
                 record_text(x, "formula"), "", record_text(x, "inputs"));
     fprintf(out, "\n%-40s %12s  %-10s %s\n", "fact of the machine", "value", "status", "source");
-    json_array_foreach(json_object_get(record, "facts"), i, x) {
+    json_array_foreach(record_at(record, "facts"), i, x) {
         char value[32];
-        if (json_is_string(json_object_get(x, "value")))
+        if (json_is_string(record_at(x, "value")))
             snprintf(value, sizeof value, "%s", record_text(x, "value"));
         else
             snprintf(value, sizeof value, "%.6g", record_real(x, "value"));
         fprintf(out, "%-40.40s %12s  %-10s %s\n", record_text(x, "fact"), value, record_text(x, "status"),
-                json_object_get(x, "source") ? record_text(x, "source")
-                : json_object_get(x, "how")  ? record_text(x, "how")
-                                             : "");
+                record_text(x, record_at(x, "source") ? "source" : "how"));
     }
 }
 
 void report_project(FILE *out, const json_t *record) {
-    const json_t *result = json_object_get(record, "result");
+    const json_t *result = record_at(record, "result");
     head(out, record);
     step(out, record);
     breakdown(out, result);
@@ -214,28 +205,27 @@ void report_project(FILE *out, const json_t *record) {
     memory(out, record);
     would_fit(out, result);
     training(out, result);
-    layouts(out, json_object_get(record, "search"));
+    layouts(out, record_at(record, "search"));
     explanation(out, record);
 }
 
 void report_project_side_by_side(FILE *out, json_t *const *records, int count) {
-    const json_t *against = json_object_get(records[1], "against");
+    const json_t *against = record_at(records[1], "against");
     fprintf(out, "\n%-24s %12s %12s %10s %7s %10s %12s  %s\n", "machine", "accelerators", "tokens/s", "step s", "MFU",
             "days", "GPU-hours", "label");
     for (int i = 0; i < count; i++) {
-        const json_t *r = json_object_get(records[i], "result");
-        fprintf(out, "%-24.24s %12.0f %12.6g %10.4g %6.1f%%",
-                record_text(json_object_get(records[i], "machine"), "name"),
-                record_real(json_object_get(records[i], "layout"), "accelerators"), record_real(r, "tokens_per_s"),
+        const json_t *r = record_at(records[i], "result");
+        fprintf(out, "%-24.24s %12.0f %12.6g %10.4g %6.1f%%", record_text(records[i], "machine.name"),
+                record_real(records[i], "layout.accelerators"), record_real(r, "tokens_per_s"),
                 record_real(r, "step_s"), 100 * record_real(r, "mfu"));
-        amount(out, " ", "%10.4g", known(r, "days"), ""), amount(out, " ", "%12.0f", known(r, "accelerator_hours"), "");
-        fprintf(out, "  %s%s\n", record_text(r, "label"),
-                json_is_true(json_object_get(r, "fits")) ? "" : ", does not fit");
+        amount(out, " ", "%10.4g", record_real(r, "days"), ""),
+            amount(out, " ", "%12.0f", record_real(r, "accelerator_hours"), "");
+        fprintf(out, "  %s%s\n", record_text(r, "label"), record_true(r, "fits") ? "" : ", does not fit");
     }
     fprintf(out, "\ntime of a %s on %s over that on\n", record_text(against, "of"), record_text(against, "machine"));
     for (int i = 1; i < count; i++) {
-        const json_t *a = json_object_get(records[i], "against");
-        fprintf(out, "%-24.24s %8.4g [%.4g, %.4g]\n", record_text(json_object_get(records[i], "machine"), "name"),
-                record_real(a, "ratio"), record_real(a, "low"), record_real(a, "high"));
+        const json_t *a = record_at(records[i], "against");
+        fprintf(out, "%-24.24s %8.4g [%.4g, %.4g]\n", record_text(records[i], "machine.name"), record_real(a, "ratio"),
+                record_real(a, "low"), record_real(a, "high"));
     }
 }

@@ -2,7 +2,6 @@
  *
  * A training record as a page: what ran, how fast, was it right, where the time went. */
 #include <math.h>
-#include <stdint.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -10,50 +9,36 @@
 #include "records/get.h"
 #include "report/report.h"
 
-/* The value at a path of keys, e.g. at(record, "result", "step_s"). */
-static const json_t *at(const json_t *o, const char *a, const char *b) {
-    const json_t *v = json_object_get(o, a);
-    return b ? json_object_get(v, b) : v;
-}
-static double real(const json_t *o, const char *a, const char *b) {
-    return b ? record_real(at(o, a, NULL), b) : record_real(o, a);
-}
-static const char *text(const json_t *o, const char *a, const char *b) {
-    return b ? record_text(at(o, a, NULL), b) : record_text(o, a);
-}
-static long long whole(const json_t *o, const char *a, const char *b) {
-    return b ? record_whole(at(o, a, NULL), b) : record_whole(o, a);
-}
-
 static void head(FILE *out, const json_t *r) {
     char count[32];
-    base_text_count(whole(r, "config", "parameters"), count, sizeof count);
-    fprintf(out, "\ntoise train   %s%s   %s   ", text(r, "workload", "name"),
-            at(r, "workload", "name") ? "" : text(r, "config", "model"), text(r, "config", "precision"));
-    report_status(out, text(r, "status", NULL));
-    if (text(r, "why", NULL)[0]) fprintf(out, ": %s", text(r, "why", NULL));
-    fprintf(out, "\n\nmodel       %s, %s parameters", text(r, "config", "model"), count);
-    if (json_is_true(at(r, "config", "slice")))
-        fprintf(out, " (a slice: %lld of %lld layers)", whole(r, "config", "layers"),
-                whole(r, "config", "full_layers"));
+    base_text_count(record_whole(r, "config.parameters"), count, sizeof count);
+    fprintf(out, "\ntoise train   %s%s   %s   ", record_text(r, "workload.name"),
+            record_at(r, "workload.name") ? "" : record_text(r, "config.model"), record_text(r, "config.precision"));
+    report_status(out, record_text(r, "status"));
+    if (record_text(r, "why")[0]) fprintf(out, ": %s", record_text(r, "why"));
+    fprintf(out, "\n\nmodel       %s, %s parameters", record_text(r, "config.model"), count);
+    if (record_true(r, "config.slice"))
+        fprintf(out, " (a slice: %lld of %lld layers)", record_whole(r, "config.layers"),
+                record_whole(r, "config.full_layers"));
     fputc('\n', out);
-    report_config(out, json_object_get(r, "config"));
-    const long long nodes = whole(r, "layout", "nodes"), world = whole(r, "layout", "world");
-    const long long threads = whole(r, "layout", "threads");
+    report_config(out, record_at(r, "config"));
+    const long long nodes = record_whole(r, "layout.nodes"), world = record_whole(r, "layout.world");
+    const long long threads = record_whole(r, "layout.threads");
     fprintf(out,
             "layout      %lld node%s, %lld rank%s of %lld thread%s (%s); DP %lld, global batch %lld x %lld tokens, "
             "micro-batch %lld\n",
             nodes, nodes == 1 ? "" : "s", world, world == 1 ? "" : "s", threads, threads == 1 ? "" : "s",
-            text(r, "layout", "threads_from"), whole(r, "layout", "dp"), whole(r, "config", "global_batch"),
-            whole(r, "config", "seq"), whole(r, "layout", "micro_batch"));
-    fprintf(out, "machine     %s, %s%s\n", text(r, "machine", "cpu"), text(r, "machine", "isa"),
-            strcmp(text(r, "config", "precision"), "bf16") || json_is_true(at(r, "machine", "bf16_native"))
+            record_text(r, "layout.threads_from"), record_whole(r, "layout.dp"), record_whole(r, "config.global_batch"),
+            record_whole(r, "config.seq"), record_whole(r, "layout.micro_batch"));
+    fprintf(out, "machine     %s, %s%s\n", record_text(r, "machine.cpu"), record_text(r, "machine.isa"),
+            strcmp(record_text(r, "config.precision"), "bf16") || record_true(r, "machine.bf16_native")
                 ? ""
                 : "; BF16 is emulated at FP32 speed");
-    report_quota(out, at(r, "machine", NULL));
-    fprintf(out, "data        %s", at(r, "result", "source") ? text(r, "result", "source") : text(r, "config", "data"));
-    if (json_is_number(at(r, "result", "entropy")))
-        fprintf(out, ", entropy %.4f nats a token: no loss stays below", real(r, "result", "entropy"));
+    report_quota(out, record_at(r, "machine"));
+    fprintf(out, "data        %s",
+            record_at(r, "result.source") ? record_text(r, "result.source") : record_text(r, "config.data"));
+    if (!isnan(record_real(r, "result.entropy")))
+        fprintf(out, ", entropy %.4f nats a token: no loss stays below", record_real(r, "result.entropy"));
     fputc('\n', out);
 }
 
@@ -63,85 +48,84 @@ static void rates(FILE *out, const json_t *r) {
     fprintf(out, "\n%-12s %12s %12s %12s\n%-12s", "", "total", "per node", "per rank", "tokens/s");
     for (int i = 0; i < 3; i++) {
         char key[64];
-        snprintf(key, sizeof key, "tokens_per_s%s", scopes[i]);
-        fprintf(out, " %12.1f", real(r, "result", key));
+        snprintf(key, sizeof key, "result.tokens_per_s%s", scopes[i]);
+        fprintf(out, " %12.1f", record_real(r, key));
     }
-    if (!isnan(real(r, "result", "tokens_per_s_high")))
-        fprintf(out, "   total [%.1f, %.1f]", real(r, "result", "tokens_per_s_low"),
-                real(r, "result", "tokens_per_s_high"));
+    if (!isnan(record_real(r, "result.tokens_per_s_high")))
+        fprintf(out, "   total [%.1f, %.1f]", record_real(r, "result.tokens_per_s_low"),
+                record_real(r, "result.tokens_per_s_high"));
     fprintf(out, "\n%-12s", "TFLOP/s");
     for (int i = 0; i < 3; i++) {
         char key[64];
-        snprintf(key, sizeof key, "model_flop_per_s%s", scopes[i]);
-        fprintf(out, " %12.4f", real(r, "result", key) / 1e12);
+        snprintf(key, sizeof key, "result.model_flop_per_s%s", scopes[i]);
+        fprintf(out, " %12.4f", record_real(r, key) / 1e12);
     }
-    if (at(r, "result", "full_model_tokens_per_s"))
+    if (record_at(r, "result.full_model_tokens_per_s"))
         fprintf(out,
                 "\n\nfull model  %.4g tokens/s: what the slice's FLOP/s make of its %lld layers by the ledger, not "
                 "measured",
-                real(r, "result", "full_model_tokens_per_s"), whole(r, "config", "full_layers"));
-    if (isnan(real(r, "result", "mfu")))
+                record_real(r, "result.full_model_tokens_per_s"), record_whole(r, "config.full_layers"));
+    if (isnan(record_real(r, "result.mfu")))
         fputs("\n\nMFU         none: a burst of the CPU quota beats", out);
     else
-        fprintf(out, "\n\nMFU         %.1f%% of", 100 * real(r, "result", "mfu"));
-    fprintf(out, " the measured %s peak, %.3f TFLOP/s", text(r, "config", "precision"),
-            real(r, "result", "peak_flop_per_s") / 1e12);
-    if (!isnan(real(r, "result", "mfu_nominal")))
-        fprintf(out, "; %.1f%% of the nominal %.3f", 100 * real(r, "result", "mfu_nominal"),
-                real(r, "result", "nominal_peak_flop_per_s") / 1e12);
+        fprintf(out, "\n\nMFU         %.1f%% of", 100 * record_real(r, "result.mfu"));
+    fprintf(out, " the measured %s peak, %.3f TFLOP/s", record_text(r, "config.precision"),
+            record_real(r, "result.peak_flop_per_s") / 1e12);
+    if (!isnan(record_real(r, "result.mfu_nominal")))
+        fprintf(out, "; %.1f%% of the nominal %.3f", 100 * record_real(r, "result.mfu_nominal"),
+                record_real(r, "result.nominal_peak_flop_per_s") / 1e12);
     fputc('\n', out);
 }
 
 static void breakdown(FILE *out, const json_t *r) {
-    const double step = real(r, "result", "step_s");
+    const double step = record_real(r, "result.step_s");
     const char *key;
     json_t *value;
     fprintf(out, "time       ");
-    json_object_foreach((json_t *)(uintptr_t)at(r, "result", "breakdown"), key, value)
+    json_object_foreach(record_at(r, "result.breakdown"), key, value)
         fprintf(out, " %s %.1f%%", key, 100 * json_number_value(value) / step);
     fputc('\n', out);
 }
 
 /* Every rank on a small world; the slowest ones of a large one, and the fastest for comparison. */
 static void ranks(FILE *out, const json_t *r) {
-    const json_t *all = at(r, "result", "per_rank"), *k;
+    const json_t *all = record_at(r, "result.per_rank"), *k;
     const size_t n = json_array_size(all);
     size_t i, slow = 0, shown = 0;
     json_array_foreach(all, i, k) {
-        if (text(k, "warning", NULL)[0] && i < 8)
-            fprintf(out, "warning     rank %zu: %s\n", i, text(k, "warning", NULL));
-        if (!json_is_true(at(k, "pinned", NULL)) && i < 8)
-            fprintf(out, "            rank %zu: threads not pinned\n", i);
-        if (!json_is_true(at(k, "bound", NULL)) && i < 8)
+        if (record_text(k, "warning")[0] && i < 8)
+            fprintf(out, "warning     rank %zu: %s\n", i, record_text(k, "warning"));
+        if (!record_true(k, "pinned") && i < 8) fprintf(out, "            rank %zu: threads not pinned\n", i);
+        if (!record_true(k, "bound") && i < 8)
             fprintf(out, "            rank %zu: memory not bound to its NUMA nodes\n", i);
-        if (real(k, "compute_s", NULL) > real(json_array_get(all, slow), "compute_s", NULL)) slow = i;
+        if (record_real(k, "compute_s") > record_real(json_array_get(all, slow), "compute_s")) slow = i;
     }
     if (n < 2) return;
     fprintf(out, "\n%-6s %-16s %5s %10s %10s\n", "rank", "host", "node", "compute s", "wait s");
     json_array_foreach(all, i, k) {
         if (n > 16 && i != slow && shown >= 8) continue;
         shown++;
-        fprintf(out, "%-6zu %-16s %5lld %10.4g %10.4g%s\n", i, text(k, "host", NULL), whole(k, "node", NULL),
-                real(k, "compute_s", NULL), real(k, "wait_s", NULL), i == slow ? "  slowest" : "");
+        fprintf(out, "%-6zu %-16s %5lld %10.4g %10.4g%s\n", i, record_text(k, "host"), record_whole(k, "node"),
+                record_real(k, "compute_s"), record_real(k, "wait_s"), i == slow ? "  slowest" : "");
     }
     if (n > shown) fprintf(out, "... and %zu more in the record\n", n - shown);
 }
 
 static void memory(FILE *out, const json_t *r) {
     char peak[32], planned[32];
-    base_text_bytes(real(r, "result", "peak_memory_bytes"), peak, sizeof peak);
-    base_text_bytes(real(r, "result", "predicted_memory_bytes"), planned, sizeof planned);
+    base_text_bytes(record_real(r, "result.peak_memory_bytes"), peak, sizeof peak);
+    base_text_bytes(record_real(r, "result.predicted_memory_bytes"), planned, sizeof planned);
     fprintf(out, "memory      %s at the peak of a rank, %s planned\n", peak, planned);
 }
 
 static void residuals(FILE *out, const json_t *r) {
-    const json_t *residual = at(r, "result", "residual");
-    const double threshold = real(residual, "threshold", NULL);
+    const json_t *residual = record_at(r, "result.residual");
+    const double threshold = record_real(residual, "threshold");
     bool any = false;
     fputc('\n', out);
     for (int i = 0; i < CHECK_COUNT; i++) {
-        const char *name = check_name((enum check)i), *where = text(residual, "where", name);
-        const json_t *v = json_object_get(residual, name);
+        const char *name = check_name((enum check)i), *where = record_text(record_at(residual, "where"), name);
+        const json_t *v = record_at(residual, name);
         if (!v) continue;
         const double x = json_is_number(v) ? json_number_value(v) : INFINITY;
         fprintf(out, "residual    %10.4f  (threshold %g)  %s  %s%s%s\n", x, threshold,
@@ -154,15 +138,15 @@ static void residuals(FILE *out, const json_t *r) {
 
 void report_train(FILE *out, const json_t *record) {
     head(out, record);
-    if (at(record, "result", "step_s")) {
+    if (record_at(record, "result.step_s")) {
         rates(out, record);
         breakdown(out, record);
         report_exposed(out, record);
         memory(out, record);
         ranks(out, record);
     }
-    if (at(record, "result", "loss"))
-        fprintf(out, "loss        %.4f -> %.4f\n", real(record, "result", "loss_first"),
-                real(record, "result", "loss_last"));
+    if (record_at(record, "result.loss"))
+        fprintf(out, "loss        %.4f -> %.4f\n", record_real(record, "result.loss_first"),
+                record_real(record, "result.loss_last"));
     residuals(out, record);
 }

@@ -25,10 +25,10 @@ static void percent(FILE *out, int width, const char *format, double share) {
 }
 
 static void head(FILE *out, const json_t *record) {
-    const json_t *config = json_object_get(record, "config"), *p = json_object_get(config, "parameters");
-    const json_t *s = json_object_get(json_object_get(record, "result"), "summary");
+    const json_t *config = record_at(record, "config"), *p = record_at(config, "parameters");
+    const json_t *s = record_at(record, "result.summary");
     const long long due = record_whole(s, "n"), used = record_whole(s, "used");
-    const bool fit = json_is_true(json_object_get(config, "fit"));
+    const bool fit = record_true(config, "fit");
     fprintf(out,
             "table       %s: %lld rows; %lld complete of tiers 1 and 2, of which %lld are used and %lld (%.1f%%) not\n",
             record_text(config, "table"), record_whole(config, "rows"), due, used, due - used,
@@ -48,13 +48,13 @@ static void runs(FILE *out, const json_t *rows) {
     fprintf(out, "\n%-16s %4s %12s %12s %8s %26s  %-6s %s\n", "run", "tier", "predicted s", "published s", "error",
             "90% interval s", "inside", "source");
     json_array_foreach(rows, i, r) {
-        if (!json_is_true(json_object_get(r, "usable"))) continue;
+        if (!record_true(r, "usable")) continue;
         fprintf(out, "%-16s %4lld %12.4g %12.4g", record_text(r, "id"), record_whole(r, "tier"),
                 record_real(r, "predicted_s"), record_real(r, "published_s"));
         percent(out, 8, "%+.1f%%", record_real(r, "error"));
         fprintf(out, " %12.4g .. %10.4g  %-6s %s%s%s\n", record_real(r, "predicted_s_low"),
-                record_real(r, "predicted_s_high"), json_is_true(json_object_get(r, "inside")) ? "yes" : "NO",
-                record_text(r, "source"), json_is_true(json_object_get(r, "seen")) ? "" : ", not fitted on",
+                record_real(r, "predicted_s_high"), record_true(r, "inside") ? "yes" : "NO", record_text(r, "source"),
+                record_true(r, "seen") ? "" : ", not fitted on",
                 strcmp(record_text(r, "label"), "extrapolated") ? "" : ", extrapolated");
     }
 }
@@ -64,7 +64,7 @@ static void unused(FILE *out, const json_t *rows) {
     size_t i;
     bool first = true;
     json_array_foreach(rows, i, r) {
-        if (!json_is_true(json_object_get(r, "due"))) continue;
+        if (!record_true(r, "due")) continue;
         if (first) fputs("\nnot used, though complete and of tier 1 or 2\n", out);
         first = false;
         fprintf(out, "%-16s line %lld: %s\n", record_text(r, "id"), record_whole(r, "line"), record_text(r, "why"));
@@ -87,13 +87,13 @@ static void tiers(FILE *out, const json_t *scores) {
     fprintf(out, "\n%-36s %4s %7s %7s %7s %7s %9s %10s %9s\n", "", "n", "mean", "median", "max", "bias", "coverage",
             "half-width", "i. score");
     json_array_foreach(scores, i, g) {
-        if (json_object_get(g, "source")) continue;
+        if (record_at(g, "source")) continue;
         if (record_whole(g, "tier"))
             fprintf(out, "tier %lld\n", record_whole(g, "tier"));
         else
             fputs("both\n", out);
         for (int k = 0; k < BYS; k++)
-            if (json_object_get(g, bys[k].key)) score(out, bys[k].text, json_object_get(g, bys[k].key));
+            if (record_at(g, bys[k].key)) score(out, bys[k].text, record_at(g, bys[k].key));
     }
     fputs("coverage: of the 90% interval; half-width: its median, of the prediction; i. score: width and 20 times what "
           "lies outside,\nmean of the published time (less is better)\n",
@@ -105,19 +105,18 @@ static void sources(FILE *out, const json_t *scores) {
     size_t i;
     bool first = true;
     json_array_foreach(scores, i, g) {
-        const json_t *p = json_object_get(g, "parameters");
-        if (!json_object_get(g, "source")) continue;
+        const json_t *p = record_at(g, "parameters");
+        if (!record_at(g, "source")) continue;
         if (first) {
             fprintf(out, "\n%-4s %-50.50s %4s", "tier", "mean error by source", "n");
             for (int k = 0; k < BYS; k++)
-                if (json_object_get(g, bys[k].key)) fprintf(out, " %10s", bys[k].head);
+                if (record_at(g, bys[k].key)) fprintf(out, " %10s", bys[k].head);
             fprintf(out, " %8s %8s %8s\n", "max", "bias", "coverage");
         }
         first = false;
         fprintf(out, "%-4lld %-50.50s %4lld", record_whole(g, "tier"), record_text(g, "source"), record_whole(p, "n"));
         for (int k = 0; k < BYS; k++)
-            if (json_object_get(g, bys[k].key))
-                percent(out, 10, "%.1f%%", record_real(json_object_get(g, bys[k].key), "mean"));
+            if (record_at(g, bys[k].key)) percent(out, 10, "%.1f%%", record_real(record_at(g, bys[k].key), "mean"));
         percent(out, 8, "%.1f%%", record_real(p, "max")), percent(out, 8, "%+.1f%%", record_real(p, "bias"));
         percent(out, 8, "%.0f%%", record_real(p, "coverage"));
         fputc('\n', out);
@@ -159,8 +158,8 @@ static void ablations(FILE *out, const json_t *list) {
             "source out");
     json_array_foreach(list, i, a) {
         fprintf(out, "%-40s %8.1f  ", record_text(a, "without"), record_real(a, "cost"));
-        json_array_foreach(json_object_get(a, "tiers"), k, t) {
-            const json_t *in = json_object_get(t, "parameters"), *of = json_object_get(t, "sources");
+        json_array_foreach(record_at(a, "tiers"), k, t) {
+            const json_t *in = record_at(t, "parameters"), *of = record_at(t, "sources");
             fprintf(out, " %4.1f/%5.1f %4.1f/%5.1f ", 100 * record_real(in, "mean"), 100 * record_real(in, "median"),
                     100 * record_real(of, "mean"), 100 * record_real(of, "median"));
         }
@@ -169,14 +168,14 @@ static void ablations(FILE *out, const json_t *list) {
 }
 
 void report_validate(FILE *out, const json_t *record, bool rows) {
-    const json_t *result = json_object_get(record, "result");
+    const json_t *result = record_at(record, "result");
     head(out, record);
-    if (rows) runs(out, json_object_get(result, "rows"));
-    unused(out, json_object_get(result, "rows"));
-    sources(out, json_object_get(result, "scores"));
-    sweeps(out, json_object_get(result, "sweeps"));
-    ablations(out, json_object_get(result, "ablations"));
-    tiers(out, json_object_get(result, "scores"));
+    if (rows) runs(out, record_at(result, "rows"));
+    unused(out, record_at(result, "rows"));
+    sources(out, record_at(result, "scores"));
+    sweeps(out, record_at(result, "sweeps"));
+    ablations(out, record_at(result, "ablations"));
+    tiers(out, record_at(result, "scores"));
     fprintf(out, "\n%s%s%s\n", record_text(record, "status"), record_text(record, "why")[0] ? ": " : "",
             record_text(record, "why"));
 }

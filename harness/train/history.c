@@ -13,24 +13,21 @@ struct search {
     const struct plan *plan;
     const struct train_options *options;
     double *loss;
-    int count, line, found;
-    struct base_error *e;
+    int count;
+    long found;
 };
 
 /* Whether the checks of its losses passed: a record may be inconclusive for its time alone. */
 static bool checked(const json_t *record) {
-    const char *status = json_string_value(json_object_get(record, "status"));
-    const json_t *residual = json_object_get(json_object_get(record, "result"), "residual");
-    if (!status) return false;
-    return !strcmp(status, "PASSED") ||
-           (!strcmp(status, "INCONCLUSIVE") && json_object_get(residual, check_name(CHECK_LOSS)));
+    const char *status = record_text(record, "status");
+    return !strcmp(status, "PASSED") || (!strcmp(status, "INCONCLUSIVE") &&
+                                         json_object_get(record_at(record, "result.residual"), check_name(CHECK_LOSS)));
 }
 
 static bool same_work(const struct search *s, const json_t *record) {
     json_t *mine = train_config(s->plan, s->options);
-    const json_t *config = json_object_get(record, "config");
-    const char *kind = json_string_value(json_object_get(record, "kind"));
-    bool same = kind && !strcmp(kind, "train") && checked(record);
+    const json_t *config = record_at(record, "config");
+    bool same = !strcmp(record_text(record, "kind"), "train") && checked(record);
     const char *key;
     json_t *value;
     json_object_del(mine, "warmup"); /* where timing starts does not change the losses, */
@@ -40,26 +37,25 @@ static bool same_work(const struct search *s, const json_t *record) {
     return same;
 }
 
-static int look(void *context, const json_t *record) {
+static int look(void *context, const struct record_line *line) {
     struct search *s = context;
-    const json_t *loss = json_object_get(json_object_get(record, "result"), "loss");
-    s->line++;
-    if (!json_array_size(loss) || !same_work(s, record)) return 0;
-    double *copy = malloc(json_array_size(loss) * sizeof *copy);
-    if (!copy) return base_fail(s->e, BASE_BROKEN, "out of memory for an earlier record's losses");
+    const size_t n = record_reals(line->record, "result.loss", NULL, 0);
+    if (!n || !same_work(s, line->record)) return BASE_OK;
+    double *loss = malloc(n * sizeof *loss);
+    if (!loss) return base_fail(line->e, BASE_BROKEN, "out of memory for an earlier record's losses");
+    record_reals(line->record, "result.loss", loss, n);
     free(s->loss);
-    s->loss = copy;
-    s->count = (int)json_array_size(loss);
-    s->found = s->line;
-    for (int i = 0; i < s->count; i++) copy[i] = json_number_value(json_array_get(loss, (size_t)i));
-    return 0;
+    s->loss = loss;
+    s->count = (int)n;
+    s->found = line->number;
+    return BASE_OK;
 }
 
 int train_history(const char *path, const struct plan *plan, struct train_options *options, struct base_error *e) {
-    struct search s = {.plan = plan, .options = options, .e = e};
+    struct search s = {.plan = plan, .options = options};
     int code = access(path, F_OK) ? BASE_OK : record_read(path, look, &s, e);
     options->history = s.loss;
     options->history_count = s.count;
-    snprintf(options->history_where, sizeof options->history_where, "record %d of %s", s.found, path);
+    snprintf(options->history_where, sizeof options->history_where, "record %ld of %s", s.found, path);
     return code;
 }

@@ -69,9 +69,9 @@ struct seen {
     int count, n[64], stop_at;
 };
 
-static int see(void *context, const json_t *record) {
+static int see(void *context, const struct record_line *line) {
     struct seen *seen = context;
-    seen->n[seen->count++ % 64] = (int)json_integer_value(json_object_get(record, "n"));
+    seen->n[seen->count++ % 64] = (int)record_whole(line->record, "n");
     return seen->count == seen->stop_at ? 77 : 0;
 }
 
