@@ -66,15 +66,15 @@ figure project-llama-3 project --model llama-3-405b --machine jean-zay-h100 --ac
 figure project-mixtral project --model mixtral-8x7b --machine jean-zay-h100 --accelerators 128 --ep 8 --explain
 figure project-deadline project --model llama-2-7b --machine jean-zay-h100 --tokens 1e12 --deadline 30
 figure project-hours project --model mistral-7b --machine cluster --set nodes=32 --hours 500000
-figure programme project --campaign france-2023
+figure programme programme france-2023
 for curve in harness/catalog/curves/*.json; do
     curve=$(basename "$curve" .json)
-    figure "curve-$curve" project --curve "$curve"
+    figure "curve-$curve" curve "$curve"
 done
 
 measured=results/predict-amd-epyc-zen3/machine.jsonl
-figure predict-one-rank project --machine "$measured" --model gpt2-124m --seq 256 --explain
-figure predict-two-ranks project --machine "$measured" --model gpt2-124m --seq 512 --gbs 2 --ranks 2 --threads 1
+figure predict-one-rank predict --machine "$measured" --model gpt2-124m --seq 256 --explain
+figure predict-two-ranks predict --machine "$measured" --model gpt2-124m --seq 512 --gbs 2 --ranks 2 --threads 1
 
 figure plan-node-s train --workload node-s --dry-run
 figure plan-mistral train --model mistral-7b --seq 2048 --world 8 --gbs 16 --precision bf16 --dry-run

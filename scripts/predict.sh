@@ -85,7 +85,7 @@ if [ ! -s "$predicted" ]; then
     for run in "${runs[@]}"; do
         read -r ranks threads precision seq gbs mbs <<<"$run"
         mapfile -t words < <(flags "$seq" "$gbs" "$mbs" "$precision" "$threads")
-        "$toise" project --machine "$machine" "${words[@]}" --ranks "$ranks" --out "$predicted.part" >>"$folder/log"
+        "$toise" predict --machine "$machine" "${words[@]}" --ranks "$ranks" --out "$predicted.part" >>"$folder/log"
     done
     mv "$predicted.part" "$predicted"
     echo "predictions: $predicted"

@@ -34,6 +34,12 @@ void cli_launch_id(struct comm *world, char id[64]) {
     world->ops->broadcast(world, id, 64);
 }
 
+int cli_alone(const struct comm *world, const char *command, struct base_error *e) {
+    if (world->size == 1) return BASE_OK;
+    return base_fail(e, BASE_USAGE, "toise %s is one process, not %d ranks: start it without mpirun", command,
+                     world->size);
+}
+
 int cli_isa(enum kernel_isa *isa, struct base_error *e) {
     *isa = kernel_isa_best();
     if (*isa != KERNEL_ISA_COUNT) return BASE_OK;

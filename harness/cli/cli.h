@@ -26,6 +26,15 @@ int cli_validate(struct comm *world, int argc, char *const *argv, struct base_er
 
 int cli_project(struct comm *world, int argc, char *const *argv, struct base_error *e);
 
+int cli_predict(struct comm *world, int argc, char *const *argv, struct base_error *e);
+
+int cli_curve(struct comm *world, int argc, char *const *argv, struct base_error *e);
+
+int cli_programme(struct comm *world, int argc, char *const *argv, struct base_error *e);
+
+/* BASE_USAGE when ranks would all do the work of one: `command` is one process. */
+int cli_alone(const struct comm *world, const char *command, struct base_error *e);
+
 /* The best instruction set up to TOISE_ISA; BASE_USAGE when that is unknown. */
 int cli_isa(enum kernel_isa *isa, struct base_error *e);
 

@@ -16,6 +16,9 @@ static const struct {
     {"kernels", "how near the machine's limit are matmul, attention and the rest; is my BLAS the wrong one?",
      cli_kernels},
     {"project", "how fast does another machine train a model, in which layout, and what does it cost?", cli_project},
+    {"predict", "how long does training take on a machine that toise measured, by its own records?", cli_predict},
+    {"curve", "does a projection reproduce a published scaling curve?", cli_curve},
+    {"programme", "what can a programme's machines train, at what cost?", cli_programme},
     {"validate", "how wrong are projections of published runs?", cli_validate},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };

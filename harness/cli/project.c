@@ -7,7 +7,6 @@
 
 #include "cli/catalog.h"
 #include "cli/cli.h"
-#include "cli/project_modes.h"
 #include "cli/project_options.h"
 #include "costmodel/stages.h"
 #include "costmodel/trace.h"
@@ -165,20 +164,34 @@ static int project(int argc, char *const *argv, struct base_error *e) {
     return code;
 }
 
-/* Whether a word is `flag`, or begins with it and "=". */
-static bool has(int argc, char *const *argv, const char *flag) {
+/* The value of `flag` among the words, NULL where it is not there. */
+static const char *value_of(int argc, char *const *argv, const char *flag) {
     const size_t n = strlen(flag);
     for (int i = 0; i < argc; i++)
-        if (!strncmp(argv[i], flag, n) && (!argv[i][n] || argv[i][n] == '=')) return true;
-    return false;
+        if (!strncmp(argv[i], flag, n) && (!argv[i][n] || argv[i][n] == '='))
+            return argv[i][n] ? argv[i] + n + 1 : i + 1 < argc ? argv[i + 1] : "";
+    return NULL;
+}
+
+/* What has become a command of its own: says which. */
+static int check_moved(int argc, char *const *argv, struct base_error *e) {
+    const char *curve = value_of(argc, argv, "--curve"), *campaign = value_of(argc, argv, "--campaign");
+    const char *machine = value_of(argc, argv, "--machine");
+    const size_t n = machine ? strlen(machine) : 0;
+    struct machine m;
+    if (value_of(argc, argv, "--list-curves")) return base_fail(e, BASE_USAGE, "--list-curves: run toise curve --list");
+    if (curve) return base_fail(e, BASE_USAGE, "--curve: run toise curve %s", *curve ? curve : "SERIES");
+    if (campaign) return base_fail(e, BASE_USAGE, "--campaign: run toise programme %s", *campaign ? campaign : "NAME");
+    if (n < 6 || strcmp(machine + n - 6, ".jsonl") != 0 || machine_read(machine, &m, NULL)) return BASE_OK;
+    const bool measured = m.point_count > 0;
+    machine_close(&m);
+    if (!measured) return BASE_OK;
+    return base_fail(e, BASE_USAGE, "--machine %s holds what toise measured: run toise predict --machine %s", machine,
+                     machine);
 }
 
 int cli_project(struct comm *world, int argc, char *const *argv, struct base_error *e) {
-    if (world->size > 1)
-        return base_fail(e, BASE_USAGE, "toise project is one process, not %d ranks: start it without mpirun",
-                         world->size);
-    if (cli_project_measured_asked(argc, argv)) return cli_project_measured(argc, argv, e);
-    if (has(argc, argv, "--campaign")) return cli_project_campaign(argc, argv, e);
-    if (has(argc, argv, "--curve") || has(argc, argv, "--list-curves")) return cli_project_curve(argc, argv, e);
-    return project(argc, argv, e);
+    int code = cli_alone(world, "project", e);
+    if (!code) code = check_moved(argc, argv, e);
+    return code ? code : project(argc, argv, e);
 }

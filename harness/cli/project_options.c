@@ -159,9 +159,7 @@ int cli_project_flags_parse(struct cli_project_flags *flags, int argc, char *con
 void cli_project_flags_help(FILE *out) {
     struct cli_project_flags flags = defaults();
     struct cli_option rows[ROWS];
-    fputs("usage: toise project --model NAME --machine LIST [flags]\n       toise project --machine RECORDS.jsonl "
-          "[flags]   measured by toise; with --help its flags\n       toise project --campaign NAME "
-          "[flags]\n       toise project --curve SERIES [flags]\n\nHow fast does a machine train a model, in which "
+    fputs("usage: toise project --model NAME --machine LIST [flags]\n\nHow fast does a machine train a model, in which "
           "layout, and what does a whole training cost? Prices a step from the\nmodel's operations and the machine's "
           "facts by parameters fitted on published runs, with an interval that holds\nnine times in ten where it is "
           "labelled interpolated (toise validate shows how often it held).\n\n",

@@ -233,7 +233,7 @@ int projection_campaign_read(const char *name, struct projection_campaign *c, st
         "notes",  "sources"};
     struct machine_document d = {.texts = &c->texts};
     *c = (struct projection_campaign){.texts = NULL};
-    int code = machine_document_open(&d, "campaigns", "--campaign", name, NULL, e);
+    int code = machine_document_open(&d, "campaigns", "programme", name, NULL, e);
     if (!code) {
         c->json = json_incref(d.json);
         c->path = machine_keep(&c->texts, d.path);

@@ -38,7 +38,7 @@ void report_measured(FILE *out, const json_t *record, bool ops) {
     const double step = record_real(r, "step_s");
     char memory[32];
     base_text_bytes(record_real(r, "memory_bytes"), memory, sizeof memory);
-    fprintf(out, "toise project   %s   %s   %s\n\n", record_text(c, "model"), record_text(c, "precision"),
+    fprintf(out, "toise predict   %s   %s   %s\n\n", record_text(c, "model"), record_text(c, "precision"),
             record_text(record, "status"));
     report_config(out, c);
     fprintf(out, "machine     %s: %s\n", record_text(m, "title"), record_text(m, "records"));

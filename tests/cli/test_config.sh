@@ -91,7 +91,7 @@ bias | attention_bias
 gelu | activation_function
 layer | scale_attn_by_inverse_layer_idx
 EOL
-run 0 project --machine results/predict-amd-epyc-zen3/machine.jsonl --model "$in/gelu.json" --seq 256
+run 0 predict --machine results/predict-amd-epyc-zen3/machine.jsonl --model "$in/gelu.json" --seq 256
 grep -q '^left out  *activation_function (gelu)' "$work/out" || fail 'by records: the page does not say what it leaves out'
 run 0 project --machine jean-zay-a100 --model "$in/linear.json" # 384 accelerators have no layout of so small a model
 grep -q ' on 256 of jean-zay-a100 ' "$work/out" || fail 'a small model is not priced on as many accelerators as it can use'

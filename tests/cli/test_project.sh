@@ -178,6 +178,10 @@ is a folder | --model llama-2-7b --machine eos --out $work
 half.json: field "matrix.float16.tflops" is missing | --model gpt3-175b --machine $work/half.json
 absent.json | --model llama-2-7b --machine eos --parameters $work/absent.json
 --slow-node | --model llama-2-7b --machine eos --slow-node -0.1
+run toise curve lucie | --curve lucie
+run toise curve --list | --list-curves
+run toise programme france-2023 | --campaign=france-2023 --json
+run toise predict --machine | --model gpt2-124m --machine results/predict-amd-epyc-zen3/machine.jsonl
 leave out the comma | --model llama-2-7b --machine eos,
 unknown flag | --model llama-2-7b --machine eos --fast
 END

@@ -22,7 +22,7 @@ cat >"$work/tree/build/toise" <<'END'
 #!/bin/sh
 real=$(dirname "$0")/toise.real
 case "$*" in
-*tiny-gpt2* | *--help* | *--version* | *--dry-run* | validate* | project*) exec "$real" "$@" ;;
+*tiny-gpt2* | *--help* | *--version* | *--dry-run* | validate* | project* | predict* | curve* | programme*) exec "$real" "$@" ;;
 *) exec "$real" "$@" --dry-run ;;
 esac
 END
@@ -33,10 +33,10 @@ covered() {
     case $1 in
     'make check'* | .ci/run* | 'bash .ci/run'*) echo 'this run' ;;
     'make bench'*) echo 'tests/cli/test_bench.sh' ;;
-    'build/toise project --curve'*) echo 'tests/cli/test_project_curve.sh' ;;
+    'build/toise curve'*) echo 'tests/cli/test_curve.sh' ;;
     scripts/roofline.sh*) echo 'tests/cli/test_kernels.sh' ;;
     'mpirun '*' comm'*) echo 'tests/cli/test_comm.sh' ;;
-    scripts/predict.sh*) echo 'tests/cli/test_project_measured.sh, as far as it takes minutes' ;;
+    scripts/predict.sh*) echo 'tests/cli/test_predict.sh, as far as it takes minutes' ;;
     sbatch*) echo 'tests/slurm/test_train.sh' ;;
     sudo* | 'git clone'* | 'cd toise'* | 'module load'* | apt* | scripts/deps.sh*) echo 'nobody: it reaches outside the tree' ;;
     esac

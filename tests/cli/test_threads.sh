@@ -60,7 +60,7 @@ refused '--threads 3: OMP_THREAD_LIMIT allows 2' env OMP_THREAD_LIMIT=2 "${plan[
 
 # OpenMP ends a process with exit code 1 where it is to run on CPUs that are not there.
 for value in 4095 0-4095 '0 4095' junk; do
-    for command in "train --model tiny-gpt2 --seq 32 --steps 1" 'kernels --model tiny-gpt2' 'project --curve lucie' \
+    for command in "train --model tiny-gpt2 --seq 32 --steps 1" 'kernels --model tiny-gpt2' 'curve lucie' \
         "validate --fit --parameters $work/fit.json"; do
         # shellcheck disable=SC2086  # several words
         refused "GOMP_CPU_AFFINITY=$value: " env GOMP_CPU_AFFINITY="$value" "$toise" $command

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A curve: read, predicted, drawn, reported. */
-#include "report/report.h"
-
+ * toise curve: a published series read, predicted, drawn, reported. */
+#include "study/curve.h"
 #include "base/places.h"
 #include "cli/cli.h"
 #include "cli/options.h"
 #include "cli/paths.h"
 #include "cli/progress.h"
-#include "cli/project_modes.h"
 #include "records/catalog.h"
 #include "records/record.h"
-#include "study/curve.h"
+#include "report/report.h"
 
 static int show(const json_t *record, const char *svg, bool json, const char *out, struct base_error *e) {
     FILE *page = json ? stderr : stdout;
@@ -48,23 +46,31 @@ static int curve(const char *series, const char *svg, bool json, const char *out
     return code;
 }
 
-int cli_project_curve(int argc, char *const *argv, struct base_error *e) {
+int cli_curve(struct comm *world, int argc, char *const *argv, struct base_error *e) {
     const char *series = NULL, *svg = NULL, *out = NULL;
     bool json = false, list = false, help = false;
     const struct cli_option rows[] = {
-        {"--curve", NULL, CLI_TEXT, &series, 0, 0, "SERIES",
-         "a published series beside what is predicted without its sources", NULL},
+        {"--list", NULL, CLI_FLAG, &list, 0, 0, NULL, "the series there are", NULL},
         {"--svg", NULL, CLI_TEXT, &svg, 0, 0, "FILE", "draw it there, by gnuplot", NULL},
-        {"--list-curves", NULL, CLI_FLAG, &list, 0, 0, NULL, "the series there are", NULL},
         {"--json", NULL, CLI_FLAG, &json, 0, 0, NULL, "the record on stdout, all else on stderr", NULL},
         {"--out", NULL, CLI_TEXT, &out, 0, 0, "FILE", "append the record to FILE", NULL},
         {"--help", "-h", CLI_FLAG, &help, 0, 0, NULL, "this text", NULL},
     };
-    const int count = sizeof rows / sizeof *rows, code = cli_options_parse(rows, count, argc, argv, "project", e);
+    const int count = sizeof rows / sizeof *rows;
+    int code = cli_alone(world, "curve", e);
+    if (!code && argc > 0 && argv[0][0] != '-') series = *argv++, argc--;
+    if (!code) code = cli_options_parse(rows, count, argc, argv, "curve", e);
     if (code) return code;
+    if (help) {
+        fputs(
+            "usage: toise curve SERIES [flags]\n\nDoes a projection reproduce a published scaling curve? Predicts each "
+            "point by parameters that were fitted without its\nsources, and draws both. SERIES is one of the "
+            "catalogue, or the path of such a file.\n\n",
+            stdout);
+        cli_options_help(stdout, rows, count);
+        return BASE_OK;
+    }
     if (list) return record_catalog_titles("curves", cli_print_title, NULL, e);
-    if (!help) return curve(series, svg, json, out, e);
-    fputs("usage: toise project --curve SERIES [flags]\n\n", stdout);
-    cli_options_help(stdout, rows, count);
-    return BASE_OK;
+    if (!series) return base_fail(e, BASE_USAGE, "which series? toise curve --list lists those of the catalogue");
+    return curve(series, svg, json, out, e);
 }

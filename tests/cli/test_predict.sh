@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # check: timeout 700
-# toise project --machine RECORDS.jsonl: a machine's own kernels and sums price its own training, of one rank and of two;
+# toise predict: a machine's own kernels and sums price its own training, of one rank and of two;
 # what is missing from the records is named with the command that measures it; what is damaged, with file, line and field.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -21,7 +21,7 @@ run() { # run COMMAND...: its output in $work/out and $work/err, its exit code i
 refused() { # refused WORDS FLAG...: exit 2, one line that has the words, nothing on stdout, no file
     local words=$1
     shift
-    run "$toise" project "$@"
+    run "$toise" predict "$@"
     [ $code = 2 ] || fail "$*: exit $code, not 2: $(cat "$work/out" "$work/err")"
     [ "$(grep -c '^toise: ' "$work/err")" = 1 ] || fail "$*: not one line: $(cat "$work/err")"
     grep -q -- "$words" "$work/err" || fail "$*: lacks \"$words\": $(cat "$work/err")"
@@ -34,16 +34,16 @@ within() { awk -v x="$1" -v low="$2" -v high="$3" 'BEGIN { exit !(x != "" && x +
 cp results/predict-amd-epyc-zen3/machine.jsonl "$m"
 this=(--model gpt2-124m --seq 256)
 
-run "$toise" project --machine "$m" --help
+run "$toise" predict --machine "$m" --help
 [ $code = 0 ] && grep -q -e '--ranks' "$work/out" && grep -q 'RECORDS.jsonl' "$work/out" || fail '--help'
-run "$toise" project --machine "$m" "${this[@]}" --explain
+run "$toise" predict --machine "$m" "${this[@]}" --explain
 [ $code = 0 ] || fail "one rank: exit $code: $(cat "$work/err")"
 for words in '1 rank of 2 threads; global batch 4 x 256 tokens, micro-batch 4' '^step  *5\.721 s \[3\.714, 8\.812\], 90%, interpolated' \
     '^time .*forward .*head .*backward .*update' '^by kind .*matmul .*attention .*passes' 'qkv forward .* gemm NT .* timed' \
     'AdamW .* update '; do
     grep -q "$words" "$work/out" || fail "the page lacks \"$words\": $(cat "$work/out")"
 done
-run "$toise" project --machine="$m" "${this[@]}" --json --out "$work/project.jsonl"
+run "$toise" predict --machine="$m" "${this[@]}" --json --out "$work/project.jsonl"
 [ $code = 0 ] && [ "$(wc -l <"$work/out")" = 1 ] && [ "$(wc -l <"$work/project.jsonl")" = 1 ] || fail "--json: $(cat "$work/err")"
 for key in schema kind status time version machine config layout result step_s step_s_low step_s_high label tokens_per_s mfu \
     breakdown by_operation ops basis drift memory_bytes fits; do
@@ -56,13 +56,13 @@ within "$(number step_s)" 5.7205 5.7215 || fail "a step of $(number step_s) s"
 grep -v '"kind":"comm"' "$m" >"$work/alone.jsonl"
 refused 'no sums .* mpirun -n 2 toise comm --threads 1 --out' --machine "$work/alone.jsonl" "${this[@]}" --ranks 2 --threads 1 \
     --out "$work/none.jsonl"
-run "$toise" project --machine "$m" "${this[@]}" --ranks 2 --threads 1 --json
+run "$toise" predict --machine "$m" "${this[@]}" --ranks 2 --threads 1 --json
 [ $code = 0 ] || fail "two ranks: exit $code: $(cat "$work/err")"
 within "$(number step_s)" 5.6785 5.6795 || fail "a step of two ranks of $(number step_s) s"
 within "$(number message_s)" 1e-9 1 || fail "messages take $(number message_s) s"
-run "$toise" project --machine "$m" "${this[@]}" --gbs 3 --json
+run "$toise" predict --machine "$m" "${this[@]}" --gbs 3 --json
 [ $code = 0 ] && grep -q '"basis":"between"' "$work/out" || fail 'three sequences are between two and four'
-run "$toise" project --machine "$m" "${this[@]}" --gbs 64 --json
+run "$toise" predict --machine "$m" "${this[@]}" --gbs 64 --json
 [ $code = 0 ] && grep -q '"label":"extrapolated"' "$work/out" || fail 'sixty-four sequences are beyond four'
 
 # what is missing or wrong
@@ -92,7 +92,7 @@ done
 [ $code = 0 ] || [ $code = 3 ] || fail "kernels: exit $code: $(cat "$work/err")"
 sed -i 's/"status": *"INCONCLUSIVE"/"status":"PASSED"/' "$work/today.jsonl"
 for precision in fp32 bf16; do
-    run "$toise" project --machine "$work/today.jsonl" --model tiny-gpt2 --seq 64 --precision $precision --json
+    run "$toise" predict --machine "$work/today.jsonl" --model tiny-gpt2 --seq 64 --precision $precision --json
     [ $code = 0 ] && grep -q '"basis":"timed"' "$work/out" || fail "today's $precision: exit $code: $(cat "$work/err")"
 done
 exit $bad

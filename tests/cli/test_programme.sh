@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # check: timeout 60
-# toise project --campaign: every machine and model of the programme has a row, BLOOM's hours are those published within
+# toise programme: every machine and model of the programme has a row, BLOOM's hours are those published within
 # a tenth, what nobody says is blank; overrides; what is refused.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -14,12 +14,12 @@ fail() { echo "$1"; bad=1; }
 run() { # run CODE ARGUMENTS...: its output in $work/out and $work/err
     local want=$1 code=0
     shift
-    timeout 30 "$toise" project "$@" >"$work/out" 2>"$work/err" </dev/null || code=$?
-    [ $code = "$want" ] || fail "project $*: exit $code, not $want: $(tail -n 3 "$work/out" "$work/err")"
+    timeout 30 "$toise" programme "$@" >"$work/out" 2>"$work/err" </dev/null || code=$?
+    [ $code = "$want" ] || fail "programme $*: exit $code, not $want: $(tail -n 3 "$work/out" "$work/err")"
 }
 says() { grep -qE -- "$1" "$work/out" || fail "the page lacks: $1"; }
 
-run 0 --campaign france-2023 --out "$work/records.jsonl"
+run 0 france-2023 --out "$work/records.jsonl"
 for machine in jean-zay-a100 jean-zay-h100 alice-recoque cluster mistral-bruyeres-2026; do
     for model in bloom-176b mistral-7b mixtral-8x7b; do says "^$machine +[19] +$model +[0-9]+ "; done
 done
@@ -33,7 +33,7 @@ if [ "${hours:-0}" -lt 970000 ] || [ "$hours" -gt 1190000 ]; then fail "BLOOM ta
 [ "$(grep -o '"trainings_a_year"' "$work/records.jsonl" | wc -l)" -ge 8 ] || fail 'the record lacks rows'
 
 # The assumption about clusters is the user's to change: 64 nodes each hold BLOOM.
-run 0 --campaign=france-2023 --set nodes=64 --eur-per-mwh 100 --json
+run 0 france-2023 --set nodes=64 --eur-per-mwh 100 --json
 grep -q '"machine":"cluster","model":"bloom-176b","count":9.0,"accelerators":384.0' "$work/out" || fail '--set has no effect'
 says '"eur":\{'
 says '"eur_per_mwh":\{"value":100.0,"low":100.0,"high":100.0\}'
@@ -41,17 +41,17 @@ says '"eur_per_mwh":\{"value":100.0,"low":100.0,"high":100.0\}'
 mkdir "$work/campaigns"
 file=harness/catalog/campaigns/france-2023.json
 sed 's/"machine": "jean-zay-h100",$/"machine": "jean-zay-h10",/' $file >"$work/france-2023.json"
-run 2 --campaign "$work/france-2023.json"
+run 2 "$work/france-2023.json"
 grep -q 'unknown "jean-zay-h10"' "$work/err" || fail "a wrong machine: $(cat "$work/err")"
 sed 's/"count": {"value": 9,/"count": {"value": 0,/' $file >"$work/france-2023.json"
-run 2 --campaign "$work/france-2023.json"
+run 2 "$work/france-2023.json"
 grep -q 'field "systems.3.count" is 0' "$work/err" || fail "a count of 0: $(cat "$work/err")"
 sed 's/"schedule": "1f1b"/"schedule": "2f2b"/' $file >"$work/france-2023.json"
-run 2 --campaign "$work/france-2023.json"
+run 2 "$work/france-2023.json"
 grep -q 'training.0.layout.schedule" is "2f2b"' "$work/err" || fail "a wrong schedule: $(cat "$work/err")"
 refused() { # refused SED WORDS: the file so changed
     sed "$1" $file >"$work/france-2023.json"
-    run 2 --campaign "$work/france-2023.json"
+    run 2 "$work/france-2023.json"
     if [ "$(wc -l <"$work/err")" != 1 ] || ! grep -qF -- "$2" "$work/err"; then fail "$1: $(cat "$work/err")"; fi
     [ ! -s "$work/out" ] || fail "$1: something on stdout"
 }
@@ -66,10 +66,10 @@ refused 's/"systems"/"sistems"/' 'the whole": a campaign has no "sistems" there'
 refused 's/"eur": 360e6/"eur": -5/' 'budgets.2.amounts.1.eur" must be a sum'
 sed 's/"ramp_batch": {"value": 192/"ramp_batch": {"value": 4096/' \
     $file >"$work/france-2023.json"
-run 0 --campaign "$work/france-2023.json"
+run 0 "$work/france-2023.json"
 says '^jean-zay-a100 +bloom-176b +blank: ramp_batch 4096 is above the batch of 2048$'
-run 2 --campaign france-2023 --set foo=1
-run 2 --campaign nowhere
-run 2 --campaign france-2023 --model bloom-176b
-run 2 --campaign
+run 2 france-2023 --set foo=1
+run 2 nowhere
+run 2 france-2023 --model bloom-176b
+run 2
 exit $bad

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # check: timeout 600
-# toise project --curve: every series of the catalogue is predicted without its sources and drawn, with a point for each
+# toise curve: every series of the catalogue is predicted without its sources and drawn, with a point for each
 # run; the page says what the record does; pictures shown in the README are what is drawn today; what is refused.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -18,8 +18,8 @@ command -v gnuplot >/dev/null && drawn=yes
 run() { # run CODE ARGUMENTS...: its output in $work/out and $work/err
     local want=$1 code=0
     shift
-    timeout 120 "$toise" project "$@" >"$work/out" 2>"$work/err" </dev/null || code=$?
-    [ $code = "$want" ] || fail "project $*: exit $code, not $want: $(tail -n 3 "$work/out" "$work/err")"
+    timeout 120 "$toise" curve "$@" >"$work/out" 2>"$work/err" </dev/null || code=$?
+    [ $code = "$want" ] || fail "curve $*: exit $code, not $want: $(tail -n 3 "$work/out" "$work/err")"
 }
 # count of a pattern's occurrences in a file
 count() { { grep -o -- "$1" "$2" || true; } | wc -l; }
@@ -40,7 +40,7 @@ same() {
     paste <(numbers "$1") <(numbers "$2") | awk 'NF != 2 || $1 - $2 > 1 || $2 - $1 > 1 { exit 1 }'
 }
 
-run 0 --list-curves
+run 0 --list
 cut -d' ' -f1 "$work/out" >"$work/names"
 [ "$(cat "$work/names")" = "$(cd harness/catalog/curves && printf '%s\n' *.json | LC_ALL=C sort | sed 's/.json$//')" ] || fail "the list is not that of the files"
 while read -r name; do
@@ -51,7 +51,7 @@ while read -r name; do
     echo "$name" >>"$work/done"
     svg=()
     [ $drawn = no ] || svg=(--svg "$work/$name.svg")
-    run 0 --curve "$name" "${svg[@]}" --json --out "$work/records.jsonl"
+    run 0 "$name" "${svg[@]}" --json --out "$work/records.jsonl"
     mv "$work/out" "$work/record"
     [ "$(wc -l <"$work/record")" = 1 ] || fail "$name: --json is not one line"
     [ "$(count '"kind":"curve"' "$work/record")" = 1 ] || fail "$name: no record"
@@ -87,18 +87,18 @@ sed 's/"published"/"rumoured"/' $curve >"$work/status.json"
 sed '/"stated"/,/^  \],/d' $curve >"$work/incomplete.json"
 head -c 200 $curve >"$work/torn.json"
 cat >"$work/cases" <<END
-unknown "megatron-2020"; known: bloom-batch | --curve megatron-2020
-figure.json: y: | --curve $work/figure.json
-row.json: groups[0].rows: mlm-t1-505 | --curve $work/row.json
-there is no column "virtual" | --curve $work/column.json
-status.json: stated.status | --curve $work/status.json
-incomplete.json: groups[0].rows: mlm-t1-001: is incomplete | --curve $work/incomplete.json
-torn.json | --curve $work/torn.json
-absent.json | --curve $work/absent.json
-is a folder | --curve megatron-2021 --svg $work
---svg and --out are both | --curve megatron-2021 --svg $work/both --out $work/./both
-is a folder | --curve megatron-2021 --out $work
---curve | --curve
+unknown "megatron-2020"; known: bloom-batch | megatron-2020
+figure.json: y: | $work/figure.json
+row.json: groups[0].rows: mlm-t1-505 | $work/row.json
+there is no column "virtual" | $work/column.json
+status.json: stated.status | $work/status.json
+incomplete.json: groups[0].rows: mlm-t1-001: is incomplete | $work/incomplete.json
+torn.json | $work/torn.json
+absent.json | $work/absent.json
+is a folder | megatron-2021 --svg $work
+--svg and --out are both | megatron-2021 --svg $work/both --out $work/./both
+is a folder | megatron-2021 --out $work
+which series | 
 END
 refused "$work/cases"
 
@@ -106,7 +106,7 @@ refused "$work/cases"
 mkdir "$work/empty"
 echo kept >"$work/kept.svg"
 code=0
-PATH=$work/empty "$toise" project --curve lucie --svg "$work/kept.svg" >"$work/out" 2>"$work/err" || code=$?
+PATH=$work/empty "$toise" curve lucie --svg "$work/kept.svg" >"$work/out" 2>"$work/err" || code=$?
 [ $code = 2 ] && grep -q 'gnuplot is not installed' "$work/err" && [ "$(cat "$work/kept.svg")" = kept ] || fail "without gnuplot: exit $code"
 [ -z "$(find "$work" -name '*.part')" ] || fail 'a half-written file is left'
 exit $bad

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * toise project --campaign NAME: a programme's models on its machines. */
+ * toise programme: a programme's models on its machines. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,13 +8,12 @@
 #include "cli/catalog.h"
 #include "cli/cli.h"
 #include "cli/options.h"
-#include "cli/project_modes.h"
 #include "projection/campaign_record.h"
 #include "records/record.h"
 #include "report/report.h"
 
 struct flags {
-    const char *campaign, *parameters, *out;
+    const char *name, *parameters, *out;
     struct projection_campaign_options options;
     int64_t accelerators;
     bool json, help;
@@ -24,7 +23,6 @@ enum { ROWS = 12 };
 
 static int table(struct flags *f, struct cli_option rows[ROWS]) {
     const struct cli_option all[] = {
-        {"--campaign", NULL, CLI_TEXT, &f->campaign, 0, 0, "NAME", "of the catalogue (france-2023), or a path", NULL},
         {"--accelerators", NULL, CLI_INTEGER, &f->accelerators, 1, 1e7, "N",
          "of a job; default what the model was trained on, else 256", NULL},
         {"--set", NULL, CLI_TEXT, &f->options.set, 0, 0, "KEY=X,...",
@@ -76,7 +74,7 @@ static int run(const struct flags *f, struct base_error *e) {
     struct fit_result fitted = {0};
     struct projection_campaign_model *models = NULL;
     json_t *record = NULL;
-    int code = projection_campaign_read(f->campaign, &campaign, e);
+    int code = projection_campaign_read(f->name, &campaign, e);
     if (!code) code = fit_result_read(f->parameters, &fitted, e);
     if (!code && f->out) code = record_check(f->out, e);
     if (!code && !(models = read_models(&campaign))) code = base_fail(e, BASE_BROKEN, "out of memory");
@@ -89,18 +87,22 @@ static int run(const struct flags *f, struct base_error *e) {
     return code;
 }
 
-int cli_project_campaign(int argc, char *const *argv, struct base_error *e) {
+int cli_programme(struct comm *world, int argc, char *const *argv, struct base_error *e) {
     struct flags f = {.options = {.eur_per_mwh = NAN}};
     struct cli_option rows[ROWS];
     const int count = table(&f, rows);
     projection_terms_default(&f.options.terms);
     f.options.terms.wall_s = 0; /* programmes run by reservation, not in the queue */
-    int code = cli_options_parse(rows, count, argc, argv, "project --campaign", e);
+    int code = cli_alone(world, "programme", e);
+    if (!code && argc > 0 && argv[0][0] != '-') f.name = *argv++, argc--;
+    if (!code) code = cli_options_parse(rows, count, argc, argv, "programme", e);
     if (code) return code;
     f.options.accelerators = (double)f.accelerators;
+    if (!f.help && !f.name) return base_fail(e, BASE_USAGE, "which programme? toise programme france-2023, or a path");
     if (!f.help) return run(&f, e);
-    fputs("usage: toise project --campaign NAME [flags]\n\nWhat a programme's machines can train: for each machine and "
-          "model days, trainings a year, energy by boundary and\nmoney, each with what is not known of it.\n\n",
+    fputs("usage: toise programme NAME [flags]\n\nWhat a programme's machines can train: for each machine and "
+          "model days, trainings a year, energy by boundary and\nmoney, each with what is not known of it. "
+          "NAME is one of the catalogue (france-2023), or a path.\n\n",
           stdout);
     cli_options_help(stdout, rows, count);
     return BASE_OK;

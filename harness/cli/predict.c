@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * toise project --machine RECORDS.jsonl: flags, plan, price, record, page. */
-#include "cli/project_modes.h"
-
+ * toise predict: flags, plan, price, record, page. */
 #include <string.h>
 
 #include "base/threads.h"
@@ -57,36 +55,12 @@ static void help(FILE *out) {
     struct flags flags = defaults();
     struct cli_option rows[ROWS];
     fputs(
-        "usage: toise project --machine RECORDS.jsonl [flags]\n\nHow long does a step of toise train take on a machine "
+        "usage: toise predict --machine RECORDS.jsonl [flags]\n\nHow long does a step of toise train take on a machine "
         "that toise measured? Every operation is priced by the\nmachine's own kernels, every sum of gradients by its "
         "own "
         "toise comm; no step is looked at.\n\n",
         out);
     cli_options_help(out, rows, table(&flags, rows));
-}
-
-static bool ends(const char *text, const char *with) {
-    const size_t n = strlen(text), k = strlen(with);
-    return n >= k && !strcmp(text + n - k, with);
-}
-
-/* Records without kernels are left to the flags of other machines; what cannot be read is refused here. */
-static bool has_points(const char *path) {
-    struct machine m;
-    if (machine_read(path, &m, NULL)) return true;
-    const bool points = m.point_count > 0;
-    machine_close(&m);
-    return points;
-}
-
-bool cli_project_measured_asked(int argc, char *const *argv) {
-    for (int i = 0; i < argc; i++) {
-        const char *value = !strncmp(argv[i], "--machine=", 10)             ? argv[i] + 10
-                            : !strcmp(argv[i], "--machine") && i + 1 < argc ? argv[i + 1]
-                                                                            : "";
-        if (ends(value, ".jsonl") && !strchr(value, ',') && has_points(value)) return true;
-    }
-    return false;
 }
 
 /* The number of threads with most points; of two such the larger. */
@@ -136,17 +110,26 @@ static int answer(const struct flags *f, const struct machine *m, struct base_er
     return code;
 }
 
-int cli_project_measured(int argc, char *const *argv, struct base_error *e) {
+int cli_predict(struct comm *world, int argc, char *const *argv, struct base_error *e) {
     struct flags flags = defaults();
     struct cli_option rows[ROWS];
     struct machine machine;
-    int code = cli_options_parse(rows, table(&flags, rows), argc, argv, "project --machine RECORDS.jsonl", e);
+    int code = cli_alone(world, "predict", e);
+    if (!code) code = cli_options_parse(rows, table(&flags, rows), argc, argv, "predict", e);
     if (code) return code;
     if (flags.help) return help(stdout), BASE_OK;
-    if (!code && flags.out) code = record_check(flags.out, e);
+    if (!flags.machine)
+        return base_fail(
+            e, BASE_USAGE,
+            "--machine is missing: the records of toise kernels --out, and for several ranks of toise comm");
+    if (flags.out) code = record_check(flags.out, e);
     if (!code) code = machine_read(flags.machine, &machine, e);
     if (code) return code;
-    code = answer(&flags, &machine, e);
+    if (machine.point_count > 0)
+        code = answer(&flags, &machine, e);
+    else
+        code =
+            base_fail(e, BASE_USAGE, "%s has no records of kernels; toise project prices such machines", flags.machine);
     machine_close(&machine);
     return code;
 }
