@@ -6,7 +6,7 @@
 
 #include "costmodel/platform.h"
 #include "costmodel/search.h"
-#include "fit/fitted.h"
+#include "fit/result.h"
 
 /* What is asked; defaults are those of projection_question_default. */
 struct projection_question {

@@ -258,8 +258,8 @@ static int check_head(const struct study_curve *c, struct base_error *e) {
 static int load(struct study_curve *c, const char *name, struct base_error *e) {
     const bool own = record_catalog_is_path(name);
     snprintf(c->path, sizeof c->path, "%s", name);
-    int code = own ? record_json_load(name, &c->file, e)
-                   : record_catalog_load("curves", "curve", name, &c->file, c->path, e);
+    int code =
+        own ? record_json_load(name, &c->file, e) : record_catalog_load("curves", "curve", name, &c->file, c->path, e);
     if (!code) code = check_head(c, e);
     if (!code) code = record_catalog_path("runs/published.csv", c->table, e);
     if (!code) code = fit_runs_read(c->table, &c->runs, e);

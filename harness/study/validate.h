@@ -5,7 +5,7 @@
 #ifndef TOISE_STUDY_VALIDATE_H
 #define TOISE_STUDY_VALIDATE_H
 
-#include "fit/fitted.h"
+#include "fit/result.h"
 #include "records/set.h"
 
 enum study_validate_by {

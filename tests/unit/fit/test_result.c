@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "fit/fitted.h"
+#include "fit/result.h"
 #include "records/record.h"
 #include "unit/support/folder.h"
 #include "unit/support/published_jobs.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Writes the file of a fit and reads it back. */
-#include "fit/fitted.h"
+#include "fit/result.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -2,8 +2,8 @@
  *
  * The result of a fit as a file of the catalogue, parameters.json: parameters, intervals, the rival's rates, and the
  * runs that they come from. */
-#ifndef TOISE_FIT_FITTED_H
-#define TOISE_FIT_FITTED_H
+#ifndef TOISE_FIT_RESULT_H
+#define TOISE_FIT_RESULT_H
 
 #include <jansson.h>
 
