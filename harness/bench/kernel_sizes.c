@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #include "bench/kernel_ops.h"
-#include "plan/plan.h"
+#include "plan/ledger.h"
 
 int64_t bench_extent(const struct bench_kernel_case *c, enum bench_extent extent) {
     const struct bench_kernel_shape *s = &c->shape;

@@ -14,7 +14,7 @@
 #include "base/clock.h"
 #include "base/stats.h"
 #include "kernels.h"
-#include "plan/plan.h"
+#include "plan/ledger.h"
 #include "records/set.h"
 
 /* Names of OpenBLAS's dynamic.c, and what a CPU needs for them: OpenBLAS itself takes a forced type on trust. */

@@ -13,7 +13,7 @@ static const struct {
     [CHECK_REPLICAS] = {"replicas", "same bits on all ranks"},
     [CHECK_MATMUL] = {"matmul", "every matmul at full size (Freivalds)"},
     [CHECK_ATTENTION] = {"attention", "sampled attention rows at full size"},
-    [CHECK_LOSS_FULL] = {"full", "loss of one sequence at full size"},
+    [CHECK_LOSS_FULL] = {"full", "loss of a sequence's start at full size"},
     [CHECK_FINITE] = {"finite", "timed losses and norms are numbers"},
     [CHECK_HISTORY] = {"history", "timed losses against earlier records"},
 };

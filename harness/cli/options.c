@@ -15,8 +15,22 @@ static bool matches(const char *word, size_t length, const char *name) {
 static const struct cli_option *find(const struct cli_option *options, int count, const char *word) {
     const size_t length = strcspn(word, "=");
     for (int i = 0; i < count; i++)
-        if (matches(word, length, options[i].name) || matches(word, length, options[i].alias)) return &options[i];
+        if (options[i].kind != CLI_WORD &&
+            (matches(word, length, options[i].name) || matches(word, length, options[i].alias)))
+            return &options[i];
     return NULL;
+}
+
+/* Takes a word beside the flags; false where none is wanted, or it is empty or the second. */
+static bool take_word(const struct cli_option *options, int count, const char *word) {
+    for (int i = 0; i < count; i++) {
+        if (options[i].kind != CLI_WORD) continue;
+        const char **value = options[i].value;
+        if (*value || !*word) return false;
+        *value = word;
+        return true;
+    }
+    return false;
 }
 
 static int read_integer(const struct cli_option *o, const char *text, struct base_error *e) {
@@ -52,6 +66,8 @@ static int read_value(const struct cli_option *o, const char *text, struct base_
         return BASE_OK;
     case CLI_FLAG:
         return base_fail(e, BASE_USAGE, "%s takes no value", o->name);
+    case CLI_WORD:
+        break;
     }
     return BASE_OK;
 }
@@ -65,7 +81,8 @@ int cli_options_parse(const struct cli_option *options, int count, int argc, cha
         if (!o && word[0] == '-')
             return base_fail(e, BASE_USAGE, "unknown flag \"%.*s\"; see toise %s --help", (int)strcspn(word, "="), word,
                              command);
-        if (!o) return base_fail(e, BASE_USAGE, "\"%s\" belongs to no flag; see toise %s --help", word, command);
+        if (!o && take_word(options, count, word)) continue;
+        if (!o) return base_fail(e, BASE_USAGE, "unexpected argument \"%s\"; see toise %s --help", word, command);
         if (equals)
             code = read_value(o, equals + 1, e);
         else if (o->kind == CLI_FLAG)

@@ -15,7 +15,8 @@ enum cli_kind {
     CLI_FLAG,    /* bool: given or not */
     CLI_TEXT,    /* const char *: pointing into argv */
     CLI_INTEGER, /* int64_t within [low, high] */
-    CLI_NUMBER   /* double within [low, high] */
+    CLI_NUMBER,  /* double within [low, high] */
+    CLI_WORD     /* const char *: one word beside the flags, wherever it stands; name is what it is called */
 };
 
 struct cli_option {
@@ -29,7 +30,7 @@ struct cli_option {
 };
 
 /* Reads argv[0..argc) by the table: "--name value" or "--name=value". BASE_USAGE for an unknown flag, a missing or
- * misplaced value, a number out of bounds, a word that belongs to no flag; a repeated flag's last value counts.
+ * misplaced value, a number out of bounds, an unexpected word; a repeated flag's last value counts.
  * `command` is named in the hint to its help. */
 int cli_options_parse(const struct cli_option *options, int count, int argc, char *const *argv, const char *command,
                       struct base_error *e);

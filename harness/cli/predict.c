@@ -7,6 +7,7 @@
 #include "cli/catalog.h"
 #include "cli/cli.h"
 #include "cli/options.h"
+#include "cli/paths.h"
 #include "projection/measured_record.h"
 #include "records/record.h"
 #include "report/report.h"
@@ -102,7 +103,7 @@ static int answer(const struct flags *f, const struct machine *m, struct base_er
     if (code) return code;
     json_t *record = projection_measured_record(&priced, m, &plan);
     const bool failed = !strcmp(record_text(record, "status"), "FAILED");
-    if (f->out) code = record_append(f->out, record, e);
+    if (f->out && !(code = record_check(f->out, e))) code = record_append(f->out, record, e);
     if (!code && f->json) cli_print_json(record);
     if (!code) report_measured(f->json ? stderr : stdout, record, f->explain);
     if (!code && failed) code = base_fail(e, BASE_NO, "it does not fit: %s", record_text(record, "why"));
@@ -110,26 +111,40 @@ static int answer(const struct flags *f, const struct machine *m, struct base_er
     return code;
 }
 
+/* What is asked, before anything is read. */
+static int check(const struct flags *f, struct base_error *e) {
+    const size_t n = f->machine ? strlen(f->machine) : 0;
+    const struct cli_path files[] = {
+        {"--out", f->out, true}, {"--machine", f->machine, false}, {"--model", f->model, false}};
+    if (!n)
+        return base_fail(
+            e, BASE_USAGE,
+            "--machine is missing: the records of toise kernels --out, and for several ranks of toise comm");
+    if (n < 6 || strcmp(f->machine + n - 6, ".jsonl") != 0)
+        return base_fail(
+            e, BASE_USAGE,
+            "--machine %s: give a file of records, named .jsonl, as toise kernels --out FILE.jsonl makes it",
+            f->machine);
+    const int code = cli_paths_apart(files, 3, e);
+    return code || !f->out ? code : record_ask(f->out, e);
+}
+
 int cli_predict(struct comm *world, int argc, char *const *argv, struct base_error *e) {
     struct flags flags = defaults();
     struct cli_option rows[ROWS];
     struct machine machine;
-    int code = cli_alone(world, "predict", e);
-    if (!code) code = cli_options_parse(rows, table(&flags, rows), argc, argv, "predict", e);
+    int code = cli_options_parse(rows, table(&flags, rows), argc, argv, "predict", e);
     if (code) return code;
-    if (flags.help) return help(stdout), BASE_OK;
-    if (!flags.machine)
-        return base_fail(
-            e, BASE_USAGE,
-            "--machine is missing: the records of toise kernels --out, and for several ranks of toise comm");
-    if (flags.out) code = record_check(flags.out, e);
+    if (flags.help) return world->rank ? BASE_OK : (help(stdout), BASE_OK);
+    code = cli_alone(world, "predict", e);
+    if (!code) code = check(&flags, e);
     if (!code) code = machine_read(flags.machine, &machine, e);
     if (code) return code;
     if (machine.point_count > 0)
         code = answer(&flags, &machine, e);
     else
-        code =
-            base_fail(e, BASE_USAGE, "%s has no records of kernels; toise project prices such machines", flags.machine);
+        code = base_fail(e, BASE_USAGE, "%s has no records of kernels; run toise kernels --out %s", flags.machine,
+                         flags.machine);
     machine_close(&machine);
     return code;
 }

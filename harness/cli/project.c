@@ -69,11 +69,17 @@ static int bill(struct launch *l, struct projection_outcome *r, struct base_erro
     return r->billed ? projection_bill_fill(&r->projection, p, &r->terms, &r->bill, e) : BASE_OK;
 }
 
+static int refuse_measured(const char *machine, struct base_error *e) {
+    return base_fail(e, BASE_USAGE, "--machine %s holds what toise measured: run toise predict --machine %s", machine,
+                     machine);
+}
+
 static int answer(struct launch *l, const char *name, struct projection_outcome *r, struct base_error *e) {
     const struct cli_project_flags *f = l->flags;
     const int most = f->search ? LISTED : 1;
     int code = machine_read(name, &r->machine, e);
     if (code) return code;
+    if (r->machine.point_count > 0) return refuse_measured(name, e);
     if (f->set) code = machine_set_list(&r->machine, f->set, e);
     if (!code && f->tokens > 0 && f->deadline > 0) {
         struct projection_terms terms = f->terms;
@@ -142,11 +148,12 @@ static int prepare(struct launch *l, struct base_error *e) {
 }
 
 /* Models on machines. */
-static int project(int argc, char *const *argv, struct base_error *e) {
+static int project(const struct comm *world, int argc, char *const *argv, struct base_error *e) {
     struct cli_project_flags flags;
     int code = cli_project_flags_parse(&flags, argc, argv, e);
     if (code) return code;
-    if (flags.help) return cli_project_flags_help(stdout), BASE_OK;
+    if (flags.help) return world->rank ? BASE_OK : (cli_project_flags_help(stdout), BASE_OK);
+    if ((code = cli_alone(world, "project", e))) return code;
     if (flags.list) return record_catalog_titles("machines", cli_print_title, NULL, e);
     struct launch *l = calloc(1, sizeof *l);
     if (!l) return base_fail(e, BASE_BROKEN, "out of memory");
@@ -164,34 +171,33 @@ static int project(int argc, char *const *argv, struct base_error *e) {
     return code;
 }
 
-/* The value of `flag` among the words, NULL where it is not there. */
+/* The last value of `flag` among the words, "" where it has none, NULL where it is not there. */
 static const char *value_of(int argc, char *const *argv, const char *flag) {
     const size_t n = strlen(flag);
+    const char *value = NULL;
     for (int i = 0; i < argc; i++)
         if (!strncmp(argv[i], flag, n) && (!argv[i][n] || argv[i][n] == '='))
-            return argv[i][n] ? argv[i] + n + 1 : i + 1 < argc ? argv[i + 1] : "";
-    return NULL;
+            value = argv[i][n] ? argv[i] + n + 1 : i + 1 < argc && argv[i + 1][0] != '-' ? argv[i + 1] : "";
+    return value;
 }
 
-/* What has become a command of its own: says which. */
+/* What has become a command of its own, whatever flags it has there: says which. */
 static int check_moved(int argc, char *const *argv, struct base_error *e) {
     const char *curve = value_of(argc, argv, "--curve"), *campaign = value_of(argc, argv, "--campaign");
     const char *machine = value_of(argc, argv, "--machine");
     const size_t n = machine ? strlen(machine) : 0;
     struct machine m;
+    if (value_of(argc, argv, "--help") || value_of(argc, argv, "-h")) return BASE_OK;
     if (value_of(argc, argv, "--list-curves")) return base_fail(e, BASE_USAGE, "--list-curves: run toise curve --list");
     if (curve) return base_fail(e, BASE_USAGE, "--curve: run toise curve %s", *curve ? curve : "SERIES");
     if (campaign) return base_fail(e, BASE_USAGE, "--campaign: run toise programme %s", *campaign ? campaign : "NAME");
     if (n < 6 || strcmp(machine + n - 6, ".jsonl") != 0 || machine_read(machine, &m, NULL)) return BASE_OK;
     const bool measured = m.point_count > 0;
     machine_close(&m);
-    if (!measured) return BASE_OK;
-    return base_fail(e, BASE_USAGE, "--machine %s holds what toise measured: run toise predict --machine %s", machine,
-                     machine);
+    return measured ? refuse_measured(machine, e) : BASE_OK;
 }
 
 int cli_project(struct comm *world, int argc, char *const *argv, struct base_error *e) {
-    int code = cli_alone(world, "project", e);
-    if (!code) code = check_moved(argc, argv, e);
-    return code ? code : project(argc, argv, e);
+    int code = check_moved(argc, argv, e);
+    return code ? code : project(world, argc, argv, e);
 }

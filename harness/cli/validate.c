@@ -89,9 +89,7 @@ int cli_validate(struct comm *world, int argc, char *const *argv, struct base_er
         if (world->rank == 0) cli_validate_flags_help(stdout);
         return BASE_OK;
     }
-    if (!code && world->size > 1)
-        code = base_fail(e, BASE_USAGE, "toise validate is one process, not %d ranks: start it without mpirun",
-                         world->size);
+    if (!code) code = cli_alone(world, "validate", e);
     FILE *page = flags.json ? stderr : stdout;
     struct launch l = {.flags = &flags, .page = page, .progress = {.out = page, .terminal = report_terminal(page)}};
     if (!code) code = prepare(&l, e);

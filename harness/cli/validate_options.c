@@ -16,6 +16,7 @@ static struct cli_validate_flags defaults(void) {
 
 static int table(struct cli_validate_flags *f, struct cli_option rows[ROWS]) {
     const struct cli_option all[] = {
+        {"TABLE.csv", NULL, CLI_WORD, &f->table, 0, 0, NULL, "published runs; default the catalogue's", NULL},
         {"--fit", NULL, CLI_FLAG, &f->fit, 0, 0, NULL,
          "fit the parameters on these runs, score each run also with its tenth and its source left out, and write them",
          NULL},
@@ -43,9 +44,7 @@ static int table(struct cli_validate_flags *f, struct cli_option rows[ROWS]) {
 int cli_validate_flags_parse(struct cli_validate_flags *flags, int argc, char *const *argv, struct base_error *e) {
     struct cli_option rows[ROWS];
     *flags = defaults();
-    const int count = table(flags, rows);
-    if (argc > 0 && argv[0][0] != '-') flags->table = *argv++, argc--;
-    return cli_options_parse(rows, count, argc, argv, "validate", e);
+    return cli_options_parse(rows, table(flags, rows), argc, argv, "validate", e);
 }
 
 void cli_validate_flags_help(FILE *out) {

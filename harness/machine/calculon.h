@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the reader of Calculon's systems takes figures by; for machine_calculon.c. `part` is where the object stands,
+ * What the reader of Calculon's systems takes figures by; for calculon.c. `part` is where the object stands,
  * "mem1"; BASE_USAGE names part and key, and the cure in the key's unit. */
 #ifndef TOISE_MACHINE_CALCULON_H
 #define TOISE_MACHINE_CALCULON_H

@@ -9,7 +9,6 @@
 
 #include "base/text.h"
 #include "machine/fields.h"
-#include "records/record.h"
 
 static const char *const dtypes[MACHINE_DTYPES] = {[MACHINE_FP64] = "fp64", [MACHINE_FP64_MATRIX] = "fp64_matrix",
                                                    [MACHINE_FP32] = "fp32", [MACHINE_TF32] = "tf32",

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/stats.h"
-#include "plan/plan.h"
+#include "plan/ledger.h"
 #include "records/get.h"
 
 static const double AGREE = 1e-3;   /* of figures that follow from each other */

@@ -61,6 +61,7 @@ static void attention(struct plan_ledger *l, const struct plan *p, bool backward
 /* A pass over rows x cols elements that moves `bytes` for each. */
 static void pass(struct plan_ledger *l, enum plan_phase phase, const char *op, const char *name, double count,
                  int64_t rows, int64_t cols, double bytes, enum kernel_dtype in) {
+    if (count <= 0) return;
     struct plan_op *o = add(l, PLAN_PASS, phase, op, name, count);
     o->rows = rows, o->cols = cols;
     o->in = o->out = in;
@@ -73,7 +74,7 @@ static void head(struct plan_ledger *l, const struct plan *p, double micro) {
     const enum kernel_dtype d = p->shape.dtype;
     const enum plan_phase in = PLAN_PHASE_HEAD;
     const int64_t t = p->shape.batch * p->shape.seq, h = p->shape.head_rows, rest = t % h;
-    const double size = (double)kernel_dtype_bytes(d), chunks_all = micro * (double)t / (double)h;
+    const double size = (double)kernel_dtype_bytes(d);
     const struct {
         int64_t rows;
         double count;
@@ -84,8 +85,12 @@ static void head(struct plan_ledger *l, const struct plan *p, double micro) {
         gemm(l, in, "head grad-weight", chunks[i].count, c->vocab, c->width, chunks[i].rows, true, false, d,
              KERNEL_F32);
     }
-    pass(l, in, "cross_entropy_stats", "cross-entropy forward", chunks_all, h, c->vocab, 4, KERNEL_F32);
-    pass(l, in, "cross_entropy_grad", "cross-entropy gradient", chunks_all, h, c->vocab, 4 + size, d);
+    for (int i = 0; i < 2; i++) {
+        pass(l, in, "cross_entropy_stats", "cross-entropy forward", chunks[i].count, chunks[i].rows, c->vocab, 4,
+             KERNEL_F32);
+        pass(l, in, "cross_entropy_grad", "cross-entropy gradient", chunks[i].count, chunks[i].rows, c->vocab, 4 + size,
+             d);
+    }
 }
 
 void plan_messages(const struct plan *p, const struct model_params *params,

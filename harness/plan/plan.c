@@ -12,9 +12,10 @@
 static int check_sizes(const struct plan_request *r, struct base_error *e) {
     const struct plan_layout *l = &r->layout;
     const long long world = r->layout.dp, mbs = r->layout.micro_batch, gbs = r->global_batch, limit = 1 << 24;
-    if (l->tp != 1 || l->pp != 1 || l->cp != 1 || l->vp != 1 || l->zero || l->sequence_parallel || l->recompute)
+    if (l->dp < 1 || l->tp != 1 || l->pp != 1 || l->cp != 1 || l->vp != 1 || plan_layout_expert_ranks(l) != 1 ||
+        l->zero || l->sequence_parallel || l->recompute || l->schedule != PLAN_1F1B)
         return base_fail(e, BASE_USAGE,
-                         "training is data parallel: its layout has --tp, --pp, --cp, --vp 1 and --zero 0");
+                         "training is data parallel: its layout has --tp, --pp, --cp, --ep and --vp 1, and --zero 0");
     if (r->seq < 1 || r->seq > r->config.positions)
         return base_fail(e, BASE_USAGE, "--seq %lld: %s has %lld positions; take 1 to %lld", (long long)r->seq,
                          r->config.name, (long long)r->config.positions, (long long)r->config.positions);

@@ -161,10 +161,24 @@ int record_append(const char *path, const json_t *record, struct base_error *e) 
     return base_fail(e, BASE_BROKEN, "%s: record not written: %s", path, strerror(why));
 }
 
+/* To read: a FIFO would wait for ever, and /dev/zero never end. */
+static FILE *open_plain(const char *path, const char *wanted, struct base_error *e) {
+    struct stat found;
+    const bool there = stat(path, &found) == 0;
+    FILE *file = NULL;
+    if (there && S_ISDIR(found.st_mode))
+        base_fail(e, BASE_USAGE, "%s: is a folder: give %s", path, wanted);
+    else if (there && !S_ISREG(found.st_mode))
+        base_fail(e, BASE_USAGE, "%s: is not a plain file: give %s", path, wanted);
+    else if ((file = fopen(path, "re")) == NULL)
+        base_fail(e, BASE_USAGE, "%s: cannot read: %s: give %s", path, strerror(errno), wanted);
+    return file;
+}
+
 int record_read(const char *path, int (*each)(void *context, const struct record_line *line), void *context,
                 struct base_error *e) {
-    FILE *file = fopen(path, "re");
-    if (file == NULL) return base_fail(e, BASE_USAGE, "%s: cannot read records: %s", path, strerror(errno));
+    FILE *file = open_plain(path, "a file of records", e);
+    if (file == NULL) return BASE_USAGE;
     char *line = NULL;
     size_t capacity = 0;
     ssize_t length;
@@ -181,7 +195,7 @@ int record_read(const char *path, int (*each)(void *context, const struct record
                              path, number, record ? "not an object" : why.text, why.column);
         json_decref(record);
     }
-    if (code == BASE_OK && ferror(file))
+    if (code == BASE_OK && !feof(file)) /* memory too short for a line, too */
         code = base_fail(e, BASE_USAGE, "%s: cannot read records: %s", path, strerror(errno));
     free(line);
     fclose(file);
@@ -200,15 +214,8 @@ static bool pass_mark(FILE *file) {
 
 int record_json_load(const char *path, json_t **value, struct base_error *e) {
     json_error_t why;
-    struct stat found;
-    const bool waits = stat(path, &found) == 0 && !S_ISREG(found.st_mode) && !S_ISDIR(found.st_mode); /* a FIFO may */
-    if (waits) return base_fail(e, BASE_USAGE, "%s: is not a plain file: give a JSON file", path);
-    FILE *file = fopen(path, "re");
-    if (file == NULL) return base_fail(e, BASE_USAGE, "%s: cannot read: %s", path, strerror(errno));
-    if (fstat(fileno(file), &found) == 0 && S_ISDIR(found.st_mode)) {
-        fclose(file);
-        return base_fail(e, BASE_USAGE, "%s: is a folder: give a JSON file", path);
-    }
+    FILE *file = open_plain(path, "a JSON file", e);
+    if (file == NULL) return BASE_USAGE;
     const bool readable = pass_mark(file);
     json_t *loaded = readable ? json_loadf(file, JSON_REJECT_DUPLICATES, &why) : NULL;
     fclose(file);

@@ -69,8 +69,8 @@ static void budgets(FILE *out, const json_t *result) {
             fprintf(out, "%-12s %6.1f M EUR  %-8s %-10s %s\n", record_text(b, "name"), record_real(a, "eur") / 1e6,
                     record_text(a, "date"), record_text(a, "status"), record_text(a, "covers"));
         if (!record_at(b, "amounts"))
-            fprintf(out, "%-12s see the cost of %s: toise project --machine %s --explain\n", record_text(b, "name"),
-                    record_text(b, "machine"), record_text(b, "machine"));
+            fprintf(out, "%-12s see the cost of %s: toise project --model mistral-7b --machine %s --explain\n",
+                    record_text(b, "name"), record_text(b, "machine"), record_text(b, "machine"));
     }
 }
 

@@ -31,9 +31,13 @@ static void operation(FILE *out, const json_t *op) {
     else if (record_at(op, "b"))
         snprintf(shape, sizeof shape, "b %lld h %lld s %lld d %lld", record_whole(op, "b"), record_whole(op, "h"),
                  record_whole(op, "s"), record_whole(op, "d"));
+    else if (record_whole(op, "cols") > 1)
+        snprintf(shape, sizeof shape, "%lld x %lld", record_whole(op, "rows"), record_whole(op, "cols"));
+    else if (record_whole(op, "rows"))
+        snprintf(shape, sizeof shape, "%lld", record_whole(op, "rows"));
     const double flop = json_number_value(record_at(op, "flop")); /* passes have none: 0 */
     base_text_bytes(record_real(op, "bytes") * record_real(op, "count"), bytes, sizeof bytes);
-    fprintf(out, "  %-24s %8.0f  %-28s %12.3f %12s\n", record_text(op, "name"), record_real(op, "count"), shape,
+    fprintf(out, "  %-24s %8.6g  %-28s %12.3f %12s\n", record_text(op, "name"), record_real(op, "count"), shape,
             flop * record_real(op, "count") / 1e9, bytes);
 }
 

@@ -29,7 +29,7 @@ for rank in 0 1; do
     says "MPICH, rank $rank" 'This build has '
     [ "$(wc -l <"$work/said")" = 1 ] || { echo "MPICH, rank $rank: more than a line"; bad=1; }
 done
-for command in kernels comm project validate; do
+for command in kernels comm project predict curve programme validate; do
     ends "MPICH, $command" 2 env PMI_RANK=0 PMI_SIZE=2 "$toise" "$command" --model gpt2-124m
     says "MPICH, $command" 'toise: PMI_SIZE=2: '
 done

@@ -72,6 +72,12 @@ refused '--tp' --machine "$m" "${this[@]}" --tp 2
 refused 'gbs 3 does not divide over 2' --machine "$m" "${this[@]}" --gbs 3 --ranks 2
 refused 'tiny-gpt9' --machine "$m" --model tiny-gpt9
 refused 'absent.jsonl' --machine "$work/absent.jsonl" "${this[@]}"
+refused '--machine is missing: the records of toise kernels' "${this[@]}"
+grep '"kind":"comm"' "$m" >"$work/sums.jsonl"
+refused 'sums.jsonl has no records\|no record of kind' --machine "$work/sums.jsonl" "${this[@]}"
+sum=$(cksum <"$m")
+refused '--out and --machine are both' --machine "$m" "${this[@]}" --out "$work/./m.jsonl"
+[ "$(cksum <"$m")" = "$sum" ] || fail 'what was measured was written to'
 damaged() { # damaged LINE SED WORDS
     sed "$1$2" "$m" >"$work/bad.jsonl"
     refused "bad.jsonl: line $1.*$3" --machine "$work/bad.jsonl" "${this[@]}" --out "$work/none.jsonl"

@@ -72,4 +72,10 @@ run 2 france-2023 --set foo=1
 run 2 nowhere
 run 2 france-2023 --model bloom-176b
 run 2
+grep -q '^toise: which programme?' "$work/err" || fail "no name: $(cat "$work/err")"
+run 2 france-2023 twice
+grep -q 'unexpected argument "twice"' "$work/err" || fail "two names: $(cat "$work/err")"
+cp harness/catalog/campaigns/france-2023.json "$work/own.json"
+run 2 --out "$work/own.json" "$work/own.json"
+cmp -s harness/catalog/campaigns/france-2023.json "$work/own.json" || fail 'what was read was written to'
 exit $bad

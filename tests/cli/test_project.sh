@@ -180,8 +180,10 @@ absent.json | --model llama-2-7b --machine eos --parameters $work/absent.json
 --slow-node | --model llama-2-7b --machine eos --slow-node -0.1
 run toise curve lucie | --curve lucie
 run toise curve --list | --list-curves
+run toise curve SERIES | --curve --svg x.svg
 run toise programme france-2023 | --campaign=france-2023 --json
-run toise predict --machine | --model gpt2-124m --machine results/predict-amd-epyc-zen3/machine.jsonl
+run toise predict --machine | --machine results/predict-amd-epyc-zen3/machine.jsonl --seq 512 --ranks 2 --threads 1
+run toise predict --machine | --model gpt2-124m --machine eos,results/predict-amd-epyc-zen3/machine.jsonl
 leave out the comma | --model llama-2-7b --machine eos,
 unknown flag | --model llama-2-7b --machine eos --fast
 END

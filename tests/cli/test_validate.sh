@@ -148,7 +148,7 @@ is a folder | --fit --parameters $work
 --max-mean | --max-mean ten
 --min-coverage | --min-coverage 101
 unknown flag "--fix" | --fix
-belongs to no flag | $work/own.csv more.csv
+unexpected argument "more.csv" | $work/own.csv more.csv
 --parameters | --parameters
 END
 refused "$work/cases"

@@ -136,6 +136,27 @@ static void bad_requests(void **state) {
     }
 }
 
+/* A layout that training has not is refused, not run as another. */
+static void layouts_refused(void **state) {
+    (void)state;
+    const struct plan_layout usual = plan_layout_data_parallel(2, 1);
+    struct plan_layout l[11];
+    for (int i = 0; i < 11; i++) l[i] = usual;
+    l[0].dp = 0, l[1].tp = 2, l[2].pp = 2, l[3].cp = 2, l[4].ep = 2, l[5].vp = 2, l[6].zero = 1;
+    l[7].sequence_parallel = 1, l[8].recompute = PLAN_RECOMPUTE_FULL, l[9].schedule = PLAN_ZERO_BUBBLE;
+    l[10] = plan_layout_free();
+    struct plan_request r = {
+        .config = rig_config(2, 64, 4, 256, 128), .seq = 64, .layout = usual, .global_batch = 8, .threads = 1};
+    struct plan plan;
+    assert_int_equal(plan_make(&plan, &r, NULL), BASE_OK);
+    for (int i = 0; i < 11; i++) {
+        struct base_error e = {0};
+        r.layout = l[i];
+        assert_int_equal(plan_make(&plan, &r, &e), BASE_USAGE);
+        assert_non_null(strstr(e.text, "training is data parallel"));
+    }
+}
+
 /* What is said to fit does: the message's own --mbs and --layers, planned again. */
 static void what_would_fit_fits(void **state) {
     (void)state;
@@ -172,7 +193,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(literals_by_hand),      cmocka_unit_test(mistral_by_hand),
         cmocka_unit_test(window_by_hand),        cmocka_unit_test(bad_requests),
-        cmocka_unit_test(slice_knows_the_whole), cmocka_unit_test(what_would_fit_fits),
+        cmocka_unit_test(slice_knows_the_whole), cmocka_unit_test(layouts_refused),
+        cmocka_unit_test(what_would_fit_fits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,7 +14,6 @@
 
 #include "bench/kernel_cases.h"
 #include "bench/kernel_record.h"
-#include "cli/cli.h"
 #include "plan/plan.h"
 #include "report/report.h"
 #include "unit/support/rig.h"
