@@ -45,16 +45,8 @@ static struct projection_question question(int ep) {
     struct projection_question q;
     projection_question_default(&mixtral, &q);
     q.accelerators = 128, q.seq = 4096, q.global_batch = 256;
-    q.choice = (struct plan_layout){.tp = 1,
-                                    .pp = 4,
-                                    .cp = 1,
-                                    .vp = 1,
-                                    .zero = 1,
-                                    .sequence_parallel = 0,
-                                    .recompute = PLAN_RECOMPUTE_NONE,
-                                    .schedule = PLAN_1F1B,
-                                    .micro_batch = 1,
-                                    .ep = ep};
+    q.choice = projections_layout(1, 4, 1);
+    q.choice.recompute = PLAN_RECOMPUTE_NONE, q.choice.ep = ep;
     return q;
 }
 

@@ -92,16 +92,7 @@ static void beyond_the_node(void **state) {
     (void)state;
     struct projection_question q = question();
     struct machine m;
-    q.choice = (struct plan_layout){.tp = 8,
-                                    .pp = 8,
-                                    .cp = 1,
-                                    .vp = 1,
-                                    .zero = 1,
-                                    .sequence_parallel = 0,
-                                    .recompute = PLAN_RECOMPUTE_FULL,
-                                    .schedule = PLAN_1F1B,
-                                    .micro_batch = 1,
-                                    .ep = 1};
+    q.choice = projections_layout(8, 8, 1);
     const struct projection inside = with(&m, &q, "node.rail_bytes_per_s", "12.5e9");
     q.choice.tp = 16, q.choice.pp = 4;
     const struct projection across = with(&m, &q, "node.rail_bytes_per_s", "12.5e9");
@@ -113,16 +104,7 @@ static void memory_shared_out(void **state) {
     (void)state;
     struct projection_question q = question();
     struct machine m;
-    q.choice = (struct plan_layout){.tp = 8,
-                                    .pp = 1,
-                                    .cp = 1,
-                                    .vp = 1,
-                                    .zero = 0,
-                                    .sequence_parallel = 0,
-                                    .recompute = PLAN_RECOMPUTE_FULL,
-                                    .schedule = PLAN_1F1B,
-                                    .micro_batch = 1,
-                                    .ep = 1};
+    q.choice = projections_layout(8, 1, 1);
     double before = INFINITY;
     for (q.choice.zero = 0; q.choice.zero <= 3; q.choice.zero++) {
         const double needed = with(&m, &q, NULL, NULL).memory_needed;
@@ -151,16 +133,7 @@ static void intervals(void **state) {
         {"accelerator.peak_flop_per_s.bf16", "989e12", "789e12..1189e12"},
     };
     struct projection_question q = question();
-    q.choice = (struct plan_layout){.tp = 8,
-                                    .pp = 8,
-                                    .cp = 1,
-                                    .vp = 1,
-                                    .zero = 1,
-                                    .sequence_parallel = 0,
-                                    .recompute = PLAN_RECOMPUTE_FULL,
-                                    .schedule = PLAN_1F1B,
-                                    .micro_batch = 1,
-                                    .ep = 1};
+    q.choice = projections_layout(8, 8, 1);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct machine m;
         const struct projection point = with(&m, &q, rows[i][0], rows[i][1]);

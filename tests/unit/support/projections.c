@@ -45,6 +45,12 @@ struct machine projections_machine(const char *name) {
     return m;
 }
 
+struct plan_layout projections_layout(int tp, int pp, int64_t micro_batch) {
+    struct plan_layout l = plan_layout_data_parallel(0, micro_batch);
+    l.tp = tp, l.pp = pp, l.zero = 1, l.recompute = PLAN_RECOMPUTE_FULL;
+    return l;
+}
+
 struct projection_question projections_bloom_question(void) {
     struct projection_question q;
     projection_question_default(&projections_bloom, &q);
@@ -52,16 +58,7 @@ struct projection_question projections_bloom_question(void) {
     q.blocking = q.slots = true;
     q.accelerators = 384;
     q.seq = 2048, q.global_batch = 2048;
-    q.choice = (struct plan_layout){.tp = 4,
-                                    .pp = 12,
-                                    .cp = 1,
-                                    .vp = 1,
-                                    .zero = 1,
-                                    .sequence_parallel = 0,
-                                    .recompute = PLAN_RECOMPUTE_FULL,
-                                    .schedule = PLAN_1F1B,
-                                    .micro_batch = 2,
-                                    .ep = 1};
+    q.choice = projections_layout(4, 12, 2);
     return q;
 }
 

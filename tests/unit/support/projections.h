@@ -15,6 +15,8 @@ int projections_close(void **state);
 
 void projections_model(const char *name, struct model_config *config);
 struct machine projections_machine(const char *name); /* to be closed */
+/* A layout as published ones are: ZeRO-1, full recomputation; data parallel ranks follow from the others. */
+struct plan_layout projections_layout(int tp, int pp, int64_t micro_batch);
 /* As BLOOM ran on 384 A100. */
 struct projection_question projections_bloom_question(void);
 struct projection projections_make(const struct machine *m, const struct projection_question *q);
