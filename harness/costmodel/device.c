@@ -120,7 +120,7 @@ static double linear(const struct cost_rates *r, struct cost_part *part, double 
 static struct cost_part attention(const struct cost_job *job, const struct cost_parameters *p,
                                   const struct cost_ablation *ablation, const struct cost_rates *r) {
     const double s = (double)job->batch.seq, b = (double)job->layout.micro_batch, width = cost_job_attention(job);
-    const double head = cost_job_head_dim(job), heads = b * job->shape.heads / job->layout.tp;
+    const double head = (double)job->model.head_dim, heads = b * (double)job->model.heads / job->layout.tp;
     struct cost_part part = {0};
     if (job->practice.flash) {
         part.forward = 4 * cost_job_attended(job) * b * s * s / job->layout.cp * width / r->flash;
@@ -148,26 +148,26 @@ static double pass_s(const struct cost_job *job, const struct cost_parameters *p
 /* Norms, biases, dropouts and residuals over hidden, shared out by sequence parallelism alone; the MLP's function (of
  * each expert that a token passes) and the queries, keys and values. */
 static double layer_elements(const struct cost_job *job) {
-    const struct cost_shape *s = &job->shape;
+    const struct model_config *c = &job->model;
     const double tp = job->layout.tp, norm = job->layout.sequence_parallel ? tp : 1;
-    const double mlps = s->experts > 0 ? s->active : 1;
-    return 11 * s->hidden / norm + (2 + s->gated) * s->ffn / tp * mlps + 2 * cost_job_qkv(job);
+    const double mlp = (double)(model_config_dim(c, MODEL_FFN_UP) + c->ffn) / tp;
+    return 11 * (double)c->width / norm + mlp * (double)model_config_mlps(c) + 2 * cost_job_qkv(job);
 }
 
 /* Scores over the experts, their softmax and top k: 4 passes. Rows copied for their experts, and summed by their
  * weights when they are back: 2 + 2 over k hidden. Rows that came from other ranks are sorted by the experts here, and
  * back again: 4 more, where there is more than one. */
 static double routing_elements(const struct cost_job *job) {
-    const struct cost_shape *s = &job->shape;
+    const struct model_config *c = &job->model;
     const double norm = job->layout.sequence_parallel ? job->layout.tp : 1;
     const bool sorted = job->layout.ep > 1 && cost_job_experts_held(job) > 1;
-    return 4 * s->experts / norm + 4 * s->active * s->hidden * (1 / norm + sorted);
+    return 4 * (double)c->experts / norm + 4 * (double)(c->active * c->width) * (1 / norm + sorted);
 }
 
 /* What backward runs again. Early stopping spares the layer's last matmul and some of the passes after it. */
 static void recompute(const struct cost_job *job, struct cost_layer *l, double down) {
     const struct cost_practice *x = &job->practice;
-    const bool experts = job->shape.experts > 0;
+    const bool experts = job->model.experts > 0;
     switch (job->layout.recompute) {
     case PLAN_RECOMPUTE_SELECTIVE:
         l->attention.again = l->attention.forward;
@@ -188,25 +188,26 @@ static void recompute(const struct cost_job *job, struct cost_layer *l, double d
 /* The MLP's matmuls, or the router's and the experts'. Returns what the last takes forward. */
 static double mlp(const struct cost_job *job, const struct cost_parameters *p, const struct cost_ablation *ablation,
                   const struct cost_rates *r, struct cost_layer *l) {
-    const struct cost_shape *s = &job->shape;
-    const double t = cost_job_tokens(job), h = s->hidden, up = s->ffn * (1 + s->gated), tp = job->layout.tp;
-    if (s->experts == 0) {
-        linear(r, &l->linear, t, up / tp, h, 1);
-        return linear(r, &l->linear, t, h, s->ffn / tp, 1);
+    const struct model_config *c = &job->model;
+    const double t = cost_job_tokens(job), h = (double)c->width, tp = job->layout.tp;
+    const double up = (double)model_config_dim(c, MODEL_FFN_UP) / tp, ffn = (double)c->ffn / tp;
+    if (c->experts == 0) {
+        linear(r, &l->linear, t, up, h, 1);
+        return linear(r, &l->linear, t, h, ffn, 1);
     }
     const double rows = cost_job_expert_rows(job), held = cost_job_experts_held(job);
     const double passes = pass_s(job, p, ablation, r, routing_elements(job));
-    linear(r, &l->router, t / (job->layout.sequence_parallel ? tp : 1), s->experts, h, 1);
+    linear(r, &l->router, t / (job->layout.sequence_parallel ? tp : 1), (double)c->experts, h, 1);
     l->router.forward += passes, l->router.backward += passes;
-    linear(r, &l->experts, rows, up / tp, h, held);
-    return linear(r, &l->experts, rows, h, s->ffn / tp, held);
+    linear(r, &l->experts, rows, up, h, held);
+    return linear(r, &l->experts, rows, h, ffn, held);
 }
 
 void cost_layer_fill(const struct cost_job *job, const struct cost_parameters *p, const struct cost_ablation *ablation,
                      const struct cost_rates *r, struct cost_layer *l) {
-    const double t = cost_job_tokens(job), h = job->shape.hidden;
+    const double t = cost_job_tokens(job), h = (double)job->model.width;
     const double passes = job->layout.recompute == PLAN_RECOMPUTE_FULL ? 3 : 2;
-    const double launch = LAYER_LAUNCH + (job->shape.experts > 0 ? EXPERTS_LAUNCH : 0);
+    const double launch = LAYER_LAUNCH + (job->model.experts > 0 ? EXPERTS_LAUNCH : 0);
     *l = (struct cost_layer){0};
     linear(r, &l->linear, t, cost_job_qkv(job), h, 1);
     linear(r, &l->linear, t, h, cost_job_attention(job), 1);
@@ -240,12 +241,12 @@ double cost_layer_backward(const struct cost_layer *l) {
 }
 
 double cost_head_s(const struct cost_job *job, const struct cost_rates *r) {
-    const double t = cost_job_tokens(job), h = job->shape.hidden;
-    const double v = ceil(job->shape.vocab / (128 * job->layout.tp)) * 128; /* as Megatron pads a shard */
+    const double t = cost_job_tokens(job), h = (double)job->model.width;
+    const double v = ceil((double)job->model.vocab / (128 * job->layout.tp)) * 128; /* as Megatron pads a shard */
     return cost_matmul_s(r, t, v, h, 0) + cost_matmul_s(r, t, h, v, 0) + cost_matmul_s(r, h, v, t, 0) +
            32 * t * v / r->memory;
 }
 
 double cost_lookup_s(const struct cost_job *job, const struct cost_rates *r) {
-    return 16 * cost_job_tokens(job) * job->shape.hidden / r->memory;
+    return 16 * cost_job_tokens(job) * (double)job->model.width / r->memory;
 }

@@ -35,7 +35,7 @@ void cost_practice_default(const struct cost_job *job, enum cost_era era, struct
         .era = era,
         .flash = era == COST_MEGATRON_CORE || era == COST_XLA,
         .early_stop = era == COST_FSDP,
-        .tied = deepspeed && !job->shape.gated,
+        .tied = deepspeed && !job->model.family->gated,
         .eager = era == COST_FSDP || era == COST_INTERNEVO,
         .deepspeed = deepspeed,
         .overlap_dp = !deepspeed,
@@ -50,62 +50,51 @@ double cost_job_tokens(const struct cost_job *job) {
     return (double)job->layout.micro_batch * (double)job->batch.seq / job->layout.cp;
 }
 
-double cost_job_head_dim(const struct cost_job *job) {
-    const struct cost_shape *s = &job->shape;
-    return s->head_dim > 0 ? s->head_dim : s->hidden / s->heads;
-}
-
 double cost_job_attention(const struct cost_job *job) {
-    return job->shape.heads * cost_job_head_dim(job) / job->layout.tp;
+    return (double)model_config_dim(&job->model, MODEL_ATTENTION) / job->layout.tp;
 }
 
 double cost_job_attended(const struct cost_job *job) {
-    const double share = job->shape.window / (double)job->batch.seq;
+    const double share = (double)job->model.window / (double)job->batch.seq;
     return share > 0 && share < 1 ? share - share * share / 2 : 0.5;
 }
 
 double cost_job_qkv(const struct cost_job *job) {
-    const struct cost_shape *s = &job->shape;
-    return (s->heads + 2 * s->kv_heads) * cost_job_head_dim(job) / job->layout.tp;
+    return (double)model_config_dim(&job->model, MODEL_QKV) / job->layout.tp;
 }
 
-/* With so many MLPs, and a router of so many rows. */
-static double layer(const struct cost_job *job, double mlps, double router) {
-    const struct cost_shape *s = &job->shape;
-    return s->hidden *
-           (cost_job_qkv(job) + cost_job_attention(job) + (2 + s->gated) * s->ffn / job->layout.tp * mlps + router);
+/* A layer's matrices on a rank, or its experts' alone. Gains and biases are a part in ten thousand. */
+static double layer(const struct cost_job *job, bool experts) {
+    const struct model_family *f = job->model.family;
+    double sum = 0;
+    for (int i = 0; i < f->parameter_count; i++) {
+        const struct model_parameter *p = &f->parameters[i];
+        const bool matrix = p->role >= MODEL_NORM1_GAIN && p->role < MODEL_FINAL_GAIN && p->rows != MODEL_ONE;
+        if (matrix && (p->expert || !experts)) sum += plan_layout_share(&job->layout, &job->model, p);
+    }
+    return sum;
 }
 
 double cost_job_layer_parameters(const struct cost_job *job) {
-    return layer(job, cost_job_experts_held(job), job->shape.experts);
-}
-
-double cost_job_layer_active(const struct cost_job *job) {
-    return layer(job, job->shape.experts > 0 ? job->shape.active : 1, job->shape.experts / job->layout.tp);
-}
-
-double cost_job_layer_whole(const struct cost_job *job) {
-    return layer(job, job->shape.experts > 0 ? job->shape.experts : 1, job->shape.experts / job->layout.tp);
+    return layer(job, false);
 }
 
 double cost_job_expert_parameters(const struct cost_job *job) {
-    const struct cost_shape *s = &job->shape;
-    if (s->experts == 0) return 0;
-    return s->hidden * (2 + s->gated) * s->ffn / job->layout.tp * cost_job_experts_held(job);
+    return layer(job, true);
 }
 
 double cost_job_experts_held(const struct cost_job *job) {
-    return job->shape.experts > 0 ? job->shape.experts / plan_layout_expert_ranks(&job->layout) : 1;
+    return job->model.experts > 0 ? (double)job->model.experts / plan_layout_expert_ranks(&job->layout) : 1;
 }
 
 double cost_job_expert_rows(const struct cost_job *job) {
-    return cost_job_tokens(job) * job->shape.active / cost_job_experts_held(job);
+    return cost_job_tokens(job) * (double)job->model.active / cost_job_experts_held(job);
 }
 
 double cost_job_routed_rows(const struct cost_job *job) {
-    return cost_job_tokens(job) * job->shape.active / (job->layout.sequence_parallel ? job->layout.tp : 1);
+    return cost_job_tokens(job) * (double)job->model.active / (job->layout.sequence_parallel ? job->layout.tp : 1);
 }
 
 double cost_job_table_parameters(const struct cost_job *job) {
-    return job->shape.vocab * job->shape.hidden / job->layout.tp;
+    return (double)job->model.vocab * (double)job->model.width / job->layout.tp;
 }

@@ -1,20 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What is priced: a model's shape, how it is laid out, how its framework behaves, and the few facts of a machine that
- * the price depends on. Published runs and command lines both become this. Sizes are doubles, since shards of heads and
- * widths need not be whole. */
+ * What is priced: a model, how it is laid out, how its framework behaves, and the few facts of a machine that the price
+ * depends on. Published runs and command lines both become this. */
 #ifndef TOISE_COSTMODEL_JOB_H
 #define TOISE_COSTMODEL_JOB_H
 
 #include "plan/layout.h"
-
-struct cost_shape {
-    double layers, hidden, ffn, heads, kv_heads, vocab;
-    bool gated;             /* three matrices an MLP instead of two */
-    double experts, active; /* MLPs of a layer, and those that a token passes; 0: one, without a router */
-    double window;          /* keys that a query sees; 0: all before it */
-    double head_dim;        /* of queries, keys and values; 0: hidden / heads */
-};
 
 enum cost_era {
     COST_MEGATRON,      /* Megatron-LM and Megatron-DeepSpeed */
@@ -66,7 +57,7 @@ struct cost_platform {
 };
 
 struct cost_job {
-    struct cost_shape shape;
+    struct model_config model;
     struct plan_layout layout;
     struct plan_batch batch;
     double accelerators;
@@ -74,18 +65,15 @@ struct cost_job {
     struct cost_platform platform;
 };
 
-/* Sizes of a job. Tokens of a micro-batch on one rank, and the widths that a tensor parallel rank has. */
+/* Sizes of a job; doubles, since a shard need not be whole. Tokens of a micro-batch on one rank, and the widths that a
+ * tensor parallel rank has. */
 double cost_job_tokens(const struct cost_job *job);
-double cost_job_head_dim(const struct cost_job *job);
 double cost_job_qkv(const struct cost_job *job);
 double cost_job_attention(const struct cost_job *job);
 /* Matmul parameters of a layer on a rank: attention, router and the rank's own MLPs; its MLPs alone, where they are
  * experts, which fewer data parallel ranks hold alike (else 0). The router is on every tensor parallel rank. */
 double cost_job_layer_parameters(const struct cost_job *job);
 double cost_job_expert_parameters(const struct cost_job *job);
-/* Of a layer, a tensor parallel rank's share: times TP, those that a token meets, and all that there are. */
-double cost_job_layer_active(const struct cost_job *job);
-double cost_job_layer_whole(const struct cost_job *job);
 /* Of the square of a sequence's positions, the share that causal queries see: 1/2, or within a window of w of s
  * positions (w s - w^2 / 2) / s^2. */
 double cost_job_attended(const struct cost_job *job);

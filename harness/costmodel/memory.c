@@ -10,8 +10,7 @@ static double alike(const struct model_config *c) {
 }
 static double shared_out(const struct model_config *c) {
     const double qkv = (double)model_config_dim(c, MODEL_QKV), att = (double)model_config_dim(c, MODEL_ATTENTION);
-    const double mlps = c->experts > 0 ? (double)c->active : 1;
-    return qkv + att + mlps * ((double)model_config_dim(c, MODEL_FFN_UP) + (double)c->ffn);
+    return qkv + att + (double)model_config_mlps(c) * ((double)model_config_dim(c, MODEL_FFN_UP) + (double)c->ffn);
 }
 /* And for routing. */
 static double routed(const struct model_config *c, double spread) {
@@ -45,9 +44,7 @@ double cost_memory_parameters(const struct model_config *c, const struct plan_la
     double sum = 0;
     for (int i = 0; i < c->family->parameter_count; i++) {
         const struct model_parameter *p = &c->family->parameters[i];
-        const double size = (double)model_config_dim(c, p->rows) * (double)model_config_dim(c, p->cols) /
-                            (p->shard == MODEL_SHARD_NONE ? 1 : l->tp) *
-                            (p->expert ? (double)c->experts / plan_layout_expert_ranks(l) : 1);
+        const double size = plan_layout_share(l, c, p);
         const bool table = p->role == MODEL_TOKEN_TABLE;
         if (p->role == MODEL_HEAD_WEIGHT && c->tied) continue;
         if (p->role < MODEL_NORM1_GAIN)
@@ -64,9 +61,7 @@ double cost_memory_experts(const struct model_config *c, const struct plan_layou
     double layer = 0;
     for (int i = 0; i < c->family->parameter_count; i++) {
         const struct model_parameter *p = &c->family->parameters[i];
-        if (p->expert)
-            layer += (double)model_config_dim(c, p->rows) * (double)model_config_dim(c, p->cols) / l->tp *
-                     (double)c->experts / plan_layout_expert_ranks(l);
+        if (p->expert) layer += plan_layout_share(l, c, p);
     }
     return device_layers(c, l, device) * layer;
 }

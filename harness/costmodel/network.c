@@ -131,7 +131,7 @@ static double crossing(const struct cost_job *job, const struct cost_links *l) {
 }
 
 double cost_hop_s(const struct cost_job *job, const struct cost_links *l) {
-    const double bytes = job->practice.weight_bytes * cost_job_tokens(job) * job->shape.hidden;
+    const double bytes = job->practice.weight_bytes * cost_job_tokens(job) * (double)job->model.width;
     const double mine = bytes / job->layout.tp;
     if (job->layout.pp == 1) return 0;
     const double cross = crossing(job, l), outside_s = mine / fmin(l->group, l->node / l->domain) + l->alpha;

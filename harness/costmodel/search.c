@@ -38,11 +38,8 @@ static bool takes(int64_t given, int64_t x) {
 }
 
 void cost_search_job(const struct cost_ask *ask, const struct plan_layout *layout, struct cost_job *job) {
-    const struct model_config *c = ask->config;
     *job = (struct cost_job){
-        .shape = {(double)c->layers, (double)c->width, (double)c->ffn, (double)c->heads, (double)c->kv_heads,
-                  (double)c->vocab, c->family->gated, (double)c->experts, (double)c->active, (double)c->window,
-                  (double)c->head_dim},
+        .model = *ask->config,
         .layout = *layout,
         .batch = {ask->seq, ask->global_batch},
         .accelerators = ask->ranks,

@@ -11,7 +11,7 @@ static const double FORWARD = 1.0 / 3;
 
 /* Layers of a stage; as slots, embedding and head take the place of a layer each. */
 static double layers_of(const struct cost_job *job, int stage, int stages) {
-    const int64_t layers = (int64_t)job->shape.layers;
+    const int64_t layers = job->model.layers;
     if (!job->practice.slots || stages == 1) return (double)plan_layout_layers(&job->layout, layers, stage);
     const int64_t slots = plan_layout_layers(&job->layout, layers + 2, stage);
     return (double)(slots - (stage == 0) - (stage == stages - 1));
@@ -58,7 +58,7 @@ static void fill_staged(const struct cost_job *job, const struct cost_step *step
 int cost_stages_fill(const struct cost_job *job, const struct cost_step *step, struct cost_pipeline *pipeline,
                      struct cost_stage **stages, struct base_error *e) {
     const bool sharded = job->layout.zero == 3 && job->layout.pp == 1 && job->layout.dp > 1;
-    const int count = sharded ? (int)job->shape.layers : job->layout.pp * job->layout.vp;
+    const int count = sharded ? (int)job->model.layers : job->layout.pp * job->layout.vp;
     struct cost_stage *s = calloc((size_t)count, sizeof *s);
     *stages = s;
     if (!s) return base_fail(e, BASE_BROKEN, "out of memory for %d stages", count);

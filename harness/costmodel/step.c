@@ -33,21 +33,21 @@ static double all_reduce(const struct pricing *x, double rows) {
     const struct cost_group group = cost_group_tensor(job, &x->links);
     if (job->layout.tp == 1) return 0;
     return cost_collective_s(&x->links, &group, COST_ALL_REDUCE,
-                             job->practice.weight_bytes * cost_job_tokens(job) * job->shape.hidden * rows, 1);
+                             job->practice.weight_bytes * cost_job_tokens(job) * (double)job->model.width * rows, 1);
 }
 
 /* With sequence parallelism the rows that an expert parallel rank received are gathered before the experts and
  * scattered after them: k a token; else what the experts give is combined first. */
 static double routed_all_reduce(const struct pricing *x) {
     const struct plan_layout *y = &x->job->layout;
-    return all_reduce(x, y->sequence_parallel && y->ep > 1 ? x->job->shape.active : 1);
+    return all_reduce(x, y->sequence_parallel && y->ep > 1 ? (double)x->job->model.active : 1);
 }
 
 /* Two all-reduces a pass of a layer; beside matmuls that are not experts', each beside its own. */
 static void tensor_parallel(const struct pricing *x, struct cost_step *s) {
     const struct cost_practice *a = &x->job->practice;
     const double one = x->all_reduce;
-    const bool routed = x->job->shape.experts > 0;
+    const bool routed = x->job->model.experts > 0;
     const double hides = routed ? 1 : 2, mlp = routed_all_reduce(x);
     const double forward = a->overlap_tp ? cost_shown_s(&x->links, one, x->layer.linear.forward / hides) : one;
     const double backward = a->async_tp     ? cost_shown_s(&x->links, one, x->layer.linear.backward / (2 * hides))
@@ -65,7 +65,7 @@ static void tensor_parallel(const struct pricing *x, struct cost_step *s) {
 static void expert_parallel(const struct pricing *x, struct cost_step *s) {
     const struct cost_job *job = x->job;
     const struct cost_group g = cost_group_expert(job, &x->links);
-    const double rows = cost_job_routed_rows(job), bytes = job->practice.weight_bytes * rows * job->shape.hidden;
+    const double rows = cost_job_routed_rows(job), bytes = job->practice.weight_bytes * rows * (double)job->model.width;
     if (job->layout.ep <= 1) return;
     const double both = 2 * cost_all_to_all_s(&x->links, &g, bytes);
     const double again = job->layout.recompute == PLAN_RECOMPUTE_FULL ? both : 0;
@@ -77,7 +77,7 @@ static void expert_parallel(const struct pricing *x, struct cost_step *s) {
 /* Keys and values go round the ring beside the attention; once forward, twice backward. */
 static void context_parallel(const struct pricing *x, struct cost_step *s) {
     const struct cost_job *job = x->job;
-    const double cp = job->layout.cp, kv = job->shape.kv_heads * cost_job_head_dim(job) / job->layout.tp;
+    const double cp = job->layout.cp, kv = (double)model_config_dim(&job->model, MODEL_KV) / job->layout.tp;
     if (job->layout.cp == 1) return;
     const double ring = (cp - 1) * (2 * job->practice.weight_bytes * cost_job_tokens(job) * kv / x->links.inside +
                                     4 * x->links.alpha_inside);
@@ -124,7 +124,7 @@ static void zero3(const struct pricing *x, struct cost_step *s) {
 /* Stages: the largest is not the last, which has the head; with slots, embedding and head each take a layer's. */
 static void stages(struct pricing *x, struct cost_step *s) {
     const struct plan_layout *y = &x->job->layout;
-    const double layers = x->job->shape.layers, pp = y->pp, layer = s->layer_forward + s->layer_backward;
+    const double layers = (double)x->job->model.layers, pp = y->pp, layer = s->layer_forward + s->layer_backward;
     const bool slots = x->job->practice.slots;
     const double most = slots ? ceil((layers + 2) / pp) : ceil(layers / pp);
     const double embedding = cost_lookup_s(x->job, &x->rates) + x->all_reduce;
@@ -200,7 +200,7 @@ static void data_parallel(const struct pricing *x, struct cost_step *s) {
         s->data_parallel = cost_shown_s(&x->links, sum.reduce, x->layers_most * s->layer_backward / chunks) +
                            cost_shown_s(&x->links, sum.gather, x->layers_most * s->layer_forward / chunks);
     if (a->era == COST_INTERNEVO && job->layout.zero > 0 && !a->local_shard) /* tensor by tensor, over all ranks */
-        s->data_parallel += TENSORS * job->shape.layers * x->links.alpha * (dp - 1);
+        s->data_parallel += TENSORS * (double)job->model.layers * x->links.alpha * (dp - 1);
 }
 
 /* First and last stage sum the gradient of the table that they share. */
@@ -217,8 +217,8 @@ static void optimizer(const struct pricing *x, struct cost_step *s) {
     const double ep = plan_layout_expert_ranks(y);
     double plain = x->stage_parameters - x->stage_experts, experts = x->stage_experts;
     if (y->zero >= 3) {
-        plain = (job->shape.layers * (x->layer_parameters - x->layer_experts) + x->table_parameters) / y->dp;
-        experts = job->shape.layers * x->layer_experts / (y->dp / ep);
+        plain = ((double)job->model.layers * (x->layer_parameters - x->layer_experts) + x->table_parameters) / y->dp;
+        experts = (double)job->model.layers * x->layer_experts / (y->dp / ep);
     } else if (y->zero > 0) {
         const bool local = job->practice.local_shard;
         plain /= local ? cost_group_data(job, &x->links).ranks : y->dp;
@@ -228,28 +228,13 @@ static void optimizer(const struct pricing *x, struct cost_step *s) {
                    x->rates.memory;
 }
 
-/* Model FLOPs as the ledger counts them: of attention what causal queries see, its square beside it, nothing
- * recomputed; of experts those that a token passes. */
-void cost_step_flop(const struct cost_job *job, struct cost_step *s) {
-    const double tp = job->layout.tp, tokens = (double)job->batch.global_batch * (double)job->batch.seq;
-    const double linear = job->shape.layers * cost_job_layer_active(job) * tp;
-    const double head = cost_job_table_parameters(job) * tp;
-    const double square = 2 * job->shape.layers * (double)job->batch.seq * cost_job_attention(job) * tp;
-    const double seen = 2 * cost_job_attended(job) * square; /* forward */
-    s->model_flop = tokens * 6 * (linear + head + seen / 2);
-    s->model_flop_square = tokens * 6 * (linear + head + square);
-    s->hardware_flop = s->model_flop;
-    if (job->layout.recompute == PLAN_RECOMPUTE_SELECTIVE) s->hardware_flop += tokens * seen;
-    if (job->layout.recompute == PLAN_RECOMPUTE_FULL) s->hardware_flop += tokens * (2 * linear + seen);
-}
-
 static double whole(const struct cost_part *part) {
     return part->forward + part->backward + part->again;
 }
 
 /* What the work consists of. */
 static void break_down(const struct pricing *x, struct cost_step *s) {
-    const double times = s->micro_batches * x->job->shape.layers / x->job->layout.pp;
+    const double times = s->micro_batches * (double)x->job->model.layers / x->job->layout.pp;
     s->linear = times * whole(&x->layer.linear);
     s->attention = times * whole(&x->layer.attention);
     s->passes = times * whole(&x->layer.passes);
@@ -288,7 +273,6 @@ void cost_step(const struct cost_job *job, const struct cost_parameters *p, cons
     data_parallel(&x, s);
     embedding(&x, s);
     optimizer(&x, s);
-    cost_step_flop(job, s);
     break_down(&x, s);
     s->total =
         s->work + s->imbalance + s->bubble + s->p2p + s->data_parallel + s->embedding + s->optimizer + s->iteration;

@@ -30,15 +30,11 @@ struct cost_step {
     double shown_forward, shown_backward; /* of these, what a layer's passes have in them */
     double stage_table, stage_head;       /* that the first and the last stage take beside their layers */
     double micro_batches;
-    double model_flop, model_flop_square,
-        hardware_flop; /* of the step, all accelerators; square: attention not causal */
 };
 
 void cost_step(const struct cost_job *job, const struct cost_parameters *p, const struct cost_ablation *ablation,
                struct cost_step *step);
 /* Whether ZeRO-3 gathers the next layer's weights while this one computes. */
 bool cost_step_gathers_ahead(const struct cost_job *job);
-/* Its three counts of FLOP alone, which no parameter tells. */
-void cost_step_flop(const struct cost_job *job, struct cost_step *step);
 
 #endif

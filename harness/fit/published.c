@@ -12,13 +12,18 @@
 
 static void fill_job(const double x[FIT_NUMBERS], bool sequence_parallel, struct cost_job *job) {
     const double ffn = isnan(x[FIT_FFN]) ? 4 * x[FIT_HIDDEN] : x[FIT_FFN];
-    job->shape = (struct cost_shape){.layers = x[FIT_LAYERS],
-                                     .hidden = x[FIT_HIDDEN],
-                                     .ffn = ffn,
-                                     .heads = x[FIT_HEADS],
-                                     .kv_heads = fmin(x[FIT_KV_HEADS], x[FIT_HEADS]),
-                                     .vocab = x[FIT_VOCAB],
-                                     .gated = ffn != 4 * x[FIT_HIDDEN]};
+    /* four times the width is GELU's; SwiGLU has three matrices and takes less */
+    const struct model_family *family = model_family_find(ffn == 4 * x[FIT_HIDDEN] ? "gpt2" : "llama");
+    job->model = (struct model_config){.family = family,
+                                       .tied = family->tied,
+                                       .layers = (int64_t)x[FIT_LAYERS],
+                                       .width = (int64_t)x[FIT_HIDDEN],
+                                       .ffn = (int64_t)ffn,
+                                       .heads = (int64_t)x[FIT_HEADS],
+                                       .kv_heads = (int64_t)fmin(x[FIT_KV_HEADS], x[FIT_HEADS]),
+                                       .head_dim = (int64_t)(x[FIT_HIDDEN] / x[FIT_HEADS]),
+                                       .vocab = (int64_t)x[FIT_VOCAB],
+                                       .positions = (int64_t)x[FIT_SEQ]};
     job->layout = (struct plan_layout){.tp = (int)x[FIT_TP],
                                        .pp = (int)x[FIT_PP],
                                        .cp = (int)x[FIT_CP],

@@ -4,8 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "costmodel/step.h"
 #include "fit/published.h"
+#include "plan/ledger.h"
 
 /* A rate and a time of one row may differ by this: both are published rounded. */
 static const double AGREE = 0.1;
@@ -22,6 +22,9 @@ int fit_published_check_layout(const double x[FIT_NUMBERS], bool placed, bool sl
                          x[FIT_ACCELERATORS]);
     if (fmod(x[FIT_HEADS], x[FIT_TP]) != 0)
         return base_fail(e, BASE_USAGE, "tp %g does not divide heads %g; correct one of them", x[FIT_TP], x[FIT_HEADS]);
+    if (fmod(x[FIT_HIDDEN], x[FIT_HEADS]) != 0)
+        return base_fail(e, BASE_USAGE, "heads %g does not divide hidden %g; correct one of them", x[FIT_HEADS],
+                         x[FIT_HIDDEN]);
     if (x[FIT_KV_HEADS] > x[FIT_HEADS])
         return base_fail(e, BASE_USAGE, "kv_heads %g are more than heads %g; blank means as many", x[FIT_KV_HEADS],
                          x[FIT_HEADS]);
@@ -37,15 +40,14 @@ int fit_published_check_layout(const double x[FIT_NUMBERS], bool placed, bool sl
 }
 
 int fit_published_check_time(const double x[FIT_NUMBERS], const struct fit_run *run, struct base_error *e) {
-    struct cost_step s;
     const double peak = run->job.platform.peak_flop_per_s;
     const double tokens_s = x[FIT_GLOBAL_BATCH] * x[FIT_SEQ] / (x[FIT_TOKENS] * x[FIT_ACCELERATORS]);
     if (fabs(tokens_s / x[FIT_TIME] - 1) > AGREE)
         return base_fail(e, BASE_USAGE,
                          "iteration_s %g, but tokens_per_s_per_accel %g makes it %g: leave the wrong one blank",
                          x[FIT_TIME], x[FIT_TOKENS], tokens_s);
-    cost_step_flop(&run->job, &s);
-    const double rate = s.model_flop / (x[FIT_ACCELERATORS] * run->measured_s);
+    const struct plan_flop flop = plan_flop_count(&run->job.model, &run->job.batch, PLAN_RECOMPUTE_NONE);
+    const double rate = flop.model / (x[FIT_ACCELERATORS] * run->measured_s);
     if (rate > peak)
         return base_fail(e, BASE_USAGE,
                          "iteration_s %.4g is %.0f TFLOP/s an accelerator, above the dense peak of %.0f: it is in "
@@ -65,12 +67,10 @@ int fit_published_check_time(const double x[FIT_NUMBERS], const struct fit_run *
 }
 
 double fit_published_flop_s(const double x[FIT_NUMBERS], const struct cost_job *job, const char *convention) {
-    struct cost_job counted = *job;
-    struct cost_step s;
     const bool full = !strcmp(convention, "megatron-full-recompute");
-    if (full) counted.layout.recompute = PLAN_RECOMPUTE_FULL;
-    cost_step_flop(&counted, &s);
+    const struct plan_flop flop =
+        plan_flop_count(&job->model, &job->batch, full ? PLAN_RECOMPUTE_FULL : job->layout.recompute);
     /* both count the whole square of attention; what is recomputed is the difference of the other two */
-    const double again = full || !strcmp(convention, "hardware") ? s.hardware_flop - s.model_flop : 0;
-    return (s.model_flop_square + again) / (x[FIT_TFLOPS] * 1e12 * x[FIT_ACCELERATORS]);
+    const double again = full || !strcmp(convention, "hardware") ? flop.hardware - flop.model : 0;
+    return (flop.model_square + again) / (x[FIT_TFLOPS] * 1e12 * x[FIT_ACCELERATORS]);
 }

@@ -70,8 +70,8 @@ static int check_representable(const struct fit_words *w, struct base_error *e) 
 static enum plan_recompute recompute_of(const struct fit_words *w, const struct cost_job *job, enum cost_era era) {
     enum plan_recompute r = PLAN_RECOMPUTE_NONE;
     if (plan_recompute_find(w->recompute, &r) || era != COST_XLA) return r;
-    const double bytes =
-        18.0 * (double)job->batch.seq * (double)job->layout.micro_batch * job->shape.hidden * job->shape.layers;
+    const double bytes = 18.0 * (double)job->batch.seq * (double)job->layout.micro_batch *
+                         (double)(job->model.width * job->model.layers);
     return bytes <= 20e9 ? PLAN_RECOMPUTE_NONE : says(w->model, "Pax") ? PLAN_RECOMPUTE_FULL : PLAN_RECOMPUTE_SELECTIVE;
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "plan/ledger.h"
 
 enum { TENTHS = 10, SEED = 1 };
 
@@ -145,9 +146,7 @@ int fit_leave_out_intervals(const struct fit_runs *runs, const struct fit_row *r
 }
 
 static double model_flop(const struct cost_job *job) {
-    struct cost_step s;
-    cost_step_flop(job, &s);
-    return s.model_flop;
+    return plan_flop_count(&job->model, &job->batch, PLAN_RECOMPUTE_NONE).model;
 }
 
 struct rate {

@@ -37,6 +37,10 @@ int64_t model_config_dim(const struct model_config *c, enum model_dim dim) {
     return 0;
 }
 
+int64_t model_config_mlps(const struct model_config *c) {
+    return c->experts > 0 ? c->active : 1;
+}
+
 bool model_config_has(const struct model_config *c, enum model_role role) {
     for (int i = 0; i < c->family->parameter_count; i++)
         if (c->family->parameters[i].role == role) return role != MODEL_HEAD_WEIGHT || !c->tied;

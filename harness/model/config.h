@@ -156,6 +156,8 @@ json_t *model_config_json(const struct model_config *config);
 /* Keeps the first `layers` layers; BASE_USAGE outside 1..full_layers. */
 int model_config_slice(struct model_config *config, int64_t layers, struct base_error *e);
 int64_t model_config_dim(const struct model_config *config, enum model_dim dim);
+/* MLPs that a token passes in a layer: its experts, or the only one. */
+int64_t model_config_mlps(const struct model_config *config);
 /* Whether the family has a parameter of this role. */
 bool model_config_has(const struct model_config *config, enum model_role role);
 

@@ -35,7 +35,7 @@ int64_t model_params_count(const struct model_config *c) {
 }
 
 int64_t model_params_active(const struct model_config *c) {
-    return count(c, c->active);
+    return count(c, model_config_mlps(c));
 }
 
 static void align(struct model_params *params) {

@@ -110,6 +110,12 @@ int64_t plan_layout_layers(const struct plan_layout *l, int64_t layers, int stag
     return each + more;
 }
 
+double plan_layout_share(const struct plan_layout *l, const struct model_config *c, const struct model_parameter *p) {
+    const double whole = (double)model_config_dim(c, p->rows) * (double)model_config_dim(c, p->cols);
+    const double held = p->expert ? (double)c->experts / plan_layout_expert_ranks(l) : 1;
+    return whole * held / (p->shard == MODEL_SHARD_NONE ? 1 : l->tp);
+}
+
 const char *plan_recompute_name(enum plan_recompute recompute) {
     return recomputes[recompute];
 }

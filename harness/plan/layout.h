@@ -54,6 +54,10 @@ int plan_layout_check(const struct plan_layout *layout, const struct plan_batch 
  * has the head. */
 int64_t plan_layout_layers(const struct plan_layout *layout, int64_t layers, int stage);
 
+/* Elements of one kind of parameter, of one layer where each has it, on a tensor and expert parallel rank. */
+double plan_layout_share(const struct plan_layout *layout, const struct model_config *config,
+                         const struct model_parameter *parameter);
+
 const char *plan_recompute_name(enum plan_recompute recompute);
 bool plan_recompute_find(const char *name, enum plan_recompute *recompute);
 

@@ -114,8 +114,10 @@ static void message(void *context, int64_t range, double bytes) {
     while (i >= 0 && l->ops[i].kind == PLAN_MESSAGE && l->ops[i].bytes != bytes) i--;
     if (i >= 0 && l->ops[i].kind == PLAN_MESSAGE)
         l->ops[i].count++;
-    else
-        add(l, PLAN_MESSAGE, PLAN_PHASE_COMMUNICATION, "all_reduce", "gradient all-reduce", 1)->bytes = bytes;
+    else {
+        struct plan_op *op = add(l, PLAN_MESSAGE, PLAN_PHASE_COMMUNICATION, "all_reduce", "gradient all-reduce", 1);
+        op->group = "dp", op->bytes = bytes;
+    }
 }
 
 static void total(struct plan_ledger *l, const struct plan *p) {
@@ -150,12 +152,13 @@ static void passes(struct plan_ledger *l, const struct plan *p, double micro) {
     pass(l, backward, "norm_grad_params", "norm grad-weight", norms, t, c->width, 2 * size, d);
     /* x, dy, the residual's gradient, and dx */
     pass(l, backward, "norm_grad_input", "norm grad-input", norms, t, c->width, 4 * size, d);
+    const double mlps = each * (double)model_config_mlps(c);
     if (c->family->gated) {
-        pass(l, forward, "swiglu_forward", "SwiGLU forward", each, t, c->ffn, 3 * size, d);
-        pass(l, backward, "swiglu_backward", "SwiGLU backward", each, t, c->ffn, 5 * size, d);
+        pass(l, forward, "swiglu_forward", "SwiGLU forward", mlps, t, c->ffn, 3 * size, d);
+        pass(l, backward, "swiglu_backward", "SwiGLU backward", mlps, t, c->ffn, 5 * size, d);
     } else { /* fused into the matmuls: what it writes beside, and reads again */
-        pass(l, forward, "gelu_forward", "GELU forward", each, t, c->ffn, size, d);
-        pass(l, backward, "gelu_backward", "GELU backward", each, t, c->ffn, size, d);
+        pass(l, forward, "gelu_forward", "GELU forward", mlps, t, c->ffn, size, d);
+        pass(l, backward, "gelu_backward", "GELU backward", mlps, t, c->ffn, size, d);
     }
     if (c->family->position == MODEL_POSITION_ROTARY) { /* in place */
         pass(l, forward, "rotary", "rotary forward", each, t, turned, 2 * size, d);
@@ -170,17 +173,20 @@ static void passes(struct plan_ledger *l, const struct plan *p, double micro) {
 void plan_ledger_fill(struct plan_ledger *l, const struct plan *p, const struct model_params *params) {
     static const char *const qkv[] = {"qkv forward", "qkv grad-input", "qkv grad-weight"};
     static const char *const proj[] = {"projection forward", "projection grad-input", "projection grad-weight"};
+    static const char *const router[] = {"router forward", "router grad-input", "router grad-weight"};
     static const char *const up[] = {"ffn up forward", "ffn up grad-input", "ffn up grad-weight"};
     static const char *const down[] = {"ffn down forward", "ffn down grad-input", "ffn down grad-weight"};
     const struct model_config *c = p->shape.config;
     const enum kernel_dtype d = p->shape.dtype;
     const double micro = (double)p->accumulation, each = micro * (double)c->layers;
+    const double mlps = each * (double)model_config_mlps(c);
 
     *l = (struct plan_ledger){0};
     linear(l, p, qkv, each, c->width, model_config_dim(c, MODEL_QKV));
     linear(l, p, proj, each, model_config_dim(c, MODEL_ATTENTION), c->width);
-    linear(l, p, up, each, c->width, model_config_dim(c, MODEL_FFN_UP));
-    linear(l, p, down, each, c->ffn, c->width);
+    if (c->experts > 0) linear(l, p, router, each, c->width, c->experts);
+    linear(l, p, up, mlps, c->width, model_config_dim(c, MODEL_FFN_UP));
+    linear(l, p, down, mlps, c->ffn, c->width);
     attention(l, p, false, each);
     attention(l, p, true, each);
     head(l, p, micro);
@@ -192,12 +198,33 @@ void plan_ledger_fill(struct plan_ledger *l, const struct plan *p, const struct 
     total(l, p);
 }
 
-double plan_full_model_flop(const struct plan *plan) {
-    struct plan whole = *plan;
+/* What backward computes again: attention, or all that a layer's forward does. */
+static double recomputed(const struct plan_ledger *l, int recompute) {
+    double flop = 0;
+    for (int i = 0; i < l->count; i++) {
+        const struct plan_op *op = &l->ops[i];
+        const bool again = recompute == PLAN_RECOMPUTE_FULL ||
+                           (recompute == PLAN_RECOMPUTE_SELECTIVE && op->kind == PLAN_ATTENTION_FORWARD);
+        if (again && op->phase == PLAN_PHASE_FORWARD) flop += op->count * op->flop;
+    }
+    return flop;
+}
+
+struct plan_flop plan_flop_count(const struct model_config *c, const struct plan_batch *b, int recompute) {
+    struct plan one = {.request = {.config = *c, .layout = plan_layout_data_parallel(1, 1)},
+                       .shape = {.batch = 1, .seq = b->seq, .head_rows = b->seq},
+                       .accumulation = b->global_batch};
     struct model_params params;
-    whole.request.config.layers = whole.request.config.full_layers;
-    whole.shape.config = &whole.request.config;
-    model_params_size(&params, &whole.request.config);
-    plan_ledger_fill(&whole.ledger, &whole, &params);
-    return whole.ledger.model_flop;
+    one.shape.config = &one.request.config;
+    model_params_size(&params, c);
+    plan_ledger_fill(&one.ledger, &one, &params);
+    const struct plan_ledger *l = &one.ledger;
+    return (struct plan_flop){l->model_flop, l->model_flop_square, l->model_flop + recomputed(l, recompute)};
+}
+
+double plan_full_model_flop(const struct plan *plan) {
+    struct model_config whole = plan->request.config;
+    whole.layers = whole.full_layers;
+    const struct plan_batch batch = {plan->request.seq, plan->request.global_batch};
+    return plan_flop_count(&whole, &batch, PLAN_RECOMPUTE_NONE).model;
 }

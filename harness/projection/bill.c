@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "costmodel/device.h"
+#include "model/params.h"
 
 /* Bytes/s to storage where nobody says: a small parallel file system. */
 static const double STORAGE = 20e9;
@@ -69,8 +70,7 @@ static double ramp(const struct projection *x, const struct cost_parameters *p, 
 static void failures(const struct projection *x, const struct projection_terms *t, struct projection_bill *b) {
     const double rate =
         isfinite(t->checkpoint_bytes_per_s) ? t->checkpoint_bytes_per_s : projection_bill_storage(x->machine);
-    const double parameters =
-        x->job.layout.tp * (x->job.shape.layers * cost_job_layer_whole(&x->job) + cost_job_table_parameters(&x->job));
+    const double parameters = (double)model_params_count(&x->job.model);
     const double busy = b->steps_s + b->ramp_s + b->straggling_s, mtbf_s = 3600 * t->mtbf_hours / x->accelerators;
     b->checkpoint_one_s = t->checkpoint_bytes * parameters / (isfinite(rate) ? rate : STORAGE);
     b->checkpoint_every_s = t->checkpoint_every_s > 0 ? t->checkpoint_every_s : sqrt(2 * b->checkpoint_one_s * mtbf_s);

@@ -42,14 +42,14 @@ static void compute(struct page *p) {
          "%.0f micro-batches, %.0f layers, PP %d, %.0f tokens a micro-batch, rate %.4g FLOP/s, %.0f units, %.4g "
          "elements of k "
          "lost a tile, memory %.4g bytes/s",
-         s->micro_batches, j->shape.layers, j->layout.pp, cost_job_tokens(j), p->rates.matmul, p->rates.units,
+         s->micro_batches, (double)j->model.layers, j->layout.pp, cost_job_tokens(j), p->rates.matmul, p->rates.units,
          p->rates.k0, p->rates.memory);
     snprintf(formula, sizeof formula, "%s%s", times,
              j->practice.flash ? "(4 forward + 4 x 2.5 / 0.9 backward) x seen x b s^2 width / fused rate"
                                : "(2 forward + 4 backward matmuls of the square, 16 passes over the scores)");
     term(p, "attention", s->attention, formula,
          "s %lld, of whose square queries see %.4g, heads %.0f, width %.0f a rank, fused rate %.4g FLOP/s",
-         (long long)j->batch.seq, cost_job_attended(j), j->shape.heads, cost_job_attention(j), p->rates.flash);
+         (long long)j->batch.seq, cost_job_attended(j), (double)j->model.heads, cost_job_attention(j), p->rates.flash);
     term(p, "passes", s->passes, "micro-batches x layers / PP x 3 x bytes / memory", "memory %.4g bytes/s",
          p->rates.memory);
     term(p, "launch", s->launch,
@@ -57,7 +57,7 @@ static void compute(struct page *p) {
                               : "what a layer's pass lacks to the CPU's time for its launches",
          "blocking %s", j->practice.blocking ? "yes" : "no");
     term(p, "head", s->head, "micro-batches / PP x (3 matmuls of tokens x vocabulary x width, cross-entropy in FP32)",
-         "vocabulary %.0f, TP %d", j->shape.vocab, j->layout.tp);
+         "vocabulary %.0f, TP %d", (double)j->model.vocab, j->layout.tp);
 }
 
 /* Of a mixture of experts alone. */
@@ -66,24 +66,24 @@ static void mixture(struct page *p) {
     const struct cost_job *j = p->job;
     const struct cost_group all = cost_group_expert(j, &p->links), data = cost_group_expert_data(j, &p->links);
     const int ep = plan_layout_expert_ranks(&j->layout);
-    const double k = j->shape.active, rows = cost_job_routed_rows(j);
-    if (j->shape.experts == 0) return;
+    const double k = (double)j->model.active, rows = cost_job_routed_rows(j);
+    if (j->model.experts == 0) return;
     term(p, "experts", s->experts,
          "micro-batches x layers / PP x matmuls of E / EP experts in one launch, t k EP / E rows each: as linear; "
          "routing is balanced",
-         "E %.0f, k %.0f, EP %d, t %.0f: %.0f experts of %.0f rows, width %.0f a rank", j->shape.experts, k, ep,
-         cost_job_tokens(j), cost_job_experts_held(j), cost_job_expert_rows(j), j->shape.ffn / j->layout.tp);
+         "E %.0f, k %.0f, EP %d, t %.0f: %.0f experts of %.0f rows, width %.0f a rank", (double)j->model.experts, k, ep,
+         cost_job_tokens(j), cost_job_experts_held(j), cost_job_expert_rows(j), (double)j->model.ffn / j->layout.tp);
     term(
         p, "router", s->router,
         "micro-batches x layers / PP x (matmul of tokens x E x hidden, 4 passes over scores, 4 over rows as they leave "
         "and return, 4 where they are sorted by a rank's experts)",
-        "%.0f rows of %.0f", rows, j->shape.hidden);
+        "%.0f rows of %.0f", rows, (double)j->model.width);
     term(p, "all_to_all", s->all_to_all,
          "micro-batches x layers / PP x 4 (6 with full recomputation) x (the longer of bytes (r - 1) / EP inside and "
          "bytes (EP - r) / EP outside, alpha a peer); nothing runs beside it",
          "%.4g bytes a rank, EP %d of which r %.0f in a domain, links %.4g bytes/s, a rank's part of the network %.4g "
          "bytes/s",
-         j->practice.weight_bytes * rows * j->shape.hidden, ep, all.ranks, p->links.inside * all.share,
+         j->practice.weight_bytes * rows * (double)j->model.width, ep, all.ranks, p->links.inside * all.share,
          fmin(p->links.group / all.ranks, p->links.node / all.ranks / all.sharing));
     term(p, "of data_parallel", s->data_parallel_experts,
          "experts' gradients and weights, over the DP / EP ranks that hold the same, before what runs beside compute",
@@ -95,9 +95,9 @@ static void communication(struct page *p) {
     const struct cost_step *s = p->step;
     const struct cost_job *j = p->job;
     const struct cost_group g = cost_group_data(j, &p->links);
-    const double bytes = j->practice.weight_bytes * cost_job_tokens(j) * j->shape.hidden;
+    const double bytes = j->practice.weight_bytes * cost_job_tokens(j) * (double)j->model.width;
     term(p, "tensor_parallel", s->tensor_parallel,
-         j->shape.experts > 0 ? "micro-batches x layers / PP x 4 all-reduces (6 with full recomputation), those of the "
+         j->model.experts > 0 ? "micro-batches x layers / PP x 4 all-reduces (6 with full recomputation), those of the "
                                 "experts of k times the bytes where routed rows are gathered (SP with EP)"
                               : "micro-batches x layers / PP x 4 all-reduces (6 with full recomputation)",
          "TP %d, %.4g bytes each, links %.4g bytes/s", j->layout.tp, bytes, p->links.inside);

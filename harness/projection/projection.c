@@ -54,8 +54,7 @@ static int count_accelerators(const struct machine *m, const struct projection_q
 
 static void practice(const struct projection_question *q, enum machine_dtype dtype, enum cost_device device,
                      struct cost_practice *x) {
-    const struct cost_job job = {.shape.gated = q->config->family->gated,
-                                 .layout = {.dp = 0, .sequence_parallel = true}};
+    const struct cost_job job = {.model.family = q->config->family, .layout = {.dp = 0, .sequence_parallel = true}};
     cost_practice_default(&job, q->era, x);
     const bool narrow = dtype == MACHINE_BF16 || dtype == MACHINE_FP16;
     x->flash = q->fused == PLAN_FREE ? x->flash && device != COST_V100 : q->fused; /* its kernels want Ampere */
@@ -111,7 +110,7 @@ static void label(const struct fit_result *fitted, const char *unlike, struct pr
     p->why = unlike;
     if (!unlike && p->job.layout.schedule != PLAN_1F1B && p->job.layout.pp > 1)
         unlike = p->why = "no run with its pipeline's schedule was fitted";
-    if (!unlike && p->job.shape.experts > 0) unlike = p->why = "no run of a mixture of experts was fitted";
+    if (!unlike && p->job.model.experts > 0) unlike = p->why = "no run of a mixture of experts was fitted";
     if (!unlike && p->job.practice.fp32) unlike = p->why = "no run of 32-bit numbers was fitted";
     if (m->announced || m->hypothetical) {
         p->label = COST_PROMISED;
@@ -129,6 +128,7 @@ static void label(const struct fit_result *fitted, const char *unlike, struct pr
 static int price(const struct fit_result *fitted, const struct projection_question *q, const char *unlike,
                  struct projection *p, struct base_error *e) {
     cost_step(&p->job, &fitted->parameters, &whole, &p->step);
+    p->flop = plan_flop_count(&p->job.model, &p->job.batch, p->job.layout.recompute);
     p->memory = cost_search_memory(q->config, &p->job);
     p->memory_needed = cost_memory_needed(&p->memory);
     p->fits = p->memory_needed <= p->job.platform.memory_bytes;
@@ -168,9 +168,9 @@ struct projection_rates_shown projection_rates(const struct projection *p) {
     const double time = p->step.total, peak = p->job.platform.peak_flop_per_s * p->job.accelerators * time;
     return (struct projection_rates_shown){
         .tokens_per_s = (double)p->job.batch.global_batch * (double)p->job.batch.seq / time,
-        .flop_per_s = p->step.model_flop / time / p->accelerators,
-        .flop_per_s_square = p->step.model_flop_square / time / p->accelerators,
-        .mfu = p->step.model_flop / peak,
-        .hfu = p->step.hardware_flop / peak,
+        .flop_per_s = p->flop.model / time / p->accelerators,
+        .flop_per_s_square = p->flop.model_square / time / p->accelerators,
+        .mfu = p->flop.model / peak,
+        .hfu = p->flop.hardware / peak,
     };
 }

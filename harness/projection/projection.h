@@ -7,6 +7,7 @@
 #include "costmodel/platform.h"
 #include "costmodel/search.h"
 #include "fit/result.h"
+#include "plan/ledger.h"
 
 /* What is asked; defaults are those of projection_question_default. */
 struct projection_question {
@@ -26,6 +27,7 @@ struct projection {
     enum machine_dtype dtype;
     struct cost_job job;
     struct cost_step step;
+    struct plan_flop flop; /* of a step */
     struct cost_memory memory;
     double accelerators;  /* of the machine's: an MI250X is one, though two ranks */
     double low_s, high_s; /* 90% interval of a step */

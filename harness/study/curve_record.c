@@ -4,16 +4,16 @@
 #include <math.h>
 #include <string.h>
 
+#include "plan/ledger.h"
 #include "records/set.h"
 #include "study/curve.h"
 
 /* The figure that an iteration of `step_s` seconds makes. */
 static double figure_of(const struct study_curve *c, const struct cost_job *job, double step_s) {
-    struct cost_step s;
     switch (c->figure) {
     case STUDY_CURVE_FLOPS:
-        cost_step_flop(job, &s);
-        return s.model_flop / (job->accelerators * step_s) / 1e12;
+        return plan_flop_count(&job->model, &job->batch, PLAN_RECOMPUTE_NONE).model / (job->accelerators * step_s) /
+               1e12;
     case STUDY_CURVE_TOKENS:
         return (double)(job->batch.global_batch * job->batch.seq) / (job->accelerators * step_s);
     default:

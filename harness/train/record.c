@@ -44,6 +44,7 @@ static json_t *op_of(const struct plan_op *op) {
     if (op->rows) record_set_integer(o, "rows", op->rows), record_set_integer(o, "cols", op->cols);
     if (op->flop > 0) record_set_number(o, "flop", op->flop);
     record_set_number(o, "bytes", op->bytes);
+    if (op->group) record_set(o, "group", json_string(op->group));
     return o;
 }
 

@@ -40,30 +40,10 @@ static const char *cell(int row, const char *column) {
     return record_csv_cell(&runs.csv, row, record_csv_column(&runs.csv, column));
 }
 
-/* A model of the run's shape. */
-static struct model_config config_of(const struct fit_run *run) {
-    const struct cost_shape *s = &run->job.shape;
-    const json_int_t width = (json_int_t)s->hidden, layers = (json_int_t)s->layers, heads = (json_int_t)s->heads;
-    const json_int_t ffn = (json_int_t)s->ffn, vocab = (json_int_t)s->vocab, seq = (json_int_t)run->job.batch.seq;
-    struct model_config c;
-    struct base_error e = {0};
-    json_t *json =
-        s->gated ? json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "model_type", "llama", "hidden_size",
-                             width, "num_hidden_layers", layers, "num_attention_heads", heads, "num_key_value_heads",
-                             (json_int_t)s->kv_heads, "intermediate_size", ffn, "vocab_size", vocab,
-                             "max_position_embeddings", seq, "tie_word_embeddings", 0)
-                 : json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "model_type", "gpt2", "n_embd", width, "n_layer",
-                             layers, "n_head", heads, "n_inner", ffn, "n_positions", seq, "vocab_size", vocab);
-    const int code = model_config_parse(&c, run->id, json, run->id, &e);
-    json_decref(json);
-    if (code) c.layers = 0; /* a width that its heads do not divide */
-    return c;
-}
-
 static bool used(const struct fit_run *run, struct model_config *c) {
     if (!run->complete || run->why || run->tier < 1 || run->tier > 2) return false;
-    *c = config_of(run);
-    return c->layers > 0;
+    *c = run->job.model;
+    return true;
 }
 
 /* Bytes of the accelerator: as its name says, else as it is sold. */

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "plan/ledger.h"
 #include "plan/plan.h"
 #include "unit/support/published_jobs.h"
 
@@ -52,6 +53,10 @@ static void test_parts(void **state) {
     }
 }
 
+static struct plan_flop flop_of(const struct cost_job *job) {
+    return plan_flop_count(&job->model, &job->batch, job->layout.recompute);
+}
+
 /* GPT-2 124M on one device, 4 sequences of 1,024: a layer's matmuls have 12 x 768^2 parameters, the head 50,257 x 768:
  * 6 x 4096 x (84,934,656 + 38,597,376) = 3.0359e12, and causal attention 6 x 4096 x 12 x 1024 x 768 = 0.2319e12. */
 static void test_flop(void **state) {
@@ -59,21 +64,29 @@ static void test_flop(void **state) {
     struct cost_job job = published_job(&published_jobs[0]);
     struct cost_parameters p;
     struct cost_step s;
-    job.shape = (struct cost_shape){12, 768, 3072, 12, 12, 50257, false, 0, 0, 0, 0};
+    job.model = (struct model_config){.family = model_family_find("gpt2"),
+                                      .layers = 12,
+                                      .width = 768,
+                                      .ffn = 3072,
+                                      .heads = 12,
+                                      .kv_heads = 12,
+                                      .head_dim = 64,
+                                      .vocab = 50257};
     job.layout = plan_layout_data_parallel(1, 4);
     job.batch = (struct plan_batch){1024, 4};
     job.accelerators = 1;
     cost_practice_default(&job, COST_MEGATRON, &job.practice);
     cost_parameters_prior(&p);
     cost_step(&job, &p, &whole, &s);
-    assert_true(fabs(s.model_flop / 3.26784e12 - 1) < 1e-5);
-    assert_true(fabs(s.model_flop_square / 3.49976e12 - 1) < 1e-5);
-    assert_true(s.hardware_flop == s.model_flop);
+    struct plan_flop flop = flop_of(&job);
+    assert_true(fabs(flop.model / 3.26784e12 - 1) < 1e-5);
+    assert_true(fabs(flop.model_square / 3.49976e12 - 1) < 1e-5);
+    assert_true(flop.hardware == flop.model);
     assert_true(s.data_parallel == 0 && s.p2p == 0 && s.bubble == 0 && s.tensor_parallel == 0);
     job.layout.recompute =
         PLAN_RECOMPUTE_FULL; /* and a forward of the layers: a third of their matmuls and attention */
-    cost_step(&job, &p, &whole, &s);
-    assert_true(fabs((s.hardware_flop - s.model_flop) / (2 * 4096 * 84934656.0 + 0.231928e12 / 3) - 1) < 1e-5);
+    flop = flop_of(&job);
+    assert_true(fabs((flop.hardware - flop.model) / (2 * 4096 * 84934656.0 + 0.231928e12 / 3) - 1) < 1e-5);
 }
 
 /* A window: as many pairs as the ledger counts, but for half a position a query; fused attention gains by them, the
@@ -87,34 +100,32 @@ static void test_window(void **state) {
     for (int flash = 0; flash <= 1; flash++)
         for (int64_t w = 64; w <= 4096; w *= 4) {
             job.batch.seq = 4096, job.practice.flash = flash;
-            job.shape.window = 0;
+            job.model.window = 0;
             cost_step(&job, &p, &whole, &all);
-            job.shape.window = (double)w;
+            const struct plan_flop of_all = flop_of(&job);
+            job.model.window = w;
             cost_step(&job, &p, &whole, &some);
+            const struct plan_flop of_some = flop_of(&job);
             const double pairs = plan_attention_flop(1, 1, 4096, w, 64, false) / (4 * 64);
             assert_true(fabs(cost_job_attended(&job) * 4096 * 4096 - pairs) <= 4096);
             const double gain = some.attention / all.attention;
             assert_true(fabs(gain - (flash ? 2 * cost_job_attended(&job) : 1)) < 1e-9);
-            assert_true(w == 4096 ? some.model_flop == all.model_flop : some.model_flop < all.model_flop);
-            assert_true(some.model_flop_square == all.model_flop_square);
+            assert_true(w == 4096 ? of_some.model == of_all.model : of_some.model < of_all.model);
+            assert_true(of_some.model_square == of_all.model_square);
         }
 }
 
-/* Heads whose width is not hidden / heads: parameters as the model counts them; a head_dim that says the usual changes
- * nothing, and half of it halves attention. */
+/* Heads of half the usual width: attention's parameters and time are halved. */
 static void test_head_dim(void **state) {
     (void)state;
     struct cost_job job = published_job(&published_jobs[0]);
     struct cost_parameters p;
-    struct cost_step usual, said, half;
+    struct cost_step usual, half;
     cost_parameters_prior(&p);
     job.practice.flash = true;
-    const double hidden = job.shape.hidden, tp = job.layout.tp, dense = tp * cost_job_layer_parameters(&job);
+    const double hidden = (double)job.model.width, tp = job.layout.tp, dense = tp * cost_job_layer_parameters(&job);
     cost_step(&job, &p, &whole, &usual);
-    job.shape.head_dim = hidden / job.shape.heads;
-    cost_step(&job, &p, &whole, &said);
-    assert_true(said.total == usual.total && said.model_flop == usual.model_flop);
-    job.shape.head_dim /= 2;
+    job.model.head_dim /= 2;
     cost_step(&job, &p, &whole, &half);
     assert_true(fabs(half.attention / usual.attention - 0.5) < 1e-9);
     assert_true(fabs(dense - tp * cost_job_layer_parameters(&job) - 2 * hidden * hidden) < 1);

@@ -13,7 +13,7 @@
 /* One layer a stage, each with `dp` ranks; nodes of `node` accelerators; `rest` seconds are paid once a step. */
 static struct cost_straggler slow(int pp, int dp, double node, int64_t micro_batches, double rest, double slower) {
     const struct cost_job job = {
-        .shape.layers = pp,
+        .model.layers = pp,
         .layout = {.dp = dp, .tp = 1, .pp = pp, .vp = 1, .cp = 1, .schedule = PLAN_1F1B, .micro_batch = 1},
         .batch = {.seq = 8, .global_batch = micro_batches * dp},
         .accelerators = pp * dp,
@@ -55,7 +55,7 @@ static void several_stages(void **state) {
 static void at_the_largest(void **state) {
     (void)state;
     const struct cost_job job = {
-        .shape.layers = 4,
+        .model.layers = 4,
         .layout = {.dp = 1, .tp = 1, .pp = 4, .vp = 1, .cp = 1, .schedule = PLAN_1F1B, .micro_batch = 1},
         .batch = {.seq = 8, .global_batch = 64},
         .accelerators = 4,

@@ -124,6 +124,7 @@ static void test_why(void **state) {
     unused(HEAD "\nx,A100,8,24,2048,16,1024,8,8,1,1,,\"1,512\"\n", "iteration_s \"1,512\" may be 1512 or 1.512");
     unused(HEAD "\nx,A100,16,24,2048,16,1024,8,8,1,1,,1.5\n", "tp x pp x dp x cp is 8, n_accelerators 16");
     unused(HEAD "\nx,A100,8,24,2048,12,1024,8,8,1,1,,1.5\n", "tp 8 does not divide heads 12");
+    unused(HEAD "\nx,A100,8,24,2048,24,1024,8,8,1,1,,1.5\n", "heads 24 does not divide hidden 2048");
     unused(HEAD "\nx,A100,8,24,2048,16,1024,8,8,1,1,32,1.5\n", "kv_heads 32 are more than heads 16");
     unused(HEAD ",tokens_per_s_per_accel\nx,A100,8,24,2048,16,1024,8,8,1,1,,1,2048\n", "leave the wrong one blank");
     unused(HEAD "\nx,A100,8,24,2048,16,1024,4,1,1,8,,1.5\n", "global_batch 4 is less than dp 8");
@@ -243,7 +244,7 @@ static void test_semicolons(void **state) {
         fail_msg("%s", e.text);
     assert_int_equal(runs.count, 2);
     assert_null(runs.run[0].why);
-    assert_true(runs.run[0].measured_s == 1.512 && runs.run[0].job.shape.hidden == 2048);
+    assert_true(runs.run[0].measured_s == 1.512 && runs.run[0].job.model.width == 2048);
     assert_true(runs.run[0].job.layout.sequence_parallel && !runs.run[1].job.layout.sequence_parallel);
     assert_null(runs.run[1].why);
     fit_runs_free(&runs);
@@ -330,7 +331,7 @@ static void test_own_table(void **state) {
     assert_int_equal(runs.count, 1);
     assert_int_equal(runs.run[0].tier, 1);
     assert_true(runs.run[0].complete && !runs.run[0].why && runs.run[0].measured_s == 1.5);
-    assert_true(runs.run[0].job.shape.ffn == 8192 && !runs.run[0].job.shape.gated);
+    assert_true(runs.run[0].job.model.ffn == 8192 && !runs.run[0].job.model.family->gated);
     assert_int_equal(runs.run[0].job.practice.era, COST_MEGATRON);
     assert_int_equal(runs.run[0].job.platform.device, COST_H100);
     fit_runs_free(&runs);

@@ -13,6 +13,7 @@
 
 #include "fit/ranking.h"
 #include "fit/score.h"
+#include "plan/ledger.h"
 #include "unit/support/published_jobs.h"
 
 enum { RUNS = 8 };
@@ -105,14 +106,14 @@ static void test_naive(void **state) {
     (void)state;
     struct base_error e = {0};
     double step_s[RUNS], shares[COST_OTHER_DEVICE + 1];
-    struct cost_step s;
     for (int i = 0; i < 4; i++) rows[i].measured_s = 2;
     assert_int_equal(fit_naive(&runs, rows, FIT_SPLIT_SOURCE, step_s, &e), BASE_OK);
     assert_true(near(step_s[0], 1) && near(step_s[3], 1) && near(step_s[4], 2) && near(step_s[7], 2));
     for (int i = 0; i < 4; i++) rows[i].weight = 0;
     assert_int_equal(fit_naive_shares(rows, RUNS, shares, &e), BASE_OK);
-    cost_step_flop(&list[4].job, &s);
-    const double share = s.model_flop / (list[4].job.accelerators * list[4].job.platform.peak_flop_per_s);
+    const struct cost_job *job = &list[4].job;
+    const double flop = plan_flop_count(&job->model, &job->batch, PLAN_RECOMPUTE_NONE).model;
+    const double share = flop / (list[4].job.accelerators * list[4].job.platform.peak_flop_per_s);
     assert_true(near(shares[list[4].job.platform.device], share) && near(shares[COST_GB200], share));
     assert_true(near(fit_naive_step(&list[4].job, shares), 1));
 }

@@ -35,6 +35,11 @@ static const struct cost_platform published_devices[] = {[COST_V100] = SHEET(125
                                                          [COST_H100] = SHEET(989e12, 67e12, 0.5, 132, 360e9, 450e9),
                                                          [COST_GB200] = SHEET(2500e12, 80e12, 0.5, 148, 650e9, 900e9)};
 
+#define MODEL(LAYERS, WIDTH, FFN, HEADS, KV_HEADS, VOCAB)                                                              \
+    {                                                                                                                  \
+        .layers = (LAYERS), .width = (WIDTH), .ffn = (FFN), .heads = (HEADS), .kv_heads = (KV_HEADS),                  \
+        .head_dim = (WIDTH) / (HEADS), .vocab = (VOCAB)                                                                \
+    }
 #define LAYOUT(TP, PP, CP, DP, VP, ZERO, SP, RECOMPUTE, MICRO)                                                         \
     {                                                                                                                  \
         .tp = (TP), .pp = (PP), .cp = (CP), .dp = (DP), .vp = (VP), .zero = (ZERO), .sequence_parallel = (SP),         \
@@ -49,7 +54,7 @@ static const struct cost_platform published_devices[] = {[COST_V100] = SHEET(125
 
 static const struct published_job published_jobs[] = {
     {"bs-v100-048",
-     {.shape = {64, 8192, 32768, 32, 32, 50257, false, 0, 0, 0, 0},
+     {.model = MODEL(64, 8192, 32768, 32, 32, 50257),
       .layout = LAYOUT(4, 1, 1, 16, 1, 3, false, FULL, 48),
       .batch = {1024, 768},
       .practice =
@@ -57,7 +62,7 @@ static const struct published_job published_jobs[] = {
       .platform = PLATFORM(V100, OMNIPATH, 9e+11, 4, 4, 5e+10)},
      {120.288, 120.225, 0, 0, 0, 0, 0, 0.0389628}},
     {"jz-b7-008",
-     {.shape = {30, 4096, 16384, 32, 32, 32000, false, 0, 0, 0, 0},
+     {.model = MODEL(30, 4096, 16384, 32, 32, 32000),
       .layout = LAYOUT(1, 1, 1, 2, 1, 3, false, FULL, 1),
       .batch = {2048, 2},
       .practice = {.era = COST_HUGGINGFACE,
@@ -70,7 +75,7 @@ static const struct published_job published_jobs[] = {
       .platform = PLATFORM(A100, OMNIPATH, 2.039e+12, 8, 8, 5e+10)},
      {2.5766, 2.48793, 0, 0, 0, 0, 0, 0.0653695}},
     {"bs-a100-011",
-     {.shape = {80, 14400, 57600, 96, 96, 250880, false, 0, 0, 0, 0},
+     {.model = MODEL(80, 14400, 57600, 96, 96, 250880),
       .layout = LAYOUT(8, 10, 1, 2, 1, 1, false, FULL, 1),
       .batch = {2048, 2048},
       .practice = {.era = COST_MEGATRON,
@@ -83,7 +88,7 @@ static const struct published_job published_jobs[] = {
       .platform = PLATFORM(A100, OMNIPATH, 2.039e+12, 8, 8, 5e+10)},
      {464.259, 422.516, 22.6883, 3.69136, 11.2645, 3.49668, 0.537129, 0.0415241}},
     {"bs-a100-120",
-     {.shape = {106, 12288, 49152, 64, 64, 250880, false, 0, 0, 0, 0},
+     {.model = MODEL(106, 12288, 49152, 64, 64, 250880),
       .layout = LAYOUT(4, 12, 1, 8, 1, 1, false, FULL, 2),
       .batch = {2048, 2048},
       .practice = {.era = COST_MEGATRON,
@@ -97,7 +102,7 @@ static const struct published_job published_jobs[] = {
       .platform = PLATFORM(A100, OMNIPATH, 2.039e+12, 8, 8, 5e+10)},
      {122.346, 97.2455, 0.929369, 8.34978, 5.00817, 8.92705, 1.83334, 0.029955}},
     {"lucie-033",
-     {.shape = {32, 4096, 11008, 32, 32, 32000, true, 0, 0, 0, 0},
+     {.model = MODEL(32, 4096, 11008, 32, 32, 32000),
       .layout = LAYOUT(1, 1, 1, 128, 1, 1, false, NONE, 2),
       .batch = {2048, 256},
       .practice = {.era = COST_MEGATRON,
@@ -110,7 +115,7 @@ static const struct published_job published_jobs[] = {
       .platform = PLATFORM(A100, OMNIPATH, 2.039e+12, 8, 8, 5e+10)},
      {9.1819, 1.04807, 0, 0, 0, 8.08611, 0, 0.0244237}},
     {"mlm-t2-001",
-     {.shape = {96, 12288, 49152, 96, 96, 51200, false, 0, 0, 0, 0},
+     {.model = MODEL(96, 12288, 49152, 96, 96, 51200),
       .layout = LAYOUT(1, 1, 1, 384, 1, 3, false, FULL, 4),
       .batch = {2048, 1536},
       .practice = {.era = COST_MEGATRON,
@@ -122,7 +127,7 @@ static const struct published_job published_jobs[] = {
       .platform = PLATFORM(A100, INFINIBAND, 2.039e+12, 8, 8, 2e+11)},
      {89.9646, 89.9317, 0, 0, 0, 0, 0, 0.00963186}},
     {"kort-004",
-     {.shape = {96, 12288, 49152, 96, 96, 51200, false, 0, 0, 0, 0},
+     {.model = MODEL(96, 12288, 49152, 96, 96, 51200),
       .layout = LAYOUT(8, 8, 1, 1, 3, 0, true, SELECTIVE, 1),
       .batch = {2048, 64},
       .practice =
@@ -130,7 +135,7 @@ static const struct published_job published_jobs[] = {
       .platform = PLATFORM(A100, INFINIBAND, 2.039e+12, 8, 8, 2e+11)},
      {13.6903, 12.6918, 0.246465, 0.461437, 0.186793, 0, 0.0114406, 0.0691239}},
     {"mpt-001",
-     {.shape = {80, 8192, 32768, 64, 64, 50368, false, 0, 0, 0, 0},
+     {.model = MODEL(80, 8192, 32768, 64, 64, 50368),
       .layout = LAYOUT(1, 1, 1, 512, 1, 3, false, FULL, 8),
       .batch = {2048, 4096},
       .practice = {.era = COST_FSDP,
@@ -144,7 +149,7 @@ static const struct published_job published_jobs[] = {
       .platform = PLATFORM(H100, INFINIBAND, 3.35e+12, 8, 8, 4e+11)},
      {15.7829, 15.7579, 0, 0, 0, 0, 0, 0.00163299}},
     {"mpt-089",
-     {.shape = {40, 5120, 20480, 40, 40, 50368, false, 0, 0, 0, 0},
+     {.model = MODEL(40, 5120, 20480, 40, 40, 50368),
       .layout = LAYOUT(1, 1, 1, 8, 1, 3, false, NONE, 2),
       .batch = {2048, 48},
       .practice = {.era = COST_FSDP,
@@ -158,7 +163,7 @@ static const struct published_job published_jobs[] = {
       .platform = PLATFORM(A100, ROCE, 2.039e+12, 8, 8, 2e+11)},
      {5.25512, 5.19781, 0, 0, 0, 0, 0, 0.0340064}},
     {"dgxc-002",
-     {.shape = {21, 16384, 53248, 128, 16, 128256, true, 0, 0, 0, 0},
+     {.model = MODEL(21, 16384, 53248, 128, 16, 128256),
       .layout = LAYOUT(8, 3, 2, 2, 7, 1, true, NONE, 1),
       .batch = {8192, 126},
       .practice = {.era = COST_MEGATRON_CORE,
@@ -171,7 +176,7 @@ static const struct published_job published_jobs[] = {
       .platform = PLATFORM(H100, INFINIBAND, 3.35e+12, 8, 8, 4e+11)},
      {9.29919, 8.28909, 0.420126, 0.0366396, 0.28862, 0.214929, 0, 0.026489}},
     {"dgxc-121",
-     {.shape = {96, 18432, 73728, 96, 8, 256000, false, 0, 0, 0, 0},
+     {.model = MODEL(96, 18432, 73728, 96, 8, 256000),
       .layout = LAYOUT(8, 8, 1, 2, 12, 1, true, SELECTIVE, 1),
       .batch = {4096, 32},
       .practice = {.era = COST_MEGATRON_CORE,
@@ -184,7 +189,7 @@ static const struct published_job published_jobs[] = {
       .platform = PLATFORM(H100, INFINIBAND, 3.35e+12, 8, 8, 4e+11)},
      {4.82068, 3.73312, 0.320943, 0.134432, 0.149595, 0.409674, 0, 0.0496111}},
     {"dgxc-144",
-     {.shape = {80, 8192, 28672, 64, 8, 32000, true, 0, 0, 0, 0},
+     {.model = MODEL(80, 8192, 28672, 64, 8, 32000),
       .layout = LAYOUT(1, 1, 1, 64, 1, 3, false, SELECTIVE, 2),
       .batch = {4096, 128},
       .practice =
@@ -192,7 +197,7 @@ static const struct published_job published_jobs[] = {
       .platform = PLATFORM(H100, INFINIBAND, 3.35e+12, 8, 8, 4e+11)},
      {6.94097, 6.90383, 0, 0, 0, 0, 0, 0.0138449}},
     {"dgxc-202",
-     {.shape = {126, 16384, 53248, 128, 8, 128256, true, 0, 0, 0, 0},
+     {.model = MODEL(126, 16384, 53248, 128, 8, 128256),
       .layout = LAYOUT(4, 8, 2, 2, 8, 1, true, NONE, 1),
       .batch = {8192, 64},
       .practice = {.era = COST_MEGATRON_CORE,
@@ -205,14 +210,14 @@ static const struct published_job published_jobs[] = {
       .platform = PLATFORM(GB200, INFINIBAND, 8e+12, 4, 64, 2e+11)},
      {9.04064, 8.53938, 0.108064, 0.233076, 0.0633229, 0.0257111, 0, 0.0477928}},
     {"misc-026",
-     {.shape = {12, 768, 3072, 12, 12, 51200, false, 0, 0, 0, 0},
+     {.model = MODEL(12, 768, 3072, 12, 12, 51200),
       .layout = LAYOUT(1, 1, 1, 64, 1, 0, false, NONE, 4),
       .batch = {2048, 256},
       .practice = {.era = COST_XLA, .overlap_dp = true, .zero_group = 64, .weight_bytes = 2, .grad_bytes = 2},
       .platform = PLATFORM(A100, INFINIBAND, 2.039e+12, 8, 8, 2e+11)},
      {0.138339, 0.108814, 0, 0, 0, 0.00315346, 0, 0.00307131}},
     {"internlm-002",
-     {.shape = {32, 4096, 11008, 32, 32, 103168, true, 0, 0, 0, 0},
+     {.model = MODEL(32, 4096, 11008, 32, 32, 103168),
       .layout = LAYOUT(1, 1, 1, 16, 1, 1, false, NONE, 2),
       .batch = {2048, 128},
       .practice = {.era = COST_INTERNEVO,
@@ -225,7 +230,7 @@ static const struct published_job published_jobs[] = {
       .platform = PLATFORM(A100, ROCE, 2.039e+12, 8, 8, 5e+10)},
      {4.15898, 3.4748, 0, 0, 0, 0.627386, 0, 0.0334942}},
     {"internlm-033",
-     {.shape = {32, 4096, 11008, 32, 32, 103168, true, 0, 0, 0, 0},
+     {.model = MODEL(32, 4096, 11008, 32, 32, 103168),
       .layout = LAYOUT(1, 1, 1, 8, 1, 1, false, FULL, 8),
       .batch = {2048, 64},
       .practice = {.era = COST_INTERNEVO,
@@ -240,13 +245,15 @@ static const struct published_job published_jobs[] = {
      {4.56214, 4.41361, 0, 0, 0, 0.0825946, 0, 0.042629}},
 };
 #undef SHEET
+#undef MODEL
 #undef LAYOUT
 #undef PLATFORM
 
-/* The job with what follows from its layout and its device. */
+/* The job with what follows from its sizes, its layout and its device. */
 static inline struct cost_job published_job(const struct published_job *row) {
     struct cost_job job = row->job;
     const struct cost_platform *sheet = &published_devices[job.platform.device];
+    job.model.family = model_family_find(job.model.ffn == 4 * job.model.width ? "gpt2" : "llama");
     job.accelerators = plan_layout_world(&job.layout);
     job.platform.peak_flop_per_s = sheet->peak_flop_per_s;
     job.platform.fp32_flop_per_s = sheet->fp32_flop_per_s;
