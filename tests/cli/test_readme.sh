@@ -1,16 +1,21 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # check: timeout 600
-# What README.md says can be typed: every block fenced as ```sh is run as it stands, in a copy of this tree (other
-# fences are output). Commands that would take long are shortened from outside: in the copy build/toise plans (--dry-run)
-# what is not about tiny-gpt2. Those that another test covers, or that reach outside, are named and left out.
+# What every README.md says can be typed: each block fenced as ```sh is run as it stands, in a copy of this tree (other
+# fences are output), each command once. Commands that would take long are shortened from outside: in the copy build/toise
+# plans (--dry-run) what is not about tiny-gpt2, and fits a twelfth of the published runs. Those that another test runs are
+# named and left out. Links lead somewhere, the map has every room, and the first page is short, in short sentences.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 [ -e README.md ] || { echo 'SKIP: README: there is none'; exit 77; }
 BUILD=$(cd "${BUILD:-build}" && pwd)
+MOST_BYTES=8192 MOST_WORDS=20
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 bad=0
+fail() { echo "$1"; bad=1; }
+mapfile -t pages < <(find . \( -path ./results/local -o -name .git -o -name 'build*' \) -prune -o -name README.md -print |
+    sed 's,^\./,,' | LC_ALL=C sort)
 
 mkdir -p "$work/tree" "$work/home"
 find . -mindepth 1 -maxdepth 1 ! -name .git ! -name 'build*' ! -name results -exec cp -a -t "$work/tree" {} +
@@ -18,38 +23,60 @@ mkdir "$work/tree/results"
 cp -a results/*.md results/predict-* "$work/tree/results/" 2>/dev/null || true
 cp -a "$BUILD" "$work/tree/build"
 mv "$work/tree/build/toise" "$work/tree/build/toise.real"
+awk 'NR == 1 || NR % 12 == 0' harness/catalog/runs/published.csv >"$work/tree/few.csv"
 cat >"$work/tree/build/toise" <<'END'
 #!/bin/sh
 real=$(dirname "$0")/toise.real
 case "$*" in
+validate*--fit* | validate*--ablate*) shift && exec "$real" validate few.csv "$@" ;;
 *tiny-gpt2* | *--help* | *--version* | *--dry-run* | validate* | project* | predict* | curve* | programme*) exec "$real" "$@" ;;
 *) exec "$real" "$@" --dry-run ;;
 esac
 END
 chmod +x "$work/tree/build/toise"
 
-# Who covers a command that is not run here; nothing for those that are.
+# Who runs a command that is not run here; nothing for those that are.
 covered() {
     case $1 in
-    'make check'* | .ci/run* | 'bash .ci/run'*) echo 'this run' ;;
-    'make bench'*) echo 'tests/cli/test_bench.sh' ;;
+    'make check'* | 'make all tests'* | 'make emulated'* | .ci/run*) echo 'this run' ;;
+    build/tests/* | *mpirun*build/tests/mpi/* | *'bash tests/'*) echo 'this run' ;;
+    'make bench'*) echo 'tests/cli/test_bench.sh, test_bench_kernels.sh' ;;
     'build/toise curve'*) echo 'tests/cli/test_curve.sh' ;;
     scripts/roofline.sh*) echo 'tests/cli/test_kernels.sh' ;;
     'mpirun '*' comm'*) echo 'tests/cli/test_comm.sh' ;;
     scripts/predict.sh*) echo 'tests/cli/test_predict.sh, as far as it takes minutes' ;;
+    scripts/figures.sh*) echo 'tests/cli/test_figures.sh' ;;
     sbatch*) echo 'tests/slurm/test_train.sh' ;;
-    sudo* | 'git clone'* | 'cd toise'* | 'module load'* | apt* | scripts/deps.sh*) echo 'nobody: it reaches outside the tree' ;;
     esac
 }
+outside() {
+    case $1 in
+    'scripts/deps.sh --print'* | 'scripts/deps.sh --check'*) return 1 ;;
+    sudo* | 'git clone'* | 'cd toise'* | 'module load'* | apt* | scripts/deps.sh*) return 0 ;;
+    esac
+    return 1
+}
 
-# block NUMBER LINE: runs the script $work/block, found at LINE of README.md
+# block PAGE LINE: runs the script $work/block, found at LINE of PAGE, but for what ran before
+declare -A ran
+blocks=0
 block() {
-    local number=$1 at=$2 line by code=0
+    local page=$1 at=$2 line by code=0
+    blocks=$((blocks + 1))
+    sed -e ':a' -e '/\\$/N' -e 's/ *\\\n */ /' -e 'ta' "$work/block" >"$work/lines"
     : >"$work/script"
     while IFS= read -r line; do
         by=$(covered "$line")
-        if [ -n "$by" ]; then echo "README.md:$at: not run: $line (covered by $by)"; else echo "$line" >>"$work/script"; fi
-    done <"$work/block"
+        if [ -n "$by" ]; then
+            echo "$page:$at: not run: $line (run by $by)"
+        elif outside "$line"; then
+            echo "SKIP: $page:$at: $line: it reaches outside the tree"
+        elif [ -n "$line" ] && [ -z "${ran[$line]:-}" ]; then
+            echo "$line" >>"$work/script"
+            ran[$line]=yes
+        fi
+    done <"$work/lines"
+    [ -s "$work/script" ] || return 0
     (
         cd "$work/tree"
         export HOME=$work/home OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_rmaps_base_oversubscribe=1
@@ -57,31 +84,86 @@ block() {
         timeout -k 5 120 bash -euo pipefail "$work/script"
     ) >"$work/out" 2>&1 </dev/null || code=$?
     if [ $code != 0 ]; then
-        echo "README.md:$at: block $number: exit $code:"
+        fail "$page:$at: exit $code:"
         sed 's/^/  $ /' "$work/script"
         tail -n 20 "$work/out"
-        bad=1
     fi
 }
 
-number=0 inside=no n=0
-while IFS= read -r line; do
-    n=$((n + 1))
-    case $inside$line in
-    no'```sh') inside=sh at=$n && : >"$work/block" ;;
-    no'```'*) inside=other ;;
-    sh'```' | other'```')
-        if [ $inside = sh ]; then number=$((number + 1)) && block "$number" "$at"; fi
-        inside=no
-        ;;
-    sh*) echo "$line" >>"$work/block" ;;
-    esac
-done <README.md
-[ "$number" -gt 0 ] || { echo 'README.md has no ```sh block'; bad=1; }
-echo "$number blocks run"
+run_blocks() { # run_blocks PAGE
+    local inside=no n=0 at=0 line lines
+    mapfile -t lines <"$1"
+    for line in "${lines[@]}"; do
+        n=$((n + 1))
+        case $inside$line in
+        no'```sh') inside=sh at=$n && : >"$work/block" ;;
+        no'```'*) inside=other ;;
+        sh'```') inside=no && block "$1" "$at" ;;
+        other'```') inside=no ;;
+        sh*) echo "$line" >>"$work/block" ;;
+        esac
+    done
+}
 
-# Links to files of this tree lead somewhere.
-while IFS= read -r link; do
-    [ -e "${link%%#*}" ] || { echo "README.md links to $link, which is not there"; bad=1; }
-done < <(grep -o '](\([^)]*\))' README.md | sed 's/^](//; s/)$//' | grep -v -e '^[a-z]*:' -e '^#')
+# The anchors of a page, as GitHub makes them of its headings.
+anchors() { sed -n 's/^##* //p' "$1" | tr '[:upper:]' '[:lower:]' | sed 's/[^a-z0-9 _-]//g; s/ /-/g'; }
+
+check_links() { # check_links PAGE: those to files of this tree, and to headings
+    local link file
+    while IFS= read -r link; do
+        file=$(dirname "$1")/${link%%#*}
+        [ -n "${link%%#*}" ] || file=$1
+        if [ ! -e "$file" ]; then
+            fail "$1 links to $link, which is not there"
+        elif [[ $link = *'#'* ]] && ! anchors "$file" | grep -qx -e "${link#*#}"; then
+            fail "$1 links to $link, and there is no such heading"
+        fi
+    done < <(grep -o '](\([^)]*\))' "$1" | sed 's/^](//; s/)$//' | grep -v -e '^[a-z]*:' || true)
+}
+
+# Sentences of more than MOST_WORDS words, of prose: no code, tables, headings. Code between backticks is one word.
+long_sentences() {
+    awk -v most="$MOST_WORDS" '
+    function flush(    before, n, i, k, words, w, sentences) {
+        while (match(text, /!?\[[^]]*\]\([^)]*\)/)) {
+            before = substr(text, RSTART, RLENGTH)
+            sub(/^!?\[/, "", before); sub(/\]\([^)]*\)$/, "", before)
+            text = substr(text, 1, RSTART - 1) before substr(text, RSTART + RLENGTH)
+        }
+        gsub(/`[^`]*`/, "x", text)
+        gsub(/[.!?]["*)]* /, "&\n", text)
+        n = split(text, sentences, "\n")
+        for (i = 1; i <= n; i++) {
+            w = 0
+            for (k = split(sentences[i], words, " "); k; k--) w += words[k] ~ /[A-Za-z0-9]/
+            if (w > most) printf "%s:%d: %d words: %s\n", FILENAME, began, w, sentences[i]
+        }
+        text = ""
+    }
+    /^```/ { flush(); code = !code; next }
+    code || /^[|#]/ || /^!\[/ { flush(); next }
+    /^$/ { flush(); next }
+    /^(- |[0-9]+\. )/ { flush() }
+    { if (text == "") began = FNR; text = text $0 " " }
+    END { flush() }' "$1"
+}
+
+for page in "${pages[@]}"; do
+    run_blocks "$page"
+    check_links "$page"
+done
+[ $blocks -gt 20 ] || fail "only $blocks blocks in ${pages[*]}"
+echo "$blocks blocks of ${#pages[@]} pages"
+
+[ "$(wc -c <README.md)" -le $MOST_BYTES ] || fail "README.md: $(wc -c <README.md) bytes; at most $MOST_BYTES"
+long=$(long_sentences README.md)
+[ -z "$long" ] || fail "sentences of more than $MOST_WORDS words:"$'\n'"$long"
+
+# The map of harness/README.md has each room on the floor that the build holds it to.
+read -ra floors < <(sed -n '/split("kernels 0/,/pair/p' scripts/floors.sh | tr -d '\n' | sed 's/.*split("//; s/", *pair.*//; s/" *\\ *"//g')
+for room in harness/*/; do
+    room=$(basename "$room") floor=
+    for ((i = 0; i < ${#floors[@]}; i += 2)); do [ "${floors[i]}" != "$room" ] || floor=${floors[i + 1]}; done
+    grep -q "^| $floor *| \[$room/\]" harness/README.md || fail "harness/README.md: no row of $room/ on floor ${floor:-none}"
+done
 exit $bad
