@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # make            build/toise                      make bench        the main job: node-s, both precisions
-# make check      all tests, under 15 minutes      make check-full   and the long ones
+# make check      all tests, 20 minutes on 2 cores make check-full   and the long ones
 # make install PREFIX=/opt/toise                   make bench-kernels BENCH_ARGS=--benchmark_filter=gemm
 # make clean, make format                          WERROR=1, V=1, SANITIZE=-fsanitize=..., BUILD=folder
 # make emulated   build-emulated: tests of every kernel variant in plain C, for CPUs that lack the instructions

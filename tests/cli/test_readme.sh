@@ -3,8 +3,8 @@
 # check: timeout 600
 # What every README.md says can be typed: each block fenced as ```sh is run as it stands, in a copy of this tree (other
 # fences are output), each command once. Commands that would take long are shortened from outside: in the copy build/toise
-# plans (--dry-run) what is not about tiny-gpt2, and fits a twelfth of the published runs. Those that another test runs are
-# named and left out. Links lead somewhere, the map has every room, and the first page is short, in short sentences.
+# plans (--dry-run) what is not about tiny-gpt2, and fits few of the published runs. Those that another test runs are
+# named and left out. Links lead somewhere, files named are there, the map has every room, and the first page is short.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 [ -e README.md ] || { echo 'SKIP: README: there is none'; exit 77; }
@@ -23,7 +23,7 @@ mkdir "$work/tree/results"
 cp -a results/*.md results/predict-* "$work/tree/results/" 2>/dev/null || true
 cp -a "$BUILD" "$work/tree/build"
 mv "$work/tree/build/toise" "$work/tree/build/toise.real"
-awk 'NR == 1 || NR % 12 == 0' harness/catalog/runs/published.csv >"$work/tree/few.csv"
+awk 'NR == 1 || NR % 30 == 0' harness/catalog/runs/published.csv >"$work/tree/few.csv"
 cat >"$work/tree/build/toise" <<'END'
 #!/bin/sh
 real=$(dirname "$0")/toise.real
@@ -121,6 +121,14 @@ check_links() { # check_links PAGE: those to files of this tree, and to headings
     done < <(grep -o '](\([^)]*\))' "$1" | sed 's/^](//; s/)$//' | grep -v -e '^[a-z]*:' || true)
 }
 
+# Files that a page names by their path from the root are there; words in capitals stand for names.
+check_names() { # check_names PAGE
+    local name
+    while IFS= read -r name; do
+        [[ $name = *[A-Z*]*.* && $name != *README.md ]] || [ -e "$name" ] || fail "$1 names $name, which is not there"
+    done < <(grep -oE '(^|[^A-Za-z0-9_./-])(harness|kernels|scripts|tests|results)/[A-Za-z0-9_/.*-]*\.(c|h|cc|sh|py|txt|csv|sbatch|json|md)\b' "$1" | grep -o '[a-z].*' | sort -u)
+}
+
 # Sentences of more than MOST_WORDS words, of prose: no code, tables, headings. Code between backticks is one word.
 long_sentences() {
     awk -v most="$MOST_WORDS" '
@@ -151,6 +159,7 @@ long_sentences() {
 for page in "${pages[@]}"; do
     run_blocks "$page"
     check_links "$page"
+    check_names "$page"
 done
 [ $blocks -gt 20 ] || fail "only $blocks blocks in ${pages[*]}"
 echo "$blocks blocks of ${#pages[@]} pages"
