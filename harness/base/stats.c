@@ -13,6 +13,17 @@ static int ascending(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+void base_stats_sort(double *x, int n) {
+    qsort(x, (size_t)n, sizeof *x, ascending);
+}
+
+double base_stats_quantile(double *x, int n, double q) {
+    base_stats_sort(x, n);
+    const double at = fmin(n - 1, fmax(0, q * (n + 1) - 1));
+    const int i = (int)at, next = i + 1 < n ? i + 1 : i;
+    return x[i] + (at - i) * (x[next] - x[i]);
+}
+
 /* The greatest d such that P(d <= Binomial(n, 1/2) <= n - d), the chance that the d-th smallest and the d-th
  * greatest sample enclose the median, is at least `confidence`; 1 when none is. *reached is that chance. */
 static int median_rank(int n, double confidence, double *reached) {
@@ -35,7 +46,7 @@ struct base_interval base_stats_median(const double *x, int n, double confidence
     double *sorted = n > 0 ? malloc((size_t)n * sizeof *sorted) : NULL;
     if (sorted == NULL) return interval;
     memcpy(sorted, x, (size_t)n * sizeof *sorted);
-    qsort(sorted, (size_t)n, sizeof *sorted, ascending);
+    base_stats_sort(sorted, n);
     int d = median_rank(n, confidence, &interval.confidence);
     interval.median = n % 2 ? sorted[n / 2] : 0.5 * (sorted[n / 2 - 1] + sorted[n / 2]);
     interval.low = sorted[d - 1];

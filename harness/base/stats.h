@@ -20,6 +20,11 @@ struct base_mean {
     double mean, low, high;
 };
 struct base_mean base_stats_mean(const double *x, int n);
+/* Quantile q of n values, linear between order statistics, sorts x; n >= 1. Type 6 of Hyndman and Fan 1996, since the
+ * next value is below the k-th of n with a chance of k / (n + 1); beyond the first and the last it is these. */
+double base_stats_quantile(double *x, int n, double q);
+/* Ascending. */
+void base_stats_sort(double *x, int n);
 double base_stats_harmonic_mean(const double *x, int n); /* for rates */
 
 #endif

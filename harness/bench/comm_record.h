@@ -7,19 +7,11 @@
 #include <jansson.h>
 
 #include "bench/comm.h"
-
-/* What all records of a launch have in common. */
-struct bench_comm_origin {
-    const char *launch;
-    const struct comm *world;
-    int threads;              /* of a rank */
-    const char *threads_from; /* rank 0's, of measure_place */
-    json_t *machine;          /* borrowed */
-};
+#include "bench/record.h"
 
 /* New references. A record that FAILED holds no rate, and no samples to make one of. */
-json_t *bench_comm_record(const struct bench_comm_size *size, const struct bench_comm_origin *origin);
-json_t *bench_comm_share_record(const struct bench_comm_share *share, const struct bench_comm_origin *origin);
+json_t *bench_comm_record(const struct bench_comm_size *size, const struct bench_origin *origin);
+json_t *bench_comm_share_record(const struct bench_comm_share *share, const struct bench_origin *origin);
 
 /* nccl-tests' (doc/PERFORMANCE.md): a buffer's bytes over the time; and what a link of a ring carried meanwhile, each
  * rank sending 2 (ranks - 1) / ranks of its buffer: comparable across numbers of ranks. */

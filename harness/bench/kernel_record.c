@@ -5,8 +5,6 @@
 
 #include <math.h>
 
-#include "records/set.h"
-
 json_t *bench_kernel_case_json(const struct bench_kernel_case *c) {
     const struct bench_kernel_shape *s = &c->shape;
     json_t *o = json_object();
@@ -45,10 +43,7 @@ json_t *bench_kernel_case_json(const struct bench_kernel_case *c) {
 
 /* Everything that is a rate or follows from one. */
 static void set_rates(json_t *o, const struct bench_kernel_set *k, const struct bench_kernel_result *r) {
-    record_set_number(o, "call_s", r->timed.call.median);
-    record_set_number(o, "call_s_low", r->timed.call.low);
-    record_set_number(o, "call_s_high", r->timed.call.high);
-    record_set_number(o, "confidence", r->timed.call.confidence);
+    bench_record_call(o, &r->timed, "call_s");
     if (k->flop > 0) {
         record_set_number(o, "flop_per_s", k->flop / r->timed.call.median);
         record_set_number(o, "intensity", k->flop / k->bytes);
@@ -64,24 +59,15 @@ static void set_rates(json_t *o, const struct bench_kernel_set *k, const struct 
 
 /* Every sample as the time of one call, in the order taken. */
 static json_t *samples_of(const struct bench_kernel_set *k, const struct bench_kernel_result *r) {
-    json_t *o = measure_samples_json(&r->timed.samples), *call = json_array();
-    for (int i = 0; i < r->timed.samples.count; i++)
-        json_array_append_new(call, record_number(r->timed.samples.seconds[i] / r->timed.calls));
-    json_object_del(o, "step_s");
-    json_object_del(o, "phase_s");
-    record_set(o, "call_s", call);
-    record_set_integer(o, "calls", r->timed.calls);
+    json_t *o = bench_record_samples(&r->timed, "call_s");
     if (k->peak_count) record_set(o, "peak_flop_per_s", record_numbers(k->peaks, k->peak_count));
     record_set(o, "bandwidth_byte_per_s", record_numbers(k->bandwidths, k->bandwidth_count));
     return o;
 }
 
 static json_t *head_of(const char *kind, enum record_status status, const char *why,
-                       const struct bench_kernel_origin *origin, int threads) {
-    json_t *o = record_head(kind, status, why), *config = json_object();
-    record_set(o, "launch", json_pack("{s:s, s:i}", "id", origin->launch, "nodes", 1));
-    record_set(o, "machine", json_incref(origin->machine));
-    record_set(o, "workload", json_null());
+                       const struct bench_kernel_origin *origin) {
+    json_t *o = bench_record_head(kind, status, why, &origin->launch), *config = json_object();
     if (origin->model) {
         record_set(config, "model", json_string(origin->model));
         record_set_integer(config, "seq", origin->seq);
@@ -89,19 +75,15 @@ static json_t *head_of(const char *kind, enum record_status status, const char *
     }
     if (origin->shapes) record_set(config, "shapes", json_string(origin->shapes));
     record_set(o, "config", config);
-    record_set(o, "layout",
-               json_pack("{s:i, s:i, s:i, s:s}", "world", 1, "nodes", 1, "threads", threads, "threads_from",
-                         origin->threads_from));
     return o;
 }
 
-json_t *bench_kernel_record(const struct bench_kernel_set *k, int variant, const struct bench_kernel_origin *origin,
-                            int threads) {
+json_t *bench_kernel_record(const struct bench_kernel_set *k, int variant, const struct bench_kernel_origin *origin) {
     const struct bench_kernel_result *r = &k->results[variant];
-    json_t *o = head_of("kernel", r->status, r->why, origin, threads), *result = bench_kernel_case_json(k->c);
+    json_t *o = head_of("kernel", r->status, r->why, origin), *result = bench_kernel_case_json(k->c);
     record_set(o, "samples", r->status == RECORD_FAILED ? json_object() : samples_of(k, r));
     record_set(result, "variant", json_string(r->variant));
-    record_set_integer(result, "threads", threads);
+    record_set_integer(result, "threads", origin->launch.threads);
     if (r->status != RECORD_FAILED) set_rates(result, k, r);
     record_set(result, "residual", isfinite(r->residual) ? json_real(r->residual) : json_string("inf"));
     record_set_number(result, "threshold", CHECK_THRESHOLD);
@@ -109,9 +91,8 @@ json_t *bench_kernel_record(const struct bench_kernel_set *k, int variant, const
     return o;
 }
 
-json_t *bench_openblas_record(const struct bench_openblas *openblas, const struct bench_kernel_origin *origin,
-                              int threads) {
-    json_t *o = head_of("openblas", RECORD_PASSED, "", origin, threads);
+json_t *bench_openblas_record(const struct bench_openblas *openblas, const struct bench_kernel_origin *origin) {
+    json_t *o = head_of("openblas", RECORD_PASSED, "", origin);
     record_set(o, "result", bench_openblas_json(openblas));
     return o;
 }

@@ -16,7 +16,7 @@
 struct launch {
     const struct cli_comm_flags *flags;
     struct bench_comm_options options;
-    struct bench_comm_origin origin;
+    struct bench_origin origin;
     FILE *page; /* what people read */
     int failed, unsure, shown;
     char id[64];
@@ -97,11 +97,12 @@ static int run(struct launch *l, struct comm *world, struct base_error *e) {
     base_topology_caches(&topology, placement.threads, world->local_size, &caches);
     if ((code = check_memory(l, world, &caches, e))) return code;
     kernel_select(&ops, isa, KERNEL_BACKEND_TOISE);
-    l->origin = (struct bench_comm_origin){.launch = l->id,
-                                           .world = world,
-                                           .threads = placement.threads,
-                                           .threads_from = placement.threads_from,
-                                           .machine = measure_fingerprint(&topology, &ops, isa)};
+    l->origin = (struct bench_origin){.launch = l->id,
+                                      .ranks = world->size,
+                                      .nodes = world->nodes,
+                                      .threads = placement.threads,
+                                      .threads_from = placement.threads_from,
+                                      .machine = measure_fingerprint(&topology, &ops, isa)};
     code = bench_comm_open(&bench, world, &l->options, &placement, &caches, e);
     if (!code) code = measure(l, &bench, e);
     bench_comm_close(&bench);

@@ -64,7 +64,7 @@ static int run_case(struct launch *l, int index, struct base_error *e) {
     int code = bench_kernel_measure(&l->bench, c, variants, count, &l->setup->options, &set, e);
     cli_progress_close(&l->progress);
     for (int i = 0; i < set.count && !code; i++) {
-        json_t *record = bench_kernel_record(&set, i, &l->origin, l->bench.team.threads);
+        json_t *record = bench_kernel_record(&set, i, &l->origin);
         code = emit(l, record, e);
         report_kernel(l->page, record);
     }
@@ -141,14 +141,13 @@ static void explain(const struct launch *l, const struct kernel_caches *c, int t
 
 static int measure(struct launch *l, const struct base_topology *topology, struct base_error *e) {
     int code = BASE_OK;
-    l->origin.machine = measure_fingerprint(topology, &l->setup->variants[0].ops, kernel_isa_best());
-    report_kernels_head(l->page, l->origin.machine, l->bench.team.threads, l->origin.threads_from);
+    l->origin.launch.machine = measure_fingerprint(topology, &l->setup->variants[0].ops, kernel_isa_best());
+    report_kernels_head(l->page, l->origin.launch.machine, l->bench.team.threads, l->origin.launch.threads_from);
     for (int i = 0; i < l->setup->cases.count && !code; i++) code = run_case(l, i, e);
-    if (!code && l->with_openblas)
-        code = emit(l, bench_openblas_record(&l->openblas, &l->origin, l->bench.team.threads), e);
+    if (!code && l->with_openblas) code = emit(l, bench_openblas_record(&l->openblas, &l->origin), e);
     if (!code) report_kernels_end(l->page, l->records);
     if (!code) code = exit_code(l->records, e);
-    json_decref(l->origin.machine);
+    json_decref(l->origin.launch.machine);
     return code;
 }
 
@@ -204,7 +203,7 @@ static int run(struct launch *l, struct comm *world, struct base_error *e) {
     if ((code = measure_place(&placement, world, (int)f->threads, e))) return code;
     if (!f->dry_run) try_openblas(l, placement.threads);
     measure_place_pin(&placement);
-    l->origin.threads_from = placement.threads_from;
+    l->origin.launch.threads = placement.threads, l->origin.launch.threads_from = placement.threads_from;
     if (placement.warning[0]) fprintf(stderr, "toise: %s\n", placement.warning);
     base_topology_caches(&topology, placement.threads, 1, &caches);
     if (f->explain) explain(l, &caches, placement.threads);
@@ -256,7 +255,7 @@ int cli_kernels(struct comm *world, int argc, char *const *argv, struct base_err
                                   .shapes = flags.shapes,
                                   .seq = setup.seq,
                                   .micro_batch = setup.micro_batch,
-                                  .launch = l.id}};
+                                  .launch = {.launch = l.id, .ranks = 1, .nodes = 1}}};
     cli_launch_id(world, l.id);
     code = run(&l, world, e);
     json_decref(l.records);

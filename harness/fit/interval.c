@@ -2,6 +2,7 @@
  *
  * Quantiles by class. */
 #include "fit/interval.h"
+#include "base/stats.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -9,18 +10,6 @@
 static const double LOW = 0.05, HIGH = 0.95;
 static const int BORROWED = 12;   /* runs of the common kind in each class */
 static const double WIDEN = 0.25; /* for every doubling beyond the largest run */
-
-static int ascending(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-double fit_quantile(double *x, int n, double q) {
-    qsort(x, (size_t)n, sizeof *x, ascending);
-    const double at = fmin(n - 1, fmax(0, q * (n + 1) - 1));
-    const int i = (int)at, next = i + 1 < n ? i + 1 : i;
-    return x[i] + (at - i) * (x[next] - x[i]);
-}
 
 /* -1: none */
 static int find(const struct fit_intervals *t, const struct cost_job *job) {
@@ -51,8 +40,8 @@ static void settle(struct fit_intervals *t, int index, const struct fit_residual
     int n = 0;
     for (int i = 0; i < count; i++)
         if (find(t, r[i].job) == index) x[n++] = r[i].fold;
-    c->low = (n * fit_quantile(x, n, LOW) + BORROWED * low) / (n + BORROWED);
-    c->high = (n * fit_quantile(x, n, HIGH) + BORROWED * high) / (n + BORROWED);
+    c->low = (n * base_stats_quantile(x, n, LOW) + BORROWED * low) / (n + BORROWED);
+    c->high = (n * base_stats_quantile(x, n, HIGH) + BORROWED * high) / (n + BORROWED);
 }
 
 int fit_intervals_fill(const struct fit_residual *r, int count, struct fit_intervals *t, struct base_error *e) {
@@ -63,9 +52,9 @@ int fit_intervals_fill(const struct fit_residual *r, int count, struct fit_inter
     if (!x) return base_fail(e, BASE_BROKEN, "out of memory for %d residuals", count);
     for (int i = 0; i < count && !code; i++) code = collect(t, r[i].job, e);
     for (int i = 0; i < count; i++) x[i] = r[i].source;
-    t->unseen_low = fit_quantile(x, count, LOW), t->unseen_high = fit_quantile(x, count, HIGH);
+    t->unseen_low = base_stats_quantile(x, count, LOW), t->unseen_high = base_stats_quantile(x, count, HIGH);
     for (int i = 0; i < count; i++) x[i] = r[i].fold;
-    const double low = fit_quantile(x, count, LOW), high = fit_quantile(x, count, HIGH);
+    const double low = base_stats_quantile(x, count, LOW), high = base_stats_quantile(x, count, HIGH);
     for (int i = 0; i < t->count && !code; i++) settle(t, i, r, count, low, high, x);
     free(x);
     return code;

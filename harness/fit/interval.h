@@ -45,8 +45,4 @@ int fit_interval(const struct fit_intervals *intervals, const struct cost_job *j
  * holds. */
 bool fit_interpolates(const struct fit_intervals *intervals, const struct cost_job *job);
 
-/* Quantile q of n values, linear between order statistics, sorts x; n >= 1. Type 6 of Hyndman and Fan 1996, since the
- * next value is below the k-th of n with a chance of k / (n + 1); beyond the first and the last it is these. */
-double fit_quantile(double *x, int n, double q);
-
 #endif

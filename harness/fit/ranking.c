@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/stats.h"
 #include "fit/interval.h"
 
 static const double APART = 0.03; /* in log time: less is noise */
@@ -53,8 +54,8 @@ static int collect(const struct fit_runs *runs, const struct fit_row *rows, cons
             published[n] = rows[j].measured_s;
             predicted[n++] = step_s[j];
         }
-        layouts[count++] =
-            (struct layout){&runs->run[i], fit_quantile(published, n, 0.5), fit_quantile(predicted, n, 0.5)};
+        layouts[count++] = (struct layout){&runs->run[i], base_stats_quantile(published, n, 0.5),
+                                           base_stats_quantile(predicted, n, 0.5)};
     }
     return count;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "base/stats.h"
 #include "plan/ledger.h"
 
 enum { TENTHS = 10, SEED = 1 };
@@ -43,11 +44,11 @@ struct fit_score fit_score(const struct fit_runs *runs, const struct fit_row *ro
     if (s.n > 0)
         s = (struct fit_score){s.n,
                                sums.error / s.n,
-                               fit_quantile(errors, s.n, 0.5),
+                               base_stats_quantile(errors, s.n, 0.5),
                                sums.most,
                                sums.bias / s.n,
                                sums.inside / s.n,
-                               fit_quantile(widths, s.n, 0.5),
+                               base_stats_quantile(widths, s.n, 0.5),
                                sums.score / s.n};
     free(errors);
     return s;
@@ -184,7 +185,7 @@ static void shares_of(const struct fit_row *kept, int count, double shares[COST_
         if (!isnan(shares[d])) seen[n++] = shares[d];
     }
     for (int d = 0; d <= COST_OTHER_DEVICE && n > 0; d++)
-        if (isnan(shares[d])) shares[d] = fit_quantile(seen, n, 0.5);
+        if (isnan(shares[d])) shares[d] = base_stats_quantile(seen, n, 0.5);
 }
 
 int fit_naive_shares(const struct fit_row *rows, int count, double shares[COST_OTHER_DEVICE + 1],

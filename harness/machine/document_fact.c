@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "records/get.h"
 
 int machine_rule_word(const struct machine_rule *rule, const char *word) {
     for (int i = 0; word && rule->words[i]; i++)
@@ -95,21 +96,6 @@ int machine_document_origin(const struct machine_document *d, const char *field,
     return BASE_OK;
 }
 
-/* A misspelt key would be a fact without its note, or without its other end. */
-static int check_keys(const struct machine_document *d, const char *field, const json_t *json, struct base_error *e) {
-    static const char *const known[] = {"value", "low", "high", "status", "source", "how", "note", "also"};
-    const char *key;
-    json_t *value;
-    json_object_foreach((json_t *)json, key, value) {
-        if (base_text_find(key, known, sizeof known / sizeof *known) >= 0) continue;
-        return base_fail(e, BASE_USAGE,
-                         "%s: field \"%s\": a fact has no \"%s\"; known: value, low, high, status, source, how, note, "
-                         "also",
-                         machine_document_where(d, field), field, key);
-    }
-    return BASE_OK;
-}
-
 static int read_word(const struct machine_rule *rule, const char *where, const char *field, const json_t *value,
                      struct machine_fact *fact, struct base_error *e) {
     const char *word = json_string_value(value);
@@ -152,12 +138,13 @@ static int read_figure(const struct machine_rule *rule, const char *where, const
 
 int machine_document_fact(const struct machine_document *d, const char *field, const json_t *json,
                           const struct machine_rule *rule, struct machine_fact *fact, struct base_error *e) {
+    static const char *const known[] = {"value", "low", "high", "status", "source", "how", "note", "also", NULL};
     const char *where = machine_document_where(d, field);
     struct machine_fact read = machine_fact_unknown();
     if (!json_is_object(json))
         return base_fail(e, BASE_USAGE, "%s: field \"%s\" must be a fact: {\"value\": ..., \"status\": ...}", where,
                          field);
-    int code = check_keys(d, field, json, e);
+    int code = record_check_keys(json, known, where, field, e);
     if (!code) code = read_figure(rule, where, field, json, &read, e);
     if (!code) code = machine_document_origin(d, field, json, &read, e);
     if (!code) *fact = read;

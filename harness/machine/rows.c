@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "machine/fields.h"
+#include "records/get.h"
 
 static const char *const collectives[] = {"all_reduce", "all_gather", "reduce_scatter", "all_to_all", "send", NULL};
 static const char *const saves[] = {"checkpoint_save", NULL};
@@ -43,21 +44,9 @@ static int list_of(const struct machine_document *d, const char *field, int most
 
 static int open_row(struct row *r, const struct machine_document *d, const char *field, const json_t *list, int i,
                     const char *const *known, struct base_error *e) {
-    const char *key;
-    json_t *value;
     *r = (struct row){.d = d, .json = json_array_get(list, (size_t)i)};
     snprintf(r->field, sizeof r->field, "%.64s[%d]", field, i);
-    if (!json_is_object(r->json))
-        return base_fail(e, BASE_USAGE, "%s: field \"%s\" must be an object", machine_document_where(d, field),
-                         r->field);
-    json_object_foreach((json_t *)r->json, key, value) {
-        int k = 0;
-        while (known[k] && strcmp(key, known[k])) k++;
-        if (!known[k])
-            return base_fail(e, BASE_USAGE, "%s: field \"%s\": such a row has no \"%.64s\"; correct its spelling",
-                             machine_document_where(d, field), r->field, key);
-    }
-    return BASE_OK;
+    return record_check_keys(r->json, known, machine_document_where(d, field), r->field, e);
 }
 
 static int number(const struct row *r, const char *key, bool required, const struct machine_rule *rule, double *x,

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "machine/document.h"
+#include "records/get.h"
 
 enum { RANKS_MOST = 4096 };
 
@@ -23,20 +24,9 @@ struct row {
     char at[64];
 };
 
-/* An object with no keys but these: what is misspelt would be left out in silence. NULL is an empty one. */
-static int check_keys(const struct row *r, const char *const *known, int count, struct base_error *e) {
-    const char *key;
-    json_t *value;
-    if (r->json && !json_is_object(r->json))
-        return base_fail(e, BASE_USAGE, "%s: field \"%s\" must be an object", r->d->path, r->at);
-    json_object_foreach((json_t *)r->json, key, value) {
-        if (base_text_find(key, known, count) >= 0) continue;
-        return base_fail(e, BASE_USAGE, "%s: field \"%s\": a campaign has no \"%.64s\" there; correct its spelling",
-                         r->d->path, r->at, key);
-    }
-    return BASE_OK;
+static int check_keys(const struct row *r, const char *const *known, struct base_error *e) {
+    return record_check_keys(r->json, known, r->d->path, r->at, e);
 }
-#define CHECK_KEYS(r, known, e) check_keys(r, known, sizeof(known) / sizeof *(known), e)
 
 static int fact(const struct row *r, const char *key, const struct machine_rule *rule, bool required,
                 struct machine_fact *f, struct base_error *e) {
@@ -65,10 +55,10 @@ static int flag(const struct row *r, const char *key, bool *is, struct base_erro
 }
 
 static int read_system(struct projection_campaign *c, const struct row *r, struct base_error *e) {
-    static const char *const known[] = {"machine", "count",           "role", "hypothetical",
-                                        "nodes",   "outside_budgets", "notes"};
+    static const char *const known[] = {"machine", "count",           "role",  "hypothetical",
+                                        "nodes",   "outside_budgets", "notes", NULL};
     struct projection_campaign_system *s = &c->system[c->systems++];
-    int code = CHECK_KEYS(r, known, e);
+    int code = check_keys(r, known, e);
     if (!code) code = text(r, "machine", true, &s->machine, e);
     if (!code) code = text(r, "role", false, &s->role, e);
     if (!code) code = fact(r, "count", &a_count, true, &s->count, e);
@@ -118,15 +108,15 @@ static bool find_era(const char *name, int *index) {
 }
 
 static int read_layout(struct projection_campaign_training *t, const struct row *training, struct base_error *e) {
-    static const char *const known[] = {"tp",       "pp",          "cp",        "vp",       "dp",
-                                        "zero",     "micro_batch", "recompute", "schedule", "framework",
-                                        "blocking", "slots",       "status",    "source",   "ep"};
+    static const char *const known[] = {"tp",          "pp",        "cp",       "vp",        "dp",       "zero",
+                                        "micro_batch", "recompute", "schedule", "framework", "blocking", "slots",
+                                        "status",      "source",    "ep",       NULL};
     struct row r = {training->d, json_object_get(training->json, "layout"), ""};
     struct plan_layout *x = &t->choice;
     int era = COST_MEGATRON_CORE, micro_batch = PLAN_FREE;
     snprintf(r.at, sizeof r.at, "%.40s.layout", training->at);
     *x = (struct plan_layout){.sequence_parallel = PLAN_FREE, .recompute = PLAN_FREE, .schedule = PLAN_FREE};
-    int code = CHECK_KEYS(&r, known, e);
+    int code = check_keys(&r, known, e);
     if (!code) code = given(&r, "tp", 1, RANKS_MOST, &x->tp, e);
     if (!code) code = given(&r, "pp", 1, RANKS_MOST, &x->pp, e);
     if (!code) code = given(&r, "cp", 1, RANKS_MOST, &x->cp, e);
@@ -143,13 +133,13 @@ static int read_layout(struct projection_campaign_training *t, const struct row 
 }
 
 static int read_training(struct projection_campaign *c, const struct row *r, struct base_error *e) {
-    static const char *const known[] = {"model",        "machine",    "tokens",      "sequence",
-                                        "global_batch", "ramp_batch", "ramp_tokens", "precision",
-                                        "accelerators", "layout",     "published",   "notes"};
+    static const char *const known[] = {"model",      "machine",     "tokens",    "sequence",     "global_batch",
+                                        "ramp_batch", "ramp_tokens", "precision", "accelerators", "layout",
+                                        "published",  "notes",       NULL};
     struct projection_campaign_training *t = &c->training[c->trainings++];
     struct row published = {r->d, json_object_get(r->json, "published"), ""};
     snprintf(published.at, sizeof published.at, "%.40s.published", r->at);
-    int code = CHECK_KEYS(r, known, e);
+    int code = check_keys(r, known, e);
     if (!code) code = text(r, "model", true, &t->model, e);
     if (!code) code = text(r, "machine", false, &t->machine, e);
     if (!code) code = fact(r, "tokens", &a_rate, true, &t->tokens, e);
@@ -229,8 +219,8 @@ static int check_budgets(const struct machine_document *d, struct base_error *e)
 
 int projection_campaign_read(const char *name, struct projection_campaign *c, struct base_error *e) {
     static const char *const known[] = {
-        "schema", "name",   "title", "like", "budgets", "systems", "training", "electricity", "energy_boundaries",
-        "notes",  "sources"};
+        "schema", "name",    "title", "like", "budgets", "systems", "training", "electricity", "energy_boundaries",
+        "notes",  "sources", NULL};
     struct machine_document d = {.texts = &c->texts};
     *c = (struct projection_campaign){.texts = NULL};
     int code = machine_document_open(&d, "campaigns", "programme", name, NULL, e);
@@ -238,7 +228,7 @@ int projection_campaign_read(const char *name, struct projection_campaign *c, st
         c->json = json_incref(d.json);
         c->path = machine_keep(&c->texts, d.path);
         const struct row whole = {&d, d.json, "the whole"};
-        code = CHECK_KEYS(&whole, known, e);
+        code = check_keys(&whole, known, e);
     }
     if (!code) code = machine_document_text(&d, "name", true, &c->name, e);
     if (!code) code = machine_document_text(&d, "title", true, &c->title, e);

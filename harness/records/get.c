@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "base/text.h"
+
 json_t *record_at(const json_t *o, const char *path) {
     char key[64];
     json_t *value = json_object_get(o, path);
@@ -41,6 +43,24 @@ size_t record_reals(const json_t *o, const char *path, double *x, size_t room) {
     const size_t n = json_array_size(list);
     for (size_t i = 0; i < n && i < room; i++) x[i] = real_of(json_array_get(list, i));
     return n;
+}
+
+int record_check_keys(const json_t *object, const char *const *known, const char *where, const char *field,
+                      struct base_error *e) {
+    const char *key;
+    json_t *value;
+    int count = 0;
+    while (known[count]) count++;
+    if (object && !json_is_object(object))
+        return base_fail(e, BASE_USAGE, "%s: field \"%s\" must be an object", where, field);
+    json_object_foreach((json_t *)object, key, value) {
+        char list[256] = "";
+        if (base_text_find(key, known, count) >= 0) continue;
+        for (int i = 0; i < count; i++) base_text_append(list, sizeof list, known[i]);
+        return base_fail(e, BASE_USAGE, "%s: field \"%s\" has the unknown key \"%.64s\"; take %s", where, field, key,
+                         list);
+    }
+    return BASE_OK;
 }
 
 int record_refuse(const struct record_line *line, const char *field, const char *why) {

@@ -20,6 +20,11 @@ bool record_true(const json_t *o, const char *path);        /* false: anything e
 /* How many elements a list has, 0 for no list. x gets the first `room` of them, NAN for what is no number. */
 size_t record_reals(const json_t *o, const char *path, double *x, size_t room);
 
+/* BASE_USAGE, "where: field ... has the unknown key ..., take ...": the object holds a key that is none of `known`,
+ * which ends with NULL, or it is none. A NULL object holds nothing. What is misspelt would be left out in silence. */
+int record_check_keys(const json_t *object, const char *const *known, const char *where, const char *field,
+                      struct base_error *e);
+
 /* One record of a file. */
 struct record_line {
     const json_t *record;

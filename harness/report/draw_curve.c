@@ -11,6 +11,7 @@
 
 #include "base/child.h"
 #include "base/file.h"
+#include "base/stats.h"
 #include "records/get.h"
 
 enum { TICS = 16, SVG_MOST = 4 << 20 };
@@ -91,11 +92,6 @@ static void heading(FILE *script, const json_t *record) {
     fputc('\n', script);
 }
 
-static int ascending(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* A tic at every x whose label has room beside the one before; axes are some 700 points wide, letters some 9. */
 static void number_tics(FILE *script, const struct span *s, const json_t *groups) {
     const double all = s->high - s->low, low = s->low - 0.05 * all, high = s->high + 0.05 * all;
@@ -104,7 +100,7 @@ static void number_tics(FILE *script, const struct span *s, const json_t *groups
     size_t i, k, n = 0, printed = 0;
     json_array_foreach(groups, i, g) json_array_foreach(record_at(g, "points"), k, p) if (n < sizeof x / sizeof *x)
         x[n++] = record_real(p, "x");
-    qsort(x, n, sizeof *x, ascending);
+    base_stats_sort(x, (int)n);
     if (all > 0) fprintf(script, "set xrange [%.8g:%.8g]\n", s->is_log ? exp(low) : low, s->is_log ? exp(high) : high);
     fputs("set xtics (", script);
     for (i = 0; i < n && printed < TICS; i++) {

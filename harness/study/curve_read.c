@@ -22,20 +22,10 @@ static int wrong(const struct study_curve *c, const char *field, const char *why
     return base_fail(e, BASE_USAGE, "%s: %s: %s", c->path, field, why);
 }
 
-/* Keys that this reader has not would be silently absent. */
-static int check_keys(const struct study_curve *c, const char *field, json_t *object, const char *const *keys,
-                      int count, struct base_error *e) {
-    char list[256] = "", why[512];
-    const char *key;
-    json_t *value;
+static int check_keys(const struct study_curve *c, const char *field, const json_t *object, const char *const *keys,
+                      struct base_error *e) {
     if (!json_is_object(object)) return wrong(c, field, "missing, or no object", e);
-    for (int i = 0; i < count; i++) base_text_append(list, sizeof list, keys[i]);
-    json_object_foreach(object, key, value) {
-        if (base_text_find(key, keys, count) >= 0) continue;
-        snprintf(why, sizeof why, "unknown key \"%.40s\"; take %s", key, list);
-        return wrong(c, field, why, e);
-    }
-    return BASE_OK;
+    return record_check_keys(object, keys, c->path, field, e);
 }
 
 static int check_text(const struct study_curve *c, const char *field, const json_t *object, const char *key,
@@ -56,9 +46,9 @@ static int check_word(const struct study_curve *c, const char *field, const json
 }
 
 static int read_axes(struct study_curve *c, struct base_error *e) {
-    static const char *const keys[] = {"columns", "label", "scale"};
+    static const char *const keys[] = {"columns", "label", "scale", NULL};
     json_t *x = json_object_get(c->file, "x"), *columns = json_object_get(x, "columns");
-    int scale, figure, code = check_keys(c, "x", x, keys, COUNT(keys), e);
+    int scale, figure, code = check_keys(c, "x", x, keys, e);
     if (!code) code = check_text(c, "x", x, "label", e);
     if (!code && json_object_get(x, "scale"))
         code = check_word(c, "x.scale", json_object_get(x, "scale"), scales, COUNT(scales), &scale, e);
@@ -99,7 +89,7 @@ static int add_point(struct study_curve *c, int group, const char *id, struct ba
 }
 
 static int read_groups(struct study_curve *c, struct base_error *e) {
-    static const char *const keys[] = {"label", "rows"};
+    static const char *const keys[] = {"label", "rows", NULL};
     const json_t *groups = json_object_get(c->file, "groups");
     json_t *group, *id;
     size_t i, k;
@@ -110,7 +100,7 @@ static int read_groups(struct study_curve *c, struct base_error *e) {
         char field[64];
         const json_t *rows = json_object_get(group, "rows");
         snprintf(field, sizeof field, "groups[%zu]", i);
-        if (!code) code = check_keys(c, field, group, keys, COUNT(keys), e);
+        if (!code) code = check_keys(c, field, group, keys, e);
         if (!code) code = check_text(c, field, group, "label", e);
         if (!code && json_array_size(rows) == 0) code = wrong(c, field, "rows: a list of ids of runs", e);
         json_array_foreach(rows, k, id) if (!code) code = add_point(c, (int)i, json_string_value(id), e);
@@ -140,7 +130,7 @@ static int state_cell(struct study_curve *c, const char *field, const char *id, 
 }
 
 static int read_stated(struct study_curve *c, struct base_error *e) {
-    static const char *const keys[] = {"status", "source", "how", "rows"};
+    static const char *const keys[] = {"status", "source", "how", "rows", NULL};
     const json_t *sources = json_object_get(c->file, "sources");
     json_t *stated, *cells, *value;
     const char *id, *column;
@@ -150,7 +140,7 @@ static int read_stated(struct study_curve *c, struct base_error *e) {
         char field[128];
         const char *source = json_string_value(json_object_get(stated, "source"));
         snprintf(field, sizeof field, "stated[%zu]", i);
-        code = check_keys(c, field, stated, keys, COUNT(keys), e);
+        code = check_keys(c, field, stated, keys, e);
         if (!code)
             code = check_word(c, "stated.status", json_object_get(stated, "status"), statuses, COUNT(statuses), &status,
                               e);
@@ -232,8 +222,8 @@ static int make_room(struct study_curve *c, struct base_error *e) {
 }
 
 static int check_head(const struct study_curve *c, struct base_error *e) {
-    static const char *const keys[] = {"schema", "name",   "title",     "x",       "y",
-                                       "groups", "stated", "leave_out", "sources", "notes"};
+    static const char *const keys[] = {"schema", "name",      "title",   "x",     "y", "groups",
+                                       "stated", "leave_out", "sources", "notes", NULL};
     static const struct {
         const char *key;
         json_type type;
@@ -243,7 +233,7 @@ static int check_head(const struct study_curve *c, struct base_error *e) {
                  {"sources", JSON_OBJECT, "no object"},
                  {"notes", JSON_STRING, "no text"}};
     const char *schema = json_string_value(json_object_get(c->file, "schema"));
-    int code = check_keys(c, "the file", c->file, keys, COUNT(keys), e);
+    int code = check_keys(c, "the file", c->file, keys, e);
     if (!code && (!schema || strcmp(schema, "curve/1") != 0)) code = wrong(c, "schema", "not \"curve/1\"", e);
     if (!code) code = check_text(c, "", c->file, "name", e);
     if (!code) code = check_text(c, "", c->file, "title", e);

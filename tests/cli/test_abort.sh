@@ -2,11 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # A rank that ends the job, and a call that MPI refuses, both end it for all ranks with exit code 4, and the call is
 # named. (mpirun passes MPI_Abort's code on; a rank killed by a signal it reports as 128 + the signal.)
-set -euo pipefail
-cd "$(dirname "$0")/../.."
+. "$(dirname "$0")/../prelude.sh"
 . scripts/mpi.sh
-program=${BUILD:-build}/tests/mpi/test_comm
-failed=0
+program=$BUILD/tests/mpi/test_comm
 
 # ends WORD PATTERN: test_comm WORD on 3 ranks exits 4 and says PATTERN. Open MPI now and then loses a dying job's last
 # words ("Data unpack would read past end of buffer"), never its code: the words may come at the second or third try.
@@ -15,13 +13,13 @@ ends() {
     for try in 1 2 3; do
         code=0
         said=$(mpi_launch 3 "$program" "$1" 2>&1 </dev/null) || code=$?
-        [ $code = 4 ] || { echo "test_comm $1, try $try: exit code $code instead of 4" && failed=1; }
+        [ $code = 4 ] || fail "test_comm $1, try $try: exit code $code instead of 4"
         if grep -q "$2" <<<"$said"; then return; fi
     done
     echo "test_comm $1: \"$2\" is not in: $said"
-    failed=1
+    bad=1
 }
 
 ends abort 'errorcode 4\|exit\|abort'
 ends error '^toise: MPI_Allgather failed on rank [0-2], host .*: '
-exit $failed
+exit $bad

@@ -3,14 +3,8 @@
 # check: timeout 600
 # Every bad invocation: exit 2, one line on stderr that begins "toise: " and says what is wrong, nothing on stdout,
 # no file written, no hang; alone and under mpirun -n 2.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
+. "$(dirname "$0")/../prelude.sh"
 . scripts/mpi.sh
-toise=$(cd "${BUILD:-build}" && pwd)/toise
-work=$(mktemp -d)
-trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
-bad=0
-fail() { echo "$1"; bad=1; }
 
 in=$work/in
 mkdir -p "$in/folder"

@@ -3,13 +3,7 @@
 # check: timeout 300
 # make bench-kernels: every operation of list.h is timed, rates and bytes are those of its operands, and the JSON is
 # what Google Benchmark's own compare.py reads.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
-BUILD=${BUILD:-build}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-bad=0
-fail() { echo "$1"; bad=1; }
+. "$(dirname "$0")/../prelude.sh"
 unset MAKEFLAGS MFLAGS
 if ! printf '#include <benchmark/benchmark.h>\nBENCHMARK_MAIN();\n' |
     ${CXX:-c++} -x c++ - -o "$work/a.out" -lbenchmark -lpthread 2>/dev/null; then

@@ -3,13 +3,7 @@
 # The Makefile: nothing is rebuilt without cause and everything when a flag changes; a compiler without an
 # instruction set leaves that variant out and says so once; no code of one set can be linked into another; an
 # installed toise finds its catalogue from anywhere.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
-BUILD=$(cd "${BUILD:-build}" && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-bad=0
-fail() { echo "$1"; bad=1; }
+. "$(dirname "$0")/../prelude.sh"
 unset MAKEFLAGS MFLAGS
 quiet() { make --no-print-directory "$@" 2>&1; }
 

@@ -2,31 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # check: timeout 300
 # toise comm: its table and records under two ranks, what one rank is told, what is refused and how.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
+. "$(dirname "$0")/../prelude.sh"
 . scripts/mpi.sh
-toise=$(cd "${BUILD:-build}" && pwd)/toise
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-bad=0
-fail() { echo "$1"; bad=1; }
 export OMP_NUM_THREADS=1
 
-run() { # run COMMAND...: its output in $work/out and $work/err, its exit code in $code
-    code=0
-    timeout 100 "$@" >"$work/out" 2>"$work/err" </dev/null || code=$?
-}
-refused() { # refused WORDS COMMAND...: exit 2, one line that has the words, nothing on stdout, no file
-    local words=$1
-    shift
-    run "$@"
-    [ $code = 2 ] || fail "$*: exit $code, not 2"
-    [ "$(grep -c '^toise: ' "$work/err")" = 1 ] || fail "$*: not one line: $(cat "$work/err")"
-    grep -q -- "$words" "$work/err" || fail "$*: lacks \"$words\": $(cat "$work/err")"
-    [ ! -s "$work/out" ] && [ ! -e "$work/none.jsonl" ] || fail "$*: wrote something"
-}
 
-run "$toise" comm --help
+call "$toise" comm --help
 [ $code = 0 ] && grep -q -e --bytes "$work/out" && grep -q 'mpirun -n P toise comm' "$work/out" || fail '--help'
 refused 'mpirun .*-n 2 toise comm' "$toise" comm
 refused 'mpirun .*-n 2 toise comm' "$toise" comm --out "$work/none.jsonl"
@@ -50,7 +31,7 @@ done_well() { [ $code = 0 ] || [ $code = 3 ] || fail "$1: exit $code: $(cat "$wo
 
 refused 'bytes.*1MB' "${two[@]}" "$toise" comm --bytes 1MB
 refused 'need .* are there' "${two[@]}" "$toise" comm --bytes 1024GiB
-run "${two[@]}" "$toise" comm --model tiny-gpt2 "${quick[@]}" --out "$work/comm.jsonl"
+call "${two[@]}" "$toise" comm --model tiny-gpt2 "${quick[@]}" --out "$work/comm.jsonl"
 done_well 'the table'
 for words in '2 ranks of 1 thread on 1 node' '^16.0 KiB  *16384 ' 'busbw GB/s' 'keeps$' '% of its passes over memory'; do
     grep -q "$words" "$work/out" || fail "the table lacks \"$words\": $(cat "$work/out")"
@@ -65,7 +46,7 @@ for key in schema kind status time version launch machine layout samples bytes t
 done
 tail -n 1 "$work/comm.jsonl" | grep -q '"op":"share","matmul":[0-9.]*,"pass":[0-9.]*' || fail 'no record of what ranks leave each other'
 
-run "${two[@]}" "$toise" comm --bytes 64,24MiB "${quick[@]}" --json --out "$work/comm.jsonl"
+call "${two[@]}" "$toise" comm --bytes 64,24MiB "${quick[@]}" --json --out "$work/comm.jsonl"
 done_well '--json'
 [ "$(wc -l <"$work/out")" = 3 ] && ! grep -qv '^{.*}$' "$work/out" || fail "--json: $(cut -c1-200 "$work/out")"
 sed -n 2p "$work/out" | grep -q '"hidden":.*"wrong":0' || fail 'a large sum was not measured beside compute'

@@ -2,20 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A user's config.json from end to end: planned, trained and priced where it asks for what toise has; refused by who
 # trains, in one line with file and field, and priced without it, which is said; and what is saved is what was read.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
-toise=$(cd "${BUILD:-build}" && pwd)/toise
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-bad=0
-fail() { echo "$1"; bad=1; }
-run() { # run CODE ARGUMENTS...: its exit code; output in $work/out and $work/err
-    local want=$1 code=0
-    shift
-    timeout 120 "$toise" "$@" >"$work/out" 2>"$work/err" || code=$?
-    [ "$code" = "$want" ] || fail "$*: exit $code, not $want: $(tail -n 3 "$work/err")"
-}
-. tests/cli/refused.sh
+. "$(dirname "$0")/../prelude.sh"
 
 in=$work/in
 mkdir "$in"
@@ -79,7 +66,7 @@ loss() { grep -o '"loss":\[[^]]*' "$work/$1" | tail -n 1 | cut -d'[' -f2; }
 while IFS='|' read -r name field; do
     name=${name% } field=${field# }
     echo "$in/$name.json: field \"$field\" | train --model $in/$name.json --dry-run --seq 64" >"$work/line"
-    refused "$work/line"
+    refused_lines "$work/line"
     price 0 "$in/$name.json"
     grep -qF "\"left_out\":\"$field (" "$work/out" || fail "$name: the price does not say what it leaves out"
     grep -q "^left out  *$field (" "$work/err" || fail "$name: nor does the page"
@@ -101,7 +88,7 @@ duplicate | train --model $in/duplicate.json --dry-run
 kv_lora_rank | train --model $in/latent.json --dry-run
 kv_lora_rank | project --machine jean-zay-a100 --model $in/latent.json
 EOL
-refused "$work/lines"
+refused_lines "$work/lines"
 
 # What was read is what is saved, and where training goes on.
 code=0

@@ -3,24 +3,12 @@
 # check: timeout 600
 # toise curve: every series of the catalogue is predicted without its sources and drawn, with a point for each
 # run; the page says what the record does; pictures shown in the cost model's README are what is drawn today; what is refused.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
-toise=$(cd "${BUILD:-build}" && pwd)/toise
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-bad=0
-. tests/cli/refused.sh
-fail() { echo "$1"; bad=1; }
+. "$(dirname "$0")/../prelude.sh"
 drawn=no
 command -v gnuplot >/dev/null && drawn=yes
 [ $drawn = yes ] || echo 'SKIP: pictures: gnuplot is not installed'
 
-run() { # run CODE ARGUMENTS...: its output in $work/out and $work/err
-    local want=$1 code=0
-    shift
-    timeout 120 "$toise" curve "$@" >"$work/out" 2>"$work/err" </dev/null || code=$?
-    [ $code = "$want" ] || fail "curve $*: exit $code, not $want: $(tail -n 3 "$work/out" "$work/err")"
-}
+command=(curve)
 # count of a pattern's occurrences in a file
 count() { { grep -o -- "$1" "$2" || true; } | wc -l; }
 # figure KEY: of the record's summary over all groups
@@ -103,7 +91,7 @@ which series | --json
 unexpected argument "lucie" | megatron-2021 lucie
 --out and SERIES are both | $work/row.json --out $work/row.json
 END
-refused "$work/cases"
+refused_lines "$work/cases"
 
 # Without gnuplot it says so before it computes; what is there stays.
 mkdir "$work/empty"

@@ -2,12 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # scripts/deps.sh names what a compiler cannot find, in one line for make, and goes through apt in the right order:
 # a compiler that knows no numa.h until a pretended apt-get has "installed" it stands for a machine without it.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-bad=0
-fail() { echo "$1"; bad=1; }
+. "$(dirname "$0")/../prelude.sh"
 
 real=$(command -v "${CC:-cc}")
 cat >"$work/cc" <<END

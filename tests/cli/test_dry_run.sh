@@ -3,14 +3,8 @@
 # check: timeout 300
 # --dry-run looks at every path as the run would: what the run refuses it refuses in the same words, what the run takes
 # it takes, and it makes and changes nothing, not even the time of a folder. A run that refuses leaves nothing either.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
+. "$(dirname "$0")/../prelude.sh"
 . scripts/mpi.sh
-toise=$(cd "${BUILD:-build}" && pwd)/toise
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-bad=0
-fail() { echo "$1"; bad=1; }
 
 in=$work/in
 mkdir -p "$in/full" "$in/free"

@@ -3,14 +3,9 @@
 # check: full
 # check: timeout 600
 # scripts/figures.sh prints every figure that no clock makes, the same ones twice, and none that a clock does.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-bad=0
-fail() { echo "$1"; bad=1; }
+. "$(dirname "$0")/../prelude.sh"
 
-for i in 1 2; do scripts/figures.sh "${BUILD:-build}" >"$work/$i" || fail "figures.sh: exit $?"; done
+for i in 1 2; do scripts/figures.sh "$BUILD" >"$work/$i" || fail "figures.sh: exit $?"; done
 cmp "$work/1" "$work/2" || fail "two runs differ: $(diff "$work/1" "$work/2" | head -n 5)"
 for name in validate validate-fit parameters project-bloom project-bloom-search project-mixtral programme predict-two-ranks \
     plan-node-s train-tiny-llama-bf16 $(cd harness/catalog/curves && printf 'curve-%s\n' *.json | sed 's/\.json//'); do

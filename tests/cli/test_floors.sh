@@ -1,19 +1,15 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # scripts/floors.sh accepts this tree, is quick, and catches one breach of every rule put into a copy of it.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
+. "$(dirname "$0")/../prelude.sh"
 scripts/floors.sh
 
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 fresh() {
     rm -rf "$work/tree"
     mkdir "$work/tree"
     cp -r kernels harness tests scripts "$work/tree/"
 }
 fresh
-bad=0
 
 # caught RULE FILE LINE: with LINE appended to FILE (created if need be), the tree is refused, and FILE, the line's number
 # and RULE are named. ok FILE LINE: it is still accepted.

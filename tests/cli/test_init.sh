@@ -2,12 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Weights saved are weights to go on from, on two ranks as on one; ranks whose path leads to different weights leave
 # with exit 2; a save that meets a full disk leaves nothing, and the record stands.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
+. "$(dirname "$0")/../prelude.sh"
 . scripts/mpi.sh
-toise=$(cd "${BUILD:-build}" && pwd)/toise
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 bad() {
     echo "$1"
     tail -n 20 "$work/out"

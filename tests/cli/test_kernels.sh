@@ -3,21 +3,11 @@
 # check: timeout 300
 # toise kernels: records and their keys, what is refused and how, --out appends, OpenBLAS forced to a slow core type is
 # named with its cure, ranks are refused alike, and the roofline is drawn.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
-toise=$(cd "${BUILD:-build}" && pwd)/toise
-work=$(mktemp -d)
-trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
-bad=0
-fail() { echo "$1"; bad=1; }
+. "$(dirname "$0")/../prelude.sh"
 unset TOISE_ISA OPENBLAS_CORETYPE
 
 # Of noise nothing is asked here: --width 1 takes any interval, and what is still inconclusive is no failure.
 quick=(--seconds 0.05 --width 1)
-run() { # run COMMAND...: its output in $work/out and $work/err, its exit code in $code
-    code=0
-    timeout 100 "$@" >"$work/out" 2>"$work/err" </dev/null || code=$?
-}
 done_well() { [ $code = 0 ] || [ $code = 3 ] || fail "$1: exit $code: $(cat "$work/out" "$work/err")"; }
 
 cat >"$work/shapes.txt" <<'END'
@@ -31,7 +21,7 @@ END
 
 # every operation in both dtypes: a table for people
 here=$({ "$toise" kernels --isa none 2>&1 || true; } | sed 's/.*take //; s/, openblas//; s/, /,/g') # the sets that this host can run
-run "$toise" kernels --shapes "$work/shapes.txt" --isa "$here" "${quick[@]}" --out "$work/all.jsonl"
+call "$toise" kernels --shapes "$work/shapes.txt" --isa "$here" "${quick[@]}" --out "$work/all.jsonl"
 done_well 'all operations'
 for words in 'gemm  *NT 96 x 64 x 80  *f32  *ref' 'attention_backward  *b 2 h 4 s 64 d 32 alibi w 24  *bf16' 'swiglu_backward' \
     'adamw  *10000  *bf16' 'geometric mean' 'roofs  *f32 .* bf16 .* memory .* GB/s'; do
@@ -45,7 +35,7 @@ keys='schema kind status time version launch machine workload config layout samp
 threads flop bytes flop_per_s byte_per_s fraction_of_roof bound intensity peak_flop_per_s bandwidth_byte_per_s residual threshold
 call_s call_s_low call_s_high confidence calls ratio_to_openblas interference marks shapes'
 records() { # records ISA LINES LINES_IN_FILE
-    run "$toise" kernels --shapes "$work/shapes.txt" --op gemm --dtype f32 --isa "$1" "${quick[@]}" --json \
+    call "$toise" kernels --shapes "$work/shapes.txt" --op gemm --dtype f32 --isa "$1" "${quick[@]}" --json \
         --out "$work/new/records.jsonl"
     done_well 'records'
     [ "$(wc -l <"$work/out")" = "$2" ] || fail "--json: not $2 lines: $(cut -c1-200 "$work/out")"
@@ -60,43 +50,43 @@ done
 head -n 1 "$work/out" | grep -q '"kind":"kernel"' || fail 'not of kind kernel'
 tail -n 1 "$work/out" | grep -q '"kind":"openblas".*"core":.*"cores":\[' || fail "no finding on OpenBLAS: $(tail -n 1 "$work/out")"
 grep -q 'geometric mean' "$work/err" || fail 'with --json the table goes to standard error'
-run "$toise" kernels --op attention --model tiny-gpt2 --seq 64 --dtype bf16 "${quick[@]}" --json
+call "$toise" kernels --op attention --model tiny-gpt2 --seq 64 --dtype bf16 "${quick[@]}" --json
 done_well 'attention'
 for key in b h kv_heads s d alibi; do grep -q "\"$key\":" "$work/out" || fail "attention lacks \"$key\""; done
 ! grep -q '"kind":"openblas"' "$work/out" || fail 'OpenBLAS was tried though it has no attention'
 
 # the plan of it, and the flags
-run "$toise" kernels --model tiny-gpt2 --seq 64 --dry-run
+call "$toise" kernels --model tiny-gpt2 --seq 64 --dry-run
 [ $code = 0 ] && grep -q '^qkv forward  *NT 256 x' "$work/out" && grep -q '^adamw' "$work/out" || fail "--dry-run: $(cat "$work/out" "$work/err")"
-run "$toise" kernels --model tiny-gpt2 --seq 64 --op gemm --dtype f32 --isa ref --explain --dry-run
+call "$toise" kernels --model tiny-gpt2 --seq 64 --op gemm --dtype f32 --isa ref --explain --dry-run
 [ $code = 0 ] && grep -q 'caches of a thread' "$work/out" && grep -q 'shapes$' "$work/out" || fail "--explain --dry-run: $(cat "$work/out" "$work/err")"
-run "$toise" kernels --help
+call "$toise" kernels --help
 [ $code = 0 ] && grep -q -e --shapes "$work/out" && ! grep -q openblas-probe "$work/out" || fail '--help'
 
 # what cannot be shown is an error, and the record is whole all the same; what memory is too small for is left out
-run bash -c '"$@" >&-' - "$toise" kernels --shapes "$work/shapes.txt" --op gemm --dtype f32 --isa ref "${quick[@]}" --out "$work/closed.jsonl"
+call bash -c '"$@" >&-' - "$toise" kernels --shapes "$work/shapes.txt" --op gemm --dtype f32 --isa ref "${quick[@]}" --out "$work/closed.jsonl"
 [ $code = 4 ] && [ "$(grep -c '^toise: cannot write to standard output$' "$work/err")" = 1 ] || fail "closed: exit $code: $(cat "$work/err")"
 [ "$(wc -l <"$work/closed.jsonl")" = 2 ] && ! grep -qv '^{.*}$' "$work/closed.jsonl" || fail "closed: $(cut -c1-200 "$work/closed.jsonl")"
 printf 'elements 1099511627776\nelements 8\n' >"$work/large.txt"
-run "$toise" kernels --shapes "$work/large.txt" --op zero --isa ref "${quick[@]}"
+call "$toise" kernels --shapes "$work/large.txt" --op zero --isa ref "${quick[@]}"
 done_well large
 grep -q '^toise: left out zero 1099511627776: it needs .*; take a smaller shape$' "$work/err" || fail "large: $(cat "$work/err")"
 
 # OpenBLAS forced to a core type that no CPU of today should run as
 if grep -q '"dynamic_arch":true' "$work/new/records.jsonl" && [[ $here = *avx2* ]]; then
-    run env OPENBLAS_CORETYPE=Prescott "$toise" kernels --op gemm --model tiny-gpt2 --seq 64 --dtype f32 --isa openblas "${quick[@]}"
+    call env OPENBLAS_CORETYPE=Prescott "$toise" kernels --op gemm --model tiny-gpt2 --seq 64 --dtype f32 --isa openblas "${quick[@]}"
     done_well Prescott
     grep -q 'core type Prescott, forced by OPENBLAS_CORETYPE=Prescott' "$work/out" || fail "Prescott is not named: $(cat "$work/out")"
     # an OpenBLAS older than the CPU may choose Prescott by itself: then a better one has to be named
     cure='(unset OPENBLAS_CORETYPE|export OPENBLAS_CORETYPE=[A-OQ-Z][A-Za-z]+)'
     grep -qE "the wrong one: .* GFLOP/s, .*%, are lost. The cure:  $cure\$" "$work/out" || fail "no cure: $(tail -n 4 "$work/out")"
     # unasked, a wrong one is no rival
-    run env OPENBLAS_CORETYPE=Prescott "$toise" kernels --op gemm --model tiny-gpt2 --seq 64 --dtype f32 --json "${quick[@]}"
+    call env OPENBLAS_CORETYPE=Prescott "$toise" kernels --op gemm --model tiny-gpt2 --seq 64 --dtype f32 --json "${quick[@]}"
     done_well 'Prescott, not asked for'
     grep -q '"kind":"openblas".*"timed":false' "$work/out" && ! grep -q '"variant":"openblas"' "$work/out" ||
         fail "a wrong OpenBLAS was timed unasked: $(tail -n 1 "$work/out")"
     grep -q 'So its matmuls were not timed' "$work/err" || fail "nothing says that OpenBLAS was not timed: $(tail -n 4 "$work/err")"
-    run env OPENBLAS_CORETYPE=quick "$toise" kernels --op gemm --model tiny-gpt2 --seq 64 --dtype f32 --isa openblas "${quick[@]}"
+    call env OPENBLAS_CORETYPE=quick "$toise" kernels --op gemm --model tiny-gpt2 --seq 64 --dtype f32 --isa openblas "${quick[@]}"
     done_well 'a core type of no OpenBLAS'
     grep -q 'though OPENBLAS_CORETYPE=quick asks for another' "$work/out" && ! grep -q 'quick cannot run' "$work/out" ||
         fail "a core type of no OpenBLAS: $(tail -n 5 "$work/out")"
@@ -107,58 +97,47 @@ fi
 # bad input: exit 2, one line that names what, where and the fix; nothing on stdout, no file
 mkdir "$work/folder"
 bad_line() { printf 'NT 8 8 8\n%b\n' "$1" >"$work/bad.txt"; }
-refused() { # refused WORDS FLAG...
-    local words=$1
-    shift
-    rm -rf "$work/none.jsonl"
-    run "$toise" kernels "$@"
-    [ $code = 2 ] || fail "$*: exit $code"
-    [ "$(wc -l <"$work/err")" = 1 ] && grep -q '^toise: ' "$work/err" || fail "$*: not one line: $(cat "$work/err")"
-    grep -q -e "$words" "$work/err" || fail "$*: lacks \"$words\": $(cat "$work/err")"
-    [ ! -s "$work/out" ] || fail "$*: said on stdout: $(cat "$work/out")"
-    [ ! -e "$work/none.jsonl" ] || fail "$*: left a file"
-}
-refused '--op: unknown "gem"; known: gemm, attention' --op gem --out "$work/none.jsonl"
-refused '--op: none' --op ,
-refused '--dtype: unknown "fp64"; take f32' --dtype fp64
-refused '--isa: "sse" is unknown.*take ref' --isa sse
-refused 'threads: 0 is out of range' --threads 0
-refused 'seconds: 0 is out of range' --seconds 0
-refused 'unknown flag "--shape"' --shape x
-refused '--shapes: .*nothing.txt: No such file.*--model' --shapes "$work/nothing.txt"
-refused '--shapes: .*folder: is not a plain file' --shapes "$work/folder"
-refused 'leave out one of the two' --shapes "$work/shapes.txt" --model tiny-gpt2
-refused '--model: unknown "gpt9"' --model gpt9
-refused '--seq 4096: tiny-gpt2 has' --model tiny-gpt2 --seq 4096
-refused 'nothing to time' --op gemm --dtype bf16 --isa openblas
-refused 'is a folder' --out "$work/folder"
+refused '--op: unknown "gem"; known: gemm, attention' "$toise" kernels --op gem --out "$work/none.jsonl"
+refused '--op: none' "$toise" kernels --op ,
+refused '--dtype: unknown "fp64"; take f32' "$toise" kernels --dtype fp64
+refused '--isa: "sse" is unknown.*take ref' "$toise" kernels --isa sse
+refused 'threads: 0 is out of range' "$toise" kernels --threads 0
+refused 'seconds: 0 is out of range' "$toise" kernels --seconds 0
+refused 'unknown flag "--shape"' "$toise" kernels --shape x
+refused '--shapes: .*nothing.txt: No such file.*--model' "$toise" kernels --shapes "$work/nothing.txt"
+refused '--shapes: .*folder: is not a plain file' "$toise" kernels --shapes "$work/folder"
+refused 'leave out one of the two' "$toise" kernels --shapes "$work/shapes.txt" --model tiny-gpt2
+refused '--model: unknown "gpt9"' "$toise" kernels --model gpt9
+refused '--seq 4096: tiny-gpt2 has' "$toise" kernels --model tiny-gpt2 --seq 4096
+refused 'nothing to time' "$toise" kernels --op gemm --dtype bf16 --isa openblas
+refused 'is a folder' "$toise" kernels --out "$work/folder"
 cp "$work/shapes.txt" "$work/kept.txt"
-refused 'shapes.txt: holds something else than records' --shapes "$work/shapes.txt" --out "$work/shapes.txt"
+refused 'shapes.txt: holds something else than records' "$toise" kernels --shapes "$work/shapes.txt" --out "$work/shapes.txt"
 cmp -s "$work/shapes.txt" "$work/kept.txt" || fail 'a file of shapes was appended to'
-refused '--op: too many names' --op "$(printf 'gemm,%.0s' $(seq 200))"
+refused '--op: too many names' "$toise" kernels --op "$(printf 'gemm,%.0s' $(seq 200))"
 for line in 'XT 8 8 8|bad.txt:2: unknown kind of shape "XT"; take NN' 'NT 8 8|:2: NT lacks its field K' 'NT 8 -8 8|:2: field N is "-8"; take' \
     'NT 8 8 8x|field K is "8x"' 'NT 8 8 8 8|"8" follows the last field' 'NT 8 99999999999999999999 8|field N' \
     'attention 1 4 3 8 8|KV_HEADS does not divide HEADS' 'attention 1 4 4 8 512|HEAD_DIM is "512"; take a whole number from 1 to 256' \
     'attention 1 4 4 8 8 window|lacks its field window' 'attention 1 4 4 8 8 flash|"flash" follows' 'rows 8|lacks its field COLS' \
     'elements 0|field N is "0"' 'a b c d e f g h i j k l m|too many words'; do
     bad_line "${line%%|*}"
-    refused "${line#*|}" --shapes "$work/bad.txt" --out "$work/none.jsonl"
+    refused "${line#*|}" "$toise" kernels --shapes "$work/bad.txt" --out "$work/none.jsonl"
 done
 printf 'NT 8 8 8\nNT 8\0 8 8\n' >"$work/bad.txt"
-refused 'bad.txt:2: a zero byte' --shapes "$work/bad.txt"
+refused 'bad.txt:2: a zero byte' "$toise" kernels --shapes "$work/bad.txt"
 : >"$work/bad.txt"
-refused 'nothing to time: .*bad.txt' --shapes "$work/bad.txt"
+refused 'nothing to time: .*bad.txt' "$toise" kernels --shapes "$work/bad.txt"
 if [ "$(id -u)" != 0 ]; then
     : >"$work/locked" && chmod a-w "$work/locked"
-    refused 'make it writable' --out "$work/locked"
+    refused 'make it writable' "$toise" kernels --out "$work/locked"
 fi
-TOISE_ISA=sse refused 'TOISE_ISA=sse: unknown' --dry-run
+TOISE_ISA=sse refused 'TOISE_ISA=sse: unknown' "$toise" kernels --dry-run
 
 # ranks
 if command -v "${MPIRUN:-mpirun}" >/dev/null; then
-    run bash -c '. scripts/mpi.sh; mpi_launch "$@"' - 2 "$toise" kernels --op gemm
+    call bash -c '. scripts/mpi.sh; mpi_launch "$@"' - 2 "$toise" kernels --op gemm
     [ $code = 2 ] && [ "$(grep -c '^toise: .*one process.*-n 1' "$work/err")" = 1 ] || fail "two ranks: exit $code: $(cat "$work/err")"
-    run bash -c '. scripts/mpi.sh; mpi_launch "$@"' - 1 "$toise" kernels --op gemm --model tiny-gpt2 --seq 64 --dtype f32 --isa openblas "${quick[@]}"
+    call bash -c '. scripts/mpi.sh; mpi_launch "$@"' - 1 "$toise" kernels --op gemm --model tiny-gpt2 --seq 64 --dtype f32 --isa openblas "${quick[@]}"
     done_well 'one rank'
     grep -q 'OpenBLAS runs as' "$work/out" || fail 'one rank: no word of OpenBLAS'
 else
@@ -166,16 +145,16 @@ else
 fi
 
 # the roofline
-run scripts/roofline.sh "$work/nothing.jsonl" "$work/x.svg"
+call scripts/roofline.sh "$work/nothing.jsonl" "$work/x.svg"
 [ $code = 2 ] && grep -q 'cannot be read' "$work/err" || fail "roofline of nothing: $code"
 if command -v gnuplot >/dev/null; then
-    run scripts/roofline.sh "$work/all.jsonl" "$work/roofline.svg"
+    call scripts/roofline.sh "$work/all.jsonl" "$work/roofline.svg"
     [ $code = 0 ] && grep -q '</svg>' "$work/roofline.svg" || fail "roofline: exit $code: $(cat "$work/err")"
     for words in 'matmul f32' 'attention backward bf16' 'adamw f32' 'GB/s' 'threads, 20'; do
         grep -q "$words" "$work/roofline.svg" || fail "the roofline lacks: $words"
     done
     echo '{"kind":"train"}' >"$work/train.jsonl"
-    run scripts/roofline.sh "$work/train.jsonl" "$work/x.svg"
+    call scripts/roofline.sh "$work/train.jsonl" "$work/x.svg"
     [ $code = 2 ] && [ ! -e "$work/x.svg" ] || fail "roofline of other records: $code"
 else
     echo 'SKIP: roofline: gnuplot is not installed'

@@ -2,12 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Another MPI's launcher: as many processes as it starts, each alone. What it says is held against what MPI says, before
 # any work; where ranks disagree on it, all leave. Slurm's own numbers are held in tests/slurm/test_train.sh.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
-toise=${BUILD:-build}/toise
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-bad=0
+. "$(dirname "$0")/../prelude.sh"
 train=("$toise" train --model tiny-gpt2 --seq 32 --steps 1 --warmup 0 --threads 1 --out "$work/record.jsonl")
 
 # ends NAME WANTED COMMAND...: its exit code, and output in $work/said
@@ -15,10 +10,10 @@ ends() {
     local name=$1 wanted=$2 code=0
     shift 2
     timeout -k 5 60 bash -c '. scripts/mpi.sh; "$@"' - "$@" >"$work/said" 2>&1 || code=$?
-    [ $code = "$wanted" ] || { echo "$name: exit $code, not $wanted: $(head -c 800 "$work/said")"; bad=1; }
+    [ $code = "$wanted" ] || fail "$name: exit $code, not $wanted: $(head -c 800 "$work/said")"
 }
 says() { # says NAME WORDS
-    grep -qF -- "$2" "$work/said" || { echo "$1: no \"$2\": $(head -c 800 "$work/said")"; bad=1; }
+    grep -qF -- "$2" "$work/said" || fail "$1: no \"$2\": $(head -c 800 "$work/said")"
 }
 
 # MPICH's and Intel's launchers say so; each process is refused, in one line with the cure.
@@ -27,7 +22,7 @@ for rank in 0 1; do
     says "MPICH, rank $rank" 'toise: PMI_SIZE=2: '
     says "MPICH, rank $rank" 'started 2 processes, but MPI sees 1'
     says "MPICH, rank $rank" 'This build has '
-    [ "$(wc -l <"$work/said")" = 1 ] || { echo "MPICH, rank $rank: more than a line"; bad=1; }
+    [ "$(wc -l <"$work/said")" = 1 ] || fail "MPICH, rank $rank: more than a line"
 done
 for command in kernels comm project predict curve programme validate; do
     ends "MPICH, $command" 2 env PMI_RANK=0 PMI_SIZE=2 "$toise" "$command" --model gpt2-124m
@@ -39,7 +34,7 @@ else
     ends 'srun without MPI' 2 env SLURM_STEP_NUM_TASKS=2 SLURM_PROCID=1 "${train[@]}"
     says 'srun without MPI' 'toise: SLURM_STEP_NUM_TASKS=2: srun started 2 processes'
 fi
-[ ! -e "$work/record.jsonl" ] || { echo 'refused, and left a record'; bad=1; }
+[ ! -e "$work/record.jsonl" ] || fail 'refused, and left a record'
 
 # Help and the version are for every shell.
 for words in --help --version 'train --help' 'kernels -h'; do

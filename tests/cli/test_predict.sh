@@ -3,30 +3,12 @@
 # check: timeout 700
 # toise predict: a machine's own kernels and sums price its own training, of one rank and of two;
 # what is missing from the records is named with the command that measures it; what is damaged, with file, line and field.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
-toise=$(cd "${BUILD:-build}" && pwd)/toise
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-bad=0
-fail() { echo "$1"; bad=1; }
+. "$(dirname "$0")/../prelude.sh"
 export OMP_NUM_THREADS=1
 unset TOISE_ISA OPENBLAS_CORETYPE
 m=$work/m.jsonl
 
-run() { # run COMMAND...: its output in $work/out and $work/err, its exit code in $code
-    code=0
-    timeout 200 "$@" >"$work/out" 2>"$work/err" </dev/null || code=$?
-}
-refused() { # refused WORDS FLAG...: exit 2, one line that has the words, nothing on stdout, no file
-    local words=$1
-    shift
-    run "$toise" predict "$@"
-    [ $code = 2 ] || fail "$*: exit $code, not 2: $(cat "$work/out" "$work/err")"
-    [ "$(grep -c '^toise: ' "$work/err")" = 1 ] || fail "$*: not one line: $(cat "$work/err")"
-    grep -q -- "$words" "$work/err" || fail "$*: lacks \"$words\": $(cat "$work/err")"
-    [ ! -s "$work/out" ] && [ ! -e "$work/none.jsonl" ] || fail "$*: wrote something"
-}
+limit=200
 number() { grep -o "\"$1\":[0-9.e+-]*" "$work/out" | head -n 1 | sed 's/.*://'; }
 within() { awk -v x="$1" -v low="$2" -v high="$3" 'BEGIN { exit !(x != "" && x + 0 >= low && x + 0 <= high) }'; }
 
@@ -34,16 +16,16 @@ within() { awk -v x="$1" -v low="$2" -v high="$3" 'BEGIN { exit !(x != "" && x +
 cp results/predict-amd-epyc-zen3/machine.jsonl "$m"
 this=(--model gpt2-124m --seq 256)
 
-run "$toise" predict --machine "$m" --help
+call "$toise" predict --machine "$m" --help
 [ $code = 0 ] && grep -q -e '--ranks' "$work/out" && grep -q 'RECORDS.jsonl' "$work/out" || fail '--help'
-run "$toise" predict --machine "$m" "${this[@]}" --explain
+call "$toise" predict --machine "$m" "${this[@]}" --explain
 [ $code = 0 ] || fail "one rank: exit $code: $(cat "$work/err")"
 for words in '1 rank of 2 threads; global batch 4 x 256 tokens, micro-batch 4' '^step  *5\.721 s \[3\.714, 8\.812\], 90%, interpolated' \
     '^time .*forward .*head .*backward .*update' '^by kind .*matmul .*attention .*passes' 'qkv forward .* gemm NT .* timed' \
     'AdamW .* update '; do
     grep -q "$words" "$work/out" || fail "the page lacks \"$words\": $(cat "$work/out")"
 done
-run "$toise" predict --machine="$m" "${this[@]}" --json --out "$work/project.jsonl"
+call "$toise" predict --machine="$m" "${this[@]}" --json --out "$work/project.jsonl"
 [ $code = 0 ] && [ "$(wc -l <"$work/out")" = 1 ] && [ "$(wc -l <"$work/project.jsonl")" = 1 ] || fail "--json: $(cat "$work/err")"
 for key in schema kind status time version machine config layout result step_s step_s_low step_s_high label tokens_per_s mfu \
     breakdown by_operation ops basis drift memory_bytes fits; do
@@ -54,33 +36,33 @@ within "$(number step_s)" 5.7205 5.7215 || fail "a step of $(number step_s) s"
 
 # two ranks need sums; this one took 5.610 s when it was trained (trained.jsonl); a batch between or beyond those timed
 grep -v '"kind":"comm"' "$m" >"$work/alone.jsonl"
-refused 'no sums .* mpirun -n 2 toise comm --threads 1 --out' --machine "$work/alone.jsonl" "${this[@]}" --ranks 2 --threads 1 \
+refused 'no sums .* mpirun -n 2 toise comm --threads 1 --out' "$toise" predict --machine "$work/alone.jsonl" "${this[@]}" --ranks 2 --threads 1 \
     --out "$work/none.jsonl"
-run "$toise" predict --machine "$m" "${this[@]}" --ranks 2 --threads 1 --json
+call "$toise" predict --machine "$m" "${this[@]}" --ranks 2 --threads 1 --json
 [ $code = 0 ] || fail "two ranks: exit $code: $(cat "$work/err")"
 within "$(number step_s)" 5.6785 5.6795 || fail "a step of two ranks of $(number step_s) s"
 within "$(number message_s)" 1e-9 1 || fail "messages take $(number message_s) s"
-run "$toise" predict --machine "$m" "${this[@]}" --gbs 3 --json
+call "$toise" predict --machine "$m" "${this[@]}" --gbs 3 --json
 [ $code = 0 ] && grep -q '"basis":"between"' "$work/out" || fail 'three sequences are between two and four'
-run "$toise" predict --machine "$m" "${this[@]}" --gbs 64 --json
+call "$toise" predict --machine "$m" "${this[@]}" --gbs 64 --json
 [ $code = 0 ] && grep -q '"label":"extrapolated"' "$work/out" || fail 'sixty-four sequences are beyond four'
 
 # what is missing or wrong
-refused 'no gemm in fp32 on 3 threads .*those of 2 threads .*toise kernels .*--threads 3 --out' --machine "$m" "${this[@]}" --threads 3
-refused 'precision.*fp16.*fp32 or bf16' --machine "$m" "${this[@]}" --precision fp16
-refused '--tp' --machine "$m" "${this[@]}" --tp 2
-refused 'gbs 3 does not divide over 2' --machine "$m" "${this[@]}" --gbs 3 --ranks 2
-refused 'tiny-gpt9' --machine "$m" --model tiny-gpt9
-refused 'absent.jsonl' --machine "$work/absent.jsonl" "${this[@]}"
-refused '--machine is missing: the records of toise kernels' "${this[@]}"
+refused 'no gemm in fp32 on 3 threads .*those of 2 threads .*toise kernels .*--threads 3 --out' "$toise" predict --machine "$m" "${this[@]}" --threads 3
+refused 'precision.*fp16.*fp32 or bf16' "$toise" predict --machine "$m" "${this[@]}" --precision fp16
+refused '--tp' "$toise" predict --machine "$m" "${this[@]}" --tp 2
+refused 'gbs 3 does not divide over 2' "$toise" predict --machine "$m" "${this[@]}" --gbs 3 --ranks 2
+refused 'tiny-gpt9' "$toise" predict --machine "$m" --model tiny-gpt9
+refused 'absent.jsonl' "$toise" predict --machine "$work/absent.jsonl" "${this[@]}"
+refused '--machine is missing: the records of toise kernels' "$toise" predict "${this[@]}"
 grep '"kind":"comm"' "$m" >"$work/sums.jsonl"
-refused 'sums.jsonl has no records\|no record of kind' --machine "$work/sums.jsonl" "${this[@]}"
+refused 'sums.jsonl has no records\|no record of kind' "$toise" predict --machine "$work/sums.jsonl" "${this[@]}"
 sum=$(cksum <"$m")
-refused '--out and --machine are both' --machine "$m" "${this[@]}" --out "$work/./m.jsonl"
+refused '--out and --machine are both' "$toise" predict --machine "$m" "${this[@]}" --out "$work/./m.jsonl"
 [ "$(cksum <"$m")" = "$sum" ] || fail 'what was measured was written to'
 damaged() { # damaged LINE SED WORDS
     sed "$1$2" "$m" >"$work/bad.jsonl"
-    refused "bad.jsonl: line $1.*$3" --machine "$work/bad.jsonl" "${this[@]}" --out "$work/none.jsonl"
+    refused "bad.jsonl: line $1.*$3" "$toise" predict --machine "$work/bad.jsonl" "${this[@]}" --out "$work/none.jsonl"
 }
 damaged 3 's/"call_s":[0-9.e+-]*,"call_s_low"/"call_s":-1,"call_s_low"/' 'result.call_s.*above 0'
 damaged 3 's/"threads":1,"call_s"/"threads":0,"call_s"/' 'result.threads'
@@ -91,14 +73,14 @@ damaged 4 's/}$//' 'not a record'
 set=$({ "$toise" kernels --isa none 2>&1 || true; } | sed 's/.*take //; s/, openblas//; s/.*, //')
 for _ in 1 2 3; do # of so short samples a roof may come out too low beside other work, and what beats it has no rate
     rm -f "$work/today.jsonl"
-    run "$toise" kernels --model tiny-gpt2 --seq 64 --mbs 4 --isa "$set" --seconds 0.02 --width 1 --threads 1 \
+    call "$toise" kernels --model tiny-gpt2 --seq 64 --mbs 4 --isa "$set" --seconds 0.02 --width 1 --threads 1 \
         --out "$work/today.jsonl"
     [ $code = 1 ] || break
 done
 [ $code = 0 ] || [ $code = 3 ] || fail "kernels: exit $code: $(cat "$work/err")"
 sed -i 's/"status": *"INCONCLUSIVE"/"status":"PASSED"/' "$work/today.jsonl"
 for precision in fp32 bf16; do
-    run "$toise" predict --machine "$work/today.jsonl" --model tiny-gpt2 --seq 64 --precision $precision --json
+    call "$toise" predict --machine "$work/today.jsonl" --model tiny-gpt2 --seq 64 --precision $precision --json
     [ $code = 0 ] && grep -q '"basis":"timed"' "$work/out" || fail "today's $precision: exit $code: $(cat "$work/err")"
 done
 exit $bad

@@ -3,21 +3,9 @@
 # check: timeout 60
 # toise programme: every machine and model of the programme has a row, BLOOM's hours are those published within
 # a tenth, what nobody says is blank; overrides; what is refused.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
-toise=$(cd "${BUILD:-build}" && pwd)/toise
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-bad=0
-fail() { echo "$1"; bad=1; }
+. "$(dirname "$0")/../prelude.sh"
 
-run() { # run CODE ARGUMENTS...: its output in $work/out and $work/err
-    local want=$1 code=0
-    shift
-    timeout 30 "$toise" programme "$@" >"$work/out" 2>"$work/err" </dev/null || code=$?
-    [ $code = "$want" ] || fail "programme $*: exit $code, not $want: $(tail -n 3 "$work/out" "$work/err")"
-}
-says() { grep -qE -- "$1" "$work/out" || fail "the page lacks: $1"; }
+command=(programme)
 
 run 0 france-2023 --out "$work/records.jsonl"
 for machine in jean-zay-a100 jean-zay-h100 alice-recoque cluster mistral-bruyeres-2026; do
@@ -49,21 +37,21 @@ grep -q 'field "systems.3.count" is 0' "$work/err" || fail "a count of 0: $(cat 
 sed 's/"schedule": "1f1b"/"schedule": "2f2b"/' $file >"$work/france-2023.json"
 run 2 "$work/france-2023.json"
 grep -q 'training.0.layout.schedule" is "2f2b"' "$work/err" || fail "a wrong schedule: $(cat "$work/err")"
-refused() { # refused SED WORDS: the file so changed
+spoilt() { # spoilt SED WORDS: the file so changed
     sed "$1" $file >"$work/france-2023.json"
     run 2 "$work/france-2023.json"
     if [ "$(wc -l <"$work/err")" != 1 ] || ! grep -qF -- "$2" "$work/err"; then fail "$1: $(cat "$work/err")"; fi
     [ ! -s "$work/out" ] || fail "$1: something on stdout"
 }
-refused 's/"tp": 4/"tp": "four"/' 'training.0.layout.tp" must be a whole number, 1 to 4096'
-refused 's/"micro_batch": 2/"micro_batch": 65538/' 'training.0.layout.micro_batch" must be a whole number'
-refused 's/"zero": 1/"zero": 4/' 'training.0.layout.zero" must be a whole number, 0 to 3'
-refused 's/"blocking": true/"blocking": "yes"/' 'training.0.layout.blocking" must be true or false'
-refused 's/"recompute": "full"/"recompute": 1/' 'training.0.layout.recompute" is "no text"'
-refused 's/"slots": true/"slot": true/' 'training.0.layout": a campaign has no "slot" there'
-refused 's/"role": "the upgrade"/"roles": "the upgrade"/' 'systems.1": a campaign has no "roles" there'
-refused 's/"systems"/"sistems"/' 'the whole": a campaign has no "sistems" there'
-refused 's/"eur": 360e6/"eur": -5/' 'budgets.2.amounts.1.eur" must be a sum'
+spoilt 's/"tp": 4/"tp": "four"/' 'training.0.layout.tp" must be a whole number, 1 to 4096'
+spoilt 's/"micro_batch": 2/"micro_batch": 65538/' 'training.0.layout.micro_batch" must be a whole number'
+spoilt 's/"zero": 1/"zero": 4/' 'training.0.layout.zero" must be a whole number, 0 to 3'
+spoilt 's/"blocking": true/"blocking": "yes"/' 'training.0.layout.blocking" must be true or false'
+spoilt 's/"recompute": "full"/"recompute": 1/' 'training.0.layout.recompute" is "no text"'
+spoilt 's/"slots": true/"slot": true/' 'training.0.layout" has the unknown key "slot"'
+spoilt 's/"role": "the upgrade"/"roles": "the upgrade"/' 'systems.1" has the unknown key "roles"'
+spoilt 's/"systems"/"sistems"/' 'the whole" has the unknown key "sistems"'
+spoilt 's/"eur": 360e6/"eur": -5/' 'budgets.2.amounts.1.eur" must be a sum'
 sed 's/"ramp_batch": {"value": 192/"ramp_batch": {"value": 4096/' \
     $file >"$work/france-2023.json"
 run 0 "$work/france-2023.json"

@@ -3,22 +3,9 @@
 # check: timeout 120
 # toise project: BLOOM as it ran and as it would run elsewhere, a search, a bill, budgets backwards, the trace, records;
 # what does not fit says so with exit 1; what is refused, in one line, with nothing half-written.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
-toise=$(cd "${BUILD:-build}" && pwd)/toise
-work=$(mktemp -d)
-trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
-bad=0
-. tests/cli/refused.sh
-fail() { echo "$1"; bad=1; }
+. "$(dirname "$0")/../prelude.sh"
 
-run() { # run CODE ARGUMENTS...: its output in $work/out and $work/err
-    local want=$1 code=0
-    shift
-    timeout 60 "$toise" project "$@" >"$work/out" 2>"$work/err" </dev/null || code=$?
-    [ $code = "$want" ] || fail "project $*: exit $code, not $want: $(tail -n 3 "$work/out" "$work/err")"
-}
-says() { grep -qE -- "$1" "$work/out" || fail "the page lacks: $1"; }
+command=(project)
 # The figure at a key of the first record.
 number() { sed -n "1s/.*\"$1\": *\([0-9.e+-]*\)[,}].*/\1/p" "$work/out"; }
 holds() { awk "BEGIN { exit !($1) }" || fail "not so: $1"; }
@@ -196,7 +183,7 @@ ln -s config.json "$work/kept/link.json"
 cp harness/catalog/machines/eos.json "$work/kept/machine.json"
 cp harness/catalog/parameters.json "$work/kept/parameters.json"
 sum=$(cat "$work"/kept/*.json | cksum)
-refused "$work/cases"
+refused_lines "$work/cases"
 [ "$(cat "$work"/kept/*.json | cksum)" = "$sum" ] || fail 'a file that was read was written'
 [ ! -e "$work/two.json" ] || fail 'a trace was written though it was refused'
 exit $bad

@@ -4,20 +4,15 @@
 # A fifth of a CPU by a quota, as containers get it, from a control group of the test's own: the rate is the clock's, the
 # peak is what the quota sustains, the quota and its stops are named, and a run that is over within a burst is
 # inconclusive. On a machine so busy that not even a fifth is had, nothing is stopped: what needs stops is then skipped.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
+. "$(dirname "$0")/../prelude.sh"
 . scripts/mpi.sh
-toise=$(cd "${BUILD:-build}" && pwd)/toise
-work=$(mktemp -d)
 group=
 # shellcheck disable=SC2317  # called by the trap
 finish() {
     [ -z "$group" ] || rmdir "$group" || true
-    rm -rf "$work"
+    leave
 }
 trap finish EXIT
-bad=0
-fail() { echo "$1" && bad=1; }
 
 # A group with a quota of 20 ms in 100 ms, of cgroup v1 or v2
 make_group() {

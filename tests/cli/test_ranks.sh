@@ -4,12 +4,8 @@
 # Losses at one global batch are the same over 1, 2 and 4 ranks, and over micro-batches: each run finds the first one's
 # record in its file, and the gate holds their losses against each other. A record with another loss FAILS the next run.
 # Beside GPT-2 the families run in one of these shapes each, unless CHECK_FULL is set.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
+. "$(dirname "$0")/../prelude.sh"
 . scripts/mpi.sh
-toise=${BUILD:-build}/toise
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 
 train() { # train FAMILY RANKS PRECISION FLAGS...: right or inconclusive, which time decides, are alike here
     local family=$1 ranks=$2 precision=$3 code=0

@@ -2,10 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The shapes that kernels are benched on are those that the models run: every matmul of the ledger of each model that
 # has a file in tests/shapes, at 1,024 and 2,048 tokens, stands there; and nothing else does.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
-toise=${BUILD:-build}/toise
-bad=0
+. "$(dirname "$0")/../prelude.sh"
 
 # ledger MODEL TOKENS: "trans m n k" of every matmul of a step
 ledger() {

@@ -2,20 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 # How many threads a rank has: the least that its CPUs, Slurm, OpenMP's variables and a CPU quota grant, named in every
 # report; nonsense in them is refused, and where OpenMP itself would end the process too.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
-toise=$(cd "${BUILD:-build}" && pwd)/toise
-work=$(mktemp -d)
+. "$(dirname "$0")/../prelude.sh"
 group=
 # shellcheck disable=SC2317  # called by the trap
 finish() {
     [ -z "$group" ] || rmdir "$group"
-    rm -rf "$work"
+    leave
 }
 trap finish EXIT
 unset "${!OMP_NUM@}" "${!OMP_THREAD@}" "${!OMP_PLACES@}" "${!OMP_PROC@}" "${!GOMP_@}" "${!SLURM_CPUS@}"
-bad=0
-fail() { echo "$1: $(head -c 600 "$work/said")"; bad=1; }
+fail() {
+    echo "$1: $(head -c 600 "$work/said")"
+    bad=1
+}
 plan=("$toise" train --model tiny-gpt2 --seq 32 --dry-run --json)
 
 # ends NAME WANTED COMMAND...: its exit code; what it said is in $work/said

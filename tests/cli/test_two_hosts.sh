@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # The communication tests on two hosts (network namespaces): nodes told apart, and the ring laid node by node however
 # ranks are dealt out. An ended job ends on both.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
-tests=${BUILD:-build}/tests/mpi
+. "$(dirname "$0")/../prelude.sh"
+tests=$BUILD/tests/mpi
 export OMP_NUM_THREADS=1
 
 MAP=slot tests/mpi/netns.sh 4 "$tests/test_comm" nodes 2

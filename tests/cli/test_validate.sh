@@ -4,27 +4,15 @@
 # toise validate: the errors on the catalogue's runs are within what is claimed, with the parameters shipped and fitted
 # anew without each run's source; the parameters shipped are what the fit makes; goals missed exit 1; own tables; what
 # is refused, and that nothing is half-written.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
-toise=$(cd "${BUILD:-build}" && pwd)/toise
-work=$(mktemp -d)
-trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
-bad=0
-. tests/cli/refused.sh
-fail() { echo "$1"; bad=1; }
+. "$(dirname "$0")/../prelude.sh"
 runs=harness/catalog/runs/published.csv shipped=harness/catalog/parameters.json
 
-run() { # run CODE ARGUMENTS...: its output in $work/out and $work/err
-    local want=$1 code=0
-    shift
-    timeout 250 "$toise" validate "$@" >"$work/out" 2>"$work/err" </dev/null || code=$?
-    [ $code = "$want" ] || fail "validate $*: exit $code, not $want: $(tail -n 3 "$work/out" "$work/err")"
-}
-says() { grep -q -- "$1" "$work/out" || fail "the page lacks: $1"; }
+command=(validate)
+limit=250
 
 # The catalogue's runs by its parameters.
 run 0 --max-mean 10 --max-median 7 --max-unused 10 --min-coverage 85
-says '1092 rows; 646 complete of tiers 1 and 2, of which 634 are used and 12 (1.9%) not'
+says '1092 rows; 646 complete of tiers 1 and 2, of which 634 are used and 12 \(1.9%\) not'
 says 'fitted on 634 of these runs, whose errors are in-sample, not on 0'
 says '^kort-001 '
 says '^cpu-001 .*line 1030: the accelerator'
@@ -96,7 +84,7 @@ says "^other .*line 3: the accelerator's data sheet"
     echo 'hopper,me,GH200 120GB,8,24,2048,16,2048,512,4,1,1,8,12,'
 } >"$work/rows.csv"
 run 0 "$work/rows.csv"
-says '6 rows; 6 complete of tiers 1 and 2, of which 2 are used and 4 (66.7%) not'
+says '6 rows; 6 complete of tiers 1 and 2, of which 2 are used and 4 \(66.7%\) not'
 says '^many .*line 2: layers "many" is not a number'
 says '^short .*line 4: 4 fields where the header has 15'
 says '^thousand .*line 5: hidden "2,048" may be 2048 or 2.048; write 2048 or 2.0480'
@@ -151,7 +139,7 @@ unknown flag "--fix" | --fix
 unexpected argument "more.csv" | $work/own.csv more.csv
 --parameters | --parameters
 END
-refused "$work/cases"
+refused_lines "$work/cases"
 cp "$work/fit.json" "$work/kept.json"
 run 2 "$work/column.csv" --fit --parameters "$work/kept.json"
 cmp -s "$work/fit.json" "$work/kept.json" || fail 'a refused table changed the parameters'

@@ -2,21 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 # A run's verdict beside its exit code: too little time is inconclusive, an earlier record that disagrees fails; and
 # OpenMP told to place its threads leaves no CPU out.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
-toise=$(cd "${BUILD:-build}" && pwd)/toise
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-bad=0
+. "$(dirname "$0")/../prelude.sh"
 
 # ends CODE FLAG...: a small run exits so; what it printed is left in $work/said. 0 is right or inconclusive: time decides
 ends() {
     local code=0 wanted=$1
     "$toise" train --model tiny-gpt2 --seq 64 "${@:2}" >"$work/said" 2>&1 </dev/null || code=$?
     [ "$code$wanted" != 30 ] || code=0
-    [ $code = "$wanted" ] || { echo "$*: exit $code: $(tail -n 3 "$work/said")" && bad=1; }
+    [ $code = "$wanted" ] || fail "$*: exit $code: $(tail -n 3 "$work/said")"
 }
-says() { grep -q -- "$1" "$work/said" || { echo "not said: $1" && bad=1; }; }
+says() { grep -q -- "$1" "$work/said" || fail "not said: $1"; }
 
 ends 3 --width 0.001 --budget 1 --gbs 8192 --no-gate --warmup 0
 says INCONCLUSIVE
@@ -36,7 +31,7 @@ ends 0 --steps 3 --out "$work/unsure.jsonl"
 says 'PASSED  timed losses against earlier records'
 ends 3 --steps 3 --no-gate --out "$work/unchecked.jsonl"
 ends 0 --steps 3 --out "$work/unchecked.jsonl"
-! grep -q 'against earlier records' "$work/said" || { echo 'losses that no gate saw were taken' && bad=1; }
+! grep -q 'against earlier records' "$work/said" || fail 'losses that no gate saw were taken'
 
 # A file with other contents is other work, whatever its name.
 for day in 1 2; do
@@ -49,10 +44,10 @@ says 'bytes of text, 4,000'
 # One step has no interval.
 ends 0 --steps 1 --warmup 0 --out "$work/one.jsonl"
 says 'wall clock  .* for 1 step, .* a step (too few for an interval)'
-grep -q '"mean_step_s_low":null,"mean_step_s_high":null' "$work/one.jsonl" || { echo 'one step has an interval' && bad=1; }
+grep -q '"mean_step_s_low":null,"mean_step_s_high":null' "$work/one.jsonl" || fail 'one step has an interval'
 
 ends 0 --steps 3
 layout=$(grep '^layout' "$work/said")
 OMP_PROC_BIND=true ends 0 --steps 3
-[ "$(grep '^layout' "$work/said")" = "$layout" ] || { echo "OMP_PROC_BIND: $(grep '^layout' "$work/said")" && bad=1; }
+[ "$(grep '^layout' "$work/said")" = "$layout" ] || fail "OMP_PROC_BIND: $(grep '^layout' "$work/said")"
 exit $bad

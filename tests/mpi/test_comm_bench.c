@@ -28,7 +28,7 @@ static double at(const json_t *array, size_t i) {
 }
 
 static void measured(struct agreed *a, struct bench_comm *b, const struct bench_comm_options *o) {
-    const struct bench_comm_origin origin = {"id", &a->world, 1, "--threads", json_object()};
+    const struct bench_origin origin = {"id", a->world.size, a->world.nodes, 1, "--threads", json_object()};
     struct bench_comm_size s;
     struct base_error e;
     for (int i = 0; i < o->sizes; i++) {
@@ -72,7 +72,7 @@ static void share(struct agreed *a, struct bench_comm *b) {
 }
 
 static void faulty(struct agreed *a, struct bench_comm *b, const struct bench_comm_options *o) {
-    const struct bench_comm_origin origin = {"id", &a->world, 1, "--threads", json_object()};
+    const struct bench_origin origin = {"id", a->world.size, a->world.nodes, 1, "--threads", json_object()};
     struct bench_comm_size s;
     struct base_error e;
     struct comm_ops wrong = *a->world.ops;

@@ -2,11 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # check: timeout 300
 # Loss and gradients against Hugging Face's models in PyTorch, by the Python that has them: $TOISE_PYTHON, or python3.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
+. "$(dirname "$0")/../prelude.sh"
 python=${TOISE_PYTHON:-python3}
 command -v "$python" >/dev/null || {
     echo "SKIP: peers/hf_step: no $python"
     exit 77
 }
-exec "$python" tests/peers/hf_step.py "${BUILD:-build}"
+exec "$python" tests/peers/hf_step.py "$BUILD"

@@ -3,19 +3,14 @@
 # check: timeout 240
 # scripts/slurm/train.sbatch on a real Slurm of two virtual nodes: ranks, records, exit codes, srun and mpirun;
 # and which launches toise takes for one of another MPI's.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
+. "$(dirname "$0")/../prelude.sh"
 . tests/slurm/cluster.sh
-BUILD=$(cd "${BUILD:-build}" && pwd)
 script=$PWD/scripts/slurm/train.sbatch
 
 why=$(cluster_missing)
 [ -z "$why" ] || { echo "SKIP: slurm: $why"; exit 77; }
 command -v mpirun >/dev/null || { echo 'SKIP: slurm: mpirun is not installed'; exit 77; }
 
-work=$(mktemp -d)
-bad=0
-fail() { echo "$1"; bad=1; }
 # shellcheck disable=SC2317  # called by the trap
 finish() {
     cluster_stop "$work"

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "base/stats.h"
 #include "costmodel/search.h"
 #include "fit/interval.h"
 #include "fit/published.h"
@@ -99,8 +100,8 @@ static void what_drivers_showed(void **state) {
         const struct cost_memory m = cost_search_memory(&c, &runs.run[i].job);
         ratio[n++] = cost_memory_needed(&m) / bytes;
     }
-    const double low = fit_quantile(ratio, n, 0.05), middle = fit_quantile(ratio, n, 0.5);
-    const double high = fit_quantile(ratio, n, 0.95);
+    const double low = base_stats_quantile(ratio, n, 0.05), middle = base_stats_quantile(ratio, n, 0.5);
+    const double high = base_stats_quantile(ratio, n, 0.95);
     print_message("%d runs: needed over shown %.2f, 90%% within %.2f to %.2f\n", n, middle, low, high);
     assert_true(n > 70);
     assert_true(middle > 0.85 && middle < 1);

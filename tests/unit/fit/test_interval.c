@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "base/stats.h"
 #include "fit/interval.h"
 
 static bool near(double a, double b) {
@@ -18,12 +19,12 @@ static bool near(double a, double b) {
 static void test_quantile(void **state) {
     (void)state;
     double x[] = {4, 1, 3, 2, 5}, one[] = {7};
-    assert_true(near(fit_quantile(x, 5, 0.5), 3));
-    assert_true(near(fit_quantile(x, 5, 0.25), 1.5));
-    assert_true(near(fit_quantile(x, 5, 0.75), 4.5));
-    assert_true(near(fit_quantile(x, 5, 0.05), 1)); /* five values do not say more */
-    assert_true(near(fit_quantile(x, 5, 1), 5));
-    assert_true(near(fit_quantile(one, 1, 0.05), 7));
+    assert_true(near(base_stats_quantile(x, 5, 0.5), 3));
+    assert_true(near(base_stats_quantile(x, 5, 0.25), 1.5));
+    assert_true(near(base_stats_quantile(x, 5, 0.75), 4.5));
+    assert_true(near(base_stats_quantile(x, 5, 0.05), 1)); /* five values do not say more */
+    assert_true(near(base_stats_quantile(x, 5, 1), 5));
+    assert_true(near(base_stats_quantile(one, 1, 0.05), 7));
 }
 
 /* Eleven runs of one class at -0.5, -0.4 .. 0.5, one of another at 0.9: of all twelve the quantiles are -0.5 and

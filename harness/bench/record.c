@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Keys as results/README.md has them. */
+#include "bench/record.h"
+
+#include <stdio.h>
+
+json_t *bench_record_head(const char *kind, enum record_status status, const char *why, const struct bench_origin *x) {
+    json_t *o = record_head(kind, status, why);
+    record_set(o, "launch", json_pack("{s:s, s:i}", "id", x->launch, "nodes", x->nodes));
+    record_set(o, "machine", json_incref(x->machine));
+    record_set(o, "workload", json_null());
+    record_set(o, "layout",
+               json_pack("{s:i, s:i, s:i, s:s}", "world", x->ranks, "nodes", x->nodes, "threads", x->threads,
+                         "threads_from", x->threads_from));
+    return o;
+}
+
+json_t *bench_record_samples(const struct measure_timed *t, const char *key) {
+    json_t *o = measure_samples_json(&t->samples), *call = json_array();
+    for (int i = 0; i < t->samples.count; i++)
+        json_array_append_new(call, record_number(t->samples.seconds[i] / t->calls));
+    json_object_del(o, "step_s");
+    json_object_del(o, "phase_s");
+    record_set(o, key, call);
+    record_set_integer(o, "calls", t->calls);
+    return o;
+}
+
+void bench_record_call(json_t *o, const struct measure_timed *t, const char *key) {
+    char end[32];
+    record_set_number(o, key, t->call.median);
+    snprintf(end, sizeof end, "%s_low", key);
+    record_set_number(o, end, t->call.low);
+    snprintf(end, sizeof end, "%s_high", key);
+    record_set_number(o, end, t->call.high);
+    record_set_number(o, "confidence", t->call.confidence);
+}
