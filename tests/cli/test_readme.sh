@@ -5,15 +5,9 @@
 # fences are output), each command once. Commands that would take long are shortened from outside: in the copy build/toise
 # plans (--dry-run) what is not about tiny-gpt2, and fits few of the published runs. Those that another test runs are
 # named and left out. Links lead somewhere, files named are there, the map has every room, and the first page is short.
-set -euo pipefail
-cd "$(dirname "$0")/../.."
+. "$(dirname "$0")/../prelude.sh"
 [ -e README.md ] || { echo 'SKIP: README: there is none'; exit 77; }
-BUILD=$(cd "${BUILD:-build}" && pwd)
 MOST_BYTES=8192 MOST_WORDS=20
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-bad=0
-fail() { echo "$1"; bad=1; }
 mapfile -t pages < <(find . \( -path ./results/local -o -name .git -o -name 'build*' \) -prune -o -name README.md -print |
     sed 's,^\./,,' | LC_ALL=C sort)
 
