@@ -45,6 +45,7 @@ static int check_place(const struct question *q, struct base_error *e) {
 
 static int check(const struct question *q, struct base_error *e) {
     const char *path = q->path;
+    if (path == NULL) return BASE_OK;
     size_t length = strlen(path);
     if (length == 0) return base_fail(e, BASE_USAGE, "%s: empty file name: give the file that is written", q->flag);
     if (length >= PATH_MAX)
@@ -146,11 +147,13 @@ static bool append_line(int file, const char *line, size_t length, off_t size) {
 }
 
 int record_append(const char *path, const json_t *record, struct base_error *e) {
+    char above[PATH_MAX];
+    if (path == NULL) return BASE_OK;
     char *line = json_dumps(record, JSON_COMPACT);
     if (line == NULL) return base_fail(e, BASE_BROKEN, "%s: the record cannot be written as JSON", path);
     size_t length = strlen(line);
     line[length++] = '\n'; /* in the place of the final NUL: from here on a line, no string */
-    int file = open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+    int file = base_file_parents(path, above) ? open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0666) : -1;
     struct stat found;
     bool done = file >= 0 && lock(file) && fstat(file, &found) == 0 && mend(file, &found.st_size) &&
                 append_line(file, line, length, found.st_size);

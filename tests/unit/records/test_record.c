@@ -228,7 +228,8 @@ static void full_disks_leave_the_file_as_it_was(void **state) {
         assert_int_equal(append_number("/dev/full", 1, &e), BASE_BROKEN);
         assert_non_null(strstr(e.text, "No space left"));
     }
-    assert_int_equal(append_number(in_folder("no/such/folder"), 1, &e), BASE_BROKEN);
+    assert_int_equal(append_number(in_folder("full/below"), 1, &e), BASE_BROKEN);
+    assert_int_equal(append_number(in_folder("made/on/the/way"), 1, &e), BASE_OK);
 }
 
 static bool is_there(const char *path) {
