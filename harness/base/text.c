@@ -116,6 +116,18 @@ bool base_text_append(char *text, size_t size, const char *word) {
     return true;
 }
 
+int base_text_words(const char *list, char *text, size_t size, const char *words[], int most) {
+    int count = 0;
+    char *rest = NULL;
+    if (strlen(list) >= size) return -1;
+    memcpy(text, list, strlen(list) + 1);
+    for (char *word = strtok_r(text, ", ", &rest); word; word = strtok_r(NULL, ", ", &rest)) {
+        if (count == most) return -1;
+        words[count++] = word;
+    }
+    return count;
+}
+
 bool base_text_color_allowed(FILE *stream) {
     const char *no = getenv("NO_COLOR");
     return (no == NULL || no[0] == '\0') && isatty(fileno(stream));

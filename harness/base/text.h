@@ -25,6 +25,8 @@ int base_text_find(const char *name, const char *const *names, int count);
 /* Adds a word to a list joined by ", "; text holds `size` and begins as "". false: no room, and the list is as it was.
  */
 bool base_text_append(char *text, size_t size, const char *word);
+/* The words of a list apart by commas or blanks, into words[most], cut from text[size]; -1: more, or longer. */
+int base_text_words(const char *list, char *text, size_t size, const char *words[], int most);
 /* A terminal, and the user did not set NO_COLOR (to anything but "") */
 bool base_text_color_allowed(FILE *stream);
 

@@ -8,6 +8,7 @@
 #define TOISE_BENCH_KERNEL_BENCH_H
 
 #include "bench/kernel_memory.h"
+#include "bench/kernel_variants.h"
 #include "check/rounding.h"
 #include "measure/bandwidth.h"
 #include "measure/peak.h"
@@ -15,13 +16,7 @@
 #include "measure/sampler.h"
 #include "records/set.h"
 
-struct bench_kernel_variant {
-    char name[24];    /* "avx2", "avx2+packed", "openblas" */
-    const char *held; /* kernel_variant() of what is its own */
-    bool packed;      /* matmul: B was packed ahead, outside what is timed */
-    struct kernel_ops ops;
-};
-enum { BENCH_VARIANTS_MAX = 2 * KERNEL_ISA_COUNT + 1, BENCH_SAMPLES_MAX = 64 };
+enum { BENCH_SAMPLES_MAX = 64 };
 
 /* What all cases share: the team, its scratch, the roofs. */
 struct bench_kernels {

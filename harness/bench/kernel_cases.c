@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From a plan to cases. No size is worked out here that the ledger or the model's tables know. */
+ * From a plan to cases, and which of them are kept. No size is worked out here that the ledger or the model's tables
+ * know. */
 #include "bench/kernel_cases.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "plan/plan.h"
+#include "base/text.h"
 
 /* Whether two are the same work; the name does not count. */
 static bool same(const struct bench_kernel_case *a, const struct bench_kernel_case *b) {
@@ -102,4 +103,46 @@ int bench_kernel_cases_plan(struct bench_kernel_cases *list, const struct plan *
                                                                                         : BENCH_VECTOR_MAX};
     for (int i = 0; i < plan->ledger.count && !code; i++) code = add_op(list, plan, &plan->ledger.ops[i], e);
     return code ? code : bench_kernel_cases_add_kind(list, BENCH_SHAPE_VECTOR, &vector, plan->shape.dtype, e);
+}
+
+/* Whether `word` chooses an operation: by name, by group, or as the first part of the name. */
+static bool chooses(const char *word, const struct bench_kernel_op *op) {
+    static const struct {
+        const char *name;
+        enum bench_shape_kind kind;
+    } groups[] = {{"attention", BENCH_SHAPE_ATTENTION}, {"rows", BENCH_SHAPE_ROWS}, {"vectors", BENCH_SHAPE_VECTOR}};
+    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++)
+        if (!strcmp(word, groups[i].name)) return op->kind == groups[i].kind;
+    return !strcmp(word, op->name);
+}
+
+static int unknown_op(const char *word, struct base_error *e) {
+    char known[640] = "gemm, attention, rows, vectors";
+    for (int i = 0; i < bench_kernel_op_count; i++) {
+        const size_t used = strlen(known);
+        if (strcmp(bench_kernel_ops[i].name, "gemm") != 0)
+            snprintf(known + used, sizeof known - used, ", %s", bench_kernel_ops[i].name);
+    }
+    return base_fail(e, BASE_USAGE, "--op: unknown \"%.64s\"; known: %s", word, known);
+}
+
+int bench_kernel_cases_keep(struct bench_kernel_cases *cases, const char *ops, struct base_error *e) {
+    const char *words[32];
+    char text[512];
+    const int count = base_text_words(ops, text, sizeof text, words, 32);
+    int kept = 0;
+    if (count < 1)
+        return base_fail(e, BASE_USAGE, "--op: %s; give names with commas between", count ? "too many names" : "none");
+    for (int w = 0; w < count; w++) {
+        bool any = false;
+        for (int i = 0; i < bench_kernel_op_count; i++) any = any || chooses(words[w], &bench_kernel_ops[i]);
+        if (!any) return unknown_op(words[w], e);
+    }
+    for (int i = 0; i < cases->count; i++) {
+        bool wanted = false;
+        for (int w = 0; w < count; w++) wanted = wanted || chooses(words[w], cases->at[i].op);
+        if (wanted) cases->at[kept++] = cases->at[i];
+    }
+    cases->count = kept;
+    return BASE_OK;
 }

@@ -21,6 +21,16 @@ int bench_kernel_cases_add_kind(struct bench_kernel_cases *list, enum bench_shap
 /* Those of a micro-batch in the plan's dtype. Rows have the model's widths; vectors one layer's parameters, or
  * BENCH_VECTOR_MAX of them, beyond any cache. */
 int bench_kernel_cases_plan(struct bench_kernel_cases *list, const struct plan *plan, struct base_error *e);
+/* Adds the shapes of a file, in one dtype. A line is a shape; what follows # is a comment:
+ *   NT M N K                                                   matmul, how A and B are stored (N as used, T transposed)
+ *   attention BATCH HEADS KV_HEADS SEQ HEAD_DIM [window N] [alibi]
+ *   rows ROWS COLS                                             norms, activation functions, cross-entropy, column sums
+ *   elements N                                                 AdamW, sums of squares, conversions, copies
+ * With A transposed C is FP32 and is added to, as gradients of weights are. BASE_USAGE names file, line, field, fix. */
+int bench_kernel_cases_read(struct bench_kernel_cases *list, const char *path, enum kernel_dtype dtype,
+                            struct base_error *e);
+/* Leaves the cases of some operations, "gemm,rows": by name or by group. BASE_USAGE lists those there are. */
+int bench_kernel_cases_keep(struct bench_kernel_cases *list, const char *ops, struct base_error *e);
 void bench_kernel_cases_close(struct bench_kernel_cases *list);
 
 enum { BENCH_VECTOR_MAX = 1 << 25 };

@@ -8,7 +8,53 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "cli/options.h"
+#include "base/threads.h"
+#include "machine/machine.h"
+#include "records/record.h"
+
+/* clang-format off */
+const struct cli_option cli_output_options[] = {
+    {.name = "--json", .kind = CLI_FLAG, .at = offsetof(struct cli_output, json),
+     .help = "the records on stdout, all else on stderr"},
+    {.name = "--out", .kind = CLI_TEXT, .at = offsetof(struct cli_output, out), .file = CLI_WRITTEN, .hint = "FILE",
+     .help = "append the records to FILE"},
+    {.name = "--help", .alias = "-h", .kind = CLI_ALONE, .at = offsetof(struct cli_output, help), .help = "this text"},
+    {.name = NULL},
+};
+
+const struct cli_option cli_training_options[] = {
+    {.name = "--model", .kind = CLI_TEXT, .at = offsetof(struct cli_training, model), .file = CLI_READ, .hint = "NAME",
+     .help = "a preset, or the path of a Hugging Face config.json; default " CLI_MODEL},
+    {.name = "--layers", .alias = "--num-layers", .kind = CLI_INTEGER, .at = offsetof(struct cli_training, layers),
+     .min = 1, .max = CLI_SIZE_MOST, .hint = "N", .help = "only the first N layers: a slice"},
+    {.name = "--precision", .kind = CLI_CHOICE, .at = offsetof(struct cli_training, precision),
+     .word = cli_training_precision, .fallback = "fp32", .hint = "P", .help = ""},
+    {.name = "--seq", .alias = "--seq-length", .kind = CLI_INTEGER, .at = offsetof(struct cli_training, seq), .min = 1,
+     .max = CLI_SIZE_MOST, .hint = "N", .help = "tokens of a sequence; default 256"},
+    {.name = "--gbs", .alias = "--global-batch-size", .kind = CLI_INTEGER,
+     .at = offsetof(struct cli_training, global_batch), .min = 1, .max = CLI_SIZE_MOST, .hint = "N",
+     .help = "sequences of a step over all ranks; default 4, or one a rank"},
+    {.name = NULL},
+};
+
+const struct cli_option cli_threads_option[] = {
+    {.name = "--threads", .kind = CLI_INTEGER, .min = 1, .max = BASE_CPUS_MAX, .hint = "N",
+     .help = "OpenMP threads of a rank; default the least that its share of the CPUs, a quota, Slurm and "
+             "OMP_NUM_THREADS allow"},
+    {.name = NULL},
+};
+
+const struct cli_option cli_parameters_option[] = {
+    {.name = "--parameters", .kind = CLI_TEXT, .file = CLI_READ, .hint = "FILE",
+     .help = "fitted by toise validate --fit; default the catalogue's"},
+    {.name = NULL},
+};
+/* clang-format on */
+
+const char *cli_training_precision(int dtype) {
+    static const enum machine_dtype types[] = {[KERNEL_F32] = MACHINE_FP32, [KERNEL_BF16] = MACHINE_BF16};
+    return dtype < KERNEL_DTYPE_COUNT ? machine_dtype_name(types[dtype]) : NULL;
+}
 
 /* Help and the version are for every shell, whatever started it. */
 static bool asks_only(int argc, char *const *argv) {
@@ -17,10 +63,25 @@ static bool asks_only(int argc, char *const *argv) {
     return false;
 }
 
+/* Ranks given different words would do different work, or wait for each other for ever. */
+static int agree(struct comm *world, int argc, char *const *argv, struct base_error *e) {
+    uint64_t mix = 0xcbf29ce484222325u; /* FNV-1a over the words with their ends */
+    for (int i = 1; i < argc; i++)
+        for (const char *c = argv[i];; c++) {
+            mix = (mix ^ (unsigned char)*c) * 0x100000001b3u;
+            if (!*c) break;
+        }
+    const double mine = (double)(mix >> 12);
+    double range[2] = {mine, -mine};
+    world->ops->max(world, range, 2);
+    if (range[0] == -range[1]) return BASE_OK;
+    return base_fail(e, BASE_USAGE, "ranks were given different flags; start all with the same command line");
+}
+
 int cli_open(struct comm *world, int argc, char *const *argv, struct base_error *e) {
     comm_serial(world);
     int code = comm_launched() ? comm_open(world, e) : BASE_OK;
-    if (!code) code = cli_options_agree(world, argc, argv, e);
+    if (!code) code = agree(world, argc, argv, e);
     if (code || asks_only(argc, argv)) return code;
     return comm_agree(world, comm_launcher_check(world, e), e);
 }
@@ -34,9 +95,14 @@ void cli_launch_id(struct comm *world, char id[64]) {
     world->ops->broadcast(world, id, 64);
 }
 
-int cli_alone(const struct comm *world, const char *command, struct base_error *e) {
+int cli_help(const struct comm *world, const struct cli_command *command) {
+    if (world->rank == 0) cli_options_help(stdout, command);
+    return BASE_OK;
+}
+
+int cli_alone(const struct comm *world, const struct cli_command *command, struct base_error *e) {
     if (world->size == 1) return BASE_OK;
-    return base_fail(e, BASE_USAGE, "toise %s is one process, not %d ranks: start it without mpirun", command,
+    return base_fail(e, BASE_USAGE, "toise %s is one process, not %d ranks: start it without mpirun", command->name,
                      world->size);
 }
 
@@ -48,6 +114,18 @@ int cli_isa(enum kernel_isa *isa, struct base_error *e) {
 
 void cli_print_json(const json_t *value) {
     json_dumpf(value, stdout, JSON_COMPACT | JSON_REAL_PRECISION(12)), putchar('\n');
+}
+
+int cli_emit(const struct cli_output *output, const json_t *record, struct base_error *e) {
+    int code = record_append(output->out, record, e);
+    if (!output->json) return code;
+    cli_print_json(record);
+    if (fflush(stdout) && !code) code = base_fail(e, BASE_BROKEN, "cannot write to standard output");
+    return code;
+}
+
+FILE *cli_page(const struct cli_output *output) {
+    return output->json ? stderr : stdout;
 }
 
 void cli_print_title(void *unused, const char *name, const char *title) {

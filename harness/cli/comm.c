@@ -2,19 +2,124 @@
  *
  * toise comm: flags, memory check, then size by size: measure on all ranks, record and report on one. */
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/text.h"
 #include "base/topology.h"
 #include "bench/comm_record.h"
+#include "cli/catalog.h"
 #include "cli/cli.h"
-#include "cli/comm_options.h"
 #include "measure/fingerprint.h"
+#include "model/params.h"
 #include "records/record.h"
 #include "report/report.h"
 
+enum { LEAST = 16 << 10, TEXT = 512 };
+static const double MOST = 1ll << 40;
+
+struct flags {
+    const char *bytes, *model;
+    int64_t threads;
+    double seconds, width;
+    int op;
+    struct cli_output output;
+};
+
+static const char *operation(int i) {
+    return i ? NULL : "all_reduce";
+}
+
+/* clang-format off */
+static const struct cli_option OPTIONS[] = {
+    {.name = "--op", .kind = CLI_CHOICE, .at = offsetof(struct flags, op), .word = operation, .fallback = "all_reduce",
+     .hint = "OP", .help = ", which is all that data parallel training sends"},
+    {.name = "--bytes", .kind = CLI_TEXT, .at = offsetof(struct flags, bytes), .hint = "LIST",
+     .help = "sizes of a rank's buffer, as in 65536,1MiB,32MiB; default 16 KiB, each four times larger, and the "
+             "gradient"},
+    {.name = "--model", .kind = CLI_TEXT, .at = offsetof(struct flags, model), .fallback = CLI_MODEL, .hint = "NAME",
+     .help = "whose gradient is the largest size: a preset, or a Hugging Face config.json"},
+    {.kind = CLI_SHARED, .at = offsetof(struct flags, threads), .shared = cli_threads_option},
+    {.name = "--seconds", .kind = CLI_NUMBER, .at = offsetof(struct flags, seconds), .min = 0.01, .max = 3600,
+     .fallback = "1", .hint = "S", .help = "of each size, and again beside compute"},
+    {.name = "--width", .kind = CLI_NUMBER, .at = offsetof(struct flags, width), .min = 0.001, .max = 1,
+     .fallback = "0.2", .hint = "X",
+     .help = "half-width of the median's 95% interval beyond which a time is inconclusive, relative"},
+    {.kind = CLI_SHARED, .at = offsetof(struct flags, output), .shared = cli_output_options},
+    {.name = NULL},
+};
+/* clang-format on */
+
+static const struct cli_rule RULES[] = {
+    {.given = "--bytes", .excludes = "--model", .text = "both give the sizes"},
+    {.text = NULL},
+};
+
+static const struct cli_command COMMAND = {
+    .name = "comm",
+    .options = OPTIONS,
+    .rules = RULES,
+    .usage = "mpirun -n P toise comm [flags]\n\nHow fast do these ranks sum gradients, and what does that take from "
+             "the compute beside it? By the calls that\ntraining makes; each size is checked first, and the slowest "
+             "rank's time counts.",
+    .notes =
+        "algbw is bytes over time, busbw what a link of the ring carries: 2 (P - 1) / P of it, as nccl-tests derives "
+        "them.\nTOISE_ISA (ref, avx2, avx512, avx512bf16) caps the instruction set.\n",
+};
+
+/* "65536", "64KiB", "1MiB", "2GiB" */
+static int read_size(const char *word, int64_t *bytes, struct base_error *e) {
+    static const char *const units[] = {"", "KiB", "MiB", "GiB"};
+    char *end;
+    double value = strtod(word, &end);
+    int unit = 0;
+    while (unit < 4 && strcmp(end, units[unit]) != 0) unit++;
+    value = ldexp(value, 10 * unit);
+    if (end == word || unit == 4 || !(value >= 4 && value <= MOST) || value != floor(value))
+        return base_fail(e, BASE_USAGE, "--bytes: \"%.32s\" is no size; give whole bytes from 4, or as in 64KiB, 1MiB",
+                         word);
+    *bytes = (int64_t)value;
+    if (*bytes % 4 == 0) return BASE_OK;
+    return base_fail(e, BASE_USAGE, "--bytes: %.32s is no whole number of floats; give a multiple of 4", word);
+}
+
+static int read_sizes(const char *list, struct bench_comm_options *o, struct base_error *e) {
+    char text[TEXT], *rest = NULL;
+    int code = BASE_OK;
+    if (strlen(list) >= sizeof text) return base_fail(e, BASE_USAGE, "--bytes: the list is too long");
+    memcpy(text, list, strlen(list) + 1);
+    for (char *word = strtok_r(text, ", ", &rest); word && !code; word = strtok_r(NULL, ", ", &rest)) {
+        if (o->sizes == BENCH_COMM_SIZES)
+            return base_fail(e, BASE_USAGE, "--bytes: more than %d sizes; give fewer", BENCH_COMM_SIZES);
+        code = read_size(word, &o->bytes[o->sizes++], e);
+    }
+    if (!code && !o->sizes) code = base_fail(e, BASE_USAGE, "--bytes: no size; give one as in 1MiB");
+    return code;
+}
+
+static int default_sizes(const char *model, struct bench_comm_options *o, struct base_error *e) {
+    struct model_config config;
+    struct model_params params;
+    int code = cli_catalog_model(model, &config, e);
+    if (!code) code = model_params_open(&params, &config, e);
+    if (code) return code;
+    const int64_t gradient = 4 * params.total;
+    model_params_close(&params);
+    for (int64_t bytes = LEAST; bytes < gradient && o->sizes < BENCH_COMM_SIZES - 1; bytes *= 4)
+        o->bytes[o->sizes++] = bytes;
+    o->bytes[o->sizes++] = gradient;
+    return BASE_OK;
+}
+
+/* Sizes: those of --bytes, or 16 KiB and each four times larger up to the model's gradient, and that. */
+static int resolve(const struct flags *f, struct bench_comm_options *o, struct base_error *e) {
+    *o = (struct bench_comm_options){.seconds = f->seconds, .width = f->width};
+    return f->bytes ? read_sizes(f->bytes, o, e) : default_sizes(f->model, o, e);
+}
+
 /* One launch. */
 struct launch {
-    const struct cli_comm_flags *flags;
+    const struct flags *flags;
     struct bench_comm_options options;
     struct bench_origin origin;
     FILE *page; /* what people read */
@@ -26,10 +131,7 @@ struct launch {
 static int emit(struct launch *l, struct comm *world, json_t *record, struct base_error *e) {
     int code = BASE_OK;
     if (world->rank == 0) {
-        if (l->flags->out) code = record_append(l->flags->out, record, e);
-        if (l->flags->json) cli_print_json(record);
-        if (l->flags->json && fflush(stdout) && !code)
-            code = base_fail(e, BASE_BROKEN, "cannot write to standard output");
+        code = cli_emit(&l->flags->output, record, e);
         if (!l->shown++) report_comm_head(l->page, record);
         report_comm(l->page, record);
     }
@@ -119,18 +221,15 @@ static int check_world(const struct comm *world, struct base_error *e) {
 }
 
 int cli_comm(struct comm *world, int argc, char *const *argv, struct base_error *e) {
-    struct cli_comm_flags flags;
+    struct flags flags = {0};
     struct launch l = {.flags = &flags};
-    int code = cli_comm_flags_parse(&flags, argc, argv, e);
-    if (!code && flags.help) {
-        if (world->rank == 0) cli_comm_flags_help(stdout);
-        return BASE_OK;
-    }
-    if (!code) code = cli_comm_resolve(&flags, &l.options, e);
+    int code = cli_options_read(&COMMAND, &flags, argc, argv, e);
+    if (!code && flags.output.help) return cli_help(world, &COMMAND);
+    if (!code) code = resolve(&flags, &l.options, e);
     if (!code) code = check_world(world, e);
-    if (!code && flags.out && world->rank == 0) code = record_check(flags.out, e);
+    if (!code && world->rank == 0) code = record_check(flags.output.out, e);
     if ((code = comm_agree(world, code, e))) return code;
-    l.page = flags.json ? stderr : stdout;
+    l.page = cli_page(&flags.output);
     cli_launch_id(world, l.id);
     return run(&l, world, e);
 }

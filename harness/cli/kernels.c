@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "base/topology.h"
 #include "bench/kernel_record.h"
-#include "cli/cli.h"
+#include "cli/catalog.h"
 #include "cli/kernels_options.h"
 #include "cli/progress.h"
 #include "measure/fingerprint.h"
@@ -21,8 +21,11 @@ enum { CHILD_S = 20 }; /* a process that tries OpenBLAS takes half a second */
 
 /* One launch. */
 struct launch {
-    const struct cli_kernels_flags *flags;
-    struct cli_kernels_setup *setup;
+    const struct flags *flags;
+    struct bench_kernel_cases cases;
+    struct bench_kernel_variants variants;
+    char model[64]; /* "" when the shapes come from a file */
+    int64_t seq, micro_batch;
     struct bench_kernels bench;
     struct bench_kernel_origin origin;
     struct cli_progress progress;
@@ -34,34 +37,85 @@ struct launch {
     bool with_openblas; /* it is among what is asked for */
 };
 
+static int resolve_dtypes(const char *list, bool wanted[KERNEL_DTYPE_COUNT], struct base_error *e) {
+    const char *words[8];
+    char text[512];
+    const int count = base_text_words(list ? list : "f32,bf16", text, sizeof text, words, 8);
+    if (count < 1) return base_fail(e, BASE_USAGE, "--dtype: \"%.64s\"; take f32, bf16 or f32,bf16", list);
+    for (int w = 0; w < count; w++) {
+        const bool f32 = !strcmp(words[w], "f32") || !strcmp(words[w], "fp32"), bf16 = !strcmp(words[w], "bf16");
+        if (!f32 && !bf16)
+            return base_fail(e, BASE_USAGE, "--dtype: unknown \"%.64s\"; take f32, bf16 or f32,bf16", words[w]);
+        wanted[f32 ? KERNEL_F32 : KERNEL_BF16] = true;
+    }
+    return BASE_OK;
+}
+
+static int model_cases(struct launch *l, enum kernel_dtype dtype, struct base_error *e) {
+    const struct flags *f = l->flags;
+    struct plan_request r = {.dtype = dtype,
+                             .layout = plan_layout_data_parallel(1, f->micro_batch),
+                             .global_batch = f->micro_batch,
+                             .threads = 1};
+    struct plan plan;
+    int code = cli_catalog_model(f->model, &r.config, e);
+    if (code) return code;
+    r.seq = f->seq ? f->seq : r.config.positions < 256 ? r.config.positions : 256;
+    if ((code = plan_make(&plan, &r, e))) return code;
+    snprintf(l->model, sizeof l->model, "%s", r.config.name);
+    l->seq = r.seq;
+    l->micro_batch = r.layout.micro_batch;
+    return bench_kernel_cases_plan(&l->cases, &plan, e);
+}
+
+/* The cases and variants that the flags come to. */
+static int resolve(struct launch *l, struct base_error *e) {
+    const struct flags *f = l->flags;
+    bool wanted[KERNEL_DTYPE_COUNT] = {false};
+    enum kernel_isa best;
+    int code = resolve_dtypes(f->dtypes, wanted, e);
+    if (!code) code = cli_isa(&best, e);
+    if (!code) code = bench_kernel_variants_choose(&l->variants, f->variants, best, e);
+    for (int t = 0; t < KERNEL_DTYPE_COUNT && !code; t++)
+        if (wanted[t])
+            code = f->shapes ? bench_kernel_cases_read(&l->cases, f->shapes, (enum kernel_dtype)t, e)
+                             : model_cases(l, (enum kernel_dtype)t, e);
+    if (!code && f->ops) code = bench_kernel_cases_keep(&l->cases, f->ops, e);
+    if (code) return code;
+    bench_kernel_variants_keep(&l->variants, &l->cases);
+    if (!l->cases.count)
+        return base_fail(e, BASE_USAGE,
+                         "nothing to time: %s has no shape of these operations, dtypes and instruction sets; leave out "
+                         "--op, --dtype or --isa",
+                         f->shapes ? f->shapes : l->model);
+    return BASE_OK;
+}
+
 static int emit(struct launch *l, json_t *record, struct base_error *e) {
-    const struct cli_kernels_flags *f = l->flags;
     json_array_append_new(l->records, record);
-    int code = f->out ? record_append(f->out, record, e) : BASE_OK;
-    if (f->json) cli_print_json(record);
-    if (f->json && fflush(stdout) && !code) code = base_fail(e, BASE_BROKEN, "cannot write to standard output");
-    return code;
+    return cli_emit(&l->flags->output, record, e);
 }
 
 /* The line of the terminal that says what runs and for how long still. */
 static void show_progress(struct launch *l, int index) {
-    const int count = l->setup->cases.count;
+    const int count = l->cases.count;
     const double spent = base_clock_now() - l->began;
     char shape[64], left[32] = "", text[192];
-    bench_kernel_shape_text(&l->setup->cases.at[index], shape, sizeof shape);
+    bench_kernel_shape_text(&l->cases.at[index], shape, sizeof shape);
     if (index) base_text_duration(spent / index * (count - index), left, sizeof left);
-    snprintf(text, sizeof text, "%d/%d %s %s%s%s%s", index + 1, count, l->setup->cases.at[index].op->name, shape,
+    snprintf(text, sizeof text, "%d/%d %s %s%s%s%s", index + 1, count, l->cases.at[index].op->name, shape,
              index ? ", " : "", left, index ? " left" : "");
     cli_progress_phase(&l->progress, text);
 }
 
 static int run_case(struct launch *l, int index, struct base_error *e) {
-    const struct bench_kernel_case *c = &l->setup->cases.at[index];
+    const struct bench_kernel_case *c = &l->cases.at[index];
     struct bench_kernel_variant variants[BENCH_VARIANTS_MAX];
     struct bench_kernel_set set;
-    const int count = cli_kernels_variants(l->setup, c, variants);
+    const struct bench_kernel_options options = {l->flags->seconds, l->flags->width, (uint64_t)l->flags->seed};
+    const int count = bench_kernel_variants_of(&l->variants, c, variants);
     show_progress(l, index);
-    int code = bench_kernel_measure(&l->bench, c, variants, count, &l->setup->options, &set, e);
+    int code = bench_kernel_measure(&l->bench, c, variants, count, &options, &set, e);
     cli_progress_close(&l->progress);
     for (int i = 0; i < set.count && !code; i++) {
         json_t *record = bench_kernel_record(&set, i, &l->origin);
@@ -74,7 +128,7 @@ static int run_case(struct launch *l, int index, struct base_error *e) {
 
 /* Drops the cases that memory is too small for, and says so; returns the scratch that the others need. */
 static size_t keep_fitting(struct launch *l, const struct kernel_caches *caches, int threads) {
-    struct bench_kernel_cases *cases = &l->setup->cases;
+    struct bench_kernel_cases *cases = &l->cases;
     const double available = (double)base_memory_available();
     char need[32], have[32], shape[64];
     size_t scratch = 0;
@@ -118,32 +172,11 @@ static int exit_code(const json_t *records, struct base_error *e) {
     return BASE_OK;
 }
 
-/* How matmuls are cut, and from what. */
-static void explain(const struct launch *l, const struct kernel_caches *c, int threads) {
-    char l1[32], l2[32], l3[32];
-    base_text_bytes((double)c->l1, l1, sizeof l1);
-    base_text_bytes((double)c->l2, l2, sizeof l2);
-    base_text_bytes((double)c->l3, l3, sizeof l3);
-    fprintf(l->page, "caches of a thread: L1 %s, L2 %s; L3 of all %d: %s (0 B: unknown)\n", l1, l2, threads, l3);
-    for (int i = 0; i < l->setup->variant_count; i++) {
-        const struct bench_kernel_variant *v = &l->setup->variants[i];
-        if (v->packed || !strcmp(v->held, "openblas")) continue;
-        for (int t = 0; t < KERNEL_DTYPE_COUNT; t++) {
-            struct kernel_blocking cut;
-            char text[2048];
-            kernel_gemm_blocking(&v->ops, c, (enum kernel_dtype)t, &cut);
-            kernel_blocking_explain(&cut, c, text, sizeof text);
-            fprintf(l->page, "\nmatmul %s %s\n%s", v->name, t == KERNEL_F32 ? "f32" : "bf16", text);
-        }
-    }
-    fputc('\n', l->page);
-}
-
 static int measure(struct launch *l, const struct base_topology *topology, struct base_error *e) {
     int code = BASE_OK;
-    l->origin.launch.machine = measure_fingerprint(topology, &l->setup->variants[0].ops, kernel_isa_best());
+    l->origin.launch.machine = measure_fingerprint(topology, &l->variants.at[0].ops, kernel_isa_best());
     report_kernels_head(l->page, l->origin.launch.machine, l->bench.team.threads, l->origin.launch.threads_from);
-    for (int i = 0; i < l->setup->cases.count && !code; i++) code = run_case(l, i, e);
+    for (int i = 0; i < l->cases.count && !code; i++) code = run_case(l, i, e);
     if (!code && l->with_openblas) code = emit(l, bench_openblas_record(&l->openblas, &l->origin), e);
     if (!code) report_kernels_end(l->page, l->records);
     if (!code) code = exit_code(l->records, e);
@@ -151,18 +184,19 @@ static int measure(struct launch *l, const struct base_topology *topology, struc
     return code;
 }
 
-static void dry_run(const struct cli_kernels_flags *f, const struct cli_kernels_setup *s) {
+static int dry_run(const struct launch *l) {
     json_t *list = json_array();
-    for (int i = 0; i < s->cases.count; i++) json_array_append_new(list, bench_kernel_case_json(&s->cases.at[i]));
-    if (f->json)
+    for (int i = 0; i < l->cases.count; i++) json_array_append_new(list, bench_kernel_case_json(&l->cases.at[i]));
+    if (l->flags->output.json)
         cli_print_json(list);
     else
         report_kernels_plan(stdout, list);
     json_decref(list);
+    return BASE_OK;
 }
 
 /* What this command starts itself as, once for each core type of OpenBLAS. */
-static int probe(const struct cli_kernels_flags *f, struct base_error *e) {
+static int probe(const struct flags *f, struct base_error *e) {
     double rate;
     alarm(CHILD_S); /* were the one that started it gone, it would still end */
     int code = bench_openblas_probe((int)f->threads, &rate, e);
@@ -174,9 +208,9 @@ static int probe(const struct cli_kernels_flags *f, struct base_error *e) {
 static void try_openblas(struct launch *l, int count) {
     char program[] = "/proc/self/exe", name[] = "kernels", flag[] = "--openblas-probe", many[] = "--threads";
     char threads[16], *const command[] = {program, name, flag, many, threads, NULL};
-    for (int i = 0; i < l->setup->cases.count && !l->with_openblas; i++) {
+    for (int i = 0; i < l->cases.count && !l->with_openblas; i++) {
         struct bench_kernel_variant own[BENCH_VARIANTS_MAX];
-        const int variants = cli_kernels_variants(l->setup, &l->setup->cases.at[i], own);
+        const int variants = bench_kernel_variants_of(&l->variants, &l->cases.at[i], own);
         for (int k = 0; k < variants; k++) l->with_openblas = l->with_openblas || !strcmp(own[k].name, "openblas");
     }
     if (!l->with_openblas) return;
@@ -184,20 +218,17 @@ static void try_openblas(struct launch *l, int count) {
     cli_progress_phase(&l->progress, "core types of OpenBLAS");
     bench_openblas_try(&l->openblas, command, CHILD_S);
     l->openblas.timed = l->flags->variants || !l->openblas.wrong;
-    if (!l->openblas.timed) cli_kernels_without_openblas(l->setup);
+    if (!l->openblas.timed) bench_kernel_variants_without_openblas(&l->variants);
     cli_progress_close(&l->progress);
     l->began = base_clock_now();
 }
 
 static int run(struct launch *l, struct comm *world, struct base_error *e) {
-    const struct cli_kernels_flags *f = l->flags;
+    const struct flags *f = l->flags;
     struct base_topology topology;
     struct measure_placement placement;
     struct kernel_caches caches;
-    if (f->dry_run && !f->explain) {
-        dry_run(f, l->setup);
-        return BASE_OK;
-    }
+    if (f->dry_run && !f->explain) return dry_run(l);
     int code = base_topology_read(&topology, e);
     if (code) return code;
     if ((code = measure_place(&placement, world, (int)f->threads, e))) return code;
@@ -206,13 +237,10 @@ static int run(struct launch *l, struct comm *world, struct base_error *e) {
     l->origin.launch.threads = placement.threads, l->origin.launch.threads_from = placement.threads_from;
     if (placement.warning[0]) fprintf(stderr, "toise: %s\n", placement.warning);
     base_topology_caches(&topology, placement.threads, 1, &caches);
-    if (f->explain) explain(l, &caches, placement.threads);
-    if (f->dry_run) {
-        dry_run(f, l->setup);
-        return BASE_OK;
-    }
+    if (f->explain) bench_kernel_variants_explain(l->page, &l->variants, &caches, placement.threads);
+    if (f->dry_run) return dry_run(l);
     const size_t scratch = keep_fitting(l, &caches, placement.threads);
-    if (!l->setup->cases.count) return base_fail(e, BASE_USAGE, "no shape fits this machine's memory");
+    if (!l->cases.count) return base_fail(e, BASE_USAGE, "no shape fits this machine's memory");
     if ((code = bench_kernels_open(&l->bench, &placement, &caches, scratch, e))) return code;
     code = measure(l, &topology, e);
     bench_kernels_close(&l->bench);
@@ -229,36 +257,28 @@ static int check_world(const struct comm *world, struct base_error *e) {
 }
 
 int cli_kernels(struct comm *world, int argc, char *const *argv, struct base_error *e) {
-    struct cli_kernels_flags flags;
-    struct cli_kernels_setup setup = {0};
-    int code = cli_kernels_flags_parse(&flags, argc, argv, e);
-    if (!code && flags.help) {
-        if (world->rank == 0) cli_kernels_flags_help(stdout);
-        return BASE_OK;
-    }
+    struct flags flags = {0};
+    struct launch l = {.flags = &flags};
+    int code = cli_options_read(&COMMAND, &flags, argc, argv, e);
+    if (!code && flags.output.help) return cli_help(world, &COMMAND);
     if (!code && flags.probe) return probe(&flags, e);
     if (!code) code = check_world(world, e);
-    if (!code) code = cli_kernels_resolve(&flags, &setup, e);
-    if (!code && flags.out) code = flags.dry_run ? record_ask(flags.out, e) : record_check(flags.out, e);
-    if ((code = comm_agree(world, code, e))) {
-        bench_kernel_cases_close(&setup.cases);
-        return code;
+    if (!code) code = resolve(&l, e);
+    if (!code) code = (flags.dry_run ? record_ask : record_check)(flags.output.out, e);
+    if (!(code = comm_agree(world, code, e))) {
+        l.page = cli_page(&flags.output);
+        l.progress = (struct cli_progress){.out = l.page, .terminal = report_terminal(l.page)};
+        l.records = json_array();
+        l.began = base_clock_now();
+        l.origin = (struct bench_kernel_origin){.model = l.model[0] ? l.model : NULL,
+                                                .shapes = flags.shapes,
+                                                .seq = l.seq,
+                                                .micro_batch = l.micro_batch,
+                                                .launch = {.launch = l.id, .ranks = 1, .nodes = 1}};
+        cli_launch_id(world, l.id);
+        code = run(&l, world, e);
+        json_decref(l.records);
     }
-    FILE *page = flags.json ? stderr : stdout;
-    struct launch l = {.flags = &flags,
-                       .setup = &setup,
-                       .page = page,
-                       .records = json_array(),
-                       .progress = {.out = page, .terminal = report_terminal(page)},
-                       .began = base_clock_now(),
-                       .origin = {.model = setup.model[0] ? setup.model : NULL,
-                                  .shapes = flags.shapes,
-                                  .seq = setup.seq,
-                                  .micro_batch = setup.micro_batch,
-                                  .launch = {.launch = l.id, .ranks = 1, .nodes = 1}}};
-    cli_launch_id(world, l.id);
-    code = run(&l, world, e);
-    json_decref(l.records);
-    bench_kernel_cases_close(&setup.cases);
+    bench_kernel_cases_close(&l.cases);
     return code;
 }

@@ -1,58 +1,75 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The flags of `toise kernels`, and the cases and variants that they come to. */
+ * The flags of `toise kernels`, as data; for kernels.c alone. */
 #ifndef TOISE_CLI_KERNELS_OPTIONS_H
 #define TOISE_CLI_KERNELS_OPTIONS_H
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
+#include "base/threads.h"
+#include "cli/cli.h"
 
-#include "base/error.h"
-#include "bench/kernel_bench.h"
-#include "bench/kernel_cases.h"
-
-struct cli_kernels_flags {
-    const char *ops, *shapes, *model, *dtypes, *variants, *out;
-    int64_t seq, micro_batch, threads, seed;
+struct flags {
+    const char *ops, *shapes, *model, *dtypes, *variants;
+    int64_t seq, micro_batch, threads, seed; /* seq 0: not given */
     double seconds, width;
-    bool json, explain, dry_run, probe, help;
-    bool model_given, seq_given, batch_given;
+    bool explain, dry_run, probe;
+    struct cli_output output;
 };
 
-struct cli_kernels_setup {
-    struct bench_kernel_cases cases;
-    struct bench_kernel_variant variants[BENCH_VARIANTS_MAX];
-    int variant_count;
-    struct bench_kernel_options options;
-    char model[64]; /* "" when the shapes come from a file */
-    int64_t seq, micro_batch;
+/* clang-format off */
+static const struct cli_option OPTIONS[] = {
+    {.name = "--op", .kind = CLI_TEXT, .at = offsetof(struct flags, ops), .hint = "LIST",
+     .help = "gemm, attention, rows (all operations on rows), vectors, or single ones by name; default all"},
+    {.name = "--model", .kind = CLI_TEXT, .at = offsetof(struct flags, model), .fallback = CLI_MODEL, .hint = "NAME",
+     .help = "the shapes of one step of a preset, or of a Hugging Face config.json"},
+    {.name = "--seq", .alias = "--seq-length", .kind = CLI_INTEGER, .at = offsetof(struct flags, seq), .min = 1,
+     .max = CLI_SIZE_MOST, .hint = "N", .help = "tokens of a sequence; default 256"},
+    {.name = "--mbs", .alias = "--micro-batch-size", .kind = CLI_INTEGER, .at = offsetof(struct flags, micro_batch),
+     .min = 1, .max = CLI_SIZE_MOST, .fallback = "4", .hint = "N", .help = "sequences computed at once"},
+    {.name = "--shapes", .kind = CLI_TEXT, .at = offsetof(struct flags, shapes), .hint = "FILE",
+     .help = "these shapes instead, one a line (below)"},
+    {.name = "--dtype", .kind = CLI_TEXT, .at = offsetof(struct flags, dtypes), .hint = "LIST",
+     .help = "f32, bf16; default both"},
+    {.name = "--isa", .alias = "--variant", .kind = CLI_TEXT, .at = offsetof(struct flags, variants), .hint = "LIST",
+     .help = "ref, avx2, avx512, avx512bf16, with +packed for matmuls whose B was packed ahead, openblas; default the "
+             "best that this host can run but ref, plain C"},
+    {.name = "--threads", .kind = CLI_INTEGER, .at = offsetof(struct flags, threads), .min = 1, .max = BASE_CPUS_MAX,
+     .hint = "N", .help = "OpenMP threads; default the least that its CPUs, a quota, Slurm and OMP_NUM_THREADS allow"},
+    {.name = "--seconds", .kind = CLI_NUMBER, .at = offsetof(struct flags, seconds), .min = 0.01, .max = 3600,
+     .fallback = "0.25", .hint = "S",
+     .help = "of each variant of each shape, its roofs included; under a CPU quota three windows at least"},
+    {.name = "--width", .kind = CLI_NUMBER, .at = offsetof(struct flags, width), .min = 0.001, .max = 1,
+     .fallback = "0.1", .hint = "X",
+     .help = "half-width of the median's 95% interval beyond which a rate is inconclusive, relative"},
+    {.name = "--seed", .kind = CLI_INTEGER, .at = offsetof(struct flags, seed), .min = 0, .max = 9e15, .fallback = "1",
+     .hint = "N", .help = "of the operands"},
+    {.name = "--explain", .kind = CLI_FLAG, .at = offsetof(struct flags, explain),
+     .help = "how matmuls are cut for this machine's caches"},
+    {.name = "--dry-run", .kind = CLI_FLAG, .at = offsetof(struct flags, dry_run),
+     .help = "list the shapes with their FLOP and bytes"},
+    {.kind = CLI_SHARED, .at = offsetof(struct flags, output), .shared = cli_output_options},
+    {.name = "--openblas-probe", .kind = CLI_FLAG, .at = offsetof(struct flags, probe)}, /* it starts itself so */
+    {.name = NULL},
+};
+/* clang-format on */
+
+static const struct cli_rule RULES[] = {
+    {.given = "--shapes", .excludes = "--model --seq --mbs", .text = "both give the sizes"},
+    {.text = NULL},
 };
 
-int cli_kernels_flags_parse(struct cli_kernels_flags *flags, int argc, char *const *argv, struct base_error *e);
-void cli_kernels_flags_help(FILE *out);
-/* The cases are freed by bench_kernel_cases_close, also after an error. */
-int cli_kernels_resolve(const struct cli_kernels_flags *flags, struct cli_kernels_setup *setup, struct base_error *e);
-/* The variants that a list names, all when NULL, into the setup. */
-int cli_kernels_variants_resolve(const char *list, struct cli_kernels_setup *setup, struct base_error *e);
-/* Takes OpenBLAS from them. */
-void cli_kernels_without_openblas(struct cli_kernels_setup *setup);
-/* Those of them that a case has, into `own`: instruction sets whose kernel is one of their own, packed weights for
- * matmuls, OpenBLAS for those in FP32. */
-int cli_kernels_variants(const struct cli_kernels_setup *setup, const struct bench_kernel_case *c,
-                         struct bench_kernel_variant own[BENCH_VARIANTS_MAX]);
-
-/* The words of a comma-separated list, into words[most], cut from `text`; -1 when they are more, or longer. */
-enum { CLI_KERNELS_LIST = 512 };
-int cli_kernels_words(const char *list, char text[CLI_KERNELS_LIST], const char *words[], int most);
-
-/* Adds the shapes of a file to the list, in one dtype. A line is a shape; what follows # is a comment:
- *   NT M N K                                                   matmul, how A and B are stored (N as used, T transposed)
- *   attention BATCH HEADS KV_HEADS SEQ HEAD_DIM [window N] [alibi]
- *   rows ROWS COLS                                             norms, activation functions, cross-entropy, column sums
- *   elements N                                                 AdamW, sums of squares, conversions, copies
- * With A transposed C is FP32 and is added to, as gradients of weights are. BASE_USAGE names file, line, field, fix. */
-int cli_kernels_shapes(const char *path, enum kernel_dtype dtype, struct bench_kernel_cases *cases,
-                       struct base_error *e);
+static const struct cli_command COMMAND = {
+    .name = "kernels",
+    .options = OPTIONS,
+    .rules = RULES,
+    .usage = "toise kernels [flags]\n\nHow near the machine's limit are matmul, attention and the rest? Each result is "
+             "checked, then timed in turns\nwith the roofs: the register-only peak in its dtype, and the bandwidth of "
+             "passes over memory.",
+    .notes = "A line of a file of shapes; # begins a comment (tests/shapes/*.txt are such files):\n"
+             "  NT M N K              matmul; how A and B are stored: N as used, T transposed\n"
+             "  attention BATCH HEADS KV_HEADS SEQ HEAD_DIM [window N] [alibi]\n"
+             "  rows ROWS COLS        norms, activation functions, cross-entropy, column sums\n"
+             "  elements N            AdamW, sums of squares, conversions, copies\n"
+             "TOISE_ISA (ref, avx2, avx512, avx512bf16) caps the instruction set.\n",
+};
 
 #endif

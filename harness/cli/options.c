@@ -1,124 +1,257 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The option table's reader and its help. */
+ * Reads flags by a command's list, and writes its help. */
 #include "cli/options.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+#include "cli/paths.h"
+
+enum { ROWS = 64 };
+
+/* All rows of a list, those of lists that it shares in their places. */
+struct rows {
+    struct row {
+        const struct cli_option *option;
+        size_t at; /* of the value in the command's flags */
+        bool given;
+    } row[ROWS];
+    int count;
+    char *flags;
+};
+
+static void spread(struct rows *r, const struct cli_option *list, size_t base) {
+    for (; list->name || list->shared; list++) {
+        if (list->kind == CLI_SHARED) {
+            spread(r, list->shared, base + list->at);
+            continue;
+        }
+        assert(r->count < ROWS);
+        r->row[r->count++] = (struct row){list, base + list->at, false};
+    }
+}
+
+static bool is_switch(const struct cli_option *o) {
+    return o->kind == CLI_FLAG || o->kind == CLI_ALONE;
+}
+
 static bool matches(const char *word, size_t length, const char *name) {
     return name && strlen(name) == length && !strncmp(word, name, length);
 }
 
-static const struct cli_option *find(const struct cli_option *options, int count, const char *word) {
+/* The row of a flag, "--name" or "--name=value". */
+static struct row *find(struct rows *r, const char *word) {
     const size_t length = strcspn(word, "=");
-    for (int i = 0; i < count; i++)
-        if (options[i].kind != CLI_WORD &&
-            (matches(word, length, options[i].name) || matches(word, length, options[i].alias)))
-            return &options[i];
+    for (int i = 0; i < r->count; i++) {
+        const struct cli_option *o = r->row[i].option;
+        if (o->kind != CLI_WORD && (matches(word, length, o->name) || matches(word, length, o->alias)))
+            return &r->row[i];
+    }
     return NULL;
 }
 
-/* Takes a word beside the flags; false where none is wanted, or it is empty or the second. */
-static bool take_word(const struct cli_option *options, int count, const char *word) {
-    for (int i = 0; i < count; i++) {
-        if (options[i].kind != CLI_WORD) continue;
-        const char **value = options[i].value;
-        if (*value || !*word) return false;
-        *value = word;
-        return true;
-    }
-    return false;
+/* The row of a word beside the flags, if one is still wanted. */
+static struct row *find_word(struct rows *r, const char *word) {
+    for (int i = 0; i < r->count; i++)
+        if (r->row[i].option->kind == CLI_WORD && !r->row[i].given && *word) return &r->row[i];
+    return NULL;
 }
 
-static int read_integer(const struct cli_option *o, const char *text, struct base_error *e) {
+static int read_integer(const struct cli_option *o, int64_t *value, const char *text, struct base_error *e) {
     char *end;
     errno = 0;
     long long x = strtoll(text, &end, 10);
     if (end == text || *end) return base_fail(e, BASE_USAGE, "%s: \"%s\" is not a whole number", o->name, text);
-    if (errno || (double)x < o->low || (double)x > o->high)
-        return base_fail(e, BASE_USAGE, "%s: %s is out of range; take %.0f to %.0f", o->name, text, o->low, o->high);
-    *(int64_t *)o->value = x;
+    if (errno || (double)x < o->min || (double)x > o->max)
+        return base_fail(e, BASE_USAGE, "%s: %s is out of range; take %.0f to %.0f", o->name, text, o->min, o->max);
+    *value = x;
     return BASE_OK;
 }
 
-static int read_number(const struct cli_option *o, const char *text, struct base_error *e) {
+static int read_number(const struct cli_option *o, double *value, const char *text, struct base_error *e) {
     char *end;
     double x = strtod(text, &end);
     if (end == text || *end || isnan(x)) return base_fail(e, BASE_USAGE, "%s: \"%s\" is not a number", o->name, text);
-    if (x < o->low || x > o->high)
-        return base_fail(e, BASE_USAGE, "%s: %s is out of range; take %g to %g", o->name, text, o->low, o->high);
-    *(double *)o->value = x;
+    if (x < o->min || x > o->max)
+        return base_fail(e, BASE_USAGE, "%s: %s is out of range; take %g to %g", o->name, text, o->min, o->max);
+    *value = x;
     return BASE_OK;
 }
 
-static int read_value(const struct cli_option *o, const char *text, struct base_error *e) {
+static int read_text(const struct cli_option *o, const char **value, const char *text, struct base_error *e) {
+    if (!*text) return base_fail(e, BASE_USAGE, "%s: the value is empty; give %s", o->name, o->hint);
+    *value = text;
+    return BASE_OK;
+}
+
+/* Two words are joined by "or". */
+static int read_choice(const struct cli_option *o, int *value, const char *text, struct base_error *e) {
+    char known[256] = "";
+    int count = 0;
+    for (; o->word(count); count++) {
+        if (!strcmp(text, o->word(count))) return *value = count, BASE_OK;
+        base_text_append(known, sizeof known, o->word(count));
+    }
+    if (count == 2) snprintf(known, sizeof known, "%s or %s", o->word(0), o->word(1));
+    return base_fail(e, BASE_USAGE, "%s: unknown \"%.64s\"; known: %s", o->name, text, known);
+}
+
+static int read_value(struct rows *r, const struct row *row, const char *text, struct base_error *e) {
+    const struct cli_option *o = row->option;
+    void *value = r->flags + row->at;
     switch (o->kind) {
     case CLI_INTEGER:
-        return read_integer(o, text, e);
+        return read_integer(o, value, text, e);
     case CLI_NUMBER:
-        return read_number(o, text, e);
+        return read_number(o, value, text, e);
     case CLI_TEXT:
-        if (!*text) return base_fail(e, BASE_USAGE, "%s: the value is empty; give %s", o->name, o->hint);
-        *(const char **)o->value = text;
-        return BASE_OK;
-    case CLI_FLAG:
-        return base_fail(e, BASE_USAGE, "%s takes no value", o->name);
     case CLI_WORD:
+        return read_text(o, value, text, e);
+    case CLI_CHOICE:
+        return read_choice(o, value, text, e);
+    case CLI_FLAG:
+    case CLI_ALONE:
+    case CLI_SHARED:
         break;
     }
-    return BASE_OK;
+    return base_fail(e, BASE_USAGE, "%s takes no value", o->name);
 }
 
-int cli_options_parse(const struct cli_option *options, int count, int argc, char *const *argv, const char *command,
-                      struct base_error *e) {
-    for (int i = 0; i < argc; i++) {
-        const char *word = argv[i], *equals = strchr(word, '=');
-        const struct cli_option *o = find(options, count, word);
-        int code = BASE_OK;
-        if (!o && word[0] == '-')
-            return base_fail(e, BASE_USAGE, "unknown flag \"%.*s\"; see toise %s --help", (int)strcspn(word, "="), word,
-                             command);
-        if (!o && take_word(options, count, word)) continue;
-        if (!o) return base_fail(e, BASE_USAGE, "unexpected argument \"%s\"; see toise %s --help", word, command);
-        if (equals)
-            code = read_value(o, equals + 1, e);
-        else if (o->kind == CLI_FLAG)
-            *(bool *)o->value = true;
-        else if (i + 1 == argc)
-            return base_fail(e, BASE_USAGE, "%s needs a value: %s %s", o->name, o->name, o->hint);
-        else
-            code = read_value(o, argv[++i], e);
-        if (code) return code;
-        if (o->given) *o->given = true;
+static int set_defaults(struct rows *r, struct base_error *e) {
+    int code = BASE_OK;
+    for (int i = 0; i < r->count && !code; i++) {
+        const struct cli_option *o = r->row[i].option;
+        if (o->kind == CLI_CHOICE) *(int *)(r->flags + r->row[i].at) = -1;
+        if (o->fallback) code = read_value(r, &r->row[i], o->fallback, e);
+    }
+    return code;
+}
+
+/* Reads argv[*i], and the value behind it, which *i is moved to. */
+static int take(struct rows *r, const char *command, int argc, char *const *argv, int *i, struct base_error *e) {
+    const char *word = argv[*i], *value = strchr(word, '=');
+    struct row *row = find(r, word);
+    int code = BASE_OK;
+    if (!row && word[0] == '-')
+        return base_fail(e, BASE_USAGE, "unknown flag \"%.*s\"; see toise %s --help", (int)strcspn(word, "="), word,
+                         command);
+    if (row && value)
+        value++;
+    else if (!row && (row = find_word(r, word)))
+        value = word;
+    else if (!row)
+        return base_fail(e, BASE_USAGE, "unexpected argument \"%s\"; see toise %s --help", word, command);
+    else if (!is_switch(row->option) && *i + 1 == argc)
+        return base_fail(e, BASE_USAGE, "%s needs a value: %s %s", row->option->name, row->option->name,
+                         row->option->hint);
+    else if (!is_switch(row->option))
+        value = argv[++*i];
+    if (value)
+        code = read_value(r, row, value, e);
+    else
+        *(bool *)(r->flags + row->at) = true;
+    if (!code) row->given = true;
+    return code;
+}
+
+/* The first of the names that is given; NULL: none. */
+static const char *first_given(const struct rows *r, const char *names) {
+    for (const char *name = names; name && *name; name += strspn(name, " ")) {
+        const size_t length = strcspn(name, " ");
+        for (int i = 0; i < r->count; i++)
+            if (r->row[i].given && matches(name, length, r->row[i].option->name)) return r->row[i].option->name;
+        name += length;
+    }
+    return NULL;
+}
+
+static int check_rules(const struct rows *r, const struct cli_rule *rules, struct base_error *e) {
+    for (int i = 0; i < r->count; i++)
+        if (r->row[i].given && r->row[i].option->kind == CLI_ALONE) return BASE_OK;
+    for (; rules && rules->text; rules++) {
+        const char *given = first_given(r, rules->given), *excluded = first_given(r, rules->excludes);
+        if (rules->given && !given) continue;
+        if (rules->needs && !first_given(r, rules->needs))
+            return base_fail(e, BASE_USAGE, "%s%s%s", given ? given : "", given ? " " : "", rules->text);
+        if (excluded)
+            return base_fail(e, BASE_USAGE, "%s and %s %s; leave out one of the two", given, excluded, rules->text);
     }
     return BASE_OK;
 }
 
-void cli_options_help(FILE *out, const struct cli_option *options, int count) {
-    for (int i = 0; i < count; i++) {
-        const struct cli_option *o = &options[i];
+int cli_options_read(const struct cli_command *c, void *flags, int argc, char *const *argv, struct base_error *e) {
+    struct rows r = {.flags = flags};
+    spread(&r, c->options, 0);
+    int code = set_defaults(&r, e);
+    for (int i = 0; i < argc && !code; i++) code = take(&r, c->name, argc, argv, &i, e);
+    return code ? code : check_rules(&r, c->rules, e);
+}
+
+/* "megatron, fsdp (default) or xla" */
+static void help_words(FILE *out, const struct cli_option *o) {
+    for (int i = 0; o->word(i); i++) {
+        const bool usual = o->fallback && o->word(1) && !strcmp(o->word(i), o->fallback);
+        fprintf(out, "%s%s%s", !i ? "" : o->word(i + 1) ? ", " : " or ", o->word(i), usual ? " (default)" : "");
+    }
+}
+
+void cli_options_help(FILE *out, const struct cli_command *c) {
+    struct rows r = {0};
+    spread(&r, c->options, 0);
+    fprintf(out, "usage: %s\n\n", c->usage);
+    for (int i = 0; i < r.count; i++) {
+        const struct cli_option *o = r.row[i].option;
         char left[64];
         if (!o->help) continue;
         snprintf(left, sizeof left, "%s%s%s", o->name, o->hint ? " " : "", o->hint ? o->hint : "");
-        fprintf(out, "  %-22s %s", left, o->help);
+        fprintf(out, "  %-22s ", left);
+        if (o->kind == CLI_CHOICE) help_words(out, o);
+        fputs(o->help, out);
+        if (o->fallback && o->kind != CLI_CHOICE) fprintf(out, "; default %s", o->fallback);
         if (o->alias) fprintf(out, " (also %s)", o->alias);
         fputc('\n', out);
     }
+    if (c->notes) fprintf(out, "\n%s", c->notes);
 }
 
-int cli_options_agree(struct comm *world, int argc, char *const *argv, struct base_error *e) {
-    uint64_t mix = 0xcbf29ce484222325u; /* FNV-1a over the words with their ends */
-    for (int i = 1; i < argc; i++)
-        for (const char *c = argv[i];; c++) {
-            mix = (mix ^ (unsigned char)*c) * 0x100000001b3u;
-            if (!*c) break;
-        }
-    const double mine = (double)(mix >> 12);
-    double range[2] = {mine, -mine};
-    world->ops->max(world, range, 2);
-    if (range[0] == -range[1]) return BASE_OK;
-    return base_fail(e, BASE_USAGE, "ranks were given different flags; start all with the same command line");
+/* Adds the paths of a use to files[count]; returns their number. */
+static int collect(const struct rows *r, enum cli_file use, struct cli_path *files, int count) {
+    for (int i = 0; i < r->count; i++) {
+        const struct cli_option *o = r->row[i].option;
+        if (o->file == use)
+            files[count++] = (struct cli_path){o->name, *(char **)(r->flags + r->row[i].at), use == CLI_WRITTEN};
+    }
+    return count;
+}
+
+/* Each of a list of paths against files[count], which have room for one more. */
+static int list_apart(const struct cli_option *o, const char *list, struct cli_path *files, int count,
+                      struct base_error *e) {
+    char *copy = strdup(list), *rest = copy, *path;
+    int code = copy ? BASE_OK : base_fail(e, BASE_BROKEN, "out of memory");
+    while (!code && (path = strsep(&rest, ","))) {
+        files[count] = (struct cli_path){o->name, path, false};
+        code = cli_paths_apart(files, count + 1, e);
+    }
+    free(copy);
+    return code;
+}
+
+int cli_options_apart(const struct cli_command *c, const void *flags, struct base_error *e) {
+    struct rows r = {.flags = (char *)flags};
+    struct cli_path files[ROWS + 1];
+    spread(&r, c->options, 0);
+    const int written = collect(&r, CLI_WRITTEN, files, 0), count = collect(&r, CLI_READ, files, written);
+    int code = cli_paths_apart(files, count, e);
+    for (int i = 0; i < r.count && !code; i++) {
+        const char *const *list = (const char *const *)(r.flags + r.row[i].at);
+        if (r.row[i].option->file == CLI_READ_LIST && *list)
+            code = list_apart(r.row[i].option, *list, files, written, e);
+    }
+    return code;
 }

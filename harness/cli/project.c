@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "cli/catalog.h"
-#include "cli/cli.h"
 #include "cli/project_options.h"
 #include "costmodel/stages.h"
 #include "costmodel/trace.h"
@@ -16,18 +15,71 @@
 #include "records/record.h"
 #include "report/report.h"
 
-enum { LISTED = 10, EVENTS_MOST = 2000000 };
+enum { MACHINES = 16, LISTED = 10, EVENTS_MOST = 2000000 };
 
 struct launch {
-    const struct cli_project_flags *flags;
+    const struct flags *flags;
     FILE *page;
     struct model_config config;
     struct projection_question question;
     struct fit_result fitted;
-    struct projection_outcome answers[CLI_MACHINES];
-    json_t *records[CLI_MACHINES];
+    struct projection_outcome answers[MACHINES];
+    json_t *records[MACHINES];
     int count;
 };
+
+/* Values that contradict each other. */
+static int check(const struct flags *f, struct base_error *e) {
+    if (f->terms.ramp_tokens > 0 && f->tokens > 0 && f->terms.ramp_tokens > f->tokens)
+        return base_fail(e, BASE_USAGE, "--ramp-tokens %g are more than --tokens %g; take fewer", f->terms.ramp_tokens,
+                         f->tokens);
+    if (f->trace && strchr(f->machines, ','))
+        return base_fail(e, BASE_USAGE, "--trace %s is one machine's; leave one in --machine", f->trace);
+    if (f->tokens > 0 && f->deadline > 0 && f->accelerators > 0)
+        return base_fail(e, BASE_USAGE,
+                         "--tokens with --deadline asks how many accelerators; leave out --accelerators");
+    return cli_options_apart(&COMMAND, f, e);
+}
+
+static int given(int64_t x) {
+    return x > 0 ? (int)x : PLAN_FREE;
+}
+
+/* The question that the flags ask of every machine. */
+static int ask(const struct flags *f, const struct model_config *config, struct projection_question *q,
+               struct base_error *e) {
+    projection_question_default(config, q);
+    int code = f->seq > 0 ? projection_question_sequence(q, f->seq, e) : BASE_OK;
+    if (code) return code;
+    if (f->global_batch > 0) q->global_batch = f->global_batch;
+    if (f->terms.ramp_batch > (double)q->global_batch)
+        return base_fail(e, BASE_USAGE, "--ramp-batch %g is above the batch of %lld; take less", f->terms.ramp_batch,
+                         (long long)q->global_batch);
+    if (f->precision >= 0) q->dtype = PRECISIONS[f->precision];
+    if (f->attention >= 0) q->fused = f->attention;
+    q->era = (enum cost_era)f->framework;
+    q->accelerators = (double)f->accelerators;
+    q->blocking = f->blocking, q->slots = f->slots, q->grad_bytes = f->grad_bytes;
+    q->choice = (struct plan_layout){
+        .tp = given(f->tp),
+        .pp = given(f->pp),
+        .cp = given(f->cp),
+        .vp = given(f->vp),
+        .ep = f->ep > 0   ? (int)f->ep
+              : f->search ? PLAN_FREE
+                          : 1,
+        .zero = (int)f->zero,
+        .sequence_parallel = f->sp      ? 1
+                             : f->no_sp ? 0
+                                        : PLAN_FREE,
+        .recompute = f->recompute,
+        .schedule = f->schedule >= 0 ? f->schedule
+                    : f->search      ? PLAN_FREE
+                                     : PLAN_1F1B,
+        .micro_batch = given(f->micro_batch),
+    };
+    return BASE_OK;
+}
 
 /* The pipeline by events: what the closed form is checked against, and the trace. */
 static int simulate(struct launch *l, struct projection_outcome *r, struct base_error *e) {
@@ -57,7 +109,7 @@ static int simulate(struct launch *l, struct projection_outcome *r, struct base_
 
 /* Forward: the bill of --tokens; backward: what --hours and --deadline allow. */
 static int bill(struct launch *l, struct projection_outcome *r, struct base_error *e) {
-    const struct cli_project_flags *f = l->flags;
+    const struct flags *f = l->flags;
     const struct cost_parameters *p = &l->fitted.parameters;
     const bool backward = f->tokens == 0 && (f->hours > 0 || f->deadline > 0);
     r->terms = f->terms;
@@ -69,26 +121,18 @@ static int bill(struct launch *l, struct projection_outcome *r, struct base_erro
     return r->billed ? projection_bill_fill(&r->projection, p, &r->terms, &r->bill, e) : BASE_OK;
 }
 
-static int refuse_measured(const char *machine, struct base_error *e) {
-    return base_fail(e, BASE_USAGE, "--machine %s holds what toise measured: run toise predict --machine %s", machine,
-                     machine);
-}
-
-static int answer(struct launch *l, const char *name, struct projection_outcome *r, struct base_error *e) {
-    const struct cli_project_flags *f = l->flags;
+static int answer(struct launch *l, struct projection_outcome *r, json_t **record, struct base_error *e) {
+    const struct flags *f = l->flags;
     const int most = f->search ? LISTED : 1;
-    int code = machine_read(name, &r->machine, e);
-    if (code) return code;
-    if (r->machine.point_count > 0) return refuse_measured(name, e);
-    if (f->set) code = machine_set_list(&r->machine, f->set, e);
-    if (!code && f->tokens > 0 && f->deadline > 0) {
+    int code = BASE_OK;
+    if (f->tokens > 0 && f->deadline > 0) {
         struct projection_terms terms = f->terms;
         bool met = false;
         terms.tokens = f->tokens;
         code = projection_budget_deadline(&r->machine, &l->question, &l->fitted, &terms, f->deadline, most,
                                           &r->projection, &r->search, &met, e);
         if (!met) r->verdict = "no number of its accelerators meets the deadline";
-    } else if (!code) {
+    } else {
         code = projection_make(&r->machine, &l->question, &l->fitted, most, &r->projection, &r->search, e);
     }
     if (!code && !r->projection.fits)
@@ -97,69 +141,71 @@ static int answer(struct launch *l, const char *name, struct projection_outcome 
     if (!code && f->slow_node > 0)
         code = cost_straggler_find(&r->projection.job, &r->projection.step, f->slow_node, &r->straggler, e);
     if (!code) code = bill(l, r, e);
-    if (!code)
-        l->records[l->count - 1] = projection_record(r, &l->question, &l->fitted, f->search ? LISTED : 0, f->explain);
+    if (!code) *record = projection_record(r, &l->question, &l->fitted, f->search ? LISTED : 0, f->explain);
     return code;
 }
 
-static int answers(struct launch *l, struct base_error *e) {
+static int refuse_measured(const char *machine, struct base_error *e) {
+    return base_fail(e, BASE_USAGE, "--machine %s holds what toise measured: run toise predict --machine %s", machine,
+                     machine);
+}
+
+static int read_machine(struct launch *l, const char *name, struct base_error *e) {
+    if (!*name)
+        return base_fail(e, BASE_USAGE, "--machine %s: a name between commas is missing; leave out the comma",
+                         l->flags->machines);
+    if (l->count == MACHINES)
+        return base_fail(e, BASE_USAGE, "--machine: more than %d machines; project them in turns", MACHINES);
+    struct machine *m = &l->answers[l->count].machine;
+    const int code = machine_read(name, m, e);
+    if (code) return code;
+    l->count++;
+    if (m->point_count > 0) return refuse_measured(name, e);
+    return l->flags->set ? machine_set_list(m, l->flags->set, e) : BASE_OK;
+}
+
+static int read_machines(struct launch *l, struct base_error *e) {
     char *copy = strdup(l->flags->machines), *rest = copy;
     int code = copy ? BASE_OK : base_fail(e, BASE_BROKEN, "out of memory");
-    for (char *name; !code && (name = strsep(&rest, ",")) != NULL;) {
-        if (!*name)
-            code = base_fail(e, BASE_USAGE, "--machine %s: a name between commas is missing; leave out the comma",
-                             l->flags->machines);
-        else if (l->count == CLI_MACHINES)
-            code = base_fail(e, BASE_USAGE, "--machine: more than %d machines; project them in turns", CLI_MACHINES);
-        else
-            code = answer(l, name, &l->answers[l->count++], e);
-    }
+    for (char *name; !code && (name = strsep(&rest, ",")) != NULL;) code = read_machine(l, name, e);
     free(copy);
     return code;
 }
 
 /* Appended before it is shown. */
 static int show(struct launch *l, struct base_error *e) {
-    const struct cli_project_flags *f = l->flags;
+    const struct flags *f = l->flags;
     int code = BASE_OK;
     bool failed = false;
     for (int i = 0; i < l->count && !code; i++) {
         if (i > 0) projection_record_against(l->records[i], &l->answers[0], &l->answers[i]);
         failed = failed || !strcmp(record_text(l->records[i], "status"), "FAILED");
-        if (f->out) code = record_append(f->out, l->records[i], e);
+        code = cli_emit(&f->output, l->records[i], e);
     }
     if (code) return code;
-    for (int i = 0; i < l->count; i++) {
-        report_project(l->page, l->records[i]);
-        if (f->json) cli_print_json(l->records[i]);
-    }
+    for (int i = 0; i < l->count; i++) report_project(l->page, l->records[i]);
     if (l->count > 1) report_project_side_by_side(l->page, l->records, l->count);
     return failed ? BASE_NO : BASE_OK;
 }
 
+/* What is read, and whether files can be written, before anything takes time. */
 static int prepare(struct launch *l, struct base_error *e) {
-    const struct cli_project_flags *f = l->flags;
+    const struct flags *f = l->flags;
     int code = cli_catalog_priced(f->model, &l->config, e);
-    if (!code) code = cli_project_question(f, &l->config, &l->question, e);
+    if (!code) code = ask(f, &l->config, &l->question, e);
     if (!code) code = fit_result_read(f->parameters, &l->fitted, e);
-    if (!code && f->out) code = record_check(f->out, e);
-    if (!code && f->trace) code = record_check_anew(f->trace, "--trace", e);
-    return code;
+    if (!code) code = read_machines(l, e);
+    if (!code) code = record_check(f->output.out, e);
+    return code ? code : record_check_anew(f->trace, "--trace", e);
 }
 
 /* Models on machines. */
-static int project(const struct comm *world, int argc, char *const *argv, struct base_error *e) {
-    struct cli_project_flags flags;
-    int code = cli_project_flags_parse(&flags, argc, argv, e);
-    if (code) return code;
-    if (flags.help) return world->rank ? BASE_OK : (cli_project_flags_help(stdout), BASE_OK);
-    if ((code = cli_alone(world, "project", e))) return code;
-    if (flags.list) return record_catalog_titles("machines", cli_print_title, NULL, e);
+static int project(const struct flags *f, struct base_error *e) {
     struct launch *l = calloc(1, sizeof *l);
     if (!l) return base_fail(e, BASE_BROKEN, "out of memory");
-    l->flags = &flags, l->page = flags.json ? stderr : stdout;
-    code = prepare(l, e);
-    if (!code) code = answers(l, e);
+    l->flags = f, l->page = cli_page(&f->output);
+    int code = prepare(l, e);
+    for (int i = 0; i < l->count && !code; i++) code = answer(l, &l->answers[i], &l->records[i], e);
     if (!code) code = show(l, e);
     for (int i = 0; i < l->count; i++) {
         json_decref(l->records[i]);
@@ -181,23 +227,36 @@ static const char *value_of(int argc, char *const *argv, const char *flag) {
     return value;
 }
 
-/* What has become a command of its own, whatever flags it has there: says which. */
+/* What has become a command of its own: says which. */
 static int check_moved(int argc, char *const *argv, struct base_error *e) {
     const char *curve = value_of(argc, argv, "--curve"), *campaign = value_of(argc, argv, "--campaign");
-    const char *machine = value_of(argc, argv, "--machine");
-    const size_t n = machine ? strlen(machine) : 0;
-    struct machine m;
     if (value_of(argc, argv, "--help") || value_of(argc, argv, "-h")) return BASE_OK;
     if (value_of(argc, argv, "--list-curves")) return base_fail(e, BASE_USAGE, "--list-curves: run toise curve --list");
     if (curve) return base_fail(e, BASE_USAGE, "--curve: run toise curve %s", *curve ? curve : "SERIES");
     if (campaign) return base_fail(e, BASE_USAGE, "--campaign: run toise programme %s", *campaign ? campaign : "NAME");
-    if (n < 6 || strcmp(machine + n - 6, ".jsonl") != 0 || machine_read(machine, &m, NULL)) return BASE_OK;
+    return BASE_OK;
+}
+
+/* Flags that were refused may be those of toise predict, by the machine. */
+static int check_measured(int code, const char *machine, struct base_error *e) {
+    const size_t n = machine ? strlen(machine) : 0;
+    struct machine m;
+    if (n < 6 || strcmp(machine + n - 6, ".jsonl") != 0 || machine_read(machine, &m, NULL)) return code;
     const bool measured = m.point_count > 0;
     machine_close(&m);
-    return measured ? refuse_measured(machine, e) : BASE_OK;
+    return measured ? refuse_measured(machine, e) : code;
 }
 
 int cli_project(struct comm *world, int argc, char *const *argv, struct base_error *e) {
+    struct flags f = {.zero = PLAN_FREE};
+    projection_terms_default(&f.terms);
     int code = check_moved(argc, argv, e);
-    return code ? code : project(world, argc, argv, e);
+    if (code) return code;
+    code = cli_options_read(&COMMAND, &f, argc, argv, e);
+    if (code) return check_measured(code, value_of(argc, argv, "--machine"), e);
+    if (f.output.help) return cli_help(world, &COMMAND);
+    if (!f.list) code = check(&f, e);
+    if (!code) code = cli_alone(world, &COMMAND, e);
+    if (code) return code;
+    return f.list ? record_catalog_titles("machines", cli_print_title, NULL, e) : project(&f, e);
 }

@@ -1,29 +1,166 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The flags of `toise project`. */
+ * The flags of `toise project`, as data; for project.c alone. */
 #ifndef TOISE_CLI_PROJECT_OPTIONS_H
 #define TOISE_CLI_PROJECT_OPTIONS_H
 
+#include "cli/cli.h"
+#include "costmodel/job.h"
 #include "projection/bill.h"
 
-enum { CLI_MACHINES = 16 };
-
-struct cli_project_flags {
-    const char *model, *machines, *set, *parameters; /* machines: "a,b,c"; set: "key=value,..." */
-    const char *precision, *framework, *attention, *recompute, *schedule;
+/* NULL and 0: not given; of zero and choices -1. */
+struct flags {
+    const char *model, *machines, *set, *parameters, *trace; /* machines: "a,b,c"; set: "key=value,..." */
+    int precision, framework, attention, recompute, schedule;
     int64_t seq, global_batch, accelerators, micro_batch, tp, pp, cp, ep, vp, zero;
-    double tokens, hours, deadline; /* 0: not given; hours of accelerators; days */
-    double grad_bytes, slow_node;   /* slow_node: 0: not asked */
+    double tokens, hours, deadline; /* hours of accelerators; days */
+    double grad_bytes, slow_node;
     struct projection_terms terms;
-    bool sp, no_sp, blocking, slots, search, explain, list, json, help;
-    const char *out, *trace;
+    bool sp, no_sp, blocking, slots, search, explain, list;
+    struct cli_output output;
 };
 
-/* BASE_USAGE names the flag and the fix. */
-int cli_project_flags_parse(struct cli_project_flags *flags, int argc, char *const *argv, struct base_error *e);
-void cli_project_flags_help(FILE *out);
-/* The question that the flags ask of every machine. */
-int cli_project_question(const struct cli_project_flags *flags, const struct model_config *config,
-                         struct projection_question *question, struct base_error *e);
+static const enum machine_dtype PRECISIONS[] = {MACHINE_BF16, MACHINE_FP16, MACHINE_TF32, MACHINE_FP32};
+
+static const char *precision(int i) {
+    return i < 4 ? machine_dtype_name(PRECISIONS[i]) : NULL;
+}
+
+static const char *framework(int i) {
+    return i < COST_ERAS ? cost_era_name((enum cost_era)i) : NULL;
+}
+
+static const char *recompute(int i) {
+    return i < PLAN_RECOMPUTES ? plan_recompute_name((enum plan_recompute)i) : NULL;
+}
+
+static const char *schedule(int i) {
+    return i < PLAN_SCHEDULES ? plan_schedule_name((enum plan_schedule)i) : NULL;
+}
+
+static const char *attention(int fused) {
+    static const char *const names[] = {"unfused", "fused", NULL};
+    return names[fused];
+}
+
+/* clang-format off */
+static const struct cli_option OPTIONS[] = {
+    {.name = "--model", .kind = CLI_TEXT, .at = offsetof(struct flags, model), .file = CLI_READ, .hint = "NAME",
+     .help = "a preset, or the path of a Hugging Face config.json"},
+    {.name = "--machine", .kind = CLI_TEXT, .at = offsetof(struct flags, machines), .file = CLI_READ_LIST,
+     .hint = "LIST",
+     .help = "of the catalogue (--list), the path of such a file or of one of Calculon's systems; several side by "
+             "side: a,b,c"},
+    {.name = "--accelerators", .alias = "--ranks", .kind = CLI_INTEGER, .at = offsetof(struct flags, accelerators),
+     .min = 1, .max = 1e7, .hint = "N", .help = "of each machine; default as many as 2^i or 3 x 2^i nodes have"},
+    {.name = "--set", .kind = CLI_TEXT, .at = offsetof(struct flags, set), .hint = "KEY=X,...",
+     .help = "facts of the machines otherwise: nodes=64, node.rail_bytes_per_s=50e9, facility.pue=1.2"},
+    {.name = "--list", .kind = CLI_ALONE, .at = offsetof(struct flags, list), .help = "the machines of the catalogue"},
+    {.name = "--precision", .kind = CLI_CHOICE, .at = offsetof(struct flags, precision), .word = precision, .hint = "P",
+     .help = "; default the machine's BF16, else its FP16"},
+    {.name = "--seq", .alias = "--seq-length", .kind = CLI_INTEGER, .at = offsetof(struct flags, seq), .min = 1,
+     .max = CLI_SIZE_MOST, .hint = "N", .help = "tokens of a sequence; default the model's positions, 8,192 at most"},
+    {.name = "--gbs", .alias = "--global-batch-size", .kind = CLI_INTEGER, .at = offsetof(struct flags, global_batch),
+     .min = 1, .max = CLI_SIZE_MOST, .hint = "N", .help = "sequences of a step; default 4,194,304 tokens"},
+    {.name = "--tp", .alias = "--tensor-model-parallel-size", .kind = CLI_INTEGER, .at = offsetof(struct flags, tp),
+     .min = 1, .max = 4096, .hint = "N",
+     .help = "tensor parallel ranks. Of a layout, what is not given is searched for the fastest that fits"},
+    {.name = "--pp", .alias = "--pipeline-model-parallel-size", .kind = CLI_INTEGER, .at = offsetof(struct flags, pp),
+     .min = 1, .max = 4096, .hint = "N", .help = "pipeline parallel ranks"},
+    {.name = "--cp", .alias = "--context-parallel-size", .kind = CLI_INTEGER, .at = offsetof(struct flags, cp),
+     .min = 1, .max = 4096, .hint = "N", .help = "context parallel ranks"},
+    {.name = "--ep", .alias = "--expert-model-parallel-size", .kind = CLI_INTEGER, .at = offsetof(struct flags, ep),
+     .min = 1, .max = 4096, .hint = "N",
+     .help = "expert parallel ranks, of the data parallel ones; default 1, and with --search what is fastest"},
+    {.name = "--vp", .kind = CLI_INTEGER, .at = offsetof(struct flags, vp), .min = 1, .max = 4096, .hint = "N",
+     .help = "chunks of layers of a pipeline rank (interleaved)"},
+    {.name = "--mbs", .alias = "--micro-batch-size", .kind = CLI_INTEGER, .at = offsetof(struct flags, micro_batch),
+     .min = 1, .max = 32767, .hint = "N", .help = "sequences computed at once"},
+    {.name = "--zero", .kind = CLI_INTEGER, .at = offsetof(struct flags, zero), .min = 0, .max = 3, .hint = "STAGE",
+     .help = "what data parallel ranks share out"},
+    {.name = "--sp", .alias = "--sequence-parallel", .kind = CLI_FLAG, .at = offsetof(struct flags, sp),
+     .help = "sequence parallelism"},
+    {.name = "--no-sp", .kind = CLI_FLAG, .at = offsetof(struct flags, no_sp), .help = "none"},
+    {.name = "--recompute", .kind = CLI_CHOICE, .at = offsetof(struct flags, recompute), .word = recompute,
+     .hint = "MODE", .help = ""},
+    {.name = "--schedule", .kind = CLI_CHOICE, .at = offsetof(struct flags, schedule), .word = schedule, .hint = "NAME",
+     .help = "; default 1f1b, with --search what is fastest"},
+    {.name = "--framework", .kind = CLI_CHOICE, .at = offsetof(struct flags, framework), .word = framework,
+     .fallback = "megatron-core", .hint = "NAME", .help = ": how it overlaps and fuses"},
+    {.name = "--attention", .kind = CLI_CHOICE, .at = offsetof(struct flags, attention), .word = attention,
+     .hint = "KIND", .help = "; default as the framework has it"},
+    {.name = "--blocking", .kind = CLI_FLAG, .at = offsetof(struct flags, blocking),
+     .help = "CUDA_LAUNCH_BLOCKING=1, as BLOOM ran"},
+    {.name = "--slots", .kind = CLI_FLAG, .at = offsetof(struct flags, slots),
+     .help = "embedding and head take a layer's place each in the pipeline"},
+    {.name = "--grad-bytes", .kind = CLI_NUMBER, .at = offsetof(struct flags, grad_bytes), .min = 1, .max = 8,
+     .hint = "N", .help = "of a reduced gradient; default 2"},
+    {.name = "--slow-node", .kind = CLI_NUMBER, .at = offsetof(struct flags, slow_node), .min = 1e-3, .max = 100,
+     .hint = "X", .help = "one node takes 1 + X times as long: what becomes of the step (0.1: a tenth slower)"},
+    {.name = "--search", .kind = CLI_FLAG, .at = offsetof(struct flags, search),
+     .help = "list the ten fastest layouts that fit, zero-bubble's among them"},
+    {.name = "--tokens", .kind = CLI_NUMBER, .at = offsetof(struct flags, tokens), .min = 1, .max = 1e18, .hint = "T",
+     .help = "train so many: days, hours, energy, goodput"},
+    {.name = "--deadline", .kind = CLI_NUMBER, .at = offsetof(struct flags, deadline), .min = 1e-3, .max = 1e6,
+     .hint = "DAYS", .help = "with --tokens, the fewest accelerators that meet it; else the tokens that it allows"},
+    {.name = "--hours", .kind = CLI_NUMBER, .at = offsetof(struct flags, hours), .min = 1, .max = 1e15, .hint = "H",
+     .help = "the tokens that so many accelerator-hours allow"},
+    {.name = "--ramp-batch", .kind = CLI_NUMBER, .at = offsetof(struct flags, terms.ramp_batch), .min = 1,
+     .max = CLI_SIZE_MOST, .hint = "N", .help = "sequences of the first step..."},
+    {.name = "--ramp-tokens", .kind = CLI_NUMBER, .at = offsetof(struct flags, terms.ramp_tokens), .min = 1,
+     .max = 1e18, .hint = "T", .help = "...which grow to --gbs over so many"},
+    {.name = "--mtbf", .kind = CLI_NUMBER, .at = offsetof(struct flags, terms.mtbf_hours), .min = 1, .max = 1e12,
+     .hint = "HOURS", .help = "of an accelerator and its share of all else between failures; default 50,000"},
+    {.name = "--restart", .kind = CLI_NUMBER, .at = offsetof(struct flags, terms.restart_s), .min = 0, .max = 1e6,
+     .hint = "S", .help = "from a failure to the next step; default 1800"},
+    {.name = "--straggling", .kind = CLI_NUMBER, .at = offsetof(struct flags, terms.straggling), .min = 0, .max = 10,
+     .hint = "X", .help = "share of a step that slow nodes add; default 0.02"},
+    {.name = "--checkpoint-every", .kind = CLI_NUMBER, .at = offsetof(struct flags, terms.checkpoint_every_s), .min = 1,
+     .max = 1e9, .hint = "S", .help = "default the interval that loses least"},
+    {.name = "--storage", .kind = CLI_NUMBER, .at = offsetof(struct flags, terms.checkpoint_bytes_per_s), .min = 1e6,
+     .max = 1e15, .hint = "B/S", .help = "bytes/s that a checkpoint is written at; default the site's, else 20e9"},
+    {.name = "--wall", .kind = CLI_NUMBER, .at = offsetof(struct flags, terms.wall_s), .min = 0, .max = 1e9,
+     .hint = "S", .help = "limit of one job; 0 none; default the machine's longest queue"},
+    {.name = "--load", .kind = CLI_NUMBER, .at = offsetof(struct flags, terms.load), .min = 0.01, .max = 1.5,
+     .hint = "X", .help = "mean draw of an accelerator over its rated power; default 1"},
+    {.name = "--eur-per-mwh", .kind = CLI_NUMBER, .at = offsetof(struct flags, terms.eur_per_mwh), .min = 0, .max = 1e6,
+     .hint = "X", .help = "price of electricity; default unknown"},
+    {.name = "--eur-per-hour", .kind = CLI_NUMBER, .at = offsetof(struct flags, terms.eur_per_hour), .min = 0,
+     .max = 1e6, .hint = "X", .help = "price of an accelerator; default unknown"},
+    {.kind = CLI_SHARED, .at = offsetof(struct flags, parameters), .shared = cli_parameters_option},
+    {.name = "--explain", .kind = CLI_FLAG, .at = offsetof(struct flags, explain),
+     .help = "every term with formula and inputs, every fact with source"},
+    {.name = "--trace", .kind = CLI_TEXT, .at = offsetof(struct flags, trace), .file = CLI_WRITTEN, .hint = "FILE",
+     .help = "the step as a Chrome trace: the pipeline, or FSDP's layers with their messages"},
+    {.kind = CLI_SHARED, .at = offsetof(struct flags, output), .shared = cli_output_options},
+    {.name = NULL},
+};
+/* clang-format on */
+
+static const struct cli_rule RULES[] = {
+    {.needs = "--model", .text = "--model is missing: a preset, or the path of a config.json"},
+    {.needs = "--machine", .text = "--machine is missing; --list lists the catalogue's"},
+    {.given = "--sp", .excludes = "--no-sp", .text = "contradict each other"},
+    {.given = "--ramp-batch", .needs = "--ramp-tokens", .text = "and --ramp-tokens go together; give both or none"},
+    {.given = "--ramp-tokens", .needs = "--ramp-batch", .text = "and --ramp-batch go together; give both or none"},
+    {.given = "--ramp-batch --mtbf --restart --straggling --checkpoint-every --storage --wall --load --eur-per-mwh "
+              "--eur-per-hour",
+     .needs = "--tokens --hours --deadline",
+     .text = "is of a whole training, and here without one; give --tokens, --hours or --deadline"},
+    {.given = "--tokens", .excludes = "--hours", .text = "answer opposite questions"},
+    {.text = NULL},
+};
+
+static const struct cli_command COMMAND = {
+    .name = "project",
+    .options = OPTIONS,
+    .rules = RULES,
+    .usage =
+        "toise project --model NAME --machine LIST [flags]\n\nHow fast does a machine train a model, in which "
+        "layout, and what does a whole training cost? Prices a step from the\nmodel's operations and the machine's "
+        "facts by parameters fitted on published runs, with an interval that holds\nnine times in ten where it is "
+        "labelled interpolated (toise validate shows how often it held).",
+    .notes = "Exit codes: 0 it fits, 1 it does not, or a deadline is not met, 2 bad input.\n",
+};
 
 #endif

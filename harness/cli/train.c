@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/topology.h"
-#include "cli/cli.h"
+#include "cli/catalog.h"
 #include "cli/paths.h"
 #include "cli/progress.h"
 #include "cli/train_options.h"
@@ -17,6 +17,58 @@
 #include "train/weights.h"
 
 enum { USUAL_TOKENS = 8192 }; /* of a micro-batch: enough for full matmul speed, and activations stay modest */
+
+/* What the flags come to. */
+struct setup {
+    struct plan_request request;
+    struct train_options options;
+    struct cli_workload workload; /* .name[0] == 0: none */
+};
+
+/* A workload where nothing that it fixes is given; the micro-batch is chosen when memory is known. */
+static int resolve_sizes(const struct flags *f, int world, struct setup *s, struct base_error *e) {
+    const struct cli_training *t = &f->training;
+    struct plan_request *r = &s->request;
+    const bool plain = !t->model && !t->seq && !t->global_batch && !t->layers && !f->data && isnan(f->lr) && !f->init;
+    const char *workload = f->workload ? f->workload : plain ? "node-s" : NULL, *model = t->model;
+    char beside[PATH_MAX];
+    int code = BASE_OK;
+    if (workload && (code = cli_catalog_workload(workload, &s->workload, e))) return code;
+    if (workload) model = s->workload.model;
+    if (f->init && !model && (code = cli_catalog_beside(f->init, beside, e))) return code;
+    if (f->init && !model) model = beside;
+    if ((code = cli_catalog_model(model ? model : CLI_MODEL, &r->config, e))) return code;
+    const int64_t layers = workload ? s->workload.layers : t->layers;
+    if (layers && (code = model_config_slice(&r->config, layers, e))) return code;
+    const int64_t usual = r->config.positions < 256 ? r->config.positions : 256;
+    r->seq = workload ? s->workload.seq : t->seq ? t->seq : usual;
+    r->global_batch = workload ? s->workload.global_batch : t->global_batch ? t->global_batch : world > 4 ? world : 4;
+    if (!workload && !t->global_batch && r->global_batch % world) r->global_batch = world;
+    r->layout = plan_layout_data_parallel(world, f->micro_batch);
+    return BASE_OK;
+}
+
+/* Settles every default but threads and an absent micro-batch (left 0). */
+static int resolve(const struct flags *f, int world, struct setup *s, struct base_error *e) {
+    *s = (struct setup){
+        .request = {.dtype = (enum kernel_dtype)f->training.precision, .threads = (int)f->threads, .gate = !f->no_gate},
+        .workload.optimizer = parallel_optimizer_default()};
+    const int code = resolve_sizes(f, world, s, e);
+    s->options = (struct train_options){.optimizer = s->workload.optimizer,
+                                        .data = {.path = f->data, .format = f->format},
+                                        .seed = (uint64_t)f->seed,
+                                        .steps = (int)f->steps,
+                                        .warmup = (int)f->warmup,
+                                        .width = f->width,
+                                        .budget_s = f->budget,
+                                        .gate = !f->no_gate,
+                                        .init = f->init,
+                                        .save = f->save};
+    if (isnan(f->lr)) return code;
+    s->options.optimizer.lr = f->lr;
+    s->options.optimizer.lr_min = f->lr / 10;
+    return code;
+}
 
 /* The largest micro-batch that divides a rank's share, is of a usual size and fits; 1 when none does. */
 static void choose_micro_batch(struct plan_request *r, int local, double available) {
@@ -32,8 +84,8 @@ static void choose_micro_batch(struct plan_request *r, int local, double availab
 }
 
 /* The record itself, or its page. */
-static void show(const struct cli_train_flags *f, const json_t *record, void (*page)(FILE *, const json_t *)) {
-    if (f->json)
+static void show(const struct flags *f, const json_t *record, void (*page)(FILE *, const json_t *)) {
+    if (f->output.json)
         cli_print_json(record);
     else
         page(stdout, record);
@@ -41,7 +93,7 @@ static void show(const struct cli_train_flags *f, const json_t *record, void (*p
 
 /* Sizes that depend on the machine, then the plan, refused when it does not fit. Collective: memory is read at
  * different moments on different nodes, and ranks that chose different micro-batches would train different things. */
-static int make_plan(struct comm *world, struct cli_train_setup *s, struct plan *plan, struct base_error *e) {
+static int make_plan(struct comm *world, struct setup *s, struct plan *plan, struct base_error *e) {
     const double free_here = (double)base_memory_available();
     double fullest[2] = {free_here < 0 ? -INFINITY : -free_here, world->local_size}; /* unknown: no limit */
     world->ops->max(world, fullest, 2);
@@ -54,10 +106,10 @@ static int make_plan(struct comm *world, struct cli_train_setup *s, struct plan 
     return code ? code : plan_check_memory(plan, local, available, e);
 }
 
-static int finish(struct comm *world, const struct cli_train_flags *f, json_t *record, struct base_error *e) {
+static int finish(struct comm *world, const struct flags *f, json_t *record, struct base_error *e) {
     int code = BASE_OK;
     if (world->rank == 0) {
-        if (f->out) code = record_append(f->out, record, e);
+        code = record_append(f->output.out, record, e);
         show(f, record, report_train);
         if (fflush(stdout) && !code) code = base_fail(e, BASE_BROKEN, "cannot write the report to standard output");
     }
@@ -65,30 +117,28 @@ static int finish(struct comm *world, const struct cli_train_flags *f, json_t *r
 }
 
 /* Where the run will write, asked before anything takes long and by both kinds of run; nothing is made. */
-static int ask_outputs(const struct cli_train_flags *f, struct base_error *e) {
-    const bool both = f->out && f->save && *f->out && *f->save;
-    if (both && (cli_lies_in(f->out, f->save) || cli_lies_in(f->save, f->out)))
+static int ask_outputs(const struct flags *f, struct base_error *e) {
+    const char *out = f->output.out, *save = f->save;
+    if (out && save && (cli_lies_in(out, save) || cli_lies_in(save, out)))
         return base_fail(e, BASE_USAGE, "--out and --save: %s cannot be a file and a folder; name two",
-                         cli_lies_in(f->out, f->save) ? f->save : f->out);
-    const struct cli_path files[] = {
-        {"--out", f->out, true}, {"--data", f->data, false}, {"--model", f->model, false}, {"--init", f->init, false}};
-    int code = cli_paths_apart(files, sizeof files / sizeof *files, e);
-    if (!code && f->out) code = record_ask(f->out, e);
-    return code || !f->save ? code : train_weights_save_check(f->save, false, e);
+                         cli_lies_in(out, save) ? save : out);
+    int code = cli_options_apart(&COMMAND, f, e);
+    if (!code) code = record_ask(out, e);
+    return code || !save ? code : train_weights_save_check(save, false, e);
 }
 
 /* The folders that these lie in, once nothing else is left to refuse; tried and not only asked. */
-static int make_outputs(const struct cli_train_flags *f, struct base_error *e) {
-    int code = f->out ? record_check(f->out, e) : BASE_OK;
+static int make_outputs(const struct flags *f, struct base_error *e) {
+    const int code = record_check(f->output.out, e);
     return code || !f->save ? code : train_weights_save_check(f->save, true, e);
 }
 
 /* What the run will read, by both kinds of run: earlier records of the file that it will be appended to (rank 0 reads;
  * without the gate too, so that a file that holds none is refused), data, weights. Collective. */
-static int open_inputs(struct comm *world, const struct cli_train_flags *f, const struct plan *plan,
-                       struct train_options *o, struct base_error *e) {
+static int open_inputs(struct comm *world, const struct flags *f, const struct plan *plan, struct train_options *o,
+                       struct base_error *e) {
     int code = BASE_OK;
-    if (world->rank == 0 && f->out) code = train_history(f->out, plan, o, e);
+    if (world->rank == 0 && f->output.out) code = train_history(f->output.out, plan, o, e);
     if ((code = comm_agree(world, code, e))) return code;
     return train_inputs(o, plan, world, e);
 }
@@ -98,8 +148,7 @@ static void close_inputs(struct train_options *o) {
     free(o->history);
 }
 
-static int dry_run(struct comm *world, struct cli_train_setup *s, const struct cli_train_flags *f, const char *from,
-                   struct base_error *e) {
+static int dry_run(struct comm *world, struct setup *s, const struct flags *f, const char *from, struct base_error *e) {
     const struct train_identity id = {s->workload.name[0] ? s->workload.name : NULL, s->workload.version, "", from};
     struct plan plan;
     if (!s->request.layout.micro_batch) choose_micro_batch(&s->request, 1, -1);
@@ -115,7 +164,7 @@ static int dry_run(struct comm *world, struct cli_train_setup *s, const struct c
     return code;
 }
 
-static int exit_code(const struct train_result *r, const struct cli_train_flags *f, struct base_error *e) {
+static int exit_code(const struct train_result *r, const struct flags *f, struct base_error *e) {
     const char *unsaved = f->save && !train_gate_passed(&r->gate) ? "; no weights were saved" : "";
     if (r->status == RECORD_FAILED) return base_fail(e, BASE_NO, "FAILED: %s%s", r->why, unsaved);
     if (r->status == RECORD_INCONCLUSIVE) return base_fail(e, BASE_INCONCLUSIVE, "inconclusive: %s", r->why);
@@ -126,8 +175,8 @@ static int exit_code(const struct train_result *r, const struct cli_train_flags 
 struct launch {
     struct cli_progress progress;
     struct comm *world;
-    const struct cli_train_flags *flags;
-    const struct cli_train_setup *setup;
+    const struct flags *flags;
+    const struct setup *setup;
     const struct plan *plan;
     const struct kernel_ops *ops;
     const struct measure_placement *place;
@@ -149,8 +198,8 @@ static int on_result(void *context, struct train_result *r, struct base_error *e
     return code;
 }
 
-static int train(struct comm *world, const struct cli_train_flags *f, struct cli_train_setup *s,
-                 const struct plan *plan, const struct kernel_ops *ops, const struct measure_placement *place,
+static int train(struct comm *world, const struct flags *f, struct setup *s, const struct plan *plan,
+                 const struct kernel_ops *ops, const struct measure_placement *place,
                  const struct base_topology *topology, struct base_error *e) {
     struct train_options *o = &s->options;
     struct launch l = {
@@ -163,7 +212,7 @@ static int train(struct comm *world, const struct cli_train_flags *f, struct cli
         return code;
     }
     cli_launch_id(world, l.id);
-    cli_progress_open(&l.progress, f->json ? stderr : stdout, world, plan);
+    cli_progress_open(&l.progress, cli_page(&f->output), world, plan);
     o->on_step = cli_progress_step;
     o->on_phase = cli_progress_phase;
     o->on_result = on_result;
@@ -177,21 +226,18 @@ static int train(struct comm *world, const struct cli_train_flags *f, struct cli
 }
 
 int cli_train(struct comm *world, int argc, char *const *argv, struct base_error *e) {
-    struct cli_train_flags flags;
-    struct cli_train_setup setup;
+    struct flags flags = {.lr = NAN};
+    struct setup setup;
     struct measure_placement placement;
     struct base_topology topology;
     enum kernel_isa isa;
     struct kernel_ops ops;
     struct plan plan;
-    int code = cli_train_flags_parse(&flags, argc, argv, e);
-    if (!code && flags.help) {
-        if (world->rank == 0) cli_train_flags_help(stdout);
-        return BASE_OK;
-    }
-    if (!code) code = cli_train_resolve(&flags, flags.world_given ? (int)flags.world : world->size, &setup, e);
+    int code = cli_options_read(&COMMAND, &flags, argc, argv, e);
+    if (!code && flags.output.help) return cli_help(world, &COMMAND);
+    if (!code) code = resolve(&flags, flags.world ? (int)flags.world : world->size, &setup, e);
     if (!code) code = cli_isa(&isa, e);
-    if (!code) kernel_select(&ops, isa, setup.backend);
+    if (!code) kernel_select(&ops, isa, (enum kernel_backend)flags.backend);
     if (!code && world->rank == 0) code = ask_outputs(&flags, e);
     if ((code = comm_agree(world, code, e))) return code;
     if ((code = measure_place(&placement, world, setup.request.threads, e))) return code;

@@ -1,38 +1,92 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The flags of `toise train`, and what they come to. */
+ * The flags of `toise train`, as data; for train.c alone. */
 #ifndef TOISE_CLI_TRAIN_OPTIONS_H
 #define TOISE_CLI_TRAIN_OPTIONS_H
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
+#include "base/threads.h"
+#include "cli/cli.h"
+#include "data/data.h"
 
-#include "base/error.h"
-#include "cli/catalog.h"
-#include "plan/plan.h"
-#include "train/train.h"
-
-struct cli_train_flags {
-    const char *model, *workload, *precision, *data, *format, *init, *save, *out, *backend;
-    int64_t layers, micro_batch, global_batch, seq, steps, warmup, threads, seed, world;
+/* NULL, 0 and NAN: not given. */
+struct flags {
+    struct cli_training training;
+    const char *workload, *data, *format, *init, *save;
+    int64_t micro_batch, steps, warmup, threads, seed, world;
     double lr, width, budget;
-    bool json, dry_run, no_gate, help;
-    bool model_given, seq_given, batch_given, layers_given, lr_given, world_given;
+    int backend; /* enum kernel_backend */
+    bool dry_run, no_gate;
+    struct cli_output output;
 };
 
-/* What the flags come to. */
-struct cli_train_setup {
-    struct plan_request request;
-    struct train_options options;
-    struct cli_workload workload; /* .name[0] == 0: none */
-    enum kernel_backend backend;
+static const char *backend(int i) {
+    static const char *const names[] = {[KERNEL_BACKEND_TOISE] = "toise", [KERNEL_BACKEND_OPENBLAS] = "openblas", NULL};
+    return names[i];
+}
+
+/* clang-format off */
+static const struct cli_option OPTIONS[] = {
+    {.name = "--workload", .kind = CLI_TEXT, .at = offsetof(struct flags, workload), .hint = "NAME",
+     .help = "a catalogued model, sequence length, batch and optimizer; default node-s"},
+    {.kind = CLI_SHARED, .at = offsetof(struct flags, training), .shared = cli_training_options},
+    {.name = "--mbs", .alias = "--micro-batch-size", .kind = CLI_INTEGER, .at = offsetof(struct flags, micro_batch),
+     .min = 1, .max = CLI_SIZE_MOST, .hint = "N",
+     .help = "sequences that a rank computes at once; default as many as fit, up to 8,192 tokens"},
+    {.name = "--steps", .alias = "--train-iters", .kind = CLI_INTEGER, .at = offsetof(struct flags, steps), .min = 1,
+     .max = 100000, .hint = "N",
+     .help = "timed steps; default until --width is reached or --budget spent; under a CPU quota five periods at "
+             "least"},
+    {.name = "--warmup", .kind = CLI_INTEGER, .at = offsetof(struct flags, warmup), .min = 0, .max = 100000,
+     .fallback = "2", .hint = "N", .help = "steps before timing"},
+    {.name = "--width", .kind = CLI_NUMBER, .at = offsetof(struct flags, width), .min = 0.001, .max = 1,
+     .fallback = "0.05", .hint = "X", .help = "wanted half-width of the 95% interval of the median step, relative"},
+    {.name = "--budget", .kind = CLI_NUMBER, .at = offsetof(struct flags, budget), .min = 1, .max = 1e6,
+     .fallback = "120", .hint = "S", .help = "seconds of timed steps at most"},
+    {.kind = CLI_SHARED, .at = offsetof(struct flags, threads), .shared = cli_threads_option},
+    {.name = "--seed", .kind = CLI_INTEGER, .at = offsetof(struct flags, seed), .min = 0, .max = 9e15, .fallback = "1",
+     .hint = "N", .help = "of weights and data"},
+    {.name = "--lr", .kind = CLI_NUMBER, .at = offsetof(struct flags, lr), .min = 0, .max = 10, .hint = "X",
+     .help = "highest learning rate; default 6e-4, ending at a tenth"},
+    {.name = "--data", .kind = CLI_TEXT, .at = offsetof(struct flags, data), .file = CLI_READ, .hint = "PATH",
+     .help = "text (bytes are tokens), a token file or the prefix of .bin and .idx; default a built-in source of "
+             "known entropy"},
+    {.name = "--data-format", .kind = CLI_TEXT, .at = offsetof(struct flags, format), .hint = "F",
+     .help = "auto (default: told by the file or refused), " DATA_FORMATS},
+    {.name = "--init", .alias = "--load", .kind = CLI_TEXT, .at = offsetof(struct flags, init), .file = CLI_READ,
+     .hint = "PATH",
+     .help = "weights to start from: Hugging Face's .safetensors, a file or a folder of shards, whose config.json is "
+             "the model unless --model is given"},
+    {.name = "--save", .kind = CLI_TEXT, .at = offsetof(struct flags, save), .hint = "DIR",
+     .help = "write the last weights, with config.json, to a new folder that transformers loads, unless the gate "
+             "FAILED"},
+    {.name = "--backend", .kind = CLI_CHOICE, .at = offsetof(struct flags, backend), .word = backend,
+     .fallback = "toise", .hint = "B", .help = ": who multiplies FP32"},
+    {.name = "--no-gate", .kind = CLI_FLAG, .at = offsetof(struct flags, no_gate),
+     .help = "skip the correctness checks: at best inconclusive"},
+    {.name = "--dry-run", .kind = CLI_FLAG, .at = offsetof(struct flags, dry_run),
+     .help = "print the plan: memory, operations, messages; look at every path as the run would, make nothing"},
+    {.name = "--world", .kind = CLI_INTEGER, .at = offsetof(struct flags, world), .min = 1, .max = 10000000,
+     .hint = "N", .help = "with --dry-run: plan for N ranks"},
+    {.kind = CLI_SHARED, .at = offsetof(struct flags, output), .shared = cli_output_options},
+    {.name = NULL},
+};
+/* clang-format on */
+
+static const struct cli_rule RULES[] = {
+    /* so that its figures compare */
+    {.given = "--workload", .excludes = "--model --seq --gbs --layers --lr --data --init", .text = "both fix the work"},
+    {.given = "--data-format", .needs = "--data", .text = "needs --data"},
+    {.given = "--world", .needs = "--dry-run", .text = "is for --dry-run; ranks come from mpirun"},
+    {.text = NULL},
 };
 
-int cli_train_flags_parse(struct cli_train_flags *flags, int argc, char *const *argv, struct base_error *e);
-void cli_train_flags_help(FILE *out);
-/* Reads the catalogue and settles every default but threads and an absent micro-batch (left 0). */
-int cli_train_resolve(const struct cli_train_flags *flags, int world, struct cli_train_setup *setup,
-                      struct base_error *e);
+static const struct cli_command COMMAND = {
+    .name = "train",
+    .options = OPTIONS,
+    .rules = RULES,
+    .usage = "[mpirun -n P] toise train [flags]\n\nTrains a real transformer, checks that every step it timed was "
+             "right, and reports the rate.",
+    .notes = "TOISE_ISA (ref, avx2, avx512, avx512bf16) caps the instruction set.\n",
+};
 
 #endif

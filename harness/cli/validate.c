@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * toise validate: reads, predicts or fits, writes what was fitted, reports. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,14 +9,61 @@
 #include "cli/cli.h"
 #include "cli/paths.h"
 #include "cli/progress.h"
-#include "cli/validate_options.h"
 #include "records/catalog.h"
 #include "records/record.h"
 #include "report/report.h"
 #include "study/validate.h"
 
+struct flags {
+    const char *table, *parameters;        /* NULL: the catalogue's */
+    double mean, median, unused, coverage; /* goals, percent; NAN: none */
+    bool fit, ablate, summary;
+    struct cli_output output;
+};
+
+/* clang-format off */
+static const struct cli_option OPTIONS[] = {
+    {.name = "TABLE.csv", .kind = CLI_WORD, .at = offsetof(struct flags, table),
+     .help = "published runs; default the catalogue's"},
+    {.name = "--fit", .kind = CLI_FLAG, .at = offsetof(struct flags, fit),
+     .help = "fit the parameters on these runs, score each run also with its tenth and its source left out, and write "
+             "them"},
+    {.name = "--parameters", .kind = CLI_TEXT, .at = offsetof(struct flags, parameters),
+     .hint = "FILE", .help = "read them there; with --fit, write them there; default the catalogue's parameters.json"},
+    {.name = "--ablate", .kind = CLI_FLAG, .at = offsetof(struct flags, ablate),
+     .help = "what the error becomes without each part of the model, fitted anew; writes no parameters"},
+    {.name = "--summary", .kind = CLI_FLAG, .at = offsetof(struct flags, summary),
+     .help = "leave out the lines of single runs"},
+    {.name = "--max-mean", .kind = CLI_NUMBER, .at = offsetof(struct flags, mean), .min = 0, .max = 1e6,
+     .hint = "PERCENT", .help = "exit 1 if a tier's mean error is above"},
+    {.name = "--max-median", .kind = CLI_NUMBER, .at = offsetof(struct flags, median), .min = 0, .max = 1e6,
+     .hint = "PERCENT", .help = "exit 1 if a tier's median error is above"},
+    {.name = "--min-coverage", .kind = CLI_NUMBER, .at = offsetof(struct flags, coverage), .min = 0, .max = 100,
+     .hint = "PERCENT", .help = "exit 1 if fewer runs are inside their interval"},
+    {.name = "--max-unused", .kind = CLI_NUMBER, .at = offsetof(struct flags, unused), .min = 0, .max = 100,
+     .hint = "PERCENT", .help = "exit 1 if more complete rows of tiers 1 and 2 cannot be represented"},
+    {.kind = CLI_SHARED, .at = offsetof(struct flags, output), .shared = cli_output_options},
+    {.name = NULL},
+};
+/* clang-format on */
+
+static const struct cli_command COMMAND = {
+    .name = "validate",
+    .options = OPTIONS,
+    .usage =
+        "toise validate [TABLE.csv] [flags]\n\nHow wrong is a projection? Predicts every published run from its "
+        "configuration alone and compares the time of an\niteration. Without a table: the catalogue's, on which the "
+        "catalogue's parameters were fitted, so that its errors are\nin-sample; --fit says also what they are for "
+        "runs that the fit did not see.",
+    .notes =
+        "The table's columns, and how spreadsheets' semicolons and decimal commas are read: "
+        "harness/catalog/runs/README.md. A row\nthat cannot be used is listed with its reason; exit 2 where none is "
+        "left. Goals of errors are held against parameters\nfitted without the run's source where --fit gives them, "
+        "of coverage without its tenth, else against the parameters read.\n",
+};
+
 struct launch {
-    const struct cli_validate_flags *flags;
+    const struct flags *flags;
     FILE *page;
     struct cli_progress progress;
     char table[RECORD_CATALOG_PATH], parameters[RECORD_CATALOG_PATH];
@@ -29,7 +77,7 @@ static void straighten(char path[RECORD_CATALOG_PATH]) {
 
 /* Where things are, and whether they can be written, before anything takes time. */
 static int prepare(struct launch *l, struct base_error *e) {
-    const struct cli_validate_flags *f = l->flags;
+    const struct flags *f = l->flags;
     int code = BASE_OK;
     if (f->table)
         snprintf(l->table, sizeof l->table, "%s", f->table);
@@ -42,16 +90,16 @@ static int prepare(struct launch *l, struct base_error *e) {
         code = fit_result_place(l->parameters, e);
     if (!code && !f->parameters) straighten(l->parameters);
     const struct cli_path files[] = {
-        {"--parameters", l->parameters, f->fit}, {"--out", f->out, true}, {"the table", l->table, false}};
+        {"--parameters", l->parameters, f->fit}, {"--out", f->output.out, true}, {"the table", l->table, false}};
     if (!code) code = cli_paths_apart(files, sizeof files / sizeof *files, e);
     if (!code && (f->fit || f->ablate)) code = base_places_check(NULL, 0, e); /* fits run on all CPUs */
     if (!code && f->fit) code = record_check_anew(l->parameters, "--parameters", e);
-    if (!code && f->out) code = record_check(f->out, e);
+    if (!code) code = record_check(f->output.out, e);
     return code;
 }
 
 static int compute(struct launch *l, struct study_validate *v, struct base_error *e) {
-    const struct cli_validate_flags *f = l->flags;
+    const struct flags *f = l->flags;
     const struct study_validate_watch watch = {cli_progress_phase, &l->progress};
     int code = f->fit || f->ablate ? study_validate_fit(v, l->table, &watch, e)
                                    : study_validate_read(v, l->table, l->parameters, e);
@@ -61,7 +109,7 @@ static int compute(struct launch *l, struct study_validate *v, struct base_error
 }
 
 static int show(const struct launch *l, const struct study_validate *v, struct base_error *e) {
-    const struct cli_validate_flags *f = l->flags;
+    const struct flags *f = l->flags;
     const struct study_validate_goals goals = {f->mean / 100, f->median / 100, f->unused / 100, f->coverage / 100};
     json_t *record = study_validate_record(v, &goals);
     const bool failed = !strcmp(record_text(record, "status"), "FAILED");
@@ -71,26 +119,22 @@ static int show(const struct launch *l, const struct study_validate *v, struct b
         code = fit_result_write(l->parameters, &v->fitted, scores, e);
         json_decref(scores);
     }
-    if (!code && f->out) code = record_append(f->out, record, e);
+    if (!code) code = cli_emit(&f->output, record, e);
     if (!code) {
         report_validate(l->page, record, !f->summary);
         if (f->fit) fprintf(l->page, "parameters  written to %s\n", l->parameters);
-        if (f->json) cli_print_json(record);
     }
     json_decref(record);
     return code ? code : failed ? BASE_NO : BASE_OK;
 }
 
 int cli_validate(struct comm *world, int argc, char *const *argv, struct base_error *e) {
-    struct cli_validate_flags flags;
+    struct flags flags = {.mean = NAN, .median = NAN, .unused = NAN, .coverage = NAN};
     struct study_validate v = {0};
-    int code = cli_validate_flags_parse(&flags, argc, argv, e);
-    if (!code && flags.help) {
-        if (world->rank == 0) cli_validate_flags_help(stdout);
-        return BASE_OK;
-    }
-    if (!code) code = cli_alone(world, "validate", e);
-    FILE *page = flags.json ? stderr : stdout;
+    int code = cli_options_read(&COMMAND, &flags, argc, argv, e);
+    if (!code && flags.output.help) return cli_help(world, &COMMAND);
+    if (!code) code = cli_alone(world, &COMMAND, e);
+    FILE *page = cli_page(&flags.output);
     struct launch l = {.flags = &flags, .page = page, .progress = {.out = page, .terminal = report_terminal(page)}};
     if (!code) code = prepare(&l, e);
     if (!code) code = compute(&l, &v, e);

@@ -12,37 +12,75 @@
 
 #include "cli/options.h"
 
+struct shared {
+    const char *word, *file;
+};
+
 struct values {
-    bool flag, flag_given, text_given, integer_given, number_given;
+    struct shared shared;
     const char *text;
     int64_t integer;
     double number;
+    int choice, plain;
+    bool flag, alone;
 };
 
-enum { ROWS = 4, WORDS = 12 };
-
-static void table(struct values *v, struct cli_option rows[ROWS]) {
-    const struct cli_option all[ROWS] = {
-        {"--flag", "-f", CLI_FLAG, &v->flag, 0, 0, NULL, "a flag", &v->flag_given},
-        {"--text", NULL, CLI_TEXT, &v->text, 0, 0, "PATH", "a text", &v->text_given},
-        {"--gbs", "--global-batch-size", CLI_INTEGER, &v->integer, -8, 9e15, "N", "a count", &v->integer_given},
-        {"--lr", NULL, CLI_NUMBER, &v->number, 0, 10, "X", "a rate", &v->number_given},
-    };
-    memcpy(rows, all, sizeof all);
+static const char *colour(int i) {
+    static const char *const names[] = {"red", "green", "blue", NULL};
+    return names[i];
 }
+
+static const char *side(int i) {
+    static const char *const names[] = {"left", "right", NULL};
+    return names[i];
+}
+
+/* clang-format off */
+static const struct cli_option SHARED[] = {
+    {.name = "WORD", .kind = CLI_WORD, .at = offsetof(struct shared, word), .file = CLI_READ_LIST, .help = "a word"},
+    {.name = "--file", .kind = CLI_TEXT, .at = offsetof(struct shared, file), .file = CLI_WRITTEN, .hint = "FILE",
+     .help = "a file"},
+    {.name = NULL},
+};
+
+static const struct cli_option OPTIONS[] = {
+    {.name = "--flag", .alias = "-f", .kind = CLI_FLAG, .at = offsetof(struct values, flag), .help = "a flag"},
+    {.name = "--text", .kind = CLI_TEXT, .at = offsetof(struct values, text), .hint = "PATH", .help = "a text"},
+    {.name = "--gbs", .alias = "--global-batch-size", .kind = CLI_INTEGER, .at = offsetof(struct values, integer),
+     .min = -8, .max = 9e15, .fallback = "42", .hint = "N", .help = "a count"},
+    {.kind = CLI_SHARED, .at = offsetof(struct values, shared), .shared = SHARED},
+    {.name = "--lr", .kind = CLI_NUMBER, .at = offsetof(struct values, number), .min = 0, .max = 10,
+     .hint = "X", .help = "a rate"},
+    {.name = "--colour", .kind = CLI_CHOICE, .at = offsetof(struct values, choice), .word = colour,
+     .fallback = "green", .hint = "C", .help = ": what it looks like"},
+    {.name = "--side", .kind = CLI_CHOICE, .at = offsetof(struct values, plain), .word = side, .hint = "S", .help = ""},
+    {.name = "--hidden", .kind = CLI_FLAG, .at = offsetof(struct values, flag)},
+    {.name = "--list", .kind = CLI_ALONE, .at = offsetof(struct values, alone), .help = "lists"},
+    {.name = NULL},
+};
+/* clang-format on */
+
+static const struct cli_rule RULES[] = {
+    {.given = "--hidden --colour", .needs = "--text --lr", .text = "is for a text or a rate"},
+    {.given = "--text", .excludes = "--side --gbs", .text = "both say where"},
+    {.text = NULL},
+};
+
+static const struct cli_command COMMAND = {
+    .name = "train", .options = OPTIONS, .rules = RULES, .usage = "toise train", .notes = "And more.\n"};
+
+enum { WORDS = 12 };
 
 /* Reads a line of words apart by blanks; "''" stands for an empty word. `line` must outlive the values. */
 static int parse(struct values *v, char *line, struct base_error *e) {
-    struct cli_option rows[ROWS];
     char *words[WORDS];
     int count = 0;
-    *v = (struct values){.text = "default", .integer = 42, .number = 0.5};
-    table(v, rows);
+    *v = (struct values){.text = "default", .number = 0.5};
     for (char *word = strtok(line, " "); word; word = strtok(NULL, " ")) {
         assert_true(count < WORDS);
         words[count++] = strcmp(word, "''") ? word : word + 2;
     }
-    return cli_options_parse(rows, ROWS, count, words, "train", e);
+    return cli_options_read(&COMMAND, v, count, words, e);
 }
 
 static struct values accepted(char *line) {
@@ -65,26 +103,23 @@ static void refused(const char *line, const char *word) {
 
 static void test_absent(void **state) {
     (void)state;
-    struct values v;
-    struct cli_option rows[ROWS];
-    v = (struct values){.text = "default", .integer = 42, .number = 0.5};
-    table(&v, rows);
-    assert_int_equal(cli_options_parse(rows, ROWS, 0, NULL, "train", NULL), BASE_OK);
+    char nothing[] = "";
+    struct values v = accepted(nothing);
     assert_string_equal(v.text, "default");
-    assert_true(v.integer == 42 && v.number == 0.5 && !v.flag);
-    assert_false(v.flag_given || v.text_given || v.integer_given || v.number_given);
+    assert_true(v.integer == 42 && v.number == 0.5 && v.choice == 1 && v.plain == -1 && !v.flag && !v.alone);
+    assert_true(!v.shared.word && !v.shared.file);
 }
 
 static void test_both_ways(void **state) {
     (void)state;
-    char apart[] = "--gbs 8 --text a=b --flag --lr 1e-3", joined[] = "--gbs=8 --text=a=b --flag --lr=1e-3";
+    char apart[] = "--lr 1e-3 --flag --file a=b --colour blue stray",
+         joined[] = "--lr=1e-3 stray --flag --file=a=b --colour=blue";
     char *const lines[] = {apart, joined};
     for (int i = 0; i < 2; i++) {
         struct values v = accepted(lines[i]);
-        assert_int_equal(v.integer, 8);
-        assert_string_equal(v.text, "a=b");
-        assert_true(v.flag && v.number == 1e-3);
-        assert_true(v.flag_given && v.text_given && v.integer_given && v.number_given);
+        assert_string_equal(v.shared.file, "a=b");
+        assert_string_equal(v.shared.word, "stray");
+        assert_true(v.flag && v.number == 1e-3 && v.choice == 2);
     }
 }
 
@@ -92,7 +127,7 @@ static void test_aliases_and_repetition(void **state) {
     (void)state;
     char alias[] = "-f --global-batch-size=3", last[] = "--gbs 1 --global-batch-size 2 --gbs=3 --lr 1 --lr 2";
     struct values v = accepted(alias);
-    assert_true(v.flag && v.integer == 3 && v.integer_given && !v.text_given);
+    assert_true(v.flag && v.integer == 3);
     v = accepted(last);
     assert_true(v.integer == 3 && v.number == 2);
 }
@@ -116,8 +151,8 @@ static void test_refused(void **state) {
         {"--gb 8", "\"--gb\""}, /* no abbreviations */
         {"--gbss=8", "\"--gbss\""},
         {"-x", "toise train --help"},
-        {"stray", "\"stray\""},
-        {"--flag stray", "\"stray\""},
+        {"stray twice", "\"twice\""},
+        {"--flag stray --flag twice", "\"twice\""},
         {"''", "\"\""},
         {"--gbs", "--gbs needs a value: --gbs N"},
         {"--text", "--text PATH"},
@@ -141,6 +176,9 @@ static void test_refused(void **state) {
         {"--lr -0.1", "out of range; take 0 to 10"},
         {"--lr 10.1", "out of range"},
         {"--lr 1e999", "--lr"},
+        {"--colour pink", "--colour: unknown \"pink\"; known: red, green, blue"},
+        {"--colour ''", "unknown \"\""},
+        {"--side up", "known: left or right"},
         {"--gbs 8 --gbs no --gbs 8", "\"no\""}, /* each value is read, whichever counts */
     };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) refused(wrong[i][0], wrong[i][1]);
@@ -153,24 +191,53 @@ static void test_nothing_half_set(void **state) {
     struct base_error e = {0};
     char line[] = "--gbs -9";
     assert_int_equal(parse(&v, line, &e), BASE_USAGE);
-    assert_true(v.integer == 42 && !v.integer_given);
+    assert_int_equal(v.integer, 42);
+}
+
+static void test_rules(void **state) {
+    (void)state;
+    char met[] = "--colour red --lr 1", alone[] = "--hidden --list --text a --side left";
+    accepted(met);
+    assert_true(accepted(alone).alone); /* rules do not count */
+    refused("--colour red", "--colour is for a text or a rate");
+    refused("--side left --hidden", "--hidden is for a text or a rate");
+    refused("--side left --text a", "--text and --side both say where; leave out one of the two");
+    refused("--text a --global-batch-size 1", "--text and --gbs both say where; leave out one of the two");
+}
+
+static void test_files(void **state) {
+    (void)state;
+    char same[] = "--file /dev/null a,/dev/../dev/null,b", other[] = "--file /dev/null a,/dev/zero,b";
+    struct base_error e = {0};
+    struct values v = accepted(same);
+    assert_int_equal(cli_options_apart(&COMMAND, &v, &e), BASE_USAGE);
+    assert_non_null(strstr(e.text, "--file and WORD are both /dev/null; give each a file of its own"));
+    v = accepted(other);
+    assert_int_equal(cli_options_apart(&COMMAND, &v, NULL), BASE_OK);
 }
 
 static void test_help(void **state) {
     (void)state;
-    struct values v;
-    struct cli_option rows[ROWS];
     char *text = NULL;
     size_t size = 0;
-    table(&v, rows);
     FILE *out = open_memstream(&text, &size);
     assert_non_null(out);
-    cli_options_help(out, rows, ROWS);
+    cli_options_help(out, &COMMAND);
     fclose(out);
-    const char *const wanted[] = {"--flag", "(also -f)", "--text PATH", "--gbs N", "a count (also --global-batch-size)",
-                                  "--lr X"};
+    const char *const wanted[] = {"--flag",
+                                  "(also -f)",
+                                  "--text PATH",
+                                  "--gbs N",
+                                  "a count; default 42 (also --global-batch-size)",
+                                  "--lr X",
+                                  "usage: toise train\n",
+                                  "\nAnd more.\n",
+                                  "red, green (default) or blue: what",
+                                  "--file FILE",
+                                  "left or right\n"};
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
         if (!strstr(text, wanted[i])) fail_msg("\"%s\" is not in the help:\n%s", wanted[i], text);
+    assert_null(strstr(text, "--hidden"));
     free(text);
 }
 
@@ -182,6 +249,8 @@ int main(void) {
         cmocka_unit_test(test_values_that_look_like_flags),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_nothing_half_set),
+        cmocka_unit_test(test_rules),
+        cmocka_unit_test(test_files),
         cmocka_unit_test(test_help),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

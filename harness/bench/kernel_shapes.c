@@ -2,11 +2,12 @@
  *
  * Reads files of shapes, tests/shapes/ *.txt and the user's own. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "cli/kernels_options.h"
+#include "bench/kernel_cases.h"
 
 enum { WORDS = 12 };
 
@@ -150,8 +151,8 @@ static int read_file(FILE *file, const char *path, enum kernel_dtype dtype, stru
     return code;
 }
 
-int cli_kernels_shapes(const char *path, enum kernel_dtype dtype, struct bench_kernel_cases *cases,
-                       struct base_error *e) {
+int bench_kernel_cases_read(struct bench_kernel_cases *cases, const char *path, enum kernel_dtype dtype,
+                            struct base_error *e) {
     struct stat found;
     if (!stat(path, &found) && !S_ISREG(found.st_mode))
         return base_fail(e, BASE_USAGE, "--shapes: %s: is not a plain file; give a file of shapes", path);
