@@ -52,6 +52,8 @@ int machine_document_fact(const struct machine_document *d, const char *field, c
 /* Status, source, how and note of an object that holds a figure or a row of them. */
 int machine_document_origin(const struct machine_document *d, const char *field, const json_t *json,
                             struct machine_fact *fact, struct base_error *e);
+/* Reads the words that are the catalogue's: names of classes. */
+int machine_rule_ready(const struct machine_rule *rule, struct base_error *e);
 /* A range against the rule; `where` is the file. */
 int machine_rule_check(const struct machine_rule *rule, const char *where, const char *field, double low, double high,
                        struct base_error *e);

@@ -8,7 +8,13 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "machine/classes.h"
 #include "records/get.h"
+
+int machine_rule_ready(const struct machine_rule *rule, struct base_error *e) {
+    const struct machine_classes *classes;
+    return rule->words == machine_class_names ? machine_classes(&classes, e) : BASE_OK;
+}
 
 int machine_rule_word(const struct machine_rule *rule, const char *word) {
     for (int i = 0; word && rule->words[i]; i++)

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "machine/classes.h"
+
 #define AT(member) (long)offsetof(struct machine, member)
 #define RATE(part, path, member, least, most, slip)                                                                    \
     { MACHINE_OF_##part, path, AT(member), {MACHINE_RATE, least, most, slip, NULL}, false }
@@ -67,9 +69,11 @@ const struct machine_field machine_fields[] = {
     COUNT(MACHINE, "node.sockets", node.sockets, 1, 64, counts),
     COUNT(MACHINE, "node.cores", node.cores, 1, 1e5, counts),
     RATE(MACHINE, "node.power_w", node.power_w, 50, 1e6, watts),
+    {MACHINE_OF_MACHINE, "node.class", AT(node.class), {MACHINE_WORD, 0, 0, NULL, machine_class_names}, false},
     NEEDED_WORD(MACHINE, "network.topology", network.topology, topologies),
     RATE(MACHINE, "network.latency_s", network.latency_s, 1e-8, 1e-3, seconds),
     RATE(MACHINE, "network.share", network.share, 1e-3, 1, "give a share from 0.001 to 1"),
+    {MACHINE_OF_ACCELERATOR, "class", AT(accelerator.class), {MACHINE_WORD, 0, 0, NULL, machine_class_names}, false},
     {MACHINE_OF_ACCELERATOR, "released", MACHINE_NOWHERE, {.figure = MACHINE_TEXT}, false},
     BY_TYPE("peak_flop_per_s", peak_flop_per_s, 1e9, 1e18, flops),
     BY_TYPE("achieved_matmul_flop_per_s", achieved_flop_per_s, 1e9, 1e18, flops),
@@ -111,7 +115,7 @@ static const char *const others[][24] = {
                             "network.technology", "network.levels", "network.achieved"},
     [MACHINE_OF_ACCELERATOR] = {"schema", "name", "title", "vendor", "kind", "architecture", "like", "unit", "devices",
                                 "notes", "sources", "gemm_tiles", "host.technology", "scale_up.technology",
-                                "scale_up.achieved", "runs.names", "runs.with", "runs.network"},
+                                "scale_up.achieved", "runs.names", "runs.with", "runs.network", "runs.direct"},
     [MACHINE_OF_FACILITY] = {"title", "country", "notes", "storage.technology", "storage.achieved"}};
 
 void machine_field_key(const struct machine_field *field, char key[MACHINE_KEY]) {
@@ -196,6 +200,7 @@ int machine_fields_read(const struct machine_document *d, enum machine_part part
         if (!code && !value && f->required)
             code = base_fail(e, BASE_USAGE, "%s: field \"%s\" is missing; state it, assumed where nobody says",
                              machine_document_where(d, f->path), f->path);
+        if (!code && value) code = machine_rule_ready(&f->rule, e);
         if (!code && value)
             code = machine_document_fact(d, f->path, value, &f->rule,
                                          f->at == MACHINE_NOWHERE ? &unkept : machine_field_slot(f, m), e);

@@ -45,6 +45,10 @@ int machine_peak(const struct machine *m, enum machine_dtype dtype, struct machi
     return BASE_OK;
 }
 
+const struct machine_fact *machine_class(const struct machine *m) {
+    return machine_fact_known(&m->node.class) ? &m->node.class : &m->accelerator.class;
+}
+
 struct machine_fact machine_scale_up(const struct machine *m) {
     const struct machine_fact *wired = &m->node.scale_up_bytes_per_s;
     return machine_fact_known(wired) ? *wired : m->accelerator.scale_up_bytes_per_s;

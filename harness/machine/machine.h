@@ -57,7 +57,8 @@ struct machine_accelerator {
     const char *name, *title, *path; /* path: its file */
     const char *unit;                /* SM, CU, core; NULL: not said */
     enum machine_kind kind;
-    int devices; /* that the driver shows for it; figures are of the whole */
+    int devices;               /* that the driver shows for it; figures are of the whole */
+    struct machine_fact class; /* value: its index in machine/classes.h; assumed: no runs of its chip were fitted */
     struct machine_fact peak_flop_per_s[MACHINE_DTYPES], achieved_flop_per_s[MACHINE_DTYPES]; /* the best matmul */
     struct machine_fact units, clock_hz, flop_per_cycle[MACHINE_DTYPES];                      /* of one unit */
     struct machine_fact memory_bytes; /* INFINITY: no limit, in a file of Calculon's */
@@ -82,6 +83,7 @@ struct machine_node {
     struct machine_rows achieved;
     struct machine_fact rails, rail_bytes_per_s;
     struct machine_fact memory_bytes, sockets, cores, power_w;
+    struct machine_fact class; /* where the accelerator is priced otherwise here */
 };
 
 struct machine_level {
@@ -204,6 +206,8 @@ void machine_each(const struct machine *m,
 
 /* The peak in a type; BASE_USAGE lists the types that the accelerator has. */
 int machine_peak(const struct machine *m, enum machine_dtype dtype, struct machine_fact *peak, struct base_error *e);
+/* The device class that it is priced as: its node's, else its accelerator's; unknown where neither names one. */
+const struct machine_fact *machine_class(const struct machine *m);
 /* All links of one accelerator as this machine wires them; unknown where there are none. */
 struct machine_fact machine_scale_up(const struct machine *m);
 /* A node's nominal bandwidth into the network: all rails. */

@@ -52,6 +52,12 @@ static int check_needed(const struct machine_document *d, const struct machine_a
     return BASE_OK;
 }
 
+/* What is like a fitted accelerator was not fitted itself. */
+static void inherit_class(const struct machine_document *d, struct machine_fact *class) {
+    if (!machine_fact_known(class) || json_object_get(d->own, "class")) return;
+    *class = machine_fact_make(class->value, class->value, MACHINE_ASSUMED, "of the accelerator that it is like");
+}
+
 static int read_accelerator(struct machine *m, const struct machine_document *d, struct base_error *e) {
     struct machine_accelerator *a = &m->accelerator;
     const char *vendor;
@@ -65,6 +71,7 @@ static int read_accelerator(struct machine *m, const struct machine_document *d,
     if (!code) code = machine_fields_read(d, MACHINE_OF_ACCELERATOR, m, e);
     if (!code) code = machine_rows_collectives(d, "scale_up.achieved", &a->scale_up_achieved, e);
     if (!code) code = machine_rows_tiles(d, a, e);
+    inherit_class(d, &a->class);
     return code ? code : check_needed(d, a, e);
 }
 

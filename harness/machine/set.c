@@ -82,7 +82,7 @@ static void undo(struct machine *m, const char *key) {
     if (what & NODES) forget(&m->nodes);
     if (what & NODE) m->node.achieved.count = 0;
     if (what & DRAW) forget(&m->node.power_w), forget(&m->power_w);
-    if (what & WIRES) forget(&m->node.scale_up_bytes_per_s), forget(&m->node.pair_bytes_per_s);
+    if (what & WIRES) forget(&m->node.scale_up_bytes_per_s), forget(&m->node.pair_bytes_per_s), forget(&m->node.class);
     if (what & NETWORK) m->network.achieved.count = 0;
     if (what & LINKS) {
         forget(&a->links), forget(&a->link_bytes_per_s);
@@ -139,6 +139,8 @@ static int parse(const struct machine_rule *rule, const char *where, const char 
                  struct machine_fact *fact, struct base_error *e) {
     char known[128];
     if (rule->figure == MACHINE_WORD) {
+        const int code = machine_rule_ready(rule, e);
+        if (code) return code;
         const int i = machine_rule_word(rule, value);
         machine_rule_words(rule, known, sizeof known);
         if (i < 0) return base_fail(e, BASE_USAGE, "%s: no such word; known: %s", where, known);

@@ -202,8 +202,15 @@ static void names_without_files(void **state) {
         {"facility", "\"idriss\"", "facility", "idris"},
         {"like", "\"eoss\"", "like", "eos-mlperf"},
         {"like", "\"eos-mlperf\"", "like", "like another itself"},
+        {"node.class", "{\"value\":\"hoper\",\"status\":\"recalled\"}", "node.class", "volta, hopper"},
+    };
+    static const struct refusal accelerator[] = {
+        {"class", "{\"value\":\"hoper\",\"status\":\"recalled\"}", "class", "volta, hopper"},
+        {"class", "{\"value\":\"hopper\",\"status\":\"assumed\"}", "class", "how"},
+        {"class", "\"hopper\"", "class", "a fact"},
     };
     REFUSE(rows, true);
+    REFUSE(accelerator, false);
     struct machine m;
     struct base_error e = {0};
     assert_int_equal(machine_read("jean-zay", &m, &e), BASE_USAGE);

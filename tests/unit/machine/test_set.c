@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "machine/classes.h"
 #include "unit/support/folder.h"
 #include "unit/support/machine_json.h"
 
@@ -101,6 +102,30 @@ static void another_accelerator(void **state) {
     assert_true(machine.accelerators.value == 32);
 }
 
+/* A class is set by name; another accelerator brings its own. */
+static void device_class(void **state) {
+    (void)state;
+    machine_json_need_catalog();
+    struct base_error e = {0};
+    const struct machine_class *class;
+    assert_int_equal(machine_class_of(machine_class(&machine), &class, &e), BASE_OK);
+    assert_string_equal(class->name, "other");
+    set("accelerator.class", "volta");
+    set("node.class", "hopper"); /* comes before the accelerator's */
+    assert_int_equal(machine_class_of(machine_class(&machine), &class, &e), BASE_OK);
+    assert_string_equal(class->name, "hopper");
+    assert_int_equal(machine_class(&machine)->status, MACHINE_ASSUMED);
+    set("node.accelerator", "a100-sxm4-40gb");
+    assert_int_equal(machine_class_of(machine_class(&machine), &class, &e), BASE_OK);
+    assert_string_equal(class->name, "ampere");
+    assert_int_equal(machine_class(&machine)->status, MACHINE_MEASURED);
+    set("node.accelerator", "gh200-96gb"); /* like an H100, whose runs were fitted */
+    assert_string_equal(machine_class(&machine)->how, "of the accelerator that it is like");
+    assert_int_equal(machine_class(&machine)->status, MACHINE_ASSUMED);
+    assert_int_equal(machine_set(&machine, "accelerator.class", "hoper", &e), BASE_USAGE);
+    assert_non_null(strstr(e.text, "known: ampere, volta, hopper, blackwell, other"));
+}
+
 static void wrong_changes(void **state) {
     (void)state;
     static const char *const rows[][3] = {
@@ -160,8 +185,8 @@ static void a_copy_changes_alone(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        EACH(counts_follow),       EACH(what_no_longer_holds), EACH(any_fact),
-        EACH(another_accelerator), EACH(wrong_changes),        EACH(a_copy_changes_alone),
+        EACH(counts_follow), EACH(what_no_longer_holds), EACH(any_fact), EACH(another_accelerator), EACH(device_class),
+        EACH(wrong_changes), EACH(a_copy_changes_alone),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }
