@@ -10,7 +10,8 @@ static const double K0_ATTENTION = 32; /* elements of k; a head's matmuls have k
 static const double LAYER_LAUNCH =
     250e-6; /* seconds of CPU to launch a layer's pass, some 25 kernels of 10 us: a floor */
 static const double EXPERTS_LAUNCH = 250e-6; /* and as many that route, sort and send (assumed) */
-static const double BLACKWELL_FLASH = 0.8;   /* of Hopper's share of peak: cuDNN's first kernels for it */
+/* Of large matmuls' share of peak, what fused attention gets where its class does not say; as of those that do. */
+static const double FLASH_SHARE = 0.6;
 
 /* The usual tiles of cuBLAS, and the rate of each over that of the largest (NVIDIA, Matrix Multiplication Background
  * User's Guide, 2023: fewer reuses an element). */
@@ -20,34 +21,16 @@ static const struct {
              {64, 256, 0.85}, {128, 64, 0.80}, {64, 64, 0.65}};
 
 static double matmul_share(const struct cost_platform *x, const struct cost_parameters *p) {
-    switch (x->device) {
-    case COST_V100:
-        return p->value[COST_P_g_v100];
-    case COST_A100:
-        return p->value[COST_P_g_a100];
-    case COST_H100:
-        return p->value[COST_P_g_h100];
-    case COST_GB200:
-        return p->value[COST_P_g_gb200];
-    case COST_OTHER_DEVICE:
-        break;
-    }
-    return x->matmul_share;
+    if (!machine_class_has(x->class, MACHINE_MATMUL_SHARE)) return x->matmul_share;
+    return cost_parameters_trait(p, x->class, MACHINE_MATMUL_SHARE);
 }
 
 static double flash_share(const struct cost_job *job, const struct cost_parameters *p) {
-    switch (job->platform.device) {
-    case COST_V100:
-    case COST_A100:
-        return p->value[COST_P_flash_a100];
-    case COST_H100:
-        return p->value[job->practice.era == COST_FSDP ? COST_P_flash_h100_old : COST_P_flash_hopper];
-    case COST_GB200:
-        return BLACKWELL_FLASH * p->value[COST_P_flash_hopper];
-    case COST_OTHER_DEVICE:
-        break;
-    }
-    return job->platform.flash_share;
+    const struct machine_class *class = job->platform.class;
+    if (job->practice.era == COST_FSDP && machine_class_has(class, MACHINE_OLDER_FLASH_SHARE))
+        return cost_parameters_trait(p, class, MACHINE_OLDER_FLASH_SHARE);
+    if (machine_class_has(class, MACHINE_FLASH_SHARE)) return cost_parameters_trait(p, class, MACHINE_FLASH_SHARE);
+    return FLASH_SHARE * matmul_share(&job->platform, p);
 }
 
 void cost_rates_fill(const struct cost_job *job, const struct cost_parameters *p, const struct cost_ablation *ablation,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Names of eras, devices and fabrics, and how each era's software behaves. */
+ * Names of eras and fabrics, and how each era's software behaves. */
 #include "costmodel/job.h"
 
 #include "base/text.h"
@@ -17,11 +17,6 @@ bool cost_era_find(const char *name, enum cost_era *era) {
     const int i = base_text_find(name, eras, COST_ERAS);
     if (i >= 0) *era = (enum cost_era)i;
     return i >= 0;
-}
-
-const char *cost_device_name(enum cost_device device) {
-    static const char *const names[] = {"V100", "A100", "H100", "GB200", "other"};
-    return names[device];
 }
 
 const char *cost_fabric_name(enum cost_fabric fabric) {

@@ -5,6 +5,7 @@
 #ifndef TOISE_COSTMODEL_JOB_H
 #define TOISE_COSTMODEL_JOB_H
 
+#include "machine/classes.h"
 #include "plan/layout.h"
 
 enum cost_era {
@@ -37,20 +38,18 @@ struct cost_practice {
     double sum_bytes;    /* of its sum over micro-batches, where that is kept beside it (DeepSpeed with BF16); else 0 */
 };
 
-enum cost_device { COST_V100, COST_A100, COST_H100, COST_GB200, COST_OTHER_DEVICE };
 enum cost_fabric { COST_INFINIBAND, COST_ROCE, COST_OMNIPATH };
 
 /* Of one accelerator and its node, bytes/s one way, FLOP/s dense. */
 struct cost_platform {
-    enum cost_device device;
+    const struct machine_class *class;
     enum cost_fabric fabric;
     double peak_flop_per_s, fp32_flop_per_s; /* 16-bit; vector FP32 */
-    double tf32_share;                       /* of the peak, for FP32 storage: 1/2; V100, which lacks TF32, 1/8 */
-    double matmul_share;                     /* COST_OTHER_DEVICE: of the peak that large matmuls get */
-    double flash_share;                      /* COST_OTHER_DEVICE: of the peak that fused attention gets */
+    double tf32_share;                       /* of the peak, for FP32 storage */
+    double matmul_share;                     /* of the peak that large matmuls get, where its class does not say */
     double memory_bytes, memory_bytes_per_s, units;
     double link_bytes_per_s, link_nominal_bytes_per_s; /* inside a node: achieved, and by the data sheet */
-    bool pairwise;                                     /* links shared out among peers: Jean Zay's V100 nodes */
+    bool pairwise;                                     /* links shared out among peers */
     double node_accelerators, domain;                  /* of a node; of the scale-up domain, at least a node */
     double node_bytes_per_s;                           /* nominal, into the network */
     double node_share; /* of it that is achieved, where measured on another fabric than fitted; 0: not */
@@ -89,7 +88,6 @@ double cost_job_routed_rows(const struct cost_job *job);
 
 const char *cost_era_name(enum cost_era era);
 bool cost_era_find(const char *name, enum cost_era *era);
-const char *cost_device_name(enum cost_device device);
 const char *cost_fabric_name(enum cost_fabric fabric);
 /* Everything that follows from the era, the shape and the layout; what does not is false, or 2 bytes. */
 void cost_practice_default(const struct cost_job *job, enum cost_era era, struct cost_practice *practice);

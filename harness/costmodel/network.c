@@ -10,16 +10,23 @@
 /* Seconds per step of a ring inside a node: all-reduces of 1 MiB among 8 A100 (106 us, 14 steps). Not fitted. */
 static const double ALPHA_INSIDE = 6e-6;
 
+/* Of links that are shared out among peers, what a class is known to achieve. */
+static double inside(const struct cost_platform *x, const struct cost_parameters *p) {
+    if (!x->pairwise || !machine_class_has(x->class, MACHINE_DIRECT_RATE)) return x->link_bytes_per_s;
+    return cost_parameters_trait(p, x->class, MACHINE_DIRECT_RATE);
+}
+
 /* Omni-Path's figures are a node's; elsewhere a share of the nominal bandwidth is achieved. */
 static void outside(const struct cost_platform *x, const struct cost_parameters *p, struct cost_links *l) {
     const double nominal = x->node_bytes_per_s;
-    const bool v100 = x->device == COST_V100;
     l->node = l->group = nominal * (x->node_share > 0              ? x->node_share
                                     : x->fabric == COST_INFINIBAND ? p->value[COST_P_infiniband]
                                                                    : p->value[COST_P_roce]);
     if (x->fabric != COST_OMNIPATH || x->node_share > 0) return;
-    l->node = fmin(nominal, p->value[v100 ? COST_P_opa_v100_node : COST_P_opa_a100_node]);
-    l->group = fmin(nominal, p->value[v100 ? COST_P_opa_v100_group : COST_P_opa_a100_group]);
+    if (machine_class_has(x->class, MACHINE_OMNIPATH_NODE))
+        l->node = fmin(nominal, cost_parameters_trait(p, x->class, MACHINE_OMNIPATH_NODE));
+    if (machine_class_has(x->class, MACHINE_OMNIPATH_GROUP))
+        l->group = fmin(nominal, cost_parameters_trait(p, x->class, MACHINE_OMNIPATH_GROUP));
     l->spread = p->value[COST_P_opa_spread];
 }
 
@@ -28,7 +35,7 @@ void cost_links_fill(const struct cost_job *job, const struct cost_parameters *p
     const struct cost_platform *x = &job->platform;
     *l = (struct cost_links){
         .domain = fmin(x->domain, job->accelerators),
-        .inside = x->pairwise && x->device == COST_V100 ? p->value[COST_P_link_jz_v100] : x->link_bytes_per_s,
+        .inside = inside(x, p),
         .alpha = p->value[COST_P_alpha],
         .alpha_inside = ALPHA_INSIDE,
         .interference = ablation->interference ? 0 : p->value[COST_P_interference],

@@ -1,17 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The list of parameters as a table, and the priors. */
+ * The list of parameters as a table, the classes' behind it, and the priors. */
 #include "costmodel/parameters.h"
 
-const struct cost_parameter_info cost_parameter_infos[COST_PARAMETERS] = {
+static const struct cost_parameter_info list[COST_PARAMETERS] = {
 #define P(parameter, mean, spread, text) {#parameter, text, mean, spread},
     COST_PARAMETER_LIST(P)
 #undef P
 };
 
-void cost_parameters_prior(struct cost_parameters *p) {
-    for (int i = 0; i < COST_PARAMETERS; i++) {
-        p->value[i] = cost_parameter_infos[i].prior;
-        p->sd[i] = cost_parameter_infos[i].sd;
+int cost_parameters_count(const struct cost_parameters *p) {
+    return COST_PARAMETERS + p->classes->priors;
+}
+
+struct cost_parameter_info cost_parameters_info(const struct cost_parameters *p, int index) {
+    if (index < COST_PARAMETERS) return list[index];
+    const struct machine_prior *x = &p->classes->prior[index - COST_PARAMETERS];
+    return (struct cost_parameter_info){x->name, x->meaning, x->value, x->spread};
+}
+
+int cost_parameters_prior(struct cost_parameters *p, struct base_error *e) {
+    const int code = machine_classes(&p->classes, e);
+    for (int i = 0; !code && i < cost_parameters_count(p); i++) {
+        const struct cost_parameter_info info = cost_parameters_info(p, i);
+        p->value[i] = info.prior, p->sd[i] = info.sd;
     }
+    return code;
+}
+
+double cost_parameters_trait(const struct cost_parameters *p, const struct machine_class *class,
+                             enum machine_trait trait) {
+    return class->trait[trait].times * p->value[COST_PARAMETERS + class->trait[trait].prior];
 }

@@ -1,21 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A machine's facts as a platform: device family, fabric, links, network. */
+ * A machine's facts as a platform: device class, fabric, links, network. */
 #include "costmodel/platform.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Shares of the nominal rate of links that all-reduces get: measured on V100 (124e9 of 150e9 bytes/s at 4 GB) and A100
- * (229e9 of 300e9 at 1 GiB); recalled for the others, to which fits are insensitive. */
-static const double LINK_SHARE[] = {[COST_V100] = 124.0 / 150,
-                                    [COST_A100] = 229.0 / 300,
-                                    [COST_H100] = 0.8,
-                                    [COST_GB200] = 650.0 / 900,
-                                    [COST_OTHER_DEVICE] = 0.75};
-/* Shares of peak of large matmuls in training steps where nothing is known of a device: what families were fitted to,
- * from the lowest to the highest; fused attention gets this share of that, as on those. */
-static const double MATMUL_SHARE[COST_SIDES] = {0.4, 0.55, 0.75}, FLASH_SHARE = 0.6;
+/* Shares of peak of large matmuls in training steps where nothing is known of a device: what classes were fitted to,
+ * from the lowest to the highest. */
+static const double MATMUL_SHARE[COST_SIDES] = {0.4, 0.55, 0.75};
 /* A whole step's matmuls get this share of the best one measured alone: clocks fall under power caps. */
 static const double SUSTAINED = 0.9;
 
@@ -33,30 +26,6 @@ enum machine_dtype cost_platform_dtype(const struct machine *m) {
 
 static double pick(const struct machine_fact *f, enum cost_side side) {
     return side == COST_SLOW ? f->low : side == COST_FAST ? f->high : f->value;
-}
-
-enum cost_device cost_platform_device(const struct machine *m, const char **unlike) {
-    static const struct {
-        const char *prefix;
-        enum cost_device device;
-        bool fitted; /* itself, not a sibling alone */
-    } families[] = {
-        {"v100-sxm2", COST_V100, true}, {"a100-sxm4", COST_A100, true}, {"a100-", COST_A100, false},
-        {"h100-sxm5", COST_H100, true}, {"h200-", COST_H100, true},     {"h100-", COST_H100, false},
-        {"gh200-", COST_H100, false},   {"h800-", COST_H100, false},    {"gb200", COST_GB200, true},
-        {"gb300", COST_GB200, true},    {"b200-", COST_GB200, true},    {"b300-", COST_GB200, false},
-    };
-    for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
-        if (strncmp(m->accelerator.name, families[i].prefix, strlen(families[i].prefix))) continue;
-        if (!families[i].fitted) *unlike = "no run on its accelerator was fitted: priced as its family";
-        return families[i].device;
-    }
-    *unlike = "no run on its accelerator was fitted: its efficiency is a guess, and so is the interval's";
-    return COST_OTHER_DEVICE;
-}
-
-double cost_platform_link_share(enum cost_device device) {
-    return LINK_SHARE[device];
 }
 
 static bool begins(const char *text, const char *with) {
@@ -94,6 +63,20 @@ static double share_of_peak(const struct machine *m, enum machine_dtype dtype, e
     return MATMUL_SHARE[side];
 }
 
+int cost_platform_class(const struct machine *m, enum machine_dtype dtype, enum cost_side side, struct cost_platform *x,
+                        const char **unlike, struct base_error *e) {
+    const struct machine_fact *stated = machine_class(m);
+    const int code = machine_class_of(stated, &x->class, e);
+    if (code) return code;
+    if (!machine_class_has(x->class, MACHINE_MATMUL_SHARE)) {
+        x->matmul_share = share_of_peak(m, dtype, side);
+        *unlike = "no run on its accelerator was fitted: its efficiency is a guess, and so is the interval's";
+    } else if (stated->status == MACHINE_ASSUMED) {
+        *unlike = "no run on its accelerator was fitted: priced as its class";
+    }
+    return BASE_OK;
+}
+
 static int missing(const struct machine *m, const char *key, struct base_error *e) {
     return base_fail(e, BASE_USAGE, "--machine %s: \"%s\" is unknown, which the price of a step needs; give --set %s=X",
                      m->name, key, key);
@@ -107,7 +90,7 @@ static void links(const struct machine *m, double devices, enum cost_side side, 
     x->link_nominal_bytes_per_s = nominal;
     x->link_bytes_per_s = measured > 0      ? measured
                           : isfinite(share) ? share * nominal
-                                            : cost_platform_link_share(x->device) * nominal;
+                                            : x->class->link_share.value * nominal;
     x->pairwise = (enum machine_node_topology)m->node.topology.value == MACHINE_DIRECT;
     x->domain = x->node_accelerators;
     if (machine_fact_known(spans) && spans->value > 1)
@@ -149,7 +132,6 @@ int cost_platform_fill(const struct machine *m, enum machine_dtype dtype, double
     if (!machine_fact_known(&a->memory_bytes_per_s)) return missing(m, "accelerator.memory_bytes_per_s", e);
     const struct machine_fact *fp32 = &a->peak_flop_per_s[MACHINE_FP32];
     *x = (struct cost_platform){
-        .device = cost_platform_device(m, &why),
         .peak_flop_per_s = pick(&peak, side) / devices,
         .fp32_flop_per_s = machine_fact_known(fp32) ? pick(fp32, side) / devices : 0,
         .tf32_share = 1, /* the peak above is that of the type asked for */
@@ -158,10 +140,7 @@ int cost_platform_fill(const struct machine *m, enum machine_dtype dtype, double
         .units = machine_fact_known(&a->units) && a->kind != MACHINE_CPU ? a->units.value / devices : 0,
         .node_accelerators = sockets * devices,
     };
-    if (x->device == COST_OTHER_DEVICE) {
-        x->matmul_share = share_of_peak(m, dtype, side);
-        x->flash_share = FLASH_SHARE * x->matmul_share;
-    }
+    if ((code = cost_platform_class(m, dtype, side, x, &why, e))) return code;
     links(m, devices, side, x);
     network(m, nodes, side, x, &why);
     if (unlike) *unlike = why;

@@ -27,10 +27,10 @@ const char *cost_label_name(enum cost_label label); /* "interpolated", "extrapol
 int cost_platform_fill(const struct machine *m, enum machine_dtype dtype, double nodes, enum cost_side side,
                        struct cost_platform *x, const char **unlike, struct base_error *e);
 
-/* The family that the accelerator is priced as; *unlike: why no fitted run speaks for it, else as it was. */
-enum cost_device cost_platform_device(const struct machine *m, const char **unlike);
-/* Of a family's links, the share of the nominal rate that all-reduces get. */
-double cost_platform_link_share(enum cost_device device);
+/* The accelerator's part of that: its class, and what the class does not say. *unlike is as it was where runs on the
+ * accelerator were fitted. */
+int cost_platform_class(const struct machine *m, enum machine_dtype dtype, enum cost_side side, struct cost_platform *x,
+                        const char **unlike, struct base_error *e);
 
 /* Of the facts that the price of a step reads, the one that is known least well: its key and its status. */
 const char *cost_platform_weakest(const struct machine *m, enum machine_dtype dtype, enum machine_status *status);

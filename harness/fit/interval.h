@@ -11,7 +11,7 @@
 enum { FIT_CLASSES = 64 };
 
 struct fit_class {
-    enum cost_device device;
+    const struct machine_class *device;
     enum cost_era era;
     enum cost_fabric fabric;
     int runs;

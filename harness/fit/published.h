@@ -29,7 +29,7 @@ struct fit_runs {
 /* BASE_USAGE names file, line, column and fix: no table, or a column that is unknown or missing. A row that cannot be
  * used says `why`: another count of fields than the header's; a cell that is no number, out of range or none of its
  * words; a layout that does not multiply to the accelerators or cuts heads; times and rates that contradict each other
- * or the peak; an accelerator that no family of fitted ones has. */
+ * or the peak; an accelerator that the catalogue does not price. */
 int fit_runs_read(const char *path, struct fit_runs *runs, struct base_error *e);
 void fit_runs_free(struct fit_runs *runs);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a published run says of its hardware: data sheets by the accelerator's name, fabrics by what describes them. */
+ * What a published run says of its hardware: the catalogue's accelerator by its name, fabrics by what describes them.
+ */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,16 +51,20 @@ static double gigabits(const char *text, double node_accelerators) {
     return 0;
 }
 
+/* Accelerators of "NVL72", as runs take them: a power of two; 0: not said. */
+static double nvlink_domain(const char *text) {
+    const char *name = strstr(text, "NVL");
+    const double all = name ? strtod(name + 3, NULL) : 0;
+    return all >= 1 ? exp2(floor(log2(all))) : 0;
+}
+
 static bool fabric_of(const char *text, double node_accelerators, struct fabric *f) {
     static const char *const ethernets[] = {"RoCE", "Ethernet", "EFA", "RDMA", "Slingshot"};
     static const char *const infinibands[] = {"HDR", "NDR", "XDR", "InfiniBand", "Gb/s per node", "Gb/s per GPU"};
     const double rate = gigabits(text, node_accelerators) * 1e9 / 8;
     *f = (struct fabric){.fabric = COST_INFINIBAND, .node_bytes_per_s = rate};
-    if (says(text, "NVL72")) {
-        f->domain = 64; /* of 72: a power of two is what runs take */
-        if (rate == 0) f->node_bytes_per_s = 200e9;
-        return true;
-    }
+    f->domain = nvlink_domain(text);
+    if (f->domain > 0) return true;
     if (says(text, "Omni-Path")) f->fabric = COST_OMNIPATH;
     for (size_t i = 0; i < sizeof ethernets / sizeof *ethernets; i++)
         if (says(text, ethernets[i])) f->fabric = COST_ROCE;
@@ -71,15 +77,17 @@ static bool fabric_of(const char *text, double node_accelerators, struct fabric 
 int fit_words_platform(const struct fit_words *w, const struct fit_sheets *sheets, double node_accelerators,
                        struct cost_platform *platform, const char **unlike, struct base_error *e) {
     const struct fit_sheet *s;
-    struct fabric f;
+    struct fabric f, usual;
     int code = fit_sheets_find(sheets, w->accelerator, &s, e);
     if (code) return code;
     if (says(w->accelerator, "PCI"))
         return base_fail(e, BASE_USAGE, "cards on PCIe: none was fitted (accelerator \"%.60s\")", w->accelerator);
-    if (!fabric_of(w->interconnect, node_accelerators, &f)) fabric_of(s->network, node_accelerators, &f);
+    fabric_of(s->network, node_accelerators, &usual);
+    if (!fabric_of(w->interconnect, node_accelerators, &f)) f = usual;
+    if (f.node_bytes_per_s == 0) f.node_bytes_per_s = usual.node_bytes_per_s;
     *platform = s->platform;
     platform->fabric = f.fabric;
-    platform->pairwise = f.fabric == COST_OMNIPATH && platform->device == COST_V100;
+    platform->pairwise = s->direct && fit_sheets_word(w->interconnect, s->direct);
     platform->node_accelerators = node_accelerators;
     platform->domain = f.domain > 0 ? f.domain : node_accelerators;
     platform->node_bytes_per_s = f.node_bytes_per_s;

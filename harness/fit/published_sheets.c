@@ -28,20 +28,22 @@ static bool is_texts(const json_t *list) {
     return json_array_size(list) > 0;
 }
 
-static void fill(const struct machine *m, struct fit_sheet *s) {
+static int fill(const struct machine *m, struct fit_sheet *s, struct base_error *e) {
     const struct machine_accelerator *a = &m->accelerator;
-    const struct machine_fact *peak = &a->peak_flop_per_s[cost_platform_dtype(m)];
+    const enum machine_dtype dtype = cost_platform_dtype(m);
     struct cost_platform *x = &s->platform;
     *x = (struct cost_platform){
-        .device = cost_platform_device(m, &s->unlike),
-        .peak_flop_per_s = three_digits(peak->value),
+        .peak_flop_per_s = three_digits(a->peak_flop_per_s[dtype].value),
         .fp32_flop_per_s = a->peak_flop_per_s[MACHINE_FP32].value,
-        .tf32_share = machine_fact_known(&a->peak_flop_per_s[MACHINE_TF32]) ? 0.5 : 0.125,
         .memory_bytes_per_s = a->memory_bytes_per_s.value,
         .units = a->units.value,
         .link_nominal_bytes_per_s = a->scale_up_bytes_per_s.value,
     };
-    x->link_bytes_per_s = cost_platform_link_share(x->device) * x->link_nominal_bytes_per_s;
+    const int code = cost_platform_class(m, dtype, COST_MIDDLE, x, &s->unlike, e);
+    if (code) return code;
+    x->tf32_share = x->class->tf32_share.value;
+    x->link_bytes_per_s = x->class->link_share.value * x->link_nominal_bytes_per_s;
+    return BASE_OK;
 }
 
 struct reading {
@@ -59,19 +61,20 @@ static int read_sheet(void *context, const char *name) {
     const json_t *runs = json_object_get(file, "runs"); /* its own: what it is like has other names */
     struct fit_sheet s = {.names = json_object_get(runs, "names"),
                           .with = json_object_get(runs, "with"),
+                          .direct = json_object_get(runs, "direct"),
                           .network = json_string_value(json_object_get(runs, "network")),
                           .file = file};
     if (!runs) {
         json_decref(file);
         return BASE_OK;
     }
-    if (!is_texts(s.names) || (s.with && !is_texts(s.with)) || !s.network)
+    if (!is_texts(s.names) || (s.with && !is_texts(s.with)) || (s.direct && !is_texts(s.direct)) || !s.network)
         code = base_fail(r->e, BASE_USAGE,
                          "%s: field \"runs\" must have \"names\" (a list of texts), \"network\" (a text), and may have "
-                         "\"with\" (a list of texts)",
+                         "\"with\" and \"direct\" (lists of texts)",
                          path);
     if (!code) code = machine_accelerator_read(&m, "accelerators", name, NULL, r->e);
-    if (!code) fill(&m, &s);
+    if (!code) code = fill(&m, &s, r->e);
     machine_close(&m);
     struct fit_sheet *more = code ? NULL : realloc(r->sheets->sheet, (size_t)(r->sheets->count + 1) * sizeof *more);
     if (!more) {
@@ -107,8 +110,7 @@ static bool has_word(const char *text, const char *word) {
     return false;
 }
 
-/* The first of the words that stands there; NULL: none. */
-static const char *first_word(const char *text, const json_t *words) {
+const char *fit_sheets_word(const char *text, const json_t *words) {
     const json_t *word;
     size_t i;
     json_array_foreach(words, i, word) if (has_word(text, json_string_value(word))) return json_string_value(word);
@@ -133,12 +135,12 @@ int fit_sheets_find(const struct fit_sheets *sheets, const char *text, const str
     *found = NULL;
     for (int i = 0; i < sheets->count; i++) {
         const struct fit_sheet *s = &sheets->sheet[i];
-        const char *own = first_word(text, s->names);
+        const char *own = fit_sheets_word(text, s->names);
         if (!own) continue;
         if (name && strcmp(name, own) != 0)
             return base_fail(e, BASE_USAGE, "accelerator \"%.60s\" names both %s and %s; give one", text, name, own);
         name = own;
-        if (s->with && !first_word(text, s->with)) continue;
+        if (s->with && !fit_sheets_word(text, s->with)) continue;
         if (*found && told) continue;
         *found = s, told = s->with != NULL;
     }

@@ -10,6 +10,7 @@
 
 struct fit_sheet {
     json_t *names, *with;          /* words that tables name it by; of those that tell it from a sibling, or NULL */
+    json_t *direct;                /* words of networks whose nodes share links out among peers, or NULL */
     const char *network;           /* where a run does not say */
     const char *unlike;            /* why no fitted run speaks for it; NULL: one does */
     struct cost_platform platform; /* what its file alone decides */
@@ -28,5 +29,7 @@ void fit_sheets_free(struct fit_sheets *sheets);
  * or several. */
 int fit_sheets_find(const struct fit_sheets *sheets, const char *text, const struct fit_sheet **found,
                     struct base_error *e);
+/* The first of the words that stands in the text; NULL: none. */
+const char *fit_sheets_word(const char *text, const json_t *words);
 
 #endif

@@ -83,8 +83,7 @@ int fit_words_practice(const struct fit_words *w, struct cost_job *job, struct b
     if (code) return code;
     job->layout.recompute = recompute_of(w, job, era);
     cost_practice_default(job, era, x);
-    const bool old_pax =
-        says(w->model, "Pax") && job->platform.device == COST_A100 && !says(w->notes, "Transformer Engine");
+    const bool old_pax = says(w->model, "Pax") && !says(w->notes, "Transformer Engine");
     x->flash = !strcmp(w->flash, "True") || (x->flash && !old_pax);
     x->blocking = says(w->notes, "CUDA_LAUNCH_BLOCKING=1");
     x->slots = says(w->notes, "pipeline slots") || says(w->notes, "PP split");

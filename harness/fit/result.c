@@ -13,11 +13,8 @@
 #include "records/record.h"
 
 static const char SCHEMA[] = "parameters/1";
-enum { DEVICES = COST_OTHER_DEVICE + 1, FABRICS = COST_OMNIPATH + 1 };
+enum { FABRICS = COST_OMNIPATH + 1 };
 
-static const char *device_name(int i) {
-    return cost_device_name((enum cost_device)i);
-}
 static const char *era_name(int i) {
     return cost_era_name((enum cost_era)i);
 }
@@ -46,30 +43,33 @@ static int read_number(const struct fit_result *f, const json_t *object, const c
     return BASE_OK;
 }
 
+/* Those of a class that the file lacks keep their priors: the class was added since. */
 static int read_parameters(struct fit_result *f, const json_t *object, struct base_error *e) {
-    int code = BASE_OK;
-    if (json_object_size(object) != COST_PARAMETERS)
-        return wrong(f, "parameters", "not as many as this version has", e);
-    for (int i = 0; i < COST_PARAMETERS && !code; i++) {
-        const char *name = cost_parameter_infos[i].name;
+    size_t read = 0;
+    int code = cost_parameters_prior(&f->parameters, e);
+    for (int i = 0; !code && i < cost_parameters_count(&f->parameters); i++) {
+        const char *name = cost_parameters_info(&f->parameters, i).name;
         const json_t *p = json_object_get(object, name);
+        if (!p && i >= COST_PARAMETERS) continue;
         if (!p) return wrong(f, name, "missing", e);
+        read++;
         code = read_number(f, p, name, "value", &f->parameters.value[i], e);
         if (!code) code = read_number(f, p, name, "sd", &f->parameters.sd[i], e);
         if (!code && !(f->parameters.value[i] > 0 && f->parameters.sd[i] > 0))
             code = wrong(f, name, "value and sd are above 0", e);
     }
+    if (!code && read != json_object_size(object)) code = wrong(f, "parameters", "more than this version has", e);
     return code;
 }
 
 static int read_class(const struct fit_result *f, const json_t *o, struct fit_class *c, struct base_error *e) {
-    const int device = find(json_string_value(json_object_get(o, "device")), device_name, DEVICES);
+    const struct machine_class *device =
+        machine_class_find(f->parameters.classes, json_string_value(json_object_get(o, "device")));
     const int era = find(json_string_value(json_object_get(o, "framework")), era_name, COST_ERAS);
     const int fabric = find(json_string_value(json_object_get(o, "fabric")), fabric_name, FABRICS);
     double runs = 0;
-    if (device < 0 || era < 0 || fabric < 0) return wrong(f, "classes", "unknown device, framework or fabric", e);
-    *c = (struct fit_class){
-        .device = (enum cost_device)device, .era = (enum cost_era)era, .fabric = (enum cost_fabric)fabric};
+    if (!device || era < 0 || fabric < 0) return wrong(f, "classes", "unknown device, framework or fabric", e);
+    *c = (struct fit_class){.device = device, .era = (enum cost_era)era, .fabric = (enum cost_fabric)fabric};
     int code = read_number(f, o, "classes", "runs", &runs, e);
     if (!code) code = read_number(f, o, "classes", "accelerators", &c->accelerators, e);
     if (!code) code = read_number(f, o, "classes", "low", &c->low, e);
@@ -93,9 +93,12 @@ static int read_intervals(struct fit_result *f, const json_t *file, struct base_
     return code;
 }
 
+/* A class that the file lacks takes that of devices without one. */
 static int read_shares(struct fit_result *f, const json_t *object, struct base_error *e) {
-    for (int d = 0; d < DEVICES; d++) {
-        const json_t *v = json_object_get(object, device_name(d));
+    const struct machine_classes *classes = f->parameters.classes;
+    for (int d = 0; d < classes->count; d++) {
+        const json_t *v = json_object_get(object, classes->class[d].name);
+        if (!v) v = json_object_get(object, "other");
         f->naive_share[d] = v ? json_number_value(v) : NAN;
         if (f->naive_share[d] <= 0) return wrong(f, "rival", "shares of peak are above 0", e);
     }
@@ -160,11 +163,11 @@ int fit_result_make(const struct fit_runs *runs, const struct fit_row *rows, con
 
 static json_t *parameters_json(const struct cost_parameters *p) {
     json_t *all = json_object();
-    for (int i = 0; i < COST_PARAMETERS; i++) {
-        const struct cost_parameter_info *info = &cost_parameter_infos[i];
-        json_object_set_new(all, info->name,
+    for (int i = 0; i < cost_parameters_count(p); i++) {
+        const struct cost_parameter_info info = cost_parameters_info(p, i);
+        json_object_set_new(all, info.name,
                             json_pack("{s:f, s:f, s:f, s:f, s:s}", "value", p->value[i], "sd", p->sd[i], "prior",
-                                      info->prior, "prior_sd", info->sd, "meaning", info->meaning));
+                                      info.prior, "prior_sd", info.sd, "meaning", info.meaning));
     }
     return all;
 }
@@ -173,7 +176,7 @@ static json_t *classes_json(const struct fit_intervals *t) {
     json_t *all = json_array();
     for (int i = 0; i < t->count; i++) {
         const struct fit_class *c = &t->class[i];
-        json_array_append_new(all, json_pack("{s:s, s:s, s:s, s:i, s:f, s:f, s:f}", "device", device_name(c->device),
+        json_array_append_new(all, json_pack("{s:s, s:s, s:s, s:i, s:f, s:f, s:f}", "device", c->device->name,
                                              "framework", era_name(c->era), "fabric", fabric_name(c->fabric), "runs",
                                              c->runs, "accelerators", c->accelerators, "low", c->low, "high", c->high));
     }
@@ -189,8 +192,9 @@ int fit_result_place(char path[RECORD_CATALOG_PATH], struct base_error *e) {
 
 int fit_result_write(const char *path, const struct fit_result *f, const json_t *scores, struct base_error *e) {
     json_t *rival = json_object();
-    for (int d = 0; d < DEVICES; d++)
-        if (!isnan(f->naive_share[d])) json_object_set_new(rival, device_name(d), json_real(f->naive_share[d]));
+    const struct machine_classes *classes = f->parameters.classes;
+    for (int d = 0; d < classes->count; d++)
+        if (!isnan(f->naive_share[d])) json_object_set_new(rival, classes->class[d].name, json_real(f->naive_share[d]));
     json_t *file = json_pack("{s:s, s:s, s:s, s:s, s:o, s:{s:f, s:f}, s:o, s:o, s:O?, s:O}", "schema", SCHEMA, "by",
                              "toise validate --fit", "version", TOISE_VERSION, "time", f->date, "parameters",
                              parameters_json(&f->parameters), "unseen", "low", f->intervals.unseen_low, "high",

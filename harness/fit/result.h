@@ -13,7 +13,7 @@
 struct fit_result {
     struct cost_parameters parameters;
     struct fit_intervals intervals;
-    double naive_share[COST_OTHER_DEVICE + 1]; /* of peak, by device; NAN: no runs */
+    double naive_share[MACHINE_CLASSES]; /* of peak, by device class; NAN: no runs */
     char path[RECORD_CATALOG_PATH], date[32];
     json_t *runs; /* {source: [id, ...]}: what was fitted on */
 };

@@ -159,13 +159,13 @@ static int by_share(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* The weighted median share of peak that a device's rows reach; NAN: none. */
-static double share_of(const struct fit_row *kept, int count, enum cost_device device, struct rate *rates) {
+/* The weighted median share of peak that rows of a device class reach; NAN: none. */
+static double share_of(const struct fit_row *kept, int count, int class, struct rate *rates) {
     double half = 0;
     int n = 0;
     for (int i = 0; i < count; i++) {
         const struct cost_job *job = kept[i].job;
-        if (kept[i].weight == 0 || job->platform.device != device) continue;
+        if (kept[i].weight == 0 || job->platform.class->index != class) continue;
         rates[n].log_share =
             log(model_flop(job) / (job->accelerators * kept[i].measured_s * job->platform.peak_flop_per_s));
         rates[n].weight = kept[i].weight;
@@ -177,19 +177,18 @@ static double share_of(const struct fit_row *kept, int count, enum cost_device d
     return NAN;
 }
 
-static void shares_of(const struct fit_row *kept, int count, double shares[COST_OTHER_DEVICE + 1], struct rate *rates) {
-    double seen[COST_OTHER_DEVICE + 1];
+static void shares_of(const struct fit_row *kept, int count, double shares[MACHINE_CLASSES], struct rate *rates) {
+    double seen[MACHINE_CLASSES];
     int n = 0;
-    for (int d = 0; d <= COST_OTHER_DEVICE; d++) {
-        shares[d] = share_of(kept, count, (enum cost_device)d, rates);
+    for (int d = 0; d < MACHINE_CLASSES; d++) {
+        shares[d] = share_of(kept, count, d, rates);
         if (!isnan(shares[d])) seen[n++] = shares[d];
     }
-    for (int d = 0; d <= COST_OTHER_DEVICE && n > 0; d++)
+    for (int d = 0; d < MACHINE_CLASSES && n > 0; d++)
         if (isnan(shares[d])) shares[d] = base_stats_quantile(seen, n, 0.5);
 }
 
-int fit_naive_shares(const struct fit_row *rows, int count, double shares[COST_OTHER_DEVICE + 1],
-                     struct base_error *e) {
+int fit_naive_shares(const struct fit_row *rows, int count, double shares[MACHINE_CLASSES], struct base_error *e) {
     struct rate *rates = malloc(((size_t)count + 1) * sizeof *rates);
     if (!rates) return base_fail(e, BASE_BROKEN, "out of memory for %d rows", count);
     shares_of(rows, count, shares, rates);
@@ -197,8 +196,8 @@ int fit_naive_shares(const struct fit_row *rows, int count, double shares[COST_O
     return BASE_OK;
 }
 
-double fit_naive_step(const struct cost_job *job, const double shares[COST_OTHER_DEVICE + 1]) {
-    return model_flop(job) / (job->accelerators * job->platform.peak_flop_per_s * shares[job->platform.device]);
+double fit_naive_step(const struct cost_job *job, const double shares[MACHINE_CLASSES]) {
+    return model_flop(job) / (job->accelerators * job->platform.peak_flop_per_s * shares[job->platform.class->index]);
 }
 
 int fit_naive(const struct fit_runs *runs, const struct fit_row *rows, enum fit_split split, double *step_s,
@@ -210,7 +209,7 @@ int fit_naive(const struct fit_runs *runs, const struct fit_row *rows, enum fit_
     if (!kept || !rates || !part) code = base_fail(e, BASE_BROKEN, "out of memory for %d rows", runs->count);
     const int parts = code ? 0 : divide(runs, rows, split, part);
     for (int g = 0; g < parts; g++) {
-        double shares[COST_OTHER_DEVICE + 1];
+        double shares[MACHINE_CLASSES];
         without(runs, rows, part, g, kept);
         shares_of(kept, runs->count, shares, rates);
         for (int i = 0; i < runs->count; i++)

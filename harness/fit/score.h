@@ -40,12 +40,12 @@ int fit_leave_out_intervals(const struct fit_runs *runs, const struct fit_row *r
                             const double *fold, const double *source, struct fit_prediction *predictions,
                             struct base_error *e);
 
-/* The rival that knows no model: one rate of model FLOP/s for each device, the weighted median of the other parts'
- * rows; a device without rows gets the median share of peak of the others. */
+/* The rival that knows no model: one rate of model FLOP/s for each device class, the weighted median of the other
+ * parts' rows; a class without rows gets the median share of peak of the others. */
 int fit_naive(const struct fit_runs *runs, const struct fit_row *rows, enum fit_split split, double *step_s,
               struct base_error *e);
-/* Its rates by all rows: shares of peak by device; NAN where there are no rows at all. */
-int fit_naive_shares(const struct fit_row *rows, int count, double shares[COST_OTHER_DEVICE + 1], struct base_error *e);
-double fit_naive_step(const struct cost_job *job, const double shares[COST_OTHER_DEVICE + 1]);
+/* Its rates by all rows: shares of peak by class; NAN where there are no rows at all. */
+int fit_naive_shares(const struct fit_row *rows, int count, double shares[MACHINE_CLASSES], struct base_error *e);
+double fit_naive_step(const struct cost_job *job, const double shares[MACHINE_CLASSES]);
 
 #endif

@@ -52,12 +52,12 @@ static int count_accelerators(const struct machine *m, const struct projection_q
     return BASE_OK;
 }
 
-static void practice(const struct projection_question *q, enum machine_dtype dtype, enum cost_device device,
+static void practice(const struct projection_question *q, enum machine_dtype dtype, const struct machine_class *class,
                      struct cost_practice *x) {
     const struct cost_job job = {.model.family = q->config->family, .layout = {.dp = 0, .sequence_parallel = true}};
     cost_practice_default(&job, q->era, x);
     const bool narrow = dtype == MACHINE_BF16 || dtype == MACHINE_FP16;
-    x->flash = q->fused == PLAN_FREE ? x->flash && device != COST_V100 : q->fused; /* its kernels want Ampere */
+    x->flash = q->fused == PLAN_FREE ? x->flash && class->fused_attention.value != 0 : q->fused;
     x->blocking = q->blocking, x->slots = q->slots, x->tied = q->config->tied;
     x->eager = x->eager || q->eager;
     x->overlap_dp = x->overlap_dp && !q->blocking;
@@ -72,9 +72,10 @@ static int ask_of(const struct machine *m, const struct projection_question *q, 
     *ask = (struct cost_ask){.config = q->config, .choice = q->choice, .seq = q->seq, .global_batch = q->global_batch};
     int code =
         cost_platform_fill(m, dtype, accelerators / m->node.accelerators.value, COST_MIDDLE, &ask->platform, unlike, e);
-    practice(q, dtype, ask->platform.device, &ask->practice);
+    if (code) return code;
+    practice(q, dtype, ask->platform.class, &ask->practice);
     ask->ranks = (int)(accelerators * ask->platform.node_accelerators / m->node.accelerators.value);
-    return code;
+    return BASE_OK;
 }
 
 static double nodes_of(const struct projection *p) {

@@ -22,9 +22,9 @@ static bool classes_seen(const struct study_curve *c) {
 static int fit(struct study_curve *c, double *fold, double *source, const struct study_validate_watch *watch,
                struct base_error *e) {
     struct cost_parameters p;
-    cost_parameters_prior(&p);
+    int code = cost_parameters_prior(&p, e);
     watch->phase(watch->context, "the fit without this series");
-    int code = fit_parameters(c->fit, c->runs.count, &whole, &p, NULL, e);
+    if (!code) code = fit_parameters(c->fit, c->runs.count, &whole, &p, NULL, e);
     watch->phase(watch->context, "its intervals: fits with each tenth left out");
     if (!code) code = fit_leave_out(&c->runs, c->fit, FIT_SPLIT_TENTH, &whole, &p, fold, e);
     if (!code) code = fit_result_make(&c->runs, c->fit, &p, fold, fold, &c->fitted, e);

@@ -141,8 +141,8 @@ int study_validate_fit(struct study_validate *v, const char *table, const struct
     struct left_out t = {room, room + n, room + 2 * n, room + 3 * n};
     watch->phase(watch->context, "the fit");
     v->fit = true;
-    cost_parameters_prior(&p);
-    code = fit_parameters(v->rows, v->runs.count, &whole, &p, &v->cost, e);
+    code = cost_parameters_prior(&p, e);
+    if (!code) code = fit_parameters(v->rows, v->runs.count, &whole, &p, &v->cost, e);
     v->fitted.parameters = p;
     if (!code) code = leave_out(v, watch, &t, e);
     if (!code) code = fit_result_make(&v->runs, v->rows, &p, t.fold, t.source, &v->fitted, e);

@@ -175,7 +175,7 @@ leave out the comma | --model llama-2-7b --machine eos,
 unknown flag | --model llama-2-7b --machine eos --fast
 END
 # Parameters that get seventy times the peak of an H100.
-sed '/"g_h100"/,/value/ s/"value": 0\.\([0-9]*\)/"value": 7\1/' harness/catalog/parameters.json >"$work/parameters.json"
+sed '/"hopper.matmul_share"/,/value/ s/"value": 0\.\([0-9]*\)/"value": 7\1/' harness/catalog/parameters.json >"$work/parameters.json"
 # What is read is never written.
 mkdir "$work/kept"
 echo '{"model_type":"gpt2"}' >"$work/kept/config.json"

@@ -22,8 +22,8 @@ static struct cost_step price(int i, const struct cost_ablation *ablation) {
     const struct cost_job job = published_job(&published_jobs[i]);
     struct cost_parameters p;
     struct cost_step s;
-    cost_parameters_prior(&p);
-    for (int k = 0; k < COST_PARAMETERS; k++) p.value[k] = published_parameters[k];
+    assert_int_equal(cost_parameters_prior(&p, NULL), BASE_OK);
+    for (int k = 0; k < cost_parameters_count(&p); k++) p.value[k] = published_parameters[k];
     cost_step(&job, &p, ablation, &s);
     return s;
 }
@@ -76,7 +76,7 @@ static void test_flop(void **state) {
     job.batch = (struct plan_batch){1024, 4};
     job.accelerators = 1;
     cost_practice_default(&job, COST_MEGATRON, &job.practice);
-    cost_parameters_prior(&p);
+    assert_int_equal(cost_parameters_prior(&p, NULL), BASE_OK);
     cost_step(&job, &p, &whole, &s);
     struct plan_flop flop = flop_of(&job);
     assert_true(fabs(flop.model / 3.26784e12 - 1) < 1e-5);
@@ -96,7 +96,7 @@ static void test_window(void **state) {
     struct cost_job job = published_job(&published_jobs[0]);
     struct cost_parameters p;
     struct cost_step all, some;
-    cost_parameters_prior(&p);
+    assert_int_equal(cost_parameters_prior(&p, NULL), BASE_OK);
     for (int flash = 0; flash <= 1; flash++)
         for (int64_t w = 64; w <= 4096; w *= 4) {
             job.batch.seq = 4096, job.practice.flash = flash;
@@ -121,7 +121,7 @@ static void test_head_dim(void **state) {
     struct cost_job job = published_job(&published_jobs[0]);
     struct cost_parameters p;
     struct cost_step usual, half;
-    cost_parameters_prior(&p);
+    assert_int_equal(cost_parameters_prior(&p, NULL), BASE_OK);
     job.practice.flash = true;
     const double hidden = (double)job.model.width, tp = job.layout.tp, dense = tp * cost_job_layer_parameters(&job);
     cost_step(&job, &p, &whole, &usual);

@@ -12,6 +12,8 @@
 #include "base/stats.h"
 #include "fit/interval.h"
 
+static const struct machine_class ampere, hopper = {.index = 1};
+
 static bool near(double a, double b) {
     return fabs(a - b) < 1e-12;
 }
@@ -31,8 +33,8 @@ static void test_quantile(void **state) {
  * 0.9; the first class's own -0.5 and 0.5. Sources left out: all at 0.2. */
 static void test_classes(void **state) {
     (void)state;
-    struct cost_job first = {.platform.device = COST_A100}, second = {.platform.device = COST_H100};
-    struct cost_job other = {.platform.device = COST_H100, .platform.fabric = COST_ROCE};
+    struct cost_job first = {.platform.class = &ampere}, second = {.platform.class = &hopper};
+    struct cost_job other = {.platform.class = &hopper, .platform.fabric = COST_ROCE};
     struct fit_residual r[12];
     struct fit_intervals t;
     struct base_error e = {0};
@@ -54,7 +56,7 @@ static void test_classes(void **state) {
 static void test_beyond(void **state) {
     (void)state;
     struct cost_job small = {.accelerators = 8}, large = {.accelerators = 64}, beyond = {.accelerators = 128};
-    const struct cost_job other = {.accelerators = 8, .platform.device = COST_H100};
+    const struct cost_job other = {.accelerators = 8, .platform.class = &hopper};
     const struct fit_residual r[] = {{&small, -0.2, 0}, {&large, -0.2, 0}};
     struct fit_intervals t;
     struct base_error e = {0};

@@ -31,7 +31,7 @@ static void test_round_trip(void **state) {
         rows[i] = (struct fit_row){&list[i].job, 1, i < 2};
     }
     list[2].source = "other";
-    cost_parameters_prior(&p);
+    assert_int_equal(cost_parameters_prior(&p, NULL), BASE_OK);
     p.value[COST_P_k0] = 150;
     folder_name("parameters.json");
     assert_int_equal(fit_result_make(&runs, rows, &p, fold, source, &made, &e), BASE_OK);
@@ -44,7 +44,7 @@ static void test_round_trip(void **state) {
     assert_true(fabs(read.intervals.class[0].low / made.intervals.class[0].low - 1) < 1e-6);
     assert_true(fabs(read.intervals.unseen_high / made.intervals.unseen_high - 1) < 1e-6);
     assert_true(read.intervals.class[0].accelerators == list[0].job.accelerators);
-    assert_true(fabs(read.naive_share[COST_V100] / made.naive_share[COST_V100] - 1) < 1e-6);
+    assert_true(fabs(read.naive_share[0] / made.naive_share[0] - 1) < 1e-6);
     assert_true(fit_result_on(&read, &list[0]) && fit_result_on(&read, &list[1]));
     assert_false(fit_result_on(&read, &list[2])); /* the same id of another source */
     list[0].id = "c";
@@ -57,7 +57,8 @@ static void test_catalogue(void **state) {
     struct fit_result f;
     struct base_error e = {0};
     if (fit_result_read(NULL, &f, &e)) fail_msg("%s", e.text);
-    for (int i = 0; i < COST_PARAMETERS; i++)
+    assert_int_equal(cost_parameters_count(&f.parameters), COST_PARAMETERS + PUBLISHED_PRIORS);
+    for (int i = 0; i < cost_parameters_count(&f.parameters); i++)
         assert_true(fabs(f.parameters.value[i] / published_parameters[i] - 1) < 1e-3);
     assert_true(f.intervals.count >= 10 && f.intervals.unseen_low < -0.2 && f.intervals.unseen_high < 0.2);
     fit_result_free(&f);
@@ -85,10 +86,33 @@ static void refused(const char *object, const char *key, json_t *value, const ch
     fit_result_free(&f);
 }
 
+/* A class that is younger than the file: its priors, and the rate of devices without a class. */
+static void test_younger_class(void **state) {
+    (void)state;
+    char path[RECORD_CATALOG_PATH];
+    struct fit_result f;
+    struct base_error e = {0};
+    json_t *file = NULL;
+    assert_int_equal(record_catalog_path("parameters.json", path, &e), BASE_OK);
+    assert_int_equal(record_json_load(path, &file, &e), BASE_OK);
+    json_object_del(json_object_get(file, "parameters"), "blackwell.matmul_share");
+    json_object_del(json_object_get(file, "rival"), "blackwell");
+    folder_name("older.json");
+    assert_int_equal(json_dump_file(file, folder_path, 0), 0);
+    if (fit_result_read(folder_path, &f, &e)) fail_msg("%s", e.text);
+    const struct machine_class *class = machine_class_find(f.parameters.classes, "blackwell");
+    assert_true(cost_parameters_trait(&f.parameters, class, MACHINE_MATMUL_SHARE) == 0.62);
+    const double other = json_real_value(json_object_get(json_object_get(file, "rival"), "other"));
+    assert_true(f.naive_share[class->index] == other);
+    json_decref(file);
+    fit_result_free(&f);
+}
+
 static void test_refused(void **state) {
     (void)state;
     refused("", "schema", json_string("machine/1"), "schema");
-    refused("parameters", "k0", NULL, "not as many");
+    refused("parameters", "k0", NULL, "k0: missing");
+    refused("parameters", "hopper.matmul_shares", json_object(), "more than this version has");
     refused("parameters", "k0", json_integer(3), "k0.value: not a number");
     refused("parameters", "k0", json_pack("{s:f, s:f}", "value", -1.0, "sd", 0.5), "k0: value and sd are above 0");
     refused("unseen", "low", NULL, "unseen.low");
@@ -96,11 +120,11 @@ static void test_refused(void **state) {
     refused("", "classes", json_object(), "classes");
     refused("classes", "device", json_string("abacus"), "unknown device");
     refused("classes", "low", json_real(1), "classes: low is above high");
-    refused("rival", "A100", json_real(0), "rival");
+    refused("rival", "ampere", json_real(0), "rival");
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip), cmocka_unit_test(test_catalogue),
-                                       cmocka_unit_test(test_refused)};
+                                       cmocka_unit_test(test_younger_class), cmocka_unit_test(test_refused)};
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }

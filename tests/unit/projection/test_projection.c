@@ -219,11 +219,13 @@ static void above_the_peak(void **state) {
     struct machine m = projections_machine("jean-zay-h100");
     struct projection_question q;
     const struct cost_parameters kept = projections_fitted.parameters;
+    const struct machine_class *hopper = machine_class_find(kept.classes, "hopper");
+    double *share = &projections_fitted.parameters.value[COST_PARAMETERS + hopper->trait[MACHINE_MATMUL_SHARE].prior];
     projection_question_default(&projections_bloom, &q);
     q.accelerators = 64;
-    projections_fitted.parameters.value[COST_P_g_h100] = 100;
+    *share = 100;
     refuse(&m, &q, "which no machine has");
-    projections_fitted.parameters.value[COST_P_g_h100] = NAN;
+    *share = NAN;
     refuse(&m, &q, "which no machine has");
     projections_fitted.parameters = kept;
     machine_close(&m);

@@ -16,13 +16,16 @@ struct published_job {
     double expected[PUBLISHED_TERMS];
 };
 
-static const double published_parameters[COST_PARAMETERS] = {
-    0.7504722321541294,   0.8154286646416214,     0.7036762366447047, 0.5562782490848885, 18874069235.458393,
-    156.96046268587884,   0.9265069555847308,     0.6941867225813453, 0.8333485261902318, 0.3434547769713682,
-    0.19496672533542647,  0.47770269662462955,    1.0458979065473482, 1.4900483816590278, 4.952158756322338,
-    0.002450689090265067, 1.2722436719836172e-05, 12412576090.870508, 5940780365.123149,  11403645089.38461,
-    4514504916.306774,    0.2383696531238763,     0.5511491341217543, 0.5526333107938487, 28103177084.420815,
-    0.5219604683783193,   0.0232997966421726};
+/* The list's, and what classes have of their own, in their order. */
+enum { PUBLISHED_PRIORS = 12 };
+static const double published_parameters[COST_PARAMETERS + PUBLISHED_PRIORS] = {
+    156.96046268587884, 0.9265069555847308, 0.6941867225813453, 0.8333485261902318, 1.0458979065473482,
+    1.4900483816590278, 4.952158756322338, 0.002450689090265067, 1.2722436719836172e-05, 0.2383696531238763,
+    0.5511491341217543, 0.5526333107938487, 28103177084.420815, 0.5219604683783193, 0.0232997966421726,
+    /* 4 of Ampere, 4 of Volta, 3 of Hopper, 1 of Blackwell */
+    0.8154286646416214, 0.3434547769713682, 11403645089.38461, 4514504916.306774, 0.7504722321541294,
+    18874069235.458393, 12412576090.870508, 5940780365.123149, 0.7036762366447047, 0.47770269662462955,
+    0.19496672533542647, 0.5562782490848885};
 
 /* 16-bit and FP32 peaks, TF32's share, units, links achieved and nominal. */
 #define SHEET(peak, fp32, tf32, unit_count, link, nominal)                                                             \
@@ -30,10 +33,16 @@ static const double published_parameters[COST_PARAMETERS] = {
         .peak_flop_per_s = (peak), .fp32_flop_per_s = (fp32), .tf32_share = (tf32), .units = (unit_count),             \
         .link_bytes_per_s = (link), .link_nominal_bytes_per_s = (nominal)                                              \
     }
-static const struct cost_platform published_devices[] = {[COST_V100] = SHEET(125e12, 15.7e12, 0.125, 80, 124e9, 150e9),
-                                                         [COST_A100] = SHEET(312e12, 19.5e12, 0.5, 108, 229e9, 300e9),
-                                                         [COST_H100] = SHEET(989e12, 67e12, 0.5, 132, 360e9, 450e9),
-                                                         [COST_GB200] = SHEET(2500e12, 80e12, 0.5, 148, 650e9, 900e9)};
+enum { V100, A100, H100, GB200 };
+static const struct cost_platform published_devices[] = {[V100] = SHEET(125e12, 15.7e12, 0.125, 80, 124e9, 150e9),
+                                                         [A100] = SHEET(312e12, 19.5e12, 0.5, 108, 229e9, 300e9),
+                                                         [H100] = SHEET(989e12, 67e12, 0.5, 132, 360e9, 450e9),
+                                                         [GB200] = SHEET(2500e12, 80e12, 0.5, 148, 650e9, 900e9)};
+/* Their classes in rows below, by name: the catalogue's take their place. */
+static const struct machine_class published_classes[] = {[V100] = {.name = "volta"},
+                                                         [A100] = {.name = "ampere"},
+                                                         [H100] = {.name = "hopper"},
+                                                         [GB200] = {.name = "blackwell"}};
 
 #define MODEL(LAYERS, WIDTH, FFN, HEADS, KV_HEADS, VOCAB)                                                              \
     {                                                                                                                  \
@@ -48,8 +57,8 @@ static const struct cost_platform published_devices[] = {[COST_V100] = SHEET(125
 /* Memory's and a node's bytes/s; accelerators of a node and of an NVLink domain. */
 #define PLATFORM(DEVICE, FABRIC, MEMORY, NODE, DOMAIN, NETWORK)                                                        \
     {                                                                                                                  \
-        .device = COST_##DEVICE, .fabric = COST_##FABRIC, .memory_bytes_per_s = (MEMORY), .node_accelerators = (NODE), \
-        .domain = (DOMAIN), .node_bytes_per_s = (NETWORK)                                                              \
+        .class = &published_classes[DEVICE], .fabric = COST_##FABRIC, .memory_bytes_per_s = (MEMORY),                  \
+        .node_accelerators = (NODE), .domain = (DOMAIN), .node_bytes_per_s = (NETWORK)                                 \
     }
 
 static const struct published_job published_jobs[] = {
@@ -252,7 +261,10 @@ static const struct published_job published_jobs[] = {
 /* The job with what follows from its sizes, its layout and its device. */
 static inline struct cost_job published_job(const struct published_job *row) {
     struct cost_job job = row->job;
-    const struct cost_platform *sheet = &published_devices[job.platform.device];
+    const struct cost_platform *sheet = &published_devices[job.platform.class - published_classes];
+    const struct machine_classes *classes;
+    if (!machine_classes(&classes, NULL))
+        job.platform.class = machine_class_find(classes, row->job.platform.class->name);
     job.model.family = model_family_find(job.model.ffn == 4 * job.model.width ? "gpt2" : "llama");
     job.accelerators = plan_layout_world(&job.layout);
     job.platform.peak_flop_per_s = sheet->peak_flop_per_s;
@@ -261,7 +273,7 @@ static inline struct cost_job published_job(const struct published_job *row) {
     job.platform.units = sheet->units;
     job.platform.link_bytes_per_s = sheet->link_bytes_per_s;
     job.platform.link_nominal_bytes_per_s = sheet->link_nominal_bytes_per_s;
-    job.platform.pairwise = job.platform.device == COST_V100 && job.platform.fabric == COST_OMNIPATH;
+    job.platform.pairwise = sheet == &published_devices[V100] && job.platform.fabric == COST_OMNIPATH;
     return job;
 }
 
