@@ -42,7 +42,7 @@ compiles = $(shell echo 'int main(void){return 0;}' | $(CC) $(1) -x c -fsyntax-o
 ISAS    := $(if $(filter x86_64,$(ARCH)),$(foreach i,avx2 avx512 avx512bf16,$(if $(call compiles,$(ISA_$i)),$i)))
 MISSING := $(filter-out $(ISAS),avx2 avx512 avx512bf16)
 upper    = $(shell echo $(1) | tr a-z A-Z)
-# Every set in plain C (kernels/simd.h), in a tree of its own, for tests alone and with the harness of another tree. Fused
+# Every set in plain C (kernels/simd.inc.h), in a tree of its own, for tests alone and with the harness of another tree. Fused
 # multiply-adds are this CPU's where it has them: without, sums have other bits.
 EMULATE ?=
 HARNESS_FROM ?=

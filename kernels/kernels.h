@@ -44,7 +44,7 @@ struct kernel_team {
     void *wrapper;                      /* ... and the wrapper's own state; plain kernels look at neither */
 };
 
-/* A pass over C that rides in the matmul while a tile is at hand. Each gives, bit for bit, what the plain matmul
+/* A pass over C fused into the matmul, while a tile is at hand. Each gives, bit for bit, what the plain matmul
  * followed by the same variant's pass gives. GELU: y = gelu(C) is written beside C. GELU_GRAD: C is the plain result
  * times gelu'(x). */
 enum kernel_epilogue { KERNEL_EPILOGUE_NONE, KERNEL_EPILOGUE_GELU, KERNEL_EPILOGUE_GELU_GRAD };
@@ -72,18 +72,18 @@ struct kernel_gemm {
     const void *x; /* GELU_GRAD: the same */
 };
 
-/* How a variant's matmul is cut, from the caches and the facts on its page (gemm/gemm_<isa>.c). A word is 32 bits of a
- * packed operand: one FP32 number, or `numbers` = 2 BF16 numbers that follow each other along k. A panel is the mr rows
- * of op(A) or nr columns of op(B) that a tile of sums needs, kc words long. */
+/* A variant's blocking (KC, MC, NC as BLIS names them), from the caches and the facts on its page (gemm/gemm_<isa>.c).
+ * A word is 32 bits of a packed operand: one FP32 number, or `numbers` = 2 BF16 numbers that follow each other along k.
+ * A panel is the mr rows of op(A) or nr columns of op(B) that a tile of sums needs, kc words long. */
 struct kernel_blocking {
     const char *variant;
     int mr, nr, lanes; /* a tile: mr rows by nr columns of sums, in vectors of `lanes` */
     int numbers;
-    bool b_stays;    /* a panel of B stays in L1 and A's stream past it from L2; else the other way round */
-    int64_t kc;      /* words along k at a time */
-    int64_t strip;   /* rows (b_stays) or columns whose panels lie in L2 meanwhile */
-    int64_t longer;  /* rows or columns, whichever C has more of, packed at a time by the team */
-    int64_t shorter; /* and of the other */
+    bool b_stationary; /* a panel of B stays in L1 and A's are streamed from L2; else the other way round */
+    int64_t kc;        /* words along k at a time */
+    int64_t mc;        /* rows (b_stationary) or columns of the streamed operand that L2 holds */
+    int64_t nc_long;   /* rows or columns, whichever C has more of, that the team packs at a time; held in L3 */
+    int64_t nc_short;  /* and of the other */
 };
 
 /* A packed B: panels of nr columns one after the other, the last one filled with zeros, each [words of k][nr] with

@@ -18,7 +18,7 @@ const char *kernel_isa_name(enum kernel_isa isa) {
 
 /* __builtin_cpu_supports reads XCR0 too: a set that the system does not save counts as absent. */
 static bool cpu_has(enum kernel_isa isa) {
-#ifdef KERNEL_EMULATED /* in plain C (simd.h): runs anywhere */
+#ifdef KERNEL_EMULATED /* in plain C (simd.inc.h): runs anywhere */
     return isa < KERNEL_ISA_COUNT;
 #endif
     switch (isa) {

@@ -42,7 +42,7 @@ void model_attention_forward(const struct model *m, int64_t layer);
 void model_attention_backward(const struct model *m, int64_t layer);
 
 /* x[T,width] -> MODEL_UP -> MODEL_ACT of the layer: the first matmul of the MLP and its activation function; and from
- * dy, the gradient of the second matmul's output, to MODEL_DUP. GELU rides in the matmuls. */
+ * dy, the gradient of the second matmul's output, to MODEL_DUP. GELU is fused into the matmuls. */
 void model_up_forward(const struct model *m, int64_t layer, const void *x);
 void model_down_grad_input(const struct model *m, int64_t layer, const void *dy);
 

@@ -28,8 +28,8 @@ static bool same_rows(const struct kernel_gemm *g, const void *x, const void *pl
     return true;
 }
 
-/* The residual of a matmul in which GELU rides, or infinity: it must have given the bits of the plain matmul and the
- * pass after it. The gradient's plain matmul is done again, into s->plain. */
+/* The residual of a matmul with GELU fused into it, or infinity: it must have given the bits of the plain matmul and
+ * the pass after it. The gradient's plain matmul is done again, into s->plain. */
 static double riding_residual(const struct kernel_team *team, struct train_checked *s, const struct kernel_gemm *g) {
     const int64_t n = (g->m - 1) * g->ldc + g->n; /* from C's first element to its last */
     const uint64_t seed = s->calls++;

@@ -11,7 +11,7 @@ struct train_checked {
     struct kernel_ops ops;          /* the wrapping table */
     const struct kernel_ops *inner; /* what it wraps */
     double *space;                  /* vectors of FP64 */
-    void *plain;                    /* the result of a matmul without the pass that rides in it */
+    void *plain;                    /* the result of a matmul without the pass fused into it */
     size_t plain_bytes;
     uint64_t calls; /* seeds the random vectors and rows */
 };

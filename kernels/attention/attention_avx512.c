@@ -2,8 +2,8 @@
  *
  * Attention for AVX-512. */
 #define KERNEL_LANES 16
-#include "attention_backward.h"
-#include "attention_forward.h"
+#include "attention/attention_backward.inc.h"
+#include "attention/attention_forward.inc.h"
 
 void kernel_attention_forward_avx512(const struct kernel_team *team, const struct kernel_attention *a) {
     attention_forward(team, a);

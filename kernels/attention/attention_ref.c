@@ -4,7 +4,7 @@
  * The gradients of a query and of a key each recompute their scores, so rows are independent of each other. */
 #include <math.h>
 
-#include "attention.h"
+#include "attention/attention.h"
 #include "scalar.h"
 
 #define POLL_FLOPS 2e5 /* scalar FP64: about 100 us */

@@ -6,15 +6,15 @@
 #ifndef TOISE_KERNELS_GEMM_BLOCKING_H
 #define TOISE_KERNELS_GEMM_BLOCKING_H
 
-#include "../kernels.h"
+#include "kernels.h"
 
 enum {
     /* Words along k at a time: beyond 512, C is read and written once every thousands of cycles already. */
     BLOCKING_KC_MAX = 512,
     /* Rows and columns packed at a time by all threads together. A packed word of one operand serves as many
      * multiplications as the other's block is long: 3,072 of them hide its packing, some 1 to 2 cycles, entirely. */
-    BLOCKING_LONG = 3072,
-    BLOCKING_SHORT = 1024,
+    BLOCKING_NC_LONG = 3072,
+    BLOCKING_NC_SHORT = 1024,
     /* Blocks are cut in equal parts and rounded up to whole panels of at most this many rows or columns. */
     BLOCKING_PANEL_MAX = 64,
 };
@@ -28,17 +28,17 @@ static inline void blocking_choose(struct kernel_blocking *b, const struct kerne
     const struct kernel_caches none = {0}, *c = caches ? caches : &none;
     const int64_t l1 = c->l1 > 0 ? c->l1 : 32 << 10, l2 = c->l2 > 0 ? c->l2 : 512 << 10;
     const int64_t l3 = c->l3 > 0 ? c->l3 : 1 << 20;
-    const int64_t stays = b->b_stays ? b->nr : b->mr, streams = b->b_stays ? b->mr : b->nr;
-    /* The panel that stays is as large as L1. What streams past pushes some of it out, which comes back from L2 beside
-     * the multiply-adds; a kc of three quarters, which would not, has C come and go a third more often, for more. */
-    b->kc = blocking_between(l1 / (4 * stays) / b->lanes * b->lanes, b->lanes, BLOCKING_KC_MAX);
-    /* The strip that is streamed again and again fills three eighths of L2: what stays in L1 next, and C, pass it. */
-    b->strip = blocking_between(l2 / 8 * 3 / (4 * b->kc * streams), 1, BLOCKING_LONG / streams) * streams;
-    /* Half of L3 for the longer block. Where that is less than 8 strips it is cut for 8 all the same: a word of it
-     * comes but once a strip, slowly enough for memory, but the other operand is packed anew for each block. */
-    b->longer = blocking_between(l3 / 2 / (4 * b->kc), 8 * b->strip, BLOCKING_LONG);
-    b->longer = blocking_between(b->longer, 1, BLOCKING_LONG);
-    b->shorter = b->longer < BLOCKING_SHORT ? b->longer : BLOCKING_SHORT;
+    const int64_t stationary = b->b_stationary ? b->nr : b->mr, streamed = b->b_stationary ? b->mr : b->nr;
+    /* The stationary panel is as large as L1. The streamed one pushes some of it out, which comes back from L2 beside
+     * the multiply-adds. Three quarters of this kc would avoid that, but read and write C a third more often. */
+    b->kc = blocking_between(l1 / (4 * stationary) / b->lanes * b->lanes, b->lanes, BLOCKING_KC_MAX);
+    /* The MC block is streamed again and again: three eighths of L2, for the next stationary panel and C pass it. */
+    b->mc = blocking_between(l2 / 8 * 3 / (4 * b->kc * streamed), 1, BLOCKING_NC_LONG / streamed) * streamed;
+    /* Half of L3 for the longer NC block, at least 8 MC blocks even where L3 is too small: each of its words is read
+     * once an MC block, slowly enough for memory, and the other operand is packed anew for each NC block. */
+    b->nc_long = blocking_between(l3 / 2 / (4 * b->kc), 8 * b->mc, BLOCKING_NC_LONG);
+    b->nc_long = blocking_between(b->nc_long, 1, BLOCKING_NC_LONG);
+    b->nc_short = b->nc_long < BLOCKING_NC_SHORT ? b->nc_long : BLOCKING_NC_SHORT;
 }
 
 #endif

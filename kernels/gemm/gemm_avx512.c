@@ -2,16 +2,16 @@
  *
  * kernel_gemm on 512-bit FMA. Tile: 14 x 2 vectors of sums, two of B and two of A in flight are the 32 registers, and
  * 28 sums are more than the 8 that two units of latency 4 need. A word of k is 28 FMAs, 14 cycles, for 16 loads. A
- * stays: its panel of 14 rows lets kc be more than twice what 32 columns of B would, and B streams past it from L2 at
+ * is stationary: its panel of 14 rows lets kc be more than twice what 32 columns of B would, and B streams from L2 at
  * 128 bytes every 14 cycles, of the 64 a cycle that L2 gives. L1 of 48 KB: kc = 512 words, 14 x 512 x 4 = 28 KB of A.
- * C, 56 vector moves, comes once every 512 x 14 = 7,168 cycles. L2 of 1 MB: a strip of 192 columns, 384 KB. */
+ * C, 56 vector moves, comes once every 512 x 14 = 7,168 cycles. L2 of 1 MB: MC = 192 columns, 384 KB. */
 #define GEMM_VARIANT "avx512"
 #define KERNEL_LANES 16
 #define GEMM_MR 14
 #define GEMM_NV 2
-#define GEMM_B_STAYS false
-#include "../declare.h"
-#include "blocked.h"
+#define GEMM_B_STATIONARY false
+#include "declare.h"
+#include "gemm/blocked.inc.h"
 
 void kernel_gemm_avx512(const struct kernel_team *team, const struct kernel_gemm *g) {
     blocked_gemm(team, g);

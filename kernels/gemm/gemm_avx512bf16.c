@@ -7,16 +7,16 @@
 #define KERNEL_LANES 16
 #define GEMM_MR 14
 #define GEMM_NV 2
-#define GEMM_B_STAYS false
+#define GEMM_B_STATIONARY false
 #define GEMM_PAIRS
-#include "../declare.h"
-#include "../dot.h"
+#include "declare.h"
+#include "dot.inc.h"
 
 SIMD_INLINE vf tile_dot(vf sum, vf a, vf b) {
     return vf_dot_bf16(sum, a, b);
 }
 
-#include "blocked.h"
+#include "gemm/blocked.inc.h"
 
 void kernel_gemm_avx512bf16(const struct kernel_team *team, const struct kernel_gemm *g) {
     if (g->in == KERNEL_BF16)

@@ -6,8 +6,8 @@
 #include <cblas.h>
 #include <string.h>
 
-#include "../declare.h"
-#include "../split.h"
+#include "declare.h"
+#include "split.h"
 
 static bool fits(int64_t x) {
     return x > 0 && x <= INT32_MAX;

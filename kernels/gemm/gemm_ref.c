@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * kernel_gemm in plain C, to be read rather than to be fast: any dtype, any layout, FP32 sums, k in order. */
-#include "../declare.h"
-#include "../gelu.h"
-#include "../scalar.h"
-#include "../split.h"
+#include "declare.h"
+#include "gelu.inc.h"
+#include "scalar.h"
+#include "split.h"
 
 enum { STRIP = 64 }; /* sums kept at a time, so that B is read along its rows where it has them */
 
@@ -20,7 +20,7 @@ static void strip_multiply(const struct kernel_gemm *g, int64_t i, int64_t first
     }
 }
 
-static void strip_finish(const struct kernel_gemm *g, int64_t i, int64_t first, int64_t count, float sum[STRIP]) {
+static void strip_epilogue(const struct kernel_gemm *g, int64_t i, int64_t first, int64_t count, float sum[STRIP]) {
     for (int64_t j = 0; j < count; j++) {
         const int64_t at = i * g->ldc + first + j;
         if (g->bias) sum[j] += scalar_get(g->in, g->bias, first + j);
@@ -43,7 +43,7 @@ void kernel_gemm_ref(const struct kernel_team *team, const struct kernel_gemm *g
             for (int64_t j = 0; j < g->n; j += STRIP) {
                 const int64_t count = g->n - j < STRIP ? g->n - j : STRIP;
                 strip_multiply(g, i, j, count, sum);
-                strip_finish(g, i, j, count, sum);
+                strip_epilogue(g, i, j, count, sum);
             }
             kernel_poll(team);
         }
@@ -59,9 +59,9 @@ void kernel_gemm_pack_ref(const struct kernel_team *team, const struct kernel_ge
     }
 }
 
-/* Nothing is cut: a strip of sums at a time, against B as it lies or its columns. */
+/* No blocking: a strip of sums at a time, against B in place or its columns. */
 void kernel_gemm_blocking_ref(const struct kernel_caches *caches, enum kernel_dtype in, struct kernel_blocking *b) {
     (void)caches, (void)in;
     *b = (struct kernel_blocking){
-        .variant = "ref", .mr = 1, .nr = 1, .lanes = 1, .numbers = 1, .kc = 1, .strip = 1, .longer = 1, .shorter = 1};
+        .variant = "ref", .mr = 1, .nr = 1, .lanes = 1, .numbers = 1, .kc = 1, .mc = 1, .nc_long = 1, .nc_short = 1};
 }

@@ -4,7 +4,7 @@
  * including file defines KERNEL_LANES and KERNEL_FN(op). */
 #include "declare.h"
 #include "optimizer/square_sum.h"
-#include "simd.h"
+#include "simd.inc.h"
 #include "split.h"
 
 struct adamw_state {

@@ -4,7 +4,7 @@
 #define KERNEL_LANES 8
 #define PEAK_SUMS 12
 #define PEAK_OTHERS 1
-#include "peak.h"
+#include "peak/peak.inc.h"
 
 double kernel_peak_avx2(enum kernel_dtype dtype, int64_t rounds) {
     (void)dtype; /* BF16 runs on FP32 multiply-adds here */

@@ -4,7 +4,7 @@
 #define KERNEL_LANES 4
 #define PEAK_SUMS 8
 #define PEAK_OTHERS 4
-#include "peak.h"
+#include "peak/peak.inc.h"
 
 double kernel_peak_ref(enum kernel_dtype dtype, int64_t rounds) {
     (void)dtype; /* BF16 runs on FP32 multiply-adds here */

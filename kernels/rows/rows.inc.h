@@ -4,9 +4,9 @@
  * Each operation is a static part on one vector of n elements, which the loops call with n constant for whole
  * vectors and with the remainder for the last. */
 #include "declare.h"
-#include "exp.h"
-#include "gelu.h"
-#include "parts.h"
+#include "exp.inc.h"
+#include "gelu.inc.h"
+#include "parts.inc.h"
 #include "scalar.h"
 #include "split.h"
 

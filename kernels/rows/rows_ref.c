@@ -6,7 +6,7 @@
 #include <math.h>
 
 #include "declare.h"
-#include "gelu.h"
+#include "gelu.inc.h"
 #include "scalar.h"
 #include "split.h"
 

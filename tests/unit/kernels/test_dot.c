@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "base/random.h"
-#include "dot.h"
+#include "dot.inc.h"
 
 enum { SEED = 20260101, ROUNDS = 20000 };
 

@@ -66,7 +66,7 @@ static void exponential_to_one_ulp(void **state) {
 }
 
 /* Roundings cancel in the mean over many arguments, the error of a polynomial does not: by parts of what is left of
- * the argument after the reduction it stays under 3e-9, as exp.h has it, and what 100,000 roundings leave. */
+ * the argument after the reduction it stays under 3e-9, as exp.inc.h has it, and what 100,000 roundings leave. */
 static void exponential_without_bias(void **state) {
     (void)state;
     enum { COUNT = 1 << 16, ROUNDS = 50, PARTS = 32 };
@@ -91,7 +91,7 @@ static void exponential_without_bias(void **state) {
 }
 
 /* The same for the sums of exponentials, which may be of another e^x: of logits 0, one for each lane's maximum, and of
- * others of -x. A mean within the four roundoffs that exp.h gives the worst. */
+ * others of -x. A mean within the four roundoffs that exp.inc.h gives the worst. */
 static void sums_without_bias(void **state) {
     (void)state;
     enum { ROWS = 1 << 12, LANES = 16, VOCAB = 3 * LANES, ROUNDS = 20, PARTS = 32 };

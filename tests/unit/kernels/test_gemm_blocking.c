@@ -13,15 +13,15 @@
 #include "unit/support/gemm_operands.h"
 
 static void check(const struct kernel_blocking *b, const struct kernel_caches *c) {
-    const int64_t stays = b->b_stays ? b->nr : b->mr, streams = b->b_stays ? b->mr : b->nr;
+    const int64_t stationary = b->b_stationary ? b->nr : b->mr, streamed = b->b_stationary ? b->mr : b->nr;
     const int64_t l1 = c && c->l1 > 0 ? c->l1 : 32 << 10, l2 = c && c->l2 > 0 ? c->l2 : 512 << 10;
     assert_true(b->kc >= b->lanes && b->kc <= BLOCKING_KC_MAX && b->kc % b->lanes == 0);
-    assert_true(b->strip >= streams && b->strip <= BLOCKING_LONG && b->strip % streams == 0);
-    assert_true(b->longer >= 1 && b->longer <= BLOCKING_LONG);
-    assert_true(b->shorter >= 1 && b->shorter <= BLOCKING_SHORT && b->shorter <= b->longer);
+    assert_true(b->mc >= streamed && b->mc <= BLOCKING_NC_LONG && b->mc % streamed == 0);
+    assert_true(b->nc_long >= 1 && b->nc_long <= BLOCKING_NC_LONG);
+    assert_true(b->nc_short >= 1 && b->nc_short <= BLOCKING_NC_SHORT && b->nc_short <= b->nc_long);
     assert_true(b->mr <= BLOCKING_PANEL_MAX && b->nr <= BLOCKING_PANEL_MAX && b->nr % b->lanes == 0);
-    if (b->kc > b->lanes) assert_true(4 * b->kc * stays <= l1);
-    if (b->strip > streams) assert_true(4 * b->kc * b->strip <= l2 / 8 * 3);
+    if (b->kc > b->lanes) assert_true(4 * b->kc * stationary <= l1);
+    if (b->mc > streamed) assert_true(4 * b->kc * b->mc <= l2 / 8 * 3);
 }
 
 static void test_any_caches(void **state) {
@@ -61,16 +61,16 @@ static void test_any_caches(void **state) {
 static void test_known(void **state) {
     (void)state;
     const struct kernel_caches c = {32 << 10, 512 << 10, 32 << 20};
-    struct kernel_blocking b = {.mr = 6, .nr = 16, .lanes = 8, .numbers = 1, .b_stays = true};
+    struct kernel_blocking b = {.mr = 6, .nr = 16, .lanes = 8, .numbers = 1, .b_stationary = true};
     blocking_choose(&b, &c);
     assert_int_equal(b.kc, 512);
-    assert_int_equal(b.strip, 96);
-    assert_int_equal(b.longer, 3072);
-    assert_int_equal(b.shorter, 1024);
+    assert_int_equal(b.mc, 96);
+    assert_int_equal(b.nc_long, 3072);
+    assert_int_equal(b.nc_short, 1024);
     char text[1024];
     const int length = kernel_blocking_explain(&b, &c, text, sizeof text);
     assert_int_equal(length, (int)strlen(text));
-    assert_non_null(strstr(text, "kc 512 words"));
+    assert_non_null(strstr(text, "KC 512 words"));
     assert_non_null(strstr(text, "16 x 512 x 4 B = 32.0 KB of 32 KB L1"));
     assert_non_null(strstr(text, "96 x 512 x 4 B = 192 KB of A"));
     assert_true(kernel_blocking_explain(&b, NULL, text, 8) > 8);
@@ -82,7 +82,7 @@ static void test_scratch(void **state) {
     for (int v = 0; v < gemm_variant_count; v++) {
         struct kernel_blocking b;
         kernel_gemm_blocking(&gemm_variants[v].ops, NULL, KERNEL_F32, &b);
-        const int64_t words = (b.longer + b.shorter) * b.kc + b.longer * b.shorter;
+        const int64_t words = (b.nc_long + b.nc_short) * b.kc + b.nc_long * b.nc_short;
         assert_true((int64_t)kernel_scratch_bytes(1, 1, 1) >= 4 * words);
     }
 }

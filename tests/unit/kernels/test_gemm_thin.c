@@ -16,14 +16,14 @@
 #define KERNEL_LANES 4
 #define GEMM_MR 6
 #define GEMM_NV 2
-#define GEMM_B_STAYS true
+#define GEMM_B_STATIONARY true
 #define thin_multiply thin_multiply_itself
-#include "gemm/thin.h"
+#include "gemm/thin.inc.h"
 #undef thin_multiply
 static void thin_multiply(const struct blocked_problem *x, const struct blocked_block *at, int64_t j0, int64_t j1,
                           float *sums);
 #include "base/random.h"
-#include "gemm/blocked.h"
+#include "gemm/blocked.inc.h"
 #include "scratch.h"
 
 /* Sums that a thread wrote, in floats from the begin of B's panels on; i, j, w: the block. */

@@ -66,7 +66,7 @@ static void grad_check(const struct variant *v, const struct kernel_cross_entrop
             const double d = (double)logits[i] - e->max[r], p = exp(d) / e->sum[r];
             const int hot = c == e->targets[r] - e->first;
             const double exact = (p - hot) * e->scale;
-            const double power = e->dtype == KERNEL_F32 ? fabs(d) : fabs(d) * 4 / 3; /* d's rounding; BF16: exp.h */
+            const double power = e->dtype == KERNEL_F32 ? fabs(d) : fabs(d) * 4 / 3; /* d's rounding; BF16: exp.inc.h */
             const double bound = U32 * (p > 0 ? p * (power + 8) : 0) + 2 * U32 * hot + TINY32 / e->sum[r];
             within(v, "dlogits", i, got, exact, bound * e->scale + rounding(e->dtype, exact));
         }

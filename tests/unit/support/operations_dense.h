@@ -40,7 +40,7 @@ static void run_gemm_pack(const struct kernel_team *team, struct operation *o) {
     team->ops->gemm_pack(team, &o->gemm, o->z);
 }
 
-/* Beside layouts, bias, D and accumulation: B packed ahead by run_gemm_ready(), and the passes that ride along. Rows of
+/* Beside layouts, bias, D and accumulation: B packed ahead by run_gemm_ready(), and the fused passes. Rows of
  * C come of those of A, its columns of those of B, where they are rows and columns. */
 static bool prepare_gemm(struct operation *o) {
     struct kernel_gemm *g = &o->gemm;

@@ -2,11 +2,11 @@
  *
  * A block of scores [row][lane]: the band of it that the mask leaves, and ALiBi's bias. Needs KERNEL_LANES; all is
  * static. */
-#ifndef TOISE_KERNELS_ATTENTION_SCORES_H
-#define TOISE_KERNELS_ATTENTION_SCORES_H
+#ifndef TOISE_KERNELS_ATTENTION_ATTENTION_SCORES_INC_H
+#define TOISE_KERNELS_ATTENTION_ATTENTION_SCORES_INC_H
 
-#include "attention_tile.h"
-#include "exp.h"
+#include "attention/attention_tile.inc.h"
+#include "exp.inc.h"
 
 /* Row r keeps lanes begin + r .. end - 1 + r: who sees whom is such a band whichever side has the lanes, causality
  * being one edge of it and the window the other. `strip`: the rows of which each strip of lanes keeps any. */

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The blocked matmul: blocks of rows, of columns, of k; each packed into team->scratch and then multiplied tile by tile
- * on a grid of threads. k is never shared among threads, so neither races nor their number change a bit. Included by
- * one file per instruction set, which defines GEMM_VARIANT, KERNEL_LANES, GEMM_MR, GEMM_NV, GEMM_B_STAYS and maybe
- * GEMM_PAIRS with tile_dot(). */
-#ifndef TOISE_KERNELS_GEMM_BLOCKED_H
-#define TOISE_KERNELS_GEMM_BLOCKED_H
+ * The blocked matmul: blocks of rows, columns and k are packed into team->scratch, then multiplied micro-tile by
+ * micro-tile on a grid of threads. Threads never share k, so neither races nor their number change a bit. Each
+ * instruction set's file defines GEMM_VARIANT, KERNEL_LANES, GEMM_MR, GEMM_NV, GEMM_B_STATIONARY, and GEMM_PAIRS with
+ * tile_dot() where it has them, and includes this. */
+#ifndef TOISE_KERNELS_GEMM_BLOCKED_INC_H
+#define TOISE_KERNELS_GEMM_BLOCKED_INC_H
 
-#include "finish.h"
-#include "panels.h"
-#include "thin.h"
+#include "gemm/epilogue.inc.h"
+#include "gemm/pack_block.inc.h"
+#include "gemm/thin.inc.h"
 
 /* A column panel of the block, and what its tiles have in common. */
 struct blocked_column {
     int64_t panel, j, cols;
     const float *bias; /* where the tile can add it: FP32 out, first block of k */
-    bool straight;     /* whole tiles go from registers into C */
+    bool direct;       /* whole tiles go from registers into C */
     tile_fn *multiply;
     struct tile_operands t;
 };
@@ -27,17 +27,18 @@ static struct blocked_column blocked_column(const struct blocked_problem *x, con
     const bool bias = g->bias && at->first;
     c.cols = g->n - c.j < GEMM_NR ? g->n - c.j : GEMM_NR;
     c.bias = bias && g->in == KERNEL_F32 ? (const float *)g->bias + c.j : NULL;
-    c.straight = g->out == KERNEL_F32 && c.cols == GEMM_NR && (!bias || c.bias);
-    c.multiply = x->a_in_place || x->b_in_place ? tile_in_place : x->a.across ? tile_by_k : tile_by_row;
+    c.direct = g->out == KERNEL_F32 && c.cols == GEMM_NR && (!bias || c.bias);
+    c.multiply = x->a_in_place || x->b_in_place ? tile_in_place : x->a.strided ? tile_by_k : tile_by_row;
     blocked_read_b(x, at, panel, &c.t);
     return c;
 }
 
-/* By way of a buffer: what lies at C's edges, and BF16, which is rounded once, after the last block of k. bias and D
- * enter with the first block of FP32, the last of BF16. */
-static __attribute__((noinline)) void blocked_tile_kept(const struct blocked_problem *x, const struct blocked_block *at,
-                                                        const struct blocked_column *c, int64_t row_panel, int64_t rows,
-                                                        int64_t offset) {
+/* Through a buffer: tiles at C's edges, and BF16, which is rounded once, after the last block of k. FP32 adds bias and
+ * D with the first block, BF16 with the last. */
+static __attribute__((noinline)) void blocked_tile_buffered(const struct blocked_problem *x,
+                                                            const struct blocked_block *at,
+                                                            const struct blocked_column *c, int64_t row_panel,
+                                                            int64_t rows, int64_t offset) {
     const struct kernel_gemm *g = x->g;
     float tile[GEMM_TILE] __attribute__((aligned(64)));
     float *kept = x->sums + (row_panel * blocked_panels(at->columns, GEMM_NR) + c->panel) * GEMM_TILE;
@@ -45,13 +46,13 @@ static __attribute__((noinline)) void blocked_tile_kept(const struct blocked_pro
         float *to = (float *)g->c + offset;
         const float *d = !at->first ? to : g->d ? (const float *)g->d + offset : NULL;
         c->multiply(at->words, &c->t, NULL, NULL, tile, GEMM_NR);
-        finish_tile(tile, rows, c->cols, g->in, at->first ? g->bias : NULL, c->j, KERNEL_F32, d, to, g->ldc);
+        epilogue_tile(tile, rows, c->cols, g->in, at->first ? g->bias : NULL, c->j, KERNEL_F32, d, to, g->ldc);
         return;
     }
     c->multiply(at->words, &c->t, at->first ? NULL : kept, NULL, at->last ? tile : kept, GEMM_NR);
     if (!at->last) return;
     const kernel_bf16 *d = g->d ? (const kernel_bf16 *)g->d + offset : NULL;
-    finish_tile(tile, rows, c->cols, g->in, g->bias, c->j, KERNEL_BF16, d, (kernel_bf16 *)g->c + offset, g->ldc);
+    epilogue_tile(tile, rows, c->cols, g->in, g->bias, c->j, KERNEL_BF16, d, (kernel_bf16 *)g->c + offset, g->ldc);
 }
 
 /* Tile (row panel, column panel) of the block. FP32 accumulates in C itself. */
@@ -61,21 +62,21 @@ SIMD_INLINE void blocked_tile(const struct blocked_problem *x, struct blocked_bl
     const int64_t i = at->i + row_panel * GEMM_MR, offset = i * g->ldc + c->j;
     const int64_t rows = g->m - i < GEMM_MR ? g->m - i : GEMM_MR;
     const bool epilogue = at->last && g->epilogue != KERNEL_EPILOGUE_NONE;
-    if (epilogue) finish_fetch(g, offset);
-    if (c->straight && rows == GEMM_MR) {
+    if (epilogue) epilogue_prefetch(g, offset);
+    if (c->direct && rows == GEMM_MR) {
         float *to = (float *)g->c + offset;
         const float *d = !at->first ? to : g->d ? (const float *)g->d + offset : NULL;
         c->multiply(at->words, &c->t, d, c->bias, to, g->ldc);
     } else {
-        blocked_tile_kept(x, at, c, row_panel, rows, offset);
+        blocked_tile_buffered(x, at, c, row_panel, rows, offset);
     }
-    if (epilogue) finish_epilogue(g, offset, rows, c->cols);
+    if (epilogue) epilogue_apply(g, offset, rows, c->cols);
     blocked_work(x, at, at->words * GEMM_TILE);
 }
 
-/* A strip of A's panels past panel j of B; panel `next` is fetched meanwhile. */
-static void blocked_strip(const struct blocked_problem *x, struct blocked_block *at, int64_t begin, int64_t end,
-                          int64_t j, int64_t next, bool packed) {
+/* The tiles of rows begin .. end in column panel j; panel `next` of B is prefetched meanwhile. */
+static void blocked_column_tiles(const struct blocked_problem *x, struct blocked_block *at, int64_t begin, int64_t end,
+                                 int64_t j, int64_t next, bool packed) {
     const struct blocked_ahead ahead = blocked_ahead(x, at, next, packed);
     struct blocked_column c = blocked_column(x, at, j);
     for (int64_t i = begin; i < end; i++) {
@@ -87,30 +88,31 @@ static void blocked_strip(const struct blocked_problem *x, struct blocked_block 
     }
 }
 
-/* A panel of B stays in L1 while a strip of A's streams past it from L2. */
-static void blocked_multiply_b_stays(const struct blocked_problem *x, struct blocked_block *at) {
-    const int64_t strip = x->blocking.strip / GEMM_MR, together = x->b.across ? BLOCKED_TOGETHER : 1;
+/* A panel of B stays in L1 while an MC block of A streams from L2. */
+static void blocked_multiply_b_stationary(const struct blocked_problem *x, struct blocked_block *at) {
+    const int64_t mc = x->blocking.mc / GEMM_MR, together = x->b.strided ? BLOCKED_TOGETHER : 1;
     const struct kernel_range rows = at->my_rows, columns = at->my_columns;
-    for (int64_t i0 = rows.begin; i0 < rows.end; i0 += strip) {
-        const int64_t i1 = i0 + strip < rows.end ? i0 + strip : rows.end;
-        const bool packed = !x->b_own || i0 != rows.begin;
-        if (x->a_own) blocked_pack_a(x, at, i0, i1);
+    for (int64_t i0 = rows.begin; i0 < rows.end; i0 += mc) {
+        const int64_t i1 = i0 + mc < rows.end ? i0 + mc : rows.end;
+        const bool packed = !x->b_private || i0 != rows.begin;
+        if (x->a_private) blocked_pack_a(x, at, i0, i1);
         for (int64_t j0 = columns.begin; j0 < columns.end; j0 += together) {
             const int64_t j1 = j0 + together < columns.end ? j0 + together : columns.end;
             if (!packed) blocked_pack_b(x, at, j0, j1);
-            for (int64_t j = j0; j < j1; j++) blocked_strip(x, at, i0, i1, j, j + (packed ? 1 : together), packed);
+            for (int64_t j = j0; j < j1; j++)
+                blocked_column_tiles(x, at, i0, i1, j, j + (packed ? 1 : together), packed);
         }
     }
 }
 
-/* A panel of A stays in L1 while a strip of B's streams past it from L2. */
-static void blocked_multiply_a_stays(const struct blocked_problem *x, struct blocked_block *at) {
-    const int64_t strip = x->blocking.strip / GEMM_NR;
+/* A panel of A stays in L1 while an MC block of B streams from L2. */
+static void blocked_multiply_a_stationary(const struct blocked_problem *x, struct blocked_block *at) {
+    const int64_t mc = x->blocking.mc / GEMM_NR;
     const struct kernel_range rows = at->my_rows, columns = at->my_columns;
-    for (int64_t j0 = columns.begin; j0 < columns.end; j0 += strip) {
-        const int64_t j1 = j0 + strip < columns.end ? j0 + strip : columns.end;
-        if (x->b_own) blocked_pack_b(x, at, j0, j1);
-        if (x->a_own && j0 == columns.begin) blocked_pack_a(x, at, rows.begin, rows.end);
+    for (int64_t j0 = columns.begin; j0 < columns.end; j0 += mc) {
+        const int64_t j1 = j0 + mc < columns.end ? j0 + mc : columns.end;
+        if (x->b_private) blocked_pack_b(x, at, j0, j1);
+        if (x->a_private && j0 == columns.begin) blocked_pack_a(x, at, rows.begin, rows.end);
         for (int64_t i = rows.begin; i < rows.end; i++) {
             for (int64_t j = j0; j < j1; j++) {
                 struct blocked_column c = blocked_column(x, at, j);
@@ -122,14 +124,14 @@ static void blocked_multiply_a_stays(const struct blocked_problem *x, struct blo
     }
 }
 
-/* Few rows: sums over the block's k of all tiles of a stretch of columns, which then end as others do. */
+/* Few rows: the sums of a stretch of columns over the block's k, which then end as other tiles do. */
 static void blocked_multiply_thin(const struct blocked_problem *x, struct blocked_block *at) {
     const struct kernel_range rows = at->my_rows, columns = at->my_columns;
-    const int64_t down = rows.end - rows.begin;
+    const int64_t row_panels = rows.end - rows.begin;
     float *const sums = thin_sums(x, at);
-    if (down == 0) return;
-    const int64_t stretch = THIN_TILES / down;
-    if (x->a_own) blocked_pack_a(x, at, rows.begin, rows.end);
+    if (row_panels == 0) return;
+    const int64_t stretch = THIN_TILES / row_panels;
+    if (x->a_private) blocked_pack_a(x, at, rows.begin, rows.end);
     for (int64_t j0 = columns.begin; j0 < columns.end; j0 += stretch) {
         const int64_t j1 = j0 + stretch < columns.end ? j0 + stretch : columns.end;
         thin_multiply(x, at, j0, j1, sums);
@@ -137,7 +139,7 @@ static void blocked_multiply_thin(const struct blocked_problem *x, struct blocke
             struct blocked_column c = blocked_column(x, at, j);
             c.multiply = tile_held;
             for (int64_t i = rows.begin; i < rows.end; i++) {
-                c.t.b = (const tile_word *)(void *)(sums + ((j - j0) * down + i - rows.begin) * GEMM_TILE);
+                c.t.b = (const tile_word *)(void *)(sums + ((j - j0) * row_panels + i - rows.begin) * GEMM_TILE);
                 blocked_tile(x, at, &c, i);
             }
         }
@@ -146,29 +148,29 @@ static void blocked_multiply_thin(const struct blocked_problem *x, struct blocke
 
 static void blocked_block(const struct blocked_problem *x, struct blocked_block *at) {
     const int64_t rows = blocked_panels(at->rows, GEMM_MR), columns = blocked_panels(at->columns, GEMM_NR);
-    const int64_t r = at->me / x->over, c = at->me % x->over;
-    at->my_rows = (struct kernel_range){rows * r / x->down, rows * (r + 1) / x->down};
-    at->my_columns = (struct kernel_range){columns * c / x->over, columns * (c + 1) / x->over};
-    if (!x->a_own) {
+    const int64_t r = at->me / x->grid_columns, c = at->me % x->grid_columns;
+    at->my_rows = (struct kernel_range){rows * r / x->grid_rows, rows * (r + 1) / x->grid_rows};
+    at->my_columns = (struct kernel_range){columns * c / x->grid_columns, columns * (c + 1) / x->grid_columns};
+    if (!x->a_private) {
         const struct kernel_range mine = kernel_share(rows, 1);
         blocked_pack_a(x, at, mine.begin, mine.end);
     }
-    if (!x->b_own && !x->g->b_packed && !x->thin) {
+    if (!x->b_private && !x->g->b_packed && !x->thin) {
         const struct kernel_range mine = kernel_share(columns, 1);
         blocked_pack_b(x, at, mine.begin, mine.end);
     }
 #pragma omp barrier
     if (x->thin)
         blocked_multiply_thin(x, at);
-    else if (GEMM_B_STAYS)
-        blocked_multiply_b_stays(x, at);
+    else if (GEMM_B_STATIONARY)
+        blocked_multiply_b_stationary(x, at);
     else
-        blocked_multiply_a_stays(x, at);
+        blocked_multiply_a_stationary(x, at);
 #pragma omp barrier
 }
 
-/* The grid of threads on a block: the division into rows and columns that leaves the largest part smallest; columns
- * first, since each thread then keeps less of B in its L2. Who stands alone in its row or column packs for itself. */
+/* The thread grid: the split into rows and columns with the smallest largest part; columns first, since each thread
+ * then keeps less of B in its L2. A thread alone in its grid row or column packs for itself. */
 static void blocked_grid(struct blocked_problem *x) {
     const int64_t threads = omp_get_num_threads();
     const int64_t rows = blocked_panels(x->rows.size, GEMM_MR), columns = blocked_panels(x->columns.size, GEMM_NR);
@@ -176,16 +178,16 @@ static void blocked_grid(struct blocked_problem *x) {
     for (int64_t t = 1; t <= threads; t++) {
         if (threads % t) continue;
         const int64_t part = blocked_panels(rows, t) * blocked_panels(columns, threads / t);
-        if (part < least) least = part, x->down = t;
+        if (part < least) least = part, x->grid_rows = t;
     }
-    x->over = threads / x->down;
-    x->a_own = x->over == 1;
-    x->b_own = x->down == 1 && !x->g->b_packed;
-    x->b_once = x->b_own && GEMM_B_STAYS && x->rows.size <= x->blocking.strip &&
-                threads * BLOCKED_TOGETHER * GEMM_NR <= x->columns.size;
+    x->grid_columns = threads / x->grid_rows;
+    x->a_private = x->grid_columns == 1;
+    x->b_private = x->grid_rows == 1 && !x->g->b_packed;
+    x->b_read_once = x->b_private && GEMM_B_STATIONARY && x->rows.size <= x->blocking.mc &&
+                     threads * BLOCKED_TOGETHER * GEMM_NR <= x->columns.size;
 }
 
-/* What every thread does; each has its own *x, which it completes. */
+/* On every thread, with an *x of its own that it completes. */
 static void blocked_run(struct blocked_problem *x) {
     struct blocked_block at = {.me = omp_get_thread_num()};
     blocked_grid(x);
@@ -203,16 +205,16 @@ static void blocked_run(struct blocked_problem *x) {
     }
 }
 
-/* Packing a word costs about a cycle, and it serves one multiply-add a panel of the other operand: with few panels, and
- * where strides do not hurt since all is in L2, tiles read FP32 operands where they lie. */
-static void blocked_in_place(struct blocked_problem *x, const struct kernel_caches *caches) {
+/* Packing a word costs about a cycle, and saves about as much for each panel of the other operand. With few panels, and
+ * where all is in L2 so that strides do not hurt, tiles read FP32 operands in place. */
+static void blocked_choose_in_place(struct blocked_problem *x, const struct kernel_caches *caches) {
     const struct kernel_gemm *g = x->g;
     const int64_t l2 = caches && caches->l2 > 0 ? caches->l2 : 512 << 10;
     const bool small = 4 * (g->m * g->k + g->k * g->n + g->m * g->n) <= l2 / 2;
     x->thin = thin_serves(g);
     if (WORD_NUMBERS > 1 || g->in != KERNEL_F32 || x->thin) return;
-    x->a_in_place = small || (g->n <= GEMM_NR && !x->a.across);
-    x->b_in_place = small && x->b.across && !g->b_packed;
+    x->a_in_place = small || (g->n <= GEMM_NR && !x->a.strided);
+    x->b_in_place = small && x->b.strided && !g->b_packed;
 }
 
 static void blocked_facts(struct kernel_blocking *blocking, const struct kernel_caches *caches) {
@@ -221,7 +223,7 @@ static void blocked_facts(struct kernel_blocking *blocking, const struct kernel_
                                          .nr = GEMM_NR,
                                          .lanes = KERNEL_LANES,
                                          .numbers = WORD_NUMBERS,
-                                         .b_stays = GEMM_B_STAYS};
+                                         .b_stationary = GEMM_B_STATIONARY};
     blocking_choose(blocking, caches);
 }
 
@@ -235,17 +237,17 @@ static void blocked_gemm(const struct kernel_team *team, const struct kernel_gem
                                 .a = {g->a, g->lda, g->m, g->k, g->a_trans, g->in},
                                 .b = {g->b, g->ldb, g->n, g->k, !g->b_trans, g->in}};
     blocked_facts(&x.blocking, team->caches);
-    /* the longer of m and n in the longer blocks, so that the other's operand is packed less often */
+    /* the longer of m and n takes the longer blocks, so that the other's operand is packed less often */
     const bool tall = g->m > g->n;
-    const int64_t most_rows = tall ? x.blocking.longer : x.blocking.shorter;
-    const int64_t most_columns = tall ? x.blocking.shorter : x.blocking.longer;
+    const int64_t most_rows = tall ? x.blocking.nc_long : x.blocking.nc_short;
+    const int64_t most_columns = tall ? x.blocking.nc_short : x.blocking.nc_long;
     x.rows = blocked_cut(g->m, most_rows, GEMM_MR);
     x.columns = blocked_cut(g->n, most_columns, GEMM_NR);
     x.words = blocked_cut(pack_words(g->k), x.blocking.kc, KERNEL_LANES);
     x.a_panels = team->scratch;
     x.b_panels = x.a_panels + (most_rows + BLOCKING_PANEL_MAX) * BLOCKING_KC_MAX;
     x.sums = (float *)(void *)(x.b_panels + (most_columns + BLOCKING_PANEL_MAX) * BLOCKING_KC_MAX);
-    blocked_in_place(&x, team->caches);
+    blocked_choose_in_place(&x, team->caches);
     if (team->threads == 1 || g->m * g->n * g->k <= blocked_alone) {
         blocked_run(&x); /* without a region: the barriers of one of a single thread are system calls */
         return;

@@ -3,11 +3,11 @@
  * Attention forward for KERNEL_LANES: lanes are the queries of a panel, so the running maximum and sum of the
  * online softmax (Milakov & Gimelshein 2018) are vectors and nothing is reduced across lanes.
  * Scores S^T[key][query] = K Q^T and output O^T[x][query] = V^T P^T. All is static. */
-#ifndef TOISE_KERNELS_ATTENTION_FORWARD_H
-#define TOISE_KERNELS_ATTENTION_FORWARD_H
+#ifndef TOISE_KERNELS_ATTENTION_ATTENTION_FORWARD_INC_H
+#define TOISE_KERNELS_ATTENTION_ATTENTION_FORWARD_INC_H
 
-#include "attention_move.h"
-#include "attention_scores.h"
+#include "attention/attention_move.inc.h"
+#include "attention/attention_scores.inc.h"
 
 /* The online softmax of a panel's queries: maximum and sum so far, and what a new maximum leaves of the sum. */
 struct softmax {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Operands into panels of words, in the order in which a tile reads them. An operand is seen as rows of k numbers
- * (rows of op(A), columns of op(B)), stored along k or across it. Beyond the last row and the last k: zeros, so
- * that tiles need no edges. BF16 is widened to FP32 words unless GEMM_PAIRS is defined. */
-#ifndef TOISE_KERNELS_GEMM_PACK_H
-#define TOISE_KERNELS_GEMM_PACK_H
+ * (rows of op(A), columns of op(B)): contiguous along k, or strided, stored [k, rows]. Beyond the last row and the last
+ * k: zeros, so that tiles need no edges. BF16 is widened to FP32 words unless GEMM_PAIRS is defined. */
+#ifndef TOISE_KERNELS_GEMM_PACK_INC_H
+#define TOISE_KERNELS_GEMM_PACK_INC_H
 
-#include "../simd.h"
+#include "simd.inc.h"
 
 #ifdef GEMM_PAIRS
 enum { WORD_NUMBERS = 2 };
@@ -17,7 +17,7 @@ enum { WORD_NUMBERS = 1 };
 struct pack_operand {
     const void *data;
     int64_t ld, rows, k;
-    bool across; /* stored [k, rows] */
+    bool strided; /* stored [k, rows] */
     enum kernel_dtype dtype;
 };
 
@@ -29,8 +29,9 @@ SIMD_INLINE void pack_store(uint32_t *to, vu x) {
     vf_store((float *)(void *)to, (vf)x);
 }
 
-/* KERNEL_LANES words of one row from k = p on; stored along k. `whole`: all of them are there */
-SIMD_INLINE vu pack_load_along(const struct pack_operand *x, enum kernel_dtype t, bool whole, int64_t row, int64_t p) {
+/* KERNEL_LANES words of one row from k = p on, contiguous. `whole`: all of them are there */
+SIMD_INLINE vu pack_load_contiguous(const struct pack_operand *x, enum kernel_dtype t, bool whole, int64_t row,
+                                    int64_t p) {
     const int64_t at = row * x->ld + p, left = x->k - p;
     if (!whole && (row >= x->rows || left <= 0)) return (vu){0};
 #ifdef GEMM_PAIRS
@@ -46,8 +47,9 @@ SIMD_INLINE vu pack_load_along(const struct pack_operand *x, enum kernel_dtype t
 #endif
 }
 
-/* the same word of KERNEL_LANES rows; stored across k */
-SIMD_INLINE vu pack_load_across(const struct pack_operand *x, enum kernel_dtype t, bool whole, int64_t row, int64_t p) {
+/* the same word of KERNEL_LANES rows, strided */
+SIMD_INLINE vu pack_load_strided(const struct pack_operand *x, enum kernel_dtype t, bool whole, int64_t row,
+                                 int64_t p) {
     const int64_t at = p * x->ld + row, left = x->rows - row;
     if (!whole && left <= 0) return (vu){0};
     whole = whole || left >= KERNEL_LANES;
@@ -61,24 +63,24 @@ SIMD_INLINE vu pack_load_across(const struct pack_operand *x, enum kernel_dtype 
 #endif
 }
 
-/* Where element (p, row) of an operand stored across k lies, to be fetched; it may be beyond the end. */
+/* Prefetches element (p, row) of a strided operand, which may be beyond its end. */
 SIMD_INLINE void pack_fetch(const struct pack_operand *x, enum kernel_dtype t, int64_t p, int64_t row) {
     const uintptr_t at = (uintptr_t)x->data + (uintptr_t)(p * x->ld + row) * kernel_dtype_bytes(t);
     __builtin_prefetch((const void *)at, 0, 2);
 }
 
 /* `words` words from k = p on of `panels` panels of `width` rows from `row` on, as [words][width], `apart` words from
- * panel to panel; stored across k. Panels together, since each row of the operand is another page; and the same row of
+ * panel to panel; strided. Panels together, since each row of the operand is another page; and the same row of
  * the panels after these is fetched, since the hardware does not follow so many rows. */
-SIMD_INLINE void pack_across_as(const struct pack_operand *x, enum kernel_dtype t, bool whole, int64_t row, int64_t p,
-                                int64_t words, int width, int64_t panels, int64_t apart, uint32_t *to) {
+SIMD_INLINE void pack_strided_as(const struct pack_operand *x, enum kernel_dtype t, bool whole, int64_t row, int64_t p,
+                                 int64_t words, int width, int64_t panels, int64_t apart, uint32_t *to) {
     for (int64_t w = 0; w < words; w++, p += WORD_NUMBERS, to += width) {
         for (int64_t panel = 0; panel < panels; panel++) {
             pack_fetch(x, t, p, row + (panel + panels) * width);
             SIMD_UNROLL(4)
             for (int i = 0; i < width; i += KERNEL_LANES) {
                 uint32_t *const at = to + panel * apart + i;
-                vu v = pack_load_across(x, t, whole, row + panel * width + i, p);
+                vu v = pack_load_strided(x, t, whole, row + panel * width + i, p);
                 /* what a whole vector writes beyond the width is written again with the next word, but for the last */
                 if (i + KERNEL_LANES <= width || w + 1 < words)
                     pack_store(at, v);
@@ -88,29 +90,29 @@ SIMD_INLINE void pack_across_as(const struct pack_operand *x, enum kernel_dtype 
         }
     }
 }
-SIMD_INLINE void pack_across(const struct pack_operand *x, int64_t row, int64_t p, int64_t words, int width,
-                             int64_t panels, int64_t apart, uint32_t *to) {
+SIMD_INLINE void pack_strided(const struct pack_operand *x, int64_t row, int64_t p, int64_t words, int width,
+                              int64_t panels, int64_t apart, uint32_t *to) {
     const int64_t vectors = (width + KERNEL_LANES - 1) / KERNEL_LANES * KERNEL_LANES;
     if (row + (panels - 1) * width + vectors > x->rows)
-        pack_across_as(x, x->dtype, false, row, p, words, width, panels, apart, to);
+        pack_strided_as(x, x->dtype, false, row, p, words, width, panels, apart, to);
     else if (x->dtype == KERNEL_F32)
-        pack_across_as(x, KERNEL_F32, true, row, p, words, width, panels, apart, to);
+        pack_strided_as(x, KERNEL_F32, true, row, p, words, width, panels, apart, to);
     else
-        pack_across_as(x, KERNEL_BF16, true, row, p, words, width, panels, apart, to);
+        pack_strided_as(x, KERNEL_BF16, true, row, p, words, width, panels, apart, to);
 }
 
-/* One panel of rows stored along k, as [words / LANES][width][LANES]: segments are copied as they are. */
-SIMD_INLINE void pack_along(const struct pack_operand *x, int64_t row, int64_t p, int64_t words, int width,
-                            uint32_t *to) {
+/* One contiguous panel, as [words / LANES][width][LANES]: segments are copied as they are. */
+SIMD_INLINE void pack_contiguous(const struct pack_operand *x, int64_t row, int64_t p, int64_t words, int width,
+                                 uint32_t *to) {
     for (int64_t w = 0; w < words; w += KERNEL_LANES, p += WORD_NUMBERS * KERNEL_LANES) {
         const bool whole = row + width <= x->rows && p + WORD_NUMBERS * KERNEL_LANES <= x->k;
         for (int i = 0; i < width; i++, to += KERNEL_LANES)
             if (whole && x->dtype == KERNEL_F32)
-                pack_store(to, pack_load_along(x, KERNEL_F32, true, row + i, p));
+                pack_store(to, pack_load_contiguous(x, KERNEL_F32, true, row + i, p));
             else if (whole)
-                pack_store(to, pack_load_along(x, KERNEL_BF16, true, row + i, p));
+                pack_store(to, pack_load_contiguous(x, KERNEL_BF16, true, row + i, p));
             else
-                pack_store(to, pack_load_along(x, x->dtype, false, row + i, p));
+                pack_store(to, pack_load_contiguous(x, x->dtype, false, row + i, p));
     }
 }
 
@@ -119,17 +121,17 @@ SIMD_INLINE void pack_square(const struct pack_operand *x, enum kernel_dtype t, 
                              int64_t words, int width, uint32_t *to) {
     vf v[KERNEL_LANES];
     SIMD_UNROLL(16)
-    for (int r = 0; r < KERNEL_LANES; r++) v[r] = (vf)pack_load_along(x, t, whole, row + r, p);
+    for (int r = 0; r < KERNEL_LANES; r++) v[r] = (vf)pack_load_contiguous(x, t, whole, row + r, p);
     vf_transpose(v);
     SIMD_UNROLL(16)
     for (int r = 0; r < KERNEL_LANES; r++)
         if (whole || r < words) pack_store(to + r * width, (vu)v[r]);
 }
 
-/* One panel of rows stored along k, as [words][width]; width in whole vectors. KERNEL_LANES rows at a time all the way,
+/* One contiguous panel, as [words][width]; width in whole vectors. KERNEL_LANES rows at a time all the way,
  * since rows that are a power of two apart share the few places of one set of the cache. */
-SIMD_INLINE void pack_turned(const struct pack_operand *x, int64_t row, int64_t p, int64_t words, int width,
-                             uint32_t *to) {
+SIMD_INLINE void pack_transposed(const struct pack_operand *x, int64_t row, int64_t p, int64_t words, int width,
+                                 uint32_t *to) {
     for (int i = 0; i < width; i += KERNEL_LANES) {
         for (int64_t w = 0; w < words; w += KERNEL_LANES) {
             const int64_t q = p + WORD_NUMBERS * w, r = row + i;

@@ -2,11 +2,11 @@
  *
  * Moves between strided rows of either dtype and FP32 blocks, transposing where lanes are to hold tokens. Needs
  * KERNEL_LANES; all is static. */
-#ifndef TOISE_KERNELS_ATTENTION_MOVE_H
-#define TOISE_KERNELS_ATTENTION_MOVE_H
+#ifndef TOISE_KERNELS_ATTENTION_ATTENTION_MOVE_INC_H
+#define TOISE_KERNELS_ATTENTION_ATTENTION_MOVE_INC_H
 
-#include "attention.h"
-#include "simd.h"
+#include "attention/attention.h"
+#include "simd.inc.h"
 
 /* Rows of a strided operand: row r, column c at p[at + r * row + c]. */
 struct strided {

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Exponentials of vectors, by how much of the range and of the accuracy their callers need. */
-#ifndef TOISE_KERNELS_EXP_H
-#define TOISE_KERNELS_EXP_H
+#ifndef TOISE_KERNELS_EXP_INC_H
+#define TOISE_KERNELS_EXP_INC_H
 
-#include "simd.h"
+#include "simd.inc.h"
 
 #define SIMD_LOG2E 1.44269504088896341f
 /* 1.5 * 2^23 + 127: adding it to a float rounds to an integer n, and leaves n + 127 in the sum's lowest bits. */
 #define SIMD_MAGIC 12583039.0f
 
 /* 2^n of the sum of n and SIMD_MAGIC, -126 <= n <= 127: what stood above n + 127 is shifted out. Of a NaN it is any
- * number, and p times it stays a NaN. As a factor it often rides in a multiply-add. */
+ * number, and p times it stays a NaN. As a factor it is often part of a multiply-add. */
 SIMD_INLINE vf vf_power(vf sum) {
     return (vf)((vu)sum << 23);
 }

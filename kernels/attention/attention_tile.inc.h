@@ -2,13 +2,13 @@
  *
  * The products of attention: FP32 blocks in register tiles, of which scores may be seen in part. Needs KERNEL_LANES;
  * all is static. */
-#ifndef TOISE_KERNELS_ATTENTION_TILE_H
-#define TOISE_KERNELS_ATTENTION_TILE_H
+#ifndef TOISE_KERNELS_ATTENTION_ATTENTION_TILE_INC_H
+#define TOISE_KERNELS_ATTENTION_ATTENTION_TILE_INC_H
 
 #include <math.h>
 
-#include "attention_ahead.h"
-#include "simd.h"
+#include "attention/attention_ahead.inc.h"
+#include "simd.inc.h"
 
 /* Tile: enough accumulators to hide the latency of two FMA a cycle (4 to 5 cycles each), few enough to stay,
  * with a row of B and a broadcast element of A, in 32 (AVX-512) or 16 (AVX2) registers. */

@@ -3,11 +3,11 @@
  * The register-only multiply-add loop behind every kernel_peak variant. Needs KERNEL_LANES, PEAK_SUMS
  * (independent) and PEAK_OTHERS, which must fit the register file together with two more operands. PEAK_DOT:
  * operands are BF16 pairs and peak_step(), from outside, adds their dot; else it is one FMA. */
-#ifndef TOISE_KERNELS_PEAK_PEAK_H
-#define TOISE_KERNELS_PEAK_PEAK_H
+#ifndef TOISE_KERNELS_PEAK_PEAK_INC_H
+#define TOISE_KERNELS_PEAK_PEAK_INC_H
 
-#include "../declare.h"
-#include "../simd.h"
+#include "declare.h"
+#include "simd.inc.h"
 
 #ifdef PEAK_DOT
 enum { PEAK_FLOP = 4 }; /* operations a 32-bit lane */

@@ -3,11 +3,11 @@
  * Attention backward for KERNEL_LANES: lanes are the keys of a panel, rows the queries that see them, so a
  * query's log-sum-exp and row sum are scalars. Per panel and block: S = Q K^T and dP = dO V^T, then
  * P = exp(S - lse), dS = P (dP - rowsum(dO O)), dV^T += dO^T P, dK^T += Q^T dS, dQ += dS K. All is static. */
-#ifndef TOISE_KERNELS_ATTENTION_BACKWARD_H
-#define TOISE_KERNELS_ATTENTION_BACKWARD_H
+#ifndef TOISE_KERNELS_ATTENTION_ATTENTION_BACKWARD_INC_H
+#define TOISE_KERNELS_ATTENTION_ATTENTION_BACKWARD_INC_H
 
-#include "attention_move.h"
-#include "attention_scores.h"
+#include "attention/attention_move.inc.h"
+#include "attention/attention_scores.inc.h"
 
 /* One thread's work and scratch. q, d_o, dq: [seq_q][width]; rowsum: [seq_q]; dk, dv: a [head_dim][panel] per panel, or
  * of one panel where no other head adds to it; of the panel at work: k_rows [panel][width] and k_t, v_t

@@ -3,8 +3,8 @@
  * GELU in the tanh form, 0.5 x (1 + tanh(u)) with u = sqrt(2/pi) (x + 0.044715 x^3), once for passes over memory and
  * for the matmul's epilogues, which must agree bit for bit. 0.5 (1 + tanh(u)) is the logistic of 2u, which keeps its
  * relative accuracy where tanh(u) is near -1. In FP64 for plain C; in vectors where KERNEL_LANES is defined. */
-#ifndef TOISE_KERNELS_GELU_H
-#define TOISE_KERNELS_GELU_H
+#ifndef TOISE_KERNELS_GELU_INC_H
+#define TOISE_KERNELS_GELU_INC_H
 
 #include <float.h>
 #include <math.h>
@@ -25,8 +25,8 @@ static inline double gelu_gradient(double dy, double x) {
 }
 
 #ifdef KERNEL_LANES
-#include "exp.h"
-#include "parts.h"
+#include "exp.inc.h"
+#include "parts.inc.h"
 
 /* x log2(e) (-2u / x): what to raise 2 to for e^-2u; -126 at 10 */
 SIMD_INLINE vf vf_gelu_exponent(vf x) {

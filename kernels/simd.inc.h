@@ -3,8 +3,8 @@
  * Vectors of KERNEL_LANES floats by the compiler's vector extensions (gcc, clang): one source of an operation,
  * compiled once per instruction set. Everything is static, so no code of one set can be merged into another's
  * objects. Define KERNEL_LANES (8 for AVX2, 16 for AVX-512) before the include. */
-#ifndef TOISE_KERNELS_SIMD_H
-#define TOISE_KERNELS_SIMD_H
+#ifndef TOISE_KERNELS_SIMD_INC_H
+#define TOISE_KERNELS_SIMD_INC_H
 
 #include <stdint.h>
 #include <string.h>
@@ -15,7 +15,7 @@
 #include "kernels.h"
 
 #ifndef KERNEL_LANES
-#error "define KERNEL_LANES before including simd.h"
+#error "define KERNEL_LANES before including simd.inc.h"
 #endif
 /* Whether an operation is the set's own instruction, or what the compiler makes of it in plain C: in kernels_ref, and
  * in every variant where KERNEL_EMULATED is defined, as tests do for sets that a CPU lacks. */

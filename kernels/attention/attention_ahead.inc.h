@@ -2,10 +2,10 @@
  *
  * What the next panels will move comes into L2 while these are multiplied: a few lines between tiles, since many at
  * once would be waited for. */
-#ifndef TOISE_KERNELS_ATTENTION_AHEAD_H
-#define TOISE_KERNELS_ATTENTION_AHEAD_H
+#ifndef TOISE_KERNELS_ATTENTION_ATTENTION_AHEAD_INC_H
+#define TOISE_KERNELS_ATTENTION_ATTENTION_AHEAD_INC_H
 
-#include "attention.h"
+#include "attention/attention.h"
 
 /* Places: what backward has. */
 enum { AHEAD_PLACES = 8, AHEAD_LINES = 4 };

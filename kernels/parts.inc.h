@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What passes over memory are made of: a few vectors' worth of elements, whole or partial, and the loop over them. */
-#ifndef TOISE_KERNELS_PARTS_H
-#define TOISE_KERNELS_PARTS_H
+#ifndef TOISE_KERNELS_PARTS_INC_H
+#define TOISE_KERNELS_PARTS_INC_H
 
-#include "simd.h"
+#include "simd.inc.h"
 
 /* `n` below is PART, a constant, or less: then the other lanes read as 0 and are not written. */
 enum { WAYS = 2, PART = WAYS * KERNEL_LANES };

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One tile of C: GEMM_MR rows by GEMM_NV vectors of sums that stay in registers, from a panel of A and one of B,
- * packed or where they lie. Needs tile_dot(), sum + a . b for one word a lane, which is FMA where it is not given. */
-#ifndef TOISE_KERNELS_GEMM_TILE_H
-#define TOISE_KERNELS_GEMM_TILE_H
+ * The MR x NR micro-tile: GEMM_MR rows by GEMM_NV vectors of sums that stay in registers, from a panel of A and one of
+ * B, packed or in place. Needs tile_dot(), sum + a . b for one word a lane, which is FMA where it is not given. */
+#ifndef TOISE_KERNELS_GEMM_TILE_INC_H
+#define TOISE_KERNELS_GEMM_TILE_INC_H
 
-#include "../simd.h"
+#include "simd.inc.h"
 
 enum { GEMM_NR = GEMM_NV * KERNEL_LANES, GEMM_TILE = GEMM_MR * GEMM_NR };
 
@@ -116,7 +116,7 @@ SIMD_INLINE void tile_multiply(int64_t words, const struct tile_operands *x, boo
 typedef void tile_fn(int64_t words, const struct tile_operands *x, const float *base, const float *bias, float *out,
                      int64_t ld);
 
-/* Both packed, A [words][MR] (stored across k) or [words / LANES][MR][LANES] (along k), B [words][NR] */
+/* Both packed, A [words][MR] (strided) or [words / LANES][MR][LANES] (contiguous), B [words][NR] */
 static __attribute__((noinline)) void tile_by_k(int64_t words, const struct tile_operands *x, const float *base,
                                                 const float *bias, float *out, int64_t ld) {
     tile_multiply(words, x, true, 1, GEMM_MR, GEMM_MR * KERNEL_LANES, GEMM_NR, base, bias, out, ld);
@@ -125,7 +125,7 @@ static __attribute__((noinline)) void tile_by_row(int64_t words, const struct ti
                                                   const float *bias, float *out, int64_t ld) {
     tile_multiply(words, x, true, KERNEL_LANES, 1, GEMM_MR * KERNEL_LANES, GEMM_NR, base, bias, out, ld);
 }
-/* One or both where they lie */
+/* One or both in place */
 static __attribute__((noinline)) void tile_in_place(int64_t words, const struct tile_operands *x, const float *base,
                                                     const float *bias, float *out, int64_t ld) {
     if (x->step == 1)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A few rows against a B stored across k, which goes by but once: packing it would cost as much as the multiplication.
- * So B is read as it lies, a few rows of it at a time and those from end to end of a stretch of columns, the way the
- * hardware fetches ahead, and the sums wait in L2 for the next rows. Each sum is made of the same operations in
- * the same order as a tile's, so its bits are the same. */
-#ifndef TOISE_KERNELS_GEMM_THIN_H
-#define TOISE_KERNELS_GEMM_THIN_H
+ * A few rows of A against a strided B. B is read only once, so packing it would cost as much as multiplying by it.
+ * It is read in place instead: a few of its rows at a time, along a stretch of columns, as the hardware prefetches.
+ * The sums wait in L2 for the next rows. Each is made of a tile's operations in a tile's order: its bits are the
+ * same. */
+#ifndef TOISE_KERNELS_GEMM_THIN_INC_H
+#define TOISE_KERNELS_GEMM_THIN_INC_H
 
-#include "problem.h"
+#include "gemm/problem.inc.h"
 
 /* Rows of C; their panels; tiles whose sums wait, 72 KB of them; words of k at a time. */
 enum {
@@ -23,8 +23,10 @@ static bool thin_serves(const struct kernel_gemm *g) {
 
 /* Room for this thread's sums, where B's panels would be: no more than all sums of the block take. */
 static float *thin_sums(const struct blocked_problem *x, const struct blocked_block *at) {
-    const int64_t down = blocked_panels(at->rows, GEMM_MR), over = at->my_columns.end - at->my_columns.begin;
-    return (float *)(void *)(x->b_panels + (at->my_columns.begin * down + at->my_rows.begin * over) * GEMM_TILE);
+    const int64_t row_panels = blocked_panels(at->rows, GEMM_MR),
+                  column_panels = at->my_columns.end - at->my_columns.begin;
+    return (float *)(void *)(x->b_panels +
+                             (at->my_columns.begin * row_panels + at->my_rows.begin * column_panels) * GEMM_TILE);
 }
 
 /* A few words of k: of A, [row panel][words][MR], zeros beyond its rows; of B, from element `b` on. */
@@ -133,14 +135,14 @@ static void thin_read_a(const struct blocked_problem *x, const struct blocked_bl
 static void thin_multiply(const struct blocked_problem *x, const struct blocked_block *at, int64_t j0, int64_t j1,
                           float *sums) {
     const int64_t column = at->j + j0 * GEMM_NR, end = at->j + j1 * GEMM_NR, row = at->i + at->my_rows.begin * GEMM_MR;
-    const int64_t columns = (end < x->g->n ? end : x->g->n) - column, down = at->my_rows.end - at->my_rows.begin;
-    const int64_t rows = x->g->m - row < down * GEMM_MR ? x->g->m - row : down * GEMM_MR;
+    const int64_t columns = (end < x->g->n ? end : x->g->n) - column, row_panels = at->my_rows.end - at->my_rows.begin;
+    const int64_t rows = x->g->m - row < row_panels * GEMM_MR ? x->g->m - row : row_panels * GEMM_MR;
     struct thin_words w;
-    memset(sums, 0, (size_t)(down * (j1 - j0) * GEMM_TILE) * sizeof *sums);
+    memset(sums, 0, (size_t)(row_panels * (j1 - j0) * GEMM_TILE) * sizeof *sums);
     for (int64_t p = 0; p < at->words; p += THIN_WORDS) {
         w.count = at->words - p < THIN_WORDS ? at->words - p : THIN_WORDS;
         w.b = (at->w + p) * x->b.ld + column;
-        for (int64_t i = 0; i < down; i++) thin_read_a(x, at, at->my_rows.begin + i, p, w.count, w.a[i]);
+        for (int64_t i = 0; i < row_panels; i++) thin_read_a(x, at, at->my_rows.begin + i, p, w.count, w.a[i]);
         if (x->b.dtype == KERNEL_F32)
             thin_rows(&x->b, KERNEL_F32, rows, &w, columns, sums);
         else

@@ -3,10 +3,10 @@
  * The dot of BF16 pairs that AVX512_BF16 has (VDPBF16PS): a lane of the sum gains the products of two pairs. By Intel's
  * manual (Software Developer's Manual, volume 2) two multiply-adds, the upper pair first, each rounded to nearest even;
  * denormal operands and results are zeros of their sign, whatever the floating-point state says. */
-#ifndef TOISE_KERNELS_DOT_H
-#define TOISE_KERNELS_DOT_H
+#ifndef TOISE_KERNELS_DOT_INC_H
+#define TOISE_KERNELS_DOT_INC_H
 
-#include "simd.h"
+#include "simd.inc.h"
 
 SIMD_INLINE vf dot_flush(vf x) {
     const vu u = (vu)x, normal = (vu)((u & 0x7f800000) != 0);
@@ -23,7 +23,7 @@ SIMD_INLINE vf dot_plain(vf sum, vf a, vf b) {
 
 /* sum + a . b */
 #ifdef SIMD_AVX512
-/* in assembly for the reason that gemm/tile.h gives: clang spills the sums of an unrolled loop */
+/* in assembly for the reason that gemm/tile.inc.h gives: clang spills the sums of an unrolled loop */
 SIMD_INLINE vf vf_dot_bf16(vf sum, vf a, vf b) {
     __asm__ volatile("vdpbf16ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
     return sum;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A problem cut into blocks, and where the panels of a block lie: packed into team->scratch, packed ahead by the
- * caller, or in the operand itself where packing would not pay. */
-#ifndef TOISE_KERNELS_GEMM_PROBLEM_H
-#define TOISE_KERNELS_GEMM_PROBLEM_H
+ * A matmul cut into blocks, and where a block's panels are: packed into team->scratch, packed by the caller, or in
+ * place where packing would not pay. */
+#ifndef TOISE_KERNELS_GEMM_PROBLEM_INC_H
+#define TOISE_KERNELS_GEMM_PROBLEM_INC_H
 
-#include "../split.h"
-#include "blocking.h"
-#include "pack.h"
-#include "tile.h"
+#include "gemm/blocking.h"
+#include "gemm/pack.inc.h"
+#include "gemm/tile.inc.h"
+#include "split.h"
 
 _Static_assert(GEMM_MR <= (int)BLOCKING_PANEL_MAX && (int)GEMM_NR <= (int)BLOCKING_PANEL_MAX,
                "scratch holds one more panel than a block");
@@ -34,18 +34,18 @@ static int64_t blocked_panels(int64_t length, int64_t width) {
     return (length + width - 1) / width;
 }
 
-/* The whole problem, shared by all threads, which stand in a grid of `down` x `over` on each block. */
+/* The whole problem, shared by all threads, a grid of them on each block. */
 struct blocked_problem {
     const struct kernel_gemm *g;
     const struct kernel_team *team;
     struct kernel_blocking blocking;
     struct pack_operand a, b;
     struct blocked_cut rows, columns, words;
-    int64_t down, over;
-    bool a_in_place, b_in_place; /* whole panels are read where they lie */
-    bool thin;                   /* thin.h: B is read as it lies, once */
-    bool a_own, b_own;           /* each thread packs what it alone reads; else all pack together first */
-    bool b_once;                 /* and reads it once, so that a few panels' room will do */
+    int64_t grid_rows, grid_columns;
+    bool a_in_place, b_in_place; /* whole panels are not packed */
+    bool thin;                   /* thin.inc.h: B is read in place, once */
+    bool a_private, b_private;   /* each thread packs what it alone reads; else all pack together first */
+    bool b_read_once;            /* and reads it once, so that a few panels' room will do */
     uint32_t *a_panels, *b_panels;
     float *sums; /* BF16 output over several blocks of k: FP32 tiles of the block until the last */
 };
@@ -68,8 +68,8 @@ static void blocked_work(const struct blocked_problem *x, struct blocked_block *
     kernel_poll(x->team);
 }
 
-/* Panels of an operand stored across k that are packed together: each row of it is another page, so some lines of it at
- * a time. */
+/* Panels of a strided operand that are packed together: each row of it is another page, so some lines of it at a
+ * time. */
 enum { BLOCKED_TOGETHER = 4, BLOCKED_A_TOGETHER = 8 };
 
 /* Words that one panel of A takes, whole vectors of them; B's are counted by the word. */
@@ -84,25 +84,26 @@ static uint32_t *blocked_a_slot(const struct blocked_problem *x, const struct bl
 /* Room for panels that are read once is a few panels a thread, which stay in its L2. */
 static uint32_t *blocked_b_slot(const struct blocked_problem *x, const struct blocked_block *at, int64_t panel) {
     const int64_t once = at->me * BLOCKED_TOGETHER + (panel - at->my_columns.begin) % BLOCKED_TOGETHER;
-    return x->b_panels + (x->b_once ? once : panel) * at->words * GEMM_NR;
+    return x->b_panels + (x->b_read_once ? once : panel) * at->words * GEMM_NR;
 }
 
-static bool blocked_a_lies(const struct blocked_problem *x, const struct blocked_block *at, int64_t panel) {
+static bool blocked_a_in_place(const struct blocked_problem *x, const struct blocked_block *at, int64_t panel) {
     return x->a_in_place && at->i + (panel + 1) * GEMM_MR <= x->g->m;
 }
-static bool blocked_b_lies(const struct blocked_problem *x, const struct blocked_block *at, int64_t panel) {
+static bool blocked_b_in_place(const struct blocked_problem *x, const struct blocked_block *at, int64_t panel) {
     return x->b_in_place && at->j + (panel + 1) * GEMM_NR <= x->g->n;
 }
 
 static void blocked_read_a(const struct blocked_problem *x, const struct blocked_block *at, int64_t panel,
                            struct tile_operands *t) {
     const int64_t ld = x->a.ld, row = at->i + panel * GEMM_MR;
-    if (blocked_a_lies(x, at, panel)) {
-        t->a = (const tile_word *)x->a.data + (x->a.across ? at->w * ld + row : row * ld + at->w);
-        t->row = x->a.across ? 1 : ld, t->step = x->a.across ? ld : 1, t->group = t->step * KERNEL_LANES;
+    if (blocked_a_in_place(x, at, panel)) {
+        t->a = (const tile_word *)x->a.data + (x->a.strided ? at->w * ld + row : row * ld + at->w);
+        t->row = x->a.strided ? 1 : ld, t->step = x->a.strided ? ld : 1, t->group = t->step * KERNEL_LANES;
     } else {
         t->a = blocked_a_slot(x, at, panel);
-        t->row = x->a.across ? 1 : KERNEL_LANES, t->step = x->a.across ? GEMM_MR : 1, t->group = GEMM_MR * KERNEL_LANES;
+        t->row = x->a.strided ? 1 : KERNEL_LANES, t->step = x->a.strided ? GEMM_MR : 1,
+        t->group = GEMM_MR * KERNEL_LANES;
     }
 }
 
@@ -113,9 +114,10 @@ static const tile_word *blocked_b(const struct blocked_problem *x, const struct 
 
 static void blocked_read_b(const struct blocked_problem *x, const struct blocked_block *at, int64_t panel,
                            struct tile_operands *t) {
-    const bool lies = blocked_b_lies(x, at, panel);
-    t->b_step = lies ? x->b.ld : GEMM_NR;
-    t->b = !lies ? blocked_b(x, at, panel) : (const tile_word *)x->b.data + at->w * x->b.ld + at->j + panel * GEMM_NR;
+    const bool in_place = blocked_b_in_place(x, at, panel);
+    t->b_step = in_place ? x->b.ld : GEMM_NR;
+    t->b =
+        !in_place ? blocked_b(x, at, panel) : (const tile_word *)x->b.data + at->w * x->b.ld + at->j + panel * GEMM_NR;
 }
 
 #endif

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Filling a block's panels, and what is fetched ahead of it. */
-#ifndef TOISE_KERNELS_GEMM_PANELS_H
-#define TOISE_KERNELS_GEMM_PANELS_H
+ * Packs a block's panels, and prefetches for the next one. */
+#ifndef TOISE_KERNELS_GEMM_PACK_BLOCK_INC_H
+#define TOISE_KERNELS_GEMM_PACK_BLOCK_INC_H
 
-#include "problem.h"
+#include "gemm/problem.inc.h"
 
-/* Panels begin .. end of the block, but for those that lie. */
+/* Panels begin .. end of the block, but for those read in place. */
 static void blocked_pack_a(const struct blocked_problem *x, struct blocked_block *at, int64_t begin, int64_t end) {
     const int64_t stride = blocked_a_stride(at->words), p = at->w * WORD_NUMBERS;
-    while (begin < end && blocked_a_lies(x, at, begin)) begin++;
+    while (begin < end && blocked_a_in_place(x, at, begin)) begin++;
     for (int64_t panel = begin, some; panel < end; panel += some) {
         const int64_t row = at->i + panel * GEMM_MR;
-        some = !x->a.across ? 1 : end - panel < BLOCKED_A_TOGETHER ? end - panel : BLOCKED_A_TOGETHER;
-        if (x->a.across)
-            pack_across(&x->a, row, p, at->words, GEMM_MR, some, stride, blocked_a_slot(x, at, panel));
+        some = !x->a.strided ? 1 : end - panel < BLOCKED_A_TOGETHER ? end - panel : BLOCKED_A_TOGETHER;
+        if (x->a.strided)
+            pack_strided(&x->a, row, p, at->words, GEMM_MR, some, stride, blocked_a_slot(x, at, panel));
         else
-            pack_along(&x->a, row, p, at->words, GEMM_MR, blocked_a_slot(x, at, panel));
+            pack_contiguous(&x->a, row, p, at->words, GEMM_MR, blocked_a_slot(x, at, panel));
         blocked_work(x, at, some * stride * KERNEL_LANES);
     }
 }
@@ -25,17 +25,17 @@ static void blocked_pack_a(const struct blocked_problem *x, struct blocked_block
  * returns how many. */
 SIMD_INLINE int64_t blocked_pack_columns(const struct pack_operand *b, int64_t row, int64_t p, int64_t words,
                                          int64_t left, uint32_t *to) {
-    if (!b->across) {
-        pack_turned(b, row, p, words, GEMM_NR, to);
+    if (!b->strided) {
+        pack_transposed(b, row, p, words, GEMM_NR, to);
         return 1;
     }
     const int64_t some = left < BLOCKED_TOGETHER ? left : BLOCKED_TOGETHER;
-    pack_across(b, row, p, words, GEMM_NR, some, words * GEMM_NR, to);
+    pack_strided(b, row, p, words, GEMM_NR, some, words * GEMM_NR, to);
     return some;
 }
 
 static void blocked_pack_b(const struct blocked_problem *x, struct blocked_block *at, int64_t begin, int64_t end) {
-    while (begin < end && blocked_b_lies(x, at, begin)) begin++;
+    while (begin < end && blocked_b_in_place(x, at, begin)) begin++;
     for (int64_t panel = begin, some; panel < end; panel += some) {
         some = blocked_pack_columns(&x->b, at->j + panel * GEMM_NR, at->w * WORD_NUMBERS, at->words, end - panel,
                                     blocked_b_slot(x, at, panel));
@@ -43,7 +43,7 @@ static void blocked_pack_b(const struct blocked_problem *x, struct blocked_block
     }
 }
 
-/* What the tiles of a strip fetch of a panel of B that comes next: of the panel, or of what it will be packed from.
+/* What a column of tiles prefetches of the next panel of B: of the panel, or of what it will be packed from.
  * Tile number n < tiles fetches as many lines as it has groups of words, `step` bytes from line to line, from at + n *
  * apart on. */
 struct blocked_ahead {
@@ -60,7 +60,7 @@ static struct blocked_ahead blocked_ahead(const struct blocked_problem *x, const
     if (packed)
         return (struct blocked_ahead){(const char *)blocked_b(x, at, panel),
                                       blocked_panels(at->words * GEMM_NR / 16, groups), groups * 64, 64};
-    if (x->b.across)
+    if (x->b.strided)
         return (struct blocked_ahead){(const char *)x->b.data + p * ld + row * element, blocked_panels(numbers, groups),
                                       groups * ld, ld};
     return (struct blocked_ahead){(const char *)x->b.data + row * ld + p * element, left < GEMM_NR ? left : GEMM_NR, ld,
