@@ -64,8 +64,8 @@ static void fill_memory(struct plan *p, int64_t total) {
     }
 }
 
-/* Checks of the timed sizes come one after the other: the FP64 sequence, and the plain result of a matmul with GELU fused
- * into it. */
+/* Checks of the timed sizes come one after the other: the FP64 sequence, and the plain result of a matmul with GELU
+ * fused into it. */
 static double gate_bytes(const struct plan *p, const struct model_params *params) {
     struct model_reference r = {.params = params, .shape = p->shape};
     const struct model_config *c = &p->request.config;
