@@ -110,7 +110,7 @@ static double check(struct bench_comm *b, int64_t count) {
     for (int r = 0; r < size; r++) ranks += r % 13;
 #pragma omp parallel for num_threads(threads)
     for (int64_t i = 0; i < count; i++) x[i] = contribution(i, b->world->rank);
-    b->world->ops->sum_start(b->world, x, count, &request);
+    b->world->ops->all_reduce_start(b->world, x, count, &request);
     b->world->ops->wait(b->world, &request);
     for (int64_t i = 0; i < count; i++) wrong += (double)x[i] != ranks + (double)size * (double)(1 + i % 17);
     b->ops.zero(&b->team, count, x);
@@ -141,7 +141,7 @@ static double sums(void *context, int calls) {
     b->world->ops->barrier(b->world);
     const double start = base_clock_now();
     for (int i = 0; i < calls; i++) {
-        b->world->ops->sum_start(b->world, next_operand(b, sums->bytes), sums->bytes / 4, &request);
+        b->world->ops->all_reduce_start(b->world, next_operand(b, sums->bytes), sums->bytes / 4, &request);
         b->world->ops->wait(b->world, &request);
     }
     return slowest(b, since(start));
@@ -161,7 +161,7 @@ static double block(struct bench_comm *b, int count, int64_t bytes) {
     struct comm_request request;
     b->world->ops->barrier(b->world);
     const double start = base_clock_now();
-    if (bytes) b->world->ops->sum_start(b->world, next_operand(b, bytes), bytes / 4, &request);
+    if (bytes) b->world->ops->all_reduce_start(b->world, next_operand(b, bytes), bytes / 4, &request);
     gemms(b, count);
     if (bytes) b->world->ops->wait(b->world, &request);
     return slowest(b, since(start));

@@ -32,7 +32,7 @@ static const struct cli_option OPTIONS[] = {
      .help = "facts of its hypothetical machines otherwise: nodes=64, nodes=16..128"},
     {.name = "--eur-per-mwh", .kind = CLI_NUMBER, .at = offsetof(struct flags, options.eur_per_mwh), .min = 0,
      .max = 1e6, .hint = "X", .help = "price of electricity; default the campaign's readings"},
-    {.name = "--mtbf", .kind = CLI_NUMBER, .at = offsetof(struct flags, options.terms.mtbf_hours), .min = 1,
+    {.name = "--mtbf", .kind = CLI_NUMBER, .at = offsetof(struct flags, options.assumptions.mtbf_hours), .min = 1,
      .max = 1e12, .hint = "HOURS", .help = "of an accelerator between failures; default 50,000"},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, parameters), .shared = cli_parameters_option},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, output), .shared = cli_output_options},
@@ -93,8 +93,8 @@ static int run(const struct flags *f, struct base_error *e) {
 
 int cli_programme(struct comm *world, int argc, char *const *argv, struct base_error *e) {
     struct flags f = {.options = {.eur_per_mwh = NAN}};
-    projection_terms_default(&f.options.terms);
-    f.options.terms.wall_s = 0; /* programmes run by reservation, not in the queue */
+    projection_assumptions_default(&f.options.assumptions);
+    f.options.assumptions.wall_s = 0; /* programmes run by reservation, not in the queue */
     int code = cli_options_read(&COMMAND, &f, argc, argv, e);
     if (!code && f.output.help) return cli_help(world, &COMMAND);
     if (!code) code = cli_alone(world, &COMMAND, e);

@@ -30,9 +30,9 @@ struct launch {
 
 /* Values that contradict each other. */
 static int check(const struct flags *f, struct base_error *e) {
-    if (f->terms.ramp_tokens > 0 && f->tokens > 0 && f->terms.ramp_tokens > f->tokens)
-        return base_fail(e, BASE_USAGE, "--ramp-tokens %g are more than --tokens %g; take fewer", f->terms.ramp_tokens,
-                         f->tokens);
+    if (f->assumptions.ramp_tokens > 0 && f->tokens > 0 && f->assumptions.ramp_tokens > f->tokens)
+        return base_fail(e, BASE_USAGE, "--ramp-tokens %g are more than --tokens %g; take fewer",
+                         f->assumptions.ramp_tokens, f->tokens);
     if (f->trace && strchr(f->machines, ','))
         return base_fail(e, BASE_USAGE, "--trace %s is one machine's; leave one in --machine", f->trace);
     if (f->tokens > 0 && f->deadline > 0 && f->accelerators > 0)
@@ -52,12 +52,12 @@ static int ask(const struct flags *f, const struct model_config *config, struct 
     int code = f->seq > 0 ? projection_question_sequence(q, f->seq, e) : BASE_OK;
     if (code) return code;
     if (f->global_batch > 0) q->global_batch = f->global_batch;
-    if (f->terms.ramp_batch > (double)q->global_batch)
-        return base_fail(e, BASE_USAGE, "--ramp-batch %g is above the batch of %lld; take less", f->terms.ramp_batch,
-                         (long long)q->global_batch);
+    if (f->assumptions.ramp_batch > (double)q->global_batch)
+        return base_fail(e, BASE_USAGE, "--ramp-batch %g is above the batch of %lld; take less",
+                         f->assumptions.ramp_batch, (long long)q->global_batch);
     if (f->precision >= 0) q->dtype = PRECISIONS[f->precision];
     if (f->attention >= 0) q->fused = f->attention;
-    q->era = (enum cost_era)f->framework;
+    q->framework = (enum cost_framework)f->framework;
     q->accelerators = (double)f->accelerators;
     q->blocking = f->blocking, q->slots = f->slots, q->grad_bytes = f->grad_bytes;
     q->choice = (struct plan_layout){
@@ -107,18 +107,19 @@ static int simulate(struct launch *l, struct projection_outcome *r, struct base_
     return code;
 }
 
-/* Forward: the bill of --tokens; backward: what --hours and --deadline allow. */
-static int bill(struct launch *l, struct projection_outcome *r, struct base_error *e) {
+/* Forward: the cost of --tokens; backward: what --hours and --deadline allow. */
+static int cost(struct launch *l, struct projection_outcome *r, struct base_error *e) {
     const struct flags *f = l->flags;
     const struct cost_parameters *p = &l->fitted.parameters;
     const bool backward = f->tokens == 0 && (f->hours > 0 || f->deadline > 0);
-    r->terms = f->terms;
-    r->terms.tokens = f->tokens;
+    r->assumptions = f->assumptions;
+    r->assumptions.tokens = f->tokens;
     r->billed = f->tokens > 0 || backward;
     if (backward)
-        r->terms.tokens = projection_budget_tokens(&r->projection, p, &r->terms, f->hours > 0 ? f->hours : INFINITY,
-                                                   f->deadline > 0 ? f->deadline : INFINITY);
-    return r->billed ? projection_bill_fill(&r->projection, p, &r->terms, &r->bill, e) : BASE_OK;
+        r->assumptions.tokens =
+            projection_budget_tokens(&r->projection, p, &r->assumptions, f->hours > 0 ? f->hours : INFINITY,
+                                     f->deadline > 0 ? f->deadline : INFINITY);
+    return r->billed ? projection_cost_fill(&r->projection, p, &r->assumptions, &r->cost, e) : BASE_OK;
 }
 
 static int answer(struct launch *l, struct projection_outcome *r, json_t **record, struct base_error *e) {
@@ -126,10 +127,10 @@ static int answer(struct launch *l, struct projection_outcome *r, json_t **recor
     const int most = f->search ? LISTED : 1;
     int code = BASE_OK;
     if (f->tokens > 0 && f->deadline > 0) {
-        struct projection_terms terms = f->terms;
+        struct projection_assumptions assumptions = f->assumptions;
         bool met = false;
-        terms.tokens = f->tokens;
-        code = projection_budget_deadline(&r->machine, &l->question, &l->fitted, &terms, f->deadline, most,
+        assumptions.tokens = f->tokens;
+        code = projection_budget_deadline(&r->machine, &l->question, &l->fitted, &assumptions, f->deadline, most,
                                           &r->projection, &r->search, &met, e);
         if (!met) r->verdict = "no number of its accelerators meets the deadline";
     } else {
@@ -140,7 +141,7 @@ static int answer(struct launch *l, struct projection_outcome *r, json_t **recor
     if (!code) code = simulate(l, r, e);
     if (!code && f->slow_node > 0)
         code = cost_straggler_find(&r->projection.job, &r->projection.step, f->slow_node, &r->straggler, e);
-    if (!code) code = bill(l, r, e);
+    if (!code) code = cost(l, r, e);
     if (!code) *record = projection_record(r, &l->question, &l->fitted, f->search ? LISTED : 0, f->explain);
     return code;
 }
@@ -249,7 +250,7 @@ static int check_measured(int code, const char *machine, struct base_error *e) {
 
 int cli_project(struct comm *world, int argc, char *const *argv, struct base_error *e) {
     struct flags f = {.zero = PLAN_FREE};
-    projection_terms_default(&f.terms);
+    projection_assumptions_default(&f.assumptions);
     int code = check_moved(argc, argv, e);
     if (code) return code;
     code = cli_options_read(&COMMAND, &f, argc, argv, e);

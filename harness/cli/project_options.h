@@ -6,7 +6,7 @@
 
 #include "cli/cli.h"
 #include "costmodel/job.h"
-#include "projection/bill.h"
+#include "projection/cost.h"
 
 /* NULL and 0: not given; of zero and choices -1. */
 struct flags {
@@ -15,7 +15,7 @@ struct flags {
     int64_t seq, global_batch, accelerators, micro_batch, tp, pp, cp, ep, vp, zero;
     double tokens, hours, deadline; /* hours of accelerators; days */
     double grad_bytes, slow_node;
-    struct projection_terms terms;
+    struct projection_assumptions assumptions;
     bool sp, no_sp, blocking, slots, search, explain, list;
     struct cli_output output;
 };
@@ -27,7 +27,7 @@ static const char *precision(int i) {
 }
 
 static const char *framework(int i) {
-    return i < COST_ERAS ? cost_era_name((enum cost_era)i) : NULL;
+    return i < COST_FRAMEWORKS ? cost_framework_name((enum cost_framework)i) : NULL;
 }
 
 static const char *recompute(int i) {
@@ -105,27 +105,27 @@ static const struct cli_option OPTIONS[] = {
      .hint = "DAYS", .help = "with --tokens, the fewest accelerators that meet it; else the tokens that it allows"},
     {.name = "--hours", .kind = CLI_NUMBER, .at = offsetof(struct flags, hours), .min = 1, .max = 1e15, .hint = "H",
      .help = "the tokens that so many accelerator-hours allow"},
-    {.name = "--ramp-batch", .kind = CLI_NUMBER, .at = offsetof(struct flags, terms.ramp_batch), .min = 1,
+    {.name = "--ramp-batch", .kind = CLI_NUMBER, .at = offsetof(struct flags, assumptions.ramp_batch), .min = 1,
      .max = CLI_SIZE_MOST, .hint = "N", .help = "sequences of the first step..."},
-    {.name = "--ramp-tokens", .kind = CLI_NUMBER, .at = offsetof(struct flags, terms.ramp_tokens), .min = 1,
+    {.name = "--ramp-tokens", .kind = CLI_NUMBER, .at = offsetof(struct flags, assumptions.ramp_tokens), .min = 1,
      .max = 1e18, .hint = "T", .help = "...which grow to --gbs over so many"},
-    {.name = "--mtbf", .kind = CLI_NUMBER, .at = offsetof(struct flags, terms.mtbf_hours), .min = 1, .max = 1e12,
+    {.name = "--mtbf", .kind = CLI_NUMBER, .at = offsetof(struct flags, assumptions.mtbf_hours), .min = 1, .max = 1e12,
      .hint = "HOURS", .help = "of an accelerator and its share of all else between failures; default 50,000"},
-    {.name = "--restart", .kind = CLI_NUMBER, .at = offsetof(struct flags, terms.restart_s), .min = 0, .max = 1e6,
+    {.name = "--restart", .kind = CLI_NUMBER, .at = offsetof(struct flags, assumptions.restart_s), .min = 0, .max = 1e6,
      .hint = "S", .help = "from a failure to the next step; default 1800"},
-    {.name = "--straggling", .kind = CLI_NUMBER, .at = offsetof(struct flags, terms.straggling), .min = 0, .max = 10,
+    {.name = "--straggling", .kind = CLI_NUMBER, .at = offsetof(struct flags, assumptions.straggling), .min = 0, .max = 10,
      .hint = "X", .help = "share of a step that slow nodes add; default 0.02"},
-    {.name = "--checkpoint-every", .kind = CLI_NUMBER, .at = offsetof(struct flags, terms.checkpoint_every_s), .min = 1,
+    {.name = "--checkpoint-every", .kind = CLI_NUMBER, .at = offsetof(struct flags, assumptions.checkpoint_every_s), .min = 1,
      .max = 1e9, .hint = "S", .help = "default the interval that loses least"},
-    {.name = "--storage", .kind = CLI_NUMBER, .at = offsetof(struct flags, terms.checkpoint_bytes_per_s), .min = 1e6,
+    {.name = "--storage", .kind = CLI_NUMBER, .at = offsetof(struct flags, assumptions.checkpoint_bytes_per_s), .min = 1e6,
      .max = 1e15, .hint = "B/S", .help = "bytes/s that a checkpoint is written at; default the site's, else 20e9"},
-    {.name = "--wall", .kind = CLI_NUMBER, .at = offsetof(struct flags, terms.wall_s), .min = 0, .max = 1e9,
+    {.name = "--wall", .kind = CLI_NUMBER, .at = offsetof(struct flags, assumptions.wall_s), .min = 0, .max = 1e9,
      .hint = "S", .help = "limit of one job; 0 none; default the machine's longest queue"},
-    {.name = "--load", .kind = CLI_NUMBER, .at = offsetof(struct flags, terms.load), .min = 0.01, .max = 1.5,
+    {.name = "--load", .kind = CLI_NUMBER, .at = offsetof(struct flags, assumptions.load), .min = 0.01, .max = 1.5,
      .hint = "X", .help = "mean draw of an accelerator over its rated power; default 1"},
-    {.name = "--eur-per-mwh", .kind = CLI_NUMBER, .at = offsetof(struct flags, terms.eur_per_mwh), .min = 0, .max = 1e6,
+    {.name = "--eur-per-mwh", .kind = CLI_NUMBER, .at = offsetof(struct flags, assumptions.eur_per_mwh), .min = 0, .max = 1e6,
      .hint = "X", .help = "price of electricity; default unknown"},
-    {.name = "--eur-per-hour", .kind = CLI_NUMBER, .at = offsetof(struct flags, terms.eur_per_hour), .min = 0,
+    {.name = "--eur-per-hour", .kind = CLI_NUMBER, .at = offsetof(struct flags, assumptions.eur_per_hour), .min = 0,
      .max = 1e6, .hint = "X", .help = "price of an accelerator; default unknown"},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, parameters), .shared = cli_parameters_option},
     {.name = "--explain", .kind = CLI_FLAG, .at = offsetof(struct flags, explain),

@@ -24,7 +24,7 @@ struct comm_request {
 struct comm_ops {
     /* In-place sum over the comm's ranks, all getting the same bits; returns at once. The buffer must stay
      * untouched until complete. Requests of a comm are started in the same order on every rank of it. */
-    void (*sum_start)(struct comm *, float *buffer, int64_t count, struct comm_request *);
+    void (*all_reduce_start)(struct comm *, float *buffer, int64_t count, struct comm_request *);
     /* Lets outstanding requests advance without blocking, those of the world and all its groups; cheap when there
      * are none. */
     void (*progress)(struct comm *);
@@ -37,7 +37,7 @@ struct comm_ops {
     void (*barrier)(struct comm *);
     /* Rank 0's bytes to all; every rank's `bytes` bytes, in rank order, into all[size][bytes] on every rank. */
     void (*broadcast)(struct comm *, void *data, size_t bytes);
-    void (*gather)(struct comm *, const void *mine, size_t bytes, void *all);
+    void (*all_gather)(struct comm *, const void *mine, size_t bytes, void *all);
     /* Behind the functions of these names. */
     int (*agree)(struct comm *, int code, struct base_error *);
     int (*split)(struct comm *, int colour, int key, struct comm *group, struct base_error *);

@@ -23,10 +23,10 @@ static struct comm *inner(struct comm *c) {
     return ((struct comm_counter *)c->state)->inner;
 }
 
-static void sum_start(struct comm *c, float *buffer, int64_t count, struct comm_request *request) {
+static void all_reduce_start(struct comm *c, float *buffer, int64_t count, struct comm_request *request) {
     *request = (struct comm_request){0};
     if (passes(c, COMM_SUM_START, (size_t)count * sizeof *buffer))
-        inner(c)->ops->sum_start(inner(c), buffer, count, request);
+        inner(c)->ops->all_reduce_start(inner(c), buffer, count, request);
 }
 static void progress(struct comm *c) {
     if (passes(c, COMM_PROGRESS, 0)) inner(c)->ops->progress(inner(c));
@@ -46,9 +46,9 @@ static void barrier(struct comm *c) {
 static void broadcast(struct comm *c, void *data, size_t bytes) {
     if (passes(c, COMM_BROADCAST, bytes)) inner(c)->ops->broadcast(inner(c), data, bytes);
 }
-static void gather(struct comm *c, const void *mine, size_t bytes, void *all) {
+static void all_gather(struct comm *c, const void *mine, size_t bytes, void *all) {
     if (passes(c, COMM_GATHER, bytes)) {
-        inner(c)->ops->gather(inner(c), mine, bytes, all);
+        inner(c)->ops->all_gather(inner(c), mine, bytes, all);
         return;
     }
     for (int r = 0; bytes && r < c->size; r++) memmove((char *)all + (size_t)r * bytes, mine, bytes);
@@ -88,8 +88,8 @@ static void close_group(struct comm *c) {
     free(k); /* first in its struct counted */
 }
 
-static const struct comm_ops ops = {sum_start, progress, wait,  sum,   max,        barrier,
-                                    broadcast, gather,   agree, split, close_group};
+static const struct comm_ops ops = {all_reduce_start, progress,   wait,  sum,   max,        barrier,
+                                    broadcast,        all_gather, agree, split, close_group};
 
 void comm_count_wrap(struct comm *world, struct comm_counter *counter, struct comm *from, enum comm_count_mode mode) {
     *counter = (struct comm_counter){.inner = from, .mode = mode};

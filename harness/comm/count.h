@@ -21,7 +21,7 @@ enum comm_op {
 
 enum comm_count_mode {
     COMM_FORWARD,   /* everything reaches the inner comm */
-    COMM_NULL_SUMS, /* sum_start, progress and wait do nothing; the blocking operations go on */
+    COMM_NULL_SUMS, /* all_reduce_start, progress and wait do nothing; the blocking operations go on */
     COMM_ONLY_COUNT /* nothing is sent: each value stands for the result, gather fills in copies of its own, so
                        that one process can play a rank of a world of any size */
 };

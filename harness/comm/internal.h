@@ -18,7 +18,7 @@ struct comm_ring *comm_ring_open(struct comm_ring *beside);
 void comm_ring_close(struct comm_ring *ring);
 /* Before the first sum: this rank stands at `position` of `size`, between `left` and `right`. */
 void comm_ring_place(struct comm_ring *ring, MPI_Comm comm, int position, int size, int left, int right);
-/* As sum_start, progress and wait of comm_ops. */
+/* As all_reduce_start, progress and wait of comm_ops. */
 void comm_ring_start(struct comm_ring *ring, float *buffer, int64_t count, struct comm_request *request);
 void comm_ring_progress(struct comm_ring *ring);
 void comm_ring_wait(struct comm_ring *ring, struct comm_request *request);

@@ -56,7 +56,7 @@ void comm_check(int result, const char *call) {
     abort_job(BASE_BROKEN);
 }
 
-static void sum_start(struct comm *c, float *buffer, int64_t count, struct comm_request *request) {
+static void all_reduce_start(struct comm *c, float *buffer, int64_t count, struct comm_request *request) {
     comm_ring_start(of(c)->ring, buffer, count, request);
 }
 static void progress(struct comm *c) {
@@ -90,7 +90,7 @@ static void broadcast(struct comm *c, void *data, size_t bytes) {
     }
 }
 
-static void gather(struct comm *c, const void *mine, size_t bytes, void *all) {
+static void all_gather(struct comm *c, const void *mine, size_t bytes, void *all) {
     const int n = bytes <= INT_MAX ? (int)bytes : -1; /* which MPI refuses by name */
     comm_check(MPI_Allgather(mine, n, MPI_BYTE, all, n, MPI_BYTE, mpi(c)), "MPI_Allgather");
 }
@@ -117,8 +117,8 @@ static int agree(struct comm *c, int code, struct base_error *e) {
 
 static int split(struct comm *c, int colour, int key, struct comm *group, struct base_error *e);
 static void close_group(struct comm *c);
-static const struct comm_ops ops = {sum_start, progress, wait,  sum,   max,        barrier,
-                                    broadcast, gather,   agree, split, close_group};
+static const struct comm_ops ops = {all_reduce_start, progress,   wait,  sum,   max,        barrier,
+                                    broadcast,        all_gather, agree, split, close_group};
 
 /* leader[r]: the lowest rank that shares memory with rank r. */
 static void find_leaders(struct comm *w, int *leader) {

@@ -5,7 +5,7 @@
 
 #include "comm/comm.h"
 
-static void sum_start(struct comm *c, float *buffer, int64_t count, struct comm_request *request) {
+static void all_reduce_start(struct comm *c, float *buffer, int64_t count, struct comm_request *request) {
     (void)c, (void)buffer, (void)count;
     *request = (struct comm_request){0};
 }
@@ -24,7 +24,7 @@ static void barrier(struct comm *c) {
 static void broadcast(struct comm *c, void *data, size_t bytes) {
     (void)c, (void)data, (void)bytes;
 }
-static void gather(struct comm *c, const void *mine, size_t bytes, void *all) {
+static void all_gather(struct comm *c, const void *mine, size_t bytes, void *all) {
     if (bytes && c->size && all != mine) memcpy(all, mine, bytes);
 }
 
@@ -41,8 +41,8 @@ static void close_group(struct comm *c) {
     (void)c;
 }
 
-static const struct comm_ops ops = {sum_start, progress, wait,  keep,  keep,       barrier,
-                                    broadcast, gather,   agree, split, close_group};
+static const struct comm_ops ops = {all_reduce_start, progress,   wait,  keep,  keep,       barrier,
+                                    broadcast,        all_gather, agree, split, close_group};
 
 void comm_serial(struct comm *world) {
     *world = (struct comm){.ops = &ops, .size = 1, .nodes = 1, .local_size = 1};

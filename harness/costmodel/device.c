@@ -27,7 +27,7 @@ static double matmul_share(const struct cost_platform *x, const struct cost_para
 
 static double flash_share(const struct cost_job *job, const struct cost_parameters *p) {
     const struct machine_class *class = job->platform.class;
-    if (job->practice.era == COST_FSDP && machine_class_has(class, MACHINE_OLDER_FLASH_SHARE))
+    if (job->traits.framework == COST_FSDP && machine_class_has(class, MACHINE_OLDER_FLASH_SHARE))
         return cost_parameters_trait(p, class, MACHINE_OLDER_FLASH_SHARE);
     if (machine_class_has(class, MACHINE_FLASH_SHARE)) return cost_parameters_trait(p, class, MACHINE_FLASH_SHARE);
     return FLASH_SHARE * matmul_share(&job->platform, p);
@@ -39,14 +39,14 @@ void cost_rates_fill(const struct cost_job *job, const struct cost_parameters *p
     const double align = ablation->alignment ? 1 : p->value[COST_P_align];
     *r = (struct cost_rates){
         .units = x->units,
-        .matmul = x->peak_flop_per_s * (job->practice.fp32 ? x->tf32_share : 1) * matmul_share(x, p),
+        .matmul = x->peak_flop_per_s * (job->traits.fp32 ? x->tf32_share : 1) * matmul_share(x, p),
         .slow = ablation->alignment ? 0 : x->fp32_flop_per_s * p->value[COST_P_tc8],
         .flash = x->peak_flop_per_s * flash_share(job, p),
         .memory = x->memory_bytes_per_s * p->value[COST_P_memory],
         .k0 = p->value[COST_P_k0],
         .k0_attention = K0_ATTENTION,
         .misaligned = {1},
-        .word = job->practice.weight_bytes,
+        .word = job->traits.weight_bytes,
         .quantised = !ablation->quantisation && x->units > 0,
     };
     for (int i = 1; i < (int)(sizeof r->misaligned / sizeof *r->misaligned); i++)
@@ -105,12 +105,12 @@ static struct cost_part attention(const struct cost_job *job, const struct cost_
     const double s = (double)job->batch.seq, b = (double)job->layout.micro_batch, width = cost_job_attention(job);
     const double head = (double)job->model.head_dim, heads = b * (double)job->model.heads / job->layout.tp;
     struct cost_part part = {0};
-    if (job->practice.flash) {
+    if (job->traits.flash) {
         part.forward = 4 * cost_job_attended(job) * b * s * s / job->layout.cp * width / r->flash;
         part.backward = 2.5 / 0.9 * part.forward;
         return part;
     }
-    const bool slow = job->practice.era == COST_HUGGINGFACE && !ablation->passes;
+    const bool slow = job->traits.framework == COST_HUGGINGFACE && !ablation->passes;
     const double scores = r->word * heads * s * s * (slow ? p->value[COST_P_pass_hf] : 1) / r->memory;
     const double wide = cost_matmul_s(r, s, s, head, heads), tall = cost_matmul_s(r, s, head, s, heads);
     part.forward = wide + tall + 6.5 * scores;
@@ -121,10 +121,10 @@ static struct cost_part attention(const struct cost_job *job, const struct cost_
 /* Seconds of elementwise passes over so many elements a token. */
 static double pass_s(const struct cost_job *job, const struct cost_parameters *p, const struct cost_ablation *ablation,
                      const struct cost_rates *r, double elements) {
-    const struct cost_practice *x = &job->practice;
-    const enum cost_parameter factor = x->era == COST_HUGGINGFACE ? COST_P_pass_hf
-                                       : x->eager                 ? COST_P_pass_eager
-                                                                  : COST_P_pass_fused;
+    const struct cost_traits *x = &job->traits;
+    const enum cost_parameter factor = x->framework == COST_HUGGINGFACE ? COST_P_pass_hf
+                                       : x->eager                       ? COST_P_pass_eager
+                                                                        : COST_P_pass_fused;
     return (ablation->passes ? 1 : p->value[factor]) * r->word * cost_job_tokens(job) * elements / r->memory;
 }
 
@@ -149,19 +149,19 @@ static double routing_elements(const struct cost_job *job) {
 
 /* What backward runs again. Early stopping spares the layer's last matmul and some of the passes after it. */
 static void recompute(const struct cost_job *job, struct cost_layer *l, double down) {
-    const struct cost_practice *x = &job->practice;
+    const struct cost_traits *x = &job->traits;
     const bool experts = job->model.experts > 0;
     switch (job->layout.recompute) {
     case PLAN_RECOMPUTE_SELECTIVE:
-        l->attention.again = l->attention.forward;
-        if (x->era == COST_XLA || !job->layout.sequence_parallel) l->passes.again = l->passes.forward;
+        l->attention.recompute = l->attention.forward;
+        if (x->framework == COST_XLA || !job->layout.sequence_parallel) l->passes.recompute = l->passes.forward;
         break;
     case PLAN_RECOMPUTE_FULL:
-        l->attention.again = l->attention.forward;
-        l->linear.again = l->linear.forward - (x->early_stop && !experts ? down : 0);
-        l->experts.again = l->experts.forward - (x->early_stop && experts ? down : 0);
-        l->router.again = l->router.forward;
-        l->passes.again = l->passes.forward * (x->early_stop ? 0.85 : 1);
+        l->attention.recompute = l->attention.forward;
+        l->linear.recompute = l->linear.forward - (x->early_stop && !experts ? down : 0);
+        l->experts.recompute = l->experts.forward - (x->early_stop && experts ? down : 0);
+        l->router.recompute = l->router.forward;
+        l->passes.recompute = l->passes.forward * (x->early_stop ? 0.85 : 1);
         break;
     default:
         break;
@@ -199,7 +199,7 @@ void cost_layer_fill(const struct cost_job *job, const struct cost_parameters *p
     l->passes.forward = pass_s(job, p, ablation, r, layer_elements(job));
     l->passes.backward = 2 * l->passes.forward;
     recompute(job, l, down);
-    if (job->practice.blocking) {
+    if (job->traits.blocking) {
         const double each = ablation->blocking ? 0 : p->value[COST_P_blocking];
         l->launch_forward = each;
         l->launch_backward = passes * each;
@@ -215,7 +215,7 @@ double cost_layer_forward(const struct cost_layer *l) {
 }
 
 static double backward(const struct cost_part *part) {
-    return part->backward + part->again;
+    return part->backward + part->recompute;
 }
 
 double cost_layer_backward(const struct cost_layer *l) {

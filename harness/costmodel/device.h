@@ -39,7 +39,7 @@ double cost_grouped_s(const struct cost_rates *rates, double m, double n, double
 
 /* One layer's pass over one micro-batch on one rank. */
 struct cost_part {
-    double forward, backward, again; /* again: what backward recomputes of forward */
+    double forward, backward, recompute; /* recompute: what backward recomputes of forward */
 };
 struct cost_layer {
     struct cost_part linear, attention, passes;

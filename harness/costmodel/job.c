@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Names of eras and fabrics, and how each era's software behaves. */
+ * Names of frameworks and fabrics, and how each framework's software behaves. */
 #include "costmodel/job.h"
 
 #include "base/text.h"
 
-static const char *const eras[COST_ERAS] = {
+static const char *const frameworks[COST_FRAMEWORKS] = {
     [COST_MEGATRON] = "megatron", [COST_MEGATRON_CORE] = "megatron-core", [COST_FSDP] = "fsdp",
     [COST_XLA] = "xla",           [COST_HUGGINGFACE] = "huggingface",     [COST_INTERNEVO] = "internevo"};
 
-const char *cost_era_name(enum cost_era era) {
-    return eras[era];
+const char *cost_framework_name(enum cost_framework framework) {
+    return frameworks[framework];
 }
 
-bool cost_era_find(const char *name, enum cost_era *era) {
-    const int i = base_text_find(name, eras, COST_ERAS);
-    if (i >= 0) *era = (enum cost_era)i;
+bool cost_framework_find(const char *name, enum cost_framework *framework) {
+    const int i = base_text_find(name, frameworks, COST_FRAMEWORKS);
+    if (i >= 0) *framework = (enum cost_framework)i;
     return i >= 0;
 }
 
@@ -24,17 +24,17 @@ const char *cost_fabric_name(enum cost_fabric fabric) {
     return names[fabric];
 }
 
-void cost_practice_default(const struct cost_job *job, enum cost_era era, struct cost_practice *practice) {
-    const bool deepspeed = era == COST_MEGATRON || era == COST_HUGGINGFACE;
-    *practice = (struct cost_practice){
-        .era = era,
-        .flash = era == COST_MEGATRON_CORE || era == COST_XLA,
-        .early_stop = era == COST_FSDP,
+void cost_traits_default(const struct cost_job *job, enum cost_framework framework, struct cost_traits *traits) {
+    const bool deepspeed = framework == COST_MEGATRON || framework == COST_HUGGINGFACE;
+    *traits = (struct cost_traits){
+        .framework = framework,
+        .flash = framework == COST_MEGATRON_CORE || framework == COST_XLA,
+        .early_stop = framework == COST_FSDP,
         .tied = deepspeed && !job->model.family->gated,
-        .eager = era == COST_FSDP || era == COST_INTERNEVO,
+        .eager = framework == COST_FSDP || framework == COST_INTERNEVO,
         .deepspeed = deepspeed,
         .overlap_dp = !deepspeed,
-        .overlap_tp = era == COST_MEGATRON_CORE && job->layout.sequence_parallel,
+        .overlap_tp = framework == COST_MEGATRON_CORE && job->layout.sequence_parallel,
         .zero_group = job->layout.dp,
         .weight_bytes = 2,
         .grad_bytes = 2,

@@ -8,19 +8,19 @@
 #include "machine/classes.h"
 #include "plan/layout.h"
 
-enum cost_era {
+enum cost_framework {
     COST_MEGATRON,      /* Megatron-LM and Megatron-DeepSpeed */
     COST_MEGATRON_CORE, /* and NeMo */
     COST_FSDP,          /* PyTorch's */
     COST_XLA,           /* JAX: MaxText, Pax */
     COST_HUGGINGFACE,   /* Transformers with DeepSpeed */
     COST_INTERNEVO,
-    COST_ERAS
+    COST_FRAMEWORKS
 };
 
-/* How the software behaves; cost_practice_default fills what follows from the era. */
-struct cost_practice {
-    enum cost_era era;
+/* How the software behaves; cost_traits_default fills what follows from the framework. */
+struct cost_traits {
+    enum cost_framework framework;
     bool flash;       /* fused attention: scores never stored, the causal half alone computed */
     bool early_stop;  /* recomputation stops before a layer's last matmul */
     bool blocking;    /* CUDA_LAUNCH_BLOCKING=1: no overlap, and time for each pass */
@@ -60,7 +60,7 @@ struct cost_job {
     struct plan_layout layout;
     struct plan_batch batch;
     double accelerators;
-    struct cost_practice practice;
+    struct cost_traits traits;
     struct cost_platform platform;
 };
 
@@ -86,10 +86,10 @@ double cost_job_expert_rows(const struct cost_job *job);
  * sequence parallelism. */
 double cost_job_routed_rows(const struct cost_job *job);
 
-const char *cost_era_name(enum cost_era era);
-bool cost_era_find(const char *name, enum cost_era *era);
+const char *cost_framework_name(enum cost_framework framework);
+bool cost_framework_find(const char *name, enum cost_framework *framework);
 const char *cost_fabric_name(enum cost_fabric fabric);
-/* Everything that follows from the era, the shape and the layout; what does not is false, or 2 bytes. */
-void cost_practice_default(const struct cost_job *job, enum cost_era era, struct cost_practice *practice);
+/* Everything that follows from the framework, the shape and the layout; what does not is false, or 2 bytes. */
+void cost_traits_default(const struct cost_job *job, enum cost_framework framework, struct cost_traits *traits);
 
 #endif

@@ -98,11 +98,11 @@ static struct cost_group part_of(struct cost_group g, double size) {
 }
 
 struct cost_group cost_group_zero3(const struct cost_job *job, const struct cost_links *l) {
-    return part_of(cost_group_data(job, l), fmin(job->practice.zero_group, job->layout.dp));
+    return part_of(cost_group_data(job, l), fmin(job->traits.zero_group, job->layout.dp));
 }
 
 struct cost_group cost_group_expert_zero3(const struct cost_job *job, const struct cost_links *l) {
-    const double size = fmin(job->practice.zero_group, job->layout.dp) / plan_layout_expert_ranks(&job->layout);
+    const double size = fmin(job->traits.zero_group, job->layout.dp) / plan_layout_expert_ranks(&job->layout);
     return part_of(cost_group_expert_data(job, l), fmax(1, size));
 }
 
@@ -138,7 +138,7 @@ static double crossing(const struct cost_job *job, const struct cost_links *l) {
 }
 
 double cost_hop_s(const struct cost_job *job, const struct cost_links *l) {
-    const double bytes = job->practice.weight_bytes * cost_job_tokens(job) * (double)job->model.width;
+    const double bytes = job->traits.weight_bytes * cost_job_tokens(job) * (double)job->model.width;
     const double mine = bytes / job->layout.tp;
     if (job->layout.pp == 1) return 0;
     const double cross = crossing(job, l), outside_s = mine / fmin(l->group, l->node / l->domain) + l->alpha;
@@ -151,6 +151,6 @@ double cost_hop_s(const struct cost_job *job, const struct cost_links *l) {
     return hop;
 }
 
-double cost_shown_s(const struct cost_links *l, double x, double y) {
+double cost_exposed_s(const struct cost_links *l, double x, double y) {
     return l->overlap ? fmax(0, x - y) + l->interference * fmin(x, y) : x;
 }

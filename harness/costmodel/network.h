@@ -57,6 +57,6 @@ double cost_all_to_all_s(const struct cost_links *links, const struct cost_group
 double cost_hop_s(const struct cost_job *job, const struct cost_links *links);
 
 /* What is left of x beside y: what is exposed, and a share of the rest, since both use the same memory and units. */
-double cost_shown_s(const struct cost_links *links, double x, double y);
+double cost_exposed_s(const struct cost_links *links, double x, double y);
 
 #endif

@@ -15,7 +15,7 @@ enum { MICRO_BATCH_MOST = 32, CONTEXT_MOST = 64, CONTEXT_TOKENS_LEAST = 2048 };
 static const struct {
     bool tensor, pipeline, expert;
     int zero_least;
-} habits[COST_ERAS] = {
+} habits[COST_FRAMEWORKS] = {
     [COST_MEGATRON] = {true, true, true, 0},       [COST_MEGATRON_CORE] = {true, true, true, 0},
     [COST_FSDP] = {false, false, false, 3},        [COST_XLA] = {true, false, true, 3},
     [COST_HUGGINGFACE] = {false, false, false, 0}, [COST_INTERNEVO] = {true, true, true, 0},
@@ -43,16 +43,16 @@ void cost_search_job(const struct cost_ask *ask, const struct plan_layout *layou
         .layout = *layout,
         .batch = {ask->seq, ask->global_batch},
         .accelerators = ask->ranks,
-        .practice = ask->practice,
+        .traits = ask->traits,
         .platform = ask->platform,
     };
-    struct cost_practice *x = &job->practice;
+    struct cost_traits *x = &job->traits;
     if (x->zero_group == 0) x->zero_group = layout->dp;
     x->overlap_tp = x->overlap_tp && layout->sequence_parallel;
 }
 
 struct cost_memory cost_search_memory(const struct model_config *config, const struct cost_job *job) {
-    const struct cost_practice *x = &job->practice;
+    const struct cost_traits *x = &job->traits;
     const struct cost_numerics n = {
         .weight_bytes = x->weight_bytes,
         .gradient_bytes = x->grad_bytes + x->sum_bytes,
@@ -92,7 +92,7 @@ static int vary_last(struct search *s, struct plan_layout c, struct base_error *
         if (schedule != PLAN_1F1B && c.vp > 1) continue;
         for (int r = 0; r < PLAN_RECOMPUTES && !code; r++) {
             /* fused attention stores no scores that could be recomputed */
-            if (g->recompute == PLAN_FREE ? r == PLAN_RECOMPUTE_SELECTIVE && s->ask->practice.flash : g->recompute != r)
+            if (g->recompute == PLAN_FREE ? r == PLAN_RECOMPUTE_SELECTIVE && s->ask->traits.flash : g->recompute != r)
                 continue;
             c.schedule = schedule, c.recompute = (int)r;
             code = price(s, c, e);
@@ -106,7 +106,8 @@ static int vary_zero(struct search *s, struct plan_layout c, struct base_error *
     int code = BASE_OK;
     for (int zero = 0; zero <= 3 && !code; zero++) {
         if (!takes(g->zero, zero) || (g->zero == PLAN_FREE && zero > 1 && c.pp > 1)) continue;
-        if (g->zero == PLAN_FREE && (c.dp == 1 ? zero > 0 : zero < habits[s->ask->practice.era].zero_least)) continue;
+        if (g->zero == PLAN_FREE && (c.dp == 1 ? zero > 0 : zero < habits[s->ask->traits.framework].zero_least))
+            continue;
         c.zero = zero;
         code = vary_last(s, c, e);
     }
@@ -143,7 +144,7 @@ static int vary_chunks(struct search *s, struct plan_layout c, struct base_error
 /* Expert parallel ranks; a dense model has one. */
 static int vary_experts(struct search *s, struct plan_layout c, struct base_error *e) {
     const int64_t experts = s->ask->config->experts;
-    const bool can = habits[s->ask->practice.era].expert;
+    const bool can = habits[s->ask->traits.framework].expert;
     int code = BASE_OK;
     for (int64_t ep = 1; (ep == 1 || ep <= experts) && !code; ep++) {
         if (!takes(s->ask->choice.ep, ep) || c.dp % ep || (ep > 1 && experts % ep)) continue;
@@ -157,7 +158,8 @@ static int vary_experts(struct search *s, struct plan_layout c, struct base_erro
 static bool tensor_legal(const struct cost_ask *ask, int64_t tp) {
     const struct model_config *c = ask->config;
     if (!takes(ask->choice.tp, tp) || c->heads % tp || c->ffn % tp || ask->ranks % tp) return false;
-    return ask->choice.tp != PLAN_FREE || (double)tp <= (habits[ask->practice.era].tensor ? ask->platform.domain : 1);
+    return ask->choice.tp != PLAN_FREE ||
+           (double)tp <= (habits[ask->traits.framework].tensor ? ask->platform.domain : 1);
 }
 
 static bool context_legal(const struct cost_ask *ask, int64_t cp) {
@@ -169,13 +171,13 @@ static bool context_legal(const struct cost_ask *ask, int64_t cp) {
 static int vary_grid(struct search *s, struct plan_layout c, struct base_error *e) {
     const struct cost_ask *ask = s->ask;
     const int64_t left = ask->ranks / c.tp / c.cp;
-    const bool can = c.tp > 1 && ask->seq / c.cp % c.tp == 0, usual = ask->practice.era == COST_MEGATRON_CORE;
+    const bool can = c.tp > 1 && ask->seq / c.cp % c.tp == 0, usual = ask->traits.framework == COST_MEGATRON_CORE;
     int code = BASE_OK;
     c.sequence_parallel = ask->choice.sequence_parallel == PLAN_FREE ? can && usual : ask->choice.sequence_parallel;
     if (c.sequence_parallel && !can) return BASE_OK;
     for (int64_t pp = 1; pp <= ask->config->layers && pp <= left && !code; pp++) {
         if (!takes(ask->choice.pp, pp) || left % pp) continue;
-        if (ask->choice.pp == PLAN_FREE && pp > 1 && !habits[ask->practice.era].pipeline) continue;
+        if (ask->choice.pp == PLAN_FREE && pp > 1 && !habits[ask->traits.framework].pipeline) continue;
         c.pp = (int)pp, c.dp = (int)(left / pp);
         code = vary_experts(s, c, e);
     }

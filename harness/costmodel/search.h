@@ -10,8 +10,8 @@
 struct cost_ask {
     const struct model_config *config;
     struct cost_platform platform;
-    struct cost_practice practice; /* zero_group 0: all data parallel ranks; overlap_tp as the era allows */
-    struct plan_layout choice;     /* what is given; PLAN_FREE is searched, and dp follows */
+    struct cost_traits traits; /* zero_group 0: all data parallel ranks; overlap_tp as the framework allows */
+    struct plan_layout choice; /* what is given; PLAN_FREE is searched, and dp follows */
     int64_t seq, global_batch;
     int ranks;
 };

@@ -12,7 +12,7 @@ static const double FORWARD = 1.0 / 3;
 /* Layers of a stage; as slots, embedding and head take the place of a layer each. */
 static double layers_of(const struct cost_job *job, int stage, int stages) {
     const int64_t layers = job->model.layers;
-    if (!job->practice.slots || stages == 1) return (double)plan_layout_layers(&job->layout, layers, stage);
+    if (!job->traits.slots || stages == 1) return (double)plan_layout_layers(&job->layout, layers, stage);
     const int64_t slots = plan_layout_layers(&job->layout, layers + 2, stage);
     return (double)(slots - (stage == 0) - (stage == stages - 1));
 }
@@ -27,8 +27,8 @@ static void beside(double whole, double pass, double messages, double *computes,
 
 /* Under ZeRO-3 each layer is gathered, and its gradients scattered after each micro-batch. */
 static void fill_sharded(const struct cost_step *step, bool ahead, struct cost_stage *s, int layers) {
-    double forward = step->layer_forward - step->shown_forward, gather = step->layer_gather;
-    double backward = step->layer_backward - step->shown_backward, both = gather + step->layer_scatter;
+    double forward = step->layer_forward - step->exposed_forward, gather = step->layer_gather;
+    double backward = step->layer_backward - step->exposed_backward, both = gather + step->layer_scatter;
     if (ahead) {
         beside(step->layer_forward, forward, gather, &forward, &gather);
         beside(step->layer_backward, backward, both, &backward, &both);

@@ -33,7 +33,7 @@ static double all_reduce(const struct pricing *x, double rows) {
     const struct cost_group group = cost_group_tensor(job, &x->links);
     if (job->layout.tp == 1) return 0;
     return cost_collective_s(&x->links, &group, COST_ALL_REDUCE,
-                             job->practice.weight_bytes * cost_job_tokens(job) * (double)job->model.width * rows, 1);
+                             job->traits.weight_bytes * cost_job_tokens(job) * (double)job->model.width * rows, 1);
 }
 
 /* With sequence parallelism the rows that an expert parallel rank received are gathered before the experts and
@@ -45,33 +45,33 @@ static double routed_all_reduce(const struct pricing *x) {
 
 /* Two all-reduces a pass of a layer; beside matmuls that are not experts', each beside its own. */
 static void tensor_parallel(const struct pricing *x, struct cost_step *s) {
-    const struct cost_practice *a = &x->job->practice;
+    const struct cost_traits *a = &x->job->traits;
     const double one = x->all_reduce;
     const bool routed = x->job->model.experts > 0;
     const double hides = routed ? 1 : 2, mlp = routed_all_reduce(x);
-    const double forward = a->overlap_tp ? cost_shown_s(&x->links, one, x->layer.linear.forward / hides) : one;
-    const double backward = a->async_tp     ? cost_shown_s(&x->links, one, x->layer.linear.backward / (2 * hides))
-                            : a->overlap_tp ? cost_shown_s(&x->links, one, x->layer.linear.backward / hides)
+    const double forward = a->overlap_tp ? cost_exposed_s(&x->links, one, x->layer.linear.forward / hides) : one;
+    const double backward = a->async_tp     ? cost_exposed_s(&x->links, one, x->layer.linear.backward / (2 * hides))
+                            : a->overlap_tp ? cost_exposed_s(&x->links, one, x->layer.linear.backward / hides)
                                             : one;
     const double both_forward = forward + (routed ? mlp : forward),
                  both_backward = backward + (routed ? mlp : backward);
-    const double again = x->job->layout.recompute == PLAN_RECOMPUTE_FULL ? both_forward : 0;
+    const double recompute = x->job->layout.recompute == PLAN_RECOMPUTE_FULL ? both_forward : 0;
     s->layer_forward += both_forward;
-    s->layer_backward += both_backward + again;
-    s->tensor_parallel = both_forward + both_backward + again;
+    s->layer_backward += both_backward + recompute;
+    s->tensor_parallel = both_forward + both_backward + recompute;
 }
 
 /* Rows go to their experts and come back, each pass of a layer; nothing runs beside it. */
 static void expert_parallel(const struct pricing *x, struct cost_step *s) {
     const struct cost_job *job = x->job;
     const struct cost_group g = cost_group_expert(job, &x->links);
-    const double rows = cost_job_routed_rows(job), bytes = job->practice.weight_bytes * rows * (double)job->model.width;
+    const double rows = cost_job_routed_rows(job), bytes = job->traits.weight_bytes * rows * (double)job->model.width;
     if (job->layout.ep <= 1) return;
     const double both = 2 * cost_all_to_all_s(&x->links, &g, bytes);
-    const double again = job->layout.recompute == PLAN_RECOMPUTE_FULL ? both : 0;
+    const double recompute = job->layout.recompute == PLAN_RECOMPUTE_FULL ? both : 0;
     s->layer_forward += both;
-    s->layer_backward += both + again;
-    s->all_to_all = 2 * both + again;
+    s->layer_backward += both + recompute;
+    s->all_to_all = 2 * both + recompute;
 }
 
 /* Keys and values go round the ring beside the attention; once forward, twice backward. */
@@ -79,15 +79,15 @@ static void context_parallel(const struct pricing *x, struct cost_step *s) {
     const struct cost_job *job = x->job;
     const double cp = job->layout.cp, kv = (double)model_config_dim(&job->model, MODEL_KV) / job->layout.tp;
     if (job->layout.cp == 1) return;
-    const double ring = (cp - 1) * (2 * job->practice.weight_bytes * cost_job_tokens(job) * kv / x->links.inside +
+    const double ring = (cp - 1) * (2 * job->traits.weight_bytes * cost_job_tokens(job) * kv / x->links.inside +
                                     4 * x->links.alpha_inside);
-    const double shown = cost_shown_s(&x->links, ring, x->layer.attention.forward);
-    s->layer_forward += shown;
-    s->layer_backward += 2 * shown;
+    const double exposed = cost_exposed_s(&x->links, ring, x->layer.attention.forward);
+    s->layer_forward += exposed;
+    s->layer_backward += 2 * exposed;
 }
 
 bool cost_step_gathers_ahead(const struct cost_job *job) {
-    return !job->practice.deepspeed && !job->practice.blocking;
+    return !job->traits.deepspeed && !job->traits.blocking;
 }
 
 /* A gather or scatter of the weights that all ranks of `g` hold, and of experts' by the ranks of `h`. */
@@ -99,7 +99,7 @@ static double sharded_s(const struct pricing *x, const struct cost_group *g, con
 
 /* Weights are gathered before each pass of a layer, its gradients scattered after the second. */
 static void zero3(const struct pricing *x, struct cost_step *s) {
-    const struct cost_practice *a = &x->job->practice;
+    const struct cost_traits *a = &x->job->traits;
     const struct cost_group g = cost_group_zero3(x->job, &x->links);
     const struct cost_group h = cost_group_expert_zero3(x->job, &x->links);
     const double pieces = a->deepspeed ? TENSORS : 1, cap = x->p->value[COST_P_zero3_cap];
@@ -112,12 +112,12 @@ static void zero3(const struct pricing *x, struct cost_step *s) {
     double forward = gather, backward = scatter + gather;
     s->layer_gather = gather, s->layer_scatter = scatter;
     if (cost_step_gathers_ahead(x->job)) {
-        forward = cost_shown_s(&x->links, forward, s->layer_forward);
-        backward = cost_shown_s(&x->links, backward, s->layer_backward);
+        forward = cost_exposed_s(&x->links, forward, s->layer_forward);
+        backward = cost_exposed_s(&x->links, backward, s->layer_backward);
     }
     s->layer_forward += forward;
     s->layer_backward += backward;
-    s->shown_forward = forward, s->shown_backward = backward;
+    s->exposed_forward = forward, s->exposed_backward = backward;
     s->zero3 = forward + backward;
 }
 
@@ -125,7 +125,7 @@ static void zero3(const struct pricing *x, struct cost_step *s) {
 static void stages(struct pricing *x, struct cost_step *s) {
     const struct plan_layout *y = &x->job->layout;
     const double layers = (double)x->job->model.layers, pp = y->pp, layer = s->layer_forward + s->layer_backward;
-    const bool slots = x->job->practice.slots;
+    const bool slots = x->job->traits.slots;
     const double most = slots ? ceil((layers + 2) / pp) : ceil(layers / pp);
     const double embedding = cost_lookup_s(x->job, &x->rates) + x->all_reduce;
     const double head = cost_head_s(x->job, &x->rates);
@@ -162,8 +162,9 @@ static void pipeline(const struct pricing *x, struct cost_step *s) {
     }
     s->hop = cost_hop_s(job, &x->links);
     s->p2p = 2 * (m * chunks + pp - 1) * s->hop;
-    if (job->practice.era == COST_MEGATRON_CORE)
-        s->p2p = 2 * (pp - 1) * s->hop + 2 * m * chunks * cost_shown_s(&x->links, s->hop, s->stage_max / (2 * chunks));
+    if (job->traits.framework == COST_MEGATRON_CORE)
+        s->p2p =
+            2 * (pp - 1) * s->hop + 2 * m * chunks * cost_exposed_s(&x->links, s->hop, s->stage_max / (2 * chunks));
 }
 
 struct exchange {
@@ -172,7 +173,7 @@ struct exchange {
 
 /* Gradients summed and weights gathered again, of parameters that the ranks of a group hold alike. */
 static struct exchange exchange(const struct pricing *x, const struct cost_group *g, double parameters) {
-    const struct cost_practice *a = &x->job->practice;
+    const struct cost_traits *a = &x->job->traits;
     const int zero = x->job->layout.zero;
     double reduce = cost_collective_s(&x->links, g, COST_SCATTER, parameters * a->grad_bytes, 1);
     double gather = cost_collective_s(&x->links, g, COST_SCATTER, parameters * a->weight_bytes, 1);
@@ -185,7 +186,7 @@ static struct exchange exchange(const struct pricing *x, const struct cost_group
 /* Experts' gradients are summed after the others', over the ranks that hold the same ones. */
 static void data_parallel(const struct pricing *x, struct cost_step *s) {
     const struct cost_job *job = x->job;
-    const struct cost_practice *a = &job->practice;
+    const struct cost_traits *a = &job->traits;
     const struct cost_group g = cost_group_data(job, &x->links), h = cost_group_expert_data(job, &x->links);
     const double chunks = job->layout.vp, dp = job->layout.dp;
     if (job->layout.dp == 1 || job->layout.zero >= 3) return;
@@ -197,18 +198,19 @@ static void data_parallel(const struct pricing *x, struct cost_step *s) {
     }
     s->data_parallel = sum.reduce + sum.gather;
     if (a->overlap_dp)
-        s->data_parallel = cost_shown_s(&x->links, sum.reduce, x->layers_most * s->layer_backward / chunks) +
-                           cost_shown_s(&x->links, sum.gather, x->layers_most * s->layer_forward / chunks);
-    if (a->era == COST_INTERNEVO && job->layout.zero > 0 && !a->local_shard) /* tensor by tensor, over all ranks */
+        s->data_parallel = cost_exposed_s(&x->links, sum.reduce, x->layers_most * s->layer_backward / chunks) +
+                           cost_exposed_s(&x->links, sum.gather, x->layers_most * s->layer_forward / chunks);
+    if (a->framework == COST_INTERNEVO && job->layout.zero > 0 &&
+        !a->local_shard) /* tensor by tensor, over all ranks */
         s->data_parallel += TENSORS * (double)job->model.layers * x->links.alpha * (dp - 1);
 }
 
 /* First and last stage sum the gradient of the table that they share. */
 static void embedding(const struct pricing *x, struct cost_step *s) {
     const struct cost_group ends = {1, 2, x->links.domain, 1};
-    if (x->job->layout.pp == 1 || !x->job->practice.tied) return;
+    if (x->job->layout.pp == 1 || !x->job->traits.tied) return;
     s->embedding =
-        cost_collective_s(&x->links, &ends, COST_ALL_REDUCE, x->table_parameters * x->job->practice.grad_bytes, 1);
+        cost_collective_s(&x->links, &ends, COST_ALL_REDUCE, x->table_parameters * x->job->traits.grad_bytes, 1);
 }
 
 static void optimizer(const struct pricing *x, struct cost_step *s) {
@@ -220,7 +222,7 @@ static void optimizer(const struct pricing *x, struct cost_step *s) {
         plain = ((double)job->model.layers * (x->layer_parameters - x->layer_experts) + x->table_parameters) / y->dp;
         experts = (double)job->model.layers * x->layer_experts / (y->dp / ep);
     } else if (y->zero > 0) {
-        const bool local = job->practice.local_shard;
+        const bool local = job->traits.local_shard;
         plain /= local ? cost_group_data(job, &x->links).ranks : y->dp;
         experts /= local ? cost_group_expert_data(job, &x->links).ranks : y->dp / ep;
     }
@@ -229,7 +231,7 @@ static void optimizer(const struct pricing *x, struct cost_step *s) {
 }
 
 static double whole(const struct cost_part *part) {
-    return part->forward + part->backward + part->again;
+    return part->forward + part->backward + part->recompute;
 }
 
 /* What the work consists of. */

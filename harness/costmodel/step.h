@@ -25,10 +25,10 @@ struct cost_step {
     double data_parallel_experts;       /* of data_parallel, what experts' gradients and weights take by themselves */
     /* of one micro-batch: a layer's passes with all that is exposed in them, and the stages */
     double layer_forward, layer_backward, stage_first, stage_last, stage_max, stage_sum, hop;
-    double layer_weight;                  /* of a layer's backward, the gradients of its weights */
-    double layer_gather, layer_scatter;   /* ZeRO-3's messages: before each pass of a layer, after its backward */
-    double shown_forward, shown_backward; /* of these, what a layer's passes have in them */
-    double stage_table, stage_head;       /* that the first and the last stage take beside their layers */
+    double layer_weight;                      /* of a layer's backward, the gradients of its weights */
+    double layer_gather, layer_scatter;       /* ZeRO-3's messages: before each pass of a layer, after its backward */
+    double exposed_forward, exposed_backward; /* of these, what a layer's passes have in them */
+    double stage_table, stage_head;           /* that the first and the last stage take beside their layers */
     double micro_batches;
 };
 

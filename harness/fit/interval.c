@@ -15,7 +15,8 @@ static const double WIDEN = 0.25; /* for every doubling beyond the largest run *
 static int find(const struct fit_intervals *t, const struct cost_job *job) {
     for (int i = 0; i < t->count; i++) {
         const struct fit_class *c = &t->class[i];
-        if (c->device == job->platform.class && c->era == job->practice.era && c->fabric == job->platform.fabric)
+        if (c->device == job->platform.class && c->framework == job->traits.framework &&
+            c->fabric == job->platform.fabric)
             return i;
     }
     return -1;
@@ -26,7 +27,7 @@ static int collect(struct fit_intervals *t, const struct cost_job *job, struct b
     if (i < 0 && t->count == FIT_CLASSES) return base_fail(e, BASE_BROKEN, "more than %d classes of runs", FIT_CLASSES);
     if (i < 0) {
         i = t->count++;
-        t->class[i] = (struct fit_class){job->platform.class, job->practice.era, job->platform.fabric, 0, 0, 0, 0};
+        t->class[i] = (struct fit_class){job->platform.class, job->traits.framework, job->platform.fabric, 0, 0, 0, 0};
     }
     t->class[i].runs++;
     t->class[i].accelerators = fmax(t->class[i].accelerators, job->accelerators);

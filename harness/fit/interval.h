@@ -12,7 +12,7 @@ enum { FIT_CLASSES = 64 };
 
 struct fit_class {
     const struct machine_class *device;
-    enum cost_era era;
+    enum cost_framework framework;
     enum cost_fabric fabric;
     int runs;
     double low, high;    /* 5% and 95% quantiles of the logarithm */

@@ -68,11 +68,11 @@ static int make_job(const struct fit_runs *r, int row, struct fit_run *run, stru
     if (code) return code;
     fill_job(x, !strcmp(cell(r, row, "sequence_parallel"), "True"), &run->job);
     code = fit_words_platform(&w, &r->sheets, x[FIT_NODE_ACCELERATORS], &run->job.platform, &run->unlike, e);
-    if (!code) code = fit_words_practice(&w, &run->job, e);
+    if (!code) code = fit_words_traits(&w, &run->job, e);
     if (!code) code = fit_published_check_layout(x, placed, slots, e);
     if (code) return code;
-    run->job.practice.slots |= x[FIT_PP] > x[FIT_LAYERS]; /* there is no other way */
-    fit_columns_overrule(r, row, x, &run->job.practice);
+    run->job.traits.slots |= x[FIT_PP] > x[FIT_LAYERS]; /* there is no other way */
+    fit_columns_overrule(r, row, x, &run->job.traits);
     run->measured_s = seconds(r, row, x, &run->job);
     return fit_published_check_time(x, run, e);
 }

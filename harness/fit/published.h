@@ -81,6 +81,6 @@ struct fit_words {
 };
 int fit_words_platform(const struct fit_words *words, const struct fit_sheets *sheets, double node_accelerators,
                        struct cost_platform *platform, const char **unlike, struct base_error *e);
-int fit_words_practice(const struct fit_words *words, struct cost_job *job, struct base_error *e);
+int fit_words_traits(const struct fit_words *words, struct cost_job *job, struct base_error *e);
 
 #endif

@@ -71,6 +71,6 @@ double fit_published_flop_s(const double x[FIT_NUMBERS], const struct cost_job *
     const struct plan_flop flop =
         plan_flop_count(&job->model, &job->batch, full ? PLAN_RECOMPUTE_FULL : job->layout.recompute);
     /* both count the whole square of attention; what is recomputed is the difference of the other two */
-    const double again = full || !strcmp(convention, "hardware") ? flop.hardware - flop.model : 0;
-    return (flop.model_square + again) / (x[FIT_TFLOPS] * 1e12 * x[FIT_ACCELERATORS]);
+    const double recomputed = full || !strcmp(convention, "hardware") ? flop.hardware - flop.model : 0;
+    return (flop.model_square + recomputed) / (x[FIT_TFLOPS] * 1e12 * x[FIT_ACCELERATORS]);
 }

@@ -68,15 +68,15 @@ static const struct {
 static const struct {
     const char *name;
     size_t at;
-} practices[] = {
-    {"launch_blocking", offsetof(struct cost_practice, blocking)},
-    {"pipeline_slots", offsetof(struct cost_practice, slots)},
-    {"tied_embedding", offsetof(struct cost_practice, tied)},
-    {"eager", offsetof(struct cost_practice, eager)},
-    {"local_shard", offsetof(struct cost_practice, local_shard)},
-    {"overlap_dp", offsetof(struct cost_practice, overlap_dp)},
-    {"overlap_tp", offsetof(struct cost_practice, overlap_tp)},
-    {"async_tp", offsetof(struct cost_practice, async_tp)},
+} traits[] = {
+    {"launch_blocking", offsetof(struct cost_traits, blocking)},
+    {"pipeline_slots", offsetof(struct cost_traits, slots)},
+    {"tied_embedding", offsetof(struct cost_traits, tied)},
+    {"eager", offsetof(struct cost_traits, eager)},
+    {"local_shard", offsetof(struct cost_traits, local_shard)},
+    {"overlap_dp", offsetof(struct cost_traits, overlap_dp)},
+    {"overlap_tp", offsetof(struct cost_traits, overlap_tp)},
+    {"async_tp", offsetof(struct cost_traits, async_tp)},
 };
 
 static const char *const unpriced[] = {"year", "verified", "where", "params_b", "mfu_pct"};
@@ -92,8 +92,8 @@ static const char *cell(const struct fit_runs *r, int row, const char *name) {
 static bool is_truth(const char *name) {
     for (size_t i = 0; i < COUNT(words); i++)
         if (words[i].words == truth && !strcmp(name, words[i].name)) return true;
-    for (size_t i = 0; i < COUNT(practices); i++)
-        if (!strcmp(name, practices[i].name)) return true;
+    for (size_t i = 0; i < COUNT(traits); i++)
+        if (!strcmp(name, traits[i].name)) return true;
     return false;
 }
 
@@ -102,8 +102,8 @@ static bool known(const char *name) {
         if (!strcmp(name, numbers[i].name)) return true;
     for (size_t i = 0; i < COUNT(words); i++)
         if (!strcmp(name, words[i].name)) return true;
-    for (size_t i = 0; i < COUNT(practices); i++)
-        if (!strcmp(name, practices[i].name)) return true;
+    for (size_t i = 0; i < COUNT(traits); i++)
+        if (!strcmp(name, traits[i].name)) return true;
     for (size_t i = 0; i < COUNT(unpriced); i++)
         if (!strcmp(name, unpriced[i])) return true;
     return false;
@@ -155,7 +155,7 @@ int fit_columns_words(const struct fit_runs *r, int row, struct base_error *e) {
     int code = BASE_OK;
     for (size_t i = 0; i < COUNT(words) && !code; i++)
         if (words[i].words) code = check_word(r, row, words[i].name, words[i].words, e);
-    for (size_t i = 0; i < COUNT(practices) && !code; i++) code = check_word(r, row, practices[i].name, truth, e);
+    for (size_t i = 0; i < COUNT(traits) && !code; i++) code = check_word(r, row, traits[i].name, truth, e);
     return code;
 }
 
@@ -192,11 +192,11 @@ int fit_columns_known(const double x[FIT_NUMBERS], struct base_error *e) {
     return BASE_OK;
 }
 
-void fit_columns_overrule(const struct fit_runs *r, int row, const double x[FIT_NUMBERS], struct cost_practice *p) {
+void fit_columns_overrule(const struct fit_runs *r, int row, const double x[FIT_NUMBERS], struct cost_traits *p) {
     if (!strcmp(cell(r, row, "launch_blocking"), "True")) p->overlap_dp = false; /* unless it says otherwise */
-    for (size_t i = 0; i < COUNT(practices); i++) {
-        const char *text = cell(r, row, practices[i].name);
-        if (*text) *(bool *)((char *)p + practices[i].at) = !strcmp(text, "True");
+    for (size_t i = 0; i < COUNT(traits); i++) {
+        const char *text = cell(r, row, traits[i].name);
+        if (*text) *(bool *)((char *)p + traits[i].at) = !strcmp(text, "True");
     }
     if (!isnan(x[FIT_GRAD_BYTES])) p->grad_bytes = x[FIT_GRAD_BYTES];
     if (!isnan(x[FIT_ZERO_GROUP])) p->zero_group = fmin(x[FIT_ZERO_GROUP], x[FIT_DP]);

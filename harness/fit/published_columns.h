@@ -19,6 +19,6 @@ int fit_columns_numbers(const struct fit_runs *r, int row, double x[FIT_NUMBERS]
 /* BASE_USAGE: a size is blank, or time and rates are. */
 int fit_columns_known(const double x[FIT_NUMBERS], struct base_error *e);
 /* What columns state overrules what words came to. */
-void fit_columns_overrule(const struct fit_runs *r, int row, const double x[FIT_NUMBERS], struct cost_practice *p);
+void fit_columns_overrule(const struct fit_runs *r, int row, const double x[FIT_NUMBERS], struct cost_traits *p);
 
 #endif

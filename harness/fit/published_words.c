@@ -12,12 +12,12 @@ static bool says(const char *text, const char *what) {
 }
 
 /* The framework of that column; else the first that the row names; Megatron's is the one that nobody names. */
-static enum cost_era era_of(const struct fit_words *w) {
-    enum cost_era era;
+static enum cost_framework era_of(const struct fit_words *w) {
+    enum cost_framework framework;
     static const struct {
         const char *word;
         bool of_model;
-        enum cost_era era;
+        enum cost_framework framework;
     } rules[] = {
         {"HF Transformers", false, COST_HUGGINGFACE},
         {"JAX", false, COST_XLA},
@@ -33,11 +33,11 @@ static enum cost_era era_of(const struct fit_words *w) {
         {"torchtitan", false, COST_FSDP},
         {"MaxText", false, COST_XLA},
     };
-    if (cost_era_find(w->framework, &era)) return era;
+    if (cost_framework_find(w->framework, &framework)) return framework;
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
         if (rules[i].of_model ? says(w->model, rules[i].word)
                               : says(w->notes, rules[i].word) || says(w->source, rules[i].word))
-            return rules[i].era;
+            return rules[i].framework;
     }
     return COST_MEGATRON;
 }
@@ -67,27 +67,28 @@ static int check_representable(const struct fit_words *w, struct base_error *e) 
 }
 
 /* JAX's remat policies are not stated: none while activations fit, by 18 bytes an element of a layer. */
-static enum plan_recompute recompute_of(const struct fit_words *w, const struct cost_job *job, enum cost_era era) {
+static enum plan_recompute recompute_of(const struct fit_words *w, const struct cost_job *job,
+                                        enum cost_framework framework) {
     enum plan_recompute r = PLAN_RECOMPUTE_NONE;
-    if (plan_recompute_find(w->recompute, &r) || era != COST_XLA) return r;
+    if (plan_recompute_find(w->recompute, &r) || framework != COST_XLA) return r;
     const double bytes = 18.0 * (double)job->batch.seq * (double)job->layout.micro_batch *
                          (double)(job->model.width * job->model.layers);
     return bytes <= 20e9 ? PLAN_RECOMPUTE_NONE : says(w->model, "Pax") ? PLAN_RECOMPUTE_FULL : PLAN_RECOMPUTE_SELECTIVE;
 }
 
-int fit_words_practice(const struct fit_words *w, struct cost_job *job, struct base_error *e) {
-    const enum cost_era era = era_of(w);
-    struct cost_practice *x = &job->practice;
+int fit_words_traits(const struct fit_words *w, struct cost_job *job, struct base_error *e) {
+    const enum cost_framework framework = era_of(w);
+    struct cost_traits *x = &job->traits;
     const char *group = strstr(w->notes, "FSDP=");
     const int code = check_representable(w, e);
     if (code) return code;
-    job->layout.recompute = recompute_of(w, job, era);
-    cost_practice_default(job, era, x);
+    job->layout.recompute = recompute_of(w, job, framework);
+    cost_traits_default(job, framework, x);
     const bool old_pax = says(w->model, "Pax") && !says(w->notes, "Transformer Engine");
     x->flash = !strcmp(w->flash, "True") || (x->flash && !old_pax);
     x->blocking = says(w->notes, "CUDA_LAUNCH_BLOCKING=1");
     x->slots = says(w->notes, "pipeline slots") || says(w->notes, "PP split");
-    x->fp32 = era == COST_HUGGINGFACE && (!*w->precision || !strcmp(w->precision, "fp32"));
+    x->fp32 = framework == COST_HUGGINGFACE && (!*w->precision || !strcmp(w->precision, "fp32"));
     x->eager = x->eager && !says(w->notes, "torch.compile");
     x->local_shard =
         says(w->notes, "zero1=8") || says(w->notes, "sharding over 8 GPUs") || says(w->notes, "sharding over 4 GPUs");

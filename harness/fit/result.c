@@ -15,8 +15,8 @@
 static const char SCHEMA[] = "parameters/1";
 enum { FABRICS = COST_OMNIPATH + 1 };
 
-static const char *era_name(int i) {
-    return cost_era_name((enum cost_era)i);
+static const char *framework_name(int i) {
+    return cost_framework_name((enum cost_framework)i);
 }
 static const char *fabric_name(int i) {
     return cost_fabric_name((enum cost_fabric)i);
@@ -65,11 +65,12 @@ static int read_parameters(struct fit_result *f, const json_t *object, struct ba
 static int read_class(const struct fit_result *f, const json_t *o, struct fit_class *c, struct base_error *e) {
     const struct machine_class *device =
         machine_class_find(f->parameters.classes, json_string_value(json_object_get(o, "device")));
-    const int era = find(json_string_value(json_object_get(o, "framework")), era_name, COST_ERAS);
+    const int framework = find(json_string_value(json_object_get(o, "framework")), framework_name, COST_FRAMEWORKS);
     const int fabric = find(json_string_value(json_object_get(o, "fabric")), fabric_name, FABRICS);
     double runs = 0;
-    if (!device || era < 0 || fabric < 0) return wrong(f, "classes", "unknown device, framework or fabric", e);
-    *c = (struct fit_class){.device = device, .era = (enum cost_era)era, .fabric = (enum cost_fabric)fabric};
+    if (!device || framework < 0 || fabric < 0) return wrong(f, "classes", "unknown device, framework or fabric", e);
+    *c = (struct fit_class){
+        .device = device, .framework = (enum cost_framework)framework, .fabric = (enum cost_fabric)fabric};
     int code = read_number(f, o, "classes", "runs", &runs, e);
     if (!code) code = read_number(f, o, "classes", "accelerators", &c->accelerators, e);
     if (!code) code = read_number(f, o, "classes", "low", &c->low, e);
@@ -176,9 +177,10 @@ static json_t *classes_json(const struct fit_intervals *t) {
     json_t *all = json_array();
     for (int i = 0; i < t->count; i++) {
         const struct fit_class *c = &t->class[i];
-        json_array_append_new(all, json_pack("{s:s, s:s, s:s, s:i, s:f, s:f, s:f}", "device", c->device->name,
-                                             "framework", era_name(c->era), "fabric", fabric_name(c->fabric), "runs",
-                                             c->runs, "accelerators", c->accelerators, "low", c->low, "high", c->high));
+        json_array_append_new(all,
+                              json_pack("{s:s, s:s, s:s, s:i, s:f, s:f, s:f}", "device", c->device->name, "framework",
+                                        framework_name(c->framework), "fabric", fabric_name(c->fabric), "runs", c->runs,
+                                        "accelerators", c->accelerators, "low", c->low, "high", c->high));
     }
     return all;
 }

@@ -26,10 +26,10 @@ bool machine_dtype_find(const char *name, enum machine_dtype *dtype) {
 }
 
 void machine_close(struct machine *m) {
-    free(m->points), free(m->messages), free(m->crowds);
+    free(m->points), free(m->messages), free(m->contentions);
     machine_texts_free(m->texts);
-    m->points = NULL, m->messages = NULL, m->crowds = NULL;
-    m->point_count = m->message_count = m->crowd_count = 0;
+    m->points = NULL, m->messages = NULL, m->contentions = NULL;
+    m->point_count = m->message_count = m->contention_count = 0;
     m->texts = NULL;
 }
 

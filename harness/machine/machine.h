@@ -153,7 +153,7 @@ struct machine_message {
 };
 
 /* What ranks of a node keep of their rates alone while all compute, by `toise comm`. */
-struct machine_crowd {
+struct machine_contention {
     int ranks, nodes, threads;
     double matmul, pass;
 };
@@ -178,8 +178,8 @@ struct machine {
     int cost_count, queue_count;
     struct machine_point *points; /* [point_count]; NULL: none */
     struct machine_message *messages;
-    struct machine_crowd *crowds;
-    int point_count, message_count, crowd_count;
+    struct machine_contention *contentions;
+    int point_count, message_count, contention_count;
     struct machine_text *texts;
 };
 

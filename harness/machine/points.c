@@ -218,25 +218,25 @@ static int add_message(struct machine *m, const struct record_line *line) {
     return BASE_OK;
 }
 
-static int add_crowd(struct machine *m, const struct record_line *line) {
+static int add_contention(struct machine *m, const struct record_line *line) {
     static const double most = 3; /* noise; beside others nobody is this much faster */
-    struct machine_crowd one;
+    struct machine_contention one;
     int code = read_layout(line, &one.ranks, &one.nodes, &one.threads);
     if (!code) code = record_need_real(line, "result.matmul", &one.matmul);
     if (!code) code = record_need_real(line, "result.pass", &one.pass);
     if (code) return code;
     if (one.matmul > most || one.pass > most)
         return record_refuse(line, one.matmul > most ? "result.matmul" : "result.pass", "must be a share");
-    struct machine_crowd *more = grown(line, m->crowds, m->crowd_count, sizeof *more);
+    struct machine_contention *more = grown(line, m->contentions, m->contention_count, sizeof *more);
     if (!more) return BASE_BROKEN;
-    m->crowds = more;
-    m->crowds[m->crowd_count++] = one;
+    m->contentions = more;
+    m->contentions[m->contention_count++] = one;
     return BASE_OK;
 }
 
 int machine_points_comm(struct machine *m, const struct record_line *line) {
     const char *op = record_text(line->record, "result.op");
     if (!strcmp(op, "all_reduce")) return add_message(m, line);
-    if (!strcmp(op, "share")) return add_crowd(m, line);
+    if (!strcmp(op, "share")) return add_contention(m, line);
     return record_refuse(line, "result.op", "must be \"all_reduce\" or \"share\"");
 }

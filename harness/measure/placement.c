@@ -40,7 +40,7 @@ static struct facts facts_of(const struct comm *world, const struct base_cpus *m
 static void compare(struct sharing *s, struct comm *world, struct facts mine) {
     struct facts *all = calloc((size_t)world->size, sizeof *all);
     if (!all) comm_abort(world, BASE_BROKEN);
-    world->ops->gather(world, &mine, sizeof mine, all);
+    world->ops->all_gather(world, &mine, sizeof mine, all);
     *s = (struct sharing){.covered = mine.cpus};
     for (int i = 0; i < MEASURE_GRANTS; i++) s->sharers[i] = 1;
     s->sharers[MEASURE_GRANT_NODE] = world->local_size;
@@ -57,8 +57,8 @@ static void compare(struct sharing *s, struct comm *world, struct facts mine) {
 }
 
 /* Ranks or threads that must take turns. granted: CPUs of this rank, by `least`. */
-static bool warn_crowded(struct measure_placement *p, const struct measure_grants *g, const struct sharing *s, int mask,
-                         int granted, enum measure_grant least) {
+static bool warn_contention(struct measure_placement *p, const struct measure_grants *g, const struct sharing *s,
+                            int mask, int granted, enum measure_grant least) {
     const int same = s->sharers[MEASURE_GRANT_MASK], group = s->sharers[MEASURE_GRANT_QUOTA];
     const int ranks = s->sharers[MEASURE_GRANT_NODE];
     const double quota = g->cpus[MEASURE_GRANT_QUOTA], node = g->cpus[MEASURE_GRANT_NODE];
@@ -124,7 +124,7 @@ void measure_place_by(struct measure_placement *p, struct comm *world, int threa
     p->loose = granted < p->cpus.count && p->threads < p->cpus.count;
     p->overlaps = same > mask->count;
     p->cpus_per_thread = fmin(1, (double)mask->count / ((double)same * p->threads));
-    if (p->warning[0] || warn_crowded(p, &g, &s, mask->count, granted, least)) return;
+    if (p->warning[0] || warn_contention(p, &g, &s, mask->count, granted, least)) return;
     if (!threads && warn_idle(p, bound, granted)) return;
     if (same > 1 && omp_get_num_places() > 0)
         snprintf(p->warning, sizeof p->warning,

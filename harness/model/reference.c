@@ -8,27 +8,29 @@
 #include "model/reference_ops.h"
 
 static void layer_forward(const struct reference_run *s, int64_t l, const struct reference_layer *a, double *next) {
-    reference_norm(s, MODEL_NORM1_GAIN, MODEL_NORM1_BIAS, l, a->x, a->norm1);
-    reference_linear(s, MODEL_QKV_WEIGHT, MODEL_QKV_BIAS, l, s->width, s->qkv, a->norm1, NULL, a->qkv);
-    reference_turn(s, 1, a->qkv);
-    reference_attention(s, a->qkv, a->att);
-    reference_linear(s, MODEL_PROJ_WEIGHT, MODEL_PROJ_BIAS, l, s->attn, s->width, a->att, a->x, a->mid);
-    reference_norm(s, MODEL_NORM2_GAIN, MODEL_NORM2_BIAS, l, a->mid, a->norm2);
-    reference_linear(s, MODEL_UP_WEIGHT, MODEL_UP_BIAS, l, s->width, s->up, a->norm2, NULL, a->up);
-    reference_activation(s, a->up, a->act);
-    reference_linear(s, MODEL_DOWN_WEIGHT, MODEL_DOWN_BIAS, l, s->ffn, s->width, a->act, a->mid, next);
+    model_reference_norm(s, MODEL_NORM1_GAIN, MODEL_NORM1_BIAS, l, a->x, a->norm1);
+    model_reference_linear(s, MODEL_QKV_WEIGHT, MODEL_QKV_BIAS, l, s->width, s->qkv, a->norm1, NULL, a->qkv);
+    model_reference_turn(s, 1, a->qkv);
+    model_reference_attention(s, a->qkv, a->att);
+    model_reference_linear(s, MODEL_PROJ_WEIGHT, MODEL_PROJ_BIAS, l, s->attn, s->width, a->att, a->x, a->mid);
+    model_reference_norm(s, MODEL_NORM2_GAIN, MODEL_NORM2_BIAS, l, a->mid, a->norm2);
+    model_reference_linear(s, MODEL_UP_WEIGHT, MODEL_UP_BIAS, l, s->width, s->up, a->norm2, NULL, a->up);
+    model_reference_activation(s, a->up, a->act);
+    model_reference_linear(s, MODEL_DOWN_WEIGHT, MODEL_DOWN_BIAS, l, s->ffn, s->width, a->act, a->mid, next);
 }
 
 static void layer_backward(const struct reference_run *s, int64_t l, const struct reference_layer *a) {
-    reference_linear_backward(s, MODEL_DOWN_WEIGHT, MODEL_DOWN_BIAS, l, s->ffn, s->width, a->act, s->dx, s->dact);
-    reference_activation_backward(s, a->up, s->dact, s->dup);
-    reference_linear_backward(s, MODEL_UP_WEIGHT, MODEL_UP_BIAS, l, s->width, s->up, a->norm2, s->dup, s->dnorm);
-    reference_norm_backward(s, MODEL_NORM2_GAIN, MODEL_NORM2_BIAS, l, a->mid, s->dnorm, s->dx, s->dx);
-    reference_linear_backward(s, MODEL_PROJ_WEIGHT, MODEL_PROJ_BIAS, l, s->attn, s->width, a->att, s->dx, s->datt);
-    reference_attention_backward(s, a->qkv, a->att, s->datt, s->dqkv);
-    reference_turn(s, -1, s->dqkv);
-    reference_linear_backward(s, MODEL_QKV_WEIGHT, MODEL_QKV_BIAS, l, s->width, s->qkv, a->norm1, s->dqkv, s->dnorm);
-    reference_norm_backward(s, MODEL_NORM1_GAIN, MODEL_NORM1_BIAS, l, a->x, s->dnorm, s->dx, s->dx);
+    model_reference_linear_backward(s, MODEL_DOWN_WEIGHT, MODEL_DOWN_BIAS, l, s->ffn, s->width, a->act, s->dx, s->dact);
+    model_reference_activation_backward(s, a->up, s->dact, s->dup);
+    model_reference_linear_backward(s, MODEL_UP_WEIGHT, MODEL_UP_BIAS, l, s->width, s->up, a->norm2, s->dup, s->dnorm);
+    model_reference_norm_backward(s, MODEL_NORM2_GAIN, MODEL_NORM2_BIAS, l, a->mid, s->dnorm, s->dx, s->dx);
+    model_reference_linear_backward(s, MODEL_PROJ_WEIGHT, MODEL_PROJ_BIAS, l, s->attn, s->width, a->att, s->dx,
+                                    s->datt);
+    model_reference_attention_backward(s, a->qkv, a->att, s->datt, s->dqkv);
+    model_reference_turn(s, -1, s->dqkv);
+    model_reference_linear_backward(s, MODEL_QKV_WEIGHT, MODEL_QKV_BIAS, l, s->width, s->qkv, a->norm1, s->dqkv,
+                                    s->dnorm);
+    model_reference_norm_backward(s, MODEL_NORM1_GAIN, MODEL_NORM1_BIAS, l, a->x, s->dnorm, s->dx, s->dx);
 }
 
 static int64_t largest_weight(const struct model_reference *r) {
@@ -105,15 +107,15 @@ static int step(struct reference_run *s, const int32_t *tokens, const int32_t *t
                 struct base_error *e) {
     const int64_t layers = s->c->layers, modulus = s->keep ? layers + 1 : 2;
     double *first = s->layers[0].x;
-    reference_embed(s, tokens, model_config_has(s->c, MODEL_EMBED_GAIN) ? s->embedded : first, first);
+    model_reference_embed(s, tokens, model_config_has(s->c, MODEL_EMBED_GAIN) ? s->embedded : first, first);
     for (int64_t l = 0; l < layers; l++) layer_forward(s, l, &s->layers[l % modulus], s->layers[(l + 1) % modulus].x);
     const double *last = s->layers[layers % modulus].x;
-    reference_norm(s, MODEL_FINAL_GAIN, MODEL_FINAL_BIAS, 0, last, s->final);
-    int code = reference_head(s, targets, scale, loss, e);
+    model_reference_norm(s, MODEL_FINAL_GAIN, MODEL_FINAL_BIAS, 0, last, s->final);
+    int code = model_reference_head(s, targets, scale, loss, e);
     if (code || !s->grads) return code;
-    reference_norm_backward(s, MODEL_FINAL_GAIN, MODEL_FINAL_BIAS, 0, last, s->dnorm, NULL, s->dx);
+    model_reference_norm_backward(s, MODEL_FINAL_GAIN, MODEL_FINAL_BIAS, 0, last, s->dnorm, NULL, s->dx);
     for (int64_t l = layers - 1; l >= 0; l--) layer_backward(s, l, &s->layers[l]);
-    reference_embed_backward(s, tokens, s->embedded);
+    model_reference_embed_backward(s, tokens, s->embedded);
     return BASE_OK;
 }
 

@@ -45,7 +45,7 @@ static void probabilities(const struct reference_run *s, const double *qkv, stru
     for (int64_t j = first_key(s, i); j <= i; j++) p[j] /= sum;
 }
 
-void reference_attention(const struct reference_run *s, const double *qkv, double *o) {
+void model_reference_attention(const struct reference_run *s, const double *qkv, double *o) {
     const int64_t seq = s->r->shape.seq;
     for (int64_t b = 0; b < s->r->shape.batch; b++)
         for (int64_t h = 0; h < s->c->heads; h++) {
@@ -59,7 +59,7 @@ void reference_attention(const struct reference_run *s, const double *qkv, doubl
                     for (int64_t x = 0; x < s->d; x++) out[x] += s->scores[j] * rows[j * s->qkv + at.v + x];
             }
         }
-    reference_store(s, o, s->t * s->attn);
+    model_reference_store(s, o, s->t * s->attn);
 }
 
 /* What query i of a head adds to the gradients of its sequence. */
@@ -82,8 +82,8 @@ static void query_backward(const struct reference_run *s, const double *rows, st
     }
 }
 
-void reference_attention_backward(const struct reference_run *s, const double *qkv, const double *o, const double *d_o,
-                                  double *dqkv) {
+void model_reference_attention_backward(const struct reference_run *s, const double *qkv, const double *o,
+                                        const double *d_o, double *dqkv) {
     const int64_t seq = s->r->shape.seq;
     memset(dqkv, 0, (size_t)(s->t * s->qkv) * sizeof *dqkv);
     for (int64_t b = 0; b < s->r->shape.batch; b++)
@@ -92,7 +92,7 @@ void reference_attention_backward(const struct reference_run *s, const double *q
                 const int64_t row = (b * seq + i) * s->attn + h * s->d, first = b * seq * s->qkv;
                 query_backward(s, qkv + first, place_of(s, h), i, o + row, d_o + row, dqkv + first);
             }
-    reference_store(s, dqkv, s->t * s->qkv);
+    model_reference_store(s, dqkv, s->t * s->qkv);
 }
 
 /* Radians a position of the plane (i, i + d/2); scaling as if positions were nearer to one another, or Llama 3.1's by
@@ -108,7 +108,7 @@ static double turning(const struct reference_run *s, int64_t i) {
     return (1 - smooth) * plain / r->factor + smooth * plain;
 }
 
-void reference_turn(const struct reference_run *s, double direction, double *qkv) {
+void model_reference_turn(const struct reference_run *s, double direction, double *qkv) {
     const int64_t half = s->d / 2, heads = s->c->heads + s->c->kv_heads;
     if (s->c->family->position != MODEL_POSITION_ROTARY) return;
     for (int64_t i = 0; i < half; i++)
@@ -121,5 +121,5 @@ void reference_turn(const struct reference_run *s, double direction, double *qkv
                 x[half] = second * c + first * n;
             }
         }
-    reference_store(s, qkv, s->t * s->qkv);
+    model_reference_store(s, qkv, s->t * s->qkv);
 }

@@ -15,7 +15,7 @@ static double bf16(double x) {
     memcpy(&x, &u, sizeof u);
     return x;
 }
-void reference_store(const struct reference_run *s, double *x, int64_t n) {
+void model_reference_store(const struct reference_run *s, double *x, int64_t n) {
     if (s->r->shape.dtype == KERNEL_BF16)
         for (int64_t i = 0; i < n; i++) x[i] = bf16(x[i]);
 }
@@ -46,25 +46,25 @@ static void add(struct summed to, int64_t j, double term) {
     if (to.squares) to.squares[j] += term * term;
 }
 
-void reference_linear(const struct reference_run *s, enum model_role w, enum model_role b, int64_t layer, int64_t in,
-                      int64_t out, const double *x, const double *d, double *y) {
+void model_reference_linear(const struct reference_run *s, enum model_role w, enum model_role b, int64_t layer,
+                            int64_t in, int64_t out, const double *x, const double *d, double *y) {
     double *bias = s->weight + in * out;
     kernel_reference_dgemm(false, true, s->t, out, in, x, in, weight(s, w, layer, in * out, s->weight), in, 0, y, out);
     const double *has = weight(s, b, layer, out, bias);
     for (int64_t i = 0; i < s->t; i++)
         for (int64_t j = 0; j < out; j++) y[i * out + j] += (has ? bias[j] : 0) + (d ? d[i * out + j] : 0);
-    reference_store(s, y, s->t * out);
+    model_reference_store(s, y, s->t * out);
 }
 
-void reference_linear_backward(const struct reference_run *s, enum model_role w, enum model_role b, int64_t layer,
-                               int64_t in, int64_t out, const double *x, const double *dy, double *dx) {
+void model_reference_linear_backward(const struct reference_run *s, enum model_role w, enum model_role b, int64_t layer,
+                                     int64_t in, int64_t out, const double *x, const double *dy, double *dx) {
     const struct summed db = summed(s, b, layer);
     kernel_reference_dgemm(false, false, s->t, in, out, dy, out, weight(s, w, layer, in * out, s->weight), in, 0, dx,
                            in);
     kernel_reference_dgemm(true, false, out, in, s->t, dy, out, x, in, 1, grad(s, w, layer), in);
     for (int64_t i = 0; i < s->t; i++)
         for (int64_t j = 0; j < out; j++) add(db, j, dy[i * out + j]);
-    reference_store(s, dx, s->t * in);
+    model_reference_store(s, dx, s->t * in);
 }
 
 static void moments(const struct reference_run *s, const double *x, double *mean, double *rstd) {
@@ -75,8 +75,8 @@ static void moments(const struct reference_run *s, const double *x, double *mean
     *rstd = 1 / sqrt(square / (double)s->width + s->c->norm_eps);
 }
 
-void reference_norm(const struct reference_run *s, enum model_role g, enum model_role b, int64_t layer, const double *x,
-                    double *y) {
+void model_reference_norm(const struct reference_run *s, enum model_role g, enum model_role b, int64_t layer,
+                          const double *x, double *y) {
     const double *gain = weight(s, g, layer, s->width, s->weight);
     const double *bias = weight(s, b, layer, s->width, s->weight + s->width);
     for (int64_t i = 0; i < s->t; i++) {
@@ -85,11 +85,11 @@ void reference_norm(const struct reference_run *s, enum model_role g, enum model
         for (int64_t j = 0; j < s->width; j++)
             y[i * s->width + j] = (x[i * s->width + j] - mean) * rstd * gain[j] + (bias ? bias[j] : 0);
     }
-    reference_store(s, y, s->t * s->width);
+    model_reference_store(s, y, s->t * s->width);
 }
 
-void reference_norm_backward(const struct reference_run *s, enum model_role g, enum model_role b, int64_t layer,
-                             const double *x, const double *dy, const double *d_add, double *dx) {
+void model_reference_norm_backward(const struct reference_run *s, enum model_role g, enum model_role b, int64_t layer,
+                                   const double *x, const double *dy, const double *d_add, double *dx) {
     const int64_t n = s->width;
     const double *gain = weight(s, g, layer, n, s->weight);
     const struct summed dgain = summed(s, g, layer), dbias = summed(s, b, layer);
@@ -110,7 +110,7 @@ void reference_norm_backward(const struct reference_run *s, enum model_role g, e
             dx[i * n + j] = (d_add ? d_add[i * n + j] : 0) + through;
         }
     }
-    reference_store(s, dx, s->t * n);
+    model_reference_store(s, dx, s->t * n);
 }
 
 static double gelu(double x) {
@@ -126,14 +126,14 @@ static double logistic(double x) {
 }
 
 /* Row by row: a gate and its value stand side by side in x. */
-void reference_activation(const struct reference_run *s, const double *x, double *y) {
+void model_reference_activation(const struct reference_run *s, const double *x, double *y) {
     for (int64_t i = 0; i < s->t * s->ffn; i++) {
         const double *row = x + i / s->ffn * s->up + i % s->ffn;
         y[i] = s->c->family->gated ? row[0] * logistic(row[0]) * row[s->ffn] : gelu(row[0]);
     }
-    reference_store(s, y, s->t * s->ffn);
+    model_reference_store(s, y, s->t * s->ffn);
 }
-void reference_activation_backward(const struct reference_run *s, const double *x, const double *dy, double *dx) {
+void model_reference_activation_backward(const struct reference_run *s, const double *x, const double *dy, double *dx) {
     for (int64_t i = 0; i < s->t * s->ffn; i++) {
         const int64_t at = i / s->ffn * s->up + i % s->ffn;
         const double gate = x[at], p = logistic(gate);
@@ -144,10 +144,10 @@ void reference_activation_backward(const struct reference_run *s, const double *
         dx[at] = dy[i] * x[at + s->ffn] * (p + gate * p * (1 - p));
         dx[at + s->ffn] = dy[i] * gate * p;
     }
-    reference_store(s, dx, s->t * s->up);
+    model_reference_store(s, dx, s->t * s->up);
 }
 
-void reference_embed(const struct reference_run *s, const int32_t *tokens, double *x, double *normed) {
+void model_reference_embed(const struct reference_run *s, const int32_t *tokens, double *x, double *normed) {
     int64_t token = model_params_offset(s->r->params, MODEL_TOKEN_TABLE, 0);
     const double *position = weight(s, MODEL_POSITION_TABLE, 0, s->r->shape.seq * s->width, s->weight);
     for (int64_t i = 0; i < s->t; i++) {
@@ -155,13 +155,13 @@ void reference_embed(const struct reference_run *s, const int32_t *tokens, doubl
         s->r->read(s->r->context, token + tokens[i] * s->width, s->width, row);
         for (int64_t j = 0; position && j < s->width; j++) row[j] += position[i % s->r->shape.seq * s->width + j];
     }
-    reference_store(s, x, s->t * s->width);
-    if (normed != x) reference_norm(s, MODEL_EMBED_GAIN, MODEL_EMBED_BIAS, 0, x, normed);
+    model_reference_store(s, x, s->t * s->width);
+    if (normed != x) model_reference_norm(s, MODEL_EMBED_GAIN, MODEL_EMBED_BIAS, 0, x, normed);
 }
 
-void reference_embed_backward(const struct reference_run *s, const int32_t *tokens, const double *embedded) {
+void model_reference_embed_backward(const struct reference_run *s, const int32_t *tokens, const double *embedded) {
     if (model_config_has(s->c, MODEL_EMBED_GAIN))
-        reference_norm_backward(s, MODEL_EMBED_GAIN, MODEL_EMBED_BIAS, 0, embedded, s->dx, NULL, s->dx);
+        model_reference_norm_backward(s, MODEL_EMBED_GAIN, MODEL_EMBED_BIAS, 0, embedded, s->dx, NULL, s->dx);
     double *token = grad(s, MODEL_TOKEN_TABLE, 0), *position = grad(s, MODEL_POSITION_TABLE, 0);
     for (int64_t i = 0; i < s->t; i++)
         for (int64_t j = 0; j < s->width; j++) {
@@ -170,8 +170,8 @@ void reference_embed_backward(const struct reference_run *s, const int32_t *toke
         }
 }
 
-int reference_head(const struct reference_run *s, const int32_t *targets, double scale, double *loss,
-                   struct base_error *e) {
+int model_reference_head(const struct reference_run *s, const int32_t *targets, double scale, double *loss,
+                         struct base_error *e) {
     const int64_t vocab = s->c->vocab, width = s->width;
     const enum model_role head = s->c->tied ? MODEL_TOKEN_TABLE : MODEL_HEAD_WEIGHT;
     const double *table = weight(s, head, 0, vocab * width, s->weight);
@@ -186,11 +186,11 @@ int reference_head(const struct reference_run *s, const int32_t *targets, double
         for (int64_t j = 0; s->grads && j < vocab; j++) row[j] = (exp(row[j] - max) / sum - (j == targets[i])) * scale;
     }
     if (s->grads) {
-        reference_store(s, logits, s->t * vocab);
+        model_reference_store(s, logits, s->t * vocab);
         kernel_reference_dgemm(false, false, s->t, width, vocab, logits, vocab, table, width, 0, s->dnorm, width);
         kernel_reference_dgemm(true, false, vocab, width, s->t, logits, vocab, s->final, width, 1, grad(s, head, 0),
                                width);
-        reference_store(s, s->dnorm, s->t * width);
+        model_reference_store(s, s->dnorm, s->t * width);
     }
     free(logits);
     return BASE_OK;

@@ -23,31 +23,31 @@ struct reference_run {
 };
 
 /* Rounds where the path stores BF16. */
-void reference_store(const struct reference_run *s, double *x, int64_t n);
+void model_reference_store(const struct reference_run *s, double *x, int64_t n);
 /* y = x W^T + bias + d */
-void reference_linear(const struct reference_run *s, enum model_role w, enum model_role b, int64_t layer, int64_t in,
-                      int64_t out, const double *x, const double *d, double *y);
+void model_reference_linear(const struct reference_run *s, enum model_role w, enum model_role b, int64_t layer,
+                            int64_t in, int64_t out, const double *x, const double *d, double *y);
 /* dx = dy W; dW += dy^T x; dbias += column sums of dy */
-void reference_linear_backward(const struct reference_run *s, enum model_role w, enum model_role b, int64_t layer,
-                               int64_t in, int64_t out, const double *x, const double *dy, double *dx);
-void reference_norm(const struct reference_run *s, enum model_role g, enum model_role b, int64_t layer, const double *x,
-                    double *y);
+void model_reference_linear_backward(const struct reference_run *s, enum model_role w, enum model_role b, int64_t layer,
+                                     int64_t in, int64_t out, const double *x, const double *dy, double *dx);
+void model_reference_norm(const struct reference_run *s, enum model_role g, enum model_role b, int64_t layer,
+                          const double *x, double *y);
 /* dx = d_add (may be NULL, may be dx) + gradient through the norm */
-void reference_norm_backward(const struct reference_run *s, enum model_role g, enum model_role b, int64_t layer,
-                             const double *x, const double *dy, const double *d_add, double *dx);
-void reference_attention(const struct reference_run *s, const double *qkv, double *o);
-void reference_attention_backward(const struct reference_run *s, const double *qkv, const double *o, const double *d_o,
-                                  double *dqkv);
+void model_reference_norm_backward(const struct reference_run *s, enum model_role g, enum model_role b, int64_t layer,
+                                   const double *x, const double *dy, const double *d_add, double *dx);
+void model_reference_attention(const struct reference_run *s, const double *qkv, double *o);
+void model_reference_attention_backward(const struct reference_run *s, const double *qkv, const double *o,
+                                        const double *d_o, double *dqkv);
 /* Turns queries and keys by their rotary positions: direction 1, or -1 for the gradients. */
-void reference_turn(const struct reference_run *s, double direction, double *qkv);
+void model_reference_turn(const struct reference_run *s, double direction, double *qkv);
 /* normed == x: no norm follows */
-void reference_embed(const struct reference_run *s, const int32_t *tokens, double *x, double *normed);
-void reference_embed_backward(const struct reference_run *s, const int32_t *tokens, const double *embedded);
+void model_reference_embed(const struct reference_run *s, const int32_t *tokens, double *x, double *normed);
+void model_reference_embed_backward(const struct reference_run *s, const int32_t *tokens, const double *embedded);
 /* Head and cross-entropy, a token at a time over the whole vocabulary. dlogits round as the path stores them. */
-int reference_head(const struct reference_run *s, const int32_t *targets, double scale, double *loss,
-                   struct base_error *e);
+int model_reference_head(const struct reference_run *s, const int32_t *targets, double scale, double *loss,
+                         struct base_error *e);
 /* x[T, up] -> y[T, ffn]; dy[T, ffn] -> dx[T, up] */
-void reference_activation(const struct reference_run *s, const double *x, double *y);
-void reference_activation_backward(const struct reference_run *s, const double *x, const double *dy, double *dx);
+void model_reference_activation(const struct reference_run *s, const double *x, double *y);
+void model_reference_activation_backward(const struct reference_run *s, const double *x, const double *dy, double *dx);
 
 #endif

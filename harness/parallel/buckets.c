@@ -41,7 +41,7 @@ static void send(struct parallel_buckets *b, int i) {
     memmove(&b->stretch[i], &b->stretch[i + 1], (size_t)(b->stretches - i) * sizeof s);
     if (b->comm->size == 1) return;
     if (b->sent - b->waited == b->capacity) wait_oldest(b);
-    b->comm->ops->sum_start(b->comm, b->grads + s.low, s.high - s.low, &b->requests[b->sent++ % b->capacity]);
+    b->comm->ops->all_reduce_start(b->comm, b->grads + s.low, s.high - s.low, &b->requests[b->sent++ % b->capacity]);
 }
 
 void parallel_buckets_ready(void *context, int64_t offset, int64_t count) {

@@ -9,17 +9,17 @@ enum { HALVES = 40 };
 
 /* By halves, since the queue's jobs make steps of it; without failures and the rest, `most` would be reached. */
 double projection_budget_tokens(const struct projection *x, const struct cost_parameters *p,
-                                const struct projection_terms *t, double hours, double days) {
+                                const struct projection_assumptions *t, double hours, double days) {
     const double wall_s = fmin(hours * 3600 / x->accelerators, days * 86400);
     const double most = wall_s * (double)x->job.batch.global_batch * (double)x->job.batch.seq / x->step.total;
-    struct projection_terms terms = *t;
+    struct projection_assumptions terms = *t;
     double least = 0, span = most;
     for (int i = 0; i < HALVES; i++) {
-        struct projection_bill bill;
+        struct projection_cost cost;
         struct base_error ignored;
         span /= 2;
         terms.tokens = least + span;
-        if (!projection_bill_fill(x, p, &terms, &bill, &ignored) && bill.wall_s <= wall_s) least = terms.tokens;
+        if (!projection_cost_fill(x, p, &terms, &cost, &ignored) && cost.wall_s <= wall_s) least = terms.tokens;
     }
     return least > 0 ? least : terms.tokens;
 }
@@ -37,18 +37,19 @@ struct found {
 };
 
 static int try(const struct machine *m, const struct projection_question *q, const struct fit_result *fitted,
-               const struct projection_terms *t, int most, struct found *f, struct base_error *e) {
-    struct projection_bill bill;
+               const struct projection_assumptions *t, int most, struct found *f, struct base_error *e) {
+    struct projection_cost cost;
     int code = projection_make(m, q, fitted, most, &f->projection, &f->search, e);
     if (code) return code;
-    code = projection_bill_fill(&f->projection, &fitted->parameters, t, &bill, e);
-    f->days = f->projection.fits ? bill.wall_s / 86400 : INFINITY;
+    code = projection_cost_fill(&f->projection, &fitted->parameters, t, &cost, e);
+    f->days = f->projection.fits ? cost.wall_s / 86400 : INFINITY;
     return code;
 }
 
 int projection_budget_deadline(const struct machine *m, const struct projection_question *q,
-                               const struct fit_result *fitted, const struct projection_terms *t, double days, int most,
-                               struct projection *out, struct cost_search *search, bool *met, struct base_error *e) {
+                               const struct fit_result *fitted, const struct projection_assumptions *t, double days,
+                               int most, struct projection *out, struct cost_search *search, bool *met,
+                               struct base_error *e) {
     const double node = m->node.accelerators.value;
     const double all = projection_round_accelerators(m, m->accelerators.value) / node;
     struct projection_question asked = *q;

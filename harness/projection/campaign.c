@@ -101,8 +101,8 @@ static bool find_schedule(const char *name, int *index) {
 }
 
 static bool find_era(const char *name, int *index) {
-    enum cost_era x;
-    const bool found = cost_era_find(name, &x);
+    enum cost_framework x;
+    const bool found = cost_framework_find(name, &x);
     if (found) *index = (int)x;
     return found;
 }
@@ -113,7 +113,7 @@ static int read_layout(struct projection_campaign_training *t, const struct row 
                                         "status",      "source",    "ep",       NULL};
     struct row r = {training->d, json_object_get(training->json, "layout"), ""};
     struct plan_layout *x = &t->choice;
-    int era = COST_MEGATRON_CORE, micro_batch = PLAN_FREE;
+    int framework = COST_MEGATRON_CORE, micro_batch = PLAN_FREE;
     snprintf(r.at, sizeof r.at, "%.40s.layout", training->at);
     *x = (struct plan_layout){.sequence_parallel = PLAN_FREE, .recompute = PLAN_FREE, .schedule = PLAN_FREE};
     int code = check_keys(&r, known, e);
@@ -126,9 +126,9 @@ static int read_layout(struct projection_campaign_training *t, const struct row 
     if (!code) code = given(&r, "micro_batch", 1, INT16_MAX, &micro_batch, e);
     if (!code) code = word(&r, "recompute", find_recompute, &x->recompute, e);
     if (!code) code = word(&r, "schedule", find_schedule, &x->schedule, e);
-    if (!code) code = word(&r, "framework", find_era, &era, e);
+    if (!code) code = word(&r, "framework", find_era, &framework, e);
     if (!code) code = flag(&r, "blocking", &t->blocking, e);
-    x->micro_batch = micro_batch, t->era = (enum cost_era)era;
+    x->micro_batch = micro_batch, t->framework = (enum cost_framework)framework;
     return code ? code : flag(&r, "slots", &t->slots, e);
 }
 

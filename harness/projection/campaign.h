@@ -23,7 +23,7 @@ struct projection_campaign_training {
     struct machine_fact tokens, sequence, global_batch, accelerators;
     struct machine_fact ramp_batch, ramp_tokens; /* batches grow from that over these */
     struct plan_layout choice;                   /* there */
-    enum cost_era era;
+    enum cost_framework framework;
     bool blocking, slots;
     struct machine_fact published_hours, published_days;
 };

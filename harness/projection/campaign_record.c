@@ -15,7 +15,7 @@ struct row {
     const struct projection_campaign_training *training;
     struct machine machine;
     struct projection projection;
-    struct projection_bill bill, low, high; /* of the tokens' middle, fewest and most */
+    struct projection_cost cost, low, high; /* of the tokens' middle, fewest and most */
 };
 
 static double job_size(const struct row *r, const struct projection_campaign_options *o) {
@@ -42,9 +42,9 @@ static int question(const struct row *r, const struct model_config *config, cons
         return base_fail(e, BASE_USAGE, "ramp_batch %g is above the batch of %lld", t->ramp_batch.value,
                          (long long)q->global_batch);
     if (!there || q->accelerators != t->accelerators.value) return BASE_OK;
-    q->choice = t->choice, q->era = t->era;
+    q->choice = t->choice, q->framework = t->framework;
     q->blocking = t->blocking, q->slots = t->slots;
-    if (t->era == COST_MEGATRON) q->choice.sequence_parallel = 0;
+    if (t->framework == COST_MEGATRON) q->choice.sequence_parallel = 0;
     return BASE_OK;
 }
 
@@ -66,19 +66,19 @@ static int price(struct row *r, const struct model_config *config, const struct 
     struct projection_question q;
     struct cost_search search;
     const struct machine_fact *ramp = &r->training->ramp_tokens, *from = &r->training->ramp_batch;
-    struct projection_terms terms = o->terms;
+    struct projection_assumptions assumptions = o->assumptions;
     if (machine_fact_known(ramp) && machine_fact_known(from))
-        terms.ramp_batch = from->value, terms.ramp_tokens = ramp->value;
+        assumptions.ramp_batch = from->value, assumptions.ramp_tokens = ramp->value;
     int code = question(r, config, o, &q, e);
     if (code) return code;
     code = projection_make(&r->machine, &q, fitted, 1, &r->projection, &search, e);
     cost_search_free(&search);
     if (code) return code;
     const double each[] = {tokens->value, tokens->low, tokens->high};
-    struct projection_bill *const bills[] = {&r->bill, &r->low, &r->high};
+    struct projection_cost *const costs[] = {&r->cost, &r->low, &r->high};
     for (int i = 0; i < 3 && !code; i++) {
-        terms.tokens = each[i];
-        code = projection_bill_fill(&r->projection, &fitted->parameters, &terms, bills[i], e);
+        assumptions.tokens = each[i];
+        code = projection_cost_fill(&r->projection, &fitted->parameters, &assumptions, costs[i], e);
     }
     return code;
 }
@@ -97,7 +97,7 @@ static json_t *energy(const struct row *r, double middle, double low, double hig
 }
 
 static void add_energy(json_t *o, const struct row *r, const struct machine_fact *price) {
-    const struct projection_bill *m = &r->bill, *l = &r->low, *h = &r->high;
+    const struct projection_cost *m = &r->cost, *l = &r->low, *h = &r->high;
     json_t *widest = NULL;
     const char *of = NULL;
     json_t *each[] = {energy(r, m->accelerator_mwh, l->accelerator_mwh, h->accelerator_mwh),
@@ -121,7 +121,7 @@ static json_t *row_json(const struct row *r, const struct machine_fact *eur_per_
     const struct projection *p = &r->projection;
     const struct machine_fact *all = &r->machine.accelerators, *count = &r->system->count;
     json_t *o = json_object();
-    const double slow = r->high.high_wall_s, fast = r->low.low_wall_s, wall = r->bill.wall_s, job = p->accelerators;
+    const double slow = r->high.high_wall_s, fast = r->low.low_wall_s, wall = r->cost.wall_s, job = p->accelerators;
     record_set(o, "machine", json_string(r->system->machine)), record_set(o, "model", json_string(r->training->model));
     record_set_number(o, "count", count->value), record_set_number(o, "accelerators", job);
     record_set(o, "label", json_string(cost_label_name(p->label)));
@@ -129,7 +129,7 @@ static json_t *row_json(const struct row *r, const struct machine_fact *eur_per_
     record_set(o, "fits", json_boolean(p->fits));
     record_set(o, "tokens", range(r->training->tokens.value, r->training->tokens.low, r->training->tokens.high));
     record_set_number(o, "step_s", p->step.total), record_set_number(o, "mfu", projection_rates(p).mfu);
-    record_set_number(o, "goodput", r->bill.goodput);
+    record_set_number(o, "goodput", r->cost.goodput);
     if (!p->fits) return o;
     record_set(o, "days", range(wall / 86400, fast / 86400, slow / 86400));
     record_set(o, "accelerator_hours", range(job * wall / 3600, job * fast / 3600, job * slow / 3600));

@@ -4,14 +4,14 @@
 #ifndef TOISE_PROJECTION_CAMPAIGN_RECORD_H
 #define TOISE_PROJECTION_CAMPAIGN_RECORD_H
 
-#include "projection/bill.h"
 #include "projection/campaign.h"
+#include "projection/cost.h"
 
 struct projection_campaign_options {
     double accelerators; /* of a job; 0: what the model was trained on, else 256 */
     double eur_per_mwh;  /* NAN: the campaign's readings */
     const char *set;     /* "key=value,..." of hypothetical machines; NULL: nothing */
-    struct projection_terms terms;
+    struct projection_assumptions assumptions;
 };
 
 /* A model of the campaign: its sizes, or why it is not priced. */

@@ -45,17 +45,17 @@ static void compute(struct page *p) {
          s->micro_batches, (double)j->model.layers, j->layout.pp, cost_job_tokens(j), p->rates.matmul, p->rates.units,
          p->rates.k0, p->rates.memory);
     snprintf(formula, sizeof formula, "%s%s", times,
-             j->practice.flash ? "(4 forward + 4 x 2.5 / 0.9 backward) x seen x b s^2 width / fused rate"
-                               : "(2 forward + 4 backward matmuls of the square, 16 passes over the scores)");
+             j->traits.flash ? "(4 forward + 4 x 2.5 / 0.9 backward) x seen x b s^2 width / fused rate"
+                             : "(2 forward + 4 backward matmuls of the square, 16 passes over the scores)");
     term(p, "attention", s->attention, formula,
          "s %lld, of whose square queries see %.4g, heads %.0f, width %.0f a rank, fused rate %.4g FLOP/s",
          (long long)j->batch.seq, cost_job_attended(j), (double)j->model.heads, cost_job_attention(j), p->rates.flash);
     term(p, "passes", s->passes, "micro-batches x layers / PP x 3 x bytes / memory", "memory %.4g bytes/s",
          p->rates.memory);
     term(p, "launch", s->launch,
-         j->practice.blocking ? "a constant for each pass of a layer: every launch waits for its kernel"
-                              : "what a layer's pass lacks to the CPU's time for its launches",
-         "blocking %s", j->practice.blocking ? "yes" : "no");
+         j->traits.blocking ? "a constant for each pass of a layer: every launch waits for its kernel"
+                            : "what a layer's pass lacks to the CPU's time for its launches",
+         "blocking %s", j->traits.blocking ? "yes" : "no");
     term(p, "head", s->head, "micro-batches / PP x (3 matmuls of tokens x vocabulary x width, cross-entropy in FP32)",
          "vocabulary %.0f, TP %d", (double)j->model.vocab, j->layout.tp);
 }
@@ -83,7 +83,7 @@ static void mixture(struct page *p) {
          "bytes (EP - r) / EP outside, alpha a peer); nothing runs beside it",
          "%.4g bytes a rank, EP %d of which r %.0f in a domain, links %.4g bytes/s, a rank's part of the network %.4g "
          "bytes/s",
-         j->practice.weight_bytes * rows * (double)j->model.width, ep, all.ranks, p->links.inside * all.share,
+         j->traits.weight_bytes * rows * (double)j->model.width, ep, all.ranks, p->links.inside * all.share,
          fmin(p->links.group / all.ranks, p->links.node / all.ranks / all.sharing));
     term(p, "of data_parallel", s->data_parallel_experts,
          "experts' gradients and weights, over the DP / EP ranks that hold the same, before what runs beside compute",
@@ -95,7 +95,7 @@ static void communication(struct page *p) {
     const struct cost_step *s = p->step;
     const struct cost_job *j = p->job;
     const struct cost_group g = cost_group_data(j, &p->links);
-    const double bytes = j->practice.weight_bytes * cost_job_tokens(j) * (double)j->model.width;
+    const double bytes = j->traits.weight_bytes * cost_job_tokens(j) * (double)j->model.width;
     term(p, "tensor_parallel", s->tensor_parallel,
          j->model.experts > 0 ? "micro-batches x layers / PP x 4 all-reduces (6 with full recomputation), those of the "
                                 "experts of k times the bytes where routed rows are gathered (SP with EP)"
@@ -111,9 +111,9 @@ static void communication(struct page *p) {
     term(p, "data_parallel", s->data_parallel,
          "reduce-scatter of gradients and all-gather of weights over nodes, less what runs beside compute",
          "DP %d on %.0f nodes or domains, one group %.4g bytes/s, all of a node %.4g, ZeRO %d, overlap %s",
-         j->layout.dp, g.nodes, p->links.group, p->links.node, j->layout.zero, j->practice.overlap_dp ? "yes" : "no");
+         j->layout.dp, g.nodes, p->links.group, p->links.node, j->layout.zero, j->traits.overlap_dp ? "yes" : "no");
     term(p, "embedding", s->embedding, "all-reduce of the table's gradient between first and last stage", "tied %s",
-         j->practice.tied ? "yes" : "no");
+         j->traits.tied ? "yes" : "no");
     term(p, "optimizer", s->optimizer, "36 bytes an own parameter + 6 a gradient / memory", "memory %.4g bytes/s",
          p->rates.memory);
     term(p, "iteration", s->iteration, "a constant: data, gradient norm, logging", "fitted");

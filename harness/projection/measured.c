@@ -67,11 +67,11 @@ static double apart(const struct projection_pricing *p) {
     return student90(freedom) / Z90 * sqrt(variance * (1 + 1.0 / seen));
 }
 
-static void find_crowd(struct projection_pricing *p) {
+static void find_contention(struct projection_pricing *p) {
     const struct plan_request *r = &p->plan->request;
     p->r->matmul = p->r->pass = 1;
-    for (int i = 0; i < p->m->crowd_count; i++) { /* the last one counts */
-        const struct machine_crowd *one = &p->m->crowds[i];
+    for (int i = 0; i < p->m->contention_count; i++) { /* the last one counts */
+        const struct machine_contention *one = &p->m->contentions[i];
         if (one->threads != r->threads || one->ranks != r->layout.dp) continue;
         p->r->matmul = fmin(1, one->matmul);
         p->r->pass = fmin(1, one->pass);
@@ -159,7 +159,7 @@ int projection_measured_price(const struct machine *m, const struct plan *plan, 
     *result = (struct projection_measured){0};
     const double tokens = (double)(plan->shape.batch * plan->shape.seq);
     int code = BASE_OK;
-    find_crowd(&p);
+    find_contention(&p);
     result->peak_flop_per_s = middle(&p, false, &drift_peak);
     p.bandwidth = middle(&p, true, &drift_bandwidth);
     if (!isfinite(p.bandwidth)) p.bandwidth = m->accelerator.memory_bytes_per_s.value;

@@ -70,7 +70,7 @@ static enum projection_basis basis_of(const struct group *g) {
 }
 
 /* How much slower the operation is while all ranks of the node compute: held up like a matmul, or by memory. */
-static double crowded(const struct projection_pricing *p, const struct machine_point *like) {
+static double contended(const struct projection_pricing *p, const struct machine_point *like) {
     const double rate = like->bytes / like->call_s, matmul = 1 / p->r->matmul;
     const double memory = rate / (p->r->pass * p->bandwidth);
     return isfinite(memory) ? fmax(matmul, memory) : matmul;
@@ -100,7 +100,7 @@ static int price(struct projection_pricing *p, const struct plan_op *o, double t
                                       .trans = g.nearest->trans,
                                       .phase = o->phase,
                                       .count = o->count,
-                                      .call_s = alone * crowded(p, g.nearest),
+                                      .call_s = alone * contended(p, g.nearest),
                                       .sd = hypot(rate.sd, g.nearest->spread / 2), /* half-width of 95% */
                                       .basis = basis_of(&g),
                                       .points = g.count});

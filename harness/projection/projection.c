@@ -13,7 +13,7 @@ void projection_question_default(const struct model_config *config, struct proje
     *q = (struct projection_question){
         .config = config,
         .dtype = MACHINE_DTYPES,
-        .era = COST_MEGATRON_CORE,
+        .framework = COST_MEGATRON_CORE,
         .fused = PLAN_FREE,
         .choice = plan_layout_free(),
         .seq = positions < 8192 ? positions : 8192,
@@ -52,10 +52,10 @@ static int count_accelerators(const struct machine *m, const struct projection_q
     return BASE_OK;
 }
 
-static void practice(const struct projection_question *q, enum machine_dtype dtype, const struct machine_class *class,
-                     struct cost_practice *x) {
+static void traits(const struct projection_question *q, enum machine_dtype dtype, const struct machine_class *class,
+                   struct cost_traits *x) {
     const struct cost_job job = {.model.family = q->config->family, .layout = {.dp = 0, .sequence_parallel = true}};
-    cost_practice_default(&job, q->era, x);
+    cost_traits_default(&job, q->framework, x);
     const bool narrow = dtype == MACHINE_BF16 || dtype == MACHINE_FP16;
     x->flash = q->fused == PLAN_FREE ? x->flash && class->fused_attention.value != 0 : q->fused;
     x->blocking = q->blocking, x->slots = q->slots, x->tied = q->config->tied;
@@ -73,7 +73,7 @@ static int ask_of(const struct machine *m, const struct projection_question *q, 
     int code =
         cost_platform_fill(m, dtype, accelerators / m->node.accelerators.value, COST_MIDDLE, &ask->platform, unlike, e);
     if (code) return code;
-    practice(q, dtype, ask->platform.class, &ask->practice);
+    traits(q, dtype, ask->platform.class, &ask->traits);
     ask->ranks = (int)(accelerators * ask->platform.node_accelerators / m->node.accelerators.value);
     return BASE_OK;
 }
@@ -97,7 +97,7 @@ static int bound(const struct fit_result *fitted, struct projection *p, enum cos
 
 /* Nothing runs above its peak: a price that says so is none. */
 static int check(const struct fit_result *fitted, const struct projection *p, struct base_error *e) {
-    const struct projection_rates_shown x = projection_rates(p);
+    const struct projection_rates x = projection_rates(p);
     if (x.mfu > 0 && x.hfu > 0 && x.mfu <= 1 && x.hfu <= 1 && isfinite(p->low_s) && isfinite(p->high_s)) return BASE_OK;
     return base_fail(e, BASE_USAGE,
                      "%s priced by %s: a step of %g s, MFU %.1f%%, HFU %.1f%%, which no machine has; correct the "
@@ -112,7 +112,7 @@ static void label(const struct fit_result *fitted, const char *unlike, struct pr
     if (!unlike && p->job.layout.schedule != PLAN_1F1B && p->job.layout.pp > 1)
         unlike = p->why = "no run with its pipeline's schedule was fitted";
     if (!unlike && p->job.model.experts > 0) unlike = p->why = "no run of a mixture of experts was fitted";
-    if (!unlike && p->job.practice.fp32) unlike = p->why = "no run of 32-bit numbers was fitted";
+    if (!unlike && p->job.traits.fp32) unlike = p->why = "no run of 32-bit numbers was fitted";
     if (m->announced || m->hypothetical) {
         p->label = COST_PROMISED;
         p->why = m->announced ? "the machine is announced" : "the machine is hypothetical";
@@ -165,9 +165,9 @@ int projection_make(const struct machine *m, const struct projection_question *q
     return price(fitted, q, unlike, p, e);
 }
 
-struct projection_rates_shown projection_rates(const struct projection *p) {
+struct projection_rates projection_rates(const struct projection *p) {
     const double time = p->step.total, peak = p->job.platform.peak_flop_per_s * p->job.accelerators * time;
-    return (struct projection_rates_shown){
+    return (struct projection_rates){
         .tokens_per_s = (double)p->job.batch.global_batch * (double)p->job.batch.seq / time,
         .flop_per_s = p->flop.model / time / p->accelerators,
         .flop_per_s_square = p->flop.model_square / time / p->accelerators,

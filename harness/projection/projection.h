@@ -13,10 +13,10 @@
 struct projection_question {
     const struct model_config *config;
     enum machine_dtype dtype; /* MACHINE_DTYPES: the machine's widest 16-bit type */
-    enum cost_era era;
-    int fused;                   /* attention; PLAN_FREE: as the era has it */
-    bool blocking, slots, eager; /* as struct cost_practice has them */
-    double grad_bytes;           /* of a reduced gradient; 0: the era's */
+    enum cost_framework framework;
+    int fused;                   /* attention; PLAN_FREE: as the framework has it */
+    bool blocking, slots, eager; /* as struct cost_traits has them */
+    double grad_bytes;           /* of a reduced gradient; 0: the framework's */
     struct plan_layout choice;   /* what is free is searched */
     int64_t seq, global_batch;
     double accelerators; /* of the machine's; 0: as many as projection_round_accelerators says */
@@ -55,9 +55,9 @@ int projection_make(const struct machine *m, const struct projection_question *q
 
 /* FLOP/s of one accelerator as the model counts (causal attention), as tools that count the whole square do, and what
  * the hardware did; shares of the nominal peak. */
-struct projection_rates_shown {
+struct projection_rates {
     double tokens_per_s, flop_per_s, flop_per_s_square, mfu, hfu;
 };
-struct projection_rates_shown projection_rates(const struct projection *p);
+struct projection_rates projection_rates(const struct projection *p);
 
 #endif

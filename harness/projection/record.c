@@ -29,7 +29,7 @@ static json_t *memory_json(const struct cost_memory *m) {
 }
 
 static json_t *config_json(const struct projection_question *q, const struct projection_outcome *r) {
-    const struct cost_practice *x = &r->projection.job.practice;
+    const struct cost_traits *x = &r->projection.job.traits;
     json_t *o = json_object();
     record_set(o, "model", json_string(q->config->name)), record_set_integer(o, "parameters", q->config->parameters);
     if (q->config->experts > 0) {
@@ -40,7 +40,7 @@ static json_t *config_json(const struct projection_question *q, const struct pro
     model_config_notes(o, q->config);
     record_set(o, "precision", json_string(machine_dtype_name(r->projection.dtype)));
     record_set_integer(o, "seq", q->seq), record_set_integer(o, "global_batch", q->global_batch);
-    record_set(o, "framework", json_string(cost_era_name(x->era)));
+    record_set(o, "framework", json_string(cost_framework_name(x->framework)));
     record_set(o, "attention", json_string(x->flash ? "fused" : "unfused"));
     record_set(o, "blocking", json_boolean(x->blocking)), record_set(o, "slots", json_boolean(x->slots));
     record_set_number(o, "grad_bytes", x->grad_bytes);
@@ -81,8 +81,8 @@ static json_t *breakdown_json(const struct cost_step *s) {
     return o;
 }
 
-static void add_bill(json_t *o, const struct projection_terms *t, const struct projection_bill *b) {
-    json_t *parts = json_object(), *terms = json_object();
+static void add_cost(json_t *o, const struct projection_assumptions *t, const struct projection_cost *b) {
+    json_t *parts = json_object(), *assumptions = json_object();
     record_set_number(o, "tokens", t->tokens), record_set_number(o, "steps", b->steps);
     record_set_number(o, "days", b->wall_s / 86400);
     record_set_number(o, "days_low", b->low_wall_s / 86400), record_set_number(o, "days_high", b->high_wall_s / 86400);
@@ -96,14 +96,17 @@ static void add_bill(json_t *o, const struct projection_terms *t, const struct p
     record_set_number(parts, "lost", b->lost_s), record_set_number(parts, "restarts", b->restart_s);
     record_set_number(parts, "queue", b->queue_s);
     record_set(o, "wall_s", parts);
-    record_set_number(terms, "mtbf_hours", t->mtbf_hours), record_set_number(terms, "restart_s", t->restart_s);
-    record_set_number(terms, "checkpoint_every_s", b->checkpoint_every_s);
-    record_set_number(terms, "checkpoint_one_s", b->checkpoint_one_s);
-    record_set_number(terms, "failures", b->failures), record_set_number(terms, "jobs", b->jobs);
-    record_set_number(terms, "straggling", t->straggling), record_set_number(terms, "load", t->load);
-    record_set_number(terms, "ramp_batch", t->ramp_batch), record_set_number(terms, "ramp_tokens", t->ramp_tokens);
-    record_set_number(terms, "eur_per_mwh", t->eur_per_mwh), record_set_number(terms, "eur_per_hour", t->eur_per_hour);
-    record_set(o, "terms", terms);
+    record_set_number(assumptions, "mtbf_hours", t->mtbf_hours),
+        record_set_number(assumptions, "restart_s", t->restart_s);
+    record_set_number(assumptions, "checkpoint_every_s", b->checkpoint_every_s);
+    record_set_number(assumptions, "checkpoint_one_s", b->checkpoint_one_s);
+    record_set_number(assumptions, "failures", b->failures), record_set_number(assumptions, "jobs", b->jobs);
+    record_set_number(assumptions, "straggling", t->straggling), record_set_number(assumptions, "load", t->load);
+    record_set_number(assumptions, "ramp_batch", t->ramp_batch),
+        record_set_number(assumptions, "ramp_tokens", t->ramp_tokens);
+    record_set_number(assumptions, "eur_per_mwh", t->eur_per_mwh),
+        record_set_number(assumptions, "eur_per_hour", t->eur_per_hour);
+    record_set(o, "assumptions", assumptions);
 }
 
 static json_t *would_fit_json(const struct projection *p) {
@@ -129,7 +132,7 @@ static json_t *straggler_json(const struct cost_straggler *x) {
 
 static json_t *result_json(const struct projection_outcome *r) {
     const struct projection *p = &r->projection;
-    const struct projection_rates_shown x = projection_rates(p);
+    const struct projection_rates x = projection_rates(p);
     json_t *o = json_object();
     record_set_number(o, "step_s", p->step.total), record_set_number(o, "step_s_low", p->low_s);
     record_set_number(o, "step_s_high", p->high_s);
@@ -149,7 +152,7 @@ static json_t *result_json(const struct projection_outcome *r) {
     record_set_number(o, "memory_bytes", p->memory_needed), record_set(o, "memory", memory_json(&p->memory));
     record_set(o, "fits", json_boolean(p->fits));
     if (r->some) record_set(o, "would_fit", would_fit_json(&r->would_fit));
-    if (r->billed) add_bill(o, &r->terms, &r->bill);
+    if (r->billed) add_cost(o, &r->assumptions, &r->cost);
     return o;
 }
 
@@ -218,8 +221,8 @@ void projection_record_against(json_t *record, const struct projection_outcome *
                                const struct projection_outcome *r) {
     const struct projection *a = &first->projection, *b = &r->projection;
     const bool whole = first->billed && r->billed;
-    const double time_a = whole ? first->bill.wall_s : a->step.total / (double)a->job.batch.global_batch;
-    const double time_b = whole ? r->bill.wall_s : b->step.total / (double)b->job.batch.global_batch;
+    const double time_a = whole ? first->cost.wall_s : a->step.total / (double)a->job.batch.global_batch;
+    const double time_b = whole ? r->cost.wall_s : b->step.total / (double)b->job.batch.global_batch;
     const double faster = hypot(log(a->high_s / a->step.total), log(b->step.total / b->low_s));
     const double slower = hypot(log(a->step.total / a->low_s), log(b->high_s / b->step.total));
     json_t *o = json_object();

@@ -5,16 +5,16 @@
 #define TOISE_PROJECTION_RECORD_H
 
 #include "costmodel/straggler.h"
-#include "projection/bill.h"
+#include "projection/cost.h"
 #include "records/set.h"
 
 struct projection_outcome {
     struct machine machine;
     struct projection projection;
     struct cost_search search;
-    struct projection_terms terms;
-    struct projection_bill bill;
-    bool billed;        /* terms.tokens were given or found */
+    struct projection_assumptions assumptions;
+    struct projection_cost cost;
+    bool billed;        /* assumptions.tokens were given or found */
     double simulated_s; /* the pipeline's part of the step by event simulation; NAN: neither that nor ZeRO-3 */
     struct cost_straggler straggler; /* step_s 0: not asked */
     const char *verdict;             /* why the answer is no, beside memory; NULL */

@@ -137,7 +137,7 @@ static void amount(FILE *out, const char *head, const char *format, double x, co
 }
 
 static void training(FILE *out, const json_t *r) {
-    const json_t *wall = record_at(r, "wall_s"), *t = record_at(r, "terms");
+    const json_t *wall = record_at(r, "wall_s"), *t = record_at(r, "assumptions");
     char every[32], one[32];
     if (!wall) return;
     base_text_duration(record_real(t, "checkpoint_every_s"), every, sizeof every);

@@ -29,7 +29,7 @@ bool train_gate_passed(const struct train_gate *gate) {
 void train_gate_agree(struct train_gate *gate, struct comm *world) {
     struct train_gate *all = calloc((size_t)world->size, sizeof *all);
     if (!all) comm_abort(world, BASE_BROKEN);
-    world->ops->gather(world, gate, sizeof *gate, all);
+    world->ops->all_gather(world, gate, sizeof *gate, all);
     for (int rank = 0; rank < world->size; rank++)
         for (int i = 0; i < CHECK_COUNT; i++)
             if (!isnan(all[rank].residual[i]))

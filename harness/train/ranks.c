@@ -40,7 +40,7 @@ void train_ranks(struct train_result *r, struct train_rank *mine, const struct m
     mine->compute_s = r->step.median;
     if (probes)
         mine->compute_s = median(probe_s, probes) + mine->phase_s[PLAN_PHASE_CLIP] + mine->phase_s[PLAN_PHASE_UPDATE];
-    world->ops->gather(world, mine, sizeof *mine, r->ranks);
+    world->ops->all_gather(world, mine, sizeof *mine, r->ranks);
     for (int i = 1; i < world->size; i++)
         if (r->ranks[i].compute_s > r->ranks[slowest].compute_s) slowest = i;
     for (int i = 0; i < world->size; i++) r->ranks[i].wait_s = r->ranks[slowest].compute_s - r->ranks[i].compute_s;

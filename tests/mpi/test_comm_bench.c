@@ -16,7 +16,7 @@ static const struct comm_ops *right;
 static float *last;
 static void faulty_start(struct comm *c, float *x, int64_t count, struct comm_request *r) {
     last = x;
-    right->sum_start(c, x, count, r);
+    right->all_reduce_start(c, x, count, r);
 }
 static void faulty_wait(struct comm *c, struct comm_request *r) {
     right->wait(c, r);
@@ -77,7 +77,7 @@ static void faulty(struct agreed *a, struct bench_comm *b, const struct bench_co
     struct base_error e;
     struct comm_ops wrong = *a->world.ops;
     right = a->world.ops;
-    wrong.sum_start = faulty_start;
+    wrong.all_reduce_start = faulty_start;
     wrong.wait = faulty_wait;
     a->world.ops = &wrong;
     const int code = bench_comm_measure(b, o->bytes[0], o, &s, &e);

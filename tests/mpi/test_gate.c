@@ -27,15 +27,15 @@ static float *last_sum;
 
 static void sum_dropped(struct comm *c, float *buffer, int64_t count, struct comm_request *request) {
     if (c->rank == c->size - 1) memset(buffer, 0, (size_t)count * sizeof *buffer);
-    honest->sum_start(c, buffer, count, request);
+    honest->all_reduce_start(c, buffer, count, request);
 }
 static void sum_for_mean(struct comm *c, float *buffer, int64_t count, struct comm_request *request) {
     for (int64_t i = 0; i < count; i++) buffer[i] *= (float)c->size;
-    honest->sum_start(c, buffer, count, request);
+    honest->all_reduce_start(c, buffer, count, request);
 }
 static void sum_lost(struct comm *c, float *buffer, int64_t count, struct comm_request *request) {
     *request = (struct comm_request){0};
-    if (messages++) honest->sum_start(c, buffer, count, request);
+    if (messages++) honest->all_reduce_start(c, buffer, count, request);
 }
 static void wait_lost(struct comm *c, struct comm_request *request) {
     if (request->active) honest->wait(c, request);
@@ -43,7 +43,7 @@ static void wait_lost(struct comm *c, struct comm_request *request) {
 /* The loss is summed when all gradients are: by then the last rank's copy of one of them has gone wrong. */
 static void sum_noted(struct comm *c, float *buffer, int64_t count, struct comm_request *request) {
     last_sum = buffer;
-    honest->sum_start(c, buffer, count, request);
+    honest->all_reduce_start(c, buffer, count, request);
 }
 static void sum_astray(struct comm *c, double *x, int n) {
     honest->sum(c, x, n);
@@ -75,10 +75,10 @@ static struct train_gate gate_of(struct agreed *a, const char *family, enum kern
     honest = a->world.ops;
     sound = &healthy;
     messages = 0;
-    if (fault == RANK_DROPPED) sums.sum_start = sum_dropped;
-    if (fault == SUM_FOR_MEAN) sums.sum_start = sum_for_mean;
-    if (fault == MESSAGE_LOST) sums.sum_start = sum_lost, sums.wait = wait_lost;
-    if (fault == SUM_ASTRAY) sums.sum_start = sum_noted, sums.sum = sum_astray;
+    if (fault == RANK_DROPPED) sums.all_reduce_start = sum_dropped;
+    if (fault == SUM_FOR_MEAN) sums.all_reduce_start = sum_for_mean;
+    if (fault == MESSAGE_LOST) sums.all_reduce_start = sum_lost, sums.wait = wait_lost;
+    if (fault == SUM_ASTRAY) sums.all_reduce_start = sum_noted, sums.sum = sum_astray;
     if (fault == RANK_STALE && last) ops.adamw = adamw_stale;
     world.ops = &sums;
     train_gate_clear(&gate);

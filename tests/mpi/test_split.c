@@ -53,7 +53,7 @@ static void halves(struct agreed *a, struct comm *group) {
 /* The world ranks of a group, by its own gather: owned by the caller. */
 static int *members(struct agreed *a, struct comm *group) {
     int *all = calloc((size_t)group->size + 1, sizeof *all);
-    group->ops->gather(group, &a->world.rank, sizeof *all, all);
+    group->ops->all_gather(group, &a->world.rank, sizeof *all, all);
     return all;
 }
 
@@ -81,8 +81,8 @@ static void sums_at_once(struct agreed *a) {
         fill(y, MOST, 9, a->world.rank);
         for (int i = 0; i < FLIGHT; i++) {
             fill(x[i], n[i], i, a->world.rank);
-            half.ops->sum_start(&half, x[i], n[i], &mine[i]);
-            if (i == 1) a->world.ops->sum_start(&a->world, y, MOST, &all);
+            half.ops->all_reduce_start(&half, x[i], n[i], &mine[i]);
+            if (i == 1) a->world.ops->all_reduce_start(&a->world, y, MOST, &all);
         }
         a->world.ops->progress(&a->world);
         if (world_first) a->world.ops->wait(&a->world, &all);
@@ -113,7 +113,7 @@ static void small(struct agreed *a, struct comm *g, const int *ranks, int size, 
     struct {
         int world, group;
     } mine = {a->world.node, g->node}, *all = calloc((size_t)size, sizeof *all);
-    g->ops->gather(g, &mine, sizeof mine, all);
+    g->ops->all_gather(g, &mine, sizeof mine, all);
     for (int r = 0; r < size; r++) good &= (all[r].world == mine.world) == (all[r].group == mine.group);
     agreed_check(a, good, "its nodes are the world's");
     free(all);
@@ -154,14 +154,14 @@ static void nobody(struct agreed *a) {
     agreed_check(a, g.size == (out ? 0 : a->world.size - 1), "a rank of no colour is in no group");
     agreed_check(a, g.rank == (out ? -1 : a->world.rank), "nor has it a rank");
     if (out) {
-        g.ops->sum_start(&g, &x, 1, &request);
+        g.ops->all_reduce_start(&g, &x, 1, &request);
         g.ops->progress(&g);
         g.ops->wait(&g, &request);
         g.ops->sum(&g, &y, 1);
         g.ops->max(&g, &y, 1);
         g.ops->barrier(&g);
         g.ops->broadcast(&g, &kept[0], sizeof *kept);
-        g.ops->gather(&g, &kept[0], sizeof *kept, &kept[1]);
+        g.ops->all_gather(&g, &kept[0], sizeof *kept, &kept[1]);
     }
     agreed_check(a, x == 3 && y == 4 && kept[0] == 5 && kept[1] == 6, "no rank, no operation");
     agreed_check(a, comm_split(&g, 0, 0, &again, &e) == BASE_OK && again.size == g.size, "and it splits into none");
@@ -184,7 +184,7 @@ static void counting(struct agreed *a) {
     struct comm_counter *k = comm_counter_of(&g);
     int *ranks = members(a, &g);
     fill(x, 10, 0, a->world.rank);
-    g.ops->sum_start(&g, x, 10, &request);
+    g.ops->all_reduce_start(&g, x, 10, &request);
     g.ops->wait(&g, &request);
     agreed_check(a, is_sum(x, 10, 0, ranks, g.size), "a counted sum of a group");
     agreed_check(a, k->op[COMM_SUM_START].calls == 1 && k->op[COMM_SUM_START].bytes == 40, "is counted once");

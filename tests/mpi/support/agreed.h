@@ -48,7 +48,7 @@ static inline void agreed_check(struct agreed *a, bool good, const char *what) {
 static inline bool agreed_same(struct agreed *a, uint64_t word) {
     uint64_t *all = malloc((size_t)a->world.size * sizeof *all);
     bool same = true;
-    a->world.ops->gather(&a->world, &word, sizeof word, all);
+    a->world.ops->all_gather(&a->world, &word, sizeof word, all);
     for (int r = 0; r < a->world.size; r++) same &= all[r] == word;
     free(all);
     return same;
@@ -94,7 +94,7 @@ static inline bool agreed_nodes(struct comm *c) {
     struct comm *all = calloc((size_t)c->size, sizeof *all);
     bool good = true;
     int next = 0;
-    c->ops->gather(c, c, sizeof *c, all);
+    c->ops->all_gather(c, c, sizeof *c, all);
     for (int r = 0; r < c->size; r++) {
         int before = 0, mates = 0;
         for (int q = 0; q < c->size; q++) {

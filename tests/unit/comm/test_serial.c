@@ -27,7 +27,7 @@ static void one_rank_sums_to_itself(void **state) {
     assert_int_equal(w.nodes, 1);
     assert_int_equal(w.local_rank, 0);
     assert_int_equal(w.local_size, 1);
-    w.ops->sum_start(&w, x, 3, &request);
+    w.ops->all_reduce_start(&w, x, 3, &request);
     assert_false(request.active);
     w.ops->progress(&w);
     w.ops->wait(&w, &request);
@@ -37,9 +37,9 @@ static void one_rank_sums_to_itself(void **state) {
     assert_true(y[0] == 4 && y[1] == -5);
     w.ops->barrier(&w);
     w.ops->broadcast(&w, x, sizeof x);
-    w.ops->gather(&w, &mine, sizeof mine, &all);
+    w.ops->all_gather(&w, &mine, sizeof mine, &all);
     assert_int_equal(all, 6);
-    w.ops->gather(&w, NULL, 0, NULL);
+    w.ops->all_gather(&w, NULL, 0, NULL);
     comm_close(&w);
 }
 
@@ -61,14 +61,14 @@ static void nothing_happens_in(struct comm *g) {
     float x = 1;
     double y = 2;
     int from = 3, to = 4;
-    g->ops->sum_start(g, &x, 1, &request);
+    g->ops->all_reduce_start(g, &x, 1, &request);
     g->ops->progress(g);
     g->ops->wait(g, &request);
     g->ops->sum(g, &y, 1);
     g->ops->max(g, &y, 1);
     g->ops->barrier(g);
     g->ops->broadcast(g, &from, sizeof from);
-    g->ops->gather(g, &from, sizeof from, &to);
+    g->ops->all_gather(g, &from, sizeof from, &to);
     assert_true(x == 1 && y == 2 && from == 3 && to == 4);
     assert_int_equal(g->size, 0);
     assert_int_equal(g->rank, -1);
@@ -87,7 +87,7 @@ static void one_rank_splits_into_itself_or_nobody(void **state) {
     assert_int_equal(g.nodes, 1);
     assert_int_equal(g.local_size, 1);
     g.ops->sum(&g, &y, 1);
-    g.ops->gather(&g, &mine, sizeof mine, &all);
+    g.ops->all_gather(&g, &mine, sizeof mine, &all);
     assert_true(y == 2 && all == 3);
     assert_int_equal(comm_split(&g, 0, 0, &again, NULL), BASE_OK);
     comm_close(&g);
@@ -198,14 +198,14 @@ static void note_gather(struct comm *c, const void *mine, size_t n, void *all) {
     (void)c, (void)mine, (void)n, (void)all;
     reached[COMM_GATHER]++;
 }
-static const struct comm_ops noting = {.sum_start = note_start,
+static const struct comm_ops noting = {.all_reduce_start = note_start,
                                        .progress = note_progress,
                                        .wait = note_wait,
                                        .sum = note_sum,
                                        .max = note_max,
                                        .barrier = note_barrier,
                                        .broadcast = note_broadcast,
-                                       .gather = note_gather};
+                                       .all_gather = note_gather};
 
 /* Calls each operation once through a counter around `noting`. */
 static void call_all(struct comm_counter *k, enum comm_count_mode mode) {
@@ -218,7 +218,7 @@ static void call_all(struct comm_counter *k, enum comm_count_mode mode) {
     comm_count_wrap(&w, k, &inner, mode);
     assert_int_equal(w.rank, 2);
     assert_int_equal(w.size, 3);
-    w.ops->sum_start(&w, x, 10, &r);
+    w.ops->all_reduce_start(&w, x, 10, &r);
     assert_int_equal(r.active, mode == COMM_FORWARD);
     w.ops->progress(&w);
     w.ops->wait(&w, &r);
@@ -226,7 +226,7 @@ static void call_all(struct comm_counter *k, enum comm_count_mode mode) {
     w.ops->max(&w, y, 2);
     w.ops->barrier(&w);
     w.ops->broadcast(&w, x, 11);
-    w.ops->gather(&w, &mine, sizeof mine, all);
+    w.ops->all_gather(&w, &mine, sizeof mine, all);
     for (int i = 0; mode == COMM_ONLY_COUNT && i < 3; i++) assert_int_equal(all[i], 7);
 }
 
@@ -293,7 +293,7 @@ static void a_group_where_nothing_is_sent_is_all(void **state) {
     assert_int_equal(comm_split(&w, 3, 1, &g, NULL), BASE_OK);
     assert_int_equal(g.size, 6);
     assert_int_equal(g.rank, 4);
-    g.ops->gather(&g, &mine, sizeof mine, all);
+    g.ops->all_gather(&g, &mine, sizeof mine, all);
     for (int r = 0; r < 6; r++) assert_int_equal(all[r], 7);
     assert_int_equal(counted(&k), 0);
     comm_close(&g);

@@ -16,7 +16,7 @@
 #include "costmodel/network.h"
 #include "costmodel/stages.h"
 #include "model/params.h"
-#include "projection/bill.h"
+#include "projection/cost.h"
 #include "unit/support/config_json.h"
 #include "unit/support/projections.h"
 
@@ -111,7 +111,7 @@ static void groups(void **state) {
     const struct cost_group expert = cost_group_expert(&job, &l), data = cost_group_expert_data(&job, &l);
     assert_true(expert.ranks == 4 && expert.nodes == 2 && expert.sharing == 2 && expert.share == 1);
     assert_true(data.ranks == 1 && data.nodes == 2 && data.sharing == 8);
-    job.practice.zero_group = 8; /* half of the data parallel ranks share out weights: of experts, one each */
+    job.traits.zero_group = 8; /* half of the data parallel ranks share out weights: of experts, one each */
     const struct cost_group zero = cost_group_expert_zero3(&job, &l);
     assert_true(zero.ranks == 1 && zero.nodes == 1);
 }
@@ -139,7 +139,7 @@ static void message_terms(void **state) {
     job.layout.tp = 2, job.layout.dp = 16, job.layout.ep = 8, job.layout.sequence_parallel = true;
     near(cost_job_routed_rows(&job), 4096);
     near(cost_job_expert_rows(&job), 8192);
-    job.layout.recompute = PLAN_RECOMPUTE_NONE, job.practice.overlap_tp = false;
+    job.layout.recompute = PLAN_RECOMPUTE_NONE, job.traits.overlap_tp = false;
     const struct cost_group pair = cost_group_tensor(&job, &links);
     const double sum = cost_collective_s(&links, &pair, COST_ALL_REDUCE, 4096.0 * 4096 * 2, 1);
     const double routed = cost_collective_s(&links, &pair, COST_ALL_REDUCE, 2 * 4096.0 * 4096 * 2, 1);
@@ -195,7 +195,7 @@ static void gradients(void **state) {
     (void)state;
     struct cost_job job = project(8).job;
     struct cost_links links;
-    job.layout.dp = 16, job.layout.pp = 1, job.layout.zero = 0, job.practice.overlap_dp = false;
+    job.layout.dp = 16, job.layout.pp = 1, job.layout.zero = 0, job.traits.overlap_dp = false;
     job.accelerators = 16;
     cost_links_fill(&job, &projections_fitted.parameters, &whole, &links);
     const struct cost_group all = cost_group_data(&job, &links), two = cost_group_expert_data(&job, &links);
@@ -255,14 +255,14 @@ static void search(void **state) {
 /* A checkpoint holds all experts, wherever they lie. */
 static void checkpoint(void **state) {
     (void)state;
-    struct projection_terms t;
-    projection_terms_default(&t);
+    struct projection_assumptions t;
+    projection_assumptions_default(&t);
     t.tokens = 1e12, t.checkpoint_bytes_per_s = 1e9;
     for (int ep = 1; ep <= 8; ep *= 8) {
         const struct projection p = project(ep);
-        struct projection_bill b;
+        struct projection_cost b;
         struct base_error e = {0};
-        if (projection_bill_fill(&p, &projections_fitted.parameters, &t, &b, &e)) fail_msg("%s", e.text);
+        if (projection_cost_fill(&p, &projections_fitted.parameters, &t, &b, &e)) fail_msg("%s", e.text);
         assert_true(fabs(b.checkpoint_one_s / (14 * (double)mixtral.parameters / 1e9) - 1) < 0.005);
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The price of a step against another implementation, on published runs of every era, device, fabric, recompute mode
- * and ZeRO stage; FLOPs against counts by hand; what each part that can be left out is worth. */
+ * The price of a step against another implementation, on published runs of every framework, device, fabric, recompute
+ * mode and ZeRO stage; FLOPs against counts by hand; what each part that can be left out is worth. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -75,7 +75,7 @@ static void test_flop(void **state) {
     job.layout = plan_layout_data_parallel(1, 4);
     job.batch = (struct plan_batch){1024, 4};
     job.accelerators = 1;
-    cost_practice_default(&job, COST_MEGATRON, &job.practice);
+    cost_traits_default(&job, COST_MEGATRON, &job.traits);
     assert_int_equal(cost_parameters_prior(&p, NULL), BASE_OK);
     cost_step(&job, &p, &whole, &s);
     struct plan_flop flop = flop_of(&job);
@@ -99,7 +99,7 @@ static void test_window(void **state) {
     assert_int_equal(cost_parameters_prior(&p, NULL), BASE_OK);
     for (int flash = 0; flash <= 1; flash++)
         for (int64_t w = 64; w <= 4096; w *= 4) {
-            job.batch.seq = 4096, job.practice.flash = flash;
+            job.batch.seq = 4096, job.traits.flash = flash;
             job.model.window = 0;
             cost_step(&job, &p, &whole, &all);
             const struct plan_flop of_all = flop_of(&job);
@@ -122,7 +122,7 @@ static void test_head_dim(void **state) {
     struct cost_parameters p;
     struct cost_step usual, half;
     assert_int_equal(cost_parameters_prior(&p, NULL), BASE_OK);
-    job.practice.flash = true;
+    job.traits.flash = true;
     const double hidden = (double)job.model.width, tp = job.layout.tp, dense = tp * cost_job_layer_parameters(&job);
     cost_step(&job, &p, &whole, &usual);
     job.model.head_dim /= 2;
@@ -155,13 +155,13 @@ static void test_ablation(void **state) {
 
 static void test_names(void **state) {
     (void)state;
-    for (int i = 0; i < COST_ERAS; i++) {
-        enum cost_era era = COST_ERAS;
-        assert_true(cost_era_find(cost_era_name((enum cost_era)i), &era));
-        assert_int_equal(era, i);
+    for (int i = 0; i < COST_FRAMEWORKS; i++) {
+        enum cost_framework framework = COST_FRAMEWORKS;
+        assert_true(cost_framework_find(cost_framework_name((enum cost_framework)i), &framework));
+        assert_int_equal(framework, i);
     }
-    enum cost_era untouched = COST_XLA;
-    assert_false(cost_era_find("torch", &untouched));
+    enum cost_framework untouched = COST_XLA;
+    assert_false(cost_framework_find("torch", &untouched));
     assert_int_equal(untouched, COST_XLA);
 }
 

@@ -191,7 +191,7 @@ static void test_stages_of_ends(void **state) {
         if (read_text(text, &runs, &e)) fail_msg("%s", e.text);
         const char *why = fit_run_why(&runs.run[0]);
         if (strncmp(why, cases[i].why, strlen(cases[i].why)) || (!*cases[i].why && *why)) fail_msg("%s", why);
-        assert_true(runs.run[0].job.practice.slots == cases[i].slots);
+        assert_true(runs.run[0].job.traits.slots == cases[i].slots);
         fit_runs_free(&runs);
     }
 }
@@ -286,14 +286,14 @@ static void test_fabrics(void **state) {
 /* Columns say more than words. */
 static void test_practice(void **state) {
     (void)state;
-    struct cost_practice p = job_of(",notes", ",NeMo", NULL).practice;
-    assert_int_equal(p.era, COST_MEGATRON_CORE);
+    struct cost_traits p = job_of(",notes", ",NeMo", NULL).traits;
+    assert_int_equal(p.framework, COST_MEGATRON_CORE);
     assert_true(p.overlap_dp && p.flash && p.grad_bytes == 2);
-    p = job_of(",notes,framework", ",NeMo,fsdp", NULL).practice;
-    assert_int_equal(p.era, COST_FSDP);
-    p = job_of(",notes,launch_blocking,grad_bytes,zero_group,pipeline_slots", ",NeMo,True,4,2,True", NULL).practice;
+    p = job_of(",notes,framework", ",NeMo,fsdp", NULL).traits;
+    assert_int_equal(p.framework, COST_FSDP);
+    p = job_of(",notes,launch_blocking,grad_bytes,zero_group,pipeline_slots", ",NeMo,True,4,2,True", NULL).traits;
     assert_true(p.blocking && !p.overlap_dp && p.slots && p.grad_bytes == 4 && p.zero_group == 2);
-    p = job_of(",launch_blocking,overlap_dp,async_tp", ",True,True,True", NULL).practice;
+    p = job_of(",launch_blocking,overlap_dp,async_tp", ",True,True,True", NULL).traits;
     assert_true(p.blocking && p.overlap_dp && p.async_tp);
 }
 
@@ -332,7 +332,7 @@ static void test_own_table(void **state) {
     assert_int_equal(runs.run[0].tier, 1);
     assert_true(runs.run[0].complete && !runs.run[0].why && runs.run[0].measured_s == 1.5);
     assert_true(runs.run[0].job.model.ffn == 8192 && !runs.run[0].job.model.family->gated);
-    assert_int_equal(runs.run[0].job.practice.era, COST_MEGATRON);
+    assert_int_equal(runs.run[0].job.traits.framework, COST_MEGATRON);
     assert_string_equal(runs.run[0].job.platform.class->name, "hopper");
     fit_runs_free(&runs);
 }

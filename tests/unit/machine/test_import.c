@@ -271,8 +271,8 @@ static void records_are_read(void **state) {
     assert_true(fabs(m.messages[0].spread - 0.15) < 1e-12 && isnan(m.messages[0].hidden));
     assert_true(fabs(m.messages[1].time_s - 2e-5) < 1e-12 && m.messages[1].repeat_count == 2 &&
                 m.messages[1].hidden == 0.5);
-    assert_int_equal(m.crowd_count, 1);
-    assert_true(m.crowds[0].ranks == 2 && m.crowds[0].matmul == 0.9 && m.crowds[0].pass == 0.5);
+    assert_int_equal(m.contention_count, 1);
+    assert_true(m.contentions[0].ranks == 2 && m.contentions[0].matmul == 0.9 && m.contentions[0].pass == 0.5);
     machine_close(&m);
     if (read_as("gemm.jsonl", GEMM("a", "64", "7.247757312e-4", "5e12"), &m, &e)) fail_msg("%s", e.text);
     assert_true(m.accelerator.memory_bytes_per_s.value == 250e9); /* no pass alone was timed: the roof */

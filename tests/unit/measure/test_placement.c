@@ -76,7 +76,7 @@ static void place(struct measure_placement *p, int i, const struct comm_ops *ops
 
 static void the_least_is_taken_and_named(void **state) {
     (void)state;
-    const struct comm_ops ops = {.gather = gather_alike};
+    const struct comm_ops ops = {.all_gather = gather_alike};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct measure_placement p;
         place(&p, (int)i, &ops);
@@ -94,7 +94,7 @@ static void the_least_is_taken_and_named(void **state) {
 /* A mask and a group are shared by those in it alone; the node's allotment by all on it. */
 static void others_take_nothing(void **state) {
     (void)state;
-    const struct comm_ops alike = {.gather = gather_alike}, halves = {.gather = gather_halves};
+    const struct comm_ops alike = {.all_gather = gather_alike}, halves = {.all_gather = gather_halves};
     struct base_cpus mask = {.count = 8};
     static const struct measure_grants grants[] = {{{0, 6}, "g"}, {{0, 0, 4}, ""}, {{0}, ""}};
     static const int of_all[] = {1, 1, 2}, of_half[] = {3, 1, 4};

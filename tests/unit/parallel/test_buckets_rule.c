@@ -30,7 +30,7 @@ static void note_wait(struct comm *c, struct comm_request *r) {
     r->active = false;
     in_flight--;
 }
-static const struct comm_ops noting = {.sum_start = note_start, .wait = note_wait};
+static const struct comm_ops noting = {.all_reduce_start = note_start, .wait = note_wait};
 
 /* Reports the ranges to buckets of `bucket` elements on `size` ranks; returns finish's word. */
 static bool report(int size, int64_t bucket, int count, const struct note *ranges) {

@@ -19,15 +19,15 @@
 enum { MOST = 96 };
 static struct machine_point points[MOST];
 static struct machine_message messages[MOST];
-static struct machine_crowd crowds[4];
+static struct machine_contention contentions[4];
 static struct machine machine;
 
 static const double FAST = 100e9, SLOW = 25e9, MEMORY = 20e9;
 
 static int empty(void **state) {
     (void)state;
-    machine =
-        (struct machine){.name = "m", .path = "m.jsonl", .points = points, .messages = messages, .crowds = crowds};
+    machine = (struct machine){
+        .name = "m", .path = "m.jsonl", .points = points, .messages = messages, .contentions = contentions};
     return 0;
 }
 
@@ -282,8 +282,8 @@ static void ranks_slow_each_other(void **state) {
     message(2, 1e6, 1e-3, 0), message(2, 1e9, 1, 0);
     plan_of(&plan, 256, 2, 4, 2);
     const struct projection_measured alone = priced(&plan);
-    crowds[machine.crowd_count++] = (struct machine_crowd){2, 1, 1, 0.9, 0.8};
-    crowds[machine.crowd_count++] = (struct machine_crowd){4, 1, 1, 0.5, 0.5}; /* other ranks */
+    contentions[machine.contention_count++] = (struct machine_contention){2, 1, 1, 0.9, 0.8};
+    contentions[machine.contention_count++] = (struct machine_contention){4, 1, 1, 0.5, 0.5}; /* other ranks */
     const struct projection_measured r = priced(&plan);
     near(line(&r, "qkv forward", "gemm")->call_s, line(&alone, "qkv forward", "gemm")->call_s / 0.9);
     near(line(&r, "norm forward", "norm_forward")->call_s, 1e-3 * 0.95 / 0.8);

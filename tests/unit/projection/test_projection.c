@@ -127,7 +127,7 @@ static void sharded(void **state) {
         struct cost_timeline t;
         struct projection_question q;
         projection_question_default(&c, &q);
-        q.era = COST_FSDP, q.blocking = rows[i].blocking;
+        q.framework = COST_FSDP, q.blocking = rows[i].blocking;
         q.seq = 2048, q.global_batch = 4096, q.accelerators = rows[i].accelerators;
         q.choice.tp = q.choice.pp = 1, q.choice.zero = 3, q.choice.micro_batch = rows[i].micro_batch;
         const struct projection p = projections_make(&m, &q);
@@ -158,7 +158,7 @@ static int project_on(void *context, const char *name) {
         assert_int_equal(code, BASE_USAGE);
         if (!strstr(e.text, "give --set")) fail_msg("%s: %s", name, e.text);
     } else {
-        const struct projection_rates_shown x = projection_rates(&p);
+        const struct projection_rates x = projection_rates(&p);
         if (!(x.mfu > 0.02 && x.mfu < 0.85)) fail_msg("%s: MFU %g", name, x.mfu);
         assert_true(p.low_s < p.step.total && p.step.total < p.high_s);
         assert_true(p.label != COST_PROMISED || m.announced || m.hypothetical);

@@ -54,7 +54,7 @@ struct plan_layout projections_layout(int tp, int pp, int64_t micro_batch) {
 struct projection_question projections_bloom_question(void) {
     struct projection_question q;
     projection_question_default(&projections_bloom, &q);
-    q.era = COST_MEGATRON;
+    q.framework = COST_MEGATRON;
     q.blocking = q.slots = true;
     q.accelerators = 384;
     q.seq = 2048, q.global_batch = 2048;

@@ -4,7 +4,7 @@
 #ifndef TOISE_TESTS_PROJECTIONS_H
 #define TOISE_TESTS_PROJECTIONS_H
 
-#include "projection/bill.h"
+#include "projection/cost.h"
 
 extern struct fit_result projections_fitted;
 extern struct model_config projections_bloom;

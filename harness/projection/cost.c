@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The sum of a training. */
-#include "projection/bill.h"
+#include "projection/cost.h"
 
 #include <math.h>
 #include <string.h>
@@ -14,8 +14,8 @@ static const double STORAGE = 20e9;
 static const double GOODPUT_LEAST = 0.01;
 enum { RAMP_STEPS = 32 };
 
-void projection_terms_default(struct projection_terms *t) {
-    *t = (struct projection_terms){
+void projection_assumptions_default(struct projection_assumptions *t) {
+    *t = (struct projection_assumptions){
         .mtbf_hours = 50000,
         .restart_s = 1800,
         .checkpoint_bytes = 14,
@@ -28,7 +28,7 @@ void projection_terms_default(struct projection_terms *t) {
     };
 }
 
-double projection_bill_storage(const struct machine *m) {
+double projection_cost_storage(const struct machine *m) {
     const struct machine_rows *rows = &m->facility.storage_achieved;
     double best = 0;
     for (int i = 0; i < rows->count; i++)
@@ -38,7 +38,7 @@ double projection_bill_storage(const struct machine *m) {
 }
 
 /* How long one job may run: as told, or in the longest queue that takes it; 0 where nothing is known. */
-static double job_limit(const struct projection *x, const struct projection_terms *t) {
+static double job_limit(const struct projection *x, const struct projection_assumptions *t) {
     const struct machine *m = x->machine;
     double most = 0;
     if (isfinite(t->wall_s)) return t->wall_s;
@@ -48,7 +48,8 @@ static double job_limit(const struct projection *x, const struct projection_term
 }
 
 /* What batches that grow linearly over the ramp's tokens add to its time. */
-static double ramp(const struct projection *x, const struct cost_parameters *p, const struct projection_terms *t) {
+static double ramp(const struct projection *x, const struct cost_parameters *p,
+                   const struct projection_assumptions *t) {
     const struct cost_ablation whole = {0};
     const double full = (double)x->job.batch.global_batch, seq = (double)x->job.batch.seq;
     const double unit = (double)x->job.layout.dp * (double)x->job.layout.micro_batch;
@@ -67,9 +68,9 @@ static double ramp(const struct projection *x, const struct cost_parameters *p, 
 }
 
 /* Saves, and what failures undo. */
-static void failures(const struct projection *x, const struct projection_terms *t, struct projection_bill *b) {
+static void failures(const struct projection *x, const struct projection_assumptions *t, struct projection_cost *b) {
     const double rate =
-        isfinite(t->checkpoint_bytes_per_s) ? t->checkpoint_bytes_per_s : projection_bill_storage(x->machine);
+        isfinite(t->checkpoint_bytes_per_s) ? t->checkpoint_bytes_per_s : projection_cost_storage(x->machine);
     const double parameters = (double)model_params_count(&x->job.model);
     const double busy = b->steps_s + b->ramp_s + b->straggling_s, mtbf_s = 3600 * t->mtbf_hours / x->accelerators;
     b->checkpoint_one_s = t->checkpoint_bytes * parameters / (isfinite(rate) ? rate : STORAGE);
@@ -83,7 +84,7 @@ static void failures(const struct projection *x, const struct projection_terms *
 }
 
 /* Jobs in turns: each but the first starts anew, and saves once more at the end of the one before. */
-static void queue(const struct projection *x, const struct projection_terms *t, struct projection_bill *b) {
+static void queue(const struct projection *x, const struct projection_assumptions *t, struct projection_cost *b) {
     const double limit = job_limit(x, t), between = t->restart_s + b->checkpoint_one_s;
     b->wall_s = b->steps_s + b->ramp_s + b->straggling_s + b->checkpoint_s + b->lost_s + b->restart_s;
     if (!(limit > 0)) return;
@@ -92,7 +93,7 @@ static void queue(const struct projection *x, const struct projection_terms *t, 
     b->wall_s += b->queue_s;
 }
 
-static void energy(const struct projection *x, const struct projection_terms *t, struct projection_bill *b) {
+static void energy(const struct projection *x, const struct projection_assumptions *t, struct projection_cost *b) {
     const struct machine *m = x->machine;
     const double hours = b->wall_s / 3600, nodes = x->accelerators / m->node.accelerators.value;
     b->accelerator_hours = x->accelerators * hours;
@@ -103,9 +104,9 @@ static void energy(const struct projection *x, const struct projection_terms *t,
     b->accelerators_eur = b->accelerator_hours * t->eur_per_hour;
 }
 
-int projection_bill_fill(const struct projection *x, const struct cost_parameters *p, const struct projection_terms *t,
-                         struct projection_bill *b, struct base_error *e) {
-    *b = (struct projection_bill){.steps = t->tokens / ((double)x->job.batch.global_batch * (double)x->job.batch.seq)};
+int projection_cost_fill(const struct projection *x, const struct cost_parameters *p,
+                         const struct projection_assumptions *t, struct projection_cost *b, struct base_error *e) {
+    *b = (struct projection_cost){.steps = t->tokens / ((double)x->job.batch.global_batch * (double)x->job.batch.seq)};
     b->steps_s = b->steps * x->step.total;
     b->ramp_s = ramp(x, p, t);
     b->straggling_s = t->straggling * (b->steps_s + b->ramp_s);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What a whole training costs: steps, and what a real run adds to them; hours, energy, money. */
-#ifndef TOISE_PROJECTION_BILL_H
-#define TOISE_PROJECTION_BILL_H
+#ifndef TOISE_PROJECTION_COST_H
+#define TOISE_PROJECTION_COST_H
 
 #include "projection/projection.h"
 
 /* What a run meets beside its steps. */
-struct projection_terms {
+struct projection_assumptions {
     double tokens;
     double mtbf_hours;                /* of one accelerator and its share of everything: hours between failures */
     double restart_s;                 /* from a failure, or the end of a job, to the next step */
@@ -24,12 +24,12 @@ struct projection_terms {
 /* Failures: 419 in 54 days on 16,384 H100 (Grattafiori et al. 2024) are one in 50,700 accelerator-hours; BLOOM's one to
  * two a week on 384 A100 (Le Scao et al. 2022) 32,000 to 64,500. Checkpoints: 14 bytes a parameter. Other defaults are
  * assumed. */
-void projection_terms_default(struct projection_terms *t);
+void projection_assumptions_default(struct projection_assumptions *t);
 
 /* Failures strike at any time, restarts and checkpoints included, so what they cost is Daly's (FGCS 22, 2006, equation
  * 4): with M seconds between failures, a checkpoint of d seconds every t and restarts of R, the wall time of T seconds
  * of steps is M e^(R/M) (e^((t+d)/M) - 1) T/t. */
-struct projection_bill {
+struct projection_cost {
     double steps, steps_s, ramp_s; /* ramp_s: what smaller batches add */
     double straggling_s, checkpoint_s, lost_s, restart_s, queue_s;
     double wall_s, goodput; /* wall_s: the sum of all these; goodput: steps_s / wall_s */
@@ -42,10 +42,10 @@ struct projection_bill {
 
 /* Prices the projection's training. p: fitted parameters, by which smaller batches are priced. BASE_USAGE: it would not
  * end, since failures, checkpoints or the queue leave no hundredth of the time to steps; says which. */
-int projection_bill_fill(const struct projection *projection, const struct cost_parameters *p,
-                         const struct projection_terms *t, struct projection_bill *bill, struct base_error *e);
+int projection_cost_fill(const struct projection *projection, const struct cost_parameters *p,
+                         const struct projection_assumptions *t, struct projection_cost *cost, struct base_error *e);
 
 /* Bytes/s to storage: the fastest checkpoint that was measured, else the nominal rate; NAN: unknown. */
-double projection_bill_storage(const struct machine *m);
+double projection_cost_storage(const struct machine *m);
 
 #endif
