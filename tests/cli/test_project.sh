@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # check: timeout 120
-# toise project: BLOOM as it ran and as it would run elsewhere, a search, a bill, budgets backwards, the trace, records;
+# toise project: BLOOM as it ran and as it would run elsewhere, a search, its cost, budgets backwards, the trace, records;
 # what does not fit says so with exit 1; what is refused, in one line, with nothing half-written.
 . "$(dirname "$0")/../prelude.sh"
 

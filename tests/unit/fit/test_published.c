@@ -284,7 +284,7 @@ static void test_fabrics(void **state) {
 }
 
 /* Columns say more than words. */
-static void test_practice(void **state) {
+static void test_traits(void **state) {
     (void)state;
     struct cost_traits p = job_of(",notes", ",NeMo", NULL).traits;
     assert_int_equal(p.framework, COST_MEGATRON_CORE);
@@ -344,7 +344,7 @@ int main(void) {
                                        cmocka_unit_test(test_own_table),
                                        cmocka_unit_test(test_why),
                                        cmocka_unit_test(test_fabrics),
-                                       cmocka_unit_test(test_practice),
+                                       cmocka_unit_test(test_traits),
                                        cmocka_unit_test(test_rates),
                                        cmocka_unit_test(test_mistyped_rows_are_due),
                                        cmocka_unit_test(test_stages_of_ends),
