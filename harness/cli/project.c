@@ -8,7 +8,7 @@
 #include "cli/catalog.h"
 #include "cli/project_options.h"
 #include "costmodel/stages.h"
-#include "costmodel/trace.h"
+#include "projection/trace.h"
 #include "projection/budget.h"
 #include "projection/record.h"
 #include "records/catalog.h"
@@ -100,7 +100,7 @@ static int simulate(struct launch *l, struct projection_outcome *r, struct base_
         if (!events) code = base_fail(e, BASE_BROKEN, "out of memory for the trace of %s", p->machine->name);
     }
     if (!code && trace) code = cost_pipeline_run(&pipeline, &t, events, e);
-    if (!code && trace) code = cost_trace_write(trace, l->config.name, events, t.events, e);
+    if (!code && trace) code = projection_trace_write(trace, l->config.name, events, t.events, e);
     if (!code && !trace) code = cost_pipeline_estimate(&pipeline, &t, e);
     if (!code) r->simulated_s = t.span - p->step.data_parallel;
     free(events), free(stages);

@@ -4,6 +4,7 @@
 #include "costmodel/step.h"
 
 #include <math.h>
+#include <stddef.h>
 
 #include "costmodel/device.h"
 #include "costmodel/network.h"
@@ -249,6 +250,15 @@ static void break_down(const struct pricing *x, struct cost_step *s) {
     s->head *= s->micro_batches / x->job->layout.pp;
 }
 
+double cost_step_seconds(const struct cost_step *s, enum cost_term term) {
+    static const size_t at[COST_TERMS] = {
+#define T(name, part, meaning) offsetof(struct cost_step, name),
+        COST_TERM_LIST(T)
+#undef T
+    };
+    return *(const double *)(const void *)((const char *)s + at[term]);
+}
+
 void cost_step(const struct cost_job *job, const struct cost_parameters *p, const struct cost_ablation *ablation,
                struct cost_step *s) {
     struct pricing x = {.job = job, .p = p, .ablation = ablation};
@@ -276,6 +286,7 @@ void cost_step(const struct cost_job *job, const struct cost_parameters *p, cons
     embedding(&x, s);
     optimizer(&x, s);
     break_down(&x, s);
-    s->total =
-        s->work + s->imbalance + s->bubble + s->p2p + s->data_parallel + s->embedding + s->optimizer + s->iteration;
+    s->total = s->work;
+    for (enum cost_term t = 0; t < COST_TERMS; t++)
+        if (cost_term_part(t) == COST_PART_STEP) s->total += cost_step_seconds(s, t);
 }

@@ -7,6 +7,7 @@
 
 #include "costmodel/job.h"
 #include "costmodel/parameters.h"
+#include "costmodel/terms.h"
 
 /* Parts left out, to show what each is worth; all false is the model. */
 struct cost_ablation {
@@ -14,15 +15,12 @@ struct cost_ablation {
 };
 
 struct cost_step {
-    double total;
-    /* which is the sum of: */
-    double work;                   /* micro-batches x the mean stage */
-    double imbalance, bubble, p2p; /* the slowest stage over the mean; fill and drain; stage to stage */
-    double data_parallel, embedding, optimizer, iteration;
-    /* inside work, x micro-batches x layers / stages: */
-    double linear, attention, passes, launch, tensor_parallel, zero3, head;
-    double experts, router, all_to_all; /* of a mixture of experts; what router is: costmodel/device.h */
-    double data_parallel_experts;       /* of data_parallel, what experts' gradients and weights take by themselves */
+    double total; /* work and the terms beside it */
+    double work;  /* micro-batches x the mean stage: the terms inside it, look-up of tokens and context parallelism */
+#define T(name, part, meaning) double name;
+    COST_TERM_LIST(T)
+#undef T
+    double data_parallel_experts; /* of data_parallel, what experts' gradients and weights take by themselves */
     /* of one micro-batch: a layer's passes with all that is exposed in them, and the stages */
     double layer_forward, layer_backward, stage_first, stage_last, stage_max, stage_sum, hop;
     double layer_weight;                      /* of a layer's backward, the gradients of its weights */
@@ -31,6 +29,8 @@ struct cost_step {
     double stage_table, stage_head;           /* that the first and the last stage take beside their layers */
     double micro_batches;
 };
+
+double cost_step_seconds(const struct cost_step *step, enum cost_term term);
 
 void cost_step(const struct cost_job *job, const struct cost_parameters *p, const struct cost_ablation *ablation,
                struct cost_step *step);

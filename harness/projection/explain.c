@@ -18,17 +18,31 @@ struct page {
     struct cost_links links;
 };
 
-__attribute__((format(printf, 5, 6))) static void term(struct page *p, const char *name, double seconds,
-                                                       const char *formula, const char *inputs, ...) {
+static void add(struct page *p, const char *name, double seconds, const char *formula, const char *inputs,
+                va_list args) {
     char text[512];
-    va_list args;
     json_t *o = json_object();
-    va_start(args, inputs);
     vsnprintf(text, sizeof text, inputs, args);
-    va_end(args);
     record_set(o, "term", json_string(name)), record_set_number(o, "seconds", seconds);
     record_set(o, "formula", json_string(formula)), record_set(o, "inputs", json_string(text));
     json_array_append_new(p->list, o);
+}
+
+__attribute__((format(printf, 4, 5))) static void term(struct page *p, enum cost_term t, const char *formula,
+                                                       const char *inputs, ...) {
+    va_list args;
+    va_start(args, inputs);
+    add(p, cost_term_name(t), cost_step_seconds(p->step, t), formula, inputs, args);
+    va_end(args);
+}
+
+/* What experts take of data_parallel. */
+__attribute__((format(printf, 3, 4))) static void of_data_parallel(struct page *p, const char *formula,
+                                                                   const char *inputs, ...) {
+    va_list args;
+    va_start(args, inputs);
+    add(p, "of data_parallel", p->step->data_parallel_experts, formula, inputs, args);
+    va_end(args);
 }
 
 static void compute(struct page *p) {
@@ -38,7 +52,7 @@ static void compute(struct page *p) {
     char formula[256];
     snprintf(formula, sizeof formula,
              "%ssum over matmuls of max(2mnk padded to tiles and waves / rate, bytes / memory)", times);
-    term(p, "linear", s->linear, formula,
+    term(p, COST_TERM_linear, formula,
          "%.0f micro-batches, %.0f layers, PP %d, %.0f tokens a micro-batch, rate %.4g FLOP/s, %.0f units, %.4g "
          "elements of k "
          "lost a tile, memory %.4g bytes/s",
@@ -47,48 +61,47 @@ static void compute(struct page *p) {
     snprintf(formula, sizeof formula, "%s%s", times,
              j->traits.flash ? "(4 forward + 4 x 2.5 / 0.9 backward) x seen x b s^2 width / fused rate"
                              : "(2 forward + 4 backward matmuls of the square, 16 passes over the scores)");
-    term(p, "attention", s->attention, formula,
+    term(p, COST_TERM_attention, formula,
          "s %lld, of whose square queries see %.4g, heads %.0f, width %.0f a rank, fused rate %.4g FLOP/s",
          (long long)j->batch.seq, cost_job_attended(j), (double)j->model.heads, cost_job_attention(j), p->rates.flash);
-    term(p, "passes", s->passes, "micro-batches x layers / PP x 3 x bytes / memory", "memory %.4g bytes/s",
+    term(p, COST_TERM_passes, "micro-batches x layers / PP x 3 x bytes / memory", "memory %.4g bytes/s",
          p->rates.memory);
-    term(p, "launch", s->launch,
+    term(p, COST_TERM_launch,
          j->traits.blocking ? "a constant for each pass of a layer: every launch waits for its kernel"
                             : "what a layer's pass lacks to the CPU's time for its launches",
          "blocking %s", j->traits.blocking ? "yes" : "no");
-    term(p, "head", s->head, "micro-batches / PP x (3 matmuls of tokens x vocabulary x width, cross-entropy in FP32)",
+    term(p, COST_TERM_head, "micro-batches / PP x (3 matmuls of tokens x vocabulary x width, cross-entropy in FP32)",
          "vocabulary %.0f, TP %d", (double)j->model.vocab, j->layout.tp);
 }
 
 /* Of a mixture of experts alone. */
 static void mixture(struct page *p) {
-    const struct cost_step *s = p->step;
     const struct cost_job *j = p->job;
     const struct cost_group all = cost_group_expert(j, &p->links), data = cost_group_expert_data(j, &p->links);
     const int ep = plan_layout_expert_ranks(&j->layout);
     const double k = (double)j->model.active, rows = cost_job_routed_rows(j);
     if (j->model.experts == 0) return;
-    term(p, "experts", s->experts,
+    term(p, COST_TERM_experts,
          "micro-batches x layers / PP x matmuls of E / EP experts in one launch, t k EP / E rows each: as linear; "
          "routing is balanced",
          "E %.0f, k %.0f, EP %d, t %.0f: %.0f experts of %.0f rows, width %.0f a rank", (double)j->model.experts, k, ep,
          cost_job_tokens(j), cost_job_experts_held(j), cost_job_expert_rows(j), (double)j->model.ffn / j->layout.tp);
     term(
-        p, "router", s->router,
+        p, COST_TERM_router,
         "micro-batches x layers / PP x (matmul of tokens x E x hidden, 4 passes over scores, 4 over rows as they leave "
         "and return, 4 where they are sorted by a rank's experts)",
         "%.0f rows of %.0f", rows, (double)j->model.width);
-    term(p, "all_to_all", s->all_to_all,
+    term(p, COST_TERM_all_to_all,
          "micro-batches x layers / PP x 4 (6 with full recomputation) x (the longer of bytes (r - 1) / EP inside and "
          "bytes (EP - r) / EP outside, alpha a peer); nothing runs beside it",
          "%.4g bytes a rank, EP %d of which r %.0f in a domain, links %.4g bytes/s, a rank's part of the network %.4g "
          "bytes/s",
          j->traits.weight_bytes * rows * (double)j->model.width, ep, all.ranks, p->links.inside * all.share,
          fmin(p->links.group / all.ranks, p->links.node / all.ranks / all.sharing));
-    term(p, "of data_parallel", s->data_parallel_experts,
-         "experts' gradients and weights, over the DP / EP ranks that hold the same, before what runs beside compute",
-         "%.4g parameters a layer of a rank, DP / EP %.0f on %.0f nodes or domains", cost_job_expert_parameters(j),
-         (double)j->layout.dp / ep, data.nodes);
+    of_data_parallel(
+        p, "experts' gradients and weights, over the DP / EP ranks that hold the same, before what runs beside compute",
+        "%.4g parameters a layer of a rank, DP / EP %.0f on %.0f nodes or domains", cost_job_expert_parameters(j),
+        (double)j->layout.dp / ep, data.nodes);
 }
 
 static void communication(struct page *p) {
@@ -96,27 +109,27 @@ static void communication(struct page *p) {
     const struct cost_job *j = p->job;
     const struct cost_group g = cost_group_data(j, &p->links);
     const double bytes = j->traits.weight_bytes * cost_job_tokens(j) * (double)j->model.width;
-    term(p, "tensor_parallel", s->tensor_parallel,
+    term(p, COST_TERM_tensor_parallel,
          j->model.experts > 0 ? "micro-batches x layers / PP x 4 all-reduces (6 with full recomputation), those of the "
                                 "experts of k times the bytes where routed rows are gathered (SP with EP)"
                               : "micro-batches x layers / PP x 4 all-reduces (6 with full recomputation)",
          "TP %d, %.4g bytes each, links %.4g bytes/s", j->layout.tp, bytes, p->links.inside);
-    term(p, "zero3", s->zero3, "gathers before each pass, scatter after the second, less what runs beside compute",
+    term(p, COST_TERM_zero3, "gathers before each pass, scatter after the second, less what runs beside compute",
          "ZeRO %d", j->layout.zero);
-    term(p, "imbalance", s->imbalance, "micro-batches x (slowest stage - mean stage)",
-         "stages: slowest %.4g s, mean %.4g s", s->stage_max, s->stage_sum / j->layout.pp);
-    term(p, "bubble", s->bubble, "(sum of stages - slowest stage) / VP, and less what zero-bubble fills",
+    term(p, COST_TERM_imbalance, "micro-batches x (slowest stage - mean stage)", "stages: slowest %.4g s, mean %.4g s",
+         s->stage_max, s->stage_sum / j->layout.pp);
+    term(p, COST_TERM_bubble, "(sum of stages - slowest stage) / VP, and less what zero-bubble fills",
          "PP %d, VP %d, %s", j->layout.pp, j->layout.vp, plan_schedule_name(j->layout.schedule));
-    term(p, "p2p", s->p2p, "2 (micro-batches x VP + PP - 1) hops", "hop %.4g s, %.4g bytes", s->hop, bytes);
-    term(p, "data_parallel", s->data_parallel,
+    term(p, COST_TERM_p2p, "2 (micro-batches x VP + PP - 1) hops", "hop %.4g s, %.4g bytes", s->hop, bytes);
+    term(p, COST_TERM_data_parallel,
          "reduce-scatter of gradients and all-gather of weights over nodes, less what runs beside compute",
          "DP %d on %.0f nodes or domains, one group %.4g bytes/s, all of a node %.4g, ZeRO %d, overlap %s",
          j->layout.dp, g.nodes, p->links.group, p->links.node, j->layout.zero, j->traits.overlap_dp ? "yes" : "no");
-    term(p, "embedding", s->embedding, "all-reduce of the table's gradient between first and last stage", "tied %s",
+    term(p, COST_TERM_embedding, "all-reduce of the table's gradient between first and last stage", "tied %s",
          j->traits.tied ? "yes" : "no");
-    term(p, "optimizer", s->optimizer, "36 bytes an own parameter + 6 a gradient / memory", "memory %.4g bytes/s",
+    term(p, COST_TERM_optimizer, "36 bytes an own parameter + 6 a gradient / memory", "memory %.4g bytes/s",
          p->rates.memory);
-    term(p, "iteration", s->iteration, "a constant: data, gradient norm, logging", "fitted");
+    term(p, COST_TERM_iteration, "a constant: data, gradient norm, logging", "fitted");
 }
 
 json_t *projection_explain(const struct projection_outcome *r, const struct fit_result *fitted) {

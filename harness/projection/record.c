@@ -63,21 +63,14 @@ static json_t *machine_json(const struct projection *p) {
 
 static json_t *breakdown_json(const struct cost_step *s) {
     json_t *o = json_object();
-    record_set_number(o, "linear", s->linear), record_set_number(o, "attention", s->attention),
-        record_set_number(o, "passes", s->passes);
-    record_set_number(o, "launch", s->launch), record_set_number(o, "head", s->head);
-    record_set_number(o, "tensor_parallel", s->tensor_parallel), record_set_number(o, "zero3", s->zero3);
-    record_set_number(o, "imbalance", s->imbalance), record_set_number(o, "bubble", s->bubble),
-        record_set_number(o, "p2p", s->p2p);
-    record_set_number(o, "data_parallel", s->data_parallel), record_set_number(o, "embedding", s->embedding);
-    record_set_number(o, "optimizer", s->optimizer), record_set_number(o, "iteration", s->iteration);
-    if (s->experts > 0) {
-        record_set_number(o, "experts", s->experts), record_set_number(o, "router", s->router);
-        record_set_number(o, "all_to_all", s->all_to_all);
+    double inside = 0;
+    for (enum cost_term t = 0; t < COST_TERMS; t++) {
+        const enum cost_term_part part = cost_term_part(t);
+        if (part == COST_PART_MIXTURE && s->experts == 0) continue;
+        record_set_number(o, cost_term_name(t), cost_step_seconds(s, t));
+        if (part != COST_PART_STEP) inside += cost_step_seconds(s, t);
     }
-    const double named = s->linear + s->attention + s->passes + s->launch + s->head + s->tensor_parallel + s->zero3 +
-                         s->experts + s->router + s->all_to_all;
-    record_set_number(o, "other", s->work - named); /* the look-up of tokens, context parallelism */
+    record_set_number(o, "other", s->work - inside); /* look-up of tokens, context parallelism */
     return o;
 }
 

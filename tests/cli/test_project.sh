@@ -25,6 +25,9 @@ within goodput 0.85 0.97
 grep -q '"status": *"PASSED"' "$work/out" || fail 'the record has not PASSED'
 parts=$(sed -n '1s/.*"breakdown": *{\([^}]*\)}.*/\1/p' "$work/out" | tr ',' '\n' | sed 's/.*: *//' | paste -sd+)
 holds "($parts) / $(number step_s) > 0.999999 && ($parts) / $(number step_s) < 1.000001"
+for term in $(sed -n '1s/.*"breakdown": *{\([^}]*\)}.*/\1/p' "$work/out" | tr ',' '\n' | sed 's/"\([a-z0-9_]*\)".*/\1/'); do
+    grep -q "\`$term\`" results/README.md || fail "results/README.md lacks the term $term"
+done
 holds "$(number pipeline_simulated_s) / $(number pipeline_s) > 0.97 && $(number pipeline_simulated_s) / $(number pipeline_s) < 1.03"
 holds "$(number accelerator_hours) / $(number days) / 9216 > 0.99999 && $(number accelerator_hours) / $(number days) / 9216 < 1.00001"
 grep -q '"mwh_facility": *null' "$work/out" || fail 'a node of Jean Zay draws what nobody says'
@@ -55,7 +58,7 @@ run 0 --model llama-3-8b --machine alice-recoque --accelerators 256
 says '^label +announced: the machine is announced'
 says '^facts +accelerator.peak_flop_per_s at best known as assumed'
 
-# A mixture of experts: as asked, with its terms; searched; billed with all parameters in a checkpoint.
+# A mixture of experts: as asked, with its terms; searched; priced with all parameters in a checkpoint.
 moe=(--model mixtral-8x7b --machine jean-zay-h100 --accelerators 128)
 run 0 "${moe[@]}" --ep 8 --explain --tokens 1e12
 says '46,702,792,704 parameters, 12,879,925,248 of them active \(2 of 8 experts\)'

@@ -14,7 +14,7 @@
 
 #include "base/random.h"
 #include "costmodel/schedule.h"
-#include "costmodel/trace.h"
+#include "projection/trace.h"
 #include "unit/support/folder.h"
 
 enum { STAGES = 64 };
@@ -162,7 +162,7 @@ static void events_are_the_timeline(void **state) {
     assert_float_equal(last, t.span, 1e-9);
     struct base_error e = {0};
     json_error_t why;
-    if (cost_trace_write(folder_name("trace.json"), "a test", events, t.events, &e)) fail_msg("%s", e.text);
+    if (projection_trace_write(folder_name("trace.json"), "a test", events, t.events, &e)) fail_msg("%s", e.text);
     json_t *trace = json_load_file(folder_path, 0, &why), *first;
     assert_non_null(trace);
     assert_int_equal(json_array_size(json_object_get(trace, "traceEvents")), t.events);
@@ -170,7 +170,7 @@ static void events_are_the_timeline(void **state) {
     assert_string_equal(json_string_value(json_object_get(first, "name")), "f0.0");
     assert_float_equal(json_number_value(json_object_get(first, "dur")), 1e6 * stages[0].forward, 1e-3);
     json_decref(trace);
-    assert_int_equal(cost_trace_write("/nowhere/trace.json", "a test", events, t.events, &e), BASE_BROKEN);
+    assert_int_equal(projection_trace_write("/nowhere/trace.json", "a test", events, t.events, &e), BASE_BROKEN);
     assert_non_null(strstr(e.text, "/nowhere/trace.json"));
     free(events);
 }

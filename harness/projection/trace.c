@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * One complete event ("ph": "X") a task. */
-#include "costmodel/trace.h"
+#include "projection/trace.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -18,8 +18,8 @@ static json_t *event_json(const struct cost_event *x) {
                      1e6 * x->start, "dur", 1e6 * (x->end - x->start), "pid", x->device, "tid", x->task >= COST_GATHER);
 }
 
-int cost_trace_write(const char *path, const char *title, const struct cost_event *events, int64_t count,
-                     struct base_error *e) {
+int projection_trace_write(const char *path, const char *title, const struct cost_event *events, int64_t count,
+                           struct base_error *e) {
     json_t *list = json_array(), *all = json_pack("{s:o, s:s, s:{s:s}}", "traceEvents", list, "displayTimeUnit", "ms",
                                                   "otherData", "title", title);
     int code = BASE_OK;
