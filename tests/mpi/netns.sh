@@ -31,7 +31,7 @@ ranks=$1
 shift
 [ "$(id -u)" = 0 ] || skip 'only root makes network namespaces'
 command -v ip >/dev/null || skip 'ip (iproute2) is not installed'
-mpirun --version 2>/dev/null | grep -q 'Open MPI' || skip 'mpirun is not Open MPI'
+grep -q 'Open MPI' <<<"$(mpirun --version 2>/dev/null)" || skip 'mpirun is not Open MPI'
 
 a=toise-$$-a b=toise-$$-b
 cleanup() {

@@ -45,7 +45,7 @@ done <"$table"
 
 operations=$(sed -n 's/^ *K(\([a-z0-9_]*\), .*/\1/p' kernels/list.h | sort -u)
 for op in $operations; do
-    cut -d'|' -f1 "$table" | grep -qw "$op" || fail "no mutant of $op in $table"
+    grep -qw "$op" <<<"$(cut -d'|' -f1 "$table")" || fail "no mutant of $op in $table"
 done
 
 chosen() { # chosen LINE WORD...
