@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * GELU in the tanh form, 0.5 x (1 + tanh(u)) with u = sqrt(2/pi) (x + 0.044715 x^3), once for passes over memory and
- * for the matmul's epilogues, which must agree bit for bit. 0.5 (1 + tanh(u)) is the logistic of 2u, which keeps its
- * relative accuracy where tanh(u) is near -1. In FP64 for plain C; in vectors where KERNEL_LANES is defined. */
+ * GELU in the tanh form, 0.5 x (1 + tanh(u)) with u = sqrt(2/pi) (x + 0.044715 x^3). Passes over memory and the
+ * matmul's epilogues share it, since they must agree bit for bit. 0.5 (1 + tanh(u)) is the logistic of 2u, which keeps
+ * its relative accuracy where tanh(u) is near -1. Plain C computes in FP64. The vector forms need KERNEL_LANES. */
 #ifndef TOISE_KERNELS_GELU_INC_H
 #define TOISE_KERNELS_GELU_INC_H
 
@@ -13,13 +13,13 @@
 #define GELU_CUBIC 0.044715
 
 static inline double gelu_of(double x) {
-    const double v = x < -FLT_MAX ? -FLT_MAX : x; /* no infinity times zero */
+    const double v = x < -FLT_MAX ? -FLT_MAX : x; /* avoids infinity times zero */
     return v / (1 + exp(-GELU_SLOPE * (v + GELU_CUBIC * v * v * v)));
 }
 
 /* With p the logistic of 2u: gelu' = p (1 + x (1 - p) 2u'). */
 static inline double gelu_gradient(double dy, double x) {
-    const double v = x > 20 ? 20 : x < -20 ? -20 : x; /* flat beyond: no infinity times zero */
+    const double v = x > 20 ? 20 : x < -20 ? -20 : x; /* constant beyond; avoids infinity times zero */
     const double gate = 1 / (1 + exp(-GELU_SLOPE * (v + GELU_CUBIC * v * v * v)));
     return dy * gate * (1 + v * (1 - gate) * (GELU_SLOPE * (1 + 3 * GELU_CUBIC * v * v)));
 }
@@ -28,20 +28,20 @@ static inline double gelu_gradient(double dy, double x) {
 #include "exp.inc.h"
 #include "parts.inc.h"
 
-/* x log2(e) (-2u / x): what to raise 2 to for e^-2u; -126 at 10 */
+/* x log2(e) (-2u / x): the exponent of 2 that gives e^-2u; -126 at 10 */
 SIMD_INLINE vf vf_gelu_exponent(vf x) {
     return x * (-2.3022082f - 0.10294324f * x * x);
 }
 
-/* Beyond 10 the logistic is 1, and below -10 the result less than 2^-122 in size: x is clamped there, the data second
- * in each maximum and minimum, so that a NaN passes. */
+/* Beyond 10 the logistic is 1; below -10 the result is smaller than 2^-122 in size. So x is clamped there. x is the
+ * second operand of each maximum and minimum, so that a NaN passes. */
 SIMD_INLINE vf vf_gelu(vf x) {
     const vf v = vf_max(vf_all(-10), x);
     return v / (1.0f + vf_exp2_bounded(vf_gelu_exponent(vf_min(vf_all(10), v))));
 }
 
-/* With p = 1 / (1 + e) and 1 - p = e p: gelu' = p (1 + x (1 - p) 2u'). Beyond 10 it is 0 or 1 in FP32, so x is
- * clamped there and no infinity meets 0. */
+/* With p = 1 / (1 + e) and 1 - p = e p: gelu' = p (1 + x (1 - p) 2u'). Beyond 10 it is 0 or 1 in FP32. x is clamped
+ * there to avoid infinity times zero. */
 SIMD_INLINE vf vf_gelu_gradient(vf dy, vf x) {
     const vf v = vf_max(vf_all(-10), vf_min(vf_all(10), x));
     const vf e = vf_exp2_bounded(vf_gelu_exponent(v)), p = 1.0f / (1.0f + e);
@@ -49,7 +49,7 @@ SIMD_INLINE vf vf_gelu_gradient(vf dy, vf x) {
     return dy * (p + slope * (e * p * p));
 }
 
-/* y = gelu(x) and dx = dy gelu'(x) of n elements from the i-th on; `stream` as for part_put */
+/* y = gelu(x) and dx = dy gelu'(x), n elements from element i; `stream` as for part_put */
 SIMD_INLINE void gelu_forward_part(enum kernel_dtype t, const void *x, void *y, int64_t i, int64_t n, bool stream) {
     struct part v = part_get(t, x, i, n);
     for (int k = 0; k < WAYS; k++) v.v[k] = vf_gelu(v.v[k]);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Every kernel's contract on one page: numbers in, numbers out, on buffers the caller owns.
- * Kernels know no MPI, no models and no files, and never allocate: working space is team->scratch.
- * All matrices are row-major. A leading dimension (ld) is the distance in elements between rows.
- * Pointers need only the natural alignment of their element, and bits do not depend on it. Outputs never overlap inputs
- * unless said. Infinities and NaN follow IEEE-754 through the formulas: they show in what depends on them, and reach
- * no other row, column or element; of attention's k and v alone they may reach queries near that do not see them, since
- * a weight of 0 is multiplied too. The floating-point state (rounding, flushing) is the caller's and stays. */
+ * The contract of every kernel: numbers in, numbers out, on buffers that the caller owns.
+ * Kernels know no MPI, no models and no files. They never allocate: working space is team->scratch.
+ * All matrices are row-major. A leading dimension (ld) is the distance in elements between rows. Pointers need only
+ * the natural alignment of their element; alignment never changes a bit of the result. Outputs never overlap inputs
+ * unless stated.
+ * Infinities and NaN follow IEEE-754 through the formulas, and reach no row, column or element that does not depend on
+ * them. The one exception is attention: those in k and v may reach nearby queries that do not see them, because a
+ * weight of 0 is multiplied too.
+ * The caller owns the floating-point state (rounding, flushing); kernels do not change it. */
 #ifndef TOISE_KERNELS_H
 #define TOISE_KERNELS_H
 
@@ -16,47 +18,47 @@
 
 enum kernel_isa { KERNEL_ISA_ref, KERNEL_ISA_avx2, KERNEL_ISA_avx512, KERNEL_ISA_avx512bf16, KERNEL_ISA_COUNT };
 enum kernel_dtype { KERNEL_F32, KERNEL_BF16, KERNEL_DTYPE_COUNT };
-enum kernel_backend { KERNEL_BACKEND_TOISE, KERNEL_BACKEND_OPENBLAS }; /* who multiplies FP32 matrices */
+enum kernel_backend { KERNEL_BACKEND_TOISE, KERNEL_BACKEND_OPENBLAS }; /* which library multiplies FP32 matrices */
 
 typedef uint16_t kernel_bf16; /* the upper half of an IEEE-754 binary32 */
 
 struct kernel_ops;
 
-/* Data caches that a team's blocks are cut for, bytes; 0: unknown, and the cut is for 32 KB, 512 KB and 1 MB a thread.
- * l1 and l2: one thread's share of its core's; l3: what all threads of the team share. */
+/* Data caches that the team's blocking assumes, bytes. 0: unknown; the blocking then assumes 32 KB, 512 KB and 1 MB
+ * a thread. l1 and l2: one thread's share of its core's. l3: what all threads of the team share. */
 struct kernel_caches {
     int64_t l1, l2, l3;
 };
 
-/* The threads of one rank, and what every operation needs besides its operands. A call comes from outside of
- * parallel regions, runs on `threads` OpenMP threads and returns when all are done. Results depend on the operands, the
- * variant, `caches` and `threads` only, bit for bit: work is divided statically and partial sums are added in a fixed
- * order. */
+/* The threads of one rank, and what every operation needs besides its operands. Call operations from outside of
+ * parallel regions; they run on `threads` OpenMP threads and return when all are done. Results depend only on the
+ * operands, the variant, `caches` and `threads`, bit for bit: work is divided statically and partial sums are added
+ * in a fixed order. */
 struct kernel_team {
-    const struct kernel_ops *ops; /* what callers call through, e.g. team->ops->gemm(team, &g) */
+    const struct kernel_ops *ops; /* callers call through this: team->ops->gemm(team, &g) */
     int threads;
     void *scratch; /* 64-byte aligned, at least kernel_scratch_bytes() */
     size_t scratch_bytes;
     const struct kernel_caches *caches; /* NULL: unknown */
-    void (*poll)(void *);               /* called by the calling thread alone, between blocks of long operations */
-    void *poll_context;                 /* (tens to hundreds of microseconds apart); NULL: never called */
-    const struct kernel_ops *inner;     /* for tables that wrap another (count, time, check): the table wrapped */
-    void *wrapper;                      /* ... and the wrapper's own state; plain kernels look at neither */
+    void (*poll)(void *);               /* called by the calling thread only, between blocks of long operations */
+    void *poll_context;                 /* (tens to hundreds of microseconds apart); NULL: no polling */
+    const struct kernel_ops *inner;     /* for tables that wrap another (to count, time or check): the wrapped table */
+    void *wrapper;                      /* ... and the wrapper's state; plain kernels ignore both */
 };
 
-/* A pass over C fused into the matmul, while a tile is at hand. Each gives, bit for bit, what the plain matmul
- * followed by the same variant's pass gives. GELU: y = gelu(C) is written beside C. GELU_GRAD: C is the plain result
- * times gelu'(x). */
+/* An element-wise pass over C that is fused into the matmul, while a tile is in cache. The result equals the plain
+ * matmul followed by the same variant's pass, bit for bit. GELU: y = gelu(C), and C is kept. GELU_GRAD: C is the
+ * plain result times gelu'(x). */
 enum kernel_epilogue { KERNEL_EPILOGUE_NONE, KERNEL_EPILOGUE_GELU, KERNEL_EPILOGUE_GELU_GRAD };
 
 /* C[m,n] = op(A)[m,k] op(B)[k,n] + bias[n] + D[m,n], accumulated in FP32.
- * Trans: a_trans: A is stored [k,m]; b_trans: B is stored [n,k]. `in` is the dtype of A, B and bias, `out` of
- * C and D; in == F32 requires out == F32. bias and d may be NULL (nothing added); d may be c itself (then C
- * accumulates) or not overlap it; d has C's ld. k == 0 gives bias + D. m, n >= 0.
- * b_packed: b is what gemm_pack of the same table wrote for the same n, k, b_trans and in (64-byte aligned), ldb is not
- * looked at, and the result is that of the unpacked B, bit for bit.
- * BF16 out is rounded once, to nearest even, from the FP32 sum; the BF16 dot of AVX512_BF16 flushes
- * denormals. Error bound: |C - exact| <= (k + 2) eps32 (|A||B| + |bias| + |D|), plus eps16 |C| for BF16 out. */
+ * a_trans: A is stored [k,m]. b_trans: B is stored [n,k]. `in` is the dtype of A, B and bias, `out` that of C and D.
+ * in == F32 requires out == F32. bias and d may be NULL (nothing added). d may be c itself (C accumulates);
+ * otherwise it does not overlap c. d has C's ld. k == 0 gives bias + D. m, n >= 0.
+ * b_packed: b was written by gemm_pack of the same table, for the same n, k, b_trans and in (64-byte aligned). ldb
+ * is ignored. The result is that of the unpacked B, bit for bit.
+ * BF16 out is rounded once from the FP32 sum, to nearest even. The BF16 dot of AVX512_BF16 flushes denormals. Error
+ * bound: |C - exact| <= (k + 2) eps32 (|A||B| + |bias| + |D|), plus eps16 |C| for BF16 out. */
 struct kernel_gemm {
     int64_t m, n, k;
     bool a_trans, b_trans;
@@ -69,27 +71,27 @@ struct kernel_gemm {
     bool b_packed;
     enum kernel_epilogue epilogue;
     void *y;       /* GELU: dtype `out`, ld ldc; does not overlap C */
-    const void *x; /* GELU_GRAD: the same */
+    const void *x; /* GELU_GRAD: likewise */
 };
 
-/* A variant's blocking (KC, MC, NC as BLIS names them), from the caches and the facts on its page (gemm/gemm_<isa>.c).
- * A word is 32 bits of a packed operand: one FP32 number, or `numbers` = 2 BF16 numbers that follow each other along k.
- * A panel is the mr rows of op(A) or nr columns of op(B) that a tile of sums needs, kc words long. */
+/* A variant's blocking (KC, MC, NC as in BLIS). It follows from the caches and the facts in gemm/gemm_<isa>.c. A
+ * word is 32 bits of a packed operand: one FP32 number, or `numbers` = 2 BF16 numbers that are neighbours along k. A
+ * panel is mr rows of op(A) or nr columns of op(B), kc words long: what one micro-tile reads. */
 struct kernel_blocking {
     const char *variant;
-    int mr, nr, lanes; /* a tile: mr rows by nr columns of sums, in vectors of `lanes` */
+    int mr, nr, lanes; /* micro-tile: mr rows by nr columns of sums, in vectors of `lanes` */
     int numbers;
-    bool b_stationary; /* a panel of B stays in L1 and A's are streamed from L2; else the other way round */
-    int64_t kc;        /* words along k at a time */
-    int64_t mc;        /* rows (b_stationary) or columns of the streamed operand that L2 holds */
-    int64_t nc_long;   /* rows or columns, whichever C has more of, that the team packs at a time; held in L3 */
-    int64_t nc_short;  /* and of the other */
+    bool b_stationary; /* a panel of B stays in L1 and A's panels stream from L2; false: the other way round */
+    int64_t kc;        /* KC, words along k */
+    int64_t mc;        /* MC, rows (b_stationary) or columns of the streamed operand that L2 holds */
+    int64_t nc_long;   /* NC, rows or columns, whichever C has more of, that the team packs at a time; held in L3 */
+    int64_t nc_short;  /* NC of the other */
 };
 
-/* A packed B: panels of nr columns one after the other, the last one filled with zeros, each [words of k][nr] with
- * words = kernel_blocking_words(); it does not depend on kc or the caches. Element (p, j) of op(B)[k, n] stands at this
- * index, in elements of 4 / numbers bytes: FP32, or BF16 where numbers is 2 (with k odd, the last word's upper half
- * is zero). */
+/* Layout of a packed B: panels of nr columns one after another, the last padded with zeros, each [words of k][nr]
+ * with words = kernel_blocking_words(). It does not depend on kc or the caches. kernel_packed_index() is the index
+ * of element (p, j) of op(B)[k, n], in elements of 4 / numbers bytes: FP32, or BF16 if numbers is 2. With k odd, the
+ * upper half of the last word is zero. */
 static inline int64_t kernel_blocking_words(const struct kernel_blocking *b, int64_t k) {
     return (k + b->numbers - 1) / b->numbers;
 }
@@ -98,17 +100,20 @@ static inline int64_t kernel_packed_index(const struct kernel_blocking *b, int64
     return word * b->numbers + p % b->numbers;
 }
 
-/* Causal attention by online softmax over blocks, never holding S x S scores; arithmetic in FP32.
- * Query i of a sequence stands at position q_offset + i, key j at k_offset + j; i sees j iff j's position is
- * not greater and, with a window (Beltagy et al. 2020), the distance is less than it: a query sees `window` keys at
- * most, itself among them. Blocks that nobody sees cost nothing. With slopes (ALiBi, Press et al. 2022) the scaled
- * score of head h gains slopes[h] * (key position - query position), which is never positive where it counts. Element
- * (b, token t, head h, x) of q lies at q[(b*seq_q + t)*q_row + h*q_head + x]; of k and v at [(b*seq_k + t)*kv_row +
- * h*kv_head + x]; o like q with o_row, o_head. Query head h reads key/value head h / (heads / kv_heads). Forward writes
- * o (normalised) and lse[(b*heads + h)*seq_q + t], the natural log-sum-exp of the scaled scores: two calls over parts
- * of the keys merge by their lse. A query that sees no key gives o = 0 and lse = -INFINITY. Backward reads q, k, v, o,
- * d_o (strides of o), lse and writes (not adds) dq (strides of q), dk and dv (strides of k). Peak scratch:
- * kernel_scratch_bytes(). */
+/* Causal attention by online softmax over key/value blocks; S x S scores are never stored. Arithmetic is FP32.
+ * Positions: query i has position q_offset + i, key j has k_offset + j. Query i sees key j if j's position is not
+ * greater. With a window (Beltagy et al. 2020) the distance must also be less than `window`, so a query sees at most
+ * `window` keys, itself included. Blocks that no query sees cost nothing. With slopes (ALiBi, Press et al. 2022) the
+ * scaled score of head h gains slopes[h] * (key position - query position), which is never positive for a visible
+ * key.
+ * Layout of element (b, token t, head h, x), where query head h reads key/value head h / (heads / kv_heads):
+ * q[(b*seq_q + t)*q_row + h*q_head + x], o likewise with o_row and o_head;
+ * k and v[(b*seq_k + t)*kv_row + h*kv_head + x].
+ * Forward writes o (normalised) and lse[(b*heads + h)*seq_q + t], the natural log-sum-exp of the scaled scores. Two
+ * calls over parts of the keys can be merged by their lse. A query that sees no key gives o = 0 and lse = -INFINITY.
+ * Backward reads q, k, v, o, d_o (strides of o) and lse. It writes (does not add) dq (strides of q), dk and dv
+ * (strides of k).
+ * Peak scratch: kernel_scratch_bytes(). */
 struct kernel_attention {
     int64_t batch, heads, kv_heads, seq_q, seq_k, head_dim; /* head_dim <= 256 */
     int64_t q_offset, k_offset;
@@ -125,9 +130,9 @@ struct kernel_attention {
 };
 
 /* LayerNorm (Ba et al. 2016) over the last axis of x[rows, cols] (contiguous): y = (x - mean) * rstd * gain + bias
- * with rstd = 1/sqrt(var + eps), var the biased variance. mean, rstd: [rows], kept for backward. With mean == NULL it
- * is RMSNorm (Zhang & Sennrich 2019): nothing is subtracted, var is the mean of x^2, and no gradient passes through
- * a mean. bias, and dbias with it, may be NULL. */
+ * with rstd = 1/sqrt(var + eps) and var the biased variance. mean and rstd, [rows], are kept for backward. mean ==
+ * NULL gives RMSNorm (Zhang & Sennrich 2019): nothing is subtracted, var is the mean of x^2, and no gradient passes
+ * through a mean. bias may be NULL, and then dbias too. */
 struct kernel_norm {
     int64_t rows, cols;
     enum kernel_dtype dtype; /* of x, y, gain, bias, dy, dx */
@@ -135,33 +140,33 @@ struct kernel_norm {
     const void *x, *gain, *bias;
     void *y;
     float *mean, *rstd;
-    const void *dy;     /* backward, from here on */
-    const void *dx_add; /* input gradient: added into dx when not NULL (may be dx itself); the residual path */
+    const void *dy;     /* from here on: backward */
+    const void *dx_add; /* input gradient: added into dx if not NULL; the residual path; may be dx itself */
     void *dx;
     float *dgain, *dbias; /* parameter gradient: added into, FP32 [cols] */
 };
 
-/* Rotary position embedding (Su et al. 2021) of x in place, halves paired as Hugging Face does: with half =
- * head_dim / 2, elements i and half + i of a head are the plane that turns by an angle whose cosine and sine stand in
- * the table at [(row % seq) * half + i]: y1 = x1 cos - x2 sin, y2 = x2 cos + x1 sin. `inverse` turns back, which is
- * the gradient. Element (row t, head h, i) lies at x[t * row + h * head + i]; head_dim is even. */
+/* Rotary position embedding (Su et al. 2021) of x in place. Halves are paired as Hugging Face does: with half =
+ * head_dim / 2, elements i and half + i of a head form the plane that is rotated. The table holds the cosine and
+ * sine of its angle at [(row % seq) * half + i]: y1 = x1 cos - x2 sin, y2 = x2 cos + x1 sin. `inverse` rotates back,
+ * which is the gradient. Element (row t, head h, i) is x[t * row + h * head + i]. head_dim is even. */
 struct kernel_rotary {
     int64_t rows, seq, heads, head_dim;
     int64_t row, head; /* distances in elements */
     enum kernel_dtype dtype;
     bool inverse;
-    const float *cos, *sin; /* [seq, head_dim / 2], of the positions of the caller's sequence or shard of one */
+    const float *cos, *sin; /* [seq, head_dim / 2], for the positions of the caller's sequence or its shard */
     void *x;
 };
 
-/* Softmax cross-entropy over logits[rows, vocab] (FP32, leading dimension ld), in three parts so that rows may
- * be split over vocabulary shards: this shard holds columns [first, first + vocab) of the whole vocabulary. */
+/* Softmax cross-entropy over logits[rows, vocab] (FP32, leading dimension ld). It has three parts so that the
+ * vocabulary may be sharded: this shard holds columns [first, first + vocab) of the whole vocabulary. */
 struct kernel_cross_entropy {
     int64_t rows, vocab, ld, first;
     const float *logits;
     const int32_t *targets;  /* [rows], indices into the whole vocabulary, valid */
-    float *max, *sum;        /* [rows]: max of the shard's logits, sum of exp(logit - max); for the gradient those of
-                              * the whole vocabulary: no logit is above its max */
+    float *max, *sum;        /* [rows]: max of the shard's logits, sum of exp(logit - max). The gradient takes those
+                              * of the whole vocabulary: no logit exceeds its max */
     float *target_logit;     /* [rows]: the target's logit if in this shard, else 0 */
     float *loss;             /* [rows]: log(sum) + max - target_logit, nats (combination) */
     float scale;             /* gradient: dlogits = (softmax - onehot) * scale */
@@ -170,7 +175,7 @@ struct kernel_cross_entropy {
 };
 
 /* x[t,:] = token_table[tokens[t],:] + position_table[position0 + t % seq,:]; position_table may be NULL.
- * Gradient: the same rows of dtoken, dposition (FP32, same shapes) are added to; dposition may be NULL. */
+ * Gradient: adds to the same rows of dtoken and dposition (FP32, same shapes); dposition may be NULL. */
 struct kernel_embedding {
     int64_t rows, cols, seq, position0;
     enum kernel_dtype dtype;
@@ -183,7 +188,7 @@ struct kernel_embedding {
 
 /* AdamW (Loshchilov & Hutter 2019, decoupled decay), n elements, FP32:
  * g = grad*grad_scale; m = b1 m + (1-b1) g; v = b2 v + (1-b2) g^2;
- * w -= lr * ( (m/correction1) / (sqrt(v/correction2) + eps) + decay * w );  copy = bf16(w) when not NULL. */
+ * w -= lr * ( (m/correction1) / (sqrt(v/correction2) + eps) + decay * w );  copy = bf16(w) if not NULL. */
 struct kernel_adamw {
     int64_t n;
     float *w, *m, *v;
@@ -193,10 +198,10 @@ struct kernel_adamw {
 };
 
 typedef void kernel_gemm_fn(const struct kernel_team *, const struct kernel_gemm *);
-/* Writes B of g (n, k, b_trans, in, b, ldb; the rest is not looked at) as b_packed takes it: kernel_gemm_packed_bytes()
- * bytes at `packed`, 64-byte aligned. */
+/* Packs B of g for b_packed; it uses n, k, b_trans, in, b and ldb of g only. `packed` is 64-byte aligned and has
+ * kernel_gemm_packed_bytes() bytes. */
 typedef void kernel_gemm_pack_fn(const struct kernel_team *, const struct kernel_gemm *g, void *packed);
-/* The variant's cut for operands of dtype `in`; caches may be NULL. Packing and scratch hold for any caches. */
+/* The variant's blocking for operands of dtype `in`; caches may be NULL. Packing and scratch suit any caches. */
 typedef void kernel_gemm_blocking_fn(const struct kernel_caches *, enum kernel_dtype in, struct kernel_blocking *);
 typedef void kernel_attention_fn(const struct kernel_team *, const struct kernel_attention *);
 typedef void kernel_norm_fn(const struct kernel_team *, const struct kernel_norm *);
@@ -209,37 +214,37 @@ typedef void kernel_gelu_forward_fn(const struct kernel_team *, enum kernel_dtyp
 /* dx = dy * gelu'(x); dx may be dy */
 typedef void kernel_gelu_backward_fn(const struct kernel_team *, enum kernel_dtype, int64_t n, const void *x,
                                      const void *dy, void *dx);
-/* SwiGLU (Shazeer 2020) of x[rows, 2 cols] (contiguous), gate and value side by side in a row:
- * y[r, c] = silu(x[r, c]) * x[r, cols + c], silu(z) = z / (1 + e^-z); y is [rows, cols]. In FP32, which the vector
- * variants compute in, silu is 0 below about z = -88, where an infinite value therefore gives NaN, as in PyTorch. */
+/* SwiGLU (Shazeer 2020) of x[rows, 2 cols] (contiguous). Each row holds the gate, then the value:
+ * y[r, c] = silu(x[r, c]) * x[r, cols + c] with silu(z) = z / (1 + e^-z); y is [rows, cols]. The vector variants
+ * compute in FP32, where silu is 0 below about z = -88. There an infinite value gives NaN, as in PyTorch. */
 typedef void kernel_swiglu_forward_fn(const struct kernel_team *, enum kernel_dtype, int64_t rows, int64_t cols,
                                       const void *x, void *y);
 /* dx[rows, 2 cols] from dy[rows, cols] */
 typedef void kernel_swiglu_backward_fn(const struct kernel_team *, enum kernel_dtype, int64_t rows, int64_t cols,
                                        const void *x, const void *dy, void *dx);
-/* sum[c] += sum over rows of x[rows, cols] (contiguous), FP32, rows in order: the gradient of a bias */
+/* sum[c] += sum over rows of x[rows, cols] (contiguous), FP32, rows in order: a bias gradient */
 typedef void kernel_column_sum_fn(const struct kernel_team *, enum kernel_dtype, int64_t rows, int64_t cols,
                                   const void *x, float *sum);
-/* sum of x^2, in FP64 over fixed blocks added in order: the same for any number of threads */
+/* Sum of x^2 in FP64. Fixed blocks are added in order, so the thread count does not change it. */
 typedef double kernel_square_sum_fn(const struct kernel_team *, int64_t n, const float *x);
-/* round FP32 to BF16 to nearest even (NaN stays NaN), or widen */
+/* Rounds FP32 to BF16, to nearest even (NaN stays NaN), or widens BF16. */
 typedef void kernel_to_bf16_fn(const struct kernel_team *, int64_t n, const float *x, kernel_bf16 *y);
 typedef void kernel_from_bf16_fn(const struct kernel_team *, int64_t n, const kernel_bf16 *x, float *y);
 /* x = 0 */
 typedef void kernel_zero_fn(const struct kernel_team *, int64_t n, float *x);
-/* y = x and z = x + s y, n elements, past the caches where n is beyond them: the roofs of passes over memory, as STREAM
- * (McCalpin 1995) has them; 8 and 12 bytes an element */
+/* y = x, and z = x + s y, n elements, with streaming stores if n exceeds the caches. These are the roofs of passes
+ * over memory, as in STREAM (McCalpin 1995): 8 and 12 bytes an element. */
 typedef void kernel_copy_fn(const struct kernel_team *, int64_t n, const float *x, float *y);
 typedef void kernel_triad_fn(const struct kernel_team *, int64_t n, const float *x, float s, const float *y, float *z);
-/* The calling thread alone runs `rounds` rounds of a register-only multiply-add loop with random operands and
- * returns the number of floating-point operations done (multiply and add are two). F32: FMA; BF16: the BF16 dot
- * where the variant has one, else FP32 FMA, since that is what emulation runs on. */
+/* Runs `rounds` rounds of a register-only multiply-add loop with random operands, on the calling thread only.
+ * Returns the number of floating-point operations done (multiply and add are two). F32: FMA. BF16: the BF16 dot if
+ * the variant has one, else FP32 FMA, which is what emulation runs on. */
 typedef double kernel_peak_fn(enum kernel_dtype, int64_t rounds);
 
 struct kernel_ops {
     kernel_gemm_fn *gemm;
-    kernel_gemm_pack_fn *gemm_pack;         /* with gemm_blocking, of the instruction set even where the */
-    kernel_gemm_blocking_fn *gemm_blocking; /* backend is OpenBLAS: it hands packed operands to that set's matmul */
+    kernel_gemm_pack_fn *gemm_pack;         /* gemm_pack and gemm_blocking are those of the instruction set even if */
+    kernel_gemm_blocking_fn *gemm_blocking; /* the backend is OpenBLAS: packed operands go to that set's matmul */
     kernel_attention_fn *attention_forward, *attention_backward;
     kernel_norm_fn *norm_forward, *norm_grad_input, *norm_grad_params;
     kernel_gelu_forward_fn *gelu_forward;
@@ -262,44 +267,44 @@ struct kernel_ops {
     kernel_peak_fn *peak;
 };
 
-/* The best ISA that this CPU and this build have, not above TOISE_ISA (ref, avx2, avx512, avx512bf16).
- * The BF16 dot is passed over where the CPU's multiply-adds are faster (Intel), unless TOISE_ISA names it. An unknown
- * TOISE_ISA gives KERNEL_ISA_COUNT, and the caller reports it. */
+/* The best ISA that this CPU and this build have, capped by TOISE_ISA (ref, avx2, avx512, avx512bf16). The BF16 dot
+ * is skipped if the CPU's multiply-adds are faster (Intel), unless TOISE_ISA names it. An unknown TOISE_ISA gives
+ * KERNEL_ISA_COUNT; the caller reports it. */
 enum kernel_isa kernel_isa_best(void);
-/* Whether this CPU can run `isa`, and whether this build holds it (a compiler too old leaves it out). */
+/* Whether this CPU can run `isa` and this build contains it (an old compiler leaves it out). */
 bool kernel_isa_usable(enum kernel_isa isa);
 const char *kernel_isa_name(enum kernel_isa isa);
-/* Fills *ops with the best variant of each operation up to `cap`, which must be usable. */
+/* Fills *ops with the best variant of each operation up to `cap`. `cap` must be usable. */
 void kernel_select(struct kernel_ops *ops, enum kernel_isa cap, enum kernel_backend backend);
-/* The variant of operation `op` ("gemm", ...) that *ops holds: "ref", "avx2", ..., "openblas"; NULL if none of ours. */
+/* The variant of operation `op` ("gemm", ...) in *ops: "ref", "avx2", ..., "openblas"; NULL if it is not in list.h. */
 const char *kernel_variant(const struct kernel_ops *ops, const char *op);
-/* Whether BF16 dots run natively in this table (else BF16 is emulated at FP32 speed). */
+/* Whether BF16 dots run natively in this table (otherwise BF16 is emulated at FP32 speed). */
 bool kernel_bf16_native(const struct kernel_ops *ops);
-/* Scratch enough for any operation on `threads` threads with sequences and heads up to these sizes. */
+/* Scratch that suffices for any operation on `threads` threads, with sequences and heads up to these sizes. */
 size_t kernel_scratch_bytes(int threads, int64_t seq, int64_t head_dim);
 
 static inline size_t kernel_dtype_bytes(enum kernel_dtype t) {
     return t == KERNEL_F32 ? 4 : 2;
 }
 
-/* How *ops multiplies matrices of dtype `in`, by the table's own instruction set. */
+/* Blocking of this table's instruction set for matrices of dtype `in`. */
 static inline void kernel_gemm_blocking(const struct kernel_ops *ops, const struct kernel_caches *caches,
                                         enum kernel_dtype in, struct kernel_blocking *blocking) {
     ops->gemm_blocking(caches, in, blocking);
 }
-/* What gemm_pack writes for n, k and in of g */
+/* Bytes that gemm_pack writes for n, k and in of g. */
 static inline int64_t kernel_gemm_packed_bytes(const struct kernel_ops *ops, const struct kernel_gemm *g) {
     struct kernel_blocking b;
     kernel_gemm_blocking(ops, NULL, g->in, &b);
     return (g->n + b.nr - 1) / b.nr * b.nr * kernel_blocking_words(&b, g->k) * 4;
 }
-/* The cut in words, each number with its arithmetic, a line each; returns the length as snprintf does. */
+/* Explains the blocking in text, one line for each number with its arithmetic. Returns the length, as snprintf does. */
 int kernel_blocking_explain(const struct kernel_blocking *, const struct kernel_caches *, char *text, size_t size);
 
-/* FP64 matmul for references only (OpenBLAS): C[m,n] = op(A) op(B) + beta C, row-major as above. */
+/* FP64 matmul by OpenBLAS, only for references: C[m,n] = op(A) op(B) + beta C, row-major as above. */
 void kernel_reference_dgemm(bool a_trans, bool b_trans, int64_t m, int64_t n, int64_t k, const double *a, int64_t lda,
                             const double *b, int64_t ldb, double beta, double *c, int64_t ldc);
-/* The OpenBLAS in use: its configuration string and core type, for the record. */
+/* Configuration string and core type of the OpenBLAS in use, for the record. */
 const char *kernel_openblas_config(void);
 const char *kernel_openblas_core(void);
 

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What passes over memory are made of: a few vectors' worth of elements, whole or partial, and the loop over them. */
+ * Building blocks of passes over memory: a part is a few vectors of elements, whole or partial, and PARTS loops over
+ * them. */
 #ifndef TOISE_KERNELS_PARTS_INC_H
 #define TOISE_KERNELS_PARTS_INC_H
 
 #include "simd.inc.h"
 
-/* `n` below is PART, a constant, or less: then the other lanes read as 0 and are not written. */
+/* `n` below is PART, a constant, or less; then the other lanes read as 0 and are not written. */
 enum { WAYS = 2, PART = WAYS * KERNEL_LANES };
 struct part {
     vf v[WAYS];
 };
 
-/* BODY, a call or a block, for every part (i, n) of begin <= i < end: whole ones, but for the first `head` elements,
- * fewer than PART, and for the rest. */
+/* Runs BODY, a call or a block, for every part (i, n) of begin <= i < end. Parts are whole except for the first
+ * `head` elements (fewer than PART) and the remainder. */
 #define PARTS(begin, end, head, BODY)                                                                                  \
     do {                                                                                                               \
         int64_t i = (begin);                                                                                           \
@@ -33,31 +34,32 @@ struct part {
         }                                                                                                              \
     } while (0)
 
-/* What a pass reads so many elements ahead is fetched: arithmetic on one part fills the core's window of instructions,
- * and loads that wait in it for memory would come one after the other. */
+/* Prefetch distance of a pass, in elements. Arithmetic on one part fills the core's out-of-order window, so loads
+ * that wait in it for memory would come one after the other. */
 enum { PART_AHEAD = 1024 };
-/* a line for every 64 bytes of a whole part from element i on, which may lie beyond the buffer's end */
+/* Prefetches every cache line of a whole part from element i; the part may be beyond the buffer's end. */
 SIMD_INLINE void part_prefetch(enum kernel_dtype t, const void *p, int64_t i) {
     const size_t size = kernel_dtype_bytes(t);
     const uintptr_t at = (uintptr_t)p + (uintptr_t)i * size;
     for (size_t line = 0; line < PART * size; line += 64) __builtin_prefetch((const void *)(at + line));
 }
 
-/* Whether a call on so many bytes of operands writes its output past the caches: what it wrote first would have left
- * them at its end, and a line that is written whole need not be read. Never where the output is an input as well. */
+/* Whether a call on this many bytes of operands uses streaming stores. Beyond the caches, the first lines written
+ * would have been evicted at its end, and a line that is written whole need not be read. Never use it if the output
+ * is an input as well. */
 SIMD_INLINE bool part_streams(const struct kernel_team *team, int64_t bytes) {
     return bytes > (team->caches && team->caches->l3 ? team->caches->l3 : 1 << 25);
 }
-/* Elements, at most n, before a streamed output is aligned as part_put wants it; 0 where it is not streamed. */
+/* Elements, at most n, before a streamed output has the alignment that part_put needs; 0 if it is not streamed. */
 SIMD_INLINE int64_t part_head(enum kernel_dtype t, const void *p, int64_t i, int64_t n, bool stream) {
     const size_t size = kernel_dtype_bytes(t), line = PART * size < 64 ? PART * size : 64;
     const int64_t head = (int64_t)(-((uintptr_t)p + (size_t)i * size) % line / size);
     return !stream ? 0 : head < n ? head : n;
 }
 
-/* Two orders of BF16 elements: `part_get` and `part_put` have the even ones of two vectors in the first and the odd
- * ones in the second, which costs least, and serve where all operands have one dtype; `row_get` and `row_put` have them
- * in the order of FP32, and serve where both dtypes meet. `stream`: past the caches. */
+/* There are two orders of BF16 elements. `part_get` and `part_put` put the even elements of two vectors into the
+ * first and the odd ones into the second; this costs least and serves if all operands have one dtype. `row_get` and
+ * `row_put` use the order of FP32, for operands of both dtypes. `stream`: streaming stores. */
 SIMD_INLINE struct part part_read(enum kernel_dtype t, const void *p, size_t i, size_t n, const bool ordered) {
     const size_t size = kernel_dtype_bytes(t);
     const char *from = (const char *)p + i * size;
@@ -83,7 +85,7 @@ SIMD_INLINE struct part row_get(enum kernel_dtype t, const void *p, int64_t i, i
     return part_read(t, p, (size_t)i, (size_t)n, true);
 }
 
-/* The first n elements of vectors ready to be stored. */
+/* Stores the first n elements of vectors. */
 SIMD_INLINE void part_store(void *p, size_t size, size_t i, size_t n, const vu *x, bool stream) {
     char *to = (char *)p + i * size;
     if (n < PART) {
@@ -122,7 +124,7 @@ SIMD_INLINE void part_put(enum kernel_dtype t, void *p, int64_t i, int64_t n, st
 SIMD_INLINE void row_put(enum kernel_dtype t, void *p, int64_t i, int64_t n, struct part x, bool stream) {
     part_write(t, p, (size_t)i, (size_t)n, x, stream, true);
 }
-/* x in the first n elements, `rest` in the others, in the order of part_get */
+/* The first n elements of x, and `rest` in the others, in the order of part_get. */
 SIMD_INLINE struct part part_keep(enum kernel_dtype t, struct part x, int64_t n, float rest) {
     for (int64_t i = n; i < PART; i++)
         if (t == KERNEL_F32)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One element of either dtype in plain C: for reference kernels, tails and tests. */
+ * One element of either dtype in plain C, for reference kernels, tails and tests. */
 #ifndef TOISE_KERNELS_SCALAR_H
 #define TOISE_KERNELS_SCALAR_H
 
@@ -15,7 +15,7 @@ static inline float scalar_widen(kernel_bf16 h) {
     return x;
 }
 
-/* nearest even; a NaN stays one (its quiet bit set) */
+/* To nearest even; a NaN stays one (its quiet bit set). */
 static inline kernel_bf16 scalar_narrow(float x) {
     uint32_t u;
     memcpy(&u, &x, sizeof u);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * CPUID -> table of function pointers. TOISE_ISA caps it; list.h says what there is to choose from. */
+ * Chooses the variants: CPUID gives a table of function pointers. TOISE_ISA caps it; list.h has the candidates. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "declare.h"
 #include "scratch.h"
 
-/* Not an instruction set but a backend: above every cap, so that only its name selects it. */
+/* A backend, not an instruction set. It is above every cap, so only its name selects it. */
 enum { KERNEL_ISA_openblas = KERNEL_ISA_COUNT };
 
 static const char *const isa_names[KERNEL_ISA_COUNT] = {"ref", "avx2", "avx512", "avx512bf16"};
@@ -16,9 +16,9 @@ const char *kernel_isa_name(enum kernel_isa isa) {
     return isa < KERNEL_ISA_COUNT ? isa_names[isa] : "unknown";
 }
 
-/* __builtin_cpu_supports reads XCR0 too: a set that the system does not save counts as absent. */
+/* __builtin_cpu_supports reads XCR0 too: a set whose registers the system does not save counts as absent. */
 static bool cpu_has(enum kernel_isa isa) {
-#ifdef KERNEL_EMULATED /* in plain C (simd.inc.h): runs anywhere */
+#ifdef KERNEL_EMULATED /* plain C (simd.inc.h) runs anywhere */
     return isa < KERNEL_ISA_COUNT;
 #endif
     switch (isa) {
@@ -42,7 +42,7 @@ static bool cpu_has(enum kernel_isa isa) {
     }
 }
 
-/* A set is used together with those below it. */
+/* A set needs all sets below it. */
 bool kernel_isa_usable(enum kernel_isa isa) {
     if (isa >= KERNEL_ISA_COUNT) return false;
     for (enum kernel_isa below = KERNEL_ISA_ref; below <= isa; below++)
@@ -50,8 +50,8 @@ bool kernel_isa_usable(enum kernel_isa isa) {
     return true;
 }
 
-/* Intel's cores begin a BF16 dot of 512 bits every second cycle, and two multiply-adds every cycle: on two cores of
- * Emerald Rapids 178 against 347 GFLOP/s by the loops of peak/. There BF16 is faster widened. */
+/* Intel's cores start a 512-bit BF16 dot every second cycle, but two multiply-adds every cycle. On two cores of
+ * Emerald Rapids the loops of peak/ gave 178 against 347 GFLOP/s. Widening BF16 is faster there. */
 static bool is_slow(enum kernel_isa isa) {
 #ifdef __x86_64__
     return isa == KERNEL_ISA_avx512bf16 && __builtin_cpu_is("intel");
@@ -86,7 +86,7 @@ const char *kernel_variant(const struct kernel_ops *ops, const char *op) {
     return NULL;
 }
 
-/* The peak loop is the one operation that follows the instruction set whatever the backend. */
+/* The peak loop is the only operation that always follows the instruction set, whatever the backend. */
 bool kernel_bf16_native(const struct kernel_ops *ops) {
     const char *isa = kernel_variant(ops, "peak");
     return isa && strcmp(isa, "avx512bf16") == 0;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Vectors of KERNEL_LANES floats by the compiler's vector extensions (gcc, clang): one source of an operation,
- * compiled once per instruction set. Everything is static, so no code of one set can be merged into another's
- * objects. Define KERNEL_LANES (8 for AVX2, 16 for AVX-512) before the include. */
+ * Vectors of KERNEL_LANES floats by the compiler's vector extensions (gcc, clang): one source of an operation is
+ * compiled once per instruction set. Everything is static, so that the linker cannot merge code of one set into
+ * another's objects. Define KERNEL_LANES (8 for AVX2, 16 for AVX-512) before the include. */
 #ifndef TOISE_KERNELS_SIMD_INC_H
 #define TOISE_KERNELS_SIMD_INC_H
 
@@ -17,14 +17,14 @@
 #ifndef KERNEL_LANES
 #error "define KERNEL_LANES before including simd.inc.h"
 #endif
-/* Whether an operation is the set's own instruction, or what the compiler makes of it in plain C: in kernels_ref, and
- * in every variant where KERNEL_EMULATED is defined, as tests do for sets that a CPU lacks. */
+/* Whether an operation uses intrinsics or plain C. Plain C is for kernels_ref, and for every variant if
+ * KERNEL_EMULATED is defined: tests use this for instruction sets that the CPU lacks. */
 #if !defined(KERNEL_EMULATED) && KERNEL_LANES == 16 && defined(__AVX512F__)
 #define SIMD_AVX512
 #elif !defined(KERNEL_EMULATED) && KERNEL_LANES == 8 && defined(__AVX2__) && defined(__FMA__)
 #define SIMD_AVX2
 #endif
-/* A loop over a tile's registers, unrolled whole; not where they are emulated, for which compilers take minutes. */
+/* Fully unrolls a loop over a tile's registers. Not if they are emulated: compilers would take minutes. */
 #ifdef KERNEL_EMULATED
 #define SIMD_UNROLL(n)
 #else
@@ -50,11 +50,11 @@ SIMD_INLINE vf vf_load(const float *p) {
 SIMD_INLINE void vf_store(float *p, vf x) {
     *(vf_any *)p = x;
 }
-/* yes where mask is -1, no where it is 0 */
+/* yes if mask is -1, no if it is 0 */
 SIMD_INLINE vf vf_pick(vi mask, vf yes, vf no) {
     return (vf)(((vi)yes & mask) | ((vi)no & ~mask));
 }
-/* Stores past the caches: p aligned to the vector; simd_stream_end() before other threads may read. */
+/* Streaming stores: p is aligned to the vector. Call simd_stream_end() before other threads may read. */
 SIMD_INLINE void vu_stream(void *p, vu x) {
 #ifdef SIMD_AVX512
     _mm512_stream_si512((__m512i *)p, (__m512i)x);
@@ -69,9 +69,9 @@ SIMD_INLINE void simd_stream_end(void) {
     _mm_sfence();
 #endif
 }
-/* The few operations that gcc 12 makes several instructions of: maximum and minimum (b where either is NaN), the
- * steps between 16 and 32 bits, whether a NaN is among the lanes of a and b, and of the upper halves of two vectors:
- * zipped, those of `even` and `odd` lane by lane; joined, all of `low` before all of `high`. */
+/* The few operations that gcc 12 compiles to several instructions: maximum and minimum (b if either is NaN),
+ * conversions between 16 and 32 bits, whether any lane of a or b is NaN, and two ways to combine the upper halves of
+ * two vectors. Zipped: `even` and `odd` alternate lane by lane. Joined: all of `low` comes before all of `high`. */
 #ifdef SIMD_AVX512
 SIMD_INLINE vf vf_max(vf a, vf b) {
     return (vf)_mm512_max_ps((__m512)a, (__m512)b);
@@ -105,7 +105,7 @@ SIMD_INLINE vf vf_min(vf a, vf b) {
 SIMD_INLINE vu vu_from_half(vh h) {
     return (vu)_mm256_cvtepu16_epi32((__m128i)h);
 }
-SIMD_INLINE vh vu_to_half(vu u) { /* of values below 2^16, which saturation keeps */
+SIMD_INLINE vh vu_to_half(vu u) { /* values below 2^16, which saturation keeps */
     const __m256i v = (__m256i)u;
     return (vh)_mm_packus_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
 }
@@ -152,7 +152,7 @@ SIMD_INLINE vu vu_join_upper(vu low, vu high) {
 SIMD_INLINE vf vf_widen(vh h) {
     return (vf)(vu_from_half(h) << 16);
 }
-/* two vectors of floats from the i-th vector's worth of BF16 at p, in order */
+/* Two vectors of floats from BF16 at p, in order, starting at vector i. */
 SIMD_INLINE void vf_widen_two(const void *p, int64_t i, vf x[2]) {
 #ifdef SIMD_AVX2
     const __m256i h = _mm256_permute4x64_epi64((__m256i)((const vu_any *)p)[i], 0xd8), zero = _mm256_setzero_si256();
@@ -163,12 +163,12 @@ SIMD_INLINE void vf_widen_two(const void *p, int64_t i, vf x[2]) {
 #endif
 }
 
-/* BF16 in the upper half of each lane, the lower to be dropped: nearest even, but a NaN may not stay one */
+/* BF16 in the upper half of each lane, the lower half to be dropped. Rounds to nearest even; a NaN may be lost. */
 SIMD_INLINE vu vu_round_number(vf x) {
     const vu u = (vu)x;
     return u + 0x7fff + (u >> 16 & 1);
 }
-/* the same, and a NaN stays one (its quiet bit set) */
+/* The same, but a NaN stays one (its quiet bit set). */
 SIMD_INLINE vu vu_round(vf x) {
     return (vu)vf_pick(x != x, (vf)((vu)x | 0x400000), (vf)vu_round_number(x));
 }
@@ -182,7 +182,7 @@ SIMD_INLINE void vf_store_bf16(kernel_bf16 *p, vf x) {
     *(vh_any *)p = vf_narrow(x);
 }
 
-/* element i of a buffer of either dtype: a full vector, or the first n lanes (the others read as 0) */
+/* Element i of a buffer of either dtype: a full vector, or the first n lanes (the others read as 0). */
 SIMD_INLINE vf vf_get(enum kernel_dtype t, const void *p, int64_t i) {
     return t == KERNEL_F32 ? vf_load((const float *)p + i) : vf_load_bf16((const kernel_bf16 *)p + i);
 }
@@ -192,7 +192,7 @@ SIMD_INLINE void vf_put(enum kernel_dtype t, void *p, int64_t i, vf x) {
     else
         vf_store_bf16((kernel_bf16 *)p + i, x);
 }
-/* the first n floats, the other lanes 0; nothing beyond them is touched */
+/* The first n floats, 0 in the other lanes; never reads beyond them. */
 SIMD_INLINE vf vf_load_n(const float *p, int64_t n) {
 #ifdef SIMD_AVX512
     return (vf)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
@@ -223,7 +223,7 @@ SIMD_INLINE void vf_put_n(enum kernel_dtype t, void *p, int64_t i, int64_t n, vf
     memcpy((kernel_bf16 *)p + i, x, (size_t)n * sizeof *x);
 }
 
-/* a full vector where so many elements are left, else those that are */
+/* A full vector if `left` allows, otherwise the elements left. */
 SIMD_INLINE vf vf_get_left(enum kernel_dtype t, const void *p, int64_t i, int64_t left) {
     return left >= KERNEL_LANES ? vf_get(t, p, i) : vf_get_n(t, p, i, left);
 }
@@ -234,7 +234,7 @@ SIMD_INLINE void vf_put_left(enum kernel_dtype t, void *p, int64_t i, int64_t le
         vf_put_n(t, p, i, left, x);
 }
 
-/* lanes added pairwise, in a fixed order */
+/* Adds lanes pairwise, in a fixed order. */
 SIMD_INLINE float vf_sum(vf v) {
     float x[KERNEL_LANES];
     vf_store(x, v);
@@ -263,11 +263,11 @@ SIMD_INLINE float vf_highest(vf v) {
 #ifdef __clang__
 #define SIMD_SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
 #else
-#define SIMD_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (vi){__VA_ARGS__}) /* gcc before 12 has only this one */
+#define SIMD_SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (vi){__VA_ARGS__}) /* gcc before 12 has only this builtin */
 #endif
 
-/* Transposes KERNEL_LANES vectors: log2(LANES) rounds, each of which interleaves the first half of the vectors with
- * the second and so rotates the bits of (vector, lane) by one place. */
+/* Transposes KERNEL_LANES vectors in log2(LANES) rounds. Each round interleaves the first half of the vectors with
+ * the second, which rotates the bits of (vector, lane) by one. */
 SIMD_INLINE void vf_transpose(vf x[KERNEL_LANES]) {
     SIMD_UNROLL(4)
     for (int round = 1; round < KERNEL_LANES; round *= 2) {
@@ -282,7 +282,7 @@ SIMD_INLINE void vf_transpose(vf x[KERNEL_LANES]) {
     }
 }
 
-/* a b + c, rounded once; where there is an instruction for it, the compiler makes it of the expression */
+/* a b + c, rounded once. If there is an FMA instruction, the compiler makes it from the expression. */
 SIMD_INLINE vf vf_fma(vf a, vf b, vf c) {
 #if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
     return a * b + c;
@@ -292,7 +292,7 @@ SIMD_INLINE vf vf_fma(vf a, vf b, vf c) {
     return y;
 #endif
 }
-/* sqrt of each lane; without errno the loop becomes one instruction */
+/* sqrt of each lane; without errno the loop becomes one instruction. */
 SIMD_INLINE vf vf_sqrt(vf x) {
     vf y;
     for (int i = 0; i < KERNEL_LANES; i++) y[i] = __builtin_sqrtf(x[i]);

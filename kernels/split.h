@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How a team divides work: contiguous ranges in whole units, one a thread, and the poll between blocks.
- * Called inside an OpenMP parallel region; knows the number of threads that really run. */
+ * How a team divides work: one contiguous range of whole units per thread, and the poll between blocks. Call it inside
+ * an OpenMP parallel region; it uses the number of threads that really run. */
 #ifndef TOISE_KERNELS_SPLIT_H
 #define TOISE_KERNELS_SPLIT_H
 
@@ -13,7 +13,7 @@ struct kernel_range {
     int64_t begin, end;
 };
 
-/* This thread's share of 0..n; every begin is a multiple of `unit`. */
+/* This thread's share of 0..n. Every begin is a multiple of `unit`. */
 static inline struct kernel_range kernel_share(int64_t n, int64_t unit) {
     int64_t units = (n + unit - 1) / unit, threads = omp_get_num_threads(), thread = omp_get_thread_num();
     int64_t begin = units * thread / threads * unit, end = units * (thread + 1) / threads * unit;
@@ -26,7 +26,8 @@ static inline void kernel_poll(const struct kernel_team *team) {
 
 enum { KERNEL_BLOCK = 16384 }; /* elements between polls: ten to a hundred microseconds */
 
-/* A share in blocks: for (b = kernel_block_first(s); b.begin < s.end; b = kernel_block_next(team, s, b)) */
+/* Iterates over a share in blocks: for (b = kernel_block_first(s); b.begin < s.end; b = kernel_block_next(team, s,
+ * b)) */
 static inline struct kernel_range kernel_block_first(struct kernel_range share) {
     int64_t end = share.begin + KERNEL_BLOCK;
     return (struct kernel_range){share.begin, end < share.end ? end : share.end};
@@ -37,7 +38,7 @@ static inline struct kernel_range kernel_block_next(const struct kernel_team *te
     return kernel_block_first((struct kernel_range){block.end, share.end});
 }
 
-/* In a loop over rows of `cols` elements: polls once in about KERNEL_BLOCK elements. */
+/* For a loop over rows of `cols` elements: polls about once every KERNEL_BLOCK elements. */
 static inline void kernel_poll_row(const struct kernel_team *team, int64_t row, int64_t cols) {
     if (row % (1 + KERNEL_BLOCK / (cols + 1)) == 0) kernel_poll(team);
 }

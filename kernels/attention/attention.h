@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the variants of attention share: where elements lie, who sees whom, how much scratch a thread has.
- * Knows no instruction set. */
+ * What the variants of attention share: layout, which query sees which key, scratch per thread. Knows no instruction
+ * set. */
 #ifndef TOISE_KERNELS_ATTENTION_H
 #define TOISE_KERNELS_ATTENTION_H
 
@@ -9,14 +9,14 @@
 #include "scratch.h"
 #include "split.h"
 
-/* A panel is what stands across the vector lanes: queries in forward, keys in backward. It meets the other
- * side in blocks of whole tiles, of 6 rows or of 8. With a head of 64: operands of a panel take 8 KiB each, the scores
- * 12 KiB, and of a block's 24 KiB a tile needs a part at a time, so that a product goes by in 32 KiB of L1, and what is
- * streamed from L2 is used 32 times. In forward up to four panels meet a block together, so that what is streamed from
- * L3 or memory is used 128 times; they take 64 KiB. */
+/* A panel is a block of tokens across the vector lanes: a query block in forward, a key/value block in backward. It
+ * is multiplied with blocks of the other side, in tiles of 6 or 8 rows. With a head of 64, each operand of a panel
+ * takes 8 KiB and the scores 12 KiB. A tile needs only a part of a block's 24 KiB at a time, so a product fits into
+ * 32 KiB of L1 and data streamed from L2 is used 32 times. In forward up to four query panels share each key/value
+ * block, so data streamed from L3 or memory is used 128 times. The four take 64 KiB. */
 #define ATTENTION_PANEL 32
 #define ATTENTION_BLOCK 96
-#define ATTENTION_TOGETHER 4
+#define ATTENTION_GROUP_PANELS 4
 #define ATTENTION_HEAD_MAX 256
 
 static inline int64_t attention_min(int64_t a, int64_t b) {
@@ -29,12 +29,12 @@ static inline int64_t attention_clamp(int64_t x, int64_t highest) {
     return x < 0 ? 0 : attention_min(x, highest);
 }
 
-/* Positions that a query sees; without a window more than there are, yet far from overflow in sums with others. */
+/* The window in positions. Without one: more positions than exist, but small enough that sums cannot overflow. */
 static inline int64_t attention_window(const struct kernel_attention *a) {
     return a->window > 0 ? attention_min(a->window, INT64_MAX / 4) : INT64_MAX / 4;
 }
-/* The keys that a query sees, the queries that see a key. Both ends grow with the index, so a run of queries sees
- * no key outside its first one's begin and its last one's end, and a run of keys likewise. */
+/* The keys that a query sees, and the queries that see a key. Both ends grow with the index. So a range of queries
+ * sees only keys from the begin of its first query to the end of its last; the same holds for a range of keys. */
 static inline struct kernel_range attention_keys_seen(const struct kernel_attention *a, int64_t query) {
     int64_t end = a->q_offset + query - a->k_offset + 1;
     return (struct kernel_range){attention_clamp(end - attention_window(a), a->seq_k), attention_clamp(end, a->seq_k)};
@@ -44,12 +44,12 @@ static inline struct kernel_range attention_queries_seeing(const struct kernel_a
     return (struct kernel_range){attention_clamp(begin, a->seq_q),
                                  attention_clamp(begin + attention_window(a), a->seq_q)};
 }
-/* What ALiBi multiplies the distance from query to key by; 0 adds nothing. */
+/* ALiBi's factor of the distance from query to key; 0 adds nothing. */
 static inline float attention_slope(const struct kernel_attention *a, int64_t h) {
     return a->slopes ? a->slopes[h] : 0;
 }
 
-/* Index of element 0 of (batch b, token t, head h) in q, o, lse; of key/value head h in k, v. */
+/* Index of element 0 of (batch b, token t, head h) in q, o and lse; in k and v, h is the key/value head. */
 static inline int64_t attention_q(const struct kernel_attention *a, int64_t b, int64_t h, int64_t t) {
     return (b * a->seq_q + t) * a->q_row + h * a->q_head;
 }
@@ -63,11 +63,11 @@ static inline int64_t attention_lse(const struct kernel_attention *a, int64_t b,
     return (b * a->heads + h) * a->seq_q + t;
 }
 
-/* Floats of scratch of one thread: backward's five whole-sequence operands (q, d_o, dq, dk, dv) and row sums,
- * and what forward's panels (q, o) and a block need. A multiple of a page, so that threads share none. */
+/* Floats of scratch per thread. Backward needs five whole-sequence operands (q, d_o, dq, dk, dv) and row sums;
+ * forward needs its panels (q, o) and a block. Rounded up to pages, so that threads share none. */
 static inline int64_t attention_thread_floats(int64_t seq, int64_t head_dim) {
     int64_t rows = attention_panels(seq) * ATTENTION_PANEL, columns = attention_panels(head_dim) * ATTENTION_PANEL;
-    int64_t n = rows * (5 * columns + 1) + 2 * ATTENTION_TOGETHER * ATTENTION_PANEL * columns +
+    int64_t n = rows * (5 * columns + 1) + 2 * ATTENTION_GROUP_PANELS * ATTENTION_PANEL * columns +
                 2 * ATTENTION_BLOCK * ATTENTION_PANEL;
     return (n + 1023) / 1024 * 1024;
 }
@@ -80,7 +80,7 @@ static inline float *attention_scratch(const struct kernel_team *team, const str
     return (float *)team->scratch + thread * attention_thread_floats(attention_longest(a), a->head_dim);
 }
 
-/* Polls about every `flops` floating-point operations, so that short blocks do not pay a call each. */
+/* Polls about every `flops` floating-point operations, so that short blocks do not each pay for a call. */
 struct attention_pace {
     const struct kernel_team *team;
     double flops, done;

@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Attention backward for KERNEL_LANES: lanes are the keys of a panel, rows the queries that see them, so a
- * query's log-sum-exp and row sum are scalars. Per panel and block: S = Q K^T and dP = dO V^T, then
- * P = exp(S - lse), dS = P (dP - rowsum(dO O)), dV^T += dO^T P, dK^T += Q^T dS, dQ += dS K. All is static. */
+ * Attention backward for KERNEL_LANES. Lanes are the keys of a panel and rows the queries that see them, so a query's
+ * log-sum-exp and row sum are scalars. For each key panel and query block: S = Q K^T and dP = dO V^T, then P = exp(S -
+ * lse), dS = P (dP - rowsum(dO O)), dV^T += dO^T P, dK^T += Q^T dS, dQ += dS K. All is static. */
 #ifndef TOISE_KERNELS_ATTENTION_ATTENTION_BACKWARD_INC_H
 #define TOISE_KERNELS_ATTENTION_ATTENTION_BACKWARD_INC_H
 
 #include "attention/attention_move.inc.h"
 #include "attention/attention_scores.inc.h"
 
-/* One thread's work and scratch. q, d_o, dq: [seq_q][width]; rowsum: [seq_q]; dk, dv: a [head_dim][panel] per panel, or
- * of one panel where no other head adds to it; of the panel at work: k_rows [panel][width] and k_t, v_t
- * [head_dim][panel], k times scale; p, ds: [block][panel]. */
+/* One thread's state and scratch. q, d_o, dq: [seq_q][width]. rowsum: [seq_q]. dk, dv: [head_dim][panel] for each
+ * panel, or for one panel if no other head adds to it. Of the current panel: k_rows [panel][width]; k_t and v_t
+ * [head_dim][panel], k times scale. p, ds: [block][panel]. */
 struct backward {
     float *dq, *q, *d_o, *rowsum, *dk, *dv, *k_rows, *k_t, *v_t, *p, *ds;
-    int64_t loaded, stored; /* queries whose q, d_o, rowsum are in scratch; whose dq is out of it */
-    int64_t b, h;           /* the query head at work, its lse and slope */
+    int64_t loaded, stored; /* queries whose q, d_o and rowsum are in scratch; queries whose dq is written out */
+    int64_t b, h;           /* the current query head, its lse and slope */
     const float *lse;
     float slope;
     int64_t width;
     const struct kernel_attention *a;
     struct attention_pace pace;
-    struct ahead ahead;
+    struct prefetch prefetch;
     float one[ATTENTION_HEAD_MAX], scale[ATTENTION_PANEL]; /* factors of columns */
 };
 
@@ -29,7 +29,7 @@ static struct backward backward_scratch(const struct kernel_team *team, const st
     struct backward w = {.a = a, .pace = {team, POLL_FLOPS, 0}};
     w.width = attention_panels(a->head_dim) * ATTENTION_PANEL;
     int64_t rows = attention_panels(attention_longest(a)) * ATTENTION_PANEL, whole = rows * w.width;
-    w.dq = attention_scratch(team, a, omp_get_thread_num()); /* first: other threads find it there */
+    w.dq = attention_scratch(team, a, omp_get_thread_num()); /* first, because other threads look for it there */
     w.q = w.dq + whole;
     w.d_o = w.q + whole;
     w.dk = w.d_o + whole;
@@ -52,7 +52,8 @@ static void begin_head(struct backward *w, int64_t b, int64_t h) {
     w->slope = attention_slope(a, h);
 }
 
-/* Queries before `end`, if they are not yet there: just before use, so that a window's stay in L2. */
+/* Packs the queries before `end` that are not yet in scratch. Doing it just before use keeps a window's queries in
+ * L2. */
 static void load_queries(struct backward *w, int64_t end) {
     const struct kernel_attention *a = w->a;
     const int64_t from = w->loaded, d = a->head_dim;
@@ -65,7 +66,7 @@ static void load_queries(struct backward *w, int64_t end) {
     for (int64_t i = 0; i < end - from; i++) {
         vf sum = {0};
         for (int64_t c = 0; c < d; c += KERNEL_LANES) {
-            __builtin_prefetch((const void *)strided_byte(&o, a->o, i + MOVE_AHEAD, c));
+            __builtin_prefetch((const void *)strided_byte(&o, a->o, i + MOVE_PREFETCH_ROWS, c));
             sum += strided_get(&o, a->dtype, false, a->o, i, c) * vf_load(d_o + i * w->width + c);
         }
         w->rowsum[from + i] = vf_sum(sum);
@@ -74,24 +75,25 @@ static void load_queries(struct backward *w, int64_t end) {
     w->loaded = end;
 }
 
-/* Rows of dq are written out. */
-static void put_dq(const struct backward *w, int64_t begin, int64_t end, const float *dq) {
+/* Writes rows of dq out. */
+static void write_dq(const struct backward *w, int64_t begin, int64_t end, const float *dq) {
     const struct kernel_attention *a = w->a;
     if (begin >= end) return;
     struct strided rows = {a->dtype, attention_q(a, w->b, w->h, begin), a->q_row, end - begin, a->head_dim};
     unpack_rows(rows, a->dq, dq + begin * w->width, w->width);
 }
 
-/* `n` rows of a strip, from row r on: scores in p become probabilities, dP in ds becomes dS. The query of row 0 is
- * `late` positions after the key of lane 0. The bound serves an lse that belongs to other scores: no wrap-around. */
+/* In `n` rows of a tile column, from row r: scores in p become probabilities, and dP in ds becomes dS. The query of
+ * row 0 is `distance` positions after the key of lane 0. The bound of 88 prevents overflow if the lse belongs to
+ * other scores. */
 SIMD_INLINE void gradient_rows(const int n, const struct backward *w, const bool biased, int64_t i, int64_t r,
-                               int64_t late, int lane) {
+                               int64_t distance, int lane) {
     float *restrict p = w->p + r * ATTENTION_PANEL + lane, *restrict ds = w->ds + r * ATTENTION_PANEL + lane;
     vf x[2 * TILE_VECTORS];
     for (int t = 0; t < n * TILE_VECTORS; t++) {
         int row = t / TILE_VECTORS, v = t % TILE_VECTORS * KERNEL_LANES;
         vf score = vf_load(p + row * ATTENTION_PANEL + v);
-        if (biased) score = add_bias(score, -w->slope, late + r + row, lane + v); /* here the rows are queries */
+        if (biased) score = add_bias(score, -w->slope, distance + r + row, lane + v); /* here the rows are queries */
         x[t] = vf_exp_weight(vf_min(vf_all(88), score - w->lse[i + r + row]));
     }
     for (int t = 0; t < n * TILE_VECTORS; t++) {
@@ -106,109 +108,111 @@ static void zero_rows(float *p, int64_t begin, int64_t end) {
         for (int v = 0; v < TILE_VECTORS; v++) vf_store(p + r * ATTENTION_PANEL + v * KERNEL_LANES, vf_all(0));
 }
 
-/* Of queries i .. of a block; dS is 0 where a strip sees nothing, for dQ reads whole rows. */
-SIMD_INLINE void score_gradients(const struct backward *w, const bool biased, int64_t i, int64_t rows, int64_t late,
+/* For the queries of a block from query i. Rows that see no key of a tile column get a dS of 0, because dQ reads whole
+ * rows. */
+SIMD_INLINE void score_gradients(const struct backward *w, const bool biased, int64_t i, int64_t rows, int64_t distance,
                                  const struct band *band) {
-    for (int s = 0; s < PANEL_STRIPS; s++) {
-        const struct kernel_range seen = band->strip[s];
+    for (int s = 0; s < PANEL_TILES; s++) {
+        const struct kernel_range seen = band->rows[s];
         int64_t r = seen.begin;
-        hide_outside(w->p, band, s);
-        for (; r + 2 <= seen.end; r += 2) gradient_rows(2, w, biased, i, r, late, s * TILE_COLUMNS);
-        if (r < seen.end) gradient_rows(1, w, biased, i, r, late, s * TILE_COLUMNS);
+        mask_outside(w->p, band, s);
+        for (; r + 2 <= seen.end; r += 2) gradient_rows(2, w, biased, i, r, distance, s * TILE_COLUMNS);
+        if (r < seen.end) gradient_rows(1, w, biased, i, r, distance, s * TILE_COLUMNS);
         zero_rows(w->ds + s * TILE_COLUMNS, 0, seen.begin);
         zero_rows(w->ds + s * TILE_COLUMNS, seen.end, rows);
     }
 }
 
-/* A block's n queries from the i-th on against a panel of keys; `keep` as in struct product, of dk and dv. */
+/* A block of n queries from query i against a panel of keys. `keep` as in struct product, for dk and dv. */
 static void backward_block(struct backward *w, int64_t first, int64_t keys, int64_t i, int64_t n, const float *keep,
                            float *dk, float *dv) {
     const struct kernel_attention *a = w->a;
     const int64_t d = a->head_dim, panel = ATTENTION_PANEL, width = w->width;
     const int64_t columns = (d + TILE_COLUMNS - 1) / TILE_COLUMNS * TILE_COLUMNS;
-    const int64_t late = a->q_offset + i - a->k_offset - first;
-    const struct band band = band_of(late + 1 - attention_window(a), late + 1, n);
+    const int64_t distance = a->q_offset + i - a->k_offset - first;
+    const struct band band = band_of(distance + 1 - attention_window(a), distance + 1, n);
     const float *q = w->q + i * width, *d_o = w->d_o + i * width;
-    multiply_rows((struct product){n, panel, d, q, w->k_t, width, panel, panel, NULL, w->p, band.strip, &w->ahead});
-    multiply_rows((struct product){n, panel, d, d_o, w->v_t, width, panel, panel, NULL, w->ds, band.strip, &w->ahead});
+    multiply_rows((struct product){n, panel, d, q, w->k_t, width, panel, panel, NULL, w->p, band.rows, &w->prefetch});
+    multiply_rows(
+        (struct product){n, panel, d, d_o, w->v_t, width, panel, panel, NULL, w->ds, band.rows, &w->prefetch});
     if (w->slope == 0)
-        score_gradients(w, false, i, n, late, &band);
+        score_gradients(w, false, i, n, distance, &band);
     else
-        score_gradients(w, true, i, n, late, &band);
-    multiply_columns((struct product){d, panel, n, d_o, w->p, width, panel, panel, keep, dv, band.strip, &w->ahead});
-    multiply_columns((struct product){d, panel, n, q, w->ds, width, panel, panel, keep, dk, band.strip, &w->ahead});
+        score_gradients(w, true, i, n, distance, &band);
+    multiply_columns((struct product){d, panel, n, d_o, w->p, width, panel, panel, keep, dv, band.rows, &w->prefetch});
+    multiply_columns((struct product){d, panel, n, q, w->ds, width, panel, panel, keep, dk, band.rows, &w->prefetch});
     multiply_rows((struct product){n, columns, keys, w->ds, w->k_rows, panel, width, width, w->one, w->dq + i * width,
-                                   NULL, &w->ahead});
+                                   NULL, &w->prefetch});
 }
 
-/* The query heads that read one key/value head, in their order. */
-struct turn {
+/* Where a query head stands among those that share one key/value head. */
+struct group_place {
     bool first, last;
 };
 
-/* What the panel of keys `first` .. will move: itself, and the queries that it is the first to meet. */
-static void expect_panel(struct backward *w, int64_t kv, int64_t first) {
+/* Prefetches what the panel from key `first` will need: its keys and values, and the queries not yet in scratch. */
+static void prefetch_panel(struct backward *w, int64_t kv, int64_t first) {
     const struct kernel_attention *a = w->a;
     const int64_t keys = attention_min(ATTENTION_PANEL, a->seq_k - first), from = w->loaded, d = a->head_dim;
-    struct ahead *x = &w->ahead;
-    *x = (struct ahead){0};
+    struct prefetch *x = &w->prefetch;
+    *x = (struct prefetch){0};
     if (keys <= 0) return;
     const size_t element = kernel_dtype_bytes(a->dtype);
     const int64_t queries = attention_queries_seeing(a, first + keys - 1).end - from;
     const int64_t o = attention_o(a, w->b, w->h, from);
-    ahead_add(x, a->k, element, kv + first * a->kv_row, keys, a->kv_row, d);
-    ahead_add(x, a->v, element, kv + first * a->kv_row, keys, a->kv_row, d);
-    ahead_add(x, a->q, element, attention_q(a, w->b, w->h, from), queries, a->q_row, d);
-    ahead_add(x, a->d_o, element, o, queries, a->o_row, d);
-    ahead_add(x, a->o, element, o, queries, a->o_row, d);
-    ahead_add(x, w->q, sizeof *w->q, from * w->width, queries, w->width, d);
-    ahead_add(x, w->d_o, sizeof *w->d_o, from * w->width, queries, w->width, d);
-    ahead_add(x, w->dq, sizeof *w->dq, from * w->width, queries, w->width, d);
+    prefetch_add(x, a->k, element, kv + first * a->kv_row, keys, a->kv_row, d);
+    prefetch_add(x, a->v, element, kv + first * a->kv_row, keys, a->kv_row, d);
+    prefetch_add(x, a->q, element, attention_q(a, w->b, w->h, from), queries, a->q_row, d);
+    prefetch_add(x, a->d_o, element, o, queries, a->o_row, d);
+    prefetch_add(x, a->o, element, o, queries, a->o_row, d);
+    prefetch_add(x, w->q, sizeof *w->q, from * w->width, queries, w->width, d);
+    prefetch_add(x, w->d_o, sizeof *w->d_o, from * w->width, queries, w->width, d);
+    prefetch_add(x, w->dq, sizeof *w->dq, from * w->width, queries, w->width, d);
 }
 
-static void put_dk_dv(const struct backward *w, struct strided rows, const float *dk, const float *dv) {
+static void write_dk_dv(const struct backward *w, struct strided rows, const float *dk, const float *dv) {
     unpack_panel(rows, w->a->dv, w->one, dv);
     unpack_panel(rows, w->a->dk, w->scale, dk);
 }
 
-/* Keys first .. against every query of the head that sees one of them, and has a finite lse therefore. */
-static void backward_panel(struct backward *w, int64_t kv, int64_t first, int64_t step, struct turn turn) {
+/* The keys from `first` against every query of the head that sees one of them. Such a query has a finite lse. */
+static void backward_panel(struct backward *w, int64_t kv, int64_t first, int64_t step, struct group_place place) {
     const struct kernel_attention *a = w->a;
     const int64_t keys = attention_min(ATTENTION_PANEL, a->seq_k - first);
     const int64_t begin = attention_queries_seeing(a, first).begin,
                   end = attention_queries_seeing(a, first + keys - 1).end;
     const struct strided rows = {a->dtype, kv + first * a->kv_row, a->kv_row, keys, a->head_dim};
-    const int64_t at = turn.first && turn.last ? 0 : first * w->width;
-    const float *keep = turn.first ? NULL : w->one;
+    const int64_t at = place.first && place.last ? 0 : first * w->width;
+    const float *keep = place.first ? NULL : w->one;
     pack_panel(rows, a->k, a->scale, w->k_t);
     pack_panel(rows, a->v, 1, w->v_t);
     pack_rows(rows, a->k, a->scale, w->k_rows, w->width);
     load_queries(w, end);
-    expect_panel(w, kv, first + step * ATTENTION_PANEL);
+    prefetch_panel(w, kv, first + step * ATTENTION_PANEL);
     for (int64_t i = begin; i < end; i += ATTENTION_BLOCK, keep = w->one) {
         int64_t n = attention_min(ATTENTION_BLOCK, end - i);
         backward_block(w, first, keys, i, n, keep, w->dk + at, w->dv + at);
         attention_step(&w->pace, 10.0 * (double)(ATTENTION_PANEL * n * a->head_dim));
     }
-    if (!keep) { /* nobody sees them */
+    if (!keep) { /* no query sees these keys */
         memset(w->dk + at, 0, (size_t)(a->head_dim * ATTENTION_PANEL) * sizeof *w->dk);
         memset(w->dv + at, 0, (size_t)(a->head_dim * ATTENTION_PANEL) * sizeof *w->dv);
     }
-    if (turn.last) put_dk_dv(w, rows, w->dk + at, w->dv + at);
+    if (place.last) write_dk_dv(w, rows, w->dk + at, w->dv + at);
 }
 
-/* A part of a task: every count-th panel of keys from index on. The parts of a task lie on consecutive threads. */
+/* A part of a task: every count-th panel of keys from `index`. Consecutive threads have the parts of a task. */
 struct part {
     int64_t index, count;
-    bool together; /* every thread of the team is at work on a part, and waits for the others */
+    bool all_threads; /* all threads of the team work on parts and wait for each other */
 };
 
 static void part_wait(struct part part) {
-    if (!part.together) return;
+    if (!part.all_threads) return;
 #pragma omp barrier
 }
 
-/* Writes this part's rows of dq: the sums of all parts, added in their order. */
+/* Writes this part's rows of dq: the sum over all parts, in their order. */
 static void join_dq(const struct backward *w, struct part part) {
     const struct kernel_attention *a = w->a;
     int64_t begin = a->seq_q * part.index / part.count, end = a->seq_q * (part.index + 1) / part.count;
@@ -219,25 +223,26 @@ static void join_dq(const struct backward *w, struct part part) {
         for (int64_t c = begin * w->width; c < end * w->width; c += KERNEL_LANES)
             vf_store(sum + c, vf_load(sum + c) + vf_load(other + c));
     }
-    put_dq(w, begin, end, sum);
+    write_dq(w, begin, end, sum);
 }
 
-/* One query head's panels. A thread alone writes rows of dq as soon as no further panel is seen by them. */
-static void backward_head(struct backward *w, int64_t kv, struct turn turn, struct part part) {
+/* All panels of one query head. A thread that has the task alone writes each row of dq once no later panel adds to
+ * it. */
+static void backward_head(struct backward *w, int64_t kv, struct group_place place, struct part part) {
     const struct kernel_attention *a = w->a;
     for (int64_t j = part.index * ATTENTION_PANEL; j < a->seq_k; j += part.count * ATTENTION_PANEL) {
-        backward_panel(w, kv, j, part.count, turn);
+        backward_panel(w, kv, j, part.count, place);
         if (part.count > 1) continue;
         int64_t done = attention_min(attention_queries_seeing(a, j + ATTENTION_PANEL).begin, w->loaded);
-        put_dq(w, w->stored, done, w->dq);
+        write_dq(w, w->stored, done, w->dq);
         w->stored = done > w->stored ? done : w->stored;
     }
-    load_queries(w, a->seq_q); /* those who see no key have a gradient of 0 */
+    load_queries(w, a->seq_q); /* queries that see no key have a gradient of 0 */
     part_wait(part);
     if (part.count > 1)
         join_dq(w, part);
     else
-        put_dq(w, w->stored, a->seq_q, w->dq);
+        write_dq(w, w->stored, a->seq_q, w->dq);
     part_wait(part);
 }
 
@@ -247,11 +252,11 @@ static void backward_task(struct backward *w, int64_t task, struct part part) {
     int64_t b = task / a->kv_heads, h = task % a->kv_heads, group = a->heads / a->kv_heads;
     for (int64_t g = 0; g < group; g++) {
         begin_head(w, b, h * group + g);
-        backward_head(w, attention_kv(a, b, h, 0), (struct turn){g == 0, g == group - 1}, part);
+        backward_head(w, attention_kv(a, b, h, 0), (struct group_place){g == 0, g == group - 1}, part);
     }
 }
 
-/* As many whole tasks to every thread as there are; the few that remain are parted among all threads. */
+/* Every thread gets the same number of whole tasks. The remaining tasks are split into parts over all threads. */
 static void attention_backward(const struct kernel_team *team, const struct kernel_attention *a) {
 #pragma omp parallel num_threads(team->threads)
     {

@@ -1,36 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Attention forward for KERNEL_LANES: lanes are the queries of a panel, so the running maximum and sum of the
- * online softmax (Milakov & Gimelshein 2018) are vectors and nothing is reduced across lanes.
- * Scores S^T[key][query] = K Q^T and output O^T[x][query] = V^T P^T. All is static. */
+ * Attention forward for KERNEL_LANES. Lanes are the queries of a panel, so the running maximum and sum of the online
+ * softmax (Milakov & Gimelshein 2018) are vectors and need no reduction across lanes. Scores S^T[key][query] = K Q^T
+ * and output O^T[x][query] = V^T P^T. All is static. */
 #ifndef TOISE_KERNELS_ATTENTION_ATTENTION_FORWARD_INC_H
 #define TOISE_KERNELS_ATTENTION_ATTENTION_FORWARD_INC_H
 
 #include "attention/attention_move.inc.h"
 #include "attention/attention_scores.inc.h"
 
-/* The online softmax of a panel's queries: maximum and sum so far, and what a new maximum leaves of the sum. */
+/* Online softmax of a panel's queries: running maximum and sum, and the factor that rescales older sums. */
 struct softmax {
     float highest[ATTENTION_PANEL], sum[ATTENTION_PANEL], keep[ATTENTION_PANEL];
 };
-/* Queries first .. of a head; q, o [head_dim][panel]; begun: o holds something. */
+/* A query panel of a head; q, o: [head_dim][panel]. begun: o holds partial sums. */
 struct query_panel {
     int64_t first, queries;
     float *q, *o;
     bool begun;
     struct softmax x;
 };
-/* One thread's work and scratch: k, v [seq_k][width]; s [block][panel]; and the panels that go over the keys together.
- */
+/* One thread's state and scratch. k, v: [seq_k][width]. s: [block][panel]. `panel`: the query panels that share each
+ * key/value block. */
 struct forward {
     const struct kernel_attention *a;
     float *k, *v, *s;
     int64_t width;
-    int64_t kv; /* the key/value head at work, and the keys of it that k and v hold */
+    int64_t kv; /* the current key/value head; `packed`: its keys in k and v */
     struct kernel_range packed;
     struct attention_pace pace;
-    struct query_panel panel[ATTENTION_TOGETHER];
-    struct ahead ahead;
+    struct query_panel panel[ATTENTION_GROUP_PANELS];
+    struct prefetch prefetch;
 };
 
 static void forward_scratch(struct forward *w, const struct kernel_team *team, const struct kernel_attention *a) {
@@ -42,29 +42,29 @@ static void forward_scratch(struct forward *w, const struct kernel_team *team, c
     w->v = w->k + a->seq_k * w->width;
     w->s = w->v + a->seq_k * w->width;
     float *next = w->s + ATTENTION_BLOCK * ATTENTION_PANEL;
-    for (int p = 0; p < ATTENTION_TOGETHER; p++) {
+    for (int p = 0; p < ATTENTION_GROUP_PANELS; p++) {
         w->panel[p].q = next, next += ATTENTION_PANEL * w->width;
         w->panel[p].o = next, next += ATTENTION_PANEL * w->width;
     }
 }
 
-/* The highest score of each lane of a strip; with a slope the bias is added to them on the way, row 0 being `late`
- * positions after the query of lane 0. */
-SIMD_INLINE void highest_scores(float *s, struct kernel_range rows, const bool biased, int64_t late, float slope,
+/* The maximum score of each lane of a tile column. With a slope it also adds the bias to the scores. The key of row 0
+ * is `distance` positions after the query of lane 0. */
+SIMD_INLINE void highest_scores(float *s, struct kernel_range rows, const bool biased, int64_t distance, float slope,
                                 int lane, vf highest[TILE_VECTORS]) {
     for (int64_t r = rows.begin; r < rows.end; r++)
         for (int v = 0; v < TILE_VECTORS; v++) {
             float *p = s + r * ATTENTION_PANEL + lane + v * KERNEL_LANES;
             vf score = vf_load(p);
             if (biased) {
-                score = add_bias(score, slope, late + r, lane + v * KERNEL_LANES);
+                score = add_bias(score, slope, distance + r, lane + v * KERNEL_LANES);
                 vf_store(p, score);
             }
             highest[v] = vf_max(score, highest[v]);
         }
 }
 
-/* `n` rows of a strip: scores become weights exp(s - offset), which `sum` gains. */
+/* In `n` rows of a tile column: scores become weights exp(s - offset), which are added to `sum`. */
 SIMD_INLINE void weigh_rows(const int n, float *s, const vf offset[TILE_VECTORS], vf sum[TILE_VECTORS]) {
     vf x[2 * TILE_VECTORS];
     for (int i = 0; i < n * TILE_VECTORS; i++)
@@ -76,13 +76,13 @@ SIMD_INLINE void weigh_rows(const int n, float *s, const vf offset[TILE_VECTORS]
     for (int i = 0; i < n * TILE_VECTORS; i++) sum[i % TILE_VECTORS] += x[i];
 }
 
-/* A strip's scores become weights, its running maximum and sum go on. A query that has seen no key has maximum
- * -infinity; subtracting 0 for it makes every weight 0. */
-SIMD_INLINE void softmax_strip(struct softmax *x, float *s, struct kernel_range rows, const bool biased, int64_t late,
-                               float slope, int lane) {
+/* Scores of a tile column become weights; its running maximum and sum are updated. A query that has seen no key has
+ * maximum -infinity. Subtracting 0 for it makes every weight 0. */
+SIMD_INLINE void softmax_tile(struct softmax *x, float *s, struct kernel_range rows, const bool biased,
+                              int64_t distance, float slope, int lane) {
     vf highest[TILE_VECTORS], offset[TILE_VECTORS], keep[TILE_VECTORS], sum[TILE_VECTORS] = {{0}};
     for (int v = 0; v < TILE_VECTORS; v++) highest[v] = vf_load(x->highest + lane + v * KERNEL_LANES);
-    highest_scores(s, rows, biased, late, slope, lane, highest);
+    highest_scores(s, rows, biased, distance, slope, lane, highest);
     for (int v = 0; v < TILE_VECTORS; v++) {
         offset[v] = vf_pick(highest[v] == -INFINITY, vf_all(0), highest[v]);
         keep[v] = vf_load(x->highest + lane + v * KERNEL_LANES) - offset[v];
@@ -99,13 +99,13 @@ SIMD_INLINE void softmax_strip(struct softmax *x, float *s, struct kernel_range 
     }
 }
 
-static void softmax_block(struct softmax *x, float *s, const struct band *band, int64_t late, float slope) {
-    for (int i = 0; i < PANEL_STRIPS; i++) {
-        hide_outside(s, band, i);
+static void softmax_block(struct softmax *x, float *s, const struct band *band, int64_t distance, float slope) {
+    for (int i = 0; i < PANEL_TILES; i++) {
+        mask_outside(s, band, i);
         if (slope == 0)
-            softmax_strip(x, s, band->strip[i], false, late, slope, i * TILE_COLUMNS);
+            softmax_tile(x, s, band->rows[i], false, distance, slope, i * TILE_COLUMNS);
         else
-            softmax_strip(x, s, band->strip[i], true, late, slope, i * TILE_COLUMNS);
+            softmax_tile(x, s, band->rows[i], true, distance, slope, i * TILE_COLUMNS);
     }
 }
 
@@ -116,16 +116,17 @@ static void panel_begin(const struct forward *w, struct query_panel *p, int64_t 
     pack_panel((struct strided){a->dtype, q, a->q_row, p->queries, a->head_dim}, a->q, a->scale, p->q);
 }
 
-/* A panel's queries over keys j .. */
+/* One query panel against a block of keys from key j. */
 static void panel_block(struct forward *w, struct query_panel *p, int64_t j, int64_t keys, float slope) {
     const struct kernel_attention *a = w->a;
-    const int64_t d = a->head_dim, panel = ATTENTION_PANEL, late = a->k_offset + j - a->q_offset - p->first;
+    const int64_t d = a->head_dim, panel = ATTENTION_PANEL, distance = a->k_offset + j - a->q_offset - p->first;
     const float *k = w->k + j * w->width, *v = w->v + j * w->width;
-    const struct band band = band_of(late, late + attention_window(a), keys);
-    multiply_rows((struct product){keys, panel, d, k, p->q, w->width, panel, panel, NULL, w->s, band.strip, &w->ahead});
-    softmax_block(&p->x, w->s, &band, late, slope);
+    const struct band band = band_of(distance, distance + attention_window(a), keys);
+    multiply_rows(
+        (struct product){keys, panel, d, k, p->q, w->width, panel, panel, NULL, w->s, band.rows, &w->prefetch});
+    softmax_block(&p->x, w->s, &band, distance, slope);
     multiply_columns((struct product){d, panel, keys, v, w->s, w->width, panel, panel, p->begun ? p->x.keep : NULL,
-                                      p->o, band.strip, &w->ahead});
+                                      p->o, band.rows, &w->prefetch});
     p->begun = true;
 }
 
@@ -140,7 +141,8 @@ static void panel_end(const struct forward *w, struct query_panel *p, int64_t o,
     unpack_panel((struct strided){a->dtype, o, a->o_row, p->queries, a->head_dim}, a->o, x->keep, p->o);
 }
 
-/* Keys of a key/value head, those that are not yet there: just before use, so that a window's stay in L2. */
+/* Packs the keys and values of a head that are not yet in scratch. Doing it just before use keeps a window's keys in
+ * L2. */
 static void pack_keys(struct forward *w, int64_t kv, struct kernel_range keys) {
     const struct kernel_attention *a = w->a;
     struct kernel_range *packed = &w->packed;
@@ -154,12 +156,12 @@ static void pack_keys(struct forward *w, int64_t kv, struct kernel_range keys) {
     packed->end = keys.end;
 }
 
-/* What `count` panels from query `next` of head h on, or of the head after it, will move: queries, their keys, and
- * where these go. */
-static void expect_panels(struct forward *w, int64_t b, int64_t h, int64_t next, int64_t count) {
+/* Prefetches what the next `count` panels will need: their queries, keys and values, and the places these are packed
+ * to. The panels start at query `next` of head h, or at the next head. */
+static void prefetch_panels(struct forward *w, int64_t b, int64_t h, int64_t next, int64_t count) {
     const struct kernel_attention *a = w->a;
-    struct ahead *x = &w->ahead;
-    *x = (struct ahead){0};
+    struct prefetch *x = &w->prefetch;
+    *x = (struct prefetch){0};
     if (next >= a->seq_q) next = 0, h++;
     if (h == a->heads) h = 0, b++;
     if (b == a->batch) return;
@@ -168,19 +170,19 @@ static void expect_panels(struct forward *w, int64_t b, int64_t h, int64_t next,
     const int64_t kv = attention_kv(a, b, h / (a->heads / a->kv_heads), 0);
     const int64_t from = kv == w->kv ? w->packed.end : attention_keys_seen(a, next).begin;
     const int64_t keys = attention_keys_seen(a, next + queries - 1).end - from;
-    ahead_add(x, a->q, element, attention_q(a, b, h, next), queries, a->q_row, d);
-    ahead_add(x, a->k, element, kv + from * a->kv_row, keys, a->kv_row, d);
-    ahead_add(x, a->v, element, kv + from * a->kv_row, keys, a->kv_row, d);
-    ahead_add(x, w->k, sizeof *w->k, from * w->width, keys, w->width, d);
-    ahead_add(x, w->v, sizeof *w->v, from * w->width, keys, w->width, d);
-    ahead_add(x, a->o, element, attention_o(a, b, h, next), queries, a->o_row, d);
+    prefetch_add(x, a->q, element, attention_q(a, b, h, next), queries, a->q_row, d);
+    prefetch_add(x, a->k, element, kv + from * a->kv_row, keys, a->kv_row, d);
+    prefetch_add(x, a->v, element, kv + from * a->kv_row, keys, a->kv_row, d);
+    prefetch_add(x, w->k, sizeof *w->k, from * w->width, keys, w->width, d);
+    prefetch_add(x, w->v, sizeof *w->v, from * w->width, keys, w->width, d);
+    prefetch_add(x, a->o, element, attention_o(a, b, h, next), queries, a->o_row, d);
 }
 
-/* Panels from `first` on, `count` of them, of head h: over blocks of the keys that one of their queries sees. */
+/* `count` panels of head h from panel `first`, over blocks of the keys that any of their queries sees. */
 static void forward_panels(struct forward *w, int64_t b, int64_t h, int64_t first, int64_t count) {
     const struct kernel_attention *a = w->a;
     int64_t next = attention_min((first + count) * ATTENTION_PANEL, a->seq_q);
-    struct kernel_range seen[ATTENTION_TOGETHER];
+    struct kernel_range seen[ATTENTION_GROUP_PANELS];
     for (int64_t i = 0; i < count; i++) {
         struct query_panel *p = &w->panel[i];
         p->first = (first + i) * ATTENTION_PANEL;
@@ -191,7 +193,7 @@ static void forward_panels(struct forward *w, int64_t b, int64_t h, int64_t firs
     }
     const struct kernel_range keys = {seen[0].begin, seen[count - 1].end};
     pack_keys(w, attention_kv(a, b, h / (a->heads / a->kv_heads), 0), keys);
-    expect_panels(w, b, h, next, count);
+    prefetch_panels(w, b, h, next, count);
     for (int64_t j = keys.begin; j < keys.end; j += ATTENTION_BLOCK)
         for (int64_t i = 0; i < count; i++) {
             int64_t n = attention_min(ATTENTION_BLOCK, seen[i].end - j);
@@ -204,32 +206,33 @@ static void forward_panels(struct forward *w, int64_t b, int64_t h, int64_t firs
                   a->lse + attention_lse(a, b, h, w->panel[i].first));
 }
 
-/* Panels that go together: fewer where a thread would have less than four such groups, and so an uneven share. */
-static int64_t panels_together(const struct kernel_attention *a, int64_t threads) {
-    int64_t n = ATTENTION_TOGETHER, panels = a->batch * a->heads * attention_panels(a->seq_q);
+/* Panels in a group. Less than the maximum if a thread would get fewer than four groups, since shares would be
+ * uneven. */
+static int64_t panels_per_group(const struct kernel_attention *a, int64_t threads) {
+    int64_t n = ATTENTION_GROUP_PANELS, panels = a->batch * a->heads * attention_panels(a->seq_q);
     while (n > 1 && panels < 4 * threads * n) n /= 2;
     return n;
 }
 
-/* A thread takes consecutive groups of panels of consecutive heads. Groups are numbered from the early and the late end
- * of a sequence in turn, so that any run of them is about average work; those of a head are done in their order in
- * the sequence, so that keys are needed in theirs. */
+/* Each thread takes consecutive groups of panels of consecutive heads. Groups are numbered alternately from the
+ * early and the late end of a sequence, so that any range of numbers is about average work. A thread works through
+ * the groups of a head in sequence order, which is the order in which keys are packed. */
 static void attention_forward(const struct kernel_team *team, const struct kernel_attention *a) {
 #pragma omp parallel num_threads(team->threads)
     {
         struct forward w;
         forward_scratch(&w, team, a);
-        const int64_t panels = attention_panels(a->seq_q), together = panels_together(a, omp_get_num_threads());
-        const int64_t groups = (panels + together - 1) / together;
+        const int64_t panels = attention_panels(a->seq_q), per_group = panels_per_group(a, omp_get_num_threads());
+        const int64_t groups = (panels + per_group - 1) / per_group;
         const struct kernel_range range = kernel_share(a->batch * a->heads * groups, 1);
         for (int64_t i = range.begin, next; i < range.end; i = next) {
             int64_t head = i / groups, begin = i % groups, end;
             next = attention_min((head + 1) * groups, range.end);
             end = begin + next - i;
             for (int64_t g = 0; g < groups; g++) {
-                int64_t number = 2 * g < groups ? 2 * g : 2 * (groups - 1 - g) + 1, first = g * together;
+                int64_t number = 2 * g < groups ? 2 * g : 2 * (groups - 1 - g) + 1, first = g * per_group;
                 if (number < begin || number >= end) continue;
-                forward_panels(&w, head / a->heads, head % a->heads, first, attention_min(together, panels - first));
+                forward_panels(&w, head / a->heads, head % a->heads, first, attention_min(per_group, panels - first));
             }
         }
     }

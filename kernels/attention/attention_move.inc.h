@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Moves between strided rows of either dtype and FP32 blocks, transposing where lanes are to hold tokens. Needs
+ * Copies between strided rows of either dtype and FP32 blocks, transposed if lanes are to hold tokens. Needs
  * KERNEL_LANES; all is static. */
 #ifndef TOISE_KERNELS_ATTENTION_ATTENTION_MOVE_INC_H
 #define TOISE_KERNELS_ATTENTION_ATTENTION_MOVE_INC_H
@@ -8,21 +8,22 @@
 #include "attention/attention.h"
 #include "simd.inc.h"
 
-/* Rows of a strided operand: row r, column c at p[at + r * row + c]. */
+/* Rows of a strided operand: row r, column c is p[at + r * row + c]. */
 struct strided {
     enum kernel_dtype dtype;
     int64_t at, row, rows, columns;
 };
-/* Element (r, c) of it, in bytes from p; it may lie beyond the end. */
+/* Byte address of its element (r, c); it may be beyond the end. */
 SIMD_INLINE uintptr_t strided_byte(const struct strided *s, const void *p, int64_t r, int64_t c) {
     return (uintptr_t)p + (uintptr_t)((s->at + r * s->row + c) * (int64_t)kernel_dtype_bytes(s->dtype));
 }
 
-/* Rows are moved in their order and mostly come from beyond the caches, a row apart from the next one where no
- * hardware expects it: so what is some rows ahead is asked for, and where it goes, which was used a head ago. */
-#define MOVE_AHEAD 8
+/* Prefetch distance in rows. Rows are copied in order and mostly come from memory, with a stride that the hardware
+ * prefetcher does not follow. So the copies prefetch the source, and the destination, which was last used a head
+ * ago. */
+#define MOVE_PREFETCH_ROWS 8
 
-/* A vector of row r from column c on, or as much as the columns leave; `whole`: all of it. t is s->dtype. */
+/* A vector of row r from column c, or as much as the columns allow; `whole`: all of it. t is s->dtype. */
 SIMD_INLINE vf strided_get(const struct strided *s, enum kernel_dtype t, const bool whole, const void *p, int64_t r,
                            int64_t c) {
     const int64_t at = s->at + r * s->row + c;
@@ -36,7 +37,8 @@ SIMD_INLINE void strided_put(const struct strided *s, enum kernel_dtype t, const
     else
         vf_put_left(t, p, at, s->columns - c, x);
 }
-/* BODY, a call, with constants t and whole: whether rows of s are whole vectors, and `full`, what else it needs. */
+/* Runs BODY, a call, with constants t and `whole`. `whole`: rows of s are whole vectors and the condition `full`
+ * holds. */
 #define STRIDED(s, full, BODY)                                                                                         \
     do {                                                                                                               \
         const bool all = (full) && (s)->columns % KERNEL_LANES == 0;                                                   \
@@ -59,12 +61,12 @@ SIMD_INLINE void pack_rows_as(const struct strided *s, enum kernel_dtype t, cons
                               float factor, float *block, int64_t width) {
     for (int64_t r = 0; r < s->rows; r++, block += width)
         for (int64_t c = 0; c < s->columns; c += KERNEL_LANES) {
-            __builtin_prefetch((const void *)strided_byte(s, p, r + MOVE_AHEAD, c));
-            __builtin_prefetch(block + MOVE_AHEAD * width + c, 1);
+            __builtin_prefetch((const void *)strided_byte(s, p, r + MOVE_PREFETCH_ROWS, c));
+            __builtin_prefetch(block + MOVE_PREFETCH_ROWS * width + c, 1);
             vf_store(block + c, strided_get(s, t, whole, p, r, c) * factor);
         }
 }
-/* block[r][c] = factor * p's, rows `width` apart; block holds whole vectors a row. */
+/* block[r][c] = factor * element (r, c) of p. Rows of the block are `width` apart and hold whole vectors. */
 static void pack_rows(struct strided s, const void *p, float factor, float *block, int64_t width) {
     STRIDED(&s, true, pack_rows_as(&s, t, whole, p, factor, block, width));
 }
@@ -73,7 +75,7 @@ SIMD_INLINE void unpack_rows_as(const struct strided *s, enum kernel_dtype t, co
                                 const float *block, int64_t width) {
     for (int64_t r = 0; r < s->rows; r++, block += width)
         for (int64_t c = 0; c < s->columns; c += KERNEL_LANES) {
-            __builtin_prefetch((const void *)strided_byte(s, p, r + MOVE_AHEAD, c), 1);
+            __builtin_prefetch((const void *)strided_byte(s, p, r + MOVE_PREFETCH_ROWS, c), 1);
             strided_put(s, t, whole, p, r, c, vf_load(block + c));
         }
 }
@@ -97,7 +99,7 @@ SIMD_INLINE void pack_panel_as(const struct strided *s, enum kernel_dtype t, con
                 if (whole || c + i < s->columns) vf_store(panel + (c + i) * ATTENTION_PANEL + r, x[i]);
         }
 }
-/* panel[c][lane r] = factor * p's; lanes beyond its rows are 0. */
+/* panel[c][lane r] = factor * element (r, c) of p; lanes beyond its rows are 0. */
 static void pack_panel(struct strided s, const void *p, float factor, float *panel) {
     STRIDED(&s, s.rows == ATTENTION_PANEL, pack_panel_as(&s, t, whole, p, factor, panel));
 }
@@ -120,7 +122,7 @@ SIMD_INLINE void unpack_panel_as(const struct strided *s, enum kernel_dtype t, c
                 if (whole || r + i < s->rows) strided_put(s, t, whole, p, r + i, c, x[i]);
         }
 }
-/* p's row r = factor[r] * lane r of the panel */
+/* Row r of p = factor[r] * lane r of the panel. */
 static void unpack_panel(struct strided s, void *p, const float *factor, const float *panel) {
     STRIDED(&s, s.rows == ATTENTION_PANEL, unpack_panel_as(&s, t, whole, p, factor, panel));
 }

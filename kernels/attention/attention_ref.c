@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Attention in plain C, one query row or one key row at a time, FP64 inside; builds anywhere, needs no scratch.
- * The gradients of a query and of a key each recompute their scores, so rows are independent of each other. */
+ * Attention in plain C, one query row or one key row at a time, FP64 inside. Builds anywhere and needs no scratch. The
+ * gradients of queries and of keys each recompute the scores, so rows are independent of each other. */
 #include <math.h>
 
 #include "attention/attention.h"
@@ -31,7 +31,7 @@ static void add(int64_t n, double factor, const double *x, double *y) {
     for (int64_t c = 0; c < n; c++) y[c] += factor * x[c];
 }
 
-/* of query r, which is q, and key j, which is k */
+/* of query r, whose vector is q, and key j, whose vector is k */
 static double score(const struct kernel_attention *a, struct row r, int64_t j, const double *q, const double *k) {
     int64_t distance = a->k_offset + j - a->q_offset - r.t;
     return dot(a->head_dim, q, k) * (double)a->scale + (double)attention_slope(a, r.h) * (double)distance;
@@ -47,7 +47,7 @@ static void forward_row(const struct kernel_attention *a, struct row r) {
         load(a->dtype, a->k, attention_kv(a, r.b, kv, j), d, k);
         load(a->dtype, a->v, attention_kv(a, r.b, kv, j), d, v);
         double s = score(a, r, j, q, k);
-        if (s > highest) { /* what was summed so far counts less */
+        if (s > highest) { /* rescale what was summed so far */
             double keep = exp(highest - s);
             for (int64_t c = 0; c < d; c++) o[c] *= keep;
             sum *= keep;
@@ -91,7 +91,8 @@ static void query_load(const struct kernel_attention *a, struct row r, struct qu
     x->lse = (double)a->lse[attention_lse(a, r.b, r.h, r.t)];
 }
 
-/* The probability of key j, which is k, for a query that sees it (so its lse is finite), and the gradient of q.k. */
+/* The probability of key j, whose vector is k, for a query that sees it (so its lse is finite), and the gradient of
+ * q.k. */
 static double probability(const struct kernel_attention *a, const struct query *x, int64_t j, const double *k) {
     return exp(score(a, x->r, j, x->q, k) - x->lse);
 }

@@ -1,28 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The products of attention: FP32 blocks in register tiles, of which scores may be seen in part. Needs KERNEL_LANES;
- * all is static. */
+ * The matrix products of attention: FP32 blocks in register tiles. Masked parts of the scores are skipped. Needs
+ * KERNEL_LANES; all is static. */
 #ifndef TOISE_KERNELS_ATTENTION_ATTENTION_TILE_INC_H
 #define TOISE_KERNELS_ATTENTION_ATTENTION_TILE_INC_H
 
 #include <math.h>
 
-#include "attention/attention_ahead.inc.h"
+#include "attention/attention_prefetch.inc.h"
 #include "simd.inc.h"
 
-/* Tile: enough accumulators to hide the latency of two FMA a cycle (4 to 5 cycles each), few enough to stay,
- * with a row of B and a broadcast element of A, in 32 (AVX-512) or 16 (AVX2) registers. */
+/* Tile: enough accumulators to hide the latency of two FMA a cycle (4 to 5 cycles each), and few enough for 32
+ * (AVX-512) or 16 (AVX2) registers, together with a row of B and a broadcast element of A. */
 #define TILE_ROWS (KERNEL_LANES == 16 ? 8 : 6)
 #define TILE_VECTORS 2
 #define TILE_COLUMNS (TILE_VECTORS * KERNEL_LANES)
-#define PANEL_STRIPS (ATTENTION_PANEL / TILE_COLUMNS)
+#define PANEL_TILES (ATTENTION_PANEL / TILE_COLUMNS)
 _Static_assert(ATTENTION_PANEL % TILE_COLUMNS == 0, "a panel is whole tiles");
 
 #define POLL_FLOPS 1e7 /* about 100 us of vector FMA */
 
-/* C[m,n] = C * keep[column] + A[m,depth] B[depth,n], n in whole tiles; keep NULL: C is not read. The scores of a block
- * are [row][lane]; of each strip of TILE_COLUMNS lanes only the rows in `seen` (NULL: all) are worked on.
- * `ahead` goes on between tiles. */
+/* C[m,n] = C * keep[column] + A[m,depth] B[depth,n], n in whole tiles. keep NULL: C is not read. A block of scores
+ * is [row][lane]; in each tile column only the rows in `seen` are computed (NULL: all). `prefetch` continues between
+ * tiles. */
 struct product {
     int64_t m, n, depth;
     const float *a, *b;
@@ -30,10 +30,10 @@ struct product {
     const float *keep;
     float *c;
     const struct kernel_range *seen;
-    struct ahead *ahead;
+    struct prefetch *prefetch;
 };
 
-/* Rows i .. of C, columns j .., from columns `depth` of A. */
+/* A tile of C at row i and column j, over the range `depth`. */
 SIMD_INLINE void tile(const struct product *p, const int rows, int64_t a_row, int64_t a_column, int64_t i, int64_t j,
                       struct kernel_range depth) {
     const float *restrict a = p->a + i * a_row, *restrict b = p->b + j;
@@ -55,12 +55,12 @@ SIMD_INLINE void tile(const struct product *p, const int rows, int64_t a_row, in
         for (int v = 0; v < TILE_VECTORS; v++) vf_store(c + r * p->c_row + v * KERNEL_LANES, sum[r][v]);
 }
 
-/* Rows of the next tile: low tiles hide less latency, so the last two share what is left between them. */
+/* Rows of the next tile. Low tiles hide less latency, so the last two share the remaining rows equally. */
 static inline int64_t tile_rows(int64_t left) {
     return left >= 2 * TILE_ROWS ? TILE_ROWS : left > TILE_ROWS ? (left + 1) / 2 : left;
 }
 
-/* A tile of up to TILE_ROWS rows, each height compiled for itself. */
+/* A tile of up to TILE_ROWS rows; each height is compiled separately. */
 SIMD_INLINE void tile_of(const struct product *p, int64_t rows, int64_t a_row, int64_t a_column, int64_t i, int64_t j,
                          struct kernel_range depth) {
 #define TILE_OF(n) else if (rows == (n)) tile(p, n, a_row, a_column, i, j, depth)
@@ -77,8 +77,8 @@ SIMD_INLINE void tile_of(const struct product *p, int64_t rows, int64_t a_row, i
 #undef TILE_OF
 }
 
-/* A is stored by rows, a_step apart; C's rows may be seen in part. A row of tiles goes over all strips that see the
- * same rows, so that A is read once. */
+/* A is stored by rows, a_step apart. Only the `seen` rows of C are computed. A row of tiles spans all tile columns
+ * with the same `seen` rows, so that A is read once. */
 static void multiply_rows(struct product p) {
     struct kernel_range seen = {0, p.m};
     for (int64_t j = 0, next; j < p.n; j = next) {
@@ -89,17 +89,17 @@ static void multiply_rows(struct product p) {
             next += TILE_COLUMNS;
         for (int64_t i = seen.begin, rows; i < seen.end; i += rows) {
             rows = tile_rows(seen.end - i);
-            ahead_fetch(p.ahead);
+            prefetch_lines(p.prefetch);
             for (int64_t c = j; c < next; c += TILE_COLUMNS)
                 tile_of(&p, rows, p.a_step, 1, i, c, (struct kernel_range){0, p.depth});
         }
     }
 }
-/* A is stored by columns, a_step apart; B's rows may be seen in part. */
+/* A is stored by columns, a_step apart. Only the `seen` rows of B are used. */
 static void multiply_columns(struct product p) {
     for (int64_t i = 0, rows; i < p.m; i += rows) {
         rows = tile_rows(p.m - i);
-        ahead_fetch(p.ahead);
+        prefetch_lines(p.prefetch);
         for (int64_t j = 0; j < p.n; j += TILE_COLUMNS) {
             struct kernel_range depth = p.seen ? p.seen[j / TILE_COLUMNS] : (struct kernel_range){0, p.depth};
             tile_of(&p, rows, 1, p.a_step, i, j, depth);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The blocked matmul: blocks of rows, columns and k are packed into team->scratch, then multiplied micro-tile by
- * micro-tile on a grid of threads. Threads never share k, so neither races nor their number change a bit. Each
- * instruction set's file defines GEMM_VARIANT, KERNEL_LANES, GEMM_MR, GEMM_NV, GEMM_B_STATIONARY, and GEMM_PAIRS with
- * tile_dot() where it has them, and includes this. */
+ * The blocked matmul. It packs blocks of rows, columns and k into team->scratch, then multiplies them micro-tile by
+ * micro-tile on a grid of threads. Threads never split k, so neither races nor the thread count change a bit. The file
+ * of each instruction set defines GEMM_VARIANT, KERNEL_LANES, GEMM_MR, GEMM_NV and GEMM_B_STATIONARY, then includes
+ * this. If it has a BF16 dot it also defines GEMM_PAIRS and tile_dot(). */
 #ifndef TOISE_KERNELS_GEMM_BLOCKED_INC_H
 #define TOISE_KERNELS_GEMM_BLOCKED_INC_H
 
@@ -11,11 +11,11 @@
 #include "gemm/pack_block.inc.h"
 #include "gemm/thin.inc.h"
 
-/* A column panel of the block, and what its tiles have in common. */
+/* A column panel of the block, and what its tiles share. */
 struct blocked_column {
     int64_t panel, j, cols;
-    const float *bias; /* where the tile can add it: FP32 out, first block of k */
-    bool direct;       /* whole tiles go from registers into C */
+    const float *bias; /* if the tile can add it: FP32 out, first block of k */
+    bool direct;       /* whole tiles are stored from registers into C */
     tile_fn *multiply;
     struct tile_operands t;
 };
@@ -33,8 +33,8 @@ static struct blocked_column blocked_column(const struct blocked_problem *x, con
     return c;
 }
 
-/* Through a buffer: tiles at C's edges, and BF16, which is rounded once, after the last block of k. FP32 adds bias and
- * D with the first block, BF16 with the last. */
+/* Through a buffer: tiles at C's edges, and BF16, which is rounded once, after the last block of k. FP32 adds bias
+ * and D with the first block, BF16 with the last. */
 static __attribute__((noinline)) void blocked_tile_buffered(const struct blocked_problem *x,
                                                             const struct blocked_block *at,
                                                             const struct blocked_column *c, int64_t row_panel,
@@ -55,7 +55,7 @@ static __attribute__((noinline)) void blocked_tile_buffered(const struct blocked
     epilogue_tile(tile, rows, c->cols, g->in, g->bias, c->j, KERNEL_BF16, d, (kernel_bf16 *)g->c + offset, g->ldc);
 }
 
-/* Tile (row panel, column panel) of the block. FP32 accumulates in C itself. */
+/* Tile (row panel, column panel) of the block. FP32 accumulates in C. */
 SIMD_INLINE void blocked_tile(const struct blocked_problem *x, struct blocked_block *at, struct blocked_column *c,
                               int64_t row_panel) {
     const struct kernel_gemm *g = x->g;
@@ -74,15 +74,15 @@ SIMD_INLINE void blocked_tile(const struct blocked_problem *x, struct blocked_bl
     blocked_work(x, at, at->words * GEMM_TILE);
 }
 
-/* The tiles of rows begin .. end in column panel j; panel `next` of B is prefetched meanwhile. */
+/* The tiles of row panels begin .. end in column panel j. It prefetches panel `next` of B meanwhile. */
 static void blocked_column_tiles(const struct blocked_problem *x, struct blocked_block *at, int64_t begin, int64_t end,
                                  int64_t j, int64_t next, bool packed) {
-    const struct blocked_ahead ahead = blocked_ahead(x, at, next, packed);
+    const struct blocked_prefetch prefetch = blocked_prefetch(x, at, next, packed);
     struct blocked_column c = blocked_column(x, at, j);
     for (int64_t i = begin; i < end; i++) {
-        const bool fetch = i - begin < ahead.tiles;
-        c.t.ahead = fetch ? ahead.at + (i - begin) * ahead.apart : (const char *)c.t.b;
-        c.t.ahead_step = fetch ? ahead.step : 0;
+        const bool fetch = i - begin < prefetch.tiles;
+        c.t.prefetch = fetch ? prefetch.at + (i - begin) * prefetch.tile_stride : (const char *)c.t.b;
+        c.t.prefetch_step = fetch ? prefetch.step : 0;
         blocked_read_a(x, at, i, &c.t);
         blocked_tile(x, at, &c, i);
     }
@@ -116,7 +116,7 @@ static void blocked_multiply_a_stationary(const struct blocked_problem *x, struc
         for (int64_t i = rows.begin; i < rows.end; i++) {
             for (int64_t j = j0; j < j1; j++) {
                 struct blocked_column c = blocked_column(x, at, j);
-                c.t.ahead = (const char *)c.t.b, c.t.ahead_step = 0; /* the hardware follows the panels by itself */
+                c.t.prefetch = (const char *)c.t.b, c.t.prefetch_step = 0; /* the hardware prefetches these */
                 blocked_read_a(x, at, i, &c.t);
                 blocked_tile(x, at, &c, i);
             }
@@ -124,7 +124,7 @@ static void blocked_multiply_a_stationary(const struct blocked_problem *x, struc
     }
 }
 
-/* Few rows: the sums of a stretch of columns over the block's k, which then end as other tiles do. */
+/* Few rows: the sums of a range of columns over the block's k, then the same end as other tiles. */
 static void blocked_multiply_thin(const struct blocked_problem *x, struct blocked_block *at) {
     const struct kernel_range rows = at->my_rows, columns = at->my_columns;
     const int64_t row_panels = rows.end - rows.begin;
@@ -169,8 +169,8 @@ static void blocked_block(const struct blocked_problem *x, struct blocked_block 
 #pragma omp barrier
 }
 
-/* The thread grid: the split into rows and columns with the smallest largest part; columns first, since each thread
- * then keeps less of B in its L2. A thread alone in its grid row or column packs for itself. */
+/* The thread grid: the split into rows and columns whose largest part is smallest. Columns are preferred, since each
+ * thread then keeps less of B in its L2. A thread that is alone in its grid row or column packs for itself. */
 static void blocked_grid(struct blocked_problem *x) {
     const int64_t threads = omp_get_num_threads();
     const int64_t rows = blocked_panels(x->rows.size, GEMM_MR), columns = blocked_panels(x->columns.size, GEMM_NR);
@@ -187,7 +187,7 @@ static void blocked_grid(struct blocked_problem *x) {
                      threads * BLOCKED_TOGETHER * GEMM_NR <= x->columns.size;
 }
 
-/* On every thread, with an *x of its own that it completes. */
+/* Runs on every thread; each completes its own copy of *x. */
 static void blocked_run(struct blocked_problem *x) {
     struct blocked_block at = {.me = omp_get_thread_num()};
     blocked_grid(x);
@@ -205,8 +205,8 @@ static void blocked_run(struct blocked_problem *x) {
     }
 }
 
-/* Packing a word costs about a cycle, and saves about as much for each panel of the other operand. With few panels, and
- * where all is in L2 so that strides do not hurt, tiles read FP32 operands in place. */
+/* Packing a word costs about a cycle and saves about as much for each panel of the other operand. With few panels,
+ * and if everything is in L2 so that strides cost little, tiles read FP32 operands in place. */
 static void blocked_choose_in_place(struct blocked_problem *x, const struct kernel_caches *caches) {
     const struct kernel_gemm *g = x->g;
     const int64_t l2 = caches && caches->l2 > 0 ? caches->l2 : 512 << 10;
@@ -227,7 +227,7 @@ static void blocked_facts(struct kernel_blocking *blocking, const struct kernel_
     blocking_choose(blocking, caches);
 }
 
-/* Below this many multiplications, some 10 us, other threads would hardly be awake before it is done. */
+/* Below this many multiplications (some 10 us) the work would be done before other threads wake up. */
 static const int64_t blocked_alone = 1 << 19;
 
 static void blocked_gemm(const struct kernel_team *team, const struct kernel_gemm *g) {
@@ -237,7 +237,7 @@ static void blocked_gemm(const struct kernel_team *team, const struct kernel_gem
                                 .a = {g->a, g->lda, g->m, g->k, g->a_trans, g->in},
                                 .b = {g->b, g->ldb, g->n, g->k, !g->b_trans, g->in}};
     blocked_facts(&x.blocking, team->caches);
-    /* the longer of m and n takes the longer blocks, so that the other's operand is packed less often */
+    /* the longer of m and n gets the longer blocks, so that the other operand is packed less often */
     const bool tall = g->m > g->n;
     const int64_t most_rows = tall ? x.blocking.nc_long : x.blocking.nc_short;
     const int64_t most_columns = tall ? x.blocking.nc_short : x.blocking.nc_long;
@@ -249,14 +249,14 @@ static void blocked_gemm(const struct kernel_team *team, const struct kernel_gem
     x.sums = (float *)(void *)(x.b_panels + (most_columns + BLOCKING_PANEL_MAX) * BLOCKING_KC_MAX);
     blocked_choose_in_place(&x, team->caches);
     if (team->threads == 1 || g->m * g->n * g->k <= blocked_alone) {
-        blocked_run(&x); /* without a region: the barriers of one of a single thread are system calls */
+        blocked_run(&x); /* no parallel region: even with one thread its barriers are system calls */
         return;
     }
 #pragma omp parallel num_threads(team->threads) firstprivate(x)
     blocked_run(&x);
 }
 
-/* All of B as the caller keeps it. */
+/* Packs all of B into the caller's buffer. */
 static void blocked_pack(const struct kernel_team *team, const struct kernel_gemm *g, void *packed) {
     const struct pack_operand b = {g->b, g->ldb, g->n, g->k, !g->b_trans, g->in};
     const int64_t words = pack_words(g->k);

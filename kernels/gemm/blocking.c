@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A matmul's blocking in words, and the scratch it needs for any shape, caches and variant: one block of A, one of B
+ * Explains a matmul's blocking in text. Gives the scratch for any shape, caches and variant: one block of A, one of B
  * and one of sums. */
 #include <stdio.h>
 
@@ -9,7 +9,7 @@
 
 size_t kernel_gemm_scratch(int threads) {
     const size_t nc_short = BLOCKING_NC_SHORT + BLOCKING_PANEL_MAX, nc_long = BLOCKING_NC_LONG + BLOCKING_PANEL_MAX;
-    (void)threads; /* they share the blocks */
+    (void)threads; /* threads share the blocks */
     return 4 * (nc_short * BLOCKING_KC_MAX + nc_long * BLOCKING_KC_MAX + nc_short * nc_long);
 }
 

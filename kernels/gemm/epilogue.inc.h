@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What becomes of a tile's sums: bias, D and rounding where the tile could not be written straight into C, and the
- * passes fused into the matmul. */
+ * The epilogue of a tile: bias, D and rounding if the tile could not be written straight into C, and the passes fused
+ * into the matmul. */
 #ifndef TOISE_KERNELS_GEMM_EPILOGUE_INC_H
 #define TOISE_KERNELS_GEMM_EPILOGUE_INC_H
 
@@ -10,7 +10,7 @@
 
 _Static_assert(GEMM_NR % PART == 0, "a tile's rows are whole parts");
 
-/* c = sums + bias + d, n elements from `at` on; sums are PART long */
+/* c = sums + bias + d for n elements from `at`; `sums` holds PART floats */
 SIMD_INLINE void epilogue_part(const float *sums, enum kernel_dtype in, const void *bias, int64_t column,
                                enum kernel_dtype out, const void *d, void *c, int64_t at, int64_t n) {
     struct part x = row_get(KERNEL_F32, sums, 0, PART);
@@ -37,7 +37,7 @@ static void epilogue_tile(const float *sums, int64_t rows, int64_t cols, enum ke
         epilogue_tile_as(sums, rows, cols, in, bias, column, KERNEL_BF16, d, c, ld);
 }
 
-/* What the epilogue reads or writes beside C comes into L1 while the tile's sums are made. */
+/* Prefetches what the epilogue reads or writes besides C into L1, while the tile's sums are computed. */
 SIMD_INLINE void epilogue_prefetch(const struct kernel_gemm *g, int64_t at) {
     const int64_t element = (int64_t)kernel_dtype_bytes(g->out);
     const uintptr_t row = (uintptr_t)(g->epilogue == KERNEL_EPILOGUE_GELU ? g->y : g->x) + (uintptr_t)(at * element);
@@ -54,7 +54,7 @@ SIMD_INLINE void epilogue_apply_as(enum kernel_dtype t, const struct kernel_gemm
             PARTS(0, cols, 0, gelu_backward_part(t, g->x, g->c, g->c, at + i, n, false));
     }
 }
-/* The epilogue over rows x cols of C from element `at` on, as they are stored and still in L1. */
+/* Applies the epilogue to rows x cols of C from element `at`, as stored and still in L1. */
 static __attribute__((noinline)) void epilogue_apply(const struct kernel_gemm *g, int64_t at, int64_t rows,
                                                      int64_t cols) {
     if (g->out == KERNEL_F32)

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * kernel_gemm on 512-bit FMA. Tile: 14 x 2 vectors of sums, two of B and two of A in flight are the 32 registers, and
- * 28 sums are more than the 8 that two units of latency 4 need. A word of k is 28 FMAs, 14 cycles, for 16 loads. A
- * is stationary: its panel of 14 rows lets kc be more than twice what 32 columns of B would, and B streams from L2 at
- * 128 bytes every 14 cycles, of the 64 a cycle that L2 gives. L1 of 48 KB: kc = 512 words, 14 x 512 x 4 = 28 KB of A.
- * C, 56 vector moves, comes once every 512 x 14 = 7,168 cycles. L2 of 1 MB: MC = 192 columns, 384 KB. */
+ * kernel_gemm on 512-bit FMA.
+ * Tile: 14 x 2 vectors of sums, two of B and two of A in flight use all 32 registers. Two units of latency 4 need 8
+ * sums; there are 28. A word of k is 28 FMAs, 14 cycles, and 16 loads.
+ * A is stationary: with its panel of 14 rows, kc can be more than twice what 32 columns of B would allow. B streams
+ * from L2 at 128 bytes every 14 cycles; L2 gives 64 a cycle.
+ * L1 of 48 KB: kc = 512 words, 14 x 512 x 4 = 28 KB of A. C, 56 vector moves, comes once every 512 x 14 = 7,168
+ * cycles. L2 of 1 MB: MC = 192 columns, 384 KB. */
 #define GEMM_VARIANT "avx512"
 #define KERNEL_LANES 16
 #define GEMM_MR 14
@@ -20,6 +22,6 @@ void kernel_gemm_pack_avx512(const struct kernel_team *team, const struct kernel
     blocked_pack(team, g, packed);
 }
 void kernel_gemm_blocking_avx512(const struct kernel_caches *caches, enum kernel_dtype in, struct kernel_blocking *b) {
-    (void)in; /* BF16 is widened while it is packed */
+    (void)in; /* packing widens BF16 */
     blocked_facts(b, caches);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * kernel_gemm by OpenBLAS, the backend to beat, and FP64 for references; the one file that knows cblas.h.
- * OpenBLAS has FP32 only: BF16, a packed B, and what its 32-bit sizes cannot say, go to the best variant of ours. It
- * brings its own threads, set to the team's. It cannot be polled inside, so the poll comes before and after. */
+ * kernel_gemm by OpenBLAS, the backend to beat, and FP64 for references. Only this file knows cblas.h. OpenBLAS has
+ * FP32 only. BF16, a packed B and sizes beyond its 32 bits go to toise's best variant. It has its own threads, set to
+ * the team's number. It cannot poll, so the poll comes before and after. */
 #include <cblas.h>
 #include <string.h>
 
@@ -13,7 +13,7 @@ static bool fits(int64_t x) {
     return x > 0 && x <= INT32_MAX;
 }
 
-/* The caller's table under the backend TOISE: of the instruction set of its peak loop. */
+/* The caller's table with the backend TOISE, for the instruction set of its peak loop. */
 static struct kernel_ops own_ops(const struct kernel_team *team) {
     const char *name = team->ops ? kernel_variant(team->ops, "peak") : NULL;
     enum kernel_isa isa = KERNEL_ISA_ref;
@@ -24,7 +24,7 @@ static struct kernel_ops own_ops(const struct kernel_team *team) {
     return own;
 }
 
-/* The epilogue as a pass of its own: at once where C's rows follow each other, else row by row. */
+/* The epilogue as a separate pass: one call if C is contiguous, else row by row. */
 static void pass_over(const struct kernel_team *team, const struct kernel_gemm *g) {
     const struct kernel_ops own = own_ops(team);
     const bool whole = g->ldc == g->n;
@@ -38,7 +38,7 @@ static void pass_over(const struct kernel_team *team, const struct kernel_gemm *
     }
 }
 
-/* C = bias + D, which sgemm then adds to; C is D already where they are one */
+/* C = bias + D, to which sgemm then adds. If D is C, C already holds it. */
 static void start_from(const struct kernel_team *team, const struct kernel_gemm *g) {
     const float *bias = g->bias, *d = g->d;
     float *c = g->c;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * kernel_gemm in plain C, to be read rather than to be fast: any dtype, any layout, FP32 sums, k in order. */
+ * kernel_gemm in plain C, for reading rather than speed: any dtype, any layout, FP32 sums, k in order. */
 #include "declare.h"
 #include "gelu.inc.h"
 #include "scalar.h"
 #include "split.h"
 
-enum { STRIP = 64 }; /* sums kept at a time, so that B is read along its rows where it has them */
+enum { SUMS = 64 }; /* sums computed at a time, so that B is read along its rows if it is stored so */
 
-/* sum[j] = row i of op(A) times column first + j of op(B); a packed B is its columns, in FP32 */
-static void strip_multiply(const struct kernel_gemm *g, int64_t i, int64_t first, int64_t count, float sum[STRIP]) {
+/* sum[j] = row i of op(A) times column first + j of op(B). A packed B holds its columns, in FP32. */
+static void sums_multiply(const struct kernel_gemm *g, int64_t i, int64_t first, int64_t count, float sum[SUMS]) {
     const enum kernel_dtype t = g->b_packed ? KERNEL_F32 : g->in;
     const int64_t b_row = g->b_packed || g->b_trans ? 1 : g->ldb;
     const int64_t b_column = g->b_packed ? g->k : g->b_trans ? g->ldb : 1;
@@ -20,13 +20,13 @@ static void strip_multiply(const struct kernel_gemm *g, int64_t i, int64_t first
     }
 }
 
-static void strip_epilogue(const struct kernel_gemm *g, int64_t i, int64_t first, int64_t count, float sum[STRIP]) {
+static void sums_epilogue(const struct kernel_gemm *g, int64_t i, int64_t first, int64_t count, float sum[SUMS]) {
     for (int64_t j = 0; j < count; j++) {
         const int64_t at = i * g->ldc + first + j;
         if (g->bias) sum[j] += scalar_get(g->in, g->bias, first + j);
         if (g->d) sum[j] += scalar_get(g->out, g->d, at);
         scalar_put(g->out, g->c, at, sum[j]);
-        const double c = scalar_get(g->out, g->c, at); /* as it is stored */
+        const double c = scalar_get(g->out, g->c, at); /* as it was stored */
         if (g->epilogue == KERNEL_EPILOGUE_GELU)
             scalar_put(g->out, g->y, at, (float)gelu_of(c));
         else if (g->epilogue == KERNEL_EPILOGUE_GELU_GRAD)
@@ -38,12 +38,12 @@ void kernel_gemm_ref(const struct kernel_team *team, const struct kernel_gemm *g
 #pragma omp parallel num_threads(team->threads)
     {
         const struct kernel_range rows = kernel_share(g->m, 1);
-        float sum[STRIP];
+        float sum[SUMS];
         for (int64_t i = rows.begin; i < rows.end; i++) {
-            for (int64_t j = 0; j < g->n; j += STRIP) {
-                const int64_t count = g->n - j < STRIP ? g->n - j : STRIP;
-                strip_multiply(g, i, j, count, sum);
-                strip_epilogue(g, i, j, count, sum);
+            for (int64_t j = 0; j < g->n; j += SUMS) {
+                const int64_t count = g->n - j < SUMS ? g->n - j : SUMS;
+                sums_multiply(g, i, j, count, sum);
+                sums_epilogue(g, i, j, count, sum);
             }
             kernel_poll(team);
         }
@@ -59,7 +59,7 @@ void kernel_gemm_pack_ref(const struct kernel_team *team, const struct kernel_ge
     }
 }
 
-/* No blocking: a strip of sums at a time, against B in place or its columns. */
+/* No blocking: SUMS sums at a time, from B in place or its packed columns. */
 void kernel_gemm_blocking_ref(const struct kernel_caches *caches, enum kernel_dtype in, struct kernel_blocking *b) {
     (void)caches, (void)in;
     *b = (struct kernel_blocking){

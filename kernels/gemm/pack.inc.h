@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Operands into panels of words, in the order in which a tile reads them. An operand is seen as rows of k numbers
- * (rows of op(A), columns of op(B)): contiguous along k, or strided, stored [k, rows]. Beyond the last row and the last
- * k: zeros, so that tiles need no edges. BF16 is widened to FP32 words unless GEMM_PAIRS is defined. */
+ * Packs operands into panels of words, in the order in which a tile reads them. An operand is a set of rows of k
+ * numbers (rows of op(A), columns of op(B)): contiguous along k, or strided, stored [k, rows]. Rows and k are padded
+ * with zeros, so that tiles need no edge cases. BF16 is widened to FP32 words unless GEMM_PAIRS is defined. */
 #ifndef TOISE_KERNELS_GEMM_PACK_INC_H
 #define TOISE_KERNELS_GEMM_PACK_INC_H
 
@@ -29,7 +29,7 @@ SIMD_INLINE void pack_store(uint32_t *to, vu x) {
     vf_store((float *)(void *)to, (vf)x);
 }
 
-/* KERNEL_LANES words of one row from k = p on, contiguous. `whole`: all of them are there */
+/* KERNEL_LANES words of one row from k = p, contiguous. `whole`: all of them exist. */
 SIMD_INLINE vu pack_load_contiguous(const struct pack_operand *x, enum kernel_dtype t, bool whole, int64_t row,
                                     int64_t p) {
     const int64_t at = row * x->ld + p, left = x->k - p;
@@ -37,7 +37,7 @@ SIMD_INLINE vu pack_load_contiguous(const struct pack_operand *x, enum kernel_dt
 #ifdef GEMM_PAIRS
     (void)t;
     vu pairs = {0};
-    if (whole || left >= 2 * KERNEL_LANES) /* apart, since the copy of a known size is one load */
+    if (whole || left >= 2 * KERNEL_LANES) /* a separate case, since a copy of constant size is one load */
         memcpy(&pairs, (const kernel_bf16 *)x->data + at, sizeof pairs);
     else
         memcpy(&pairs, (const kernel_bf16 *)x->data + at, (size_t)left * sizeof(kernel_bf16));
@@ -47,7 +47,7 @@ SIMD_INLINE vu pack_load_contiguous(const struct pack_operand *x, enum kernel_dt
 #endif
 }
 
-/* the same word of KERNEL_LANES rows, strided */
+/* The same word of KERNEL_LANES rows, strided. */
 SIMD_INLINE vu pack_load_strided(const struct pack_operand *x, enum kernel_dtype t, bool whole, int64_t row,
                                  int64_t p) {
     const int64_t at = p * x->ld + row, left = x->rows - row;
@@ -63,25 +63,26 @@ SIMD_INLINE vu pack_load_strided(const struct pack_operand *x, enum kernel_dtype
 #endif
 }
 
-/* Prefetches element (p, row) of a strided operand, which may be beyond its end. */
+/* Prefetches element (p, row) of a strided operand; it may be beyond its end. */
 SIMD_INLINE void pack_fetch(const struct pack_operand *x, enum kernel_dtype t, int64_t p, int64_t row) {
     const uintptr_t at = (uintptr_t)x->data + (uintptr_t)(p * x->ld + row) * kernel_dtype_bytes(t);
     __builtin_prefetch((const void *)at, 0, 2);
 }
 
-/* `words` words from k = p on of `panels` panels of `width` rows from `row` on, as [words][width], `apart` words from
- * panel to panel; strided. Panels together, since each row of the operand is another page; and the same row of
- * the panels after these is fetched, since the hardware does not follow so many rows. */
+/* Packs a strided operand: `words` words from k = p of `panels` panels of `width` rows from `row`, as
+ * [words][width], panels `panel_stride` words apart. Several panels are packed together, because each row of the
+ * operand is on another page. The same row of the next panels is prefetched, because the hardware does not follow so
+ * many streams. */
 SIMD_INLINE void pack_strided_as(const struct pack_operand *x, enum kernel_dtype t, bool whole, int64_t row, int64_t p,
-                                 int64_t words, int width, int64_t panels, int64_t apart, uint32_t *to) {
+                                 int64_t words, int width, int64_t panels, int64_t panel_stride, uint32_t *to) {
     for (int64_t w = 0; w < words; w++, p += WORD_NUMBERS, to += width) {
         for (int64_t panel = 0; panel < panels; panel++) {
             pack_fetch(x, t, p, row + (panel + panels) * width);
             SIMD_UNROLL(4)
             for (int i = 0; i < width; i += KERNEL_LANES) {
-                uint32_t *const at = to + panel * apart + i;
+                uint32_t *const at = to + panel * panel_stride + i;
                 vu v = pack_load_strided(x, t, whole, row + panel * width + i, p);
-                /* what a whole vector writes beyond the width is written again with the next word, but for the last */
+                /* the next word overwrites what a vector stores beyond the width, except after the last word */
                 if (i + KERNEL_LANES <= width || w + 1 < words)
                     pack_store(at, v);
                 else
@@ -91,17 +92,17 @@ SIMD_INLINE void pack_strided_as(const struct pack_operand *x, enum kernel_dtype
     }
 }
 SIMD_INLINE void pack_strided(const struct pack_operand *x, int64_t row, int64_t p, int64_t words, int width,
-                              int64_t panels, int64_t apart, uint32_t *to) {
+                              int64_t panels, int64_t panel_stride, uint32_t *to) {
     const int64_t vectors = (width + KERNEL_LANES - 1) / KERNEL_LANES * KERNEL_LANES;
     if (row + (panels - 1) * width + vectors > x->rows)
-        pack_strided_as(x, x->dtype, false, row, p, words, width, panels, apart, to);
+        pack_strided_as(x, x->dtype, false, row, p, words, width, panels, panel_stride, to);
     else if (x->dtype == KERNEL_F32)
-        pack_strided_as(x, KERNEL_F32, true, row, p, words, width, panels, apart, to);
+        pack_strided_as(x, KERNEL_F32, true, row, p, words, width, panels, panel_stride, to);
     else
-        pack_strided_as(x, KERNEL_BF16, true, row, p, words, width, panels, apart, to);
+        pack_strided_as(x, KERNEL_BF16, true, row, p, words, width, panels, panel_stride, to);
 }
 
-/* One contiguous panel, as [words / LANES][width][LANES]: segments are copied as they are. */
+/* Packs one contiguous panel as [words / LANES][width][LANES], copying segments unchanged. */
 SIMD_INLINE void pack_contiguous(const struct pack_operand *x, int64_t row, int64_t p, int64_t words, int width,
                                  uint32_t *to) {
     for (int64_t w = 0; w < words; w += KERNEL_LANES, p += WORD_NUMBERS * KERNEL_LANES) {
@@ -116,7 +117,7 @@ SIMD_INLINE void pack_contiguous(const struct pack_operand *x, int64_t row, int6
     }
 }
 
-/* KERNEL_LANES words of KERNEL_LANES rows, of which `words` are wanted, turned. */
+/* Packs KERNEL_LANES words of KERNEL_LANES rows, transposed; `words` of them are needed. */
 SIMD_INLINE void pack_square(const struct pack_operand *x, enum kernel_dtype t, bool whole, int64_t row, int64_t p,
                              int64_t words, int width, uint32_t *to) {
     vf v[KERNEL_LANES];
@@ -128,8 +129,8 @@ SIMD_INLINE void pack_square(const struct pack_operand *x, enum kernel_dtype t, 
         if (whole || r < words) pack_store(to + r * width, (vu)v[r]);
 }
 
-/* One contiguous panel, as [words][width]; width in whole vectors. KERNEL_LANES rows at a time all the way,
- * since rows that are a power of two apart share the few places of one set of the cache. */
+/* Packs one contiguous panel as [words][width]; width is whole vectors. It takes KERNEL_LANES rows over all words at
+ * a time: more rows would conflict in one cache set if they are a power of two apart. */
 SIMD_INLINE void pack_transposed(const struct pack_operand *x, int64_t row, int64_t p, int64_t words, int width,
                                  uint32_t *to) {
     for (int i = 0; i < width; i += KERNEL_LANES) {

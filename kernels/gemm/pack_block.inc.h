@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Packs a block's panels, and prefetches for the next one. */
+ * Packs a block's panels and prefetches the next one. */
 #ifndef TOISE_KERNELS_GEMM_PACK_BLOCK_INC_H
 #define TOISE_KERNELS_GEMM_PACK_BLOCK_INC_H
 
 #include "gemm/problem.inc.h"
 
-/* Panels begin .. end of the block, but for those read in place. */
+/* Packs panels begin .. end of the block, except those that are read in place. */
 static void blocked_pack_a(const struct blocked_problem *x, struct blocked_block *at, int64_t begin, int64_t end) {
     const int64_t stride = blocked_a_stride(at->words), p = at->w * WORD_NUMBERS;
     while (begin < end && blocked_a_in_place(x, at, begin)) begin++;
@@ -21,8 +21,7 @@ static void blocked_pack_a(const struct blocked_problem *x, struct blocked_block
     }
 }
 
-/* As many panels of B as are packed together, `left` at most, from column `row` on, `words` words from k = p on;
- * returns how many. */
+/* Packs several panels of B together, at most `left`, from column `row`, `words` words from k = p. Returns how many. */
 SIMD_INLINE int64_t blocked_pack_columns(const struct pack_operand *b, int64_t row, int64_t p, int64_t words,
                                          int64_t left, uint32_t *to) {
     if (!b->strided) {
@@ -43,28 +42,27 @@ static void blocked_pack_b(const struct blocked_problem *x, struct blocked_block
     }
 }
 
-/* What a column of tiles prefetches of the next panel of B: of the panel, or of what it will be packed from.
- * Tile number n < tiles fetches as many lines as it has groups of words, `step` bytes from line to line, from at + n *
- * apart on. */
-struct blocked_ahead {
+/* What a column of tiles prefetches: the next panel of B, or the source it will be packed from. Tile n < tiles
+ * fetches one line per group of words, `step` bytes tile_stride, starting at `at` + n * tile_stride. */
+struct blocked_prefetch {
     const char *at;
-    int64_t tiles, apart, step;
+    int64_t tiles, tile_stride, step;
 };
 
-static struct blocked_ahead blocked_ahead(const struct blocked_problem *x, const struct blocked_block *at,
-                                          int64_t panel, bool packed) {
+static struct blocked_prefetch blocked_prefetch(const struct blocked_problem *x, const struct blocked_block *at,
+                                                int64_t panel, bool packed) {
     const int64_t groups = at->words / KERNEL_LANES, element = (int64_t)kernel_dtype_bytes(x->g->in);
     const int64_t row = at->j + panel * GEMM_NR, p = at->w * WORD_NUMBERS, ld = x->b.ld * element;
     const int64_t numbers = at->words * WORD_NUMBERS, left = x->b.rows - row;
-    if (panel >= at->my_columns.end || groups == 0 || x->b_in_place) return (struct blocked_ahead){0};
+    if (panel >= at->my_columns.end || groups == 0 || x->b_in_place) return (struct blocked_prefetch){0};
     if (packed)
-        return (struct blocked_ahead){(const char *)blocked_b(x, at, panel),
-                                      blocked_panels(at->words * GEMM_NR / 16, groups), groups * 64, 64};
+        return (struct blocked_prefetch){(const char *)blocked_b(x, at, panel),
+                                         blocked_panels(at->words * GEMM_NR / 16, groups), groups * 64, 64};
     if (x->b.strided)
-        return (struct blocked_ahead){(const char *)x->b.data + p * ld + row * element, blocked_panels(numbers, groups),
-                                      groups * ld, ld};
-    return (struct blocked_ahead){(const char *)x->b.data + row * ld + p * element, left < GEMM_NR ? left : GEMM_NR, ld,
-                                  numbers * element / groups};
+        return (struct blocked_prefetch){(const char *)x->b.data + p * ld + row * element,
+                                         blocked_panels(numbers, groups), groups * ld, ld};
+    return (struct blocked_prefetch){(const char *)x->b.data + row * ld + p * element, left < GEMM_NR ? left : GEMM_NR,
+                                     ld, numbers * element / groups};
 }
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A matmul cut into blocks, and where a block's panels are: packed into team->scratch, packed by the caller, or in
- * place where packing would not pay. */
+ * A matmul divided into blocks, and where a block's panels are: packed in team->scratch, packed by the caller, or in
+ * place if packing would not pay. */
 #ifndef TOISE_KERNELS_GEMM_PROBLEM_INC_H
 #define TOISE_KERNELS_GEMM_PROBLEM_INC_H
 
@@ -13,7 +13,7 @@
 _Static_assert(GEMM_MR <= (int)BLOCKING_PANEL_MAX && (int)GEMM_NR <= (int)BLOCKING_PANEL_MAX,
                "scratch holds one more panel than a block");
 
-/* How one dimension is cut: blocks of `size`, the last may be smaller. */
+/* How one dimension is divided: blocks of `size`, the last may be smaller. */
 struct blocked_cut {
     int64_t total, size, count;
 };
@@ -34,7 +34,7 @@ static int64_t blocked_panels(int64_t length, int64_t width) {
     return (length + width - 1) / width;
 }
 
-/* The whole problem, shared by all threads, a grid of them on each block. */
+/* The whole problem, shared by all threads. A grid of threads works on each block. */
 struct blocked_problem {
     const struct kernel_gemm *g;
     const struct kernel_team *team;
@@ -43,24 +43,24 @@ struct blocked_problem {
     struct blocked_cut rows, columns, words;
     int64_t grid_rows, grid_columns;
     bool a_in_place, b_in_place; /* whole panels are not packed */
-    bool thin;                   /* thin.inc.h: B is read in place, once */
-    bool a_private, b_private;   /* each thread packs what it alone reads; else all pack together first */
-    bool b_read_once;            /* and reads it once, so that a few panels' room will do */
+    bool thin;                   /* thin.inc.h: B is read once, in place */
+    bool a_private, b_private;   /* each thread packs what only it reads; false: all threads pack together first */
+    bool b_read_once;            /* each panel is read only once, so room for a few panels suffices */
     uint32_t *a_panels, *b_panels;
-    float *sums; /* BF16 output over several blocks of k: FP32 tiles of the block until the last */
+    float *sums; /* BF16 output over several blocks of k: the block's FP32 tiles, up to the last block of k */
 };
 
-/* The block at hand, and this thread's panels of it. */
+/* The current block and this thread's panels of it. */
 struct blocked_block {
     int64_t me;      /* this thread */
-    int64_t i, j, w; /* where it begins */
+    int64_t i, j, w; /* its origin */
     int64_t rows, columns, words;
-    bool first, last; /* of the blocks of k */
+    bool first, last; /* block of k */
     struct kernel_range my_rows, my_columns;
     int64_t done; /* multiplications since the last poll */
 };
 
-/* Multiplications until the next poll: some 70 us with AVX-512, 150 us with AVX2. */
+/* Counts multiplications and polls every some 70 us with AVX-512, 150 us with AVX2. */
 static void blocked_work(const struct blocked_problem *x, struct blocked_block *at, int64_t more) {
     at->done += more;
     if (at->done < (int64_t)8 << 20) return;
@@ -68,11 +68,11 @@ static void blocked_work(const struct blocked_problem *x, struct blocked_block *
     kernel_poll(x->team);
 }
 
-/* Panels of a strided operand that are packed together: each row of it is another page, so some lines of it at a
- * time. */
+/* Panels of a strided operand that are packed together. Each of its rows is on another page, so several lines are
+ * taken at once. */
 enum { BLOCKED_TOGETHER = 4, BLOCKED_A_TOGETHER = 8 };
 
-/* Words that one panel of A takes, whole vectors of them; B's are counted by the word. */
+/* Words of one panel of A, in whole vectors; B's are counted exactly. */
 static int64_t blocked_a_stride(int64_t words) {
     return (words + KERNEL_LANES - 1) / KERNEL_LANES * KERNEL_LANES * GEMM_MR;
 }
@@ -81,7 +81,7 @@ static uint32_t *blocked_a_slot(const struct blocked_problem *x, const struct bl
     return x->a_panels + panel * blocked_a_stride(at->words);
 }
 
-/* Room for panels that are read once is a few panels a thread, which stay in its L2. */
+/* Panels that are read once use room for a few panels per thread, which remain in its L2. */
 static uint32_t *blocked_b_slot(const struct blocked_problem *x, const struct blocked_block *at, int64_t panel) {
     const int64_t once = at->me * BLOCKED_TOGETHER + (panel - at->my_columns.begin) % BLOCKED_TOGETHER;
     return x->b_panels + (x->b_read_once ? once : panel) * at->words * GEMM_NR;

@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A few rows of A against a strided B. B is read only once, so packing it would cost as much as multiplying by it.
- * It is read in place instead: a few of its rows at a time, along a stretch of columns, as the hardware prefetches.
- * The sums wait in L2 for the next rows. Each is made of a tile's operations in a tile's order: its bits are the
- * same. */
+ * A few rows of A times a strided B. B is read only once, so packing it would cost as much as multiplying by it. It is
+ * read in place instead: a few of its rows at a time, along a range of columns, as the hardware prefetches. The sums
+ * remain in L2 for the next rows. Operations and their order are those of a tile, so the bits are the same. */
 #ifndef TOISE_KERNELS_GEMM_THIN_INC_H
 #define TOISE_KERNELS_GEMM_THIN_INC_H
 
 #include "gemm/problem.inc.h"
 
-/* Rows of C; their panels; tiles whose sums wait, 72 KB of them; words of k at a time. */
+/* Rows of C, at most; their panels; tiles whose sums are held, 72 KB; words of k at a time. */
 enum {
     THIN_ROWS = 16,
     THIN_PANELS = (THIN_ROWS + GEMM_MR - 1) / GEMM_MR,
@@ -21,7 +20,7 @@ static bool thin_serves(const struct kernel_gemm *g) {
     return WORD_NUMBERS == 1 && g->m <= THIN_ROWS && !g->b_trans && !g->b_packed;
 }
 
-/* Room for this thread's sums, where B's panels would be: no more than all sums of the block take. */
+/* Where this thread's sums are, in the room of B's panels; the block's sums never need more. */
 static float *thin_sums(const struct blocked_problem *x, const struct blocked_block *at) {
     const int64_t row_panels = blocked_panels(at->rows, GEMM_MR),
                   column_panels = at->my_columns.end - at->my_columns.begin;
@@ -29,13 +28,13 @@ static float *thin_sums(const struct blocked_problem *x, const struct blocked_bl
                              (at->my_columns.begin * row_panels + at->my_rows.begin * column_panels) * GEMM_TILE);
 }
 
-/* A few words of k: of A, [row panel][words][MR], zeros beyond its rows; of B, from element `b` on. */
+/* A few words of k: those of A as [row panel][words][MR], padded with zeros; those of B start at element `b`. */
 struct thin_words {
     float a[THIN_PANELS][THIN_WORDS][GEMM_MR];
     int64_t count, b;
 };
 
-/* A word of `left` columns of B from element `b` on, zeros beyond them */
+/* A word of `left` columns of B from element `b`, padded with zeros. */
 SIMD_INLINE void thin_column(const struct pack_operand *x, enum kernel_dtype t, int64_t b, int64_t left,
                              vf column[GEMM_NV]) {
     SIMD_UNROLL(4)
@@ -44,8 +43,8 @@ SIMD_INLINE void thin_column(const struct pack_operand *x, enum kernel_dtype t, 
                                             : vf_all(0);
 }
 
-/* sums[MR][NR] += those words, of `rows` rows of A's panel and `left` columns. The first panel of rows reads B, fetches
- * the words after these, and copies what it read for the panels below it: B's rows may fall on each other in L1. */
+/* sums[MR][NR] += those words, for `rows` rows of A's panel and `left` columns. The first row panel reads B,
+ * prefetches the words after these, and copies what it read for the row panels below: B's rows may conflict in L1. */
 SIMD_INLINE void thin_tile(const struct pack_operand *x, enum kernel_dtype t, int rows, bool first, bool copies,
                            const struct thin_words *w, int64_t panel, int64_t b, int64_t left, float *copy,
                            float *sums) {
@@ -55,7 +54,7 @@ SIMD_INLINE void thin_tile(const struct pack_operand *x, enum kernel_dtype t, in
         SIMD_UNROLL(4)
         for (int v = 0; v < GEMM_NV; v++) sum[i][v] = vf_load(sums + i * GEMM_NR + v * KERNEL_LANES);
     }
-#pragma GCC unroll 1 /* since the sums of an unrolled loop are spilled */
+#pragma GCC unroll 1 /* the sums of an unrolled loop would be spilled */
     for (int64_t p = 0; p < w->count; p++, b += x->ld, copy += GEMM_NR) {
         vf column[GEMM_NV];
         if (first) pack_fetch(x, t, THIN_WORDS, b);
@@ -86,7 +85,7 @@ SIMD_INLINE void thin_first(const struct pack_operand *x, enum kernel_dtype t, i
         thin_tile(x, t, rows, true, copies, w, 0, b, GEMM_NR, copy, sums);
 }
 
-/* Tiles side by side, of `left` columns in all; below each other `panels` whole ones and one of `last` rows.
+/* A row of tiles over `left` columns; each column of tiles has `panels` whole tiles and one of `last` rows.
  * sums[tile][row panel][MR][NR] */
 SIMD_INLINE void thin_tiles(const struct pack_operand *x, enum kernel_dtype t, int64_t panels, int last,
                             const struct thin_words *w, int64_t left, float *sums) {
@@ -106,7 +105,7 @@ SIMD_INLINE void thin_tiles(const struct pack_operand *x, enum kernel_dtype t, i
         sums += GEMM_TILE;
     }
 }
-/* Rows beyond the last are zeros of A: as many as the next kind of tile has. */
+/* Rounds the last rows up to the next tile height; A is zero there. */
 SIMD_INLINE void thin_rows(const struct pack_operand *x, enum kernel_dtype t, int64_t rows, const struct thin_words *w,
                            int64_t left, float *sums) {
     const int64_t panels = rows / GEMM_MR, last = rows % GEMM_MR;
@@ -131,7 +130,7 @@ static void thin_read_a(const struct blocked_problem *x, const struct blocked_bl
         for (int i = 0; i < GEMM_MR; i++) a[q][i] = *(const tile_float *)(t.a + q * t.step + i * t.row);
 }
 
-/* The block's sums of its rows and of column panels j0 .. j1: sums[j1 - j0][row panel][MR][NR]. */
+/* The block's sums of this thread's rows and of column panels j0 .. j1: sums[j1 - j0][row panel][MR][NR]. */
 static void thin_multiply(const struct blocked_problem *x, const struct blocked_block *at, int64_t j0, int64_t j1,
                           float *sums) {
     const int64_t column = at->j + j0 * GEMM_NR, end = at->j + j1 * GEMM_NR, row = at->i + at->my_rows.begin * GEMM_MR;

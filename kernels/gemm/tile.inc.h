@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The MR x NR micro-tile: GEMM_MR rows by GEMM_NV vectors of sums that stay in registers, from a panel of A and one of
- * B, packed or in place. Needs tile_dot(), sum + a . b for one word a lane, which is FMA where it is not given. */
+ * The MR x NR micro-tile: GEMM_MR rows by GEMM_NV vectors of sums in registers, from a panel of A and one of B, packed
+ * or in place. Needs tile_dot(), sum + a . b for one word per lane; the default is FMA. */
 #ifndef TOISE_KERNELS_GEMM_TILE_INC_H
 #define TOISE_KERNELS_GEMM_TILE_INC_H
 
@@ -9,7 +9,7 @@
 
 enum { GEMM_NR = GEMM_NV * KERNEL_LANES, GEMM_TILE = GEMM_MR * GEMM_NR };
 
-/* Words and floats alike, whichever the memory was written as. */
+/* Words or floats, whichever the memory was written as. */
 typedef uint32_t tile_word __attribute__((may_alias));
 typedef float tile_float __attribute__((may_alias));
 
@@ -21,8 +21,8 @@ SIMD_INLINE vf tile_broadcast(const tile_word *word) {
 SIMD_INLINE vf tile_broadcast(const tile_word *word) {
     return vf_all(*(const tile_float *)word);
 }
-/* sum += a * b. In assembly, volatile, since gcc 12 else has the sums change registers from step to step of an unrolled
- * loop until it runs out of them and spills: a tenth of the speed. */
+/* sum += a * b. It is volatile assembly because gcc 12 moves the sums to other registers from step to step of an
+ * unrolled loop, runs out and spills: 10% slower. */
 SIMD_INLINE vf tile_dot(vf sum, vf a, vf b) {
 #ifdef SIMD_AVX512
     __asm__ volatile("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
@@ -35,16 +35,16 @@ SIMD_INLINE vf tile_dot(vf sum, vf a, vf b) {
 }
 #endif
 
-/* What a tile reads. Word p of row i of A is a[p / LANES * group + p % LANES * step + i * row]; word p of B's columns
- * is at b + p * b_step. Once every LANES words a line that is wanted later is fetched into L2, from `ahead` on. */
+/* What a tile reads. Word p of row i of A is a[p / LANES * group + p % LANES * step + i * row]; word p of B's
+ * columns is at b + p * b_step. Every LANES words, one line from `prefetch` is prefetched into L2 for later. */
 struct tile_operands {
     const tile_word *a, *b;
     int64_t row, step, group, b_step;
-    const char *ahead;
-    int64_t ahead_step; /* bytes */
+    const char *prefetch;
+    int64_t prefetch_step; /* bytes */
 };
 
-/* One word along k: row i of A is at a + i * a_row. */
+/* One word along k; row i of A is at a + i * a_row. */
 SIMD_INLINE void tile_step(vf sum[GEMM_MR][GEMM_NV], const tile_word *a, int64_t a_row, const tile_word *b) {
     vf column[GEMM_NV];
     SIMD_UNROLL(4)
@@ -57,8 +57,8 @@ SIMD_INLINE void tile_step(vf sum[GEMM_MR][GEMM_NV], const tile_word *a, int64_t
     }
 }
 
-/* All loads of C come before the first store: where rows are multiples of 4 KB apart, each store would else seem to be
- * what the next load waits for. */
+/* All loads of C come before the first store. With rows a multiple of 4 KB apart, each store would otherwise seem to
+ * alias the next load. */
 SIMD_INLINE void tile_add(vf sum[GEMM_MR][GEMM_NV], const float *x, int64_t ld) {
     SIMD_UNROLL(16)
     for (int i = 0; i < GEMM_MR; i++) {
@@ -67,7 +67,7 @@ SIMD_INLINE void tile_add(vf sum[GEMM_MR][GEMM_NV], const float *x, int64_t ld) 
     }
 }
 
-/* out = sum + base + bias; base may be NULL or out, bias may be NULL; both matrices have leading dimension ld */
+/* out = sum + base + bias. base may be NULL or out; bias may be NULL. Both matrices have leading dimension ld. */
 SIMD_INLINE void tile_end(vf sum[GEMM_MR][GEMM_NV], const float *base, const float *bias, float *out, int64_t ld) {
     if (base) tile_add(sum, base, ld);
     if (bias) tile_add(sum, bias, 0);
@@ -78,31 +78,31 @@ SIMD_INLINE void tile_end(vf sum[GEMM_MR][GEMM_NV], const float *base, const flo
     }
 }
 
-/* A row of a tile, `bytes` of them, to be fetched into L1; it may lie beyond the end of a matrix. */
+/* Prefetches a row of a tile (`bytes` long) into L1; it may be beyond the end of a matrix. */
 SIMD_INLINE void tile_fetch(uintptr_t row, int64_t bytes) {
     __builtin_prefetch((const void *)row);
     __builtin_prefetch((const void *)(row + (uintptr_t)bytes - 1));
 }
 
-/* out = A B + base + bias, over `words` words along k, with strides as given. Strides that are no constants
- * are added up step by step, since unrolled they would be a register each. */
+/* out = A B + base + bias over `words` words along k, with the given strides. Strides that are not constants are
+ * added step by step, because unrolling would need a register for each. */
 SIMD_INLINE void tile_multiply(int64_t words, const struct tile_operands *x, bool constants, int64_t row, int64_t step,
                                int64_t group, int64_t b_step, const float *base, const float *bias, float *out,
                                int64_t ld) {
     const tile_word *a = x->a, *b = x->b;
-    const char *ahead = x->ahead;
-    const int64_t ahead_step = x->ahead_step;
+    const char *prefetch = x->prefetch;
+    const int64_t prefetch_step = x->prefetch_step;
     vf sum[GEMM_MR][GEMM_NV] = {{{0}}};
     SIMD_UNROLL(16)
     for (int i = 0; i < GEMM_MR; i++)
-        tile_fetch((uintptr_t)(out + i * ld), GEMM_NR * 4); /* C will be here when the sums are done */
+        tile_fetch((uintptr_t)(out + i * ld), GEMM_NR * 4); /* C arrives while the sums are computed */
     if (base && base != out) {
         SIMD_UNROLL(16)
         for (int i = 0; i < GEMM_MR; i++) tile_fetch((uintptr_t)(base + i * ld), GEMM_NR * 4);
     }
     for (; constants && words >= KERNEL_LANES;
-         words -= KERNEL_LANES, a += group, b += KERNEL_LANES * b_step, ahead += ahead_step) {
-        __builtin_prefetch(ahead, 0, 2);
+         words -= KERNEL_LANES, a += group, b += KERNEL_LANES * b_step, prefetch += prefetch_step) {
+        __builtin_prefetch(prefetch, 0, 2);
         SIMD_UNROLL(8)
         for (int p = 0; p < KERNEL_LANES; p++) tile_step(sum, a + p * step, row, b + p * b_step);
     }
@@ -116,7 +116,7 @@ SIMD_INLINE void tile_multiply(int64_t words, const struct tile_operands *x, boo
 typedef void tile_fn(int64_t words, const struct tile_operands *x, const float *base, const float *bias, float *out,
                      int64_t ld);
 
-/* Both packed, A [words][MR] (strided) or [words / LANES][MR][LANES] (contiguous), B [words][NR] */
+/* Both packed: A [words][MR] (strided) or [words / LANES][MR][LANES] (contiguous), B [words][NR] */
 static __attribute__((noinline)) void tile_by_k(int64_t words, const struct tile_operands *x, const float *base,
                                                 const float *bias, float *out, int64_t ld) {
     tile_multiply(words, x, true, 1, GEMM_MR, GEMM_MR * KERNEL_LANES, GEMM_NR, base, bias, out, ld);
@@ -134,7 +134,7 @@ static __attribute__((noinline)) void tile_in_place(int64_t words, const struct 
         tile_multiply(words, x, false, 1, x->step, x->group, x->b_step, base, bias, out, ld);
 }
 
-/* The sums themselves are at B, [MR][NR] */
+/* The sums are already at B, [MR][NR] */
 static __attribute__((noinline)) void tile_held(int64_t words, const struct tile_operands *x, const float *base,
                                                 const float *bias, float *out, int64_t ld) {
     vf sum[GEMM_MR][GEMM_NV] = {{{0}}};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * AdamW in one pass over memory (16 bytes an element read, 12 or 14 written), and the sum of squares; the
- * including file defines KERNEL_LANES and KERNEL_FN(op). */
+ * AdamW in one pass over memory (16 bytes an element read, 12 or 14 written), and the sum of squares. The including
+ * file defines KERNEL_LANES and KERNEL_FN(op). */
 #include "declare.h"
 #include "optimizer/square_sum.h"
 #include "simd.inc.h"
@@ -20,7 +20,7 @@ SIMD_INLINE struct adamw_state adamw_step(const struct kernel_adamw *a, struct a
     return s;
 }
 
-/* Scalars come by value so that stores cannot alias them. */
+/* Scalars are passed by value, so that stores cannot alias them. */
 static void adamw_block(struct kernel_adamw a, struct kernel_range b) {
     int64_t i = b.begin;
     for (; i + KERNEL_LANES <= b.end; i += KERNEL_LANES) {
@@ -52,7 +52,7 @@ void KERNEL_FN(adamw)(const struct kernel_team *team, const struct kernel_adamw 
     }
 }
 
-/* Half a vector of floats widens to a whole one of doubles. */
+/* Half a vector of floats widens to a full vector of doubles. */
 enum { SQUARE_LANES = KERNEL_LANES / 2, SQUARE_WAYS = 4, SQUARE_STEP = 2 * SQUARE_LANES };
 typedef double vd __attribute__((vector_size(8 * SQUARE_LANES)));
 typedef float vf_half __attribute__((vector_size(4 * SQUARE_LANES), aligned(4), may_alias));
@@ -62,7 +62,7 @@ SIMD_INLINE vd square_half(const float *x) {
     return d * d;
 }
 
-/* A core that reads in several places has more lines under way than one that reads on in one. */
+/* Reading several streams at once keeps more cache misses in flight than reading one. */
 static double square_sum_block(int64_t n, const float *x) {
     vd s[SQUARE_WAYS][2] = {{{0}}};
     const int64_t part = n / SQUARE_WAYS / SQUARE_STEP * SQUARE_STEP;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Blocks of a wave go to threads, their sums into scratch, and one thread adds these in order: the result knows
- * nothing of the threads nor of the waves, and scratch bounds the waves, not the elements. */
+ * Threads sum the blocks of a wave into scratch, then one thread adds these sums in order. The result depends neither
+ * on the threads nor on the waves. Scratch limits the size of a wave, not the number of elements. */
 #include "optimizer/square_sum.h"
 #include "scratch.h"
 #include "split.h"
 
-enum { WAVE_BLOCKS = 4096 }; /* 64 Mi elements: the ordered sum (some 5 us) is lost in the 10 ms of reading them */
+enum { WAVE_BLOCKS = 4096 }; /* 64 Mi elements: reading them takes 10 ms, the ordered sum only some 5 us */
 
 size_t kernel_rows_scratch(int threads) {
     (void)threads;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The sum of squares in fixed blocks: one driver for all variants, which supply the sum of one block. */
+ * The sum of squares in fixed blocks: one driver for all variants, each of which supplies the sum of one block. */
 #ifndef TOISE_KERNELS_OPTIMIZER_SQUARE_SUM_H
 #define TOISE_KERNELS_OPTIMIZER_SQUARE_SUM_H
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The register-only multiply-add loop behind every kernel_peak variant. Needs KERNEL_LANES, PEAK_SUMS
- * (independent) and PEAK_OTHERS, which must fit the register file together with two more operands. PEAK_DOT:
- * operands are BF16 pairs and peak_step(), from outside, adds their dot; else it is one FMA. */
+ * The register-only multiply-add loop of every kernel_peak variant. Needs KERNEL_LANES, PEAK_SUMS (independent sums)
+ * and PEAK_OTHERS (multiplicands); together with two more operands they must fit into the register file. With
+ * PEAK_DOT, operands are BF16 pairs and the including file defines peak_step(), which adds their dot. Otherwise
+ * peak_step() is one FMA. */
 #ifndef TOISE_KERNELS_PEAK_PEAK_INC_H
 #define TOISE_KERNELS_PEAK_PEAK_INC_H
 
@@ -10,7 +11,7 @@
 #include "simd.inc.h"
 
 #ifdef PEAK_DOT
-enum { PEAK_FLOP = 4 }; /* operations a 32-bit lane */
+enum { PEAK_FLOP = 4 }; /* operations per 32-bit lane */
 static const uint32_t peak_sign = 0x80008000u, peak_keep = 0x807f807fu, peak_half = 0x3f003f00u;
 #else
 enum { PEAK_FLOP = 2 };
@@ -20,7 +21,7 @@ SIMD_INLINE vf peak_step(vf sum, vf a, vf b) {
 }
 #endif
 
-/* The compiler must take x as changed by someone else here. */
+/* Makes the compiler assume that x changes here. */
 #define PEAK_OPAQUE(x) __asm__ volatile("" : "+m"(x))
 
 /* Random signs and mantissas in +-[0.5, 1): as many bits toggle as with real data. */
@@ -32,9 +33,9 @@ static void peak_fill(uint32_t *word, int count) {
     }
 }
 
-/* Sums stay bounded for ever: what a dot adds is subtracted next; an FMA scales the sum by |x| < 1. */
+/* Sums remain bounded: each dot is subtracted again by the next, and each FMA scales the sum by |x| < 1. */
 static double peak_run(int64_t rounds) {
-    vu bits[1 + PEAK_OTHERS + PEAK_SUMS]; /* sums start apart, lest equal ones be computed once */
+    vu bits[1 + PEAK_OTHERS + PEAK_SUMS]; /* sums start with different values, or the compiler would merge equal ones */
     peak_fill((uint32_t *)bits, (1 + PEAK_OTHERS + PEAK_SUMS) * KERNEL_LANES);
     PEAK_OPAQUE(bits);
     vf x[2] = {(vf)bits[0], (vf)(bits[0] ^ peak_sign)}, y[PEAK_OTHERS], sum[PEAK_SUMS];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * kernel_peak in vectors of four floats, which every compiler maps to what its baseline has. */
+ * kernel_peak in vectors of four floats. Every compiler maps them to its baseline's instructions. */
 #define KERNEL_LANES 4
 #define PEAK_SUMS 8
 #define PEAK_OTHERS 4

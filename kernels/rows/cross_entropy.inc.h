@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Softmax cross-entropy: statistics in one pass over memory, by blocks that stay in the first cache while their
- * maxima are found and their exponentials are added. Each lane keeps a maximum and a sum of its own, rescaled
- * when the maximum rises; they meet at the end of the row. */
+ * Softmax cross-entropy. The statistics take one pass over memory, in blocks that remain in L1 while their maxima are
+ * found and their exponentials added. Each lane has its own maximum and sum, rescaled when the maximum rises. The
+ * lanes are reduced at the end of the row. */
 
 enum { CE_BLOCK = 1024 };
 
@@ -10,7 +10,8 @@ struct cross_entropy_lanes {
     vf max, sum;
 };
 
-/* What to subtract before e^x: a maximum of -infinity (no logit yet) counts as 0, so that e gives 0 and not NaN. */
+/* The value to subtract before e^x. A maximum of -infinity (no logit yet) counts as 0, so that e^x gives 0 and not
+ * NaN. */
 SIMD_INLINE vf cross_entropy_origin(vf max) {
     return vf_pick(max == -__builtin_inff(), vf_all(0), max);
 }
@@ -25,8 +26,8 @@ SIMD_INLINE struct part cross_entropy_max(struct part max, struct part x) {
     return max;
 }
 
-/* e^(x - origin) added, where x <= origin. What is below e^-87 counts as that: nothing beside the maximum's 1, and a
- * lane that has no maximum is multiplied by 0 in the end. */
+/* Adds e^(x - origin), where x <= origin. Less than e^-87 counts as e^-87, which vanishes against the maximum's 1. A
+ * lane without a maximum is multiplied by 0 in the end. */
 SIMD_INLINE struct part cross_entropy_add(struct part sum, struct part x, vf origin) {
     for (int k = 0; k < WAYS; k++) sum.v[k] += vf_exp_bounded(vf_max(vf_all(-87), x.v[k] - origin));
     return sum;
@@ -67,7 +68,7 @@ void KERNEL_FN(cross_entropy_combine)(const struct kernel_team *team, const stru
     for (int64_t r = 0; r < e->rows; r++) e->loss[r] = __builtin_logf(e->sum[r]) + (e->max[r] - e->target_logit[r]);
 }
 
-/* e^x, x <= 0, as exactly as a gradient of dtype t can tell */
+/* e^x for x <= 0, to the accuracy that a gradient of dtype t can hold */
 SIMD_INLINE vf cross_entropy_exp(enum kernel_dtype t, vf x) {
     return t == KERNEL_F32 ? vf_exp(x) : vf_exp_weight(x);
 }

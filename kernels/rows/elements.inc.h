@@ -47,7 +47,7 @@ void KERNEL_FN(gelu_backward)(const struct kernel_team *team, enum kernel_dtype 
     }
 }
 
-/* Elements b of one dtype, into the other; here a NaN may be a signalling one, which vf_any_nan sees too. */
+/* Converts elements b from one dtype to the other. A NaN may be a signalling one here; vf_any_nan sees it too. */
 SIMD_INLINE void convert_block(enum kernel_dtype from, enum kernel_dtype to, struct kernel_range b, const void *x,
                                void *y, bool stream) {
     PARTS(b.begin, b.end, part_head(to, y, b.begin, b.end - b.begin, stream), {
@@ -95,15 +95,16 @@ void KERNEL_FN(zero)(const struct kernel_team *team, int64_t n, float *x) {
     }
 }
 
-enum { COLUMN_ROWS = 8 }; /* added at a time */
+enum { COLUMN_ROWS = 8 }; /* rows added at a time */
 
-/* `count` rows from r added, in order, into n columns from c: the sum is loaded and stored once for them all */
+/* Adds `count` rows from row r, in order, to n columns from column c. The sum is loaded and stored once for all of
+ * them. */
 SIMD_INLINE void column_sum_part(enum kernel_dtype t, int64_t cols, int64_t r, int64_t count, const void *x, float *sum,
                                  int64_t c, int64_t n) {
     struct part s = row_get(KERNEL_F32, sum, c, n);
     for (int64_t j = r; j < r + count; j++) {
         const struct part v = row_get(t, x, j * cols + c, n);
-        part_prefetch(t, x, (j + COLUMN_ROWS) * cols + c); /* too many rows at once for the hardware to follow */
+        part_prefetch(t, x, (j + COLUMN_ROWS) * cols + c); /* too many row streams for the hardware prefetcher */
         for (int k = 0; k < WAYS; k++) s.v[k] += v.v[k];
     }
     row_put(KERNEL_F32, sum, c, n, s, false);

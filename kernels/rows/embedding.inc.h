@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Embedding: rows gathered by all threads; the scatter is split over columns, so that rows of one token are
- * added in order whatever the threads. */
+ * Embedding. All threads gather rows. The scatter is split over columns, so that the rows of one token are added in
+ * order for any number of threads. */
 
 SIMD_INLINE int64_t embedding_position(const struct kernel_embedding *e, int64_t r) {
     return (e->position0 + r % e->seq) * e->cols;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * LayerNorm and RMSNorm: rows are small enough to stay in the first caches, so the forward reads each three times
- * (mean, variance about it, output) for accuracy at no cost in memory traffic. RMSNorm is the same about a mean of 0,
- * which subtracts exactly, and needs no pass for it. */
+ * LayerNorm and RMSNorm. A row fits into the first caches, so forward reads it three times (mean, variance about it,
+ * output). That is more accurate and costs no memory traffic. RMSNorm is the same with a mean of 0, which subtracts
+ * exactly and needs no pass. */
 
-/* the mean of row r that the forward kept */
+/* The mean of row r, as forward stored it. */
 SIMD_INLINE float norm_mean(const struct kernel_norm *l, int64_t r) {
     return l->mean ? l->mean[r] : 0;
 }
 
-/* x - mean or its square added; nothing beyond n */
+/* Adds x - mean or its square, for n elements. */
 SIMD_INLINE struct part norm_add(struct part sum, enum kernel_dtype t, const void *x, int64_t i, int64_t n, float mean,
                                  bool square) {
     const struct part a = part_keep(t, part_get(t, x, i, n), n, mean);
@@ -20,7 +20,7 @@ SIMD_INLINE struct part norm_add(struct part sum, enum kernel_dtype t, const voi
     return sum;
 }
 
-/* The mean square of a row's elements less `mean`; in two sums, so that additions seldom wait. */
+/* Mean square of a row's elements minus `mean`. Two sums hide the latency of the additions. */
 SIMD_INLINE float norm_square(enum kernel_dtype t, const void *x, int64_t at, int64_t cols, float mean) {
     struct part a = {{{0}}}, b = {{{0}}};
     int64_t c = 0;
@@ -32,8 +32,8 @@ SIMD_INLINE float norm_square(enum kernel_dtype t, const void *x, int64_t at, in
     return vf_sum(part_sum(a) + part_sum(b)) / (float)cols;
 }
 
-/* What the forward needs of a row first: the sum of its elements, or of their squares where no mean is subtracted;
- * from element c on, added to `sum`. */
+/* Forward's first pass over a row, from column c, added to `sum`: the sum of its elements, or of their squares if no
+ * mean is subtracted. */
 SIMD_INLINE struct part norm_first(struct part sum, enum kernel_dtype t, const struct kernel_norm *l, bool centred,
                                    int64_t at, int64_t c) {
     PARTS(c, l->cols, 0, sum = norm_add(sum, t, l->x, at + i, n, 0, !centred));
@@ -48,8 +48,8 @@ SIMD_INLINE void norm_normalise(enum kernel_dtype t, const struct kernel_norm *l
     part_put(t, l->y, at + c, n, y, stream);
 }
 
-/* Writes the row at `at`, and meanwhile reads the one at `next`, whose first sum it returns; the last has no next one
- * and reads itself again, for nothing, which costs less than a case of its own. */
+/* Writes the row at `at` and reads the one at `next` meanwhile; returns the first sum of `next`. The last row reads
+ * itself again: that is useless but cheaper than a separate case. */
 SIMD_INLINE struct part norm_forward_row(enum kernel_dtype t, const struct kernel_norm *l, bool bias, bool centred,
                                          int64_t at, int64_t next, float mean, float rstd, bool stream) {
     struct part sum = {{{0}}};
@@ -57,7 +57,7 @@ SIMD_INLINE struct part norm_forward_row(enum kernel_dtype t, const struct kerne
     PARTS(0, l->cols, part_head(t, l->y, at, l->cols, stream), {
         norm_normalise(t, l, bias, at, i, n, mean, rstd, stream);
         if (n == PART) {
-            part_prefetch(t, l->x, next + c + 4 * PART); /* its loads come late, behind so much arithmetic */
+            part_prefetch(t, l->x, next + c + 4 * PART); /* loads issue late behind this much arithmetic */
             sum = norm_add(sum, t, l->x, next + c, PART, 0, !centred);
             c += PART;
         }
@@ -65,7 +65,7 @@ SIMD_INLINE struct part norm_forward_row(enum kernel_dtype t, const struct kerne
     return norm_first(sum, t, l, centred, next, c);
 }
 
-/* `bias` and `centred`, whether there are biases and means, are constants, so that no vector tests them. */
+/* `bias` and `centred` (whether biases and means exist) are constants, so that the loops need no tests. */
 SIMD_INLINE void norm_forward_rows(enum kernel_dtype t, bool bias, bool centred, const struct kernel_team *team,
                                    const struct kernel_norm *l, struct kernel_range rows, bool stream) {
     struct part first = {{{0}}};
@@ -99,7 +99,7 @@ void KERNEL_FN(norm_forward)(const struct kernel_team *team, const struct kernel
     const bool stream = part_streams(team, 2 * l->rows * l->cols * (int64_t)kernel_dtype_bytes(l->dtype));
 #pragma omp parallel num_threads(team->threads)
     {
-        const struct kernel_norm own = *l; /* which no store can alias, so pointers stay in registers */
+        const struct kernel_norm own = *l; /* a local copy: no store can alias it, so pointers remain in registers */
         if (own.dtype == KERNEL_F32)
             norm_forward_kind(KERNEL_F32, team, &own, kernel_share(own.rows, 1), stream);
         else
@@ -139,8 +139,8 @@ SIMD_INLINE struct norm_sums norm_sums(struct norm_sums s, struct norm_terms v) 
     return s;
 }
 
-/* What dx = rstd * (g - mean(g) - h * mean(g h)), h = d * rstd, needs of a row, without mean(g) where no mean was
- * subtracted: dx = g * rstd - shift - d * slope */
+/* Per row of dx = rstd * (g - mean(g) - h * mean(g h)) with h = d * rstd: dx = g * rstd - shift - d * slope. Without
+ * a subtracted mean there is no mean(g). */
 struct norm_row {
     float mean, rstd, shift, slope;
 };
@@ -158,7 +158,7 @@ SIMD_INLINE void norm_dx(enum kernel_dtype t, const struct kernel_norm *l, int64
                          struct norm_row row, bool stream) {
     const struct norm_terms v = norm_terms(t, l, at, c, n, row.mean);
     struct part dx = l->dx_add ? part_get(t, l->dx_add, at + c, n) : (struct part){{{0}}};
-    norm_prefetch(t, l, at + l->cols + c); /* the row below */
+    norm_prefetch(t, l, at + l->cols + c); /* the next row */
     for (int k = 0; k < WAYS; k++) dx.v[k] += v.g.v[k] * row.rstd - row.shift - v.d.v[k] * row.slope;
     part_put(t, l->dx, at + c, n, dx, stream);
 }
@@ -187,9 +187,10 @@ void KERNEL_FN(norm_grad_input)(const struct kernel_team *team, const struct ker
     }
 }
 
-enum { NORM_ROWS = 4 }; /* whose parameter gradients are added at a time */
+enum { NORM_ROWS = 4 }; /* rows whose parameter gradients are added at a time */
 
-/* `count` rows from r added, in order, into n columns from c: the sums are loaded and stored once for them all */
+/* Adds `count` rows from row r, in order, to n columns from column c. The sums are loaded and stored once for all of
+ * them. */
 SIMD_INLINE void norm_params_part(enum kernel_dtype t, const struct kernel_norm *l, int64_t r, int64_t count, int64_t c,
                                   int64_t n, const float *mean, const float *rstd) {
     struct part gain = row_get(KERNEL_F32, l->dgain, c, n), bias = {{{0}}};
@@ -197,7 +198,7 @@ SIMD_INLINE void norm_params_part(enum kernel_dtype t, const struct kernel_norm 
     for (int64_t j = 0; j < count; j++) {
         const int64_t at = (r + j) * l->cols + c;
         const struct part dy = row_get(t, l->dy, at, n), x = row_get(t, l->x, at, n);
-        norm_prefetch(t, l, at + NORM_ROWS * l->cols); /* too many rows at once for the hardware to follow */
+        norm_prefetch(t, l, at + NORM_ROWS * l->cols); /* too many row streams for the hardware prefetcher */
         for (int k = 0; k < WAYS; k++) {
             gain.v[k] += dy.v[k] * ((x.v[k] - mean[j]) * rstd[j]);
             bias.v[k] += dy.v[k];
@@ -209,7 +210,7 @@ SIMD_INLINE void norm_params_part(enum kernel_dtype t, const struct kernel_norm 
 
 SIMD_INLINE void norm_params_rows(enum kernel_dtype t, const struct kernel_norm *l, int64_t r, int64_t count,
                                   struct kernel_range cols) {
-    float mean[NORM_ROWS], rstd[NORM_ROWS]; /* which no store can alias, so they stay in registers */
+    float mean[NORM_ROWS], rstd[NORM_ROWS]; /* no store can alias locals, so they remain in registers */
     for (int64_t j = 0; j < count; j++) {
         mean[j] = norm_mean(l, r + j);
         rstd[j] = l->rstd[r + j];

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Rotary position embedding in place. A row's cosines and sines serve all of its heads, so they stay in the first
- * cache while the row goes by. */
+ * Rotary position embedding in place. All heads of a row use the same cosines and sines, so these remain in L1. */
 
-/* n planes of one head, `x1` and `x2` elements from the buffer's begin; turned back by negative sines */
+/* Rotates n planes of one head; `x1` and `x2` are element offsets into the buffer. Negative sines rotate back. */
 SIMD_INLINE void rotary_part(enum kernel_dtype t, void *x, int64_t x1, int64_t x2, const float *cosines,
                              const float *sines, int64_t i, int64_t n, float sign) {
     const struct part c = row_get(KERNEL_F32, cosines, i, n), s = row_get(KERNEL_F32, sines, i, n);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The operations on rows for one instruction set: the including file defines KERNEL_LANES and KERNEL_FN(op).
- * Each operation is a static part on one vector of n elements, which the loops call with n constant for whole
- * vectors and with the remainder for the last. */
+ * The operations on rows for one instruction set. The including file defines KERNEL_LANES and KERNEL_FN(op). Each
+ * operation has a static function for one part of n elements. The loops call it with a constant n for whole parts and
+ * with the remainder for the last. */
 #include "declare.h"
 #include "exp.inc.h"
 #include "gelu.inc.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Plain C of the operations on rows and elements: LayerNorm and RMSNorm, GELU, SwiGLU, rotary, column sums,
- * conversions. Reads like the formula; sums within a row are FP64, so other variants can be held against it. */
+ * conversions. It reads like the formulas. Sums within a row are FP64, for checks of other variants. */
 #include <float.h>
 #include <math.h>
 
@@ -34,8 +34,8 @@ void kernel_norm_forward_ref(const struct kernel_team *team, const struct kernel
     }
 }
 
-/* With g = dy * gain and h = (x - mean) * rstd: dx = rstd * (g - mean(g) - h * mean(g h)); RMSNorm subtracts no mean,
- * so no gradient comes back through one. */
+/* With g = dy * gain and h = (x - mean) * rstd: dx = rstd * (g - mean(g) - h * mean(g h)). RMSNorm subtracts no
+ * mean, so it has no mean(g). */
 void kernel_norm_grad_input_ref(const struct kernel_team *team, const struct kernel_norm *l) {
     const enum kernel_dtype t = l->dtype;
 #pragma omp parallel for num_threads(team->threads) schedule(static)
@@ -103,7 +103,7 @@ void kernel_swiglu_forward_ref(const struct kernel_team *team, enum kernel_dtype
     for (int64_t r = 0; r < rows; r++) {
         for (int64_t c = 0; c < cols; c++) {
             const double at = scalar_get(t, x, 2 * r * cols + c), value = scalar_get(t, x, (2 * r + 1) * cols + c);
-            const double gate = at < -FLT_MAX ? -FLT_MAX : at; /* no infinity over infinity */
+            const double gate = at < -FLT_MAX ? -FLT_MAX : at; /* avoids infinity over infinity */
             scalar_put(t, y, r * cols + c, (float)(gate / (1 + exp(-gate)) * value));
         }
         kernel_poll_row(team, r, cols);
@@ -118,7 +118,7 @@ void kernel_swiglu_backward_ref(const struct kernel_team *team, enum kernel_dtyp
         for (int64_t c = 0; c < cols; c++) {
             const int64_t gate = 2 * r * cols + c, value = gate + cols;
             const double at = scalar_get(t, x, gate), d = scalar_get(t, dy, r * cols + c);
-            const double z = at > 1000 ? 1000 : at < -1000 ? -1000 : at; /* flat beyond: no infinity times zero */
+            const double z = at > 1000 ? 1000 : at < -1000 ? -1000 : at; /* else infinity times zero */
             const double p = 1 / (1 + exp(-z)), silu = at > z ? at : z * p;
             scalar_put(t, dx, gate, (float)(d * scalar_get(t, x, value) * (p * (1 + z * (1 - p)))));
             scalar_put(t, dx, value, (float)(d * silu));

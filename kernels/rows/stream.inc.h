@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Copy and triad: what passes over memory are measured against. */
+ * Copy and triad: the roofs that passes over memory are compared with. */
 
 /* z = x + s y, or x where y is NULL */
 SIMD_INLINE void triad_part(const float *x, float s, const float *y, float *z, int64_t i, int64_t n, bool stream) {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * SwiGLU: gate and value stand side by side in a row, so threads take whole rows. */
+ * SwiGLU. A row holds the gate and then the value, so threads take whole rows. */
 
-enum { SWIGLU_LOWEST = -88 }; /* below, silu and its slope are 0 */
+enum { SWIGLU_LOWEST = -88 }; /* below this, silu and its slope are 0 */
 
-/* e^-z within what FP32 can hold; the data is second in the maximum and the minimum, so that a NaN passes */
+/* e^-z, bounded to FP32's range. z is the second operand of the maximum and the minimum, so that a NaN passes. */
 SIMD_INLINE vf swiglu_decay(vf z) {
     return vf_exp_below(-vf_max(vf_all(SWIGLU_LOWEST), vf_min(vf_all(87), z)));
 }
-/* x, but 0 where z counts for nothing */
+/* x, or 0 where silu(z) is 0 */
 SIMD_INLINE vf swiglu_keep(vf z, vf x) {
     return vf_pick(z < (float)SWIGLU_LOWEST, vf_all(0), x);
 }
@@ -48,8 +48,8 @@ void KERNEL_FN(swiglu_forward)(const struct kernel_team *team, enum kernel_dtype
     }
 }
 
-/* With e = e^-z, p = 1 / (1 + e) and 1 - p = e p: silu = z p and silu' = p (1 + z (1 - p)), the latter with z clamped
- * where it is 1, so that no infinity meets 0. */
+/* With e = e^-z, p = 1 / (1 + e) and 1 - p = e p: silu = z p and silu' = p (1 + z (1 - p)). For silu', z is clamped
+ * where silu' is 1, to avoid infinity times zero. */
 struct swiglu_gradient {
     vf silu, slope;
 };
@@ -73,8 +73,8 @@ SIMD_INLINE void swiglu_backward_part(enum kernel_dtype t, int64_t cols, const v
     part_put(t, dx, at + cols, n, dvalue, false);
 }
 
-/* Through the caches: lines of two outputs that go past them by turns push each other out half written, at a tenth of
- * the rate where their addresses agree badly with those of the inputs. */
+/* No streaming stores: with two alternating outputs, write-combining buffers are flushed half full. If their
+ * addresses conflict with the inputs', that gives a tenth of the rate. */
 SIMD_INLINE void swiglu_backward_rows(enum kernel_dtype t, const struct kernel_team *team, struct kernel_range rows,
                                       int64_t cols, const void *x, const void *dy, void *dx) {
     for (int64_t r = rows.begin; r < rows.end; r++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Plain C of the operations on the vocabulary: softmax cross-entropy by shards, embedding gather and scatter. */
+ * Plain C of the operations on the vocabulary: sharded softmax cross-entropy, embedding gather and scatter. */
 #include <math.h>
 
 #include "declare.h"

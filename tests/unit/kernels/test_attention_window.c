@@ -32,7 +32,7 @@ static void test_windows(void **state) {
 /* Panels that go together: sequences at the edges of a group of four, and windows; heads enough that one thread takes
  * groups of four, and so few that more threads take smaller ones and share a head. */
 static void test_groups(void **state) {
-    enum { GROUP = ATTENTION_TOGETHER * ATTENTION_PANEL };
+    enum { GROUP = ATTENTION_GROUP_PANELS * ATTENTION_PANEL };
     static const int64_t seqs[] = {GROUP - 1, GROUP, GROUP + 1, GROUP + ATTENTION_PANEL + 1, 2 * GROUP + 1};
     static const int64_t windows[] = {0, 3, ATTENTION_BLOCK + 1, GROUP, GROUP + 1};
     static const int64_t heads[][2] = {{4, 1}, {6, 3}, {2, 1}};
