@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Arenas are anonymous mappings, begun at a huge page's boundary so that the kernel can use such pages. */
+ * Arenas are anonymous mappings. They start at a huge page's boundary, so that the kernel can use huge pages. */
 #include "base/arena.h"
 
 #include <errno.h>
@@ -33,8 +33,8 @@ size_t base_arena_piece(size_t bytes) {
     return round_up(bytes, BASE_ALIGN);
 }
 
-/* The NUMA nodes of the CPUs that the team's threads may run on. Threads may be pinned one by one already, so the
- * calling thread's mask alone would be one node. */
+/* The NUMA nodes of the CPUs that the team's threads may run on. Each thread asks for itself: pinned threads each have
+ * a mask of one CPU. */
 static void add_nodes(struct bitmask *nodes, int threads) {
 #pragma omp parallel num_threads(threads)
     {
@@ -48,7 +48,7 @@ static void add_nodes(struct bitmask *nodes, int threads) {
     }
 }
 
-/* libnuma's own calls print to stderr when refused, as in most containers; mbind only says so */
+/* Calls mbind directly: libnuma's own functions print to stderr when the kernel refuses, as in most containers. */
 static bool bind(void *base, size_t bytes, int threads) {
     if (numa_available() < 0) return false;
     struct bitmask *nodes = numa_allocate_nodemask();
@@ -59,7 +59,7 @@ static bool bind(void *base, size_t bytes, int threads) {
     return bound;
 }
 
-/* A mapping of `bytes`, whole pages, starting at a huge page's boundary: taken too long, then trimmed */
+/* Maps `bytes` (whole pages) from a huge page's boundary: maps one huge page more, then unmaps the excess. */
 static char *map(size_t bytes) {
     if (bytes > SIZE_MAX - HUGE_PAGE) return NULL;
     char *raw =
@@ -108,7 +108,7 @@ void *base_arena_take(struct base_arena *arena, size_t bytes) {
     if (bytes > left) return NULL;
     char *piece = arena->base + arena->used;
     size_t taken = base_arena_piece(bytes);
-    arena->used += taken < left ? taken : left; /* the last piece's padding may lie beyond the end */
+    arena->used += taken < left ? taken : left; /* the last piece may have no padding behind it */
     return piece;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One walk over the process's group and all above it, in both hierarchies; the least of what is found counts. */
+ * Walks from the process's cgroup up to the mount, in both hierarchies (v1 and v2), and keeps the tightest limit. */
 #include "base/cgroup.h"
 
 #include <limits.h>
@@ -15,13 +15,13 @@ enum { PATH_ROOM = PATH_MAX + 64, MOUNTS = 3 };
 
 struct controller {
     const char *name;
-    const char *mounts[MOUNTS]; /* of v1, below the root */
+    const char *mounts[MOUNTS]; /* v1 mounts, relative to the root */
 };
 static const struct controller memory = {"memory", {"/memory"}};
 static const struct controller cpu = {"cpu", {"/cpu", "/cpu,cpuacct", "/cpuacct,cpu"}};
 
-/* Over `group` and all above it, up to the mount. A container may not see its own group's folder; what lies above
- * is then looked at all the same. */
+/* Visits `group` and its ancestors, up to the mount. In a container the group's own folder may be hidden; its ancestors
+ * are visited all the same. */
 static void visit_group(const char *root, const char *mount, const char *group, base_cgroup_visit *visit,
                         void *context) {
     char folder[PATH_MAX];
@@ -36,7 +36,7 @@ static void visit_group(const char *root, const char *mount, const char *group, 
     visit(folder, context);
 }
 
-/* Whether the list "cpu,cpuacct" holds the name */
+/* Whether a comma-separated list such as "cpu,cpuacct" contains the name */
 static bool holds(const char *list, const char *name) {
     const size_t length = strlen(name);
     for (const char *at = list; at != NULL; at = strchr(at, ',')) {
@@ -46,7 +46,7 @@ static bool holds(const char *list, const char *name) {
     return false;
 }
 
-/* The first mount that is there: the others are links to it */
+/* The first existing mount; the others are links to it */
 static const char *mount_of(const char *root, const struct controller *c) {
     char path[PATH_ROOM];
     for (int i = 0; i < MOUNTS && c->mounts[i] != NULL; i++) {
@@ -76,7 +76,7 @@ static void walk(const char *membership, const char *root, const struct controll
     fclose(file);
 }
 
-/* A folder's file has v2's name or v1's, never both */
+/* A folder has either v2's file or v1's, never both. */
 static long long number_of(const char *folder, const char *v2, const char *v1) {
     char path[PATH_ROOM];
     snprintf(path, sizeof path, "%s/%s", folder, v2);
@@ -86,14 +86,14 @@ static long long number_of(const char *folder, const char *v2, const char *v1) {
     return base_file_number(path);
 }
 
-/* The least so far in *context; -1 none */
+/* *context: the smallest figure so far; -1: none */
 static void visit_memory(const char *folder, void *context) {
     long long limit = number_of(folder, "memory.max", "memory.limit_in_bytes"), *room = context;
     if (limit < 0 || limit >= LLONG_MAX / 2) return; /* v1 writes "no limit" as a huge number */
     long long usage = number_of(folder, "memory.current", "memory.usage_in_bytes");
     char path[PATH_ROOM];
     snprintf(path, sizeof path, "%s/memory.stat", folder);
-    /* v1's total is over the groups below too, as v2's are */
+    /* v1's total_ figure includes descendant groups, as v2's plain one does */
     long long droppable = base_file_field_number(path, "total_inactive_file");
     if (droppable < 0) droppable = base_file_field_number(path, "inactive_file");
     long long here = limit - (usage > 0 ? usage : 0) + (droppable > 0 ? droppable : 0);
@@ -107,7 +107,7 @@ long long base_cgroup_memory_room(const char *membership, const char *root) {
     return room;
 }
 
-/* Quota and period in microseconds: v2's cpu.max holds both, or "max"; v1's quota of -1 is none */
+/* In microseconds. v2's cpu.max holds quota and period, or "max". In v1 a quota of -1 means none. */
 static void visit_quota(const char *folder, void *context) {
     struct base_cgroup_quota *tightest = context;
     char path[PATH_ROOM], line[64];

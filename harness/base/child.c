@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * posix_spawn, a pipe, and a clock. */
+ * Runs a child process with posix_spawn and reads its output through a pipe until a deadline. */
 #define _GNU_SOURCE
 #include "base/child.h"
 
@@ -17,7 +17,7 @@
 
 #include "base/clock.h"
 
-/* What would make a child look for the launcher's other processes, or set what it is to try. */
+/* Variables that connect a child to the launcher, or that set what the child should detect */
 static bool dropped(const char *entry) {
     static const char *const prefixes[] = {"OMPI_",  "PMIX_", "PMI_",  "PRTE_",
                                            "SLURM_", "MPI_",  "MPIR_", "OPENBLAS_CORETYPE="};
@@ -26,14 +26,14 @@ static bool dropped(const char *entry) {
     return false;
 }
 
-/* A list that the caller frees; its words are borrowed. */
+/* The caller frees the list, not its strings. */
 static char **environment(const char *setting) {
     size_t count = 0, kept = 0;
     while (environ[count]) count++;
     char **list = calloc(count + 2, sizeof *list);
     for (size_t i = 0; list && i < count; i++)
         if (!dropped(environ[i])) list[kept++] = environ[i];
-    if (list && setting) list[kept] = (char *)(uintptr_t)setting; /* exec's face lacks the const */
+    if (list && setting) list[kept] = (char *)(uintptr_t)setting; /* posix_spawn's type lacks the const */
     return list;
 }
 
@@ -53,7 +53,7 @@ static bool start(pid_t *pid, char *const command[], const char *setting, int ou
     return ready;
 }
 
-/* Reads until the other end closes; false when that takes longer than until `deadline`. */
+/* Reads until the child closes its end; false if that has not happened by `deadline`. */
 static bool read_all(int from, double deadline, char *line, int size) {
     char rest[256];
     int used = 0;
@@ -83,7 +83,7 @@ bool base_child(char *const command[], const char *setting, double limit_s, char
     const bool whole = started && read_all(ends[0], deadline, line, size);
     close(ends[0]);
     if (!started) return false;
-    bool ended = false; /* one that closed its output may still go on */
+    bool ended = false; /* a child may close its output and run on */
     while (whole && !(ended = waitpid(pid, &status, WNOHANG) == pid) && base_clock_now() < deadline) usleep(1000);
     if (ended) return WIFEXITED(status) && WEXITSTATUS(status) == 0;
     kill(pid, SIGKILL);

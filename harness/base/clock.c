@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The raw monotonic clock is not slewed by NTP, so two windows of equal length read as equal. */
+ * NTP does not slew the raw monotonic clock, so two windows of equal length read as equal. */
 #include "base/clock.h"
 
 #include <time.h>

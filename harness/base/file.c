@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reads what may not be there: containers hide half of /proc and /sys, and that is never an error. */
+ * Reads files that may be missing. Containers hide half of /proc and /sys, so that is no error here. */
 #define _GNU_SOURCE
 #include "base/file.h"
 
@@ -14,7 +14,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-/* Copies `from` without blanks at its ends, cut to size */
+/* Copies `from` without surrounding blanks, cut to size */
 static void trim(const char *from, char *text, int size) {
     while (isspace((unsigned char)*from)) from++;
     snprintf(text, (size_t)size, "%s", from);
@@ -37,7 +37,7 @@ bool base_file_field(const char *path, const char *key, char *text, int size) {
     while (!found && getline(&line, &capacity, file) >= 0) {
         if (strncmp(line, key, length) != 0) continue;
         const char *value = line + length + strspn(line + length, " \t");
-        /* a longer key that merely starts like ours is another key */
+        /* skip longer keys that start with this one */
         found = length == 0 || value > line + length || *value == ':' || key[length - 1] == ':';
         if (found) trim(*value == ':' && length > 0 ? value + 1 : value, text, size);
     }
@@ -86,9 +86,9 @@ int base_file_read(const char *path, char **bytes, size_t *size, struct base_err
 int base_file_make(const char *path, base_file_fill *fill, void *context, struct base_error *e) {
     char part[PATH_MAX];
     snprintf(part, sizeof part, "%.*s.part", PATH_MAX - 8, path);
-    unlink(part); /* of a run that was killed */
+    unlink(part); /* left by a killed run */
     FILE *file = fopen(part, "wbxe");
-    if (file == NULL) return base_fail(e, BASE_BROKEN, "%s: cannot be made: %s", part, strerror(errno));
+    if (file == NULL) return base_fail(e, BASE_BROKEN, "%s: cannot create: %s", part, strerror(errno));
     bool done = fill(file, context) && fflush(file) == 0 && fsync(fileno(file)) == 0;
     int why = errno;
     if (fclose(file) != 0 && done) done = false, why = errno;
@@ -112,7 +112,7 @@ int base_file_replace(const char *path, const void *bytes, size_t size, struct b
     return base_file_make(path, fill_text, &t, e);
 }
 
-/* Whether path is a folder; if not, errno stays, unless it says that something is there: then that is no folder */
+/* Whether path is a folder. If not, errno is kept, except that EEXIST becomes ENOTDIR. */
 static bool is_folder(const char *path) {
     int why = errno;
     struct stat found;
@@ -138,8 +138,8 @@ bool base_file_parents(const char *path, char parent[PATH_MAX]) {
     }
 }
 
-/* An unnamed file is made and gone, where the file system has these; else its permissions are asked, which the kernel's
- * own file systems (/proc, /sys) grant to root in vain. */
+/* Tries to create an unnamed file, which vanishes on closing. If the file system has none, only permissions are
+ * checked. Those of /proc and /sys mislead: they grant root writes that then fail. */
 static bool takes_files(const char *folder) {
     struct statfs kind;
     if (access(folder, W_OK | X_OK)) return false;
@@ -170,7 +170,7 @@ bool base_file_could_be_made(const char *path, char above[PATH_MAX]) {
             *slash = '\0';
         else
             strcpy(above, ".");
-        if (!lstat(above, &found)) break; /* a link that leads nowhere is there, and is no folder */
+        if (!lstat(above, &found)) break; /* a dangling link exists, and is no folder */
         if (errno != ENOENT) return false;
     }
     if (stat(above, &found) == 0 && S_ISDIR(found.st_mode)) return takes_files(above);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What this process holds and what the machine has left, as the kernel tells it. */
+ * This process's memory, and what the machine has left, as the kernel reports them. */
 #include <stdio.h>
 
 #include "base/arena.h"
@@ -23,7 +23,7 @@ long long base_memory_peak(void) {
 bool base_memory_peak_reset(void) {
     FILE *file = fopen("/proc/self/clear_refs", "we");
     if (file == NULL) return false;
-    bool written = fputs("5", file) >= 0; /* 5: the peak becomes what is resident now */
+    bool written = fputs("5", file) >= 0; /* 5 resets the peak to the resident size */
     return fclose(file) == 0 && written;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * GOMP_CPU_AFFINITY as libgomp's manual has it: CPUs or ranges with strides, "0 3 1-7:2", between blanks or commas. */
+ * Checks the user's placement of OpenMP threads. GOMP_CPU_AFFINITY has the form of libgomp's manual: CPUs or ranges
+ * with strides, separated by blanks or commas ("0 3 1-7:2"). */
 #include "base/places.h"
 
 #include <ctype.h>
@@ -21,7 +22,7 @@ bool base_places_given(void) {
     return getenv("OMP_PROC_BIND") != NULL || getenv("OMP_PLACES") != NULL || getenv("GOMP_CPU_AFFINITY") != NULL;
 }
 
-/* OMP_PROC_BIND=false: places count for nothing */
+/* OMP_PROC_BIND=false makes OpenMP ignore places. */
 static bool unbound(void) {
     const char *bind = value_of("OMP_PROC_BIND");
     return bind && !strncasecmp(bind, "false", 5);
@@ -35,7 +36,7 @@ static bool number(const char **at, long *n) {
     return true;
 }
 
-/* "N", "N-M" or "N-M:STRIDE"; *at moves behind it */
+/* Parses "N", "N-M" or "N-M:STRIDE" and moves *at past it. */
 static bool range(const char **at, long *low, long *high, long *stride) {
     *stride = 1;
     if (!number(at, low)) return false;
@@ -68,13 +69,13 @@ static int check_affinity(const char *text, struct base_error *e) {
         if (!*at) return BASE_OK;
         if (!range(&at, &low, &high, &stride))
             return base_fail(e, BASE_USAGE,
-                             "GOMP_CPU_AFFINITY=%.64s: not a list of CPUs as in \"0 2 4-7\"; mend it or unset it",
+                             "GOMP_CPU_AFFINITY=%.64s: not a list of CPUs such as \"0 2 4-7\"; fix it or unset it",
                              text);
         for (long cpu = low; cpu <= high; cpu += stride)
             if (!has(&usable, cpu))
                 return base_fail(e, BASE_USAGE,
-                                 "GOMP_CPU_AFFINITY=%.64s: this process may not use CPU %ld, only %s: name CPUs among "
-                                 "these, or unset it",
+                                 "GOMP_CPU_AFFINITY=%.64s: this process may not use CPU %ld, only %s: use CPUs "
+                                 "among these, or unset it",
                                  text, cpu, those);
     }
 }
@@ -84,8 +85,7 @@ int base_places_check(char *warning, int size, struct base_error *e) {
     const char *bind = value_of("OMP_PROC_BIND");
     if (unbound()) return BASE_OK;
     if ((places || bind) && omp_get_num_places() == 0)
-        snprintf(warning, (size_t)size,
-                 "OpenMP took nothing from %s=%.64s, so no thread has a place: mend it or unset it",
+        snprintf(warning, (size_t)size, "OpenMP ignores %s=%.64s, so threads are not bound: fix it or unset it",
                  places ? "OMP_PLACES" : "OMP_PROC_BIND", places ? places : bind);
-    return affinity && !places ? check_affinity(affinity, e) : BASE_OK; /* OMP_PLACES comes before it */
+    return affinity && !places ? check_affinity(affinity, e) : BASE_OK; /* OMP_PLACES takes precedence */
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Philox4x32-10 and Box-Muller, in loops over lanes that compilers vectorise for any instruction set. The
- * logarithm, sine and cosine are polynomials of its own, so that a weight does not depend on the C library.
- * Whole blocks are always computed, so a value does not depend on how a range is split. */
+ * Philox4x32-10 and Box-Muller, in loops over lanes that compilers vectorise for any instruction set. Logarithm, sine
+ * and cosine are polynomials in this file, so that weights do not depend on the C library. Whole blocks are always
+ * computed, so a value does not depend on how a range is split. */
 #include "base/random.h"
 
 #include <math.h>
@@ -11,7 +11,7 @@
 
 enum {
     LANES = 32,              /* Philox blocks computed together */
-    NORMALS = 4,             /* normal numbers of one block */
+    NORMALS = 4,             /* normal numbers in one block */
     CHUNK = LANES * NORMALS, /* normal numbers computed together */
     ROUNDS = 10
 };
@@ -51,7 +51,7 @@ double base_random_unit(uint64_t seed, uint64_t stream, uint64_t index) {
     return (double)(base_random_u64(seed, stream, index) >> 11) * 0x1p-53;
 }
 
-/* The words of blocks first .. first+LANES-1; word w of block i lies at c[w][i] */
+/* The words of blocks first .. first+LANES-1; word w of block i is c[w][i]. */
 static void words_of_lanes(uint64_t seed, uint64_t stream, uint64_t first, uint32_t c[4][LANES]) {
     for (int i = 0; i < LANES; i++) {
         c[0][i] = low(first + (uint64_t)i);
@@ -71,13 +71,13 @@ static void words_of_lanes(uint64_t seed, uint64_t stream, uint64_t first, uint3
     }
 }
 
-/* -2 ln u for u = (w/2 + 1/2) / 2^31, in (0, 1]: u = 2^k (1 + f) with 1 + f about 1, ln(1+f) = 2 atanh(f/(2+f)),
- * by the first five terms of atanh (the next is below 2e-9 of the first) */
+/* -2 ln u for u = (w/2 + 1/2) / 2^31, in (0, 1]. With u = 2^k (1 + f) and 1 + f near 1, ln(1+f) = 2 atanh(f/(2+f)).
+ * Uses the first five terms of atanh; the next is below 2e-9 of the first. */
 static inline float minus_two_log(uint32_t w) {
     float u = (float)(int32_t)(w >> 1) * 0x1p-31f + 0x1p-32f;
     int32_t bits;
     memcpy(&bits, &u, sizeof bits);
-    int32_t k = (bits - 0x3f3504f3) >> 23; /* 0x3f3504f3 is sqrt(1/2): 1 + f stays within sqrt(1/2) .. sqrt(2) */
+    int32_t k = (bits - 0x3f3504f3) >> 23; /* 0x3f3504f3 is sqrt(1/2), so 1 + f is within sqrt(1/2) .. sqrt(2) */
     bits -= (int32_t)((uint32_t)k << 23);
     float m;
     memcpy(&m, &bits, sizeof m);
@@ -86,7 +86,7 @@ static inline float minus_two_log(uint32_t w) {
     return -2.0f * ((float)k * 0.693147181f + 2.0f * s * series);
 }
 
-/* (cos, sin) of w 2^-32 turns: the quadrant by integers, then Taylor series on [-pi/4, pi/4] */
+/* Cosine and sine of w 2^-32 turns: the quadrant by integer arithmetic, then Taylor series on [-pi/4, pi/4]. */
 static inline void turn(uint32_t w, float *cosine, float *sine) {
     uint32_t quadrant = (w + 0x20000000u) >> 30;
     float a = (float)(int32_t)(w - (quadrant << 30)) * 1.46291808e-9f; /* 2 pi / 2^32 */
@@ -103,7 +103,8 @@ static inline void turn(uint32_t w, float *cosine, float *sine) {
     memcpy(sine, &y, sizeof y);
 }
 
-/* Normal numbers of blocks first .. first+LANES-1, words 0 and 1 giving the first two of a block, 2 and 3 the rest */
+/* Normal numbers of blocks first .. first+LANES-1. Words 0 and 1 of a block give its first two, words 2 and 3 the
+ * others. */
 static void normals_of_lanes(uint64_t seed, uint64_t stream, uint64_t first, float *restrict out) {
     uint32_t w[4][LANES];
     float radius[LANES], cosine[LANES], sine[LANES];
@@ -111,7 +112,7 @@ static void normals_of_lanes(uint64_t seed, uint64_t stream, uint64_t first, flo
     for (int pair = 0; pair < 2; pair++) {
         const uint32_t *a = w[2 * pair], *b = w[2 * pair + 1];
         for (int i = 0; i < LANES; i++) radius[i] = minus_two_log(a[i]);
-        for (int i = 0; i < LANES; i++) radius[i] = sqrtf(radius[i]); /* apart: errno keeps it from vectorising */
+        for (int i = 0; i < LANES; i++) radius[i] = sqrtf(radius[i]); /* alone, since errno prevents vectorising */
         for (int i = 0; i < LANES; i++) turn(b[i], &cosine[i], &sine[i]);
         for (int i = 0; i < LANES; i++) {
             out[NORMALS * i + 2 * pair] = radius[i] * cosine[i];

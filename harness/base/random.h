@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Counter-based random numbers: Philox4x32-10 (Salmon et al., SC'11). A value is a function of (seed, stream,
- * index), so it is independent of ranks, threads and order. */
+ * Counter-based random numbers: Philox4x32-10 (Salmon et al., SC'11). A value is a function of (seed, stream, index),
+ * so it does not depend on ranks, threads or order. */
 #ifndef TOISE_BASE_RANDOM_H
 #define TOISE_BASE_RANDOM_H
 
 #include <stdint.h>
 
-/* Four 32-bit words for counter (stream, index) under key `seed`. */
+/* Four 32-bit words for the counter (stream, index) and the key `seed`. */
 void base_random_words(uint64_t seed, uint64_t stream, uint64_t index, uint32_t out[4]);
-/* Uniform 64-bit word; uniform double in [0, 1) of 53 bits. */
+/* A uniform 64-bit word, and a uniform double in [0, 1) with 53 bits. */
 uint64_t base_random_u64(uint64_t seed, uint64_t stream, uint64_t index);
 double base_random_unit(uint64_t seed, uint64_t stream, uint64_t index);
-/* Standard normal numbers first .. first+count-1 of a stream (Box-Muller), into out. */
+/* Writes standard normal numbers first .. first+count-1 of a stream (Box-Muller) to out. */
 void base_random_normal(uint64_t seed, uint64_t stream, uint64_t first, uint64_t count, float *out);
 
-/* Streams in use, so that none meets another. */
+/* All streams in use, so that no two overlap. */
 #define BASE_STREAM_DATA (UINT64_C(1) << 32) /* + sample */
 #define BASE_STREAM_INIT (UINT64_C(2) << 32) /* + tensor */
 #define BASE_STREAM_GATE (UINT64_C(3) << 32)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Order statistics of a sorted copy. No law is assumed for the samples: the number of them below the true
- * median is binomial with p = 1/2, whatever they are. */
+ * Order statistics of a sorted copy. They assume no distribution: for any samples, the number below the true median is
+ * binomial with p = 1/2. */
 #include "base/stats.h"
 
 #include <math.h>
@@ -24,10 +24,10 @@ double base_stats_quantile(double *x, int n, double q) {
     return x[i] + (at - i) * (x[next] - x[i]);
 }
 
-/* The greatest d such that P(d <= Binomial(n, 1/2) <= n - d), the chance that the d-th smallest and the d-th
- * greatest sample enclose the median, is at least `confidence`; 1 when none is. *reached is that chance. */
+/* The d-th smallest and the d-th greatest sample enclose the median with probability P(d <= Binomial(n, 1/2) <= n - d).
+ * Returns the greatest d for which that is at least `confidence`; 1 if there is none. *reached: the probability. */
 static int median_rank(int n, double confidence, double *reached) {
-    double log_term = -n * log(2.0); /* ln P(Binomial = i), in logarithms since 2^-n underflows */
+    double log_term = -n * log(2.0); /* ln P(Binomial = i): 2^-n itself would underflow */
     double below = exp(log_term);    /* P(Binomial < d) */
     int d = 1;
     *reached = 1.0 - 2.0 * below;
@@ -57,7 +57,7 @@ struct base_interval base_stats_median(const double *x, int n, double confidence
 
 enum { BATCHES = 10 };
 
-/* Of two sides at 95%, by degrees of freedom from 1: any table of Student's t has them */
+/* Student's t, two-sided at 95%, by degrees of freedom from 1 (any table) */
 static const double student[BATCHES - 1] = {12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262};
 
 struct base_mean base_stats_mean(const double *x, int n) {

@@ -1,30 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a set of samples is worth. Samples are never dropped. */
+ * Statistics of samples: medians and means with their intervals, and quantiles. No sample is ever dropped. */
 #ifndef TOISE_BASE_STATS_H
 #define TOISE_BASE_STATS_H
 
 struct base_interval {
     double median, low, high; /* low, high: distribution-free confidence interval of the median */
-    double confidence;        /* reached; below the one asked when there are too few samples for it */
+    double confidence;        /* reached; lower than asked if there are too few samples */
 };
 
-/* Median with the order-statistics interval (binomial; David & Nagaraja, Order Statistics, 7.1) of at least
- * `confidence` when n allows it, else the whole range and what it reaches. n >= 1; x is not changed. */
+/* The median with its order-statistics interval (binomial; David & Nagaraja, Order Statistics, 7.1). The interval has
+ * at least `confidence` if n allows it. Otherwise it is the whole range. n >= 1; x is unchanged. */
 struct base_interval base_stats_median(const double *x, int n, double confidence);
-/* Mean with its 95% interval, of samples taken one after the other that need not be independent: Student's t of the
- * means of ten stretches of them, of fewer samples each its own (batch means; Law, Simulation Modeling and Analysis,
- * chapter 9.5.3). n >= 1; one sample alone shows no spread: low = high = mean. A wide interval of few samples can
- * reach below what is possible. */
+/* The mean of consecutive, possibly correlated samples, with its 95% interval. Batch means (Law, Simulation Modeling
+ * and Analysis, chapter 9.5.3): Student's t of the means of ten consecutive batches. Below ten samples each is a batch.
+ * n >= 1; a single sample has low = high = mean. With few samples the interval can reach below what is possible. */
 struct base_mean {
     double mean, low, high;
 };
 struct base_mean base_stats_mean(const double *x, int n);
-/* Quantile q of n values, linear between order statistics, sorts x; n >= 1. Type 6 of Hyndman and Fan 1996, since the
- * next value is below the k-th of n with a chance of k / (n + 1); beyond the first and the last it is these. */
+/* Quantile q of n values, linear between order statistics; sorts x. n >= 1. Type 6 of Hyndman and Fan 1996, since the
+ * next value is below the k-th of n with probability k / (n + 1). Clamped to the first and the last value. */
 double base_stats_quantile(double *x, int n, double q);
-/* Ascending. */
-void base_stats_sort(double *x, int n);
+void base_stats_sort(double *x, int n);                  /* ascending */
 double base_stats_harmonic_mean(const double *x, int n); /* for rates */
 
 #endif

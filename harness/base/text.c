@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Three digits are kept: more would claim a precision that measurements do not have. */
+ * Numbers keep three digits: more would claim a precision that measurements do not have. */
 #include "base/text.h"
 
 #include <math.h>
@@ -8,12 +8,13 @@
 #include <string.h>
 #include <unistd.h>
 
-/* How many decimals leave three digits of x >= 0, as printf will round it */
+/* Decimals that leave three digits of x >= 0, after printf's rounding */
 static int decimals(double x) {
     return x < 9.995 ? 2 : x < 99.95 ? 1 : 0;
 }
 
-/* Divides by `step` until below it as printed; how often. 999.5 prints as 1000 and so is the next unit's. */
+/* Divides *x by `step` until it prints below `limit`; returns how often. 999.5 would print as 1000, so it goes to the
+ * next unit. */
 static int scale(double *x, double step, double limit, int units) {
     int unit = 0;
     while (unit + 1 < units && isfinite(*x) && fabs(*x) >= limit) {
@@ -75,7 +76,7 @@ void base_text_duration(double seconds, char *text, int size) {
     }
 }
 
-/* From `at` on, or a little later, where a character begins */
+/* The first UTF-8 character that begins at or after `at` */
 static const char *character(const char *at) {
     while (((unsigned char)*at & 0xc0) == 0x80) at++;
     return at;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Affinity by the Linux scheduler calls, from inside the OpenMP threads themselves. */
+ * Sets affinity by Linux scheduler calls, made from inside the OpenMP threads themselves. */
 #define _GNU_SOURCE
 #include <omp.h>
 #include <sched.h>
@@ -14,11 +14,11 @@
 enum { MASK_BYTES = BASE_CPUS_MAX / 8 };
 
 union mask {
-    cpu_set_t set; /* a set of the fixed size ends at 1024 CPUs; this one goes on */
+    cpu_set_t set; /* cpu_set_t ends at 1024 CPUs; `bytes` extends it */
     unsigned char bytes[MASK_BYTES];
 };
 
-/* OpenMP that was told to place threads has bound the first one already, before main. */
+/* If OpenMP was told to place threads, it bound the first one before main; so add all its places. */
 static void add_places(union mask *m) {
     int ids[BASE_CPUS_MAX];
     for (int p = 0; p < omp_get_num_places(); p++) {
@@ -29,7 +29,7 @@ static void add_places(union mask *m) {
     }
 }
 
-/* Not known: all that are online. */
+/* Unknown: all online CPUs. */
 static void list(const union mask *m, bool known, struct base_cpus *cpus) {
     cpus->count = 0;
     for (int i = 0; i < BASE_CPUS_MAX; i++)
@@ -44,7 +44,7 @@ void base_cpus_mask(struct base_cpus *mask) {
     list(&m, known, mask);
 }
 
-/* The kernel keeps of a mask what the cpuset has. */
+/* Sets a mask of all CPUs, which the kernel reduces to the cpuset, and reads it back. */
 void base_cpus_usable(struct base_cpus *cpus) {
     union mask before, m;
     memset(&before, 0, sizeof before);
@@ -74,7 +74,7 @@ bool base_threads_pin(const struct base_cpus *cpus, int threads) {
     omp_set_dynamic(0);
     omp_set_num_threads(threads);
     if (!cpus || threads > cpus->count || base_places_given()) return false;
-    int failed = threads; /* threads not pinned; an OpenMP limit may also give fewer threads than asked */
+    int failed = threads; /* threads not pinned; OpenMP may also start fewer threads than asked */
 #pragma omp parallel num_threads(threads)
     {
         union mask before, mine;
@@ -88,7 +88,7 @@ bool base_threads_pin(const struct base_cpus *cpus, int threads) {
             failed--;
         }
 #pragma omp barrier
-        if (pinned && failed > 0) sched_setaffinity(0, sizeof before, &before.set); /* all or none */
+        if (pinned && failed > 0) sched_setaffinity(0, sizeof before, &before.set); /* pin all threads or none */
     }
     return failed == 0;
 }

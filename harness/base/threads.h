@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which CPUs a rank may use, and pinning its OpenMP threads to them, one each. */
+ * The CPUs that a rank may use, and pinning of its OpenMP threads, one thread on each CPU. */
 #ifndef TOISE_BASE_THREADS_H
 #define TOISE_BASE_THREADS_H
 
@@ -15,17 +15,18 @@ struct base_cpus {
     int cpu[BASE_CPUS_MAX]; /* their numbers, ascending */
 };
 
-/* The calling thread's affinity mask; where OpenMP was told to place threads (OMP_PROC_BIND), all its places. */
+/* The calling thread's affinity mask. If OpenMP was told to place threads (OMP_PROC_BIND), all its places. */
 void base_cpus_mask(struct base_cpus *mask);
-/* All CPUs that the calling thread could be given, whatever its mask is now: those of its cpuset. */
+/* All CPUs of the calling thread's cpuset, whatever its mask is now. */
 void base_cpus_usable(struct base_cpus *cpus);
-/* CPUs online on this machine. */
+/* The number of CPUs online on this machine. */
 int base_cpus_online(void);
-/* Share `index` of `count` equal contiguous shares of a mask; at least one CPU each (shares then overlap). */
+/* Share `index` of `count` equal, contiguous shares of a mask. Each has at least one CPU, so shares overlap if CPUs are
+ * few. */
 void base_cpus_share(const struct base_cpus *mask, int index, int count, struct base_cpus *share);
-/* Sets the OpenMP thread count to `threads` and pins thread i to cpus->cpu[i], none where cpus is NULL. Returns whether
- * every thread is pinned to a CPU of its own; false, and nothing pinned, when there are more threads than CPUs or the
- * user placed them (OMP_PROC_BIND, GOMP_CPU_AFFINITY or OMP_PLACES set). */
+/* Sets the number of OpenMP threads and pins thread i to cpus->cpu[i]. With cpus NULL it pins none. True: every thread
+ * is pinned to its own CPU. False: no thread is pinned. Either there are more threads than CPUs, or the user placed
+ * them (OMP_PROC_BIND, GOMP_CPU_AFFINITY or OMP_PLACES is set). */
 bool base_threads_pin(const struct base_cpus *cpus, int threads);
 /* "0-3,8" */
 void base_cpus_text(const struct base_cpus *cpus, char *text, int size);

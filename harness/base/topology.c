@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Containers and virtual machines hide parts of this: what cannot be read stays 0 or "", and is no error. */
+ * Containers and virtual machines hide parts of the topology. What cannot be read is 0 or "", and that is no error. */
 #include "base/topology.h"
 
 #include <hwloc.h>
@@ -16,7 +16,8 @@ static int count(hwloc_topology_t h, hwloc_obj_type_t type) {
     return n > 0 ? n : 0;
 }
 
-/* Size of one cache of this type and the hardware threads that share it; the first stands for all */
+/* Reads the first cache of this type: its size and the hardware threads that share it. All caches of a type are taken
+ * to be equal. */
 static void read_cache(hwloc_topology_t h, hwloc_obj_type_t type, long long *bytes, int *cpus) {
     hwloc_obj_t cache = hwloc_get_obj_by_type(h, type, 0);
     if (cache == NULL || cache->attr == NULL) return;
@@ -27,7 +28,7 @@ static void read_cache(hwloc_topology_t h, hwloc_obj_type_t type, long long *byt
 static void read_shape(struct base_topology *t) {
     hwloc_topology_t h;
     if (hwloc_topology_init(&h) != 0) return;
-    /* the whole machine, not only what this job may use of it */
+    /* report the whole machine, including what this job may not use */
     hwloc_topology_set_flags(h, HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED);
     if (hwloc_topology_load(h) == 0) {
         t->sockets = count(h, HWLOC_OBJ_PACKAGE);
@@ -58,7 +59,7 @@ static void read_names(struct base_topology *t) {
     if (t->cpu[0] == '\0') base_file_field("/proc/cpuinfo", "model name", t->cpu, sizeof t->cpu);
 }
 
-/* The greatest over the CPUs: some cores of a machine may be slower ones */
+/* The maximum over the CPUs: some cores may be slower than others. */
 static double read_max_hz(int cpus) {
     long long khz = 0;
     for (int i = 0; i < cpus; i++) {
@@ -71,7 +72,7 @@ static double read_max_hz(int cpus) {
 }
 
 int base_topology_read(struct base_topology *t, struct base_error *e) {
-    (void)e; /* nothing here is an error; the face allows for machines where something must be */
+    (void)e; /* nothing fails yet; kept for machines on which something can */
     struct base_topology read = {0};
     read_shape(&read);
     read_names(&read);
@@ -85,7 +86,7 @@ int base_topology_read(struct base_topology *t, struct base_error *e) {
     return BASE_OK;
 }
 
-/* How many of `threads` threads share one instance of a cache that `sharing` of the machine's CPUs share. */
+/* How many of `threads` threads share one cache, if each cache is shared by `sharing` of the machine's CPUs. */
 static int64_t sharers(const struct base_topology *t, int64_t threads, int sharing) {
     const int64_t instances = sharing > 0 && t->cpus > sharing ? t->cpus / sharing : 1;
     return sharing > 0 ? (threads + instances - 1) / instances : 1;

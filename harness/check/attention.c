@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Sampled rows of an attention call that has run, against the definition in FP64. */
+ * Recomputes sampled rows of a finished attention call in FP64, by the definition, and bounds what rounding
+ * explains. */
 #include "check/attention.h"
 
 #include <math.h>
@@ -11,9 +12,9 @@
 #include "check/rounding.h"
 
 enum { SAMPLES = 6 };
-#define FLUSHED 0x1p-126 /* FP32's least normal number: an exponential below it is 0, and sums lose what is there */
+#define FLUSHED 0x1p-126 /* FP32's least normal: smaller exponentials become 0, and sums lack them */
 
-/* Where the rows of one (sequence, head) lie in each buffer. */
+/* Offsets of one (sequence, head) into each buffer. */
 struct view {
     const struct kernel_attention *a;
     int64_t b, h, q, kv, o, lse;
@@ -43,7 +44,7 @@ static bool sees(const struct view *v, int64_t i, int64_t j) {
     const int64_t past = v->a->q_offset + i - v->a->k_offset - j;
     return past >= 0 && (v->a->window == 0 || past < v->a->window);
 }
-/* What ALiBi adds to a score. */
+/* ALiBi's addend to a score. */
 static double bias(const struct view *v, int64_t i, int64_t j) {
     return v->a->slopes ? v->a->slopes[v->h] * (double)(v->a->k_offset + j - v->a->q_offset - i) : 0;
 }
@@ -51,7 +52,7 @@ static double score(const struct view *v, int64_t i, int64_t j) {
     return v->a->scale * dot(v, v->a->q, v->q + i * v->a->q_row, v->a->k, v->kv + j * v->a->kv_row) + bias(v, i, j);
 }
 
-/* |x - truth| over the rounding unit of what was stored and what the FP32 arithmetic behind it explains. */
+/* |x - truth| over what rounding explains: one unit of the stored value, plus `explained` for the FP32 arithmetic. */
 static double residual(const struct view *v, const void *x, int64_t at, const double *truth, double explained) {
     double error = 0, norm = 0;
     for (int64_t i = 0; i < v->a->head_dim; i++) {
@@ -67,21 +68,22 @@ static double length(const struct view *v, const void *x, int64_t at) {
     return sqrt(dot(v, x, at, x, at));
 }
 
-/* By how many rounding units the softmax's exponent at (i, j) may be off: its products have the size of |q||k|, however
- * small their sum comes out, and the bias has its own. */
+/* By how many rounding units the softmax's exponent at (i, j) may be off. Its products have the size of |q||k|, however
+ * small their sum is; the bias adds its own size. */
 static double slack(const struct view *v, int64_t i, int64_t j) {
     const double q = length(v, v->a->q, v->q + i * v->a->q_row), k = length(v, v->a->k, v->kv + j * v->a->kv_row);
     return 1 + v->a->scale * q * k + fabs(bias(v, i, j));
 }
 
-/* What e^d adds to a weight p, at most; where e^d is beyond FP64, p may be below it, and anything is possible. */
+/* The most that a factor e^d adds to a weight p. If e^d exceeds FP64's range, p may have underflowed, so any error is
+ * possible. */
 static double growth(double p, double d) {
     return d < 700 ? p * expm1(d) : 1e300;
 }
 
-/* What a row's exponents, each off by at most d_j = 4 units of its slack, may do to its weights: that to
- * p_j e^(+-d_j) over a sum that lies between e^-mean (Jensen's inequality) and e^most, parts of the true one. Saturated
- * scores are off by much; then a weight may be anything, but none is below 0 or above 1. */
+/* How errors in a row's exponents change its weights. Each exponent is off by at most d_j = 4 units of its slack. So
+ * p_j becomes p_j e^(+-d_j) over a changed sum. That sum is between e^-mean (Jensen's inequality) and e^most times the
+ * true one. Saturated scores may be far off; then a weight may be anything from 0 to 1. */
 struct spread {
     double mean, most; /* sum of p_j d_j; log of the sum of p_j e^d_j */
 };
@@ -97,13 +99,13 @@ static struct spread spread_of(const struct view *v, int64_t i, const double *p)
     s.most = log1p(sum);
     return s;
 }
-/* By how much the weight at (i, j) may be off; about 8 units of the slack where that is little. */
+/* By how much the weight at (i, j) may be off: about 8 units of the slack if that is small. */
 static double weight_error(const struct view *v, struct spread s, int64_t i, int64_t j, double p) {
     const double d = 4 * check_unit(KERNEL_F32) * slack(v, i, j);
     return FLUSHED + fmax(fmin(1 - p, growth(p, d + s.mean)), -p * expm1(-d - s.most));
 }
 
-/* Row i of the softmax into p; returns its log-sum-exp. */
+/* Writes row i of the softmax to p; returns its log-sum-exp. */
 static double softmax(const struct view *v, int64_t i, double *p) {
     double max = -INFINITY, sum = 0;
     for (int64_t j = 0; j < v->a->seq_k; j++) {
@@ -129,7 +131,7 @@ static double forward_row(const struct view *v, int64_t i, double *p, double *ou
     return fmax(of_o, isinf(lse) ? 0 : of_lse);
 }
 
-/* d score (i, j), given the query's own p and the o that was stored */
+/* The gradient of score (i, j), from the query's p and the stored o. */
 static double d_score(const struct view *v, int64_t i, int64_t j, double p) {
     const struct kernel_attention *a = v->a;
     const int64_t row = v->o + i * a->o_row;
@@ -153,7 +155,7 @@ static double backward_query(const struct view *v, int64_t i, double *p, double 
     return residual(v, v->a->dq, v->q + i * v->a->q_row, dq, size);
 }
 
-/* Key j of a key/value head gathers from every query head of its group; the stored log-sum-exp gives p. */
+/* Gradients of key and value j. They sum over all query heads of the group; p comes from the stored log-sum-exp. */
 static double backward_key(const struct kernel_attention *a, int64_t b, int64_t kv_head, int64_t j, double *dk,
                            double *dv) {
     const int64_t group = a->heads / a->kv_heads;
@@ -189,7 +191,7 @@ double check_attention_forward(const struct kernel_attention *a, uint64_t seed, 
     double worst = 0;
     for (int s = 0; s < SAMPLES; s++) {
         struct view v = view_of(a, draw(seed, 3 * s, a->batch), draw(seed, 3 * s + 1, a->heads));
-        /* the last row sees as many keys as any: always among the samples */
+        /* always sample the last row: no row sees more keys */
         int64_t i = s == 0 ? a->seq_q - 1 : draw(seed, 3 * s + 2, a->seq_q);
         double r = forward_row(&v, i, space, space + a->seq_k);
         if (!(r <= worst)) worst = isnan(r) ? INFINITY : r;

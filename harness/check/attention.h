@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Is an attention call right? A few sampled rows of what it wrote, against the definition in FP64. */
+ * Checks an attention call: recomputes a few sampled rows of its results in FP64, by the definition. */
 #ifndef TOISE_CHECK_ATTENTION_H
 #define TOISE_CHECK_ATTENTION_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Freivalds' check, each row's difference over what rounding explains of it. */
+ * Freivalds' check. A row's residual is its difference over what rounding explains. */
 #include "check/matmul.h"
 
 #include <math.h>
@@ -9,9 +9,10 @@
 #include "check/matrix.h"
 #include "check/rounding.h"
 
-/* An element's error is a random walk of roundings as long as the sum; blocked sums stay under some tens of
- * units of |A_i||B|, the row's share, where all terms have one sign, and under one where signs vary. Storing rounds
- * every element by at most one unit of itself: with random signs 0.4 of the row's norm, five times that at most. */
+/* The error of an element is a random walk of roundings as long as the sum. Blocked sums have at most some tens of
+ * units of the row's |A_i||B| if all terms have one sign. If signs vary, they have less than one unit. Storing adds at
+ * most one unit of each element. With random signs that amounts to 0.4 of the row's norm, and to five times that at
+ * most. */
 #define MATMUL_UNITS 8.0
 #define STORE_UNITS 1.0
 
@@ -49,7 +50,7 @@ double check_freivalds(const struct kernel_team *team, const struct kernel_gemm 
 double check_gemm(const struct kernel_team *team, kernel_gemm_fn *gemm, const struct kernel_gemm *as,
                   const struct kernel_gemm *g, uint64_t seed, double *space) {
     double *before = space, *rest = before + g->m;
-    if (g->d) { /* D r, before the call overwrites D where it is C */
+    if (g->d) { /* D r, before the call overwrites D if D is C */
         signs(seed, g->n, rest);
         check_matrix_apply(team, g->out, g->d, g->m, g->n, g->ldc, false, rest, before, NULL);
     }

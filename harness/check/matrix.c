@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Products of a matrix of either dtype with a vector of FP64, rows or columns shared out over the team. */
+ * FP64 products of a matrix of either dtype with a vector; the team shares its rows or columns. */
 #include "check/matrix.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What every backend does in its own way, by its table. */
+ * Functions that forward to the backend's table. */
 #include "comm/comm.h"
 
 int comm_agree(struct comm *world, int code, struct base_error *e) {

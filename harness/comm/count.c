@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The counting comm: see count.h. */
+ * A comm that counts calls and bytes, and forwards them or not, by its mode. */
 #include "comm/count.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* Behind a group: what wraps and what is wrapped. */
+/* The state of a group: the counter, and the comm that it wraps. */
 struct counted {
     struct comm_counter counter;
     struct comm inner;
 };
 
-/* Counts one call, and says whether it goes on. */
+/* Counts one call; returns whether to forward it. */
 static bool passes(struct comm *c, enum comm_op op, size_t bytes) {
     struct comm_counter *k = c->state;
     k->op[op].calls++;
@@ -64,7 +64,7 @@ static int agree(struct comm *c, int code, struct base_error *e) {
 static int split(struct comm *c, int colour, int key, struct comm *group, struct base_error *e) {
     const bool only = only_counts(c);
     struct counted *g = calloc(1, sizeof *g);
-    int code = agree(c, g ? BASE_OK : base_fail(e, BASE_BROKEN, "no memory to count a group's messages"), e);
+    int code = agree(c, g ? BASE_OK : base_fail(e, BASE_BROKEN, "out of memory for a group's message counter"), e);
     if (!code && only) comm_serial(&g->inner); /* never called */
     if (!code && !only) code = comm_split(inner(c), colour, key, &g->inner, e);
     if (code || colour < 0) {
@@ -85,7 +85,7 @@ static void close_group(struct comm *c) {
     struct comm_counter *k = c->state;
     if (!k->of_group) return;
     comm_close(k->inner);
-    free(k); /* first in its struct counted */
+    free(k); /* it is the first member of its struct counted */
 }
 
 static const struct comm_ops ops = {all_reduce_start, progress,   wait,  sum,   max,        barrier,

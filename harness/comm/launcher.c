@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the environment says of whoever started this process, held against what MPI says. */
+ * Compares what the launcher's environment says about this process with what MPI says. */
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,13 +10,13 @@
 #include "base/file.h"
 #include "comm/comm.h"
 
-/* Open MPI's mpirun, any PMIx launcher (srun --mpi=pmix, prterun), any PMI one (MPICH's and Intel's mpirun,
- * srun --mpi=pmi2). Not SLURM_PROCID: Slurm sets it in every batch script, for programs without ranks too. */
+/* Open MPI's mpirun, any PMIx launcher (srun --mpi=pmix, prterun), any PMI launcher (MPICH's and Intel's mpirun, srun
+ * --mpi=pmi2). Not SLURM_PROCID: Slurm sets it in every batch script, also for programs without ranks. */
 bool comm_launched(void) {
     return getenv("OMPI_COMM_WORLD_SIZE") || getenv("PMIX_RANK") || getenv("PMI_RANK");
 }
 
-/* Nearest first: mpirun starts its daemons with srun and MPI programs below them, and each leaves its own number. */
+/* Nearest first. mpirun starts its daemons with srun, and MPI programs below them; each sets its own variable. */
 static const struct launcher {
     const char *size, *name;
 } launchers[] = {
@@ -31,7 +31,8 @@ static const char *value_of(const char *name) {
     return value && value[0] ? value : NULL;
 }
 
-/* The one that started this process; LAUNCHERS: none. A PMIx launcher that is not Slurm's says no number. */
+/* Index of the launcher that started this process; LAUNCHERS: none. A PMIx launcher other than Slurm's sets no size, so
+ * any srun above it does not count. */
 static int nearest(void) {
     const char *space = value_of("PMIX_NAMESPACE");
     for (int i = 0; i < LAUNCHERS; i++)
@@ -39,8 +40,8 @@ static int nearest(void) {
     return LAUNCHERS;
 }
 
-/* A batch script has SLURM_STEP_* from the step that submitted it, if any: Slurm sets none for it. slurmstepd, above
- * each step, shows as "slurmstepd: [JOB.STEP]". */
+/* Slurm sets no SLURM_STEP_* for a batch script. It may have inherited them from the step that submitted it.
+ * slurmstepd, the parent of each step, has the title "slurmstepd: [JOB.STEP]". */
 static bool in_batch_script(void) {
     char path[64], title[64];
     for (long long pid = getppid(); pid > 1; pid = base_file_field_number(path, "PPid")) {
@@ -52,7 +53,7 @@ static bool in_batch_script(void) {
     return false;
 }
 
-/* A step over several components of a heterogeneous job counts its own tasks alone. */
+/* In a heterogeneous job SLURM_STEP_NUM_TASKS counts only one component's tasks. */
 static bool slurm_may_differ(long started, int seen) {
     return in_batch_script() || (value_of("SLURM_HET_SIZE") && seen > started);
 }

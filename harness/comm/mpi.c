@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The world and its groups over MPI: where each rank stands, the small blocking operations, and how a job ends.
- * Results must have the same bits everywhere, which MPI promises only of what one rank computed: so sums and
- * maxima are reduced to rank 0 and broadcast. */
+ * The MPI backend: topology of the world and its groups, small blocking operations, and the end of a job. Results must
+ * have the same bits on all ranks, which MPI promises only for what a single rank computed. So sums and maxima are
+ * reduced to rank 0 and broadcast. */
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,12 +11,12 @@
 
 #include "comm/internal.h"
 
-/* Behind a comm's state. */
+/* The state of a comm. */
 struct group {
-    MPI_Comm comm; /* no other library's, so that no message meets one */
+    MPI_Comm comm; /* a private communicator, so that messages cannot be mixed up with another library's */
     struct comm_ring *ring;
     bool world;
-    int place[]; /* while it opens: of each rank the lowest on its node; then the ranks node by node */
+    int place[]; /* scratch for opening: each rank's lowest rank on its node, then the ranks node by node */
 };
 
 static struct group *of(const struct comm *c) {
@@ -91,11 +91,11 @@ static void broadcast(struct comm *c, void *data, size_t bytes) {
 }
 
 static void all_gather(struct comm *c, const void *mine, size_t bytes, void *all) {
-    const int n = bytes <= INT_MAX ? (int)bytes : -1; /* which MPI refuses by name */
+    const int n = bytes <= INT_MAX ? (int)bytes : -1; /* MPI then fails and comm_check names the call */
     comm_check(MPI_Allgather(mine, n, MPI_BYTE, all, n, MPI_BYTE, mpi(c)), "MPI_Allgather");
 }
 
-/* The worst code and, through *e, the words of the lowest rank that has it. */
+/* Returns the worst code; *e gets the message of the lowest rank that has it. */
 static int agree_over(MPI_Comm comm, int rank, int code, struct base_error *e) {
     struct base_error words = {0};
     struct {
@@ -132,9 +132,9 @@ static void find_leaders(struct comm *w, int *leader) {
     comm_check(MPI_Allgather(&lowest, 1, MPI_INT, leader, 1, MPI_INT, mpi(w)), "MPI_Allgather");
 }
 
-/* Numbers the nodes by their lowest rank, and lays the ring node by node, whatever order ranks were placed in:
- * so one link in and one out of each node carry it. */
-static void lay_ring(struct comm *w, const int *leader, int *order) {
+/* Numbers the nodes by their lowest rank and orders the ring node by node, whatever the placement of ranks. So the ring
+ * uses one link into each node and one out of it. */
+static void order_ring(struct comm *w, const int *leader, int *order) {
     int position = 0;
     w->node = w->nodes = 0;
     for (int r = 0, at = 0; r < w->size; r++) {
@@ -149,13 +149,13 @@ static void lay_ring(struct comm *w, const int *leader, int *order) {
     comm_ring_place(of(w)->ring, mpi(w), position, w->size, left, right);
 }
 
-/* The memory of a group of at most that many ranks, whose sums advance with `beside`'s. */
-static struct group *reserve(int ranks, struct comm_ring *beside, struct base_error *e) {
+/* Allocates a group of at most `ranks` ranks, whose all-reduces advance together with those of `sibling`. */
+static struct group *reserve(int ranks, struct comm_ring *sibling, struct base_error *e) {
     struct group *g = malloc(sizeof *g + 2 * (size_t)ranks * sizeof *g->place);
-    if (g) g->ring = comm_ring_open(beside);
+    if (g) g->ring = comm_ring_open(sibling);
     if (g && g->ring) return g;
     free(g);
-    base_fail(e, BASE_BROKEN, "no memory for %d ranks' communication", ranks);
+    base_fail(e, BASE_BROKEN, "out of memory for the communication of %d ranks", ranks);
     return NULL;
 }
 static void release(struct group *g) {
@@ -163,7 +163,7 @@ static void release(struct group *g) {
     free(g);
 }
 
-/* Collective over the ranks of `comm`, which becomes *w's. */
+/* Fills *w and *g for `comm`. Collective over its ranks. */
 static void describe(struct comm *w, struct group *g, MPI_Comm comm) {
     *w = (struct comm){.ops = &ops, .state = g};
     g->comm = comm;
@@ -171,7 +171,7 @@ static void describe(struct comm *w, struct group *g, MPI_Comm comm) {
     comm_check(MPI_Comm_rank(comm, &w->rank), "MPI_Comm_rank");
     comm_check(MPI_Comm_size(comm, &w->size), "MPI_Comm_size");
     find_leaders(w, g->place);
-    lay_ring(w, g->place, g->place + w->size);
+    order_ring(w, g->place, g->place + w->size);
 }
 
 int comm_open(struct comm *world, struct base_error *e) {
@@ -185,7 +185,8 @@ int comm_open(struct comm *world, struct base_error *e) {
     struct group *g = reserve(size, NULL, e);
     int code = g ? BASE_OK : BASE_BROKEN;
     if (provided < MPI_THREAD_FUNNELED)
-        code = base_fail(e, BASE_BROKEN, "this MPI gives no MPI_THREAD_FUNNELED; use one built with thread support");
+        code = base_fail(e, BASE_BROKEN,
+                         "this MPI does not support MPI_THREAD_FUNNELED; use one built with thread support");
     code = agree_over(comm, rank, code, e);
     if (!code) {
         describe(world, g, comm);
@@ -200,7 +201,7 @@ int comm_open(struct comm *world, struct base_error *e) {
     return code;
 }
 
-/* Nothing can fail on one rank alone once all have their memory. */
+/* Once all ranks have their memory, nothing can fail on one rank alone. */
 static int split(struct comm *c, int colour, int key, struct comm *group, struct base_error *e) {
     MPI_Comm comm;
     struct group *g = colour < 0 ? NULL : reserve(c->size, of(c)->ring, e);

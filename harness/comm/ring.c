@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Sums around a ring of ranks: reduce-scatter, then all-gather, in pieces whose received addend is still in cache,
- * a few in flight. Open MPI 4.1 moves its own non-blocking sum only inside calls too, and with two ranks adds all on
- * one of them: polled alike, it takes the compute two to three times as long. One rank adds up each element, in
- * ring order, and the others get its copy. */
+ * All-reduce around a ring of ranks: reduce-scatter, then all-gather. Buffers are cut into small pieces, so that a
+ * received addend is still in cache when it is added. A few pieces are in flight. One rank adds up each element in ring
+ * order, and the others get its copy. Why not MPI_Iallreduce: Open MPI 4.1 advances it only inside MPI calls, too. With
+ * two ranks, one of them does all the additions. With the same polling, the overlapped compute takes two to three times
+ * as long. */
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,11 +12,11 @@
 #include "comm/internal.h"
 
 enum {
-    SEGMENT = 64 << 10, /* elements of a message, 256 KiB: several in flight stay within a core's L2 */
-    FLIGHT = 8,         /* pieces in flight: the next hop waits for a poll on the peer, so one would idle the link */
-    JOBS = 256,         /* sums started and not complete; one more waits for the oldest */
-    YIELD = 32,         /* polls of a wait between offers of the core */
-    TAGS = 1 << 14      /* tags in use; every MPI has at least twice as many */
+    SEGMENT = 64 << 10, /* elements of a message, 256 KiB: several in flight fit in a core's L2 */
+    FLIGHT = 8,         /* pieces in flight; with one, the link would idle until the peer polls */
+    JOBS = 256,         /* outstanding sums; starting one more waits for the oldest */
+    YIELD = 32,         /* polls in a wait before the core is yielded */
+    TAGS = 1 << 14      /* tags in use; every MPI has at least 2^15 */
 };
 
 struct job {
@@ -23,30 +24,30 @@ struct job {
     int64_t count, pieces, begun, done;
 };
 
-/* A piece of a job: `size` segments, of which every rank sends one and receives another at each step. */
+/* A piece of a job: `size` segments. At each step every rank sends one segment and receives another. */
 struct piece {
-    struct job *job; /* NULL: no piece in flight here */
-    float *first;    /* of the piece, within the job's buffer */
-    float *addend;   /* received segment, SEGMENT elements */
+    struct job *job; /* NULL: this slot is free */
+    float *first;    /* start of the piece in the job's buffer */
+    float *addend;   /* receive buffer of SEGMENT elements */
     int64_t count;
     int step, tag;
-    int pending; /* messages of this step not complete: one each way */
+    int pending; /* incomplete messages of this step: at most one send and one receive */
 };
 
 struct comm_ring {
     MPI_Comm comm;
     int position, size, left, right;
-    struct job jobs[JOBS];         /* job number n lives in jobs[n % JOBS] */
-    int64_t oldest, feeding, next; /* numbers: first not complete; first with pieces left to begin; next to start */
-    int64_t begun;                 /* pieces, ever: the same piece has the same number on every rank */
+    struct job jobs[JOBS];         /* job n is in jobs[n % JOBS] */
+    int64_t oldest, feeding, next; /* job numbers: first incomplete; first with pieces to begin; next to start */
+    int64_t begun;                 /* pieces begun so far; a piece has the same number on every rank */
     int flying;
     struct piece piece[FLIGHT];
     MPI_Request request[2 * FLIGHT]; /* of piece i: 2i receives, 2i + 1 sends */
     float *addends;
-    struct comm_ring *next_ring; /* all rings of one world, in a circle */
+    struct comm_ring *next_ring; /* circular list of all rings of one world */
 };
 
-struct comm_ring *comm_ring_open(struct comm_ring *beside) {
+struct comm_ring *comm_ring_open(struct comm_ring *sibling) {
     struct comm_ring *r = calloc(1, sizeof *r);
     float *addends = aligned_alloc(64, sizeof(float) * SEGMENT * FLIGHT);
     if (!r || !addends) {
@@ -54,9 +55,9 @@ struct comm_ring *comm_ring_open(struct comm_ring *beside) {
         free(addends);
         return NULL;
     }
-    memset(addends, 0, sizeof(float) * SEGMENT * FLIGHT); /* page faults belong here and not into the first step */
-    *r = (struct comm_ring){.addends = addends, .next_ring = beside ? beside->next_ring : r};
-    if (beside) beside->next_ring = r;
+    memset(addends, 0, sizeof(float) * SEGMENT * FLIGHT); /* page faults happen here, not in the first step */
+    *r = (struct comm_ring){.addends = addends, .next_ring = sibling ? sibling->next_ring : r};
+    if (sibling) sibling->next_ring = r;
     for (int i = 0; i < FLIGHT; i++) r->piece[i].addend = addends + (size_t)i * SEGMENT;
     for (int i = 0; i < 2 * FLIGHT; i++) r->request[i] = MPI_REQUEST_NULL;
     return r;
@@ -78,7 +79,7 @@ void comm_ring_close(struct comm_ring *r) {
     free(r);
 }
 
-/* Segment `i` (any integer, counted around the ring) of a piece: where it begins; its length through *count. */
+/* Segment `i` of a piece, modulo the ring's size: returns its start and sets *count to its length. */
 static float *segment(const struct comm_ring *r, const struct piece *p, int i, int *count) {
     const int64_t n = (i % r->size + r->size) % r->size;
     const int64_t low = p->count * n / r->size, high = p->count * (n + 1) / r->size;
@@ -86,8 +87,9 @@ static float *segment(const struct comm_ring *r, const struct piece *p, int i, i
     return p->first + low;
 }
 
-/* In the first size - 1 steps what arrives is added; a rank then holds one whole segment, and in the rest it is
- * passed on. Both phases move the same segments: step s sends number position - s and receives the one before. */
+/* Whether this step adds what arrives, as the first size - 1 steps do. A rank then holds one complete segment, and the
+ * remaining steps pass copies on. Both phases move the same segments: step s sends number position - s and receives the
+ * one before it. */
 static bool adding(const struct comm_ring *r, const struct piece *p) {
     return p->step < r->size - 1;
 }
@@ -103,7 +105,7 @@ static void post(struct comm_ring *r, int slot) {
     p->pending = 2;
 }
 
-/* Begins pieces in their order while there is room. */
+/* Begins pieces in order while slots are free. */
 static void feed(struct comm_ring *r) {
     for (int slot = 0; slot < FLIGHT && r->feeding < r->next; slot++) {
         struct piece *p = &r->piece[slot];
@@ -125,7 +127,7 @@ static void add(float *restrict sum, const float *restrict addend, int count) {
     for (int i = 0; i < count; i++) sum[i] += addend[i];
 }
 
-/* Both messages of a piece's step are there: on to the next step. */
+/* Both messages of the piece's step have completed: go to its next step. */
 static void advance(struct comm_ring *r, int slot) {
     struct piece *p = &r->piece[slot];
     if (adding(r, p)) {
@@ -157,8 +159,8 @@ static void poll(struct comm_ring *r) {
     feed(r);
 }
 
-/* All rings, as a peer may wait for another one's sum first. One round and no more: a poll from inside the compute
- * must stay short. */
+/* Polls all rings, since a peer may be waiting for a sum of another ring. One round only: a poll inside the compute
+ * must be short. */
 void comm_ring_progress(struct comm_ring *r) {
     struct comm_ring *each = r;
     do {
@@ -183,7 +185,7 @@ void comm_ring_wait(struct comm_ring *r, struct comm_request *request) {
     const int64_t number = (int64_t)(uintptr_t)request->handle - 1;
     for (unsigned round = 1; !complete(r, number); round++) {
         comm_ring_progress(r);
-        /* Free where the core is ours; where ranks share cores, the peer may be waiting for this one. */
+        /* Costs nothing on a dedicated core. If ranks share a core, the peer may need it. */
         if (round % YIELD == 0) sched_yield();
     }
     request->active = false;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The world of one rank, without MPI: every sum is the value itself. And that of none. */
+ * Comms without MPI: a world of one rank, in which every sum is the value itself, and a comm without ranks. */
 #include <string.h>
 
 #include "comm/comm.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Copy, triad, read and update, by the kernels that the operations are held against. */
+ * Measures bandwidth with copy, triad, read and update, by the kernels that operations are compared with. */
 #include "measure/bandwidth.h"
 
 #include <math.h>
@@ -8,11 +8,11 @@
 #include "base/clock.h"
 #include "measure/peak.h"
 
-/* Four times what a cache holds: passes in a circle then find nothing of the last one, even where the replacement is
- * not the oldest first. At least that of 32 MB, where the size is unknown. */
+/* Four times the cache's size. Then a cyclic pass finds nothing of the last pass in cache, even if replacement is not
+ * oldest first. At least four times 32 MB, for unknown sizes. */
 enum { TIMES = 4, LEAST = 128 << 20 };
 
-/* An element's, of each kind; the update is of half as many elements */
+/* bytes of an element, for each kind; the update covers half as many elements */
 static const double pass_bytes[MEASURE_PASSES] = {8, 12, 4, 14};
 
 size_t measure_beyond_caches(const struct kernel_caches *caches) {
@@ -40,7 +40,7 @@ static float *array(const struct measure_bandwidth *b, int i) {
     return (float *)(void *)b->arenas[b->part * 3 + i].base;
 }
 
-/* One pass over the next part: when a part comes round again, all others have gone through the caches. */
+/* One pass over the next part. By the time a part is used again, all others have passed through the caches. */
 static void pass(struct measure_bandwidth *b, enum measure_pass kind) {
     float *x = array(b, 0), *y = array(b, 1), *z = array(b, 2);
     volatile double sum;
@@ -49,7 +49,7 @@ static void pass(struct measure_bandwidth *b, enum measure_pass kind) {
     if (kind == MEASURE_TRIAD) b->team->ops->triad(b->team, b->n, y, 0.5f, z, x);
     if (kind == MEASURE_READ) sum = b->team->ops->square_sum(b->team, b->n, x), (void)sum;
     if (kind == MEASURE_UPDATE) {
-        const int64_t half = b->n / 2 / 16 * 16; /* two aligned arrays from one */
+        const int64_t half = b->n / 2 / 16 * 16; /* splits one array into two aligned ones */
         const struct kernel_adamw a = {.n = half,
                                        .w = x,
                                        .m = x + half,
@@ -65,7 +65,7 @@ static void pass(struct measure_bandwidth *b, enum measure_pass kind) {
     }
 }
 
-/* Seconds of a pass: of one, or under a quota of as many as fill a window, each in its share */
+/* Seconds of a pass: of one pass, or under a quota the mean of those that fill a window */
 static double seconds_of_pass(struct measure_bandwidth *b, enum measure_pass kind, double lead_s) {
     double start = base_clock_now(), now = start;
     int passes = 0;

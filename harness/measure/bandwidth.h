@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How fast this machine's memory is at most: measured, by passes of all threads over arrays far beyond the caches,
- * again between timed windows. Bytes are those that a pass must move, each element once in and once out, as STREAM
- * (McCalpin 1995) counts; so the roof is what passes reach, not what the memory's pins could. */
+ * The machine's memory bandwidth. All threads measure it on arrays far larger than the caches, and again between timed
+ * windows. As in STREAM (McCalpin 1995), a pass counts the bytes it must move, each element once in and once out. So
+ * the roof is what passes reach, not what the memory's pins could deliver. */
 #ifndef TOISE_MEASURE_BANDWIDTH_H
 #define TOISE_MEASURE_BANDWIDTH_H
 
@@ -10,36 +10,37 @@
 #include "kernels.h"
 
 enum measure_pass {
-    MEASURE_COPY,   /* 8 bytes an element: one array read, one written */
+    MEASURE_COPY,   /* 8 bytes for each element: one array read, one written */
     MEASURE_TRIAD,  /* 12: two read, one written */
-    MEASURE_READ,   /* 4: sums of squares; reading alone is the fastest on some machines */
-    MEASURE_UPDATE, /* 28: AdamW, four read and three written; so many streams are the fastest on others */
+    MEASURE_READ,   /* 4: sum of squares; on some machines reading alone is the fastest */
+    MEASURE_UPDATE, /* 28: AdamW, four read and three written; on others so many streams are the fastest */
     MEASURE_PASSES
 };
 
-/* Three arrays in as many parts, passed over in turn, so that a window is short where caches are large. */
+/* Each of the three arrays has this many parts. Passes take one part after the other, so that a window is short even if
+ * caches are large. */
 enum { MEASURE_PARTS = 8 };
 
 struct measure_bandwidth {
     const struct kernel_team *team;
-    int64_t n;    /* elements of an array of a part */
-    double bytes; /* of a window's passes together, where each is one */
+    int64_t n;    /* elements of one array in one part */
+    double bytes; /* of all passes of a window, if there is one of each kind */
     struct base_arena arenas[MEASURE_PARTS * 3];
-    int part;                    /* which comes next */
-    double lead_s, window_s;     /* of each kind under a quota, as of measure_peak; 0: one pass */
-    double best[MEASURE_PASSES]; /* byte/s, the greatest so far; 0 before the first window */
+    int part;                    /* the part in use */
+    double lead_s, window_s;     /* for each kind under a quota, as in measure_peak; 0: one pass */
+    double best[MEASURE_PASSES]; /* greatest byte/s so far; 0 before the first window */
 };
 
-/* Takes and touches three arrays of `bytes` each, by the threads that will pass over it. The team must outlive
- * it. period_s: of a CPU quota, 0: none. BASE_BROKEN when memory is short. */
+/* Allocates three arrays of `bytes` each; the threads that will pass over them touch them first. The team must outlive
+ * *b. period_s: of a CPU quota; 0: none. BASE_BROKEN: too little memory. */
 int measure_bandwidth_open(struct measure_bandwidth *b, const struct kernel_team *team, size_t bytes, double period_s,
                            struct base_error *e);
-/* One pass of each kind, under a quota as many as take measure_quota_window; returns the fastest's byte/s. Allocates
- * nothing. */
+/* Runs one pass of each kind; under a quota, passes for measure_quota_window. Returns the fastest kind's byte/s.
+ * Allocates nothing. */
 double measure_bandwidth_window(struct measure_bandwidth *b);
 void measure_bandwidth_close(struct measure_bandwidth *b);
 
-/* How much memory a working set must take so that nothing of it is left in the caches when it comes round again. */
+/* Bytes of a working set that leaves the caches before it is used again. */
 size_t measure_beyond_caches(const struct kernel_caches *caches);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The shape of the machine, the settings that change its speed, the libraries, and the kernels in use. */
+ * Collects the machine's shape, the settings that change its speed, the libraries, and the selected kernels. */
 #define _GNU_SOURCE
 #include "measure/fingerprint.h"
 
@@ -13,13 +13,13 @@
 #include "base/file.h"
 #include "comm/comm.h"
 
-/* null for what is no UTF-8, "" or absent */
+/* null if absent, "" or not UTF-8 */
 static json_t *text(const char *s) {
     json_t *value = s != NULL && s[0] != '\0' ? json_string(s) : NULL;
     return value ? value : json_null();
 }
 
-/* A count or a size; null for 0, which stands for unknown */
+/* A count or a size; null for 0, which means unknown */
 static json_t *known(long long n) {
     return n > 0 ? json_integer(n) : json_null();
 }
@@ -30,7 +30,7 @@ static json_t *line_of(const char *path) {
     return text(line);
 }
 
-/* The choice in brackets of "always [madvise] never" */
+/* The bracketed choice in "always [madvise] never" */
 static json_t *huge_pages(void) {
     char line[128];
     base_file_line("/sys/kernel/mm/transparent_hugepage/enabled", line, sizeof line);
@@ -40,7 +40,7 @@ static json_t *huge_pages(void) {
     return text(open + 1);
 }
 
-/* Whether a hypervisor stands below: x86 CPUs say so in a flag; elsewhere it is not known */
+/* Whether a hypervisor is present: x86 CPUs have a flag for it; null elsewhere. */
 static json_t *virtualised(void) {
     char flags[8192];
     if (!base_file_field("/proc/cpuinfo", "flags", flags, sizeof flags)) return json_null();
@@ -53,7 +53,7 @@ static json_t *simultaneous_threads(const struct base_topology *t) {
     return json_boolean(active < 0 ? t->cpus > t->cores : active == 1);
 }
 
-/* Variables that change how threads and libraries behave, as the user set them */
+/* The user's environment variables that change threads and libraries */
 static json_t *environment(void) {
     static const char *const prefixes[] = {"OMP_", "GOMP_", "KMP_", "OPENBLAS_", "TOISE_"};
     json_t *object = json_object();
@@ -69,7 +69,8 @@ static json_t *environment(void) {
     return object;
 }
 
-/* {"gemm": "avx512", ...} for every operation of the list: each has a reference variant, so those name them all */
+/* {"gemm": "avx512", ...} for every operation of the list. Each operation has a reference variant, so those entries
+ * name them all. */
 static json_t *variants(const struct kernel_ops *ops) {
     static const char *const operations[] = {
 #define K(operation, isa) NAME_##isa(operation)
@@ -92,7 +93,7 @@ static json_t *caches(const struct base_topology *t) {
                      "l2_cpus", known(t->l2_cpus), "l3_bytes", known(t->l3_bytes), "l3_cpus", known(t->l3_cpus));
 }
 
-/* null without one */
+/* null: no quota */
 static json_t *quota(void) {
     struct base_cgroup_quota q;
     base_cgroup_quota(BASE_CGROUP_MEMBERSHIP, BASE_CGROUP_ROOT, &q);
@@ -102,7 +103,7 @@ static json_t *quota(void) {
 
 static const char *compiler(void) {
 #if defined(__clang__)
-    return __VERSION__; /* begins with the compiler's name */
+    return __VERSION__; /* starts with the compiler's name */
 #else
     return "gcc " __VERSION__;
 #endif

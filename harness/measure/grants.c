@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The environment's numbers, read as OpenMP and Slurm define them, and a control group's quota. */
+ * Reads CPU limits from the environment, as OpenMP and Slurm define them, and from the cgroup's quota. */
 #include "measure/grants.h"
 
 #include <ctype.h>
@@ -19,8 +19,8 @@ const char *measure_grant_name(enum measure_grant grant) {
     return names[grant];
 }
 
-/* A positive whole number with blanks around, then `stop` or the end; *at moves behind. 0: it is none. Numbers beyond a
- * long count as the greatest one. */
+/* Parses a positive whole number, blanks around it, up to `stop` or the end, and moves *at past it. 0: not one. Numbers
+ * beyond a long count as LONG_MAX. */
 static long next(const char **at, char stop) {
     char *end;
     const char *s = *at;
@@ -33,7 +33,7 @@ static long next(const char **at, char stop) {
     return n;
 }
 
-/* OMP_NUM_THREADS may be a list, a number for each level of nesting: "8,2". */
+/* OMP_NUM_THREADS may be a list with one number for each level of nesting: "8,2". */
 static bool read_number(enum measure_grant grant, const char *text, double *cpus) {
     const char stop = grant == MEASURE_GRANT_OMP ? ',' : '\0', *at = text;
     const long first = next(&at, stop);
@@ -53,7 +53,7 @@ int measure_grants_read(struct measure_grants *g, const char *membership, const 
     for (int i = MEASURE_GRANT_NODE; i < MEASURE_GRANTS; i++) {
         const char *text = getenv(names[i]);
         if (!text || !text[0] || read_number((enum measure_grant)i, text, &g->cpus[i]) || code) continue;
-        code = base_fail(e, BASE_USAGE, "%s=%.64s: not a positive whole number%s; mend it, unset it, or give --threads",
+        code = base_fail(e, BASE_USAGE, "%s=%.64s: not a positive whole number%s; fix it, unset it, or pass --threads",
                          names[i], text, i == MEASURE_GRANT_OMP ? " or a list of them" : "");
     }
     return code;

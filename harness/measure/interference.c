@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Descriptors of /proc and /sys stay open; each read starts them anew at offset 0. */
+ * Keeps files of /proc and /sys open and rereads them from offset 0. */
 #include "measure/interference.h"
 
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-/* 160 bytes hold a CPU's line of ten 64-bit numbers in /proc/stat up to any uptime; /proc/vmstat needs the rest */
+/* 160 bytes hold a CPU's line of ten 64-bit numbers in /proc/stat at any uptime; the rest is for /proc/vmstat */
 enum { LINE_BYTES = 160, LEAST_BYTES = 16384 };
 
 static const double steal_limit = 0.01, load_limit = 0.02;
@@ -29,7 +29,7 @@ int measure_watch_open(struct measure_watch *watch, const struct base_cpus *cpus
     int last = cpus->count > 0 ? cpus->cpu[cpus->count - 1] : 0, first = cpus->count > 0 ? cpus->cpu[0] : 0;
     size_t size = LEAST_BYTES + LINE_BYTES * ((size_t)last + 2);
     char *buffer = malloc(size), path[96];
-    if (buffer == NULL) return base_fail(e, BASE_BROKEN, "memory: no room to read /proc/stat");
+    if (buffer == NULL) return base_fail(e, BASE_BROKEN, "out of memory for reading /proc/stat");
     snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/cpufreq/scaling_cur_freq", first);
     long ticks = sysconf(_SC_CLK_TCK);
     *watch = (struct measure_watch){.stat = open("/proc/stat", O_RDONLY | O_CLOEXEC),
@@ -53,7 +53,7 @@ void measure_watch_close(struct measure_watch *watch) {
     *watch = (struct measure_watch){.stat = -1, .vmstat = -1, .clock = -1};
 }
 
-/* The file's text, "" when unreadable */
+/* The file's text; "": unreadable */
 static const char *text_of(const struct measure_watch *watch, int file) {
     ssize_t got = file >= 0 ? pread(file, watch->buffer, watch->size - 1, 0) : 0;
     watch->buffer[got > 0 ? got : 0] = '\0';
@@ -64,15 +64,15 @@ void measure_interference_parse(const char *stat, const struct base_cpus *cpus, 
                                 struct measure_interference *now) {
     enum { USER, NICE, SYSTEM, IDLE, IOWAIT, IRQ, SOFTIRQ, STEAL, FIELDS };
     unsigned long long busy = 0, steal = 0;
-    int next = 0; /* lines and cpus both ascend */
+    int next = 0; /* lines and cpus are both ascending */
     for (const char *line = stat; next < cpus->count && strncmp(line, "cpu", 3) == 0;) {
         char *at;
-        long cpu = line[3] == ' ' ? -1 : strtol(line + 3, &at, 10); /* the first line is the sum of all */
+        long cpu = line[3] == ' ' ? -1 : strtol(line + 3, &at, 10); /* the first line sums all CPUs */
         while (next < cpus->count && cpus->cpu[next] < cpu) next++;
         if (cpu >= 0 && next < cpus->count && cpus->cpu[next] == cpu) {
             unsigned long long field[FIELDS];
             for (int i = 0; i < FIELDS; i++) field[i] = strtoull(at, &at, 10);
-            /* the time of guests is within user's */
+            /* user time includes guests' time */
             busy += field[USER] + field[NICE] + field[SYSTEM] + field[IRQ] + field[SOFTIRQ];
             steal += field[STEAL];
         }

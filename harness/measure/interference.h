@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What else went on while a window was timed, on this rank's CPUs: read before and after, subtracted, and put
- * beside the sample. It marks samples and never deletes one. Reading allocates nothing and opens no file. */
+ * What else happened on this rank's CPUs while a window was timed. Counters are read before and after, and subtracted.
+ * Interference marks a sample and never deletes it. Reading allocates nothing and opens no file. */
 #ifndef TOISE_MEASURE_INTERFERENCE_H
 #define TOISE_MEASURE_INTERFERENCE_H
 
@@ -11,27 +11,27 @@
 #include "base/error.h"
 #include "base/threads.h"
 
-/* Totals so far, or the difference of two. What cannot be read stays 0. CPU times have a grain of 10 ms a CPU. */
+/* Totals so far, or a difference of two. What cannot be read is 0. CPU times have a grain of 10 ms on each CPU. */
 struct measure_interference {
-    double steal_s; /* that the hypervisor gave to others */
-    double busy_s;  /* of the CPUs, by whomever */
+    double steal_s; /* given to others by the hypervisor */
+    double busy_s;  /* of these CPUs, by any process */
     double own_s;   /* CPU time of this process */
     double other_s; /* difference only: busy_s - own_s, not below 0 */
     long long voluntary_switches, involuntary_switches, minor_faults, major_faults;
-    long long numa_misses; /* pages that the machine placed on another node than wanted */
-    /* of the control group and all above it, which others may share: periods in which a CPU quota stopped it before
-     * their end, and for how long, added up over CPUs */
+    long long numa_misses; /* pages placed on another node than the one wanted */
+    /* of the cgroup and its ancestors, which other processes may share: periods cut short by a CPU quota, and the time
+     * lost, summed over CPUs */
     long long throttled_periods;
     double throttled_s;
-    double hz; /* of the first CPU at the time; a difference holds the lower one */
+    double hz; /* clock of the first CPU; in a difference the lower of both */
 };
 
-enum { MEASURE_GROUPS = 16 }; /* levels of control groups: more than anybody nests */
+enum { MEASURE_GROUPS = 16 }; /* nested cgroups that are watched; more than anyone nests */
 
 struct measure_watch {
-    int stat, vmstat, clock;           /* file descriptors; -1 unreadable */
-    int group[MEASURE_GROUPS], groups; /* of cpu.stat of this process's control group and those above it */
-    struct base_cgroup_quota quota;    /* the tightest of theirs */
+    int stat, vmstat, clock;           /* file descriptors; -1: unreadable */
+    int group[MEASURE_GROUPS], groups; /* descriptors of cpu.stat of this process's cgroup and its ancestors */
+    struct base_cgroup_quota quota;    /* the tightest quota among them */
     double tick_s;
     struct base_cpus cpus;
     char *buffer;
@@ -39,10 +39,10 @@ struct measure_watch {
 };
 
 enum measure_mark {
-    MEASURE_MARK_STEAL = 1,     /* over 1% of the CPU time was stolen */
-    MEASURE_MARK_LOAD = 2,      /* others took over 2% of it */
-    MEASURE_MARK_FAULTS = 4,    /* a page came from disk */
-    MEASURE_MARK_NUMA = 8,      /* a page went to the wrong node */
+    MEASURE_MARK_STEAL = 1,     /* the hypervisor took over 1% of the CPU time */
+    MEASURE_MARK_LOAD = 2,      /* other processes took over 2% of the CPU time */
+    MEASURE_MARK_FAULTS = 4,    /* a page was read from disk */
+    MEASURE_MARK_NUMA = 8,      /* a page was placed on the wrong node */
     MEASURE_MARK_THROTTLED = 16 /* a CPU quota stopped the process */
 };
 
@@ -52,14 +52,14 @@ void measure_watch_close(struct measure_watch *watch);
 
 struct measure_interference measure_interference_difference(const struct measure_interference *after,
                                                             const struct measure_interference *before);
-/* Adds a difference to a sum of them. */
+/* Adds a difference to a sum of differences. */
 void measure_interference_add(struct measure_interference *sum, const struct measure_interference *difference);
-/* Marks of a difference over a window of `seconds` on `cpus` CPUs. Shares smaller than the grain of the kernel's
- * clock over the window are not told from 0. */
+/* The marks of a difference over a window of `seconds` on `cpus` CPUs. Times below the kernel clock's grain count as
+ * 0. */
 unsigned measure_interference_marks(const struct measure_interference *difference, double seconds, int cpus);
-/* Adds what cpu.stat of one control group tells: v2's throttled_usec, v1's throttled_time in nanoseconds. */
+/* Adds one cgroup's cpu.stat to *now: throttled_usec in v2, throttled_time (nanoseconds) in v1. */
 void measure_interference_parse_group(const char *stat, struct measure_interference *now);
-/* Adds up the steal and the busy time of `cpus` in the text of /proc/stat. */
+/* Sums steal and busy time of `cpus` from the text of /proc/stat. */
 void measure_interference_parse(const char *stat, const struct base_cpus *cpus, double tick_s,
                                 struct measure_interference *now);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * FLOPs per cycle of cores whose pipes their makers publish; whatever is not sure is 0 and no nominal peak is shown.
- * FP32: FMA pipes x lanes x 2. BF16: only where tile instructions (AMX) set the limit. */
+ * FLOPs per cycle of cores whose vendors publish their pipes. Uncertain cores have 0, and no nominal peak is shown.
+ * FP32: FMA pipes x lanes x 2. BF16: only for cores on which tile instructions (AMX) set the limit. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
@@ -10,11 +10,11 @@
 #include "measure/peak.h"
 
 /* Sources. AMD: Software Optimization Guides for families 17h (55723, 56305), 19h (56665, 57647) and 1Ah (58455),
- * chapter Floating-Point Unit: two FMA pipes of 128 bits (Zen), 256 bits (Zen 2 to 4; Zen 4 takes 512-bit
- * operations in two passes), 512 bits (Zen 5 servers and desktops; its mobile models differ and are left out).
- * Intel: 64 and IA-32 Architectures Optimization Reference Manual (248966): two FMA ports of 256 bits (Haswell,
- * Broadwell) or 512 bits (from Skylake-SP; on some of its models one only, see has_second_port); AMX: one
- * TDPBF16PS, 16 x 16 x 32 multiply-adds, every 16 cycles = 1024 FLOPs per cycle. */
+ * chapter Floating-Point Unit. Two FMA pipes of 128 bits (Zen), 256 bits (Zen 2 to 4) or 512 bits (Zen 5). Zen 4 splits
+ * 512-bit operations into two passes. Zen 5's mobile models differ from servers and desktops and are not listed. Intel:
+ * 64 and IA-32 Architectures Optimization Reference Manual (248966). Two FMA ports of 256 bits (Haswell, Broadwell) or
+ * 512 bits (from Skylake-SP). Some Skylake-SP models have only one, see has_second_port. AMX: one TDPBF16PS, 16 x 16 x
+ * 32 multiply-adds, every 16 cycles = 1024 FLOPs per cycle. */
 static const struct core {
     const char *vendor;
     int family, first, last; /* models */
@@ -34,8 +34,8 @@ static const struct core {
     {"GenuineIntel", 6, 0xad, 0xad, 64, 1024}, /* Granite Rapids */
 };
 
-/* Skylake-SP and Cascade Lake: the Platinum and Gold 6xxx models have the second 512-bit port (Intel ARK, "# of
- * AVX-512 FMA Units"); others mostly do not */
+/* Skylake-SP and Cascade Lake: Platinum and Gold 6xxx models have the second 512-bit port (Intel ARK, "# of AVX-512 FMA
+ * Units"). Most others do not. */
 static bool has_second_port(const char *name) {
     return strstr(name, "Platinum") || strstr(name, "Gold 6");
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A thread's rate is its own work over its own time, in the best of a window's slices: a thread that starts late or
- * loses its core for a moment is not counted as slow. A rank's is the sum of its threads', the world's the ranks'.
- * Under a quota all slices that end within the window count, over the window: it stands still in between. */
+ * A thread's rate is its own work over its own time, in the best slice of a window. So a thread that starts late or
+ * loses its core for a moment does not count as slow. Rates add up over the threads of a rank, and over ranks. Under a
+ * quota threads are stopped in between. So all slices that end within the window count, over the whole window's
+ * time. */
 #include "measure/peak.h"
 
 #include <math.h>
@@ -11,7 +12,8 @@
 
 #include "base/clock.h"
 
-/* Long against the start of a parallel region and a tick of the scheduler, short against the steps between */
+/* Long compared with starting a parallel region and with a scheduler tick; short compared with the steps between
+ * windows */
 const double MEASURE_PEAK_S = 0.015;
 
 enum { FIRST_ROUNDS = 256, GROWTH_MAX = 16, SLICES = 8, QUOTA_PERIODS = 5, QUOTA_LEAD = 2, TRIES = 3 };
@@ -29,7 +31,7 @@ double measure_quota_period(const struct base_cgroup_quota *quota, int threads) 
     return quota->cpus > 0 && threads > quota->cpus ? quota->period_s : 0;
 }
 
-/* All threads do `slices` times `rounds` rounds; fills rate[threads], returns the slowest thread's seconds */
+/* All threads run `slices` slices of `rounds` rounds. Fills rate[threads] and returns the slowest thread's seconds. */
 static double run_threads(const struct kernel_team *team, enum kernel_dtype dtype, int slices, int64_t rounds,
                           double *rate) {
     double slowest = 0.0;
@@ -51,7 +53,7 @@ static double run_threads(const struct kernel_team *team, enum kernel_dtype dtyp
     return slowest;
 }
 
-/* All threads do rounds until the window is over; fills rate[threads] */
+/* All threads run rounds until the window ends. Fills rate[threads]. */
 static void sustain_threads(const struct measure_peak *peak, double *rate) {
     const double start = base_clock_now() + peak->lead_s, end = start + peak->window_s;
     memset(rate, 0, (size_t)peak->team->threads * sizeof *rate);
@@ -67,7 +69,7 @@ static void sustain_threads(const struct measure_peak *peak, double *rate) {
     }
 }
 
-/* Grows the loop until the clock's grain and the threads' start no longer show in it, then scales it */
+/* Grows the loop until the clock's grain and the threads' start are negligible, then scales it to `seconds`. */
 static int64_t calibrate(const struct kernel_team *team, enum kernel_dtype dtype, double seconds, double *rate) {
     int64_t rounds = FIRST_ROUNDS;
     for (;;) {
@@ -78,7 +80,7 @@ static int64_t calibrate(const struct kernel_team *team, enum kernel_dtype dtype
     }
 }
 
-/* BF16 is multiplied by its dot or, widened, by FP32's multiply-add: the faster loop is the bound. */
+/* BF16 multiplies by its dot instruction or, widened, by FP32's multiply-add; the faster loop is the bound. */
 static enum kernel_dtype faster_loop(const struct kernel_team *team, enum kernel_dtype dtype, double *rate) {
     double best = 0;
     enum kernel_dtype loop = dtype;
@@ -102,7 +104,7 @@ void measure_peak_open(struct measure_peak *peak, const struct kernel_team *team
         peak->lead_s = measure_quota_lead(period_s);
         peak->window_s = measure_quota_window(period_s);
     }
-    /* a try that the quota stopped comes to fewer rounds */
+    /* a calibration interrupted by the quota finds too few rounds */
     for (int i = 0; i < (period_s > 0 ? TRIES : 1); i++) {
         const int64_t rounds = calibrate(team, peak->loop, MEASURE_PEAK_S / SLICES, rate);
         if (rounds > peak->rounds) peak->rounds = rounds;
@@ -116,7 +118,7 @@ double measure_peak_window(struct measure_peak *peak, struct comm *world) {
         sustain_threads(peak, rate);
     else
         run_threads(peak->team, peak->loop, SLICES, peak->rounds, rate);
-    /* over the window threads that take turns have each its part already */
+    /* under a quota, threads that share a CPU already have only their parts of the window */
     for (int i = 0; i < peak->team->threads; i++) own += rate[i] * (peak->lead_s > 0 ? 1 : peak->share);
     double all = own;
     world->ops->sum(world, &all, 1);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How fast this machine multiplies and adds at most: measured, by a register-only loop on all threads of all
- * ranks at once, again between timed windows since clocks drift; and nominal, by cores, clock and pipes.
- * The measured peak is the greatest sample, an upper bound: a utilisation above 1 is an error, not a result. Under a
- * CPU quota a sample is what the quota sustains, work over wall time: no work keeps the rate of a burst. */
+ * The machine's peak arithmetic rate. Measured: a register-only loop on all threads of all ranks at once, repeated
+ * between timed windows since clocks drift. Nominal: cores x clock x pipes. The measured peak is the greatest sample,
+ * an upper bound. A utilisation above 1 is an error, not a result. Under a CPU quota a sample is work over wall time,
+ * which the quota sustains. No workload keeps up a burst's rate. */
 #ifndef TOISE_MEASURE_PEAK_H
 #define TOISE_MEASURE_PEAK_H
 
@@ -14,36 +14,38 @@
 
 struct measure_peak {
     const struct kernel_team *team;
-    enum kernel_dtype loop; /* of kernel_peak: for BF16 the dot's or FP32's, whichever is faster here */
-    double share;    /* CPUs for each thread, at most 1: threads that take turns on a CPU do not each have its rate */
-    int64_t rounds;  /* of a slice of a window, calibrated once */
-    double lead_s;   /* under a quota: how long the loop runs before a window, to spend what was saved up; else 0 */
-    double window_s; /* how long a window is */
-    double own_best; /* FLOP/s of this rank, the greatest so far; 0 before the first window */
-    double best;     /* of all ranks together */
+    enum kernel_dtype loop; /* dtype of the peak loop: for BF16, BF16's dot or FP32's loop, whichever is faster here */
+    double share;           /* CPUs for each thread, at most 1: threads that share a CPU cannot each have its rate */
+    int64_t rounds;         /* rounds of one slice, calibrated once */
+    double lead_s;   /* under a quota: how long the loop runs before a window, to spend saved-up quota; otherwise 0 */
+    double window_s; /* length of a window */
+    double own_best; /* this rank's greatest FLOP/s so far; 0 before the first window */
+    double best;     /* the same for all ranks together */
 };
 
-/* Calibrates the loop on this team, which must outlive the peak: for MEASURE_PEAK_S, and under a quota of `period_s`
- * (0: none) for measure_quota_window(period_s). Not collective. */
+/* Calibrates the loop on this team, which must outlive the peak. Windows take MEASURE_PEAK_S, or
+ * measure_quota_window(period_s) under a quota of that period (0: none). Not collective. */
 void measure_peak_open(struct measure_peak *peak, const struct kernel_team *team, enum kernel_dtype dtype, double share,
                        double period_s);
-/* After a barrier all threads of all ranks run at once, each over its own time; returns the FLOP/s of all ranks
- * together, for the caller to keep. Collective; allocates nothing. */
+/* After a barrier, runs all threads of all ranks at once, each timed by itself. Returns the FLOP/s of all ranks
+ * together. Collective; allocates nothing. */
 double measure_peak_window(struct measure_peak *peak, struct comm *world);
 extern const double MEASURE_PEAK_S;
 
-/* The shortest time whose rate a CPU quota of this period lets last: whole periods, five at least, and 0.1 s. Two
- * periods of the same work before it leave nothing saved up, so that each period of the window grants one quota. */
+/* The shortest window whose rate a CPU quota of this period sustains: whole periods, at least five, at least 0.1 s. The
+ * lead is two periods of the same work before it. They use up saved-up quota, so that each period of the window grants
+ * one quota. */
 double measure_quota_window(double period_s);
 double measure_quota_lead(double period_s);
-/* The period of a quota that so many busy threads of its group can exhaust; 0 where they cannot, or there is none. */
+/* The period of a quota that `threads` busy threads of its group can exhaust. 0: they cannot, or there is no quota. */
 double measure_quota_period(const struct base_cgroup_quota *quota, int threads);
 
-/* One node's: cores of `cpus` hardware threads x greatest clock x FLOPs per cycle; 0 where one of them is not known
- * for certain. BF16 that *ops emulates has FP32's. The clock is that of a lone core: a full machine stays below. */
+/* One node's nominal peak: cores of `cpus` hardware threads x maximum clock x FLOPs per cycle. 0: one of them is not
+ * certain. BF16 emulated by *ops has FP32's peak. The clock is that of a single busy core, so a full machine remains
+ * below it. */
 double measure_peak_nominal(const struct base_topology *t, const struct kernel_ops *ops, enum kernel_dtype dtype,
                             int cpus);
-/* FLOPs per cycle of one core (multiply and add are two), by CPUID's vendor, family and model; 0 unknown. */
+/* FLOPs per cycle of one core (a multiply-add counts as two), by CPUID's vendor, family and model; 0: unknown. */
 double measure_peak_flop_per_cycle(const char *vendor, long long family, long long model, const char *name,
                                    enum kernel_dtype dtype);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Compares what the ranks of a node were granted, and divides it. */
+ * Compares the CPUs granted to the ranks of a node, and divides them. */
 #include "measure/placement.h"
 
 #include <math.h>
@@ -12,17 +12,17 @@
 #include "base/cgroup.h"
 #include "base/places.h"
 
-/* What ranks compare. Equal masks and equal names of groups have equal mixes. */
+/* What ranks exchange. Equal masks have equal hashes, and so have equal cgroup names. */
 struct facts {
     int node, local_rank, cpus;
     uint64_t mask, group;
 };
 
-/* A rank among those of its node. */
+/* A rank's share of its node. */
 struct sharing {
     int sharers[MEASURE_GRANTS];
-    int index;   /* among the ranks with its mask */
-    int covered; /* CPUs of all the node's masks */
+    int index;   /* among the ranks with the same mask */
+    int covered; /* CPUs in all masks of the node */
 };
 
 static uint64_t mix(uint64_t so_far, uint64_t word) {
@@ -56,7 +56,7 @@ static void compare(struct sharing *s, struct comm *world, struct facts mine) {
     free(all);
 }
 
-/* Ranks or threads that must take turns. granted: CPUs of this rank, by `least`. */
+/* Warns about ranks or threads that share CPUs. granted: CPUs of this rank, by `least`. */
 static bool warn_contention(struct measure_placement *p, const struct measure_grants *g, const struct sharing *s,
                             int mask, int granted, enum measure_grant least) {
     const int same = s->sharers[MEASURE_GRANT_MASK], group = s->sharers[MEASURE_GRANT_QUOTA];
@@ -74,15 +74,15 @@ static bool warn_contention(struct measure_placement *p, const struct measure_gr
                  "%d ranks share the %.0f CPUs of SLURM_CPUS_ON_NODE and wait for each other: start at most %.0f",
                  ranks, node, node);
     else if (p->threads > p->cpus.count)
-        snprintf(p->warning, sizeof p->warning, "%d threads share %d CPU%s: results will be slow; take --threads %d",
+        snprintf(p->warning, sizeof p->warning, "%d threads share %d CPU%s: results will be slow; pass --threads %d",
                  p->threads, p->cpus.count, p->cpus.count == 1 ? "" : "s", p->cpus.count);
     else if (p->threads > granted)
-        snprintf(p->warning, sizeof p->warning, "%d threads are more than the %s grants this rank: take --threads %d",
+        snprintf(p->warning, sizeof p->warning, "%d threads are more than the %s grants this rank: pass --threads %d",
                  p->threads, measure_grant_name(least), granted);
     return p->warning[0];
 }
 
-/* Over half of what is granted left idle, by what says how many threads each rank has. */
+/* Warns if over half of the granted CPUs are idle; `bound` is what set the number of threads. */
 static bool warn_idle(struct measure_placement *p, enum measure_grant bound, int granted) {
     if (2 * p->threads >= granted) return false;
     snprintf(p->warning, sizeof p->warning,
@@ -94,7 +94,7 @@ static bool warn_idle(struct measure_placement *p, enum measure_grant bound, int
     return true;
 }
 
-/* CPUs of the node that no rank may use. */
+/* Warns about CPUs of the node that no rank may use. */
 static void warn_bound(struct measure_placement *p, const struct comm *world, const struct measure_grants *g,
                        const struct sharing *s, int mask) {
     const int online = base_cpus_online(), allotted = (int)g->cpus[MEASURE_GRANT_NODE];
@@ -117,7 +117,7 @@ void measure_place_by(struct measure_placement *p, struct comm *world, int threa
     compare(&s, world, facts_of(world, mask, g.group));
     const int same = s.sharers[MEASURE_GRANT_MASK];
     base_cpus_share(mask, s.index, same, &p->cpus);
-    g.cpus[MEASURE_GRANT_MASK] = p->cpus.count * same; /* of which the share is this rank's */
+    g.cpus[MEASURE_GRANT_MASK] = p->cpus.count * same; /* of which this rank has its share */
     const int granted = measure_grants_least(&g, s.sharers, MEASURE_GRANT_TASK, &least);
     p->threads = threads > 0 ? threads : measure_grants_least(&g, s.sharers, MEASURE_GRANTS, &bound);
     p->threads_from = threads > 0 ? "--threads" : measure_grant_name(bound);
@@ -134,8 +134,8 @@ void measure_place_by(struct measure_placement *p, struct comm *world, int threa
         warn_bound(p, world, &g, &s, mask->count);
 }
 
-/* This rank's own grants and what OpenMP was told; asked for threads, only the limit can refuse them. */
-static int look(struct measure_placement *p, struct measure_grants *g, int threads, struct base_error *e) {
+/* Reads this rank's grants and OpenMP's settings. With --threads only OMP_THREAD_LIMIT can refuse. */
+static int read_settings(struct measure_placement *p, struct measure_grants *g, int threads, struct base_error *e) {
     const int code = measure_grants_read(g, BASE_CGROUP_MEMBERSHIP, BASE_CGROUP_ROOT, threads ? NULL : e);
     if (code && !threads) return code;
     if (threads > omp_get_thread_limit())
@@ -148,7 +148,7 @@ int measure_place(struct measure_placement *p, struct comm *world, int threads, 
     struct measure_grants grants;
     struct base_cpus mask;
     memset(p, 0, sizeof *p);
-    const int code = comm_agree(world, look(p, &grants, threads, e), e);
+    const int code = comm_agree(world, read_settings(p, &grants, threads, e), e);
     if (code) return code;
     base_cpus_mask(&mask);
     measure_place_by(p, world, threads, &mask, &grants);

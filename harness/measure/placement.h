@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which CPUs a rank takes and with how many threads: the one rule of every command. Its affinity mask is shared fairly
- * with the ranks of its node that have the same mask; quotas, Slurm and OpenMP's variables may grant less. */
+ * Chooses the CPUs and the number of threads of a rank, for all commands. Ranks of a node with the same affinity mask
+ * divide it equally. Quotas, Slurm and OpenMP's variables may grant less. */
 #ifndef TOISE_MEASURE_PLACEMENT_H
 #define TOISE_MEASURE_PLACEMENT_H
 
@@ -12,19 +12,19 @@
 struct measure_placement {
     struct base_cpus cpus; /* this rank's share of the mask */
     int threads;
-    const char *threads_from; /* what bound their number: "--threads", "affinity mask", "OMP_NUM_THREADS", ... */
-    bool loose;               /* others have a part of cpus, and which is unknown: threads are not to be pinned */
-    bool overlaps;            /* more ranks than CPUs in their mask */
-    bool pinned;              /* every thread has a CPU of its own */
-    double cpus_per_thread;   /* below 1 when threads, of this rank or of others with its mask, must take turns */
-    char warning[256];        /* "" or what is wrong with the placement and the flag that cures it */
+    const char *threads_from; /* what set their number: "--threads", "affinity mask", "OMP_NUM_THREADS", ... */
+    bool loose;               /* other ranks use an unknown part of cpus, so threads are not pinned */
+    bool overlaps;            /* the mask has fewer CPUs than ranks */
+    bool pinned;              /* every thread is pinned to its own CPU */
+    double cpus_per_thread;   /* below 1 if threads, of this rank or of others with its mask, share CPUs */
+    char warning[256];        /* "", or what is wrong with the placement and the flag that cures it */
 };
 
-/* Collective. threads: asked for; 0: the least that anything grants (measure/grants.h). Nothing is pinned yet.
- * BASE_USAGE, on all ranks, for variables that say nonsense. */
+/* Chooses CPUs and threads; pins nothing yet. Collective. threads: as asked; 0: the smallest grant (measure/grants.h).
+ * BASE_USAGE on all ranks: a variable has an invalid value. */
 int measure_place(struct measure_placement *placement, struct comm *world, int threads, struct base_error *e);
-/* The rule itself, of this rank's mask and grants; tests bring their own. Collective; *placement holds zeros, or a
- * warning that stands. */
+/* The same for a given mask and grants, which tests supply. Collective. *placement holds zeros, or a warning, which is
+ * kept. */
 void measure_place_by(struct measure_placement *placement, struct comm *world, int threads,
                       const struct base_cpus *mask, const struct measure_grants *grants);
 /* Sets OpenMP's number of threads and pins them. */

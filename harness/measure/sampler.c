@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Calibrated, sampled, settled. Nothing prints or allocates between two looks at the clock. */
+ * Calibrates the loop, takes samples, and derives the time of a call. Nothing prints or allocates between two readings
+ * of the clock. */
 #include "measure/sampler.h"
 
 #include <math.h>
@@ -8,19 +9,19 @@
 #include "base/clock.h"
 
 enum {
-    LEAST_SAMPLES = 6, /* the fewest whose range is a 95% interval of the median */
-    LEAST_WINDOWS = 3, /* of a CPU quota: the fewest whose spread says something */
-    SAMPLES = 24,      /* that the budget is cut for */
-    TRIES = 3,         /* of calibrations, one of which a quota may stop */
-    OVERTIME = 20      /* times the budget that slow calls get to come to the fewest */
+    LEAST_SAMPLES = 6, /* fewest samples whose range is a 95% interval of the median */
+    LEAST_WINDOWS = 3, /* fewest quota windows whose spread is meaningful */
+    SAMPLES = 24,      /* samples that the budget is divided into */
+    TRIES = 3,         /* calibrations, since a quota may interrupt one */
+    OVERTIME = 20      /* limit, in budgets, for calls so slow that they need more time for the fewest samples */
 };
-static const double SAMPLE_S = 0.001; /* at least: the clock's grain and the team's start must not show */
+static const double SAMPLE_S = 0.001; /* minimum: keeps the clock's grain and the team's start negligible */
 
 static bool under_quota(const struct measure_sampler *s) {
     return s->quota_s > 0;
 }
 
-/* Grows the loop until it is long against the clock, then cuts it for the budget. */
+/* Grows the loop until it is long enough for the clock, then sizes it for the budget. */
 void measure_sampler_calibrate(const struct measure_sampler *s, struct measure_timed *t) {
     const double sample_s = under_quota(s) ? SAMPLE_S : fmax(SAMPLE_S, s->seconds / SAMPLES);
     for (int try = 0; try < (under_quota(s) ? TRIES : 1); try++) {
@@ -33,7 +34,7 @@ void measure_sampler_calibrate(const struct measure_sampler *s, struct measure_t
     }
 }
 
-static void settle(const struct measure_sampler *s, struct measure_timed *t) {
+static void update_interval(const struct measure_sampler *s, struct measure_timed *t) {
     const double *seconds = t->samples.seconds;
     const int count = t->samples.count;
     t->call = base_stats_median(seconds, count, MEASURE_CONFIDENCE);
@@ -46,8 +47,8 @@ static void settle(const struct measure_sampler *s, struct measure_timed *t) {
     t->call.high /= t->calls;
 }
 
-/* Seconds of `calls` calls: of one loop, or of as many without a pause as show what a quota sustains. *window: of all
- * of them. */
+/* Seconds of a loop of `calls` calls. Under a quota it is the mean over loops that run without a pause for a whole
+ * quota window. *window: seconds of all loops. */
 static double timed(const struct measure_sampler *s, int calls, double start, double *window) {
     int loops = 1;
     *window = s->run(s->context, calls);
@@ -67,7 +68,7 @@ void measure_sampler_take(const struct measure_sampler *s, struct measure_timed 
     const struct measure_interference between = measure_interference_difference(&after, &before);
     measure_samples_add(&t->samples, start, seconds, NULL, &between,
                         measure_interference_marks(&between, window, s->watch->cpus.count));
-    settle(s, t);
+    update_interval(s, t);
 }
 
 int measure_sampler_least(const struct measure_sampler *s) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Columns of numbers, and the same as JSON arrays: one array a quantity, so that readers need not dig. */
+ * Stores samples as columns, and writes them as JSON arrays, one for each quantity. */
 #include "measure/samples.h"
 
 #include <math.h>
@@ -19,7 +19,7 @@ int measure_samples_open(struct measure_samples *samples, int capacity, int phas
     made.marks = calloc(n + 1, sizeof *made.marks);
     if (!made.start || !made.seconds || !made.phase || !made.interference || !made.marks) {
         measure_samples_close(&made);
-        return base_fail(e, BASE_BROKEN, "memory: no room for %d samples: ask for fewer steps", capacity);
+        return base_fail(e, BASE_BROKEN, "out of memory for %d samples: ask for fewer steps", capacity);
     }
     *samples = made;
     return BASE_OK;
@@ -51,7 +51,7 @@ static json_t *number(double x) {
     return isfinite(x) ? json_real(x) : json_null();
 }
 
-/* x[0], x[stride], ..., less `origin` */
+/* x[0], x[stride], ..., minus `origin` */
 static json_t *column(const double *x, int count, size_t stride, double origin) {
     json_t *array = json_array();
     for (size_t i = 0; i < (size_t)count; i++) json_array_append_new(array, number(x[i * stride] - origin));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Buckets of gradients: see buckets.h. A comm of one rank is sent nothing. */
+ * Sums gradients in buckets by the rule of buckets.h. A comm of one rank sends nothing. */
 #include "parallel/buckets.h"
 
 #include <stdlib.h>
@@ -14,7 +14,7 @@ int parallel_buckets_open(struct parallel_buckets *b, struct comm *comm, float *
                           struct base_error *e) {
     const int64_t capacity = parallel_buckets_count(total, bucket) + PARALLEL_STRETCHES;
     struct comm_request *requests = calloc((size_t)capacity, sizeof *requests);
-    if (!requests) return base_fail(e, BASE_BROKEN, "no memory for %lld gradient buckets", (long long)capacity);
+    if (!requests) return base_fail(e, BASE_BROKEN, "out of memory for %lld gradient buckets", (long long)capacity);
     *b = (struct parallel_buckets){
         .comm = comm, .grads = grads, .total = total, .bucket = bucket, .requests = requests, .capacity = capacity};
     return BASE_OK;
@@ -49,7 +49,7 @@ void parallel_buckets_ready(void *context, int64_t offset, int64_t count) {
     struct parallel_stretch s = {offset, offset + count};
     b->reported += count;
     if (count == 0) return;
-    int low = 0, high; /* stretches [low, high) touch s and become one with it */
+    int low = 0, high; /* stretches [low, high) touch s and are merged with it */
     while (low < b->stretches && b->stretch[low].high < s.low) low++;
     for (high = low; high < b->stretches && b->stretch[high].low <= s.high; high++) {
         if (b->stretch[high].low < s.low) s.low = b->stretch[high].low;

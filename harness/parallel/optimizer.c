@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The schedule's formulas. */
+ * The learning-rate schedule and gradient clipping. */
 #include "parallel/optimizer.h"
 
 #include <math.h>

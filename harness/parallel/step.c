@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The step in order: batch, zero, forward, head, backward with sums in flight, wait, clip, update. */
+ * The step in order: batch, zero, forward, head, backward with all-reduces in flight, wait, clip, update. */
 #include "parallel/step.h"
 
 #include <math.h>
@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 
-/* Adds the time since *since to a phase, and restarts. */
+/* Adds the time since *since to a phase and to the step, and restarts the lap. */
 static void lap(struct parallel_result *r, enum plan_phase phase, double *since) {
     double now = base_clock_now();
     r->phase_s[phase] += now - *since;
@@ -95,7 +95,7 @@ uint64_t parallel_weights_mix(const struct parallel_engine *g) {
     return mix;
 }
 
-/* Forward and backward of all this rank's micro-batches, sums started as gradients become final. */
+/* Runs forward and backward of this rank's micro-batches. All-reduces start as gradients become final. */
 static double accumulate(struct parallel_engine *g, const struct data_source *source, int64_t step,
                          struct parallel_result *r, double *since) {
     const struct plan_request *q = &g->plan->request;
@@ -125,7 +125,7 @@ void parallel_gradients(struct parallel_engine *g, const struct data_source *sou
     *r = (struct parallel_result){0};
     parallel_buckets_begin(&g->buckets);
     r->loss = accumulate(g, source, step, r, &since);
-    /* a gradient that was not wholly summed must not pass for one: the gate refuses a loss that is no number */
+    /* an incomplete gradient must not pass: the gate refuses a loss that is NAN */
     if (!parallel_buckets_finish(&g->buckets)) r->loss = NAN;
     g->world->ops->sum(g->world, &r->loss, 1);
     lap(r, PLAN_PHASE_COMMUNICATION, &since);

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Executes a plan, one training step at a time, on every rank of the world: data parallel, gradients summed while
- * backward still runs. Memory is taken in parallel_open; a step allocates nothing and prints nothing. */
+ * Executes a plan, one training step at a time, on every rank of the world. Data parallel: gradients are summed while
+ * backward still runs.
+ *
+ * The room parallel/ promises the training step: forward, backward, and the update (optimizer.h). Gradient all-reduces
+ * overlap with backward (buckets.h). Memory is allocated in parallel_open; a step allocates nothing and prints nothing.
+ * Results are bitwise reproducible for a fixed layout and number of threads. It needs a plan, the model, a source of
+ * data and a comm. It does not know when a step is timed or checked. */
 #ifndef TOISE_PARALLEL_STEP_H
 #define TOISE_PARALLEL_STEP_H
 
@@ -15,7 +20,7 @@
 struct parallel_engine {
     const struct plan *plan;
     struct comm *world;
-    struct kernel_team team; /* .ops may be exchanged for a wrapping table between steps */
+    struct kernel_team team; /* between steps .ops may be replaced by a wrapping table */
     struct kernel_ops ops;
     struct model_params params;
     struct model model;
@@ -24,9 +29,9 @@ struct parallel_engine {
     kernel_bf16 *half; /* NULL in FP32 */
     int32_t *inputs, *targets;
     struct parallel_buckets buckets;
-    bool last_micro; /* gradients become final in the micro-batch now running */
-    bool nulled;     /* gradients are not sent: a probe */
-    int64_t updates; /* done since parallel_start */
+    bool last_micro; /* gradients become final in the current micro-batch */
+    bool nulled;     /* gradients are not sent (parallel_probe) */
+    int64_t updates; /* since parallel_start */
 };
 
 struct parallel_result {
@@ -36,29 +41,29 @@ struct parallel_result {
     double seconds, phase_s[PLAN_PHASES];
 };
 
-/* plan and world must outlive the engine. ops is copied. */
+/* plan and world must outlive the engine. *ops is copied. */
 int parallel_open(struct parallel_engine *engine, const struct plan *plan, struct comm *world,
                   const struct kernel_ops *ops, struct base_error *e);
 void parallel_close(struct parallel_engine *engine);
-/* Fresh weights and moments from the seed (hot: see model_params_init). */
+/* Initialises weights and moments from the seed. hot: see model_params_init. */
 void parallel_start(struct parallel_engine *engine, uint64_t seed, bool hot);
 
-/* From the weights as they stand: moments zero, the BF16 copy made, no update done. */
+/* Restarts from the current weights: moments zero, BF16 copy refreshed, update count 0. */
 void parallel_restart(struct parallel_engine *engine);
-/* A 64-bit mix of the master weights' bits: equal weights have equal mixes. */
+/* A 64-bit hash of the master weights' bits; equal weights have equal hashes. */
 uint64_t parallel_weights_mix(const struct parallel_engine *engine);
 
-/* The mean gradient of global batch `step`, summed over all ranks, into engine->grads, and the loss. */
+/* Computes the loss of global batch `step`, and its mean gradient, summed over all ranks, in engine->grads. */
 void parallel_gradients(struct parallel_engine *engine, const struct data_source *source, int64_t step,
                         struct parallel_result *result);
-/* Clips, updates the weights. */
+/* Clips the gradient and updates the weights. */
 void parallel_update(struct parallel_engine *engine, const struct parallel_optimizer *optimizer,
                      struct parallel_result *result);
 /* Both: a whole step. */
 void parallel_step(struct parallel_engine *engine, const struct data_source *source,
                    const struct parallel_optimizer *optimizer, int64_t step, struct parallel_result *result);
-/* The same work as parallel_gradients with communication nulled, the gradient thrown away: what the step would
- * take if messages were free. Collective only in that ranks should run it at the same time. */
+/* The same work as parallel_gradients without communication; the gradient is discarded. Measures a step with free
+ * messages. Ranks need not agree, but should run it at the same time. */
 void parallel_probe(struct parallel_engine *engine, const struct data_source *source, int64_t step,
                     struct parallel_result *result);
 

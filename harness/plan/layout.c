@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The grid of a layout, and what it asks of the sizes. */
+ * The rank grid of a layout, and the sizes it can divide. */
 #include "plan/layout.h"
 
 #include "base/text.h"
@@ -35,7 +35,7 @@ void plan_layout_pipeline(const struct plan_layout *l, const struct plan_batch *
                                 b->global_batch / (l->dp * l->micro_batch)};
 }
 
-/* The divisor of n that is nearest to x, the smaller one of two. */
+/* The divisor of n nearest to x; of two the smaller. */
 static long long nearest_divisor(int64_t n, int64_t x) {
     for (int64_t d = 0; d <= n; d++) {
         if (x > d && n % (x - d) == 0) return (long long)(x - d);
@@ -67,7 +67,7 @@ int plan_layout_expert_ranks(const struct plan_layout *l) {
     return l->ep > 1 ? l->ep : 1;
 }
 
-/* Experts are shared out among data parallel ranks. */
+/* Data parallel ranks divide the experts among themselves. */
 static int check_experts(const struct plan_layout *l, const struct model_config *c, struct base_error *e) {
     if (l->ep <= 1) return BASE_OK;
     if (c->experts == 0)
@@ -105,7 +105,7 @@ int plan_layout_check(const struct plan_layout *l, const struct plan_batch *b, c
 
 int64_t plan_layout_layers(const struct plan_layout *l, int64_t layers, int stage) {
     const int64_t stages = (int64_t)l->pp * l->vp, each = layers / stages, rest = layers % stages;
-    /* the last stage holds the head: it is the last to get one of the rest */
+    /* the last stage also has the head, so it never gets an extra layer */
     const bool more = stage == stages - 1 ? false : stage >= stages - 1 - rest;
     return each + more;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Writes the ledger from a plan: per layer, the head, the update, the messages. */
+ * Fills the ledger from a plan: layers, head, update, messages. */
 #include "plan/plan.h"
 
 double plan_gemm_flop(int64_t m, int64_t n, int64_t k) {
@@ -32,7 +32,7 @@ static void gemm(struct plan_ledger *l, enum plan_phase phase, const char *name,
                 (double)kernel_dtype_bytes(out) * (double)m * (double)n;
 }
 
-/* y = x W^T with its two gradients, for `count` layers and micro-batches */
+/* y = x W^T and its two gradients, for `count` layers and micro-batches */
 static void linear(struct plan_ledger *l, const struct plan *p, const char *const names[3], double count, int64_t in,
                    int64_t out) {
     const enum kernel_dtype d = p->shape.dtype;
@@ -58,7 +58,7 @@ static void attention(struct plan_ledger *l, const struct plan *p, bool backward
     op->bytes = rows * bytes * (backward ? 2 * qkv + 2 * att : qkv + att);
 }
 
-/* A pass over rows x cols elements that moves `bytes` for each. */
+/* A pass over rows x cols elements that moves `bytes` for each element. */
 static void pass(struct plan_ledger *l, enum plan_phase phase, const char *op, const char *name, double count,
                  int64_t rows, int64_t cols, double bytes, enum kernel_dtype in) {
     if (count <= 0) return;
@@ -68,7 +68,7 @@ static void pass(struct plan_ledger *l, enum plan_phase phase, const char *op, c
     o->bytes = (double)rows * (double)cols * bytes;
 }
 
-/* Rows of the head in chunks of head_rows: full chunks and a rest. */
+/* The head processes its rows in chunks of head_rows: full chunks and a remainder. */
 static void head(struct plan_ledger *l, const struct plan *p, double micro) {
     const struct model_config *c = p->shape.config;
     const enum kernel_dtype d = p->shape.dtype;
@@ -138,7 +138,7 @@ static void total(struct plan_ledger *l, const struct plan *p) {
     l->model_flop_square = (l->matmul_flop + l->attention_flop_square) * p->request.layout.dp;
 }
 
-/* Passes of the layers and the embedding. Bytes of an element: reads and writes. */
+/* Passes of the layers and the embedding, with the bytes read and written for each element. */
 static void passes(struct plan_ledger *l, const struct plan *p, double micro) {
     const enum plan_phase forward = PLAN_PHASE_FORWARD, backward = PLAN_PHASE_BACKWARD;
     const struct model_config *c = p->shape.config;
@@ -156,7 +156,7 @@ static void passes(struct plan_ledger *l, const struct plan *p, double micro) {
     if (c->family->gated) {
         pass(l, forward, "swiglu_forward", "SwiGLU forward", mlps, t, c->ffn, 3 * size, d);
         pass(l, backward, "swiglu_backward", "SwiGLU backward", mlps, t, c->ffn, 5 * size, d);
-    } else { /* fused into the matmuls: what it writes beside, and reads again */
+    } else { /* fused into the matmuls: counts what it writes in addition and reads again */
         pass(l, forward, "gelu_forward", "GELU forward", mlps, t, c->ffn, size, d);
         pass(l, backward, "gelu_backward", "GELU backward", mlps, t, c->ffn, size, d);
     }
@@ -164,7 +164,7 @@ static void passes(struct plan_ledger *l, const struct plan *p, double micro) {
         pass(l, forward, "rotary", "rotary forward", each, t, turned, 2 * size, d);
         pass(l, backward, "rotary", "rotary backward", each, t, turned, 2 * size, d);
     }
-    if (model_config_has(c, MODEL_QKV_BIAS)) /* of all four matmuls, as so many of the first one's */
+    if (model_config_has(c, MODEL_QKV_BIAS)) /* for all four matmuls, expressed in calls of the first one's size */
         pass(l, backward, "column_sum", "bias gradients", each * biased, t, qkv, size, d);
     pass(l, forward, "embedding_forward", "embedding forward", micro, t, c->width, 2 * size, d);
     pass(l, backward, "embedding_backward", "embedding backward", micro, t, c->width, 12, d);
@@ -198,7 +198,7 @@ void plan_ledger_fill(struct plan_ledger *l, const struct plan *p, const struct 
     total(l, p);
 }
 
-/* What backward computes again: attention, or all that a layer's forward does. */
+/* FLOP that backward recomputes: attention, or a layer's whole forward pass. */
 static double recomputed(const struct plan_ledger *l, int recompute) {
     double flop = 0;
     for (int i = 0; i < l->count; i++) {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The ledger: every operation and message of one rank's step, with what it costs. Whoever needs a FLOP count reads
- * it here, a model's that is priced and not run too. A matmul is 2mnk. Attention is counted as the algorithm's matmuls
- * over half the S x S square (causal): two forward, four backward, no recomputation; a window of w < S leaves the band
- * S w - w^2/2; the `square` figure counts it whole, as Megatron's formula does (Narayanan et al., SC'21, eq. 3 without
- * recomputation). Passes over memory are estimates of bytes. */
+ * The ledger lists every operation and message of one rank's step, with its cost. All FLOP counts come from here, also
+ * for models that are only priced. A matmul counts 2mnk. Attention counts its matmuls over the causal half of the S x S
+ * square: two forward, four backward, no recompute. With a window w < S it counts the band S w - w^2/2. The `square`
+ * figures count the whole square, as Megatron's formula does (Narayanan et al., SC'21, eq. 3 without recomputation).
+ * The bytes of passes over memory are estimates. */
 #ifndef TOISE_PLAN_LEDGER_H
 #define TOISE_PLAN_LEDGER_H
 
@@ -20,19 +20,19 @@ enum plan_kind { PLAN_GEMM, PLAN_ATTENTION_FORWARD, PLAN_ATTENTION_BACKWARD, PLA
 struct plan_op {
     enum plan_kind kind;
     enum plan_phase phase;
-    const char *op;    /* the kernel's, of kernels/list.h; "all_reduce" */
+    const char *op;    /* the kernel's name in kernels/list.h, or "all_reduce" */
     const char *name;  /* where in the model */
-    const char *group; /* of a message: the ranks that take part, "dp"; else NULL */
-    /* Times in a step of one rank. Where the model calls a kernel with several shapes, the work of one of them: a count
-     * need not be whole. */
+    const char *group; /* for a message: its ranks, "dp"; otherwise NULL */
+    /* Calls in one rank's step. If the model calls a kernel with several shapes, work is expressed in calls of one of
+     * them. So count need not be whole. */
     double count;
     int64_t m, n, k; /* gemm */
     bool a_trans, b_trans;
     enum kernel_dtype in, out;
     int64_t batch, heads, seq, window, head_dim; /* attention */
-    int64_t rows, cols;                          /* pass; of a vector, cols is 1 */
-    double flop, flop_square;                    /* of one; square differs for attention alone */
-    double bytes;                                /* of one: operands read and written once, or the message */
+    int64_t rows, cols;                          /* pass; a vector has cols 1 */
+    double flop, flop_square;                    /* of one call; the square figure differs only for attention */
+    double bytes;                                /* of one call: operands read and written once, or the message */
 };
 
 enum { PLAN_OPS_MAX = 64 };
@@ -46,25 +46,26 @@ struct plan_ledger {
     double messages, message_bytes;                            /* of one rank's step: all-reduces */
 };
 
-/* From the plan's request and shape, for plan_make; plan->ledger is the result. params: of plan->request.config. */
+/* Fills the ledger from plan->request and plan->shape; plan_make calls it for plan->ledger. params: those of
+ * plan->request.config. */
 void plan_ledger_fill(struct plan_ledger *ledger, const struct plan *plan, const struct model_params *params);
 
-/* The gradient all-reduces of one rank's step in order, by the rule of parallel/buckets.h. range: with which range's
- * gradients, the last of it to become final, a message can leave: 0 what lies behind the layers, 1 to `layers` a layer,
- * the last one first, and then what lies before them. */
+/* The gradient all-reduces of one rank's step in order, by the rule of parallel/buckets.h. range: a message can leave
+ * once this range's gradients are final. Range 0 is what follows the layers. Ranges 1 to `layers` are the layers, the
+ * last one first. The next range is what precedes the layers. */
 void plan_messages(const struct plan *plan, const struct model_params *params,
                    void (*each)(void *context, int64_t range, double bytes), void *context);
 
-/* FLOP of one call: shared by the ledger and by tables that count what runs. backward: 4 matmuls instead of 2. */
+/* FLOP of one call, shared with the tables that count what runs. backward: 4 matmuls instead of 2. */
 double plan_gemm_flop(int64_t m, int64_t n, int64_t k);
 double plan_attention_flop(int64_t batch, int64_t heads, int64_t seq, int64_t window, int64_t head_dim, bool backward);
 
-/* FLOP of a step over all ranks, whatever the layout. hardware: and what is recomputed. */
+/* FLOP of a step over all ranks, for any layout. hardware: includes recompute. */
 struct plan_flop {
     double model, model_square, hardware;
 };
 struct plan_flop plan_flop_count(const struct model_config *config, const struct plan_batch *batch, int recompute);
-/* What the same step of the whole model would take, FLOP: for slices, whose rates say nothing of it otherwise. */
+/* FLOP of the same step of the whole model, for plans of a slice of its layers. */
 double plan_full_model_flop(const struct plan *plan);
 
 #endif

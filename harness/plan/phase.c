@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The phases' names. */
+ * The names of the phases. */
 #include "plan/phase.h"
 
 const char *plan_phase_name(enum plan_phase phase) {

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Where a step's time goes, in order. Measured and predicted steps are divided alike, and their records name phases
- * alike. */
+ * The phases of a step's time, in order. Measured and predicted steps use the same phases, and so do their records. */
 #ifndef TOISE_PLAN_PHASE_H
 #define TOISE_PLAN_PHASE_H
 
 enum plan_phase {
-    PLAN_PHASE_BATCH, /* tokens of the micro-batches */
+    PLAN_PHASE_BATCH, /* fetching the micro-batches' tokens */
     PLAN_PHASE_ZERO,  /* clearing gradients */
     PLAN_PHASE_FORWARD,
     PLAN_PHASE_HEAD, /* logits, loss, and the head's gradients */
     PLAN_PHASE_BACKWARD,
-    PLAN_PHASE_COMMUNICATION, /* waiting for sums that backward did not cover, and the loss's */
+    PLAN_PHASE_COMMUNICATION, /* exposed all-reduces of gradients, and that of the loss */
     PLAN_PHASE_CLIP,          /* the gradient's norm */
     PLAN_PHASE_UPDATE,
     PLAN_PHASES

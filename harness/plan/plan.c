@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The layout of a request, and the memory it takes. */
+ * Checks a request's sizes and layout, and computes the memory of a rank. */
 #include "plan/plan.h"
 
 #include <math.h>
@@ -15,7 +15,7 @@ static int check_sizes(const struct plan_request *r, struct base_error *e) {
     if (l->dp < 1 || l->tp != 1 || l->pp != 1 || l->cp != 1 || l->vp != 1 || plan_layout_expert_ranks(l) != 1 ||
         l->zero || l->sequence_parallel || l->recompute || l->schedule != PLAN_1F1B)
         return base_fail(e, BASE_USAGE,
-                         "training is data parallel: its layout has --tp, --pp, --cp, --ep and --vp 1, and --zero 0");
+                         "training is data parallel only: it needs --tp, --pp, --cp, --ep and --vp 1, and --zero 0");
     if (r->seq < 1 || r->seq > r->config.positions)
         return base_fail(e, BASE_USAGE, "--seq %lld: %s has %lld positions; take 1 to %lld", (long long)r->seq,
                          r->config.name, (long long)r->config.positions, (long long)r->config.positions);
@@ -34,7 +34,7 @@ static int check_sizes(const struct plan_request *r, struct base_error *e) {
     return BASE_OK;
 }
 
-/* As model_open takes them. */
+/* Adds up what model_open allocates. */
 static double activation_bytes(const struct model_shape *shape) {
     double sum = 0;
     for (int b = 0; b < MODEL_BUFFERS; b++) {
@@ -64,8 +64,8 @@ static void fill_memory(struct plan *p, int64_t total) {
     }
 }
 
-/* Checks of the timed sizes come one after the other: the FP64 sequence, and the plain result of a matmul with GELU
- * fused into it. */
+/* The gate's extra memory. Its checks at the timed sizes run one after the other, so the largest counts. That is the
+ * FP64 sequence or the unfused result of a matmul with GELU. */
 static double gate_bytes(const struct plan *p, const struct model_params *params) {
     struct model_reference r = {.params = params, .shape = p->shape};
     const struct model_config *c = &p->request.config;
@@ -99,7 +99,7 @@ int plan_make(struct plan *plan, const struct plan_request *request, struct base
     return BASE_OK;
 }
 
-/* Bytes of the same plan with another micro-batch and number of layers. */
+/* Bytes of the same plan with another micro-batch and another number of layers. */
 static double memory_with(const struct plan *plan, int64_t micro_batch, int64_t layers) {
     struct plan other;
     struct plan_request r = plan->request;
@@ -110,7 +110,7 @@ static double memory_with(const struct plan *plan, int64_t micro_batch, int64_t 
     return plan_make(&other, &r, NULL) ? 1e300 : other.memory_bytes + other.gate_bytes;
 }
 
-/* The most layers that fit with this micro-batch; 1 when none do. Memory grows with them. */
+/* The most layers that fit with this micro-batch; 1 if none do. Memory grows with layers. */
 static int64_t layers_fitting(const struct plan *plan, int64_t micro_batch, double available) {
     int64_t fits = 1, over = plan->request.config.layers + 1;
     while (over - fits > 1) {
@@ -128,7 +128,7 @@ int plan_check_memory(const struct plan *plan, int local, double available, stru
     const struct plan_request *r = &plan->request;
     const double needed = (plan->memory_bytes + plan->gate_bytes) * local;
     if (available < 0 || needed <= available) return BASE_OK;
-    if (!e) return BASE_USAGE; /* nobody asks what would fit */
+    if (!e) return BASE_USAGE; /* the caller does not want a message */
     int64_t micro = r->layout.micro_batch, layers = r->config.layers;
     while (micro > 1 &&
            (r->global_batch / r->layout.dp % micro || memory_with(plan, micro, layers) * local > available))

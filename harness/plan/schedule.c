@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The orders of GPipe, 1F1B, its interleaved form and ZB-H1, written down from their papers. */
+ * The task orders of GPipe, 1F1B, interleaved 1F1B and ZB-H1, following their papers. */
 #include "plan/schedule.h"
 
 #include "base/text.h"
@@ -16,8 +16,8 @@ struct writer {
     struct plan_step *next;
 };
 
-/* The k-th forward or backward of a device. Chunks take turns every `devices` micro-batches where there are several
- * devices; one device alone goes through all its chunks with each micro-batch. */
+/* Writes the k-th forward or backward of a device. With several devices, chunks alternate every `devices`
+ * micro-batches. A single device runs all its chunks for each micro-batch. */
 static void put(struct writer *w, enum plan_task task, int64_t k) {
     const int64_t devices = w->p->devices, chunks = w->p->chunks, round = devices * chunks;
     const int chunk = (int)(k % round / devices);
@@ -33,7 +33,7 @@ static void gpipe(struct writer *w) {
         for (int64_t m = 0; m < n; m++) *w->next++ = (struct plan_step){PLAN_BACKWARD, chunk, m};
 }
 
-/* Forwards before the first backward: enough for the first micro-batch to come back. */
+/* Forwards before the first backward: until the first micro-batch comes back. */
 static int64_t warm_up(const struct plan_pipeline *p, int device) {
     const int64_t n = p->micro_batches * p->chunks, after = p->devices - 1 - device;
     const int64_t forwards = p->chunks == 1    ? after
@@ -57,8 +57,8 @@ static void one_forward_one_backward(struct writer *w, int device) {
     for (int64_t k = n - first; k < n; k++) put(w, PLAN_BACKWARD, k);
 }
 
-/* ZB-H1 keeps 1F1B's activations: device d puts its weight gradients off by d micro-batches, which then fill the time
- * in which it would wait for the last backwards. */
+/* ZB-H1 has the activation memory of 1F1B. Device d delays its weight gradients by d micro-batches. They then fill the
+ * time in which it would wait for the last backwards. */
 static void zero_bubble(struct writer *w, int device) {
     const int64_t n = w->p->micro_batches, first = warm_up(w->p, device), late = device < n ? device : n;
     int64_t weights = 0;
@@ -93,7 +93,8 @@ int plan_pipeline_check(const struct plan_pipeline *p, struct base_error *e) {
     if (p->devices < 1 || p->chunks < 1 || p->micro_batches < 1)
         return base_fail(e, BASE_USAGE, "a pipeline has at least 1 device, 1 chunk and 1 micro-batch");
     if (p->chunks > 1 && p->schedule == PLAN_ZERO_BUBBLE)
-        return base_fail(e, BASE_USAGE, "schedule zero-bubble has one chunk a device; take --vp 1 or another schedule");
+        return base_fail(e, BASE_USAGE,
+                         "schedule zero-bubble runs one chunk on each device; take --vp 1 or another schedule");
     if (p->chunks > 1 && p->devices > 1 && p->schedule != PLAN_GPIPE && !whole)
         return base_fail(e, BASE_USAGE,
                          "%lld micro-batches do not divide over %d pipeline stages, which --vp %d needs; take a "

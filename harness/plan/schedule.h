@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which micro-batch each stage of a pipeline works on, one after the other. Stage c * devices + d of the model is
+ * Pipeline schedules: the order in which each device works on micro-batches. Stage c * devices + d of the model is
  * chunk c of device d. */
 #ifndef TOISE_PLAN_SCHEDULE_H
 #define TOISE_PLAN_SCHEDULE_H
@@ -11,20 +11,20 @@
 #include "base/error.h"
 
 enum plan_schedule {
-    PLAN_GPIPE,       /* all forward, then all backward (Huang et al. 2019) */
+    PLAN_GPIPE,       /* all forwards, then all backwards (Huang et al. 2019) */
     PLAN_1F1B,        /* one forward, one backward (Narayanan et al. 2019, PipeDream-flush), */
-                      /* with several chunks of layers a device: interleaved (Narayanan et al. 2021) */
+                      /* with several chunks of layers on each device: interleaved (Narayanan et al. 2021) */
     PLAN_ZERO_BUBBLE, /* weight gradients fill the bubble, ZB-H1 (Qi et al. 2024) */
     PLAN_SCHEDULES
 };
 
 struct plan_pipeline {
     enum plan_schedule schedule;
-    int devices, chunks; /* chunks of a device */
+    int devices, chunks; /* chunks on each device */
     int64_t micro_batches;
 };
 
-enum plan_task { PLAN_FORWARD, PLAN_BACKWARD, PLAN_WEIGHT }; /* weight: gradients of weights that backward left out */
+enum plan_task { PLAN_FORWARD, PLAN_BACKWARD, PLAN_WEIGHT }; /* PLAN_WEIGHT: weight gradients that backward deferred */
 
 struct plan_step {
     enum plan_task task;
@@ -33,14 +33,14 @@ struct plan_step {
 };
 
 const char *plan_schedule_name(enum plan_schedule schedule);
-/* false: unknown; *schedule is left alone. */
+/* False: unknown name; *schedule is unchanged. */
 bool plan_schedule_find(const char *name, enum plan_schedule *schedule);
 
-/* BASE_USAGE: sizes that the schedule cannot have (interleaved: micro-batches in whole multiples of the devices). */
+/* BASE_USAGE: sizes that the schedule does not allow. Interleaving needs a multiple of `devices` micro-batches. */
 int plan_pipeline_check(const struct plan_pipeline *p, struct base_error *e);
-/* Micro-batch chunks whose activations a device holds at once, at most. */
+/* The most micro-batch chunks whose activations a device holds at once. */
 int64_t plan_pipeline_in_flight(const struct plan_pipeline *p, int device);
-/* Tasks of one device. */
+/* The number of tasks of one device. */
 int64_t plan_pipeline_steps(const struct plan_pipeline *p);
 /* Fills steps[plan_pipeline_steps(p)]. */
 void plan_pipeline_order(const struct plan_pipeline *p, int device, struct plan_step *steps);

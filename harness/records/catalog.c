@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Finds the catalogue's files. */
+ * Finds the catalogue's files, relative to the running executable. */
 #include "records/catalog.h"
 
 #include <dirent.h>
@@ -17,20 +17,21 @@ bool record_catalog_is_path(const char *name) {
     return strchr(name, '/') || (n > 5 && !strcmp(name + n - 5, ".json"));
 }
 
-/* Tried relative to the executable, build/toise or bin/toise, and to tests deeper in the build. */
+/* Relative to the executable: build/toise, bin/toise, and tests deeper in the build folder. */
 int record_catalog_path(const char *file, char path[RECORD_CATALOG_PATH], struct base_error *e) {
     static const char *const places[] = {"../harness/catalog", "../share/toise/catalog", "../../harness/catalog",
                                          "../../../harness/catalog", "../../../../harness/catalog"};
     char self[PATH_MAX - 64];
     ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (length < 0) return base_fail(e, BASE_BROKEN, "cannot tell where toise lies (/proc/self/exe)");
+    if (length < 0) return base_fail(e, BASE_BROKEN, "cannot find the toise executable: /proc/self/exe is unreadable");
     self[length] = 0;
     *strrchr(self, '/') = 0;
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         snprintf(path, RECORD_CATALOG_PATH, "%s/%s/%s", self, places[i], file);
         if (!access(path, R_OK)) return BASE_OK;
     }
-    return base_fail(e, BASE_USAGE, "no catalogue beside %s: keep toise in its build folder, or make install", self);
+    return base_fail(e, BASE_USAGE, "no catalogue found near %s: keep toise in its build folder, or run make install",
+                     self);
 }
 
 static int is_json(const struct dirent *entry) {
@@ -45,7 +46,7 @@ int record_catalog_names(const char *kind, int (*each)(void *context, const char
     int code = record_catalog_path(kind, path, e);
     if (code) return code;
     const int count = scandir(path, &entries, is_json, alphasort);
-    if (count < 0) return base_fail(e, BASE_BROKEN, "%s: the folder cannot be read", path);
+    if (count < 0) return base_fail(e, BASE_BROKEN, "%s: cannot read the folder", path);
     for (int i = 0; i < count; i++) {
         entries[i]->d_name[strlen(entries[i]->d_name) - 5] = 0;
         if (!code) code = each(context, entries[i]->d_name);
@@ -84,7 +85,7 @@ struct titles {
     struct base_error *e;
 };
 
-static int say_title(void *context, const char *name) {
+static int pass_title(void *context, const char *name) {
     const struct titles *t = context;
     char path[RECORD_CATALOG_PATH];
     json_t *json = NULL;
@@ -99,5 +100,5 @@ static int say_title(void *context, const char *name) {
 int record_catalog_titles(const char *kind, void (*each)(void *context, const char *name, const char *title),
                           void *context, struct base_error *e) {
     struct titles t = {kind, each, context, e};
-    return record_catalog_names(kind, say_title, &t, e);
+    return record_catalog_names(kind, pass_title, &t, e);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The file in memory, then one pass that ends each field with a NUL and keeps where it began. */
+ * Reads the file into memory. One pass then ends each field with a NUL and records where it begins. */
 #include "records/csv.h"
 
 #include <stdarg.h>
@@ -12,12 +12,12 @@
 
 #include "base/file.h"
 
-/* The pass: `at` reads, `to` writes behind it, since a doubled quote shrinks. */
+/* State of the pass. It reads at `at` and writes at `to`, which falls behind since doubled quotes shrink. */
 struct reader {
     struct record_csv *csv;
     char *at, *to;
-    int line, room, used;   /* of cells */
-    char blanks[3], end[4]; /* kept out around a field; what ends one */
+    int line, room, used;   /* used: cells so far; room: capacity */
+    char blanks[3], end[4]; /* trimmed around a field; characters that end one */
     struct base_error *e;
 };
 
@@ -43,11 +43,11 @@ static int quoted(struct reader *r) {
         else
             return BASE_OK;
     }
-    return base_fail(r->e, BASE_USAGE, "%s:%d: a quote that never closes", r->csv->path, began);
+    return base_fail(r->e, BASE_USAGE, "%s:%d: this quote is never closed", r->csv->path, began);
 }
 
-/* A copy of the text; NULL without memory. */
-static char *worded(const char *format, ...) {
+/* A formatted copy; NULL: out of memory. */
+static char *format_copy(const char *format, ...) {
     char text[256];
     va_list arguments;
     va_start(arguments, format);
@@ -56,59 +56,60 @@ static char *worded(const char *format, ...) {
     return strdup(text);
 }
 
-static bool among(char c, const char *set) {
+static bool is_in(char c, const char *set) {
     return c && strchr(set, c);
 }
 
-/* What stands behind a closing quote is no part of the field: a fault. */
-static void pass_by(struct reader *r, char **fault) {
-    while (among(*r->at, r->blanks)) r->at++;
-    if (!*r->at || among(*r->at, r->end)) return;
+/* Skips what follows a closing quote. Anything but blanks there is a fault. */
+static void skip_after_quote(struct reader *r, char **fault) {
+    while (is_in(*r->at, r->blanks)) r->at++;
+    if (!*r->at || is_in(*r->at, r->end)) return;
     if (!*fault)
-        *fault = worded("\"%.*s\" follows a closing quote; quote the whole field", (int)strcspn(r->at, r->end), r->at);
+        *fault =
+            format_copy("\"%.*s\" follows a closing quote; quote the whole field", (int)strcspn(r->at, r->end), r->at);
     r->at += strcspn(r->at, r->end);
 }
 
-/* One field; *last: the row ends after it. */
+/* Reads one field; *last: it ends the row. */
 static int field(struct reader *r, bool *last, char **fault) {
     char *begin;
     int code = BASE_OK;
-    while (among(*r->at, r->blanks)) r->at++;
+    while (is_in(*r->at, r->blanks)) r->at++;
     begin = r->to = r->at;
     if (*r->at == '"') {
         code = quoted(r);
-        if (!code) pass_by(r, fault);
+        if (!code) skip_after_quote(r, fault);
     } else {
         r->at += strcspn(r->at, r->end);
         r->to = r->at;
-        while (r->to > begin && among(r->to[-1], r->blanks)) r->to--;
+        while (r->to > begin && is_in(r->to[-1], r->blanks)) r->to--;
     }
     *last = *r->at != r->csv->separator;
     if (*r->at == '\r' && r->at[1] == '\n') r->at++;
-    if (among(*r->at, "\r\n")) r->line++;
+    if (is_in(*r->at, "\r\n")) r->line++;
     if (*r->at) r->at++;
     *r->to = '\0';
     return code ? code : keep(r, begin);
 }
 
-/* Fields up to the last that is not blank. */
+/* Number of fields up to the last one that is not blank. */
 static int width_of(char *const *cells, int count) {
     while (count > 0 && !cells[count - 1][strspn(cells[count - 1], " \t,;")]) count--;
     return count;
 }
 
-/* The row's fields are as many as the header's, or it has a fault. */
-static int fit(struct reader *r, int before, char **fault) {
+/* Makes the row as wide as the header. A row of another width has a fault. */
+static int fit_row(struct reader *r, int before, char **fault) {
     static char blank[] = "";
     const struct record_csv *c = r->csv;
     const int width = r->used - before;
     int code = BASE_OK;
-    if (!*fault && width < c->columns) *fault = worded("%d fields where the header has %d", width, c->columns);
+    if (!*fault && width < c->columns) *fault = format_copy("%d fields, but the header has %d", width, c->columns);
     if (!*fault && width > c->columns && width_of(c->cells + before, width) > c->columns)
-        *fault = worded("%d fields where the header has %d; quote a field that holds a %s", width, c->columns,
-                        c->separator == '\t'  ? "tab"
-                        : c->separator == ';' ? "semicolon"
-                                              : "comma");
+        *fault = format_copy("%d fields, but the header has %d; quote fields that contain a %s", width, c->columns,
+                             c->separator == '\t'  ? "tab"
+                             : c->separator == ';' ? "semicolon"
+                                                   : "comma");
     while (r->used - before < c->columns && !code) code = keep(r, blank);
     r->used = before + c->columns;
     return code;
@@ -129,7 +130,7 @@ static int row(struct reader *r) {
         c->columns = width;
         r->used = before + width;
     }
-    if (!code) code = fit(r, before, &fault);
+    if (!code) code = fit_row(r, before, &fault);
     int *lines = code ? NULL : realloc(c->lines, (size_t)(c->rows + 2) * sizeof *lines);
     if (lines) c->lines = lines;
     char **faults = lines ? realloc(c->faults, (size_t)(c->rows + 2) * sizeof *faults) : NULL;
@@ -143,28 +144,28 @@ static int row(struct reader *r) {
     return BASE_OK;
 }
 
-/* A line "sep=;" of spreadsheets; quoted too. false: there is none. */
-static bool stated(struct reader *r) {
+/* Reads a spreadsheet's line "sep=;", quoted or not. False: there is none. */
+static bool read_separator_line(struct reader *r) {
     const char *at = r->at + (*r->at == '"');
-    if (strncasecmp(at, "sep=", 4) || !at[4] || among(at[4], "\r\n")) return false;
+    if (strncasecmp(at, "sep=", 4) || !at[4] || is_in(at[4], "\r\n")) return false;
     r->csv->separator = at[4];
     r->at += strcspn(r->at, "\r\n");
     return true;
 }
 
-/* The separator that the first line has outside of quotes. */
-static int separate(struct reader *r) {
+/* Finds the separator: the one that the first line has outside quotes. */
+static int find_separator(struct reader *r) {
     struct record_csv *c = r->csv;
     int commas = 0, semicolons = 0, tabs = 0;
     bool quote = false;
-    if (stated(r)) {
-        if (!among(c->separator, ",;\t|"))
-            return base_fail(r->e, BASE_USAGE, "%s:1: sep=%c: take a comma, a semicolon, a tab or a |", c->path,
+    if (read_separator_line(r)) {
+        if (!is_in(c->separator, ",;\t|"))
+            return base_fail(r->e, BASE_USAGE, "%s:1: sep=%c: use a comma, a semicolon, a tab or a |", c->path,
                              c->separator);
         return BASE_OK;
     }
     const char *at = r->at + strspn(r->at, "\r\n\t ,;");
-    for (; *at && (quote || !among(*at, "\r\n")); at++) {
+    for (; *at && (quote || !is_in(*at, "\r\n")); at++) {
         if (*at == '"') quote = !quote;
         if (quote) continue;
         commas += *at == ',', semicolons += *at == ';', tabs += *at == '\t';
@@ -172,8 +173,7 @@ static int separate(struct reader *r) {
     if (commas && semicolons)
         return base_fail(
             r->e, BASE_USAGE,
-            "%s: the line of column names has commas and semicolons; separate by one of them, or put a line "
-            "sep=; or sep=, above it",
+            "%s: the header line has commas and semicolons; use one of them, or put a line sep=; or sep=, above it",
             c->path);
     c->separator = semicolons ? ';' : tabs && !commas ? '\t' : ',';
     return BASE_OK;
@@ -186,33 +186,32 @@ static bool is_figure(const char *text) {
 }
 
 static int check_header(const struct record_csv *c, struct base_error *e) {
-    if (c->rows < 0) return base_fail(e, BASE_USAGE, "%s: empty; the first line names the columns", c->path);
+    if (c->rows < 0)
+        return base_fail(e, BASE_USAGE, "%s: the file is empty; its first line must name the columns", c->path);
     if (c->faults[0]) return base_fail(e, BASE_USAGE, "%s:%d: %s", c->path, c->lines[0], c->faults[0]);
     for (int i = 0; i < c->columns; i++) {
         if (!*c->cells[i])
-            return base_fail(e, BASE_USAGE, "%s:%d: column %d has no name; give it one, or leave the column out",
-                             c->path, c->lines[0], i + 1);
+            return base_fail(e, BASE_USAGE, "%s:%d: column %d has no name; name it or remove it", c->path, c->lines[0],
+                             i + 1);
         if (is_figure(c->cells[i]))
-            return base_fail(
-                e, BASE_USAGE,
-                "%s:%d: column %d is called \"%.20s\"; put a line with the names of the columns above the rows",
-                c->path, c->lines[0], i + 1, c->cells[i]);
+            return base_fail(e, BASE_USAGE,
+                             "%s:%d: column %d is named \"%.20s\"; put a line of column names above the rows", c->path,
+                             c->lines[0], i + 1, c->cells[i]);
         if (record_csv_column(c, c->cells[i]) != i)
-            return base_fail(e, BASE_USAGE, "%s:%d: column \"%s\" stands there twice", c->path, c->lines[0],
-                             c->cells[i]);
+            return base_fail(e, BASE_USAGE, "%s:%d: column \"%s\" appears twice", c->path, c->lines[0], c->cells[i]);
     }
     return BASE_OK;
 }
 
-/* The text behind its mark; what is no text is refused. */
+/* Skips the byte-order mark; refuses what is not UTF-8 text. */
 static int open_text(struct record_csv *csv, size_t size, char **text, struct base_error *e) {
-    static const char mark[] = "\xef\xbb\xbf"; /* of UTF-8, as spreadsheets write it */
+    static const char mark[] = "\xef\xbb\xbf"; /* UTF-8's byte-order mark, which spreadsheets write */
     *text = csv->text;
     if (!strncmp(*text, "\xff\xfe", 2) || !strncmp(*text, "\xfe\xff", 2))
-        return base_fail(e, BASE_USAGE, "%s: UTF-16, as spreadsheets' \"Unicode text\"; save it as CSV in UTF-8",
+        return base_fail(e, BASE_USAGE, "%s: is UTF-16 (\"Unicode text\" of spreadsheets); save it as CSV in UTF-8",
                          csv->path);
     if (memchr(*text, '\0', size))
-        return base_fail(e, BASE_USAGE, "%s: not a text file; save a table as CSV in UTF-8", csv->path);
+        return base_fail(e, BASE_USAGE, "%s: is not a text file; save the table as CSV in UTF-8", csv->path);
     if (!strncmp(*text, mark, sizeof mark - 1)) *text += sizeof mark - 1;
     return BASE_OK;
 }
@@ -224,7 +223,7 @@ int record_csv_read(struct record_csv *csv, const char *path, struct base_error 
     if (code) return code;
     struct reader r = {.csv = csv, .line = 1, .e = e};
     code = open_text(csv, size, &r.at, e);
-    if (!code) code = separate(&r);
+    if (!code) code = find_separator(&r);
     snprintf(r.blanks, sizeof r.blanks, csv->separator == '\t' ? " " : " \t");
     snprintf(r.end, sizeof r.end, "%c\r\n", csv->separator);
     while (!code && *r.at) code = row(&r);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Figures as people and spreadsheets of several languages write them: 1234.5, 1,234.5, 1.234,5, 1 234,5, 1'234.5. What
- * could be two figures is none, unless the table's others tell. */
+ * Numbers as people and spreadsheets of several languages write them: 1234.5, 1,234.5, 1.234,5, 1 234,5, 1'234.5. An
+ * ambiguous number is refused, unless the rest of the table settles it. */
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -11,12 +11,12 @@
 
 enum { LONGEST = 64, ROOM = LONGEST + 16 };
 
-/* A figure taken apart: its digits with the marks between them. */
+/* A number split into digits and marks. */
 struct figure {
-    char plain[ROOM];   /* as strtod reads it */
-    char without[ROOM]; /* the same without the mark that may be either */
-    bool either;        /* the one mark may group thousands or begin decimals */
-    char mark;          /* that of `either`, or the decimal mark; 0: whole */
+    char plain[ROOM];   /* in strtod's form, the last mark read as decimal */
+    char without[ROOM]; /* the same, the last mark read as grouping */
+    bool either;        /* ambiguous: its one mark may group thousands or begin decimals */
+    char mark;          /* the ambiguous mark or the decimal mark; 0: a whole number */
     bool number;
 };
 
@@ -24,7 +24,7 @@ static bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
 
-/* Bytes of what groups digits alone: blanks of any width, as UTF-8 or Latin-1 has them, and apostrophes; 0: not one. */
+/* Length of a mark that can only group digits: blanks of any width in UTF-8 or Latin-1, and apostrophes. 0: none. */
 static int grouping(const char *at) {
     static const char *const marks[] = {" ", "'", "\xc2\xa0", "\xe2\x80\xaf", "\xe2\x80\x89", "\xe2\x80\x99", "\xa0"};
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
@@ -32,7 +32,8 @@ static int grouping(const char *at) {
     return 0;
 }
 
-/* Its digits up to an exponent in `digits`, each mark as one of ".,'"; what follows, or NULL: no figure. */
+/* Copies the number up to its exponent to `digits`, with each mark as one of ".,'". Returns the rest; NULL: not a
+ * number. */
 static const char *take_apart(const char *text, char digits[LONGEST]) {
     int n = 0;
     while (*text && *text != 'e' && *text != 'E') {
@@ -52,7 +53,7 @@ static int count(const char *text, char c) {
     return n;
 }
 
-/* Whether `mark` stands before groups of three digits, up to `end`, and behind one to three. */
+/* Whether `mark` separates groups of three digits up to `end`, after a first group of one to three. */
 static bool groups(const char *digits, const char *end, char mark) {
     int run = 0;
     bool first = true;
@@ -68,7 +69,7 @@ static bool groups(const char *digits, const char *end, char mark) {
     return true;
 }
 
-/* The decimal mark of the digits, 0: none, and the one that groups. false: it is written as no figure is. */
+/* Finds the decimal mark (0: none) and the grouping mark. False: the digits are not written as a number. */
 static bool marks(const char *digits, char *decimal, char *group, bool *either) {
     const int points = count(digits, '.'), commas = count(digits, ','), others = count(digits, '\'');
     const char *point = strrchr(digits, '.'), *comma = strrchr(digits, ',');
@@ -78,7 +79,7 @@ static bool marks(const char *digits, char *decimal, char *group, bool *either) 
     if (others) *group = '\'';
     if (rest) *group = last == '.' ? ',' : '.';
     if (others && rest) return false;
-    if (lasts > 1) { /* can but group: 1.234.567 */
+    if (lasts > 1) { /* can only be grouping: 1.234.567 */
         *group = last;
         return !others && !rest && groups(digits, digits + strlen(digits), last);
     }
@@ -97,7 +98,7 @@ static struct figure figure_of(const char *text) {
     rest = take_apart(text, digits);
     if (!rest || !digits[strcspn(digits, "0123456789")] || strlen(rest) > 8) return f;
     if (!marks(digits, &decimal, &group, &f.either)) return f;
-    if (*rest) f.either = false; /* nobody groups before an exponent */
+    if (*rest) f.either = false; /* no one groups digits before an exponent */
     size_t n = strlen(strcpy(f.plain, sign)), m = strlen(strcpy(f.without, sign));
     for (const char *at = digits; *at; at++) {
         if (is_digit(*at)) f.plain[n++] = f.without[m++] = *at;
@@ -135,8 +136,8 @@ int record_csv_number(const struct record_csv *csv, int row, int column, double 
     const int line = csv->lines[row + 1];
     if (!f.number) return base_fail(e, BASE_USAGE, "%s:%d: %s \"%.40s\" is not a number", csv->path, line, name, text);
     if (f.either && f.mark != csv->decimal)
-        return base_fail(e, BASE_USAGE, "%s:%d: %s \"%.40s\" may be %s or %s; write %s or %s0", csv->path, line, name,
-                         text, f.without, f.plain, f.without, f.plain);
+        return base_fail(e, BASE_USAGE, "%s:%d: %s \"%.40s\" could mean %s or %s; write %s or %s0", csv->path, line,
+                         name, text, f.without, f.plain, f.without, f.plain);
     const double x = strtod(f.plain, NULL);
     if (x < low || x > high)
         return base_fail(e, BASE_USAGE, "%s:%d: %s %s is out of range; take %g to %g", csv->path, line, name, text, low,

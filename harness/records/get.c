@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Paths of keys are followed as they are read. */
+ * Reads values from records by paths of keys. */
 #include "records/get.h"
 
 #include <string.h>
@@ -57,8 +57,8 @@ int record_check_keys(const json_t *object, const char *const *known, const char
         char list[256] = "";
         if (base_text_find(key, known, count) >= 0) continue;
         for (int i = 0; i < count; i++) base_text_append(list, sizeof list, known[i]);
-        return base_fail(e, BASE_USAGE, "%s: field \"%s\" has the unknown key \"%.64s\"; take %s", where, field, key,
-                         list);
+        return base_fail(e, BASE_USAGE, "%s: field \"%s\" has the unknown key \"%.64s\"; known keys: %s", where, field,
+                         key, list);
     }
     return BASE_OK;
 }

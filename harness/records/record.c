@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A record is one line, written by one write() behind a lock and synced. What follows the last newline is a whole
- * record that lost its newline, which is kept, or the torn beginning of one, which never counted, or not ours. */
+ * A record is one line, written by one write() under a lock and synced. The text after the last newline may be a whole
+ * record, which is then kept. It may be the torn start of a record, which never counted and is cut off. Anything else
+ * is refused. */
 #define _GNU_SOURCE
 #include "records/record.h"
 
@@ -18,36 +19,37 @@
 
 #include "base/file.h"
 
-/* What is asked of a file. */
-struct question {
+/* How a file will be written. */
+struct intent {
     const char *path, *flag;
-    bool appended, make; /* to what it holds; missing folders now */
+    bool appended, make; /* append to the content; create missing folders now */
 };
 
-static int refuse(const struct question *q, const char *where, int why, struct base_error *e) {
+static int refuse(const struct intent *q, const char *where, int why, struct base_error *e) {
     const char *cause = why == EROFS                    ? "the file system is read-only: "
                         : why == EACCES || why == EPERM ? "make it writable, or "
                         : why == ENOTDIR                ? "part of the path is a file: "
                                                         : "";
-    return base_fail(e, BASE_USAGE, "%s: cannot %s: %s: %s: %schoose another place with %s", q->path,
+    return base_fail(e, BASE_USAGE, "%s: cannot %s: %s: %s: %schoose another path with %s", q->path,
                      q->appended ? "write records" : "be written", where, strerror(why), cause, q->flag);
 }
 
-/* Of a file that is not there */
-static int check_place(const struct question *q, struct base_error *e) {
+/* For a file that does not exist */
+static int check_place(const struct intent *q, struct base_error *e) {
     char above[PATH_MAX];
     struct stat link;
-    /* what is made anew replaces the link */
-    if (q->appended && !lstat(q->path, &link) && S_ISLNK(link.st_mode)) return refuse(q, "the link's end", ENOENT, e);
+    /* a file that is replaced replaces the link */
+    if (q->appended && !lstat(q->path, &link) && S_ISLNK(link.st_mode))
+        return refuse(q, "the link's target", ENOENT, e);
     if (!base_file_could_be_made(q->path, above)) return refuse(q, above, errno, e);
     return q->make && !base_file_parents(q->path, above) ? refuse(q, above, errno, e) : BASE_OK;
 }
 
-static int check(const struct question *q, struct base_error *e) {
+static int check(const struct intent *q, struct base_error *e) {
     const char *path = q->path;
     if (path == NULL) return BASE_OK;
     size_t length = strlen(path);
-    if (length == 0) return base_fail(e, BASE_USAGE, "%s: empty file name: give the file that is written", q->flag);
+    if (length == 0) return base_fail(e, BASE_USAGE, "%s: empty file name: name the file to write", q->flag);
     if (length >= PATH_MAX)
         return base_fail(e, BASE_USAGE, "%s: the file name is too long (%zu bytes)", q->flag, length);
     struct stat found;
@@ -57,27 +59,27 @@ static int check(const struct question *q, struct base_error *e) {
         return base_fail(e, BASE_USAGE, "%s: is a folder: give %s a file in it", path, q->flag);
     if (exists && !S_ISREG(found.st_mode))
         return base_fail(e, BASE_USAGE, "%s: is not a plain file: %s takes plain files only", path, q->flag);
-    /* the file itself is not tried: made and removed here, it could be one that another process has just appended to */
+    /* do not try the file itself: removing it afterwards could remove another process's first record */
     if (!exists) return check_place(q, e);
     char first = '{';
-    int file = open(path, O_RDWR | O_APPEND | O_CLOEXEC); /* as it is appended to */
+    int file = open(path, O_RDWR | O_APPEND | O_CLOEXEC); /* as record_append opens it */
     if (file < 0) return refuse(q, "the file", errno, e);
     bool other = q->appended && pread(file, &first, 1, 0) == 1 && first != '{';
     close(file);
     if (!other) return BASE_OK;
-    return base_fail(e, BASE_USAGE, "%s: holds something else than records: choose another place with --out", path);
+    return base_fail(e, BASE_USAGE, "%s: does not hold records: choose another path with --out", path);
 }
 
 int record_check(const char *path, struct base_error *e) {
-    return check(&(struct question){path, "--out", .appended = true, .make = true}, e);
+    return check(&(struct intent){path, "--out", .appended = true, .make = true}, e);
 }
 
 int record_check_anew(const char *path, const char *flag, struct base_error *e) {
-    return check(&(struct question){path, flag, .appended = false, .make = true}, e);
+    return check(&(struct intent){path, flag, .appended = false, .make = true}, e);
 }
 
 int record_ask(const char *path, struct base_error *e) {
-    return check(&(struct question){path, "--out", .appended = true, .make = false}, e);
+    return check(&(struct intent){path, "--out", .appended = true, .make = false}, e);
 }
 
 static bool is_object(const char *line, size_t length) {
@@ -87,7 +89,7 @@ static bool is_object(const char *line, size_t length) {
     return object;
 }
 
-/* Where the last line begins; `size` when the file ends in a newline or is empty; -1 on a read error */
+/* Offset of the unfinished last line; `size` if the file is empty or ends in a newline; -1: read error. */
 static off_t tail_start(int file, off_t size) {
     char block[4096];
     for (off_t end = size; end > 0;) {
@@ -101,8 +103,8 @@ static off_t tail_start(int file, off_t size) {
     return 0;
 }
 
-/* Leaves the file ending in a whole line; *size is where the next one goes. False with errno when that fails. */
-static bool mend(int file, off_t *size) {
+/* Repairs an unfinished last line. *size is then where the next line goes. False with errno: failed. */
+static bool repair_tail(int file, off_t *size) {
     off_t start = tail_start(file, *size);
     if (start < 0) return false;
     if (start == *size) return true;
@@ -123,7 +125,7 @@ static bool mend(int file, off_t *size) {
     return true;
 }
 
-/* File systems without locks (Lustre mounted so, some NFS) are written to all the same: O_APPEND keeps lines apart */
+/* Some file systems have no locks (Lustre mounted without, some NFS). O_APPEND alone then keeps lines apart. */
 static bool lock(int file) {
     while (flock(file, LOCK_EX) != 0) {
         if (errno == ENOSYS || errno == EOPNOTSUPP || errno == ENOLCK) return true;
@@ -135,7 +137,7 @@ static bool lock(int file) {
 static bool append_line(int file, const char *line, size_t length, off_t size) {
     size_t done = 0;
     while (done < length) {
-        ssize_t written = write(file, line + done, length - done); /* short only where the disk is full */
+        ssize_t written = write(file, line + done, length - done); /* short only if the disk is full */
         if (written > 0) done += (size_t)written;
         if (written < 0 && errno != EINTR) break;
     }
@@ -152,10 +154,10 @@ int record_append(const char *path, const json_t *record, struct base_error *e) 
     char *line = json_dumps(record, JSON_COMPACT);
     if (line == NULL) return base_fail(e, BASE_BROKEN, "%s: the record cannot be written as JSON", path);
     size_t length = strlen(line);
-    line[length++] = '\n'; /* in the place of the final NUL: from here on a line, no string */
+    line[length++] = '\n'; /* replaces the NUL: from here on `line` is not a string */
     int file = base_file_parents(path, above) ? open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0666) : -1;
     struct stat found;
-    bool done = file >= 0 && lock(file) && fstat(file, &found) == 0 && mend(file, &found.st_size) &&
+    bool done = file >= 0 && lock(file) && fstat(file, &found) == 0 && repair_tail(file, &found.st_size) &&
                 append_line(file, line, length, found.st_size);
     int why = errno;
     if (file >= 0) close(file);
@@ -164,7 +166,7 @@ int record_append(const char *path, const json_t *record, struct base_error *e) 
     return base_fail(e, BASE_BROKEN, "%s: record not written: %s", path, strerror(why));
 }
 
-/* To read: a FIFO would wait for ever, and /dev/zero never end. */
+/* For reading. A FIFO would block for ever, and /dev/zero would never end. */
 static FILE *open_plain(const char *path, const char *wanted, struct base_error *e) {
     struct stat found;
     const bool there = stat(path, &found) == 0;
@@ -198,15 +200,15 @@ int record_read(const char *path, int (*each)(void *context, const struct record
                              path, number, record ? "not an object" : why.text, why.column);
         json_decref(record);
     }
-    if (code == BASE_OK && !feof(file)) /* memory too short for a line, too */
+    if (code == BASE_OK && !feof(file)) /* or no memory for the line */
         code = base_fail(e, BASE_USAGE, "%s: cannot read records: %s", path, strerror(errno));
     free(line);
     fclose(file);
     return code;
 }
 
-/* Passes over the byte-order mark that editors put before UTF-8; false: UTF-16's is there. */
-static bool pass_mark(FILE *file) {
+/* Skips the UTF-8 byte-order mark that editors write. False: the text is UTF-16. */
+static bool skip_mark(FILE *file) {
     unsigned char mark[3] = {0};
     const size_t n = fread(mark, 1, sizeof mark, file);
     const bool utf8 = n == 3 && mark[0] == 0xef && mark[1] == 0xbb && mark[2] == 0xbf;
@@ -219,10 +221,10 @@ int record_json_load(const char *path, json_t **value, struct base_error *e) {
     json_error_t why;
     FILE *file = open_plain(path, "a JSON file", e);
     if (file == NULL) return BASE_USAGE;
-    const bool readable = pass_mark(file);
+    const bool readable = skip_mark(file);
     json_t *loaded = readable ? json_loadf(file, JSON_REJECT_DUPLICATES, &why) : NULL;
     fclose(file);
-    if (!readable) return base_fail(e, BASE_USAGE, "%s: is UTF-16: save it as UTF-8, which JSON is written in", path);
+    if (!readable) return base_fail(e, BASE_USAGE, "%s: is UTF-16: save it as UTF-8, as JSON requires", path);
     if (loaded == NULL)
         return base_fail(e, BASE_USAGE, "%s: line %d, column %d: not JSON: %s", path, why.line, why.column, why.text);
     *value = loaded;

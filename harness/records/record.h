@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Records: one JSON object a line. Appending is all or nothing: the line is written, fsynced, and only then
- * counts; a torn last line (a crash, a full disk) is repaired by the next append and skipped by readers. */
+ * Files of records, one JSON object on each line. An append is whole or not at all: the line counts only once it is
+ * written and synced. Readers skip a torn last line (a crash, a full disk), and the next append repairs it.
+ *
+ * The room records/ reads and writes what toise stores. It promises appends that survive crashes, values by paths of
+ * keys (get.h), and the common start of a record (set.h). It also reads CSV tables as people write them (csv.h) and
+ * finds the catalogue's files (catalog.h). Its errors name file, line and field. It needs base/ and jansson. It does
+ * not know what a key means. */
 #ifndef TOISE_RECORDS_RECORD_H
 #define TOISE_RECORDS_RECORD_H
 
@@ -9,22 +14,22 @@
 
 #include "records/get.h"
 
-/* Whether `path` can be appended to (writable, a plain file of records or absent; missing folders could be made):
- * BASE_USAGE with the fix in the text when not. Makes nothing. Here and below NULL is no file at all: BASE_OK. */
+/* Whether `path` can be appended to. It must be a writable file of records, or absent and possible to create with its
+ * folders. Creates nothing. BASE_USAGE with the cure: it cannot. In all these functions NULL means no file: BASE_OK. */
 int record_ask(const char *path, struct base_error *e);
-/* As record_ask, but missing folders are made: before a run that takes long. */
+/* The same, and creates missing folders. For the start of a long run. */
 int record_check(const char *path, struct base_error *e);
-/* The same of a file that is made anew, whatever it holds; `flag` named it. */
+/* The same for a file that will be replaced, whatever it holds. `flag`: the option that named it. */
 int record_check_anew(const char *path, const char *flag, struct base_error *e);
-/* Appends the record as one line under an exclusive lock, and syncs it. Makes missing folders. BASE_BROKEN when the
- * disk refuses, with the file cut back to what it was, or when its last line is unfinished and none of ours. */
+/* Appends the record as one line under an exclusive lock, and syncs it. Creates missing folders. BASE_BROKEN: the write
+ * failed, and the file is cut back to its old length. Or its unfinished last line is not a record. */
 int record_append(const char *path, const json_t *record, struct base_error *e);
-/* Calls `each` for every record of the file in order; stops when it returns nonzero and returns that. A missing
- * file, or a line that is not a JSON object (named by number; a torn last line is skipped), is BASE_USAGE. */
+/* Calls `each` for every record in order; stops at the first nonzero code and returns it. Skips a torn last line.
+ * BASE_USAGE: no such file, or another line that is not a JSON object (named by its number). */
 int record_read(const char *path, int (*each)(void *context, const struct record_line *line), void *context,
                 struct base_error *e);
-/* The file as one JSON value, a byte-order mark before it passed over: BASE_USAGE with file, line and column when
- * unreadable or not JSON. */
+/* Reads the file as one JSON value; skips a byte-order mark. BASE_USAGE with file, line and column: unreadable or not
+ * JSON. */
 int record_json_load(const char *path, json_t **value, struct base_error *e);
 
 #endif

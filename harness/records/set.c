@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What every record begins with. */
+ * Builds the fields that start every record. */
 #include "records/set.h"
 
 #include "base/clock.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Keys of a record set in one short line each, and what every record begins with; for those that write one. */
+ * Helpers for writing a record: set a key in one short line, and start a new record. */
 #ifndef TOISE_RECORDS_SET_H
 #define TOISE_RECORDS_SET_H
 
@@ -8,11 +8,11 @@
 #include <math.h>
 #include <stdint.h>
 
-/* A figure, null where it is unknown or not finite. */
+/* A number; null if it is not finite (unknown). */
 static inline json_t *record_number(double x) {
     return isfinite(x) ? json_real(x) : json_null();
 }
-/* value is taken over. */
+/* Takes over `value`. */
 static inline void record_set(json_t *object, const char *key, json_t *value) {
     json_object_set_new(object, key, value);
 }
@@ -22,7 +22,7 @@ static inline void record_set_number(json_t *object, const char *key, double x) 
 static inline void record_set_integer(json_t *object, const char *key, int64_t x) {
     record_set(object, key, json_integer(x));
 }
-/* A figure, null where it is unknown or not finite. */
+/* The same for each of x[n]. */
 static inline json_t *record_numbers(const double *x, int n) {
     json_t *a = json_array();
     for (int i = 0; i < n; i++) json_array_append_new(a, record_number(x[i]));
@@ -31,7 +31,7 @@ static inline json_t *record_numbers(const double *x, int n) {
 
 enum record_status { RECORD_PASSED, RECORD_FAILED, RECORD_INCONCLUSIVE };
 
-/* A new record: schema, kind, status, why (unless it is ""), time and version. */
+/* A new record with schema, kind, status, why (unless ""), time and version. */
 json_t *record_head(const char *kind, enum record_status status, const char *why);
 
 #endif

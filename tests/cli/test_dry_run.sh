@@ -42,14 +42,14 @@ torn/model.safetensors | --init $in/torn
 have other shapes | --init $in/weights --model $in/other.json
 * is a folder | --out $in/full
 part of the path is a file | --out $in/good.txt/below.jsonl
-something else than records | --out $in/notes.txt
+does not hold records | --out $in/notes.txt
 line 2 is not a record | --out $in/broken.jsonl
 cannot write records | --out /proc/none/records.jsonl
 too long | --out $in/$(printf 'x%.0s' {1..300})
 too long | --out $in/new/$(printf 'x%.0s' {1..300})/records.jsonl
 --out and --data | --out $in/lines.jsonl --data $in/lines.jsonl
 --out and --model | --out $in/weights/config.json --model $in/weights/config.json
-the link's end | --out $in/astray
+the link's target | --out $in/astray
 * is there already | --save $in/full
 is there already | --save $in/free/
 is there already | --save $in/good.txt
@@ -100,7 +100,7 @@ if "$toise" kernels --model tiny-gpt2 --seq 64 --dry-run --out "$in/new/records.
 else
     fail "toise kernels --dry-run: $(cat "$work/stdout")"
 fi
-refused kernels 'something else than records' "$toise" kernels --model tiny-gpt2 --seq 64 --dry-run --out "$in/notes.txt"
+refused kernels 'does not hold records' "$toise" kernels --model tiny-gpt2 --seq 64 --dry-run --out "$in/notes.txt"
 
 # Ranks agree: one line, no hang.
 if command -v "${MPIRUN:-mpirun}" >/dev/null; then

@@ -112,7 +112,7 @@ refused '--seq 4096: tiny-gpt2 has' "$toise" kernels --model tiny-gpt2 --seq 409
 refused 'nothing to time' "$toise" kernels --op gemm --dtype bf16 --isa openblas
 refused 'is a folder' "$toise" kernels --out "$work/folder"
 cp "$work/shapes.txt" "$work/kept.txt"
-refused 'shapes.txt: holds something else than records' "$toise" kernels --shapes "$work/shapes.txt" --out "$work/shapes.txt"
+refused 'shapes.txt: does not hold records' "$toise" kernels --shapes "$work/shapes.txt" --out "$work/shapes.txt"
 cmp -s "$work/shapes.txt" "$work/kept.txt" || fail 'a file of shapes was appended to'
 refused '--op: too many names' "$toise" kernels --op "$(printf 'gemm,%.0s' $(seq 200))"
 for line in 'XT 8 8 8|bad.txt:2: unknown kind of shape "XT"; take NN' 'NT 8 8|:2: NT lacks its field K' 'NT 8 -8 8|:2: field N is "-8"; take' \

@@ -86,8 +86,8 @@ says "^other .*line 3: the accelerator's data sheet"
 run 0 "$work/rows.csv"
 says '6 rows; 6 complete of tiers 1 and 2, of which 2 are used and 4 \(66.7%\) not'
 says '^many .*line 2: layers "many" is not a number'
-says '^short .*line 4: 4 fields where the header has 15'
-says '^thousand .*line 5: hidden "2,048" may be 2048 or 2.048; write 2048 or 2.0480'
+says '^short .*line 4: 4 fields, but the header has 15'
+says '^thousand .*line 5: hidden "2,048" could mean 2048 or 2.048; write 2048 or 2.0480'
 says '^stages .*not fitted on'
 says '^toomany .*line 7: pp 27 is more than layers 24, embedding and head as stages of their own'
 says '^hopper .*extrapolated'
@@ -124,8 +124,8 @@ none.csv: none of its 0 rows | $work/none.csv
 column.csv:1: unknown column "name" | $work/column.csv
 number.csv: none of its 1 rows can be predicted: line 2: seq_len "2048x" is not a number | $work/number.csv
 line 2: layers "many" is not a number; line 3 and 1 more: the accelerator's data sheet is not among those fitted: accelerator "Abacus" | $work/useless.csv
-wide.csv: UTF-16, as spreadsheets' "Unicode text"; save it as CSV in UTF-8 | $work/wide.csv
-both.csv: the line of column names has commas and semicolons | $work/both.csv
+wide.csv: is UTF-16 ("Unicode text" of spreadsheets); save it as CSV in UTF-8 | $work/wide.csv
+both.csv: the header line has commas and semicolons | $work/both.csv
 torn.json | --parameters $work/torn.json
 unknown.json: k0: missing | --parameters $work/unknown.json
 absent.json | --parameters $work/absent.json

@@ -215,14 +215,15 @@ static void agreements(struct agreed *a) {
     comm_close(&half);
 }
 
-/* One rank lacks the memory: none gets a group, all know why. */
+/* One rank lacks the memory: no rank gets a group, and all report why. */
 static void refused(struct agreed *a) {
     struct base_error e = {0};
     struct comm half = {.size = 77};
     refusing = a->world.rank == a->world.size - 1;
     const int code = comm_split(&a->world, a->world.rank % 2, 0, &half, &e);
     refusing = false;
-    agreed_check(a, code == BASE_BROKEN && e.code == BASE_BROKEN && strstr(e.text, "no memory"), "no memory is said");
+    agreed_check(a, code == BASE_BROKEN && e.code == BASE_BROKEN && strstr(e.text, "out of memory"),
+                 "the lack of memory is reported");
     agreed_check(a, half.size == 77, "and there is no group");
 }
 

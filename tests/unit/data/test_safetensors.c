@@ -141,7 +141,7 @@ static void test_not_written(void **state) {
     static const char *const words[] = {"kept for metadata", "not UTF-8", "no shape",
                                         "no shape",          "no shape",  "too large"};
     snprintf(path, sizeof path, "%s", folder_name("none/out.safetensors"));
-    not_written(path, rows, ROWS, "none/out.safetensors.part: cannot be made: No such file");
+    not_written(path, rows, ROWS, "none/out.safetensors.part: cannot create: No such file");
     not_written(folder, rows, ROWS, "is no plain file");
     snprintf(path, sizeof path, "%s", folder_name("out.safetensors"));
     for (int i = 0; i < 6; i++) not_written(path, &bad[i], 1, words[i]);
@@ -149,7 +149,7 @@ static void test_not_written(void **state) {
     is_missing("out.safetensors");
     is_missing("out.safetensors.part");
     assert_int_equal(mkdir(folder_name("out.safetensors.part"), 0700), 0);
-    not_written(path, rows, ROWS, "out.safetensors.part: cannot be made");
+    not_written(path, rows, ROWS, "out.safetensors.part: cannot create");
     assert_int_equal(rmdir(folder_name("out.safetensors.part")), 0);
 }
 

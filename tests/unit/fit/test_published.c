@@ -121,7 +121,7 @@ static void test_why(void **state) {
     unused(HEAD "\nx,A100,8,24,many,16,1024,8,8,1,1,,1.5\n", "hidden \"many\" is not a number");
     unused(HEAD "\nx,A100,8,24.5,2048,16,1024,8,8,1,1,,1.5\n", "layers 24.5 is not a whole number");
     unused(HEAD "\nx,A100,8,24,2048,16,1024,8,8,1,1,,0\n", "iteration_s 0 is out of range");
-    unused(HEAD "\nx,A100,8,24,2048,16,1024,8,8,1,1,,\"1,512\"\n", "iteration_s \"1,512\" may be 1512 or 1.512");
+    unused(HEAD "\nx,A100,8,24,2048,16,1024,8,8,1,1,,\"1,512\"\n", "iteration_s \"1,512\" could mean 1512 or 1.512");
     unused(HEAD "\nx,A100,16,24,2048,16,1024,8,8,1,1,,1.5\n", "tp x pp x dp x cp is 8, n_accelerators 16");
     unused(HEAD "\nx,A100,8,24,2048,12,1024,8,8,1,1,,1.5\n", "tp 8 does not divide heads 12");
     unused(HEAD "\nx,A100,8,24,2048,24,1024,8,8,1,1,,1.5\n", "heads 24 does not divide hidden 2048");
@@ -136,8 +136,8 @@ static void test_why(void **state) {
     unused(HEAD ",tier\n" RUN ",4\n", "tier \"4\" is unknown");
     unused(HEAD ",complete\n" RUN ",maybe\n", "complete \"maybe\" is unknown");
     unused(HEAD ",framework\n" RUN ",jax\n", "framework \"jax\" is unknown");
-    unused(HEAD "\n" RUN ",7\n", "14 fields where the header has 13");
-    unused(HEAD "\nx,A100,8\n", "3 fields where the header has 13");
+    unused(HEAD "\n" RUN ",7\n", "14 fields, but the header has 13");
+    unused(HEAD "\nx,A100,8\n", "3 fields, but the header has 13");
     unused(HEAD ",tier\nx,A100,16,24,2048,16,1024,8,8,1,1,,1.5,3\n", "n_accelerators 16");
     unused(HEAD ",tier\nx,A100,16,24,2048,16,1024,8,8,1,1,,1.5,never\n", "");
     unused(HEAD ",precision\nx,H100,8,24,2048,16,1024,8,8,1,1,,1.5,fp8\n", "below 16 bits");

@@ -56,10 +56,10 @@ static const struct {
     {8, 2, 1.5, 0, 0, 0, 0, 0, 1, "cgroup quota",
      "2 ranks share a cgroup quota of 1.5 CPUs and wait for each other: start at most 1", true},
     {8, 1, 4, 0, 0, 0, 0, 6, 6, "--threads",
-     "6 threads are more than the cgroup quota grants this rank: take --threads 4", true},
-    {8, 1, 4, 0, 0, 0, 0, 8, 8, "--threads", "take --threads 4", false}, /* one on each: whose they are is plain */
-    {8, 1, 0, 4, 0, 0, 0, 6, 6, "--threads", "SLURM_CPUS_ON_NODE grants this rank: take --threads 4", true},
-    {2, 1, 0, 0, 0, 0, 0, 4, 4, "--threads", "4 threads share 2 CPUs: results will be slow; take --threads 2", false},
+     "6 threads are more than the cgroup quota grants this rank: pass --threads 4", true},
+    {8, 1, 4, 0, 0, 0, 0, 8, 8, "--threads", "pass --threads 4", false}, /* one on each: whose they are is plain */
+    {8, 1, 0, 4, 0, 0, 0, 6, 6, "--threads", "SLURM_CPUS_ON_NODE grants this rank: pass --threads 4", true},
+    {2, 1, 0, 0, 0, 0, 0, 4, 4, "--threads", "4 threads share 2 CPUs: results will be slow; pass --threads 2", false},
     {2, 4, 0, 0, 0, 0, 0, 0, 1, "affinity mask", "4 ranks share 2 CPUs and wait for each other: start at most 2",
      false},
 };

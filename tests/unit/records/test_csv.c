@@ -62,19 +62,19 @@ static void damage_is_placed(void **state) {
     refused("", "empty");
     refused("\n\n", "empty");
     refused("a,b,a\n1,2,3\n", ":1: column \"a\"");
-    refused("8,A100,8\n", ":1: column 1 is called \"8\"; put a line with the names");
+    refused("8,A100,8\n", ":1: column 1 is named \"8\"; put a line of column names");
     refused("a,,b\n1,2,3\n", ":1: column 2 has no name");
-    refused("a,b;c\n", "commas and semicolons; separate by one of them, or put a line sep=;");
-    refused("sep=x\naxb\n", ":1: sep=x: take a comma");
-    refused("a,b\n1,\"2\n3\n", ":2: a quote that never closes");
+    refused("a,b;c\n", "commas and semicolons; use one of them, or put a line sep=;");
+    refused("sep=x\naxb\n", ":1: sep=x: use a comma");
+    refused("a,b\n1,\"2\n3\n", ":2: this quote is never closed");
     refused("\"a\"x,b\n1,2\n", ":1: \"x\" follows a closing quote");
     folder_write("table.csv", "a,b\n1\0,2\n", 9);
-    refused(NULL, "not a text file");
+    refused(NULL, "is not a text file");
     folder_write("table.csv",
                  "\xff\xfe"
                  "a\0,\0b\0",
                  8);
-    refused(NULL, "UTF-16, as spreadsheets' \"Unicode text\"; save it as CSV in UTF-8");
+    refused(NULL, "is UTF-16 (\"Unicode text\" of spreadsheets); save it as CSV in UTF-8");
     folder_write("table.csv",
                  "\xfe\xff"
                  "\0a\0,\0b",
@@ -93,9 +93,9 @@ static void rows_have_faults(void **state) {
     assert_int_equal(c.columns, 2);
     assert_int_equal(c.rows, 6);
     assert_null(c.faults[1]);
-    assert_string_equal(c.faults[2], "3 fields where the header has 2; quote a field that holds a comma");
+    assert_string_equal(c.faults[2], "3 fields, but the header has 2; quote fields that contain a comma");
     assert_int_equal(c.lines[2], 4);
-    assert_string_equal(c.faults[3], "1 fields where the header has 2");
+    assert_string_equal(c.faults[3], "1 fields, but the header has 2");
     assert_string_equal(c.faults[4], "\"x\" follows a closing quote; quote the whole field");
     assert_string_equal(record_csv_cell(&c, 3, 1), "2");
     assert_null(c.faults[5]);
@@ -210,7 +210,7 @@ static void figures_of_languages(void **state) {
     }
     struct base_error e = {0};
     figure(';', "", "1.234", &e);
-    assert_non_null(strstr(e.text, ":3: b \"1.234\" may be 1234 or 1.234; write 1234 or 1.2340"));
+    assert_non_null(strstr(e.text, ":3: b \"1.234\" could mean 1234 or 1.234; write 1234 or 1.2340"));
     char digits[128]; /* longer than any figure */
     memset(digits, '9', sizeof digits);
     digits[100] = 0;

@@ -285,7 +285,7 @@ static void bad_places_are_refused(void **state) {
     static char longer[5000];
     put(in_folder("file"), "x");
     assert_refused("", "empty");
-    assert_refused(in_folder("file"), "something else than records");
+    assert_refused(in_folder("file"), "does not hold records");
     assert_content(in_folder("file"), "x");
     assert_refused(folder, "is a folder");
     assert_refused(in_folder("new-folder/"), "is a folder");
@@ -296,7 +296,7 @@ static void bad_places_are_refused(void **state) {
     assert_refused(longer, "too long");
     assert_refused("/proc/toise/records", "cannot write records");
     assert_int_equal(symlink("no-folder/file", in_folder("astray")), 0);
-    assert_refused(in_folder("astray"), "the link's end: No such file");
+    assert_refused(in_folder("astray"), "the link's target: No such file");
     assert_int_equal(record_check_anew(in_folder("astray"), "--trace", NULL), 0);
 }
 
@@ -306,7 +306,7 @@ static void refusals_name_the_flag(void **state) {
     put(in_folder("file"), "x");
     assert_int_equal(record_check_anew(in_folder("file"), "--svg", &e), 0);
     assert_int_equal(record_check_anew(in_folder("file/below"), "--svg", &e), BASE_USAGE);
-    assert_non_null(strstr(e.text, "choose another place with --svg"));
+    assert_non_null(strstr(e.text, "choose another path with --svg"));
     assert_null(strstr(e.text, "records"));
     assert_int_equal(record_check_anew(folder, "--svg", &e), BASE_USAGE);
     assert_non_null(strstr(e.text, "is a folder: give --svg"));
