@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Rates of a device, a matmul, a layer, the head. */
+ * Seconds of a matmul, a layer and the head, at the rates that a device achieves. */
 #include "costmodel/device.h"
 
 #include <math.h>
 
-/* Not fitted: published steps do not tell these apart from their neighbours, so each keeps its common value. */
-static const double K0_ATTENTION = 32; /* elements of k; a head's matmuls have k of 64 to 256 */
-static const double LAYER_LAUNCH =
-    250e-6; /* seconds of CPU to launch a layer's pass, some 25 kernels of 10 us: a floor */
-static const double EXPERTS_LAUNCH = 250e-6; /* and as many that route, sort and send (assumed) */
-/* Of large matmuls' share of peak, what fused attention gets where its class does not say; as of those that do. */
+/* Not fitted: published steps do not separate these from their neighbours. So each keeps its common value. */
+static const double K0_ATTENTION = 32; /* elements of k; an attention head's matmuls have k of 64 to 256 */
+/* CPU seconds to launch a layer's pass, about 25 kernels of 10 us. A pass takes no less. */
+static const double LAYER_LAUNCH = 250e-6;
+/* The same for the kernels that route, sort and send (assumed). */
+static const double EXPERTS_LAUNCH = 250e-6;
+/* Fused attention over the rate of large matmuls, for classes without a figure. Other classes are near it. */
 static const double FLASH_SHARE = 0.6;
 
-/* The usual tiles of cuBLAS, and the rate of each over that of the largest (NVIDIA, Matrix Multiplication Background
- * User's Guide, 2023: fewer reuses an element). */
+/* Usual tiles of cuBLAS, and their rates relative to the largest. Smaller tiles reuse an element less (NVIDIA, Matrix
+ * Multiplication Background User's Guide, 2023). */
 static const struct {
     double m, n, rate;
 } tiles[] = {{256, 128, 1},   {128, 256, 1},   {128, 128, 0.93}, {256, 64, 0.85},
@@ -53,7 +54,7 @@ void cost_rates_fill(const struct cost_job *job, const struct cost_parameters *p
         r->misaligned[i] = r->misaligned[i - 1] / align;
 }
 
-/* Factors of two that x lacks to be a multiple of 64: 0 to 6. Shards of odd sizes may not be whole. */
+/* Factors of two that x lacks to a multiple of 64: 0 to 6. A shard's size may not be whole: 6. */
 static int lacks(double x) {
     const double whole = rint(x);
     int factors = 0;
@@ -62,7 +63,7 @@ static int lacks(double x) {
     return 6 - factors;
 }
 
-/* Elements of the output, and those of the units that idle in the last wave, by the best of the tiles. */
+/* Elements of the output, padded to whole tiles and waves, by the best tile. */
 static double padded_area(const struct cost_rates *r, double m, double n, double batch) {
     double best = INFINITY;
     if (!r->quantised) return m * n * batch;
@@ -90,7 +91,8 @@ double cost_grouped_s(const struct cost_rates *r, double m, double n, double k, 
     return products(r, m, n, k, groups, r->k0, false);
 }
 
-/* Linear layers of n outputs and k inputs, one or a group; backward: the gradients of its input and of its weights. */
+/* Adds linear layers of n outputs and k inputs, one or a group. Backward has the gradients of input and weights.
+ * Returns the forward seconds. */
 static double linear(const struct cost_rates *r, struct cost_part *part, double m, double n, double k, double groups) {
     const double forward = cost_grouped_s(r, m, n, k, groups);
     part->forward += forward;
@@ -98,8 +100,8 @@ static double linear(const struct cost_rates *r, struct cost_part *part, double 
     return forward;
 }
 
-/* Fused: the causal half at a rate of its own; backward has five matmuls of it instead of two, and takes 1 / 0.9 more
- * (Dao 2023). Unfused: the whole square, and passes over the scores in memory. */
+/* Fused: only the causal half, at its own rate. Backward has five matmuls instead of two, at 0.9 of the rate (Dao
+ * 2023). Unfused: the whole square, and passes over the scores in memory. */
 static struct cost_part attention(const struct cost_job *job, const struct cost_parameters *p,
                                   const struct cost_ablation *ablation, const struct cost_rates *r) {
     const double s = (double)job->batch.seq, b = (double)job->layout.micro_batch, width = cost_job_attention(job);
@@ -118,7 +120,7 @@ static struct cost_part attention(const struct cost_job *job, const struct cost_
     return part;
 }
 
-/* Seconds of elementwise passes over so many elements a token. */
+/* Seconds of elementwise passes over `elements` a token. */
 static double pass_s(const struct cost_job *job, const struct cost_parameters *p, const struct cost_ablation *ablation,
                      const struct cost_rates *r, double elements) {
     const struct cost_traits *x = &job->traits;
@@ -128,8 +130,9 @@ static double pass_s(const struct cost_job *job, const struct cost_parameters *p
     return (ablation->passes ? 1 : p->value[factor]) * r->word * cost_job_tokens(job) * elements / r->memory;
 }
 
-/* Norms, biases, dropouts and residuals over hidden, shared out by sequence parallelism alone; the MLP's function (of
- * each expert that a token passes) and the queries, keys and values. */
+/* Elements that a layer's passes move, a token. Norms, biases, dropouts and residuals are over hidden, and only
+ * sequence parallelism shards them. The others are the MLP's activation function, for each active expert, and the
+ * queries, keys and values. */
 static double layer_elements(const struct cost_job *job) {
     const struct model_config *c = &job->model;
     const double tp = job->layout.tp, norm = job->layout.sequence_parallel ? tp : 1;
@@ -137,9 +140,9 @@ static double layer_elements(const struct cost_job *job) {
     return 11 * (double)c->width / norm + mlp * (double)model_config_mlps(c) + 2 * cost_job_qkv(job);
 }
 
-/* Scores over the experts, their softmax and top k: 4 passes. Rows copied for their experts, and summed by their
- * weights when they are back: 2 + 2 over k hidden. Rows that came from other ranks are sorted by the experts here, and
- * back again: 4 more, where there is more than one. */
+/* Elements that routing moves, a token. Scores, softmax and top k: 4 passes over E. Copying rows for their experts and
+ * summing them afterwards: 2 + 2 passes over k hidden. Sorting received rows by local expert, and back: 4 more passes
+ * if a rank holds several experts. */
 static double routing_elements(const struct cost_job *job) {
     const struct model_config *c = &job->model;
     const double norm = job->layout.sequence_parallel ? job->layout.tp : 1;
@@ -147,7 +150,7 @@ static double routing_elements(const struct cost_job *job) {
     return 4 * (double)c->experts / norm + 4 * (double)(c->active * c->width) * (1 / norm + sorted);
 }
 
-/* What backward runs again. Early stopping spares the layer's last matmul and some of the passes after it. */
+/* Forward work that backward recomputes. Early stopping skips the layer's last matmul and some passes. */
 static void recompute(const struct cost_job *job, struct cost_layer *l, double down) {
     const struct cost_traits *x = &job->traits;
     const bool experts = job->model.experts > 0;
@@ -168,7 +171,7 @@ static void recompute(const struct cost_job *job, struct cost_layer *l, double d
     }
 }
 
-/* The MLP's matmuls, or the router's and the experts'. Returns what the last takes forward. */
+/* Adds the MLP's matmuls, or those of router and experts. Returns the forward seconds of the last matmul. */
 static double mlp(const struct cost_job *job, const struct cost_parameters *p, const struct cost_ablation *ablation,
                   const struct cost_rates *r, struct cost_layer *l) {
     const struct model_config *c = &job->model;
@@ -225,7 +228,7 @@ double cost_layer_backward(const struct cost_layer *l) {
 
 double cost_head_s(const struct cost_job *job, const struct cost_rates *r) {
     const double t = cost_job_tokens(job), h = (double)job->model.width;
-    const double v = ceil((double)job->model.vocab / (128 * job->layout.tp)) * 128; /* as Megatron pads a shard */
+    const double v = ceil((double)job->model.vocab / (128 * job->layout.tp)) * 128; /* padded as in Megatron */
     return cost_matmul_s(r, t, v, h, 0) + cost_matmul_s(r, t, h, v, 0) + cost_matmul_s(r, h, v, t, 0) +
            32 * t * v / r->memory;
 }

@@ -58,7 +58,7 @@ double cost_job_qkv(const struct cost_job *job) {
     return (double)model_config_dim(&job->model, MODEL_QKV) / job->layout.tp;
 }
 
-/* A layer's matrices on a rank, or its experts' alone. Gains and biases are a part in ten thousand. */
+/* Parameters of a layer's matrices on a rank, or only of its experts. Gains and biases are about 0.01% and left out. */
 static double layer(const struct cost_job *job, bool experts) {
     const struct model_family *f = job->model.family;
     double sum = 0;

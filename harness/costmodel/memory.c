@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Bytes by tensor, stage by stage. */
+ * Bytes of each tensor, pipeline rank by pipeline rank. */
 #include "costmodel/memory.h"
 
-/* Elements a token that one layer keeps: on every tensor parallel rank alike (inputs of norms, of attention and MLP),
- * and shared out among them. */
-static double alike(const struct model_config *c) {
+/* Elements a token that one layer keeps on every tensor parallel rank: inputs of norms, attention and MLP. */
+static double replicated(const struct model_config *c) {
     return 4.0 * (double)c->width;
 }
-static double shared_out(const struct model_config *c) {
+/* The same of what tensor parallel ranks shard. */
+static double sharded(const struct model_config *c) {
     const double qkv = (double)model_config_dim(c, MODEL_QKV), att = (double)model_config_dim(c, MODEL_ATTENTION);
     return qkv + att + (double)model_config_mlps(c) * ((double)model_config_dim(c, MODEL_FFN_UP) + (double)c->ffn);
 }
-/* And for routing. */
+/* The same for routing. `spread`: tensor parallel ranks with sequence parallelism, else 1. */
 static double routed(const struct model_config *c, double spread) {
     const double rows = (double)c->active * (double)c->width;
     return rows + rows / spread + (double)c->experts / spread;
@@ -22,7 +22,7 @@ double cost_memory_layer(const struct model_config *c, const struct plan_layout 
                          const struct cost_numerics *n) {
     const double tokens = (double)(l->micro_batch * b->seq) / l->cp, tp = l->tp, spread = l->sequence_parallel ? tp : 1;
     const double scores = (double)c->heads * (double)b->seq;
-    double bytes = alike(c) / spread * n->activation_bytes + shared_out(c) / tp * n->activation_bytes;
+    double bytes = replicated(c) / spread * n->activation_bytes + sharded(c) / tp * n->activation_bytes;
     bytes += routed(c, spread) * n->activation_bytes;
     if (l->recompute == PLAN_RECOMPUTE_FULL) return tokens * (double)c->width * n->activation_bytes;
     if (n->dropout) bytes += 2 * (double)c->width / spread;
@@ -66,17 +66,17 @@ double cost_memory_experts(const struct model_config *c, const struct plan_layou
     return device_layers(c, l, device) * layer;
 }
 
-/* Parameters of a pipeline rank, and the ranks that share out what ZeRO shares out. */
-struct held {
+/* Parameters of a pipeline rank, and the numbers of ranks among which ZeRO shards them. */
+struct parameter_shards {
     double plain, experts, plain_ranks, expert_ranks;
 };
 
-/* At so many bytes each, shared out or not. */
-static double bytes_of(const struct held *h, double bytes, bool shared) {
-    return h->plain * bytes / (shared ? h->plain_ranks : 1) + h->experts * bytes / (shared ? h->expert_ranks : 1);
+/* Bytes of the parameters at `bytes` each, sharded by ZeRO or not. */
+static double bytes_of(const struct parameter_shards *h, double bytes, bool shard) {
+    return h->plain * bytes / (shard ? h->plain_ranks : 1) + h->experts * bytes / (shard ? h->expert_ranks : 1);
 }
 
-/* Micro-batches of the logits' stage: one at a time. */
+/* Logits in FP32 of one micro-batch: the last stage holds those of one at a time. */
 static double logits(const struct model_config *c, const struct plan_layout *l, const struct plan_batch *b) {
     return 4.0 * (double)(l->micro_batch * b->seq) / l->cp * (double)c->vocab / l->tp;
 }
@@ -85,19 +85,18 @@ static struct cost_memory device_memory(const struct model_config *c, const stru
                                         const struct plan_batch *b, const struct cost_numerics *n, int device) {
     const double parameters = cost_memory_parameters(c, l, device), share = (double)l->dp * l->cp;
     const double experts = cost_memory_experts(c, l, device);
-    const struct held held = {parameters - experts, experts, share, share / plan_layout_expert_ranks(l)};
+    const struct parameter_shards shards = {parameters - experts, experts, share, share / plan_layout_expert_ranks(l)};
     struct cost_memory m = {.framework = n->framework_bytes, .device = device};
     struct plan_pipeline pipeline;
     plan_layout_pipeline(l, b, &pipeline);
-    m.weights = bytes_of(&held, n->weight_bytes, l->zero >= 3);
-    if (l->zero >= 3)
-        m.weights +=
-            2 * n->weight_bytes * parameters / device_layers(c, l, device); /* gathered: a layer and the next */
-    m.gradients = bytes_of(&held, n->gradient_bytes, l->zero >= 2);
-    m.optimizer = bytes_of(&held, n->optimizer_bytes, l->zero >= 1);
+    m.weights = bytes_of(&shards, n->weight_bytes, l->zero >= 3);
+    if (l->zero >= 3) /* two gathered layers: the current one and the next */
+        m.weights += 2 * n->weight_bytes * parameters / device_layers(c, l, device);
+    m.gradients = bytes_of(&shards, n->gradient_bytes, l->zero >= 2);
+    m.optimizer = bytes_of(&shards, n->optimizer_bytes, l->zero >= 1);
     m.activations = (double)plan_pipeline_in_flight(&pipeline, device) * device_layers(c, l, device) / l->vp *
                     cost_memory_layer(c, l, b, n);
-    if (l->recompute == PLAN_RECOMPUTE_FULL) { /* and the layer that is being recomputed */
+    if (l->recompute == PLAN_RECOMPUTE_FULL) { /* plus the layer being recomputed */
         struct plan_layout kept = *l;
         kept.recompute = PLAN_RECOMPUTE_NONE;
         m.activations += cost_memory_layer(c, &kept, b, n);

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Links, groups, collectives, point to point. */
+ * Bandwidths of links, groups of ranks, collectives and p2p. */
 #include "costmodel/network.h"
 
 #include <math.h>
 
 #include "costmodel/device.h"
 
-/* Seconds per step of a ring inside a node: all-reduces of 1 MiB among 8 A100 (106 us, 14 steps). Not fitted. */
+/* Latency of a ring's step inside a node, from all-reduces of 1 MiB among 8 A100 (106 us, 14 steps). Not fitted. */
 static const double ALPHA_INSIDE = 6e-6;
 
-/* Of links that are shared out among peers, what a class is known to achieve. */
+/* Direct links achieve what is known of the device class. */
 static double inside(const struct cost_platform *x, const struct cost_parameters *p) {
     if (!x->pairwise || !machine_class_has(x->class, MACHINE_DIRECT_RATE)) return x->link_bytes_per_s;
     return cost_parameters_trait(p, x->class, MACHINE_DIRECT_RATE);
 }
 
-/* Omni-Path's figures are a node's; elsewhere a share of the nominal bandwidth is achieved. */
+/* Omni-Path achieves fixed bandwidths of a node and a group; other fabrics a share of the nominal bandwidth. */
 static void outside(const struct cost_platform *x, const struct cost_parameters *p, struct cost_links *l) {
     const double nominal = x->node_bytes_per_s;
     l->node = l->group = nominal * (x->node_share > 0              ? x->node_share
@@ -53,60 +53,60 @@ void cost_links_fill(const struct cost_job *job, const struct cost_parameters *p
     l->group *= nodes;
 }
 
-/* So many ranks, one in `stride`. */
-static struct cost_group spaced(const struct cost_links *l, double count, double stride) {
+/* A group of `count` ranks, each `stride` ranks after the last. */
+static struct cost_group strided(const struct cost_links *l, double count, double stride) {
     const double ranks = fmin(count, fmax(1, floor(l->domain / stride)));
     return (struct cost_group){ranks, ceil(count / ranks), fmax(1, l->domain / ranks), 1};
 }
 
-/* Of the links inside, where they are shared out among peers, those to peers in the group. */
-static double share_of(const struct cost_links *l, double ranks) {
+/* Share of a rank's direct links that lead to peers in the group. */
+static double usable_share(const struct cost_links *l, double ranks) {
     const double peers = l->pairwise - 1;
     return peers > 0 ? fmin(1, fmax(1, ranks - 1) / peers) : 1;
 }
 
 struct cost_group cost_group_tensor(const struct cost_job *job, const struct cost_links *l) {
     const double ranks = fmin(job->layout.tp, l->domain);
-    return (struct cost_group){ranks, ceil(job->layout.tp / l->domain), l->domain / ranks, share_of(l, ranks)};
+    return (struct cost_group){ranks, ceil(job->layout.tp / l->domain), l->domain / ranks, usable_share(l, ranks)};
 }
 
-/* Ranks that one data parallel rank has inside itself. */
-static double inner(const struct cost_job *job) {
+/* Ranks of one model replica within a pipeline stage: the stride of data parallel ranks. */
+static double data_stride(const struct cost_job *job) {
     return (double)job->layout.tp * job->layout.cp;
 }
 
 struct cost_group cost_group_data(const struct cost_job *job, const struct cost_links *l) {
-    return spaced(l, job->layout.dp, inner(job));
+    return strided(l, job->layout.dp, data_stride(job));
 }
 
 struct cost_group cost_group_expert(const struct cost_job *job, const struct cost_links *l) {
-    struct cost_group g = spaced(l, plan_layout_expert_ranks(&job->layout), inner(job));
-    g.share = share_of(l, g.ranks);
+    struct cost_group g = strided(l, plan_layout_expert_ranks(&job->layout), data_stride(job));
+    g.share = usable_share(l, g.ranks);
     return g;
 }
 
 struct cost_group cost_group_expert_data(const struct cost_job *job, const struct cost_links *l) {
-    return spaced(l, (double)job->layout.dp / plan_layout_expert_ranks(&job->layout),
-                  inner(job) * plan_layout_expert_ranks(&job->layout));
+    return strided(l, (double)job->layout.dp / plan_layout_expert_ranks(&job->layout),
+                   data_stride(job) * plan_layout_expert_ranks(&job->layout));
 }
 
 /* The first `size` ranks of a group. */
-static struct cost_group part_of(struct cost_group g, double size) {
+static struct cost_group first_ranks(struct cost_group g, double size) {
     g.ranks = fmin(g.ranks, size);
     g.nodes = ceil(size / g.ranks);
     return g;
 }
 
 struct cost_group cost_group_zero3(const struct cost_job *job, const struct cost_links *l) {
-    return part_of(cost_group_data(job, l), fmin(job->traits.zero_group, job->layout.dp));
+    return first_ranks(cost_group_data(job, l), fmin(job->traits.zero_group, job->layout.dp));
 }
 
 struct cost_group cost_group_expert_zero3(const struct cost_job *job, const struct cost_links *l) {
     const double size = fmin(job->traits.zero_group, job->layout.dp) / plan_layout_expert_ranks(&job->layout);
-    return part_of(cost_group_expert_data(job, l), fmax(1, size));
+    return first_ranks(cost_group_expert_data(job, l), fmax(1, size));
 }
 
-/* Over nodes, of all ranks of one group in a domain. */
+/* Bandwidth to other domains, for all ranks of one group in a domain together. */
 static double rate_outside(const struct cost_links *l, const struct cost_group *g) {
     const double spread = l->spread > 0 ? pow(g->nodes / 4, -l->spread) : 1;
     return fmin(l->group, l->node / g->sharing) * spread;
@@ -130,7 +130,7 @@ double cost_all_to_all_s(const struct cost_links *l, const struct cost_group *g,
     return fmax(inside, outside) + l->alpha_inside * (g->ranks - 1) + l->alpha * (world - g->ranks);
 }
 
-/* Share of the borders between stages that are borders between nodes. */
+/* Share of the p2p between stages that leaves a domain. */
 static double crossing(const struct cost_job *job, const struct cost_links *l) {
     const struct plan_layout *y = &job->layout;
     if ((double)y->tp * y->cp * y->dp >= l->domain) return 1;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What messages take: bandwidth that is achieved, a latency for every hop, and one law for whatever runs beside
- * something else. Ranks are placed as Megatron does: tensor and context parallel ones innermost, then data parallel
- * ones (of which expert parallel ones are neighbours), then the pipeline. Seconds, bytes. */
+ * The time that messages take. Each link has its achieved bandwidth, each hop a latency. One rule prices all overlap.
+ * Ranks are placed as in Megatron: tensor and context parallel innermost, then data parallel, then the pipeline. Expert
+ * parallel ranks are neighbours among the data parallel ones. Contention between collectives is not priced. Units are
+ * seconds and bytes. */
 #ifndef TOISE_COSTMODEL_NETWORK_H
 #define TOISE_COSTMODEL_NETWORK_H
 
@@ -10,53 +11,59 @@
 #include "costmodel/parameters.h"
 #include "costmodel/step.h"
 
-/* Bytes/s that the job's machine achieves, one way. */
+/* What the job's machine achieves: bytes/s one way, and seconds of latency. */
 struct cost_links {
-    double domain;      /* ranks that share the links inside */
-    double inside;      /* of an accelerator, into its domain */
-    double node, group; /* of a domain into the network: all groups together; one group at most */
-    double spread;      /* bandwidth falls as (nodes / 4)^-spread: Omni-Path */
-    double alpha, alpha_inside;
-    double interference; /* of the law below */
-    double pairwise;     /* accelerators among which the links are shared out; 0: not */
+    double domain;       /* accelerators of a scale-up domain */
+    double inside;       /* bandwidth of an accelerator into its domain */
+    double node;         /* bandwidth of a domain into the network, for all groups together */
+    double group;        /* the same for one group, at most */
+    double spread;       /* Omni-Path: bandwidth falls as (nodes / 4)^-spread; 0: it does not */
+    double alpha;        /* latency of a hop between domains */
+    double alpha_inside; /* latency of a hop inside a domain */
+    double interference; /* share of the shorter of two overlapped activities that is exposed */
+    double pairwise;     /* accelerators of a node whose links go directly to each peer; 0: a switch */
     bool overlap;
 };
 
-/* Ranks that talk: so many on each of so many domains; `sharing` such groups use a domain's network at a time. */
+/* A group of communicating ranks: `ranks` in each of `nodes` domains. */
 struct cost_group {
-    double ranks, nodes, sharing;
-    double share; /* of the links inside: 1, or less where they are shared out among peers that are not in the group */
+    double ranks, nodes;
+    double sharing; /* such groups that use a domain's network at the same time */
+    double share;   /* usable share of the links inside; below 1 where some lead to peers outside the group */
 };
 
-enum cost_collective { COST_SCATTER = 1, COST_ALL_REDUCE = 2 }; /* all-gather or reduce-scatter; both */
+/* The value counts rounds of a ring: an all-gather or a reduce-scatter is one, an all-reduce two. */
+enum cost_collective { COST_SCATTER = 1, COST_ALL_REDUCE = 2 };
 
 void cost_links_fill(const struct cost_job *job, const struct cost_parameters *p, const struct cost_ablation *ablation,
                      struct cost_links *links);
 struct cost_group cost_group_tensor(const struct cost_job *job, const struct cost_links *links);
 struct cost_group cost_group_data(const struct cost_job *job, const struct cost_links *links);
-/* Ranks that share out the weights under ZeRO-3: data parallel ones, or some of them. */
+/* Ranks among which ZeRO-3 shards the weights: all data parallel ranks, or some of them. */
 struct cost_group cost_group_zero3(const struct cost_job *job, const struct cost_links *links);
 
-/* Neighbours among the data parallel ranks that share out a layer's experts; those, EP apart, that hold the same ones
- * and sum their gradients; and of these the ones that share out the experts' weights under ZeRO-3. */
+/* Neighbouring data parallel ranks that split a layer's experts. */
 struct cost_group cost_group_expert(const struct cost_job *job, const struct cost_links *links);
+/* Ranks, EP apart, that hold the same experts and reduce their gradients. */
 struct cost_group cost_group_expert_data(const struct cost_job *job, const struct cost_links *links);
+/* Those of them among which ZeRO-3 shards the experts' weights. */
 struct cost_group cost_group_expert_zero3(const struct cost_job *job, const struct cost_links *links);
 
-/* `bytes` are the whole buffer's, which every rank ends or begins with. Rings inside; over nodes an all-reduce is a
- * tree, gathers and scatters are rings. pieces: messages that it is cut into, each with its latency. */
+/* `bytes`: the whole buffer, as every rank holds it before or after. Inside a domain all collectives are rings. Across
+ * domains an all-reduce is a tree, the others are rings. `pieces`: messages of the buffer; each pays the latency. */
 double cost_collective_s(const struct cost_links *links, const struct cost_group *group, enum cost_collective op,
                          double bytes, double pieces);
-/* All-to-all: each rank has `bytes`, an equal part for every rank of the group's `ranks` x `nodes` = P, its own among
- * them, as balanced routing has it. Into its domain go bytes (ranks - 1) / P at the rate inside, over nodes bytes
- * (P - ranks) / P at the rate of a domain that all its ranks share; both at the same time, so the longer counts. And
- * alpha for every peer, inside and outside. That all nodes talk to all at once slows it no further here. */
+/* All-to-all. Each rank has `bytes`, an equal part for each of the P = ranks x nodes, itself included (balanced
+ * routing). A rank sends bytes (ranks - 1) / P inside its domain. It sends bytes (P - ranks) / P to other domains, and
+ * all ranks of a domain share that bandwidth. Both overlap, so the longer counts. Every peer adds a latency. Contention
+ * between nodes is not priced. */
 double cost_all_to_all_s(const struct cost_links *links, const struct cost_group *group, double bytes);
-/* Activations of a micro-batch from one pipeline stage to the next: each rank sends its share, and where there is no
- * sequence parallelism the receivers gather the whole. */
+/* p2p of one micro-batch's activations to the next pipeline stage. Each tensor parallel rank sends its share; without
+ * sequence parallelism the receivers all-gather it. 0 without a pipeline. */
 double cost_hop_s(const struct cost_job *job, const struct cost_links *links);
 
-/* What is left of x beside y: what is exposed, and a share of the rest, since both use the same memory and units. */
+/* Exposed part of x when it overlaps y: what is longer than y, and the share `interference` of the rest. Both compete
+ * for the same memory and compute units. Without overlap it is x. */
 double cost_exposed_s(const struct cost_links *links, double x, double y);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The list of parameters as a table, the classes' behind it, and the priors. */
+ * The parameters as a table: those of the list, then those of the device classes. */
 #include "costmodel/parameters.h"
 
 static const struct cost_parameter_info list[COST_PARAMETERS] = {

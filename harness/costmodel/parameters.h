@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the projection knows that no data sheet says: achieved shares, costs of frameworks and fabrics, and traits of
- * device classes. None belongs to a run. Each has a prior, from calibration measurements or common knowledge, and is
- * fitted by `toise validate --fit` on published runs; without runs it keeps its prior. SI units. */
+ * What no data sheet says: achieved shares of bandwidth, costs of frameworks and fabrics, and traits of device classes.
+ * No parameter belongs to a single run. Each has a prior, from calibration measurements or common knowledge. The
+ * command `toise validate --fit` fits them to published runs. Without runs they keep their priors. SI units. */
 #ifndef TOISE_COSTMODEL_PARAMETERS_H
 #define TOISE_COSTMODEL_PARAMETERS_H
 
@@ -30,17 +30,17 @@ enum cost_parameter {
 #define P(name, prior, sd, meaning) COST_P_##name,
     COST_PARAMETER_LIST(P)
 #undef P
-        COST_PARAMETERS, /* of the list; priors of the classes follow */
+        COST_PARAMETERS, /* of this list; the device classes' follow */
     COST_PARAMETERS_MOST = COST_PARAMETERS + MACHINE_PRIORS
 };
 
 struct cost_parameters {
     const struct machine_classes *classes;
     double value[COST_PARAMETERS_MOST];
-    double sd[COST_PARAMETERS_MOST]; /* of the logarithm: the prior's, or what is left of it after a fit */
+    double sd[COST_PARAMETERS_MOST]; /* standard deviation of the logarithm: of the prior, or after a fit */
 };
 
-/* The priors; BASE_USAGE: those of the catalogue's classes cannot be read. */
+/* Sets the priors. BASE_USAGE: the catalogue's device classes cannot be read. */
 int cost_parameters_prior(struct cost_parameters *p, struct base_error *e);
 
 struct cost_parameter_info {
@@ -50,7 +50,7 @@ struct cost_parameter_info {
 int cost_parameters_count(const struct cost_parameters *p);
 struct cost_parameter_info cost_parameters_info(const struct cost_parameters *p, int index);
 
-/* A trait that the class has. */
+/* Value of a trait. The class must have it: see machine_class_has(). */
 double cost_parameters_trait(const struct cost_parameters *p, const struct machine_class *class,
                              enum machine_trait trait);
 

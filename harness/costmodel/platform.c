@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A machine's facts as a platform: device class, fabric, links, network. */
+ * Maps a machine's facts to a platform: device class, fabric, links, network. */
 #include "costmodel/platform.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Shares of peak of large matmuls in training steps where nothing is known of a device: what classes were fitted to,
- * from the lowest to the highest. */
+/* Share of peak of large matmuls in training, for a device without any figure: the range of the fitted classes. */
 static const double MATMUL_SHARE[COST_SIDES] = {0.4, 0.55, 0.75};
-/* A whole step's matmuls get this share of the best one measured alone: clocks fall under power caps. */
+/* Rate of a whole step's matmuls over that of the best one alone: clocks fall under power caps. */
 static const double SUSTAINED = 0.9;
 
 const char *cost_label_name(enum cost_label label) {
@@ -28,22 +27,22 @@ static double pick(const struct machine_fact *f, enum cost_side side) {
     return side == COST_SLOW ? f->low : side == COST_FAST ? f->high : f->value;
 }
 
-static bool begins(const char *text, const char *with) {
+static bool has_prefix(const char *text, const char *with) {
     return text && !strncmp(text, with, strlen(with));
 }
 
-/* *unlike: why no fitted fabric is like it. */
+/* *unlike: why no fitted fabric resembles it; unchanged if one does. */
 static enum cost_fabric fabric_of(const char *technology, const char **unlike) {
     static const char *const ethernets[] = {"RoCE", "Ethernet", "EFA", "Slingshot", "400 GbE"};
     if (technology && strstr(technology, "InfiniBand")) return COST_INFINIBAND;
-    if (begins(technology, "Omni-Path")) return COST_OMNIPATH;
+    if (has_prefix(technology, "Omni-Path")) return COST_OMNIPATH;
     for (size_t i = 0; i < sizeof ethernets / sizeof *ethernets; i++)
-        if (begins(technology, ethernets[i])) return COST_ROCE;
+        if (has_prefix(technology, ethernets[i])) return COST_ROCE;
     if (!*unlike) *unlike = "no run on its network's technology was fitted";
     return COST_INFINIBAND;
 }
 
-/* The largest bus bandwidth among rows of an all-reduce; 0: none. */
+/* The largest all-reduce bus bandwidth measured at the nearest number of nodes; 0: none. */
 static double achieved(const struct machine_rows *rows, double nodes) {
     double best = 0, nearest = INFINITY;
     for (int i = 0; i < rows->count; i++) {
@@ -82,7 +81,7 @@ static int missing(const struct machine *m, const char *key, struct base_error *
                      m->name, key, key);
 }
 
-/* What the links inside a node and a rank's neighbours are. */
+/* Bandwidth and topology of the links inside a node, and the size of the scale-up domain. */
 static void links(const struct machine *m, double devices, enum cost_side side, struct cost_platform *x) {
     const struct machine_fact all = machine_scale_up(m), *spans = &m->node.scale_up_nodes;
     const double nominal = machine_fact_known(&all) ? pick(&all, side) / devices : x->memory_bytes_per_s / 2;
@@ -94,11 +93,11 @@ static void links(const struct machine *m, double devices, enum cost_side side, 
     x->pairwise = (enum machine_node_topology)m->node.topology.value == MACHINE_DIRECT;
     x->domain = x->node_accelerators;
     if (machine_fact_known(spans) && spans->value > 1)
-        x->domain = exp2(floor(log2(spans->value * x->node_accelerators))); /* what runs take of 72 is 64 */
+        x->domain = exp2(floor(log2(spans->value * x->node_accelerators))); /* runs use 64 of 72 */
 }
 
-/* What a job of so many nodes loses where it spans several groups of a level: at worst the level's oversubscription,
- * since all would cross; at best nothing, since a ring placed by groups crosses once. */
+/* Divisor of the bandwidth of a job that spans several groups of a network level. At worst all messages cross, and it
+ * is the level's oversubscription. At best it is 1, as a ring placed by groups crosses once. */
 static double oversubscription(const struct machine *m, double nodes, enum cost_side side) {
     double most = 1;
     for (int i = 1; i < m->network.level_count; i++)
@@ -134,7 +133,7 @@ int cost_platform_fill(const struct machine *m, enum machine_dtype dtype, double
     *x = (struct cost_platform){
         .peak_flop_per_s = pick(&peak, side) / devices,
         .fp32_flop_per_s = machine_fact_known(fp32) ? pick(fp32, side) / devices : 0,
-        .tf32_share = 1, /* the peak above is that of the type asked for */
+        .tf32_share = 1, /* the peak above is already that of `dtype` */
         .memory_bytes = memory.value / (machine_fact_known(&a->memory_bytes) ? 1 : sockets) / devices,
         .memory_bytes_per_s = pick(&a->memory_bytes_per_s, side) / devices,
         .units = machine_fact_known(&a->units) && a->kind != MACHINE_CPU ? a->units.value / devices : 0,

@@ -1,41 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the price of a step needs to know of a machine. */
+ * Turns a machine's facts into what the price of a step reads (struct cost_platform). It also says how far a projection
+ * on that machine can be trusted. It does not know the job, except its number of nodes. */
 #ifndef TOISE_COSTMODEL_PLATFORM_H
 #define TOISE_COSTMODEL_PLATFORM_H
 
 #include "costmodel/job.h"
 #include "machine/machine.h"
 
-/* Where facts of the machine are ranges: their slow ends, their middles, their fast ends. */
+/* Which end to take where facts are ranges. */
 enum cost_side { COST_SLOW, COST_MIDDLE, COST_FAST, COST_SIDES };
 
 /* How far a result may be trusted, from the most to the least. */
 enum cost_label {
-    COST_INTERPOLATED, /* runs of its class, at least as large, were fitted: its interval holds nine times in ten */
-    COST_EXTRAPOLATED, /* none was: nobody has seen how often it holds */
-    COST_PROMISED      /* the machine is announced, or made up */
+    COST_INTERPOLATED, /* runs of its class, at least as large, were fitted: 90% lie in the interval */
+    COST_EXTRAPOLATED, /* no such run was fitted: the interval's coverage is unknown */
+    COST_PROMISED      /* the machine is announced or hypothetical */
 };
 const char *cost_label_name(enum cost_label label); /* "interpolated", "extrapolated", "announced" */
 
-/* Fills *x for `dtype` and a job of so many nodes, which cross levels of the network. What a driver shows as one device
- * is one accelerator of the platform: an MI250X is two. *unlike: why no fitted run speaks for such a machine, or NULL.
- * Accelerators that none was fitted on get a share of their peak from the best matmul that was measured, or of
- * Calculon's file, or the range of those that were. BASE_USAGE: the accelerator lacks the type, or a fact that the
- * price needs is unknown; names both and how to set it.
- */
+/* Fills *x for `dtype` and a job of `nodes` nodes, which decides the network levels that it crosses. A device of the
+ * driver is one accelerator here, so an MI250X is two. *unlike: why no fitted run resembles this machine, or NULL.
+ * An accelerator without fitted runs gets its share of peak from the best measured matmul, or else from Calculon's
+ * file, or else from the range of the fitted classes.
+ * BASE_USAGE: the accelerator lacks the type, or a needed fact is unknown. The message names it and how to set it. */
 int cost_platform_fill(const struct machine *m, enum machine_dtype dtype, double nodes, enum cost_side side,
                        struct cost_platform *x, const char **unlike, struct base_error *e);
 
-/* The accelerator's part of that: its class, and what the class does not say. *unlike is as it was where runs on the
- * accelerator were fitted. */
+/* The accelerator's part of it: its class, and the share of peak if the class has none. *unlike is left alone where
+ * runs on the accelerator were fitted. */
 int cost_platform_class(const struct machine *m, enum machine_dtype dtype, enum cost_side side, struct cost_platform *x,
                         const char **unlike, struct base_error *e);
 
-/* Of the facts that the price of a step reads, the one that is known least well: its key and its status. */
+/* The least certain of the facts that the price of a step reads: returns its key and sets its status. */
 const char *cost_platform_weakest(const struct machine *m, enum machine_dtype dtype, enum machine_status *status);
 
-/* The widest 16-bit type that it multiplies, BF16 first; else FP32. */
+/* BF16 if the accelerator multiplies it, else FP16, else FP32. */
 enum machine_dtype cost_platform_dtype(const struct machine *m);
 
 #endif

@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Each device has two queues: compute, in the schedule's order, and messages. A task starts when its device is free,
- * its weights are there and its micro-batch has come from the neighbour. */
+ * its weights are gathered and its micro-batch has arrived from the neighbour. */
 #include "costmodel/schedule.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-/* A device on its way through its order. */
+/* A device and its progress through its tasks. */
 struct worker {
     struct plan_step *steps;
     int64_t next;
     double free, messages_free; /* when its queues are empty */
-    double there;               /* when the next task's weights are, if that is known */
+    double weights_ready;       /* when the next task's weights are gathered; 0: it needs none */
     double busy;
-    int64_t held; /* forwards whose backward has not been */
+    int64_t in_flight; /* forwards without their backward */
 };
 
 struct simulation {
     const struct cost_pipeline *p;
     struct worker *workers;
-    double *forward, *backward; /* [virtual stage][micro-batch]: when it ended; NAN: not yet */
+    double *forward, *backward; /* end times, [virtual stage][micro-batch]; NAN: not yet */
     struct cost_event *events;
     int64_t event_count;
     struct cost_timeline *t;
@@ -30,17 +30,17 @@ static double *ended(const struct simulation *s, double *when, int64_t stage, in
     return &when[stage * s->p->plan.micro_batches + micro_batch];
 }
 
-static void note(struct simulation *s, int task, int device, int chunk, int64_t m, double start, double end) {
+static void add_event(struct simulation *s, int task, int device, int chunk, int64_t m, double start, double end) {
     if (s->events && end > start) s->events[s->event_count++] = (struct cost_event){task, device, chunk, m, start, end};
 }
 
-/* When the step's micro-batch is there; NAN: not known yet. The hop is free within a device. */
+/* When the task's micro-batch arrives; NAN: unknown yet. A hop within a device takes no time. */
 static double ready_at(const struct simulation *s, int device, const struct plan_step *x) {
     const int64_t devices = s->p->plan.devices, stage = x->chunk * devices + device,
                   last = s->p->plan.chunks * devices - 1;
     const double hop = devices > 1 && !s->p->blocking ? s->p->hop : 0;
     if (x->task == PLAN_FORWARD) return stage == 0 ? 0 : *ended(s, s->forward, stage - 1, x->micro_batch) + hop;
-    if (x->task == PLAN_WEIGHT) return 0; /* after its backward, by order */
+    if (x->task == PLAN_WEIGHT) return 0; /* the order puts it after its backward */
     return stage == last ? *ended(s, s->forward, stage, x->micro_batch)
                          : *ended(s, s->backward, stage + 1, x->micro_batch) + hop;
 }
@@ -57,7 +57,7 @@ static double duration(const struct simulation *s, int device, const struct plan
     return factor * (y->backward - (split ? y->weight : 0)) + (stage < last ? hop : 0);
 }
 
-/* A message of the device: beside compute, or in its way. Returns when it ends. */
+/* Queues a message of the device, overlapping compute or not. Returns when it ends. */
 static double message(struct simulation *s, int task, int device, const struct plan_step *x, double earliest,
                       double takes) {
     struct worker *w = &s->workers[device];
@@ -65,7 +65,7 @@ static double message(struct simulation *s, int task, int device, const struct p
     const double start = fmax(*queue, earliest);
     if (takes <= 0) return earliest;
     *queue = start + takes;
-    note(s, task, device, x->chunk, x->micro_batch, start, *queue);
+    add_event(s, task, device, x->chunk, x->micro_batch, start, *queue);
     return *queue;
 }
 
@@ -74,31 +74,32 @@ static bool reduces(const struct cost_pipeline *p, const struct plan_step *x) {
     return x->task == last && (p->reduce_each || x->micro_batch == p->plan.micro_batches - 1);
 }
 
-/* When a task's weights are there, asked for at `earliest`; 0: it needs none. */
+/* When a task's weights are gathered, if requested at `earliest`; 0: it needs none. */
 static double gather(struct simulation *s, int device, const struct plan_step *x, double earliest) {
     const double takes = s->p->stages[x->chunk * s->p->plan.devices + device].gather;
     return x->task == PLAN_WEIGHT || takes <= 0 ? 0 : message(s, COST_GATHER, device, x, earliest, takes);
 }
 
-/* The next task's weights are asked for when this one starts, so before its own gradients are sent. */
+/* Runs a task. It requests the next task's weights at its start, so before its own gradients are sent. */
 static void do_step(struct simulation *s, int device, const struct plan_step *x, double ready) {
     struct worker *w = &s->workers[device];
     const int64_t stage = x->chunk * s->p->plan.devices + device;
     const struct cost_stage *y = &s->p->stages[stage];
-    if (w->next == 0 || !s->p->overlap) w->there = gather(s, device, x, w->free);
-    const double start = fmax(fmax(w->free, ready), w->there), end = start + duration(s, device, x);
-    if (s->p->overlap && w->next + 1 < plan_pipeline_steps(&s->p->plan)) w->there = gather(s, device, x + 1, start);
+    if (w->next == 0 || !s->p->overlap) w->weights_ready = gather(s, device, x, w->free);
+    const double start = fmax(fmax(w->free, ready), w->weights_ready), end = start + duration(s, device, x);
+    if (s->p->overlap && w->next + 1 < plan_pipeline_steps(&s->p->plan))
+        w->weights_ready = gather(s, device, x + 1, start);
     w->free = end;
     w->busy += end - start;
     if (x->task == PLAN_FORWARD) *ended(s, s->forward, stage, x->micro_batch) = end;
     if (x->task == PLAN_BACKWARD) *ended(s, s->backward, stage, x->micro_batch) = end;
-    w->held += x->task == PLAN_FORWARD ? 1 : x->task == PLAN_BACKWARD ? -1 : 0;
-    if (device == 0 && w->held > s->t->in_flight) s->t->in_flight = w->held;
-    note(s, x->task, device, x->chunk, x->micro_batch, start, end);
+    w->in_flight += x->task == PLAN_FORWARD ? 1 : x->task == PLAN_BACKWARD ? -1 : 0;
+    if (device == 0 && w->in_flight > s->t->in_flight) s->t->in_flight = w->in_flight;
+    add_event(s, x->task, device, x->chunk, x->micro_batch, start, end);
     if (reduces(s->p, x)) message(s, COST_REDUCE, device, x, end, y->reduce);
 }
 
-/* Goes round the devices, each as far as its neighbours let it, until all are done. */
+/* Advances each device as far as its neighbours allow, until no device moves. */
 static void simulate(struct simulation *s) {
     const int64_t length = plan_pipeline_steps(&s->p->plan);
     for (bool moved = true; moved;) {
@@ -158,7 +159,7 @@ static int run(const struct cost_pipeline *p, struct cost_timeline *t, struct co
         simulate(&s);
         for (int d = 0; d < p->plan.devices; d++)
             if (s.workers[d].next < plan_pipeline_steps(&p->plan))
-                code = base_fail(e, BASE_BROKEN, "bug: schedule %s waits for ever at device %d",
+                code = base_fail(e, BASE_BROKEN, "bug: schedule %s deadlocks at device %d",
                                  plan_schedule_name(p->plan.schedule), d);
         sum_up(&s);
         t->events = s.event_count;
@@ -172,13 +173,13 @@ static int run(const struct cost_pipeline *p, struct cost_timeline *t, struct co
 int cost_pipeline_run(const struct cost_pipeline *p, struct cost_timeline *t, struct cost_event *events,
                       struct base_error *e) {
     const size_t stages = (size_t)(p->plan.devices * p->plan.chunks);
-    struct cost_pipeline silent = *p;
+    struct cost_pipeline no_messages = *p;
     struct cost_timeline without;
     struct cost_stage *copy = malloc(stages * sizeof *copy);
     if (!copy) return base_fail(e, BASE_BROKEN, "out of memory for a schedule of %d devices", p->plan.devices);
     for (size_t i = 0; i < stages; i++) copy[i] = p->stages[i], copy[i].gather = copy[i].reduce = 0;
-    silent.stages = copy;
-    int code = run(&silent, &without, NULL, e);
+    no_messages.stages = copy;
+    int code = run(&no_messages, &without, NULL, e);
     free(copy);
     if (!code) code = run(p, t, events, e);
     if (!code) t->exposed = t->span - without.span;
@@ -186,20 +187,20 @@ int cost_pipeline_run(const struct cost_pipeline *p, struct cost_timeline *t, st
 }
 
 int64_t cost_pipeline_events(const struct cost_pipeline *p) {
-    return p->plan.devices * plan_pipeline_steps(&p->plan) * 3; /* each with a gather and a reduce */
+    return p->plan.devices * plan_pipeline_steps(&p->plan) * 3; /* a task, its gather and its reduce */
 }
 
 int cost_pipeline_estimate(const struct cost_pipeline *p, struct cost_timeline *t, struct base_error *e) {
     enum { SETTLED = 4 };
     const int64_t step = p->plan.devices, first = SETTLED * step + p->plan.micro_batches % step;
     const int64_t rounds = (p->plan.micro_batches - first) / step;
-    struct cost_pipeline brief = *p;
+    struct cost_pipeline shorter = *p;
     struct cost_timeline a, b;
     if (rounds < 2 || p->plan.chunks > 1) return cost_pipeline_run(p, t, NULL, e);
-    brief.plan.micro_batches = first;
-    int code = cost_pipeline_run(&brief, &a, NULL, e);
-    brief.plan.micro_batches = first + step;
-    if (!code) code = cost_pipeline_run(&brief, &b, NULL, e);
+    shorter.plan.micro_batches = first;
+    int code = cost_pipeline_run(&shorter, &a, NULL, e);
+    shorter.plan.micro_batches = first + step;
+    if (!code) code = cost_pipeline_run(&shorter, &b, NULL, e);
     if (code) return code;
     const double more = (double)rounds, round = b.span - a.span;
     *t = b;

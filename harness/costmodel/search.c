@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * All factorisations of the ranks, priced one by one, sorted, then checked for memory from the fastest on. */
+ * Enumerates all factorisations of the ranks, prices each, sorts them, then checks memory from the fastest on. */
 #include "costmodel/search.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-/* Bytes that a GPU's context, libraries and message buffers take (recalled: 1.5e9 to 4e9); DeepSpeed's two buckets of
- * 5e8 elements. */
-static const double CONTEXT = 2.5e9, BUCKETS = 2e9;
+/* Bytes of a GPU's context, libraries and message buffers (recalled: 1.5e9 to 4e9). */
+static const double CONTEXT = 2.5e9;
+/* Bytes of DeepSpeed's two buckets of 5e8 elements. */
+static const double BUCKETS = 2e9;
 enum { MICRO_BATCH_MOST = 32, CONTEXT_MOST = 64, CONTEXT_TOKENS_LEAST = 2048 };
 
-/* What each framework can do: the search does not leave it unless asked. */
+/* What each framework supports. The search exceeds it only if the user asks. */
 static const struct {
     bool tensor, pipeline, expert;
     int zero_least;
-} habits[COST_FRAMEWORKS] = {
+} support[COST_FRAMEWORKS] = {
     [COST_MEGATRON] = {true, true, true, 0},       [COST_MEGATRON_CORE] = {true, true, true, 0},
     [COST_FSDP] = {false, false, false, 3},        [COST_XLA] = {true, false, true, 3},
     [COST_HUGGINGFACE] = {false, false, false, 0}, [COST_INTERNEVO] = {true, true, true, 0},
@@ -33,7 +34,8 @@ struct search {
     size_t count, room;
 };
 
-static bool takes(int64_t given, int64_t x) {
+/* Whether the user's choice allows x. */
+static bool allows(int64_t given, int64_t x) {
     return given == PLAN_FREE || given == x;
 }
 
@@ -61,7 +63,7 @@ struct cost_memory cost_search_memory(const struct model_config *config, const s
         .fused_attention = x->flash,
         .framework_bytes = CONTEXT + (x->deepspeed ? BUCKETS : 0),
     };
-    struct plan_layout layout = job->layout; /* DeepSpeed's optimizer of BF16 shards what it holds, asked or not */
+    struct plan_layout layout = job->layout; /* DeepSpeed's BF16 optimizer always shards its state */
     if (x->sum_bytes > 0 && layout.zero == 0) layout.zero = 1;
     return cost_memory(config, &layout, &job->batch, &n);
 }
@@ -82,7 +84,7 @@ static int price(struct search *s, struct plan_layout c, struct base_error *e) {
     return BASE_OK;
 }
 
-/* What neither memory nor the grid of ranks asks: recomputation, the order of the pipeline. */
+/* Tries schedules and recompute modes, and prices each layout. */
 static int vary_last(struct search *s, struct plan_layout c, struct base_error *e) {
     const struct plan_layout *g = &s->ask->choice;
     int code = BASE_OK;
@@ -91,7 +93,7 @@ static int vary_last(struct search *s, struct plan_layout c, struct base_error *
         if (g->schedule == PLAN_FREE ? !usual : g->schedule != schedule) continue;
         if (schedule != PLAN_1F1B && c.vp > 1) continue;
         for (int r = 0; r < PLAN_RECOMPUTES && !code; r++) {
-            /* fused attention stores no scores that could be recomputed */
+            /* fused attention stores no scores to recompute */
             if (g->recompute == PLAN_FREE ? r == PLAN_RECOMPUTE_SELECTIVE && s->ask->traits.flash : g->recompute != r)
                 continue;
             c.schedule = schedule, c.recompute = (int)r;
@@ -105,8 +107,8 @@ static int vary_zero(struct search *s, struct plan_layout c, struct base_error *
     const struct plan_layout *g = &s->ask->choice;
     int code = BASE_OK;
     for (int zero = 0; zero <= 3 && !code; zero++) {
-        if (!takes(g->zero, zero) || (g->zero == PLAN_FREE && zero > 1 && c.pp > 1)) continue;
-        if (g->zero == PLAN_FREE && (c.dp == 1 ? zero > 0 : zero < habits[s->ask->traits.framework].zero_least))
+        if (!allows(g->zero, zero) || (g->zero == PLAN_FREE && zero > 1 && c.pp > 1)) continue;
+        if (g->zero == PLAN_FREE && (c.dp == 1 ? zero > 0 : zero < support[s->ask->traits.framework].zero_least))
             continue;
         c.zero = zero;
         code = vary_last(s, c, e);
@@ -134,20 +136,20 @@ static int vary_chunks(struct search *s, struct plan_layout c, struct base_error
     const int64_t layers = s->ask->config->layers;
     int code = BASE_OK;
     for (int64_t vp = 1; vp * c.pp <= layers && !code; vp++) {
-        if (!takes(g->vp, vp) || (vp > 1 && (c.pp == 1 || layers % (vp * c.pp)))) continue;
+        if (!allows(g->vp, vp) || (vp > 1 && (c.pp == 1 || layers % (vp * c.pp)))) continue;
         c.vp = (int)vp;
         code = vary_micro_batch(s, c, e);
     }
     return code;
 }
 
-/* Expert parallel ranks; a dense model has one. */
+/* Tries expert parallel ranks; a dense model has one. */
 static int vary_experts(struct search *s, struct plan_layout c, struct base_error *e) {
     const int64_t experts = s->ask->config->experts;
-    const bool can = habits[s->ask->traits.framework].expert;
+    const bool can = support[s->ask->traits.framework].expert;
     int code = BASE_OK;
     for (int64_t ep = 1; (ep == 1 || ep <= experts) && !code; ep++) {
-        if (!takes(s->ask->choice.ep, ep) || c.dp % ep || (ep > 1 && experts % ep)) continue;
+        if (!allows(s->ask->choice.ep, ep) || c.dp % ep || (ep > 1 && experts % ep)) continue;
         if (s->ask->choice.ep == PLAN_FREE && ep > 1 && !can) continue;
         c.ep = (int)ep;
         code = vary_chunks(s, c, e);
@@ -157,17 +159,17 @@ static int vary_experts(struct search *s, struct plan_layout c, struct base_erro
 
 static bool tensor_legal(const struct cost_ask *ask, int64_t tp) {
     const struct model_config *c = ask->config;
-    if (!takes(ask->choice.tp, tp) || c->heads % tp || c->ffn % tp || ask->ranks % tp) return false;
+    if (!allows(ask->choice.tp, tp) || c->heads % tp || c->ffn % tp || ask->ranks % tp) return false;
     return ask->choice.tp != PLAN_FREE ||
-           (double)tp <= (habits[ask->traits.framework].tensor ? ask->platform.domain : 1);
+           (double)tp <= (support[ask->traits.framework].tensor ? ask->platform.domain : 1);
 }
 
 static bool context_legal(const struct cost_ask *ask, int64_t cp) {
-    if (!takes(ask->choice.cp, cp) || ask->seq % cp) return false;
+    if (!allows(ask->choice.cp, cp) || ask->seq % cp) return false;
     return ask->choice.cp != PLAN_FREE || cp == 1 || (ask->seq / cp >= CONTEXT_TOKENS_LEAST && !(cp & (cp - 1)));
 }
 
-/* tp and cp are given: the pipeline's ranks, and data parallel ones of what is left. */
+/* Tries pipeline ranks for given tp and cp. Data parallel ranks are what remains. */
 static int vary_grid(struct search *s, struct plan_layout c, struct base_error *e) {
     const struct cost_ask *ask = s->ask;
     const int64_t left = ask->ranks / c.tp / c.cp;
@@ -176,8 +178,8 @@ static int vary_grid(struct search *s, struct plan_layout c, struct base_error *
     c.sequence_parallel = ask->choice.sequence_parallel == PLAN_FREE ? can && usual : ask->choice.sequence_parallel;
     if (c.sequence_parallel && !can) return BASE_OK;
     for (int64_t pp = 1; pp <= ask->config->layers && pp <= left && !code; pp++) {
-        if (!takes(ask->choice.pp, pp) || left % pp) continue;
-        if (ask->choice.pp == PLAN_FREE && pp > 1 && !habits[ask->traits.framework].pipeline) continue;
+        if (!allows(ask->choice.pp, pp) || left % pp) continue;
+        if (ask->choice.pp == PLAN_FREE && pp > 1 && !support[ask->traits.framework].pipeline) continue;
         c.pp = (int)pp, c.dp = (int)(left / pp);
         code = vary_experts(s, c, e);
     }
@@ -197,7 +199,7 @@ static int enumerate(struct search *s, struct base_error *e) {
     return code;
 }
 
-/* What is wrong with what was given, in the words of the layout's own check. */
+/* Says why no layout has what the user gave. plan_layout_check() has most of the reasons. */
 static int explain_none(const struct cost_ask *ask, struct base_error *e) {
     const struct plan_layout *g = &ask->choice;
     struct plan_layout l = {.tp = g->tp > 0 ? g->tp : 1,
@@ -220,14 +222,14 @@ static int explain_none(const struct cost_ask *ask, struct base_error *e) {
                          "--vp %d interleaves chunks of pipeline ranks; give --pp 2 or more, and --schedule 1f1b",
                          l.vp);
     if (l.sequence_parallel && l.tp == 1)
-        return base_fail(e, BASE_USAGE, "--sp shares out what tensor parallel ranks hold alike; give --tp 2 or more");
+        return base_fail(e, BASE_USAGE, "--sp splits the sequence among tensor parallel ranks; give --tp 2 or more");
     l.dp = ask->ranks / inner;
     int code = plan_layout_check(&l, &b, ask->config, e);
     if (code) return code;
     return base_fail(
         e, BASE_USAGE,
-        "no layout of %s on %d accelerators has what was given: interleaved chunks are whole layers (%lld), "
-        "and --gbs %lld divides over replicas and micro-batches",
+        "no layout of %s on %d accelerators fits the given flags: chunks of --vp must be whole layers of the %lld, "
+        "and replicas x micro-batch must divide --gbs %lld; change a flag or leave it out",
         ask->config->name, ask->ranks, (long long)ask->config->layers, (long long)ask->global_batch);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The layouts that a job may have, priced: what is given is kept, what is free is tried. */
+ * Finds the fastest layouts of a job that fit into memory. What the user gave is kept, what is free is tried. It prices
+ * every layout by cost_step(), and does not know what a projection adds (interval, label). */
 #ifndef TOISE_COSTMODEL_SEARCH_H
 #define TOISE_COSTMODEL_SEARCH_H
 
@@ -10,8 +11,8 @@
 struct cost_ask {
     const struct model_config *config;
     struct cost_platform platform;
-    struct cost_traits traits; /* zero_group 0: all data parallel ranks; overlap_tp as the framework allows */
-    struct plan_layout choice; /* what is given; PLAN_FREE is searched, and dp follows */
+    struct cost_traits traits; /* zero_group 0: all data parallel ranks; overlap_tp: if the framework can */
+    struct plan_layout choice; /* what the user gave; PLAN_FREE is searched, dp follows */
     int64_t seq, global_batch;
     int ranks;
 };
@@ -23,26 +24,31 @@ struct cost_layout_price {
 };
 
 struct cost_search {
-    struct cost_layout_price *best; /* [count]: those that fit, the fastest first */
+    struct cost_layout_price *best; /* [count] layouts that fit, fastest first */
     int count;
-    long long legal, faster;        /* layouts priced; those faster than the best that do not fit */
-    struct cost_layout_price least; /* of all that were looked at, the one of least memory */
+    long long legal;                /* layouts priced */
+    long long faster;               /* layouts faster than the best one, that do not fit */
+    struct cost_layout_price least; /* the one of least memory, of those checked for memory */
 };
 
-/* Prices every legal layout and finds the `most` fastest that fit. Legal: tensor ranks divide heads and MLP and stay
- * within the scale-up domain unless given; sequence parallel ones are two or more and divide the sequence; context
- * parallelism where 2,048 tokens or more are left to a rank; expert parallel ranks divide experts and data parallel
- * ranks; ZeRO 2 and 3 have no pipeline; interleaved chunks are
- * whole layers; micro-batches are powers of two; frameworks keep to what they can do. A pipeline's order that is free
- * is 1F1B or zero-bubble. BASE_USAGE: nothing that is given is legal; says why. Free it in any case. */
+/* Prices every legal layout and finds the `most` fastest that fit. These rules make a layout legal; those in brackets
+ * hold unless the user's choice breaks them.
+ * - Tensor parallel ranks divide heads and MLP (and fit into the scale-up domain).
+ * - Sequence parallelism has two or more tensor parallel ranks, and they divide the sequence.
+ * - Context parallel ranks divide the sequence (they are a power of two, and each has 2,048 tokens or more).
+ * - Expert parallel ranks divide the experts and the data parallel ranks.
+ * - (ZeRO 2 and 3 have no pipeline.)
+ * - Interleaved chunks are whole layers.
+ * - Replicas times the micro-batch divide the global batch (the micro-batch is a power of two, at most 32).
+ * - (The schedule is 1F1B or zero-bubble, and the framework supports the layout.)
+ * BASE_USAGE: no layout has what was given; the message says why. Free *search in any case. */
 int cost_search(const struct cost_ask *ask, const struct cost_parameters *p, int most, struct cost_search *search,
                 struct base_error *e);
 void cost_search_free(struct cost_search *search);
 
 /* The job of one layout. */
 void cost_search_job(const struct cost_ask *ask, const struct plan_layout *layout, struct cost_job *job);
-/* Memory of a job whose model is `config`, and what an accelerator must have for it: fragments and what the framework
- * takes for itself included, bytes. */
+/* Memory of a job whose model is `config`. The job's traits decide precision and the framework's own memory. */
 struct cost_memory cost_search_memory(const struct model_config *config, const struct cost_job *job);
 
 #endif

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Layers, embedding and head into virtual stages. */
+ * Distributes layers, embedding and head over virtual stages. */
 #include "costmodel/stages.h"
 
 #include <math.h>
 #include <stdlib.h>
 
-/* Of embedding and head a third is forward, as of any matmul. */
+/* Forward share of embedding and head, as of any matmul. */
 static const double FORWARD = 1.0 / 3;
 
-/* Layers of a stage; as slots, embedding and head take the place of a layer each. */
+/* Layers of a stage. With slots, embedding and head each take a layer's place. */
 static double layers_of(const struct cost_job *job, int stage, int stages) {
     const int64_t layers = job->model.layers;
     if (!job->traits.slots || stages == 1) return (double)plan_layout_layers(&job->layout, layers, stage);
@@ -17,21 +17,20 @@ static double layers_of(const struct cost_job *job, int stage, int stages) {
     return (double)(slots - (stage == 0) - (stage == stages - 1));
 }
 
-/* A layer's pass and its messages beside each other, which together take `whole`: what they take from each other is
- * laid on the longer one. */
-static void beside(double whole, double pass, double messages, double *computes, double *sends) {
+/* A layer's pass overlaps its messages, and both together take `whole`. Their interference is added to the longer. */
+static void overlapped(double whole, double pass, double messages, double *computes, double *sends) {
     const bool hidden = messages <= pass;
     *computes = hidden ? whole : pass;
     *sends = hidden ? messages : whole;
 }
 
-/* Under ZeRO-3 each layer is gathered, and its gradients scattered after each micro-batch. */
+/* ZeRO-3: each layer's weights are gathered, and its gradients reduce-scattered after each micro-batch. */
 static void fill_sharded(const struct cost_step *step, bool ahead, struct cost_stage *s, int layers) {
     double forward = step->layer_forward - step->exposed_forward, gather = step->layer_gather;
     double backward = step->layer_backward - step->exposed_backward, both = gather + step->layer_scatter;
     if (ahead) {
-        beside(step->layer_forward, forward, gather, &forward, &gather);
-        beside(step->layer_backward, backward, both, &backward, &both);
+        overlapped(step->layer_forward, forward, gather, &forward, &gather);
+        overlapped(step->layer_backward, backward, both, &backward, &both);
     }
     for (int i = 0; i < layers; i++) {
         const double ends = (i == 0 ? step->stage_table : 0) + (i == layers - 1 ? step->stage_head : 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A step: layers into stages, stages into a pipeline, then gradients, embedding and optimizer. */
+ * Prices a step: layers into stages, stages into a pipeline, then gradients, embedding and optimizer. */
 #include "costmodel/step.h"
 
 #include <math.h>
@@ -9,10 +9,12 @@
 #include "costmodel/device.h"
 #include "costmodel/network.h"
 
-/* Bytes that an update moves: FP32 weights and two moments read and written, the gradient read, 16-bit weights written;
- * and, of gradients that are not sharded, their clearing, norm and scaling. Not fitted: a few per mille of a step. */
-static const double OPTIMIZER_BYTES = 36, GRADIENT_BYTES = 6;
-/* Messages that DeepSpeed gathers a layer by: one a tensor. */
+/* Bytes that an update moves for each parameter. FP32 weights and two moments are read and written, the gradient is
+ * read, 16-bit weights are written. Not fitted: a few per mille of a step. */
+static const double OPTIMIZER_BYTES = 36;
+/* Bytes to clear, norm and scale a gradient that is not sharded. Not fitted either. */
+static const double GRADIENT_BYTES = 6;
+/* Messages of a layer in DeepSpeed's all-gathers: one a tensor. */
 static const double TENSORS = 7;
 
 struct pricing {
@@ -22,13 +24,13 @@ struct pricing {
     struct cost_rates rates;
     struct cost_links links;
     struct cost_layer layer;
-    double layer_parameters, table_parameters, stage_parameters; /* on a tensor parallel rank; of the largest stage */
-    double layer_experts, stage_experts; /* of those, experts', which DP / EP ranks hold alike */
-    double layers_most;                  /* of a stage */
-    double all_reduce;                   /* of a micro-batch's activations */
+    double layer_parameters, table_parameters, stage_parameters; /* on a tensor parallel rank; the largest stage's */
+    double layer_experts, stage_experts;                         /* the experts' part; DP / EP ranks hold copies */
+    double layers_most;                                          /* layers of the largest stage */
+    double all_reduce;                                           /* seconds for a micro-batch's activations */
 };
 
-/* The tensor parallel ranks' of a micro-batch's activations, so many rows a token. */
+/* All-reduce of a micro-batch's activations among tensor parallel ranks, with `rows` rows a token. */
 static double all_reduce(const struct pricing *x, double rows) {
     const struct cost_job *job = x->job;
     const struct cost_group group = cost_group_tensor(job, &x->links);
@@ -37,14 +39,14 @@ static double all_reduce(const struct pricing *x, double rows) {
                              job->traits.weight_bytes * cost_job_tokens(job) * (double)job->model.width * rows, 1);
 }
 
-/* With sequence parallelism the rows that an expert parallel rank received are gathered before the experts and
- * scattered after them: k a token; else what the experts give is combined first. */
+/* The all-reduce after the experts. With sequence and expert parallelism, an expert's rows are gathered before it and
+ * scattered after it: k rows a token. Otherwise the experts' outputs are combined first: one row. */
 static double routed_all_reduce(const struct pricing *x) {
     const struct plan_layout *y = &x->job->layout;
     return all_reduce(x, y->sequence_parallel && y->ep > 1 ? (double)x->job->model.active : 1);
 }
 
-/* Two all-reduces a pass of a layer; beside matmuls that are not experts', each beside its own. */
+/* Two all-reduces in each pass of a layer. Each overlaps its own matmuls, but those of experts do not overlap. */
 static void tensor_parallel(const struct pricing *x, struct cost_step *s) {
     const struct cost_traits *a = &x->job->traits;
     const double one = x->all_reduce;
@@ -62,7 +64,7 @@ static void tensor_parallel(const struct pricing *x, struct cost_step *s) {
     s->tensor_parallel = both_forward + both_backward + recompute;
 }
 
-/* Rows go to their experts and come back, each pass of a layer; nothing runs beside it. */
+/* Two all-to-alls in each pass of a layer, to the experts and back. They do not overlap. */
 static void expert_parallel(const struct pricing *x, struct cost_step *s) {
     const struct cost_job *job = x->job;
     const struct cost_group g = cost_group_expert(job, &x->links);
@@ -75,7 +77,7 @@ static void expert_parallel(const struct pricing *x, struct cost_step *s) {
     s->all_to_all = 2 * both + recompute;
 }
 
-/* Keys and values go round the ring beside the attention; once forward, twice backward. */
+/* Keys and values pass round a ring and overlap attention: once in forward, twice in backward. */
 static void context_parallel(const struct pricing *x, struct cost_step *s) {
     const struct cost_job *job = x->job;
     const double cp = job->layout.cp, kv = (double)model_config_dim(&job->model, MODEL_KV) / job->layout.tp;
@@ -91,14 +93,14 @@ bool cost_step_gathers_ahead(const struct cost_job *job) {
     return !job->traits.deepspeed && !job->traits.blocking;
 }
 
-/* A gather or scatter of the weights that all ranks of `g` hold, and of experts' by the ranks of `h`. */
+/* An all-gather or reduce-scatter: `plain` bytes among the ranks of `g`, `experts` bytes among those of `h`. */
 static double sharded_s(const struct pricing *x, const struct cost_group *g, const struct cost_group *h, double plain,
                         double experts, double pieces) {
     const double one = cost_collective_s(&x->links, g, COST_SCATTER, plain, pieces);
     return experts > 0 ? one + cost_collective_s(&x->links, h, COST_SCATTER, experts, pieces) : one;
 }
 
-/* Weights are gathered before each pass of a layer, its gradients scattered after the second. */
+/* Weights are gathered before each pass of a layer. Gradients are reduce-scattered after its backward. */
 static void zero3(const struct pricing *x, struct cost_step *s) {
     const struct cost_traits *a = &x->job->traits;
     const struct cost_group g = cost_group_zero3(x->job, &x->links);
@@ -122,7 +124,8 @@ static void zero3(const struct pricing *x, struct cost_step *s) {
     s->zero3 = forward + backward;
 }
 
-/* Stages: the largest is not the last, which has the head; with slots, embedding and head each take a layer's. */
+/* Seconds of the stages. The last stage has the head, so spare layers go to others. With slots, embedding and head each
+ * take a layer's place. */
 static void stages(struct pricing *x, struct cost_step *s) {
     const struct plan_layout *y = &x->job->layout;
     const double layers = (double)x->job->model.layers, pp = y->pp, layer = s->layer_forward + s->layer_backward;
@@ -144,14 +147,14 @@ static void stages(struct pricing *x, struct cost_step *s) {
     s->layer_weight = (x->layer.linear.backward + x->layer.experts.backward) / 2;
 }
 
-/* What zero-bubble leaves of 1F1B's bubble: of a layer's forward, input gradient and weight gradient the last both
- * leaves the critical path and fills it (Qi et al. 2024, table 2, ZB-H1). */
-static double filled(const struct pricing *x, const struct cost_step *s) {
+/* Share of 1F1B's bubble that remains with zero-bubble. The weight gradient leaves the critical path and also fills the
+ * bubble, so it counts twice (Qi et al. 2024, table 2, ZB-H1). */
+static double bubble_left(const struct pricing *x, const struct cost_step *s) {
     const double all = s->layer_forward + s->layer_backward;
     return x->job->layout.schedule == PLAN_ZERO_BUBBLE ? fmax(0, 1 - 2 * s->layer_weight / all) : 1;
 }
 
-/* 1F1B, plain and interleaved alike: all micro-batches at the slowest stage's pace, and the others once. */
+/* 1F1B, plain or interleaved: all micro-batches at the slowest stage's pace, plus one through the other stages. */
 static void pipeline(const struct pricing *x, struct cost_step *s) {
     const struct cost_job *job = x->job;
     const double m = s->micro_batches, pp = job->layout.pp, chunks = job->layout.vp;
@@ -159,7 +162,7 @@ static void pipeline(const struct pricing *x, struct cost_step *s) {
     if (job->layout.pp == 1) return;
     if (!x->ablation->schedule) {
         s->imbalance = m * (s->stage_max - s->stage_sum / pp);
-        s->bubble = (s->stage_sum - s->stage_max) / chunks * filled(x, s);
+        s->bubble = (s->stage_sum - s->stage_max) / chunks * bubble_left(x, s);
     }
     s->hop = cost_hop_s(job, &x->links);
     s->p2p = 2 * (m * chunks + pp - 1) * s->hop;
@@ -172,7 +175,7 @@ struct exchange {
     double reduce, gather;
 };
 
-/* Gradients summed and weights gathered again, of parameters that the ranks of a group hold alike. */
+/* Reduction of gradients and all-gather of weights, for parameters that all ranks of a group hold. */
 static struct exchange exchange(const struct pricing *x, const struct cost_group *g, double parameters) {
     const struct cost_traits *a = &x->job->traits;
     const int zero = x->job->layout.zero;
@@ -184,7 +187,7 @@ static struct exchange exchange(const struct pricing *x, const struct cost_group
     return (struct exchange){reduce, gather};
 }
 
-/* Experts' gradients are summed after the others', over the ranks that hold the same ones. */
+/* Experts' gradients are reduced after the others, over the ranks that hold the same experts. */
 static void data_parallel(const struct pricing *x, struct cost_step *s) {
     const struct cost_job *job = x->job;
     const struct cost_traits *a = &job->traits;
@@ -201,12 +204,11 @@ static void data_parallel(const struct pricing *x, struct cost_step *s) {
     if (a->overlap_dp)
         s->data_parallel = cost_exposed_s(&x->links, sum.reduce, x->layers_most * s->layer_backward / chunks) +
                            cost_exposed_s(&x->links, sum.gather, x->layers_most * s->layer_forward / chunks);
-    if (a->framework == COST_INTERNEVO && job->layout.zero > 0 &&
-        !a->local_shard) /* tensor by tensor, over all ranks */
+    if (a->framework == COST_INTERNEVO && job->layout.zero > 0 && !a->local_shard) /* a message for each tensor */
         s->data_parallel += TENSORS * (double)job->model.layers * x->links.alpha * (dp - 1);
 }
 
-/* First and last stage sum the gradient of the table that they share. */
+/* First and last stage all-reduce the gradient of the table that they share. */
 static void embedding(const struct pricing *x, struct cost_step *s) {
     const struct cost_group ends = {1, 2, x->links.domain, 1};
     if (x->job->layout.pp == 1 || !x->job->traits.tied) return;
@@ -231,19 +233,19 @@ static void optimizer(const struct pricing *x, struct cost_step *s) {
                    x->rates.memory;
 }
 
-static double whole(const struct cost_part *part) {
+static double part_total(const struct cost_part *part) {
     return part->forward + part->backward + part->recompute;
 }
 
-/* What the work consists of. */
+/* Splits the work into its terms. */
 static void break_down(const struct pricing *x, struct cost_step *s) {
     const double times = s->micro_batches * (double)x->job->model.layers / x->job->layout.pp;
-    s->linear = times * whole(&x->layer.linear);
-    s->attention = times * whole(&x->layer.attention);
-    s->passes = times * whole(&x->layer.passes);
+    s->linear = times * part_total(&x->layer.linear);
+    s->attention = times * part_total(&x->layer.attention);
+    s->passes = times * part_total(&x->layer.passes);
     s->launch = times * (x->layer.launch_forward + x->layer.launch_backward);
-    s->experts = times * whole(&x->layer.experts);
-    s->router = times * whole(&x->layer.router);
+    s->experts = times * part_total(&x->layer.experts);
+    s->router = times * part_total(&x->layer.router);
     s->tensor_parallel *= times;
     s->all_to_all *= times;
     s->zero3 *= times;

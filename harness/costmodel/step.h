@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The price of a step: seconds, from the configuration alone. Device, network and schedule in that order; every term
- * stands in the result, so that --explain, the trace and the tests read the same figures. */
+ * The price of a training step in seconds, from the configuration alone. This is the main header of the room.
+ * It promises every term of the price (terms.h) in one struct, which --explain, the trace and the tests all read.
+ * It needs a job (job.h: model, layout, framework, platform) and fitted parameters (parameters.h).
+ * It does not know published runs, MPI, or measurements that it will be compared with.
+ * The parts: device.h prices compute, network.h messages, memory.h the memory. platform.h reads a machine's facts, and
+ * search.h tries layouts. stages.h and schedule.h simulate the pipeline by events; straggler.h adds a slow node to it.
+ * Not priced: offload, uneven routing of experts, precisions below 16 bits. */
 #ifndef TOISE_COSTMODEL_STEP_H
 #define TOISE_COSTMODEL_STEP_H
 
@@ -9,24 +14,26 @@
 #include "costmodel/parameters.h"
 #include "costmodel/terms.h"
 
-/* Parts left out, to show what each is worth; all false is the model. */
+/* Parts of the model to leave out, to measure what each is worth. All false: the whole model. */
 struct cost_ablation {
     bool quantisation, alignment, achieved, schedule, overlap, interference, blocking, passes;
 };
 
 struct cost_step {
-    double total; /* work and the terms beside it */
-    double work;  /* micro-batches x the mean stage: the terms inside it, look-up of tokens and context parallelism */
+    double total; /* work plus all terms of COST_PART_STEP */
+    double work;  /* micro-batches x the mean stage: the other terms, the embedding and context parallelism */
 #define T(name, part, meaning) double name;
     COST_TERM_LIST(T)
 #undef T
-    double data_parallel_experts; /* of data_parallel, what experts' gradients and weights take by themselves */
-    /* of one micro-batch: a layer's passes with all that is exposed in them, and the stages */
-    double layer_forward, layer_backward, stage_first, stage_last, stage_max, stage_sum, hop;
-    double layer_weight;                      /* of a layer's backward, the gradients of its weights */
-    double layer_gather, layer_scatter;       /* ZeRO-3's messages: before each pass of a layer, after its backward */
-    double exposed_forward, exposed_backward; /* of these, what a layer's passes have in them */
-    double stage_table, stage_head;           /* that the first and the last stage take beside their layers */
+    double data_parallel_experts; /* messages of the experts' gradients and weights, without overlap */
+    /* per micro-batch: */
+    double layer_forward, layer_backward; /* with exposed messages and launches */
+    double stage_first, stage_last, stage_max, stage_sum;
+    double hop;                               /* p2p to the next stage */
+    double layer_weight;                      /* the weight gradients' part of layer_backward */
+    double layer_gather, layer_scatter;       /* ZeRO-3: before each pass of a layer, after its backward */
+    double exposed_forward, exposed_backward; /* the exposed part of those in layer_forward, layer_backward */
+    double stage_table, stage_head;           /* embedding and head, on the first and last stage */
     double micro_batches;
 };
 
@@ -34,7 +41,7 @@ double cost_step_seconds(const struct cost_step *step, enum cost_term term);
 
 void cost_step(const struct cost_job *job, const struct cost_parameters *p, const struct cost_ablation *ablation,
                struct cost_step *step);
-/* Whether ZeRO-3 gathers the next layer's weights while this one computes. */
+/* Whether ZeRO-3 prefetches the next layer's weights during compute. */
 bool cost_step_gathers_ahead(const struct cost_job *job);
 
 #endif

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The pipeline with one slow node, for each place of the node. */
+ * Simulates the pipeline with the slow node in each of its places. */
 #include "costmodel/straggler.h"
 
 #include <stdlib.h>
 
 #include "costmodel/stages.h"
 
-/* Neighbours in the pipeline that a node holds. */
+/* Pipeline ranks of one replica that a node holds. */
 static int ranks_of_node(const struct cost_job *job) {
     const struct plan_layout *l = &job->layout;
     const double ranks = job->platform.node_accelerators / ((double)l->tp * l->cp * l->dp);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One slow node in a job where everybody waits: what it makes of a step, by the event simulation. */
+ * What one slow node costs when all others wait for it, by the event simulation. It does not know which node is slow,
+ * so it tries every place in the pipeline. */
 #ifndef TOISE_COSTMODEL_STRAGGLER_H
 #define TOISE_COSTMODEL_STRAGGLER_H
 
@@ -8,16 +9,15 @@
 #include "costmodel/step.h"
 
 struct cost_straggler {
-    double slower; /* asked: the node takes 1 + slower times as long over every stage that it holds */
-    double step_s; /* the step with it, where it hurts most */
-    double loss;   /* of the step without it */
-    int rank;      /* the first pipeline rank of that place */
+    double slower; /* as asked: the node's stages take 1 + slower times as long */
+    double step_s; /* the step with the node in its worst place */
+    double loss;   /* share by which the step is longer than without it */
+    int rank;      /* first pipeline rank of the worst place */
 };
 
-/* A replica's stages on the node take longer, and the other replicas wait for its gradients; a node holds several
- * stages where the ranks of a stage fill less than it (struct cost_platform's node_accelerators). Messages between
- * stages, the optimizer and what is paid once a step are as before. Every place of the node in the pipeline is tried.
- * BASE_BROKEN: out of memory. */
+/* One replica's stages on the node take longer, and the other replicas wait for its gradients. A node holds several
+ * stages if the ranks of a stage do not fill it (node_accelerators of struct cost_platform). p2p, the optimizer and
+ * other costs once per step do not change. BASE_BROKEN: out of memory. */
 int cost_straggler_find(const struct cost_job *job, const struct cost_step *step, double slower,
                         struct cost_straggler *x, struct base_error *e);
 

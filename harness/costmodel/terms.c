@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The list as a table. */
+ * Names and parts of the terms, as a table. */
 #include "costmodel/terms.h"
 
 static const struct {
