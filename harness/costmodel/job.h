@@ -79,7 +79,7 @@ double cost_job_attention(const struct cost_job *job);
 double cost_job_layer_parameters(const struct cost_job *job);
 /* The experts' part of those; 0 for a dense model. Fewer data parallel ranks hold copies of it. */
 double cost_job_expert_parameters(const struct cost_job *job);
-/* Share of the s x s scores that causal queries see: 1/2, or (w s - w^2 / 2) / s^2 with a window of w positions. */
+/* Share of the s x s scores that causal queries see: 1/2. With a window of w positions: (w s - w^2 / 2) / s^2. */
 double cost_job_attended(const struct cost_job *job);
 /* Parameters of the vocabulary's table on a tensor parallel rank. */
 double cost_job_table_parameters(const struct cost_job *job);

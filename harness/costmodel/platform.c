@@ -77,7 +77,7 @@ int cost_platform_class(const struct machine *m, enum machine_dtype dtype, enum 
 }
 
 static int missing(const struct machine *m, const char *key, struct base_error *e) {
-    return base_fail(e, BASE_USAGE, "--machine %s: \"%s\" is unknown, which the price of a step needs; give --set %s=X",
+    return base_fail(e, BASE_USAGE, "--machine %s: \"%s\" is unknown, but a step's price needs it; give --set %s=X",
                      m->name, key, key);
 }
 

@@ -21,8 +21,8 @@ const char *cost_label_name(enum cost_label label); /* "interpolated", "extrapol
 
 /* Fills *x for `dtype` and a job of `nodes` nodes, which decides the network levels that it crosses. A device of the
  * driver is one accelerator here, so an MI250X is two. *unlike: why no fitted run resembles this machine, or NULL.
- * An accelerator without fitted runs gets its share of peak from the best measured matmul, or else from Calculon's
- * file, or else from the range of the fitted classes.
+ * Without fitted runs, an accelerator's share of peak comes from the best measured matmul. The next choices are
+ * Calculon's file, then the range of the fitted classes.
  * BASE_USAGE: the accelerator lacks the type, or a needed fact is unknown. The message names it and how to set it. */
 int cost_platform_fill(const struct machine *m, enum machine_dtype dtype, double nodes, enum cost_side side,
                        struct cost_platform *x, const char **unlike, struct base_error *e);

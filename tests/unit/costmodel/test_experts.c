@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Mixtures of experts: parameters, all-to-all and terms by hand, one expert against a dense model, memory and gradients
- * by expert parallel ranks, what the search tries and what is refused. */
+ * Mixtures of experts, checked against figures worked out by hand: parameters, all-to-all, terms, memory and gradients
+ * by expert parallel ranks. One expert must cost the same as a dense model. Also what the search tries and what is
+ * refused. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,7 +41,7 @@ static void near(double x, double wanted) {
     if (!(fabs(x - wanted) <= 1e-9 * fabs(wanted))) fail_msg("%.12g, not %.12g", x, wanted);
 }
 
-/* Mixtral on 128 H100 of Jean Zay: four a node. */
+/* Mixtral on 128 H100 of Jean Zay, four in a node. */
 static struct projection_question question(int ep) {
     struct projection_question q;
     projection_question_default(&mixtral, &q);
@@ -61,7 +62,7 @@ static struct cost_step price(const struct cost_job *job) {
     return s;
 }
 
-/* Jiang et al. 2024: 47B parameters, 13B of them active; the released weights have 46,702,792,704. */
+/* Jiang et al. 2024: 47B parameters, 13B active. The released weights have 46,702,792,704. */
 static void parameters(void **state) {
     (void)state;
     const struct cost_job job = project(8).job;
@@ -69,13 +70,13 @@ static void parameters(void **state) {
     assert_int_equal(mixtral.parameters, 46702792704);
     assert_true(fabs((double)model_params_active(&mixtral) / 12.9e9 - 1) < 0.005);
     const double layer = cost_job_layer_parameters(&job), expert = cost_job_expert_parameters(&job);
-    near(expert, 3.0 * 4096 * 14336); /* one of a layer's eight */
+    near(expert, 3.0 * 4096 * 14336); /* one of eight in a layer */
     near(layer, 4096.0 * (6144 + 4096 + 8) + expert);
     near(32 * (layer + 7 * expert) + tables + norms, (double)mixtral.parameters);
     near(32 * (layer + expert) + tables + norms, (double)model_params_active(&mixtral));
 }
 
-/* 6 FLOP a token and active parameter; of attention the causal half. */
+/* 6 FLOP for each token and active parameter, plus the causal half of attention. */
 static void flop(void **state) {
     (void)state;
     const struct projection p = project(8);
@@ -85,8 +86,9 @@ static void flop(void **state) {
     near(project(1).flop.model, p.flop.model);
 }
 
-/* 64 MB a rank. Eight in a domain: 7/8 of them at 100 GB/s, 7 x 5 us. Four in each of two domains: 3/8 inside, 0.24 ms;
- * half of them outside, where eight ranks share 200 GB/s: 1.28 ms; 3 x 5 us and 4 x 10 us. */
+/* 64 MB a rank. Eight ranks in a domain send 7/8 of it at 100 GB/s, with latency 7 x 5 us. Four ranks in each of two
+ * domains send 3/8 inside, 0.24 ms. They send half outside, where eight ranks share 200 GB/s: 1.28 ms. Latency is then
+ * 3 x 5 us + 4 x 10 us. */
 static void all_to_all(void **state) {
     (void)state;
     struct cost_links l = {
@@ -95,15 +97,15 @@ static void all_to_all(void **state) {
     struct cost_group shared = {4, 1, 2, 1.0 / 3};
     near(cost_all_to_all_s(&l, &one, 64e6), 0.56e-3 + 35e-6);
     near(cost_all_to_all_s(&l, &two, 64e6), 1.28e-3 + 55e-6);
-    near(cost_all_to_all_s(&l, &shared, 64e6), 1.44e-3 + 15e-6); /* links shared out among peers: a third */
+    near(cost_all_to_all_s(&l, &shared, 64e6), 1.44e-3 + 15e-6); /* direct links: a third is usable */
     assert_true(cost_all_to_all_s(&l, &alone, 64e6) == 0);
-    l.group = 50e9; /* one group of four gets no more: 32 MB each */
+    l.group = 50e9; /* a group of four is limited to this: 32 MB each */
     near(cost_all_to_all_s(&l, &two, 64e6), 2.56e-3 + 55e-6);
-    l.inside = 1e9; /* or the links inside are the slower ones */
+    l.inside = 1e9; /* now the links inside are slower */
     near(cost_all_to_all_s(&l, &two, 64e6), 24e-3 + 55e-6);
 }
 
-/* Neighbours among the data parallel ranks: TP 2 in domains of 8, EP 8 of DP 16. */
+/* Groups of neighbouring data parallel ranks: TP 2 in domains of 8, EP 8 of DP 16. */
 static void groups(void **state) {
     (void)state;
     const struct cost_links l = {.domain = 8};
@@ -111,12 +113,12 @@ static void groups(void **state) {
     const struct cost_group expert = cost_group_expert(&job, &l), data = cost_group_expert_data(&job, &l);
     assert_true(expert.ranks == 4 && expert.nodes == 2 && expert.sharing == 2 && expert.share == 1);
     assert_true(data.ranks == 1 && data.nodes == 2 && data.sharing == 8);
-    job.traits.zero_group = 8; /* half of the data parallel ranks share out weights: of experts, one each */
+    job.traits.zero_group = 8; /* half of the ranks shard the weights: one rank per expert */
     const struct cost_group zero = cost_group_expert_zero3(&job, &l);
     assert_true(zero.ranks == 1 && zero.nodes == 1);
 }
 
-/* Dispatch and combine, forward and backward, of two rows a token: 4,096 tokens x 2 x 4,096 x 2 bytes. */
+/* Dispatch and combine, forward and backward. Two rows a token: 4,096 tokens x 2 x 4,096 x 2 bytes. */
 static void message_terms(void **state) {
     (void)state;
     struct cost_job job = project(8).job;
@@ -134,8 +136,7 @@ static void message_terms(void **state) {
     near(s.all_to_all, times * 6 * one);
     job.layout.ep = 1;
     assert_true(price(&job).all_to_all == 0);
-    /* with sequence parallelism a rank sends its own tokens alone, and the tensor parallel ranks gather k times as many
-     */
+    /* with sequence parallelism a rank sends only its own tokens, and tensor parallel ranks gather k times as many */
     job.layout.tp = 2, job.layout.dp = 16, job.layout.ep = 8, job.layout.sequence_parallel = true;
     near(cost_job_routed_rows(&job), 4096);
     near(cost_job_expert_rows(&job), 8192);
@@ -147,7 +148,7 @@ static void message_terms(void **state) {
     near(s.tensor_parallel, s.micro_batches * 32 / 4 * 2 * (sum + routed));
 }
 
-/* One expert that all tokens pass is the dense model and its router: same matmuls, rows and gradients. */
+/* One expert that takes all tokens is the dense model plus a router: same matmuls, rows and gradients. */
 static void one_expert(void **state) {
     (void)state;
     struct cost_job job = project(1).job;
@@ -163,7 +164,7 @@ static void one_expert(void **state) {
     assert_true(fabs(one.data_parallel / dense.data_parallel - 1) < 0.01);
 }
 
-/* A rank has an eighth of the experts at EP 8; what ZeRO shares out is the same whatever holds it. */
+/* At EP 8 a rank has an eighth of the experts. The optimizer, sharded by ZeRO, is the same for every EP. */
 static void memory(void **state) {
     (void)state;
     const struct plan_batch b = {4096, 256};
@@ -183,14 +184,15 @@ static void memory(void **state) {
         near(m.optimizer, 12 * all / 16);
     }
     l.ep = 8;
-    /* two rows a token of inputs and of outputs, of both MLPs; 8 scores */
+    /* a token: two rows of inputs and of outputs of its two experts, and 8 scores */
     near(cost_memory_layer(&mixtral, &l, &b, &n),
          4096 * (2.0 * (4 * 4096 + 6144 + 4096 + 2 * 3 * 14336 + 4 * 4096 + 8) + 4 * 32));
     l.recompute = PLAN_RECOMPUTE_FULL;
     near(cost_memory_layer(&mixtral, &l, &b, &n), 4096 * 2.0 * 4096);
 }
 
-/* Attention, router and tables over all 16, experts over the two ranks that hold the same. */
+/* Gradients of attention, router and tables are reduced over all 16 ranks. Those of experts are reduced over the two
+ * ranks that hold the same ones. */
 static void gradients(void **state) {
     (void)state;
     struct cost_job job = project(8).job;
@@ -206,12 +208,12 @@ static void gradients(void **state) {
     const struct cost_step s = price(&job);
     near(s.data_parallel_experts, of_experts);
     near(s.data_parallel, of_plain + of_experts);
-    job.layout.ep = 16; /* then nobody holds the same */
+    job.layout.ep = 16; /* now no two ranks hold the same expert */
     job.model.experts = 16;
     assert_true(price(&job).data_parallel_experts == 0);
 }
 
-/* Events have the all-to-all in the stages' own time. */
+/* In the simulation the all-to-all is part of the stages' time. */
 static void simulated(void **state) {
     (void)state;
     const struct projection p = project(8);
@@ -252,7 +254,7 @@ static void search(void **state) {
     assert_non_null(strstr(p.why, "experts"));
 }
 
-/* A checkpoint holds all experts, wherever they lie. */
+/* A checkpoint holds all experts, for every EP. */
 static void checkpoint(void **state) {
     (void)state;
     struct projection_assumptions t;
@@ -297,7 +299,7 @@ static void refused(void **state) {
     config_refused("num_experts_per_tok", "null", "num_experts_per_tok");
     config_refused("num_local_experts", "0", "num_local_experts");
     config_refused("n_routed_experts", "8", "n_routed_experts");
-    config_json_refused(config_json_preset("mixtral-8x7b"), "a mixture of experts"); /* by who trains */
+    config_json_refused(config_json_preset("mixtral-8x7b"), "a mixture of experts"); /* training refuses it */
 }
 
 int main(void) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Layouts, and the memory they take against published figures. */
+ * Memory of layouts against published figures. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,8 +32,8 @@ static struct model_config gpt(int64_t layers, int64_t width, int64_t heads) {
     return c;
 }
 
-/* Korthikanti et al. 2022, figure 1 and table 3: GiB of activations of the first stage, and of weights, gradients and
- * optimizer of a stage without tables. */
+/* Korthikanti et al. 2022, figure 1 and table 3, in GiB. `plain` and `selective` are the first stage's activations.
+ * `states` are weights, gradients and optimizer of a stage without tables. */
 static void korthikanti_figure_1(void **state) {
     (void)state;
     static const struct {
@@ -61,14 +61,14 @@ static void korthikanti_figure_1(void **state) {
         const double selective = held * cost_memory_layer(&c, &l, &b, &megatron) / GIB;
         assert_true(fabs(plain / rows[i].plain - 1) < 1e-4);
         assert_true(fabs(selective / rows[i].selective - 1) < 1e-4);
-        /* a stage in the middle, which has no table; the figure leaves out tables, biases and norms (under 0.1%) */
+        /* a middle stage has no table; the figure leaves out tables, biases and norms (under 0.1%) */
         double states = 18 * cost_memory_parameters(&c, &l, l.pp / 2);
         if (l.pp == 1) states -= 18.0 * (51200.0 / 8 + 2048) * 6144;
         assert_true(fabs(states / GIB / rows[i].states - 1) < 1e-3);
     }
 }
 
-/* The same paper's figure 7: per cent of the tensor parallel baseline. */
+/* Figure 7 of the same paper, in percent of the tensor parallel baseline. */
 static void korthikanti_figure_7(void **state) {
     (void)state;
     static const struct {

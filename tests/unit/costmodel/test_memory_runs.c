@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Memory against published runs: all of them fitted where they ran, and of 78 somebody noted what the driver showed. */
+ * Memory against published runs. All of them ran, so they should fit. The notes of 78 have the driver's figure. */
 #include <ctype.h>
 #include <math.h>
 #include <setjmp.h>
@@ -47,7 +47,7 @@ static bool used(const struct fit_run *run, struct model_config *c) {
     return true;
 }
 
-/* Bytes of the accelerator: as its name says, else as it is sold. */
+/* Memory of an accelerator: from its name, or else the size that is sold. */
 static double capacity(const char *accelerator) {
     static const struct {
         const char *prefix;
@@ -63,8 +63,8 @@ static double capacity(const char *accelerator) {
     return 0;
 }
 
-/* Not fitting though it ran: MPT's largest micro-batches, JAX's policies of recomputation, which are not stated, and
- * activations that DeepSpeed shared out on V100. */
+/* The model says that some runs do not fit. These are MPT's largest micro-batches, JAX runs with unknown recompute
+ * policies, and V100 runs whose activations DeepSpeed partitioned. */
 static void what_ran_fits(void **state) {
     (void)state;
     int all = 0, over = 0;
@@ -80,7 +80,7 @@ static void what_ran_fits(void **state) {
     assert_true(over < 0.12 * all);
 }
 
-/* "mem/GPU 59GB" or "mem 16GB" in the notes; 0: not said. */
+/* Bytes from "mem/GPU 59GB" or "mem 16GB" in the notes; 0: not noted. */
 static double shown(const char *notes) {
     const char *at = strstr(notes, "mem/GPU ");
     if (at) return atof(at + 8) * 1e9;
@@ -88,7 +88,7 @@ static double shown(const char *notes) {
     return at && isdigit(at[4]) ? atof(at + 4) * 1e9 : 0;
 }
 
-/* What a driver shows counts blocks that the allocator keeps though nothing is in them. */
+/* A driver's figure also counts free blocks that the allocator caches. */
 static void what_drivers_showed(void **state) {
     (void)state;
     double ratio[128];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What must hold of any projection, whatever was fitted: faster parts never make a training slower, more accelerators
- * never fewer tokens/s, what is shared out takes less memory, and intervals hold what they are of. */
+ * What must hold for any projection, whatever was fitted. Faster parts never make training slower. More accelerators
+ * never give fewer tokens/s. Sharding takes less memory. Intervals contain their point. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,7 +29,7 @@ static int tear_down(void **state) {
     return projections_close(state);
 }
 
-/* BLOOM's batch on 512 of the cluster, the layout free. */
+/* BLOOM's batch on 512 accelerators of the cluster, with a free layout. */
 static struct projection_question question(void) {
     struct projection_question q;
     projection_question_default(&projections_bloom, &q);
@@ -39,7 +39,7 @@ static struct projection_question question(void) {
     return q;
 }
 
-/* The projection with one fact of the cluster set; key NULL: none. The machine's copy lives in *m. */
+/* The projection with one fact of the cluster set; key NULL: none. *m receives the changed machine. */
 static struct projection with(struct machine *m, const struct projection_question *q, const char *key,
                               const char *value) {
     struct base_error e = {0};
@@ -51,7 +51,7 @@ static struct projection with(struct machine *m, const struct projection_questio
 static void faster_parts(void **state) {
     (void)state;
     static const struct {
-        const char *key, *values[4]; /* from the slowest on */
+        const char *key, *values[4]; /* slowest first */
     } rows[] = {
         {"node.rail_bytes_per_s", {"5e9", "25e9", "50e9", "100e9"}},
         {"node.scale_up_bytes_per_s", {"50e9", "150e9", "450e9", "900e9"}},
@@ -81,13 +81,13 @@ static void more_accelerators(void **state) {
         const struct projection p = with(&m, &q, NULL, NULL);
         const double rate = projection_rates(&p).tokens_per_s;
         assert_true(p.fits);
-        assert_true(rate > before && rate < (before > 0 ? 2.1 * before : rate + 1)); /* nor much more than in step */
+        assert_true(rate > before && rate < (before > 0 ? 2.1 * before : rate + 1)); /* at most 5% above proportional */
         before = rate;
     }
 }
 
-/* Tensor parallel ranks that leave the node talk over its rails: slow ones, since those of two full nodes of H100
- * are as fast as the links that they run beside. A rank of twice the tensor ranks has twice the layers here. */
+/* Tensor parallel ranks across nodes use the rails. The rails are slow here, because those of two full H100 nodes are
+ * as fast as the links inside. With twice the tensor ranks, a rank has twice the layers. */
 static void beyond_the_node(void **state) {
     (void)state;
     struct projection_question q = question();
@@ -123,7 +123,7 @@ static void memory_shared_out(void **state) {
     assert_true(with(&m, &q, NULL, NULL).memory_needed < kept);
 }
 
-/* An interval holds its point; a range of a fact makes it wider, on the side of the range. */
+/* An interval contains its point. A fact with a range makes the interval wider on both sides. */
 static void intervals(void **state) {
     (void)state;
     static const char *const rows[][3] = {
@@ -146,7 +146,8 @@ static void intervals(void **state) {
     }
 }
 
-/* The ratio of two machines: inside its interval, which is wider than either's own; turned round, it is one over. */
+/* The ratio of two machines lies inside its interval. That interval is wider than each machine's own. Swapping the
+ * machines gives the inverse. */
 static void ratios(void **state) {
     (void)state;
     const struct projection_question q = question();

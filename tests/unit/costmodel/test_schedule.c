@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Simulated schedules against the closed forms of their papers, and rules that hold for any stages. */
+ * Simulated schedules against the closed forms of their papers, and bounds that hold for any stages. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,15 +28,18 @@ static struct cost_timeline run(const struct cost_pipeline *p) {
     return t;
 }
 
-/* All stages alike: forward 1, backward 2, of which the weight gradient is 1. */
+/* All stages are equal: forward 1, backward 2, of which the weight gradient is 1. */
 static struct cost_pipeline even(enum plan_schedule schedule, int devices, int chunks, int64_t micro_batches) {
     for (int i = 0; i < devices * chunks; i++)
         stages[i] = (struct cost_stage){.forward = 1.0 / chunks, .backward = 2.0 / chunks, .weight = 1.0 / chunks};
     return (struct cost_pipeline){.plan = {schedule, devices, chunks, micro_batches}, .stages = stages};
 }
 
-/* GPipe and 1F1B: (m + p - 1)(f + b); interleaved: m (f + b) + (p - 1)(f + b) / v (Narayanan et al. 2021, 2.2);
- * ZB-H1: m (f + b) + (p - 1)(f + b - 2 w) (Qi et al. 2024, table 2, their b being ours less w). */
+/* GPipe and 1F1B: (m + p - 1)(f + b).
+ *
+ * Interleaved: m (f + b) + (p - 1)(f + b) / v (Narayanan et al. 2021, 2.2).
+ *
+ * ZB-H1: m (f + b) + (p - 1)(f + b - 2 w) (Qi et al. 2024, table 2, whose b is ours less w). */
 static void closed_forms(void **state) {
     (void)state;
     for (int p = 1; p <= 8; p++)
@@ -63,7 +66,7 @@ static double uniform(uint64_t i) {
     return 0.5 + w[0] / 4294967296.0;
 }
 
-/* Stages of any length: no schedule beats its busiest device or the way of one micro-batch through all stages. */
+/* Stages of any length. No schedule is faster than its busiest device, or than one micro-batch through all stages. */
 static void bounds_hold(void **state) {
     (void)state;
     for (uint64_t seed = 0; seed < 300; seed++) {
@@ -87,7 +90,7 @@ static void bounds_hold(void **state) {
     }
 }
 
-/* Two short simulations foretell the long one. */
+/* Two short simulations predict the long one exactly. */
 static void estimates_are_exact(void **state) {
     (void)state;
     for (uint64_t seed = 0; seed < 200; seed++) {
@@ -115,8 +118,8 @@ static void estimates_are_exact(void **state) {
     }
 }
 
-/* One device, layers as chunks: gathers one ahead hide behind compute that is longer, all but the first; what is
- * longer than compute sets the pace; without overlap all of it is paid. */
+/* One device with layers as chunks. Prefetched gathers hide behind longer compute, except the first. Gathers longer
+ * than compute set the pace. Without overlap all of them are exposed. */
 static void gathers_run_ahead(void **state) {
     (void)state;
     enum { LAYERS = 10 };
@@ -132,13 +135,13 @@ static void gathers_run_ahead(void **state) {
     x.overlap = true;
     assert_float_equal(run(&x).span, 3 * LAYERS + 0.25, 1e-9);
     assert_float_equal(run(&x).exposed, 0.25, 1e-9);
-    /* gathers are asked for before gradients are sent: neither waits for the other */
+    /* a gather is requested before gradients are sent, so it does not wait for them */
     for (int i = 0; i < LAYERS; i++)
         stages[i] = (struct cost_stage){.forward = 1, .backward = 2.5, .gather = 1, .reduce = 1};
     assert_float_equal(run(&x).span, 3.5 * LAYERS + 2, 1e-9);
 }
 
-/* What is written for a trace: nothing overlaps within a queue, and it adds up to the device's time. */
+/* A trace's events do not overlap within a queue, and add up to the devices' time. */
 static void events_are_the_timeline(void **state) {
     (void)state;
     struct cost_pipeline x = even(PLAN_1F1B, 4, 2, 8);

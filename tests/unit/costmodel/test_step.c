@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The price of a step against another implementation, on published runs of every framework, device, fabric, recompute
- * mode and ZeRO stage; FLOPs against counts by hand; what each part that can be left out is worth. */
+ * The price of a step against another implementation. The published runs cover every framework, device, fabric,
+ * recompute mode and ZeRO stage. FLOPs are checked against counts by hand. Each ablation must change the price. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -42,7 +42,7 @@ static void test_terms(void **state) {
     }
 }
 
-/* What work consists of is all of it, but for the embedding and the ring of context parallelism. */
+/* The terms add up to the work, except for the embedding and the ring of context parallelism. */
 static void test_parts(void **state) {
     (void)state;
     for (int i = 0; i < JOBS; i++) {
@@ -57,8 +57,9 @@ static struct plan_flop flop_of(const struct cost_job *job) {
     return plan_flop_count(&job->model, &job->batch, job->layout.recompute);
 }
 
-/* GPT-2 124M on one device, 4 sequences of 1,024: a layer's matmuls have 12 x 768^2 parameters, the head 50,257 x 768:
- * 6 x 4096 x (84,934,656 + 38,597,376) = 3.0359e12, and causal attention 6 x 4096 x 12 x 1024 x 768 = 0.2319e12. */
+/* GPT-2 124M on one device, 4 sequences of 1,024. A layer's matmuls have 12 x 768^2 parameters, the head 50,257 x 768.
+ * That is 6 x 4096 x (84,934,656 + 38,597,376) = 3.0359e12. Causal attention adds 6 x 4096 x 12 x 1024 x 768 =
+ * 0.2319e12. */
 static void test_flop(void **state) {
     (void)state;
     struct cost_job job = published_job(&published_jobs[0]);
@@ -83,14 +84,13 @@ static void test_flop(void **state) {
     assert_true(fabs(flop.model_square / 3.49976e12 - 1) < 1e-5);
     assert_true(flop.hardware == flop.model);
     assert_true(s.data_parallel == 0 && s.p2p == 0 && s.bubble == 0 && s.tensor_parallel == 0);
-    job.layout.recompute =
-        PLAN_RECOMPUTE_FULL; /* and a forward of the layers: a third of their matmuls and attention */
+    job.layout.recompute = PLAN_RECOMPUTE_FULL; /* adds a forward: a third of the layers' FLOPs */
     flop = flop_of(&job);
     assert_true(fabs((flop.hardware - flop.model) / (2 * 4096 * 84934656.0 + 0.231928e12 / 3) - 1) < 1e-5);
 }
 
-/* A window: as many pairs as the ledger counts, but for half a position a query; fused attention gains by them, the
- * unfused square does not, and a window of the whole sequence is none. */
+/* An attention window has as many pairs as the ledger counts, up to half a position for each query. It speeds up fused
+ * attention, but not the unfused square. A window of the whole sequence has no effect. */
 static void test_window(void **state) {
     (void)state;
     struct cost_job job = published_job(&published_jobs[0]);
@@ -115,7 +115,7 @@ static void test_window(void **state) {
         }
 }
 
-/* Heads of half the usual width: attention's parameters and time are halved. */
+/* Heads of half the usual width halve attention's parameters and time. */
 static void test_head_dim(void **state) {
     (void)state;
     struct cost_job job = published_job(&published_jobs[0]);
@@ -131,7 +131,7 @@ static void test_head_dim(void **state) {
     assert_true(fabs(dense - tp * cost_job_layer_parameters(&job) - 2 * hidden * hidden) < 1);
 }
 
-/* The longest change that leaving a part out makes to any of the jobs, of the step. */
+/* The largest relative change of the step, over all jobs, from an ablation. */
 static double worth(const struct cost_ablation *ablation) {
     double most = 0;
     for (int i = 0; i < JOBS; i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A slow node's cost against pipelines worked out by hand: stages of 3 s (one forward, two backward), 1F1B. */
+ * A slow node's cost against pipelines worked out by hand. Stages take 3 s (one forward, two backward) under 1F1B. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,7 +10,7 @@
 
 #include "costmodel/straggler.h"
 
-/* One layer a stage, each with `dp` ranks; nodes of `node` accelerators; `rest` seconds are paid once a step. */
+/* Each stage has one layer and `dp` ranks. Nodes have `node` accelerators. `rest` seconds are added once a step. */
 static struct cost_straggler slow(int pp, int dp, double node, int64_t micro_batches, double rest, double slower) {
     const struct cost_job job = {
         .model.layers = pp,
@@ -28,13 +28,13 @@ static struct cost_straggler slow(int pp, int dp, double node, int64_t micro_bat
     return x;
 }
 
-/* Without a pipeline everything waits for the node's micro-batches, and nothing else is slower. */
+/* Without a pipeline all replicas wait for the node's micro-batches. Only those are slower. */
 static void alone(void **state) {
     (void)state;
     assert_float_equal(slow(1, 8, 4, 10, 5, 0.5).step_s, 10 * 3 * 1.5 + 5, 1e-3);
 }
 
-/* All micro-batches at the slow stage's pace, and the others once. */
+/* All micro-batches run at the slow stage's pace, plus one through the other stages. */
 static void one_stage(void **state) {
     (void)state;
     for (int64_t m = 4; m <= 400; m *= 10) {
@@ -43,7 +43,7 @@ static void one_stage(void **state) {
     }
 }
 
-/* A node that holds the whole pipeline, and one that holds half of it. */
+/* Nodes that hold the whole pipeline or half of it. */
 static void several_stages(void **state) {
     (void)state;
     assert_float_equal(slow(4, 2, 8, 16, 0, 0.5).step_s, 1.5 * 3 * (16 + 3), 1e-3);
@@ -51,7 +51,7 @@ static void several_stages(void **state) {
     assert_float_equal(slow(4, 2, 4, 16, 0, 0.5).step_s, 4.5 * (16 + 1) + 3 * 2, 1e-3);
 }
 
-/* The stage that everybody waits for anyway is where it hurts most. */
+/* The worst place is the largest stage, which the others wait for anyway. */
 static void at_the_largest(void **state) {
     (void)state;
     const struct cost_job job = {
