@@ -25,7 +25,7 @@ static struct comm *inner(struct comm *c) {
 
 static void all_reduce_start(struct comm *c, float *buffer, int64_t count, struct comm_request *request) {
     *request = (struct comm_request){0};
-    if (passes(c, COMM_SUM_START, (size_t)count * sizeof *buffer))
+    if (passes(c, COMM_ALL_REDUCE_START, (size_t)count * sizeof *buffer))
         inner(c)->ops->all_reduce_start(inner(c), buffer, count, request);
 }
 static void progress(struct comm *c) {
@@ -47,7 +47,7 @@ static void broadcast(struct comm *c, void *data, size_t bytes) {
     if (passes(c, COMM_BROADCAST, bytes)) inner(c)->ops->broadcast(inner(c), data, bytes);
 }
 static void all_gather(struct comm *c, const void *mine, size_t bytes, void *all) {
-    if (passes(c, COMM_GATHER, bytes)) {
+    if (passes(c, COMM_ALL_GATHER, bytes)) {
         inner(c)->ops->all_gather(inner(c), mine, bytes, all);
         return;
     }

@@ -8,14 +8,14 @@
 #include "comm/comm.h"
 
 enum comm_op {
-    COMM_SUM_START,
+    COMM_ALL_REDUCE_START,
     COMM_PROGRESS,
     COMM_WAIT,
     COMM_SUM,
     COMM_MAX,
     COMM_BARRIER,
     COMM_BROADCAST,
-    COMM_GATHER,
+    COMM_ALL_GATHER,
     COMM_OPS
 };
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * check: ranks 1 2 3 4
  *
- * Gradient buckets over real ranks: whatever the order of the ranges and the size of a bucket, every element is
- * summed once, with the same bits everywhere. */
+ * Gradient buckets over real ranks. For any order of ranges and any bucket size, every element is summed once, with the
+ * same bits on all ranks. */
 #include "mpi/support/agreed.h"
 #include "parallel/buckets.h"
 
 enum { TOTAL = 300007, RANGES = 97 };
 
-/* A permutation of the ranges from the seed, as every rank draws it. */
+/* A permutation of the ranges from the seed, the same on every rank. */
 static void shuffle(int *order, int seed) {
     for (int i = 0; i < RANGES; i++) order[i] = i;
     for (int i = RANGES - 1; i > 0; i--) {
@@ -19,7 +19,7 @@ static void shuffle(int *order, int seed) {
     }
 }
 
-/* One step: range i is [TOTAL i / RANGES, TOTAL (i + 1) / RANGES). seed 0: from the highest down. */
+/* One step with ranges [TOTAL i / RANGES, TOTAL (i + 1) / RANGES). seed 0: from the highest down. */
 static void step(struct agreed *a, struct parallel_buckets *b, float *grads, int seed, const char *what) {
     int order[RANGES];
     shuffle(order, seed);

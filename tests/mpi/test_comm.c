@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * check: ranks 1 2 3 4
  *
- * The MPI backend, by any number of ranks on any number of nodes. With the word `abort` the last rank ends the
- * job while the others wait; with `error` every rank makes a call that MPI refuses; `nodes N` says how many nodes
- * there must be. */
+ * The MPI backend, with any number of ranks on any number of nodes. Arguments: with `abort` the last rank ends the job
+ * while the others wait. With `error` every rank makes a call that MPI refuses. `nodes N`: the expected number of
+ * nodes. */
 #include <math.h>
 #include <omp.h>
 #include <string.h>
@@ -36,8 +36,8 @@ static void sums(struct agreed *a) {
     }
 }
 
-/* Several in flight while the ranks compute at different speeds, waited for out of order; polls come from the
- * master thread of a parallel region, as kernels do it. */
+/* Several all-reduces in flight. Ranks compute at different speeds and wait out of order. Polls come from the master
+ * thread of a parallel region, as in kernels. */
 static void sums_during_compute(struct agreed *a) {
     const int64_t n[FLIGHT] = {300001, 5, 0, 700000, 65536};
     const int order[FLIGHT] = {3, 0, 4, 2, 1};
@@ -67,7 +67,7 @@ static void sums_during_compute(struct agreed *a) {
     }
 }
 
-/* More than the backend keeps in mind at once. */
+/* More all-reduces than the backend has slots for. */
 static void many_sums(struct agreed *a) {
     enum { MANY = 700 };
     static float x[MANY];
@@ -114,7 +114,7 @@ static void small(struct agreed *a) {
     w->ops->barrier(w);
 }
 
-/* Rank r says codes[r % 4], and its number as words. */
+/* Rank r passes codes[r % 4], with its number as message. */
 static void agree_on(struct agreed *a, const int codes[4], const char *what) {
     struct base_error e = {0};
     int worst = 0, who = 0, code = codes[a->world.rank % 4];

@@ -2,8 +2,8 @@
  * check: ranks 2 4
  * check: timeout 400
  *
- * The measurement of sums: right ones have a time, sums that a fault changed FAIL on all ranks and have none; what a
- * sum takes from the compute beside it; the figures of its records. */
+ * The all-reduce benchmark. Correct sums have a time; corrupted sums FAIL on all ranks and have none. Also the
+ * slow-down of overlapped compute, and the figures of the records. */
 #include <math.h>
 #include <string.h>
 
@@ -11,7 +11,7 @@
 #include "mpi/support/agreed.h"
 #include "records/get.h"
 
-/* A world whose waiting rank 1 finds one element changed. */
+/* A world in which rank 1, after waiting, finds one element changed. */
 static const struct comm_ops *right;
 static float *last;
 static void faulty_start(struct comm *c, float *x, int64_t count, struct comm_request *r) {

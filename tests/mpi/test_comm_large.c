@@ -3,8 +3,8 @@
  * check: ranks 2
  * check: timeout 400
  *
- * A sum of more elements than an int counts. The buffer's pages are one file of zeros mapped over and over, but for
- * its end, so that it costs address space and not memory. */
+ * A sum with more elements than an int counts. All pages of the buffer except its end map one file of zeros, so that it
+ * takes address space and no memory. */
 #define _GNU_SOURCE
 #include <string.h>
 #include <sys/mman.h>
@@ -14,7 +14,7 @@
 
 enum { PART = 64 << 20, PARTS = 33, LAST = 1000003 };
 
-/* PARTS maps of the same 4 PART bytes, then room for LAST elements of its own; NULL when refused. */
+/* PARTS maps of the same 4 PART bytes, followed by room for LAST separate elements. NULL: refused. */
 static float *map(void) {
     const size_t part = sizeof(float) * PART, bytes = part * PARTS + sizeof(float) * LAST;
     const int file = memfd_create("zeros", 0);

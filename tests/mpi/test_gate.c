@@ -2,9 +2,9 @@
  * check: ranks 2 3 4
  * check: timeout 300
  *
- * The gate over ranks: over 20 seeds healthy runs stay under a quarter of the threshold; a rank left out of the sums, a
- * sum taken for the mean, a message never sent, a sum gone wrong on one rank, a stale rank and one with another seed
- * each exceed it tenfold. What ranks exchange is the same for every family but for its ranges: beside GPT-2 the others
+ * The gate over ranks. Over 20 seeds, correct runs stay below a quarter of the threshold. Each fault exceeds it
+ * tenfold: a rank left out of the sums, a sum taken for the mean, a message never sent, a wrong sum on one rank, a
+ * stale rank, a rank with another seed. Families differ only in the ranges they exchange. So families other than GPT-2
  * run with fewer seeds, unless CHECK_FULL is set. */
 #include <math.h>
 #include <stdlib.h>
@@ -20,7 +20,7 @@ static const char *const names[FAULTS] = {
     "healthy",    "rank dropped",          "sum for mean", "message lost", "one rank's sum astray",
     "rank stale", "rank with another seed"};
 
-static const struct comm_ops *honest; /* what the faulty sums pass on to */
+static const struct comm_ops *honest; /* the comm that faulty sums forward to */
 static const struct kernel_ops *sound;
 static int messages;
 static float *last_sum;
@@ -40,7 +40,7 @@ static void sum_lost(struct comm *c, float *buffer, int64_t count, struct comm_r
 static void wait_lost(struct comm *c, struct comm_request *request) {
     if (request->active) honest->wait(c, request);
 }
-/* The loss is summed when all gradients are: by then the last rank's copy of one of them has gone wrong. */
+/* The loss is summed after all gradients; by then one gradient on the last rank is corrupted. */
 static void sum_noted(struct comm *c, float *buffer, int64_t count, struct comm_request *request) {
     last_sum = buffer;
     honest->all_reduce_start(c, buffer, count, request);
@@ -50,12 +50,12 @@ static void sum_astray(struct comm *c, double *x, int n) {
     if (last_sum && c->rank == c->size - 1) *last_sum = -*last_sum - 1;
     last_sum = NULL;
 }
-/* Makes all tensors' updates but one's */
+/* Updates all tensors but one */
 static void adamw_stale(const struct kernel_team *team, const struct kernel_adamw *a) {
     if (messages++ != 5) sound->adamw(team, a);
 }
 
-/* The shrunken model of a tiny one over this world, with one fault; all ranks return the same residuals. */
+/* Runs the gate's small model of a tiny model over this world, with one fault. All ranks return the same residuals. */
 static struct train_gate gate_of(struct agreed *a, const char *family, enum kernel_dtype dtype, enum fault fault,
                                  uint64_t seed) {
     const struct model_config c = rig_config_of(family, 2, 64, 4, 256, 128);

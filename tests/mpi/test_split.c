@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * check: ranks 1 2 3 4
  *
- * Groups of ranks: who is in them, what they send at the same time as others, and that nothing stays behind. Every
- * value is a whole number, so that a sum is exact in any order. */
+ * Groups of ranks: their members, their messages while other groups communicate, and that nothing is left behind. All
+ * values are whole numbers, so that sums are exact in any order. */
 #include <string.h>
 
 #include "comm/count.h"
@@ -10,14 +10,15 @@
 
 enum { FLIGHT = 3, MOST = 700001 };
 
-/* In place of the library's, so that it can refuse. */
+/* Replaces the library's function, so that it can refuse. */
 static bool refusing;
 void *aligned_alloc(size_t alignment, size_t bytes) {
     void *memory;
     return refusing || posix_memalign(&memory, alignment, bytes) ? NULL : memory;
 }
 
-/* Before MPI's own, so that they count. A handle is a pointer or an int, by the MPI; mpi.h is comm's alone. */
+/* Wrappers of MPI's functions that count. A handle is a pointer or an int, depending on the MPI; only comm/ may include
+ * mpi.h. */
 static int communicators;
 int PMPI_Comm_dup(void *handle, void *made), MPI_Comm_dup(void *handle, void *made);
 int MPI_Comm_dup(void *handle, void *made) {
@@ -50,7 +51,7 @@ static void halves(struct agreed *a, struct comm *group) {
     split(a, &a->world, a->world.rank % 2, 0, group);
 }
 
-/* The world ranks of a group, by its own gather: owned by the caller. */
+/* The world ranks of a group, by its own all-gather; the caller frees them. */
 static int *members(struct agreed *a, struct comm *group) {
     int *all = calloc((size_t)group->size + 1, sizeof *all);
     group->ops->all_gather(group, &a->world.rank, sizeof *all, all);
@@ -68,7 +69,7 @@ static bool is_sum(const float *x, int64_t count, int which, const int *ranks, i
     return good;
 }
 
-/* Each rank sums in its half and in the world at once; half the ranks wait for the world first, the others last. */
+/* Each rank sums in its half and in the world at once. Half the ranks wait for the world first, the others last. */
 static void sums_at_once(struct agreed *a) {
     static const int64_t n[FLIGHT] = {MOST, 5, 131072};
     static float x[FLIGHT][MOST], y[MOST];
@@ -97,7 +98,7 @@ static void sums_at_once(struct agreed *a) {
     comm_close(&half);
 }
 
-/* The small operations of a group of which this rank is a member, against the world ranks it must have. */
+/* Checks the small operations of a group of this rank against the world ranks that it must have. */
 static void small(struct agreed *a, struct comm *g, const int *ranks, int size, const char *what) {
     bool good = g->size == size && g->rank >= 0 && g->rank < size && ranks[g->rank] == a->world.rank;
     int *got = members(a, g), first = a->world.rank;
@@ -120,7 +121,7 @@ static void small(struct agreed *a, struct comm *g, const int *ranks, int size, 
     free(got);
 }
 
-/* Halves by their rule, in the world's order and against it, and halves of halves. */
+/* Halves, in the world's order and reversed, and halves of halves. */
 static void orders(struct agreed *a) {
     const int size = a->world.size, own = a->world.rank % 2, count = (size + 1 - own) / 2;
     int *ranks = calloc((size_t)size + 1, sizeof *ranks);
@@ -171,7 +172,7 @@ static void nobody(struct agreed *a) {
     comm_close(&g);
 }
 
-/* What a group counts is its own. */
+/* A group has its own counter. */
 static void counting(struct agreed *a) {
     struct comm counted, g, none;
     struct comm_counter world;
@@ -187,7 +188,8 @@ static void counting(struct agreed *a) {
     g.ops->all_reduce_start(&g, x, 10, &request);
     g.ops->wait(&g, &request);
     agreed_check(a, is_sum(x, 10, 0, ranks, g.size), "a counted sum of a group");
-    agreed_check(a, k->op[COMM_SUM_START].calls == 1 && k->op[COMM_SUM_START].bytes == 40, "is counted once");
+    agreed_check(a, k->op[COMM_ALL_REDUCE_START].calls == 1 && k->op[COMM_ALL_REDUCE_START].bytes == 40,
+                 "is counted once");
     counted.ops->sum(&counted, &y, 1);
     int64_t calls = 0;
     for (int op = 0; op < COMM_OPS; op++) calls += world.op[op].calls;
@@ -202,7 +204,7 @@ static void counting(struct agreed *a) {
     agreed_check(a, a->world.size > 0, "closing a counting comm leaves the one within");
 }
 
-/* Codes of one group are not another's. */
+/* Error codes of one group do not reach another. */
 static void agreements(struct agreed *a) {
     const bool odd = a->world.rank % 2, bad = a->world.rank == 1;
     struct base_error e = {0};
@@ -227,7 +229,7 @@ static void refused(struct agreed *a) {
     agreed_check(a, half.size == 77, "and there is no group");
 }
 
-/* None leaves a communicator or a ring behind. */
+/* No group leaves a communicator or a ring behind. */
 static void over_and_over(struct agreed *a) {
     bool good = true;
     int made = 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Checks that a whole world runs together: a check that fails on any rank is named by that rank and counted, and
- * all ranks go on, so that none waits for one that left. */
+ * Checks that all ranks of a world run together. A failed check is named by its rank and counted; all ranks go on, so
+ * that none waits for one that left. */
 #ifndef TOISE_TESTS_AGREED_H
 #define TOISE_TESTS_AGREED_H
 
@@ -13,7 +13,7 @@
 #include "base/random.h"
 #include "comm/comm.h"
 
-/* MPI leaves memory behind and unloads the plugins that took it, so their leaks cannot be suppressed by name. */
+/* MPI leaks memory and unloads the plugins that allocated it, so the leaks cannot be suppressed by name. */
 #if defined(__SANITIZE_ADDRESS__)
 int __lsan_is_turned_off(void);
 int __lsan_is_turned_off(void) {
@@ -35,7 +35,7 @@ static inline void agreed_open(struct agreed *a) {
     }
 }
 
-/* Collective: counts one check, passed when it is so on every rank. */
+/* Collective: counts one check, which passes if it holds on every rank. */
 static inline void agreed_check(struct agreed *a, bool good, const char *what) {
     double bad = !good;
     if (!good) fprintf(stderr, "rank %d: FAILED: %s\n", a->world.rank, what);
@@ -44,7 +44,7 @@ static inline void agreed_check(struct agreed *a, bool good, const char *what) {
     a->passed += bad == 0;
 }
 
-/* Collective: whether all ranks hold the same word. */
+/* Collective: whether all ranks have the same word. */
 static inline bool agreed_same(struct agreed *a, uint64_t word) {
     uint64_t *all = malloc((size_t)a->world.size * sizeof *all);
     bool same = true;
@@ -60,13 +60,13 @@ static inline uint64_t agreed_hash(const void *data, size_t bytes) {
     return h;
 }
 
-/* What rank r brings to sum number `which`: element i of a stream of its own. */
+/* Rank r's addend to sum number `which`: element i of a separate random stream. */
 static inline void agreed_fill(float *x, int64_t count, int which, int rank) {
     base_random_normal(1, BASE_STREAM_TEST + (uint64_t)(1000 * which + rank), 0, (uint64_t)count, x);
 }
 
-/* Whether `sum` is the sum over the ranks of agreed_fill's values: size - 1 roundings, each of at most eps32/2 of
- * a partial sum, which the sum of magnitudes bounds. */
+/* Whether `sum` is the sum of agreed_fill's values over the ranks. It has size - 1 roundings, each at most eps32/2 of a
+ * partial sum, which the sum of magnitudes bounds. */
 static inline bool agreed_is_sum(struct agreed *a, const float *sum, int64_t count, int which) {
     const int size = a->world.size;
     double *exact = calloc((size_t)count + 1, sizeof *exact), *magnitude = calloc((size_t)count + 1, sizeof *exact);
@@ -89,7 +89,7 @@ static inline bool agreed_is_sum(struct agreed *a, const float *sum, int64_t cou
     return good;
 }
 
-/* Collective over `c`: every rank's view of its nodes against the rule, from all views together. */
+/* Collective over `c`: compares every rank's view of its nodes with what all views together imply. */
 static inline bool agreed_nodes(struct comm *c) {
     struct comm *all = calloc((size_t)c->size, sizeof *all);
     bool good = true;
@@ -110,7 +110,7 @@ static inline bool agreed_nodes(struct comm *c) {
     return good && next == c->nodes;
 }
 
-/* Collective: says how it went, ends MPI; returns the exit code. */
+/* Collective: prints the outcome and ends MPI; returns the exit code. */
 static inline int agreed_close(struct agreed *a) {
     if (a->world.rank == 0) printf("%d passed, %d failed\n", a->passed, a->failed);
     comm_close(&a->world);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Arenas are aligned, zeroed, never overlap and run out when they should. */
+ * Arenas are aligned, zeroed, never overlap, and run out when they should. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Limits of control groups are found, in both versions and at every level above a process. */
+ * Limits of control groups are found in both versions and at every level above a process. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -84,7 +84,7 @@ static void memory_room(void **state) {
     assert_true(base_cgroup_memory_room(in_root("absent"), root) == -1);
 }
 
-/* The quota now, with the folder that sets it */
+/* The current quota, with the folder that sets it */
 static void expect(double cpus, double period_s, const char *group) {
     struct base_cgroup_quota quota = {.cpus = -1, .group = "stale"};
     base_cgroup_quota(membership, root, &quota);
@@ -111,7 +111,7 @@ static void quota_of_v2(void **state) {
     expect(0.5, 0.02, "job/step");
 }
 
-/* Inside a container its own group is the mount, whether it is called / or by a path that cannot be seen here. */
+/* In a container the mount is the container's own group, whether named / or by a path that is invisible here. */
 static void quota_at_the_mount(void **state) {
     (void)state;
     put("cpu.max", "200000 100000\n");
@@ -146,7 +146,7 @@ static void quota_of_v1(void **state) {
         folder(path);
         snprintf(path, sizeof path, "%s/docker/cpu.cfs_quota_us", cases[i].mount);
         put(path, "50000\n");
-        expect(0, 0, ""); /* half a limit is none */
+        expect(0, 0, ""); /* a quota without its period is no limit */
         snprintf(path, sizeof path, "%s/docker/cpu.cfs_period_us", cases[i].mount);
         put(path, "100000\n");
         snprintf(path, sizeof path, "%s/docker", cases[i].mount);
@@ -156,7 +156,7 @@ static void quota_of_v1(void **state) {
     }
     folder("cpu"), put("cpu/cpu.cfs_quota_us", "50000\n"), put("cpu/cpu.cfs_period_us", "100000\n");
     put("membership", "1:cpuacct:/\n2:cpuset:/\n");
-    expect(0, 0, ""); /* other controllers whose names begin alike */
+    expect(0, 0, ""); /* other controllers whose names have the same beginning */
 }
 
 static void remember(const char *group, void *context) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Random numbers: the generator's published answers, the normal law, and independence of how ranges are split. */
+ * Random numbers: the generator's published answers, the normal distribution, and independence of how ranges are
+ * split. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,7 +14,7 @@
 
 #include "base/random.h"
 
-/* Known answers of philox4x32-10 published with Random123 (Salmon et al.): counter and key all zeros, all ones,
+/* Known answers of philox4x32-10, published with Random123 (Salmon et al.), for counter and key of all zeros, all ones,
  * and the digits of pi */
 static void words_match_published_vectors(void **state) {
     (void)state;
@@ -51,7 +52,7 @@ static double normal_cdf(double x) {
     return 0.5 * erfc(-x / sqrt(2.0));
 }
 
-/* Moments within five standard errors, and the whole law by Kolmogorov's distance over fixed cells */
+/* Moments within five standard errors, and the whole distribution by Kolmogorov's distance over fixed cells */
 static void normals_are_normal(void **state) {
     (void)state;
     enum { N = 1 << 20, CELLS = 64 };
@@ -94,7 +95,7 @@ static void normals_match_the_formula(void **state) {
         for (int pair = 0; pair < 2; pair++) {
             double radius = sqrt(-2.0 * log(((w[2 * pair] >> 1) + 0.5) * 0x1p-31));
             double angle = 2.0 * acos(-1.0) * w[2 * pair + 1] * 0x1p-32;
-            /* near u = 1 the radius is the root of a small logarithm, known to a float's 6e-8 only */
+            /* near u = 1 the radius is the root of a small logarithm, which float knows only to 6e-8 */
             double bound = 1e-6 + 4e-7 / (radius + 1e-3);
             assert_true(fabs(x[4 * b + 2 * pair] - radius * cos(angle)) < bound);
             assert_true(fabs(x[4 * b + 2 * pair + 1] - radius * sin(angle)) < bound);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The median's interval: ranks and confidence against binomial sums done by hand, and its coverage on a skewed law. */
+ * The median's interval: ranks and confidence against binomial sums done by hand, and coverage on a skewed
+ * distribution. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -54,8 +55,8 @@ static void long_series_do_not_underflow(void **state) {
     assert_true(got.confidence >= 0.95 && got.confidence < 0.955);
 }
 
-/* 4000 series of 15 exponential samples (median ln 2): the interval holds the median as often as it says.
- * 1 - 2 (1 + 15 + 105 + 455) / 32768 = 0.96484; five standard errors are 0.0146. */
+/* 4000 series of 15 exponential samples (median ln 2): the interval contains the median as often as it claims. 1 - 2 (1
+ * + 15 + 105 + 455) / 32768 = 0.96484; five standard errors are 0.0146. */
 static void coverage_is_what_it_says(void **state) {
     (void)state;
     enum { SERIES = 4000, N = 15 };
@@ -71,7 +72,8 @@ static void coverage_is_what_it_says(void **state) {
     assert_true(fabs((double)inside / SERIES - got.confidence) < 0.0146);
 }
 
-/* Two samples: t of one degree of freedom; twenty that alternate: all stretches are alike, so the mean is certain. */
+/* Two samples: t with one degree of freedom. Twenty alternating samples: all batches are equal, so the mean is
+ * certain. */
 static void means_have_intervals_of_their_stretches(void **state) {
     (void)state;
     const double two[] = {1, 3};
@@ -83,10 +85,10 @@ static void means_have_intervals_of_their_stretches(void **state) {
     for (int i = 0; i < 20; i++) x[i] = i % 2 ? 3 : 1;
     m = base_stats_mean(x, 20);
     assert_true(m.mean == 2 && m.high - m.low < 1e-12);
-    for (int i = 0; i < 20; i++) x[i] = i < 10 ? 1 : 3; /* five stretches of 1, five of 3 */
+    for (int i = 0; i < 20; i++) x[i] = i < 10 ? 1 : 3; /* five batches of 1, five of 3 */
     m = base_stats_mean(x, 20);
     assert_true(m.mean == 2 && fabs(m.high - 2 - 2.262 * sqrt(10.0 / 9) / sqrt(10.0)) < 1e-9);
-    for (int i = 0; i < 20; i++) x[i] = i == 7 ? 21 : 1; /* a rare long one, which no median sees */
+    for (int i = 0; i < 20; i++) x[i] = i == 7 ? 21 : 1; /* a rare outlier, which no median shows */
     assert_true(base_stats_mean(x, 20).mean == 2 && base_stats_median(x, 20, 0.95).median == 1);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Numbers as people read them, errors on one line, the date, and small files of keys and values. */
+ * Formatted numbers, errors on one line, the date, and small files of keys and values. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -198,7 +198,7 @@ static void paths(void **state) {
     }
 }
 
-/* What is wrong and the cure stand at the two ends of a line: what is too long loses its middle. */
+/* A message too long loses its middle: it starts with the fault and ends with the cure. */
 static void long_errors_keep_both_ends(void **state) {
     (void)state;
     static char path[4096];

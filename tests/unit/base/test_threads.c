@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Shares of CPUs add up, pinning gives each thread its own CPU or none, and the machine is described anywhere. */
+ * Shares of CPUs add up, pinning gives each thread its own CPU or none, and any machine can be described. */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,7 +22,7 @@ static struct base_cpus of_list(int count, const int *cpu) {
     return cpus;
 }
 
-/* Every CPU in exactly one share, in order, sizes one apart at most */
+/* Every CPU is in exactly one share, in order; sizes differ by one at most */
 static void shares_add_up(void **state) {
     (void)state;
     static struct base_cpus mask, share;
@@ -92,7 +92,7 @@ static void threads_get_a_cpu_each_or_none(void **state) {
     base_cpus_mask(&now);
     assert_int_equal(now.count, mask.count);
 
-    struct base_cpus absent = mask; /* a CPU that is not there: nothing may stay pinned */
+    struct base_cpus absent = mask; /* a CPU that does not exist: nothing may remain pinned */
     absent.cpu[mask.count - 1] = BASE_CPUS_MAX - 1;
     assert_false(base_threads_pin(&absent, mask.count));
     base_cpus_mask(&now);
@@ -125,7 +125,7 @@ static void this_machine_is_described(void **state) {
     assert_true(t.l3_cpus <= t.cpus && t.l2_cpus <= t.cpus);
 }
 
-/* hwloc describes machines that are not there, too */
+/* hwloc can also describe machines that do not exist */
 static void shapes_are_read_from_hwloc(void **state) {
     (void)state;
     struct base_topology t;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The world of one rank, how a launcher is noticed, and the counting comm around it. */
+ * The world of one rank, detection of launchers, and the counting comm around that world. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -55,7 +55,7 @@ static void one_rank_agrees_with_itself(void **state) {
     assert_string_equal(e.text, "words of 1");
 }
 
-/* Every operation on nobody's behalf leaves everything as it is. */
+/* Every operation of a comm without ranks leaves everything unchanged. */
 static void nothing_happens_in(struct comm *g) {
     struct comm_request request;
     float x = 1;
@@ -96,7 +96,7 @@ static void one_rank_splits_into_itself_or_nobody(void **state) {
     comm_close(&g);
     assert_int_equal(comm_split(&w, -1, 0, &g, NULL), BASE_OK);
     nothing_happens_in(&g);
-    assert_int_equal(comm_split(&g, 0, 0, &again, NULL), BASE_OK); /* nobody's group */
+    assert_int_equal(comm_split(&g, 0, 0, &again, NULL), BASE_OK); /* a group without ranks */
     nothing_happens_in(&again);
     comm_close(&g);
 }
@@ -115,13 +115,13 @@ static void launchers_are_noticed(void **state) {
     unsetenv("SLURM_PROCID");
 }
 
-/* Who started how many; what MPI sees; and whether that is refused, by which words. */
+/* The launcher and its number of processes; the size MPI sees; the expected refusal. */
 static void another_mpis_launcher_is_refused(void **state) {
     (void)state;
     static const struct {
         const char *open_mpi, *pmi, *slurm, *space, *het;
         int seen;
-        const char *says; /* NULL: right */
+        const char *says; /* NULL: accepted */
     } rows[] = {
         {NULL, NULL, NULL, NULL, NULL, 1, NULL},
         {"2", NULL, NULL, NULL, NULL, 2, NULL},
@@ -167,11 +167,11 @@ static void another_mpis_launcher_is_refused(void **state) {
     for (int k = 0; k < 5; k++) unsetenv(names[k]);
 }
 
-/* An inner comm that only notes what reaches it. */
+/* An inner comm that only records its calls. */
 static int reached[COMM_OPS];
 static void note_start(struct comm *c, float *x, int64_t n, struct comm_request *r) {
     (void)c, (void)x, (void)n;
-    reached[COMM_SUM_START]++;
+    reached[COMM_ALL_REDUCE_START]++;
     r->active = true;
 }
 static void note_progress(struct comm *c) {
@@ -196,7 +196,7 @@ static void note_broadcast(struct comm *c, void *x, size_t n) {
 }
 static void note_gather(struct comm *c, const void *mine, size_t n, void *all) {
     (void)c, (void)mine, (void)n, (void)all;
-    reached[COMM_GATHER]++;
+    reached[COMM_ALL_GATHER]++;
 }
 static const struct comm_ops noting = {.all_reduce_start = note_start,
                                        .progress = note_progress,
@@ -280,7 +280,7 @@ static void groups_count_for_themselves(void **state) {
     }
 }
 
-/* One process that plays a rank of a larger world plays it in the group. */
+/* A process that plays a rank of a larger world also plays it in a group. */
 static void a_group_where_nothing_is_sent_is_all(void **state) {
     (void)state;
     struct comm_counter k;

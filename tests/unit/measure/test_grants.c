@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the environment and control groups grant a process, and where OpenMP was told to run. */
+ * CPU grants of the environment and of cgroups, and checks of OpenMP's placement variables. */
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -62,7 +62,7 @@ static void variables_are_read(void **state) {
     clear(NULL);
 }
 
-/* One that is nonsense does not hide the others: --threads makes up for it. */
+/* One invalid variable does not hide the others: --threads replaces it. */
 static void others_are_read_beside_nonsense(void **state) {
     (void)state;
     struct measure_grants g;
@@ -138,7 +138,7 @@ static void the_least_binds(void **state) {
     }
 }
 
-/* %d and the like are CPUs of this machine: the first usable one, the last, and one that is not there. */
+/* %d and the like stand for CPUs of this machine: the first usable, the last, and a missing one. */
 static void affinities_are_checked(void **state) {
     (void)state;
     static const struct {
@@ -154,7 +154,7 @@ static void affinities_are_checked(void **state) {
         {"%1$d %3$d", NULL, false},
         {"%1$d-%3$d", NULL, false},
         {"%3$d", "OMP_PROC_BIND=false", true},
-        {"%3$d", "OMP_PLACES=threads", true}, /* OpenMP then does not look at it */
+        {"%3$d", "OMP_PLACES=threads", true}, /* OpenMP then ignores it */
         {"99999999999999999999", NULL, false},
         {"junk", NULL, false},
         {"%1$d-", NULL, false},
@@ -189,7 +189,7 @@ static void affinities_are_checked(void **state) {
     clear(NULL);
 }
 
-/* This program was started without places, so OpenMP took nothing from what is set now. */
+/* This program started without places, so OpenMP ignores settings made now. */
 static void places_not_taken_are_told(void **state) {
     (void)state;
     static const char *const rows[][3] = {{"OMP_PLACES", "junk", "OMP_PLACES=junk"},

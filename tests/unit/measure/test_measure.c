@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Peaks, interference and samples against made-up kernels, ranks and /proc texts whose answers are known. */
+ * Peaks, interference and samples, with fake kernels, ranks and /proc texts whose answers are known. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,7 +21,7 @@
 
 enum { THREADS = 3, RANKS = 4 };
 
-/* A kernel that does two operations a microsecond at most, on one thread, and none on the others; notes who ran */
+/* A kernel that does at most two operations a microsecond on one thread, and none on the others. Records who ran. */
 static int calls_of[THREADS], working;
 
 static double two_per_microsecond(enum kernel_dtype dtype, int64_t rounds) {
@@ -32,7 +32,7 @@ static double two_per_microsecond(enum kernel_dtype dtype, int64_t rounds) {
     return omp_get_thread_num() == working ? 2.0 * (double)rounds : 0.0;
 }
 
-/* A world of ranks that are all like this one */
+/* A world whose ranks are all like this one */
 static int barriers;
 
 static void count_barrier(struct comm *world) {
@@ -65,7 +65,7 @@ static void peaks_add_up(void **state) {
     size_t before = allocated();
     double greatest = 0.0;
     for (int window = 1; window <= THREADS; window++) {
-        working = window - 1; /* each thread in turn, so that none is left out of the sum */
+        working = window - 1; /* one thread after the other, so that the sum includes all */
         double all = measure_peak_window(&peak, &world);
         assert_int_equal(barriers, window);
         assert_true(all > 0.0 && all <= RANKS * 2e6);
@@ -73,12 +73,12 @@ static void peaks_add_up(void **state) {
         assert_true(peak.best == greatest && RANKS * peak.own_best == greatest);
     }
     assert_true(allocated() == before);
-    /* every thread runs in every window, as many slices as any other */
+    /* every thread runs in every window, for as many slices as the others */
     for (int t = 0; t < THREADS; t++) assert_int_equal(calls_of[t], calls_of[0]);
     assert_true(calls_of[0] >= THREADS && calls_of[0] % THREADS == 0);
 }
 
-/* Threads that take turns on a CPU: each sees its full rate in a slice, the CPUs have it once. */
+/* Threads that share a CPU: each sees the full rate in a slice, but the CPU has it only once. */
 static void peaks_of_shared_cpus(void **state) {
     (void)state;
     const struct kernel_ops ops = {.peak = two_per_microsecond};
@@ -90,8 +90,8 @@ static void peaks_of_shared_cpus(void **state) {
     assert_true(measure_peak_window(&peak, &world) <= RANKS * 2e6 * 0.25);
 }
 
-/* What a quota of half a CPU does to a loop: it stands still for as long as it ran. Operations over wall time are half
- * of those over CPU time, and the best slice is not taken. */
+/* A quota of half a CPU stops a loop for as long as it ran. Operations over wall time are half of those over CPU time,
+ * and the best slice must not count. */
 static double began_s;
 
 static double half_of_the_time(enum kernel_dtype dtype, int64_t rounds) {
@@ -113,12 +113,12 @@ static void peaks_under_a_quota(void **state) {
     assert_true(measure_quota_period(&half, 1) == 0.1 && measure_quota_period(&eight, 9) == 0.1);
     assert_true(measure_quota_period(&eight, 8) == 0 && measure_quota_period(&none, 64) == 0); /* cannot bind */
     assert_true(fabs(measure_quota_window(0.1) - 0.5) < 1e-12);                                /* five periods */
-    assert_true(fabs(measure_quota_window(0.003) - 0.102) < 1e-9); /* whole ones, and 0.1 s */
+    assert_true(fabs(measure_quota_window(0.003) - 0.102) < 1e-9); /* whole periods, and 0.1 s */
     assert_true(fabs(measure_quota_window(1.0) - 5.0) < 1e-12);
     began_s = base_clock_now();
-    measure_peak_open(&peak, &team, KERNEL_BF16, 0.25, 0.02); /* its share is in the window already */
+    measure_peak_open(&peak, &team, KERNEL_BF16, 0.25, 0.02); /* the window already contains its share */
     const double start = base_clock_now(), rate = measure_peak_window(&peak, &world), took = base_clock_now() - start;
-    assert_true(took >= 0.14); /* two periods before, five in it */
+    assert_true(took >= 0.14); /* two periods of lead, five of window */
     assert_true(rate > 0 && rate < 1.3e6);
     assert_true(peak.best == rate && peak.own_best == rate);
 }
@@ -199,7 +199,7 @@ static void differences_and_marks(void **state) {
     struct measure_interference d = measure_interference_difference(&after, &before);
     assert_true(d.steal_s == 0.5 && d.busy_s == 4.0 && d.own_s == 3.0 && d.other_s == 1.0 && d.hz == 2e9);
     assert_int_equal(measure_interference_marks(&d, 10.0, 2), MEASURE_MARK_STEAL | MEASURE_MARK_LOAD);
-    assert_int_equal(measure_interference_marks(&d, 100.0, 1), 0); /* 0.5% stolen, 1% to others */
+    assert_int_equal(measure_interference_marks(&d, 100.0, 1), 0); /* 0.5% stolen, 1% used by others */
     d = (struct measure_interference){.other_s = 0.02, .steal_s = 0.02};
     assert_int_equal(measure_interference_marks(&d, 0.1, 2), 0); /* one tick a CPU may be rounding */
     d = (struct measure_interference){.major_faults = 1};
@@ -304,7 +304,7 @@ static void fingerprints_name_what_ran(void **state) {
     assert_int_equal(json_integer_value(json_object_get(machine, "sockets")), 2);
     assert_true(json_integer_value(json_object_get(machine, "memory_bytes")) == (json_int_t)1 << 40);
     assert_true(json_is_null(json_object_get(machine, "board")));
-    const json_t *quota = json_object_get(machine, "cpu_quota"); /* of this machine: none, or what it grants */
+    const json_t *quota = json_object_get(machine, "cpu_quota"); /* this machine's quota, or none */
     assert_true(json_is_null(quota) || json_real_value(json_object_get(quota, "cpus")) > 0);
     assert_string_equal(json_string_value(json_object_get(machine, "isa")), "ref");
     assert_string_equal(json_string_value(json_object_get(kernels, "gemm")), "openblas");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How many threads a rank takes of its mask and grants, what it says of that, and when it does not pin them. */
+ * A rank's number of threads by its mask and grants, its warnings, and when it does not pin. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +18,7 @@ enum { RANKS = 4 };
 static void gather_alike(struct comm *c, const void *mine, size_t bytes, void *all) {
     for (int i = 0; i < c->size; i++) memcpy((char *)all + (size_t)i * bytes, mine, bytes);
 }
-/* Of each two, one is like this one; the other differs in all that is compared. */
+/* Every second rank is like this one; the others differ in everything that is compared. */
 static void gather_halves(struct comm *c, const void *mine, size_t bytes, void *all) {
     gather_alike(c, mine, bytes, all);
     for (int i = 1; i < c->size; i += 2)
@@ -38,11 +38,11 @@ static const struct {
     {8, 1, 0, 0, 0, 1, 0, 0, 1, "OMP_NUM_THREADS",
      "OMP_NUM_THREADS leaves 7 of the 8 CPUs granted to this rank idle: pass --threads 8, or unset it", false},
     {8, 1, 0, 0, 0, 3, 0, 0, 3, "OMP_NUM_THREADS", "leaves 5 of the 8 CPUs", false},
-    {8, 1, 0, 0, 0, 4, 0, 0, 4, "OMP_NUM_THREADS", NULL, false}, /* half: one a core */
+    {8, 1, 0, 0, 0, 4, 0, 0, 4, "OMP_NUM_THREADS", NULL, false}, /* half: one on each core */
     {8, 4, 0, 0, 0, 1, 0, 0, 1, "OMP_NUM_THREADS", NULL, false},
     {8, 2, 0, 0, 0, 1, 0, 0, 1, "OMP_NUM_THREADS", "leaves 3 of the 4 CPUs", false},
     {8, 1, 0, 0, 0, 1, 0, 8, 8, "--threads", NULL, false},
-    {8, 1, 0, 0, 0, 8, 0, 1, 1, "--threads", NULL, false}, /* as asked: nothing to say */
+    {8, 1, 0, 0, 0, 8, 0, 1, 1, "--threads", NULL, false}, /* as asked: no warning */
     {8, 1, 0, 0, 0, 0, 2, 0, 2, "OMP_THREAD_LIMIT", "raise or unset", false},
     {8, 1, 0, 8, 1, 0, 0, 0, 1, "SLURM_CPUS_PER_TASK", "--cpus-per-task", false},
     {8, 1, 0, 1, 1, 0, 0, 0, 1, "SLURM_CPUS_ON_NODE", NULL, true}, /* the other jobs have the rest */
@@ -91,7 +91,7 @@ static void the_least_is_taken_and_named(void **state) {
     }
 }
 
-/* A mask and a group are shared by those in it alone; the node's allotment by all on it. */
+/* A mask and a group are shared only by their members; the node's allotment by all its ranks. */
 static void others_take_nothing(void **state) {
     (void)state;
     const struct comm_ops alike = {.all_gather = gather_alike}, halves = {.all_gather = gather_halves};
@@ -111,7 +111,7 @@ static void others_take_nothing(void **state) {
     }
 }
 
-/* Pinned where the CPUs are this rank's alone. */
+/* Pinned if the CPUs belong to this rank alone. */
 static void loose_threads_are_not_pinned(void **state) {
     (void)state;
     struct measure_placement p = {.threads = 1, .cpus = {.count = 1}, .loose = true};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The sampler against calls whose time is made up: how many make a sample, what their interval is, when it ends. */
+ * The sampler with calls of known duration: calls in a sample, the interval, and when sampling ends. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +14,7 @@
 
 enum { SAMPLES_MAX = 64, CALLS_MAX = 1 << 16 };
 
-/* Calls of call_s each, and what each loop of them takes beyond, by turns. */
+/* Calls take call_s each; loops take these times in addition, one after the other. */
 struct made_up {
     double call_s, beyond_s[4];
     int loops, last;
@@ -42,7 +42,7 @@ static struct measure_sampler sampler_of(struct made_up *m) {
                                     .samples_max = SAMPLES_MAX};
 }
 
-/* 24 samples fill the budget; a loop is a millisecond at least, and never longer than allowed. */
+/* 24 samples fill the budget; a loop takes at least a millisecond and has at most the allowed calls. */
 static void calibration(void **state) {
     (void)state;
     static const struct {
@@ -61,7 +61,7 @@ static void calibration(void **state) {
     }
 }
 
-/* Under a quota the best of three loops counts: it stopped the first. */
+/* Under a quota the best of three calibrations counts; the quota interrupted the first. */
 static void calibration_under_quota(void **state) {
     (void)state;
     struct made_up m = {.call_s = 0.002, .beyond_s = {0.1, 0.03, 0, 0.2}};
@@ -82,17 +82,17 @@ static void samples_settle(void **state) {
     assert_false(measure_sampler_narrow(&s, &t));
     for (int i = 0; i < 5; i++) measure_sampler_take(&s, &t);
     assert_true(fabs(t.call.median - 0.011) < 1e-12 && t.call.low == 0.01 && t.call.high == 0.012);
-    assert_false(measure_sampler_narrow(&s, &t)); /* +-9%, but of five */
+    assert_false(measure_sampler_narrow(&s, &t)); /* +-9%, but only five samples */
     measure_sampler_take(&s, &t);
     assert_true(measure_sampler_least(&s) == 6 && measure_sampler_narrow(&s, &t));
     m.beyond_s[2] = 0.5;
-    measure_sampler_take(&s, &t); /* all seven are needed for 95% */
+    measure_sampler_take(&s, &t); /* 95% needs all seven */
     assert_true(t.call.high == 0.015 && !measure_sampler_narrow(&s, &t));
     assert_true(t.samples.count == 7 && t.samples.seconds[6] == 1.5 && t.samples.marks[6] == 0);
     measure_samples_close(&t.samples);
 }
 
-/* A window of many loops is one sample, whose time is the clock's; the mean counts. */
+/* A window of many loops is one sample, timed by the clock; the mean counts. */
 static void windows_of_a_quota(void **state) {
     (void)state;
     struct made_up m = {.call_s = 0.0005, .lasts = true};
@@ -124,7 +124,7 @@ static void goes_on(void **state) {
     assert_false(measure_sampler_goes_on(&s, 1, 20, false));
     assert_true(measure_sampler_goes_on(&s, 19.9, 5, false)); /* beyond it for too few */
     assert_false(measure_sampler_goes_on(&s, 20, 5, false));
-    assert_false(measure_sampler_goes_on(&s, 0, SAMPLES_MAX, false)); /* never more than there is room for */
+    assert_false(measure_sampler_goes_on(&s, 0, SAMPLES_MAX, false)); /* never more than the capacity */
     s.quota_s = 0.1;
     assert_true(measure_sampler_goes_on(&s, 1, 2, false) && !measure_sampler_goes_on(&s, 1, 3, false));
 }

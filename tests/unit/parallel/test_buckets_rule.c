@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Exactly which messages the buckets send for given ranges, noted by a comm of two ranks that sends nothing. */
+ * The exact messages that buckets send for given ranges, recorded by a comm of two ranks that sends nothing. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,13 +26,13 @@ static void note_start(struct comm *c, float *x, int64_t n, struct comm_request 
 }
 static void note_wait(struct comm *c, struct comm_request *r) {
     (void)c;
-    assert_true(r->active); /* each is waited for once */
+    assert_true(r->active); /* each is waited for exactly once */
     r->active = false;
     in_flight--;
 }
 static const struct comm_ops noting = {.all_reduce_start = note_start, .wait = note_wait};
 
-/* Reports the ranges to buckets of `bucket` elements on `size` ranks; returns finish's word. */
+/* Reports the ranges to buckets of `bucket` elements on `size` ranks; returns what finish returns. */
 static bool report(int size, int64_t bucket, int count, const struct note *ranges) {
     struct comm w = {.ops = &noting, .size = size};
     struct parallel_buckets b;
@@ -86,7 +86,7 @@ static void a_range_missing_or_twice_is_noticed(void **state) {
     assert_false(report(1, 300, 0, NULL));
 }
 
-/* Every second element first: more stretches than are kept, and then more messages than requests. */
+/* Every second element first: more stretches than are kept, then more messages than requests. */
 static void many_small_stretches(void **state) {
     (void)state;
     static struct note ranges[TOTAL];

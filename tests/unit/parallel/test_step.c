@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * check: emulated
  *
- * The step and its engine: the learning rate's schedule and clipping by their formulas, accumulation, memory to the
- * byte, the same bits again, and probes that change nothing. */
+ * The training step: learning rate and clipping by their formulas, accumulation, memory to the byte, reproducible bits,
+ * and probes that change nothing. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -35,10 +35,10 @@ static void test_schedule(void **state) {
         int64_t step;
         double lr;
     } expected[] = {
-        {0, 6e-5}, /* a tenth of the way up */
+        {0, 6e-5}, /* a tenth of the warm-up */
         {4, 3e-4},
         {9, 6e-4},
-        {10, 6e-4},                                          /* the top, twice: warm-up's end, the cosine's start */
+        {10, 6e-4},                                          /* the top, twice: end of warm-up, start of the cosine */
         {260, 6e-5 + 5.4e-4 * (2 + 1.4142135623730951) / 4}, /* a quarter: (1 + cos 45 degrees) / 2 */
         {510, 3.3e-4},                                       /* half way down */
         {1010, 6e-5},
@@ -69,7 +69,7 @@ static struct plan_request odd_request(enum kernel_dtype dtype, int64_t micro, i
     return rig_request(&c, dtype, 19, micro, accumulation);
 }
 
-/* The norm is that of the gradient as it was, and AdamW gets the gradient scaled: so its first moment says. */
+/* The norm is the unclipped gradient's. AdamW gets the scaled gradient, as its first moment shows. */
 static void test_clipping_in_the_step(void **state) {
     (void)state;
     const struct plan_request q = odd_request(KERNEL_F32, 2, 1);
@@ -92,7 +92,7 @@ static void test_clipping_in_the_step(void **state) {
     rig_close(&r);
 }
 
-/* One global batch, cut in any way: the same loss and gradient within rounding. */
+/* One global batch in any micro-batches: the same loss and gradient within rounding. */
 static void test_accumulation(void **state) {
     (void)state;
     struct parallel_result whole, cut;
@@ -112,7 +112,7 @@ static void test_accumulation(void **state) {
     rig_close(&a), rig_close(&b);
 }
 
-/* What the plan says each arena takes is taken, to the byte. */
+/* Each arena uses exactly the bytes that the plan gives it. */
 static void test_memory(void **state) {
     (void)state;
     for (int dtype = 0; dtype < KERNEL_DTYPE_COUNT; dtype++) {
@@ -130,7 +130,7 @@ static void test_memory(void **state) {
     }
 }
 
-/* The same steps give the same bits; BF16 weights are the masters rounded; the phases add up to the step. */
+/* The same steps give the same bits. BF16 weights are the rounded masters. Phases add up to the step. */
 static void test_repeats(void **state) {
     (void)state;
     enum { STEPS = 3 };
@@ -159,7 +159,7 @@ static void test_repeats(void **state) {
     }
 }
 
-/* A probe does the work of a step's gradient and leaves weights and moments alone. */
+/* A probe does the work of a step's gradient and changes neither weights nor moments. */
 static void test_probes_change_nothing(void **state) {
     (void)state;
     enum { STEPS = 3 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The ledger is what runs: a kernel table and a comm that only count find its FLOPs and messages, exactly. */
+ * The ledger is what runs: a kernel table and a comm that only count find exactly its FLOPs and messages. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +16,7 @@
 #include "unit/support/counting.h"
 #include "unit/support/rig.h"
 
-/* The ranges that become final, into buckets whose comm only counts. */
+/* Reports the final ranges to buckets whose comm only counts. */
 struct sent {
     struct comm inner, world;
     struct comm_counter counter;
@@ -74,7 +74,7 @@ static void check_plan(const struct plan_request *request) {
     for (int i = 0; i < l.count; i++) {
         const struct plan_op *op = &l.ops[i];
         if (op->kind == PLAN_PASS || op->kind == PLAN_MESSAGE) continue;
-        double planned = 0; /* different operations may have one shape */
+        double planned = 0; /* different operations may have the same shape */
         for (int j = 0; j < l.count; j++) {
             struct plan_op other = l.ops[j];
             if (other.kind == op->kind && other.m == op->m && other.n == op->n && other.k == op->k &&
@@ -87,8 +87,8 @@ static void check_plan(const struct plan_request *request) {
     }
     assert_true(shapes > 0);
     assert_true(c.flop == l.matmul_flop + l.attention_flop);
-    assert_true((double)s.counter.op[COMM_SUM_START].calls == l.messages);
-    assert_true((double)s.counter.op[COMM_SUM_START].bytes == l.message_bytes);
+    assert_true((double)s.counter.op[COMM_ALL_REDUCE_START].calls == l.messages);
+    assert_true((double)s.counter.op[COMM_ALL_REDUCE_START].bytes == l.message_bytes);
 }
 
 static void ledger_is_what_runs(void **state) {
@@ -108,7 +108,7 @@ static void ledger_is_what_runs(void **state) {
              .layout = plan_layout_data_parallel(4, 1),
              .global_batch = 8,
              .threads = 1},
-            /* a rest in the head's chunks, accumulation, buckets smaller and larger than a layer */
+            /* a remainder in the head's chunks, accumulation, and buckets smaller and larger than a layer */
             {.config = rig_config(3, 48, 3, 101, 64),
              .dtype = d,
              .seq = 37,
@@ -136,7 +136,8 @@ static void ledger_is_what_runs(void **state) {
     }
 }
 
-/* And of every family: a window within the sequence, fewer key heads, narrow heads, a rest in the head's chunks. */
+/* The same for every family: a window shorter than the sequence, fewer key heads, narrow heads, a remainder in the
+ * head's chunks. */
 static void ledger_of_every_family(void **state) {
     (void)state;
     for (int f = 0; f < RIG_FAMILIES; f++)

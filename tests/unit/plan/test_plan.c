@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The plan and its ledger: literals worked out by hand, requests that are refused, and what is said to fit. */
+ * The plan and its ledger: literals worked out by hand, refused requests, and suggestions that fit. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -31,7 +31,7 @@ static void literals_by_hand(void **state) {
                                    .threads = 2};
     assert_int_equal(plan_make(&plan, &r, &e), BASE_OK);
     l = plan.ledger;
-    /* 6 FLOP a token and matmul weight: 12 layers of 12 width^2, and the head */
+    /* 6 FLOP for each token and matmul weight: 12 layers of 12 width^2, and the head */
     assert_true(l.matmul_flop == 6.0 * 1024 * (12 * 12 * 768.0 * 768 + 50257 * 768.0));
     /* 12 layers, 4 sequences: 6 matmuls of 2 * 256^2 * 768, half the square */
     assert_true(l.attention_flop == 12 * 4 * 6 * (2.0 * 256 * 256 * 768) / 2);
@@ -60,9 +60,9 @@ static void ledger_of(struct plan *plan, struct plan_ledger *l, const struct pla
     *l = plan->ledger;
 }
 
-/* One layer of Mistral 7B on 2,048 tokens T: each matmul is 2 T in out FLOP, three of them a step.
- * qkv 4096 x (32 + 2*8) 128, projection 4096 x 4096, gate and value 4096 x 28672, down 14336 x 4096, head 4096 x 32000.
- * Attention: six matmuls of 2 T^2 128 in each of 32 heads, half the square; the window of 4096 is never reached. */
+/* One layer of Mistral 7B on 2,048 tokens T. Each matmul is 2 T in out FLOP, with three of them in a step. qkv 4096 x
+ * (32 + 2*8) 128, projection 4096 x 4096, gate and value 4096 x 28672, down 14336 x 4096, head 4096 x 32000. Attention:
+ * six matmuls of 2 T^2 128 in each of 32 heads, over half the square. The window of 4096 is never reached. */
 static void mistral_by_hand(void **state) {
     (void)state;
     struct plan plan;
@@ -77,8 +77,8 @@ static void mistral_by_hand(void **state) {
     assert_true(fabs(l.model_flop / 1e12 - 4.39375) < 1e-5);
 }
 
-/* The same on 8,192 tokens: a query sees 4096 keys at most, so that of the half square a band is left, S w - w^2/2 =
- * 8192 4096 - 4096^2 / 2 = 25165824 of 33554432. */
+/* The same on 8,192 tokens. A query sees at most 4096 keys, so a band of the half square is left: S w - w^2/2 = 8192
+ * 4096 - 4096^2 / 2 = 25165824 of 33554432. */
 static void window_by_hand(void **state) {
     (void)state;
     struct plan plan;
@@ -96,7 +96,7 @@ static void window_by_hand(void **state) {
     assert_true(l.attention_flop == 6.0 * 32 * 2 * 8191.5 * 128);
 }
 
-/* A slice says what the whole model would take. */
+/* A slice reports the FLOP of the whole model. */
 static void slice_knows_the_whole(void **state) {
     (void)state;
     for (int f = 0; f < RIG_FAMILIES; f++) {
@@ -136,7 +136,7 @@ static void bad_requests(void **state) {
     }
 }
 
-/* A layout that training has not is refused, not run as another. */
+/* A layout that training does not support is refused, not replaced. */
 static void layouts_refused(void **state) {
     (void)state;
     const struct plan_layout usual = plan_layout_data_parallel(2, 1);
@@ -157,7 +157,7 @@ static void layouts_refused(void **state) {
     }
 }
 
-/* What is said to fit does: the message's own --mbs and --layers, planned again. */
+/* What a message says would fit does fit: plans its --mbs and --layers again. */
 static void what_would_fit_fits(void **state) {
     (void)state;
     struct plan_request r = {.config = gpt2_124m(),

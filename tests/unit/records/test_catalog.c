@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Names of the catalogue: what is a path, what is found, and what is listed where nothing is. */
+ * Names of the catalogue: which are paths, which are found, and what is listed if none matches. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

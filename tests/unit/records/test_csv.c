@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Tables: quoting, line numbers, and what is refused with its place. */
+ * CSV tables: quoting, line numbers, and refusals that name their place. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -84,7 +84,7 @@ static void damage_is_placed(void **state) {
     refused(NULL, "No such file");
 }
 
-/* A row of another width does not refuse the others. */
+/* A row of the wrong width does not affect the others. */
 static void rows_have_faults(void **state) {
     (void)state;
     struct record_csv c;
@@ -130,7 +130,7 @@ static void separators_are_told(void **state) {
 
 enum { NOT = -1 }; /* refused */
 
-/* The figure in a table of this separator whose other cell is `beside`. */
+/* Reads the figure from a table with this separator whose other cell is `beside`. */
 static double figure(char separator, const char *beside, const char *text, struct base_error *e) {
     char table[256];
     struct record_csv c;
@@ -160,7 +160,7 @@ static void figures_of_languages(void **state) {
         {',', "", "0,125", 0.125},
         {';', "", "9,7", 9.7},
         {';', "", "9.7", 9.7},
-        {';', "", "1,234", 1.234}, /* semicolons are what stands for commas that begin decimals */
+        {';', "", "1,234", 1.234}, /* semicolons are used if commas begin decimals */
         {';', "", "1.234", NOT},
         {';', "2,5", "1.234", NOT},
         {';', "2.5", "1.234", 1.234},

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a record holds is found by its path, missing or of another type is told apart from there, and a line that is
- * wrong is named. */
+ * Values of a record are found by path. Missing values differ from those of another type, and a wrong line is named. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Records survive torn lines, full disks and many writers; places that cannot be written are refused in one line. */
+ * Records survive torn lines, full disks and many writers. Paths that cannot be written are refused in one line. */
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
@@ -88,7 +88,7 @@ static void records_come_back_in_order(void **state) {
     assert_int_equal(seen.count, 2);
 }
 
-static void torn_lines_are_mended(void **state) {
+static void torn_lines_are_repaired(void **state) {
     (void)state;
     const char *path = in_folder("torn");
     struct seen seen = {0};
@@ -110,7 +110,7 @@ static void torn_lines_are_mended(void **state) {
     assert_content(path, "{\"n\":4}\n");
 }
 
-/* A last line without its newline that no record begins with is somebody's text: refused, and left as it is */
+/* An unfinished last line that does not start like a record is someone's text: refused and unchanged */
 static void other_peoples_lines_are_left(void **state) {
     (void)state;
     const char *path = in_folder("notes");
@@ -121,7 +121,7 @@ static void other_peoples_lines_are_left(void **state) {
     assert_content(path, "to whom it may concern");
 }
 
-/* A torn line longer than the block that is searched for its beginning */
+/* A torn line longer than the block in which its beginning is searched */
 static void long_torn_lines_too(void **state) {
     (void)state;
     const char *path = in_folder("long");
@@ -180,7 +180,7 @@ static void many_writers_keep_every_line(void **state) {
     assert_int_equal(seen.count, WRITERS * EACH);
 }
 
-/* Whoever holds the lock may be mending the file: nothing is appended meanwhile. A slow child passes wrongly, a right
+/* The lock's holder may be repairing the file, so others must not append. A slow child may pass by mistake; a correct
  * one never fails. */
 static void writers_wait_for_the_lock(void **state) {
     (void)state;
@@ -191,7 +191,7 @@ static void writers_wait_for_the_lock(void **state) {
     fflush(NULL);
     pid_t child = fork();
     if (child == 0) {
-        fclose(holder); /* the lock goes with its last descriptor: the parent's */
+        fclose(holder); /* the lock ends with its last descriptor, the parent's */
         _exit(append_number(path, 2, NULL));
     }
     usleep(50000);
@@ -205,7 +205,7 @@ static void writers_wait_for_the_lock(void **state) {
     assert_content(path, "{\"n\":1}\n{\"n\":2}\n");
 }
 
-/* A limit on the file's size stops a write half way, as a full disk does */
+/* A limit on the file's size interrupts a write, as a full disk does */
 static void full_disks_leave_the_file_as_it_was(void **state) {
     (void)state;
     const char *path = in_folder("full");
@@ -251,7 +251,7 @@ static void good_places_are_accepted(void **state) {
     assert_false(is_there("a-name-alone-is-never-made"));
 }
 
-/* Asking leaves no trace: neither folders nor a younger folder above them. */
+/* Asking leaves no trace: no folder is created, and none above has a newer time. */
 static void asking_makes_nothing(void **state) {
     (void)state;
     struct stat before, after;
@@ -270,7 +270,7 @@ static void asking_makes_nothing(void **state) {
     assert_int_equal(record_ask(longer, NULL), BASE_USAGE);
 }
 
-/* Tried or only asked: the same refusal. */
+/* Trying and asking give the same refusal. */
 static void assert_refused(const char *path, const char *why) {
     struct base_error e = {0};
     assert_int_equal(record_ask(path, &e), BASE_USAGE);
@@ -388,7 +388,7 @@ static void json_files_say_where_they_are_wrong(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(records_come_back_in_order),
-        cmocka_unit_test(torn_lines_are_mended),
+        cmocka_unit_test(torn_lines_are_repaired),
         cmocka_unit_test(long_torn_lines_too),
         cmocka_unit_test(other_peoples_lines_are_left),
         cmocka_unit_test(bad_lines_are_named),
