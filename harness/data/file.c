@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What every format shares: the check of each token, samples. Little-endian, as the formats are. */
+ * What all formats share: the check of each token, and samples. Files are little-endian. */
 #include "data/file.h"
 
 #include <stdio.h>
@@ -11,8 +11,8 @@
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "token files are mapped as they are");
 
-/* Always inlined, so that a constant width leaves a plain load. What 32 bits do not hold becomes their largest
- * number, which is no token either: a vocabulary ends below it. */
+/* Always inlined, so that a constant width becomes a plain load. A token that 32 bits cannot hold becomes their largest
+ * value, which every vocabulary excludes. */
 static inline __attribute__((always_inline)) uint32_t token_load(const void *tokens, int width, int64_t i) {
     if (width == 8) {
         uint64_t token = ((const uint64_t *)tokens)[i];
@@ -23,7 +23,7 @@ static inline __attribute__((always_inline)) uint32_t token_load(const void *tok
                         : ((const uint32_t *)tokens)[i];
 }
 
-/* As it was written, for reports; *negative tells a sign. */
+/* The token as the file has it, for messages. *negative: it is below zero. */
 static void token_text(const struct data_file *f, int64_t i, char text[24], bool *negative) {
     if (f->is_signed) {
         const int64_t value = f->width == 2   ? ((const int16_t *)f->tokens)[i]
@@ -55,8 +55,8 @@ static uint32_t range_max(const struct data_file *f, int64_t first, int64_t end)
                            : range_max_of(f->tokens, 8, first, end);
 }
 
-/* The first of tokens first .. end-1 that, read without a sign, is not below limit; `end` when all are. Blocks of 64 Ki
- * tokens: the maximum of a block is found with vectors, and only a block that fails is looked through. */
+/* The first of tokens first .. end-1 that, read as unsigned, is >= limit; `end`: none. Finds the maximum of each block
+ * of 64 Ki tokens with vectors, and searches only a block that fails. */
 static int64_t scan_bad(const struct data_file *f, int64_t limit, int64_t first, int64_t end) {
     const int64_t block = 65536;
     for (int64_t at = first, next; at < end; at = next) {
@@ -77,8 +77,8 @@ void data_file_share(const struct data_options *o, int64_t count, int64_t *first
 static int vocab_check(const struct data_file *f, const struct data_options *o, struct base_error *e) {
     int64_t first, end;
     data_file_share(o, f->count, &first, &end);
-    /* Read without a sign, a negative token is at least half of what its width holds, which in 4 bytes and more
-     * is above any vocabulary. */
+    /* Read as unsigned, a negative token is at least half of its type's range. In 4 bytes and more that exceeds any
+     * vocabulary. */
     int64_t values = f->width < 4 ? (int64_t)1 << (8 * f->width - f->is_signed) : INT64_MAX;
     bool all_good = o->vocab >= values && !f->is_signed;
     int64_t bad = all_good ? end : scan_bad(f, o->vocab < values ? o->vocab : values, first, end);
@@ -126,7 +126,7 @@ __extension__ typedef unsigned __int128 wide;
 void data_file_sample(const struct data_file *file, uint64_t seed, uint64_t sample, int64_t seq,
                       int32_t *restrict inputs, int32_t *restrict targets) {
     uint64_t word = base_random_u64(seed, data_sample_stream(sample), data_sample_index(sample, 0));
-    int64_t start = (int64_t)((wide)word * (uint64_t)(file->count - seq) >> 64); /* uniform to count / 2^64 */
+    int64_t start = (int64_t)((wide)word * (uint64_t)(file->count - seq) >> 64); /* uniform within count / 2^64 */
     for (int64_t t = 0; t <= seq; t++) {
         int32_t x = (int32_t)token_load(file->tokens, file->width, start + t);
         if (t < seq) inputs[t] = x;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The signatures: those of fixed bytes as a table, those that are a relation between fields as functions. Sources: the
- * formats' own specifications and file(1); llm.c's train_gpt2.py, train_llama3.py and data_common.py; fairseq's and
- * Megatron-LM's indexed_dataset.py; LitGPT's packed_dataset.py; the writers of LitData and MosaicML streaming. */
+ * The signatures: fixed bytes are a table, relations between fields are functions. Sources: the formats' specifications
+ * and file(1); llm.c's train_gpt2.py, train_llama3.py and data_common.py; fairseq's and Megatron-LM's
+ * indexed_dataset.py; LitGPT's packed_dataset.py; the writers of LitData and MosaicML streaming. */
 #include "data/foreign.h"
 
 #include <stdbool.h>
@@ -11,7 +11,7 @@
 
 #include "data/text.h"
 
-#define UNPACK "unpack it and give what it holds"
+#define UNPACK "unpack it and give a file from it"
 #define EXPORT "write its tokens as raw uint16 or uint32, or its texts as one plain text, and give that"
 #define NO_DATA "give a file of tokens or a plain text"
 #define ARRAY "write the array's tokens with tofile(), as uint16 or uint32, and give that with --data-format"
@@ -20,7 +20,7 @@ static const struct signature {
     size_t at;
     const char *bytes;
     size_t count;
-    bool text; /* also of a file that is text throughout; a text may begin with the words of all others */
+    bool text; /* applies to text files too; a text may begin like any of the others */
     struct data_foreign foreign;
 } signatures[] = {
 #define AT(at, bytes, name, cure)                                                                                      \
@@ -35,7 +35,7 @@ static const struct signature {
             name, cure                                                                                                 \
         }                                                                                                              \
     }
-    AT(0, "PK\3\4", "a zip archive (.npz, .pt and .docx are such)", UNPACK),
+    AT(0, "PK\3\4", "a zip archive (as .npz, .pt and .docx are)", UNPACK),
     AT(0, "PK\5\6", "an empty zip archive", NO_DATA),
     AT(0, "PK\7\x8", "a zip archive in parts", UNPACK),
     AT(0, "\x1f\x8b\x8", "a gzip file", UNPACK),
@@ -71,10 +71,11 @@ static const struct signature {
     AT(0, "\x8a\xd8\x34\x01", "llm.c's evaluation data (magic 20240522 at byte 0)", NO_DATA),
     AT(0, "\xa3\xd9\x34\x01", "llm.c's Llama 3 weights (magic 20240803 at byte 0)", NO_DATA),
     AT(0, "\xa4\xd9\x34\x01", "llm.c's Llama 3 state (magic 20240804 at byte 0)", NO_DATA),
-    AT(0, "\x01\x34\xd8\x88", "llm.c tokens of a big-endian machine", "write them anew, little-endian"),
-    AT(0, "\x01\x34\xd9\xa1", "llm.c tokens of a big-endian machine", "write them anew, little-endian"),
-    AT(0, "MMIDIDX\0\0", "an index (MMIDIDX)", "name it PREFIX.idx beside its tokens PREFIX.bin and give PREFIX"),
-    AT(0, "TNTIDX\0\0", "an index (TNTIDX)", "write the dataset anew with --dataset-impl mmap and give its prefix"),
+    AT(0, "\x01\x34\xd8\x88", "llm.c tokens of a big-endian machine", "write them again as little-endian"),
+    AT(0, "\x01\x34\xd9\xa1", "llm.c tokens of a big-endian machine", "write them again as little-endian"),
+    AT(0, "MMIDIDX\0\0", "an index (MMIDIDX)",
+       "name it PREFIX.idx, put the tokens PREFIX.bin in the same folder, and give PREFIX"),
+    AT(0, "TNTIDX\0\0", "an index (TNTIDX)", "write the dataset again with --dataset-impl mmap and give its prefix"),
     TEXT("%PDF-", "a PDF", NO_DATA),
     AT(0, "\x89PNG\r\n", "an image (PNG)", NO_DATA),
     AT(0, "\xff\xd8\xff", "an image (JPEG)", NO_DATA),
@@ -86,7 +87,7 @@ static const struct signature {
     AT(0, "fLaC", "a sound (FLAC)", NO_DATA),
     AT(4, "ftyp", "a film (MP4)", NO_DATA),
     AT(0, "\x1a\x45\xdf\xa3", "a film (Matroska)", NO_DATA),
-    AT(0, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "a document of an older office", NO_DATA),
+    AT(0, "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office document", NO_DATA),
     AT(0,
        "\x7f"
        "ELF",
@@ -107,7 +108,7 @@ static uint32_t u32_at(const struct data_map *map, size_t at) {
     return x;
 }
 
-/* Proto 4 and 5 begin with a frame, 2 and 3 with what makes an object; all end in '.'. */
+/* Protocols 4 and 5 begin with a frame, 2 and 3 with an opcode that makes an object. All end in '.'. */
 static bool is_pickle(const struct data_map *map) {
     const unsigned char *b = map->bytes;
     if (map->size < 4 || b[0] != 0x80 || b[1] < 2 || b[1] > 5 || b[map->size - 1] != '.') return false;
@@ -120,14 +121,14 @@ static bool is_arrow_stream(const struct data_map *map) {
     return metadata && metadata % 8 == 0 && metadata < map->size;
 }
 
-/* The length of the header, then its JSON. */
+/* The header's length, then the header's JSON. */
 static bool is_safetensors(const struct data_map *map) {
     const char *b = map->bytes;
     return map->size > 10 && !u32_at(map, 4) && u32_at(map, 0) <= map->size - 8 && u32_at(map, 0) >= 2 && b[8] == '{' &&
            (b[9] == '"' || b[9] == '}');
 }
 
-/* n, then n + 1 offsets, the last of which is the file's end. */
+/* n, then n + 1 offsets; the last is the file's size. */
 static bool is_chunk(const struct data_map *map) {
     if (map->size < 12) return false;
     const uint64_t n = u32_at(map, 0), last = 4 + 4 * n;

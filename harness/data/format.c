@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The formats by name, and how one of them is settled on. */
+ * The table of formats, and how "auto" chooses one. Each format has its own file. */
 #include "data/format.h"
 
 #include <string.h>
@@ -13,11 +13,11 @@
 
 enum kind { TEXT, LLMC, RAW, MEGATRON };
 
-/* Every format that --data-format can name; DATA_FORMATS lists them for people. */
+/* Every value of --data-format except auto. DATA_FORMATS lists them for messages. */
 static const struct format {
     const char *name;
     enum kind kind;
-    int width; /* of a token that has one whatever the file says */
+    int width; /* of a token; 0: the file says */
     const char *title;
 } formats[] = {
     {"text", TEXT, 1, NULL},
@@ -40,7 +40,7 @@ static bool ends_in_bin(const char *path) {
     return n >= 4 && !strcmp(path + n - 4, ".bin");
 }
 
-/* What the file says of itself, and what an index beside it says, must not contradict the format asked (NULL: none). */
+/* Neither the file nor an index next to it may contradict the named format (NULL: none named). */
 static int contradiction_check(const struct data_file *f, const struct data_options *o, const struct format *asked,
                                const struct data_index *index, struct base_error *e) {
     const struct data_foreign *foreign = data_foreign_find(&f->map);
@@ -49,11 +49,11 @@ static int contradiction_check(const struct data_file *f, const struct data_opti
     if (data_llmc_is(&f->map))
         return base_fail(
             e, BASE_USAGE,
-            "data file '%s': begins as llm.c's tokens do, which --data-format %s contradicts; leave the flag out",
+            "data file '%s': begins like llm.c's tokens, which --data-format %s contradicts; leave the flag out",
             o->path, asked->name);
     if (index->width && index->width != asked->width)
         return base_fail(e, BASE_USAGE,
-                         "data file '%s': the index beside it says that a token takes %d bytes, which --data-format "
+                         "data file '%s': the index next to it says that a token takes %d bytes, which --data-format "
                          "%s contradicts; leave the flag out",
                          o->path, index->width, asked->name);
     return BASE_OK;
@@ -72,7 +72,7 @@ int data_format_open(struct data_file *f, const struct data_options *o, struct b
     if (!code) code = contradiction_check(f, o, format, &index, e);
     if (code) return code;
     if (!stated) format = format_named(data_llmc_is(&f->map) ? "llmc" : ends_in_bin(o->path) ? "nanogpt" : "text");
-    if (!stated && format->kind != LLMC && index.found) { /* nobody knows what it says of these tokens */
+    if (!stated && format->kind != LLMC && index.found) { /* an unknown index: let its reader report it */
         data_file_close(f);
         return data_megatron_open(f, o, e);
     }

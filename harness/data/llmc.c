@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * llm.c's header and what follows it, held against each other. */
+ * Checks llm.c's header against the size of the file. */
 #include "data/llmc.h"
 
 #include <string.h>
@@ -31,7 +31,7 @@ int data_llmc_read(struct data_file *f, const struct data_options *o, struct bas
     if (f->map.size < HEADER_BYTES)
         return base_fail(
             e, BASE_USAGE,
-            "data file '%s': %zu bytes, shorter than the %d of an llm.c header; it was cut, or has another "
+            "data file '%s': %zu bytes, shorter than the %d of an llm.c header; it was truncated, or has another "
             "format (%s)",
             path, f->map.size, HEADER_BYTES, DATA_FORMATS);
     const int32_t *header = f->map.bytes;
@@ -45,12 +45,12 @@ int data_llmc_read(struct data_file *f, const struct data_options *o, struct bas
     if (header[1] != known->version)
         return base_fail(
             e, BASE_USAGE,
-            "data file '%s': version %d at byte 4, only version %d is known for magic %d; write the file anew", path,
+            "data file '%s': version %d at byte 4, only version %d is known for magic %d; write the file again", path,
             header[1], known->version, known->magic);
     if ((int64_t)f->map.size - HEADER_BYTES != (int64_t)header[2] * known->width)
         return base_fail(e, BASE_USAGE,
                          "data file '%s': the header at byte 8 says %d tokens of %d bytes, but %zu bytes follow it; it "
-                         "was cut or damaged: copy or write it anew",
+                         "was truncated or damaged: copy or write it again",
                          path, header[2], known->width, f->map.size - HEADER_BYTES);
     f->tokens = header + HEADER_INTS;
     f->count = header[2];

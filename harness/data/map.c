@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See map.h. A file that shrinks while it is mapped is beyond this: reading it then ends the process (SIGBUS). */
+ * Opens, checks and maps. A file that is truncated while it is mapped ends the process (SIGBUS). */
 #include "data/map.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Opens a plain file without waiting on what is none (a FIFO without a writer, a terminal). */
+/* O_NONBLOCK and O_NOCTTY: a FIFO without a writer or a terminal must not block or take over. */
 static int plain_open(const char *path, const char *fix, int *fd, size_t *size, struct base_error *e) {
     int file = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (file < 0) return base_fail(e, BASE_USAGE, "file '%s': cannot be opened: %s; %s", path, strerror(errno), fix);

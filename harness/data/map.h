@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A plain file mapped read only. Every fault in getting at it is worded here; what its bytes mean is not known. */
+ * Maps a plain file read-only. All messages about opening a file are here. Knows nothing of its content. */
 #ifndef TOISE_DATA_MAP_H
 #define TOISE_DATA_MAP_H
 
@@ -13,7 +13,7 @@ struct data_map {
     size_t size;
 };
 
-/* Never waits (a FIFO, a terminal). `fix` ends the message: what to give instead. */
+/* Never waits, even on a FIFO or terminal. `fix` ends the message: what to give instead. */
 int data_map_open(struct data_map *map, const char *path, const char *fix, struct base_error *e);
 void data_map_close(struct data_map *map);
 

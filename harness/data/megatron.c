@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The index, little-endian and unaligned: magic[9], u64 version, u8 dtype, u64 sequences, u64 documents, then
- * int32 size[sequences] in tokens, int64 pointer[sequences] in bytes of PREFIX.bin, int64 document[documents].
- * Documents do not move tokens, so only their room is checked. fairseq's has neither documents nor their number. */
+ * The index is little-endian and unaligned: magic[9], u64 version, u8 dtype, u64 sequences, u64 documents, then int32
+ * size[sequences] in tokens, int64 pointer[sequences] in bytes of PREFIX.bin, int64 document[documents]. Documents do
+ * not move tokens, so only their size is checked. fairseq's index lacks documents and their number. */
 #include "data/megatron.h"
 
 #include <errno.h>
@@ -19,10 +19,10 @@ static const char MAGIC[9] = "MMIDIDX\0", OLDER_MAGIC[8] = "TNTIDX\0",
                   FIX[] = "a Megatron dataset is PREFIX.idx and PREFIX.bin, both readable";
 
 enum { VERSION_AT = 9, DTYPE_AT = 17, SEQUENCES_AT = 18, DOCUMENTS_AT = 26, HEADER_BYTES = 34 };
-enum { OLDER_WIDTH_AT = 24, OLDER_BYTES = 32 }; /* u64 bytes of a token, after magic, version and dtype */
+enum { OLDER_WIDTH_AT = 24, OLDER_BYTES = 32 }; /* u64 bytes per token, after magic, version and dtype */
 enum { SIZE_BYTES = 4, POINTER_BYTES = 8, SEQUENCE_BYTES = SIZE_BYTES + POINTER_BYTES, DOCUMENT_BYTES = 8 };
 
-/* By code, of which Megatron has those to 8, DeepSpeed and fairseq all; those of width 0 are not read. */
+/* Indexed by code: Megatron has codes up to 8, DeepSpeed and fairseq all. Width 0 is refused. */
 static const struct dtype {
     const char *name;
     int width;
@@ -33,7 +33,7 @@ static const struct dtype {
     {"uint16", 2, false},  {"uint32", 4, false}, {"uint64", 8, false},
 };
 
-/* A name that does not fit is longer than any that can be opened. */
+/* A truncated name is longer than any path that can be opened. */
 struct pair {
     char index[PATH_MAX + 8], tokens[PATH_MAX + 8];
 };
@@ -54,7 +54,7 @@ static void pair_name(struct pair *pair, const char *path) {
 struct index {
     struct data_map map;
     const struct dtype *dtype;
-    uint64_t sequences, sizes_at; /* their number; where the size of the first one lies */
+    uint64_t sequences, sizes_at; /* their number; offset of the first size */
 };
 
 static bool has_magic(const struct data_map *map, const void *magic, size_t size) {
@@ -105,34 +105,37 @@ void data_index_look(struct data_index *index, const char *path) {
 static int magic_check(const struct data_map *map, const struct pair *pair, struct base_error *e) {
     if (has_magic(map, OLDER_MAGIC, sizeof OLDER_MAGIC))
         return base_fail(e, BASE_USAGE,
-                         "data file '%s': an index of the older kind (TNTIDX, of fairseq, DeepSpeed and the first "
-                         "Megatron), which is not read; write the dataset anew with --dataset-impl mmap",
+                         "data file '%s': an index of the old format (TNTIDX, of fairseq, DeepSpeed and early "
+                         "Megatron), which toise cannot read; write the dataset again with --dataset-impl mmap",
                          pair->index);
     if (map->size < HEADER_BYTES)
-        return base_fail(e, BASE_USAGE,
-                         "data file '%s': %zu bytes, shorter than the %d of a Megatron index's header; it was cut, or "
-                         "is no such index",
-                         pair->index, map->size, HEADER_BYTES);
+        return base_fail(
+            e, BASE_USAGE,
+            "data file '%s': %zu bytes, shorter than the %d of a Megatron index's header; it was truncated, or "
+            "is not such an index",
+            pair->index, map->size, HEADER_BYTES);
     const struct data_foreign *foreign = has_magic(map, MAGIC, sizeof MAGIC) ? NULL : data_foreign_find(map);
     if (foreign)
         return base_fail(e, BASE_USAGE, "data file '%s': is %s; %s", pair->index, foreign->name, foreign->cure);
     if (!has_magic(map, MAGIC, sizeof MAGIC))
         return base_fail(e, BASE_USAGE,
                          "data file '%s': its first 9 bytes are not the magic of a Megatron index (MMIDIDX); write it "
-                         "anew, or if it has nothing to do with '%s' say what that is with --data-format (%s)",
+                         "again, or if it does not belong to '%s' give that file's format with --data-format (%s)",
                          pair->index, pair->tokens, DATA_FORMATS);
     const uint64_t version = u64_at(map, VERSION_AT);
     if (version == UINT64_C(1) << 56)
         return base_fail(e, BASE_USAGE,
-                         "data file '%s': of a big-endian machine; write the dataset anew, little-endian", pair->index);
+                         "data file '%s': from a big-endian machine; write the dataset again as little-endian",
+                         pair->index);
     if (version != 1)
         return base_fail(e, BASE_USAGE,
-                         "data file '%s': version %llu at byte %d, only version 1 is known; write the dataset anew",
+                         "data file '%s': version %llu at byte %d, only version 1 is known; write the dataset again",
                          pair->index, (unsigned long long)version, VERSION_AT);
     return BASE_OK;
 }
 
-/* fairseq's goes on with the sizes where Megatron's has the number of documents: its length and first pointers tell. */
+/* fairseq's index has sizes where Megatron's has the number of documents. Its length and first pointers show which it
+ * is. */
 static bool is_fairseq(const struct index *index) {
     const struct index i = {.map = index->map, .sequences = index->sequences, .sizes_at = DOCUMENTS_AT};
     const uint64_t rest = i.map.size - DOCUMENTS_AT, n = i.sequences;
@@ -140,7 +143,7 @@ static bool is_fairseq(const struct index *index) {
     return n == 1 || pointer_at(&i, 1) == (uint64_t)size_at(&i, 0) * (uint64_t)index->dtype->width;
 }
 
-/* What the header says holds together; the index is then of use. */
+/* Checks that the header agrees with the index's size. */
 static int header_check(struct index *index, const struct pair *pair, struct base_error *e) {
     const struct data_map *map = &index->map;
     int code = magic_check(map, pair, e);
@@ -164,17 +167,17 @@ static int header_check(struct index *index, const struct pair *pair, struct bas
     if (fits && n && needed + n == rest)
         return base_fail(
             e, BASE_USAGE,
-            "data file '%s': of a multimodal dataset (%llu modes at its end); give the dataset of its text",
+            "data file '%s': the index of a multimodal dataset (%llu modes at its end); give a dataset of text only",
             pair->index, (unsigned long long)n);
     return base_fail(e, BASE_USAGE,
                      "data file '%s': the header at byte %d says %llu sequences of %d bytes and %llu documents of "
-                     "%d, but %llu bytes follow it; it was cut or damaged: copy or write it anew",
+                     "%d, but %llu bytes follow it; it was truncated or damaged: copy or write it again",
                      pair->index, SEQUENCES_AT, (unsigned long long)n, SEQUENCE_BYTES, (unsigned long long)documents,
                      DOCUMENT_BYTES, (unsigned long long)rest);
 }
 
-/* Sequences first .. end-1 each lie where the one before ended, from the first byte of PREFIX.bin to its last.
- * The difference wraps only where a pointer is above `bytes`, which is refused in that sequence's turn. */
+/* Each of sequences first .. end-1 must begin where the one before ended, from the first byte of PREFIX.bin to the
+ * last. The difference wraps only if a pointer exceeds `bytes`; that sequence is refused when its turn comes. */
 static int sequences_check(const struct index *index, const struct pair *pair, uint64_t bytes, uint64_t first,
                            uint64_t end, struct base_error *e) {
     const int width = index->dtype->width;
@@ -185,21 +188,21 @@ static int sequences_check(const struct index *index, const struct pair *pair, u
         if (i == 0 && start)
             return base_fail(e, BASE_USAGE,
                              "data file '%s': sequence 0 begins at byte %lld of '%s', not at 0; the index is damaged, "
-                             "or the two do not belong together: copy or write both anew",
+                             "or the two do not belong together: copy or write both again",
                              pair->index, (long long)start, pair->tokens);
         if (size < 0 || start > bytes || next - start != (uint64_t)size * (uint64_t)width)
             return base_fail(
                 e, BASE_USAGE,
                 "data file '%s': sequence %llu has %d tokens of %d bytes from byte %lld of '%s', but %s at "
                 "byte %lld; the index is damaged, or the two do not belong together: copy or write both "
-                "anew",
+                "again",
                 pair->index, (unsigned long long)i, size, width, (long long)start, pair->tokens,
-                last ? "that ends" : "the next begins", (long long)next);
+                last ? "the file ends" : "the next begins", (long long)next);
     }
     return BASE_OK;
 }
 
-/* The tokens are mapped and agree with the index. */
+/* Maps the tokens if they agree with the index. */
 static int tokens_open(struct data_file *file, struct index *index, const struct pair *pair,
                        const struct data_options *options, struct base_error *e) {
     int64_t first, end;
@@ -210,11 +213,11 @@ static int tokens_open(struct data_file *file, struct index *index, const struct
     data_file_share(options, (int64_t)index->sequences, &first, &end);
     if (!index->sequences)
         code = base_fail(e, BASE_USAGE,
-                         "data file '%s': it has 0 sequences, but '%s' has %zu bytes; copy or write both anew",
+                         "data file '%s': it has 0 sequences, but '%s' has %zu bytes; copy or write both again",
                          pair->index, pair->tokens, map.size);
     else
         code = sequences_check(index, pair, map.size, (uint64_t)first, (uint64_t)end, e);
-    const struct data_foreign *foreign = code ? data_foreign_find(&map) : NULL; /* why they disagree */
+    const struct data_foreign *foreign = code ? data_foreign_find(&map) : NULL; /* a better reason */
     if (foreign) base_fail(e, code, "data file '%s': is %s; %s", pair->tokens, foreign->name, foreign->cure);
     if (code) {
         data_map_close(&map);

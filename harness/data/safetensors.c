@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From a path to shards to one table sorted by name; and values as FP32. Headers are read in safetensors_shard.c. */
+ * Opens a path's shards as one table sorted by name, and converts values to FP32. safetensors_shard.c reads headers. */
 #define _GNU_SOURCE
 #include "data/safetensors.h"
 
@@ -26,14 +26,15 @@ static int no_memory(struct base_error *e) {
     return base_fail(e, BASE_BROKEN, "out of memory for a table of tensors");
 }
 
-/* Takes `path`, which is of the heap or NULL; the set has room for one more shard. */
+/* Takes ownership of `path`, which is on the heap or NULL. The set must have room for one more shard. */
 static int shard_add(struct data_tensors *set, char *path, const char *fix, struct base_error *e) {
     if (!path) return no_memory(e);
     struct data_shard *shard = &set->shards[set->shard_count++];
     shard->path = path;
     int code = data_shard_open(shard, fix, e);
     if (code) return code;
-    size_t room = (size_t)set->count + (size_t)shard->count + 1; /* a file may have none, but there is a table */
+    size_t room =
+        (size_t)set->count + (size_t)shard->count + 1; /* a file may have no tensors, but the table must exist */
     struct data_tensor *rows = reallocarray(set->rows, room, sizeof *rows);
     if (!rows) return no_memory(e);
     set->rows = rows;
@@ -51,12 +52,12 @@ static int sort_by_name(struct data_tensors *set, struct base_error *e) {
     qsort(set->rows, (size_t)set->count, sizeof *set->rows, by_name);
     for (int i = 1; i < set->count; i++)
         if (!by_name(&t[i - 1], &t[i]))
-            return base_fail(e, BASE_USAGE, "file '%s': tensor '%.160s': is in '%s' too; keep one of the two",
+            return base_fail(e, BASE_USAGE, "file '%s': tensor '%.160s': is also in '%s'; keep one of the two",
                              t[i - 1].file, t[i].name, t[i].file);
     return BASE_OK;
 }
 
-/* Whether the name of a shard stays in the folder of its index; links may lead elsewhere, as those of caches do. */
+/* Whether a shard's name stays in the index's folder. Links may lead elsewhere, as in caches. */
 static bool stays(const char *name) {
     size_t n = strlen(name);
     return n && name[0] != '/' && strcmp(name, "..") != 0 && strncmp(name, "../", 3) != 0 && !strstr(name, "/../") &&
@@ -67,7 +68,7 @@ static int by_text(const void *left, const void *right) {
     return strcmp(*(const char *const *)left, *(const char *const *)right);
 }
 
-/* The shards that the map names, each once and sorted, into names[size of map], which stay the map's. */
+/* Writes the map's shards, each once and sorted, into names[size of map]. The map owns the names. */
 static int shard_names(const char *path, json_t *map, const char **names, int *count, struct base_error *e) {
     const char *tensor;
     json_t *value;
@@ -77,7 +78,7 @@ static int shard_names(const char *path, json_t *map, const char **names, int *c
         if (!name || !stays(name))
             return base_fail(e, BASE_USAGE,
                              "file '%s': tensor '%.160s': its weight_map gives '%.160s', not a file in the index's "
-                             "folder; name the shard that is beside it",
+                             "folder; name a shard that is in it",
                              path, tensor, name ? name : "(no text)");
         names[n++] = name;
     }
@@ -88,7 +89,8 @@ static int shard_names(const char *path, json_t *map, const char **names, int *c
     return BASE_OK;
 }
 
-/* Every tensor of the map is in the shard that it says; `folder` characters of a shard's path are not its name. */
+/* Checks that every tensor of the map is in the shard that the map names. The first `folder` characters of a shard's
+ * path are not part of its name. */
 static int map_check(const struct data_tensors *set, const char *path, json_t *map, int folder, struct base_error *e) {
     const char *name;
     json_t *value;
@@ -99,7 +101,7 @@ static int map_check(const struct data_tensors *set, const char *path, json_t *m
         return base_fail(
             e, BASE_USAGE,
             "file '%s': tensor '%.160s': its weight_map says '%.160s', but it is in %.160s; copy index and shards "
-            "again, from one place",
+            "again from one source",
             path, name, shard, t ? t->file + folder : "none of the shards");
     }
     return BASE_OK;
@@ -115,7 +117,7 @@ static int shards_open(struct data_tensors *set, const char *path, json_t *map, 
     for (int i = 0; i < count && !code; i++) {
         char *shard = NULL;
         if (asprintf(&shard, "%.*s%s", folder, path, names[i]) < 0) shard = NULL;
-        code = shard_add(set, shard, "the index beside it names it as a shard: copy or download it too", e);
+        code = shard_add(set, shard, "the index next to it lists it as a shard: copy or download it too", e);
     }
     free(names);
     if (!code) code = sort_by_name(set, e);
@@ -133,7 +135,7 @@ static int index_open(struct data_tensors *set, const char *path, struct base_er
     json_t *map = json_object_get(index, "weight_map");
     if (!code && !json_object_size(map))
         code = base_fail(e, BASE_USAGE,
-                         "file '%s': its weight_map is missing or empty, or no object; an index is {\"weight_map\": "
+                         "file '%s': its weight_map is missing, empty or not an object; an index is {\"weight_map\": "
                          "{tensor: shard}}: %s",
                          path, FIX);
     if (!code) code = shards_open(set, path, map, e);
@@ -148,7 +150,7 @@ static int file_open(struct data_tensors *set, const char *path, struct base_err
     return code ? code : sort_by_name(set, e);
 }
 
-/* Whether the folder has an entry of this name, be it a broken link, which is then named; NULL: no memory */
+/* Sets *there if the folder has an entry of this name, even a broken link, and returns its path. NULL: no memory. */
 static char *entry(const char *folder, const char *name, bool *there) {
     char *path = NULL;
     struct stat s;
@@ -163,15 +165,15 @@ static int folder_open(struct data_tensors *set, const char *folder, struct base
     char *file = entry(folder, SINGLE, &single), *list = entry(folder, INDEX, &index);
     free(entry(folder, "pytorch_model.bin", &pickle));
     free(entry(folder, "pytorch_model.bin.index.json", &pickles));
-    int code =
-        !file || !list ? no_memory(e)
-        : single       ? file_open(set, file, e)
-        : index
-            ? index_open(set, list, e)
-            : base_fail(e, BASE_USAGE, "data folder '%s': holds neither %s nor %s; %s", folder, SINGLE, INDEX,
-                        pickle || pickles ? "pickles (pytorch_model.bin) are not read, as they can run code: convert "
-                                            "them with safetensors (save_pretrained of transformers does)"
-                                          : FIX);
+    int code = !file || !list ? no_memory(e)
+               : single       ? file_open(set, file, e)
+               : index
+                   ? index_open(set, list, e)
+                   : base_fail(e, BASE_USAGE, "data folder '%s': holds neither %s nor %s; %s", folder, SINGLE, INDEX,
+                               pickle || pickles
+                                   ? "toise does not read pickles (pytorch_model.bin), as they can run code: convert "
+                                     "them with safetensors (save_pretrained of transformers does)"
+                                   : FIX);
     free(file);
     free(list);
     return code;
@@ -213,7 +215,8 @@ const struct data_tensor *data_tensors_find(const struct data_tensors *set, cons
     return bsearch(&key, set->rows, (size_t)set->count, sizeof key, by_name);
 }
 
-/* As bits, so that no NaN is made quiet on the way. What is below 2^-14 is a multiple of 2^-24, normal in FP32. */
+/* Works on bits, so that no NaN becomes quiet. Values below 2^-14 are multiples of 2^-24, which FP32 holds as normal
+ * numbers. */
 static uint32_t bits_of_f16(uint16_t half) {
     uint32_t sign = (uint32_t)(half & 0x8000) << 16, exponent = half >> 10 & 31, mantissa = half & 0x3ff, bits;
     float small = (float)mantissa * 0x1p-24f;

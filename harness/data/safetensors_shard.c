@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See safetensors_shard.h. A header is believed only where it accounts for every byte of the file. */
+ * Reads and checks one file's header. A header is valid only if it accounts for every byte of the file. */
 #include "data/safetensors_shard.h"
 
 #include <stdarg.h>
@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char METADATA[] = "__metadata__", AGAIN[] = "write it anew, or copy or download it again";
+static const char METADATA[] = "__metadata__", AGAIN[] = "write, copy or download it again";
 
-/* Whose bits are known; another type's room is taken as it is. */
+/* Types of known width. For any other type the size is not checked. */
 static const struct dtype {
     const char *name;
     int bits;
@@ -47,13 +47,13 @@ int data_shard_json(const char *path, const char *what, const char *bytes, size_
                          why.text, AGAIN);
     if (!json_is_object(value)) {
         json_decref(value);
-        return base_fail(e, BASE_USAGE, "file '%s': its %s is JSON, but no object; %s", path, what, AGAIN);
+        return base_fail(e, BASE_USAGE, "file '%s': its %s is JSON but not an object; %s", path, what, AGAIN);
     }
     *object = value;
     return BASE_OK;
 }
 
-/* How long the header is, and that it ends within the file */
+/* Reads the header's length and checks that it ends within the file. */
 static int prefix_check(const struct data_shard *shard, uint64_t *header, struct base_error *e) {
     static const char pointer[] = "version https://git-lfs";
     const char *path = shard->path;
@@ -67,10 +67,11 @@ static int prefix_check(const struct data_shard *shard, uint64_t *header, struct
                          size, DATA_TENSORS_PREFIX, AGAIN);
     memcpy(header, shard->map.bytes, sizeof *header);
     if (*header > size - DATA_TENSORS_PREFIX)
-        return base_fail(e, BASE_USAGE,
-                         "file '%s': its first %d bytes give a header of %llu bytes, but %zu follow; it was cut, or "
-                         "is no safetensors file: copy it again, or convert it",
-                         path, DATA_TENSORS_PREFIX, (unsigned long long)*header, size - DATA_TENSORS_PREFIX);
+        return base_fail(
+            e, BASE_USAGE,
+            "file '%s': its first %d bytes give a header of %llu bytes, but %zu follow; it was truncated, or "
+            "is not a safetensors file: copy it again, or convert it",
+            path, DATA_TENSORS_PREFIX, (unsigned long long)*header, size - DATA_TENSORS_PREFIX);
     if (*header > DATA_TENSORS_HEADER_MOST)
         return base_fail(e, BASE_USAGE,
                          "file '%s': a header of %llu bytes, more than the %d that safetensors allows; write the "
@@ -106,19 +107,21 @@ static int metadata_check(const struct data_shard *shard, json_t *metadata, stru
     bool good = json_is_object(metadata);
     json_object_foreach(metadata, key, value) good = good && json_is_string(value);
     if (good) return BASE_OK;
-    return base_fail(e, BASE_USAGE, "file '%s': its %s is no object of texts; %s", shard->path, METADATA, AGAIN);
+    return base_fail(e, BASE_USAGE, "file '%s': its %s is not an object of strings; %s", shard->path, METADATA, AGAIN);
 }
 
 static int shape_read(const struct data_shard *shard, const json_t *shape, struct data_tensor *t,
                       struct base_error *e) {
-    if (!json_is_array(shape)) return refuse(shard, t->name, e, "its shape is missing, or no list");
+    if (!json_is_array(shape)) return refuse(shard, t->name, e, "its shape is missing or not a list");
     if (json_array_size(shape) > DATA_DIMS)
-        return refuse(shard, t->name, e, "%zu dimensions, and at most %d are read", json_array_size(shape), DATA_DIMS);
+        return refuse(shard, t->name, e, "%zu dimensions, but toise reads at most %d", json_array_size(shape),
+                      DATA_DIMS);
     t->dims = (int)json_array_size(shape);
     t->count = 1;
     for (int d = 0; d < t->dims; d++) {
         const json_t *extent = json_array_get(shape, (size_t)d);
-        if (!json_is_integer(extent)) return refuse(shard, t->name, e, "dimension %d of its shape is no integer", d);
+        if (!json_is_integer(extent))
+            return refuse(shard, t->name, e, "dimension %d of its shape is not an integer", d);
         t->shape[d] = json_integer_value(extent);
         if (t->shape[d] < 0)
             return refuse(shard, t->name, e, "dimension %d of its shape is %lld", d, (long long)t->shape[d]);
@@ -145,9 +148,9 @@ static int offsets_read(const struct data_shard *shard, const json_t *offsets, s
     return BASE_OK;
 }
 
-/* The type, and that so many elements of it take just the bytes that they have */
+/* Reads the type and checks that the elements take exactly the tensor's bytes. */
 static int type_read(const struct data_shard *shard, const json_t *type, struct data_tensor *t, struct base_error *e) {
-    if (!json_is_string(type)) return refuse(shard, t->name, e, "its dtype is missing, or no text");
+    if (!json_is_string(type)) return refuse(shard, t->name, e, "its dtype is missing or not a string");
     const char *name = json_string_value(type);
     int i = 0, bits = 0;
     int64_t total;
@@ -164,14 +167,14 @@ static int type_read(const struct data_shard *shard, const json_t *type, struct 
 static int tensor_read(const struct data_shard *shard, const char *name, const json_t *value, struct data_tensor *t,
                        struct base_error *e) {
     *t = (struct data_tensor){.name = name, .file = shard->path};
-    if (!json_is_object(value)) return refuse(shard, name, e, "no object of dtype, shape and data_offsets");
+    if (!json_is_object(value)) return refuse(shard, name, e, "it is not an object of dtype, shape and data_offsets");
     int code = shape_read(shard, json_object_get(value, "shape"), t, e);
     if (!code) code = offsets_read(shard, json_object_get(value, "data_offsets"), t, e);
     if (!code) code = type_read(shard, json_object_get(value, "dtype"), t, e);
     return code;
 }
 
-/* An empty tensor comes before the one that begins at the same byte. */
+/* An empty tensor sorts before the one that begins at the same byte. */
 static int by_bytes(const void *left, const void *right) {
     const struct data_tensor *a = left, *b = right;
     if (a->bytes != b->bytes) return (const char *)a->bytes < (const char *)b->bytes ? -1 : 1;

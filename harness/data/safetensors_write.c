@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A .safetensors file of F32 tensors, which appears under its name whole or not at all. */
+ * Writes a .safetensors file of F32 tensors. The file appears under its name complete or not at all. */
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -43,11 +43,10 @@ static int row_add(json_t *header, const struct writer *w, const struct data_ten
                    struct base_error *e) {
     int64_t end;
     if (!countable(row) || __builtin_add_overflow(*at, ELEMENT * elements(row), &end))
-        return base_fail(e, BASE_BROKEN, "%s: tensor '%.160s': its shape is no shape, or too large", w->path,
-                         row->name);
+        return base_fail(e, BASE_BROKEN, "%s: tensor '%.160s': its shape is invalid or too large", w->path, row->name);
     if (json_object_get(header, row->name))
-        return base_fail(e, BASE_BROKEN, "%s: tensor '%.160s': the name is given twice, or kept for metadata", w->path,
-                         row->name);
+        return base_fail(e, BASE_BROKEN, "%s: tensor '%.160s': the name is given twice or reserved for metadata",
+                         w->path, row->name);
     json_t *shape = json_array();
     for (int d = 0; d < row->dims; d++) json_array_append_new(shape, json_integer(row->shape[d]));
     json_t *entry = json_pack("{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape", shape, "data_offsets", (json_int_t)*at,
@@ -107,7 +106,7 @@ int data_tensors_write(const char *path, const struct data_tensor_out *rows, int
     struct writer w = {.path = path, .rows = rows, .count = count, .fill = fill, .context = context};
     struct stat found;
     if (stat(path, &found) == 0 && !S_ISREG(found.st_mode))
-        return base_fail(e, BASE_BROKEN, "%s: not written: it is there and is no plain file", path);
+        return base_fail(e, BASE_BROKEN, "%s: not written: it exists and is not a plain file", path);
     int code = header_make(&w, e);
     w.chunk = malloc(CHUNK * sizeof *w.chunk);
     if (!code && !w.chunk) code = base_fail(e, BASE_BROKEN, "%s: out of memory to write", path);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Where a sample's random numbers lie: a stream of its own for each of 2^32 samples; beyond those the upper half
- * of the index tells them apart, so no two samples share a number and no other stream is met. */
+ * Where a sample's random numbers are: each of 2^32 samples has its own stream. Beyond that the upper half of the index
+ * distinguishes them. So no two samples share a number, and no other stream overlaps. */
 #ifndef TOISE_DATA_SAMPLE_H
 #define TOISE_DATA_SAMPLE_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The face of data/: one source, either built in or a file, told apart by whether there is a path. */
+ * The implementation of data.h: one source, built-in or a file. It is a file if there is a path. */
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -46,7 +46,7 @@ static int source_fill(struct data_source *s, const struct data_options *o, stru
     base_text_path(o->path, path, sizeof path);
     const struct data_map name = {path, strlen(path)};
     for (char *c = path; !data_text_looks(&name) && *c; c++)
-        if ((unsigned char)*c > 126) *c = '?'; /* records take UTF-8 alone */
+        if ((unsigned char)*c > 126) *c = '?'; /* records are UTF-8 */
     snprintf(s->description, sizeof s->description, "%s (%s, %s)", path, s->file.title, count);
     return BASE_OK;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Text looked through: 64 bytes at a time while they are ASCII, else character by character. */
+ * Checks text: 64 bytes at a time while they are ASCII, else character by character. */
 #include "data/text.h"
 
 #include <string.h>
@@ -21,7 +21,7 @@ static bool is_rest(uint8_t c) {
     return (c & 0xc0) == 0x80;
 }
 
-/* Bytes of the character at b[0..n), which is above ASCII; 0: it is none. Table 3-7 of the Unicode Standard. */
+/* Bytes of the non-ASCII character at b[0..n); 0: invalid. Table 3-7 of the Unicode Standard. */
 static size_t utf8_length(const uint8_t *b, size_t n) {
     const uint8_t c = b[0];
     const size_t length = c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
@@ -33,10 +33,11 @@ static size_t utf8_length(const uint8_t *b, size_t n) {
     return length;
 }
 
-/* Where first .. end-1 of b[size] is no text; `end`: nowhere. A character belongs to whom its first byte belongs to. */
+/* The first byte in first .. end-1 of b[size] that is not text; `end`: none. A character belongs to the share that has
+ * its first byte. */
 static size_t bad_byte(const uint8_t *b, size_t size, size_t first, size_t end, bool stated) {
     size_t at = first;
-    while (!stated && at > 0 && first - at < 3 && is_rest(b[at])) at--; /* the rest of another share's character */
+    while (!stated && at > 0 && first - at < 3 && is_rest(b[at])) at--; /* rest of a character of the share before */
     while (at < end) {
         if (end - at >= BLOCK && block_is_ascii(b + at)) {
             at += BLOCK;
@@ -57,7 +58,7 @@ bool data_text_looks(const struct data_map *map) {
     return bad_byte(map->bytes, map->size, 0, end, false) == end;
 }
 
-/* What a byte-order mark says; NULL: there is none, or that of UTF-8. */
+/* The encoding of a byte-order mark. NULL: no mark, or UTF-8's. */
 static const char *wide_encoding(const struct data_map *map) {
     static const struct {
         const char *mark;
@@ -94,9 +95,8 @@ int data_text_check(const struct data_file *f, const struct data_options *o, str
     const size_t bad = bad_byte(b, f->map.size, (size_t)first, (size_t)end, f->stated);
     if (bad == (size_t)end) return BASE_OK;
     const bool control = is_control(b[bad]);
-    return base_fail(e, BASE_USAGE, "data file '%s': byte %zu is 0x%02x, %s, so it is no text; %s (%s)%s", o->path, bad,
-                     b[bad], control ? "a control character" : "not UTF-8",
-                     f->stated ? "remove it, or give the right format"
-                               : "if it holds tokens say which with --data-format",
-                     DATA_FORMATS, control ? "" : "; if it is text of another encoding say text");
+    return base_fail(e, BASE_USAGE, "data file '%s': byte %zu is 0x%02x, %s, so it is not text; %s (%s)%s", o->path,
+                     bad, b[bad], control ? "a control character" : "not UTF-8",
+                     f->stated ? "remove it, or give the right format" : "if it holds tokens give their --data-format",
+                     DATA_FORMATS, control ? "" : "; if it is text in another encoding give text");
 }

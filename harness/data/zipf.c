@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Draws by inverse CDF from counter-based random numbers: one Philox block a token gives both the choice to
- * copy and the draw, so a token costs some tens of nanoseconds and nothing is kept between calls. */
+ * Draws by inverse CDF from counter-based random numbers. One Philox block per token gives the choice to copy and the
+ * draw. So a token takes tens of nanoseconds and no state is kept between calls. */
 #include "data/zipf.h"
 
 #include <math.h>
@@ -12,24 +12,23 @@
 #include "data/data.h"
 #include "data/sample.h"
 
-/* x ln x, continued to 0 */
+/* x ln x; 0 at 0 */
 static double xlogx(double x) {
     return x > 0 ? x * log(x) : 0;
 }
 
-/* Entropy of one draw of the law p(i) = 1 / ((i + 1) total), nats; small terms first. */
+/* Entropy of one draw of the law p(i) = 1 / ((i + 1) total), nats. Sums small terms first. */
 static double zipf_entropy(int64_t vocab, double total) {
     double sum = 0;
     for (int64_t i = vocab - 1; i >= 0; i--) sum -= xlogx(1 / ((double)(i + 1) * total));
     return sum;
 }
 
-/* Let p be the Zipf law, H its entropy, c = DATA_COPY. Given the past, x[t] depends on y = x[t - DATA_LAG] alone,
- * and its law is q_y = c delta_y + (1 - c) p, so
- *     H(q_y) = -sum over i != y of (1-c) p_i ln((1-c) p_i) - (c + (1-c) p_y) ln(c + (1-c) p_y)
- *            = (1-c) (H - ln(1-c)) + (1-c) p_y ln((1-c) p_y) - (c + (1-c) p_y) ln(c + (1-c) p_y).
- * If x[t - DATA_LAG] follows p then so does x[t] (c p + (1-c) p = p), hence y follows p at every t, and the
- * conditional entropy is the sum over y of p_y H(q_y). */
+/* Let p be the Zipf law, H its entropy, c = DATA_COPY. Given the past, x[t] depends only on y = x[t - DATA_LAG]. Its
+ * law is q_y = c delta_y + (1 - c) p, so H(q_y) = -sum over i != y of (1-c) p_i ln((1-c) p_i) - (c + (1-c) p_y) ln(c +
+ * (1-c) p_y) = (1-c) (H - ln(1-c)) + (1-c) p_y ln((1-c) p_y) - (c + (1-c) p_y) ln(c + (1-c) p_y). If x[t - DATA_LAG]
+ * follows p then x[t] does too (c p + (1-c) p = p). So y follows p at every t, and the conditional entropy is the sum
+ * over y of p_y H(q_y). */
 static double copy_entropy(int64_t vocab, double total, double h) {
     const double c = DATA_COPY, rest = 1 - c;
     double sum = 0;
@@ -40,7 +39,7 @@ static double copy_entropy(int64_t vocab, double total, double h) {
     return rest * h - xlogx(rest) + sum;
 }
 
-/* Targets are x[1..seq]. Those before x[DATA_LAG] have nothing to copy: their entropy is H. */
+/* Targets are x[1..seq]. Those before x[DATA_LAG] are always drawn, so their entropy is H. */
 static double sample_entropy(int64_t vocab, int64_t seq, double total) {
     double h = zipf_entropy(vocab, total);
     int64_t drawn = seq < DATA_LAG - 1 ? seq : DATA_LAG - 1;
@@ -57,7 +56,7 @@ int data_zipf_open(struct data_zipf *zipf, int64_t vocab, int64_t seq, struct ba
         sum += 1 / (double)(i + 1);
         cdf[i] = sum / total;
     }
-    cdf[vocab - 1] = 1; /* above every draw, however the sums were rounded */
+    cdf[vocab - 1] = 1; /* above every draw despite rounding */
     *zipf = (struct data_zipf){.vocab = vocab, .cdf = cdf, .entropy = sample_entropy(vocab, seq, total)};
     return BASE_OK;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The built-in source: a Zipf law with copies at a fixed lag, and its exact entropy. Knows nothing of files. */
+ * The built-in source: tokens of a Zipf law with copies at a fixed lag, and its exact entropy. Knows nothing of files.
+ */
 #ifndef TOISE_DATA_ZIPF_H
 #define TOISE_DATA_ZIPF_H
 
@@ -11,7 +12,7 @@
 struct data_zipf {
     int64_t vocab;
     double *cdf;    /* [vocab], ascending, cdf[vocab - 1] == 1 */
-    double entropy; /* mean over a sample's targets, nats */
+    double entropy; /* nats, mean over a sample's targets */
 };
 
 int data_zipf_open(struct data_zipf *zipf, int64_t vocab, int64_t seq, struct base_error *e);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See block.h. What depends on the family asks its row: kernels get what it says as operands. */
+ * Fills in the kernels' operands. Differences between families come from the family's row, not from branches per
+ * family. */
 #include "model/block.h"
 
 #include <math.h>
@@ -126,7 +127,7 @@ void model_norm_backward(const struct model *m, struct kernel_norm n, const void
     m->team->ops->norm_grad_input(m->team, &n);
 }
 
-/* x and dx meet the embedding itself, before its norm. */
+/* If a norm follows, x and dx are those of the embedding before it. */
 static struct kernel_embedding embedding(const struct model *m, const int32_t *tokens, bool normed) {
     return (struct kernel_embedding){.rows = model_tokens(m),
                                      .cols = config(m)->width,
@@ -158,7 +159,7 @@ void model_embed_backward(const struct model *m, const int32_t *tokens) {
     m->team->ops->embedding_backward(m->team, &e);
 }
 
-/* Queries, keys and values of a token lie side by side: in three blocks, or head by head. */
+/* A token's queries, keys and values are adjacent: in three blocks, or head by head. */
 static struct kernel_attention attention(const struct model *m, int64_t layer) {
     const struct model_config *c = config(m);
     const int64_t d = c->head_dim, row = model_config_dim(c, MODEL_QKV);
@@ -197,8 +198,8 @@ static struct kernel_attention attention(const struct model *m, int64_t layer) {
                                      .dv = dq + v_at};
 }
 
-/* Turns queries and keys, which stand in neighbouring blocks, as heads of one kind. */
-static void turn(const struct model *m, void *qkv, bool inverse) {
+/* Rotates queries and keys in one call: their blocks are adjacent, so keys are just more heads. */
+static void rotate(const struct model *m, void *qkv, bool inverse) {
     const struct model_config *c = config(m);
     const float *table = m->buffers[MODEL_POSITION];
     if (c->family->position != MODEL_POSITION_ROTARY) return;
@@ -217,14 +218,14 @@ static void turn(const struct model *m, void *qkv, bool inverse) {
 
 void model_attention_forward(const struct model *m, int64_t layer) {
     const struct kernel_attention a = attention(m, layer);
-    turn(m, model_buffer_at(m, MODEL_QKV_OUT, layer), false);
+    rotate(m, model_buffer_at(m, MODEL_QKV_OUT, layer), false);
     m->team->ops->attention_forward(m->team, &a);
 }
 
 void model_attention_backward(const struct model *m, int64_t layer) {
     const struct kernel_attention a = attention(m, layer);
     m->team->ops->attention_backward(m->team, &a);
-    turn(m, m->buffers[MODEL_DQKV], true);
+    rotate(m, m->buffers[MODEL_DQKV], true);
 }
 
 void model_up_forward(const struct model *m, int64_t layer, const void *x) {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The operations of a transformer block as kernel calls on a model's weights and buffers, whatever the family;
- * for model/ alone. T = batch*seq tokens. */
+ * The operations of a transformer block as kernel calls on a model's weights and buffers, for any family. For model/
+ * only. T = batch*seq tokens. */
 #ifndef TOISE_MODEL_BLOCK_H
 #define TOISE_MODEL_BLOCK_H
 
 #include "model/model.h"
 
-/* A matmul's weight: [out, in] and its bias [out] or none, of layer `layer`. */
+/* A matmul's weight [out, in] of layer `layer`, and its bias [out] if it has one. */
 struct model_linear {
     enum model_role weight, bias;
     int64_t layer, in, out;
@@ -24,25 +24,25 @@ void model_linear_grad_input(const struct model *m, struct model_linear l, const
 /* dW += dy^T x; dbias += column sums of dy */
 void model_linear_grad_params(const struct model *m, struct model_linear l, const void *dy, const void *x);
 
-/* The norms' operands, forward and parameter gradients; model_norm_backward adds what else backward needs. */
+/* The norms' operands for forward and for parameter gradients. model_norm_backward adds the rest. */
 struct kernel_norm model_norm_embed(const struct model *m);
 struct kernel_norm model_norm1(const struct model *m, int64_t layer);
 struct kernel_norm model_norm2(const struct model *m, int64_t layer);
 struct kernel_norm model_norm_final(const struct model *m);
-/* dx = d_add + the gradient through the norm; its parameters' gradients are added */
+/* dx = d_add + the gradient through the norm. Adds to the gradients of the norm's parameters. */
 void model_norm_backward(const struct model *m, struct kernel_norm n, const void *dy, const void *d_add, void *dx);
 
-/* Embedding into the residual stream, through its norm where there is one; backward from MODEL_DX. */
+/* Embedding into the residual stream, through its norm if it has one. Backward starts from MODEL_DX. */
 void model_embed_forward(const struct model *m, const int32_t *tokens);
 void model_embed_backward(const struct model *m, const int32_t *tokens);
 
-/* From MODEL_QKV_OUT of the layer to MODEL_ATT; and back, from MODEL_DATT to MODEL_DQKV. Rotary positions are turned
- * in place before and turned back after. */
+/* Forward: MODEL_QKV_OUT of the layer to MODEL_ATT. Backward: MODEL_DATT to MODEL_DQKV. Rotary positions rotate queries
+ * and keys in place first; backward rotates their gradients back last. */
 void model_attention_forward(const struct model *m, int64_t layer);
 void model_attention_backward(const struct model *m, int64_t layer);
 
-/* x[T,width] -> MODEL_UP -> MODEL_ACT of the layer: the first matmul of the MLP and its activation function; and from
- * dy, the gradient of the second matmul's output, to MODEL_DUP. GELU is fused into the matmuls. */
+/* The MLP's first matmul and activation function: x[T,width] -> MODEL_UP -> MODEL_ACT of the layer. The second goes
+ * from dy, the gradient of the second matmul's output, to MODEL_DUP. GELU is fused into the matmuls. */
 void model_up_forward(const struct model *m, int64_t layer, const void *x);
 void model_down_grad_input(const struct model *m, int64_t layer, const void *dy);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The table behind buffers.h. */
+ * The table of buffers: how many copies, how many elements, which dtype. */
 #include "model/buffers.h"
 
 int64_t model_vocab_ld(const struct model_config *c) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The activation memory of one rank's micro-batch as a table: what is kept, in which shape and dtype. The plan
- * adds it up, and model_open carves it; neither repeats the other. */
+ * One rank's activation memory for a micro-batch, as a table of shapes and dtypes. The plan adds it up, and model_open
+ * takes it from the arena. */
 #ifndef TOISE_MODEL_BUFFERS_H
 #define TOISE_MODEL_BUFFERS_H
 
@@ -13,21 +13,21 @@ struct model_shape {
     const struct model_config *config;
     enum kernel_dtype dtype; /* of weights and activations */
     int64_t batch, seq;      /* micro-batch: sequences, tokens in each */
-    int64_t position0;       /* of the first token: not 0 where this rank holds a later part of each sequence */
-    int64_t head_rows;       /* tokens whose logits are held at once, 1..T */
+    int64_t position0;       /* position of the first token; not 0 if this rank holds a later part of each sequence */
+    int64_t head_rows;       /* tokens whose logits are in memory at once, 1..T */
 };
 
 enum model_buffer {
-    /* the embedding where a norm follows it */
+    /* the embedding, if a norm follows it */
     MODEL_EMBED,      /* [T, width] before the norm */
-    MODEL_EMBED_MEAN, /* [T] FP32, and so on */
+    MODEL_EMBED_MEAN, /* [T] FP32, as all means and rstds */
     MODEL_EMBED_RSTD,
     /* kept for backward, one per layer */
-    MODEL_X,          /* [T, width] the residual stream entering the layer; one more: leaving the last */
+    MODEL_X,          /* [T, width] the residual stream into the layer; one copy more for the output of the last */
     MODEL_NORM1,      /* [T, width] */
-    MODEL_NORM1_MEAN, /* means: nothing for RMSNorm */
+    MODEL_NORM1_MEAN, /* means: none for RMSNorm */
     MODEL_NORM1_RSTD,
-    MODEL_QKV_OUT, /* [T, qkv]; queries and keys turned where positions are rotary */
+    MODEL_QKV_OUT, /* [T, qkv]; queries and keys are rotated if positions are rotary */
     MODEL_ATT,     /* [T, attention] */
     MODEL_LSE,     /* [batch, heads, seq] FP32 */
     MODEL_MID,     /* [T, width] the residual stream after attention */
@@ -47,13 +47,13 @@ enum model_buffer {
     MODEL_CE_TARGET,
     MODEL_LOSS,
     /* gradients of activations, reused by every layer */
-    MODEL_DLOGITS, /* [head_rows, vocab_ld]; nothing in FP32, where logits are overwritten */
+    MODEL_DLOGITS, /* [head_rows, vocab_ld]; none in FP32, which overwrites the logits */
     MODEL_DX,      /* [T, width] of the residual stream */
     MODEL_DNORM,   /* [T, width] of a norm's output */
     MODEL_DATT,    /* [T, attention] */
     MODEL_DQKV,    /* [T, qkv] */
     MODEL_DUP,     /* [T, up] before the activation function */
-    MODEL_DACT,    /* [T, ffn] after it; nothing where it is not gated: then it becomes dup in place */
+    MODEL_DACT,    /* [T, ffn] after it; none without a gate, where it becomes dup in place */
     MODEL_BUFFERS
 };
 
@@ -61,11 +61,11 @@ struct model_buffer_row {
     const char *name;
     int64_t copies, elements; /* elements of one copy */
     enum kernel_dtype dtype;
-    bool gradient; /* of an activation: needed in backward alone */
+    bool gradient; /* of an activation: used in backward only */
 };
 
 struct model_buffer_row model_buffer_describe(const struct model_shape *shape, enum model_buffer buffer);
-/* Leading dimension of the logits: the vocabulary rounded up to a cache line; the padding is never read. */
+/* Leading dimension of the logits: the vocabulary rounded up to a cache line. The padding is never read. */
 int64_t model_vocab_ld(const struct model_config *config);
 
 #endif

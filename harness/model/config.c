@@ -8,8 +8,8 @@
 #include "model/config_fields.h"
 #include "model/params.h"
 
-enum { LAYERS_LIMIT = 1 << 14 };        /* no published size comes near: typing errors */
-static const double LAYER_LIMIT = 1e15; /* layers x width x widest; parameters stay exact as doubles */
+enum { LAYERS_LIMIT = 1 << 14 };        /* far above published sizes: more is a typing error */
+static const double LAYER_LIMIT = 1e15; /* layers x width x widest; below it counts are exact as doubles */
 
 int64_t model_config_dim(const struct model_config *c, enum model_dim dim) {
     switch (dim) {
@@ -69,7 +69,7 @@ static int read_sizes(struct model_config *c, const struct model_fields *in, str
                             e);
 }
 
-/* Experts, and how many of them a token passes. */
+/* The number of experts, and of those that a token passes. */
 static int read_experts(struct model_config *c, const struct model_fields *in, struct base_error *e) {
     const struct model_family *f = c->family;
     int code;
@@ -80,8 +80,9 @@ static int read_experts(struct model_config *c, const struct model_fields *in, s
         return code;
     if (c->active <= c->experts) return BASE_OK;
     return base_fail(e, BASE_USAGE,
-                     "%s: fields \"%s\" (%lld) and \"%s\" (%lld) disagree: a token passes no more than all", in->where,
-                     f->key_active[0], (long long)c->active, f->key_experts[0], (long long)c->experts);
+                     "%s: fields \"%s\" (%lld) and \"%s\" (%lld) disagree: a token cannot pass more experts than there "
+                     "are; lower the first",
+                     in->where, f->key_active[0], (long long)c->active, f->key_experts[0], (long long)c->experts);
 }
 
 static int read_numbers(struct model_config *c, const struct model_fields *in, struct base_error *e) {
@@ -96,17 +97,17 @@ static int read_tied(struct model_config *c, const struct model_fields *in, stru
     int code = model_field_switch(in, "tie_word_embeddings", c->family->tied, &c->tied, e);
     if (code || c->tied || model_config_has(c, MODEL_HEAD_WEIGHT)) return code;
     c->tied = true;
-    return model_field_untrained(in, "tie_word_embeddings", "a head of its own", "set it to true", e);
+    return model_field_untrained(in, "tie_word_embeddings", "an untied head", "set it to true", e);
 }
 
-/* The kind that all layers have; NULL: there is no list. */
+/* The kind of the layers, and whether all have it. NULL: there is no list. */
 static int read_layer_types(const struct model_config *c, const struct model_fields *in, const char **kind, bool *alike,
                             struct base_error *e) {
     const json_t *list = json_object_get(in->json, "layer_types");
     *kind = NULL, *alike = true;
     if (!list || json_is_null(list)) return BASE_OK;
     if (!json_is_array(list) || json_array_size(list) != (size_t)c->full_layers)
-        return base_fail(e, BASE_USAGE, "%s: field \"layer_types\" must be a list of %lld kinds, one a layer",
+        return base_fail(e, BASE_USAGE, "%s: field \"layer_types\" must be a list of %lld kinds, one per layer",
                          in->where, (long long)c->full_layers);
     for (size_t i = 0; i < json_array_size(list); i++) {
         const char *name = json_string_value(json_array_get(list, i));
@@ -117,7 +118,7 @@ static int read_layer_types(const struct model_config *c, const struct model_fie
     return BASE_OK;
 }
 
-/* Layers all alike, with windows or without as the sizes say: nothing else is trained. */
+/* Only layers of one kind can be trained, and their window must match the sizes. */
 static int check_layer_types(const struct model_config *c, const struct model_fields *in, struct base_error *e) {
     const bool windowed = c->window > 0 && c->window < c->positions;
     const char *kind;
@@ -151,8 +152,8 @@ static int check_sizes(const struct model_config *c, const char *where, struct b
         return base_fail(e, BASE_USAGE, "%s: field \"vocab_size\" is 1, which leaves nothing to learn; take at least 2",
                          where);
     if (f->ffn_fixed && c->ffn != f->ffn_times * c->width)
-        return base_fail(e, BASE_USAGE, "%s: field \"%s\" is %lld; %s takes %d times \"%s\" whatever it says", where,
-                         f->key_ffn[0], (long long)c->ffn, f->type, f->ffn_times, f->key_width[0]);
+        return base_fail(e, BASE_USAGE, "%s: field \"%s\" is %lld; %s always uses %d times \"%s\": leave the field out",
+                         where, f->key_ffn[0], (long long)c->ffn, f->type, f->ffn_times, f->key_width[0]);
     return BASE_OK;
 }
 
@@ -166,22 +167,22 @@ static int check_heads(const struct model_config *c, const struct model_fields *
                          "%s: fields \"%s\" (%lld) and \"%s\" (%lld) disagree: key/value heads must divide heads",
                          in->where, f->key_heads[0], (long long)c->heads, f->key_kv_heads[0], (long long)c->kv_heads);
     if (c->head_dim > 256 && !in->left_out)
-        return base_fail(e, BASE_USAGE, "%s: heads of %lld elements; the attention kernels take up to 256", in->where,
+        return base_fail(e, BASE_USAGE, "%s: heads have %lld elements; the attention kernels take up to 256", in->where,
                          (long long)c->head_dim);
     if (f->position == MODEL_POSITION_ROTARY && c->head_dim % 2)
-        return base_fail(e, BASE_USAGE, "%s: heads of %lld elements; rotary positions turn pairs: take an even number",
-                         in->where, (long long)c->head_dim);
+        return base_fail(e, BASE_USAGE, "%s: heads have %lld elements; rotary positions need an even number", in->where,
+                         (long long)c->head_dim);
     return BASE_OK;
 }
 
-/* Whether one of names[count] is it; NULL is none. */
+/* Whether names[count] holds the name; NULL is never held. */
 static bool one_of(const char *name, const char *const *names, size_t count) {
     for (size_t i = 0; name && i < count; i++)
         if (names[i] && !strcmp(names[i], name)) return true;
     return false;
 }
 
-/* Of several architectures transformers takes any that it finds; each must be the family's. */
+/* transformers uses whichever of the names it finds, so each must be the family's. */
 static int check_architectures(const struct model_family *f, const struct model_fields *in, struct base_error *e) {
     const json_t *list = json_object_get(in->json, "architectures");
     char plain[MODEL_FIELD_PLAIN];

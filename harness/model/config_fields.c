@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Fields of a config.json: read, defaulted, or refused by name. */
+ * Reads single fields of a config.json. Knows no family: callers pass keys and defaults. */
 #include "model/config_fields.h"
 
 #include <stdio.h>
@@ -14,8 +14,8 @@ bool model_field_absent(const struct model_fields *in, const model_key key) {
     return true;
 }
 
-/* The value under the first of the key's names that is there, null only where all are; *name is that name, or the first
- * of all. */
+/* The value under the first of the key's names that is present and not null, else null or NULL. *name is that name, or
+ * the first of all. */
 static int find(const struct model_fields *in, const model_key key, const char **name, const json_t **value,
                 struct base_error *e) {
     *value = NULL;

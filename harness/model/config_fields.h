@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Fields of a config.json, each refused with its name where it is ill-typed, out of range, or given twice under two
- * names that disagree; for model/ alone. Every reader returns BASE_OK or BASE_USAGE. A null is as good as absent beside
- * another name of the field. */
+ * Readers of single fields of a config.json, for model/ only. A field is refused by name if it has the wrong type, is
+ * out of range, or appears under two names that disagree. Every reader returns BASE_OK or BASE_USAGE. A null counts as
+ * absent if another name of the field has a value. */
 #ifndef TOISE_MODEL_CONFIG_FIELDS_H
 #define TOISE_MODEL_CONFIG_FIELDS_H
 
@@ -13,33 +13,33 @@ enum { MODEL_KEY_NAMES = sizeof(model_key) / sizeof(const char *) };
 struct model_fields {
     const json_t *json;
     const char *where; /* for messages: the file */
-    char *left_out;    /* [MODEL_NOTE] of who asks for a price; NULL: of who trains */
+    char *left_out;    /* [MODEL_NOTE] when pricing; NULL when training */
 };
 
 enum { MODEL_FIELD_MOST = MODEL_ENDLESS, MODEL_FIELD_REFUSED = 0, MODEL_FIELD_NONE = -1 };
 
-/* Whether none of the key's names is there (null is there). */
+/* Whether none of the key's names is present. A null is present. */
 bool model_field_absent(const struct model_fields *in, const model_key key);
-/* A whole number from 1 to MODEL_FIELD_MOST; or what it is when absent and when null: a number; MODEL_FIELD_NONE: *out
- * is 0; MODEL_FIELD_REFUSED: no field to leave so. */
+/* Reads a whole number from 1 to MODEL_FIELD_MOST. `absent` and `null` say what to use instead: a number,
+ * MODEL_FIELD_NONE (*out is 0), or MODEL_FIELD_REFUSED (an error). */
 int model_field_size(const struct model_fields *in, const model_key key, int64_t absent, int64_t null, int64_t *out,
                      struct base_error *e);
-/* A number between 0 and 1, both excluded. */
+/* Reads a number between 0 and 1, both excluded. */
 int model_field_fraction(const struct model_fields *in, const model_key key, double fallback, double *out,
                          struct base_error *e);
 int model_field_switch(const struct model_fields *in, const char *key, bool fallback, bool *out, struct base_error *e);
-/* A field that asks for `what`, which nobody trains here: the error, with its cure; or a note in left_out. */
+/* A field asks for `what`, which toise cannot train. An error with its cure, or a note in left_out. */
 int model_field_untrained(const struct model_fields *in, const char *field, const char *what, const char *cure,
                           struct base_error *e);
-/* A name of the file's as a message can hold it: cut, and of printable ASCII alone. Returns `plain`. */
+/* A name from the file for use in a message: shortened, printable ASCII only. Returns `plain`. */
 enum { MODEL_FIELD_PLAIN = 64 };
 const char *model_field_plain(const char *name, char plain[MODEL_FIELD_PLAIN]);
-/* Adds to a list of MODEL_NOTE bytes, which ends in "..." when it is full. */
+/* Appends to a list of MODEL_NOTE bytes. A full list ends in "...". */
 void model_field_note(char *list, const char *words);
-/* "rope_theta" and "rope_scaling", or "rope_parameters", which holds both since transformers 5 (and which takes the
- * older name, too). */
+/* Reads "rope_theta" and "rope_scaling", or "rope_parameters", which holds both since transformers 5. The newer object
+ * may also stand under the older name. */
 int model_field_rotary(const struct model_fields *in, double theta, struct model_rotary *out, struct base_error *e);
-/* Every other field: refused, known to change nothing, or noted in c->unread (config_keys.c has the list). */
+/* Checks every other field: refused, harmless, or noted in c->unread. config_keys.c has the lists. */
 int model_field_check_all(struct model_config *c, const struct model_fields *in, struct base_error *e);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A model_config as the config.json that transformers reads; what model_config_parse reads back as the same. */
+ * Writes a model_config as the config.json that transformers reads. model_config_parse reads it back unchanged. */
 #include "model/config.h"
 
 static void size(json_t *o, const model_key key, int64_t value) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The list of fields beside those that a family reads (family.c names them): what changes nothing that is trained, and
- * what asks for another model. Gathered from configuration_*.py of transformers 4.57 and 5.24 and from the config.json
- * of published GPT-2, BLOOM, Llama, Mistral and Mixtral models. A field of neither kind is not read by transformers
- * either: it is noted, unless it may be a misspelt one. */
+ * Which fields of a config.json are harmless and which ask for another model, besides those that a family reads
+ * (family.c). Gathered from configuration_*.py of transformers 4.57 and 5.24 and from the config.json of published
+ * GPT-2, BLOOM, Llama, Mistral and Mixtral models. transformers ignores any other field too: it is noted, unless it may
+ * be misspelt. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 static const char *const harmless[] = {
     /* notes, the catalogue's among them */
     "source", "parameters", "name", "title", "note", "notes", "comment", "description", "license", "url",
-    /* who wrote the file, and how it is loaded */
+    /* origin of the file, and how to load it */
     "transformers_version", "torch_dtype", "dtype", "auto_map", "name_or_path", "base_model_name_or_path",
     "tokenizer_class", "torchscript", "use_bfloat16", "tf_legacy_loss", "transformers.js_config", "attn_implementation",
     "experts_implementation", "use_flash_attn", "use_flash_attention", "use_flash_attention_2", "unsloth_version",
@@ -33,7 +33,7 @@ static const char *const harmless[] = {
     "tie_encoder_decoder", "tie_last_hidden_states", "chunk_size_feed_forward", "gradient_checkpointing",
     "reorder_and_upcast_attn", "attention_softmax_in_fp32", "bias_dropout_fusion", "masked_softmax_fusion",
     "skip_bias_add", "skip_bias_add_qkv", "offset_alibi", "slow_but_exact", "pretraining_tp",
-    /* dropout and its like, which no throughput is measured with */
+    /* dropout and other regularization: no throughput is measured with it */
     "resid_pdrop", "embd_pdrop", "attn_pdrop", "hidden_dropout", "attention_dropout", "hidden_dropout_prob",
     "attention_probs_dropout_prob", "residual_dropout", "embedding_dropout", "router_jitter_noise",
     "router_aux_loss_coef",
@@ -43,16 +43,16 @@ static const char *const harmless[] = {
     "no_repeat_ngram_size", "encoder_no_repeat_ngram_size", "bad_words_ids", "num_return_sequences",
     "forced_bos_token_id", "forced_eos_token_id", "remove_invalid_values", "exponential_decay_length_penalty",
     "suppress_tokens", "begin_suppress_tokens",
-    /* of families with windows; Llama reads none */
+    /* families with windows read it; Llama does not */
     "sliding_window",
-    /* of Llama 3.1's positions, where there are some (config_rotary.c) */
+    /* Llama 3.1's positions; config_rotary.c reads it if it matters */
     "original_max_position_embeddings"};
 
-/* Another model, unless null, empty or `idle`. */
+/* A field that asks for another model, unless it is null, empty or `idle`. */
 struct asked {
     const char *key, *idle, *what;
 };
-/* Its price is near that of the model that toise knows: project says what it leaves out. */
+/* The price is close to that of the model without it. `project` says what it left out. */
 static const struct asked untrained[] = {
     {"attention_bias", "false", "biases in the matmuls of attention"},
     {"qkv_bias", "false", "biases in the matmuls of attention"},
@@ -63,19 +63,19 @@ static const struct asked untrained[] = {
     {"use_bias", "false", "biases in the matmuls"},
     {"scale_attn_weights", "true", "attention that is not scaled"},
     {"scale_attn_by_inverse_layer_idx", "false", "attention scaled by layer"},
-    {"query_pre_attn_scalar", NULL, "attention scaled otherwise"},
-    {"attention_multiplier", NULL, "attention scaled otherwise"},
+    {"query_pre_attn_scalar", NULL, "attention with another scale"},
+    {"attention_multiplier", NULL, "attention with another scale"},
     {"apply_residual_connection_post_layernorm", "false", "residuals after the norm"},
-    {"use_parallel_residual", "false", "attention and MLP side by side"},
-    {"parallel_attn", "false", "attention and MLP side by side"},
+    {"use_parallel_residual", "false", "attention and MLP in parallel"},
+    {"parallel_attn", "false", "attention and MLP in parallel"},
     {"position_embedding_type", NULL, "another kind of positions"},
     {"partial_rotary_factor", "1", "rotary positions of a part of each head"},
     {"rotary_pct", "1", "rotary positions of a part of each head"},
     {"rotary_dim", NULL, "rotary positions of a part of each head"},
-    {"rope_interleaved", "false", "rotary pairs that are neighbours"},
+    {"rope_interleaved", "false", "rotary pairs of adjacent elements"},
     {"no_rope_layers", NULL, "layers without positions"},
     {"no_rope_layer_interval", "0", "layers without positions"},
-    {"use_sliding_window", "false", "windows of attention beside those that its family has"},
+    {"use_sliding_window", "false", "windows of attention that its family does not have"},
     {"sliding_window_pattern", "1", "windows that differ from layer to layer"},
     {"attention_chunk_size", NULL, "attention in chunks"},
     {"quantization_config", NULL, "quantized weights"},
@@ -97,7 +97,7 @@ static const struct asked untrained[] = {
     {"residual_multiplier", "1", "scaled residuals"},
     {"scale_depth", NULL, "scaled residuals"},
 };
-/* A model of other matmuls: no price either. */
+/* The matmuls differ, so there is no price either. */
 static const struct asked unknown_shapes[] = {
     {"num_local_experts", "0", "experts"},
     {"num_experts", "0", "experts"},
@@ -123,7 +123,7 @@ static const struct asked unknown_shapes[] = {
     {"decoder", NULL, "several models in one"},
 };
 
-/* Those that config.c reads itself; rotary: of families whose positions are. */
+/* Fields that config.c reads itself; read_rotary: only for families with rotary positions. */
 static const char *const read_always[] = {"model_type",        "architectures",       "vocab_size",
                                           "initializer_range", "tie_word_embeddings", "layer_types"};
 static const char *const read_rotary[] = {"rope_theta", "rope_scaling", "rope_parameters"};
@@ -135,7 +135,7 @@ static bool among(const char *key, const char *const *names, size_t count) {
 }
 #define AMONG(key, names) among(key, names, sizeof names / sizeof *names)
 
-/* The family's own keys; first those of sizes that a model is known by. */
+/* The family's own keys. The first four are the sizes that define a model. */
 enum { SIZES = 4, OWN = 12 };
 static const model_key *own_key(const struct model_family *f, int i) {
     const model_key *const keys[OWN] = {&f->key_width,     &f->key_layers,     &f->key_heads,    &f->key_ffn,
@@ -178,7 +178,7 @@ static int refuse(const struct model_fields *in, const struct asked *r, bool pri
                      r->what, cure);
 }
 
-/* Letters to insert, delete or replace, up to 3. */
+/* Edit distance, up to 3. */
 static int distance(const char *a, const char *b, int most) {
     if (!*a || !*b) return (int)(strlen(a) + strlen(b)) > most ? most + 1 : (int)(strlen(a) + strlen(b));
     if (*a == *b) return distance(a + 1, b + 1, most);
@@ -190,8 +190,8 @@ static int distance(const char *a, const char *b, int most) {
     return 1 + best;
 }
 
-/* A field that the file lacks and that `key` may be a slip of; NULL: none. */
-static const char *meant(const struct model_family *f, const struct model_fields *in, const char *key) {
+/* A missing field of which `key` may be a misspelling. NULL: none. */
+static const char *misspelt(const struct model_family *f, const struct model_fields *in, const char *key) {
     enum { SLIPS = 2, LONG = 6 };
     const char *const *lists[] = {read_always, read_rotary};
     const size_t counts[] = {sizeof read_always / sizeof *read_always, sizeof read_rotary / sizeof *read_rotary};
@@ -207,10 +207,10 @@ static const char *meant(const struct model_family *f, const struct model_fields
     return NULL;
 }
 
-/* Nobody knows it: a note, but where it may stand for a field that is missing. */
+/* An unknown field is noted, unless it may stand for a missing one. */
 static int unknown(struct model_config *c, const struct model_fields *in, const char *key, struct base_error *e) {
     const struct model_family *f = c->family;
-    const char *slip = meant(f, in, key);
+    const char *slip = misspelt(f, in, key);
     char plain[MODEL_FIELD_PLAIN];
     model_field_plain(key, plain);
     if (slip)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Rotary positions of a config.json. What a kind of scaling reads is what transformers reads of it
+ * Rotary positions of a config.json. It reads the same fields of each scaling as transformers does
  * (modeling_rope_utils.py, 4.57 and 5.24). */
 #include <math.h>
 #include <stdio.h>
@@ -8,9 +8,9 @@
 
 #include "model/config_fields.h"
 
-/* A kind that is not trained may say what its list has: its price is that of plain positions. */
+/* Kinds of scaling and their fields. A kind that is not trained is priced as plain positions. */
 static const struct kind {
-    const char *name, *other; /* other: an older name of it */
+    const char *name, *other; /* other: an older name */
     bool trained;
     const char *keys[10];
 } kinds[] = {
@@ -32,7 +32,7 @@ static const struct kind {
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
-/* Those of every kind. Only kinds of their own list read the original positions; the others' files say them, too. */
+/* Fields of every kind. Files often state the original positions even if the kind does not read them. */
 static const char *const common[] = {"rope_type", "type", "rope_theta", "original_max_position_embeddings"};
 
 /* rope_theta, rope_scaling and rope_parameters, as found. */
@@ -40,10 +40,10 @@ struct rope {
     const char *name; /* of the object; NULL: there is none */
     const json_t *object;
     const struct kind *kind;
-    const char *called; /* in the file */
+    const char *called; /* its name in the file */
 };
 
-/* A positive number of `object`, which the file calls `name` (NULL: the file itself). */
+/* Reads a positive number of `object`. `name` is the object's name in the file; NULL: the file itself. */
 static int positive(const struct model_fields *in, const char *name, const json_t *object, const char *key, double *out,
                     struct base_error *e) {
     const json_t *v = json_object_get(object, key);
@@ -57,7 +57,7 @@ static int positive(const struct model_fields *in, const char *name, const json_
                      key);
 }
 
-/* The object that describes them, whichever its name; one for "full_attention" alone is it, too. */
+/* Finds the object under either name. If it holds "full_attention" alone, that one counts. */
 static int find_object(const struct model_fields *in, struct rope *r, struct base_error *e) {
     static const char *const names[] = {"rope_parameters", "rope_scaling"};
     for (int i = 0; i < 2; i++) {
@@ -81,7 +81,7 @@ static int untrained_kind(const struct model_fields *in, const struct rope *r, s
     return model_field_untrained(in, r->name, what, "leave it out", e);
 }
 
-/* "rope_type", which older files call "type". A price needs no kind that is known. */
+/* "rope_type", or "type" in older files. Pricing accepts unknown kinds. */
 static int find_kind(const struct model_fields *in, struct rope *r, struct base_error *e) {
     const json_t *newer = json_object_get(r->object, "rope_type"), *older = json_object_get(r->object, "type");
     if (json_is_null(newer)) newer = NULL;
@@ -113,7 +113,7 @@ static bool listed(const struct kind *kind, const char *key) {
     return false;
 }
 
-/* Of a key that the kind does not read: null asks for nothing, nor does a share or a factor of one. */
+/* Whether a field that the kind does not read changes nothing: a null, or a share or factor of 1. */
 static bool idle(const char *key, const json_t *value) {
     const bool share =
         !strcmp(key, "partial_rotary_factor") || !strcmp(key, "factor") || !strcmp(key, "attention_factor");

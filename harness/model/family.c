@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The families: architecture choices and parameters as data. Another family is another row. Names are those of
- * Hugging Face's modeling_*.py; decay on matrices and not on gains and biases, as nanoGPT and llm.c train. */
+ * The families as data: architecture and parameters. To add a family, add a row. Names are those of Hugging Face's
+ * modeling_*.py. Weight decay applies to matrices but not to gains and biases, as in nanoGPT and llm.c. */
 #include <string.h>
 
 #include "base/text.h"
@@ -23,7 +23,7 @@
             true                                                                                                       \
     }
 
-/* Radford et al. 2019; the residual scaling as in OpenAI's release. */
+/* Radford et al. 2019. Residual weights are scaled as in OpenAI's release. */
 static const struct model_parameter gpt2_parameters[] = {
     WEIGHT(MODEL_TOKEN_TABLE, "wte.weight", MODEL_VOCAB, MODEL_WIDTH, MODEL_INIT_NORMAL, MODEL_SHARD_ROWS),
     WEIGHT(MODEL_POSITION_TABLE, "wpe.weight", MODEL_POSITIONS, MODEL_WIDTH, MODEL_INIT_NORMAL, MODEL_SHARD_NONE),
@@ -44,8 +44,8 @@ static const struct model_parameter gpt2_parameters[] = {
     BIAS(MODEL_FINAL_BIAS, "ln_f.bias", MODEL_WIDTH, MODEL_SHARD_NONE),
 };
 
-/* Le Scao et al. 2022 (BLOOM), trained by Megatron-DeepSpeed, whose scaled initialisation of residual weights this
- * repeats. A head's queries, keys and values stand together in query_key_value. */
+/* Le Scao et al. 2022 (BLOOM). Residual weights start scaled as in Megatron-DeepSpeed, which trained it.
+ * query_key_value holds queries, keys and values head by head. */
 static const struct model_parameter bloom_parameters[] = {
     WEIGHT(MODEL_TOKEN_TABLE, "word_embeddings.weight", MODEL_VOCAB, MODEL_WIDTH, MODEL_INIT_NORMAL, MODEL_SHARD_ROWS),
     GAIN(MODEL_EMBED_GAIN, "word_embeddings_layernorm.weight"),
@@ -70,7 +70,7 @@ static const struct model_parameter bloom_parameters[] = {
     BIAS(MODEL_FINAL_BIAS, "ln_f.bias", MODEL_WIDTH, MODEL_SHARD_NONE),
 };
 
-/* What Llama and its kin hold before a layer's MLP, and after the last one. */
+/* What Llama and similar models have before a layer's MLP and after the last one. */
 #define LLAMA_TO_MLP                                                                                                   \
     WEIGHT(MODEL_TOKEN_TABLE, "embed_tokens.weight", MODEL_VOCAB, MODEL_WIDTH, MODEL_INIT_NORMAL, MODEL_SHARD_ROWS),   \
         GAIN(MODEL_NORM1_GAIN, "layers.%d.input_layernorm.weight"),                                                    \
@@ -85,7 +85,7 @@ static const struct model_parameter bloom_parameters[] = {
     GAIN(MODEL_FINAL_GAIN, "norm.weight"),                                                                             \
         WEIGHT(MODEL_HEAD_WEIGHT, "lm_head.weight", MODEL_VOCAB, MODEL_WIDTH, MODEL_INIT_NORMAL, MODEL_SHARD_ROWS)
 
-/* Touvron et al. 2023; Mistral (Jiang et al. 2023) holds the same tensors. */
+/* Touvron et al. 2023. Mistral (Jiang et al. 2023) has the same tensors. */
 static const struct model_parameter llama_parameters[] = {
     LLAMA_TO_MLP,
     WEIGHT(MODEL_UP_WEIGHT, "layers.%d.mlp.gate_proj.weight", MODEL_FFN, MODEL_WIDTH, MODEL_INIT_NORMAL,
@@ -96,7 +96,7 @@ static const struct model_parameter llama_parameters[] = {
     LLAMA_FROM_MLP,
 };
 
-/* Jiang et al. 2024: Mistral's layers, each with a router and experts for its MLP. */
+/* Jiang et al. 2024: Mistral's layers with a router and experts in place of the MLP. */
 static const struct model_parameter mixtral_parameters[] = {
     LLAMA_TO_MLP,
     WEIGHT(MODEL_ROUTER_WEIGHT, "layers.%d.block_sparse_moe.gate.weight", MODEL_EXPERTS, MODEL_WIDTH, MODEL_INIT_NORMAL,
@@ -117,8 +117,8 @@ static const struct model_parameter mixtral_parameters[] = {
     .key_positions = {"max_position_embeddings"}, .key_eps = {"rms_norm_eps"}, .key_activation = {"hidden_act"},       \
     .position = MODEL_POSITION_ROTARY, .rms = true, .gated = true
 
-/* Defaults: configuration_*.py of transformers 4.57 and 5.24, which agree. The names of GELU by tanh differ in how they
- * round (activations.py there). */
+/* Defaults: configuration_*.py of transformers 4.57 and 5.24, which agree. The names of GELU by tanh differ only in
+ * rounding (activations.py there). */
 static const struct model_family families[] = {
     {.type = "gpt2",
      .architectures = {"GPT2LMHeadModel", "GPT2Model"},
@@ -164,7 +164,7 @@ static const struct model_family families[] = {
      LLAMA},
     {.type = "mixtral",
      .architectures = {"MixtralForCausalLM", "MixtralModel"},
-     .refusal = "a mixture of experts; toise trains dense models, and prices this one on catalogued machines alone",
+     .refusal = "a mixture of experts; toise trains dense models, and prices this one on catalogued machines only",
      .key_window = {"sliding_window"},
      .key_experts = {"num_local_experts", "num_experts"},
      .key_active = {"num_experts_per_tok"},

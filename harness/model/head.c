@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The head, tied or not: logits, loss and their gradients, a chunk of tokens at a time. */
+ * The head, tied or not: logits, loss and their gradients, one chunk of tokens at a time. Chunks bound the memory of
+ * logits. */
 #include "model/model.h"
 
-/* Rows [row, row + rows) of the head: logits, losses and, with a scale, their gradients. */
+/* Rows [row, row + rows) of the head: logits, losses and, if scale != 0, gradients. */
 static void head_chunk(const struct model *m, int64_t row, int64_t rows, const int32_t *targets, float scale) {
     const struct model_config *c = m->shape.config;
     const struct kernel_ops *ops = m->team->ops;

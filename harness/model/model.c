@@ -16,7 +16,7 @@ void *model_buffer_at(const struct model *m, enum model_buffer b, int64_t layer)
            layer * (int64_t)base_arena_piece((size_t)row.elements * kernel_dtype_bytes(row.dtype));
 }
 
-/* The table of positions, where the family has one. */
+/* Fills the position table, if the family has one. */
 static void fill_positions(const struct model *m) {
     const struct model_config *c = m->shape.config;
     float *table = m->buffers[MODEL_POSITION];
@@ -110,7 +110,7 @@ static void layer_backward(const struct model *m, int64_t l) {
 void model_backward(struct model *m, const int32_t *tokens) {
     const struct model_params *p = m->params;
     model_norm_backward(m, model_norm_final(m), m->buffers[MODEL_DNORM], NULL, m->buffers[MODEL_DX]);
-    call(m, m->hooks.done, final_start(m), p->total - final_start(m)); /* the head, too, lies there unless tied */
+    call(m, m->hooks.done, final_start(m), p->total - final_start(m)); /* includes the head unless it is tied */
     call(m, m->hooks.ready, final_start(m), p->total - final_start(m));
     for (int64_t l = m->shape.config->layers - 1; l >= 0; l--) {
         const int64_t start = p->layer0 + l * p->layer_size;

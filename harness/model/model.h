@@ -1,7 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One rank's transformer: forward, loss, backward on a micro-batch, by the team's kernels, in arenas that the
- * caller owns. It knows no MPI: where its peers matter it calls a hook, and the serial hooks do nothing. */
+ * The room model/ holds what is trained: configurations, the parameter table, and one rank's transformer. This file is
+ * that transformer: forward, loss and backward on one micro-batch. It promises that a step is bitwise reproducible at a
+ * fixed layout and thread count.
+ *
+ * It needs a kernel team, and arenas that the caller owns: weights, gradients, activations.
+ *
+ * It knows no MPI, no optimizer and no data source. Where a layer needs its peers it calls a hook, and the serial
+ * hooks do nothing. So one model serves one rank, any layout and the counting test.
+ *
+ * config.h says what a model is, params.h and buffers.h are its memory as tables, and reference.h is the same model in
+ * FP64, which shares no arithmetic with this one. */
 #ifndef TOISE_MODEL_MODEL_H
 #define TOISE_MODEL_MODEL_H
 
@@ -9,9 +18,9 @@
 #include "model/buffers.h"
 #include "model/params.h"
 
-/* Called with a range of the parameter buffer, in elements. need: before a pass first reads these weights; done:
- * after its last read; ready: their gradient is final in this backward. Any may be NULL. The embedding and what follows
- * the last layer are done in backward only: a pass that ends before it holds them. */
+/* Called with a range of the parameter buffer, in elements; any may be NULL. need: before a pass first reads these
+ * weights. done: after its last read. ready: their gradient is final in this backward. For the embedding and for what
+ * follows the last layer, done is called in backward only, so a forward pass keeps them. */
 typedef void model_hook(void *context, int64_t offset, int64_t count);
 struct model_hooks {
     void *context;
@@ -28,23 +37,24 @@ struct model {
     void *buffers[MODEL_BUFFERS]; /* first copy of each */
 };
 
-/* Takes every buffer of buffers.h from the arena. BASE_BROKEN when the arena is too small (a bug of the plan). */
+/* Takes every buffer of buffers.h from the arena. BASE_BROKEN when the arena is too small, which is a bug of the plan.
+ */
 int model_open(struct model *m, const struct model_shape *shape, const struct model_params *params,
                const struct kernel_team *team, const void *weights, float *grads, struct base_arena *activations,
                struct base_error *e);
 
-/* tokens[batch*seq] -> the final norm's output; keeps what backward needs. */
+/* tokens[batch*seq] -> the final norm's output. Keeps what backward needs. */
 void model_forward(struct model *m, const int32_t *tokens);
-/* The head and the loss, chunk by chunk: returns the sum of the tokens' losses (nats) and leaves each in
- * MODEL_LOSS. With grad_scale != 0 it also starts backward: the head's weight gradient is added into grads, and
- * the final norm's output gradient is left in MODEL_DNORM; every gradient is multiplied by grad_scale. */
+/* Head and loss, chunk by chunk. Returns the sum of the tokens' losses (nats) and leaves each in MODEL_LOSS. With
+ * grad_scale != 0 it also starts backward: it adds the head's weight gradient into grads and leaves the gradient of the
+ * final norm's output in MODEL_DNORM. Every gradient is multiplied by grad_scale. */
 double model_loss(struct model *m, const int32_t *targets, float grad_scale);
-/* Adds all other parameter gradients into grads, last layer first, calling hooks.ready as each range is final. */
+/* Adds all other parameter gradients into grads, last layer first. Calls hooks.ready when a range is final. */
 void model_backward(struct model *m, const int32_t *tokens);
 
 /* batch * seq */
 int64_t model_tokens(const struct model *m);
-/* A role's weight and gradient in layer `layer`; NULL when the family has none. */
+/* A role's weight and gradient in layer `layer`. NULL when the family has none. */
 const void *model_weight(const struct model *m, enum model_role role, int64_t layer);
 float *model_gradient(const struct model *m, enum model_role role, int64_t layer);
 /* Copy `layer` of a buffer. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Lays a family's parameters out in order and fills them. */
+ * Places a family's parameters in one buffer, in order, and fills them with initial values. */
 #include "model/params.h"
 
 #include <math.h>
@@ -9,7 +9,7 @@
 
 #include "base/random.h"
 
-enum { PIECE = 1 << 16 }; /* elements initialised at a time by a thread */
+enum { PIECE = 1 << 16 }; /* elements that a thread initialises at a time */
 
 static int64_t kind_count(const struct model_config *c, const struct model_parameter *p) {
     return model_config_dim(c, p->rows) * model_config_dim(c, p->cols);
@@ -19,7 +19,7 @@ static bool is_layered(const struct model_parameter *p) {
     return strstr(p->name, "%d") != NULL;
 }
 
-/* With so many experts a layer. */
+/* Parameters with `experts` experts per layer. */
 static int64_t count(const struct model_config *c, int64_t experts) {
     int64_t n = 0;
     for (int i = 0; i < c->family->parameter_count; i++) {
@@ -56,7 +56,7 @@ static void append(struct model_params *params, const struct model_config *c, co
     t->count = t->rows * t->cols;
     t->offset = params->total;
     if (!params->tensors) {
-        t->name[0] = 0; /* nobody sees it */
+        t->name[0] = 0; /* unused: only sizes are wanted */
     } else if (layer < 0) {
         snprintf(t->name, sizeof t->name, "%s", p->name);
     } else {
@@ -68,14 +68,14 @@ static void append(struct model_params *params, const struct model_config *c, co
     if (t->count > params->largest) params->largest = t->count;
 }
 
-/* A layer's parameters are those of the family from `first` to before `last`. */
+/* A layer's parameters are the family's rows [first, last). */
 static void layered(const struct model_family *f, int *first, int *last) {
     *first = 0, *last = f->parameter_count;
     while (!is_layered(&f->parameters[*first])) ++*first;
     while (!is_layered(&f->parameters[*last - 1])) --*last;
 }
 
-/* Everything but the table, which is filled where there is one. */
+/* Sets all offsets; fills the table of tensors if there is one. */
 static void lay_out(struct model_params *p, const struct model_config *c) {
     const struct model_family *f = c->family;
     int first, last;
@@ -84,7 +84,7 @@ static void lay_out(struct model_params *p, const struct model_config *c) {
     for (int i = 0; i < first; i++) append(p, c, &f->parameters[i], -1);
     align(p);
     p->layer0 = p->total;
-    const int64_t layers = p->tensors ? c->layers : 1; /* one tells the size of all */
+    const int64_t layers = p->tensors ? c->layers : 1; /* all layers have the same size */
     for (int64_t l = 0; l < layers; l++)
         for (int i = first; i < last; i++) append(p, c, &f->parameters[i], l);
     align(p);
@@ -122,7 +122,7 @@ int64_t model_params_offset(const struct model_params *p, enum model_role role, 
     return layered ? offset + layer * p->layer_size : offset;
 }
 
-/* value = mean + std * normal. Hot matrices keep a fan-in scaling, so that depth and width change little. */
+/* value = mean + std * normal. Hot matrices scale with fan-in, so that depth and width matter little. */
 static void moments(const struct model_config *c, const struct model_tensor *t, bool hot, double *mean, double *std) {
     enum model_init init = t->kind->init;
     *mean = init == MODEL_INIT_ONE ? 1 : 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The formulas behind position.h. */
+ * ALiBi's slopes and rotary angles, with the two scalings of rotary positions. */
 #include "model/position.h"
 
 #include <math.h>
@@ -14,15 +14,14 @@ void model_position_slopes(int64_t heads, float *slopes) {
     }
 }
 
-/* Radians a position of plane i. Of Llama 3.1, wavelengths beyond original / low turn `factor` times slower, those
- * below original / high as ever, and between the two the speed is interpolated. */
+/* Radians per position of plane i. Llama 3.1 slows wavelengths beyond original / low by `factor`, leaves those below
+ * original / high, and interpolates the speed between. */
 static double speed(const struct model_config *c, int64_t i) {
     const struct model_rotary *r = &c->rotary;
     const double plain = pow(r->theta, -2.0 * (double)i / (double)c->head_dim);
     if (r->factor == 0) return plain;
     if (r->high == 0) return plain / r->factor;
-    const double turns =
-        (double)r->original * plain / (2 * M_PI); /* of the plane over the first training's positions */
+    const double turns = (double)r->original * plain / (2 * M_PI); /* over the positions of the first training */
     if (turns < r->low) return plain / r->factor;
     if (turns > r->high) return plain;
     const double part = (turns - r->low) / (r->high - r->low);

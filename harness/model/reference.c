@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The FP64 transformer: its buffers, and the operations in order, forward then backward. */
+ * The FP64 transformer: its buffers and the order of its operations, forward and backward. reference_ops.h has the
+ * operations. */
 #include "model/reference.h"
 
 #include <stdlib.h>
@@ -36,12 +37,12 @@ static void layer_backward(const struct reference_run *s, int64_t l, const struc
 static int64_t largest_weight(const struct model_reference *r) {
     const struct model_config *c = r->shape.config;
     const int64_t qkv = model_config_dim(c, MODEL_QKV), up = model_config_dim(c, MODEL_FFN_UP);
-    int64_t most = (qkv > up ? qkv : up) * c->width; /* may be several tensors */
+    int64_t most = (qkv > up ? qkv : up) * c->width; /* one matmul may take several tensors */
     if (r->params->largest > most) most = r->params->largest;
     return most + c->vocab + qkv + up;
 }
 
-/* doubles that a run holds: the layers, then everything else */
+/* Doubles of one layer, then of everything else. */
 static int64_t layer_size(const struct reference_run *s) {
     return s->t * (4 * s->width + s->qkv + s->attn + s->up + s->ffn);
 }
@@ -76,7 +77,7 @@ static double *take(double **from, int64_t n) {
     return p;
 }
 
-/* Carves one block into the layers' and the run's buffers. Forward alone alternates between two layers. */
+/* Splits one block into the buffers. Forward alone alternates between two layers. */
 static void carve(struct reference_run *s, double *block) {
     int64_t kept = s->keep ? s->c->layers + 1 : 2, t = s->t;
     for (int64_t l = 0; l < kept; l++) {

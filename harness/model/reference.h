@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The same transformer in FP64, serial, by plain loops and a reference matmul: what the gate holds the fast path
- * against. It shares no arithmetic with model.c or the kernels. With dtype BF16 it rounds where the path stores
- * BF16: every activation and activation gradient that leaves an operation, never inside one. */
+ * The same transformer in FP64: serial, plain loops, a reference matmul. The gate compares the fast path with it. It
+ * shares no arithmetic with model.c or the kernels. For BF16 it rounds where the path stores BF16: activations and
+ * their gradients when they leave an operation, never inside one. */
 #ifndef TOISE_MODEL_REFERENCE_H
 #define TOISE_MODEL_REFERENCE_H
 
@@ -11,22 +11,22 @@
 
 struct model_reference {
     const struct model_params *params;
-    struct model_shape shape; /* batch and seq of one call; head_rows is not used */
-    /* Weights [offset, offset + count) as FP64, from wherever they live; called tensor by tensor, so that a large
-     * model is never held twice. */
+    struct model_shape shape; /* batch and seq of one call; head_rows is unused */
+    /* Reads weights [offset, offset + count) as FP64 from wherever they are stored. It is called tensor by tensor, so a
+     * large model is never in memory twice. */
     void (*read)(void *context, int64_t offset, int64_t count, double *out);
     void *context;
-    /* [params->total], or NULL: as gradients of gains and biases are summed over tokens, the squares of what is summed
-     * are added here, for whoever asks how far it cancels. */
+    /* [params->total], or NULL. Gradients of gains and biases are sums over tokens; this gets the sums of squares of
+     * their terms, from which the caller can tell how far terms cancel. */
     double *squares;
 };
 
-/* Each token's loss (nats) into loss[batch*seq]; and, with grads not NULL, the gradient of
- * grad_scale * (sum of losses) added into grads[params->total]. BASE_BROKEN when memory runs out. */
+/* Writes each token's loss (nats) into loss[batch*seq]. If grads is not NULL, adds the gradient of grad_scale * (sum of
+ * losses) into grads[params->total]. BASE_BROKEN when memory runs out. */
 int model_reference_step(const struct model_reference *r, const int32_t *tokens, const int32_t *targets,
                          double grad_scale, double *loss, double *grads, struct base_error *e);
 
-/* Memory that a call takes, bytes; only params and shape of r matter. */
+/* Bytes of memory that a call takes. Reads only params and shape of r. */
 double model_reference_bytes(const struct model_reference *r, bool backward);
 
 #endif

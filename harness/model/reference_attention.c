@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Attention and positions of the FP64 reference, from the definitions: a score at a time. */
+ * Attention and positions of the FP64 reference, written from the definitions, one score at a time. */
 #include <math.h>
 #include <string.h>
 
 #include "model/reference_ops.h"
 
-/* The m-th of ALiBi's slopes for n heads, a power of two: the geometric sequence that ends at 2^-8. */
+/* The m-th of ALiBi's slopes for n heads, n a power of two: the geometric sequence that ends at 2^-8. */
 static double geometric(int64_t m, int64_t n) {
     return pow(pow(2, -8.0 / (double)n), (double)m);
 }
@@ -32,7 +32,7 @@ static int64_t first_key(const struct reference_run *s, int64_t i) {
     return s->c->window && i >= s->c->window ? i - s->c->window + 1 : 0;
 }
 
-/* softmax of query i over the keys it sees, into p; qkv is the sequence's first row */
+/* Writes the softmax of query i over its keys into p. qkv is the sequence's first row. */
 static void probabilities(const struct reference_run *s, const double *qkv, struct place at, int64_t i, double *p) {
     double max = -INFINITY, sum = 0;
     for (int64_t j = first_key(s, i); j <= i; j++) {
@@ -62,7 +62,7 @@ void model_reference_attention(const struct reference_run *s, const double *qkv,
     model_reference_store(s, o, s->t * s->attn);
 }
 
-/* What query i of a head adds to the gradients of its sequence. */
+/* Adds query i's part of one head to the gradients of its sequence. */
 static void query_backward(const struct reference_run *s, const double *rows, struct place at, int64_t i,
                            const double *o, const double *d_o, double *grads) {
     const double scale = 1 / sqrt((double)s->d);
@@ -95,7 +95,7 @@ void model_reference_attention_backward(const struct reference_run *s, const dou
     model_reference_store(s, dqkv, s->t * s->qkv);
 }
 
-/* Radians a position of the plane (i, i + d/2); scaling as if positions were nearer to one another, or Llama 3.1's by
+/* Radians per position of the plane (i, i + d/2). Linear scaling moves positions closer together; Llama 3.1 scales by
  * wavelength, in positions. */
 static double turning(const struct reference_run *s, int64_t i) {
     const struct model_rotary *r = &s->c->rotary;

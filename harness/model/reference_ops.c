@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The definitions, as they stand in the papers, with rounding where the path stores. */
+ * The operations as the papers define them, rounded where the path stores. */
 #include "model/reference_ops.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* nearest even to BF16's 8 significant bits: the lower 45 of FP64's 52 fraction bits go */
+/* Rounds to nearest even at BF16's 8 significant bits: drops the lower 45 of FP64's 52 fraction bits. */
 static double bf16(double x) {
     uint64_t u;
     memcpy(&u, &x, sizeof u);
@@ -20,7 +20,7 @@ void model_reference_store(const struct reference_run *s, double *x, int64_t n) 
         for (int64_t i = 0; i < n; i++) x[i] = bf16(x[i]);
 }
 
-/* a role's tensor, read into the shared weight buffer; NULL when the family has none */
+/* Reads a role's tensor into the shared weight buffer. NULL when the family has none. */
 static const double *weight(const struct reference_run *s, enum model_role role, int64_t layer, int64_t count,
                             double *into) {
     int64_t offset = model_params_offset(s->r->params, role, layer);
@@ -33,7 +33,7 @@ static double *grad(const struct reference_run *s, enum model_role role, int64_t
     return offset < 0 ? NULL : s->grads + offset;
 }
 
-/* The gradient of a gain or bias, which every token adds to; NULL when the family has none. */
+/* The gradient of a gain or bias, to which every token adds. NULL when the family has none. */
 struct summed {
     double *grad, *squares;
 };
@@ -99,7 +99,7 @@ void model_reference_norm_backward(const struct reference_run *s, enum model_rol
         moments(s, xi, &mean, &rstd);
         for (int64_t j = 0; j < n; j++) {
             double hat = (xi[j] - mean) * rstd, dhat = dyi[j] * gain[j];
-            sum += s->c->family->rms ? 0 : dhat; /* what passes through the mean */
+            sum += s->c->family->rms ? 0 : dhat; /* LayerNorm: the part through the mean */
             dot += dhat * hat;
             add(dgain, j, dyi[j] * hat);
             add(dbias, j, dyi[j]);
@@ -125,7 +125,7 @@ static double logistic(double x) {
     return 1 / (1 + exp(-x));
 }
 
-/* Row by row: a gate and its value stand side by side in x. */
+/* A row of x holds all gates, then all values. */
 void model_reference_activation(const struct reference_run *s, const double *x, double *y) {
     for (int64_t i = 0; i < s->t * s->ffn; i++) {
         const double *row = x + i / s->ffn * s->up + i % s->ffn;

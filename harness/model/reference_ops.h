@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The operations of the FP64 reference, each a short loop over one struct of buffers; for model/ alone. */
+ * The operations of the FP64 reference: short loops over one struct of buffers. For model/ only. */
 #ifndef TOISE_MODEL_REFERENCE_OPS_H
 #define TOISE_MODEL_REFERENCE_OPS_H
 
 #include "model/reference.h"
 
-/* What forward leaves for backward, for one layer. */
+/* What forward keeps of one layer for backward. */
 struct reference_layer {
-    double *x, *norm1, *qkv, *att, *mid, *norm2, *up, *act; /* qkv: turned where positions are rotary */
+    double *x, *norm1, *qkv, *att, *mid, *norm2, *up, *act; /* qkv: rotated if positions are rotary */
 };
 
 struct reference_run {
     const struct model_reference *r;
     const struct model_config *c;
     int64_t t, width, ffn, up, attn, qkv, d; /* tokens, columns, head size */
-    struct reference_layer *layers;          /* layers + 1; one is reused by all when nothing is kept */
-    double *embedded;                        /* before the embedding's norm, where there is one */
+    struct reference_layer *layers;          /* layers + 1; forward alone reuses two */
+    double *embedded;                        /* before the embedding's norm, if any */
     double *final, *weight, *grads;
     double *dx, *dnorm, *datt, *dqkv, *dup, *dact, *scores;
     bool keep;
@@ -38,12 +38,12 @@ void model_reference_norm_backward(const struct reference_run *s, enum model_rol
 void model_reference_attention(const struct reference_run *s, const double *qkv, double *o);
 void model_reference_attention_backward(const struct reference_run *s, const double *qkv, const double *o,
                                         const double *d_o, double *dqkv);
-/* Turns queries and keys by their rotary positions: direction 1, or -1 for the gradients. */
+/* Rotates queries and keys by their positions. direction: 1, or -1 for gradients. */
 void model_reference_turn(const struct reference_run *s, double direction, double *qkv);
 /* normed == x: no norm follows */
 void model_reference_embed(const struct reference_run *s, const int32_t *tokens, double *x, double *normed);
 void model_reference_embed_backward(const struct reference_run *s, const int32_t *tokens, const double *embedded);
-/* Head and cross-entropy, a token at a time over the whole vocabulary. dlogits round as the path stores them. */
+/* Head and cross-entropy, one token at a time over the whole vocabulary. dlogits round as the path stores them. */
 int model_reference_head(const struct reference_run *s, const int32_t *targets, double scale, double *loss,
                          struct base_error *e);
 /* x[T, up] -> y[T, ffn]; dy[T, ffn] -> dx[T, up] */
