@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Sums alone, sums beside matmuls, and ranks beside ranks. All ranks see the slowest rank's times alone, so that they
- * decide alike how long to go on. */
+ * Times all-reduces alone, all-reduces overlapped with matmuls, and ranks sharing a node. All ranks see only the
+ * slowest rank's times, so all make the same decisions. */
 #include "bench/comm.h"
 
 #include <math.h>
@@ -12,13 +12,13 @@
 
 enum {
     CALLS_MAX = 1 << 16,
-    /* of the matmul that computes meanwhile: a projection's of a small model, 10 ms on a core */
+    /* the matmul to overlap with: a projection of a small model, 10 ms on a core */
     M = 1024,
     N = 768,
     K = 768
 };
-static const double BESIDE_S = 0.002; /* a sum worth hiding */
-static const double BESIDE_TIMES = 2; /* matmuls last this many times as long as the sum that they hide */
+static const double OVERLAP_S = 0.002; /* an all-reduce worth hiding */
+static const double OVERLAP_TIMES = 2; /* matmuls last this many times as long as the all-reduce */
 
 static void on_poll(void *context) {
     struct comm *world = context;
@@ -83,7 +83,7 @@ int bench_comm_open(struct bench_comm *b, struct comm *world, const struct bench
     int code = open_memory(b, o, placement->threads, e);
     if (!code) code = measure_watch_open(&b->watch, &placement->cpus, e);
     if ((code = comm_agree(world, code, e))) return code;
-    gemms(b, 1); /* threads awake */
+    gemms(b, 1); /* wakes the threads */
     b->gemm_s = slowest(b, gemms(b, 4) / 4);
     return BASE_OK;
 }
@@ -96,12 +96,12 @@ void bench_comm_close(struct bench_comm *b) {
     base_arena_close(&b->scratch);
 }
 
-/* Whole numbers, whose sum is exact in any order; a lost, doubled or displaced contribution shows. */
+/* Whole numbers sum exactly in any order. A lost, doubled or misplaced one shows. */
 static float contribution(int64_t i, int rank) {
     return (float)(1 + i % 17 + rank % 13);
 }
 
-/* Elements of a sum of known numbers that are wrong, over all ranks; leaves zeros. */
+/* Returns how many elements of a known sum are wrong over all ranks. Leaves zeros. */
 static double check(struct bench_comm *b, int64_t count) {
     float *x = (float *)(void *)b->buffer.base;
     struct comm_request request;
@@ -118,7 +118,7 @@ static double check(struct bench_comm *b, int64_t count) {
     return wrong;
 }
 
-/* Operands lie one after the other in a buffer larger than the caches. */
+/* Operands follow each other in a buffer larger than the caches. */
 static float *next_operand(struct bench_comm *b, int64_t bytes) {
     const size_t piece = base_arena_piece((size_t)bytes);
     if (b->next + piece > b->buffer.size) b->next = 0;
@@ -127,13 +127,13 @@ static float *next_operand(struct bench_comm *b, int64_t bytes) {
     return x;
 }
 
-/* Sums of one size, as their sampler knows them. */
+/* All-reduces of one size, as their sampler gets them. */
 struct sums {
     struct bench_comm *bench;
     int64_t bytes;
 };
 
-/* The slowest rank's seconds of `calls` sums, one after the other. */
+/* The slowest rank's seconds of `calls` all-reduces, one after the other. */
 static double sums(void *context, int calls) {
     const struct sums *sums = context;
     struct bench_comm *b = sums->bench;
@@ -156,7 +156,7 @@ static void time_alone(const struct measure_sampler *sampler, struct measure_tim
     }
 }
 
-/* The slowest rank's seconds of matmuls, with a sum beside them or without. */
+/* The slowest rank's seconds of matmuls, overlapped with an all-reduce of `bytes` unless that is 0. */
 static double block(struct bench_comm *b, int count, int64_t bytes) {
     struct comm_request request;
     b->world->ops->barrier(b->world);
@@ -167,7 +167,7 @@ static double block(struct bench_comm *b, int count, int64_t bytes) {
     return slowest(b, since(start));
 }
 
-/* The greatest and the least share that the intervals of cost and call allow. */
+/* The largest and the smallest share that both intervals allow. */
 void bench_comm_hidden(struct bench_comm_size *s) {
     const struct base_interval *cost = &s->cost, *call = &s->timed.call;
     const double low = 1 - cost->high / (cost->high > 0 ? call->low : call->high);
@@ -178,10 +178,10 @@ void bench_comm_hidden(struct bench_comm_size *s) {
     s->hidden = known && (low > 0 || high < 0) ? fmin(1, fmax(0, 1 - cost->median / call->median)) : NAN;
 }
 
-static void time_beside(struct bench_comm *b, const struct measure_sampler *sampler, struct bench_comm_size *s) {
-    const int count = (int)fmax(1, ceil(BESIDE_TIMES * s->timed.call.median / b->gemm_s));
+static void time_overlapped(struct bench_comm *b, const struct measure_sampler *sampler, struct bench_comm_size *s) {
+    const int count = (int)fmax(1, ceil(OVERLAP_TIMES * s->timed.call.median / b->gemm_s));
     double difference[BENCH_COMM_SAMPLES], spent = 0;
-    if (s->timed.call.median < BESIDE_S) return;
+    if (s->timed.call.median < OVERLAP_S) return;
     for (int i = 0; measure_sampler_goes_on(sampler, spent, i, true); i++) {
         s->compute_s[i] = block(b, count, 0);
         s->beside_s[i] = block(b, count, s->bytes);
@@ -193,31 +193,30 @@ static void time_beside(struct bench_comm *b, const struct measure_sampler *samp
     bench_comm_hidden(s);
 }
 
-/* Samples in which a CPU quota stopped a rank, on the rank that met most. */
+/* Samples in which a CPU quota stopped a rank, on the rank with most of them. */
 static double throttled(struct bench_comm *b, const struct measure_samples *samples) {
     int count = 0;
     for (int i = 0; i < samples->count; i++) count += (samples->marks[i] & MEASURE_MARK_THROTTLED) != 0;
     return slowest(b, count);
 }
 
-/* The same on all ranks. */
+/* All ranks come to the same verdict. */
 static void judge(const struct measure_sampler *sampler, struct bench_comm_size *s, double stopped) {
     const struct base_mean mean = base_stats_mean(s->timed.samples.seconds, s->timed.samples.count);
     s->status = RECORD_PASSED;
     if (s->wrong > 0) {
         s->status = RECORD_FAILED;
-        snprintf(s->why, sizeof s->why, "%.0f elements of the ranks' sums are wrong", s->wrong);
+        snprintf(s->why, sizeof s->why, "%.0f elements of the all-reduce are wrong", s->wrong);
     } else if (!measure_sampler_narrow(sampler, &s->timed)) {
         s->status = RECORD_INCONCLUSIVE;
         snprintf(s->why, sizeof s->why,
-                 "the interval of the median time is wider than +-%.0f%%, or has fewer than %d samples",
+                 "the interval of the median time is wider than +-%.0f%%, or there are fewer than %d samples",
                  100 * sampler->width, measure_sampler_least(sampler));
     } else if (stopped > 0 && mean.mean / s->timed.calls > 1.02 * s->timed.call.high) {
         s->status = RECORD_INCONCLUSIVE;
-        snprintf(
-            s->why, sizeof s->why,
-            "a CPU quota stopped ranks in %.0f of %d samples: by the clock a sum takes %.3g s, not the median's %.3g",
-            stopped, s->timed.samples.count, mean.mean / s->timed.calls, s->timed.call.median);
+        snprintf(s->why, sizeof s->why,
+                 "a CPU quota stopped ranks in %.0f of %d samples: the mean all-reduce takes %.3g s, the median %.3g s",
+                 stopped, s->timed.samples.count, mean.mean / s->timed.calls, s->timed.call.median);
     }
 }
 
@@ -238,13 +237,13 @@ int bench_comm_measure(struct bench_comm *b, int64_t bytes, const struct bench_c
     s->wrong = check(b, bytes / 4);
     if (s->wrong == 0) {
         time_alone(&sampler, &s->timed);
-        time_beside(b, &sampler, s);
+        time_overlapped(b, &sampler, s);
     }
     judge(&sampler, s, throttled(b, &s->timed.samples));
     return BASE_OK;
 }
 
-/* One rank's FLOP/s of matmuls, then its byte/s of passes; together: each while all ranks do the same. */
+/* This rank's FLOP/s of matmuls and byte/s of passes. together: while all ranks do the same. */
 static void rates(struct bench_comm *b, bool together, double rate[2]) {
     static const int count = 4;
     if (together) b->world->ops->barrier(b->world);
@@ -266,7 +265,7 @@ void bench_comm_measure_share(struct bench_comm *b, struct bench_comm_share *s) 
         if (b->world->rank == 0) rates(b, false, alone);
         b->world->ops->max(b->world, alone, 2);
         rates(b, true, together);
-        for (int k = 0; k < 2; k++) together[k] = -together[k]; /* the slowest rank's is the greatest of these */
+        for (int k = 0; k < 2; k++) together[k] = -together[k]; /* the max of negatives is the slowest rank's */
         b->world->ops->max(b->world, together, 2);
         s->matmul_alone[i] = alone[0], s->pass_alone[i] = alone[1];
         s->matmul_together[i] = -together[0], s->pass_together[i] = -together[1];
@@ -279,5 +278,5 @@ void bench_comm_measure_share(struct bench_comm *b, struct bench_comm_share *s) 
     const double stopped = slowest(b, (double)(after.throttled_periods - before.throttled_periods));
     if (stopped <= 0) return;
     s->status = RECORD_INCONCLUSIVE;
-    snprintf(s->why, sizeof s->why, "a CPU quota stopped the ranks in %.0f periods meanwhile", stopped);
+    snprintf(s->why, sizeof s->why, "a CPU quota stopped ranks in %.0f periods during the measurement", stopped);
 }

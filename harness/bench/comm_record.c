@@ -11,7 +11,7 @@ double bench_comm_busbw(double bytes, double seconds, int ranks) {
     return bench_comm_algbw(bytes, seconds) * 2 * (ranks - 1) / ranks;
 }
 
-/* Everything that is a rate or follows from one. */
+/* Writes everything that is a rate or follows from one. */
 static void set_rates(json_t *o, const struct bench_comm_size *s, int ranks) {
     const double bytes = (double)s->bytes;
     bench_record_call(o, &s->timed, "time_s");

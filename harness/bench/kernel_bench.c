@@ -15,11 +15,11 @@
 enum {
     CALLS_MAX = 1 << 22,
     BURST = 4,
-    ROOF_AGAIN = 32,      /* windows of a roof that seems too low */
-    ROOF_AGAIN_QUOTA = 4, /* a quota's are long */
-    ROOF_EVERY = 64       /* times its window a roof under a quota is good for */
+    ROOF_AGAIN = 32,      /* more windows for a roof that seems too low */
+    ROOF_AGAIN_QUOTA = 4, /* fewer under a quota, whose windows are long */
+    ROOF_EVERY = 64       /* under a quota a roof stays valid for this many windows */
 };
-static const double LONG_S = 0.05; /* a call beside which the start of threads is nothing */
+static const double LONG_S = 0.05; /* in a call this long, starting threads costs nothing */
 
 size_t bench_kernel_scratch(const struct bench_kernel_case *c, int threads) {
     return kernel_scratch_bytes(threads, c->shape.seq, c->shape.head_dim);
@@ -35,7 +35,7 @@ double bench_kernel_need(const struct bench_kernel_case *c, const struct kernel_
     if (matmul)
         operands =
             (double)bench_operand_bytes(c, 0) + (double)bench_operand_bytes(c, 1) + (double)bench_operand_bytes(c, 2);
-    for (int isa = KERNEL_ISA_ref + 1; isa < KERNEL_ISA_COUNT && matmul; isa++) /* B once more for each that packs it */
+    for (int isa = KERNEL_ISA_ref + 1; isa < KERNEL_ISA_COUNT && matmul; isa++) /* each packs its own B */
         if (kernel_isa_usable((enum kernel_isa)isa))
             need += bench_kernel_memory_bytes(c, pool) * (double)bench_operand_bytes(c, 1) / operands;
     return need;
@@ -77,22 +77,22 @@ void bench_kernels_close(struct bench_kernels *b) {
     base_arena_close(&b->scratch);
 }
 
-/* A variant's turn, as its sampler knows it. */
-struct turn {
+/* One variant of a case, as its sampler gets it. */
+struct timed_variant {
     struct timing *t;
     int variant;
 };
 
-/* One case under way. */
+/* The case being measured. */
 struct timing {
     struct bench_kernels *bench;
     const struct bench_kernel_case *c;
-    struct bench_kernel_memory memory, packed[BENCH_VARIANTS_MAX]; /* packed: copies 0 for variants that do not */
+    struct bench_kernel_memory memory, packed[BENCH_VARIANTS_MAX]; /* packed: copies 0 for variants that do not pack */
     struct kernel_team teams[BENCH_VARIANTS_MAX];
-    struct turn turns[BENCH_VARIANTS_MAX];
+    struct timed_variant timed[BENCH_VARIANTS_MAX];
     struct measure_sampler samplers[BENCH_VARIANTS_MAX];
-    int64_t next;      /* which copy of the operands */
-    bool two_runtimes; /* OpenBLAS, with threads of its own, beside OpenMP */
+    int64_t next;      /* the next copy of the operands */
+    bool two_runtimes; /* OpenBLAS has its own threads besides OpenMP's */
 };
 
 static void *const *operands(const struct timing *t, int variant, int64_t copy) {
@@ -100,16 +100,16 @@ static void *const *operands(const struct timing *t, int variant, int64_t copy) 
 }
 
 static double calls(void *context, int count) {
-    const struct turn *turn = context;
-    struct timing *t = turn->t;
-    const int v = turn->variant;
+    const struct timed_variant *timed = context;
+    struct timing *t = timed->t;
+    const int v = timed->variant;
     const double start = base_clock_now();
     for (int i = 0; i < count; i++) t->c->op->call(&t->teams[v], t->c, operands(t, v, t->next++));
     return base_clock_now() - start;
 }
 
-/* Waits until the other threads of this process sleep: OpenMP's and OpenBLAS's go on looking for work for a while, and
- * would take the CPUs from each other's samples. They that never sleep (OMP_WAIT_POLICY=active) are not waited for. */
+/* Waits until the other threads of this process sleep. Threads of OpenMP and OpenBLAS spin for a while after work and
+ * would disturb each other's samples. Gives up on threads that never sleep (OMP_WAIT_POLICY=active). */
 static void quiet(void) {
     const struct timespec pause = {.tv_nsec = 1000000};
     for (int i = 0; i < 64; i++) {
@@ -122,37 +122,38 @@ static void quiet(void) {
     }
 }
 
-/* Keeps a window's rate; those beyond the list's room count all the same. */
+/* Stores a window's rate. Rates beyond the list's capacity still count for `best`. */
 static void note(double rate, double *list, int *count, double *best) {
     if (*count < BENCH_SAMPLES_MAX) list[(*count)++] = rate;
     *best = fmax(*best, rate);
 }
 
-/* Whether to measure a roof: always, but under a quota, where that takes a second, what is known holds for a while. */
-static bool stale(const struct bench_kernels *b, double at, bool anew) {
-    return b->quota_s <= 0 || anew || at <= 0 || base_clock_now() - at > ROOF_EVERY * b->quota_s;
+/* Whether to measure a roof again. Always, except under a quota: there it takes a second, so a roof stays valid for a
+ * while. */
+static bool stale(const struct bench_kernels *b, double at, bool again) {
+    return b->quota_s <= 0 || again || at <= 0 || base_clock_now() - at > ROOF_EVERY * b->quota_s;
 }
 
-/* One window of each roof that may bound the case. */
-static void roofs(struct bench_kernels *b, struct bench_kernel_set *set, bool anew) {
+/* Measures one window of each roof that may bound the case. */
+static void roofs(struct bench_kernels *b, struct bench_kernel_set *set, bool again) {
     const int t = set->c->dtype;
     if (set->flop > 0) {
-        if (stale(b, b->peak_at[t], anew))
+        if (stale(b, b->peak_at[t], again))
             b->peak_last[t] = measure_peak_window(&b->peak[t], &b->world), b->peak_at[t] = base_clock_now();
         note(b->peak_last[t], set->peaks, &set->peak_count, &set->peak);
     }
-    /* far above the ridge one look at the memory is enough */
+    /* far above the ridge point one bandwidth window is enough */
     if (set->flop > 0 && set->bandwidth > 0 && set->flop / set->bytes * set->bandwidth > 8 * set->peak) return;
-    if (stale(b, b->bandwidth_at, anew))
+    if (stale(b, b->bandwidth_at, again))
         b->bandwidth_last = measure_bandwidth_window(&b->bandwidth), b->bandwidth_at = base_clock_now();
     note(b->bandwidth_last, set->bandwidths, &set->bandwidth_count, &set->bandwidth);
 }
 
-/* One sample, or several where getting the other runtime to sleep took longer than they do. */
+/* Takes one sample, or several if waiting for the other runtime takes longer than they do. */
 static void sample(struct timing *t, int variant, struct bench_kernel_result *r) {
     const bool quota = t->bench->quota_s > 0, brief = !quota && r->timed.call.median < LONG_S;
     if (t->two_runtimes) quiet();
-    if (brief) calls(&t->turns[variant], 1); /* threads awake, caches as they are in a loop */
+    if (brief) calls(&t->timed[variant], 1); /* wakes threads and warms caches as in a loop */
     for (int i = 0; i < (t->two_runtimes && brief ? BURST : 1); i++)
         measure_sampler_take(&t->samplers[variant], &r->timed);
 }
@@ -161,7 +162,7 @@ static bool right(const struct bench_kernel_result *r) {
     return r->residual <= CHECK_THRESHOLD;
 }
 
-/* All variants together, while one of them wants more and all have room. */
+/* Goes on for all variants while one needs more samples and all have room. */
 static bool goes_on(const struct timing *t, const struct bench_kernel_set *set, double spent) {
     bool more = false;
     for (int i = 0; i < set->count; i++) {
@@ -186,7 +187,7 @@ static void time_rounds(struct timing *t, struct bench_kernel_set *set, const st
         roofs(t->bench, set, false);
         go = goes_on(t, set, (base_clock_now() - began) / timed);
     }
-    /* a roof that was disturbed throughout is looked at again before it makes a rate impossible */
+    /* a roof may have been disturbed all the time: measure it again before a rate above it fails */
     for (int again = 0; again < (t->bench->quota_s > 0 ? ROOF_AGAIN_QUOTA : ROOF_AGAIN); again++) {
         bench_kernel_verdict(set, o);
         bool above = false;
@@ -206,9 +207,9 @@ static int prepare(struct timing *t, struct bench_kernel_set *set, const struct 
     t->teams[i].ops = &v->ops;
     t->two_runtimes = t->two_runtimes || !strcmp(v->name, "openblas");
     *r = (struct bench_kernel_result){.variant = v->name, .fraction = NAN, .ratio_to_openblas = NAN};
-    t->turns[i] = (struct turn){t, i};
+    t->timed[i] = (struct timed_variant){t, i};
     t->samplers[i] = (struct measure_sampler){.run = calls,
-                                              .context = &t->turns[i],
+                                              .context = &t->timed[i],
                                               .watch = &t->bench->watch,
                                               .seconds = o->seconds,
                                               .width = o->width,

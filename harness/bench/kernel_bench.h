@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How near the roof is a kernel? One case at a time: its variants are checked, then timed in turns with the roofs, that
- * is, the register-only peak in the case's dtype and the bandwidth of passes over memory, on the same threads, since
- * clocks drift. Roofs are the machine's: those of the best instruction set, whatever a variant is capped to.
- * Under a CPU quota roofs are what it sustains, and a variant is timed over windows as long as theirs. */
+ * The room bench/ measures kernels (this file) and collectives (comm.h) against their roofs. Every result is checked
+ * before it is timed.
+ *
+ * kernel_bench measures one case at a time: it checks the case's variants, then times them and the roofs in alternating
+ * rounds. The roofs are the register-only peak in the case's dtype and the bandwidth of passes over memory, on the same
+ * threads. They alternate because clocks drift. Roofs belong to the machine: they use its best instruction set even if
+ * a variant is capped lower. Under a CPU quota the roofs are sustained rates, and a variant is timed over windows as
+ * long as theirs.
+ *
+ * It needs the cases (kernel_cases.h), the variants (kernel_variants.h) and a placement of threads. It knows no command
+ * line, and it prints nothing. */
 #ifndef TOISE_BENCH_KERNEL_BENCH_H
 #define TOISE_BENCH_KERNEL_BENCH_H
 
@@ -18,11 +25,11 @@
 
 enum { BENCH_SAMPLES_MAX = 64 };
 
-/* What all cases share: the team, its scratch, the roofs. */
+/* What all cases share: the team, its scratch memory, the roofs. */
 struct bench_kernels {
     struct comm world;
-    struct kernel_ops best;  /* of this machine */
-    struct kernel_ops plain; /* the variant that rows are checked against */
+    struct kernel_ops best;  /* this machine's best */
+    struct kernel_ops plain; /* the variant to check rows against */
     struct kernel_caches caches;
     struct kernel_team team;
     struct base_arena scratch;
@@ -30,16 +37,16 @@ struct bench_kernels {
     struct measure_bandwidth bandwidth;
     struct measure_watch watch;
     double quota_period_s;                            /* of a CPU quota that the team can exhaust; 0: none */
-    double quota_s;                                   /* the window of it */
-    double peak_at[KERNEL_DTYPE_COUNT], bandwidth_at; /* when these roofs were measured last; 0 never */
+    double quota_s;                                   /* the window for it */
+    double peak_at[KERNEL_DTYPE_COUNT], bandwidth_at; /* when these roofs were last measured; 0: never */
     double peak_last[KERNEL_DTYPE_COUNT], bandwidth_last;
-    size_t pool; /* bytes of operands that calls go round in */
+    size_t pool; /* bytes of operands that calls cycle through */
 };
 
 struct bench_kernel_options {
-    double seconds; /* of a variant of a case, its share of the roofs included */
+    double seconds; /* per variant of a case, including its share of the roofs */
     double width;   /* wanted half-width of the median's interval over the median */
-    uint64_t seed;  /* of the operands */
+    uint64_t seed;  /* seed of the operands */
 };
 
 enum bench_bound { BENCH_BOUND_COMPUTE, BENCH_BOUND_MEMORY };
@@ -52,7 +59,7 @@ struct bench_kernel_result {
     double residual;
     struct measure_timed timed;
     double fraction;          /* of the roof */
-    double ratio_to_openblas; /* of rates; NAN where OpenBLAS was not timed beside it */
+    double ratio_to_openblas; /* ratio of rates; NAN if OpenBLAS was not timed */
 };
 
 struct bench_kernel_set {
@@ -67,17 +74,16 @@ struct bench_kernel_set {
     int count;
 };
 
-/* Bytes of team->scratch that a case needs, and of memory that measuring it takes, with that, the checks and roofs. */
+/* Bytes of team->scratch that a case needs; and all memory to measure it, with that, the checks and the roofs. */
 size_t bench_kernel_scratch(const struct bench_kernel_case *c, int threads);
 double bench_kernel_need(const struct bench_kernel_case *c, const struct kernel_caches *caches, int threads);
 
-/* scratch: the most that a case needs. */
+/* scratch: the most that any case needs. */
 int bench_kernels_open(struct bench_kernels *b, const struct measure_placement *placement,
                        const struct kernel_caches *caches, size_t scratch, struct base_error *e);
 void bench_kernels_close(struct bench_kernels *b);
 
-/* Checks and times a case on these variants. A set's samples are freed by bench_kernel_set_close, also after an error.
- */
+/* Checks and times a case on these variants. bench_kernel_set_close frees the samples, also after an error. */
 int bench_kernel_measure(struct bench_kernels *b, const struct bench_kernel_case *c,
                          const struct bench_kernel_variant *variants, int count, const struct bench_kernel_options *o,
                          struct bench_kernel_set *set, struct base_error *e);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From a plan to cases, and which of them are kept. No size is worked out here that the ledger or the model's tables
- * know. */
+ * Turns a plan into cases and selects among them. All sizes come from the ledger and the model's tables. */
 #include "bench/kernel_cases.h"
 
 #include <stdio.h>
@@ -10,7 +9,7 @@
 
 #include "base/text.h"
 
-/* Whether two are the same work; the name does not count. */
+/* Whether two cases are the same work. Names do not count. */
 static bool same(const struct bench_kernel_case *a, const struct bench_kernel_case *b) {
     return a->op == b->op && a->dtype == b->dtype && !memcmp(&a->shape, &b->shape, sizeof a->shape);
 }
@@ -43,14 +42,14 @@ int bench_kernel_cases_add_kind(struct bench_kernel_cases *list, enum bench_shap
     int code = BASE_OK;
     for (int i = 0; i < bench_kernel_op_count && !code; i++) {
         const struct bench_kernel_case c = {.op = &bench_kernel_ops[i], .dtype = dtype, .shape = *shape};
-        const bool lookup = strstr(c.op->name, "embedding"), turn = !strcmp(c.op->name, "rotary");
-        if (c.op->kind == kind && (!lookup || shape->table) && (!turn || shape->head_dim))
+        const bool lookup = strstr(c.op->name, "embedding"), rotary = !strcmp(c.op->name, "rotary");
+        if (c.op->kind == kind && (!lookup || shape->table) && (!rotary || shape->head_dim))
             code = bench_kernel_cases_add(list, &c, e);
     }
     return code;
 }
 
-/* A pass over rows, as the model calls it; how often it does is not told. */
+/* The shape of a pass over rows, as the model calls it. How often it runs is unknown. */
 static struct bench_kernel_shape rows_of(const struct plan *p, const struct plan_op *o) {
     const struct model_config *c = p->shape.config;
     struct bench_kernel_shape s = {.rows = o->rows, .cols = o->cols};
@@ -65,7 +64,7 @@ static struct bench_kernel_shape rows_of(const struct plan *p, const struct plan
 static struct bench_kernel_shape shape_of(const struct plan *p, const struct plan_op *o) {
     const struct model_config *c = p->shape.config;
     if (o->kind == PLAN_PASS) return rows_of(p, o);
-    if (o->kind == PLAN_GEMM) /* gradients of weights, the ones with A transposed, are added to what is there */
+    if (o->kind == PLAN_GEMM) /* weight gradients, which have A transposed, are accumulated */
         return (struct bench_kernel_shape){.m = o->m,
                                            .n = o->n,
                                            .k = o->k,
@@ -82,7 +81,7 @@ static struct bench_kernel_shape shape_of(const struct plan *p, const struct pla
                                        .alibi = c->family->position == MODEL_POSITION_ALIBI};
 }
 
-/* Vectors are cases of their own, of a layer's length. */
+/* Skips messages and vectors: vectors are added once, with a layer's length. */
 static int add_op(struct bench_kernel_cases *list, const struct plan *p, const struct plan_op *o,
                   struct base_error *e) {
     const bool pass = o->kind == PLAN_PASS;
@@ -105,7 +104,7 @@ int bench_kernel_cases_plan(struct bench_kernel_cases *list, const struct plan *
     return code ? code : bench_kernel_cases_add_kind(list, BENCH_SHAPE_VECTOR, &vector, plan->shape.dtype, e);
 }
 
-/* Whether `word` chooses an operation: by name, by group, or as the first part of the name. */
+/* Whether `word` names an operation or its group. */
 static bool chooses(const char *word, const struct bench_kernel_op *op) {
     static const struct {
         const char *name;
@@ -132,7 +131,8 @@ int bench_kernel_cases_keep(struct bench_kernel_cases *cases, const char *ops, s
     const int count = base_text_words(ops, text, sizeof text, words, 32);
     int kept = 0;
     if (count < 1)
-        return base_fail(e, BASE_USAGE, "--op: %s; give names with commas between", count ? "too many names" : "none");
+        return base_fail(e, BASE_USAGE, "--op: %s; give names separated by commas",
+                         count ? "too many names" : "no name");
     for (int w = 0; w < count; w++) {
         bool any = false;
         for (int i = 0; i < bench_kernel_op_count; i++) any = any || chooses(words[w], &bench_kernel_ops[i]);

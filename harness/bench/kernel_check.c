@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Rows and vectors: two evaluations in FP32 of one formula. Each element may differ by the rounding of its storage and
- * by that of the sum behind it, whose error walks at random with the root of its length. */
+ * For rows and vectors, compares two FP32 evaluations of one formula. Each element may differ by the rounding of its
+ * storage and of the sum behind it. A sum's error grows as a random walk: with the root of its length. */
 #include "bench/kernel_check.h"
 
 #include <math.h>
@@ -13,7 +13,7 @@
 #include "check/matrix.h"
 #include "check/rounding.h"
 
-/* Units of FP32 that a formula of a few operations, an exponential among them, may be off by in each of the two. */
+/* FP32 units that each evaluation may be off in a formula of a few operations with an exponential. */
 #define FORMULA_UNITS 8.0
 
 static double element(const struct bench_kernel_case *c, enum bench_type type, const void *x, int64_t i) {
@@ -22,7 +22,7 @@ static double element(const struct bench_kernel_case *c, enum bench_type type, c
     return check_matrix_at(bench_element_bytes(c, type) == 2 ? KERNEL_BF16 : KERNEL_F32, x, i);
 }
 
-/* The worst element of operand i; sizes are those of the elements and of the root of their mean square. */
+/* The worst element of operand i. The scale is the element plus the root of the operand's mean square. */
 static double compare(const struct bench_kernel_case *c, int i, const void *x, const void *truth) {
     const struct bench_operand *o = &c->op->operands[i];
     const int64_t n = bench_extent(c, o->extent), terms = bench_extent(c, c->op->chain);
@@ -40,7 +40,7 @@ static double compare(const struct bench_kernel_case *c, int i, const void *x, c
 }
 
 struct kept {
-    void *start[BENCH_OPERANDS], *truth[BENCH_OPERANDS]; /* of what is written */
+    void *start[BENCH_OPERANDS], *truth[BENCH_OPERANDS]; /* of the outputs */
 };
 
 static int keep(struct kept *k, const struct bench_kernel_case *c, void *const *x, struct base_error *e) {
@@ -62,7 +62,7 @@ static void restore(const struct kept *k, const struct bench_kernel_case *c, voi
         if (k->start[i]) memcpy(x[i], k->start[i], bench_operand_bytes(c, i));
 }
 
-/* What is written and not read: NaN, so that an element left out shows. */
+/* Fills pure outputs with NaN, so that an element left out shows. */
 static void poison(const struct bench_kernel_case *c, void *const *x) {
     for (int i = 0; i < BENCH_OPERANDS; i++)
         if (x[i] && c->op->operands[i].use == BENCH_WRITE &&

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One arena for each operand of each copy, so that a thread's share of it lies on the thread's own NUMA node; small
- * operands have one arena for all their copies. Tables beyond the caches that are looked up are not copied: calls touch
- * other rows. */
+ * Each copy of a large operand has its own arena, so that each thread's part is on the thread's NUMA node. All copies
+ * of a small operand share one. Lookup tables beyond the caches are not copied: calls read other rows. */
 #include "bench/kernel_memory.h"
 
 #include <math.h>
@@ -14,15 +13,15 @@
 
 enum {
     APART = 1 << 20,
-    SKEW = 17 * BASE_ALIGN, /* operands that begin alike on a page would share cache sets */
-    COPIES_MAX = 4096       /* of calls so small that starting the threads is most of them */
+    SKEW = 17 * BASE_ALIGN, /* operands at the same offset in a page would share cache sets */
+    COPIES_MAX = 4096       /* calls this small mostly start threads */
 };
 
 static bool copied(const struct bench_kernel_case *c, int i, size_t pool) {
     return c->op->operands[i].extent != BENCH_TABLE || bench_operand_bytes(c, i) < pool;
 }
 
-/* What one more copy takes. */
+/* Bytes of one more copy. */
 static double copy_bytes(const struct bench_kernel_case *c, size_t pool) {
     double sum = 0;
     for (int i = 0; i < BENCH_OPERANDS; i++)
@@ -75,7 +74,7 @@ static void fill(const struct bench_kernel_case *c, const struct bench_operand *
     }
 }
 
-/* Operand i of every copy, from arenas of its own. */
+/* Allocates operand i of every copy. */
 static int take(struct bench_kernel_memory *m, const struct bench_kernel_case *c, int i, int threads, size_t pool,
                 struct base_error *e) {
     const size_t bytes = bench_operand_bytes(c, i), piece = base_arena_piece(bytes), skew = (size_t)i * SKEW;
@@ -108,7 +107,7 @@ int bench_kernel_memory_open(struct bench_kernel_memory *m, const struct bench_k
         void *const *x = bench_kernel_operands(m, k), *const *first = bench_kernel_operands(m, 0);
         for (int i = 0; i < BENCH_OPERANDS; i++) {
             if (!x[i] || (k && x[i] == first[i])) continue;
-            if (k && c->op->operands[i].type != BENCH_I32) /* the same numbers serve: only the place is to be another */
+            if (k && c->op->operands[i].type != BENCH_I32) /* the numbers may be equal, only the memory must differ */
                 memcpy(x[i], first[i], bench_operand_bytes(c, i));
             else
                 fill(c, &c->op->operands[i], x[i], team->threads, seed, (uint64_t)(k * BENCH_OPERANDS + i));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Writes records of kind "kernel". */
+ * Writes records of kind "kernel" and "openblas". */
 #include "bench/kernel_record.h"
 
 #include <math.h>
@@ -41,7 +41,7 @@ json_t *bench_kernel_case_json(const struct bench_kernel_case *c) {
     return o;
 }
 
-/* Everything that is a rate or follows from one. */
+/* Writes everything that is a rate or follows from one. */
 static void set_rates(json_t *o, const struct bench_kernel_set *k, const struct bench_kernel_result *r) {
     bench_record_call(o, &r->timed, "call_s");
     if (k->flop > 0) {
@@ -57,7 +57,7 @@ static void set_rates(json_t *o, const struct bench_kernel_set *k, const struct 
     if (isfinite(r->ratio_to_openblas)) record_set_number(o, "ratio_to_openblas", r->ratio_to_openblas);
 }
 
-/* Every sample as the time of one call, in the order taken. */
+/* Every sample as the time of one call, in order. */
 static json_t *samples_of(const struct bench_kernel_set *k, const struct bench_kernel_result *r) {
     json_t *o = bench_record_samples(&r->timed, "call_s");
     if (k->peak_count) record_set(o, "peak_flop_per_s", record_numbers(k->peaks, k->peak_count));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reads files of shapes, tests/shapes/ *.txt and the user's own. */
+ * Reads files of shapes: tests/shapes/ *.txt and users' own. kernel_cases.h describes the format. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +11,7 @@
 
 enum { WORDS = 12 };
 
-/* One line, cut into words. */
+/* One line, split into words. */
 struct line {
     const char *path;
     int number, count;
@@ -32,7 +32,7 @@ static bool split(struct line *l, char *text) {
     return true;
 }
 
-/* Word i as a size of 1 to `most`; `name` is what the field is called. */
+/* Reads word i as a size from 1 to `most`. `name` is the field's name. */
 static int size(const struct line *l, int i, const char *name, int64_t most, int64_t *value, struct base_error *e) {
     char *end, what[128], fix[64];
     if (i >= l->count) {
@@ -50,7 +50,7 @@ static int size(const struct line *l, int i, const char *name, int64_t most, int
     return BASE_OK;
 }
 
-/* The fields of a kind of line, in order; every one a size. */
+/* The fields of a kind of line, in order. All are sizes. */
 struct field {
     const char *name;
     int64_t most;
@@ -67,7 +67,7 @@ static int nothing_after(const struct line *l, int count, struct base_error *e) 
     char what[128];
     if (l->count <= count) return BASE_OK;
     snprintf(what, sizeof what, "\"%.32s\" follows the last field of %s", l->word[count], l->word[0]);
-    return bad(l, e, what, "leave it out, or put it behind #");
+    return bad(l, e, what, "leave it out, or put it after a #");
 }
 
 static bool is_trans(const char *word) {
@@ -140,9 +140,9 @@ static int read_file(FILE *file, const char *path, enum kernel_dtype dtype, stru
     for (ssize_t length; !code && (length = getline(&text, &capacity, file)) >= 0;) {
         l.number++;
         if (strlen(text) < (size_t)length)
-            code = bad(&l, e, "a zero byte", "give a text file, one shape a line");
+            code = bad(&l, e, "a zero byte", "give a text file, one shape per line");
         else if (!split(&l, text))
-            code = bad(&l, e, "too many words on a line", "one shape a line; comments begin with #");
+            code = bad(&l, e, "too many words on a line", "give one shape per line; comments begin with #");
         else if (l.count)
             code = read_line(&l, dtype, cases, e);
     }
@@ -155,7 +155,7 @@ int bench_kernel_cases_read(struct bench_kernel_cases *cases, const char *path, 
                             struct base_error *e) {
     struct stat found;
     if (!stat(path, &found) && !S_ISREG(found.st_mode))
-        return base_fail(e, BASE_USAGE, "--shapes: %s: is not a plain file; give a file of shapes", path);
+        return base_fail(e, BASE_USAGE, "--shapes: %s is not a plain file; give a file of shapes", path);
     FILE *file = fopen(path, "re");
     if (!file)
         return base_fail(e, BASE_USAGE, "--shapes: %s: %s; give a file of shapes, or --model NAME for a model's", path,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the operands of a case take, and what one call does. */
+ * Sizes of a case's operands, FLOP and bytes of a call, and the shape as text. */
 #include <stdio.h>
 
 #include "bench/kernel_ops.h"
@@ -79,7 +79,7 @@ size_t bench_operand_bytes(const struct bench_kernel_case *c, int i) {
 double bench_kernel_flop(const struct bench_kernel_case *c) {
     const struct bench_kernel_shape *s = &c->shape;
     if (c->op->kind == BENCH_SHAPE_MATMUL) return plan_gemm_flop(s->m, s->n, s->k);
-    const bool backward = c->op->prepare; /* which needs what forward left */
+    const bool backward = c->op->prepare; /* only backward needs a forward before */
     if (c->op->kind == BENCH_SHAPE_ATTENTION)
         return plan_attention_flop(s->batch, s->heads, s->seq, s->window, s->head_dim, backward);
     return 0;

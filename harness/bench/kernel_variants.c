@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Who competes: instruction sets, with B packed ahead or not, and OpenBLAS. */
+ * Chooses variants and finds which of them apply to a case. An instruction set without its own kernel runs that of a
+ * lower one, which is then not timed twice. */
 #include "bench/kernel_variants.h"
 
 #include <stdio.h>
@@ -18,7 +19,7 @@ static void add(struct bench_kernel_variants *v, enum kernel_isa isa, enum kerne
     snprintf(one->name, sizeof one->name, "%s%s", one->held, packed ? PACKED : "");
 }
 
-/* "avx2" or "avx2+packed" */
+/* Whether `word` is "avx2" or "avx2+packed". */
 static bool names(const char *word, enum kernel_isa isa, bool *packed) {
     const size_t length = strlen(kernel_isa_name(isa));
     *packed = !strncmp(word, kernel_isa_name(isa), length) && !strcmp(word + length, PACKED);
@@ -57,7 +58,7 @@ int bench_kernel_variants_choose(struct bench_kernel_variants *v, const char *li
         return BASE_OK;
     }
     const int count = base_text_words(list, text, sizeof text, words, 16);
-    if (count < 1) return base_fail(e, BASE_USAGE, "--isa: \"%.64s\"; give names with commas between", list);
+    if (count < 1) return base_fail(e, BASE_USAGE, "--isa: \"%.64s\"; give names separated by commas", list);
     for (int w = 0; w < count && !code; w++) code = add_named(v, words[w], best, e);
     return code;
 }
@@ -69,8 +70,8 @@ void bench_kernel_variants_without_openblas(struct bench_kernel_variants *v) {
     v->count = kept;
 }
 
-/* Whose code the variant's table runs in this case: its own, or that of a set below; NULL where it has no part. Weights
- * are packed ahead: B of forward and of the gradient of the input, A not transposed. */
+/* The instruction set whose code the variant runs in this case, its own or a lower one; NULL: it does not apply.
+ * Weights are packed: B of forward and of the input gradient, where A is not transposed. */
 static const char *runs(const struct bench_kernel_variant *v, const struct bench_kernel_case *c) {
     const bool f32 = c->dtype == KERNEL_F32, matmul = c->op->kind == BENCH_SHAPE_MATMUL;
     const char *held = kernel_variant(&v->ops, c->op->name);
@@ -87,10 +88,10 @@ int bench_kernel_variants_of(const struct bench_kernel_variants *v, const struct
     for (int i = 0; i < v->count; i++) {
         const struct bench_kernel_variant *one = &v->at[i];
         const char *name = runs(one, c);
-        bool twice = !name;
-        for (int k = 0; name && k < v->count; k++) /* the set whose code it is competes by itself */
-            twice = twice || (k != i && v->at[k].packed == one->packed && !strcmp(v->at[k].held, name));
-        if (twice) continue;
+        bool skip = !name;
+        for (int k = 0; name && k < v->count; k++) /* the set that owns the code is timed itself */
+            skip = skip || (k != i && v->at[k].packed == one->packed && !strcmp(v->at[k].held, name));
+        if (skip) continue;
         own[count] = *one;
         own[count].held = name;
         snprintf(own[count++].name, sizeof own->name, "%s%s", name, one->packed ? PACKED : "");

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a case's samples are worth: the roofline (Williams et al. 2009), and the first thing that speaks against them.
- */
+ * The verdict on a case's variants: fractions of the roofline (Williams et al. 2009), and PASSED or the first reason
+ * against it. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "bench/kernel_bench.h"
 
-/* Seconds that the roofs allow for one call. */
+/* The least seconds of a call that the roofs allow. */
 static double least_s(const struct bench_kernel_set *set) {
     const double compute = set->flop > 0 ? set->flop / set->peak : 0, memory = set->bytes / set->bandwidth;
     return fmax(compute, memory);
@@ -21,7 +21,7 @@ static int disturbed(const struct bench_kernel_result *r) {
     return count;
 }
 
-/* Beyond the roof by no more than the burst that a quota lets through in the time of all samples */
+/* Whether a rate above the roof is within the burst that a quota allows in the time of all samples. */
 static bool burst(const struct bench_kernel_result *r, double period_s) {
     const double seconds = period_s > 0 ? measure_quota_window(period_s) * r->timed.samples.count : 0;
     return period_s > 0 && r->fraction > 1 && r->fraction <= 1 + period_s / seconds;
@@ -40,7 +40,7 @@ static void judge(struct bench_kernel_result *r, const struct bench_kernel_optio
                  r->fraction);
     } else if (r->fraction > 1) {
         r->status = RECORD_FAILED;
-        snprintf(r->why, sizeof r->why, "%.3f of the measured roof: nothing beats it, so the roof is wrong",
+        snprintf(r->why, sizeof r->why, "%.3f of the measured roof: a rate above it, so the roof is wrong",
                  r->fraction);
     } else if (r->timed.call.confidence < MEASURE_CONFIDENCE) {
         r->status = RECORD_INCONCLUSIVE;
@@ -49,7 +49,8 @@ static void judge(struct bench_kernel_result *r, const struct bench_kernel_optio
     } else if (half > o->width) {
         r->status = RECORD_INCONCLUSIVE;
         snprintf(r->why, sizeof r->why,
-                 "the %s's interval is +-%.1f%% where %.1f%% was asked; others took CPU time in %d of %d samples",
+                 "the %s's interval is +-%.1f%%, wider than the +-%.1f%% asked for; others took CPU time in %d of %d "
+                 "samples",
                  quota_period_s > 0 ? "mean" : "median", 100 * half, 100 * o->width, disturbed(r),
                  r->timed.samples.count);
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which core types to try, in which order, and what their rates say. */
+ * Which core types to try, in which order, and what their rates mean. */
 #include "bench/openblas.h"
 
 #include <math.h>
@@ -17,7 +17,7 @@
 #include "plan/ledger.h"
 #include "records/set.h"
 
-/* Names of OpenBLAS's dynamic.c, and what a CPU needs for them: OpenBLAS itself takes a forced type on trust. */
+/* Names from OpenBLAS's dynamic.c and what a CPU needs to run them. OpenBLAS does not check a forced type. */
 static const struct {
     const char *name;
     enum kernel_isa needs;
@@ -39,21 +39,21 @@ static void list(struct bench_openblas *o) {
         if (kernel_isa_usable(types[i].needs) && strcasecmp(types[i].name, o->core) != 0) add(o, types[i].name, false);
 }
 
-/* One process; false when it came to no rate of the type `wanted`: "" of any. */
+/* Runs one process. False: it gave no rate of the type `wanted` ("": any). */
 static bool run_once(struct bench_core *c, const char *wanted, char *const command[], double limit_s) {
     char setting[80], line[512];
     const char *core;
     double rate;
     snprintf(setting, sizeof setting, "OPENBLAS_CORETYPE=%s", c->name);
     if (!base_child(command, c->name[0] ? setting : NULL, limit_s, line, sizeof line)) return false;
-    json_t *said = json_loads(line, JSON_DISABLE_EOF_CHECK, NULL);
-    const bool read = !json_unpack(said, "{s:s, s:F}", "core", &core, "flop_per_s", &rate);
+    json_t *answer = json_loads(line, JSON_DISABLE_EOF_CHECK, NULL);
+    const bool read = !json_unpack(answer, "{s:s, s:F}", "core", &core, "flop_per_s", &rate);
     const bool good = read && rate > 0 && (!wanted[0] || !strcasecmp(core, wanted));
     if (good) {
         snprintf(c->core, sizeof c->core, "%s", core);
         c->rates[c->runs++] = rate;
     }
-    json_decref(said);
+    json_decref(answer);
     return good;
 }
 
@@ -63,7 +63,8 @@ static double fastest(const struct bench_core *c) {
     return best;
 }
 
-/* Of half the rate of the fastest, twice: noise does not do that, so it is not looked at again. */
+/* Whether a type had less than half the best rate in two runs or more. Noise cannot explain that, so it is not run
+ * again. */
 static bool hopeless(const struct bench_openblas *o, const struct bench_core *c) {
     double best = 0;
     for (int i = 0; i < o->count; i++) best = fmax(best, fastest(&o->cores[i]));
@@ -80,14 +81,14 @@ void bench_openblas_try(struct bench_openblas *o, char *const command[], double 
     for (int round = 0; round < BENCH_CORE_ROUNDS; round++)
         for (int i = 0; i < o->count; i++) {
             struct bench_core *c = &o->cores[i];
-            const char *wanted = i ? c->name : ""; /* in use: OpenBLAS passes over a name it does not know */
+            const char *wanted = i ? c->name : ""; /* cores[0]: OpenBLAS ignores a name that it does not know */
             if (!c->dead && !hopeless(o, c)) c->dead = !run_once(c, wanted, command, limit_s);
         }
     bench_openblas_judge(o);
 }
 
-/* By how much a type beats what is in use: by medians, and by the fastest runs, whichever says less. Other load only
- * slows, so on a busy machine the medians of equals may be far apart, but hardly their fastest runs too. */
+/* How much faster a type is than the one in use: by medians or by fastest runs, whichever says less. Other load only
+ * slows runs. So on a busy machine the medians of equal types may differ, but hardly the fastest runs too. */
 static double gain_of(const struct bench_openblas *o, const struct bench_core *c) {
     const double medians = c->flop_per_s / o->cores[0].flop_per_s;
     return isnan(medians) ? 0 : fmin(medians, fastest(c) / fastest(&o->cores[0]));
@@ -102,7 +103,7 @@ void bench_openblas_judge(struct bench_openblas *o) {
         c->flop_per_s = c->dead || !c->runs ? NAN : base_stats_median(c->rates, c->runs, 0.95).median;
         if (gain_of(o, c) > o->gain) o->gain = gain_of(o, &o->cores[o->best = i]);
     }
-    /* taking the variable away is the simpler cure, where it is one and no other type is clearly faster */
+    /* prefer unsetting the variable if that helps and no other type is clearly faster */
     for (int i = 0; i < o->count; i++) {
         const double gain = o->cores[i].unset ? gain_of(o, &o->cores[i]) : 0;
         if (gain >= BENCH_CORE_GAIN && gain * BENCH_CORE_GAIN > o->gain) o->gain = gain, o->best = i;
@@ -114,7 +115,7 @@ void bench_openblas_judge(struct bench_openblas *o) {
              best->name);
 }
 
-/* Seconds of one matmul, the least of a few: the process is young, and what disturbs it only adds. */
+/* Seconds of one matmul, the least of four after a first: the process is young, and disturbance only adds time. */
 static double least_s(const struct kernel_team *team, const struct kernel_gemm *g) {
     double least = INFINITY;
     for (int i = 0; i < 5; i++) {

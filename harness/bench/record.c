@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Keys as results/README.md has them. */
+ * The common parts of records. results/README.md has the keys. */
 #include "bench/record.h"
 
 #include <stdio.h>

@@ -88,10 +88,9 @@ int data_raw_read(struct data_file *f, const struct data_options *o, int width, 
             o->path, f->map.size, width == 2 ? "odd" : "not a multiple of that", title, width, DATA_FORMATS);
     largest(f, head, &most, &swapped);
     if (f->map.size >= LEAST && most >= (uint64_t)o->vocab && swapped < (uint64_t)o->vocab)
-        return base_fail(
-            e, BASE_USAGE,
-            "data file '%s' (%s): it is big-endian: its tokens are in the vocabulary only with their bytes "
-            "reversed; write them again as little-endian",
-            o->path, title);
+        return base_fail(e, BASE_USAGE,
+                         "data file '%s' (%s): big-endian: its tokens are in the vocabulary only with their bytes "
+                         "reversed; write them again as little-endian",
+                         o->path, title);
     return stated ? BASE_OK : name_check(f, o, head, e);
 }

@@ -33,8 +33,7 @@ static int shard_add(struct data_tensors *set, char *path, const char *fix, stru
     shard->path = path;
     int code = data_shard_open(shard, fix, e);
     if (code) return code;
-    size_t room =
-        (size_t)set->count + (size_t)shard->count + 1; /* a file may have no tensors, but the table must exist */
+    size_t room = (size_t)set->count + (size_t)shard->count + 1; /* the table exists even without tensors */
     struct data_tensor *rows = reallocarray(set->rows, room, sizeof *rows);
     if (!rows) return no_memory(e);
     set->rows = rows;
@@ -58,7 +57,7 @@ static int sort_by_name(struct data_tensors *set, struct base_error *e) {
 }
 
 /* Whether a shard's name stays in the index's folder. Links may lead elsewhere, as in caches. */
-static bool stays(const char *name) {
+static bool in_folder(const char *name) {
     size_t n = strlen(name);
     return n && name[0] != '/' && strcmp(name, "..") != 0 && strncmp(name, "../", 3) != 0 && !strstr(name, "/../") &&
            (n < 3 || strcmp(name + n - 3, "/..") != 0);
@@ -75,7 +74,7 @@ static int shard_names(const char *path, json_t *map, const char **names, int *c
     size_t n = 0, kept = 0;
     json_object_foreach(map, tensor, value) {
         const char *name = json_string_value(value);
-        if (!name || !stays(name))
+        if (!name || !in_folder(name))
             return base_fail(e, BASE_USAGE,
                              "file '%s': tensor '%.160s': its weight_map gives '%.160s', not a file in the index's "
                              "folder; name a shard that is in it",

@@ -97,7 +97,7 @@ void model_reference_attention_backward(const struct reference_run *s, const dou
 
 /* Radians per position of the plane (i, i + d/2). Linear scaling moves positions closer together; Llama 3.1 scales by
  * wavelength, in positions. */
-static double turning(const struct reference_run *s, int64_t i) {
+static double speed(const struct reference_run *s, int64_t i) {
     const struct model_rotary *r = &s->c->rotary;
     const double plain = 1 / pow(r->theta, 2 * (double)i / (double)s->d), length = 2 * M_PI / plain;
     const double original = (double)r->original;
@@ -113,7 +113,7 @@ void model_reference_turn(const struct reference_run *s, double direction, doubl
     if (s->c->family->position != MODEL_POSITION_ROTARY) return;
     for (int64_t i = 0; i < half; i++)
         for (int64_t t = 0; t < s->t; t++) {
-            const double angle = direction * turning(s, i) * (double)(t % s->r->shape.seq);
+            const double angle = direction * speed(s, i) * (double)(t % s->r->shape.seq);
             const double c = cos(angle), n = sin(angle);
             for (int64_t h = 0; h < heads; h++) {
                 double *x = qkv + t * s->qkv + h * s->d + i, first = x[0], second = x[half];

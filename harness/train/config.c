@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A record's "config": what was trained, from what. Two records of one config did the same work. */
+ * A record's "config": what was trained and on which inputs. Two records with one config did the same work. */
 #include <dirent.h>
 #include <limits.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include "records/set.h"
 #include "train/record.h"
 
-/* A name, whatever its bytes: JSON takes UTF-8 alone. */
+/* A name with any bytes as a JSON string: what is not UTF-8 becomes "?". */
 static json_t *words(const char *text) {
     json_t *o = json_string(text);
     char plain[512];
@@ -55,8 +55,8 @@ json_t *train_plan_config(const struct plan *p) {
     return o;
 }
 
-/* A file edited since is other work under the same name: key_bytes and key_modified_s tell. Of a folder, the sum of
- * its files and the newest. */
+/* Records a path with its size and time, so that an edited file counts as other work: KEY_bytes and KEY_modified_s. For
+ * a folder, the sum of its files and the newest time. */
 static void set_file(json_t *config, const char *key, const char *path) {
     char name[PATH_MAX];
     int64_t bytes = 0, modified = 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The gate's bookkeeping, and the checks of the timed losses. */
+ * The gate's residuals, and the checks of the timed losses. */
 #include "train/gate.h"
 
 #include <math.h>
@@ -47,9 +47,9 @@ void train_gate_finite(struct train_gate *gate, const double *loss, const double
     }
 }
 
-/* Rounding is fed back through the weights, so two right runs part exponentially: losses of a tiny model in FP32 agree
- * to 1e-8 for 50 steps over instruction sets, to 1e-6 at 100, and differ by 1% where training is unstable at 200. Only
- * the first steps say anything, and there the difference grows no faster than the steps. */
+/* Training feeds rounding back through the weights, so two correct runs diverge exponentially. Across instruction sets,
+ * FP32 losses of a tiny model agree to 1e-8 for 50 steps and to 1e-6 at 100. They differ by 1% where training is
+ * unstable at 200. So only the first steps are compared; there the difference grows no faster than the steps. */
 void train_gate_history(struct train_gate *gate, enum kernel_dtype dtype, const double *loss, const double *earlier,
                         int n, const char *where) {
     enum { COMPARED = 20 };

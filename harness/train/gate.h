@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The gate: without PASSED there is no rate. Part 1 trains a shrunken model of the same family through the same
- * layout, precision and kernels and holds it against a serial FP64 step; part 2 checks the timed sizes; part 3,
- * after timing, the losses. Every residual is an error divided by what rounding explains, in one unit, so that one
- * threshold serves them all, as HPL's does. */
+ * The gate: without PASSED there is no rate. Part 1 runs a shrunken model of the same family through the same layout,
+ * precision and kernels, and compares it with a serial FP64 step. Part 2 checks the timed sizes. Part 3 checks the
+ * losses after timing. Every residual is an error divided by what rounding explains. So one threshold serves all
+ * checks, as in HPL. */
 #ifndef TOISE_TRAIN_GATE_H
 #define TOISE_TRAIN_GATE_H
 
@@ -14,30 +14,30 @@
 
 struct train_gate {
     double residual[CHECK_COUNT]; /* NAN: did not run */
-    char where[CHECK_COUNT][96];  /* what was worst: a tensor, a matmul; "" when there is nothing to say */
+    char where[CHECK_COUNT][96];  /* the worst place: a tensor, a matmul; "": nothing to say */
 };
 
 void train_gate_clear(struct train_gate *gate);
-/* No residual above the threshold, and none of those that ran not a number. */
+/* Whether no residual exceeds the threshold. Checks that did not run are ignored. */
 bool train_gate_passed(const struct train_gate *gate);
-/* Keeps the worst: NaN counts as infinite. */
+/* Keeps the worst residual of a check. NaN counts as infinite. */
 void train_gate_note(struct train_gate *gate, enum check check, double residual, const char *where);
-/* All ranks take the worst of each check over the world (collective). */
+/* All ranks get the worst of each check over the world (collective). */
 void train_gate_agree(struct train_gate *gate, struct comm *world);
 
-/* Part 1 (collective): `request` is what will be timed. */
+/* Part 1 (collective). `request` is what will be timed. */
 int train_gate_path(struct train_gate *gate, const struct plan_request *request, struct comm *world,
                     const struct kernel_ops *ops, uint64_t seed, struct base_error *e);
-/* The same on an engine of the shrunken model that the caller opened (and may have made faulty). */
+/* The same on a shrunken model's engine that the caller opened, and may have made faulty. */
 int train_gate_path_on(struct train_gate *gate, struct parallel_engine *engine, uint64_t seed, struct base_error *e);
-/* The shrunken plan's request: same family, precision, ranks and threads; sizes that reach every edge. */
+/* The request of the shrunken plan: same family, precision, ranks and threads. Its sizes reach every edge case. */
 struct plan_request train_gate_shrink(const struct plan_request *request);
 
-/* Part 2 (collective): one micro-batch's gradients on the engine to be timed; weights are not changed. */
+/* Part 2 (collective): one micro-batch's gradients on the engine that will be timed. Leaves its weights unchanged. */
 int train_gate_full(struct train_gate *gate, struct parallel_engine *engine, const struct data_source *source,
                     struct base_error *e);
 
-/* Part 3: the timed losses and norms themselves (n of each), then the first of them against a record's. */
+/* Part 3: checks the n timed losses and norms, then compares the first losses with an earlier record's. */
 void train_gate_finite(struct train_gate *gate, const double *loss, const double *grad_norm, int n);
 void train_gate_history(struct train_gate *gate, enum kernel_dtype dtype, const double *loss, const double *earlier,
                         int n, const char *where);

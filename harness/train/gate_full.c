@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Part 2 of the gate: one micro-batch at the timed sizes through a kernel table that runs every matmul and
- * attention as usual and then checks it; and one sequence's loss in FP64. */
+ * Part 2 of the gate, at the timed sizes. One micro-batch runs through a kernel table that checks each matmul and
+ * attention after running it. One sequence's loss is compared with FP64. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,10 +9,10 @@
 #include "train/gate.h"
 #include "train/gate_kernels.h"
 
-/* The loss of a sequence averages many tokens' rounding; only a part of it adds up with depth. */
+/* A sequence's loss averages the rounding of many tokens; only part of it grows with depth. */
 #define FULL_UNITS 1.0
 
-/* The first tokens of the micro-batch's first sequence, whose losses the path has left in MODEL_LOSS. */
+/* Compares the losses of the first tokens of the micro-batch's first sequence, which the path left in MODEL_LOSS. */
 static int check_loss(struct train_gate *gate, const struct parallel_engine *g, struct base_error *e) {
     const struct model_shape *shape = &g->plan->shape;
     const int64_t n = shape->seq < PLAN_GATE_TOKENS ? shape->seq : PLAN_GATE_TOKENS;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Every matmul and attention of a pass, checked as it goes. */
+ * Checks every matmul and attention of a pass as it runs. */
 #include "train/gate_kernels.h"
 
 #include <math.h>
@@ -18,7 +18,7 @@ void train_weights_read(void *context, int64_t offset, int64_t count, double *ou
     check_matrix_row(g->plan->shape.dtype, w, count, out);
 }
 
-/* Whether the rows of C or y are those of `plain`, bit for bit. */
+/* Whether the rows of x, which is C or y, equal those of `plain` bit for bit. */
 static bool same_rows(const struct kernel_gemm *g, const void *x, const void *plain) {
     const size_t size = kernel_dtype_bytes(g->out);
     for (int64_t i = 0; i < g->m; i++) {
@@ -28,9 +28,9 @@ static bool same_rows(const struct kernel_gemm *g, const void *x, const void *pl
     return true;
 }
 
-/* The residual of a matmul with GELU fused into it, or infinity: it must have given the bits of the plain matmul and
- * the pass after it. The gradient's plain matmul is done again, into s->plain. */
-static double riding_residual(const struct kernel_team *team, struct train_checked *s, const struct kernel_gemm *g) {
+/* The residual of a matmul with a fused GELU. It must give the same bits as the plain matmul and the pass after it,
+ * else infinity. For the gradient the plain matmul is run too, into s->plain. */
+static double fused_residual(const struct kernel_team *team, struct train_checked *s, const struct kernel_gemm *g) {
     const int64_t n = (g->m - 1) * g->ldc + g->n; /* from C's first element to its last */
     const uint64_t seed = s->calls++;
     struct kernel_gemm plain = *g;
@@ -48,16 +48,16 @@ static double riding_residual(const struct kernel_team *team, struct train_check
 }
 
 static void checked_gemm(const struct kernel_team *team, const struct kernel_gemm *g) {
-    static const char *const riders[] = {[KERNEL_EPILOGUE_NONE] = "",
-                                         [KERNEL_EPILOGUE_GELU] = " and GELU",
-                                         [KERNEL_EPILOGUE_GELU_GRAD] = " and GELU's gradient"};
+    static const char *const fused[] = {[KERNEL_EPILOGUE_NONE] = "",
+                                        [KERNEL_EPILOGUE_GELU] = " and GELU",
+                                        [KERNEL_EPILOGUE_GELU_GRAD] = " and GELU's gradient"};
     struct train_checked *s = team->wrapper;
     char where[96];
     snprintf(where, sizeof where, "%c%c %lld x %lld x %lld%s", g->a_trans ? 'T' : 'N', g->b_trans ? 'T' : 'N',
-             (long long)g->m, (long long)g->n, (long long)g->k, riders[g->epilogue]);
+             (long long)g->m, (long long)g->n, (long long)g->k, fused[g->epilogue]);
     train_gate_note(s->gate, CHECK_MATMUL,
                     g->epilogue == KERNEL_EPILOGUE_NONE ? check_gemm(team, s->inner->gemm, g, g, s->calls++, s->space)
-                                                        : riding_residual(team, s, g),
+                                                        : fused_residual(team, s, g),
                     where);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Part 1 of the gate: a shrunken model with a hot start, one global batch through the real path on all ranks,
- * and the same in serial FP64 on rank 0. */
+ * Part 1 of the gate: a shrunken model with a hot start. One global batch runs through the real path on all ranks, and
+ * in serial FP64 on rank 0. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,10 +10,10 @@
 #include "train/gate.h"
 #include "train/gate_kernels.h"
 
-/* What rounding explains, as multiples of the rounding unit (check_unit) relative to norms; fixed once. A gradient
- * passes about forty operations in two layers. FP32: each sums hundreds of terms rounded one by one. BF16: what is
- * rounded on storing is rounded in the reference too, but a value near the middle of two falls on the other side now
- * and then, and what follows it differs by part of a rounding. AdamW: what a step adds is off by a few roundings. */
+/* What rounding explains, in multiples of the rounding unit (check_unit) relative to norms; fixed once. A gradient
+ * passes about forty operations in two layers. FP32: each operation sums hundreds of terms, rounded one by one. BF16:
+ * the reference rounds where the path stores, but a value near a midpoint sometimes rounds the other way, and what
+ * follows differs by part of a rounding. AdamW: a step's change is off by a few roundings. */
 #define LOSS_UNITS 1.0
 #define GRADIENT_UNITS(dtype) ((dtype) == KERNEL_F32 ? 16.0 : 0.5)
 #define OPTIMIZER_UNITS 3.0
@@ -22,18 +22,18 @@ struct plan_request train_gate_shrink(const struct plan_request *request) {
     struct plan_request r = *request;
     struct model_config *c = &r.config;
     const int64_t group = c->heads / c->kv_heads, least = c->kv_heads > 1 ? 2 * group : group;
-    const bool ragged = (c->heads & (c->heads - 1)) != 0; /* no power of two: ALiBi has another rule then */
+    const bool ragged = (c->heads & (c->heads - 1)) != 0; /* not a power of two: ALiBi has another rule there */
     const double ffn = (double)c->ffn / (double)c->width;
     c->full_layers = c->layers = 2;
     c->heads = least > 4 ? least : ragged && group == 1 ? 6 : 4;
     c->kv_heads = c->heads / group;
     c->head_dim = 16;
     c->width = 16 * c->heads;
-    if (c->window) c->window = 11; /* both of its edges lie within the sequence */
+    if (c->window) c->window = 11; /* both of its edges are within the sequence */
     c->ffn = (int64_t)ceil(ffn * (double)c->width);
     c->vocab = 389;
     c->positions = 40;
-    c->rotary.original = 64; /* planes on both sides of what scaling, where there is any, tells apart */
+    c->rotary.original = 64; /* wavelengths on both sides of Llama 3.1's thresholds */
     c->parameters = model_params_count(c);
     r.seq = 37;
     r.layout.micro_batch = request->layout.micro_batch > 1 && r.layout.dp <= 64 ? 2 : 1;
@@ -50,12 +50,11 @@ static double norm(const double *x, int64_t n) {
     return sqrt(sum);
 }
 
-/* Every tensor's relative error. The gradient of a gain or bias is a sum over tokens, and each token's rounding stays
- * where the terms cancel: it is held to the root of the sum of their squares, as large as sums of random signs are.
- * That they do cancel is no accident: a hot model with tied embeddings foresees the token that it is given, the target
- * is the token given next, and their sum over a sequence, the last bias's gradient, telescopes to its two ends. A
- * tensor whose gradient is next to nothing is held to the size that its share of the whole would have: a mathematically
- * zero gradient has no norm of its own. */
+/* Checks every tensor's relative error. The gradient of a gain or bias is a sum over tokens. Its terms cancel but their
+ * rounding does not, so the scale is the root of the sum of their squares, as for sums of random signs. Cancelling is
+ * no accident: a hot model with tied embeddings predicts the token it is given. The target is the next token given, so
+ * the last bias's gradient telescopes to the ends of the sequence. A gradient near zero is scaled by its share of the
+ * whole norm: one that is mathematically zero has no norm to compare with. */
 static void compare_gradients(struct train_gate *gate, const struct parallel_engine *g, const double *truth,
                               const double *squares) {
     const double whole = norm(truth, g->params.total),
@@ -74,7 +73,7 @@ static void compare_gradients(struct train_gate *gate, const struct parallel_eng
     }
 }
 
-/* The global batch, serial, in FP64: the loss, the gradients, and the squares of what those of gains and biases sum. */
+/* Runs the global batch serially in FP64: the loss, the gradients, and the squares of the terms of gains and biases. */
 static int reference(const struct parallel_engine *g, const struct data_source *source, double *loss, double *grads,
                      double *squares, struct base_error *e) {
     const struct plan_request *q = &g->plan->request;
@@ -100,9 +99,9 @@ static int reference(const struct parallel_engine *g, const struct data_source *
     return code;
 }
 
-/* FP64 AdamW from the path's own gradients, with the path's clipping recomputed: UPDATES in a row, and the moments
- * too, since a weight's first step is the same whatever the gradient's scale and whatever is forgotten after it. A
- * weight is held to the steps it can take and to its own rounding. */
+/* FP64 AdamW fed the path's own gradients, with its clipping recomputed. It takes UPDATES steps in a row and checks the
+ * moments too, because a weight's first step does not depend on the gradient's scale or on what is forgotten later. The
+ * scale is the step a weight can take plus the weight's own rounding. */
 enum { UPDATES = 2 };
 
 struct update {
@@ -110,7 +109,7 @@ struct update {
 };
 
 static struct update exact_update(const struct parallel_optimizer *o, double w, double grad, bool decay) {
-    const double b1 = (float)o->beta1, b2 = (float)o->beta2; /* as kernels get them */
+    const double b1 = (float)o->beta1, b2 = (float)o->beta2; /* rounded as the kernels get them */
     struct update u = {.w = w};
     for (int k = 0; k < UPDATES; k++) {
         u.m = b1 * u.m + (1 - b1) * grad;
@@ -131,7 +130,8 @@ static void compare_update(struct train_gate *gate, const struct parallel_engine
     double square = 0, worst = -1;
     const char *where = "";
     for (int64_t i = 0; i < g->params.total; i++) square += (double)g->grads[i] * g->grads[i];
-    const double scale = parallel_optimizer_scale(o, sqrt(square)), tiny = 1e-30; /* squares near FP32's least */
+    const double scale = parallel_optimizer_scale(o, sqrt(square)),
+                 tiny = 1e-30; /* near the smallest squares of FP32 */
     for (int i = 0; i < g->params.count; i++) {
         const struct model_tensor *t = &g->params.tensors[i];
         for (int64_t j = t->offset; j < t->offset + t->count; j++) {
@@ -147,7 +147,7 @@ static void compare_update(struct train_gate *gate, const struct parallel_engine
     train_gate_note(gate, CHECK_OPTIMIZER, worst, where);
 }
 
-/* All ranks hold the same bits. */
+/* Checks that all ranks have the same weights, bit for bit. */
 static void compare_replicas(struct train_gate *gate, const struct parallel_engine *g) {
     const uint64_t mine = parallel_weights_mix(g);
     uint64_t same[2];
@@ -159,13 +159,13 @@ static void compare_replicas(struct train_gate *gate, const struct parallel_engi
     train_gate_note(gate, CHECK_REPLICAS, same[0] == same[1] ? 0 : INFINITY, same[0] == same[1] ? "" : where);
 }
 
-/* What a rank gives to element i of a sum that is known: whole numbers, so that it is exact in any order. */
+/* A rank's term of element i of a known sum. Whole numbers, so the sum is exact in any order. */
 static double known(int64_t i, int rank) {
     return (double)(i % 61 + 1 + rank % 16);
 }
 
-/* Known numbers through the buckets in the ranges that the model reports. In BF16 one rank of many weighs no more in
- * the mean gradient than rounding does; here whatever is left out, doubled or scaled shows on a world of any size. */
+/* Sends known numbers through the buckets, in the ranges that the model reports. In BF16 the mean gradient hides one
+ * missing rank of many behind rounding. Here anything missing, doubled or scaled shows at any world size. */
 static void check_sums(struct train_gate *gate, struct parallel_engine *g) {
     const struct model_params *p = &g->params;
     const int64_t layers = g->plan->request.config.layers;
@@ -246,7 +246,7 @@ int train_gate_path(struct train_gate *gate, const struct plan_request *request,
                     const struct kernel_ops *ops, uint64_t seed, struct base_error *e) {
     const struct plan_request small = train_gate_shrink(request);
     struct plan plan;
-    struct parallel_engine g = {0}; /* to be closed even where it was never opened */
+    struct parallel_engine g = {0}; /* may be closed without being opened */
     int code = plan_make(&plan, &small, e);
     if (!code) code = parallel_open(&g, &plan, world, ops, e);
     code = comm_agree(world, code, e);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Looks through earlier records for the same work. */
+ * Searches earlier records for the same work, whose losses this run must reproduce. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,7 @@ struct search {
     long found;
 };
 
-/* Whether the checks of its losses passed: a record may be inconclusive for its time alone. */
+/* Whether its losses were checked and passed. A record may be inconclusive only because of its timing. */
 static bool checked(const json_t *record) {
     const char *status = record_text(record, "status");
     return !strcmp(status, "PASSED") || (!strcmp(status, "INCONCLUSIVE") &&
@@ -30,8 +30,8 @@ static bool same_work(const struct search *s, const json_t *record) {
     bool same = !strcmp(record_text(record, "kind"), "train") && checked(record);
     const char *key;
     json_t *value;
-    json_object_del(mine, "warmup"); /* where timing starts does not change the losses, */
-    json_object_del(mine, "unread"); /* nor do fields of a config.json that nobody reads */
+    json_object_del(mine, "warmup"); /* where timing starts does not change losses, */
+    json_object_del(mine, "unread"); /* nor do unknown fields of a config.json */
     json_object_foreach(mine, key, value) same = same && json_equal(value, json_object_get(config, key));
     json_decref(mine);
     return same;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a run reads: the data, and the weights to start from. */
+ * Opens a run's inputs: the data, and the weights to start from. */
 #include "train/train.h"
 #include "train/weights.h"
 
-/* Names, shapes and types against the model's; values stay where they are. */
-static int look_at_weights(const char *path, const struct model_config *config, struct base_error *e) {
+/* Checks names, shapes and types against the model, without reading values. */
+static int check_weights(const char *path, const struct model_config *config, struct base_error *e) {
     struct model_params params = {0};
     struct train_weights weights = {0};
     int code = model_params_open(&params, config, e);
@@ -25,7 +25,7 @@ int train_inputs(struct train_options *options, const struct plan *plan, struct 
     d.share = world->rank;
     d.shares = world->size;
     int code = comm_agree(world, data_open(&source, &d, e), e);
-    if (!code && options->init) code = comm_agree(world, look_at_weights(options->init, config, e), e);
+    if (!code && options->init) code = comm_agree(world, check_weights(options->init, config, e), e);
     if (code)
         data_close(source);
     else

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What ranks tell each other after training: who was slow, who waited, and what communication nothing covered. */
+ * What ranks tell each other after training: who was slow, who waited, and how much communication was exposed. */
 #include <math.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -11,8 +11,8 @@ static double median(const double *x, int n) {
     return base_stats_median(x, n, MEASURE_CONFIDENCE).median;
 }
 
-/* This rank's phases in the timed step nearest to the median, scaled to it: phases of one step add up, which medians
- * of phases need not. */
+/* This rank's phases in the timed step closest to the median, scaled to it. Phases of one step add up; medians of
+ * phases need not. */
 static void typical_phases(const struct train_result *r, double phase_s[PLAN_PHASES]) {
     int best = 0;
     for (int i = 1; i < r->timed; i++)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Writes and reads records of kind "train". */
+ * Writes records of kind "train", and of kind "plan" for --dry-run. */
 #include "train/record.h"
 
 #include <math.h>
@@ -91,7 +91,7 @@ static json_t *breakdown_of(const double *phase_s, double other) {
     return o;
 }
 
-/* Of what nothing covered: null where it cannot be told from nothing, and never below 0. One rank sends nothing. */
+/* Writes the exposed time: null if it cannot be told from zero, and never below 0. One rank sends nothing. */
 static void set_exposed(json_t *o, const struct train_result *r, int ranks, bool with_interval) {
     const struct base_interval *x = &r->exposed;
     const bool known = x->confidence >= MEASURE_CONFIDENCE;
@@ -116,7 +116,7 @@ static json_t *rank_of(const struct train_result *r, const struct train_rank *k,
     return o;
 }
 
-/* Everything that is a rate or follows from one: left out of a FAILED record. */
+/* Writes everything that is a rate or follows from one. FAILED records leave it out. */
 static void set_rates(json_t *o, const struct train_result *r, const struct plan *p, const struct comm *world) {
     const struct plan_ledger *l = &p->ledger;
     const double tokens = (double)p->request.global_batch * (double)p->request.seq, s = r->mean.mean;
@@ -127,7 +127,7 @@ static void set_rates(json_t *o, const struct train_result *r, const struct plan
     record_set_number(o, "confidence", r->step.confidence);
     record_set_number(o, "wall_s", s * r->timed);
     record_set_number(o, "mean_step_s", s);
-    /* one step has no interval, and of a few it can reach below zero, which tells nothing */
+    /* one step has no interval; with few steps it can reach below zero and says nothing */
     const double low = r->timed > 1 && r->mean.low > 0 ? r->mean.low : NAN, high = r->timed > 1 ? r->mean.high : NAN;
     record_set_number(o, "mean_step_s_low", low);
     record_set_number(o, "mean_step_s_high", high);
@@ -142,8 +142,8 @@ static void set_rates(json_t *o, const struct train_result *r, const struct plan
     record_set_number(o, "model_flop_per_s_square", l->model_flop_square / s);
     if (p->request.config.layers < p->request.config.full_layers)
         record_set_number(o, "full_model_tokens_per_s", tokens / s * l->model_flop / plan_full_model_flop(p));
-    record_set_number(o, "mfu", mfu > 1 ? NAN : mfu); /* above 1 only a burst, of a record that is inconclusive */
-    record_set_number(o, "hfu", mfu > 1 ? NAN : mfu); /* nothing is recomputed */
+    record_set_number(o, "mfu", mfu > 1 ? NAN : mfu); /* above 1: a burst in an inconclusive record */
+    record_set_number(o, "hfu", mfu > 1 ? NAN : mfu); /* no recompute */
     record_set_number(o, "peak_flop_per_s", peak);
     if (r->nominal_flop_per_s > 0) {
         record_set_number(o, "nominal_peak_flop_per_s", r->nominal_flop_per_s);
@@ -184,7 +184,7 @@ static json_t *result_of(const struct train_result *r, const struct plan *p, con
     return o;
 }
 
-/* Steps by their slowest rank, as rates use them; the rest is rank 0's own. */
+/* Steps are those of the slowest rank, as in rates. The rest is rank 0's. */
 static json_t *samples_of(const struct train_result *r) {
     json_t *o = measure_samples_json(&r->samples);
     record_set(o, "rank0_step_s", json_incref(json_object_get(o, "step_s")));
@@ -212,7 +212,7 @@ json_t *train_record(const struct train_result *r, const struct plan *p, const s
     record_set(record, "layout", layout_of(p, world->nodes, id));
     record_set(record, "ledger", ledger_of(p, false));
     if (r->status == RECORD_FAILED)
-        record_set(record, "samples", json_object()); /* a rate could be had from them */
+        record_set(record, "samples", json_object()); /* samples would give a rate */
     else
         record_set(record, "samples", samples_of(r));
     record_set(record, "result", result_of(r, p, world));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A training run as a record (results/README.md has the schema), and what an earlier record says to the gate. */
+ * A training run as a record (results/README.md has the schema), and earlier losses for the gate to compare with. */
 #ifndef TOISE_TRAIN_RECORD_H
 #define TOISE_TRAIN_RECORD_H
 
@@ -8,29 +8,29 @@
 
 #include "train/train.h"
 
-/* What identifies the work, beside the plan. */
+/* What identifies the work besides the plan. */
 struct train_identity {
     const char *workload; /* NULL: none */
     int workload_version;
-    const char *launch;       /* id of this launch, same on all ranks */
-    const char *threads_from; /* rank 0's, of measure_place */
+    const char *launch;       /* this launch's id, the same on all ranks */
+    const char *threads_from; /* rank 0's, from measure_place */
 };
 
-/* The record as one JSON object, to be freed with json_decref; NULL when memory runs out. A status that is not
- * PASSED or INCONCLUSIVE leaves every rate out. machine is taken over (its reference is stolen). */
+/* The record as one JSON object, to be freed with json_decref. NULL when memory runs out. It has rates only if status
+ * is PASSED or INCONCLUSIVE. Takes over the reference to machine. */
 json_t *train_record(const struct train_result *result, const struct plan *plan, const struct train_options *options,
                      const struct train_identity *identity, const struct comm *world, json_t *machine);
-/* The record's `config`: what makes two runs the same work. */
+/* The record's `config`. Two runs with the same one did the same work. */
 json_t *train_config(const struct plan *plan, const struct train_options *options);
-/* The part of it that the plan says alone; and the precision's name, "fp32" or "bf16". */
+/* The part of `config` that comes from the plan. And the precision's name, "fp32" or "bf16". */
 json_t *train_plan_config(const struct plan *plan);
 const char *train_precision(const struct plan *plan);
-/* The plan and its ledger alone, as --dry-run shows them. */
+/* The plan and its ledger only, as --dry-run shows them. */
 json_t *train_plan_record(const struct plan *plan, const struct train_identity *identity);
 
-/* Losses of the newest record in `path` of the same workload, sizes, precision, seed and data whose gate passed, be its
- * time inconclusive, become the options' history, for the caller to free; none when there is none or the file does not
- * exist. */
+/* Sets the options' history to the losses of the newest matching record in `path`; the caller frees it. A match has the
+ * same workload, sizes, precision, seed and data, and passed the gate; its timing may be inconclusive. Sets no history
+ * if there is no match or no such file. */
 int train_history(const char *path, const struct plan *plan, struct train_options *options, struct base_error *e);
 
 #endif

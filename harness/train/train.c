@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The training loop: windows of whole steps, peak and probe windows between them. */
+ * The training loop: windows of whole steps, with peak and probe windows between them. */
 #include "train/train.h"
 
 #include <math.h>
@@ -12,38 +12,37 @@
 #include "train/weights.h"
 
 enum { STEPS_MAX = 100000, PEAK_MAX = 4096, PEAK_RETRIES = 20, PROBES_MAX = 4096, ADAPTIVE_LEAST = 8 };
-static const double PEAK_EVERY_S = 1.0; /* of stepping: clocks drift within minutes */
-static const double PEAK_EVERY = 64;    /* times a window's length, which a quota makes long */
+static const double PEAK_EVERY_S = 1.0; /* seconds of steps between peaks: clocks drift within minutes */
+static const double PEAK_EVERY = 64;    /* or this many window lengths: a quota makes windows long */
 
 /* One run's state. Sample arrays are allocated before the first window. */
 struct loop {
     const struct train_options *o;
     const struct plan *plan;
     struct comm *world;
-    const struct base_cpus *cpus; /* of this rank's threads */
+    const struct base_cpus *cpus; /* this rank's threads */
     struct train_result *r;
     struct parallel_engine engine;
     const struct data_source *source;
     struct measure_peak peak;
     struct measure_watch watch;
-    int look;        /* timed steps at the next look at the interval */
-    double *probe_s; /* seconds of each on this rank */
-    double *bare_s;  /* [probes] what the step before it took the slowest rank beyond that rank's compute */
+    int look;        /* number of timed steps at the next check of the interval */
+    double *probe_s; /* this rank's seconds of each */
+    double *bare_s;  /* [probes] the step before it minus the slowest rank's compute */
     int probes;
-    /* the totals before and after the last step, and the windows as they were at its end; ended 0: another window since
-     */
+    /* interference before and after the last step, and the windows at its end; ended 0: another window ran since */
     struct measure_interference before, after;
     double ended, ended_s[TRAIN_WINDOWS];
     struct measure_interference met; /* over the timed steps */
-    double timed_s, since_peak;      /* seconds: of timed steps; of stepping since a peak window */
-    double first, last, reported;    /* clock: start and end of the timed stretch; the last line shown */
+    double timed_s, since_peak;      /* seconds of timed steps; seconds of steps since a peak window */
+    double first, last, reported;    /* clock: start and end of the timed part; last progress line */
 };
 
-static void say(const struct loop *l, const char *what) {
+static void announce(const struct loop *l, const char *what) {
     if (l->o->on_phase) l->o->on_phase(l->o->context, what);
 }
 
-/* Room for every sample, before the first window. */
+/* Allocates every sample before the first window. */
 static int allocate(struct loop *l, struct base_error *e) {
     static const char *names[PLAN_PHASES];
     struct train_result *r = l->r;
@@ -71,7 +70,7 @@ void train_free(struct train_result *r) {
     memset(r, 0, sizeof *r);
 }
 
-/* Adds the time since *since to a kind of window, and restarts. */
+/* Adds the time since *since to a window, and restarts *since. */
 static void account(struct loop *l, enum train_window window, double *since) {
     const double now = base_clock_now();
     l->r->window_s[window] += now - *since;
@@ -88,7 +87,7 @@ static void peak_window(struct loop *l) {
     account(l, TRAIN_WINDOW_PEAK, &since);
 }
 
-/* A step with communication nulled, for ranks that have peers. */
+/* A step without communication, if there are other ranks. */
 static void probe_window(struct loop *l, int step) {
     struct parallel_result probe;
     double since = base_clock_now();
@@ -96,15 +95,15 @@ static void probe_window(struct loop *l, int step) {
     parallel_probe(&l->engine, l->source, step, &probe);
     const double *phase_s = l->r->samples.phase + (l->r->timed - 1) * PLAN_PHASES;
     double compute_s = probe.seconds + phase_s[PLAN_PHASE_CLIP] + phase_s[PLAN_PHASE_UPDATE];
-    l->world->ops->max(l->world, &compute_s, 1); /* all ranks have ended theirs */
+    l->world->ops->max(l->world, &compute_s, 1); /* also waits until all ranks are done */
     l->bare_s[l->probes] = l->r->step_s[l->r->timed - 1] - compute_s;
     l->probe_s[l->probes++] = probe.seconds;
     l->ended = 0;
     account(l, TRAIN_WINDOW_PROBE, &since);
 }
 
-/* Looks at the interval after 8 steps and then after every eighth more: sorting all samples each time would take longer
- * than small steps do. */
+/* Checks the interval after 8 steps, then each time an eighth more is done. Sorting all samples after every step would
+ * take longer than small steps do. */
 static bool settled(struct loop *l) {
     const struct train_result *r = l->r;
     if (l->o->steps) return r->timed >= l->o->steps;
@@ -115,7 +114,7 @@ static bool settled(struct loop *l) {
     return i.confidence >= MEASURE_CONFIDENCE && i.high - i.low <= 2 * l->o->width * i.median;
 }
 
-/* Steps of a millisecond would spend their time printing: ten lines a second are enough, and the last one. */
+/* Prints at most ten lines a second, and the last one: short steps would spend their time printing. */
 static void report_step(struct loop *l, const struct parallel_result *result, double seconds, double started) {
     const struct train_result *r = l->r;
     const double now = base_clock_now();
@@ -133,7 +132,7 @@ static void report_step(struct loop *l, const struct parallel_result *result, do
     l->o->on_step(l->o->context, &s);
 }
 
-/* Keeps a timed step; the slowest rank's time is the sample. */
+/* Stores a timed step. The slowest rank's time is the sample. */
 static void keep(struct loop *l, double start, double own, double slowest, const struct parallel_result *result,
                  const struct measure_interference *met) {
     struct train_result *r = l->r;
@@ -144,8 +143,8 @@ static void keep(struct loop *l, double start, double own, double slowest, const
     l->timed_s += slowest;
 }
 
-/* When the step begins: now, or where a quota stopped the process since the last step began, or it lost a CPU to others
- * since that step ended, where it ended. The time in between is then the step's. */
+/* Returns when the step begins. Normally now. If a quota stopped the process since the last step began, or others took
+ * a CPU since it ended, the step begins where the last one ended and includes the time between. */
 static double begin(struct loop *l, double now) {
     struct measure_interference before;
     double start = now;
@@ -179,7 +178,7 @@ static void step_window(struct loop *l, double started) {
     r->loss[step] = result.loss;
     r->grad_norm[step] = result.grad_norm;
     r->steps++;
-    l->since_peak += slowest; /* all ranks decide alike */
+    l->since_peak += slowest; /* the same on all ranks */
     const struct measure_interference met = measure_interference_difference(&l->after, &l->before);
     if (step >= l->o->warmup) keep(l, start, own, slowest, &result, &met);
     account(l, TRAIN_WINDOW_WATCH, &since);
@@ -202,10 +201,11 @@ static void train(struct loop *l) {
     peak_window(l);
     l->last = base_clock_now();
     for (int i = 0; i < TRAIN_WINDOWS; i++) r->covered += r->window_s[i] / (l->last - l->first);
-    r->covered = -r->covered; /* the least of all ranks */
+    r->covered = -r->covered; /* the least of all ranks, by max of the negative */
     l->world->ops->max(l->world, &r->covered, 1);
     r->covered = -r->covered;
-    /* A bound that the steps beat was taken while others had the cores: it is an upper bound, so look again. */
+    /* If steps beat the peak, others had the cores while it was measured. It must be an upper bound, so measure again.
+     */
     r->step = base_stats_median(r->step_s, r->timed, MEASURE_CONFIDENCE);
     r->mean = base_stats_mean(r->step_s, r->timed);
     for (int i = 0; i < PEAK_RETRIES && !train_burst(r, l->plan->ledger.model_flop) &&
@@ -214,7 +214,7 @@ static void train(struct loop *l) {
         peak_window(l);
 }
 
-/* This rank's own figures, for all to know. */
+/* Shares this rank's figures with all ranks. */
 static void gather_ranks(struct loop *l, const struct measure_placement *placement) {
     struct train_result *r = l->r;
     struct train_rank mine = {.bound = true, .met = l->met, .peak_flop_per_s = l->peak.own_best};
@@ -225,10 +225,10 @@ static void gather_ranks(struct loop *l, const struct measure_placement *placeme
 
 static int check(struct loop *l, const struct kernel_ops *ops, struct base_error *e) {
     if (!l->o->gate) return BASE_OK;
-    say(l, "gate: small model against FP64");
+    announce(l, "gate: small model against FP64");
     int code = train_gate_path(&l->r->gate, &l->plan->request, l->world, ops, l->o->seed, e);
     if (code) return code;
-    say(l, "gate: the timed sizes");
+    announce(l, "gate: the timed sizes");
     return train_gate_full(&l->r->gate, &l->engine, l->source, e);
 }
 
@@ -237,21 +237,21 @@ static int prepare(struct loop *l, const struct kernel_ops *ops, double cpus_per
     if ((code = comm_agree(l->world, allocate(l, e), e))) return code;
     l->r->quota_period_s = measure_quota_period(&l->watch.quota, l->world->local_size * l->plan->request.threads);
     l->world->ops->max(l->world, &l->r->quota_period_s, 1);
-    say(l, "memory and weights");
+    announce(l, "memory and weights");
     code = comm_agree(l->world, parallel_open(&l->engine, l->plan, l->world, ops, e), e);
     if (code) return code;
     if (!l->o->init) parallel_start(&l->engine, l->o->seed, false);
     if (l->o->init && (code = train_weights_load(&l->engine, l->o->init, e))) return code;
     if ((code = check(l, ops, e))) return code;
-    base_memory_peak_reset(); /* from here on the peak is the step's, without the gate's FP64 */
-    say(l, "peak");
+    base_memory_peak_reset(); /* from here on the peak excludes the gate's FP64 */
+    announce(l, "peak");
     measure_peak_open(&l->peak, &l->engine.team, l->plan->shape.dtype, cpus_per_thread, l->r->quota_period_s);
     return BASE_OK;
 }
 
-/* All ranks hold the same weights: rank 0 writes them, all know how it went. */
+/* Rank 0 writes the weights, which are the same on all ranks. All learn whether it worked. */
 static int save(struct loop *l, struct base_error *e) {
-    say(l, "saving weights");
+    announce(l, "saving weights");
     return comm_agree(l->world, l->world->rank ? BASE_OK : train_weights_save(&l->engine, l->o->save, e), e);
 }
 
@@ -274,16 +274,16 @@ int train_run(struct train_result *result, const struct plan *plan, const struct
     snprintf(r->source, sizeof r->source, "%s", data_describe(options->source));
     int code = prepare(l, ops, placement->cpus_per_thread, e);
     if (!code && !train_gate_passed(&r->gate)) {
-        train_verdict(r, l->o, l->plan->ledger.model_flop); /* nothing is timed that is not right */
+        train_verdict(r, l->o, l->plan->ledger.model_flop); /* a wrong step is not timed */
     } else if (!code) {
         train(l);
         gather_ranks(l, placement);
-        train_gate_finite(&r->gate, r->loss, r->grad_norm, r->steps); /* also of a run that skips the gate */
+        train_gate_finite(&r->gate, r->loss, r->grad_norm, r->steps); /* even without the gate */
         if (options->gate && options->history) {
             const int n = r->steps < options->history_count ? r->steps : options->history_count;
             train_gate_history(&r->gate, plan->shape.dtype, r->loss, options->history, n, options->history_where);
         }
-        train_gate_agree(&r->gate, world); /* one rank alone may know the earlier record */
+        train_gate_agree(&r->gate, world); /* only one rank may have the earlier record */
         train_verdict(r, l->o, l->plan->ledger.model_flop);
     }
     if (!code && options->on_result) code = options->on_result(options->context, r, e);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a run is worth: the first thing that speaks against it, the gate before all else. */
+ * The verdict on a run: PASSED, or the first reason against it. The gate comes first. */
 #include <math.h>
 #include <stdio.h>
 
@@ -27,7 +27,7 @@ static void fail(struct train_result *r, enum record_status status, const char *
     snprintf(r->why, sizeof r->why, format, a, b);
 }
 
-/* Names the check that failed worst. */
+/* Names the check that failed by most. */
 static void fail_gate(struct train_result *r) {
     int worst = 0;
     for (int i = 1; i < CHECK_COUNT; i++)
@@ -49,13 +49,13 @@ void train_verdict(struct train_result *r, const struct train_options *o, double
              r->quota_period_s);
     const double mfu = train_utilisation(r, model_flop);
     if (mfu > 1 && r->status != RECORD_INCONCLUSIVE)
-        fail(r, RECORD_FAILED, "MFU %.3f: nothing beats the measured peak, so the peak is wrong", mfu, 0);
-    if (!o->gate) fail(r, RECORD_INCONCLUSIVE, "nothing says that the answer is right (--no-gate)", 0, 0);
+        fail(r, RECORD_FAILED, "MFU %.3f: a rate above the measured peak, so the peak is wrong", mfu, 0);
+    if (!o->gate) fail(r, RECORD_INCONCLUSIVE, "the answer was not checked (--no-gate)", 0, 0);
     const double half = (r->step.high - r->step.low) / 2 / r->step.median;
     if (!o->steps && r->step.confidence < MEASURE_CONFIDENCE)
-        fail(r, RECORD_INCONCLUSIVE, "timed steps within --budget: %g, too few for a %g%% interval", r->timed,
+        fail(r, RECORD_INCONCLUSIVE, "%g timed steps within --budget, too few for a %g%% interval", r->timed,
              100 * MEASURE_CONFIDENCE);
     if (!o->steps && half > o->width)
-        fail(r, RECORD_INCONCLUSIVE, "the median's interval is +-%.2f%% where %.2f%% was asked", 100 * half,
+        fail(r, RECORD_INCONCLUSIVE, "the median's interval is +-%.2f%%, wider than the +-%.2f%% asked for", 100 * half,
              100 * o->width);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Weights read: names held against the table, then values into their places. */
+ * Reads weights: checks names and shapes against the parameter table, then copies values. */
 #include "train/weights.h"
 
 #include <math.h>
@@ -12,9 +12,9 @@
 
 #include "train/weights_names.h"
 
-enum { LISTED = 6, PIECE = 1 << 16 }; /* tensors named in a message; elements read at a time */
+enum { LISTED = 6, PIECE = 1 << 16 }; /* tensors that a message names; elements read at a time */
 
-/* The tensors that are wrong in one way, as text: the first few by name. */
+/* The tensors with one kind of fault: the number, and the first few names as text. */
 struct list {
     int count;
     char text[640];
@@ -46,7 +46,7 @@ static bool same_shape(const struct data_tensor *t, const struct data_tensor_out
     return same;
 }
 
-/* Every tensor of the model must be there, in its shape and in a type that can be read. */
+/* Every tensor of the model must be there, with its shape and a readable type. */
 static int check_model(const struct train_weights *w, const char *path, const struct model_params *p,
                        struct base_error *e) {
     struct list missing = {0}, shapes = {0}, types = {0};
@@ -66,18 +66,18 @@ static int check_model(const struct train_weights *w, const char *path, const st
     }
     if (missing.count)
         return base_fail(e, BASE_USAGE,
-                         "--init %s: %d of the model's %d tensors are missing: %s%s; is it this model's?", path,
+                         "--init %s: %d of the model's %d tensors are missing: %s%s; give weights of this model", path,
                          missing.count, p->count, missing.text, more(&missing));
     if (shapes.count)
         return base_fail(e, BASE_USAGE, "--init %s: %d tensors have other shapes than the model: %s%s", path,
                          shapes.count, shapes.text, more(&shapes));
     if (types.count)
-        return base_fail(e, BASE_USAGE, "--init %s: F32, F16 and BF16 are read, so convert: %s%s", path, types.text,
+        return base_fail(e, BASE_USAGE, "--init %s: toise reads F32, F16 and BF16 only; convert %s%s", path, types.text,
                          more(&types));
     return BASE_OK;
 }
 
-/* The layer that a file's name speaks of: the number behind "h." or "layers."; -1: none. */
+/* The layer number in a file's name, after "h." or "layers."; -1: none. */
 static int64_t layer_of(const char *name, const struct model_family *f) {
     const struct model_parameter *layered = f->parameters;
     while (!strstr(layered->name, "%d")) layered++;
@@ -86,8 +86,8 @@ static int64_t layer_of(const char *name, const struct model_family *f) {
     return strncmp(at, layered->name, n) || at[n] < '0' || at[n] > '9' ? -1 : atoll(at + n);
 }
 
-/* Whether the model does without it: see weights.h. */
-static bool passed_over(const char *name, const struct model_config *c) {
+/* Whether a tensor without a place in the model is harmless; see weights.h. */
+static bool harmless(const char *name, const struct model_config *c) {
     static const char *const buffers[] = {".attn.bias", ".attn.masked_bias", ".rotary_emb.inv_freq"};
     const size_t n = strlen(name);
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) {
@@ -98,7 +98,7 @@ static bool passed_over(const char *name, const struct model_config *c) {
     return (layer >= c->layers && layer < c->full_layers) || (c->tied && !strcmp(name, "lm_head.weight"));
 }
 
-/* Nothing may be there that the model has no place for. Names of the model's are sorted for the search. */
+/* Every tensor of the file must have a place in the model. The model's names are sorted for the search. */
 static int by_name(const void *a, const void *b) {
     return strcmp(a, b);
 }
@@ -113,25 +113,24 @@ static int check_extra(const struct train_weights *w, const char *path, const st
     for (int i = 0; i < data_tensors_count(w->set); i++) {
         const struct data_tensor *t = data_tensors_at(w->set, i);
         if (strlen(t->name) < TRAIN_NAME && bsearch(t->name, names, (size_t)p->count, TRAIN_NAME, by_name)) continue;
-        if (passed_over(t->name, c)) continue;
+        if (harmless(t->name, c)) continue;
         shape_text(t->dims, t->shape, shape);
         list_add(&extra, "%.100s %s", t->name, shape);
     }
     free(names);
     if (!extra.count) return BASE_OK;
-    return base_fail(e, BASE_USAGE,
-                     "--init %s: %d tensors that %s has no place for: %s%s; give the --model that they are of", path,
-                     extra.count, c->name, extra.text, more(&extra));
+    return base_fail(e, BASE_USAGE, "--init %s: %d tensors are not part of %s: %s%s; give the --model that has them",
+                     path, extra.count, c->name, extra.text, more(&extra));
 }
 
-/* A tied head that is there all the same must be the token table. */
+/* If a tied head is in the file, it must equal the token table. */
 static int check_tied(const struct train_weights *w, const char *path, const struct model_params *p,
                       const struct model_config *c, struct base_error *e) {
     const struct data_tensor *head = data_tensors_find(w->set, "lm_head.weight");
     struct data_tensor_out row;
     char name[TRAIN_NAME];
     if (!c->tied || !head) return BASE_OK;
-    train_weights_row(&p->tensors[0], w->prefix, name, &row); /* the token table stands first */
+    train_weights_row(&p->tensors[0], w->prefix, name, &row); /* the token table is first */
     const struct data_tensor *table = data_tensors_find(w->set, name);
     bool same = head->dtype == table->dtype && same_shape(head, &row) &&
                 !memcmp(head->bytes, table->bytes, (size_t)table->size);
@@ -164,7 +163,7 @@ void train_weights_close(struct train_weights *w) {
     *w = (struct train_weights){0};
 }
 
-/* Elements first .. first+n-1 of the file's tensor into place. False: one of them is not finite. */
+/* Copies elements first .. first+n-1 of the file's tensor into place. False: one of them is not finite. */
 static bool read_piece(const struct data_tensor *t, const struct model_tensor *m, int64_t first, int64_t n, float *x,
                        float *out) {
     bool finite = true;
@@ -202,7 +201,7 @@ int train_weights_values(const struct train_weights *w, const struct model_param
     return BASE_OK;
 }
 
-/* A path may lead to other files on another node: all ranks must have read rank 0's weights. */
+/* On another node the path may lead to another file, so compare every rank's weights with rank 0's. */
 static int check_same(const struct parallel_engine *g, const char *path, struct base_error *e) {
     const uint64_t mine = parallel_weights_mix(g);
     uint64_t first = mine;

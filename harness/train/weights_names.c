@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Names of Hugging Face's tensors, from the parameter table. */
+ * Derives Hugging Face's names, shapes and element order from the parameter table. */
 #include "train/weights_names.h"
 
 #include <stdio.h>
 
 void train_weights_row(const struct model_tensor *t, const char *prefix, char name[TRAIN_NAME],
                        struct data_tensor_out *row) {
-    const bool turned = t->kind->transposed, vector = t->kind->rows == MODEL_ONE;
+    const bool transposed = t->kind->transposed, vector = t->kind->rows == MODEL_ONE;
     snprintf(name, TRAIN_NAME, "%s%s", t->kind->role == MODEL_HEAD_WEIGHT ? "" : prefix, t->name);
     *row = (struct data_tensor_out){.name = name, .dims = vector ? 1 : 2};
-    row->shape[0] = vector || turned ? t->cols : t->rows;
-    if (!vector) row->shape[1] = turned ? t->rows : t->cols;
+    row->shape[0] = vector || transposed ? t->cols : t->rows;
+    if (!vector) row->shape[1] = transposed ? t->rows : t->cols;
 }
 
 int64_t train_weights_place(const struct model_tensor *t, int64_t i) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How a tensor of the parameter table is called and stored in Hugging Face's files; for weights*.c alone. */
+ * A tensor's name, shape and element order in Hugging Face's files. Only for weights*.c. */
 #ifndef TOISE_TRAIN_WEIGHTS_NAMES_H
 #define TOISE_TRAIN_WEIGHTS_NAMES_H
 
@@ -9,10 +9,10 @@
 
 enum { TRAIN_NAME = 128 };
 
-/* Name and shape in a file; the head has no prefix; vectors have one dimension. row->name is `name`. */
+/* Sets name and shape in a file, and row->name to `name`. The head has no prefix; vectors have one dimension. */
 void train_weights_row(const struct model_tensor *tensor, const char *prefix, char name[TRAIN_NAME],
                        struct data_tensor_out *row);
-/* Where element i of the file's tensor stands in ours, counted from its first. */
+/* The offset in our tensor of element i of the file's tensor. */
 int64_t train_weights_place(const struct model_tensor *tensor, int64_t i);
 
 #endif

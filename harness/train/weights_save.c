@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Weights written: a file of tensors, and the folder that transformers loads. */
+ * Writes weights: a file of tensors, and the folder that transformers loads. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -42,7 +42,7 @@ int train_weights_write(const char *path, const struct model_params *p, const st
     return code;
 }
 
-/* Without slashes at its end, and the same with ".part", which is made first. */
+/* The folder without slashes at its end, and the same with ".part", which is written first. */
 static int clean(const char *folder, char path[PATH_MAX], char part[PATH_MAX], struct base_error *e) {
     size_t n = strlen(folder);
     while (n > 1 && folder[n - 1] == '/') n--;
@@ -58,18 +58,20 @@ int train_weights_save_check(const char *folder, bool make, struct base_error *e
     struct stat s;
     int code = clean(folder, path, part, e);
     if (code) return code;
-    if (!lstat(path, &s)) return base_fail(e, BASE_USAGE, "--save %s: is there already; name a new folder", path);
+    if (!lstat(path, &s)) return base_fail(e, BASE_USAGE, "--save %s: exists already; name a new folder", path);
     if (!lstat(part, &s))
-        return base_fail(e, BASE_USAGE, "--save %s: %s is there, of a run that was cut off or still saves; remove it",
-                         path, part);
+        return base_fail(e, BASE_USAGE,
+                         "--save %s: %s exists, from a run that was interrupted or is still saving; remove it", path,
+                         part);
     const bool could = base_file_could_be_made(part, parent);
     if (!could || (make && (!base_file_parents(path, parent) || mkdir(part, 0777) || rmdir(part))))
-        return base_fail(e, BASE_USAGE, "--save %s: a folder cannot be made there: %s; name another", path,
+        return base_fail(e, BASE_USAGE, "--save %s: cannot create a folder there: %s; name another", path,
                          strerror(errno));
     return BASE_OK;
 }
 
-/* What is renamed must be on disk before; file systems that cannot sync a folder (EINVAL) order that themselves. */
+/* A file must be on disk before it is renamed. File systems that cannot sync a folder (EINVAL) keep that order
+ * themselves. */
 static int sync_path(const char *path) {
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     int failed = fd < 0 || (fsync(fd) && errno != EINVAL);
@@ -79,7 +81,7 @@ static int sync_path(const char *path) {
 
 static int write_config(const struct model_config *c, const char *path, struct base_error *e) {
     json_t *json = model_config_json(c);
-    errno = ENOMEM; /* of jansson, which sets none */
+    errno = ENOMEM; /* for jansson, which sets none */
     int failed = !json || json_dump_file(json, path, JSON_INDENT(2)) || sync_path(path);
     json_decref(json);
     return failed ? base_fail(e, BASE_BROKEN, "--save: cannot write %s: %s", path, strerror(errno)) : BASE_OK;
@@ -100,9 +102,9 @@ int train_weights_save(const struct parallel_engine *g, const char *folder, stru
         unlink(config), unlink(weights), rmdir(part);
         return code;
     }
-    if (rename(part, path)) /* the weights are whole: they stay where they are */
+    if (rename(part, path)) /* the weights are complete, so keep them */
         return base_fail(e, BASE_BROKEN, "--save: the weights are in %s, which cannot be renamed to %s: %s", part, path,
                          strerror(errno));
-    if (base_file_parents(path, parent)) (void)sync_path(parent); /* without it a power cut may leave FOLDER.part */
+    if (base_file_parents(path, parent)) (void)sync_path(parent); /* without it, a power cut may leave FOLDER.part */
     return BASE_OK;
 }

@@ -181,7 +181,7 @@ magic.bin | T --data $in/magic.bin --seq 64 --data-format llmc
 header.bin | T --data $in/header.bin --seq 64 --data-format llmc
 uint32 | T --data $in/wide.bin --seq 64
 16 bits | train --model $in/vocab-large.json --steps 1 --seq 64 --data $in/wide.bin --data-format nanogpt
-no text | T --data $in/tokens.dat --seq 64
+not text | T --data $in/tokens.dat --seq 64
 * gzip | T --data $in/corpus.txt.gz --seq 64
 gzip | T --data $in/corpus.txt.gz --seq 64 --data-format text
 Parquet | T --data $in/corpus.bin --seq 64

@@ -50,12 +50,12 @@ too long | --out $in/new/$(printf 'x%.0s' {1..300})/records.jsonl
 --out and --data | --out $in/lines.jsonl --data $in/lines.jsonl
 --out and --model | --out $in/weights/config.json --model $in/weights/config.json
 the link's target | --out $in/astray
-* is there already | --save $in/full
-is there already | --save $in/free/
-is there already | --save $in/good.txt
-a folder cannot be made there | --save $in/good.txt/below
-a folder cannot be made there | --save $(printf 'x%.0s' {1..252})
-a folder cannot be made there | --save /proc/none/weights
+* exists already | --save $in/full
+exists already | --save $in/free/
+exists already | --save $in/good.txt
+cannot create a folder there | --save $in/good.txt/below
+cannot create a folder there | --save $(printf 'x%.0s' {1..252})
+cannot create a folder there | --save /proc/none/weights
 a file and a folder | --save $in/new --out $in/new/records.jsonl
 a file and a folder | --out $in/new --save $in/new/weights
 a file and a folder | --out $in/./new --save $in//new/

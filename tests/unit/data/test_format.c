@@ -130,7 +130,7 @@ static void test_text(void **state) {
         size_t n;
         const char *words;
     } bad[] = {
-        {"zero\0bytes", 10, "byte 4 is 0x00, a control character, so it is no text"},
+        {"zero\0bytes", 10, "byte 4 is 0x00, a control character, so it is not text"},
         {"one\1two\2", 8, "byte 3 is 0x01, a control"},
         {"delete\x7f!", 8, "byte 6 is 0x7f, a control"},
         {"overlong \xc0\xaf", 11, "byte 9 is 0xc0, not UTF-8"},
@@ -191,8 +191,7 @@ static void test_raw(void **state) {
         big[i] = (uint16_t)((100 + i) << 8);
     }
     folder_write("wide.bin", wide, sizeof wide);
-    token_file_refused("auto", 256, 4,
-                       "every other 16 bits are zero, as of tokens in uint32; say --data-format uint32");
+    token_file_refused("auto", 256, 4, "every other 16 bits are zero, as in uint32 tokens; give --data-format uint32");
     token_file_reads_back("uint32", 256, 64, 100, "(raw uint32 tokens, 64)");
     token_file_reads_back("uint32", 128256, 64, 100, "raw uint32");
     token_file_reads_back_first("nanogpt", 256, 100);
@@ -200,13 +199,13 @@ static void test_raw(void **state) {
                        "16 bits, too few for the model's vocabulary of 65537; if its tokens have 32 say");
     token_file_refused("uint16", 128256, 4, "have 16 bits, too few");
     folder_write("wider.bin", wider, sizeof wider);
-    token_file_refused("auto", 256, 4, "say --data-format uint64");
+    token_file_refused("auto", 256, 4, "give --data-format uint64");
     token_file_reads_back("uint64", 256, 64, 100, "raw uint64");
     for (unsigned i = 0; i < 64; i++) wide[i] += i % 2 << 16, wider[i] += i % 2 << 16; /* beyond 16 bits */
     folder_write("wider.bin", wider, sizeof wider);
-    token_file_refused("auto", 65536, 4, "below 32, as of tokens in uint64; say --data-format uint64");
+    token_file_refused("auto", 65536, 4, "below 32, as in uint64 tokens; give --data-format uint64");
     folder_write("wide.bin", wide, sizeof wide);
-    token_file_refused("auto", 65536, 4, "below 32, as of tokens in uint32; say --data-format uint32");
+    token_file_refused("auto", 65536, 4, "below 32, as in uint32 tokens; give --data-format uint32");
     token_file_reads_back_first("nanogpt", 65536, 100);
     folder_write("big.bin", big, sizeof big);
     token_file_refused("auto", 256, 4, "big-endian");
@@ -215,10 +214,10 @@ static void test_raw(void **state) {
     token_file_refused("auto", 65536, 4, "big-endian uint32");
     token_file_refused("uint32", 65536, 4, "big-endian");
     folder_write("book.bin", "a text under the name of tokens", 30);
-    token_file_refused("auto", 65536, 4, "it looks like text; say --data-format text");
+    token_file_refused("auto", 65536, 4, "but looks like text; give --data-format text");
     token_file_reads_back_first("nanogpt", 65536, 'a' + (' ' << 8));
     folder_write("odd.bin", wide, 31);
-    token_file_refused("uint32", 65536, 4, "31 bytes is no multiple");
+    token_file_refused("uint32", 65536, 4, "31 bytes is not a multiple");
     memset(wide, 0, sizeof wide);
     folder_write("zero.bin", wide, sizeof wide);
     token_file_refused("auto", 256, 4, "are zeros, as of a file that was made and never filled");
@@ -233,7 +232,7 @@ static void test_untold(void **state) {
     static const char *const names[] = {"train.dat", "train.npy", "000_tokens.ds", "train"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         folder_write(names[i], tokens, sizeof tokens);
-        token_file_refused("auto", 50257, 4, "if it holds tokens say which with --data-format");
+        token_file_refused("auto", 50257, 4, "if it holds tokens give their --data-format");
         token_file_reads_back_first("uint16", 50257, tokens[0]);
     }
 }

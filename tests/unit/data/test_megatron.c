@@ -148,7 +148,7 @@ static void test_fairseq(void **state) {
     token_file_reads_back("auto", VOCAB, TOKENS, 0, "Megatron");
     folder_write("set.idx", index, n - 9);
     folder_name("set");
-    token_file_refused("auto", VOCAB, 9, "it was cut");
+    token_file_refused("auto", VOCAB, 9, "it was truncated");
 }
 
 /* What was fetched without its contents is named on either side. */
@@ -169,7 +169,7 @@ static void test_other_machines(void **state) {
     static const unsigned char big_endian[8] = {[7] = 1}, modes[SEQUENCES];
     unsigned char index[INDEX + SEQUENCES];
     patched("set.idx", 9, big_endian, 8);
-    token_file_refused("auto", VOCAB, 9, "of a big-endian machine");
+    token_file_refused("auto", VOCAB, 9, "from a big-endian machine");
     memcpy(index + token_file_index(index, 8, 2, sizes, SEQUENCES, DOCUMENTS), modes, SEQUENCES);
     folder_write("set.idx", index, sizeof index);
     folder_name("set");
@@ -221,7 +221,7 @@ static void test_cut(void **state) {
         token_file_index(index, 8, 2, sizes, SEQUENCES, DOCUMENTS);
         folder_write("set.idx", index, n);
         folder_name("set");
-        token_file_refused("auto", VOCAB, 9, n < 34 ? "shorter than the 34" : "bytes follow it; it was cut");
+        token_file_refused("auto", VOCAB, 9, n < 34 ? "shorter than the 34" : "bytes follow it; it was truncated");
     }
     dataset_written(8, 2, 0);
     folder_write("set.bin", sizes, 0);

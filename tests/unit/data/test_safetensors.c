@@ -138,11 +138,11 @@ static void test_not_written(void **state) {
     static const struct data_tensor_out bad[] = {{"__metadata__", 0, {0}}, {"\xff", 0, {0}},
                                                  {"n", 1, {-1}},           {"n", 5, {0}},
                                                  {"n", 2, {INT64_MAX, 2}}, {"n", 1, {INT64_MAX / 2}}};
-    static const char *const words[] = {"kept for metadata", "not UTF-8", "no shape",
-                                        "no shape",          "no shape",  "too large"};
+    static const char *const words[] = {"reserved for metadata", "not UTF-8",     "is invalid or",
+                                        "is invalid or",         "is invalid or", "too large"};
     snprintf(path, sizeof path, "%s", folder_name("none/out.safetensors"));
     not_written(path, rows, ROWS, "none/out.safetensors.part: cannot create: No such file");
-    not_written(folder, rows, ROWS, "is no plain file");
+    not_written(folder, rows, ROWS, "is not a plain file");
     snprintf(path, sizeof path, "%s", folder_name("out.safetensors"));
     for (int i = 0; i < 6; i++) not_written(path, &bad[i], 1, words[i]);
     not_written(path, twice, 2, "tensor 'a': the name is given twice");

@@ -24,17 +24,17 @@ static void test_header(void **state) {
         {"", "its header is not JSON: byte "},
         {"{\"x\":", "its header is not JSON"},
         {"{} {}", "its header is not JSON"},
-        {"[1]", "its header is JSON, but no object"},
+        {"[1]", "its header is JSON but not an object"},
         {"{\"x\":" T("\"U8\"", "[8]", 0, 8) ",\"x\":" T("\"U8\"", "[8]", 0, 8) "}", "duplicate"},
         {"{\"x\":" T("\"U8\"", "[99999999999999999999]", 0, 8) "}", "too big integer"},
-        {"{\"x\":8}", "tensor 'x': no object of dtype, shape and data_offsets; write it anew"},
-        {"{\"x\":" T("8", "[8]", 0, 8) "}", "tensor 'x': its dtype is missing, or no text"},
+        {"{\"x\":8}", "tensor 'x': it is not an object of dtype, shape and data_offsets; write, copy"},
+        {"{\"x\":" T("8", "[8]", 0, 8) "}", "tensor 'x': its dtype is missing or not a string"},
         {"{\"x\":{\"shape\":[8],\"data_offsets\":[0,8]}}", "its dtype is missing"},
-        {"{\"x\":{\"dtype\":\"U8\",\"data_offsets\":[0,8]}}", "its shape is missing, or no list"},
-        {"{\"x\":" T("\"U8\"", "8", 0, 8) "}", "its shape is missing, or no list"},
-        {"{\"x\":" T("\"U8\"", "[1,8.0]", 0, 8) "}", "dimension 1 of its shape is no integer"},
+        {"{\"x\":{\"dtype\":\"U8\",\"data_offsets\":[0,8]}}", "its shape is missing or not a list"},
+        {"{\"x\":" T("\"U8\"", "8", 0, 8) "}", "its shape is missing or not a list"},
+        {"{\"x\":" T("\"U8\"", "[1,8.0]", 0, 8) "}", "dimension 1 of its shape is not an integer"},
         {"{\"x\":" T("\"U8\"", "[-8]", 0, 8) "}", "dimension 0 of its shape is -8"},
-        {"{\"x\":" T("\"U8\"", "[1,1,1,1,8]", 0, 8) "}", "5 dimensions, and at most 4 are read"},
+        {"{\"x\":" T("\"U8\"", "[1,1,1,1,8]", 0, 8) "}", "5 dimensions, but toise reads at most 4"},
         {"{\"x\":" T("\"U8\"", "[4294967296,4294967296]", 0, 8) "}", "more elements than can be counted"},
         {"{\"x\":" T("\"F64\"", "[2305843009213693953]", 0, 8) "}", "of F64 (64 bits) do not take the 8 bytes"},
         {"{\"x\":{\"dtype\":\"U8\",\"shape\":[8]}}", "its data_offsets are missing, or not two integers"},
@@ -53,8 +53,8 @@ static void test_header(void **state) {
         {"{\"x\":" T("\"U8\"", "[7]", 1, 8) "}", "'the header' ends at 0: a hole"},
         {"{\"x\":" T("\"U8\"", "[7]", 0, 7) "}", "8 bytes of data, but its tensors end at byte 7"},
         {"{}", "8 bytes of data, but its tensors end at byte 0"},
-        {"{\"__metadata__\":[]}", "its __metadata__ is no object of texts"},
-        {"{\"__metadata__\":{\"k\":1}}", "its __metadata__ is no object of texts"},
+        {"{\"__metadata__\":[]}", "its __metadata__ is not an object of strings"},
+        {"{\"__metadata__\":{\"k\":1}}", "its __metadata__ is not an object of strings"},
     };
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) refused(faults[i].header, 8, faults[i].words);
 }
@@ -65,7 +65,7 @@ static void test_prefix(void **state) {
     snprintf(path, sizeof path, "%s", folder_write("short.safetensors", "1234567", 7));
     refused_at(path, "7 bytes, too short for the 8 that give a safetensors header's length");
     folder_write("short.safetensors", "\3\0\0\0\0\0\0\0{}", 10);
-    refused_at(path, "give a header of 3 bytes, but 2 follow; it was cut");
+    refused_at(path, "give a header of 3 bytes, but 2 follow; it was truncated");
     folder_write("short.safetensors", "\377\377\377\377\377\377\377\377{}", 10);
     refused_at(path, "give a header of 18446744073709551615 bytes");
     folder_write("short.safetensors", "version https://git-lfs.github.com/spec/v1\n", 43);
@@ -94,7 +94,7 @@ static void test_shards(void **state) {
     struct base_error e = {0};
     struct data_tensors *set = NULL;
     assert_int_equal(data_tensors_open(&set, index, &e), BASE_USAGE); /* one shard by two names */
-    assert_non_null(strstr(e.text, "./s2.safetensors': tensor 'a': is in '"));
+    assert_non_null(strstr(e.text, "./s2.safetensors': tensor 'a': is also in '"));
     shards_written("{\"weight_map\":{\"a\":\"s2.safetensors\",\"b\":\"s1.safetensors\",\"c\":\"s2.safetensors\"}}");
     snprintf(bare, sizeof bare, "%s/", folder);
     const char *paths[] = {index, folder, bare};
@@ -118,9 +118,9 @@ static void test_index(void **state) {
         const char *index, *words;
     } faults[] = {
         {"{", "its text is not JSON"},
-        {"[]", "its text is JSON, but no object"},
+        {"[]", "its text is JSON but not an object"},
         {"{}", "its weight_map is missing or empty"},
-        {"{\"weight_map\":[1]}", "its weight_map is missing or empty, or no object"},
+        {"{\"weight_map\":[1]}", "its weight_map is missing, empty or not an object"},
         {"{\"weight_map\":{}}", "its weight_map is missing or empty"},
         {"{\"weight_map\":{\"a\":1}}", "tensor 'a': its weight_map gives '(no text)'"},
         {"{\"weight_map\":{\"a\":\"\"}}", "tensor 'a': its weight_map gives '', not a file"},
@@ -142,7 +142,7 @@ static void test_index(void **state) {
         refused_at(index, faults[i].words);
     }
     shards_written("{\"weight_map\":{\"a\":\"s3.safetensors\",\"b\":\"s1.safetensors\"}}");
-    refused_at(folder, "s3.safetensors': cannot be opened: No such file or directory; the index beside it names it");
+    refused_at(folder, "s3.safetensors': cannot be opened: No such file or directory; the index next to it lists it");
     snprintf(shard, sizeof shard, "%s", written("s3.safetensors", "{\"a\":" T("\"U8\"", "[]", 0, 1) "}", 2));
     struct data_tensors *set = NULL;
     struct base_error e = {0};
@@ -150,7 +150,7 @@ static void test_index(void **state) {
     assert_non_null(strstr(e.text, shard));
     shards_written("{\"weight_map\":{\"a\":\"s3.safetensors\",\"c\":\"s2.safetensors\"}}");
     written("s3.safetensors", "{\"a\":" T("\"U8\"", "[]", 0, 1) "}", 1);
-    refused_at(folder, "s2.safetensors': tensor 'a': is in '");
+    refused_at(folder, "s2.safetensors': tensor 'a': is also in '");
     for (int i = 0; i < 4; i++)
         unlink(folder_name(
             (const char *[]){"s1.safetensors", "s2.safetensors", "s3.safetensors", "model.safetensors.index.json"}[i]));
@@ -162,7 +162,7 @@ static void test_no_files(void **state) {
     char path[512];
     refused_at(folder, "holds neither model.safetensors nor model.safetensors.index.json; give a .safetensors file");
     folder_write("pytorch_model.bin", "x", 1);
-    refused_at(folder, "pickles (pytorch_model.bin) are not read, as they can run code: convert them");
+    refused_at(folder, "does not read pickles (pytorch_model.bin), as they can run code: convert them");
     unlink(folder_path);
     static const char *const names[] = {"model.safetensors", "model.safetensors.index.json", "any"};
     for (int i = 0; i < 3; i++) {
