@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
+ * check: timeout 300
  *
- * What `toise kernels` measures with: a wrong kernel has no rate, whatever it is wrong in; a right one is within the
- * roof; sizes and bytes by hand; and what a verdict says of samples made up for it.
- * check: timeout 300 */
+ * The measuring of `toise kernels`: a wrong kernel has no rate, whatever is wrong; a right one is within the roof.
+ * Sizes and bytes are worked out by hand, and verdicts are tried on made-up samples. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -46,7 +46,7 @@ static struct bench_kernel_case case_of(const struct bench_kernel_op *op, enum k
 
 static const struct bench_kernel_options quick = {.seconds = 0.01, .width = 1, .seed = 3};
 
-/* The table under test: the best one, but the operation's outputs are spoilt after every call. */
+/* The table under test: the best one, with the operation's outputs damaged after every call. */
 static struct {
     const struct kernel_ops *healthy;
     enum { NEGATED, ONE_ELEMENT, NOT_WRITTEN, FAULTS } fault;
@@ -56,7 +56,7 @@ static float *output_of(const struct bench_kernel_case *c, void *const *x, int i
     return bench_element_bytes(c, c->op->operands[i].type) == 4 ? x[i] : NULL;
 }
 
-/* The operation with another call: what follows goes wrong unless the team is the reference's. */
+/* The operation with another call, which is wrong unless the team is the reference's. */
 static void spoilt_call(const struct kernel_team *team, const struct bench_kernel_case *c, void *const *x) {
     const struct bench_kernel_case right = {.op = bench_kernel_op(c->op->name), .dtype = c->dtype, .shape = c->shape};
     if (team->ops != spoil.healthy || spoil.fault != NOT_WRITTEN) right.op->call(team, &right, x);
@@ -73,12 +73,12 @@ static void wrong_kernels_have_no_rate(void **state) {
     (void)state;
     struct bench_kernel_variant v = {.name = "spoilt", .ops = bench.best};
     const size_t pool = bench.pool;
-    bench.pool = 1; /* one copy: nothing comes to be timed */
+    bench.pool = 1; /* one copy: nothing is timed */
     spoil.healthy = &v.ops;
     for (int k = 0; k < bench_kernel_op_count; k++) {
         struct bench_kernel_op op = bench_kernel_ops[k];
         const bool f64 = !strcmp(op.name, "square_sum"), bf16 = !(op.dtypes & 1 << KERNEL_F32);
-        if (op.kind < BENCH_SHAPE_ROWS || f64 || bf16) continue; /* matmul and attention: below */
+        if (op.kind < BENCH_SHAPE_ROWS || f64 || bf16) continue; /* matmul and attention are below */
         op.call = spoilt_call;
         const struct bench_kernel_case c = case_of(&op, KERNEL_F32);
         for (int fault = 0; fault < FAULTS; fault++) {
@@ -132,7 +132,7 @@ static void wrong_matmul_and_attention_fail(void **state) {
         }
 }
 
-/* Every operation, dtype and instruction set: right, far from the threshold, and never above the roof. */
+/* Every operation, dtype and instruction set is right, far from the threshold, and never above the roof. */
 static void right_kernels_are_within_the_roof(void **state) {
     (void)state;
     for (int k = 0; k < bench_kernel_op_count; k++)
@@ -166,7 +166,7 @@ static void spoil_packed(const struct kernel_team *team, const struct kernel_gem
     ((float *)packed)[0] += 100;
 }
 
-/* B packed ahead: the same check, and a wrong packing fails it. */
+/* B packed ahead passes the same check, and wrong packing fails it. */
 static void packed_weights(void **state) {
     (void)state;
     for (int t = 0; t < KERNEL_DTYPE_COUNT; t++) {
@@ -239,14 +239,14 @@ static void verdicts(void **state) {
     assert_int_equal(set.bound, BENCH_BOUND_COMPUTE);
     assert_true(fabs(set.results[0].fraction - 0.5) < 1e-12);
     bench_kernel_set_close(&set);
-    set = judged(0.4, 0, 10, 1e9, 2e9); /* half a FLOP a byte: 200 ms of memory */
+    set = judged(0.4, 0, 10, 1e9, 2e9); /* half a FLOP per byte: 200 ms of memory */
     assert_int_equal(set.bound, BENCH_BOUND_MEMORY);
     assert_true(fabs(set.results[0].fraction - 0.5) < 1e-12);
     bench_kernel_set_close(&set);
     set = judged(0.009, 0, 10, 1e9, 1e6);
     assert_int_equal(set.results[0].status, RECORD_FAILED);
     assert_non_null(strstr(set.results[0].why, "1.111 of the measured roof"));
-    /* ten windows of five periods: no burst of a quota is a ninth of that; one of 1% may be */
+    /* ten windows of five periods: no burst is a ninth of that, but 1% may be one */
     set.quota_period_s = 0.1;
     bench_kernel_verdict(&set, &(struct bench_kernel_options){.seconds = 1, .width = 0.1});
     assert_int_equal(set.results[0].status, RECORD_FAILED);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * check: emulated
  *
- * Every variant of list.h on operands and scratch between pages without access: nothing outside is touched, inputs and
- * the gaps between rows stay, outputs are written whole, results have the same bits wherever operands stand, and the
- * processor's floating-point state is what it was. */
+ * Every variant of list.h on operands and scratch between inaccessible pages. Nothing outside is touched. Inputs and
+ * gaps between rows do not change, and outputs are written completely. Results have the same bits at any address, and
+ * the processor's floating-point state is unchanged. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,13 +21,14 @@
 #include "unit/support/lacking.h"
 #include "unit/support/operations_calls.h"
 
-/* Around one vector, tiles, panels, the blocks of attention and of a cross-entropy; depth: k, heads, table rows. */
+/* Sizes around one vector, tiles, panels, the blocks of attention and of a cross-entropy. Depth: k, heads, table rows.
+ */
 static const int64_t shapes[][3] = {{1, 1, 1},    {2, 7, 3},    {5, 8, 2},    {7, 17, 16},  {13, 33, 18},
                                     {33, 64, 35}, {65, 130, 4}, {3, 1029, 2}, {97, 40, 385}};
 static const unsigned option_sets[] = {0, 1, 2, 4, 8, 16, 11, 15, 31, 32, 64, 128, 111};
 enum { SHAPES = sizeof shapes / sizeof *shapes, SETS = sizeof option_sets / sizeof *option_sets };
 
-/* Inputs and gaps as before; of an output no element as it was. */
+/* Inputs and gaps are as before; every element of an output has changed. */
 static void operand_check(const struct call *c, const struct operand *x, const unsigned char *before) {
     const unsigned char *now = x->data;
     const size_t element = kernel_dtype_bytes(x->dtype);
@@ -40,7 +41,7 @@ static void operand_check(const struct call *c, const struct operand *x, const u
     }
 }
 
-/* The call in one place of memory; its outputs go to, or are compared with, *kept. */
+/* Runs the call at one place in memory. Its outputs go to *kept, or are compared with it. */
 static void place_check(struct call *c, void **kept) {
     void *before[CALL_OPERANDS];
     if (call_prepare(c)) {
@@ -75,9 +76,9 @@ static void guarded_everywhere(void **state) {
 }
 
 #ifdef __x86_64__
-enum { CONTROL = 0xffc0 }; /* of MXCSR: masks, rounding, flush to zero, denormals are zero; the rest are flags */
+enum { CONTROL = 0xffc0 }; /* MXCSR's masks, rounding, flush to zero, denormals are zero; the rest are flags */
 
-/* On every thread: libgomp's keep what they have, LLVM's take the caller's when a region begins. */
+/* On every thread: libgomp's threads keep their state, LLVM's take the caller's when a region begins. */
 static void state_set(unsigned mxcsr) {
 #pragma omp parallel num_threads(3)
     _mm_setcsr(mxcsr);
@@ -89,7 +90,7 @@ static unsigned state_changed(unsigned mxcsr) {
     changed |= (_mm_getcsr() ^ mxcsr) & CONTROL;
     return changed;
 }
-/* Whatever rounding the caller has asked for, he still has it on every thread. */
+/* The caller's rounding mode is unchanged on every thread. */
 static void float_state_stays(void **state) {
     (void)state;
     static const unsigned wanted[] = {0x1f80, 0x9fc0, 0x7f80, 0x1f80}; /* plain; flushing; towards 0; plain again */

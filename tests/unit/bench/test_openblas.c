@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which core type of OpenBLAS is named: by made-up rates, and by children that answer, refuse, hang, die or lie. */
+ * Which core type of OpenBLAS is named, with made-up rates and with children that answer, refuse, hang, die or give
+ * wrong answers. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,7 +27,7 @@ static void core(struct bench_openblas *o, const char *name, bool unset, double 
 static void judged_by_medians(void **state) {
     (void)state;
     struct bench_openblas o = {0};
-    core(&o, "", false, 50e9); /* chose itself; half of what another gives */
+    core(&o, "", false, 50e9); /* its own choice; half of another's rate */
     core(&o, "Haswell", false, 60e9);
     core(&o, "SkylakeX", false, 100e9);
     core(&o, "Cooperlake", false, NAN);
@@ -43,14 +44,14 @@ static void judged_by_medians(void **state) {
     assert_string_equal(o.cure, "unset OPENBLAS_CORETYPE");
 
     o = (struct bench_openblas){0};
-    core(&o, "Haswell", false, 50e9); /* forced, and its own choice is no better than that */
+    core(&o, "Haswell", false, 50e9); /* forced, and its own choice is no better */
     core(&o, "", true, 51e9);
     core(&o, "SkylakeX", false, 100e9);
     bench_openblas_judge(&o);
     assert_string_equal(o.cure, "export OPENBLAS_CORETYPE=SkylakeX");
 
     o = (struct bench_openblas){0};
-    core(&o, "Haswell", false, 50e9); /* its own choice is near the best, but no cure */
+    core(&o, "Haswell", false, 50e9); /* its own choice is close to the best, but does not help */
     core(&o, "", true, 58e9);
     core(&o, "SkylakeX", false, 65e9);
     bench_openblas_judge(&o);
@@ -58,7 +59,7 @@ static void judged_by_medians(void **state) {
     assert_string_equal(o.cure, "export OPENBLAS_CORETYPE=SkylakeX");
 
     o = (struct bench_openblas){0};
-    core(&o, "", false, 60e9); /* a busy machine: slowed in most runs, as fast as any in one */
+    core(&o, "", false, 60e9); /* a busy machine: slowed in most runs, full speed in one */
     core(&o, "Haswell", false, 150e9);
     o.cores[0].rates[4] = 149e9;
     bench_openblas_judge(&o);
@@ -72,13 +73,13 @@ static void judged_by_medians(void **state) {
     assert_string_equal(o.cure, "");
 
     o = (struct bench_openblas){0};
-    core(&o, "", false, NAN); /* not even what is in use gave a rate: nothing is said */
+    core(&o, "", false, NAN); /* even the type in use gave no rate: no advice */
     core(&o, "Haswell", false, 100e9);
     bench_openblas_judge(&o);
     assert_false(o.wrong);
 }
 
-/* A child that runs these words of a shell. */
+/* Runs these shell commands as a child. */
 static bool shell(const char *script, const char *setting, double limit_s, char line[256]) {
     char program[] = "/bin/sh", flag[] = "-c", words[512];
     char *const command[] = {program, flag, words, NULL};
@@ -99,18 +100,18 @@ static void children(void **state) {
     unsetenv("OPENBLAS_CORETYPE");
     assert_false(shell("echo no; exit 1", NULL, 10, line));
     assert_false(shell("kill -ILL $$", NULL, 10, line));
-    assert_true(shell("yes | head -c 100000", NULL, 10, line)); /* more than there is room for */
+    assert_true(shell("yes | head -c 100000", NULL, 10, line)); /* more than fits */
     assert_int_equal(strlen(line), 255);
     const double start = base_clock_now();
     assert_false(shell("exec sleep 30", NULL, 0.2, line));
-    assert_false(shell("exec >/dev/null; exec sleep 30", NULL, 0.2, line)); /* its output closed, and on it goes */
+    assert_false(shell("exec >/dev/null; exec sleep 30", NULL, 0.2, line)); /* closes its output and goes on */
     assert_true(base_clock_now() - start < 5);
     char absent[] = "/nonexistent/toise", *const command[] = {absent, NULL};
     assert_false(base_child(command, NULL, 1, line, sizeof line));
 }
 
-/* Children that pretend: the type forced is slow, its own choice fast, and one does not take what it is told. Nor does
- * one whose name is unknown, but that is what is in use then. */
+/* Simulated children: the forced type is slow, its own choice fast. One ignores what it is told, and so does one with
+ * an unknown name, but that one is in use. */
 static void tried_in_children(void **state) {
     (void)state;
     char program[] = "/bin/sh", flag[] = "-c",
@@ -128,7 +129,7 @@ static void tried_in_children(void **state) {
     assert_string_equal(o.forced, "Slow");
     assert_true(o.wrong && o.cores[o.best].unset);
     assert_string_equal(o.cure, "unset OPENBLAS_CORETYPE");
-    assert_int_equal(o.cores[0].runs, 2); /* a fifth of the fastest: not looked at again */
+    assert_int_equal(o.cores[0].runs, 2); /* a fifth of the fastest: not run again */
     assert_int_equal(o.cores[1].runs, BENCH_CORE_ROUNDS);
     for (int i = 2; i < o.count; i++) assert_true(o.cores[i].dead && isnan(o.cores[i].flop_per_s));
     json_t *result = bench_openblas_json(&o);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Token files in bulk: every place of a bad token over every number of shares, and thousands of damaged files, which
- * may be refused or read but never crash, and leave nothing open. */
+ * Token files in bulk: a bad token at every position with every number of shares, and thousands of damaged files. Those
+ * may be refused or read, but never crash or leave anything open. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -18,8 +18,8 @@
 #include "unit/support/folder.h"
 #include "unit/support/token_file.h"
 
-/* Shares are in order and leave nothing out: wherever the bad token is, one share refuses it, and a later token
- * is never a lower share's; also when there are more shares than tokens. */
+/* Shares are in order and complete. Wherever the bad token is, one share refuses it, and a later token is never in a
+ * lower share. Also with more shares than tokens. */
 static void test_shares(void **state) {
     (void)state;
     enum { COUNT = 23 };
@@ -44,7 +44,7 @@ static void test_shares(void **state) {
         }
 }
 
-/* Neither descriptors nor mappings stay behind. */
+/* No descriptor and no mapping is left. */
 static void nothing_left(int lowest_descriptor) {
     int now = dup(0);
     close(now);
@@ -58,7 +58,7 @@ static void nothing_left(int lowest_descriptor) {
 
 enum { ROUNDS = 2000 };
 
-/* The file at `folder_path` is refused by name, or gives samples of tokens below the vocabulary. */
+/* The file at `folder_path` is refused by name, or gives tokens below the vocabulary. */
 static bool reads(const char *format, uint64_t round) {
     enum { SEQ = 64, VOCAB = 1000 };
     struct data_options o = {.path = folder_path, .format = format, .vocab = VOCAB, .seq = SEQ, .seed = 7, .shares = 1};
@@ -80,7 +80,7 @@ static bool reads(const char *format, uint64_t round) {
     return true;
 }
 
-/* Flipped bytes, cuts and tails on a file that ends with its page, so that reading beyond it would fault. */
+/* Flipped bytes, truncation and tails on a file that ends at a page's end, so that reading beyond it faults. */
 static void test_damage_never_crashes(void **state) {
     (void)state;
     enum { BYTES = 4096, HEADER = 1024 };
@@ -95,8 +95,8 @@ static void test_damage_never_crashes(void **state) {
         base_random_words(11, BASE_STREAM_TEST, round, w);
         memcpy(bad, good, BYTES);
         memset(bad + BYTES, 1, sizeof bad - BYTES);
-        if (w[3] % 4 >= 2) memset(bad, w[3] % 4 == 3 ? 'a' : 1, BYTES); /* of nanogpt and text, which have no header */
-        for (uint32_t i = 0; i < w[0] % 4; i++) {                       /* half of the flips hit what the header says */
+        if (w[3] % 4 >= 2) memset(bad, w[3] % 4 == 3 ? 'a' : 1, BYTES); /* for nanogpt and text, which have no header */
+        for (uint32_t i = 0; i < w[0] % 4; i++) {                       /* half of the flips hit the header */
             base_random_words(12 + i, BASE_STREAM_TEST, round, flip);
             bad[flip[0] % (flip[1] % 2 ? 12 : BYTES)] = (unsigned char)flip[2];
         }
@@ -104,11 +104,11 @@ static void test_damage_never_crashes(void **state) {
         folder_write("fuzz.bin", bad, bytes);
         accepted += reads(formats[w[3] % 4], round);
     }
-    assert_in_range(accepted, ROUNDS / 10, ROUNDS - ROUNDS / 10); /* both ways out are tried */
+    assert_in_range(accepted, ROUNDS / 10, ROUNDS - ROUNDS / 10); /* both outcomes occur */
     nothing_left(descriptor);
 }
 
-/* The same on an index and its tokens, each of which ends with its page but for less than a pointer. */
+/* The same for an index and its tokens, each ending at a page's end within less than a pointer. */
 static void test_index_damage_never_crashes(void **state) {
     (void)state;
     enum { SEQUENCES = 334, DOCUMENTS = 6, INDEX = 34 + 12 * SEQUENCES + 8 * DOCUMENTS, TOKENS = 2048 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The built-in source against its stated law: marginal, conditional law, exact entropy, and that a sample is a
- * function of (seed, step, index) alone. Seeds are fixed. */
+ * The built-in source against its stated law: marginal, conditional law, exact entropy. A sample depends only on (seed,
+ * step, index). Seeds are fixed. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -35,13 +35,14 @@ static double entropy(const double *p, int n) {
     return h;
 }
 
-/* P(x[t] = x | past) as data.h words it; past points at x[t]. */
+/* P(x[t] = x
+ * past) as in data.h; past points at x[t]. */
 static double next_law(const double *p, const int32_t *past, int t, int32_t x) {
     if (t < DATA_LAG) return p[x];
     return DATA_COPY * (past[-DATA_LAG] == x) + (1 - DATA_COPY) * p[x];
 }
 
-/* Chi-square of counts against law, as a standard normal deviate (Wilson and Hilferty's cube root). */
+/* Chi-square of counts against law as a standard normal deviate (Wilson and Hilferty's cube root). */
 static double chi_square_deviate(const int *counts, const double *law, int n, int total) {
     double x = 0, df = n - 1;
     for (int i = 0; i < n; i++) {
@@ -97,7 +98,8 @@ static void test_entropy_of_draws(void **state) {
     data_close(s);
 }
 
-/* Plug-in estimate of H(x[t] | x[t - lag]) from counts alone: it knows nothing of the law. */
+/* Plug-in estimate of H(x[t]
+ * x[t - lag]) from counts only, without the law. */
 static double counted_entropy(const int32_t *in, const int32_t *out, int n, int seq, int vocab, int lag) {
     double *joint = calloc((size_t)vocab * (size_t)vocab, sizeof *joint), total = 0, h = 0;
     for (int i = 0; i < n; i++)
@@ -122,7 +124,7 @@ static void test_entropy_of_counts(void **state) {
     data_fill(s, 0, N, 0, N, in, out);
     double copied = (data_entropy(s) * SEQ - drawn * entropy(p, VOCAB)) / (SEQ - drawn);
     assert_true(fabs(counted_entropy(in, out, N, SEQ, VOCAB, DATA_LAG) - copied) < 0.005);
-    /* other lags tell nothing, save twice the lag: a copy of a copy */
+    /* other lags carry no information, except twice the lag: a copy of a copy */
     assert_true(fabs(counted_entropy(in, out, N, SEQ, VOCAB, DATA_LAG + 1) - entropy(p, VOCAB)) < 0.005);
     free(in);
     free(out);
@@ -174,7 +176,7 @@ static void test_split(void **state) {
         assert_memory_equal(in1 + 1, out1, sizeof in1 - sizeof *in1);
         for (int t = 0; t < SEQ; t++) assert_in_range(out1[t], 0, 50256);
     }
-    /* a sample is told by step * global + index: another global batch cuts the same run of samples elsewhere */
+    /* a sample depends on step * global + index: another global batch splits the same samples elsewhere */
     data_fill(s, 41, 8, 0, BATCH, in, out);
     data_fill(s, 5, 64, 8, 1, in1, out1);
     assert_memory_equal(in1, in, sizeof in1);
@@ -193,7 +195,7 @@ static void test_differs(void **state) {
     assert_memory_not_equal(a, b, sizeof a);
     data_fill(s, 0, 4, 1, 1, b, out);
     assert_memory_not_equal(a, b, sizeof a);
-    data_fill(s, (int64_t)1 << 30, 4, 0, 1, b, out); /* sample 2^32, beyond one stream a sample */
+    data_fill(s, (int64_t)1 << 30, 4, 0, 1, b, out); /* sample 2^32, beyond one stream per sample */
     assert_memory_not_equal(a, b, sizeof a);
     data_fill(s, 0, 4, 0, 1, b, out);
     assert_memory_equal(a, b, sizeof a);

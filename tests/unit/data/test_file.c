@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Token files: every format read back, every fault refused with exit code 2 and the file's name. */
+ * Token files: every format is read back, every fault is refused with exit code 2 and the file's name. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -20,7 +20,7 @@
 
 enum { HEADER = 256, MAGIC16 = 20240520, MAGIC32 = 20240801 };
 
-/* An llm.c file of `count` tokens of `width` bytes whose header says what it is told; token i is i % 1000. */
+/* Writes an llm.c file of `count` tokens of `width` bytes with the given header. Token i is i % 1000. */
 static void llmc_written(const char *name, int32_t magic, int32_t version, int32_t said, int count, int width) {
     size_t n = HEADER * 4 + (size_t)count * (size_t)width;
     char *bytes = calloc(1, n);
@@ -57,7 +57,7 @@ static void test_formats(void **state) {
     token_file_reads_back("text", 128, 90, ' ', "text");
 }
 
-/* uint32 tokens that 16 bits, and 31, do not hold */
+/* uint32 tokens that do not fit in 16 bits, and in 31. */
 static void test_large_tokens(void **state) {
     (void)state;
     int32_t file[HEADER + 12] = {MAGIC32, 7, 12};
@@ -69,7 +69,7 @@ static void test_large_tokens(void **state) {
     token_file_refused("auto", INT32_MAX, 9, "token 5 is 4294967295");
 }
 
-/* A file of seq + 1 tokens has one window; one of seq + 4 has four, all as likely. */
+/* A file of seq + 1 tokens has one window; one of seq + 4 has four, all equally likely. */
 static void test_windows(void **state) {
     (void)state;
     enum { SEQ = 1532, N = 4000 };
@@ -84,7 +84,7 @@ static void test_windows(void **state) {
     data_close(s);
     token_file_refused("auto", 1000, SEQ + 1, "1533 tokens, but a sample takes 1534");
 
-    /* 4,096 bytes: the last window ends with the page */
+    /* 4,096 bytes: the last window ends at the page's end */
     llmc_written("four", MAGIC16, 1, SEQ + 4, SEQ + 4, 2);
     assert_int_equal(token_file_opened(&s, "auto", 1000, SEQ, &e), BASE_OK);
     int starts[4] = {0};
@@ -158,7 +158,7 @@ static void test_damaged(void **state) {
     token_file_refused("auto", 1000, 4, "says -1 tokens");
 }
 
-/* The first token that is too large is named, be it too large by one or alone. */
+/* Names the first token that is too large, even if by one or if it is the only one. */
 static void test_vocabulary(void **state) {
     (void)state;
     enum { COUNT = 200000, BAD = 140001 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a file is taken for: foreign files refused by name whatever their own name and the format asked, text that is
- * none, raw tokens that are something else. Nothing is read as what is left over. */
+ * How a file's format is decided. Foreign files are refused by name, whatever their own name or the named format. So is
+ * text that is not text, and raw tokens that are something else. No format is a fallback. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +18,7 @@
 
 enum { BYTES = 1024 };
 
-/* Under names and formats that took anything once. */
+/* Refused under names and formats that once accepted anything. */
 static void refused_everywhere(const void *bytes, size_t n, const char *words) {
     static const char *const names[] = {"x.bin", "x.txt", "x"}, *const formats[] = {"auto",   "text",   "nanogpt",
                                                                                     "uint16", "uint32", "uint64",
@@ -30,7 +30,7 @@ static void refused_everywhere(const void *bytes, size_t n, const char *words) {
         }
 }
 
-/* Fixed bytes at a fixed place; what follows is small, so that as tokens it would pass. */
+/* Fixed bytes at a fixed offset. What follows is small, so that it would pass as tokens. */
 static void test_signatures(void **state) {
     (void)state;
     static const struct {
@@ -76,7 +76,7 @@ static void test_signatures(void **state) {
     refused_everywhere(pointer, sizeof pointer - 1, "git lfs pull");
 }
 
-/* Those that are known by how their fields hold together. */
+/* Formats that relations between fields identify. */
 static void test_shapes(void **state) {
     (void)state;
     unsigned char bytes[BYTES] = {0};
@@ -93,7 +93,7 @@ static void test_shapes(void **state) {
     token_file_reads_back_first("uint32", 65536, 2);
 }
 
-/* Words that files begin with are words of a text, too. */
+/* A text may begin with the words of a signature. */
 static void test_words(void **state) {
     (void)state;
     static const char *const begins[] = {"GGUF is a format",
@@ -156,7 +156,7 @@ static void test_text(void **state) {
     token_file_reads_back_first("auto", 256, 'a');
 }
 
-/* Wherever shares part a text of long characters, all of it is text to all; one wrong byte is found by one of them. */
+/* Wherever shares split a text of multi-byte characters, every share accepts it. One of them finds a wrong byte. */
 static void test_text_shares(void **state) {
     (void)state;
     char text[30 * 11 + 1];
@@ -179,7 +179,7 @@ static void test_text_shares(void **state) {
         }
 }
 
-/* What a name alone calls nanoGPT's must not look like something else; what the user says stands. */
+/* A file that is nanoGPT's only by its name must not look like something else. The user's word decides. */
 static void test_raw(void **state) {
     (void)state;
     uint32_t wide[64];
@@ -196,7 +196,7 @@ static void test_raw(void **state) {
     token_file_reads_back("uint32", 128256, 64, 100, "raw uint32");
     token_file_reads_back_first("nanogpt", 256, 100);
     token_file_refused("auto", 65537, 4,
-                       "16 bits, too few for the model's vocabulary of 65537; if its tokens have 32 say");
+                       "16 bits, too few for the model's vocabulary of 65537; if its tokens have 32 give");
     token_file_refused("uint16", 128256, 4, "have 16 bits, too few");
     folder_write("wider.bin", wider, sizeof wider);
     token_file_refused("auto", 256, 4, "give --data-format uint64");
@@ -224,7 +224,7 @@ static void test_raw(void **state) {
     token_file_reads_back_first("nanogpt", 256, 0);
 }
 
-/* Tokens under a name that says nothing are not text: to be told. */
+/* Tokens under a neutral name are not text: the user must name the format. */
 static void test_untold(void **state) {
     (void)state;
     uint16_t tokens[200];
@@ -243,10 +243,10 @@ static void test_contradicted(void **state) {
     folder_write("llmc.bin", file, sizeof file);
     token_file_refused("nanogpt", 65536, 4, "which --data-format nanogpt contradicts");
     token_file_refused("text", 256, 4, "which --data-format text contradicts");
-    token_file_reads_back_first("auto", 128256, 0); /* the file itself says that its tokens have 16 bits */
+    token_file_reads_back_first("auto", 128256, 0); /* the file says that its tokens have 16 bits */
 }
 
-/* Format and count stand whole behind a path of any length, which keeps the file's name. */
+/* Format and count are complete after a path of any length, which keeps the file's name. */
 static void test_description(void **state) {
     (void)state;
     char path[512];

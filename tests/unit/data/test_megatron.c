@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Megatron's indexed dataset: every type of token read back by each of its three names, every fault of index,
- * tokens and pair refused with exit code 2, the file's name and the place. */
+ * Megatron's indexed dataset: every token type is read back by each of its three names. Every fault of index, tokens
+ * and pair is refused with exit code 2, the file's name and the offset. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,10 +19,10 @@
 
 enum { SEQUENCES = 6, DOCUMENTS = 3, TOKENS = 90, VOCAB = 1000 };
 enum { INDEX = 34 + 12 * SEQUENCES + 8 * DOCUMENTS, SIZES_AT = 34, POINTERS_AT = SIZES_AT + 4 * SEQUENCES };
-/* an empty one among them */
+/* one is empty */
 static const int32_t sizes[SEQUENCES] = {11, 1, 0, 40, 8, 30};
 
-/* The tokens first, first + 1, ... of `width` bytes, and their index; the dataset's name is its prefix. */
+/* Writes tokens first, first + 1, ... of `width` bytes, and their index. The dataset's name is its prefix. */
 static void dataset_written(int code, int width, int64_t first) {
     unsigned char index[INDEX], tokens[TOKENS * 8];
     assert_int_equal(token_file_index(index, code, width, sizes, SEQUENCES, DOCUMENTS), INDEX);
@@ -35,7 +35,7 @@ static void dataset_written(int code, int width, int64_t first) {
     folder_name("set");
 }
 
-/* The good dataset of uint16, with `n` bytes of the file of this name put at `at`. */
+/* Writes the good uint16 dataset with `n` bytes at `at` of one file changed. */
 static void patched(const char *name, long at, const void *bytes, size_t n) {
     dataset_written(8, 2, 0);
     FILE *f = fopen(folder_name(name), "r+b");
@@ -72,7 +72,7 @@ static void test_types(void **state) {
     }
 }
 
-/* Names from the path's own beginning on, since the fault is the other file's. */
+/* Expects the other file's name, from the start of the path, since the fault is there. */
 static void said_of(const char *name, const char *format, const char *words) {
     struct data_source *s;
     struct base_error e = {0};
@@ -80,7 +80,7 @@ static void said_of(const char *name, const char *format, const char *words) {
     if (!strstr(e.text, name) || !strstr(e.text, words)) fail_msg("'%s' lacks '%s' or '%s'", e.text, name, words);
 }
 
-/* What an index does not speak of is what it was; an index that is not known makes nobody guess. */
+/* Files without an index keep their format. An unknown index is an error, not a guess. */
 static void test_recognised(void **state) {
     (void)state;
     dataset_written(8, 2, 60000);
@@ -104,7 +104,7 @@ static void test_recognised(void **state) {
     said_of("set.idx", "auto", "is empty");
 }
 
-/* The format asked must be what the index says, if only in the size of a token. */
+/* The named format must agree with the index, at least in token size. */
 static void test_contradicted(void **state) {
     (void)state;
     dataset_written(9, 4, 0);
@@ -114,7 +114,7 @@ static void test_contradicted(void **state) {
     token_file_reads_back("uint32", VOCAB, TOKENS, 0, "raw uint32");
 }
 
-/* The index of fairseq, DeepSpeed and Megatron before MMIDIDX: named, by whichever of its names. */
+/* The index of fairseq, DeepSpeed and Megatron before MMIDIDX is refused by name, under each of its names. */
 static void test_older(void **state) {
     (void)state;
     unsigned char older[48] = "TNTIDX\0";
@@ -136,7 +136,7 @@ static void test_older(void **state) {
     token_file_refused("auto", VOCAB, 9, "is an index (TNTIDX)");
 }
 
-/* fairseq's index: no documents, and the sizes begin where Megatron has their number. */
+/* fairseq's index has no documents, and sizes where Megatron has their number. */
 static void test_fairseq(void **state) {
     (void)state;
     unsigned char index[INDEX];
@@ -151,7 +151,7 @@ static void test_fairseq(void **state) {
     token_file_refused("auto", VOCAB, 9, "it was truncated");
 }
 
-/* What was fetched without its contents is named on either side. */
+/* A Git LFS pointer is named, in place of either file. */
 static void test_pointers(void **state) {
     (void)state;
     static const char pointer[] = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 1234\n";
@@ -204,7 +204,7 @@ static void test_header(void **state) {
     token_file_refused("auto", VOCAB, 9, "says 7 sequences of 12 bytes and 3 documents of 8, but 96 bytes follow");
     patched("set.idx", 26, "\2", 1);
     token_file_refused("auto", VOCAB, 9, "says 6 sequences of 12 bytes and 2 documents of 8, but 96 bytes follow");
-    /* counts whose room is a multiple of 2^64 away from what there is */
+    /* counts whose size is a multiple of 2^64 off */
     uint64_t counts[2] = {SEQUENCES, DOCUMENTS + (UINT64_C(1) << 61)};
     patched("set.idx", 18, counts, sizeof counts);
     token_file_refused("auto", VOCAB, 9, "and 2305843009213693955 documents");
@@ -229,7 +229,7 @@ static void test_cut(void **state) {
     token_file_refused("auto", VOCAB, 9, "set.bin': is empty");
     patched("set.bin", 2 * TOKENS, "x", 1);
     token_file_refused("auto", VOCAB, 9, "sequence 5 has 30 tokens of 2 bytes from byte 120 of ");
-    token_file_refused("auto", VOCAB, 9, "set.bin', but that ends at byte 181");
+    token_file_refused("auto", VOCAB, 9, "set.bin', but the file ends at byte 181");
     unsigned char none[34];
     folder_write("set.idx", none, token_file_index(none, 8, 2, NULL, 0, 0));
     folder_name("set");
@@ -247,7 +247,7 @@ static void test_disagree(void **state) {
     token_file_refused("auto", VOCAB, 9, "sequence 0 has 11 tokens of 2 bytes from byte 0");
     patched("set.idx", SIZES_AT + 4 * 5, "\xff\xff\xff\xff", 4);
     token_file_refused("auto", VOCAB, 9, "set.idx': sequence 5 has -1 tokens");
-    static const int32_t back[SEQUENCES] = {11, 1, -1, 41, 8, 30}; /* adds up, by going back */
+    static const int32_t back[SEQUENCES] = {11, 1, -1, 41, 8, 30}; /* adds up only by going back */
     unsigned char index[INDEX];
     folder_write("set.idx", index, token_file_index(index, 8, 2, back, SEQUENCES, DOCUMENTS));
     folder_name("set");
@@ -258,7 +258,7 @@ static void test_disagree(void **state) {
     token_file_refused("auto", VOCAB, 9, "sequence 0 has 11 tokens of 4 bytes");
 }
 
-/* Whichever of several ranks looks, a fault of the index is found by one of them. */
+/* With several ranks, one of them finds any fault of the index. */
 static void test_shares(void **state) {
     (void)state;
     for (int shares = 1; shares < SEQUENCES + 3; shares++)

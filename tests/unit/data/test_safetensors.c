@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Tensors written and read back, every F16 and BF16 against arithmetic done otherwise, and writes that fail. */
+ * Tensors are written and read back; every F16 and BF16 is compared with independent arithmetic; and writes fail. */
 #include <errno.h>
 #include <math.h>
 #include <setjmp.h>
@@ -105,7 +105,7 @@ static void not_written(const char *path, const struct data_tensor_out *bad, int
     if (!strstr(e.text, words) || !strstr(e.text, path)) fail_msg("'%s' lacks '%s'", e.text, words);
 }
 
-/* The disk is full at each of these sizes: in the header, between tensors, within one. */
+/* The disk fills up in the header, between tensors, and within one. */
 static void test_disk_full(void **state) {
     (void)state;
     struct rlimit limit, old;
@@ -160,7 +160,7 @@ static double scaled(int exponent, int mantissa, int bias, int bits, int top) {
     return exponent ? ldexp(1 + ldexp(mantissa, -bits), exponent - bias) : ldexp(mantissa, 1 - bias - bits);
 }
 
-/* Every pattern, at an odd address */
+/* Every bit pattern, at an odd address. */
 static void patterns(const char *type, int bits, int bias, int top) {
     enum { ALL = 65536 };
     static unsigned char bytes[8 + 512 + 2 * ALL];

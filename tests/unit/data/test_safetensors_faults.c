@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * .safetensors files, shards and indices with each fault, refused with exit code 2 in words; cuts and flips, which may
- * be refused or read but never crash. */
+ * .safetensors files, shards and indexes with each fault, refused with exit code 2 and a message. Truncated and flipped
+ * ones may be refused or read but never crash. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -70,7 +70,7 @@ static void test_prefix(void **state) {
     refused_at(path, "give a header of 18446744073709551615 bytes");
     folder_write("short.safetensors", "version https://git-lfs.github.com/spec/v1\n", 43);
     refused_at(path, "is a Git LFS pointer");
-    folder_write("short.safetensors", "\1\341\365\5\0\0\0\0{}", 10); /* 100,000,001, in a file of holes */
+    folder_write("short.safetensors", "\1\341\365\5\0\0\0\0{}", 10); /* 100,000,001, in a sparse file */
     assert_int_equal(truncate(path, 100000100), 0);
     refused_at(path, "a header of 100000001 bytes, more than the 100000000 that safetensors allows");
     folder_write("short.safetensors", "", 0);
@@ -93,7 +93,7 @@ static void test_shards(void **state) {
     snprintf(index, sizeof index, "%s", folder_path);
     struct base_error e = {0};
     struct data_tensors *set = NULL;
-    assert_int_equal(data_tensors_open(&set, index, &e), BASE_USAGE); /* one shard by two names */
+    assert_int_equal(data_tensors_open(&set, index, &e), BASE_USAGE); /* one shard under two names */
     assert_non_null(strstr(e.text, "./s2.safetensors': tensor 'a': is also in '"));
     shards_written("{\"weight_map\":{\"a\":\"s2.safetensors\",\"b\":\"s1.safetensors\",\"c\":\"s2.safetensors\"}}");
     snprintf(bare, sizeof bare, "%s/", folder);
@@ -106,7 +106,7 @@ static void test_shards(void **state) {
         data_tensors_close(set);
     }
     written("model.safetensors", "{\"only\":" T("\"U8\"", "[]", 0, 1) "}", 1);
-    set = opened(folder); /* as transformers has it, before the index */
+    set = opened(folder); /* before the index, as in transformers */
     assert_int_equal(data_tensors_count(set), 1);
     data_tensors_close(set);
     unlink(folder_name("model.safetensors"));
@@ -119,9 +119,9 @@ static void test_index(void **state) {
     } faults[] = {
         {"{", "its text is not JSON"},
         {"[]", "its text is JSON but not an object"},
-        {"{}", "its weight_map is missing or empty"},
+        {"{}", "its weight_map is missing, empty"},
         {"{\"weight_map\":[1]}", "its weight_map is missing, empty or not an object"},
-        {"{\"weight_map\":{}}", "its weight_map is missing or empty"},
+        {"{\"weight_map\":{}}", "its weight_map is missing, empty"},
         {"{\"weight_map\":{\"a\":1}}", "tensor 'a': its weight_map gives '(no text)'"},
         {"{\"weight_map\":{\"a\":\"\"}}", "tensor 'a': its weight_map gives '', not a file"},
         {"{\"weight_map\":{\"a\":\"/etc/passwd\"}}", "gives '/etc/passwd', not a file in the index's folder"},
@@ -168,7 +168,7 @@ static void test_no_files(void **state) {
     for (int i = 0; i < 3; i++) {
         snprintf(path, sizeof path, "%s", folder_name(names[i]));
         refused_at(path, "cannot be opened: No such file");
-        assert_int_equal(symlink("nowhere", path), 0); /* a cache that lost its blob */
+        assert_int_equal(symlink("nowhere", path), 0); /* a cache whose blob is missing */
         refused_at(i < 2 ? folder : path, "cannot be opened: No such file");
         unlink(path);
         assert_int_equal(mkfifo(path, 0600), 0);
@@ -207,7 +207,7 @@ static int survives(const unsigned char *bytes, size_t n) {
     return 1;
 }
 
-/* The file ends with a page, so that reading beyond it would fault. */
+/* The file ends at a page's end, so that reading beyond it faults. */
 static void test_damage(void **state) {
     (void)state;
     enum { DATA = 3840, HEADER = 4096 - 8 - DATA, BYTES = 4096 };
@@ -229,7 +229,7 @@ static void test_damage(void **state) {
             good[at] = kept;
             tried++;
         }
-    assert_in_range(accepted, 1, tried / 2); /* both ways out are tried */
+    assert_in_range(accepted, 1, tried / 2); /* both outcomes occur */
     int now = dup(0);
     close(now);
     assert_int_equal(now, descriptor);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * config.json: what GPT-2's files say is read, and whatever would be trained wrongly is refused with exit 2, the file
- * and the field named, and nothing written to the caller's config. */
+ * GPT-2's config.json: its fields are read. Whatever would be trained wrongly is refused with exit 2, names file and
+ * field, and writes nothing to the caller's config. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -40,7 +40,7 @@ static void test_reads(void **state) {
     assert_true(config_json_accepted(changed("layer_norm_epsilon", "1e-6")).norm_eps == 1e-6);
     assert_true(config_json_accepted(changed("initializer_range", "0.01")).init_std == 0.01);
     config_json_accepted(changed("tie_word_embeddings", "true"));
-    config_json_accepted(changed("attn_pdrop", "0.1")); /* fields that training does not read are no error */
+    config_json_accepted(changed("attn_pdrop", "0.1")); /* fields without effect on training are accepted */
     assert_int_equal(model_config_dim(&c, MODEL_QKV), 288);
     assert_int_equal(model_config_dim(&c, MODEL_ATTENTION), 96);
     assert_int_equal(c.head_dim, 24);
@@ -58,7 +58,7 @@ static void test_sizes(void **state) {
         config_json_refused(changed("n_inner", values[j]), "n_inner");
 }
 
-/* What transformers documents: gpt2's 124M, each size for itself. */
+/* The documented defaults of transformers: gpt2's 124M, each size by itself. */
 static void test_defaults(void **state) {
     (void)state;
     struct model_config c = config_json_accepted(config_json("{\"model_type\":\"gpt2\"}"));
@@ -72,7 +72,7 @@ static void test_defaults(void **state) {
     assert_int_equal(config_json_accepted(changed("activation_function", NULL)).width, 96);
 }
 
-/* GELU by tanh under all its names; GELU by erf and others are other functions. */
+/* GELU by tanh is accepted under all its names. GELU by erf and others are refused. */
 static void test_activations(void **state) {
     (void)state;
     const char *const tanh_form[] = {"\"gelu_new\"", "\"gelu_pytorch_tanh\"", "\"gelu_python_tanh\"", "\"gelu_fast\"",
@@ -98,12 +98,11 @@ static void test_architecture(void **state) {
     (void)state;
     config_json_refused(changed("model_type", NULL), "model_type");
     config_json_refused(changed("model_type", "\"opt\""), "gpt2, bloom, llama, mistral");
-    config_json_refused(changed("model_type", "\"llama\""), "hidden_size"); /* whose names are others */
+    config_json_refused(changed("model_type", "\"llama\""), "hidden_size"); /* llama has other field names */
     config_json_refused(changed("model_type", "\"\""), "model_type");
     config_json_refused(changed("model_type", "7"), "model_type");
     config_json_refused(changed("activation_function", "\"relu\""), "activation_function");
-    config_json_refused(changed("activation_function", "\"gelu\""),
-                        "activation_function"); /* by erf: not the tanh form */
+    config_json_refused(changed("activation_function", "\"gelu\""), "activation_function"); /* by erf, not tanh */
     config_json_refused(changed("activation_function", "7"), "activation_function");
     config_json_refused(changed("tie_word_embeddings", "false"), "tie_word_embeddings");
     config_json_refused(changed("tie_word_embeddings", "0"), "tie_word_embeddings");

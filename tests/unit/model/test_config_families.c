@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * config.json of every family: the catalog's presets have the published numbers of parameters, each name of a field
- * is read, and what a family's own fields ask for is trained or refused. */
+ * config.json of every family. The catalogue's presets have the published parameter counts, every name of a field is
+ * read, and a family's own fields are trained or refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -29,7 +29,7 @@ static void without(const char *good, const char *field, const char *value, cons
     config_json_refused(config_json_changed(good, field, value), word);
 }
 
-/* Of the released weights; of papers' tables where those are not (GPT-3). */
+/* Counts of the released weights; of papers' tables if there are none (GPT-3). */
 static void test_presets(void **state) {
     (void)state;
     const struct {
@@ -60,8 +60,8 @@ static void test_bloom(void **state) {
     (void)state;
     const struct model_config c = config_json_accepted(config_json(bloom));
     assert_true(c.tied && c.norm_eps == 1e-5 && c.window == 0 && c.ffn == 384 && c.kv_heads == 6 && c.head_dim == 16);
-    assert_true(c.positions >= 1 << 20);                                 /* ALiBi ends nowhere ... */
-    assert_int_equal(with(bloom, "seq_length", "2048").positions, 2048); /* ... unless the file says so */
+    assert_true(c.positions >= 1 << 20);                                 /* ALiBi has no limit ... */
+    assert_int_equal(with(bloom, "seq_length", "2048").positions, 2048); /* ... unless the file has one */
     /* embedding and its norm, 3 layers of 12 w^2 + 13 w, the last norm */
     assert_int_equal(c.parameters, 101 * 96 + 2 * 96 + 3 * (12 * 96 * 96 + 13 * 96) + 2 * 96);
     without(bloom, "apply_residual_connection_post_layernorm", "true", "apply_residual_connection_post_layernorm");
@@ -100,13 +100,13 @@ static void test_llama(void **state) {
     without(llama, "hidden_act", "\"gelu\"", "hidden_act");
     with(llama, "hidden_act", "\"silu\"");
     assert_true(with(llama, "rms_norm_eps", "1e-5").norm_eps == 1e-5);
-    assert_int_equal(with(llama, "sliding_window", "8").window, 0); /* not a field of Llama's */
+    assert_int_equal(with(llama, "sliding_window", "8").window, 0); /* Llama has no such field */
 }
 
 static void test_mistral(void **state) {
     (void)state;
     const struct model_config c = config_json_accepted(config_json(mistral));
-    assert_int_equal(c.window, 4096); /* what transformers takes when nothing is said */
+    assert_int_equal(c.window, 4096); /* transformers' default */
     assert_int_equal(c.kv_heads, 8);
     assert_int_equal(with(mistral, "num_attention_heads", "16").kv_heads, 8);
     assert_int_equal(with(mistral, "sliding_window", "null").window, 0);
@@ -134,7 +134,7 @@ static void assert_same(struct model_config a, struct model_config b) {
     assert_true(a.positions == b.positions && a.parameters == b.parameters);
 }
 
-/* Either name alone, both where they agree, and neither where they do not. */
+/* Either name, or both if they agree. */
 static void test_aliases(void **state) {
     (void)state;
     const struct {
@@ -192,7 +192,7 @@ static void test_rotary(void **state) {
     const char *const none[] = {"null", "{\"rope_type\":\"default\"}", "{\"type\":\"default\"}"};
     for (int i = 0; i < 3; i++) assert_true(with(llama, "rope_scaling", none[i]).rotary.factor == 0);
     assert_llama3(with(llama, "rope_scaling", "{" LLAMA3 "}"), 10000);
-    /* as transformers writes since 5: both in one object */
+    /* as transformers 5 writes: both in one object */
     assert_llama3(with(llama, "rope_parameters", "{\"rope_theta\":500000.0," LLAMA3 "}"), 5e5);
     const struct model_config plain = with(llama, "rope_parameters", "{\"rope_theta\":5e5,\"rope_type\":\"default\"}");
     assert_true(plain.rotary.theta == 5e5 && plain.rotary.factor == 0);
@@ -207,7 +207,7 @@ static void test_rotary(void **state) {
     without(llama, "rope_parameters", "7", "rope_parameters");
     without(llama, "rope_theta", "0", "rope_theta");
     without(llama, "rope_theta", "\"1e4\"", "rope_theta");
-    /* transformers 5 reads the older object as the newer one */
+    /* transformers 5 also reads the older object like the newer one */
     assert_true(with(llama, "rope_scaling", "{\"rope_theta\":5e5,\"rope_type\":\"default\"}").rotary.theta == 5e5);
     assert_true(with(llama, "rope_parameters", "{\"rope_theta\":5e5}").rotary.theta == 5e5);
     assert_true(with(llama, "rope_parameters", "null").rotary.theta == 10000);
@@ -223,7 +223,7 @@ static void test_rotary(void **state) {
     without(llama, "rope_scaling", "{\"factor\":2.0}", "rope_type");
 }
 
-/* Linear scaling, under both names of the object and of its kind; dynamic scaling, which begins beyond the positions.
+/* Linear scaling, under both names of the object and of the kind; dynamic scaling, which starts beyond the positions.
  */
 static void test_scaling(void **state) {
     (void)state;
@@ -254,7 +254,7 @@ static void test_scaling(void **state) {
     without(llama, "rope_scaling", "{\"type\":7,\"factor\":4.0}", "rope_scaling.rope_type");
 }
 
-/* null says nothing: not beside the same field elsewhere, not under another name of it. */
+/* A null has no effect next to the same field elsewhere or under another name. */
 static void test_null(void **state) {
     (void)state;
     json_t *json = config_json_changed(llama, "rope_theta", "null");
@@ -272,7 +272,7 @@ static void test_null(void **state) {
     without(llama, "tie_word_embeddings", "null", "tie_word_embeddings");
 }
 
-/* transformers' documented defaults; counts are those of its models (5.24). */
+/* The documented defaults of transformers; counts are those of its models (5.24). */
 static void test_defaults(void **state) {
     (void)state;
     const struct {

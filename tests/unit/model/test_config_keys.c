@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Every other field of a config.json: what published files say beside the sizes is no error, what asks for another
- * model is refused by name at every depth, a price says what it leaves out, and a slip is no default. */
+ * Every other field of a config.json. Fields of published files are accepted. Fields that ask for another model are
+ * refused by name at every depth; a price says what it leaves out. A misspelt field does not silently become a default.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -23,7 +24,7 @@ static const char gpt2[] = "{\"model_type\":\"gpt2\",\"n_embd\":96,\"n_layer\":3
 static const char bloom[] = "{\"model_type\":\"bloom\",\"hidden_size\":96,\"n_layer\":3,\"n_head\":6,"
                             "\"vocab_size\":101}";
 
-/* `good` with the fields of `more`. */
+/* `good` plus the fields of `more`. */
 static json_t *merged(const char *good, const char *more) {
     json_t *json = config_json(good), *fields = config_json(more);
     json_object_update(json, fields);
@@ -31,13 +32,13 @@ static json_t *merged(const char *good, const char *more) {
     return json;
 }
 
-/* What published files of each family say, their sizes apart. */
+/* The fields of each family's published files, without sizes. */
 static void test_published(void **state) {
     (void)state;
     const struct {
         const char *good, *fields;
     } files[] = {
-        /* openai-community/gpt2, distilgpt2 and what transformers 5 writes */
+        /* openai-community/gpt2, distilgpt2, and what transformers 5 writes */
         {gpt2, "{\"_num_labels\":1,\"activation_function\":\"gelu_new\",\"architectures\":[\"GPT2LMHeadModel\"],"
                "\"attn_pdrop\":0.1,\"bos_token_id\":50256,\"embd_pdrop\":0.1,\"eos_token_id\":50256,\"n_ctx\":1024,"
                "\"id2label\":{\"0\":\"LABEL_0\"},\"label2id\":{\"LABEL_0\":0},\"initializer_range\":0.02,"
@@ -67,7 +68,7 @@ static void test_published(void **state) {
                 "\"dtype\":\"bfloat16\",\"head_dim\":16,\"temperature\":0.6,\"top_p\":0.9,\"do_sample\":true}"},
         {mistral, "{\"architectures\":[\"MistralForCausalLM\"],\"attention_dropout\":0.0,\"sliding_window\":null,"
                   "\"rope_theta\":1000000.0,\"hidden_act\":\"silu\",\"layer_types\":null}"},
-        /* asks for nothing */
+        /* no effect */
         {llama, "{\"pruned_heads\":{},\"num_local_experts\":0,\"logit_scale\":1,\"partial_rotary_factor\":1,"
                 "\"text_config\":null,\"attn_logit_softcapping\":null,\"no_rope_layers\":[],\"mlp_bias\":null}"}};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
@@ -77,7 +78,7 @@ static void test_published(void **state) {
     }
 }
 
-/* Refused by who trains; priced without, which is said, or refused there too. */
+/* Training refuses them. Pricing ignores them and says so, or refuses them too. */
 static void test_another_model(void **state) {
     (void)state;
     const struct {
@@ -97,10 +98,10 @@ static void test_another_model(void **state) {
                 {gpt2, "activation_function", "\"gelu\"", true},
                 {gpt2, "scale_attn_by_inverse_layer_idx", "true", true},
                 {gpt2, "scale_attn_weights", "false", true},
-                {gpt2, "scale_attn_weights", "null", true}, /* as good as false there */
+                {gpt2, "scale_attn_weights", "null", true}, /* the same as false */
                 {gpt2, "tie_word_embeddings", "false", true},
                 {bloom, "apply_residual_connection_post_layernorm", "true", true},
-                {llama, "architectures", "[\"GPT2LMHeadModel\"]", false}, /* says that it is another family's */
+                {llama, "architectures", "[\"GPT2LMHeadModel\"]", false}, /* names another family */
                 {llama, "num_local_experts", "8", false},
                 {llama, "kv_lora_rank", "512", false},
                 {llama, "text_config", "{\"hidden_size\":8}", false},
@@ -125,11 +126,11 @@ static void test_another_model(void **state) {
     }
 }
 
-/* Within rope_scaling and rope_parameters: each kind has its list. */
+/* In rope_scaling and rope_parameters each kind has its own list of fields. */
 static void test_nested(void **state) {
     (void)state;
     const struct {
-        const char *value, *field; /* field: NULL: read */
+        const char *value, *field; /* field: NULL: accepted */
     } rows[] = {{"{\"rope_type\":\"default\",\"partial_rotary_factor\":0.5}", "partial_rotary_factor"},
                 {"{\"rope_type\":\"default\",\"partial_rotary_factor\":\"1\"}", "partial_rotary_factor"},
                 {"{\"rope_type\":\"default\",\"partial_rotary_factor\":1.0}", NULL},
@@ -157,7 +158,7 @@ static void test_nested(void **state) {
         }
 }
 
-/* Scaled positions that are not trained cost what plain ones do. */
+/* Position scaling that is not trained costs as much as none. */
 static void test_priced_positions(void **state) {
     (void)state;
     const char *const kinds[] = {
@@ -183,7 +184,7 @@ static void test_layer_types(void **state) {
                      0);
     assert_int_equal(
         config_json_accepted(merged(mistral, LIST(SLIDING, SLIDING, SLIDING) ",\"sliding_window\":7}")).window, 7);
-    config_json_accepted(merged(mistral, LIST(FULL, FULL, FULL) "}")); /* its window is longer than its positions */
+    config_json_accepted(merged(mistral, LIST(FULL, FULL, FULL) "}")); /* its window exceeds its positions */
     config_json_refused(merged(mistral, LIST(FULL, FULL, FULL) ",\"sliding_window\":7}"), "sliding_window");
     config_json_refused(merged(mistral, LIST(SLIDING, SLIDING, SLIDING) ",\"sliding_window\":null}"), "layer_types");
     config_json_refused(merged(mistral, LIST(SLIDING, FULL, SLIDING) ",\"sliding_window\":7}"), "layer_types");
@@ -195,7 +196,7 @@ static void test_layer_types(void **state) {
     assert_string_equal(c.left_out, "layer_types (layers of different kinds)");
 }
 
-/* A field that nobody knows is noted; where it may stand for one that is missing, it is refused. */
+/* An unknown field is noted. It is refused if it may stand for a missing one. */
 static void test_unknown(void **state) {
     (void)state;
     const struct model_config c =

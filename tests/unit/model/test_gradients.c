@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * check: emulated
  *
- * The gradients of norms, activation functions and rotary positions against central differences of their forwards. */
+ * The gradients of norms, activation functions and rotary positions, against central differences of their forwards. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -139,7 +139,7 @@ enum { RO_ROWS = 5, RO_SEQ = 3, RO_HEADS = 2, RO_HALF = 11, RO_ROW = RO_HEADS * 
 static double ro_x[RO_N], ro_weight[RO_N];
 static float ro_cos[RO_SEQ * RO_HALF], ro_sin[RO_SEQ * RO_HALF];
 
-/* As complex numbers: (x1 + i x2) (cos + i sin). */
+/* In complex numbers: (x1 + i x2) (cos + i sin). */
 static double rotary_loss(const void *context) {
     (void)context;
     double loss = 0;
@@ -153,7 +153,7 @@ static double rotary_loss(const void *context) {
     return loss;
 }
 
-/* The gradient is the weights turned back. */
+/* The gradient is the weights rotated back. */
 static void rotary_gradient(void **state) {
     (void)state;
     float x[RO_N];

@@ -26,7 +26,7 @@ static double cross_entropy_loss(const void *context) {
     return *scale * loss;
 }
 
-/* Two shards of the vocabulary, merged as ranks would merge them. */
+/* Two shards of the vocabulary, merged as ranks merge them. */
 static void cross_entropy_gradient(void **state) {
     (void)state;
     const double scale = 0.25;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * check: emulated
  *
- * The fast model of every family against the FP64 reference, loss and every tensor's gradient: every instruction set
- * that the host runs, threads, precisions, head chunks, accumulation; its hooks; and that it repeats itself. */
+ * Compares every family's fast model with the FP64 reference: loss and each tensor's gradient. Covers every instruction
+ * set of the host, threads, precisions, head chunks and accumulation. Also the hooks, and that steps repeat bit for
+ * bit. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,11 +19,11 @@
 
 enum { LAYERS = 2, WIDTH = 32, HEADS = 4, VOCAB = 53, POSITIONS = 11, SEQ = 9, BATCH = 2, SEED = 7 };
 
-/* Relative errors, in units of the rounding (2^-24, 2^-8): a gradient passes some forty operations in two layers. In
- * BF16 both sides round at the same points, so that they differ by the FP32 arithmetic between them alone, unless a
- * value falls so near to the middle of two that it falls on the other side. What follows it then differs by up to what
- * BF16 does from exact arithmetic (some three roundings): ASTRAY bounds that, and seeds follow until one, of SEEDS, has
- * no such value. About every second has none. */
+/* Relative errors in units of rounding (2^-24, 2^-8): a gradient passes about forty operations in two layers. In BF16
+ * both sides round at the same points, so they differ only by FP32 arithmetic, unless a value is so close to a midpoint
+ * that it rounds the other way. Then what follows differs by as much as BF16 from exact arithmetic (about three
+ * roundings): ASTRAY bounds that. Up to SEEDS seeds are tried until one has no such value; about every second has none.
+ */
 static const double LOSS_BOUND = 8, GRADIENT_BOUND[KERNEL_DTYPE_COUNT] = {64, 1.0 / 16}, ASTRAY = 8;
 enum { SEEDS = 20 };
 
@@ -30,14 +31,14 @@ static double unit(enum kernel_dtype dtype) {
     return dtype == KERNEL_F32 ? 0x1p-24 : 0x1p-8;
 }
 
-/* A window, where the family has one, is shorter than the sequence; BLOOM has six heads, no power of two. */
+/* A window, if the family has one, is shorter than the sequence. BLOOM has six heads, not a power of two. */
 static struct plan_request request(const char *family, enum kernel_dtype dtype, int64_t micro, int64_t accumulation) {
     const bool six = !strcmp(family, "bloom");
     const struct model_config c = rig_config_of(family, LAYERS, six ? 48 : WIDTH, six ? 6 : HEADS, VOCAB, POSITIONS);
     return rig_request(&c, dtype, SEQ, micro, accumulation);
 }
 
-/* One global batch through the fast path into the rig's gradients: its mean loss. */
+/* Runs one global batch through the fast path into the rig's gradients. Returns its mean loss. */
 static double whole_batch(struct rig *r) {
     const struct plan_request *q = &r->plan.request;
     const double tokens = (double)(q->global_batch * q->seq);
@@ -53,7 +54,7 @@ static double *doubles(const struct rig *r) {
     return x;
 }
 
-/* Opens, runs and compares; returns the worst gradient's error in units of rounding. */
+/* Opens, runs and compares. Returns the worst gradient's error in units of rounding. */
 static double check_seed(const struct plan_request *q, enum kernel_isa cap, enum kernel_backend backend, uint64_t seed,
                          double bound) {
     struct rig r;
@@ -105,7 +106,7 @@ static void test_bf16(void **state) {
     every_family(KERNEL_BF16);
 }
 
-/* What a family may have besides, in both precisions. */
+/* Variations within a family, in both precisions. */
 static void check_variation(struct model_config c) {
     c.parameters = model_params_count(&c);
     for (int dtype = 0; dtype < KERNEL_DTYPE_COUNT; dtype++) {
@@ -123,7 +124,7 @@ static void test_variations(void **state) {
     c = llama;
     c.tied = true;
     check_variation(c);
-    c = llama; /* one key head, heads of other sizes than width / heads, an MLP of no multiple of anything */
+    c = llama; /* one key head, heads of another size than width / heads, an MLP that is a multiple of nothing */
     c.kv_heads = 1;
     c.head_dim = 6;
     c.ffn = 41;
@@ -134,7 +135,8 @@ static void test_variations(void **state) {
     c.rotary = (struct model_rotary){.theta = 100, .factor = 4};
     check_variation(c);
     c = rig_config_of("mistral", LAYERS, WIDTH, HEADS, VOCAB, POSITIONS);
-    /* not 1: then the gradients of queries and keys are zero but for rounding, and sums of values' are ties in BF16 */
+    /* not 1: there the gradients of queries and keys are zero up to rounding, and sums of values' gradients are ties in
+     * BF16 */
     const int64_t windows[] = {2, SEQ - 1, SEQ, 0};
     for (size_t i = 0; i < sizeof windows / sizeof *windows; i++) {
         c.window = windows[i];
@@ -142,7 +144,7 @@ static void test_variations(void **state) {
     }
 }
 
-/* The reference rounds where the path rounds: it is much nearer to the path than exact arithmetic is. */
+/* The reference rounds where the path does: it is much closer to the path than exact arithmetic is. */
 static void check_rounding_points(const char *family) {
     struct rig r;
     const struct plan_request q = request(family, KERNEL_BF16, BATCH, 1);
@@ -156,7 +158,7 @@ static void check_rounding_points(const char *family) {
     printf("bf16 gradient of %s: off by %.3g of exact arithmetic, by %.3g of the same rounding points\n", family,
            without, with);
     assert_true(with < without / 2);
-    assert_true(without > unit(KERNEL_BF16) / 8); /* BF16 was really in use */
+    assert_true(without > unit(KERNEL_BF16) / 8); /* BF16 was in use */
     free(truth);
     rig_close(&r);
 }
@@ -165,7 +167,7 @@ static void test_rounding_points(void **state) {
     for (int f = 0; f < RIG_FAMILIES; f++) check_rounding_points(rig_families[f]);
 }
 
-/* Any chunk of the head, and any cut into micro-batches, is the same sum in another order. */
+/* Any head chunk and any split into micro-batches gives the same sum in another order. */
 static void check_cuts(const char *family, enum kernel_dtype dtype) {
     const int64_t rows[] = {1, 5, 7, SEQ, 2 * SEQ};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -182,7 +184,7 @@ static void test_chunks_and_accumulation(void **state) {
         for (int dtype = 0; dtype < KERNEL_DTYPE_COUNT; dtype++) check_cuts(rig_families[f], (enum kernel_dtype)dtype);
 }
 
-/* Twice the same bits, whatever the scratch and what is computed held before; and the loss alone is the same loss. */
+/* Gives the same bits twice, whatever scratch and buffers held before. The loss without gradients is the same loss. */
 static void check_repeats(const char *family, enum kernel_dtype dtype) {
     struct rig r;
     struct plan_request q = request(family, dtype, BATCH, 1);
@@ -193,7 +195,7 @@ static void check_repeats(const char *family, enum kernel_dtype dtype) {
     const double loss = whole_batch(&r);
     memcpy(first, r.engine.grads, bytes);
     memset(r.engine.team.scratch, 0xff, r.engine.team.scratch_bytes);
-    for (int b = 0; b < MODEL_BUFFERS; b++) { /* all but the table of positions, which is filled once */
+    for (int b = 0; b < MODEL_BUFFERS; b++) { /* all except the position table, which is filled once */
         const struct model_buffer_row row = model_buffer_describe(&r.plan.shape, (enum model_buffer)b);
         const size_t size = (size_t)row.elements * kernel_dtype_bytes(row.dtype);
         for (int64_t i = 0; i < row.copies && b != MODEL_POSITION; i++)
@@ -202,7 +204,7 @@ static void check_repeats(const char *family, enum kernel_dtype dtype) {
     assert_true(whole_batch(&r) == loss);
     assert_memory_equal(first, r.engine.grads, bytes);
     assert_true(rig_pass(&r, 0, 0) / (BATCH * SEQ) == loss);
-    assert_memory_equal(first, r.engine.grads, bytes); /* and no gradient is touched */
+    assert_memory_equal(first, r.engine.grads, bytes); /* and gradients are untouched */
     free(first);
     rig_close(&r);
 }
@@ -238,8 +240,8 @@ static void on_ready(void *context, int64_t offset, int64_t count) {
     note(context, READY, offset, count);
 }
 
-/* Ready: from the end of the buffer to its start, each element once. Need and done: every range that is read is
- * needed before and done after, in forward and in backward. */
+/* Ready: from the end of the buffer to its start, each element once. Need and done: every range is needed before it is
+ * read and done after, in forward and backward. */
 static void check_hooks(const char *family) {
     struct rig r;
     struct calls calls = {.count = 0};
@@ -262,7 +264,7 @@ static void check_hooks(const char *family) {
     assert_int_equal(end, 0);
     assert_int_equal(layers_ready, LAYERS);
     assert_int_equal(open, 0);
-    /* a layer's weights are let go before the next one's are asked for */
+    /* a layer's weights are done before the next layer's are needed */
     assert_in_range(most_open, p->layer_size, p->total - p->layer_size);
     rig_close(&r);
 }

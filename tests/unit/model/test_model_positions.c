@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * check: emulated
  *
- * A shape that begins later in its sequences, as a rank holds that has a part of them: learned positions take the
- * table's later rows, to the bit; ALiBi's and rotary ones depend on distances alone, so that nothing changes but
- * rounding. */
+ * A shape that begins later in its sequences, as on a rank that holds a part of them. Learned positions use later rows
+ * of the table, to the bit. ALiBi and rotary positions depend only on distances, so only rounding changes. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,7 +18,7 @@
 
 enum { POSITIONS = 17, SEQ = 9, LATE = 6, BATCH = 2, SEED = 7 };
 
-/* The rig's weights in a model of their own that begins at position0. */
+/* The rig's weights in a second model that begins at position0. */
 struct late {
     struct model model;
     struct base_arena arena;
@@ -59,7 +58,7 @@ static void rig_of(struct rig *r, const char *family, int64_t heads) {
     data_fill(r->source, 0, BATCH, 0, BATCH, r->engine.inputs, r->engine.targets);
 }
 
-/* The table moved by as many rows is the same model, and its gradient moves along. */
+/* Moving the table by as many rows gives the same model, and its gradient moves too. */
 static void test_learned(void **state) {
     (void)state;
     struct rig r;
@@ -77,7 +76,7 @@ static void test_learned(void **state) {
     late_close(&first), late_close(&late), rig_close(&r);
 }
 
-/* The same at both places, within `bound` roundings. */
+/* The same at both positions, within `bound` roundings. */
 static void check_distances(const char *family, int64_t heads, double bound) {
     struct rig r;
     struct late first, late;
@@ -99,7 +98,7 @@ static void test_alibi(void **state) {
     check_distances("bloom", 6, 64);
 }
 
-/* Both are rounded, hence twice the bound of one; and the angles are really those of later positions. */
+/* Both sides are rounded, so twice the bound of one. The angles are those of later positions. */
 static void test_rotary(void **state) {
     (void)state;
     struct rig r;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The parameter table and its initial values: the published counts of every preset, places that neither meet nor
- * leave their layer, and values that depend on seed and element alone. */
+ * The parameter table and its initial values: published counts of every preset, offsets that do not overlap or leave
+ * their layer, and values that depend only on seed and element. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,7 +20,7 @@ static struct model_config preset(const char *name) {
     return config_json_accepted(config_json_preset(name));
 }
 
-/* The published counts (Radford et al. 2019 print rounded ones; these are of the released weights). */
+/* The published counts. Radford et al. 2019 print rounded ones; these are of the released weights. */
 static void test_preset_counts(void **state) {
     (void)state;
     const struct {
@@ -38,14 +38,13 @@ static void test_preset_counts(void **state) {
         assert_int_equal(c.layers, presets[i].layers);
         assert_int_equal(c.vocab, 50257);
         assert_int_equal(c.positions, 1024);
-        /* a slice loses whole layers: matrices 12 w^2, biases 9 w, norms 4 w */
+        /* a slice lacks whole layers: matrices 12 w^2, biases 9 w, norms 4 w */
         assert_int_equal(model_config_slice(&c, 1, NULL), BASE_OK);
         assert_int_equal(c.parameters, presets[i].count - (presets[i].layers - 1) * (12 * w * w + 13 * w));
     }
 }
 
-/* In order, apart, 16 elements aligned unless glued to the one before, each layer in its stride; offsets by role lead
- * to the same places. */
+/* In order, without overlap, aligned to 16 elements unless glued, each layer at its stride. Offsets by role agree. */
 static void check_table(const struct model_config *c, const char *last) {
     struct model_params p;
     int64_t end = 0, count = 0;
@@ -89,8 +88,8 @@ static void test_table(void **state) {
     check_table(&mistral, "lm_head.weight");
 }
 
-/* One matmul takes queries, keys and values, another gate and value: each a matrix without a gap. With 30 wide and
- * heads of 5, six of them and three for keys and values: 30 x 30, 15 x 30, 15 x 30. */
+/* One matmul uses queries, keys and values, another gate and value: each is one matrix without a gap. At width 30 with
+ * heads of 5, six for queries and three for keys and values: 30 x 30, 15 x 30, 15 x 30. */
 static void test_glued(void **state) {
     (void)state;
     struct model_config c = rig_config_of("llama", 2, 30, 6, 53, 7);
@@ -109,7 +108,7 @@ static void test_glued(void **state) {
     model_params_close(&p);
 }
 
-/* A tied head is the token table; an untied one stands last and has an offset. */
+/* A tied head is the token table. An untied one is last and has an offset. */
 static void test_head(void **state) {
     (void)state;
     struct model_config untied = rig_config_of("llama", 2, 32, 4, 53, 7), tied = untied;
@@ -151,7 +150,7 @@ static void test_same_on_any_threads(void **state) {
     }
 }
 
-/* A slice starts as the same layers of the whole model do, residual scaling included. */
+/* A slice starts with the same values as those layers of the whole model, including residual scaling. */
 static void test_slice_is_a_part(void **state) {
     (void)state;
     struct model_config whole = rig_config(4, 48, 4, 101, 32), slice = whole;
@@ -175,7 +174,7 @@ static void check_moments(const struct model_tensor *t, const float *x, double m
                  std);
 }
 
-/* Matrices and tables N(0, 0.02); where the family scales what adds to the residual stream, 0.02 / sqrt(2 layers). */
+/* Matrices and tables are N(0, 0.02). If the family scales residual weights, those have 0.02 / sqrt(2 layers). */
 static void check_start(const struct model_config *c, bool scaled) {
     struct model_params p;
     float *w = initial(c, &p, 9, false, 2);
@@ -195,7 +194,7 @@ static void check_start(const struct model_config *c, bool scaled) {
     model_params_close(&p);
 }
 
-/* Hot: nothing is at its neutral value, and matrices keep the size of what passes through them. */
+/* Hot: no value is neutral, and matrices preserve the size of activations. */
 static void check_hot_start(const struct model_config *c) {
     struct model_params p;
     float *w = initial(c, &p, 9, true, 2);
@@ -221,7 +220,7 @@ static void test_moments(void **state) {
     }
 }
 
-/* Sizes without the table are those of the table. */
+/* Sizes are the same with and without the table. */
 static void sizes_alone(void **state) {
     (void)state;
     static const char *const presets[] = {"tiny-gpt2", "tiny-bloom", "tiny-llama", "tiny-mistral", "gpt2-124m"};

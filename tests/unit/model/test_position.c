@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Positions without parameters: ALiBi's slopes by the paper's rule, rotary angles, and Llama 3.1's slower planes,
- * against literals worked out apart from the code. */
+ * against literals computed independently. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -55,7 +55,7 @@ static struct model_config rotary(int64_t head_dim, double theta) {
         .family = model_family_find("llama"), .head_dim = head_dim, .rotary = {.theta = theta}};
 }
 
-/* Planes of heads of 4 turn by 1 and by 10000^(-1/2) = 1/100 a position. */
+/* With heads of 4, planes rotate by 1 and by 10000^(-1/2) = 1/100 per position. */
 static void test_angles(void **state) {
     (void)state;
     const struct model_config c = rotary(4, 10000);
@@ -86,7 +86,7 @@ static void test_far_positions(void **state) {
     }
 }
 
-/* A part of a sequence gets the rows that the whole has there, and nothing else is written. */
+/* A part of a sequence gets the same rows as the whole, and writes nothing else. */
 static void test_offset(void **state) {
     (void)state;
     const struct model_config c = rotary(HEAD, 10000);
@@ -102,16 +102,17 @@ static void test_offset(void **state) {
 }
 
 /* Llama 3.1 405B: heads of 128, theta 500000, factor 8, low 1, high 4, first trained on 8192 positions. Wavelengths are
- * 2 pi 500000^(i/64): up to plane 28 (1956 positions) shorter than 8192 / 4, hence as ever; from plane 35 on (8219)
- * longer than 8192, hence an eighth. Plane 31 (3619.249): part (8192 / 3619.249 - 1) / 3 = 0.421151 as ever. */
+ * 2 pi 500000^(i/64). Up to plane 28 (1956 positions) they are below 8192 / 4, so unchanged. From plane 35 on (8219)
+ * they exceed 8192, so the speed is an eighth. Plane 31 (3619.249) is interpolated: (8192 / 3619.249 - 1) / 3 =
+ * 0.421151 unchanged. */
 static void test_llama3_planes(void **state) {
     (void)state;
     const struct {
         int plane;
-        double speed; /* radians a position */
+        double speed; /* radians per position */
     } planes[] = {{0, 1},
                   {1, 0.8146172338565447},
-                  {28, 0.003211445994752591},      /* the last that turns as ever: 1956.5 positions */
+                  {28, 0.003211445994752591},      /* the last unchanged one: 1956.5 positions */
                   {29, 0.002166570763503359},      /* 2401.7: 0.80362 of 0.00261610 and the rest of its eighth */
                   {31, 0.0008567514129196321},     /* 0.421151 of 0.00173605 */
                   {34, 0.0001785078127679964},     /* 6695.1: 0.0745266 of 0.000938474 */
@@ -123,13 +124,13 @@ static void test_llama3_planes(void **state) {
     model_position_angles(&c, 1, 1, cosines, sines);
     for (size_t i = 0; i < sizeof planes / sizeof *planes; i++)
         assert_close(atan2((double)sines[planes[i].plane], (double)cosines[planes[i].plane]), planes[i].speed, 2);
-    /* and Llama 3, which has no scaling: plane 35 at full speed */
+    /* Llama 3 has no scaling: plane 35 at full speed */
     const struct model_config plain = config_json_accepted(config_json_preset("llama-3-8b"));
     model_position_angles(&plain, 1, 1, cosines, sines);
     assert_close(atan2((double)sines[35], (double)cosines[35]), 0.0007644969883171747, 2);
 }
 
-/* Linear scaling by 4: position 4 p stands where p stood. Plane 1 of heads of 4 turns by 1/400 a position. */
+/* Linear scaling by 4: position 4 p gets the angle of p. With heads of 4, plane 1 rotates by 1/400 per position. */
 static void test_linear_planes(void **state) {
     (void)state;
     struct model_config c = rotary(4, 10000);

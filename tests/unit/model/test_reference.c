@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The FP64 reference's gradient against central differences of its own loss: sampled elements of every tensor of a
- * small hot model of every family. And that its loss is the definition's where that is known, and which tokens it
- * depends on. */
+ * The FP64 reference's gradient against central differences of its own loss, at sampled elements of every tensor of a
+ * small hot model of every family. Also its loss where that is known, and which tokens it depends on. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,7 +31,7 @@ static void read_weights(void *context, int64_t offset, int64_t count, double *o
     memcpy(out, s->weights + offset, (size_t)count * sizeof *out);
 }
 
-/* Two layers, four heads of eight; a window, where there is one, of four positions. */
+/* Two layers, four heads of eight, and a window of four positions if the family has one. */
 static struct model_config config_of(const char *family) {
     return rig_config_of(family, 2, 32, 4, VOCAB, SEQ + 2);
 }
@@ -64,7 +63,7 @@ static void subject_close(struct subject *s) {
     model_params_close(&s->params);
 }
 
-/* Sum of the losses; with grads, its gradient. */
+/* Returns the sum of losses, and with grads its gradient. */
 static double run(struct subject *s, double *grads) {
     double loss[TOKENS] = {0}, sum = 0;
     struct base_error e = {0};
@@ -73,7 +72,7 @@ static double run(struct subject *s, double *grads) {
     return sum;
 }
 
-/* Differences at h and 2h, extrapolated: the error left is of order h^4 */
+/* Extrapolates differences at h and 2h. The remaining error is of order h^4. */
 static double slope(struct subject *s, int64_t at) {
     const double h = 1e-3, w = s->weights[at];
     double difference[2];
@@ -113,7 +112,8 @@ static void test_gradient(void **state) {
     for (int f = 0; f < RIG_FAMILIES; f++) check_gradient(rig_families[f], config_of(rig_families[f]));
 }
 
-/* Of gains and biases alone: of one token the gradient's own square, of more no less than Cauchy and Schwarz ask. */
+/* Only gains and biases have squares. For one token it is the gradient's square, for more at least what Cauchy-Schwarz
+ * requires. */
 static void test_squares(void **state) {
     (void)state;
     for (int turn = 0; turn < 2 * RIG_FAMILIES; turn++) {
@@ -141,7 +141,7 @@ static void test_squares(void **state) {
     }
 }
 
-/* What a family may have besides. */
+/* Variations within a family. */
 static void test_gradient_of_variations(void **state) {
     (void)state;
     struct model_config c = config_of("gpt2");
@@ -153,7 +153,7 @@ static void test_gradient_of_variations(void **state) {
     check_gradient("llama with its head tied", c);
     c = config_of("llama");
     c.kv_heads = 1;
-    c.head_dim = 6; /* heads of other sizes than width / heads, an MLP of no multiple */
+    c.head_dim = 6; /* heads of another size than width / heads, an MLP that is not a multiple */
     c.ffn = 41;
     check_gradient("llama with one key head, narrow", c);
     c = config_of("llama");
@@ -162,11 +162,11 @@ static void test_gradient_of_variations(void **state) {
     c.rotary = (struct model_rotary){.theta = 100, .factor = 4};
     check_gradient("llama with positions scaled linearly", c);
     c = config_of("mistral");
-    c.window = 1; /* each its own key */
+    c.window = 1; /* each query sees its own key */
     check_gradient("mistral with a window of one", c);
 }
 
-/* A head of zeros gives zero logits: every loss is ln(vocab), and nothing but the head has a gradient. */
+/* A head of zeros gives zero logits: every loss is ln(vocab), and only the head has a gradient. */
 static void check_zero_head(struct model_config config) {
     struct subject s;
     subject_open(&s, config);
@@ -191,7 +191,7 @@ static void test_zero_head(void **state) {
     for (int f = 0; f < RIG_FAMILIES; f++) check_zero_head(config_of(rig_families[f]));
 }
 
-/* Gradients are added, gaps between tensors left alone, and a scale multiplies them. */
+/* Gradients are added and scaled, and gaps between tensors are left alone. */
 static void test_added_and_scaled(void **state) {
     (void)state;
     struct subject s;
@@ -213,7 +213,7 @@ static void test_added_and_scaled(void **state) {
     subject_close(&s);
 }
 
-/* Causal: a later token changes no earlier loss. Through a window of w, two layers carry 2 (w - 1) positions. */
+/* Causal: a later token changes no earlier loss. With a window of w, two layers reach 2 (w - 1) positions. */
 static void check_reach(struct model_config config, int changed) {
     struct subject s;
     double before[TOKENS], after[TOKENS];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Rates by the clock under a quota: what a burst is worth, what the page says where median and clock part, and what of
- * communication can be told from nothing. */
+ * Rates by the clock under a quota: what a burst means, what the page shows if median and clock disagree, and whether
+ * communication is measurable. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,7 +17,7 @@
 #include "report/report.h"
 #include "train/train.h"
 
-/* A run of `timed` steps of `mean` seconds on a machine of 1e9 FLOP/s, under a quota with a period of 0.1 s */
+/* A run of `timed` steps of `mean` seconds on a machine of 1e9 FLOP/s, under a quota with a period of 0.1 s. */
 static struct train_result judged(int timed, double mean, double model_flop, double period_s) {
     static const struct train_options o = {.gate = true, .steps = 1, .width = 0.05};
     struct train_result r = {.timed = timed,
@@ -39,12 +39,12 @@ static void bursts_are_inconclusive(void **state) {
     assert_int_equal(r.status, RECORD_INCONCLUSIVE);
     assert_non_null(strstr(r.why, "last 0.4 s, too short for a CPU quota with a period of 0.1 s"));
     assert_int_equal(judged(40, 0.01, 5e6, 0).status, RECORD_PASSED);             /* no quota, no burst */
-    assert_int_equal(judged(100, 0.01, 1.05e7, 0.1).status, RECORD_INCONCLUSIVE); /* MFU 1.05, a period in ten */
-    assert_int_equal(judged(100, 0.01, 1.2e7, 0.1).status, RECORD_FAILED);        /* no burst does that */
+    assert_int_equal(judged(100, 0.01, 1.05e7, 0.1).status, RECORD_INCONCLUSIVE); /* MFU 1.05, one period in ten */
+    assert_int_equal(judged(100, 0.01, 1.2e7, 0.1).status, RECORD_FAILED);        /* more than a burst */
     assert_int_equal(judged(100, 0.01, 1.05e7, 0).status, RECORD_FAILED);
 }
 
-/* What a sum of 10 ms +- 1 hides that costs this much */
+/* The hidden share of an all-reduce of 10 ms +- 1 with this cost. */
 static struct bench_comm_size hiding(double cost, double low, double high, double confidence) {
     struct bench_comm_size s = {.timed.call = {0.010, 0.009, 0.011, 0.95}, .cost = {cost, low, high, confidence}};
     bench_comm_hidden(&s);
@@ -57,13 +57,13 @@ static void hidden_is_never_below_zero(void **state) {
     assert_float_equal(s.hidden, 0.6, 1e-12);
     assert_float_equal(s.hidden_low, 1 - 5.0 / 9, 1e-12);
     assert_float_equal(s.hidden_high, 1 - 3.0 / 11, 1e-12);
-    s = hiding(-0.001, -0.003, 0.002, 0.96); /* all of it, as near as can be told */
+    s = hiding(-0.001, -0.003, 0.002, 0.96); /* all of it, within noise */
     assert_true(s.hidden == 1 && s.hidden_high == 1);
     assert_float_equal(s.hidden_low, 1 - 2.0 / 9, 1e-12);
-    s = hiding(0.012, 0.008, 0.013, 0.96); /* -20% would have been shown */
+    s = hiding(0.012, 0.008, 0.013, 0.96); /* significant at -20% */
     assert_true(isnan(s.hidden) && s.hidden_low == 0);
     assert_float_equal(s.hidden_high, 1 - 8.0 / 11, 1e-12);
-    s = hiding(0.020, 0.018, 0.022, 0.96); /* it surely costs more beside compute than alone */
+    s = hiding(0.020, 0.018, 0.022, 0.96); /* it costs more with compute than alone */
     assert_true(s.hidden == 0 && s.hidden_low == 0 && s.hidden_high == 0);
     s = hiding(0.004, 0.003, 0.005, 0.75); /* too few pairs */
     assert_true(isnan(s.hidden) && isnan(s.hidden_low) && isnan(s.hidden_high));
@@ -80,13 +80,13 @@ static void measurable_without_zero(void **state) {
 
 typedef void page(FILE *, const json_t *);
 
-/* What a page shows of a record */
+/* What a page shows of a record. */
 static const char *shown(page *write, const char *record) {
     static char text[4096];
     json_error_t error;
     json_t *r = json_loads(record, 0, &error);
     if (!r) fail_msg("%s", error.text);
-    text[0] = 0; /* nothing written leaves it so */
+    text[0] = 0; /* remains if nothing is written */
     FILE *out = fmemopen(text, sizeof text, "w");
     write(out, r);
     fclose(out);

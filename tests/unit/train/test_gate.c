@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * check: timeout 600
  *
- * The gate on one rank, for every family: over 20 seeds healthy code stays under a quarter of the threshold, and each
- * injected fault exceeds it tenfold. The worst healthy and the least faulty residual are printed, so that the margins
- * are seen. */
+ * The gate on one rank, for every family. Over 20 seeds healthy code stays under a quarter of the threshold, and each
+ * injected fault exceeds it tenfold. Prints the worst healthy and the least faulty residual, to show the margins. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,14 +25,14 @@ static const char *precision(int dtype) {
     return dtype == KERNEL_F32 ? "fp32" : "bf16";
 }
 
-/* What the gate judges: part 1 (the shrunken model) or part 2 (the sizes to be timed, ordinary weights). */
+/* The subject: part 1 (the shrunken model) or part 2 (the timed sizes, ordinary weights). */
 struct subject {
     const char *family;
     bool full;
     enum kernel_dtype dtype;
 };
 
-/* What would be timed: tiny-gpt2, tiny-bloom and so on. */
+/* The plan to be timed: tiny-gpt2, tiny-bloom and so on. */
 static struct plan_request timed(const char *family, enum kernel_dtype dtype) {
     char name[32];
     snprintf(name, sizeof name, "tiny-%s", family);
@@ -43,7 +42,7 @@ static struct plan_request timed(const char *family, enum kernel_dtype dtype) {
     return q;
 }
 
-/* With a fault or FAULT_COUNT. */
+/* Runs the gate with a fault, or FAULT_COUNT for none. */
 static struct train_gate gate_of(struct subject s, enum kernel_isa cap, enum fault fault, uint64_t seed) {
     struct rig r;
     struct train_gate gate;
@@ -63,7 +62,7 @@ static struct train_gate gate_of(struct subject s, enum kernel_isa cap, enum fau
     return gate;
 }
 
-/* The worst of a gate's checks; NaN where none ran. */
+/* The worst of a gate's checks; NaN if none ran. */
 static int worst_of(const struct train_gate *gate) {
     int worst = 0;
     for (int i = 1; i < CHECK_COUNT; i++)
@@ -71,7 +70,7 @@ static int worst_of(const struct train_gate *gate) {
     return worst;
 }
 
-/* Each check's worst residual over the seeds, all under a quarter of the threshold. */
+/* Each check's worst residual over the seeds is under a quarter of the threshold. */
 static void healthy(struct subject s, enum kernel_isa isa, int seeds, int least_checks) {
     struct train_gate worst;
     train_gate_clear(&worst);
@@ -93,14 +92,14 @@ static void healthy(struct subject s, enum kernel_isa isa, int seeds, int least_
     assert_true(worst.residual[worst_of(&worst)] < HEALTHY);
 }
 
-/* Sanitizers look for what one seed shows as well as twenty, and take seven times as long. */
+/* One seed shows sanitizers as much as twenty, which take seven times as long. */
 #if defined(__SANITIZE_ADDRESS__)
 static const int seeds_here = 1;
 #else
 static const int seeds_here = SEEDS;
 #endif
 
-/* The best instruction set over all seeds, those below over a few. */
+/* The best instruction set over all seeds, lower ones over a few. */
 static void healthy_everywhere(bool full, int least_checks) {
     if (seeds_here < SEEDS) printf("SKIP: healthy code on all %d seeds: under sanitizers %d\n", SEEDS, seeds_here);
     for (int f = 0; f < RIG_FAMILIES; f++)
@@ -111,19 +110,19 @@ static void healthy_everywhere(bool full, int least_checks) {
                             isa == (int)kernel_isa_best() || seeds_here < FEW ? seeds_here : FEW, least_checks);
 }
 
-/* The least residual so far that a fault had, and whose. */
+/* The least residual of a fault so far, and which fault. */
 struct least {
     double residual;
     char what[200];
 };
 
-/* A few, or one where time is short. */
+/* A few seeds, or one if time is short. */
 static int fault_seeds(void) {
     const char *full = getenv("CHECK_FULL");
     return full && *full ? FEW : 1;
 }
 
-/* Some check exceeds the threshold tenfold each time. */
+/* Each time some check exceeds the threshold tenfold. */
 static void fault_fails(struct subject s, enum fault fault, struct least *least) {
     for (int seed = 1; seed <= fault_seeds(); seed++) {
         const struct train_gate gate = gate_of(s, kernel_isa_best(), fault, (uint64_t)seed);
@@ -139,7 +138,7 @@ static void fault_fails(struct subject s, enum fault fault, struct least *least)
     }
 }
 
-/* Every fault of a range that each family can have; each must have been tried somewhere. */
+/* Every fault of a range that each family can have. Each must have been tried once. */
 static void faults_fail(bool full, int first, int last) {
     bool tried[FAULT_COUNT] = {false};
     if (fault_seeds() < FEW) printf("SKIP: the gate's faults on %d more seeds: only with CHECK_FULL set\n", FEW - 1);
@@ -179,7 +178,7 @@ static void test_full_size_faults(void **state) {
     faults_fail(true, FAULT_PATH_COUNT, FAULT_COUNT);
 }
 
-/* The shrunken model reaches what the timed one would: family, precision, threads, accumulation, odd sizes. */
+/* The shrunken model covers what the timed one would: family, precision, threads, accumulation, odd sizes. */
 static void test_shrink(void **state) {
     (void)state;
     struct plan_request q = timed("gpt2", KERNEL_BF16);
@@ -200,7 +199,8 @@ static void test_shrink(void **state) {
     assert_true(plan.memory_bytes < 64 << 20);
 }
 
-/* And what is a family's own: heads of no power of two, a window within the sequence, planes that scaling slows. */
+/* And what is special to a family: a number of heads that is not a power of two, a window within the sequence, planes
+ * that scaling slows. */
 static void test_shrink_of_families(void **state) {
     (void)state;
     const char *const names[] = {"bloom-176b", "bloom-560m", "mistral-7b", "llama-2-70b", "llama-3-405b"};
@@ -228,12 +228,12 @@ static void test_shrink_of_families(void **state) {
     assert_true(kept.factor == 4 && kept.high == 0 && kept.theta == 5e5);
     const struct model_rotary *r = &s[4].config.rotary;
     assert_true(r->factor == 8 && r->low == 1 && r->high == 4);
-    /* of the eight planes of a head the first turns more than `high` times over `original`, the last less than once */
+    /* of a head's eight planes the first rotates more than `high` times over `original`, the last less than once */
     assert_true((double)r->original / (2 * M_PI) > r->high);
     assert_true((double)r->original / (2 * M_PI) * pow(r->theta, -14.0 / 16) < r->low);
 }
 
-/* NaN is no pass; the worst is kept with its place. */
+/* NaN does not pass. The worst residual is kept with its place. */
 static void test_notes(void **state) {
     (void)state;
     struct train_gate gate;
@@ -265,12 +265,12 @@ static void test_finite(void **state) {
     assert_non_null(strstr(gate.where[CHECK_FINITE], "step 1"));
     train_gate_clear(&gate);
     train_gate_finite(&gate, good, infinite, 2);
-    assert_true(train_gate_passed(&gate)); /* n counts */
+    assert_true(train_gate_passed(&gate)); /* only the first n count */
     train_gate_finite(&gate, good, infinite, 3);
     assert_false(train_gate_passed(&gate));
 }
 
-/* Rounding's share passes, its hundredfold does not, and BF16 is given more room. */
+/* A difference of rounding passes, a hundred times as much does not, and BF16 may differ more. */
 static void test_history(void **state) {
     (void)state;
     const double earlier[] = {5.5, 5.25, 5};

@@ -2,7 +2,7 @@
  * check: timeout 300
  * check: no sanitizers: hundreds of steps; parallel/test_step runs the same code under them
  *
- * Training as a whole: a small model of every family comes close to the entropy of its source, from above. */
+ * Training as a whole: a small model of every family approaches the entropy of its source, from above. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,15 +15,15 @@
 
 #include "unit/support/rig.h"
 
-/* GPT-2's initial 0.02 is slow on so small a model. */
+/* GPT-2's initial 0.02 is slow for so small a model. */
 static const double INIT_STD = 0.06;
 enum { STEPS = 450, STEPS_ALIBI = 1200, LAST = 50, BATCH = 16, SEQ = 32 };
 
-/* Without attention no loss stays below the Zipf law's entropy, half again the floor, so a loss within a tenth of the
- * floor means that everything works together; and none can stay below it. What is to be copied stands two tokens
- * before, which ALiBi, for whom a token itself is always nearest, takes longer to find. */
+/* Without attention no loss stays below the Zipf law's entropy, 1.5 times the floor. So a loss within a tenth of the
+ * floor shows that everything works together. None can stay below the floor. The token to copy is two back; ALiBi
+ * prefers the nearest token, so it takes longer to find it. */
 static void train_to_the_floor(const char *family, enum kernel_dtype dtype) {
-    const bool six = !strcmp(family, "bloom"); /* heads of no power of two */
+    const bool six = !strcmp(family, "bloom"); /* not a power of two */
     struct model_config c = rig_config_of(family, 2, six ? 96 : 64, six ? 6 : 4, 256, SEQ);
     struct parallel_optimizer o = parallel_optimizer_default();
     struct parallel_result result;
@@ -46,13 +46,13 @@ static void train_to_the_floor(const char *family, enum kernel_dtype dtype) {
     const double floor = data_entropy(r.source), error = sqrt((square - mean * mean) / LAST);
     printf("%s %s: loss %.3f -> %.3f +- %.3f; floor %.3f, ratio %.3f\n", family, dtype == KERNEL_F32 ? "fp32" : "bf16",
            first, mean, error, floor, mean / floor);
-    assert_true(fabs(first / log(256) - 1) < 0.1); /* at first it knows nothing */
+    assert_true(fabs(first / log(256) - 1) < 0.1); /* at first it has learned nothing */
     assert_true(mean < 1.1 * floor);
     assert_true(mean > floor - 3 * error);
     rig_close(&r);
 }
 
-/* Every family in both precisions, or, where time is short, each in one and GPT-2 in the other too. */
+/* Every family in both precisions. If time is short, each in one, and GPT-2 in both. */
 static bool wanted(int family, enum kernel_dtype dtype) {
     const char *full = getenv("CHECK_FULL");
     return (full && *full) || family == 0 || (int)dtype == family % KERNEL_DTYPE_COUNT;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Weights through Hugging Face's files: what is written reads back bit for bit, under both kinds of names and in the
- * layout that transformers keeps; every way in which a file is not the model's is refused with names and shapes. */
+ * Weights in Hugging Face's files. What is written reads back bit for bit, with both kinds of names and in the layout
+ * of transformers. A file of another model is refused with names and shapes. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,7 +26,7 @@ static struct model_config config_of(const char *family) {
     return rig_config_of(family, LAYERS, 24, 4, 31, 12);
 }
 
-/* Weights that tell every element from every other. */
+/* Weights in which all elements differ. */
 static float *numbered(const struct model_params *p) {
     float *x = calloc((size_t)p->total, sizeof *x);
     for (int i = 0; i < p->count; i++)
@@ -35,7 +35,7 @@ static float *numbered(const struct model_params *p) {
     return x;
 }
 
-/* A file's tensors in memory, changed by the tests before they are written. */
+/* A file's tensors in memory, for tests to change before writing them. */
 struct file {
     struct data_tensor_out rows[128];
     char names[128][96];
@@ -56,7 +56,7 @@ static int file_find(const struct file *f, const char *end) {
     fail_msg("no tensor ends in %s", end);
     return -1;
 }
-/* Everything that train_weights_write wrote. */
+/* Reads everything that train_weights_write wrote. */
 static void file_read(struct file *f, const char *path) {
     struct base_error e = {0};
     struct data_tensors *set;
@@ -80,7 +80,7 @@ static void file_free(struct file *f) {
     while (f->count) free(f->values[--f->count]);
 }
 
-/* One family's model, its numbered weights, and a good file of them. */
+/* One family's model, its numbered weights, and a valid file of them. */
 struct model_file {
     struct model_config config;
     struct model_params params;
@@ -137,7 +137,7 @@ static void test_round_trip(void **state) {
         open_family(&m, families[f]);
         expect_same(&m);
         const size_t prefix = strlen(m.config.family->prefix);
-        for (int i = 0; i < m.file.count; i++) /* as saved without a head: names lose their prefix */
+        for (int i = 0; i < m.file.count; i++) /* as saved without a head: names without prefix */
             if (!strncmp(m.file.names[i], m.config.family->prefix, prefix))
                 memmove(m.file.names[i], m.file.names[i] + prefix, strlen(m.file.names[i]) - prefix + 1);
         file_write(&m.file, m.path);
@@ -146,7 +146,7 @@ static void test_round_trip(void **state) {
     }
 }
 
-/* What transformers calls them and how it keeps them, by hand: GPT-2's Conv1D is [in, out]; the others [out, in]. */
+/* transformers' names and layout, by hand: GPT-2's Conv1D is [in, out], the others [out, in]. */
 static void test_names_and_layout(void **state) {
     (void)state;
     static const struct {
@@ -209,8 +209,8 @@ static void test_refused(void **state) {
     close_family(&m);
 }
 
-/* Buffers of transformers' own, a tied head's copy, and the layers beyond a slice. */
-static void test_passed_over(void **state) {
+/* transformers' buffers, a tied head's copy, and layers beyond a slice. */
+static void test_ignored(void **state) {
     (void)state;
     struct model_file m;
     open_family(&m, "gpt2");
@@ -244,7 +244,7 @@ static void test_passed_over(void **state) {
     close_family(&m);
 }
 
-/* An engine's weights, saved and loaded again: the same bits, the same configuration, scaled positions among it. */
+/* An engine's weights, saved and loaded again: the same bits and the same configuration, with scaled positions. */
 static void test_save(void **state) {
     (void)state;
     static const struct model_rotary scaled[] = {{.theta = 100, .factor = 4},
@@ -265,7 +265,7 @@ static void test_save(void **state) {
         if (train_weights_save(&a.engine, where, &e) || train_weights_load(&b.engine, where, &e))
             fail_msg("%s", e.text);
         assert_memory_equal(a.engine.master, b.engine.master, (size_t)a.engine.params.total * sizeof(float));
-        assert_int_equal(train_weights_save_check(where, false, &e), BASE_USAGE); /* is there now */
+        assert_int_equal(train_weights_save_check(where, false, &e), BASE_USAGE); /* exists now */
         assert_int_equal(train_weights_save_check(where, true, &e), BASE_USAGE);
         snprintf(path, sizeof path, "%s/config.json", where);
         json_t *json;
@@ -277,7 +277,7 @@ static void test_save(void **state) {
         unlink(path);
         snprintf(path, sizeof path, "%s/model.safetensors", where);
         unlink(path);
-        assert_int_equal(rmdir(where), 0); /* nothing else lies there */
+        assert_int_equal(rmdir(where), 0); /* nothing else is in it */
         rig_close(&a);
         rig_close(&b);
     }
@@ -285,7 +285,7 @@ static void test_save(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip), cmocka_unit_test(test_names_and_layout),
-                                       cmocka_unit_test(test_refused), cmocka_unit_test(test_passed_over),
+                                       cmocka_unit_test(test_refused), cmocka_unit_test(test_ignored),
                                        cmocka_unit_test(test_save)};
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }
