@@ -220,7 +220,7 @@ static void test_raw(void **state) {
     token_file_refused("uint32", 65536, 4, "31 bytes is not a multiple");
     memset(wide, 0, sizeof wide);
     folder_write("zero.bin", wide, sizeof wide);
-    token_file_refused("auto", 256, 4, "are zeros, as of a file that was made and never filled");
+    token_file_refused("auto", 256, 4, "are zeros, as if it was created but never filled");
     token_file_reads_back_first("nanogpt", 256, 0);
 }
 
