@@ -14,7 +14,7 @@ json_t *bench_comm_record(const struct bench_comm_size *size, const struct bench
 json_t *bench_comm_share_record(const struct bench_comm_share *share, const struct bench_origin *origin);
 
 /* As in nccl-tests (doc/PERFORMANCE.md). algbw: a buffer's bytes over the time. busbw: what a link of a ring carried
- * meanwhile, as each rank sends 2 (ranks - 1) / ranks of its buffer; it compares across numbers of ranks. */
+ * meanwhile. Each rank sends 2 (ranks - 1) / ranks of its buffer, so busbw compares across numbers of ranks. */
 double bench_comm_algbw(double bytes, double seconds);
 double bench_comm_busbw(double bytes, double seconds, int ranks);
 

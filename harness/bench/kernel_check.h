@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Checks a kernel's result: matmul by Freivalds' check and attention by sampled rows, as in the gate; rows and vectors
- * against the plain C variant. A residual is an error over what rounding explains, with the gate's threshold. */
+ * Checks a kernel's result. Matmul by Freivalds' check and attention by sampled rows, as in the gate. Rows and vectors
+ * are compared with the plain C variant. A residual is an error over what rounding explains, with the gate's threshold.
+ */
 #ifndef TOISE_BENCH_KERNEL_CHECK_H
 #define TOISE_BENCH_KERNEL_CHECK_H
 

@@ -17,9 +17,9 @@ struct bench_kernel_memory {
 
 /* Bytes that the copies will take: at least `pool`, or one copy if that is larger. */
 double bench_kernel_memory_bytes(const struct bench_kernel_case *c, size_t pool);
-/* Allocates and fills the copies, as a function of `seed` only: numbers of mean 0 and variance 1, positive ones in
- * [0.5, 1.5), row indices of the table or columns, ALiBi's slopes, a rotation by 45 degrees. `team` computes what the
- * call needs from an earlier call. */
+/* Allocates and fills the copies, as a function of `seed` only. Contents: numbers of mean 0 and variance 1, positive
+ * ones in [0.5, 1.5), row indices of the table or columns, ALiBi's slopes, a rotation by 45 degrees. `team` computes
+ * what the call needs from an earlier call. */
 int bench_kernel_memory_open(struct bench_kernel_memory *memory, const struct bench_kernel_case *c,
                              const struct kernel_team *team, size_t pool, uint64_t seed, struct base_error *e);
 /* The same copies for a variant that uses a B packed ahead by `team`'s table. `packed` borrows the rest from `plain`.

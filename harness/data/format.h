@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Decides a token file's format: the user's word, else what the file or an index next to it says, else its name if the
- * content agrees. A file without any of these is refused. */
+ * Decides a token file's format. The user's word comes first, then what the file or an index next to it says. Last
+ * comes its name, if the content agrees. A file without any of these is refused. */
 #ifndef TOISE_DATA_FORMAT_H
 #define TOISE_DATA_FORMAT_H
 

@@ -30,8 +30,8 @@ enum model_dim {
     MODEL_EXPERTS
 };
 
-/* What a parameter is for. A family without one (no biases, say) has no row for it. If a file holds several tensors
- * that one matmul uses together, the first has the matmul's role and the others are glued to it. */
+/* What a parameter is for. A family without one (no biases, say) has no row for it. One matmul may use several tensors
+ * of a file together: the first has the matmul's role, the others are glued to it. */
 enum model_role {
     MODEL_TOKEN_TABLE,
     MODEL_POSITION_TABLE,
@@ -147,8 +147,8 @@ enum { MODEL_ENDLESS = 1 << 24 };
 /* Reads a parsed config.json; `where` names it in messages. BASE_USAGE names the field and the fix. */
 int model_config_parse(struct model_config *config, const char *name, const json_t *json, const char *where,
                        struct base_error *e);
-/* The same for pricing. It also accepts families that cannot be trained, for which no parameter table opens, and fields
- * that training refuses, which it lists in left_out. */
+/* The same for pricing. It also accepts families that cannot be trained; no parameter table opens for those. Fields
+ * that training refuses go into left_out. */
 int model_config_parse_priced(struct model_config *config, const char *name, const json_t *json, const char *where,
                               struct base_error *e);
 /* The config.json that transformers reads, for the layers kept. Returns a new reference. */

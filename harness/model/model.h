@@ -9,7 +9,7 @@
  * It knows no MPI, no optimizer and no data source. Where a layer needs its peers it calls a hook, and the serial
  * hooks do nothing. So one model serves one rank, any layout and the counting test.
  *
- * config.h says what a model is, params.h and buffers.h are its memory as tables, and reference.h is the same model in
+ * config.h says what a model is; params.h and buffers.h are its memory as tables. reference.h is the same model in
  * FP64, which shares no arithmetic with this one. */
 #ifndef TOISE_MODEL_MODEL_H
 #define TOISE_MODEL_MODEL_H
@@ -46,8 +46,8 @@ int model_open(struct model *m, const struct model_shape *shape, const struct mo
 /* tokens[batch*seq] -> the final norm's output. Keeps what backward needs. */
 void model_forward(struct model *m, const int32_t *tokens);
 /* Head and loss, chunk by chunk. Returns the sum of the tokens' losses (nats) and leaves each in MODEL_LOSS. With
- * grad_scale != 0 it also starts backward: it adds the head's weight gradient into grads and leaves the gradient of the
- * final norm's output in MODEL_DNORM. Every gradient is multiplied by grad_scale. */
+ * grad_scale != 0 it also starts backward. It adds the head's weight gradient into grads, and leaves the gradient of
+ * the final norm's output in MODEL_DNORM. Every gradient is multiplied by grad_scale. */
 double model_loss(struct model *m, const int32_t *targets, float grad_scale);
 /* Adds all other parameter gradients into grads, last layer first. Calls hooks.ready when a range is final. */
 void model_backward(struct model *m, const int32_t *tokens);

@@ -16,8 +16,8 @@ struct model_reference {
      * large model is never in memory twice. */
     void (*read)(void *context, int64_t offset, int64_t count, double *out);
     void *context;
-    /* [params->total], or NULL. Gradients of gains and biases are sums over tokens; this gets the sums of squares of
-     * their terms, from which the caller can tell how far terms cancel. */
+    /* [params->total], or NULL. Gradients of gains and biases are sums over tokens. This gets the sums of squares of
+     * their terms, which show how far terms cancel. */
     double *squares;
 };
 

@@ -51,10 +51,10 @@ static double norm(const double *x, int64_t n) {
 }
 
 /* Checks every tensor's relative error. The gradient of a gain or bias is a sum over tokens. Its terms cancel but their
- * rounding does not, so the scale is the root of the sum of their squares, as for sums of random signs. Cancelling is
+ * rounding does not. So its scale is the root of the sum of their squares, as for sums of random signs. Cancelling is
  * no accident: a hot model with tied embeddings predicts the token it is given. The target is the next token given, so
  * the last bias's gradient telescopes to the ends of the sequence. A gradient near zero is scaled by its share of the
- * whole norm: one that is mathematically zero has no norm to compare with. */
+ * whole norm, as a mathematically zero one has no norm. */
 static void compare_gradients(struct train_gate *gate, const struct parallel_engine *g, const double *truth,
                               const double *squares) {
     const double whole = norm(truth, g->params.total),
@@ -100,7 +100,7 @@ static int reference(const struct parallel_engine *g, const struct data_source *
 }
 
 /* FP64 AdamW fed the path's own gradients, with its clipping recomputed. It takes UPDATES steps in a row and checks the
- * moments too, because a weight's first step does not depend on the gradient's scale or on what is forgotten later. The
+ * moments too. A single step would not show a wrong scale of the gradient, or what is forgotten after it. The error's
  * scale is the step a weight can take plus the weight's own rounding. */
 enum { UPDATES = 2 };
 

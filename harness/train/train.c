@@ -143,8 +143,8 @@ static void keep(struct loop *l, double start, double own, double slowest, const
     l->timed_s += slowest;
 }
 
-/* Returns when the step begins. Normally now. If a quota stopped the process since the last step began, or others took
- * a CPU since it ended, the step begins where the last one ended and includes the time between. */
+/* Returns when the step begins, normally now. It begins where the last step ended if a quota stopped the process since
+ * that step began, or others took a CPU since it ended. It then includes the time between. */
 static double begin(struct loop *l, double now) {
     struct measure_interference before;
     double start = now;

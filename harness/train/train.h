@@ -9,7 +9,7 @@
  *
  * Rates are wall-clock rates: timed tokens over the wall time of the timed steps, whatever disturbed them. That time is
  * the sum of step_s. A step lasts from its start to its end on the slowest rank. Time between two steps (peaks, probes,
- * reading interference, printing) belongs to no step, with one exception: if a CPU quota stopped the process since the
+ * reading interference, printing) belongs to no step, with one exception. If a CPU quota stopped the process since the
  * last step began, or others took a CPU since it ended, the step begins where the last one ended. So no stop can fall
  * between the windows. */
 #ifndef TOISE_TRAIN_TRAIN_H
@@ -126,8 +126,8 @@ void train_ranks(struct train_result *result, struct train_rank *mine, const str
 
 /* MFU: model FLOP/s by the clock over the measured peak. model_flop is that of one step over all ranks. */
 double train_utilisation(const struct train_result *result, double model_flop);
-/* A CPU quota allows a burst of up to one period. So timed steps do not show the sustained rate if they last less than
- * TRAIN_QUOTA_LEAST periods, or beat the peak by no more than such a burst. Without --steps they last
+/* A CPU quota allows a burst of up to one period. So timed steps of less than TRAIN_QUOTA_LEAST periods do not show the
+ * sustained rate. Nor do steps that beat the peak by no more than such a burst. Without --steps they last
  * TRAIN_QUOTA_SETTLED periods. */
 enum { TRAIN_QUOTA_LEAST = 5, TRAIN_QUOTA_SETTLED = 20 };
 bool train_burst(const struct train_result *result, double model_flop);

@@ -16,7 +16,8 @@ struct train_weights {
 
 /* Opens a .safetensors file or a folder of shards, and checks names, shapes and types against the model. Anything
  * missing, extra or of a wrong shape is BASE_USAGE with names and shapes. It ignores buffers that transformers stores
- * with weights (masks, rotary frequencies), layers beyond a slice, and a tied head that equals the token table. */
+ * with weights (masks, rotary frequencies). It also ignores layers beyond a slice, and a tied head that equals the
+ * token table. */
 int train_weights_open(struct train_weights *weights, const char *path, const struct model_params *params,
                        const struct model_config *config, struct base_error *e);
 /* Reads values into out[params->total], FP32, on `threads` threads; gaps are left as they are. BASE_USAGE names a value
