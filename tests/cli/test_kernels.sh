@@ -98,14 +98,14 @@ fi
 mkdir "$work/folder"
 bad_line() { printf 'NT 8 8 8\n%b\n' "$1" >"$work/bad.txt"; }
 refused '--op: unknown "gem"; known: gemm, attention' "$toise" kernels --op gem --out "$work/none.jsonl"
-refused '--op: none' "$toise" kernels --op ,
+refused '--op: no name' "$toise" kernels --op ,
 refused '--dtype: unknown "fp64"; take f32' "$toise" kernels --dtype fp64
 refused '--isa: "sse" is unknown.*take ref' "$toise" kernels --isa sse
 refused 'threads: 0 is out of range' "$toise" kernels --threads 0
 refused 'seconds: 0 is out of range' "$toise" kernels --seconds 0
 refused 'unknown flag "--shape"' "$toise" kernels --shape x
 refused '--shapes: .*nothing.txt: No such file.*--model' "$toise" kernels --shapes "$work/nothing.txt"
-refused '--shapes: .*folder: is not a plain file' "$toise" kernels --shapes "$work/folder"
+refused '--shapes: .*folder is not a plain file' "$toise" kernels --shapes "$work/folder"
 refused 'leave out one of the two' "$toise" kernels --shapes "$work/shapes.txt" --model tiny-gpt2
 refused '--model: unknown "gpt9"' "$toise" kernels --model gpt9
 refused '--seq 4096: tiny-gpt2 has' "$toise" kernels --model tiny-gpt2 --seq 4096

@@ -199,12 +199,12 @@ static void test_refused(void **state) {
                    "model.layers.1.self_attn.k_proj.weight [12, 24]");
     m.file.names[k][strlen(m.file.names[k]) - 1] = 't';
     file_add(&m.file, "model.layers.1.self_attn.q_proj.bias", 1, 24, 0);
-    expect_refused(&m, "no place", "model.layers.1.self_attn.q_proj.bias [24]",
+    expect_refused(&m, "not part of", "model.layers.1.self_attn.q_proj.bias [24]",
                    "model.layers.1.self_attn.q_proj.bias [24]");
     close_family(&m);
     open_family(&m, "llama"); /* a deeper model's file */
     file_add(&m.file, "model.layers.3.input_layernorm.weight", 1, 24, 0);
-    expect_refused(&m, "no place", "model.layers.3.input_layernorm.weight [24]",
+    expect_refused(&m, "not part of", "model.layers.3.input_layernorm.weight [24]",
                    "model.layers.3.input_layernorm.weight [24]");
     close_family(&m);
 }
