@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Writes it; keys as results/README.md has them. */
+ * Writes the record of a measured projection. results/README.md explains the keys. */
 #include "projection/measured_record.h"
 
+#include "plan/record.h"
 #include "records/set.h"
 #include "train/record.h"
 
@@ -39,12 +40,6 @@ static json_t *ops_of(const struct projection_measured *r) {
     return list;
 }
 
-static json_t *layout_of(const struct plan *p) {
-    return json_pack("{s:i, s:i, s:I, s:I, s:i}", "world", plan_layout_world(&p->request.layout), "dp",
-                     p->request.layout.dp, "micro_batch", (json_int_t)p->request.layout.micro_batch, "accumulation",
-                     (json_int_t)p->accumulation, "threads", p->request.threads);
-}
-
 static json_t *result_of(const struct projection_measured *r, const struct plan *p, bool fits) {
     const struct plan_ledger *l = &p->ledger;
     json_t *o = json_object();
@@ -57,7 +52,7 @@ static json_t *result_of(const struct projection_measured *r, const struct plan 
     if (!r->interpolated) record_set(o, "why", json_string(r->why));
     record_set_number(o, "tokens_per_s", tokens / r->step_s);
     record_set_number(o, "model_flop_per_s", l->model_flop / r->step_s);
-    record_set_number(o, "tflop_per_s_per_accelerator", rank / r->step_s / 1e12); /* an accelerator: one rank */
+    record_set_number(o, "tflop_per_s_per_accelerator", rank / r->step_s / 1e12); /* a rank counts as an accelerator */
     record_set_number(o, "mfu", rank / r->step_s / r->peak_flop_per_s);
     record_set_number(o, "hfu", rank / r->step_s / r->peak_flop_per_s);
     record_set_number(o, "bubble", 0);
@@ -77,12 +72,12 @@ static json_t *result_of(const struct projection_measured *r, const struct plan 
 
 json_t *projection_measured_record(const struct projection_measured *r, const struct machine *m, const struct plan *p) {
     const double memory = m->node.memory_bytes.value, need = p->memory_bytes * plan_layout_world(&p->request.layout);
-    const bool fits = !(need > memory); /* all ranks on one node; unknown memory holds anything */
-    json_t *o =
-        record_head("project", fits ? RECORD_PASSED : RECORD_FAILED, fits ? "" : "the node's memory is too small");
+    const bool fits = !(need > memory); /* all ranks share a node; unknown memory always fits */
+    json_t *o = record_head("project", fits ? RECORD_PASSED : RECORD_FAILED,
+                            fits ? "" : "the node's memory is too small for all its ranks");
     record_set(o, "machine", json_pack("{s:s, s:s, s:s}", "name", m->name, "title", m->title, "records", m->path));
     record_set(o, "config", train_plan_config(p));
-    record_set(o, "layout", layout_of(p));
+    record_set(o, "layout", plan_layout_record(p));
     record_set(o, "result", result_of(r, p, fits));
     return o;
 }

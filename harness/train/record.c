@@ -7,15 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plan/record.h"
 #include "records/record.h"
 #include "records/set.h"
 
 static json_t *layout_of(const struct plan *p, int nodes, const struct train_identity *id) {
-    return json_pack("{s:i, s:i, s:i, s:I, s:I, s:i, s:s, s:I}", "world", plan_layout_world(&p->request.layout),
-                     "nodes", nodes, "dp", p->request.layout.dp, "micro_batch",
-                     (json_int_t)p->request.layout.micro_batch, "accumulation", (json_int_t)p->accumulation, "threads",
-                     p->request.threads, "threads_from", id->threads_from, "bucket_bytes",
-                     (json_int_t)(4 * p->request.bucket));
+    json_t *o = plan_layout_record(p);
+    record_set_integer(o, "nodes", nodes);
+    record_set(o, "threads_from", json_string(id->threads_from));
+    record_set_integer(o, "bucket_bytes", 4 * p->request.bucket);
+    return o;
 }
 
 static json_t *memory_of(const struct plan *p) {

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Writes what records say of a plan's layout. */
+#include "plan/record.h"
+
+#include "records/set.h"
+
+json_t *plan_layout_record(const struct plan *p) {
+    const struct plan_layout *l = &p->request.layout;
+    json_t *o = json_object();
+    record_set_integer(o, "world", plan_layout_world(l));
+    record_set_integer(o, "dp", l->dp);
+    record_set_integer(o, "micro_batch", l->micro_batch);
+    record_set_integer(o, "accumulation", p->accumulation);
+    record_set_integer(o, "threads", p->request.threads);
+    return o;
+}
