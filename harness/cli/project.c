@@ -114,12 +114,12 @@ static int cost(struct launch *l, struct projection_outcome *r, struct base_erro
     const bool backward = f->tokens == 0 && (f->hours > 0 || f->deadline > 0);
     r->assumptions = f->assumptions;
     r->assumptions.tokens = f->tokens;
-    r->billed = f->tokens > 0 || backward;
+    r->has_cost = f->tokens > 0 || backward;
     if (backward)
         r->assumptions.tokens =
             projection_budget_tokens(&r->projection, p, &r->assumptions, f->hours > 0 ? f->hours : INFINITY,
                                      f->deadline > 0 ? f->deadline : INFINITY);
-    return r->billed ? projection_cost_fill(&r->projection, p, &r->assumptions, &r->cost, e) : BASE_OK;
+    return r->has_cost ? projection_cost_fill(&r->projection, p, &r->assumptions, &r->cost, e) : BASE_OK;
 }
 
 static int answer(struct launch *l, struct projection_outcome *r, json_t **record, struct base_error *e) {
@@ -137,7 +137,7 @@ static int answer(struct launch *l, struct projection_outcome *r, json_t **recor
         code = projection_make(&r->machine, &l->question, &l->fitted, most, &r->projection, &r->search, e);
     }
     if (!code && !r->projection.fits)
-        r->some = projection_budget_memory(&r->projection, &l->question, &l->fitted, &r->would_fit);
+        r->has_would_fit = projection_budget_memory(&r->projection, &l->question, &l->fitted, &r->would_fit);
     if (!code) code = simulate(l, r, e);
     if (!code && f->slow_node > 0)
         code = cost_straggler_find(&r->projection.job, &r->projection.step, f->slow_node, &r->straggler, e);

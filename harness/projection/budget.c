@@ -1,30 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A training's time grows with its tokens, and falls with accelerators while batches divide. */
+ * Bisects over tokens, and tries counts of nodes in rising order. A training's time grows with its tokens. It falls
+ * with accelerators only as long as the batch divides among them. */
 #include "projection/budget.h"
 
 #include <math.h>
 
 enum { HALVES = 40 };
 
-/* By halves, since the queue's jobs make steps of it; without failures and the rest, `most` would be reached. */
+/* Time jumps at every new job, so tokens are bisected. `most` is what steps alone would reach. */
 double projection_budget_tokens(const struct projection *x, const struct cost_parameters *p,
                                 const struct projection_assumptions *t, double hours, double days) {
     const double wall_s = fmin(hours * 3600 / x->accelerators, days * 86400);
     const double most = wall_s * (double)x->job.batch.global_batch * (double)x->job.batch.seq / x->step.total;
-    struct projection_assumptions terms = *t;
+    struct projection_assumptions assumptions = *t;
     double least = 0, span = most;
     for (int i = 0; i < HALVES; i++) {
         struct projection_cost cost;
         struct base_error ignored;
         span /= 2;
-        terms.tokens = least + span;
-        if (!projection_cost_fill(x, p, &terms, &cost, &ignored) && cost.wall_s <= wall_s) least = terms.tokens;
+        assumptions.tokens = least + span;
+        if (!projection_cost_fill(x, p, &assumptions, &cost, &ignored) && cost.wall_s <= wall_s)
+            least = assumptions.tokens;
     }
-    return least > 0 ? least : terms.tokens;
+    return least > 0 ? least : assumptions.tokens;
 }
 
-/* The next count of nodes of 2^i or 3 x 2^i. */
+/* The next larger count of nodes, 2^i or 3 x 2^i. */
 static double after(double nodes) {
     const double power = exp2(floor(log2(nodes)));
     return power > 1 && nodes < 1.5 * power ? 1.5 * power : 2 * power;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reads a campaign. */
+ * Reads a campaign's file and checks every field. */
 #include "projection/campaign.h"
 
 #include <math.h>
@@ -14,10 +14,10 @@
 enum { RANKS_MOST = 4096 };
 
 static const struct machine_rule a_count = {MACHINE_COUNT, 1, 1e8, "give a count", NULL};
-static const struct machine_rule a_rate = {MACHINE_RATE, 1e-3, 1e18, "give the figure itself, as 366e9 for 366 billion",
+static const struct machine_rule a_rate = {MACHINE_RATE, 1e-3, 1e18, "give the number itself, as 366e9 for 366 billion",
                                            NULL};
 
-/* A row of a list as a document of its own, so that messages name it. */
+/* An object inside the file, and its place for messages: "training.2". */
 struct row {
     const struct machine_document *d;
     const json_t *json;
@@ -46,7 +46,7 @@ static int text(const struct row *r, const char *key, bool required, const char 
                      value ? "must be text" : "is missing");
 }
 
-/* false where it is absent. */
+/* An absent flag is false. */
 static int flag(const struct row *r, const char *key, bool *is, struct base_error *e) {
     const json_t *x = json_object_get(r->json, key);
     *is = json_is_true(x);
@@ -66,24 +66,24 @@ static int read_system(struct projection_campaign *c, const struct row *r, struc
     return code ? code : flag(r, "outside_budgets", &s->outside, e);
 }
 
-/* A figure of the layout that was used; free where it is not stated. */
+/* A number of the published layout; an absent one is free. */
 static int given(const struct row *r, const char *key, int least, int most, int *figure, struct base_error *e) {
     const json_t *x = json_object_get(r->json, key);
     const json_int_t value = json_integer_value(x);
     *figure = x ? (int)value : PLAN_FREE;
     if (!x || (json_is_integer(x) && value >= least && value <= most)) return BASE_OK;
-    return base_fail(e, BASE_USAGE, "%s: field \"%s.%s\" must be a whole number, %d to %d; or leave it out", r->d->path,
-                     r->at, key, least, most);
+    return base_fail(e, BASE_USAGE, "%s: field \"%s.%s\" must be a whole number from %d to %d, or be left out",
+                     r->d->path, r->at, key, least, most);
 }
 
-/* Of a layout, the word at `key`, if there is one. */
+/* A name in the published layout, looked up by `find`; an absent one changes nothing. */
 static int word(const struct row *r, const char *key, bool (*find)(const char *name, int *index), int *index,
                 struct base_error *e) {
     const json_t *x = json_object_get(r->json, key);
     const char *name = json_string_value(x);
     if (!x || (name && find(name, index))) return BASE_OK;
-    return base_fail(e, BASE_USAGE, "%s: field \"%s.%s\" is \"%s\", which toise project --help does not have",
-                     r->d->path, r->at, key, name ? name : "no text");
+    return base_fail(e, BASE_USAGE, "%s: field \"%s.%s\" is %s%s%s; toise project --help lists what it can be",
+                     r->d->path, r->at, key, name ? "\"" : "", name ? name : "not text", name ? "\"" : "");
 }
 
 static bool find_recompute(const char *name, int *index) {
@@ -100,7 +100,7 @@ static bool find_schedule(const char *name, int *index) {
     return found;
 }
 
-static bool find_era(const char *name, int *index) {
+static bool find_framework(const char *name, int *index) {
     enum cost_framework x;
     const bool found = cost_framework_find(name, &x);
     if (found) *index = (int)x;
@@ -126,7 +126,7 @@ static int read_layout(struct projection_campaign_training *t, const struct row 
     if (!code) code = given(&r, "micro_batch", 1, INT16_MAX, &micro_batch, e);
     if (!code) code = word(&r, "recompute", find_recompute, &x->recompute, e);
     if (!code) code = word(&r, "schedule", find_schedule, &x->schedule, e);
-    if (!code) code = word(&r, "framework", find_era, &framework, e);
+    if (!code) code = word(&r, "framework", find_framework, &framework, e);
     if (!code) code = flag(&r, "blocking", &t->blocking, e);
     x->micro_batch = micro_batch, t->framework = (enum cost_framework)framework;
     return code ? code : flag(&r, "slots", &t->slots, e);
@@ -160,9 +160,10 @@ static int read_list(struct projection_campaign *c, const struct machine_documen
     size_t i;
     int code = BASE_OK;
     if (json_array_size(list) == 0)
-        return base_fail(e, BASE_USAGE, "%s: field \"%s\" is missing or empty; a campaign has some", d->path, key);
+        return base_fail(e, BASE_USAGE, "%s: field \"%s\" is missing or empty; give a list of at least one", d->path,
+                         key);
     if (json_array_size(list) > PROJECTION_CAMPAIGN_ROWS)
-        return base_fail(e, BASE_USAGE, "%s: field \"%s\" has more than %d rows; split the campaign", d->path, key,
+        return base_fail(e, BASE_USAGE, "%s: field \"%s\" has more than %d entries; split the campaign", d->path, key,
                          PROJECTION_CAMPAIGN_ROWS);
     json_array_foreach(list, i, item) {
         struct row r = {d, item, ""};
@@ -196,7 +197,7 @@ static int read_price(struct projection_campaign *c, const struct machine_docume
     return code;
 }
 
-/* Budgets are shown as they stand: here they are only what can be shown. */
+/* The record copies budgets. This checks only the fields that the report prints. */
 static int check_budgets(const struct machine_document *d, struct base_error *e) {
     const json_t *list = json_object_get(d->json, "budgets"), *budget, *amount;
     size_t i, k;
@@ -205,14 +206,14 @@ static int check_budgets(const struct machine_document *d, struct base_error *e)
         const json_t *amounts = json_object_get(budget, "amounts");
         if (!json_is_string(json_object_get(budget, "name")) ||
             (!json_is_array(amounts) && !json_is_string(json_object_get(budget, "machine"))))
-            return base_fail(e, BASE_USAGE, "%s: field \"budgets.%zu\" lacks its name, or both machine and amounts",
-                             d->path, i);
-        json_array_foreach(
-            amounts, k,
-            amount) if (!(json_number_value(json_object_get(amount, "eur")) >
-                          0)) return base_fail(e, BASE_USAGE,
-                                               "%s: field \"budgets.%zu.amounts.%zu.eur\" must be a sum, as 500e6",
-                                               d->path, i, k);
+            return base_fail(e, BASE_USAGE, "%s: field \"budgets.%zu\" needs a name, and amounts or a machine", d->path,
+                             i);
+        json_array_foreach(amounts, k, amount) {
+            if (!(json_number_value(json_object_get(amount, "eur")) > 0))
+                return base_fail(e, BASE_USAGE,
+                                 "%s: field \"budgets.%zu.amounts.%zu.eur\" must be a number of euros, as 500e6",
+                                 d->path, i, k);
+        }
     }
     return BASE_OK;
 }
@@ -227,7 +228,7 @@ int projection_campaign_read(const char *name, struct projection_campaign *c, st
     if (!code) {
         c->json = json_incref(d.json);
         c->path = machine_keep(&c->texts, d.path);
-        const struct row whole = {&d, d.json, "the whole"};
+        const struct row whole = {&d, d.json, "top level"};
         code = check_keys(&whole, known, e);
     }
     if (!code) code = machine_document_text(&d, "name", true, &c->name, e);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Rows of a campaign: jobs of a fixed size, as many at once as the machine holds, all year. */
+ * Rows of a campaign's record. Trainings a year assume jobs of one size, as many at once as the machine holds, without
+ * a pause. */
 #include "projection/campaign_record.h"
 
 #include <string.h>
@@ -15,7 +16,7 @@ struct row {
     const struct projection_campaign_training *training;
     struct machine machine;
     struct projection projection;
-    struct projection_cost cost, low, high; /* of the tokens' middle, fewest and most */
+    struct projection_cost cost, low, high; /* for the middle, lowest and highest number of tokens */
 };
 
 static double job_size(const struct row *r, const struct projection_campaign_options *o) {
@@ -32,15 +33,15 @@ static int question(const struct row *r, const struct model_config *config, cons
     const struct projection_campaign_training *t = r->training;
     const bool there = t->machine && !strcmp(t->machine, r->system->machine);
     projection_question_default(config, q);
-    q->choice.schedule = PLAN_1F1B; /* what the usual frameworks have */
+    q->choice.schedule = PLAN_1F1B; /* usual frameworks have no zero-bubble */
     int code =
         machine_fact_known(&t->sequence) ? projection_question_sequence(q, (int64_t)t->sequence.value, e) : BASE_OK;
     if (code) return code;
     if (machine_fact_known(&t->global_batch)) q->global_batch = (int64_t)t->global_batch.value;
     q->accelerators = job_size(r, o);
     if (t->ramp_batch.value > (double)q->global_batch)
-        return base_fail(e, BASE_USAGE, "ramp_batch %g is above the batch of %lld", t->ramp_batch.value,
-                         (long long)q->global_batch);
+        return base_fail(e, BASE_USAGE, "ramp_batch %g is above the global batch of %lld; give a smaller one",
+                         t->ramp_batch.value, (long long)q->global_batch);
     if (!there || q->accelerators != t->accelerators.value) return BASE_OK;
     q->choice = t->choice, q->framework = t->framework;
     q->blocking = t->blocking, q->slots = t->slots;
@@ -90,7 +91,7 @@ static json_t *range(double middle, double low, double high) {
     return o;
 }
 
-/* MWh of a boundary: the middle's, and the ends by tokens and by the step's interval. */
+/* MWh inside one boundary. Its range combines those of tokens and of a step. */
 static json_t *energy(const struct row *r, double middle, double low, double high) {
     const struct projection *p = &r->projection;
     return range(middle, low * p->low_s / p->step.total, high * p->high_s / p->step.total);
@@ -145,7 +146,6 @@ static json_t *row_json(const struct row *r, const struct machine_fact *eur_per_
     return o;
 }
 
-/* Blank, with the reason. */
 static json_t *blank(const struct row *r, const char *why) {
     return json_pack("{s:s, s:s, s:b, s:s}", "machine", r->system->machine, "model", r->training->model, "blank", true,
                      "why", why);

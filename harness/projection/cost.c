@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The sum of a training. */
+ * Adds up a training's wall time: steps, batch ramp, stragglers, checkpoints, failures, jobs. */
 #include "projection/cost.h"
 
 #include <math.h>
@@ -9,7 +9,7 @@
 #include "costmodel/device.h"
 #include "model/params.h"
 
-/* Bytes/s to storage where nobody says: a small parallel file system. */
+/* Bytes/s to storage if unknown: a small parallel file system. */
 static const double STORAGE = 20e9;
 static const double GOODPUT_LEAST = 0.01;
 enum { RAMP_STEPS = 32 };
@@ -37,7 +37,7 @@ double projection_cost_storage(const struct machine *m) {
     return best > 0 ? best : m->facility.storage_write_bytes_per_s.value;
 }
 
-/* How long one job may run: as told, or in the longest queue that takes it; 0 where nothing is known. */
+/* Time limit of one job: the one given, or that of the longest queue that takes it; 0 if unknown. */
 static double job_limit(const struct projection *x, const struct projection_assumptions *t) {
     const struct machine *m = x->machine;
     double most = 0;
@@ -47,7 +47,7 @@ static double job_limit(const struct projection *x, const struct projection_assu
     return most;
 }
 
-/* What batches that grow linearly over the ramp's tokens add to its time. */
+/* Time that the ramp's smaller batches add. */
 static double ramp(const struct projection *x, const struct cost_parameters *p,
                    const struct projection_assumptions *t) {
     const struct cost_ablation whole = {0};
@@ -67,7 +67,7 @@ static double ramp(const struct projection *x, const struct cost_parameters *p,
     return fmax(0, more);
 }
 
-/* Saves, and what failures undo. */
+/* Time of checkpoints and of failures. */
 static void failures(const struct projection *x, const struct projection_assumptions *t, struct projection_cost *b) {
     const double rate =
         isfinite(t->checkpoint_bytes_per_s) ? t->checkpoint_bytes_per_s : projection_cost_storage(x->machine);
@@ -76,14 +76,15 @@ static void failures(const struct projection *x, const struct projection_assumpt
     b->checkpoint_one_s = t->checkpoint_bytes * parameters / (isfinite(rate) ? rate : STORAGE);
     b->checkpoint_every_s = t->checkpoint_every_s > 0 ? t->checkpoint_every_s : sqrt(2 * b->checkpoint_one_s * mtbf_s);
     b->checkpoint_s = busy / b->checkpoint_every_s * b->checkpoint_one_s;
-    const double undone = (b->checkpoint_every_s + b->checkpoint_one_s) / mtbf_s;
-    const double saved = busy + b->checkpoint_s, again = undone > 0 ? saved * expm1(undone) / undone : saved;
-    b->lost_s = again - saved;
-    b->restart_s = again * expm1(t->restart_s / mtbf_s);
-    b->failures = (again + b->restart_s) / mtbf_s;
+    const double risk = (b->checkpoint_every_s + b->checkpoint_one_s) / mtbf_s;
+    const double useful = busy + b->checkpoint_s;
+    const double run = risk > 0 ? useful * expm1(risk) / risk : useful; /* with the work repeated after failures */
+    b->lost_s = run - useful;
+    b->restart_s = run * expm1(t->restart_s / mtbf_s);
+    b->failures = (run + b->restart_s) / mtbf_s;
 }
 
-/* Jobs in turns: each but the first starts anew, and saves once more at the end of the one before. */
+/* Splits the training into jobs. Between two of them are a last checkpoint and a restart. */
 static void queue(const struct projection *x, const struct projection_assumptions *t, struct projection_cost *b) {
     const double limit = job_limit(x, t), between = t->restart_s + b->checkpoint_one_s;
     b->wall_s = b->steps_s + b->ramp_s + b->straggling_s + b->checkpoint_s + b->lost_s + b->restart_s;
@@ -120,11 +121,11 @@ int projection_cost_fill(const struct projection *x, const struct cost_parameter
     if (isinf(b->jobs))
         return base_fail(
             e, BASE_USAGE,
-            "the training would not end: jobs of %.4g s begin with %.4g s of restart and end with %.4g s of "
-            "checkpoint; give --wall, --restart or --storage",
+            "the training would never end: of each job's %.4g s, the restart takes %.4g s and the last checkpoint "
+            "%.4g s; give a longer --wall, a shorter --restart or a faster --storage",
             job_limit(x, t), t->restart_s, b->checkpoint_one_s);
     return base_fail(e, BASE_USAGE,
-                     "the training would not end: a failure every %.4g s, restarts of %.4g s, and every %.4g s a "
-                     "checkpoint of %.4g s; give --mtbf, --restart, --checkpoint-every or --storage",
+                     "the training would never end: it fails every %.4g s, a restart takes %.4g s, and a checkpoint "
+                     "every %.4g s takes %.4g s; change --mtbf, --restart, --checkpoint-every or --storage",
                      3600 * t->mtbf_hours / x->accelerators, t->restart_s, b->checkpoint_every_s, b->checkpoint_one_s);
 }

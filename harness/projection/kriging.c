@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One Cholesky solve gives weights, the mean, and every point's residual without itself (Dubrule 1983). */
+ * One Cholesky solve gives the weights, the mean and every point's leave-one-out residual (Dubrule 1983). */
 #include "projection/kriging.h"
 
 #include <math.h>
@@ -10,7 +10,7 @@
 #include "fit/lapack.h"
 
 static const double LENGTH = 1.3862943611198906; /* ln 4 */
-static const double NUGGET = 1e-9;               /* for the solver alone: it hides nothing that was measured */
+static const double NUGGET = 1e-9;               /* keeps the solver stable; far below any measured difference */
 
 static double distance2(const double a[PROJECTION_AXES], const double b[PROJECTION_AXES]) {
     double sum = 0;
@@ -22,7 +22,7 @@ static double correlation(const double a[PROJECTION_AXES], const double b[PROJEC
     return exp(-distance2(a, b) / (2 * LENGTH * LENGTH));
 }
 
-/* inverse[n][n] of the points' correlations. false: they are too near each other. */
+/* inverse[n][n] of the points' correlations. false: some points are too close to each other. */
 static bool invert(double (*x)[PROJECTION_AXES], int n, double *correlations, double *inverse) {
     int info;
     for (int i = 0; i < n; i++)
@@ -42,8 +42,8 @@ static double product(const double *inverse, int n, const double *y, const doubl
     return sum;
 }
 
-/* What scales the variance: the mean square of the residuals without each point, over what they would be at scale 1.
- * With Q = inverse less what the mean takes, residual i is (Q y)_i / Q_ii, and its variance at scale 1 is 1 / Q_ii. */
+/* Scale of the variance: the mean square of leave-one-out residuals, each over its variance at scale 1. Let Q be the
+ * inverse with the mean projected out. Then residual i is (Q y)_i / Q_ii, and its variance at scale 1 is 1 / Q_ii. */
 static double scale(const double *inverse, const double *rest, double ones, int n) {
     double sum = 0;
     for (int i = 0; i < n; i++) {
@@ -63,7 +63,7 @@ static void estimate_at(double (*x)[PROJECTION_AXES], const double *y, int n, co
     for (int i = 0; i < n; i++) one[i] = 1, near[i] = correlation(x[i], q);
     const double ones = product(inverse, n, one, one), mean = product(inverse, n, one, y) / ones;
     for (int i = 0; i < n; i++) rest[i] = y[i] - mean;
-    const double left = 1 - product(inverse, n, one, near); /* what the mean stands for */
+    const double left = 1 - product(inverse, n, one, near); /* weight of the mean */
     const double variance = 1 - product(inverse, n, near, near) + left * left / ones;
     estimate->value = mean + product(inverse, n, near, rest);
     estimate->sd = n < 3 ? unknown : sqrt(fmax(0, variance) * scale(inverse, rest, ones, n));
@@ -81,5 +81,5 @@ int projection_krige(double (*x)[PROJECTION_AXES], const double *y, int n, const
     const bool solved = invert(x, n, work, work + n * n);
     if (solved) estimate_at(x, y, n, q, unknown, work + n * n, estimate);
     free(work);
-    return solved ? BASE_OK : base_fail(e, BASE_BROKEN, "bug: points to interpolate between coincide");
+    return solved ? BASE_OK : base_fail(e, BASE_BROKEN, "bug: two points of an interpolation are equal");
 }

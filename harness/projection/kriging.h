@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A quantity between points where it was measured: ordinary kriging (Matheron 1963), the best linear unbiased estimate
- * from values that are the more alike the nearer their points are. It passes through the points, keeps to their mean
- * far away, and says how sure it is. */
+ * Ordinary kriging (Matheron 1963): interpolates a quantity between the points where it was measured. It is the best
+ * linear unbiased estimate if correlation falls with distance. It passes through the points, tends to their mean far
+ * away, and gives its standard deviation. */
 #ifndef TOISE_PROJECTION_KRIGING_H
 #define TOISE_PROJECTION_KRIGING_H
 
@@ -15,10 +15,10 @@ struct projection_estimate {
     double sd; /* standard deviation; 0 at a point */
 };
 
-/* The estimate at q from y[n] at x[n], 1 <= n <= PROJECTION_KRIGING_MOST: here sizes' and rates' logarithms.
- * Correlation at distance d is exp(-d^2 / (2 ln(4)^2)): sizes that differ by a factor of 4 share 61% of what sets them
- * apart from the mean. How much that is comes from the residuals of leaving each point out; two points or one have
- * none, and sd is then `unknown` everywhere but there. Points must differ. BASE_BROKEN: they do not, or no memory. */
+/* Estimates y at q from y[n] at x[n], 1 <= n <= PROJECTION_KRIGING_MOST. Here x and q are logarithms of sizes, y of
+ * rates. Correlation at distance d is exp(-d^2 / (2 ln(4)^2)): 61% for sizes that differ by a factor of 4.
+ * Leave-one-out residuals give the variance. One or two points are too few for that: sd is then `unknown`, except at
+ * the points. Points must differ. BASE_BROKEN: they do not, or memory is short. */
 int projection_krige(double (*x)[PROJECTION_AXES], const double *y, int n, const double q[PROJECTION_AXES],
                      double unknown, struct projection_estimate *estimate, struct base_error *e);
 

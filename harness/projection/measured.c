@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From the ledger to priced operations. */
+ * Prices every operation of the ledger, adds the messages, and sums up: phases, interval, label. */
 #include "projection/measured_ops.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-static const double UNKNOWN_DRIFT = 0.05;
-/* What launches are apart where few were made: sd of the logarithm of launches of kernels on virtual machines of two
- * cores (0.04 to 0.07, minutes apart), which counts as PRIOR launches beside those that were made. */
-static const double UNKNOWN_APART = 0.06;
-enum { PRIOR = 3 };
-static const double Z90 = 1.6448536269514722; /* of a normal distribution, two-sided 90% */
-static const double FEW = 0.05;               /* share of a step that may be beyond what was timed */
+static const double UNKNOWN_DRIFT = 0.05; /* sd of a logarithm where fewer than three records have it */
+/* Prior for launches: sd of log(time) from launch to launch, which counts as PRIOR_LAUNCHES of them. Kernels on virtual
+ * machines of two cores, launched minutes apart, had 0.04 to 0.07. */
+static const double PRIOR_LAUNCH_SD = 0.06;
+enum { PRIOR_LAUNCHES = 3 };
+static const double Z90 = 1.6448536269514722; /* normal distribution, two-sided 90% */
+static const double BEYOND_MOST = 0.05;       /* share of an interpolated step that may be extrapolated */
 
 const char *projection_basis_name(enum projection_basis basis) {
     static const char *const names[PROJECTION_BASES] = {"timed", "between", "beyond", "bytes"};
     return names[basis];
 }
 
-/* Geometric mean, and the logarithm's standard deviation, over the points of these threads that have it. */
-static double middle(const struct projection_pricing *p, bool bandwidth, double *sd) {
+/* Geometric mean of the measured peak or bandwidth over records on as many threads; *sd is of the logarithm. */
+static double measured_peak(const struct projection_pricing *p, bool bandwidth, double *sd) {
     double sum = 0, squares = 0;
     int n = 0;
     for (int i = 0; i < p->m->point_count; i++) {
@@ -37,18 +37,18 @@ static double middle(const struct projection_pricing *p, bool bandwidth, double 
     return exp(mean);
 }
 
-/* Two-sided 90% of Student's t, to 0.3% from 3 degrees of freedom on (Abramowitz and Stegun 1964, 26.7.5). */
+/* Student's t, two-sided 90%: within 0.3% from 3 degrees of freedom on (Abramowitz and Stegun 1964, 26.7.5). */
 static double student90(double freedom) {
     const double z = Z90, z3 = z * z * z, z5 = z3 * z * z, z7 = z5 * z * z;
     return z + (z3 + z) / (4 * freedom) + (5 * z5 + 16 * z3 + 3 * z) / (96 * freedom * freedom) +
            (3 * z7 + 19 * z5 + 17 * z3 - 15 * z) / (384 * freedom * freedom * freedom);
 }
 
-/* How far the launch that trains may be from the median of those that timed, whole launches as they are: sd of the
- * normal distribution as wide, in its 90%, as Student's over the launches, which were apart by the mean, over shapes,
- * of the logarithm of their times to the shape's median. */
-static double apart(const struct projection_pricing *p) {
-    double mean[MACHINE_REPEATS], sum = 0, squares = 0;
+/* How far the launch that trains may be from the recorded ones, as an sd of log(time). A launch's offset is its mean,
+ * over shapes, of log(time / the shape's median). The prediction interval for one more launch is Student's; the sd
+ * returned is that of the normal distribution with the same 90% interval. */
+static double launch_drift(const struct projection_pricing *p) {
+    double offset[MACHINE_REPEATS], mean = 0, squares = 0;
     int launches = 0;
     for (int r = 0; r < MACHINE_REPEATS; r++) {
         double shapes = 0;
@@ -58,19 +58,19 @@ static double apart(const struct projection_pricing *p) {
             if (one->threads != p->plan->request.threads || one->repeat_count < 2 || one->repeat_count <= r) continue;
             shapes += log(one->repeats[r] / one->call_s), n++;
         }
-        if (n) mean[launches++] = shapes / n;
+        if (n) offset[launches++] = shapes / n;
     }
-    for (int r = 0; r < launches; r++) sum += mean[r] / launches;
-    for (int r = 0; r < launches; r++) squares += (mean[r] - sum) * (mean[r] - sum);
-    const int seen = launches > 1 ? launches : 1, freedom = PRIOR + seen - 1;
-    const double variance = (PRIOR * UNKNOWN_APART * UNKNOWN_APART + squares) / freedom;
-    return student90(freedom) / Z90 * sqrt(variance * (1 + 1.0 / seen));
+    for (int r = 0; r < launches; r++) mean += offset[r] / launches;
+    for (int r = 0; r < launches; r++) squares += (offset[r] - mean) * (offset[r] - mean);
+    const int n = launches > 1 ? launches : 1, freedom = PRIOR_LAUNCHES + n - 1;
+    const double variance = (PRIOR_LAUNCHES * PRIOR_LAUNCH_SD * PRIOR_LAUNCH_SD + squares) / freedom;
+    return student90(freedom) / Z90 * sqrt(variance * (1 + 1.0 / n));
 }
 
 static void find_contention(struct projection_pricing *p) {
     const struct plan_request *r = &p->plan->request;
     p->r->matmul = p->r->pass = 1;
-    for (int i = 0; i < p->m->contention_count; i++) { /* the last one counts */
+    for (int i = 0; i < p->m->contention_count; i++) { /* the latest record wins */
         const struct machine_contention *one = &p->m->contentions[i];
         if (one->threads != r->threads || one->ranks != r->layout.dp) continue;
         p->r->matmul = fmin(1, one->matmul);
@@ -95,29 +95,29 @@ static int price_messages(struct projection_pricing *p) {
     if (code) return code;
     r->message_s = o.message_s, r->cost_s = o.cost_s, r->exposed_s = o.exposed_s;
     const enum projection_basis basis = o.extrapolated ? PROJECTION_BEYOND : PROJECTION_TIMED;
-    code = projection_price_add(p, (struct projection_priced){"sums beside backward", "all_reduce", "",
+    code = projection_price_add(p, (struct projection_priced){"all-reduce contention", "all_reduce", "",
                                                               PLAN_PHASE_BACKWARD, 1, o.cost_s, o.sd, basis,
                                                               p->m->message_count});
     if (code) return code;
-    return projection_price_add(p, (struct projection_priced){"sums after backward", "all_reduce", "",
+    return projection_price_add(p, (struct projection_priced){"exposed all-reduce", "all_reduce", "",
                                                               PLAN_PHASE_COMMUNICATION, 1, o.exposed_s, o.sd, basis,
                                                               p->m->message_count});
 }
 
-/* Errors of one fit go together, those of different fits do not, nor do those of shapes that were timed: what these
- * have in common is the machine's drift. */
-static double variance(const struct projection_measured *r) {
+/* Relative variance of the step without drift. Errors of one interpolation are fully correlated: all its operations are
+ * slower, or all faster. Different interpolations and timed shapes are independent. */
+static double relative_variance(const struct projection_measured *r) {
     double sum = 0;
     for (int i = 0; i < r->count; i++) {
         const struct projection_priced *one = &r->ops[i];
         const double own = one->count * one->call_s / r->step_s * one->sd;
-        double together = 0;
+        double correlated = 0;
         for (int k = 0; k < r->count && one->basis != PROJECTION_TIMED; k++) {
             const struct projection_priced *other = &r->ops[k];
             if (other->basis != PROJECTION_TIMED && !strcmp(other->op, one->op) && !strcmp(other->trans, one->trans))
-                together += other->count * other->call_s / r->step_s * other->sd;
+                correlated += other->count * other->call_s / r->step_s * other->sd;
         }
-        sum += own * (one->basis == PROJECTION_TIMED ? own : together);
+        sum += own * (one->basis == PROJECTION_TIMED ? own : correlated);
     }
     return sum;
 }
@@ -128,7 +128,7 @@ static enum projection_op_kind kind_of(const char *op) {
     return strcmp(op, "all_reduce") ? PROJECTION_PASSES : PROJECTION_MESSAGES;
 }
 
-static void settle(struct projection_pricing *p, double drift_peak, double drift_bandwidth) {
+static void sum_up(struct projection_pricing *p, double drift_peak, double drift_bandwidth) {
     struct projection_measured *r = p->r;
     double beyond = 0;
     for (int i = 0; i < r->count; i++) {
@@ -142,13 +142,13 @@ static void settle(struct projection_pricing *p, double drift_peak, double drift
     r->compute_s = r->step_s - r->cost_s - r->exposed_s;
     const double dense = r->by_kind_s[PROJECTION_MATMULS] + r->by_kind_s[PROJECTION_ATTENTIONS];
     const double roofs = (dense * drift_peak + (r->step_s - dense) * drift_bandwidth) / r->step_s;
-    r->drift = fmax(roofs, apart(p));
-    const double sd = sqrt(variance(r) + r->drift * r->drift);
+    r->drift = fmax(roofs, launch_drift(p));
+    const double sd = sqrt(relative_variance(r) + r->drift * r->drift);
     r->low_s = r->step_s * exp(-Z90 * sd);
     r->high_s = r->step_s * exp(Z90 * sd);
-    r->interpolated = beyond <= FEW * r->step_s;
+    r->interpolated = beyond <= BEYOND_MOST * r->step_s;
     if (!r->interpolated)
-        snprintf(r->why, sizeof r->why, "%.0f%% of the step are shapes or messages beyond those timed",
+        snprintf(r->why, sizeof r->why, "%.0f%% of the step are shapes or messages outside the timed range",
                  100 * beyond / r->step_s);
 }
 
@@ -160,17 +160,17 @@ int projection_measured_price(const struct machine *m, const struct plan *plan, 
     const double tokens = (double)(plan->shape.batch * plan->shape.seq);
     int code = BASE_OK;
     find_contention(&p);
-    result->peak_flop_per_s = middle(&p, false, &drift_peak);
-    p.bandwidth = middle(&p, true, &drift_bandwidth);
+    result->peak_flop_per_s = measured_peak(&p, false, &drift_peak);
+    p.bandwidth = measured_peak(&p, true, &drift_bandwidth);
     if (!isfinite(p.bandwidth)) p.bandwidth = m->accelerator.memory_bytes_per_s.value;
     for (int i = 0; i < plan->ledger.count && !code; i++) {
         const struct plan_op *o = &plan->ledger.ops[i];
         if (o->kind == PLAN_MESSAGE) continue;
         code = o->kind == PLAN_PASS ? projection_price_pass(&p, o) : projection_price_dense(&p, o);
     }
-    /* tokens in and out, and what the loss keeps of each: beside the ledger, and small */
+    /* The batch is not in the ledger: 32 bytes a token for ids in and out and the loss's statistics. */
     if (!code) code = projection_price_bytes(&p, "batch", PLAN_PHASE_BATCH, (double)plan->accumulation, tokens * 32);
     if (!code) code = price_messages(&p);
-    if (!code) settle(&p, drift_peak, drift_bandwidth);
+    if (!code) sum_up(&p, drift_peak, drift_bandwidth);
     return code;
 }

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The price of one training step on a machine that toise measured: every operation of the plan's ledger by records of
- * kind "kernel" on as many threads, its messages by records of kind "comm". No step was looked at: what the price
- * leaves out shows as its error.
+ * Predicts one training step from the machine's own records of kind "kernel" and "comm". Kernels price the operations
+ * of the plan's ledger; all-reduces price its messages. No timed step is used, so the ledger's omissions show as error.
  *
- * A shape that was timed has its own rate; others the rate between shapes of the same operation, type and storage
- * (projection/kriging.h), in FLOP/s or elements/s. Ranks that share a node are slowed as they were measured to slow
- * each other: an operation gets the least of its rate alone times what is left of a matmul's, and of the memory's
- * bandwidth times what is left of a pass's. A sum of gradients takes alpha + beta bytes, corrected between sizes that
- * were timed; it starts when its gradients are final, after the one before it, and takes from the compute beside it
- * what was measured to be taken; what outlasts backward is exposed. */
+ * Operations: a timed shape keeps its time. Any other shape gets a rate in FLOP/s or elements/s. Kriging
+ * (projection/kriging.h) interpolates it between shapes of the same operation, type, storage and threads.
+ *
+ * Contention: ranks of a node slow each other, as measured. An operation keeps the matmuls' share of its rate alone.
+ * It gets less where the passes' share of the memory bandwidth allows less.
+ *
+ * Messages: an all-reduce takes alpha + beta bytes, corrected by kriging between timed sizes. It starts when its
+ * gradients are final and the one before it has ended. While it overlaps backward, it slows it, as measured. The part
+ * after backward is exposed. */
 #ifndef TOISE_PROJECTION_MEASURED_H
 #define TOISE_PROJECTION_MEASURED_H
 
@@ -17,9 +19,9 @@
 #include "plan/plan.h"
 
 enum projection_basis {
-    PROJECTION_TIMED,    /* this very shape was timed */
-    PROJECTION_BETWEEN,  /* each size lies within those timed */
-    PROJECTION_BEYOND,   /* one does not */
+    PROJECTION_TIMED,    /* this shape was timed */
+    PROJECTION_BETWEEN,  /* every size is within the range of those timed */
+    PROJECTION_BEYOND,   /* some size is outside that range */
     PROJECTION_BY_BYTES, /* the operation was not timed: its bytes at the measured bandwidth */
     PROJECTION_BASES
 };
@@ -34,14 +36,14 @@ enum projection_op_kind {
 };
 
 struct projection_priced {
-    const char *name; /* the ledger's */
-    const char *op;   /* of kernels.h; "all_reduce" */
-    const char *trans;
+    const char *name;  /* as in the ledger */
+    const char *op;    /* the kernel's name in kernels.h, "all_reduce" or "bytes" */
+    const char *trans; /* of a matmul: "NN", "NT", "TN" */
     enum plan_phase phase;
-    double count, call_s; /* in a step of one rank; seconds of one */
-    double sd;            /* of the price's logarithm, the machine's own drift apart */
+    double count, call_s; /* calls in a step of one rank; seconds of a call */
+    double sd;            /* of log(call_s), without the machine's drift */
     enum projection_basis basis;
-    int points; /* that it was estimated from */
+    int points; /* records that the estimate uses */
 };
 
 enum { PROJECTION_PRICED_MOST = 80 };
@@ -49,33 +51,34 @@ struct projection_measured {
     struct projection_priced ops[PROJECTION_PRICED_MOST];
     int count;
     double phase_s[PLAN_PHASES], by_kind_s[PROJECTION_OP_KINDS];
-    double step_s, low_s, high_s; /* 90% */
-    double compute_s;             /* the step without messages */
-    double message_s, cost_s;     /* messages alone; what they take from the backward that hides them */
-    double exposed_s;             /* what outlasts it: the phase "communication" */
-    double drift; /* sd of the logarithm: of the machine between the launches of its records and the one that trains */
-    double peak_flop_per_s; /* of a rank, while its records were made */
-    double matmul, pass;    /* what ranks leave each other; 1 for one rank */
+    double step_s, low_s, high_s; /* with the 90% interval */
+    double compute_s;             /* the step less cost_s and exposed_s */
+    double message_s;             /* all-reduces by themselves */
+    double cost_s;                /* by how much they slow the backward that overlaps them */
+    double exposed_s;             /* their part after backward: the phase "communication" */
+    double drift;                 /* sd of log(time) between recorded launches and the one that will train */
+    double peak_flop_per_s;       /* of a rank, measured with its records */
+    double matmul, pass;          /* shares of rate and bandwidth left to each rank; 1 for one rank */
     bool interpolated;
-    char why[160]; /* of an extrapolation */
+    char why[160]; /* why not; "" if interpolated */
 };
 
-/* plan->request says ranks and threads. BASE_USAGE: what is missing from the records, and the command that measures it.
- */
+/* Prices a step of the plan, on the ranks and threads of its request. BASE_USAGE: records are missing; the message
+ * names the command that measures them. */
 int projection_measured_price(const struct machine *m, const struct plan *plan, struct projection_measured *result,
                               struct base_error *e);
 
-/* A sum of `bytes` over `ranks` of so many threads: its seconds, their logarithm's sd, and the share of them that costs
- * the compute beside it nothing; 0 where that was not measured. */
+/* An all-reduce of `bytes` over `ranks` of `threads` threads each. Errors are those of projection_measured_price. */
 struct projection_message_price {
-    double seconds, sd, hidden;
-    bool extrapolated; /* these ranks or sizes were not measured */
+    double seconds, sd; /* sd of log(seconds) */
+    double hidden;      /* share of its time that does not slow overlapped compute; 0: not measured */
+    bool extrapolated;  /* the ranks were not measured, or the size is outside the timed range */
 };
 int projection_measured_message(const struct machine *m, int ranks, int threads, double bytes,
                                 struct projection_message_price *price, struct base_error *e);
 
-/* What the plan's messages add to a step whose last micro-batch has layers of so many seconds of backward, and then the
- * embedding's. */
+/* What the plan's messages add to a step. In its last micro-batch, backward takes layer_s seconds a layer, then
+ * embedding_s for the embedding. Figures are those of struct projection_measured; sd is of log(message_s). */
 struct projection_overlap {
     double message_s, cost_s, exposed_s, sd;
     bool extrapolated;

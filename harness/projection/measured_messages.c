@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Messages of a measured machine: their times, and how much of them backward hides. */
+ * Times of all-reduces on a measured machine, and how much of them overlaps backward. It knows all-reduce alone. */
 #include <math.h>
 #include <string.h>
 
@@ -8,42 +8,41 @@
 #include "projection/kriging.h"
 #include "projection/measured.h"
 
-static const double UNKNOWN_SIZE =
-    0.2; /* sd of a size between two that were timed, when there are no more than these */
+static const double UNKNOWN_SIZE = 0.2; /* sd of log(time) at an untimed size where only one or two were timed */
 
-/* Messages that the price of another may use. */
-struct known {
+/* Records that price a message. */
+struct timed {
     const struct machine_message *at[PROJECTION_KRIGING_MOST];
     int count;
-    bool as_many; /* ranks as asked for */
+    bool same_ranks; /* all on as many ranks as asked for */
 };
 
-/* Those of as many threads and, where there are any, as many ranks. */
-static struct known find(const struct machine *m, int ranks, int threads) {
-    struct known k = {.count = 0};
+/* Records on as many threads, and on as many ranks if there are any. The latest of a size wins. */
+static struct timed find(const struct machine *m, int ranks, int threads) {
+    struct timed k = {.count = 0};
     for (int i = 0; i < m->message_count; i++)
-        k.as_many = k.as_many || (m->messages[i].threads == threads && m->messages[i].ranks == ranks);
+        k.same_ranks = k.same_ranks || (m->messages[i].threads == threads && m->messages[i].ranks == ranks);
     for (int i = m->message_count; i-- > 0 && k.count < PROJECTION_KRIGING_MOST;) {
         const struct machine_message *one = &m->messages[i];
-        bool use = one->threads == threads && (!k.as_many || one->ranks == ranks);
+        bool use = one->threads == threads && (!k.same_ranks || one->ranks == ranks);
         for (int j = 0; j < k.count; j++) use = use && !(k.at[j]->bytes == one->bytes && k.at[j]->ranks == one->ranks);
         if (use) k.at[k.count++] = one;
     }
     return k;
 }
 
-/* Steps of a ring, and bytes that one link carries: what alpha and beta are seconds of. */
-static void terms(int ranks, double bytes, double *steps, double *carried) {
+/* A ring's steps, each of alpha seconds, and the bytes that a link carries, each of beta seconds. */
+static void ring(int ranks, double bytes, double *steps, double *carried) {
     *steps = 2.0 * (ranks - 1);
     *carried = *steps / ranks * bytes;
 }
 
-/* Least squares of relative errors, neither below 0. */
-static void fit(const struct known *k, double *alpha, double *beta) {
+/* Least squares of relative errors. Neither result is negative. */
+static void fit(const struct timed *k, double *alpha, double *beta) {
     double uu = 0, uv = 0, vv = 0, u1 = 0, v1 = 0;
     for (int i = 0; i < k->count; i++) {
         double u, v;
-        terms(k->at[i]->ranks, k->at[i]->bytes, &u, &v);
+        ring(k->at[i]->ranks, k->at[i]->bytes, &u, &v);
         u /= k->at[i]->time_s, v /= k->at[i]->time_s;
         uu += u * u, uv += u * v, vv += v * v, u1 += u, v1 += v;
     }
@@ -56,11 +55,11 @@ static void fit(const struct known *k, double *alpha, double *beta) {
 
 static double by_fit(int ranks, double bytes, double alpha, double beta) {
     double steps, carried;
-    terms(ranks, bytes, &steps, &carried);
+    ring(ranks, bytes, &steps, &carried);
     return alpha * steps + beta * carried;
 }
 
-static const struct machine_message *nearest(const struct known *k, double bytes, bool with_hidden) {
+static const struct machine_message *nearest(const struct timed *k, double bytes, bool with_hidden) {
     const struct machine_message *best = NULL;
     for (int i = 0; i < k->count; i++) {
         if (with_hidden && isnan(k->at[i]->hidden)) continue;
@@ -71,13 +70,13 @@ static const struct machine_message *nearest(const struct known *k, double bytes
 
 int projection_measured_message(const struct machine *m, int ranks, int threads, double bytes,
                                 struct projection_message_price *price, struct base_error *e) {
-    const struct known k = find(m, ranks, threads);
+    const struct timed k = find(m, ranks, threads);
     double x[PROJECTION_KRIGING_MOST][PROJECTION_AXES] = {{0}}, y[PROJECTION_KRIGING_MOST], alpha, beta;
     double least = INFINITY, most = 0;
     if (!k.count)
         return base_fail(
             e, BASE_USAGE,
-            "%s: no sums of ranks of %d thread%s were timed; run mpirun -n %d toise comm --threads %d --out "
+            "%s: no all-reduce of ranks of %d thread%s was timed; run mpirun -n %d toise comm --threads %d --out "
             "%s",
             m->path, threads, threads == 1 ? "" : "s", ranks, threads, m->path);
     fit(&k, &alpha, &beta);
@@ -88,25 +87,26 @@ int projection_measured_message(const struct machine *m, int ranks, int threads,
         least = fmin(least, k.at[i]->bytes), most = fmax(most, k.at[i]->bytes);
     }
     const double q[PROJECTION_AXES] = {log(bytes), log(ranks)};
-    struct projection_estimate off;
-    const int code = projection_krige(x, y, k.count, q, UNKNOWN_SIZE, &off, e);
+    struct projection_estimate residual; /* of log(time) to the fit */
+    const int code = projection_krige(x, y, k.count, q, UNKNOWN_SIZE, &residual, e);
     if (code) return code;
     const struct machine_message *hidden = nearest(&k, bytes, true);
     *price = (struct projection_message_price){
-        .seconds = by_fit(ranks, bytes, alpha, beta) * exp(off.value),
-        .sd = hypot(off.sd, nearest(&k, bytes, false)->spread / 2), /* half-width of 95% */
+        .seconds = by_fit(ranks, bytes, alpha, beta) * exp(residual.value),
+        .sd = hypot(residual.sd, nearest(&k, bytes, false)->spread / 2), /* spread: half of a 95% interval */
         .hidden = hidden ? fmin(1, fmax(-1, hidden->hidden)) : 0,
-        .extrapolated = !k.as_many || bytes < least || bytes > most};
+        .extrapolated = !k.same_ranks || bytes < least || bytes > most};
     return BASE_OK;
 }
 
-/* Backward as messages see it. Seconds from its start, had nothing been taken from it, and what was. */
+/* The last micro-batch's backward. Times are seconds from its start. */
 struct timeline {
     const struct machine *m;
     const struct plan *plan;
-    double layer_s, embedding_s, idle; /* idle: when the ring is */
+    double layer_s, embedding_s; /* backward without contention */
+    double idle;                 /* when the last message so far has ended */
     struct projection_overlap *o;
-    double variance;
+    double error_s;
     struct base_error *e;
     int code;
 };
@@ -122,12 +122,12 @@ static void send(void *context, int64_t range, double bytes) {
     const double all = (double)layers * t->layer_s + t->embedding_s;
     const double ready = range <= layers ? (double)range * t->layer_s : all;
     const double start = fmax(ready + t->o->cost_s, t->idle);
-    const double beside = fmin(p.seconds, fmax(0, all + t->o->cost_s - start));
+    const double overlapped = fmin(p.seconds, fmax(0, all + t->o->cost_s - start));
     t->idle = start + p.seconds;
     t->o->message_s += p.seconds;
-    t->o->cost_s += (1 - p.hidden) * beside;
+    t->o->cost_s += (1 - p.hidden) * overlapped;
     t->o->extrapolated = t->o->extrapolated || p.extrapolated;
-    t->variance += p.seconds * p.sd; /* all too slow, or all too fast */
+    t->error_s += p.seconds * p.sd; /* errors add: all messages are slower, or all are faster */
 }
 
 int projection_measured_overlap(const struct machine *m, const struct plan *plan, double layer_s, double embedding_s,
@@ -142,6 +142,6 @@ int projection_measured_overlap(const struct machine *m, const struct plan *plan
     if (t.code) return t.code;
     const double end = (double)plan->request.config.layers * layer_s + embedding_s + overlap->cost_s;
     overlap->exposed_s = fmax(0, t.idle - end);
-    overlap->sd = overlap->message_s > 0 ? t.variance / overlap->message_s : 0;
+    overlap->sd = overlap->message_s > 0 ? t.error_s / overlap->message_s : 0;
     return BASE_OK;
 }

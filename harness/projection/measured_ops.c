@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * An operation of the ledger as a shape that was timed, or lies among those that were. */
+ * Prices a single operation from the shapes that were timed. */
 #include "projection/measured_ops.h"
 
 #include <math.h>
@@ -9,10 +9,11 @@
 
 #include "projection/kriging.h"
 
-static const double UNKNOWN_SHAPE = 0.2; /* sd of a shape's rate where one or two others are all that was timed */
+/* Standard deviations of log(time). */
+static const double UNKNOWN_SHAPE = 0.2; /* of an untimed shape where only one or two others were timed */
 static const double UNTIMED = 0.3;       /* of a pass priced by its bytes */
 
-/* An operation on a shape. */
+/* An operation on a shape; sizes are in the order of struct machine_point. */
 struct query {
     const char *op, *trans;
     enum machine_dtype dtype;
@@ -24,7 +25,7 @@ bool projection_is_attention(const char *op) {
     return !strncmp(op, "attention_", 10);
 }
 
-/* What the rate is of: FLOP by the ledger's formulas, else elements. */
+/* The work that a rate counts: FLOP as in the ledger, for passes elements. */
 static double work(const char *op, const int64_t *s, int64_t window) {
     if (projection_is_attention(op))
         return plan_attention_flop(s[0], s[1], s[2], window, s[3], !strcmp(op, "attention_backward"));
@@ -36,15 +37,17 @@ static bool serves(const struct machine_point *p, const struct query *q, int thr
            p->window == q->window && p->alibi == q->alibi;
 }
 
-/* The points of a query as logarithms, the range of each size, and the point nearest to it. */
+/* The records that serve a query. All figures are logarithms. */
 struct group {
-    double x[PROJECTION_KRIGING_MOST][PROJECTION_AXES], y[PROJECTION_KRIGING_MOST], q[PROJECTION_AXES];
-    double low[PROJECTION_AXES], high[PROJECTION_AXES];
+    double x[PROJECTION_KRIGING_MOST][PROJECTION_AXES]; /* their sizes */
+    double y[PROJECTION_KRIGING_MOST];                  /* their rates */
+    double q[PROJECTION_AXES];                          /* the query's sizes */
+    double low[PROJECTION_AXES], high[PROJECTION_AXES]; /* range of each size */
     int count;
     const struct machine_point *nearest;
 };
 
-static void gather(const struct projection_pricing *p, const struct query *q, struct group *g) {
+static void collect(const struct projection_pricing *p, const struct query *q, struct group *g) {
     double best = INFINITY;
     *g = (struct group){.count = 0};
     for (int k = 0; k < PROJECTION_AXES; k++) g->q[k] = log((double)q->sizes[k]), g->low[k] = INFINITY, g->high[k] = -1;
@@ -69,26 +72,27 @@ static enum projection_basis basis_of(const struct group *g) {
     return timed ? PROJECTION_TIMED : beyond ? PROJECTION_BEYOND : PROJECTION_BETWEEN;
 }
 
-/* How much slower the operation is while all ranks of the node compute: held up like a matmul, or by memory. */
-static double contended(const struct projection_pricing *p, const struct machine_point *like) {
+/* The operation's slowdown while all ranks of the node compute: a matmul's, or more if memory bandwidth is short. */
+static double slowdown(const struct projection_pricing *p, const struct machine_point *like) {
     const double rate = like->bytes / like->call_s, matmul = 1 / p->r->matmul;
     const double memory = rate / (p->r->pass * p->bandwidth);
     return isfinite(memory) ? fmax(matmul, memory) : matmul;
 }
 
 int projection_price_add(struct projection_pricing *p, struct projection_priced one) {
-    if (p->r->count == PROJECTION_PRICED_MOST) return base_fail(p->e, BASE_BROKEN, "bug: more operations than priced");
+    if (p->r->count == PROJECTION_PRICED_MOST)
+        return base_fail(p->e, BASE_BROKEN, "bug: the step has more operations than a price can list");
     p->r->ops[p->r->count++] = one;
     return BASE_OK;
 }
 
-/* Prices the operation's calls, each of `times` the query's work; *found is false, and nothing added, where no point
- * serves it. */
+/* Prices the operation's calls, each of `times` the query's work. Without a record that serves the query, *found is
+ * false and nothing is added. */
 static int price(struct projection_pricing *p, const struct plan_op *o, double times, const struct query *q,
                  bool *found) {
     struct group g;
     struct projection_estimate rate;
-    gather(p, q, &g);
+    collect(p, q, &g);
     *found = g.count > 0;
     if (!*found) return BASE_OK;
     int code = projection_krige(g.x, g.y, g.count, g.q, UNKNOWN_SHAPE, &rate, p->e);
@@ -100,8 +104,8 @@ static int price(struct projection_pricing *p, const struct plan_op *o, double t
                                       .trans = g.nearest->trans,
                                       .phase = o->phase,
                                       .count = o->count,
-                                      .call_s = alone * contended(p, g.nearest),
-                                      .sd = hypot(rate.sd, g.nearest->spread / 2), /* half-width of 95% */
+                                      .call_s = alone * slowdown(p, g.nearest),
+                                      .sd = hypot(rate.sd, g.nearest->spread / 2), /* spread: half of a 95% interval */
                                       .basis = basis_of(&g),
                                       .points = g.count});
 }
@@ -110,18 +114,17 @@ enum machine_dtype projection_type_of(enum kernel_dtype t) {
     return t == KERNEL_BF16 ? MACHINE_BF16 : MACHINE_FP32;
 }
 
-/* The command that measures what is missing. */
+/* Fails with the command that measures the missing operation. */
 static int missing(const struct projection_pricing *p, const char *op, enum machine_dtype dtype) {
     const struct plan_request *r = &p->plan->request;
     char others[96] = "";
     for (int i = 0; i < p->m->point_count; i++) {
         const struct machine_point *one = &p->m->points[i];
         if (strcmp(one->op, op) != 0 || one->dtype != dtype || one->threads == r->threads) continue;
-        snprintf(others, sizeof others, "; those of %d thread%s say nothing of it", one->threads,
-                 one->threads == 1 ? "" : "s");
+        snprintf(others, sizeof others, " (but with %d)", one->threads);
     }
     return base_fail(p->e, BASE_USAGE,
-                     "%s: no %s in %s on %d thread%s was timed%s; run toise kernels --model %s --seq %lld --mbs %lld "
+                     "%s: no %s in %s was timed with %d thread%s%s; run toise kernels --model %s --seq %lld --mbs %lld "
                      "--threads %d --out %s",
                      p->m->path, op, machine_dtype_name(dtype), r->threads, r->threads == 1 ? "" : "s", others,
                      r->config.name, (long long)r->seq, (long long)r->layout.micro_batch, r->threads, p->m->path);
@@ -145,7 +148,7 @@ int projection_price_dense(struct projection_pricing *p, const struct plan_op *o
     return code || found ? code : missing(p, q.op, q.dtype);
 }
 
-/* Vectors far beyond the caches: the rate of the longest that was timed. */
+/* Vectors do not fit in the caches, so the longest timed one gives the rate. Sets its size, returns n over it. */
 static double longest(const struct projection_pricing *p, const struct query *q, double n,
                       int64_t sizes[MACHINE_SIZES]) {
     for (int i = 0; i < p->m->point_count; i++) {

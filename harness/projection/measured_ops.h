@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A price under way, and the prices of single operations of the ledger; for projection/ alone. */
+ * Prices of single operations of the ledger, for projection/measured.c alone. */
 #ifndef TOISE_PROJECTION_MEASURED_OPS_H
 #define TOISE_PROJECTION_MEASURED_OPS_H
 
@@ -11,11 +11,12 @@ struct projection_pricing {
     const struct plan *plan;
     struct projection_measured *r;
     struct base_error *e;
-    double bandwidth; /* byte/s of passes on these threads, others idle */
+    double bandwidth; /* bytes/s of a pass on these threads while other cores are idle */
 };
 
-/* Each adds to p->r->ops what one operation of the ledger comes to. */
+/* Each adds one operation to p->r->ops. Errors are those of projection_measured_price. */
 int projection_price_dense(struct projection_pricing *p, const struct plan_op *op); /* matmul or attention */
+/* A pass that was not timed is priced by its bytes. */
 int projection_price_pass(struct projection_pricing *p, const struct plan_op *op);
 int projection_price_bytes(struct projection_pricing *p, const char *name, enum plan_phase phase, double count,
                            double bytes);

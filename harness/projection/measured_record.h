@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A record of kind "project" for a machine that toise measured. */
+ * The record of kind "project" for a machine that toise has measured. It has no training cost. */
 #ifndef TOISE_PROJECTION_MEASURED_RECORD_H
 #define TOISE_PROJECTION_MEASURED_RECORD_H
 
@@ -8,7 +8,7 @@
 
 #include "projection/measured.h"
 
-/* A new reference. PASSED, or FAILED where its memory does not hold the plan's ranks. */
+/* Returns a new record. It is FAILED if the node's memory is too small for the plan's ranks, else PASSED. */
 json_t *projection_measured_record(const struct projection_measured *priced, const struct machine *machine,
                                    const struct plan *plan);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Search, price at both ends of what is known of the machine, interval, label. */
+ * Searches the layout, prices its step, then finds the interval and the label. The interval's ends take the machine's
+ * facts at their slow and fast ends. */
 #include "projection/projection.h"
 
 #include <math.h>
@@ -23,8 +24,9 @@ void projection_question_default(const struct model_config *config, struct proje
 
 int projection_question_sequence(struct projection_question *q, int64_t seq, struct base_error *e) {
     if (seq > q->config->positions)
-        return base_fail(e, BASE_USAGE, "--seq %lld: %s has %lld positions; take fewer", (long long)seq,
-                         q->config->name, (long long)q->config->positions);
+        return base_fail(e, BASE_USAGE, "--seq %lld: %s has only %lld positions; give --seq %lld or less",
+                         (long long)seq, q->config->name, (long long)q->config->positions,
+                         (long long)q->config->positions);
     q->seq = seq, q->global_batch = seq < BATCH_TOKENS ? BATCH_TOKENS / seq : 1;
     return BASE_OK;
 }
@@ -39,14 +41,14 @@ static int count_accelerators(const struct machine *m, const struct projection_q
                               struct base_error *e) {
     const double all = m->accelerators.value, node = m->node.accelerators.value;
     if (q->accelerators == 0 && !(all > 0))
-        return base_fail(e, BASE_USAGE, "--machine %s: nobody says how many accelerators it has; give --accelerators N",
+        return base_fail(e, BASE_USAGE, "--machine %s: its number of accelerators is unknown; give --accelerators N",
                          m->name);
     *accelerators = q->accelerators > 0 ? q->accelerators : projection_round_accelerators(m, all);
     if (all > 0 && *accelerators > m->accelerators.high)
-        return base_fail(e, BASE_USAGE, "--accelerators %.0f: %s has %.0f; take fewer, or give --set accelerators=%.0f",
+        return base_fail(e, BASE_USAGE, "--accelerators %.0f: %s has only %.0f; give fewer, or --set accelerators=%.0f",
                          *accelerators, m->name, m->accelerators.high, *accelerators);
     if (*accelerators > node && fmod(*accelerators, node) != 0)
-        return base_fail(e, BASE_USAGE, "--accelerators %.0f: nodes of %s have %.0f each; take %.0f or %.0f",
+        return base_fail(e, BASE_USAGE, "--accelerators %.0f: a node of %s has %.0f; give whole nodes, as %.0f or %.0f",
                          *accelerators, m->name, node, floor(*accelerators / node) * node,
                          ceil(*accelerators / node) * node);
     return BASE_OK;
@@ -82,7 +84,7 @@ static double nodes_of(const struct projection *p) {
     return p->accelerators / p->machine->node.accelerators.value;
 }
 
-/* One end of the interval where the machine's facts are on that side. */
+/* One end of the interval, with the machine's facts at that end. */
 static int bound(const struct fit_result *fitted, struct projection *p, enum cost_side side, struct base_error *e) {
     struct cost_job job = p->job;
     struct cost_step step;
@@ -95,13 +97,13 @@ static int bound(const struct fit_result *fitted, struct projection *p, enum cos
     return BASE_OK;
 }
 
-/* Nothing runs above its peak: a price that says so is none. */
+/* Refuses a step that would run above the peak. */
 static int check(const struct fit_result *fitted, const struct projection *p, struct base_error *e) {
     const struct projection_rates x = projection_rates(p);
     if (x.mfu > 0 && x.hfu > 0 && x.mfu <= 1 && x.hfu <= 1 && isfinite(p->low_s) && isfinite(p->high_s)) return BASE_OK;
     return base_fail(e, BASE_USAGE,
-                     "%s priced by %s: a step of %g s, MFU %.1f%%, HFU %.1f%%, which no machine has; correct the "
-                     "parameters, or the peak and the shares of the machine's file",
+                     "%s with the parameters of %s: a step of %g s is impossible (MFU %.1f%%, HFU %.1f%%); correct "
+                     "the parameters, or the peak and the shares in the machine's file",
                      p->machine->name, fitted->path, p->step.total, 100 * x.mfu, 100 * x.hfu);
 }
 
@@ -110,9 +112,9 @@ static void label(const struct fit_result *fitted, const char *unlike, struct pr
     p->label = COST_EXTRAPOLATED;
     p->why = unlike;
     if (!unlike && p->job.layout.schedule != PLAN_1F1B && p->job.layout.pp > 1)
-        unlike = p->why = "no run with its pipeline's schedule was fitted";
+        unlike = p->why = "no run with this pipeline schedule was fitted";
     if (!unlike && p->job.model.experts > 0) unlike = p->why = "no run of a mixture of experts was fitted";
-    if (!unlike && p->job.traits.fp32) unlike = p->why = "no run of 32-bit numbers was fitted";
+    if (!unlike && p->job.traits.fp32) unlike = p->why = "no run in 32-bit precision was fitted";
     if (m->announced || m->hypothetical) {
         p->label = COST_PROMISED;
         p->why = m->announced ? "the machine is announced" : "the machine is hypothetical";
@@ -121,8 +123,8 @@ static void label(const struct fit_result *fitted, const char *unlike, struct pr
     } else if (!unlike) {
         double low, high;
         p->why = fit_interval(&fitted->intervals, &p->job, 1, &low, &high)
-                     ? "larger than any fitted run of its accelerator, framework and network"
-                     : "no run of its accelerator, framework and network together was fitted";
+                     ? "larger than any fitted run with this accelerator, framework and network"
+                     : "no run with this accelerator, framework and network was fitted";
     }
 }
 
@@ -152,7 +154,7 @@ int projection_make(const struct machine *m, const struct projection_question *q
     if (!code) code = cost_search(&ask, &fitted->parameters, most, search, e);
     const double fewer = p->accelerators * 2 / 3;
     if (code && q->accelerators == 0 && fewer > 0 &&
-        fmod(fewer, m->node.accelerators.value) == 0) { /* no 3 divides a small model */
+        fmod(fewer, m->node.accelerators.value) == 0) { /* 3 x 2^i may not divide a small model: try 2^(i+1) */
         cost_search_free(search);
         *search = (struct cost_search){0};
         p->accelerators = fewer;

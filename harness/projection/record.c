@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Writes records of kind "project". */
+ * Writes records of kind "project". results/README.md explains their keys. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -70,7 +70,7 @@ static json_t *breakdown_json(const struct cost_step *s) {
         record_set_number(o, cost_term_name(t), cost_step_seconds(s, t));
         if (part != COST_PART_STEP) inside += cost_step_seconds(s, t);
     }
-    record_set_number(o, "other", s->work - inside); /* look-up of tokens, context parallelism */
+    record_set_number(o, "other", s->work - inside); /* embedding look-up, context parallelism */
     return o;
 }
 
@@ -144,8 +144,8 @@ static json_t *result_json(const struct projection_outcome *r) {
     if (r->straggler.step_s > 0) record_set(o, "slow_node", straggler_json(&r->straggler));
     record_set_number(o, "memory_bytes", p->memory_needed), record_set(o, "memory", memory_json(&p->memory));
     record_set(o, "fits", json_boolean(p->fits));
-    if (r->some) record_set(o, "would_fit", would_fit_json(&r->would_fit));
-    if (r->billed) add_cost(o, &r->assumptions, &r->cost);
+    if (r->has_would_fit) record_set(o, "would_fit", would_fit_json(&r->would_fit));
+    if (r->has_cost) add_cost(o, &r->assumptions, &r->cost);
     return o;
 }
 
@@ -166,7 +166,7 @@ static void verdict(const struct projection_outcome *r, char why[256]) {
     const struct projection *p = &r->projection;
     why[0] = 0;
     if (!p->fits)
-        snprintf(why, 256, "memory: %.1f GB of the %.1f GB that an accelerator has", p->memory_needed / 1e9,
+        snprintf(why, 256, "memory: a rank needs %.1f GB, more than its %.1f GB", p->memory_needed / 1e9,
                  p->job.platform.memory_bytes / 1e9);
     else if (r->verdict)
         snprintf(why, 256, "%s", r->verdict);
@@ -213,7 +213,7 @@ json_t *projection_record(const struct projection_outcome *r, const struct proje
 void projection_record_against(json_t *record, const struct projection_outcome *first,
                                const struct projection_outcome *r) {
     const struct projection *a = &first->projection, *b = &r->projection;
-    const bool whole = first->billed && r->billed;
+    const bool whole = first->has_cost && r->has_cost;
     const double time_a = whole ? first->cost.wall_s : a->step.total / (double)a->job.batch.global_batch;
     const double time_b = whole ? r->cost.wall_s : b->step.total / (double)b->job.batch.global_batch;
     const double faster = hypot(log(a->high_s / a->step.total), log(b->step.total / b->low_s));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One complete event ("ph": "X") a task. */
+ * Writes one complete event ("ph": "X") for each task. */
 #include "projection/trace.h"
 
 #include <jansson.h>

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # check: timeout 60
 # toise programme: every machine and model of the programme has a row, BLOOM's hours are those published within
-# a tenth, what nobody says is blank; overrides; what is refused.
+# a tenth, what is unknown is blank; overrides; what is refused.
 . "$(dirname "$0")/../prelude.sh"
 
 command=(programme)
@@ -43,19 +43,19 @@ spoilt() { # spoilt SED WORDS: the file so changed
     if [ "$(wc -l <"$work/err")" != 1 ] || ! grep -qF -- "$2" "$work/err"; then fail "$1: $(cat "$work/err")"; fi
     [ ! -s "$work/out" ] || fail "$1: something on stdout"
 }
-spoilt 's/"tp": 4/"tp": "four"/' 'training.0.layout.tp" must be a whole number, 1 to 4096'
+spoilt 's/"tp": 4/"tp": "four"/' 'training.0.layout.tp" must be a whole number from 1 to 4096'
 spoilt 's/"micro_batch": 2/"micro_batch": 65538/' 'training.0.layout.micro_batch" must be a whole number'
-spoilt 's/"zero": 1/"zero": 4/' 'training.0.layout.zero" must be a whole number, 0 to 3'
+spoilt 's/"zero": 1/"zero": 4/' 'training.0.layout.zero" must be a whole number from 0 to 3'
 spoilt 's/"blocking": true/"blocking": "yes"/' 'training.0.layout.blocking" must be true or false'
-spoilt 's/"recompute": "full"/"recompute": 1/' 'training.0.layout.recompute" is "no text"'
+spoilt 's/"recompute": "full"/"recompute": 1/' 'training.0.layout.recompute" is not text'
 spoilt 's/"slots": true/"slot": true/' 'training.0.layout" has the unknown key "slot"'
 spoilt 's/"role": "the upgrade"/"roles": "the upgrade"/' 'systems.1" has the unknown key "roles"'
-spoilt 's/"systems"/"sistems"/' 'the whole" has the unknown key "sistems"'
-spoilt 's/"eur": 360e6/"eur": -5/' 'budgets.2.amounts.1.eur" must be a sum'
+spoilt 's/"systems"/"sistems"/' 'top level" has the unknown key "sistems"'
+spoilt 's/"eur": 360e6/"eur": -5/' 'budgets.2.amounts.1.eur" must be a number of euros'
 sed 's/"ramp_batch": {"value": 192/"ramp_batch": {"value": 4096/' \
     $file >"$work/france-2023.json"
 run 0 "$work/france-2023.json"
-says '^jean-zay-a100 +bloom-176b +blank: ramp_batch 4096 is above the batch of 2048$'
+says '^jean-zay-a100 +bloom-176b +blank: ramp_batch 4096 is above the global batch of 2048; give a smaller one$'
 run 2 france-2023 --set foo=1
 run 2 nowhere
 run 2 france-2023 --model bloom-176b

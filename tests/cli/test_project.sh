@@ -30,7 +30,7 @@ for term in $(sed -n '1s/.*"breakdown": *{\([^}]*\)}.*/\1/p' "$work/out" | tr ',
 done
 holds "$(number pipeline_simulated_s) / $(number pipeline_s) > 0.97 && $(number pipeline_simulated_s) / $(number pipeline_s) < 1.03"
 holds "$(number accelerator_hours) / $(number days) / 9216 > 0.99999 && $(number accelerator_hours) / $(number days) / 9216 < 1.00001"
-grep -q '"mwh_facility": *null' "$work/out" || fail 'a node of Jean Zay draws what nobody says'
+grep -q '"mwh_facility": *null' "$work/out" || fail 'the power of a node of Jean Zay is unknown'
 
 # A search finds nothing slower, and one that fits.
 ran=$(number step_s)
@@ -45,7 +45,7 @@ run 0 --model llama-2-7b --machine jean-zay-v100-32gb,jean-zay-a100,jean-zay-h10
 says '^jean-zay-h100 +64 '
 says 'time of a training on jean-zay-v100-32gb over that on'
 run 1 --model bloom-176b --machine jean-zay-a100 --accelerators 8 --seq 2048 --gbs 2048
-says 'FAILED: memory: [0-9.]+ GB of the 85.9 GB'
+says 'FAILED: memory: a rank needs [0-9.]+ GB, more than its 85.9 GB'
 says '^would fit +on [0-9]+: TP '
 run 1 "${bloom[@]}" --tp 1 --pp 3 --zero 0
 says '^would fit +on 384: TP [48]'
@@ -135,8 +135,8 @@ cat >"$work/cases" <<END
 --machine is missing | --model bloom-176b
 unknown "nowhere" | --model bloom-176b --machine nowhere
 unknown "bloom-1" | --model bloom-1 --machine eos
-has 416 | --model bloom-176b --machine jean-zay-a100 --accelerators 1024
-have 8 each; take 376 or 384 | --model bloom-176b --machine jean-zay-a100 --accelerators 380
+has only 416 | --model bloom-176b --machine jean-zay-a100 --accelerators 1024
+has 8; give whole nodes, as 376 or 384 | --model bloom-176b --machine jean-zay-a100 --accelerators 380
 --tp 3 does not divide | --model bloom-176b --machine jean-zay-a100 --accelerators 384 --tp 3
 has no bf16 | --model bloom-176b --machine jean-zay-v100-32gb --precision bf16
 known: bf16, fp16, tf32, fp32 | --model bloom-176b --machine eos --precision int8
@@ -161,9 +161,9 @@ are both | --model llama-2-7b --machine eos --trace $work/two.json --out $work/t
 --out and --machine are both | --model llama-2-7b --machine eos,$work/kept/machine.json --out $work/kept/machine.json
 --out and --parameters are both | --model llama-2-7b --machine eos --parameters $work/kept/parameters.json --out $work/kept/parameters.json
 place with --trace | --model llama-2-7b --machine eos --trace $work/kept/machine.json/trace.json
-which no machine has | --model llama-2-7b --machine eos --accelerators 128 --parameters $work/parameters.json
-would not end | --model llama-2-7b --machine eos --accelerators 4096 --tokens 1e12 --mtbf 1
-would not end | --model llama-2-7b --machine eos --hours 1000 --wall 100
+is impossible (MFU | --model llama-2-7b --machine eos --accelerators 128 --parameters $work/parameters.json
+would never end | --model llama-2-7b --machine eos --accelerators 4096 --tokens 1e12 --mtbf 1
+would never end | --model llama-2-7b --machine eos --hours 1000 --wall 100
 is a folder | --model llama-2-7b --machine eos --out $work
 half.json: field "matrix.float16.tflops" is missing | --model gpt3-175b --machine $work/half.json
 absent.json | --model llama-2-7b --machine eos --parameters $work/absent.json

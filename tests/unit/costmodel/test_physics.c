@@ -151,7 +151,7 @@ static void intervals(void **state) {
 static void ratios(void **state) {
     (void)state;
     const struct projection_question q = question();
-    struct projection_outcome a = {.billed = false}, b = {.billed = false};
+    struct projection_outcome a = {.has_cost = false}, b = {.has_cost = false};
     json_t *there = json_object(), *back = json_object();
     a.projection = with(&a.machine, &q, NULL, NULL);
     b.projection = with(&b.machine, &q, "node.rail_bytes_per_s", "10e9..25e9");

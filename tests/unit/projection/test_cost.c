@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A training's cost by hand, and forwards against backwards. */
+ * A training's cost worked out by hand, and budgets against the costs that they allow. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,8 +21,8 @@ static struct projection_cost cost_of(const struct projection *p, const struct p
     return b;
 }
 
-/* A ledger by hand: 1,000 steps of 10 s, no failures, no queue, no straggling; checkpoints of 14 bytes x parameters. */
-static void bill_by_hand(void **state) {
+/* 1,000 steps of 10 s with checkpoints of 14 bytes x parameters. First without failures, job limits and stragglers. */
+static void cost_by_hand(void **state) {
     (void)state;
     struct machine m = projections_machine("jean-zay-a100");
     const struct projection_question q = projections_bloom_question();
@@ -46,7 +46,7 @@ static void bill_by_hand(void **state) {
     assert_float_equal(b.accelerator_hours, 384 * b.wall_s / 3600, 1e-6);
     assert_float_equal(b.accelerator_mwh, b.accelerator_hours * 400 / 1e6, 1e-9);
     assert_float_equal(b.accelerators_eur, 2 * b.accelerator_hours, 1e-9);
-    t.mtbf_hours = 384 * 10000.0 / 3600; /* one failure in 10,000 s */
+    t.mtbf_hours = 384 * 10000.0 / 3600; /* a failure every 10,000 s */
     t.restart_s = 600;
     b = cost_of(&p, &t);
     const double daly = 1e4 * exp(0.06) * expm1((1000 + b.checkpoint_one_s) / 1e4) * 10, all = b.wall_s;
@@ -54,7 +54,7 @@ static void bill_by_hand(void **state) {
     assert_float_equal(b.failures, daly / 1e4, 1e-9);
     assert_float_equal(all, b.steps_s + b.checkpoint_s + b.lost_s + b.restart_s, 1e-6);
     assert_true(b.lost_s > 500 && b.lost_s < 600 && b.restart_s > 600 && b.restart_s < 700);
-    t.wall_s = 6500; /* a job of it does 5,900 s less a checkpoint */
+    t.wall_s = 6500; /* 5,900 s less a checkpoint are left for a job's steps */
     b = cost_of(&p, &t);
     assert_float_equal(b.jobs, 2, 0);
     assert_float_equal(b.queue_s, 600 + b.checkpoint_one_s, 1e-9);
@@ -64,7 +64,7 @@ static void bill_by_hand(void **state) {
     machine_close(&m);
 }
 
-/* Smaller batches cost: BLOOM's ramp from 192 adds time, and none where the batch does not grow. */
+/* Smaller batches cost time: BLOOM's ramp from 192 adds some. A batch that does not grow adds none. */
 static void ramp(void **state) {
     (void)state;
     struct machine m = projections_machine("jean-zay-a100");
@@ -89,7 +89,7 @@ static void never_ends(const struct projection *p, const struct projection_assum
     if (!strstr(e.text, words)) fail_msg("\"%s\" lacks \"%s\"", e.text, words);
 }
 
-/* More failures and longer restarts never shorten a training; where nothing is left for steps it has no cost. */
+/* More failures never shorten a training. A training without time for steps is refused. */
 static void cost_without_end(void **state) {
     (void)state;
     struct machine m = projections_machine("jean-zay-a100");
@@ -108,13 +108,13 @@ static void cost_without_end(void **state) {
         before = b.wall_s;
     }
     t.mtbf_hours = 1;
-    never_ends(&p, &t, "a failure every 9.375 s, restarts of 1800 s");
+    never_ends(&p, &t, "it fails every 9.375 s, a restart takes 1800 s");
     t.mtbf_hours = 50000, t.wall_s = 1800;
-    never_ends(&p, &t, "jobs of 1800 s begin with 1800 s of restart");
+    never_ends(&p, &t, "of each job's 1800 s, the restart takes 1800 s");
     machine_close(&m);
 }
 
-/* Backwards is forwards turned round. */
+/* The tokens or accelerators that a budget allows cost what the budget says. */
 static void budgets(void **state) {
     (void)state;
     struct base_error e = {0};
@@ -136,10 +136,11 @@ static void budgets(void **state) {
     assert_true(fabs(b.accelerator_hours / 100000 - 1) < 1e-3);
     t.tokens = projection_budget_tokens(&p, &projections_fitted.parameters, &t, 1e9, 10);
     b = cost_of(&p, &t);
-    assert_true(b.wall_s <= 864000 && b.wall_s > 864000 - t.restart_s - b.checkpoint_one_s - 1); /* or one more job */
+    assert_true(b.wall_s <= 864000 &&
+                b.wall_s > 864000 - t.restart_s - b.checkpoint_one_s - 1); /* one more job would not fit */
     t.tokens *= 1.01;
     assert_true(cost_of(&p, &t).wall_s > 864000);
-    t.ramp_batch = 16, t.ramp_tokens = 1e16; /* never off the ramp */
+    t.ramp_batch = 16, t.ramp_tokens = 1e16; /* the ramp never ends */
     t.tokens = projection_budget_tokens(&p, &projections_fitted.parameters, &t, 1e9, 10);
     b = cost_of(&p, &t);
     assert_true(t.tokens > 1e9 && fabs(b.wall_s / 864000 - 1) < 5e-3);
@@ -150,7 +151,7 @@ static void budgets(void **state) {
     b = cost_of(&p, &t);
     assert_true(met && b.wall_s <= 30 * 86400.0);
     cost_search_free(&s);
-    q.accelerators = p.accelerators / 2; /* half of them are too few */
+    q.accelerators = p.accelerators / 2; /* half as many miss the deadline */
     const struct projection half = projections_make(&m, &q);
     b = cost_of(&half, &t);
     assert_true(b.wall_s > 30 * 86400.0);
@@ -163,7 +164,7 @@ static void budgets(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bill_by_hand),
+        cmocka_unit_test(cost_by_hand),
         cmocka_unit_test(cost_without_end),
         cmocka_unit_test(ramp),
         cmocka_unit_test(budgets),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The price of a step by a machine's own records: hand-worked sums, rates at and off the shapes that were timed, sums
- * of gradients and what hides them, what is missing. */
+ * Steps predicted from a machine's own records: sums worked out by hand, rates at timed and at other shapes, drift and
+ * contention, all-reduces and their overlap, missing records. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -46,7 +46,7 @@ static struct machine_point *point(const char *op, const char *trans, int64_t a,
     return p;
 }
 
-/* One shape of each kind of matmul and of attention, at one rate for all; no passes. */
+/* One shape of each matmul, at rate FAST, and of attention, at rate SLOW. No passes. */
 static void plain(void) {
     static const char *const trans[] = {"NN", "NT", "TN"};
     for (int i = 0; i < 3; i++) point("gemm", trans[i], 64, 64, 64, 1, plan_gemm_flop(64, 64, 64) / FAST);
@@ -94,7 +94,7 @@ static void constant_rates_add_up(void **state) {
     plan_of(&plan, 256, 4, 4, 1);
     l = plan.ledger;
     const struct projection_measured r = priced(&plan);
-    /* 759.0 and 14.5 GFLOP; passes by their bytes, and 32 for each of 1,024 tokens beside the ledger */
+    /* 759.0 and 14.5 GFLOP, passes by their bytes, and 32 bytes for each of 1,024 tokens, which the ledger lacks */
     near(r.step_s, l.matmul_flop / FAST + l.attention_flop / SLOW + (l.pass_bytes + 32 * 1024) / MEMORY);
     const struct projection_priced *sums = line(&r, "cross-entropy forward", "bytes"),
                                    *gradient = line(&r, "cross-entropy gradient", "bytes");
@@ -116,7 +116,7 @@ static void passes_by_their_kernels(void **state) {
     struct plan plan;
     plain();
     point("adamw", "", 1000, 1, 1, 1, 1e-6);
-    point("adamw", "", 4000000, 1, 1, 1, 8e-3); /* the longer counts: 2 ns an element */
+    point("adamw", "", 4000000, 1, 1, 1, 8e-3); /* the longest counts: 2 ns an element */
     point("norm_forward", "", 1024, 768, 1, 1, 3e-4);
     point("column_sum", "", 1024, 2304, 1, 1, 2e-4);
     point("cross_entropy_stats", "", 512, 50257, 1, 1, 5e-3);
@@ -130,8 +130,8 @@ static void passes_by_their_kernels(void **state) {
     near(line(&r, "cross-entropy forward", "cross_entropy_stats")->call_s, 5e-3);
     near(line(&r, "cross-entropy forward", "cross_entropy_stats")->count, 2 * 2);
     assert_int_equal(line(&r, "cross-entropy forward", "cross_entropy_stats")->basis, PROJECTION_TIMED);
-    /* of the norm's three passes two are left to bytes: x and dy read; these, the residual's gradient, and dx written
-     */
+    /* Two of the norm's three passes were not timed. One reads x and dy. The other also reads the residual's gradient
+     * and writes dx. */
     near(line(&r, "norm grad-weight", "bytes")->call_s, 2 * 1024 * 768 * 4 / MEMORY);
     near(line(&r, "norm grad-input", "bytes")->call_s, 4 * 1024 * 768 * 4 / MEMORY);
 }
@@ -170,7 +170,7 @@ static void kriging(void **state) {
         assert_true(at.value == y[i] && at.sd == 0);
     }
     double last = 0;
-    for (double off = 0.5; off < 8; off += 0.5) { /* the surer the nearer */
+    for (double off = 0.5; off < 8; off += 0.5) { /* sd grows with distance */
         const double q[PROJECTION_AXES] = {4 + off};
         assert_int_equal(projection_krige(x, y, 4, q, 9, &at, &e), BASE_OK);
         assert_true(at.sd > last || (off > 4 && at.sd >= last * (1 - 1e-12)));
@@ -181,7 +181,7 @@ static void kriging(void **state) {
     assert_true(between.value > 1.1 && between.value < 1.5 && between.sd > 0 && between.sd < last);
     assert_int_equal(projection_krige(x, y, 4, away, 9, &far, &e), BASE_OK);
     assert_int_equal(projection_krige(x, y, 4, aside, 9, &at, &e), BASE_OK);
-    assert_true(far.value == at.value && far.sd == at.sd); /* the mean, and all doubt */
+    assert_true(far.value == at.value && far.sd == at.sd); /* the mean, with the largest sd */
     for (int i = 0; i < 4; i++) wide[i] = 1 + 2 * (y[i] - 1);
     assert_int_equal(projection_krige(x, wide, 4, q, 9, &twice, &e), BASE_OK);
     near(twice.sd, 2 * between.sd);
@@ -193,17 +193,17 @@ static void kriging(void **state) {
     assert_int_equal(projection_krige(x, y, 1, middle, 9, &at, &e), BASE_OK);
     assert_true(at.value == 1 && at.sd == 9);
     memcpy(x[1], x[0], sizeof x[0]);
-    (void)projection_krige(x, y, 4, middle, 9, &at, &e); /* no crash: equal points are the caller's bug */
+    (void)projection_krige(x, y, 4, middle, 9, &at, &e); /* equal points are the caller's bug, but must not crash */
 }
 
-/* Residual of each point from the others, by calls that leave it out: what the sd must come from. */
-static void sd_is_that_of_points_left_out(void **state) {
+/* The sd comes from leave-one-out residuals, here worked out by hand. */
+static void sd_from_points_left_out(void **state) {
     (void)state;
     double x[5][PROJECTION_AXES] = {{0}, {20}, {40}, {60}, {80}}, y[5] = {1, 3, 2, 5, 4}, squares = 0;
     const double q[PROJECTION_AXES] = {1000};
     struct projection_estimate at;
     struct base_error e;
-    for (int i = 0; i < 5; i++) { /* far apart: without a point its estimate is the mean of the four others */
+    for (int i = 0; i < 5; i++) { /* far apart, so the estimate at a point left out is the others' mean */
         const double others = (15 - y[i]) / 4;
         squares += (y[i] - others) * (y[i] - others) / (1 + 1.0 / 4);
     }
@@ -212,7 +212,7 @@ static void sd_is_that_of_points_left_out(void **state) {
     near(at.sd, sqrt(squares / 5 * (1 + 1.0 / 5)));
 }
 
-static void doubt_grows_off_the_points(void **state) {
+static void sd_grows_with_distance(void **state) {
     (void)state;
     struct plan plan;
     plain();
@@ -239,7 +239,8 @@ static void doubt_grows_off_the_points(void **state) {
     assert_true(rate > 1.2 * FAST && rate < 1.3 * FAST && p->sd > 0 && p->sd < last);
 }
 
-/* Every shape was timed by launches that took exp(-apart) and exp(apart) of its time in turns; one alone took it. */
+/* Times every shape in `count` launches. They take exp(-apart) and exp(apart) of its time by turns; a single one takes
+ * exactly that time. */
 static void launches(int count, double apart) {
     for (int i = 0; i < machine.point_count; i++) {
         points[i].repeat_count = count;
@@ -248,13 +249,13 @@ static void launches(int count, double apart) {
     }
 }
 
-/* Student's quantiles are those of any table: 2.353, 2.132 and 1.796 of 3, 4 and 11 degrees of freedom. */
+/* Student's quantiles from a table: 2.353, 2.132 and 1.796 for 3, 4 and 11 degrees of freedom. 1.645 drift is
+ * t sqrt((3 x 0.06^2 + count x apart^2) / freedom x (1 + 1 / count)). */
 static void drift_of_the_machine(void **state) {
     (void)state;
     static const struct {
         int count;
-        double apart,
-            drift; /* 1.645 times which is t sqrt((3 x 0.06^2 + count x apart^2) / freedom x (1 + 1 / count)) */
+        double apart, drift;
     } rows[] = {{1, 0, 0.12137}, {2, 0.1, 0.13930}, {9, 0, 0.03606}};
     struct plan plan;
     plain();
@@ -264,7 +265,7 @@ static void drift_of_the_machine(void **state) {
         const double drift = priced(&plan).drift;
         if (fabs(drift / rows[i].drift - 1) > 0.003) fail_msg("%d launches: %g", rows[i].count, drift);
     }
-    /* log peaks of -0.4, 0, 0, 0, 0.4: sd sqrt(0.32 / 4), of matmuls and attention; none of passes */
+    /* log peaks of -0.4, 0, 0, 0, 0.4 have sd sqrt(0.32 / 4). It counts for matmuls and attention, not for passes. */
     points[0].peak_flop_per_s *= exp(-0.4);
     points[4].peak_flop_per_s *= exp(0.4);
     const struct projection_measured r = priced(&plan);
@@ -278,7 +279,7 @@ static void ranks_slow_each_other(void **state) {
     struct plan plan;
     plain();
     struct machine_point *norm = point("norm_forward", "", 512, 768, 1, 1, 1e-3);
-    norm->bytes = 1e-3 * 0.95 * MEMORY; /* nearly all of the memory's bandwidth, of which 0.8 is left */
+    norm->bytes = 1e-3 * 0.95 * MEMORY; /* 95% of the memory bandwidth, but only 80% is left */
     message(2, 1e6, 1e-3, 0), message(2, 1e9, 1, 0);
     plan_of(&plan, 256, 2, 4, 2);
     const struct projection_measured alone = priced(&plan);
@@ -288,7 +289,7 @@ static void ranks_slow_each_other(void **state) {
     near(line(&r, "qkv forward", "gemm")->call_s, line(&alone, "qkv forward", "gemm")->call_s / 0.9);
     near(line(&r, "norm forward", "norm_forward")->call_s, 1e-3 * 0.95 / 0.8);
     near(line(&r, "AdamW", "bytes")->call_s, line(&alone, "AdamW", "bytes")->call_s / 0.8);
-    norm->bytes /= 2; /* half of it: memory does not hold this one up */
+    norm->bytes /= 2; /* half the bandwidth: memory is no longer the limit */
     const struct projection_measured half = priced(&plan);
     near(line(&half, "norm forward", "norm_forward")->call_s, 1e-3 / 0.9);
 }
@@ -299,7 +300,7 @@ static double ring(int ranks, double bytes) {
     return 2.0 * (ranks - 1) * (ALPHA + BETA * bytes / ranks);
 }
 
-static void sums_by_alpha_and_beta(void **state) {
+static void all_reduce_by_alpha_and_beta(void **state) {
     (void)state;
     struct projection_message_price p;
     struct base_error e = {0};
@@ -313,7 +314,7 @@ static void sums_by_alpha_and_beta(void **state) {
     assert_int_equal(projection_measured_message(&machine, 8, 1, 3e6, &p, &e), BASE_OK);
     near(p.seconds, ring(8, 3e6));
     assert_true(p.extrapolated);
-    /* one size that takes longer: its own time there, some of it near by, and doubt */
+    /* A size that takes longer keeps its time. It slows sizes near it, and raises their sd. */
     message(2, 5e6, 2 * ring(2, 5e6), NAN);
     assert_int_equal(projection_measured_message(&machine, 2, 1, 5e6, &p, &e), BASE_OK);
     near(p.seconds, 2 * ring(2, 5e6));
@@ -324,9 +325,9 @@ static void sums_by_alpha_and_beta(void **state) {
     assert_non_null(strstr(e.text, "toise comm --threads 2"));
 }
 
-/* gpt2-124m sends two layers' 14,175,744 gradients six times (the first with the final norm's 1,536), then the
- * embedding's 39,383,808. */
-static void backward_hides_sums(void **state) {
+/* gpt2-124m sends six messages of two layers' 14,175,744 gradients, the first with the final norm's 1,536 too. The last
+ * message has the embedding's 39,383,808. */
+static void backward_hides_all_reduces(void **state) {
     (void)state;
     struct plan plan;
     struct projection_overlap o;
@@ -340,10 +341,10 @@ static void backward_hides_sums(void **state) {
     near(o.cost_s, (1 - hidden) * all);
     near(o.exposed_s, last);
     assert_false(o.extrapolated);
-    assert_int_equal(projection_measured_overlap(&machine, &plan, 0, 0, &o, &e), BASE_OK); /* nothing to hide behind */
+    assert_int_equal(projection_measured_overlap(&machine, &plan, 0, 0, &o, &e), BASE_OK); /* no backward to overlap */
     assert_true(o.cost_s == 0);
     near(o.exposed_s, all + last);
-    /* the sixth is ready at the end of the layers, has the embedding's backward to hide behind, and delays the last */
+    /* The sixth is ready when the layers end. It overlaps only the embedding's backward, and delays the last. */
     const double short_s = two / 4;
     assert_int_equal(projection_measured_overlap(&machine, &plan, 1, short_s, &o, &e), BASE_OK);
     const double cost = (1 - hidden) * (first + 4 * two + short_s);
@@ -363,8 +364,7 @@ static void missing_is_named(void **state) {
     plan_of(&plan, 256, 4, 4, 1);
     plan.request.threads = 2;
     assert_int_equal(projection_measured_price(&machine, &plan, &r, &e), BASE_USAGE);
-    assert_non_null(strstr(e.text, "m.jsonl: no gemm in fp32 on 2 threads"));
-    assert_non_null(strstr(e.text, "those of 1 thread "));
+    assert_non_null(strstr(e.text, "m.jsonl: no gemm in fp32 was timed with 2 threads (but with 1)"));
     assert_non_null(strstr(e.text, "toise kernels --model "));
     assert_non_null(strstr(e.text, " --seq 256 --mbs 4 --threads 2 --out m.jsonl"));
     struct plan_request half = plan.request;
@@ -372,7 +372,7 @@ static void missing_is_named(void **state) {
     half.dtype = KERNEL_BF16;
     assert_int_equal(plan_make(&plan, &half, &e), BASE_OK);
     assert_int_equal(projection_measured_price(&machine, &plan, &r, &e), BASE_USAGE);
-    assert_non_null(strstr(e.text, "in bf16 on 1 thread was"));
+    assert_non_null(strstr(e.text, "in bf16 was timed with 1 thread;"));
     machine.point_count--; /* attention_backward */
     plan_of(&plan, 256, 4, 4, 1);
     assert_int_equal(projection_measured_price(&machine, &plan, &r, &e), BASE_USAGE);
@@ -389,12 +389,12 @@ int main(void) {
         cmocka_unit_test_setup(passes_by_their_kernels, empty),
         cmocka_unit_test_setup(timed_shapes_keep_their_time, empty),
         cmocka_unit_test_setup(kriging, empty),
-        cmocka_unit_test_setup(sd_is_that_of_points_left_out, empty),
-        cmocka_unit_test_setup(doubt_grows_off_the_points, empty),
+        cmocka_unit_test_setup(sd_from_points_left_out, empty),
+        cmocka_unit_test_setup(sd_grows_with_distance, empty),
         cmocka_unit_test_setup(drift_of_the_machine, empty),
         cmocka_unit_test_setup(ranks_slow_each_other, empty),
-        cmocka_unit_test_setup(sums_by_alpha_and_beta, empty),
-        cmocka_unit_test_setup(backward_hides_sums, empty),
+        cmocka_unit_test_setup(all_reduce_by_alpha_and_beta, empty),
+        cmocka_unit_test_setup(backward_hides_all_reduces, empty),
         cmocka_unit_test_setup(missing_is_named, empty),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Projections of the catalogue's models on its machines: against published runs, against the search's own rules,
- * and what is refused. */
+ * Projections of the catalogue's models on its machines: against published runs and simulations, the rules of the
+ * search, and what is refused. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,8 +25,10 @@ static const struct fit_run *run_of(const struct fit_runs *runs, const char *id)
     return NULL;
 }
 
-/* BLOOM by the command's words is BLOOM by the table's: the same job but for what the machine's file and the data sheet
- * say otherwise. Published: 105.2 s a step, and 59 GB an accelerator in the layout's tune-up. */
+/* BLOOM as a question gives the same step as BLOOM in the table of published runs. Small differences between the
+ * machine's file and the data sheet remain. Published: 105.2 s a step, and 59 GB per accelerator when the layout was
+ * tuned.
+ */
 static void bloom_as_published(void **state) {
     (void)state;
     char path[RECORD_CATALOG_PATH];
@@ -48,7 +50,7 @@ static void bloom_as_published(void **state) {
     machine_close(&m);
 }
 
-/* What a search finds: legal, fits, in order; and asked for by itself, the best has the same price. */
+/* A search finds legal layouts that fit, fastest first. The best one, asked for alone, has the same step. */
 static void search_rules(void **state) {
     (void)state;
     struct base_error e = {0};
@@ -71,13 +73,13 @@ static void search_rules(void **state) {
     q.choice = s.best[0].layout;
     const struct projection one = projections_make(&m, &q);
     assert_float_equal(one.step.total, p.step.total, 1e-9);
-    q = projections_bloom_question(); /* and is no slower than what BLOOM took */
+    q = projections_bloom_question(); /* and is no slower than BLOOM's */
     assert_true(p.step.total <= projections_make(&m, &q).step.total);
     cost_search_free(&s);
     machine_close(&m);
 }
 
-/* The event simulation and the closed form agree on what a pipeline takes. */
+/* The event simulation and the closed form agree on a pipeline's time. */
 static void simulated(void **state) {
     (void)state;
     static const struct {
@@ -107,8 +109,8 @@ static void simulated(void **state) {
     machine_close(&m);
 }
 
-/* FSDP's layers as events against its formula, which knows no order: messages that hide, that come near to the compute
- * beside them, that are longer, and that wait in its way. */
+/* FSDP's layers simulated as events, against the formula, which ignores their order. Messages are hidden, nearly as
+ * long as the compute that they overlap, longer, and blocking. */
 static void sharded(void **state) {
     (void)state;
     static const struct {
@@ -142,7 +144,7 @@ static void sharded(void **state) {
     machine_close(&m);
 }
 
-/* Every machine of the catalogue takes a model, or says which fact it lacks. */
+/* Every machine of the catalogue can be projected, or the message names the missing fact. */
 static int project_on(void *context, const char *name) {
     struct model_config *c = context;
     struct machine m = projections_machine(name);
@@ -189,9 +191,9 @@ static void refusals(void **state) {
     struct machine m = projections_machine("jean-zay-a100"), v = projections_machine("jean-zay-v100-32gb");
     struct projection_question q = projections_bloom_question();
     q.accelerators = 1000;
-    refuse(&m, &q, "jean-zay-a100 has 416");
+    refuse(&m, &q, "jean-zay-a100 has only 416");
     q.accelerators = 383;
-    refuse(&m, &q, "nodes of jean-zay-a100 have 8 each; take 376 or 384");
+    refuse(&m, &q, "a node of jean-zay-a100 has 8; give whole nodes, as 376 or 384");
     q.accelerators = 384, q.choice.tp = 5, q.choice.pp = PLAN_FREE;
     refuse(&m, &q, "do not divide into --tp 5");
     q.choice.tp = 3;
@@ -213,7 +215,7 @@ static void refusals(void **state) {
     machine_close(&v);
 }
 
-/* A rate above the peak is an error, not a result; so is a step that takes no number of seconds. */
+/* A rate above the peak is an error, and so is a step of NaN seconds. */
 static void above_the_peak(void **state) {
     (void)state;
     struct machine m = projections_machine("jean-zay-h100");
@@ -224,9 +226,9 @@ static void above_the_peak(void **state) {
     projection_question_default(&projections_bloom, &q);
     q.accelerators = 64;
     *share = 100;
-    refuse(&m, &q, "which no machine has");
+    refuse(&m, &q, "is impossible");
     *share = NAN;
-    refuse(&m, &q, "which no machine has");
+    refuse(&m, &q, "is impossible");
     projections_fitted.parameters = kept;
     machine_close(&m);
 }
