@@ -156,7 +156,7 @@ void read_shapes(const std::string &path, std::vector<Case> *to) {
         if (trans[0] == 'T') c.options |= OPTION_FIRST | OPTION_ADD_TO;
         if (trans[1] == 'T') c.options |= OPTION_SECOND;
         to->push_back(c);
-        c.options |= OPTION_PACKED, c.name += "/packed"; /* as weights are, once an update */
+        c.options |= OPTION_PACKED, c.name += "/packed"; /* as weights are packed, once an update */
         if (trans[0] == 'N') to->push_back(c);
     }
 }

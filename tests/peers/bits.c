@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * check: emulated
  *
- * A line for every call of every variant of list.h: its name and a digest of all that it wrote, in which NaNs are
- * alike. The half of test_bits.sh that is built twice: on the instruction sets, and with all of them emulated. With the
- * argument "sets", the instruction sets that this program can run. */
+ * Prints a line for every call of every variant of list.h: its name and a digest of all that it wrote. All NaNs are
+ * equal in the digest. test_bits.sh builds it twice: with the instruction sets, and with all of them emulated. The
+ * argument "sets" prints the instruction sets that this program can run. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -32,7 +32,7 @@ static void mix_operand(uint64_t *digest, const struct operand *x) {
     }
 }
 
-/* One number in three of every input denormal, tiny or huge: what flushes and what overflows. */
+/* Makes one number in three of every input denormal, tiny or huge, for flushes and overflows. */
 static void make_hostile(struct call *c) {
     static const float scales[] = {1e-39f, 1e-30f, 1e15f};
     for (int i = 0; i < c->o.count; i++) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * step FOLDER TOKENS BATCH SEQ THREADS GRADIENTS: loads config.json and weights of FOLDER, takes BATCH x (SEQ + 1)
- * int32 tokens, prints the mean loss of a forward in FP32, and writes its gradient as .safetensors under the names
- * and in the shapes of the weights. hf_step.py holds both against PyTorch's. */
+ * step FOLDER TOKENS BATCH SEQ THREADS GRADIENTS: loads config.json and weights of FOLDER and takes BATCH x (SEQ + 1)
+ * int32 tokens. It prints the mean loss of an FP32 forward and writes its gradient as .safetensors, with the names and
+ * shapes of the weights. hf_step.py compares both with PyTorch's. */
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * check: emulated
  *
- * Every attention that this host can run against FP64: sizes around panels and blocks, grouped heads, offsets,
- * fused and interleaved strides, hostile numbers, poisoned outputs, gaps and scratch; gradients against central
- * differences; the same bits again; polls from the calling thread only. */
+ * Every attention variant that this host can run against FP64: sizes around panels and blocks, grouped heads, offsets,
+ * fused and interleaved strides, hostile numbers, poisoned outputs, gaps and scratch. Gradients are also checked
+ * against central differences. Results are repeatable bit for bit, and only the calling thread polls. */
 #include <math.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -45,7 +45,7 @@ static void test_offsets(void **state) {
         {1, 2, 2, 70, 70, 16, .q_offset = 0, .k_offset = 1000},   /* none seen: o = 0, lse = -infinity, no gradient */
         {2, 4, 2, 100, 50, 20, .q_offset = 0, .k_offset = 37},    /* the first queries see none */
         {1, 1, 1, 100, 30, 20, .q_offset = -50, .k_offset = -20}, /* negative positions */
-        {1, 2, 2, 50, 200, 64, .q_offset = 7, .k_offset = 7},     /* keys that nobody sees */
+        {1, 2, 2, 50, 200, 64, .q_offset = 7, .k_offset = 7},     /* keys that no query sees */
         {1, 3, 1, 1, 300, 80, .q_offset = 299, .k_offset = 0},    /* one query */
         {1, 6, 2, 65, 1, 33, .q_offset = 100000000000, .k_offset = 99999999970},
     };
@@ -62,7 +62,7 @@ static void test_hostile(void **state) {
         }
 }
 
-/* d(sum of o dO)/dx for every x of q, k, v, by differences of the FP64 forward */
+/* d(sum of o dO)/dx for every x of q, k and v, by differences of the FP64 forward. */
 static void check_differences(const struct problem *p) {
     const double h = 1e-4;
     struct operands s;
@@ -80,7 +80,7 @@ static void check_differences(const struct problem *p) {
         }
         s.in64[i] = x;
         s.grad64[i] = (side[1] - side[0]) / (2 * h);
-        s.grad_error[i] += 10 * h * h; /* the differences' own error */
+        s.grad_error[i] += 10 * h * h; /* the error of the differences */
     }
     for (int v = 0; v < variants_count; v++) {
         variants_backward(&s, &variants[v], 2);
@@ -96,7 +96,7 @@ static void test_differences(void **state) {
     check_differences(&(struct problem){1, 4, 2, 9, 9, 5, .q_offset = 2, .window = 4, .alibi = true});
 }
 
-/* 5 heads: whole tasks and shared ones, on any number of threads */
+/* 5 heads: both whole and shared tasks, on any number of threads. */
 static void check_repeatable(const struct problem *p) {
     struct operands s, again;
     operands_make(&s, p);

@@ -2,8 +2,8 @@
  * check: emulated
  *
  * Attention with a window and with ALiBi slopes against FP64, every variant that this host can run: windows at the
- * edges of panels and blocks, grouped heads, offsets and ragged sequences; a window that holds everything changes no
- * bit; parts of the keys merge; the gate tells each from a call that lacks it. */
+ * edges of panels and blocks, grouped heads, offsets and ragged sequences. A window that holds everything changes no
+ * bit. Parts of the keys can be merged. The gate distinguishes each from a call without it. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,13 +24,13 @@ static void test_windows(void **state) {
     (void)state;
     for (int i = 0, turn = 0; i < 12; i++)
         for (int alibi = 0; alibi < 2; alibi++, turn++) {
-            const int64_t *h = heads[(turn + turn / 3) % 3]; /* each in every layout */
+            const int64_t *h = heads[(turn + turn / 3) % 3]; /* each of them in every layout */
             variants_turn((struct problem){1, h[0], h[1], SEQ, SEQ, 24, .window = windows[i], .alibi = alibi}, turn);
         }
 }
 
-/* Panels that go together: sequences at the edges of a group of four, and windows; heads enough that one thread takes
- * groups of four, and so few that more threads take smaller ones and share a head. */
+/* Groups of panels: sequences at the edges of a group of four, and windows. There are enough heads for one thread to
+ * take groups of four, and few enough for more threads to take smaller ones and share a head. */
 static void test_groups(void **state) {
     enum { GROUP = ATTENTION_GROUP_PANELS * ATTENTION_PANEL };
     static const int64_t seqs[] = {GROUP - 1, GROUP, GROUP + 1, GROUP + ATTENTION_PANEL + 1, 2 * GROUP + 1};
@@ -44,7 +44,7 @@ static void test_groups(void **state) {
         }
 }
 
-/* Of 2 sequences; a token's heads apart, fused, or interleaved as BLOOM has them. */
+/* For 2 sequences. A token's heads are separate, fused, or interleaved as in BLOOM. */
 static void test_alibi(void **state) {
     static const int64_t heads[][2] = {{1, 1}, {3, 3}, {4, 2}, {6, 2}, {5, 1}}, seqs[] = {1, 33, 65, 130};
     (void)state;
@@ -63,8 +63,8 @@ static void test_offsets(void **state) {
     static const struct problem cases[] = {
         {1, 2, 1, 40, 100, 24, .q_offset = 60, .window = 33},                  /* the last queries of a sequence */
         {1, 3, 3, 70, 70, 16, .q_offset = 100, .window = 90},                  /* the last queries see none */
-        {2, 4, 2, 100, 50, 20, .k_offset = 37, .window = 9},                   /* nor do the first, nor the last */
-        {1, 2, 2, 70, 70, 16, .q_offset = 1000, .window = 100},                /* nobody sees any */
+        {2, 4, 2, 100, 50, 20, .k_offset = 37, .window = 9},                   /* first and last queries see none */
+        {1, 2, 2, 70, 70, 16, .q_offset = 1000, .window = 100},                /* no query sees any */
         {1, 1, 1, 100, 30, 20, .q_offset = -50, .k_offset = -20, .window = 3}, /* negative positions */
         {1, 2, 2, 50, 200, 64, .q_offset = 70, .k_offset = 7, .window = 31},   /* unseen keys on both sides */
         {1, 3, 1, 1, 300, 80, .q_offset = 299, .window = 65},                  /* one query */
@@ -80,7 +80,7 @@ static void test_offsets(void **state) {
         }
 }
 
-/* A window that holds every key, and slopes of 0, change no bit. */
+/* A window that holds every key, or slopes of 0, change no bit. */
 static void test_no_change(void **state) {
     static const float flat[4] = {0};
     static const int64_t windows[] = {135, 136, INT64_MAX};
@@ -100,7 +100,7 @@ static void test_no_change(void **state) {
     operands_free(&same);
 }
 
-/* Where row i lies in q and dq, o, lse: the heads of a token follow each other. */
+/* Where row i is in q and dq, o, lse. The heads of a token are contiguous. */
 struct place {
     int64_t q, o, lse;
 };
@@ -116,7 +116,8 @@ static void split_keys(const struct kernel_attention *a, int64_t cut, struct ker
     parts[1].v = (const float *)a->v + cut * a->kv_row, parts[1].dv = (float *)a->dv + cut * a->kv_row;
 }
 
-/* o of the parts merges by lse into `merged`, laid out as o; a query that sees nothing in a part has no share of it. */
+/* Merges o of the parts by lse into `merged`, with the layout of o. A query that sees nothing in a part takes no
+ * share of it. */
 static void merge_forward(struct operands *s, const struct kernel_ops *ops, const struct kernel_attention parts[2],
                           float *merged) {
     const int64_t rows = s->a.seq_q * s->a.heads, d = s->a.head_dim;
@@ -129,14 +130,14 @@ static void merge_forward(struct operands *s, const struct kernel_ops *ops, cons
                 merged[c] = (float)share * ((const float *)s->a.o)[c] + (p ? merged[c] : 0);
         }
     }
-    /* a part's share is off by what its lse is off, and no value is greater than 1 */
+    /* a part's share has the error of its lse, and no value exceeds 1 */
     for (int64_t i = 0; i < rows; i++) {
         struct place at = place_of(&s->a, i);
         for (int64_t c = at.o; c < at.o + d; c++) s->x.o_error[c] += 4 * s->x.lse_error[at.lse];
     }
 }
 
-/* Keys in two parts: o merges by lse, dk and dv are the parts', dq is the sum, with the whole's o and lse. */
+/* Keys in two parts: o is merged by lse. With o and lse of the whole, dk and dv are the parts' and dq is the sum. */
 static void check_parts(const struct kernel_ops *ops, const struct problem *problem, int64_t cut) {
     struct operands s;
     struct kernel_attention parts[2];
@@ -167,8 +168,8 @@ static void test_parts(void **state) {
         {1, 4, 2, 130, 130, 40, .layout = FUSED, .window = 64},
         {1, 2, 2, 130, 130, 17, .layout = INTERLEAVED, .window = 31, .alibi = true},
         {1, 3, 1, 40, 131, 40, .q_offset = 90, .window = 20},                /* the first part is not seen */
-        {1, 3, 1, 40, 131, 40, .q_offset = 7, .k_offset = 7, .alibi = true}, /* nor is the second */
-        {1, 4, 2, 90, 70, 24, .q_offset = 30, .window = 20, .alibi = true},  /* the last queries see neither */
+        {1, 3, 1, 40, 131, 40, .q_offset = 7, .k_offset = 7, .alibi = true}, /* the second part is not seen */
+        {1, 4, 2, 90, 70, 24, .q_offset = 30, .window = 20, .alibi = true},  /* the last queries see neither part */
     };
     (void)state;
     for (int i = 0; i < 7 * variants_count; i++)
@@ -178,7 +179,7 @@ static void test_parts(void **state) {
 static double gate(const struct kernel_attention *a, double *space) {
     return fmax(check_attention_forward(a, 3, space), check_attention_backward(a, 3, space));
 }
-/* The gate passes what ran as asked, and not what ran with another window or other slopes. */
+/* The gate passes what ran as asked, and fails what ran with another window or other slopes. */
 static void test_gate(void **state) {
     struct operands s;
     (void)state;
@@ -201,8 +202,8 @@ static void test_gate(void **state) {
     operands_free(&s);
 }
 
-/* Saturated scores, 10^4 to 10^8, whose rounding changes a weight by a factor or makes it any: what ran passes, and
- * what no rounding gives does not. */
+/* Saturated scores, 10^4 to 10^8, whose rounding changes a weight by a factor or entirely. What ran passes; what no
+ * rounding could give fails. */
 static void test_gate_saturated(void **state) {
     struct operands s;
     (void)state;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The BF16 dot in plain C against its definition, two multiply-adds of one rounding each with denormals as zeros; and
- * against the instruction where this CPU has it: random numbers, tiny ones whose sums flush, and any bits at all. */
+ * The BF16 dot in plain C against its definition: two multiply-adds, each rounded once, with denormals as zeros. Also
+ * against the instruction if this CPU has it. Inputs are random numbers, tiny ones whose sums flush, and arbitrary
+ * bits. */
 #define KERNEL_LANES 4
 #define KERNEL_EMULATED
 #include <math.h>
@@ -17,7 +18,7 @@
 
 enum { SEED = 20260101, ROUNDS = 20000 };
 
-/* Exponents of the operands: middling, so that all counts; small, so that results are denormal; any. */
+/* Exponents of the operands: medium, so that everything counts; small, so that results are denormal; any. */
 struct range {
     const char *name;
     uint32_t sum_low, sum_count, low, count;

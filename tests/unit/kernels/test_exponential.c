@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * check: emulated
  *
- * e^x as cross-entropy has it (its gradients in FP32), of every variant: each value to an ulp, and the mean over many,
- * in which roundings cancel and the error of a polynomial does not. */
+ * e^x of cross-entropy (from its FP32 gradients), every variant. Each value is within one ulp. The mean over many
+ * arguments is checked too: there roundings cancel, but the error of a polynomial does not. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,7 @@
 
 #include "unit/support/rows.h"
 
-/* The gradient with max 0, sum 1, scale 1 and the target elsewhere is e^x and nothing else. */
+/* With max 0, sum 1, scale 1 and the target elsewhere, the gradient is exactly e^x. */
 static void exponentials(struct variant *v, int64_t n, const float *x, float *y) {
     float max = 0, sum = 1;
     const int32_t target = INT32_MAX;
@@ -28,17 +28,17 @@ static void exponentials(struct variant *v, int64_t n, const float *x, float *y)
     v->ops.cross_entropy_grad(&v->team, &e);
 }
 
-/* Nothing is promised above 88: no logit is above its maximum. */
+/* kernels.h promises nothing above 88, since no logit exceeds its maximum. */
 static void exponential_check(const struct variant *v, int64_t i, float x, float y) {
     const double exact = exp((double)x);
     if (x > 88) return;
     if (exact < 0x1p-126)
-        within(v, "e^x", i, y, exact, 0x1p-126); /* 0 will do */
+        within(v, "e^x", i, y, exact, 0x1p-126); /* 0 is fine */
     else
         within(v, "e^x", i, y, exact, isnan(exact) ? 0 : 1.02 * ldexp(1, ilogb(exact) - 23));
 }
 
-/* Bit patterns at a prime stride, then all of them about the ends: of normal numbers, of those that are not 0, and of
+/* Bit patterns at a prime stride, then all of them around the limits: of normal numbers, of nonzero results, and of
  * the domain. */
 static void exponential_to_one_ulp(void **state) {
     (void)state;
@@ -65,8 +65,8 @@ static void exponential_to_one_ulp(void **state) {
     guarded_free();
 }
 
-/* Roundings cancel in the mean over many arguments, the error of a polynomial does not: by parts of what is left of
- * the argument after the reduction it stays under 3e-9, as exp.inc.h has it, and what 100,000 roundings leave. */
+/* Roundings cancel in the mean over many arguments; the error of a polynomial does not. The mean is taken over
+ * ranges of the reduced argument. It must remain below 3e-9 (see exp.inc.h) plus what 100,000 roundings leave. */
 static void exponential_without_bias(void **state) {
     (void)state;
     enum { COUNT = 1 << 16, ROUNDS = 50, PARTS = 32 };
@@ -90,8 +90,8 @@ static void exponential_without_bias(void **state) {
     guarded_free();
 }
 
-/* The same for the sums of exponentials, which may be of another e^x: of logits 0, one for each lane's maximum, and of
- * others of -x. A mean within the four roundoffs that exp.inc.h gives the worst. */
+/* The same for the sums of exponentials, which may use another e^x. Each row has logits of 0, one for each lane's
+ * maximum, and others of -x. The mean is within the four roundoffs that exp.inc.h allows a single value. */
 static void sums_without_bias(void **state) {
     (void)state;
     enum { ROWS = 1 << 12, LANES = 16, VOCAB = 3 * LANES, ROUNDS = 20, PARTS = 32 };

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * check: emulated
  *
- * Every gemm that this host can run against FP64, within the bound of kernels.h: all layouts and dtypes, sizes
- * around the edges of tiles and blocks, caches unknown and tiny, numbers from denormal to huge, poisoned padding,
- * scratch and output. */
+ * Every gemm that this host can run against FP64, within the bound of kernels.h: all layouts and dtypes, sizes around
+ * the edges of tiles and blocks, unknown and tiny caches, numbers from denormal to huge, poisoned padding, scratch and
+ * output. */
 #include <math.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -18,7 +18,7 @@
 #include "unit/support/gemm_operands.h"
 #include "unit/support/guarded.h"
 
-enum { TINY_MOST = 300000 }; /* multiplications, beyond which tiny blocks take too many barriers */
+enum { TINY_MOST = 300000 }; /* multiplications; beyond, tiny blocks need too many barriers */
 
 enum addend { NOTHING, APART, ITSELF, ADDENDS };
 
@@ -40,7 +40,7 @@ static void case_fail(const struct gemm_variant *v, const struct test_case *t, c
              t->threads, t->caches ? " tiny" : "", what, (long long)i, (long long)j, got, want, bound);
 }
 
-/* Every element within the bound, every padding byte as it was (0xff). */
+/* Every element is within the bound, and every padding byte is unchanged (0xff). */
 static void case_check(const struct gemm_variant *v, const struct test_case *t, const struct gemm_matrix *c,
                        const double *exact, const double *size) {
     const double underflow = v->flushes[t->in] ? 0x1p-126 : 0x1p-149;
@@ -58,7 +58,7 @@ static void case_check(const struct gemm_variant *v, const struct test_case *t, 
     }
 }
 
-/* What C should be, and the sizes that its error is measured by. */
+/* What C should be, and the magnitudes that bound its error. */
 static void case_exact(const struct test_case *t, const struct gemm_matrix *a, const struct gemm_matrix *b,
                        const struct gemm_matrix *bias, const struct gemm_matrix *d, double *exact, double *size) {
     for (int64_t i = 0; i < t->m * t->n; i++) {
@@ -114,7 +114,7 @@ static void case_run(struct gemm_variant *v, const struct test_case *t) {
     gemm_matrix_free(&a), gemm_matrix_free(&b), gemm_matrix_free(&bias), gemm_matrix_free(&d), gemm_matrix_free(&c);
 }
 
-/* The size in every layout and dtype, with the options (bias, D, threads) taking turns. */
+/* One size in every layout and dtype; the options (bias, D, threads) alternate. */
 static void size_run(struct gemm_variant *v, int64_t m, int64_t n, int64_t k) {
     static unsigned turn;
     for (int layout = 0; layout < 4; layout++) {
@@ -129,7 +129,7 @@ static void size_run(struct gemm_variant *v, int64_t m, int64_t n, int64_t k) {
             if (m * n * k <= TINY_MOST) case_run(v, &t);
         }
     }
-    turn++; /* a size is 12 turns: else a dtype would meet the same options for ever */
+    turn++; /* a size is 12 turns: without this a dtype would always meet the same options */
 }
 
 static void test_tile_edges(void **state) {
@@ -160,8 +160,8 @@ static void test_empty(void **state) {
     }
 }
 
-/* All ones times all twos, but for a NaN in row 3 of A, an infinity in row 15 and a 0 in column 7 of B: IEEE-754 makes
- * row 3 NaN and row 15 infinite but for infinity times 0, and D adds an infinity of its own in (5, 9). */
+/* All ones times all twos, except a NaN in row 3 of A, an infinity in row 15 and a 0 in column 7 of B. By IEEE-754
+ * row 3 is NaN and row 15 infinite, except for infinity times 0. D adds another infinity at (5, 9). */
 static float not_finite_expected(int i, int j) {
     enum { DEPTH = 21 };
     if (i == 3 || (i == 15 && j == 7)) return NAN;
@@ -172,7 +172,7 @@ static float not_finite_expected(int i, int j) {
 static void test_not_finite(void **state) {
     (void)state;
     enum { M = 17, N = 35, DEPTH = 21 };
-    static float a[M * DEPTH], b[DEPTH * N], c[M * N], d[M * N]; /* room for either dtype */
+    static float a[M * DEPTH], b[DEPTH * N], c[M * N], d[M * N]; /* sized for either dtype */
     for (int turn = 0; turn < 12 * gemm_variant_count; turn++) {
         const struct gemm_variant *v = &gemm_variants[turn / 12];
         const enum kernel_dtype in = turn % 3 > 0 ? KERNEL_BF16 : KERNEL_F32, out = turn % 3 > 1 ? in : KERNEL_F32;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The cut of a matmul: within its bounds and the caches for any caches, absurd ones too, and explained in words. */
+ * The blocking of a matmul: within its bounds and the caches, even for absurd caches, and explained in text. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -51,13 +51,13 @@ static void test_any_caches(void **state) {
                 const struct kernel_caches c = {sizes[i % SIZES], sizes[i / SIZES % SIZES], sizes[i / SIZES / SIZES]};
                 kernel_gemm_blocking(&gemm_variants[v].ops, &c, (enum kernel_dtype)in, &b);
                 check(&b, &c);
-                assert_int_equal(b.nr, unknown.nr); /* or packed weights would not hold */
+                assert_int_equal(b.nr, unknown.nr); /* or packed weights would not fit */
                 assert_int_equal(b.numbers, unknown.numbers);
             }
         }
 }
 
-/* Zen 3: the figures beside gemm_avx2.c's numbers. */
+/* Zen 3: the numbers in gemm_avx2.c. */
 static void test_known(void **state) {
     (void)state;
     const struct kernel_caches c = {32 << 10, 512 << 10, 32 << 20};

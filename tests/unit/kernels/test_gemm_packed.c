@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * check: emulated
  *
- * What every gemm must give bit for bit: with B packed ahead what it gives without, and with an epilogue what the plain
- * matmul followed by the pass gives. All layouts and dtypes, sizes at the edges of tiles and of tiny blocks, threads.
- */
+ * Bit-for-bit equality in every gemm: a packed B gives the same as a plain one, and an epilogue the same as the plain
+ * matmul followed by the pass. All layouts and dtypes, sizes at the edges of tiles and of tiny blocks, threads. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,7 +14,7 @@
 #include "scalar.h"
 #include "unit/support/gemm_operands.h"
 
-/* Operands of one size, and a second C, Y and X beside. */
+/* Operands of one size, and a second C, Y and X. */
 struct problem {
     struct gemm_matrix a, b, bias, d, c, other, y, x;
     struct kernel_gemm g;
@@ -62,7 +61,7 @@ static void expect_same(const struct gemm_variant *v, const struct problem *p, c
                  (long long)p->g.n, (long long)p->g.k, p->g.a_trans, p->g.b_trans, p->g.in, p->g.out);
 }
 
-/* Packed into memory that is exactly as large as promised, by one team; multiplied by another. */
+/* One team packs into memory of exactly the promised size; another multiplies. */
 static void packed_run(struct gemm_variant *v, struct problem *p, int threads, const struct kernel_caches *caches) {
     const int64_t bytes = kernel_gemm_packed_bytes(&v->ops, &p->g);
     char *memory = aligned_alloc(64, (size_t)(bytes + 127) / 64 * 64);
@@ -75,7 +74,7 @@ static void packed_run(struct gemm_variant *v, struct problem *p, int threads, c
     g.b = memory, g.ldb = 0, g.b_packed = true;
     run(v, &g, p->c.data, threads, caches);
     const bool blas = v->ops.gemm != NULL && strcmp(v->name, "openblas") == 0;
-    if (blas && p->g.in == KERNEL_F32) { /* goes to the table's own matmul, which its plain B does not */
+    if (blas && p->g.in == KERNEL_F32) { /* a packed B goes to the table's own matmul, a plain one to OpenBLAS */
         struct gemm_variant own = *v;
         kernel_select(&own.ops, kernel_isa_best(), KERNEL_BACKEND_TOISE);
         run(&own, &p->g, p->other.data, threads, caches);
@@ -90,7 +89,7 @@ static void epilogue_run(struct gemm_variant *v, struct problem *p, int threads,
     const struct kernel_team team = {.ops = &v->ops, .threads = 1};
     struct kernel_gemm g = p->g;
     const size_t element = kernel_dtype_bytes(g.out), row = (size_t)g.n * element;
-    /* the pass takes rows that follow each other */
+    /* the pass takes contiguous rows */
     char *c = malloc((size_t)g.m * row + 1), *x = malloc((size_t)g.m * row + 1), *y = malloc((size_t)g.m * row + 1);
     assert_true(c && x && y);
     run(v, &g, p->other.data, threads, caches);
@@ -139,7 +138,7 @@ static void test_epilogues(void **state) {
     sizes_run(epilogue_run);
 }
 
-/* The layout that kernels.h states, element by element, and nothing but zeros beside. */
+/* The layout that kernels.h states, element by element; everything else is zero. */
 static void test_packed_layout(void **state) {
     (void)state;
     enum { N = 70, K = 11 };

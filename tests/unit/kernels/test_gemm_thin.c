@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Where the threads of a thin matmul keep their sums: apart from each other's on the same block, and within the room
- * of B's panels. Threads that share room spoil each other's sums only when they meet, so the blocked matmul is built
- * here once more, of 4 lanes, with a thin_multiply() that notes what is written before it does it. */
+ * Where the threads of a thin matmul keep their sums: separate from each other's on the same block, and within the
+ * room of B's panels. Threads that share room corrupt each other's sums only if they collide in time. So the blocked
+ * matmul is built here again, with 4 lanes and a thin_multiply() that first notes what it will write. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,7 +26,7 @@ static void thin_multiply(const struct blocked_problem *x, const struct blocked_
 #include "gemm/blocked.inc.h"
 #include "scratch.h"
 
-/* Sums that a thread wrote, in floats from the begin of B's panels on; i, j, w: the block. */
+/* Sums that a thread wrote, in floats from the begin of B's panels; i, j, w: the block. */
 struct note {
     int64_t i, j, w, thread, begin, end, room;
 };
@@ -68,11 +68,11 @@ static void check_notes(const char *what) {
 }
 
 struct operands {
-    float *a, *b, *packed, *c, *also; /* room for either dtype */
+    float *a, *b, *packed, *c, *also; /* sized for either dtype */
     void *scratch;
 };
 
-/* The thin matmul, of 16 rows at most, noted; then the same with B packed, which is not thin: the same bits. */
+/* The thin matmul, at most 16 rows, noted. Then the same with B packed, which is not thin: the bits are equal. */
 static void run(const struct operands *o, int64_t m, int64_t n, int64_t k, int dtypes, int threads,
                 const struct kernel_caches *caches) {
     struct kernel_gemm g = {.m = m, .n = n, .k = k, .lda = k, .ldb = n, .ldc = n, .a = o->a, .b = o->b, .c = o->c};
@@ -86,7 +86,7 @@ static void run(const struct operands *o, int64_t m, int64_t n, int64_t k, int d
     memset(o->c, 0xff, (size_t)(m * n) * 4);
     memset(o->also, 0xff, (size_t)(m * n) * 4);
     blocked_gemm(&team, &g);
-    if (m > 16) /* B is packed, since enough rows share it */
+    if (m > 16) /* B is packed, since enough rows use it */
         assert_int_equal(note_count, 0);
     else
         check_notes(what);
@@ -104,7 +104,7 @@ static void *room(size_t bytes) {
     return p;
 }
 
-/* One panel of rows to three, columns from less than one panel to many, and more threads than either has. */
+/* One to three panels of rows, columns from less than one panel to many, and more threads than either. */
 static void sums_lie_apart(void **state) {
     (void)state;
     static const int64_t sizes[][3] = {{1, 3001, 200}, {16, 8, 4200}, {16, 523, 90},
@@ -119,7 +119,7 @@ static void sums_lie_apart(void **state) {
                                .scratch = room(kernel_gemm_scratch(8))};
     base_random_normal(1, 1, 0, MOST, o.a);
     base_random_normal(1, 2, 0, MOST, o.b);
-    for (int i = 0; i < MOST; i++) { /* as pairs of BF16 they are numbers too */
+    for (int i = 0; i < MOST; i++) { /* valid numbers as pairs of BF16 too */
         memcpy((kernel_bf16 *)o.a + 2 * i, (kernel_bf16 *)o.a + 2 * i + 1, sizeof(kernel_bf16));
         memcpy((kernel_bf16 *)o.b + 2 * i, (kernel_bf16 *)o.b + 2 * i + 1, sizeof(kernel_bf16));
     }

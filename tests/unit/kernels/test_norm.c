@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * check: emulated
  *
- * LayerNorm and RMSNorm: every variant against the formulas in FP64 within rounding bounds, on odd sizes, odd
- * alignments and hostile values; the same bits on any number of threads. */
+ * LayerNorm and RMSNorm: every variant against the formulas in FP64 within rounding bounds, with odd sizes, odd
+ * alignments and hostile values. Any number of threads gives the same bits. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,12 +12,12 @@
 
 #include "unit/support/rows.h"
 
-/* The longest chain of additions in a row sum: at least eight lanes. */
+/* The longest chain of additions in a row sum, with at least eight lanes. */
 static double chain(int64_t cols) {
     return (double)cols / 8 + 16;
 }
 
-/* Mean, variance and sums of one row, in FP64; RMSNorm's mean is 0. */
+/* Mean, variance and sums of one row in FP64. RMSNorm's mean is 0. */
 static void row_moments(const struct kernel_norm *l, int64_t r, double *mean, double *var, double *magnitude) {
     *mean = *var = *magnitude = 0;
     for (int64_t c = 0; c < l->cols; c++) {
@@ -52,7 +52,7 @@ static double kept_mean(const struct kernel_norm *l, int64_t r) {
     return l->mean ? l->mean[r] : 0;
 }
 
-/* mean and rstd are operands of the backward, hence exact here. */
+/* mean and rstd are inputs of backward, so they are exact here. */
 static void norm_input_check(const struct variant *v, const struct kernel_norm *l, const void *add) {
     const enum kernel_dtype t = l->dtype;
     const double k = chain(l->cols), n = (double)l->cols;
@@ -116,7 +116,7 @@ static void norm_case(struct norm_kind kind, enum kernel_dtype t, int64_t rows, 
     for (variant_first(&v); variant_valid(&v); variant_next(&v)) {
         v.ops.norm_forward(&v.team, &l);
         if (v.team.threads == 1) norm_forward_check(&v, &l);
-        if (add) memcpy(l.dx, add_values, (size_t)n * kernel_dtype_bytes(t)); /* into itself, as residuals do */
+        if (add) memcpy(l.dx, add_values, (size_t)n * kernel_dtype_bytes(t)); /* in place, as residuals are added */
         l.dx_add = add ? l.dx : NULL;
         v.ops.norm_grad_input(&v.team, &l);
         if (v.team.threads == 1) norm_input_check(&v, &l, add_values);

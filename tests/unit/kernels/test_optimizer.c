@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * check: emulated
  *
- * AdamW and the sum of squares: every variant against FP64 within rounding bounds over several steps, the same
- * bits on any number of threads and with any scratch; polls come from the calling thread alone. */
+ * AdamW and the sum of squares: every variant against FP64 within rounding bounds over several steps. Any number of
+ * threads and any scratch give the same bits. Only the calling thread polls. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,8 +13,8 @@
 
 #include "unit/support/rows.h"
 
-/* One element in FP64 from the operands as they stood; g, m and v err by a few roundoffs of their terms, and the
- * root of v by what underflow may take from v. */
+/* One element in FP64 from the operands before the call. g, m and v err by a few roundoffs of their terms, and the
+ * root of v also by what underflow may take from v. */
 static void adamw_check(const struct variant *v, const struct kernel_adamw *a, int64_t i, float w0, float m0,
                         float v0) {
     const double g = (double)a->grad[i] * a->grad_scale, b1 = a->beta1, b2 = a->beta2;
@@ -67,7 +67,7 @@ static void adamw_within_bounds(void **state) {
     static const int64_t counts[] = {0, 1, 7, 15, 16, 17, 33, 1000, 50003};
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) adamw_case(counts[i], NORMAL, i % 2, 1e-2f, 0.1f);
     for (int temper = 0; temper < TEMPERS; temper++) adamw_case(500, (enum temper)temper, true, 1e-2f, 0);
-    adamw_case(500, NORMAL, true, 0.5f, 0.5f); /* a decay that shows beside the rounding of w */
+    adamw_case(500, NORMAL, true, 0.5f, 0.5f); /* a decay large enough to show above the rounding of w */
 }
 
 static void square_sum_within_bounds(void **state) {
@@ -95,7 +95,7 @@ static void square_sum_within_bounds(void **state) {
         }
 }
 
-/* A lost, doubled or infinite element must show. */
+/* A lost, doubled or infinite element must be visible. */
 static void square_sum_shows_faults(void **state) {
     (void)state;
     const int64_t n = 40000;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * check: emulated
  *
- * GELU, column sums, conversions, copies and triads: every variant against the formulas in FP64 within rounding bounds,
- * on odd sizes, odd alignments and hostile values; the same bits on any number of threads. */
+ * GELU, column sums, conversions, copies and triads: every variant against the formulas in FP64 within rounding
+ * bounds, with odd sizes, odd alignments and hostile values. Any number of threads gives the same bits. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -24,7 +24,7 @@ static struct gelu_terms gelu_terms(double x) {
     return (struct gelu_terms){arg, 1 / (1 + exp(-arg)), s * (1 + 3 * 0.044715 * x * x)};
 }
 
-/* The argument's relative error grows into (4 |arg|) roundoffs of e^-arg; where e^-arg overflows, 0 is right. */
+/* The argument's relative error becomes (4 |arg|) roundoffs of e^-arg. If e^-arg overflows, 0 is right. */
 static void gelu_check(const struct variant *v, enum kernel_dtype t, int64_t n, const void *x, const void *dy,
                        const void *y, const void *dx) {
     for (int64_t i = 0; i < n; i++) {
@@ -96,7 +96,7 @@ static void column_sums_in_row_order(void **state) {
         }
 }
 
-/* Nearest even by its definition: of the two neighbours the nearer, or the one whose last bit is 0. */
+/* Nearest even by its definition: the nearer of the two neighbours, or the one whose last bit is 0. */
 static uint32_t nearest_even(uint32_t u) {
     const uint32_t down = u >> 16, left = u & 0xffff;
     return left > 0x8000 || (left == 0x8000 && down % 2 == 1) ? down + 1 : down;
@@ -151,7 +151,7 @@ static void short_and_odd_conversions_stay_inside(void **state) {
     }
 }
 
-/* z = x + s y to the last bit or two (one rounding or two), copies exactly; short and odd. */
+/* z = x + s y to one or two roundings, copies exactly; short and odd lengths. */
 static void copies_and_triads(void **state) {
     (void)state;
     static const int64_t sizes[] = {0, 1, 7, 63, 64, 1000, 100003};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * check: emulated
  *
- * SwiGLU and rotary: every variant against the formulas in FP64 within rounding bounds, on odd sizes, odd
- * alignments and hostile values; the same bits on any number of threads. */
+ * SwiGLU and rotary: every variant against the formulas in FP64 within rounding bounds, with odd sizes, odd alignments
+ * and hostile values. Any number of threads gives the same bits. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,18 +12,18 @@
 
 #include "unit/support/rows.h"
 
-/* Where e^-z leaves the numbers of FP32 the logistic is 0, and silu off by 90 e^-88 at most; far below it is 0. */
+/* Where e^-z exceeds FP32's range the logistic is 0, and silu errs by 90 e^-88 at most. Far below that it is 0. */
 static double silu_underflow(double gate) {
     return gate < -200 ? 0 : gate < -87 ? 0x1p-120 : 0x1p-149;
 }
 
-/* A bound that is infinite with its result would let everything pass: then only the same infinity does. */
+/* A bound that is infinite together with its result would pass everything. Then only the same infinity passes. */
 static double sane(double bound) {
     return isfinite(bound) ? bound : 0;
 }
 
-/* The exponential, the sum, the quotient and the products: a few roundoffs each of the term they make; `tiny` is a
- * factor that is lost below the normal numbers. */
+/* The exponential, the sum, the quotient and the products each add a few roundoffs of their term. `tiny` is a factor
+ * that is lost below the normal numbers. */
 static void swiglu_check(const struct variant *v, enum kernel_dtype t, int64_t rows, int64_t cols, const void *x,
                          const void *dy, const void *y, const void *dx) {
     for (int64_t r = 0; r < rows; r++)
@@ -43,7 +43,7 @@ static void swiglu_check(const struct variant *v, enum kernel_dtype t, int64_t r
         }
 }
 
-/* Gate and value; infinities and NaN pass on where the formula's limit has them, and only there. */
+/* Gate and value. Infinities and NaN appear exactly where the formula's limit has them. */
 static const float hostile[][2] = {
     {0.0f, 1},      {-0.0f, 1},      {1e-45f, 1},   {-1e-38f, 2},    {-1.2784645f, 1}, {20, 3},    {-20, 3},
     {-86, 1e30f},   {-88, 1},        {-89, 1},      {-120, 5},       {88.5f, -2},      {89, -2},   {-1e19f, 1},
@@ -88,7 +88,7 @@ static void swiglu_within_bounds(void **state) {
     }
 }
 
-/* One plane turned, in FP64: the products' and the sum's roundings, then the result's own. */
+/* One plane rotated in FP64: roundings of the products and the sum, then of the result. */
 static void rotary_check(const struct variant *v, const struct kernel_rotary *k, const void *before) {
     const int64_t half = k->head_dim / 2;
     for (int64_t r = 0; r < k->rows; r++)
@@ -104,8 +104,8 @@ static void rotary_check(const struct variant *v, const struct kernel_rotary *k,
         }
 }
 
-/* There and back: two rotations' roundings, the table's (whose cos^2 + sin^2 is not quite 1), and those of the values
- * between, all relative to the plane's length. */
+/* There and back: roundings of two rotations, of the table (cos^2 + sin^2 is not quite 1) and of the values between,
+ * all relative to the length in the plane. */
 static void rotary_back_check(const struct variant *v, const struct kernel_rotary *k, const void *before) {
     const int64_t half = k->head_dim / 2;
     for (int64_t r = 0; r < k->rows; r++)
@@ -119,7 +119,7 @@ static void rotary_back_check(const struct variant *v, const struct kernel_rotar
         }
 }
 
-/* What lies between rows and heads keeps its bits. */
+/* Gaps between rows and heads keep their bits. */
 static void rotary_gaps_check(const struct kernel_rotary *k, int64_t n, const void *before) {
     const size_t size = kernel_dtype_bytes(k->dtype);
     for (int64_t i = 0; i < n; i++) {
@@ -170,7 +170,7 @@ static void rotary_within_bounds(void **state) {
     }
 }
 
-/* The calling thread alone polls, during the call. */
+/* Only the calling thread polls, during the call. */
 static void count_poll(void *context) {
     ++*(int *)context;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * check: emulated
  *
- * The choice of variants: TOISE_ISA caps it and a wrong one is reported, tables are complete and named truly. */
+ * The choice of variants: TOISE_ISA caps it, an unknown value is reported, and tables are complete and correctly
+ * named. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,9 +20,9 @@ static void test_cap(void **state) {
     const enum kernel_isa best = kernel_isa_best();
     enum kernel_isa highest = KERNEL_ISA_COUNT - 1;
     while (!kernel_isa_usable(highest)) highest--;
-    /* by itself the highest, but for a dot that is slower than what it replaces */
+    /* the default is the highest, unless its dot is slower than what it replaces */
     assert_true(best == highest || (highest == KERNEL_ISA_avx512bf16 && best == KERNEL_ISA_avx512));
-    for (int isa = 0; isa < KERNEL_ISA_COUNT; isa++) { /* by name always */
+    for (int isa = 0; isa < KERNEL_ISA_COUNT; isa++) { /* but by name any is chosen */
         setenv("TOISE_ISA", kernel_isa_name((enum kernel_isa)isa), 1);
         const enum kernel_isa capped = kernel_isa_best();
         assert_true(kernel_isa_usable(capped));
@@ -55,7 +56,7 @@ static void test_table(void **state) {
 #define K(op, set) assert_non_null(ops.op);
 #include "list.h"
 #undef K
-        const char *rows = isa == KERNEL_ISA_avx512bf16 ? "avx512" : name; /* whose rows need no BF16 dot */
+        const char *rows = isa == KERNEL_ISA_avx512bf16 ? "avx512" : name; /* its operations on rows need no BF16 dot */
         assert_string_equal(kernel_variant(&ops, "gemm"), name);
         assert_string_equal(kernel_variant(&ops, "peak"), name);
         assert_string_equal(kernel_variant(&ops, "adamw"), rows);
@@ -79,7 +80,8 @@ static void test_variant_unknown(void **state) {
     assert_string_equal(kernel_isa_name(KERNEL_ISA_COUNT), "unknown");
 }
 
-/* The loops end, and count what they do: multiply and add, twice each sum, in each lane; a dot has two products. */
+/* The loops end and count their operations: multiply and add, two rounds of each sum, in each lane. A dot has two
+ * products. */
 static void test_peak(void **state) {
     (void)state;
     static const double flop[KERNEL_ISA_COUNT][KERNEL_DTYPE_COUNT] = {

@@ -2,8 +2,8 @@
  * check: no sanitizers: bench/test_kernel_memory makes the same calls
  * check: emulated
  *
- * Every variant of list.h with one number that is not finite: a NaN shows in the results and is never swallowed, and it
- * and an infinity spread no further than the operation's formula has it: all else keeps its bits. */
+ * Every variant of list.h with one number that is not finite. A NaN must appear in the results. A NaN or an infinity
+ * must spread no further than the operation's formula says: all else keeps its bits. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -20,7 +20,7 @@ static const int64_t shapes[][3] = {{5, 7, 3}, {13, 19, 9}, {70, 33, 18}};
 static const unsigned option_sets[] = {0, 1, 4, 6, 8, 20, 32, 64, 128, 111};
 enum { SHAPES = sizeof shapes / sizeof *shapes, SETS = sizeof option_sets / sizeof *option_sets };
 
-/* The place of the bad number: row and column of operand `at` */
+/* Position of the bad number: row and column of operand `at`. */
 struct spot {
     int at;
     int64_t row, col;
@@ -31,7 +31,7 @@ static bool reaches(const struct operand *in, const struct operand *out, struct 
     return !(common & BY_ROW && row != s.row) && !(common & BY_COLUMN && col != s.col);
 }
 
-/* Tables hold rows that no token asks for. */
+/* Tables have rows that no token uses. */
 static bool may_hide(const struct call *c) {
     return strcmp(operation_variants[c->variant].op, "embedding_forward") == 0;
 }
@@ -40,7 +40,7 @@ static bool is_float(const struct operand *x) {
     return !x->integers && x->rows > 0 && x->cols > 0;
 }
 
-/* The outputs of a run with the number in its place against those without. */
+/* Compares the outputs of a run with the bad number to those without it. */
 static void spread_check(const struct call *c, struct spot s, float bad, void *const clean[], double clean_result) {
     const struct operand *in = &c->o.operands[s.at];
     bool shows = isnan(c->o.result) && !isnan(clean_result);
@@ -70,7 +70,7 @@ static void spot_run(struct call *c, struct spot s, float bad, void *const clean
     call_release(c);
 }
 
-/* First, last and middle numbers of every input; the infinities in the middle. */
+/* NaN in the first, middle and last number of every input; infinities in the middle. */
 static void inputs_run(struct call *c, const struct operand *operands, int count, void *const clean[], double result) {
     static const float bad[] = {NAN, INFINITY, -INFINITY};
     for (int i = 0; i < count; i++) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * check: emulated
  *
- * Cross-entropy, whole and by shards, and embedding: every variant against FP64 within rounding bounds, hostile logits
- * included; the same bits on any number of threads. */
+ * Cross-entropy, whole and sharded, and embedding: every variant against FP64 within rounding bounds, hostile logits
+ * included. Any number of threads gives the same bits. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -72,7 +72,7 @@ static void grad_check(const struct variant *v, const struct kernel_cross_entrop
         }
 }
 
-/* The vocabulary [0, vocab) as one shard of a larger one that starts at `first`; targets lie in and out of it. */
+/* The vocabulary [0, vocab) as one shard of a larger one that starts at `first`. Some targets are outside it. */
 static void cross_entropy_case(int64_t rows, int64_t vocab, int64_t pad, int64_t first, enum logits kind) {
     const int64_t ld = vocab + pad, n = rows * ld;
     float *logits = guarded_new(KERNEL_F32, n, (int)(vocab % 3)), *dlogits = guarded_new(KERNEL_F32, n, 1);
@@ -126,7 +126,7 @@ static void cross_entropy_within_bounds(void **state) {
     cross_entropy_case(3, 50257, 0, 0, PLAIN);
 }
 
-/* A shard whose logits are all -infinity counts for nothing; a NaN is never hidden. */
+/* A shard whose logits are all -infinity adds nothing; a NaN is never hidden. */
 static void cross_entropy_of_nothing_and_of_nan(void **state) {
     (void)state;
     enum { VOCAB = 2100 };
@@ -155,7 +155,7 @@ static void cross_entropy_of_nothing_and_of_nan(void **state) {
     guarded_free();
 }
 
-/* One addition and one rounding an element, or additions in row order: the bits are known. */
+/* One addition and one rounding per element, or additions in row order: the bits are known. */
 static void embedding_case(enum kernel_dtype t, int64_t cols, bool positions) {
     enum { ROWS = 23, TABLE = 9, SEQ = 5, POSITION0 = 2 };
     struct kernel_embedding e = {.rows = ROWS, .cols = cols, .seq = SEQ, .position0 = POSITION0, .dtype = t};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * FP64 attention and its error bounds, by the definition: one query at a time, all its scores. */
+ * FP64 attention and its error bounds, by the definition: one query at a time, with all its scores. */
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "unit/support/attention64.h"
 
 #define EPS 0x1p-24        /* unit roundoff of FP32 */
-#define FLUSHED 1.2e-38    /* e^x may be 0 where it is less than the least normal number */
+#define FLUSHED 1.2e-38    /* e^x may be 0 if it is less than the smallest normal number */
 #define UNDERFLOW 0x1p-148 /* what a rounding may lose among denormals */
 
 int64_t attention64_q(const struct kernel_attention *a, int64_t b, int64_t t, int64_t h) {
@@ -21,7 +21,8 @@ int64_t attention64_o(const struct kernel_attention *a, int64_t b, int64_t t, in
     return (b * a->seq_q + t) * a->o_row + h * a->o_head;
 }
 
-/* x.y, and the bound of its error in FP32 with one more factor and a few more roundings; a score has a bias in it. */
+/* x.y, and the bound of its error in FP32 with one more factor and a few more roundings. For a score it includes the
+ * bias. */
 struct dot {
     double sum, size, bias;
 };
@@ -30,7 +31,7 @@ static struct dot dot_of(int64_t n, const double *x, const double *y, double fac
     for (int64_t c = 0; c < n; c++) d.sum += x[c] * y[c], d.size += fabs(x[c] * y[c]);
     return (struct dot){d.sum * factor, d.size * fabs(factor), 0};
 }
-/* Of a bias the distance (beyond 2^24: its two parts), the product and the sum are rounded. */
+/* In a bias the distance (beyond 2^24: its two parts), the product and the sum are rounded. */
 static double dot_error(int64_t n, struct dot d) {
     return (double)(n + 4) * EPS * d.size + 4 * EPS * fabs(d.bias);
 }
@@ -40,7 +41,7 @@ static bool sees(const struct kernel_attention *a, int64_t i, int64_t j) {
     return key <= query && (a->window == 0 || query - key < a->window);
 }
 
-/* of query i of head h, which is q, and key j, which is k */
+/* of query i of head h, whose vector is q, and key j, whose vector is k */
 static struct dot score_of(const struct kernel_attention *a, int64_t h, int64_t i, int64_t j, const double *q,
                            const double *k) {
     struct dot s = dot_of(a->head_dim, q, k, (double)a->scale);
@@ -53,8 +54,8 @@ static void zero(const struct kernel_attention *a, int64_t at, double *x, double
     for (int64_t c = 0; c < a->head_dim; c++) x[at + c] = error[at + c] = 0;
 }
 
-/* A weight's relative error: its score's, that of the exponent's difference, those of the sums. Then a mean of
- * v is off by each weight's error and by that of their sum. */
+/* A weight's relative error is that of its score, of the exponent's difference and of the sums. A mean of v errs by
+ * each weight's error and by that of their sum. */
 static void forward_row(const struct kernel_attention *a, struct attention64 *x, int64_t b, int64_t h, int64_t i,
                         double *weight, double *error) {
     const int64_t d = a->head_dim, kv = h / (a->heads / a->kv_heads), o = attention64_o(a, b, i, h);
@@ -96,7 +97,7 @@ void attention64_forward(const struct kernel_attention *a, struct attention64 *x
     free(weight);
 }
 
-/* The share of a query at q and o and a key at k in all three gradients; s is their score. */
+/* What the query at q and o and the key at k add to all three gradients; s is their score. */
 static void backward_pair(const struct kernel_attention *a, struct attention64 *x, int64_t q, int64_t k, int64_t o,
                           struct dot s, double lse, struct dot rowsum) {
     const int64_t d = a->head_dim;

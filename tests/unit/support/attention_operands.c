@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Attention's operands: three layouts, four kinds of numbers. */
+ * Operands of attention: three layouts, four kinds of numbers. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,7 +18,7 @@ enum { SEED = 20250102 };
 void *operands_take(struct operands *s, size_t bytes) {
     return s->taken[s->takes++] = guarded_bytes(bytes, 0);
 }
-/* n elements, one element off every alignment where buffers are to be skewed */
+/* n elements, off every alignment by one element if buffers are to be skewed. */
 static char *take_elements(struct operands *s, int64_t n) {
     const size_t bytes = kernel_dtype_bytes(s->a.dtype);
     return s->taken[s->takes++] = guarded_bytes((size_t)n * bytes, bytes);
@@ -52,7 +52,7 @@ static void set_strides(struct operands *s, enum layout layout) {
     s->n_lse = a->batch * h * a->seq_q;
 }
 
-/* A query's or key's number (`sharp`), or a value's or gradient's. */
+/* A number of a query or key (`sharp`), or of a value or gradient. */
 static float number(enum fill fill, bool sharp, uint64_t index) {
     double u = 2 * base_random_unit(SEED, BASE_STREAM_TEST, index) - 1;
     if (fill == HUGE_SCORES && sharp) return (float)(170 * u); /* scores of the order of 10^4 */
@@ -61,7 +61,7 @@ static float number(enum fill fill, bool sharp, uint64_t index) {
     return (float)(sharp ? 2 * u : u);
 }
 
-/* Fills the rows of one operand, stored and in FP64; the gaps keep their poison, which is NaN. */
+/* Fills the rows of one operand, in storage and in FP64. The gaps keep their poison, which is NaN. */
 static void fill_rows(const struct operands *s, char *p, double *p64, int64_t seq, int64_t heads,
                       int64_t index(const struct kernel_attention *, int64_t, int64_t, int64_t), enum fill fill,
                       bool sharp, uint64_t stream) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Operands of attention for tests: made from a few sizes, in storage (guarded, gaps and outputs poisoned) and in FP64
- * with the reference's o and lse; and the check of results against them. */
+ * Operands of attention for tests, made from a few sizes: in storage (guarded, gaps and outputs poisoned) and in FP64
+ * with the reference's o and lse. It also checks results against them. */
 #ifndef TOISE_TESTS_ATTENTION_OPERANDS_H
 #define TOISE_TESTS_ATTENTION_OPERANDS_H
 
@@ -25,7 +25,7 @@ struct problem {
     int threads;
 };
 
-/* A problem's operands in storage and in FP64. q, k, v lie in one buffer, dq, dk, dv alike in another. */
+/* A problem's operands in storage and in FP64. q, k and v share one buffer; dq, dk and dv share another. */
 struct operands {
     struct kernel_attention a;
     struct attention64 x;
@@ -36,15 +36,15 @@ struct operands {
     int takes;
 };
 
-/* Inputs filled, FP64 forward done. */
+/* Fills the inputs and runs the FP64 forward. */
 void operands_make(struct operands *s, const struct problem *p);
 void operands_free(struct operands *s);
-/* Poisoned and guarded memory that goes with the operands. */
+/* Poisoned, guarded memory that is freed with the operands. */
 void *operands_take(struct operands *s, size_t bytes);
-/* What backward reads: o and lse, rounded to their storage, which the reference reads too. */
+/* Stores what backward reads: o and lse, rounded to their storage. The reference reads the rounded ones too. */
 void operands_store_forward(struct operands *s);
-/* Fails unless every element is within its error and the rounding of its storage; where NaN is expected nothing is to
- * be written, so the poison must be there. */
+/* Fails unless every element is within its error and the rounding of its storage. Where NaN is expected nothing may
+ * be written: the poison must still be there. */
 void operands_check(const char *what, const char *variant, enum kernel_dtype dtype, const void *got, int64_t n,
                     const double *expected, const double *error);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See config_json.h. */
+ * Changes a config.json and checks what becomes of it. */
 #include "unit/support/config_json.h"
 
 #include <setjmp.h>

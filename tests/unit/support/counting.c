@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The table that counts. */
+ * A kernel table that only counts. */
 #include "unit/support/counting.h"
 
 #include <string.h>

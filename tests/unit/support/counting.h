@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A kernel table that multiplies nothing and counts what it is asked to: matmuls and attentions by their shape. */
+ * A kernel table that computes nothing and counts its calls: matmuls and attentions by shape. */
 #ifndef TOISE_TESTS_COUNTING_H
 #define TOISE_TESTS_COUNTING_H
 
@@ -8,17 +8,17 @@
 
 enum { COUNTING_MAX = 64 };
 
-/* What was asked for; .count times. Shapes and dtypes as in plan_op, costs left 0. */
+/* The calls; .count is how often. Shapes and dtypes as in plan_op; costs are 0. */
 struct counting {
     struct plan_op ops[COUNTING_MAX];
     int count;
-    double flop;   /* 2mnk, and plan_attention_flop, added up */
-    double passes; /* calls of anything else */
+    double flop;   /* sum of 2mnk and plan_attention_flop */
+    double passes; /* all other calls */
 };
 
-/* Counts into *c from now on, through `ops`. */
+/* Makes `ops` count into *c. */
 void counting_open(struct counting *c, struct kernel_ops *ops);
-/* Times that an operation of this kind and shape was asked for. */
+/* How often an operation of this kind and shape was called. */
 double counting_of(const struct counting *c, const struct plan_op *op);
 
 #endif

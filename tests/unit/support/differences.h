@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Gradients against central differences of a forward written in FP64: L = sum of weight * output, and dL/dx by
- * (L(x + h) - L(x - h)) / 2h. The bound is the rounding of the kernel's terms plus the difference's own error,
- * estimated from a second one with 2h. */
+ * Checks gradients against central differences of a forward in FP64: with L = sum of weight * output, dL/dx is (L(x +
+ * h) - L(x - h)) / 2h. The bound is the rounding of the kernel's terms plus the difference's error, estimated from a
+ * second difference with 2h. */
 #ifndef TOISE_TESTS_DIFFERENCES_H
 #define TOISE_TESTS_DIFFERENCES_H
 
@@ -10,7 +10,7 @@
 
 typedef double loss_fn(const void *context);
 
-/* The derivative of loss with respect to *x, and what it may be wrong by. */
+/* The derivative of loss with respect to *x, and its error bound. */
 TEST_INLINE double difference(loss_fn *loss, const void *context, double *x, double *error) {
     const double kept = *x, h = 1e-4 * (1 + fabs(kept));
     double slope[2], level = 0;
@@ -24,11 +24,11 @@ TEST_INLINE double difference(loss_fn *loss, const void *context, double *x, dou
         level = fabs(above) + fabs(below);
     }
     *x = kept;
-    *error = fabs(slope[1] - slope[0]) + 100 * U64 * level / h; /* three times the truncation, and cancellation */
+    *error = fabs(slope[1] - slope[0]) + 100 * U64 * level / h; /* three times the truncation error, and cancellation */
     return slope[0];
 }
 
-/* Each element of grad against the difference; `size` is the magnitude of the terms that made it. */
+/* Checks each element of grad against the difference; `size` is the magnitude of its terms. */
 TEST_INLINE void gradient_check(const struct variant *v, const char *what, enum kernel_dtype t, int64_t n,
                                 const void *grad, loss_fn *loss, const void *context, double *x, double size) {
     for (int64_t i = 0; i < n; i++) {

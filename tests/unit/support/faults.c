@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The faulty tables from their rows. */
+ * Builds the faulty tables from their rows. */
 #include "unit/support/faults_rows.h"
 
 #include <stdio.h>

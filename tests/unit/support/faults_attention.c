@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Faults of attention and of rotary positions, which the small model shows. */
+ * Faults of attention and of rotary positions that the small model must show. */
 #include <stdlib.h>
 
 #include "unit/support/faults_rows.h"
@@ -26,7 +26,8 @@ static void heads_swapped(const struct kernel_team *team, const struct kernel_at
     swap_heads(a, a->o, a->batch * a->seq_q, a->o_row, a->o_head);
 }
 
-/* Operands are read alone, but they lie in memory of the model's own: exchanged before and after. */
+/* Operands are const, but they are in the model's writable memory. So they are exchanged before and exchanged back
+ * after. */
 static void swap_kv(const struct kernel_attention *a, const void *k, const void *v) {
     swap_heads(a, (void *)(uintptr_t)k, a->batch * a->seq_k, a->kv_row, a->kv_head);
     swap_heads(a, (void *)(uintptr_t)v, a->batch * a->seq_k, a->kv_row, a->kv_head);
@@ -69,8 +70,8 @@ static void window_backward(const struct kernel_team *team, const struct kernel_
     fault_healthy->attention_backward(team, &wrong);
 }
 
-/* A row holds the queries' heads, the keys' and as many of the values'. All of them one position late would be no
- * fault: distances are all that counts. */
+/* A row holds the heads of queries, of keys and of as many values. Only keys are late: if all were, distances would
+ * be the same and there would be no fault. */
 static void keys_late(const struct kernel_team *team, const struct kernel_rotary *r) {
     const int64_t kv = r->row / r->head - r->heads, half = r->head_dim / 2, n = r->seq * half;
     struct kernel_rotary q = *r, k = *r;

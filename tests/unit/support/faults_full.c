@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Faults of single tiles, elements and rows, which the checks of the timed sizes show. */
+ * Faults of single tiles, elements and rows that the checks at the timed sizes must show. */
 #include <math.h>
 
 #include "unit/support/faults_rows.h"
 
-/* One element of one FP32 result, as if its store went astray: it takes the row's largest size, the other sign. */
+/* One wrong element of one FP32 result: it gets the row's largest magnitude, with the other sign. */
 static void matmul_element(const struct kernel_team *team, const struct kernel_gemm *g) {
     fault_healthy->gemm(team, g);
     if (g->out != KERNEL_F32 || ++fault_calls != 1) return;
@@ -14,18 +14,18 @@ static void matmul_element(const struct kernel_team *team, const struct kernel_g
     for (int64_t j = row; j < row + g->n; j++) size = fmaxf(size, fabsf(c[j]));
     c[at] = c[at] > 0 ? -size : size;
 }
-/* The last tile of C, or of what lies like it, gets the wrong sign. */
+/* The last tile of C, or of a matrix with C's layout, gets the wrong sign. */
 static void last_tile(const struct kernel_gemm *g, void *x) {
     enum { TILE = 32 };
     for (int64_t i = g->m > TILE ? g->m - TILE : 0; i < g->m; i++)
         fault_scale(g->out, x, i * g->ldc + (g->n > TILE ? g->n - TILE : 0), g->n > TILE ? TILE : g->n, -1);
 }
-/* Of the third result. */
+/* In the third result. */
 static void matmul_tile(const struct kernel_team *team, const struct kernel_gemm *g) {
     fault_healthy->gemm(team, g);
     if (++fault_calls == 3) last_tile(g, g->c);
 }
-/* Of the first result that an epilogue wrote: beside the plain one, or in its place. */
+/* In the first result that an epilogue wrote, besides C or in place. */
 static void gelu_tile(const struct kernel_team *team, const struct kernel_gemm *g) {
     fault_healthy->gemm(team, g);
     if (g->epilogue == KERNEL_EPILOGUE_GELU && ++fault_calls == 1) last_tile(g, g->y);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Faults of activations, norms, biases, the vocabulary, sums of gradients and the update, which the small model shows.
- */
+ * Faults of activations, norms, biases, the vocabulary, gradient sums and the update that the small model must show. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +18,7 @@ static void swiglu_sign(const struct kernel_team *team, enum kernel_dtype dtype,
     fault_scale(dtype, dx, 0, rows * 2 * cols, -1);
 }
 
-/* x[rows, 2 cols] with its halves exchanged, into a new buffer. */
+/* x[rows, 2 cols] with its halves exchanged, in a new buffer. */
 static void *halves_exchanged(enum kernel_dtype dtype, int64_t rows, int64_t cols, const void *x) {
     const size_t half = (size_t)cols * kernel_dtype_bytes(dtype);
     char *y = calloc((size_t)rows, 2 * half);
@@ -45,7 +44,7 @@ static void gate_for_value_backward(const struct kernel_team *team, enum kernel_
     free(wrong);
 }
 
-/* Adds into copies that start as the negative of the sums, so that what was to be added is subtracted. */
+/* Adding into a negated copy subtracts what should have been added. */
 static void negate(int64_t n, float *x) {
     for (int64_t i = 0; i < n && x; i++) x[i] = -x[i];
 }
@@ -61,7 +60,7 @@ static void norm_residual(const struct kernel_team *team, const struct kernel_no
     fault_healthy->norm_grad_input(team, &wrong);
 }
 
-/* Of the six norms of two layers the one after the embedding runs first; it and the last have no residual path. */
+/* Of the six norms of two layers, the one after the embedding runs first. It and the last one have no residual path. */
 static void embed_norm(const struct kernel_team *team, const struct kernel_norm *l) {
     fault_healthy->norm_forward(team, l);
     if (fault_calls++ % 6 == 0) memcpy(l->y, l->x, (size_t)(l->rows * l->cols) * kernel_dtype_bytes(l->dtype));

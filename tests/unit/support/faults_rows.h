@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What faults are made of: a row each, by subject, beside the operations that are wrong. Each operation calls the
- * healthy one with changed operands, or changes what that wrote. */
+ * The table of faults: one row each, grouped by subject and kept with the faulty operations. Each operation calls the
+ * healthy one with changed operands, or changes its results. */
 #ifndef TOISE_TESTS_FAULTS_ROWS_H
 #define TOISE_TESTS_FAULTS_ROWS_H
 
 #include "scalar.h"
 #include "unit/support/faults.h"
 
-/* What a model must have for a fault to be one. */
+/* What a model must have for the fault to matter. */
 enum fault_need {
     NEEDS_NOTHING,
     NEEDS_GELU,
@@ -26,14 +26,14 @@ struct fault_row {
     enum fault fault;
     const char *name; /* NULL after the last */
     enum fault_need need;
-    struct kernel_ops wrong; /* those that replace the healthy ones */
+    struct kernel_ops wrong; /* operations that replace the healthy ones */
 };
 extern const struct fault_row fault_rows_path[], fault_rows_attention[], fault_rows_full[];
 
 extern const struct kernel_ops *fault_healthy;
-extern int fault_calls; /* of the faulty operation, since fault_make */
+extern int fault_calls; /* calls of the faulty operation since fault_make */
 
-/* Elements first .. first + n of x times `factor`. */
+/* Multiplies elements first .. first + n of x by `factor`. */
 void fault_scale(enum kernel_dtype dtype, void *x, int64_t first, int64_t n, float factor);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See folder.h. */
+ * A test's own folder. */
 #include "unit/support/folder.h"
 
 #include <dirent.h>
@@ -38,7 +38,7 @@ const char *folder_name(const char *name) {
 }
 
 const char *folder_write(const char *name, const void *bytes, size_t n) {
-    unlink(folder_name(name)); /* a new file: some file systems flush one that is cut and written again */
+    unlink(folder_name(name)); /* a new file: some file systems flush a file that is truncated and rewritten */
     FILE *f = fopen(folder_path, "wb");
     assert_non_null(f);
     assert_int_equal(fwrite(bytes, 1, n, f), n);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See gemm_operands.h. */
+ * The gemm variants and their operands. */
 #include "unit/support/gemm_operands.h"
 
 #include <math.h>
@@ -51,7 +51,7 @@ struct kernel_team gemm_team(const struct gemm_variant *v, int threads, const st
         .ops = &v->ops, .threads = threads, .scratch = scratch, .scratch_bytes = scratch_size, .caches = caches};
 }
 
-/* One number in eight is zero, denormal, tiny or huge; sums of products stay finite. */
+/* One number in eight is zero, denormal, tiny or huge; sums of products remain finite. */
 static float hostile(uint64_t index, uint64_t stream) {
     uint32_t w[4];
     base_random_words(SEED, BASE_STREAM_TEST + stream, index, w);

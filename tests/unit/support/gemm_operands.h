@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The variants of gemm that this host can run, and hostile operands for them: what the gemm tests share. */
+ * The variants of gemm that this host can run, and hostile operands for them. The gemm tests share them. */
 #ifndef TOISE_TESTS_GEMM_OPERANDS_H
 #define TOISE_TESTS_GEMM_OPERANDS_H
 
@@ -11,22 +11,22 @@ enum { GEMM_PAD = 3, GEMM_POISON = 65536 };
 struct gemm_variant {
     struct kernel_ops ops;
     char name[32];
-    bool flushes[KERNEL_DTYPE_COUNT]; /* denormal inputs and results, by input dtype */
+    bool flushes[KERNEL_DTYPE_COUNT]; /* flushes denormal inputs and results, by input dtype */
 };
 
 extern struct gemm_variant gemm_variants[KERNEL_ISA_COUNT + 1];
 extern int gemm_variant_count;
 
-/* Caches so small that every block is a few panels; what a team has by turns. */
+/* Caches so small that every block is a few panels. Teams use them in every other run. */
 extern const struct kernel_caches gemm_tiny_caches;
 
-/* Of a cmocka group. */
+/* Set-up of a cmocka group. */
 int gemm_setup(void **state);
 /* A team of up to 3 threads on poisoned, guarded scratch. */
 struct kernel_team gemm_team(const struct gemm_variant *v, int threads, const struct kernel_caches *caches);
 
-/* A stored matrix between guards: rows x cols of a dtype with GEMM_PAD more columns, but for the last row; and the same
- * in FP64 without them. What is no element is 0xff. */
+/* A stored matrix between guards: rows x cols of a dtype, with GEMM_PAD more columns except in the last row. Also
+ * the same in FP64 without padding. All bytes outside the elements are 0xff. */
 struct gemm_matrix {
     int64_t rows, cols, ld;
     size_t bytes;
@@ -36,7 +36,7 @@ struct gemm_matrix {
 
 struct gemm_matrix gemm_matrix_new(int64_t rows, int64_t cols, enum kernel_dtype dtype, uint64_t stream);
 void gemm_matrix_free(struct gemm_matrix *x);
-/* Denormals as zeros, in the FP64 copies. */
+/* Flushes denormals to zero in the FP64 copies. */
 void gemm_matrix_flush(struct gemm_matrix *x);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Buffers between pages without access, and the handler that says which buffer a fault belongs to. */
+ * Buffers between inaccessible pages, and the handler that names the buffer of a fault. */
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -27,7 +27,7 @@ enum { MOST = 128, POISON = 0xff };
 enum guarded_place guarded_place;
 const char *guarded_what = "a kernel";
 
-/* room: the accessible pages; the buffer begins `head` bytes into them */
+/* room: the accessible pages; the buffer starts `head` bytes into them */
 static struct guarded {
     unsigned char *room;
     size_t pages, head, bytes;
@@ -38,7 +38,7 @@ static size_t page(void) {
     return (size_t)sysconf(_SC_PAGESIZE);
 }
 
-/* Names the buffer and ends the process: other threads may be inside the kernel, so there is no way back. */
+/* Names the buffer and ends the process. Other threads may be inside the kernel, so the test cannot continue. */
 static void on_fault(int number, siginfo_t *info, void *context) {
     const unsigned char *at = info->si_addr;
     (void)context;
@@ -51,10 +51,10 @@ static void on_fault(int number, siginfo_t *info, void *context) {
                 g->bytes, i + 1);
         _exit(1);
     }
-    signal(number, SIG_DFL); /* not ours: faults again, for whoever is to see it */
+    signal(number, SIG_DFL); /* not one of these buffers: let the next handler see the fault */
 }
 
-/* cmocka sets its own handlers for each test. */
+/* Called by each test, because cmocka installs its own handlers. */
 static void watch(void) {
     struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
     sigaction(SIGSEGV, &action, NULL);
@@ -73,7 +73,7 @@ static void slack(const struct guarded *g, bool forbidden) {
     (void)end, (void)after;
 }
 
-/* `head` bytes into the pages, or as far as `align` allows before their end where head is SIZE_MAX */
+/* At `head` bytes into the pages; with SIZE_MAX, as far towards their end as `align` allows. */
 static void *guarded_at(size_t bytes, size_t head, size_t align) {
     assert_true(count < MOST);
     const size_t lead = head == SIZE_MAX ? 0 : head, pages = (lead + bytes + page()) / page() * page();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a test of every variant says of the instruction sets that it does not run here. */
+ * The SKIP lines of a test of every variant, for the instruction sets that it cannot run here. */
 #ifndef TOISE_TESTS_LACKING_H
 #define TOISE_TESTS_LACKING_H
 

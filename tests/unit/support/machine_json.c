@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See machine_json.h. */
+ * Changes the files of a machine and reads them. */
 #include "unit/support/machine_json.h"
 
 #include <ctype.h>
@@ -59,7 +59,7 @@ const char machine_json_accelerator[] =
     "\"status\":\"measured\",\"source\":\"s\"}]},"
     "\"power_w\":{\"value\":400,\"status\":\"recalled\"},\"sources\":{\"s\":\"a paper\"}}";
 
-/* The object or list that holds the last part of the path, which *last becomes. */
+/* The object or list that holds the last part of the path. *last becomes that part. */
 static json_t *parent_of(json_t *json, const char *path, char last[64]) {
     for (;;) {
         const size_t n = strcspn(path, ".");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The operands of one call of one operation: what operations.h fills in, and its includers give memory for. */
+ * The operands of one call of one operation. operations.h fills them in; its includers supply the memory. */
 #ifndef TOISE_TESTS_OPERANDS_H
 #define TOISE_TESTS_OPERANDS_H
 
@@ -11,20 +11,20 @@
 #include "scalar.h"
 
 enum operand_role { OPERAND_IN, OPERAND_OUT, OPERAND_INOUT };
-/* How a number of an input spreads: into an output of which both have BY_ROW, only in the same row; BY_COLUMN alike;
- * BY_BOTH, only in the same place; with nothing in common, anywhere. */
+/* How far a number of an input spreads. If input and output both have BY_ROW, it stays in its row; with BY_COLUMN,
+ * in its column; with BY_BOTH, at its place. With nothing in common it may reach anything. */
 enum { BY_ROW = 1, BY_COLUMN = 2, BY_BOTH = 3 };
 
 struct operand {
     void *data;
-    enum kernel_dtype dtype; /* of integers: F32, which has their size */
+    enum kernel_dtype dtype; /* integers: F32, which has their size */
     int64_t rows, cols, ld;
     enum operand_role role;
     int by;
-    bool integers, aligned; /* aligned: begins at 64 bytes */
+    bool integers, aligned; /* aligned: at 64 bytes */
 };
 
-/* What a call may have besides; each operation knows some and ignores the others. */
+/* Options of a call. Each operation knows some and ignores the others. */
 enum {
     OPTION_FIRST = 1,
     OPTION_SECOND = 2,
@@ -37,18 +37,18 @@ enum {
 };
 
 struct operation {
-    int64_t rows, cols, depth; /* depth: k of a matmul, heads, rows of a table; ignored by the others */
+    int64_t rows, cols, depth; /* depth: k of a matmul, heads, rows of a table; ignored by other operations */
     enum kernel_dtype dtype;
     unsigned options;
-    const struct kernel_ops *ops;                                /* that will be called */
-    void *(*take)(void *context, const struct operand *operand); /* memory for operand_span() elements */
+    const struct kernel_ops *ops;                                /* the table that will be called */
+    void *(*take)(void *context, const struct operand *operand); /* gives memory for operand_span() elements */
     void *context;
-    /* from here on all is 0 until prepare_x() writes it */
+    /* from here on 0 until prepare_x() writes it */
     struct operand operands[12];
     int count;
-    int64_t gap;       /* of operands that are taken next: elements between rows, */
-    bool aligned;      /* and whether they begin at 64 bytes */
-    double flop, byte; /* flop: 0 where nobody counts them; byte: every operand once, in, out or both ways */
+    int64_t gap;       /* for the next operands: elements between rows, */
+    bool aligned;      /* and whether they start at 64 bytes */
+    double flop, byte; /* flop: 0 if not counted; byte: every operand once, as input, output or both */
     double result;     /* of operations that return one */
     const void *x, *y;
     void *z;
@@ -66,7 +66,7 @@ static inline int64_t operand_span(const struct operand *x) {
     return x->rows > 0 && x->cols > 0 ? (x->rows - 1) * x->ld + x->cols : 0;
 }
 
-/* Numbers in [low, high), or the integers below them; the same ones for the same operand. */
+/* Numbers in [low, high), or integers; the same operand always gets the same ones. */
 static inline void operand_fill(const struct operand *x, double low, double high) {
     uint64_t state = (uint64_t)(x->rows * 31 + x->cols);
     for (int64_t r = 0; r < x->rows; r++)
@@ -93,7 +93,7 @@ static inline void *operand_between(struct operand *x, double low, double high) 
     if (x->data && x->role != OPERAND_OUT) operand_fill(x, low, high);
     return x->data;
 }
-/* Of either sign; all positive; whole numbers below a limit. */
+/* Numbers of either sign; positive ones; integers below a limit. */
 static inline void *operand_numbers(struct operation *o, enum operand_role role, int by, enum kernel_dtype dtype,
                                     int64_t rows, int64_t cols) {
     return operand_between(operand_take(o, role, by, dtype, rows, cols), -1, 1);

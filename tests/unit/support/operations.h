@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Every operation of list.h once as a call on operands that the includer gives: what guards the variants and what times
- * them read the same list, and an operation that has no prepare_ and run_ here compiles in neither. C11 and C++17.
- * prepare_x() takes and fills the operands of a call, and is false where there is no such call; without o->take it
+ * Every operation of list.h once, as a call on operands that the includer supplies. Tests and benchmarks of the
+ * variants both use it. An operation without prepare_ and run_ here compiles in neither. C11 and C++17.
+ * prepare_x() takes and fills the operands of a call and returns false if there is no such call. Without o->take it
  * only counts. run_x() calls team->ops->x. */
 #ifndef TOISE_TESTS_OPERATIONS_H
 #define TOISE_TESTS_OPERATIONS_H
@@ -10,7 +10,7 @@
 #include "unit/support/operations_dense.h"
 #include "unit/support/operations_rows.h"
 
-/* Every variant of list.h, in its order; put() makes it the one that a table holds. */
+/* Every variant of list.h, in its order; put() stores it in a table. */
 struct operation_variant {
     const char *op, *isa;
     bool (*prepare)(struct operation *);
@@ -30,14 +30,14 @@ static const struct operation_variant operation_variants[] = {
 };
 enum { OPERATION_VARIANTS = sizeof operation_variants / sizeof *operation_variants };
 
-/* Whether this host can run it; a backend, which is no instruction set, runs anywhere. */
+/* Whether this host can run it. A backend is not an instruction set and runs anywhere. */
 static inline bool operation_usable(const struct operation_variant *v) {
     for (int isa = 0; isa < KERNEL_ISA_COUNT; isa++)
         if (strcmp(v->isa, kernel_isa_name((enum kernel_isa)isa)) == 0) return kernel_isa_usable((enum kernel_isa)isa);
     return true;
 }
 
-/* A table of what is best up to the variant's instruction set (a backend: the best of all), and the variant itself. */
+/* A table of the best variants up to this one's instruction set (for a backend: the best of all), with this variant. */
 static inline void operation_select(const struct operation_variant *v, struct kernel_ops *ops) {
     enum kernel_isa cap = kernel_isa_best();
     for (int isa = 0; isa < KERNEL_ISA_COUNT; isa++)
@@ -46,7 +46,7 @@ static inline void operation_select(const struct operation_variant *v, struct ke
     v->put(ops);
 }
 
-/* What a call reads that another operation of its table has written; before run(). */
+/* Runs what must precede run(): another operation of the table writes something that the call reads. */
 static inline void operation_ready(const struct kernel_team *team, struct operation *o) {
     struct kernel_gemm *g = &o->gemm;
     if (!(o->options & OPTION_PACKED) || g->b_packed || !g->c) return;

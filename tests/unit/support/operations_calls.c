@@ -46,12 +46,12 @@ void *call_copy(const struct operand *x) {
     return memcpy(copy, x->data, call_bytes(x));
 }
 
-/* By what the operation's name begins with. */
+/* By the prefix of the operation's name. */
 static bool is_room(const struct call *c, const char *room) {
     return strncmp(operation_variants[c->variant].op, room, strlen(room)) == 0;
 }
 
-/* Off the begin of a page by one to five elements where buffers are to be skewed. */
+/* Off the start of a page by one to five elements, if buffers are to be skewed. */
 static void *take(void *context, const struct operand *x) {
     const struct call *c = context;
     if (x->aligned) return guarded_scratch(call_bytes(x));
@@ -62,7 +62,7 @@ void call_shape(struct call *c, const int64_t shape[3], unsigned options, int th
     c->threads = threads;
     c->o = (struct operation){.rows = shape[0], .cols = shape[1], .depth = shape[2], .dtype = c->dtype};
     c->o.options = options, c->o.take = take, c->o.context = c;
-    if (!is_room(c, "gemm")) c->o.depth = 1 + c->o.depth % 5; /* heads are more work than k is */
+    if (!is_room(c, "gemm")) c->o.depth = 1 + c->o.depth % 5; /* a head costs more than an element of k */
 }
 
 static size_t scratch_bytes(const struct call *c) {
@@ -71,8 +71,8 @@ static size_t scratch_bytes(const struct call *c) {
     return kernel_rows_scratch(c->threads);
 }
 
-/* On two threads caches are so small that every block is cut short and every pass goes past them. Scratch that holds
- * what the last call left is as good as poisoned, and a matmul's takes long to fill: kept while its size is right. */
+/* On two threads the caches are so small that every block is cut short and every pass streams. Scratch of the last
+ * call is as good as poison. A matmul's takes long to fill, so it is kept while its size is right. */
 static void team_prepare(struct call *c) {
     static const struct kernel_caches tiny = {.l1 = 1024, .l2 = 4096, .l3 = 16384};
     const size_t bytes = scratch_bytes(c);

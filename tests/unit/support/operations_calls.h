@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One after the other every variant of list.h that this host can run, in both dtypes, called on guarded operands and
- * on guarded scratch of just the size that its room asks for. */
+ * Calls every variant of list.h that this host can run, one after the other, in both dtypes, on guarded operands and
+ * on guarded scratch of exactly the size that its room asks for. */
 #ifndef TOISE_TESTS_OPERATIONS_CALLS_H
 #define TOISE_TESTS_OPERATIONS_CALLS_H
 
@@ -10,7 +10,7 @@
 enum { CALL_OPERANDS = sizeof((struct operation *)0)->operands / sizeof(struct operand) };
 
 struct call {
-    int variant; /* of operation_variants */
+    int variant; /* index into operation_variants */
     enum kernel_dtype dtype;
     int threads;
     struct operation o;
@@ -24,17 +24,17 @@ struct call call_first(void);
 bool call_valid(const struct call *c);
 void call_next(struct call *c);
 
-/* What to call next: rows, cols, depth as struct operation has them. */
+/* Sets the next call; rows, cols and depth as in struct operation. */
 void call_shape(struct call *c, const int64_t shape[3], unsigned options, int threads);
-/* Takes operands, all outputs poisoned; false: no such call. call_release() takes them back in either case. */
+/* Takes the operands and poisons all outputs; false: no such call. Call call_release() in either case. */
 bool call_prepare(struct call *c);
 void call_run(struct call *c);
 void call_release(struct call *c);
 
 size_t call_bytes(const struct operand *x);
-/* Of an operand's bytes, gaps included; to be freed. */
+/* A copy of an operand's bytes, gaps included; the caller frees it. */
 void *call_copy(const struct operand *x);
-/* Fails the test, naming the call and where in which operand; x may be NULL. */
+/* Fails the test and names the call, the operand and the position; x may be NULL. */
 void call_fail(const struct call *c, const char *what, const struct operand *x, int64_t at);
 
 #endif

@@ -25,7 +25,7 @@ static void gemm_take_packed(struct operation *o) {
     const int64_t gap = o->gap, bytes = kernel_gemm_packed_bytes(o->ops, &o->gemm);
     struct kernel_blocking b;
     kernel_gemm_blocking(o->ops, NULL, o->gemm.in, &b);
-    const enum kernel_dtype t = b.numbers == 2 ? KERNEL_BF16 : KERNEL_F32; /* of a packed number */
+    const enum kernel_dtype t = b.numbers == 2 ? KERNEL_BF16 : KERNEL_F32; /* dtype of a packed number */
     o->gap = 0, o->aligned = true;
     o->z = operand_numbers(o, OPERAND_OUT, 0, t, 1, bytes / (int64_t)kernel_dtype_bytes(t));
     o->gap = gap, o->aligned = false;
@@ -40,8 +40,8 @@ static void run_gemm_pack(const struct kernel_team *team, struct operation *o) {
     team->ops->gemm_pack(team, &o->gemm, o->z);
 }
 
-/* Beside layouts, bias, D and accumulation: B packed ahead by run_gemm_ready(), and the fused passes. Rows of
- * C come of those of A, its columns of those of B, where they are rows and columns. */
+/* Besides layouts, bias, D and accumulation: B packed by run_gemm_ready(), and the epilogues. Rows of C come from
+ * rows of A, and columns of C from columns of B. */
 static bool prepare_gemm(struct operation *o) {
     struct kernel_gemm *g = &o->gemm;
     const bool add_to = o->options & OPTION_ADD_TO;
@@ -50,7 +50,7 @@ static bool prepare_gemm(struct operation *o) {
     g->lda = cols + gap, g->ldc = g->n + gap;
     g->a = operand_numbers(o, OPERAND_IN, g->a_trans ? 0 : BY_ROW, g->in, rows, cols);
     gemm_take_b(o);
-    if (o->options & OPTION_PACKED) { /* which is read instead */
+    if (o->options & OPTION_PACKED) { /* the packed one is read instead */
         o->byte -= (double)(g->n * g->k) * (double)kernel_dtype_bytes(g->in);
         gemm_take_packed(o);
     }
@@ -74,7 +74,7 @@ static void run_gemm(const struct kernel_team *team, struct operation *o) {
     team->ops->gemm(team, &o->gemm);
 }
 
-/* No operands: what a table says of itself. */
+/* No operands: it describes the table itself. */
 static bool prepare_gemm_blocking(struct operation *o) {
     (void)o;
     return true;
@@ -85,7 +85,7 @@ static void run_gemm_blocking(const struct kernel_team *team, struct operation *
     o->result = (double)b.kc;
 }
 
-/* One sequence of o->rows tokens, o->depth heads of o->cols; half the heads for keys, a window, slopes. */
+/* One sequence of o->rows tokens, o->depth heads of o->cols. Options: half the heads for keys, a window, slopes. */
 static void attention_operands(struct operation *o) {
     struct kernel_attention *a = &o->attention;
     const enum kernel_dtype t = o->dtype;
@@ -114,7 +114,7 @@ static bool prepare_attention_forward(struct operation *o) {
 static void run_attention_forward(const struct kernel_team *team, struct operation *o) {
     team->ops->attention_forward(team, &o->attention);
 }
-/* o and lse are any numbers, which backward takes as they are. */
+/* o and lse are arbitrary numbers; backward takes them as they are. */
 static bool prepare_attention_backward(struct operation *o) {
     struct kernel_attention *a = &o->attention;
     const int64_t q = o->depth * o->cols;

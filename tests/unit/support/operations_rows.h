@@ -6,7 +6,7 @@
 
 #include "unit/support/operands.h"
 
-/* RMSNorm, no bias, and something to add to the input's gradient are the options. */
+/* Options: RMSNorm, no bias, and something to add to the input's gradient. */
 static void norm_operands(struct operation *o, enum operand_role kept, int by, int by_row) {
     struct kernel_norm *l = &o->norm;
     l->rows = o->rows, l->cols = o->cols, l->dtype = o->dtype, l->eps = 1e-5f;
@@ -86,7 +86,8 @@ static void run_swiglu_backward(const struct kernel_team *team, struct operation
     team->ops->swiglu_backward(team, o->dtype, o->rows, o->cols, o->x, o->y, o->z);
 }
 
-/* Heads of cols numbers, made even; positions go round half way. Angles of one length, lest numbers grow. */
+/* Heads of cols numbers, rounded to even; positions wrap half way. Cosine and sine have length 1, so that numbers do
+ * not grow. */
 static bool prepare_rotary(struct operation *o) {
     struct kernel_rotary *k = &o->rotary;
     k->rows = o->rows, k->seq = o->rows / 2 + 1, k->heads = o->depth, k->dtype = o->dtype;
@@ -111,7 +112,7 @@ static void run_column_sum(const struct kernel_team *team, struct operation *o) 
     team->ops->column_sum(team, o->dtype, o->rows, o->cols, o->x, (float *)o->z);
 }
 
-/* A shard of three; targets lie in it and beyond. */
+/* One shard of three; targets are inside and outside of it. */
 static void entropy_operands(struct operation *o, enum operand_role stats) {
     struct kernel_cross_entropy *e = &o->entropy;
     e->rows = o->rows, e->vocab = o->cols, e->first = o->cols, e->scale = 0.5f, e->dtype = o->dtype;
@@ -158,7 +159,7 @@ static void run_cross_entropy_grad(const struct kernel_team *team, struct operat
     team->ops->cross_entropy_grad(team, &o->entropy);
 }
 
-/* Tables of `depth` tokens and, as an option, of as many positions as half the rows; all rows of tables count. */
+/* Tables of `depth` tokens and, as an option, of half as many positions as rows. All rows of tables count. */
 static void embedding_sizes(struct operation *o) {
     struct kernel_embedding *e = &o->embedding;
     e->rows = o->rows, e->cols = o->cols, e->seq = o->rows / 2 + 1, e->position0 = 1, e->dtype = o->dtype;
@@ -206,7 +207,7 @@ static void run_adamw(const struct kernel_team *team, struct operation *o) {
     team->ops->adamw(team, &o->adamw);
 }
 
-/* Passes over FP32 numbers from x, and y, to z. */
+/* Passes over FP32 numbers: from x, and y, to z. */
 static bool prepare_square_sum(struct operation *o) {
     o->x = operand_numbers(o, OPERAND_IN, BY_BOTH, KERNEL_F32, o->rows, o->cols);
     return o->dtype == KERNEL_F32;
@@ -222,7 +223,7 @@ static bool prepare_triad(struct operation *o) {
     o->y = operand_numbers(o, OPERAND_IN, BY_BOTH, KERNEL_F32, o->rows, o->cols);
     return prepare_copy(o);
 }
-/* o->dtype is what the conversion reads. */
+/* o->dtype is the dtype that the conversion reads. */
 static bool prepare_to_bf16(struct operation *o) {
     o->x = operand_numbers(o, OPERAND_IN, BY_BOTH, KERNEL_F32, o->rows, o->cols);
     o->z = operand_numbers(o, OPERAND_OUT, BY_BOTH, KERNEL_BF16, o->rows, o->cols);
@@ -252,7 +253,7 @@ static void run_from_bf16(const struct kernel_team *team, struct operation *o) {
     team->ops->from_bf16(team, o->rows * o->cols, (const kernel_bf16 *)o->x, (float *)o->z);
 }
 
-/* o->rows rounds by the calling thread alone. */
+/* o->rows rounds on the calling thread only. */
 static bool prepare_peak(struct operation *o) {
     (void)o;
     return true;

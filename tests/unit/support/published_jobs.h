@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Published runs as jobs, one of each kind, and what another implementation of the same formulas (in Python, vectorised
- * over runs) makes of them: seconds of the step, of its work, imbalance, bubble, point to point, data parallel,
- * embedding and optimizer, with the parameters that it fitted. */
+ * Published runs as jobs, one of each kind, with the results of another implementation of the same formulas (in
+ * Python, vectorised over runs) and the parameters that it fitted: seconds of the step, of its work, imbalance,
+ * bubble, p2p, data parallel, embedding and optimizer. */
 #ifndef TOISE_TESTS_PUBLISHED_JOBS_H
 #define TOISE_TESTS_PUBLISHED_JOBS_H
 
@@ -16,7 +16,7 @@ struct published_job {
     double expected[PUBLISHED_TERMS];
 };
 
-/* The list's, and what classes have of their own, in their order. */
+/* The parameters of the list, then those that device classes add, in order. */
 enum { PUBLISHED_PRIORS = 12 };
 static const double published_parameters[COST_PARAMETERS + PUBLISHED_PRIORS] = {
     156.96046268587884, 0.9265069555847308, 0.6941867225813453, 0.8333485261902318, 1.0458979065473482,
@@ -27,7 +27,7 @@ static const double published_parameters[COST_PARAMETERS + PUBLISHED_PRIORS] = {
     18874069235.458393, 12412576090.870508, 5940780365.123149, 0.7036762366447047, 0.47770269662462955,
     0.19496672533542647, 0.5562782490848885};
 
-/* 16-bit and FP32 peaks, TF32's share, units, links achieved and nominal. */
+/* 16-bit and FP32 peaks, TF32's share, units, achieved and nominal link rates. */
 #define SHEET(peak, fp32, tf32, unit_count, link, nominal)                                                             \
     {                                                                                                                  \
         .peak_flop_per_s = (peak), .fp32_flop_per_s = (fp32), .tf32_share = (tf32), .units = (unit_count),             \
@@ -38,7 +38,7 @@ static const struct cost_platform published_devices[] = {[V100] = SHEET(125e12, 
                                                          [A100] = SHEET(312e12, 19.5e12, 0.5, 108, 229e9, 300e9),
                                                          [H100] = SHEET(989e12, 67e12, 0.5, 132, 360e9, 450e9),
                                                          [GB200] = SHEET(2500e12, 80e12, 0.5, 148, 650e9, 900e9)};
-/* Their classes in rows below, by name: the catalogue's take their place. */
+/* The classes of the rows below, by name; the catalogue replaces them. */
 static const struct machine_class published_classes[] = {[V100] = {.name = "volta"},
                                                          [A100] = {.name = "ampere"},
                                                          [H100] = {.name = "hopper"},
@@ -54,7 +54,7 @@ static const struct machine_class published_classes[] = {[V100] = {.name = "volt
         .tp = (TP), .pp = (PP), .cp = (CP), .dp = (DP), .vp = (VP), .zero = (ZERO), .sequence_parallel = (SP),         \
         .recompute = PLAN_RECOMPUTE_##RECOMPUTE, .schedule = PLAN_1F1B, .micro_batch = (MICRO)                         \
     }
-/* Memory's and a node's bytes/s; accelerators of a node and of an NVLink domain. */
+/* Bandwidth of memory and of a node, bytes/s; accelerators of a node and of an NVLink domain. */
 #define PLATFORM(DEVICE, FABRIC, MEMORY, NODE, DOMAIN, NETWORK)                                                        \
     {                                                                                                                  \
         .class = &published_classes[DEVICE], .fabric = COST_##FABRIC, .memory_bytes_per_s = (MEMORY),                  \
@@ -270,7 +270,7 @@ static const struct published_job published_jobs[] = {
 #undef LAYOUT
 #undef PLATFORM
 
-/* The job with what follows from its sizes, its layout and its device. */
+/* The job, with all that follows from its sizes, layout and device. */
 static inline struct cost_job published_job(const struct published_job *row) {
     struct cost_job job = row->job;
     const struct cost_platform *sheet = &published_devices[job.platform.class - published_classes];

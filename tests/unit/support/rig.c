@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The rig: see rig.h. */
+ * A small model in an engine of one rank. */
 #include "unit/support/rig.h"
 
 #include <math.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A small model in an engine of one rank, with a data source beside it: what the tests of model, plan, gate and
- * step share; and the same global batch in the FP64 reference. A failure ends the test. */
+ * A small model in an engine of one rank, with a data source; also the same global batch in the FP64 reference. Tests
+ * of model, plan, gate and step share it. A failure ends the test. */
 #ifndef TOISE_TESTS_RIG_H
 #define TOISE_TESTS_RIG_H
 
@@ -22,11 +22,11 @@ extern const char *const rig_families[RIG_FAMILIES];
 
 /* Sizes of the GPT-2 family; ffn is four times the width. */
 struct model_config rig_config(int64_t layers, int64_t width, int64_t heads, int64_t vocab, int64_t positions);
-/* Of any family: rotary ones share a key/value head between two, and those with a window have one of a third of the
- * positions. */
+/* Of any family. Rotary ones share a key/value head between two query heads; those with a window have one of a third
+ * of the positions. */
 struct model_config rig_config_of(const char *family, int64_t layers, int64_t width, int64_t heads, int64_t vocab,
                                   int64_t positions);
-/* Micro-batches of `micro` sequences of `seq` tokens, `accumulation` of them, one thread, one rank. */
+/* `accumulation` micro-batches of `micro` sequences of `seq` tokens, one thread, one rank. */
 struct plan_request rig_request(const struct model_config *config, enum kernel_dtype dtype, int64_t seq, int64_t micro,
                                 int64_t accumulation);
 /* Opens everything on the best kernels up to `cap`; weights are hot, from `seed`. */
@@ -34,14 +34,15 @@ void rig_open(struct rig *r, const struct plan_request *request, enum kernel_isa
               uint64_t seed);
 void rig_close(struct rig *r);
 
-/* Forward, loss and backward of the micro-batch that starts at sequence `first`; gradients are added. */
+/* Forward, loss and backward of the micro-batch that starts at sequence `first`; gradients are accumulated. */
 double rig_pass(struct rig *r, int64_t first, float scale);
 void rig_zero(struct rig *r);
 
-/* The whole global batch in FP64 as `dtype` rounds: each token's loss averaged, and the gradient of that average
- * into grads[params.total] (zeroed here). Reads the rig's weights. */
+/* The whole global batch in FP64, rounded as `dtype` rounds: the mean loss per token, and its gradient in
+ * grads[params.total] (zeroed here). Reads the rig's weights. */
 double rig_reference(const struct rig *r, enum kernel_dtype dtype, double *grads);
-/* The worst tensor's |x - truth| / |truth|; a tensor next to zero is held to a hundredth of its share of the whole. */
+/* The worst tensor's |x - truth| / |truth|. A tensor close to zero is scaled by a hundredth of its share of the
+ * whole. */
 double rig_worst_tensor(const struct rig *r, const float *grads, const double *truth, const char **where);
 /* The same over all tensors together. */
 double rig_whole_error(const struct rig *r, const float *grads, const double *truth);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the tests of kernels share: buffers between guards, inputs of every temper, and every variant that this
- * host can run on one to three threads. Include after cmocka.h. */
+ * Shared by the tests of kernels: buffers between guards, inputs of every kind, and every variant that this host can
+ * run on one to three threads. Include after cmocka.h. */
 #ifndef TOISE_TESTS_SUPPORT_ROWS_H
 #define TOISE_TESTS_SUPPORT_ROWS_H
 
@@ -19,18 +19,18 @@
 
 #define TEST_INLINE static inline __attribute__((unused))
 
-/* Unit roundoffs, and what may be lost where a result leaves the normal numbers. */
+/* Unit roundoffs, and what may be lost if a result is below the normal numbers. */
 static const double U32 = 0x1p-24, U16 = 0x1p-8, U64 = 0x1p-53, TINY32 = 0x1p-126, TINY16 = 0x1p-134;
 TEST_INLINE double rounding(enum kernel_dtype t, double y) {
     return t == KERNEL_F32 ? U32 * fabs(y) + 0x1p-150 : (U32 + U16) * fabs(y) + TINY16;
 }
 
-/* n elements between guards, all bytes 0xff; `skew` elements off a page where guarded_place says so */
+/* n elements between guards, all bytes 0xff; `skew` elements off a page if guarded_place asks for it. */
 TEST_INLINE void *guarded_new(enum kernel_dtype t, int64_t n, int skew) {
     return guarded_bytes((size_t)n * kernel_dtype_bytes(t), (size_t)skew * kernel_dtype_bytes(t));
 }
 
-/* Inputs of every temper; MIXED spans 2^-40 to 2^40. */
+/* Kinds of inputs; MIXED spans 2^-40 to 2^40. */
 enum temper { NORMAL, OFFSET, LARGE, SMALL, DENORMAL, MIXED, TEMPERS };
 TEST_INLINE float temper_of(enum temper temper, float x, int64_t i) {
     switch (temper) {
@@ -73,7 +73,7 @@ struct variant {
 };
 static const struct kernel_caches variant_small = {.l3 = 1};
 
-/* The next instruction set from `isa` on that has variants of its own for these operations. */
+/* The next instruction set from `isa` that has its own variants of these operations. */
 TEST_INLINE void variant_set(struct variant *v, int isa) {
     v->team = (struct kernel_team){.ops = &v->ops, .threads = 1, .scratch = v->team.scratch};
     v->team.scratch_bytes = kernel_rows_scratch(3);
@@ -85,7 +85,7 @@ TEST_INLINE void variant_set(struct variant *v, int isa) {
     v->isa = (enum kernel_isa)isa;
 }
 TEST_INLINE void variant_first(struct variant *v) {
-    v->team.scratch = guarded_scratch(kernel_rows_scratch(3)); /* guarded_free() takes it back */
+    v->team.scratch = guarded_scratch(kernel_rows_scratch(3)); /* guarded_free() frees it */
     variant_set(v, KERNEL_ISA_ref);
 }
 TEST_INLINE bool variant_valid(const struct variant *v) {
@@ -100,7 +100,7 @@ TEST_INLINE void variant_next(struct variant *v) {
         v->team.caches = &variant_small;
 }
 
-/* The tests of a group once in every place that buffers can have. */
+/* Runs the tests of a group once for every placement of buffers. */
 #define rows_run_group(tests)                                                                                          \
     (lacking_report(), cmocka_run_group_tests_name("at the end", tests, at_end, NULL) +                                \
                            cmocka_run_group_tests_name("at the begin", tests, at_begin, NULL) +                        \
@@ -121,7 +121,8 @@ TEST_INLINE int skewed(void **state) {
     return 0;
 }
 
-/* The first call keeps a copy of `out`, later ones demand the same bits: results must not depend on the threads. */
+/* The first call keeps a copy of `out`. Later calls require the same bits, since results must not depend on the
+ * threads. */
 struct same {
     void *copy;
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * .safetensors files of the tests' own making: assembled from a header and bytes, opened, or refused in words.
- * Include after cmocka.h. */
+ * .safetensors files made by tests from a header and bytes, then opened or refused with a message. Include after
+ * cmocka.h. */
 #ifndef TOISE_TESTS_TENSOR_FILE_H
 #define TOISE_TESTS_TENSOR_FILE_H
 
@@ -14,7 +14,7 @@
 
 #define TEST_UNUSED __attribute__((unused))
 
-/* The file: this header, given a length of its own, and `size` bytes of data, 1, 2, 3, ... */
+/* The file: the header preceded by its length, then `size` bytes of data, 1, 2, 3, ... */
 TEST_UNUSED static size_t assembled(unsigned char *bytes, const char *header, size_t size) {
     uint64_t n = strlen(header);
     memcpy(bytes, &n, 8);

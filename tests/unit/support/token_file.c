@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See token_file.h. */
+ * Checks of token files. */
 #include "unit/support/token_file.h"
 
 #include <math.h>
@@ -55,7 +55,7 @@ void token_file_reads_back(const char *format, int64_t vocab, int count, int fir
     data_close(s);
 }
 
-/* Windows of one token: the first is met among so many. */
+/* Windows of one token: the first token must be among this many. */
 void token_file_reads_back_first(const char *format, int64_t vocab, int32_t token) {
     struct data_source *s;
     struct base_error e = {0};
