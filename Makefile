@@ -10,7 +10,7 @@ CC      ?= cc
 CXX     ?= c++
 PREFIX  ?= /usr/local
 BUILD   ?= build
-# A private prefix to look for the libraries in, e.g. a Spack view.
+# A private prefix for the libraries, e.g. a Spack view.
 DEPS_PREFIX ?=
 MPICC   ?= $(or $(wildcard $(DEPS_PREFIX)/bin/mpicc),mpicc)
 WERROR  ?=
@@ -33,8 +33,8 @@ LIBS_L  := $(foreach d,lib lib64,-L$(DEPS_PREFIX)/$d -Wl,-rpath,$(DEPS_PREFIX)/$
 export PATH := $(DEPS_PREFIX)/bin:$(PATH)
 endif
 
-# Objects per instruction set: FILE_<isa>.c is compiled for that set and left out, aloud, where the compiler or
-# the architecture cannot.
+# Objects per instruction set: FILE_<isa>.c is compiled for that set. If the compiler or the architecture lacks the set,
+# it is left out, with a message.
 ISA_avx2       := -mavx2 -mfma
 ISA_avx512     := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprefer-vector-width=512
 ISA_avx512bf16 := $(ISA_avx512) -mavx512bf16
@@ -42,8 +42,8 @@ compiles = $(shell echo 'int main(void){return 0;}' | $(CC) $(1) -x c -fsyntax-o
 ISAS    := $(if $(filter x86_64,$(ARCH)),$(foreach i,avx2 avx512 avx512bf16,$(if $(call compiles,$(ISA_$i)),$i)))
 MISSING := $(filter-out $(ISAS),avx2 avx512 avx512bf16)
 upper    = $(shell echo $(1) | tr a-z A-Z)
-# Every set in plain C (kernels/simd.inc.h), in a tree of its own, for tests alone and with the harness of another tree. Fused
-# multiply-adds are this CPU's where it has them: without, sums have other bits.
+# Every set in plain C (kernels/simd.inc.h), in a separate build, only for tests, with the harness of another build.
+# It uses this CPU's fused multiply-adds if it has them: without them, sums have other bits.
 EMULATE ?=
 HARNESS_FROM ?=
 ifneq ($(EMULATE),)
@@ -90,8 +90,8 @@ $(BUILD)/harness/%.o: harness/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(HFLAGS) -c -o $@ $<
 
-# Changes when a flag does, so that everything is rebuilt then; and only then the dependencies are looked at, unless
-# kernels alone are asked for, as a cross compiler does.
+# Changes if a flag does, so that everything is rebuilt. Only then dependencies are checked, unless only the kernels
+# are made, as by a cross compiler.
 LOOK    := $(if $(filter-out kernels,$(or $(MAKECMDGOALS),all)),scripts/deps.sh --check build,true)
 FLAGS   := $(CC) $(KFLAGS) $(HFLAGS) $(ISAS) $(LIBS_L) $(MPI_C) $(MPI_L)
 $(BUILD)/flags: FORCE
@@ -99,9 +99,9 @@ $(BUILD)/flags: FORCE
 	{ $(if $(MISSING),echo "note: $(CC) for $(ARCH) leaves out the kernel variants: $(MISSING)",:); } && \
 	printf '%s\n' '$(FLAGS)' >$@; }
 
-# Tests: tests/unit/ROOM/test_*.c are cmocka programs, one process; tests/mpi/test_*.c run under mpirun;
-# tests/peers/*.c are the halves of comparisons with other programs.
-# Those that say "check: emulated" run every variant, and once more where all are emulated.
+# Tests: tests/unit/ROOM/test_*.c are cmocka programs of one process; tests/mpi/test_*.c run under mpirun;
+# tests/peers/*.c are one half of a comparison with another program. Tests that say "check: emulated" run every variant,
+# and run again with all of them emulated.
 TESTS   := $(wildcard tests/unit/*/test_*.c tests/mpi/test_*.c tests/peers/*.c)
 TESTS   := $(patsubst %.c,$(BUILD)/%,$(if $(EMULATE),$(shell grep -l 'check: emulated' $(TESTS)),$(TESTS)))
 SUPPORT := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/unit/support/*.c))
@@ -121,8 +121,8 @@ $(BUILD)/tests/bench/%: tests/bench/%.cc $(LIB)
 	$(call say,CXX,$<)$(CXX) -std=c++17 $(WARN:-W%-prototypes=) $(LINK) -MMD -MP $(HAVE) -I. -Ikernels -Itests -o $@ $< $(LIB) \
 	    -lbenchmark -lpthread $(LIBS_L) $(MPI_L)
 
-# These install what is missing where they may, so make starts again to look at the libraries afresh; on all cores,
-# unless told how many.
+# These may install what is missing, so make starts again to look for the libraries; on all cores unless a number is
+# given.
 AGAIN    = --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell getconf _NPROCESSORS_ONLN))
 check check-full:
 	@scripts/deps.sh test

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# scripts/bench.sh BUILD [flags of toise train]: the main job. Three launches of workload node-s in each precision, in
-# turns since machines drift, one rank per NUMA node; then what they say together. Records go to results/local/. The
-# exit code is the worst launch's.
+# scripts/bench.sh BUILD [flags of toise train]: the main job, workload node-s. Three launches in each precision, one
+# rank per NUMA node; precisions alternate, since machines drift. Then prints a summary. Records go to results/local/.
+# The exit code is the worst launch's.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/mpi.sh
@@ -19,7 +19,7 @@ for n in 2 4; do [ "$NUMA" -lt "$n" ] || ranks=$n; done
 launch=(mpi_launch_numa "$ranks")
 command -v "${MPIRUN:-mpirun}" >/dev/null || launch=()
 
-# How bad an exit code is: an answer of no (1) is worse than inconclusive (3).
+# Ranks exit codes: an answer of no (1) is worse than inconclusive (3).
 badness() { case $1 in 0) echo 0 ;; 3) echo 1 ;; 1) echo 2 ;; 2) echo 3 ;; 4) echo 4 ;; *) echo 5 ;; esac; }
 
 worst=0
@@ -28,18 +28,18 @@ for i in $(seq $launches); do
         echo
         echo "== launch $i of $launches, $precision"
         code=0
-        # the gate's pass at the timed sizes has warmed up what a warm-up would
+        # the gate's pass at the timed sizes was the warm-up
         "${launch[@]}" "$toise" train --workload node-s --precision $precision --warmup 0 --steps 2 --out "$out" "$@" ||
             code=$?
         [ "$(badness "$code")" -le "$(badness "$worst")" ] || worst=$code
-        # Bad input, a broken run or a kill: the next launch would only say it again.
+        # Bad input, a broken run or a kill: the next launch would end the same way.
         case $code in 0 | 1 | 3) ;; *) break 2 ;; esac
     done
 done
 
 echo
 if [ -s "$out" ]; then
-    # The first word or number under a key of a record; the records are one line each.
+    # The first word or number at a key of a record; records are one line each.
     awk '
     function value(key,    text) {
         if (!match($0, "\"" key "\"[ ]*:[ ]*(\"[^\"]*\"|[-+.0-9a-z]+)")) return ""

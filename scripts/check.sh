@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# scripts/check.sh [--full] BUILD: runs every test of the tree on what BUILD holds; ends with a line
+# scripts/check.sh [--full] BUILD: runs every test of the tree on the build in BUILD. Ends with a line
 # "N passed, N failed, N skipped" and exits 1 if one failed. --full adds the long ones.
-# A test exits 0, or 77 when it cannot run at all; each line "SKIP: what: why" it prints counts as one skipped.
-# A comment line in a test's source may say "check: ranks 1 3" (tests/mpi; else 1 2 4), "check: timeout 300" (seconds;
-# else 120), "check: full" (only with --full), "check: no sanitizers: why", "check: emulated" (it runs every kernel variant:
-# once more with all of them emulated, where this CPU lacks an instruction set).
+# A test exits 0, or 77 if it cannot run at all. Each line "SKIP: what: why" that it prints counts as one skipped.
+# A comment line in a test's source may say "check: ranks 1 3" (tests/mpi; default 1 2 4), "check: timeout 300" (seconds;
+# default 120), "check: full" (only with --full), "check: no sanitizers: why", or "check: emulated" (it runs every kernel
+# variant, and runs again with all of them emulated if this CPU lacks an instruction set).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/mpi.sh
@@ -20,7 +20,7 @@ unset MAKEFLAGS MFLAGS # the builds below choose their own
 jobs=$(nproc)
 export OMP_NUM_THREADS="${OMP_NUM_THREADS:-2}"
 unset OMP_PLACES OMP_PROC_BIND OMP_THREAD_LIMIT GOMP_CPU_AFFINITY # tests of these set their own
-# Tests of more threads than cores would spend their time spinning for each other.
+# Tests with more threads than cores would waste their time spinning.
 export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}"
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
@@ -36,7 +36,7 @@ limit() {
     t=$(note "$1" timeout)
     echo "${t:-120}"
 }
-# Whether this run takes the test; a pattern that matched no file is no test.
+# Whether to run this test; a pattern that matched no file is no test.
 wanted() { [ -e "$1" ] && { [ $full = yes ] || ! grep -q 'check: full' "$1"; }; }
 seconds() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.1f s", b - a }'; }
 skip() {
@@ -44,7 +44,7 @@ skip() {
     echo "SKIP: $1"
 }
 
-# run NAME TIMEOUT COMMAND...: one test, one line; its exit code stays in $code.
+# run NAME TIMEOUT COMMAND...: one test, one line; its exit code is left in $code.
 run() {
     local name=$1 limit=$2 log began line skips=0
     code=0
@@ -86,7 +86,7 @@ unit_tests() { # unit_tests BUILD LABEL
     done
 }
 
-# Every variant in plain C, in a tree for tests alone: so that what this CPU lacks is tested all the same.
+# Every variant in plain C, in a separate build, so that tests also cover what this CPU lacks.
 emulated() {
     local native all
     run 'emulated build' 600 make -j"$jobs" --no-print-directory BUILD="$BUILD-emulated" EMULATE=1 \
@@ -126,7 +126,7 @@ script_tests() { # script_tests FILE...
 # Everything again with the address and undefined-behaviour sanitizers, unit tests only (MPI too with --full).
 sanitized() {
     local asan=$BUILD-asan
-    # Not -Werror: with checks in between, the compiler's flow warnings mean less.
+    # Not -Werror: the checks make the compiler's flow warnings less reliable.
     run 'sanitizer build' 600 make -j"$jobs" --no-print-directory BUILD="$asan" CFLAGS='-O1 -g' WERROR= \
         SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer' tests
     [ $code = 0 ] || return 0
@@ -153,7 +153,7 @@ styles() {
     fi
 }
 
-# The reference kernels build for another architecture too.
+# The reference kernels must compile for another architecture.
 aarch64() {
     if echo '#include <stdlib.h>' | aarch64-linux-gnu-gcc -x c -fsyntax-only - 2>/dev/null; then
         run 'kernels for aarch64' 300 make -j"$jobs" --no-print-directory BUILD="$BUILD-aarch64" \
@@ -163,7 +163,7 @@ aarch64() {
     fi
 }
 
-# The other compiler, strictly.
+# The other compiler, with strict warnings.
 clang_build() {
     if echo 'int main(void) { return 0; }' | clang -fopenmp -x c - -o "$logs/a.out" 2>/dev/null; then
         run 'build with clang' 600 make -j"$jobs" --no-print-directory BUILD="$BUILD-clang" CC=clang WERROR=1 all tests

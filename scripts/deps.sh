@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # scripts/deps.sh [--check|--print] [build|bench|test|all]
-# Finds out by compiling what is missing for the build (the default), for make bench-kernels, for the tests, or for
-# everything that any test can use. Installs it with apt as root or by passwordless sudo; else says what to install,
-# by distribution and by module, and exits 2. Silent when nothing is missing. --check: one line, installs nothing.
+# Compiles small programs to find what is missing for the build (default), make bench-kernels, the tests, or everything
+# that any test can use. Installs it with apt, as root or by passwordless sudo. Otherwise prints what to install, by
+# distribution and by module, and exits 2. Silent if nothing is missing. --check: prints one line, installs nothing.
 # --print: the packages of all families, missing or not. Honours CC, CXX, MPICC, DEPS_PREFIX.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -46,7 +46,7 @@ bench | test) groups="build $group" ;;
 all) groups='build bench test extra' ;;
 esac
 
-# column N NEED: the cell of the table, without its padding.
+# column N NEED: the cell of the table, without padding.
 rows() { sed 's/ *| */|/g; s/ *$//; /|/!d' <<<"$TABLE"; }
 column() { rows | awk -F'|' -v n="$1" -v need="$2" '$1 == need { print $n }'; }
 needs_of() { rows | awk -F'|' -v groups=" $1 " 'index(groups, " " $2 " ") { print $1 }'; }
@@ -93,10 +93,10 @@ present() {
     esac
 }
 
-# What is missing, into the array `missing`. The libraries of the build are first tried all in one program.
+# Sets the array `missing`. All libraries of the build are first tried in one program.
 look() {
     local need libraries='mpi openblas numa hwloc jansson' together=no
-    # The Makefile's own include and link flags, asked afresh since pkg-config may know more by now.
+    # The Makefile's include and link flags, read again because pkg-config may have more by now.
     read -ra flags <<<"$(MAKEFLAGS='' make -s --no-print-directory deps-flags DEPS_PREFIX="${DEPS_PREFIX:-}")"
     missing=()
     # shellcheck disable=SC2086
@@ -139,7 +139,7 @@ apt_install() {
             </dev/null >"$scratch/apt" 2>&1
     }
     apt install -y --no-install-recommends "$@" && return
-    # The lists may be absent or stale. Another apt may hold them, and that lock has no time-out of its own.
+    # The lists may be absent or stale. Another apt may hold their lock, which has no timeout.
     for try in 1 2 3 4 5 6; do apt update && break; sleep $((try * 5)); done
     apt install -y --no-install-recommends "$@" || { tail -n 20 "$scratch/apt" >&2; return 1; }
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# scripts/figures.sh [BUILD]: every figure that toise computes without a clock, one a line: what, its path in the record, and
-# the figure to four digits. A change that should move none is shown to move none by a diff of before and after:
+# scripts/figures.sh [BUILD]: every figure that toise computes without a clock, one a line: command, path in the record,
+# figure to four digits. To show that a change moves no figure, compare the output before and after:
 #   scripts/figures.sh build >before; ...; scripts/figures.sh build | diff before -
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -12,7 +12,7 @@ trap 'rm -rf "$work"' EXIT
 export OMP_NUM_THREADS=1 TOISE_ISA=avx2
 unset OPENBLAS_CORETYPE
 
-# Records to lines, without what differs from launch to launch: when, by whom, where, and what a clock said.
+# Records to lines, without what differs from launch to launch: date, launch, machine, and measured times.
 flatten() {
     awk -v what="$1" '
     function leaf(text) {
@@ -43,7 +43,7 @@ flatten() {
     { rest = $0; path = ""; value() }' | sed "s|$PWD/||g; s|$work/||g"
 }
 
-# figure NAME COMMAND...: of the record that the command prints; a training that does not fit is a figure too.
+# figure NAME COMMAND...: of the record that the command prints; "does not fit" is a figure too.
 figure() {
     local name=$1 code=0
     shift
@@ -79,7 +79,7 @@ figure predict-two-ranks predict --machine "$measured" --model gpt2-124m --seq 5
 figure plan-node-s train --workload node-s --dry-run
 figure plan-mistral train --model mistral-7b --seq 2048 --world 8 --gbs 16 --precision bf16 --dry-run
 
-# A training's losses; its times are the clock's.
+# Losses of a training; its times are not figures.
 for precision in fp32 bf16; do
     for model in tiny-gpt2 tiny-bloom tiny-llama tiny-mistral; do
         figure "train-$model-$precision" train --model "$model" --seq 64 --gbs 4 --steps 4 --warmup 1 --precision "$precision" --threads 1 |

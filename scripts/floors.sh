@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Checks the house: which room may include which (its floor and those below), who may include mpi.h and the like, what
-# kernels/ never calls, and that main stays short. Reads the sources in the current tree, prints
-# FILE:LINE: rule for each breach, exits 1 if there is one. Run by every build, so it is one awk over all files.
+# Checks the architecture: which room may include which (its own floor and below), who may include mpi.h and the like,
+# what kernels/ never calls, and that main stays short. Reads the sources in the current tree, prints FILE:LINE: rule
+# for each breach, and exits 1 if there is one. Every build runs it, so it is one awk over all files.
 set -euo pipefail
 cd "${1:-$(dirname "$0")/..}"
 
@@ -11,7 +11,7 @@ for d in kernels harness tests; do [ -d "$d" ] && dirs+=("$d"); done
 [ ${#dirs[@]} -gt 0 ] || { echo "floors: no kernels/, harness/ or tests/ in $PWD" >&2; exit 1; }
 
 find "${dirs[@]}" -type f \( -name '*.[ch]' -o -name '*.cc' -o -name '*.inc' \) | LC_ALL=C sort | LC_ALL=C awk '
-# The floor of each room. A room sees itself and the rooms of lower floors.
+# The floor of each room. A room may include from itself and from rooms on lower floors.
 BEGIN {
     split("kernels 0 base 1 records 2 model 3 data 3 comm 3 check 3 plan 4 measure 4 parallel 5 machine 5 " \
           "costmodel 6 fit 7 train 7 projection 8 bench 8 study 9 report 9 cli 10", pair, " ")
@@ -23,7 +23,7 @@ BEGIN {
     only["benchmark/benchmark.h"] = "tests/bench/"
     banned = "(malloc|calloc|realloc|free|aligned_alloc|posix_memalign|fopen|fclose|fread|fwrite|printf|fprintf|puts|fputs)"
 }
-# Each line of standard input is the name of a source file.
+# Each line of standard input names a source file.
 { known[$0] = 1; file[++files] = $0 }
 END {
     for (f = 1; f <= files; f++) check(file[f])
@@ -38,7 +38,7 @@ function room_of(path,    part) {
     return part[1] == "kernels" ? "kernels" : part[1] == "harness" ? part[2] : ""
 }
 
-# The file that #include "name" in `from` means, by the include path of the Makefile; "" if not of this tree.
+# The file that #include "name" in `from` means, by the include path of the Makefile; "" if not in this tree.
 function resolve(from, name,    path) {
     path = from
     sub(/[^\/]*$/, "", path)
@@ -51,7 +51,7 @@ function resolve(from, name,    path) {
     return ""
 }
 
-# The line without comments and string contents; remembers an open comment in `within`.
+# The line without comments and string contents; `within` remembers an open comment.
 function code_of(line,    text, at, rest) {
     text = ""
     while (line != "") {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Sourced by the other scripts: how to start ranks on this machine. MPIRUN names another launcher than mpirun.
+# Sourced by other scripts: how to start ranks on this machine. MPIRUN names another launcher than mpirun.
 #   mpi_machine              sets CORES and NUMA to the cores and NUMA nodes that this process may use, CORES_EACH to
 #                            the cores of the smallest of them
 #   mpi_launch N COMMAND     runs COMMAND in N ranks, unbound
@@ -25,13 +25,13 @@ mpi_machine() {
         }')
 }
 
-# Into MPI_COMMAND and MPI_UNBOUND: the launcher with what any launch here needs; and how it is told not to bind.
+# Sets MPI_COMMAND to the launcher with the options that every launch needs, and MPI_UNBOUND to those that turn binding off.
 mpi_command() {
     MPI_COMMAND=("${MPIRUN:-mpirun}") MPI_UNBOUND=()
     case "$("${MPI_COMMAND[@]}" --version 2>/dev/null | tr '\n' ' ')" in
     *'Open MPI'* | *OpenRTE* | *prterun*)
         [ "$(id -u)" != 0 ] || MPI_COMMAND+=(--allow-run-as-root)
-        # Else more ranks than cores are refused, also in containers that hide the topology.
+        # Or more ranks than cores are refused, also in containers that hide the topology.
         MPI_COMMAND+=(--oversubscribe)
         MPI_UNBOUND=(--bind-to none)
         ;;

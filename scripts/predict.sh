@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# scripts/predict.sh BUILD FOLDER: does this machine's own measurement predict its training? Times kernels of gpt2-124m on
-# one rank, of half the cores and of all, and the sums of two ranks; writes predictions of runs that differ from what was
-# timed in ranks, sequence length, micro-batch and precision to FOLDER/predicted.jsonl; only then trains them, and holds
-# both side by side, with the share of CPU time that others took. Kernels are timed in ROUNDS (3) launches,
-# whose medians count. What FOLDER holds already is not measured again. BEFORE: words put before each command that measures,
-# as BEFORE='flock quiet.lock'. MODEL, STEPS: otherwise gpt2-124m, 4.
+# scripts/predict.sh BUILD FOLDER: does this machine's measurement predict its training? Times the kernels of gpt2-124m on
+# one rank, with half the cores and with all, and the all-reduces of two ranks. Writes predictions to
+# FOLDER/predicted.jsonl, for runs that differ from the timed ones in ranks, sequence length, micro-batch and precision.
+# Only then it trains them and compares, with the share of CPU time that other processes took. Kernels are timed in
+# ROUNDS (3) launches; their medians count. What FOLDER already holds is not measured again. BEFORE: words put before each
+# command that measures, for example BEFORE='flock quiet.lock'. MODEL, STEPS: default gpt2-124m, 4.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/mpi.sh
@@ -35,7 +35,7 @@ runs=(
     "1 $CORES fp32 256 8 8"
 )
 
-# others FILE LINE THREADS: the share of rank 0's CPUs that others took during the record's steps
+# others FILE LINE THREADS: the share of rank 0's CPUs that other processes took during the record's steps
 others() {
     sed -n "$2p" "$1" | awk -v threads="$3" '
         function total(key,    text, part, n, i, sum) {
@@ -49,7 +49,7 @@ others() {
         { wall = threads * total("rank0_step_s")
           printf "%.0f%%", wall ? 100 * (total("other_s") + total("steal_s")) / wall : 0 }'
 }
-# measure COMMAND...: what is inconclusive or FAILED has no rate that anybody would use, and is no reason to stop
+# measure COMMAND...: continues if a record is inconclusive or FAILED; nobody uses its rate
 measure() {
     local code=0
     "${before[@]}" "$@" >>"$folder/log" 2>&1 || code=$?
@@ -108,7 +108,7 @@ inside=0 sum=0 n=0
 for ((i = 1; i <= $(wc -l <"$trained"); i++)); do
     read -r ranks threads precision seq gbs mbs <<<"${runs[i - 1]}"
     p=$(value "$predicted" $i step_s) low=$(value "$predicted" $i step_s_low) high=$(value "$predicted" $i step_s_high)
-    # kernels are timed by medians, but under a CPU quota by the clock; the step is held against them likewise
+    # kernels are timed by medians, but under a CPU quota by the clock; the step is compared in the same way
     measured=step_s
     ! sed -n "${i}p" "$trained" | grep -q '"cpu_quota": *{' || measured=mean_step_s
     t=$(value "$trained" $i $measured)

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# scripts/roofline.sh RECORDS [OUT.svg]: the roofline (Williams et al. 2009) of what `toise kernels --out RECORDS` measured,
-# drawn by gnuplot. Of one machine and number of threads: those of the last record. Above, matmul and attention under the
-# peaks of their dtypes; below, passes over memory under its bandwidth. Records that FAILED have no rate and no point.
+# scripts/roofline.sh RECORDS [OUT.svg]: draws the roofline (Williams et al. 2009) of records that
+# `toise kernels --out RECORDS` measured, with gnuplot. It takes the machine and thread count of the last record. Top: matmul
+# and attention under the peaks of their dtypes. Bottom: passes over memory under its bandwidth. FAILED records are left out.
 set -euo pipefail
 
 records=${1-} out=${2:-roofline.svg}

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# A rank that ends the job, and a call that MPI refuses, both end it for all ranks with exit code 4, and the call is
-# named. (mpirun passes MPI_Abort's code on; a rank killed by a signal it reports as 128 + the signal.)
+# Both a rank that ends the job and a call that MPI refuses end all ranks with exit code 4; the call is named.
+# (mpirun passes MPI_Abort's code on. It reports a rank killed by a signal as 128 + the signal.)
 . "$(dirname "$0")/../prelude.sh"
 . scripts/mpi.sh
 program=$BUILD/tests/mpi/test_comm
 
-# ends WORD PATTERN: test_comm WORD on 3 ranks exits 4 and says PATTERN. Open MPI now and then loses a dying job's last
-# words ("Data unpack would read past end of buffer"), never its code: the words may come at the second or third try.
+# ends WORD PATTERN: test_comm WORD on 3 ranks exits 4 and prints PATTERN. Open MPI sometimes loses the last output of
+# a dying job ("Data unpack would read past end of buffer"), but never its code. So the pattern may need three tries.
 ends() {
     local code said='' try
     for try in 1 2 3; do

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # check: timeout 600
 # Every bad invocation: exit 2, one line on stderr that begins "toise: " and says what is wrong, nothing on stdout,
-# no file written, no hang; alone and under mpirun -n 2.
+# no file written, no hang. Alone and under mpirun -n 2.
 . "$(dirname "$0")/../prelude.sh"
 . scripts/mpi.sh
 
@@ -84,8 +84,8 @@ safetensors torn '{"wte.weight":{"dtype":"F32"' 0
 echo 'not a record' >"$in/records.jsonl"
 printf 'no newline' >"$in/notes.txt"
 
-# The words that the message must hold | the command line, where T stands for: train --model tiny-gpt2 --steps 1.
-# Those with a star run under mpirun too; all do with CHECK_FULL set, as the ranks take them the same way.
+# Words of the message | the command line, where T stands for: train --model tiny-gpt2 --steps 1.
+# Lines with a star also run under mpirun. With CHECK_FULL set all do, since ranks handle them the same way.
 cat >"$work/cases" <<END
 * command |
 unknown command | tra
@@ -208,7 +208,7 @@ notes.txt | T --out $in/notes.txt
 a file and a folder | T --out $in/same --save $in/same
 too long | T --out $in/$(printf 'x%.0s' {1..300})
 END
-# Not divisible by two ranks; a world of one takes it.
+# Not divisible by two ranks; a world of one accepts it.
 cat >"$work/cases2" <<END
 * gbs | T --gbs 3
 * gbs | T --gbs 1
@@ -220,7 +220,7 @@ mkdir "$work/cwd"
 cd "$work/cwd"
 before=$(listing)
 
-# judge EXIT: what the last run left in $work/stdout and $work/stderr
+# judge EXIT: checks what the last run left in $work/stdout and $work/stderr
 judge() {
     local code=$1 words=$2 what=$3 lines
     lines=$(grep -ac '^toise: ' "$work/stderr" || true)
@@ -232,7 +232,7 @@ judge() {
     [ "$(listing)" = "$before" ] || fail "$what: wrote files: $(diff <(echo "$before") <(listing))"
 }
 
-# each FILE LAUNCHER...: every case of FILE, started so (by itself, if by nothing)
+# each FILE LAUNCHER...: every case of FILE, run by the launcher, or directly without one
 each() {
     local file=$1 words line code launcher
     launcher=("${@:2}")
@@ -243,7 +243,7 @@ each() {
         code=0
         timeout -k 5 30 "${launcher[@]}" "$toise" "$@" >"$work/stdout" 2>"$work/stderr" </dev/null || code=$?
         judge "$code" "${words% }" "${launcher[*]} toise $*"
-        # mpirun adds lines of its own
+        # mpirun adds its own lines
         [ ${#launcher[@]} -gt 0 ] || [ "$(wc -l <"$work/stderr")" = 1 ] || fail "toise $*: more than one line"
     done <"$file"
 }
@@ -262,7 +262,7 @@ else
     echo 'SKIP: bad input under mpirun: mpirun is not installed'
 fi
 
-# An unwritable folder stops everybody but root.
+# A folder without write permission stops everybody but root.
 if [ "$(id -u)" = 0 ]; then
     echo 'SKIP: an --out without write permission: root may write anywhere'
 else

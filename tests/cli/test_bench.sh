@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# scripts/bench.sh with a pretended toise: what it runs and in which order, medians over launches, the worst exit code.
+# scripts/bench.sh with a fake toise: what it runs in which order, medians over launches, the worst exit code.
 . "$(dirname "$0")/../prelude.sh"
 mkdir -p "$work/tree/build"
 cp -r scripts "$work/tree/"
 
-# Each launch takes its rate, status and exit code from the next line of a script of its own.
+# Each launch takes its rate, status and exit code from the next line of a list.
 cat >"$work/tree/build/toise" <<'END'
 #!/usr/bin/env bash
 here=$(dirname "$0")
@@ -26,7 +26,7 @@ exit "$code"
 END
 chmod +x "$work/tree/build/toise"
 
-# bench WANTED_EXIT LINES: runs it anew, by $launcher where that exists, its output into $work/out
+# bench WANTED_EXIT LINES: a new run with these lines, by $launcher if set; output in $work/out
 bench() {
     local code=0
     printf '%b' "$2" >"$work/tree/build/says"

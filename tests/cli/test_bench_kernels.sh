@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # check: timeout 300
-# make bench-kernels: every operation of list.h is timed, rates and bytes are those of its operands, and the JSON is
-# what Google Benchmark's own compare.py reads.
+# make bench-kernels: every operation of list.h is timed, rates and bytes match its operands, and Google Benchmark's
+# compare.py reads the JSON.
 . "$(dirname "$0")/../prelude.sh"
 unset MAKEFLAGS MFLAGS
 if ! printf '#include <benchmark/benchmark.h>\nBENCHMARK_MAIN();\n' |
@@ -36,7 +36,7 @@ measure 1 "$quick" 3
 measure 2 "$quick" 3
 measure 3 '^norm_forward/ref/' 1
 
-# Debian's interpreter has Debian's modules, whatever comes first in the path.
+# Debian's modules need Debian's interpreter, even if another comes first in the path.
 python=$(PATH=/usr/bin:$PATH command -v python3 || true)
 if [ -z "$python" ]; then
     echo 'SKIP: form of the JSON of kernel benches: python3 is not installed'

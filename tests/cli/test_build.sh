@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The Makefile: nothing is rebuilt without cause and everything when a flag changes; a compiler without an
-# instruction set leaves that variant out and says so once; no code of one set can be linked into another; an
-# installed toise finds its catalogue from anywhere.
+# The Makefile. Nothing is rebuilt without cause, and everything when a flag changes. A compiler that lacks an
+# instruction set leaves that variant out and says so once. No code of one set can be linked into another. An installed
+# toise finds its catalogue from any folder.
 . "$(dirname "$0")/../prelude.sh"
 unset MAKEFLAGS MFLAGS
 quiet() { make --no-print-directory "$@" 2>&1; }
@@ -36,7 +36,7 @@ else
     echo 'SKIP: a compiler too old: the instruction sets are those of x86-64'
 fi
 
-# Objects of an instruction set define for others to link only functions named for it, and nothing mergeable.
+# Objects of an instruction set export only functions named for it, and nothing that the linker could merge.
 for isa in avx2 avx512 avx512bf16; do
     for object in "$BUILD"/kernels/*_"$isa".o "$BUILD"/kernels/*/*_"$isa".o; do
         [ -e "$object" ] || continue
@@ -46,7 +46,7 @@ for isa in avx2 avx512 avx512bf16; do
     done
 done
 
-# Installed, run from elsewhere, by its name and by a link.
+# Installed, then run from another folder, by name and by link.
 quiet PREFIX=/opt/toise DESTDIR="$work/root" BUILD="$BUILD" WERROR="${WERROR:-}" install >/dev/null
 root=$work/root/opt/toise
 for file in bin/toise share/toise/catalog/models/gpt2-124m.json share/toise/catalog/workloads/node-s.json \

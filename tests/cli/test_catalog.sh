@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # check: timeout 60
-# An accelerator and a machine that nobody has seen: two files of a catalogue, and no line of code; a device class of
-# their own: a third. What is wrong in them is named with file, field and what is known.
+# A new accelerator and a new machine need two catalogue files and no code; a new device class needs a third file.
+# Errors in them are reported with file, field and the known values.
 . "$(dirname "$0")/../prelude.sh"
 mkdir "$work/build" "$work/harness"
 cp "$toise" "$work/build/"
@@ -26,7 +26,7 @@ accelerator() {
 }
 END
 }
-# machine FILE FIELD: the made-up one, of 4 nodes of 8, with a field more of its nodes.
+# machine FILE FIELD: the made-up one, 4 nodes of 8, with one more field in its nodes.
 machine() {
     local name
     name=$(basename "$1" .json)
@@ -54,7 +54,7 @@ says 'layouts priced'
 lacks '^accelerator.class'
 none=$(step)
 
-# A class is inherited with all that was fitted of it, and is told with its source.
+# An accelerator inherits its class's fitted parameters; they are listed with their source.
 accelerator "$(class hopper)"
 run 0 --machine xanadu --search --explain
 says '^accelerator.class +hopper +assumed +a guess'
@@ -68,7 +68,7 @@ says '^node.class +hopper +assumed +a guess'
 run 0 --machine xanadu --search --set accelerator.class=hopper
 [ "$(step)" = "$hopper" ] || fail "set, a class comes to $(step) s, not $hopper"
 
-# No run of it was fitted, so that its class alone does not make it interpolated; like a sibling, it has its class.
+# No run of it was fitted, so its class alone does not make it interpolated. A sibling gives it the class.
 accelerator "$(class hopper)"
 sed -i '/"hypothetical"/s/"hypothetical": true/"year": {"value": 2030, "status": "recalled"}/' "$catalog/machines/xanadu.json"
 run 0 --machine xanadu
@@ -81,7 +81,7 @@ run 0 --machine xanadu --explain
 says '^accelerator.class +hopper +assumed +of the accelerator that it is like'
 says '^label +extrapolated: no run on its accelerator was fitted: priced as its class'
 
-# A class of its own keeps its priors until runs are fitted, by parameters that are older than it.
+# A new class keeps its priors until runs are fitted, even with parameters that are older than the class.
 sed -i 's/^    "other": {/    "xclass": {"title": "X", "matmul_share": {"value": 0.5, "spread": 0.2, "status": "recalled"}},\n&/' "$catalog/classes.json"
 accelerator "$(class xclass)"
 run 0 --machine xanadu
@@ -91,7 +91,7 @@ sed -i '/"xclass"/s/0\.5/0.25/' "$catalog/classes.json"
 run 0 --machine xanadu
 awk "BEGIN { exit !($(step) > 1.3 * $own) }" || fail "at half its share of peak a step takes $(step) s, not much more than $own"
 
-# And tables of its runs, by its name there.
+# Tables of its runs work too, by the name that they use.
 accelerator "$(class xclass) \"runs\": {\"names\": [\"X900\"], \"network\": \"NDR 400 Gb/s x8\"},"
 cat >"$work/runs.csv" <<END
 id,accelerator,n_accelerators,layers,hidden,heads,seq_len,global_batch,micro_batch,dp,iteration_s

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # check: timeout 300
-# toise comm: its table and records under two ranks, what one rank is told, what is refused and how.
+# toise comm: table and records under two ranks, the message for one rank, what is refused and how.
 . "$(dirname "$0")/../prelude.sh"
 . scripts/mpi.sh
 export OMP_NUM_THREADS=1

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# A user's config.json from end to end: planned, trained and priced where it asks for what toise has; refused by who
-# trains, in one line with file and field, and priced without it, which is said; and what is saved is what was read.
+# A user's config.json from end to end. If toise supports it, it is planned, trained and priced. Otherwise training
+# refuses it in one line with file and field, and pricing leaves the feature out and says so. Saved files equal what was read.
 . "$(dirname "$0")/../prelude.sh"
 
 in=$work/in
@@ -90,7 +90,7 @@ kv_lora_rank | project --machine jean-zay-a100 --model $in/latent.json
 EOL
 refused_lines "$work/lines"
 
-# What was read is what is saved, and where training goes on.
+# A saved config equals the one read, and training can continue from it.
 code=0
 timeout 120 "$toise" train --model "$in/linear.json" --seq 32 --gbs 2 --steps 2 --warmup 0 --save "$work/w" >"$work/out" 2>&1 || code=$?
 [ $code = 0 ] || [ $code = 3 ] || fail "saving: exit $code: $(tail -n 3 "$work/out")"

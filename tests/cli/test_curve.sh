@@ -1,26 +1,26 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # check: timeout 600
-# toise curve: every series of the catalogue is predicted without its sources and drawn, with a point for each
-# run; the page says what the record does; pictures shown in the cost model's README are what is drawn today; what is refused.
+# toise curve: every series of the catalogue is predicted without its sources and drawn, with a point for each run.
+# The page matches the record. Pictures in the cost model's README equal those drawn today. Bad input is refused.
 . "$(dirname "$0")/../prelude.sh"
 drawn=no
 command -v gnuplot >/dev/null && drawn=yes
 [ $drawn = yes ] || echo 'SKIP: pictures: gnuplot is not installed'
 
 command=(curve)
-# count of a pattern's occurrences in a file
+# count PATTERN FILE: occurrences
 count() { { grep -o -- "$1" "$2" || true; } | wc -l; }
 # figure KEY: of the record's summary over all groups
 figure() { sed 's/.*"summary"://' "$work/record" | tr ',{}' '\n' | sed -n "s/^\"$1\"://p"; }
 percent() { awk -v x="$1" -v format="$2" 'BEGIN { printf format, 100 * x }'; }
 
-well_formed() { # well_formed SVG: as XML, where something here can tell
+well_formed() { # well_formed SVG: as XML, if a checker is installed
     if command -v xmllint >/dev/null; then xmllint --noout "$1"; else python3 -c 'import sys, xml.dom.minidom as d; d.parse(sys.argv[1])' "$1"; fi
 }
 
 points() { sed -n "s/.*<use xlink:href='#gpPt[0-9]*' transform='translate(\([0-9.]*\),\([0-9.]*\)).*/\1 \2/p" "$1"; }
-# same SVG SVG: drawn by another gnuplot, or of as many numbers, none off by more than a pixel
+# same SVG SVG: by another gnuplot version, or with as many numbers that differ by at most a pixel
 version() { grep -o 'GNUPLOT [0-9.]* patchlevel [0-9]*' "$1"; }
 numbers() { grep -o '[0-9][0-9.]*' "$1"; }
 same() {
@@ -56,7 +56,7 @@ while read -r name; do
 done <"$work/names"
 [ "$(wc -l <"$work/records.jsonl")" = "$(wc -l <"$work/done")" ] || fail 'records were not appended'
 
-# The figures of the cost model's README are those of the records.
+# The figures in the cost model's README are those of the records.
 # shellcheck disable=SC2016
 sed -n 's/^| `\([a-z0-9-]*\)` |.* | \([0-9.]*\)% | \([0-9]*\)% |.*$/\1 \2 \3/p' harness/costmodel/README.md >"$work/table"
 diff <(cut -d" " -f1 "$work/table" | sort) <(sort "$work/names") >/dev/null || fail 'the README has not a row for each curve'
@@ -93,7 +93,7 @@ unexpected argument "lucie" | megatron-2021 lucie
 END
 refused_lines "$work/cases"
 
-# Without gnuplot it says so before it computes; what is there stays.
+# Without gnuplot it says so before it computes, and existing files are kept.
 mkdir "$work/empty"
 echo kept >"$work/kept.svg"
 code=0

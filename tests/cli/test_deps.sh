@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# scripts/deps.sh names what a compiler cannot find, in one line for make, and goes through apt in the right order:
-# a compiler that knows no numa.h until a pretended apt-get has "installed" it stands for a machine without it.
+# scripts/deps.sh names what a compiler cannot find, in one line for make, and calls apt in the right order. A compiler
+# that finds no numa.h until a fake apt-get has "installed" it simulates a machine without it.
 . "$(dirname "$0")/../prelude.sh"
 
 real=$(command -v "${CC:-cc}")
@@ -12,7 +12,7 @@ cat >$work/source
 grep -q numa.h $work/source && exit 1
 exec $real "\$@" <$work/source
 END
-# Fails the first time as apt does with stale lists; installs once update has run.
+# Fails the first time, as apt does with stale lists; installs once update has run.
 cat >"$work/apt-get" <<END
 #!/bin/sh
 echo "\$*" >>$work/log
@@ -29,7 +29,7 @@ END
 chmod +x "$work/cc" "$work/apt-get" "$work/sudo"
 export CC=$work/cc
 
-# make's own question
+# the check that make runs
 code=0
 out=$(scripts/deps.sh --check 2>&1) || code=$?
 [ $code = 2 ] && [ "$(wc -l <<<"$out")" = 1 ] && grep -q '^toise: .*numa.*scripts/deps.sh' <<<"$out" ||
@@ -39,14 +39,14 @@ out=$(MAKEFLAGS='' make BUILD="$work/build" "$work/build/flags" 2>&1) || code=$?
 grep -q '^toise: .*numa.*scripts/deps.sh' <<<"$out" && [ $code != 0 ] || fail "make: exit $code: $out"
 ! grep -q 'error:' <<<"$out" || fail "make: a compiler error: $out"
 
-# where it may install
+# if it may install
 PATH=$work:$PATH scripts/deps.sh >"$work/out" 2>&1 || fail "deps.sh with apt: exit $?: $(cat "$work/out")"
 [ "$(grep -c install "$work/log")" = 2 ] && [ "$(grep -c update "$work/log")" = 1 ] || fail "apt-get: $(cat "$work/log")"
 grep -q 'install.* libnuma-dev$' "$work/log" || fail "apt-get should install libnuma-dev alone: $(cat "$work/log")"
 : >"$work/log"
 out=$(PATH=$work:$PATH scripts/deps.sh 2>&1) && [ -z "$out" ] && [ ! -s "$work/log" ] || fail "nothing missing, yet: $out"
 
-# where apt does not help: every family is told, exit 2
+# without apt: lists the packages of every family, exit 2
 rm "$work/installed"
 touch "$work/broken"
 code=0

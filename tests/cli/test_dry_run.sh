@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # check: timeout 300
-# --dry-run looks at every path as the run would: what the run refuses it refuses in the same words, what the run takes
-# it takes, and it makes and changes nothing, not even the time of a folder. A run that refuses leaves nothing either.
+# --dry-run checks every path as the run does: it refuses and accepts the same, with the same messages. It creates and
+# changes nothing, not even the time of a folder. A run that refuses leaves nothing either.
 . "$(dirname "$0")/../prelude.sh"
 . scripts/mpi.sh
 
@@ -27,7 +27,7 @@ rm "$in/empty/model.safetensors"
 listing() { find "$in" -printf '%p %s %y %T@ %C@\n' | sort; }
 before=$(listing)
 
-# Words of the refusal | flags beside: train --model tiny-gpt2 --seq 32
+# Words of the refusal | flags added to: train --model tiny-gpt2 --seq 32
 cat >"$work/cases" <<END
 absent.txt | --data $in/absent.txt
 is a folder | --data $in/full
@@ -87,7 +87,7 @@ while IFS='|' read -r words flags; do
     refused world "$words" "$@" --dry-run --world 64 --gbs 64
 done <"$work/cases"
 
-# What the run takes; the page says what the data are.
+# What the run accepts; the page says what the data are.
 plan() { "$toise" train --model tiny-gpt2 --seq 32 --dry-run "$@" >"$work/stdout" 2>"$work/stderr"; }
 plan --data "$in/good.txt" --init "$in/weights" --out "$in/records.jsonl" --save "$in/new/weights" ||
     fail "good paths: $(cat "$work/stderr")"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # check: full
 # check: timeout 600
-# scripts/figures.sh prints every figure that no clock makes, the same ones twice, and none that a clock does.
+# scripts/figures.sh prints every figure that does not depend on time, reproducibly, and no other.
 . "$(dirname "$0")/../prelude.sh"
 
 for i in 1 2; do scripts/figures.sh "$BUILD" >"$work/$i" || fail "figures.sh: exit $?"; done

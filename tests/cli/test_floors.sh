@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# scripts/floors.sh accepts this tree, is quick, and catches one breach of every rule put into a copy of it.
+# scripts/floors.sh accepts this tree, is fast, and reports a breach of each rule in a copy of it.
 . "$(dirname "$0")/../prelude.sh"
 scripts/floors.sh
 
@@ -11,8 +11,8 @@ fresh() {
 }
 fresh
 
-# caught RULE FILE LINE: with LINE appended to FILE (created if need be), the tree is refused, and FILE, the line's number
-# and RULE are named. ok FILE LINE: it is still accepted.
+# caught RULE FILE LINE: with LINE appended to FILE (created if needed), the tree is refused with FILE, the line's
+# number and RULE. ok FILE LINE: it is still accepted.
 caught() {
     local rule=$1 file=$2 text=$3 out number
     mkdir -p "$(dirname "$work/tree/$file")"
@@ -40,7 +40,7 @@ ok() {
 }
 restore() { if [ -e "$work/saved" ]; then cp "$work/saved" "$work/tree/$1"; else rm -f "$work/tree/$1"; fi; }
 
-# Rooms of every floor need a header each for the includes below to name something real.
+# Each floor needs a room with a header, so that the includes below name something real.
 for room in base records model data comm check plan measure parallel machine costmodel fit train projection bench study report cli; do
     mkdir -p "$work/tree/harness/$room"
     : >"$work/tree/harness/$room/zz_probe.h"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Weights saved are weights to go on from, on two ranks as on one; ranks whose path leads to different weights leave
-# with exit 2; a save that meets a full disk leaves nothing, and the record stands.
+# Training can continue from saved weights, on two ranks as on one. Ranks whose path gives different weights exit with 2.
+# A save onto a full disk leaves nothing, and the record is kept.
 . "$(dirname "$0")/../prelude.sh"
 . scripts/mpi.sh
 bad() {
@@ -9,7 +9,7 @@ bad() {
     tail -n 20 "$work/out"
     exit 1
 }
-# train FLAGS...: right or inconclusive, which time decides, are alike here
+# train FLAGS...: exit 0 or 3; whether it is inconclusive depends on time
 train() {
     local code=0
     "${launch[@]}" "$toise" train "$@" >"$work/out" 2>&1 || code=$?

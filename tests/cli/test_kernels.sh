@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # check: timeout 300
-# toise kernels: records and their keys, what is refused and how, --out appends, OpenBLAS forced to a slow core type is
-# named with its cure, ranks are refused alike, and the roofline is drawn.
+# toise kernels: records and their keys, what is refused and how, --out appends. OpenBLAS forced to a slow core type is
+# reported with the cure. Ranks are refused the same way. The roofline is drawn.
 . "$(dirname "$0")/../prelude.sh"
 unset TOISE_ISA OPENBLAS_CORETYPE
 
-# Of noise nothing is asked here: --width 1 takes any interval, and what is still inconclusive is no failure.
+# Noise is not tested here: --width 1 accepts any interval, and inconclusive is no failure.
 quick=(--seconds 0.05 --width 1)
 done_well() { [ $code = 0 ] || [ $code = 3 ] || fail "$1: exit $code: $(cat "$work/out" "$work/err")"; }
 
 cat >"$work/shapes.txt" <<'END'
-# a matmul of each kind, attention with everything, rows, a vector
+# a matmul of each kind, attention with all options, rows, a vector
 NT 96 64 80
 TN 64 80 96   # accumulates
 attention 2 4 2 64 32 window 24 alibi
@@ -30,7 +30,7 @@ done
 ! grep -q FAILED "$work/out" || fail "a check failed: $(grep FAILED "$work/out")"
 [ $code = 3 ] || [ ! -s "$work/err" ] || fail "standard error: $(cat "$work/err")"
 
-# records: one JSON line a point and nothing else on stdout; appended to the file, twice as many after the second run
+# records: one JSON line a point and nothing else on stdout; a second run appends as many to the file
 keys='schema kind status time version launch machine workload config layout samples result op shape m n k trans dtype variant
 threads flop bytes flop_per_s byte_per_s fraction_of_roof bound intensity peak_flop_per_s bandwidth_byte_per_s residual threshold
 call_s call_s_low call_s_high confidence calls ratio_to_openblas interference marks shapes'
@@ -63,7 +63,7 @@ call "$toise" kernels --model tiny-gpt2 --seq 64 --op gemm --dtype f32 --isa ref
 call "$toise" kernels --help
 [ $code = 0 ] && grep -q -e --shapes "$work/out" && ! grep -q openblas-probe "$work/out" || fail '--help'
 
-# what cannot be shown is an error, and the record is whole all the same; what memory is too small for is left out
+# an operation that cannot be shown is an error, but the record is complete; one too large for memory is left out
 call bash -c '"$@" >&-' - "$toise" kernels --shapes "$work/shapes.txt" --op gemm --dtype f32 --isa ref "${quick[@]}" --out "$work/closed.jsonl"
 [ $code = 4 ] && [ "$(grep -c '^toise: cannot write to standard output$' "$work/err")" = 1 ] || fail "closed: exit $code: $(cat "$work/err")"
 [ "$(wc -l <"$work/closed.jsonl")" = 2 ] && ! grep -qv '^{.*}$' "$work/closed.jsonl" || fail "closed: $(cut -c1-200 "$work/closed.jsonl")"
@@ -72,15 +72,15 @@ call "$toise" kernels --shapes "$work/large.txt" --op zero --isa ref "${quick[@]
 done_well large
 grep -q '^toise: left out zero 1099511627776: it needs .*; take a smaller shape$' "$work/err" || fail "large: $(cat "$work/err")"
 
-# OpenBLAS forced to a core type that no CPU of today should run as
+# OpenBLAS forced to a core type that is wrong for any CPU of today
 if grep -q '"dynamic_arch":true' "$work/new/records.jsonl" && [[ $here = *avx2* ]]; then
     call env OPENBLAS_CORETYPE=Prescott "$toise" kernels --op gemm --model tiny-gpt2 --seq 64 --dtype f32 --isa openblas "${quick[@]}"
     done_well Prescott
     grep -q 'core type Prescott, forced by OPENBLAS_CORETYPE=Prescott' "$work/out" || fail "Prescott is not named: $(cat "$work/out")"
-    # an OpenBLAS older than the CPU may choose Prescott by itself: then a better one has to be named
+    # an OpenBLAS older than the CPU may choose Prescott itself; then a better one must be named
     cure='(unset OPENBLAS_CORETYPE|export OPENBLAS_CORETYPE=[A-OQ-Z][A-Za-z]+)'
     grep -qE "the wrong one: .* GFLOP/s, .*%, are lost. The cure:  $cure\$" "$work/out" || fail "no cure: $(tail -n 4 "$work/out")"
-    # unasked, a wrong one is no rival
+    # if not requested, a wrongly configured OpenBLAS is not used for comparison
     call env OPENBLAS_CORETYPE=Prescott "$toise" kernels --op gemm --model tiny-gpt2 --seq 64 --dtype f32 --json "${quick[@]}"
     done_well 'Prescott, not asked for'
     grep -q '"kind":"openblas".*"timed":false' "$work/out" && ! grep -q '"variant":"openblas"' "$work/out" ||

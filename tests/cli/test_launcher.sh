@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Another MPI's launcher: as many processes as it starts, each alone. What it says is held against what MPI says, before
-# any work; where ranks disagree on it, all leave. Slurm's own numbers are held in tests/slurm/test_train.sh.
+# The launcher of another MPI starts that many processes, each of which is alone. toise compares the launcher's rank
+# count with MPI's before any work; if ranks disagree, all exit. tests/slurm/test_train.sh tests Slurm's own counts.
 . "$(dirname "$0")/../prelude.sh"
 train=("$toise" train --model tiny-gpt2 --seq 32 --steps 1 --warmup 0 --threads 1 --out "$work/record.jsonl")
 
@@ -16,7 +16,7 @@ says() { # says NAME WORDS
     grep -qF -- "$2" "$work/said" || fail "$1: no \"$2\": $(head -c 800 "$work/said")"
 }
 
-# MPICH's and Intel's launchers say so; each process is refused, in one line with the cure.
+# MPICH's and Intel's launchers set these; each process is refused, in one line with the cure.
 for rank in 0 1; do
     ends "MPICH, rank $rank" 2 env PMI_RANK=$rank PMI_SIZE=2 MPI_LOCALNRANKS=2 MPI_LOCALRANKID=$rank "${train[@]}"
     says "MPICH, rank $rank" 'toise: PMI_SIZE=2: '
@@ -36,7 +36,7 @@ else
 fi
 [ ! -e "$work/record.jsonl" ] || fail 'refused, and left a record'
 
-# Help and the version are for every shell.
+# Help and the version work in every shell.
 for words in --help --version 'train --help' 'kernels -h'; do
     # shellcheck disable=SC2086  # several words
     ends "$words" 0 env PMI_RANK=0 PMI_SIZE=2 "$toise" $words
@@ -44,7 +44,7 @@ for words in --help --version 'train --help' 'kernels -h'; do
     ends "$words, srun" 0 env SLURM_STEP_NUM_TASKS=2 "$toise" $words
 done
 
-# Right ones: one process, and a script that asked for more tasks than it starts.
+# Valid: one process, and a script that requested more tasks than it starts.
 ends 'MPICH, one' 0 env PMI_RANK=0 PMI_SIZE=1 "${train[@]}" --dry-run
 ends 'a batch script' 0 env SLURM_NTASKS=4 SLURM_NPROCS=4 SLURM_PROCID=0 "${train[@]}" --dry-run
 

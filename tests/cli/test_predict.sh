@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # check: timeout 700
-# toise predict: a machine's own kernels and all-reduces price its own training, of one rank and of two;
-# what is missing from the records is named with the command that measures it; what is damaged, with file, line and field.
+# toise predict: a machine's measured kernels and all-reduces price its training, of one rank and of two. Missing
+# records are reported with the command that measures them, damaged ones with file, line and field.
 . "$(dirname "$0")/../prelude.sh"
 export OMP_NUM_THREADS=1
 unset TOISE_ISA OPENBLAS_CORETYPE
@@ -12,7 +12,7 @@ limit=200
 number() { grep -o "\"$1\":[0-9.e+-]*" "$work/out" | head -n 1 | sed 's/.*://'; }
 within() { awk -v x="$1" -v low="$2" -v high="$3" 'BEGIN { exit !(x != "" && x + 0 >= low && x + 0 <= high) }'; }
 
-# The records of one machine, as recorded: a test takes no rates of the moment.
+# The recorded measurements of one machine: a test must not depend on rates of the moment.
 cp results/predict-amd-epyc-zen3/machine.jsonl "$m"
 this=(--model gpt2-124m --seq 256)
 
@@ -34,7 +34,7 @@ done
 grep -q '"kind":"project"' "$work/out" || fail 'not of kind project'
 within "$(number step_s)" 5.7205 5.7215 || fail "a step of $(number step_s) s"
 
-# two ranks need all-reduces; this one took 5.610 s when it was trained (trained.jsonl); a batch between or beyond those timed
+# two ranks need all-reduces. It trained in 5.610 s (trained.jsonl). Batches between or beyond the timed ones work too
 grep -v '"kind":"comm"' "$m" >"$work/alone.jsonl"
 refused 'no all-reduce .* mpirun -n 2 toise comm --threads 1 --out' "$toise" predict --machine "$work/alone.jsonl" "${this[@]}" --ranks 2 --threads 1 \
     --out "$work/none.jsonl"
@@ -69,7 +69,7 @@ damaged 3 's/"threads":1,"call_s"/"threads":0,"call_s"/' 'result.threads'
 damaged 2 's/"flop_per_s":\([0-9]\)/"flop_per_s":9\1/' 'result.flop_per_s.*flop over call_s'
 damaged 4 's/}$//' 'not a record'
 
-# What toise writes today is read, priced whatever the rates: of the highest set, and of those below what it leaves to them.
+# Records that toise writes today are read and priced whatever their rates: of the highest set, and of lower ones too.
 set=$({ "$toise" kernels --isa none 2>&1 || true; } | sed 's/.*take //; s/, openblas//; s/.*, //')
 for _ in 1 2 3; do # of so short samples a roof may come out too low beside other work, and what beats it has no rate
     rm -f "$work/today.jsonl"

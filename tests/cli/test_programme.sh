@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # check: timeout 60
-# toise programme: every machine and model of the programme has a row, BLOOM's hours are those published within
-# a tenth, what is unknown is blank; overrides; what is refused.
+# toise programme: every machine and model of the programme has a row, BLOOM's hours are within a tenth of the published
+# ones, and unknown values are blank. Also overrides and refusals.
 . "$(dirname "$0")/../prelude.sh"
 
 command=(programme)
@@ -20,7 +20,7 @@ if [ "${hours:-0}" -lt 970000 ] || [ "$hours" -gt 1190000 ]; then fail "BLOOM ta
 [ "$(wc -l <"$work/records.jsonl")" = 1 ] || fail 'not one record'
 [ "$(grep -o '"trainings_a_year"' "$work/records.jsonl" | wc -l)" -ge 8 ] || fail 'the record lacks rows'
 
-# The assumption about clusters is the user's to change: 64 nodes each hold BLOOM.
+# The user may change the assumption about clusters: 64 nodes each hold BLOOM.
 run 0 france-2023 --set nodes=64 --eur-per-mwh 100 --json
 grep -q '"machine":"cluster","model":"bloom-176b","count":9.0,"accelerators":384.0' "$work/out" || fail '--set has no effect'
 says '"eur":\{'

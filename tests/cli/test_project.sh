@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # check: timeout 120
-# toise project: BLOOM as it ran and as it would run elsewhere, a search, its cost, budgets backwards, the trace, records;
-# what does not fit says so with exit 1; what is refused, in one line, with nothing half-written.
+# toise project: BLOOM as it ran and on other machines, a search, its cost, budgets, the trace, records. What does not
+# fit exits with 1 and says so. Bad input is refused in one line, with nothing half-written.
 . "$(dirname "$0")/../prelude.sh"
 
 command=(project)
-# The figure at a key of the first record.
+# number KEY: the figure in the first record.
 number() { sed -n "1s/.*\"$1\": *\([0-9.e+-]*\)[,}].*/\1/p" "$work/out"; }
 holds() { awk "BEGIN { exit !($1) }" || fail "not so: $1"; }
 within() { # within KEY LOW HIGH
@@ -32,7 +32,7 @@ holds "$(number pipeline_simulated_s) / $(number pipeline_s) > 0.97 && $(number 
 holds "$(number accelerator_hours) / $(number days) / 9216 > 0.99999 && $(number accelerator_hours) / $(number days) / 9216 < 1.00001"
 grep -q '"mwh_facility": *null' "$work/out" || fail 'the power of a node of Jean Zay is unknown'
 
-# A search finds nothing slower, and one that fits.
+# A search finds a layout that fits and is no slower.
 ran=$(number step_s)
 run 0 "${bloom[@]}" --search --json
 holds "$(sed -n '1s/.*"result": *{"step_s": *\([0-9.e+-]*\).*/\1/p' "$work/out") < $ran"
@@ -40,7 +40,7 @@ run 0 "${bloom[@]}" --search
 says 'layouts priced'
 [ "$(grep -c '^ .* TP [0-9]' "$work/out")" = 10 ] || fail 'the search does not list ten layouts'
 
-# Two machines side by side; too large a model for one node; terms and facts.
+# Two machines side by side; a model too large for one node; run assumptions and facts.
 run 0 --model llama-2-7b --machine jean-zay-v100-32gb,jean-zay-a100,jean-zay-h100 --accelerators 64 --seq 4096 --tokens 1e12
 says '^jean-zay-h100 +64 '
 says 'time of a training on jean-zay-v100-32gb over that on'
@@ -58,7 +58,7 @@ run 0 --model llama-3-8b --machine alice-recoque --accelerators 256
 says '^label +announced: the machine is announced'
 says '^facts +accelerator.peak_flop_per_s at best known as assumed'
 
-# A mixture of experts: as asked, with its terms; searched; priced with all parameters in a checkpoint.
+# A mixture of experts: in a given layout, with its terms; searched; priced with all parameters in a checkpoint.
 moe=(--model mixtral-8x7b --machine jean-zay-h100 --accelerators 128)
 run 0 "${moe[@]}" --ep 8 --explain --tokens 1e12
 says '46,702,792,704 parameters, 12,879,925,248 of them active \(2 of 8 experts\)'
@@ -75,14 +75,14 @@ grep -q '"ep":1,' "$work/out" || fail 'expert parallel ranks that nobody asked f
 run 0 "${moe[@]}" --search
 says 'layouts priced'
 says '^ .* TP [0-9].* EP [248] '
-# The release notes of Megatron-Core 0.9 say 468 TFLOP/s on H100 nodes; its reference layout for 64 of them.
+# The release notes of Megatron-Core 0.9: 468 TFLOP/s on H100 nodes, in its reference layout for 64 of them.
 run 0 --model mixtral-8x7b --machine eos --accelerators 64 --seq 4096 --gbs 256 --mbs 1 --tp 1 --pp 4 --vp 8 --cp 1 --ep 8 --json
 within tflop_per_s_per_accelerator_square 421 515
 
 run 0 --model llama-3-8b --machine cluster --set nodes=16,node.rail_bytes_per_s=25e9
 says 'on 128 of cluster'
 
-# Backwards.
+# From accelerator hours to tokens, and from a deadline to a layout.
 run 0 --model llama-2-7b --machine jean-zay-h100 --accelerators 64 --hours 100000 --json
 within accelerator_hours 99900 100100
 run 0 --model llama-2-7b --machine jean-zay-h100 --tokens 1e12 --deadline 30 --json
@@ -90,7 +90,7 @@ within days 1 30
 run 1 --model llama-2-7b --machine jean-zay-h100 --tokens 1e12 --deadline 0.01
 says 'no number of its accelerators meets the deadline'
 
-# One slow node of BLOOM's: most of what it is slower by, since everybody waits and only the pipeline's ends do not.
+# One slow node of BLOOM's: most of its slowdown reaches the step, since all wait except the ends of the pipeline.
 run 0 "${bloom[@]}" "${as_it_ran[@]}" --slow-node 0.1
 says '^slow node +one that takes 1.1 times as long: a step of 11[0-9.]+ s, [78]\.[0-9]% more'
 run 0 "${bloom[@]}" "${as_it_ran[@]}" --slow-node 0.1 --json
@@ -111,7 +111,7 @@ run 0 --list
 says '^jean-zay-a100 +Jean Zay'
 run 0 --help
 
-# A system of Calculon's, as its repository has them since 2023: a peak by type, memory without a limit.
+# A system in Calculon's format, as in its repository since 2023: a peak by type, memory without a limit.
 networks='[{"bandwidth":300,"efficiency":0.65,"size":8,"latency":1e-5,"ops":{"p2p":[1.0,null]},"must_be_filled":true},
            {"bandwidth":25,"efficiency":0.9,"size":65536,"latency":2e-5,"processor_usage":0.02}]'
 cat >"$work/system.json" <<END
@@ -177,9 +177,9 @@ run toise predict --machine | --model gpt2-124m --machine eos,results/predict-am
 leave out the comma | --model llama-2-7b --machine eos,
 unknown flag | --model llama-2-7b --machine eos --fast
 END
-# Parameters that get seventy times the peak of an H100.
+# Parameters that exceed the peak of an H100 seventy times.
 sed '/"hopper.matmul_share"/,/value/ s/"value": 0\.\([0-9]*\)/"value": 7\1/' harness/catalog/parameters.json >"$work/parameters.json"
-# What is read is never written.
+# Input files are never overwritten.
 mkdir "$work/kept"
 echo '{"model_type":"gpt2"}' >"$work/kept/config.json"
 ln -s config.json "$work/kept/link.json"

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # check: timeout 240
-# A fifth of a CPU by a quota, as containers get it, from a control group of the test's own: the rate is the clock's, the
-# peak is what the quota sustains, the quota and its stops are named, and a run that is over within a burst is
-# inconclusive. On a machine so busy that not even a fifth is had, nothing is stopped: what needs stops is then skipped.
+# A quota of a fifth of a CPU, as in a container, by a control group of the test. The rate is by wall time, the peak is
+# what the quota sustains, the quota and its stops are named, and a run that ends within a burst is inconclusive. On a
+# machine too busy to give even that fifth nothing is stopped; the checks of stops are then skipped.
 . "$(dirname "$0")/../prelude.sh"
 . scripts/mpi.sh
 group=
@@ -46,7 +46,7 @@ stopped() {
     echo "SKIP: stops of a CPU quota, $1: the machine is too busy to grant what the quota does"
     return 1
 }
-# figure FILE KEY: the number, or the numbers, of the newest record under the first such key
+# figure FILE KEY: the number or numbers of the newest record at the first such key
 figure() { tail -n 1 "$1" | grep -o "\"$2\": *[^],}]*" | head -n 1 | sed 's/^[^:]*: *//; s/[][,]/ /g'; }
 # holds WORDS EXPRESSION: of awk
 holds() { awk "BEGIN { exit !($2) }" || fail "$1: not $2"; }
@@ -55,8 +55,8 @@ sizes=(--model tiny-gpt2 --seq 64 --gbs 4 --threads 1)
 "$toise" train "${sizes[@]}" --steps 20 --out "$work/free" >"$work/out" 2>&1 || [ $? = 3 ] || fail "without a quota: $(tail -n 3 "$work/out")"
 free=$(figure "$work/free" peak_flop_per_s)
 
-# Long enough for several periods on any machine; the tokens of all steps over the time from the first one's start to the
-# last one's end.
+# Long enough for several periods on any machine. The rate is the tokens of all steps over the time from the start of
+# the first to the end of the last.
 within 0 3 -- "$toise" train "${sizes[@]}" --steps 150 --out "$work/held"
 rate=$(figure "$work/held" tokens_per_s)
 samples=$(tail -n 1 "$work/held" | sed 's/.*"samples"://; s/"result":.*//')

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # check: timeout 240
-# Losses at one global batch are the same over 1, 2 and 4 ranks, and over micro-batches: each run finds the first one's
-# record in its file, and the gate holds their losses against each other. A record with another loss FAILS the next run.
-# Beside GPT-2 the families run in one of these shapes each, unless CHECK_FULL is set.
+# Losses at one global batch are the same over 1, 2 and 4 ranks, and over micro-batches. Each run finds the first one's
+# record in its file, and the gate compares their losses. A record with another loss FAILS the next run. Families other
+# than GPT-2 run in one of these shapes each, unless CHECK_FULL is set.
 . "$(dirname "$0")/../prelude.sh"
 . scripts/mpi.sh
 
@@ -48,7 +48,7 @@ for precision in fp32 bf16; do
     done
 done
 
-# Step 3's loss changed in its fifth digit in the newest record, which is the one that counts.
+# Step 3's loss is changed in its fifth digit in the newest record, which is the one that counts.
 tail -n 1 "$work/gpt2-fp32.jsonl" >"$work/newest"
 awk '{
     match($0, /"loss":\[[^]]*/)
@@ -65,7 +65,7 @@ grep -q '"status":"FAILED"' <(tail -n 1 "$work/gpt2-fp32.jsonl") || bad 'a chang
 ! tail -n 1 "$work/gpt2-fp32.jsonl" | grep -qE 'per_s|step_s' || bad 'a FAILED record holds a rate'
 echo 'a changed loss FAILS'
 
-# One rank reads the earlier record; all leave with the same exit code.
+# One rank reads the earlier record; all exit with the same code.
 mpi_launch 2 bash -c '"$@"; echo "$?" >>'"$work/codes" - "$toise" train --model tiny-gpt2 --seq 64 --gbs 8 --warmup 1 \
     --steps 12 --threads 1 --out "$work/gpt2-fp32.jsonl" >"$work/out" 2>&1 || true
 [ "$(sort "$work/codes" | tr '\n' ' ')" = '1 1 ' ] || bad "exit codes of the ranks: $(tr '\n' ' ' <"$work/codes")"

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # check: timeout 600
-# What every README.md says can be typed: each block fenced as ```sh is run as it stands, in a copy of this tree (other
-# fences are output), each command once. Commands that would take long are shortened from outside: in the copy build/toise
-# plans (--dry-run) what is not about tiny-gpt2, and fits few of the published runs. Those that another test runs are
-# named and left out. Links lead somewhere, files named are there, the map has every room, and the first page is short.
+# Everything in a README.md can be typed: each block fenced as ```sh is run in a copy of this tree, each command once
+# (other fences are output). Long commands are shortened: in the copy build/toise plans (--dry-run) what is not about
+# tiny-gpt2, and fits few of the published runs. Commands that another test runs are named and left out. Links work,
+# named files exist, the map has every room, and the first page is short.
 . "$(dirname "$0")/../prelude.sh"
 [ -e README.md ] || { echo 'SKIP: README: there is none'; exit 77; }
 MOST_BYTES=8192 MOST_WORDS=20
@@ -29,7 +29,7 @@ esac
 END
 chmod +x "$work/tree/build/toise"
 
-# Who runs a command that is not run here; nothing for those that are.
+# The test that runs a command instead; nothing if it is run here.
 covered() {
     case $1 in
     'make check'* | 'make all tests'* | 'make emulated'* | .ci/run*) echo 'this run' ;;
@@ -51,7 +51,7 @@ outside() {
     return 1
 }
 
-# block PAGE LINE: runs the script $work/block, found at LINE of PAGE, but for what ran before
+# block PAGE LINE: runs the script $work/block, found at LINE of PAGE, without what already ran
 declare -A ran
 blocks=0
 block() {
@@ -99,7 +99,7 @@ run_blocks() { # run_blocks PAGE
     done
 }
 
-# The anchors of a page, as GitHub makes them of its headings.
+# The anchors of a page, as GitHub makes them from its headings.
 anchors() { sed -n 's/^##* //p' "$1" | tr '[:upper:]' '[:lower:]' | sed 's/[^a-z0-9 _-]//g; s/ /-/g'; }
 
 check_links() { # check_links PAGE: those to files of this tree, and to headings
@@ -115,7 +115,7 @@ check_links() { # check_links PAGE: those to files of this tree, and to headings
     done < <(grep -o '](\([^)]*\))' "$1" | sed 's/^](//; s/)$//' | grep -v -e '^[a-z]*:' || true)
 }
 
-# Files that a page names by their path from the root are there; words in capitals stand for names.
+# Files that a page names by their path from the root exist; words in capitals are placeholders.
 check_names() { # check_names PAGE
     local name
     while IFS= read -r name; do
@@ -162,8 +162,8 @@ echo "$blocks blocks of ${#pages[@]} pages"
 long=$(long_sentences README.md)
 [ -z "$long" ] || fail "sentences of more than $MOST_WORDS words:"$'\n'"$long"
 
-# The map of harness/README.md has each room on the floor that the build holds it to.
-# Without a last newline read fails, having read all.
+# The map of harness/README.md has each room on the floor that the build checks.
+# Without a trailing newline `read` fails after reading everything.
 read -ra floors < <(sed -n '/split("kernels 0/,/pair/p' scripts/floors.sh | tr -d '\n' | sed 's/.*split("//; s/", *pair.*//; s/" *\\ *"//g') || true
 for room in harness/*/; do
     room=$(basename "$room") floor=

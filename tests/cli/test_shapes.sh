@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The shapes that kernels are benched on are those that the models run: every matmul of the ledger of each model that
-# has a file in tests/shapes, at 1,024 and 2,048 tokens, stands there; and nothing else does.
+# Kernels are benchmarked on the shapes that the models run: tests/shapes holds every matmul of the ledger of each model
+# with a file there, at 1,024 and 2,048 tokens, and nothing else.
 . "$(dirname "$0")/../prelude.sh"
 
 # ledger MODEL TOKENS: "trans m n k" of every matmul of a step

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# How many threads a rank has: the least that its CPUs, Slurm, OpenMP's variables and a CPU quota grant, named in every
-# report; nonsense in them is refused, and where OpenMP itself would end the process too.
+# A rank's thread count: the least that its CPUs, Slurm, OpenMP's variables and a CPU quota grant, named in every
+# report. Nonsense in them is refused, even where OpenMP would end the process.
 . "$(dirname "$0")/../prelude.sh"
 group=
 # shellcheck disable=SC2317  # called by the trap
@@ -17,14 +17,14 @@ fail() {
 }
 plan=("$toise" train --model tiny-gpt2 --seq 32 --dry-run --json)
 
-# ends NAME WANTED COMMAND...: its exit code; what it said is in $work/said
+# ends NAME WANTED COMMAND...: checks the exit code; the output is in $work/said
 ends() {
     local name=$1 wanted=$2 code=0
     shift 2
     timeout -k 5 60 bash -c '. scripts/mpi.sh; "$@"' - "$@" >"$work/said" 2>&1 </dev/null || code=$?
     [ $code = "$wanted" ] || fail "$name: exit $code, not $wanted"
 }
-# takes NAME THREADS FROM COMMAND...: a plan or a record says so
+# takes NAME THREADS FROM COMMAND...: a plan or a record reports this count and limit
 takes() {
     ends "$1" 0 "${@:4}"
     grep -q "\"threads\": \?$2, \?\"threads_from\": \?\"$3\"" "$work/said" || fail "$1: not $2 threads by $3"
@@ -57,7 +57,7 @@ done
 takes '--threads before nonsense' 3 '--threads' env OMP_NUM_THREADS=junk "${plan[@]}" --threads 3
 refused '--threads 3: OMP_THREAD_LIMIT allows 2' env OMP_THREAD_LIMIT=2 "${plan[@]}" --threads 3
 
-# OpenMP ends a process with exit code 1 where it is to run on CPUs that are not there.
+# OpenMP ends a process with exit code 1 if it is to run on CPUs that do not exist.
 for value in 4095 0-4095 '0 4095' junk; do
     for command in "train --model tiny-gpt2 --seq 32 --steps 1" 'kernels --model tiny-gpt2' 'curve lucie' \
         "validate --fit --parameters $work/fit.json"; do
@@ -70,7 +70,7 @@ for setting in OMP_PLACES=junk 'OMP_PLACES={4095}' OMP_PROC_BIND=junk; do
     grep -qF "OpenMP ignores $setting" "$work/said" || fail "$setting: no warning"
 done
 
-# Every command takes them by this rule, and its record and its page name what bound.
+# Every command follows this rule; its record and its page name the limit.
 few=(train --model tiny-gpt2 --seq 32 --steps 1 --warmup 0 --no-gate)
 echo 'NT 8 8 8' >"$work/shape"
 bound=OMP_NUM_THREADS
@@ -94,7 +94,7 @@ else
     echo 'SKIP: threads of ranks: no mpirun'
 fi
 
-# A quota by a control group of our own, as a container has it; ranks share it.
+# A quota by a control group of the test, as a container has it; ranks share it.
 mine=/sys/fs/cgroup/cpu/toise_threads_$$
 limited() { # limited MICROSECONDS COMMAND...: of 100 ms
     echo "$1" >"$group/cpu.cfs_quota_us"

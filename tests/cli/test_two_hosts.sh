@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# The communication tests on two hosts (network namespaces): nodes told apart, and the ring laid node by node however
-# ranks are dealt out. An ended job ends on both.
+# The communication tests on two hosts (network namespaces). Nodes are told apart, and the ring goes node by node
+# however ranks are placed. An aborted job ends on both.
 . "$(dirname "$0")/../prelude.sh"
 tests=$BUILD/tests/mpi
 export OMP_NUM_THREADS=1

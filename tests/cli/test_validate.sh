@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # check: timeout 300
-# toise validate: the errors on the catalogue's runs are within what is claimed, with the parameters shipped and fitted
-# anew without each run's source; the parameters shipped are what the fit makes; goals missed exit 1; own tables; what
-# is refused, and that nothing is half-written.
+# toise validate: errors on the catalogue's runs are within the published claims, with the parameters as shipped and
+# fitted again without each run's source. The fit reproduces the shipped parameters. Missed goals exit with 1. A user's
+# own tables work. Bad input is refused and nothing is half-written.
 . "$(dirname "$0")/../prelude.sh"
 runs=harness/catalog/runs/published.csv shipped=harness/catalog/parameters.json
 
 command=(validate)
 limit=250
 
-# The catalogue's runs by its parameters.
+# The catalogue's runs with its parameters.
 run 0 --max-mean 10 --max-median 7 --max-unused 10 --min-coverage 85
 says '1092 rows; 646 complete of tiers 1 and 2, of which 634 are used and 12 \(1.9%\) not'
 says 'fitted on 634 of these runs, whose errors are in-sample, not on 0'
@@ -26,7 +26,7 @@ run 1 --summary --min-coverage 99
 run 1 --summary --max-median 1
 run 1 --summary --max-unused 1
 
-# Fitted anew: what is shipped, and what is claimed for runs whose source was left out.
+# Fitted again: equal to the shipped parameters, and the claims hold for runs whose source was left out.
 run 0 --fit --parameters "$work/fit.json" --out "$work/records.jsonl" --json --max-mean 15 --max-median 10 --min-coverage 85
 [ "$(wc -l <"$work/out")" = 1 ] || fail '--json is not one line'
 grep -q '"kind":"validate"' "$work/records.jsonl" || fail 'no record was appended'
@@ -34,7 +34,7 @@ values() { grep '"value"' "$1" | tr -dc '0-9.e+\n-'; }
 paste <(values "$shipped") <(values "$work/fit.json") |
     awk '{ off = $1 / $2 - 1; if (off > 0.01 || off < -0.01) wrong = 1; n++ } END { exit wrong || n != 27 }' ||
     fail 'the parameters shipped are not those of the fit'
-# figure FILTER BY KEY: of the scores of a tier or source
+# figure FILTER BY KEY: from the scores of a tier or source
 figure() {
     sed -n 's/.*"scores":\[\(.*\)\],"sweeps".*/\1/p' "$work/out" | sed 's/},{"\(tier\|parameters\)/}\n{"\1/g' | grep -F -- "$1" |
         sed "s/.*\"$2\":{\([^}]*\)}.*/\1/" | tr ',' '\n' | sed -n "s/^\"$3\"://p" | head -n 1
@@ -51,7 +51,7 @@ holds '"tier":1,"parameters"' sources mean 0.05 0.10
 holds '"tier":1,"parameters"' sources median 0.03 0.07
 holds '"tier":2,"parameters"' sources mean 0.05 0.15
 holds '"tier":2,"parameters"' sources median 0.03 0.10
-holds '"tier":1,"parameters"' rate mean 0.12 1 # the rival is worse
+holds '"tier":1,"parameters"' rate mean 0.12 1 # the baseline is worse
 holds Korthikanti sources mean 0 0.0365
 holds Korthikanti sources max 0 0.0887
 holds vTrain sources mean 0 0.1473
@@ -60,7 +60,7 @@ holds '"parameters":{"n":634' tenths half_width 0 0.15
 worst=$(grep -o '"sources":{"n":[0-9]*,"mean":[0-9.e-]*' "$work/out" | sed 's/.*://' | sort -g | tail -n 1)
 awk -v x="$worst" 'BEGIN { exit !(x > 0.1 && x <= 0.25) }' || fail "the worst source's mean error is $worst"
 
-# A table of one's own, with fewer columns; some of its runs were fitted on, by their source and name.
+# A user's table with fewer columns. Some of its runs were used in the fit, recognised by source and name.
 {
     echo 'id,source,accelerator,n_accelerators,layers,hidden,heads,seq_len,global_batch,micro_batch,tp,pp,dp,iteration_s,framework'
     echo 'mine,me,A100-SXM4-80GB,8,24,2048,16,2048,512,4,1,1,8,12,megatron-core'
@@ -72,7 +72,7 @@ says 'in-sample, not on 1'
 says '^mine .*not fitted on'
 says "^other .*line 3: the accelerator's data sheet"
 
-# A row that cannot be used says why and refuses no other; a pipeline is longer than its layers by embedding and head.
+# A row that cannot be used says why; other rows are unaffected. Embedding and head lengthen a pipeline.
 {
     head -n 1 "$work/own.csv"
     echo 'many,me,A100-SXM4-80GB,8,many,2048,16,2048,512,4,1,1,8,12,'
@@ -93,7 +93,7 @@ says '^toomany .*line 7: pp 27 is more than layers 24, embedding and head as sta
 says '^hopper .*extrapolated'
 run 1 "$work/rows.csv" --max-unused 50
 
-# What spreadsheets of other languages write: semicolons and decimal commas, tabs, a line that names the separator.
+# Spreadsheets of other languages: semicolons and decimal commas, tabs, a line that names the separator.
 columns='id;accelerator;n_accelerators;layers;hidden;heads;seq_len;global_batch;tp;pp;dp;iteration_s'
 cells='A100-SXM4-80GB;64;32;4096;32;2048;512;4;2;8'
 { echo "$columns"; echo "point;$cells;9.5"; echo "comma;$cells;9,7"; echo ';;;;;;;;;;;'; } | sed 's/$/\r/' >"$work/french.csv"

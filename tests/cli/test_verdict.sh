@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# A run's verdict beside its exit code: too little time is inconclusive, an earlier record that disagrees fails; and
-# OpenMP told to place its threads leaves no CPU out.
+# A run's verdict and exit code: too little time is inconclusive, and an earlier record that disagrees fails. Also:
+# OpenMP told to place its threads still uses every CPU.
 . "$(dirname "$0")/../prelude.sh"
 
-# ends CODE FLAG...: a small run exits so; what it printed is left in $work/said. 0 is right or inconclusive: time decides
+# ends CODE FLAG...: a small run exits so; its output is in $work/said. 0 also accepts 3, which depends on time
 ends() {
     local code=0 wanted=$1
     "$toise" train --model tiny-gpt2 --seq 64 "${@:2}" >"$work/said" 2>&1 </dev/null || code=$?
@@ -24,7 +24,7 @@ sed -i 's/"loss_first":\([^,]*\),\(.*\)"loss":\[[^,]*,/"loss_first":\1,\2"loss":
 ends 1 --steps 3 --out "$work/records.jsonl"
 says 'FAILED  timed losses against earlier records: step 0'
 
-# Losses that the gate passed count where only the time was inconclusive; those that it never saw do not.
+# Losses of an inconclusive run count if the gate passed them; those that it never checked do not.
 ends 0 --steps 3 --out "$work/unsure.jsonl"
 sed -i 's/"status":"PASSED"/"status":"INCONCLUSIVE"/' "$work/unsure.jsonl"
 ends 0 --steps 3 --out "$work/unsure.jsonl"
@@ -33,7 +33,7 @@ ends 3 --steps 3 --no-gate --out "$work/unchecked.jsonl"
 ends 0 --steps 3 --out "$work/unchecked.jsonl"
 ! grep -q 'against earlier records' "$work/said" || fail 'losses that no gate saw were taken'
 
-# A file with other contents is other work, whatever its name.
+# A file with other contents is another workload, whatever its name.
 for day in 1 2; do
     head -c 4000 /dev/zero | tr '\0' "$day" >"$work/text"
     touch -d "2001-01-0$day" "$work/text"

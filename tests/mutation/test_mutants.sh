@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # check: full
 # check: timeout 1500
-# tests/mutation/test_mutants.sh [WORD...]: whether the unit tests notice a wrong kernel. Applies each mutation of table.txt
-# (or those whose line holds one of the words) by itself to a copy of the tree, rebuilds what depends on it, and runs the
-# tests named there: one must fail. Exits 1 if a mutant survives, if one said to be equivalent does not, if a pattern is
-# not found exactly once, or if an operation of list.h has no mutant.
+# tests/mutation/test_mutants.sh [WORD...]: do the unit tests notice a wrong kernel? Applies each mutation of table.txt (or
+# those whose line has one of the words) by itself to a copy of the tree, rebuilds what depends on it, and runs its tests:
+# one must fail. Exits 1 if a mutant survives, if a mutant marked equivalent does not, if a pattern is not found exactly
+# once, or if an operation of list.h has no mutant.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 table=$PWD/tests/mutation/table.txt
@@ -16,7 +16,7 @@ export OMP_NUM_THREADS=2 OMP_WAIT_POLICY=passive
 bad=0
 fail() { echo "$1"; bad=1; }
 
-# What this CPU runs; the others' objects are not even built.
+# Instruction sets of this CPU; the objects of others are not built.
 isas=ref
 cpu=" $(sed -n 's/^flags[^:]*: //p;T;q' /proc/cpuinfo 2>/dev/null) "
 [[ $cpu != *' avx2 '* ]] || isas+=' avx2'
@@ -31,8 +31,8 @@ build() { # build JOBS TARGET...: what make says goes to build.log; a mutant may
 }
 passes() { { timeout 120 "build/tests/unit/$1" >test.log 2>&1; } 2>/dev/null; } # nor what bash says of a signal
 
-# The table, a mutation a line: "operations | set | tests | file | old ==> new" or, after "equivalent:", why the line
-# before cannot be told from the original.
+# The table has a mutation a line: "operations | set | tests | file | old ==> new". A line "equivalent: why" says why
+# the mutant before it gives the same results.
 trim() { sed 's/^ *//; s/ *$//' <<<"$1"; }
 mutations=() reasons=()
 while IFS= read -r line; do
@@ -62,14 +62,14 @@ for test in "${tests[@]}"; do
 done
 cp -rp build good
 
-# Puts back what a mutant had made anew, as it was and as old.
+# Restores what a mutant rebuilt, with the old time stamps.
 restore() {
     local made
     cp -p "$1.good" "$1"
     while IFS= read -r made; do cp -p "good/${made#build/}" "$made"; done < <(find build -type f -newer stamp)
 }
 
-# mutate LINE REASON: applies, builds, tests, restores; prints one line that says what came of it.
+# mutate LINE REASON: applies, builds, tests, restores; prints one line with the result.
 mutate() {
     local ops isa names file files rest old new content room test others=() by=
     IFS='|' read -r ops isa names file rest <<<"$1" # the rest may hold bars
@@ -111,7 +111,7 @@ mutate() {
     fi
 }
 
-# Every worker has its copy of the tree and takes every n-th mutation.
+# Each worker has its own copy of the tree and takes every n-th mutation.
 worker() {
     local i
     cp -rp "$work/tree" "$work/$1" && cd "$work/$1"

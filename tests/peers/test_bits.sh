@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # check: timeout 600
-# Every variant of list.h gives the same bits on its instruction set and emulated in plain C, wherever this CPU has the
-# set. That is what proves the emulation, which stands for the set on CPUs that lack it.
+# Every variant of list.h gives the same bits on its instruction set and emulated in plain C, if this CPU has the set.
+# So the emulation can replace the set in tests on CPUs that lack it.
 . "$(dirname "$0")/../prelude.sh"
 
 unset MAKEFLAGS MFLAGS

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # check: timeout 300
-# Loss and gradients against Hugging Face's models in PyTorch, by the Python that has them: $TOISE_PYTHON, or python3.
+# Compares loss and gradients with Hugging Face's models in PyTorch, using $TOISE_PYTHON or python3.
 . "$(dirname "$0")/../prelude.sh"
 python=${TOISE_PYTHON:-python3}
 command -v "$python" >/dev/null || {

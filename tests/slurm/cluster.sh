@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Sourced: a real Slurm on this one machine, of two virtual nodes, with everything it keeps in one temporary folder.
+# Sourced: a real Slurm of two virtual nodes on this machine, with all its files in one temporary folder.
 #   cluster_missing     prints why there can be none here, or nothing
 #   cluster_start DIR   starts munged, slurmctld and two slurmd; sets SLURM_CONF for the Slurm commands
 #   cluster_stop DIR    ends them
-# Needs root (slurmd does). Does not touch /etc/slurm, the munge key or the daemons of this machine.
+# Needs root (slurmd does). Leaves /etc/slurm, the munge key and the daemons of this machine alone.
 
 cluster_missing() {
     local name
@@ -57,7 +57,7 @@ PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 END
     export SLURM_CONF=$dir/slurm.conf
     slurmctld -c -f "$SLURM_CONF" >"$dir/slurmctld.out" 2>&1
-    # Each node has a name and a /dev/shm of its own, else MPI libraries take the two for one.
+    # Each node has its own name and /dev/shm, or MPI libraries take the two for one.
     for i in 1 2; do
         # shellcheck disable=SC2016
         unshare --uts --ipc --mount sh -c 'hostname "$1" && mount -t tmpfs tmpfs /dev/shm && exec slurmd -N "$1" -f "$2"' \

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # check: timeout 240
-# scripts/slurm/train.sbatch on a real Slurm of two virtual nodes: ranks, records, exit codes, srun and mpirun;
-# and which launches toise takes for one of another MPI's.
+# scripts/slurm/train.sbatch on a real Slurm of two virtual nodes: ranks, records, exit codes, srun and mpirun.
+# Also which launches toise takes for those of another MPI.
 . "$(dirname "$0")/../prelude.sh"
 . tests/slurm/cluster.sh
 script=$PWD/scripts/slurm/train.sbatch
@@ -19,14 +19,14 @@ finish() {
 trap finish EXIT
 cluster_start "$work"
 
-# In a folder of its own, as a user's: build/toise here, records below results/.
+# In a separate folder, as a user would: build/toise here, records below results/.
 mkdir "$work/user"
 cd "$work/user"
 ln -s "$BUILD" build
 
 # submit WANTED NAME SBATCH_FLAGS -- FLAGS: the job's exit code must be WANTED; sets log and record. Two nodes on one
-# machine wait for each other longer than they compute, so that the rule on windows covering the time may fail there:
-# then the job must have said so, with exit code 1. Inconclusive, which time decides, is as good as right.
+# machine wait longer than they compute, so the check that windows cover the time may fail. Then the job must have said
+# so, with exit code 1. Inconclusive depends on time and is accepted.
 submit() {
     local wanted=$1 name=$2 code=0 flags=() job
     shift 2
@@ -42,7 +42,7 @@ submit() {
     [ "$code" = "$wanted" ] || fail "$name: exit $code, not $wanted: $(cat "$log")"
     shown=$(head -n 1 "$log")
 }
-# says NAME FILE WORDS...: each of the words is in the file
+# says NAME FILE WORDS...: the file has each of the words
 says() {
     local name=$1 file=$2 words
     shift 2
@@ -52,7 +52,7 @@ says() {
 }
 few=(--model tiny-gpt2 --seq 32 --gbs 4 --steps 2 --warmup 1)
 
-# One node: one rank per NUMA node with all its CPUs; the record goes where the job's number says.
+# One node: one rank per NUMA node with all its CPUs; the job's number names the record's file.
 submit 0 'one node' -- "${few[@]}"
 says 'one node' "$record" '"status": ?"(PASSED|INCONCLUSIVE)"' '"world": ?1[,}]'
 [ "$(wc -l <"$record")" = 1 ] || fail 'one node: not one record'
@@ -65,12 +65,12 @@ says 'two nodes' mine.jsonl '"world": ?4[,}]' '"nodes": ?2[,}]'
 [ ! -e "$record" ] || fail 'two nodes: --out was not obeyed'
 says 'two nodes' "$log" 'srun --mpi=pmix'
 
-# The same by mpirun, as where Slurm has no PMIx.
+# The same by mpirun, for a Slurm without PMIx.
 submit 0 'mpirun' --nodes=2 --ntasks-per-node=1 --export=ALL,TOISE_LAUNCH=mpirun -- "${few[@]}"
 says 'mpirun' "$record" '"world": ?2[,}]' '"nodes": ?2[,}]'
 says 'mpirun' "$log" '2 nodes, 1 ranks each.*mpirun'
 
-# What srun starts must be what MPI sees; what only looks like it must stay right.
+# srun's task count must equal MPI's; launches that only look different must be accepted.
 alone=("$BUILD/toise" train "${few[@]}" --threads 1 --no-gate)
 step() { # step NAME WANTED SRUN_FLAGS... -- COMMAND...: exit code of a step, its output in step.out
     local name=$1 wanted=$2 code=0
@@ -87,7 +87,7 @@ step 'help under srun' 0 -n 2 --mpi=none "${alone[@]}" --help
 step 'mpirun in a step' 3 -n 1 --mpi=none mpirun --allow-run-as-root --oversubscribe -n 2 "${alone[@]}"
 says 'mpirun in a step' step.out '2 ranks'
 
-# batch NAME WANTED SBATCH_FLAGS... -- COMMAND...: the same of a batch script, submitted from this shell
+# batch NAME WANTED SBATCH_FLAGS... -- COMMAND...: the same for a batch script submitted from this shell
 batch() {
     local name=$1 wanted=$2 code=0 flags=()
     shift 2
