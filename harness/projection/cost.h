@@ -18,7 +18,7 @@ struct projection_assumptions {
     double straggling;              /* share of a step that slow nodes and hiccups add */
     double ramp_batch, ramp_tokens; /* the batch grows linearly from ramp_batch sequences over ramp_tokens; 0: no ramp.
                                        A shorter training ends on the ramp */
-    double wall_s;                  /* time limit of a job; 0: no limit; NAN: the machine's longest queue */
+    double wall_s;                  /* time limit of a job; 0: no limit; NAN: that of the longest queue that takes it */
     double eur_per_mwh;             /* of electricity; NAN: unknown */
     double eur_per_hour;            /* of an accelerator; NAN: unknown */
     double load;                    /* an accelerator's mean power over its rated power */
@@ -29,8 +29,8 @@ struct projection_assumptions {
 void projection_assumptions_default(struct projection_assumptions *t);
 
 /* Failures can occur at any time, also during restarts and checkpoints. Daly's formula counts them (FGCS 22, 2006,
- * equation 4). With M seconds between failures, a checkpoint of d seconds every t, and restarts of R, T seconds of
- * steps take M e^(R/M) (e^((t+d)/M) - 1) T/t seconds of wall time. */
+ * equation 4). Let M seconds pass between failures. A checkpoint of d seconds follows every t, and restarts take R.
+ * Then T seconds of steps take M e^(R/M) (e^((t+d)/M) - 1) T/t seconds of wall time. */
 struct projection_cost {
     double steps, steps_s;
     double ramp_s; /* what smaller batches add */
@@ -47,7 +47,7 @@ struct projection_cost {
 };
 
 /* Costs the projection's training; p prices steps of smaller batches. BASE_USAGE: steps would get less than 1% of the
- * time; the message says whether failures, checkpoints or job limits take the rest. */
+ * time. The message says whether failures, checkpoints or job limits take the rest. */
 int projection_cost_fill(const struct projection *projection, const struct cost_parameters *p,
                          const struct projection_assumptions *t, struct projection_cost *cost, struct base_error *e);
 

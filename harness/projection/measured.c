@@ -45,7 +45,7 @@ static double student90(double freedom) {
 }
 
 /* How far the launch that trains may be from the recorded ones, as an sd of log(time). A launch's offset is its mean,
- * over shapes, of log(time / the shape's median). The prediction interval for one more launch is Student's; the sd
+ * over shapes, of log(time / the shape's median). The prediction interval for one more launch is Student's. The sd
  * returned is that of the normal distribution with the same 90% interval. */
 static double launch_drift(const struct projection_pricing *p) {
     double offset[MACHINE_REPEATS], mean = 0, squares = 0;

@@ -6,8 +6,8 @@
  * Operations: a timed shape keeps its time. Any other shape gets a rate in FLOP/s or elements/s. Kriging
  * (projection/kriging.h) interpolates it between shapes of the same operation, type, storage and threads.
  *
- * Contention: ranks of a node slow each other, as measured. An operation keeps the matmuls' share of its rate alone.
- * It gets less where the passes' share of the memory bandwidth allows less.
+ * Contention: ranks of a node slow each other, as measured. An operation keeps the share of its rate that matmuls keep.
+ * It keeps less if it needs more memory bandwidth than the share of it that passes keep.
  *
  * Messages: an all-reduce takes alpha + beta bytes, corrected by kriging between timed sizes. It starts when its
  * gradients are final and the one before it has ended. While it overlaps backward, it slows it, as measured. The part
@@ -36,7 +36,7 @@ enum projection_op_kind {
 };
 
 struct projection_priced {
-    const char *name;  /* as in the ledger */
+    const char *name;  /* the ledger's; "batch" and all-reduces have their own */
     const char *op;    /* the kernel's name in kernels.h, "all_reduce" or "bytes" */
     const char *trans; /* of a matmul: "NN", "NT", "TN" */
     enum plan_phase phase;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Projects the training of a model on a machine: the layout, the time of a step with its 90% interval, the memory, and
- * a label that says how far to trust them.
+ * Projects the training of a model on a machine: layout, time of a step with a 90% interval, memory. A label says how
+ * far to trust them.
  *
- * The room turns these steps into training costs (cost.h), answers budgets and deadlines (budget.h), prices whole
- * programmes (campaign.h), and predicts steps from a machine's own records (measured.h). It needs a machine of
+ * The room turns such steps into training costs (cost.h) and answers budgets and deadlines (budget.h). It prices whole
+ * programmes (campaign.h). From a machine's own records it predicts a step (measured.h). It needs a machine of
  * machine/, fitted parameters of fit/ and the formulas of costmodel/. It runs nothing. It does not know the accuracy
  * that a training reaches, or how long a job waits in the queue. */
 #ifndef TOISE_PROJECTION_PROJECTION_H
@@ -54,7 +54,7 @@ double projection_round_accelerators(const struct machine *m, double most);
 
 /* Projects the fastest layout that fits. If none fits, projects the one of least memory, and `fits` is false. `search`
  * keeps the `most` best; free it in any case. BASE_USAGE: more accelerators than the machine has, a type it lacks, an
- * illegal layout, or a rate above the peak, which parameters or facts can cause. */
+ * illegal layout. Parameters or facts that give a rate above the peak are BASE_USAGE too. */
 int projection_make(const struct machine *m, const struct projection_question *q, const struct fit_result *fitted,
                     int most, struct projection *out, struct cost_search *search, struct base_error *e);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Steps predicted from a machine's own records: sums worked out by hand, rates at timed and at other shapes, drift and
- * contention, all-reduces and their overlap, missing records. */
+ * Steps predicted from a machine's own records. Tests cover sums worked out by hand, rates at timed and other shapes,
+ * kriging, drift, contention, all-reduces and their overlap. Missing records are named. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
