@@ -32,7 +32,7 @@ struct kernel_caches {
 
 /* The threads of one rank, and what every operation needs besides its operands. Call operations from outside of
  * parallel regions; they run on `threads` OpenMP threads and return when all are done. Results depend only on the
- * operands, the variant, `caches` and `threads`, bit for bit: work is divided statically and partial sums are added
+ * operands, the variant, `caches` and `threads`, bit for bit. Work is divided statically and partial sums are added
  * in a fixed order. */
 struct kernel_team {
     const struct kernel_ops *ops; /* callers call through this: team->ops->gemm(team, &g) */

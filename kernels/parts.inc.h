@@ -34,8 +34,8 @@ struct part {
         }                                                                                                              \
     } while (0)
 
-/* Prefetch distance of a pass, in elements. Arithmetic on one part fills the core's out-of-order window, so loads
- * that wait in it for memory would come one after the other. */
+/* Prefetch distance of a pass, in elements. Arithmetic on one part fills the core's out-of-order window. Without
+ * prefetch, loads that wait for memory would come one after the other. */
 enum { PART_AHEAD = 1024 };
 /* Prefetches every cache line of a whole part from element i; the part may be beyond the buffer's end. */
 SIMD_INLINE void part_prefetch(enum kernel_dtype t, const void *p, int64_t i) {
@@ -44,9 +44,9 @@ SIMD_INLINE void part_prefetch(enum kernel_dtype t, const void *p, int64_t i) {
     for (size_t line = 0; line < PART * size; line += 64) __builtin_prefetch((const void *)(at + line));
 }
 
-/* Whether a call on this many bytes of operands uses streaming stores. Beyond the caches, the first lines written
- * would have been evicted at its end, and a line that is written whole need not be read. Never use it if the output
- * is an input as well. */
+/* Whether a call on this many bytes of operands uses streaming stores. Beyond the caches the first lines written are
+ * evicted before its end. A line that is written whole need not be read. Never use it if the output is an input as
+ * well. */
 SIMD_INLINE bool part_streams(const struct kernel_team *team, int64_t bytes) {
     return bytes > (team->caches && team->caches->l3 ? team->caches->l3 : 1 << 25);
 }
@@ -58,7 +58,7 @@ SIMD_INLINE int64_t part_head(enum kernel_dtype t, const void *p, int64_t i, int
 }
 
 /* There are two orders of BF16 elements. `part_get` and `part_put` put the even elements of two vectors into the
- * first and the odd ones into the second; this costs least and serves if all operands have one dtype. `row_get` and
+ * first and the odd ones into the second. This costs least and serves if all operands have one dtype. `row_get` and
  * `row_put` use the order of FP32, for operands of both dtypes. `stream`: streaming stores. */
 SIMD_INLINE struct part part_read(enum kernel_dtype t, const void *p, size_t i, size_t n, const bool ordered) {
     const size_t size = kernel_dtype_bytes(t);

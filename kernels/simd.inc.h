@@ -17,8 +17,8 @@
 #ifndef KERNEL_LANES
 #error "define KERNEL_LANES before including simd.inc.h"
 #endif
-/* Whether an operation uses intrinsics or plain C. Plain C is for kernels_ref, and for every variant if
- * KERNEL_EMULATED is defined: tests use this for instruction sets that the CPU lacks. */
+/* Whether an operation uses intrinsics or plain C. Plain C is for kernels_ref. If KERNEL_EMULATED is defined it is
+ * for every variant: tests use this for instruction sets that the CPU lacks. */
 #if !defined(KERNEL_EMULATED) && KERNEL_LANES == 16 && defined(__AVX512F__)
 #define SIMD_AVX512
 #elif !defined(KERNEL_EMULATED) && KERNEL_LANES == 8 && defined(__AVX2__) && defined(__FMA__)
@@ -69,8 +69,8 @@ SIMD_INLINE void simd_stream_end(void) {
     _mm_sfence();
 #endif
 }
-/* The few operations that gcc 12 compiles to several instructions: maximum and minimum (b if either is NaN),
- * conversions between 16 and 32 bits, whether any lane of a or b is NaN, and two ways to combine the upper halves of
+/* The few operations that gcc 12 compiles to several instructions. Maximum and minimum give b if either is NaN.
+ * Others convert between 16 and 32 bits, or tell whether any lane of a or b is NaN. Two combine the upper halves of
  * two vectors. Zipped: `even` and `odd` alternate lane by lane. Joined: all of `low` comes before all of `high`. */
 #ifdef SIMD_AVX512
 SIMD_INLINE vf vf_max(vf a, vf b) {

@@ -11,8 +11,8 @@
 
 /* A panel is a block of tokens across the vector lanes: a query block in forward, a key/value block in backward. It
  * is multiplied with blocks of the other side, in tiles of 6 or 8 rows. With a head of 64, each operand of a panel
- * takes 8 KiB and the scores 12 KiB. A tile needs only a part of a block's 24 KiB at a time, so a product fits into
- * 32 KiB of L1 and data streamed from L2 is used 32 times. In forward up to four query panels share each key/value
+ * takes 8 KiB and the scores 12 KiB. A tile needs only a part of a block's 24 KiB at a time. So a product fits into
+ * 32 KiB of L1, and data streamed from L2 is used 32 times. In forward up to four query panels share each key/value
  * block, so data streamed from L3 or memory is used 128 times. The four take 64 KiB. */
 #define ATTENTION_PANEL 32
 #define ATTENTION_BLOCK 96
@@ -34,7 +34,7 @@ static inline int64_t attention_window(const struct kernel_attention *a) {
     return a->window > 0 ? attention_min(a->window, INT64_MAX / 4) : INT64_MAX / 4;
 }
 /* The keys that a query sees, and the queries that see a key. Both ends grow with the index. So a range of queries
- * sees only keys from the begin of its first query to the end of its last; the same holds for a range of keys. */
+ * sees only keys from the begin of its first query to the end of its last. The same holds for a range of keys. */
 static inline struct kernel_range attention_keys_seen(const struct kernel_attention *a, int64_t query) {
     int64_t end = a->q_offset + query - a->k_offset + 1;
     return (struct kernel_range){attention_clamp(end - attention_window(a), a->seq_k), attention_clamp(end, a->seq_k)};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Attention forward for KERNEL_LANES. Lanes are the queries of a panel, so the running maximum and sum of the online
- * softmax (Milakov & Gimelshein 2018) are vectors and need no reduction across lanes. Scores S^T[key][query] = K Q^T
+ * Attention forward for KERNEL_LANES. Lanes are the queries of a panel. So the running maximum and sum of the online
+ * softmax (Milakov & Gimelshein 2018) are vectors, without a reduction across lanes. Scores S^T[key][query] = K Q^T
  * and output O^T[x][query] = V^T P^T. All is static. */
 #ifndef TOISE_KERNELS_ATTENTION_ATTENTION_FORWARD_INC_H
 #define TOISE_KERNELS_ATTENTION_ATTENTION_FORWARD_INC_H

@@ -10,8 +10,8 @@
 #include "attention/attention_prefetch.inc.h"
 #include "simd.inc.h"
 
-/* Tile: enough accumulators to hide the latency of two FMA a cycle (4 to 5 cycles each), and few enough for 32
- * (AVX-512) or 16 (AVX2) registers, together with a row of B and a broadcast element of A. */
+/* Tile: enough accumulators to hide the latency of two FMA a cycle (4 to 5 cycles each). With a row of B and a
+ * broadcast element of A they must fit into 32 (AVX-512) or 16 (AVX2) registers. */
 #define TILE_ROWS (KERNEL_LANES == 16 ? 8 : 6)
 #define TILE_VECTORS 2
 #define TILE_COLUMNS (TILE_VECTORS * KERNEL_LANES)

@@ -130,7 +130,7 @@ SIMD_INLINE void pack_square(const struct pack_operand *x, enum kernel_dtype t, 
 }
 
 /* Packs one contiguous panel as [words][width]; width is whole vectors. It takes KERNEL_LANES rows over all words at
- * a time: more rows would conflict in one cache set if they are a power of two apart. */
+ * a time. More rows would conflict in one cache set if they are a power of two apart. */
 SIMD_INLINE void pack_transposed(const struct pack_operand *x, int64_t row, int64_t p, int64_t words, int width,
                                  uint32_t *to) {
     for (int i = 0; i < width; i += KERNEL_LANES) {

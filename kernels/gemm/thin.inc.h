@@ -43,8 +43,9 @@ SIMD_INLINE void thin_column(const struct pack_operand *x, enum kernel_dtype t, 
                                             : vf_all(0);
 }
 
-/* sums[MR][NR] += those words, for `rows` rows of A's panel and `left` columns. The first row panel reads B,
- * prefetches the words after these, and copies what it read for the row panels below: B's rows may conflict in L1. */
+/* sums[MR][NR] += those words, for `rows` rows of A's panel and `left` columns. The first row panel reads B and
+ * prefetches the words after these. It copies what it read for the row panels below, since B's rows may conflict in
+ * L1. */
 SIMD_INLINE void thin_tile(const struct pack_operand *x, enum kernel_dtype t, int rows, bool first, bool copies,
                            const struct thin_words *w, int64_t panel, int64_t b, int64_t left, float *copy,
                            float *sums) {

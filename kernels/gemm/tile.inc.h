@@ -21,8 +21,8 @@ SIMD_INLINE vf tile_broadcast(const tile_word *word) {
 SIMD_INLINE vf tile_broadcast(const tile_word *word) {
     return vf_all(*(const tile_float *)word);
 }
-/* sum += a * b. It is volatile assembly because gcc 12 moves the sums to other registers from step to step of an
- * unrolled loop, runs out and spills: 10% slower. */
+/* sum += a * b. It is volatile assembly because of gcc 12: it moves the sums to other registers from step to step of
+ * an unrolled loop, runs out and spills. That is 10% slower. */
 SIMD_INLINE vf tile_dot(vf sum, vf a, vf b) {
 #ifdef SIMD_AVX512
     __asm__ volatile("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));

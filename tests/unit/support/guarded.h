@@ -8,8 +8,8 @@
 
 #include <stddef.h>
 
-/* Where buffers are placed from now on: at the end of their pages, with whatever alignment results; at the start; or
- * off the start by the requested skew, for a chosen misalignment. */
+/* Where buffers are placed from now on. END: at the end of their pages, with whatever alignment results. BEGIN: at
+ * the start. SKEWED: off the start by the requested skew, for a chosen misalignment. */
 enum guarded_place { GUARDED_END, GUARDED_BEGIN, GUARDED_SKEWED, GUARDED_PLACES };
 extern enum guarded_place guarded_place;
 /* What is running, for the message of a fault. */

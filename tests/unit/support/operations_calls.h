@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Calls every variant of list.h that this host can run, one after the other, in both dtypes, on guarded operands and
- * on guarded scratch of exactly the size that its room asks for. */
+ * Calls every variant of list.h that this host can run, one after the other, in both dtypes. Operands are guarded.
+ * Scratch is guarded and has exactly the size that its room asks for. */
 #ifndef TOISE_TESTS_OPERATIONS_CALLS_H
 #define TOISE_TESTS_OPERATIONS_CALLS_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Published runs as jobs, one of each kind, with the results of another implementation of the same formulas (in
- * Python, vectorised over runs) and the parameters that it fitted: seconds of the step, of its work, imbalance,
- * bubble, p2p, data parallel, embedding and optimizer. */
+ * Python, vectorised over runs) and its fitted parameters. The results are seconds of the step, of its work,
+ * imbalance, bubble, p2p, data parallel, embedding and optimizer. */
 #ifndef TOISE_TESTS_PUBLISHED_JOBS_H
 #define TOISE_TESTS_PUBLISHED_JOBS_H
 
