@@ -160,7 +160,7 @@ are both | --model llama-2-7b --machine eos --trace $work/two.json --out $work/t
 --trace and --model are both | --model $work/kept/config.json --machine eos --trace $work/kept/link.json
 --out and --machine are both | --model llama-2-7b --machine eos,$work/kept/machine.json --out $work/kept/machine.json
 --out and --parameters are both | --model llama-2-7b --machine eos --parameters $work/kept/parameters.json --out $work/kept/parameters.json
-place with --trace | --model llama-2-7b --machine eos --trace $work/kept/machine.json/trace.json
+choose another path with --trace | --model llama-2-7b --machine eos --trace $work/kept/machine.json/trace.json
 is impossible (MFU | --model llama-2-7b --machine eos --accelerators 128 --parameters $work/parameters.json
 would never end | --model llama-2-7b --machine eos --accelerators 4096 --tokens 1e12 --mtbf 1
 would never end | --model llama-2-7b --machine eos --hours 1000 --wall 100
