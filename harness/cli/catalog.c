@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reads models and workloads. */
+ * Reads models and workloads of the catalogue or of the user. */
 #include "cli/catalog.h"
 
 #include <errno.h>
@@ -13,11 +13,11 @@
 #include "records/catalog.h"
 #include "records/record.h"
 
-/* What a model is called: the preset; the file; or the folder of a config.json, as transformers saves them. */
+/* A model's name: that of the preset, of the file, or of the folder of a config.json, as transformers saves them. */
 static void name_of(const char *path, char name[64]) {
     char whole[PATH_MAX], *last;
     const bool resolved =
-        record_catalog_is_path(path) && realpath(path, whole); /* "./config.json" has no folder's name in it */
+        record_catalog_is_path(path) && realpath(path, whole); /* "./config.json" does not name its folder */
     if (!resolved) snprintf(whole, sizeof whole, "%s", path);
     last = strrchr(whole, '/');
     if (last && last > whole && !strcmp(last, "/config.json")) {
@@ -39,8 +39,9 @@ static int load(const char *name, bool priced, struct model_config *config, stru
     code = (priced ? model_config_parse_priced : model_config_parse)(config, called, json, path, e);
     const json_t *stated = json_object_get(json, "parameters");
     if (!code && stated && !(json_is_integer(stated) && json_integer_value(stated) == config->parameters))
-        code = base_fail(e, BASE_USAGE, "%s: field \"parameters\" is not the %lld that the sizes give; leave it out",
-                         path, (long long)config->parameters);
+        code = base_fail(e, BASE_USAGE,
+                         "%s: field \"parameters\" must be %lld, as the sizes give; correct it or leave it out", path,
+                         (long long)config->parameters);
     json_decref(json);
     return code;
 }
@@ -61,7 +62,7 @@ int cli_catalog_beside(const char *weights, char path[PATH_MAX], struct base_err
     snprintf(path, PATH_MAX, "%.*s%sconfig.json", base, weights, folder || slash ? "/" : "./");
     if (!access(path, R_OK)) return BASE_OK;
     if (stat(weights, &s)) return base_fail(e, BASE_USAGE, "--init %s: %s", weights, strerror(errno));
-    return base_fail(e, BASE_USAGE, "--init %s: %s, which says what the model is: %s; or give --model", weights, path,
+    return base_fail(e, BASE_USAGE, "--init %s: cannot read the model's %s: %s; add it, or give --model", weights, path,
                      strerror(access(path, R_OK) ? errno : 0));
 }
 

@@ -15,7 +15,7 @@
 /* clang-format off */
 const struct cli_option cli_output_options[] = {
     {.name = "--json", .kind = CLI_FLAG, .at = offsetof(struct cli_output, json),
-     .help = "the records on stdout, all else on stderr"},
+     .help = "print the records on stdout, everything else on stderr"},
     {.name = "--out", .kind = CLI_TEXT, .at = offsetof(struct cli_output, out), .file = CLI_WRITTEN, .hint = "FILE",
      .help = "append the records to FILE"},
     {.name = "--help", .alias = "-h", .kind = CLI_ALONE, .at = offsetof(struct cli_output, help), .help = "this text"},
@@ -26,27 +26,27 @@ const struct cli_option cli_training_options[] = {
     {.name = "--model", .kind = CLI_TEXT, .at = offsetof(struct cli_training, model), .file = CLI_READ, .hint = "NAME",
      .help = "a preset, or the path of a Hugging Face config.json; default " CLI_MODEL},
     {.name = "--layers", .alias = "--num-layers", .kind = CLI_INTEGER, .at = offsetof(struct cli_training, layers),
-     .min = 1, .max = CLI_SIZE_MOST, .hint = "N", .help = "only the first N layers: a slice"},
+     .min = 1, .max = CLI_SIZE_MOST, .hint = "N", .help = "use only the first N layers"},
     {.name = "--precision", .kind = CLI_CHOICE, .at = offsetof(struct cli_training, precision),
      .word = cli_training_precision, .fallback = "fp32", .hint = "P", .help = ""},
     {.name = "--seq", .alias = "--seq-length", .kind = CLI_INTEGER, .at = offsetof(struct cli_training, seq), .min = 1,
      .max = CLI_SIZE_MOST, .hint = "N", .help = "tokens of a sequence; default 256"},
     {.name = "--gbs", .alias = "--global-batch-size", .kind = CLI_INTEGER,
      .at = offsetof(struct cli_training, global_batch), .min = 1, .max = CLI_SIZE_MOST, .hint = "N",
-     .help = "sequences of a step over all ranks; default 4, or one a rank"},
+     .help = "sequences per step over all ranks; default 4, or one per rank"},
     {.name = NULL},
 };
 
 const struct cli_option cli_threads_option[] = {
     {.name = "--threads", .kind = CLI_INTEGER, .min = 1, .max = BASE_CPUS_MAX, .hint = "N",
-     .help = "OpenMP threads of a rank; default the least that its share of the CPUs, a quota, Slurm and "
+     .help = "OpenMP threads per rank; default the fewest that its share of the CPUs, a quota, Slurm and "
              "OMP_NUM_THREADS allow"},
     {.name = NULL},
 };
 
 const struct cli_option cli_parameters_option[] = {
     {.name = "--parameters", .kind = CLI_TEXT, .file = CLI_READ, .hint = "FILE",
-     .help = "fitted by toise validate --fit; default the catalogue's"},
+     .help = "parameters fitted by toise validate --fit; default the catalogue's"},
     {.name = NULL},
 };
 /* clang-format on */
@@ -56,16 +56,16 @@ const char *cli_training_precision(int dtype) {
     return dtype < KERNEL_DTYPE_COUNT ? machine_dtype_name(types[dtype]) : NULL;
 }
 
-/* Help and the version are for every shell, whatever started it. */
+/* --help and --version work under any launcher. */
 static bool asks_only(int argc, char *const *argv) {
     for (int i = 1; i < argc; i++)
         if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h") || !strcmp(argv[i], "--version")) return true;
     return false;
 }
 
-/* Ranks given different words would do different work, or wait for each other for ever. */
+/* Ranks with different arguments would do different work, or wait for each other for ever. */
 static int agree(struct comm *world, int argc, char *const *argv, struct base_error *e) {
-    uint64_t mix = 0xcbf29ce484222325u; /* FNV-1a over the words with their ends */
+    uint64_t mix = 0xcbf29ce484222325u; /* FNV-1a over the arguments and their final zeros */
     for (int i = 1; i < argc; i++)
         for (const char *c = argv[i];; c++) {
             mix = (mix ^ (unsigned char)*c) * 0x100000001b3u;
@@ -75,7 +75,7 @@ static int agree(struct comm *world, int argc, char *const *argv, struct base_er
     double range[2] = {mine, -mine};
     world->ops->max(world, range, 2);
     if (range[0] == -range[1]) return BASE_OK;
-    return base_fail(e, BASE_USAGE, "ranks were given different flags; start all with the same command line");
+    return base_fail(e, BASE_USAGE, "the ranks were given different flags; start all with the same command line");
 }
 
 int cli_open(struct comm *world, int argc, char *const *argv, struct base_error *e) {
@@ -109,7 +109,8 @@ int cli_alone(const struct comm *world, const struct cli_command *command, struc
 int cli_isa(enum kernel_isa *isa, struct base_error *e) {
     *isa = kernel_isa_best();
     if (*isa != KERNEL_ISA_COUNT) return BASE_OK;
-    return base_fail(e, BASE_USAGE, "TOISE_ISA=%s: unknown; take ref, avx2, avx512 or avx512bf16", getenv("TOISE_ISA"));
+    return base_fail(e, BASE_USAGE, "TOISE_ISA=%s: unknown instruction set; take ref, avx2, avx512 or avx512bf16",
+                     getenv("TOISE_ISA"));
 }
 
 void cli_print_json(const json_t *value) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * toise comm: flags, memory check, then size by size: measure on all ranks, record and report on one. */
+ * toise comm: flags and memory check. Then, for each size, all ranks measure and rank 0 records and reports. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,25 +33,25 @@ static const char *operation(int i) {
 /* clang-format off */
 static const struct cli_option OPTIONS[] = {
     {.name = "--op", .kind = CLI_CHOICE, .at = offsetof(struct flags, op), .word = operation, .fallback = "all_reduce",
-     .hint = "OP", .help = ", which is all that data parallel training sends"},
+     .hint = "OP", .help = ": the collective of data parallel training"},
     {.name = "--bytes", .kind = CLI_TEXT, .at = offsetof(struct flags, bytes), .hint = "LIST",
-     .help = "sizes of a rank's buffer, as in 65536,1MiB,32MiB; default 16 KiB, each four times larger, and the "
+     .help = "buffer sizes per rank, as in 65536,1MiB,32MiB; default from 16 KiB by factors of four up to the model's "
              "gradient"},
     {.name = "--model", .kind = CLI_TEXT, .at = offsetof(struct flags, model), .fallback = CLI_MODEL, .hint = "NAME",
-     .help = "whose gradient is the largest size: a preset, or a Hugging Face config.json"},
+     .help = "model whose gradient is the largest size: a preset, or the path of a Hugging Face config.json"},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, threads), .shared = cli_threads_option},
     {.name = "--seconds", .kind = CLI_NUMBER, .at = offsetof(struct flags, seconds), .min = 0.01, .max = 3600,
-     .fallback = "1", .hint = "S", .help = "of each size, and again beside compute"},
+     .fallback = "1", .hint = "S", .help = "seconds per size, once alone and once with compute running"},
     {.name = "--width", .kind = CLI_NUMBER, .at = offsetof(struct flags, width), .min = 0.001, .max = 1,
      .fallback = "0.2", .hint = "X",
-     .help = "half-width of the median's 95% interval beyond which a time is inconclusive, relative"},
+     .help = "a time is inconclusive if its median's 95% interval has a larger relative half-width"},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, output), .shared = cli_output_options},
     {.name = NULL},
 };
 /* clang-format on */
 
 static const struct cli_rule RULES[] = {
-    {.given = "--bytes", .excludes = "--model", .text = "both give the sizes"},
+    {.given = "--bytes", .excludes = "--model", .text = "both set the sizes"},
     {.text = NULL},
 };
 
@@ -59,12 +59,11 @@ static const struct cli_command COMMAND = {
     .name = "comm",
     .options = OPTIONS,
     .rules = RULES,
-    .usage = "mpirun -n P toise comm [flags]\n\nHow fast do these ranks sum gradients, and what does that take from "
-             "the compute beside it? By the calls that\ntraining makes; each size is checked first, and the slowest "
-             "rank's time counts.",
-    .notes =
-        "algbw is bytes over time, busbw what a link of the ring carries: 2 (P - 1) / P of it, as nccl-tests derives "
-        "them.\nTOISE_ISA (ref, avx2, avx512, avx512bf16) caps the instruction set.\n",
+    .usage = "mpirun -n P toise comm [flags]\n\nHow fast do these ranks sum gradients, and how much does that slow "
+             "compute running meanwhile? Uses the calls that\ntraining makes. Each size is checked first, and the "
+             "slowest rank's time counts.",
+    .notes = "algbw is bytes over time. busbw is the rate on each link of the ring, algbw x 2 (P - 1) / P, as in "
+             "nccl-tests.\nTOISE_ISA (ref, avx2, avx512, avx512bf16) caps the instruction set.\n",
 };
 
 /* "65536", "64KiB", "1MiB", "2GiB" */
@@ -76,24 +75,24 @@ static int read_size(const char *word, int64_t *bytes, struct base_error *e) {
     while (unit < 4 && strcmp(end, units[unit]) != 0) unit++;
     value = ldexp(value, 10 * unit);
     if (end == word || unit == 4 || !(value >= 4 && value <= MOST) || value != floor(value))
-        return base_fail(e, BASE_USAGE, "--bytes: \"%.32s\" is no size; give whole bytes from 4, or as in 64KiB, 1MiB",
-                         word);
+        return base_fail(e, BASE_USAGE,
+                         "--bytes: \"%.32s\" is not a size; give at least 4 bytes, as in 4096, 64KiB or 1MiB", word);
     *bytes = (int64_t)value;
     if (*bytes % 4 == 0) return BASE_OK;
-    return base_fail(e, BASE_USAGE, "--bytes: %.32s is no whole number of floats; give a multiple of 4", word);
+    return base_fail(e, BASE_USAGE, "--bytes: %.32s is not a multiple of 4, the size of a float; give one", word);
 }
 
 static int read_sizes(const char *list, struct bench_comm_options *o, struct base_error *e) {
     char text[TEXT], *rest = NULL;
     int code = BASE_OK;
-    if (strlen(list) >= sizeof text) return base_fail(e, BASE_USAGE, "--bytes: the list is too long");
+    if (strlen(list) >= sizeof text) return base_fail(e, BASE_USAGE, "--bytes: the list is too long; give fewer sizes");
     memcpy(text, list, strlen(list) + 1);
     for (char *word = strtok_r(text, ", ", &rest); word && !code; word = strtok_r(NULL, ", ", &rest)) {
         if (o->sizes == BENCH_COMM_SIZES)
             return base_fail(e, BASE_USAGE, "--bytes: more than %d sizes; give fewer", BENCH_COMM_SIZES);
         code = read_size(word, &o->bytes[o->sizes++], e);
     }
-    if (!code && !o->sizes) code = base_fail(e, BASE_USAGE, "--bytes: no size; give one as in 1MiB");
+    if (!code && !o->sizes) code = base_fail(e, BASE_USAGE, "--bytes: the list is empty; give a size, as in 1MiB");
     return code;
 }
 
@@ -111,7 +110,7 @@ static int default_sizes(const char *model, struct bench_comm_options *o, struct
     return BASE_OK;
 }
 
-/* Sizes: those of --bytes, or 16 KiB and each four times larger up to the model's gradient, and that. */
+/* The sizes of --bytes. Default: from 16 KiB by factors of four, then the model's gradient. */
 static int resolve(const struct flags *f, struct bench_comm_options *o, struct base_error *e) {
     *o = (struct bench_comm_options){.seconds = f->seconds, .width = f->width};
     return f->bytes ? read_sizes(f->bytes, o, e) : default_sizes(f->model, o, e);
@@ -122,12 +121,12 @@ struct launch {
     const struct flags *flags;
     struct bench_comm_options options;
     struct bench_origin origin;
-    FILE *page; /* what people read */
+    FILE *page; /* for people */
     int failed, unsure, shown;
     char id[64];
 };
 
-/* Takes the record; collective. */
+/* Frees the record. Collective. */
 static int emit(struct launch *l, struct comm *world, json_t *record, struct base_error *e) {
     int code = BASE_OK;
     if (world->rank == 0) {
@@ -156,10 +155,10 @@ static int measure(struct launch *l, struct bench_comm *b, struct base_error *e)
     return emit(l, b->world, bench_comm_share_record(&share, &l->origin), e);
 }
 
-/* The exit code that the sizes come to: FAILED before inconclusive. */
+/* The exit code of all sizes: FAILED outranks inconclusive. */
 static int exit_code(const struct launch *l, struct base_error *e) {
     if (l->failed)
-        return base_fail(e, BASE_NO, "FAILED: the sums of %d of %d sizes, which have no rate", l->failed,
+        return base_fail(e, BASE_NO, "FAILED: the sums of %d of %d sizes are wrong, so they have no rate", l->failed,
                          l->options.sizes);
     if (l->unsure)
         return base_fail(e, BASE_INCONCLUSIVE,
@@ -169,7 +168,7 @@ static int exit_code(const struct launch *l, struct base_error *e) {
     return BASE_OK;
 }
 
-/* Ranks read their memory at different moments: the least counts for all. */
+/* Ranks read their memory at different moments. The least counts for all. */
 static int check_memory(const struct launch *l, struct comm *world, const struct kernel_caches *caches,
                         struct base_error *e) {
     const double each = bench_comm_need(&l->options, caches), free_here = (double)base_memory_available();
@@ -179,8 +178,9 @@ static int check_memory(const struct launch *l, struct comm *world, const struct
     if (fullest[1] * each <= 0.9 * -fullest[0]) return BASE_OK;
     base_text_bytes(fullest[1] * each, need, sizeof need);
     base_text_bytes(-fullest[0], have, sizeof have);
-    return base_fail(e, BASE_USAGE, "the ranks of a node need %s, and %s are there; give smaller sizes with --bytes",
-                     need, have);
+    return base_fail(e, BASE_USAGE,
+                     "the ranks of a node need %s of memory, but %s are free; give smaller sizes with --bytes", need,
+                     have);
 }
 
 static int run(struct launch *l, struct comm *world, struct base_error *e) {
@@ -212,11 +212,11 @@ static int run(struct launch *l, struct comm *world, struct base_error *e) {
     return code ? code : exit_code(l, e);
 }
 
-/* One rank sums with nobody. */
+/* A single rank sends nothing. */
 static int check_world(const struct comm *world, struct base_error *e) {
     if (world->size > 1) return BASE_OK;
     return base_fail(e, BASE_USAGE,
-                     "toise comm: one rank has nothing to send, so there is nothing to measure; start several, as in "
+                     "toise comm needs at least two ranks, as one rank sends nothing; start it as in "
                      "mpirun --bind-to none -n 2 toise comm");
 }
 

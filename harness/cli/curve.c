@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * toise curve: a published series read, predicted, drawn, reported. */
+ * toise curve: reads a published series, predicts it, draws and reports both. */
 #include "study/curve.h"
 #include "base/places.h"
 #include "cli/cli.h"
@@ -18,17 +18,17 @@ struct flags {
 /* clang-format off */
 static const struct cli_option OPTIONS[] = {
     {.name = "SERIES", .kind = CLI_WORD, .at = offsetof(struct flags, series), .file = CLI_READ,
-     .help = "of the catalogue, or the path of such a file"},
-    {.name = "--list", .kind = CLI_ALONE, .at = offsetof(struct flags, list), .help = "the series there are"},
+     .help = "a series of the catalogue, or the path of such a file"},
+    {.name = "--list", .kind = CLI_ALONE, .at = offsetof(struct flags, list), .help = "list the catalogue's series"},
     {.name = "--svg", .kind = CLI_TEXT, .at = offsetof(struct flags, svg), .file = CLI_WRITTEN, .hint = "FILE",
-     .help = "draw it there, by gnuplot"},
+     .help = "draw both curves into FILE (needs gnuplot)"},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, output), .shared = cli_output_options},
     {.name = NULL},
 };
 /* clang-format on */
 
 static const struct cli_rule RULES[] = {
-    {.needs = "SERIES", .text = "which series? toise curve --list lists those of the catalogue"},
+    {.needs = "SERIES", .text = "SERIES is missing; toise curve --list lists those of the catalogue"},
     {.text = NULL},
 };
 
@@ -37,7 +37,7 @@ static const struct cli_command COMMAND = {
     .options = OPTIONS,
     .rules = RULES,
     .usage = "toise curve SERIES [flags]\n\nDoes a projection reproduce a published scaling curve? Predicts each "
-             "point by parameters that were fitted without its\nsources, and draws both.",
+             "point with parameters fitted without its\nsources, and shows both.",
 };
 
 static int show(const struct flags *f, const json_t *record, struct base_error *e) {
@@ -57,8 +57,8 @@ static int curve(const struct flags *f, struct base_error *e) {
     struct study_curve c = {0};
     int code = cli_options_apart(&COMMAND, f, e);
     if (!code) code = study_curve_read(&c, f->series, e);
-    if (!code) code = base_places_check(NULL, 0, e); /* its fit runs on all CPUs */
-    /* whether files can be written, before anything takes time */
+    if (!code) code = base_places_check(NULL, 0, e); /* the fit uses all CPUs */
+    /* check the outputs before any long work */
     if (!code) code = record_ask(f->output.out, e);
     if (!code && f->svg) code = report_draw_check(e);
     if (!code) code = record_check_anew(f->svg, "--svg", e);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * toise kernels: flags, cases, the OpenBLAS in use, then case by case: measure, record, report. */
+ * toise kernels: flags, cases, a check of OpenBLAS. Then each case is measured, recorded and reported. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,35 +17,36 @@
 #include "records/record.h"
 #include "report/report.h"
 
-enum { CHILD_S = 20 }; /* a process that tries OpenBLAS takes half a second */
+enum { CHILD_S = 20 }; /* time limit of a process that tries OpenBLAS; it normally takes half a second */
 
 /* One launch. */
 struct launch {
     const struct flags *flags;
     struct bench_kernel_cases cases;
     struct bench_kernel_variants variants;
-    char model[64]; /* "" when the shapes come from a file */
+    char model[64]; /* "": the shapes come from a file */
     int64_t seq, micro_batch;
     struct bench_kernels bench;
     struct bench_kernel_origin origin;
     struct cli_progress progress;
-    FILE *page;      /* what people read */
+    FILE *page;      /* for people */
     json_t *records; /* all so far */
     double began;
     char id[64];
     struct bench_openblas openblas;
-    bool with_openblas; /* it is among what is asked for */
+    bool with_openblas; /* it is among the variants */
 };
 
 static int resolve_dtypes(const char *list, bool wanted[KERNEL_DTYPE_COUNT], struct base_error *e) {
     const char *words[8];
     char text[512];
     const int count = base_text_words(list ? list : "f32,bf16", text, sizeof text, words, 8);
-    if (count < 1) return base_fail(e, BASE_USAGE, "--dtype: \"%.64s\"; take f32, bf16 or f32,bf16", list);
+    if (count < 1)
+        return base_fail(e, BASE_USAGE, "--dtype: \"%.64s\" is not a list of dtypes; take f32, bf16 or f32,bf16", list);
     for (int w = 0; w < count; w++) {
         const bool f32 = !strcmp(words[w], "f32") || !strcmp(words[w], "fp32"), bf16 = !strcmp(words[w], "bf16");
         if (!f32 && !bf16)
-            return base_fail(e, BASE_USAGE, "--dtype: unknown \"%.64s\"; take f32, bf16 or f32,bf16", words[w]);
+            return base_fail(e, BASE_USAGE, "--dtype: unknown dtype \"%.64s\"; take f32, bf16 or f32,bf16", words[w]);
         wanted[f32 ? KERNEL_F32 : KERNEL_BF16] = true;
     }
     return BASE_OK;
@@ -68,7 +69,7 @@ static int model_cases(struct launch *l, enum kernel_dtype dtype, struct base_er
     return bench_kernel_cases_plan(&l->cases, &plan, e);
 }
 
-/* The cases and variants that the flags come to. */
+/* The cases and variants that the flags ask for. */
 static int resolve(struct launch *l, struct base_error *e) {
     const struct flags *f = l->flags;
     bool wanted[KERNEL_DTYPE_COUNT] = {false};
@@ -96,7 +97,7 @@ static int emit(struct launch *l, json_t *record, struct base_error *e) {
     return cli_emit(&l->flags->output, record, e);
 }
 
-/* The line of the terminal that says what runs and for how long still. */
+/* The terminal's progress line: the case, and the time left. */
 static void show_progress(struct launch *l, int index) {
     const int count = l->cases.count;
     const double spent = base_clock_now() - l->began;
@@ -126,7 +127,7 @@ static int run_case(struct launch *l, int index, struct base_error *e) {
     return code;
 }
 
-/* Drops the cases that memory is too small for, and says so; returns the scratch that the others need. */
+/* Drops the cases that do not fit into memory, with a warning. Returns the scratch bytes that the others need. */
 static size_t keep_fitting(struct launch *l, const struct kernel_caches *caches, int threads) {
     struct bench_kernel_cases *cases = &l->cases;
     const double available = (double)base_memory_available();
@@ -144,14 +145,14 @@ static size_t keep_fitting(struct launch *l, const struct kernel_caches *caches,
         base_text_bytes(bytes, need, sizeof need);
         base_text_bytes(available, have, sizeof have);
         bench_kernel_shape_text(&cases->at[i], shape, sizeof shape);
-        fprintf(stderr, "toise: left out %s %s: it needs %s of memory, and %s are there; take a smaller shape\n",
+        fprintf(stderr, "toise: left out %s %s: it needs %s of memory, but %s are free; take a smaller shape\n",
                 cases->at[i].op->name, shape, need, have);
     }
     cases->count = kept;
     return scratch;
 }
 
-/* The exit code that the records come to: FAILED before inconclusive. */
+/* The exit code of all records: FAILED outranks inconclusive. */
 static int exit_code(const json_t *records, struct base_error *e) {
     int failed = 0, unsure = 0, points = 0;
     size_t i;
@@ -163,12 +164,13 @@ static int exit_code(const json_t *records, struct base_error *e) {
         failed += !strcmp(status, "FAILED");
         unsure += !strcmp(status, "INCONCLUSIVE");
     }
-    if (failed) return base_fail(e, BASE_NO, "FAILED: %d of %d points, which have no rate", failed, points);
+    if (failed) return base_fail(e, BASE_NO, "FAILED: %d of %d points; failed points have no rate", failed, points);
     if (unsure)
-        return base_fail(e, BASE_INCONCLUSIVE,
-                         "inconclusive: %d of %d points are too noisy or too few samples: raise --seconds or --width, "
-                         "or quiet the machine",
-                         unsure, points);
+        return base_fail(
+            e, BASE_INCONCLUSIVE,
+            "inconclusive: %d of %d points are too noisy or have too few samples: raise --seconds or --width, "
+            "or quiet the machine",
+            unsure, points);
     return BASE_OK;
 }
 
@@ -195,16 +197,17 @@ static int dry_run(const struct launch *l) {
     return BASE_OK;
 }
 
-/* What this command starts itself as, once for each core type of OpenBLAS. */
+/* The child process that times one core type of OpenBLAS; see try_openblas. */
 static int probe(const struct flags *f, struct base_error *e) {
     double rate;
-    alarm(CHILD_S); /* were the one that started it gone, it would still end */
+    alarm(CHILD_S); /* ends it even if its parent is gone */
     int code = bench_openblas_probe((int)f->threads, &rate, e);
     if (!code) printf("{\"core\": \"%s\", \"flop_per_s\": %.6e}\n", kernel_openblas_core(), rate);
     return code;
 }
 
-/* Before threads are pinned: children inherit where this process may run. */
+/* Runs this program once for each core type of OpenBLAS. Must run before threads are pinned, as children inherit the
+ * CPU affinity. */
 static void try_openblas(struct launch *l, int count) {
     char program[] = "/proc/self/exe", name[] = "kernels", flag[] = "--openblas-probe", many[] = "--threads";
     char threads[16], *const command[] = {program, name, flag, many, threads, NULL};
@@ -240,14 +243,14 @@ static int run(struct launch *l, struct comm *world, struct base_error *e) {
     if (f->explain) bench_kernel_variants_explain(l->page, &l->variants, &caches, placement.threads);
     if (f->dry_run) return dry_run(l);
     const size_t scratch = keep_fitting(l, &caches, placement.threads);
-    if (!l->cases.count) return base_fail(e, BASE_USAGE, "no shape fits this machine's memory");
+    if (!l->cases.count) return base_fail(e, BASE_USAGE, "no shape fits this machine's memory; take smaller shapes");
     if ((code = bench_kernels_open(&l->bench, &placement, &caches, scratch, e))) return code;
     code = measure(l, &topology, e);
     bench_kernels_close(&l->bench);
     return code;
 }
 
-/* One process: ranks side by side would be timed while they take each other's caches and memory. */
+/* Several ranks would compete for caches and memory while they are timed. */
 static int check_world(const struct comm *world, struct base_error *e) {
     if (world->size == 1) return BASE_OK;
     return base_fail(e, BASE_USAGE,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The flags of `toise kernels`, as data; for kernels.c alone. */
+ * The flags of `toise kernels` as data. Included by kernels.c only. */
 #ifndef TOISE_CLI_KERNELS_OPTIONS_H
 #define TOISE_CLI_KERNELS_OPTIONS_H
 
@@ -18,42 +18,42 @@ struct flags {
 /* clang-format off */
 static const struct cli_option OPTIONS[] = {
     {.name = "--op", .kind = CLI_TEXT, .at = offsetof(struct flags, ops), .hint = "LIST",
-     .help = "gemm, attention, rows (all operations on rows), vectors, or single ones by name; default all"},
+     .help = "gemm, attention, rows (all operations on rows), vectors, or single operations by name; default all"},
     {.name = "--model", .kind = CLI_TEXT, .at = offsetof(struct flags, model), .fallback = CLI_MODEL, .hint = "NAME",
-     .help = "the shapes of one step of a preset, or of a Hugging Face config.json"},
+     .help = "take the shapes of one step of a model: a preset, or the path of a Hugging Face config.json"},
     {.name = "--seq", .alias = "--seq-length", .kind = CLI_INTEGER, .at = offsetof(struct flags, seq), .min = 1,
      .max = CLI_SIZE_MOST, .hint = "N", .help = "tokens of a sequence; default 256"},
     {.name = "--mbs", .alias = "--micro-batch-size", .kind = CLI_INTEGER, .at = offsetof(struct flags, micro_batch),
      .min = 1, .max = CLI_SIZE_MOST, .fallback = "4", .hint = "N", .help = "sequences computed at once"},
     {.name = "--shapes", .kind = CLI_TEXT, .at = offsetof(struct flags, shapes), .hint = "FILE",
-     .help = "these shapes instead, one a line (below)"},
+     .help = "take the shapes from a file instead, one a line (format below)"},
     {.name = "--dtype", .kind = CLI_TEXT, .at = offsetof(struct flags, dtypes), .hint = "LIST",
-     .help = "f32, bf16; default both"},
+     .help = "f32, bf16 or f32,bf16; default both"},
     {.name = "--isa", .alias = "--variant", .kind = CLI_TEXT, .at = offsetof(struct flags, variants), .hint = "LIST",
-     .help = "ref, avx2, avx512, avx512bf16, with +packed for matmuls whose B was packed ahead, openblas; default the "
-             "best that this host can run but ref, plain C"},
+     .help = "ref (plain C), avx2, avx512, avx512bf16, or openblas; +packed for matmuls with B packed ahead; default "
+             "the best that this host can run, except ref"},
     {.name = "--threads", .kind = CLI_INTEGER, .at = offsetof(struct flags, threads), .min = 1, .max = BASE_CPUS_MAX,
-     .hint = "N", .help = "OpenMP threads; default the least that its CPUs, a quota, Slurm and OMP_NUM_THREADS allow"},
+     .hint = "N", .help = "OpenMP threads; default the fewest that its CPUs, a quota, Slurm and OMP_NUM_THREADS allow"},
     {.name = "--seconds", .kind = CLI_NUMBER, .at = offsetof(struct flags, seconds), .min = 0.01, .max = 3600,
      .fallback = "0.25", .hint = "S",
-     .help = "of each variant of each shape, its roofs included; under a CPU quota three windows at least"},
+     .help = "seconds per variant of a shape, roofs included; under a CPU quota at least three windows"},
     {.name = "--width", .kind = CLI_NUMBER, .at = offsetof(struct flags, width), .min = 0.001, .max = 1,
      .fallback = "0.1", .hint = "X",
-     .help = "half-width of the median's 95% interval beyond which a rate is inconclusive, relative"},
+     .help = "a rate is inconclusive if its median's 95% interval has a larger relative half-width"},
     {.name = "--seed", .kind = CLI_INTEGER, .at = offsetof(struct flags, seed), .min = 0, .max = 9e15, .fallback = "1",
-     .hint = "N", .help = "of the operands"},
+     .hint = "N", .help = "seed of the operands"},
     {.name = "--explain", .kind = CLI_FLAG, .at = offsetof(struct flags, explain),
-     .help = "how matmuls are cut for this machine's caches"},
+     .help = "show how matmuls are blocked for this machine's caches"},
     {.name = "--dry-run", .kind = CLI_FLAG, .at = offsetof(struct flags, dry_run),
-     .help = "list the shapes with their FLOP and bytes"},
+     .help = "list the shapes with their FLOP and bytes, and time nothing"},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, output), .shared = cli_output_options},
-    {.name = "--openblas-probe", .kind = CLI_FLAG, .at = offsetof(struct flags, probe)}, /* it starts itself so */
+    {.name = "--openblas-probe", .kind = CLI_FLAG, .at = offsetof(struct flags, probe)}, /* see try_openblas */
     {.name = NULL},
 };
 /* clang-format on */
 
 static const struct cli_rule RULES[] = {
-    {.given = "--shapes", .excludes = "--model --seq --mbs", .text = "both give the sizes"},
+    {.given = "--shapes", .excludes = "--model --seq --mbs", .text = "both set the shapes"},
     {.text = NULL},
 };
 
@@ -62,10 +62,10 @@ static const struct cli_command COMMAND = {
     .options = OPTIONS,
     .rules = RULES,
     .usage = "toise kernels [flags]\n\nHow near the machine's limit are matmul, attention and the rest? Each result is "
-             "checked, then timed in turns\nwith the roofs: the register-only peak in its dtype, and the bandwidth of "
-             "passes over memory.",
-    .notes = "A line of a file of shapes; # begins a comment (tests/shapes/*.txt are such files):\n"
-             "  NT M N K              matmul; how A and B are stored: N as used, T transposed\n"
+             "checked, then timed interleaved\nwith the roofs: the register-only peak in its dtype, and the bandwidth "
+             "of passes over memory.",
+    .notes = "Lines of a --shapes file; # begins a comment (examples: tests/shapes/*.txt):\n"
+             "  NT M N K              matmul; NN, NT, TN or TT: A and B stored as used (N) or transposed (T)\n"
              "  attention BATCH HEADS KV_HEADS SEQ HEAD_DIM [window N] [alibi]\n"
              "  rows ROWS COLS        norms, activation functions, cross-entropy, column sums\n"
              "  elements N            AdamW, sums of squares, conversions, copies\n"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * toise COMMAND [flags]: finds the command, starts the world, runs it, and says once what went wrong. */
+ * toise COMMAND [flags]: opens the world, runs the command and prints its error once, on rank 0. */
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,12 +11,11 @@ static const struct {
     const char *name, *about;
     int (*run)(struct comm *world, int argc, char *const *argv, struct base_error *e);
 } commands[] = {
-    {"train", "how many tokens/s does a node train, is the answer right, where does the time go?", cli_train},
-    {"comm", "how fast do these ranks sum gradients, and what does that take from the compute beside it?", cli_comm},
-    {"kernels", "how near the machine's limit are matmul, attention and the rest; is my BLAS the wrong one?",
-     cli_kernels},
+    {"train", "how many tokens/s does a node train, is the result right, where does the time go?", cli_train},
+    {"comm", "how fast do these ranks sum gradients, and how much does that slow compute running meanwhile?", cli_comm},
+    {"kernels", "how near the machine's limit are matmul, attention and the rest; is my BLAS slow?", cli_kernels},
     {"project", "how fast does another machine train a model, in which layout, and what does it cost?", cli_project},
-    {"predict", "how long does training take on a machine that toise measured, by its own records?", cli_predict},
+    {"predict", "how long does a training step take on a machine that toise has measured?", cli_predict},
     {"curve", "does a projection reproduce a published scaling curve?", cli_curve},
     {"programme", "what can a programme's machines train, at what cost?", cli_programme},
     {"validate", "how wrong are projections of published runs?", cli_validate},
@@ -26,7 +25,7 @@ enum { COMMANDS = sizeof commands / sizeof *commands };
 static int help(FILE *out) {
     fputs("toise measures how much LLM training a machine really does.\n\nusage: toise COMMAND [flags]\n\n", out);
     for (int i = 0; i < COMMANDS; i++) fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].about);
-    fputs("\ntoise COMMAND --help lists a command's flags; toise --version.\n"
+    fputs("\ntoise COMMAND --help lists a command's flags; toise --version prints the version.\n"
           "Exit codes: 0 PASSED, 1 the answer is no, 2 bad input, 3 inconclusive, 4 the run broke.\n",
           out);
     return BASE_OK;
@@ -46,10 +45,10 @@ static int run(struct comm *world, int argc, char **argv, struct base_error *e) 
 int main(int argc, char **argv) {
     struct base_error e = {0};
     struct comm world;
-    signal(SIGXFSZ, SIG_IGN); /* a file past its limit is an error like a full disk, not an end */
+    signal(SIGXFSZ, SIG_IGN); /* report the file-size limit as a write error, like a full disk */
     int code = cli_open(&world, argc, argv, &e);
     if (!code) code = run(&world, argc, argv, &e);
-    const bool answered = code != BASE_USAGE && code != BASE_BROKEN; /* else the first error stands */
+    const bool answered = code != BASE_USAGE && code != BASE_BROKEN; /* else keep the first error */
     if (answered && (fflush(stdout) || ferror(stdout)))
         code = base_fail(&e, BASE_BROKEN, "cannot write to standard output");
     if (e.text[0] && world.rank == 0) fprintf(stderr, "toise: %s\n", e.text);

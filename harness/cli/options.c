@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reads flags by a command's list, and writes its help. */
+ * Parses a command's flags by its list, checks its rules and prints its help. */
 #include "cli/options.h"
 
 #include <assert.h>
@@ -14,7 +14,7 @@
 
 enum { ROWS = 64 };
 
-/* All rows of a list, those of lists that it shares in their places. */
+/* All rows of a list, with shared lists expanded in place. */
 struct rows {
     struct row {
         const struct cli_option *option;
@@ -55,7 +55,7 @@ static struct row *find(struct rows *r, const char *word) {
     return NULL;
 }
 
-/* The row of a word beside the flags, if one is still wanted. */
+/* The next positional argument that has no value yet; NULL: none. */
 static struct row *find_word(struct rows *r, const char *word) {
     for (int i = 0; i < r->count; i++)
         if (r->row[i].option->kind == CLI_WORD && !r->row[i].given && *word) return &r->row[i];
@@ -89,7 +89,6 @@ static int read_text(const struct cli_option *o, const char **value, const char 
     return BASE_OK;
 }
 
-/* Two words are joined by "or". */
 static int read_choice(const struct cli_option *o, int *value, const char *text, struct base_error *e) {
     char known[256] = "";
     int count = 0;
@@ -132,7 +131,7 @@ static int set_defaults(struct rows *r, struct base_error *e) {
     return code;
 }
 
-/* Reads argv[*i], and the value behind it, which *i is moved to. */
+/* Reads argv[*i]. If its value is the next argument, moves *i to that. */
 static int take(struct rows *r, const char *command, int argc, char *const *argv, int *i, struct base_error *e) {
     const char *word = argv[*i], *value = strchr(word, '=');
     struct row *row = find(r, word);
@@ -159,7 +158,7 @@ static int take(struct rows *r, const char *command, int argc, char *const *argv
     return code;
 }
 
-/* The first of the names that is given; NULL: none. */
+/* The first of the names that was given; NULL: none. */
 static const char *first_given(const struct rows *r, const char *names) {
     for (const char *name = names; name && *name; name += strspn(name, " ")) {
         const size_t length = strcspn(name, " ");
@@ -219,7 +218,7 @@ void cli_options_help(FILE *out, const struct cli_command *c) {
     if (c->notes) fprintf(out, "\n%s", c->notes);
 }
 
-/* Adds the paths of a use to files[count]; returns their number. */
+/* Appends the paths of one use to files[count]. Returns the new count. */
 static int collect(const struct rows *r, enum cli_file use, struct cli_path *files, int count) {
     for (int i = 0; i < r->count; i++) {
         const struct cli_option *o = r->row[i].option;
@@ -229,7 +228,7 @@ static int collect(const struct rows *r, enum cli_file use, struct cli_path *fil
     return count;
 }
 
-/* Each of a list of paths against files[count], which have room for one more. */
+/* Checks each path of a comma-separated list against files[count], which has room for one more. */
 static int list_apart(const struct cli_option *o, const char *list, struct cli_path *files, int count,
                       struct base_error *e) {
     char *copy = strdup(list), *rest = copy, *path;

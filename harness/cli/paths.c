@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Compares the paths of inputs and outputs, with links resolved. */
 #define _GNU_SOURCE
 #include "cli/paths.h"
 
@@ -9,13 +11,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The path without links, "." and ".."; of what is not there yet, its names behind the deepest folder that is. */
+/* The path without links, "." and "..". Only the part that exists is resolved; the rest is appended as it is. */
 static void resolve(const char *path, char out[2 * PATH_MAX]) {
     char there[PATH_MAX], found[PATH_MAX];
     snprintf(there, sizeof there, "%s", path);
     size_t end = strlen(there);
     while (!realpath(end ? there : ".", found)) {
-        while (end && there[end - 1] == '/') end--; /* one name less */
+        while (end && there[end - 1] == '/') end--; /* drop the last name */
         while (end && there[end - 1] != '/') end--;
         there[end] = '\0';
         if (!end && !realpath(".", found)) found[0] = '\0';
@@ -24,7 +26,7 @@ static void resolve(const char *path, char out[2 * PATH_MAX]) {
     snprintf(out, 2 * PATH_MAX, "%s/%s", strcmp(found, "/") ? found : "", path + end);
 }
 
-/* The next name of a resolved path: slashes and "." say nothing */
+/* The next name of a resolved path, behind slashes and "." */
 static const char *next_name(const char *at) {
     while (*at == '/' || (*at == '.' && (at[1] == '/' || !at[1]))) at++;
     return at;
@@ -43,7 +45,7 @@ bool cli_lies_in(const char *path, const char *folder) {
     return true;
 }
 
-/* What is read is there; two that are written need not be. */
+/* Inputs exist; two outputs may not exist yet, so these are compared by name. */
 static bool same_file(const struct cli_path *a, const struct cli_path *b) {
     struct stat one, other;
     if (!stat(a->path, &one) && !stat(b->path, &other)) return one.st_dev == other.st_dev && one.st_ino == other.st_ino;
@@ -56,8 +58,7 @@ int cli_paths_apart(const struct cli_path *paths, int count, struct base_error *
             const struct cli_path *a = &paths[i], *b = &paths[j];
             if (!(a->written || b->written) || !a->path || !b->path || !*a->path || !*b->path) continue;
             if (!same_file(a, b)) continue;
-            return base_fail(e, BASE_USAGE, "%s and %s are both %s; give each a file of its own", a->flag, b->flag,
-                             a->path);
+            return base_fail(e, BASE_USAGE, "%s and %s are both %s; give different files", a->flag, b->flag, a->path);
         }
     return BASE_OK;
 }

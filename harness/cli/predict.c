@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * toise predict: flags, plan, price, record, page. */
+ * toise predict: reads a machine's records, plans a step, prices it, records and reports. */
 #include <string.h>
 
 #include "base/threads.h"
@@ -25,13 +25,13 @@ static const struct cli_option OPTIONS[] = {
     {.kind = CLI_SHARED, .at = offsetof(struct flags, training), .shared = cli_training_options},
     {.name = "--mbs", .alias = "--micro-batch-size", .kind = CLI_INTEGER, .at = offsetof(struct flags, micro_batch),
      .min = 1, .max = CLI_SIZE_MOST, .hint = "N",
-     .help = "sequences that a rank computes at once; default its share of the batch"},
+     .help = "sequences that a rank computes at once; default the rank's share of the batch"},
     {.name = "--ranks", .alias = "--accelerators", .kind = CLI_INTEGER, .at = offsetof(struct flags, ranks), .min = 1,
-     .max = 1e6, .fallback = "1", .hint = "N", .help = "of the world, on one node"},
+     .max = 1e6, .fallback = "1", .hint = "N", .help = "number of ranks, all on one node"},
     {.name = "--threads", .kind = CLI_INTEGER, .at = offsetof(struct flags, threads), .min = 1, .max = BASE_CPUS_MAX,
-     .hint = "N", .help = "of each rank; default those that the records have most points of"},
+     .hint = "N", .help = "threads of each rank; default the number that most points of the records have"},
     {.name = "--explain", .kind = CLI_FLAG, .at = offsetof(struct flags, explain),
-     .help = "every operation: seconds, from what, how sure"},
+     .help = "show every operation: its seconds, their source and their interval"},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, output), .shared = cli_output_options},
     {.name = NULL},
 };
@@ -39,7 +39,8 @@ static const struct cli_option OPTIONS[] = {
 
 static const struct cli_rule RULES[] = {
     {.needs = "--machine",
-     .text = "--machine is missing: the records of toise kernels --out, and for several ranks of toise comm"},
+     .text = "--machine is missing; give a file of records made by toise kernels --out and, for several ranks, by "
+             "toise comm --out"},
     {.text = NULL},
 };
 
@@ -49,11 +50,11 @@ static const struct cli_command COMMAND = {
     .rules = RULES,
     .usage =
         "toise predict --machine RECORDS.jsonl [flags]\n\nHow long does a step of toise train take on a machine "
-        "that toise measured? Every operation is priced by the\nmachine's own kernels, every sum of gradients by its "
-        "own toise comm; no step is looked at.",
+        "that toise has measured? Prices operations by the machine's\nrecords of toise kernels and gradient sums by "
+        "those of toise comm. Records of measured steps are not used.",
 };
 
-/* The number of threads with most points; of two such the larger. */
+/* The number of threads with the most points; the larger one if two are equal. */
 static int usual_threads(const struct machine *m) {
     int best = 1, most = 0;
     for (int i = 0; i < m->point_count; i++) {
@@ -64,13 +65,13 @@ static int usual_threads(const struct machine *m) {
     return best;
 }
 
-/* Sizes default as those of toise train. */
+/* Sizes have the defaults of toise train. */
 static int request_of(const struct flags *f, const struct machine *m, struct plan_request *r, struct base_error *e) {
     const struct cli_training *t = &f->training;
     const char *model = t->model ? t->model : CLI_MODEL;
     *r = (struct plan_request){.dtype = (enum kernel_dtype)t->precision};
     int code = cli_catalog_priced(model, &r->config, e);
-    if (!code && r->config.family->refusal) code = cli_catalog_model(model, &r->config, e); /* says why not */
+    if (!code && r->config.family->refusal) code = cli_catalog_model(model, &r->config, e); /* for its error */
     if (!code && t->layers) code = model_config_slice(&r->config, t->layers, e);
     if (code) return code;
     r->seq = t->seq ? t->seq : r->config.positions < 256 ? r->config.positions : 256;
@@ -98,14 +99,13 @@ static int answer(const struct flags *f, const struct machine *m, struct base_er
     return code;
 }
 
-/* What is asked, before anything is read. */
+/* Checks the flags before anything is read. */
 static int check(const struct flags *f, struct base_error *e) {
     const size_t n = strlen(f->machine);
     if (n < 6 || strcmp(f->machine + n - 6, ".jsonl") != 0)
-        return base_fail(
-            e, BASE_USAGE,
-            "--machine %s: give a file of records, named .jsonl, as toise kernels --out FILE.jsonl makes it",
-            f->machine);
+        return base_fail(e, BASE_USAGE,
+                         "--machine %s is not a .jsonl file; give records as made by toise kernels --out FILE.jsonl",
+                         f->machine);
     const int code = cli_options_apart(&COMMAND, f, e);
     return code ? code : record_ask(f->output.out, e);
 }
@@ -122,7 +122,7 @@ int cli_predict(struct comm *world, int argc, char *const *argv, struct base_err
     if (machine.point_count > 0)
         code = answer(&flags, &machine, e);
     else
-        code = base_fail(e, BASE_USAGE, "%s has no records of kernels; run toise kernels --out %s", flags.machine,
+        code = base_fail(e, BASE_USAGE, "%s has no records of toise kernels; run toise kernels --out %s", flags.machine,
                          flags.machine);
     machine_close(&machine);
     return code;

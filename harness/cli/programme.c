@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * toise programme: a programme's models on its machines. */
+ * toise programme: projects the models of a programme on its machines. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,17 +23,17 @@ struct flags {
 /* clang-format off */
 static const struct cli_option OPTIONS[] = {
     {.name = "NAME", .kind = CLI_WORD, .at = offsetof(struct flags, name), .file = CLI_READ,
-     .help = "of the catalogue (france-2023), or a path"},
+     .help = "a programme of the catalogue, as france-2023, or the path of such a file"},
     {.name = "--list", .kind = CLI_ALONE, .at = offsetof(struct flags, list),
-     .help = "the programmes of the catalogue"},
+     .help = "list the catalogue's programmes"},
     {.name = "--accelerators", .kind = CLI_INTEGER, .at = offsetof(struct flags, accelerators), .min = 1, .max = 1e7,
-     .hint = "N", .help = "of a job; default what the model was trained on, else 256"},
+     .hint = "N", .help = "accelerators per job; default the number that trained the model, else 256"},
     {.name = "--set", .kind = CLI_TEXT, .at = offsetof(struct flags, options.set), .hint = "KEY=X,...",
-     .help = "facts of its hypothetical machines otherwise: nodes=64, nodes=16..128"},
+     .help = "change facts of its hypothetical machines: nodes=64, nodes=16..128"},
     {.name = "--eur-per-mwh", .kind = CLI_NUMBER, .at = offsetof(struct flags, options.eur_per_mwh), .min = 0,
-     .max = 1e6, .hint = "X", .help = "price of electricity; default the campaign's readings"},
+     .max = 1e6, .hint = "X", .help = "price of electricity; default the programme's readings"},
     {.name = "--mtbf", .kind = CLI_NUMBER, .at = offsetof(struct flags, options.assumptions.mtbf_hours), .min = 1,
-     .max = 1e12, .hint = "HOURS", .help = "of an accelerator between failures; default 50,000"},
+     .max = 1e12, .hint = "HOURS", .help = "mean time between failures of one accelerator; default 50,000"},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, parameters), .shared = cli_parameters_option},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, output), .shared = cli_output_options},
     {.name = NULL},
@@ -41,7 +41,7 @@ static const struct cli_option OPTIONS[] = {
 /* clang-format on */
 
 static const struct cli_rule RULES[] = {
-    {.needs = "NAME", .text = "which programme? toise programme --list lists those of the catalogue"},
+    {.needs = "NAME", .text = "NAME is missing; toise programme --list lists those of the catalogue"},
     {.text = NULL},
 };
 
@@ -49,18 +49,18 @@ static const struct cli_command COMMAND = {
     .name = "programme",
     .options = OPTIONS,
     .rules = RULES,
-    .usage = "toise programme NAME [flags]\n\nWhat a programme's machines can train: for each machine and "
-             "model days, trainings a year, energy by boundary and\nmoney, each with what is not known of it.",
+    .usage = "toise programme NAME [flags]\n\nWhat can a programme's machines train, at what cost? Shows, for each "
+             "machine and model, days, trainings a year,\nenergy by boundary and money, and what is unknown.",
 };
 
-/* The reason alone: neither the file before it nor the fix after it. */
+/* Keeps only the reason of an error: drops the file before it and the fix after it. */
 static void shorten(const char *text, char *why, size_t size) {
     const char *field = strstr(text, "field ");
     if (field) text = field;
     snprintf(why, size, "%.*s", (int)strcspn(text, ";"), text);
 }
 
-/* Models that cannot be priced stay in the table, with the reason. */
+/* Models that cannot be priced are listed with the reason. */
 static struct projection_campaign_model *read_models(const struct projection_campaign *c) {
     struct projection_campaign_model *models = calloc((size_t)c->trainings, sizeof *models);
     for (int i = 0; models && i < c->trainings; i++) {
@@ -94,7 +94,7 @@ static int run(const struct flags *f, struct base_error *e) {
 int cli_programme(struct comm *world, int argc, char *const *argv, struct base_error *e) {
     struct flags f = {.options = {.eur_per_mwh = NAN}};
     projection_assumptions_default(&f.options.assumptions);
-    f.options.assumptions.wall_s = 0; /* programmes run by reservation, not in the queue */
+    f.options.assumptions.wall_s = 0; /* programmes run by reservation, without a queue's time limit */
     int code = cli_options_read(&COMMAND, &f, argc, argv, e);
     if (!code && f.output.help) return cli_help(world, &COMMAND);
     if (!code) code = cli_alone(world, &COMMAND, e);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Step lines, each with the time left, and on a terminal what goes on before the first. */
+ * Prints a line per step with the time left and, on a terminal, the phase before the first step. */
 #include "cli/progress.h"
 
 #include "base/text.h"
 #include "cli/cli.h"
 #include "report/report.h"
 
-static const double SHORT_S = 2; /* what takes no longer needs no estimate of its end */
+static const double SHORT_S = 2; /* shorter runs need no estimate of the time left */
 
 void cli_progress_open(struct cli_progress *p, FILE *out, const struct comm *world, const struct plan *plan) {
     *p = (struct cli_progress){.out = world->rank ? NULL : out,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * toise project: machines one after the other, each a record and a page, then what they are to the first. */
+ * toise project: a record and a page for each machine, then a table that compares them with the first. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,16 +28,16 @@ struct launch {
     int count;
 };
 
-/* Values that contradict each other. */
+/* Refuses values that contradict each other. */
 static int check(const struct flags *f, struct base_error *e) {
     if (f->assumptions.ramp_tokens > 0 && f->tokens > 0 && f->assumptions.ramp_tokens > f->tokens)
-        return base_fail(e, BASE_USAGE, "--ramp-tokens %g are more than --tokens %g; take fewer",
+        return base_fail(e, BASE_USAGE, "--ramp-tokens %g is more than --tokens %g; give fewer",
                          f->assumptions.ramp_tokens, f->tokens);
     if (f->trace && strchr(f->machines, ','))
-        return base_fail(e, BASE_USAGE, "--trace %s is one machine's; leave one in --machine", f->trace);
+        return base_fail(e, BASE_USAGE, "--trace %s holds one machine; give only one to --machine", f->trace);
     if (f->tokens > 0 && f->deadline > 0 && f->accelerators > 0)
         return base_fail(e, BASE_USAGE,
-                         "--tokens with --deadline asks how many accelerators; leave out --accelerators");
+                         "--tokens with --deadline finds the number of accelerators; leave out --accelerators");
     return cli_options_apart(&COMMAND, f, e);
 }
 
@@ -53,7 +53,7 @@ static int ask(const struct flags *f, const struct model_config *config, struct 
     if (code) return code;
     if (f->global_batch > 0) q->global_batch = f->global_batch;
     if (f->assumptions.ramp_batch > (double)q->global_batch)
-        return base_fail(e, BASE_USAGE, "--ramp-batch %g is above the batch of %lld; take less",
+        return base_fail(e, BASE_USAGE, "--ramp-batch %g is larger than the batch of %lld; give less",
                          f->assumptions.ramp_batch, (long long)q->global_batch);
     if (f->precision >= 0) q->dtype = PRECISIONS[f->precision];
     if (f->attention >= 0) q->fused = f->attention;
@@ -81,7 +81,7 @@ static int ask(const struct flags *f, const struct model_config *config, struct 
     return BASE_OK;
 }
 
-/* The pipeline by events: what the closed form is checked against, and the trace. */
+/* Simulates the pipeline's events: for the trace, and as a check of the closed form. */
 static int simulate(struct launch *l, struct projection_outcome *r, struct base_error *e) {
     const struct projection *p = &r->projection;
     struct cost_pipeline pipeline;
@@ -93,8 +93,8 @@ static int simulate(struct launch *l, struct projection_outcome *r, struct base_
     if (p->job.layout.pp == 1 && p->job.layout.zero < 3 && !trace) return BASE_OK;
     int code = cost_stages_fill(&p->job, &p->step, &pipeline, &stages, e);
     if (!code && trace && cost_pipeline_events(&pipeline) > EVENTS_MOST)
-        code = base_fail(e, BASE_USAGE, "--trace %s: %lld events, more than viewers open; take a smaller --gbs", trace,
-                         (long long)cost_pipeline_events(&pipeline));
+        code = base_fail(e, BASE_USAGE, "--trace %s: %lld events are too many for trace viewers; take a smaller --gbs",
+                         trace, (long long)cost_pipeline_events(&pipeline));
     if (!code && trace) {
         events = malloc((size_t)cost_pipeline_events(&pipeline) * sizeof *events);
         if (!events) code = base_fail(e, BASE_BROKEN, "out of memory for the trace of %s", p->machine->name);
@@ -107,7 +107,7 @@ static int simulate(struct launch *l, struct projection_outcome *r, struct base_
     return code;
 }
 
-/* Forward: the cost of --tokens; backward: what --hours and --deadline allow. */
+/* The training cost of --tokens, or of the tokens that --hours and --deadline allow. */
 static int cost(struct launch *l, struct projection_outcome *r, struct base_error *e) {
     const struct flags *f = l->flags;
     const struct cost_parameters *p = &l->fitted.parameters;
@@ -147,16 +147,16 @@ static int answer(struct launch *l, struct projection_outcome *r, json_t **recor
 }
 
 static int refuse_measured(const char *machine, struct base_error *e) {
-    return base_fail(e, BASE_USAGE, "--machine %s holds what toise measured: run toise predict --machine %s", machine,
+    return base_fail(e, BASE_USAGE, "--machine %s holds records of toise; run toise predict --machine %s", machine,
                      machine);
 }
 
 static int read_machine(struct launch *l, const char *name, struct base_error *e) {
     if (!*name)
-        return base_fail(e, BASE_USAGE, "--machine %s: a name between commas is missing; leave out the comma",
+        return base_fail(e, BASE_USAGE, "--machine %s: an empty name in the list; remove the extra comma",
                          l->flags->machines);
     if (l->count == MACHINES)
-        return base_fail(e, BASE_USAGE, "--machine: more than %d machines; project them in turns", MACHINES);
+        return base_fail(e, BASE_USAGE, "--machine: more than %d machines; split them over several runs", MACHINES);
     struct machine *m = &l->answers[l->count].machine;
     const int code = machine_read(name, m, e);
     if (code) return code;
@@ -173,7 +173,7 @@ static int read_machines(struct launch *l, struct base_error *e) {
     return code;
 }
 
-/* Appended before it is shown. */
+/* Appends every record before it shows any. */
 static int show(struct launch *l, struct base_error *e) {
     const struct flags *f = l->flags;
     int code = BASE_OK;
@@ -189,7 +189,7 @@ static int show(struct launch *l, struct base_error *e) {
     return failed ? BASE_NO : BASE_OK;
 }
 
-/* What is read, and whether files can be written, before anything takes time. */
+/* Reads the inputs and checks the outputs before any long work. */
 static int prepare(struct launch *l, struct base_error *e) {
     const struct flags *f = l->flags;
     int code = cli_catalog_priced(f->model, &l->config, e);
@@ -200,7 +200,6 @@ static int prepare(struct launch *l, struct base_error *e) {
     return code ? code : record_check_anew(f->trace, "--trace", e);
 }
 
-/* Models on machines. */
 static int project(const struct flags *f, struct base_error *e) {
     struct launch *l = calloc(1, sizeof *l);
     if (!l) return base_fail(e, BASE_BROKEN, "out of memory");
@@ -218,7 +217,7 @@ static int project(const struct flags *f, struct base_error *e) {
     return code;
 }
 
-/* The last value of `flag` among the words, "" where it has none, NULL where it is not there. */
+/* The last value of `flag` among the arguments; "": it has no value; NULL: it is not given. */
 static const char *value_of(int argc, char *const *argv, const char *flag) {
     const size_t n = strlen(flag);
     const char *value = NULL;
@@ -228,7 +227,7 @@ static const char *value_of(int argc, char *const *argv, const char *flag) {
     return value;
 }
 
-/* What has become a command of its own: says which. */
+/* Names the new command for flags that became one. */
 static int check_moved(int argc, char *const *argv, struct base_error *e) {
     const char *curve = value_of(argc, argv, "--curve"), *campaign = value_of(argc, argv, "--campaign");
     if (value_of(argc, argv, "--help") || value_of(argc, argv, "-h")) return BASE_OK;
@@ -238,7 +237,7 @@ static int check_moved(int argc, char *const *argv, struct base_error *e) {
     return BASE_OK;
 }
 
-/* Flags that were refused may be those of toise predict, by the machine. */
+/* If the machine is a file of records, the refused flags may be those of toise predict. */
 static int check_measured(int code, const char *machine, struct base_error *e) {
     const size_t n = machine ? strlen(machine) : 0;
     struct machine m;

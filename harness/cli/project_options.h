@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The flags of `toise project`, as data; for project.c alone. */
+ * The flags of `toise project` as data. Included by project.c only. */
 #ifndef TOISE_CLI_PROJECT_OPTIONS_H
 #define TOISE_CLI_PROJECT_OPTIONS_H
 
@@ -8,12 +8,12 @@
 #include "costmodel/job.h"
 #include "projection/cost.h"
 
-/* NULL and 0: not given; of zero and choices -1. */
+/* Not given: NULL or 0; -1 for zero and for choices. */
 struct flags {
     const char *model, *machines, *set, *parameters, *trace; /* machines: "a,b,c"; set: "key=value,..." */
     int precision, framework, attention, recompute, schedule;
     int64_t seq, global_batch, accelerators, micro_batch, tp, pp, cp, ep, vp, zero;
-    double tokens, hours, deadline; /* hours of accelerators; days */
+    double tokens, hours, deadline; /* hours: accelerator-hours; deadline: days */
     double grad_bytes, slow_node;
     struct projection_assumptions assumptions;
     bool sp, no_sp, blocking, slots, search, explain, list;
@@ -49,105 +49,105 @@ static const struct cli_option OPTIONS[] = {
      .help = "a preset, or the path of a Hugging Face config.json"},
     {.name = "--machine", .kind = CLI_TEXT, .at = offsetof(struct flags, machines), .file = CLI_READ_LIST,
      .hint = "LIST",
-     .help = "of the catalogue (--list), the path of such a file or of one of Calculon's systems; several side by "
-             "side: a,b,c"},
+     .help = "a machine of the catalogue (--list), or the path of a machine's or a Calculon system's JSON file; "
+             "several are compared: a,b,c"},
     {.name = "--accelerators", .alias = "--ranks", .kind = CLI_INTEGER, .at = offsetof(struct flags, accelerators),
-     .min = 1, .max = 1e7, .hint = "N", .help = "of each machine; default as many as 2^i or 3 x 2^i nodes have"},
+     .min = 1, .max = 1e7, .hint = "N", .help = "accelerators of each machine; default the most in 2^i or 3 x 2^i nodes"},
     {.name = "--set", .kind = CLI_TEXT, .at = offsetof(struct flags, set), .hint = "KEY=X,...",
-     .help = "facts of the machines otherwise: nodes=64, node.rail_bytes_per_s=50e9, facility.pue=1.2"},
-    {.name = "--list", .kind = CLI_ALONE, .at = offsetof(struct flags, list), .help = "the machines of the catalogue"},
+     .help = "change facts of the machines: nodes=64, node.rail_bytes_per_s=50e9, facility.pue=1.2"},
+    {.name = "--list", .kind = CLI_ALONE, .at = offsetof(struct flags, list), .help = "list the catalogue's machines"},
     {.name = "--precision", .kind = CLI_CHOICE, .at = offsetof(struct flags, precision), .word = precision, .hint = "P",
      .help = "; default the machine's BF16, else its FP16"},
     {.name = "--seq", .alias = "--seq-length", .kind = CLI_INTEGER, .at = offsetof(struct flags, seq), .min = 1,
-     .max = CLI_SIZE_MOST, .hint = "N", .help = "tokens of a sequence; default the model's positions, 8,192 at most"},
+     .max = CLI_SIZE_MOST, .hint = "N", .help = "tokens of a sequence; default the model's positions, at most 8,192"},
     {.name = "--gbs", .alias = "--global-batch-size", .kind = CLI_INTEGER, .at = offsetof(struct flags, global_batch),
-     .min = 1, .max = CLI_SIZE_MOST, .hint = "N", .help = "sequences of a step; default 4,194,304 tokens"},
+     .min = 1, .max = CLI_SIZE_MOST, .hint = "N", .help = "sequences per step; default 4,194,304 tokens"},
     {.name = "--tp", .alias = "--tensor-model-parallel-size", .kind = CLI_INTEGER, .at = offsetof(struct flags, tp),
      .min = 1, .max = 4096, .hint = "N",
-     .help = "tensor parallel ranks. Of a layout, what is not given is searched for the fastest that fits"},
+     .help = "tensor parallel ranks; layout flags that are not given are searched: the fastest layout that fits"},
     {.name = "--pp", .alias = "--pipeline-model-parallel-size", .kind = CLI_INTEGER, .at = offsetof(struct flags, pp),
      .min = 1, .max = 4096, .hint = "N", .help = "pipeline parallel ranks"},
     {.name = "--cp", .alias = "--context-parallel-size", .kind = CLI_INTEGER, .at = offsetof(struct flags, cp),
      .min = 1, .max = 4096, .hint = "N", .help = "context parallel ranks"},
     {.name = "--ep", .alias = "--expert-model-parallel-size", .kind = CLI_INTEGER, .at = offsetof(struct flags, ep),
      .min = 1, .max = 4096, .hint = "N",
-     .help = "expert parallel ranks, of the data parallel ones; default 1, and with --search what is fastest"},
+     .help = "expert parallel ranks, a part of the data parallel ones; default 1, with --search the fastest"},
     {.name = "--vp", .kind = CLI_INTEGER, .at = offsetof(struct flags, vp), .min = 1, .max = 4096, .hint = "N",
-     .help = "chunks of layers of a pipeline rank (interleaved)"},
+     .help = "virtual stages: chunks of layers per pipeline rank (interleaved)"},
     {.name = "--mbs", .alias = "--micro-batch-size", .kind = CLI_INTEGER, .at = offsetof(struct flags, micro_batch),
      .min = 1, .max = 32767, .hint = "N", .help = "sequences computed at once"},
     {.name = "--zero", .kind = CLI_INTEGER, .at = offsetof(struct flags, zero), .min = 0, .max = 3, .hint = "STAGE",
-     .help = "what data parallel ranks share out"},
+     .help = "ZeRO stage: what data parallel ranks shard"},
     {.name = "--sp", .alias = "--sequence-parallel", .kind = CLI_FLAG, .at = offsetof(struct flags, sp),
      .help = "sequence parallelism"},
-    {.name = "--no-sp", .kind = CLI_FLAG, .at = offsetof(struct flags, no_sp), .help = "none"},
+    {.name = "--no-sp", .kind = CLI_FLAG, .at = offsetof(struct flags, no_sp), .help = "no sequence parallelism"},
     {.name = "--recompute", .kind = CLI_CHOICE, .at = offsetof(struct flags, recompute), .word = recompute,
-     .hint = "MODE", .help = ""},
+     .hint = "MODE", .help = ": which activations are recomputed"},
     {.name = "--schedule", .kind = CLI_CHOICE, .at = offsetof(struct flags, schedule), .word = schedule, .hint = "NAME",
-     .help = "; default 1f1b, with --search what is fastest"},
+     .help = "; default 1f1b, with --search the fastest"},
     {.name = "--framework", .kind = CLI_CHOICE, .at = offsetof(struct flags, framework), .word = framework,
-     .fallback = "megatron-core", .hint = "NAME", .help = ": how it overlaps and fuses"},
+     .fallback = "megatron-core", .hint = "NAME", .help = ": what it overlaps and fuses"},
     {.name = "--attention", .kind = CLI_CHOICE, .at = offsetof(struct flags, attention), .word = attention,
-     .hint = "KIND", .help = "; default as the framework has it"},
+     .hint = "KIND", .help = "; default the framework's"},
     {.name = "--blocking", .kind = CLI_FLAG, .at = offsetof(struct flags, blocking),
-     .help = "CUDA_LAUNCH_BLOCKING=1, as BLOOM ran"},
+     .help = "run with CUDA_LAUNCH_BLOCKING=1, as BLOOM did"},
     {.name = "--slots", .kind = CLI_FLAG, .at = offsetof(struct flags, slots),
-     .help = "embedding and head take a layer's place each in the pipeline"},
+     .help = "embedding and head each take the place of a layer in the pipeline"},
     {.name = "--grad-bytes", .kind = CLI_NUMBER, .at = offsetof(struct flags, grad_bytes), .min = 1, .max = 8,
-     .hint = "N", .help = "of a reduced gradient; default 2"},
+     .hint = "N", .help = "bytes of a gradient in its reduction; default 2"},
     {.name = "--slow-node", .kind = CLI_NUMBER, .at = offsetof(struct flags, slow_node), .min = 1e-3, .max = 100,
-     .hint = "X", .help = "one node takes 1 + X times as long: what becomes of the step (0.1: a tenth slower)"},
+     .hint = "X", .help = "show the step when one node takes 1 + X times as long (0.1: slowed by 10%)"},
     {.name = "--search", .kind = CLI_FLAG, .at = offsetof(struct flags, search),
-     .help = "list the ten fastest layouts that fit, zero-bubble's among them"},
+     .help = "list the ten fastest layouts that fit, including zero-bubble schedules"},
     {.name = "--tokens", .kind = CLI_NUMBER, .at = offsetof(struct flags, tokens), .min = 1, .max = 1e18, .hint = "T",
-     .help = "train so many: days, hours, energy, goodput"},
+     .help = "cost of training on T tokens: days, hours, energy, goodput"},
     {.name = "--deadline", .kind = CLI_NUMBER, .at = offsetof(struct flags, deadline), .min = 1e-3, .max = 1e6,
-     .hint = "DAYS", .help = "with --tokens, the fewest accelerators that meet it; else the tokens that it allows"},
+     .hint = "DAYS", .help = "with --tokens, the fewest accelerators that finish in time; else the tokens trained in time"},
     {.name = "--hours", .kind = CLI_NUMBER, .at = offsetof(struct flags, hours), .min = 1, .max = 1e15, .hint = "H",
-     .help = "the tokens that so many accelerator-hours allow"},
+     .help = "the tokens that H accelerator-hours allow"},
     {.name = "--ramp-batch", .kind = CLI_NUMBER, .at = offsetof(struct flags, assumptions.ramp_batch), .min = 1,
-     .max = CLI_SIZE_MOST, .hint = "N", .help = "sequences of the first step..."},
+     .max = CLI_SIZE_MOST, .hint = "N", .help = "sequences of the first step; the batch then grows to --gbs"},
     {.name = "--ramp-tokens", .kind = CLI_NUMBER, .at = offsetof(struct flags, assumptions.ramp_tokens), .min = 1,
-     .max = 1e18, .hint = "T", .help = "...which grow to --gbs over so many"},
+     .max = 1e18, .hint = "T", .help = "tokens over which the batch grows from --ramp-batch to --gbs"},
     {.name = "--mtbf", .kind = CLI_NUMBER, .at = offsetof(struct flags, assumptions.mtbf_hours), .min = 1, .max = 1e12,
-     .hint = "HOURS", .help = "of an accelerator and its share of all else between failures; default 50,000"},
+     .hint = "HOURS", .help = "mean time between failures of one accelerator with its share of the rest; default 50,000"},
     {.name = "--restart", .kind = CLI_NUMBER, .at = offsetof(struct flags, assumptions.restart_s), .min = 0, .max = 1e6,
-     .hint = "S", .help = "from a failure to the next step; default 1800"},
+     .hint = "S", .help = "seconds from a failure to the next step; default 1800"},
     {.name = "--straggling", .kind = CLI_NUMBER, .at = offsetof(struct flags, assumptions.straggling), .min = 0, .max = 10,
      .hint = "X", .help = "share of a step that slow nodes add; default 0.02"},
     {.name = "--checkpoint-every", .kind = CLI_NUMBER, .at = offsetof(struct flags, assumptions.checkpoint_every_s), .min = 1,
-     .max = 1e9, .hint = "S", .help = "default the interval that loses least"},
+     .max = 1e9, .hint = "S", .help = "seconds between checkpoints; default the interval that loses the least time"},
     {.name = "--storage", .kind = CLI_NUMBER, .at = offsetof(struct flags, assumptions.checkpoint_bytes_per_s), .min = 1e6,
-     .max = 1e15, .hint = "B/S", .help = "bytes/s that a checkpoint is written at; default the site's, else 20e9"},
+     .max = 1e15, .hint = "B/S", .help = "bandwidth of checkpoint writes, bytes/s; default the site's, else 20e9"},
     {.name = "--wall", .kind = CLI_NUMBER, .at = offsetof(struct flags, assumptions.wall_s), .min = 0, .max = 1e9,
-     .hint = "S", .help = "limit of one job; 0 none; default the machine's longest queue"},
+     .hint = "S", .help = "time limit of a job in seconds; 0: none; default the limit of the machine's longest queue"},
     {.name = "--load", .kind = CLI_NUMBER, .at = offsetof(struct flags, assumptions.load), .min = 0.01, .max = 1.5,
-     .hint = "X", .help = "mean draw of an accelerator over its rated power; default 1"},
+     .hint = "X", .help = "mean power of an accelerator relative to its rated power; default 1"},
     {.name = "--eur-per-mwh", .kind = CLI_NUMBER, .at = offsetof(struct flags, assumptions.eur_per_mwh), .min = 0, .max = 1e6,
      .hint = "X", .help = "price of electricity; default unknown"},
     {.name = "--eur-per-hour", .kind = CLI_NUMBER, .at = offsetof(struct flags, assumptions.eur_per_hour), .min = 0,
-     .max = 1e6, .hint = "X", .help = "price of an accelerator; default unknown"},
+     .max = 1e6, .hint = "X", .help = "price of an accelerator-hour; default unknown"},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, parameters), .shared = cli_parameters_option},
     {.name = "--explain", .kind = CLI_FLAG, .at = offsetof(struct flags, explain),
-     .help = "every term with formula and inputs, every fact with source"},
+     .help = "show every term with its formula and inputs, and every fact with its source"},
     {.name = "--trace", .kind = CLI_TEXT, .at = offsetof(struct flags, trace), .file = CLI_WRITTEN, .hint = "FILE",
-     .help = "the step as a Chrome trace: the pipeline, or FSDP's layers with their messages"},
+     .help = "write the step as a Chrome trace: the pipeline, or FSDP's layers with their messages"},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, output), .shared = cli_output_options},
     {.name = NULL},
 };
 /* clang-format on */
 
 static const struct cli_rule RULES[] = {
-    {.needs = "--model", .text = "--model is missing: a preset, or the path of a config.json"},
-    {.needs = "--machine", .text = "--machine is missing; --list lists the catalogue's"},
+    {.needs = "--model", .text = "--model is missing; give a preset, or the path of a config.json"},
+    {.needs = "--machine", .text = "--machine is missing; toise project --list lists the catalogue's machines"},
     {.given = "--sp", .excludes = "--no-sp", .text = "contradict each other"},
     {.given = "--ramp-batch", .needs = "--ramp-tokens", .text = "and --ramp-tokens go together; give both or none"},
     {.given = "--ramp-tokens", .needs = "--ramp-batch", .text = "and --ramp-batch go together; give both or none"},
     {.given = "--ramp-batch --mtbf --restart --straggling --checkpoint-every --storage --wall --load --eur-per-mwh "
               "--eur-per-hour",
      .needs = "--tokens --hours --deadline",
-     .text = "is of a whole training, and here without one; give --tokens, --hours or --deadline"},
-    {.given = "--tokens", .excludes = "--hours", .text = "answer opposite questions"},
+     .text = "applies to a whole training; give also --tokens, --hours or --deadline"},
+    {.given = "--tokens", .excludes = "--hours", .text = "ask opposite questions"},
     {.text = NULL},
 };
 
@@ -157,10 +157,10 @@ static const struct cli_command COMMAND = {
     .rules = RULES,
     .usage =
         "toise project --model NAME --machine LIST [flags]\n\nHow fast does a machine train a model, in which "
-        "layout, and what does a whole training cost? Prices a step from the\nmodel's operations and the machine's "
-        "facts by parameters fitted on published runs, with an interval that holds\nnine times in ten where it is "
-        "labelled interpolated (toise validate shows how often it held).",
-    .notes = "Exit codes: 0 it fits, 1 it does not, or a deadline is not met, 2 bad input.\n",
+        "layout, and what does a whole training cost? Prices a step from the\nmodel's operations, the machine's facts "
+        "and parameters fitted on published runs. A projection labelled interpolated has\na 90% interval; toise "
+        "validate shows how often it held.",
+    .notes = "Exit codes: 0 it fits, 1 it does not fit or misses the deadline, 2 bad input.\n",
 };
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * toise train: flags, plan, memory check, run, record, report; ranks agree before any of them leaves. */
+ * toise train: flags, plan, memory check, run, record, report. Ranks agree on every error before any of them leaves. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,16 +16,17 @@
 #include "train/record.h"
 #include "train/weights.h"
 
-enum { USUAL_TOKENS = 8192 }; /* of a micro-batch: enough for full matmul speed, and activations stay modest */
+enum { USUAL_TOKENS = 8192 }; /* per micro-batch: enough for full matmul speed, with modest activations */
 
-/* What the flags come to. */
+/* What the flags resolve to. */
 struct setup {
     struct plan_request request;
     struct train_options options;
     struct cli_workload workload; /* .name[0] == 0: none */
 };
 
-/* A workload where nothing that it fixes is given; the micro-batch is chosen when memory is known. */
+/* The default workload applies unless a flag sets something that it fixes. The micro-batch is chosen later, when memory
+ * is known. */
 static int resolve_sizes(const struct flags *f, int world, struct setup *s, struct base_error *e) {
     const struct cli_training *t = &f->training;
     struct plan_request *r = &s->request;
@@ -48,7 +49,7 @@ static int resolve_sizes(const struct flags *f, int world, struct setup *s, stru
     return BASE_OK;
 }
 
-/* Settles every default but threads and an absent micro-batch (left 0). */
+/* Sets every default except threads and the micro-batch (0: not given). */
 static int resolve(const struct flags *f, int world, struct setup *s, struct base_error *e) {
     *s = (struct setup){
         .request = {.dtype = (enum kernel_dtype)f->training.precision, .threads = (int)f->threads, .gate = !f->no_gate},
@@ -70,7 +71,7 @@ static int resolve(const struct flags *f, int world, struct setup *s, struct bas
     return code;
 }
 
-/* The largest micro-batch that divides a rank's share, is of a usual size and fits; 1 when none does. */
+/* The largest micro-batch that divides a rank's share, has at most USUAL_TOKENS and fits; else 1. */
 static void choose_micro_batch(struct plan_request *r, int local, double available) {
     const int64_t share = r->global_batch / r->layout.dp;
     struct plan plan;
@@ -83,7 +84,7 @@ static void choose_micro_batch(struct plan_request *r, int local, double availab
     r->layout.micro_batch = 1;
 }
 
-/* The record itself, or its page. */
+/* Prints the record as JSON or as text. */
 static void show(const struct flags *f, const json_t *record, void (*page)(FILE *, const json_t *)) {
     if (f->output.json)
         cli_print_json(record);
@@ -91,8 +92,8 @@ static void show(const struct flags *f, const json_t *record, void (*page)(FILE 
         page(stdout, record);
 }
 
-/* Sizes that depend on the machine, then the plan, refused when it does not fit. Collective: memory is read at
- * different moments on different nodes, and ranks that chose different micro-batches would train different things. */
+/* Chooses the sizes that depend on the machine, then plans. Refuses a plan that does not fit. Collective: nodes read
+ * their memory at different moments, but all ranks must choose the same micro-batch. */
 static int make_plan(struct comm *world, struct setup *s, struct plan *plan, struct base_error *e) {
     const double free_here = (double)base_memory_available();
     double fullest[2] = {free_here < 0 ? -INFINITY : -free_here, world->local_size}; /* unknown: no limit */
@@ -116,25 +117,25 @@ static int finish(struct comm *world, const struct flags *f, json_t *record, str
     return comm_agree(world, code, e);
 }
 
-/* Where the run will write, asked before anything takes long and by both kinds of run; nothing is made. */
+/* Checks before any long work whether outputs can be written. Creates nothing. Dry runs do it, too. */
 static int ask_outputs(const struct flags *f, struct base_error *e) {
     const char *out = f->output.out, *save = f->save;
     if (out && save && (cli_lies_in(out, save) || cli_lies_in(save, out)))
-        return base_fail(e, BASE_USAGE, "--out and --save: %s cannot be a file and a folder; name two",
+        return base_fail(e, BASE_USAGE, "--out and --save: %s cannot be a file and a folder; give two different paths",
                          cli_lies_in(out, save) ? save : out);
     int code = cli_options_apart(&COMMAND, f, e);
     if (!code) code = record_ask(out, e);
     return code || !save ? code : train_weights_save_check(save, false, e);
 }
 
-/* The folders that these lie in, once nothing else is left to refuse; tried and not only asked. */
+/* Creates the outputs' folders, after all other checks passed. */
 static int make_outputs(const struct flags *f, struct base_error *e) {
     const int code = record_check(f->output.out, e);
     return code || !f->save ? code : train_weights_save_check(f->save, true, e);
 }
 
-/* What the run will read, by both kinds of run: earlier records of the file that it will be appended to (rank 0 reads;
- * without the gate too, so that a file that holds none is refused), data, weights. Collective. */
+/* Opens what the run reads: data, weights, and the earlier records of --out. Rank 0 reads the records, also without the
+ * gate, to refuse a file that holds none. Dry runs do it, too. Collective. */
 static int open_inputs(struct comm *world, const struct flags *f, const struct plan *plan, struct train_options *o,
                        struct base_error *e) {
     int code = BASE_OK;
@@ -171,7 +172,7 @@ static int exit_code(const struct train_result *r, const struct flags *f, struct
     return BASE_OK;
 }
 
-/* One launch: what its callbacks need. progress stands first: the callbacks of a step line get it as their context. */
+/* What the callbacks of a launch need. progress must be first: its callbacks get this struct as their context. */
 struct launch {
     struct cli_progress progress;
     struct comm *world;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The flags of `toise train`, as data; for train.c alone. */
+ * The flags of `toise train` as data. Included by train.c only. */
 #ifndef TOISE_CLI_TRAIN_OPTIONS_H
 #define TOISE_CLI_TRAIN_OPTIONS_H
 
@@ -27,44 +27,44 @@ static const char *backend(int i) {
 /* clang-format off */
 static const struct cli_option OPTIONS[] = {
     {.name = "--workload", .kind = CLI_TEXT, .at = offsetof(struct flags, workload), .hint = "NAME",
-     .help = "a catalogued model, sequence length, batch and optimizer; default node-s"},
+     .help = "a catalogued combination of model, sequence length, batch and optimizer; default node-s"},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, training), .shared = cli_training_options},
     {.name = "--mbs", .alias = "--micro-batch-size", .kind = CLI_INTEGER, .at = offsetof(struct flags, micro_batch),
      .min = 1, .max = CLI_SIZE_MOST, .hint = "N",
      .help = "sequences that a rank computes at once; default as many as fit, up to 8,192 tokens"},
     {.name = "--steps", .alias = "--train-iters", .kind = CLI_INTEGER, .at = offsetof(struct flags, steps), .min = 1,
      .max = 100000, .hint = "N",
-     .help = "timed steps; default until --width is reached or --budget spent; under a CPU quota five periods at "
-             "least"},
+     .help = "timed steps; default until --width is reached or --budget is spent; under a CPU quota at least five "
+             "quota periods"},
     {.name = "--warmup", .kind = CLI_INTEGER, .at = offsetof(struct flags, warmup), .min = 0, .max = 100000,
-     .fallback = "2", .hint = "N", .help = "steps before timing"},
+     .fallback = "2", .hint = "N", .help = "warm-up steps before timing"},
     {.name = "--width", .kind = CLI_NUMBER, .at = offsetof(struct flags, width), .min = 0.001, .max = 1,
-     .fallback = "0.05", .hint = "X", .help = "wanted half-width of the 95% interval of the median step, relative"},
+     .fallback = "0.05", .hint = "X", .help = "wanted relative half-width of the median step's 95% interval"},
     {.name = "--budget", .kind = CLI_NUMBER, .at = offsetof(struct flags, budget), .min = 1, .max = 1e6,
-     .fallback = "120", .hint = "S", .help = "seconds of timed steps at most"},
+     .fallback = "120", .hint = "S", .help = "at most so many seconds of timed steps"},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, threads), .shared = cli_threads_option},
     {.name = "--seed", .kind = CLI_INTEGER, .at = offsetof(struct flags, seed), .min = 0, .max = 9e15, .fallback = "1",
-     .hint = "N", .help = "of weights and data"},
+     .hint = "N", .help = "seed of weights and data"},
     {.name = "--lr", .kind = CLI_NUMBER, .at = offsetof(struct flags, lr), .min = 0, .max = 10, .hint = "X",
-     .help = "highest learning rate; default 6e-4, ending at a tenth"},
+     .help = "highest learning rate; default 6e-4; it decays to a tenth"},
     {.name = "--data", .kind = CLI_TEXT, .at = offsetof(struct flags, data), .file = CLI_READ, .hint = "PATH",
-     .help = "text (bytes are tokens), a token file or the prefix of .bin and .idx; default a built-in source of "
-             "known entropy"},
+     .help = "text (each byte is a token), a token file, or the prefix of a .bin and .idx pair; default a built-in "
+             "source of known entropy"},
     {.name = "--data-format", .kind = CLI_TEXT, .at = offsetof(struct flags, format), .hint = "F",
-     .help = "auto (default: told by the file or refused), " DATA_FORMATS},
+     .help = "auto (default: detected from the file), " DATA_FORMATS},
     {.name = "--init", .alias = "--load", .kind = CLI_TEXT, .at = offsetof(struct flags, init), .file = CLI_READ,
      .hint = "PATH",
-     .help = "weights to start from: Hugging Face's .safetensors, a file or a folder of shards, whose config.json is "
+     .help = "initial weights: a Hugging Face .safetensors file or a folder of shards; the config.json beside them is "
              "the model unless --model is given"},
     {.name = "--save", .kind = CLI_TEXT, .at = offsetof(struct flags, save), .hint = "DIR",
-     .help = "write the last weights, with config.json, to a new folder that transformers loads, unless the gate "
+     .help = "write the final weights and config.json to a new folder that transformers can load, unless the gate "
              "FAILED"},
     {.name = "--backend", .kind = CLI_CHOICE, .at = offsetof(struct flags, backend), .word = backend,
-     .fallback = "toise", .hint = "B", .help = ": who multiplies FP32"},
+     .fallback = "toise", .hint = "B", .help = ": library for FP32 matmuls"},
     {.name = "--no-gate", .kind = CLI_FLAG, .at = offsetof(struct flags, no_gate),
-     .help = "skip the correctness checks: at best inconclusive"},
+     .help = "skip the correctness checks; the result is at best inconclusive"},
     {.name = "--dry-run", .kind = CLI_FLAG, .at = offsetof(struct flags, dry_run),
-     .help = "print the plan: memory, operations, messages; look at every path as the run would, make nothing"},
+     .help = "print the plan (memory, operations, messages) and check every path, but run and write nothing"},
     {.name = "--world", .kind = CLI_INTEGER, .at = offsetof(struct flags, world), .min = 1, .max = 10000000,
      .hint = "N", .help = "with --dry-run: plan for N ranks"},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, output), .shared = cli_output_options},
@@ -73,10 +73,12 @@ static const struct cli_option OPTIONS[] = {
 /* clang-format on */
 
 static const struct cli_rule RULES[] = {
-    /* so that its figures compare */
-    {.given = "--workload", .excludes = "--model --seq --gbs --layers --lr --data --init", .text = "both fix the work"},
+    /* a workload's figures must stay comparable */
+    {.given = "--workload",
+     .excludes = "--model --seq --gbs --layers --lr --data --init",
+     .text = "cannot be combined, as a workload fixes model, sizes, data and optimizer"},
     {.given = "--data-format", .needs = "--data", .text = "needs --data"},
-    {.given = "--world", .needs = "--dry-run", .text = "is for --dry-run; ranks come from mpirun"},
+    {.given = "--world", .needs = "--dry-run", .text = "needs --dry-run; a real run gets its ranks from mpirun"},
     {.text = NULL},
 };
 
@@ -85,7 +87,7 @@ static const struct cli_command COMMAND = {
     .options = OPTIONS,
     .rules = RULES,
     .usage = "[mpirun -n P] toise train [flags]\n\nTrains a real transformer, checks that every step it timed was "
-             "right, and reports the rate.",
+             "correct, and reports the rate.",
     .notes = "TOISE_ISA (ref, avx2, avx512, avx512bf16) caps the instruction set.\n",
 };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * toise validate: reads, predicts or fits, writes what was fitted, reports. */
+ * toise validate: reads published runs, predicts them or fits parameters on them, and reports the errors. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,24 +24,24 @@ struct flags {
 /* clang-format off */
 static const struct cli_option OPTIONS[] = {
     {.name = "TABLE.csv", .kind = CLI_WORD, .at = offsetof(struct flags, table),
-     .help = "published runs; default the catalogue's"},
+     .help = "table of published runs; default the catalogue's"},
     {.name = "--fit", .kind = CLI_FLAG, .at = offsetof(struct flags, fit),
-     .help = "fit the parameters on these runs, score each run also with its tenth and its source left out, and write "
-             "them"},
+     .help = "fit the parameters on these runs and write them; score each run also by fits without its source and "
+             "without its tenth of the runs"},
     {.name = "--parameters", .kind = CLI_TEXT, .at = offsetof(struct flags, parameters),
-     .hint = "FILE", .help = "read them there; with --fit, write them there; default the catalogue's parameters.json"},
+     .hint = "FILE", .help = "read parameters from FILE, or write them with --fit; default the catalogue's parameters.json"},
     {.name = "--ablate", .kind = CLI_FLAG, .at = offsetof(struct flags, ablate),
-     .help = "what the error becomes without each part of the model, fitted anew; writes no parameters"},
+     .help = "refit without each part of the model in turn and show the errors; writes no parameters"},
     {.name = "--summary", .kind = CLI_FLAG, .at = offsetof(struct flags, summary),
-     .help = "leave out the lines of single runs"},
+     .help = "do not list single runs"},
     {.name = "--max-mean", .kind = CLI_NUMBER, .at = offsetof(struct flags, mean), .min = 0, .max = 1e6,
-     .hint = "PERCENT", .help = "exit 1 if a tier's mean error is above"},
+     .hint = "PERCENT", .help = "exit 1 if a tier's mean error is larger"},
     {.name = "--max-median", .kind = CLI_NUMBER, .at = offsetof(struct flags, median), .min = 0, .max = 1e6,
-     .hint = "PERCENT", .help = "exit 1 if a tier's median error is above"},
+     .hint = "PERCENT", .help = "exit 1 if a tier's median error is larger"},
     {.name = "--min-coverage", .kind = CLI_NUMBER, .at = offsetof(struct flags, coverage), .min = 0, .max = 100,
-     .hint = "PERCENT", .help = "exit 1 if fewer runs are inside their interval"},
+     .hint = "PERCENT", .help = "exit 1 if a smaller share of runs is inside its interval"},
     {.name = "--max-unused", .kind = CLI_NUMBER, .at = offsetof(struct flags, unused), .min = 0, .max = 100,
-     .hint = "PERCENT", .help = "exit 1 if more complete rows of tiers 1 and 2 cannot be represented"},
+     .hint = "PERCENT", .help = "exit 1 if a larger share of complete rows of tiers 1 and 2 cannot be represented"},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, output), .shared = cli_output_options},
     {.name = NULL},
 };
@@ -50,16 +50,15 @@ static const struct cli_option OPTIONS[] = {
 static const struct cli_command COMMAND = {
     .name = "validate",
     .options = OPTIONS,
-    .usage =
-        "toise validate [TABLE.csv] [flags]\n\nHow wrong is a projection? Predicts every published run from its "
-        "configuration alone and compares the time of an\niteration. Without a table: the catalogue's, on which the "
-        "catalogue's parameters were fitted, so that its errors are\nin-sample; --fit says also what they are for "
-        "runs that the fit did not see.",
+    .usage = "toise validate [TABLE.csv] [flags]\n\nHow wrong is a projection? Predicts every published run from its "
+             "configuration alone and compares the time of an\niteration. The default table is the one that the "
+             "catalogue's parameters were fitted on, so its errors are in-sample.\n--fit shows also the errors of runs "
+             "that the fit did not see.",
     .notes =
-        "The table's columns, and how spreadsheets' semicolons and decimal commas are read: "
-        "harness/catalog/runs/README.md. A row\nthat cannot be used is listed with its reason; exit 2 where none is "
-        "left. Goals of errors are held against parameters\nfitted without the run's source where --fit gives them, "
-        "of coverage without its tenth, else against the parameters read.\n",
+        "harness/catalog/runs/README.md describes the table's columns and how spreadsheets' semicolons and decimal "
+        "commas are\nread. Rows that cannot be used are listed with the reason; exit 2 if none is left. With --fit, "
+        "the error goals apply to\nfits without the run's source and the coverage goal to fits without its tenth; "
+        "else they apply to the parameters read.\n",
 };
 
 struct launch {
@@ -69,13 +68,13 @@ struct launch {
     char table[RECORD_CATALOG_PATH], parameters[RECORD_CATALOG_PATH];
 };
 
-/* The same path without the steps up and down by which the catalogue is found. */
+/* Removes the "../" steps by which the catalogue was found. */
 static void straighten(char path[RECORD_CATALOG_PATH]) {
     char straight[PATH_MAX];
     if (realpath(path, straight)) snprintf(path, RECORD_CATALOG_PATH, "%s", straight);
 }
 
-/* Where things are, and whether they can be written, before anything takes time. */
+/* Finds the files and checks the outputs before any long work. */
 static int prepare(struct launch *l, struct base_error *e) {
     const struct flags *f = l->flags;
     int code = BASE_OK;
@@ -92,7 +91,7 @@ static int prepare(struct launch *l, struct base_error *e) {
     const struct cli_path files[] = {
         {"--parameters", l->parameters, f->fit}, {"--out", f->output.out, true}, {"the table", l->table, false}};
     if (!code) code = cli_paths_apart(files, sizeof files / sizeof *files, e);
-    if (!code && (f->fit || f->ablate)) code = base_places_check(NULL, 0, e); /* fits run on all CPUs */
+    if (!code && (f->fit || f->ablate)) code = base_places_check(NULL, 0, e); /* fits use all CPUs */
     if (!code && f->fit) code = record_check_anew(l->parameters, "--parameters", e);
     if (!code) code = record_check(f->output.out, e);
     return code;

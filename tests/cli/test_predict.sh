@@ -54,7 +54,7 @@ refused '--tp' "$toise" predict --machine "$m" "${this[@]}" --tp 2
 refused 'gbs 3 does not divide over 2' "$toise" predict --machine "$m" "${this[@]}" --gbs 3 --ranks 2
 refused 'tiny-gpt9' "$toise" predict --machine "$m" --model tiny-gpt9
 refused 'absent.jsonl' "$toise" predict --machine "$work/absent.jsonl" "${this[@]}"
-refused '--machine is missing: the records of toise kernels' "$toise" predict "${this[@]}"
+refused '--machine is missing; give a file of records made by toise kernels' "$toise" predict "${this[@]}"
 grep '"kind":"comm"' "$m" >"$work/sums.jsonl"
 refused 'sums.jsonl has no records\|no record of kind' "$toise" predict --machine "$work/sums.jsonl" "${this[@]}"
 sum=$(cksum <"$m")

@@ -60,7 +60,7 @@ run 2 france-2023 --set foo=1
 run 2 nowhere
 run 2 france-2023 --model bloom-176b
 run 2
-grep -q '^toise: which programme?' "$work/err" || fail "no name: $(cat "$work/err")"
+grep -q '^toise: NAME is missing' "$work/err" || fail "no name: $(cat "$work/err")"
 run 2 france-2023 twice
 grep -q 'unexpected argument "twice"' "$work/err" || fail "two names: $(cat "$work/err")"
 cp harness/catalog/campaigns/france-2023.json "$work/own.json"

@@ -144,7 +144,7 @@ known: megatron, | --model bloom-176b --machine eos --framework torch
 give KEY=VALUE | --model bloom-176b --machine eos --set nodes
 --sp and --no-sp | --model bloom-176b --machine eos --sp --no-sp
 go together | --model bloom-176b --machine eos --ramp-batch 16
-without one; give --tokens | --model bloom-176b --machine eos --mtbf 5000
+whole training; give also --tokens | --model bloom-176b --machine eos --mtbf 5000
 
 opposite questions | --model bloom-176b --machine eos --tokens 1e9 --hours 5
 leave out --accelerators | --model bloom-176b --machine eos --tokens 1e9 --deadline 5 --accelerators 8
@@ -153,8 +153,8 @@ leave out --accelerators | --model bloom-176b --machine eos --tokens 1e9 --deadl
 --ep 8 does not divide the 4 data parallel ranks, which share out the experts; take 4 | --model mixtral-8x7b --machine eos --accelerators 64 --tp 8 --pp 2 --ep 8
 llama-2-7b is dense; leave out --ep | --model llama-2-7b --machine eos --accelerators 64 --ep 8
 --ep: 0 is out of range | --model mixtral-8x7b --machine eos --ep 0
-leave one in --machine | --model llama-2-7b --machine eos,alps --accelerators 8 --trace $work/two.json
-events, more than viewers open | --model llama-2-7b --machine eos --accelerators 32 --pp 32 --mbs 1 --gbs 1048576 --trace $work/two.json
+give only one to --machine | --model llama-2-7b --machine eos,alps --accelerators 8 --trace $work/two.json
+too many for trace viewers | --model llama-2-7b --machine eos --accelerators 32 --pp 32 --mbs 1 --gbs 1048576 --trace $work/two.json
 are both | --model llama-2-7b --machine eos --trace $work/two.json --out $work/two.json
 --trace and --out are both | --model llama-2-7b --machine eos --trace $work/two.json --out $work/./two.json
 --trace and --model are both | --model $work/kept/config.json --machine eos --trace $work/kept/link.json
@@ -174,7 +174,7 @@ run toise curve SERIES | --curve --svg x.svg
 run toise programme france-2023 | --campaign=france-2023 --json
 run toise predict --machine | --machine results/predict-amd-epyc-zen3/machine.jsonl --seq 512 --ranks 2 --threads 1
 run toise predict --machine | --model gpt2-124m --machine eos,results/predict-amd-epyc-zen3/machine.jsonl
-leave out the comma | --model llama-2-7b --machine eos,
+remove the extra comma | --model llama-2-7b --machine eos,
 unknown flag | --model llama-2-7b --machine eos --fast
 END
 # Parameters that exceed the peak of an H100 seventy times.

@@ -211,7 +211,7 @@ static void test_files(void **state) {
     struct base_error e = {0};
     struct values v = accepted(same);
     assert_int_equal(cli_options_apart(&COMMAND, &v, &e), BASE_USAGE);
-    assert_non_null(strstr(e.text, "--file and WORD are both /dev/null; give each a file of its own"));
+    assert_non_null(strstr(e.text, "--file and WORD are both /dev/null; give different files"));
     v = accepted(other);
     assert_int_equal(cli_options_apart(&COMMAND, &v, NULL), BASE_OK);
 }
