@@ -13,7 +13,8 @@ static const struct {
 } commands[] = {
     {"train", "how many tokens/s does a node train, is the result right, where does the time go?", cli_train},
     {"comm", "how fast do these ranks sum gradients, and how much does that slow compute running meanwhile?", cli_comm},
-    {"kernels", "how near the machine's limit are matmul, attention and the rest; is my BLAS slow?", cli_kernels},
+    {"kernels", "how near the machine's limit are matmul, attention and the rest; is my BLAS the wrong one?",
+     cli_kernels},
     {"project", "how fast does another machine train a model, in which layout, and what does it cost?", cli_project},
     {"predict", "how long does a training step take on a machine that toise has measured?", cli_predict},
     {"curve", "does a projection reproduce a published scaling curve?", cli_curve},

@@ -32,7 +32,7 @@ static const char *next_name(const char *at) {
     return at;
 }
 
-bool cli_lies_in(const char *path, const char *folder) {
+bool cli_path_within(const char *path, const char *folder) {
     char whole[2][2 * PATH_MAX];
     resolve(path, whole[0]);
     resolve(folder, whole[1]);
@@ -49,7 +49,7 @@ bool cli_lies_in(const char *path, const char *folder) {
 static bool same_file(const struct cli_path *a, const struct cli_path *b) {
     struct stat one, other;
     if (!stat(a->path, &one) && !stat(b->path, &other)) return one.st_dev == other.st_dev && one.st_ino == other.st_ino;
-    return a->written && b->written && cli_lies_in(a->path, b->path) && cli_lies_in(b->path, a->path);
+    return a->written && b->written && cli_path_within(a->path, b->path) && cli_path_within(b->path, a->path);
 }
 
 int cli_paths_apart(const struct cli_path *paths, int count, struct base_error *e) {

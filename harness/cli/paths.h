@@ -9,7 +9,7 @@
 #include "base/error.h"
 
 /* Whether `path` is `folder` or inside it. Compares names with links resolved; neither needs to exist. */
-bool cli_lies_in(const char *path, const char *folder);
+bool cli_path_within(const char *path, const char *folder);
 
 struct cli_path {
     const char *flag, *path; /* path NULL: not given; it may also be a preset's name */

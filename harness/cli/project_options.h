@@ -114,7 +114,7 @@ static const struct cli_option OPTIONS[] = {
     {.name = "--restart", .kind = CLI_NUMBER, .at = offsetof(struct flags, assumptions.restart_s), .min = 0, .max = 1e6,
      .hint = "S", .help = "seconds from a failure to the next step; default 1800"},
     {.name = "--straggling", .kind = CLI_NUMBER, .at = offsetof(struct flags, assumptions.straggling), .min = 0, .max = 10,
-     .hint = "X", .help = "share of a step that slow nodes add; default 0.02"},
+     .hint = "X", .help = "share of a step that stragglers add; default 0.02"},
     {.name = "--checkpoint-every", .kind = CLI_NUMBER, .at = offsetof(struct flags, assumptions.checkpoint_every_s), .min = 1,
      .max = 1e9, .hint = "S", .help = "seconds between checkpoints; default the interval that loses the least time"},
     {.name = "--storage", .kind = CLI_NUMBER, .at = offsetof(struct flags, assumptions.checkpoint_bytes_per_s), .min = 1e6,

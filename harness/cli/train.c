@@ -120,9 +120,9 @@ static int finish(struct comm *world, const struct flags *f, json_t *record, str
 /* Checks before any long work whether outputs can be written. Creates nothing. Dry runs do it, too. */
 static int ask_outputs(const struct flags *f, struct base_error *e) {
     const char *out = f->output.out, *save = f->save;
-    if (out && save && (cli_lies_in(out, save) || cli_lies_in(save, out)))
+    if (out && save && (cli_path_within(out, save) || cli_path_within(save, out)))
         return base_fail(e, BASE_USAGE, "--out and --save: %s cannot be a file and a folder; give two different paths",
-                         cli_lies_in(out, save) ? save : out);
+                         cli_path_within(out, save) ? save : out);
     int code = cli_options_apart(&COMMAND, f, e);
     if (!code) code = record_ask(out, e);
     return code || !save ? code : train_weights_save_check(save, false, e);

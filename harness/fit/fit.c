@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Levenberg-Marquardt with numeric derivatives; the normal equations of n parameters, in rows of N, are solved by
- * LAPACK's Cholesky. */
+ * Levenberg-Marquardt with numeric derivatives. LAPACK's Cholesky solves the normal equations of n parameters, which
+ * are stored in rows of N. */
 #include "fit/fit.h"
 
 #include <math.h>
@@ -12,7 +12,7 @@
 
 enum { N = COST_PARAMETERS_MOST, ITERATIONS = 25, TRIES = 8 };
 
-/* A run's noise, which sets the weight of rows against priors, and Huber's corner: both in log time. */
+/* In log time: a run's noise, which weighs rows against priors, and Huber's corner. */
 static const double NOISE = 0.08, CORNER = 0.05;
 static const double DIFFERENCE = 0.02, STEP_MOST = 0.5, DONE = 1e-4;
 
@@ -75,7 +75,7 @@ static double cost_of(const struct fit *f, const double x[N], const double *r) {
     return sum;
 }
 
-/* By rows, so that threads meet once for all parameters: on a busy machine it is the meetings that take time. */
+/* Parallel over rows, with one barrier for all parameters: on a busy machine, barriers take most of the time. */
 static void differentiate(const struct fit *f, const double x[N]) {
     struct cost_parameters up[N], down[N];
     for (int j = 0; j < f->n; j++) {
@@ -110,7 +110,7 @@ static void normal_equations(const struct fit *f, const double x[N], double h[N 
     }
 }
 
-/* b becomes h^-1 b, of `columns` columns; h is lost. false: h is not positive definite */
+/* Replaces b, of `columns` columns, by h^-1 b and overwrites h. false: h is not positive definite */
 static bool solve(const struct fit *f, double h[N * N], double *b, int columns) {
     const int stride = N;
     int info;
@@ -118,7 +118,8 @@ static bool solve(const struct fit *f, double h[N * N], double *b, int columns) 
     return info == 0;
 }
 
-/* One step down from x, of cost *c; 0: none found, 1: a step, 2: a step so small that it is the last. */
+/* One step down from x, which has cost *c. Returns 0: no step found; 1: a step; 2: a step that gained so little that it
+ * is the last. */
 static int descend(const struct fit *f, double x[N], double *c, double *damping) {
     double h[N * N], g[N], damped[N * N], to[N] = {0}, step[N];
     differentiate(f, x);
@@ -141,7 +142,7 @@ static int descend(const struct fit *f, double x[N], double *c, double *damping)
     return 0;
 }
 
-/* What is left of each standard deviation: the diagonal of the inverse. */
+/* The posterior standard deviations, from the diagonal of the inverse. */
 static bool deviations(const struct fit *f, const double x[N], double sd[N]) {
     double h[N * N], g[N], inverse[N * N] = {0};
     differentiate(f, x);
@@ -174,5 +175,6 @@ int fit_parameters(const struct fit_row *rows, int count, const struct cost_abla
     for (int j = 0; j < f.n; j++) p->value[j] = exp(x[j]);
     if (cost) *cost = c;
     free(room);
-    return known ? BASE_OK : base_fail(e, BASE_BROKEN, "the fit has no minimum: a row's time may not be finite");
+    return known ? BASE_OK
+                 : base_fail(e, BASE_BROKEN, "the fit has no minimum; check that the time of every run is finite");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Quantiles by class. */
+ * Computes the quantiles by class. */
 #include "fit/interval.h"
 #include "base/stats.h"
 
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 static const double LOW = 0.05, HIGH = 0.95;
-static const int BORROWED = 12;   /* runs of the common kind in each class */
+static const int BORROWED = 12;   /* pseudo-runs with the quantiles of all runs, in each class */
 static const double WIDEN = 0.25; /* for every doubling beyond the largest run */
 
 /* -1: none */
@@ -34,7 +34,7 @@ static int collect(struct fit_intervals *t, const struct cost_job *job, struct b
     return BASE_OK;
 }
 
-/* Both quantiles of a class, drawn to those of all. */
+/* Both quantiles of a class, shrunk towards those of all runs. */
 static void settle(struct fit_intervals *t, int index, const struct fit_residual *r, int count, double low, double high,
                    double *x) {
     struct fit_class *c = &t->class[index];
@@ -61,7 +61,7 @@ int fit_intervals_fill(const struct fit_residual *r, int count, struct fit_inter
     return code;
 }
 
-/* What the logarithms of both sides are stretched by. */
+/* The factor on the logarithms of both sides. */
 static double stretch(const struct fit_class *c, const struct cost_job *job) {
     return job->accelerators > c->accelerators ? 1 + WIDEN * log2(job->accelerators / c->accelerators) : 1;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Rows of a table into jobs. Its columns are published_columns.c, what their words mean is published_words.c and
- * published_platform.c, what contradicts itself published_check.c. */
+ * Turns the rows of a table into jobs. published_columns.c has the columns, published_words.c and published_platform.c
+ * the meaning of their words, published_check.c the contradictions. */
 #include "fit/published.h"
 
 #include <math.h>
@@ -12,7 +12,7 @@
 
 static void fill_job(const double x[FIT_NUMBERS], bool sequence_parallel, struct cost_job *job) {
     const double ffn = isnan(x[FIT_FFN]) ? 4 * x[FIT_HIDDEN] : x[FIT_FFN];
-    /* four times the width is GELU's; SwiGLU has three matrices and takes less */
+    /* an MLP of four times the width is GELU's; SwiGLU has three matrices and a smaller one */
     const struct model_family *family = model_family_find(ffn == 4 * x[FIT_HIDDEN] ? "gpt2" : "llama");
     job->model = (struct model_config){.family = family,
                                        .tied = family->tied,
@@ -71,13 +71,13 @@ static int make_job(const struct fit_runs *r, int row, struct fit_run *run, stru
     if (!code) code = fit_words_traits(&w, &run->job, e);
     if (!code) code = fit_published_check_layout(x, placed, slots, e);
     if (code) return code;
-    run->job.traits.slots |= x[FIT_PP] > x[FIT_LAYERS]; /* there is no other way */
+    run->job.traits.slots |= x[FIT_PP] > x[FIT_LAYERS]; /* more stages than layers need it */
     fit_columns_overrule(r, row, x, &run->job.traits);
     run->measured_s = seconds(r, row, x, &run->job);
     return fit_published_check_time(x, run, e);
 }
 
-/* Runs as jobs; a row without one has its `why`. BASE_BROKEN alone. */
+/* Makes the job of a row, or states in `why` that it has none. Fails only with BASE_BROKEN. */
 static int read_row(const struct fit_runs *r, int row, struct fit_run *run, struct base_error *e) {
     const char *tier = cell(r, row, "tier"), *complete = cell(r, row, "complete");
     struct base_error why = {0};
@@ -89,7 +89,7 @@ static int read_row(const struct fit_runs *r, int row, struct fit_run *run, stru
                             .complete = !*complete || !strcmp(complete, "yes")};
     int code = r->csv.faults[row + 1] ? base_fail(&why, BASE_USAGE, "%s", r->csv.faults[row + 1]) : BASE_OK;
     if (!code) code = fit_columns_kind(r, row, &why);
-    if (code) /* what it was meant to be is not known: it is not passed over in silence */
+    if (code) /* its tier is unknown: list it as unused rather than drop it silently */
         run->tier = 1, run->complete = true;
     else if (run->complete && run->tier > 0)
         code = make_job(r, row, run, &why);
@@ -124,11 +124,11 @@ int fit_runs_state(struct fit_runs *runs, int index, const char *column, char *v
     const int at = record_csv_column(&runs->csv, column), complete = record_csv_column(&runs->csv, "complete");
     char **row = runs->csv.cells + (size_t)(index + 1) * (size_t)runs->csv.columns;
     if (at < 0)
-        return base_fail(e, BASE_USAGE, "%s:%d: there is no column \"%.40s\"", runs->csv.path, runs->csv.lines[0],
-                         column);
+        return base_fail(e, BASE_USAGE, "%s:%d: there is no column \"%.40s\"; correct its name", runs->csv.path,
+                         runs->csv.lines[0], column);
     if (*row[at] && strcmp(row[at], value) != 0)
-        return base_fail(e, BASE_USAGE, "%s:%d: %s is \"%.40s\" there, and cannot be \"%.40s\" too", runs->csv.path,
-                         runs->csv.lines[index + 1], column, row[at], value);
+        return base_fail(e, BASE_USAGE, "%s:%d: %s is \"%.40s\" in the table; do not give \"%.40s\", too",
+                         runs->csv.path, runs->csv.lines[index + 1], column, row[at], value);
     row[at] = value;
     if (complete >= 0) row[complete] = yes;
     return BASE_OK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A table of published training runs, one a row, as jobs to price and the time that each took. Columns: the README of
- * harness/catalog/runs. */
+ * Reads a table of published training runs. A row becomes a job to price and the published time of its iteration.
+ * harness/catalog/runs/README.md describes the columns. */
 #ifndef TOISE_FIT_PUBLISHED_H
 #define TOISE_FIT_PUBLISHED_H
 
@@ -9,14 +9,14 @@
 #include "records/csv.h"
 
 struct fit_run {
-    const char *id, *source, *model; /* of the table */
+    const char *id, *source, *model; /* from the table */
     int line, tier;                  /* tier 0: "never", the source contradicts itself */
-    bool complete;                   /* shape, batch, layout and a rate or time are all there */
-    const char *why;                 /* why it cannot be used, with column and value; NULL: the rest holds */
-    char *own;                       /* the text of `why`, where it is the row's own */
-    const char *unlike;              /* why no fitted run speaks for its accelerator; NULL: one does */
+    bool complete;                   /* shape, batch, layout and a rate or time are stated */
+    const char *why;                 /* why it cannot be used, with column and value; NULL: job and time are valid */
+    char *own;                       /* owns the text of `why`; NULL: none */
+    const char *unlike;              /* why no fitted run represents its accelerator; NULL: one does */
     struct cost_job job;
-    double measured_s; /* of an iteration: as published, else from tokens/s, else from FLOP/s as the source counts */
+    double measured_s; /* of an iteration: published, or from tokens/s, or from FLOP/s as its source counts them */
 };
 
 struct fit_runs {
@@ -26,22 +26,22 @@ struct fit_runs {
     int count;
 };
 
-/* BASE_USAGE names file, line, column and fix: no table, or a column that is unknown or missing. A row that cannot be
- * used says `why`: another count of fields than the header's; a cell that is no number, out of range or none of its
- * words; a layout that does not multiply to the accelerators or cuts heads; times and rates that contradict each other
- * or the peak; an accelerator that the catalogue does not price. */
+/* BASE_USAGE names file, line, column and fix: no table, or an unknown or missing column. A row that cannot be used has
+ * its reason in `why`: a number of fields other than the header's; a cell that is not a number, out of range or an
+ * unknown word; a layout that does not multiply to the accelerators or that splits heads; times and rates that
+ * contradict each other or the peak; an accelerator that the catalogue does not price. */
 int fit_runs_read(const char *path, struct fit_runs *runs, struct base_error *e);
 void fit_runs_free(struct fit_runs *runs);
 
-/* Of any run that is not used: also its tier, or that it is incomplete. */
+/* Why a run is not used: `why`, its tier, or that it is incomplete. "": it can be used. */
 const char *fit_run_why(const struct fit_run *run);
 
-/* States a cell that a run's source left blank, after which the run counts as complete; then the run is to be read
- * again. `value` must live as long as runs. BASE_USAGE: no such column, or the cell says something else. */
+/* Fills a cell that the run's source left blank. The run then counts as complete; call fit_runs_read_again for it.
+ * `value` must live as long as runs. BASE_USAGE: no such column, or the cell has another value. */
 int fit_runs_state(struct fit_runs *runs, int index, const char *column, char *value, struct base_error *e);
 int fit_runs_read_again(struct fit_runs *runs, int index, struct base_error *e);
 
-/* The numbers of a row, NAN where unknown; for fit/. */
+/* The numbers of a row; NAN: unknown. Used only inside fit/. */
 enum fit_number {
     FIT_LAYERS,
     FIT_HIDDEN,
@@ -67,14 +67,15 @@ enum fit_number {
     FIT_ZERO_GROUP,
     FIT_NUMBERS
 };
-/* Contradictions of a row's layout, and of what it measured with the job: BASE_USAGE, worded without its place.
+/* BASE_USAGE: a row's layout contradicts itself, or its figures contradict the job. The text names no file and line.
  * `slots`: embedding and head may be stages of their own. */
 int fit_published_check_layout(const double x[FIT_NUMBERS], bool placed, bool slots, struct base_error *e);
 int fit_published_check_time(const double x[FIT_NUMBERS], const struct fit_run *run, struct base_error *e);
-/* Seconds of the TFLOP/s in the source's own convention: model, hardware, megatron-full-recompute. */
+/* Seconds from TFLOP/s by the source's convention: model, hardware, megatron-full-recompute. */
 double fit_published_flop_s(const double x[FIT_NUMBERS], const struct cost_job *job, const char *convention);
 
-/* For fit/: what the row's words say. BASE_USAGE, worded without its place: the job cannot represent it. */
+/* The words of a row. Used only inside fit/. BASE_USAGE: the job cannot represent it; the text names no file and line.
+ */
 struct fit_words {
     const char *source, *model, *notes, *accelerator, *interconnect, *precision, *flash, *recompute, *framework,
         *experts;

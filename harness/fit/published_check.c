@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What cannot be true of any run: refused, since somebody mistyped it. */
+ * Refuses what cannot be true of any run, as it must be a typing error. */
 #include <math.h>
 #include <string.h>
 
 #include "fit/published.h"
 #include "plan/ledger.h"
 
-/* A rate and a time of one row may differ by this: both are published rounded. */
+/* A row's rate and time may differ by this much, as both are rounded. */
 static const double AGREE = 0.1;
-/* Conventions of FLOP/s differ: recomputation adds a third, the whole square of attention up to a factor of 2. */
+/* Conventions of FLOP/s differ: recomputation adds a third, attention's whole square up to a factor of 2. */
 static const double FLOP_LEAST = 0.5, FLOP_MOST = 3;
 
 /* Embedding and head, which may take a stage each. */
@@ -26,15 +26,15 @@ int fit_published_check_layout(const double x[FIT_NUMBERS], bool placed, bool sl
         return base_fail(e, BASE_USAGE, "heads %g does not divide hidden %g; correct one of them", x[FIT_HEADS],
                          x[FIT_HIDDEN]);
     if (x[FIT_KV_HEADS] > x[FIT_HEADS])
-        return base_fail(e, BASE_USAGE, "kv_heads %g are more than heads %g; blank means as many", x[FIT_KV_HEADS],
-                         x[FIT_HEADS]);
+        return base_fail(e, BASE_USAGE, "kv_heads %g are more than heads %g; correct it, or leave it blank if equal",
+                         x[FIT_KV_HEADS], x[FIT_HEADS]);
     if (x[FIT_PP] > x[FIT_LAYERS] + (slots ? ENDS : 0))
         return base_fail(e, BASE_USAGE, "pp %g is more than layers %g%s; correct one of them", x[FIT_PP], x[FIT_LAYERS],
                          slots ? ", embedding and head as stages of their own" : ", and pipeline_slots is False");
     if (x[FIT_GLOBAL_BATCH] < x[FIT_DP])
         return base_fail(e, BASE_USAGE,
-                         "global_batch %g is less than dp %g: a rank would have no sequence; it counts sequences of "
-                         "all ranks",
+                         "global_batch %g is less than dp %g, so a rank would have no sequence; give the sequences "
+                         "of all ranks",
                          x[FIT_GLOBAL_BATCH], x[FIT_DP]);
     return BASE_OK;
 }
@@ -50,13 +50,13 @@ int fit_published_check_time(const double x[FIT_NUMBERS], const struct fit_run *
     const double rate = flop.model / (x[FIT_ACCELERATORS] * run->measured_s);
     if (rate > peak)
         return base_fail(e, BASE_USAGE,
-                         "iteration_s %.4g is %.0f TFLOP/s an accelerator, above the dense peak of %.0f: it is in "
-                         "seconds, and global_batch in sequences",
+                         "iteration_s %.4g is %.0f TFLOP/s an accelerator, above the dense peak of %.0f; give "
+                         "it in seconds, and global_batch in sequences",
                          run->measured_s, rate / 1e12, peak / 1e12);
     if (x[FIT_TFLOPS] * 1e12 > peak)
         return base_fail(e, BASE_USAGE,
-                         "tflops_per_accel %g is above the dense peak of %.0f: a figure of several accelerators, or "
-                         "of a sparse peak",
+                         "tflops_per_accel %g is above the dense peak of %.0f; is it for several accelerators, or "
+                         "of a sparse peak?",
                          x[FIT_TFLOPS], peak / 1e12);
     if (x[FIT_TFLOPS] * 1e12 > FLOP_MOST * rate || x[FIT_TFLOPS] * 1e12 < FLOP_LEAST * rate)
         return base_fail(e, BASE_USAGE,
@@ -70,7 +70,7 @@ double fit_published_flop_s(const double x[FIT_NUMBERS], const struct cost_job *
     const bool full = !strcmp(convention, "megatron-full-recompute");
     const struct plan_flop flop =
         plan_flop_count(&job->model, &job->batch, full ? PLAN_RECOMPUTE_FULL : job->layout.recompute);
-    /* both count the whole square of attention; what is recomputed is the difference of the other two */
+    /* both conventions count attention's whole square; recomputed FLOP are hardware less model FLOP */
     const double recomputed = full || !strcmp(convention, "hardware") ? flop.hardware - flop.model : 0;
     return (flop.model_square + recomputed) / (x[FIT_TFLOPS] * 1e12 * x[FIT_ACCELERATORS]);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The columns of a table of runs once: their names, limits and words. */
+ * The columns of a table of runs: names, limits and allowed words. */
 #include "fit/published_columns.h"
 
 #include <math.h>
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* Numbers: the least and most that any run may have, and what blank means; NAN: unknown. */
+/* Numbers, with their range and the value of a blank cell (NAN: unknown). */
 static const struct {
     const char *name;
     double low, high, blank;
@@ -39,7 +39,7 @@ static const struct {
     [FIT_ZERO_GROUP] = {"zero_group", 1, 1e7, NAN},
 };
 
-/* Columns of words that price something, those that a cell may hold besides none; NULL: any. */
+/* Columns of words that affect the price, with the words that a cell may have (NULL: any). */
 static const char *const truth[] = {"True", "False", NULL};
 static const char *const tiers[] = {"1", "2", "3", "never", NULL};
 static const char *const answers[] = {"yes", "no", NULL};
@@ -64,7 +64,7 @@ static const struct {
     {"framework", (const char *const[]){"megatron", "megatron-core", "fsdp", "xla", "huggingface", "internevo", NULL}},
 };
 
-/* Columns that overrule what the words of a row come to. */
+/* Columns that override the traits that follow from a row's words. */
 static const struct {
     const char *name;
     size_t at;
@@ -114,8 +114,8 @@ int fit_columns_check(const struct record_csv *csv, struct base_error *e) {
     if (csv->columns == 1)
         return base_fail(
             e, BASE_USAGE,
-            "%s:%d: one column, \"%.40s\"; separate columns by commas, semicolons or tabs, and quote none of "
-            "them together",
+            "%s:%d: only one column, \"%.40s\"; separate columns by commas, semicolons or tabs, and do not quote "
+            "several together",
             csv->path, csv->lines[0], csv->cells[0]);
     for (int i = 0; i < csv->columns; i++)
         if (!known(csv->cells[i]))
@@ -133,7 +133,7 @@ int fit_columns_check(const struct record_csv *csv, struct base_error *e) {
                      csv->path, csv->lines[0]);
 }
 
-/* Of a row: worded without its place, which fit_run has. */
+/* The text names no file and line, as fit_run has the line. */
 static int check_word(const struct fit_runs *r, int row, const char *name, const char *const *allowed,
                       struct base_error *e) {
     char list[256] = "";
@@ -159,7 +159,7 @@ int fit_columns_words(const struct fit_runs *r, int row, struct base_error *e) {
     return code;
 }
 
-/* An error of record_csv_number without its place. */
+/* Removes file and line from an error of record_csv_number. */
 static int unplaced(const struct fit_runs *r, int row, int code, struct base_error *e) {
     char place[sizeof e->text];
     const int n = snprintf(place, sizeof place, "%s:%d: ", r->csv.path, r->csv.lines[row + 1]);
@@ -184,16 +184,16 @@ int fit_columns_known(const double x[FIT_NUMBERS], struct base_error *e) {
     for (size_t i = 0; i < COUNT(required); i++)
         for (int k = 0; k < FIT_NUMBERS; k++)
             if (isnan(x[k]) && !strcmp(required[i], numbers[k].name))
-                return base_fail(e, BASE_USAGE, "a size is not known: %s is blank", required[i]);
+                return base_fail(e, BASE_USAGE, "a size is unknown: %s is blank", required[i]);
     if (isnan(x[FIT_TIME]) && isnan(x[FIT_TOKENS]) && isnan(x[FIT_TFLOPS]))
         return base_fail(e, BASE_USAGE,
-                         "neither a time nor a rate is known: iteration_s, tokens_per_s_per_accel and tflops_per_accel "
-                         "are blank");
+                         "neither a time nor a rate is known; give iteration_s, tokens_per_s_per_accel or "
+                         "tflops_per_accel");
     return BASE_OK;
 }
 
 void fit_columns_overrule(const struct fit_runs *r, int row, const double x[FIT_NUMBERS], struct cost_traits *p) {
-    if (!strcmp(cell(r, row, "launch_blocking"), "True")) p->overlap_dp = false; /* unless it says otherwise */
+    if (!strcmp(cell(r, row, "launch_blocking"), "True")) p->overlap_dp = false; /* unless overlap_dp is stated */
     for (size_t i = 0; i < COUNT(traits); i++) {
         const char *text = cell(r, row, traits[i].name);
         if (*text) *(bool *)((char *)p + traits[i].at) = !strcmp(text, "True");
@@ -202,7 +202,6 @@ void fit_columns_overrule(const struct fit_runs *r, int row, const double x[FIT_
     if (!isnan(x[FIT_ZERO_GROUP])) p->zero_group = fmin(x[FIT_ZERO_GROUP], x[FIT_DP]);
 }
 
-/* Booleans as spreadsheets write them: TRUE, and in French and German. */
 void fit_columns_normalise(struct fit_runs *r) {
     static char yes[] = "True", no[] = "False";
     static const char *const trues[] = {"true", "vrai", "wahr"}, *const falses[] = {"false", "faux", "falsch"};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a published run says of its hardware: the catalogue's accelerator by its name, fabrics by what describes them.
- */
+ * Finds a published run's hardware from its words: the catalogue's accelerator by its name, the fabric by its
+ * description. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,22 +15,22 @@ static bool says(const char *text, const char *what) {
 
 struct fabric {
     enum cost_fabric fabric;
-    double node_bytes_per_s, domain; /* domain: of NVLink, 0 is a node */
+    double node_bytes_per_s, domain; /* domain: accelerators in an NVLink domain; 0: a node */
 };
 
 static bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
 
-/* The count before an x before `at`: 8 of "8x NDR400"; 0: none. */
+/* The count in front of an "x" before `at`: 8 in "8x NDR400"; 0: none. */
 static double rails_before(const char *text, const char *at) {
     while (at > text && !(at[0] == 'x' && is_digit(at[-1]))) at--;
     while (at > text && is_digit(at[-1])) at--;
     return strtod(at, NULL);
 }
 
-/* A node's Gbit/s by "200 Gb/s x4", "800 Gb/s per node", "400 Gb/s per GPU", "2 Tb/s per host" or "8x NDR400"; 0: not
- * said. */
+/* A node's Gbit/s from "200 Gb/s x4", "800 Gb/s per node", "400 Gb/s per GPU", "2 Tb/s per host" or "8x NDR400"; 0:
+ * unknown. */
 static double gigabits(const char *text, double node_accelerators) {
     static const char *const generations[] = {"HDR", "NDR", "XDR"};
     for (const char *at = text; *at; at++) {
@@ -51,7 +51,7 @@ static double gigabits(const char *text, double node_accelerators) {
     return 0;
 }
 
-/* Accelerators of "NVL72", as runs take them: a power of two; 0: not said. */
+/* Accelerators of "NVL72", rounded down to a power of two, as runs use them; 0: unknown. */
 static double nvlink_domain(const char *text) {
     const char *name = strstr(text, "NVL");
     const double all = name ? strtod(name + 3, NULL) : 0;
@@ -81,7 +81,8 @@ int fit_words_platform(const struct fit_words *w, const struct fit_sheets *sheet
     int code = fit_sheets_find(sheets, w->accelerator, &s, e);
     if (code) return code;
     if (says(w->accelerator, "PCI"))
-        return base_fail(e, BASE_USAGE, "cards on PCIe: none was fitted (accelerator \"%.60s\")", w->accelerator);
+        return base_fail(e, BASE_USAGE, "PCIe cards: no run of them was fitted (accelerator \"%.60s\")",
+                         w->accelerator);
     fabric_of(s->network, node_accelerators, &usual);
     if (!fabric_of(w->interconnect, node_accelerators, &f)) f = usual;
     if (f.node_bytes_per_s == 0) f.node_bytes_per_s = usual.node_bytes_per_s;

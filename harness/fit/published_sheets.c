@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Sheets of published runs, one after the other, and the accelerators they name. */
+ * Reads the data sheets and finds the one that a text names. */
 #include "fit/published_sheets.h"
 
 #include <ctype.h>
@@ -15,7 +15,7 @@
 #include "machine/read.h"
 #include "records/catalog.h"
 
-/* As sources state a peak that they divide by: 989 TFLOP/s where the data sheet has 989.4. */
+/* Sources round the peak that they divide by: 989 TFLOP/s for 989.4 of the data sheet. */
 static double three_digits(double x) {
     const double unit = pow(10, floor(log10(x)) - 2);
     return round(x / unit) * unit;
@@ -58,7 +58,7 @@ static int read_sheet(void *context, const char *name) {
     json_t *file = NULL;
     int code = record_catalog_load("accelerators", "accelerators", name, &file, path, r->e);
     if (code) return code;
-    const json_t *runs = json_object_get(file, "runs"); /* its own: what it is like has other names */
+    const json_t *runs = json_object_get(file, "runs"); /* not inherited by `like`: names differ */
     struct fit_sheet s = {.names = json_object_get(runs, "names"),
                           .with = json_object_get(runs, "with"),
                           .direct = json_object_get(runs, "direct"),
@@ -100,7 +100,7 @@ void fit_sheets_free(struct fit_sheets *sheets) {
     *sheets = (struct fit_sheets){0};
 }
 
-/* Whether the word stands there between others: "GH200" has no "H200". */
+/* Whether the text contains the word as a whole word: "GH200" does not contain "H200". */
 static bool has_word(const char *text, const char *word) {
     const size_t n = strlen(word);
     for (const char *at = text; *at; at++)
@@ -131,7 +131,7 @@ static int refuse(const struct fit_sheets *sheets, const char *text, struct base
 int fit_sheets_find(const struct fit_sheets *sheets, const char *text, const struct fit_sheet **found,
                     struct base_error *e) {
     const char *name = NULL;
-    bool told = false; /* from its sibling */
+    bool told = false; /* told from its sibling */
     *found = NULL;
     for (int i = 0; i < sheets->count; i++) {
         const struct fit_sheet *s = &sheets->sheet[i];

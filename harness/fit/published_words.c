@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a published run says in words of its framework, and of what it did that no number tells. */
+ * Finds a published run's framework and other traits from its words. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +11,8 @@ static bool says(const char *text, const char *what) {
     return strstr(text, what) != NULL;
 }
 
-/* The framework of that column; else the first that the row names; Megatron's is the one that nobody names. */
-static enum cost_framework era_of(const struct fit_words *w) {
+/* The framework of the column, else the first that the row names, else Megatron. */
+static enum cost_framework framework_of(const struct fit_words *w) {
     enum cost_framework framework;
     static const struct {
         const char *word;
@@ -55,7 +55,7 @@ static int check_representable(const struct fit_words *w, struct base_error *e) 
         if (says(w->notes, rules[i][0])) return base_fail(e, BASE_USAGE, "%s", rules[i][1]);
     if (*w->experts && strcmp(w->experts, "1") != 0)
         return base_fail(e, BASE_USAGE,
-                         "experts: the table does not say how many a layer has, and how many a token passes (ep %.40s)",
+                         "experts: the table lacks the number of experts per layer and per token (ep %.40s)",
                          w->experts);
     for (size_t i = 0; i < sizeof precisions / sizeof *precisions; i++)
         if (!strcmp(w->precision, precisions[i])) return BASE_OK;
@@ -66,7 +66,7 @@ static int check_representable(const struct fit_words *w, struct base_error *e) 
                      w->precision);
 }
 
-/* JAX's remat policies are not stated: none while activations fit, by 18 bytes an element of a layer. */
+/* JAX runs do not state their remat policy. Assume none while activations fit, at 18 bytes per element of a layer. */
 static enum plan_recompute recompute_of(const struct fit_words *w, const struct cost_job *job,
                                         enum cost_framework framework) {
     enum plan_recompute r = PLAN_RECOMPUTE_NONE;
@@ -77,7 +77,7 @@ static enum plan_recompute recompute_of(const struct fit_words *w, const struct 
 }
 
 int fit_words_traits(const struct fit_words *w, struct cost_job *job, struct base_error *e) {
-    const enum cost_framework framework = era_of(w);
+    const enum cost_framework framework = framework_of(w);
     struct cost_traits *x = &job->traits;
     const char *group = strstr(w->notes, "FSDP=");
     const int code = check_representable(w, e);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Sweeps found by their first run; medians of repeats; pairs. */
+ * Finds sweeps from their first run, takes medians of repeats, and compares pairs. */
 #include "fit/ranking.h"
 
 #include <math.h>
@@ -30,7 +30,7 @@ static bool same_layout(const struct fit_run *a, const struct fit_run *b) {
            a->job.layout.micro_batch == b->job.layout.micro_batch;
 }
 
-/* Whether a row before i that counts is alike. */
+/* Whether an earlier row of weight > 0 has the same sweep (and layout). */
 static bool seen(const struct fit_runs *runs, const struct fit_row *rows, int i, bool layout) {
     for (int j = 0; j < i; j++)
         if (rows[j].weight > 0 && same_sweep(&runs->run[j], &runs->run[i]) &&
@@ -39,7 +39,7 @@ static bool seen(const struct fit_runs *runs, const struct fit_row *rows, int i,
     return false;
 }
 
-/* Layouts of the sweep that row `first` begins. room: [2 * runs->count] */
+/* The layouts of the sweep whose first row is `first`. room: [2 * runs->count] */
 static int collect(const struct fit_runs *runs, const struct fit_row *rows, const double *step_s, int first,
                    struct layout *layouts, double *room) {
     double *published = room, *predicted = room + runs->count;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Layout sweeps: runs of one source that differ in their layout alone. Who chooses a layout needs their order more than
+ * Layout sweeps: runs of one source that differ only in their layout. Choosing a layout needs their order more than
  * their times. */
 #ifndef TOISE_FIT_RANKING_H
 #define TOISE_FIT_RANKING_H
@@ -10,17 +10,17 @@
 enum { FIT_SWEEP_LEAST = 4 }; /* layouts */
 
 struct fit_sweep {
-    const struct fit_run *run; /* of the fastest published layout */
-    int layouts, rank;         /* rank: of that layout by the prediction, from 1 */
+    const struct fit_run *run; /* the fastest published layout */
+    int layouts, rank;         /* rank: its place in the predicted order, from 1 */
     double regret,
-        regret_of_three;    /* time lost by the layout predicted best; by the best of the three predicted best */
-    int pairs, pairs_right; /* that differ by more than 3% as published; ordered alike */
+        regret_of_three;    /* relative time lost by the layout predicted best; by the best of the predicted three */
+    int pairs, pairs_right; /* published times differ by more than 3%; the prediction orders them alike */
 };
 
-/* Sweeps of the rows of weight > 0: same source, model, accelerators, batch, sequence and recomputation, at least
- * FIT_SWEEP_LEAST layouts (tp, pp, vp, dp, micro-batch, ZeRO), whose times differ by at least 3%; repeats of a
- * layout count as their median. step_s: [runs->count]. Fills at most `most`, in the order of the table, and returns how
- * many there are; -1: out of memory. */
+/* Finds the sweeps among the rows of weight > 0. A sweep has the same source, model, accelerators, batch, sequence and
+ * recomputation, and at least FIT_SWEEP_LEAST layouts (tp, pp, vp, dp, micro-batch, ZeRO) whose times differ by at
+ * least 3%. Repeats of a layout count as their median. step_s: [runs->count]. Fills at most `most`, in the order of the
+ * table. Returns how many there are; -1: out of memory. */
 int fit_sweeps(const struct fit_runs *runs, const struct fit_row *rows, const double *step_s, struct fit_sweep *sweeps,
                int most);
 

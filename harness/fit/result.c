@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Writes the file of a fit and reads it back. */
+ * Writes and reads the file of a fit. */
 #include "fit/result.h"
 
 #include <math.h>
@@ -30,7 +30,7 @@ static int find(const char *word, const char *(*name)(int), int count) {
 }
 
 static int wrong(const struct fit_result *f, const char *field, const char *why, struct base_error *e) {
-    return base_fail(e, BASE_USAGE, "%s: %s: %s; toise validate --fit writes the file anew", f->path, field, why);
+    return base_fail(e, BASE_USAGE, "%s: %s: %s; toise validate --fit writes a new file", f->path, field, why);
 }
 
 static int read_number(const struct fit_result *f, const json_t *object, const char *field, const char *key, double *x,
@@ -43,7 +43,7 @@ static int read_number(const struct fit_result *f, const json_t *object, const c
     return BASE_OK;
 }
 
-/* Those of a class that the file lacks keep their priors: the class was added since. */
+/* Parameters of a class that is newer than the file keep their priors. */
 static int read_parameters(struct fit_result *f, const json_t *object, struct base_error *e) {
     size_t read = 0;
     int code = cost_parameters_prior(&f->parameters, e);
@@ -56,9 +56,10 @@ static int read_parameters(struct fit_result *f, const json_t *object, struct ba
         code = read_number(f, p, name, "value", &f->parameters.value[i], e);
         if (!code) code = read_number(f, p, name, "sd", &f->parameters.sd[i], e);
         if (!code && !(f->parameters.value[i] > 0 && f->parameters.sd[i] > 0))
-            code = wrong(f, name, "value and sd are above 0", e);
+            code = wrong(f, name, "value and sd must be above 0", e);
     }
-    if (!code && read != json_object_size(object)) code = wrong(f, "parameters", "more than this version has", e);
+    if (!code && read != json_object_size(object))
+        code = wrong(f, "parameters", "it has parameters that this version does not know", e);
     return code;
 }
 
@@ -77,7 +78,7 @@ static int read_class(const struct fit_result *f, const json_t *o, struct fit_cl
     if (!code) code = read_number(f, o, "classes", "high", &c->high, e);
     c->runs = (int)runs;
     if (!code && !(c->low <= c->high && runs >= 1 && runs < 1e9))
-        code = wrong(f, "classes", "low is above high, or no runs", e);
+        code = wrong(f, "classes", "low is above high, or runs is below 1", e);
     return code;
 }
 
@@ -89,19 +90,19 @@ static int read_intervals(struct fit_result *f, const json_t *file, struct base_
     if (!code) code = read_number(f, unseen, "unseen", "high", &t->unseen_high, e);
     if (!code && t->unseen_low > t->unseen_high) code = wrong(f, "unseen", "low is above high", e);
     if (!code && (!json_is_array(classes) || json_array_size(classes) > FIT_CLASSES))
-        code = wrong(f, "classes", "a list of at most 64", e);
+        code = wrong(f, "classes", "must be a list of at most 64", e);
     json_array_foreach(classes, i, o) if (!code) code = read_class(f, o, &t->class[t->count++], e);
     return code;
 }
 
-/* A class that the file lacks takes that of devices without one. */
+/* A class that the file lacks takes the share of "other". */
 static int read_shares(struct fit_result *f, const json_t *object, struct base_error *e) {
     const struct machine_classes *classes = f->parameters.classes;
     for (int d = 0; d < classes->count; d++) {
         const json_t *v = json_object_get(object, classes->class[d].name);
         if (!v) v = json_object_get(object, "other");
         f->naive_share[d] = v ? json_number_value(v) : NAN;
-        if (f->naive_share[d] <= 0) return wrong(f, "rival", "shares of peak are above 0", e);
+        if (f->naive_share[d] <= 0) return wrong(f, "rival", "shares of the peak must be above 0", e);
     }
     return BASE_OK;
 }
@@ -203,10 +204,10 @@ int fit_result_write(const char *path, const struct fit_result *f, const json_t 
                              f->intervals.unseen_high, "classes", classes_json(&f->intervals), "rival", rival, "scores",
                              scores, "runs", f->runs);
     char *text = json_dumps(file, JSON_INDENT(1) | JSON_REAL_PRECISION(8));
-    int code = text ? BASE_OK : base_fail(e, BASE_BROKEN, "%s: no file can be made of the fit", path);
+    int code = text ? BASE_OK : base_fail(e, BASE_BROKEN, "%s: the fit cannot be written as JSON", path);
     if (!code) {
         const size_t size = strlen(text);
-        text[size] = '\n'; /* in place of the NUL: files end with a line */
+        text[size] = '\n'; /* replaces the NUL: files end with a newline */
         code = base_file_replace(path, text, size + 1, e);
     }
     free(text);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Scores, and predictions by what was fitted on other rows. */
+ * Scores, and predictions by fits on other rows. */
 #include "fit/score.h"
 
 #include <math.h>
@@ -54,7 +54,7 @@ struct fit_score fit_score(const struct fit_runs *runs, const struct fit_row *ro
     return s;
 }
 
-/* part[i] of 0 .. returned - 1; -1 where the weight is 0 */
+/* Sets part[i] from 0 to the returned count - 1; -1 for weight 0. */
 static int divide(const struct fit_runs *runs, const struct fit_row *rows, enum fit_split split, int *part) {
     int parts = 0;
     for (int i = 0; i < runs->count; i++) {
@@ -71,7 +71,7 @@ static int divide(const struct fit_runs *runs, const struct fit_row *rows, enum 
     return split == FIT_SPLIT_TENTH ? TENTHS : parts;
 }
 
-/* The rows without one part, weighed anew: what a source counts depends on how many of its rows there are. */
+/* The rows without one part, weighed again, as a source's weight depends on its number of rows. */
 static void without(const struct fit_runs *runs, const struct fit_row *rows, const int *part, int left_out,
                     struct fit_row *kept) {
     memcpy(kept, rows, (size_t)runs->count * sizeof *kept);
@@ -80,7 +80,7 @@ static void without(const struct fit_runs *runs, const struct fit_row *rows, con
     fit_weights(runs, kept);
 }
 
-/* What a part's rows are predicted to take by what was fitted without them. */
+/* Predicts a part's rows by a fit without them. */
 static int leave_out_part(const struct fit_runs *runs, const struct fit_row *rows, const int *part, int g,
                           const struct cost_ablation *ablation, const struct cost_parameters *start, double *step_s,
                           struct base_error *e) {
@@ -151,7 +151,7 @@ static double model_flop(const struct cost_job *job) {
 }
 
 struct rate {
-    double log_share, weight; /* of peak */
+    double log_share, weight; /* log_share: of the peak */
 };
 
 static int by_share(const void *a, const void *b) {
@@ -159,7 +159,7 @@ static int by_share(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* The weighted median share of peak that rows of a device class reach; NAN: none. */
+/* The weighted median share of the peak over the rows of a device class; NAN: no rows. */
 static double share_of(const struct fit_row *kept, int count, int class, struct rate *rates) {
     double half = 0;
     int n = 0;

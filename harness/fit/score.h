@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How well predictions met what was published. Errors are of predicted over published time, less one. */
+ * Scores predictions against published times. An error is predicted / published - 1. */
 #ifndef TOISE_FIT_SCORE_H
 #define TOISE_FIT_SCORE_H
 
@@ -8,7 +8,7 @@
 #include "fit/interval.h"
 
 struct fit_prediction {
-    double step_s, low_s, high_s; /* NAN: none; low_s, high_s: the 90% interval */
+    double step_s, low_s, high_s; /* low_s, high_s: the 90% interval; NAN: none */
 };
 
 struct fit_score {
@@ -17,34 +17,34 @@ struct fit_score {
     double bias;              /* mean error */
     double coverage;          /* share inside the interval */
     double half_width;        /* median of (high - low) / 2 predicted */
-    double interval_score; /* mean, relative to published: width + 20 x what lies outside (Gneiting and Raftery 2007) */
+    double interval_score; /* mean of width + 20 x the distance outside, over published (Gneiting and Raftery 2007) */
 };
 
-/* Of the rows of weight > 0 that `take` takes (NULL: all). */
+/* Scores the rows of weight > 0 for which `take` is true (NULL: all). */
 struct fit_score fit_score(const struct fit_runs *runs, const struct fit_row *rows,
                            const struct fit_prediction *predictions,
                            bool (*take)(const struct fit_run *run, const void *context), const void *context);
 
-/* Which part of the runs a row belongs to, when parts are left out of the fit in turn. */
+/* How runs are split into parts, each of which is left out of one fit. */
 enum fit_split { FIT_SPLIT_SOURCE, FIT_SPLIT_TENTH };
 
-/* Predicts each row by parameters fitted on the rows of other parts, from `start`; tenths are drawn with a fixed seed.
- * step_s: [runs->count], NAN where the weight is 0. */
+/* Predicts each row by parameters fitted on the other parts' rows, starting at `start`. Tenths are drawn with a fixed
+ * seed. step_s: [runs->count]; NAN for weight 0. */
 int fit_leave_out(const struct fit_runs *runs, const struct fit_row *rows, enum fit_split split,
                   const struct cost_ablation *ablation, const struct cost_parameters *start, double *step_s,
                   struct base_error *e);
 
-/* Intervals around those predictions by the residuals of the other parts' rows alone: fold and source are what both
- * splits predicted, `split` is the one whose parts are left out, whose steps the predictions are. */
+/* Puts intervals around those predictions, from the residuals of the other parts' rows only. fold and source are the
+ * predictions of both splits. `split` chooses whose parts are left out, and whose steps are the predictions. */
 int fit_leave_out_intervals(const struct fit_runs *runs, const struct fit_row *rows, enum fit_split split,
                             const double *fold, const double *source, struct fit_prediction *predictions,
                             struct base_error *e);
 
-/* The rival that knows no model: one rate of model FLOP/s for each device class, the weighted median of the other
- * parts' rows; a class without rows gets the median share of peak of the others. */
+/* The baseline without a cost model: one rate of model FLOP/s per device class, the weighted median over the other
+ * parts' rows. A class without rows gets the median share of the peak of the other classes. */
 int fit_naive(const struct fit_runs *runs, const struct fit_row *rows, enum fit_split split, double *step_s,
               struct base_error *e);
-/* Its rates by all rows: shares of peak by class; NAN where there are no rows at all. */
+/* Its rates from all rows, as shares of the peak by class. NAN: there are no rows at all. */
 int fit_naive_shares(const struct fit_row *rows, int count, double shares[MACHINE_CLASSES], struct base_error *e);
 double fit_naive_step(const struct cost_job *job, const double shares[MACHINE_CLASSES]);
 

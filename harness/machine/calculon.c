@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reads one of Calculon's systems (github.com/calculon-ai/calculon, systems/NAME.json; units as calculon/processor.py,
- * memory.py and network.py have them): engines in TFLOP/s with shares by the GFLOP of an operation, memories in GiB and
- * GB/s with shares by MB, networks from the inside out, each with the processors it spans, GB/s one way of a processor,
- * the share of it that messages get, and latency in s. A processor is an accelerator; what the innermost network spans
- * is a node. A type's peak is the matrix engine's, else the vector engine's. Since 2023 an engine has `tflops` and
- * shares by type; before, one `tflops` for all. Costs by operation, `must_be_filled`, `processor_usage` and
- * `processing_mode` are Calculon's model, not the machine, and are left. */
+ * Reads a system of Calculon (github.com/calculon-ai/calculon, systems/NAME.json). Units are those of
+ * calculon/processor.py, memory.py and network.py. Engines: TFLOP/s, with shares by the GFLOP of an operation.
+ * Memories: GiB and GB/s, with shares by MB. Networks, innermost first: processors, GB/s one way per processor, the
+ * share that messages get, latency in s.
+ *
+ * A processor is an accelerator. The innermost network is a node. A type's peak is the matrix engine's, else the vector
+ * engine's. Since 2023 an engine has `tflops` and shares by type; before, it had one `tflops` for all. Costs by
+ * operation, `must_be_filled`, `processor_usage` and `processing_mode` belong to Calculon's model and are ignored. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,26 +22,26 @@ bool machine_calculon_is(const json_t *json) {
     return !json_object_get(json, "schema") && (json_object_get(json, "matrix") || json_object_get(json, "networks"));
 }
 
-/* "bfloat16"; NULL: a type that Calculon has not. */
+/* "bfloat16"; NULL: Calculon lacks the type. */
 static const char *type_name(int dtype) {
     static const char *const names[MACHINE_DTYPES] = {
         [MACHINE_FP32] = "float32", [MACHINE_FP16] = "float16", [MACHINE_BF16] = "bfloat16", [MACHINE_FP8] = "float8"};
     return names[dtype];
 }
 
-/* An engine of either layout. */
+/* An engine in the old or the new layout. */
 struct engine {
     const char *part;
     const json_t *json;
     bool by_type; /* each type is an object with tflops and shares */
 };
 
-/* What is said of a type; NULL: nothing. */
+/* The engine's entry for a type; NULL: none. */
 static const json_t *of_type(const struct engine *g, const char *type) {
     return json_object_get(g->by_type ? g->json : json_object_get(g->json, "gflops_efficiency"), type);
 }
 
-/* Says which types are left out; one at least must be known. */
+/* Adds a remark on each unknown type. BASE_USAGE: no type is known. */
 static int check_types(struct calculon *in, const struct engine *g, struct base_error *e) {
     const json_t *types = g->by_type ? g->json : json_object_get(g->json, "gflops_efficiency");
     const char *key;
@@ -66,19 +67,18 @@ static int open_engine(struct calculon *in, const json_t *json, const char *part
     g->by_type = !shares && !json_object_get(g->json, "tflops");
     if (!json_object_size(g->json))
         return base_fail(e, BASE_USAGE,
-                         "%s: field \"%s\" is missing; a system of Calculon has it, by type, as \"float16\"", in->path,
-                         part);
+                         "%s: field \"%s\" is missing; a system of Calculon needs it, by type, as \"float16\"",
+                         in->path, part);
     if (!g->by_type && !json_is_object(shares))
         return base_fail(e, BASE_USAGE,
                          "%s: field \"%s.gflops_efficiency\" %s; give it by type, as {\"float16\": [[0, 0.9]]}, or "
-                         "tflops and shares "
-                         "in each type",
-                         in->path, part, shares ? "does not say of which type it is" : "is missing");
+                         "give each type its tflops and shares",
+                         in->path, part, shares ? "does not state its type" : "is missing");
     if (!g->by_type) machine_calculon_leave_out(in, g->json, part, old, 2);
     return check_types(in, g, e);
 }
 
-/* The peak of a type and the shares of it, where the engine says `type`. */
+/* Reads the peak of a type and its shares from the engine's entry `type`. */
 static int read_type(struct calculon *in, const struct engine *g, int t, const char *type, struct base_error *e) {
     struct machine_accelerator *a = &in->m->accelerator;
     const json_t *own = of_type(g, type);
@@ -97,7 +97,7 @@ static int read_type(struct calculon *in, const struct engine *g, int t, const c
     return code ? code : machine_calculon_shares(in, own, field, 1e9, &a->matmul_share[t], e);
 }
 
-/* The peak of every type that the engine has, unless an engine before has it. */
+/* Reads the peak of every type of the engine, unless an earlier engine had it. */
 static int read_engine(struct calculon *in, const json_t *json, const char *part, struct base_error *e) {
     struct machine_fact *peak = in->m->accelerator.peak_flop_per_s;
     struct engine g;
@@ -107,7 +107,7 @@ static int read_engine(struct calculon *in, const json_t *json, const char *part
         if (!type || machine_fact_known(&peak[t])) continue;
         if (of_type(&g, type)) {
             code = read_type(in, &g, t, type, e);
-        } else if (t == MACHINE_BF16 && of_type(&g, "float16")) { /* as on every tensor core that has both */
+        } else if (t == MACHINE_BF16 && of_type(&g, "float16")) { /* tensor cores with both types have the same rate */
             code = read_type(in, &g, t, "float16", e);
             machine_calculon_remark(in, "bfloat16 taken at the rate of %s.float16", part);
         }
@@ -133,7 +133,7 @@ static int read_memories(struct calculon *in, const json_t *json, struct base_er
     return code ? code : machine_calculon_convert(in, "accelerator.host.bytes_per_s", host, "mem2", "GBps", e);
 }
 
-/* What every network has; `part` is "networks[1]". */
+/* A network; `part` is "networks[1]". */
 struct tier {
     char part[32];
     const json_t *json;
@@ -167,7 +167,7 @@ static int read_node(struct calculon *in, const struct tier *t, struct base_erro
     return code;
 }
 
-/* A processor's share of the network is a rail of its own. */
+/* Each processor has its own rail. */
 static int read_rails(struct calculon *in, const struct tier *t, struct base_error *e) {
     struct machine *m = in->m;
     const json_t *latency = json_object_get(t->json, "latency");
@@ -203,9 +203,8 @@ static int read_networks(struct calculon *in, const json_t *json, struct base_er
     const int tiers = (int)json_array_size(list);
     struct tier t = {.size = 0};
     if (tiers < 1 || tiers > MACHINE_LEVELS + 1)
-        return base_fail(e, BASE_USAGE,
-                         "%s: field \"networks\" must be a list of 1 to %d networks, from the inside out", in->path,
-                         MACHINE_LEVELS + 1);
+        return base_fail(e, BASE_USAGE, "%s: field \"networks\" must be a list of 1 to %d networks, innermost first",
+                         in->path, MACHINE_LEVELS + 1);
     for (int i = 0; i < tiers; i++) {
         int code = open_tier(in, list, i, &t, e);
         if (!code && i == 0) code = read_node(in, &t, e);

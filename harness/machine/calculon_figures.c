@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Figures of Calculon's files in their units, with the cure in those units. */
+ * Reads figures of Calculon's files. Error messages give the cure in the file's units. */
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include "machine/calculon.h"
 #include "machine/fields.h"
 
-/* What a key's figure is in. From `endless` on it is a placeholder for no limit, and read as `taken`. */
+/* The unit of a key. A figure of `endless` or more is a placeholder for no limit, and read as `taken`. */
 struct unit {
     const char *key;
     double scale, endless, taken;
@@ -20,8 +20,7 @@ static const struct unit units[] = {
     {"tflops", 1e12, INFINITY, 0, "TFLOP/s, as 312 for 312e12 FLOP/s"},
     {"GiB", 1073741824.0, 1e6, INFINITY, "GiB, as 80, or 1e6 and more for no limit"},
     {"GBps", 1e9, 1e6, 1e6, "GB/s, as 2039, or 1e6 and more for no limit"},
-    {"bandwidth", 1e9, 1e6, 1e6,
-     "GB/s one way, as 25 for 200 Gbit/s, since bits are eight times that; 1e6 and more is no limit"},
+    {"bandwidth", 1e9, 1e6, 1e6, "GB/s one way, not Gbit/s, as 25 for 200 Gbit/s, or 1e6 and more for no limit"},
     {"efficiency", 1, INFINITY, 0, "a share, as 0.65"},
     {"latency", 1, INFINITY, 0, "seconds, as 1e-5"},
     {"size", 1, INFINITY, 0, "a whole number of processors"},
@@ -43,7 +42,6 @@ void machine_calculon_remark(struct calculon *in, const char *format, ...) {
     va_end(arguments);
 }
 
-/* Keys that are neither read nor Calculon's model may be misspelt. */
 void machine_calculon_leave_out(struct calculon *in, const json_t *object, const char *part, const char *const *known,
                                 size_t count) {
     const char *key;
@@ -54,7 +52,6 @@ void machine_calculon_leave_out(struct calculon *in, const json_t *object, const
     }
 }
 
-/* The number at part.key, above 0, in its SI unit. */
 int machine_calculon_number(struct calculon *in, const json_t *object, const char *part, const char *key, double *x,
                             struct base_error *e) {
     const struct unit *u = unit_of(key);
@@ -62,7 +59,7 @@ int machine_calculon_number(struct calculon *in, const json_t *object, const cha
     *x = json_number_value(value);
     if (!json_is_number(value) || !(*x > 0))
         return base_fail(e, BASE_USAGE, "%s: field \"%s.%s\" %s; give %s", in->path, part, key,
-                         value ? "must be a number above 0" : "is missing, which a system of Calculon has", u->give);
+                         value ? "must be a number above 0" : "is missing", u->give);
     if (*x >= u->endless) {
         if (isfinite(u->taken))
             machine_calculon_remark(in, "%s.%s %g taken for no limit, as %g GB/s", part, key, *x, u->taken);
@@ -79,7 +76,6 @@ static bool no_limit(const char *key, double x) {
     return x >= u->endless * u->scale;
 }
 
-/* Sets a fact to what part.key came to, within the fact's limits. */
 int machine_calculon_put(const struct calculon *in, const char *fact, const char *part, const char *key, double x,
                          struct base_error *e) {
     const struct machine_field *f = machine_field_find(fact);
@@ -101,7 +97,6 @@ int machine_calculon_convert(struct calculon *in, const char *fact, const json_t
     return code ? code : machine_calculon_put(in, fact, part, key, x, e);
 }
 
-/* [[size, share], ...] from the largest size down to 0. */
 int machine_calculon_shares(const struct calculon *in, const json_t *table, const char *field, double unit,
                             struct machine_shares *out, struct base_error *e) {
     const size_t rows = json_array_size(table);
@@ -116,13 +111,13 @@ int machine_calculon_shares(const struct calculon *in, const json_t *table, cons
                              "%s: field \"%s[%zu]\" must be [size, share], the share above 0 and at most 1", in->path,
                              field, i);
         if (i && x * unit >= out->row[i - 1].from)
-            return base_fail(e, BASE_USAGE, "%s: field \"%s[%zu]\": sizes go from the largest down", in->path, field,
-                             i);
+            return base_fail(e, BASE_USAGE, "%s: field \"%s[%zu]\": order the sizes from the largest down", in->path,
+                             field, i);
         out->row[i].from = x * unit;
         out->row[i].share = y;
     }
     if (out->row[rows - 1].from > 0)
-        return base_fail(e, BASE_USAGE, "%s: field \"%s\": the last row must be of size 0, for whatever is smaller",
+        return base_fail(e, BASE_USAGE, "%s: field \"%s\": the last row must have size 0, for all smaller operations",
                          in->path, field);
     out->count = (int)rows;
     return BASE_OK;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The table "What a reader must refuse" of harness/catalog/README.md, as far as it is of several figures. */
+ * The rules of the table "What a reader must refuse" (harness/catalog/README.md) that compare several figures. */
 #include "machine/check.h"
 
 #include <math.h>
@@ -12,7 +12,7 @@ static bool known(const struct machine_fact *fact) {
 /* A sparse peak is twice a dense one; clocks differ by less than a fifth. */
 static const double PEAK_SLACK = 1.2, PEAK_RATIO = 2.1, LINK_SLACK = 0.02;
 
-/* FP16 and BF16 go through the same units, so that one's FLOP a cycle serve the other. */
+/* FP16 and BF16 use the same units, so each can stand in for the other's FLOP per cycle. */
 static const struct machine_fact *flop_per_cycle(const struct machine_accelerator *a, enum machine_dtype t) {
     const enum machine_dtype twin = t == MACHINE_FP16 ? MACHINE_BF16 : t == MACHINE_BF16 ? MACHINE_FP16 : t;
     return &a->flop_per_cycle[known(&a->flop_per_cycle[t]) ? t : twin];
@@ -26,12 +26,13 @@ static int check_peak_of_units(const struct machine_accelerator *a, enum machine
     if (peak->low <= PEAK_SLACK * most) return BASE_OK;
     return base_fail(
         e, BASE_USAGE,
-        "%s: field \"peak_flop_per_s.%s\" is %g, but units x clock_hz x flop_per_cycle is %g: a sparse peak? "
-        "State the dense one",
+        "%s: field \"peak_flop_per_s.%s\" is %g, but units x clock_hz x flop_per_cycle is %g. Is it a sparse peak? "
+        "Give the dense one",
         where, machine_dtype_name(t), peak->low, most);
 }
 
-/* A type without FLOP a cycle against those of 16 bits: FP8 is at most twice them, TF32 at most they. */
+/* A type without FLOP per cycle is checked against the 16-bit types: FP8 has at most twice their peak, TF32 no more
+ * than theirs. */
 static int check_peak_of_16(const struct machine_accelerator *a, enum machine_dtype t, double ratio, const char *where,
                             struct base_error *e) {
     const struct machine_fact *half = &a->peak_flop_per_s[MACHINE_FP16], *brain = &a->peak_flop_per_s[MACHINE_BF16];
@@ -39,8 +40,8 @@ static int check_peak_of_16(const struct machine_accelerator *a, enum machine_dt
     if (most == 0 || known(&a->flop_per_cycle[t]) || a->peak_flop_per_s[t].low <= most) return BASE_OK;
     return base_fail(
         e, BASE_USAGE,
-        "%s: field \"peak_flop_per_s.%s\" is %g, above %g times fp16 and bf16: a sparse peak? State the dense "
-        "one",
+        "%s: field \"peak_flop_per_s.%s\" is %g, above %g times fp16 and bf16. Is it a sparse peak? Give the "
+        "dense one",
         where, machine_dtype_name(t), a->peak_flop_per_s[t].low, ratio);
 }
 
@@ -51,14 +52,14 @@ static int check_peaks(const struct machine_accelerator *a, const char *where, s
         const char *name = machine_dtype_name((enum machine_dtype)t);
         if (known(best) && !known(peak))
             return base_fail(e, BASE_USAGE,
-                             "%s: field \"achieved_matmul_flop_per_s.%s\" is of a type that has no \"peak_flop_per_s\"",
+                             "%s: field \"achieved_matmul_flop_per_s.%s\": the type has no \"peak_flop_per_s\"; add it",
                              where, name);
         if (!known(peak)) continue;
         if (known(best) && best->low > peak->high)
             return base_fail(
                 e, BASE_USAGE,
-                "%s: field \"achieved_matmul_flop_per_s.%s\" is %g, above the peak of %g: of another type?", where,
-                name, best->low, peak->high);
+                "%s: field \"achieved_matmul_flop_per_s.%s\" is %g, above the peak of %g. Is it of another type?",
+                where, name, best->low, peak->high);
         code = check_peak_of_units(a, (enum machine_dtype)t, where, e);
         if (!code && t == MACHINE_FP8) code = check_peak_of_16(a, MACHINE_FP8, PEAK_RATIO, where, e);
         if (!code && t == MACHINE_TF32) code = check_peak_of_16(a, MACHINE_TF32, 1, where, e);
@@ -71,12 +72,13 @@ static int check_links(const struct machine_accelerator *a, const char *where, s
     const double low = a->links.low * a->link_bytes_per_s.low, high = a->links.high * a->link_bytes_per_s.high;
     const struct machine_fact *all = &a->scale_up_bytes_per_s;
     if (all->high >= low * (1 - LINK_SLACK) && all->low <= high * (1 + LINK_SLACK)) return BASE_OK;
-    return base_fail(e, BASE_USAGE,
-                     "%s: field \"scale_up.bytes_per_s\" is %g, but links x link_bytes_per_s is %g: both ways for one?",
-                     where, all->value, a->links.value * a->link_bytes_per_s.value);
+    return base_fail(
+        e, BASE_USAGE,
+        "%s: field \"scale_up.bytes_per_s\" is %g, but links x link_bytes_per_s is %g. Give one way, not both ways", where,
+        all->value, a->links.value * a->link_bytes_per_s.value);
 }
 
-/* Bus bandwidths are of a link's one way, so they stay below the nominal one. */
+/* Bus bandwidths count one way of a link, so they are at most its nominal rate. */
 static int check_rows(const struct machine_rows *rows, const char *where, const char *field,
                       const struct machine_fact *nominal, struct base_error *e) {
     for (int i = 0; known(nominal) && i < rows->count; i++) {
@@ -84,14 +86,14 @@ static int check_rows(const struct machine_rows *rows, const char *where, const 
         if (bus <= nominal->high) continue;
         return base_fail(
             e, BASE_USAGE,
-            "%s: field \"%s[%d].busbw_bytes_per_s\" is %g, above the nominal %g one way: bits for bytes, or "
-            "both ways for one?",
+            "%s: field \"%s[%d].busbw_bytes_per_s\" is %g, above the nominal %g one way. Give bytes, not bits, and "
+            "one way, not both ways",
             where, field, i, bus, nominal->high);
     }
     return BASE_OK;
 }
 
-/* Messages over nodes come from all rails of a node. */
+/* Messages between nodes use all rails of a node. */
 static int check_bandwidths(const struct machine *m, const char *where, const char *accelerator, struct base_error *e) {
     const struct machine_accelerator *a = &m->accelerator;
     const struct machine_fact all = machine_scale_up(m), rails = machine_node_bytes_per_s(m);
@@ -100,11 +102,11 @@ static int check_bandwidths(const struct machine *m, const char *where, const ch
     if (!code) code = check_rows(&m->node.achieved, where, "node.achieved", &all, e);
     if (!code) code = check_rows(&m->network.achieved, where, "network.achieved", &rails, e);
     if (!code && known(pair) && known(&all) && pair->low > all.high)
-        code =
-            base_fail(e, BASE_USAGE,
-                      "%s: field \"node.pair_bytes_per_s\" is %g, above all links of an accelerator, %g: both ways for "
-                      "one?",
-                      where, pair->low, all.high);
+        code = base_fail(
+            e, BASE_USAGE,
+            "%s: field \"node.pair_bytes_per_s\" is %g, above the %g of all links of an accelerator. Give one "
+            "way, not both ways",
+            where, pair->low, all.high);
     return code;
 }
 
@@ -114,19 +116,19 @@ static int check_counts(const struct machine *m, const char *where, struct base_
     if (all->high >= nodes->low * each->low && all->low <= nodes->high * each->high) return BASE_OK;
     return base_fail(
         e, BASE_USAGE,
-        "%s: fields \"nodes\" x \"node.accelerators\" are %g x %g = %g, but \"accelerators\" is %g: dies for "
-        "modules, or a stale count?",
+        "%s: fields \"nodes\" x \"node.accelerators\" are %g x %g = %g, but \"accelerators\" is %g. Are these dies "
+        "instead of modules, or is a count stale?",
         where, nodes->value, each->value, nodes->value * each->value, all->value);
 }
 
-/* Levels go from the inside out, the last is the machine. */
+/* The innermost level is first; the last is the whole machine. */
 static int check_levels(const struct machine *m, const char *where, struct base_error *e) {
     const struct machine_level *levels = m->network.levels;
     for (int i = 1; i < m->network.level_count; i++) {
         if (!known(&levels[i].nodes) || levels[i].nodes.high > levels[i - 1].nodes.low) continue;
         return base_fail(e, BASE_USAGE,
-                         "%s: field \"network.levels[%d].nodes\" is %g, not above the %g of the level inside it; order "
-                         "them from the inside out",
+                         "%s: field \"network.levels[%d].nodes\" is %g, not above the %g of the level inside it; list "
+                         "the innermost level first",
                          where, i, levels[i].nodes.value, levels[i - 1].nodes.value);
     }
     return BASE_OK;

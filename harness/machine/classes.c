@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reads classes.json. */
+ * Reads the device classes of classes.json. */
 #include "machine/classes.h"
 
 #include <stdio.h>
@@ -11,7 +11,7 @@
 #include "records/record.h"
 
 enum { FIELD = 96 };
-static const char OTHER[] = "other"; /* of accelerators that name no class; also what a class leaves out */
+static const char OTHER[] = "other"; /* the class of accelerators without one, and the defaults of the others */
 
 const char *machine_class_names[MACHINE_CLASSES + 1];
 
@@ -35,7 +35,7 @@ static const struct {
     [MACHINE_OMNIPATH_GROUP] = {"omnipath_group_bytes_per_s", "Omni-Path: bytes/s of one group alone", &rate},
 };
 
-/* What is read: one class, of all those before it. */
+/* The class that is being read, and all those before it. */
 struct reading {
     const struct machine_document *d;
     struct machine_classes *all;
@@ -60,7 +60,7 @@ static int read_shared(const struct reading *r, const char *field, const json_t 
     int code = record_check_keys(json, known, r->d->path, field, r->e);
     if (code) return code;
     if (!of || !machine_class_has(of, trait))
-        return base_fail(r->e, BASE_USAGE, "%s: field \"%s\": \"class\" must be one above it that has the field",
+        return base_fail(r->e, BASE_USAGE, "%s: field \"%s\": \"class\" must name an earlier class that has this field",
                          r->d->path, field);
     if (json_object_get(json, "times")) code = read_number(r, field, json, "times", &factor, &times);
     r->class->trait[trait].prior = of->trait[trait].prior;
@@ -75,8 +75,8 @@ static int read_prior(const struct reading *r, const char *field, const json_t *
     char text[512];
     int code = record_check_keys(json, known, r->d->path, field, r->e);
     if (!code && r->all->priors == MACHINE_PRIORS)
-        code =
-            base_fail(r->e, BASE_USAGE, "%s: more than %d priors; let classes share them", r->d->path, MACHINE_PRIORS);
+        code = base_fail(r->e, BASE_USAGE, "%s: more than %d priors; share some between classes", r->d->path,
+                         MACHINE_PRIORS);
     if (!code) code = read_number(r, field, json, "value", traits[trait].rule, &p->value);
     if (!code) code = read_number(r, field, json, "spread", &spread, &p->spread);
     if (code) return code;
@@ -127,14 +127,14 @@ static int read_class(const struct reading *r, const json_t *json) {
     return code;
 }
 
-/* What a class leaves out is as "other" has it. */
+/* Fills what a class leaves out from class "other". */
 static int complete(struct machine_classes *all, const char *path, struct base_error *e) {
     const struct machine_class *other = machine_class_find(all, OTHER);
     if (!other || !machine_fact_known(&other->link_share) || !machine_fact_known(&other->tf32_share) ||
         !machine_fact_known(&other->fused_attention))
         return base_fail(e, BASE_USAGE,
-                         "%s: class \"other\" must have link_share, tf32_share and fused_attention, for classes that "
-                         "lack them",
+                         "%s: class \"other\" must have link_share, tf32_share and fused_attention, the defaults of "
+                         "the other classes",
                          path);
     for (int i = 0; i < all->count; i++) {
         struct machine_class *c = &all->class[i];
@@ -156,7 +156,7 @@ static int read_classes(const struct machine_document *d, const json_t *list, st
         struct machine_class *c = &all->class[all->count];
         const struct reading r = {d, all, c, e};
         if (all->count == MACHINE_CLASSES)
-            return base_fail(e, BASE_USAGE, "%s: more than %d classes", d->path, MACHINE_CLASSES);
+            return base_fail(e, BASE_USAGE, "%s: more than %d classes; remove some", d->path, MACHINE_CLASSES);
         *c = (struct machine_class){.name = machine_keep(d->texts, name), .index = all->count};
         if ((code = read_class(&r, json))) return code;
         all->count++;
@@ -165,7 +165,7 @@ static int read_classes(const struct machine_document *d, const json_t *list, st
 }
 
 int machine_classes(const struct machine_classes **classes, struct base_error *e) {
-    static struct machine_classes kept; /* for the process: what is priced points here */
+    static struct machine_classes kept; /* for the whole process, as callers keep pointers into it */
     static struct machine_text *texts;
     struct machine_classes all = {.count = 0};
     struct machine_document d = {.texts = &texts};

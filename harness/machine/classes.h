@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Device classes: generations of accelerators that are priced alike, of the catalogue's classes.json. What published
- * runs tell of a class, its traits, is fitted from the priors there; an accelerator that names a class gets them. */
+ * Device classes: generations of accelerators that are priced alike, read from the catalogue's classes.json. A class
+ * has traits, which are fitted on published runs from the priors in that file. An accelerator names its class. */
 #ifndef TOISE_MACHINE_CLASSES_H
 #define TOISE_MACHINE_CLASSES_H
 
 #include "base/error.h"
 #include "machine/fact.h"
 
-/* What is fitted of a class. */
+/* The fitted traits of a class. */
 enum machine_trait {
-    MACHINE_MATMUL_SHARE,      /* of the peak, of large matmuls */
-    MACHINE_FLASH_SHARE,       /* of the peak, of fused attention */
-    MACHINE_OLDER_FLASH_SHARE, /* the same, by kernels older than the class */
-    MACHINE_DIRECT_RATE,       /* bytes/s of a step's all-reduces over links shared out among peers */
-    MACHINE_OMNIPATH_NODE,     /* bytes/s of a node into Omni-Path: all groups together, */
-    MACHINE_OMNIPATH_GROUP,    /* and one group alone */
+    MACHINE_MATMUL_SHARE,      /* share of the peak that large matmuls get */
+    MACHINE_FLASH_SHARE,       /* share of the peak that fused attention gets */
+    MACHINE_OLDER_FLASH_SHARE, /* the same, with kernels older than the class */
+    MACHINE_DIRECT_RATE,       /* bytes/s of a step's all-reduces over links divided among the peers */
+    MACHINE_OMNIPATH_NODE,     /* bytes/s of a node into Omni-Path, all groups together */
+    MACHINE_OMNIPATH_GROUP,    /* bytes/s of a node into Omni-Path, one group alone */
     MACHINE_TRAITS
 };
 
@@ -25,12 +25,12 @@ struct machine_class {
     const char *name, *title;
     int index; /* among the classes */
     struct {
-        int prior;    /* which; -1: the class lacks the trait */
-        double times; /* of a prior that is another class's; of its own 1 */
+        int prior;    /* its index; -1: the class lacks the trait */
+        double times; /* factor on another class's prior; 1 on its own */
     } trait[MACHINE_TRAITS];
-    struct machine_fact link_share;      /* of the links' nominal rate that all-reduces get */
-    struct machine_fact tf32_share;      /* of the 16-bit peak that matmuls of FP32 numbers get */
-    struct machine_fact fused_attention; /* value: 1 where there are kernels of it, 0 where not */
+    struct machine_fact link_share;      /* share of the links' nominal rate that all-reduces get */
+    struct machine_fact tf32_share;      /* share of the 16-bit peak that matmuls of FP32 numbers get */
+    struct machine_fact fused_attention; /* value: 1 if it has such kernels, else 0 */
 };
 
 struct machine_prior {
@@ -45,15 +45,15 @@ struct machine_classes {
     int count, priors;
 };
 
-/* The catalogue's, read once. BASE_USAGE names file, field and fix. */
+/* The catalogue's classes, read once. BASE_USAGE names file, field and fix. */
 int machine_classes(const struct machine_classes **classes, struct base_error *e);
-/* NULL: none of that name. */
+/* NULL: no class has that name. */
 const struct machine_class *machine_class_find(const struct machine_classes *classes, const char *name);
 bool machine_class_has(const struct machine_class *class, enum machine_trait trait);
-/* The class that a fact states; "other" where it is unknown. */
+/* The class that a fact states; "other" if it is unknown. */
 int machine_class_of(const struct machine_fact *stated, const struct machine_class **class, struct base_error *e);
 
-/* Their names to a NULL, once they are read: the words of a rule. */
+/* Their names, up to a NULL, once they are read. The words of a rule. */
 extern const char *machine_class_names[MACHINE_CLASSES + 1];
 
 #endif

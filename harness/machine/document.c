@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Opens a file of the catalogue and what it is like. */
+ * Opens a catalogue file and the file that it is like. */
 #include "machine/document.h"
 
 #include <stdio.h>
@@ -23,7 +23,7 @@ static struct machine_text *text_make(const char *text, struct machine_text *nex
     return made;
 }
 
-/* Goes behind the list's first text, which copies of a machine share, so that each knows what the others keep. */
+/* Inserts behind the list's first text. Copies of a machine share that one, so each sees the others' texts. */
 const char *machine_keep(struct machine_text **texts, const char *text) {
     if (!text) return NULL;
     if (!*texts) *texts = text_make("", NULL);
@@ -41,7 +41,7 @@ void machine_texts_free(struct machine_text *texts) {
     }
 }
 
-/* NAME as a path: beside the file that names it, unless it begins with a '/'. */
+/* Makes NAME a path, relative to the file that names it unless it begins with a '/'. */
 static void place(const char *name, const char *beside, char path[RECORD_CATALOG_PATH]) {
     const char *slash = beside && name[0] != '/' ? strrchr(beside, '/') : NULL;
     snprintf(path, RECORD_CATALOG_PATH, "%.*s%s", slash ? (int)(slash + 1 - beside) : 0, slash ? beside : "", name);
@@ -54,31 +54,32 @@ static int load(const char *kind, const char *flag, const char *name, const char
     return record_json_load(path, json, e);
 }
 
-/* The schema's word is the folder's without its s: machine/1 of machines. */
+/* The schema is the folder's name without its "s": machine/1 for machines. */
 static int check_schema(const json_t *json, const char *kind, const char *path, struct base_error *e) {
     const int word = (int)strlen(kind) - 1;
     char wanted[64];
     snprintf(wanted, sizeof wanted, "%.*s/1", word, kind);
     const char *schema = json_string_value(json_object_get(json, "schema"));
-    if (!json_is_object(json)) return base_fail(e, BASE_USAGE, "%s: not a JSON object of a %.*s", path, word, kind);
+    if (!json_is_object(json))
+        return base_fail(e, BASE_USAGE, "%s: the file of a %.*s must be a JSON object", path, word, kind);
     if (!schema || strcmp(schema, wanted))
-        return base_fail(e, BASE_USAGE, "%s: field \"schema\" is \"%s\"; this must be \"%s\"", path,
+        return base_fail(e, BASE_USAGE, "%s: field \"schema\" is \"%s\"; it must be \"%s\"", path,
                          schema ? schema : "missing", wanted);
     return BASE_OK;
 }
 
-/* A file's name is what results are called by, so that it must not be another machine's. */
+/* Results use the name, so it must be the file's own and not another machine's. */
 static int check_name(const json_t *json, const char *path, struct base_error *e) {
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
     const char *name = json_string_value(json_object_get(json, "name"));
     const int stem = (int)(strlen(base) - (strlen(base) > 5 ? 5 : 0));
     if (!name || strlen(name) != (size_t)stem || strncmp(name, base, (size_t)stem))
-        return base_fail(e, BASE_USAGE, "%s: field \"name\" is \"%s\"; the file's name wants \"%.*s\"", path,
+        return base_fail(e, BASE_USAGE, "%s: field \"name\" is \"%s\"; it must be the file's name, \"%.*s\"", path,
                          name ? name : "missing", stem, base);
     return BASE_OK;
 }
 
-/* The first key that both have with different words; NULL: none. */
+/* The first key with different values in a and b; NULL: none. */
 static const char *dispute(const json_t *a, const json_t *b) {
     const char *key;
     json_t *value;
@@ -89,18 +90,18 @@ static const char *dispute(const json_t *a, const json_t *b) {
     return NULL;
 }
 
-/* Whole top-level keys, but those stated again, and the notes. */
+/* Takes the parent's top-level keys, except notes and those that the file states itself. */
 static int merge(struct machine_document *d, json_t *parent, const char *kind, struct base_error *e) {
     int code = check_schema(parent, kind, d->like, e);
     if (code) return code;
     if (json_object_get(parent, "like"))
-        return base_fail(e, BASE_USAGE, "%s: field \"like\" is %s, which is like another itself; name that one",
+        return base_fail(e, BASE_USAGE, "%s: field \"like\" names %s, which is like another itself; name that one",
                          d->path, d->like);
     const json_t *theirs = json_object_get(parent, "sources");
     const char *key = dispute(d->sources, theirs);
     if (key)
-        return base_fail(e, BASE_USAGE, "%s: source \"%s\" is another in %s, which it is like; rename it", d->path, key,
-                         d->like);
+        return base_fail(e, BASE_USAGE, "%s: source \"%s\" differs from that in %s, which it is like; rename it",
+                         d->path, key, d->like);
     json_object_update(d->sources, (json_t *)theirs);
     json_object_del(parent, "notes");
     json_object_update_missing(d->json, parent);
@@ -164,7 +165,7 @@ int machine_document_find(const struct machine_document *d, const char *field, c
         const size_t length = strcspn(part, ".");
         snprintf(key, sizeof key, "%.*s", (int)length, part);
         if (!json_is_object(at))
-            return base_fail(e, BASE_USAGE, "%s: field \"%.*s\" must be an object, which may hold \"%s\"",
+            return base_fail(e, BASE_USAGE, "%s: field \"%.*s\" must be an object that may hold \"%s\"",
                              machine_document_where(d, field), (int)(part > field ? part - field - 1 : 0), field, key);
         at = json_object_get(at, key);
         part += length + (part[length] == '.');
@@ -179,7 +180,7 @@ int machine_document_text(const struct machine_document *d, const char *field, b
     int code = machine_document_find(d, field, &value, e);
     if (code) return code;
     const char *where = machine_document_where(d, field);
-    if (!value && required) return base_fail(e, BASE_USAGE, "%s: field \"%s\" is missing; state it", where, field);
+    if (!value && required) return base_fail(e, BASE_USAGE, "%s: field \"%s\" is missing; add it", where, field);
     if (value && (!json_is_string(value) || !*json_string_value(value)))
         return base_fail(e, BASE_USAGE, "%s: field \"%s\" must be text", where, field);
     *text = machine_keep(d->texts, json_string_value(value));

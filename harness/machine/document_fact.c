@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reads facts: figures within their rules, and how they are known. */
+ * Reads facts: figures, checked against their rules, with status and source. */
 #include "machine/document.h"
 
 #include <math.h>
@@ -32,8 +32,8 @@ int machine_rule_check(const struct machine_rule *rule, const char *where, const
     if (!isfinite(low) || !isfinite(high))
         return base_fail(e, BASE_USAGE, "%s: field \"%s\" must be a finite number", where, field);
     if (low <= 0)
-        return base_fail(e, BASE_USAGE, "%s: field \"%s\" is %g; what is unknown is left out, never 0 or less", where,
-                         field, low);
+        return base_fail(e, BASE_USAGE, "%s: field \"%s\" is %g, not above 0; leave out what is unknown",
+                         where, field, low);
     if (low < rule->least || high > rule->most)
         return base_fail(e, BASE_USAGE, "%s: field \"%s\" is %g, not within %g to %g: %s", where, field,
                          low < rule->least ? low : high, rule->least, rule->most, rule->slip);
@@ -43,7 +43,7 @@ int machine_rule_check(const struct machine_rule *rule, const char *where, const
     return BASE_OK;
 }
 
-/* Texts behind a fact's sources: one key of `sources`, or a list of them. */
+/* The texts of a fact's sources: one key of `sources`, or a list of keys. */
 static int read_sources(const struct machine_document *d, const char *field, const json_t *json, const char **source,
                         struct base_error *e) {
     const size_t count = json_is_array(json) ? json_array_size(json) : 1;
@@ -67,7 +67,7 @@ static int read_sources(const struct machine_document *d, const char *field, con
     return BASE_OK;
 }
 
-/* "how" and "note": text where they are there. */
+/* Reads "how" or "note"; both are optional. */
 static int read_words(const struct machine_document *d, const char *field, const json_t *json, const char *key,
                       const char **text, struct base_error *e) {
     const json_t *value = json_object_get(json, key);
@@ -94,10 +94,10 @@ int machine_document_origin(const struct machine_document *d, const char *field,
     if (code) return code;
     const enum machine_status s = fact->status;
     if (!source && (s == MACHINE_MEASURED || s == MACHINE_PUBLISHED || s == MACHINE_ANNOUNCED))
-        return base_fail(e, BASE_USAGE, "%s: field \"%s\" is %s, but by whom? Add its \"source\", or make it recalled",
+        return base_fail(e, BASE_USAGE, "%s: field \"%s\" is %s but has no \"source\"; add it, or make it recalled",
                          where, field, name);
     if (!fact->how && (s == MACHINE_DERIVED || s == MACHINE_ASSUMED))
-        return base_fail(e, BASE_USAGE, "%s: field \"%s\" is %s, but how? Add the arithmetic or the reason as \"how\"",
+        return base_fail(e, BASE_USAGE, "%s: field \"%s\" is %s but has no \"how\"; add the arithmetic or the reason",
                          where, field, name);
     return BASE_OK;
 }
@@ -132,9 +132,10 @@ static int read_figure(const struct machine_rule *rule, const char *where, const
                          value ? "\"value\"" : "\"low\" and \"high\"");
     const double from = json_number_value(value ? value : low), to = json_number_value(value ? value : high);
     if (low && from >= to)
-        return base_fail(e, BASE_USAGE,
-                         "%s: field \"%s\": \"low\" (%g) must be below \"high\" (%g); one figure is a \"value\"", where,
-                         field, from, to);
+        return base_fail(
+            e, BASE_USAGE,
+            "%s: field \"%s\": \"low\" (%g) must be below \"high\" (%g); give a single figure as \"value\"", where,
+            field, from, to);
     int code = machine_rule_check(rule, where, field, from, to, e);
     if (code) return code;
     *fact = machine_fact_make(from, to, MACHINE_UNKNOWN, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reads a site of facilities.json. */
+ * Reads a facility of facilities.json. */
 #include "base/text.h"
 #include "machine/fields.h"
 #include "machine/read.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Arithmetic of facts: a result is as sure as its least sure part. */
+ * Arithmetic of facts: a result has the weakest status of its inputs. */
 #include "machine/fact.h"
 
 #include <math.h>
@@ -27,7 +27,7 @@ bool machine_fact_known(const struct machine_fact *fact) {
     return fact->status != MACHINE_UNKNOWN;
 }
 
-/* Of the values, not of the range's ends, so that a plain figure times a range keeps the range's middle. */
+/* The value comes from the values, not from the range's ends: a figure times a range keeps the range's middle. */
 static struct machine_fact combined(const struct machine_fact *a, const struct machine_fact *b, const char *how,
                                     double value, double low, double high) {
     if (!machine_fact_known(a) || !machine_fact_known(b)) return machine_fact_unknown();
@@ -63,7 +63,7 @@ const char *machine_status_name(enum machine_status status) {
 
 bool machine_status_find(const char *name, enum machine_status *status) {
     const int i = base_text_find(name, names, MACHINE_STATUSES);
-    if (i < MACHINE_MEASURED) return false; /* "unknown" is for results: a file leaves out what it does not know */
+    if (i < MACHINE_MEASURED) return false; /* files leave out unknown facts; "unknown" is for results */
     *status = (enum machine_status)i;
     return true;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The table of facts. Limits are far beyond any machine there is: they catch GB for bytes, bits for bytes, kW for W. */
+ * The table of facts. Limits are far beyond any real machine. They catch wrong units: GB for bytes, bits for bytes, kW
+ * for W. */
 #include "machine/fields.h"
 
 #include <stdio.h>
@@ -64,7 +65,7 @@ const struct machine_field machine_fields[] = {
     RATE(MACHINE, "node.scale_up_share", node.scale_up_share, 1e-3, 1, "give a share from 0.001 to 1"),
     NEEDED_COUNT(MACHINE, "node.rails", node.rails, 1, 256, counts),
     NEEDED_RATE(MACHINE, "node.rail_bytes_per_s", node.rail_bytes_per_s, 1e9, 100e9,
-                "one interface's bytes/s one way, as 50e9 for 400 Gbit/s; bits are eight times that"),
+                "give one interface's bytes/s one way, as 50e9 for 400 Gbit/s; bits are eight times that"),
     RATE(MACHINE, "node.memory_bytes", node.memory_bytes, 1e9, 1e15, bytes),
     COUNT(MACHINE, "node.sockets", node.sockets, 1, 64, counts),
     COUNT(MACHINE, "node.cores", node.cores, 1, 1e5, counts),
@@ -79,7 +80,7 @@ const struct machine_field machine_fields[] = {
     BY_TYPE("achieved_matmul_flop_per_s", achieved_flop_per_s, 1e9, 1e18, flops),
     COUNT(ACCELERATOR, "units", accelerator.units, 1, 1e6, counts),
     RATE(ACCELERATOR, "clock_hz", accelerator.clock_hz, 1e8, 1e11, hertz),
-    BY_TYPE("flop_per_cycle", flop_per_cycle, 1, 1e7, "FLOP of one unit in a cycle, as 2048"),
+    BY_TYPE("flop_per_cycle", flop_per_cycle, 1, 1e7, "give the FLOP of one unit per cycle, as 2048"),
     RATE(ACCELERATOR, "memory_bytes", accelerator.memory_bytes, 8e9, 1e12, bytes),
     NEEDED_RATE(ACCELERATOR, "memory_bytes_per_s", accelerator.memory_bytes_per_s, 1e9, 1e15,
                 "give bytes/s, as 2039e9 for 2,039 GB/s"),
@@ -96,7 +97,7 @@ const struct machine_field machine_fields[] = {
      MACHINE_NOWHERE,
      {MACHINE_RATE, 1e9, 1e14, rates, NULL},
      false},
-    RATE(FACILITY, "pue", facility.pue, 1, 5, "power in over power of the machines, as 1.2"),
+    RATE(FACILITY, "pue", facility.pue, 1, 5, "give the facility's power over that of its machines, as 1.2"),
     RATE(FACILITY, "mean_power_w", facility.mean_power_w, 1e3, 1e10, watts),
     RATE(FACILITY, "peak_power_w", facility.peak_power_w, 1e3, 1e10, watts),
     RATE(FACILITY, "storage.read_bytes_per_s", facility.storage_read_bytes_per_s, 1e6, 1e15, rates),
@@ -104,11 +105,11 @@ const struct machine_field machine_fields[] = {
 };
 const int machine_field_count = sizeof machine_fields / sizeof *machine_fields;
 
-const struct machine_rule project_rule_oversubscription = {MACHINE_RATE, 1, 1000, "1 is full bisection, 7 is 7:1",
-                                                           NULL};
+const struct machine_rule project_rule_oversubscription = {MACHINE_RATE, 1, 1000,
+                                                           "give 1 for full bisection, 7 for 7:1", NULL};
 const struct machine_rule machine_rule_level_nodes = {MACHINE_COUNT, 1, 1e7, counts, NULL};
 
-/* What else a part may say; "x." is all of x. */
+/* The other keys that a part may have. */
 static const char *const others[][24] = {
     [MACHINE_OF_MACHINE] = {"schema", "name", "title", "owner", "state", "hypothetical", "country", "facility", "like",
                             "notes", "sources", "cost", "queues", "node.accelerator", "node.cpu", "node.achieved",
@@ -168,7 +169,7 @@ static bool is_known(enum machine_part part, const char *path, bool *below) {
     return known;
 }
 
-/* A misspelt key would be a fact that is silently absent. */
+/* Refuses unknown keys: a misspelt fact must not be silently absent. */
 static int check_keys(const struct machine_document *d, enum machine_part part, const json_t *json, const char *prefix,
                       struct base_error *e) {
     const char *key;
@@ -179,8 +180,8 @@ static int check_keys(const struct machine_document *d, enum machine_part part, 
         snprintf(path, sizeof path, "%s%s%.64s", prefix, *prefix ? "." : "", key);
         if (!is_known(part, path, &below))
             return base_fail(e, BASE_USAGE,
-                             "%s: field \"%s\" is not one that harness/catalog/README.md has; correct its spelling, or "
-                             "say it in \"notes\"",
+                             "%s: field \"%s\" is unknown (see harness/catalog/README.md); correct its spelling, or "
+                             "move it into \"notes\"",
                              machine_document_where(d, path), path);
         int code = below && strlen(path) < MACHINE_KEY ? check_keys(d, part, value, path, e) : BASE_OK;
         if (code) return code;
@@ -198,7 +199,7 @@ int machine_fields_read(const struct machine_document *d, enum machine_part part
         if (f->part != part) continue;
         code = machine_document_find(d, f->path, &value, e);
         if (!code && !value && f->required)
-            code = base_fail(e, BASE_USAGE, "%s: field \"%s\" is missing; state it, assumed where nobody says",
+            code = base_fail(e, BASE_USAGE, "%s: field \"%s\" is missing; add it, as assumed if it is not published",
                              machine_document_where(d, f->path), f->path);
         if (!code && value) code = machine_rule_ready(&f->rule, e);
         if (!code && value)

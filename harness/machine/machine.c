@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What is asked of a machine that has been read, and which there are. */
+ * Queries on a machine that has been read: peaks, bandwidths, all its facts. */
 #include "machine/machine.h"
 
 #include <stdio.h>
@@ -58,7 +58,7 @@ struct machine_fact machine_node_bytes_per_s(const struct machine *m) {
     return machine_fact_product(&m->node.rails, &m->node.rail_bytes_per_s, "node.rails x node.rail_bytes_per_s");
 }
 
-/* What `each` is called with, and its caller's context. */
+/* The callback of machine_each and its context. */
 struct visit {
     void (*each)(void *context, const char *key, const struct machine_fact *fact, const char *word);
     void *context;

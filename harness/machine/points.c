@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Points of a machine measured by its records, held against each other. */
+ * Collects the points of a measured machine: checks each record, and combines repeated launches. */
 #include "machine/points.h"
 
 #include <math.h>
@@ -12,14 +12,14 @@
 #include "plan/ledger.h"
 #include "records/get.h"
 
-static const double AGREE = 1e-3;   /* of figures that follow from each other */
-static const double BUSY = 1.0 / 3; /* share of samples in which others took CPU time */
+static const double AGREE = 1e-3;   /* tolerance between figures that follow from each other */
+static const double BUSY = 1.0 / 3; /* share of samples in which other processes took CPU time */
 
 bool machine_points_dtype(const char *name, enum machine_dtype *dtype) {
     return machine_dtype_find(!strcmp(name, "f32") ? "fp32" : name, dtype);
 }
 
-/* Room for one more in a list of `count`, which doubles. */
+/* Makes room for one more in a list of `count`, whose capacity doubles. */
 static void *grown(const struct record_line *line, void *list, int count, size_t size) {
     if (count & (count - 1)) return list;
     void *more = realloc(list, (size_t)(count ? 2 * count : 1) * size);
@@ -27,7 +27,7 @@ static void *grown(const struct record_line *line, void *list, int count, size_t
     return more;
 }
 
-/* The median of a list of samples; NAN: none. */
+/* The median of a list of samples; NAN: it is empty. */
 static double typical(const json_t *record, const char *path) {
     const size_t n = record_reals(record, path, NULL, 0);
     double *x = n ? malloc(n * sizeof *x) : NULL, median = NAN;
@@ -53,13 +53,13 @@ static bool is_busy(const json_t *record) {
     return n > BUSY * (double)json_array_size(all);
 }
 
-/* Half the interval over its middle; 0 where none is said. */
+/* Half the interval over its middle; 0 if the record has no interval. */
 static double spread(const json_t *record, const char *low, const char *high, double middle) {
     const double half = (record_real(record, high) - record_real(record, low)) / 2 / middle;
     return half >= 0 && isfinite(half) ? half : 0;
 }
 
-/* Which sizes an operation has is seen from the record: the first list that it begins. */
+/* Reads the sizes of an operation. Which sizes it has follows from the keys of the record. */
 static int read_sizes(const struct record_line *line, struct machine_point *point) {
     static const char *const lists[][MACHINE_SIZES + 1] = {{"result.m", "result.n", "result.k"},
                                                            {"result.b", "result.h", "result.s", "result.d"},
@@ -96,7 +96,7 @@ static bool same_shape(const struct machine_point *a, const struct machine_point
            a->window == b->window && a->alibi == b->alibi && a->dtype == b->dtype && a->threads == b->threads;
 }
 
-/* A shape and variant timed again is the same point's next launch. */
+/* Adds a point. A shape and variant that was seen before is another launch of the same point. */
 static int add(struct machine *m, const struct record_line *line, const struct machine_point *point) {
     for (int i = 0; i < m->point_count; i++) {
         struct machine_point *one = &m->points[i];
@@ -116,7 +116,7 @@ static int add(struct machine *m, const struct record_line *line, const struct m
     return BASE_OK;
 }
 
-/* The median of the launches, and what they differ by where that is more than the samples of each do. */
+/* The median of the launches. Raises *spread_of to the spread between launches if that is larger. */
 static double settle(const double *repeats, int count, double *spread_of) {
     double mean = 0, squares = 0;
     for (int i = 0; i < count; i++) mean += log(repeats[i]) / count;
@@ -160,7 +160,8 @@ int machine_points_kernel(struct machine *m, const struct record_line *line) {
                                   .bandwidth_byte_per_s = typical(record, "samples.bandwidth_byte_per_s")};
     const char *op = record_text(r, "op"), *variant = record_text(r, "variant"), *trans = record_text(r, "trans");
     if (!strcmp(variant, "openblas") || strstr(variant, "+packed")) return BASE_OK;
-    if (!op[0] || strlen(op) >= sizeof point.op) return record_refuse(line, "result.op", "is no operation's name");
+    if (!op[0] || strlen(op) >= sizeof point.op)
+        return record_refuse(line, "result.op", "must be the name of an operation");
     if (point.threads < 1) return record_refuse(line, "result.threads", "must be a whole number above 0");
     if (!machine_points_dtype(record_text(r, "dtype"), &point.dtype))
         return record_refuse(line, "result.dtype", "must be \"f32\" or \"bf16\"");
@@ -193,8 +194,8 @@ static int add_message(struct machine *m, const struct record_line *line) {
     if (!code) code = record_need_real(line, "result.time_s", &one.time_s);
     if (code) return code;
     if (record_real(record, "result.wrong") != 0)
-        return record_refuse(line, "result.wrong", "must be 0 in a record that PASSED: its sum is no sum");
-    if (!isnan(cost)) one.hidden = 1 - cost / one.time_s; /* also of what a page would not show: noise evens out */
+        return record_refuse(line, "result.wrong", "must be 0 in a record that PASSED, else its sum is wrong");
+    if (!isnan(cost)) one.hidden = 1 - cost / one.time_s; /* also if not significant: noise averages out */
     one.spread = spread(record, "result.time_s_low", "result.time_s_high", one.time_s);
     one.repeats[one.repeat_count++] = one.time_s;
     for (int i = 0; i < m->message_count; i++) {
@@ -219,14 +220,15 @@ static int add_message(struct machine *m, const struct record_line *line) {
 }
 
 static int add_contention(struct machine *m, const struct record_line *line) {
-    static const double most = 3; /* noise; beside others nobody is this much faster */
+    static const double most = 3; /* a share is at most 1; leave room for noise */
     struct machine_contention one;
     int code = read_layout(line, &one.ranks, &one.nodes, &one.threads);
     if (!code) code = record_need_real(line, "result.matmul", &one.matmul);
     if (!code) code = record_need_real(line, "result.pass", &one.pass);
     if (code) return code;
     if (one.matmul > most || one.pass > most)
-        return record_refuse(line, one.matmul > most ? "result.matmul" : "result.pass", "must be a share");
+        return record_refuse(line, one.matmul > most ? "result.matmul" : "result.pass",
+                             "must be a share, about 0 to 1");
     struct machine_contention *more = grown(line, m->contentions, m->contention_count, sizeof *more);
     if (!more) return BASE_BROKEN;
     m->contentions = more;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What single records of toise add to a machine: kinds "kernel" and "comm", as results/README.md has them; for project/
- * alone. A record that lacks what its kind must have, or contradicts itself, is BASE_USAGE with file, line and field.
- */
+ * Adds single records of toise to a machine: kinds "kernel" and "comm" (results/README.md). Used only inside machine/.
+ * BASE_USAGE names file, line and field of a record that lacks a field or contradicts itself. */
 #ifndef TOISE_MACHINE_POINTS_H
 #define TOISE_MACHINE_POINTS_H
 
@@ -11,7 +10,7 @@
 
 int machine_points_kernel(struct machine *m, const struct record_line *line);
 int machine_points_comm(struct machine *m, const struct record_line *line);
-/* After the last record: launches become medians, and of each shape's variants the fastest stays. */
+/* Call it after the last record. Takes the median of the launches, and keeps each shape's fastest variant. */
 void machine_points_finish(struct machine *m);
 /* "f32", "bf16" */
 bool machine_points_dtype(const char *name, enum machine_dtype *dtype);

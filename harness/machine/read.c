@@ -39,20 +39,21 @@ static int read_devices(const struct machine_document *d, struct machine_acceler
     return BASE_OK;
 }
 
-/* What every accelerator must say beyond the table: a peak in some type, and its memory, which a CPU's node has. */
+/* Every accelerator needs a peak of some type. It needs its memory unless it is a CPU, which uses its node's. */
 static int check_needed(const struct machine_document *d, const struct machine_accelerator *a, struct base_error *e) {
     bool peak = false;
     for (int t = 0; t < MACHINE_DTYPES; t++) peak = peak || machine_fact_known(&a->peak_flop_per_s[t]);
     if (!peak)
-        return base_fail(e, BASE_USAGE, "%s: field \"peak_flop_per_s\" is missing; state it by type, as \"bf16\"",
+        return base_fail(e, BASE_USAGE, "%s: field \"peak_flop_per_s\" is missing; give it by type, as \"bf16\"",
                          d->path);
     if (a->kind != MACHINE_CPU && !machine_fact_known(&a->memory_bytes))
-        return base_fail(e, BASE_USAGE, "%s: field \"memory_bytes\" is missing; only a CPU's memory is its node's",
+        return base_fail(e, BASE_USAGE,
+                         "%s: field \"memory_bytes\" is missing; only a CPU may leave it out and use its node's",
                          d->path);
     return BASE_OK;
 }
 
-/* What is like a fitted accelerator was not fitted itself. */
+/* An accelerator that takes its class from the one that it is like was not fitted itself: its class is assumed. */
 static void inherit_class(const struct machine_document *d, struct machine_fact *class) {
     if (!machine_fact_known(class) || json_object_get(d->own, "class")) return;
     *class = machine_fact_make(class->value, class->value, MACHINE_ASSUMED, "of the accelerator that it is like");
@@ -86,23 +87,24 @@ int machine_accelerator_read(struct machine *m, const char *flag, const char *na
     return code;
 }
 
-/* Whether it exists, and what results on it are. */
+/* Reads whether the machine runs, is announced or is hypothetical. */
 static int read_state(struct machine *m, const struct machine_document *d, struct base_error *e) {
     const json_t *hypothetical = json_object_get(d->json, "hypothetical");
     const char *state;
     int code = machine_document_text(d, "state", false, &state, e);
     if (code) return code;
     if (state && strcmp(state, "announced"))
-        return base_fail(e, BASE_USAGE,
-                         "%s: field \"state\" is \"%s\"; known: announced; leave it out of what runs or ran",
-                         machine_document_where(d, "state"), state);
+        return base_fail(
+            e, BASE_USAGE,
+            "%s: field \"state\" is \"%s\"; give \"announced\", or leave it out if the machine runs or ran",
+            machine_document_where(d, "state"), state);
     if (hypothetical && !json_is_boolean(hypothetical))
         return base_fail(e, BASE_USAGE, "%s: field \"hypothetical\" must be true or false",
                          machine_document_where(d, "hypothetical"));
     m->announced = state != NULL;
     m->hypothetical = json_is_true(hypothetical);
     if (!m->hypothetical && !machine_fact_known(&m->year))
-        return base_fail(e, BASE_USAGE, "%s: field \"year\" is missing; only what is \"hypothetical\" goes without",
+        return base_fail(e, BASE_USAGE, "%s: field \"year\" is missing; add it, or mark the machine \"hypothetical\"",
                          d->path);
     return BASE_OK;
 }
@@ -116,7 +118,7 @@ static int read_rows(struct machine *m, const struct machine_document *d, struct
     return code;
 }
 
-/* The file's accelerator and site, by name. */
+/* Reads the accelerator and the facility that the file names. */
 static int read_others(struct machine *m, const struct machine_document *d, struct base_error *e) {
     char flag[RECORD_CATALOG_PATH + 64];
     const char *accelerator, *facility;
@@ -128,7 +130,8 @@ static int read_others(struct machine *m, const struct machine_document *d, stru
     snprintf(flag, sizeof flag, "%s: field \"facility\"", machine_document_where(d, "facility"));
     if (!code && facility) code = machine_facility_read(m, flag, facility, e);
     if (!code && !m->country)
-        code = base_fail(e, BASE_USAGE, "%s: fields \"facility\" and \"country\" are missing; state one", d->path);
+        code =
+            base_fail(e, BASE_USAGE, "%s: fields \"facility\" and \"country\" are missing; give one of them", d->path);
     return code;
 }
 
@@ -147,7 +150,7 @@ static int read_machine(struct machine *m, const struct machine_document *d, str
     return machine_check(m, NULL, e);
 }
 
-/* Of the catalogue. */
+/* A machine of the catalogue. */
 static int read_named(struct machine *m, const char *name, struct base_error *e) {
     struct machine_document d = {.texts = &m->texts};
     int code = machine_document_open(&d, "machines", "--machine", name, NULL, e);
@@ -156,7 +159,7 @@ static int read_named(struct machine *m, const char *name, struct base_error *e)
     return code;
 }
 
-/* Of the user: toise's kind of file, or Calculon's. */
+/* A user's file, in toise's or in Calculon's form. */
 static int read_path(struct machine *m, const char *path, struct base_error *e) {
     struct machine_document d = {.texts = &m->texts};
     json_t *json = NULL;

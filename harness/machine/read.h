@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The parts of a machine's reading; for machine/ alone. Each fills its part of *m, whose texts take what it keeps. */
+ * The readers of a machine's parts. Each fills its part of *m and keeps texts in m->texts. Used only inside machine/.
+ */
 #ifndef TOISE_MACHINE_READ_H
 #define TOISE_MACHINE_READ_H
 
@@ -8,10 +9,11 @@
 
 #include "machine/machine.h"
 
-/* The accelerator of this name or path; `flag` named it, `beside` is the file that did, or NULL. */
+/* The accelerator of this name or path. `flag` is the flag or field that named it. `beside` is the file of that field,
+ * or NULL. */
 int machine_accelerator_read(struct machine *m, const char *flag, const char *name, const char *beside,
                              struct base_error *e);
-/* The site of this name in facilities.json; `flag` named it. */
+/* The facility of this name in facilities.json. `flag` is the field that named it. */
 int machine_facility_read(struct machine *m, const char *flag, const char *name, struct base_error *e);
 
 /* One of Calculon's systems (github.com/calculon-ai/calculon, systems/NAME.json). */
@@ -20,7 +22,7 @@ int machine_calculon_read(struct machine *m, const json_t *json, const char *pat
 /* The machine that records of toise were measured on. */
 int machine_records_read(struct machine *m, const char *path, struct base_error *e);
 
-/* What a machine without a name of its own is called: its file, without folders and endings. */
+/* The name of a machine whose file states none: the file's name without folders and extensions. */
 enum { MACHINE_FILE_NAME = 64 };
 void machine_file_name(const char *path, char name[MACHINE_FILE_NAME]);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The machine that records of toise were measured on, as results/README.md has them: kinds "train", "kernel" and
- * "comm" that PASSED. Its one accelerator a node is the node's CPUs together. What no record says is unknown: power,
- * and links between nodes. */
+ * Makes a machine from the records that toise measured on it: kinds "train", "kernel" and "comm" that PASSED
+ * (results/README.md). Its only accelerator per node is all CPUs of the node. Power and links between nodes are
+ * unknown. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,8 +19,8 @@ struct records {
     struct machine *m;
     const char *path, *source;
     struct base_error *e;
-    json_t *machine;            /* the first record's fingerprint */
-    double nodes, passes, roof; /* most nodes; highest bytes/s of copy and triad; of any pass over memory */
+    json_t *machine;            /* the fingerprint of the first record */
+    double nodes, passes, roof; /* most nodes; highest bytes/s of copy and triad; the same of any pass over memory */
     int year, used;
 };
 
@@ -35,28 +35,29 @@ static void raise_to(const struct records *r, struct machine_fact *fact, double 
     if (value > 0 && isfinite(value) && !(fact->value >= value)) *fact = measured(r, value, how);
 }
 
-/* CPUs that a quota granted; 0: none */
+/* CPUs of the quota; 0: no quota */
 static double quota_of(const json_t *machine) {
     return fmax(0, record_real(machine, "cpu_quota.cpus"));
 }
 
-/* Records of two machines in one file have no roof in common. */
+/* All records of a file must be of one kind of machine. */
 static int check_same(struct records *r, const json_t *machine) {
     static const char *const keys[] = {"cpu", "sockets", "cores"};
     if (!json_is_object(machine))
-        return base_fail(r->e, BASE_USAGE, "%s: field \"machine\" is missing from a record; toise writes it", r->path);
+        return base_fail(r->e, BASE_USAGE,
+                         "%s: field \"machine\" is missing from a record; give records that toise wrote", r->path);
     if (!r->machine) r->machine = json_incref((json_t *)machine);
     for (int i = 0; i < 3; i++) {
         if (json_equal(json_object_get(r->machine, keys[i]), json_object_get(machine, keys[i]))) continue;
         return base_fail(r->e, BASE_USAGE,
-                         "%s: field \"machine.%s\" differs between records (%s, %s): give those of one kind of node",
+                         "%s: field \"machine.%s\" differs between records (%s, %s); give records of one kind of node",
                          r->path, keys[i], record_text(r->machine, "cpu"), record_text(machine, "cpu"));
     }
     const double first = quota_of(r->machine), here = quota_of(machine);
     if (fabs(first - here) > 1e-6)
         return base_fail(r->e, BASE_USAGE,
-                         "%s: field \"machine.cpu_quota.cpus\" differs between records (%g, %g; 0: no quota): a quota "
-                         "makes another machine; give those of one",
+                         "%s: field \"machine.cpu_quota.cpus\" differs between records (%g, %g; 0: no quota); give "
+                         "records with the same quota",
                          r->path, first, here);
     return BASE_OK;
 }
@@ -94,7 +95,7 @@ static int take(void *context, const struct record_line *line) {
     const char *kind = record_text(record, "kind");
     const bool train = !strcmp(kind, "train"), kernel = !strcmp(kind, "kernel"), comm = !strcmp(kind, "comm");
     if (strcmp(record_text(record, "schema"), "toise/1"))
-        return base_fail(r->e, BASE_USAGE, "%s: field \"schema\" of a record is \"%.32s\"; this must be \"toise/1\"",
+        return base_fail(r->e, BASE_USAGE, "%s: field \"schema\" of a record is \"%.32s\"; it must be \"toise/1\"",
                          r->path, record_text(record, "schema"));
     if ((!train && !kernel && !comm) || strcmp(record_text(record, "status"), "PASSED")) return BASE_OK;
     int code = check_same(r, record_at(record, "machine"));
@@ -102,7 +103,7 @@ static int take(void *context, const struct record_line *line) {
     if (!code && kernel) code = take_kernel(r, line);
     if (!code && comm) code = machine_points_comm(r->m, line);
     r->year = atoi(record_text(record, "time"));
-    r->used += !comm; /* messages alone are no machine */
+    r->used += !comm; /* messages alone do not describe a machine */
     return code;
 }
 

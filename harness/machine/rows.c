@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Rows of a file into the lists of a machine. */
+ * Reads rows of a file into the lists of a machine. */
 #include "machine/rows.h"
 
 #include <math.h>
@@ -20,14 +20,14 @@ static const struct machine_rule rate = {MACHINE_RATE, 1e6, 1e13, "give bytes/s,
 static const struct machine_rule span = {MACHINE_RATE, 1e-6, 1e9, "give seconds", NULL};
 static const struct machine_rule money = {MACHINE_RATE, 1, 1e13, "give the sum, as 50e6 for 50 million", NULL};
 
-/* One row: where it is, for messages, and what it says. */
+/* One row, with its path for messages. */
 struct row {
     const struct machine_document *d;
     const json_t *json;
     char field[MACHINE_KEY];
 };
 
-/* The list at `field`, of at most `most` rows; *count is 0 where it is absent. */
+/* The list at `field`, of at most `most` rows. *rows is 0 if it is absent. */
 static int list_of(const struct machine_document *d, const char *field, int most, const json_t **list, int *rows,
                    struct base_error *e) {
     int code = machine_document_find(d, field, list, e);
@@ -37,7 +37,7 @@ static int list_of(const struct machine_document *d, const char *field, int most
         return base_fail(e, BASE_USAGE, "%s: field \"%s\" must be a list of rows", machine_document_where(d, field),
                          field);
     if (*rows > most)
-        return base_fail(e, BASE_USAGE, "%s: field \"%s\" has %d rows; at most %d are taken",
+        return base_fail(e, BASE_USAGE, "%s: field \"%s\" has %d rows; give at most %d",
                          machine_document_where(d, field), field, *rows, most);
     return BASE_OK;
 }
@@ -59,7 +59,7 @@ static int number(const struct row *r, const char *key, bool required, const str
     snprintf(field, sizeof field, "%s.%s", r->field, key);
     if (!json_is_number(value))
         return base_fail(e, BASE_USAGE, "%s: field \"%s\" %s", where, field,
-                         value ? "must be a number, without quotes" : "is missing; state it");
+                         value ? "must be a number, without quotes" : "is missing; add it");
     *x = json_number_value(value);
     return machine_rule_check(rule, where, field, *x, *x, e);
 }
@@ -68,12 +68,12 @@ static int text(const struct row *r, const char *key, bool required, const char 
     const json_t *value = json_object_get(r->json, key);
     if (value ? !json_is_string(value) || !*json_string_value(value) : required)
         return base_fail(e, BASE_USAGE, "%s: field \"%s.%s\" %s", machine_document_where(r->d, r->field), r->field, key,
-                         value ? "must be text" : "is missing; state it");
+                         value ? "must be text" : "is missing; add it");
     *out = machine_keep(r->d->texts, json_string_value(value));
     return BASE_OK;
 }
 
-/* The row's main figure, which has the row's status. */
+/* The row's main figure, with the row's status. */
 static int figure(const struct row *r, const char *key, const struct machine_rule *rule, struct machine_fact *fact,
                   struct base_error *e) {
     double x = 0;
@@ -118,7 +118,7 @@ int machine_rows_storage(const struct machine_document *d, const char *field, st
     return achieved(d, field, saves, "time_s", &span, rows, e);
 }
 
-/* A fact of a level, which may be absent. */
+/* An optional fact of a level. */
 static int level_fact(const struct row *r, const char *key, const struct machine_rule *rule, struct machine_fact *fact,
                       struct base_error *e) {
     const json_t *value = json_object_get(r->json, key);
@@ -144,8 +144,8 @@ int machine_rows_levels(const struct machine_document *d, struct machine_network
             code = level_fact(&r, "oversubscription", &project_rule_oversubscription, &level->oversubscription, e);
         if (!code && i + 1 < levels && !machine_fact_known(&level->nodes))
             code = base_fail(e, BASE_USAGE,
-                             "%s: field \"%s.nodes\" is missing; only the last level, the machine, goes "
-                             "without",
+                             "%s: field \"%s.nodes\" is missing; only the last level, the whole machine, may "
+                             "leave it out",
                              machine_document_where(d, field), r.field);
     }
     if (!code) network->level_count = levels;
@@ -164,14 +164,14 @@ int machine_rows_costs(const struct machine_document *d, struct machine *m, stru
         for (int k = 0; !code && currencies[k]; k++) {
             if (!json_object_get(r.json, currencies[k])) continue;
             if (cost->currency)
-                return base_fail(e, BASE_USAGE, "%s: field \"%s\" has both \"%s\" and \"%s\"; make it two rows",
+                return base_fail(e, BASE_USAGE, "%s: field \"%s\" has both \"%s\" and \"%s\"; split it into two rows",
                                  machine_document_where(d, "cost"), r.field, cost->currency, currencies[k]);
             cost->currency = currencies[k];
             code = figure(&r, currencies[k], &money, &cost->amount, e);
         }
         if (!code) code = text(&r, "covers", true, &cost->covers, e);
         if (!code && !cost->currency)
-            code = base_fail(e, BASE_USAGE, "%s: field \"%s\" has no sum; state \"eur\", \"usd\" or \"gbp\"",
+            code = base_fail(e, BASE_USAGE, "%s: field \"%s\" has no amount; give \"eur\", \"usd\" or \"gbp\"",
                              machine_document_where(d, "cost"), r.field);
     }
     if (!code) m->cost_count = rows;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The lists of a machine's files, whose rows hold several figures under one status; for machine/ alone. */
+ * Reads the lists of a machine's files. A row has several figures under one status. Used only inside machine/. */
 #ifndef TOISE_MACHINE_ROWS_H
 #define TOISE_MACHINE_ROWS_H
 
 #include "machine/document.h"
 
-/* Bus bandwidths of collectives. */
+/* Measured bus bandwidths of collectives. */
 int machine_rows_collectives(const struct machine_document *d, const char *field, struct machine_rows *rows,
                              struct base_error *e);
-/* Times of checkpoints. */
+/* Measured times of checkpoint writes. */
 int machine_rows_storage(const struct machine_document *d, const char *field, struct machine_rows *rows,
                          struct base_error *e);
 int machine_rows_levels(const struct machine_document *d, struct machine_network *network, struct base_error *e);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Changes a machine one fact at a time, and forgets what then no longer holds. */
+ * Changes one fact of a machine. Facts that no longer hold after the change become unknown. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,24 +10,24 @@
 #include "machine/fields.h"
 #include "machine/read.h"
 
-/* Groups of facts that a change may undo. */
+/* Groups of facts that a change may make unknown. */
 enum {
-    WHOLE = 1,    /* power, HPL and cost of the whole machine, and the nodes that its last level spans */
-    COUNTS = 2,   /* accelerators follow from nodes */
-    NODES = 4,    /* nodes follow from accelerators */
-    NODE = 8,     /* what was measured in a node */
-    WIRES = 16,   /* the node's own wiring of the accelerator's links */
-    NETWORK = 32, /* what was measured over nodes */
-    LINKS = 64,   /* of an accelerator: how many, each one's rate, what was measured on them */
-    DRAW = 128,   /* what a node and the machine draw */
-    CYCLES = 256  /* FLOP of a unit in a cycle, and the best matmuls: of the key's type, or of all */
+    WHOLE = 1,    /* power, HPL and cost of the whole machine, and the nodes of its last level */
+    COUNTS = 2,   /* accelerators, which then follow from nodes */
+    NODES = 4,    /* nodes, which then follow from accelerators */
+    NODE = 8,     /* measurements inside a node */
+    WIRES = 16,   /* the node's wiring of the accelerator's links */
+    NETWORK = 32, /* measurements between nodes */
+    LINKS = 64,   /* an accelerator's links: their number, rate and measurements */
+    DRAW = 128,   /* power of a node and of the machine */
+    CYCLES = 256  /* FLOP per cycle of a unit, and the best matmuls: of the key's type, or of all */
 };
 
 static unsigned undoes(const char *key) {
     static const struct {
         const char *key;
         unsigned what;
-    } table[] = {/* a key, or what lies below it */
+    } table[] = {/* a key, or any below it */
                  {"nodes", WHOLE | COUNTS},
                  {"accelerators", WHOLE | NODES},
                  {"node.accelerators", WHOLE | COUNTS | NODE | DRAW},
@@ -58,7 +58,7 @@ static void forget(struct machine_fact *fact) {
     *fact = machine_fact_unknown();
 }
 
-/* Of 16 bits, one type's FLOP a cycle stand for both. */
+/* FLOP per cycle of FP16 and BF16 stand in for each other, so both are undone. */
 static void undo_cycles(struct machine_accelerator *a, const char *key) {
     enum machine_dtype of = MACHINE_DTYPES;
     machine_dtype_find(strrchr(key, '.') + 1, &of);
@@ -93,13 +93,13 @@ static void undo(struct machine *m, const char *key) {
 
 static int unknown_key(const char *key, struct base_error *e) {
     return base_fail(e, BASE_USAGE,
-                     "--set %.64s: no such fact; known: nodes, accelerators, node.accelerator and every fact of "
+                     "--set %.64s: unknown fact; known: nodes, accelerators, node.accelerator and every fact of "
                      "harness/catalog/README.md by its path, as node.rail_bytes_per_s, network.levels.machine."
                      "oversubscription, accelerator.memory_bytes_per_s, accelerator.peak_flop_per_s.bf16, facility.pue",
                      key);
 }
 
-/* "network.levels.NAME.nodes" and ".oversubscription", whose NAME may have spaces and dots. */
+/* Finds "network.levels.NAME.nodes" and ".oversubscription". NAME may contain spaces and dots. */
 static struct machine_fact *find_level(struct machine *m, const char *key, const struct machine_rule **rule) {
     static const char prefix[] = "network.levels.";
     const char *dot = strrchr(key, '.');
@@ -122,7 +122,7 @@ static struct machine_fact *find_fact(struct machine *m, const char *key, const 
     return machine_field_slot(field, m);
 }
 
-/* Cut at the dots first: strtod would take one of them. */
+/* Splits at ".." first, as strtod would read one of the dots. */
 static bool range(const char *value, double *low, double *high) {
     const char *dots = strstr(value, "..");
     char first[64], *end;
@@ -134,7 +134,7 @@ static bool range(const char *value, double *low, double *high) {
     return end > dots + 2 && !*end;
 }
 
-/* "64", "50e9..100e9", or a word. */
+/* Parses "64", "50e9..100e9", or a word. */
 static int parse(const struct machine_rule *rule, const char *where, const char *key, const char *value,
                  struct machine_fact *fact, struct base_error *e) {
     char known[128];
@@ -143,21 +143,21 @@ static int parse(const struct machine_rule *rule, const char *where, const char 
         if (code) return code;
         const int i = machine_rule_word(rule, value);
         machine_rule_words(rule, known, sizeof known);
-        if (i < 0) return base_fail(e, BASE_USAGE, "%s: no such word; known: %s", where, known);
+        if (i < 0) return base_fail(e, BASE_USAGE, "%s: unknown value; known: %s", where, known);
         *fact = machine_fact_make(i, i, MACHINE_ASSUMED, NULL);
         return BASE_OK;
     }
     double low, high;
     if (!range(value, &low, &high))
-        return base_fail(e, BASE_USAGE, "%s: must be a number, as 64 or 50e9, or a range, as 50e9..100e9", where);
-    if (high < low) return base_fail(e, BASE_USAGE, "%s: the range's low end comes first", where);
+        return base_fail(e, BASE_USAGE, "%s: give a number, as 64 or 50e9, or a range, as 50e9..100e9", where);
+    if (high < low) return base_fail(e, BASE_USAGE, "%s: give the range's low end first", where);
     int code = machine_rule_check(rule, where, key, low, high, e);
     *fact = machine_fact_make(low, high, MACHINE_ASSUMED, NULL);
     if (rule->figure == MACHINE_COUNT) machine_fact_round(fact);
     return code;
 }
 
-/* Nodes are whole: of a plain count of accelerators each node must get all of its own. */
+/* Nodes are whole: a plain count of accelerators must be a multiple of those of a node. */
 static int check_whole(const struct machine *m, const char *where, struct base_error *e) {
     const double all = m->accelerators.value, each = m->node.accelerators.value;
     if (m->accelerators.low != m->accelerators.high || fmod(all, each) == 0) return BASE_OK;
@@ -202,7 +202,7 @@ int machine_set_list(struct machine *m, const char *list, struct base_error *e) 
         char *equals = strchr(word, '=');
         if (equals) *equals = 0;
         code = equals ? machine_set(m, word, equals + 1, e)
-                      : base_fail(e, BASE_USAGE, "--set %s: no \"=\"; give KEY=VALUE, as nodes=64", word);
+                      : base_fail(e, BASE_USAGE, "--set %s: \"=\" is missing; give KEY=VALUE, as nodes=64", word);
     }
     free(copy);
     return code;

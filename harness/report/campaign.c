@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A record of kind "campaign" as a page. What nobody says is a dash. */
+ * A record of kind "campaign" as a page. Unknown figures are dashes. */
 #include <math.h>
 #include <string.h>
 
@@ -8,7 +8,7 @@
 #include "records/get.h"
 #include "report/report.h"
 
-/* "82.7 k", without a blank at its end. */
+/* "82.7 k", without a trailing blank. */
 static void si(double x, char text[24]) {
     if (x < 1)
         snprintf(text, 24, "%.2g", x);
@@ -46,7 +46,7 @@ static void priced(FILE *out, const json_t *r) {
 static void notes(FILE *out, const json_t *rows) {
     const json_t *r;
     size_t i;
-    fputs("\nhow far to trust a row, and why one is blank\n", out);
+    fputs("\nlabel of each row, or why it is blank\n", out);
     json_array_foreach(rows, i, r) {
         const bool blank = record_true(r, "blank");
         const char *why = record_text(r, "why");
@@ -63,7 +63,7 @@ static void notes(FILE *out, const json_t *rows) {
 static void budgets(FILE *out, const json_t *result) {
     const json_t *list = record_at(result, "budgets"), *b, *a;
     size_t i, k;
-    fputs("\nbudgets as announced: readings of one sum, not parts of it\n", out);
+    fputs("\nannounced budgets: rows of one name are readings of the same sum, so do not add them\n", out);
     json_array_foreach(list, i, b) {
         json_array_foreach(record_at(b, "amounts"), k, a)
             fprintf(out, "%-12s %6.1f M EUR  %-8s %-10s %s\n", record_text(b, "name"), record_real(a, "eur") / 1e6,
@@ -79,13 +79,11 @@ void report_campaign(FILE *out, const json_t *record) {
     const json_t *rows = record_at(result, "rows"), *price = record_at(result, "eur_per_mwh"), *r;
     size_t i;
     fprintf(out, "campaign    %s: %s\n", record_text(config, "campaign"), record_text(config, "title"));
-    fputs("each job on so many accelerators of the machine, as many jobs at once as it holds, all year; value [low, "
-          "high]\n\n",
-          out);
+    fputs("as many jobs at once as the machine holds, all year; value [low, high]\n\n", out);
     fprintf(out, "%-22s %3s  %-12s %6s %24s %28s\n", "machine", "x", "model", "a job", "days", "trainings a year");
     json_array_foreach(rows, i, r) if (!record_true(r, "blank")) priced(out, r);
     if (json_is_object(price))
-        fprintf(out, "\nelectricity %.0f EUR/MWh [%.0f, %.0f] of the widest boundary that is known\n",
+        fprintf(out, "\nelectricity %.0f EUR/MWh [%.0f, %.0f], applied to the widest known boundary\n",
                 record_real(price, "value"), record_real(price, "low"), record_real(price, "high"));
     notes(out, rows);
     budgets(out, result);

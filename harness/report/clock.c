@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The part of a training record's page on time: the median step, the wall time that rates are made of, why the two
- * part, the CPU quota, and what communication nothing covered. */
+ * Time on the page of a training record: the median step, the wall time that rates use, why the two differ, the CPU
+ * quota, and exposed communication. */
 #include <math.h>
 #include <string.h>
 
@@ -16,7 +16,7 @@ void report_quota(FILE *out, const json_t *machine) {
             1e3 * period_s, record_text(quota, "group"));
 }
 
-/* The most that a rank met over the timed steps; *where is which. */
+/* The largest value of any rank; *where is the rank. */
 static double most(const json_t *ranks, const char *key, size_t *where) {
     double most = 0;
     size_t i;
@@ -30,7 +30,7 @@ static double most(const json_t *ranks, const char *key, size_t *where) {
     return most;
 }
 
-/* One reason, if it is one; says on which rank where there are several. */
+/* Prints a reason if `is`, and its rank if there are several. */
 static void reason(FILE *out, const json_t *ranks, size_t where, bool is, int *said, const char *format, double a,
                    double b) {
     if (!is) return;
@@ -39,7 +39,7 @@ static void reason(FILE *out, const json_t *ranks, size_t where, bool is, int *s
     if (json_array_size(ranks) > 1) fprintf(out, " (rank %zu)", where);
 }
 
-/* What kept steps from the median: shares of the CPU time that marks are set by (measure/interference.h). */
+/* Why steps differ from the median. The limits are those of the samples' marks (measure/interference.h). */
 static void reasons(FILE *out, const json_t *r, double wall_s) {
     const json_t *ranks = record_at(r, "per_rank");
     int said = 0;
@@ -57,8 +57,8 @@ static void reasons(FILE *out, const json_t *r, double wall_s) {
     reason(out, ranks, at, other > 0.02 * time, &said, "other processes took %.3g s, %.0f%% of the CPU time", other,
            100 * other / time);
     const double faults = most(ranks, "major_faults", &at);
-    reason(out, ranks, at, faults > 0, &said, "%.0f pages came from disk", faults, 0);
-    if (!said) fputs(" nothing that is watched explains it", out);
+    reason(out, ranks, at, faults > 0, &said, "%.0f pages were read from disk", faults, 0);
+    if (!said) fputs(" no measured interference explains it", out);
 }
 
 void report_clock(FILE *out, const json_t *record) {
@@ -79,7 +79,7 @@ void report_clock(FILE *out, const json_t *record) {
     const double mean_low = record_real(r, "mean_step_s_low");
     fprintf(out, "wall clock  %.4g s for %zu step%s, %.4g s a step ", wall_s, n, n == 1 ? "" : "s", mean);
     if (mean_low > 0) fprintf(out, "[%.4g, %.4g]", mean_low, record_real(r, "mean_step_s_high"));
-    fprintf(out, "%s: the rates are made of this\n", mean_low > 0 ? "" : "(too few for an interval)");
+    fprintf(out, "%s: the rates use this\n", mean_low > 0 ? "" : "(too few for an interval)");
     if (!(mean > 1.02 * high || mean < 0.98 * low)) return;
     fprintf(out, "            %+.0f%% against the median step:", 100 * (mean / median - 1));
     reasons(out, r, wall_s);
@@ -97,13 +97,13 @@ void report_exposed(FILE *out, const json_t *record) {
     if (record_whole(record, "layout.world") < 2) return;
     fputs("exposed     ", out);
     if (exposed > 0)
-        fprintf(out, "%.4g s [%.4g, %.4g], %.0f%% of a step: communication that nothing covered\n", exposed, low, high,
-                100 * exposed / step);
+        fprintf(out, "%.4g s [%.4g, %.4g], %.0f%% of a step: communication not overlapped by compute\n", exposed, low,
+                high, 100 * exposed / step);
     else if (high > 0)
-        fprintf(out, "not measurable: communication that nothing covered is below %.4g s, %.0f%% of a step\n", high,
+        fprintf(out, "not measurable: exposed communication is below %.4g s, %.0f%% of a step\n", high,
                 100 * high / step);
     else if (isnan(high))
-        fputs("not measurable: too few probes without communication for an interval; more --steps\n", out);
+        fputs("not measurable: too few probes without communication for an interval; give more --steps\n", out);
     else
         fputs("not measurable: steps with communication took no longer than those without\n", out);
 }

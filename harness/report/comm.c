@@ -19,7 +19,7 @@ void report_comm_head(FILE *out, const json_t *record) {
             "busbw GB/s", "hidden", "wrong");
 }
 
-/* The interval of what is hidden; small sums were not measured beside compute. */
+/* The interval of the hidden share. Small sums were not measured with compute. */
 static void hidden(FILE *out, const json_t *r) {
     char text[32] = "-";
     if (!isnan(record_real(r, "hidden")))
@@ -53,9 +53,9 @@ void report_comm(FILE *out, const json_t *record) {
     if (!strcmp(record_text(r, "op"), "share"))
         fprintf(
             out,
-            "\nhidden: the share of the time that costs matmuls beside it nothing, its 95%% interval; not measurable\n"
-            "where zero lies within it. While all ranks compute, a rank keeps\n"
-            "%.0f%% of its matmuls' rate alone, and %.0f%% of its passes over memory.\n",
+            "\nhidden: share of the time that does not slow matmuls running meanwhile, 95%% interval; not measurable\n"
+            "if the interval includes zero. While all ranks compute, a rank keeps\n"
+            "%.0f%% of its matmul rate alone, and %.0f%% of its passes over memory.\n",
             100 * record_real(r, "matmul"), 100 * record_real(r, "pass"));
     else
         all_reduce(out, record, r);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a record's "config" says of the model's config.json beyond the sizes. */
+ * Lists the fields of the model's config.json that a record left out or did not read. */
 #include "records/get.h"
 #include "report/report.h"
 

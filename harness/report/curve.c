@@ -56,14 +56,14 @@ void report_curve(FILE *out, const json_t *record) {
     }
     fprintf(out,
             "\nerror of the time of an iteration (predicted over published, less one): mean %.1f%%, median %.1f%%, at "
-            "most %.1f%%, bias %+.1f%%\n%.0f%% of %lld runs are inside the interval, whose half-width is %.1f%%; one "
-            "rate for each accelerator errs by %.1f%%\n",
+            "most %.1f%%, bias %+.1f%%\n%.0f%% of %lld runs are inside the interval, whose half-width is %.1f%%; a "
+            "single rate per accelerator errs by %.1f%%\n",
             100 * record_real(s, "mean"), 100 * record_real(s, "median"), 100 * record_real(s, "max"),
             100 * record_real(s, "bias"), 100 * record_real(s, "coverage"), record_whole(s, "n"),
             100 * record_real(s, "half_width"), 100 * record_real(s, "rate_mean"));
     if (record_whole(s, "extrapolated") > 0)
         fprintf(out,
-                "%lld of them are extrapolated: without these sources no run of such device, framework and fabric is "
-                "left, or none as large\n",
+                "%lld of them are extrapolated: without these sources, no run of the same device, framework and fabric "
+                "is left, or none as large\n",
                 record_whole(s, "extrapolated"));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Writes gnuplot's script of a curve, and has it run. Every text is in single quotes, where gnuplot takes nothing for a
- * command. */
+ * Draws a curve: writes a gnuplot script and runs it. Every text is in single quotes, in which gnuplot reads no
+ * commands. */
 #include "report/report.h"
 
 #include <stdio.h>
@@ -21,7 +21,7 @@ static const char *const colors[] = {"#4477aa", "#ee6677", "#228833", "#aa7700",
                                      "#7744aa", "#0099bb", "#882255", "#444444"};
 enum { COLORS = sizeof colors / sizeof *colors };
 
-/* 'text', its own quotes doubled, without what would end the line */
+/* Writes 'text' with its quotes doubled and control characters as blanks. */
 static void quote(FILE *script, const char *text) {
     fputc('\'', script);
     for (; *text; text++) {
@@ -37,7 +37,7 @@ static void command(FILE *script, const char *words, const char *text) {
     fputc('\n', script);
 }
 
-/* Of the axis x, in the figures that it is drawn by: places, logarithms or numbers. */
+/* The range of the x axis, in the units of drawing: positions of names, logarithms or numbers. */
 struct span {
     bool names, is_log;
     double low, high;
@@ -61,7 +61,7 @@ static struct span span_of(const json_t *result) {
     return s;
 }
 
-/* Columns: x, published, predicted, low, high; where the dash of a prediction begins, and its length. */
+/* Columns: x, published, predicted, low, high, start and length of the prediction's dash. */
 static void data(FILE *script, const struct span *s, const json_t *groups) {
     const double half = s->names ? 0.3 : 0.012 * (s->high - s->low);
     const json_t *g, *p;
@@ -92,7 +92,7 @@ static void heading(FILE *script, const json_t *record) {
     fputc('\n', script);
 }
 
-/* A tic at every x whose label has room beside the one before; axes are some 700 points wide, letters some 9. */
+/* A tic at every x whose label has room behind the previous one. Axes are about 700 points wide, letters about 9. */
 static void number_tics(FILE *script, const struct span *s, const json_t *groups) {
     const double all = s->high - s->low, low = s->low - 0.05 * all, high = s->high + 0.05 * all;
     const json_t *g, *p;
@@ -126,7 +126,7 @@ static void name_tics(FILE *script, const struct span *s, const json_t *groups) 
     fprintf(script, ")\nset xrange [0.3:%d.7]\n", s->points);
 }
 
-/* From nought, unless everything is far above it. */
+/* From zero, unless all values are far above it. */
 static void y_range(FILE *script, const json_t *groups) {
     const json_t *g, *p;
     double least = INFINITY, most = 0;
@@ -150,7 +150,7 @@ static void axes(FILE *script, const struct span *s, const json_t *result) {
     command(script, "set ylabel", record_text(result, "y.label"));
 }
 
-/* A line and its band; where points have no order, or all one x, a dash on a bar for each. */
+/* A line and its band. Points without order, or all at one x, get a dash on a bar each. */
 static void plot_group(FILE *script, const struct span *s, const json_t *group, size_t i) {
     const char *color = colors[i % COLORS];
     const json_t *points = record_at(group, "points");
@@ -169,7 +169,7 @@ static void plot_group(FILE *script, const struct span *s, const json_t *group, 
     fprintf(script, ", '' using 1:2 with points pt 7 ps 0.7 lc rgb '%s' notitle, ", color);
 }
 
-/* Only where runs of its class, as large ones among them, were fitted has anybody seen how often it holds. */
+/* The interval's coverage is known only if runs of the class, and as large ones, were fitted. */
 static const char *interval_of(const json_t *summary) {
     const long long all = record_whole(summary, "n"), outside = record_whole(summary, "extrapolated");
     return outside == 0    ? "90% interval"
@@ -210,10 +210,10 @@ int report_draw_check(struct base_error *e) {
     char line[8];
     char *const ask[] = {"/bin/sh", "-c", "command -v gnuplot >/dev/null", NULL};
     if (base_child(ask, NULL, LIMIT_S, line, sizeof line)) return BASE_OK;
-    return base_fail(e, BASE_USAGE, "--svg: gnuplot is not installed: scripts/deps.sh all installs it or says how");
+    return base_fail(e, BASE_USAGE, "--svg: gnuplot is not installed; scripts/deps.sh all installs it or shows how");
 }
 
-/* What gnuplot makes of a script, for the caller to free; NULL: nothing whole. */
+/* The SVG that gnuplot makes of a script, for the caller to free. NULL: it failed. */
 static char *render(const char *text, size_t size) {
     char file[] = "/tmp/toise-curve-XXXXXX";
     char *const gnuplot[] = {"/bin/sh", "-c", "exec gnuplot \"$0\"", file, NULL};
@@ -238,7 +238,7 @@ int report_draw_curve(const json_t *record, const char *path, struct base_error 
     char *svg = fclose(script) == 0 ? render(text, size) : NULL;
     free(text);
     const int code = svg ? base_file_replace(path, svg, strlen(svg), e)
-                         : base_fail(e, BASE_BROKEN, "%s: gnuplot drew nothing; is there room in /tmp?", path);
+                         : base_fail(e, BASE_BROKEN, "%s: gnuplot failed; check that /tmp has room", path);
     free(svg);
     return code;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Records of kind "kernel" as a table, one line each, and what they say together. */
+ * Records of kind "kernel" as a table, one line each, and their summary. */
 #include <math.h>
 #include <string.h>
 #include <strings.h>
@@ -8,7 +8,7 @@
 #include "records/get.h"
 #include "report/report.h"
 
-/* A number of a column, or a dash where there is none. */
+/* A number in a column; a dash for NAN. */
 static void column(FILE *out, int width, int decimals, double x, const char *unit) {
     if (isnan(x))
         fprintf(out, " %*s", width, "-");
@@ -16,7 +16,7 @@ static void column(FILE *out, int width, int decimals, double x, const char *uni
         fprintf(out, " %*.*f%s", width - (int)strlen(unit), decimals, x, unit);
 }
 
-/* What a case is called: its place in the model, else the operation. */
+/* The name of a case: its place in the model, else the operation. */
 static const char *called(const json_t *result) {
     return record_text(result, "name")[0] ? record_text(result, "name") : record_text(result, "op");
 }
@@ -52,8 +52,8 @@ void report_kernel(FILE *out, const json_t *record) {
     fflush(out);
 }
 
-/* What points of one kind come to: the geometric mean of their fractions, in which each shape counts as much as any
- * other; what a step sees, the seconds that the roofs allow over those it takes; and the worst of them. */
+/* Summary of the points of one kind: the geometric mean of their fractions, in which every shape counts the same; the
+ * ratio that a step sees, its time at the roofs over its measured time; and the worst point. */
 struct summary {
     const char *dtype, *variant;
     bool compute; /* matmul and attention, else passes over memory */
@@ -86,7 +86,7 @@ static struct summary *summary_of(struct summary *all, int *count, const json_t 
     return &all[(*count)++];
 }
 
-/* The highest of a figure over all records; NAN when none has it. dtype NULL: of any. */
+/* The highest value of a figure over all records of a dtype (NULL: any). NAN: no record has it. */
 static double highest(const json_t *records, const char *key, const char *dtype) {
     double best = NAN;
     size_t i;
@@ -109,7 +109,7 @@ static void roofs(FILE *out, const json_t *records) {
             highest(records, "bandwidth_byte_per_s", NULL) / 1e9);
 }
 
-/* Which core type OpenBLAS runs as, what the others would give, and the cure. */
+/* The core type that OpenBLAS uses, the rates of the others, and the cure. */
 static void openblas(FILE *out, const json_t *record) {
     const json_t *r = record_at(record, "result"), *cores = record_at(r, "cores"), *c;
     const double now = record_real(json_array_get(cores, 0), "flop_per_s"), best = now * record_real(r, "gain");
@@ -117,12 +117,12 @@ static void openblas(FILE *out, const json_t *record) {
     size_t i;
     fprintf(out, "\nOpenBLAS runs as core type %s, ", record_text(r, "core"));
     if (record_text(r, "forced")[0])
-        fprintf(out, known ? "forced by OPENBLAS_CORETYPE=%s" : "though OPENBLAS_CORETYPE=%s asks for another",
+        fprintf(out, known ? "forced by OPENBLAS_CORETYPE=%s" : "although OPENBLAS_CORETYPE=%s asks for another",
                 record_text(r, "forced"));
     else
         fputs("its own choice", out);
     if (!record_true(r, "dynamic_arch")) {
-        fputs("; it was built for this one alone (no DYNAMIC_ARCH)\n", out);
+        fputs("; it was built for this one only (no DYNAMIC_ARCH)\n", out);
         return;
     }
     fputs(". FP32 matmuls by core type, GFLOP/s:\n ", out);
@@ -137,12 +137,13 @@ static void openblas(FILE *out, const json_t *record) {
     if (record_true(r, "wrong"))
         fprintf(out, "\nThis is the wrong one: %.1f GFLOP/s, %.0f%%, are lost. The cure:  %s\n%s", (best - now) / 1e9,
                 100 * (1 - now / best), record_text(r, "cure"),
-                record_true(r, "timed") ? ""
-                                        : "So its matmuls were not timed: cure it first, or name openblas in --isa.\n");
+                record_true(r, "timed")
+                    ? ""
+                    : "So its matmuls were not timed: apply the cure, or name openblas in --isa.\n");
     else if (isnan(now))
-        fputs("\nThe one in use came to no rate: nothing to compare with.\n", out);
+        fputs("\nThe one in use could not be timed, so there is nothing to compare with.\n", out);
     else
-        fputs("\nNo other is 1.2 times as fast: it is not the wrong one.\n", out);
+        fputs("\nNo other is 1.2 times as fast, so this is not the wrong one.\n", out);
 }
 
 void report_kernels_end(FILE *out, const json_t *records) {
@@ -164,7 +165,7 @@ void report_kernels_end(FILE *out, const json_t *records) {
                 all[k].compute ? "matmul, attention" : "passes over memory", all[k].dtype, all[k].variant, all[k].count,
                 100 * exp(all[k].log_sum / all[k].count), 100 * all[k].roof_s / all[k].taken_s, 100 * all[k].worst,
                 called(all[k].where), record_text(all[k].where, "shape"));
-    fprintf(out, "by time: what the roofs allow over what is taken, each shape once%s\n",
+    fprintf(out, "by time: time at the roofs over measured time, each shape once%s\n",
             per_step ? ", matmuls and attention as often as a step calls them" : "");
     roofs(out, records);
     json_array_foreach(records, i, record) if (!strcmp(record_text(record, "kind"), "openblas")) openblas(out, record);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A projection by a machine's own records, as a page. */
+ * A projection by a machine's own records as a page. */
 #include <math.h>
 #include <string.h>
 

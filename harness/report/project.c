@@ -46,7 +46,7 @@ static void head(FILE *out, const json_t *record) {
     fprintf(out, "label       %s%s%s\n", record_text(result, "label"),
             json_is_string(record_at(result, "why")) ? ": " : "", record_text(result, "why"));
     const json_t *weakest = record_at(result, "weakest_fact");
-    fprintf(out, "facts       %s at best known as %s; --explain has all\n", record_text(weakest, "fact"),
+    fprintf(out, "facts       weakest: %s, %s; --explain lists all\n", record_text(weakest, "fact"),
             record_text(weakest, "status"));
 }
 
@@ -65,7 +65,7 @@ static void step(FILE *out, const json_t *record) {
             100 * record_real(r, "hfu"));
 }
 
-/* Parts of at least a thousandth of the step, the largest first. */
+/* The parts of at least 0.05% of the step, the largest first. */
 static void breakdown(FILE *out, const json_t *result) {
     const double total = record_real(result, "step_s");
     const char *key, *best;
@@ -94,7 +94,7 @@ static void slow_node(FILE *out, const json_t *result) {
     const json_t *x = record_at(result, "slow_node");
     if (x)
         fprintf(out,
-                "slow node   one that takes %.4g times as long: a step of %.4g s, %.1f%% more, where it hurts most "
+                "slow node   one node that takes %.4g times as long: a step of %.4g s, %.1f%% more, in the worst place "
                 "(pipeline rank %lld)\n",
                 1 + record_real(x, "slower"), record_real(x, "step_s"), 100 * record_real(x, "loss"),
                 record_whole(x, "pipeline_rank"));
@@ -103,23 +103,23 @@ static void slow_node(FILE *out, const json_t *result) {
 static void memory(FILE *out, const json_t *record) {
     const json_t *r = record_at(record, "result"), *m = record_at(r, "memory");
     const double has = record_real(record, "machine.memory_bytes");
-    char of[48] = "GB, of no limit";
+    char of[48] = "GB, without limit";
     if (!isnan(has)) snprintf(of, sizeof of, "of %.1f GB", has / 1e9);
     fprintf(out,
             "memory      %.1f %s: weights %.1f, gradients %.1f, optimizer %.1f, activations %.1f, logits %.1f, the "
-            "rest fragments and framework\n",
+            "rest fragmentation and framework\n",
             record_real(r, "memory_bytes") / 1e9, of, record_real(m, "weights") / 1e9,
             record_real(m, "gradients") / 1e9, record_real(m, "optimizer") / 1e9, record_real(m, "activations") / 1e9,
             record_real(m, "logits") / 1e9);
 }
 
-/* What overflows stands above. */
+/* The layout that would fit, if this one does not. */
 static void would_fit(FILE *out, const json_t *result) {
     const json_t *x = record_at(result, "would_fit");
     char text[256];
     if (record_true(result, "fits")) return;
     if (!x) {
-        fputs("would fit   nothing on this machine: no layout, on no number of its accelerators\n", out);
+        fputs("would fit   nothing on this machine: no layout fits on any number of its accelerators\n", out);
         return;
     }
     layout_text(x, text, sizeof text);
@@ -167,7 +167,7 @@ static void layouts(FILE *out, const json_t *search) {
     const json_t *l;
     size_t i;
     if (!search) return;
-    fprintf(out, "\n%lld layouts priced; %lld are faster and do not fit. The fastest that do:\n%10s %9s\n",
+    fprintf(out, "\n%lld layouts priced; %lld faster ones do not fit. The fastest that fit:\n%10s %9s\n",
             record_whole(search, "legal"), record_whole(search, "faster_that_do_not_fit"), "step s", "GB");
     json_array_foreach(record_at(search, "best"), i, l) {
         char text[256];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What all pages share: who looks, and the status. */
+ * What all pages share: whether `out` is a terminal, and the coloured status. */
 #include <string.h>
 #include <unistd.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A training record as a page: what ran, how fast, was it right, where the time went. */
+ * A record of kind "train" as a page: what ran, how fast, whether it was right, where the time went. */
 #include <math.h>
 #include <string.h>
 
@@ -38,7 +38,7 @@ static void head(FILE *out, const json_t *r) {
     fprintf(out, "data        %s",
             record_at(r, "result.source") ? record_text(r, "result.source") : record_text(r, "config.data"));
     if (!isnan(record_real(r, "result.entropy")))
-        fprintf(out, ", entropy %.4f nats a token: no loss stays below", record_real(r, "result.entropy"));
+        fprintf(out, ", entropy %.4f nats a token, the lowest possible loss", record_real(r, "result.entropy"));
     fputc('\n', out);
 }
 
@@ -62,11 +62,10 @@ static void rates(FILE *out, const json_t *r) {
     }
     if (record_at(r, "result.full_model_tokens_per_s"))
         fprintf(out,
-                "\n\nfull model  %.4g tokens/s: what the slice's FLOP/s make of its %lld layers by the ledger, not "
-                "measured",
+                "\n\nfull model  %.4g tokens/s: estimated for all %lld layers from the slice's FLOP/s, not measured",
                 record_real(r, "result.full_model_tokens_per_s"), record_whole(r, "config.full_layers"));
     if (isnan(record_real(r, "result.mfu")))
-        fputs("\n\nMFU         none: a burst of the CPU quota beats", out);
+        fputs("\n\nMFU         none: a burst of the CPU quota exceeds", out);
     else
         fprintf(out, "\n\nMFU         %.1f%% of", 100 * record_real(r, "result.mfu"));
     fprintf(out, " the measured %s peak, %.3f TFLOP/s", record_text(r, "config.precision"),
@@ -87,7 +86,7 @@ static void breakdown(FILE *out, const json_t *r) {
     fputc('\n', out);
 }
 
-/* Every rank on a small world; the slowest ones of a large one, and the fastest for comparison. */
+/* Up to 16 ranks are all shown; of more, the first eight and the slowest. */
 static void ranks(FILE *out, const json_t *r) {
     const json_t *all = record_at(r, "result.per_rank"), *k;
     const size_t n = json_array_size(all);

@@ -6,18 +6,18 @@
 #include "records/get.h"
 #include "report/report.h"
 
-/* What predicts, in the record's words and in people's. */
+/* The predictors: their keys in the record, and their names on the page. */
 static const struct {
     const char *key, *head, *text;
 } bys[] = {
     {"parameters", "parameters", "these parameters"},
     {"tenths", "tenth out", "fitted without the run's tenth"},
     {"sources", "source out", "fitted without the run's source"},
-    {"rate", "one rate", "one rate for each accelerator"},
+    {"rate", "one rate", "a single rate per accelerator"},
 };
 enum { BYS = sizeof bys / sizeof *bys };
 
-/* A share as percent in `width` columns, or a dash. */
+/* A share in percent, in `width` columns; a dash if it is not finite. */
 static void percent(FILE *out, int width, const char *format, double share) {
     char text[32] = "-";
     if (isfinite(share)) snprintf(text, sizeof text, format, 100 * share);
@@ -39,7 +39,7 @@ static void head(FILE *out, const json_t *record) {
         fprintf(
             out, "parameters  %s, of %.10s; fitted on %lld of these runs, whose errors are in-sample, not on %lld\n",
             record_text(p, "file"), record_text(p, "fitted"), record_whole(s, "seen"), used - record_whole(s, "seen"));
-    fputs("error       predicted over published time of an iteration, less one\n", out);
+    fputs("error       predicted / published time of an iteration - 1\n", out);
 }
 
 static void runs(FILE *out, const json_t *rows) {
@@ -54,7 +54,7 @@ static void runs(FILE *out, const json_t *rows) {
         percent(out, 8, "%+.1f%%", record_real(r, "error"));
         fprintf(out, " %12.4g .. %10.4g  %-6s %s%s%s\n", record_real(r, "predicted_s_low"),
                 record_real(r, "predicted_s_high"), record_true(r, "inside") ? "yes" : "NO", record_text(r, "source"),
-                record_true(r, "seen") ? "" : ", not fitted on",
+                record_true(r, "seen") ? "" : ", not in the fit",
                 strcmp(record_text(r, "label"), "extrapolated") ? "" : ", extrapolated");
     }
 }
@@ -65,7 +65,7 @@ static void unused(FILE *out, const json_t *rows) {
     bool first = true;
     json_array_foreach(rows, i, r) {
         if (!record_true(r, "due")) continue;
-        if (first) fputs("\nnot used, though complete and of tier 1 or 2\n", out);
+        if (first) fputs("\ncomplete rows of tiers 1 and 2 that are not used\n", out);
         first = false;
         fprintf(out, "%-16s line %lld: %s\n", record_text(r, "id"), record_whole(r, "line"), record_text(r, "why"));
     }
@@ -80,7 +80,7 @@ static void score(FILE *out, const char *name, const json_t *s) {
     fputc('\n', out);
 }
 
-/* Tiers and both together. */
+/* The scores of each tier, and of both together. */
 static void tiers(FILE *out, const json_t *scores) {
     const json_t *g;
     size_t i;
@@ -95,8 +95,9 @@ static void tiers(FILE *out, const json_t *scores) {
         for (int k = 0; k < BYS; k++)
             if (record_at(g, bys[k].key)) score(out, bys[k].text, record_at(g, bys[k].key));
     }
-    fputs("coverage: of the 90% interval; half-width: its median, of the prediction; i. score: width and 20 times what "
-          "lies outside,\nmean of the published time (less is better)\n",
+    fputs("coverage: share of runs inside the 90% interval; half-width: its median, relative to the prediction; "
+          "i. score: interval\nwidth plus 20 times the distance outside it, mean, relative to the published time "
+          "(lower is better)\n",
           out);
 }
 
@@ -143,9 +144,9 @@ static void sweeps(FILE *out, const json_t *list) {
     }
     fprintf(
         out,
-        "the published best is among our first three in %lld of %zu sweeps; of pairs more than 3%% apart, %.0f%% are "
-        "in order\nrank: ours of the published best; lost: time by taking our first, or the best of our first "
-        "three\n",
+        "the published best is among our first three in %lld of %zu sweeps; %.0f%% of the pairs more than 3%% apart "
+        "are in order\nrank: our rank of the published best; lost: time lost by taking our first, or the best of our "
+        "first three\n",
         top, json_array_size(list), pairs ? 100.0 * (double)right / (double)pairs : 0.0);
 }
 
@@ -153,9 +154,8 @@ static void ablations(FILE *out, const json_t *list) {
     const json_t *a, *t;
     size_t i, k;
     if (!list) return;
-    fprintf(out, "\n%-40s %8s   %-22s %-22s\n%-40s %8s   %10s %10s  %10s %10s\n", "the model without, fitted anew",
-            "cost", "tier 1 mean/median", "tier 2 mean/median", "", "", "in-sample", "source out", "in-sample",
-            "source out");
+    fprintf(out, "\n%-40s %8s   %-22s %-22s\n%-40s %8s   %10s %10s  %10s %10s\n", "refitted without", "cost",
+            "tier 1 mean/median", "tier 2 mean/median", "", "", "in-sample", "source out", "in-sample", "source out");
     json_array_foreach(list, i, a) {
         fprintf(out, "%-40s %8.1f  ", record_text(a, "without"), record_real(a, "cost"));
         json_array_foreach(record_at(a, "tiers"), k, t) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Predicts a series by what was fitted without it. */
+ * Predicts a curve by parameters fitted without it. */
 #include "study/curve.h"
 
 #include <math.h>
@@ -8,7 +8,7 @@
 
 static const struct cost_ablation whole;
 
-/* Whether another source's runs are of the class of every run of the series, so that they tell its interval. */
+/* Whether every run of the series has a class with fitted runs, which give its interval. */
 static bool classes_seen(const struct study_curve *c) {
     for (int i = 0; i < c->count; i++) {
         double low, high;
@@ -17,19 +17,19 @@ static bool classes_seen(const struct study_curve *c) {
     return true;
 }
 
-/* Parameters, and intervals by the residuals of the runs that they were fitted on, each with its tenth left out. What
- * is left out by source takes a fit for each, and is asked for only by a class that nobody else has run. */
+/* Fits parameters, and intervals from the residuals of the same runs with their tenth left out. Residuals with the
+ * source left out need one fit per source, so they are made only if some class has no fitted run. */
 static int fit(struct study_curve *c, double *fold, double *source, const struct study_validate_watch *watch,
                struct base_error *e) {
     struct cost_parameters p;
     int code = cost_parameters_prior(&p, e);
     watch->phase(watch->context, "the fit without this series");
     if (!code) code = fit_parameters(c->fit, c->runs.count, &whole, &p, NULL, e);
-    watch->phase(watch->context, "its intervals: fits with each tenth left out");
+    watch->phase(watch->context, "its intervals: fits without each tenth");
     if (!code) code = fit_leave_out(&c->runs, c->fit, FIT_SPLIT_TENTH, &whole, &p, fold, e);
     if (!code) code = fit_result_make(&c->runs, c->fit, &p, fold, fold, &c->fitted, e);
     if (code || classes_seen(c)) return code;
-    watch->phase(watch->context, "its intervals: fits with each source left out");
+    watch->phase(watch->context, "its intervals: fits without each source");
     code = fit_leave_out(&c->runs, c->fit, FIT_SPLIT_SOURCE, &whole, &p, source, e);
     fit_result_free(&c->fitted);
     if (!code) code = fit_result_make(&c->runs, c->fit, &p, fold, source, &c->fitted, e);

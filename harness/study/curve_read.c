@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reads a curve's file, and finds its runs in the table. */
+ * Reads a curve's file and finds its runs in the table. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,7 +24,7 @@ static int wrong(const struct study_curve *c, const char *field, const char *why
 
 static int check_keys(const struct study_curve *c, const char *field, const json_t *object, const char *const *keys,
                       struct base_error *e) {
-    if (!json_is_object(object)) return wrong(c, field, "missing, or no object", e);
+    if (!json_is_object(object)) return wrong(c, field, "missing or not an object; give one", e);
     return record_check_keys(object, keys, c->path, field, e);
 }
 
@@ -33,7 +33,7 @@ static int check_text(const struct study_curve *c, const char *field, const json
     const char *text = json_string_value(json_object_get(object, key));
     char where[192];
     snprintf(where, sizeof where, "%s%s%s", field, *field ? "." : "", key);
-    return text && *text ? BASE_OK : wrong(c, where, "missing, or no text", e);
+    return text && *text ? BASE_OK : wrong(c, where, "missing or not text; give a text", e);
 }
 
 static int check_word(const struct study_curve *c, const char *field, const json_t *value, const char *const *words,
@@ -57,11 +57,11 @@ static int read_axes(struct study_curve *c, struct base_error *e) {
     c->figure = (enum study_curve_figure)figure;
     c->column_count = (int)json_array_size(columns);
     if (c->column_count < 1 || c->column_count > STUDY_CURVE_COLUMNS)
-        return wrong(c, "x.columns", "a list of one to four columns of the table of runs", e);
+        return wrong(c, "x.columns", "give a list of one to four columns of the table of runs", e);
     for (int i = 0; i < c->column_count; i++) {
         c->columns[i] = json_string_value(json_array_get(columns, (size_t)i));
         if (!c->columns[i] || record_csv_column(&c->runs.csv, c->columns[i]) < 0)
-            return wrong(c, "x.columns", "one is no column of the table of runs", e);
+            return wrong(c, "x.columns", "one is not a column of the table of runs; correct its name", e);
     }
     return BASE_OK;
 }
@@ -78,9 +78,9 @@ static int add_point(struct study_curve *c, int group, const char *id, struct ba
     const int run = find_run(c, id);
     snprintf(field, sizeof field, "groups[%d].rows", group);
     snprintf(why, sizeof why, "%.80s%s", id ? id : "an entry",
-             !id                        ? " is no text"
-             : run < 0                  ? " is no run of the table"
-             : c->drawn[run].weight > 0 ? " stands there twice"
+             !id                        ? " is not text; give the ids of runs"
+             : run < 0                  ? " is not a run of the table; correct its id"
+             : c->drawn[run].weight > 0 ? " is listed twice; remove one"
                                         : "");
     if (run < 0 || c->drawn[run].weight > 0) return wrong(c, field, why, e);
     c->drawn[run].weight = 1;
@@ -95,23 +95,23 @@ static int read_groups(struct study_curve *c, struct base_error *e) {
     size_t i, k;
     int code = BASE_OK;
     c->groups = (int)json_array_size(groups);
-    if (c->groups < 1 || c->groups > 8) return wrong(c, "groups", "a list of one to eight lines", e);
+    if (c->groups < 1 || c->groups > 8) return wrong(c, "groups", "give a list of one to eight lines", e);
     json_array_foreach(groups, i, group) {
         char field[64];
         const json_t *rows = json_object_get(group, "rows");
         snprintf(field, sizeof field, "groups[%zu]", i);
         if (!code) code = check_keys(c, field, group, keys, e);
         if (!code) code = check_text(c, field, group, "label", e);
-        if (!code && json_array_size(rows) == 0) code = wrong(c, field, "rows: a list of ids of runs", e);
+        if (!code && json_array_size(rows) == 0) code = wrong(c, field, "rows: give a list of ids of runs", e);
         json_array_foreach(rows, k, id) if (!code) code = add_point(c, (int)i, json_string_value(id), e);
     }
     return code;
 }
 
-/* One cell of the runs of the series that `id` means, "*" being all. */
+/* Fills one cell of run `id` ("*": of all runs of the series). */
 static int state_cell(struct study_curve *c, const char *field, const char *id, const char *column, const json_t *value,
                       struct base_error *e) {
-    if (c->cell_count == STUDY_CURVE_CELLS) return wrong(c, field, "too many cells", e);
+    if (c->cell_count == STUDY_CURVE_CELLS) return wrong(c, field, "too many cells; state fewer", e);
     char *cell = c->cells[c->cell_count++];
     int code = BASE_OK, hits = 0;
     if (json_is_string(value))
@@ -119,14 +119,14 @@ static int state_cell(struct study_curve *c, const char *field, const char *id, 
     else if (json_is_number(value))
         snprintf(cell, STUDY_CURVE_TEXT, "%.12g", json_number_value(value));
     else
-        return wrong(c, field, "a cell is a number or a text", e);
+        return wrong(c, field, "a cell must be a number or text", e);
     for (int i = 0; i < c->count && !code; i++) {
         const int run = c->points[i].run;
         if (strcmp(id, "*") != 0 && strcmp(id, c->runs.run[run].id) != 0) continue;
         hits++;
         code = fit_runs_state(&c->runs, run, column, cell, e);
     }
-    return code || hits ? code : wrong(c, field, "no run of this series", e);
+    return code || hits ? code : wrong(c, field, "is not a run of this series; correct its id", e);
 }
 
 static int read_stated(struct study_curve *c, struct base_error *e) {
@@ -145,10 +145,10 @@ static int read_stated(struct study_curve *c, struct base_error *e) {
             code = check_word(c, "stated.status", json_object_get(stated, "status"), statuses, COUNT(statuses), &status,
                               e);
         if (!code && status == 0 && !json_object_get(sources, source ? source : ""))
-            code = wrong(c, field, "published: its source is a key of \"sources\"", e);
+            code = wrong(c, field, "published: its source must be a key of \"sources\"", e);
         if (!code && status == 1) code = check_text(c, field, stated, "how", e);
         if (!code && json_object_size(json_object_get(stated, "rows")) == 0)
-            code = wrong(c, field, "rows: an object of cells by run, or of \"*\"", e);
+            code = wrong(c, field, "rows: give an object of cells by run, or by \"*\" for all", e);
         json_object_foreach(json_object_get(stated, "rows"), id, cells) {
             snprintf(field, sizeof field, "stated[%zu].rows.%.60s", i, id);
             json_object_foreach(cells, column, value) if (!code) code = state_cell(c, field, id, column, value, e);
@@ -158,7 +158,7 @@ static int read_stated(struct study_curve *c, struct base_error *e) {
     return BASE_OK;
 }
 
-/* Every run is one that a job represents; its x and label. */
+/* Checks that every run can be predicted, and sets its x and label. */
 static int settle(struct study_curve *c, struct base_error *e) {
     for (int i = 0; i < c->count; i++) {
         struct study_curve_point *p = &c->points[i];
@@ -166,13 +166,13 @@ static int settle(struct study_curve *c, struct base_error *e) {
         char field[128];
         double x = NAN;
         snprintf(field, sizeof field, "groups[%d].rows: %.80s", p->group, run->id);
-        if (!run->complete) return wrong(c, field, "is incomplete in the table: say under \"stated\" what it lacks", e);
-        if (run->tier == 0) return wrong(c, field, "its source contradicts itself", e);
+        if (!run->complete) return wrong(c, field, "is incomplete in the table; add what it lacks under \"stated\"", e);
+        if (run->tier == 0) return wrong(c, field, "its source contradicts itself; leave it out", e);
         if (run->why) return wrong(c, field, run->why, e);
         for (int k = 0; k < c->column_count; k++) {
             const int column = record_csv_column(&c->runs.csv, c->columns[k]);
             const char *text = record_csv_cell(&c->runs.csv, p->run, column);
-            if (!*text) return wrong(c, field, "its x is blank in the table", e);
+            if (!*text) return wrong(c, field, "its x is blank in the table; state it, or leave the run out", e);
             const size_t used = strlen(p->name);
             snprintf(p->name + used, sizeof p->name - used, "%s%s", k ? " / " : "", text);
             if (c->column_count > 1) continue;
@@ -181,7 +181,7 @@ static int settle(struct study_curve *c, struct base_error *e) {
         }
         p->x = c->column_count > 1 ? i + 1 : x;
         if (i > 0 && p[-1].group == p->group && !(p->x >= p[-1].x))
-            return wrong(c, field, "its x is less than that of the run before: list them in order", e);
+            return wrong(c, field, "its x is less than that of the run before; list the runs in order", e);
     }
     return BASE_OK;
 }
@@ -192,7 +192,7 @@ static bool drawn_from(const struct study_curve *c, const char *source) {
     return false;
 }
 
-/* Weighs what is fitted on: all runs but those of the sources that the series is from, or that the file names. */
+/* Weighs the runs of the fit: all but those of the series' sources and of the sources that the file leaves out. */
 static int leave_out(struct study_curve *c, struct base_error *e) {
     const json_t *list = json_object_get(c->file, "leave_out"), *value;
     size_t i;
@@ -204,7 +204,7 @@ static int leave_out(struct study_curve *c, struct base_error *e) {
             hits++;
             c->fit[k].weight = 0;
         }
-        if (!hits) return wrong(c, "leave_out", "one is no source of the table of runs", e);
+        if (!hits) return wrong(c, "leave_out", "one is not a source of the table of runs; correct its name", e);
     }
     for (int k = 0; k < c->runs.count; k++)
         if (drawn_from(c, c->runs.run[k].source)) c->fit[k].weight = 0;
@@ -228,13 +228,13 @@ static int check_head(const struct study_curve *c, struct base_error *e) {
         const char *key;
         json_type type;
         const char *why;
-    } kinds[] = {{"stated", JSON_ARRAY, "no list"},
-                 {"leave_out", JSON_ARRAY, "no list"},
-                 {"sources", JSON_OBJECT, "no object"},
-                 {"notes", JSON_STRING, "no text"}};
+    } kinds[] = {{"stated", JSON_ARRAY, "must be a list"},
+                 {"leave_out", JSON_ARRAY, "must be a list"},
+                 {"sources", JSON_OBJECT, "must be an object"},
+                 {"notes", JSON_STRING, "must be text"}};
     const char *schema = json_string_value(json_object_get(c->file, "schema"));
     int code = check_keys(c, "the file", c->file, keys, e);
-    if (!code && (!schema || strcmp(schema, "curve/1") != 0)) code = wrong(c, "schema", "not \"curve/1\"", e);
+    if (!code && (!schema || strcmp(schema, "curve/1") != 0)) code = wrong(c, "schema", "must be \"curve/1\"", e);
     if (!code) code = check_text(c, "", c->file, "name", e);
     if (!code) code = check_text(c, "", c->file, "title", e);
     if (code) return code;
@@ -261,7 +261,7 @@ int study_curve_read(struct study_curve *c, const char *name, struct base_error 
     *c = (struct study_curve){0};
     int code = load(c, name, e);
     if (code) return code;
-    fit_weigh(&c->runs, NULL, c->fit); /* before runs are completed, which are none to fit on */
+    fit_weigh(&c->runs, NULL, c->fit); /* before cells are filled: completed runs are not fitted on */
     code = read_axes(c, e);
     if (!code) code = read_groups(c, e);
     if (!code) code = read_stated(c, e);

@@ -8,7 +8,7 @@
 #include "records/set.h"
 #include "study/curve.h"
 
-/* The figure that an iteration of `step_s` seconds makes. */
+/* The drawn figure of an iteration of `step_s` seconds. */
 static double figure_of(const struct study_curve *c, const struct cost_job *job, double step_s) {
     switch (c->figure) {
     case STUDY_CURVE_FLOPS:
@@ -95,7 +95,7 @@ static json_t *groups_json(const struct study_curve *c) {
     return list;
 }
 
-/* Sources of the table, without whose runs was fitted. */
+/* The sources that were left out of the fit. */
 static json_t *left_out(const struct study_curve *c) {
     json_t *list = json_array(), *known;
     for (int i = 0; i < c->runs.count; i++) {

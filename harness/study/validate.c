@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Predicts the rows of a table in every way that is asked for. */
+ * Predicts the rows of a table by every predictor that is asked for. */
 #include "study/validate.h"
 
 #include <math.h>
@@ -20,21 +20,20 @@ bool study_validate_due(const struct fit_run *run) {
     return run->complete && (run->tier == 1 || run->tier == 2);
 }
 
-/* Whether a row before is unused for the same reason. */
+/* Whether an earlier row is unused for the same reason. */
 static bool told_before(const struct fit_runs *r, int row, const char *why) {
     for (int i = 0; i < row; i++)
         if (!strcmp(fit_run_why(&r->run[i]), why)) return true;
     return false;
 }
 
-/* Each reason once, with the lines that it is of, as far as the message goes. */
+/* Lists each reason once, with its first line and the number of others, as far as the message has room. */
 static int refuse(const struct study_validate *v, struct base_error *e) {
     const struct fit_runs *r = &v->runs;
     char list[800] = "";
     int told = 0;
     if (r->count == 0)
-        return base_fail(e, BASE_USAGE, "%s: none of its 0 rows can be predicted: add runs below the column names",
-                         v->table);
+        return base_fail(e, BASE_USAGE, "%s: the table has no rows; add runs below the column names", v->table);
     for (int i = 0; i < r->count; i++) {
         const char *why = fit_run_why(&r->run[i]);
         char text[400], others[32] = "";
@@ -70,7 +69,7 @@ static int make(struct study_validate *v, enum study_validate_by by, struct base
     return v->by[by] ? BASE_OK : base_fail(e, BASE_BROKEN, "out of memory for %d rows", v->runs.count);
 }
 
-/* By v->fitted, with its intervals. */
+/* Predicts by v->fitted, with its intervals. */
 static int predict(struct study_validate *v, struct base_error *e) {
     const int code = make(v, STUDY_BY_PARAMETERS, e);
     for (int i = 0; i < v->runs.count && !code; i++) {
@@ -97,7 +96,7 @@ int study_validate_read(struct study_validate *v, const char *table, const char 
     return code;
 }
 
-/* Times of a row with its tenth and with its source left out: by the model, by the rival. */
+/* Times of a row predicted without its tenth and without its source, by the model and by the baseline. */
 struct left_out {
     double *fold, *source, *naive_fold, *naive_source;
 };
@@ -105,9 +104,9 @@ struct left_out {
 static int leave_out(struct study_validate *v, const struct study_validate_watch *watch, struct left_out *t,
                      struct base_error *e) {
     const struct cost_parameters *start = &v->fitted.parameters;
-    watch->phase(watch->context, "fits, with each tenth left out");
+    watch->phase(watch->context, "fits without each tenth");
     int code = fit_leave_out(&v->runs, v->rows, FIT_SPLIT_TENTH, &whole, start, t->fold, e);
-    watch->phase(watch->context, "fits, with each source left out");
+    watch->phase(watch->context, "fits without each source");
     if (!code) code = fit_leave_out(&v->runs, v->rows, FIT_SPLIT_SOURCE, &whole, start, t->source, e);
     if (!code) code = fit_naive(&v->runs, v->rows, FIT_SPLIT_TENTH, t->naive_fold, e);
     if (!code) code = fit_naive(&v->runs, v->rows, FIT_SPLIT_SOURCE, t->naive_source, e);

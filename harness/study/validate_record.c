@@ -16,7 +16,7 @@ static const char *by_name(enum study_validate_by by) {
     return names[by];
 }
 
-/* What a stranger's run would see: the source left out where that was fitted. */
+/* The predictor that represents new runs: fits without the source, if there are any. */
 static enum study_validate_by decisive(const struct study_validate *v) {
     return v->fit ? STUDY_BY_SOURCES : STUDY_BY_PARAMETERS;
 }
@@ -50,7 +50,7 @@ json_t *study_validate_score(const struct study_validate *v, enum study_validate
     return score_json(&s);
 }
 
-/* Scores of one group by everything that predicts; nothing where it is empty. */
+/* Adds the scores of one group by every predictor, unless the group is empty. */
 static void add_scores(const struct study_validate *v, struct group g, json_t *list) {
     json_t *o = json_object();
     int n = 0;
@@ -161,7 +161,7 @@ static json_t *summary_json(const struct study_validate *v) {
     return o;
 }
 
-/* The first goal that was missed into why; false: none was. */
+/* Writes the first missed goal into why. false: none was missed. */
 static bool missed(const struct study_validate *v, const struct study_validate_goals *g, char why[256]) {
     int due = 0, used = 0;
     for (int i = 0; i < v->runs.count; i++) {

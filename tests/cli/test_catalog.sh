@@ -105,7 +105,7 @@ accelerator "$(class hoper)"
 machine "$work/own.json" "$(class hoper)"
 cat >"$work/cases" <<END
 accelerators/x900.json: field "class" is "hoper"; known: ampere, volta, hopper, blackwell, xclass, other | --machine xanadu
---set accelerator.class=hoper: no such word; known: ampere, volta | --machine eos --set accelerator.class=hoper
+--set accelerator.class=hoper: unknown value; known: ampere, volta | --machine eos --set accelerator.class=hoper
 END
 refused_lines "$work/cases"
 accelerator ''
@@ -122,7 +122,7 @@ damage() { # damage WORDS SED
 damage 'classes.json: field "volta" has the unknown key "matmul_shares"' '/"volta"/,/matmul_share/s/matmul_share/matmul_shares/'
 damage 'classes.json: field "ampere.matmul_share" is 87, not within' 's/0\.87/87/'
 damage 'classes.json: field "hopper.flash_share": "spread" must be a number' '/"hopper"/,/flash_share/s/"spread": 0.2, //'
-damage 'classes.json: field "volta.flash_share": "class" must be one above it' 's/{"class": "ampere", "status": "assumed", "how": "hard/{"class": "hopper", "status": "assumed", "how": "hard/'
+damage 'classes.json: field "volta.flash_share": "class" must name an earlier class' 's/{"class": "ampere", "status": "assumed", "how": "hard/{"class": "hopper", "status": "assumed", "how": "hard/'
 damage 'classes.json: field "blackwell.flash_share" is 800, not within' 's/"times": 0.8/"times": 800/'
 damage 'classes.json: class "other" must have' 's/"other"/"others"/'
 damage 'classes.json: field "ampere.matmul_share": source "mleng" is not among' 's/"mleng":/"mlengs":/'

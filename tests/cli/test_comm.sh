@@ -14,7 +14,7 @@ refused 'mpirun .*-n 2 toise comm' "$toise" comm --out "$work/none.jsonl"
 refused 'op.*all_gather.*all_reduce' "$toise" comm --op all_gather
 refused 'bytes.*1MB' "$toise" comm --bytes 64KiB,1MB
 refused 'bytes.*multiple of 4' "$toise" comm --bytes 1026
-refused 'bytes.*no size' "$toise" comm --bytes ,
+refused 'bytes.*the list is empty' "$toise" comm --bytes ,
 refused 'bytes.*more than 32' "$toise" comm --bytes "$(printf '64,%.0s' {1..40})"
 refused 'leave out one' "$toise" comm --bytes 64 --model tiny-gpt2
 refused 'tiny-gpt9' "$toise" comm --model tiny-gpt9
@@ -30,7 +30,7 @@ quick=(--seconds 0.1 --width 1 --threads 1)
 done_well() { [ $code = 0 ] || [ $code = 3 ] || fail "$1: exit $code: $(cat "$work/out" "$work/err")"; }
 
 refused 'bytes.*1MB' "${two[@]}" "$toise" comm --bytes 1MB
-refused 'need .* are there' "${two[@]}" "$toise" comm --bytes 1024GiB
+refused 'need .* are free' "${two[@]}" "$toise" comm --bytes 1024GiB
 call "${two[@]}" "$toise" comm --model tiny-gpt2 "${quick[@]}" --out "$work/comm.jsonl"
 done_well 'the table'
 for words in '2 ranks of 1 thread on 1 node' '^16.0 KiB  *16384 ' 'busbw GB/s' 'keeps$' '% of its passes over memory'; do

@@ -56,7 +56,7 @@ says '^data_parallel +[0-9]'
 says '^node.rail_bytes_per_s .* derived'
 run 0 --model llama-3-8b --machine alice-recoque --accelerators 256
 says '^label +announced: the machine is announced'
-says '^facts +accelerator.peak_flop_per_s at best known as assumed'
+says '^facts +weakest: accelerator.peak_flop_per_s, assumed'
 
 # A mixture of experts: in a given layout, with its terms; searched; priced with all parameters in a checkpoint.
 moe=(--model mixtral-8x7b --machine jean-zay-h100 --accelerators 128)
@@ -92,7 +92,7 @@ says 'no number of its accelerators meets the deadline'
 
 # One slow node of BLOOM's: most of its slowdown reaches the step, since all wait except the ends of the pipeline.
 run 0 "${bloom[@]}" "${as_it_ran[@]}" --slow-node 0.1
-says '^slow node +one that takes 1.1 times as long: a step of 11[0-9.]+ s, [78]\.[0-9]% more'
+says '^slow node +one node that takes 1.1 times as long: a step of 11[0-9.]+ s, [78]\.[0-9]% more'
 run 0 "${bloom[@]}" "${as_it_ran[@]}" --slow-node 0.1 --json
 within loss 0.07 0.09
 
@@ -122,7 +122,7 @@ END
 run 0 --model gpt3-175b --machine "$work/system.json" --accelerators 64 --seq 2048 --gbs 64 --search --explain
 says 'peak 250 TFLOP/s bf16 each'
 says '^remarks +bfloat16 taken at the rate of matrix.float16; mem1.GiB 8e\+10 taken for no limit'
-says '^memory .* GB, of no limit: weights'
+says '^memory .* GB, without limit: weights'
 says '^accelerator.memory_bytes +no limit'
 ! grep -Eqi '[^a-z](nan|inf)[^a-z]' "$work/out" || fail 'a figure that is none stands on the page'
 run 0 --model gpt3-175b --machine "$work/system.json" --accelerators 64 --seq 2048 --gbs 64 --tp 8 --pp 8 --json

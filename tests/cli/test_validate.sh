@@ -69,7 +69,7 @@ awk -v x="$worst" 'BEGIN { exit !(x > 0.1 && x <= 0.25) }' || fail "the worst so
 run 0 "$work/own.csv"
 says '2 rows; 2 complete of tiers 1 and 2, of which 1 are used'
 says 'in-sample, not on 1'
-says '^mine .*not fitted on'
+says '^mine .*not in the fit'
 says "^other .*line 3: the accelerator's data sheet"
 
 # A row that cannot be used says why; other rows are unaffected. Embedding and head lengthen a pipeline.
@@ -88,7 +88,7 @@ says '6 rows; 6 complete of tiers 1 and 2, of which 2 are used and 4 \(66.7%\) n
 says '^many .*line 2: layers "many" is not a number'
 says '^short .*line 4: 4 fields, but the header has 15'
 says '^thousand .*line 5: hidden "2,048" could mean 2048 or 2.048; write 2048 or 2.0480'
-says '^stages .*not fitted on'
+says '^stages .*not in the fit'
 says '^toomany .*line 7: pp 27 is more than layers 24, embedding and head as stages of their own'
 says '^hopper .*extrapolated'
 run 1 "$work/rows.csv" --max-unused 50
@@ -120,7 +120,7 @@ echo '{' >"$work/torn.json"
 sed 's/"k0"/"k1"/' "$shipped" >"$work/unknown.json"
 cat >"$work/cases" <<END
 absent.csv | $work/absent.csv
-none.csv: none of its 0 rows | $work/none.csv
+none.csv: the table has no rows | $work/none.csv
 column.csv:1: unknown column "name" | $work/column.csv
 number.csv: none of its 1 rows can be predicted: line 2: seq_len "2048x" is not a number | $work/number.csv
 line 2: layers "many" is not a number; line 3 and 1 more: the accelerator's data sheet is not among those fitted: accelerator "Abacus" | $work/useless.csv

@@ -147,7 +147,7 @@ static void test_why(void **state) {
     unused(HEAD "\nx,TPU v4,8,24,2048,16,1024,8,8,1,1,,1.5\n",
            "data sheet is not among those fitted: accelerator \"TPU v4\"");
     unused(HEAD "\nx,H100 or A100,8,24,2048,16,1024,8,8,1,1,,1.5\n", "names both A100 and H100");
-    unused(HEAD "\nx,H100,8,,2048,16,1024,8,8,1,1,,1.5\n", "a size is not known: layers");
+    unused(HEAD "\nx,H100,8,,2048,16,1024,8,8,1,1,,1.5\n", "a size is unknown: layers");
     unused(HEAD "\nx,H100,8,24,2048,16,1024,8,8,1,1,,\n", "neither");
 }
 

@@ -112,9 +112,9 @@ static void test_refused(void **state) {
     (void)state;
     refused("", "schema", json_string("machine/1"), "schema");
     refused("parameters", "k0", NULL, "k0: missing");
-    refused("parameters", "hopper.matmul_shares", json_object(), "more than this version has");
+    refused("parameters", "hopper.matmul_shares", json_object(), "parameters that this version does not know");
     refused("parameters", "k0", json_integer(3), "k0.value: not a number");
-    refused("parameters", "k0", json_pack("{s:f, s:f}", "value", -1.0, "sd", 0.5), "k0: value and sd are above 0");
+    refused("parameters", "k0", json_pack("{s:f, s:f}", "value", -1.0, "sd", 0.5), "k0: value and sd must be above 0");
     refused("unseen", "low", NULL, "unseen.low");
     refused("unseen", "low", json_real(1), "unseen: low is above high");
     refused("", "classes", json_object(), "classes");

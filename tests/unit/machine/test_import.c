@@ -162,7 +162,7 @@ static void calculon_by_type_is_refused(void **state) {
     refused_at(own, "matrix.float16.gflops_efficiency", "[[128, 0.9]]", "size 0");
     refused_at(own, "matrix.float16", "312", "matrix.float16.tflops");
     refused_at(own, "matrix.tflops", "312", "give it by type");
-    refused_at(own, "matrix.gflops_efficiency", "[[0, 0.9]]", "does not say of which type");
+    refused_at(own, "matrix.gflops_efficiency", "[[0, 0.9]]", "does not state its type");
     refused_at(own, "matrix", "{\"half\": {}}", "none of the types float32");
     refused_at(own, "mem1.GiB", "90000", "within 7.45058 to 931.323: give GiB, as 80");
     free(own);
@@ -191,11 +191,11 @@ static void calculon_is_refused(void **state) {
         {"networks", "[]", "networks"},
         {"networks.0.size", NULL, "networks[0].size"},
         {"networks.1.size", "100", "multiple"},
-        {"networks.1.bandwidth", "200", "eight times"},
+        {"networks.1.bandwidth", "200", "not Gbit/s"},
         {"networks.1.efficiency", "90", "share"},
         {"networks.1.latency", NULL, "networks[1].latency"},
         {"networks.2.bandwidth", "50", "full bisection"},
-        {"networks.2.size", "128", "inside out"},
+        {"networks.2.size", "128", "innermost level first"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) refused_at(calculon, rows[i][0], rows[i][1], rows[i][2]);
 }

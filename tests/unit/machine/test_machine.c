@@ -184,7 +184,7 @@ static void likeness(void **state) {
     char *wrong = machine_json_changed(child, "sources.s", "\"another paper\"");
     folder_write("n.json", wrong, strlen(wrong));
     assert_int_equal(machine_read(folder_path, &m, &e), BASE_USAGE);
-    assert_non_null(strstr(e.text, "source \"s\" is another in"));
+    assert_non_null(strstr(e.text, "source \"s\" differs from that in"));
     free(wrong);
     wrong = machine_json_changed(machine_json_good, "node.rails.value", "0");
     folder_write("m.json", wrong, strlen(wrong)); /* the fault is the other file's, and it is named */

@@ -40,7 +40,7 @@ static void half_facts(void **state) {
         {"nodes.status", "7", "nodes", "known: measured"},
         {"nodes.source", "\"u\"", "nodes", "\"u\""},
         {"nodes.source", "[\"s\", 7]", "nodes", "a key of"},
-        {"nodes.source", NULL, "nodes", "by whom"},
+        {"nodes.source", NULL, "nodes", "has no \"source\""},
         {"accelerators.how", NULL, "accelerators", "\"how\""},
         {"accelerators.how", "\"\"", "accelerators", "text"},
         {"node.rail_bytes_per_s.how", NULL, "node.rail_bytes_per_s", "\"how\""},
@@ -53,7 +53,7 @@ static void half_facts(void **state) {
         {"nodes.value", "\"4\"", "nodes", "without quotes"},
         {"nodes.value", "true", "nodes", "a number"},
         {"node.achieved.0.status", NULL, "node.achieved[0]", "missing"},
-        {"node.achieved.0.source", NULL, "node.achieved[0]", "by whom"},
+        {"node.achieved.0.source", NULL, "node.achieved[0]", "has no \"source\""},
         {"network.achieved.0.source", "\"v\"", "network.achieved[0]", "\"v\""},
         {"cost.0.status", "\"derived\"", "cost[0]", "how"},
         {"sources", "[]", "sources", "object"},
@@ -68,7 +68,7 @@ static void absent_fields(void **state) {
         {"schema", "\"machine/2\"", "machine/2", "machine/1"},
         {"name", NULL, "name", "\"m\""},
         {"name", "\"n\"", "name", "\"m\""},
-        {"title", NULL, "title", "state it"},
+        {"title", NULL, "title", "add it"},
         {"year", NULL, "year", "hypothetical"},
         {"country", NULL, "country", "facility"},
         {"node.accelerator", NULL, "node.accelerator", "missing"},
@@ -85,9 +85,9 @@ static void absent_fields(void **state) {
         {"queues.0.wall_s", NULL, "queues[0].wall_s", "missing"},
     };
     static const struct refusal accelerator[] = {
-        {"title", NULL, "title", "state it"},
-        {"vendor", NULL, "vendor", "state it"},
-        {"kind", NULL, "kind", "state it"},
+        {"title", NULL, "title", "add it"},
+        {"vendor", NULL, "vendor", "add it"},
+        {"kind", NULL, "kind", "add it"},
         {"kind", "\"fpga\"", "fpga", "gpu, apu, tpu, accelerator, cpu"},
         {"peak_flop_per_s", NULL, "peak_flop_per_s", "bf16"},
         {"memory_bytes", NULL, "memory_bytes", "CPU"},
@@ -100,10 +100,10 @@ static void absent_fields(void **state) {
 static void figures(void **state) {
     (void)state;
     static const struct refusal machine[] = {
-        {"nodes.value", "0", "nodes", "never 0"},
-        {"nodes.value", "-4", "nodes", "never 0"},
+        {"nodes.value", "0", "nodes", "not above 0"},
+        {"nodes.value", "-4", "nodes", "not above 0"},
         {"nodes.value", "3.5", "nodes", "whole"},
-        {"node.rail_bytes_per_s.low", "0", "node.rail_bytes_per_s", "never 0"},
+        {"node.rail_bytes_per_s.low", "0", "node.rail_bytes_per_s", "not above 0"},
         {"node.rail_bytes_per_s.low", "25e9", "node.rail_bytes_per_s", "below"},
         {"node.rail_bytes_per_s.low", "30e9", "node.rail_bytes_per_s", "below"},
         {"node.rail_bytes_per_s.high", "200e9", "node.rail_bytes_per_s", "eight times"}, /* Gbit/s taken for bytes */
@@ -112,8 +112,8 @@ static void figures(void **state) {
         {"year.value", "24", "year", "a year"},
         {"network.latency_s.high", "4", "network.latency_s", "seconds"},
         {"network.levels.1.oversubscription.value", "0.5", "network.levels[1].oversubscription", "full bisection"},
-        {"network.levels.0.nodes.value", "0", "network.levels[0].nodes", "never 0"},
-        {"node.achieved.0.bytes", "0", "node.achieved[0].bytes", "never 0"},
+        {"network.levels.0.nodes.value", "0", "network.levels[0].nodes", "not above 0"},
+        {"node.achieved.0.bytes", "0", "node.achieved[0].bytes", "not above 0"},
         {"node.achieved.0.busbw_bytes_per_s", "200", "node.achieved[0].busbw_bytes_per_s", "bytes/s"},
         {"queues.0.accelerators", "1.5", "queues[0].accelerators", "whole"},
         {"cost.0.eur", "\"2e6\"", "cost[0].eur", "a number"},
@@ -141,12 +141,12 @@ static void figures(void **state) {
 static void disagreements(void **state) {
     (void)state;
     static const struct refusal machine[] = {
-        {"accelerators.value", "64", "accelerators", "dies for modules"},
+        {"accelerators.value", "64", "accelerators", "dies instead of modules"},
         {"nodes.value", "5", "nodes", "stale"},
-        {"network.achieved.0.busbw_bytes_per_s", "101e9", "network.achieved[0]", "bits for bytes"},
+        {"network.achieved.0.busbw_bytes_per_s", "101e9", "network.achieved[0]", "not bits"},
         {"node.achieved.0.busbw_bytes_per_s", "301e9", "node.achieved[0]", "both ways"},
         {"node.pair_bytes_per_s", "{\"value\":600e9,\"status\":\"recalled\"}", "node.pair_bytes_per_s", "both ways"},
-        {"network.levels.1.nodes", "{\"value\":2,\"status\":\"recalled\"}", "network.levels[1].nodes", "inside out"},
+        {"network.levels.1.nodes", "{\"value\":2,\"status\":\"recalled\"}", "network.levels[1].nodes", "innermost level first"},
     };
     static const struct refusal accelerator[] = {
         {"peak_flop_per_s.bf16.value", "624e12", "peak_flop_per_s.bf16", "sparse"}, /* by FP16's units */

@@ -139,7 +139,7 @@ static void means(void **state) {
         holds(page,
               "passes over memory     f32   avx2               1            70.0%      70.0%   70.0% gemm pass\n");
         holds(page, step ? "each shape once, matmuls and attention as often as a step calls them\n"
-                         : "over what is taken, each shape once\n");
+                         : "over measured time, each shape once\n");
         free(page);
     }
 }

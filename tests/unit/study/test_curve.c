@@ -156,31 +156,31 @@ static json_t *cells(const char *id, const char *column, json_t *value) {
 static void test_refused(void **state) {
     (void)state;
     refused("", NULL, NULL, NULL); /* as it stands it is taken */
-    refused("", "schema", json_string("machine/1"), "schema: not");
+    refused("", "schema", json_string("machine/1"), "schema: must be");
     refused("", "title", NULL, "title: missing");
     refused("", "colour", json_string("red"), "unknown key \"colour\"");
     refused("", "y", json_string("speed"), "y: missing or unknown; take one of flops, tokens, time");
     refused("", "x", NULL, "x: missing");
-    refused("x", "label", json_integer(3), "x.label: missing, or no text");
+    refused("x", "label", json_integer(3), "x.label: missing or not text");
     refused("x", "scale", json_string("loglog"), "x.scale");
-    refused("x", "columns", json_pack("[s]", "accelerators"), "x.columns: one is no column");
-    refused("x", "columns", json_array(), "x.columns: a list of one to four");
-    refused("", "groups", json_array(), "groups: a list of one to eight");
-    refused("groups", "rows", json_pack("[s]", "mlm-t1-099"), "groups[0].rows: mlm-t1-099 is no run of the table");
-    refused("groups", "rows", json_pack("[s, s]", "kort-001", "kort-001"), "kort-001 stands there twice");
+    refused("x", "columns", json_pack("[s]", "accelerators"), "x.columns: one is not a column");
+    refused("x", "columns", json_array(), "x.columns: give a list of one to four");
+    refused("", "groups", json_array(), "groups: give a list of one to eight");
+    refused("groups", "rows", json_pack("[s]", "mlm-t1-099"), "groups[0].rows: mlm-t1-099 is not a run of the table");
+    refused("groups", "rows", json_pack("[s, s]", "kort-001", "kort-001"), "kort-001 is listed twice");
     refused("groups", "rows", json_pack("[s, s]", "mlm-t1-002", "mlm-t1-001"), "its x is less");
     refused("groups", "rows", json_pack("[s]", "titan-013"), "below 16 bits");
-    refused("groups", "rows", json_pack("[i]", 7), "no text");
+    refused("groups", "rows", json_pack("[i]", 7), "not text");
     refused("", "stated", NULL, "mlm-t1-001: is incomplete in the table");
     refused("stated", "status", json_string("known"), "stated.status");
     refused("stated", "source", json_string("nobody"), "stated[0]: published: its source");
     refused("stated", "status", json_string("assumed"), "stated[0].how: missing");
     refused("stated", "rows", cells("kort-001", "vocab", json_integer(9)),
-            "stated[0].rows.kort-001: no run of this series");
-    refused("", "stated", json_object(), "stated: no list");
-    refused("", "leave_out", json_string("Nobody 2021"), "leave_out: no list");
-    refused("stated", "rows", json_array(), "stated[0]: rows: an object");
-    refused("", "leave_out", json_pack("[s]", "Nobody 2021"), "leave_out: one is no source");
+            "stated[0].rows.kort-001: is not a run of this series");
+    refused("", "stated", json_object(), "stated: must be a list");
+    refused("", "leave_out", json_string("Nobody 2021"), "leave_out: must be a list");
+    refused("stated", "rows", json_array(), "stated[0]: rows: give an object");
+    refused("", "leave_out", json_pack("[s]", "Nobody 2021"), "leave_out: one is not a source");
 }
 
 /* Of what it names, and where it stands in the table. */
@@ -191,7 +191,7 @@ static void test_refused_cells(void **state) {
         const char *word;
     } bad[] = {
         {"micro_batches", 16, "there is no column \"micro_batches\""},
-        {"heads", 13, "heads is \"24\" there, and cannot be \"13\" too"},
+        {"heads", 13, "heads is \"24\" in the table; do not give \"13\", too"},
         {"micro_batch", 0, "micro_batch 0 is out of range"},
     };
     (void)state;
