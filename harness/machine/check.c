@@ -74,8 +74,8 @@ static int check_links(const struct machine_accelerator *a, const char *where, s
     if (all->high >= low * (1 - LINK_SLACK) && all->low <= high * (1 + LINK_SLACK)) return BASE_OK;
     return base_fail(
         e, BASE_USAGE,
-        "%s: field \"scale_up.bytes_per_s\" is %g, but links x link_bytes_per_s is %g. Give one way, not both ways", where,
-        all->value, a->links.value * a->link_bytes_per_s.value);
+        "%s: field \"scale_up.bytes_per_s\" is %g, but links x link_bytes_per_s is %g. Give one way, not both ways",
+        where, all->value, a->links.value * a->link_bytes_per_s.value);
 }
 
 /* Bus bandwidths count one way of a link, so they are at most its nominal rate. */

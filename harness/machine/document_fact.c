@@ -32,8 +32,8 @@ int machine_rule_check(const struct machine_rule *rule, const char *where, const
     if (!isfinite(low) || !isfinite(high))
         return base_fail(e, BASE_USAGE, "%s: field \"%s\" must be a finite number", where, field);
     if (low <= 0)
-        return base_fail(e, BASE_USAGE, "%s: field \"%s\" is %g, not above 0; leave out what is unknown",
-                         where, field, low);
+        return base_fail(e, BASE_USAGE, "%s: field \"%s\" is %g, not above 0; leave out what is unknown", where, field,
+                         low);
     if (low < rule->least || high > rule->most)
         return base_fail(e, BASE_USAGE, "%s: field \"%s\" is %g, not within %g to %g: %s", where, field,
                          low < rule->least ? low : high, rule->least, rule->most, rule->slip);

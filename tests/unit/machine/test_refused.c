@@ -146,7 +146,8 @@ static void disagreements(void **state) {
         {"network.achieved.0.busbw_bytes_per_s", "101e9", "network.achieved[0]", "not bits"},
         {"node.achieved.0.busbw_bytes_per_s", "301e9", "node.achieved[0]", "both ways"},
         {"node.pair_bytes_per_s", "{\"value\":600e9,\"status\":\"recalled\"}", "node.pair_bytes_per_s", "both ways"},
-        {"network.levels.1.nodes", "{\"value\":2,\"status\":\"recalled\"}", "network.levels[1].nodes", "innermost level first"},
+        {"network.levels.1.nodes", "{\"value\":2,\"status\":\"recalled\"}", "network.levels[1].nodes",
+         "innermost level first"},
     };
     static const struct refusal accelerator[] = {
         {"peak_flop_per_s.bf16.value", "624e12", "peak_flop_per_s.bf16", "sparse"}, /* by FP16's units */

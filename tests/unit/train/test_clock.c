@@ -118,7 +118,8 @@ static void pages_say_why_the_clock_parts_from_the_median(void **state) {
     assert_non_null(strstr(text, "other processes took 12 s, 50% of the CPU time (rank 1)"));
     assert_non_null(strstr(text, "5 pages were read from disk (rank 1)"));
     assert_null(strstr(text, "quota"));
-    assert_non_null(strstr(shown(report_clock, CLOCK("1.5", RANK("0", "0.1", "0.2", "0"))), "no measured interference"));
+    assert_non_null(
+        strstr(shown(report_clock, CLOCK("1.5", RANK("0", "0.1", "0.2", "0"))), "no measured interference"));
     assert_null(strstr(shown(report_clock, CLOCK("1.019", RANK("31", "6", "6", "6"))), "against the median"));
 }
 
