@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Checks the architecture: which room may include which (its own floor and below), who may include mpi.h and the like,
-# what kernels/ never calls, and that main stays short. Reads the sources in the current tree, prints FILE:LINE: rule
-# for each breach, and exits 1 if there is one. Every build runs it, so it is one awk over all files.
+# Checks the architecture: which room may include which (its own floor and below), how many files a room holds, who may
+# include mpi.h and the like, what kernels/ never calls, and that main stays short. Reads the sources in the current
+# tree, prints FILE:LINE: rule for each breach, and exits 1 if there is one. Every build runs it, so it is one awk over
+# all files.
 set -euo pipefail
 cd "${1:-$(dirname "$0")/..}"
 
@@ -21,12 +22,16 @@ BEGIN {
     only["numa.h"] = only["numaif.h"] = only["hwloc.h"] = "harness/base/"
     only["cblas.h"] = "kernels/"
     only["benchmark/benchmark.h"] = "tests/bench/"
+    ROOM_MOST = 26
     banned = "(malloc|calloc|realloc|free|aligned_alloc|posix_memalign|fopen|fclose|fread|fwrite|printf|fprintf|puts|fputs)"
 }
 # Each line of standard input names a source file.
 { known[$0] = 1; file[++files] = $0 }
 END {
     for (f = 1; f <= files; f++) check(file[f])
+    for (room in size)
+        if (size[room] > ROOM_MOST)
+            breach(room, 1, "a room holds at most " ROOM_MOST " files, and this one " size[room] ": divide it by subject")
     exit bad > 0
 }
 
@@ -90,8 +95,9 @@ function check_include(name, line, code,    target, from, to) {
         breach(name, line, from " (floor " floor[from] ") may not include from " to " (floor " floor[to] ")")
 }
 
-function check(name,    line, n, text, code, room, header, before) {
+function check(name,    line, n, text, code, room, header, before, folder) {
     room = room_of(name)
+    if (room != "") { folder = name; sub(/\/[^\/]*$/, "", folder); size[folder]++ }
     if (room != "" && !(room in floor)) breach(name, 1, "room " room " has no floor: give it one in scripts/floors.sh")
     header = name ~ /\.(h|inc)$/
     n = 0; within = 0; before = ""

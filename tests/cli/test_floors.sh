@@ -40,22 +40,17 @@ ok() {
 }
 restore() { if [ -e "$work/saved" ]; then cp "$work/saved" "$work/tree/$1"; else rm -f "$work/tree/$1"; fi; }
 
-# Each floor needs a room with a header, so that the includes below name something real.
-for room in base records model data comm check plan measure parallel machine costmodel fit train projection bench study report cli; do
-    mkdir -p "$work/tree/harness/$room"
-    : >"$work/tree/harness/$room/zz_probe.h"
-done
 mkdir -p "$work/tree/tests/unit"
 : >"$work/tree/tests/unit/zz.h"
 
-caught 'base (floor 1) may not include from data (floor 3)' harness/base/error.h '#include "data/zz_probe.h"'
+caught 'base (floor 1) may not include from data (floor 3)' harness/base/error.h '#include "data/data.h"'
 caught 'data (floor 3) may not include from comm (floor 3)' harness/data/zz.c '#include "comm/comm.h"'
 caught 'data (floor 3) may not include from comm (floor 3)' harness/data/zz.c '  #  include "../comm/comm.h"'
-caught 'model (floor 3) may not include from plan (floor 4)' harness/model/zz.c '#include "plan/zz_probe.h"'
-caught 'plan (floor 4) may not include from measure' harness/plan/zz.c '#include "harness/measure/zz_probe.h"'
-caught 'measure (floor 4) may not include from train' harness/measure/zz.c '#include "train/zz_probe.h"'
-caught 'machine (floor 5) may not include from parallel' harness/machine/zz.c '#include "parallel/zz_probe.h"'
-caught 'report (floor 9) may not include from cli' harness/report/zz.c '#include "cli/zz_probe.h"'
+caught 'model (floor 3) may not include from plan (floor 4)' harness/model/zz.c '#include "plan/plan.h"'
+caught 'plan (floor 4) may not include from measure' harness/plan/zz.c '#include "harness/measure/samples.h"'
+caught 'measure (floor 4) may not include from train' harness/measure/zz.c '#include "train/train.h"'
+caught 'machine (floor 5) may not include from parallel' harness/machine/zz.c '#include "parallel/step.h"'
+caught 'report (floor 9) may not include from cli' harness/report/zz.c '#include "cli/cli.h"'
 caught 'kernels (floor 0) may not include from base' kernels/zz.c '#include "harness/base/error.h"'
 caught 'kernels (floor 0) may not include from base' kernels/gemm/zz.c '#include "../../harness/base/error.h"'
 caught 'may not include from tests/' harness/cli/zz.c '#include "tests/unit/zz.h"'
@@ -73,7 +68,7 @@ done
 caught 'an inline function in a header is static' harness/base/error.h 'inline int zz(void) { return 1; }'
 caught 'main.c stays under 60 lines' harness/cli/main.c "$(printf '\\n%.0s' $(seq 60))"
 
-ok harness/train/zz.c '#include "plan/zz_probe.h"\n#include "kernels.h"\n#include <stdio.h>\n#include "zz_local.h"'
+ok harness/train/zz.c '#include "plan/plan.h"\n#include "kernels.h"\n#include <stdio.h>\n#include "zz_local.h"'
 ok harness/comm/zz.c '#include <mpi.h>\n#include "base/error.h"\n#include "comm/comm.h"'
 ok kernels/zz.c '/* malloc( and\n#include "base/error.h"\n printf( */ const char *s = "free("; // realloc(\nint xfree(int);'
 ok harness/base/zz.h 'static inline int zz(void) { return 1; }\nstatic\ninline int zy(void) { return 1; }'
@@ -81,4 +76,8 @@ ok harness/base/zz.h 'static inline int zz(void) { return 1; }\nstatic\ninline i
 # Two files with cblas.h are one too many, whichever they are.
 echo '#include <cblas.h>' >"$work/tree/kernels/zz_one.c"
 caught 'one file only' kernels/zz_two.c '#include <cblas.h>'
+
+for i in {1..30}; do : >"$work/tree/harness/check/zz_$i.h"; done
+out=$(bash "$work/tree/scripts/floors.sh" 2>&1) && fail 'a room of more than 30 files is accepted'
+grep -q '^harness/check:1: a room holds at most' <<<"$out" || fail "a crowded room: $out"
 exit $bad
