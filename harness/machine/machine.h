@@ -183,6 +183,7 @@ struct machine {
     struct machine_message *messages;
     struct machine_contention *contentions;
     int point_count, message_count, contention_count;
+    int inconclusive; /* records of kernels and sums that were not used since their status is INCONCLUSIVE */
     struct machine_text *texts;
 };
 

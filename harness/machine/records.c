@@ -97,6 +97,7 @@ static int take(void *context, const struct record_line *line) {
     if (strcmp(record_text(record, "schema"), "toise/1"))
         return base_fail(r->e, BASE_USAGE, "%s: field \"schema\" of a record is \"%.32s\"; it must be \"toise/1\"",
                          r->path, record_text(record, "schema"));
+    r->m->inconclusive += (kernel || comm) && !strcmp(record_text(record, "status"), "INCONCLUSIVE");
     if ((!train && !kernel && !comm) || strcmp(record_text(record, "status"), "PASSED")) return BASE_OK;
     int code = check_same(r, record_at(record, "machine"));
     if (!code && train) code = take_train(r, record);

@@ -6,7 +6,7 @@
 
 #include "model/params.h"
 #include "projection/kriging.h"
-#include "projection/measured.h"
+#include "projection/measured_ops.h"
 
 static const double UNKNOWN_SIZE = 0.2; /* sd of log(time) at an untimed size where only one or two were timed */
 
@@ -76,9 +76,8 @@ int projection_measured_message(const struct machine *m, int ranks, int threads,
     if (!k.count)
         return base_fail(
             e, BASE_USAGE,
-            "%s: no all-reduce of ranks of %d thread%s was timed; run mpirun -n %d toise comm --threads %d --out "
-            "%s",
-            m->path, threads, threads == 1 ? "" : "s", ranks, threads, m->path);
+            "%s: no all-reduce of ranks of %d thread%s was timed; run mpirun -n %d toise comm --threads %d --out %s%s",
+            m->path, threads, threads == 1 ? "" : "s", ranks, threads, m->path, projection_measured_unsure(m));
     fit(&k, &alpha, &beta);
     for (int i = 0; i < k.count; i++) {
         x[i][0] = log(k.at[i]->bytes);

@@ -125,9 +125,10 @@ static int missing(const struct projection_pricing *p, const char *op, enum mach
     }
     return base_fail(p->e, BASE_USAGE,
                      "%s: no %s in %s was timed with %d thread%s%s; run toise kernels --model %s --seq %lld --mbs %lld "
-                     "--threads %d --out %s",
+                     "--threads %d --out %s%s",
                      p->m->path, op, machine_dtype_name(dtype), r->threads, r->threads == 1 ? "" : "s", others,
-                     r->config.name, (long long)r->seq, (long long)r->layout.micro_batch, r->threads, p->m->path);
+                     r->config.name, (long long)r->seq, (long long)r->layout.micro_batch, r->threads, p->m->path,
+                     projection_measured_unsure(p->m));
 }
 
 int projection_price_dense(struct projection_pricing *p, const struct plan_op *o) {

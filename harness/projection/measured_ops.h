@@ -22,6 +22,11 @@ int projection_price_bytes(struct projection_pricing *p, const char *name, enum 
                            double bytes);
 int projection_price_add(struct projection_pricing *p, struct projection_priced one);
 
+/* Of a message that something was not timed: what else the file holds. */
+static inline const char *projection_measured_unsure(const struct machine *m) {
+    return m->inconclusive ? "; INCONCLUSIVE records are not used: raise --seconds or --width" : "";
+}
+
 bool projection_is_attention(const char *op);
 enum machine_dtype projection_type_of(enum kernel_dtype type);
 
