@@ -4,10 +4,10 @@
 # Everything in a README.md can be typed: each block fenced as ```sh is run in a copy of this tree, each command once
 # (other fences are output). Long commands are shortened: in the copy build/toise plans (--dry-run) what is not about
 # tiny-gpt2, and fits few of the published runs. Commands that another test runs are named and left out. Links work,
-# named files exist, the map has every room, and the first page is short.
+# named files exist, the map has every room, sentences and the first page are short.
 . "$(dirname "$0")/../prelude.sh"
 [ -e README.md ] || { echo 'SKIP: README: there is none'; exit 77; }
-MOST_BYTES=8192 MOST_WORDS=20
+MOST_BYTES=8192 MOST_WORDS=20 MOST_WORDS_BELOW=25 # words of a sentence: of README.md, of the other pages
 mapfile -t pages < <(find . \( -path ./results/local -o -name .git -o -name 'build*' \) -prune -o -name README.md -print |
     sed 's,^\./,,' | LC_ALL=C sort)
 
@@ -34,10 +34,12 @@ covered() {
     case $1 in
     'make check'* | 'make all tests'* | 'make emulated'* | .ci/run*) echo 'this run' ;;
     build/tests/* | *mpirun*build/tests/mpi/* | *'bash tests/'*) echo 'this run' ;;
+    make | 'make  '*'#'*) echo 'this run' ;;
     'make bench'*) echo 'tests/cli/test_bench.sh, test_bench_kernels.sh' ;;
     'build/toise curve'*) echo 'tests/cli/test_curve.sh' ;;
     scripts/roofline.sh*) echo 'tests/cli/test_kernels.sh' ;;
     'mpirun '*' comm'*) echo 'tests/cli/test_comm.sh' ;;
+    'build/toise predict --machine results/local/'*) echo 'tests/cli/test_predict.sh' ;; # after its measurements
     scripts/predict.sh*) echo 'tests/cli/test_predict.sh, as far as it takes minutes' ;;
     scripts/figures.sh*) echo 'tests/cli/test_figures.sh' ;;
     sbatch*) echo 'tests/slurm/test_train.sh' ;;
@@ -123,9 +125,9 @@ check_names() { # check_names PAGE
     done < <(grep -oE '(^|[^A-Za-z0-9_./-])(harness|kernels|scripts|tests|results)/[A-Za-z0-9_/.*-]*\.(c|h|cc|sh|py|txt|csv|sbatch|json|md)\b' "$1" | grep -o '[a-z].*' | sort -u)
 }
 
-# Sentences of more than MOST_WORDS words, of prose: no code, tables, headings. Code between backticks is one word.
-long_sentences() {
-    awk -v most="$MOST_WORDS" '
+# Sentences of more than MOST words, of prose: no code, tables, headings. Code between backticks is one word.
+long_sentences() { # long_sentences PAGE MOST
+    awk -v most="$2" '
     function flush(    before, n, i, k, words, w, sentences) {
         while (match(text, /!?\[[^]]*\]\([^)]*\)/)) {
             before = substr(text, RSTART, RLENGTH)
@@ -159,8 +161,12 @@ done
 echo "$blocks blocks of ${#pages[@]} pages"
 
 [ "$(wc -c <README.md)" -le $MOST_BYTES ] || fail "README.md: $(wc -c <README.md) bytes; at most $MOST_BYTES"
-long=$(long_sentences README.md)
-[ -z "$long" ] || fail "sentences of more than $MOST_WORDS words:"$'\n'"$long"
+long=$(for page in "${pages[@]}"; do
+    most=$MOST_WORDS_BELOW
+    [ "$page" != README.md ] || most=$MOST_WORDS
+    long_sentences "$page" "$most"
+done)
+[ -z "$long" ] || fail "sentences of more than $MOST_WORDS words in README.md, $MOST_WORDS_BELOW elsewhere:"$'\n'"$long"
 
 # The map of harness/README.md has each room on the floor that the build checks.
 # Without a trailing newline `read` fails after reading everything.
