@@ -86,8 +86,8 @@ static const struct cli_command COMMAND = {
     .name = "train",
     .options = OPTIONS,
     .rules = RULES,
-    .usage = "[mpirun -n P] toise train [flags]\n\nTrains a real transformer, checks that every step it timed was "
-             "correct, and reports the rate.",
+    .usage = "[mpirun -n P] toise train [flags]\n\nTrains a real transformer, checks the arithmetic of the code it "
+             "times, and reports the rate.",
     .notes = "TOISE_ISA (ref, avx2, avx512, avx512bf16) caps the instruction set.\n",
 };
 
