@@ -61,6 +61,9 @@ long long base_file_field_number(const char *path, const char *key) {
 }
 
 int base_file_read(const char *path, char **bytes, size_t *size, struct base_error *e) {
+    struct stat found;
+    const bool plain = stat(path, &found) != 0 || S_ISREG(found.st_mode); /* a FIFO would block, /dev/zero never end */
+    if (!plain) return base_fail(e, BASE_USAGE, "%s: is not a plain file", path);
     FILE *file = fopen(path, "rbe");
     char *text = NULL, *more = NULL;
     size_t used = 0, got = 1;

@@ -34,10 +34,10 @@ static const char *operation(int i) {
 static const struct cli_option OPTIONS[] = {
     {.name = "--op", .kind = CLI_CHOICE, .at = offsetof(struct flags, op), .word = operation, .fallback = "all_reduce",
      .hint = "OP", .help = ": the collective of data parallel training"},
-    {.name = "--bytes", .kind = CLI_TEXT, .at = offsetof(struct flags, bytes), .hint = "LIST",
+    {.name = "--bytes", .kind = CLI_TEXT, .once = true, .at = offsetof(struct flags, bytes), .hint = "LIST",
      .help = "buffer sizes per rank, as in 65536,1MiB,32MiB; default from 16 KiB by factors of four up to the model's "
              "gradient"},
-    {.name = "--model", .kind = CLI_TEXT, .at = offsetof(struct flags, model), .fallback = CLI_MODEL, .hint = "NAME",
+    {.name = "--model", .kind = CLI_TEXT, .at = offsetof(struct flags, model), .file = CLI_READ, .fallback = CLI_MODEL, .hint = "NAME",
      .help = "model whose gradient is the largest size: a preset, or the path of a Hugging Face config.json"},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, threads), .shared = cli_threads_option},
     {.name = "--seconds", .kind = CLI_NUMBER, .at = offsetof(struct flags, seconds), .min = 0.01, .max = 3600,
@@ -227,6 +227,7 @@ int cli_comm(struct comm *world, int argc, char *const *argv, struct base_error 
     if (!code && flags.output.help) return cli_help(world, &COMMAND);
     if (!code) code = resolve(&flags, &l.options, e);
     if (!code) code = check_world(world, e);
+    if (!code) code = cli_options_apart(&COMMAND, &flags, e);
     if (!code && world->rank == 0) code = record_check(flags.output.out, e);
     if ((code = comm_agree(world, code, e))) return code;
     l.page = cli_page(&flags.output);

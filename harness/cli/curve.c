@@ -59,7 +59,7 @@ static int curve(const struct flags *f, struct base_error *e) {
     if (!code) code = study_curve_read(&c, f->series, e);
     if (!code) code = base_places_check(NULL, 0, e); /* the fit uses all CPUs */
     /* check the outputs before any long work */
-    if (!code) code = record_ask(f->output.out, e);
+    if (!code) code = record_check(f->output.out, e);
     if (!code && f->svg) code = report_draw_check(e);
     if (!code) code = record_check_anew(f->svg, "--svg", e);
     if (!code) code = study_curve_predict(&c, &watch, e);

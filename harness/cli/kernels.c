@@ -267,7 +267,8 @@ int cli_kernels(struct comm *world, int argc, char *const *argv, struct base_err
     if (!code && flags.probe) return probe(&flags, e);
     if (!code) code = check_world(world, e);
     if (!code) code = resolve(&l, e);
-    if (!code) code = (flags.dry_run ? record_ask : record_check)(flags.output.out, e);
+    if (!code) code = cli_options_apart(&COMMAND, &flags, e);
+    if (!code) code = record_check(flags.output.out, e);
     if (!(code = comm_agree(world, code, e))) {
         l.page = cli_page(&flags.output);
         l.progress = (struct cli_progress){.out = l.page, .terminal = report_terminal(l.page)};

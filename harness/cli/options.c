@@ -145,11 +145,14 @@ static int take(struct rows *r, const char *command, int argc, char *const *argv
         value = word;
     else if (!row)
         return base_fail(e, BASE_USAGE, "unexpected argument \"%s\"; see toise %s --help", word, command);
-    else if (!is_switch(row->option) && *i + 1 == argc)
+    else if (!is_switch(row->option) && (*i + 1 == argc || find(r, argv[*i + 1])))
         return base_fail(e, BASE_USAGE, "%s needs a value: %s %s", row->option->name, row->option->name,
                          row->option->hint);
     else if (!is_switch(row->option))
         value = argv[++*i];
+    if (row->given && row->option->once)
+        return base_fail(e, BASE_USAGE, "%s is given twice: give it once, with all its values: %s %s",
+                         row->option->name, row->option->name, row->option->hint);
     if (value)
         code = read_value(r, row, value, e);
     else

@@ -33,6 +33,7 @@ struct cli_option {
     double min, max;
     const char *(*word)(int i);      /* a choice's words; NULL after the last */
     const char *fallback;            /* default, shown in the help; NULL: the value is not touched */
+    bool once;                       /* a list: a second one would silently replace the first */
     enum cli_file file;              /* see cli_options_apart */
     const char *hint;                /* the value's placeholder in the help: "N", "PATH" */
     const char *help;                /* a choice's words are printed before it. NULL: internal flag, not listed */

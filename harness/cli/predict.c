@@ -107,7 +107,7 @@ static int check(const struct flags *f, struct base_error *e) {
                          "--machine %s is not a .jsonl file; give records as made by toise kernels --out FILE.jsonl",
                          f->machine);
     const int code = cli_options_apart(&COMMAND, f, e);
-    return code ? code : record_ask(f->output.out, e);
+    return code ? code : record_check(f->output.out, e);
 }
 
 int cli_predict(struct comm *world, int argc, char *const *argv, struct base_error *e) {

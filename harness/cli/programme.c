@@ -28,7 +28,7 @@ static const struct cli_option OPTIONS[] = {
      .help = "list the catalogue's programmes"},
     {.name = "--accelerators", .kind = CLI_INTEGER, .at = offsetof(struct flags, accelerators), .min = 1, .max = 1e7,
      .hint = "N", .help = "accelerators per job; default the number that trained the model, else 256"},
-    {.name = "--set", .kind = CLI_TEXT, .at = offsetof(struct flags, options.set), .hint = "KEY=X,...",
+    {.name = "--set", .kind = CLI_TEXT, .once = true, .at = offsetof(struct flags, options.set), .hint = "KEY=X,...",
      .help = "change facts of its hypothetical machines: nodes=64, nodes=16..128"},
     {.name = "--eur-per-mwh", .kind = CLI_NUMBER, .at = offsetof(struct flags, options.eur_per_mwh), .min = 0,
      .max = 1e6, .hint = "X", .help = "price of electricity; default the programme's readings"},
@@ -79,7 +79,7 @@ static int run(const struct flags *f, struct base_error *e) {
     int code = cli_options_apart(&COMMAND, f, e);
     if (!code) code = projection_campaign_read(f->name, &campaign, e);
     if (!code) code = fit_result_read(f->parameters, &fitted, e);
-    if (!code) code = record_ask(f->output.out, e);
+    if (!code) code = record_check(f->output.out, e);
     if (!code && !(models = read_models(&campaign))) code = base_fail(e, BASE_BROKEN, "out of memory");
     if (!code) code = projection_campaign_record(&campaign, models, &fitted, &f->options, &record, e);
     if (!code) code = cli_emit(&f->output, record, e);

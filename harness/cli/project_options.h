@@ -47,13 +47,13 @@ static const char *attention(int fused) {
 static const struct cli_option OPTIONS[] = {
     {.name = "--model", .kind = CLI_TEXT, .at = offsetof(struct flags, model), .file = CLI_READ, .hint = "NAME",
      .help = "a preset, or the path of a Hugging Face config.json"},
-    {.name = "--machine", .kind = CLI_TEXT, .at = offsetof(struct flags, machines), .file = CLI_READ_LIST,
+    {.name = "--machine", .kind = CLI_TEXT, .once = true, .at = offsetof(struct flags, machines), .file = CLI_READ_LIST,
      .hint = "LIST",
      .help = "a machine of the catalogue (--list), or the path of a machine's or a Calculon system's JSON file; "
              "several are compared: a,b,c"},
     {.name = "--accelerators", .alias = "--ranks", .kind = CLI_INTEGER, .at = offsetof(struct flags, accelerators),
      .min = 1, .max = 1e7, .hint = "N", .help = "accelerators of each machine; default the most in 2^i or 3 x 2^i nodes"},
-    {.name = "--set", .kind = CLI_TEXT, .at = offsetof(struct flags, set), .hint = "KEY=X,...",
+    {.name = "--set", .kind = CLI_TEXT, .once = true, .at = offsetof(struct flags, set), .hint = "KEY=X,...",
      .help = "change facts of the machines: nodes=64, node.rail_bytes_per_s=50e9, facility.pue=1.2"},
     {.name = "--list", .kind = CLI_ALONE, .at = offsetof(struct flags, list), .help = "list the catalogue's machines"},
     {.name = "--precision", .kind = CLI_CHOICE, .at = offsetof(struct flags, precision), .word = precision, .hint = "P",

@@ -124,14 +124,13 @@ static int ask_outputs(const struct flags *f, struct base_error *e) {
         return base_fail(e, BASE_USAGE, "--out and --save: %s cannot be a file and a folder; give two different paths",
                          cli_path_within(out, save) ? save : out);
     int code = cli_options_apart(&COMMAND, f, e);
-    if (!code) code = record_ask(out, e);
+    if (!code) code = record_check(out, e);
     return code || !save ? code : train_weights_save_check(save, false, e);
 }
 
-/* Creates the outputs' folders, after all other checks passed. */
+/* Creates the folders above the weights, after all other checks passed. */
 static int make_outputs(const struct flags *f, struct base_error *e) {
-    const int code = record_check(f->output.out, e);
-    return code || !f->save ? code : train_weights_save_check(f->save, true, e);
+    return f->save ? train_weights_save_check(f->save, true, e) : BASE_OK;
 }
 
 /* Opens what the run reads: data, weights, and the earlier records of --out. Rank 0 reads the records, also without the

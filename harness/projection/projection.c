@@ -160,6 +160,7 @@ int projection_make(const struct machine *m, const struct projection_question *q
         p->accelerators = fewer;
         if (!ask_of(m, q, p->dtype, fewer, &ask, &unlike, NULL))
             code = cost_search(&ask, &fitted->parameters, most, search, NULL);
+        if (!code && e) *e = (struct base_error){0}; /* of the count that was tried first */
     }
     if (code) return code;
     const struct cost_layout_price *x = search->count ? &search->best[0] : &search->least;

@@ -22,7 +22,7 @@
 /* How a file will be written. */
 struct intent {
     const char *path, *flag;
-    bool appended, make; /* append to the content; create missing folders now */
+    bool appended; /* else replaced, and missing folders are created now */
 };
 
 static int refuse(const struct intent *q, const char *where, int why, struct base_error *e) {
@@ -42,7 +42,26 @@ static int check_place(const struct intent *q, struct base_error *e) {
     if (q->appended && !lstat(q->path, &link) && S_ISLNK(link.st_mode))
         return refuse(q, "the link's target", ENOENT, e);
     if (!base_file_could_be_made(q->path, above)) return refuse(q, above, errno, e);
-    return q->make && !base_file_parents(q->path, above) ? refuse(q, above, errno, e) : BASE_OK;
+    return !q->appended && !base_file_parents(q->path, above) ? refuse(q, above, errno, e) : BASE_OK;
+}
+
+/* Whether the file can take a record behind what it holds: nothing, a record, or the torn start of one. */
+static bool holds_records(int file) {
+    FILE *in = fdopen(file, "re");
+    char *line = NULL;
+    size_t capacity = 0;
+    const ssize_t length = in ? getline(&line, &capacity, in) : -1;
+    json_t *first = length > 0 ? json_loadb(line, (size_t)length, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    const char *schema = json_string_value(json_object_get(first, "schema"));
+    const bool torn = !first && length > 0 && line[0] == '{' && line[length - 1] != '\n';
+    const bool records = length <= 0 || torn || (schema && !strncmp(schema, "toise/", 6));
+    json_decref(first);
+    free(line);
+    if (in)
+        fclose(in);
+    else
+        close(file);
+    return records;
 }
 
 static int check(const struct intent *q, struct base_error *e) {
@@ -61,25 +80,20 @@ static int check(const struct intent *q, struct base_error *e) {
         return base_fail(e, BASE_USAGE, "%s: is not a plain file: %s takes plain files only", path, q->flag);
     /* do not try the file itself: removing it afterwards could remove another process's first record */
     if (!exists) return check_place(q, e);
-    char first = '{';
     int file = open(path, O_RDWR | O_APPEND | O_CLOEXEC); /* as record_append opens it */
     if (file < 0) return refuse(q, "the file", errno, e);
-    bool other = q->appended && pread(file, &first, 1, 0) == 1 && first != '{';
-    close(file);
-    if (!other) return BASE_OK;
-    return base_fail(e, BASE_USAGE, "%s: does not hold records: choose another path with --out", path);
+    if (q->appended && !holds_records(file))
+        return base_fail(e, BASE_USAGE, "%s: does not hold records: choose another path with --out", path);
+    if (!q->appended) close(file);
+    return BASE_OK;
 }
 
 int record_check(const char *path, struct base_error *e) {
-    return check(&(struct intent){path, "--out", .appended = true, .make = true}, e);
+    return check(&(struct intent){path, "--out", .appended = true}, e);
 }
 
 int record_check_anew(const char *path, const char *flag, struct base_error *e) {
-    return check(&(struct intent){path, flag, .appended = false, .make = true}, e);
-}
-
-int record_ask(const char *path, struct base_error *e) {
-    return check(&(struct intent){path, "--out", .appended = true, .make = false}, e);
+    return check(&(struct intent){path, flag, .appended = false}, e);
 }
 
 static bool is_object(const char *line, size_t length) {

@@ -13,8 +13,8 @@
 
 static json_t *layout_of(const struct plan *p, int nodes, const struct train_identity *id) {
     json_t *o = plan_layout_record(p);
-    record_set_integer(o, "nodes", nodes);
     record_set(o, "threads_from", json_string(id->threads_from));
+    record_set_integer(o, "nodes", nodes);
     record_set_integer(o, "bucket_bytes", 4 * p->request.bucket);
     return o;
 }

@@ -87,7 +87,7 @@ absent.json | $work/absent.json
 is a folder | megatron-2021 --svg $work
 --svg and --out are both | megatron-2021 --svg $work/both --out $work/./both
 is a folder | megatron-2021 --out $work
-which series | --json
+SERIES is missing | --json
 unexpected argument "lucie" | megatron-2021 lucie
 --out and SERIES are both | $work/row.json --out $work/row.json
 END

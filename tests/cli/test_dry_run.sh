@@ -16,7 +16,7 @@ head -c 801 "$in/good.txt" >"$in/odd.bin"
 head -c 800 /dev/zero | tr '\0' '\377' >"$in/beyond.bin"
 echo 'not a record' >"$in/notes.txt"
 printf '{"text": "a line"}\n%.0s' {1..40} >"$in/lines.jsonl"
-printf '{"text": "a line"}\nbroken\n{}\n' >"$in/broken.jsonl"
+printf '{"schema": "toise/1"}\nbroken\n{}\n' >"$in/broken.jsonl"
 (cd "$in" && "$toise" train --model tiny-gpt2 --seq 32 --steps 1 --warmup 0 --no-gate --save weights --out records.jsonl \
     >/dev/null 2>&1) || [ $? = 3 ]
 cp -r "$in/weights" "$in/torn"

@@ -99,7 +99,7 @@ mkdir "$work/folder"
 bad_line() { printf 'NT 8 8 8\n%b\n' "$1" >"$work/bad.txt"; }
 refused '--op: unknown "gem"; known: gemm, attention' "$toise" kernels --op gem --out "$work/none.jsonl"
 refused '--op: no name' "$toise" kernels --op ,
-refused '--dtype: unknown "fp64"; take f32' "$toise" kernels --dtype fp64
+refused '--dtype: unknown dtype "fp64"; take f32' "$toise" kernels --dtype fp64
 refused '--isa: "sse" is unknown.*take ref' "$toise" kernels --isa sse
 refused 'threads: 0 is out of range' "$toise" kernels --threads 0
 refused 'seconds: 0 is out of range' "$toise" kernels --seconds 0
@@ -112,7 +112,7 @@ refused '--seq 4096: tiny-gpt2 has' "$toise" kernels --model tiny-gpt2 --seq 409
 refused 'nothing to time' "$toise" kernels --op gemm --dtype bf16 --isa openblas
 refused 'is a folder' "$toise" kernels --out "$work/folder"
 cp "$work/shapes.txt" "$work/kept.txt"
-refused 'shapes.txt: does not hold records' "$toise" kernels --shapes "$work/shapes.txt" --out "$work/shapes.txt"
+refused '--out and --shapes are both .*shapes.txt' "$toise" kernels --shapes "$work/shapes.txt" --out "$work/shapes.txt"
 cmp -s "$work/shapes.txt" "$work/kept.txt" || fail 'a file of shapes was appended to'
 refused '--op: too many names' "$toise" kernels --op "$(printf 'gemm,%.0s' $(seq 200))"
 for line in 'XT 8 8 8|bad.txt:2: unknown kind of shape "XT"; take NN' 'NT 8 8|:2: NT lacks its field K' 'NT 8 -8 8|:2: field N is "-8"; take' \

@@ -54,6 +54,7 @@ static const struct cli_option OPTIONS[] = {
     {.name = "--colour", .kind = CLI_CHOICE, .at = offsetof(struct values, choice), .word = colour,
      .fallback = "green", .hint = "C", .help = ": what it looks like"},
     {.name = "--side", .kind = CLI_CHOICE, .at = offsetof(struct values, plain), .word = side, .hint = "S", .help = ""},
+    {.name = "--hues", .kind = CLI_TEXT, .once = true, .at = offsetof(struct values, text), .hint = "A,B"},
     {.name = "--hidden", .kind = CLI_FLAG, .at = offsetof(struct values, flag)},
     {.name = "--list", .kind = CLI_ALONE, .at = offsetof(struct values, alone), .help = "lists"},
     {.name = NULL},
@@ -134,7 +135,7 @@ static void test_aliases_and_repetition(void **state) {
 
 static void test_values_that_look_like_flags(void **state) {
     (void)state;
-    char negative[] = "--gbs -8", path[] = "--text --flag", large[] = "--gbs 9000000000000000", edge[] = "--lr 10";
+    char negative[] = "--gbs -8", path[] = "--text=--flag", large[] = "--gbs 9000000000000000", edge[] = "--lr 10";
     assert_int_equal(accepted(negative).integer, -8);
     struct values v = accepted(path);
     assert_string_equal(v.text, "--flag");
@@ -147,6 +148,8 @@ static void test_refused(void **state) {
     (void)state;
     const char *const wrong[][2] = {
         {"--gsb 8", "\"--gsb\""},
+        {"--text --flag", "--text needs a value: --text PATH"},
+        {"--hues a --hues b", "--hues is given twice"},
         {"--gsb=8", "\"--gsb\""},
         {"--gb 8", "\"--gb\""}, /* no abbreviations */
         {"--gbss=8", "\"--gbss\""},
