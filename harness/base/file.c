@@ -112,6 +112,9 @@ static bool fill_text(FILE *file, void *context) {
 
 int base_file_replace(const char *path, const void *bytes, size_t size, struct base_error *e) {
     struct text t = {bytes, size};
+    char above[PATH_MAX];
+    if (!base_file_parents(path, above))
+        return base_fail(e, BASE_BROKEN, "%s: not written: %s: %s", path, above, strerror(errno));
     return base_file_make(path, fill_text, &t, e);
 }
 

@@ -37,7 +37,8 @@ static const struct cli_option OPTIONS[] = {
     {.name = "--bytes", .kind = CLI_TEXT, .once = true, .at = offsetof(struct flags, bytes), .hint = "LIST",
      .help = "buffer sizes per rank, as in 65536,1MiB,32MiB; default from 16 KiB by factors of four up to the model's "
              "gradient"},
-    {.name = "--model", .kind = CLI_TEXT, .at = offsetof(struct flags, model), .file = CLI_READ, .fallback = CLI_MODEL, .hint = "NAME",
+    {.name = "--model", .kind = CLI_TEXT, .at = offsetof(struct flags, model), .file = CLI_READ,
+     .fallback = CLI_MODEL, .hint = "NAME",
      .help = "model whose gradient is the largest size: a preset, or the path of a Hugging Face config.json"},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, threads), .shared = cli_threads_option},
     {.name = "--seconds", .kind = CLI_NUMBER, .at = offsetof(struct flags, seconds), .min = 0.01, .max = 3600,
@@ -83,15 +84,12 @@ static int read_size(const char *word, int64_t *bytes, struct base_error *e) {
 }
 
 static int read_sizes(const char *list, struct bench_comm_options *o, struct base_error *e) {
-    char text[TEXT], *rest = NULL;
+    char text[TEXT];
+    const char *words[BENCH_COMM_SIZES];
+    const int count = base_text_words(list, text, sizeof text, words, BENCH_COMM_SIZES);
     int code = BASE_OK;
-    if (strlen(list) >= sizeof text) return base_fail(e, BASE_USAGE, "--bytes: the list is too long; give fewer sizes");
-    memcpy(text, list, strlen(list) + 1);
-    for (char *word = strtok_r(text, ", ", &rest); word && !code; word = strtok_r(NULL, ", ", &rest)) {
-        if (o->sizes == BENCH_COMM_SIZES)
-            return base_fail(e, BASE_USAGE, "--bytes: more than %d sizes; give fewer", BENCH_COMM_SIZES);
-        code = read_size(word, &o->bytes[o->sizes++], e);
-    }
+    if (count < 0) return base_fail(e, BASE_USAGE, "--bytes: more than %d sizes; give fewer", BENCH_COMM_SIZES);
+    for (int i = 0; i < count && !code; i++) code = read_size(words[i], &o->bytes[o->sizes++], e);
     if (!code && !o->sizes) code = base_fail(e, BASE_USAGE, "--bytes: the list is empty; give a size, as in 1MiB");
     return code;
 }
@@ -100,10 +98,9 @@ static int default_sizes(const char *model, struct bench_comm_options *o, struct
     struct model_config config;
     struct model_params params;
     int code = cli_catalog_model(model, &config, e);
-    if (!code) code = model_params_open(&params, &config, e);
     if (code) return code;
+    model_params_size(&params, &config);
     const int64_t gradient = 4 * params.total;
-    model_params_close(&params);
     for (int64_t bytes = LEAST; bytes < gradient && o->sizes < BENCH_COMM_SIZES - 1; bytes *= 4)
         o->bytes[o->sizes++] = bytes;
     o->bytes[o->sizes++] = gradient;

@@ -19,7 +19,8 @@ struct flags {
 static const struct cli_option OPTIONS[] = {
     {.name = "--op", .kind = CLI_TEXT, .once = true, .at = offsetof(struct flags, ops), .hint = "LIST",
      .help = "gemm, attention, rows (all operations on rows), vectors, or single operations by name; default all"},
-    {.name = "--model", .kind = CLI_TEXT, .at = offsetof(struct flags, model), .file = CLI_READ, .fallback = CLI_MODEL, .hint = "NAME",
+    {.name = "--model", .kind = CLI_TEXT, .at = offsetof(struct flags, model), .file = CLI_READ,
+     .fallback = CLI_MODEL, .hint = "NAME",
      .help = "take the shapes of one step of a model: a preset, or the path of a Hugging Face config.json"},
     {.name = "--seq", .alias = "--seq-length", .kind = CLI_INTEGER, .at = offsetof(struct flags, seq), .min = 1,
      .max = CLI_SIZE_MOST, .hint = "N", .help = "tokens of a sequence; default 256"},
@@ -29,7 +30,8 @@ static const struct cli_option OPTIONS[] = {
      .help = "take the shapes from a file instead, one a line (format below)"},
     {.name = "--dtype", .kind = CLI_TEXT, .once = true, .at = offsetof(struct flags, dtypes), .hint = "LIST",
      .help = "f32, bf16 or f32,bf16; default both"},
-    {.name = "--isa", .alias = "--variant", .kind = CLI_TEXT, .once = true, .at = offsetof(struct flags, variants), .hint = "LIST",
+    {.name = "--isa", .alias = "--variant", .kind = CLI_TEXT, .once = true, .at = offsetof(struct flags, variants),
+     .hint = "LIST",
      .help = "ref (plain C), avx2, avx512, avx512bf16, or openblas; +packed for matmuls with B packed ahead; default "
              "the best that this host can run, except ref"},
     {.name = "--threads", .kind = CLI_INTEGER, .at = offsetof(struct flags, threads), .min = 1, .max = BASE_CPUS_MAX,

@@ -66,7 +66,9 @@ static int read_integer(const struct cli_option *o, int64_t *value, const char *
     char *end;
     errno = 0;
     long long x = strtoll(text, &end, 10);
-    if (end == text || *end) return base_fail(e, BASE_USAGE, "%s: \"%s\" is not a whole number", o->name, text);
+    if (end == text || *end)
+        return base_fail(e, BASE_USAGE, "%s: \"%s\" is not a whole number; take %.0f to %.0f", o->name, text, o->min,
+                         o->max);
     if (errno || (double)x < o->min || (double)x > o->max)
         return base_fail(e, BASE_USAGE, "%s: %s is out of range; take %.0f to %.0f", o->name, text, o->min, o->max);
     *value = x;
@@ -84,7 +86,7 @@ static int read_number(const struct cli_option *o, double *value, const char *te
 }
 
 static int read_text(const struct cli_option *o, const char **value, const char *text, struct base_error *e) {
-    if (!*text) return base_fail(e, BASE_USAGE, "%s: the value is empty; give %s", o->name, o->hint);
+    if (!*text) return base_fail(e, BASE_USAGE, "%s: the value is empty; give %s %s", o->name, o->name, o->hint);
     *value = text;
     return BASE_OK;
 }

@@ -55,9 +55,9 @@ struct cli_command {
     const char *usage, *notes;    /* help above and below the options; notes may be NULL */
 };
 
-/* Reads argv[0..argc) into `flags`: "--name value" or "--name=value". The last value of a repeated flag counts.
- * BASE_USAGE: an unknown flag, a missing or misplaced value, a number out of range, an unexpected argument, or a broken
- * rule. */
+/* Reads argv[0..argc) into `flags`: "--name value" or "--name=value". The last value of a repeated flag counts,
+ * unless it is a `once` flag. BASE_USAGE: an unknown flag, or one given twice that may be given once; a missing value,
+ * or a flag where it must stand; a number out of range, an unexpected argument, a broken rule. */
 int cli_options_read(const struct cli_command *command, void *flags, int argc, char *const *argv, struct base_error *e);
 void cli_options_help(FILE *out, const struct cli_command *command);
 /* BASE_USAGE: a file that is written is also given as another input or output. */

@@ -29,7 +29,8 @@ static const struct cli_option OPTIONS[] = {
      .help = "fit the parameters on these runs and write them; score each run also by fits without its source and "
              "without its tenth of the runs"},
     {.name = "--parameters", .kind = CLI_TEXT, .at = offsetof(struct flags, parameters),
-     .hint = "FILE", .help = "read parameters from FILE, or write them with --fit; default the catalogue's parameters.json"},
+     .hint = "FILE", .help = "read parameters from FILE, or write them with --fit; default the catalogue's "
+             "parameters.json"},
     {.name = "--ablate", .kind = CLI_FLAG, .at = offsetof(struct flags, ablate),
      .help = "refit without each part of the model in turn and show the errors; writes no parameters"},
     {.name = "--summary", .kind = CLI_FLAG, .at = offsetof(struct flags, summary),

@@ -167,6 +167,7 @@ static int read_classes(const struct machine_document *d, const json_t *list, st
 int machine_classes(const struct machine_classes **classes, struct base_error *e) {
     static struct machine_classes kept; /* for the whole process, as callers keep pointers into it */
     static struct machine_text *texts;
+    static const char *const known[] = {"schema", "classes", "sources", NULL};
     struct machine_classes all = {.count = 0};
     struct machine_document d = {.texts = &texts};
     json_t *file = NULL;
@@ -174,6 +175,9 @@ int machine_classes(const struct machine_classes **classes, struct base_error *e
     if (kept.count > 0) return BASE_OK;
     int code = record_catalog_path("classes.json", d.path, e);
     if (!code) code = record_json_load(d.path, &file, e);
+    if (!code) code = record_check_keys(file, known, d.path, "the file", e);
+    if (!code && strcmp(record_text(file, "schema"), "classes/1") != 0)
+        code = base_fail(e, BASE_USAGE, "%s: field \"schema\" must be \"classes/1\"", d.path);
     d.json = d.own = json_object_get(file, "classes");
     d.sources = json_object_get(file, "sources");
     if (!code) code = read_classes(&d, d.json, &all, e);

@@ -62,9 +62,9 @@ static int check_schema(const json_t *json, const char *kind, const char *path, 
     const char *schema = json_string_value(json_object_get(json, "schema"));
     if (!json_is_object(json))
         return base_fail(e, BASE_USAGE, "%s: the file of a %.*s must be a JSON object", path, word, kind);
-    if (!schema || strcmp(schema, wanted))
-        return base_fail(e, BASE_USAGE, "%s: field \"schema\" is \"%s\"; it must be \"%s\"", path,
-                         schema ? schema : "missing", wanted);
+    if (!schema) return base_fail(e, BASE_USAGE, "%s: field \"schema\" is missing; it must be \"%s\"", path, wanted);
+    if (strcmp(schema, wanted))
+        return base_fail(e, BASE_USAGE, "%s: field \"schema\" is \"%s\"; it must be \"%s\"", path, schema, wanted);
     return BASE_OK;
 }
 
@@ -74,8 +74,7 @@ static int check_name(const json_t *json, const char *path, struct base_error *e
     const char *name = json_string_value(json_object_get(json, "name"));
     const int stem = (int)(strlen(base) - (strlen(base) > 5 ? 5 : 0));
     if (!name || strlen(name) != (size_t)stem || strncmp(name, base, (size_t)stem))
-        return base_fail(e, BASE_USAGE, "%s: field \"name\" is \"%s\"; it must be the file's name, \"%.*s\"", path,
-                         name ? name : "missing", stem, base);
+        return base_fail(e, BASE_USAGE, "%s: field \"name\" must be the file's name, \"%.*s\"", path, stem, base);
     return BASE_OK;
 }
 

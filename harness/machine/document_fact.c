@@ -85,9 +85,9 @@ int machine_document_origin(const struct machine_document *d, const char *field,
     int code = BASE_OK;
     if (!name || !machine_status_find(name, &fact->status))
         return base_fail(e, BASE_USAGE,
-                         "%s: field \"%s\": \"status\" is \"%s\"; known: measured, published, derived, announced, "
+                         "%s: field \"%s\": \"status\" is %s%s%s; known: measured, published, derived, announced, "
                          "recalled, assumed",
-                         where, field, name ? name : "missing");
+                         where, field, name ? "\"" : "", name ? name : "missing", name ? "\"" : "");
     if (source) code = read_sources(d, field, source, &fact->source, e);
     if (!code) code = read_words(d, field, json, "how", &fact->how, e);
     if (!code) code = read_words(d, field, json, "note", &fact->note, e);
@@ -112,9 +112,9 @@ static int read_word(const struct machine_rule *rule, const char *where, const c
     }
     const int i = machine_rule_word(rule, word);
     machine_rule_words(rule, known, sizeof known);
-    if (i < 0)
-        return base_fail(e, BASE_USAGE, "%s: field \"%s\" is \"%s\"; known: %s", where, field, word ? word : "no text",
-                         known);
+    if (i < 0 && !word)
+        return base_fail(e, BASE_USAGE, "%s: field \"%s\" must be text; known: %s", where, field, known);
+    if (i < 0) return base_fail(e, BASE_USAGE, "%s: field \"%s\" is \"%s\"; known: %s", where, field, word, known);
     *fact = machine_fact_make(i, i, MACHINE_UNKNOWN, NULL);
     return BASE_OK;
 }

@@ -134,10 +134,8 @@ int projection_measured_overlap(const struct machine *m, const struct plan *plan
     struct model_params params;
     struct timeline t = {.m = m, .plan = plan, .layer_s = layer_s, .embedding_s = embedding_s, .o = overlap, .e = e};
     *overlap = (struct projection_overlap){0};
-    int code = model_params_open(&params, &plan->request.config, e);
-    if (code) return code;
+    model_params_size(&params, &plan->request.config);
     plan_messages(plan, &params, send, &t);
-    model_params_close(&params);
     if (t.code) return t.code;
     const double end = (double)plan->request.config.layers * layer_s + embedding_s + overlap->cost_s;
     overlap->exposed_s = fmax(0, t.idle - end);

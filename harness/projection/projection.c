@@ -151,7 +151,8 @@ int projection_make(const struct machine *m, const struct projection_question *q
     p->dtype = q->dtype == MACHINE_DTYPES ? cost_platform_dtype(m) : q->dtype;
     int code = count_accelerators(m, q, &p->accelerators, e);
     if (!code) code = ask_of(m, q, p->dtype, p->accelerators, &ask, &unlike, e);
-    if (!code) code = cost_search(&ask, &fitted->parameters, most, search, e);
+    struct base_error first = {0};
+    if (!code) code = cost_search(&ask, &fitted->parameters, most, search, &first);
     const double fewer = p->accelerators * 2 / 3;
     if (code && q->accelerators == 0 && fewer > 0 &&
         fmod(fewer, m->node.accelerators.value) == 0) { /* 3 x 2^i may not divide a small model: try 2^(i+1) */
@@ -160,8 +161,8 @@ int projection_make(const struct machine *m, const struct projection_question *q
         p->accelerators = fewer;
         if (!ask_of(m, q, p->dtype, fewer, &ask, &unlike, NULL))
             code = cost_search(&ask, &fitted->parameters, most, search, NULL);
-        if (!code && e) *e = (struct base_error){0}; /* of the count that was tried first */
     }
+    if (first.code && code && e) *e = first;
     if (code) return code;
     const struct cost_layout_price *x = search->count ? &search->best[0] : &search->least;
     cost_search_job(&ask, &x->layout, &p->job);

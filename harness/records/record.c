@@ -22,7 +22,7 @@
 /* How a file will be written. */
 struct intent {
     const char *path, *flag;
-    bool appended; /* else replaced, and missing folders are created now */
+    bool appended; /* else replaced */
 };
 
 static int refuse(const struct intent *q, const char *where, int why, struct base_error *e) {
@@ -41,26 +41,24 @@ static int check_place(const struct intent *q, struct base_error *e) {
     /* a file that is replaced replaces the link */
     if (q->appended && !lstat(q->path, &link) && S_ISLNK(link.st_mode))
         return refuse(q, "the link's target", ENOENT, e);
-    if (!base_file_could_be_made(q->path, above)) return refuse(q, above, errno, e);
-    return !q->appended && !base_file_parents(q->path, above) ? refuse(q, above, errno, e) : BASE_OK;
+    return base_file_could_be_made(q->path, above) ? BASE_OK : refuse(q, above, errno, e);
 }
 
-/* Whether the file can take a record behind what it holds: nothing, a record, or the torn start of one. */
-static bool holds_records(int file) {
-    FILE *in = fdopen(file, "re");
+/* Whether a record can follow what the file holds: nothing, a record, or the torn start of one. */
+static bool holds_records(const char *path) {
+    FILE *file = fopen(path, "re");
     char *line = NULL;
     size_t capacity = 0;
-    const ssize_t length = in ? getline(&line, &capacity, in) : -1;
+    const int mark = file ? ungetc(getc(file), file) : EOF; /* a file of anything may have no line's end */
+    const ssize_t length = mark == '{' ? getline(&line, &capacity, file) : 0;
     json_t *first = length > 0 ? json_loadb(line, (size_t)length, JSON_REJECT_DUPLICATES, NULL) : NULL;
     const char *schema = json_string_value(json_object_get(first, "schema"));
-    const bool torn = !first && length > 0 && line[0] == '{' && line[length - 1] != '\n';
-    const bool records = length <= 0 || torn || (schema && !strncmp(schema, "toise/", 6));
+    const bool empty = file && mark == EOF && !ferror(file);
+    const bool torn = !first && length > 0 && line[length - 1] != '\n';
+    const bool records = empty || torn || (schema && !strncmp(schema, "toise/", 6));
     json_decref(first);
     free(line);
-    if (in)
-        fclose(in);
-    else
-        close(file);
+    if (file) fclose(file);
     return records;
 }
 
@@ -82,10 +80,9 @@ static int check(const struct intent *q, struct base_error *e) {
     if (!exists) return check_place(q, e);
     int file = open(path, O_RDWR | O_APPEND | O_CLOEXEC); /* as record_append opens it */
     if (file < 0) return refuse(q, "the file", errno, e);
-    if (q->appended && !holds_records(file))
-        return base_fail(e, BASE_USAGE, "%s: does not hold records: choose another path with --out", path);
-    if (!q->appended) close(file);
-    return BASE_OK;
+    close(file);
+    if (!q->appended || holds_records(path)) return BASE_OK;
+    return base_fail(e, BASE_USAGE, "%s: does not hold records: choose another path with --out", path);
 }
 
 int record_check(const char *path, struct base_error *e) {

@@ -18,8 +18,7 @@
  * create with its folders. Creates nothing. BASE_USAGE with the cure: it cannot. In all these functions NULL means no
  * file: BASE_OK. */
 int record_check(const char *path, struct base_error *e);
-/* The same for a file that will be replaced, whatever it holds, but creates missing folders. `flag`: the option that
- * named it. */
+/* The same for a file that will be replaced, whatever it holds. `flag`: the option that named it. */
 int record_check_anew(const char *path, const char *flag, struct base_error *e);
 /* Appends the record as one line under an exclusive lock, and syncs it. Creates missing folders. BASE_BROKEN: the write
  * failed, and the file is cut back to its old length. Or its unfinished last line is not a record. */

@@ -49,8 +49,10 @@ void report_measured(FILE *out, const json_t *record, bool ops) {
     fprintf(out, "step        %.4g s [%.4g, %.4g], 90%%, %s%s%s\n", step, record_real(r, "step_s_low"),
             record_real(r, "step_s_high"), record_text(r, "label"), record_text(r, "why")[0] ? ": " : "",
             record_text(r, "why"));
-    fprintf(out, "rate        %.1f tokens/s, %.4f TFLOP/s, MFU %.1f%%\n", record_real(r, "tokens_per_s"),
-            record_real(r, "model_flop_per_s") / 1e12, 100 * record_real(r, "mfu"));
+    fprintf(out, "rate        %.1f tokens/s, %.4f TFLOP/s", record_real(r, "tokens_per_s"),
+            record_real(r, "model_flop_per_s") / 1e12);
+    if (!isnan(record_real(r, "mfu"))) fprintf(out, ", MFU %.1f%%", 100 * record_real(r, "mfu"));
+    fputc('\n', out);
     shares(out, "time", record_at(r, "breakdown"), step);
     shares(out, "by kind", record_at(r, "by_operation"), step);
     fprintf(out, "memory      %s a rank\n", memory);

@@ -161,7 +161,7 @@ static void test_refused(void **state) {
         {"--text", "--text PATH"},
         {"--lr", "--lr X"},
         {"--flag=yes", "--flag takes no value"},
-        {"--text=", "--text: the value is empty; give PATH"},
+        {"--text=", "--text: the value is empty; give --text PATH"},
         {"--text ''", "--text"},
         {"--gbs=", "--gbs"},
         {"--gbs eight", "\"eight\" is not a whole number"},

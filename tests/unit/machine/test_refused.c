@@ -168,7 +168,7 @@ static void words(void **state) {
     (void)state;
     static const struct refusal machine[] = {
         {"node.topology.value", "\"mesh\"", "node.topology", "nvswitch, direct, pcie, none"},
-        {"node.topology.value", "3", "node.topology", "no text"},
+        {"node.topology.value", "3", "node.topology", "must be text"},
         {"network.topology.value", "\"Fat-tree\"", "network.topology", "fat-tree, clos"},
         {"node.achieved.0.op", "\"allreduce\"", "allreduce", "all_reduce, all_gather"},
         {"state", "\"planned\"", "planned", "announced"},
