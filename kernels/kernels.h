@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The contract of every kernel: numbers in, numbers out, on buffers that the caller owns.
+ * The contract of every kernel, which computes on buffers that the caller owns.
  * Kernels know no MPI, no models and no files. They never allocate: working space is team->scratch.
  * All matrices are row-major. A leading dimension (ld) is the distance in elements between rows. Pointers need only
  * the natural alignment of their element; alignment never changes a bit of the result. Outputs never overlap inputs
@@ -24,7 +24,7 @@ typedef uint16_t kernel_bf16; /* the upper half of an IEEE-754 binary32 */
 
 struct kernel_ops;
 
-/* Data caches that the team's blocking assumes, bytes. 0: unknown; the blocking then assumes 32 KB, 512 KB and 1 MB
+/* Data caches that the team's blocking assumes, bytes. 0: unknown; the blocking then assumes 32 KiB, 512 KiB and 1 MiB
  * a thread. l1 and l2: one thread's share of its core's. l3: what all threads of the team share. */
 struct kernel_caches {
     int64_t l1, l2, l3;
@@ -79,7 +79,7 @@ struct kernel_gemm {
  * panel is mr rows of op(A) or nr columns of op(B), kc words long: what one micro-tile reads. */
 struct kernel_blocking {
     const char *variant;
-    int mr, nr, lanes; /* micro-tile: mr rows by nr columns of sums, in vectors of `lanes` */
+    int mr, nr, lanes; /* micro-tile: mr rows by nr columns of accumulators, in vectors of `lanes` */
     int numbers;
     bool b_stationary; /* a panel of B stays in L1 and A's panels stream from L2; false: the other way round */
     int64_t kc;        /* KC, words along k */
@@ -100,7 +100,8 @@ static inline int64_t kernel_packed_index(const struct kernel_blocking *b, int64
     return word * b->numbers + p % b->numbers;
 }
 
-/* Causal attention by online softmax over key/value blocks; S x S scores are never stored. Arithmetic is FP32.
+/* Causal attention by online softmax over key/value blocks; S x S scores are never stored. The vector variants
+ * compute in FP32, plain C in FP64.
  * Positions: query i has position q_offset + i, key j has k_offset + j. Query i sees key j if j's position is not
  * greater. With a window (Beltagy et al. 2020) the distance must also be less than `window`, so a query sees at most
  * `window` keys, itself included. Blocks that no query sees cost nothing. With slopes (ALiBi, Press et al. 2022) the

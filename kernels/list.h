@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Every variant once, K(operation, isa), worst first. The declarations, the selection, the tests and the benchmarks
- * are generated from it. K names the function kernel_<operation>_<isa>; kernels.h has its contract. It has no include
- * guard because it is included several times. */
+ * Every variant once, K(operation, isa), lowest instruction set first. The declarations, the selection, the tests and
+ * the benchmarks are generated from it. K names the function kernel_<operation>_<isa>; kernels.h has its contract. It
+ * has no include guard because it is included several times. */
 #define KERNEL_ROWS(isa)                                                                                               \
     K(attention_forward, isa)                                                                                          \
     K(attention_backward, isa)                                                                                         \

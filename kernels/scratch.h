@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What each room of kernels/ needs of team->scratch. kernel_scratch_bytes() returns the largest. */
+ * What subdirectories of kernels/ need of team->scratch. kernel_scratch_bytes() returns the largest. */
 #ifndef TOISE_KERNELS_SCRATCH_H
 #define TOISE_KERNELS_SCRATCH_H
 

@@ -5,7 +5,8 @@
  *
  * The room base/ gives the other rooms what they need from the operating system. It promises errors, NUMA-bound arenas,
  * pinned threads and cgroup limits. It also has the clock, reproducible random numbers, topology, statistics, small
- * files and text. It needs Linux, OpenMP, libnuma and hwloc. It knows nothing about MPI, JSON, models or training. */
+ * files and text. It needs Linux, OpenMP, libnuma, hwloc and kernels.h. It knows nothing about MPI, JSON, models or
+ * training. */
 #ifndef TOISE_BASE_ERROR_H
 #define TOISE_BASE_ERROR_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Numbers keep three digits: more would claim a precision that measurements do not have. */
+ * Formats numbers, paths and lists. Measured values keep three significant digits, counts all digits. */
 #include "base/text.h"
 
 #include <math.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How fast this world all-reduces gradients, and how much that slows the compute it overlaps. It makes the calls that
- * training makes: it starts an all-reduce, matmuls poll it, and it waits. Operands come from outside the caches, each
- * size is checked before it is timed, and the slowest rank defines a sample. */
+ * Measures how fast the ranks all-reduce gradients, and how much that slows the compute it overlaps. It makes the calls
+ * that training makes: it starts an all-reduce, matmuls poll it, and it waits. Operands come from outside the caches,
+ * each size is checked before it is timed, and the slowest rank defines a sample. */
 #ifndef TOISE_BENCH_COMM_H
 #define TOISE_BENCH_COMM_H
 

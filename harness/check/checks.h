@@ -17,7 +17,7 @@ enum check {
     CHECK_REPLICAS,  /* small model: all ranks hold the same bits afterwards; 0 or infinite */
     CHECK_MATMUL,    /* timed sizes: every matmul of a micro-batch by Freivalds' check, the worst */
     CHECK_ATTENTION, /* timed sizes: sampled rows of attention and its gradients */
-    CHECK_LOSS_FULL, /* timed sizes: one sequence's loss in FP64 */
+    CHECK_LOSS_FULL, /* timed sizes: loss of a sequence's first 64 tokens in FP64 */
     CHECK_FINITE,    /* timed steps: losses and gradient norms are finite; 0 or infinite */
     CHECK_HISTORY,   /* timed steps: losses equal those of an earlier record of the same workload and seed */
     CHECK_COUNT

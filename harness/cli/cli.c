@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the subcommands share. */
+ * Opens the world, prints help, and appends and prints records, for all subcommands. */
 #include "cli/cli.h"
 
 #include <stdlib.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * MPI behind a narrow interface; the only room that includes mpi.h. A comm is the world or a group of its ranks; no
- * state exists outside it. Calls go through a table of functions, which tests replace by one that only counts
- * (count.h).
+ * MPI behind a narrow interface; the only room that includes mpi.h. A comm (communicator) is the world or a group of
+ * its ranks; no state exists outside it. Calls go through a table of functions, which tests replace by one that only
+ * counts (count.h).
  *
- * The room comm/ promises all-reduces that overlap with compute, small blocking collectives, and groups. Ranks agree on
- * errors before any of them exits. Results have the same bits on all ranks. It needs base/ and MPI-3.1. All calls come
- * from the thread that called comm_open (MPI_THREAD_FUNNELED). An MPI error ends the job with exit code 4 and names the
- * call that failed. It does not know what is sent, nor why. */
+ * The room comm/ promises all-reduces that overlap with compute, small blocking collectives, groups, and a counting
+ * communicator (count.h). Ranks agree on errors before any of them exits. Results have the same bits on all ranks. It
+ * needs base/ and MPI-3.1. All calls come from the thread that called comm_open (MPI_THREAD_FUNNELED). An MPI error
+ * ends the job with exit code 4 and names the call that failed. It does not know what is sent, nor why. */
 #ifndef TOISE_COMM_COMM_H
 #define TOISE_COMM_COMM_H
 

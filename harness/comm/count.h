@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A comm that wraps another one. It counts what passes, and forwards it or not. Tests prove the ledger's messages with
- * it. Training uses it to time a step as if messages were free. */
+ * A comm that wraps another one. It counts what passes, and forwards it or not. Tests compare the ledger's messages
+ * with its counts. Training uses it to time a step as if messages were free. */
 #ifndef TOISE_COMM_COUNT_H
 #define TOISE_COMM_COUNT_H
 

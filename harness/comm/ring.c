@@ -2,9 +2,9 @@
  *
  * All-reduce around a ring of ranks: reduce-scatter, then all-gather. Buffers are cut into small pieces, so that a
  * received addend is still in cache when it is added. A few pieces are in flight. One rank adds up each element in ring
- * order, and the others get its copy. Why not MPI_Iallreduce: Open MPI 4.1 advances it only inside MPI calls, too. With
- * two ranks, one of them does all the additions. With the same polling, the overlapped compute takes two to three times
- * as long. */
+ * order, and the others get its copy. MPI_Iallreduce is not used: Open MPI 4.1 also advances it only inside MPI calls;
+ * with two ranks it does all additions on one of them; and with the same polling the overlapped compute takes two to
+ * three times as long. */
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Finds the fastest layouts of a job that fit into memory. What the user gave is kept, what is free is tried. It prices
- * every layout by cost_step(), and does not know what a projection adds (interval, label). */
+ * Finds the fastest layouts of a job that fit into memory. Fields that the user set stay fixed; fields equal to
+ * PLAN_FREE are searched. It prices every layout by cost_step(), and does not know what a projection adds (interval,
+ * label). */
 #ifndef TOISE_COSTMODEL_SEARCH_H
 #define TOISE_COSTMODEL_SEARCH_H
 

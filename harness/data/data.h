@@ -6,8 +6,8 @@
  * It promises that a batch is a function of (seed, step, global sample index). So every rank, layout and restart sees
  * the same samples. Opening checks everything that a file claims, so data_fill cannot fail.
  *
- * It needs a file of DATA_FORMATS, or none. It maps token files, checks every token against the vocabulary once, and
- * never copies a file whole.
+ * It reads a token file in one of DATA_FORMATS, or generates tokens. It maps token files, checks every token against
+ * the vocabulary once, and never copies a file whole.
  *
  * It knows no model, no MPI and no tokenizer. Ranks share the check of a file, but the caller combines their results.
  */
@@ -32,8 +32,8 @@ struct data_options {
     int share, shares; /* this rank checks share `share` of `shares` of the file */
 };
 
-/* A lag of 2, so that only attention by position can find the repeats: embedding and MLP see one token. Without
- * attention the best loss is the entropy of the Zipf law. A probability of 1/2, so that copying gains as much as
+/* The lag is 2: embedding and MLP see one token, so only attention that uses positions finds the repeats. Without
+ * attention the best loss is the entropy of the Zipf law. The probability is 1/2, so that copying gains as much as
  * knowing the law. A transformer of two layers, width 64 and vocabulary 256 falls from 1.5 times the floor to within 5%
  * of it in about a thousand steps of 16 x 32 tokens. */
 enum { DATA_LAG = 2 };

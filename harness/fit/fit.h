@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Fits the cost model's parameters on published runs: the most probable values, given their priors and the published
- * times. The room reads a table of runs (published.h), fits, scores predictions (score.h), gives their intervals
- * (interval.h), ranks layouts (ranking.h), and keeps the result as parameters.json (result.h). It needs the cost model,
- * which prices a run, and the catalogue's data sheets. It does not know what is printed. */
+ * Fits the cost model's parameters on published runs: the most probable values (maximum a posteriori), given their
+ * priors and the published times. The room fit/ promises tables of runs as jobs (published.h), fits, scores of
+ * predictions (score.h), their intervals (interval.h), ranks of layouts (ranking.h), and the result as parameters.json
+ * (result.h). It needs costmodel/, machine/, plan/ and records/. It does not know what is printed. */
 #ifndef TOISE_FIT_FIT_H
 #define TOISE_FIT_FIT_H
 
@@ -16,8 +16,9 @@ struct fit_row {
     double weight; /* 0: the row is left out */
 };
 
-/* Weighs usable runs of tiers 1 and 2. A source of n rows has a total weight of n^0.65; tier 1 has 1.5 times the weight
- * of tier 2. rows: [runs->count]. `without`: a source whose rows get weight 0; NULL: none. */
+/* Weighs usable runs of tiers 1 and 2 (tiers: harness/catalog/runs/README.md). A source of n rows has a total weight of
+ * n^0.65; tier 1 has 1.5 times the weight of tier 2. rows: [runs->count]. `without`: a source whose rows get weight 0;
+ * NULL: none. */
 void fit_weigh(const struct fit_runs *runs, const char *without, struct fit_row *rows);
 /* Weighs the rows again after some were left out (weight 0). */
 void fit_weights(const struct fit_runs *runs, struct fit_row *rows);

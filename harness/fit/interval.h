@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Prediction intervals: quantiles of log(predicted / published) by class (device, framework, fabric). Each run was
- * predicted by a fit that did not use it. Intervals are asymmetric: runs are slower than predicted more often than
- * faster. */
+ * predicted by a fit that did not use it. Intervals are asymmetric: in most classes the tail of runs slower than
+ * predicted is the longer one. */
 #ifndef TOISE_FIT_INTERVAL_H
 #define TOISE_FIT_INTERVAL_H
 
@@ -25,7 +25,8 @@ struct fit_intervals {
     double unseen_low, unseen_high; /* for a class without runs: quantiles over runs with their source left out */
 };
 
-/* One run's residuals, log(predicted / published). fold: fitted without the run's tenth; source: without its source. */
+/* One run's residuals, log(predicted / published). fold: fitted without the run's fold (10-fold cross-validation);
+ * source: without its source. */
 struct fit_residual {
     const struct cost_job *job;
     double fold, source;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Writes and reads the file of a fit. */
+ * Writes and reads parameters.json. */
 #include "fit/result.h"
 
 #include <math.h>

@@ -28,8 +28,8 @@ struct fit_score fit_score(const struct fit_runs *runs, const struct fit_row *ro
 /* How runs are split into parts, each of which is left out of one fit. */
 enum fit_split { FIT_SPLIT_SOURCE, FIT_SPLIT_TENTH };
 
-/* Predicts each row by parameters fitted on the other parts' rows, starting at `start`. Tenths are drawn with a fixed
- * seed. step_s: [runs->count]; NAN for weight 0. */
+/* Predicts each row by parameters fitted on the other parts' rows, starting at `start`. Tenths are the folds of 10-fold
+ * cross-validation, drawn with a fixed seed. step_s: [runs->count]; NAN for weight 0. */
 int fit_leave_out(const struct fit_runs *runs, const struct fit_row *rows, enum fit_split split,
                   const struct cost_ablation *ablation, const struct cost_parameters *start, double *step_s,
                   struct base_error *e);

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-/* From the best known to the least known. */
+/* MACHINE_UNKNOWN, then from the strongest status to the weakest. */
 enum machine_status {
     MACHINE_UNKNOWN, /* value, low and high are NAN */
     MACHINE_MEASURED,

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A machine to project on. It comes from the catalogue, from a file of the same form, from a system of Calculon, or
- * from records measured by toise. The room gives one plain struct: accelerator and facility are resolved, and the
- * figures have passed the checks of harness/catalog/README.md. Every figure is a fact with its status and source
- * (fact.h). It needs the catalogue's files, and does not know what a step costs. Units: bytes, seconds, watts, FLOP.
- * Rates of links are one way. */
+ * from records measured by toise. The room machine/ promises one plain struct whose accelerator and facility are
+ * resolved, and whose figures have passed the checks of harness/catalog/README.md. Every figure is a fact with its
+ * status and source (fact.h). It needs base/, records/ and plan/. It does not know what a step costs. Units: bytes,
+ * seconds, watts, FLOP. Rates of links are one way. */
 #ifndef TOISE_MACHINE_MACHINE_H
 #define TOISE_MACHINE_MACHINE_H
 

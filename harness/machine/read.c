@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reads a machine's file and its accelerator's. */
+ * Reads a machine's file, with its node and network, then the files of its accelerator and facility. */
 #include "machine/read.h"
 
 #include <stdio.h>

@@ -2,7 +2,7 @@
  *
  * The machine's memory bandwidth. All threads measure it on arrays far larger than the caches, and again between timed
  * windows. As in STREAM (McCalpin 1995), a pass counts the bytes it must move, each element once in and once out. So
- * the roof is what passes reach, not what the memory's pins could deliver. */
+ * the roof is what passes reach, not the theoretical DRAM bandwidth. */
 #ifndef TOISE_MEASURE_BANDWIDTH_H
 #define TOISE_MEASURE_BANDWIDTH_H
 

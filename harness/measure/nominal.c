@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * FLOPs per cycle of cores whose vendors publish their pipes. Uncertain cores have 0, and no nominal peak is shown.
- * FP32: FMA pipes x lanes x 2. BF16: only for cores on which tile instructions (AMX) set the limit. */
+ * FP32: FMA pipes x lanes x 2. BF16: given only for cores with AMX, whose tile instructions set the peak. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How long does a call take? A loop of calls is sized once for the budget. It is sampled until the interval of the
- * median is narrow or the budget ends. Under a CPU quota a sample is a window as long as a roof's, and a call's time is
- * wall time over calls. A median would measure the bursts between stops. */
+ * Times one call. A loop of calls is sized once for the budget. It is sampled until the interval of the median is
+ * narrow or the budget ends. Under a CPU quota a sample is a window as long as a roof's, and a call's time is wall time
+ * over calls, because a median would show only the bursts between throttling. */
 #ifndef TOISE_MEASURE_SAMPLER_H
 #define TOISE_MEASURE_SAMPLER_H
 

@@ -30,7 +30,7 @@ struct parallel_engine {
     int32_t *inputs, *targets;
     struct parallel_buckets buckets;
     bool last_micro; /* gradients become final in the current micro-batch */
-    bool nulled;     /* gradients are not sent (parallel_probe) */
+    bool nulled;     /* gradients are discarded: computed but not sent (parallel_probe) */
     int64_t updates; /* since parallel_start */
 };
 

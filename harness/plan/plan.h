@@ -5,8 +5,8 @@
  *
  * The room plan/ promises one layout for training, pricing and search (layout.h), pipeline schedules (schedule.h), and
  * the phases of a step (phase.h). It has the one ledger of operations, messages and bytes (ledger.h). FLOP counts come
- * from the ledger and from nowhere else. Impossible requests are refused here, with the flags to change. It needs base/
- * and model/. It does not know how long anything takes, nor on which machine. */
+ * from the ledger and from nowhere else. Impossible requests are refused here, with the flags to change. It needs
+ * base/, records/ and model/. It does not know how long anything takes, nor on which machine. */
 #ifndef TOISE_PLAN_PLAN_H
 #define TOISE_PLAN_PLAN_H
 

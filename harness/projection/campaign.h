@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A programme as a file of harness/catalog/campaigns has it: machines, the models they train, the price of electricity.
- */
+ * A campaign, the input of `toise programme`: machines, the models they train, the price of electricity. Files are as
+ * in harness/catalog/campaigns. */
 #ifndef TOISE_PROJECTION_CAMPAIGN_H
 #define TOISE_PROJECTION_CAMPAIGN_H
 

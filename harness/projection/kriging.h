@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Ordinary kriging (Matheron 1963): interpolates a quantity between the points where it was measured. It is the best
- * linear unbiased estimate if correlation falls with distance. It passes through the points, tends to their mean far
- * away, and gives its standard deviation. */
+ * linear unbiased estimate if the assumed correlation function is right. It passes through the points, tends to their
+ * mean far away, and gives its standard deviation. */
 #ifndef TOISE_PROJECTION_KRIGING_H
 #define TOISE_PROJECTION_KRIGING_H
 

@@ -6,12 +6,12 @@
  * Operations: a timed shape keeps its time. Any other shape gets a rate in FLOP/s or elements/s. Kriging
  * (projection/kriging.h) interpolates it between shapes of the same operation, type, storage and threads.
  *
- * Contention: ranks of a node slow each other, as measured. An operation keeps the share of its rate that matmuls keep.
- * It keeps less if it needs more memory bandwidth than the share of it that passes keep.
+ * Contention: while all ranks of a node compute, each keeps a measured share of its matmul rate and of its memory
+ * bandwidth. An operation is slowed by the first share, or by the second if bandwidth limits it more.
  *
- * Messages: an all-reduce takes alpha + beta bytes, corrected by kriging between timed sizes. It starts when its
- * gradients are final and the one before it has ended. While it overlaps backward, it slows it, as measured. The part
- * after backward is exposed. */
+ * Messages: an all-reduce takes alpha + beta * bytes seconds, corrected by kriging between timed sizes. It starts when
+ * its gradients are final and the one before it has ended. While an all-reduce overlaps backward, backward is slower,
+ * as measured. The part after backward is exposed. */
 #ifndef TOISE_PROJECTION_MEASURED_H
 #define TOISE_PROJECTION_MEASURED_H
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Times of all-reduces on a measured machine, and how much of them overlaps backward. It knows all-reduce alone. */
+ * Times of all-reduces on a measured machine, and how much of them overlaps backward. All-reduce is the only
+ * collective. */
 #include <math.h>
 #include <string.h>
 

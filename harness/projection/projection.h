@@ -3,10 +3,10 @@
  * Projects the training of a model on a machine: layout, time of a step with a 90% interval, memory. A label says how
  * far to trust them.
  *
- * The room turns such steps into training costs (cost.h) and answers budgets and deadlines (budget.h). It prices whole
- * programmes (campaign.h). From a machine's own records it predicts a step (measured.h). It needs a machine of
- * machine/, fitted parameters of fit/ and the formulas of costmodel/. It runs nothing. It does not know the accuracy
- * that a training reaches, or how long a job waits in the queue. */
+ * The room projection/ promises such steps, their training costs (cost.h), and answers to budgets and deadlines
+ * (budget.h). It prices whole programmes (campaign.h). From a machine's own records it predicts a step (measured.h). It
+ * needs a machine of machine/, fitted parameters of fit/ and the formulas of costmodel/. It runs nothing. It does not
+ * know the accuracy that a training reaches, or how long a job waits in the queue. */
 #ifndef TOISE_PROJECTION_PROJECTION_H
 #define TOISE_PROJECTION_PROJECTION_H
 

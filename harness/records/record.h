@@ -21,7 +21,7 @@ int record_check(const char *path, struct base_error *e);
 /* The same for a file that will be replaced, whatever it holds. `flag`: the option that named it. */
 int record_check_anew(const char *path, const char *flag, struct base_error *e);
 /* Appends the record as one line under an exclusive lock, and syncs it. Creates missing folders. BASE_BROKEN: the write
- * failed, and the file is cut back to its old length. Or its unfinished last line is not a record. */
+ * failed (the file is cut back to its old length), or its unfinished last line is not a record. */
 int record_append(const char *path, const json_t *record, struct base_error *e);
 /* Calls `each` for every record in order; stops at the first nonzero code and returns it. Skips a torn last line.
  * BASE_USAGE: no such file, or another line that is not a JSON object (named by its number). */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Shows records to people: pages and tables on a terminal, and SVG figures. A function gets a record, or a list, and
- * prints it to `out`. A missing figure is shown as a dash or left out. The room reads records only: it measures and
- * computes nothing that they do not hold. It colours a status only on a terminal. */
+ * prints it to `out`. A missing figure is shown as a dash or left out. The room reads records only. It measures
+ * nothing; it computes only ratios, percentages and summaries of the figures in the records. It colours a status only
+ * on a terminal. */
 #ifndef TOISE_REPORT_REPORT_H
 #define TOISE_REPORT_REPORT_H
 

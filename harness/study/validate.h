@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Compares projections of published runs with their times. It predicts by given or fitted parameters, by fits that did
- * not see the run, and by a baseline without a cost model. The room needs fit/ and gives records of kinds "validate"
- * and "curve". It prints nothing itself: callers get its progress through a callback. */
+ * not see the run, and by a baseline without a cost model. The room study/ promises records of kinds "validate" and
+ * "curve". It needs fit/, plan/ and records/; it does not know flags or pages, and prints nothing. Callers get its
+ * progress through a callback. */
 #ifndef TOISE_STUDY_VALIDATE_H
 #define TOISE_STUDY_VALIDATE_H
 
@@ -11,7 +12,7 @@
 
 enum study_validate_by {
     STUDY_BY_PARAMETERS, /* the file's parameters, or those just fitted; in-sample for their own runs */
-    STUDY_BY_TENTHS,     /* fitted without the run's tenth of the table */
+    STUDY_BY_TENTHS,     /* fitted without the run's fold (10-fold cross-validation) */
     STUDY_BY_SOURCES,    /* fitted without the run's source */
     STUDY_BY_RATE,       /* a single rate per type of accelerator: the file's, or fitted without the run's source */
     STUDY_BYS
@@ -42,7 +43,8 @@ struct study_validate_watch {
 
 /* Reads the table and predicts by the parameters of a file (NULL: the catalogue's). */
 int study_validate_read(struct study_validate *v, const char *table, const char *parameters, struct base_error *e);
-/* Reads the table and fits on it. Also predicts each run by fits without its tenth and without its source. */
+/* Reads the table and fits on it. Also predicts each run by fits without its fold (10-fold cross-validation) and
+ * without its source. */
 int study_validate_fit(struct study_validate *v, const char *table, const struct study_validate_watch *watch,
                        struct base_error *e);
 /* Refits without each part of the model. Needs study_validate_fit first. */

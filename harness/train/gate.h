@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The gate: without PASSED there is no rate. Part 1 runs a shrunken model of the same family through the same layout,
- * precision and kernels. It compares the result with a serial FP64 step. Part 2 checks the timed sizes. Part 3 checks
- * the losses after timing. Every residual is an error divided by what rounding explains. So one threshold serves all
- * checks, as in HPL. */
+ * The gate checks results; if it fails, the run is FAILED and has no rate. Part 1 runs a shrunken model of the same
+ * family through the same layout, precision and kernels. It compares the result with a serial FP64 step. Part 2 checks
+ * the timed sizes. Part 3 checks the losses after timing. Every residual is an error divided by what rounding explains.
+ * So one threshold serves all checks, as in HPL. */
 #ifndef TOISE_TRAIN_GATE_H
 #define TOISE_TRAIN_GATE_H
 

@@ -3,9 +3,9 @@
  * The room train/ runs a training and judges it: gate, warm-up, timed steps, verdict. Peak windows and
  * communication-free probes run between timed steps. The slowest rank defines a step's sample.
  *
- * It promises that nothing prints or allocates inside a timed window, and that a run without PASSED has no rate. It
- * needs a plan, a world of ranks and a kernel table. It knows no command line and no record file except an earlier one
- * to compare with (record.h).
+ * It promises that nothing prints or allocates inside a timed window, and that a FAILED run has no rate. It also builds
+ * the record (record.h), and reads and writes weights (weights.h). It needs a plan, a world of ranks and a kernel
+ * table. It knows no command line; the only record file it reads is an earlier one to compare with.
  *
  * Rates are wall-clock rates: timed tokens over the wall time of the timed steps, whatever disturbed them. That time is
  * the sum of step_s. A step lasts from its start to its end on the slowest rank. Time between two steps (peaks, probes,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Reads weights from Hugging Face's files into an engine, and writes them. Maps between the file's form and the
- * engine's: names with or without the family's prefix, GPT-2's transposed matrices, glued tensors as separate ones.
- * data/ knows files and model/ knows names; only this room knows both. */
+ * engine's: names with or without the family's prefix, GPT-2's transposed matrices, tensors that the engine fuses,
+ * which the file stores separately. data/ knows files and model/ knows names; only this room knows both. */
 #ifndef TOISE_TRAIN_WEIGHTS_H
 #define TOISE_TRAIN_WEIGHTS_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Attention for AVX-512. */
+ * Compiles attention_backward.inc.h and attention_forward.inc.h for AVX-512 (16 lanes). */
 #define KERNEL_LANES 16
 #include "attention/attention_backward.inc.h"
 #include "attention/attention_forward.inc.h"

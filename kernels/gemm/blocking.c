@@ -23,10 +23,10 @@ int kernel_blocking_explain(const struct kernel_blocking *b, const struct kernel
     return snprintf(
         text, size,
         "tile %d x %d: %d sums of %d lanes, %d loads for %d multiply-adds a word of k\n"
-        "KC %lld words: the stationary panel of %s, %lld x %lld x 4 B = %.1f KB of %.0f KB L1; those of %s, "
-        "%lld x %lld x 4 B = %.1f KB, are streamed\n"
-        "MC %lld: %lld x %lld x 4 B = %.0f KB of %s of %.0f KB L2\n"
-        "NC %lld and %lld: %lld x %lld x 4 B = %.1f MB of %.1f MB L3\n",
+        "KC %lld words: the stationary panel of %s, %lld x %lld x 4 B = %.1f KiB of %.0f KiB L1; those of %s, "
+        "%lld x %lld x 4 B = %.1f KiB, are streamed\n"
+        "MC %lld: %lld x %lld x 4 B = %.0f KiB of %s of %.0f KiB L2\n"
+        "NC %lld and %lld: %lld x %lld x 4 B = %.1f MiB of %.1f MiB L3\n",
         b->mr, b->nr, b->mr * b->nr / b->lanes, b->lanes, b->mr + b->nr / b->lanes, b->mr * b->nr / b->lanes,
         (long long)b->kc, held, (long long)stationary, (long long)b->kc, panel, l1, other, (long long)streamed,
         (long long)b->kc, 4.0 * (double)(streamed * b->kc) / kb, (long long)b->mc, (long long)b->mc, (long long)b->kc,

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * kernel_gemm on 256-bit FMA.
- * Tile: 6 x 2 vectors of sums, two of B and one of A in flight use 15 of the 16 registers. Two units of latency 4 need
- * 8 sums; there are 12. A word of k is 12 FMAs, 6 cycles, and 8 loads; two loads a cycle would allow 12.
+ * Tile: 6 x 2 vectors of accumulators, two of B and one of A in flight use 15 of the 16 registers. Two units of latency
+ * 4 need 8 accumulators; there are 12. One step in k (one word) takes 12 FMAs, 6 cycles, and 8 loads; two loads a cycle
+ * would allow 12.
  * B is stationary: its panel of 16 columns would need 64 bytes every 6 cycles from L2; A's panels of 6 rows need 24.
- * L1 of 32 KB: kc = 512 words, 16 x 512 x 4 = 32 KB of B. C, 12 vectors to read, add and write, comes once every 512 x
- * 6 = 3,072 cycles. L2 of 512 KB: MC = 96 rows, 96 x 512 x 4 = 192 KB. */
+ * L1 of 32 KiB: kc = 512 words, 16 x 512 x 4 = 32 KiB of B. C, 12 vectors to read, add and write, comes once every 512
+ * x 6 = 3,072 cycles. L2 of 512 KiB: MC = 96 rows, 96 x 512 x 4 = 192 KiB. */
 #define GEMM_VARIANT "avx2"
 #define KERNEL_LANES 8
 #define GEMM_MR 6

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * kernel_gemm on 512-bit FMA.
- * Tile: 14 x 2 vectors of sums, two of B and two of A in flight use all 32 registers. Two units of latency 4 need 8
- * sums; there are 28. A word of k is 28 FMAs, 14 cycles, and 16 loads.
+ * Tile: 14 x 2 vectors of accumulators, two of B and two of A in flight use all 32 registers. Two units of latency 4
+ * need 8 accumulators; there are 28. One step in k (one word) takes 28 FMAs, 14 cycles, and 16 loads.
  * A is stationary: with its panel of 14 rows, kc can be more than twice what 32 columns of B would allow. B streams
  * from L2 at 128 bytes every 14 cycles; L2 gives 64 a cycle.
- * L1 of 48 KB: kc = 512 words, 14 x 512 x 4 = 28 KB of A. C, 56 vector moves, comes once every 512 x 14 = 7,168
- * cycles. L2 of 1 MB: MC = 192 columns, 384 KB. */
+ * L1 of 48 KiB: kc = 512 words, 14 x 512 x 4 = 28 KiB of A. C, 56 vector moves, comes once every 512 x 14 = 7,168
+ * cycles. L2 of 1 MiB: MC = 192 columns, 384 KiB. */
 #define GEMM_VARIANT "avx512"
 #define KERNEL_LANES 16
 #define GEMM_MR 14

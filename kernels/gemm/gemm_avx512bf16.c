@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * kernel_gemm on the 512-bit BF16 dot, which multiplies pairs and accumulates in FP32. Tiles and blocking are those of
- * AVX-512, with words of two numbers along k. Two units of latency 6 need 12 sums; there are 28. If the unit starts a
- * dot as often as an FMA, half the words take half the time. FP32 goes to AVX-512. */
+ * AVX-512, with words of two numbers along k. Two units of latency 6 need 12 accumulators; there are 28. If the unit
+ * starts a dot as often as an FMA, half the words take half the time. FP32 goes to AVX-512. */
 #define GEMM_VARIANT "avx512bf16"
 #define KERNEL_LANES 16
 #define GEMM_MR 14

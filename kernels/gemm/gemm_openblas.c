@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * kernel_gemm by OpenBLAS, the backend to beat, and FP64 for references. Only this file knows cblas.h. OpenBLAS has
- * FP32 only. BF16, a packed B and sizes beyond its 32 bits go to toise's best variant. It has its own threads, set to
- * the team's number. It cannot poll, so the poll comes before and after. */
+ * kernel_gemm by OpenBLAS, the backend for comparison, and FP64 for references. Only this file knows cblas.h. OpenBLAS
+ * has FP32 only. BF16, a packed B and sizes beyond its 32 bits go to toise's best variant. It has its own threads, set
+ * to the team's number. It cannot poll, so the poll comes before and after. */
 #include <cblas.h>
 #include <string.h>
 

@@ -8,7 +8,7 @@
 
 #include "gemm/problem.inc.h"
 
-/* Rows of C, at most; their panels; tiles whose sums are held, 72 KB; words of k at a time. */
+/* Rows of C, at most; their panels; tiles whose sums are held, 72 KiB; words of k at a time. */
 enum {
     THIN_ROWS = 16,
     THIN_PANELS = (THIN_ROWS + GEMM_MR - 1) / GEMM_MR,

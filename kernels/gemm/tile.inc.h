@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The MR x NR micro-tile: GEMM_MR rows by GEMM_NV vectors of sums in registers, from a panel of A and one of B, packed
- * or in place. Needs tile_dot(), sum + a . b for one word per lane; the default is FMA. */
+ * The MR x NR micro-tile: GEMM_MR rows by GEMM_NV vectors of accumulators in registers, from a panel of A and one of B,
+ * packed or in place. Needs tile_dot(), sum + a . b for one word per lane; the default is FMA. */
 #ifndef TOISE_KERNELS_GEMM_TILE_INC_H
 #define TOISE_KERNELS_GEMM_TILE_INC_H
 
@@ -57,7 +57,7 @@ SIMD_INLINE void tile_step(vf sum[GEMM_MR][GEMM_NV], const tile_word *a, int64_t
     }
 }
 
-/* All loads of C come before the first store. With rows a multiple of 4 KB apart, each store would otherwise seem to
+/* All loads of C come before the first store. With rows a multiple of 4 KiB apart, each store would otherwise seem to
  * alias the next load. */
 SIMD_INLINE void tile_add(vf sum[GEMM_MR][GEMM_NV], const float *x, int64_t ld) {
     SIMD_UNROLL(16)

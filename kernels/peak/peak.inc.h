@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The register-only multiply-add loop of every kernel_peak variant. Needs KERNEL_LANES, PEAK_SUMS (independent sums)
- * and PEAK_OTHERS (multiplicands); together with two more operands they must fit into the register file. With
- * PEAK_DOT, operands are BF16 pairs and the including file defines peak_step(), which adds their dot. Otherwise
+ * The register-only multiply-add loop of every kernel_peak variant. Needs KERNEL_LANES, PEAK_SUMS (independent
+ * accumulators) and PEAK_OTHERS (multiplicands); together with two more operands they must fit into the register file.
+ * With PEAK_DOT, operands are BF16 pairs and the including file defines peak_step(), which adds their dot. Otherwise
  * peak_step() is one FMA. */
 #ifndef TOISE_KERNELS_PEAK_PEAK_INC_H
 #define TOISE_KERNELS_PEAK_PEAK_INC_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * kernel_peak by 256-bit FMA. 12 of 16 registers are sums; two units of latency 4 need 8. */
+ * kernel_peak by 256-bit FMA. 12 of 16 registers are accumulators; two units of latency 4 need 8. */
 #define KERNEL_LANES 8
 #define PEAK_SUMS 12
 #define PEAK_OTHERS 1

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * kernel_peak by 512-bit FMA. It has 24 sums; two units of latency 4 need 8. */
+ * kernel_peak by 512-bit FMA. It has 24 accumulators; two units of latency 4 need 8. */
 #define KERNEL_LANES 16
 #define PEAK_SUMS 24
 #define PEAK_OTHERS 4

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * kernel_peak by the 512-bit BF16 dot. It has 24 sums; two units of latency 6 need 12. */
+ * kernel_peak by the 512-bit BF16 dot. It has 24 accumulators; two units of latency 6 need 12. */
 #define KERNEL_LANES 16
 #define PEAK_SUMS 24
 #define PEAK_OTHERS 4

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The operations on rows for AVX-512. */
+ * Compiles rows.inc.h for AVX-512 (16 lanes). */
 #define KERNEL_LANES 16
 #define KERNEL_FN(op) kernel_##op##_avx512
 #include "rows/rows.inc.h"

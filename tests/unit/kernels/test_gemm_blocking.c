@@ -71,8 +71,8 @@ static void test_known(void **state) {
     const int length = kernel_blocking_explain(&b, &c, text, sizeof text);
     assert_int_equal(length, (int)strlen(text));
     assert_non_null(strstr(text, "KC 512 words"));
-    assert_non_null(strstr(text, "16 x 512 x 4 B = 32.0 KB of 32 KB L1"));
-    assert_non_null(strstr(text, "96 x 512 x 4 B = 192 KB of A"));
+    assert_non_null(strstr(text, "16 x 512 x 4 B = 32.0 KiB of 32 KiB L1"));
+    assert_non_null(strstr(text, "96 x 512 x 4 B = 192 KiB of A"));
     assert_true(kernel_blocking_explain(&b, NULL, text, 8) > 8);
     assert_int_equal(strlen(text), 7);
 }
