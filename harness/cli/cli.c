@@ -3,10 +3,12 @@
  * Opens the world, prints help, and appends and prints records, for all subcommands. */
 #include "cli/cli.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/threads.h"
 #include "machine/machine.h"
@@ -104,6 +106,18 @@ int cli_alone(const struct comm *world, const struct cli_command *command, struc
     if (world->size == 1) return BASE_OK;
     return base_fail(e, BASE_USAGE, "toise %s is one process, not %d ranks: start it without mpirun", command->name,
                      world->size);
+}
+
+double cli_least_memory(struct comm *world, int *local) {
+    const double free_here = (double)base_memory_available();
+    double fullest[2] = {free_here < 0 ? -INFINITY : -free_here, world->local_size};
+    world->ops->max(world, fullest, 2);
+    *local = (int)fullest[1];
+    return -fullest[0];
+}
+
+int64_t cli_usual_seq(const struct model_config *c) {
+    return c->positions < 256 ? c->positions : 256;
 }
 
 int cli_isa(enum kernel_isa *isa, struct base_error *e) {

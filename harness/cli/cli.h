@@ -11,6 +11,7 @@
 #include "cli/options.h"
 #include "comm/comm.h"
 #include "kernels.h"
+#include "model/config.h"
 
 int cli_train(struct comm *world, int argc, char *const *argv, struct base_error *e);
 int cli_comm(struct comm *world, int argc, char *const *argv, struct base_error *e);
@@ -56,6 +57,12 @@ int cli_alone(const struct comm *world, const struct cli_command *command, struc
 
 /* The best instruction set up to TOISE_ISA. BASE_USAGE: TOISE_ISA has an unknown value. */
 int cli_isa(enum kernel_isa *isa, struct base_error *e);
+
+/* The least memory that any node has free, bytes (INFINITY: unknown), and the most ranks of a node: nodes read their
+ * memory at different moments, but all ranks must decide alike. Collective. */
+double cli_least_memory(struct comm *world, int *local);
+/* Tokens of a sequence where --seq is not given: 256, or all positions of a smaller model. */
+int64_t cli_usual_seq(const struct model_config *config);
 
 /* Prints one line of a --list. A callback of record_catalog_titles. */
 void cli_print_title(void *unused, const char *name, const char *title);

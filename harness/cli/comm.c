@@ -165,16 +165,14 @@ static int exit_code(const struct launch *l, struct base_error *e) {
     return BASE_OK;
 }
 
-/* Ranks read their memory at different moments. The least counts for all. */
 static int check_memory(const struct launch *l, struct comm *world, const struct kernel_caches *caches,
                         struct base_error *e) {
-    const double each = bench_comm_need(&l->options, caches), free_here = (double)base_memory_available();
-    double fullest[2] = {free_here < 0 ? -INFINITY : -free_here, world->local_size}; /* unknown: no limit */
+    int local;
+    const double available = cli_least_memory(world, &local), needed = local * bench_comm_need(&l->options, caches);
     char need[32], have[32];
-    world->ops->max(world, fullest, 2);
-    if (fullest[1] * each <= 0.9 * -fullest[0]) return BASE_OK;
-    base_text_bytes(fullest[1] * each, need, sizeof need);
-    base_text_bytes(-fullest[0], have, sizeof have);
+    if (needed <= 0.9 * available) return BASE_OK;
+    base_text_bytes(needed, need, sizeof need);
+    base_text_bytes(available, have, sizeof have);
     return base_fail(e, BASE_USAGE,
                      "the ranks of a node need %s of memory, but %s are free; give smaller sizes with --bytes", need,
                      have);

@@ -52,17 +52,18 @@ static int resolve_dtypes(const char *list, bool wanted[KERNEL_DTYPE_COUNT], str
     return BASE_OK;
 }
 
-static int model_cases(struct launch *l, enum kernel_dtype dtype, struct base_error *e) {
+static int model_cases(struct launch *l, const struct model_config *config, enum kernel_dtype dtype,
+                       struct base_error *e) {
     const struct flags *f = l->flags;
-    struct plan_request r = {.dtype = dtype,
+    struct plan_request r = {.config = *config,
+                             .dtype = dtype,
+                             .seq = f->seq ? f->seq : cli_usual_seq(config),
                              .layout = plan_layout_data_parallel(1, f->micro_batch),
                              .global_batch = f->micro_batch,
                              .threads = 1};
     struct plan plan;
-    int code = cli_catalog_model(f->model, &r.config, e);
+    const int code = plan_make(&plan, &r, e);
     if (code) return code;
-    r.seq = f->seq ? f->seq : r.config.positions < 256 ? r.config.positions : 256;
-    if ((code = plan_make(&plan, &r, e))) return code;
     snprintf(l->model, sizeof l->model, "%s", r.config.name);
     l->seq = r.seq;
     l->micro_batch = r.layout.micro_batch;
@@ -74,13 +75,15 @@ static int resolve(struct launch *l, struct base_error *e) {
     const struct flags *f = l->flags;
     bool wanted[KERNEL_DTYPE_COUNT] = {false};
     enum kernel_isa best;
+    struct model_config config;
     int code = resolve_dtypes(f->dtypes, wanted, e);
     if (!code) code = cli_isa(&best, e);
     if (!code) code = bench_kernel_variants_choose(&l->variants, f->variants, best, e);
+    if (!code && !f->shapes) code = cli_catalog_model(f->model, &config, e);
     for (int t = 0; t < KERNEL_DTYPE_COUNT && !code; t++)
         if (wanted[t])
             code = f->shapes ? bench_kernel_cases_read(&l->cases, f->shapes, (enum kernel_dtype)t, e)
-                             : model_cases(l, (enum kernel_dtype)t, e);
+                             : model_cases(l, &config, (enum kernel_dtype)t, e);
     if (!code && f->ops) code = bench_kernel_cases_keep(&l->cases, f->ops, e);
     if (code) return code;
     bench_kernel_variants_keep(&l->variants, &l->cases);

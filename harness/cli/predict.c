@@ -74,7 +74,7 @@ static int request_of(const struct flags *f, const struct machine *m, struct pla
     if (!code && r->config.family->refusal) code = cli_catalog_model(model, &r->config, e); /* for its error */
     if (!code && t->layers) code = model_config_slice(&r->config, t->layers, e);
     if (code) return code;
-    r->seq = t->seq ? t->seq : r->config.positions < 256 ? r->config.positions : 256;
+    r->seq = t->seq ? t->seq : cli_usual_seq(&r->config);
     r->global_batch = t->global_batch ? t->global_batch : f->ranks > 4 || 4 % f->ranks ? f->ranks : 4;
     const int64_t micro_batch = f->micro_batch ? f->micro_batch : r->global_batch / f->ranks;
     r->layout = plan_layout_data_parallel((int)f->ranks, micro_batch < 1 ? 1 : micro_batch);

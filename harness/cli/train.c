@@ -41,8 +41,7 @@ static int resolve_sizes(const struct flags *f, int world, struct setup *s, stru
     if ((code = cli_catalog_model(model ? model : CLI_MODEL, &r->config, e))) return code;
     const int64_t layers = workload ? s->workload.layers : t->layers;
     if (layers && (code = model_config_slice(&r->config, layers, e))) return code;
-    const int64_t usual = r->config.positions < 256 ? r->config.positions : 256;
-    r->seq = workload ? s->workload.seq : t->seq ? t->seq : usual;
+    r->seq = workload ? s->workload.seq : t->seq ? t->seq : cli_usual_seq(&r->config);
     r->global_batch = workload ? s->workload.global_batch : t->global_batch ? t->global_batch : world > 4 ? world : 4;
     if (!workload && !t->global_batch && r->global_batch % world) r->global_batch = world;
     r->layout = plan_layout_data_parallel(world, f->micro_batch);
@@ -92,14 +91,10 @@ static void show(const struct flags *f, const json_t *record, void (*page)(FILE 
         page(stdout, record);
 }
 
-/* Chooses the sizes that depend on the machine, then plans. Refuses a plan that does not fit. Collective: nodes read
- * their memory at different moments, but all ranks must choose the same micro-batch. */
+/* Chooses the sizes that depend on the machine, then plans. Refuses a plan that does not fit. Collective. */
 static int make_plan(struct comm *world, struct setup *s, struct plan *plan, struct base_error *e) {
-    const double free_here = (double)base_memory_available();
-    double fullest[2] = {free_here < 0 ? -INFINITY : -free_here, world->local_size}; /* unknown: no limit */
-    world->ops->max(world, fullest, 2);
-    const double available = -fullest[0];
-    const int local = (int)fullest[1];
+    int local;
+    const double available = cli_least_memory(world, &local);
     struct plan_request *r = &s->request;
     if (!r->layout.micro_batch && r->global_batch % r->layout.dp == 0) choose_micro_batch(r, local, available);
     if (!r->layout.micro_batch) r->layout.micro_batch = 1;

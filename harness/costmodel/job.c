@@ -58,24 +58,20 @@ double cost_job_qkv(const struct cost_job *job) {
     return (double)model_config_dim(&job->model, MODEL_QKV) / job->layout.tp;
 }
 
-/* Parameters of a layer's matrices on a rank, or only of its experts. Gains and biases are about 0.01% and left out. */
-static double layer(const struct cost_job *job, bool experts) {
+/* Only of matrices: gains and biases are about 0.01%. */
+double cost_job_layer_parameters(const struct cost_job *job) {
     const struct model_family *f = job->model.family;
     double sum = 0;
     for (int i = 0; i < f->parameter_count; i++) {
         const struct model_parameter *p = &f->parameters[i];
         const bool matrix = p->role >= MODEL_NORM1_GAIN && p->role < MODEL_FINAL_GAIN && p->rows != MODEL_ONE;
-        if (matrix && (p->expert || !experts)) sum += plan_layout_share(&job->layout, &job->model, p);
+        if (matrix) sum += plan_layout_share(&job->layout, &job->model, p);
     }
     return sum;
 }
 
-double cost_job_layer_parameters(const struct cost_job *job) {
-    return layer(job, false);
-}
-
 double cost_job_expert_parameters(const struct cost_job *job) {
-    return layer(job, true);
+    return plan_layout_experts(&job->layout, &job->model);
 }
 
 double cost_job_experts_held(const struct cost_job *job) {

@@ -58,12 +58,7 @@ double cost_memory_parameters(const struct model_config *c, const struct plan_la
 }
 
 double cost_memory_experts(const struct model_config *c, const struct plan_layout *l, int device) {
-    double layer = 0;
-    for (int i = 0; i < c->family->parameter_count; i++) {
-        const struct model_parameter *p = &c->family->parameters[i];
-        if (p->expert) layer += plan_layout_share(l, c, p);
-    }
-    return device_layers(c, l, device) * layer;
+    return device_layers(c, l, device) * plan_layout_experts(l, c);
 }
 
 /* Parameters of a pipeline rank, and the numbers of ranks among which ZeRO shards them. */

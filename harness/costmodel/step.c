@@ -254,7 +254,7 @@ static void break_down(const struct pricing *x, struct cost_step *s) {
 
 double cost_step_seconds(const struct cost_step *s, enum cost_term term) {
     static const size_t at[COST_TERMS] = {
-#define T(name, part, meaning) offsetof(struct cost_step, name),
+#define T(name, part) offsetof(struct cost_step, name),
         COST_TERM_LIST(T)
 #undef T
     };

@@ -22,7 +22,7 @@ struct cost_ablation {
 struct cost_step {
     double total; /* work plus all terms of COST_PART_STEP */
     double work;  /* micro-batches x the mean stage: the other terms, the embedding and context parallelism */
-#define T(name, part, meaning) double name;
+#define T(name, part) double name;
     COST_TERM_LIST(T)
 #undef T
     double data_parallel_experts; /* messages of the experts' gradients and weights, without overlap */

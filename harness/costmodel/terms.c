@@ -7,7 +7,7 @@ static const struct {
     const char *name;
     enum cost_term_part part;
 } terms[COST_TERMS] = {
-#define T(name, part, meaning) {#name, COST_PART_##part},
+#define T(name, part) {#name, COST_PART_##part},
     COST_TERM_LIST(T)
 #undef T
 };

@@ -116,6 +116,13 @@ double plan_layout_share(const struct plan_layout *l, const struct model_config 
     return whole * held / (p->shard == MODEL_SHARD_NONE ? 1 : l->tp);
 }
 
+double plan_layout_experts(const struct plan_layout *l, const struct model_config *c) {
+    double sum = 0;
+    for (int i = 0; i < c->family->parameter_count; i++)
+        if (c->family->parameters[i].expert) sum += plan_layout_share(l, c, &c->family->parameters[i]);
+    return sum;
+}
+
 const char *plan_recompute_name(enum plan_recompute recompute) {
     return recomputes[recompute];
 }

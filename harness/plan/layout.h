@@ -57,6 +57,8 @@ int64_t plan_layout_layers(const struct plan_layout *layout, int64_t layers, int
 /* Elements of one kind of parameter on a tensor and expert parallel rank. For one layer, if every layer has it. */
 double plan_layout_share(const struct plan_layout *layout, const struct model_config *config,
                          const struct model_parameter *parameter);
+/* The same of all experts of a layer; 0: the model has none. */
+double plan_layout_experts(const struct plan_layout *layout, const struct model_config *config);
 
 const char *plan_recompute_name(enum plan_recompute recompute);
 bool plan_recompute_find(const char *name, enum plan_recompute *recompute);

@@ -64,14 +64,21 @@ static void test_catalogue(void **state) {
     fit_result_free(&f);
 }
 
-/* The catalogue's file with `value` at object.key (NULL: without the key) is refused with `word`. */
-static void refused(const char *object, const char *key, json_t *value, const char *word) {
+/* The catalogue's file of parameters. */
+static json_t *shipped(void) {
     char path[RECORD_CATALOG_PATH];
-    struct fit_result f;
     struct base_error e = {0};
     json_t *file = NULL;
     assert_int_equal(record_catalog_path("parameters.json", path, &e), BASE_OK);
     assert_int_equal(record_json_load(path, &file, &e), BASE_OK);
+    return file;
+}
+
+/* The catalogue's file with `value` at object.key (NULL: without the key) is refused with `word`. */
+static void refused(const char *object, const char *key, json_t *value, const char *word) {
+    struct fit_result f;
+    struct base_error e = {0};
+    json_t *file = shipped();
     json_t *place = *object ? json_object_get(file, object) : file;
     if (!strcmp(object, "classes")) place = json_array_get(place, 0);
     if (value)
@@ -89,12 +96,9 @@ static void refused(const char *object, const char *key, json_t *value, const ch
 /* A class that is younger than the file: its priors, and the rate of devices without a class. */
 static void test_younger_class(void **state) {
     (void)state;
-    char path[RECORD_CATALOG_PATH];
     struct fit_result f;
     struct base_error e = {0};
-    json_t *file = NULL;
-    assert_int_equal(record_catalog_path("parameters.json", path, &e), BASE_OK);
-    assert_int_equal(record_json_load(path, &file, &e), BASE_OK);
+    json_t *file = shipped();
     json_object_del(json_object_get(file, "parameters"), "blackwell.matmul_share");
     json_object_del(json_object_get(file, "rival"), "blackwell");
     folder_name("older.json");
