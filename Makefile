@@ -61,7 +61,7 @@ LINK    := $(CFLAGS) $(SANITIZE) -fopenmp
 
 KSRC    := $(wildcard kernels/*.c kernels/*/*.c)
 KSRC    := $(filter-out $(foreach i,avx2 avx512 avx512bf16,%_$i.c),$(KSRC)) $(foreach i,$(ISAS),$(filter %_$i.c,$(KSRC)))
-HSRC    := $(filter-out harness/cli/main.c,$(wildcard harness/*/*.c))
+HSRC    := $(filter-out harness/commands/main.c,$(wildcard harness/*/*.c))
 KOBJ    := $(KSRC:%.c=$(BUILD)/%.o)
 HOBJ    := $(HSRC:%.c=$(or $(HARNESS_FROM),$(BUILD))/%.o)
 LIB     := $(BUILD)/libtoise.a
@@ -74,7 +74,7 @@ say      = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2);)
 all: $(BUILD)/toise
 kernels: $(KOBJ)
 
-$(BUILD)/toise: $(BUILD)/harness/cli/main.o $(LIB)
+$(BUILD)/toise: $(BUILD)/harness/commands/main.o $(LIB)
 	$(if $(EMULATE),$(error EMULATE=1 is for tests alone))$(call say,LD,$@)$(CC) $(LINK) -o $@ $^ $(LIBS_L) $(MPI_L)
 $(LIB): $(KOBJ) $(HOBJ) | floors
 	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The subcommands of toise, and what they share: options, help, output. A subcommand gets the world and the arguments
- * behind its name. It puts its error into *e and returns the exit code. Subcommands parse, refuse and print; the work
- * is done by the lower rooms. */
+ * What the commands share.
+ *
+ * The room cli/ promises options as data (options.h), models and workloads by name (catalog.h), paths (paths.h),
+ * progress lines (progress.h), and what this file lists. It needs the rooms that these name. It does not know any
+ * command. */
 #ifndef TOISE_CLI_CLI_H
 #define TOISE_CLI_CLI_H
 
@@ -12,15 +14,6 @@
 #include "comm/comm.h"
 #include "kernels.h"
 #include "model/config.h"
-
-int cli_train(struct comm *world, int argc, char *const *argv, struct base_error *e);
-int cli_comm(struct comm *world, int argc, char *const *argv, struct base_error *e);
-int cli_kernels(struct comm *world, int argc, char *const *argv, struct base_error *e);
-int cli_validate(struct comm *world, int argc, char *const *argv, struct base_error *e);
-int cli_project(struct comm *world, int argc, char *const *argv, struct base_error *e);
-int cli_predict(struct comm *world, int argc, char *const *argv, struct base_error *e);
-int cli_curve(struct comm *world, int argc, char *const *argv, struct base_error *e);
-int cli_programme(struct comm *world, int argc, char *const *argv, struct base_error *e);
 
 /* Starts MPI under a launcher. BASE_USAGE on all ranks: their arguments differ, or the launcher belongs to another MPI
  * (not checked for --help and --version). The world is valid after an error too. Called once, by main. */

@@ -66,7 +66,7 @@ for call in malloc calloc realloc free fopen printf; do
     caught "kernels/ never allocates and does no I/O: $call" kernels/zz.c "void f(void) { (void)$call(0); }"
 done
 caught 'an inline function in a header is static' harness/base/error.h 'inline int zz(void) { return 1; }'
-caught 'main.c stays under 60 lines' harness/cli/main.c "$(printf '\\n%.0s' $(seq 60))"
+caught 'main.c stays under 60 lines' harness/commands/main.c "$(printf '\\n%.0s' $(seq 60))"
 
 ok harness/train/zz.c '#include "plan/plan.h"\n#include "kernels.h"\n#include <stdio.h>\n#include "zz_local.h"'
 ok harness/comm/zz.c '#include <mpi.h>\n#include "base/error.h"\n#include "comm/comm.h"'

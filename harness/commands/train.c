@@ -9,7 +9,8 @@
 #include "cli/catalog.h"
 #include "cli/paths.h"
 #include "cli/progress.h"
-#include "cli/train_options.h"
+#include "commands/commands.h"
+#include "commands/train_options.h"
 #include "measure/fingerprint.h"
 #include "records/record.h"
 #include "report/report.h"
@@ -220,7 +221,7 @@ static int train(struct comm *world, const struct flags *f, struct setup *s, con
     return code;
 }
 
-int cli_train(struct comm *world, int argc, char *const *argv, struct base_error *e) {
+int command_train(struct comm *world, int argc, char *const *argv, struct base_error *e) {
     struct flags flags = {.lr = NAN};
     struct setup setup;
     struct measure_placement placement;

@@ -5,6 +5,7 @@
 #include "base/places.h"
 #include "cli/cli.h"
 #include "cli/progress.h"
+#include "commands/commands.h"
 #include "records/catalog.h"
 #include "records/record.h"
 #include "report/report.h"
@@ -73,7 +74,7 @@ static int curve(const struct flags *f, struct base_error *e) {
     return code;
 }
 
-int cli_curve(struct comm *world, int argc, char *const *argv, struct base_error *e) {
+int command_curve(struct comm *world, int argc, char *const *argv, struct base_error *e) {
     struct flags f = {0};
     int code = cli_options_read(&COMMAND, &f, argc, argv, e);
     if (!code && f.output.help) return cli_help(world, &COMMAND);

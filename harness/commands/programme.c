@@ -7,6 +7,7 @@
 
 #include "cli/catalog.h"
 #include "cli/cli.h"
+#include "commands/commands.h"
 #include "projection/campaign_record.h"
 #include "records/catalog.h"
 #include "records/record.h"
@@ -91,7 +92,7 @@ static int run(const struct flags *f, struct base_error *e) {
     return code;
 }
 
-int cli_programme(struct comm *world, int argc, char *const *argv, struct base_error *e) {
+int command_programme(struct comm *world, int argc, char *const *argv, struct base_error *e) {
     struct flags f = {.options = {.eur_per_mwh = NAN}};
     projection_assumptions_default(&f.options.assumptions);
     f.options.assumptions.wall_s = 0; /* programmes run by reservation, without a queue's time limit */

@@ -6,26 +6,21 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "commands/commands.h"
 
 static const struct {
     const char *name, *about;
     int (*run)(struct comm *world, int argc, char *const *argv, struct base_error *e);
 } commands[] = {
-    {"train", "how many tokens/s does a node train, is the result right, where does the time go?", cli_train},
-    {"comm", "how fast do these ranks sum gradients, and how much does that slow compute running meanwhile?", cli_comm},
-    {"kernels", "how near the machine's limit are matmul, attention and the rest; is my BLAS the wrong one?",
-     cli_kernels},
-    {"project", "how fast does another machine train a model, in which layout, and what does it cost?", cli_project},
-    {"predict", "how long does a training step take on a machine that toise has measured?", cli_predict},
-    {"curve", "does a projection reproduce a published scaling curve?", cli_curve},
-    {"programme", "what can a programme's machines train, at what cost?", cli_programme},
-    {"validate", "how wrong are projections of published runs?", cli_validate},
+#define C(name, about) {#name, about, command_##name},
+    COMMANDS(C)
+#undef C
 };
-enum { COMMANDS = sizeof commands / sizeof *commands };
+enum { COUNT = sizeof commands / sizeof *commands };
 
 static int help(FILE *out) {
     fputs("toise measures how much LLM training a machine really does.\n\nusage: toise COMMAND [flags]\n\n", out);
-    for (int i = 0; i < COMMANDS; i++) fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].about);
+    for (int i = 0; i < COUNT; i++) fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].about);
     fputs("\ntoise COMMAND --help lists a command's flags; toise --version prints the version.\n"
           "Exit codes: 0 PASSED, 1 the answer is no, 2 bad input, 3 inconclusive, 4 the run broke.\n",
           out);
@@ -38,7 +33,7 @@ static int run(struct comm *world, int argc, char **argv, struct base_error *e) 
     const bool wants_help = !strcmp(name, "--help") || !strcmp(name, "-h"), wants_version = !strcmp(name, "--version");
     if (wants_help) return world->rank ? BASE_OK : help(stdout);
     if (wants_version) return world->rank || puts("toise " TOISE_VERSION) >= 0 ? BASE_OK : BASE_BROKEN;
-    for (int i = 0; i < COMMANDS; i++)
+    for (int i = 0; i < COUNT; i++)
         if (!strcmp(name, commands[i].name)) return commands[i].run(world, argc - 2, argv + 2, e);
     return base_fail(e, BASE_USAGE, "unknown command \"%s\"; see toise --help", name);
 }

@@ -11,8 +11,9 @@
 #include "base/topology.h"
 #include "bench/kernel_record.h"
 #include "cli/catalog.h"
-#include "cli/kernels_options.h"
 #include "cli/progress.h"
+#include "commands/commands.h"
+#include "commands/kernels_options.h"
 #include "measure/fingerprint.h"
 #include "records/record.h"
 #include "report/report.h"
@@ -262,7 +263,7 @@ static int check_world(const struct comm *world, struct base_error *e) {
                      world->size);
 }
 
-int cli_kernels(struct comm *world, int argc, char *const *argv, struct base_error *e) {
+int command_kernels(struct comm *world, int argc, char *const *argv, struct base_error *e) {
     struct flags flags = {0};
     struct launch l = {.flags = &flags};
     int code = cli_options_read(&COMMAND, &flags, argc, argv, e);

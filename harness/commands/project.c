@@ -6,7 +6,8 @@
 #include <string.h>
 
 #include "cli/catalog.h"
-#include "cli/project_options.h"
+#include "commands/commands.h"
+#include "commands/project_options.h"
 #include "costmodel/stages.h"
 #include "projection/budget.h"
 #include "projection/record.h"
@@ -247,7 +248,7 @@ static int check_measured(int code, const char *machine, struct base_error *e) {
     return measured ? refuse_measured(machine, e) : code;
 }
 
-int cli_project(struct comm *world, int argc, char *const *argv, struct base_error *e) {
+int command_project(struct comm *world, int argc, char *const *argv, struct base_error *e) {
     struct flags f = {.zero = PLAN_FREE};
     projection_assumptions_default(&f.assumptions);
     int code = check_moved(argc, argv, e);

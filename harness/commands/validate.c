@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "cli/paths.h"
 #include "cli/progress.h"
+#include "commands/commands.h"
 #include "records/catalog.h"
 #include "records/record.h"
 #include "report/report.h"
@@ -128,7 +129,7 @@ static int show(const struct launch *l, const struct study_validate *v, struct b
     return code ? code : failed ? BASE_NO : BASE_OK;
 }
 
-int cli_validate(struct comm *world, int argc, char *const *argv, struct base_error *e) {
+int command_validate(struct comm *world, int argc, char *const *argv, struct base_error *e) {
     struct flags flags = {.mean = NAN, .median = NAN, .unused = NAN, .coverage = NAN};
     struct study_validate v = {0};
     int code = cli_options_read(&COMMAND, &flags, argc, argv, e);

@@ -10,6 +10,7 @@
 #include "bench/comm_record.h"
 #include "cli/catalog.h"
 #include "cli/cli.h"
+#include "commands/commands.h"
 #include "measure/fingerprint.h"
 #include "model/params.h"
 #include "records/record.h"
@@ -215,7 +216,7 @@ static int check_world(const struct comm *world, struct base_error *e) {
                      "mpirun --bind-to none -n 2 toise comm");
 }
 
-int cli_comm(struct comm *world, int argc, char *const *argv, struct base_error *e) {
+int command_comm(struct comm *world, int argc, char *const *argv, struct base_error *e) {
     struct flags flags = {0};
     struct launch l = {.flags = &flags};
     int code = cli_options_read(&COMMAND, &flags, argc, argv, e);

@@ -6,6 +6,7 @@
 #include "base/threads.h"
 #include "cli/catalog.h"
 #include "cli/cli.h"
+#include "commands/commands.h"
 #include "projection/measured_record.h"
 #include "records/record.h"
 #include "report/report.h"
@@ -110,7 +111,7 @@ static int check(const struct flags *f, struct base_error *e) {
     return code ? code : record_check(f->output.out, e);
 }
 
-int cli_predict(struct comm *world, int argc, char *const *argv, struct base_error *e) {
+int command_predict(struct comm *world, int argc, char *const *argv, struct base_error *e) {
     struct flags flags = {0};
     struct machine machine;
     int code = cli_options_read(&COMMAND, &flags, argc, argv, e);

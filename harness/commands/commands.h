@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Every command once: C(name, about) declares it, and main.c lists and runs it. A command gets the world and the
+ * arguments behind its name. It puts its error into *e and returns the exit code.
+ *
+ * The room commands/ has one file for each command, with its flags as a table. It promises that nonsense is refused
+ * once, with the cure, and that ranks agree before any of them leaves. It needs all other rooms. It does not know how a
+ * figure is computed. */
+#ifndef TOISE_COMMANDS_COMMANDS_H
+#define TOISE_COMMANDS_COMMANDS_H
+
+#include "base/error.h"
+#include "comm/comm.h"
+
+/* clang-format off */
+#define COMMANDS(C) \
+    C(train, "how many tokens/s does a node train, is the result right, where does the time go?") \
+    C(comm, "how fast do these ranks sum gradients, and how much does that slow compute running meanwhile?") \
+    C(kernels, "how near the machine's limit are matmul, attention and the rest; is my BLAS the wrong one?") \
+    C(project, "how fast does another machine train a model, in which layout, and what does it cost?") \
+    C(predict, "how long does a training step take on a machine that toise has measured?") \
+    C(curve, "does a projection reproduce a published scaling curve?") \
+    C(programme, "what can a programme's machines train, at what cost?") \
+    C(validate, "how wrong are projections of published runs?")
+/* clang-format on */
+
+#define C(name, about) int command_##name(struct comm *world, int argc, char *const *argv, struct base_error *e);
+COMMANDS(C)
+#undef C
+
+#endif
