@@ -32,6 +32,8 @@ struct record_line {
     const json_t *record;
     const char *path;
     long number;
+    const char *text; /* the line without its end; `length` bytes */
+    size_t length;
     struct base_error *e;
 };
 /* BASE_USAGE with file, line, field, and why it is wrong: "must be ...". */

@@ -191,31 +191,52 @@ static FILE *open_plain(const char *path, const char *wanted, struct base_error 
     return file;
 }
 
-int record_read(const char *path, int (*each)(void *context, const struct record_line *line), void *context,
-                struct base_error *e) {
+/* One line: to `each` if it is a record. Only the last line can be torn. */
+static int take_line(struct record_line *at, int (*each)(void *context, const struct record_line *line), void *context,
+                     bool whole, struct base_error *e) {
+    json_error_t why = {.text = "not an object", .column = 1};
+    json_t *record = json_loadb(at->text, at->length, JSON_REJECT_DUPLICATES, &why);
+    const bool torn = at->text[0] == '{' && !whole;
+    int code = BASE_OK;
+    at->record = record;
+    if (json_is_object(record))
+        code = each(context, at);
+    else if (!torn)
+        code = base_fail(e, BASE_USAGE, "%s: line %ld is not a record: %s (column %d): repair or remove the line",
+                         at->path, at->number, record ? "not an object" : why.text, why.column);
+    json_decref(record);
+    return code;
+}
+
+int record_read_good(const char *path, int (*each)(void *context, const struct record_line *line), void *context,
+                     struct record_skipped *skipped, struct base_error *e) {
     FILE *file = open_plain(path, "a file of records", e);
     if (file == NULL) return BASE_USAGE;
+    struct base_error why = {0}, *told = skipped ? &why : e;
     char *line = NULL;
     size_t capacity = 0;
     ssize_t length;
     int code = BASE_OK;
     errno = 0;
     for (long number = 1; code == BASE_OK && (length = getline(&line, &capacity, file)) >= 0; number++) {
-        json_error_t why = {.text = "not an object", .column = 1};
-        json_t *record = json_loadb(line, (size_t)length, JSON_REJECT_DUPLICATES, &why);
-        bool torn = line[0] == '{' && line[length - 1] != '\n';
-        if (json_is_object(record))
-            code = each(context, &(struct record_line){record, path, number, e});
-        else if (!torn)
-            code = base_fail(e, BASE_USAGE, "%s: line %ld is not a record: %s (column %d): repair or remove the line",
-                             path, number, record ? "not an object" : why.text, why.column);
-        json_decref(record);
+        const bool whole = line[length - 1] == '\n';
+        struct record_line at = {NULL, path, number, line, (size_t)length - whole, told};
+        code = take_line(&at, each, context, whole, told);
+        if (code != BASE_USAGE || !skipped) continue;
+        if (!skipped->lines++) snprintf(skipped->first, sizeof skipped->first, "%s", why.text);
+        why = (struct base_error){0};
+        code = BASE_OK;
     }
     if (code == BASE_OK && !feof(file)) /* or no memory for the line */
         code = base_fail(e, BASE_USAGE, "%s: cannot read records: %s", path, strerror(errno));
     free(line);
     fclose(file);
     return code;
+}
+
+int record_read(const char *path, int (*each)(void *context, const struct record_line *line), void *context,
+                struct base_error *e) {
+    return record_read_good(path, each, context, NULL, e);
 }
 
 /* Skips the UTF-8 byte-order mark that editors write. False: the text is UTF-16. */

@@ -27,6 +27,14 @@ int record_append(const char *path, const json_t *record, struct base_error *e);
  * BASE_USAGE: no such file, or another line that is not a JSON object (named by its number). */
 int record_read(const char *path, int (*each)(void *context, const struct record_line *line), void *context,
                 struct base_error *e);
+/* Lines that are not records, when they are skipped. */
+struct record_skipped {
+    long lines;
+    char first[1024]; /* why the first one was skipped, with file and line; "": none was */
+};
+/* The same, but skips lines that are not records and adds them to *skipped. NULL: refuses them. */
+int record_read_good(const char *path, int (*each)(void *context, const struct record_line *line), void *context,
+                     struct record_skipped *skipped, struct base_error *e);
 /* Reads the file as one JSON value; skips a byte-order mark. BASE_USAGE with file, line and column: unreadable or not
  * JSON. */
 int record_json_load(const char *path, json_t **value, struct base_error *e);

@@ -11,7 +11,7 @@ json_t *record_head(const char *kind, enum record_status status, const char *why
     json_t *o = json_object();
     char date[32];
     base_clock_date(date);
-    record_set(o, "schema", json_string("toise/1"));
+    record_set(o, "schema", json_string(RECORD_SCHEMA));
     record_set(o, "kind", json_string(kind));
     record_set(o, "status", json_string(statuses[status]));
     if (why[0]) record_set(o, "why", json_string(why));

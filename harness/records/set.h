@@ -29,6 +29,8 @@ static inline json_t *record_numbers(const double *x, int n) {
     return a;
 }
 
+#define RECORD_SCHEMA "toise/1" /* what this version writes; it reads all of this major */
+
 enum record_status { RECORD_PASSED, RECORD_FAILED, RECORD_INCONCLUSIVE };
 
 /* A new record with schema, kind, status, why (unless ""), time and version. */

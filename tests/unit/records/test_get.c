@@ -79,7 +79,7 @@ static void numbers_of_a_list(void **state) {
 static void wrong_lines_are_named(void **state) {
     (void)state;
     struct base_error e;
-    const struct record_line line = {record, "runs.jsonl", 12, &e};
+    const struct record_line line = {.record = record, .path = "runs.jsonl", .number = 12, .e = &e};
     double x;
     int64_t n;
     assert_true(record_need_real(&line, "result.step_s", &x) == BASE_OK && x == 0.25);
