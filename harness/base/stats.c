@@ -55,10 +55,54 @@ struct base_interval base_stats_median(const double *x, int n, double confidence
     return interval;
 }
 
-enum { BATCHES = 10 };
+/* The regularised incomplete beta function I_x(a, b) by its continued fraction (Abramowitz & Stegun 26.5.8), in Lentz's
+ * form. It converges fast for x < (a + 1) / (a + b + 2). */
+static double beta_fraction(double x, double a, double b) {
+    enum { TERMS = 100000 };
+    const double tiny = 1e-300;
+    double c = 1, d = 1 / (1 - (a + b) * x / (a + 1)), whole = d;
+    for (int m = 1; m < TERMS; m++) {
+        const double even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
+        const double odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
+        const double before = whole;
+        for (int half = 0; half < 2; half++) {
+            const double term = half ? odd : even;
+            d = 1 + term * d, c = 1 + term / c;
+            d = 1 / (fabs(d) < tiny ? tiny : d);
+            if (fabs(c) < tiny) c = tiny;
+            whole *= c * d;
+        }
+        if (fabs(whole - before) <= 1e-16 * fabs(whole)) break;
+    }
+    const double front = a * log(x) + b * log1p(-x) - log(a) - (lgamma(a) + lgamma(b) - lgamma(a + b));
+    return exp(front) * whole;
+}
 
-/* Student's t, two-sided at 95%, by degrees of freedom from 1 (any table) */
-static const double student[BATCHES - 1] = {12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262};
+/* P(|T| > |t|) / 2. For large df by the normal distribution (Abramowitz & Stegun 26.7.8), as lgamma would cancel. */
+static double student_tail(double t, double df) {
+    if (df > 1e6) return erfc(fabs(t) * (1 - 0.25 / df) / sqrt(2 + t * t / df)) / 2;
+    const double x = df / (df + t * t), rest = t * t / (df + t * t), a = df / 2;
+    if (rest == 0) return 0.5;
+    return (x < (a + 1) / (a + 2.5) ? beta_fraction(x, a, 0.5) : 1 - beta_fraction(rest, 0.5, a)) / 2;
+}
+
+double base_stats_student_cdf(double t, double df) {
+    const double tail = student_tail(t, df);
+    return t > 0 ? 1 - tail : tail;
+}
+
+double base_stats_student(double p, double df) {
+    const double tail = p < 0.5 ? p : 1 - p;
+    double low = 0, high = 1;
+    while (student_tail(high, df) > tail && high < 1e300) low = high, high *= 2;
+    for (int i = 0; i < 200 && high - low > 1e-13 * high; i++) {
+        const double middle = low + (high - low) / 2;
+        *(student_tail(middle, df) > tail ? &low : &high) = middle;
+    }
+    return p < 0.5 ? -high : p > 0.5 ? high : 0;
+}
+
+enum { BATCHES = 10 };
 
 struct base_mean base_stats_mean(const double *x, int n) {
     struct base_mean m = {NAN, NAN, NAN};
@@ -74,7 +118,7 @@ struct base_mean base_stats_mean(const double *x, int n) {
         squares += (batch - m.mean) * (batch - m.mean);
     }
     if (batches < 2) return m;
-    const double half = student[batches - 2] * sqrt(squares / (batches - 1) / batches);
+    const double half = base_stats_student(0.975, batches - 1) * sqrt(squares / (batches - 1) / batches);
     m.low -= half;
     m.high += half;
     return m;

@@ -22,6 +22,10 @@ struct base_mean base_stats_mean(const double *x, int n);
 /* Quantile q of n values, linear between order statistics; sorts x. n >= 1. Type 6 of Hyndman and Fan 1996, since the
  * next value is below the k-th of n with probability k / (n + 1). Clamped to the first and the last value. */
 double base_stats_quantile(double *x, int n, double q);
+/* P(T <= t) of Student's t, and its inverse, for df > 0 degrees of freedom, which need not be whole; 0 < p < 1.
+ * INFINITY as df gives the normal distribution. Relative error of the quantile below 1e-9. */
+double base_stats_student_cdf(double t, double df);
+double base_stats_student(double p, double df);
 void base_stats_sort(double *x, int n);                  /* ascending */
 double base_stats_harmonic_mean(const double *x, int n); /* for rates */
 

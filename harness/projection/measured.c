@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/stats.h"
+
 static const double UNKNOWN_DRIFT = 0.05; /* sd of a logarithm where fewer than three records have it */
 /* Prior for launches: sd of log(time) from launch to launch, which counts as PRIOR_LAUNCHES of them. Kernels on virtual
  * machines of two cores, launched minutes apart, had 0.04 to 0.07. */
@@ -37,13 +39,6 @@ static double measured_peak(const struct projection_pricing *p, bool bandwidth, 
     return exp(mean);
 }
 
-/* Student's t, two-sided 90%: within 0.3% from 3 degrees of freedom on (Abramowitz and Stegun 1964, 26.7.5). */
-static double student90(double freedom) {
-    const double z = Z90, z3 = z * z * z, z5 = z3 * z * z, z7 = z5 * z * z;
-    return z + (z3 + z) / (4 * freedom) + (5 * z5 + 16 * z3 + 3 * z) / (96 * freedom * freedom) +
-           (3 * z7 + 19 * z5 + 17 * z3 - 15 * z) / (384 * freedom * freedom * freedom);
-}
-
 /* How far the launch that trains may be from the recorded ones, as an sd of log(time). A launch's offset is its mean,
  * over shapes, of log(time / the shape's median). The prediction interval for one more launch is Student's. The sd
  * returned is that of the normal distribution with the same 90% interval. */
@@ -64,7 +59,7 @@ static double launch_drift(const struct projection_pricing *p) {
     for (int r = 0; r < launches; r++) squares += (offset[r] - mean) * (offset[r] - mean);
     const int n = launches > 1 ? launches : 1, freedom = PRIOR_LAUNCHES + n - 1;
     const double variance = (PRIOR_LAUNCHES * PRIOR_LAUNCH_SD * PRIOR_LAUNCH_SD + squares) / freedom;
-    return student90(freedom) / Z90 * sqrt(variance * (1 + 1.0 / n));
+    return base_stats_student(0.95, freedom) / Z90 * sqrt(variance * (1 + 1.0 / n));
 }
 
 static void find_contention(struct projection_pricing *p) {

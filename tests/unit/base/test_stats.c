@@ -78,7 +78,7 @@ static void means_have_intervals_of_their_stretches(void **state) {
     (void)state;
     const double two[] = {1, 3};
     struct base_mean m = base_stats_mean(two, 2);
-    assert_true(m.mean == 2 && fabs(m.high - (2 + 12.706)) < 1e-9 && fabs(m.low - (2 - 12.706)) < 1e-9);
+    assert_true(m.mean == 2 && fabs(m.high - (2 + 12.7062047)) < 1e-6 && fabs(m.low - (2 - 12.7062047)) < 1e-6);
     m = base_stats_mean(two, 1);
     assert_true(m.mean == 1 && m.low == 1 && m.high == 1);
     double x[20];
@@ -87,9 +87,29 @@ static void means_have_intervals_of_their_stretches(void **state) {
     assert_true(m.mean == 2 && m.high - m.low < 1e-12);
     for (int i = 0; i < 20; i++) x[i] = i < 10 ? 1 : 3; /* five batches of 1, five of 3 */
     m = base_stats_mean(x, 20);
-    assert_true(m.mean == 2 && fabs(m.high - 2 - 2.262 * sqrt(10.0 / 9) / sqrt(10.0)) < 1e-9);
+    assert_true(m.mean == 2 && fabs(m.high - 2 - 2.2621572 * sqrt(10.0 / 9) / sqrt(10.0)) < 1e-6);
     for (int i = 0; i < 20; i++) x[i] = i == 7 ? 21 : 1; /* a rare outlier, which no median shows */
     assert_true(base_stats_mean(x, 20).mean == 2 && base_stats_median(x, 20, 0.95).median == 1);
+}
+
+/* Known closed forms: one degree of freedom is Cauchy's distribution, two have t / sqrt(2 + t^2), and infinitely many
+ * are the normal distribution. The rest is from any table. */
+static void student_matches_closed_forms_and_tables(void **state) {
+    (void)state;
+    for (double p = 1e-9; p < 1; p = p < 0.9 ? p * 1.7 : 1 - (1 - p) / 2) {
+        if (1 - p < 1e-7) break;
+        const double u = 2 * p - 1, one = tan(acos(-1.0) * (p - 0.5)), two = u * sqrt(2 / (1 - u * u));
+        assert_true(fabs(base_stats_student(p, 1) - one) <= 1e-6 * fabs(one));
+        assert_true(fabs(base_stats_student(p, 2) - two) <= 1e-6 * fabs(two));
+        for (double df = 0.3; df < 1e6; df *= 3.1)
+            assert_true(fabs(base_stats_student_cdf(base_stats_student(p, df), df) - p) < 1e-9);
+    }
+    static const double table[][3] = {{0.975, 4, 2.7764451},   {0.975, 8, 2.3060041},    {0.995, 5, 4.0321430},
+                                      {0.95, 30, 1.6972609},   {0.9995, 100, 3.3904913}, {0.975, INFINITY, 1.9599640},
+                                      {0.975, 1e9, 1.9599640}, {0.025, 4, -2.7764451}};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        assert_true(fabs(base_stats_student(table[i][0], table[i][1]) - table[i][2]) < 2e-7);
+    assert_true(base_stats_student(0.5, 7) == 0 && base_stats_student_cdf(0, 7) == 0.5);
 }
 
 static void rates_average_harmonically(void **state) {
@@ -101,8 +121,11 @@ static void rates_average_harmonically(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(intervals_match_the_binomial), cmocka_unit_test(long_series_do_not_underflow),
-        cmocka_unit_test(coverage_is_what_it_says),     cmocka_unit_test(means_have_intervals_of_their_stretches),
+        cmocka_unit_test(intervals_match_the_binomial),
+        cmocka_unit_test(long_series_do_not_underflow),
+        cmocka_unit_test(coverage_is_what_it_says),
+        cmocka_unit_test(means_have_intervals_of_their_stretches),
+        cmocka_unit_test(student_matches_closed_forms_and_tables),
         cmocka_unit_test(rates_average_harmonically),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
