@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Runs a child process with posix_spawn and reads its output through a pipe until a deadline. */
+ * Starts a child with posix_spawn, and reads its output through pipes until it has closed them and ended, or a deadline
+ * has passed. */
 #define _GNU_SOURCE
 #include "base/child.h"
 
@@ -17,6 +18,18 @@
 
 #include "base/clock.h"
 
+/* A child that runs. */
+struct running {
+    const struct base_child_how *how;
+    struct base_child_end *end;
+    pid_t pid;
+    int out[2], errors[2]; /* pipes; -1: closed */
+    size_t room;           /* of end->out */
+    double deadline;
+};
+
+static volatile sig_atomic_t group, caught; /* for the signal handler: the child's process group, the signal */
+
 /* Variables that connect a child to the launcher, or that set what the child should detect */
 static bool dropped(const char *entry) {
     static const char *const prefixes[] = {"OMPI_",  "PMIX_", "PMI_",  "PRTE_",
@@ -27,66 +40,155 @@ static bool dropped(const char *entry) {
 }
 
 /* The caller frees the list, not its strings. */
-static char **environment(const char *setting) {
+static char **environment(const struct base_child_how *how) {
     size_t count = 0, kept = 0;
     while (environ[count]) count++;
     char **list = calloc(count + 2, sizeof *list);
     for (size_t i = 0; list && i < count; i++)
-        if (!dropped(environ[i])) list[kept++] = environ[i];
-    if (list && setting) list[kept] = (char *)(uintptr_t)setting; /* posix_spawn's type lacks the const */
+        if (!how->clean || !dropped(environ[i])) list[kept++] = environ[i];
+    if (list && how->setting) list[kept] = (char *)(uintptr_t)how->setting; /* posix_spawn's type lacks the const */
     return list;
 }
 
-static bool start(pid_t *pid, char *const command[], const char *setting, int out) {
+/* 0, or the error's number */
+static int spawn(struct running *r, char *const command[]) {
     posix_spawn_file_actions_t files;
-    char **list = environment(setting);
-    if (!list || posix_spawn_file_actions_init(&files)) {
+    posix_spawnattr_t attributes;
+    sigset_t usual;
+    char **list = environment(r->how);
+    if (!list) return ENOMEM;
+    int why = posix_spawn_file_actions_init(&files);
+    if (!why && (why = posix_spawnattr_init(&attributes))) posix_spawn_file_actions_destroy(&files);
+    if (why) {
         free(list);
-        return false;
+        return why;
     }
-    bool ready = !posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0) &&
-                 !posix_spawn_file_actions_adddup2(&files, out, 1) &&
-                 !posix_spawn_file_actions_addopen(&files, 2, "/dev/null", O_WRONLY, 0);
-    ready = ready && !posix_spawn(pid, command[0], &files, NULL, command, list);
+    sigemptyset(&usual);
+    sigaddset(&usual, SIGXFSZ); /* toise ignores it, which a child would inherit */
+    why = posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+    if (!why) why = posix_spawn_file_actions_adddup2(&files, r->out[1], 1);
+    if (!why && !r->how->pass_errors) why = posix_spawn_file_actions_adddup2(&files, r->errors[1], 2);
+    posix_spawnattr_setpgroup(&attributes, 0);
+    posix_spawnattr_setsigdefault(&attributes, &usual);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF);
+    if (!why) why = posix_spawnp(&r->pid, command[0], &files, &attributes, command, list);
     posix_spawn_file_actions_destroy(&files);
+    posix_spawnattr_destroy(&attributes);
     free(list);
-    return ready;
+    return why;
 }
 
-/* Reads until the child closes its end; false if that has not happened by `deadline`. */
-static bool read_all(int from, double deadline, char *line, int size) {
-    char rest[256];
-    int used = 0;
-    for (;;) {
-        const double left = deadline - base_clock_now();
-        struct pollfd wait = {.fd = from, .events = POLLIN};
-        const int ready = left > 0 ? poll(&wait, 1, (int)(left * 1e3) + 1) : 0;
-        if (ready < 0 && errno == EINTR) continue;
-        if (ready <= 0) return false;
-        const bool room = used < size - 1;
-        const ssize_t got = read(from, room ? line + used : rest, room ? (size_t)(size - 1 - used) : sizeof rest);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return false;
-        if (room) line[used += (int)got] = 0;
-        if (got == 0) return true;
+static void shut(int *descriptor) {
+    if (*descriptor >= 0) close(*descriptor);
+    *descriptor = -1;
+}
+
+static void keep_output(struct running *r, const char *bytes, size_t n) {
+    struct base_child_end *end = r->end;
+    if (n > r->how->most - end->size) n = r->how->most - end->size;
+    if (end->size + n + 1 > r->room) {
+        const size_t room = 2 * (end->size + n + 1);
+        char *more = realloc(end->out, room);
+        if (!more) return; /* as if it were beyond `most` */
+        end->out = more, r->room = room;
     }
+    memcpy(end->out + end->size, bytes, n);
+    end->out[end->size += n] = 0;
+}
+
+static void keep_errors(struct running *r, const char *bytes, size_t n) {
+    char *text = r->end->errors;
+    const size_t room = sizeof r->end->errors - 1;
+    if (n > room) bytes += n - room, n = room;
+    size_t held = strlen(text);
+    const size_t lost = held + n > room ? held + n - room : 0;
+    memmove(text, text + lost, held -= lost);
+    memcpy(text + held, bytes, n);
+    text[held + n] = 0;
+}
+
+/* Reads what there is, and closes the pipe at its end. */
+static void read_some(struct running *r, int *from, void (*keep)(struct running *r, const char *bytes, size_t n)) {
+    char bytes[16384];
+    const ssize_t got = read(*from, bytes, sizeof bytes);
+    if (got > 0) keep(r, bytes, (size_t)got);
+    if (got == 0 || (got < 0 && errno != EINTR)) shut(from);
+}
+
+/* Until the child has closed its pipes, the deadline or a signal. */
+static void read_all(struct running *r) {
+    while ((r->out[0] >= 0 || r->errors[0] >= 0) && !caught) {
+        const double left = r->deadline - base_clock_now();
+        struct pollfd pipes[] = {{.fd = r->out[0], .events = POLLIN}, {.fd = r->errors[0], .events = POLLIN}};
+        if (left <= 0) return;
+        if (poll(pipes, 2, left < 1e6 ? (int)(left * 1e3) + 1 : -1) < 0) continue;
+        if (pipes[0].revents) read_some(r, &r->out[0], keep_output);
+        if (pipes[1].revents) read_some(r, &r->errors[0], keep_errors);
+    }
+}
+
+/* Waits for the end until the deadline, as a child may close its output and run on. Then kills the group. */
+static void wait_end(struct running *r) {
+    int status = 0;
+    pid_t ended;
+    while ((ended = waitpid(r->pid, &status, WNOHANG)) == 0 && base_clock_now() < r->deadline && !caught) usleep(200);
+    r->end->late = ended == 0 && !caught;
+    if (caught) /* let it end by itself: it got the signal */
+        for (int i = 0; ended == 0 && i < 50; i++) usleep(100000), ended = waitpid(r->pid, &status, WNOHANG);
+    kill(-r->pid, SIGKILL); /* also what it left behind */
+    while (ended == 0 && waitpid(r->pid, &status, 0) < 0 && errno == EINTR) continue;
+    r->end->code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void pass_on(int signal) {
+    if (!caught && group > 0) kill(-group, signal);
+    caught = signal;
+}
+
+static int run(struct running *r, char *const command[], struct base_error *e) {
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
+    enum { SIGNALS = sizeof signals / sizeof *signals };
+    struct sigaction before[SIGNALS], handler = {.sa_handler = pass_on};
+    const double start = base_clock_now();
+    caught = group = 0;
+    for (int i = 0; i < SIGNALS; i++) sigaction(signals[i], &handler, &before[i]);
+    const int why = spawn(r, command);
+    shut(&r->out[1]), shut(&r->errors[1]);
+    if (!why) {
+        group = r->pid;
+        r->deadline = start + r->how->limit_s;
+        read_all(r);
+        wait_end(r);
+        r->end->seconds = base_clock_now() - start;
+    }
+    group = 0;
+    for (int i = 0; i < SIGNALS; i++) sigaction(signals[i], &before[i], NULL);
+    if (why) return base_fail(e, BASE_BROKEN, "%s: cannot be started: %s", command[0], strerror(why));
+    if (caught) return base_fail(e, BASE_BROKEN, "stopped by %s while %s ran", strsignal(caught), command[0]);
+    return BASE_OK;
+}
+
+int base_child_run(char *const command[], const struct base_child_how *how, struct base_child_end *end,
+                   struct base_error *e) {
+    struct running r = {.how = how, .end = end, .out = {-1, -1}, .errors = {-1, -1}, .room = 1};
+    *end = (struct base_child_end){.out = calloc(1, 1)};
+    int code = BASE_OK;
+    if (!end->out || pipe2(r.out, O_CLOEXEC) || (!how->pass_errors && pipe2(r.errors, O_CLOEXEC)))
+        code = base_fail(e, BASE_BROKEN, "%s: cannot be started: %s", command[0], strerror(errno));
+    if (!code) code = run(&r, command, e);
+    for (int i = 0; i < 2; i++) shut(&r.out[i]), shut(&r.errors[i]);
+    if (!code) return BASE_OK;
+    free(end->out);
+    *end = (struct base_child_end){0};
+    return code;
 }
 
 bool base_child(char *const command[], const char *setting, double limit_s, char *line, int size) {
-    const double deadline = base_clock_now() + limit_s;
-    int ends[2], status = 0;
-    pid_t pid;
+    const struct base_child_how how = {.limit_s = limit_s, .most = (size_t)size - 1, .clean = true, .setting = setting};
+    struct base_child_end end;
     line[0] = 0;
-    if (pipe2(ends, O_CLOEXEC)) return false;
-    const bool started = start(&pid, command, setting, ends[1]);
-    close(ends[1]);
-    const bool whole = started && read_all(ends[0], deadline, line, size);
-    close(ends[0]);
-    if (!started) return false;
-    bool ended = false; /* a child may close its output and run on */
-    while (whole && !(ended = waitpid(pid, &status, WNOHANG) == pid) && base_clock_now() < deadline) usleep(1000);
-    if (ended) return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-    kill(pid, SIGKILL);
-    waitpid(pid, &status, 0);
-    return false;
+    if (base_child_run(command, &how, &end, NULL)) return false;
+    memcpy(line, end.out, end.size + 1);
+    free(end.out);
+    return !end.late && end.code == 0;
 }

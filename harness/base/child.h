@@ -1,14 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Runs a child process that answers in one line. */
+ * Runs child processes to their end and returns what they printed. */
 #ifndef TOISE_BASE_CHILD_H
 #define TOISE_BASE_CHILD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
-/* Starts command[0] with these arguments and reads its standard output into line[size]. Drops its standard error. The
- * child's environment lacks launcher variables and OPENBLAS_CORETYPE, and gains `setting` ("NAME=value") unless it is
- * NULL. The child is killed after limit_s seconds. True: it exited with 0 in time. */
+#include "base/error.h"
+
+struct base_child_how {
+    double limit_s;      /* then the child and its children are killed */
+    size_t most;         /* bytes of standard output that are kept; the rest is read and dropped */
+    bool pass_errors;    /* the child shares standard error; else its end is kept */
+    bool clean;          /* the environment lacks launcher variables and OPENBLAS_CORETYPE */
+    const char *setting; /* "NAME=value", added to the environment; NULL: nothing */
+};
+
+struct base_child_end {
+    int code;          /* the exit code; of a signal 128 + its number, as shells say */
+    bool late;         /* killed after limit_s */
+    double seconds;    /* wall time from start to end */
+    char *out;         /* standard output, ended by NUL; the caller frees it. Never NULL after BASE_OK */
+    size_t size;       /* without the NUL */
+    char errors[1024]; /* the end of standard error */
+};
+
+/* Runs command[0] with these arguments, found by PATH, in a process group of its own. Its standard input is empty.
+ * While it runs, SIGINT, SIGTERM and SIGHUP to this process reach that group too, once. BASE_BROKEN: it cannot be
+ * started, or this process got such a signal. *end is then empty. Not for several threads at once. */
+int base_child_run(char *const command[], const struct base_child_how *how, struct base_child_end *end,
+                   struct base_error *e);
+
+/* For a child that answers in one line: a clean run without errors. Its standard output goes into line[size]. True: it
+ * exited with 0 within limit_s. */
 bool base_child(char *const command[], const char *setting, double limit_s, char *line, int size);
 
 #endif
