@@ -40,6 +40,10 @@ static bool is_switch(const struct cli_option *o) {
     return o->kind == CLI_FLAG || o->kind == CLI_ALONE;
 }
 
+static bool is_word(const struct cli_option *o) {
+    return o->kind == CLI_WORD || o->kind == CLI_WORDS;
+}
+
 static bool matches(const char *word, size_t length, const char *name) {
     return name && strlen(name) == length && !strncmp(word, name, length);
 }
@@ -49,8 +53,7 @@ static struct row *find(struct rows *r, const char *word) {
     const size_t length = strcspn(word, "=");
     for (int i = 0; i < r->count; i++) {
         const struct cli_option *o = r->row[i].option;
-        if (o->kind != CLI_WORD && (matches(word, length, o->name) || matches(word, length, o->alias)))
-            return &r->row[i];
+        if (!is_word(o) && (matches(word, length, o->name) || matches(word, length, o->alias))) return &r->row[i];
     }
     return NULL;
 }
@@ -59,6 +62,8 @@ static struct row *find(struct rows *r, const char *word) {
 static struct row *find_word(struct rows *r, const char *word) {
     for (int i = 0; i < r->count; i++)
         if (r->row[i].option->kind == CLI_WORD && !r->row[i].given && *word) return &r->row[i];
+    for (int i = 0; i < r->count; i++)
+        if (r->row[i].option->kind == CLI_WORDS && *word) return &r->row[i];
     return NULL;
 }
 
@@ -82,6 +87,27 @@ static int read_number(const struct cli_option *o, double *value, const char *te
     if (x < o->min || x > o->max)
         return base_fail(e, BASE_USAGE, "%s: %s is out of range; take %g to %g", o->name, text, o->min, o->max);
     *value = x;
+    return BASE_OK;
+}
+
+static int read_share(const struct cli_option *o, double *value, const char *text, struct base_error *e) {
+    char *end;
+    double x = strtod(text, &end);
+    const bool percent = end != text && *end == '%';
+    if (end == text || end[percent] || isnan(x))
+        return base_fail(e, BASE_USAGE, "%s: \"%s\" is not a share; write 1%% or 0.01", o->name, text);
+    if (percent) x /= 100;
+    if (x < o->min || x > o->max)
+        return base_fail(e, BASE_USAGE, "%s: %s is out of range; take %g%% to %g%%", o->name, text, 100 * o->min,
+                         100 * o->max);
+    *value = x;
+    return BASE_OK;
+}
+
+static int add_word(const struct cli_option *o, struct cli_words *words, const char *text, struct base_error *e) {
+    if (words->count == CLI_WORDS_MOST)
+        return base_fail(e, BASE_USAGE, "%s: more than %d; give folders instead of files", o->name, CLI_WORDS_MOST);
+    words->word[words->count++] = text;
     return BASE_OK;
 }
 
@@ -110,6 +136,10 @@ static int read_value(struct rows *r, const struct row *row, const char *text, s
         return read_integer(o, value, text, e);
     case CLI_NUMBER:
         return read_number(o, value, text, e);
+    case CLI_SHARE:
+        return read_share(o, value, text, e);
+    case CLI_WORDS:
+        return add_word(o, value, text, e);
     case CLI_TEXT:
     case CLI_WORD:
         return read_text(o, value, text, e);
@@ -227,7 +257,7 @@ void cli_options_help(FILE *out, const struct cli_command *c) {
 static int collect(const struct rows *r, enum cli_file use, struct cli_path *files, int count) {
     for (int i = 0; i < r->count; i++) {
         const struct cli_option *o = r->row[i].option;
-        if (o->file == use)
+        if (o->file == use && o->kind != CLI_WORDS)
             files[count++] = (struct cli_path){o->name, *(char **)(r->flags + r->row[i].at), use == CLI_WRITTEN};
     }
     return count;
@@ -254,8 +284,13 @@ int cli_options_apart(const struct cli_command *c, const void *flags, struct bas
     int code = cli_paths_apart(files, count, e);
     for (int i = 0; i < r.count && !code; i++) {
         const char *const *list = (const char *const *)(r.flags + r.row[i].at);
+        const struct cli_words *words = (const struct cli_words *)(const void *)list;
         if (r.row[i].option->file == CLI_READ_LIST && *list)
             code = list_apart(r.row[i].option, *list, files, written, e);
+        for (int w = 0; r.row[i].option->kind == CLI_WORDS && w < words->count && !code; w++) {
+            files[written] = (struct cli_path){r.row[i].option->name, words->word[w], false};
+            code = cli_paths_apart(files, written + 1, e);
+        }
     }
     return code;
 }

@@ -18,12 +18,20 @@ enum cli_kind {
     CLI_TEXT,    /* const char *, pointing into argv */
     CLI_INTEGER, /* int64_t within [min, max] */
     CLI_NUMBER,  /* double within [min, max] */
+    CLI_SHARE,   /* double within [min, max], written as "1%" or 0.01 */
     CLI_CHOICE,  /* int: index of the word; -1: not given and no default */
     CLI_WORD,    /* const char *: a positional argument, at any place; its name is used in messages */
+    CLI_WORDS,   /* struct cli_words: all other positional arguments, in order; the last row of its kind */
     CLI_SHARED   /* the rows of another list; `at` is the offset of their struct */
 };
 
-/* What the path of a CLI_TEXT or CLI_WORD is used for. */
+enum { CLI_WORDS_MOST = 8192 };
+struct cli_words {
+    int count;
+    const char *word[CLI_WORDS_MOST]; /* pointing into argv */
+};
+
+/* What the path of a CLI_TEXT, or the paths of CLI_WORD and CLI_WORDS, are used for. */
 enum cli_file { CLI_NO_FILE, CLI_READ, CLI_READ_LIST /* "a,b,c" */, CLI_WRITTEN };
 
 struct cli_option {

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <math.h>
 
 #include "cli/options.h"
 
@@ -244,8 +245,49 @@ static void test_help(void **state) {
     free(text);
 }
 
+/* Shares with and without a percent sign, and any number of positional words after the first. */
+static void test_shares_and_words(void **state) {
+    (void)state;
+    static struct many {
+        const char *first, *out;
+        struct cli_words rest;
+        double share;
+    } v;
+    static const struct cli_option options[] = {
+        {.name = "BASE", .kind = CLI_WORD, .at = offsetof(struct many, first), .file = CLI_READ, .help = "a file"},
+        {.name = "NEW", .kind = CLI_WORDS, .at = offsetof(struct many, rest), .file = CLI_READ, .help = "files"},
+        {.name = "--delta",
+         .kind = CLI_SHARE,
+         .at = offsetof(struct many, share),
+         .min = 0.001,
+         .max = 0.5,
+         .hint = "X"},
+        {.name = "--out", .kind = CLI_TEXT, .at = offsetof(struct many, out), .file = CLI_WRITTEN, .hint = "FILE"},
+        {.name = NULL},
+    };
+    static const struct cli_command command = {.name = "compare", .options = options, .usage = ""};
+    struct base_error e = {0};
+    char *const good[] = {"a", "--delta", "3%", "b", "c"};
+    assert_int_equal(cli_options_read(&command, &v, 5, good, &e), BASE_OK);
+    assert_true(v.rest.count == 2 && fabs(v.share - 0.03) < 1e-15);
+    assert_string_equal(v.first, "a");
+    assert_string_equal(v.rest.word[1], "c");
+    v.out = "/etc/../etc/passwd", v.rest.word[1] = "/etc/passwd";
+    assert_int_equal(cli_options_apart(&command, &v, &e), BASE_USAGE);
+    assert_non_null(strstr(e.text, "NEW"));
+    v.out = NULL;
+    assert_int_equal(cli_options_apart(&command, &v, &e), BASE_OK);
+    char *const fraction[] = {"--delta=0.25"}, *const bad[] = {"--delta=3", "--delta=51%", "--delta=%", "--delta=1%%"};
+    assert_true(cli_options_read(&command, &v, 1, fraction, &e) == BASE_OK && v.share == 0.25);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(cli_options_read(&command, &v, 1, &bad[i], &e), BASE_USAGE);
+        assert_non_null(strstr(e.text, i < 2 ? "take 0.1% to 50%" : "write 1% or 0.01"));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_shares_and_words),
         cmocka_unit_test(test_absent),
         cmocka_unit_test(test_both_ways),
         cmocka_unit_test(test_aliases_and_repetition),
