@@ -11,7 +11,7 @@
 #include "cli/catalog.h"
 #include "cli/cli.h"
 #include "commands/commands.h"
-#include "measure/fingerprint.h"
+#include "inventory/fingerprint.h"
 #include "model/params.h"
 #include "records/record.h"
 #include "report/report.h"
@@ -200,7 +200,7 @@ static int run(struct launch *l, struct comm *world, struct base_error *e) {
                                       .nodes = world->nodes,
                                       .threads = placement.threads,
                                       .threads_from = placement.threads_from,
-                                      .machine = measure_fingerprint(&topology, &ops, isa)};
+                                      .machine = inventory_fingerprint(&topology, &ops, isa)};
     code = bench_comm_open(&bench, world, &l->options, &placement, &caches, e);
     if (!code) code = measure(l, &bench, e);
     bench_comm_close(&bench);

@@ -14,7 +14,7 @@
 #include "cli/progress.h"
 #include "commands/commands.h"
 #include "commands/kernels_options.h"
-#include "measure/fingerprint.h"
+#include "inventory/fingerprint.h"
 #include "records/record.h"
 #include "report/report.h"
 
@@ -180,7 +180,7 @@ static int exit_code(const json_t *records, struct base_error *e) {
 
 static int measure(struct launch *l, const struct base_topology *topology, struct base_error *e) {
     int code = BASE_OK;
-    l->origin.launch.machine = measure_fingerprint(topology, &l->variants.at[0].ops, kernel_isa_best());
+    l->origin.launch.machine = inventory_fingerprint(topology, &l->variants.at[0].ops, kernel_isa_best());
     report_kernels_head(l->page, l->origin.launch.machine, l->bench.team.threads, l->origin.launch.threads_from);
     for (int i = 0; i < l->cases.count && !code; i++) code = run_case(l, i, e);
     if (!code && l->with_openblas) code = emit(l, bench_openblas_record(&l->openblas, &l->origin), e);

@@ -11,7 +11,7 @@
 #include "cli/progress.h"
 #include "commands/commands.h"
 #include "commands/train_options.h"
-#include "measure/fingerprint.h"
+#include "inventory/fingerprint.h"
 #include "records/record.h"
 #include "report/report.h"
 #include "train/record.h"
@@ -187,7 +187,7 @@ static int on_result(void *context, struct train_result *r, struct base_error *e
     const int threads = l->world->local_size * l->plan->request.threads;
     cli_progress_close(&l->progress);
     r->nominal_flop_per_s = measure_peak_nominal(l->topology, l->ops, l->plan->shape.dtype, threads) * l->world->nodes;
-    json_t *machine = measure_fingerprint(l->topology, l->ops, kernel_isa_best());
+    json_t *machine = inventory_fingerprint(l->topology, l->ops, kernel_isa_best());
     json_t *record = train_record(r, l->plan, &l->setup->options, &id, l->world, machine);
     int code = finish(l->world, l->flags, record, e);
     json_decref(record);

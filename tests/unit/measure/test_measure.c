@@ -10,11 +10,9 @@
 #include <malloc.h>
 #include <math.h>
 #include <omp.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "measure/fingerprint.h"
 #include "measure/interference.h"
 #include "measure/peak.h"
 #include "measure/samples.h"
@@ -291,35 +289,6 @@ static void samples_are_kept_and_written(void **state) {
     measure_samples_close(&samples);
 }
 
-static void fingerprints_name_what_ran(void **state) {
-    (void)state;
-    struct kernel_ops ops;
-    struct base_topology t = {
-        .host = "n1", .cpu = "made up", .sockets = 2, .l2_bytes = 1 << 20, .memory_bytes = 1LL << 40};
-    kernel_select(&ops, KERNEL_ISA_ref, KERNEL_BACKEND_OPENBLAS);
-    setenv("OMP_TOISE_TEST", "a,b", 1);
-    setenv("HOME_TOISE_TEST", "secret", 1);
-    json_t *machine = measure_fingerprint(&t, &ops, KERNEL_ISA_ref), *kernels = json_object_get(machine, "kernels");
-    assert_string_equal(json_string_value(json_object_get(machine, "host")), "n1");
-    assert_int_equal(json_integer_value(json_object_get(machine, "sockets")), 2);
-    assert_true(json_integer_value(json_object_get(machine, "memory_bytes")) == (json_int_t)1 << 40);
-    assert_true(json_is_null(json_object_get(machine, "board")));
-    const json_t *quota = json_object_get(machine, "cpu_quota"); /* this machine's quota, or none */
-    assert_true(json_is_null(quota) || json_real_value(json_object_get(quota, "cpus")) > 0);
-    assert_string_equal(json_string_value(json_object_get(machine, "isa")), "ref");
-    assert_string_equal(json_string_value(json_object_get(kernels, "gemm")), "openblas");
-    assert_string_equal(json_string_value(json_object_get(kernels, "adamw")), "ref");
-    const char *name;
-    json_t *value;
-    json_object_foreach(kernels, name, value) assert_true(json_is_string(value));
-    json_t *environment = json_object_get(machine, "environment");
-    assert_string_equal(json_string_value(json_object_get(environment, "OMP_TOISE_TEST")), "a,b");
-    assert_null(json_object_get(environment, "HOME_TOISE_TEST"));
-    assert_true(json_is_string(json_object_get(machine, "compiler")) &&
-                json_is_string(json_object_get(machine, "mpi")));
-    json_decref(machine);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(peaks_add_up),
@@ -330,7 +299,6 @@ int main(void) {
         cmocka_unit_test(differences_and_marks),
         cmocka_unit_test(stops_of_a_quota_are_read),
         cmocka_unit_test(watches_read_this_machine),
-        cmocka_unit_test(fingerprints_name_what_ran),
         cmocka_unit_test(samples_are_kept_and_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,7 +2,7 @@
  *
  * Collects the machine's shape, the settings that change its speed, the libraries, and the selected kernels. */
 #define _GNU_SOURCE
-#include "measure/fingerprint.h"
+#include "inventory/fingerprint.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -109,7 +109,7 @@ static const char *compiler(void) {
 #endif
 }
 
-json_t *measure_fingerprint(const struct base_topology *t, const struct kernel_ops *ops, enum kernel_isa isa) {
+json_t *inventory_fingerprint(const struct base_topology *t, const struct kernel_ops *ops, enum kernel_isa isa) {
     json_t *machine = json_object();
     json_object_set_new(machine, "host", text(t->host));
     json_object_set_new(machine, "cpu", text(t->cpu));
