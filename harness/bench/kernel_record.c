@@ -43,7 +43,7 @@ json_t *bench_kernel_case_json(const struct bench_kernel_case *c) {
 
 /* Writes everything that is a rate or follows from one. */
 static void set_rates(json_t *o, const struct bench_kernel_set *k, const struct bench_kernel_result *r) {
-    bench_record_call(o, &r->timed, "call_s");
+    measure_record_call(o, &r->timed, "call_s");
     if (k->flop > 0) {
         record_set_number(o, "flop_per_s", k->flop / r->timed.call.median);
         record_set_number(o, "intensity", k->flop / k->bytes);
@@ -59,7 +59,7 @@ static void set_rates(json_t *o, const struct bench_kernel_set *k, const struct 
 
 /* Every sample as the time of one call, in order. */
 static json_t *samples_of(const struct bench_kernel_set *k, const struct bench_kernel_result *r) {
-    json_t *o = bench_record_samples(&r->timed, "call_s");
+    json_t *o = measure_record_samples(&r->timed, "call_s");
     if (k->peak_count) record_set(o, "peak_flop_per_s", record_numbers(k->peaks, k->peak_count));
     record_set(o, "bandwidth_byte_per_s", record_numbers(k->bandwidths, k->bandwidth_count));
     return o;
@@ -67,7 +67,7 @@ static json_t *samples_of(const struct bench_kernel_set *k, const struct bench_k
 
 static json_t *head_of(const char *kind, enum record_status status, const char *why,
                        const struct bench_kernel_origin *origin) {
-    json_t *o = bench_record_head(kind, status, why, &origin->launch), *config = json_object();
+    json_t *o = measure_record_head(kind, status, why, &origin->launch), *config = json_object();
     if (origin->model) {
         record_set(config, "model", json_string(origin->model));
         record_set_integer(config, "seq", origin->seq);

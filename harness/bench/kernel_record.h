@@ -8,11 +8,11 @@
 
 #include "bench/kernel_bench.h"
 #include "bench/openblas.h"
-#include "bench/record.h"
+#include "measure/record.h"
 
 /* The source of a launch's cases: a model or a file of shapes; the other is NULL. */
 struct bench_kernel_origin {
-    struct bench_origin launch;
+    struct measure_origin launch;
     const char *model, *shapes;
     int64_t seq, micro_batch; /* the model's */
 };

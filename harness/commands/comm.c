@@ -7,9 +7,9 @@
 
 #include "base/text.h"
 #include "base/topology.h"
-#include "bench/comm_record.h"
 #include "cli/catalog.h"
 #include "cli/cli.h"
+#include "collectives/record.h"
 #include "commands/commands.h"
 #include "inventory/fingerprint.h"
 #include "model/params.h"
@@ -84,41 +84,41 @@ static int read_size(const char *word, int64_t *bytes, struct base_error *e) {
     return base_fail(e, BASE_USAGE, "--bytes: %.32s is not a multiple of 4, the size of a float; give one", word);
 }
 
-static int read_sizes(const char *list, struct bench_comm_options *o, struct base_error *e) {
+static int read_sizes(const char *list, struct collectives_options *o, struct base_error *e) {
     char text[TEXT];
-    const char *words[BENCH_COMM_SIZES];
-    const int count = base_text_words(list, text, sizeof text, words, BENCH_COMM_SIZES);
+    const char *words[COLLECTIVES_SIZES];
+    const int count = base_text_words(list, text, sizeof text, words, COLLECTIVES_SIZES);
     int code = BASE_OK;
-    if (count < 0) return base_fail(e, BASE_USAGE, "--bytes: more than %d sizes; give fewer", BENCH_COMM_SIZES);
+    if (count < 0) return base_fail(e, BASE_USAGE, "--bytes: more than %d sizes; give fewer", COLLECTIVES_SIZES);
     for (int i = 0; i < count && !code; i++) code = read_size(words[i], &o->bytes[o->sizes++], e);
     if (!code && !o->sizes) code = base_fail(e, BASE_USAGE, "--bytes: the list is empty; give a size, as in 1MiB");
     return code;
 }
 
-static int default_sizes(const char *model, struct bench_comm_options *o, struct base_error *e) {
+static int default_sizes(const char *model, struct collectives_options *o, struct base_error *e) {
     struct model_config config;
     struct model_params params;
     int code = cli_catalog_model(model, &config, e);
     if (code) return code;
     model_params_size(&params, &config);
     const int64_t gradient = 4 * params.total;
-    for (int64_t bytes = LEAST; bytes < gradient && o->sizes < BENCH_COMM_SIZES - 1; bytes *= 4)
+    for (int64_t bytes = LEAST; bytes < gradient && o->sizes < COLLECTIVES_SIZES - 1; bytes *= 4)
         o->bytes[o->sizes++] = bytes;
     o->bytes[o->sizes++] = gradient;
     return BASE_OK;
 }
 
 /* The sizes of --bytes. Default: from 16 KiB by factors of four, then the model's gradient. */
-static int resolve(const struct flags *f, struct bench_comm_options *o, struct base_error *e) {
-    *o = (struct bench_comm_options){.seconds = f->seconds, .width = f->width};
+static int resolve(const struct flags *f, struct collectives_options *o, struct base_error *e) {
+    *o = (struct collectives_options){.seconds = f->seconds, .width = f->width};
     return f->bytes ? read_sizes(f->bytes, o, e) : default_sizes(f->model, o, e);
 }
 
 /* One launch. */
 struct launch {
     const struct flags *flags;
-    struct bench_comm_options options;
-    struct bench_origin origin;
+    struct collectives_options options;
+    struct measure_origin origin;
     FILE *page; /* for people */
     int failed, unsure, shown;
     char id[64];
@@ -136,21 +136,21 @@ static int emit(struct launch *l, struct comm *world, json_t *record, struct bas
     return comm_agree(world, code, e);
 }
 
-static int measure(struct launch *l, struct bench_comm *b, struct base_error *e) {
-    struct bench_comm_share share;
+static int measure(struct launch *l, struct collectives *b, struct base_error *e) {
+    struct collectives_share share;
     int code = BASE_OK;
     for (int i = 0; i < l->options.sizes && !code; i++) {
-        struct bench_comm_size size;
-        code = bench_comm_measure(b, l->options.bytes[i], &l->options, &size, e);
-        if (!code) code = emit(l, b->world, bench_comm_record(&size, &l->origin), e);
+        struct collectives_size size;
+        code = collectives_measure(b, l->options.bytes[i], &l->options, &size, e);
+        if (!code) code = emit(l, b->world, collectives_record(&size, &l->origin), e);
         l->failed += size.status == RECORD_FAILED;
         l->unsure += size.status == RECORD_INCONCLUSIVE;
         measure_samples_close(&size.timed.samples);
     }
     if (code) return code;
-    bench_comm_measure_share(b, &share);
+    collectives_measure_share(b, &share);
     l->unsure += share.status == RECORD_INCONCLUSIVE;
-    return emit(l, b->world, bench_comm_share_record(&share, &l->origin), e);
+    return emit(l, b->world, collectives_share_record(&share, &l->origin), e);
 }
 
 /* The exit code of all sizes: FAILED outranks inconclusive. */
@@ -169,7 +169,7 @@ static int exit_code(const struct launch *l, struct base_error *e) {
 static int check_memory(const struct launch *l, struct comm *world, const struct kernel_caches *caches,
                         struct base_error *e) {
     int local;
-    const double available = cli_least_memory(world, &local), needed = local * bench_comm_need(&l->options, caches);
+    const double available = cli_least_memory(world, &local), needed = local * collectives_need(&l->options, caches);
     char need[32], have[32];
     if (needed <= 0.9 * available) return BASE_OK;
     base_text_bytes(needed, need, sizeof need);
@@ -184,7 +184,7 @@ static int run(struct launch *l, struct comm *world, struct base_error *e) {
     struct measure_placement placement;
     struct kernel_caches caches;
     struct kernel_ops ops;
-    struct bench_comm bench;
+    struct collectives bench;
     enum kernel_isa isa;
     int code = cli_isa(&isa, e);
     if (!code) code = base_topology_read(&topology, e);
@@ -195,15 +195,15 @@ static int run(struct launch *l, struct comm *world, struct base_error *e) {
     base_topology_caches(&topology, placement.threads, world->local_size, &caches);
     if ((code = check_memory(l, world, &caches, e))) return code;
     kernel_select(&ops, isa, KERNEL_BACKEND_TOISE);
-    l->origin = (struct bench_origin){.launch = l->id,
-                                      .ranks = world->size,
-                                      .nodes = world->nodes,
-                                      .threads = placement.threads,
-                                      .threads_from = placement.threads_from,
-                                      .machine = inventory_fingerprint(&topology, &ops, isa)};
-    code = bench_comm_open(&bench, world, &l->options, &placement, &caches, e);
+    l->origin = (struct measure_origin){.launch = l->id,
+                                        .ranks = world->size,
+                                        .nodes = world->nodes,
+                                        .threads = placement.threads,
+                                        .threads_from = placement.threads_from,
+                                        .machine = inventory_fingerprint(&topology, &ops, isa)};
+    code = collectives_open(&bench, world, &l->options, &placement, &caches, e);
     if (!code) code = measure(l, &bench, e);
-    bench_comm_close(&bench);
+    collectives_close(&bench);
     json_decref(l->origin.machine);
     return code ? code : exit_code(l, e);
 }

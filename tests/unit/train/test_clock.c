@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/comm.h"
+#include "collectives/collectives.h"
 #include "report/report.h"
 #include "train/train.h"
 
@@ -45,15 +45,15 @@ static void bursts_are_inconclusive(void **state) {
 }
 
 /* The hidden share of an all-reduce of 10 ms +- 1 with this cost. */
-static struct bench_comm_size hiding(double cost, double low, double high, double confidence) {
-    struct bench_comm_size s = {.timed.call = {0.010, 0.009, 0.011, 0.95}, .cost = {cost, low, high, confidence}};
-    bench_comm_hidden(&s);
+static struct collectives_size hiding(double cost, double low, double high, double confidence) {
+    struct collectives_size s = {.timed.call = {0.010, 0.009, 0.011, 0.95}, .cost = {cost, low, high, confidence}};
+    collectives_hidden(&s);
     return s;
 }
 
 static void hidden_is_never_below_zero(void **state) {
     (void)state;
-    struct bench_comm_size s = hiding(0.004, 0.003, 0.005, 0.96);
+    struct collectives_size s = hiding(0.004, 0.003, 0.005, 0.96);
     assert_float_equal(s.hidden, 0.6, 1e-12);
     assert_float_equal(s.hidden_low, 1 - 5.0 / 9, 1e-12);
     assert_float_equal(s.hidden_high, 1 - 3.0 / 11, 1e-12);

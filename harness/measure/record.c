@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The common parts of records. results/README.md has the keys. */
-#include "bench/record.h"
+#include "measure/record.h"
 
 #include <stdio.h>
 
-json_t *bench_record_head(const char *kind, enum record_status status, const char *why, const struct bench_origin *x) {
+json_t *measure_record_head(const char *kind, enum record_status status, const char *why,
+                            const struct measure_origin *x) {
     json_t *o = record_head(kind, status, why);
     record_set(o, "launch", json_pack("{s:s, s:i}", "id", x->launch, "nodes", x->nodes));
     record_set(o, "machine", json_incref(x->machine));
@@ -16,7 +17,7 @@ json_t *bench_record_head(const char *kind, enum record_status status, const cha
     return o;
 }
 
-json_t *bench_record_samples(const struct measure_timed *t, const char *key) {
+json_t *measure_record_samples(const struct measure_timed *t, const char *key) {
     json_t *o = measure_samples_json(&t->samples), *call = json_array();
     for (int i = 0; i < t->samples.count; i++)
         json_array_append_new(call, record_number(t->samples.seconds[i] / t->calls));
@@ -27,7 +28,7 @@ json_t *bench_record_samples(const struct measure_timed *t, const char *key) {
     return o;
 }
 
-void bench_record_call(json_t *o, const struct measure_timed *t, const char *key) {
+void measure_record_call(json_t *o, const struct measure_timed *t, const char *key) {
     char end[32];
     record_set_number(o, key, t->call.median);
     snprintf(end, sizeof end, "%s_low", key);

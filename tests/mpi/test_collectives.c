@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "bench/comm_record.h"
+#include "collectives/record.h"
 #include "mpi/support/agreed.h"
 #include "records/get.h"
 
@@ -27,13 +27,13 @@ static double at(const json_t *array, size_t i) {
     return json_number_value(json_array_get(array, i));
 }
 
-static void measured(struct agreed *a, struct bench_comm *b, const struct bench_comm_options *o) {
-    const struct bench_origin origin = {"id", a->world.size, a->world.nodes, 1, "--threads", json_object()};
-    struct bench_comm_size s;
+static void measured(struct agreed *a, struct collectives *b, const struct collectives_options *o) {
+    const struct measure_origin origin = {"id", a->world.size, a->world.nodes, 1, "--threads", json_object()};
+    struct collectives_size s;
     struct base_error e;
     for (int i = 0; i < o->sizes; i++) {
         const double bytes = (double)o->bytes[i], ranks = a->world.size;
-        agreed_check(a, bench_comm_measure(b, o->bytes[i], o, &s, &e) == BASE_OK, "a size is measured");
+        agreed_check(a, collectives_measure(b, o->bytes[i], o, &s, &e) == BASE_OK, "a size is measured");
         agreed_check(a, s.wrong == 0 && s.status != RECORD_FAILED && s.timed.samples.count >= 6, "its sum is right");
         agreed_check(a,
                      s.timed.call.median > 0 && s.timed.call.low <= s.timed.call.median &&
@@ -42,7 +42,7 @@ static void measured(struct agreed *a, struct bench_comm *b, const struct bench_
         uint64_t bits;
         memcpy(&bits, &s.timed.call.median, sizeof bits);
         agreed_check(a, agreed_same(a, bits), "the same time on all ranks");
-        json_t *record = bench_comm_record(&s, &origin);
+        json_t *record = collectives_record(&s, &origin);
         const json_t *r = json_object_get(record, "result"), *samples = json_object_get(record, "samples");
         const double time = record_real(r, "time_s"), bus = record_real(r, "busbw_byte_per_s");
         agreed_check(a, fabs(record_real(r, "algbw_byte_per_s") * time / bytes - 1) < 1e-12, "algbw");
@@ -63,27 +63,27 @@ static void measured(struct agreed *a, struct bench_comm *b, const struct bench_
     json_decref(origin.machine);
 }
 
-static void share(struct agreed *a, struct bench_comm *b) {
-    struct bench_comm_share s;
-    bench_comm_measure_share(b, &s);
+static void share(struct agreed *a, struct collectives *b) {
+    struct collectives_share s;
+    collectives_measure_share(b, &s);
     agreed_check(a, s.matmul > 0.05 && s.matmul < 3 && s.pass > 0.05 && s.pass < 3, "what ranks leave each other");
     for (int i = 0; i < s.rounds; i++)
         agreed_check(a, s.matmul_alone[i] > 1e7 && s.pass_together[i] > 1e7, "a round has rates");
 }
 
-static void faulty(struct agreed *a, struct bench_comm *b, const struct bench_comm_options *o) {
-    const struct bench_origin origin = {"id", a->world.size, a->world.nodes, 1, "--threads", json_object()};
-    struct bench_comm_size s;
+static void faulty(struct agreed *a, struct collectives *b, const struct collectives_options *o) {
+    const struct measure_origin origin = {"id", a->world.size, a->world.nodes, 1, "--threads", json_object()};
+    struct collectives_size s;
     struct base_error e;
     struct comm_ops wrong = *a->world.ops;
     right = a->world.ops;
     wrong.all_reduce_start = faulty_start;
     wrong.wait = faulty_wait;
     a->world.ops = &wrong;
-    const int code = bench_comm_measure(b, o->bytes[0], o, &s, &e);
+    const int code = collectives_measure(b, o->bytes[0], o, &s, &e);
     a->world.ops = right;
     agreed_check(a, code == BASE_OK && s.status == RECORD_FAILED && s.wrong == 1, "a changed element FAILS everywhere");
-    json_t *record = bench_comm_record(&s, &origin);
+    json_t *record = collectives_record(&s, &origin);
     const json_t *r = json_object_get(record, "result");
     agreed_check(a, !strcmp(record_text(record, "status"), "FAILED") && isnan(record_real(r, "time_s")),
                  "without a time");
@@ -94,20 +94,20 @@ static void faulty(struct agreed *a, struct bench_comm *b, const struct bench_co
 }
 
 int main(void) {
-    const struct bench_comm_options o = {.bytes = {64, 100 << 10, 24 << 20}, .sizes = 3, .seconds = 0.2, .width = 1};
+    const struct collectives_options o = {.bytes = {64, 100 << 10, 24 << 20}, .sizes = 3, .seconds = 0.2, .width = 1};
     const struct measure_placement placement = {.cpus = {.count = 1}, .threads = 1, .cpus_per_thread = 1};
     const struct kernel_caches caches = {32 << 10, 512 << 10, 1 << 20};
-    struct bench_comm bench;
+    struct collectives bench;
     struct base_error e;
     struct agreed a;
     agreed_open(&a);
-    const int code = bench_comm_open(&bench, &a.world, &o, &placement, &caches, &e);
+    const int code = collectives_open(&bench, &a.world, &o, &placement, &caches, &e);
     agreed_check(&a, code == BASE_OK, "opened");
     if (!code) {
         measured(&a, &bench, &o);
         share(&a, &bench);
         faulty(&a, &bench, &o);
     }
-    bench_comm_close(&bench);
+    collectives_close(&bench);
     return agreed_close(&a);
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What this room's records, "kernel" and "comm", have in common. */
-#ifndef TOISE_BENCH_RECORD_H
-#define TOISE_BENCH_RECORD_H
+ * What records of kinds "kernel" and "comm" have in common. */
+#ifndef TOISE_MEASURE_RECORD_H
+#define TOISE_MEASURE_RECORD_H
 
 #include "measure/sampler.h"
 #include "records/set.h"
 
 /* The launch that records come from. */
-struct bench_origin {
+struct measure_origin {
     const char *launch; /* its id */
     int ranks, nodes;
     int threads;              /* per rank */
@@ -17,11 +17,11 @@ struct bench_origin {
 };
 
 /* A new record with schema, status, launch, machine, workload (none) and layout. */
-json_t *bench_record_head(const char *kind, enum record_status status, const char *why,
-                          const struct bench_origin *origin);
+json_t *measure_record_head(const char *kind, enum record_status status, const char *why,
+                            const struct measure_origin *origin);
 /* Every sample in order, {key: [seconds of one call], "calls": per sample, ...}. Returns a new reference. */
-json_t *bench_record_samples(const struct measure_timed *timed, const char *key);
+json_t *measure_record_samples(const struct measure_timed *timed, const char *key);
 /* Sets the time of a call as `key`, its interval as key_low and key_high, and its confidence. */
-void bench_record_call(json_t *object, const struct measure_timed *timed, const char *key);
+void measure_record_call(json_t *object, const struct measure_timed *timed, const char *key);
 
 #endif

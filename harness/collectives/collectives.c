@@ -2,7 +2,7 @@
  *
  * Times all-reduces alone, all-reduces overlapped with matmuls, and ranks sharing a node. All ranks see only the
  * slowest rank's times, so all make the same decisions. */
-#include "bench/comm.h"
+#include "collectives/collectives.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -25,7 +25,7 @@ static void on_poll(void *context) {
     world->ops->progress(world);
 }
 
-static double slowest(struct bench_comm *b, double seconds) {
+static double slowest(struct collectives *b, double seconds) {
     b->world->ops->max(b->world, &seconds, 1);
     return seconds;
 }
@@ -34,24 +34,24 @@ static double since(double start) {
     return base_clock_now() - start;
 }
 
-static double gemms(struct bench_comm *b, int count) {
+static double gemms(struct collectives *b, int count) {
     const double start = base_clock_now();
     for (int i = 0; i < count; i++) b->ops.gemm(&b->team, &b->gemm);
     return since(start);
 }
 
-static size_t pool_bytes(const struct bench_comm_options *o, const struct kernel_caches *caches) {
+static size_t pool_bytes(const struct collectives_options *o, const struct kernel_caches *caches) {
     size_t most = measure_beyond_caches(caches);
     for (int i = 0; i < o->sizes; i++)
         if ((size_t)o->bytes[i] > most) most = (size_t)o->bytes[i];
     return base_arena_piece(most);
 }
 
-double bench_comm_need(const struct bench_comm_options *o, const struct kernel_caches *caches) {
+double collectives_need(const struct collectives_options *o, const struct kernel_caches *caches) {
     return (double)pool_bytes(o, caches) + 1.5 * (double)measure_beyond_caches(caches) + 4.0 * (M * K + K * N + M * N);
 }
 
-static int open_memory(struct bench_comm *b, const struct bench_comm_options *o, int threads, struct base_error *e) {
+static int open_memory(struct collectives *b, const struct collectives_options *o, int threads, struct base_error *e) {
     int code = base_arena_open(&b->scratch, kernel_scratch_bytes(threads, 1, 1), threads, e);
     if (!code) code = base_arena_open(&b->operands, 4 * (M * K + K * N + M * N) + 3 * BASE_ALIGN, threads, e);
     if (!code) code = base_arena_open(&b->buffer, pool_bytes(o, &b->caches), threads, e);
@@ -73,10 +73,10 @@ static int open_memory(struct bench_comm *b, const struct bench_comm_options *o,
     return measure_bandwidth_open(&b->bandwidth, &b->team, measure_beyond_caches(&b->caches) / 2, 0, e);
 }
 
-int bench_comm_open(struct bench_comm *b, struct comm *world, const struct bench_comm_options *o,
-                    const struct measure_placement *placement, const struct kernel_caches *caches,
-                    struct base_error *e) {
-    *b = (struct bench_comm){.world = world, .caches = *caches, .watch = {.stat = -1, .vmstat = -1, .clock = -1}};
+int collectives_open(struct collectives *b, struct comm *world, const struct collectives_options *o,
+                     const struct measure_placement *placement, const struct kernel_caches *caches,
+                     struct base_error *e) {
+    *b = (struct collectives){.world = world, .caches = *caches, .watch = {.stat = -1, .vmstat = -1, .clock = -1}};
     kernel_select(&b->ops, kernel_isa_best(), KERNEL_BACKEND_TOISE);
     b->team = (struct kernel_team){
         .ops = &b->ops, .threads = placement->threads, .caches = &b->caches, .poll = on_poll, .poll_context = world};
@@ -88,7 +88,7 @@ int bench_comm_open(struct bench_comm *b, struct comm *world, const struct bench
     return BASE_OK;
 }
 
-void bench_comm_close(struct bench_comm *b) {
+void collectives_close(struct collectives *b) {
     measure_watch_close(&b->watch);
     measure_bandwidth_close(&b->bandwidth);
     base_arena_close(&b->buffer);
@@ -102,7 +102,7 @@ static float contribution(int64_t i, int rank) {
 }
 
 /* Returns how many elements of a known sum are wrong over all ranks. Leaves zeros. */
-static double check(struct bench_comm *b, int64_t count) {
+static double check(struct collectives *b, int64_t count) {
     float *x = (float *)(void *)b->buffer.base;
     struct comm_request request;
     const int size = b->world->size, threads = b->team.threads;
@@ -119,7 +119,7 @@ static double check(struct bench_comm *b, int64_t count) {
 }
 
 /* Operands follow each other in a buffer larger than the caches. */
-static float *next_operand(struct bench_comm *b, int64_t bytes) {
+static float *next_operand(struct collectives *b, int64_t bytes) {
     const size_t piece = base_arena_piece((size_t)bytes);
     if (b->next + piece > b->buffer.size) b->next = 0;
     float *x = (float *)(void *)(b->buffer.base + b->next);
@@ -129,14 +129,14 @@ static float *next_operand(struct bench_comm *b, int64_t bytes) {
 
 /* All-reduces of one size, as their sampler gets them. */
 struct sums {
-    struct bench_comm *bench;
+    struct collectives *bench;
     int64_t bytes;
 };
 
 /* The slowest rank's seconds of `calls` all-reduces, one after the other. */
 static double sums(void *context, int calls) {
     const struct sums *sums = context;
-    struct bench_comm *b = sums->bench;
+    struct collectives *b = sums->bench;
     struct comm_request request;
     b->world->ops->barrier(b->world);
     const double start = base_clock_now();
@@ -157,7 +157,7 @@ static void time_alone(const struct measure_sampler *sampler, struct measure_tim
 }
 
 /* The slowest rank's seconds of matmuls, overlapped with an all-reduce of `bytes` unless that is 0. */
-static double block(struct bench_comm *b, int count, int64_t bytes) {
+static double block(struct collectives *b, int count, int64_t bytes) {
     struct comm_request request;
     b->world->ops->barrier(b->world);
     const double start = base_clock_now();
@@ -168,7 +168,7 @@ static double block(struct bench_comm *b, int count, int64_t bytes) {
 }
 
 /* The largest and the smallest share that both intervals allow. */
-void bench_comm_hidden(struct bench_comm_size *s) {
+void collectives_hidden(struct collectives_size *s) {
     const struct base_interval *cost = &s->cost, *call = &s->timed.call;
     const double low = 1 - cost->high / (cost->high > 0 ? call->low : call->high);
     const double high = 1 - cost->low / (cost->low > 0 ? call->high : call->low);
@@ -178,9 +178,9 @@ void bench_comm_hidden(struct bench_comm_size *s) {
     s->hidden = known && (low > 0 || high < 0) ? fmin(1, fmax(0, 1 - cost->median / call->median)) : NAN;
 }
 
-static void time_overlapped(struct bench_comm *b, const struct measure_sampler *sampler, struct bench_comm_size *s) {
+static void time_overlapped(struct collectives *b, const struct measure_sampler *sampler, struct collectives_size *s) {
     const int count = (int)fmax(1, ceil(OVERLAP_TIMES * s->timed.call.median / b->gemm_s));
-    double difference[BENCH_COMM_SAMPLES], spent = 0;
+    double difference[COLLECTIVES_SAMPLES], spent = 0;
     if (s->timed.call.median < OVERLAP_S) return;
     for (int i = 0; measure_sampler_goes_on(sampler, spent, i, true); i++) {
         s->compute_s[i] = block(b, count, 0);
@@ -190,18 +190,18 @@ static void time_overlapped(struct bench_comm *b, const struct measure_sampler *
         s->pairs = i + 1;
     }
     s->cost = base_stats_median(difference, s->pairs, MEASURE_CONFIDENCE);
-    bench_comm_hidden(s);
+    collectives_hidden(s);
 }
 
 /* Samples in which a CPU quota stopped a rank, on the rank with most of them. */
-static double throttled(struct bench_comm *b, const struct measure_samples *samples) {
+static double throttled(struct collectives *b, const struct measure_samples *samples) {
     int count = 0;
     for (int i = 0; i < samples->count; i++) count += (samples->marks[i] & MEASURE_MARK_THROTTLED) != 0;
     return slowest(b, count);
 }
 
 /* All ranks come to the same verdict. */
-static void judge(const struct measure_sampler *sampler, struct bench_comm_size *s, double stopped) {
+static void judge(const struct measure_sampler *sampler, struct collectives_size *s, double stopped) {
     const struct base_mean mean = base_stats_mean(s->timed.samples.seconds, s->timed.samples.count);
     s->status = RECORD_PASSED;
     if (s->wrong > 0) {
@@ -220,9 +220,9 @@ static void judge(const struct measure_sampler *sampler, struct bench_comm_size 
     }
 }
 
-int bench_comm_measure(struct bench_comm *b, int64_t bytes, const struct bench_comm_options *o,
-                       struct bench_comm_size *s, struct base_error *e) {
-    *s = (struct bench_comm_size){
+int collectives_measure(struct collectives *b, int64_t bytes, const struct collectives_options *o,
+                        struct collectives_size *s, struct base_error *e) {
+    *s = (struct collectives_size){
         .bytes = bytes, .cost = {NAN, NAN, NAN, 0}, .hidden = NAN, .hidden_low = NAN, .hidden_high = NAN};
     struct sums context = {b, bytes};
     const struct measure_sampler sampler = {.run = sums,
@@ -231,8 +231,8 @@ int bench_comm_measure(struct bench_comm *b, int64_t bytes, const struct bench_c
                                             .seconds = o->seconds,
                                             .width = o->width,
                                             .calls_max = CALLS_MAX,
-                                            .samples_max = BENCH_COMM_SAMPLES};
-    int code = comm_agree(b->world, measure_samples_open(&s->timed.samples, BENCH_COMM_SAMPLES, 0, NULL, e), e);
+                                            .samples_max = COLLECTIVES_SAMPLES};
+    int code = comm_agree(b->world, measure_samples_open(&s->timed.samples, COLLECTIVES_SAMPLES, 0, NULL, e), e);
     if (code) return code;
     s->wrong = check(b, bytes / 4);
     if (s->wrong == 0) {
@@ -244,7 +244,7 @@ int bench_comm_measure(struct bench_comm *b, int64_t bytes, const struct bench_c
 }
 
 /* This rank's FLOP/s of matmuls and byte/s of passes. together: while all ranks do the same. */
-static void rates(struct bench_comm *b, bool together, double rate[2]) {
+static void rates(struct collectives *b, bool together, double rate[2]) {
     static const int count = 4;
     if (together) b->world->ops->barrier(b->world);
     rate[0] = count * 2.0 * M * N * K / gemms(b, count);
@@ -254,10 +254,10 @@ static void rates(struct bench_comm *b, bool together, double rate[2]) {
     rate[1] = b->bandwidth.bytes / since(start);
 }
 
-void bench_comm_measure_share(struct bench_comm *b, struct bench_comm_share *s) {
-    double matmul[BENCH_COMM_ROUNDS], pass[BENCH_COMM_ROUNDS];
+void collectives_measure_share(struct collectives *b, struct collectives_share *s) {
+    double matmul[COLLECTIVES_ROUNDS], pass[COLLECTIVES_ROUNDS];
     struct measure_interference before, after;
-    *s = (struct bench_comm_share){.rounds = BENCH_COMM_ROUNDS};
+    *s = (struct collectives_share){.rounds = COLLECTIVES_ROUNDS};
     measure_watch_read(&b->watch, &before);
     for (int i = 0; i < s->rounds; i++) {
         double alone[2] = {0, 0}, together[2];

@@ -2,9 +2,12 @@
  *
  * Measures how fast the ranks all-reduce gradients, and how much that slows the compute it overlaps. It makes the calls
  * that training makes: it starts an all-reduce, matmuls poll it, and it waits. Operands come from outside the caches,
- * each size is checked before it is timed, and the slowest rank defines a sample. */
-#ifndef TOISE_BENCH_COMM_H
-#define TOISE_BENCH_COMM_H
+ * each size is checked before it is timed, and the slowest rank defines a sample.
+ *
+ * The room collectives/ promises collectives that are checked, then timed, and records of kind "comm" (record.h). It
+ * needs comm/, measure/ and records/. It does not know flags, training or pages. */
+#ifndef TOISE_COLLECTIVES_COLLECTIVES_H
+#define TOISE_COLLECTIVES_COLLECTIVES_H
 
 #include "measure/bandwidth.h"
 #include "measure/peak.h"
@@ -12,17 +15,17 @@
 #include "measure/sampler.h"
 #include "records/set.h"
 
-enum { BENCH_COMM_SIZES = 32, BENCH_COMM_SAMPLES = 64, BENCH_COMM_ROUNDS = 16 };
+enum { COLLECTIVES_SIZES = 32, COLLECTIVES_SAMPLES = 64, COLLECTIVES_ROUNDS = 16 };
 
-struct bench_comm_options {
-    int64_t bytes[BENCH_COMM_SIZES]; /* bytes of a rank's buffer, whole floats */
+struct collectives_options {
+    int64_t bytes[COLLECTIVES_SIZES]; /* bytes of a rank's buffer, whole floats */
     int sizes;
     double seconds; /* per size, for all-reduce alone and again with matmuls */
     double width;   /* wanted half-width of the median's interval over the median */
 };
 
 /* One size. */
-struct bench_comm_size {
+struct collectives_size {
     int64_t bytes;
     enum record_status status;
     char why[160];
@@ -31,7 +34,7 @@ struct bench_comm_size {
     /* Seconds of the same matmuls without an all-reduce, and with one from before to after them, alternating. The
      * median of the differences is the cost of the overlapped all-reduce. Short all-reduces would be lost in noise:
      * pairs 0. */
-    double compute_s[BENCH_COMM_SAMPLES], beside_s[BENCH_COMM_SAMPLES];
+    double compute_s[COLLECTIVES_SAMPLES], beside_s[COLLECTIVES_SAMPLES];
     int pairs;
     struct base_interval cost; /* seconds; noise can make it negative */
     /* The share of the call that compute hides, from 0 (none of its time) to 1, and its bounds by both intervals. NAN:
@@ -42,16 +45,16 @@ struct bench_comm_size {
 /* What ranks sharing a node leave each other. Alone: rates of rank 0 while the others wait. Together: rates of the
  * slowest rank while all compute. The two alternate. Matmuls in FP32, FLOP/s; copy, triad and read beyond the caches,
  * byte/s. */
-struct bench_comm_share {
+struct collectives_share {
     int rounds;
-    double matmul_alone[BENCH_COMM_ROUNDS], matmul_together[BENCH_COMM_ROUNDS];
-    double pass_alone[BENCH_COMM_ROUNDS], pass_together[BENCH_COMM_ROUNDS];
+    double matmul_alone[COLLECTIVES_ROUNDS], matmul_together[COLLECTIVES_ROUNDS];
+    double pass_alone[COLLECTIVES_ROUNDS], pass_together[COLLECTIVES_ROUNDS];
     double matmul, pass; /* medians of together over alone */
     enum record_status status;
     char why[160];
 };
 
-struct bench_comm {
+struct collectives {
     struct comm *world;
     struct kernel_ops ops;
     struct kernel_caches caches;
@@ -65,18 +68,18 @@ struct bench_comm {
 };
 
 /* Bytes that a rank needs for these sizes. */
-double bench_comm_need(const struct bench_comm_options *o, const struct kernel_caches *caches);
+double collectives_need(const struct collectives_options *o, const struct kernel_caches *caches);
 /* All functions below are collective. `world` must outlive the bench. */
-int bench_comm_open(struct bench_comm *b, struct comm *world, const struct bench_comm_options *o,
-                    const struct measure_placement *placement, const struct kernel_caches *caches,
-                    struct base_error *e);
-void bench_comm_close(struct bench_comm *b);
+int collectives_open(struct collectives *b, struct comm *world, const struct collectives_options *o,
+                     const struct measure_placement *placement, const struct kernel_caches *caches,
+                     struct base_error *e);
+void collectives_close(struct collectives *b);
 
 /* Measures one size. measure_samples_close frees the samples, also after an error. A wrong sum is not timed. */
-int bench_comm_measure(struct bench_comm *b, int64_t bytes, const struct bench_comm_options *o,
-                       struct bench_comm_size *size, struct base_error *e);
+int collectives_measure(struct collectives *b, int64_t bytes, const struct collectives_options *o,
+                        struct collectives_size *size, struct base_error *e);
 /* Sets hidden and its bounds from cost and call. Not collective. */
-void bench_comm_hidden(struct bench_comm_size *size);
-void bench_comm_measure_share(struct bench_comm *b, struct bench_comm_share *share);
+void collectives_hidden(struct collectives_size *size);
+void collectives_measure_share(struct collectives *b, struct collectives_share *share);
 
 #endif
