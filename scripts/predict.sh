@@ -67,7 +67,7 @@ flags() { # flags SEQ GBS MBS PRECISION THREADS
 
 if [ ! -s "$machine" ]; then
     isa=$({ "$toise" kernels --isa none 2>&1 || true; } | sed 's/.*take //; s/, openblas//; s/.*, //') # the best
-    quick=(--model "$model" --isa "$isa" --seconds 0.1 --width 0.5 --out "$kernels")
+    quick=(--model "$model" --isa "$isa" --seconds 0.1 --ci 50% --out "$kernels")
     for ((round = 1; round <= rounds; round++)); do
         for threads in $(printf '%s\n' "$half" "$CORES" | sort -u); do
             echo "kernels of $model on $threads thread(s), $round of $rounds"

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "base/clock.h"
 #include "base/threads.h"
 #include "machine/machine.h"
 #include "records/record.h"
@@ -86,15 +85,6 @@ int cli_open(struct comm *world, int argc, char *const *argv, struct base_error 
     if (!code) code = agree(world, argc, argv, e);
     if (code || asks_only(argc, argv)) return code;
     return comm_agree(world, comm_launcher_check(world, e), e);
-}
-
-void cli_launch_id(struct comm *world, char id[64]) {
-    char date[32], host[24] = "";
-    memset(id, 0, 64);
-    base_clock_date(date);
-    gethostname(host, sizeof host - 1);
-    snprintf(id, 64, "%.20s-%.23s-%ld", date, host, (long)getpid());
-    world->ops->broadcast(world, id, 64);
 }
 
 int cli_help(const struct comm *world, const struct cli_command *command) {

@@ -66,7 +66,4 @@ int cli_emit(const struct cli_output *output, const json_t *record, struct base_
 /* Where text for people goes: stdout, or stderr with --json. */
 FILE *cli_page(const struct cli_output *output);
 
-/* An id made of the date and rank 0's host and process, the same on every rank. Collective. */
-void cli_launch_id(struct comm *world, char id[64]);
-
 #endif

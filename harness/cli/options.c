@@ -147,6 +147,7 @@ static int read_value(struct rows *r, const struct row *row, const char *text, s
         return read_choice(o, value, text, e);
     case CLI_FLAG:
     case CLI_ALONE:
+    case CLI_RENAMED:
     case CLI_SHARED:
         break;
     }
@@ -171,6 +172,8 @@ static int take(struct rows *r, const char *command, int argc, char *const *argv
     if (!row && word[0] == '-')
         return base_fail(e, BASE_USAGE, "unknown flag \"%.*s\"; see toise %s --help", (int)strcspn(word, "="), word,
                          command);
+    if (row && row->option->kind == CLI_RENAMED)
+        return base_fail(e, BASE_USAGE, "%s no longer exists; give %s", row->option->name, row->option->hint);
     if (row && value)
         value++;
     else if (!row && (row = find_word(r, word)))

@@ -22,6 +22,7 @@ enum cli_kind {
     CLI_CHOICE,  /* int: index of the word; -1: not given and no default */
     CLI_WORD,    /* const char *: a positional argument, at any place; its name is used in messages */
     CLI_WORDS,   /* struct cli_words: all other positional arguments, in order; the last row of its kind */
+    CLI_RENAMED, /* a flag of earlier versions: refused with what to give instead, which is its hint: "--ci 5%" */
     CLI_SHARED   /* the rows of another list; `at` is the offset of their struct */
 };
 

@@ -9,6 +9,7 @@
 #include "base/topology.h"
 #include "cli/catalog.h"
 #include "cli/cli.h"
+#include "cli/launch.h"
 #include "collectives/record.h"
 #include "commands/commands.h"
 #include "inventory/fingerprint.h"
@@ -22,8 +23,9 @@ static const double MOST = 1ll << 40;
 struct flags {
     const char *bytes, *model;
     int64_t threads;
-    double seconds, width;
+    double seconds, ci;
     int op;
+    struct cli_launch launch;
     struct cli_output output;
 };
 
@@ -44,9 +46,11 @@ static const struct cli_option OPTIONS[] = {
     {.kind = CLI_SHARED, .at = offsetof(struct flags, threads), .shared = cli_threads_option},
     {.name = "--seconds", .kind = CLI_NUMBER, .at = offsetof(struct flags, seconds), .min = 0.01, .max = 3600,
      .fallback = "1", .hint = "S", .help = "seconds per size, once alone and once with compute running"},
-    {.name = "--width", .kind = CLI_NUMBER, .at = offsetof(struct flags, width), .min = 0.001, .max = 1,
-     .fallback = "0.2", .hint = "X",
+    {.name = "--ci", .kind = CLI_SHARE, .at = offsetof(struct flags, ci), .min = 0.001, .max = 1,
+     .fallback = "20%", .hint = "X",
      .help = "a time is inconclusive if its median's 95% interval has a larger relative half-width"},
+    {.name = "--width", .kind = CLI_RENAMED, .hint = "--ci 20%"},
+    {.kind = CLI_SHARED, .at = offsetof(struct flags, launch), .shared = cli_launch_options},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, output), .shared = cli_output_options},
     {.name = NULL},
 };
@@ -110,7 +114,7 @@ static int default_sizes(const char *model, struct collectives_options *o, struc
 
 /* The sizes of --bytes. Default: from 16 KiB by factors of four, then the model's gradient. */
 static int resolve(const struct flags *f, struct collectives_options *o, struct base_error *e) {
-    *o = (struct collectives_options){.seconds = f->seconds, .width = f->width};
+    *o = (struct collectives_options){.seconds = f->seconds, .width = f->ci};
     return f->bytes ? read_sizes(f->bytes, o, e) : default_sizes(f->model, o, e);
 }
 
@@ -121,7 +125,7 @@ struct launch {
     struct measure_origin origin;
     FILE *page; /* for people */
     int failed, unsure, shown;
-    char id[64];
+    struct record_launch launch;
 };
 
 /* Frees the record. Collective. */
@@ -161,7 +165,7 @@ static int exit_code(const struct launch *l, struct base_error *e) {
     if (l->unsure)
         return base_fail(e, BASE_INCONCLUSIVE,
                          "inconclusive: %d of %d rows are too noisy or have too few samples: raise --seconds or "
-                         "--width, or quiet the machine",
+                         "--ci, or quiet the machine",
                          l->unsure, l->options.sizes + 1);
     return BASE_OK;
 }
@@ -195,9 +199,8 @@ static int run(struct launch *l, struct comm *world, struct base_error *e) {
     base_topology_caches(&topology, placement.threads, world->local_size, &caches);
     if ((code = check_memory(l, world, &caches, e))) return code;
     kernel_select(&ops, isa, KERNEL_BACKEND_TOISE);
-    l->origin = (struct measure_origin){.launch = l->id,
+    l->origin = (struct measure_origin){.launch = &l->launch,
                                         .ranks = world->size,
-                                        .nodes = world->nodes,
                                         .threads = placement.threads,
                                         .threads_from = placement.threads_from,
                                         .machine = inventory_fingerprint(&topology, &ops, isa)};
@@ -221,12 +224,13 @@ int command_comm(struct comm *world, int argc, char *const *argv, struct base_er
     struct launch l = {.flags = &flags};
     int code = cli_options_read(&COMMAND, &flags, argc, argv, e);
     if (!code && flags.output.help) return cli_help(world, &COMMAND);
+    if (!code) code = cli_launch_check(&flags.launch, e);
     if (!code) code = resolve(&flags, &l.options, e);
     if (!code) code = check_world(world, e);
     if (!code) code = cli_options_apart(&COMMAND, &flags, e);
     if (!code && world->rank == 0) code = record_check(flags.output.out, e);
     if ((code = comm_agree(world, code, e))) return code;
     l.page = cli_page(&flags.output);
-    cli_launch_id(world, l.id);
+    cli_launch_open(world, &flags.launch, &l.launch);
     return run(&l, world, e);
 }

@@ -33,7 +33,7 @@ struct launch {
     FILE *page;      /* for people */
     json_t *records; /* all so far */
     double began;
-    char id[64];
+    struct record_launch launch;
     struct bench_openblas openblas;
     bool with_openblas; /* it is among the variants */
 };
@@ -117,7 +117,7 @@ static int run_case(struct launch *l, int index, struct base_error *e) {
     const struct bench_kernel_case *c = &l->cases.at[index];
     struct bench_kernel_variant variants[BENCH_VARIANTS_MAX];
     struct bench_kernel_set set;
-    const struct bench_kernel_options options = {l->flags->seconds, l->flags->width, (uint64_t)l->flags->seed};
+    const struct bench_kernel_options options = {l->flags->seconds, l->flags->ci, (uint64_t)l->flags->seed};
     const int count = bench_kernel_variants_of(&l->variants, c, variants);
     show_progress(l, index);
     int code = bench_kernel_measure(&l->bench, c, variants, count, &options, &set, e);
@@ -172,7 +172,7 @@ static int exit_code(const json_t *records, struct base_error *e) {
     if (unsure)
         return base_fail(
             e, BASE_INCONCLUSIVE,
-            "inconclusive: %d of %d points are too noisy or have too few samples: raise --seconds or --width, "
+            "inconclusive: %d of %d points are too noisy or have too few samples: raise --seconds or --ci, "
             "or quiet the machine",
             unsure, points);
     return BASE_OK;
@@ -269,6 +269,7 @@ int command_kernels(struct comm *world, int argc, char *const *argv, struct base
     int code = cli_options_read(&COMMAND, &flags, argc, argv, e);
     if (!code && flags.output.help) return cli_help(world, &COMMAND);
     if (!code && flags.probe) return probe(&flags, e);
+    if (!code) code = cli_launch_check(&flags.launch, e);
     if (!code) code = check_world(world, e);
     if (!code) code = resolve(&l, e);
     if (!code) code = cli_options_apart(&COMMAND, &flags, e);
@@ -282,8 +283,8 @@ int command_kernels(struct comm *world, int argc, char *const *argv, struct base
                                                 .shapes = flags.shapes,
                                                 .seq = l.seq,
                                                 .micro_batch = l.micro_batch,
-                                                .launch = {.launch = l.id, .ranks = 1, .nodes = 1}};
-        cli_launch_id(world, l.id);
+                                                .launch = {.launch = &l.launch, .ranks = 1}};
+        cli_launch_open(world, &flags.launch, &l.launch);
         code = run(&l, world, e);
         json_decref(l.records);
     }

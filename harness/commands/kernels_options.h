@@ -6,12 +6,14 @@
 
 #include "base/threads.h"
 #include "cli/cli.h"
+#include "cli/launch.h"
 
 struct flags {
     const char *ops, *shapes, *model, *dtypes, *variants;
     int64_t seq, micro_batch, threads, seed; /* seq 0: not given */
-    double seconds, width;
+    double seconds, ci;
     bool explain, dry_run, probe;
+    struct cli_launch launch;
     struct cli_output output;
 };
 
@@ -39,15 +41,17 @@ static const struct cli_option OPTIONS[] = {
     {.name = "--seconds", .kind = CLI_NUMBER, .at = offsetof(struct flags, seconds), .min = 0.01, .max = 3600,
      .fallback = "0.25", .hint = "S",
      .help = "seconds per variant of a shape, roofs included; under a CPU quota at least three windows"},
-    {.name = "--width", .kind = CLI_NUMBER, .at = offsetof(struct flags, width), .min = 0.001, .max = 1,
-     .fallback = "0.1", .hint = "X",
+    {.name = "--ci", .kind = CLI_SHARE, .at = offsetof(struct flags, ci), .min = 0.001, .max = 1,
+     .fallback = "10%", .hint = "X",
      .help = "a rate is inconclusive if its median's 95% interval has a larger relative half-width"},
+    {.name = "--width", .kind = CLI_RENAMED, .hint = "--ci 10%"},
     {.name = "--seed", .kind = CLI_INTEGER, .at = offsetof(struct flags, seed), .min = 0, .max = 9e15, .fallback = "1",
      .hint = "N", .help = "seed of the operands"},
     {.name = "--explain", .kind = CLI_FLAG, .at = offsetof(struct flags, explain),
      .help = "show how matmuls are blocked for this machine's caches"},
     {.name = "--dry-run", .kind = CLI_FLAG, .at = offsetof(struct flags, dry_run),
      .help = "list the shapes with their FLOP and bytes, and time nothing"},
+    {.kind = CLI_SHARED, .at = offsetof(struct flags, launch), .shared = cli_launch_options},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, output), .shared = cli_output_options},
     {.name = "--openblas-probe", .kind = CLI_FLAG, .at = offsetof(struct flags, probe)}, /* see try_openblas */
     {.name = NULL},

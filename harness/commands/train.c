@@ -60,7 +60,7 @@ static int resolve(const struct flags *f, int world, struct setup *s, struct bas
                                         .seed = (uint64_t)f->seed,
                                         .steps = (int)f->steps,
                                         .warmup = (int)f->warmup,
-                                        .width = f->width,
+                                        .ci = f->ci,
                                         .budget_s = f->budget,
                                         .gate = !f->no_gate,
                                         .init = f->init,
@@ -145,7 +145,7 @@ static void close_inputs(struct train_options *o) {
 }
 
 static int dry_run(struct comm *world, struct setup *s, const struct flags *f, const char *from, struct base_error *e) {
-    const struct train_identity id = {s->workload.name[0] ? s->workload.name : NULL, s->workload.version, "", from};
+    const struct train_identity id = {s->workload.name[0] ? s->workload.name : NULL, s->workload.version, NULL, from};
     struct plan plan;
     if (!s->request.layout.micro_batch) choose_micro_batch(&s->request, 1, -1);
     int code = comm_agree(world, plan_make(&plan, &s->request, e), e);
@@ -177,13 +177,13 @@ struct launch {
     const struct kernel_ops *ops;
     const struct measure_placement *place;
     const struct base_topology *topology;
-    char id[64];
+    struct record_launch launch;
 };
 
 static int on_result(void *context, struct train_result *r, struct base_error *e) {
     struct launch *l = context;
     const struct cli_workload *w = &l->setup->workload;
-    const struct train_identity id = {w->name[0] ? w->name : NULL, w->version, l->id, l->place->threads_from};
+    const struct train_identity id = {w->name[0] ? w->name : NULL, w->version, &l->launch, l->place->threads_from};
     const int threads = l->world->local_size * l->plan->request.threads;
     cli_progress_close(&l->progress);
     r->nominal_flop_per_s = measure_peak_nominal(l->topology, l->ops, l->plan->shape.dtype, threads) * l->world->nodes;
@@ -207,7 +207,7 @@ static int train(struct comm *world, const struct flags *f, struct setup *s, con
         close_inputs(o);
         return code;
     }
-    cli_launch_id(world, l.id);
+    cli_launch_open(world, &f->launch, &l.launch);
     cli_progress_open(&l.progress, cli_page(&f->output), world, plan);
     o->on_step = cli_progress_step;
     o->on_phase = cli_progress_phase;
@@ -231,6 +231,7 @@ int command_train(struct comm *world, int argc, char *const *argv, struct base_e
     struct plan plan;
     int code = cli_options_read(&COMMAND, &flags, argc, argv, e);
     if (!code && flags.output.help) return cli_help(world, &COMMAND);
+    if (!code) code = cli_launch_check(&flags.launch, e);
     if (!code) code = resolve(&flags, flags.world ? (int)flags.world : world->size, &setup, e);
     if (!code) code = cli_isa(&isa, e);
     if (!code) kernel_select(&ops, isa, (enum kernel_backend)flags.backend);

@@ -6,6 +6,7 @@
 
 #include "base/threads.h"
 #include "cli/cli.h"
+#include "cli/launch.h"
 #include "data/data.h"
 
 /* NULL, 0 and NAN: not given. */
@@ -13,9 +14,10 @@ struct flags {
     struct cli_training training;
     const char *workload, *data, *format, *init, *save;
     int64_t micro_batch, steps, warmup, threads, seed, world;
-    double lr, width, budget;
+    double lr, ci, budget;
     int backend; /* enum kernel_backend */
     bool dry_run, no_gate;
+    struct cli_launch launch;
     struct cli_output output;
 };
 
@@ -34,12 +36,13 @@ static const struct cli_option OPTIONS[] = {
      .help = "sequences that a rank computes at once; default as many as fit, up to 8,192 tokens"},
     {.name = "--steps", .alias = "--train-iters", .kind = CLI_INTEGER, .at = offsetof(struct flags, steps), .min = 1,
      .max = 100000, .hint = "N",
-     .help = "timed steps; default until --width is reached or --budget is spent; under a CPU quota at least five "
+     .help = "timed steps; default until --ci is reached or --budget is spent; under a CPU quota at least five "
              "quota periods"},
     {.name = "--warmup", .kind = CLI_INTEGER, .at = offsetof(struct flags, warmup), .min = 0, .max = 100000,
      .fallback = "2", .hint = "N", .help = "warm-up steps before timing"},
-    {.name = "--width", .kind = CLI_NUMBER, .at = offsetof(struct flags, width), .min = 0.001, .max = 1,
-     .fallback = "0.05", .hint = "X", .help = "wanted relative half-width of the median step's 95% interval"},
+    {.name = "--ci", .kind = CLI_SHARE, .at = offsetof(struct flags, ci), .min = 0.001, .max = 1,
+     .fallback = "5%", .hint = "X", .help = "wanted relative half-width of the median step's 95% interval"},
+    {.name = "--width", .kind = CLI_RENAMED, .hint = "--ci 5%"},
     {.name = "--budget", .kind = CLI_NUMBER, .at = offsetof(struct flags, budget), .min = 1, .max = 1e6,
      .fallback = "120", .hint = "S", .help = "at most so many seconds of timed steps"},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, threads), .shared = cli_threads_option},
@@ -67,6 +70,7 @@ static const struct cli_option OPTIONS[] = {
      .help = "print the plan (memory, operations, messages) and check every path, but run and write nothing"},
     {.name = "--world", .kind = CLI_INTEGER, .at = offsetof(struct flags, world), .min = 1, .max = 10000000,
      .hint = "N", .help = "with --dry-run: plan for N ranks"},
+    {.kind = CLI_SHARED, .at = offsetof(struct flags, launch), .shared = cli_launch_options},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, output), .shared = cli_output_options},
     {.name = NULL},
 };

@@ -8,11 +8,11 @@
 json_t *measure_record_head(const char *kind, enum record_status status, const char *why,
                             const struct measure_origin *x) {
     json_t *o = record_head(kind, status, why);
-    record_set(o, "launch", json_pack("{s:s, s:i}", "id", x->launch, "nodes", x->nodes));
+    record_set(o, "launch", record_launch_json(x->launch));
     record_set(o, "machine", json_incref(x->machine));
     record_set(o, "workload", json_null());
     record_set(o, "layout",
-               json_pack("{s:i, s:i, s:i, s:s}", "world", x->ranks, "nodes", x->nodes, "threads", x->threads,
+               json_pack("{s:i, s:i, s:i, s:s}", "world", x->ranks, "nodes", x->launch->nodes, "threads", x->threads,
                          "threads_from", x->threads_from));
     return o;
 }

@@ -5,12 +5,12 @@
 #define TOISE_MEASURE_RECORD_H
 
 #include "measure/sampler.h"
-#include "records/set.h"
+#include "records/launch.h"
 
 /* The launch that records come from. */
 struct measure_origin {
-    const char *launch; /* its id */
-    int ranks, nodes;
+    const struct record_launch *launch;
+    int ranks;
     int threads;              /* per rank */
     const char *threads_from; /* rank 0's, from measure_place */
     json_t *machine;          /* borrowed */

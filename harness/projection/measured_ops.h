@@ -24,7 +24,7 @@ int projection_price_add(struct projection_pricing *p, struct projection_priced 
 
 /* Of a message that something was not timed: what else the file holds. */
 static inline const char *projection_measured_unsure(const struct machine *m) {
-    return m->inconclusive ? "; INCONCLUSIVE records are not used: raise --seconds or --width" : "";
+    return m->inconclusive ? "; INCONCLUSIVE records are not used: raise --seconds or --ci" : "";
 }
 
 bool projection_is_attention(const char *op);

@@ -207,7 +207,7 @@ static json_t *head_of(const struct plan *p, const struct train_identity *id, co
 json_t *train_record(const struct train_result *r, const struct plan *p, const struct train_options *o,
                      const struct train_identity *id, const struct comm *world, json_t *machine) {
     json_t *record = head_of(p, id, "train", r->status, r->why);
-    record_set(record, "launch", json_pack("{s:s, s:i}", "id", id->launch, "nodes", world->nodes));
+    record_set(record, "launch", record_launch_json(id->launch));
     record_set(record, "machine", machine);
     record_set(record, "config", train_config(p, o));
     record_set(record, "layout", layout_of(p, world->nodes, id));

@@ -6,13 +6,14 @@
 
 #include <jansson.h>
 
+#include "records/launch.h"
 #include "train/train.h"
 
 /* What identifies the work besides the plan. */
 struct train_identity {
     const char *workload; /* NULL: none */
     int workload_version;
-    const char *launch;       /* this launch's id, the same on all ranks */
+    const struct record_launch *launch;
     const char *threads_from; /* rank 0's, from measure_place */
 };
 

@@ -111,7 +111,7 @@ static bool settled(struct loop *l) {
     if (r->timed < l->look || l->timed_s < TRAIN_QUOTA_SETTLED * r->quota_period_s) return false;
     l->look = r->timed + r->timed / 8;
     struct base_interval i = base_stats_median(r->step_s, r->timed, MEASURE_CONFIDENCE);
-    return i.confidence >= MEASURE_CONFIDENCE && i.high - i.low <= 2 * l->o->width * i.median;
+    return i.confidence >= MEASURE_CONFIDENCE && i.high - i.low <= 2 * l->o->ci * i.median;
 }
 
 /* Prints at most ten lines a second, and the last one: short steps would spend their time printing. */

@@ -39,7 +39,7 @@ struct train_options {
     uint64_t seed;
     int steps; /* timed steps; 0: until the median's interval is narrow enough or the budget is spent */
     int warmup;
-    double width;    /* wanted half-width of the interval over the median */
+    double ci;       /* wanted half-width of the interval over the median */
     double budget_s; /* of timed steps */
     bool gate;
     const char *init; /* initial weights: a .safetensors file or a folder of them; NULL: drawn from the seed */

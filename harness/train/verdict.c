@@ -55,7 +55,7 @@ void train_verdict(struct train_result *r, const struct train_options *o, double
     if (!o->steps && r->step.confidence < MEASURE_CONFIDENCE)
         fail(r, RECORD_INCONCLUSIVE, "%g timed steps within --budget, too few for a %g%% interval", r->timed,
              100 * MEASURE_CONFIDENCE);
-    if (!o->steps && half > o->width)
+    if (!o->steps && half > o->ci)
         fail(r, RECORD_INCONCLUSIVE, "the median's interval is +-%.2f%%, wider than the +-%.2f%% asked for", 100 * half,
-             100 * o->width);
+             100 * o->ci);
 }

@@ -123,6 +123,13 @@ mbs | train --model tiny-gpt2 --seq 1 --gbs 16777216 --mbs 16777216
 * --steps | train --model tiny-gpt2 --steps 99999999999999999999
 --steps | train --model tiny-gpt2 --steps ''
 --warmup | T --warmup -1
+* --width no longer exists; give --ci 5% | T --width 0.1
+--ci 10% | kernels --width=0.1
+* --ci 20% | comm --width 0.1
+--ci: "wide" | T --ci wide
+--ci: 0% | T --ci 0%
+--job: "two words" | T --job 'two words'
+--job | T --job $(printf 'x%.0s' {1..65})
 --layers | T --layers 0
 * layers | T --layers 3
 --layers | T --layers 4294967298

@@ -26,7 +26,7 @@ if ! command -v "${MPIRUN:-mpirun}" >/dev/null; then
 fi
 mpi_command
 two=("${MPI_COMMAND[@]}" "${MPI_UNBOUND[@]}" -n 2)
-quick=(--seconds 0.1 --width 1 --threads 1)
+quick=(--seconds 0.1 --ci 1 --threads 1)
 done_well() { [ $code = 0 ] || [ $code = 3 ] || fail "$1: exit $code: $(cat "$work/out" "$work/err")"; }
 
 refused 'bytes.*1MB' "${two[@]}" "$toise" comm --bytes 1MB

@@ -6,8 +6,8 @@
 . "$(dirname "$0")/../prelude.sh"
 unset TOISE_ISA OPENBLAS_CORETYPE
 
-# Noise is not tested here: --width 1 accepts any interval, and inconclusive is no failure.
-quick=(--seconds 0.05 --width 1)
+# Noise is not tested here: --ci 1 accepts any interval, and inconclusive is no failure.
+quick=(--seconds 0.05 --ci 1)
 done_well() { [ $code = 0 ] || [ $code = 3 ] || fail "$1: exit $code: $(cat "$work/out" "$work/err")"; }
 
 cat >"$work/shapes.txt" <<'END'

@@ -87,7 +87,7 @@ fi
 
 if command -v "${MPIRUN:-mpirun}" >/dev/null; then
     mpi_command
-    within 0 3 -- "${MPI_COMMAND[@]}" "${MPI_UNBOUND[@]}" -n 2 "$toise" comm --bytes 24MiB --threads 1 --seconds 0.5 --width 1 --out "$work/comm"
+    within 0 3 -- "${MPI_COMMAND[@]}" "${MPI_UNBOUND[@]}" -n 2 "$toise" comm --bytes 24MiB --threads 1 --seconds 0.5 --ci 1 --out "$work/comm"
     ! stopped comm || grep -Eq '"marks":[^}]*"throttled"|stopped ranks in' "$work/comm" || fail 'comm: nothing says throttled'
     grep -q '^quota ' "$work/out" || fail 'comm: the page does not name the quota'
 else

@@ -13,7 +13,7 @@ ends() {
 }
 says() { grep -q -- "$1" "$work/said" || fail "not said: $1"; }
 
-ends 3 --width 0.001 --budget 1 --gbs 8192 --no-gate --warmup 0
+ends 3 --ci 0.1% --budget 1 --gbs 8192 --no-gate --warmup 0
 says INCONCLUSIVE
 
 ends 0 --steps 3 --out "$work/records.jsonl"

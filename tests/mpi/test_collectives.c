@@ -28,7 +28,8 @@ static double at(const json_t *array, size_t i) {
 }
 
 static void measured(struct agreed *a, struct collectives *b, const struct collectives_options *o) {
-    const struct measure_origin origin = {"id", a->world.size, a->world.nodes, 1, "--threads", json_object()};
+    const struct record_launch launch = {.id = "id", .job = "id", .nodes = a->world.nodes};
+    const struct measure_origin origin = {&launch, a->world.size, 1, "--threads", json_object()};
     struct collectives_size s;
     struct base_error e;
     for (int i = 0; i < o->sizes; i++) {
@@ -72,7 +73,8 @@ static void share(struct agreed *a, struct collectives *b) {
 }
 
 static void faulty(struct agreed *a, struct collectives *b, const struct collectives_options *o) {
-    const struct measure_origin origin = {"id", a->world.size, a->world.nodes, 1, "--threads", json_object()};
+    const struct record_launch launch = {.id = "id", .job = "id", .nodes = a->world.nodes};
+    const struct measure_origin origin = {&launch, a->world.size, 1, "--threads", json_object()};
     struct collectives_size s;
     struct base_error e;
     struct comm_ops wrong = *a->world.ops;

@@ -88,7 +88,8 @@ static void wrong_kernels_have_no_rate(void **state) {
             if (set.results[0].status != RECORD_FAILED) fail_msg("%s: fault %d passed", op.name, fault);
             assert_true(set.results[0].residual > 10 * CHECK_THRESHOLD);
             assert_int_equal(set.results[0].timed.samples.count, 0);
-            struct bench_kernel_origin origin = {.launch = {"x", 1, 1, 2, "--threads", json_null()}};
+            const struct record_launch launch = {.id = "x", .job = "x", .nodes = 1};
+            struct bench_kernel_origin origin = {.launch = {&launch, 1, 2, "--threads", json_null()}};
             json_t *record = bench_kernel_record(&set, 0, &origin), *result = json_object_get(record, "result");
             assert_string_equal(json_string_value(json_object_get(record, "status")), "FAILED");
             assert_null(json_object_get(result, "flop_per_s"));

@@ -56,6 +56,7 @@ static const struct cli_option OPTIONS[] = {
      .fallback = "green", .hint = "C", .help = ": what it looks like"},
     {.name = "--side", .kind = CLI_CHOICE, .at = offsetof(struct values, plain), .word = side, .hint = "S", .help = ""},
     {.name = "--hues", .kind = CLI_TEXT, .once = true, .at = offsetof(struct values, text), .hint = "A,B"},
+    {.name = "--width", .kind = CLI_RENAMED, .hint = "--lr 5"},
     {.name = "--hidden", .kind = CLI_FLAG, .at = offsetof(struct values, flag)},
     {.name = "--list", .kind = CLI_ALONE, .at = offsetof(struct values, alone), .help = "lists"},
     {.name = NULL},
@@ -151,6 +152,9 @@ static void test_refused(void **state) {
         {"--gsb 8", "\"--gsb\""},
         {"--text --flag", "--text needs a value: --text PATH"},
         {"--hues a --hues b", "--hues is given twice"},
+        {"--width 0.1", "--width no longer exists; give --lr 5"},
+        {"--width=0.1", "--width no longer exists; give --lr 5"},
+        {"--width", "give --lr 5"},
         {"--gsb=8", "\"--gsb\""},
         {"--gb 8", "\"--gb\""}, /* no abbreviations */
         {"--gbss=8", "\"--gbss\""},
@@ -242,6 +246,7 @@ static void test_help(void **state) {
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
         if (!strstr(text, wanted[i])) fail_msg("\"%s\" is not in the help:\n%s", wanted[i], text);
     assert_null(strstr(text, "--hidden"));
+    assert_null(strstr(text, "--width"));
     free(text);
 }
 

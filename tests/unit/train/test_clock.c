@@ -19,7 +19,7 @@
 
 /* A run of `timed` steps of `mean` seconds on a machine of 1e9 FLOP/s, under a quota with a period of 0.1 s. */
 static struct train_result judged(int timed, double mean, double model_flop, double period_s) {
-    static const struct train_options o = {.gate = true, .steps = 1, .width = 0.05};
+    static const struct train_options o = {.gate = true, .steps = 1, .ci = 0.05};
     struct train_result r = {.timed = timed,
                              .steps = timed,
                              .step = {mean, mean, mean, 1},
