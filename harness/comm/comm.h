@@ -85,5 +85,9 @@ int comm_agree(struct comm *world, int code, struct base_error *e);
 void comm_abort(struct comm *world, int code) __attribute__((noreturn));
 /* "Open MPI v4.1.4, ..." */
 const char *comm_library(void);
+/* Open MPI's components of a framework ("pml", "btl", "mtl", "osc", "coll") that are still open, as in "self, tcp". So
+ * of a pml it is the one in use. Of btl it is those that reach a rank, of coll and osc those that a call may choose.
+ * False and "": MPI is not running, or another MPI, which does not tell. */
+bool comm_components(const char *framework, char *names, size_t size);
 
 #endif

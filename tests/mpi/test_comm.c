@@ -128,6 +128,17 @@ static void agree_on(struct agreed *a, const int codes[4], const char *what) {
     agreed_check(a, comm_agree(&a->world, codes[a->world.rank % 4], NULL) == worst, "the same without words");
 }
 
+/* Of any MPI; what Open MPI keeps is known: one pml, and of ob1 a btl to itself. */
+static void components(struct agreed *a) {
+    char pml[64], btl[256], none[8];
+    const bool open = strstr(comm_library(), "Open MPI") != NULL, told = comm_components("pml", pml, sizeof pml);
+    agreed_check(a, told == (pml[0] != '\0') && (told || !open), "Open MPI tells its pml, others may not");
+    agreed_check(a, !strchr(pml, ','), "one pml is in use");
+    if (!strcmp(pml, "ob1"))
+        agreed_check(a, comm_components("btl", btl, sizeof btl) && strstr(btl, "self"), "ob1 reaches itself");
+    agreed_check(a, !comm_components("pm", none, sizeof none) && !none[0], "a framework that is not there");
+}
+
 int main(int argc, char **argv) {
     struct agreed a;
     agreed_open(&a);
@@ -139,6 +150,7 @@ int main(int argc, char **argv) {
     if (!strcmp(word, "nodes") && argc > 2)
         agreed_check(&a, a.world.nodes == atoi(argv[2]), "as many nodes as there must be");
     agreed_check(&a, comm_library()[0] != '\0' && !strchr(comm_library(), '\n'), "the library has a name of one line");
+    components(&a);
     small(&a);
     sums(&a);
     sums_during_compute(&a);
