@@ -21,6 +21,7 @@
     C(predict, "how long does a training step take on a machine that toise has measured?") \
     C(curve, "does a projection reproduce a published scaling curve?") \
     C(programme, "what can a programme's machines train, at what cost?") \
+    C(ab, "which of two commands is faster, by how much, how sure?") \
     C(validate, "how wrong are projections of published runs?")
 /* clang-format on */
 

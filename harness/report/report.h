@@ -47,6 +47,8 @@ void report_project_side_by_side(FILE *out, json_t *const *records, int count);
 void report_measured(FILE *out, const json_t *record, bool ops);
 /* A record of kind "campaign". */
 void report_campaign(FILE *out, const json_t *record);
+/* A record of kind "ab". */
+void report_ab(FILE *out, const json_t *record);
 /* The shapes that toise kernels --dry-run lists. */
 void report_kernels_plan(FILE *out, const json_t *cases);
 

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The sequential rule: looks, what each spends, and its verdict. */
+#include "study/ab.h"
+
+#include <math.h>
+
+#include "base/stats.h"
+
+int study_ab_looks(const struct study_ab_rule *rule, int blocks[STUDY_AB_LOOKS]) {
+    int looks = 0;
+    for (double n = rule->least; n < rule->most && looks < STUDY_AB_LOOKS - 1; n = ceil(n * sqrt(2)))
+        blocks[looks++] = (int)n;
+    blocks[looks++] = rule->most;
+    return looks;
+}
+
+/* Pocock's boundary, as a share of alpha, after this share of all blocks. */
+static double spending(double share) {
+    return log(1 + (exp(1) - 1) * share);
+}
+
+double study_ab_spent(const struct study_ab_rule *rule, int blocks) {
+    int look[STUDY_AB_LOOKS], i = 0;
+    const int looks = study_ab_looks(rule, look);
+    while (i < looks - 1 && look[i] < blocks) i++;
+    const double before = i ? spending((double)look[i - 1] / rule->most) : 0;
+    return rule->alpha * (spending((double)look[i] / rule->most) - before);
+}
+
+bool study_ab_look(const struct study_ab_rule *rule, int blocks) {
+    int look[STUDY_AB_LOOKS];
+    const int looks = study_ab_looks(rule, look);
+    for (int i = 0; i < looks; i++)
+        if (look[i] == blocks) return true;
+    return false;
+}
+
+struct study_ab_view study_ab_judge(const struct study_ab_rule *rule, const double *difference, int n) {
+    const double spent = study_ab_spent(rule, n), t = base_stats_student(1 - spent / 2, n - 1);
+    double mean = 0, squares = 0;
+    for (int i = 0; i < n; i++) mean += difference[i] / n;
+    for (int i = 0; i < n; i++) squares += (difference[i] - mean) * (difference[i] - mean);
+    struct study_ab_view view = {.ratio = exp(mean), .confidence = 1 - spent, .sd = sqrt(squares / (n - 1))};
+    const double half = t * view.sd / sqrt(n);
+    view.low = exp(mean - half);
+    view.high = exp(mean + half);
+    view.verdict = study_verdict_of(view.low, view.high, rule->delta);
+    /* the last look's quantile, and the mean of equal commands within 1.645 standard errors of zero */
+    const double last = base_stats_student(1 - study_ab_spent(rule, rule->most) / 2, rule->most - 1);
+    view.needed = (int)fmin(1e9, ceil(pow((last + 1.645) * view.sd / log1p(rule->delta), 2)));
+    return view;
+}
+
+const char *study_ab_metric_text(const struct study_ab *ab) {
+    return ab->metric == STUDY_AB_KEY ? ab->key : ab->metric == STUDY_AB_PRINTED ? "last number printed" : "wall time";
+}
