@@ -24,6 +24,16 @@ typedef uint16_t kernel_bf16; /* the upper half of an IEEE-754 binary32 */
 
 struct kernel_ops;
 
+/* A matmul library that the caller supplies: the CBLAS interface with 32-bit integers (LP64), row-major. The caller
+ * also sets its threads. sbgemm multiplies BF16 into FP32 C, as OpenBLAS's cblas_sbgemm and MKL's
+ * cblas_gemm_bf16bf16f32 do; NULL: the library has none. */
+struct kernel_cblas {
+    void (*sgemm)(int order, int a_trans, int b_trans, int m, int n, int k, float alpha, const float *a, int lda,
+                  const float *b, int ldb, float beta, float *c, int ldc);
+    void (*sbgemm)(int order, int a_trans, int b_trans, int m, int n, int k, float alpha, const kernel_bf16 *a, int lda,
+                   const kernel_bf16 *b, int ldb, float beta, float *c, int ldc);
+};
+
 /* Data caches that the team's blocking assumes, bytes. 0: unknown; the blocking then assumes 32 KiB, 512 KiB and 1 MiB
  * a thread. l1 and l2: one thread's share of its core's. l3: what all threads of the team share. */
 struct kernel_caches {
@@ -245,7 +255,7 @@ typedef double kernel_peak_fn(enum kernel_dtype, int64_t rounds);
 struct kernel_ops {
     kernel_gemm_fn *gemm;
     kernel_gemm_pack_fn *gemm_pack;         /* gemm_pack and gemm_blocking are those of the instruction set even if */
-    kernel_gemm_blocking_fn *gemm_blocking; /* the backend is OpenBLAS: packed operands go to that set's matmul */
+    kernel_gemm_blocking_fn *gemm_blocking; /* a library does the matmuls: packed operands go to that set's matmul */
     kernel_attention_fn *attention_forward, *attention_backward;
     kernel_norm_fn *norm_forward, *norm_grad_input, *norm_grad_params;
     kernel_gelu_forward_fn *gelu_forward;
@@ -266,6 +276,7 @@ struct kernel_ops {
     kernel_copy_fn *copy;
     kernel_triad_fn *triad;
     kernel_peak_fn *peak;
+    const struct kernel_cblas *cblas; /* the library of kernel_select_cblas; else NULL */
 };
 
 /* The best ISA that this CPU and this build have, capped by TOISE_ISA (ref, avx2, avx512, avx512bf16). The BF16 dot
@@ -277,7 +288,9 @@ bool kernel_isa_usable(enum kernel_isa isa);
 const char *kernel_isa_name(enum kernel_isa isa);
 /* Fills *ops with the best variant of each operation up to `cap`. `cap` must be usable. */
 void kernel_select(struct kernel_ops *ops, enum kernel_isa cap, enum kernel_backend backend);
-/* The variant of operation `op` ("gemm", ...) in *ops: "ref", "avx2", ..., "openblas"; NULL if it is not in list.h. */
+/* Makes *library, which outlives *ops, do the matmuls of a filled table: FP32, and BF16 if it has sbgemm. */
+void kernel_select_cblas(struct kernel_ops *ops, const struct kernel_cblas *library);
+/* The variant of operation `op` ("gemm", ...) in *ops: "ref", "avx2", ..., "openblas", "cblas"; NULL if unknown. */
 const char *kernel_variant(const struct kernel_ops *ops, const char *op);
 /* Whether BF16 dots run natively in this table (otherwise BF16 is emulated at FP32 speed). */
 bool kernel_bf16_native(const struct kernel_ops *ops);

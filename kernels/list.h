@@ -54,5 +54,6 @@ K(gemm_blocking, avx512bf16)
 K(peak, avx512bf16)
 #endif
 K(gemm, openblas) /* FP32 only; selected by backend, not by instruction set; BF16 goes to the best of the above */
+/* gemm has one more variant, cblas, that only runs with a library of the caller: kernel_select_cblas */
 
 #undef KERNEL_ROWS

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "declare.h"
+#include "gemm/gemm_cblas.h"
 #include "scratch.h"
 
 /* A backend, not an instruction set. It is above every cap, so only its name selects it. */
@@ -76,6 +77,12 @@ void kernel_select(struct kernel_ops *ops, enum kernel_isa cap, enum kernel_back
 #include "list.h"
 #undef K
     if (backend == KERNEL_BACKEND_OPENBLAS) ops->gemm = kernel_gemm_openblas;
+    ops->cblas = NULL;
+}
+
+void kernel_select_cblas(struct kernel_ops *ops, const struct kernel_cblas *library) {
+    ops->gemm = kernel_gemm_cblas;
+    ops->cblas = library;
 }
 
 const char *kernel_variant(const struct kernel_ops *ops, const char *op) {
@@ -83,7 +90,7 @@ const char *kernel_variant(const struct kernel_ops *ops, const char *op) {
     if (strcmp(op, #name) == 0 && ops->name == kernel_##name##_##isa) return #isa;
 #include "list.h"
 #undef K
-    return NULL;
+    return strcmp(op, "gemm") == 0 && ops->gemm == kernel_gemm_cblas ? "cblas" : NULL;
 }
 
 /* The peak loop is the only operation that always follows the instruction set, whatever the backend. */

@@ -73,8 +73,9 @@ static void packed_run(struct gemm_variant *v, struct problem *p, int threads, c
     struct kernel_gemm g = p->g;
     g.b = memory, g.ldb = 0, g.b_packed = true;
     run(v, &g, p->c.data, threads, caches);
-    const bool blas = v->ops.gemm != NULL && strcmp(v->name, "openblas") == 0;
-    if (blas && p->g.in == KERNEL_F32) { /* a packed B goes to the table's own matmul, a plain one to OpenBLAS */
+    const char *held = kernel_variant(&v->ops, "gemm");
+    if (!strcmp(held, "cblas") || (!strcmp(held, "openblas") && p->g.in == KERNEL_F32)) {
+        /* a packed B goes to the table's own matmul, a plain one to the library */
         struct gemm_variant own = *v;
         kernel_select(&own.ops, kernel_isa_best(), KERNEL_BACKEND_TOISE);
         run(&own, &p->g, p->other.data, threads, caches);

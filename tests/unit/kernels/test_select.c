@@ -64,6 +64,7 @@ static void test_table(void **state) {
         assert_int_equal(kernel_bf16_native(&ops), isa == KERNEL_ISA_avx512bf16);
         kernel_select(&ops, (enum kernel_isa)isa, KERNEL_BACKEND_OPENBLAS);
         assert_string_equal(kernel_variant(&ops, "gemm"), "openblas");
+        assert_null(ops.cblas);
         assert_string_equal(kernel_variant(&ops, "adamw"), rows);
         assert_int_equal(kernel_bf16_native(&ops), isa == KERNEL_ISA_avx512bf16);
     }

@@ -21,11 +21,38 @@
 
 enum { SEED = 20250101 };
 
-struct gemm_variant gemm_variants[KERNEL_ISA_COUNT + 1];
+struct gemm_variant gemm_variants[KERNEL_ISA_COUNT + 2];
 int gemm_variant_count;
 const struct kernel_caches gemm_tiny_caches = {.l1 = 512, .l2 = 600, .l3 = 1};
 static void *scratch;
 static size_t scratch_size;
+
+int gemm_library_calls[KERNEL_DTYPE_COUNT];
+
+/* C = op(A) op(B) + beta C by a plain loop. */
+static void multiply(enum kernel_dtype t, int order, int a_trans, int b_trans, int m, int n, int k, float alpha,
+                     const void *a, int lda, const void *b, int ldb, float beta, float *c, int ldc) {
+    enum { ROW_MAJOR = 101, TRANSPOSED = 112 };
+    assert_true(order == ROW_MAJOR && alpha == 1);
+    gemm_library_calls[t]++;
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < n; j++) {
+            float sum = beta == 0 ? 0 : beta * c[(int64_t)i * ldc + j];
+            for (int p = 0; p < k; p++)
+                sum += scalar_get(t, a, a_trans == TRANSPOSED ? (int64_t)p * lda + i : (int64_t)i * lda + p) *
+                       scalar_get(t, b, b_trans == TRANSPOSED ? (int64_t)j * ldb + p : (int64_t)p * ldb + j);
+            c[(int64_t)i * ldc + j] = sum;
+        }
+}
+static void sgemm(int order, int a_trans, int b_trans, int m, int n, int k, float alpha, const float *a, int lda,
+                  const float *b, int ldb, float beta, float *c, int ldc) {
+    multiply(KERNEL_F32, order, a_trans, b_trans, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+}
+static void sbgemm(int order, int a_trans, int b_trans, int m, int n, int k, float alpha, const kernel_bf16 *a, int lda,
+                   const kernel_bf16 *b, int ldb, float beta, float *c, int ldc) {
+    multiply(KERNEL_BF16, order, a_trans, b_trans, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
+}
+const struct kernel_cblas gemm_library = {sgemm, sbgemm};
 
 int gemm_setup(void **state) {
     (void)state;
@@ -40,6 +67,10 @@ int gemm_setup(void **state) {
         snprintf(v->name, sizeof v->name, "%s", name);
         v->flushes[KERNEL_BF16] = kernel_bf16_native(&v->ops);
     }
+    struct gemm_variant *v = &gemm_variants[gemm_variant_count++];
+    kernel_select(&v->ops, kernel_isa_best(), KERNEL_BACKEND_TOISE);
+    kernel_select_cblas(&v->ops, &gemm_library);
+    snprintf(v->name, sizeof v->name, "cblas");
     scratch_size = kernel_gemm_scratch(3);
     scratch = guarded_scratch(scratch_size);
     return 0;

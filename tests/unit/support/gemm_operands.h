@@ -14,11 +14,16 @@ struct gemm_variant {
     bool flushes[KERNEL_DTYPE_COUNT]; /* flushes denormal inputs and results, by input dtype */
 };
 
-extern struct gemm_variant gemm_variants[KERNEL_ISA_COUNT + 1];
+/* The sets, OpenBLAS, and the plain loops of gemm_library as a library of the caller. */
+extern struct gemm_variant gemm_variants[KERNEL_ISA_COUNT + 2];
 extern int gemm_variant_count;
 
 /* Caches so small that every block is a few panels. Teams use them in every other run. */
 extern const struct kernel_caches gemm_tiny_caches;
+
+/* A CBLAS library of plain loops, which counts its calls by dtype. */
+extern const struct kernel_cblas gemm_library;
+extern int gemm_library_calls[KERNEL_DTYPE_COUNT];
 
 /* Set-up of a cmocka group. */
 int gemm_setup(void **state);
