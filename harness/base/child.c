@@ -142,19 +142,32 @@ static void wait_end(struct running *r) {
 
 static void pass_on(int signal) {
     if (!caught && group > 0) kill(-group, signal);
-    caught = signal;
+    if (!caught) caught = signal;
+}
+
+enum { SIGNALS = 3 };
+static const int held[SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
+static struct sigaction before[SIGNALS];
+static int holds;
+
+void base_child_hold_signals(void) {
+    const struct sigaction handler = {.sa_handler = pass_on};
+    if (holds++) return;
+    caught = 0;
+    for (int i = 0; i < SIGNALS; i++) sigaction(held[i], &handler, &before[i]);
+}
+
+void base_child_release_signals(void) {
+    if (--holds) return;
+    for (int i = 0; i < SIGNALS; i++) sigaction(held[i], &before[i], NULL);
 }
 
 static int run(struct running *r, char *const command[], struct base_error *e) {
-    static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-    enum { SIGNALS = sizeof signals / sizeof *signals };
-    struct sigaction before[SIGNALS], handler = {.sa_handler = pass_on};
     const double start = base_clock_now();
-    caught = group = 0;
-    for (int i = 0; i < SIGNALS; i++) sigaction(signals[i], &handler, &before[i]);
-    const int why = spawn(r, command);
+    group = 0;
+    const int why = caught ? 0 : spawn(r, command);
     shut(&r->out[1]), shut(&r->errors[1]);
-    if (!why) {
+    if (r->pid > 0) {
         group = r->pid;
         r->deadline = start + r->how->limit_s;
         read_all(r);
@@ -162,7 +175,6 @@ static int run(struct running *r, char *const command[], struct base_error *e) {
         r->end->seconds = base_clock_now() - start;
     }
     group = 0;
-    for (int i = 0; i < SIGNALS; i++) sigaction(signals[i], &before[i], NULL);
     if (why) return base_fail(e, BASE_BROKEN, "%s: cannot be started: %s", command[0], strerror(why));
     if (caught) return base_fail(e, BASE_BROKEN, "stopped by %s while %s ran", strsignal(caught), command[0]);
     return BASE_OK;
@@ -175,7 +187,9 @@ int base_child_run(char *const command[], const struct base_child_how *how, stru
     int code = BASE_OK;
     if (!end->out || pipe2(r.out, O_CLOEXEC) || (!how->pass_errors && pipe2(r.errors, O_CLOEXEC)))
         code = base_fail(e, BASE_BROKEN, "%s: cannot be started: %s", command[0], strerror(errno));
+    base_child_hold_signals();
     if (!code) code = run(&r, command, e);
+    base_child_release_signals();
     for (int i = 0; i < 2; i++) shut(&r.out[i]), shut(&r.errors[i]);
     if (!code) return BASE_OK;
     free(end->out);

@@ -27,10 +27,14 @@ struct base_child_end {
 };
 
 /* Runs command[0] with these arguments, found by PATH, in a process group of its own. Its standard input is empty.
- * While it runs, SIGINT, SIGTERM and SIGHUP to this process reach that group too, once. BASE_BROKEN: it cannot be
- * started, or this process got such a signal. *end is then empty. Not for several threads at once. */
+ * What it leaves behind is killed. BASE_BROKEN: it cannot be started, or this process got SIGINT, SIGTERM or SIGHUP,
+ * which its group then got too. *end is then empty. Not for several threads at once. */
 int base_child_run(char *const command[], const struct base_child_how *how, struct base_child_end *end,
                    struct base_error *e);
+/* Between these calls such a signal does not end this process: the child that runs, or the next one, returns
+ * BASE_BROKEN. For loops over children that keep what they have. Calls may be nested. */
+void base_child_hold_signals(void);
+void base_child_release_signals(void);
 
 /* For a child that answers in one line: a clean run without errors. Its standard output goes into line[size]. True: it
  * exited with 0 within limit_s. */

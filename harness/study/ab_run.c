@@ -190,6 +190,7 @@ int study_ab_run(struct study_ab *ab, struct base_error *e) {
     for (int s = 0; s < 2 && !code; s++)
         code = measure_samples_open(&ab->samples[s], ab->warmup + ab->rule.most, 0, NULL, e);
     ab->view = (struct study_ab_view){NAN, NAN, NAN, NAN, STUDY_INCONCLUSIVE, NAN, 0};
+    base_child_hold_signals();
     while (!code && !ab->decided) {
         const int counted = ab->blocks - ab->warmup;
         if (counted >= ab->rule.most || (ab->budget_s > 0 && base_clock_now() - start >= ab->budget_s)) break;
@@ -198,6 +199,7 @@ int study_ab_run(struct study_ab *ab, struct base_error *e) {
         ab->decided = study_ab_look(&ab->rule, counted + 1) && ab->view.verdict != STUDY_INCONCLUSIVE;
         if (ab->on_block) ab->on_block(ab->context, ab);
     }
+    base_child_release_signals();
     if (!ab->decided) ab->view.verdict = STUDY_INCONCLUSIVE;
     for (int s = 0; s < 2; s++) /* a block that broke off does not count */
         if (ab->samples[s].count > ab->blocks) ab->samples[s].count = ab->blocks;

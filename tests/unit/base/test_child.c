@@ -106,11 +106,26 @@ static void signals_reach_the_child(void **state) {
     assert_true(now.sa_handler == SIG_DFL);
 }
 
+/* Between two children a held signal waits for the next one, which does not start. */
+static void held_signals_stop_the_next_child(void **state) {
+    (void)state;
+    char *const command[] = {"touch", "/nowhere/file", NULL};
+    struct base_child_end end;
+    struct base_error e = {0};
+    base_child_hold_signals();
+    raise(SIGHUP);
+    assert_int_equal(base_child_run(command, &USUAL, &end, &e), BASE_BROKEN);
+    assert_non_null(strstr(e.text, "stopped by Hangup"));
+    base_child_release_signals();
+    assert_int_equal(base_child_run(command, &USUAL, &end, &e), BASE_OK);
+    free(end.out);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(output_errors_and_codes_come_back), cmocka_unit_test(nothing_outlives_the_deadline),
         cmocka_unit_test(the_environment_is_clean_if_asked), cmocka_unit_test(what_cannot_start_is_named),
-        cmocka_unit_test(signals_reach_the_child),
+        cmocka_unit_test(signals_reach_the_child),           cmocka_unit_test(held_signals_stop_the_next_child),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
