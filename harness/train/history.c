@@ -28,6 +28,7 @@ static bool same_work(const struct search *s, const json_t *record) {
     json_t *mine = train_config(s->plan, s->options);
     const json_t *config = record_at(record, "config");
     bool same = !strcmp(record_text(record, "kind"), "train") && checked(record);
+    same = same && !json_object_get(mine, "init") == !json_object_get(config, "init"); /* a key that mine may lack */
     const char *key;
     json_t *value;
     json_object_del(mine, "warmup"); /* where timing starts does not change losses, */

@@ -33,6 +33,12 @@ ends 3 --steps 3 --no-gate --out "$work/unchecked.jsonl"
 ends 0 --steps 3 --out "$work/unchecked.jsonl"
 ! grep -q 'against earlier records' "$work/said" || fail 'losses that no gate saw were taken'
 
+# Weights that are read are other work than those that are made.
+ends 0 --steps 3 --save "$work/weights"
+ends 0 --steps 3 --init "$work/weights" --out "$work/init.jsonl"
+ends 0 --steps 3 --out "$work/init.jsonl"
+! grep -q 'against earlier records' "$work/said" || fail 'losses after --init were taken for those of a fresh start'
+
 # A file with other contents is another workload, whatever its name.
 for day in 1 2; do
     head -c 4000 /dev/zero | tr '\0' "$day" >"$work/text"
