@@ -21,6 +21,7 @@ c++      | bench      | g++                       | gcc-c++               | gcc-
 benchmark| bench      | libbenchmark-dev          | google-benchmark-devel| benchmark-devel            | benchmark
 mpirun   | test       | openmpi-bin               | openmpi               | openmpi4                   | openmpi
 cmocka   | test       | libcmocka-dev             | libcmocka-devel       | libcmocka-devel            | cmocka
+jsonschema | test     | python3-jsonschema        | python3-jsonschema    | python3-jsonschema         | py-jsonschema
 shellcheck | extra    | shellcheck                | ShellCheck            | ShellCheck                 | -
 slurm    | extra      | slurm-wlm                 | slurm-slurmctld slurm-slurmd | slurm slurm-node    | slurm
 munge    | extra      | munge                     | munge                 | munge                      | munge
@@ -85,6 +86,7 @@ present() {
             "${flags[@]}" -lcmocka
         ;;
     mpirun) have "${MPIRUN:-mpirun}" ;;
+    jsonschema) /usr/bin/python3 -c 'import jsonschema' 2>/dev/null || python3 -c 'import jsonschema' 2>/dev/null ;;
     slurm) have slurmctld && have slurmd && have sbatch ;;
     munge) have munged || [ -x /usr/sbin/munged ] ;;
     compare) [ -e /usr/share/benchmark/compare.py ] && /usr/bin/python3 -c 'import scipy' 2>/dev/null ;;

@@ -56,3 +56,15 @@ refused_lines() {
         grep -qF -- "${words% }" "$work/err" || fail "$arguments: \"$(cat "$work/err")\" lacks \"${words% }\""
     done <"$1"
 }
+
+# valid FILE...: their records are as results/schema.json says, and have no key that it lacks; the kinds in $kinds
+valid() {
+    local python
+    kinds=
+    for python in /usr/bin/python3 python3; do "$python" -c 'import jsonschema' 2>/dev/null && break; done
+    if ! "$python" -c 'import jsonschema' 2>/dev/null; then
+        echo 'SKIP: records against results/schema.json: python3-jsonschema is not installed'
+    else
+        kinds=$("$python" tests/cli/schema.py results/schema.json "$@" 2>&1) || fail "results/schema.json: $kinds"
+    fi
+}

@@ -50,6 +50,7 @@ done
 head -n 1 "$work/out" | grep -q '"kind":"kernel"' || fail 'not of kind kernel'
 tail -n 1 "$work/out" | grep -q '"kind":"openblas".*"core":.*"cores":\[' || fail "no finding on OpenBLAS: $(tail -n 1 "$work/out")"
 grep -q 'geometric mean' "$work/err" || fail 'with --json the table goes to standard error'
+valid "$work/all.jsonl" "$work/new/records.jsonl"
 call "$toise" kernels --op attention --model tiny-gpt2 --seq 64 --dtype bf16 "${quick[@]}" --json
 done_well 'attention'
 for key in b h kv_heads s d alibi; do grep -q "\"$key\":" "$work/out" || fail "attention lacks \"$key\""; done
