@@ -4,10 +4,10 @@
  * its ranks; no state exists outside it. Calls go through a table of functions, which tests replace by one that only
  * counts (count.h).
  *
- * The room comm/ promises all-reduces that overlap with compute, small blocking collectives, groups, and a counting
- * communicator (count.h). Ranks agree on errors before any of them exits. Results have the same bits on all ranks. It
- * needs base/ and MPI-3.1. All calls come from the thread that called comm_open (MPI_THREAD_FUNNELED). An MPI error
- * ends the job with exit code 4 and names the call that failed. It does not know what is sent, nor why. */
+ * The room comm/ promises collectives and messages that overlap with compute, small blocking collectives, groups, and a
+ * counting communicator (count.h). Ranks agree on errors before any of them exits. Results have the same bits on all
+ * ranks. It needs base/ and MPI-3.1. All calls come from the thread that called comm_open (MPI_THREAD_FUNNELED). An MPI
+ * error ends the job with exit code 4 and names the call that failed. It does not know what is sent, nor why. */
 #ifndef TOISE_COMM_COMM_H
 #define TOISE_COMM_COMM_H
 
@@ -19,16 +19,35 @@
 
 struct comm;
 
-/* An all-reduce in flight. The caller owns it, comm fills it. */
+/* An operation in flight. The caller owns it, comm fills it. It stays where it is until wait returns. */
 struct comm_request {
     void *handle; /* owned by the backend */
     bool active;
+    bool message;              /* sent by MPI, not around the ring */
+    struct comm_request *next; /* of the messages in flight */
 };
 
+enum { COMM_TAGS = 1 << 14 }; /* tags of send_start and receive_start: 0 to this - 1 */
+
 struct comm_ops {
-    /* Starts an in-place sum over the comm's ranks and returns at once. All ranks get the same bits. Do not touch the
-     * buffer until it is complete. Every rank of a comm must start its requests in the same order. */
+    /* The *_start operations return at once. Do not touch their buffers until they are complete. Every rank of a comm
+     * starts its collectives in the same order. Copies do not care what they copy, so a payload may have any dtype.
+     *
+     * In-place sum over the comm's ranks. All ranks get the same bits. */
     void (*all_reduce_start)(struct comm *, float *buffer, int64_t count, struct comm_request *);
+    /* The same sum, of which each rank gets its block (comm_block), at its place in the buffer. What the other blocks
+     * hold afterwards is undefined. The last bits may differ from those of an all-reduce: the order of addends does. */
+    void (*reduce_scatter_start)(struct comm *, float *buffer, int64_t count, struct comm_request *);
+    /* In place: each rank has its block (comm_block) of `count` elements of `unit` bytes, and gets those of all. */
+    void (*all_gather_start)(struct comm *, void *buffer, int64_t count, int unit, struct comm_request *);
+    /* `root` sends its bytes to all ranks. */
+    void (*broadcast_start)(struct comm *, void *data, size_t bytes, int root, struct comm_request *);
+    /* to[size][bytes], from[size][bytes]: this rank's to[r] becomes rank r's from[this rank]. They do not overlap. */
+    void (*all_to_all_start)(struct comm *, const void *to, void *from, size_t bytes, struct comm_request *);
+    /* A message to or from another rank. Messages between two ranks with the same tag arrive in the order of their
+     * sends. An exchange in both directions is one of each. */
+    void (*send_start)(struct comm *, const void *data, size_t bytes, int to, int tag, struct comm_request *);
+    void (*receive_start)(struct comm *, void *data, size_t bytes, int from, int tag, struct comm_request *);
     /* Lets outstanding requests of the world and all its groups advance, without blocking. Cheap if there are none. */
     void (*progress)(struct comm *);
     /* Blocks until the request is complete. Other requests advance meanwhile, so waits may come in any order. */
@@ -55,6 +74,12 @@ struct comm {
     int local_rank, local_size; /* within the node */
     void *state;                /* owned by the backend */
 };
+
+/* The first element of rank `rank`'s block, of `count` elements that all ranks share. It ends where the next one
+ * starts: comm_block(count, size, size) is count. Lengths differ by one at most. */
+static inline int64_t comm_block(int64_t count, int size, int rank) {
+    return count * rank / size;
+}
 
 /* Starts MPI and describes the world. Call it once. On failure MPI is ended, and *world is empty except for its
  * rank. */

@@ -28,6 +28,35 @@ static void all_reduce_start(struct comm *c, float *buffer, int64_t count, struc
     if (passes(c, COMM_ALL_REDUCE_START, (size_t)count * sizeof *buffer))
         inner(c)->ops->all_reduce_start(inner(c), buffer, count, request);
 }
+static void reduce_scatter_start(struct comm *c, float *buffer, int64_t count, struct comm_request *request) {
+    *request = (struct comm_request){0};
+    if (passes(c, COMM_REDUCE_SCATTER_START, (size_t)count * sizeof *buffer))
+        inner(c)->ops->reduce_scatter_start(inner(c), buffer, count, request);
+}
+static void all_gather_start(struct comm *c, void *buffer, int64_t count, int unit, struct comm_request *request) {
+    *request = (struct comm_request){0};
+    if (passes(c, COMM_ALL_GATHER_START, (size_t)count * (size_t)unit))
+        inner(c)->ops->all_gather_start(inner(c), buffer, count, unit, request);
+}
+static void broadcast_start(struct comm *c, void *data, size_t bytes, int root, struct comm_request *request) {
+    *request = (struct comm_request){0};
+    if (passes(c, COMM_BROADCAST_START, bytes)) inner(c)->ops->broadcast_start(inner(c), data, bytes, root, request);
+}
+static void all_to_all_start(struct comm *c, const void *to, void *from, size_t bytes, struct comm_request *request) {
+    *request = (struct comm_request){0};
+    if (passes(c, COMM_ALL_TO_ALL_START, bytes * (size_t)c->size))
+        inner(c)->ops->all_to_all_start(inner(c), to, from, bytes, request);
+    else if (bytes)
+        memcpy(from, to, bytes * (size_t)c->size);
+}
+static void send_start(struct comm *c, const void *data, size_t bytes, int to, int tag, struct comm_request *request) {
+    *request = (struct comm_request){0};
+    if (passes(c, COMM_SEND_START, bytes)) inner(c)->ops->send_start(inner(c), data, bytes, to, tag, request);
+}
+static void receive_start(struct comm *c, void *data, size_t bytes, int from, int tag, struct comm_request *request) {
+    *request = (struct comm_request){0};
+    if (passes(c, COMM_RECEIVE_START, bytes)) inner(c)->ops->receive_start(inner(c), data, bytes, from, tag, request);
+}
 static void progress(struct comm *c) {
     if (passes(c, COMM_PROGRESS, 0)) inner(c)->ops->progress(inner(c));
 }
@@ -88,8 +117,23 @@ static void close_group(struct comm *c) {
     free(k); /* it is the first member of its struct counted */
 }
 
-static const struct comm_ops ops = {all_reduce_start, progress,   wait,  sum,   max,        barrier,
-                                    broadcast,        all_gather, agree, split, close_group};
+static const struct comm_ops ops = {.all_reduce_start = all_reduce_start,
+                                    .reduce_scatter_start = reduce_scatter_start,
+                                    .all_gather_start = all_gather_start,
+                                    .broadcast_start = broadcast_start,
+                                    .all_to_all_start = all_to_all_start,
+                                    .send_start = send_start,
+                                    .receive_start = receive_start,
+                                    .progress = progress,
+                                    .wait = wait,
+                                    .sum = sum,
+                                    .max = max,
+                                    .barrier = barrier,
+                                    .broadcast = broadcast,
+                                    .all_gather = all_gather,
+                                    .agree = agree,
+                                    .split = split,
+                                    .close = close_group};
 
 void comm_count_wrap(struct comm *world, struct comm_counter *counter, struct comm *from, enum comm_count_mode mode) {
     *counter = (struct comm_counter){.inner = from, .mode = mode};

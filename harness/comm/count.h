@@ -9,6 +9,12 @@
 
 enum comm_op {
     COMM_ALL_REDUCE_START,
+    COMM_REDUCE_SCATTER_START,
+    COMM_ALL_GATHER_START,
+    COMM_BROADCAST_START,
+    COMM_ALL_TO_ALL_START,
+    COMM_SEND_START,
+    COMM_RECEIVE_START,
     COMM_PROGRESS,
     COMM_WAIT,
     COMM_SUM,
@@ -21,9 +27,10 @@ enum comm_op {
 
 enum comm_count_mode {
     COMM_FORWARD,   /* everything is forwarded */
-    COMM_NULL_SUMS, /* all_reduce_start, progress and wait do nothing; blocking operations are forwarded */
-    COMM_ONLY_COUNT /* nothing is sent: each value stands for the result, and all_gather fills in copies of this rank's
-                       data. So one process can play a rank of a world of any size. */
+    COMM_NULL_SUMS, /* what is started, progress and wait do nothing; blocking operations are forwarded */
+    COMM_ONLY_COUNT /* nothing is sent: each value stands for the result. all_gather fills in copies of this rank's
+                       data, and an all-to-all returns what it got. So one process can play a rank of a world of any
+                       size. */
 };
 
 /* Owned by the caller. The mode may change while no sum is in flight; counts may be cleared at any time. */
@@ -32,7 +39,7 @@ struct comm_counter {
     enum comm_count_mode mode;
     bool of_group; /* made by comm_split, freed by comm_close */
     struct {
-        int64_t calls, bytes; /* bytes: of one rank's operand, not of the network traffic */
+        int64_t calls, bytes; /* bytes: of one rank's operand, all its blocks; not of the network traffic */
     } op[COMM_OPS];
 };
 

@@ -12,16 +12,44 @@
  * BASE_BROKEN. */
 void comm_check(int result, const char *call);
 
-/* All-reduces in flight on a communicator whose ranks form a ring. The ring advances together with `sibling` and that
+enum {
+    COMM_YIELD = 32,          /* polls in a wait before the core is yielded */
+    COMM_RING_TAGS = 1 << 14, /* the ring's tags are below, those of messages above; every MPI has at least 2^15 */
+};
+
+/* Collectives in flight on a communicator whose ranks form a ring. The ring advances together with `sibling` and that
  * one's siblings (NULL: alone). Opening only allocates; NULL: out of memory. */
 struct comm_ring;
 struct comm_ring *comm_ring_open(struct comm_ring *sibling);
 void comm_ring_close(struct comm_ring *ring);
-/* Call before the first sum: this rank has `position` of `size` in the ring, between `left` and `right`. */
-void comm_ring_place(struct comm_ring *ring, MPI_Comm comm, int position, int size, int left, int right);
-/* Like all_reduce_start, progress and wait of comm_ops. */
-void comm_ring_start(struct comm_ring *ring, float *buffer, int64_t count, struct comm_request *request);
+/* Call before the first start: order[size] has the ranks around the ring, and this rank is order[position]. The caller
+ * owns order. */
+void comm_ring_place(struct comm_ring *ring, MPI_Comm comm, const int *order, int position, int size);
+
+/* An all-reduce is a reduce-scatter followed by an all-gather. */
+enum comm_ring_kind { COMM_RING_ALL_REDUCE, COMM_RING_REDUCE_SCATTER, COMM_RING_ALL_GATHER };
+/* `count` elements of `unit` bytes; sums are of floats. */
+void comm_ring_start(struct comm_ring *ring, enum comm_ring_kind kind, void *buffer, int64_t count, int unit,
+                     struct comm_request *request);
+/* Like progress and wait of comm_ops, of this ring and its siblings. */
 void comm_ring_progress(struct comm_ring *ring);
 void comm_ring_wait(struct comm_ring *ring, struct comm_request *request);
+
+/* Operations that MPI carries out: messages of any length, all-to-alls and broadcasts. A world and its groups share the
+ * list of those in flight, which advance together. Starting does not allocate. */
+struct comm_messages {
+    struct comm_request *first;
+};
+void comm_message_send(struct comm_messages *m, MPI_Comm comm, const void *data, size_t bytes, int to, int tag,
+                       struct comm_request *request);
+void comm_message_receive(struct comm_messages *m, MPI_Comm comm, void *data, size_t bytes, int from, int tag,
+                          struct comm_request *request);
+void comm_message_broadcast(struct comm_messages *m, MPI_Comm comm, void *data, size_t bytes, int root,
+                            struct comm_request *request);
+void comm_message_all_to_all(struct comm_messages *m, MPI_Comm comm, const void *to, void *from, size_t bytes,
+                             struct comm_request *request);
+void comm_message_progress(struct comm_messages *m);
+/* `ring` and its siblings advance meanwhile. */
+void comm_message_wait(struct comm_messages *m, struct comm_ring *ring, struct comm_request *request);
 
 #endif

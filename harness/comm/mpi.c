@@ -15,8 +15,9 @@
 struct group {
     MPI_Comm comm; /* a private communicator, so that messages cannot be mixed up with another library's */
     struct comm_ring *ring;
+    struct comm_messages own, *messages; /* the world's own, which all its groups share */
     bool world;
-    int place[]; /* scratch for opening: each rank's lowest rank on its node, then the ranks node by node */
+    int place[]; /* each rank's lowest rank on its node, then the ranks node by node */
 };
 
 static struct group *of(const struct comm *c) {
@@ -57,13 +58,35 @@ void comm_check(int result, const char *call) {
 }
 
 static void all_reduce_start(struct comm *c, float *buffer, int64_t count, struct comm_request *request) {
-    comm_ring_start(of(c)->ring, buffer, count, request);
+    comm_ring_start(of(c)->ring, COMM_RING_ALL_REDUCE, buffer, count, sizeof *buffer, request);
+}
+static void reduce_scatter_start(struct comm *c, float *buffer, int64_t count, struct comm_request *request) {
+    comm_ring_start(of(c)->ring, COMM_RING_REDUCE_SCATTER, buffer, count, sizeof *buffer, request);
+}
+static void all_gather_start(struct comm *c, void *buffer, int64_t count, int unit, struct comm_request *request) {
+    comm_ring_start(of(c)->ring, COMM_RING_ALL_GATHER, buffer, count, unit, request);
+}
+static void broadcast_start(struct comm *c, void *data, size_t bytes, int root, struct comm_request *request) {
+    comm_message_broadcast(of(c)->messages, mpi(c), data, bytes, root, request);
+}
+static void all_to_all_start(struct comm *c, const void *to, void *from, size_t bytes, struct comm_request *request) {
+    comm_message_all_to_all(of(c)->messages, mpi(c), to, from, bytes, request);
+}
+static void send_start(struct comm *c, const void *data, size_t bytes, int to, int tag, struct comm_request *request) {
+    comm_message_send(of(c)->messages, mpi(c), data, bytes, to, tag, request);
+}
+static void receive_start(struct comm *c, void *data, size_t bytes, int from, int tag, struct comm_request *request) {
+    comm_message_receive(of(c)->messages, mpi(c), data, bytes, from, tag, request);
 }
 static void progress(struct comm *c) {
     comm_ring_progress(of(c)->ring);
+    comm_message_progress(of(c)->messages);
 }
 static void wait(struct comm *c, struct comm_request *request) {
-    comm_ring_wait(of(c)->ring, request);
+    if (request->message)
+        comm_message_wait(of(c)->messages, of(c)->ring, request);
+    else
+        comm_ring_wait(of(c)->ring, request);
 }
 
 static void reduce(struct comm *c, double *x, int n, MPI_Op op) {
@@ -117,8 +140,23 @@ static int agree(struct comm *c, int code, struct base_error *e) {
 
 static int split(struct comm *c, int colour, int key, struct comm *group, struct base_error *e);
 static void close_group(struct comm *c);
-static const struct comm_ops ops = {all_reduce_start, progress,   wait,  sum,   max,        barrier,
-                                    broadcast,        all_gather, agree, split, close_group};
+static const struct comm_ops ops = {.all_reduce_start = all_reduce_start,
+                                    .reduce_scatter_start = reduce_scatter_start,
+                                    .all_gather_start = all_gather_start,
+                                    .broadcast_start = broadcast_start,
+                                    .all_to_all_start = all_to_all_start,
+                                    .send_start = send_start,
+                                    .receive_start = receive_start,
+                                    .progress = progress,
+                                    .wait = wait,
+                                    .sum = sum,
+                                    .max = max,
+                                    .barrier = barrier,
+                                    .broadcast = broadcast,
+                                    .all_gather = all_gather,
+                                    .agree = agree,
+                                    .split = split,
+                                    .close = close_group};
 
 /* leader[r]: the lowest rank that shares memory with rank r. */
 static void find_leaders(struct comm *w, int *leader) {
@@ -145,14 +183,17 @@ static void order_ring(struct comm *w, const int *leader, int *order) {
             if (leader[q] == r) order[at++] = q;
     }
     while (order[position] != w->rank) position++;
-    const int left = order[(position + w->size - 1) % w->size], right = order[(position + 1) % w->size];
-    comm_ring_place(of(w)->ring, mpi(w), position, w->size, left, right);
+    comm_ring_place(of(w)->ring, mpi(w), order, position, w->size);
 }
 
-/* Allocates a group of at most `ranks` ranks, whose all-reduces advance together with those of `sibling`. */
-static struct group *reserve(int ranks, struct comm_ring *sibling, struct base_error *e) {
+/* Allocates a group of at most `ranks` ranks, whose requests advance together with those of `sibling` (NULL: alone). */
+static struct group *reserve(int ranks, const struct group *sibling, struct base_error *e) {
     struct group *g = malloc(sizeof *g + 2 * (size_t)ranks * sizeof *g->place);
-    if (g) g->ring = comm_ring_open(sibling);
+    if (g) {
+        g->own = (struct comm_messages){0};
+        g->messages = sibling ? sibling->messages : &g->own;
+        g->ring = comm_ring_open(sibling ? sibling->ring : NULL);
+    }
     if (g && g->ring) return g;
     free(g);
     base_fail(e, BASE_BROKEN, "out of memory for the communication of %d ranks", ranks);
@@ -204,7 +245,7 @@ int comm_open(struct comm *world, struct base_error *e) {
 /* Once all ranks have their memory, nothing can fail on one rank alone. */
 static int split(struct comm *c, int colour, int key, struct comm *group, struct base_error *e) {
     MPI_Comm comm;
-    struct group *g = colour < 0 ? NULL : reserve(c->size, of(c)->ring, e);
+    struct group *g = colour < 0 ? NULL : reserve(c->size, of(c), e);
     const int code = agree(c, colour < 0 || g ? BASE_OK : BASE_BROKEN, e);
     if (code) {
         release(g);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * All-reduce around a ring of ranks: reduce-scatter, then all-gather. Buffers are cut into small pieces, so that a
- * received addend is still in cache when it is added. A few pieces are in flight. One rank adds up each element in ring
- * order, and the others get its copy. MPI_Iallreduce is not used: Open MPI 4.1 also advances it only inside MPI calls;
- * with two ranks it does all additions on one of them; and with the same polling the overlapped compute takes two to
- * three times as long. */
+ * All-reduce around a ring of ranks: reduce-scatter, then all-gather; and each of them alone. Buffers are cut into
+ * small pieces, so that a received addend is still in cache when it is added. A few pieces are in flight. One rank adds
+ * up each element in ring order, and the others get its copy. MPI_Iallreduce is not used: Open MPI 4.1 also advances it
+ * only inside MPI calls; with two ranks it does all additions on one of them; and with the same polling the overlapped
+ * compute takes two to three times as long. */
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,29 +14,29 @@
 enum {
     SEGMENT = 64 << 10, /* elements of a message, 256 KiB: several in flight fit in a core's L2 */
     FLIGHT = 8,         /* pieces in flight; with one, the link would idle until the peer polls */
-    JOBS = 256,         /* outstanding sums; starting one more waits for the oldest */
-    YIELD = 32,         /* polls in a wait before the core is yielded */
-    TAGS = 1 << 14      /* tags in use; every MPI has at least 2^15 */
+    JOBS = 256          /* outstanding operations; starting one more waits for the oldest */
 };
 
 struct job {
-    float *buffer;
-    int64_t count, pieces, begun, done;
+    enum comm_ring_kind kind;
+    char *buffer;
+    int64_t count, unit; /* elements, and bytes of one */
+    int64_t pieces, begun, done;
 };
 
 /* A piece of a job: `size` segments. At each step every rank sends one segment and receives another. */
 struct piece {
     struct job *job; /* NULL: this slot is free */
-    float *first;    /* start of the piece in the job's buffer */
+    int64_t number;  /* of the job's pieces */
     float *addend;   /* receive buffer of SEGMENT elements */
-    int64_t count;
     int step, tag;
     int pending; /* incomplete messages of this step: at most one send and one receive */
 };
 
 struct comm_ring {
     MPI_Comm comm;
-    int position, size, left, right;
+    int position, size;
+    const int *order;              /* [size]: ranks around the ring */
     struct job jobs[JOBS];         /* job n is in jobs[n % JOBS] */
     int64_t oldest, feeding, next; /* job numbers: first incomplete; first with pieces to begin; next to start */
     int64_t begun;                 /* pieces begun so far; a piece has the same number on every rank */
@@ -63,12 +63,16 @@ struct comm_ring *comm_ring_open(struct comm_ring *sibling) {
     return r;
 }
 
-void comm_ring_place(struct comm_ring *r, MPI_Comm comm, int position, int size, int left, int right) {
+void comm_ring_place(struct comm_ring *r, MPI_Comm comm, const int *order, int position, int size) {
     r->comm = comm;
+    r->order = order;
     r->position = position;
     r->size = size;
-    r->left = left;
-    r->right = right;
+}
+
+/* The rank that is `steps` to the right; negative: to the left. */
+static int neighbour(const struct comm_ring *r, int steps) {
+    return r->order[(r->position + steps + r->size) % r->size];
 }
 
 void comm_ring_close(struct comm_ring *r) {
@@ -79,12 +83,30 @@ void comm_ring_close(struct comm_ring *r) {
     free(r);
 }
 
-/* Segment `i` of a piece, modulo the ring's size: returns its start and sets *count to its length. */
-static float *segment(const struct comm_ring *r, const struct piece *p, int i, int *count) {
-    const int64_t n = (i % r->size + r->size) % r->size;
-    const int64_t low = p->count * n / r->size, high = p->count * (n + 1) / r->size;
-    *count = (int)(high - low);
-    return p->first + low;
+/* Part `number` of `parts` of the elements [*low, *high). */
+static void narrow(int64_t *low, int64_t *high, int64_t number, int64_t parts) {
+    const int64_t first = *low, count = *high - first;
+    *low = first + count * number / parts;
+    *high = first + count * (number + 1) / parts;
+}
+
+/* Segment `i` of a piece, modulo the ring's size: returns its start and sets *bytes to its length. The piece of an
+ * all-reduce is contiguous. Otherwise it has a part of each rank's block: segment n of the rank that completes it. */
+static char *segment(const struct comm_ring *r, const struct piece *p, int i, int *bytes) {
+    const struct job *j = p->job;
+    const int n = (i % r->size + r->size) % r->size;
+    int64_t low = 0, high = j->count;
+    if (j->kind == COMM_RING_ALL_REDUCE) {
+        narrow(&low, &high, p->number, j->pieces);
+        narrow(&low, &high, n, r->size);
+    } else {
+        const int owner = r->order[(n + r->size - 1) % r->size];
+        low = comm_block(j->count, r->size, owner);
+        high = comm_block(j->count, r->size, owner + 1);
+        narrow(&low, &high, p->number, j->pieces);
+    }
+    *bytes = (int)((high - low) * j->unit);
+    return j->buffer + low * j->unit;
 }
 
 /* Whether this step adds what arrives, as the first size - 1 steps do. A rank then holds one complete segment, and the
@@ -98,10 +120,11 @@ static void post(struct comm_ring *r, int slot) {
     struct piece *p = &r->piece[slot];
     MPI_Request *request = &r->request[2 * slot];
     int out, in;
-    const float *from = segment(r, p, r->position - p->step, &out);
-    float *to = segment(r, p, r->position - p->step - 1, &in);
-    comm_check(MPI_Irecv(adding(r, p) ? p->addend : to, in, MPI_FLOAT, r->left, p->tag, r->comm, request), "MPI_Irecv");
-    comm_check(MPI_Isend(from, out, MPI_FLOAT, r->right, p->tag, r->comm, request + 1), "MPI_Isend");
+    const char *from = segment(r, p, r->position - p->step, &out);
+    char *to = segment(r, p, r->position - p->step - 1, &in);
+    if (adding(r, p)) to = (char *)p->addend;
+    comm_check(MPI_Irecv(to, in, MPI_BYTE, neighbour(r, -1), p->tag, r->comm, request), "MPI_Irecv");
+    comm_check(MPI_Isend(from, out, MPI_BYTE, neighbour(r, 1), p->tag, r->comm, request + 1), "MPI_Isend");
     p->pending = 2;
 }
 
@@ -111,12 +134,10 @@ static void feed(struct comm_ring *r) {
         struct piece *p = &r->piece[slot];
         struct job *j = &r->jobs[r->feeding % JOBS];
         if (p->job) continue;
-        const int64_t low = j->count * j->begun / j->pieces, high = j->count * (j->begun + 1) / j->pieces;
         p->job = j;
-        p->first = j->buffer + low;
-        p->count = high - low;
-        p->step = 0;
-        p->tag = (int)(r->begun++ % TAGS);
+        p->number = j->begun;
+        p->step = j->kind == COMM_RING_ALL_GATHER ? r->size - 1 : 0;
+        p->tag = (int)(r->begun++ % COMM_RING_TAGS);
         r->flying++;
         if (++j->begun == j->pieces) r->feeding++;
         post(r, slot);
@@ -131,11 +152,11 @@ static void add(float *restrict sum, const float *restrict addend, int count) {
 static void advance(struct comm_ring *r, int slot) {
     struct piece *p = &r->piece[slot];
     if (adding(r, p)) {
-        int count;
-        float *sum = segment(r, p, r->position - p->step - 1, &count);
-        add(sum, p->addend, count);
+        int bytes;
+        float *sum = (float *)(void *)segment(r, p, r->position - p->step - 1, &bytes);
+        add(sum, p->addend, bytes / (int)sizeof *sum);
     }
-    if (++p->step < 2 * (r->size - 1)) {
+    if (++p->step < (p->job->kind == COMM_RING_REDUCE_SCATTER ? 1 : 2) * (r->size - 1)) {
         post(r, slot);
         return;
     }
@@ -169,12 +190,14 @@ void comm_ring_progress(struct comm_ring *r) {
     } while (each != r);
 }
 
-void comm_ring_start(struct comm_ring *r, float *buffer, int64_t count, struct comm_request *request) {
+void comm_ring_start(struct comm_ring *r, enum comm_ring_kind kind, void *buffer, int64_t count, int unit,
+                     struct comm_request *request) {
     *request = (struct comm_request){0};
     if (count == 0 || r->size == 1) return;
     while (r->next - r->oldest == JOBS) comm_ring_progress(r);
-    const int64_t whole = (int64_t)SEGMENT * r->size;
-    r->jobs[r->next % JOBS] = (struct job){.buffer = buffer, .count = count, .pieces = (count + whole - 1) / whole};
+    const int64_t segment = SEGMENT * (int64_t)sizeof(float) / unit, whole = segment * r->size;
+    r->jobs[r->next % JOBS] = (struct job){
+        .kind = kind, .buffer = buffer, .count = count, .unit = unit, .pieces = (count + whole - 1) / whole};
     r->next++;
     *request = (struct comm_request){.handle = (void *)(uintptr_t)r->next, .active = true};
     feed(r);
@@ -186,7 +209,7 @@ void comm_ring_wait(struct comm_ring *r, struct comm_request *request) {
     for (unsigned round = 1; !complete(r, number); round++) {
         comm_ring_progress(r);
         /* Costs nothing on a dedicated core. If ranks share a core, the peer may need it. */
-        if (round % YIELD == 0) sched_yield();
+        if (round % COMM_YIELD == 0) sched_yield();
     }
     request->active = false;
 }

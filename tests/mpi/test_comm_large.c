@@ -3,8 +3,8 @@
  * check: ranks 2
  * check: timeout 400
  *
- * A sum with more elements than an int counts. All pages of the buffer except its end map one file of zeros, so that it
- * takes address space and no memory. */
+ * A sum with more elements than an int counts, and a message with more bytes. All pages of the buffer except its end
+ * map one file of zeros, so that it takes address space and no memory. */
 #define _GNU_SOURCE
 #include <string.h>
 #include <sys/mman.h>
@@ -27,6 +27,22 @@ static float *map(void) {
     return base == MAP_FAILED ? NULL : (float *)(void *)base;
 }
 
+/* Rank 0's last 2 GiB of zeros and then LAST elements, to rank 1. */
+static void message(struct agreed *a, float *end) {
+    const size_t zeros = (size_t)1 << 31, bytes = zeros + sizeof *end * LAST;
+    struct comm *w = &a->world;
+    struct comm_request request = {0};
+    char *data = (char *)end - zeros;
+    float *first = malloc(sizeof *first * LAST);
+    agreed_fill(first, LAST, 2, 0);
+    agreed_fill(end, LAST, 2, w->rank);
+    if (w->rank == 0) w->ops->send_start(w, data, bytes, 1, 0, &request);
+    if (w->rank == 1) w->ops->receive_start(w, data, bytes, 0, 0, &request);
+    w->ops->wait(w, &request);
+    agreed_check(a, w->rank > 1 || !memcmp(end, first, sizeof *first * LAST), "the end of a message above 2 GiB");
+    free(first);
+}
+
 int main(void) {
     struct agreed a;
     agreed_open(&a);
@@ -47,5 +63,6 @@ int main(void) {
     agreed_check(&a, zero, "zeros stay zero");
     agreed_check(&a, agreed_is_sum(&a, x + before, LAST, 1), "the elements beyond INT_MAX");
     agreed_check(&a, agreed_same(&a, agreed_hash(x + before, sizeof *x * LAST)), "and their bits");
+    message(&a, x + before);
     return agreed_close(&a);
 }

@@ -40,6 +40,13 @@ static void one_rank_sums_to_itself(void **state) {
     w.ops->all_gather(&w, &mine, sizeof mine, &all);
     assert_int_equal(all, 6);
     w.ops->all_gather(&w, NULL, 0, NULL);
+    float from[3] = {0};
+    w.ops->reduce_scatter_start(&w, x, 3, &request);
+    w.ops->all_gather_start(&w, x, 3, sizeof *x, &request);
+    w.ops->broadcast_start(&w, x, sizeof x, 0, &request);
+    w.ops->all_to_all_start(&w, x, from, sizeof x, &request);
+    assert_false(request.active);
+    assert_true(x[0] == 1 && x[1] == 2 && x[2] == 3 && !memcmp(x, from, sizeof x));
     comm_close(&w);
 }
 
@@ -62,6 +69,10 @@ static void nothing_happens_in(struct comm *g) {
     double y = 2;
     int from = 3, to = 4;
     g->ops->all_reduce_start(g, &x, 1, &request);
+    g->ops->reduce_scatter_start(g, &x, 1, &request);
+    g->ops->all_gather_start(g, &x, 1, 4, &request);
+    g->ops->broadcast_start(g, &from, sizeof from, 0, &request);
+    g->ops->all_to_all_start(g, &from, &to, sizeof from, &request);
     g->ops->progress(g);
     g->ops->wait(g, &request);
     g->ops->sum(g, &y, 1);
@@ -174,6 +185,24 @@ static void note_start(struct comm *c, float *x, int64_t n, struct comm_request 
     reached[COMM_ALL_REDUCE_START]++;
     r->active = true;
 }
+static void note_scatter(struct comm *c, float *x, int64_t n, struct comm_request *r) {
+    (void)c, (void)x, (void)n, (void)r, reached[COMM_REDUCE_SCATTER_START]++;
+}
+static void note_gather_start(struct comm *c, void *x, int64_t n, int unit, struct comm_request *r) {
+    (void)c, (void)x, (void)n, (void)unit, (void)r, reached[COMM_ALL_GATHER_START]++;
+}
+static void note_broadcast_start(struct comm *c, void *x, size_t n, int root, struct comm_request *r) {
+    (void)c, (void)x, (void)n, (void)root, (void)r, reached[COMM_BROADCAST_START]++;
+}
+static void note_all_to_all(struct comm *c, const void *to, void *from, size_t n, struct comm_request *r) {
+    (void)c, (void)to, (void)from, (void)n, (void)r, reached[COMM_ALL_TO_ALL_START]++;
+}
+static void note_send(struct comm *c, const void *x, size_t n, int to, int tag, struct comm_request *r) {
+    (void)c, (void)x, (void)n, (void)to, (void)tag, (void)r, reached[COMM_SEND_START]++;
+}
+static void note_receive(struct comm *c, void *x, size_t n, int from, int tag, struct comm_request *r) {
+    (void)c, (void)x, (void)n, (void)from, (void)tag, (void)r, reached[COMM_RECEIVE_START]++;
+}
 static void note_progress(struct comm *c) {
     (void)c, reached[COMM_PROGRESS]++;
 }
@@ -199,6 +228,12 @@ static void note_gather(struct comm *c, const void *mine, size_t n, void *all) {
     reached[COMM_ALL_GATHER]++;
 }
 static const struct comm_ops noting = {.all_reduce_start = note_start,
+                                       .reduce_scatter_start = note_scatter,
+                                       .all_gather_start = note_gather_start,
+                                       .broadcast_start = note_broadcast_start,
+                                       .all_to_all_start = note_all_to_all,
+                                       .send_start = note_send,
+                                       .receive_start = note_receive,
                                        .progress = note_progress,
                                        .wait = note_wait,
                                        .sum = note_sum,
@@ -213,13 +248,19 @@ static void call_all(struct comm_counter *k, enum comm_count_mode mode) {
     struct comm_request r = {.active = true};
     float x[10] = {0};
     double y[3] = {0};
-    int mine = 7, all[3] = {0};
+    int mine = 7, all[3] = {0}, seven[3] = {7, 8, 9}, from[3] = {0};
     memset(reached, 0, sizeof reached);
     comm_count_wrap(&w, k, &inner, mode);
     assert_int_equal(w.rank, 2);
     assert_int_equal(w.size, 3);
     w.ops->all_reduce_start(&w, x, 10, &r);
     assert_int_equal(r.active, mode == COMM_FORWARD);
+    w.ops->reduce_scatter_start(&w, x, 9, &r);
+    w.ops->all_gather_start(&w, x, 8, 2, &r);
+    w.ops->broadcast_start(&w, x, 13, 1, &r);
+    w.ops->all_to_all_start(&w, seven, from, sizeof *from, &r);
+    w.ops->send_start(&w, x, 5, 0, 0, &r);
+    w.ops->receive_start(&w, x, 6, 0, 0, &r);
     w.ops->progress(&w);
     w.ops->wait(&w, &r);
     w.ops->sum(&w, y, 3);
@@ -228,11 +269,12 @@ static void call_all(struct comm_counter *k, enum comm_count_mode mode) {
     w.ops->broadcast(&w, x, 11);
     w.ops->all_gather(&w, &mine, sizeof mine, all);
     for (int i = 0; mode == COMM_ONLY_COUNT && i < 3; i++) assert_int_equal(all[i], 7);
+    assert_int_equal(from[2], mode == COMM_FORWARD ? 0 : 9);
 }
 
 static void calls_and_bytes_are_counted(void **state) {
     (void)state;
-    static const int bytes[COMM_OPS] = {40, 0, 0, 24, 16, 0, 11, 4};
+    static const int bytes[COMM_OPS] = {40, 36, 16, 13, 12, 5, 6, 0, 0, 24, 16, 0, 11, 4};
     for (int mode = COMM_FORWARD; mode <= COMM_ONLY_COUNT; mode++) {
         struct comm_counter k;
         call_all(&k, (enum comm_count_mode)mode);
