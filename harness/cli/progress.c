@@ -47,7 +47,6 @@ void cli_progress_step(void *context, const struct train_step *s) {
             "iteration %6d%s | lm loss %.6f | grad norm %.3f | learning rate %.3E | elapsed time per iteration (ms) "
             "%.1f | tokens/s %.0f | TFLOP/s %.3f%s%s%s%s\n",
             s->step + 1, of, s->loss, s->grad_norm, s->lr, s->seconds * 1e3, p->tokens / s->seconds,
-            p->flop / s->seconds / 1e12, s->step < s->warmup ? " | warm-up" : "", *left ? " | " : "", left,
-            *left ? " left" : "");
+            p->flop / s->seconds / 1e12, s->warmup ? " | warm-up" : "", *left ? " | " : "", left, *left ? " left" : "");
     fflush(p->out);
 }

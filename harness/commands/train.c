@@ -18,6 +18,8 @@
 #include "train/weights.h"
 
 enum { USUAL_TOKENS = 8192 }; /* per micro-batch: enough for full matmul speed, with modest activations */
+enum { USUAL_WARMUP = 2 };    /* steps, if --steps fixes the work */
+static const double USUAL_CI = 0.05;
 
 /* What the flags resolve to. */
 struct setup {
@@ -59,8 +61,14 @@ static int resolve(const struct flags *f, int world, struct setup *s, struct bas
                                         .data = {.path = f->data, .format = f->format},
                                         .seed = (uint64_t)f->seed,
                                         .steps = (int)f->steps,
-                                        .warmup = (int)f->warmup,
-                                        .ci = f->ci,
+                                        .min_steps = (int)f->min_steps,
+                                        .warmup = f->warmup >= 0 ? (int)f->warmup
+                                                  : f->steps     ? USUAL_WARMUP
+                                                                 : -1,
+                                        .ci = !isnan(f->ci) ? f->ci
+                                              : f->steps    ? INFINITY
+                                                            : USUAL_CI,
+                                        .one_of_many = f->launch.index > 0,
                                         .budget_s = f->budget,
                                         .gate = !f->no_gate,
                                         .init = f->init,
@@ -222,7 +230,7 @@ static int train(struct comm *world, const struct flags *f, struct setup *s, con
 }
 
 int command_train(struct comm *world, int argc, char *const *argv, struct base_error *e) {
-    struct flags flags = {.lr = NAN};
+    struct flags flags = {.lr = NAN, .ci = NAN, .warmup = -1};
     struct setup setup;
     struct measure_placement placement;
     struct base_topology topology;

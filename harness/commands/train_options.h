@@ -8,12 +8,13 @@
 #include "cli/cli.h"
 #include "cli/launch.h"
 #include "data/data.h"
+#include "train/warmup.h"
 
 /* NULL, 0 and NAN: not given. */
 struct flags {
     struct cli_training training;
     const char *workload, *data, *format, *init, *save;
-    int64_t micro_batch, steps, warmup, threads, seed, world;
+    int64_t micro_batch, steps, min_steps, warmup, threads, seed, world;
     double lr, ci, budget;
     int backend; /* enum kernel_backend */
     bool dry_run, no_gate;
@@ -36,12 +37,15 @@ static const struct cli_option OPTIONS[] = {
      .help = "sequences that a rank computes at once; default as many as fit, up to 8,192 tokens"},
     {.name = "--steps", .alias = "--train-iters", .kind = CLI_INTEGER, .at = offsetof(struct flags, steps), .min = 1,
      .max = 100000, .hint = "N",
-     .help = "timed steps; default until --ci is reached or --budget is spent; under a CPU quota at least five "
-             "quota periods"},
+     .help = "timed steps; default until --ci is reached or --budget is spent; under a CPU quota at least five quota "
+             "periods"},
+    {.name = "--min-steps", .kind = CLI_INTEGER, .at = offsetof(struct flags, min_steps), .min = 2, .max = 100000,
+     .hint = "N", .help = "at least so many timed steps, even beyond --budget; default 8, within it"},
     {.name = "--warmup", .kind = CLI_INTEGER, .at = offsetof(struct flags, warmup), .min = 0, .max = 100000,
-     .fallback = "2", .hint = "N", .help = "warm-up steps before timing"},
-    {.name = "--ci", .kind = CLI_SHARE, .at = offsetof(struct flags, ci), .min = 0.001, .max = 1,
-     .fallback = "5%", .hint = "X", .help = "wanted relative half-width of the median step's 95% interval"},
+     .hint = "N", .help = "steps before timing; default by the rule below; with --steps 2"},
+    {.name = "--ci", .kind = CLI_SHARE, .at = offsetof(struct flags, ci), .min = 0.001, .max = 1, .hint = "X",
+     .help = "wanted half-width of the 95% interval of the mean step, or with --launches of the launches' mean; default "
+             "5%; with --steps any"},
     {.name = "--width", .kind = CLI_RENAMED, .hint = "--ci 5%"},
     {.name = "--budget", .kind = CLI_NUMBER, .at = offsetof(struct flags, budget), .min = 1, .max = 1e6,
      .fallback = "120", .hint = "S", .help = "at most so many seconds of timed steps"},
@@ -81,6 +85,7 @@ static const struct cli_rule RULES[] = {
     {.given = "--workload",
      .excludes = "--model --seq --gbs --layers --lr --data --init",
      .text = "cannot be combined, as a workload fixes model, sizes, data and optimizer"},
+    {.given = "--steps", .excludes = "--min-steps", .text = "both set the number of timed steps"},
     {.given = "--data-format", .needs = "--data", .text = "needs --data"},
     {.given = "--world", .needs = "--dry-run", .text = "needs --dry-run; a real run gets its ranks from mpirun"},
     {.text = NULL},
@@ -92,7 +97,9 @@ static const struct cli_command COMMAND = {
     .rules = RULES,
     .usage = "[mpirun -n P] toise train [flags]\n\nTrains a real transformer, checks the arithmetic of the code it "
              "times, and reports the rate.",
-    .notes = "TOISE_ISA (ref, avx2, avx512, avx512bf16) caps the instruction set.\n",
+    .notes = "Warm-up lasts " TRAIN_WARMUP_RULE ".\n"
+             "Its steps are in the record, apart from the timed ones.\n"
+             "TOISE_ISA (ref, avx2, avx512, avx512bf16) caps the instruction set.\n",
 };
 
 #endif

@@ -77,9 +77,9 @@ void report_clock(FILE *out, const json_t *record) {
     fprintf(out, "step        %.4g s [%.4g, %.4g], median of %zu with its %.0f%% interval\n", median, low, high, n,
             100 * record_real(r, "confidence"));
     const double mean_low = record_real(r, "mean_step_s_low");
-    fprintf(out, "wall clock  %.4g s for %zu step%s, %.4g s a step ", wall_s, n, n == 1 ? "" : "s", mean);
-    if (mean_low > 0) fprintf(out, "[%.4g, %.4g]", mean_low, record_real(r, "mean_step_s_high"));
-    fprintf(out, "%s: the rates use this\n", mean_low > 0 ? "" : "(too few for an interval)");
+    fprintf(out, "wall clock  %.4g s for %zu step%s, %.4g s a step", wall_s, n, n == 1 ? "" : "s", mean);
+    if (mean_low > 0) fprintf(out, " [%.4g, %.4g]", mean_low, record_real(r, "mean_step_s_high"));
+    fprintf(out, "%s: the rates use this\n", mean_low > 0 ? " within this launch" : " (too few for an interval)");
     if (!(mean > 1.02 * high || mean < 0.98 * low)) return;
     fprintf(out, "            %+.0f%% against the median step:", 100 * (mean / median - 1));
     reasons(out, r, wall_s);
@@ -87,6 +87,14 @@ void report_clock(FILE *out, const json_t *record) {
         fprintf(out, "; %zu step%s took over twice the median, the longest %.4g s", slow, slow == 1 ? "" : "s",
                 longest);
     fputc('\n', out);
+}
+
+void report_warmup(FILE *out, const json_t *record) {
+    const json_t *w = record_at(record, "result.warmup"), *warm = record_at(w, "warm");
+    const long long steps = record_whole(w, "steps");
+    if (!w || !steps) return;
+    fprintf(out, "warm-up     %lld step%s, %.4g s, not in any figure%s\n", steps, steps == 1 ? "" : "s",
+            record_real(w, "seconds"), json_is_false(warm) ? "; steps were still becoming faster" : "");
 }
 
 void report_exposed(FILE *out, const json_t *record) {

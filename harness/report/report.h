@@ -23,8 +23,9 @@ void report_status(FILE *out, const char *status);
 void report_config(FILE *out, const json_t *config);
 /* A record of kind "train". */
 void report_train(FILE *out, const json_t *record);
-/* Parts of it: the median step and the wall clock; exposed communication; the machine's CPU quota, if any. */
+/* Parts of it: the median step and the wall clock; warm-up; exposed communication; the machine's CPU quota, if any. */
 void report_clock(FILE *out, const json_t *record);
+void report_warmup(FILE *out, const json_t *record);
 void report_exposed(FILE *out, const json_t *record);
 void report_quota(FILE *out, const json_t *machine);
 /* A record of kind "plan". */

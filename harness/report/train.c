@@ -140,6 +140,7 @@ void report_train(FILE *out, const json_t *record) {
     if (record_at(record, "result.step_s")) {
         rates(out, record);
         breakdown(out, record);
+        report_warmup(out, record);
         report_exposed(out, record);
         memory(out, record);
         ranks(out, record);

@@ -95,7 +95,7 @@ static void set_optimizer(json_t *config, const struct train_options *opt) {
                          o->beta1, "beta2", o->beta2, "eps", o->eps, "weight_decay", o->decay, "clip", o->clip));
     record_set_integer(config, "seed", (int64_t)opt->seed);
     set_inputs(config, opt);
-    record_set_integer(config, "warmup", opt->warmup);
+    record_set(config, "warmup", opt->warmup < 0 ? json_string("rule") : json_integer(opt->warmup));
 }
 
 json_t *train_config(const struct plan *p, const struct train_options *o) {

@@ -10,6 +10,7 @@
 #include "plan/record.h"
 #include "records/record.h"
 #include "records/set.h"
+#include "train/warmup.h"
 
 static json_t *layout_of(const struct plan *p, int nodes, const struct train_identity *id) {
     json_t *o = plan_layout_record(p);
@@ -117,8 +118,30 @@ static json_t *rank_of(const struct train_result *r, const struct train_rank *k,
     return o;
 }
 
+/* How well this launch knows its own mean step. It says nothing about the next launch. */
+static json_t *interval_of(const struct train_result *r, const struct train_options *asked) {
+    json_t *o = json_pack("{s:s, s:s, s:f}", "of", "mean_step_s", "within", "launch", "confidence", MEASURE_CONFIDENCE);
+    record_set_number(o, "half_width", train_half_width(r));
+    record_set_number(o, "asked", asked->ci);
+    record_set(o, "too_wide", json_boolean(r->too_wide));
+    return o;
+}
+
+static json_t *warmup_of(const struct train_result *r, const struct train_options *asked) {
+    const bool rule = asked->warmup < 0;
+    json_t *o = json_object();
+    double seconds = 0;
+    for (int i = 0; i < r->warmup.count; i++) seconds += r->warm_s[i];
+    record_set_integer(o, "steps", r->warmup.count);
+    record_set_number(o, "seconds", seconds);
+    record_set(o, "rule", json_string(rule ? TRAIN_WARMUP_RULE : "a fixed number of steps"));
+    record_set(o, "warm", rule ? json_boolean(r->warm) : json_null());
+    return o;
+}
+
 /* Writes everything that is a rate or follows from one. FAILED records leave it out. */
-static void set_rates(json_t *o, const struct train_result *r, const struct plan *p, const struct comm *world) {
+static void set_rates(json_t *o, const struct train_result *r, const struct plan *p, const struct train_options *asked,
+                      const struct comm *world) {
     const struct plan_ledger *l = &p->ledger;
     const double tokens = (double)p->request.global_batch * (double)p->request.seq, s = r->mean.mean;
     const double peak = r->peak_flop_per_s, mfu = train_utilisation(r, l->model_flop);
@@ -132,6 +155,7 @@ static void set_rates(json_t *o, const struct train_result *r, const struct plan
     const double low = r->timed > 1 && r->mean.low > 0 ? r->mean.low : NAN, high = r->timed > 1 ? r->mean.high : NAN;
     record_set_number(o, "mean_step_s_low", low);
     record_set_number(o, "mean_step_s_high", high);
+    record_set(o, "interval", interval_of(r, asked));
     record_set_number(o, "tokens_per_s", tokens / s);
     record_set_number(o, "tokens_per_s_low", tokens / high);
     record_set_number(o, "tokens_per_s_high", tokens / low);
@@ -161,10 +185,12 @@ static json_t *windows_of(const struct train_result *r) {
                      s[TRAIN_WINDOW_REPORT], "covered", r->covered);
 }
 
-static json_t *result_of(const struct train_result *r, const struct plan *p, const struct comm *world) {
+static json_t *result_of(const struct train_result *r, const struct plan *p, const struct train_options *asked,
+                         const struct comm *world) {
     json_t *o = json_object(), *ranks = json_array();
     double peak = 0;
-    if (r->status != RECORD_FAILED) set_rates(o, r, p, world);
+    if (r->status != RECORD_FAILED) set_rates(o, r, p, asked, world);
+    if (r->steps) record_set(o, "warmup", warmup_of(r, asked));
     if (r->steps) {
         record_set_number(o, "loss_first", r->loss[0]);
         record_set_number(o, "loss_last", r->loss[r->steps - 1]);
@@ -186,10 +212,16 @@ static json_t *result_of(const struct train_result *r, const struct plan *p, con
 }
 
 /* Steps are those of the slowest rank, as in rates. The rest is rank 0's. */
-static json_t *samples_of(const struct train_result *r) {
-    json_t *o = measure_samples_json(&r->samples);
+static json_t *steps_of(const struct measure_samples *samples, const double *step_s) {
+    json_t *o = measure_samples_json(samples);
     record_set(o, "rank0_step_s", json_incref(json_object_get(o, "step_s")));
-    record_set(o, "step_s", record_numbers(r->step_s, r->timed));
+    record_set(o, "step_s", record_numbers(step_s, samples->count));
+    return o;
+}
+
+static json_t *samples_of(const struct train_result *r) {
+    json_t *o = steps_of(&r->samples, r->step_s);
+    record_set(o, "warmup", steps_of(&r->warmup, r->warm_s));
     record_set(o, "peak_flop_per_s", record_numbers(r->peaks, r->peak_count));
     return o;
 }
@@ -216,7 +248,7 @@ json_t *train_record(const struct train_result *r, const struct plan *p, const s
         record_set(record, "samples", json_object()); /* samples would give a rate */
     else
         record_set(record, "samples", samples_of(r));
-    record_set(record, "result", result_of(r, p, world));
+    record_set(record, "result", result_of(r, p, o, world));
     return record;
 }
 

@@ -9,9 +9,10 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "train/warmup.h"
 #include "train/weights.h"
 
-enum { STEPS_MAX = 100000, PEAK_MAX = 4096, PEAK_RETRIES = 20, PROBES_MAX = 4096, ADAPTIVE_LEAST = 8 };
+enum { STEPS_MAX = 100000, PEAK_MAX = 4096, PEAK_RETRIES = 20, PROBES_MAX = 4096, USUAL_STEPS = 8 };
 static const double PEAK_EVERY_S = 1.0; /* seconds of steps between peaks: clocks drift within minutes */
 static const double PEAK_EVERY = 64;    /* or this many window lengths: a quota makes windows long */
 
@@ -48,13 +49,16 @@ static int allocate(struct loop *l, struct base_error *e) {
     struct train_result *r = l->r;
     const int timed = l->o->steps ? l->o->steps : STEPS_MAX;
     for (int p = 0; p < PLAN_PHASES; p++) names[p] = plan_phase_name((enum plan_phase)p);
-    const size_t n = (size_t)(l->o->warmup + timed);
+    const int before = l->o->warmup < 0 ? TRAIN_WARMUP_MOST : l->o->warmup;
+    const size_t n = (size_t)(before + timed);
     bool ok = (r->loss = calloc(n, sizeof(double))) && (r->grad_norm = calloc(n, sizeof(double))) &&
-              (r->step_s = calloc(n, sizeof(double))) && (r->peaks = calloc(PEAK_MAX, sizeof(double))) &&
-              (l->probe_s = calloc(PROBES_MAX, sizeof(double))) && (l->bare_s = calloc(PROBES_MAX, sizeof(double))) &&
+              (r->step_s = calloc(n, sizeof(double))) && (r->warm_s = calloc(n, sizeof(double))) &&
+              (r->peaks = calloc(PEAK_MAX, sizeof(double))) && (l->probe_s = calloc(PROBES_MAX, sizeof(double))) &&
+              (l->bare_s = calloc(PROBES_MAX, sizeof(double))) &&
               (r->ranks = calloc((size_t)l->world->size, sizeof *r->ranks));
     if (!ok) return base_fail(e, BASE_BROKEN, "out of memory for %zu steps' samples", n);
     int code = measure_samples_open(&r->samples, timed, PLAN_PHASES, names, e);
+    if (!code) code = measure_samples_open(&r->warmup, before, PLAN_PHASES, names, e);
     return code ? code : measure_watch_open(&l->watch, l->cpus, e);
 }
 
@@ -65,8 +69,9 @@ static void release(struct loop *l) {
 }
 
 void train_free(struct train_result *r) {
-    free(r->loss), free(r->grad_norm), free(r->step_s), free(r->peaks), free(r->ranks);
+    free(r->loss), free(r->grad_norm), free(r->step_s), free(r->warm_s), free(r->peaks), free(r->ranks);
     measure_samples_close(&r->samples);
+    measure_samples_close(&r->warmup);
     memset(r, 0, sizeof *r);
 }
 
@@ -102,16 +107,16 @@ static void probe_window(struct loop *l, int step) {
     account(l, TRAIN_WINDOW_PROBE, &since);
 }
 
-/* Checks the interval after 8 steps, then each time an eighth more is done. Sorting all samples after every step would
- * take longer than small steps do. */
+/* Checks the interval after the least number of steps, then each time an eighth more is done. Looking after every step
+ * would stop at the first lucky one. */
 static bool settled(struct loop *l) {
     const struct train_result *r = l->r;
     if (l->o->steps) return r->timed >= l->o->steps;
-    if (r->timed >= STEPS_MAX || l->timed_s >= l->o->budget_s) return true;
+    if (r->timed >= STEPS_MAX || (l->timed_s >= l->o->budget_s && r->timed >= l->o->min_steps)) return true;
     if (r->timed < l->look || l->timed_s < TRAIN_QUOTA_SETTLED * r->quota_period_s) return false;
-    l->look = r->timed + r->timed / 8;
-    struct base_interval i = base_stats_median(r->step_s, r->timed, MEASURE_CONFIDENCE);
-    return i.confidence >= MEASURE_CONFIDENCE && i.high - i.low <= 2 * l->o->ci * i.median;
+    l->look = r->timed + r->timed / 8 + 1;
+    l->r->mean = base_stats_mean(r->step_s, r->timed);
+    return train_half_width(r) <= l->o->ci;
 }
 
 /* Prints at most ten lines a second, and the last one: short steps would spend their time printing. */
@@ -121,7 +126,7 @@ static void report_step(struct loop *l, const struct parallel_result *result, do
     if (!l->o->on_step || (now - l->reported < 0.1 && r->timed != l->o->steps)) return;
     l->reported = now;
     struct train_step s = {.step = r->steps - 1,
-                           .warmup = l->o->warmup,
+                           .warmup = !r->timed,
                            .steps = l->o->steps ? l->o->warmup + l->o->steps : 0,
                            .loss = result->loss,
                            .grad_norm = result->grad_norm,
@@ -132,11 +137,16 @@ static void report_step(struct loop *l, const struct parallel_result *result, do
     l->o->on_step(l->o->context, &s);
 }
 
-/* Stores a timed step. The slowest rank's time is the sample. */
+/* Stores a step. The slowest rank's time is the sample. */
 static void keep(struct loop *l, double start, double own, double slowest, const struct parallel_result *result,
                  const struct measure_interference *met) {
     struct train_result *r = l->r;
     const unsigned marks = measure_interference_marks(met, own, l->watch.cpus.count);
+    if (!l->first) {
+        r->warm_s[r->steps - 1] = slowest;
+        measure_samples_add(&r->warmup, start, own, result->phase_s, met, marks);
+        return;
+    }
     measure_samples_add(&r->samples, start, own, result->phase_s, met, marks);
     measure_interference_add(&l->met, met);
     r->step_s[r->timed++] = slowest;
@@ -180,16 +190,25 @@ static void step_window(struct loop *l, double started) {
     r->steps++;
     l->since_peak += slowest; /* the same on all ranks */
     const struct measure_interference met = measure_interference_difference(&l->after, &l->before);
-    if (step >= l->o->warmup) keep(l, start, own, slowest, &result, &met);
+    keep(l, start, own, slowest, &result, &met);
     account(l, TRAIN_WINDOW_WATCH, &since);
     report_step(l, &result, slowest, started);
     account(l, TRAIN_WINDOW_REPORT, &since);
 }
 
+/* Whether the steps so far are enough warm-up. */
+static bool warm(struct loop *l) {
+    struct train_result *r = l->r;
+    const int asked = l->o->warmup;
+    const enum train_warm found = asked < 0 ? train_warmup(r->warm_s, r->steps) : TRAIN_WARM;
+    r->warm = found == TRAIN_WARM;
+    return asked < 0 ? found != TRAIN_COLD : r->steps >= asked;
+}
+
 static void train(struct loop *l) {
     struct train_result *r = l->r;
     const double started = base_clock_now();
-    while (r->steps < l->o->warmup) step_window(l, started);
+    while (!warm(l)) step_window(l, started);
     memset(r->window_s, 0, sizeof r->window_s);
     l->first = base_clock_now();
     peak_window(l);
@@ -266,7 +285,7 @@ int train_run(struct train_result *result, const struct plan *plan, const struct
                         .cpus = &placement->cpus,
                         .r = r,
                         .watch = {.stat = -1, .vmstat = -1, .clock = -1},
-                        .look = ADAPTIVE_LEAST};
+                        .look = options->min_steps ? options->min_steps : USUAL_STEPS};
     struct loop *l = &loop;
     memset(r, 0, sizeof *r);
     train_gate_clear(&r->gate);

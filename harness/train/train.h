@@ -25,7 +25,8 @@
 
 /* A finished step, for progress lines. Called on every rank, between timed windows. */
 struct train_step {
-    int step, warmup, steps; /* from 0; the first `warmup` are not timed; steps: planned in total, 0: until settled */
+    int step, steps; /* from 0; planned in total, 0: until settled */
+    bool warmup;
     double loss, grad_norm, lr, seconds;
     double elapsed, left; /* seconds since the first step; estimate to the end */
 };
@@ -37,10 +38,12 @@ struct train_options {
     struct data_options data;   /* vocab, seq and share are filled in */
     struct data_source *source; /* from train_inputs; the caller closes it */
     uint64_t seed;
-    int steps; /* timed steps; 0: until the median's interval is narrow enough or the budget is spent */
-    int warmup;
-    double ci;       /* wanted half-width of the interval over the median */
-    double budget_s; /* of timed steps */
+    int steps;        /* timed steps; 0: until the mean's interval is narrow or the budget is spent */
+    int min_steps;    /* without steps: at least so many, even beyond the budget; 0: the usual number, within it */
+    int warmup;       /* steps before; negative: until warm (warmup.h) */
+    double ci;        /* wanted half-width of the mean step's 95% interval, over the mean; INFINITY: any */
+    bool one_of_many; /* launches: ci then ends the run, but does not judge it */
+    double budget_s;  /* of timed steps */
     bool gate;
     const char *init; /* initial weights: a .safetensors file or a folder of them; NULL: drawn from the seed */
     const char *save; /* folder for the final weights, not written if the gate FAILED; NULL: none */
@@ -87,10 +90,14 @@ struct train_result {
     int steps, timed;               /* all steps, and those after warm-up */
     double *loss, *grad_norm;       /* [steps] */
     double *step_s;                 /* [timed] */
+    double *warm_s;                 /* [steps - timed] the steps before */
+    bool warm;                      /* found warm by the rule, or as many steps as asked */
+    bool too_wide;                  /* the interval is wider than asked, and nothing else is wrong */
     struct base_interval step;      /* of the median step, seconds */
     struct base_mean mean;          /* mean timed step by the clock: the base of all rates */
     double quota_period_s;          /* the longest of the ranks' CPU quotas; 0: none */
     struct measure_samples samples; /* this rank's timed steps: phases and interference */
+    struct measure_samples warmup;  /* the same of the steps before */
     double *peaks;                  /* [peak_count] FLOP/s of all ranks together, one per peak window */
     int peak_count;
     double peak_flop_per_s;         /* the highest: an upper bound */
@@ -131,6 +138,8 @@ double train_utilisation(const struct train_result *result, double model_flop);
  * TRAIN_QUOTA_SETTLED periods. */
 enum { TRAIN_QUOTA_LEAST = 5, TRAIN_QUOTA_SETTLED = 20 };
 bool train_burst(const struct train_result *result, double model_flop);
+/* Half of the mean step's interval over the mean; INFINITY: too few steps for one. */
+double train_half_width(const struct train_result *result);
 /* Sets status and why from all the rest. Without timed steps it judges the gate only. */
 void train_verdict(struct train_result *result, const struct train_options *options, double model_flop);
 

@@ -10,6 +10,10 @@ double train_utilisation(const struct train_result *r, double model_flop) {
     return model_flop / r->mean.mean / r->peak_flop_per_s;
 }
 
+double train_half_width(const struct train_result *r) {
+    return r->timed < 2 ? INFINITY : (r->mean.high - r->mean.low) / 2 / r->mean.mean;
+}
+
 static double timed_s(const struct train_result *r) {
     return r->mean.mean * r->timed;
 }
@@ -51,11 +55,12 @@ void train_verdict(struct train_result *r, const struct train_options *o, double
     if (mfu > 1 && r->status != RECORD_INCONCLUSIVE)
         fail(r, RECORD_FAILED, "MFU %.3f: a rate above the measured peak, so the peak is wrong", mfu, 0);
     if (!o->gate) fail(r, RECORD_INCONCLUSIVE, "the answer was not checked (--no-gate)", 0, 0);
-    const double half = (r->step.high - r->step.low) / 2 / r->step.median;
-    if (!o->steps && r->step.confidence < MEASURE_CONFIDENCE)
-        fail(r, RECORD_INCONCLUSIVE, "%g timed steps within --budget, too few for a %g%% interval", r->timed,
-             100 * MEASURE_CONFIDENCE);
-    if (!o->steps && half > o->ci)
-        fail(r, RECORD_INCONCLUSIVE, "the median's interval is +-%.2f%%, wider than the +-%.2f%% asked for", 100 * half,
-             100 * o->ci);
+    const double half = train_half_width(r);
+    r->too_wide = r->status == RECORD_PASSED && !o->one_of_many && half > o->ci;
+    if (r->too_wide && isfinite(half))
+        fail(r, RECORD_INCONCLUSIVE,
+             "within this launch the mean step is known to +-%.2g%%, not to the +-%.2g%% asked for: raise --steps, "
+             "--budget or --ci",
+             100 * half, 100 * o->ci);
+    if (r->too_wide) fail(r, RECORD_INCONCLUSIVE, "one timed step has no interval: raise --steps or --budget", 0, 0);
 }

@@ -59,7 +59,7 @@ free=$(figure "$work/free" peak_flop_per_s)
 # the first to the end of the last.
 within 0 3 -- "$toise" train "${sizes[@]}" --steps 150 --out "$work/held"
 rate=$(figure "$work/held" tokens_per_s)
-samples=$(tail -n 1 "$work/held" | sed 's/.*"samples"://; s/"result":.*//')
+samples=$(tail -n 1 "$work/held" | sed 's/.*"samples"://; s/"result":.*//; s/"warmup":.*//')
 wall=$(for key in start_s rank0_step_s; do grep -o "\"$key\":\[[^]]*" <<<"$samples" | sed 's/.*[[,]//'; done | awk '{ s += $1 } END { print s }')
 [ -n "$wall" ] || fail 'no samples in the record'
 holds 'the rate against the clock' "$rate * $wall / (256 * 150) > 0.9 && $rate * $wall / (256 * 150) < 1.1"

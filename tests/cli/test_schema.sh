@@ -32,7 +32,7 @@ makes_on_two() {
 launcher=()
 : >"$out"
 tiny=(--model tiny-gpt2 --seq 64 --steps 2)
-quick=(--seconds 0.01 --width 1)
+quick=(--seconds 0.01 --ci 1)
 
 # Fits of few runs, with all of one curve: a copy of the tree that toise finds from where it stands.
 mkdir -p "$work/tree/build"
