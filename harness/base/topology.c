@@ -5,6 +5,7 @@
 
 #include <hwloc.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -84,6 +85,25 @@ int base_topology_read(struct base_topology *t, struct base_error *e) {
     read.max_hz = read_max_hz(read.cpus);
     *t = read;
     return BASE_OK;
+}
+
+static bool has_flag(const char *flags, const char *flag) {
+    const size_t length = strlen(flag);
+    for (const char *at = flags; (at = strstr(at, flag)); at += length)
+        if ((at == flags || at[-1] == ' ') && (at[length] == ' ' || at[length] == '\0')) return true;
+    return false;
+}
+
+const char *base_topology_matrix_unit(const char *flags) {
+    if (has_flag(flags, "amx_tile") && (has_flag(flags, "amx_bf16") || has_flag(flags, "amx_fp16"))) return "AMX";
+    return has_flag(flags, "sme") || has_flag(flags, "sme2") ? "SME" : NULL;
+}
+
+const char *base_topology_own_matrix_unit(void) {
+    char flags[8192];
+    if (!base_file_field("/proc/cpuinfo", "flags", flags, sizeof flags))
+        base_file_field("/proc/cpuinfo", "Features", flags, sizeof flags);
+    return base_topology_matrix_unit(flags);
 }
 
 /* How many of `threads` threads share one cache, if each cache is shared by `sharing` of the machine's CPUs. */

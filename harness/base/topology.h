@@ -18,6 +18,12 @@ struct base_topology {
 
 int base_topology_read(struct base_topology *t, struct base_error *e);
 
+/* The matrix unit that a CPU has for 16-bit floats, from the flags in /proc/cpuinfo ("flags" of x86, "Features" of
+ * ARM): "AMX", "SME", or NULL. AMX with integers alone does not count. toise uses neither. */
+const char *base_topology_matrix_unit(const char *flags);
+/* The same of this CPU. */
+const char *base_topology_own_matrix_unit(void);
+
 /* Cache bytes available to a team of `threads` threads while `ranks` such teams run on the node. Each thread has its
  * own CPU. Threads are spread over all caches of a level before two share one. Unknown sizes remain 0. */
 void base_topology_caches(const struct base_topology *t, int threads, int ranks, struct kernel_caches *caches);

@@ -141,11 +141,13 @@ static void roofs(struct bench_kernels *b, struct bench_kernel_set *set, bool ag
         if (stale(b, b->peak_at[t], again))
             b->peak_last[t] = measure_peak_window(&b->peak[t], &b->world), b->peak_at[t] = base_clock_now();
         note(b->peak_last[t], set->peaks, &set->peak_count, &set->peak);
+        set->peak_isa = measure_peak_isa(&b->peak[t]);
     }
     /* far above the ridge point one bandwidth window is enough */
     if (set->flop > 0 && set->bandwidth > 0 && set->flop / set->bytes * set->bandwidth > 8 * set->peak) return;
     if (stale(b, b->bandwidth_at, again))
         b->bandwidth_last = measure_bandwidth_window(&b->bandwidth), b->bandwidth_at = base_clock_now();
+    if (b->bandwidth_last > set->bandwidth) set->pass = b->bandwidth.fastest;
     note(b->bandwidth_last, set->bandwidths, &set->bandwidth_count, &set->bandwidth);
 }
 

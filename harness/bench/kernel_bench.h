@@ -70,6 +70,8 @@ struct bench_kernel_set {
     int peak_count, bandwidth_count;
     double quota_period_s;  /* of the CPU quota; 0: none */
     double peak, bandwidth; /* the highest of this case: FLOP/s, NAN without FLOP; byte/s */
+    const char *peak_isa;   /* what the peak's loop ran on */
+    enum measure_pass pass; /* whose bandwidth it is */
     struct bench_kernel_result results[BENCH_VARIANTS_MAX];
     int count;
 };

@@ -41,8 +41,20 @@ json_t *bench_kernel_case_json(const struct bench_kernel_case *c) {
     return o;
 }
 
+/* The name of the roof that bounds the case. */
+static json_t *roof_of(const struct bench_kernel_set *k, int threads) {
+    const bool quota = k->quota_period_s > 0;
+    char text[128];
+    if (k->bound == BENCH_BOUND_COMPUTE)
+        measure_peak_text(k->c->dtype, k->peak_isa, threads, quota, text, sizeof text);
+    else
+        measure_bandwidth_text(k->pass, threads, quota, text, sizeof text);
+    return json_string(text);
+}
+
 /* Writes everything that is a rate or follows from one. */
-static void set_rates(json_t *o, const struct bench_kernel_set *k, const struct bench_kernel_result *r) {
+static void set_rates(json_t *o, const struct bench_kernel_set *k, const struct bench_kernel_result *r,
+                      const struct measure_origin *origin) {
     measure_record_call(o, &r->timed, "call_s");
     if (k->flop > 0) {
         record_set_number(o, "flop_per_s", k->flop / r->timed.call.median);
@@ -53,6 +65,8 @@ static void set_rates(json_t *o, const struct bench_kernel_set *k, const struct 
     record_set_number(o, "byte_per_s", k->bytes / r->timed.call.median);
     record_set_number(o, "bandwidth_byte_per_s", k->bandwidth);
     record_set_number(o, "fraction_of_roof", r->fraction > 1 ? NAN : r->fraction); /* above 1: a burst, inconclusive */
+    record_set(o, "fraction_of", roof_of(k, origin->threads));
+    record_set_lower_bound(o, origin->machine);
     record_set(o, "bound", json_string(k->bound == BENCH_BOUND_COMPUTE ? "compute" : "memory"));
     if (isfinite(r->ratio_to_openblas)) record_set_number(o, "ratio_to_openblas", r->ratio_to_openblas);
 }
@@ -84,7 +98,7 @@ json_t *bench_kernel_record(const struct bench_kernel_set *k, int variant, const
     record_set(o, "samples", r->status == RECORD_FAILED ? json_object() : samples_of(k, r));
     record_set(result, "variant", json_string(r->variant));
     record_set_integer(result, "threads", origin->launch.threads);
-    if (r->status != RECORD_FAILED) set_rates(result, k, r);
+    if (r->status != RECORD_FAILED) set_rates(result, k, r, &origin->launch);
     record_set(result, "residual", isfinite(r->residual) ? json_real(r->residual) : json_string("inf"));
     record_set_number(result, "threshold", CHECK_THRESHOLD);
     record_set(o, "result", result);

@@ -129,6 +129,7 @@ json_t *inventory_fingerprint(const struct base_topology *t, const struct kernel
     json_object_set_new(machine, "virtualised", virtualised());
     json_object_set_new(machine, "isa", text(kernel_isa_name(isa)));
     json_object_set_new(machine, "bf16_native", json_boolean(kernel_bf16_native(ops)));
+    json_object_set_new(machine, "unused_matrix_unit", text(base_topology_own_matrix_unit()));
     json_object_set_new(machine, "kernels", variants(ops));
     json_object_set_new(
         machine, "openblas",

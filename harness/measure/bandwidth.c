@@ -4,6 +4,7 @@
 #include "measure/bandwidth.h"
 
 #include <math.h>
+#include <stdio.h>
 
 #include "base/clock.h"
 #include "measure/peak.h"
@@ -84,7 +85,17 @@ double measure_bandwidth_window(struct measure_bandwidth *b) {
     for (int i = 0; i < MEASURE_PASSES; i++) {
         const double rate = pass_bytes[i] * (double)b->n / seconds_of_pass(b, (enum measure_pass)i, i ? 0 : b->lead_s);
         b->best[i] = fmax(b->best[i], rate);
-        fastest = fmax(fastest, rate);
+        if (rate > fastest) fastest = rate, b->fastest = (enum measure_pass)i;
     }
     return fastest;
+}
+
+const char *measure_pass_name(enum measure_pass pass) {
+    static const char *const names[MEASURE_PASSES] = {"copy", "triad", "read", "update"};
+    return names[pass];
+}
+
+void measure_bandwidth_text(enum measure_pass pass, int threads, bool sustained, char *text, int size) {
+    snprintf(text, (size_t)size, "measured %s bandwidth beyond the caches, %d thread%s%s", measure_pass_name(pass),
+             threads, threads == 1 ? "" : "s", sustained ? ", under a CPU quota" : "");
 }

@@ -29,6 +29,7 @@ struct measure_bandwidth {
     int part;                    /* the part in use */
     double lead_s, window_s;     /* for each kind under a quota, as in measure_peak; 0: one pass */
     double best[MEASURE_PASSES]; /* greatest byte/s so far; 0 before the first window */
+    enum measure_pass fastest;   /* of the last window */
 };
 
 /* Allocates three arrays of `bytes` each; the threads that will pass over them touch them first. The team must outlive
@@ -39,6 +40,11 @@ int measure_bandwidth_open(struct measure_bandwidth *b, const struct kernel_team
  * Allocates nothing. */
 double measure_bandwidth_window(struct measure_bandwidth *b);
 void measure_bandwidth_close(struct measure_bandwidth *b);
+
+/* The bandwidth's name for records: "measured triad bandwidth beyond the caches, 2 threads"; `sustained`: under a CPU
+ * quota. */
+void measure_bandwidth_text(enum measure_pass pass, int threads, bool sustained, char *text, int size);
+const char *measure_pass_name(enum measure_pass pass);
 
 /* Bytes of a working set that leaves the caches before it is used again. */
 size_t measure_beyond_caches(const struct kernel_caches *caches);

@@ -8,6 +8,7 @@
 
 #include <math.h>
 #include <omp.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -109,6 +110,18 @@ void measure_peak_open(struct measure_peak *peak, const struct kernel_team *team
         const int64_t rounds = calibrate(team, peak->loop, MEASURE_PEAK_S / SLICES, rate);
         if (rounds > peak->rounds) peak->rounds = rounds;
     }
+}
+
+const char *measure_peak_isa(const struct measure_peak *peak) {
+    const char *isa = kernel_variant(peak->team->ops, "peak");
+    if (!isa) return "unknown";
+    const bool dot = !strcmp(isa, kernel_isa_name(KERNEL_ISA_avx512bf16)); /* its FP32 loop is that of the set below */
+    return dot && peak->loop == KERNEL_F32 ? kernel_isa_name(KERNEL_ISA_avx512) : isa;
+}
+
+void measure_peak_text(enum kernel_dtype dtype, const char *isa, int threads, bool sustained, char *text, int size) {
+    snprintf(text, (size_t)size, "measured %s peak, %s, %d thread%s%s", dtype == KERNEL_F32 ? "f32" : "bf16", isa,
+             threads, threads == 1 ? "" : "s", sustained ? ", under a CPU quota" : "");
 }
 
 double measure_peak_window(struct measure_peak *peak, struct comm *world) {

@@ -31,6 +31,11 @@ void measure_peak_open(struct measure_peak *peak, const struct kernel_team *team
  * together. Collective; allocates nothing. */
 double measure_peak_window(struct measure_peak *peak, struct comm *world);
 extern const double MEASURE_PEAK_S;
+/* The instruction set that its loop runs on; "unknown" for a table that is not of list.h. */
+const char *measure_peak_isa(const struct measure_peak *peak);
+/* The peak's name for records: "measured bf16 peak, avx512, 2 threads"; `sustained`: under a CPU quota. All threads of
+ * all ranks count. */
+void measure_peak_text(enum kernel_dtype dtype, const char *isa, int threads, bool sustained, char *text, int size);
 
 /* The shortest window whose rate a CPU quota of this period sustains: whole periods, at least five, at least 0.1 s. The
  * lead is two periods of the same work before it. They use up saved-up quota, so that each period of the window grants

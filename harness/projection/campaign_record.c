@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "projection/record.h"
 #include "records/get.h"
 #include "records/set.h"
 
@@ -130,6 +131,7 @@ static json_t *row_json(const struct row *r, const struct machine_fact *eur_per_
     record_set(o, "fits", json_boolean(p->fits));
     record_set(o, "tokens", range(r->training->tokens.value, r->training->tokens.low, r->training->tokens.high));
     record_set_number(o, "step_s", p->step.total), record_set_number(o, "mfu", projection_rates(p).mfu);
+    record_set(o, "mfu_of", projection_peak_name(p));
     record_set_number(o, "goodput", r->cost.goodput);
     if (!p->fits) return o;
     record_set(o, "days", range(wall / 86400, fast / 86400, slow / 86400));

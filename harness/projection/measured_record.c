@@ -55,6 +55,9 @@ static json_t *result_of(const struct projection_measured *r, const struct plan 
     record_set_number(o, "tflop_per_s_per_accelerator", rank / r->step_s / 1e12); /* a rank counts as an accelerator */
     record_set_number(o, "mfu", rank / r->step_s / r->peak_flop_per_s);
     record_set_number(o, "hfu", rank / r->step_s / r->peak_flop_per_s);
+    record_set(o, "mfu_of",
+               json_sprintf("measured %s peak of the kernel records, a rank's threads",
+                            p->request.dtype == KERNEL_F32 ? "f32" : "bf16"));
     record_set_number(o, "bubble", 0);
     record_set_number(o, "memory_bytes", p->memory_bytes);
     record_set(o, "fits", json_boolean(fits));

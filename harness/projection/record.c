@@ -123,6 +123,10 @@ static json_t *straggler_json(const struct cost_straggler *x) {
     return o;
 }
 
+json_t *projection_peak_name(const struct projection *p) {
+    return json_sprintf("nominal %s peak, %s", machine_dtype_name(p->dtype), p->machine->accelerator.title);
+}
+
 static json_t *result_json(const struct projection_outcome *r) {
     const struct projection *p = &r->projection;
     const struct projection_rates x = projection_rates(p);
@@ -137,6 +141,7 @@ static json_t *result_json(const struct projection_outcome *r) {
     record_set_number(o, "tflop_per_s_per_accelerator", x.flop_per_s / 1e12);
     record_set_number(o, "tflop_per_s_per_accelerator_square", x.flop_per_s_square / 1e12);
     record_set_number(o, "mfu", x.mfu), record_set_number(o, "hfu", x.hfu);
+    record_set(o, "mfu_of", projection_peak_name(p));
     record_set_number(o, "bubble", p->step.bubble / p->step.total);
     record_set(o, "breakdown", breakdown_json(&p->step));
     record_set_number(o, "pipeline_simulated_s", r->simulated_s);

@@ -27,6 +27,9 @@ struct projection_outcome {
 json_t *projection_record(const struct projection_outcome *r, const struct projection_question *q,
                           const struct fit_result *fitted, int listed, bool explain);
 
+/* The peak that its MFU is a share of: "nominal bf16 peak, NVIDIA A100". */
+json_t *projection_peak_name(const struct projection *p);
+
 /* The terms of a step: [{term, seconds, formula, inputs}]. */
 json_t *projection_explain(const struct projection_outcome *r, const struct fit_result *fitted);
 

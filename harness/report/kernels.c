@@ -25,6 +25,8 @@ void report_kernels_head(FILE *out, const json_t *machine, int threads, const ch
     fprintf(out, "toise kernels   %s, %s, %d thread%s (%s)\n", record_text(machine, "cpu"), record_text(machine, "isa"),
             threads, threads == 1 ? "" : "s", from);
     report_quota(out, machine);
+    const char *unit = record_text(machine, "unused_matrix_unit");
+    if (unit[0]) fprintf(out, "lower bound: this CPU's %s is not used\n", unit);
     fputc('\n', out);
     fprintf(out, "%-22s %-24s %-5s %-13s %9s %8s %7s %8s %-8s %9s %9s\n", "", "shape", "dtype", "variant", "GFLOP/s",
             "GB/s", "+-", "of roof", "bound", "/OpenBLAS", "residual");
@@ -86,27 +88,36 @@ static struct summary *summary_of(struct summary *all, int *count, const json_t 
     return &all[(*count)++];
 }
 
-/* The highest value of a figure over all records of a dtype (NULL: any). NAN: no record has it. */
-static double highest(const json_t *records, const char *key, const char *dtype) {
+/* The highest value of a roof over all records that name it in fraction_of. */
+static double highest(const json_t *records, const char *roof, bool *peak) {
     double best = NAN;
     size_t i;
     json_t *record;
     json_array_foreach(records, i, record) {
         const json_t *r = record_at(record, "result");
-        if (!dtype || !strcmp(record_text(r, "dtype"), dtype)) best = fmax(best, record_real(r, key));
+        if (strcmp(record_text(r, "fraction_of"), roof) != 0) continue;
+        *peak = !strcmp(record_text(r, "bound"), "compute");
+        best = fmax(best, record_real(r, *peak ? "peak_flop_per_s" : "bandwidth_byte_per_s"));
     }
     return best;
 }
 
+/* Each roof once, where a record first names it. */
 static void roofs(FILE *out, const json_t *records) {
-    static const char *const dtypes[] = {"f32", "bf16"};
-    fputs("\nroofs", out);
-    for (int i = 0; i < 2; i++) {
-        const double peak = highest(records, "peak_flop_per_s", dtypes[i]);
-        if (!isnan(peak)) fprintf(out, "   %s %.1f GFLOP/s", dtypes[i], peak / 1e9);
+    size_t i, before;
+    json_t *record, *other;
+    fputs("\nroofs: the highest measured between the samples\n", out);
+    json_array_foreach(records, i, record) {
+        const char *roof = record_text(record, "result.fraction_of");
+        bool peak = false, shown = !roof[0];
+        json_array_foreach(records, before, other) {
+            if (before == i) break;
+            shown = shown || !strcmp(record_text(other, "result.fraction_of"), roof);
+        }
+        if (shown) continue;
+        const double best = highest(records, roof, &peak);
+        fprintf(out, "%10.2f %s   %s\n", best / 1e9, peak ? "GFLOP/s" : "GB/s   ", roof);
     }
-    fprintf(out, "   memory %.2f GB/s   (the highest measured between the samples)\n",
-            highest(records, "bandwidth_byte_per_s", NULL) / 1e9);
 }
 
 /* The core type that OpenBLAS uses, the rates of the others, and the cure. */

@@ -51,7 +51,8 @@ void report_measured(FILE *out, const json_t *record, bool ops) {
             record_text(r, "why"));
     fprintf(out, "rate        %.1f tokens/s, %.4f TFLOP/s", record_real(r, "tokens_per_s"),
             record_real(r, "model_flop_per_s") / 1e12);
-    if (!isnan(record_real(r, "mfu"))) fprintf(out, ", MFU %.1f%%", 100 * record_real(r, "mfu"));
+    if (!isnan(record_real(r, "mfu")))
+        fprintf(out, ", MFU %.1f%% of the %s", 100 * record_real(r, "mfu"), record_text(r, "mfu_of"));
     fputc('\n', out);
     shares(out, "time", record_at(r, "breakdown"), step);
     shares(out, "by kind", record_at(r, "by_operation"), step);

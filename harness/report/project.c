@@ -61,8 +61,8 @@ static void step(FILE *out, const json_t *record) {
             record_real(r, "tokens_per_s") / record_real(record, "layout.accelerators"));
     fprintf(out, "TFLOP/s     %.4g per accelerator; %.4g with the whole square of attention counted\n",
             record_real(r, "tflop_per_s_per_accelerator"), record_real(r, "tflop_per_s_per_accelerator_square"));
-    fprintf(out, "MFU, HFU    %.1f%%, %.1f%% of the nominal peak\n", 100 * record_real(r, "mfu"),
-            100 * record_real(r, "hfu"));
+    fprintf(out, "MFU, HFU    %.1f%%, %.1f%% of the %s\n", 100 * record_real(r, "mfu"), 100 * record_real(r, "hfu"),
+            record_text(r, "mfu_of"));
 }
 
 /* The parts of at least 0.05% of the step, the largest first. */
@@ -222,6 +222,7 @@ void report_project_side_by_side(FILE *out, json_t *const *records, int count) {
             amount(out, " ", "%12.0f", record_real(r, "accelerator_hours"), "");
         fprintf(out, "  %s%s\n", record_text(r, "label"), record_true(r, "fits") ? "" : ", does not fit");
     }
+    fputs("MFU: of each machine's nominal peak in this precision\n", out);
     fprintf(out, "\ntime of a %s on %s over that on\n", record_text(against, "of"), record_text(against, "machine"));
     for (int i = 1; i < count; i++) {
         const json_t *a = record_at(records[i], "against");

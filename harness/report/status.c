@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What all pages share: whether `out` is a terminal, and the coloured status. */
+ * What all pages share: whether `out` is a terminal, the coloured status, and the line about a lower bound. */
 #include <string.h>
 #include <unistd.h>
 
 #include "base/text.h"
 #include "comm/comm.h"
+#include "records/get.h"
 #include "report/report.h"
 
 bool report_terminal(FILE *out) {
@@ -18,4 +19,9 @@ void report_status(FILE *out, const char *status) {
         fprintf(out, "\033[1;%sm%s\033[0m", color, status);
     else
         fputs(status, out);
+}
+
+void report_lower_bound(FILE *out, const json_t *record) {
+    const char *unit = record_text(record, "machine.unused_matrix_unit");
+    if (unit[0]) fprintf(out, "lower bound: this CPU's %s is not used\n", unit);
 }

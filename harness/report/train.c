@@ -68,12 +68,13 @@ static void rates(FILE *out, const json_t *r) {
         fputs("\n\nMFU         none: a burst of the CPU quota exceeds", out);
     else
         fprintf(out, "\n\nMFU         %.1f%% of", 100 * record_real(r, "result.mfu"));
-    fprintf(out, " the measured %s peak, %.3f TFLOP/s", record_text(r, "config.precision"),
+    fprintf(out, " the %s: %.3f TFLOP/s", record_text(r, "result.mfu_of"),
             record_real(r, "result.peak_flop_per_s") / 1e12);
     if (!isnan(record_real(r, "result.mfu_nominal")))
         fprintf(out, "; %.1f%% of the nominal %.3f", 100 * record_real(r, "result.mfu_nominal"),
                 record_real(r, "result.nominal_peak_flop_per_s") / 1e12);
     fputc('\n', out);
+    report_lower_bound(out, r);
 }
 
 static void breakdown(FILE *out, const json_t *r) {

@@ -139,6 +139,15 @@ static json_t *warmup_of(const struct train_result *r, const struct train_option
     return o;
 }
 
+/* The name of the peak that MFU and HFU are shares of. */
+static json_t *peak_of(const struct train_result *r, const struct plan *p, int ranks) {
+    char text[128];
+    int threads = 0;
+    for (int i = 0; i < ranks; i++) threads += r->ranks[i].threads;
+    measure_peak_text(p->shape.dtype, r->peak_isa, threads, r->quota_period_s > 0, text, sizeof text);
+    return json_string(text);
+}
+
 /* Writes everything that is a rate or follows from one. FAILED records leave it out. */
 static void set_rates(json_t *o, const struct train_result *r, const struct plan *p, const struct train_options *asked,
                       const struct comm *world) {
@@ -169,10 +178,12 @@ static void set_rates(json_t *o, const struct train_result *r, const struct plan
         record_set_number(o, "full_model_tokens_per_s", tokens / s * l->model_flop / plan_full_model_flop(p));
     record_set_number(o, "mfu", mfu > 1 ? NAN : mfu); /* above 1: a burst in an inconclusive record */
     record_set_number(o, "hfu", mfu > 1 ? NAN : mfu); /* no recompute */
+    record_set(o, "mfu_of", peak_of(r, p, world->size));
     record_set_number(o, "peak_flop_per_s", peak);
     if (r->nominal_flop_per_s > 0) {
         record_set_number(o, "nominal_peak_flop_per_s", r->nominal_flop_per_s);
         record_set_number(o, "mfu_nominal", l->model_flop / s / r->nominal_flop_per_s);
+        record_set(o, "mfu_nominal_of", json_sprintf("nominal %s peak", p->shape.dtype == KERNEL_F32 ? "f32" : "bf16"));
     }
     set_exposed(o, r, world->size, true);
     record_set(o, "breakdown", breakdown_of(r->phase_s, r->other_s));
@@ -248,7 +259,9 @@ json_t *train_record(const struct train_result *r, const struct plan *p, const s
         record_set(record, "samples", json_object()); /* samples would give a rate */
     else
         record_set(record, "samples", samples_of(r));
-    record_set(record, "result", result_of(r, p, o, world));
+    json_t *result = result_of(r, p, o, world);
+    if (r->status != RECORD_FAILED) record_set_lower_bound(result, machine);
+    record_set(record, "result", result);
     return record;
 }
 

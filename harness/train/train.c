@@ -265,6 +265,7 @@ static int prepare(struct loop *l, const struct kernel_ops *ops, double cpus_per
     base_memory_peak_reset(); /* from here on the peak excludes the gate's FP64 */
     announce(l, "peak");
     measure_peak_open(&l->peak, &l->engine.team, l->plan->shape.dtype, cpus_per_thread, l->r->quota_period_s);
+    l->r->peak_isa = measure_peak_isa(&l->peak);
     return BASE_OK;
 }
 

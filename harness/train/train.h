@@ -101,6 +101,7 @@ struct train_result {
     double *peaks;                  /* [peak_count] FLOP/s of all ranks together, one per peak window */
     int peak_count;
     double peak_flop_per_s;         /* the highest: an upper bound */
+    const char *peak_isa;           /* what rank 0's peak loop ran on */
     double nominal_flop_per_s;      /* of all ranks' cores; 0 unknown */
     double window_s[TRAIN_WINDOWS]; /* this rank's */
     double covered;                 /* window_s's sum over the wall time */

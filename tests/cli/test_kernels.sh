@@ -24,7 +24,7 @@ here=$({ "$toise" kernels --isa none 2>&1 || true; } | sed 's/.*take //; s/, ope
 call "$toise" kernels --shapes "$work/shapes.txt" --isa "$here" "${quick[@]}" --out "$work/all.jsonl"
 done_well 'all operations'
 for words in 'gemm  *NT 96 x 64 x 80  *f32  *ref' 'attention_backward  *b 2 h 4 s 64 d 32 alibi w 24  *bf16' 'swiglu_backward' \
-    'adamw  *10000  *bf16' 'geometric mean' 'roofs  *f32 .* bf16 .* memory .* GB/s'; do
+    'adamw  *10000  *bf16' 'geometric mean' '^roofs: ' 'GB/s  *measured .* bandwidth'; do
     grep -q "$words" "$work/out" || fail "the table lacks: $words"
 done
 ! grep -q FAILED "$work/out" || fail "a check failed: $(grep FAILED "$work/out")"
@@ -32,7 +32,7 @@ done
 
 # records: one JSON line a point and nothing else on stdout; a second run appends as many to the file
 keys='schema kind status time version launch machine workload config layout samples result op shape m n k trans dtype variant
-threads flop bytes flop_per_s byte_per_s fraction_of_roof bound intensity peak_flop_per_s bandwidth_byte_per_s residual threshold
+threads flop bytes flop_per_s byte_per_s fraction_of_roof fraction_of bound intensity peak_flop_per_s bandwidth_byte_per_s residual threshold
 call_s call_s_low call_s_high confidence calls ratio_to_openblas interference marks shapes'
 records() { # records ISA LINES LINES_IN_FILE
     call "$toise" kernels --shapes "$work/shapes.txt" --op gemm --dtype f32 --isa "$1" "${quick[@]}" --json \

@@ -79,6 +79,7 @@ names() { # names NAME COMMAND...: of a short run whose rates nobody reads
     OMP_NUM_THREADS=1 timeout 60 bash -c '. scripts/mpi.sh; "$@"' - "${@:2}" >"$work/said" 2>&1 </dev/null || true
     grep -q "1 thread.*[( ]$bound)\\?" "$work/said" || fail "$1: the page does not name $bound"
     grep -q "\"threads\": *1, *\"threads_from\": *\"$bound\"" "$work/record" || fail "$1: the record does not"
+    [ "$1" = comm ] || grep -q '_of": *"measured [^"]*, 1 thread[,"]' "$work/record" || fail "$1: a fraction does not name its roof's threads"
     rm -f "$work/record"
 }
 names train "$toise" "${few[@]}" --out "$work/record"

@@ -144,12 +144,45 @@ static void means(void **state) {
     }
 }
 
+/* Each roof stands once with its highest value, and a pass names its own. */
+static void roofs_have_names(void **state) {
+    (void)state;
+    static const char *const roof[] = {"measured f32 peak, avx2, 2 threads", "measured copy bandwidth",
+                                       "measured f32 peak, "
+                                       "avx2, 2 threads"};
+    json_t *records = json_array();
+    for (int i = 0; i < 3; i++)
+        json_array_append_new(records, json_pack("{s:{s:s, s:s, s:f, s:f}}", "result", "fraction_of", roof[i], "bound",
+                                                 i == 1 ? "memory" : "compute", "peak_flop_per_s", 2e9 + 1e9 * i,
+                                                 "bandwidth_byte_per_s", 7e9));
+    char *page = page_of(records);
+    holds(page,
+          "      4.00 GFLOP/s   measured f32 peak, avx2, 2 threads\n      7.00 GB/s      measured copy bandwidth\n");
+    free(page);
+}
+
+/* A rate is a lower bound where the machine has a unit that is not used. */
+static void lower_bounds(void **state) {
+    (void)state;
+    for (int amx = 0; amx < 2; amx++) {
+        json_t *machine = json_pack("{s:s?}", "unused_matrix_unit", amx ? "AMX" : NULL), *result = json_object();
+        record_set_lower_bound(result, machine);
+        assert_int_equal(json_is_true(json_object_get(result, "lower_bound")), amx);
+        char *text = NULL;
+        size_t size;
+        FILE *page = open_memstream(&text, &size);
+        assert_non_null(page);
+        report_kernels_head(page, machine, 2, "--threads");
+        fclose(page);
+        assert_int_equal(strstr(text, "\nlower bound: this CPU's AMX is not used\n") != NULL, amx);
+        free(text), json_decref(machine), json_decref(result);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(cases_of_a_plan),
-        cmocka_unit_test(calls_of_a_step),
-        cmocka_unit_test(memory_of_a_case),
-        cmocka_unit_test(means),
+        cmocka_unit_test(cases_of_a_plan), cmocka_unit_test(calls_of_a_step),  cmocka_unit_test(memory_of_a_case),
+        cmocka_unit_test(means),           cmocka_unit_test(roofs_have_names), cmocka_unit_test(lower_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
