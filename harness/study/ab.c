@@ -36,15 +36,14 @@ bool study_ab_look(const struct study_ab_rule *rule, int blocks) {
     return false;
 }
 
-struct study_ab_view study_ab_judge(const struct study_ab_rule *rule, const double *difference, int n) {
-    const double spent = study_ab_spent(rule, n), t = base_stats_student(1 - spent / 2, n - 1);
-    double mean = 0, squares = 0;
-    for (int i = 0; i < n; i++) mean += difference[i] / n;
-    for (int i = 0; i < n; i++) squares += (difference[i] - mean) * (difference[i] - mean);
-    struct study_ab_view view = {.ratio = exp(mean), .confidence = 1 - spent, .sd = sqrt(squares / (n - 1))};
-    const double half = t * view.sd / sqrt(n);
-    view.low = exp(mean - half);
-    view.high = exp(mean + half);
+struct study_ab_view study_ab_judge(const struct study_ab_rule *rule, const double *a, const double *b, int blocks) {
+    const double spent = study_ab_spent(rule, blocks);
+    const struct study_ratio r = study_ratio_paired(a, b, blocks);
+    struct study_ab_view view = {.ratio = exp(r.log),
+                                 .low = study_ratio_low(&r, spent),
+                                 .high = study_ratio_high(&r, spent),
+                                 .confidence = 1 - spent,
+                                 .sd = r.sd[0]};
     view.verdict = study_verdict_of(view.low, view.high, rule->delta);
     /* the last look's quantile, and the mean of equal commands within 1.645 standard errors of zero */
     const double last = base_stats_student(1 - study_ab_spent(rule, rule->most) / 2, rule->most - 1);

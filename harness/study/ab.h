@@ -4,8 +4,8 @@
  *
  * A block is one run of each, in an order drawn from the seed. A block's difference is log(rate of B / rate of A), so
  * what drifts from block to block cancels. Decisions are made at a few looks: the interval of a look is Student's t of
- * the differences, at a level that the look may spend of alpha. Looks spend as Pocock's boundary does, alpha x
- * ln(1 + (e - 1) x blocks / most) in total (Lan and DeMets, Biometrika 70, 1983). So by Bonferroni's inequality all
+ * the differences (ratio.h), at a level that the look may spend of alpha. Looks spend as Pocock's boundary does, alpha
+ * x ln(1 + (e - 1) x blocks / most) in total (Lan and DeMets, Biometrika 70, 1983). So by Bonferroni's inequality all
  * looks' intervals hold together with probability 1 - alpha, whatever the looks have in common. */
 #ifndef TOISE_STUDY_AB_H
 #define TOISE_STUDY_AB_H
@@ -15,6 +15,7 @@
 
 #include "measure/samples.h"
 #include "records/launch.h"
+#include "study/ratio.h"
 #include "study/verdict.h"
 
 enum { STUDY_AB_MOST = 1000, STUDY_AB_LOOKS = 20 };
@@ -40,8 +41,8 @@ int study_ab_looks(const struct study_ab_rule *rule, int blocks[STUDY_AB_LOOKS])
 double study_ab_spent(const struct study_ab_rule *rule, int blocks);
 /* Whether there is a look after this number of blocks. */
 bool study_ab_look(const struct study_ab_rule *rule, int blocks);
-/* Judges difference[blocks], each log(rate of B / rate of A). Needs two blocks. */
-struct study_ab_view study_ab_judge(const struct study_ab_rule *rule, const double *difference, int blocks);
+/* Judges the blocks by the logarithms of both commands' rates, a[blocks] and b[blocks]. Needs two blocks. */
+struct study_ab_view study_ab_judge(const struct study_ab_rule *rule, const double *a, const double *b, int blocks);
 
 /* How a run's rate is found. */
 enum study_ab_metric {
@@ -68,10 +69,10 @@ struct study_ab {
     struct measure_samples samples[2];
     double value[2][STUDY_AB_MOST];
     bool b_first[STUDY_AB_MOST];
-    int blocks;                       /* warm-up included */
-    double difference[STUDY_AB_MOST]; /* [blocks - warmup] */
-    int records;                      /* that a run prints; 0: none */
-    char kind[32];                    /* of the records */
+    int blocks;                   /* warm-up included */
+    double log[2][STUDY_AB_MOST]; /* [A, B][blocks - warmup]: logarithms of rates */
+    int records;                  /* that a run prints; 0: none */
+    char kind[32];                /* of the records */
     struct study_ab_view view;
     bool decided; /* before the budget or the last look ended it */
 };

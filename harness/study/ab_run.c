@@ -175,8 +175,8 @@ static int run_block(struct study_ab *ab, const struct measure_watch *watch, str
     for (int s = 0; s < 2 && !code; s++) code = take_value(ab, s, end[s].out, e);
     for (int s = 0; s < 2; s++) free(end[s].out);
     if (code) return code;
-    const double gain = log(ab->value[1][b] / ab->value[0][b]);
-    if (b >= ab->warmup) ab->difference[b - ab->warmup] = ab->lower ? -gain : gain;
+    for (int s = 0; s < 2 && b >= ab->warmup; s++)
+        ab->log[s][b - ab->warmup] = ab->lower ? -log(ab->value[s][b]) : log(ab->value[s][b]);
     ab->blocks++;
     return BASE_OK;
 }
@@ -195,7 +195,7 @@ int study_ab_run(struct study_ab *ab, struct base_error *e) {
         const int counted = ab->blocks - ab->warmup;
         if (counted >= ab->rule.most || (ab->budget_s > 0 && base_clock_now() - start >= ab->budget_s)) break;
         if ((code = run_block(ab, &watch, e))) break;
-        if (counted + 1 >= 2) ab->view = study_ab_judge(&ab->rule, ab->difference, counted + 1);
+        if (counted + 1 >= 2) ab->view = study_ab_judge(&ab->rule, ab->log[0], ab->log[1], counted + 1);
         ab->decided = study_ab_look(&ab->rule, counted + 1) && ab->view.verdict != STUDY_INCONCLUSIVE;
         if (ab->on_block) ab->on_block(ab->context, ab);
     }

@@ -14,6 +14,7 @@
 #include "base/random.h"
 #include "study/ab.h"
 
+static const double zero[1000];
 static const struct study_ab_rule RULE = {.alpha = 0.025, .delta = 0.03, .least = 5, .most = 40};
 
 static void looks_spend_alpha_once(void **state) {
@@ -43,12 +44,12 @@ static void a_look_is_students_interval(void **state) {
     (void)state;
     const double x[] = {0.01, 0.03, 0.02, 0.02, 0.02};
     const struct study_ab_rule one = {.alpha = 0.05, .delta = 0.001, .least = 5, .most = 5};
-    const struct study_ab_view v = study_ab_judge(&one, x, 5);
+    const struct study_ab_view v = study_ab_judge(&one, zero, x, 5);
     const double sd = sqrt(2e-4 / 4), half = 2.7764451 * sd / sqrt(5);
     assert_true(fabs(v.ratio - exp(0.02)) < 1e-12 && fabs(v.confidence - 0.95) < 1e-12);
     assert_true(fabs(log(v.low) - (0.02 - half)) < 1e-8 && fabs(log(v.high) - (0.02 + half)) < 1e-8);
     assert_true(v.verdict == STUDY_FASTER && fabs(v.sd - sd) < 1e-12);
-    assert_true(study_ab_judge(&RULE, x, 5).low < v.low); /* the first of seven looks spends little */
+    assert_true(study_ab_judge(&RULE, zero, x, 5).low < v.low); /* the first of seven looks spends little */
 }
 
 enum noise { NORMAL, SKEWED, BURSTY, DRIFTING, NOISES };
@@ -73,14 +74,15 @@ static double noise(enum noise kind, uint64_t trial, int block, int side) {
 /* Counts of the verdicts of `trials` comparisons. gain: log of the true ratio; sd: of a launch. */
 static void simulate(const struct study_ab_rule *rule, enum noise kind, double gain, double sd, int trials,
                      int verdicts[STUDY_VERDICTS]) {
-    double x[64];
+    double a[64], b[64];
     for (int v = 0; v < STUDY_VERDICTS; v++) verdicts[v] = 0;
     for (int t = 0; t < trials; t++) {
         struct study_ab_view view = {.verdict = STUDY_INCONCLUSIVE};
         for (int n = 1; n <= rule->most && view.verdict == STUDY_INCONCLUSIVE; n++) {
             const uint64_t trial = (uint64_t)t;
-            x[n - 1] = gain + sd * (noise(kind, trial, n, 0) - noise(kind, trial, n, 1));
-            if (study_ab_look(rule, n)) view = study_ab_judge(rule, x, n);
+            a[n - 1] = -sd * noise(kind, trial, n, 0);
+            b[n - 1] = gain - sd * noise(kind, trial, n, 1);
+            if (study_ab_look(rule, n)) view = study_ab_judge(rule, a, b, n);
         }
         verdicts[view.verdict]++;
     }
@@ -119,7 +121,7 @@ static void the_blocks_needed_are_enough(void **state) {
     double x[40];
     for (int i = 0; i < 40; i++) x[i] = i % 2 ? 0.05 : -0.05; /* sd 5%: 40 blocks cannot decide within 1% */
     struct study_ab_rule rule = {.alpha = 0.025, .delta = 0.01, .least = 5, .most = 40};
-    rule.most = study_ab_judge(&rule, x, 40).needed;
+    rule.most = study_ab_judge(&rule, zero, x, 40).needed;
     assert_true(rule.most > 40 && rule.most < 1000);
     double many[1000];
     int equivalent = 0;
@@ -127,7 +129,7 @@ static void the_blocks_needed_are_enough(void **state) {
         float z[1000];
         base_random_normal(5, BASE_STREAM_TEST + (uint64_t)t, 0, (uint64_t)rule.most, z);
         for (int i = 0; i < rule.most; i++) many[i] = 0.05 * (double)z[i];
-        equivalent += study_ab_judge(&rule, many, rule.most).verdict == STUDY_EQUIVALENT;
+        equivalent += study_ab_judge(&rule, zero, many, rule.most).verdict == STUDY_EQUIVALENT;
     }
     assert_true(equivalent >= 170);
 }
