@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # make            build/toise                      make bench        the main job: node-s, both precisions
 # make check      all tests, 20 minutes on 2 cores make check-full   and the long ones
+# make soak       hours of real launches          (see tests/soak/)
 # make install PREFIX=/opt/toise                   make bench-kernels BENCH_ARGS=--benchmark_filter=gemm
 # make clean, make format                          WERROR=1, V=1, SANITIZE=-fsanitize=..., BUILD=folder
 # make emulated   build-emulated: tests of every kernel variant in plain C, for CPUs that lack the instructions
@@ -69,7 +70,7 @@ LIB     := $(BUILD)/libtoise.a
 # $(call say,AR,file) starts a recipe line: the short form, or with V=1 the command itself.
 say      = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2);)
 
-.PHONY: all kernels tests emulated benches bench bench-kernels check check-full install clean format floors deps-flags FORCE
+.PHONY: all kernels tests emulated benches bench bench-kernels check check-full soak install clean format floors deps-flags FORCE
 .SECONDARY:
 all: $(BUILD)/toise
 kernels: $(KOBJ)
@@ -100,9 +101,9 @@ $(BUILD)/flags: FORCE
 	printf '%s\n' '$(FLAGS)' >$@; }
 
 # Tests: tests/unit/ROOM/test_*.c are cmocka programs of one process; tests/mpi/test_*.c run under mpirun;
-# tests/peers/*.c are one half of a comparison with another program. Tests that say "check: emulated" run every variant,
+# tests/peers/*.c are one half of a comparison with another program, tests/soak/*.c are parts of make soak. Tests that say "check: emulated" run every variant,
 # and run again with all of them emulated.
-TESTS   := $(wildcard tests/unit/*/test_*.c tests/mpi/test_*.c tests/peers/*.c)
+TESTS   := $(wildcard tests/unit/*/test_*.c tests/mpi/test_*.c tests/peers/*.c tests/soak/*.c)
 TESTS   := $(patsubst %.c,$(BUILD)/%,$(if $(EMULATE),$(shell grep -l 'check: emulated' $(TESTS)),$(TESTS)))
 SUPPORT := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/unit/support/*.c))
 tests: $(TESTS)
@@ -128,6 +129,10 @@ check check-full:
 	@scripts/deps.sh test
 	@$(MAKE) $(AGAIN) all tests
 	@scripts/check.sh $(if $(filter %-full,$@),--full) $(BUILD)
+soak:
+	@scripts/deps.sh test
+	@$(MAKE) $(AGAIN) all tests
+	@bash tests/soak/ab.sh
 bench:
 	@scripts/deps.sh build
 	@$(MAKE) $(AGAIN) all
