@@ -57,6 +57,9 @@ void report_ab(FILE *out, const json_t *record);
 /* The shapes that toise kernels --dry-run lists. */
 void report_kernels_plan(FILE *out, const json_t *cases);
 
+/* A record of kind "compare". all: list every pair, cause and difference. */
+void report_compare(FILE *out, const json_t *record, bool all);
+
 /* A record of kind "curve". */
 void report_curve(FILE *out, const json_t *record);
 /* The same as an SVG file, drawn by gnuplot: published points, predicted lines and their bands. The file is written

@@ -37,6 +37,7 @@ covered() {
     make | 'make  '*'#'*) echo 'this run' ;;
     'make bench'*) echo 'tests/cli/test_bench.sh, test_bench_kernels.sh' ;;
     'build/toise ab'*) echo 'tests/cli/test_ab.sh' ;;
+    'build/toise compare'*) echo 'tests/cli/test_compare.sh' ;;
     'build/toise curve'*) echo 'tests/cli/test_curve.sh' ;;
     scripts/roofline.sh*) echo 'tests/cli/test_kernels.sh' ;;
     'mpirun '*' comm'*) echo 'tests/cli/test_comm.sh' ;;

@@ -69,6 +69,10 @@ example() {
         makes 0 predict --machine results/predict-amd-epyc-zen3/machine.jsonl
         makes 0 predict --machine results/predict-amd-epyc-zen3/machine.jsonl --ranks 2 --threads 1 --precision bf16
         ;;
+    compare)
+        for i in 1 2; do sed -n "${i}p" results/amd-epyc-zen5-2-cores.jsonl >"$work/side$i.jsonl"; done
+        makes 3 compare "$work/side1.jsonl" "$work/side2.jsonl" # one launch a side
+        ;;
     curve) toise=$work/tree/build/toise makes 0 curve internlm ;;
     programme) makes 0 programme france-2023 ;;
     validate)
