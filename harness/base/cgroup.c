@@ -18,6 +18,7 @@ struct controller {
     const char *mounts[MOUNTS]; /* v1 mounts, relative to the root */
 };
 static const struct controller memory = {"memory", {"/memory"}};
+static const struct controller cpuset = {"cpuset", {"/cpuset"}};
 static const struct controller cpu = {"cpu", {"/cpu", "/cpu,cpuacct", "/cpuacct,cpu"}};
 
 /* Visits `group` and its ancestors, up to the mount. In a container the group's own folder may be hidden; its ancestors
@@ -86,10 +87,16 @@ static long long number_of(const char *folder, const char *v2, const char *v1) {
     return base_file_number(path);
 }
 
+/* -1: none; v1 writes "no limit" as a huge number */
+static long long memory_limit(const char *folder) {
+    long long limit = number_of(folder, "memory.max", "memory.limit_in_bytes");
+    return limit < LLONG_MAX / 2 ? limit : -1;
+}
+
 /* *context: the smallest figure so far; -1: none */
 static void visit_memory(const char *folder, void *context) {
-    long long limit = number_of(folder, "memory.max", "memory.limit_in_bytes"), *room = context;
-    if (limit < 0 || limit >= LLONG_MAX / 2) return; /* v1 writes "no limit" as a huge number */
+    long long limit = memory_limit(folder), *room = context;
+    if (limit < 0) return;
     long long usage = number_of(folder, "memory.current", "memory.usage_in_bytes");
     char path[PATH_ROOM];
     snprintf(path, sizeof path, "%s/memory.stat", folder);
@@ -105,6 +112,39 @@ long long base_cgroup_memory_room(const char *membership, const char *root) {
     long long room = -1;
     walk(membership, root, &memory, visit_memory, &room);
     return room;
+}
+
+/* As visit_memory */
+static void visit_memory_limit(const char *folder, void *context) {
+    long long limit = memory_limit(folder), *least = context;
+    if (limit >= 0 && (*least < 0 || limit < *least)) *least = limit;
+}
+
+long long base_cgroup_memory_limit(const char *membership, const char *root) {
+    long long least = -1;
+    walk(membership, root, &memory, visit_memory_limit, &least);
+    return least;
+}
+
+/* The nearest group decides: its set is already cut to those of its ancestors. */
+static void list_of(const char *folder, const char *v2, const char *v1, char *list, int size) {
+    char path[PATH_ROOM];
+    if (list[0]) return;
+    snprintf(path, sizeof path, "%s/%s", folder, v2);
+    if (base_file_line(path, list, size)) return;
+    snprintf(path, sizeof path, "%s/%s", folder, v1);
+    base_file_line(path, list, size);
+}
+
+static void visit_cpuset(const char *folder, void *context) {
+    struct base_cgroup_sets *sets = context;
+    list_of(folder, "cpuset.cpus.effective", "cpuset.effective_cpus", sets->cpus, sizeof sets->cpus);
+    list_of(folder, "cpuset.mems.effective", "cpuset.effective_mems", sets->memory_nodes, sizeof sets->memory_nodes);
+}
+
+void base_cgroup_cpuset(const char *membership, const char *root, struct base_cgroup_sets *sets) {
+    *sets = (struct base_cgroup_sets){0};
+    walk(membership, root, &cpuset, visit_cpuset, sets);
 }
 
 /* In microseconds. v2's cpu.max holds quota and period, or "max". In v1 a quota of -1 means none. */

@@ -14,6 +14,16 @@
  * cache that can be dropped counts as free. */
 long long base_cgroup_memory_room(const char *membership, const char *root);
 
+/* The smallest memory limit over the process's cgroup and its ancestors, bytes; -1: none. */
+long long base_cgroup_memory_limit(const char *membership, const char *root);
+
+/* What the cpuset controller lets the process use, as lists: CPUs, and NUMA nodes with memory ("0-63,128-191"). "": the
+ * cgroups do not say. v1 is mounted at root/cpuset. */
+struct base_cgroup_sets {
+    char cpus[1024], memory_nodes[1024];
+};
+void base_cgroup_cpuset(const char *membership, const char *root, struct base_cgroup_sets *sets);
+
 /* The tightest CPU quota over the process's cgroup and its ancestors. All processes in `group` share it. In each period
  * they may run for cpus x period_s together. Then the kernel stops them until the next period. */
 struct base_cgroup_quota {

@@ -117,6 +117,13 @@ bool base_text_append(char *text, size_t size, const char *word) {
     return true;
 }
 
+bool base_text_has_word(const char *list, const char *word) {
+    const size_t length = strlen(word);
+    for (const char *at = list; (at = strstr(at, word)) != NULL; at += length)
+        if ((at == list || at[-1] == ' ') && strchr(" ,", at[length])) return true;
+    return false;
+}
+
 int base_text_words(const char *list, char *text, size_t size, const char *words[], int most) {
     int count = 0;
     char *rest = NULL;

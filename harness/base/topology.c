@@ -4,12 +4,13 @@
 #include "base/topology.h"
 
 #include <hwloc.h>
+#include <limits.h>
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 #include <sys/utsname.h>
-#include <unistd.h>
 
 #include "base/file.h"
+#include "base/text.h"
 #include "base/threads.h"
 
 static int count(hwloc_topology_t h, hwloc_obj_type_t type) {
@@ -23,20 +24,29 @@ static void read_cache(hwloc_topology_t h, hwloc_obj_type_t type, long long *byt
     hwloc_obj_t cache = hwloc_get_obj_by_type(h, type, 0);
     if (cache == NULL || cache->attr == NULL) return;
     *bytes = (long long)cache->attr->cache.size;
-    if (cpus != NULL && cache->cpuset != NULL) *cpus = hwloc_bitmap_weight(cache->cpuset);
+    if (cache->cpuset != NULL) *cpus = hwloc_bitmap_weight(cache->cpuset);
 }
 
-static void read_shape(struct base_topology *t) {
+/* hwloc takes another root by its environment alone. CPUID would describe the CPU that this runs on. */
+static int load(hwloc_topology_t h, const char *root) {
+    if (root[0]) hwloc_topology_set_components(h, HWLOC_TOPOLOGY_COMPONENTS_FLAG_BLACKLIST, "x86");
+    if (root[0]) setenv("HWLOC_FSROOT", root, 1);
+    const int code = hwloc_topology_load(h);
+    if (root[0]) unsetenv("HWLOC_FSROOT");
+    return code;
+}
+
+static void read_shape(const char *root, struct base_topology *t) {
     hwloc_topology_t h;
     if (hwloc_topology_init(&h) != 0) return;
     /* report the whole machine, including what this job may not use */
     hwloc_topology_set_flags(h, HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED);
-    if (hwloc_topology_load(h) == 0) {
+    if (load(h, root) == 0) {
         t->sockets = count(h, HWLOC_OBJ_PACKAGE);
         t->numa_nodes = count(h, HWLOC_OBJ_NUMANODE);
         t->cores = count(h, HWLOC_OBJ_CORE);
         t->cpus = count(h, HWLOC_OBJ_PU);
-        read_cache(h, HWLOC_OBJ_L1CACHE, &t->l1d_bytes, NULL);
+        read_cache(h, HWLOC_OBJ_L1CACHE, &t->l1d_bytes, &t->l1d_cpus);
         read_cache(h, HWLOC_OBJ_L2CACHE, &t->l2_bytes, &t->l2_cpus);
         read_cache(h, HWLOC_OBJ_L3CACHE, &t->l3_bytes, &t->l3_cpus);
         t->memory_bytes = (long long)hwloc_get_root_obj(h)->total_memory;
@@ -48,62 +58,72 @@ static void read_shape(struct base_topology *t) {
     hwloc_topology_destroy(h);
 }
 
-static void read_names(struct base_topology *t) {
+static void line_under(const char *root, const char *file, char *text, int size) {
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/%s", root, file);
+    base_file_line(path, text, size);
+}
+
+static void read_names(const char *root, struct base_topology *t) {
     struct utsname names;
-    char vendor[64], product[64];
-    if (gethostname(t->host, sizeof t->host) != 0) t->host[0] = '\0';
-    t->host[sizeof t->host - 1] = '\0';
-    if (uname(&names) == 0) snprintf(t->kernel, sizeof t->kernel, "%.60s %.60s", names.sysname, names.release);
-    base_file_line("/sys/class/dmi/id/sys_vendor", vendor, sizeof vendor);
-    base_file_line("/sys/class/dmi/id/product_name", product, sizeof product);
-    snprintf(t->board, sizeof t->board, "%s%s%s", vendor, vendor[0] && product[0] ? " " : "", product);
-    if (t->cpu[0] == '\0') base_file_field("/proc/cpuinfo", "model name", t->cpu, sizeof t->cpu);
+    char path[PATH_MAX], one[64], two[64];
+    line_under(root, "proc/sys/kernel/hostname", t->host, sizeof t->host);
+    line_under(root, "proc/sys/kernel/ostype", one, sizeof one);
+    line_under(root, "proc/sys/kernel/osrelease", two, sizeof two);
+    snprintf(t->kernel, sizeof t->kernel, "%s%s%s", one, one[0] && two[0] ? " " : "", two);
+    if (!root[0] && uname(&names) == 0) {
+        snprintf(t->host, sizeof t->host, "%s", names.nodename);
+        snprintf(t->kernel, sizeof t->kernel, "%.60s %.60s", names.sysname, names.release);
+    }
+    line_under(root, "sys/class/dmi/id/sys_vendor", one, sizeof one);
+    line_under(root, "sys/class/dmi/id/product_name", two, sizeof two);
+    snprintf(t->board, sizeof t->board, "%s%s%s", one, one[0] && two[0] ? " " : "", two);
+    snprintf(path, sizeof path, "%s/proc/cpuinfo", root);
+    if (t->cpu[0] == '\0') base_file_field(path, "model name", t->cpu, sizeof t->cpu);
 }
 
 /* The maximum over the CPUs: some cores may be slower than others. */
-static double read_max_hz(int cpus) {
+static double read_max_hz(const char *root, int cpus) {
     long long khz = 0;
     for (int i = 0; i < cpus; i++) {
-        char path[128];
-        snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/cpufreq/cpuinfo_max_freq", i);
+        char path[PATH_MAX];
+        snprintf(path, sizeof path, "%s/sys/devices/system/cpu/cpu%d/cpufreq/cpuinfo_max_freq", root, i);
         long long mine = base_file_number(path);
         if (mine > khz) khz = mine;
     }
     return 1e3 * (double)khz;
 }
 
+void base_topology_read_under(const char *root, struct base_topology *t) {
+    char path[PATH_MAX];
+    *t = (struct base_topology){0};
+    read_shape(root, t);
+    read_names(root, t);
+    if (t->cpus == 0 && !root[0]) t->cpus = base_cpus_online();
+    if (t->memory_bytes == 0) {
+        snprintf(path, sizeof path, "%s/proc/meminfo", root);
+        long long kib = base_file_field_number(path, "MemTotal");
+        t->memory_bytes = kib > 0 ? kib * 1024 : 0;
+    }
+    t->max_hz = read_max_hz(root, t->cpus);
+}
+
 int base_topology_read(struct base_topology *t, struct base_error *e) {
     (void)e; /* nothing fails yet; kept for machines on which something can */
-    struct base_topology read = {0};
-    read_shape(&read);
-    read_names(&read);
-    if (read.cpus == 0) read.cpus = base_cpus_online();
-    if (read.memory_bytes == 0) {
-        long long kib = base_file_field_number("/proc/meminfo", "MemTotal");
-        read.memory_bytes = kib > 0 ? kib * 1024 : 0;
-    }
-    read.max_hz = read_max_hz(read.cpus);
-    *t = read;
+    base_topology_read_under("", t);
     return BASE_OK;
 }
 
-static bool has_flag(const char *flags, const char *flag) {
-    const size_t length = strlen(flag);
-    for (const char *at = flags; (at = strstr(at, flag)); at += length)
-        if ((at == flags || at[-1] == ' ') && (at[length] == ' ' || at[length] == '\0')) return true;
-    return false;
-}
-
 const char *base_topology_matrix_unit(const char *flags) {
-    if (has_flag(flags, "amx_tile") && (has_flag(flags, "amx_bf16") || has_flag(flags, "amx_fp16"))) return "AMX";
-    return has_flag(flags, "sme") || has_flag(flags, "sme2") ? "SME" : NULL;
+    if (base_text_has_word(flags, "amx_tile") &&
+        (base_text_has_word(flags, "amx_bf16") || base_text_has_word(flags, "amx_fp16")))
+        return "AMX";
+    return base_text_has_word(flags, "sme") || base_text_has_word(flags, "sme2") ? "SME" : NULL;
 }
 
-const char *base_topology_own_matrix_unit(void) {
-    char flags[8192];
-    if (!base_file_field("/proc/cpuinfo", "flags", flags, sizeof flags))
-        base_file_field("/proc/cpuinfo", "Features", flags, sizeof flags);
-    return base_topology_matrix_unit(flags);
+void base_topology_library(char *text, size_t size) {
+    const unsigned version = hwloc_get_api_version();
+    snprintf(text, size, "%u.%u.%u", version >> 16, version >> 8 & 255, version & 255);
 }
 
 /* How many of `threads` threads share one cache, if each cache is shared by `sharing` of the machine's CPUs. */

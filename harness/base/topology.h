@@ -4,6 +4,8 @@
 #ifndef TOISE_BASE_TOPOLOGY_H
 #define TOISE_BASE_TOPOLOGY_H
 
+#include <stddef.h>
+
 #include "base/error.h"
 #include "kernels.h"
 
@@ -11,18 +13,20 @@ struct base_topology {
     char host[128], cpu[128], kernel[128], board[128]; /* board: vendor and product, "" when unreadable */
     int sockets, numa_nodes, cores, cpus;              /* cpus: hardware threads */
     long long l1d_bytes, l2_bytes, l3_bytes;           /* of one cache; 0: unknown */
-    int l2_cpus, l3_cpus;                              /* hardware threads that share one cache */
+    int l1d_cpus, l2_cpus, l3_cpus;                    /* hardware threads that share one cache */
     long long memory_bytes;
     double max_hz; /* nominal maximum clock (cpufreq); 0: unknown */
 };
 
 int base_topology_read(struct base_topology *t, struct base_error *e);
+/* The same of the machine whose /proc and /sys lie under `root`; "": this machine. Not while other threads run. */
+void base_topology_read_under(const char *root, struct base_topology *t);
+/* The version of hwloc, "2.9.0". */
+void base_topology_library(char *text, size_t size);
 
 /* The matrix unit that a CPU has for 16-bit floats, from the flags in /proc/cpuinfo ("flags" of x86, "Features" of
  * ARM): "AMX", "SME", or NULL. AMX with integers alone does not count. toise uses neither. */
 const char *base_topology_matrix_unit(const char *flags);
-/* The same of this CPU. */
-const char *base_topology_own_matrix_unit(void);
 
 /* Cache bytes available to a team of `threads` threads while `ranks` such teams run on the node. Each thread has its
  * own CPU. Threads are spread over all caches of a level before two share one. Unknown sizes remain 0. */

@@ -15,6 +15,7 @@
 /* clang-format off */
 #define COMMANDS(C) \
     C(train, "how many tokens/s does a node train, is the result right, where does the time go?") \
+    C(info, "what are these nodes, and what differs between them?") \
     C(comm, "how fast do these ranks sum gradients, and how much does that slow compute running meanwhile?") \
     C(kernels, "how near the machine's limit are matmul, attention and the rest; is my BLAS the wrong one?") \
     C(compare, "which of these machines or settings is faster, by how much, and how sure is that?") \

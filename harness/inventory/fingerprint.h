@@ -12,7 +12,12 @@
 #include "base/topology.h"
 #include "kernels.h"
 
-/* The record's `machine` object, a new reference. *ops was selected with the cap `isa`. What cannot be read is null. */
+/* The record's `machine` object, a new reference; results/README.md has its keys. *ops was selected with the cap `isa`.
+ * What cannot be read is null, and why stands in its `unknown`. Its `fingerprint` is a hash of what matters for speed
+ * (facts.h). */
 json_t *inventory_fingerprint(const struct base_topology *t, const struct kernel_ops *ops, enum kernel_isa isa);
+/* The same of the machine whose /proc and /sys lie under `root`. */
+json_t *inventory_fingerprint_under(const char *root, const struct base_topology *t, const struct kernel_ops *ops,
+                                    enum kernel_isa isa);
 
 #endif

@@ -35,6 +35,9 @@ void report_quota(FILE *out, const json_t *machine);
 /* A record of kind "plan". */
 void report_plan(FILE *out, const json_t *record);
 
+/* A record of kind "info". */
+void report_info(FILE *out, const json_t *record);
+
 /* Records of kind "comm": the table's head, from the first record; and one line. */
 void report_comm_head(FILE *out, const json_t *record);
 void report_comm(FILE *out, const json_t *record);

@@ -53,6 +53,10 @@ example() {
         call "$toise" train "${tiny[@]}" --dry-run --json && cat "$work/out" >>"$out"
         makes_on_two '0 3' train "${tiny[@]}" --steps 8
         ;;
+    info)
+        makes 0 info
+        makes_on_two 0 info
+        ;;
     comm) makes_on_two '0 3' comm --bytes 64,24MiB "${quick[@]}" --threads 1 ;;
     kernels) # matmuls and kind openblas take long: test_kernels.sh checks them
         printf 'attention 1 2 1 64 32 window 16 alibi\nrows 16 64\nelements 1024\n' >"$work/shapes.txt"

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Names of many hosts in short: n[1-3,7],login. Slurm's notation, which scontrol show hostnames expands. */
+#ifndef TOISE_INVENTORY_HOSTS_H
+#define TOISE_INVENTORY_HOSTS_H
+
+#include <jansson.h>
+
+/* The names of an array, each once; a new string, freed by the caller. NULL: out of memory. */
+char *inventory_hosts(const json_t *names);
+
+#endif

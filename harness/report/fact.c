@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Values by the units in their keys, and lines made of values. */
+#include "report/fact.h"
+
+#include <ctype.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "records/get.h"
+
+static bool ends(const char *key, const char *end) {
+    const size_t n = strlen(key), m = strlen(end);
+    return n >= m && !strcmp(key + n - m, end);
+}
+
+static void number(FILE *out, const char *key, double x) {
+    static const struct {
+        const char *end, *unit;
+    } units[] = {{"_hz", "Hz"}, {"bit_per_s", "bit/s"}, {"transfers_per_s", "T/s"}};
+    char text[32];
+    if (ends(key, "bytes")) {
+        base_text_bytes(x, text, sizeof text);
+        fputs(text, out);
+        return;
+    }
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        if (!ends(key, units[i].end)) continue;
+        base_text_si(x, text, sizeof text);
+        fprintf(out, "%s%s", text, units[i].unit);
+        return;
+    }
+    fprintf(out, "%.10g%s", x, ends(key, "_s") ? " s" : "");
+}
+
+/* "eth0: driver mlx5_core, up yes, speed 25.0 Gbit/s": the units of the keys are with the values. */
+static void object(FILE *out, const json_t *value) {
+    const char *key, *comma = "";
+    json_t *below;
+    json_object_foreach((json_t *)value, key, below) {
+        const bool name = !strcmp(key, "name"), speed = !strcmp(key, "bit_per_s");
+        const int length = (int)strlen(key) - (ends(key, "_bytes") ? 6 : 0);
+        if (!name) fprintf(out, "%s%.*s ", comma, speed ? 5 : length, speed ? "speed" : key);
+        report_fact(out, key, below);
+        comma = name ? ": " : ", ";
+    }
+    if (!json_object_size(value)) fputs("none", out);
+}
+
+void report_fact(FILE *out, const char *key, const json_t *value) {
+    if (json_is_string(value))
+        for (const char *at = json_string_value(value); *at; at++) fputc(iscntrl((unsigned char)*at) ? '?' : *at, out);
+    else if (json_is_boolean(value))
+        fputs(json_is_true(value) ? "yes" : "no", out);
+    else if (json_is_number(value))
+        number(out, key, json_number_value(value));
+    else if (json_is_object(value))
+        object(out, value);
+    else if (!json_array_size(value))
+        fputs(json_is_array(value) ? "none" : "unknown", out);
+    for (size_t i = 0; i < json_array_size(value); i++) {
+        if (i) fputs(json_is_object(json_array_get(value, i)) ? "; " : " ", out);
+        report_fact(out, key, json_array_get(value, i));
+    }
+}
+
+/* Why the value is not there; NULL: it is. */
+static const char *missing(const json_t *machine, const char *path) {
+    const json_t *value = record_at(machine, path);
+    if (value && !json_is_null(value)) return NULL;
+    const char *why = record_text(json_object_get(machine, "unknown"), path);
+    return why[0] ? why : "none";
+}
+
+/* The next {path} of the text; returns what follows it. NULL: no more */
+static const char *next_path(const char *text, char path[64]) {
+    const char *open = strchr(text, '{'), *close = open ? strchr(open, '}') : NULL;
+    if (!close) return NULL;
+    snprintf(path, 64, "%.*s", (int)(close - open) - 1, open + 1);
+    return close + 1;
+}
+
+/* The one reason why no value of the text is there; NULL: one is, or reasons differ */
+static const char *all_missing(const json_t *machine, const char *text) {
+    char path[64];
+    const char *first = NULL;
+    while ((text = next_path(text, path)) != NULL) {
+        const char *why = missing(machine, path);
+        if (!why || (first && strcmp(why, first) != 0)) return NULL;
+        first = why;
+    }
+    return first;
+}
+
+static void print_missing(FILE *out, const char *why) {
+    if (!strcmp(why, "none"))
+        fputs("none", out);
+    else
+        fprintf(out, "unknown (%s)", why);
+}
+
+void report_facts(FILE *out, const json_t *machine, const char *text) {
+    char path[64];
+    const char *why = all_missing(machine, text), *after;
+    if (why) {
+        print_missing(out, why);
+        return;
+    }
+    for (; (after = next_path(text, path)) != NULL; text = after) {
+        fprintf(out, "%.*s", (int)(strchr(text, '{') - text), text);
+        if ((why = missing(machine, path)) != NULL)
+            print_missing(out, why);
+        else
+            report_fact(out, path, record_at(machine, path));
+    }
+    fputs(text, out);
+}

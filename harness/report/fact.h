@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Values of a machine object as text. Only report/ includes it. */
+#ifndef TOISE_REPORT_FACT_H
+#define TOISE_REPORT_FACT_H
+
+#include <jansson.h>
+#include <stdio.h>
+
+/* Prints a value as the end of its key says: bytes, Hz, bit/s. Control characters become "?". */
+void report_fact(FILE *out, const char *key, const json_t *value);
+/* Prints a text in which {path} stands for a value of the machine. A missing value says why it is unknown; "none" if
+ * there is no reason. If no value is known, all for the same reason, only the reason is printed. */
+void report_facts(FILE *out, const json_t *machine, const char *text);
+/* The whole description, a line or a few for each subject. */
+void report_machine(FILE *out, const json_t *machine);
+
+#endif
