@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Times all-reduces alone, all-reduces overlapped with matmuls, and ranks sharing a node. All ranks see only the
- * slowest rank's times, so all make the same decisions. */
+ * Checks operations and times them. All ranks see only the slowest rank's times, so all make the same decisions. */
 #include "collectives/collectives.h"
 
 #include <math.h>
@@ -17,34 +16,38 @@ enum {
     N = 768,
     K = 768
 };
-static const double OVERLAP_S = 0.002; /* an all-reduce worth hiding */
-static const double OVERLAP_TIMES = 2; /* matmuls last this many times as long as the all-reduce */
+static const double ITERATIONS_PART = 0.25; /* of the budget, for calls timed one by one */
 
 static void on_poll(void *context) {
     struct comm *world = context;
     world->ops->progress(world);
 }
 
-static double slowest(struct collectives *b, double seconds) {
+double collectives_slowest(struct collectives *b, double seconds) {
     b->world->ops->max(b->world, &seconds, 1);
     return seconds;
 }
 
-static double since(double start) {
+double collectives_gemms(struct collectives *b, int count) {
+    const double start = base_clock_now();
+    for (int i = 0; i < count; i++) b->ops.gemm(&b->team, &b->gemm);
     return base_clock_now() - start;
 }
 
-static double gemms(struct collectives *b, int count) {
-    const double start = base_clock_now();
-    for (int i = 0; i < count; i++) b->ops.gemm(&b->team, &b->gemm);
-    return since(start);
+/* Whether an operation that is asked for needs two buffers. */
+static bool out_of_place(unsigned ops) {
+    for (int k = 0; k < COLLECTIVES_OPS; k++)
+        if (ops & 1u << k && !collectives_ops[k].in_place) return true;
+    return false;
 }
 
 static size_t pool_bytes(const struct collectives_options *o, const struct kernel_caches *caches) {
-    size_t most = measure_beyond_caches(caches);
+    size_t most = 0;
     for (int i = 0; i < o->sizes; i++)
         if ((size_t)o->bytes[i] > most) most = (size_t)o->bytes[i];
-    return base_arena_piece(most);
+    most = base_arena_piece(most) * (out_of_place(o->ops) ? 2 : 1);
+    const size_t beyond = base_arena_piece(measure_beyond_caches(caches));
+    return most > beyond ? most : beyond;
 }
 
 double collectives_need(const struct collectives_options *o, const struct kernel_caches *caches) {
@@ -73,6 +76,17 @@ static int open_memory(struct collectives *b, const struct collectives_options *
     return measure_bandwidth_open(&b->bandwidth, &b->team, measure_beyond_caches(&b->caches) / 2, 0, e);
 }
 
+/* A pml carries messages by itself, or through an mtl, or through one or more btl. */
+static void describe_transport(char *text, size_t size) {
+    char pml[64], below[64];
+    text[0] = '\0';
+    if (!comm_components("pml", pml, sizeof pml)) return;
+    const char *framework = !strcmp(pml, "ob1") ? "btl" : !strcmp(pml, "cm") ? "mtl" : NULL;
+    const bool more = framework && comm_components(framework, below, sizeof below);
+    snprintf(text, size, "pml %s%s%s%s%s", pml, more ? ", " : "", more ? framework : "", more ? " " : "",
+             more ? below : "");
+}
+
 int collectives_open(struct collectives *b, struct comm *world, const struct collectives_options *o,
                      const struct measure_placement *placement, const struct kernel_caches *caches,
                      struct base_error *e) {
@@ -83,8 +97,9 @@ int collectives_open(struct collectives *b, struct comm *world, const struct col
     int code = open_memory(b, o, placement->threads, e);
     if (!code) code = measure_watch_open(&b->watch, &placement->cpus, e);
     if ((code = comm_agree(world, code, e))) return code;
-    gemms(b, 1); /* wakes the threads */
-    b->gemm_s = slowest(b, gemms(b, 4) / 4);
+    describe_transport(b->transport, sizeof b->transport);
+    collectives_gemms(b, 1); /* wakes the threads */
+    b->gemm_s = collectives_slowest(b, collectives_gemms(b, 4) / 4);
     return BASE_OK;
 }
 
@@ -96,55 +111,90 @@ void collectives_close(struct collectives *b) {
     base_arena_close(&b->scratch);
 }
 
-/* Whole numbers sum exactly in any order. A lost, doubled or misplaced one shows. */
-static float contribution(int64_t i, int rank) {
-    return (float)(1 + i % 17 + rank % 13);
+static float *next_piece(struct collectives *b, size_t bytes) {
+    float *x = (float *)(void *)(b->buffer.base + b->next);
+    b->next += base_arena_piece(bytes);
+    return x;
 }
 
-/* Returns how many elements of a known sum are wrong over all ranks. Leaves zeros. */
-static double check(struct collectives *b, int64_t count) {
-    float *x = (float *)(void *)b->buffer.base;
-    struct comm_request request;
-    const int size = b->world->size, threads = b->team.threads;
-    double wrong = 0, ranks = 0;
-    for (int r = 0; r < size; r++) ranks += r % 13;
-#pragma omp parallel for num_threads(threads)
-    for (int64_t i = 0; i < count; i++) x[i] = contribution(i, b->world->rank);
-    b->world->ops->all_reduce_start(b->world, x, count, &request);
-    b->world->ops->wait(b->world, &request);
-    for (int64_t i = 0; i < count; i++) wrong += (double)x[i] != ranks + (double)size * (double)(1 + i % 17);
-    b->ops.zero(&b->team, count, x);
+struct collectives_operands collectives_next(struct collectives *b, int64_t count, bool both) {
+    const size_t bytes = (size_t)count * sizeof(float);
+    if (b->next + base_arena_piece(bytes) * (both ? 2 : 1) > b->buffer.size) b->next = 0;
+    return (struct collectives_operands){next_piece(b, bytes), both ? next_piece(b, bytes) : NULL, count};
+}
+
+/* One operation of one size in a group, as its sampler gets it. */
+struct job {
+    struct collectives *bench;
+    const struct collectives_op *op;
+    struct comm *comm;
+    int64_t count;
+};
+
+static struct collectives_operands next_of(const struct job *j) {
+    return collectives_next(j->bench, j->count, !j->op->in_place);
+}
+
+/* Returns how many elements of a known result are wrong over all ranks. Leaves zeros. */
+static double check(const struct job *j) {
+    struct collectives *b = j->bench;
+    const struct collectives_operands o = next_of(j);
+    const int salt = ++b->checks;
+    double wrong = 0;
+    if (j->comm->size > 0) {
+        j->op->fill(j->comm, &o, salt);
+        j->op->run(j->comm, &o);
+        wrong = j->op->wrong(j->comm, &o, salt);
+    }
+    b->ops.zero(&b->team, o.count, o.x);
+    if (o.y) b->ops.zero(&b->team, o.count, o.y);
     b->world->ops->sum(b->world, &wrong, 1);
     return wrong;
 }
 
-/* Operands follow each other in a buffer larger than the caches. */
-static float *next_operand(struct collectives *b, int64_t bytes) {
-    const size_t piece = base_arena_piece((size_t)bytes);
-    if (b->next + piece > b->buffer.size) b->next = 0;
-    float *x = (float *)(void *)(b->buffer.base + b->next);
-    b->next += piece;
-    return x;
+static void run(const struct job *j) {
+    const struct collectives_operands o = next_of(j);
+    if (j->comm->size > 0) j->op->run(j->comm, &o);
 }
 
-/* All-reduces of one size, as their sampler gets them. */
-struct sums {
-    struct collectives *bench;
-    int64_t bytes;
-};
-
-/* The slowest rank's seconds of `calls` all-reduces, one after the other. */
-static double sums(void *context, int calls) {
-    const struct sums *sums = context;
-    struct collectives *b = sums->bench;
-    struct comm_request request;
-    b->world->ops->barrier(b->world);
+/* The slowest rank's seconds of `calls` calls, one after the other. */
+static double runs(void *context, int calls) {
+    const struct job *j = context;
+    j->bench->world->ops->barrier(j->bench->world);
     const double start = base_clock_now();
-    for (int i = 0; i < calls; i++) {
-        b->world->ops->all_reduce_start(b->world, next_operand(b, sums->bytes), sums->bytes / 4, &request);
-        b->world->ops->wait(b->world, &request);
+    for (int i = 0; i < calls; i++) run(j);
+    return collectives_slowest(j->bench, j->op->part * (base_clock_now() - start));
+}
+
+/* Times calls one by one, unless the samples are. Nobody waits between them. */
+static void iterate(const struct job *j, double budget, struct collectives_size *s) {
+    struct collectives *b = j->bench;
+    const int fitting = (int)fmin(COLLECTIVES_ITERATIONS, ITERATIONS_PART * budget / s->timed.call.median);
+    s->iterations = s->timed.calls == 1 ? s->timed.samples.count : fitting < 20 ? 20 : fitting;
+    if (s->timed.calls == 1) {
+        memcpy(s->iteration_s, s->timed.samples.seconds, (size_t)s->iterations * sizeof *s->iteration_s);
+        return;
     }
-    return slowest(b, since(start));
+    b->world->ops->barrier(b->world);
+    run(j);
+    for (int i = 0; i < s->iterations; i++) {
+        const double start = base_clock_now();
+        run(j);
+        s->iteration_s[i] = j->op->part * (base_clock_now() - start);
+    }
+    b->world->ops->max(b->world, s->iteration_s, s->iterations);
+}
+
+static void summarise(struct collectives_size *s) {
+    double sorted[COLLECTIVES_ITERATIONS], mean = 0, squares = 0;
+    const int n = s->iterations;
+    memcpy(sorted, s->iteration_s, (size_t)n * sizeof *sorted);
+    s->p99_s = base_stats_quantile(sorted, n, 0.99);
+    s->min_s = sorted[0];
+    s->max_s = sorted[n - 1];
+    for (int i = 0; i < n; i++) mean += sorted[i] / n;
+    for (int i = 0; i < n; i++) squares += (sorted[i] - mean) * (sorted[i] - mean);
+    s->cv = sqrt(squares / n) / mean;
 }
 
 static void time_alone(const struct measure_sampler *sampler, struct measure_timed *t) {
@@ -156,48 +206,11 @@ static void time_alone(const struct measure_sampler *sampler, struct measure_tim
     }
 }
 
-/* The slowest rank's seconds of matmuls, overlapped with an all-reduce of `bytes` unless that is 0. */
-static double block(struct collectives *b, int count, int64_t bytes) {
-    struct comm_request request;
-    b->world->ops->barrier(b->world);
-    const double start = base_clock_now();
-    if (bytes) b->world->ops->all_reduce_start(b->world, next_operand(b, bytes), bytes / 4, &request);
-    gemms(b, count);
-    if (bytes) b->world->ops->wait(b->world, &request);
-    return slowest(b, since(start));
-}
-
-/* The largest and the smallest share that both intervals allow. */
-void collectives_hidden(struct collectives_size *s) {
-    const struct base_interval *cost = &s->cost, *call = &s->timed.call;
-    const double low = 1 - cost->high / (cost->high > 0 ? call->low : call->high);
-    const double high = 1 - cost->low / (cost->low > 0 ? call->high : call->low);
-    const bool known = cost->confidence >= MEASURE_CONFIDENCE && call->confidence >= MEASURE_CONFIDENCE;
-    s->hidden_low = known ? fmin(1, fmax(0, low)) : NAN;
-    s->hidden_high = known ? fmin(1, fmax(0, high)) : NAN;
-    s->hidden = known && (low > 0 || high < 0) ? fmin(1, fmax(0, 1 - cost->median / call->median)) : NAN;
-}
-
-static void time_overlapped(struct collectives *b, const struct measure_sampler *sampler, struct collectives_size *s) {
-    const int count = (int)fmax(1, ceil(OVERLAP_TIMES * s->timed.call.median / b->gemm_s));
-    double difference[COLLECTIVES_SAMPLES], spent = 0;
-    if (s->timed.call.median < OVERLAP_S) return;
-    for (int i = 0; measure_sampler_goes_on(sampler, spent, i, true); i++) {
-        s->compute_s[i] = block(b, count, 0);
-        s->beside_s[i] = block(b, count, s->bytes);
-        difference[i] = s->beside_s[i] - s->compute_s[i];
-        spent += s->compute_s[i] + s->beside_s[i];
-        s->pairs = i + 1;
-    }
-    s->cost = base_stats_median(difference, s->pairs, MEASURE_CONFIDENCE);
-    collectives_hidden(s);
-}
-
 /* Samples in which a CPU quota stopped a rank, on the rank with most of them. */
 static double throttled(struct collectives *b, const struct measure_samples *samples) {
     int count = 0;
     for (int i = 0; i < samples->count; i++) count += (samples->marks[i] & MEASURE_MARK_THROTTLED) != 0;
-    return slowest(b, count);
+    return collectives_slowest(b, count);
 }
 
 /* All ranks come to the same verdict. */
@@ -206,7 +219,7 @@ static void judge(const struct measure_sampler *sampler, struct collectives_size
     s->status = RECORD_PASSED;
     if (s->wrong > 0) {
         s->status = RECORD_FAILED;
-        snprintf(s->why, sizeof s->why, "%.0f elements of the all-reduce are wrong", s->wrong);
+        snprintf(s->why, sizeof s->why, "%.0f elements of the %s are wrong", s->wrong, s->op->name);
     } else if (!measure_sampler_narrow(sampler, &s->timed)) {
         s->status = RECORD_INCONCLUSIVE;
         snprintf(s->why, sizeof s->why,
@@ -215,68 +228,43 @@ static void judge(const struct measure_sampler *sampler, struct collectives_size
     } else if (stopped > 0 && mean.mean / s->timed.calls > 1.02 * s->timed.call.high) {
         s->status = RECORD_INCONCLUSIVE;
         snprintf(s->why, sizeof s->why,
-                 "a CPU quota stopped ranks in %.0f of %d samples: the mean all-reduce takes %.3g s, the median %.3g s",
+                 "a CPU quota stopped ranks in %.0f of %d samples: the mean call takes %.3g s, the median %.3g s",
                  stopped, s->timed.samples.count, mean.mean / s->timed.calls, s->timed.call.median);
     }
 }
 
-int collectives_measure(struct collectives *b, int64_t bytes, const struct collectives_options *o,
-                        struct collectives_size *s, struct base_error *e) {
-    *s = (struct collectives_size){
-        .bytes = bytes, .cost = {NAN, NAN, NAN, 0}, .hidden = NAN, .hidden_low = NAN, .hidden_high = NAN};
-    struct sums context = {b, bytes};
-    const struct measure_sampler sampler = {.run = sums,
-                                            .context = &context,
+int collectives_measure(struct collectives *b, enum collectives_kind kind, struct collectives_group *group,
+                        int64_t bytes, const struct collectives_options *o, struct collectives_size *s,
+                        struct base_error *e) {
+    struct job job = {b, &collectives_ops[kind], group->comm, bytes / (int64_t)sizeof(float)};
+    const struct measure_sampler sampler = {.run = runs,
+                                            .context = &job,
                                             .watch = &b->watch,
                                             .seconds = o->seconds,
                                             .width = o->width,
                                             .calls_max = CALLS_MAX,
                                             .samples_max = COLLECTIVES_SAMPLES};
+    *s = (struct collectives_size){.op = job.op,
+                                   .scope = group->scope,
+                                   .ranks = group->ranks,
+                                   .nodes = group->nodes,
+                                   .groups = group->groups,
+                                   .transport = b->transport,
+                                   .bytes = bytes,
+                                   .cost = {NAN, NAN, NAN, 0},
+                                   .hidden = NAN,
+                                   .hidden_low = NAN,
+                                   .hidden_high = NAN};
     int code = comm_agree(b->world, measure_samples_open(&s->timed.samples, COLLECTIVES_SAMPLES, 0, NULL, e), e);
     if (code) return code;
-    s->wrong = check(b, bytes / 4);
+    s->wrong = check(&job);
     if (s->wrong == 0) {
         time_alone(&sampler, &s->timed);
-        time_overlapped(b, &sampler, s);
+        iterate(&job, o->seconds, s);
+        summarise(s);
+        if (kind == COLLECTIVES_ALL_REDUCE && group->scope == COLLECTIVES_ALL) collectives_overlap(b, &sampler, s);
+        s->wrong = check(&job);
     }
     judge(&sampler, s, throttled(b, &s->timed.samples));
     return BASE_OK;
-}
-
-/* This rank's FLOP/s of matmuls and byte/s of passes. together: while all ranks do the same. */
-static void rates(struct collectives *b, bool together, double rate[2]) {
-    static const int count = 4;
-    if (together) b->world->ops->barrier(b->world);
-    rate[0] = count * 2.0 * M * N * K / gemms(b, count);
-    if (together) b->world->ops->barrier(b->world);
-    const double start = base_clock_now();
-    measure_bandwidth_window(&b->bandwidth);
-    rate[1] = b->bandwidth.bytes / since(start);
-}
-
-void collectives_measure_share(struct collectives *b, struct collectives_share *s) {
-    double matmul[COLLECTIVES_ROUNDS], pass[COLLECTIVES_ROUNDS];
-    struct measure_interference before, after;
-    *s = (struct collectives_share){.rounds = COLLECTIVES_ROUNDS};
-    measure_watch_read(&b->watch, &before);
-    for (int i = 0; i < s->rounds; i++) {
-        double alone[2] = {0, 0}, together[2];
-        b->world->ops->barrier(b->world);
-        if (b->world->rank == 0) rates(b, false, alone);
-        b->world->ops->max(b->world, alone, 2);
-        rates(b, true, together);
-        for (int k = 0; k < 2; k++) together[k] = -together[k]; /* the max of negatives is the slowest rank's */
-        b->world->ops->max(b->world, together, 2);
-        s->matmul_alone[i] = alone[0], s->pass_alone[i] = alone[1];
-        s->matmul_together[i] = -together[0], s->pass_together[i] = -together[1];
-        matmul[i] = s->matmul_together[i] / s->matmul_alone[i];
-        pass[i] = s->pass_together[i] / s->pass_alone[i];
-    }
-    s->matmul = base_stats_median(matmul, s->rounds, MEASURE_CONFIDENCE).median;
-    s->pass = base_stats_median(pass, s->rounds, MEASURE_CONFIDENCE).median;
-    measure_watch_read(&b->watch, &after);
-    const double stopped = slowest(b, (double)(after.throttled_periods - before.throttled_periods));
-    if (stopped <= 0) return;
-    s->status = RECORD_INCONCLUSIVE;
-    snprintf(s->why, sizeof s->why, "a CPU quota stopped ranks in %.0f periods during the measurement", stopped);
 }

@@ -1,37 +1,55 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Measures how fast the ranks all-reduce gradients, and how much that slows the compute it overlaps. It makes the calls
- * that training makes: it starts an all-reduce, matmuls poll it, and it waits. Operands come from outside the caches,
- * each size is checked before it is timed, and the slowest rank defines a sample.
+ * Measures how fast ranks communicate, and how much an all-reduce slows the compute it overlaps. It makes the calls
+ * that training makes: it starts an operation, and waits. Operands come from outside the caches, each size is checked
+ * before and after it is timed, and the slowest rank defines a sample.
  *
- * The room collectives/ promises collectives that are checked, then timed, and records of kind "comm" (record.h). It
- * needs comm/, measure/ and records/. It does not know flags, training or pages. */
+ * The room collectives/ promises operations that are checked, then timed (op.h), within nodes and between them
+ * (group.h), lines fitted to their times (fit.h), and records of kind "comm" (record.h). It needs comm/, measure/ and
+ * records/. It does not know flags, training or pages. */
 #ifndef TOISE_COLLECTIVES_COLLECTIVES_H
 #define TOISE_COLLECTIVES_COLLECTIVES_H
 
+#include "collectives/group.h"
+#include "collectives/op.h"
 #include "measure/bandwidth.h"
 #include "measure/peak.h"
 #include "measure/placement.h"
 #include "measure/sampler.h"
 #include "records/set.h"
 
-enum { COLLECTIVES_SIZES = 32, COLLECTIVES_SAMPLES = 64, COLLECTIVES_ROUNDS = 16 };
+enum {
+    COLLECTIVES_SIZES = 128,
+    COLLECTIVES_SAMPLES = 64,
+    COLLECTIVES_ROUNDS = 16,
+    COLLECTIVES_ITERATIONS = 256, /* calls timed one by one, at most */
+};
 
 struct collectives_options {
-    int64_t bytes[COLLECTIVES_SIZES]; /* bytes of a rank's buffer, whole floats */
+    unsigned ops, groups;             /* bits of 1 << kind, 1 << scope */
+    int64_t bytes[COLLECTIVES_SIZES]; /* bytes of a rank's buffer, whole floats, ascending */
     int sizes;
-    double seconds; /* per size, for all-reduce alone and again with matmuls */
+    double seconds; /* per size, for the operation alone and again with matmuls */
     double width;   /* wanted half-width of the median's interval over the median */
 };
 
-/* One size. */
+/* One operation of one size in one group. */
 struct collectives_size {
+    const struct collectives_op *op;
+    enum collectives_scope scope;
+    int ranks, nodes, groups; /* of the group */
+    const char *transport;    /* the bench's */
     int64_t bytes;
     enum record_status status;
     char why[160];
     double wrong;               /* wrong elements on all ranks */
     struct measure_timed timed; /* of the slowest rank */
-    /* Seconds of the same matmuls without an all-reduce, and with one from before to after them, alternating. The
+    /* Seconds of calls that were timed one by one, of the slowest rank of each, and what they show. cv: their standard
+     * deviation over their mean. If a sample is one call, these are the samples. */
+    double iteration_s[COLLECTIVES_ITERATIONS];
+    int iterations;
+    double min_s, max_s, p99_s, cv;
+    /* Of all-reduces: seconds of the same matmuls without one, and with one from before to after them, alternating. The
      * median of the differences is the cost of the overlapped all-reduce. Short all-reduces would be lost in noise:
      * pairs 0. */
     double compute_s[COLLECTIVES_SAMPLES], beside_s[COLLECTIVES_SAMPLES];
@@ -63,8 +81,10 @@ struct collectives {
     struct measure_bandwidth bandwidth;
     struct measure_watch watch;
     struct kernel_gemm gemm;
-    double gemm_s; /* approximate, while all ranks compute */
-    size_t next;   /* offset in the buffer of the next operand */
+    double gemm_s;       /* approximate, while all ranks compute */
+    size_t next;         /* offset in the buffer of the next operand */
+    int checks;          /* so far: each has other numbers */
+    char transport[160]; /* Open MPI's components that carry messages: "pml ob1, btl self, tcp"; "": unknown */
 };
 
 /* Bytes that a rank needs for these sizes. */
@@ -75,11 +95,21 @@ int collectives_open(struct collectives *b, struct comm *world, const struct col
                      struct base_error *e);
 void collectives_close(struct collectives *b);
 
-/* Measures one size. measure_samples_close frees the samples, also after an error. A wrong sum is not timed. */
-int collectives_measure(struct collectives *b, int64_t bytes, const struct collectives_options *o,
-                        struct collectives_size *size, struct base_error *e);
+/* Measures one operation of one size, bytes > 0 from collectives_op_bytes, in a group. Ranks outside it wait.
+ * measure_samples_close frees the samples, also after an error. A wrong result is not timed, or its times are dropped.
+ */
+int collectives_measure(struct collectives *b, enum collectives_kind kind, struct collectives_group *group,
+                        int64_t bytes, const struct collectives_options *o, struct collectives_size *size,
+                        struct base_error *e);
+/* Measures matmuls with and without an all-reduce among all ranks beside them. Sets pairs, cost and hidden. */
+void collectives_overlap(struct collectives *b, const struct measure_sampler *sampler, struct collectives_size *size);
 /* Sets hidden and its bounds from cost and call. Not collective. */
 void collectives_hidden(struct collectives_size *size);
 void collectives_measure_share(struct collectives *b, struct collectives_share *share);
+
+/* For this room. The next operands of `count` floats, in a buffer larger than the caches. y only if asked for. */
+struct collectives_operands collectives_next(struct collectives *b, int64_t count, bool both);
+double collectives_slowest(struct collectives *b, double seconds); /* the maximum over all ranks */
+double collectives_gemms(struct collectives *b, int count);        /* seconds of that many matmuls on this rank */
 
 #endif

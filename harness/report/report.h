@@ -38,9 +38,11 @@ void report_plan(FILE *out, const json_t *record);
 /* A record of kind "info". */
 void report_info(FILE *out, const json_t *record);
 
-/* Records of kind "comm": the table's head, from the first record; and one line. */
-void report_comm_head(FILE *out, const json_t *record);
-void report_comm(FILE *out, const json_t *record);
+/* A record of kind "comm" as a line. It follows the record `last`; NULL: it is the first, and the table's head comes
+ * before. An operation in a group starts with the names of the columns. */
+void report_comm(FILE *out, const json_t *record, const json_t *last);
+/* The sizes among an array of such records as comma-separated values, with a header line. */
+void report_comm_csv(FILE *out, const json_t *records);
 
 /* Records of kind "kernel": the table's head, one line, and the summary of all. */
 void report_kernels_head(FILE *out, const json_t *machine, int threads, const char *from);

@@ -57,7 +57,10 @@ example() {
         makes 0 info
         makes_on_two 0 info
         ;;
-    comm) makes_on_two '0 3' comm --bytes 64,24MiB "${quick[@]}" --threads 1 ;;
+    comm)
+        makes_on_two '0 3' comm --bytes 64,24MiB "${quick[@]}" --threads 1
+        makes_on_two '0 3' comm --op all -b 8 -e 4K -f 8 "${quick[@]}" --threads 1
+        ;;
     kernels) # matmuls and kind openblas take long: test_kernels.sh checks them
         printf 'attention 1 2 1 64 32 window 16 alibi\nrows 16 64\nelements 1024\n' >"$work/shapes.txt"
         makes '0 3' kernels --shapes "$work/shapes.txt" --op attention,rows,vectors --isa ref "${quick[@]}"

@@ -12,6 +12,7 @@ MAP=node tests/mpi/netns.sh 4 "$tests/test_buckets"
 MAP=slot tests/mpi/netns.sh 4 "$tests/test_split"
 MAP=node tests/mpi/netns.sh 3 "$tests/test_split"
 MAP=node tests/mpi/netns.sh 4 "$tests/test_messages"
+MAP=node tests/mpi/netns.sh 4 "$tests/test_collectives"
 code=0
 tests/mpi/netns.sh 4 "$tests/test_comm" abort >/dev/null 2>&1 || code=$?
 [ $code = 4 ] || { echo "an ended job on two hosts: exit code $code instead of 4" && exit 1; }

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "collectives/collectives.h"
 #include "report/report.h"
 #include "train/train.h"
 
@@ -42,31 +41,6 @@ static void bursts_are_inconclusive(void **state) {
     assert_int_equal(judged(100, 0.01, 1.05e7, 0.1).status, RECORD_INCONCLUSIVE); /* MFU 1.05, one period in ten */
     assert_int_equal(judged(100, 0.01, 1.2e7, 0.1).status, RECORD_FAILED);        /* more than a burst */
     assert_int_equal(judged(100, 0.01, 1.05e7, 0).status, RECORD_FAILED);
-}
-
-/* The hidden share of an all-reduce of 10 ms +- 1 with this cost. */
-static struct collectives_size hiding(double cost, double low, double high, double confidence) {
-    struct collectives_size s = {.timed.call = {0.010, 0.009, 0.011, 0.95}, .cost = {cost, low, high, confidence}};
-    collectives_hidden(&s);
-    return s;
-}
-
-static void hidden_is_never_below_zero(void **state) {
-    (void)state;
-    struct collectives_size s = hiding(0.004, 0.003, 0.005, 0.96);
-    assert_float_equal(s.hidden, 0.6, 1e-12);
-    assert_float_equal(s.hidden_low, 1 - 5.0 / 9, 1e-12);
-    assert_float_equal(s.hidden_high, 1 - 3.0 / 11, 1e-12);
-    s = hiding(-0.001, -0.003, 0.002, 0.96); /* all of it, within noise */
-    assert_true(s.hidden == 1 && s.hidden_high == 1);
-    assert_float_equal(s.hidden_low, 1 - 2.0 / 9, 1e-12);
-    s = hiding(0.012, 0.008, 0.013, 0.96); /* significant at -20% */
-    assert_true(isnan(s.hidden) && s.hidden_low == 0);
-    assert_float_equal(s.hidden_high, 1 - 8.0 / 11, 1e-12);
-    s = hiding(0.020, 0.018, 0.022, 0.96); /* it costs more with compute than alone */
-    assert_true(s.hidden == 0 && s.hidden_low == 0 && s.hidden_high == 0);
-    s = hiding(0.004, 0.003, 0.005, 0.75); /* too few pairs */
-    assert_true(isnan(s.hidden) && isnan(s.hidden_low) && isnan(s.hidden_high));
 }
 
 static void measurable_without_zero(void **state) {
@@ -143,7 +117,6 @@ static void pages_show_no_exposed_below_zero(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bursts_are_inconclusive),
-        cmocka_unit_test(hidden_is_never_below_zero),
         cmocka_unit_test(measurable_without_zero),
         cmocka_unit_test(pages_say_why_the_clock_parts_from_the_median),
         cmocka_unit_test(pages_show_no_exposed_below_zero),
