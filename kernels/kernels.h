@@ -252,6 +252,13 @@ typedef void kernel_triad_fn(const struct kernel_team *, int64_t n, const float 
  * the variant has one, else FP32 FMA, which is what emulation runs on. */
 typedef double kernel_peak_fn(enum kernel_dtype, int64_t rounds);
 
+/* Passes `rounds` times over n elements, on the calling thread only and with ordinary stores: the bandwidth of a cache
+ * that holds the arrays. COPY: z = x. TRIAD: z = x + 0.5 y. Both return 0. READ: adds x in odd passes, subtracts it in
+ * even ones, and returns the sum; z and y are not used. */
+enum kernel_stream { KERNEL_STREAM_COPY, KERNEL_STREAM_TRIAD, KERNEL_STREAM_READ };
+typedef double kernel_stream_fn(enum kernel_stream, int64_t n, int64_t rounds, const float *x, const float *y,
+                                float *z);
+
 struct kernel_ops {
     kernel_gemm_fn *gemm;
     kernel_gemm_pack_fn *gemm_pack;         /* gemm_pack and gemm_blocking are those of the instruction set even if */
@@ -276,6 +283,7 @@ struct kernel_ops {
     kernel_copy_fn *copy;
     kernel_triad_fn *triad;
     kernel_peak_fn *peak;
+    kernel_stream_fn *stream;
     const struct kernel_cblas *cblas; /* the library of kernel_select_cblas; else NULL */
 };
 

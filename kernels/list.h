@@ -33,12 +33,14 @@ K(gemm, ref)
 K(gemm_pack, ref)
 K(gemm_blocking, ref)
 K(peak, ref)
+K(stream, ref)
 #ifdef KERNEL_HAVE_AVX2
 KERNEL_ROWS(avx2)
 K(gemm, avx2)
 K(gemm_pack, avx2)
 K(gemm_blocking, avx2)
 K(peak, avx2)
+K(stream, avx2)
 #endif
 #ifdef KERNEL_HAVE_AVX512
 KERNEL_ROWS(avx512)
@@ -46,6 +48,7 @@ K(gemm, avx512)
 K(gemm_pack, avx512)
 K(gemm_blocking, avx512)
 K(peak, avx512)
+K(stream, avx512)
 #endif
 #ifdef KERNEL_HAVE_AVX512BF16
 K(gemm, avx512bf16)

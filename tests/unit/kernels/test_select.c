@@ -102,6 +102,31 @@ static void test_peak(void **state) {
     }
 }
 
+/* All three passes, on sizes with and without a rest. Sums of whole numbers are exact, and vanish after two passes. */
+static void test_stream(void **state) {
+    (void)state;
+    enum { MOST = 300 };
+    float x[MOST], y[MOST], z[MOST + 1];
+    for (int i = 0; i < MOST; i++) x[i] = (float)(i % 37), y[i] = (float)(2 * i);
+    for (int isa = 0; isa < KERNEL_ISA_COUNT; isa++) {
+        if (!kernel_isa_usable((enum kernel_isa)isa)) continue;
+        struct kernel_ops ops;
+        kernel_select(&ops, (enum kernel_isa)isa, KERNEL_BACKEND_TOISE);
+        for (int n = 0; n <= MOST; n += n < 4 ? 1 : 37) {
+            double sum = 0;
+            for (int i = 0; i < n; i++) sum += x[i];
+            assert_true(ops.stream(KERNEL_STREAM_READ, n, 5, x, NULL, NULL) == sum);
+            assert_true(ops.stream(KERNEL_STREAM_READ, n, 4, x, NULL, NULL) == 0);
+            for (int kind = KERNEL_STREAM_COPY; kind <= KERNEL_STREAM_TRIAD; kind++) {
+                for (int i = 0; i <= MOST; i++) z[i] = -1;
+                assert_true(ops.stream((enum kernel_stream)kind, n, 2, x, y, z) == 0);
+                for (int i = 0; i < n; i++) assert_true(z[i] == x[i] + (kind == KERNEL_STREAM_TRIAD ? (float)i : 0));
+                assert_true(z[n] == -1);
+            }
+        }
+    }
+}
+
 static void test_scratch(void **state) {
     (void)state;
     assert_true(kernel_scratch_bytes(1, 1, 1) > 0);
@@ -110,8 +135,9 @@ static void test_scratch(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cap),  cmocka_unit_test(test_usable),          cmocka_unit_test(test_table),
-        cmocka_unit_test(test_peak), cmocka_unit_test(test_variant_unknown), cmocka_unit_test(test_scratch),
+        cmocka_unit_test(test_cap),    cmocka_unit_test(test_usable),          cmocka_unit_test(test_table),
+        cmocka_unit_test(test_peak),   cmocka_unit_test(test_variant_unknown), cmocka_unit_test(test_scratch),
+        cmocka_unit_test(test_stream),
     };
     lacking_report();
     return cmocka_run_group_tests(tests, NULL, NULL);

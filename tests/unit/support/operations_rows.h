@@ -261,5 +261,13 @@ static bool prepare_peak(struct operation *o) {
 static void run_peak(const struct kernel_team *team, struct operation *o) {
     o->flop = team->ops->peak(o->dtype, o->rows);
 }
+/* One pass on the calling thread only. */
+static bool prepare_stream(struct operation *o) {
+    return o->options & OPTION_FIRST ? prepare_copy(o) : prepare_triad(o);
+}
+static void run_stream(const struct kernel_team *team, struct operation *o) {
+    const enum kernel_stream kind = o->options & OPTION_FIRST ? KERNEL_STREAM_COPY : KERNEL_STREAM_TRIAD;
+    team->ops->stream(kind, o->rows * o->cols, 1, (const float *)o->x, (const float *)o->y, (float *)o->z);
+}
 
 #endif
