@@ -176,6 +176,7 @@ static int run(struct running *r, char *const command[], struct base_error *e) {
     }
     group = 0;
     if (why) return base_fail(e, BASE_BROKEN, "%s: cannot be started: %s", command[0], strerror(why));
+    r->end->signal = caught;
     if (caught) return base_fail(e, BASE_BROKEN, "stopped by %s while %s ran", strsignal(caught), command[0]);
     return BASE_OK;
 }
@@ -193,7 +194,7 @@ int base_child_run(char *const command[], const struct base_child_how *how, stru
     for (int i = 0; i < 2; i++) shut(&r.out[i]), shut(&r.errors[i]);
     if (!code) return BASE_OK;
     free(end->out);
-    *end = (struct base_child_end){0};
+    *end = (struct base_child_end){.signal = end->signal};
     return code;
 }
 

@@ -24,11 +24,13 @@ struct base_child_end {
     char *out;         /* standard output, ended by NUL; the caller frees it. Never NULL after BASE_OK */
     size_t size;       /* without the NUL */
     char errors[1024]; /* the end of standard error */
+    int signal;        /* that this process got meanwhile, and passed on; 0: none */
 };
 
 /* Runs command[0] with these arguments, found by PATH, in a process group of its own. Its standard input is empty.
  * What it leaves behind is killed. BASE_BROKEN: it cannot be started, or this process got SIGINT, SIGTERM or SIGHUP,
- * which its group then got too. *end is then empty. Not for several threads at once. */
+ * which its group then got too. *end is then empty but for `signal`. Not for several threads at
+ * once. */
 int base_child_run(char *const command[], const struct base_child_how *how, struct base_child_end *end,
                    struct base_error *e);
 /* Between these calls such a signal does not end this process: the child that runs, or the next one, returns
