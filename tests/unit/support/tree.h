@@ -17,6 +17,9 @@ void tree_put(const char *path, const char *text);
 void tree_put_bytes(const char *path, const void *bytes, size_t size);
 /* A link whose target need not exist. */
 void tree_link(const char *path, const char *target);
+void tree_drop(const char *path);
+/* Nobody may read the file. As root may, this process gives up root's rights until tree_remove. */
+void tree_lock(const char *path);
 
 /* The shape of a machine. Its CPUs are numbered as Linux does: first one thread of every core, then the second ones. */
 struct tree_shape {
