@@ -11,6 +11,7 @@
 #include "cli/progress.h"
 #include "commands/commands.h"
 #include "commands/train_options.h"
+#include "energy/energy.h"
 #include "inventory/fingerprint.h"
 #include "records/record.h"
 #include "report/report.h"
@@ -186,7 +187,26 @@ struct launch {
     const struct measure_placement *place;
     const struct base_topology *topology;
     struct record_launch launch;
+    struct energy *energy;
 };
+
+static struct energy_options energy_options(const struct flags *f, const struct measure_placement *place) {
+    struct energy_options o = {
+        .root = f->energy_root ? f->energy_root : "", .choice = f->energy, .command = f->power_command};
+    if (place) o.cpus = &place->cpus, o.threads = place->pinned ? place->threads : place->cpus.count;
+    return o;
+}
+
+/* --energy list: what this node can read. */
+static int list_energy(struct comm *world, const struct flags *f, struct base_error *e) {
+    const struct energy_options o = energy_options(f, NULL);
+    int code = cli_alone(world, &COMMAND, e);
+    if (code) return code;
+    json_t *all = energy_list(&o);
+    show(f, all, report_energy_list);
+    json_decref(all);
+    return BASE_OK;
+}
 
 static int on_result(void *context, struct train_result *r, struct base_error *e) {
     struct launch *l = context;
@@ -197,6 +217,10 @@ static int on_result(void *context, struct train_result *r, struct base_error *e
     r->nominal_flop_per_s = measure_peak_nominal(l->topology, l->ops, l->plan->shape.dtype, threads) * l->world->nodes;
     json_t *machine = inventory_fingerprint(l->topology, l->ops, kernel_isa_best());
     json_t *record = train_record(r, l->plan, &l->setup->options, &id, l->world, machine);
+    const struct energy_windows windows = {
+        r->samples.start, r->samples.seconds, r->status == RECORD_FAILED ? 0 : r->timed,
+        (double)l->plan->request.global_batch * (double)l->plan->request.seq, "token"};
+    record_set(json_object_get(record, "result"), "energy", energy_finish(l->energy, &windows, l->world));
     int code = finish(l->world, l->flags, record, e);
     json_decref(record);
     return code;
@@ -209,8 +233,10 @@ static int train(struct comm *world, const struct flags *f, struct setup *s, con
     struct launch l = {
         .world = world, .flags = f, .setup = s, .plan = plan, .ops = ops, .place = place, .topology = topology};
     struct train_result result = {0};
+    const struct energy_options sources = energy_options(f, place);
     int code = open_inputs(world, f, plan, o, e);
     if (!code) code = comm_agree(world, world->rank ? BASE_OK : make_outputs(f, e), e);
+    if (!code) code = energy_open(&l.energy, &sources, world, e);
     if (code) {
         close_inputs(o);
         return code;
@@ -225,6 +251,7 @@ static int train(struct comm *world, const struct flags *f, struct setup *s, con
     cli_progress_close(&l.progress);
     if (!code) code = exit_code(&result, f, e);
     train_free(&result);
+    energy_close(l.energy);
     close_inputs(o);
     return code;
 }
@@ -239,10 +266,13 @@ int command_train(struct comm *world, int argc, char *const *argv, struct base_e
     struct plan plan;
     int code = cli_options_read(&COMMAND, &flags, argc, argv, e);
     if (!code && flags.output.help) return cli_help(world, &COMMAND);
+    if (!code && !strcmp(flags.energy, "list")) return list_energy(world, &flags, e);
     if (!code) code = cli_launch_check(&flags.launch, e);
     if (!code) code = resolve(&flags, flags.world ? (int)flags.world : world->size, &setup, e);
     if (!code) code = cli_isa(&isa, e);
     if (!code) kernel_select(&ops, isa, (enum kernel_backend)flags.backend);
+    const struct energy_options sources = energy_options(&flags, NULL);
+    if (!code) code = energy_check(&sources, e);
     if (!code && world->rank == 0) code = ask_outputs(&flags, e);
     if ((code = comm_agree(world, code, e))) return code;
     if ((code = measure_place(&placement, world, setup.request.threads, e))) return code;

@@ -14,6 +14,7 @@
 struct flags {
     struct cli_training training;
     const char *workload, *data, *format, *init, *save;
+    const char *energy, *power_command, *energy_root;
     int64_t micro_batch, steps, min_steps, warmup, threads, seed, world;
     double lr, ci, budget;
     int backend; /* enum kernel_backend */
@@ -68,6 +69,13 @@ static const struct cli_option OPTIONS[] = {
              "FAILED"},
     {.name = "--backend", .kind = CLI_CHOICE, .at = offsetof(struct flags, backend), .word = backend,
      .fallback = "toise", .hint = "B", .help = ": library for FP32 matmuls"},
+    {.name = "--energy", .kind = CLI_TEXT, .at = offsetof(struct flags, energy), .fallback = "auto", .hint = "E",
+     .help = "joules a token from what this node can read: auto; off; list shows the sources; or some of command, cray, "
+             "rapl, hwmon, slurm"},
+    {.name = "--power-cmd", .kind = CLI_TEXT, .at = offsetof(struct flags, power_command), .hint = "CMD",
+     .help = "a shell command that prints this node's power (\"212.5\" or \"212.5 W\") or energy so far (\"1234 J\"); "
+             "runs once a second on each node"},
+    {.name = "--energy-root", .kind = CLI_TEXT, .at = offsetof(struct flags, energy_root)},
     {.name = "--no-gate", .kind = CLI_FLAG, .at = offsetof(struct flags, no_gate),
      .help = "skip the correctness checks; the result is at best inconclusive"},
     {.name = "--dry-run", .kind = CLI_FLAG, .at = offsetof(struct flags, dry_run),

@@ -144,6 +144,7 @@ void report_train(FILE *out, const json_t *record) {
         report_warmup(out, record);
         report_exposed(out, record);
         memory(out, record);
+        report_energy(out, record_at(record, "result.energy"));
         ranks(out, record);
     }
     if (record_at(record, "result.loss"))
