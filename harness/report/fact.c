@@ -15,6 +15,15 @@ static bool ends(const char *key, const char *end) {
     return n >= m && !strcmp(key + n - m, end);
 }
 
+void report_clean(FILE *out, const char *text, size_t most) {
+    size_t n = strlen(text);
+    const bool cut = n > most;
+    if (cut) n = most;
+    while (cut && n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80) n--; /* UTF-8 characters remain whole */
+    for (size_t i = 0; i < n; i++) fputc(iscntrl((unsigned char)text[i]) ? '?' : text[i], out);
+    if (cut) fputs("...", out);
+}
+
 static void number(FILE *out, const char *key, double x) {
     static const struct {
         const char *end, *unit;
@@ -34,14 +43,21 @@ static void number(FILE *out, const char *key, double x) {
     fprintf(out, "%.10g%s", x, ends(key, "_s") ? " s" : "");
 }
 
-/* "eth0: driver mlx5_core, up yes, speed 25.0 Gbit/s": the units of the keys are with the values. */
+/* A key without its unit, which is with the value */
+static void label(FILE *out, const char *key) {
+    char text[128];
+    snprintf(text, sizeof text, "%s", !strcmp(key, "bit_per_s") ? "speed" : key);
+    if (ends(text, "_bytes")) text[strlen(text) - 6] = '\0';
+    report_clean(out, text, sizeof text);
+}
+
+/* "eth0: driver mlx5_core, up yes, speed 25.0 Gbit/s" */
 static void object(FILE *out, const json_t *value) {
     const char *key, *comma = "";
     json_t *below;
     json_object_foreach((json_t *)value, key, below) {
-        const bool name = !strcmp(key, "name"), speed = !strcmp(key, "bit_per_s");
-        const int length = (int)strlen(key) - (ends(key, "_bytes") ? 6 : 0);
-        if (!name) fprintf(out, "%s%.*s ", comma, speed ? 5 : length, speed ? "speed" : key);
+        const bool name = !strcmp(key, "name");
+        if (!name) fputs(comma, out), label(out, key), fputc(' ', out);
         report_fact(out, key, below);
         comma = name ? ": " : ", ";
     }
@@ -50,7 +66,7 @@ static void object(FILE *out, const json_t *value) {
 
 void report_fact(FILE *out, const char *key, const json_t *value) {
     if (json_is_string(value))
-        for (const char *at = json_string_value(value); *at; at++) fputc(iscntrl((unsigned char)*at) ? '?' : *at, out);
+        report_clean(out, json_string_value(value), json_string_length(value));
     else if (json_is_boolean(value))
         fputs(json_is_true(value) ? "yes" : "no", out);
     else if (json_is_number(value))

@@ -7,7 +7,9 @@
 #include <jansson.h>
 #include <stdio.h>
 
-/* Prints a value as the end of its key says: bytes, Hz, bit/s. Control characters become "?". */
+/* Prints the first `most` bytes of a text, then "..." if there are more. Control characters become "?". */
+void report_clean(FILE *out, const char *text, size_t most);
+/* Prints a value as the end of its key says: bytes, Hz, bit/s. Texts are clean. */
 void report_fact(FILE *out, const char *key, const json_t *value);
 /* Prints a text in which {path} stands for a value of the machine. A missing value says why it is unknown; "none" if
  * there is no reason. If no value is known, all for the same reason, only the reason is printed. */

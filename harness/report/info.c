@@ -9,12 +9,7 @@
 #include "report/fact.h"
 #include "report/report.h"
 
-enum { VALUES = 4, KEYS = 40, GROUPS = 8, TEXT = 72 };
-
-/* A text that is too long loses its end. */
-static void shortened(FILE *out, const char *text) {
-    fprintf(out, "%.*s%s", TEXT, text, strlen(text) > TEXT ? "..." : "");
-}
+enum { VALUES = 4, KEYS = 40, GROUPS = 8, TEXT = 96 };
 
 static void value(FILE *out, const char *key, const json_t *v) {
     char *text = NULL;
@@ -25,17 +20,21 @@ static void value(FILE *out, const char *key, const json_t *v) {
     report_fact(memory, key, record_at(v, "value"));
     if (why[0]) fprintf(memory, " (%s)", why);
     fclose(memory);
-    shortened(out, text);
+    report_clean(out, text, TEXT);
     free(text);
     fputs(" on ", out);
-    shortened(out, record_text(v, "hosts"));
+    report_clean(out, record_text(v, "hosts"), TEXT);
 }
 
 /* "  * governor      performance on n[1-2]; powersave on n3" */
 static void difference(FILE *out, const json_t *d) {
     const json_t *values = record_at(d, "values");
     const size_t count = json_array_size(values);
-    fprintf(out, "%c %-26s ", record_true(d, "matters") ? '*' : ' ', record_text(d, "key"));
+    char key[64];
+    snprintf(key, sizeof key, "%s", record_text(d, "key"));
+    fputs(record_true(d, "matters") ? "* " : "  ", out);
+    report_clean(out, key, sizeof key);
+    fprintf(out, "%*s ", (int)(strlen(key) < 26 ? 26 - strlen(key) : 0), "");
     for (size_t i = 0; i < count && i < VALUES; i++) {
         if (i) fputs("; ", out);
         value(out, record_text(d, "key"), json_array_get(values, i));
@@ -61,7 +60,7 @@ static void head(FILE *out, const json_t *group) {
     const long long count = record_whole(group, "count");
     fprintf(out, "fingerprint %s   %lld node%s: ", record_text(group, "machine.fingerprint"), count,
             count == 1 ? "" : "s");
-    shortened(out, record_text(group, "hosts"));
+    report_clean(out, record_text(group, "hosts"), TEXT);
     fputc('\n', out);
 }
 

@@ -40,14 +40,15 @@ static void mitigations(FILE *out, const json_t *machine, const char *name, cons
     json_object_foreach((json_t *)all, which, text) {
         if (json_is_string(text) && !strcmp(json_string_value(text), "Not affected")) continue;
         label(out, name, !lines++);
-        fprintf(out, "%s: ", which);
+        report_clean(out, which, 64), fputs(": ", out);
         report_fact(out, "", text);
         fputc('\n', out);
     }
     json_object_foreach((json_t *)all, which, text) {
         if (!json_is_string(text) || strcmp(json_string_value(text), "Not affected") != 0) continue;
         if (!harmless) label(out, name, !lines++);
-        fprintf(out, "%s%s", harmless++ ? ", " : "not affected: ", which);
+        fputs(harmless++ ? ", " : "not affected: ", out);
+        report_clean(out, which, 64);
     }
     if (harmless) fputc('\n', out);
     if (!lines) list(out, machine, name, key);
