@@ -169,7 +169,8 @@ static int compare(struct comm *world, const struct flags *f, struct study_ab *a
     if (progress.terminal && progress.said) fputs("\r\033[K", progress.page);
     if (ran && !ab->blocks) return base_fail(e, ran, "%s", why.text);
     if (!ran && !ab->decided)
-        snprintf(why.text, sizeof why.text, "%s", ab->blocks - ab->warmup < ab->rule.most ? "--budget is spent" : "");
+        snprintf(why.text, sizeof why.text, "%s",
+                 ab->blocks - ab->warmup < ab->rule.most ? "--budget is spent" : "the last look did not decide");
     const int code = finish(world, f, ab, why.text, e);
     if (code) return code;
     return ran ? base_fail(e, ran, "%s", why.text) : study_verdict_code(ab->view.verdict);

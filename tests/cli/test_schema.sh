@@ -77,10 +77,15 @@ example() {
         makes 0 predict --machine results/predict-amd-epyc-zen3/machine.jsonl --ranks 2 --threads 1 --precision bf16
         ;;
     compare)
-        for i in 1 2; do sed -n "${i}p" results/amd-epyc-zen5-2-cores.jsonl >"$work/side$i.jsonl"; done
-        makes 3 compare "$work/side1.jsonl" "$work/side2.jsonl" # one launch a side
+        for i in 1 3; do sed -n "${i}p" results/amd-epyc-zen5-2-cores.jsonl >"$work/side$i.jsonl"; done
+        makes 3 compare "$work/side1.jsonl" "$work/side3.jsonl" # one launch a side
         ;;
     curve) toise=$work/tree/build/toise makes 0 curve internlm ;;
+    ab)
+        local random='tr -dc 1-9 </dev/urandom | head -c 6'
+        makes 0 ab 'echo 100' 'echo 100' --metric printed --better higher --blocks 6
+        makes 3 ab "$random" "$random" --metric printed --better higher --blocks 5 --warmup 0
+        ;;
     programme) makes 0 programme france-2023 ;;
     validate)
         makes 0 validate
@@ -110,7 +115,7 @@ done
 [ $listed -ge 8 ] || fail "the schema lists $listed kinds"
 
 # A good record, spoilt by each of these edits, is refused, and the key is named.
-grep '"kind":"train","status":"PASSED"' results/amd-epyc-zen5-2-cores.jsonl | head -n 1 >"$work/good.jsonl"
+grep -m 1 '"kind":"train","status":"PASSED"' results/amd-epyc-zen5-2-cores.jsonl >"$work/good.jsonl"
 while IFS='|' read -r words edit; do
     sed "$edit" "$work/good.jsonl" >>"$work/spoilt.jsonl"
     echo "$words" >>"$work/words"
