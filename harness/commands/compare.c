@@ -34,10 +34,11 @@ static const struct cli_option OPTIONS[] = {
 static const struct cli_command COMMAND = {
     .name = "compare",
     .options = OPTIONS,
-    .usage = "toise compare BASE NEW [MORE...] [flags]\n\nIs NEW faster than BASE, by how much, and how sure is that? "
-             "Compares records of toise train, kernels and comm that did\nthe same work: a workload, or an identical "
-             "configuration. The launch is the unit of replication, not the step.\nGive at least five launches a side, "
-             "made in turns. The ratio is of rates: above 1, NEW is faster.",
+    .usage =
+        "toise compare BASE NEW [MORE...] [flags]\n\nIs NEW faster than BASE, by how much, and how sure is that? "
+        "Compares records of toise train, kernels and comm, and\nimported ones, that did the same work: a workload, "
+        "or an identical configuration. The launch is the unit of replication,\nnot the step. Give at least five "
+        "launches a side, made in turns. The ratio is of rates: above 1, NEW is faster.",
     .notes =
         "The interval is Welch's t of the launches' logarithms. With three nodes a side, means of nodes are compared, "
         "and the\nverdict is about such nodes; with fewer it is about these nodes. A cause is named only where the "

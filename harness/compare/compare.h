@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "study/verdict.h"
 
-/* A difference below half of what a sale is decided by, and as wide as --ci 1% makes an interval. */
+/* Half of the 2% that a comparison should find, and as much as --ci 1% leaves open. */
 #define COMPARE_DELTA "1%"
 enum { COMPARE_SIDES_MOST = 64 };
 

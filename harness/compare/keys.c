@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What makes two records comparable. Their kinds, their work, and what else tells launches of one side apart. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,8 +10,25 @@
 
 const struct compare_kind compare_kinds[] = {{"train", "result.tokens_per_s", false, "tokens/s"},
                                              {"kernel", "result.call_s", true, "calls/s"},
-                                             {"comm", "result.time_s", true, "messages/s"}};
-enum { TRAIN, KERNEL, COMM, KINDS };
+                                             {"comm", "result.time_s", true, "messages/s"},
+                                             {"figure", "result.value", false, ""}};
+enum { TRAIN, KERNEL, COMM, FIGURE, KINDS };
+
+double compare_rate(int kind, const json_t *record) {
+    const struct compare_kind *k = &compare_kinds[kind];
+    const double x = record_real(record, k->path);
+    /* an imported figure may be better if it is lower; if it does not say which, it is no rate */
+    const char *better = kind == FIGURE ? record_text(record, "result.better") : k->inverse ? "lower" : "higher";
+    return !strcmp(better, "higher") ? x : !strcmp(better, "lower") ? 1 / x : NAN;
+}
+
+void compare_unit_text(int kind, const json_t *record, char *text, size_t size) {
+    const bool lower = !strcmp(record_text(record, "result.better"), "lower");
+    if (kind == FIGURE)
+        snprintf(text, size, "%s%s", lower ? "1/" : "", record_text(record, "result.unit"));
+    else
+        snprintf(text, size, "%s", compare_kinds[kind].unit);
+}
 
 int compare_kind_find(const json_t *record) {
     for (int i = 0; i < KINDS; i++)
@@ -41,9 +59,9 @@ static json_t *work_of(int kind, const json_t *record) {
         "result.op",      "result.m",          "result.n",     "result.k",    "result.trans",    "result.dtype",
         "result.c_dtype", "result.accumulate", "result.b",     "result.h",    "result.kv_heads", "result.s",
         "result.d",       "result.window",     "result.alibi", "result.rows", "result.cols",     NULL};
-    static const char *const comm[] = {
-        "result.op",    "result.bytes", "result.count",    "result.dtype", "result.redop",
-        "result.scope", "result.root",  "result.in_place", "layout.world", NULL};
+    static const char *const comm[] = {"result.op",    "result.bytes", "result.count", "result.dtype", "result.redop",
+                                       "result.scope", "result.root",  "result.place", "layout.world", NULL};
+    static const char *const figure[] = {"result.metric", "result.unit", "result.better", NULL};
     static const char *const timeless[] = {"seed", "warmup", "unread", "data_modified_s", "init_modified_s", NULL};
     const char *variant = record_text(record, "result.variant"), *packed = strchr(variant, '+');
     json_t *o = json_object(), *workload = record_at(record, "workload");
@@ -53,6 +71,8 @@ static json_t *work_of(int kind, const json_t *record) {
         record_set(o, "by", json_sprintf("%s%s", is_own(variant) ? "toise" : "a library", packed ? packed : ""));
     } else if (kind == COMM) {
         copy(o, record, comm);
+    } else if (kind == FIGURE) {
+        copy(o, record, figure);
     } else if (json_is_object(workload)) {
         record_set(o, "workload", json_incref(workload));
     } else {
@@ -98,6 +118,8 @@ void compare_work_text(int kind, const json_t *record, char *text, size_t size) 
     else if (kind == COMM)
         snprintf(text, size, "%s of %lld bytes, %lld ranks", record_text(r, "op"), record_whole(r, "bytes"),
                  record_whole(record, "layout.world"));
+    else if (kind == FIGURE)
+        snprintf(text, size, "%s", record_text(r, "metric"));
     else if (json_is_object(w))
         snprintf(text, size, "%s v%lld %s", record_text(w, "name"), record_whole(w, "version"),
                  record_text(w, "precision"));

@@ -45,8 +45,9 @@ static int check_files(const struct compare *c, struct base_error *e) {
     return code;
 }
 
-/* Numbers texts from 0 in the order of their first use. */
+/* Numbers texts from 0 in the order of their first use; -1: "", which is unknown. */
 static int number_of(json_t *numbers, const char *text) {
+    if (!*text) return -1;
     const json_t *known = json_object_get(numbers, text);
     if (known) return (int)json_integer_value(known);
     const int next = (int)json_object_size(numbers);
@@ -83,7 +84,7 @@ static void count(struct compare *c, int side, const char *key) {
 /* Whether the record has a rate to compare; if not, its side says why. */
 static bool usable(struct compare *c, const struct record_loaded *l, int kind, double *log_rate) {
     const char *status = record_text(l->record, "status");
-    const double x = kind < 0 ? NAN : record_real(l->record, compare_kinds[kind].path);
+    const double x = kind < 0 ? NAN : compare_rate(kind, l->record);
     count(c, l->source, "records");
     if (kind < 0) {
         count(c, l->source, "not_compared");
@@ -98,7 +99,7 @@ static bool usable(struct compare *c, const struct record_loaded *l, int kind, d
         count(c, l->source, "not_compared");
         return false;
     }
-    *log_rate = compare_kinds[kind].inverse ? -log(x) : log(x);
+    *log_rate = log(x);
     return true;
 }
 
@@ -130,7 +131,7 @@ static int add_item(struct compare *c, const struct record_loaded *l, struct nam
     if (!first) json_object_set_new(names->first_of, launch, json_integer(l - c->list.at));
     if (!has_rate) return BASE_OK;
     struct compare_item *item = &c->items[c->count++];
-    *item = (struct compare_item){.record = l->record, .from = l, .kind = kind, .side = l->source, .launch = launch};
+    *item = (struct compare_item){.record = l->record, .from = l, .kind = kind, .side = l->source};
     item->value =
         (struct study_launch){log_rate, number_of(names->launches, launch), number_of(names->jobs, *job ? job : launch),
                               number_of(names->nodes, node_of(l->record, hosts, sizeof hosts))};
@@ -184,6 +185,7 @@ static void count_sides(struct compare *c) {
         if (!strcmp(status, "INCONCLUSIVE")) count(c, item->side, "inconclusive");
         for (int k = 0; k < 3; k++) {
             char key[64];
+            if (of[k].number < 0) continue;
             snprintf(key, sizeof key, "%d %s %d", item->side, of[k].what, of[k].number);
             if (json_object_get(seen, key)) continue;
             json_object_set_new(seen, key, json_true());

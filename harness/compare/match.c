@@ -172,7 +172,7 @@ static int check_rates(const struct compare *c, struct base_error *e) {
         if (!record_whole(c->found[side], "launches"))
             return base_fail(e, BASE_USAGE,
                              "%s: none of its %lld records has a rate that can be compared: give records of train, "
-                             "kernels or comm that did not fail",
+                             "kernels or comm that did not fail; imported figures need \"better\"",
                              c->paths[side], record_whole(c->found[side], "records"));
     return BASE_OK;
 }

@@ -17,7 +17,9 @@ struct compare_kind {
     const char *unit;        /* of the rate */
 };
 extern const struct compare_kind compare_kinds[];
-int compare_kind_find(const json_t *record); /* -1: none of these */
+int compare_kind_find(const json_t *record);         /* -1: none of these */
+double compare_rate(int kind, const json_t *record); /* NAN, or not above 0: it has none */
+void compare_unit_text(int kind, const json_t *record, char *text, size_t size);
 
 /* How finely two groups agree, the finest first. They are paired at the finest key that only one of each side has. */
 enum compare_key { COMPARE_SETUP, COMPARE_SHAPE, COMPARE_VARIANT, COMPARE_WORK, COMPARE_KEYS };
@@ -26,9 +28,8 @@ struct compare_item {
     const json_t *record;
     const struct record_loaded *from;
     int kind, side;
-    char *key[COMPARE_KEYS]; /* owned JSON texts; each names all that its level and those below tell apart */
-    const char *launch;      /* its id, or the record's hash */
-    struct study_launch value;
+    char *key[COMPARE_KEYS];   /* owned JSON texts; each names all that its level and those below tell apart */
+    struct study_launch value; /* node -1: unknown */
 };
 
 struct compare_group {

@@ -71,10 +71,10 @@ static const char *time_of(const struct compare *c, const struct compare_group *
 
 /* false: one side ended before the other began, on a node that both used. null: no node is on both. */
 static json_t *in_turns(const struct compare *c, const struct compare_pair *p) {
+    const int node = c->values[p->new->first].node;
     bool shared = false;
-    for (size_t i = 0; i < p->base->count && !shared; i++)
-        shared = c->values[p->base->first + i].node == c->values[p->new->first].node;
-    if (!shared) return json_null();
+    for (size_t i = 0; i < p->base->count && !shared; i++) shared = c->values[p->base->first + i].node == node;
+    if (!shared || node < 0) return json_null();
     return json_boolean(strcmp(time_of(c, p->base, 1), time_of(c, p->new, -1)) >= 0 &&
                         strcmp(time_of(c, p->new, 1), time_of(c, p->base, -1)) >= 0);
 }
@@ -111,7 +111,15 @@ static json_t *figures_of(const struct compare_pair *p) {
     return o;
 }
 
-/* What differs between the sides' machines, layouts and configurations, hosts left out. */
+/* What names a node or a job, and says nothing of its speed. */
+static bool is_name(const char *key) {
+    static const char *const names[] = {"machine.host", "machine.slurm", "machine.fingerprint", "machine.unknown"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strncmp(key, names[i], strlen(names[i]))) return true;
+    return false;
+}
+
+/* What differs between the sides' machines, layouts and configurations. */
 static json_t *differences_of(const json_t *base, const json_t *new) {
     static const char *const parts[] = {"machine", "layout", "config", "version"};
     enum { PARTS = sizeof parts / sizeof *parts, MOST = 100 };
@@ -122,7 +130,7 @@ static json_t *differences_of(const json_t *base, const json_t *new) {
         json_object_set(after, parts[k], record_at(new, parts[k]));
     }
     list = compare_differences(before, after, MOST);
-    json_array_foreach(list, i, x) if (strcmp(record_text(x, "key"), "machine.host") != 0) json_array_append(kept, x);
+    json_array_foreach(list, i, x) if (!is_name(record_text(x, "key"))) json_array_append(kept, x);
     json_decref(before), json_decref(after), json_decref(list);
     return kept;
 }
@@ -131,11 +139,12 @@ static json_t *pair_of(const struct compare *c, const struct compare_pair *p) {
     const json_t *base = head_of(c, p->base), *new = head_of(c, p->new);
     const int kind = c->items[p->new->first].kind;
     json_t *o = json_object();
-    char work[COMPARE_WHY];
+    char work[COMPARE_WHY], unit[64];
     compare_work_text(kind, new, work, sizeof work);
     record_set_integer(o, "side", p->new->side);
     record_set(o, "kind", json_string(compare_kinds[kind].name)), record_set(o, "work", json_string(work));
-    record_set(o, "rate_unit", json_string(compare_kinds[kind].unit));
+    compare_unit_text(kind, new, unit, sizeof unit);
+    record_set(o, "rate_unit", json_string(unit));
     set_ratio(o, &p->ratio, STUDY_ALPHA, c->options->delta);
     record_set_number(o, "p_holm", p->p), record_set_number(o, "p_outside_holm", p->p_outside);
     record_set(o, "verdict", json_string(study_verdict_name(p->verdict)));
@@ -173,7 +182,7 @@ static const char *side_why(const struct compare_side *s) {
     if (s->withheld) return withheld_why[s->withheld];
     if (s->verdict != STUDY_INCONCLUSIVE) return NULL;
     return s->count[STUDY_SLOWER] ? "some pairs are slower, but their mean is not"
-                                  : "the interval includes a difference and none: more launches would decide";
+                                  : "these launches show neither a difference nor equivalence";
 }
 
 static void set_side(json_t *o, const struct compare *c, int side) {

@@ -121,8 +121,9 @@ static void sides(FILE *out, const json_t *list) {
         const long long launches = record_whole(s, "launches"), jobs = record_whole(s, "jobs"),
                         nodes = record_whole(s, "nodes");
         base_text_path(record_text(s, "path"), path, sizeof path);
-        fprintf(out, "%-11s %s: %lld launch%s of %lld job%s on %lld node%s", i ? "new" : "base", path, launches,
-                launches == 1 ? "" : "es", jobs, plural(jobs), nodes, plural(nodes));
+        fprintf(out, "%-11s %s: %lld launch%s of %lld job%s", i ? "new" : "base", path, launches,
+                launches == 1 ? "" : "es", jobs, plural(jobs));
+        if (nodes) fprintf(out, " on %lld node%s", nodes, plural(nodes));
         if (failed) fprintf(out, "; %zu FAILED, without a rate", failed);
         if (record_whole(s, "inconclusive")) fprintf(out, "; %lld INCONCLUSIVE alone", record_whole(s, "inconclusive"));
         if (record_whole(s, "unverified")) fprintf(out, "; %lld UNVERIFIED", record_whole(s, "unverified"));
