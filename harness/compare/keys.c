@@ -53,14 +53,24 @@ static bool is_own(const char *variant) {
     return strncmp(variant, "openblas", 8) != 0 && strncmp(variant, "cblas", 5) != 0;
 }
 
+/* Older records have no groups: all ranks sent. */
+static long long ranks_of(const json_t *record) {
+    const long long ranks = record_whole(record, "result.group_ranks");
+    return ranks ? ranks : record_whole(record, "layout.world");
+}
+
+static const char *group_of(const json_t *record) {
+    const char *group = record_text(record, "result.group");
+    return *group ? group : "all";
+}
+
 /* The work. A workload's name and version fix it; otherwise the configuration does, without what changes no time. */
 static json_t *work_of(int kind, const json_t *record) {
     static const char *const kernel[] = {
         "result.op",      "result.m",          "result.n",     "result.k",    "result.trans",    "result.dtype",
         "result.c_dtype", "result.accumulate", "result.b",     "result.h",    "result.kv_heads", "result.s",
         "result.d",       "result.window",     "result.alibi", "result.rows", "result.cols",     NULL};
-    static const char *const comm[] = {"result.op",    "result.bytes", "result.count", "result.dtype", "result.redop",
-                                       "result.scope", "result.root",  "result.place", "layout.world", NULL};
+    static const char *const comm[] = {"result.op", "result.bytes", "result.dtype", NULL};
     static const char *const figure[] = {"result.metric", "result.unit", "result.better", NULL};
     static const char *const timeless[] = {"seed", "warmup", "unread", "data_modified_s", "init_modified_s", NULL};
     const char *variant = record_text(record, "result.variant"), *packed = strchr(variant, '+');
@@ -71,6 +81,7 @@ static json_t *work_of(int kind, const json_t *record) {
         record_set(o, "by", json_sprintf("%s%s", is_own(variant) ? "toise" : "a library", packed ? packed : ""));
     } else if (kind == COMM) {
         copy(o, record, comm);
+        record_set_integer(o, "ranks", ranks_of(record)), record_set(o, "group", json_string(group_of(record)));
     } else if (kind == FIGURE) {
         copy(o, record, figure);
     } else if (json_is_object(workload)) {
@@ -91,7 +102,8 @@ static json_t *shape_of(const json_t *record) {
 }
 
 bool compare_keys_of(int kind, const json_t *record, char *key[COMPARE_KEYS]) {
-    static const char *const variant[] = {"result.variant", "machine.kernels.gemm", NULL};
+    static const char *const variant[] = {"result.variant", "machine.kernels.gemm", "result.redop",
+                                          "result.root",    "result.place",         NULL};
     static const char *const setup[] = {
         "machine.cpu", "machine.isa", "machine.compiler", "machine.compiler_flags", "machine.cpu_quota.cpus",
         "version",     NULL};
@@ -116,8 +128,9 @@ void compare_work_text(int kind, const json_t *record, char *text, size_t size) 
                  is_own(record_text(r, "variant")) ? "" : " by ",
                  is_own(record_text(r, "variant")) ? "" : record_text(r, "variant"));
     else if (kind == COMM)
-        snprintf(text, size, "%s of %lld bytes, %lld ranks", record_text(r, "op"), record_whole(r, "bytes"),
-                 record_whole(record, "layout.world"));
+        snprintf(text, size, "%s of %lld bytes, %lld ranks%s%s", record_text(r, "op"), record_whole(r, "bytes"),
+                 ranks_of(record), !strcmp(group_of(record), "all") ? "" : ", ",
+                 !strcmp(group_of(record), "all") ? "" : group_of(record));
     else if (kind == FIGURE)
         snprintf(text, size, "%s", record_text(r, "metric"));
     else if (json_is_object(w))
