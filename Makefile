@@ -25,7 +25,7 @@ export CC CXX MPICC DEPS_PREFIX BUILD
 WARN    := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(if $(WERROR),-Werror)
 PKG     := PKG_CONFIG_PATH=$(DEPS_PREFIX)/lib/pkgconfig:$(DEPS_PREFIX)/lib64/pkgconfig:$$PKG_CONFIG_PATH pkg-config
 LIBS_C  := $(shell $(PKG) --cflags hwloc jansson openblas 2>/dev/null)
-LIBS_L  := $(shell $(PKG) --libs hwloc jansson openblas 2>/dev/null || echo -lhwloc -ljansson -lopenblas) -lnuma -lm
+LIBS_L  := $(shell $(PKG) --libs hwloc jansson openblas 2>/dev/null || echo -lhwloc -ljansson -lopenblas) -lnuma -ldl -lm
 MPI_C   := $(shell $(MPICC) --showme:compile 2>/dev/null || $(MPICC) -compile_info 2>/dev/null | cut -d' ' -f2-)
 MPI_L   := $(shell $(MPICC) --showme:link 2>/dev/null || $(MPICC) -link_info 2>/dev/null | cut -d' ' -f2-)
 ifneq ($(DEPS_PREFIX),)

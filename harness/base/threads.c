@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/places.h"
@@ -57,6 +58,22 @@ void base_cpus_usable(struct base_cpus *cpus) {
     list(&m, known, cpus);
 }
 
+void base_cpus_confine(const struct base_cpus *cpus) {
+    union mask m;
+    memset(&m, 0, sizeof m);
+    for (int i = 0; i < cpus->count; i++) CPU_SET_S((size_t)cpus->cpu[i], sizeof m, &m.set);
+    if (cpus->count > 0 && !base_places_given()) sched_setaffinity(0, sizeof m, &m.set);
+}
+
+int base_cpus_only(int id) {
+    union mask m;
+    memset(&m, 0, sizeof m);
+    if (sched_getaffinity(id, sizeof m, &m.set) || CPU_COUNT_S(sizeof m, &m.set) != 1) return -1;
+    int cpu = 0;
+    while (!CPU_ISSET_S((size_t)cpu, sizeof m, &m.set)) cpu++;
+    return cpu;
+}
+
 int base_cpus_online(void) {
     long n = sysconf(_SC_NPROCESSORS_ONLN);
     return n > 0 ? (int)n : 1;
@@ -91,6 +108,19 @@ bool base_threads_pin(const struct base_cpus *cpus, int threads) {
         if (pinned && failed > 0) sched_setaffinity(0, sizeof before, &before.set); /* pin all threads or none */
     }
     return failed == 0;
+}
+
+bool base_threads_quiet(void) {
+    const struct timespec pause = {.tv_nsec = 1000000};
+    for (int i = 0; i < 64; i++) {
+        struct timespec before, after;
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+        nanosleep(&pause, NULL);
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+        const long used = (after.tv_sec - before.tv_sec) * 1000000000L + after.tv_nsec - before.tv_nsec;
+        if (used < pause.tv_nsec / 5) return true;
+    }
+    return false;
 }
 
 void base_cpus_text(const struct base_cpus *cpus, char *text, int size) {

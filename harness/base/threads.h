@@ -19,6 +19,11 @@ struct base_cpus {
 void base_cpus_mask(struct base_cpus *mask);
 /* All CPUs of the calling thread's cpuset, whatever its mask is now. */
 void base_cpus_usable(struct base_cpus *cpus);
+/* Lets the calling thread run on these CPUs only, and threads that it starts from now on. Nothing if the user told
+ * OpenMP where to run threads. */
+void base_cpus_confine(const struct base_cpus *cpus);
+/* The one CPU that a thread may run on, by the thread's id; -1: several, or no such thread. */
+int base_cpus_only(int id);
 /* The number of CPUs online on this machine. */
 int base_cpus_online(void);
 /* Share `index` of `count` equal, contiguous shares of a mask. Each has at least one CPU, so shares overlap if CPUs are
@@ -28,6 +33,9 @@ void base_cpus_share(const struct base_cpus *mask, int index, int count, struct 
  * is pinned to its own CPU. False: no thread is pinned. Either there are more threads than CPUs, or the user placed
  * them (OMP_PROC_BIND, GOMP_CPU_AFFINITY or OMP_PLACES is set). */
 bool base_threads_pin(const struct base_cpus *cpus, int threads);
+/* Waits until the other threads of this process sleep. Threads of OpenMP and of BLAS libraries spin for a while after
+ * work and would disturb each other's samples. False: they never sleep (OMP_WAIT_POLICY=active). */
+bool base_threads_quiet(void);
 /* "0-3,8" */
 void base_cpus_text(const struct base_cpus *cpus, char *text, int size);
 

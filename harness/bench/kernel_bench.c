@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "bench/kernel_check.h"
@@ -92,7 +91,7 @@ struct timing {
     struct timed_variant timed[BENCH_VARIANTS_MAX];
     struct measure_sampler samplers[BENCH_VARIANTS_MAX];
     int64_t next;      /* the next copy of the operands */
-    bool two_runtimes; /* OpenBLAS has its own threads besides OpenMP's */
+    bool two_runtimes; /* a library has its own threads besides OpenMP's */
 };
 
 static void *const *operands(const struct timing *t, int variant, int64_t copy) {
@@ -106,20 +105,6 @@ static double calls(void *context, int count) {
     const double start = base_clock_now();
     for (int i = 0; i < count; i++) t->c->op->call(&t->teams[v], t->c, operands(t, v, t->next++));
     return base_clock_now() - start;
-}
-
-/* Waits until the other threads of this process sleep. Threads of OpenMP and OpenBLAS spin for a while after work and
- * would disturb each other's samples. Gives up on threads that never sleep (OMP_WAIT_POLICY=active). */
-static void quiet(void) {
-    const struct timespec pause = {.tv_nsec = 1000000};
-    for (int i = 0; i < 64; i++) {
-        struct timespec before, after;
-        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
-        nanosleep(&pause, NULL);
-        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
-        const long used = (after.tv_sec - before.tv_sec) * 1000000000L + after.tv_nsec - before.tv_nsec;
-        if (used < pause.tv_nsec / 5) return;
-    }
 }
 
 /* Stores a window's rate. Rates beyond the list's capacity still count for `best`. */
@@ -154,7 +139,7 @@ static void roofs(struct bench_kernels *b, struct bench_kernel_set *set, bool ag
 /* Takes one sample, or several if waiting for the other runtime takes longer than they do. */
 static void sample(struct timing *t, int variant, struct bench_kernel_result *r) {
     const bool quota = t->bench->quota_s > 0, brief = !quota && r->timed.call.median < LONG_S;
-    if (t->two_runtimes) quiet();
+    if (t->two_runtimes) base_threads_quiet();
     if (brief) calls(&t->timed[variant], 1); /* wakes threads and warms caches as in a loop */
     for (int i = 0; i < (t->two_runtimes && brief ? BURST : 1); i++)
         measure_sampler_take(&t->samplers[variant], &r->timed);
@@ -185,7 +170,7 @@ static void time_rounds(struct timing *t, struct bench_kernel_set *set, const st
     for (bool go = timed > 0; go;) {
         for (int i = 0; i < set->count; i++)
             if (right(&set->results[i])) sample(t, i, &set->results[i]);
-        if (t->two_runtimes) quiet();
+        if (t->two_runtimes) base_threads_quiet();
         roofs(t->bench, set, false);
         go = goes_on(t, set, (base_clock_now() - began) / timed);
     }
@@ -193,9 +178,9 @@ static void time_rounds(struct timing *t, struct bench_kernel_set *set, const st
     for (int again = 0; again < (t->bench->quota_s > 0 ? ROOF_AGAIN_QUOTA : ROOF_AGAIN); again++) {
         bench_kernel_verdict(set, o);
         bool above = false;
-        for (int i = 0; i < set->count; i++) above = above || set->results[i].fraction > 1;
+        for (int i = 0; i < set->count; i++) above = above || (set->results[i].fraction > 1 && !set->results[i].loaded);
         if (!above) return;
-        if (t->two_runtimes) quiet();
+        if (t->two_runtimes) base_threads_quiet();
         roofs(t->bench, set, true);
     }
     bench_kernel_verdict(set, o);
@@ -207,8 +192,9 @@ static int prepare(struct timing *t, struct bench_kernel_set *set, const struct 
     const bool plain = !strcmp(v->name, kernel_isa_name(KERNEL_ISA_ref));
     t->teams[i] = t->bench->team;
     t->teams[i].ops = &v->ops;
-    t->two_runtimes = t->two_runtimes || !strcmp(v->name, "openblas");
-    *r = (struct bench_kernel_result){.variant = v->name, .fraction = NAN, .ratio_to_openblas = NAN};
+    t->two_runtimes = t->two_runtimes || !strcmp(v->held, "openblas") || !strcmp(v->held, "cblas");
+    *r = (struct bench_kernel_result){
+        .variant = v->name, .loaded = v->ops.cblas, .fraction = NAN, .ratio_to_openblas = NAN};
     t->timed[i] = (struct timed_variant){t, i};
     t->samplers[i] = (struct measure_sampler){.run = calls,
                                               .context = &t->timed[i],

@@ -58,6 +58,7 @@ struct bench_kernel_result {
     char why[160];
     double residual;
     struct measure_timed timed;
+    bool loaded;              /* by the library of --backend: see bench_kernel_verdict */
     double fraction;          /* of the roof */
     double ratio_to_openblas; /* ratio of rates; NAN if OpenBLAS was not timed */
 };
@@ -91,7 +92,8 @@ int bench_kernel_measure(struct bench_kernels *b, const struct bench_kernel_case
                          struct bench_kernel_set *set, struct base_error *e);
 void bench_kernel_set_close(struct bench_kernel_set *set);
 
-/* Sets bound, fractions, ratios, status and why from residuals, samples and roofs. */
+/* Sets bound, fractions, ratios, status and why from residuals, samples and roofs. A rate above the roof fails, except
+ * a loaded library's: it may use instructions that toise's peak does not, such as AMX. */
 void bench_kernel_verdict(struct bench_kernel_set *set, const struct bench_kernel_options *o);
 
 #endif

@@ -64,7 +64,7 @@ static void set_rates(json_t *o, const struct bench_kernel_set *k, const struct 
     }
     record_set_number(o, "byte_per_s", k->bytes / r->timed.call.median);
     record_set_number(o, "bandwidth_byte_per_s", k->bandwidth);
-    record_set_number(o, "fraction_of_roof", r->fraction > 1 ? NAN : r->fraction); /* above 1: a burst, inconclusive */
+    record_set_number(o, "fraction_of_roof", r->fraction > 1 ? NAN : r->fraction); /* above 1: a burst, or a library */
     record_set(o, "fraction_of", roof_of(k, origin->threads));
     record_set_lower_bound(o, origin->machine);
     record_set(o, "bound", json_string(k->bound == BENCH_BOUND_COMPUTE ? "compute" : "memory"));

@@ -63,6 +63,10 @@ int bench_kernel_variants_choose(struct bench_kernel_variants *v, const char *li
     return code;
 }
 
+void bench_kernel_variants_add_library(struct bench_kernel_variants *v, const struct kernel_ops *ops) {
+    v->at[v->count++] = (struct bench_kernel_variant){.name = "cblas", .held = "cblas", .ops = *ops};
+}
+
 void bench_kernel_variants_without_openblas(struct bench_kernel_variants *v) {
     int kept = 0;
     for (int i = 0; i < v->count; i++)
@@ -76,6 +80,7 @@ static const char *runs(const struct bench_kernel_variant *v, const struct bench
     const bool f32 = c->dtype == KERNEL_F32, matmul = c->op->kind == BENCH_SHAPE_MATMUL;
     const char *held = kernel_variant(&v->ops, c->op->name);
     if (v->packed && (!matmul || c->shape.a_trans)) return NULL;
+    if (v->ops.cblas) return matmul && (f32 || v->ops.cblas->sbgemm) ? held : NULL;
     if (!strcmp(v->held, "openblas")) return matmul && f32 ? held : NULL;
     if (matmul && f32 && !strcmp(held, kernel_isa_name(KERNEL_ISA_avx512bf16)))
         return kernel_isa_name(KERNEL_ISA_avx512);
@@ -116,7 +121,7 @@ void bench_kernel_variants_explain(FILE *page, const struct bench_kernel_variant
     fprintf(page, "caches of a thread: L1 %s, L2 %s; L3 of all %d: %s (0 B: unknown)\n", l1, l2, threads, l3);
     for (int i = 0; i < v->count; i++) {
         const struct bench_kernel_variant *one = &v->at[i];
-        if (one->packed || !strcmp(one->held, "openblas")) continue;
+        if (one->packed || one->ops.cblas || !strcmp(one->held, "openblas")) continue;
         for (int t = 0; t < KERNEL_DTYPE_COUNT; t++) {
             struct kernel_blocking cut;
             char text[2048];

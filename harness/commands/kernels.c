@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "base/topology.h"
 #include "bench/kernel_record.h"
+#include "cli/backend.h"
 #include "cli/catalog.h"
 #include "cli/progress.h"
 #include "commands/commands.h"
@@ -25,6 +26,7 @@ struct launch {
     const struct flags *flags;
     struct bench_kernel_cases cases;
     struct bench_kernel_variants variants;
+    struct cli_backend backend;
     char model[64]; /* "": the shapes come from a file */
     int64_t seq, micro_batch;
     struct bench_kernels bench;
@@ -80,6 +82,10 @@ static int resolve(struct launch *l, struct base_error *e) {
     int code = resolve_dtypes(f->dtypes, wanted, e);
     if (!code) code = cli_isa(&best, e);
     if (!code) code = bench_kernel_variants_choose(&l->variants, f->variants, best, e);
+    if (!code) code = cli_backend_read(&l->backend, f->backend, e);
+    if (!code && l->backend.linked == KERNEL_BACKEND_OPENBLAS)
+        code =
+            base_fail(e, BASE_USAGE, "--backend openblas: it is a variant here: name it in --isa, or give cblas:PATH");
     if (!code && !f->shapes) code = cli_catalog_model(f->model, &config, e);
     for (int t = 0; t < KERNEL_DTYPE_COUNT && !code; t++)
         if (wanted[t])
@@ -181,6 +187,7 @@ static int exit_code(const json_t *records, struct base_error *e) {
 static int measure(struct launch *l, const struct base_topology *topology, struct base_error *e) {
     int code = BASE_OK;
     l->origin.launch.machine = inventory_fingerprint(topology, &l->variants.at[0].ops, kernel_isa_best());
+    cli_backend_record(&l->backend, l->origin.launch.machine);
     report_kernels_head(l->page, l->origin.launch.machine, l->bench.team.threads, l->origin.launch.threads_from);
     for (int i = 0; i < l->cases.count && !code; i++) code = run_case(l, i, e);
     if (!code && l->with_openblas) code = emit(l, bench_openblas_record(&l->openblas, &l->origin), e);
@@ -230,6 +237,16 @@ static void try_openblas(struct launch *l, int count) {
     l->began = base_clock_now();
 }
 
+/* Adds the library of --backend to the variants. */
+static int open_backend(struct launch *l, struct comm *world, const struct measure_placement *placement,
+                        struct base_error *e) {
+    struct kernel_ops ops;
+    kernel_select(&ops, kernel_isa_best(), KERNEL_BACKEND_TOISE);
+    const int code = cli_backend_open(&l->backend, &ops, placement, world, e);
+    if (!code && l->backend.path) bench_kernel_variants_add_library(&l->variants, &ops);
+    return code;
+}
+
 static int run(struct launch *l, struct comm *world, struct base_error *e) {
     const struct flags *f = l->flags;
     struct base_topology topology;
@@ -239,8 +256,10 @@ static int run(struct launch *l, struct comm *world, struct base_error *e) {
     int code = base_topology_read(&topology, e);
     if (code) return code;
     if ((code = measure_place(&placement, world, (int)f->threads, e))) return code;
+    if ((code = open_backend(l, world, &placement, e))) return code;
     if (!f->dry_run) try_openblas(l, placement.threads);
     measure_place_pin(&placement);
+    if ((code = cli_backend_count(&l->backend, world, e))) return code;
     l->origin.launch.threads = placement.threads, l->origin.launch.threads_from = placement.threads_from;
     if (placement.warning[0]) fprintf(stderr, "toise: %s\n", placement.warning);
     base_topology_caches(&topology, placement.threads, 1, &caches);

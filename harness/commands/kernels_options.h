@@ -5,11 +5,12 @@
 #define TOISE_CLI_KERNELS_OPTIONS_H
 
 #include "base/threads.h"
+#include "cli/backend.h"
 #include "cli/cli.h"
 #include "cli/launch.h"
 
 struct flags {
-    const char *ops, *shapes, *model, *dtypes, *variants;
+    const char *ops, *shapes, *model, *dtypes, *variants, *backend;
     int64_t seq, micro_batch, threads, seed; /* seq 0: not given */
     double seconds, ci;
     bool explain, dry_run, probe;
@@ -36,6 +37,8 @@ static const struct cli_option OPTIONS[] = {
      .hint = "LIST",
      .help = "ref (plain C), avx2, avx512, avx512bf16, or openblas; +packed for matmuls with B packed ahead; default "
              "the best that this host can run, except ref"},
+    {.name = "--backend", .kind = CLI_TEXT, .at = offsetof(struct flags, backend), .fallback = "toise", .hint = "B",
+     .help = "also time the matmuls of " CLI_BACKEND_CBLAS ", as the variant cblas"},
     {.name = "--threads", .kind = CLI_INTEGER, .at = offsetof(struct flags, threads), .min = 1, .max = BASE_CPUS_MAX,
      .hint = "N", .help = "OpenMP threads; default the fewest that its CPUs, a quota, Slurm and OMP_NUM_THREADS allow"},
     {.name = "--seconds", .kind = CLI_NUMBER, .at = offsetof(struct flags, seconds), .min = 0.01, .max = 3600,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/topology.h"
+#include "cli/backend.h"
 #include "cli/catalog.h"
 #include "cli/paths.h"
 #include "cli/progress.h"
@@ -26,6 +27,7 @@ static const double USUAL_CI = 0.05;
 struct setup {
     struct plan_request request;
     struct train_options options;
+    struct cli_backend backend;
     struct cli_workload workload; /* .name[0] == 0: none */
 };
 
@@ -216,6 +218,7 @@ static int on_result(void *context, struct train_result *r, struct base_error *e
     cli_progress_close(&l->progress);
     r->nominal_flop_per_s = measure_peak_nominal(l->topology, l->ops, l->plan->shape.dtype, threads) * l->world->nodes;
     json_t *machine = inventory_fingerprint(l->topology, l->ops, kernel_isa_best());
+    cli_backend_record(&l->setup->backend, machine);
     json_t *record = train_record(r, l->plan, &l->setup->options, &id, l->world, machine);
     const struct energy_windows windows = {
         r->samples.start, r->samples.seconds, r->status == RECORD_FAILED ? 0 : r->timed,
@@ -270,16 +273,20 @@ int command_train(struct comm *world, int argc, char *const *argv, struct base_e
     if (!code) code = cli_launch_check(&flags.launch, e);
     if (!code) code = resolve(&flags, flags.world ? (int)flags.world : world->size, &setup, e);
     if (!code) code = cli_isa(&isa, e);
-    if (!code) kernel_select(&ops, isa, (enum kernel_backend)flags.backend);
+    if (!code) code = cli_backend_read(&setup.backend, flags.backend, e);
+    if (!code) kernel_select(&ops, isa, setup.backend.linked);
+    if (!code) setup.options.loaded = setup.backend.path != NULL;
     const struct energy_options sources = energy_options(&flags, NULL);
     if (!code) code = energy_check(&sources, e);
     if (!code && world->rank == 0) code = ask_outputs(&flags, e);
     if ((code = comm_agree(world, code, e))) return code;
     if ((code = measure_place(&placement, world, setup.request.threads, e))) return code;
     setup.request.threads = placement.threads;
+    if ((code = cli_backend_open(&setup.backend, &ops, &placement, world, e))) return code;
     if (flags.dry_run) return dry_run(world, &setup, &flags, placement.threads_from, e);
     if ((code = comm_agree(world, base_topology_read(&topology, e), e))) return code;
     measure_place_pin(&placement);
+    if ((code = cli_backend_count(&setup.backend, world, e))) return code;
     base_topology_caches(&topology, placement.threads, world->local_size, &setup.request.caches);
     code = comm_agree(world, make_plan(world, &setup, &plan, e), e);
     return code ? code : train(world, &flags, &setup, &plan, &ops, &placement, &topology, e);

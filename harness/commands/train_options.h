@@ -5,6 +5,7 @@
 #define TOISE_CLI_TRAIN_OPTIONS_H
 
 #include "base/threads.h"
+#include "cli/backend.h"
 #include "cli/cli.h"
 #include "cli/launch.h"
 #include "data/data.h"
@@ -17,16 +18,11 @@ struct flags {
     const char *energy, *power_command, *energy_root;
     int64_t micro_batch, steps, min_steps, warmup, threads, seed, world;
     double lr, ci, budget;
-    int backend; /* enum kernel_backend */
+    const char *backend;
     bool dry_run, no_gate;
     struct cli_launch launch;
     struct cli_output output;
 };
-
-static const char *backend(int i) {
-    static const char *const names[] = {[KERNEL_BACKEND_TOISE] = "toise", [KERNEL_BACKEND_OPENBLAS] = "openblas", NULL};
-    return names[i];
-}
 
 /* clang-format off */
 static const struct cli_option OPTIONS[] = {
@@ -67,8 +63,8 @@ static const struct cli_option OPTIONS[] = {
     {.name = "--save", .kind = CLI_TEXT, .at = offsetof(struct flags, save), .hint = "DIR",
      .help = "write the final weights and config.json to a new folder that transformers can load, unless the gate "
              "FAILED"},
-    {.name = "--backend", .kind = CLI_CHOICE, .at = offsetof(struct flags, backend), .word = backend,
-     .fallback = "toise", .hint = "B", .help = ": library for FP32 matmuls"},
+    {.name = "--backend", .kind = CLI_TEXT, .at = offsetof(struct flags, backend), .fallback = "toise", .hint = "B",
+     .help = "matmuls by toise; by openblas in FP32; or by " CLI_BACKEND_CBLAS ", in BF16 too if it can"},
     {.name = "--energy", .kind = CLI_TEXT, .at = offsetof(struct flags, energy), .fallback = "auto", .hint = "E",
      .help = "joules a token from what this node can read: auto; off; list shows the sources; or some of command, cray, "
              "rapl, hwmon, slurm"},

@@ -160,7 +160,7 @@ int machine_points_kernel(struct machine *m, const struct record_line *line) {
                                   .peak_flop_per_s = typical(record, "samples.peak_flop_per_s"),
                                   .bandwidth_byte_per_s = typical(record, "samples.bandwidth_byte_per_s")};
     const char *op = record_text(r, "op"), *variant = record_text(r, "variant"), *trans = record_text(r, "trans");
-    if (!strcmp(variant, "openblas") || strstr(variant, "+packed")) return BASE_OK;
+    if (!strcmp(variant, "openblas") || !strcmp(variant, "cblas") || strstr(variant, "+packed")) return BASE_OK;
     if (!op[0] || strlen(op) >= sizeof point.op)
         return record_refuse(line, "result.op", "must be the name of an operation");
     if (point.threads < 1) return record_refuse(line, "result.threads", "must be a whole number above 0");

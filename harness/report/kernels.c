@@ -25,6 +25,7 @@ void report_kernels_head(FILE *out, const json_t *machine, int threads, const ch
     fprintf(out, "toise kernels   %s, %s, %d thread%s (%s)\n", record_text(machine, "cpu"), record_text(machine, "isa"),
             threads, threads == 1 ? "" : "s", from);
     report_quota(out, machine);
+    report_blas(out, record_at(machine, "blas"));
     const char *unit = record_text(machine, "unused_matrix_unit");
     if (unit[0]) fprintf(out, "lower bound: this CPU's %s is not used\n", unit);
     fputc('\n', out);

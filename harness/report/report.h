@@ -35,6 +35,8 @@ void report_quota(FILE *out, const json_t *machine);
 /* The energy of a record: the figure with its source, or why there is none. And a node's sources, as --energy list. */
 void report_energy(FILE *out, const json_t *energy);
 void report_energy_list(FILE *out, const json_t *sources);
+/* The library of --backend: which one it is, its threads, and what it multiplies. Nothing for NULL. */
+void report_blas(FILE *out, const json_t *blas);
 /* A record of kind "plan". */
 void report_plan(FILE *out, const json_t *record);
 

@@ -35,6 +35,7 @@ static void head(FILE *out, const json_t *r) {
                 ? ""
                 : "; BF16 is emulated at FP32 speed");
     report_quota(out, record_at(r, "machine"));
+    report_blas(out, record_at(r, "machine.blas"));
     fprintf(out, "data        %s",
             record_at(r, "result.source") ? record_text(r, "result.source") : record_text(r, "config.data"));
     if (!isnan(record_real(r, "result.entropy")))
@@ -65,7 +66,8 @@ static void rates(FILE *out, const json_t *r) {
                 "\n\nfull model  %.4g tokens/s: estimated for all %lld layers from the slice's FLOP/s, not measured",
                 record_real(r, "result.full_model_tokens_per_s"), record_whole(r, "config.full_layers"));
     if (isnan(record_real(r, "result.mfu")))
-        fputs("\n\nMFU         none: a burst of the CPU quota exceeds", out);
+        fprintf(out, "\n\nMFU         none: %s",
+                record_at(r, "machine.blas") ? "the library's matmuls exceed" : "a burst of the CPU quota exceeds");
     else
         fprintf(out, "\n\nMFU         %.1f%% of", 100 * record_real(r, "result.mfu"));
     fprintf(out, " the %s: %.3f TFLOP/s", record_text(r, "result.mfu_of"),

@@ -176,7 +176,7 @@ static void set_rates(json_t *o, const struct train_result *r, const struct plan
     record_set_number(o, "model_flop_per_s_square", l->model_flop_square / s);
     if (p->request.config.layers < p->request.config.full_layers)
         record_set_number(o, "full_model_tokens_per_s", tokens / s * l->model_flop / plan_full_model_flop(p));
-    record_set_number(o, "mfu", mfu > 1 ? NAN : mfu); /* above 1: a burst in an inconclusive record */
+    record_set_number(o, "mfu", mfu > 1 ? NAN : mfu); /* above 1: a burst, inconclusive, or a library */
     record_set_number(o, "hfu", mfu > 1 ? NAN : mfu); /* no recompute */
     record_set(o, "mfu_of", peak_of(r, p, world->size));
     record_set_number(o, "peak_flop_per_s", peak);

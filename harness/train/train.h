@@ -45,6 +45,8 @@ struct train_options {
     bool one_of_many; /* launches: ci then ends the run, but does not judge it */
     double budget_s;  /* of timed steps */
     bool gate;
+    bool loaded; /* matmuls by a library of --backend: an MFU above 1 is no error, as it may use instructions that the
+                  * measured peak does not, such as AMX */
     const char *init; /* initial weights: a .safetensors file or a folder of them; NULL: drawn from the seed */
     const char *save; /* folder for the final weights, not written if the gate FAILED; NULL: none */
     double *history;  /* losses of an earlier record of the same workload and seed, from step 0; NULL: none */
