@@ -98,6 +98,8 @@ int comm_split(struct comm *world, int colour, int key, struct comm *group, stru
 
 /* Whether a launcher (mpirun, srun) started this process, by its environment; may be called before MPI starts. */
 bool comm_launched(void);
+/* The command of the nearest launcher: "srun", or "mpirun" for all others. */
+const char *comm_launcher_name(void);
 /* BASE_USAGE: the world's size differs from what the nearest launcher started, by OMPI_COMM_WORLD_SIZE, else PMI_SIZE,
  * else SLURM_STEP_NUM_TASKS. Under another MPI's launcher each process would be its own world. Not collective: each
  * rank decides alone. */

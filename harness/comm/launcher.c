@@ -40,6 +40,10 @@ static int nearest(void) {
     return LAUNCHERS;
 }
 
+const char *comm_launcher_name(void) {
+    return nearest() == SLURM ? "srun" : "mpirun";
+}
+
 /* Slurm sets no SLURM_STEP_* for a batch script. It may have inherited them from the step that submitted it.
  * slurmstepd, the parent of each step, has the title "slurmstepd: [JOB.STEP]". */
 static bool in_batch_script(void) {

@@ -123,7 +123,8 @@ static int run_case(struct launch *l, int index, struct base_error *e) {
     const struct bench_kernel_case *c = &l->cases.at[index];
     struct bench_kernel_variant variants[BENCH_VARIANTS_MAX];
     struct bench_kernel_set set;
-    const struct bench_kernel_options options = {l->flags->seconds, l->flags->ci, (uint64_t)l->flags->seed};
+    const struct bench_kernel_options options = {l->flags->seconds, l->flags->launch.index ? INFINITY : l->flags->ci,
+                                                 (uint64_t)l->flags->seed};
     const int count = bench_kernel_variants_of(&l->variants, c, variants);
     show_progress(l, index);
     int code = bench_kernel_measure(&l->bench, c, variants, count, &options, &set, e);
@@ -282,13 +283,19 @@ static int check_world(const struct comm *world, struct base_error *e) {
                      world->size);
 }
 
+static int launches(struct comm *world, const struct flags *f, int argc, char *const *argv, struct base_error *e) {
+    const struct cli_launches asked = {.launches = f->launches, .ci = f->ci, .budget_s = f->budget};
+    return cli_launches_run(world, &COMMAND, argc, argv, &asked, &f->launch, &f->output, e);
+}
+
 int command_kernels(struct comm *world, int argc, char *const *argv, struct base_error *e) {
-    struct flags flags = {0};
+    struct flags flags = {.budget = NAN};
     struct launch l = {.flags = &flags};
     int code = cli_options_read(&COMMAND, &flags, argc, argv, e);
     if (!code && flags.output.help) return cli_help(world, &COMMAND);
     if (!code && flags.probe) return probe(&flags, e);
     if (!code) code = cli_launch_check(&flags.launch, e);
+    if (!code && flags.launches && !flags.launch.index) return launches(world, &flags, argc, argv, e);
     if (!code) code = check_world(world, e);
     if (!code) code = resolve(&l, e);
     if (!code) code = cli_options_apart(&COMMAND, &flags, e);

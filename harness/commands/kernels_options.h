@@ -7,12 +7,12 @@
 #include "base/threads.h"
 #include "cli/backend.h"
 #include "cli/cli.h"
-#include "cli/launch.h"
+#include "cli/launches.h"
 
 struct flags {
     const char *ops, *shapes, *model, *dtypes, *variants, *backend;
-    int64_t seq, micro_batch, threads, seed; /* seq 0: not given */
-    double seconds, ci;
+    int64_t seq, micro_batch, threads, seed, launches; /* seq 0: not given */
+    double seconds, ci, budget;                        /* budget NAN: not given */
     bool explain, dry_run, probe;
     struct cli_launch launch;
     struct cli_output output;
@@ -46,7 +46,8 @@ static const struct cli_option OPTIONS[] = {
      .help = "seconds per variant of a shape, roofs included; under a CPU quota at least three windows"},
     {.name = "--ci", .kind = CLI_SHARE, .at = offsetof(struct flags, ci), .min = 0.001, .max = 1,
      .fallback = "10%", .hint = "X",
-     .help = "a rate is inconclusive if its median's 95% interval has a larger relative half-width"},
+     .help = "a rate is inconclusive if its median's 95% interval has a larger relative half-width; with --launches the "
+             "mean's over launches"},
     {.name = "--width", .kind = CLI_RENAMED, .hint = "--ci 10%"},
     {.name = "--seed", .kind = CLI_INTEGER, .at = offsetof(struct flags, seed), .min = 0, .max = 9e15, .fallback = "1",
      .hint = "N", .help = "seed of the operands"},
@@ -54,6 +55,9 @@ static const struct cli_option OPTIONS[] = {
      .help = "show how matmuls are blocked for this machine's caches"},
     {.name = "--dry-run", .kind = CLI_FLAG, .at = offsetof(struct flags, dry_run),
      .help = "list the shapes with their FLOP and bytes, and time nothing"},
+    {.kind = CLI_SHARED, .at = offsetof(struct flags, launches), .shared = cli_launches_option},
+    {.name = "--budget", .kind = CLI_NUMBER, .at = offsetof(struct flags, budget), .min = 1, .max = 1e6, .hint = "S",
+     .help = "of --launches: at most so many seconds"},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, launch), .shared = cli_launch_options},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, output), .shared = cli_output_options},
     {.name = "--openblas-probe", .kind = CLI_FLAG, .at = offsetof(struct flags, probe)}, /* see try_openblas */
@@ -62,6 +66,8 @@ static const struct cli_option OPTIONS[] = {
 /* clang-format on */
 
 static const struct cli_rule RULES[] = {
+    {.given = "--launches", .excludes = "--explain --dry-run", .text = "cannot be combined, as launches only measure"},
+    {.given = "--budget", .needs = "--launches", .text = "needs --launches"},
     {.given = "--shapes", .excludes = "--model --seq --mbs", .text = "both set the shapes"},
     {.text = NULL},
 };

@@ -21,7 +21,7 @@
 
 enum { USUAL_TOKENS = 8192 }; /* per micro-batch: enough for full matmul speed, with modest activations */
 enum { USUAL_WARMUP = 2 };    /* steps, if --steps fixes the work */
-static const double USUAL_CI = 0.05;
+static const double USUAL_CI = 0.05, USUAL_BUDGET_S = 120;
 
 /* What the flags resolve to. */
 struct setup {
@@ -72,7 +72,7 @@ static int resolve(const struct flags *f, int world, struct setup *s, struct bas
                                               : f->steps    ? INFINITY
                                                             : USUAL_CI,
                                         .one_of_many = f->launch.index > 0,
-                                        .budget_s = f->budget,
+                                        .budget_s = isnan(f->budget) ? USUAL_BUDGET_S : f->budget,
                                         .gate = !f->no_gate,
                                         .init = f->init,
                                         .save = f->save};
@@ -259,8 +259,14 @@ static int train(struct comm *world, const struct flags *f, struct setup *s, con
     return code;
 }
 
+static int launches(struct comm *world, const struct flags *f, int argc, char *const *argv, struct base_error *e) {
+    const struct cli_launches asked = {
+        .launches = f->launches, .ci = isnan(f->ci) ? USUAL_CI : f->ci, .budget_s = f->budget, .passes_budget = true};
+    return cli_launches_run(world, &COMMAND, argc, argv, &asked, &f->launch, &f->output, e);
+}
+
 int command_train(struct comm *world, int argc, char *const *argv, struct base_error *e) {
-    struct flags flags = {.lr = NAN, .ci = NAN, .warmup = -1};
+    struct flags flags = {.lr = NAN, .ci = NAN, .budget = NAN, .warmup = -1};
     struct setup setup;
     struct measure_placement placement;
     struct base_topology topology;
@@ -271,6 +277,7 @@ int command_train(struct comm *world, int argc, char *const *argv, struct base_e
     if (!code && flags.output.help) return cli_help(world, &COMMAND);
     if (!code && !strcmp(flags.energy, "list")) return list_energy(world, &flags, e);
     if (!code) code = cli_launch_check(&flags.launch, e);
+    if (!code && flags.launches && !flags.launch.index) return launches(world, &flags, argc, argv, e);
     if (!code) code = resolve(&flags, flags.world ? (int)flags.world : world->size, &setup, e);
     if (!code) code = cli_isa(&isa, e);
     if (!code) code = cli_backend_read(&setup.backend, flags.backend, e);

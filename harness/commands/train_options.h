@@ -7,7 +7,7 @@
 #include "base/threads.h"
 #include "cli/backend.h"
 #include "cli/cli.h"
-#include "cli/launch.h"
+#include "cli/launches.h"
 #include "data/data.h"
 #include "train/warmup.h"
 
@@ -16,7 +16,7 @@ struct flags {
     struct cli_training training;
     const char *workload, *data, *format, *init, *save;
     const char *energy, *power_command, *energy_root;
-    int64_t micro_batch, steps, min_steps, warmup, threads, seed, world;
+    int64_t launches, micro_batch, steps, min_steps, warmup, threads, seed, world;
     double lr, ci, budget;
     const char *backend;
     bool dry_run, no_gate;
@@ -44,8 +44,9 @@ static const struct cli_option OPTIONS[] = {
      .help = "wanted half-width of the 95% interval of the mean step, or with --launches of the launches' mean; default "
              "5%; with --steps any"},
     {.name = "--width", .kind = CLI_RENAMED, .hint = "--ci 5%"},
-    {.name = "--budget", .kind = CLI_NUMBER, .at = offsetof(struct flags, budget), .min = 1, .max = 1e6,
-     .fallback = "120", .hint = "S", .help = "at most so many seconds of timed steps"},
+    {.name = "--budget", .kind = CLI_NUMBER, .at = offsetof(struct flags, budget), .min = 1, .max = 1e6, .hint = "S",
+     .help = "at most so many seconds of timed steps, or with --launches for all of it; default 120 of timed steps"},
+    {.kind = CLI_SHARED, .at = offsetof(struct flags, launches), .shared = cli_launches_option},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, threads), .shared = cli_threads_option},
     {.name = "--seed", .kind = CLI_INTEGER, .at = offsetof(struct flags, seed), .min = 0, .max = 9e15, .fallback = "1",
      .hint = "N", .help = "seed of weights and data"},
@@ -90,6 +91,7 @@ static const struct cli_rule RULES[] = {
      .excludes = "--model --seq --gbs --layers --lr --data --init",
      .text = "cannot be combined, as a workload fixes model, sizes, data and optimizer"},
     {.given = "--steps", .excludes = "--min-steps", .text = "both set the number of timed steps"},
+    {.given = "--launches", .excludes = "--save --dry-run", .text = "cannot be combined, as launches only measure"},
     {.given = "--data-format", .needs = "--data", .text = "needs --data"},
     {.given = "--world", .needs = "--dry-run", .text = "needs --dry-run; a real run gets its ranks from mpirun"},
     {.text = NULL},

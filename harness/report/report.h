@@ -43,6 +43,12 @@ void report_plan(FILE *out, const json_t *record);
 /* A record of kind "info". */
 void report_info(FILE *out, const json_t *record);
 
+/* Records of kind "launches" as one table; formats are those of report_format_name. CSV has plain numbers in SI units.
+ */
+enum report_format { REPORT_TEXT, REPORT_MD, REPORT_CSV };
+const char *report_format_name(int format); /* "text", "md", "csv"; NULL after the last */
+void report_launches(FILE *out, const json_t *summaries, enum report_format format);
+
 /* A record of kind "comm" as a line. It follows the record `last`; NULL: it is the first, and the table's head comes
  * before. An operation in a group starts with the names of the columns. */
 void report_comm(FILE *out, const json_t *record, const json_t *last);

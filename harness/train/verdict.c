@@ -59,7 +59,7 @@ void train_verdict(struct train_result *r, const struct train_options *o, double
     r->too_wide = r->status == RECORD_PASSED && !o->one_of_many && half > o->ci;
     if (r->too_wide && isfinite(half))
         fail(r, RECORD_INCONCLUSIVE,
-             "within this launch the mean step is known to +-%.2g%%, not to the +-%.2g%% asked for: raise --steps, "
+             "within this launch the mean step is known to +-%.3g%%, not to the +-%.3g%% asked for: raise --steps, "
              "--budget or --ci",
              100 * half, 100 * o->ci);
     if (r->too_wide) fail(r, RECORD_INCONCLUSIVE, "one timed step has no interval: raise --steps or --budget", 0, 0);

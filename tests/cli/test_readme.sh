@@ -39,6 +39,7 @@ covered() {
     'build/toise '*' --backend cblas:'*) echo 'tests/cli/test_backend.sh' ;;
     'build/toise ab'*) echo 'tests/cli/test_ab.sh' ;;
     'build/toise compare'*) echo 'tests/cli/test_compare.sh' ;;
+    *' --launches '* | 'build/toise report'*) echo 'tests/cli/test_launches.sh' ;;
     'build/toise curve'*) echo 'tests/cli/test_curve.sh' ;;
     scripts/roofline.sh*) echo 'tests/cli/test_kernels.sh' ;;
     'mpirun '*' comm'*) echo 'tests/cli/test_comm.sh' ;;

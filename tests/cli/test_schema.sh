@@ -52,6 +52,7 @@ example() {
         makes '0 3' train --model tiny-mistral --layers 1 --seq 64 --steps 2
         call "$toise" train "${tiny[@]}" --dry-run --json && cat "$work/out" >>"$out"
         makes_on_two '0 3' train "${tiny[@]}" --steps 8
+        makes '0 3' train "${tiny[@]}" --launches 2
         ;;
     info)
         makes 0 info
@@ -66,6 +67,7 @@ example() {
         makes '0 3' kernels --shapes "$work/shapes.txt" --op attention,rows,vectors --isa ref "${quick[@]}"
         makes '0 3' kernels --model tiny-gpt2 --seq 64 --mbs 1 --op attention --dtype f32 --isa ref "${quick[@]}"
         ;;
+    report) makes 0 report results/*.jsonl ;;
     project)
         makes 0 project --model bloom-176b --machine jean-zay-a100,jean-zay-h100 --accelerators 64 --tokens 1e9 \
             --explain --search --slow-node 0.1

@@ -70,6 +70,12 @@ submit 0 'mpirun' --nodes=2 --ntasks-per-node=1 --export=ALL,TOISE_LAUNCH=mpirun
 says 'mpirun' "$record" '"world": ?2[,}]' '"nodes": ?2[,}]'
 says 'mpirun' "$log" '2 nodes, 1 ranks each.*mpirun'
 
+# Several launches of one job, and their summary.
+submit 0 'launches' --nodes=2 --ntasks-per-node=1 -- "${few[@]}" --launches 2 --ci=100%
+says 'launches' "$log" '== launch 2 of 2' 'tiny-gpt2, 4 x 32 tokens  fp32 .* 2 (PASSED|INCONCLUSIVE|FAILED)'
+[ "$(grep -c "\"job\": *\"slurm-$(basename "$record" | tr -cd 0-9)\"" "$record")" = 2 ] || fail "launches: $(cut -c1-300 "$record")"
+submit 2 'no number of launches' -- "${few[@]}" --launches many
+
 # srun's task count must equal MPI's; launches that only look different must be accepted.
 alone=("$BUILD/toise" train "${few[@]}" --threads 1 --no-gate)
 step() { # step NAME WANTED SRUN_FLAGS... -- COMMAND...: exit code of a step, its output in step.out

@@ -65,7 +65,7 @@ static void interval_of_one_launch(void **state) {
     assert_float_equal(train_half_width(&r), 2.364624 * 0.2 / sqrt(8),
                        1e-6); /* Student's t, seven degrees of freedom */
     assert_int_equal(r.status, RECORD_INCONCLUSIVE);
-    assert_true(r.too_wide && strstr(r.why, "within this launch the mean step is known to +-17%, not to the +-5%"));
+    assert_true(r.too_wide && strstr(r.why, "within this launch the mean step is known to +-16.7%, not to the +-5%"));
     o.ci = 0.2;
     assert_int_equal(judged(noisy, 8, &o).status, RECORD_PASSED);
     o.ci = INFINITY; /* --steps alone */

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * toise report: reads records and prints the summary of their launches. */
+#include <math.h>
+
+#include "cli/cli.h"
+#include "commands/commands.h"
+#include "records/load.h"
+#include "records/record.h"
+#include "report/report.h"
+#include "study/launches.h"
+
+struct flags {
+    struct cli_words files;
+    double ci; /* NAN: not given */
+    int format;
+    bool skip_bad;
+    struct cli_output output;
+};
+
+/* clang-format off */
+static const struct cli_option OPTIONS[] = {
+    {.name = "FILES", .kind = CLI_WORDS, .at = offsetof(struct flags, files), .file = CLI_READ,
+     .help = "files of records; a folder stands for all *.jsonl files in it"},
+    {.name = "--format", .kind = CLI_CHOICE, .at = offsetof(struct flags, format), .word = report_format_name,
+     .fallback = "text", .hint = "F", .help = ": the table's form; csv has plain numbers in SI units"},
+    {.name = "--ci", .kind = CLI_SHARE, .at = offsetof(struct flags, ci), .min = 0.0001, .max = 1, .hint = "X",
+     .help = "judge each mean: PASSED if its 95% interval over launches has at most this relative half-width"},
+    {.name = "--skip-bad", .kind = CLI_FLAG, .at = offsetof(struct flags, skip_bad),
+     .help = "skip lines that are not records, and count them"},
+    {.kind = CLI_SHARED, .at = offsetof(struct flags, output), .shared = cli_output_options},
+    {.name = NULL},
+};
+/* clang-format on */
+
+static const struct cli_rule RULES[] = {
+    {.needs = "FILES", .text = "needs files of records: toise report FILES"},
+    {.given = "--json", .excludes = "--format", .text = "both set the output's form"},
+    {.text = NULL},
+};
+
+static const struct cli_command COMMAND = {
+    .name = "report",
+    .options = OPTIONS,
+    .rules = RULES,
+    .usage = "toise report FILES [flags]\n\nSummarises launches: the rate of each, and their mean with a 95% interval "
+             "over launches. Launches that did the same\nwork on the same machine in one job are one row.",
+    .notes = "Exit codes: 0 without --ci. With it 1 if a launch FAILED, 3 if an interval is wider than asked.\n",
+};
+
+/* Appends the summaries to --out, and prints them. */
+static int show(const struct flags *f, const json_t *summaries, struct base_error *e) {
+    const json_t *summary;
+    size_t i;
+    int code = BASE_OK;
+    json_array_foreach(summaries, i, summary) if (!code) code = cli_emit(&f->output, summary, e);
+    if (!f->output.json) report_launches(stdout, summaries, (enum report_format)f->format);
+    if (fflush(stdout) && !code) code = base_fail(e, BASE_BROKEN, "cannot write the report to standard output");
+    return code;
+}
+
+static int run(const struct flags *f, struct record_list *list, struct base_error *e) {
+    json_t *summaries = NULL;
+    int code = record_load(list, f->files.word, f->files.count, f->skip_bad, e);
+    if (code) return code;
+    if (list->skipped.lines)
+        fprintf(stderr, "toise: %ld lines are not records and were skipped; the first: %s\n", list->skipped.lines,
+                list->skipped.first);
+    if ((code = study_launches(list->at, list->count, f->ci, &summaries, e))) return code;
+    if (!json_array_size(summaries))
+        code =
+            base_fail(e, BASE_USAGE, "%s: none of the %zu records has a rate: give records of train, kernels or comm",
+                      f->files.word[0], list->count);
+    if (!code) code = show(f, summaries, e);
+    if (!code && !isnan(f->ci)) code = study_launches_code(summaries, e);
+    json_decref(summaries);
+    return code;
+}
+
+int command_report(struct comm *world, int argc, char *const *argv, struct base_error *e) {
+    static struct flags flags;
+    struct record_list list = {0};
+    flags = (struct flags){.ci = NAN};
+    int code = cli_options_read(&COMMAND, &flags, argc, argv, e);
+    if (!code && flags.output.help) return cli_help(world, &COMMAND);
+    if (!code) code = cli_alone(world, &COMMAND, e);
+    if (!code) code = cli_options_apart(&COMMAND, &flags, e);
+    if (!code) code = record_check(flags.output.out, e);
+    if (!(code = comm_agree(world, code, e))) code = run(&flags, &list, e);
+    record_list_close(&list);
+    return code;
+}
