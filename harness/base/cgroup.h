@@ -20,7 +20,7 @@ long long base_cgroup_memory_limit(const char *membership, const char *root);
 /* What the cpuset controller lets the process use, as lists: CPUs, and NUMA nodes with memory ("0-63,128-191"). "": the
  * cgroups do not say. v1 is mounted at root/cpuset. */
 struct base_cgroup_sets {
-    char cpus[1024], memory_nodes[1024];
+    char cpus[4096], memory_nodes[4096];
 };
 void base_cgroup_cpuset(const char *membership, const char *root, struct base_cgroup_sets *sets);
 

@@ -41,7 +41,7 @@ static int emit(const struct flags *f, const struct comm *world, const struct re
     record_set(record, "layout", json_pack("{s:i, s:i}", "world", world->size, "nodes", world->nodes));
     record_set(record, "result", inventory_compare(machines));
     const int code = cli_emit(&f->output, record, e);
-    if (!code) report_info(cli_page(&f->output), record);
+    report_info(cli_page(&f->output), record);
     json_decref(record);
     json_decref(machines);
     return code;

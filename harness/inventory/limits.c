@@ -19,11 +19,13 @@ static void put_groups(struct inventory_reader *r) {
     inventory_path(r, root, BASE_CGROUP_ROOT + 1);
     base_cgroup_quota(membership, root, &quota);
     base_cgroup_cpuset(membership, root, &sets);
-    json_t *cpus = NULL;
-    if (quota.cpus > 0)
-        cpus = json_pack("{s:f, s:f, s:s}", "cpus", quota.cpus, "period_s", quota.period_s, "group",
-                         quota.group + strlen(r->root));
-    inventory_put(r, "cpu_quota", cpus, NULL);
+    if (quota.cpus > 0) {
+        inventory_put(r, "cpu_quota.cpus", json_real(quota.cpus), NULL);
+        inventory_put(r, "cpu_quota.period_s", json_real(quota.period_s), NULL);
+        inventory_put_text(r, "cpu_quota.group", quota.group + strlen(r->root), "not UTF-8");
+    } else {
+        inventory_put(r, "cpu_quota", NULL, NULL);
+    }
     const long long limit = base_cgroup_memory_limit(membership, root);
     inventory_put(r, "cgroup.memory_bytes", limit >= 0 ? json_integer(limit) : NULL, NULL);
     inventory_put_text(r, "cgroup.cpuset", sets.cpus, NULL);

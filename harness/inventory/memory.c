@@ -17,7 +17,7 @@ struct numa {
 /* One NUMA node: its CPUs ("": memory alone), its memory, and its distances to all. */
 static void read_node(struct inventory_reader *r, const char *name, void *context) {
     struct numa *numa = context;
-    char file[PATH_MAX], path[PATH_MAX], key[64], cpus[512], distances[1024];
+    char file[PATH_MAX], path[PATH_MAX], key[64], cpus[2048], distances[1024];
     if (name[4] < '0' || name[4] > '9') return;
     snprintf(file, sizeof file, NODES "%.32s/cpulist", name);
     inventory_line(r, file, cpus, sizeof cpus);

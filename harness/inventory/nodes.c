@@ -54,7 +54,10 @@ int inventory_gather(struct comm *world, const json_t *machine, json_t **machine
     if (nodes.size > 0) code = gather(&nodes, text ? text : "{}", machines, e);
     free(text);
     comm_close(&nodes);
-    return comm_agree(world, code, e);
+    if ((code = comm_agree(world, code, e)) == BASE_OK) return code;
+    json_decref(*machines);
+    *machines = NULL;
+    return code;
 }
 
 static int by_facts(const void *a, const void *b) {

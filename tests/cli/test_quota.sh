@@ -65,7 +65,7 @@ wall=$(for key in start_s rank0_step_s; do grep -o "\"$key\":\[[^]]*" <<<"$sampl
 holds 'the rate against the clock' "$rate * $wall / (256 * 150) > 0.9 && $rate * $wall / (256 * 150) < 1.1"
 steps=$(grep -o '"step_s":\[[^]]*' <<<"$samples" | sed 's/.*\[//')
 holds 'the rate against all steps' "$(awk -v r="$rate" '{ n = split($0, x, ","); for (i in x) s += x[i]; r = r * s / (256 * n); print (r > 0.999 && r < 1.001) }' <<<"$steps")"
-holds 'the quota in the record' "$(tail -n 1 "$work/held" | sed 's/.*"cpu_quota"://' | grep -o '"cpus": *[0-9.]*' | sed 's/.*: *//') == 0.2"
+holds 'the quota in the record' "$(tail -n 1 "$work/held" | grep -o '"cpu_quota": *{"cpus": *[0-9.]*' | sed 's/.*: *//') == 0.2"
 grep -q '^quota  *0.2 CPUs: 20 ms of CPU time in every 100 ms, by '"$group" "$work/out" || fail 'the report does not name the quota'
 if stopped train; then
     tail -n 1 "$work/held" | grep -q '"marks":[^}]*"throttled"' || fail 'no step is marked throttled'
