@@ -192,7 +192,7 @@ static int prepare(struct timing *t, struct bench_kernel_set *set, const struct 
     const bool plain = !strcmp(v->name, kernel_isa_name(KERNEL_ISA_ref));
     t->teams[i] = t->bench->team;
     t->teams[i].ops = &v->ops;
-    t->two_runtimes = t->two_runtimes || !strcmp(v->held, "openblas") || !strcmp(v->held, "cblas");
+    t->two_runtimes = t->two_runtimes || v->ops.cblas || !strcmp(v->name, "openblas");
     *r = (struct bench_kernel_result){
         .variant = v->name, .loaded = v->ops.cblas, .fraction = NAN, .ratio_to_openblas = NAN};
     t->timed[i] = (struct timed_variant){t, i};

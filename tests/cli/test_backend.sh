@@ -39,6 +39,12 @@ for words in '"gemm":"cblas"' '"name":"OpenBLAS","version":"9.9.9","core":"Fast"
     '"threads":2,"threads_held_by":"openblas_set_num_threads","threads_used":2' "\"path\":\"$(realpath "$work")/good.so\""; do
     grep -qF "$words" "$work/good.jsonl" || fail "the record lacks $words: $(grep -o '"blas":{[^}]*}' "$work/good.jsonl")"
 done
+if python3 -c 'import jsonschema' 2>"$work/err"; then
+    call python3 tests/cli/schema.py results/schema.json "$work/good.jsonl"
+    [ "$code" = 0 ] || fail "the schema: $(cat "$work/out" "$work/err")"
+else
+    echo 'SKIP: the record by the schema: no python3 with jsonschema'
+fi
 
 # BF16 goes through cblas_sbgemm if there is one, else to toise; a serial library is named
 call env FAKE_CALLS="$work/calls" "${train[@]}" --threads 1 --precision bf16 --backend "cblas:$work/bf16.so"

@@ -86,9 +86,17 @@ static void threads_get_a_cpu_each_or_none(void **state) {
     base_cpus_mask(&now);
     assert_int_equal(now.count, mask.count);
 
+    struct base_cpus first = mask;
+    first.count = 1;
     setenv("OMP_PROC_BIND", "close", 1);
     assert_false(base_threads_pin(&mask, 1));
+    base_cpus_confine(&first);
     unsetenv("OMP_PROC_BIND");
+    assert_int_equal(base_cpus_only(0), mask.count == 1 ? mask.cpu[0] : -1);
+    base_cpus_confine(&first);
+    assert_int_equal(base_cpus_only(0), mask.cpu[0]);
+    base_cpus_confine(&mask);
+    assert_int_equal(base_cpus_only(-1), -1);
     base_cpus_mask(&now);
     assert_int_equal(now.count, mask.count);
 
