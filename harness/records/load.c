@@ -10,8 +10,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "records/set.h"
-
 /* What `take` needs. */
 struct loading {
     struct record_list *list;
@@ -29,23 +27,9 @@ static const char *keep_path(struct record_list *list, const char *path) {
     return list->paths[list->files++] = copy;
 }
 
-static int check_schema(const struct record_line *line) {
-    const char *schema = json_string_value(json_object_get(line->record, "schema"));
-    if (!schema) return record_refuse(line, "schema", "must be \"" RECORD_SCHEMA "\"");
-    /* "toise/1" or "toise/1.x": a minor version only adds keys */
-    const size_t length = strlen(RECORD_SCHEMA);
-    if (!strncmp(schema, RECORD_SCHEMA, length) && (!schema[length] || schema[length] == '.')) return BASE_OK;
-    char why[160];
-    snprintf(why, sizeof why, "must be \"" RECORD_SCHEMA "\", not \"%.32s\": read it with the toise that wrote it",
-             schema);
-    return record_refuse(line, "schema", why);
-}
-
 static int take(void *context, const struct record_line *line) {
     const struct loading *l = context;
     struct record_list *list = l->list;
-    const int code = check_schema(line);
-    if (code) return code;
     if (list->count == list->room) {
         const size_t room = 2 * list->room + 16;
         struct record_loaded *more = realloc(list->at, room * sizeof *more);

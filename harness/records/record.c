@@ -18,6 +18,8 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "records/lines.h"
+#include "records/set.h"
 
 /* How a file will be written. */
 struct intent {
@@ -177,60 +179,54 @@ int record_append(const char *path, const json_t *record, struct base_error *e) 
     return base_fail(e, BASE_BROKEN, "%s: record not written: %s", path, strerror(why));
 }
 
-/* For reading. A FIFO would block for ever, and /dev/zero would never end. */
-static FILE *open_plain(const char *path, const char *wanted, struct base_error *e) {
-    struct stat found;
-    const bool there = stat(path, &found) == 0;
-    FILE *file = NULL;
-    if (there && S_ISDIR(found.st_mode))
-        base_fail(e, BASE_USAGE, "%s: is a folder: give %s", path, wanted);
-    else if (there && !S_ISREG(found.st_mode))
-        base_fail(e, BASE_USAGE, "%s: is not a plain file: give %s", path, wanted);
-    else if ((file = fopen(path, "re")) == NULL)
-        base_fail(e, BASE_USAGE, "%s: cannot read: %s: give %s", path, strerror(errno), wanted);
-    return file;
+/* The one place that knows which schemas this version reads. */
+static int check_schema(const struct record_line *line) {
+    const char *schema = json_string_value(json_object_get(line->record, "schema"));
+    if (!schema) return record_refuse(line, "schema", "must be \"" RECORD_SCHEMA "\"");
+    /* "toise/1" or "toise/1.x": a minor version only adds keys */
+    const size_t length = strlen(RECORD_SCHEMA);
+    if (!strncmp(schema, RECORD_SCHEMA, length) && (!schema[length] || schema[length] == '.')) return BASE_OK;
+    char why[160];
+    snprintf(why, sizeof why, "must be \"" RECORD_SCHEMA "\", not \"%.32s\": read it with the toise that wrote it",
+             schema);
+    return record_refuse(line, "schema", why);
 }
 
 /* One line: to `each` if it is a record. Only the last line can be torn. */
-static int take_line(struct record_line *at, int (*each)(void *context, const struct record_line *line), void *context,
-                     bool whole, struct base_error *e) {
+static int take_line(const struct record_lines *l, int (*each)(void *context, const struct record_line *line),
+                     void *context, struct base_error *e) {
     json_error_t why = {.text = "not an object", .column = 1};
-    json_t *record = json_loadb(at->text, at->length, JSON_REJECT_DUPLICATES, &why);
-    const bool torn = at->text[0] == '{' && !whole;
+    json_t *record = json_loadb(l->text, l->length, JSON_REJECT_DUPLICATES, &why);
+    const struct record_line at = {record, l->path, l->number, l->text, l->length, e};
+    const bool torn = !record && l->text[0] == '{' && !l->whole;
     int code = BASE_OK;
-    at->record = record;
-    if (json_is_object(record))
-        code = each(context, at);
-    else if (!torn)
+    if (json_is_object(record)) {
+        code = check_schema(&at);
+        if (!code) code = each(context, &at);
+    } else if (!torn) {
         code = base_fail(e, BASE_USAGE, "%s: line %ld is not a record: %s (column %d): repair or remove the line",
-                         at->path, at->number, record ? "not an object" : why.text, why.column);
+                         l->path, l->number, record ? "not an object" : why.text, why.column);
+    }
     json_decref(record);
     return code;
 }
 
 int record_read_good(const char *path, int (*each)(void *context, const struct record_line *line), void *context,
                      struct record_skipped *skipped, struct base_error *e) {
-    FILE *file = open_plain(path, "a file of records", e);
-    if (file == NULL) return BASE_USAGE;
     struct base_error why = {0}, *told = skipped ? &why : e;
-    char *line = NULL;
-    size_t capacity = 0;
-    ssize_t length;
-    int code = BASE_OK;
-    errno = 0;
-    for (long number = 1; code == BASE_OK && (length = getline(&line, &capacity, file)) >= 0; number++) {
-        const bool whole = line[length - 1] == '\n';
-        struct record_line at = {NULL, path, number, line, (size_t)length - whole, told};
-        code = take_line(&at, each, context, whole, told);
-        if (code != BASE_USAGE || !skipped) continue;
-        if (!skipped->lines++) snprintf(skipped->first, sizeof skipped->first, "%s", why.text);
-        why = (struct base_error){0};
-        code = BASE_OK;
+    struct record_lines l;
+    int code = record_lines_open(&l, path, "a file of records", e);
+    for (bool more = !code; more;) {
+        code = record_lines_next(&l, &more, told);
+        if (!code && more) code = take_line(&l, each, context, told);
+        if (code == BASE_USAGE && skipped && more) {
+            if (!skipped->lines++) snprintf(skipped->first, sizeof skipped->first, "%s", why.text);
+            code = BASE_OK;
+        }
+        if (code && skipped) base_fail(e, code, "%s", why.text);
+        if (code) break;
     }
-    if (code == BASE_OK && !feof(file)) /* or no memory for the line */
-        code = base_fail(e, BASE_USAGE, "%s: cannot read records: %s", path, strerror(errno));
-    free(line);
-    fclose(file);
+    record_lines_close(&l);
     return code;
 }
 
@@ -239,21 +235,11 @@ int record_read(const char *path, int (*each)(void *context, const struct record
     return record_read_good(path, each, context, NULL, e);
 }
 
-/* Skips the UTF-8 byte-order mark that editors write. False: the text is UTF-16. */
-static bool skip_mark(FILE *file) {
-    unsigned char mark[3] = {0};
-    const size_t n = fread(mark, 1, sizeof mark, file);
-    const bool utf8 = n == 3 && mark[0] == 0xef && mark[1] == 0xbb && mark[2] == 0xbf;
-    const bool utf16 = n >= 2 && mark[0] + mark[1] == 0xff + 0xfe && (mark[0] == 0xff || mark[0] == 0xfe);
-    if (!utf8) rewind(file);
-    return !utf16;
-}
-
 int record_json_load(const char *path, json_t **value, struct base_error *e) {
     json_error_t why;
-    FILE *file = open_plain(path, "a JSON file", e);
+    FILE *file = record_open_plain(path, "a JSON file", e);
     if (file == NULL) return BASE_USAGE;
-    const bool readable = skip_mark(file);
+    const bool readable = record_skip_mark(file);
     json_t *loaded = readable ? json_loadf(file, JSON_REJECT_DUPLICATES, &why) : NULL;
     fclose(file);
     if (!readable) return base_fail(e, BASE_USAGE, "%s: is UTF-16: save it as UTF-8, as JSON requires", path);

@@ -24,7 +24,8 @@ int record_check_anew(const char *path, const char *flag, struct base_error *e);
  * failed (the file is cut back to its old length), or its unfinished last line is not a record. */
 int record_append(const char *path, const json_t *record, struct base_error *e);
 /* Calls `each` for every record in order; stops at the first nonzero code and returns it. Skips a torn last line.
- * BASE_USAGE: no such file, or another line that is not a JSON object (named by its number). */
+ * BASE_USAGE: no such file, or another line that is not a JSON object or has an unknown schema (named by its number).
+ * All readers of records go through here, so none takes a later major version for this one. */
 int record_read(const char *path, int (*each)(void *context, const struct record_line *line), void *context,
                 struct base_error *e);
 /* Lines that are not records, when they are skipped. */
@@ -32,7 +33,7 @@ struct record_skipped {
     long lines;
     char first[1024]; /* why the first one was skipped, with file and line; "": none was */
 };
-/* The same, but skips lines that are not records and adds them to *skipped. NULL: refuses them. */
+/* The same, but skips lines that are not records of this schema and adds them to *skipped. NULL: refuses them. */
 int record_read_good(const char *path, int (*each)(void *context, const struct record_line *line), void *context,
                      struct record_skipped *skipped, struct base_error *e);
 /* Reads the file as one JSON value; skips a byte-order mark. BASE_USAGE with file, line and column: unreadable or not

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "records/lines.h"
 #include "records/load.h"
 
 static char folder[] = "/tmp/toise-load-XXXXXX";
@@ -139,8 +140,80 @@ static void test_refused(void **state) {
     assert_refused(put("other.jsonl", "{\"a\":1}\n"), "line 1: field \"schema\" must be \"toise/1\"", 1);
 }
 
+/* Writes good, bytes and good as three lines. */
+static const char *put_between(const char *name, const char *bytes, size_t size) {
+    static const char good[] = "{\"schema\":\"toise/1\"}\n";
+    const char *path = in_folder(name);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs(good, file), fwrite(bytes, 1, size, file), fputs("\n", file), fputs(good, file);
+    fclose(file);
+    return path;
+}
+
+/* What no line of toise's holds is refused by its number, and the rest is used with skip_bad. */
+static void test_hostile(void **state) {
+    (void)state;
+    enum { DEEP = 100000 };
+    static char deep[DEEP + 8] = "{\"a\":";
+    memset(deep + 5, '[', DEEP);
+#define BAD(name, bytes) assert_refused(put_between(name, bytes, sizeof bytes - 1), name ": line 2 is not a record", 1)
+    BAD("deep.jsonl", deep);
+    BAD("keys.jsonl", "{\"schema\":\"toise/1\",\"schema\":\"toise/1\"}");
+    BAD("large.jsonl", "{\"schema\":\"toise/1\",\"n\":1e999}");
+    BAD("whole.jsonl", "{\"schema\":\"toise/1\",\"n\":123456789012345678901234567890}");
+    BAD("utf8.jsonl", "{\"schema\":\"toise/1\",\"n\":\"\xff\xfe\"}");
+    BAD("surrogate.jsonl", "{\"schema\":\"toise/1\",\"n\":\"\\ud800\"}");
+    BAD("nul.jsonl", "{\"schema\":\"toise/1\"\0}");
+    BAD("nul-text.jsonl", "{\"schema\":\"toise/1\",\"n\":\"\\u0000\"}");
+    BAD("nan.jsonl", "{\"schema\":\"toise/1\",\"n\":NaN}");
+    BAD("two.jsonl", "{\"schema\":\"toise/1\"}{\"schema\":\"toise/1\"}");
+    BAD("half.jsonl", "{\"schema\":\"toise/1\",\"n\":[1,2");
+    BAD("blank.jsonl", " ");
+#undef BAD
+    assert_refused(put("types.jsonl", "{\"schema\":1}\n"), "types.jsonl: line 1: field \"schema\"", 1);
+    assert_refused("/dev/zero", "not a plain file", -1);
+    const char wide[] = "\xff\xfe{\0\"\0";
+    FILE *file = fopen(in_folder("wide.jsonl"), "w");
+    fwrite(wide, 1, sizeof wide - 1, file), fclose(file);
+    assert_refused(in_folder("wide.jsonl"), "is UTF-16", -1);
+}
+
+/* A line of more than RECORD_LINE_MOST bytes costs no memory. It is a hole in the file here. */
+static void test_endless_line(void **state) {
+    (void)state;
+    const char *path = put_between("endless.jsonl", "{", 1);
+    FILE *file = fopen(path, "r+");
+    fseek(file, 0, SEEK_END);
+    const long end = ftell(file);
+    fseek(file, end + RECORD_LINE_MOST + 1, SEEK_SET);
+    fputs("\n{\"schema\":\"toise/1\"}\n", file);
+    fclose(file);
+    assert_refused(path, "endless.jsonl: line 2", 2);
+    struct record_list list;
+    assert_int_equal(record_load(&list, &path, 1, true, NULL), BASE_OK);
+    assert_int_equal(list.count, 3);
+    assert_int_equal(list.at[2].line, 5);
+    record_list_close(&list);
+}
+
+/* A file that went through an editor of Windows has the same records, with the same hashes. */
+static void test_windows(void **state) {
+    (void)state;
+    const char *path = put("windows.jsonl", "\xef\xbb\xbf{\"schema\":\"toise/1\"}\r\n{\"schema\":\"toise/1\"}");
+    struct record_list list;
+    char digits[RECORD_HASH_TEXT];
+    assert_int_equal(record_load(&list, &path, 1, false, NULL), BASE_OK);
+    assert_int_equal(list.count, 2);
+    record_hash_of("{\"schema\":\"toise/1\"}", 20, digits);
+    assert_string_equal(list.at[0].sha256, digits);
+    assert_string_equal(list.at[1].sha256, digits);
+    record_list_close(&list);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_hash), cmocka_unit_test(test_load),
-                                       cmocka_unit_test(test_refused)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_hash),         cmocka_unit_test(test_load),
+                                       cmocka_unit_test(test_refused),      cmocka_unit_test(test_hostile),
+                                       cmocka_unit_test(test_endless_line), cmocka_unit_test(test_windows)};
     return cmocka_run_group_tests(tests, open_folder, remove_folder);
 }

@@ -22,6 +22,8 @@
 
 #include "records/record.h"
 
+#define N "\"schema\":\"toise/1\",\"n\":"
+
 static char folder[] = "/tmp/toise-record-XXXXXX";
 
 static const char *in_folder(const char *name) {
@@ -59,7 +61,7 @@ static void assert_content(const char *path, const char *text) {
 }
 
 static int append_number(const char *path, int n, struct base_error *e) {
-    json_t *record = json_pack("{s:i}", "n", n);
+    json_t *record = json_pack("{s:s,s:i}", "schema", "toise/1", "n", n);
     int code = record_append(path, record, e);
     json_decref(record);
     return code;
@@ -92,22 +94,22 @@ static void torn_lines_are_repaired(void **state) {
     (void)state;
     const char *path = in_folder("torn");
     struct seen seen = {0};
-    put(path, "{\"n\":1}\n{\"n\":2,\"text\":\"half");
+    put(path, "{" N "1}\n{" N "2,\"text\":\"half");
     assert_int_equal(record_read(path, see, &seen, NULL), 0);
     assert_int_equal(seen.count, 1);
     assert_int_equal(append_number(path, 3, NULL), 0);
-    assert_content(path, "{\"n\":1}\n{\"n\":3}\n");
+    assert_content(path, "{" N "1}\n{" N "3}\n");
 
-    put(path, "{\"n\":1}"); /* whole, but for its newline: kept */
+    put(path, "{" N "1}"); /* whole, but for its newline: kept */
     seen = (struct seen){0};
     assert_int_equal(record_read(path, see, &seen, NULL), 0);
     assert_int_equal(seen.count, 1);
     assert_int_equal(append_number(path, 2, NULL), 0);
-    assert_content(path, "{\"n\":1}\n{\"n\":2}\n");
+    assert_content(path, "{" N "1}\n{" N "2}\n");
 
     put(path, "{\"only\":");
     assert_int_equal(append_number(path, 4, NULL), 0);
-    assert_content(path, "{\"n\":4}\n");
+    assert_content(path, "{" N "4}\n");
 }
 
 /* An unfinished last line that does not start like a record is someone's text: refused and unchanged */
@@ -125,24 +127,24 @@ static void other_peoples_lines_are_left(void **state) {
 static void long_torn_lines_too(void **state) {
     (void)state;
     const char *path = in_folder("long");
-    put(path, "{\"n\":1}\n");
+    put(path, "{" N "1}\n");
     FILE *file = fopen(path, "a");
     fputs("{\"x\":\"", file);
     for (int i = 0; i < 10000; i++) fputc('y', file);
     fclose(file);
     assert_int_equal(append_number(path, 2, NULL), 0);
-    assert_content(path, "{\"n\":1}\n{\"n\":2}\n");
+    assert_content(path, "{" N "1}\n{" N "2}\n");
 }
 
 static void bad_lines_are_named(void **state) {
     (void)state;
     const char *path = in_folder("bad");
-    static const char *const bad[] = {"not json", "[1,2]", "", "{\"n\":1,\"n\":2}", "{\"n\":1} tail", "17"};
+    static const char *const bad[] = {"not json", "[1,2]", "", "{" N "1,\"n\":2}", "{" N "1} tail", "17"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char text[128];
         struct seen seen = {0};
         struct base_error e = {0};
-        snprintf(text, sizeof text, "{\"n\":1}\n{\"n\":2}\n%s\n{\"n\":4}\n", bad[i]);
+        snprintf(text, sizeof text, "{" N "1}\n{" N "2}\n%s\n{" N "4}\n", bad[i]);
         put(path, text);
         assert_int_equal(record_read(path, see, &seen, &e), BASE_USAGE);
         assert_int_equal(seen.count, 2);
@@ -164,7 +166,8 @@ static void many_writers_keep_every_line(void **state) {
         child[w] = fork();
         assert_true(child[w] >= 0);
         if (child[w] > 0) continue;
-        json_t *record = json_pack("{s:i,s:s}", "n", w, "padding", "some text so that a line is not tiny");
+        json_t *record =
+            json_pack("{s:s,s:i,s:s}", "schema", "toise/1", "n", w, "padding", "some text so that a line is not tiny");
         int code = 0;
         for (int i = 0; i < EACH; i++) code |= record_append(path, record, NULL);
         json_decref(record);
@@ -185,7 +188,7 @@ static void many_writers_keep_every_line(void **state) {
 static void writers_wait_for_the_lock(void **state) {
     (void)state;
     const char *path = in_folder("locked-by-another");
-    put(path, "{\"n\":1}\n");
+    put(path, "{" N "1}\n");
     FILE *holder = fopen(path, "a");
     assert_int_equal(flock(fileno(holder), LOCK_EX), 0);
     fflush(NULL);
@@ -197,12 +200,12 @@ static void writers_wait_for_the_lock(void **state) {
     usleep(50000);
     int status = -1;
     assert_int_equal(waitpid(child, &status, WNOHANG), 0);
-    assert_content(path, "{\"n\":1}\n");
+    assert_content(path, "{" N "1}\n");
     flock(fileno(holder), LOCK_UN);
     fclose(holder);
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
-    assert_content(path, "{\"n\":1}\n{\"n\":2}\n");
+    assert_content(path, "{" N "1}\n{" N "2}\n");
 }
 
 /* A limit on the file's size interrupts a write, as a full disk does */
@@ -214,16 +217,16 @@ static void full_disks_leave_the_file_as_it_was(void **state) {
     struct rlimit before, limit;
     getrlimit(RLIMIT_FSIZE, &before);
     limit = before;
-    limit.rlim_cur = 12; /* room for four bytes of the next line */
+    limit.rlim_cur = sizeof "{" N "1}\n" - 1 + 4; /* room for four bytes of the next line */
     signal(SIGXFSZ, SIG_IGN);
     setrlimit(RLIMIT_FSIZE, &limit);
     int code = append_number(path, 2, &e);
     setrlimit(RLIMIT_FSIZE, &before);
     assert_int_equal(code, BASE_BROKEN);
     assert_non_null(strstr(e.text, path));
-    assert_content(path, "{\"n\":1}\n");
+    assert_content(path, "{" N "1}\n");
     assert_int_equal(append_number(path, 3, NULL), 0);
-    assert_content(path, "{\"n\":1}\n{\"n\":3}\n");
+    assert_content(path, "{" N "1}\n{" N "3}\n");
     if (access("/dev/full", W_OK) == 0) {
         assert_int_equal(append_number("/dev/full", 1, &e), BASE_BROKEN);
         assert_non_null(strstr(e.text, "No space left"));
