@@ -25,6 +25,7 @@
     C(curve, "does a projection reproduce a published scaling curve?") \
     C(programme, "what can a programme's machines train, at what cost?") \
     C(ab, "which of two commands is faster, by how much, how sure?") \
+    C(import, "what do other tools' figures say in the same statistics?") \
     C(validate, "how wrong are projections of published runs?")
 /* clang-format on */
 

@@ -6,8 +6,10 @@
 #include "base/clock.h"
 
 json_t *record_head(const char *kind, enum record_status status, const char *why) {
-    static const char *const statuses[] = {
-        [RECORD_PASSED] = "PASSED", [RECORD_FAILED] = "FAILED", [RECORD_INCONCLUSIVE] = "INCONCLUSIVE"};
+    static const char *const statuses[] = {[RECORD_PASSED] = "PASSED",
+                                           [RECORD_FAILED] = "FAILED",
+                                           [RECORD_INCONCLUSIVE] = "INCONCLUSIVE",
+                                           [RECORD_UNVERIFIED] = "UNVERIFIED"};
     json_t *o = json_object();
     char date[32];
     base_clock_date(date);

@@ -36,7 +36,7 @@ static inline void record_set_lower_bound(json_t *result, const json_t *machine)
 
 #define RECORD_SCHEMA "toise/1" /* what this version writes; it reads all of this major */
 
-enum record_status { RECORD_PASSED, RECORD_FAILED, RECORD_INCONCLUSIVE };
+enum record_status { RECORD_PASSED, RECORD_FAILED, RECORD_INCONCLUSIVE, RECORD_UNVERIFIED /* imported */ };
 
 /* A new record with schema, kind, status, why (unless ""), time and version. */
 json_t *record_head(const char *kind, enum record_status status, const char *why);

@@ -68,6 +68,8 @@ void report_project_side_by_side(FILE *out, json_t *const *records, int count);
 void report_measured(FILE *out, const json_t *record, bool ops);
 /* A record of kind "campaign". */
 void report_campaign(FILE *out, const json_t *record);
+/* Records that toise import made, as a table. */
+void report_import(FILE *out, const json_t *records);
 /* A record of kind "ab". */
 void report_ab(FILE *out, const json_t *record);
 /* The shapes that toise kernels --dry-run lists. */

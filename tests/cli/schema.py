@@ -28,8 +28,10 @@ def complete(schema):
     jsonschema.Draft7Validator.check_schema(schema)
     root = closed(schema)
     del root["additionalProperties"]
-    for kind in schema["properties"]["kind"]["enum"]:
-        definition = root["definitions"][kind]
+    for rule in schema["allOf"]:
+        if "$ref" not in rule["then"]:
+            continue
+        definition = root["definitions"][rule["then"]["$ref"].rsplit("/", 1)[1]]
         definition.setdefault("properties", {})
         definition["properties"].update(dict.fromkeys(root["properties"], {}))
         definition["additionalProperties"] = False
