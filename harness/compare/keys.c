@@ -70,7 +70,7 @@ static json_t *work_of(int kind, const json_t *record) {
         "result.op",      "result.m",          "result.n",     "result.k",    "result.trans",    "result.dtype",
         "result.c_dtype", "result.accumulate", "result.b",     "result.h",    "result.kv_heads", "result.s",
         "result.d",       "result.window",     "result.alibi", "result.rows", "result.cols",     NULL};
-    static const char *const comm[] = {"result.op", "result.bytes", "result.dtype", NULL};
+    static const char *const comm[] = {"result.op", "result.bytes", "result.dtype", "result.place", NULL};
     static const char *const figure[] = {"result.metric", "result.unit", "result.better", NULL};
     static const char *const timeless[] = {"seed", "warmup", "unread", "data_modified_s", "init_modified_s", NULL};
     const char *variant = record_text(record, "result.variant"), *packed = strchr(variant, '+');

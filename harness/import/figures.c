@@ -24,8 +24,10 @@ static const char *cell(const struct table *t, int row, int column) {
     return record_csv_cell(&t->csv, row, column);
 }
 
-/* The launch's number by its name, from 1. */
-static int launch_of(struct table *t, const char *name) {
+/* The number of the row's launch, from 1. Nodes of one table are measured apart. */
+static int launch_of(struct table *t, int row) {
+    char name[256];
+    snprintf(name, sizeof name, "%.120s/%.120s", cell(t, row, t->at.node), cell(t, row, t->at.launch));
     json_t *number = json_object_get(t->launches, name);
     if (!number) record_set(t->launches, name, number = json_integer((json_int_t)json_object_size(t->launches) + 1));
     return (int)json_integer_value(number);
@@ -41,7 +43,7 @@ static json_t *record_of(struct table *t, int row, long line) {
     json_t *record = json_object_get(t->records, key), *result = json_object();
     if (!record) {
         record = import_record(t->job, "figure", RECORD_UNVERIFIED, "from a table: toise checked nothing",
-                               launch_of(t, cell(t, row, t->at.launch)), line, line);
+                               launch_of(t, row), line, line);
         record_set(json_object_get(record, "machine"), "host", json_string(node));
         record_set(result, "metric", json_string(metric));
         if (*unit) record_set(result, "unit", json_string(unit));
