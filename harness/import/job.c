@@ -95,7 +95,8 @@ static size_t skip_escape(const char *text, size_t at, size_t length) {
         while (at < length && text[at] != '\a' && text[at] != '\033') at++;
     if (kind == '[')
         while (at < length && (text[at] < '@' || text[at] > '~')) at++;
-    return kind == '[' || kind == ']' ? at + (at < length) : at;
+    /* ESC \ ends a title too, and is the next sequence */
+    return (kind == '[' || kind == ']') && at < length && text[at] != '\033' ? at + 1 : at;
 }
 
 void import_clean(char *text, size_t length) {
