@@ -89,6 +89,13 @@ example() {
         makes 3 ab "$random" "$random" --metric printed --better higher --blocks 5 --warmup 0
         ;;
     programme) makes 0 programme france-2023 ;;
+    ab) makes 1 ab true 'sleep 0.1' --blocks 5 ;;
+    import)
+        for file in tests/cli/import/*.log tests/cli/import/nccl-tests.{txt,json} tests/cli/import/google-benchmark.json \
+            tests/cli/import/figures.csv; do
+            makes 0 import "$file"
+        done
+        ;;
     validate)
         makes 0 validate
         makes 1 validate --max-mean 0.1
