@@ -17,6 +17,10 @@ enum { TRAIN, KERNEL, COMM, FIGURE, KINDS };
 double compare_rate(int kind, const json_t *record) {
     const struct compare_kind *k = &compare_kinds[kind];
     const double x = record_real(record, k->path);
+    /* without a name for the work nothing says that two trainings are the same */
+    const bool named =
+        kind != TRAIN || json_is_object(record_at(record, "workload")) || json_object_size(record_at(record, "config"));
+    if (!named) return NAN;
     /* an imported figure may be better if it is lower; if it does not say which, it is no rate */
     const char *better = kind == FIGURE ? record_text(record, "result.better") : k->inverse ? "lower" : "higher";
     return !strcmp(better, "higher") ? x : !strcmp(better, "lower") ? 1 / x : NAN;

@@ -170,6 +170,13 @@ static void drop_duplicates(struct compare *c) {
     c->count = kept;
 }
 
+/* A training without its gate: nothing says that its results were right. */
+static bool is_unchecked(const struct compare_item *item) {
+    return !strcmp(record_text(item->record, "kind"), "train") &&
+           strcmp(record_text(item->record, "status"), "UNVERIFIED") != 0 &&
+           !record_at(item->record, "result.residual.loss");
+}
+
 /* Counts statuses, launches, jobs and nodes of each side. */
 static void count_sides(struct compare *c) {
     json_t *seen = json_object();
@@ -183,6 +190,7 @@ static void count_sides(struct compare *c) {
         const char *status = record_text(item->record, "status");
         if (!strcmp(status, "UNVERIFIED")) count(c, item->side, "unverified");
         if (!strcmp(status, "INCONCLUSIVE")) count(c, item->side, "inconclusive");
+        if (is_unchecked(item)) count(c, item->side, "unchecked");
         for (int k = 0; k < 3; k++) {
             char key[64];
             if (of[k].number < 0) continue;

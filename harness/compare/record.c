@@ -185,13 +185,18 @@ static const char *side_why(const struct compare_side *s) {
                                   : "these launches show neither a difference nor equivalence";
 }
 
+/* Whether the first side or this one has such records. */
+static bool counted(const struct compare *c, int side, const char *key) {
+    return record_whole(c->found[0], key) + record_whole(c->found[side], key) > 0;
+}
+
 static void set_side(json_t *o, const struct compare *c, int side) {
     const struct compare_side *s = &c->side[side];
     record_set(o, "verdict", json_string(study_verdict_name(s->verdict)));
     if (side_why(s)) record_set(o, "why", json_string(side_why(s)));
     record_set_integer(o, "side", side);
-    record_set(o, "unverified",
-               json_boolean(record_whole(c->found[0], "unverified") + record_whole(c->found[side], "unverified") > 0));
+    record_set(o, "unverified", json_boolean(counted(c, side, "unverified")));
+    record_set(o, "unchecked", json_boolean(counted(c, side, "unchecked")));
     if (s->pairs) set_ratio(o, &s->ratio, compare_side_alpha(c), c->options->delta);
     record_set_integer(o, "pairs_used", s->pairs), record_set_integer(o, "pairs_too_few", s->few);
     json_t *counts = json_object();

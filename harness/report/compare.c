@@ -67,6 +67,7 @@ static void verdict(FILE *out, const json_t *record, const json_t *o) {
     fprintf(out, "verdict     %s: %s%s%s", new, record_text(o, "verdict"), *record_text(o, "why") ? ": " : "",
             record_text(o, "why"));
     if (record_true(o, "unverified")) fputs(" (of UNVERIFIED figures)", out);
+    if (record_true(o, "unchecked")) fputs(" (of launches without a gate)", out);
     if (isnan(ratio)) {
         fputc('\n', out);
         return;
@@ -126,6 +127,7 @@ static void sides(FILE *out, const json_t *list) {
         if (nodes) fprintf(out, " on %lld node%s", nodes, plural(nodes));
         if (failed) fprintf(out, "; %zu FAILED, without a rate", failed);
         if (record_whole(s, "inconclusive")) fprintf(out, "; %lld INCONCLUSIVE alone", record_whole(s, "inconclusive"));
+        if (record_whole(s, "unchecked")) fprintf(out, "; %lld without a gate", record_whole(s, "unchecked"));
         if (record_whole(s, "unverified")) fprintf(out, "; %lld UNVERIFIED", record_whole(s, "unverified"));
         if (again) fprintf(out, "; %zu counted once", again);
         if (record_whole(s, "not_compared")) fprintf(out, "; %lld of other kinds", record_whole(s, "not_compared"));
@@ -189,32 +191,39 @@ static void figures(FILE *out, const json_t *p) {
     }
 }
 
-/* What a reader must know before believing the verdict. */
-static void cautions(FILE *out, const json_t *p) {
-    static const char *const sides[] = {"base", "new"};
-    if (json_is_false(record_at(p, "in_turns")))
-        fputs(
-            "caution     the sides were measured one after the other on the same nodes: drift counts as a difference; "
-            "launch them in turns\n",
-            out);
-    const bool nodes = !strcmp(record_text(p, "unit"), "node"), jobs = !strcmp(record_text(p, "unit"), "job");
-    for (int i = 0; i < 2; i++) {
-        const json_t *g = record_at(p, sides[i]);
-        const long long launches = record_whole(g, "launches"), of_jobs = record_whole(g, "jobs"),
-                        n = record_whole(g, "nodes");
-        const double spread = record_real(g, "node_spread");
-        if (!nodes && !jobs && of_jobs < launches)
-            fprintf(
-                out,
+/* What a reader must know of one side of a pair. Returns whether there was something. */
+static bool side_cautions(FILE *out, const json_t *p, const char *side) {
+    const bool nodes = !strcmp(record_text(p, "unit"), "node"), launches = !strcmp(record_text(p, "unit"), "launch");
+    const json_t *g = record_at(p, side);
+    const long long count = record_whole(g, "launches"), jobs = record_whole(g, "jobs"), n = record_whole(g, "nodes");
+    const double spread = record_real(g, "node_spread");
+    const bool same_job = launches && jobs<count, spreads = n> 1 && !isnan(spread);
+    if (same_job)
+        fprintf(out,
                 "caution     %s: %lld launches are of %lld job%s, and launches of one job are not independent jobs\n",
-                sides[i], launches, of_jobs, plural(of_jobs));
-        if (!nodes && n > 1 && !isnan(spread))
-            fprintf(out,
-                    "caution     %s: nodes vary by %.2f%% (standard deviation of %lld); fewer than three a side speak "
-                    "for themselves alone\n",
-                    sides[i], 100 * spread, n);
-        else if (nodes && !isnan(spread))
-            fprintf(out, "nodes       %s: vary by %.2f%% (standard deviation of %lld)\n", sides[i], 100 * spread, n);
+                side, count, jobs, plural(jobs));
+    if (spreads && nodes)
+        fprintf(out, "nodes       %s: vary by %.2f%% (standard deviation of %lld)\n", side, 100 * spread, n);
+    else if (spreads)
+        fprintf(out,
+                "caution     %s: nodes vary by %.2f%% (standard deviation of %lld); fewer than three a side speak for "
+                "themselves alone\n",
+                side, 100 * spread, n);
+    return same_job || spreads;
+}
+
+/* Those of the first pair that needs any; the others are alike. */
+static void cautions(FILE *out, const json_t *list) {
+    const json_t *p;
+    size_t i;
+    json_array_foreach(list, i, p) {
+        const bool drift = json_is_false(record_at(p, "in_turns"));
+        if (drift)
+            fputs("caution     the sides were measured one after the other on the same nodes: drift counts as a "
+                  "difference; launch them in turns\n",
+                  out);
+        const bool base = side_cautions(out, p, "base"), new = side_cautions(out, p, "new");
+        if (drift || base || new) return;
     }
 }
 
@@ -270,7 +279,7 @@ void report_compare(FILE *out, const json_t *record, bool all) {
         verdict(out, record, result), causes(out, result);
     }
     sides(out, record_at(result, "sides"));
-    cautions(out, first);
+    cautions(out, record_at(result, "pairs"));
     pairs(out, record, all);
     if (json_array_size(record_at(result, "pairs")) == 1) figures(out, first);
     fputc('\n', out);

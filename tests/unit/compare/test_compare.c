@@ -207,6 +207,24 @@ static void test_unverified(void **state) {
     json_decref(record);
 }
 
+/* Trainings without a gate are used and labelled. Without a name for their work they are not used. */
+static void test_unchecked(void **state) {
+    (void)state;
+    const struct made_side base = {.launches = 5, .seed = 30},
+                           new = {.launches = 5,
+                                  .seed = 31,
+                                  .change = {{"result.residual", "{}"}, {"status", "\"INCONCLUSIVE\""}}},
+                           nameless = {.launches = 5, .seed = 32, .change = {{"workload", "null"}, {"config", "{}"}}};
+    json_t *record = compare(&base, &new);
+    const json_t *side = json_array_get(record_at(record, "result.sides"), 1);
+    assert_true(record_true(record, "result.unchecked"));
+    assert_int_equal(record_whole(side, "unchecked"), 5);
+    assert_int_equal(record_whole(side, "inconclusive"), 5);
+    json_decref(record);
+    assert_refused(made_launches("a.jsonl", &base), made_launches("b.jsonl", &nameless),
+                   "none of its 5 records has a rate");
+}
+
 /* Launches of a side in two setups are never one sample: each finds its partner, or none. */
 static void test_setups(void **state) {
     (void)state;
@@ -341,9 +359,10 @@ static void test_holm(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_verdicts), cmocka_unit_test(test_withheld),   cmocka_unit_test(test_hierarchy),
-        cmocka_unit_test(test_evidence), cmocka_unit_test(test_unverified), cmocka_unit_test(test_setups),
-        cmocka_unit_test(test_unpaired), cmocka_unit_test(test_kinds),      cmocka_unit_test(test_holm),
+        cmocka_unit_test(test_verdicts),  cmocka_unit_test(test_withheld),   cmocka_unit_test(test_hierarchy),
+        cmocka_unit_test(test_evidence),  cmocka_unit_test(test_unverified), cmocka_unit_test(test_setups),
+        cmocka_unit_test(test_unpaired),  cmocka_unit_test(test_kinds),      cmocka_unit_test(test_holm),
+        cmocka_unit_test(test_unchecked),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }

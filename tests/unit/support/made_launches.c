@@ -42,11 +42,12 @@ static json_t *make(const struct made_side *s, int launch, const float *noise) {
                               json_pack("{s:s,s:i,s:b,s:b,s:f,s:f,s:f}", "host", host, "threads", 2, "pinned", 1,
                                         "bound", 1, "steal_s", s->steal * step * steps * 2, "other_s",
                                         s->other * step * steps * 2, "throttled_s", s->throttled * step * steps * 2));
-    json_t *result = json_pack(
-        "{s:f, s:f, s:f, s:f, s:o, s:{s:f,s:f,s:f,s:f,s:f,s:f,s:f}}", "step_s", step, "wall_s", steps * step,
-        "tokens_per_s", 1024 / step, "peak_flop_per_s", 5e11 * at_least_one(s->peak) * exp(own * noise[4]) / slow,
-        "per_rank", ranks_list, "breakdown", "zero", 0.15 * passes, "forward", 0.23 * matmul, "head", 0.3 * matmul,
-        "backward", 0.47 * matmul, "communication", communication, "clip", 0.15 * passes, "update", 0.7 * passes);
+    json_t *result =
+        json_pack("{s:f, s:f, s:f, s:f, s:o, s:{s:f}, s:{s:f,s:f,s:f,s:f,s:f,s:f,s:f}}", "step_s", step, "wall_s",
+                  steps * step, "tokens_per_s", 1024 / step, "peak_flop_per_s",
+                  5e11 * at_least_one(s->peak) * exp(own * noise[4]) / slow, "per_rank", ranks_list, "residual", "loss",
+                  0.1, "breakdown", "zero", 0.15 * passes, "forward", 0.23 * matmul, "head", 0.3 * matmul, "backward",
+                  0.47 * matmul, "communication", communication, "clip", 0.15 * passes, "update", 0.7 * passes);
     json_t *machine =
         json_pack("{s:s, s:s, s:s, s:s, s:s, s:n, s:s, s:s, s:s, s:f, s:b, s:i, s:{s:s}, s:{s:s,s:s}, s:{}}", "host",
                   host, "cpu", "Made CPU", "isa", "avx512", "kernel", "Linux 6.1", "governor", "performance",
