@@ -27,8 +27,8 @@ struct cause {
     /* One letter for each figure: '+' moved with the rate, '0' did not, '.' either. One pattern must agree. */
     const char *pattern[PATTERNS];
     enum direction direction;
-    const char *lost;  /* CPU time that must be lost on the slower side; then no key or pattern is needed */
-    bool library_only; /* only if both sides' matmuls come from a library */
+    const char *lost;    /* CPU time that must be lost on the slower side; then no key or pattern is needed */
+    const char *library; /* only if both sides' matmuls come from this variant */
 };
 
 /* figures: peak, matmul, passes, communication */
@@ -54,7 +54,13 @@ static const struct cause causes[] = {
      .key = {"machine.blas.name", "machine.blas.version", "machine.blas.core", "machine.openblas.core",
              "machine.openblas.config"},
      .pattern = {"0+0."},
-     .library_only = true},
+     .library = "openblas"},
+    {.name = "BLAS",
+     .tier = WEAK,
+     .key = {"machine.blas.name", "machine.blas.version", "machine.blas.core", "machine.blas.threads_used",
+             "machine.blas.path"},
+     .pattern = {"0+0."},
+     .library = "cblas"},
     {.name = "huge pages",
      .tier = WEAK,
      .key = {"machine.transparent_huge_pages", "machine.huge_pages", "machine.page_bytes"},
@@ -148,13 +154,12 @@ static bool right_way(const struct cause *c, const json_t *base, const json_t *n
     return (after > before && log > 0) || (after < before && log < 0);
 }
 
-static bool from_library(const struct compare_evidence *x) {
+static bool from_library(const struct compare_evidence *x, const char *library) {
     const json_t *const sides[] = {x->base[0], x->new[0]};
     for (int i = 0; i < 2; i++) {
-        const char *variant = record_text(sides[i], "result.variant"),
-                   *gemm = record_text(sides[i], "machine.kernels.gemm");
-        const char *used = !strcmp(record_text(sides[i], "kind"), "kernel") ? variant : gemm;
-        if (!strstr(used, "blas")) return false;
+        const bool kernel = !strcmp(record_text(sides[i], "kind"), "kernel");
+        if (strcmp(record_text(sides[i], kernel ? "result.variant" : "machine.kernels.gemm"), library) != 0)
+            return false;
     }
     return true;
 }
@@ -207,7 +212,7 @@ static json_t *disturbance(const struct cause *c, const struct compare_evidence 
 static json_t *setting(const struct cause *c, const struct compare_evidence *x, const struct compare_change *changes) {
     bool agree = false;
     for (int i = 0; i < PATTERNS; i++) agree = agree || agrees(c->pattern[i], changes, x->log);
-    if (!agree || (c->library_only && !from_library(x))) return NULL;
+    if (!agree || (c->library && !from_library(x, c->library))) return NULL;
     for (int i = 0; i < KEYS && c->key[i]; i++) {
         json_t *base = common_value(x->base, x->n, c->key[i]), *new = common_value(x->new, x->m, c->key[i]);
         if (!base || !new || json_equal(base, new) || !right_way(c, base, new, x->log)) continue;

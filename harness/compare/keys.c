@@ -108,9 +108,16 @@ static json_t *shape_of(const json_t *record) {
 bool compare_keys_of(int kind, const json_t *record, char *key[COMPARE_KEYS]) {
     static const char *const variant[] = {"result.variant", "machine.kernels.gemm", "result.redop",
                                           "result.root",    "result.place",         NULL};
-    static const char *const setup[] = {
-        "machine.cpu", "machine.isa", "machine.compiler", "machine.compiler_flags", "machine.cpu_quota.cpus",
-        "version",     NULL};
+    static const char *const setup[] = {"machine.cpu",
+                                        "machine.isa",
+                                        "machine.compiler",
+                                        "machine.compiler_flags",
+                                        "machine.cpu_quota.cpus",
+                                        "machine.blas.name",
+                                        "machine.blas.version",
+                                        "machine.blas.path",
+                                        "version",
+                                        NULL};
     json_t *o = work_of(kind, record);
     bool done = true;
     for (int level = COMPARE_WORK; level >= COMPARE_SETUP; level--) {

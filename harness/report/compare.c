@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "records/get.h"
+#include "report/fact.h"
 #include "report/report.h"
 
 enum { LISTED = 20 }; /* rows of a list, unless all are wanted */
@@ -43,12 +44,12 @@ static const char *units_of(const json_t *o) {
 /* A JSON value in a few characters: a text without its quotes. */
 static void print_value(FILE *out, const json_t *value) {
     char *text = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-    fprintf(out, "%.60s", json_is_string(value) ? json_string_value(value) : text ? text : "-");
+    report_clean(out, json_is_string(value) ? json_string_value(value) : text ? text : "-", 60);
     free(text);
 }
 
 static void print_difference(FILE *out, const json_t *d) {
-    fprintf(out, "%s: ", record_text(d, "key"));
+    report_clean(out, record_text(d, "key"), 100), fputs(": ", out);
     print_value(out, record_at(d, "base")), fputs(" | ", out), print_value(out, record_at(d, "new"));
 }
 
@@ -136,12 +137,15 @@ static void sides(FILE *out, const json_t *list) {
 }
 
 static void pair(FILE *out, const json_t *p) {
-    char work[64], base[32], new[32];
-    const char *unit = record_text(p, "rate_unit");
+    enum { WIDTH = 44 };
+    const char *unit = record_text(p, "rate_unit"), *work = record_text(p, "work");
+    const int length = (int)strlen(work);
+    char base[32], new[32];
     base_text_si(record_real(p, "base.rate"), base, sizeof base),
         base_text_si(record_real(p, "new.rate"), new, sizeof new);
-    snprintf(work, sizeof work, "%.44s", record_text(p, "work"));
-    fprintf(out, "%-44s %9s %9s %-10s ", work, base, new, unit);
+    report_clean(out, work, WIDTH);
+    fprintf(out, "%*s %9s %9s ", length < WIDTH ? WIDTH - length : 0, "", base, new);
+    report_clean(out, unit, 10), fprintf(out, "%*s ", strlen(unit) < 10 ? 10 - (int)strlen(unit) : 0, "");
     print_interval(out, p);
     print_p(out, 8, record_real(p, "p_holm"));
     fprintf(out, " %4lld %4lld  %s\n", record_whole(p, "base.launches"), record_whole(p, "new.launches"),
@@ -237,8 +241,9 @@ static void left_out(FILE *out, const json_t *record, bool all) {
         }
         char path[64];
         base_text_path(record_text(u, "path"), path, sizeof path);
-        fprintf(out, "not paired  %s line %lld, %s: %s", path, record_whole(u, "line"), record_text(u, "work"),
-                record_text(u, "why"));
+        fprintf(out, "not paired  %s line %lld, ", path, record_whole(u, "line"));
+        report_clean(out, record_text(u, "work"), 100);
+        fprintf(out, ": %s", record_text(u, "why"));
         if (json_is_object(record_at(u, "differs"))) fputs("; ", out), print_difference(out, record_at(u, "differs"));
         fputc('\n', out);
     }
@@ -247,8 +252,8 @@ static void left_out(FILE *out, const json_t *record, bool all) {
         for (int n = 0; n < 2; n++) {
             json_array_foreach(record_at(s, kinds[n].key), k, f) {
                 if (k == LISTED && !all) break;
-                fprintf(out, "%-11s %s line %lld: %s\n", kinds[n].head, record_text(f, "path"), record_whole(f, "line"),
-                        record_text(f, "why"));
+                fprintf(out, "%-11s %s line %lld: ", kinds[n].head, record_text(f, "path"), record_whole(f, "line"));
+                report_clean(out, record_text(f, "why"), 300), fputc('\n', out);
             }
         }
     }

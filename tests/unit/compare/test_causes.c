@@ -46,39 +46,45 @@ static size_t named_count(const json_t *record) {
 static const struct {
     const char *name;
     struct made_side new;
-    struct made_change base; /* what the base side's records say */
+    struct made_change base[2]; /* what the base side's records say */
 } injected[] = {
     {"instruction set",
      {.peak = 0.5,
       .matmul = 0.55,
       .passes = 0.95,
       .change = {{"machine.isa", "\"avx2\""}, {"machine.kernels.gemm", "\"avx2\""}}},
-     {0}},
+     {{0}}},
     {"BLAS",
      {.matmul = 0.7, .change = {{"machine.openblas.core", "\"Prescott\""}, {"machine.kernels.gemm", "\"openblas\""}}},
-     {"machine.kernels.gemm", "\"openblas\""}},
-    {"threads", {.peak = 0.5, .matmul = 0.52, .passes = 0.8, .change = {{"layout.threads", "1"}}}, {0}},
+     {{"machine.kernels.gemm", "\"openblas\""}}},
+    {"BLAS",
+     {.matmul = 0.8,
+      .change = {{"machine.blas", "{\"name\": \"MKL\", \"version\": \"2024\"}"},
+                 {"machine.kernels.gemm", "\"cblas\""},
+                 {"machine.openblas.core", "\"Prescott\""}}},
+     {{"machine.kernels.gemm", "\"cblas\""}, {"machine.blas", "{\"name\": \"BLIS\", \"version\": \"4\"}"}}},
+    {"threads", {.peak = 0.5, .matmul = 0.52, .passes = 0.8, .change = {{"layout.threads", "1"}}}, {{0}}},
     {"CPU quota",
      {.peak = 0.6,
       .matmul = 0.6,
       .passes = 0.6,
       .change = {{"machine.cpu_quota", "{\"cpus\": 1.2, \"period_s\": 0.1, \"group\": \"/g\"}"}}},
-     {0}},
-    {"huge pages", {.matmul = 0.96, .passes = 0.7, .change = {{"machine.transparent_huge_pages", "\"never\""}}}, {0}},
-    {"governor", {.peak = 0.8, .matmul = 0.8, .passes = 0.9, .change = {{"machine.governor", "\"powersave\""}}}, {0}},
-    {"MPI", {.communication = 0.4, .ranks = 2, .change = {{"machine.mpi", "\"MPICH 4.0\""}}}, {0}},
-    {"operating system kernel", {.passes = 0.5, .change = {{"machine.kernel", "\"Linux 5.4\""}}}, {0}},
-    {"CPU time stolen by the hypervisor", {.steal = 0.08}, {0}},
-    {"memory binding", {.matmul = 0.93, .passes = 0.6, .change = {{"result.per_rank.0.bound", "false"}}}, {0}},
-    {"stopped by a CPU quota", {.throttled = 0.2}, {0}},
-    {"clock frequency", {.peak = 0.7, .matmul = 0.7, .passes = 0.85, .change = {{"machine.max_hz", "2.1e9"}}}, {0}},
+     {{0}}},
+    {"huge pages", {.matmul = 0.96, .passes = 0.7, .change = {{"machine.transparent_huge_pages", "\"never\""}}}, {{0}}},
+    {"governor", {.peak = 0.8, .matmul = 0.8, .passes = 0.9, .change = {{"machine.governor", "\"powersave\""}}}, {{0}}},
+    {"MPI", {.communication = 0.4, .ranks = 2, .change = {{"machine.mpi", "\"MPICH 4.0\""}}}, {{0}}},
+    {"operating system kernel", {.passes = 0.5, .change = {{"machine.kernel", "\"Linux 5.4\""}}}, {{0}}},
+    {"CPU time stolen by the hypervisor", {.steal = 0.08}, {{0}}},
+    {"memory binding", {.matmul = 0.93, .passes = 0.6, .change = {{"result.per_rank.0.bound", "false"}}}, {{0}}},
+    {"stopped by a CPU quota", {.throttled = 0.2}, {{0}}},
+    {"clock frequency", {.peak = 0.7, .matmul = 0.7, .passes = 0.85, .change = {{"machine.max_hz", "2.1e9"}}}, {{0}}},
 };
 enum { CAUSES = sizeof injected / sizeof *injected };
 
 static json_t *inject(int cause, uint64_t seed) {
     struct made_side base = {.launches = LAUNCHES, .seed = seed, .ranks = injected[cause].new.ranks},
                      new = injected[cause].new;
-    base.change[0] = injected[cause].base;
+    memcpy(base.change, injected[cause].base, sizeof injected[cause].base);
     new.launches = LAUNCHES, new.seed = seed + 1000;
     return compare(&base, &new);
 }
@@ -114,13 +120,13 @@ static const struct {
     {"huge pages", -1, {"machine.transparent_huge_pages", "\"never\""}},
     {"BLAS", -1, {"machine.openblas.core", "\"Prescott\""}},
     {"MPI", -1, {"machine.mpi", "\"MPICH 4.0\""}},
-    {"governor", 2, {"machine.governor", "\"powersave\""}},
-    {"BLAS", 4, {"machine.openblas.core", "\"Prescott\""}},
-    {"operating system kernel", 9, {"machine.kernel", "\"Linux 5.4\""}},
+    {"governor", 3, {"machine.governor", "\"powersave\""}},
+    {"BLAS", 5, {"machine.openblas.core", "\"Prescott\""}},
+    {"operating system kernel", 10, {"machine.kernel", "\"Linux 5.4\""}},
     {"MPI", 0, {"machine.mpi", "\"MPICH 4.0\""}},
     {"clock frequency", 1, {"machine.max_hz", "2.9e9"}},
-    {"huge pages", 6, {"machine.transparent_huge_pages", "\"never\""}},
-    {"firmware", 8, {"machine.firmware", "\"2.0\""}},
+    {"huge pages", 7, {"machine.transparent_huge_pages", "\"never\""}},
+    {"firmware", 9, {"machine.firmware", "\"2.0\""}},
 };
 enum { DECOYS = sizeof decoys / sizeof *decoys };
 
@@ -133,7 +139,8 @@ static void test_decoys(void **state) {
             struct made_side base = {.launches = LAUNCHES, .seed = seed}, new = {0};
             if (decoys[d].cause >= 0) {
                 new = injected[decoys[d].cause].new;
-                base.ranks = new.ranks, base.change[0] = injected[decoys[d].cause].base;
+                base.ranks = new.ranks;
+                memcpy(base.change, injected[decoys[d].cause].base, sizeof injected->base);
             }
             new.change[MADE_CHANGES - 1] = decoys[d].change;
             new.launches = LAUNCHES, new.seed = seed + 1000;
