@@ -123,7 +123,7 @@ static json_t *all_ranks(const json_t *record, const char *key) {
     return json_array_size(ranks) ? json_true() : NULL;
 }
 
-/* The value of a record, borrowed; NULL: unknown. No quota is the text "none". */
+/* The value of a record, borrowed; NULL: unknown. JSON's null: there is no quota. */
 static json_t *value_of(const json_t *record, const char *key) {
     static const char quota[] = "machine.cpu_quota", ranks[] = "result.per_rank.";
     if (!strncmp(key, ranks, sizeof ranks - 1)) return all_ranks(record, key + sizeof ranks - 1);

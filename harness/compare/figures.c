@@ -107,15 +107,17 @@ static double lost_by(const json_t *record, const char *what) {
     json_array_foreach(ranks, i, rank) {
         const double s = record_real(rank, what);
         lost += isnan(s) ? 0 : s;
-        had += wall_s * (double)record_whole(rank, "threads");
+        /* what is lost is that of all CPUs it may run on */
+        const long long cpus = record_whole(rank, "cpu_count");
+        had += wall_s * (double)(cpus ? cpus : record_whole(rank, "threads"));
     }
-    if (had > 0) return lost / had;
+    if (had > 0) return fmin(1, lost / had);
     char path[64];
     snprintf(path, sizeof path, "samples.interference.%s", what);
     const double calls = (double)record_whole(record, "samples.calls");
     had = (sum_list(record, "samples.call_s") + sum_list(record, "samples.time_s")) * calls *
           (double)record_whole(record, "layout.threads");
-    return had > 0 ? sum_list(record, path) / had : 0;
+    return had > 0 ? fmin(1, sum_list(record, path) / had) : 0;
 }
 
 double compare_lost(const json_t *const *records, int n, const char *what) {
