@@ -87,7 +87,7 @@ $(BUILD)/kernels/%.o: kernels/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(KFLAGS) $(ISA) -c -o $@ $<
 $(BUILD)/harness/comm/%.o: HFLAGS += $(MPI_C)
-$(BUILD)/harness/inventory/%.o: HFLAGS += -DTOISE_FLAGS='"$(strip $(CFLAGS) $(SANITIZE))"'
+$(BUILD)/harness/inventory/%.o: HFLAGS += -DTOISE_FLAGS='"$(subst ",\",$(strip $(CFLAGS) $(SANITIZE)))"'
 $(BUILD)/harness/%.o: harness/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(HFLAGS) -c -o $@ $<

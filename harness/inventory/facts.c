@@ -10,50 +10,18 @@
 #include "records/hash.h"
 #include "records/set.h"
 
-/* What matters, the most telling first. A path stands for all below it. To change this list changes all fingerprints.
- */
-static const char *const matters[] = {"firmware",
-                                      "microcode",
-                                      "governor",
-                                      "frequency",
-                                      "max_hz",
-                                      "transparent_huge_pages",
-                                      "huge_pages",
-                                      "iommu",
-                                      "kernel",
-                                      "command_line",
-                                      "openblas",
-                                      "isa",
-                                      "unused_matrix_unit",
-                                      "cpu",
-                                      "board",
-                                      "sockets",
-                                      "numa_nodes",
-                                      "cores",
-                                      "cpus",
-                                      "smt",
-                                      "memory_bytes",
-                                      "numa",
-                                      "numa_distances",
-                                      "numa_balancing",
-                                      "page_bytes",
-                                      "caches",
-                                      "cpu_features",
-                                      "virtualised",
-                                      "mitigations",
-                                      "cpu_quota",
-                                      "cgroup.cpus",
-                                      "cgroup.memory_nodes",
-                                      "interfaces",
-                                      "adapters",
-                                      "mpi",
-                                      "compiler",
-                                      "compiler_flags",
-                                      "libc",
-                                      NULL};
-/* Compared between nodes, but no part of the fingerprint: the rest, in any order. Never compared: */
-static const char *const names[] = {"host",    "cpu_quota.group", "cgroup.cpuset", "slurm",
-                                    "kernels", "fingerprint",     "unknown",       NULL};
+/* clang-format off */
+/* What matters, the most telling first. A path stands for all below it. A change here changes all fingerprints. */
+static const char *const matters[] = {
+    "firmware", "microcode", "governor", "frequency", "max_hz", "transparent_huge_pages", "huge_pages", "iommu",
+    "kernel", "command_line", "openblas", "isa", "unused_matrix_unit", "cpu", "board", "sockets", "numa_nodes",
+    "cores", "cpus", "smt", "memory_bytes", "numa", "numa_distances", "numa_balancing", "page_bytes", "caches",
+    "cpu_features", "virtualised", "mitigations", "cpu_quota", "cgroup.cpus", "cgroup.memory_nodes", "interfaces",
+    "adapters", "mpi", "compiler", "compiler_flags", "libc", NULL};
+/* Never compared. The rest is compared between nodes, but is no part of the fingerprint. */
+static const char *const names[] = {
+    "host", "cpu_quota.group", "cgroup.cpuset", "slurm", "kernels", "fingerprint", "unknown", NULL};
+/* clang-format on */
 
 /* The index of the entry that is `path` or above it; -1: none */
 static int find(const char *const *list, const char *path) {

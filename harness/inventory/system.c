@@ -7,57 +7,23 @@
 #include "base/text.h"
 #include "inventory/reader.h"
 
+/* clang-format off */
 /* Parameters that change speed; Linux, Documentation/admin-guide/kernel-parameters.txt. */
-static const char *const parameters[] = {"amd_iommu",
-                                         "amd_pstate",
-                                         "cpufreq.default_governor",
-                                         "cpuidle.off",
-                                         "default_hugepagesz",
-                                         "hugepages",
-                                         "hugepagesz",
-                                         "idle",
-                                         "intel_idle.max_cstate",
-                                         "intel_iommu",
-                                         "intel_pstate",
-                                         "iommu",
-                                         "iommu.passthrough",
-                                         "iommu.strict",
-                                         "irqaffinity",
-                                         "isolcpus",
-                                         "kpti",
-                                         "l1tf",
-                                         "maxcpus",
-                                         "mds",
-                                         "mem",
-                                         "mitigations",
-                                         "nohz",
-                                         "nohz_full",
-                                         "nokaslr",
-                                         "nopti",
-                                         "nosmt",
-                                         "nospectre_v1",
-                                         "nospectre_v2",
-                                         "nospec_store_bypass_disable",
-                                         "nr_cpus",
-                                         "numa",
-                                         "numa_balancing",
-                                         "preempt",
-                                         "processor.max_cstate",
-                                         "pti",
-                                         "rcu_nocbs",
-                                         "retbleed",
-                                         "skew_tick",
-                                         "spec_rstack_overflow",
-                                         "spec_store_bypass_disable",
-                                         "spectre_v2",
-                                         "srbds",
-                                         "transparent_hugepage",
-                                         "tsx",
-                                         "tsx_async_abort"};
+static const char *const parameters[] = {
+    "amd_iommu", "amd_pstate", "cpufreq.default_governor", "cpuidle.off", "default_hugepagesz", "hugepages",
+    "hugepagesz", "idle", "intel_idle.max_cstate", "intel_iommu", "intel_pstate", "iommu", "iommu.passthrough",
+    "iommu.strict", "irqaffinity", "isolcpus", "kpti", "l1tf", "maxcpus", "mds", "mem", "mitigations", "nohz",
+    "nohz_full", "nokaslr", "nopti", "nosmt", "nospectre_v1", "nospectre_v2", "nospec_store_bypass_disable",
+    "nr_cpus", "numa", "numa_balancing", "preempt", "processor.max_cstate", "pti", "rcu_nocbs", "retbleed",
+    "skew_tick", "spec_rstack_overflow", "spec_store_bypass_disable", "spectre_v2", "srbds", "transparent_hugepage",
+    "tsx", "tsx_async_abort"};
+/* clang-format on */
 
+/* The kernel takes "-" in a name as "_". */
 static bool matters(const char *text) {
     char name[64];
     snprintf(name, sizeof name, "%.*s", (int)strcspn(text, "="), text);
+    for (char *at = name; (at = strchr(at, '-')) != NULL;) *at = '_';
     return base_text_find(name, parameters, sizeof parameters / sizeof *parameters) >= 0;
 }
 

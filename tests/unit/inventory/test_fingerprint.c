@@ -136,8 +136,8 @@ static void put_epyc(void) {
     tree_put("proc/sys/kernel/ostype", "Linux\n");
     tree_put("proc/sys/kernel/osrelease", "5.14.0-427.el9.x86_64\n");
     tree_put("proc/sys/kernel/numa_balancing", "1\n");
-    tree_put("proc/cmdline",
-             "BOOT_IMAGE=/vmlinuz root=UUID=1 ro mitigations=off iommu=pt hugepagesz=1G hugepages=4 -- nosmt\n");
+    tree_put("proc/cmdline", "BOOT_IMAGE=/vmlinuz root=UUID=1 ro mitigations=off iommu=pt isolcpus=1 "
+                             "transparent-hugepage=never hugepagesz=1G hugepages=4 -- nosmt\n");
     tree_put("proc/self/smaps", "1000-2000 r--p 0 00:00 0\nSize: 4 kB\nKernelPageSize:        4 kB\n");
     tree_put("sys/class/dmi/id/sys_vendor", "Supermicro\n");
     tree_put("sys/class/dmi/id/product_name", "AS-1125\n");
@@ -204,7 +204,9 @@ static void settings(void **state) {
     says(m, "iommu.type", "identity");
     counts(m, "iommu.groups", 2);
     says(m, "mitigations.spectre_v2", "Mitigation: Retpolines");
-    lists(m, "command_line", "[\"mitigations=off\",\"iommu=pt\",\"hugepagesz=1G\",\"hugepages=4\"]");
+    lists(m, "command_line",
+          "[\"mitigations=off\",\"iommu=pt\",\"isolcpus=1\",\"transparent-hugepage=never\",\"hugepagesz=1G\","
+          "\"hugepages=4\"]");
     says(m, "transparent_huge_pages", "always");
     says(m, "huge_pages.defrag", "madvise");
     lists(m, "huge_pages.reserved", "[{\"size_bytes\":1073741824,\"pages\":4}]");
@@ -404,19 +406,22 @@ static void fingerprints(void **state) {
     static const struct {
         const char *path, *text;
         bool matters;
-    } edits[] = {{"proc/sys/kernel/hostname", "n2\n", false},
-                 {"sys/devices/system/node/node0/meminfo", "Node 0 MemTotal: 98303000 kB\n", false},
-                 {"proc/cmdline", "root=UUID=2 mitigations=off iommu=pt hugepagesz=1G hugepages=4\n", false},
-                 {"sys/firmware/dmi/tables/DMI", "", false},
-                 {CPU "cpufreq/policy3/scaling_governor", "powersave\n", true},
-                 {CPU "cpufreq/boost", "0\n", true},
-                 {"proc/sys/kernel/osrelease", "6.1\n", true},
-                 {"sys/class/dmi/id/bios_version", "2.0\n", true},
-                 {"sys/kernel/iommu_groups/1/type", "DMA\n", true},
-                 {"sys/kernel/mm/transparent_hugepage/enabled", "always madvise [never]\n", true},
-                 {CPU "vulnerabilities/meltdown", "Mitigation: PTI\n", true},
-                 {"sys/class/net/eth0/speed", "10000\n", true},
-                 {"sys/devices/system/node/node0/meminfo", "Node 0 MemTotal: 49152000 kB\n", true}};
+    } edits[] = {
+        {"proc/sys/kernel/hostname", "n2\n", false},
+        {"sys/devices/system/node/node0/meminfo", "Node 0 MemTotal: 98303000 kB\n", false},
+        {"proc/cmdline",
+         "root=UUID=2 mitigations=off iommu=pt isolcpus=1 transparent-hugepage=never hugepagesz=1G hugepages=4\n",
+         false},
+        {"sys/firmware/dmi/tables/DMI", "", false},
+        {CPU "cpufreq/policy3/scaling_governor", "powersave\n", true},
+        {CPU "cpufreq/boost", "0\n", true},
+        {"proc/sys/kernel/osrelease", "6.1\n", true},
+        {"sys/class/dmi/id/bios_version", "2.0\n", true},
+        {"sys/kernel/iommu_groups/1/type", "DMA\n", true},
+        {"sys/kernel/mm/transparent_hugepage/enabled", "always madvise [never]\n", true},
+        {CPU "vulnerabilities/meltdown", "Mitigation: PTI\n", true},
+        {"sys/class/net/eth0/speed", "10000\n", true},
+        {"sys/devices/system/node/node0/meminfo", "Node 0 MemTotal: 49152000 kB\n", true}};
     char before[32] = "";
     put_epyc();
     assert_true(changes("proc/sys/kernel/hostname", "n1\n", before));
