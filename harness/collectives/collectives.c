@@ -76,17 +76,6 @@ static int open_memory(struct collectives *b, const struct collectives_options *
     return measure_bandwidth_open(&b->bandwidth, &b->team, measure_beyond_caches(&b->caches) / 2, 0, e);
 }
 
-/* A pml carries messages by itself, or through an mtl, or through one or more btl. */
-static void describe_transport(char *text, size_t size) {
-    char pml[64], below[64];
-    text[0] = '\0';
-    if (!comm_components("pml", pml, sizeof pml)) return;
-    const char *framework = !strcmp(pml, "ob1") ? "btl" : !strcmp(pml, "cm") ? "mtl" : NULL;
-    const bool more = framework && comm_components(framework, below, sizeof below);
-    snprintf(text, size, "pml %s%s%s%s%s", pml, more ? ", " : "", more ? framework : "", more ? " " : "",
-             more ? below : "");
-}
-
 int collectives_open(struct collectives *b, struct comm *world, const struct collectives_options *o,
                      const struct measure_placement *placement, const struct kernel_caches *caches,
                      struct base_error *e) {
@@ -97,7 +86,6 @@ int collectives_open(struct collectives *b, struct comm *world, const struct col
     int code = open_memory(b, o, placement->threads, e);
     if (!code) code = measure_watch_open(&b->watch, &placement->cpus, e);
     if ((code = comm_agree(world, code, e))) return code;
-    describe_transport(b->transport, sizeof b->transport);
     collectives_gemms(b, 1); /* wakes the threads */
     b->gemm_s = collectives_slowest(b, collectives_gemms(b, 4) / 4);
     return BASE_OK;
@@ -249,7 +237,6 @@ int collectives_measure(struct collectives *b, enum collectives_kind kind, struc
                                    .ranks = group->ranks,
                                    .nodes = group->nodes,
                                    .groups = group->groups,
-                                   .transport = b->transport,
                                    .bytes = bytes,
                                    .cost = {NAN, NAN, NAN, 0},
                                    .hidden = NAN,

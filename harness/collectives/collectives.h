@@ -38,7 +38,6 @@ struct collectives_size {
     const struct collectives_op *op;
     enum collectives_scope scope;
     int ranks, nodes, groups; /* of the group */
-    const char *transport;    /* the bench's */
     int64_t bytes;
     enum record_status status;
     char why[160];
@@ -81,10 +80,9 @@ struct collectives {
     struct measure_bandwidth bandwidth;
     struct measure_watch watch;
     struct kernel_gemm gemm;
-    double gemm_s;       /* approximate, while all ranks compute */
-    size_t next;         /* offset in the buffer of the next operand */
-    int checks;          /* so far: each has other numbers */
-    char transport[160]; /* Open MPI's components that carry messages: "pml ob1, btl self, tcp"; "": unknown */
+    double gemm_s; /* approximate, while all ranks compute */
+    size_t next;   /* offset in the buffer of the next operand */
+    int checks;    /* so far: each has other numbers */
 };
 
 /* Bytes that a rank needs for these sizes. */

@@ -46,7 +46,6 @@ static json_t *samples_of(const struct collectives_size *s) {
 
 /* The operation, and the ranks that made it. */
 static void set_group(json_t *o, const struct collectives_size *s) {
-    record_set(o, "transport", s->transport[0] ? json_string(s->transport) : json_null());
     record_set(o, "place", json_string(s->op->in_place ? "in" : "out"));
     record_set(o, "group", json_string(collectives_group_name(s->scope)));
     record_set_integer(o, "group_ranks", s->ranks);

@@ -15,13 +15,17 @@ static const char *plural(long long n) {
 
 static void head(FILE *out, const json_t *record) {
     const json_t *layout = record_at(record, "layout"), *machine = record_at(record, "machine");
-    const char *transport = record_text(record, "result.transport");
+    const char *pml = record_text(machine, "mpi_components.pml"), *btl = record_text(machine, "mpi_components.btl");
+    const char *mtl = record_text(machine, "mpi_components.mtl");
     fprintf(out, "toise comm   %s: %lld ranks of %lld thread%s on %lld node%s; threads by %s\n",
             record_text(machine, "cpu"), record_whole(layout, "world"), record_whole(layout, "threads"),
             plural(record_whole(layout, "threads")), record_whole(layout, "nodes"),
             plural(record_whole(layout, "nodes")), record_text(layout, "threads_from"));
-    fprintf(out, "mpi          %.*s: %s\n", (int)strcspn(record_text(machine, "mpi"), ","), record_text(machine, "mpi"),
-            transport[0] ? transport : "its components are unknown");
+    fprintf(out, "mpi          %.*s: ", (int)strcspn(record_text(machine, "mpi"), ","), record_text(machine, "mpi"));
+    fprintf(out, pml[0] ? "pml %s" : "its components are unknown", pml);
+    if (btl[0]) fprintf(out, "; btl %s", btl);
+    if (mtl[0]) fprintf(out, "; mtl %s", mtl);
+    fprintf(out, "\n");
     report_quota(out, machine);
 }
 

@@ -232,7 +232,10 @@ static void records_are_read(void **state) {
             TWO_RANKS("PASSED", SUM("4096", "1e-5"))
                 TWO_RANKS("PASSED", SUM("4096", "3e-5") ",\"hidden\":null,\"cost_s\":1.5e-5")
                     TWO_RANKS("FAILED", "\"op\":\"all_reduce\",\"bytes\":1024,\"wrong\":7")
-                        TWO_RANKS("PASSED", "\"op\":\"share\",\"matmul\":0.9,\"pass\":0.5");
+                        TWO_RANKS("PASSED", "\"op\":\"share\",\"matmul\":0.9,\"pass\":0.5")
+                            TWO_RANKS("PASSED", SUM("4096", "9") ",\"group\":\"intra\"") /* no step has these */
+        TWO_RANKS("PASSED", "\"op\":\"all_gather\",\"bytes\":4096,\"time_s\":9,\"wrong\":0")
+            TWO_RANKS("PASSED", "\"op\":\"fit\",\"of\":\"all_reduce\",\"ranges\":[]");
     char text[8192];
     snprintf(text, sizeof text, "%s%s", trained, passed);
     struct machine m;
@@ -335,6 +338,7 @@ static void records_are_refused(void **state) {
         {GOOD KERNEL("\"op\":\"gelu_forward\",\"rows\":4,\"dtype\":\"f32\",\"threads\":1,\"call_s\":1"),
          "\"result.cols\""},
         {GOOD TWO_RANKS("PASSED", "\"bytes\":4"), "line 2: field \"result.op\""},
+        {GOOD TWO_RANKS("PASSED", "\"op\":\"all_scatter\""), "line 2: field \"result.op\""},
         {GOOD TWO_RANKS("PASSED", SUM("0", "1")), "line 2: field \"result.bytes\""},
         {GOOD TWO_RANKS("PASSED", SUM("4", "0")), "\"result.time_s\""},
         {GOOD TWO_RANKS("PASSED", "\"op\":\"all_reduce\",\"bytes\":4,\"time_s\":1,\"wrong\":3"), "\"result.wrong\""},
