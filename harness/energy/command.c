@@ -91,9 +91,8 @@ int energy_command_find(struct energy_source *s, const struct energy_options *o,
         energy_source_fault(s, ENERGY_FAULT, "--power-cmd: \"%.80s\" %s", o->command, why);
         return BASE_OK;
     }
-    const int code = energy_source_add(s, &c, unit, 0, e);
-    if (!code) snprintf(s->channel[0].path, sizeof s->channel[0].path, "%s", o->command);
-    return code;
+    snprintf(c.path, sizeof c.path, "%.250s", o->command);
+    return energy_source_add(s, &c, unit, 0, e);
 }
 
 void energy_command_read(struct energy_source *s) {

@@ -16,6 +16,8 @@ static void check_moves(struct energy_source *s, const struct energy_channel *c)
         energy_source_fault(s, ENERGY_FAULT, "%s: none of %lld readings was good", c->path, m->failed);
     else if (m->count == 0 && m->repeats > 1)
         energy_source_fault(s, ENERGY_FAULT, "%s: frozen: %lld readings, all the same", c->path, m->repeats);
+    else if (m->count > 1 && m->unit == ENERGY_WATTS && m->total <= 0)
+        energy_source_fault(s, ENERGY_FAULT, "%s: every reading was 0 W", c->path);
     else if (m->count < 2)
         energy_source_fault(s, ENERGY_FAULT, "%s: too short: it moved %d times", c->path, m->count);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * RAPL by the kernel's powercap: energy_uj of each zone, wrapping at max_energy_range_uj. Intel's and AMD's zones have
- * the same driver. A package contains its core and uncore, not its DRAM; psys contains everything. So packages and DRAM
- * are counted, and psys only without them. The same package may be there twice, by MSR and by MMIO: one is used.
- * Since Linux 5.10 only root may read energy_uj (CVE-2020-8694).
+ * RAPL by the kernel's powercap: energy_uj of each zone, wrapping at max_energy_range_uj (and one unit, 61 uJ at most).
+ * Intel's and AMD's zones have the same driver. A package contains its core and uncore, not its DRAM; psys contains
+ * everything. So packages and DRAM are counted, and psys only without them. The same package may be there twice, by MSR
+ * and by MMIO: one is used. Since Linux 5.10 only root may read energy_uj (CVE-2020-8694).
  * Source: Linux, Documentation/power/powercap/powercap.rst; Intel SDM 3B, 15.10. */
 #include <errno.h>
 #include <stdio.h>

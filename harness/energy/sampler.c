@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 
+enum { STACK_BYTES = 1 << 20 }; /* of a thread: what a command prints is there */
 static const double tail_s = 1;
 
 static struct timespec add(struct timespec t, double seconds) {
@@ -103,6 +104,7 @@ void energy_sampler_start(struct energy_sampler *s, struct energy_source *source
     pthread_cond_init(&s->wake, &clock);
     pthread_condattr_destroy(&clock);
     pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
     set_cpus(&attributes, cpus);
     const int why = pthread_create(&s->thread, &attributes, sample, s);
     pthread_attr_destroy(&attributes);

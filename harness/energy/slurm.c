@@ -80,11 +80,10 @@ int energy_slurm_find(struct energy_source *s, const struct energy_options *o, s
         energy_source_fault(s, ENERGY_FAULT, "%.60s: %s", s->words, why);
         return BASE_OK;
     }
+    snprintf(c.path, sizeof c.path, "%.250s", s->words);
     const int code = energy_source_add(s, &c, unit, 0, e);
-    if (code) return code;
-    s->channel[0].meter.most = INFINITY; /* of any number of nodes */
-    snprintf(s->channel[0].path, sizeof s->channel[0].path, "%.250s", s->words);
-    return BASE_OK;
+    if (!code) s->channel[0].meter.most = INFINITY; /* of any number of nodes */
+    return code;
 }
 
 void energy_slurm_read(struct energy_source *s) {

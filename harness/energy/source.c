@@ -36,12 +36,19 @@ const char *energy_state_name(enum energy_state state) {
     return names[state];
 }
 
+/* Records are UTF-8, and labels and what commands print may not be. */
+static void make_plain(char *text) {
+    for (; *text; text++)
+        if (*text < ' ' || *text > '~') *text = '?';
+}
+
 void energy_source_fault(struct energy_source *s, enum energy_state state, const char *format, ...) {
     va_list args;
     if (s->state != ENERGY_MEASURED) return;
     va_start(args, format);
     vsnprintf(s->why, sizeof s->why, format, args);
     va_end(args);
+    make_plain(s->why);
     s->state = state;
 }
 
@@ -118,7 +125,7 @@ int energy_source_add(struct energy_source *s, const struct energy_channel *chan
     *c = *channel;
     c->file = -1;
     errno = 0;
-    if (c->path[0]) {
+    if (!energy_readers[s->kind].command) {
         c->file = open(c->path, O_RDONLY | O_CLOEXEC);
         if (c->file < 0 && errno == ENOENT) return BASE_OK;
         check_file(s, c);
@@ -130,6 +137,7 @@ int energy_source_add(struct energy_source *s, const struct energy_channel *chan
     }
     const double gap = gap_periods * s->period_s;
     const int code = energy_meter_open(&c->meter, unit, range, gap, POINTS, e);
+    make_plain(c->name), make_plain(c->path);
     if (code && c->file >= 0) close(c->file);
     s->count += !code;
     return code;

@@ -60,8 +60,8 @@ void energy_source_close(struct energy_source *source);
 /* For readers. Sets state and why, once: the first fault stays. */
 void energy_source_fault(struct energy_source *source, enum energy_state state, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* Adds a channel that reads `path`; "": none. A counted one that cannot be read, or is not a number, is a fault; others
- * are left out. A missing file is left out. */
+/* Adds a channel, whose path is a file unless the reader runs commands. A counted one that cannot be read, or is not a
+ * number, is a fault; others are left out. A missing file is left out. */
 int energy_source_add(struct energy_source *source, const struct energy_channel *channel, enum energy_unit unit,
                       double range, struct base_error *e);
 /* The number of counted channels. */

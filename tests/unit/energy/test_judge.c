@@ -114,6 +114,16 @@ static void no_reading_was_good(void **state) {
     assert_non_null(strstr(figures.why, "none of 5 readings was good"));
 }
 
+/* A sensor that is not connected */
+static void no_power_is_no_figure(void **state) {
+    (void)state;
+    struct energy_meter *m = &source.channel[0].meter;
+    m->unit = ENERGY_WATTS;
+    for (int i = 0; i <= 40; i++) energy_meter_add(m, i, 0);
+    judge();
+    assert_non_null(strstr(figures.why, "energy_uj: every reading was 0 W"));
+}
+
 static void a_slow_source_is_too_short(void **state) {
     (void)state;
     energy_meter_add(&source.channel[0].meter, 0, 5);
@@ -136,10 +146,15 @@ static void one_window_has_no_interval(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        test(channels_add_up_and_parts_do_not),  test(ninety_six_percent_are_enough),
-        test(under_95_percent_is_no_figure),     test(a_reset_of_one_channel_costs_its_segment),
-        test(one_frozen_channel_spoils_the_sum), test(no_reading_was_good),
-        test(a_slow_source_is_too_short),        test(one_window_has_no_interval),
+        test(channels_add_up_and_parts_do_not),
+        test(ninety_six_percent_are_enough),
+        test(under_95_percent_is_no_figure),
+        test(a_reset_of_one_channel_costs_its_segment),
+        test(one_frozen_channel_spoils_the_sum),
+        test(no_reading_was_good),
+        test(no_power_is_no_figure),
+        test(a_slow_source_is_too_short),
+        test(one_window_has_no_interval),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -298,6 +298,9 @@ static void a_power_command(void **state) {
     read_again();
     assert_true(source.channel[0].meter.last == 212.5 && source.channel[0].meter.count == 2);
     energy_source_close(&source);
+    assert_int_equal(find_by(ENERGY_COMMAND, "echo 7 # \xff\xe9")->state, ENERGY_MEASURED);
+    assert_string_equal(source.channel[0].path, "echo 7 # ??"); /* records are UTF-8 */
+    energy_source_close(&source);
     find_by(ENERGY_COMMAND, "echo 1234 J");
     assert_true(source.channel[0].meter.unit == ENERGY_JOULES);
     energy_source_close(&source);
