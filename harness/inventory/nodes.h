@@ -15,8 +15,8 @@ int inventory_gather(struct comm *world, const json_t *machine, json_t **machine
 /* The `result` of an info record, a new reference: {"nodes", "differences", "groups"}.
  *
  * groups: nodes with the same facts (facts.h), the largest group first, each with the machine of its first node.
- * differences: [{"key", "matters", "values": [{"value", "why" (it is null), "count", "hosts"}]}], the most telling key
- * and the commonest value first. Empty: all nodes are equal. Hosts are written as hosts.h does. */
+ * differences: [{"key", "matters", "values": [{"value", "why" (it is unknown), "count", "hosts"}]}], the most telling
+ * key and the commonest value first. Empty: all nodes are equal. Hosts are written as hosts.h does. */
 json_t *inventory_compare(const json_t *machines);
 
 #endif

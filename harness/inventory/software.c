@@ -44,10 +44,10 @@ static void put_components(struct inventory_reader *r) {
     if (why && !comm_launched()) why = "started without MPI";
     comm_components("btl", btl, sizeof btl);
     comm_components("mtl", mtl, sizeof mtl);
-    const bool ob1 = !strcmp(pml, "ob1"), cm = !strcmp(pml, "cm") && !strchr(mtl, ',');
+    const bool ob1 = !strcmp(pml, "ob1"), cm = !strcmp(pml, "cm"), several = cm && strchr(mtl, ',');
     inventory_put_text(r, "mpi_components.pml", pml, why);
-    inventory_put_text(r, "mpi_components.btl", ob1 ? btl : "", why ? why : "not used by this pml");
-    inventory_put_text(r, "mpi_components.mtl", cm ? mtl : "", why ? why : "not used by this pml");
+    inventory_put_text(r, "mpi_components.btl", ob1 ? btl : "", why);
+    inventory_put_text(r, "mpi_components.mtl", cm && !several ? mtl : "", several ? "several are open" : why);
     inventory_put(r, "mpi_components.osc", NULL, why ? why : "chosen for each window, and toise makes none");
 }
 

@@ -17,8 +17,12 @@ static void value(FILE *out, const char *key, const json_t *v) {
     const char *why = record_text(v, "why");
     FILE *memory = open_memstream(&text, &size);
     if (!memory) return;
-    report_fact(memory, key, record_at(v, "value"));
-    if (why[0]) fprintf(memory, " (%s)", why);
+    if (!json_is_null(record_at(v, "value")))
+        report_fact(memory, key, record_at(v, "value"));
+    else if (why[0])
+        fprintf(memory, "unknown (%s)", why);
+    else
+        fputs("none", memory);
     fclose(memory);
     report_clean(out, text, TEXT);
     free(text);
