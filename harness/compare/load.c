@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/text.h"
 #include "compare/parts.h"
 #include "records/set.h"
 
@@ -83,6 +84,7 @@ static void count(struct compare *c, int side, const char *key) {
 
 /* Whether the record has a rate to compare; if not, its side says why. */
 static bool usable(struct compare *c, const struct record_loaded *l, int kind, double *log_rate) {
+    static const char *const used[] = {"PASSED", "INCONCLUSIVE", "UNVERIFIED"};
     const char *status = record_text(l->record, "status");
     const double x = kind < 0 ? NAN : compare_rate(kind, l->record);
     count(c, l->source, "records");
@@ -90,9 +92,9 @@ static bool usable(struct compare *c, const struct record_loaded *l, int kind, d
         count(c, l->source, "not_compared");
         return false;
     }
-    if (!strcmp(status, "FAILED") || !strcmp(status, "BROKEN")) {
+    if (base_text_find(status, used, sizeof used / sizeof *used) < 0) {
         const char *why = record_text(l->record, "why");
-        tell(c, l, "failed", *why ? why : status);
+        tell(c, l, "failed", *why ? why : *status ? status : "it has no status");
         return false;
     }
     if (!(x > 0) || !isfinite(x)) {

@@ -187,6 +187,8 @@ static void test_evidence(void **state) {
     json_decref(record);
     const struct made_side failed = {.launches = 5, .seed = 9, .change = {{"status", "\"FAILED\""}}};
     assert_refused(base, made_launches("failed.jsonl", &failed), "none of its 5 records has a rate");
+    const struct made_side unknown = {.launches = 5, .seed = 33, .change = {{"status", "null"}}};
+    assert_refused(base, made_launches("unknown.jsonl", &unknown), "none of its 5 records has a rate");
     remove(folder_name("twice.jsonl"));
 }
 
