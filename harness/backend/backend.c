@@ -76,7 +76,8 @@ static int load(struct backend *b, struct base_error *e) {
     const bool itself = why && !strncmp(why, b->path, length);
     return base_fail(e, BASE_USAGE, "--backend: cannot load %s%s%s%s", b->path, itself ? "" : ": ",
                      why ? why + (itself ? length : 0) : "",
-                     itself ? "" : "; add the folder of what it needs to LD_LIBRARY_PATH");
+                     itself ? "; give the path of a shared library"
+                            : "; add the folder of what it needs to LD_LIBRARY_PATH");
 }
 
 static void find_bf16(struct backend *b) {
@@ -91,6 +92,8 @@ int backend_open(struct backend *b, const char *path, int threads, struct base_e
     if (!realpath(path, b->path) || stat(b->path, &file))
         return base_fail(e, BASE_USAGE, "--backend: cannot read %s: %s; give the path of a library", path,
                          strerror(errno));
+    if (!S_ISREG(file.st_mode))
+        return base_fail(e, BASE_USAGE, "--backend: %s is no file; give the path of a library", b->path);
     b->bytes = file.st_size, b->modified_s = file.st_mtime;
     int code = backend_look(b->path, b->bytes, e);
     if (!code) code = load(b, e);

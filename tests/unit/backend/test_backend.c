@@ -159,7 +159,7 @@ static void test_refused_files(void **state) {
     folder_name("none.so");
     refused("none.so: No such file or directory; give the path of a library");
     snprintf(folder_path, sizeof folder_path, "%s", folder);
-    refused("Is a directory");
+    refused("is no file; give the path of a library");
     folder_write("script.so", "GROUP ( libblas.so.3 )\n", 23);
     refused("is text, perhaps a linker script; give the shared library that it names");
     folder_write("empty.so", "", 0);
