@@ -6,27 +6,41 @@
 
 #include "base/text.h"
 #include "records/get.h"
+#include "report/fact.h"
 #include "report/report.h"
 
-enum { CELL = 160, PLACE = 320, SHOWN = 12 };
+enum { CELL = 160, PLACE = 320, SHOWN = 12, WHY = 500 };
 
 const char *report_format_name(int format) {
     static const char *const names[] = {[REPORT_TEXT] = "text", [REPORT_MD] = "md", [REPORT_CSV] = "csv", NULL};
     return names[format];
 }
 
+/* What a terminal or a Markdown table would take as a command becomes "?". */
+static void clean(char *text) {
+    for (; *text; text++)
+        if ((unsigned char)*text < ' ' || *text == 127 || *text == '|') *text = '?';
+}
+
 /* "node-s", "tiny-gpt2, 4 x 64 tokens", "gemm NT 256 x 192 x 64" */
 static void work(const json_t *r, char *text) {
+    const char *model = record_text(r, "config.model"), *group = record_text(r, "config.group");
+    const char *place = *record_text(r, "of.place") ? record_text(r, "of.place") : record_text(r, "config.place");
+    if (*place) place = !strcmp(place, "in") ? ", in place" : ", out of place";
     if (*record_text(r, "workload.name"))
         snprintf(text, CELL, "%s", record_text(r, "workload.name"));
     else if (!strcmp(record_text(r, "of.kind"), "train"))
-        snprintf(text, CELL, "%s, %lld x %lld tokens", record_text(r, "config.model"),
+        snprintf(text, CELL, "%s, %lld x %lld tokens", *model ? model : "unknown model",
                  record_whole(r, "config.global_batch"), record_whole(r, "config.seq"));
+    else if (*record_text(r, "of.metric"))
+        snprintf(text, CELL, "%s", record_text(r, "of.metric"));
     else if (*record_text(r, "of.shape"))
         snprintf(text, CELL, "%s %s, %s", record_text(r, "of.op"), record_text(r, "of.shape"),
                  record_text(r, "of.variant"));
     else
-        snprintf(text, CELL, "%s of %lld bytes", record_text(r, "of.op"), record_whole(r, "of.bytes"));
+        snprintf(text, CELL, "%s of %lld bytes%s%s%s", record_text(r, "of.op"), record_whole(r, "of.bytes"), place,
+                 *group ? ", " : "", group);
+    clean(text);
 }
 
 static const char *precision_of(const json_t *r) {
@@ -35,6 +49,7 @@ static const char *precision_of(const json_t *r) {
 
 static void precision(const json_t *r, char *text) {
     snprintf(text, CELL, "%s", precision_of(r));
+    clean(text);
 }
 
 static void launches(const json_t *r, char *text) {
@@ -46,6 +61,7 @@ static void launches(const json_t *r, char *text) {
         snprintf(word, sizeof word, "%lld %s", (long long)json_integer_value(count), status);
         base_text_append(text, CELL, word);
     }
+    clean(text);
 }
 
 /* A rate without the end of its unit: tokens as they are, others with an SI prefix. */
@@ -124,10 +140,17 @@ enum { COLUMNS = sizeof columns / sizeof *columns };
 static void place(const json_t *r, char *text) {
     const long long world = record_whole(r, "layout.world"), threads = record_whole(r, "layout.threads"),
                     nodes = record_whole(r, "layout.nodes");
-    const char *job = record_text(r, "of.job");
-    snprintf(text, PLACE, "%.48s, %.64s: %lld x %lld thread%s%s%.0lld%s%s", record_text(r, "machine.host"),
-             record_text(r, "machine.cpu"), world, threads, threads == 1 ? "" : "s", nodes > 1 ? ", nodes " : "",
-             nodes > 1 ? nodes : 0, *job ? "; job " : "", job);
+    const char *host = record_text(r, "machine.host"), *cpu = record_text(r, "machine.cpu"),
+               *job = record_text(r, "of.job");
+    int used = snprintf(text, PLACE, "%.48s", *host ? host : "unknown host");
+    if (!*cpu) cpu = record_text(r, "machine.name");
+    if (*cpu) used += snprintf(text + used, PLACE - (size_t)used, ", %.64s", cpu);
+    if (world && threads)
+        used += snprintf(text + used, PLACE - (size_t)used, ": %lld x %lld thread%s", world, threads,
+                         threads == 1 ? "" : "s");
+    if (nodes > 1) used += snprintf(text + used, PLACE - (size_t)used, ", %lld nodes", nodes);
+    if (*job) snprintf(text + used, PLACE - (size_t)used, "; job %.80s", job);
+    clean(text);
 }
 
 static void each_launch(FILE *out, const json_t *r) {
@@ -148,7 +171,10 @@ static void each_launch(FILE *out, const json_t *r) {
     fputc('\n', out);
     if (!strcmp(precision_of(r), "bf16") && json_is_false(record_at(r, "machine.bf16_native")))
         fputs("    BF16 is emulated at FP32 speed: this CPU has no faster BF16 dot\n", out);
-    if (*record_text(r, "why")) fprintf(out, "    %s: %s\n", record_text(r, "status"), record_text(r, "why"));
+    if (!*record_text(r, "why")) return;
+    fprintf(out, "    %s: ", record_text(r, "status"));
+    report_clean(out, record_text(r, "why"), WHY);
+    fputc('\n', out);
 }
 
 /* Widths that fit every row; 0: no row has the figure. */
@@ -230,31 +256,15 @@ static void csv_word(FILE *out, const char *text) {
 }
 
 static void as_csv(FILE *out, const json_t *summaries) {
-    static const char *const paths[] = {"of.kind",
-                                        "of.job",
-                                        "machine.host",
-                                        "machine.cpu",
-                                        "machine.fingerprint",
-                                        "layout.nodes",
-                                        "layout.world",
-                                        "layout.threads",
-                                        "version",
-                                        "status",
-                                        "why",
-                                        "result.launches",
-                                        "result.rate_unit",
-                                        "result.rate",
-                                        "result.rate_low",
-                                        "result.rate_high",
-                                        "result.half_width",
-                                        "result.asked",
-                                        "result.needed",
-                                        "result.rate_lowest",
-                                        "result.rate_median",
-                                        "result.rate_highest",
-                                        "result.mean_step_s",
-                                        "result.model_flop_per_s_per_node",
-                                        "result.mfu"};
+    /* clang-format off */
+    static const char *const paths[] = {
+        "of.kind", "of.job", "machine.host", "machine.cpu", "machine.fingerprint", "layout.nodes", "layout.world",
+        "layout.threads", "version", "status", "why", "result.launches", "result.rate_unit", "result.rate",
+        "result.rate_low", "result.rate_high", "result.half_width", "result.asked", "result.needed",
+        "result.rate_lowest", "result.rate_median", "result.rate_highest", "result.mean_step_s",
+        "result.model_flop_per_s_per_node", "result.mfu",
+    };
+    /* clang-format on */
     enum { PATHS = sizeof paths / sizeof *paths };
     char text[CELL];
     const json_t *r;

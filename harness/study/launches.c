@@ -10,13 +10,18 @@
 
 static const struct study_launches_kind kinds[] = {{"train", "result.tokens_per_s_per_node", "tokens/s/node"},
                                                    {"kernel", "result.flop_per_s", "FLOP/s"},
-                                                   {"kernel", "result.byte_per_s", "byte/s"},
-                                                   {"comm", "result.busbw_byte_per_s", "byte/s"}};
-enum { TRAIN, KERNEL_FLOP, KERNEL_BYTE, COMM };
+                                                   {"kernel", "result.byte_per_s", "B/s"},
+                                                   {"comm", "result.busbw_byte_per_s", "B/s"},
+                                                   {"train", "result.tokens_per_s", "tokens/s"},
+                                                   {"figure", "result.value", ""}};
+enum { TRAIN, KERNEL_FLOP, KERNEL_BYTE, COMM, TRAIN_IMPORTED, FIGURE };
 
 const struct study_launches_kind *study_launches_kind(const json_t *record) {
     const char *kind = record_text(record, "kind");
-    if (!strcmp(kind, "train")) return &kinds[TRAIN];
+    const bool all_nodes =
+        !record_at(record, "result.tokens_per_s_per_node") && record_at(record, "result.tokens_per_s");
+    if (!strcmp(kind, "train")) return &kinds[all_nodes ? TRAIN_IMPORTED : TRAIN];
+    if (!strcmp(kind, "figure") && !strcmp(record_text(record, "result.better"), "higher")) return &kinds[FIGURE];
     if (!strcmp(kind, "kernel")) return &kinds[record_at(record, "result.flop") ? KERNEL_FLOP : KERNEL_BYTE];
     return !strcmp(kind, "comm") && record_at(record, "result.bytes") ? &kinds[COMM] : NULL;
 }
@@ -44,6 +49,10 @@ static char *key_of(const json_t *record) {
                                        "result.count",
                                        "result.redop",
                                        "result.root",
+                                       "result.place",
+                                       "result.group",
+                                       "result.metric",
+                                       "result.unit",
                                        NULL};
     const char *job = record_text(record, "launch.job");
     json_t *key = json_object();

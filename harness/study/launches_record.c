@@ -48,9 +48,22 @@ static const char *status_of(const json_t *record) {
     return record_text(record, "status");
 }
 
+/* The better first. An unknown status is like INCONCLUSIVE. */
+enum { UNVERIFIED = 1, INCONCLUSIVE, FAILED, BROKEN };
+static const char *const statuses[] = {"PASSED", "UNVERIFIED", "INCONCLUSIVE", "FAILED", "BROKEN"};
+
 /* A launch whose own interval is wide is as good as any: the interval over launches judges. */
-static bool is_sound(const json_t *record) {
-    return !strcmp(status_of(record), "PASSED") || record_true(record, "result.interval.too_wide");
+static int badness_of(const json_t *record) {
+    if (record_true(record, "result.interval.too_wide")) return 0;
+    for (int i = 0; i <= BROKEN; i++)
+        if (!strcmp(status_of(record), statuses[i])) return i;
+    return INCONCLUSIVE;
+}
+
+/* Above 0; NAN: none. */
+static double rate_of(const json_t *record, const char *key) {
+    const double rate = record_real(record, key);
+    return rate > 0 && isfinite(rate) ? rate : NAN;
 }
 
 static int marked_of(const json_t *record) {
@@ -68,7 +81,7 @@ static json_t *launch_of(const struct record_loaded *from, const char *key) {
     record_set(o, "time", json_string(record_text(r, "time")));
     record_set(o, "status", json_string(status_of(r)));
     if (record_at(r, "why")) record_set(o, "why", json_string(record_text(r, "why")));
-    record_set_number(o, "rate", record_real(r, key));
+    record_set_number(o, "rate", rate_of(r, key));
     record_set_number(o, "half_width", record_real(r, "result.interval.half_width"));
     record_set_integer(o, "samples", (int64_t)json_array_size(record_at(r, "samples.marks")));
     record_set_integer(o, "disturbed", marked_of(r));
@@ -89,19 +102,19 @@ struct judged {
 
 /* The worst status of single launches decides before the interval does. */
 static void judge_single(struct judged *j, const struct study_group *g) {
-    static const char *const worst[] = {"BROKEN", "FAILED", "INCONCLUSIVE", "UNVERIFIED"};
-    for (size_t w = 0; w < sizeof worst / sizeof *worst && !j->status; w++) {
-        const json_t *first = NULL;
-        int count = 0;
-        for (size_t i = 0; i < g->count; i++) {
-            const json_t *r = g->launch[i]->record;
-            if (strcmp(status_of(r), worst[w]) != 0 || is_sound(r)) continue;
-            if (!count++) first = r;
-        }
-        if (!count) continue;
-        j->status = worst[w];
-        snprintf(j->why, sizeof j->why, "%d of %zu launch%s: %s", count, g->count, g->count == 1 ? "" : "es",
-                 record_text(first, "why"));
+    int worst = 0, count = 0;
+    const char *why = "";
+    for (size_t i = 0; i < g->count; i++) {
+        const int bad = badness_of(g->launch[i]->record);
+        if (bad > worst) worst = bad, count = 0, why = record_text(g->launch[i]->record, "why");
+        count += bad == worst;
+    }
+    if (worst) {
+        j->status = statuses[worst];
+        snprintf(j->why, sizeof j->why, "%d of %zu launch%s: %.400s", count, g->count, g->count == 1 ? "" : "es", why);
+    } else if ((size_t)j->n < g->count) {
+        j->status = statuses[INCONCLUSIVE];
+        snprintf(j->why, sizeof j->why, "%zu of %zu launches have no rate", g->count - (size_t)j->n, g->count);
     }
 }
 
@@ -129,13 +142,13 @@ static bool judge(struct judged *j, const struct study_group *g, double ci) {
     j->counts = json_object();
     for (size_t i = 0; i < g->count; i++) {
         const json_t *r = g->launch[i]->record;
-        const double rate = record_real(r, g->kind->key);
-        if (rate > 0 && isfinite(rate)) j->rates[j->n++] = rate;
-        record_set_integer(j->counts, status_of(r), record_whole(j->counts, status_of(r)) + 1);
+        const double rate = rate_of(r, g->kind->key);
+        const char *status = *status_of(r) ? status_of(r) : "without a status";
+        if (!isnan(rate)) j->rates[j->n++] = rate;
+        record_set_integer(j->counts, status, record_whole(j->counts, status) + 1);
     }
     judge_single(j, g);
     if (j->n) j->mean = study_launches_mean(j->rates, j->n, ci);
-    if (!j->status && !j->n) j->status = "INCONCLUSIVE", snprintf(j->why, sizeof j->why, "no launch has a rate");
     if (!j->status) judge_interval(j, ci);
     return true;
 }
@@ -165,7 +178,7 @@ static json_t *result_of(const struct study_group *g, struct judged *j, double c
     record_set_number(o, "asked", ci);
     if (failed || !j->n) return o;
     record_set(o, "rate_of", json_string(strchr(g->kind->key, '.') + 1));
-    record_set(o, "rate_unit", json_string(g->kind->unit));
+    record_set(o, "rate_unit", json_string(*g->kind->unit ? g->kind->unit : record_text(first, "result.unit")));
     record_set_number(o, "rate", j->mean.rate);
     record_set_number(o, "rate_low", j->mean.low);
     record_set_number(o, "rate_high", j->mean.high);
@@ -185,7 +198,7 @@ static json_t *result_of(const struct study_group *g, struct judged *j, double c
 
 json_t *study_launches_record(const struct study_group *g, double ci) {
     static const char *const copied[] = {"workload", "config", "layout", "machine", NULL};
-    static const char *const work[] = {"op", "name", "shape", "dtype", "variant", "bytes", NULL};
+    static const char *const work[] = {"op", "name", "shape", "dtype", "variant", "bytes", "place", "metric", NULL};
     const json_t *first = g->launch[0]->record;
     const char *job = record_text(first, "launch.job");
     struct judged j = {0};

@@ -57,6 +57,15 @@ refused 'mixed.jsonl: line 2' "$toise" report "$work/mixed.jsonl"
 run 0 report "$work/mixed.jsonl" --skip-bad
 grep -q '1 lines are not records and were skipped' "$work/err" || fail 'a skipped line is not mentioned'
 
+# Imported figures are taken, and labelled; texts for people hold no commands for a terminal.
+printf 'node,metric,value,launch,better,unit\nn1,hpl,10,1,higher,GFLOP/s\nn1,hpl,11,2,higher,GFLOP/s\n' >"$work/hpl.csv"
+run 0 import "$work/hpl.csv" --out "$work/hpl.jsonl"
+run 0 report "$work/hpl.jsonl"
+says '^hpl  *10.5 GFLOP/s .* 2 UNVERIFIED  UNVERIFIED$'
+sed -n 1p "$out" | sed 's/"host":"/&\\u001b[31m/' >"$work/escape.jsonl"
+run 0 report "$work/escape.jsonl"
+! grep -q "$(printf '\033')" "$work/out" || fail 'a host name commands the terminal'
+
 # A launch that FAILED takes the rate of all.
 sed 's/"loss_first":\([^,]*\),\(.*\)"loss":\[[^,]*,/"loss_first":\1,\2"loss":[1.5,/' "$out" >"$work/wrong.jsonl"
 call "$toise" "${tiny[@]}" --launches 2 --out "$work/wrong.jsonl"

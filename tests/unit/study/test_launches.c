@@ -147,6 +147,24 @@ static void worst_launch_decides(void **state) {
     close_made(&m);
 }
 
+/* Statuses that no toise writes, and rates that are none, do not pass. Imported figures stay UNVERIFIED. */
+static void doubtful_launches(void **state) {
+    (void)state;
+    struct made m = {0};
+    add(&m, "PASSED", 1000, "a", "j"), add(&m, "PASSED", 1001, "b", "j");
+    add(&m, "PASSED", -5, "c", "j");
+    const json_t *s = summary(&m, NAN, 1);
+    assert_string_equal(record_text(s, "status"), "INCONCLUSIVE");
+    assert_string_equal(record_text(s, "why"), "1 of 3 launches have no rate");
+    json_decref(m.summaries);
+    record_set(add(&m, "UNVERIFIED", 1002, "d", "j"), "why", json_string("imported"));
+    assert_string_equal(record_text(summary(&m, 0.05, 1), "why"), "1 of 4 launches: imported");
+    json_decref(m.summaries);
+    add(&m, "SPLENDID", 1000, "e", "j");
+    assert_string_equal(record_text(summary(&m, 0.05, 1), "status"), "INCONCLUSIVE");
+    close_made(&m);
+}
+
 static void groups(void **state) {
     (void)state;
     struct made m = {0};
@@ -189,9 +207,13 @@ static void pages_of_bare_records(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(mean_and_interval),     cmocka_unit_test(skew),
-        cmocka_unit_test(judged_by_ci),          cmocka_unit_test(one_launch_has_no_interval),
-        cmocka_unit_test(worst_launch_decides),  cmocka_unit_test(groups),
+        cmocka_unit_test(mean_and_interval),
+        cmocka_unit_test(skew),
+        cmocka_unit_test(judged_by_ci),
+        cmocka_unit_test(one_launch_has_no_interval),
+        cmocka_unit_test(worst_launch_decides),
+        cmocka_unit_test(doubtful_launches),
+        cmocka_unit_test(groups),
         cmocka_unit_test(pages_of_bare_records),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
