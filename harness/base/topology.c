@@ -114,6 +114,40 @@ int base_topology_read(struct base_topology *t, struct base_error *e) {
     return BASE_OK;
 }
 
+static void describe(hwloc_topology_t h, hwloc_obj_t pu, struct base_cpu *c) {
+    static const hwloc_obj_type_t levels[BASE_LEVELS] = {HWLOC_OBJ_L1CACHE, HWLOC_OBJ_L2CACHE, HWLOC_OBJ_L3CACHE};
+    const hwloc_obj_t core = hwloc_get_ancestor_obj_by_type(h, HWLOC_OBJ_CORE, pu);
+    if (core) c->core = (int)core->logical_index;
+    const int node = pu->nodeset ? hwloc_bitmap_first(pu->nodeset) : -1;
+    if (node >= 0) c->node = node;
+#if HWLOC_API_VERSION >= 0x00020400
+    const int kind = hwloc_cpukinds_get_by_cpuset(h, pu->cpuset, 0);
+    if (kind >= 0) c->kind = kind;
+#endif
+    for (int l = 0; l < BASE_LEVELS; l++) {
+        const hwloc_obj_t cache = hwloc_get_ancestor_obj_by_type(h, levels[l], pu);
+        if (!cache || !cache->attr || !cache->attr->cache.size) continue;
+        c->cache[l] = (int)cache->logical_index;
+        c->cache_bytes[l] = (long long)cache->attr->cache.size;
+    }
+}
+
+int base_topology_cpus(const struct base_cpus *wanted, struct base_cpu *cpus, int most) {
+    hwloc_topology_t h;
+    const int count = wanted->count < most ? wanted->count : most;
+    for (int i = 0; i < count; i++)
+        cpus[i] = (struct base_cpu){.cpu = wanted->cpu[i], .core = -1 - i, .cache = {-1, -1, -1}};
+    if (hwloc_topology_init(&h) != 0) return count;
+    hwloc_topology_set_flags(h, HWLOC_TOPOLOGY_FLAG_INCLUDE_DISALLOWED);
+    if (hwloc_topology_load(h) == 0)
+        for (int i = 0; i < count; i++) {
+            const hwloc_obj_t pu = hwloc_get_pu_obj_by_os_index(h, (unsigned)cpus[i].cpu);
+            if (pu) describe(h, pu, &cpus[i]);
+        }
+    hwloc_topology_destroy(h);
+    return count;
+}
+
 const char *base_topology_matrix_unit(const char *flags) {
     if (base_text_has_word(flags, "amx_tile") &&
         (base_text_has_word(flags, "amx_bf16") || base_text_has_word(flags, "amx_fp16")))

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/threads.h"
 #include "kernels.h"
 
 struct base_topology {
@@ -23,6 +24,19 @@ int base_topology_read(struct base_topology *t, struct base_error *e);
 void base_topology_read_under(const char *root, struct base_topology *t);
 /* The version of hwloc, "2.9.0". */
 void base_topology_library(char *text, size_t size);
+
+/* Where one hardware thread is. What the system does not tell is -1 or 0. */
+enum { BASE_LEVELS = 3 }; /* L1d, L2, L3 */
+struct base_cpu {
+    int cpu;                            /* the system's number */
+    int core, node;                     /* node: the system's number of its NUMA node */
+    int kind;                           /* of a hybrid CPU: the higher the faster; else 0 */
+    int cache[BASE_LEVELS];             /* which cache of the level; CPUs with the same number share it; -1: none */
+    long long cache_bytes[BASE_LEVELS]; /* of that cache; 0: none */
+};
+/* Fills cpus[most] for those in `wanted`, in its order, and returns how many there are. One that hwloc does not know is
+ * a core of its own on node 0 without caches. */
+int base_topology_cpus(const struct base_cpus *wanted, struct base_cpu *cpus, int most);
 
 /* The matrix unit that a CPU has for 16-bit floats, from the flags in /proc/cpuinfo ("flags" of x86, "Features" of
  * ARM): "AMX", "SME", or NULL. AMX with integers alone does not count. toise uses neither. */

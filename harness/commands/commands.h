@@ -18,6 +18,7 @@
     C(info, "what are these nodes, and what differs between them?") \
     C(comm, "how fast do these ranks sum gradients, and how much does that slow compute running meanwhile?") \
     C(kernels, "how near the machine's limit are matmul, attention and the rest; is my BLAS the wrong one?") \
+    C(roofs, "what can this machine do at most: peak by dtype, bandwidth of each cache and of memory?") \
     C(compare, "which of these machines or settings is faster, by how much, and how sure is that?") \
     C(report, "what do these records say: the rate of each launch, their mean, and how sure it is?") \
     C(project, "how fast does another machine train a model, in which layout, and what does it cost?") \

@@ -42,7 +42,7 @@ static float *array(const struct measure_bandwidth *b, int i) {
 }
 
 /* One pass over the next part. By the time a part is used again, all others have passed through the caches. */
-static void pass(struct measure_bandwidth *b, enum measure_pass kind) {
+void measure_bandwidth_pass(struct measure_bandwidth *b, enum measure_pass kind) {
     float *x = array(b, 0), *y = array(b, 1), *z = array(b, 2);
     volatile double sum;
     b->part = (b->part + 1) % MEASURE_PARTS;
@@ -66,14 +66,18 @@ static void pass(struct measure_bandwidth *b, enum measure_pass kind) {
     }
 }
 
+double measure_bandwidth_pass_bytes(const struct measure_bandwidth *b, enum measure_pass kind) {
+    return pass_bytes[kind] * (double)b->n;
+}
+
 /* Seconds of a pass: of one pass, or under a quota the mean of those that fill a window */
 static double seconds_of_pass(struct measure_bandwidth *b, enum measure_pass kind, double lead_s) {
     double start = base_clock_now(), now = start;
     int passes = 0;
-    for (; now - start < lead_s; now = base_clock_now()) pass(b, kind);
+    for (; now - start < lead_s; now = base_clock_now()) measure_bandwidth_pass(b, kind);
     start = now;
     do {
-        pass(b, kind);
+        measure_bandwidth_pass(b, kind);
         passes++;
         now = base_clock_now();
     } while (now - start < b->window_s);
@@ -83,7 +87,8 @@ static double seconds_of_pass(struct measure_bandwidth *b, enum measure_pass kin
 double measure_bandwidth_window(struct measure_bandwidth *b) {
     double fastest = 0;
     for (int i = 0; i < MEASURE_PASSES; i++) {
-        const double rate = pass_bytes[i] * (double)b->n / seconds_of_pass(b, (enum measure_pass)i, i ? 0 : b->lead_s);
+        const enum measure_pass kind = (enum measure_pass)i;
+        const double rate = measure_bandwidth_pass_bytes(b, kind) / seconds_of_pass(b, kind, i ? 0 : b->lead_s);
         b->best[i] = fmax(b->best[i], rate);
         if (rate > fastest) fastest = rate, b->fastest = (enum measure_pass)i;
     }

@@ -39,6 +39,9 @@ int measure_bandwidth_open(struct measure_bandwidth *b, const struct kernel_team
 /* Runs one pass of each kind; under a quota, passes for measure_quota_window. Returns the fastest kind's byte/s.
  * Allocates nothing. */
 double measure_bandwidth_window(struct measure_bandwidth *b);
+/* One pass over the next part, and the bytes that it moves. */
+void measure_bandwidth_pass(struct measure_bandwidth *b, enum measure_pass kind);
+double measure_bandwidth_pass_bytes(const struct measure_bandwidth *b, enum measure_pass kind);
 void measure_bandwidth_close(struct measure_bandwidth *b);
 
 /* The bandwidth's name for records: "measured triad bandwidth beyond the caches, 2 threads"; `sustained`: under a CPU

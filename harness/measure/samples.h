@@ -4,9 +4,9 @@
  * beforehand; adding a sample only writes numbers.
  *
  * The room measure/ says when to sample and what a sample is worth. It promises samplers (sampler.h), measured and
- * nominal roofs (peak.h, bandwidth.h), and the interference in each window (interference.h). It also places ranks and
- * threads (placement.h). Samples are marked, never dropped. It needs base/, comm/ and the kernels. It does not know
- * what is timed. */
+ * nominal roofs (peak.h, bandwidth.h, and all of a machine: roofs.h), and the interference in each window
+ * (interference.h). It also places ranks and threads (placement.h). Samples are marked, never dropped. It needs base/,
+ * comm/ and the kernels. It does not know what is timed. */
 #ifndef TOISE_MEASURE_SAMPLES_H
 #define TOISE_MEASURE_SAMPLES_H
 

@@ -59,6 +59,8 @@ void report_comm_csv(FILE *out, const json_t *records);
 void report_kernels_head(FILE *out, const json_t *machine, int threads, const char *from);
 void report_kernel(FILE *out, const json_t *record);
 void report_kernels_end(FILE *out, const json_t *records);
+/* A record of kind "roofs". */
+void report_roofs(FILE *out, const json_t *record);
 /* A record of kind "validate". rows: list single runs. */
 void report_validate(FILE *out, const json_t *record, bool rows);
 /* A record of kind "project"; and a table that compares several. */

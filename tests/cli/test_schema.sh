@@ -58,6 +58,7 @@ example() {
         makes 0 info
         makes_on_two 0 info
         ;;
+    roofs) makes '0 3' roofs "${quick[@]}" ;;
     comm)
         makes_on_two '0 3' comm --bytes 64,24MiB "${quick[@]}" --threads 1
         makes_on_two '0 3' comm --op all -b 8 -e 4K -f 8 "${quick[@]}" --threads 1
