@@ -26,8 +26,7 @@ void report_kernels_head(FILE *out, const json_t *machine, int threads, const ch
             threads, threads == 1 ? "" : "s", from);
     report_quota(out, machine);
     report_blas(out, record_at(machine, "blas"));
-    const char *unit = record_text(machine, "unused_matrix_unit");
-    if (unit[0]) fprintf(out, "lower bound: this CPU's %s is not used\n", unit);
+    report_lower_bound(out, machine);
     fputc('\n', out);
     fprintf(out, "%-22s %-24s %-5s %-13s %9s %8s %7s %8s %-8s %9s %9s\n", "", "shape", "dtype", "variant", "GFLOP/s",
             "GB/s", "+-", "of roof", "bound", "/OpenBLAS", "residual");

@@ -19,9 +19,9 @@ bool report_terminal(FILE *out);
 /* A record's status in one word, coloured on a terminal. */
 void report_status(FILE *out, const char *status);
 
-/* Says in one line that the record's rates are a lower bound, if its machine has a matrix unit that toise does not use.
+/* Says in one line that a record's rates are a lower bound, if its machine has a matrix unit that toise does not use.
  */
-void report_lower_bound(FILE *out, const json_t *record);
+void report_lower_bound(FILE *out, const json_t *machine);
 
 /* Lists the fields of a config.json that a record's config left out or did not read, if any. */
 void report_config(FILE *out, const json_t *config);

@@ -21,7 +21,9 @@ void report_status(FILE *out, const char *status) {
         fputs(status, out);
 }
 
-void report_lower_bound(FILE *out, const json_t *record) {
-    const char *unit = record_text(record, "machine.unused_matrix_unit");
-    if (unit[0]) fprintf(out, "lower bound: this CPU's %s is not used\n", unit);
+void report_lower_bound(FILE *out, const json_t *machine) {
+    const char *unit = record_text(machine, "unused_matrix_unit");
+    if (unit[0])
+        fprintf(out, "lower bound: this CPU's %s is not used%s\n", unit,
+                record_at(machine, "blas") ? " by toise, but perhaps by the library" : "");
 }

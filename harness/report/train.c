@@ -76,7 +76,7 @@ static void rates(FILE *out, const json_t *r) {
         fprintf(out, "; %.1f%% of the nominal %.3f", 100 * record_real(r, "result.mfu_nominal"),
                 record_real(r, "result.nominal_peak_flop_per_s") / 1e12);
     fputc('\n', out);
-    report_lower_bound(out, r);
+    report_lower_bound(out, record_at(r, "machine"));
 }
 
 static void breakdown(FILE *out, const json_t *r) {

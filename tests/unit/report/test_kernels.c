@@ -179,10 +179,31 @@ static void lower_bounds(void **state) {
     }
 }
 
+/* The library of --backend as the page names it, and that it may use what toise does not. */
+static void library_is_named(void **state) {
+    (void)state;
+    json_t *machine = json_pack("{s:s, s:{s:s, s:s, s:n, s:n, s:n, s:s, s:i, s:n, s:n}}", "unused_matrix_unit", "AMX",
+                                "blas", "path", "/x.so", "name", "MKL", "version", "core", "bf16", "text", "",
+                                "threads", 4, "threads_held_by", "threads_used");
+    char *text = NULL;
+    size_t size;
+    FILE *page = open_memstream(&text, &size);
+    assert_true(page && machine);
+    report_kernels_head(page, machine, 2, "--threads");
+    fflush(page);
+    assert_non_null(
+        strstr(text, "\nblas        MKL, /x.so\n            matmuls in FP32, while those in BF16 are toise's own; "
+                     "4 threads asked for, not counted, which nothing holds\n"));
+    assert_non_null(strstr(text, "AMX is not used by toise, but perhaps by the library\n"));
+    fclose(page);
+    free(text), json_decref(machine);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(cases_of_a_plan), cmocka_unit_test(calls_of_a_step),  cmocka_unit_test(memory_of_a_case),
-        cmocka_unit_test(means),           cmocka_unit_test(roofs_have_names), cmocka_unit_test(lower_bounds),
+        cmocka_unit_test(library_is_named), cmocka_unit_test(cases_of_a_plan), cmocka_unit_test(calls_of_a_step),
+        cmocka_unit_test(memory_of_a_case), cmocka_unit_test(means),           cmocka_unit_test(roofs_have_names),
+        cmocka_unit_test(lower_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
