@@ -226,7 +226,8 @@ static void as_text(FILE *out, const json_t *summaries) {
         line(out, r, width);
         each_launch(out, r);
     }
-    fputs("\nThe unit is the launch: means are harmonic, with Student's t interval over launches. MFU is the median.\n",
+    fputs("\nThe unit is the launch: means are harmonic, with Student's t interval over launches. MFU is the "
+          "median,\nof the peak measured in each launch.\n",
           out);
 }
 

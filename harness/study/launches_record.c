@@ -193,6 +193,9 @@ static json_t *result_of(const struct study_group *g, struct judged *j, double c
     record_set_number(o, "rate_highest", j->rates[j->n - 1]);
     record_set_number(o, "rate_median", base_stats_quantile(j->rates, j->n, 0.5));
     record_set_number(o, "mfu", median_of(g, "result.mfu", j->rates));
+    if (record_text(first, "result.mfu_of")[0])
+        record_set(o, "mfu_of", json_string(record_text(first, "result.mfu_of")));
+    record_set_lower_bound(o, record_at(first, "machine"));
     return o;
 }
 
