@@ -22,6 +22,8 @@ static const struct cli_option OPTIONS[] = {
      .fallback = "auto", .hint = "FORMAT", .help = ": the format; auto refuses a file whose format is not clear"},
     {.name = "--node", .kind = CLI_TEXT, .at = offsetof(struct flags, options.node), .hint = "NAME",
      .help = "the node that ran; default what the file says"},
+    {.name = "--nodes", .kind = CLI_INTEGER, .at = offsetof(struct flags, options.nodes), .min = 1, .max = 1e6,
+     .hint = "N", .help = "nodes of a launch, for rates per node; default what the file says"},
     {.name = "--machine", .kind = CLI_TEXT, .at = offsetof(struct flags, options.machine), .hint = "NAME",
      .help = "label of the machine"},
     {.name = "--model", .kind = CLI_TEXT, .at = offsetof(struct flags, options.model), .hint = "NAME",

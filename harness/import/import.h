@@ -34,6 +34,7 @@ struct import_options {
     const char *node, *machine, *model; /* labels of the records */
     const char *job;                    /* launches that share it are not independent */
     int op;                             /* the collective, or -1, which an older nccl-tests does not name */
+    int64_t nodes;                      /* that each launch ran on */
     int64_t seq;                        /* tokens of a sequence, for a log without its arguments */
     int64_t warmup;                     /* iterations of each launch */
     bool skip_bad;

@@ -27,7 +27,8 @@ json_t *import_record(struct import_job *job, const char *kind, enum record_stat
                       long first, long last) {
     const struct import_options *o = job->options;
     json_t *record = record_head(kind, status, why), *machine = json_object(), *origin = json_object();
-    record_set(record, "launch", json_pack("{s:n, s:i}", "nodes", "index", index));
+    record_set(record, "launch",
+               json_pack("{s:o, s:i}", "nodes", o->nodes ? json_integer(o->nodes) : json_null(), "index", index));
     record_set(machine, "host", o->node ? json_string(o->node) : json_null());
     if (o->machine) record_set(machine, "name", json_string(o->machine));
     record_set(record, "machine", machine);
@@ -46,8 +47,12 @@ void import_finish(struct import_job *job, int launches) {
         json_t *record = json_array_get(job->records, i), *launch = json_object_get(record, "launch");
         json_t *origin = json_object_get(record, "origin");
         record_set(launch, "id", json_sprintf("%.16s-%d", job->sha256, (int)record_whole(launch, "index")));
-        record_set(launch, "job",
-                   job->options->job ? json_string(job->options->job) : json_sprintf("%.16s", job->sha256));
+        if (job->options->job)
+            record_set(launch, "job", json_string(job->options->job));
+        else if (launches > 1) /* they share a log, and so a job */
+            record_set(launch, "job", json_sprintf("%.16s", job->sha256));
+        else
+            record_set(launch, "job", json_incref(json_object_get(launch, "id")));
         record_set_integer(launch, "of", launches);
         record_set(origin, "sha256", json_string(job->sha256));
         if (notes->skipped) record_set_integer(origin, "skipped", notes->skipped);

@@ -116,6 +116,8 @@ static void set_rates(json_t *o, const struct log *g, int warm, long interval, c
     record_set_number(o, "mean_step_s", mean_s);
     if (isfinite(tokens)) {
         record_set_number(o, "tokens_per_s", tokens);
+        if (g->job->options->nodes)
+            record_set_number(o, "tokens_per_s_per_node", tokens / (double)g->job->options->nodes);
         record_set_number(o, "tokens_per_s_low", n > 1 ? tokens * m.mean / m.high : NAN);
         record_set_number(o, "tokens_per_s_high", n > 1 && m.low > 0 ? tokens * m.mean / m.low : NAN);
     }
@@ -162,7 +164,9 @@ static void end_launch(struct log *g) {
     record_set(record, "samples", samples_of(g, warm, interval));
     record_set(record, "result", result_of(g, warm, interval, config));
     record_set(record, "config", config);
-    record_set(record, "layout", import_megatron_layout(g->arguments));
+    json_t *layout = import_megatron_layout(g->arguments);
+    if (g->job->options->nodes) record_set_integer(layout, "nodes", g->job->options->nodes);
+    record_set(record, "layout", layout);
     g->count = 0;
 }
 

@@ -80,8 +80,12 @@ static void copy(json_t *to, const json_t *arguments, bool layout) {
 
 json_t *import_megatron_config(const json_t *arguments, const struct import_options *options) {
     json_t *o = json_object();
-    if (options->model) record_set(o, "model", json_string(options->model));
     copy(o, arguments, false);
+    const long long layers = record_whole(o, "layers"), width = record_whole(o, "width");
+    if (options->model)
+        record_set(o, "model", json_string(options->model));
+    else if (layers && width)
+        record_set(o, "model", json_sprintf("%lld layers of %lld", layers, width));
     if (options->seq) record_set_integer(o, "seq", options->seq);
     if (record_true(arguments, "group_query_attention") && record_whole(arguments, "num_query_groups") > 0)
         record_set_integer(o, "kv_heads", record_whole(arguments, "num_query_groups"));

@@ -112,5 +112,5 @@ void import_nccl_record(struct import_job *job, const struct nccl_run *run, cons
     if (run->ranks) record_set_integer(layout, "world", run->ranks);
     if (run->nodes) record_set_integer(layout, "nodes", run->nodes);
     record_set(record, "layout", layout);
-    if (run->nodes) record_set_integer(json_object_get(record, "launch"), "nodes", run->nodes);
+    if (run->nodes && !job->options->nodes) record_set_integer(json_object_get(record, "launch"), "nodes", run->nodes);
 }

@@ -17,12 +17,12 @@ record() {
 }
 lines() { [ "$(wc -l <"$work/out")" = "$1" ] || fail "$(wc -l <"$work/out") records, not $1"; }
 
-record 1 $in/megatron.log --node gpu7 --machine eos --model llama-3-8b
+record 1 $in/megatron.log --node gpu7 --nodes 2 --machine eos --model llama-3-8b
 lines 1
 for text in '"status":"UNVERIFIED"' '"kind":"train"' '"host":"gpu7"' '"name":"eos"' '"model":"llama-3-8b"' '"lines":[34,42]' \
     "\"sha256\":\"$(sha256sum <$in/megatron.log | cut -d' ' -f1)\"" '"warmup":{"step_s":[20.1124' '"iteration":[2,3,4,5,6,7,8]' \
     '"step_s":4.1,"step_s_low":4.09' '"tokens_per_s":127875.1' '"seq":4096' '"global_batch":128' '"kv_heads":8' '"tp":2' '"dp":4' \
-    '"precision":"bf16"' '"zero":1' '"loss_first":11.962' '"nan_iterations":0'; do
+    '"precision":"bf16"' '"tokens_per_s_per_node":63937.5' '"nodes":2' '"zero":1' '"loss_first":11.962' '"nan_iterations":0'; do
     has "$text"
 done
 record 1 $in/megatron.log --warmup 3
