@@ -13,7 +13,7 @@ void report_blas(FILE *out, const json_t *blas) {
     if (core[0]) fprintf(out, "            for this CPU: %s\n", core);
     fprintf(out, "            matmuls in FP32%s; ",
             record_text(blas, "bf16")[0] ? " and BF16" : ", while those in BF16 are toise's own");
-    if (record_at(blas, "threads_used"))
+    if (record_whole(blas, "threads_used"))
         fprintf(out, "%lld of %lld threads", record_whole(blas, "threads_used"), record_whole(blas, "threads"));
     else
         fprintf(out, "%lld threads asked for, not counted", record_whole(blas, "threads"));
