@@ -127,7 +127,7 @@ $(BUILD)/tests/bench/%: tests/bench/%.cc $(LIB)
 # given.
 AGAIN    = --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell getconf _NPROCESSORS_ONLN))
 check check-full:
-	@scripts/deps.sh test
+	@scripts/deps.sh $(if $(filter %-full,$@),full,test)
 	@$(MAKE) $(AGAIN) all tests
 	@scripts/check.sh $(if $(filter %-full,$@),--full) $(BUILD)
 soak:

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# scripts/deps.sh [--check|--print] [build|bench|test|all]
+# scripts/deps.sh [--check|--print] [build|bench|test|all|full]
 # Compiles small programs to find what is missing for the build (default), make bench-kernels, the tests, or everything
-# that any test can use. Installs it with apt, as root or by passwordless sudo. Otherwise prints what to install, by
+# that make check can use, or check-full. Installs it with apt, as root or by passwordless sudo. Otherwise prints what to install, by
 # distribution and by module, and exits 2. Silent if nothing is missing. --check: prints one line, installs nothing.
 # --print: the packages of all families, missing or not. Honours CC, CXX, MPICC, DEPS_PREFIX.
 set -euo pipefail
@@ -29,6 +29,7 @@ aarch64  | extra      | gcc-aarch64-linux-gnu libc6-dev-arm64-cross | gcc-aarch6
 compare  | extra      | libbenchmark-tools python3-scipy | -              | -                          | -
 ip       | extra      | iproute2                  | iproute               | iproute2                   | iproute2
 gnuplot  | extra      | gnuplot-nox               | gnuplot               | gnuplot                    | gnuplot
+browser  | full       | chromium                  | chromium              | chromium                   | -
 clang-format | extra  | clang-format              | clang-tools-extra     | clang-tools                | llvm
 '
 CC=${CC:-cc} CXX=${CXX:-c++} MPICC=${MPICC:-mpicc}
@@ -37,7 +38,7 @@ mode=install group=build
 for arg in "$@"; do
     case $arg in
     --check | --print) mode=${arg#--} ;;
-    build | bench | test | all) group=$arg ;;
+    build | bench | test | all | full) group=$arg ;;
     *) sed -n '3,7s/^# //p' "$0" >&2; exit 2 ;;
     esac
 done
@@ -45,6 +46,7 @@ case $group in
 build) groups='build' ;;
 bench | test) groups="build $group" ;;
 all) groups='build bench test extra' ;;
+full) groups='build bench test extra full' ;;
 esac
 
 # column N NEED: the cell of the table, without padding.
@@ -88,6 +90,7 @@ present() {
     mpirun) have "${MPIRUN:-mpirun}" ;;
     jsonschema) /usr/bin/python3 -c 'import jsonschema' 2>/dev/null || python3 -c 'import jsonschema' 2>/dev/null ;;
     slurm) have slurmctld && have slurmd && have sbatch ;;
+    browser) have chromium || have chromium-browser || have google-chrome ;;
     munge) have munged || [ -x /usr/sbin/munged ] ;;
     compare) [ -e /usr/share/benchmark/compare.py ] && /usr/bin/python3 -c 'import scipy' 2>/dev/null ;;
     aarch64) links aarch64-linux-gnu-gcc c '#include <stdlib.h>\nint main(void) { return 0; }' -fopenmp ;;

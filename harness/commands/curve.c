@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "cli/progress.h"
 #include "commands/commands.h"
+#include "draw/curve.h"
 #include "records/catalog.h"
 #include "records/record.h"
 #include "report/report.h"
@@ -43,7 +44,7 @@ static const struct cli_command COMMAND = {
 
 static int show(const struct flags *f, const json_t *record, struct base_error *e) {
     FILE *page = cli_page(&f->output);
-    int code = f->svg ? report_draw_curve(record, f->svg, e) : BASE_OK;
+    int code = f->svg ? draw_curve(record, f->svg, e) : BASE_OK;
     if (!code) code = cli_emit(&f->output, record, e);
     if (code) return code;
     report_curve(page, record);
@@ -61,7 +62,7 @@ static int curve(const struct flags *f, struct base_error *e) {
     if (!code) code = base_places_check(NULL, 0, e); /* the fit uses all CPUs */
     /* check the outputs before any long work */
     if (!code) code = record_check(f->output.out, e);
-    if (!code && f->svg) code = report_draw_check(e);
+    if (!code && f->svg) code = draw_check(e);
     if (!code) code = record_check_anew(f->svg, "--svg", e);
     if (!code) code = study_curve_predict(&c, &watch, e);
     cli_progress_close(&progress);

@@ -1,17 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Shows records to people: pages and tables on a terminal, and SVG figures. A function gets a record, or a list, and
- * prints it to `out`. A missing figure is shown as a dash or left out. The room reads records only. It measures
- * nothing; it computes only ratios, percentages and summaries of the figures in the records. It colours a status only
- * on a terminal. */
+ * Shows records to people: pages and tables. A function gets a record, or a list, and prints it to `out`. A missing
+ * figure is shown as a dash or left out. The room reads records only. It measures nothing; it computes only ratios,
+ * percentages and summaries of the figures in the records. It colours a status only on a terminal. */
 #ifndef TOISE_REPORT_REPORT_H
 #define TOISE_REPORT_REPORT_H
 
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
-
-#include "base/error.h"
 
 /* Whether `out` is a terminal. False under a launcher, as Open MPI gives its ranks a pseudo-terminal. */
 bool report_terminal(FILE *out);
@@ -82,10 +79,5 @@ void report_compare(FILE *out, const json_t *record, bool all);
 
 /* A record of kind "curve". */
 void report_curve(FILE *out, const json_t *record);
-/* The same as an SVG file, drawn by gnuplot: published points, predicted lines and their bands. The file is written
- * whole or not at all. */
-int report_draw_curve(const json_t *record, const char *path, struct base_error *e);
-/* BASE_USAGE with the fix: gnuplot is not installed. */
-int report_draw_check(struct base_error *e);
 
 #endif

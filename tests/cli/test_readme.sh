@@ -23,7 +23,7 @@ cat >"$work/tree/build/toise" <<'END'
 real=$(dirname "$0")/toise.real
 case "$*" in
 validate*--fit* | validate*--ablate*) shift && exec "$real" validate few.csv "$@" ;;
-*tiny-gpt2* | *--help* | *--version* | *--dry-run* | info* | import* | validate* | project* | predict* | curve* | programme*) exec "$real" "$@" ;;
+report* | *tiny-gpt2* | *--help* | *--version* | *--dry-run* | info* | import* | validate* | project* | predict* | curve* | programme*) exec "$real" "$@" ;;
 *) exec "$real" "$@" --dry-run ;;
 esac
 END

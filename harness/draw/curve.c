@@ -2,38 +2,27 @@
  *
  * Draws a curve: writes a gnuplot script and runs it. Every text is in single quotes, in which gnuplot reads no
  * commands. */
-#include "report/report.h"
+#include "draw/curve.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/child.h"
 #include "base/file.h"
 #include "base/stats.h"
+#include "draw/gnuplot.h"
 #include "records/get.h"
 
-enum { TICS = 16, SVG_MOST = 4 << 20 };
-static const double LIMIT_S = 60;
+enum { TICS = 16 };
 
 static const char *const colors[] = {"#4477aa", "#ee6677", "#228833", "#aa7700",
                                      "#7744aa", "#0099bb", "#882255", "#444444"};
 enum { COLORS = sizeof colors / sizeof *colors };
 
-/* Writes 'text' with its quotes doubled and control characters as blanks. */
-static void quote(FILE *script, const char *text) {
-    fputc('\'', script);
-    for (; *text; text++) {
-        if (*text == '\'') fputc('\'', script);
-        fputc((unsigned char)*text < ' ' ? ' ' : *text, script);
-    }
-    fputc('\'', script);
-}
-
 static void command(FILE *script, const char *words, const char *text) {
     fprintf(script, "%s ", words);
-    quote(script, text);
+    draw_quote(script, text);
     fputc('\n', script);
 }
 
@@ -86,9 +75,9 @@ static void heading(FILE *script, const json_t *record) {
              "mean error of the time %.1f%%; %.0f%% of %lld runs inside the interval; fitted without these sources",
              100 * record_real(s, "mean"), 100 * record_real(s, "coverage"), record_whole(s, "n"));
     fputs("set title ", script);
-    quote(script, record_text(config, "title"));
+    draw_quote(script, record_text(config, "title"));
     fputs(".\"\\n\".", script);
-    quote(script, text);
+    draw_quote(script, text);
     fputc('\n', script);
 }
 
@@ -120,7 +109,7 @@ static void name_tics(FILE *script, const struct span *s, const json_t *groups) 
     fprintf(script, "set xtics %s(", s->points > 5 ? "rotate by 90 right " : "");
     json_array_foreach(groups, i, g) json_array_foreach(record_at(g, "points"), k, p) {
         fputs(n++ ? ", " : "", script);
-        quote(script, record_text(p, "name"));
+        draw_quote(script, record_text(p, "name"));
         fprintf(script, " %.8g", record_real(p, "x"));
     }
     fprintf(script, ")\nset xrange [0.3:%d.7]\n", s->points);
@@ -165,7 +154,7 @@ static void plot_group(FILE *script, const struct span *s, const json_t *group, 
                 "$group%zu using 1:4:5 with filledcurves fc rgb '%s' fs transparent solid 0.12 noborder notitle, "
                 "'' using 1:3 with lines lw 2 lc rgb '%s' title ",
                 i, color, color);
-    quote(script, record_text(group, "label"));
+    draw_quote(script, record_text(group, "label"));
     fprintf(script, ", '' using 1:2 with points pt 7 ps 0.7 lc rgb '%s' notitle, ", color);
 }
 
@@ -188,7 +177,7 @@ static void plot(FILE *script, const struct span *s, const json_t *result) {
     fputs(s->names ? "NaN with lines lw 6 lc rgb '#cccccc' title "
                    : "NaN with filledcurves fc rgb '#666666' fs transparent solid 0.12 noborder title ",
           script);
-    quote(script, interval_of(record_at(result, "summary")));
+    draw_quote(script, interval_of(record_at(result, "summary")));
     fputc('\n', script);
 }
 
@@ -206,36 +195,13 @@ static void write_script(FILE *script, const json_t *record) {
     plot(script, &s, result);
 }
 
-int report_draw_check(struct base_error *e) {
-    char line[8];
-    char *const ask[] = {"/bin/sh", "-c", "command -v gnuplot >/dev/null", NULL};
-    if (base_child(ask, NULL, LIMIT_S, line, sizeof line)) return BASE_OK;
-    return base_fail(e, BASE_USAGE, "--svg: gnuplot is not installed; scripts/deps.sh all installs it or shows how");
-}
-
-/* The SVG that gnuplot makes of a script, for the caller to free. NULL: it failed. */
-static char *render(const char *text, size_t size) {
-    char file[] = "/tmp/toise-curve-XXXXXX";
-    char *const gnuplot[] = {"/bin/sh", "-c", "exec gnuplot \"$0\"", file, NULL};
-    const int to = mkstemp(file);
-    if (to < 0) return NULL;
-    const bool written = write(to, text, size) == (ssize_t)size;
-    close(to);
-    char *svg = written ? malloc(SVG_MOST) : NULL;
-    const bool drawn = svg && base_child(gnuplot, NULL, LIMIT_S, svg, SVG_MOST);
-    unlink(file);
-    if (drawn && strstr(svg, "</svg>")) return svg;
-    free(svg);
-    return NULL;
-}
-
-int report_draw_curve(const json_t *record, const char *path, struct base_error *e) {
+int draw_curve(const json_t *record, const char *path, struct base_error *e) {
     char *text = NULL;
     size_t size = 0;
     FILE *script = open_memstream(&text, &size);
     if (!script) return base_fail(e, BASE_BROKEN, "%s: out of memory", path);
     write_script(script, record);
-    char *svg = fclose(script) == 0 ? render(text, size) : NULL;
+    char *svg = fclose(script) == 0 ? draw_gnuplot(text, size) : NULL;
     free(text);
     const int code = svg ? base_file_replace(path, svg, strlen(svg), e)
                          : base_fail(e, BASE_BROKEN, "%s: gnuplot failed; check that /tmp has room", path);

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the sections of the page share. Only html/ includes it. */
+#ifndef TOISE_HTML_PARTS_H
+#define TOISE_HTML_PARTS_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "html/html.h"
+
+enum { HTML_ROWS = 200 }; /* of a table; more are counted, not shown */
+
+struct html_page {
+    FILE *out;
+    const struct html_input *input;
+    bool plain;   /* no gnuplot */
+    int drawings; /* so far: their elements need names of their own */
+};
+
+/* Text as HTML: special characters are escaped, control characters become "?". */
+void html_text(FILE *out, const char *text);
+/* Starts a section, which appears in the list at the top; sections are not nested. */
+void html_section(struct html_page *page, const char *id, const char *title);
+void html_section_end(struct html_page *page);
+
+/* A table. `heads`: names of the columns, separated by '|'; those that start with '#' are of numbers. */
+void html_table(struct html_page *page, const char *caption, const char *heads);
+/* After the last row. left_out: rows that are not shown. */
+void html_table_end(struct html_page *page, long left_out);
+void html_row(struct html_page *page);
+/* A cell of the row. The text is escaped; a number that is NAN is a dash. record: index of the record to link to; -1:
+ * none. */
+void html_cell(struct html_page *page, const char *text);
+void html_number(struct html_page *page, long record, double x, const char *format) __attribute__((nonnull(4)));
+void html_linked(struct html_page *page, long record, const char *text);
+/* A status as a coloured word. */
+void html_status(struct html_page *page, const char *status);
+
+/* Index of the record with this hash; -1: none. */
+long html_record(const struct html_page *page, const char *sha256);
+/* The next record of a kind from `from` on; -1: none. */
+long html_next(const struct html_page *page, const char *kind, long from);
+
+/* A drawing: a gnuplot script is written to the file that html_drawing returns; NULL: no drawings, so write none. The
+ * file must be given to html_drawing_end, which draws it. `alt` says in a sentence what it shows. */
+FILE *html_drawing(struct html_page *page, int height);
+void html_drawing_end(struct html_page *page, FILE *script, const char *alt, const char *caption);
+/* The sections. Each prints nothing if no record has what it shows. */
+void html_headline(struct html_page *page);
+void html_steps(struct html_page *page);
+void html_kernels(struct html_page *page);
+void html_collectives(struct html_page *page);
+void html_comparison(struct html_page *page);
+void html_machines(struct html_page *page);
+void html_records(struct html_page *page);
+
+#endif
