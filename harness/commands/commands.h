@@ -15,18 +15,18 @@
 /* clang-format off */
 #define COMMANDS(C) \
     C(train, "how many tokens/s does a node train, is the result right, where does the time go?") \
-    C(info, "what are these nodes, and what differs between them?") \
-    C(comm, "how fast do these ranks sum gradients, and how much does that slow compute running meanwhile?") \
     C(kernels, "how near the machine's limit are matmul, attention and the rest; is my BLAS the wrong one?") \
+    C(comm, "how fast do these ranks sum gradients, and how much does that slow compute running meanwhile?") \
+    C(info, "what are these nodes, and what differs between them?") \
     C(roofs, "what can this machine do at most: peak by dtype, bandwidth of each cache and of memory?") \
     C(compare, "which of these machines or settings is faster, by how much, and how sure is that?") \
+    C(ab, "which of two commands is faster, by how much, how sure?") \
     C(report, "what do these records say: the rate of each launch, their mean, and how sure it is?") \
+    C(import, "what do other tools' figures say in the same statistics?") \
     C(project, "how fast does another machine train a model, in which layout, and what does it cost?") \
     C(predict, "how long does a training step take on a machine that toise has measured?") \
     C(curve, "does a projection reproduce a published scaling curve?") \
     C(programme, "what can a programme's machines train, at what cost?") \
-    C(ab, "which of two commands is faster, by how much, how sure?") \
-    C(import, "what do other tools' figures say in the same statistics?") \
     C(validate, "how wrong are projections of published runs?")
 /* clang-format on */
 
