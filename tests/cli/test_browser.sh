@@ -8,7 +8,7 @@
 browser=$(command -v chromium || command -v chromium-browser || command -v google-chrome || true)
 [ -n "$browser" ] || { echo 'SKIP: the page in a browser: chromium is not installed'; exit 77; }
 run 0 report results/predict-amd-epyc-zen3/machine.jsonl results/predict-amd-epyc-zen3/trained.jsonl \
-    results/amd-epyc-zen5-2-cores.jsonl --html "$work/page.html"
+    results/reference/amd-epyc-zen5-2-cores.jsonl --html "$work/page.html"
 
 # The last thing on the page reports what the browser made of it, as text that --dump-dom prints.
 cat >"$work/script" <<'EOF'

@@ -4,7 +4,7 @@
 # refused, or left out and named.
 . "$(dirname "$0")/../prelude.sh"
 command=(compare)
-records=results/amd-epyc-zen5-2-cores.jsonl
+records=results/reference/amd-epyc-zen5-2-cores.jsonl
 
 # side NAME FACTOR LAUNCHES [SED]: appends launches of the rate times FACTOR, with known noise, to $work/NAME.jsonl
 side() {

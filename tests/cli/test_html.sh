@@ -76,7 +76,7 @@ line=$(sed -n 1p "$records/trained.jsonl")
 has "$(printf '%s' "$line" | sha256sum | cut -d' ' -f1)"
 has "$records/trained.jsonl:1"
 # A comparison of the two sides, with links to records.
-for i in 1 2; do sed -n "${i}~2p" results/amd-epyc-zen5-2-cores.jsonl | head -n 1 >"$work/side$i.jsonl"; done
+for i in 1 2; do sed -n "${i}~2p" results/reference/amd-epyc-zen5-2-cores.jsonl | head -n 1 >"$work/side$i.jsonl"; done
 sed 's/"tokens_per_s_per_node":[0-9.]*/"tokens_per_s_per_node":1/; s/"id":"[^"]*"/"id":"other"/' "$work/side1.jsonl" >"$work/other.jsonl"
 report 0 "$work/side1.jsonl" "$work/other.jsonl"
 sound
@@ -87,7 +87,7 @@ has 'Not compared: '
 
 # Texts of records are texts.
 sed 's/"cpu":"[^"]*"/"cpu":"<script>alert(1)<\/script>\&\\" '"'"'set term\\u0007"/; s/"name":"node-s"/"name":"'"'"';system(1)<b>"/' \
-    results/amd-epyc-zen5-2-cores.jsonl >"$work/hostile.jsonl"
+    results/reference/amd-epyc-zen5-2-cores.jsonl >"$work/hostile.jsonl"
 report 0 "$work/hostile.jsonl"
 sound
 has '&lt;script&gt;alert(1)&lt;/script&gt;&amp;&quot;'
@@ -103,7 +103,7 @@ grep -q 'without drawings' "$work/err" || fail 'a missing gnuplot is not said'
 ! grep -q '<svg' "$page" || fail 'a drawing without gnuplot'
 
 # Thousands of nodes: in seconds, and bounded.
-python3 - results/amd-epyc-zen5-2-cores.jsonl "$work/many.jsonl" <<'EOF'
+python3 - results/reference/amd-epyc-zen5-2-cores.jsonl "$work/many.jsonl" <<'EOF'
 import json, sys
 r = json.loads(open(sys.argv[1]).readline())
 with open(sys.argv[2], "w") as out:

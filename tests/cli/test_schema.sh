@@ -80,7 +80,7 @@ example() {
         makes 0 predict --machine results/predict-amd-epyc-zen3/machine.jsonl --ranks 2 --threads 1 --precision bf16
         ;;
     compare)
-        for i in 1 3; do sed -n "${i}p" results/amd-epyc-zen5-2-cores.jsonl >"$work/side$i.jsonl"; done
+        for i in 1 3; do sed -n "${i}p" results/reference/amd-epyc-zen5-2-cores.jsonl >"$work/side$i.jsonl"; done
         makes 3 compare "$work/side1.jsonl" "$work/side3.jsonl" # one launch a side
         ;;
     curve) toise=$work/tree/build/toise makes 0 curve internlm ;;
@@ -125,7 +125,7 @@ done
 [ $listed -ge 8 ] || fail "the schema lists $listed kinds"
 
 # A good record, spoilt by each of these edits, is refused, and the key is named.
-grep -m 1 '"kind":"train","status":"PASSED"' results/amd-epyc-zen5-2-cores.jsonl >"$work/good.jsonl"
+grep -m 1 '"kind":"train","status":"PASSED"' results/reference/amd-epyc-zen5-2-cores.jsonl >"$work/good.jsonl"
 while IFS='|' read -r words edit; do
     sed "$edit" "$work/good.jsonl" >>"$work/spoilt.jsonl"
     echo "$words" >>"$work/words"

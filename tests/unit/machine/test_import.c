@@ -361,7 +361,7 @@ static void reference_results(void **state) {
     (void)state;
     struct machine m;
     struct base_error e = {0};
-    if (machine_read("results/amd-epyc-zen5-2-cores.jsonl", &m, &e)) fail_msg("%s", e.text);
+    if (machine_read("results/reference/amd-epyc-zen5-2-cores.jsonl", &m, &e)) fail_msg("%s", e.text);
     assert_true(m.accelerator.peak_flop_per_s[MACHINE_FP32].value > 1e11);
     assert_true(m.accelerator.peak_flop_per_s[MACHINE_BF16].value > m.accelerator.peak_flop_per_s[MACHINE_FP32].value);
     machine_close(&m);
