@@ -123,9 +123,9 @@ static void report(struct run *l, const struct base_child_end *end, size_t befor
     base_text_duration(end->seconds, took, sizeof took);
     base_text_duration(due * (base_clock_now() - l->began) / l->done, left, sizeof left);
     if (records > 1) snprintf(what, sizeof what, "%zu records", records);
-    if (records == 1)
-        snprintf(what, sizeof what, "%-12s %.5g %s", record_text(first, "status"),
-                 kind ? record_real(first, kind->key) : NAN, kind ? kind->unit : "");
+    const double rate = records == 1 && kind ? record_real(first, kind->key) : NAN;
+    if (records == 1) snprintf(what, sizeof what, "%s", record_text(first, "status"));
+    if (!isnan(rate)) snprintf(what, sizeof what, "%-12s %.5g %s", record_text(first, "status"), rate, kind->unit);
     cli_progress_close(&l->progress);
     fprintf(l->progress.out, "launch %d of %lld   %s   %s%s%s%s\n", l->done,
             (long long)(due < 0 ? l->done : l->asked->launches), what, took, due > 0 ? ", about " : "",
