@@ -91,15 +91,20 @@ call "$toise" kernels --shapes "$work/shapes.txt" --op zero,adamw --isa ref --se
 stopped() {
     local pid child
     rm -f "$work/cut.jsonl"
-    "$toise" "${tiny[@]}" --launches 1000 --out "$work/cut.jsonl" >"$work/out" 2>"$work/err" &
+    "$toise" "${tiny[@]}" --launches 100 --out "$work/cut.jsonl" >"$work/out" 2>"$work/err" &
     pid=$!
     for ((i = 0; i < 600; i++)); do
         [ ! -s "$work/cut.jsonl" ] || break
         sleep 0.1
     done
-    child=
-    while [ "$2" = child ] && [ -z "$child" ]; do read -r child _ <"/proc/$pid/task/$pid/children" || true; done
-    kill "-$1" "${child:-$pid}"
+    # a launch may end before the signal reaches it: the next one gets it
+    if [ "$2" = command ]; then kill "-$1" "$pid"; fi
+    for ((i = 0; i < 600; i++)); do
+        kill -0 "$pid" 2>/dev/null || break
+        child=$(cat "/proc/$pid/task/$pid/children" 2>/dev/null || true)
+        [ "$2" != child ] || [ -z "$child" ] || kill "-$1" "${child%% *}" 2>/dev/null || true
+        sleep 0.1
+    done
     code=0
     wait "$pid" || code=$?
     [ "$code" = 4 ] || fail "signal $1 to $2: exit $code: $(cat "$work/err")"
