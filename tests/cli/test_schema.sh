@@ -68,7 +68,7 @@ example() {
         makes '0 3' kernels --shapes "$work/shapes.txt" --op attention,rows,vectors --isa ref "${quick[@]}"
         makes '0 3' kernels --model tiny-gpt2 --seq 64 --mbs 1 --op attention --dtype f32 --isa ref "${quick[@]}"
         ;;
-    report) makes 0 report results/*.jsonl ;;
+    report) makes 0 report results/reference/*.jsonl ;;
     project)
         makes 0 project --model bloom-176b --machine jean-zay-a100,jean-zay-h100 --accelerators 64 --tokens 1e9 \
             --explain --search --slow-node 0.1
@@ -90,7 +90,6 @@ example() {
         makes 3 ab "$random" "$random" --metric printed --better higher --blocks 5 --warmup 0
         ;;
     programme) makes 0 programme france-2023 ;;
-    ab) makes 1 ab true 'sleep 0.1' --blocks 5 ;;
     import)
         for file in tests/cli/import/*.log tests/cli/import/nccl-tests.{txt,json} tests/cli/import/google-benchmark.json \
             tests/cli/import/figures.csv; do
