@@ -8,36 +8,26 @@
 #include "compare/parts.h"
 #include "records/set.h"
 
-const struct compare_kind compare_kinds[] = {{"train", "result.tokens_per_s", false, "tokens/s"},
-                                             {"kernel", "result.call_s", true, "calls/s"},
-                                             {"comm", "result.time_s", true, "messages/s"},
-                                             {"figure", "result.value", false, ""}};
-enum { TRAIN, KERNEL, COMM, FIGURE, KINDS };
-
 double compare_rate(int kind, const json_t *record) {
-    const struct compare_kind *k = &compare_kinds[kind];
-    const double x = record_real(record, k->path);
+    const struct study_rate *k = &study_rates[kind];
+    const double x = record_real(record, k->key);
     /* without a name for the work nothing says that two trainings are the same */
-    const bool named =
-        kind != TRAIN || json_is_object(record_at(record, "workload")) || json_object_size(record_at(record, "config"));
+    const bool named = kind != STUDY_RATE_TRAIN || json_is_object(record_at(record, "workload")) ||
+                       json_object_size(record_at(record, "config"));
     if (!named) return NAN;
     /* an imported figure may be better if it is lower; if it does not say which, it is no rate */
-    const char *better = kind == FIGURE ? record_text(record, "result.better") : k->inverse ? "lower" : "higher";
+    const char *better = kind == STUDY_RATE_FIGURE ? record_text(record, "result.better")
+                         : k->lower                ? "lower"
+                                                   : "higher";
     return !strcmp(better, "higher") ? x : !strcmp(better, "lower") ? 1 / x : NAN;
 }
 
 void compare_unit_text(int kind, const json_t *record, char *text, size_t size) {
     const bool lower = !strcmp(record_text(record, "result.better"), "lower");
-    if (kind == FIGURE)
+    if (kind == STUDY_RATE_FIGURE)
         snprintf(text, size, "%s%s", lower ? "1/" : "", record_text(record, "result.unit"));
     else
-        snprintf(text, size, "%s", compare_kinds[kind].unit);
-}
-
-int compare_kind_find(const json_t *record) {
-    for (int i = 0; i < KINDS; i++)
-        if (!strcmp(record_text(record, "kind"), compare_kinds[i].name)) return i;
-    return -1;
+        snprintf(text, size, "%s", study_rates[kind].unit);
 }
 
 /* Copies the values at the paths of a list that ends with NULL. Absent ones are left out. */
@@ -80,13 +70,13 @@ static json_t *work_of(int kind, const json_t *record) {
     const char *variant = record_text(record, "result.variant"), *packed = strchr(variant, '+');
     json_t *o = json_object(), *workload = record_at(record, "workload");
     record_set_integer(o, "kind", kind);
-    if (kind == KERNEL) {
+    if (kind == STUDY_RATE_KERNEL) {
         copy(o, record, kernel);
         record_set(o, "by", json_sprintf("%s%s", is_own(variant) ? "toise" : "a library", packed ? packed : ""));
-    } else if (kind == COMM) {
+    } else if (kind == STUDY_RATE_COMM) {
         copy(o, record, comm);
         record_set_integer(o, "ranks", ranks_of(record)), record_set(o, "group", json_string(group_of(record)));
-    } else if (kind == FIGURE) {
+    } else if (kind == STUDY_RATE_FIGURE) {
         copy(o, record, figure);
     } else if (json_is_object(workload)) {
         record_set(o, "workload", json_incref(workload));
@@ -134,15 +124,15 @@ bool compare_keys_of(int kind, const json_t *record, char *key[COMPARE_KEYS]) {
 void compare_work_text(int kind, const json_t *record, char *text, size_t size) {
     const json_t *r = record_at(record, "result"), *w = record_at(record, "workload"),
                  *config = record_at(record, "config");
-    if (kind == KERNEL)
+    if (kind == STUDY_RATE_KERNEL)
         snprintf(text, size, "%s %s %s%s%s", record_text(r, "op"), record_text(r, "shape"), record_text(r, "dtype"),
                  is_own(record_text(r, "variant")) ? "" : " by ",
                  is_own(record_text(r, "variant")) ? "" : record_text(r, "variant"));
-    else if (kind == COMM)
+    else if (kind == STUDY_RATE_COMM)
         snprintf(text, size, "%s of %lld bytes, %lld ranks%s%s", record_text(r, "op"), record_whole(r, "bytes"),
                  ranks_of(record), !strcmp(group_of(record), "all") ? "" : ", ",
                  !strcmp(group_of(record), "all") ? "" : group_of(record));
-    else if (kind == FIGURE)
+    else if (kind == STUDY_RATE_FIGURE)
         snprintf(text, size, "%s", record_text(r, "metric"));
     else if (json_is_object(w))
         snprintf(text, size, "%s v%lld %s", record_text(w, "name"), record_whole(w, "version"),

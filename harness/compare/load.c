@@ -120,7 +120,7 @@ static int refuse_launch(const struct compare *c, const struct record_loaded *l,
 }
 
 static int add_item(struct compare *c, const struct record_loaded *l, struct names *names, struct base_error *e) {
-    const int kind = compare_kind_find(l->record);
+    const int kind = study_rate_find(l->record);
     const char *id = record_text(l->record, "launch.id"), *launch = *id ? id : l->sha256;
     const char *job = record_text(l->record, "launch.job");
     char hosts[4096];

@@ -118,8 +118,8 @@ static void list_unpaired(struct compare *c, const struct compare_group *g, int 
     else
         snprintf(why, sizeof why, "no record of %.200s did the same work", c->paths[side]);
     json_t *o = json_pack("{s:i, s:s, s:s, s:s, s:i, s:s, s:i}", "side", g->side, "with", c->paths[side], "kind",
-                          compare_kinds[head->kind].name, "path", head->from->path, "line", (int)head->from->line,
-                          "why", why, "launches", (int)g->count);
+                          study_rates[head->kind].kind, "path", head->from->path, "line", (int)head->from->line, "why",
+                          why, "launches", (int)g->count);
     record_set(o, "work", json_string(work));
     record_set(o, "differs",
                nearest.differs && json_array_size(nearest.differs) ? json_incref(json_array_get(nearest.differs, 0))

@@ -8,17 +8,11 @@
 #include "compare/causes.h"
 #include "compare/compare.h"
 #include "records/load.h"
+#include "study/rate.h"
 #include "study/ratio.h"
 
-/* Kinds of records that have a rate. */
-struct compare_kind {
-    const char *name, *path; /* of the figure in the record */
-    bool inverse;            /* the figure is a time */
-    const char *unit;        /* of the rate */
-};
-extern const struct compare_kind compare_kinds[];
-int compare_kind_find(const json_t *record);         /* -1: none of these */
-double compare_rate(int kind, const json_t *record); /* NAN, or not above 0: it has none */
+/* `kind`: of study_rates. NAN, or not above 0: the record has no rate. */
+double compare_rate(int kind, const json_t *record);
 void compare_unit_text(int kind, const json_t *record, char *text, size_t size);
 
 /* How finely two groups agree, the finest first. They are paired at the finest key that only one of each side has. */

@@ -142,7 +142,7 @@ static json_t *pair_of(const struct compare *c, const struct compare_pair *p) {
     char work[COMPARE_WHY], unit[64];
     compare_work_text(kind, new, work, sizeof work);
     record_set_integer(o, "side", p->new->side);
-    record_set(o, "kind", json_string(compare_kinds[kind].name)), record_set(o, "work", json_string(work));
+    record_set(o, "kind", json_string(study_rates[kind].kind)), record_set(o, "work", json_string(work));
     compare_unit_text(kind, new, unit, sizeof unit);
     record_set(o, "rate_unit", json_string(unit));
     set_ratio(o, &p->ratio, STUDY_ALPHA, c->options->delta);

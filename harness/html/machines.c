@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The machines of all records: equal ones grouped, and what differs. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -53,12 +52,6 @@ static void group_row(struct html_page *page, const json_t *group) {
     html_cell(page, record_text(m, "unused_matrix_unit")[0] ? text : "");
 }
 
-static void value(struct html_page *page, const json_t *v) {
-    char *text = json_is_string(v) ? NULL : json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
-    html_text(page->out, json_is_string(v) ? json_string_value(v) : text && strcmp(text, "null") ? text : "unknown");
-    free(text);
-}
-
 static void difference_row(struct html_page *page, const json_t *d) {
     const json_t *v;
     size_t i;
@@ -72,7 +65,7 @@ static void difference_row(struct html_page *page, const json_t *d) {
             break;
         }
         if (i) fputs("<br>", page->out);
-        value(page, record_at(v, "value"));
+        html_value(page, record_at(v, "value"));
         fputs(" <span class=\"note\">on ", page->out);
         html_text(page->out, record_text(v, "hosts"));
         fputs("</span>", page->out);

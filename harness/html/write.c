@@ -2,7 +2,7 @@
  *
  * Elements of the page: text, sections, tables. */
 #include <math.h>
-#include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "html/parts.h"
@@ -78,6 +78,14 @@ void html_linked(struct html_page *page, long record, const char *text) {
     if (record >= 0) fprintf(page->out, "<a href=\"#r%ld\">", record + 1);
     html_text(page->out, text);
     if (record >= 0) fputs("</a>", page->out);
+}
+
+void html_value(struct html_page *page, const json_t *value) {
+    char *text = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+    html_text(page->out, json_is_string(value)          ? json_string_value(value)
+                         : text && strcmp(text, "null") ? text
+                                                        : "unknown");
+    free(text);
 }
 
 void html_status(struct html_page *page, const char *status) {

@@ -72,7 +72,6 @@ struct study_ab {
     int blocks;                   /* warm-up included */
     double log[2][STUDY_AB_MOST]; /* [A, B][blocks - warmup]: logarithms of rates */
     int records;                  /* that a run prints; 0: none */
-    char kind[32];                /* of the records */
     struct study_ab_view view;
     bool decided; /* before the budget or the last look ended it */
 };

@@ -12,18 +12,9 @@
 #include "base/random.h"
 #include "records/get.h"
 #include "study/ab.h"
+#include "study/rate.h"
 
 enum { OUTPUT_MOST = 256 << 20 };
-
-/* The figures of records that are compared unless the user names one. */
-static const struct {
-    const char *kind, *key;
-    bool lower;
-} RATES[] = {
-    {"train", "result.tokens_per_s", false},
-    {"kernel", "result.call_s", true},
-    {"comm", "result.time_s", true},
-};
 
 static const char *side_name(int side) {
     return side ? "B" : "A";
@@ -32,18 +23,16 @@ static const char *side_name(int side) {
 /* The values of one run's records. */
 struct values {
     const char *key;
-    int count;     /* records that have the key */
-    double logs;   /* sum of the logarithms */
-    char kind[32]; /* of the first record that has a rate */
+    int count;   /* records that have the key */
+    double logs; /* sum of the logarithms */
+    int rate;    /* of study_rates, by the first record that has one; -1: none has */
     char failed[512];
 };
 
 static void take_record(struct values *v, const json_t *record) {
-    const char *kind = record_text(record, "kind");
     if (!strcmp(record_text(record, "status"), "FAILED") && !v->failed[0])
         snprintf(v->failed, sizeof v->failed, "%s", record_text(record, "why"));
-    for (size_t i = 0; i < sizeof RATES / sizeof *RATES && !v->kind[0]; i++)
-        if (!strcmp(kind, RATES[i].kind)) snprintf(v->kind, sizeof v->kind, "%s", kind);
+    if (v->rate < 0) v->rate = study_rate_find(record);
     const double x = v->key ? record_real(record, v->key) : NAN;
     if (!(x > 0) || isinf(x)) return;
     v->logs += log(x);
@@ -74,15 +63,13 @@ static double last_number(char *out) {
 
 /* Chooses the metric by what A and B printed, once. */
 static void choose_metric(struct study_ab *ab, const char *const out[2]) {
-    struct values v[2] = {{0}, {0}};
+    struct values v[2] = {{.rate = -1}, {.rate = -1}};
     for (int s = 0; s < 2; s++) read_records(&v[s], out[s]);
     ab->metric = STUDY_AB_SECONDS, ab->lower = true;
-    if (!v[0].kind[0] || strcmp(v[0].kind, v[1].kind)) return;
-    for (size_t i = 0; i < sizeof RATES / sizeof *RATES; i++) {
-        if (strcmp(v[0].kind, RATES[i].kind)) continue;
-        ab->metric = STUDY_AB_KEY, ab->lower = RATES[i].lower;
-        snprintf(ab->key, sizeof ab->key, "%s", RATES[i].key);
-    }
+    if (v[0].rate < 0 || v[0].rate != v[1].rate) return;
+    const struct study_rate *rate = &study_rates[v[0].rate];
+    ab->metric = STUDY_AB_KEY, ab->lower = rate->lower;
+    snprintf(ab->key, sizeof ab->key, "%s", rate->key);
 }
 
 static int take_key(struct study_ab *ab, int side, const struct values *v, double *value, struct base_error *e) {
@@ -104,7 +91,7 @@ static int take_key(struct study_ab *ab, int side, const struct values *v, doubl
 /* Sets this block's value of one side from what its command printed. */
 static int take_value(struct study_ab *ab, int side, char *out, struct base_error *e) {
     double *value = &ab->value[side][ab->blocks];
-    struct values v = {.key = ab->key};
+    struct values v = {.key = ab->key, .rate = -1};
     read_records(&v, out);
     if (v.failed[0])
         return base_fail(e, BASE_NO, "%s: \"%s\" printed a record that FAILED, so it has no rate: %s", side_name(side),
