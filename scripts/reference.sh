@@ -10,9 +10,8 @@ toise=${1:-build}/toise
 page=results/README.md
 
 new=$(mktemp results/.reference.XXXXXX)
-trap 'rm -f "$new"' EXIT
-"$toise" report results/reference --format md >"$new.table"
 trap 'rm -f "$new" "$new.table"' EXIT
+"$toise" report results/reference --format md >"$new.table"
 awk -v table="$new.table" '
     /^<!-- scripts\/reference.sh: end -->$/ { inside = 0; found++ }
     !inside

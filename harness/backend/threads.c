@@ -62,7 +62,7 @@ void backend_wake(const struct backend *b) {
     multiply_s(b, size_least(b));
 }
 
-enum { WATCHED = 8192, TRIES = 4 };
+enum { WATCHED = 8192, TRIES = 4, QUIET_MS = 2000 };
 
 struct watched {
     int id;
@@ -146,7 +146,7 @@ static void watch_call(struct backend *b, struct watched *all, int *crowded) {
     struct watch w = {.all = all};
     const int n = size_watched(b);
     pthread_t thread;
-    if (!base_threads_quiet()) return;
+    if (!base_threads_quiet(QUIET_MS)) return;
     look(&w);
     w.started = true;
     if (pthread_create(&thread, NULL, watching, &w)) return;

@@ -110,9 +110,9 @@ bool base_threads_pin(const struct base_cpus *cpus, int threads) {
     return failed == 0;
 }
 
-bool base_threads_quiet(void) {
+bool base_threads_quiet(int most_ms) {
     const struct timespec pause = {.tv_nsec = 1000000};
-    for (int i = 0; i < 64; i++) {
+    for (int i = 0; i < most_ms; i++) {
         struct timespec before, after;
         clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
         nanosleep(&pause, NULL);

@@ -34,8 +34,9 @@ void base_cpus_share(const struct base_cpus *mask, int index, int count, struct 
  * them (OMP_PROC_BIND, GOMP_CPU_AFFINITY or OMP_PLACES is set). */
 bool base_threads_pin(const struct base_cpus *cpus, int threads);
 /* Waits until the other threads of this process sleep. Threads of OpenMP and of BLAS libraries spin for a while after
- * work and would disturb each other's samples. False: they never sleep (OMP_WAIT_POLICY=active). */
-bool base_threads_quiet(void);
+ * work and would disturb each other's samples. False: some still ran after about `most_ms` milliseconds, as with
+ * OMP_WAIT_POLICY=active. */
+bool base_threads_quiet(int most_ms);
 /* "0-3,8" */
 void base_cpus_text(const struct base_cpus *cpus, char *text, int size);
 

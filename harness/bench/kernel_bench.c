@@ -14,6 +14,7 @@
 enum {
     CALLS_MAX = 1 << 22,
     BURST = 4,
+    QUIET_MS = 64,        /* between samples of two runtimes: threads that never sleep must not take all the time */
     ROOF_AGAIN = 32,      /* more windows for a roof that seems too low */
     ROOF_AGAIN_QUOTA = 4, /* fewer under a quota, whose windows are long */
     ROOF_EVERY = 64       /* under a quota a roof stays valid for this many windows */
@@ -139,7 +140,7 @@ static void roofs(struct bench_kernels *b, struct bench_kernel_set *set, bool ag
 /* Takes one sample, or several if waiting for the other runtime takes longer than they do. */
 static void sample(struct timing *t, int variant, struct bench_kernel_result *r) {
     const bool quota = t->bench->quota_s > 0, brief = !quota && r->timed.call.median < LONG_S;
-    if (t->two_runtimes) base_threads_quiet();
+    if (t->two_runtimes) base_threads_quiet(QUIET_MS);
     if (brief) calls(&t->timed[variant], 1); /* wakes threads and warms caches as in a loop */
     for (int i = 0; i < (t->two_runtimes && brief ? BURST : 1); i++)
         measure_sampler_take(&t->samplers[variant], &r->timed);
@@ -170,7 +171,7 @@ static void time_rounds(struct timing *t, struct bench_kernel_set *set, const st
     for (bool go = timed > 0; go;) {
         for (int i = 0; i < set->count; i++)
             if (right(&set->results[i])) sample(t, i, &set->results[i]);
-        if (t->two_runtimes) base_threads_quiet();
+        if (t->two_runtimes) base_threads_quiet(QUIET_MS);
         roofs(t->bench, set, false);
         go = goes_on(t, set, (base_clock_now() - began) / timed);
     }
@@ -180,7 +181,7 @@ static void time_rounds(struct timing *t, struct bench_kernel_set *set, const st
         bool above = false;
         for (int i = 0; i < set->count; i++) above = above || (set->results[i].fraction > 1 && !set->results[i].loaded);
         if (!above) return;
-        if (t->two_runtimes) base_threads_quiet();
+        if (t->two_runtimes) base_threads_quiet(QUIET_MS);
         roofs(t->bench, set, true);
     }
     bench_kernel_verdict(set, o);

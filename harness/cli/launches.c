@@ -219,15 +219,20 @@ static void quote(char *text, size_t size, const char *word) {
     const bool plain =
         *word &&
         strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=%,:+@") == strlen(word);
-    const size_t used = strlen(text);
-    if (used + 2 * strlen(word) + 4 > size) return;
-    snprintf(text + used, size - used, plain ? " %s" : " '%s'", word);
+    size_t used = strlen(text);
+    if (used + 4 * strlen(word) + 4 > size) word = "...", used = used < size - 5 ? used : size - 5;
+    used += (size_t)snprintf(text + used, size - used, "%s", plain ? " " : " '");
+    for (; *word; word++) {
+        const char one[2] = {*word, 0};
+        used += (size_t)snprintf(text + used, size - used, "%s", *word == '\'' ? "'\\''" : one);
+    }
+    if (!plain) snprintf(text + used, size - used, "'");
 }
 
 /* BASE_USAGE: mpirun or srun started this process, and cannot start launches within itself. */
 static int refuse(const struct comm *world, const struct cli_command *command, int argc, char *const *argv,
                   const struct cli_launches *asked, const struct cli_output *output, struct base_error *e) {
-    char words[600] = "";
+    char words[900] = "";
     const char *out = output->out ? output->out : "launches.jsonl";
     for (int i = 0; i < argc; i++) {
         const bool ours = !strncmp(argv[i], "--launches", 10);

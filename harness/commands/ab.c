@@ -75,7 +75,7 @@ static const struct cli_command COMMAND = {
              "equivalent, and how sure that is.",
     .notes = "A block is one run of each, in random order. Looks at 5, 8, 12 ... blocks decide; each spends a part of\n"
              "--alpha, as Pocock's boundary does, so that looking often does no harm.\n"
-             "Exit codes: 0 B is faster or equivalent, 1 slower, 3 undecided.\n",
+             "Exit codes: 0 B is faster or equivalent, 1 slower, 3 undecided, 4 a command failed.\n",
 };
 
 /* What on_block needs. */
@@ -142,26 +142,33 @@ static int resolve(const struct flags *f, struct study_ab *ab, struct base_error
     return code ? code : record_check(f->output.out, e);
 }
 
-/* Records what there is, also of a comparison that broke off. */
-static int finish(struct comm *world, const struct flags *f, const struct study_ab *ab, const char *why,
-                  struct base_error *e) {
+/* Describes the machine before anything runs: afterwards an error would lose the blocks. */
+static int describe(json_t **machine, struct base_error *e) {
     struct base_topology topology;
     enum kernel_isa isa;
     struct kernel_ops ops;
-    struct record_launch launch;
     int code = base_topology_read(&topology, e);
     if (!code) code = cli_isa(&isa, e);
     if (code) return code;
     kernel_select(&ops, isa, KERNEL_BACKEND_TOISE);
+    *machine = inventory_fingerprint(&topology, &ops, isa);
+    return BASE_OK;
+}
+
+/* Records what there is, also of a comparison that broke off. */
+static int finish(struct comm *world, const struct flags *f, const struct study_ab *ab, const char *why,
+                  json_t *machine, struct base_error *e) {
+    struct record_launch launch;
     cli_launch_open(world, &f->launch, &launch);
-    json_t *record = study_ab_record(ab, &launch, why, inventory_fingerprint(&topology, &ops, isa));
-    code = cli_emit(&f->output, record, e);
+    json_t *record = study_ab_record(ab, &launch, why, json_incref(machine));
+    const int code = cli_emit(&f->output, record, e);
     report_ab(cli_page(&f->output), record);
     json_decref(record);
     return code;
 }
 
-static int compare(struct comm *world, const struct flags *f, struct study_ab *ab, struct base_error *e) {
+static int compare(struct comm *world, const struct flags *f, struct study_ab *ab, json_t *machine,
+                   struct base_error *e) {
     struct progress progress = {.page = cli_page(&f->output), .terminal = report_terminal(cli_page(&f->output))};
     struct base_error why = {0};
     ab->context = &progress;
@@ -171,7 +178,7 @@ static int compare(struct comm *world, const struct flags *f, struct study_ab *a
     if (!ran && !ab->decided)
         snprintf(why.text, sizeof why.text, "%s",
                  ab->blocks - ab->warmup < ab->rule.most ? "--budget is spent" : "the last look did not decide");
-    const int code = finish(world, f, ab, why.text, e);
+    const int code = finish(world, f, ab, why.text, machine, e);
     if (code) return code;
     return ran ? base_fail(e, ran, "%s", why.text) : study_verdict_code(ab->view.verdict);
 }
@@ -184,7 +191,10 @@ int command_ab(struct comm *world, int argc, char *const *argv, struct base_erro
     struct study_ab *ab = code ? NULL : calloc(1, sizeof *ab);
     if (!code && !ab) code = base_fail(e, BASE_BROKEN, "out of memory");
     if (!code) code = resolve(&flags, ab, e);
-    if (!code) code = compare(world, &flags, ab, e);
+    json_t *machine = NULL;
+    if (!code) code = describe(&machine, e);
+    if (!code) code = compare(world, &flags, ab, machine, e);
+    json_decref(machine);
     if (ab) study_ab_close(ab);
     free(ab);
     return code;

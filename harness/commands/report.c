@@ -63,7 +63,10 @@ static int compare_files(const struct flags *f, json_t **comparison, char *why, 
     enum study_verdict verdict;
     struct base_error refused = {0};
     *why = 0;
-    if (f->files.count < 2 || f->files.count > COMPARE_SIDES_MOST) return BASE_OK;
+    if (f->files.count > COMPARE_SIDES_MOST)
+        snprintf(why, size, "%d sides are given, at most %d can be compared: put the records of a side into one folder",
+                 f->files.count, COMPARE_SIDES_MOST);
+    if (f->files.count < 2 || *why) return BASE_OK;
     const int code = compare_make(f->files.word, f->files.count, &options, comparison, &verdict, &refused);
     if (code && code != BASE_USAGE) return base_fail(e, code, "%s", refused.text);
     if (code) snprintf(why, size, "%s", refused.text);

@@ -10,7 +10,7 @@
 #include "compare/parts.h"
 #include "records/set.h"
 
-/* BASE_USAGE: two sides read the same file, by any name. */
+/* A file that a side read: two sides may not read the same one, by any name. */
 struct seen_file {
     dev_t device;
     ino_t inode;
@@ -56,19 +56,19 @@ static int number_of(json_t *numbers, const char *text) {
     return next;
 }
 
-/* The node of a launch: the hosts of its ranks, as one text. */
+/* The node of a launch: its CPU and the hosts of its ranks, as one text. Machines may share a name. "": unknown. */
 static const char *node_of(const json_t *record, char *text, size_t size) {
     const json_t *rank;
-    size_t i, used = 0;
     const char *last = "";
-    text[0] = 0;
+    size_t i, hosts = 0, used = (size_t)snprintf(text, size, "%.200s: ", record_text(record, "machine.cpu"));
     json_array_foreach(record_at(record, "result.per_rank"), i, rank) {
         const char *host = record_text(rank, "host");
         if (!strcmp(host, last) || used + strlen(host) + 2 > size) continue;
         used += (size_t)snprintf(text + used, size - used, "%s ", host);
-        last = host;
+        last = host, hosts++;
     }
-    return used ? text : record_text(record, "machine.host");
+    if (!hosts) snprintf(text + used, size - used, "%s", record_text(record, "machine.host"));
+    return hosts || *record_text(record, "machine.host") ? text : "";
 }
 
 /* Adds a record's place and reason to a list of its side. */

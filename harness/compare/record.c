@@ -10,7 +10,7 @@
 
 static const char *const withheld_why[] = {
     [COMPARE_FAIR] = NULL,
-    [COMPARE_FEW] = "fewer than five launches on a side",
+    [COMPARE_FEW] = "fewer than five launches on a side: add launches",
     [COMPARE_LOWER_BOUND] = "toise does not use the matrix unit of one of the CPUs: its figures are a lower bound",
     [COMPARE_BUILDS] = "the builds of toise differ: give --across-builds to compare them all the same"};
 

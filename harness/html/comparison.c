@@ -26,6 +26,34 @@ static const char *path_of(const json_t *record, const json_t *o) {
     return text_at(record_at(record, "config.sides"), (size_t)record_whole(o, "side"));
 }
 
+/* What a verdict must not be read without. */
+static void qualifiers(struct html_page *page, const json_t *record, const json_t *o) {
+    const size_t alone = json_array_size(record_at(record, "result.unpaired"));
+    const double detectable = record_real(o, "detectable");
+    if (record_true(o, "unverified")) fputs("<br>Of UNVERIFIED figures, which toise did not measure.", page->out);
+    if (record_whole(o, "pairs_used") > 1)
+        fprintf(page->out, "<br>Mean of %lld works, each with the same weight.", record_whole(o, "pairs_used"));
+    if (*record_text(o, "of"))
+        fputs("<br>Of ", page->out), html_text(page->out, record_text(o, "of")), fputc('.', page->out);
+    if (!isnan(detectable)) fprintf(page->out, "<br>Could show %.2g%%.", 100 * detectable);
+    if (alone) fprintf(page->out, "<br>%zu works have no partner and were not compared.", alone);
+}
+
+/* What is to be known about one side of a pair. */
+static void cautions(struct html_page *page, const json_t *pair) {
+    static const char *const sides[] = {"base", "new"};
+    if (json_is_false(record_at(pair, "in_turns")))
+        fputs("<br>Measured one after the other on the same nodes: drift counts as a difference.", page->out);
+    for (int s = 0; s < 2; s++) {
+        const json_t *g = record_at(pair, sides[s]);
+        if (!strcmp(record_text(pair, "unit"), "launch") && record_whole(g, "jobs") < record_whole(g, "launches"))
+            fprintf(page->out, "<br>%s: launches of %lld job%s are not independent.", sides[s], record_whole(g, "jobs"),
+                    record_whole(g, "jobs") == 1 ? "" : "s");
+        if (record_whole(g, "unverified"))
+            fprintf(page->out, "<br>%s: %lld UNVERIFIED.", sides[s], record_whole(g, "unverified"));
+    }
+}
+
 static void verdict_row(struct html_page *page, long at, const json_t *record, const json_t *o) {
     const json_t *c;
     size_t i;
@@ -35,6 +63,7 @@ static void verdict_row(struct html_page *page, long at, const json_t *record, c
     ratio_cells(page, at, o);
     fputs("<td><strong>", page->out), html_text(page->out, record_text(o, "verdict")), fputs("</strong> ", page->out);
     html_text(page->out, record_text(o, "why"));
+    qualifiers(page, record, o);
     fputs("<td>", page->out);
     json_array_foreach(record_at(o, "causes"), i, c) {
         if (i) fputs("; ", page->out);
@@ -66,6 +95,7 @@ static void pairs(struct html_page *page, long at, const json_t *record) {
         html_number(page, -1, record_real(pair, "p_holm"), "%.2g");
         html_linked(page, -1, launches);
         html_cell(page, record_text(pair, "verdict"));
+        cautions(page, pair);
     }
     html_table_end(page, (long)count - HTML_ROWS);
 }

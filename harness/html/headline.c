@@ -73,6 +73,7 @@ static void row(struct html_page *page, const json_t *r) {
     html_cell(page, text);
     html_cell(page, record_text(r, "config.precision"));
     html_number(page, -1, record_real(r, "result.rate"), "%.1f");
+    html_cell(page, record_text(r, "result.rate_unit"));
     interval(page, record_real(r, "result.rate_low"), record_real(r, "result.rate_high"), "%.1f");
     html_number(page, -1, 100 * record_real(r, "result.mfu"), "%.1f%%");
     by_launch(page, r);
@@ -89,11 +90,10 @@ void html_headline(struct html_page *page) {
     json_array_foreach(page->input->launches, i, r) {
         if (strcmp(record_text(r, "of.kind"), "train") != 0) continue;
         if (!rows++)
-            html_table(
-                page,
-                "Tokens/s per node: the harmonic mean over launches with Student's 95% interval; the launch is the "
-                "unit. MFU is of the measured peak, the launches' median. Rates link to their records.",
-                "machine|work|precision|#tokens/s/node|#95% interval|#MFU|by launch|#J/token|status");
+            html_table(page,
+                       "Rates: the harmonic mean over launches with Student's 95% interval; the launch is the "
+                       "unit. MFU is of the measured peak, the launches' median. Rates link to their records.",
+                       "machine|work|precision|#rate|unit|#95% interval|#MFU|by launch|#J/token|status");
         if (rows <= HTML_ROWS) row(page, r);
     }
     if (rows) html_table_end(page, (long)rows - HTML_ROWS);

@@ -4,7 +4,7 @@
  *
  * The room html/ promises that every figure links to its record, and every record has its place and its SHA-256; that
  * each drawing has its data in words beside it; and that tables come without gnuplot too. A page of thousands of nodes
- * stays bounded: long tables are cut, and say so. It needs records/, inventory/, and report/ to run gnuplot. It
+ * stays bounded: long tables are cut, and say so. It needs records/, inventory/, and draw/ to run gnuplot. It
  * measures and compares nothing. */
 #ifndef TOISE_HTML_HTML_H
 #define TOISE_HTML_HTML_H

@@ -82,12 +82,15 @@ static void draw_phases(struct html_page *page, const long *bars, int count) {
 }
 
 static void table_phases(struct html_page *page, const long *bars, int count) {
-    char heads[512] = "run", text[160];
+    char heads[2048] = "run", text[160];
+    size_t used = 3;
     const char *phase;
     json_t *value;
-    json_object_foreach(record_at(record_of(page, bars[0]), "result.breakdown"), phase, value)
-        snprintf(heads + strlen(heads), sizeof heads - strlen(heads), "|#%.24s", phase);
-    html_table(page, "Phases of a step in milliseconds, and their sum", strcat(heads, "|#step"));
+    json_object_foreach(record_at(record_of(page, bars[0]), "result.breakdown"), phase,
+                        value) if (used + 40 < sizeof heads) used +=
+        (size_t)snprintf(heads + used, sizeof heads - used, "|#%.24s", phase);
+    snprintf(heads + used, sizeof heads - used, "|#step");
+    html_table(page, "Phases of a step in milliseconds, and their sum", heads);
     for (int b = 0; b < count; b++) {
         label(record_of(page, bars[b]), text);
         html_row(page), html_cell(page, text);

@@ -23,7 +23,7 @@ static json_t *unknown(struct inventory_reader *r, const char *list, const char 
     return json_null();
 }
 
-/* In Mbit/s; -1, or an error, where the link is down or has no speed. */
+/* A link that is down has a speed of -1, or none that can be read. */
 static void read_interface(struct inventory_reader *r, const char *name, void *context) {
     static const char folder[] = "sys/class/net";
     char file[PATH_MAX], driver[64], state[32];

@@ -66,7 +66,7 @@ void report_ab(FILE *out, const json_t *record) {
             record_whole(config, "seed"), record_whole(config, "warmup"));
     fprintf(out, "%-11s ", "verdict");
     meaning(out, record);
-    fprintf(out, "\n%-11s %.2g%% of such comparisons of equal commands end in a difference\n", "",
+    fprintf(out, "\n%-11s at most %.2g%% of such comparisons of equal commands end in a difference\n", "",
             100 * record_real(config, "alpha"));
     if (!strcmp(record_text(r, "verdict"), "inconclusive") && record_whole(r, "blocks_needed") > 0)
         fprintf(out,

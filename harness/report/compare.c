@@ -60,7 +60,8 @@ static const char *path_of(const json_t *record, long long side) {
 
 /* One side against the first: the verdict and how sure it is. */
 static void verdict(FILE *out, const json_t *record, const json_t *o) {
-    const long long side = record_whole(o, "side"), needed = record_whole(o, "needed");
+    const long long side = record_whole(o, "side"), needed = record_whole(o, "needed"),
+                    pairs_used = record_whole(o, "pairs_used");
     const double ratio = record_real(o, "ratio"), delta = record_real(record, "config.delta");
     const char *units = units_of(o);
     char base[64], new[64];
@@ -78,6 +79,7 @@ static void verdict(FILE *out, const json_t *record, const json_t *o) {
     fprintf(out, " of the rates, over %s: ", base);
     fprintf(out, "%+.2f%%, %.0f%% interval, p", 100 * (ratio - 1), 100 * record_real(record, "config.confidence"));
     print_p(out, 0, record_real(o, "p"));
+    if (pairs_used > 1) fprintf(out, "\n            mean of %lld works, each with the same weight", pairs_used);
     fprintf(out, "\n            of %s; %s are the units, %lld against %lld\n", record_text(o, "of"), units,
             json_integer_value(json_array_get(record_at(o, "units"), 0)),
             json_integer_value(json_array_get(record_at(o, "units"), 1)));
@@ -201,7 +203,8 @@ static bool side_cautions(FILE *out, const json_t *p, const char *side) {
     const json_t *g = record_at(p, side);
     const long long count = record_whole(g, "launches"), jobs = record_whole(g, "jobs"), n = record_whole(g, "nodes");
     const double spread = record_real(g, "node_spread");
-    const bool same_job = launches && jobs<count, spreads = n> 1 && !isnan(spread);
+    const bool same_job = launches && jobs < count;
+    const bool spreads = n > 1 && !isnan(spread);
     if (same_job)
         fprintf(out,
                 "caution     %s: %lld launches are of %lld job%s, and launches of one job are not independent jobs\n",
@@ -273,11 +276,20 @@ static void differences(FILE *out, const json_t *p, bool all) {
     }
 }
 
+/* A verdict says nothing of works that only one side did. */
+static void unpaired(FILE *out, const json_t *result) {
+    const size_t pairs = json_array_size(record_at(result, "pairs")),
+                 alone = json_array_size(record_at(result, "unpaired"));
+    if (alone) fprintf(out, "   of %zu work%s; %zu not compared, see below", pairs, plural((long long)pairs), alone);
+}
+
 void report_compare(FILE *out, const json_t *record, bool all) {
     const json_t *result = record_at(record, "result"), *against = record_at(result, "against"), *o,
                  *first = json_array_get(record_at(result, "pairs"), 0);
     size_t i;
-    fprintf(out, "toise compare   %s\n\n", record_text(result, "verdict"));
+    fprintf(out, "toise compare   %s", record_text(result, "verdict"));
+    unpaired(out, result);
+    fputs("\n\n", out);
     if (json_array_size(against)) {
         json_array_foreach(against, i, o) verdict(out, record, o), causes(out, o);
     } else {

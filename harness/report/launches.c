@@ -24,7 +24,8 @@ static void clean(char *text) {
 
 /* "node-s", "tiny-gpt2, 4 x 64 tokens", "gemm NT 256 x 192 x 64" */
 static void work(const json_t *r, char *text) {
-    const char *model = record_text(r, "config.model"), *group = record_text(r, "config.group");
+    const char *model = record_text(r, "config.model");
+    const char *group = *record_text(r, "of.group") ? record_text(r, "of.group") : record_text(r, "config.group");
     const char *place = *record_text(r, "of.place") ? record_text(r, "of.place") : record_text(r, "config.place");
     if (*place) place = !strcmp(place, "in") ? ", in place" : ", out of place";
     if (*record_text(r, "workload.name"))
@@ -37,6 +38,8 @@ static void work(const json_t *r, char *text) {
     else if (*record_text(r, "of.shape"))
         snprintf(text, CELL, "%s %s, %s", record_text(r, "of.op"), record_text(r, "of.shape"),
                  record_text(r, "of.variant"));
+    else if (!strcmp(record_text(r, "of.kind"), "kernel"))
+        snprintf(text, CELL, "%s, %s", record_text(r, "of.op"), record_text(r, "of.variant"));
     else
         snprintf(text, CELL, "%s of %lld bytes%s%s%s", record_text(r, "of.op"), record_whole(r, "of.bytes"), place,
                  *group ? ", " : "", group);

@@ -128,7 +128,7 @@ void report_roofs(FILE *out, const json_t *record) {
     if (record_text(record, "why")[0]) fprintf(out, ": %s", record_text(record, "why"));
     fputc('\n', out);
     report_quota(out, record_at(record, "machine"));
-    report_lower_bound(out, record);
+    report_lower_bound(out, record_at(record, "machine"));
     const int n = counts_of(rows, counts);
     table(out, rows, true, counts, n);
     table(out, rows, false, counts, n);

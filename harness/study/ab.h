@@ -77,7 +77,7 @@ struct study_ab {
 };
 
 /* Runs blocks until a look decides. Fills in the metric if it is STUDY_AB_AUTO. BASE_BROKEN: a command failed, ran too
- * long, or was interrupted; BASE_NO: it printed a record that FAILED; BASE_USAGE: it printed no such value. The blocks
+ * long, was interrupted or printed a record that FAILED; BASE_USAGE: it printed no such value. The blocks
  * so far remain in *ab, until it is closed. */
 int study_ab_run(struct study_ab *ab, struct base_error *e);
 void study_ab_close(struct study_ab *ab);

@@ -94,8 +94,8 @@ static int take_value(struct study_ab *ab, int side, char *out, struct base_erro
     struct values v = {.key = ab->key, .rate = -1};
     read_records(&v, out);
     if (v.failed[0])
-        return base_fail(e, BASE_NO, "%s: \"%s\" printed a record that FAILED, so it has no rate: %s", side_name(side),
-                         ab->command[side], v.failed);
+        return base_fail(e, BASE_BROKEN, "%s: \"%s\" printed a record that FAILED, so it has no rate: %s",
+                         side_name(side), ab->command[side], v.failed);
     if (ab->metric == STUDY_AB_KEY) return take_key(ab, side, &v, value, e);
     *value = ab->metric == STUDY_AB_PRINTED ? last_number(out) : ab->samples[side].seconds[ab->blocks];
     if (*value > 0) return BASE_OK;
@@ -144,8 +144,9 @@ static int run_command(struct study_ab *ab, int side, const struct measure_watch
                          ab->command[side], ab->limit_s);
     /* toise's inconclusive runs have a rate, too */
     if (end->code == BASE_OK || (end->code == BASE_INCONCLUSIVE && strstr(end->out, "\"schema\""))) return BASE_OK;
-    return base_fail(e, end->code == BASE_NO ? BASE_NO : BASE_BROKEN, "%s: \"%s\" ended with exit code %d: %s",
-                     side_name(side), ab->command[side], end->code, last_line(end->errors));
+    const char *said = last_line(end->errors);
+    return base_fail(e, BASE_BROKEN, "%s: \"%s\" ended with exit code %d%s%s", side_name(side), ab->command[side],
+                     end->code, *said ? ": " : "", said);
 }
 
 /* One run of each command. */

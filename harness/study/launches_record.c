@@ -201,7 +201,8 @@ static json_t *result_of(const struct study_group *g, struct judged *j, double c
 
 json_t *study_launches_record(const struct study_group *g, double ci) {
     static const char *const copied[] = {"workload", "config", "layout", "machine", NULL};
-    static const char *const work[] = {"op", "name", "shape", "dtype", "variant", "bytes", "place", "metric", NULL};
+    static const char *const work[] = {"op",    "name",  "shape", "dtype", "variant", "bytes",
+                                       "group", "redop", "root",  "place", "metric",  NULL};
     const json_t *first = g->launch[0]->record;
     const char *job = record_text(first, "launch.job");
     struct judged j = {0};

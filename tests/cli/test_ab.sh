@@ -81,7 +81,9 @@ run 2 "sh $work/record 10" "sh $work/record '10 10'"
 grep -q 'printed 2 records .* where 1 came before' "$work/err" || fail "$(cat "$work/err")"
 run 2 true true "${printed[@]}"
 grep -q 'printed no number above 0' "$work/err" || fail "$(cat "$work/err")"
-run 1 true "echo '{\"schema\":\"toise/1\",\"kind\":\"train\",\"status\":\"FAILED\",\"why\":\"wrong\"}'"
+run 4 true false
+grep -q 'B: "false" ended with exit code 1$' "$work/err" || fail "$(cat "$work/err")"
+run 4 true "echo '{\"schema\":\"toise/1\",\"kind\":\"train\",\"status\":\"FAILED\",\"why\":\"wrong\"}'"
 grep -q 'a record that FAILED, so it has no rate: wrong' "$work/err" || fail "$(cat "$work/err")"
 restart
 run 4 "$(made a 100 0.1)" "[ ! -e $work/say.a ] || [ \$(cat $work/say.a) -lt 4 ] && echo 100 || exit 9" \

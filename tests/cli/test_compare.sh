@@ -26,7 +26,7 @@ call "$toise" compare --help
 [ $code = 0 ] && says 'BASE NEW \[MORE' && says 'Exit codes: 0 faster or equivalent, 1 slower, 3 inconclusive' || fail '--help'
 
 run 1 "$work/base.jsonl" "$work/slow.jsonl"
-says '^toise compare   slower$'
+says '^toise compare   slower'
 says '^ratio       0\.9000 \[0\.89[0-9]*, 0\.90[0-9]*\] .* -10\.00%, 95% interval, p '
 says 'of these nodes; launches are the units, 6 against 6'
 says '^could show  0\.[0-9]*% with power 0.9; 1% takes [0-9]* launches a side'
@@ -34,9 +34,9 @@ says '^base .*base.jsonl: 6 launches of 6 jobs on 1 node$'
 says '^node-s v1 fp32 .* 6    6  slower'
 says '^not paired .*base.jsonl line 7, node-s v1 bf16: no record of .*slow.jsonl did the same work; .*: bf16 \| fp32$'
 run 0 "$work/base.jsonl" "$work/fast.jsonl"
-says '^toise compare   faster$'
+says '^toise compare   faster'
 run 0 "$work/base.jsonl" "$work/same.jsonl"
-says '^toise compare   equivalent$'
+says '^toise compare   equivalent'
 run 3 "$work/base.jsonl" "$work/same.jsonl" --delta 0.05%
 run 0 "$work/base.jsonl" "$work/slow.jsonl" --delta 20%
 run 3 "$work/base.jsonl" "$work/few.jsonl"
