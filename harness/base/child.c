@@ -120,7 +120,10 @@ static void read_all(struct running *r) {
     while ((r->out[0] >= 0 || r->errors[0] >= 0) && !caught) {
         const double left = r->deadline - base_clock_now();
         struct pollfd pipes[] = {{.fd = r->out[0], .events = POLLIN}, {.fd = r->errors[0], .events = POLLIN}};
-        if (left <= 0) return;
+        if (left <= 0) {
+            r->end->late = true; /* also if the child has ended: what it left behind holds its output */
+            return;
+        }
         if (poll(pipes, 2, left < 1e6 ? (int)(left * 1e3) + 1 : -1) < 0) continue;
         if (pipes[0].revents) read_some(r, &r->out[0], keep_output);
         if (pipes[1].revents) read_some(r, &r->errors[0], keep_errors);
@@ -132,7 +135,7 @@ static void wait_end(struct running *r) {
     int status = 0;
     pid_t ended;
     while ((ended = waitpid(r->pid, &status, WNOHANG)) == 0 && base_clock_now() < r->deadline && !caught) usleep(200);
-    r->end->late = ended == 0 && !caught;
+    r->end->late = (r->end->late || ended == 0) && !caught;
     if (caught) /* let it end by itself: it got the signal */
         for (int i = 0; ended == 0 && i < 50; i++) usleep(100000), ended = waitpid(r->pid, &status, WNOHANG);
     kill(-r->pid, SIGKILL); /* also what it left behind */

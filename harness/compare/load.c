@@ -60,14 +60,14 @@ static int number_of(json_t *numbers, const char *text) {
 static const char *node_of(const json_t *record, char *text, size_t size) {
     const json_t *rank;
     const char *last = "";
-    size_t i, hosts = 0, used = (size_t)snprintf(text, size, "%.200s: ", record_text(record, "machine.cpu"));
+    size_t i, hosts = 0, used = (size_t)snprintf(text, size, "%.200s:", record_text(record, "machine.cpu"));
     json_array_foreach(record_at(record, "result.per_rank"), i, rank) {
         const char *host = record_text(rank, "host");
         if (!strcmp(host, last) || used + strlen(host) + 2 > size) continue;
-        used += (size_t)snprintf(text + used, size - used, "%s ", host);
+        used += (size_t)snprintf(text + used, size - used, " %s", host);
         last = host, hosts++;
     }
-    if (!hosts) snprintf(text + used, size - used, "%s", record_text(record, "machine.host"));
+    if (!hosts) snprintf(text + used, size - used, " %s", record_text(record, "machine.host"));
     return hosts || *record_text(record, "machine.host") ? text : "";
 }
 

@@ -41,8 +41,11 @@ void html_table(struct html_page *page, const char *caption, const char *heads) 
     for (const char *head = heads; *head; head += strspn(head, "|")) {
         const size_t length = strcspn(head, "|");
         const bool number = *head == '#';
-        fprintf(page->out, "<th scope=\"col\"%s>%.*s</th>", number ? " class=\"n\"" : "", (int)(length - number),
-                head + number);
+        char text[64];
+        snprintf(text, sizeof text, "%.*s", (int)(length - number), head + number);
+        fprintf(page->out, "<th scope=\"col\"%s>", number ? " class=\"n\"" : "");
+        html_text(page->out, text);
+        fputs("</th>", page->out);
         head += length;
     }
     fputs("</tr></thead>\n<tbody>\n", page->out);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Measures the rows of roofs.h, one after the other. A call is one round of all the row's threads together, and its
- * time ends with the slowest. A loop that did not do its operations, or a pass within a cache that did not write what it
- * should, FAILS and has no rate. Passes over memory are those of toise kernels, which checks them. */
+ * time ends with the slowest. A loop that did not do its operations, or a pass within a cache that did not write what
+ * it should, FAILS and has no rate. Passes over memory are those of toise kernels, which checks them. */
 #include <math.h>
 #include <omp.h>
 #include <stdio.h>

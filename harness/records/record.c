@@ -46,8 +46,9 @@ static int check_place(const struct intent *q, struct base_error *e) {
     return base_file_could_be_made(q->path, above) ? BASE_OK : refuse(q, above, errno, e);
 }
 
-/* Whether a record can follow what the file holds: nothing, a record, or the torn start of one. */
-static bool holds_records(const char *path) {
+/* What a file holds, by its first line. A record can follow all but OTHER. */
+enum contents { NOTHING, TORN, RECORDS, OTHER };
+static enum contents records_in(const char *path) {
     FILE *file = fopen(path, "re");
     char *line = NULL;
     size_t capacity = 0;
@@ -57,11 +58,11 @@ static bool holds_records(const char *path) {
     const char *schema = json_string_value(json_object_get(first, "schema"));
     const bool empty = file && mark == EOF && !ferror(file);
     const bool torn = !first && length > 0 && line[length - 1] != '\n';
-    const bool records = empty || torn || (schema && !strncmp(schema, "toise/", 6));
+    const bool records = schema && !strncmp(schema, "toise/", 6);
     json_decref(first);
     free(line);
     if (file) fclose(file);
-    return records;
+    return records ? RECORDS : empty ? NOTHING : torn ? TORN : OTHER;
 }
 
 static int check(const struct intent *q, struct base_error *e) {
@@ -80,10 +81,16 @@ static int check(const struct intent *q, struct base_error *e) {
         return base_fail(e, BASE_USAGE, "%s: is not a plain file: %s takes plain files only", path, q->flag);
     /* do not try the file itself: removing it afterwards could remove another process's first record */
     if (!exists) return check_place(q, e);
+    if (!q->appended && !lstat(path, &found) && S_ISLNK(found.st_mode))
+        return base_fail(e, BASE_USAGE, "%s: is a link, which would be replaced: give %s the file itself", path,
+                         q->flag);
+    if (!q->appended && records_in(path) == RECORDS)
+        return base_fail(e, BASE_USAGE, "%s: holds records, which would be lost: choose another path with %s", path,
+                         q->flag);
     int file = open(path, O_RDWR | O_APPEND | O_CLOEXEC); /* as record_append opens it */
     if (file < 0) return refuse(q, "the file", errno, e);
     close(file);
-    if (!q->appended || holds_records(path)) return BASE_OK;
+    if (!q->appended || records_in(path) != OTHER) return BASE_OK;
     return base_fail(e, BASE_USAGE, "%s: does not hold records: choose another path with --out", path);
 }
 

@@ -280,6 +280,10 @@ static void differences(FILE *out, const json_t *p, bool all) {
 static void unpaired(FILE *out, const json_t *result) {
     const size_t pairs = json_array_size(record_at(result, "pairs")),
                  alone = json_array_size(record_at(result, "unpaired"));
+    size_t failed = 0, i;
+    const json_t *s;
+    json_array_foreach(record_at(result, "sides"), i, s) failed += json_array_size(record_at(s, "failed"));
+    if (failed) fprintf(out, "   without %zu launch%s that FAILED", failed, failed == 1 ? "" : "es");
     if (alone) fprintf(out, "   of %zu work%s; %zu not compared, see below", pairs, plural((long long)pairs), alone);
 }
 

@@ -19,7 +19,7 @@ const char *report_format_name(int format) {
 /* What a terminal or a Markdown table would take as a command becomes "?". */
 static void clean(char *text) {
     for (; *text; text++)
-        if ((unsigned char)*text < ' ' || *text == 127 || *text == '|') *text = '?';
+        if ((unsigned char)*text < ' ' || *text == 127 || strchr("|<>`", *text)) *text = '?';
 }
 
 /* "node-s", "tiny-gpt2, 4 x 64 tokens", "gemm NT 256 x 192 x 64" */

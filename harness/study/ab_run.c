@@ -142,6 +142,10 @@ static int run_command(struct study_ab *ab, int side, const struct measure_watch
     if (end->late)
         return base_fail(e, BASE_BROKEN, "%s: \"%s\" ran longer than %g s: raise --timeout", side_name(side),
                          ab->command[side], ab->limit_s);
+    if (end->size == OUTPUT_MOST)
+        return base_fail(e, BASE_BROKEN,
+                         "%s: \"%s\" printed more than %d MiB, of which the end is not read: let it print less",
+                         side_name(side), ab->command[side], OUTPUT_MOST >> 20);
     /* toise's inconclusive runs have a rate, too */
     if (end->code == BASE_OK || (end->code == BASE_INCONCLUSIVE && strstr(end->out, "\"schema\""))) return BASE_OK;
     const char *said = last_line(end->errors);

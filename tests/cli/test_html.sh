@@ -88,6 +88,7 @@ has 'Not compared: '
 # Texts of records are texts.
 sed 's/"cpu":"[^"]*"/"cpu":"<script>alert(1)<\/script>\&\\" '"'"'set term\\u0007"/; s/"name":"node-s"/"name":"'"'"';system(1)<b>"/' \
     results/reference/amd-epyc-zen5-2-cores.jsonl >"$work/hostile.jsonl"
+sed -i 's/"breakdown":{/&"<script>alert(2)<\/script>":1,/' "$work/hostile.jsonl"
 report 0 "$work/hostile.jsonl"
 sound
 has '&lt;script&gt;alert(1)&lt;/script&gt;&amp;&quot;'
@@ -123,6 +124,9 @@ sound
 cp "$work/side1.jsonl" "$work/kept.jsonl"
 refused 'both' "$toise" report "$work/kept.jsonl" --html "$work/kept.jsonl"
 cmp -s "$work/side1.jsonl" "$work/kept.jsonl" || fail 'the records were overwritten'
+refused 'holds records, which would be lost' "$toise" report "$work/side1.jsonl" --html "$work/kept.jsonl"
+ln -s page.html "$work/link.html"
+refused 'is a link, which would be replaced' "$toise" report "$work/kept.jsonl" --html "$work/link.html"
 refused 'is a folder' "$toise" report "$work/kept.jsonl" --html "$work"
 refused 'No such file' "$toise" report "$work/absent.jsonl" --html "$work/none.html"
 [ ! -e "$work/none.html" ] || fail 'a refused report wrote its page'

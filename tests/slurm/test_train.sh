@@ -72,7 +72,7 @@ says 'mpirun' "$log" '2 nodes, 1 ranks each.*mpirun'
 
 # Several launches of one job, and their summary.
 submit 0 'launches' --nodes=2 --ntasks-per-node=1 -- "${few[@]}" --launches 2 --ci=100%
-says 'launches' "$log" '== launch 2 of 2' 'tiny-gpt2, 4 x 32 tokens  fp32 .* 2 (PASSED|INCONCLUSIVE|FAILED)'
+says 'launches' "$log" '== launch 2 of 2' 'tiny-gpt2, 4 x 32 tokens  fp32 .* [12] (PASSED|INCONCLUSIVE|FAILED)'
 [ "$(grep -c "\"job\": *\"slurm-$(basename "$record" | tr -cd 0-9)\"" "$record")" = 2 ] || fail "launches: $(cut -c1-300 "$record")"
 submit 2 'no number of launches' -- "${few[@]}" --launches many
 

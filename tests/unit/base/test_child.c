@@ -69,6 +69,14 @@ static void nothing_outlives_the_deadline(void **state) {
     free(end.out);
 }
 
+/* A child that has ended, and left one behind that holds its output, is late too. */
+static void output_that_stays_open_is_late(void **state) {
+    (void)state;
+    struct base_child_end end = run("sleep 1000 & true", &(struct base_child_how){.limit_s = 0.3, .most = 99});
+    assert_true(end.late);
+    free(end.out);
+}
+
 static void the_environment_is_clean_if_asked(void **state) {
     (void)state;
     struct base_child_how how = USUAL;
@@ -124,8 +132,9 @@ static void held_signals_stop_the_next_child(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(output_errors_and_codes_come_back), cmocka_unit_test(nothing_outlives_the_deadline),
-        cmocka_unit_test(the_environment_is_clean_if_asked), cmocka_unit_test(what_cannot_start_is_named),
-        cmocka_unit_test(signals_reach_the_child),           cmocka_unit_test(held_signals_stop_the_next_child),
+        cmocka_unit_test(the_environment_is_clean_if_asked), cmocka_unit_test(output_that_stays_open_is_late),
+        cmocka_unit_test(what_cannot_start_is_named),        cmocka_unit_test(signals_reach_the_child),
+        cmocka_unit_test(held_signals_stop_the_next_child),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
