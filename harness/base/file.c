@@ -87,9 +87,7 @@ int base_file_read(const char *path, char **bytes, size_t *size, struct base_err
 }
 
 int base_file_make(const char *path, base_file_fill *fill, void *context, struct base_error *e) {
-    char part[PATH_MAX], above[PATH_MAX];
-    if (!base_file_parents(path, above))
-        return base_fail(e, BASE_BROKEN, "%s: not written: %s: %s", path, above, strerror(errno));
+    char part[PATH_MAX];
     snprintf(part, sizeof part, "%.*s.part", PATH_MAX - 8, path);
     unlink(part); /* left by a killed run */
     FILE *file = fopen(part, "wbxe");
@@ -114,6 +112,9 @@ static bool fill_text(FILE *file, void *context) {
 
 int base_file_replace(const char *path, const void *bytes, size_t size, struct base_error *e) {
     struct text t = {bytes, size};
+    char above[PATH_MAX];
+    if (!base_file_parents(path, above))
+        return base_fail(e, BASE_BROKEN, "%s: not written: %s: %s", path, above, strerror(errno));
     return base_file_make(path, fill_text, &t, e);
 }
 

@@ -23,11 +23,11 @@ long long base_file_field_number(const char *path, const char *key);
 /* Reads the whole file. A NUL follows its *size bytes; the caller frees them. BASE_USAGE with the name: unreadable. */
 int base_file_read(const char *path, char **bytes, size_t *size, struct base_error *e);
 /* Writes PATH.part, syncs it and renames it, so `path` holds either the new content or the old
- * one. Creates missing folders. For one process at a time. `fill` returns false with errno if it cannot write.
+ * one. For one process at a time. `fill` returns false with errno if it cannot write.
  * BASE_BROKEN with the name and the reason. */
 typedef bool base_file_fill(FILE *file, void *context);
 int base_file_make(const char *path, base_file_fill *fill, void *context, struct base_error *e);
-/* The same for bytes in memory. */
+/* The same for bytes in memory. Creates missing folders. */
 int base_file_replace(const char *path, const void *bytes, size_t size, struct base_error *e);
 /* Creates the folders above the last '/' of path and copies their path to `parent`. False with errno: one cannot be
  * created. */
