@@ -124,6 +124,11 @@ bool base_text_has_word(const char *list, const char *word) {
     return false;
 }
 
+bool base_text_ends(const char *text, const char *end) {
+    const size_t n = strlen(text), k = strlen(end);
+    return n >= k && !strcmp(text + n - k, end);
+}
+
 int base_text_words(const char *list, char *text, size_t size, const char *words[], int most) {
     int count = 0;
     char *rest = NULL;

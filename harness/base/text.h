@@ -27,6 +27,8 @@ int base_text_find(const char *name, const char *const *names, int count);
 bool base_text_append(char *text, size_t size, const char *word);
 /* Whether the list, with blanks or ", " between words, has this word. */
 bool base_text_has_word(const char *list, const char *word);
+/* Whether the text ends in `end`. */
+bool base_text_ends(const char *text, const char *end);
 /* Splits a list at commas and blanks: a copy in text[size], its words in words[most]. Returns their number; -1: too
  * many words, or too long. */
 int base_text_words(const char *list, char *text, size_t size, const char *words[], int most);

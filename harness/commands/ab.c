@@ -102,15 +102,11 @@ static void show_block(void *context, const struct study_ab *ab) {
     p->said = true;
 }
 
-static bool ends_in(const char *text, const char *end) {
-    const size_t n = strlen(text), k = strlen(end);
-    return n >= k && !strcmp(text + n - k, end);
-}
-
 static int resolve_metric(const struct flags *f, struct study_ab *ab, struct base_error *e) {
     const char *m = f->metric;
-    const bool rate = m && (ends_in(m, "_per_s") || strstr(m, "_per_s_per_") || ends_in(m, "mfu") || ends_in(m, "hfu"));
-    const bool cost = m && !rate && (ends_in(m, "_s") || ends_in(m, "_bytes"));
+    const bool rate = m && (base_text_ends(m, "_per_s") || strstr(m, "_per_s_per_") || base_text_ends(m, "mfu") ||
+                            base_text_ends(m, "hfu"));
+    const bool cost = m && !rate && (base_text_ends(m, "_s") || base_text_ends(m, "_bytes"));
     ab->metric = !m                      ? STUDY_AB_AUTO
                  : !strcmp(m, "seconds") ? STUDY_AB_SECONDS
                  : !strcmp(m, "printed") ? STUDY_AB_PRINTED

@@ -96,8 +96,8 @@ static json_t *shape_of(const json_t *record) {
 }
 
 bool compare_keys_of(int kind, const json_t *record, char *key[COMPARE_KEYS]) {
-    static const char *const variant[] = {"result.variant", "machine.kernels.gemm", "result.redop",
-                                          "result.root",    "result.place",         NULL};
+    static const char *const variant[] = {"result.variant", "machine.kernels.gemm", "result.redop", "result.root",
+                                          NULL};
     static const char *const setup[] = {"machine.cpu",
                                         "machine.isa",
                                         "machine.compiler",

@@ -12,13 +12,13 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "energy/source.h"
 
 enum { TRIES = 3 }; /* a refresh may fall between two of a reading's files */
 
 static bool is_energy(const char *name) {
-    const size_t n = strlen(name);
-    return n >= 6 && !strcmp(name + n - 6, "energy");
+    return base_text_ends(name, "energy");
 }
 
 /* A number, and "J" behind it. */

@@ -15,10 +15,6 @@ struct line {
     const char *op, *group, *launch;
 };
 
-static const json_t *record_of(const struct html_page *page, long at) {
-    return page->input->records->at[at].record;
-}
-
 static bool timed(const json_t *record) {
     return record_real(record, "result.busbw_byte_per_s") > 0 && record_real(record, "result.bytes") > 0;
 }
@@ -36,9 +32,9 @@ static void draw(struct html_page *page) {
     struct line lines[LINES];
     int count = 0;
     for (long at = html_next(page, "comm", 0); at >= 0; at = html_next(page, "comm", at + 1)) {
-        const struct line l = line_of(record_of(page, at));
+        const struct line l = line_of(html_at(page, at));
         int i = 0;
-        if (!timed(record_of(page, at))) continue;
+        if (!timed(html_at(page, at))) continue;
         while (i < count && !same(&lines[i], &l)) i++;
         if (i == count && count < LINES) lines[count++] = l;
     }
@@ -47,7 +43,7 @@ static void draw(struct html_page *page) {
     for (int i = 0; i < count; i++) {
         fprintf(script, "$line%d << END\n", i);
         for (long at = html_next(page, "comm", 0); at >= 0; at = html_next(page, "comm", at + 1)) {
-            const json_t *record = record_of(page, at);
+            const json_t *record = html_at(page, at);
             const struct line l = line_of(record);
             if (timed(record) && same(&lines[i], &l))
                 fprintf(script, "%.9g %.9g\n", record_real(record, "result.bytes"),
@@ -68,7 +64,7 @@ static void draw(struct html_page *page) {
 }
 
 static void row(struct html_page *page, long at) {
-    const json_t *record = record_of(page, at), *r = record_at(record, "result");
+    const json_t *record = html_at(page, at), *r = record_at(record, "result");
     char text[32];
     html_row(page);
     html_cell(page, record_text(r, "op"));
@@ -89,7 +85,7 @@ static void row(struct html_page *page, long at) {
 void html_collectives(struct html_page *page) {
     long rows = 0;
     for (long at = html_next(page, "comm", 0); at >= 0; at = html_next(page, "comm", at + 1)) {
-        if (isnan(record_real(record_of(page, at), "result.bytes"))) continue; /* a fit, or shares */
+        if (isnan(record_real(html_at(page, at), "result.bytes"))) continue; /* a fit, or shares */
         if (!rows++) {
             draw(page);
             html_table(page, "Times in microseconds, of the slowest rank",

@@ -133,7 +133,7 @@ static void comparison(struct html_page *page, long at, const json_t *record) {
 static void turns(struct html_page *page) {
     long rows = 0;
     for (long at = html_next(page, "ab", 0); at >= 0; at = html_next(page, "ab", at + 1)) {
-        const json_t *record = page->input->records->at[at].record, *r = record_at(record, "result");
+        const json_t *record = html_at(page, at), *r = record_at(record, "result");
         if (!rows++)
             html_table(page, "Commands run in turns: rate of B over that of A",
                        "A|B|metric|#ratio|#interval|#blocks|verdict");
@@ -157,6 +157,6 @@ void html_comparison(struct html_page *page) {
         fputs("</p>\n", page->out);
     }
     for (long at = html_next(page, "compare", 0); at >= 0; at = html_next(page, "compare", at + 1))
-        comparison(page, at, page->input->records->at[at].record);
+        comparison(page, at, html_at(page, at));
     turns(page);
 }

@@ -51,7 +51,7 @@ static void energy(struct html_page *page, const json_t *r) {
     size_t i;
     json_array_foreach(record_at(r, "samples.launches"), i, launch) {
         const long at = html_record(page, record_text(launch, "sha256"));
-        const json_t *e = at < 0 ? NULL : record_at(page->input->records->at[at].record, "result.energy");
+        const json_t *e = at < 0 ? NULL : record_at(html_at(page, at), "result.energy");
         if (!e) continue;
         if (!isnan(record_real(e, "joules_per_token"))) {
             html_number(page, at, record_real(e, "joules_per_token"), "%.3g");

@@ -7,7 +7,7 @@
 #include "draw/gnuplot.h"
 #include "html/parts.h"
 
-enum { SETS = 12, POINTS = 2000 };
+enum { SETS = 12 };
 
 /* Kernels of one dtype and variant, drawn in one colour; the roof over all of a dtype. */
 struct set {
@@ -15,7 +15,7 @@ struct set {
 };
 
 static const json_t *result_of(const struct html_page *page, long at) {
-    return record_at(page->input->records->at[at].record, "result");
+    return record_at(html_at(page, at), "result");
 }
 
 static int find_sets(const struct html_page *page, struct set sets[SETS]) {
@@ -86,7 +86,7 @@ static void draw(struct html_page *page) {
 }
 
 static void row(struct html_page *page, long at) {
-    const json_t *record = page->input->records->at[at].record, *r = record_at(record, "result");
+    const json_t *record = html_at(page, at), *r = record_at(record, "result");
     html_row(page);
     html_cell(page, record_text(record, "machine.host"));
     html_cell(page, record_text(r, "name")[0] ? record_text(r, "name") : record_text(r, "op"));

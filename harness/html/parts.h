@@ -39,6 +39,8 @@ void html_value(struct html_page *page, const json_t *value);
 /* A status as a coloured word. */
 void html_status(struct html_page *page, const char *status);
 
+/* The record at an index. */
+const json_t *html_at(const struct html_page *page, long record);
 /* Index of the record with this hash; -1: none. */
 long html_record(const struct html_page *page, const char *sha256);
 /* The next record of a kind from `from` on; -1: none. */

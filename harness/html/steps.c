@@ -17,13 +17,9 @@ static long first_of(const struct html_page *page, const json_t *group) {
     if (strcmp(record_text(group, "of.kind"), "train") != 0) return -1;
     json_array_foreach(record_at(group, "samples.launches"), i, launch) {
         const long at = html_record(page, record_text(launch, "sha256"));
-        if (at >= 0 && record_at(page->input->records->at[at].record, "result.breakdown")) return at;
+        if (at >= 0 && record_at(html_at(page, at), "result.breakdown")) return at;
     }
     return -1;
-}
-
-static const json_t *record_of(const struct html_page *page, long at) {
-    return page->input->records->at[at].record;
 }
 
 static void label(const json_t *record, char text[160]) {
@@ -53,10 +49,10 @@ static void draw_phases(struct html_page *page, const long *bars, int count) {
         "set ytics ()\n$bars << END\n",
         script);
     for (int b = 0; b < count; b++) {
-        const double step = step_s(record_of(page, bars[b])) / 100;
+        const double step = step_s(html_at(page, bars[b])) / 100;
         double from = 0;
         int k = 0;
-        json_object_foreach(record_at(record_of(page, bars[b]), "result.breakdown"), phase, value) {
+        json_object_foreach(record_at(html_at(page, bars[b]), "result.breakdown"), phase, value) {
             const double share = json_number_value(value) / step;
             fprintf(script, "%d %d %.9g %.9g\n", b, k++, from, from + share);
             from += share;
@@ -64,12 +60,12 @@ static void draw_phases(struct html_page *page, const long *bars, int count) {
     }
     fputs("END\n", script);
     for (int b = 0; b < count; b++) {
-        label(record_of(page, bars[b]), text);
+        label(html_at(page, bars[b]), text);
         fputs("set ytics add (", script), draw_quote(script, text), fprintf(script, " %d)\n", b);
     }
     fputs("plot ", script);
     int k = 0;
-    json_object_foreach(record_at(record_of(page, bars[0]), "result.breakdown"), phase, value) {
+    json_object_foreach(record_at(html_at(page, bars[0]), "result.breakdown"), phase, value) {
         fprintf(script, "%s$bars using ($2==%d ? ($3+$4)/2 : 1/0):1:3:4:($1-0.35):($1+0.35) with boxxyerrorbars title ",
                 k ? ", " : "", k);
         draw_quote(script, phase);
@@ -86,17 +82,17 @@ static void table_phases(struct html_page *page, const long *bars, int count) {
     size_t used = 3;
     const char *phase;
     json_t *value;
-    json_object_foreach(record_at(record_of(page, bars[0]), "result.breakdown"), phase,
+    json_object_foreach(record_at(html_at(page, bars[0]), "result.breakdown"), phase,
                         value) if (used + 40 < sizeof heads) used +=
         (size_t)snprintf(heads + used, sizeof heads - used, "|#%.24s", phase);
     snprintf(heads + used, sizeof heads - used, "|#step");
     html_table(page, "Phases of a step in milliseconds, and their sum", heads);
     for (int b = 0; b < count; b++) {
-        label(record_of(page, bars[b]), text);
+        label(html_at(page, bars[b]), text);
         html_row(page), html_cell(page, text);
-        json_object_foreach(record_at(record_of(page, bars[b]), "result.breakdown"), phase, value)
+        json_object_foreach(record_at(html_at(page, bars[b]), "result.breakdown"), phase, value)
             html_number(page, bars[b], 1e3 * json_number_value(value), "%.3f");
-        html_number(page, bars[b], 1e3 * step_s(record_of(page, bars[b])), "%.3f");
+        html_number(page, bars[b], 1e3 * step_s(html_at(page, bars[b])), "%.3f");
     }
     html_table_end(page, 0);
 }
@@ -125,16 +121,16 @@ static void draw_steps(struct html_page *page, const json_t *group) {
     size_t i;
     json_array_foreach(all, i, launch) {
         const long found = html_record(page, record_text(launch, "sha256"));
-        if (found < 0 || !json_array_size(record_at(record_of(page, found), "samples.step_s"))) continue;
+        if (found < 0 || !json_array_size(record_at(html_at(page, found), "samples.step_s"))) continue;
         if (count < SERIES) at[count++] = found;
     }
     FILE *script = count ? html_drawing(page, 330) : NULL;
     if (!script) return;
     for (int s = 0; s < count; s++) {
         fprintf(script, "$steps%d << END\n", s);
-        steps += write_steps(script, record_of(page, at[s]), false);
+        steps += write_steps(script, html_at(page, at[s]), false);
         fprintf(script, "END\n$ringed%d << END\n", s);
-        disturbed += write_steps(script, record_of(page, at[s]), true);
+        disturbed += write_steps(script, html_at(page, at[s]), true);
         fputs("END\n", script);
     }
     fputs(
@@ -143,11 +139,11 @@ static void draw_steps(struct html_page *page, const json_t *group) {
     for (int s = 0; s < count; s++) {
         fprintf(script, "%s$steps%d with linespoints pt 7 ps 0.4 lc %d title 'launch %d'", s ? ", " : "", s, s + 1,
                 s + 1);
-        if (write_steps(NULL, record_of(page, at[s]), true))
+        if (write_steps(NULL, html_at(page, at[s]), true))
             fprintf(script, ", $ringed%d with points pt 6 ps 1.2 lc rgb '#b3261e' notitle", s);
     }
     fputc('\n', script);
-    label(record_of(page, at[0]), text);
+    label(html_at(page, at[0]), text);
     snprintf(caption, sizeof caption, "%s: %d timed steps of %d launches; %d were disturbed and are ringed%s", text,
              steps, count, disturbed, json_array_size(all) > (size_t)count ? "; later launches are not drawn" : "");
     html_drawing_end(page, script, "Points: the time of every timed step over the seconds of its launch.", caption);

@@ -100,6 +100,10 @@ void html_status(struct html_page *page, const char *status) {
     fputs("</strong>", page->out);
 }
 
+const json_t *html_at(const struct html_page *page, long record) {
+    return page->input->records->at[record].record;
+}
+
 long html_record(const struct html_page *page, const char *sha256) {
     const struct record_list *list = page->input->records;
     for (size_t i = 0; *sha256 && i < list->count; i++)

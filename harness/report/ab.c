@@ -14,9 +14,8 @@ enum { BLOCKS = 1000 };
 /* The metric's value: seconds as a duration, anything else as a number. */
 static void value_text(const json_t *config, double x, char *text, int size) {
     const char *metric = record_text(config, "metric");
-    const size_t n = strlen(metric);
-    const bool time = !strcmp(metric, "wall time") ||
-                      (n > 2 && !strcmp(metric + n - 2, "_s") && (n < 6 || strcmp(metric + n - 6, "_per_s")));
+    const bool time =
+        !strcmp(metric, "wall time") || (base_text_ends(metric, "_s") && !base_text_ends(metric, "_per_s"));
     if (time)
         base_text_duration(x, text, size);
     else

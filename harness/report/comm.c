@@ -9,18 +9,14 @@
 #include "records/get.h"
 #include "report/report.h"
 
-static const char *plural(long long n) {
-    return n == 1 ? "" : "s";
-}
-
 static void head(FILE *out, const json_t *record) {
     const json_t *layout = record_at(record, "layout"), *machine = record_at(record, "machine");
     const char *pml = record_text(machine, "mpi_components.pml"), *btl = record_text(machine, "mpi_components.btl");
     const char *mtl = record_text(machine, "mpi_components.mtl");
     fprintf(out, "toise comm   %s: %lld ranks of %lld thread%s on %lld node%s; threads by %s\n",
             record_text(machine, "cpu"), record_whole(layout, "world"), record_whole(layout, "threads"),
-            plural(record_whole(layout, "threads")), record_whole(layout, "nodes"),
-            plural(record_whole(layout, "nodes")), record_text(layout, "threads_from"));
+            report_plural(record_whole(layout, "threads")), record_whole(layout, "nodes"),
+            report_plural(record_whole(layout, "nodes")), record_text(layout, "threads_from"));
     fprintf(out, "mpi          %.*s: ", (int)strcspn(record_text(machine, "mpi"), ","), record_text(machine, "mpi"));
     fprintf(out, pml[0] ? "pml %s" : "its components are unknown", pml);
     if (btl[0]) fprintf(out, "; btl %s", btl);
@@ -40,8 +36,8 @@ static void section(FILE *out, const json_t *r) {
     fprintf(out, "\n# %s, %s, group %s: ", record_text(r, "op"),
             !strcmp(record_text(r, "place"), "in") ? "in-place" : "out-of-place", record_text(r, "group"));
     if (groups > 1) fprintf(out, "%lld at once, each of ", groups);
-    fprintf(out, "%lld rank%s on %lld node%s\n", ranks, plural(ranks), record_whole(r, "group_nodes"),
-            plural(record_whole(r, "group_nodes")));
+    fprintf(out, "%lld rank%s on %lld node%s\n", ranks, report_plural(ranks), record_whole(r, "group_nodes"),
+            report_plural(record_whole(r, "group_nodes")));
     for (int line = 0; line < 2; line++) {
         fprintf(out, "#");
         for (int i = 0; i < (int)(sizeof widths / sizeof *widths); i++)

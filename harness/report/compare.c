@@ -31,10 +31,6 @@ static void print_interval(FILE *out, const json_t *o) {
     fprintf(out, "%-25s", text);
 }
 
-static const char *plural(long long n) {
-    return n == 1 ? "" : "s";
-}
-
 /* "launches", "jobs", "nodes" */
 static const char *units_of(const json_t *o) {
     const char *unit = record_text(o, "unit");
@@ -126,8 +122,8 @@ static void sides(FILE *out, const json_t *list) {
                         nodes = record_whole(s, "nodes");
         base_text_path(record_text(s, "path"), path, sizeof path);
         fprintf(out, "%-11s %s: %lld launch%s of %lld job%s", i ? "new" : "base", path, launches,
-                launches == 1 ? "" : "es", jobs, plural(jobs));
-        if (nodes) fprintf(out, " on %lld node%s", nodes, plural(nodes));
+                launches == 1 ? "" : "es", jobs, report_plural(jobs));
+        if (nodes) fprintf(out, " on %lld node%s", nodes, report_plural(nodes));
         if (failed) fprintf(out, "; %zu FAILED, without a rate", failed);
         if (record_whole(s, "inconclusive")) fprintf(out, "; %lld INCONCLUSIVE alone", record_whole(s, "inconclusive"));
         if (record_whole(s, "unchecked")) fprintf(out, "; %lld without a gate", record_whole(s, "unchecked"));
@@ -208,7 +204,7 @@ static bool side_cautions(FILE *out, const json_t *p, const char *side) {
     if (same_job)
         fprintf(out,
                 "caution     %s: %lld launches are of %lld job%s, and launches of one job are not independent jobs\n",
-                side, count, jobs, plural(jobs));
+                side, count, jobs, report_plural(jobs));
     if (spreads && nodes)
         fprintf(out, "nodes       %s: vary by %.2f%% (standard deviation of %lld)\n", side, 100 * spread, n);
     else if (spreads)
@@ -284,7 +280,8 @@ static void unpaired(FILE *out, const json_t *result) {
     const json_t *s;
     json_array_foreach(record_at(result, "sides"), i, s) failed += json_array_size(record_at(s, "failed"));
     if (failed) fprintf(out, "   without %zu launch%s that FAILED", failed, failed == 1 ? "" : "es");
-    if (alone) fprintf(out, "   of %zu work%s; %zu not compared, see below", pairs, plural((long long)pairs), alone);
+    if (alone)
+        fprintf(out, "   of %zu work%s; %zu not compared, see below", pairs, report_plural((long long)pairs), alone);
 }
 
 void report_compare(FILE *out, const json_t *record, bool all) {

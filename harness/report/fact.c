@@ -10,11 +10,6 @@
 #include "base/text.h"
 #include "records/get.h"
 
-static bool ends(const char *key, const char *end) {
-    const size_t n = strlen(key), m = strlen(end);
-    return n >= m && !strcmp(key + n - m, end);
-}
-
 void report_clean(FILE *out, const char *text, size_t most) {
     size_t n = strlen(text);
     const bool cut = n > most;
@@ -29,25 +24,25 @@ static void number(FILE *out, const char *key, double x) {
         const char *end, *unit;
     } units[] = {{"_hz", "Hz"}, {"bit_per_s", "bit/s"}, {"transfers_per_s", "T/s"}};
     char text[32];
-    if (ends(key, "bytes")) {
+    if (base_text_ends(key, "bytes")) {
         base_text_bytes(x, text, sizeof text);
         fputs(text, out);
         return;
     }
     for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-        if (!ends(key, units[i].end)) continue;
+        if (!base_text_ends(key, units[i].end)) continue;
         base_text_si(x, text, sizeof text);
         fprintf(out, "%s%s", text, units[i].unit);
         return;
     }
-    fprintf(out, "%.10g%s", x, ends(key, "_s") ? " s" : "");
+    fprintf(out, "%.10g%s", x, base_text_ends(key, "_s") ? " s" : "");
 }
 
 /* A key without its unit, which is with the value */
 static void label(FILE *out, const char *key) {
     char text[128];
     snprintf(text, sizeof text, "%s", !strcmp(key, "bit_per_s") ? "speed" : key);
-    if (ends(text, "_bytes")) text[strlen(text) - 6] = '\0';
+    if (base_text_ends(text, "_bytes")) text[strlen(text) - 6] = '\0';
     report_clean(out, text, sizeof text);
 }
 

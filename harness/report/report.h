@@ -13,6 +13,9 @@
 /* Whether `out` is a terminal. False under a launcher, as Open MPI gives its ranks a pseudo-terminal. */
 bool report_terminal(FILE *out);
 
+/* "s" unless n is 1. */
+const char *report_plural(long long n);
+
 /* A record's status in one word, coloured on a terminal. */
 void report_status(FILE *out, const char *status);
 

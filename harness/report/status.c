@@ -13,6 +13,10 @@ bool report_terminal(FILE *out) {
     return isatty(fileno(out)) && !comm_launched();
 }
 
+const char *report_plural(long long n) {
+    return n == 1 ? "" : "s";
+}
+
 void report_status(FILE *out, const char *status) {
     const char *color = !strcmp(status, "PASSED") ? "32" : !strcmp(status, "FAILED") ? "31" : "33";
     if (report_terminal(out) && base_text_color_allowed(out))
