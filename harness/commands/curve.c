@@ -7,6 +7,7 @@
 #include "cli/progress.h"
 #include "commands/commands.h"
 #include "draw/curve.h"
+#include "forecast/forecast.h"
 #include "records/catalog.h"
 #include "records/record.h"
 #include "report/report.h"
@@ -47,7 +48,7 @@ static int show(const struct flags *f, const json_t *record, struct base_error *
     int code = f->svg ? draw_curve(record, f->svg, e) : BASE_OK;
     if (!code) code = cli_emit(&f->output, record, e);
     if (code) return code;
-    report_curve(page, record);
+    forecast_curve(page, record);
     if (f->svg) fprintf(page, "drawn into  %s\n", f->svg);
     return BASE_OK;
 }

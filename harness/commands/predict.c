@@ -7,9 +7,9 @@
 #include "cli/catalog.h"
 #include "cli/cli.h"
 #include "commands/commands.h"
+#include "forecast/forecast.h"
 #include "projection/measured_record.h"
 #include "records/record.h"
-#include "report/report.h"
 
 struct flags {
     struct cli_training training;
@@ -94,7 +94,7 @@ static int answer(const struct flags *f, const struct machine *m, struct base_er
     json_t *record = projection_measured_record(&priced, m, &plan);
     const bool failed = !strcmp(record_text(record, "status"), "FAILED");
     code = cli_emit(&f->output, record, e);
-    if (!code) report_measured(cli_page(&f->output), record, f->explain);
+    if (!code) forecast_measured(cli_page(&f->output), record, f->explain);
     if (!code && failed) code = base_fail(e, BASE_NO, "it does not fit: %s", record_text(record, "why"));
     json_decref(record);
     return code;

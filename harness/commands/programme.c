@@ -8,10 +8,10 @@
 #include "cli/catalog.h"
 #include "cli/cli.h"
 #include "commands/commands.h"
+#include "forecast/forecast.h"
 #include "projection/campaign_record.h"
 #include "records/catalog.h"
 #include "records/record.h"
-#include "report/report.h"
 
 struct flags {
     const char *name, *parameters;
@@ -84,7 +84,7 @@ static int run(const struct flags *f, struct base_error *e) {
     if (!code && !(models = read_models(&campaign))) code = base_fail(e, BASE_BROKEN, "out of memory");
     if (!code) code = projection_campaign_record(&campaign, models, &fitted, &f->options, &record, e);
     if (!code) code = cli_emit(&f->output, record, e);
-    if (!code) report_campaign(cli_page(&f->output), record);
+    if (!code) forecast_campaign(cli_page(&f->output), record);
     json_decref(record);
     free(models);
     fit_result_free(&fitted);

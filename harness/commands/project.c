@@ -9,12 +9,12 @@
 #include "commands/commands.h"
 #include "commands/project_options.h"
 #include "costmodel/stages.h"
+#include "forecast/forecast.h"
 #include "projection/budget.h"
 #include "projection/record.h"
 #include "projection/trace.h"
 #include "records/catalog.h"
 #include "records/record.h"
-#include "report/report.h"
 
 enum { MACHINES = 16, LISTED = 10, EVENTS_MOST = 2000000 };
 
@@ -185,8 +185,8 @@ static int show(struct launch *l, struct base_error *e) {
         code = cli_emit(&f->output, l->records[i], e);
     }
     if (code) return code;
-    for (int i = 0; i < l->count; i++) report_project(l->page, l->records[i]);
-    if (l->count > 1) report_project_side_by_side(l->page, l->records, l->count);
+    for (int i = 0; i < l->count; i++) forecast_project(l->page, l->records[i]);
+    if (l->count > 1) forecast_project_side_by_side(l->page, l->records, l->count);
     return failed ? BASE_NO : BASE_OK;
 }
 

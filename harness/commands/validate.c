@@ -10,6 +10,7 @@
 #include "cli/paths.h"
 #include "cli/progress.h"
 #include "commands/commands.h"
+#include "forecast/forecast.h"
 #include "records/catalog.h"
 #include "records/record.h"
 #include "report/report.h"
@@ -122,7 +123,7 @@ static int show(const struct launch *l, const struct study_validate *v, struct b
     }
     if (!code) code = cli_emit(&f->output, record, e);
     if (!code) {
-        report_validate(l->page, record, !f->summary);
+        forecast_validate(l->page, record, !f->summary);
         if (f->fit) fprintf(l->page, "parameters  written to %s\n", l->parameters);
     }
     json_decref(record);

@@ -61,15 +61,6 @@ void report_kernel(FILE *out, const json_t *record);
 void report_kernels_end(FILE *out, const json_t *records);
 /* A record of kind "roofs". */
 void report_roofs(FILE *out, const json_t *record);
-/* A record of kind "validate". rows: list single runs. */
-void report_validate(FILE *out, const json_t *record, bool rows);
-/* A record of kind "project"; and a table that compares several. */
-void report_project(FILE *out, const json_t *record);
-void report_project_side_by_side(FILE *out, json_t *const *records, int count);
-/* A record of kind "project" of a measured machine. ops: list every operation. */
-void report_measured(FILE *out, const json_t *record, bool ops);
-/* A record of kind "campaign". */
-void report_campaign(FILE *out, const json_t *record);
 /* Records that toise import made, as a table. */
 void report_import(FILE *out, const json_t *records);
 /* A record of kind "ab". */
@@ -79,8 +70,5 @@ void report_kernels_plan(FILE *out, const json_t *cases);
 
 /* A record of kind "compare". all: list every pair, cause and difference. */
 void report_compare(FILE *out, const json_t *record, bool all);
-
-/* A record of kind "curve". */
-void report_curve(FILE *out, const json_t *record);
 
 #endif

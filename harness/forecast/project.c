@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A record of kind "project" as a page: step, where its time goes, memory, training, layouts, terms. */
+#include "forecast/forecast.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -196,7 +198,7 @@ static void explanation(FILE *out, const json_t *record) {
     }
 }
 
-void report_project(FILE *out, const json_t *record) {
+void forecast_project(FILE *out, const json_t *record) {
     const json_t *result = record_at(record, "result");
     head(out, record);
     step(out, record);
@@ -209,7 +211,7 @@ void report_project(FILE *out, const json_t *record) {
     explanation(out, record);
 }
 
-void report_project_side_by_side(FILE *out, json_t *const *records, int count) {
+void forecast_project_side_by_side(FILE *out, json_t *const *records, int count) {
     const json_t *against = record_at(records[1], "against");
     fprintf(out, "\n%-24s %12s %12s %10s %7s %10s %12s  %s\n", "machine", "accelerators", "tokens/s", "step s", "MFU",
             "days", "GPU-hours", "label");

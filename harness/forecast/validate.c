@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A record of kind "validate" as a page: runs, scores, sources, layout sweeps, parts of the model. */
+#include "forecast/forecast.h"
+
 #include <string.h>
 
 #include "records/get.h"
-#include "report/report.h"
 
 /* The predictors: their keys in the record, and their names on the page. */
 static const struct {
@@ -167,7 +168,7 @@ static void ablations(FILE *out, const json_t *list) {
     }
 }
 
-void report_validate(FILE *out, const json_t *record, bool rows) {
+void forecast_validate(FILE *out, const json_t *record, bool rows) {
     const json_t *result = record_at(record, "result");
     head(out, record);
     if (rows) runs(out, record_at(result, "rows"));

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A record of kind "curve" as a page. */
+#include "forecast/forecast.h"
+
 #include <string.h>
 
 #include "records/get.h"
-#include "report/report.h"
 
 static void head(FILE *out, const json_t *config) {
     const json_t *list = record_at(config, "left_out"), *value;
@@ -41,7 +42,7 @@ static void points(FILE *out, const json_t *list, int width) {
                 strcmp(record_text(p, "label"), "extrapolated") ? "" : ", extrapolated");
 }
 
-void report_curve(FILE *out, const json_t *record) {
+void forecast_curve(FILE *out, const json_t *record) {
     const json_t *result = record_at(record, "result"), *groups = record_at(result, "groups"), *g;
     const json_t *s = record_at(result, "summary"), *x = record_at(result, "x");
     const int width = widest(groups, 1);

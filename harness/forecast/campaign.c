@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A record of kind "campaign" as a page. Unknown figures are dashes. */
+#include "forecast/forecast.h"
+
 #include <math.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "records/get.h"
-#include "report/report.h"
 
 /* "82.7 k", without a trailing blank. */
 static void si(double x, char text[24]) {
@@ -74,7 +75,7 @@ static void budgets(FILE *out, const json_t *result) {
     }
 }
 
-void report_campaign(FILE *out, const json_t *record) {
+void forecast_campaign(FILE *out, const json_t *record) {
     const json_t *config = record_at(record, "config"), *result = record_at(record, "result");
     const json_t *rows = record_at(result, "rows"), *price = record_at(result, "eur_per_mwh"), *r;
     size_t i;

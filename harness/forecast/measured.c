@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A projection by a machine's own records as a page. */
+#include "forecast/forecast.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -32,7 +34,7 @@ static void operations(FILE *out, const json_t *ops) {
     }
 }
 
-void report_measured(FILE *out, const json_t *record, bool ops) {
+void forecast_measured(FILE *out, const json_t *record, bool ops) {
     const json_t *r = record_at(record, "result"), *c = record_at(record, "config");
     const json_t *l = record_at(record, "layout"), *m = record_at(record, "machine");
     const double step = record_real(r, "step_s");
