@@ -3,6 +3,7 @@
  * Formats numbers, paths and lists. Measured values keep three significant digits, counts all digits. */
 #include "base/text.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -82,7 +83,7 @@ static const char *character(const char *at) {
     return at;
 }
 
-void base_text_path(const char *path, char *text, size_t size) {
+static void shorten(const char *path, char *text, size_t size) {
     const size_t length = strlen(path);
     if (length < size) {
         memcpy(text, path, length + 1);
@@ -102,6 +103,12 @@ void base_text_path(const char *path, char *text, size_t size) {
     const char *head = name + (size - 4) / 2;
     while (head > name && ((unsigned char)*head & 0xc0) == 0x80) head--;
     snprintf(text, size, "%.*s...%s", (int)(head - name), name, end);
+}
+
+void base_text_path(const char *path, char *text, size_t size) {
+    shorten(path, text, size);
+    for (char *c = text; *c; c++)
+        if (iscntrl((unsigned char)*c)) *c = '?';
 }
 
 int base_text_find(const char *name, const char *const *names, int count) {

@@ -18,7 +18,7 @@ void base_text_si(double value, char *text, int size);
 /* "850 ns", "850 ms", "12.3 s", "2 min 05 s", "2 h 03 min", "3 d 04 h" */
 void base_text_duration(double seconds, char *text, int size);
 /* A path that is too long loses its beginning: ".../folder/train.bin". A file name that is too long by itself loses its
- * middle. UTF-8 characters remain whole. size >= 8. */
+ * middle. UTF-8 characters remain whole; control characters become "?". size >= 8. */
 void base_text_path(const char *path, char *text, size_t size);
 /* The index of `name` in names[count]; -1: not found, or NULL. */
 int base_text_find(const char *name, const char *const *names, int count);

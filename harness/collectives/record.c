@@ -72,12 +72,7 @@ json_t *collectives_record(const struct collectives_size *s, const struct measur
 }
 
 static void set_line(json_t *o, const char *key, const struct collectives_line *line) {
-    char end[32];
-    record_set_number(o, key, line->value);
-    snprintf(end, sizeof end, "%s_low", key);
-    record_set_number(o, end, line->low);
-    snprintf(end, sizeof end, "%s_high", key);
-    record_set_number(o, end, line->high);
+    record_set_interval(o, key, line->value, line->low, line->high);
 }
 
 json_t *collectives_fit_record(const struct collectives_size *of, const struct collectives_point *points, int n,

@@ -2,65 +2,32 @@
  *
  * Collectives and messages: bus bandwidth over sizes, and a table. */
 #include <math.h>
-#include <string.h>
 
 #include "base/text.h"
-#include "draw/gnuplot.h"
 #include "html/parts.h"
 
-enum { LINES = 12 };
-
-/* An operation within a group of ranks, from one launch: a line of the drawing. */
-struct line {
-    const char *op, *group, *launch;
-};
-
-static bool timed(const json_t *record) {
-    return record_real(record, "result.busbw_byte_per_s") > 0 && record_real(record, "result.bytes") > 0;
-}
-
-static struct line line_of(const json_t *record) {
-    return (struct line){record_text(record, "result.op"), record_text(record, "result.group"),
-                         record_text(record, "launch.id")};
-}
-
-static bool same(const struct line *a, const struct line *b) {
-    return !strcmp(a->op, b->op) && !strcmp(a->group, b->group) && !strcmp(a->launch, b->launch);
+/* An operation within a group of ranks, from one launch, is a line. */
+static bool point_of(const json_t *record, struct html_point *p) {
+    const char *op = record_text(record, "result.op"), *group = record_text(record, "result.group");
+    p->x = record_real(record, "result.bytes");
+    p->y = record_real(record, "result.busbw_byte_per_s") / 1e9;
+    snprintf(p->key, sizeof p->key, "%s\n%s\n%s", op, group, record_text(record, "launch.id"));
+    snprintf(p->title, sizeof p->title, "%.40s %.20s", op, group);
+    return p->x > 0 && p->y > 0;
 }
 
 static void draw(struct html_page *page) {
-    struct line lines[LINES];
-    int count = 0;
-    for (long at = html_next(page, "comm", 0); at >= 0; at = html_next(page, "comm", at + 1)) {
-        const struct line l = line_of(html_at(page, at));
-        int i = 0;
-        if (!timed(html_at(page, at))) continue;
-        while (i < count && !same(&lines[i], &l)) i++;
-        if (i == count && count < LINES) lines[count++] = l;
-    }
-    FILE *script = count ? html_drawing(page, 420) : NULL;
+    struct html_series lines;
+    char text[HTML_CAPTION];
+    FILE *script = html_series_find(page, "comm", point_of, &lines) ? html_drawing(page, 420) : NULL;
     if (!script) return;
-    for (int i = 0; i < count; i++) {
-        fprintf(script, "$line%d << END\n", i);
-        for (long at = html_next(page, "comm", 0); at >= 0; at = html_next(page, "comm", at + 1)) {
-            const json_t *record = html_at(page, at);
-            const struct line l = line_of(record);
-            if (timed(record) && same(&lines[i], &l))
-                fprintf(script, "%.9g %.9g\n", record_real(record, "result.bytes"),
-                        record_real(record, "result.busbw_byte_per_s") / 1e9);
-        }
-        fputs("END\n", script);
-    }
-    fputs("set logscale xy\nset xlabel 'bytes of a rank'\nset ylabel 'bus bandwidth, GB/s'\nplot ", script);
-    for (int i = 0; i < count; i++) {
-        char title[160];
-        snprintf(title, sizeof title, "%.40s %.20s", lines[i].op, lines[i].group);
-        fprintf(script, "%s$line%d with linespoints pt %d ps 0.6 lc %d title ", i ? ", " : "", i, 5 + i % 8, i + 1);
-        draw_quote(script, title);
-    }
+    html_series_data(page, &lines, script);
+    fputs("set logscale xy\nset xlabel 'bytes of a rank'\nset ylabel 'bus bandwidth, GB/s'\n", script);
+    html_series_plot(&lines, "linespoints", script);
     fputc('\n', script);
-    html_drawing_end(page, script, "Lines: bus bandwidth of each operation over the bytes of a rank.",
-                     "Bus bandwidth as nccl-tests defines it. The table has the figures.");
+    html_drawing_end(
+        page, script, "Lines: bus bandwidth of each operation over the bytes of a rank.",
+        html_series_caption(&lines, "Bus bandwidth as nccl-tests defines it. The table has the figures.", text));
 }
 
 static void row(struct html_page *page, long at) {

@@ -4,35 +4,20 @@
 #include <math.h>
 #include <string.h>
 
-#include "draw/gnuplot.h"
 #include "html/parts.h"
-
-enum { SETS = 12 };
-
-/* Kernels of one dtype and variant, drawn in one colour; the roof over all of a dtype. */
-struct set {
-    const char *dtype, *variant;
-};
 
 static const json_t *result_of(const struct html_page *page, long at) {
     return record_at(html_at(page, at), "result");
 }
 
-static int find_sets(const struct html_page *page, struct set sets[SETS]) {
-    int count = 0;
-    for (long at = html_next(page, "kernel", 0); at >= 0; at = html_next(page, "kernel", at + 1)) {
-        const json_t *r = result_of(page, at);
-        const struct set s = {record_text(r, "dtype"), record_text(r, "variant")};
-        int i = 0;
-        if (isnan(record_real(r, "flop_per_s")) || isnan(record_real(r, "intensity"))) continue;
-        while (i < count && (strcmp(sets[i].dtype, s.dtype) != 0 || strcmp(sets[i].variant, s.variant) != 0)) i++;
-        if (i == count && count < SETS) sets[count++] = s;
-    }
-    return count;
-}
-
-static bool within(const json_t *r, const struct set *s) {
-    return !strcmp(record_text(r, "dtype"), s->dtype) && !strcmp(record_text(r, "variant"), s->variant);
+/* Kernels of one dtype and variant have one colour; the roof is over all of a dtype. */
+static bool point_of(const json_t *record, struct html_point *p) {
+    const char *dtype = record_text(record, "result.dtype"), *variant = record_text(record, "result.variant");
+    p->x = record_real(record, "result.intensity");
+    p->y = record_real(record, "result.flop_per_s") / 1e9;
+    snprintf(p->key, sizeof p->key, "%s\n%s", dtype, variant);
+    snprintf(p->title, sizeof p->title, "%.40s, %.40s", dtype, variant);
+    return p->x > 0 && p->y > 0;
 }
 
 /* The highest roofs of a dtype. */
@@ -58,31 +43,20 @@ static void roof_lines(const struct html_page *page, FILE *script) {
 }
 
 static void draw(struct html_page *page) {
-    struct set sets[SETS];
-    const int count = find_sets(page, sets);
-    FILE *script = count ? html_drawing(page, 460) : NULL;
+    struct html_series sets;
+    char text[HTML_CAPTION];
+    FILE *script = html_series_find(page, "kernel", point_of, &sets) ? html_drawing(page, 460) : NULL;
     if (!script) return;
-    for (int s = 0; s < count; s++) {
-        fprintf(script, "$set%d << END\n", s);
-        for (long at = html_next(page, "kernel", 0); at >= 0; at = html_next(page, "kernel", at + 1)) {
-            const json_t *r = result_of(page, at);
-            const double x = record_real(r, "intensity"), y = record_real(r, "flop_per_s");
-            if (within(r, &sets[s]) && x > 0 && y > 0) fprintf(script, "%.6g %.6g\n", x, y / 1e9);
-        }
-        fputs("END\n", script);
-    }
-    fputs("set logscale xy\nset xlabel 'intensity, FLOP/byte'\nset ylabel 'GFLOP/s'\nplot ", script);
-    for (int s = 0; s < count; s++) {
-        char title[128];
-        snprintf(title, sizeof title, "%.40s, %.40s", sets[s].dtype, sets[s].variant);
-        fprintf(script, "%s$set%d with points pt %d ps 0.7 lc %d title ", s ? ", " : "", s, 5 + s % 8, s + 1);
-        draw_quote(script, title);
-    }
+    html_series_data(page, &sets, script);
+    fputs("set logscale xy\nset xlabel 'intensity, FLOP/byte'\nset ylabel 'GFLOP/s'\n", script);
+    html_series_plot(&sets, "points", script);
     roof_lines(page, script);
     fputc('\n', script);
-    html_drawing_end(page, script,
-                     "Roofline: GFLOP/s of every kernel over its operations per byte, under the measured roofs.",
-                     "Roofs: the highest measured peak and bandwidth of these records. The table has the figures.");
+    html_drawing_end(
+        page, script, "Roofline: GFLOP/s of every kernel over its operations per byte, under the measured roofs.",
+        html_series_caption(
+            &sets, "Roofs: the highest measured peak and bandwidth of these records. The table has the figures.",
+            text));
 }
 
 static void row(struct html_page *page, long at) {

@@ -50,6 +50,31 @@ long html_next(const struct html_page *page, const char *kind, long from);
  * file must be given to html_drawing_end, which draws it. `alt` says in a sentence what it shows. */
 FILE *html_drawing(struct html_page *page, int height);
 void html_drawing_end(struct html_page *page, FILE *script, const char *alt, const char *caption);
+
+/* Records of a kind as points of a drawing, a line or colour for each key. More keys than HTML_SERIES are left out, and
+ * the caption says so. */
+enum { HTML_SERIES = 12, HTML_CAPTION = 256 };
+struct html_point {
+    char key[256], title[128];
+    double x, y;
+};
+typedef bool html_point_of(const json_t *record, struct html_point *); /* false: the record has no point */
+struct html_series {
+    const char *kind;
+    html_point_of *point_of;
+    struct html_point first[HTML_SERIES]; /* the first point of each key */
+    int count;
+    bool left_out; /* there are more keys */
+};
+/* Returns the number of keys. */
+int html_series_find(const struct html_page *page, const char *kind, html_point_of *point_of, struct html_series *s);
+/* The points as gnuplot's data blocks, to be written before html_series_plot: the start of its plot command. `with` as
+ * in "points". */
+void html_series_data(const struct html_page *page, const struct html_series *s, FILE *script);
+void html_series_plot(const struct html_series *s, const char *with, FILE *script);
+/* The caption, with a sentence about keys left out. */
+const char *html_series_caption(const struct html_series *s, const char *caption, char text[HTML_CAPTION]);
+
 /* The sections. Each prints nothing if no record has what it shows. */
 void html_headline(struct html_page *page);
 void html_steps(struct html_page *page);

@@ -61,14 +61,9 @@ void import_finish(struct import_job *job, int launches) {
 }
 
 void import_set_median(json_t *o, const char *key, const double *x, int n) {
-    char end[64];
     if (n < 1) return;
     const struct base_interval m = base_stats_median(x, n, 0.95);
-    record_set_number(o, key, m.median);
-    snprintf(end, sizeof end, "%s_low", key);
-    record_set_number(o, end, m.low);
-    snprintf(end, sizeof end, "%s_high", key);
-    record_set_number(o, end, m.high);
+    record_set_interval(o, key, m.median, m.low, m.high);
     record_set_number(o, "confidence", m.confidence);
 }
 

@@ -131,12 +131,16 @@ static int by_rank(const void *a, const void *b) {
     return order ? order : strcmp(m, n);
 }
 
-/* Moves the values of an object or a list to a sorted list. */
+/* Moves the values of an object or a list to a sorted list; NULL: out of memory. */
 static json_t *sorted(json_t *values, int (*order)(const void *, const void *)) {
     const size_t count = json_is_array(values) ? json_array_size(values) : json_object_size(values);
     json_t **at = calloc(count + 1, sizeof *at), *list = json_array(), *value;
     const char *key;
     size_t n = 0;
+    if (!at) {
+        json_decref(list), json_decref(values);
+        return NULL;
+    }
     if (json_is_array(values)) json_array_foreach(values, n, value) at[n] = value;
     if (json_is_object(values)) json_object_foreach(values, key, value) at[n++] = value;
     qsort(at, count, sizeof *at, order);

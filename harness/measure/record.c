@@ -29,11 +29,6 @@ json_t *measure_record_samples(const struct measure_timed *t, const char *key) {
 }
 
 void measure_record_call(json_t *o, const struct measure_timed *t, const char *key) {
-    char end[32];
-    record_set_number(o, key, t->call.median);
-    snprintf(end, sizeof end, "%s_low", key);
-    record_set_number(o, end, t->call.low);
-    snprintf(end, sizeof end, "%s_high", key);
-    record_set_number(o, end, t->call.high);
+    record_set_interval(o, key, t->call.median, t->call.low, t->call.high);
     record_set_number(o, "confidence", t->call.confidence);
 }

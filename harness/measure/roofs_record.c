@@ -55,11 +55,8 @@ static void set_rate(json_t *o, const struct measure_roof *row, const char *key)
     char name[64];
     double least = INFINITY;
     for (int i = 0; i < row->timed.samples.count; i++) least = fmin(least, row->timed.samples.seconds[i]);
-    record_set_number(o, key, row->work / row->timed.call.median);
-    snprintf(name, sizeof name, "%s_low", key);
-    record_set_number(o, name, row->work / row->timed.call.high);
-    snprintf(name, sizeof name, "%s_high", key);
-    record_set_number(o, name, row->work / row->timed.call.low);
+    record_set_interval(o, key, row->work / row->timed.call.median, row->work / row->timed.call.high,
+                        row->work / row->timed.call.low);
     snprintf(name, sizeof name, "highest_%s", key);
     record_set_number(o, name, row->work * row->timed.calls / least);
     record_set_number(o, "confidence", row->timed.call.confidence);

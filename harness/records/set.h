@@ -7,6 +7,7 @@
 #include <jansson.h>
 #include <math.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* A number; null if it is not finite (unknown). */
 static inline json_t *record_number(double x) {
@@ -22,7 +23,16 @@ static inline void record_set_number(json_t *object, const char *key, double x) 
 static inline void record_set_integer(json_t *object, const char *key, int64_t x) {
     record_set(object, key, json_integer(x));
 }
-/* The same for each of x[n]. */
+/* A figure with its interval: KEY, KEY_low, KEY_high. Keys have less than 100 bytes. */
+static inline void record_set_interval(json_t *object, const char *key, double x, double low, double high) {
+    char end[112];
+    record_set_number(object, key, x);
+    snprintf(end, sizeof end, "%.100s_low", key);
+    record_set_number(object, end, low);
+    snprintf(end, sizeof end, "%.100s_high", key);
+    record_set_number(object, end, high);
+}
+/* A number for each of x[n]. */
 static inline json_t *record_numbers(const double *x, int n) {
     json_t *a = json_array();
     for (int i = 0; i < n; i++) json_array_append_new(a, record_number(x[i]));

@@ -251,7 +251,9 @@ static void left_out(FILE *out, const json_t *record, bool all) {
         for (int n = 0; n < 2; n++) {
             json_array_foreach(record_at(s, kinds[n].key), k, f) {
                 if (k == LISTED && !all) break;
-                fprintf(out, "%-11s %s line %lld: ", kinds[n].head, record_text(f, "path"), record_whole(f, "line"));
+                char path[64];
+                base_text_path(record_text(f, "path"), path, sizeof path);
+                fprintf(out, "%-11s %s line %lld: ", kinds[n].head, path, record_whole(f, "line"));
                 report_clean(out, record_text(f, "why"), 300), fputc('\n', out);
             }
         }

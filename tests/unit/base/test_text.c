@@ -179,6 +179,7 @@ static void paths(void **state) {
         const char *text;
     } rows[] = {
         {"data/train.bin", 32, "data/train.bin"},
+        {"data/a\nb\x1b.bin", 32, "data/a?b?.bin"},
         {"data/train.bin", 15, "data/train.bin"},
         {"data/train.bin", 14, ".../train.bin"},
         {"data/train.bin", 13, "train.bin"},
