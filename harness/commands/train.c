@@ -5,29 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/topology.h"
-#include "cli/backend.h"
-#include "cli/catalog.h"
 #include "cli/paths.h"
 #include "cli/progress.h"
+#include "cli/trainer.h"
 #include "commands/commands.h"
 #include "commands/train_options.h"
-#include "energy/energy.h"
-#include "inventory/fingerprint.h"
 #include "records/record.h"
 #include "report/report.h"
-#include "train/record.h"
 #include "train/weights.h"
 
-enum { USUAL_TOKENS = 8192 }; /* per micro-batch: enough for full matmul speed, with modest activations */
-enum { USUAL_WARMUP = 2 };    /* steps, if --steps fixes the work */
+enum { USUAL_WARMUP = 2 }; /* steps, if --steps fixes the work */
 static const double USUAL_CI = 0.05, USUAL_BUDGET_S = 120;
 
 /* What the flags resolve to. */
 struct setup {
     struct plan_request request;
     struct train_options options;
-    struct cli_backend backend;
     struct cli_workload workload; /* .name[0] == 0: none */
 };
 
@@ -37,20 +30,18 @@ static int resolve_sizes(const struct flags *f, int world, struct setup *s, stru
     const struct cli_training *t = &f->training;
     struct plan_request *r = &s->request;
     const bool plain = !t->model && !t->seq && !t->global_batch && !t->layers && !f->data && isnan(f->lr) && !f->init;
-    const char *workload = f->workload ? f->workload : plain ? "node-s" : NULL, *model = t->model;
+    const char *model = t->model;
     char beside[PATH_MAX];
     int code = BASE_OK;
-    if (workload && (code = cli_catalog_workload(workload, &s->workload, e))) return code;
-    if (workload) model = s->workload.model;
+    r->layout = plan_layout_data_parallel(world, f->micro_batch);
+    if (f->workload || plain) return cli_trainer_workload(f->workload ? f->workload : "node-s", &s->workload, r, e);
     if (f->init && !model && (code = cli_catalog_beside(f->init, beside, e))) return code;
     if (f->init && !model) model = beside;
     if ((code = cli_catalog_model(model ? model : CLI_MODEL, &r->config, e))) return code;
-    const int64_t layers = workload ? s->workload.layers : t->layers;
-    if (layers && (code = model_config_slice(&r->config, layers, e))) return code;
-    r->seq = workload ? s->workload.seq : t->seq ? t->seq : cli_usual_seq(&r->config);
-    r->global_batch = workload ? s->workload.global_batch : t->global_batch ? t->global_batch : world > 4 ? world : 4;
-    if (!workload && !t->global_batch && r->global_batch % world) r->global_batch = world;
-    r->layout = plan_layout_data_parallel(world, f->micro_batch);
+    if (t->layers && (code = model_config_slice(&r->config, t->layers, e))) return code;
+    r->seq = t->seq ? t->seq : cli_usual_seq(&r->config);
+    r->global_batch = t->global_batch ? t->global_batch : world > 4 ? world : 4;
+    if (!t->global_batch && r->global_batch % world) r->global_batch = world;
     return BASE_OK;
 }
 
@@ -82,19 +73,6 @@ static int resolve(const struct flags *f, int world, struct setup *s, struct bas
     return code;
 }
 
-/* The largest micro-batch that divides a rank's share, has at most USUAL_TOKENS and fits; else 1. */
-static void choose_micro_batch(struct plan_request *r, int local, double available) {
-    const int64_t share = r->global_batch / r->layout.dp;
-    struct plan plan;
-    for (int64_t m = share; m > 1; m--) {
-        r->layout.micro_batch = m;
-        if (share % m || m * r->seq > USUAL_TOKENS) continue;
-        if (plan_make(&plan, r, NULL) || plan_check_memory(&plan, local, available, NULL)) continue;
-        return;
-    }
-    r->layout.micro_batch = 1;
-}
-
 /* Prints the record as JSON or as text. */
 static void show(const struct flags *f, const json_t *record, void (*page)(FILE *, const json_t *)) {
     if (f->output.json)
@@ -108,7 +86,8 @@ static int make_plan(struct comm *world, struct setup *s, struct plan *plan, str
     int local;
     const double available = cli_least_memory(world, &local);
     struct plan_request *r = &s->request;
-    if (!r->layout.micro_batch && r->global_batch % r->layout.dp == 0) choose_micro_batch(r, local, available);
+    if (!r->layout.micro_batch && r->global_batch % r->layout.dp == 0)
+        plan_choose_micro_batch(r, r->global_batch / r->layout.dp, local, available);
     if (!r->layout.micro_batch) r->layout.micro_batch = 1;
     int code = plan_make(plan, r, e);
     return code ? code : plan_check_memory(plan, local, available, e);
@@ -158,8 +137,9 @@ static void close_inputs(struct train_options *o) {
 static int dry_run(struct comm *world, struct setup *s, const struct flags *f, const char *from, struct base_error *e) {
     const struct train_identity id = {s->workload.name[0] ? s->workload.name : NULL, s->workload.version, NULL, from};
     struct plan plan;
-    if (!s->request.layout.micro_batch) choose_micro_batch(&s->request, 1, -1);
-    int code = comm_agree(world, plan_make(&plan, &s->request, e), e);
+    struct plan_request *r = &s->request;
+    if (!r->layout.micro_batch) plan_choose_micro_batch(r, r->global_batch / r->layout.dp, 1, -1);
+    int code = comm_agree(world, plan_make(&plan, r, e), e);
     if (!code) code = open_inputs(world, f, &plan, &s->options, e);
     if (!code && world->rank == 0) {
         json_t *record = train_plan_record(&plan, &id);
@@ -185,9 +165,7 @@ struct launch {
     const struct flags *flags;
     const struct setup *setup;
     const struct plan *plan;
-    const struct kernel_ops *ops;
-    const struct measure_placement *place;
-    const struct base_topology *topology;
+    const struct cli_trainer *trainer;
     struct record_launch launch;
     struct energy *energy;
 };
@@ -213,30 +191,21 @@ static int list_energy(struct comm *world, const struct flags *f, struct base_er
 static int on_result(void *context, struct train_result *r, struct base_error *e) {
     struct launch *l = context;
     const struct cli_workload *w = &l->setup->workload;
-    const struct train_identity id = {w->name[0] ? w->name : NULL, w->version, &l->launch, l->place->threads_from};
-    const int threads = l->world->local_size * l->plan->request.threads;
+    const struct train_identity id = {w->name[0] ? w->name : NULL, w->version, &l->launch,
+                                      l->trainer->place.threads_from};
     cli_progress_close(&l->progress);
-    r->nominal_flop_per_s = measure_peak_nominal(l->topology, l->ops, l->plan->shape.dtype, threads) * l->world->nodes;
-    json_t *machine = inventory_fingerprint(l->topology, l->ops, kernel_isa_best());
-    cli_backend_record(&l->setup->backend, machine);
-    json_t *record = train_record(r, l->plan, &l->setup->options, &id, l->world, machine);
-    const struct energy_windows windows = {
-        r->samples.start, r->samples.seconds, r->status == RECORD_FAILED ? 0 : r->timed,
-        (double)l->plan->request.global_batch * (double)l->plan->request.seq, "token"};
-    record_set(json_object_get(record, "result"), "energy", energy_finish(l->energy, &windows, l->world));
+    json_t *record = cli_trainer_record(l->trainer, r, l->plan, &l->setup->options, &id, l->energy, l->world);
     int code = finish(l->world, l->flags, record, e);
     json_decref(record);
     return code;
 }
 
 static int train(struct comm *world, const struct flags *f, struct setup *s, const struct plan *plan,
-                 const struct kernel_ops *ops, const struct measure_placement *place,
-                 const struct base_topology *topology, struct base_error *e) {
+                 const struct cli_trainer *trainer, struct base_error *e) {
     struct train_options *o = &s->options;
-    struct launch l = {
-        .world = world, .flags = f, .setup = s, .plan = plan, .ops = ops, .place = place, .topology = topology};
+    struct launch l = {.world = world, .flags = f, .setup = s, .plan = plan, .trainer = trainer};
     struct train_result result = {0};
-    const struct energy_options sources = energy_options(f, place);
+    const struct energy_options sources = energy_options(f, &trainer->place);
     int code = open_inputs(world, f, plan, o, e);
     if (!code) code = comm_agree(world, world->rank ? BASE_OK : make_outputs(f, e), e);
     if (!code) code = energy_open(&l.energy, &sources, world, e);
@@ -250,7 +219,7 @@ static int train(struct comm *world, const struct flags *f, struct setup *s, con
     o->on_phase = cli_progress_phase;
     o->on_result = on_result;
     o->context = &l;
-    code = train_run(&result, plan, o, world, ops, place, e);
+    code = train_run(&result, plan, o, world, &trainer->ops, &trainer->place, e);
     cli_progress_close(&l.progress);
     if (!code) code = exit_code(&result, f, e);
     train_free(&result);
@@ -268,10 +237,7 @@ static int launches(struct comm *world, const struct flags *f, int argc, char *c
 int command_train(struct comm *world, int argc, char *const *argv, struct base_error *e) {
     struct flags flags = {.lr = NAN, .ci = NAN, .budget = NAN, .warmup = -1};
     struct setup setup;
-    struct measure_placement placement;
-    struct base_topology topology;
-    enum kernel_isa isa;
-    struct kernel_ops ops;
+    struct cli_trainer trainer;
     struct plan plan;
     int code = cli_options_read(&COMMAND, &flags, argc, argv, e);
     if (!code && flags.output.help) return cli_help(world, &COMMAND);
@@ -279,22 +245,17 @@ int command_train(struct comm *world, int argc, char *const *argv, struct base_e
     if (!code) code = cli_launch_check(&flags.launch, e);
     if (!code && flags.launches && !flags.launch.index) return launches(world, &flags, argc, argv, e);
     if (!code) code = resolve(&flags, flags.world ? (int)flags.world : world->size, &setup, e);
-    if (!code) code = cli_isa(&isa, e);
-    if (!code) code = cli_backend_read(&setup.backend, flags.backend, e);
-    if (!code) kernel_select(&ops, isa, setup.backend.linked);
-    if (!code) setup.options.loaded = setup.backend.path != NULL;
+    if (!code) code = cli_trainer_read(&trainer, flags.backend, e);
+    if (!code) setup.options.loaded = trainer.backend.path != NULL;
     const struct energy_options sources = energy_options(&flags, NULL);
     if (!code) code = energy_check(&sources, e);
     if (!code && world->rank == 0) code = ask_outputs(&flags, e);
     if ((code = comm_agree(world, code, e))) return code;
-    if ((code = measure_place(&placement, world, setup.request.threads, e))) return code;
-    setup.request.threads = placement.threads;
-    if ((code = cli_backend_open(&setup.backend, &ops, &placement, world, e))) return code;
-    if (flags.dry_run) return dry_run(world, &setup, &flags, placement.threads_from, e);
-    if ((code = comm_agree(world, base_topology_read(&topology, e), e))) return code;
-    measure_place_pin(&placement);
-    if ((code = cli_backend_count(&setup.backend, world, e))) return code;
-    base_topology_caches(&topology, placement.threads, world->local_size, &setup.request.caches);
+    if ((code = cli_trainer_place(&trainer, world, setup.request.threads, e))) return code;
+    setup.request.threads = trainer.place.threads;
+    if (flags.dry_run) return dry_run(world, &setup, &flags, trainer.place.threads_from, e);
+    if ((code = cli_trainer_pin(&trainer, world, e))) return code;
+    base_topology_caches(&trainer.topology, trainer.place.threads, world->local_size, &setup.request.caches);
     code = comm_agree(world, make_plan(world, &setup, &plan, e), e);
-    return code ? code : train(world, &flags, &setup, &plan, &ops, &placement, &topology, e);
+    return code ? code : train(world, &flags, &setup, &plan, &trainer, e);
 }

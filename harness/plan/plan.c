@@ -148,3 +148,15 @@ int plan_check_memory(const struct plan *plan, int local, double available, stru
     return base_fail(e, BASE_USAGE, "%s%s needs %s on this node (%d rank%s), which has %s free: %s", r->config.name,
                      slice, need, local, local == 1 ? "" : "s", have, fix);
 }
+
+void plan_choose_micro_batch(struct plan_request *r, int64_t share, int local, double available) {
+    enum { USUAL_TOKENS = 8192 }; /* enough for full matmul speed, with modest activations */
+    struct plan plan;
+    for (int64_t m = share; m > 1; m--) {
+        r->layout.micro_batch = m;
+        if (share % m || m * r->seq > USUAL_TOKENS) continue;
+        if (plan_make(&plan, r, NULL) || plan_check_memory(&plan, local, available, NULL)) continue;
+        return;
+    }
+    r->layout.micro_batch = 1;
+}

@@ -69,5 +69,8 @@ int plan_make(struct plan *plan, const struct plan_request *request, struct base
 /* BASE_USAGE: `local` ranks exceed the node's memory; the message names the largest micro-batch or slice that would
  * fit. available: bytes; negative: unknown, and nothing is refused. */
 int plan_check_memory(const struct plan *plan, int local, double available, struct base_error *e);
+/* Sets the request's micro-batch: the largest that divides `share` sequences, has at most 8,192 tokens, and fits as
+ * above; else 1. share: a rank's, or what all points of a curve have in common. */
+void plan_choose_micro_batch(struct plan_request *request, int64_t share, int local, double available);
 
 #endif
