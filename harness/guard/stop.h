@@ -2,8 +2,9 @@
  *
  * Whether this process was told to stop. A run that is told so ends its loop, and keeps what it measured.
  *
- * The room guard/ promises that a run neither loses what it measured nor hangs: it sees requests to stop. It needs
- * base/ and records/. It knows neither MPI nor what runs. */
+ * The room guard/ promises that a run neither loses what it measured nor hangs: it sees requests to stop, and a
+ * watchdog ends what can no longer end by itself (watchdog.h). It needs base/ and records/. It knows neither MPI nor
+ * what runs. */
 #ifndef TOISE_GUARD_STOP_H
 #define TOISE_GUARD_STOP_H
 
