@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "bench/kernel_check.h"
+#include "guard/stop.h"
 
 enum {
     CALLS_MAX = 1 << 22,
@@ -150,9 +151,10 @@ static bool right(const struct bench_kernel_result *r) {
     return r->residual <= CHECK_THRESHOLD;
 }
 
-/* Goes on for all variants while one needs more samples and all have room. */
+/* Goes on for all variants while one needs more samples and all have room, unless the process is to stop. */
 static bool goes_on(const struct timing *t, const struct bench_kernel_set *set, double spent) {
     bool more = false;
+    if (guard_stop_asked()) return false;
     for (int i = 0; i < set->count; i++) {
         const struct bench_kernel_result *r = &set->results[i];
         const int count = r->timed.samples.count;

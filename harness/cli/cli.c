@@ -123,7 +123,7 @@ void cli_print_json(const json_t *value) {
 
 int cli_emit(const struct cli_output *output, const json_t *record, struct base_error *e) {
     int code = record_append(output->out, record, e);
-    if (!output->json) return code;
+    if (!output->json && !code) return code;
     cli_print_json(record);
     if (fflush(stdout) && !code) code = base_fail(e, BASE_BROKEN, "cannot write to standard output");
     return code;

@@ -61,7 +61,7 @@ int64_t cli_usual_seq(const struct model_config *config);
 void cli_print_title(void *unused, const char *name, const char *title);
 /* Prints the value as one line on stdout. */
 void cli_print_json(const json_t *value);
-/* Appends a record to --out. With --json it also prints it, even if appending failed. On one rank. */
+/* Appends a record to --out. Prints it with --json, or if appending failed: it must be somewhere. On one rank. */
 int cli_emit(const struct cli_output *output, const json_t *record, struct base_error *e);
 /* Where text for people goes: stdout, or stderr with --json. */
 FILE *cli_page(const struct cli_output *output);

@@ -43,8 +43,8 @@ json_t *cli_trainer_record(const struct cli_trainer *t, struct train_result *r, 
     json_t *machine = inventory_fingerprint(&t->topology, &t->ops, kernel_isa_best());
     cli_backend_record(&t->backend, machine);
     json_t *record = train_record(r, plan, o, id, world, machine);
-    const struct energy_windows windows = {r->samples.start, r->samples.seconds,
-                                           r->status == RECORD_FAILED ? 0 : r->timed,
+    const struct energy_windows windows = {r->samples.start + r->earlier, r->samples.seconds + r->earlier,
+                                           r->status == RECORD_FAILED || !r->timed ? 0 : r->timed - r->earlier,
                                            (double)plan->request.global_batch * (double)plan->request.seq, "token"};
     if (energy) record_set(json_object_get(record, "result"), "energy", energy_finish(energy, &windows, world));
     return record;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "guard/stop.h"
 
 enum {
     CALLS_MAX = 1 << 16,
@@ -24,8 +25,10 @@ static void on_poll(void *context) {
 }
 
 double collectives_slowest(struct collectives *b, double seconds) {
-    b->world->ops->max(b->world, &seconds, 1);
-    return seconds;
+    double most[] = {seconds, guard_stop_asked()};
+    b->world->ops->max(b->world, most, 2);
+    b->stopped = (int)most[1];
+    return most[0];
 }
 
 double collectives_gemms(struct collectives *b, int count) {
@@ -157,7 +160,8 @@ static double runs(void *context, int calls) {
 /* Times calls one by one, unless the samples are. Nobody waits between them. */
 static void iterate(const struct job *j, double budget, struct collectives_size *s) {
     struct collectives *b = j->bench;
-    const int fitting = (int)fmin(COLLECTIVES_ITERATIONS, ITERATIONS_PART * budget / s->timed.call.median);
+    const double share = b->stopped ? 0 : ITERATIONS_PART * budget / s->timed.call.median;
+    const int fitting = (int)fmin(COLLECTIVES_ITERATIONS, share);
     s->iterations = s->timed.calls == 1 ? s->timed.samples.count : fitting < 20 ? 20 : fitting;
     if (s->timed.calls == 1) {
         memcpy(s->iteration_s, s->timed.samples.seconds, (size_t)s->iterations * sizeof *s->iteration_s);
@@ -185,13 +189,18 @@ static void summarise(struct collectives_size *s) {
     s->cv = sqrt(squares / n) / mean;
 }
 
+static bool stopped(const struct measure_sampler *sampler) {
+    return ((const struct job *)sampler->context)->bench->stopped;
+}
+
 static void time_alone(const struct measure_sampler *sampler, struct measure_timed *t) {
     double spent = 0;
     measure_sampler_calibrate(sampler, t);
-    while (measure_sampler_goes_on(sampler, spent, t->samples.count, measure_sampler_narrow(sampler, t))) {
+    do { /* once at least, as what is measured must have a time */
         measure_sampler_take(sampler, t);
         spent += t->samples.seconds[t->samples.count - 1];
-    }
+    } while (!stopped(sampler) &&
+             measure_sampler_goes_on(sampler, spent, t->samples.count, measure_sampler_narrow(sampler, t)));
 }
 
 /* Samples in which a CPU quota stopped a rank, on the rank with most of them. */

@@ -83,6 +83,7 @@ struct collectives {
     double gemm_s; /* approximate, while all ranks compute */
     size_t next;   /* offset in the buffer of the next operand */
     int checks;    /* so far: each has other numbers */
+    int stopped; /* the signal by which a rank was told to stop, on all ranks; 0: none. What is left is not measured */
 };
 
 /* Bytes that a rank needs for these sizes. */
@@ -107,7 +108,7 @@ void collectives_measure_share(struct collectives *b, struct collectives_share *
 
 /* For this room. The next operands of `count` floats, in a buffer larger than the caches. y only if asked for. */
 struct collectives_operands collectives_next(struct collectives *b, int64_t count, bool both);
-double collectives_slowest(struct collectives *b, double seconds); /* the maximum over all ranks */
+double collectives_slowest(struct collectives *b, double seconds); /* the maximum over all ranks; sets b->stopped */
 double collectives_gemms(struct collectives *b, int count);        /* seconds of that many matmuls on this rank */
 
 #endif

@@ -35,8 +35,8 @@ void collectives_hidden(struct collectives_size *s) {
 void collectives_overlap(struct collectives *b, const struct measure_sampler *sampler, struct collectives_size *s) {
     const int count = (int)fmax(1, ceil(OVERLAP_TIMES * s->timed.call.median / b->gemm_s));
     double difference[COLLECTIVES_SAMPLES], spent = 0;
-    if (s->timed.call.median < OVERLAP_S) return;
-    for (int i = 0; measure_sampler_goes_on(sampler, spent, i, true); i++) {
+    if (s->timed.call.median < OVERLAP_S || b->stopped) return;
+    for (int i = 0; !b->stopped && measure_sampler_goes_on(sampler, spent, i, true); i++) {
         s->compute_s[i] = block(b, count, 0);
         s->beside_s[i] = block(b, count, s->bytes);
         difference[i] = s->beside_s[i] - s->compute_s[i];

@@ -13,6 +13,7 @@
 #include "collectives/record.h"
 #include "commands/comm_options.h"
 #include "commands/commands.h"
+#include "guard/stop.h"
 #include "inventory/fingerprint.h"
 #include "records/record.h"
 #include "report/report.h"
@@ -23,7 +24,7 @@ struct launch {
     struct collectives_options options;
     struct measure_origin origin;
     FILE *page; /* for people */
-    int failed, unsure, rows;
+    int failed, unsure, rows, stopped;
     struct record_launch launch;
     json_t *table; /* on rank 0: every record, for --csv */
 };
@@ -79,7 +80,7 @@ static int measure_op(struct launch *l, struct collectives *b, int kind, struct 
     struct collectives_fit fit;
     int64_t before = 0;
     int code = BASE_OK;
-    for (int i = 0; i < l->options.sizes && !code; i++) {
+    for (int i = 0; i < l->options.sizes && !code && !b->stopped; i++) {
         const int64_t bytes = collectives_op_bytes(&collectives_ops[kind], l->options.bytes[i], group->ranks);
         if (bytes > 0 && bytes != before) code = measure_size(l, b, kind, group, bytes, &s, e);
         before = bytes;
@@ -93,7 +94,7 @@ static int measure_group(struct launch *l, struct collectives *b, enum collectiv
     struct collectives_group group;
     int code = collectives_group_open(&group, b->world, scope, e);
     if (code) return code;
-    for (int kind = 0; kind < COLLECTIVES_OPS && !code; kind++)
+    for (int kind = 0; kind < COLLECTIVES_OPS && !code && !b->stopped; kind++)
         if (l->options.ops & 1u << kind) code = measure_op(l, b, kind, &group, e);
     collectives_group_close(&group);
     return code;
@@ -102,9 +103,10 @@ static int measure_group(struct launch *l, struct collectives *b, enum collectiv
 static int measure(struct launch *l, struct collectives *b, struct base_error *e) {
     struct collectives_share share;
     int code = BASE_OK;
-    for (int scope = 0; scope < COLLECTIVES_SCOPES && !code; scope++)
+    for (int scope = 0; scope < COLLECTIVES_SCOPES && !code && !b->stopped; scope++)
         if (l->options.groups & 1u << scope) code = measure_group(l, b, (enum collectives_scope)scope, e);
-    if (code || !(l->options.ops & 1u << COLLECTIVES_ALL_REDUCE)) return code;
+    l->stopped = b->stopped;
+    if (code || b->stopped || !(l->options.ops & 1u << COLLECTIVES_ALL_REDUCE)) return code;
     collectives_measure_share(b, &share);
     l->unsure += share.status == RECORD_INCONCLUSIVE;
     return emit(l, b->world, collectives_share_record(&share, &l->origin), e);
@@ -114,6 +116,9 @@ static int measure(struct launch *l, struct collectives *b, struct base_error *e
 static int exit_code(const struct launch *l, struct base_error *e) {
     if (l->failed)
         return base_fail(e, BASE_NO, "FAILED: the results of %d of %d rows are wrong, so they have no rate", l->failed,
+                         l->rows);
+    if (l->stopped)
+        return base_fail(e, BASE_INCONCLUSIVE, "inconclusive: stopped by %s after %d rows", guard_stop_name(l->stopped),
                          l->rows);
     if (l->unsure)
         return base_fail(e, BASE_INCONCLUSIVE,
@@ -183,6 +188,7 @@ static int run(struct launch *l, struct comm *world, struct base_error *e) {
                                         .threads = placement.threads,
                                         .threads_from = placement.threads_from,
                                         .machine = inventory_fingerprint(&topology, &ops, isa)};
+    guard_stop_watch();
     code = collectives_open(&bench, world, &l->options, &placement, &caches, e);
     l->table = json_array();
     if (!code) code = measure(l, &bench, e);

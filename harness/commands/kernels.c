@@ -15,6 +15,7 @@
 #include "cli/progress.h"
 #include "commands/commands.h"
 #include "commands/kernels_options.h"
+#include "guard/stop.h"
 #include "inventory/fingerprint.h"
 #include "records/record.h"
 #include "report/report.h"
@@ -165,6 +166,7 @@ static size_t keep_fitting(struct launch *l, const struct kernel_caches *caches,
 
 /* The exit code of all records: FAILED outranks inconclusive. */
 static int exit_code(const json_t *records, struct base_error *e) {
+    const int stopped = guard_stop_asked();
     int failed = 0, unsure = 0, points = 0;
     size_t i;
     json_t *r;
@@ -176,6 +178,9 @@ static int exit_code(const json_t *records, struct base_error *e) {
         unsure += !strcmp(status, "INCONCLUSIVE");
     }
     if (failed) return base_fail(e, BASE_NO, "FAILED: %d of %d points; failed points have no rate", failed, points);
+    if (stopped)
+        return base_fail(e, BASE_INCONCLUSIVE, "inconclusive: stopped by %s after %d points", guard_stop_name(stopped),
+                         points);
     if (unsure)
         return base_fail(
             e, BASE_INCONCLUSIVE,
@@ -190,7 +195,8 @@ static int measure(struct launch *l, const struct base_topology *topology, struc
     l->origin.launch.machine = inventory_fingerprint(topology, &l->variants.at[0].ops, kernel_isa_best());
     cli_backend_record(&l->backend, l->origin.launch.machine);
     report_kernels_head(l->page, l->origin.launch.machine, l->bench.team.threads, l->origin.launch.threads_from);
-    for (int i = 0; i < l->cases.count && !code; i++) code = run_case(l, i, e);
+    guard_stop_watch();
+    for (int i = 0; i < l->cases.count && !code && !guard_stop_asked(); i++) code = run_case(l, i, e);
     if (!code && l->with_openblas) code = emit(l, bench_openblas_record(&l->openblas, &l->origin), e);
     if (!code) report_kernels_end(l->page, l->records);
     if (!code) code = exit_code(l->records, e);

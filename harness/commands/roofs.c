@@ -13,6 +13,7 @@
 #include "cli/launch.h"
 #include "cli/progress.h"
 #include "commands/commands.h"
+#include "guard/stop.h"
 #include "inventory/fingerprint.h"
 #include "measure/placement.h"
 #include "measure/roofs.h"
@@ -120,6 +121,7 @@ static int measure(struct measure_roofs *roofs, const struct flags *f, const str
     const struct measure_roofs_options options = {f->seconds, f->ci, on_row, &progress};
     for (int i = 0; i < roofs->count; i++) progress.all += !roofs->rows[i].skipped[0];
     progress.began = base_clock_now();
+    guard_stop_watch();
     int code = measure_roofs_run(roofs, &options, e);
     cli_progress_close(&progress.line);
     if (code) return code;

@@ -10,6 +10,7 @@
 #include "cli/trainer.h"
 #include "commands/commands.h"
 #include "commands/train_options.h"
+#include "guard/stop.h"
 #include "records/record.h"
 #include "report/report.h"
 #include "train/weights.h"
@@ -131,7 +132,7 @@ static int open_inputs(struct comm *world, const struct flags *f, const struct p
 
 static void close_inputs(struct train_options *o) {
     data_close(o->source);
-    free(o->history);
+    free(o->history.loss);
 }
 
 static int dry_run(struct comm *world, struct setup *s, const struct flags *f, const char *from, struct base_error *e) {
@@ -219,6 +220,7 @@ static int train(struct comm *world, const struct flags *f, struct setup *s, con
     o->on_phase = cli_progress_phase;
     o->on_result = on_result;
     o->context = &l;
+    guard_stop_watch();
     code = train_run(&result, plan, o, world, &trainer->ops, &trainer->place, e);
     cli_progress_close(&l.progress);
     if (!code) code = exit_code(&result, f, e);

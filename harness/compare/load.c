@@ -107,7 +107,7 @@ static bool usable(struct compare *c, const struct record_loaded *l, int kind, d
 
 /* Numbers of launches, jobs and nodes by name, and the first record of each launch. */
 struct names {
-    json_t *launches, *jobs, *nodes, *first_of;
+    json_t *launches, *jobs, *nodes, *first_of, *resumed;
 };
 
 static int refuse_launch(const struct compare *c, const struct record_loaded *l, const char *launch, size_t first,
@@ -127,6 +127,10 @@ static int add_item(struct compare *c, const struct record_loaded *l, struct nam
     double log_rate = NAN;
     const bool has_rate = usable(c, l, kind, &log_rate);
     if (kind < 0) return BASE_OK;
+    if (json_object_get(names->resumed, launch)) {
+        tell(c, l, "duplicates", "its samples are in the record of the launch that went on: counted there");
+        return BASE_OK;
+    }
     const json_t *first = json_object_get(names->first_of, launch);
     if (first && c->list.at[json_integer_value(first)].source != l->source)
         return refuse_launch(c, l, launch, (size_t)json_integer_value(first), e);
@@ -206,12 +210,14 @@ static void count_sides(struct compare *c) {
 }
 
 static int take_items(struct compare *c, struct base_error *e) {
-    struct names names = {json_object(), json_object(), json_object(), json_object()};
+    struct names names = {json_object(), json_object(), json_object(), json_object(),
+                          record_resumed(c->list.at, c->list.count)};
     int code = BASE_OK;
     c->items = calloc(c->list.count + 1, sizeof *c->items);
     if (!c->items) code = base_fail(e, BASE_BROKEN, "out of memory for %zu records", c->list.count);
     for (size_t i = 0; i < c->list.count && !code; i++) code = add_item(c, &c->list.at[i], &names, e);
     json_decref(names.launches), json_decref(names.jobs), json_decref(names.nodes), json_decref(names.first_of);
+    json_decref(names.resumed);
     return code;
 }
 

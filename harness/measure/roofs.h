@@ -46,6 +46,7 @@ struct measure_roofs {
     struct measure_roof_place *places; /* 0: all CPUs; then each NUMA node, if there are several */
     int place_count;
     bool pinned; /* threads can be pinned */
+    int stopped; /* the signal that ended the measurement early; 0: none */
 };
 
 struct measure_roofs_limits {
@@ -73,7 +74,8 @@ struct measure_roofs_options {
     void (*on_row)(void *context, int row, const char *name); /* before each; NULL: none */
     void *context;
 };
-/* Measures all rows that are not skipped. A row that does not fit into memory becomes one that is skipped. */
+/* Measures all rows that are not skipped. A row that does not fit into memory becomes one that is skipped, and so do
+ * those left once the process was told to stop (guard/stop.h). */
 int measure_roofs_run(struct measure_roofs *roofs, const struct measure_roofs_options *options, struct base_error *e);
 /* Adds notes to caches whose read is not faster than the next level's, as a virtual machine may report too much. */
 void measure_roofs_cross_check(struct measure_roofs *roofs);

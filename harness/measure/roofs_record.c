@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "guard/stop.h"
 #include "measure/peak.h"
 #include "measure/roofs.h"
 
@@ -176,7 +177,9 @@ static enum record_status status_of(const struct measure_roofs *r, char *why, si
         snprintf(why, size,
                  "%d of %d roofs are too noisy or have too few samples: raise --seconds or --ci, or quiet the machine",
                  unsure, measured);
-    return failed ? RECORD_FAILED : unsure ? RECORD_INCONCLUSIVE : RECORD_PASSED;
+    if (!failed && r->stopped)
+        snprintf(why, size, "stopped by %s after %d roofs", guard_stop_name(r->stopped), measured);
+    return failed ? RECORD_FAILED : unsure || r->stopped ? RECORD_INCONCLUSIVE : RECORD_PASSED;
 }
 
 json_t *measure_roofs_record(const struct measure_roofs *r, const struct measure_roofs_options *options,

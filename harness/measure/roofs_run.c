@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "guard/stop.h"
 #include "measure/peak.h"
 #include "measure/roofs.h"
 
@@ -226,8 +227,9 @@ static int time_row(struct rig *g, struct base_error *e) {
     const double began = base_clock_now();
     for (bool go = !code; go;) {
         measure_sampler_take(&sampler, &row->timed);
-        go = measure_sampler_goes_on(&sampler, base_clock_now() - began, row->timed.samples.count,
-                                     measure_sampler_narrow(&sampler, &row->timed));
+        go =
+            !guard_stop_asked() && measure_sampler_goes_on(&sampler, base_clock_now() - began, row->timed.samples.count,
+                                                           measure_sampler_narrow(&sampler, &row->timed));
     }
     measure_watch_close(&watch);
     judge(g, row->kind == MEASURE_ROOF_PEAK    ? fabs(g->done / row->work - 1) < 1e-9
@@ -262,6 +264,9 @@ int measure_roofs_run(struct measure_roofs *r, const struct measure_roofs_option
     for (int i = 0; i < r->count && !code; i++) {
         char name[160];
         g->row = &r->rows[i];
+        if (guard_stop_asked() && !g->row->skipped[0])
+            snprintf(g->row->skipped, sizeof g->row->skipped, "the run was stopped by %s",
+                     guard_stop_name(guard_stop_asked()));
         if (g->row->skipped[0]) continue;
         measure_roof_text(r, g->row, name, sizeof name);
         if (o->on_row) o->on_row(o->context, i, name);
@@ -270,6 +275,7 @@ int measure_roofs_run(struct measure_roofs *r, const struct measure_roofs_option
     close_memory(g);
     base_arena_close(&g->scratch);
     free(g);
+    r->stopped = guard_stop_asked();
     if (!code) measure_roofs_cross_check(r);
     return code;
 }

@@ -58,32 +58,37 @@ static json_t *column(const double *x, int count, size_t stride, double origin) 
     return array;
 }
 
+/* The fields of an interference that records have. */
+static const struct {
+    const char *name;
+    size_t offset;
+    bool whole;
+} fields[] = {
+    {"steal_s", offsetof(struct measure_interference, steal_s), false},
+    {"other_s", offsetof(struct measure_interference, other_s), false},
+    {"own_s", offsetof(struct measure_interference, own_s), false},
+    {"voluntary_switches", offsetof(struct measure_interference, voluntary_switches), true},
+    {"involuntary_switches", offsetof(struct measure_interference, involuntary_switches), true},
+    {"minor_faults", offsetof(struct measure_interference, minor_faults), true},
+    {"major_faults", offsetof(struct measure_interference, major_faults), true},
+    {"numa_misses", offsetof(struct measure_interference, numa_misses), true},
+    {"throttled_periods", offsetof(struct measure_interference, throttled_periods), true},
+    {"throttled_s", offsetof(struct measure_interference, throttled_s), false},
+    {"hz", offsetof(struct measure_interference, hz), false},
+};
+enum { FIELDS = sizeof fields / sizeof *fields };
+
+static json_t *field_json(const struct measure_interference *met, int f) {
+    const char *at = (const char *)met + fields[f].offset;
+    return fields[f].whole ? json_integer(*(const long long *)(const void *)at)
+                           : number(*(const double *)(const void *)at);
+}
+
 static json_t *interference_json(const struct measure_samples *samples) {
-    static const struct {
-        const char *name;
-        size_t offset;
-        bool whole;
-    } fields[] = {
-        {"steal_s", offsetof(struct measure_interference, steal_s), false},
-        {"other_s", offsetof(struct measure_interference, other_s), false},
-        {"own_s", offsetof(struct measure_interference, own_s), false},
-        {"voluntary_switches", offsetof(struct measure_interference, voluntary_switches), true},
-        {"involuntary_switches", offsetof(struct measure_interference, involuntary_switches), true},
-        {"minor_faults", offsetof(struct measure_interference, minor_faults), true},
-        {"major_faults", offsetof(struct measure_interference, major_faults), true},
-        {"numa_misses", offsetof(struct measure_interference, numa_misses), true},
-        {"throttled_periods", offsetof(struct measure_interference, throttled_periods), true},
-        {"throttled_s", offsetof(struct measure_interference, throttled_s), false},
-        {"hz", offsetof(struct measure_interference, hz), false},
-    };
     json_t *object = json_object();
-    for (size_t f = 0; f < sizeof fields / sizeof *fields; f++) {
+    for (int f = 0; f < FIELDS; f++) {
         json_t *array = json_array();
-        for (int i = 0; i < samples->count; i++) {
-            const char *at = (const char *)&samples->interference[i] + fields[f].offset;
-            json_array_append_new(array, fields[f].whole ? json_integer(*(const long long *)(const void *)at)
-                                                         : number(*(const double *)(const void *)at));
-        }
+        for (int i = 0; i < samples->count; i++) json_array_append_new(array, field_json(&samples->interference[i], f));
         json_object_set_new(object, fields[f].name, array);
     }
     return object;
@@ -106,6 +111,36 @@ static json_t *marks_json(const struct measure_samples *samples) {
         json_array_append_new(array, of_step);
     }
     return array;
+}
+
+json_t *measure_samples_one(const struct measure_samples *samples, int i) {
+    json_t *phases = json_array(), *met = json_array();
+    for (int p = 0; p < samples->phases; p++)
+        json_array_append_new(phases, number(samples->phase[i * samples->phases + p]));
+    for (int f = 0; f < FIELDS; f++) json_array_append_new(met, field_json(&samples->interference[i], f));
+    return json_pack("{s:f, s:f, s:o, s:o, s:i}", "start_s", samples->start[i], "own_s", samples->seconds[i], "phase_s",
+                     phases, "met", met, "marks", (int)samples->marks[i]);
+}
+
+bool measure_samples_take(struct measure_samples *samples, const json_t *one) {
+    const json_t *met = json_object_get(one, "met"), *phases = json_object_get(one, "phase_s");
+    const json_t *start = json_object_get(one, "start_s"), *own = json_object_get(one, "own_s");
+    struct measure_interference x = {0};
+    double phase[64];
+    if (samples->phases > 64 || (int)json_array_size(phases) != samples->phases || json_array_size(met) != FIELDS ||
+        !json_is_number(start) || !json_is_number(own))
+        return false;
+    for (int p = 0; p < samples->phases; p++) phase[p] = json_number_value(json_array_get(phases, (size_t)p));
+    for (int f = 0; f < FIELDS; f++) {
+        const json_t *value = json_array_get(met, (size_t)f);
+        char *at = (char *)&x + fields[f].offset;
+        if (fields[f].whole)
+            *(long long *)(void *)at = json_integer_value(value);
+        else
+            *(double *)(void *)at = json_number_value(value);
+    }
+    return measure_samples_add(samples, json_number_value(start), json_number_value(own), phase, &x,
+                               (unsigned)json_integer_value(json_object_get(one, "marks")));
 }
 
 json_t *measure_samples_json(const struct measure_samples *samples) {

@@ -42,6 +42,10 @@ bool measure_samples_add(struct measure_samples *samples, double start, double s
 /* {"step_s": [], "start_s": [] from the first start, "phase_s": {name: []}, "interference": {field: []}, "marks":
  * [["steal", ...], ...]}. Arrays are in the order of the steps; null for what is not finite. */
 json_t *measure_samples_json(const struct measure_samples *samples);
+/* One sample on its own, for a journal; and adds it to samples of the same phases. False: it is none, or they are
+ * full. */
+json_t *measure_samples_one(const struct measure_samples *samples, int i);
+bool measure_samples_take(struct measure_samples *samples, const json_t *one);
 void measure_samples_close(struct measure_samples *samples);
 
 #endif

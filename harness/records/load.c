@@ -97,3 +97,14 @@ void record_list_close(struct record_list *list) {
     free(list->at), free(list->paths);
     *list = (struct record_list){0};
 }
+
+json_t *record_resumed(const struct record_loaded *records, size_t count) {
+    json_t *ids = json_object(), *id;
+    size_t k;
+    for (size_t i = 0; i < count; i++) {
+        json_array_foreach(record_at(records[i].record, "launch.resumes"), k, id) {
+            if (json_is_string(id)) json_object_set_new(ids, json_string_value(id), json_true());
+        }
+    }
+    return ids;
+}

@@ -30,5 +30,8 @@ struct record_list {
  * the list also after an error. */
 int record_load(struct record_list *list, const char *const *paths, int count, bool skip_bad, struct base_error *e);
 void record_list_close(struct record_list *list);
+/* The launches that a record among these goes on with (launch.resumes), as keys of an object. It has their samples, so
+ * their own records must not count beside it. */
+json_t *record_resumed(const struct record_loaded *records, size_t count);
 
 #endif

@@ -120,6 +120,18 @@ static void memory(FILE *out, const json_t *r) {
     fprintf(out, "memory      %s at the peak of a rank, %s planned\n", peak, planned);
 }
 
+/* What the run survived: the end of earlier processes, a request to stop, the loss of its own process. */
+static void endings(FILE *out, const json_t *r) {
+    const json_t *processes = record_at(r, "samples.processes"), *p;
+    size_t i;
+    if (json_array_size(processes) > 1) fprintf(out, "processes   %zu, of ", json_array_size(processes));
+    json_array_foreach(processes, i, p) fprintf(out, "%s%lld", i ? " + " : "", record_whole(p, "timed_steps"));
+    if (json_array_size(processes) > 1) fputs(" timed steps\n", out);
+    if (record_at(r, "result.stopped")) fprintf(out, "stopped     by %s\n", record_text(r, "result.stopped"));
+    if (record_true(r, "result.recovered"))
+        fputs("recovered   from its journal: phases are rank 0's, and what other ranks knew is lost\n", out);
+}
+
 static void residuals(FILE *out, const json_t *r) {
     const json_t *residual = record_at(r, "result.residual");
     const double threshold = record_real(residual, "threshold");
@@ -140,12 +152,13 @@ static void residuals(FILE *out, const json_t *r) {
 
 void report_train(FILE *out, const json_t *record) {
     head(out, record);
+    endings(out, record);
     if (record_at(record, "result.step_s")) {
         rates(out, record);
         breakdown(out, record);
         report_warmup(out, record);
         report_exposed(out, record);
-        memory(out, record);
+        if (!record_true(record, "result.recovered")) memory(out, record);
         report_energy(out, record_at(record, "result.energy"));
         ranks(out, record);
     }

@@ -71,8 +71,9 @@ static bool grow(struct study_group *g) {
 }
 
 /* False: out of memory. A launch without an id, as of another program, is told apart by its record. */
-static bool add(struct study_group *g, const struct record_loaded *r) {
+static bool add(struct study_group *g, const struct record_loaded *r, const json_t *resumed) {
     const char *id = record_text(r->record, "launch.id");
+    if (json_object_get(resumed, id)) return g->twice++, true;
     if (!*id) id = r->sha256;
     if (*id && json_object_get(g->ids, id)) return g->twice++, true;
     if (*id && json_object_set_new(g->ids, id, json_true())) return false;
@@ -118,12 +119,14 @@ static void close_groups(struct groups *all) {
 int study_launches(const struct record_loaded *records, size_t count, double ci, json_t **summaries,
                    struct base_error *e) {
     struct groups all = {.index = json_object()};
+    json_t *resumed = record_resumed(records, count);
     bool done = all.index;
     for (size_t i = 0; i < count && done; i++) {
         if (!study_launches_kind(records[i].record)) continue;
         struct study_group *g = find(&all, records[i].record);
-        done = g && add(g, &records[i]);
+        done = g && add(g, &records[i], resumed);
     }
+    json_decref(resumed);
     json_t *list = json_array();
     for (size_t g = 0; g < all.count && done && list; g++)
         done = !json_array_append_new(list, study_launches_record(&all.at[g], ci));

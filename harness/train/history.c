@@ -55,8 +55,7 @@ static int look(void *context, const struct record_line *line) {
 int train_history(const char *path, const struct plan *plan, struct train_options *options, struct base_error *e) {
     struct search s = {.plan = plan, .options = options};
     int code = access(path, F_OK) ? BASE_OK : record_read(path, look, &s, e);
-    options->history = s.loss;
-    options->history_count = s.count;
-    snprintf(options->history_where, sizeof options->history_where, "record %ld of %s", s.found, path);
+    options->history = (struct train_losses){.loss = s.loss, .count = s.count};
+    snprintf(options->history.where, sizeof options->history.where, "record %ld of %s", s.found, path);
     return code;
 }

@@ -11,11 +11,9 @@ static double median(const double *x, int n) {
     return base_stats_median(x, n, MEASURE_CONFIDENCE).median;
 }
 
-/* This rank's phases in the timed step closest to the median, scaled to it. Phases of one step add up; medians of
- * phases need not. */
-static void typical_phases(const struct train_result *r, double phase_s[PLAN_PHASES]) {
-    int best = 0;
-    for (int i = 1; i < r->timed; i++)
+void train_phases(const struct train_result *r, double phase_s[PLAN_PHASES]) {
+    int best = r->earlier; /* this process's steps: only rank 0 has the phases of others */
+    for (int i = best + 1; i < r->timed; i++)
         if (fabs(r->step_s[i] - r->step.median) < fabs(r->step_s[best] - r->step.median)) best = i;
     for (int p = 0; p < PLAN_PHASES; p++)
         phase_s[p] = r->samples.phase[best * PLAN_PHASES + p] * r->step.median / r->step_s[best];
@@ -32,19 +30,20 @@ static void describe(struct train_rank *mine, const struct measure_placement *pl
 }
 
 void train_ranks(struct train_result *r, struct train_rank *mine, const struct measure_placement *placement,
-                 const double *probe_s, const double *exposed_s, int probes, struct comm *world) {
+                 struct comm *world) {
     int slowest = 0;
     mine->node = world->node;
     describe(mine, placement);
-    typical_phases(r, mine->phase_s);
+    train_phases(r, mine->phase_s);
     mine->compute_s = r->step.median;
-    if (probes)
-        mine->compute_s = median(probe_s, probes) + mine->phase_s[PLAN_PHASE_CLIP] + mine->phase_s[PLAN_PHASE_UPDATE];
+    if (r->probes)
+        mine->compute_s =
+            median(r->probe_s, r->probes) + mine->phase_s[PLAN_PHASE_CLIP] + mine->phase_s[PLAN_PHASE_UPDATE];
     world->ops->all_gather(world, mine, sizeof *mine, r->ranks);
     for (int i = 1; i < world->size; i++)
         if (r->ranks[i].compute_s > r->ranks[slowest].compute_s) slowest = i;
     for (int i = 0; i < world->size; i++) r->ranks[i].wait_s = r->ranks[slowest].compute_s - r->ranks[i].compute_s;
-    r->exposed = base_stats_median(exposed_s, probes, MEASURE_CONFIDENCE);
+    r->exposed = base_stats_median(r->bare_s, r->probes, MEASURE_CONFIDENCE);
     r->other_s = r->step.median;
     for (int p = 0; p < PLAN_PHASES; p++) r->other_s -= r->phase_s[p] = r->ranks[slowest].phase_s[p];
 }

@@ -12,7 +12,7 @@
 #include "records/set.h"
 #include "train/warmup.h"
 
-static json_t *layout_of(const struct plan *p, int nodes, const struct train_identity *id) {
+json_t *train_layout(const struct plan *p, int nodes, const struct train_identity *id) {
     json_t *o = plan_layout_record(p);
     record_set(o, "threads_from", json_string(id->threads_from));
     record_set_integer(o, "nodes", nodes);
@@ -148,7 +148,12 @@ static json_t *peak_of(const struct train_result *r, const struct plan *p, int r
     return json_string(text);
 }
 
-/* Writes everything that is a rate or follows from one. FAILED records leave it out. */
+/* FAILED records have no rate, and a run that was stopped before its first timed step has none. */
+static bool rated(const struct train_result *r) {
+    return r->status != RECORD_FAILED && r->timed;
+}
+
+/* Writes everything that is a rate or follows from one. */
 static void set_rates(json_t *o, const struct train_result *r, const struct plan *p, const struct train_options *asked,
                       const struct comm *world) {
     const struct plan_ledger *l = &p->ledger;
@@ -191,16 +196,18 @@ static void set_rates(json_t *o, const struct train_result *r, const struct plan
 
 static json_t *windows_of(const struct train_result *r) {
     const double *s = r->window_s;
-    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f}", "step_s", s[TRAIN_WINDOW_STEP], "peak_s", s[TRAIN_WINDOW_PEAK],
-                     "probe_s", s[TRAIN_WINDOW_PROBE], "watch_s", s[TRAIN_WINDOW_WATCH], "report_s",
-                     s[TRAIN_WINDOW_REPORT], "covered", r->covered);
+    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "step_s", s[TRAIN_WINDOW_STEP], "peak_s",
+                     s[TRAIN_WINDOW_PEAK], "probe_s", s[TRAIN_WINDOW_PROBE], "watch_s", s[TRAIN_WINDOW_WATCH],
+                     "report_s", s[TRAIN_WINDOW_REPORT], "journal_s", s[TRAIN_WINDOW_JOURNAL], "covered", r->covered);
 }
 
 static json_t *result_of(const struct train_result *r, const struct plan *p, const struct train_options *asked,
                          const struct comm *world) {
     json_t *o = json_object(), *ranks = json_array();
     double peak = 0;
-    if (r->status != RECORD_FAILED) set_rates(o, r, p, asked, world);
+    if (rated(r)) set_rates(o, r, p, asked, world);
+    if (r->recovered) record_set(o, "recovered", json_true());
+    if (r->stopped) record_set(o, "stopped", json_string(train_stopped_text(r->stopped)));
     if (r->steps) record_set(o, "warmup", warmup_of(r, asked));
     if (r->steps) {
         record_set_number(o, "loss_first", r->loss[0]);
@@ -210,13 +217,13 @@ static json_t *result_of(const struct train_result *r, const struct plan *p, con
     }
     if (r->source[0]) record_set(o, "source", json_string(r->source));
     record_set(o, "entropy", record_number(r->entropy));
-    for (int i = 0; r->timed && r->status != RECORD_FAILED && i < world->size; i++) {
+    for (int i = 0; rated(r) && !r->recovered && i < world->size; i++) {
         json_array_append_new(ranks, rank_of(r, &r->ranks[i], world->size));
         peak = fmax(peak, r->ranks[i].peak_memory_bytes);
     }
     if (peak > 0) record_set_number(o, "peak_memory_bytes", peak);
     record_set_number(o, "predicted_memory_bytes", p->memory_bytes);
-    if (r->timed && r->status != RECORD_FAILED) record_set(o, "windows", windows_of(r));
+    if (rated(r) && !r->recovered) record_set(o, "windows", windows_of(r));
     record_set(o, "residual", residual_of(&r->gate));
     record_set(o, "per_rank", ranks);
     return o;
@@ -253,7 +260,7 @@ json_t *train_record(const struct train_result *r, const struct plan *p, const s
     record_set(record, "launch", record_launch_json(id->launch));
     record_set(record, "machine", machine);
     record_set(record, "config", train_config(p, o));
-    record_set(record, "layout", layout_of(p, world->nodes, id));
+    record_set(record, "layout", train_layout(p, world->nodes, id));
     record_set(record, "ledger", ledger_of(p, false));
     if (r->status == RECORD_FAILED)
         record_set(record, "samples", json_object()); /* samples would give a rate */
@@ -268,7 +275,7 @@ json_t *train_record(const struct train_result *r, const struct plan *p, const s
 json_t *train_plan_record(const struct plan *p, const struct train_identity *id) {
     json_t *record = head_of(p, id, "plan", RECORD_PASSED, "");
     record_set(record, "config", train_plan_config(p));
-    record_set(record, "layout", layout_of(p, 0, id));
+    record_set(record, "layout", train_layout(p, 0, id));
     record_set(record, "ledger", ledger_of(p, true));
     return record;
 }

@@ -26,6 +26,8 @@ json_t *train_config(const struct plan *plan, const struct train_options *option
 /* The part of `config` that comes from the plan. And the precision's name, "fp32" or "bf16". */
 json_t *train_plan_config(const struct plan *plan);
 const char *train_precision(const struct plan *plan);
+/* The record's `layout`. */
+json_t *train_layout(const struct plan *plan, int nodes, const struct train_identity *identity);
 /* The plan and its ledger only, as --dry-run shows them. */
 json_t *train_plan_record(const struct plan *plan, const struct train_identity *identity);
 

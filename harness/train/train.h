@@ -33,6 +33,22 @@ struct train_step {
 
 struct train_result;
 
+/* Losses that another run of the same work had, from step 0. */
+struct train_losses {
+    double *loss; /* NULL: none */
+    int count;
+    char where[256]; /* for messages: "record 3 of FILE" */
+};
+
+/* What earlier processes of a run measured before they ended. This one goes on: it recomputes the first steps, and adds
+ * its timed steps to theirs. */
+struct train_earlier {
+    int timed;
+    double *step_s;                  /* [timed] the slowest rank's, on all ranks */
+    struct measure_samples *samples; /* [timed] of rank 0, there alone; else NULL */
+    struct train_losses losses;      /* on rank 0 alone */
+};
+
 struct train_options {
     struct parallel_optimizer optimizer;
     struct data_options data;   /* vocab, seq and share are filled in */
@@ -49,11 +65,13 @@ struct train_options {
                   * measured peak does not, such as AMX */
     const char *init; /* initial weights: a .safetensors file or a folder of them; NULL: drawn from the seed */
     const char *save; /* folder for the final weights, not written if the gate FAILED; NULL: none */
-    double *history;  /* losses of an earlier record of the same workload and seed, from step 0; NULL: none */
-    int history_count;
-    char history_where[256];
+    struct train_losses history;         /* of an earlier record of the same workload and seed */
+    const struct train_earlier *earlier; /* NULL: nothing was measured before */
     void (*on_step)(void *context, const struct train_step *);
     void (*on_phase)(void *context, const char *what); /* "gate", "peak", ... : what starts now and takes time */
+    /* After each step, between timed windows, on every rank: what is measured so far. False: it cannot be kept, and the
+     * run is to stop. NULL: none. */
+    bool (*on_window)(void *context, const struct train_result *);
     /* Receives the result before weights are saved, so that a failing save cannot lose it. Collective. */
     int (*on_result)(void *context, struct train_result *, struct base_error *);
     void *context;
@@ -79,20 +97,29 @@ struct train_rank {
 enum train_window {
     TRAIN_WINDOW_STEP, /* whole timed steps */
     TRAIN_WINDOW_PEAK,
-    TRAIN_WINDOW_PROBE,  /* steps without communication */
-    TRAIN_WINDOW_WATCH,  /* reading interference, and agreeing on the slowest rank */
-    TRAIN_WINDOW_REPORT, /* progress lines */
+    TRAIN_WINDOW_PROBE,   /* steps without communication */
+    TRAIN_WINDOW_WATCH,   /* reading interference, and agreeing on the slowest rank */
+    TRAIN_WINDOW_REPORT,  /* progress lines */
+    TRAIN_WINDOW_JOURNAL, /* on_window */
     TRAIN_WINDOWS
 };
 
+/* Why a run ended early: a signal's number, or this. */
+enum { TRAIN_STOPPED_JOURNAL = 1 << 20 };
+/* "SIGTERM", ..., or "a journal that cannot be written". */
+const char *train_stopped_text(int stopped);
+
 struct train_result {
     enum record_status status;
-    char why[256]; /* if status is not PASSED */
+    char why[256];  /* if status is not PASSED */
+    int stopped;    /* before it was settled; 0: no */
+    bool recovered; /* from a journal: of ranks only the number of threads is known, and no window but the steps */
     struct train_gate gate;
-    int steps, timed;               /* all steps, and those after warm-up */
+    int steps, timed;               /* all steps of this process; all timed ones */
+    int earlier;                    /* the first of the timed ones, of earlier processes */
     double *loss, *grad_norm;       /* [steps] */
     double *step_s;                 /* [timed] */
-    double *warm_s;                 /* [steps - timed] the steps before */
+    double *warm_s;                 /* [steps - own timed steps] the steps before */
     bool warm;                      /* found warm by the rule, or as many steps as asked */
     bool too_wide;                  /* the interval is wider than asked, and nothing else is wrong */
     struct base_interval step;      /* of the median step, seconds */
@@ -100,7 +127,9 @@ struct train_result {
     double quota_period_s;          /* the longest of the ranks' CPU quotas; 0: none */
     struct measure_samples samples; /* this rank's timed steps: phases and interference */
     struct measure_samples warmup;  /* the same of the steps before */
-    double *peaks;                  /* [peak_count] FLOP/s of all ranks together, one per peak window */
+    double *probe_s, *bare_s; /* [probes] this rank's probes; the step before each minus the slowest rank's compute */
+    int probes;
+    double *peaks; /* [peak_count] FLOP/s of all ranks together, one per peak window */
     int peak_count;
     double peak_flop_per_s;         /* the highest: an upper bound */
     const char *peak_isa;           /* what rank 0's peak loop ran on */
@@ -129,10 +158,13 @@ int train_run(struct train_result *result, const struct plan *plan, const struct
 void train_free(struct train_result *result);
 
 /* Gathers all ranks' reports, after adding placement to *mine. Then sets what depends on the slowest rank's compute:
- * waiting, phases, exposed. probe_s[probes]: this rank's probes. exposed_s[probes]: the slowest rank's step minus its
- * compute. Collective. */
+ * waiting, phases, exposed. Needs timed steps. Collective. */
 void train_ranks(struct train_result *result, struct train_rank *mine, const struct measure_placement *placement,
-                 const double *probe_s, const double *exposed_s, int probes, struct comm *world);
+                 struct comm *world);
+
+/* This rank's phases in its timed step closest to the median, scaled to the median. Phases of one step add up; medians
+ * of phases need not. */
+void train_phases(const struct train_result *result, double phase_s[PLAN_PHASES]);
 
 /* MFU: model FLOP/s by the clock over the measured peak. model_flop is that of one step over all ranks. */
 double train_utilisation(const struct train_result *result, double model_flop);

@@ -3,8 +3,14 @@
  * The verdict on a run: PASSED, or the first reason against it. The gate comes first. */
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
+#include "guard/stop.h"
 #include "train/train.h"
+
+const char *train_stopped_text(int stopped) {
+    return stopped == TRAIN_STOPPED_JOURNAL ? "a journal that cannot be written" : guard_stop_name(stopped);
+}
 
 double train_utilisation(const struct train_result *r, double model_flop) {
     return model_flop / r->mean.mean / r->peak_flop_per_s;
@@ -42,7 +48,25 @@ static void fail_gate(struct train_result *r) {
              r->gate.where[worst][0] ? ": " : "", r->gate.where[worst]);
 }
 
-void train_verdict(struct train_result *r, const struct train_options *o, double model_flop) {
+/* A run that was stopped is judged by the same rules, but it has not done the steps it was asked for. */
+static void judge_stop(struct train_result *r, const struct train_options *o) {
+    char before[sizeof r->why];
+    const char *by = train_stopped_text(r->stopped);
+    if (!r->stopped) return;
+    if (r->status == RECORD_PASSED && (!r->timed || r->timed < o->steps)) {
+        r->status = RECORD_INCONCLUSIVE;
+        snprintf(r->why, sizeof r->why,
+                 o->steps && r->timed ? "stopped by %s after %d of %d timed steps"
+                                      : "stopped by %s before a timed step",
+                 by, r->timed, o->steps);
+        return;
+    }
+    if (r->status == RECORD_PASSED) return;
+    memcpy(before, r->why, sizeof before);
+    snprintf(r->why, sizeof r->why, "stopped by %s; %.200s", by, before);
+}
+
+static void judge(struct train_result *r, const struct train_options *o, double model_flop) {
     r->status = RECORD_PASSED;
     if (!train_gate_passed(&r->gate)) fail_gate(r);
     if (!r->timed) return;
@@ -63,4 +87,9 @@ void train_verdict(struct train_result *r, const struct train_options *o, double
              "--budget or --ci",
              100 * half, 100 * o->ci);
     if (r->too_wide) fail(r, RECORD_INCONCLUSIVE, "one timed step has no interval: raise --steps or --budget", 0, 0);
+}
+
+void train_verdict(struct train_result *r, const struct train_options *o, double model_flop) {
+    judge(r, o, model_flop);
+    judge_stop(r, o);
 }

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One run's state, which its phases share. For this room. */
+#ifndef TOISE_TRAIN_LOOP_H
+#define TOISE_TRAIN_LOOP_H
+
+#include "train/train.h"
+
+enum { TRAIN_STEPS_MOST = 100000, TRAIN_PEAKS_MOST = 4096, TRAIN_PROBES_MOST = 4096 };
+
+/* Sample arrays are allocated before the first window. */
+struct train_loop {
+    const struct train_options *o;
+    const struct plan *plan;
+    struct comm *world;
+    const struct base_cpus *cpus; /* this rank's threads */
+    struct train_result *r;
+    struct parallel_engine engine;
+    const struct data_source *source;
+    struct measure_peak peak;
+    struct measure_watch watch;
+    int look;  /* number of timed steps at the next check of the interval */
+    int asked; /* to stop, by this rank: as train_result.stopped */
+    /* interference before and after the last step, and the windows at its end; ended 0: another window ran since */
+    struct measure_interference before, after;
+    double ended, ended_s[TRAIN_WINDOWS];
+    struct measure_interference met; /* over the timed steps */
+    double timed_s, since_peak;      /* seconds of timed steps; seconds of steps since a peak window */
+    double first, last, reported;    /* clock: start and end of the timed part; last progress line */
+};
+
+/* Warm-up, timed steps, peak and probe windows; sets what the result has of them. Ends early if a rank is asked to
+ * stop. Collective. */
+void train_loop_run(struct train_loop *l);
+/* Whether a rank was asked to stop, which all then know. Collective. */
+bool train_loop_stopped(struct train_loop *l);
+
+#endif
