@@ -87,3 +87,72 @@ char *inventory_hosts(const json_t *hosts) {
     free(names);
     return text;
 }
+
+enum { NAMES_MOST = 1000000 };
+
+/* Adds START first..last END, each number with at least `digits` digits. */
+static bool add_range(json_t *names, const char *text, int start, const char *end, int rest, long first, long last,
+                      int digits) {
+    char name[256];
+    if (first > last || last - first >= NAMES_MOST - (long)json_array_size(names)) return false;
+    for (long n = first; n <= last; n++) {
+        const int length = snprintf(name, sizeof name, "%.*s%0*ld%.*s", start, text, digits, n, rest, end);
+        if (length >= (int)sizeof name || json_array_append_new(names, json_string(name))) return false;
+    }
+    return true;
+}
+
+/* A number of at most nine digits; *at moves behind it. */
+static bool read_number(const char **at, long *number, int *digits) {
+    char *end;
+    *digits = (int)strspn(*at, "0123456789");
+    *number = strtol(*at, &end, 10);
+    *at += *digits;
+    return *digits > 0 && *digits <= 9;
+}
+
+/* START[1-3,7]END, `length` characters of text, whose '[' is at `start`. */
+static bool expand_brackets(json_t *names, const char *text, int start, int length) {
+    const char *close = memchr(text, ']', (size_t)length), *at = text + start + 1;
+    if (!close || close < at) return false;
+    const int rest = (int)(text + length - close - 1);
+    if (memchr(close + 1, '[', (size_t)rest) || memchr(close + 1, ']', (size_t)rest)) return false;
+    for (bool more = true; more;) {
+        long first, last;
+        int digits, ignored;
+        if (!read_number(&at, &first, &digits)) return false;
+        last = first;
+        if (*at == '-' && (at++, !read_number(&at, &last, &ignored))) return false;
+        if (!add_range(names, text, start, close + 1, rest, first, last, digits)) return false;
+        more = *at == ',';
+        if (more) at++;
+    }
+    return at == close;
+}
+
+/* The length of the first name: up to a comma outside of brackets. */
+static int name_length(const char *text) {
+    int at = 0;
+    for (bool inside = false; text[at] && (inside || text[at] != ','); at++)
+        inside = text[at] == '[' || (inside && text[at] != ']');
+    return at;
+}
+
+json_t *inventory_hosts_expand(const char *text) {
+    json_t *names = json_array();
+    bool good = true;
+    for (const char *at = text; good;) {
+        const int length = name_length(at), start = (int)strcspn(at, "[");
+        if (start < length)
+            good = expand_brackets(names, at, start, length);
+        else
+            good = length > 0 && !memchr(at, ']', (size_t)length) && json_array_size(names) < NAMES_MOST &&
+                   !json_array_append_new(names, json_stringn(at, (size_t)length));
+        at += length;
+        if (!*at) break;
+        at++;
+    }
+    if (good) return names;
+    json_decref(names);
+    return NULL;
+}

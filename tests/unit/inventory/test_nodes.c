@@ -166,6 +166,37 @@ static void names_in_short(void **state) {
     free(none);
 }
 
+static void names_in_full(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *names;
+    } cases[] = {
+        {"n1", "n1"},
+        {"n[1-3,7],login", "n1 n2 n3 n7 login"},
+        {"n[008-011]", "n008 n009 n010 n011"},
+        {"r1i0n[0-1]-ib,r1i1n[5]", "r1i0n0-ib r1i0n1-ib r1i1n5"},
+        {"a,b,c.example.org", "a b c.example.org"},
+        {"[1-2]", "1 2"},
+    };
+    static const char *const wrong[] = {
+        "",      ",",    "n1,",   "n[",    "n[1",     "n[]",          "n]",       "n[1-]",    "n[-1]",         "n[3-1]",
+        "n[1,]", "n[a]", "n[1-3", "n[1]]", "n[1][2]", "n[1-9999999]", "n[1 - 2]", "n[1],,n2", "n[12345678901]"};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char said[128] = "";
+        const json_t *name;
+        size_t k;
+        json_t *names = inventory_hosts_expand(cases[i].text);
+        assert_non_null(names);
+        json_array_foreach(names, k, name) {
+            if (k) strcat(said, " ");
+            strcat(said, json_string_value(name));
+        }
+        assert_string_equal(said, cases[i].names);
+        json_decref(names);
+    }
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) assert_null(inventory_hosts_expand(wrong[i]));
+}
+
 /* The order of keys does not change the fingerprint, what matters does. */
 static void fingerprints(void **state) {
     (void)state;
@@ -209,7 +240,8 @@ static void hostile_texts(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equal_nodes),    cmocka_unit_test(different_nodes), cmocka_unit_test(thousands),
-        cmocka_unit_test(names_in_short), cmocka_unit_test(fingerprints),    cmocka_unit_test(hostile_texts),
+        cmocka_unit_test(names_in_short), cmocka_unit_test(names_in_full),   cmocka_unit_test(fingerprints),
+        cmocka_unit_test(hostile_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
