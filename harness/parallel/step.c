@@ -84,15 +84,31 @@ void parallel_restart(struct parallel_engine *g) {
     g->updates = 0;
 }
 
-uint64_t parallel_weights_mix(const struct parallel_engine *g) {
-    uint64_t mix = 0;
-    for (int64_t i = 0; i < g->params.total; i++) {
-        uint32_t bits;
-        memcpy(&bits, &g->master[i], sizeof bits);
-        mix = (mix ^ bits) * 0x9e3779b97f4a7c15u;
-        mix ^= mix >> 32;
+/* Blocks have a fixed length, so that the hash does not depend on the number of threads. */
+static uint64_t mix(const float *x, int64_t n, int threads) {
+    enum { BLOCK = 1 << 16 };
+    uint64_t all = 0;
+#pragma omp parallel for num_threads(threads) reduction(+ : all)
+    for (int64_t first = 0; first < n; first += BLOCK) {
+        const int64_t end = first + BLOCK < n ? first + BLOCK : n;
+        uint64_t block = (uint64_t)first;
+        for (int64_t i = first; i < end; i++) {
+            uint32_t bits;
+            memcpy(&bits, &x[i], sizeof bits);
+            block = (block ^ bits) * 0x9e3779b97f4a7c15u;
+            block ^= block >> 32;
+        }
+        all += block;
     }
-    return mix;
+    return all;
+}
+
+uint64_t parallel_weights_mix(const struct parallel_engine *g) {
+    return mix(g->master, g->params.total, g->team.threads);
+}
+
+uint64_t parallel_gradients_mix(const struct parallel_engine *g) {
+    return mix(g->grads, g->params.total, g->team.threads);
 }
 
 /* Runs forward and backward of this rank's micro-batches. All-reduces start as gradients become final. */

@@ -50,8 +50,9 @@ void parallel_start(struct parallel_engine *engine, uint64_t seed, bool hot);
 
 /* Restarts from the current weights: moments zero, BF16 copy refreshed, update count 0. */
 void parallel_restart(struct parallel_engine *engine);
-/* A 64-bit hash of the master weights' bits; equal weights have equal hashes. */
+/* 64-bit hashes of the bits of the master weights, and of the last gradient; equal ones have equal hashes. */
 uint64_t parallel_weights_mix(const struct parallel_engine *engine);
+uint64_t parallel_gradients_mix(const struct parallel_engine *engine);
 
 /* Computes the loss of global batch `step`, and its mean gradient, summed over all ranks, in engine->grads. */
 void parallel_gradients(struct parallel_engine *engine, const struct data_source *source, int64_t step,
