@@ -129,6 +129,13 @@ int cli_emit(const struct cli_output *output, const json_t *record, struct base_
     return code;
 }
 
+int cli_verdict(const json_t *record, struct base_error *e) {
+    const char *status = record_text(record, "status"), *why = record_text(record, "why");
+    if (!strcmp(status, "FAILED")) return base_fail(e, BASE_NO, "FAILED: %s", why);
+    if (!strcmp(status, "INCONCLUSIVE")) return base_fail(e, BASE_INCONCLUSIVE, "inconclusive: %s", why);
+    return BASE_OK;
+}
+
 FILE *cli_page(const struct cli_output *output) {
     return output->json ? stderr : stdout;
 }

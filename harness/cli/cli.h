@@ -63,6 +63,8 @@ void cli_print_title(void *unused, const char *name, const char *title);
 void cli_print_json(const json_t *value);
 /* Appends a record to --out. Prints it with --json, or if appending failed: it must be somewhere. On one rank. */
 int cli_emit(const struct cli_output *output, const json_t *record, struct base_error *e);
+/* The exit code of a record's status, with its "why" as the error: BASE_NO if it FAILED, or BASE_INCONCLUSIVE. */
+int cli_verdict(const json_t *record, struct base_error *e);
 /* Where text for people goes: stdout, or stderr with --json. */
 FILE *cli_page(const struct cli_output *output);
 

@@ -3,7 +3,6 @@
  * toise roofs: flags, the choice of rows, the measurement, the record and its page. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
@@ -107,13 +106,6 @@ static int choose(struct measure_roofs *roofs, const struct measure_placement *p
     return code;
 }
 
-static int exit_code(const json_t *record, struct base_error *e) {
-    const char *status = record_text(record, "status"), *why = record_text(record, "why");
-    if (!strcmp(status, "FAILED")) return base_fail(e, BASE_NO, "FAILED: %s", why);
-    if (!strcmp(status, "INCONCLUSIVE")) return base_fail(e, BASE_INCONCLUSIVE, "inconclusive: %s", why);
-    return BASE_OK;
-}
-
 static int measure(struct measure_roofs *roofs, const struct flags *f, const struct base_topology *topology,
                    const struct measure_origin *origin, struct base_error *e) {
     FILE *page = cli_page(&f->output);
@@ -128,7 +120,7 @@ static int measure(struct measure_roofs *roofs, const struct flags *f, const str
     json_t *record = measure_roofs_record(roofs, &options, topology, origin);
     code = cli_emit(&f->output, record, e);
     report_roofs(page, record);
-    if (!code) code = exit_code(record, e);
+    if (!code) code = cli_verdict(record, e);
     json_decref(record);
     return code;
 }
