@@ -105,9 +105,9 @@ static bool usable(struct compare *c, const struct record_loaded *l, int kind, d
     return true;
 }
 
-/* Numbers of launches, jobs and nodes by name, and the first record of each launch. */
+/* Numbers of launches, jobs, nodes and days by name, and the first record of each launch. */
 struct names {
-    json_t *launches, *jobs, *nodes, *first_of, *resumed;
+    json_t *launches, *jobs, *nodes, *days, *first_of, *resumed;
 };
 
 static int refuse_launch(const struct compare *c, const struct record_loaded *l, const char *launch, size_t first,
@@ -123,7 +123,7 @@ static int add_item(struct compare *c, const struct record_loaded *l, struct nam
     const int kind = study_rate_find(l->record);
     const char *id = record_text(l->record, "launch.id"), *launch = *id ? id : l->sha256;
     const char *job = record_text(l->record, "launch.job");
-    char hosts[4096];
+    char hosts[4096], day[11]; /* 2026-11-29 */
     double log_rate = NAN;
     const bool has_rate = usable(c, l, kind, &log_rate);
     if (kind < 0) return BASE_OK;
@@ -136,11 +136,12 @@ static int add_item(struct compare *c, const struct record_loaded *l, struct nam
         return refuse_launch(c, l, launch, (size_t)json_integer_value(first), e);
     if (!first) json_object_set_new(names->first_of, launch, json_integer(l - c->list.at));
     if (!has_rate) return BASE_OK;
+    snprintf(day, sizeof day, "%s", record_text(l->record, "time"));
     struct compare_item *item = &c->items[c->count++];
     *item = (struct compare_item){.record = l->record, .from = l, .kind = kind, .side = l->source};
-    item->value =
-        (struct study_launch){log_rate, number_of(names->launches, launch), number_of(names->jobs, *job ? job : launch),
-                              number_of(names->nodes, node_of(l->record, hosts, sizeof hosts))};
+    item->value = (struct study_launch){
+        log_rate, number_of(names->launches, launch), number_of(names->jobs, *job ? job : launch),
+        number_of(names->nodes, node_of(l->record, hosts, sizeof hosts)), number_of(names->days, day)};
     return compare_keys_of(kind, l->record, item->key)
                ? BASE_OK
                : base_fail(e, BASE_BROKEN, "out of memory for %zu records", c->list.count);
@@ -210,14 +211,14 @@ static void count_sides(struct compare *c) {
 }
 
 static int take_items(struct compare *c, struct base_error *e) {
-    struct names names = {json_object(), json_object(), json_object(), json_object(),
-                          record_resumed(c->list.at, c->list.count)};
+    struct names names = {json_object(), json_object(), json_object(),
+                          json_object(), json_object(), record_resumed(c->list.at, c->list.count)};
     int code = BASE_OK;
     c->items = calloc(c->list.count + 1, sizeof *c->items);
     if (!c->items) code = base_fail(e, BASE_BROKEN, "out of memory for %zu records", c->list.count);
     for (size_t i = 0; i < c->list.count && !code; i++) code = add_item(c, &c->list.at[i], &names, e);
-    json_decref(names.launches), json_decref(names.jobs), json_decref(names.nodes), json_decref(names.first_of);
-    json_decref(names.resumed);
+    json_decref(names.launches), json_decref(names.jobs), json_decref(names.nodes), json_decref(names.days);
+    json_decref(names.first_of), json_decref(names.resumed);
     return code;
 }
 

@@ -18,7 +18,7 @@ static const json_t *head_of(const struct compare *c, const struct compare_group
     return c->records[g->first];
 }
 
-/* The ratio with all that says how sure it is. needed: launches, jobs or nodes a side that find a change of delta. */
+/* The ratio with all that says how sure it is. needed: units a side that find a change of delta. */
 static void set_ratio(json_t *o, const struct study_ratio *r, double alpha, double delta) {
     const double detectable = study_ratio_detectable(r, alpha, STUDY_POWER);
     const long needed = study_ratio_needed(r, delta, alpha, STUDY_POWER);

@@ -9,7 +9,7 @@
 #include "base/stats.h"
 
 const char *study_level_name(enum study_level level) {
-    static const char *const names[] = {"launch", "job", "node"};
+    static const char *const names[] = {"launch", "job", "day", "node"};
     return names[level];
 }
 
@@ -60,8 +60,8 @@ int study_units(const struct study_launch *launches, int n, enum study_level lev
     int count = 0;
     for (int i = 0; i < n; i++) {
         const struct study_launch *l = &launches[i];
-        const int id = level == STUDY_LEVEL_NODE ? l->node : level == STUDY_LEVEL_JOB ? l->job : l->launch;
-        units[i] = (struct study_unit){id, 1, l->log};
+        const int id[] = {l->launch, l->job, l->day, l->node};
+        units[i] = (struct study_unit){id[level], 1, l->log};
     }
     qsort(units, (size_t)n, sizeof *units, by_id);
     for (int i = 0; i < n; i++) {
@@ -93,8 +93,10 @@ static enum study_level choose(const struct study_launch *base, int n, const str
     for (enum study_level level = STUDY_LEVEL_NODE;; level--) {
         k->n = study_units(base, n, level, k->base), k->m = study_units(new, m, level, k->new);
         const bool enough = k->n >= STUDY_UNITS_LEAST && k->m >= STUDY_UNITS_LEAST;
-        const bool single = level == STUDY_LEVEL_JOB && k->n == n && k->m == m; /* jobs of one launch are launches */
-        if (level == STUDY_LEVEL_LAUNCH || (enough && !single)) return level;
+        /* jobs and days of one launch are launches, unless days pair them */
+        const bool single = level < STUDY_LEVEL_NODE && k->n == n && k->m == m;
+        const bool pairs = level == STUDY_LEVEL_DAY && same_units(k);
+        if (level == STUDY_LEVEL_LAUNCH || (enough && (!single || pairs))) return level;
     }
 }
 
@@ -109,7 +111,7 @@ int study_ratio_launches(const struct study_launch *base, int n, const struct st
         const enum study_level level = choose(base, n, new, m, &k);
         for (int i = 0; i < k.n; i++) k.x[i] = k.base[i].log;
         for (int i = 0; i < k.m; i++) k.y[i] = k.new[i].log;
-        const bool paired = level == STUDY_LEVEL_NODE && same_units(&k);
+        const bool paired = level >= STUDY_LEVEL_DAY && same_units(&k);
         *r = paired ? study_ratio_paired(k.x, k.y, k.n) : study_ratio_welch(k.x, k.n, k.y, k.m);
         r->level = level;
     } else {

@@ -20,16 +20,16 @@
 enum { STUDY_LAUNCHES_LEAST = 5, STUDY_UNITS_LEAST = 3 };
 
 /* What was replicated, lowest first. Steps of one launch are correlated, so a launch is the least unit. */
-enum study_level { STUDY_LEVEL_LAUNCH, STUDY_LEVEL_JOB, STUDY_LEVEL_NODE };
+enum study_level { STUDY_LEVEL_LAUNCH, STUDY_LEVEL_JOB, STUDY_LEVEL_DAY, STUDY_LEVEL_NODE };
 const char *study_level_name(enum study_level level); /* "launch", ... */
 
 struct study_launch {
-    double log;            /* natural logarithm of the launch's rate */
-    int launch, job, node; /* equal numbers are the same one, also across sides and pairs; below STUDY_IDS */
+    double log;                 /* natural logarithm of the launch's rate */
+    int launch, job, node, day; /* equal numbers are the same one, also across sides and pairs; below STUDY_IDS */
 };
 enum { STUDY_IDS = 1 << 28 };
 
-/* The mean of all launches of a job or node, or a launch. */
+/* The mean of all launches of a job, day or node, or a launch. */
 struct study_unit {
     int id, launches;
     double log;
@@ -50,7 +50,8 @@ struct study_ratio study_ratio_welch(const double *base, int n, const double *ne
 /* Compares pairs, such as interleaved blocks, or nodes that ran both sides. What a pair shares cancels. */
 struct study_ratio study_ratio_paired(const double *base, const double *new, int n);
 /* Compares launches at the highest level that has at least STUDY_UNITS_LEAST units on both sides: means of nodes, else
- * of jobs, else the launches. Nodes are paired if both sides ran on the same ones. BASE_BROKEN: out of memory. */
+ * of days, else of jobs, else the launches. Nodes are paired if both sides ran on the same ones. BASE_BROKEN: out of
+ * memory. */
 int study_ratio_launches(const struct study_launch *base, int n, const struct study_launch *new, int m,
                          struct study_ratio *r, struct base_error *e);
 

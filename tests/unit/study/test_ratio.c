@@ -70,7 +70,7 @@ static void test_agree(void **state) {
 /* Launches of `units` jobs or nodes. */
 static void make(struct study_launch *l, int n, int jobs, int nodes, int first, double log) {
     for (int i = 0; i < n; i++)
-        l[i] = (struct study_launch){log + 0.01 * (i % 3), first + i, first + i % jobs, first + i % nodes};
+        l[i] = (struct study_launch){log + 0.01 * (i % 3), first + i, first + i % jobs, first + i % nodes, 0};
 }
 
 static void test_levels(void **state) {
@@ -96,13 +96,22 @@ static void test_levels(void **state) {
     }
     /* the same nodes: what a node is cancels */
     for (int i = 0; i < 12; i++) {
-        base[i] = (struct study_launch){i % 4, i, i, i % 4};
-        new[i] = (struct study_launch){i % 4 + 0.02 + 0.001 * (i % 4), 100 + i, 100 + i, i % 4};
+        base[i] = (struct study_launch){i % 4, i, i, i % 4, 0};
+        new[i] = (struct study_launch){i % 4 + 0.02 + 0.001 * (i % 4), 100 + i, 100 + i, i % 4, 0};
     }
     assert_int_equal(study_ratio_launches(base, 12, new, 12, &r, NULL), BASE_OK);
     assert_true(r.paired && r.units[0] == 4);
     assert_near(r.log, 0.0215, 1e-9);
     assert_near(r.sd[0], 0.001 * sqrt(5.0 / 3), 1e-9);
+    /* the same four days on one node: what a day is cancels, too */
+    for (int i = 0; i < 12; i++) base[i].node = new[i].node = 0, base[i].day = new[i].day = i % 4;
+    assert_int_equal(study_ratio_launches(base, 12, new, 12, &r, NULL), BASE_OK);
+    assert_true(r.paired && r.level == STUDY_LEVEL_DAY && r.units[0] == 4);
+    assert_near(r.log, 0.0215, 1e-9);
+    /* two days are too few */
+    for (int i = 0; i < 12; i++) base[i].day = i % 2;
+    assert_int_equal(study_ratio_launches(base, 12, new, 12, &r, NULL), BASE_OK);
+    assert_int_equal(r.level, STUDY_LEVEL_LAUNCH);
 }
 
 static void test_overall(void **state) {
@@ -110,8 +119,8 @@ static void test_overall(void **state) {
     struct study_launch base[5], new[5], other[5], more[5];
     struct study_ratio one, two, all;
     for (int i = 0; i < 5; i++) {
-        base[i] = (struct study_launch){0.01 * i, i, i, 0};
-        new[i] = (struct study_launch){0.1 + 0.01 * (i * 2 % 5), 50 + i, 50 + i, 0};
+        base[i] = (struct study_launch){0.01 * i, i, i, 0, 0};
+        new[i] = (struct study_launch){0.1 + 0.01 * (i * 2 % 5), 50 + i, 50 + i, 0, 0};
         other[i] = base[i], other[i].launch += 100;
         more[i] = new[i], more[i].launch += 100;
     }
@@ -246,7 +255,7 @@ static void draw_jobs(struct draw *d, int jobs, const struct jobs_of *of, struct
         for (int i = 0; i < of->launches; i++) {
             const int id = first + j * of->launches + i;
             l[j * of->launches + i] =
-                (struct study_launch){shared + 0.01 * gauss(d), id, of->apart ? id : first + j, first};
+                (struct study_launch){shared + 0.01 * gauss(d), id, of->apart ? id : first + j, first, 0};
         }
     }
 }
