@@ -39,6 +39,7 @@ covered() {
     'build/toise '*' --backend cblas:'*) echo 'tests/cli/test_backend.sh' ;;
     'build/toise ab'*) echo 'tests/cli/test_ab.sh' ;;
     'build/toise roofs'*) echo 'tests/cli/test_roofs.sh' ;;
+    'build/toise sbatch'*) echo 'tests/cli/test_sbatch.sh' ;;
     'build/toise compare'*) echo 'tests/cli/test_compare.sh' ;;
     *' --launches '* | 'build/toise report'*) echo 'tests/cli/test_launches.sh' ;;
     'build/toise curve'*) echo 'tests/cli/test_curve.sh' ;;

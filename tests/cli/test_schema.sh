@@ -54,6 +54,10 @@ example() {
         makes_on_two '0 3' train "${tiny[@]}" --steps 8
         makes '0 3' train "${tiny[@]}" --launches 2
         ;;
+    sbatch)
+        echo '{"name": "x", "work": [{"command": "train", "workload": "node-s", "nodes": [1]}]}' >"$work/campaign.json"
+        makes 0 sbatch "$work/campaign.json" --dir "$work/campaign"
+        ;;
     info)
         makes 0 info
         makes_on_two 0 info
