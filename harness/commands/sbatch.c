@@ -56,6 +56,24 @@ static int check_begun(const struct flags *f, const struct jobs_campaign *c, str
     return BASE_OK;
 }
 
+/* The state of all jobs, as a page and a record. */
+static int show(const struct flags *f, const struct jobs_campaign *c, struct base_error *e) {
+    json_t *record = jobs_record(c);
+    const int code = cli_emit(&f->output, record, e);
+    report_jobs(cli_page(&f->output), record);
+    json_decref(record);
+    return code;
+}
+
+/* What was submitted before a refusal is shown, too. */
+static int submit(const struct flags *f, struct jobs_campaign *c, struct base_error *e) {
+    struct base_error other;
+    const int code = jobs_submit(c, e), seen = jobs_look(c, code ? &other : e);
+    if (!code && seen) return seen;
+    const int shown = show(f, c, code ? &other : e);
+    return code ? code : shown;
+}
+
 static int run(const struct flags *f, struct jobs_campaign *c, struct base_error *e) {
     int missing = 0, failed = 0;
     int code = jobs_read(c, f->campaign, f->folder, e);
@@ -63,18 +81,8 @@ static int run(const struct flags *f, struct jobs_campaign *c, struct base_error
     if (!code) code = jobs_look(c, e);
     if (!code) code = check_begun(f, c, e);
     if (!code) code = jobs_write(c, &missing, e);
-    if (!code && f->submit && missing) {
-        code = jobs_submit(c, e);
-        struct base_error again;
-        const int seen = jobs_look(c, code ? &again : e); /* what was submitted before a refusal is shown */
-        if (!code) code = seen;
-    }
-    if (code && !f->submit) return code;
-    json_t *record = jobs_record(c);
-    const int shown = c->count ? cli_emit(&f->output, record, code ? NULL : e) : BASE_OK;
-    if (c->count) report_jobs(cli_page(&f->output), record);
-    json_decref(record);
-    if (code || shown) return code ? code : shown;
+    if (!code) code = f->submit && missing ? submit(f, c, e) : show(f, c, e);
+    if (code) return code;
     for (int i = 0; i < c->count; i++) failed += c->jobs[i].state == JOBS_FAILED;
     if (missing && !f->submit)
         fprintf(cli_page(&f->output), "\n%s/submit.sh submits %d job%s; so does --submit%s\n", c->folder, missing,

@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "base/stats.h"
+#include "study/rank.h"
 
 int study_ab_looks(const struct study_ab_rule *rule, int blocks[STUDY_AB_LOOKS]) {
     int looks = 0;
@@ -36,14 +37,28 @@ bool study_ab_look(const struct study_ab_rule *rule, int blocks) {
     return false;
 }
 
+static struct study_ab_view judge_by_mean(const double *a, const double *b, int blocks, double spent) {
+    const struct study_ratio r = study_ratio_paired(a, b, blocks);
+    return (struct study_ab_view){
+        .ratio = exp(r.log), .low = study_ratio_low(&r, spent), .high = study_ratio_high(&r, spent), .sd = r.sd[0]};
+}
+
+static struct study_ab_view judge_by_ranks(const double *a, const double *b, int blocks, double spent) {
+    double difference[STUDY_AB_MOST];
+    for (int i = 0; i < blocks; i++) difference[i] = b[i] - a[i];
+    const struct study_rank r = study_rank_interval(difference, blocks, spent);
+    const double half = base_stats_student(1 - spent / 2, blocks - 1);
+    return (struct study_ab_view){.ratio = exp(r.shift),
+                                  .low = exp(r.low),
+                                  .high = exp(r.high),
+                                  .sd = (r.high - r.low) / 2 / half * sqrt(blocks)};
+}
+
 struct study_ab_view study_ab_judge(const struct study_ab_rule *rule, const double *a, const double *b, int blocks) {
     const double spent = study_ab_spent(rule, blocks);
-    const struct study_ratio r = study_ratio_paired(a, b, blocks);
-    struct study_ab_view view = {.ratio = exp(r.log),
-                                 .low = study_ratio_low(&r, spent),
-                                 .high = study_ratio_high(&r, spent),
-                                 .confidence = 1 - spent,
-                                 .sd = r.sd[0]};
+    struct study_ab_view view = judge_by_ranks(a, b, blocks, spent);
+    if (!isfinite(view.sd)) view = judge_by_mean(a, b, blocks, spent); /* too few blocks */
+    view.confidence = 1 - spent;
     view.verdict = study_verdict_of(view.low, view.high, rule->delta);
     /* the last look's quantile, and the mean of equal commands within 1.645 standard errors of zero */
     const double last = base_stats_student(1 - study_ab_spent(rule, rule->most) / 2, rule->most - 1);

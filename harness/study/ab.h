@@ -3,10 +3,12 @@
  * Which of two commands is faster: runs them in turns until it is decided.
  *
  * A block is one run of each, in an order drawn from the seed. A block's difference is log(rate of B / rate of A), so
- * what drifts from block to block cancels. Decisions are made at a few looks: the interval of a look is Student's t of
- * the differences (ratio.h), at a level that the look may spend of alpha. Looks spend as Pocock's boundary does, alpha
- * x ln(1 + (e - 1) x blocks / most) in total (Lan and DeMets, Biometrika 70, 1983). So by Bonferroni's inequality all
- * looks' intervals hold together with probability 1 - alpha, whatever the looks have in common. */
+ * what drifts from block to block cancels. Decisions are made at a few looks, by an interval of the differences at a
+ * level that the look may spend of alpha. It is Wilcoxon's (rank.h), which bursts hardly widen, once there are blocks
+ * enough to reach the level: 12 at the usual alpha. Before it is Student's t (ratio.h). Looks spend as Pocock's
+ * boundary does, alpha x ln(1 + (e - 1) x blocks / most) in total (Lan and DeMets, Biometrika 70, 1983). So by
+ * Bonferroni's inequality all looks' intervals hold together with probability 1 - alpha, whatever they have in common.
+ */
 #ifndef TOISE_STUDY_AB_H
 #define TOISE_STUDY_AB_H
 
@@ -28,10 +30,10 @@ struct study_ab_rule {
 
 /* What the blocks say so far. */
 struct study_ab_view {
-    double ratio, low, high; /* rate of B over that of A: its geometric mean, and the look's interval */
+    double ratio, low, high; /* rate of B over that of A, as the look estimates it, and the look's interval */
     double confidence;       /* of that interval */
     enum study_verdict verdict;
-    double sd;  /* of the differences */
+    double sd;  /* of the differences; with ranks, of normal ones that would give this interval */
     int needed; /* blocks after which equal commands are found equivalent with probability 0.9, by this spread */
 };
 

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/random.h"
+#include "base/stats.h"
 #include "study/ab.h"
 
 enum { LAUNCHES = 1 << 20, TRIALS = 4000 };
@@ -82,11 +83,18 @@ static double blocks_for(double sd, double difference) {
     return (double)study_ratio_needed(&r, difference, study_ab_spent(&USUAL, USUAL.most), 0.9);
 }
 
-/* sd of the logarithm of a pair's ratio, over neighbours in time */
+/* sd of the logarithm of a pair's ratio, as a comparison's last look sees it, in nine of ten stretches of
+ * time at most. */
 static double pair_sd(int n) {
-    double squares = 0;
-    for (int i = 0; i + 1 < n; i += 2) squares += pow(log(seconds[i + 1] / seconds[i]), 2);
-    return sqrt(squares / (n / 2));
+    static double sd[LAUNCHES / 80 + 1];
+    double first[STUDY_AB_MOST], second[STUDY_AB_MOST];
+    int stretches = 0;
+    for (int at = 0; at + 2 * USUAL.most <= n; at += 2 * USUAL.most) {
+        for (int i = 0; i < USUAL.most; i++)
+            first[i] = log(seconds[at + 2 * i]), second[i] = log(seconds[at + 2 * i + 1]);
+        sd[stretches++] = study_ab_judge(&USUAL, first, second, USUAL.most).sd;
+    }
+    return base_stats_quantile(sd, stretches, 0.9);
 }
 
 /* Whether a goal is met; if not, whether this noise allows it. */
@@ -111,8 +119,8 @@ int main(int argc, char **argv) {
     }
     fclose(file);
     const double sd = pair_sd(n);
-    printf("%d launches; pairs of neighbours vary by %.2f%% (sd); %d trials of at most %d blocks\n", n, 100 * sd,
-           TRIALS, USUAL.most);
+    printf("%d launches; pairs vary by %.2f%% (sd by ranks); %d trials of at most %d blocks\n", n, 100 * sd, TRIALS,
+           USUAL.most);
 
     printf("equal commands, alpha %.1f%%, delta %.0f%%\n", 100 * USUAL.alpha, 100 * USUAL.delta);
     struct outcome o = simulate(&USUAL, n, 0);

@@ -13,6 +13,7 @@
 
 #include "base/random.h"
 #include "study/ab.h"
+#include "study/rank.h"
 
 static const double zero[1000];
 static const struct study_ab_rule RULE = {.alpha = 0.025, .delta = 0.03, .least = 5, .most = 40};
@@ -50,6 +51,45 @@ static void a_look_is_students_interval(void **state) {
     assert_true(fabs(log(v.low) - (0.02 - half)) < 1e-8 && fabs(log(v.high) - (0.02 + half)) < 1e-8);
     assert_true(v.verdict == STUDY_FASTER && fabs(v.sd - sd) < 1e-12);
     assert_true(study_ab_judge(&RULE, zero, x, 5).low < v.low); /* the first of seven looks spends little */
+}
+
+/* By hand: one sum of positive ranks in 32 is 0, one is 1. */
+static void ranks_of_five(void **state) {
+    (void)state;
+    const double d[] = {3, 1, 5, 2, 4};
+    struct study_rank r = study_rank_interval(d, 5, 2 / 32.0);
+    assert_true(r.shift == 3 && r.low == 1 && r.high == 5);
+    r = study_rank_interval(d, 5, 4 / 32.0);
+    assert_true(r.low == 1.5 && r.high == 4.5);
+    r = study_rank_interval(d, 5, 0.06);
+    assert_true(isinf(r.low) && isinf(r.high));
+}
+
+/* Of all signs of ten differences, so many intervals miss zero as alpha says, and no more. */
+static void ranks_are_exact(void **state) {
+    (void)state;
+    static const double size[] = {0.1, 0.25, 0.4, 1, 1.7, 2.05, 3, 7.3, 19, 100};
+    const double alpha[] = {2 / 1024.0, 0.01, 0.05, 0.2};
+    for (int a = 0; a < 4; a++) {
+        int missed = 0;
+        for (unsigned signs = 0; signs < 1024; signs++) {
+            double d[10];
+            for (int i = 0; i < 10; i++) d[i] = signs >> i & 1 ? size[i] : -size[i];
+            const struct study_rank r = study_rank_interval(d, 10, alpha[a]);
+            missed += r.low > 0 || r.high < 0;
+        }
+        assert_true(missed > 0 && missed <= alpha[a] * 1024 && missed > alpha[a] * 1024 * 0.8 - 2);
+    }
+}
+
+/* The exact levels and the normal ones meet. */
+static void many_ranks(void **state) {
+    (void)state;
+    double d[101];
+    for (int i = 0; i < 101; i++) d[i] = (i * 37 % 101 - 50) / 50.0;
+    const struct study_rank exact = study_rank_interval(d, 100, 0.003), normal = study_rank_interval(d, 101, 0.003);
+    assert_true(fabs(exact.low - normal.low) < 0.03 && fabs(exact.high - normal.high) < 0.03);
+    assert_true(normal.low > -0.5 && normal.high < 0.5 && fabs(normal.shift) < 1e-12);
 }
 
 enum noise { NORMAL, SKEWED, BURSTY, DRIFTING, NOISES };
@@ -119,7 +159,9 @@ static void differences_are_found(void **state) {
 static void the_blocks_needed_are_enough(void **state) {
     (void)state;
     double x[40];
-    for (int i = 0; i < 40; i++) x[i] = i % 2 ? 0.05 : -0.05; /* sd 5%: 40 blocks cannot decide within 1% */
+    float drawn[40];
+    base_random_normal(6, BASE_STREAM_TEST, 0, 40, drawn);
+    for (int i = 0; i < 40; i++) x[i] = 0.05 * (double)drawn[i]; /* sd 5%: 40 blocks cannot decide within 1% */
     struct study_ab_rule rule = {.alpha = 0.025, .delta = 0.01, .least = 5, .most = 40};
     rule.most = study_ab_judge(&rule, zero, x, 40).needed;
     assert_true(rule.most > 40 && rule.most < 1000);
@@ -138,6 +180,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(looks_spend_alpha_once),
         cmocka_unit_test(a_look_is_students_interval),
+        cmocka_unit_test(ranks_of_five),
+        cmocka_unit_test(ranks_are_exact),
+        cmocka_unit_test(many_ranks),
         cmocka_unit_test(equal_commands_are_rarely_called_different),
         cmocka_unit_test(differences_are_found),
         cmocka_unit_test(the_blocks_needed_are_enough),
