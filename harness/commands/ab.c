@@ -45,7 +45,7 @@ static const struct cli_option OPTIONS[] = {
      .fallback = "2.5%", .hint = "X",
      .help = "chance that equal commands are called different, over all looks together"},
     {.name = "--blocks", .kind = CLI_INTEGER, .at = offsetof(struct flags, most), .min = 5, .max = 990,
-     .fallback = "40", .hint = "N", .help = "at most so many blocks of one A and one B"},
+     .fallback = "100", .hint = "N", .help = "at most so many blocks of one A and one B"},
     {.name = "--min-blocks", .kind = CLI_INTEGER, .at = offsetof(struct flags, least), .min = 5, .max = 990,
      .fallback = "5", .hint = "N", .help = "blocks before the first look"},
     {.name = "--warmup", .kind = CLI_INTEGER, .at = offsetof(struct flags, warmup), .min = 0, .max = 10,
