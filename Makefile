@@ -2,6 +2,7 @@
 # make            build/toise                      make bench        the main job: node-s, both precisions
 # make check      all tests, 20 minutes on 2 cores make check-full   and the long ones
 # make soak       hours of real launches          (see tests/soak/)
+# make score-detector SCORE=1  false alarms and misses of the detector of slow nodes, ten minutes; SCORE=0.1 a tenth
 # make install PREFIX=/opt/toise                   make bench-kernels BENCH_ARGS=--benchmark_filter=gemm
 # make clean, make format                          WERROR=1, V=1, SANITIZE=-fsanitize=..., BUILD=folder
 # make emulated   build-emulated: tests of every kernel variant in plain C, for CPUs that lack the instructions
@@ -70,7 +71,7 @@ LIB     := $(BUILD)/libtoise.a
 # $(call say,AR,file) starts a recipe line: the short form, or with V=1 the command itself.
 say      = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2);)
 
-.PHONY: all kernels tests emulated benches bench bench-kernels check check-full soak install clean format floors deps-flags FORCE
+.PHONY: all kernels tests emulated benches bench bench-kernels check check-full soak score-detector install clean format floors deps-flags FORCE
 .SECONDARY:
 all: $(BUILD)/toise
 kernels: $(KOBJ)
@@ -134,6 +135,9 @@ soak:
 	@scripts/deps.sh test
 	@$(MAKE) $(AGAIN) all tests
 	@bash tests/soak/ab.sh
+SCORE   ?= 1
+score-detector: $(BUILD)/tests/soak/detector
+	@$< $(SCORE)
 bench:
 	@scripts/deps.sh build
 	@$(MAKE) $(AGAIN) all
