@@ -84,7 +84,9 @@ int cli_open(struct comm *world, int argc, char *const *argv, struct base_error 
     int code = comm_launched() ? comm_open(world, e) : BASE_OK;
     if (!code) code = agree(world, argc, argv, e);
     if (code || asks_only(argc, argv)) return code;
-    return comm_agree(world, comm_launcher_check(world, e), e);
+    code = comm_launcher_check(world, e);
+    if (!code && comm_launched()) code = comm_library_check(e);
+    return comm_agree(world, code, e);
 }
 
 int cli_help(const struct comm *world, const struct cli_command *command) {

@@ -15,8 +15,9 @@
 #include "kernels.h"
 #include "model/config.h"
 
-/* Starts MPI under a launcher. BASE_USAGE on all ranks: their arguments differ, or the launcher belongs to another MPI
- * (not checked for --help and --version). The world is valid after an error too. Called once, by main. */
+/* Starts MPI under a launcher. BASE_USAGE on all ranks: their arguments differ, or the launcher or the library belongs
+ * to another MPI (not checked for --help and --version). The world is valid after an error too. Called once, by main.
+ */
 int cli_open(struct comm *world, int argc, char *const *argv, struct base_error *e);
 
 /* Every command has these: --json, --out, --help. */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "inventory/place.h"
 
 enum { JOB_MOST = 64 };
 
@@ -30,6 +31,15 @@ int cli_launch_check(const struct cli_launch *flags, struct base_error *e) {
                      flags->job, JOB_MOST);
 }
 
+/* Where this process's ranks are, which does not change. NULL on all but rank 0. */
+static json_t *place_of(struct comm *world) {
+    static json_t *place;
+    static bool known;
+    if (!known) inventory_place(world, &place, NULL);
+    known = true;
+    return place;
+}
+
 void cli_launch_open(struct comm *world, const struct cli_launch *flags, struct record_launch *launch) {
     char date[32], host[24] = "";
     const char *slurm = getenv("SLURM_JOB_ID");
@@ -44,4 +54,5 @@ void cli_launch_open(struct comm *world, const struct cli_launch *flags, struct 
         snprintf(launch->job, sizeof launch->job, "slurm-%.64s", slurm);
     else
         snprintf(launch->job, sizeof launch->job, "%s", launch->id);
+    launch->place = place_of(world);
 }

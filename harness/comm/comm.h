@@ -110,8 +110,14 @@ int comm_launcher_check(const struct comm *world, struct base_error *e);
 int comm_agree(struct comm *world, int code, struct base_error *e);
 /* Ends the whole job at once with this exit code. For faults after which ranks can no longer agree. */
 void comm_abort(struct comm *world, int code) __attribute__((noreturn));
-/* "Open MPI v4.1.4, ..." */
+/* "Open MPI v4.1.4, ...", "MPICH Version: 4.0.2": the library that runs; one line. */
 const char *comm_library(void);
+/* BASE_USAGE with the cure: the library that runs is not the one whose mpi.h toise was compiled with. Of a version only
+ * the first two numbers count. Not collective. */
+int comm_library_check(struct base_error *e);
+/* Whether a library that calls itself `text` may be of this family and version ("Open MPI", "4.1.4"). One that names no
+ * family that is known may be. */
+bool comm_library_is(const char *text, const char *family, const char *version);
 /* Open MPI's components of a framework ("pml", "btl", "mtl", "osc", "coll") that are still open, as in "self, tcp". So
  * of a pml it is the one in use. Of btl it is those that reach a rank, of coll and osc those that a call may choose.
  * False and "": MPI is not running, or another MPI, which does not tell. */

@@ -263,11 +263,3 @@ static void close_group(struct comm *c) {
     release(g);
     if (world) comm_check(MPI_Finalize(), "MPI_Finalize");
 }
-
-const char *comm_library(void) {
-    static char text[MPI_MAX_LIBRARY_VERSION_STRING];
-    int length;
-    if (!text[0] && MPI_Get_library_version(text, &length) != MPI_SUCCESS) return "unknown MPI";
-    text[strcspn(text, "\r\n")] = '\0';
-    return text;
-}

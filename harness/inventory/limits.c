@@ -38,6 +38,8 @@ static void put_slurm(struct inventory_reader *r) {
     static const char *const keys[][2] = {{"job", "SLURM_JOB_ID"},
                                           {"partition", "SLURM_JOB_PARTITION"},
                                           {"nodes", "SLURM_JOB_NUM_NODES"},
+                                          {"node_list", "SLURM_JOB_NODELIST"},
+                                          {"restarts", "SLURM_RESTART_COUNT"},
                                           {"cpus_on_node", "SLURM_CPUS_ON_NODE"}};
     if (!getenv("SLURM_JOB_ID")) {
         inventory_put(r, "slurm", NULL, NULL);

@@ -13,6 +13,7 @@ struct record_launch {
     char job[80];  /* as given by --job; else "slurm-ID" within a job of Slurm; else the id */
     int nodes;     /* that it runs on */
     int index, of; /* it is the index-th (from 1) of so many planned by --launches; 0: it was started alone */
+    json_t *place; /* more keys: hosts, and how they are connected; borrowed; NULL: unknown */
 };
 
 static inline json_t *record_launch_json(const struct record_launch *l) {
@@ -21,6 +22,7 @@ static inline json_t *record_launch_json(const struct record_launch *l) {
     record_set_integer(o, "nodes", l->nodes);
     record_set(o, "job", json_string(l->job));
     if (l->index) record_set_integer(o, "index", l->index), record_set_integer(o, "of", l->of);
+    if (l->place) json_object_update(o, l->place);
     return o;
 }
 

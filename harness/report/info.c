@@ -73,6 +73,7 @@ void report_info(FILE *out, const json_t *record) {
     const size_t count = json_array_size(groups);
     const long long nodes = record_whole(result, "nodes"), ranks = record_whole(record, "layout.world");
     fprintf(out, "toise info   %lld node%s, %lld rank%s\n", nodes, nodes == 1 ? "" : "s", ranks, ranks == 1 ? "" : "s");
+    report_place(out, record_at(record, "launch"));
     differences(out, result);
     for (size_t i = 0; i < count && i < GROUPS; i++) {
         if (i < 2) fputc('\n', out);

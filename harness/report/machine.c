@@ -99,7 +99,9 @@ static const struct {
      NULL},
     {"build", "toise {versions.toise}, {compiler}, flags {compiler_flags}", NULL},
     {"libraries", "{libc}, hwloc {versions.hwloc}, jansson {versions.jansson}", NULL},
-    {"Slurm job", "{slurm.job} in {slurm.partition}; nodes {slurm.nodes}, CPUs of this one {slurm.cpus_on_node}", NULL},
+    {"Slurm job",
+     "{slurm.job} in {slurm.partition}; nodes {slurm.nodes}, {slurm.node_list}; CPUs of this one {slurm.cpus_on_node}",
+     NULL},
     {"environment", "{environment}", NULL},
 };
 

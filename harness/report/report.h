@@ -23,6 +23,9 @@ void report_status(FILE *out, const char *status);
  */
 void report_lower_bound(FILE *out, const json_t *machine);
 
+/* The switches of a launch's nodes, if they are several; nodes of its job without ranks; fewer nodes than asked for. */
+void report_place(FILE *out, const json_t *launch);
+
 /* Lists the fields of a config.json that a record's config left out or did not read, if any. */
 void report_config(FILE *out, const json_t *config);
 /* A record of kind "train". */

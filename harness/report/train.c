@@ -30,6 +30,7 @@ static void head(FILE *out, const json_t *r) {
             nodes, nodes == 1 ? "" : "s", world, world == 1 ? "" : "s", threads, threads == 1 ? "" : "s",
             record_text(r, "layout.threads_from"), record_whole(r, "layout.dp"), record_whole(r, "config.global_batch"),
             record_whole(r, "config.seq"), record_whole(r, "layout.micro_batch"));
+    report_place(out, record_at(r, "launch"));
     fprintf(out, "machine     %s, %s%s\n", record_text(r, "machine.cpu"), record_text(r, "machine.isa"),
             strcmp(record_text(r, "config.precision"), "bf16") || record_true(r, "machine.bf16_native")
                 ? ""

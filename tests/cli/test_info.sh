@@ -18,8 +18,8 @@ for subject in processor instructions caches microcode clock memory 'NUMA nodes'
     says "^$subject  *[^ ]"
 done
 says '^transports    unknown \(started without MPI\)$'
-SLURM_JOB_ID=77 SLURM_JOB_PARTITION=cpu SLURM_JOB_NUM_NODES=2 SLURM_CPUS_ON_NODE=64 run 0
-says '^Slurm job     77 in cpu; nodes 2, CPUs of this one 64$'
+SLURM_JOB_ID=77 SLURM_JOB_PARTITION=cpu SLURM_JOB_NUM_NODES=2 SLURM_JOB_NODELIST='n[1-2]' SLURM_CPUS_ON_NODE=64 run 0
+says '^Slurm job     77 in cpu; nodes 2, n\[1-2\]; CPUs of this one 64$'
 
 run 0 --json --out "$work/info.jsonl"
 cmp -s "$work/out" "$work/info.jsonl" || fail 'the record that is printed is not the one that is written'

@@ -55,4 +55,16 @@ ends 'mpirun below srun' 0 mpi_launch 2 env SLURM_STEP_NUM_TASKS=1 "${train[@]}"
 ends 'one rank of two' 2 mpi_launch 2 bash -c '[ "${OMPI_COMM_WORLD_RANK:-$PMI_RANK}" = 0 ] ||
     export OMPI_COMM_WORLD_SIZE=3 PMI_SIZE=3; exec "$@"' - "${train[@]}"
 says 'one rank of two' 'started 3 processes, but MPI sees 2'
+
+# A library that is not the build's, as after `module load` of another: here one that only says so.
+cat >"$work/other.c" <<'END'
+#include <stdio.h>
+int MPI_Get_library_version(char *text, int *length) { return *length = sprintf(text, "Open MPI v9.9.1, package: x"), 0; }
+END
+"${CC:-cc}" -shared -fPIC -o "$work/other.so" "$work/other.c"
+ends 'another library' 2 mpi_launch 2 env LD_PRELOAD="$work/other.so" "${train[@]}"
+says 'another library' 'but runs with Open MPI v9.9.1'
+says 'another library' 'or build again with the one that runs'
+[ "$(grep -c '^toise: ' "$work/said")" = 1 ] || fail "another library: not one line: $(cat "$work/said")"
+ends 'another library, help' 0 mpi_launch 2 env LD_PRELOAD="$work/other.so" "$toise" --version
 exit $bad

@@ -341,12 +341,44 @@ static void a_group_where_nothing_is_sent_is_all(void **state) {
     comm_close(&g);
 }
 
+/* Texts of MPI_Get_library_version, as the makers print them. */
+static void a_library_is_that_of_the_build_or_not(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *family, *version;
+        bool is;
+    } rows[] = {
+        {"Open MPI v4.1.4, package: Debian OpenMPI, ident: 4.1.4, repo rev: v4.1.4", "Open MPI", "4.1", true},
+        {"Open MPI v5.0.5, package: x, ident: 5.0.5", "Open MPI", "4.1", false},
+        {"Open MPI v4.10.0, package: x", "Open MPI", "4.1", false},
+        {"MPICH Version: 4.0.2", "MPICH", "4.0.2", true},
+        {"MPICH Version: 4.0.3", "MPICH", "4.0.2", true},
+        {"MPICH Version: 4.1", "MPICH", "4.0.2", false},
+        {"MPICH Version: 4.0.2", "Open MPI", "4.1", false},
+        {"MPI VERSION : CRAY MPICH version 8.1.29.24 (ANL base 3.4a2)", "MPICH", "3.4a2", true},
+        {"MPI VERSION : CRAY MPICH version 8.1.29.24 (ANL base 3.4a2)", "MPICH", "4.0.2", false},
+        {"Intel(R) MPI Library 2021.9 for Linux* OS", "Intel", "2021.9.0", true},
+        {"Intel(R) MPI Library 2019.9 for Linux* OS", "Intel", "2021.9.0", false},
+        {"Intel(R) MPI Library 2021.9 for Linux* OS", "MPICH", "3.4", false},
+        {"a vendor's MPI 7", "MPICH", "3.4", true}, /* nobody knows */
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (comm_library_is(rows[i].text, rows[i].family, rows[i].version) != rows[i].is) fail_msg("%s", rows[i].text);
+    assert_int_equal(comm_library_check(NULL), BASE_OK);
+    assert_null(strpbrk(comm_library(), "\t\n"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_rank_sums_to_itself),     cmocka_unit_test(one_rank_agrees_with_itself),
-        cmocka_unit_test(launchers_are_noticed),       cmocka_unit_test(another_mpis_launcher_is_refused),
-        cmocka_unit_test(calls_and_bytes_are_counted), cmocka_unit_test(one_rank_splits_into_itself_or_nobody),
-        cmocka_unit_test(groups_count_for_themselves), cmocka_unit_test(a_group_where_nothing_is_sent_is_all),
+        cmocka_unit_test(one_rank_sums_to_itself),
+        cmocka_unit_test(one_rank_agrees_with_itself),
+        cmocka_unit_test(launchers_are_noticed),
+        cmocka_unit_test(another_mpis_launcher_is_refused),
+        cmocka_unit_test(calls_and_bytes_are_counted),
+        cmocka_unit_test(one_rank_splits_into_itself_or_nobody),
+        cmocka_unit_test(a_library_is_that_of_the_build_or_not),
+        cmocka_unit_test(groups_count_for_themselves),
+        cmocka_unit_test(a_group_where_nothing_is_sent_is_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
