@@ -16,6 +16,7 @@ static const struct {
     [CHECK_LOSS_FULL] = {"full", "loss of a sequence's start at full size"},
     [CHECK_FINITE] = {"finite", "timed losses and norms are numbers"},
     [CHECK_HISTORY] = {"history", "timed losses against earlier records"},
+    [CHECK_BASE] = {"base", "losses and norms against the curve's base"},
 };
 
 const char *check_name(enum check check) {

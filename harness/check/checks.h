@@ -20,6 +20,7 @@ enum check {
     CHECK_LOSS_FULL, /* timed sizes: loss of a sequence's first 64 tokens in FP64 */
     CHECK_FINITE,    /* timed steps: losses and gradient norms are finite; 0 or infinite */
     CHECK_HISTORY,   /* timed steps: losses equal those of an earlier record of the same workload and seed */
+    CHECK_BASE,      /* timed steps: they equal those of the base of a scaling curve */
     CHECK_COUNT
 };
 

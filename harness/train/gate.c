@@ -50,14 +50,33 @@ void train_gate_finite(struct train_gate *gate, const double *loss, const double
 /* Training feeds rounding back through the weights, so two correct runs diverge exponentially. Across instruction sets,
  * FP32 losses of a tiny model agree to 1e-8 for 50 steps and to 1e-6 at 100. They differ by 1% where training is
  * unstable at 200. So only the first steps are compared; there the difference grows no faster than the steps. */
+static void compare(struct train_gate *gate, enum check check, double unit, const double *mine, const double *theirs,
+                    int n, const char *where) {
+    char text[160];
+    for (int i = 0; i < n && i < TRAIN_GATE_COMPARED; i++) {
+        const double residual = fabs(mine[i] - theirs[i]) / (fabs(theirs[i]) * unit * (1 + i));
+        snprintf(text, sizeof text, "step %d of %s", i, where);
+        train_gate_note(gate, check, residual, text);
+    }
+}
+
+static double loss_unit(enum kernel_dtype dtype) {
+    return dtype == KERNEL_F32 ? 0x1p-22 : 0x1p-11;
+}
+/* A norm has the relative error of its gradient, which is less exact than a mean of losses. */
+static double norm_unit(enum kernel_dtype dtype) {
+    return dtype == KERNEL_F32 ? 0x1p-20 : 0x1p-9;
+}
+
 void train_gate_history(struct train_gate *gate, enum kernel_dtype dtype, const double *loss, const double *earlier,
                         int n, const char *where) {
-    enum { COMPARED = 20 };
-    const double unit = dtype == KERNEL_F32 ? 0x1p-22 : 0x1p-11;
-    char text[160];
-    for (int i = 0; i < n && i < COMPARED; i++) {
-        double residual = fabs(loss[i] - earlier[i]) / (fabs(earlier[i]) * unit * (1 + i));
-        snprintf(text, sizeof text, "step %d of %s", i, where);
-        train_gate_note(gate, CHECK_HISTORY, residual, text);
-    }
+    compare(gate, CHECK_HISTORY, loss_unit(dtype), loss, earlier, n, where);
+}
+
+void train_gate_base(struct train_gate *gate, enum kernel_dtype dtype, const struct train_gate_steps *mine,
+                     const struct train_gate_steps *base, int n, const char *where) {
+    char norm[128];
+    snprintf(norm, sizeof norm, "%s, gradient norm", where);
+    compare(gate, CHECK_BASE, loss_unit(dtype), mine->loss, base->loss, n, where);
+    if (base->grad_norm) compare(gate, CHECK_BASE, norm_unit(dtype), mine->grad_norm, base->grad_norm, n, norm);
 }

@@ -37,9 +37,18 @@ struct plan_request train_gate_shrink(const struct plan_request *request);
 int train_gate_full(struct train_gate *gate, struct parallel_engine *engine, const struct data_source *source,
                     struct base_error *e);
 
-/* Part 3: checks the n timed losses and norms, then compares the first losses with an earlier record's. */
+/* Part 3: checks the n timed losses and norms, then compares the first losses, TRAIN_GATE_COMPARED at most, with an
+ * earlier record's. */
+enum { TRAIN_GATE_COMPARED = 20 };
 void train_gate_finite(struct train_gate *gate, const double *loss, const double *grad_norm, int n);
 void train_gate_history(struct train_gate *gate, enum kernel_dtype dtype, const double *loss, const double *earlier,
                         int n, const char *where);
+/* Compares the first steps of a point of a scaling curve with those of its base: losses, and gradient norms unless they
+ * are NULL. `where` names the base. */
+struct train_gate_steps {
+    const double *loss, *grad_norm; /* [n] */
+};
+void train_gate_base(struct train_gate *gate, enum kernel_dtype dtype, const struct train_gate_steps *mine,
+                     const struct train_gate_steps *base, int n, const char *where);
 
 #endif
