@@ -102,6 +102,13 @@ double base_stats_student(double p, double df) {
     return p < 0.5 ? -high : p > 0.5 ? high : 0;
 }
 
+double base_stats_f_tail(double f, double df1, double df2) {
+    if (!(f > 0)) return 1;
+    if (isinf(f)) return 0;
+    const double x = df2 / (df2 + df1 * f), rest = df1 * f / (df2 + df1 * f), a = df2 / 2, b = df1 / 2;
+    return x < (a + 1) / (a + b + 2) ? beta_fraction(x, a, b) : 1 - beta_fraction(rest, b, a);
+}
+
 enum { BATCHES = 10 };
 
 struct base_mean base_stats_mean(const double *x, int n) {

@@ -26,6 +26,8 @@ double base_stats_quantile(double *x, int n, double q);
  * INFINITY as df gives the normal distribution. Relative error of the quantile below 1e-9. */
 double base_stats_student_cdf(double t, double df);
 double base_stats_student(double p, double df);
+/* P(F > f) of the F distribution with df1 and df2 degrees of freedom, both above 0. */
+double base_stats_f_tail(double f, double df1, double df2);
 void base_stats_sort(double *x, int n);                  /* ascending */
 double base_stats_harmonic_mean(const double *x, int n); /* for rates */
 

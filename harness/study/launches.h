@@ -35,6 +35,18 @@ struct study_launches_mean {
 };
 struct study_launches_mean study_launches_mean(const double *rates, int n, double ci);
 
+/* A launch's status, the better first. An unknown one is INCONCLUSIVE. A launch whose own interval is wide is as good as
+ * any, since the interval over launches judges. */
+enum study_launch_status {
+    STUDY_LAUNCH_PASSED,
+    STUDY_LAUNCH_UNVERIFIED,
+    STUDY_LAUNCH_INCONCLUSIVE,
+    STUDY_LAUNCH_FAILED,
+    STUDY_LAUNCH_BROKEN
+};
+enum study_launch_status study_launch_status_of(const json_t *record);
+const char *study_launch_status_name(enum study_launch_status status); /* "PASSED", ... */
+
 /* The exit code for the worst status of the summaries, with the first that has it. */
 int study_launches_code(const json_t *summaries, struct base_error *e);
 

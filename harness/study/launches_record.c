@@ -48,16 +48,17 @@ static const char *status_of(const json_t *record) {
     return record_text(record, "status");
 }
 
-/* The better first. An unknown status is like INCONCLUSIVE. */
-enum { UNVERIFIED = 1, INCONCLUSIVE, FAILED, BROKEN };
 static const char *const statuses[] = {"PASSED", "UNVERIFIED", "INCONCLUSIVE", "FAILED", "BROKEN"};
 
-/* A launch whose own interval is wide is as good as any: the interval over launches judges. */
-static int badness_of(const json_t *record) {
-    if (record_true(record, "result.interval.too_wide")) return 0;
-    for (int i = 0; i <= BROKEN; i++)
-        if (!strcmp(status_of(record), statuses[i])) return i;
-    return INCONCLUSIVE;
+const char *study_launch_status_name(enum study_launch_status status) {
+    return statuses[status];
+}
+
+enum study_launch_status study_launch_status_of(const json_t *record) {
+    if (record_true(record, "result.interval.too_wide")) return STUDY_LAUNCH_PASSED;
+    for (int i = 0; i <= STUDY_LAUNCH_BROKEN; i++)
+        if (!strcmp(status_of(record), statuses[i])) return (enum study_launch_status)i;
+    return STUDY_LAUNCH_INCONCLUSIVE;
 }
 
 /* Above 0; NAN: none. */
@@ -105,7 +106,7 @@ static void judge_single(struct judged *j, const struct study_group *g) {
     int worst = 0, count = 0;
     const char *why = "";
     for (size_t i = 0; i < g->count; i++) {
-        const int bad = badness_of(g->launch[i]->record);
+        const int bad = (int)study_launch_status_of(g->launch[i]->record);
         if (bad > worst) worst = bad, count = 0, why = record_text(g->launch[i]->record, "why");
         count += bad == worst;
     }
@@ -113,7 +114,7 @@ static void judge_single(struct judged *j, const struct study_group *g) {
         j->status = statuses[worst];
         snprintf(j->why, sizeof j->why, "%d of %zu launch%s: %.400s", count, g->count, g->count == 1 ? "" : "es", why);
     } else if ((size_t)j->n < g->count) {
-        j->status = statuses[INCONCLUSIVE];
+        j->status = statuses[STUDY_LAUNCH_INCONCLUSIVE];
         snprintf(j->why, sizeof j->why, "%zu of %zu launches have no rate", g->count - (size_t)j->n, g->count);
     }
 }

@@ -112,6 +112,18 @@ static void student_matches_closed_forms_and_tables(void **state) {
     assert_true(base_stats_student(0.5, 7) == 0 && base_stats_student_cdf(0, 7) == 0.5);
 }
 
+/* F of 1 and n is the square of Student's t of n; of 2 and n the tail is (1 + 2 f / n)^(-n / 2). */
+static void f_matches_student_and_a_closed_form(void **state) {
+    (void)state;
+    for (double f = 0.01; f < 100; f *= 2.3)
+        for (double n = 1; n < 500; n *= 2.7) {
+            const double two_sided = 2 * (1 - base_stats_student_cdf(sqrt(f), n));
+            assert_true(fabs(base_stats_f_tail(f, 1, n) - two_sided) < 1e-9);
+            assert_true(fabs(base_stats_f_tail(f, 2, n) - pow(1 + 2 * f / n, -n / 2)) < 1e-9);
+        }
+    assert_true(base_stats_f_tail(0, 3, 4) == 1 && base_stats_f_tail(INFINITY, 3, 4) == 0);
+}
+
 static void rates_average_harmonically(void **state) {
     (void)state;
     const double x[] = {40.0, 60.0};
@@ -126,6 +138,7 @@ int main(void) {
         cmocka_unit_test(coverage_is_what_it_says),
         cmocka_unit_test(means_have_intervals_of_their_stretches),
         cmocka_unit_test(student_matches_closed_forms_and_tables),
+        cmocka_unit_test(f_matches_student_and_a_closed_form),
         cmocka_unit_test(rates_average_harmonically),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
