@@ -9,7 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "base/stats.h"
 #include "draw/gnuplot.h"
 #include "records/get.h"
@@ -201,10 +200,8 @@ int draw_curve(const json_t *record, const char *path, struct base_error *e) {
     FILE *script = open_memstream(&text, &size);
     if (!script) return base_fail(e, BASE_BROKEN, "%s: out of memory", path);
     write_script(script, record);
-    char *svg = fclose(script) == 0 ? draw_gnuplot(text, size) : NULL;
+    const int code = fclose(script) == 0 ? draw_gnuplot_file(text, size, path, e)
+                                         : base_fail(e, BASE_BROKEN, "%s: out of memory", path);
     free(text);
-    const int code = svg ? base_file_replace(path, svg, strlen(svg), e)
-                         : base_fail(e, BASE_BROKEN, "%s: gnuplot failed; check that /tmp has room", path);
-    free(svg);
     return code;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/child.h"
+#include "base/file.h"
 #include "draw/curve.h"
 
 enum { SVG_MOST = 16 << 20 };
@@ -38,6 +39,14 @@ char *draw_gnuplot(const char *text, size_t size) {
     if (drawn && strstr(end.out, "</svg>")) return end.out;
     free(end.out);
     return NULL;
+}
+
+int draw_gnuplot_file(const char *script, size_t size, const char *path, struct base_error *e) {
+    char *svg = draw_gnuplot(script, size);
+    const int code = svg ? base_file_replace(path, svg, strlen(svg), e)
+                         : base_fail(e, BASE_BROKEN, "%s: gnuplot failed; check that /tmp has room", path);
+    free(svg);
+    return code;
 }
 
 void draw_quote(FILE *script, const char *text) {

@@ -58,6 +58,7 @@ static const struct {
 } sections[] = {
     {"headline", "Headline", html_headline},
     {"comparison", "Comparison", html_comparison},
+    {"scaling", "Scaling", html_scale},
     {"steps", "Steps", html_steps},
     {"kernels", "Kernels", html_kernels},
     {"collectives", "Collectives", html_collectives},

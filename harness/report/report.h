@@ -73,6 +73,8 @@ void report_kernels_plan(FILE *out, const json_t *cases);
 
 /* A record of kind "compare". all: list every pair, cause and difference. */
 void report_compare(FILE *out, const json_t *record, bool all);
+/* A record of kind "scale". */
+void report_scale(FILE *out, const json_t *record);
 
 /* A record of kind "jobs". */
 void report_jobs(FILE *out, const json_t *record);

@@ -51,7 +51,7 @@ assert not page.open, page.open
 assert not twice, twice[:5]
 assert not lost, lost[:5]
 assert "url(http" not in text and "@import" not in text
-for section in ("headline", "comparison", "steps", "kernels", "collectives", "machines", "records"):
+for section in ("headline", "comparison", "scaling", "steps", "kernels", "collectives", "machines", "records"):
     assert '<section id="%s">' % section in text, section
 EOF
 }
