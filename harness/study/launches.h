@@ -35,8 +35,8 @@ struct study_launches_mean {
 };
 struct study_launches_mean study_launches_mean(const double *rates, int n, double ci);
 
-/* A launch's status, the better first. An unknown one is INCONCLUSIVE. A launch whose own interval is wide is as good as
- * any, since the interval over launches judges. */
+/* A launch's status, the better first. An unknown one is INCONCLUSIVE. A launch whose own interval is wide is as good
+ * as any, since the interval over launches judges. */
 enum study_launch_status {
     STUDY_LAUNCH_PASSED,
     STUDY_LAUNCH_UNVERIFIED,
