@@ -72,6 +72,9 @@ static void max(struct comm *c, double *x, int n) {
 static void barrier(struct comm *c) {
     if (passes(c, COMM_BARRIER, 0)) inner(c)->ops->barrier(inner(c));
 }
+static void rest(struct comm *c) {
+    if (passes(c, COMM_REST, 0)) inner(c)->ops->rest(inner(c));
+}
 static void broadcast(struct comm *c, void *data, size_t bytes) {
     if (passes(c, COMM_BROADCAST, bytes)) inner(c)->ops->broadcast(inner(c), data, bytes);
 }
@@ -129,6 +132,7 @@ static const struct comm_ops ops = {.all_reduce_start = all_reduce_start,
                                     .sum = sum,
                                     .max = max,
                                     .barrier = barrier,
+                                    .rest = rest,
                                     .broadcast = broadcast,
                                     .all_gather = all_gather,
                                     .agree = agree,

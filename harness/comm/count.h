@@ -20,6 +20,7 @@ enum comm_op {
     COMM_SUM,
     COMM_MAX,
     COMM_BARRIER,
+    COMM_REST,
     COMM_BROADCAST,
     COMM_ALL_GATHER,
     COMM_OPS
