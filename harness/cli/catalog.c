@@ -66,28 +66,42 @@ int cli_catalog_beside(const char *weights, char path[PATH_MAX], struct base_err
                      strerror(access(path, R_OK) ? errno : 0));
 }
 
+/* Reads mode and batch. A mode says which of the two batches is fixed. */
+static int read_batch(const json_t *json, const char *path, struct cli_workload *w, struct base_error *e) {
+    static const char *const keys[] = {[RECORD_STRONG] = "global_batch", [RECORD_WEAK] = "batch_per_node"};
+    const json_t *mode = json_object_get(json, "mode");
+    w->scaling = -1;
+    for (int i = 0; mode && record_scaling_mode_name(i); i++)
+        if (!strcmp(record_scaling_mode_name(i), record_text(json, "mode"))) w->scaling = i;
+    if (mode && w->scaling < 0)
+        return base_fail(e, BASE_USAGE, "%s: field \"mode\" must be \"strong\" or \"weak\"", path);
+    const char *key = keys[w->scaling == RECORD_WEAK], *other = keys[w->scaling != RECORD_WEAK];
+    w->batch = record_whole(json, key);
+    if (w->batch >= 1 && !json_object_get(json, other)) return BASE_OK;
+    return base_fail(e, BASE_USAGE, "%s: field \"%s\" must be a whole number above 0, and \"%s\" absent", path, key,
+                     other);
+}
+
 int cli_catalog_workload(const char *name, struct cli_workload *w, struct base_error *e) {
     char path[RECORD_CATALOG_PATH];
     const char *model, *own;
-    json_int_t version, layers = 0, seq, batch, warmup, total;
+    json_int_t version, layers = 0, seq, warmup, total;
     json_error_t error;
     json_t *json;
     struct parallel_optimizer *o = &w->optimizer;
     int code = record_catalog_load("workloads", "--workload", name, &json, path, e);
     if (code) return code;
-    if (json_unpack_ex(
-            json, &error, 0, "{s:s, s:I, s:s, s?I, s:I, s:I, s:{s:F, s:F, s:I, s:I, s:F, s:F, s:F, s:F, s:F}}", "name",
-            &own, "version", &version, "model", &model, "layers", &layers, "seq", &seq, "global_batch", &batch,
-            "optimizer", "lr", &o->lr, "lr_min", &o->lr_min, "warmup_steps", &warmup, "total_steps", &total, "beta1",
-            &o->beta1, "beta2", &o->beta2, "eps", &o->eps, "weight_decay", &o->decay, "clip", &o->clip)) {
+    if (json_unpack_ex(json, &error, 0, "{s:s, s:I, s:s, s?I, s:I, s:{s:F, s:F, s:I, s:I, s:F, s:F, s:F, s:F, s:F}}",
+                       "name", &own, "version", &version, "model", &model, "layers", &layers, "seq", &seq, "optimizer",
+                       "lr", &o->lr, "lr_min", &o->lr_min, "warmup_steps", &warmup, "total_steps", &total, "beta1",
+                       &o->beta1, "beta2", &o->beta2, "eps", &o->eps, "weight_decay", &o->decay, "clip", &o->clip)) {
         code = base_fail(e, BASE_USAGE, "%s: %s", path, error.text);
-    } else {
+    } else if (!(code = read_batch(json, path, w, e))) {
         snprintf(w->name, sizeof w->name, "%s", own);
         snprintf(w->model, sizeof w->model, "%s", model);
         w->version = (int)version;
         w->layers = layers;
         w->seq = seq;
-        w->global_batch = batch;
         o->warmup = warmup;
         o->total = total;
     }

@@ -8,6 +8,7 @@
 
 #include "model/config.h"
 #include "parallel/optimizer.h"
+#include "records/scaling.h"
 
 /* Reads a preset, or the path of a Hugging Face config.json (a name with a '/' or ending in .json). BASE_USAGE lists
  * the presets if the name is unknown. It also refuses a preset whose stated parameter count contradicts its sizes. */
@@ -23,9 +24,12 @@ struct cli_workload {
     int version;
     char model[64];
     int64_t layers; /* only the first ones; 0: all */
-    int64_t seq, global_batch;
+    int64_t seq;
+    int scaling;   /* enum record_scaling_mode; negative: not made for scaling curves */
+    int64_t batch; /* sequences of a step: of all ranks, or of each node if it scales weakly */
     struct parallel_optimizer optimizer;
 };
+/* BASE_USAGE: unknown, or a file whose batch contradicts its mode. */
 int cli_catalog_workload(const char *name, struct cli_workload *workload, struct base_error *e);
 
 #endif

@@ -6,12 +6,13 @@
 #include "cli/cli.h"
 #include "inventory/fingerprint.h"
 
-int cli_trainer_workload(const char *name, struct cli_workload *w, struct plan_request *r, struct base_error *e) {
+int cli_trainer_workload(const char *name, int nodes, struct cli_workload *w, struct plan_request *r,
+                         struct base_error *e) {
     int code = cli_catalog_workload(name, w, e);
     if (!code) code = cli_catalog_model(w->model, &r->config, e);
     if (!code && w->layers) code = model_config_slice(&r->config, w->layers, e);
     r->seq = w->seq;
-    r->global_batch = w->global_batch;
+    r->global_batch = w->scaling == RECORD_WEAK ? nodes * w->batch : w->batch;
     return code;
 }
 

@@ -10,8 +10,8 @@
 #include "energy/energy.h"
 #include "train/record.h"
 
-/* Loads a workload, and puts its model, sequence length and global batch into *request. */
-int cli_trainer_workload(const char *name, struct cli_workload *workload, struct plan_request *request,
+/* Loads a workload, and puts its model, sequence length and global batch on so many nodes into *request. */
+int cli_trainer_workload(const char *name, int nodes, struct cli_workload *workload, struct plan_request *request,
                          struct base_error *e);
 
 /* What computes on this rank. */

@@ -27,7 +27,7 @@ struct setup {
 
 /* The default workload applies unless a flag sets something that it fixes. The micro-batch is chosen later, when memory
  * is known. */
-static int resolve_sizes(const struct flags *f, int world, struct setup *s, struct base_error *e) {
+static int resolve_sizes(const struct flags *f, int world, int nodes, struct setup *s, struct base_error *e) {
     const struct cli_training *t = &f->training;
     struct plan_request *r = &s->request;
     const bool plain = !t->model && !t->seq && !t->global_batch && !t->layers && !f->data && isnan(f->lr) && !f->init;
@@ -35,7 +35,8 @@ static int resolve_sizes(const struct flags *f, int world, struct setup *s, stru
     char beside[PATH_MAX];
     int code = BASE_OK;
     r->layout = plan_layout_data_parallel(world, f->micro_batch);
-    if (f->workload || plain) return cli_trainer_workload(f->workload ? f->workload : "node-s", &s->workload, r, e);
+    if (f->workload || plain)
+        return cli_trainer_workload(f->workload ? f->workload : "node-s", nodes, &s->workload, r, e);
     if (f->init && !model && (code = cli_catalog_beside(f->init, beside, e))) return code;
     if (f->init && !model) model = beside;
     if ((code = cli_catalog_model(model ? model : CLI_MODEL, &r->config, e))) return code;
@@ -47,11 +48,13 @@ static int resolve_sizes(const struct flags *f, int world, struct setup *s, stru
 }
 
 /* Sets every default except threads and the micro-batch (0: not given). */
-static int resolve(const struct flags *f, int world, struct setup *s, struct base_error *e) {
+static int resolve(const struct flags *f, const struct comm *real, struct setup *s, struct base_error *e) {
+    const int world = f->world ? (int)f->world : real->size;
+    const int nodes = f->world ? (world + real->local_size - 1) / real->local_size : real->nodes;
     *s = (struct setup){
         .request = {.dtype = (enum kernel_dtype)f->training.precision, .threads = (int)f->threads, .gate = !f->no_gate},
         .workload.optimizer = parallel_optimizer_default()};
-    const int code = resolve_sizes(f, world, s, e);
+    const int code = resolve_sizes(f, world, nodes, s, e);
     s->options = (struct train_options){.optimizer = s->workload.optimizer,
                                         .data = {.path = f->data, .format = f->format},
                                         .seed = (uint64_t)f->seed,
@@ -136,7 +139,8 @@ static void close_inputs(struct train_options *o) {
 }
 
 static int dry_run(struct comm *world, struct setup *s, const struct flags *f, const char *from, struct base_error *e) {
-    const struct train_identity id = {s->workload.name[0] ? s->workload.name : NULL, s->workload.version, NULL, from};
+    const struct train_identity id = {s->workload.name[0] ? s->workload.name : NULL, s->workload.version, NULL, from,
+                                      NULL};
     struct plan plan;
     struct plan_request *r = &s->request;
     if (!r->layout.micro_batch) plan_choose_micro_batch(r, r->global_batch / r->layout.dp, 1, -1);
@@ -192,8 +196,10 @@ static int list_energy(struct comm *world, const struct flags *f, struct base_er
 static int on_result(void *context, struct train_result *r, struct base_error *e) {
     struct launch *l = context;
     const struct cli_workload *w = &l->setup->workload;
+    const struct record_scaling point = {
+        .mode = (enum record_scaling_mode)w->scaling, .unit = RECORD_NODE, .n = l->world->nodes};
     const struct train_identity id = {w->name[0] ? w->name : NULL, w->version, &l->launch,
-                                      l->trainer->place.threads_from};
+                                      l->trainer->place.threads_from, w->name[0] && w->scaling >= 0 ? &point : NULL};
     cli_progress_close(&l->progress);
     json_t *record = cli_trainer_record(l->trainer, r, l->plan, &l->setup->options, &id, l->energy, l->world);
     int code = finish(l->world, l->flags, record, e);
@@ -246,7 +252,7 @@ int command_train(struct comm *world, int argc, char *const *argv, struct base_e
     if (!code && !strcmp(flags.energy, "list")) return list_energy(world, &flags, e);
     if (!code) code = cli_launch_check(&flags.launch, e);
     if (!code && flags.launches && !flags.launch.index) return launches(world, &flags, argc, argv, e);
-    if (!code) code = resolve(&flags, flags.world ? (int)flags.world : world->size, &setup, e);
+    if (!code) code = resolve(&flags, world, &setup, e);
     if (!code) code = cli_trainer_read(&trainer, flags.backend, e);
     if (!code) setup.options.loaded = trainer.backend.path != NULL;
     const struct energy_options sources = energy_options(&flags, NULL);

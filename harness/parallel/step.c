@@ -140,7 +140,7 @@ void parallel_gradients(struct parallel_engine *g, const struct data_source *sou
     double since = base_clock_now();
     *r = (struct parallel_result){0};
     parallel_buckets_begin(&g->buckets);
-    r->loss = accumulate(g, source, step, r, &since);
+    r->loss = r->own_loss = accumulate(g, source, step, r, &since);
     /* an incomplete gradient must not pass: the gate refuses a loss that is NAN */
     if (!parallel_buckets_finish(&g->buckets)) r->loss = NAN;
     g->world->ops->sum(g->world, &r->loss, 1);

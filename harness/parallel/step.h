@@ -36,6 +36,7 @@ struct parallel_engine {
 
 struct parallel_result {
     double loss;      /* mean over the global batch's tokens, nats */
+    double own_loss;  /* the part of this rank's samples: the parts of all ranks add up to the loss */
     double grad_norm; /* before clipping */
     double lr;
     double seconds, phase_s[PLAN_PHASES];

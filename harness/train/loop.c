@@ -142,6 +142,7 @@ static void step_window(struct train_loop *l, double started) {
     l->world->ops->max(l->world, most, 2);
     const double slowest = most[0];
     r->stopped = (int)most[1];
+    if (!step) l->own_loss = result.own_loss;
     r->loss[step] = result.loss;
     r->grad_norm[step] = result.grad_norm;
     r->steps++;

@@ -25,6 +25,7 @@ struct train_loop {
     struct measure_interference before, after;
     double ended, ended_s[TRAIN_WINDOWS];
     struct measure_interference met; /* over the timed steps */
+    double own_loss;                 /* this rank's part of the first step's loss */
     double timed_s, since_peak;      /* seconds of timed steps; seconds of steps since a peak window */
     double first, last, reported;    /* clock: start and end of the timed part; last progress line */
 };

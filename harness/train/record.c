@@ -108,6 +108,7 @@ static json_t *rank_of(const struct train_result *r, const struct train_rank *k,
                           k->threads, "pinned", k->pinned, "bound", k->bound, "cpus", k->cpus, "compute_s",
                           k->compute_s, "wait_s", k->wait_s, "peak_flop_per_s", k->peak_flop_per_s);
     set_exposed(o, r, ranks, false);
+    record_set_number(o, "loss_first", k->loss_first);
     record_set_integer(o, "cpu_count", k->cpu_count);
     record_set_number(o, "steal_s", k->met.steal_s), record_set_number(o, "other_s", k->met.other_s);
     record_set_integer(o, "major_faults", k->met.major_faults);
@@ -262,6 +263,7 @@ json_t *train_record(const struct train_result *r, const struct plan *p, const s
     record_set(record, "config", train_config(p, o));
     record_set(record, "layout", train_layout(p, world->nodes, id));
     record_set(record, "ledger", ledger_of(p, false));
+    if (id->scaling) record_set(record, "scaling", record_scaling_json(id->scaling));
     if (r->status == RECORD_FAILED)
         record_set(record, "samples", json_object()); /* samples would give a rate */
     else

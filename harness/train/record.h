@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "records/launch.h"
+#include "records/scaling.h"
 #include "train/train.h"
 
 /* What identifies the work besides the plan. */
@@ -14,7 +15,8 @@ struct train_identity {
     const char *workload; /* NULL: none */
     int workload_version;
     const struct record_launch *launch;
-    const char *threads_from; /* rank 0's, from measure_place */
+    const char *threads_from;             /* rank 0's, from measure_place */
+    const struct record_scaling *scaling; /* the point of a scaling curve that it measures; NULL: none */
 };
 
 /* The record as one JSON object, to be freed with json_decref. NULL when memory runs out. It has rates only if status

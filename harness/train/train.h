@@ -83,6 +83,7 @@ struct train_rank {
     int node, threads, cpu_count; /* cpu_count: CPUs that it may run on, which `met` covers */
     bool pinned;
     bool bound;                      /* its memory is bound to its threads' NUMA nodes */
+    double loss_first;               /* mean loss of its samples in the first step */
     double compute_s;                /* median step of this rank without communication */
     double wait_s;                   /* waiting for the slowest rank */
     struct measure_interference met; /* sum over the timed steps */

@@ -292,6 +292,33 @@ static void test_history(void **state) {
     }
 }
 
+/* The same of a curve's base, whose gradient norms count too, where there are any. */
+static void test_base(void **state) {
+    (void)state;
+    const double loss[] = {5.5, 5.25, 5}, norm[] = {2, 1.5, 3};
+    const struct train_gate_steps base = {loss, norm}, losses = {loss, NULL};
+    const double unit[KERNEL_DTYPE_COUNT] = {0x1p-24, 0x1p-8};
+    for (int dtype = 0; dtype < KERNEL_DTYPE_COUNT; dtype++) {
+        struct train_gate gate;
+        double other[3];
+        for (int i = 0; i < 3; i++) other[i] = norm[i] * (1 + unit[dtype]);
+        train_gate_clear(&gate);
+        train_gate_base(&gate, (enum kernel_dtype)dtype, &(struct train_gate_steps){loss, other}, &base, 3, "the base");
+        assert_true(gate.residual[CHECK_BASE] > 0 && gate.residual[CHECK_BASE] < CHECK_THRESHOLD / 4);
+        other[2] = norm[2] * (1 + 10000 * unit[dtype]);
+        train_gate_base(&gate, (enum kernel_dtype)dtype, &(struct train_gate_steps){loss, other}, &losses, 3, "it");
+        assert_true(gate.residual[CHECK_BASE] < CHECK_THRESHOLD / 4);
+        train_gate_base(&gate, (enum kernel_dtype)dtype, &(struct train_gate_steps){loss, other}, &base, 3, "the base");
+        assert_true(gate.residual[CHECK_BASE] > FAULTY);
+        assert_string_equal(gate.where[CHECK_BASE], "step 2 of the base, gradient norm");
+        train_gate_clear(&gate);
+        train_gate_base(&gate, (enum kernel_dtype)dtype, &(struct train_gate_steps){norm, norm}, &base, 1, "the base");
+        assert_string_equal(gate.where[CHECK_BASE], "step 0 of the base");
+        assert_false(train_gate_passed(&gate));
+        assert_true(isnan(gate.residual[CHECK_HISTORY]));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_small_model_healthy),
@@ -303,6 +330,7 @@ int main(void) {
         cmocka_unit_test(test_notes),
         cmocka_unit_test(test_finite),
         cmocka_unit_test(test_history),
+        cmocka_unit_test(test_base),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
