@@ -24,6 +24,7 @@
     C(report, "what do these records say: the rate of each launch, their mean, and how sure it is?") \
     C(import, "what do other tools' figures say in the same statistics?") \
     C(sbatch, "which jobs does a campaign need on this cluster, and what is done?") \
+    C(accept, "is what a tender pledges kept, by the slowest node, and how sure is that?") \
     C(project, "how fast does another machine train a model, in which layout, and what does it cost?") \
     C(predict, "how long does a training step take on a machine that toise has measured?") \
     C(curve, "does a projection reproduce a published scaling curve?") \

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "compare/parts.h"
 #include "records/set.h"
+#include "study/node.h"
 
 /* A file that a side read: two sides may not read the same one, by any name. */
 struct seen_file {
@@ -54,21 +55,6 @@ static int number_of(json_t *numbers, const char *text) {
     const int next = (int)json_object_size(numbers);
     json_object_set_new(numbers, text, json_integer(next));
     return next;
-}
-
-/* The node of a launch: its CPU and the hosts of its ranks, as one text. Machines may share a name. "": unknown. */
-static const char *node_of(const json_t *record, char *text, size_t size) {
-    const json_t *rank;
-    const char *last = "";
-    size_t i, hosts = 0, used = (size_t)snprintf(text, size, "%.200s:", record_text(record, "machine.cpu"));
-    json_array_foreach(record_at(record, "result.per_rank"), i, rank) {
-        const char *host = record_text(rank, "host");
-        if (!strcmp(host, last) || used + strlen(host) + 2 > size) continue;
-        used += (size_t)snprintf(text + used, size - used, " %s", host);
-        last = host, hosts++;
-    }
-    if (!hosts) snprintf(text + used, size - used, " %s", record_text(record, "machine.host"));
-    return hosts || *record_text(record, "machine.host") ? text : "";
 }
 
 /* Adds a record's place and reason to a list of its side. */
@@ -141,7 +127,7 @@ static int add_item(struct compare *c, const struct record_loaded *l, struct nam
     *item = (struct compare_item){.record = l->record, .from = l, .kind = kind, .side = l->source};
     item->value = (struct study_launch){
         log_rate, number_of(names->launches, launch), number_of(names->jobs, *job ? job : launch),
-        number_of(names->nodes, node_of(l->record, hosts, sizeof hosts)), number_of(names->days, day)};
+        number_of(names->nodes, study_node_of(l->record, hosts, sizeof hosts)), number_of(names->days, day)};
     return compare_keys_of(kind, l->record, item->key)
                ? BASE_OK
                : base_fail(e, BASE_BROKEN, "out of memory for %zu records", c->list.count);

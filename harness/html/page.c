@@ -56,10 +56,15 @@ static const struct {
     const char *id, *title;
     void (*print)(struct html_page *page);
 } sections[] = {
-    {"headline", "Headline", html_headline}, {"comparison", "Comparison", html_comparison},
-    {"scaling", "Scaling", html_scale},      {"steps", "Steps", html_steps},
-    {"kernels", "Kernels", html_kernels},    {"collectives", "Collectives", html_collectives},
-    {"machines", "Machines", html_machines}, {"records", "Records", html_records},
+    {"headline", "Headline", html_headline},
+    {"comparison", "Comparison", html_comparison},
+    {"scaling", "Scaling", html_scale},
+    {"steps", "Steps", html_steps},
+    {"kernels", "Kernels", html_kernels},
+    {"collectives", "Collectives", html_collectives},
+    {"acceptance", "Acceptance", html_acceptance},
+    {"machines", "Machines", html_machines},
+    {"records", "Records", html_records},
 };
 
 /* base_file_make's callback. */

@@ -71,6 +71,8 @@ void report_ab(FILE *out, const json_t *record);
 /* The shapes that toise kernels --dry-run lists. */
 void report_kernels_plan(FILE *out, const json_t *cases);
 
+/* A record of kind "accept". */
+void report_accept(FILE *out, const json_t *record);
 /* A record of kind "compare". all: list every pair, cause and difference. */
 void report_compare(FILE *out, const json_t *record, bool all);
 /* A record of kind "scale". */

@@ -40,6 +40,7 @@ covered() {
     'build/toise ab'*) echo 'tests/cli/test_ab.sh' ;;
     'build/toise roofs'*) echo 'tests/cli/test_roofs.sh' ;;
     'build/toise sbatch'*) echo 'tests/cli/test_sbatch.sh' ;;
+    'build/toise accept'*) echo 'tests/cli/test_accept.sh' ;;
     'build/toise compare'*) echo 'tests/cli/test_compare.sh' ;;
     *' --launches '* | 'build/toise report'*) echo 'tests/cli/test_launches.sh' ;;
     'build/toise curve'*) echo 'tests/cli/test_curve.sh' ;;

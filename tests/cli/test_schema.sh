@@ -87,6 +87,7 @@ example() {
         for i in 1 3; do sed -n "${i}p" results/reference/amd-epyc-zen5-2-cores.jsonl >"$work/side$i.jsonl"; done
         makes 3 compare "$work/side1.jsonl" "$work/side3.jsonl" # one launch a side
         ;;
+    accept) makes 3 accept harness/catalog/tenders/example.json results/reference/intel-xeon-2023-2-cores.jsonl ;;
     curve) toise=$work/tree/build/toise makes 0 curve internlm ;;
     ab)
         local random='tr -dc 1-9 </dev/urandom | head -c 6'

@@ -24,11 +24,13 @@ struct score {
     long wrongly[SEVERITIES];     /* healthy nodes called slow beside them */
 };
 
-/* A hundredth of the nodes, at least one, is slow by the severity. */
-static void slow_runs(struct made_fleet *fleet, const struct made_fleet_kind *kind, struct score *score) {
+/* A hundredth of the nodes, at least one, is slow by each severity of `chosen`, by number. */
+static void slow_runs(struct made_fleet *fleet, const struct made_fleet_kind *kind, unsigned chosen,
+                      struct score *score) {
     const int slow = kind->nodes > 200 ? kind->nodes / 100 : 1;
     score->slow += slow;
     for (int s = 0; s < SEVERITIES; s++) {
+        if (!(chosen >> s & 1)) continue;
         int found = 0;
         for (int i = 0; i < slow; i++) made_fleet_slow(fleet, i, 1 + SEVERITY[s]);
         const int called = made_fleet_judge(fleet, kind);
@@ -50,8 +52,7 @@ static void detectable_run(struct made_fleet *fleet, const struct made_fleet_kin
     made_fleet_slow(fleet, 0, 1 / (1 + slowdown));
 }
 
-/* `surface`: at every severity, too. */
-static struct score run(const struct made_fleet_kind *kind, int runs, bool surface) {
+static struct score run(const struct made_fleet_kind *kind, int runs, unsigned severities) {
     struct score score = {.runs = runs};
     struct made_fleet fleet;
     double *printed = malloc((size_t)runs * sizeof *printed);
@@ -61,7 +62,7 @@ static struct score run(const struct made_fleet_kind *kind, int runs, bool surfa
         score.alarmed += made_fleet_judge(&fleet, kind) > 0;
         printed[r] = fleet.found.detectable;
         detectable_run(&fleet, kind, &score);
-        if (surface) slow_runs(&fleet, kind, &score);
+        slow_runs(&fleet, kind, severities, &score);
     }
     score.detectable = base_stats_quantile(printed, runs, 0.5);
     made_fleet_close(&fleet), free(printed);
@@ -82,23 +83,38 @@ static double percent(long part, long whole) {
     return 100.0 * (double)part / (double)whole;
 }
 
-static void goals(const struct noise *noise, double share) {
+/* The share of nodes slower by `slowdown` that a test of means finds which knows their scale, were noise normal. */
+static double found_by_means(const struct made_fleet_kind *kind, double slowdown) {
+    double squares = 0;
+    for (int i = 0; i < kind->noise->n; i++) {
+        double mean = 0;
+        for (int k = 0; k < kind->samples; k++) mean += noise_at(kind->noise, (uint64_t)i, k) / kind->samples;
+        squares += mean * mean / kind->noise->n;
+    }
+    const double scale = hypot(kind->spread, kind->sd * sqrt(squares));
+    const double limit = base_stats_student(1 - DETECT_ALPHA / kind->nodes, INFINITY);
+    return base_stats_student_cdf(log1p(slowdown) / scale - limit, INFINITY);
+}
+
+/* Noise of computing is held to the goals. */
+static void goals(const struct noise *noise, enum noise_kind which, double share) {
+    enum { AT = 2 };
     const struct made_fleet_kind kind = {1024, SAMPLES, 0.003, SD, noise};
     const int runs = (int)fmax(50, RUNS_MOST * share);
-    const struct score s = run(&kind, runs, true);
-    const double alarms = percent(s.alarmed, runs), found = percent(s.found[2], s.slow);
+    const struct score s = run(&kind, runs, 1u << AT);
+    const double alarms = percent(s.alarmed, runs), found = percent(s.found[AT], s.slow);
     const bool met = alarms <= 1 && found >= 95;
-    printf("| %s | %d | %.2f%% | %.1f%% | %.2f%% | %.1f%%%s | %.1f%% | %s |\n", noise->name, runs, alarms, found,
-           100 * s.detectable, percent(s.at_detectable, runs), judged(&s), percent(s.inside, runs),
-           met ? "met" : "MISSED");
+    printf("| %s | %d | %.2f%% | %.1f%% | %.1f%% | %.2f%% | %.1f%%%s | %.1f%% | %s |\n", noise->name, runs, alarms,
+           found, 100 * found_by_means(&kind, SEVERITY[AT]), 100 * s.detectable, percent(s.at_detectable, runs),
+           judged(&s), percent(s.inside, runs), met ? "met" : "missed");
     fflush(stdout);
-    missed |= !met;
+    missed |= !met && which <= NOISE_CORE;
 }
 
 static void row(const struct noise *noise, int nodes, double spread, double share) {
     const struct made_fleet_kind kind = {nodes, SAMPLES, spread, SD, noise};
     const int runs = (int)fmax(20, fmin(2000, 4e5 / nodes) * share);
-    const struct score s = run(&kind, runs, true);
+    const struct score s = run(&kind, runs, (1u << SEVERITIES) - 1);
     long wrongly = 0, found = 0;
     printf("| %d | %.1f%% | %.2f%% | %.2f%% | %.1f%%%s |", nodes, 100 * spread, percent(s.alarmed, runs),
            100 * s.detectable, percent(s.at_detectable, runs), judged(&s));
@@ -127,11 +143,12 @@ int main(int argc, char **argv) {
         fputs("usage: detector [SHARE], above 0 and at most 1\n", stderr);
         return 2;
     }
-    printf("1,024 nodes, spread 0.3%%, sample noise 2%%, 20 samples\n\n| noise | runs | false alarms | 5%% found | "
-           "smallest, printed | and found | in its interval | goals |\n|---|---:|---:|---:|---:|---:|---:|---|\n");
+    printf("1,024 nodes, spread 0.3%%, sample noise 2%%, 20 samples\n\n| noise | runs | false alarms | 5%% found | by "
+           "means | smallest, printed | and found | in its interval | goals |\n"
+           "|---|---:|---:|---:|---:|---:|---:|---:|---|\n");
     for (enum noise_kind k = 0; k < NOISE_KINDS; k++) {
         noise_open(&noise, k, WINDOW);
-        goals(&noise, share);
+        goals(&noise, k, share);
         noise_close(&noise);
     }
     noise_open(&noise, NOISE_PEAK, WINDOW);

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Bounds of the worst place. */
+#include "accept/judge.h"
+
+#include <math.h>
+
+#include "base/stats.h"
+
+static double mean_of(const struct accept_place *p) {
+    double sum = 0;
+    for (int i = 0; i < p->launches; i++) sum += p->x[i];
+    return sum / p->launches;
+}
+
+static double squares_of(const struct accept_place *p) {
+    const double mean = mean_of(p);
+    double squares = 0;
+    for (int i = 0; i < p->launches; i++) squares += (p->x[i] - mean) * (p->x[i] - mean);
+    return squares;
+}
+
+/* Variance of a launch over all places, and its degrees of freedom. */
+static double pooled(const struct accept_place *places, int count, double *df) {
+    double squares = 0;
+    *df = 0;
+    for (int i = 0; i < count; i++)
+        if (places[i].launches > 1) squares += squares_of(&places[i]), *df += places[i].launches - 1;
+    return *df > 0 ? squares / *df : NAN;
+}
+
+/* Of a place's mean. */
+static double error_of(const struct accept_place *p, double variance, double extra) {
+    const double own = p->launches > 1 ? squares_of(p) / (p->launches - 1) : 0;
+    return sqrt(fmax(own, variance) / p->launches + extra);
+}
+
+/* Half the interval's logarithm that n launches of each of `count` places at the pledge reach with ACCEPT_POWER. */
+static double reach(double sd, int count, double n) {
+    const double passes = base_stats_student(1 - ACCEPT_ALPHA, n - 1);
+    return (passes + base_stats_student(1 - (1 - ACCEPT_POWER) / count, count * (n - 1))) * sd / sqrt(n);
+}
+
+long accept_needed(double sd, int count, double tolerance) {
+    enum { MOST = 1000000 };
+    const double wanted = -log1p(-tolerance);
+    long low = ACCEPT_LAUNCHES - 1, high = ACCEPT_LAUNCHES;
+    while (high <= MOST && reach(sd, count, (double)high) > wanted) low = high, high *= 2;
+    if (!isfinite(sd) || high > MOST) return 0;
+    while (low + 1 < high) {
+        const long middle = low + (high - low) / 2;
+        *(reach(sd, count, (double)middle) > wanted ? &low : &high) = middle;
+    }
+    return high;
+}
+
+struct accept_judgement accept_judge(const struct accept_place *places, int count, double extra, int items,
+                                     double tolerance) {
+    struct accept_judgement j = {ACCEPT_UNDECIDED, -1, NAN, NAN, NAN, NAN, 0};
+    double df, worst = INFINITY, low = INFINITY, high = INFINITY, below = INFINITY;
+    int launches = 0;
+    const double variance = pooled(places, count, &df);
+    if (count < 1) return j;
+    const double above = df > 0 ? base_stats_student(1 - ACCEPT_ALPHA / items / count, df) : NAN;
+    j.least = places[0].launches;
+    for (int i = 0; i < count; i++) {
+        const double mean = mean_of(&places[i]), error = error_of(&places[i], variance, extra);
+        if (mean < worst) worst = mean, j.worst = i;
+        if (places[i].launches < j.least) j.least = places[i].launches;
+        if (places[i].launches != launches && places[i].launches > 1)
+            below = base_stats_student(1 - ACCEPT_ALPHA, places[i].launches - 1);
+        launches = places[i].launches;
+        low = fmin(low, mean - below * error), high = fmin(high, mean + above * error);
+    }
+    j.sd = sqrt(variance), j.at = exp(worst);
+    if (!(df > 0)) return j;
+    j.low = exp(low), j.high = exp(high);
+    if (j.least < ACCEPT_LAUNCHES) return j;
+    j.verdict = high < 0 ? ACCEPT_BROKEN : low > log1p(-tolerance) ? ACCEPT_KEPT : ACCEPT_UNDECIDED;
+    return j;
+}
