@@ -134,6 +134,7 @@ check check-full:
 soak:
 	@scripts/deps.sh test
 	@$(MAKE) $(AGAIN) all tests
+	@bash tests/soak/kills.sh
 	@bash tests/soak/ab.sh
 SCORE   ?= 1
 score-detector: $(BUILD)/tests/soak/detector

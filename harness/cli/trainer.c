@@ -36,14 +36,18 @@ int cli_trainer_pin(struct cli_trainer *t, struct comm *world, struct base_error
     return cli_backend_count(&t->backend, world, e);
 }
 
+json_t *cli_trainer_machine(const struct cli_trainer *t) {
+    json_t *machine = inventory_fingerprint(&t->topology, &t->ops, kernel_isa_best());
+    cli_backend_record(&t->backend, machine);
+    return machine;
+}
+
 json_t *cli_trainer_record(const struct cli_trainer *t, struct train_result *r, const struct plan *plan,
                            const struct train_options *o, const struct train_identity *id, struct energy *energy,
                            struct comm *world) {
     const int threads = world->local_size * plan->request.threads;
     r->nominal_flop_per_s = measure_peak_nominal(&t->topology, &t->ops, plan->shape.dtype, threads) * world->nodes;
-    json_t *machine = inventory_fingerprint(&t->topology, &t->ops, kernel_isa_best());
-    cli_backend_record(&t->backend, machine);
-    json_t *record = train_record(r, plan, o, id, world, machine);
+    json_t *record = train_record(r, plan, o, id, world, cli_trainer_machine(t));
     const struct energy_windows windows = {r->samples.start + r->earlier, r->samples.seconds + r->earlier,
                                            r->status == RECORD_FAILED || !r->timed ? 0 : r->timed - r->earlier,
                                            (double)plan->request.global_batch * (double)plan->request.seq, "token"};

@@ -30,6 +30,8 @@ int cli_trainer_place(struct cli_trainer *trainer, struct comm *world, int threa
 /* Then the topology, and threads pinned. Collective. */
 int cli_trainer_pin(struct cli_trainer *trainer, struct comm *world, struct base_error *e);
 
+/* A record's `machine`: this node with its software. */
+json_t *cli_trainer_machine(const struct cli_trainer *trainer);
 /* The record of a run on the ranks of `world`, on all of them. It ends the sampling of energy; NULL: none was sampled.
  * Collective. */
 json_t *cli_trainer_record(const struct cli_trainer *trainer, struct train_result *result, const struct plan *plan,

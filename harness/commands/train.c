@@ -5,12 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/journal.h"
 #include "cli/paths.h"
 #include "cli/progress.h"
 #include "cli/trainer.h"
 #include "commands/commands.h"
 #include "commands/train_options.h"
 #include "guard/stop.h"
+#include "journal/recover.h"
 #include "records/record.h"
 #include "report/report.h"
 #include "train/weights.h"
@@ -97,14 +99,12 @@ static int make_plan(struct comm *world, struct setup *s, struct plan *plan, str
     return code ? code : plan_check_memory(plan, local, available, e);
 }
 
-static int finish(struct comm *world, const struct flags *f, json_t *record, struct base_error *e) {
-    int code = BASE_OK;
-    if (world->rank == 0) {
-        code = record_append(f->output.out, record, e);
-        show(f, record, report_train);
-        if (fflush(stdout) && !code) code = base_fail(e, BASE_BROKEN, "cannot write the report to standard output");
-    }
-    return comm_agree(world, code, e);
+/* Writes the record, then shows it, on rank 0. */
+static int emit(const struct flags *f, const json_t *record, struct base_error *e) {
+    int code = cli_emit(&f->output, record, e);
+    if (!f->output.json) report_train(stdout, record);
+    if (fflush(stdout) && !code) code = base_fail(e, BASE_BROKEN, "cannot write the report to standard output");
+    return code;
 }
 
 /* Checks before any long work whether outputs can be written. Creates nothing. Dry runs do it, too. */
@@ -115,6 +115,7 @@ static int ask_outputs(const struct flags *f, struct base_error *e) {
                          cli_path_within(out, save) ? save : out);
     int code = cli_options_apart(&COMMAND, f, e);
     if (!code) code = record_check(out, e);
+    if (!code) code = cli_journal_ask(&f->journal, e);
     return code || !save ? code : train_weights_save_check(save, false, e);
 }
 
@@ -173,6 +174,7 @@ struct launch {
     const struct cli_trainer *trainer;
     struct record_launch launch;
     struct energy *energy;
+    struct cli_journal *journal;
 };
 
 static struct energy_options energy_options(const struct flags *f, const struct measure_placement *place) {
@@ -193,37 +195,67 @@ static int list_energy(struct comm *world, const struct flags *f, struct base_er
     return BASE_OK;
 }
 
+/* point: what the identity points to, if the workload is one of a curve. */
+static struct train_identity identity(const struct setup *s, const struct record_launch *launch, const char *from,
+                                      int nodes, struct record_scaling *point) {
+    const struct cli_workload *w = &s->workload;
+    const bool scales = w->name[0] && w->scaling >= 0;
+    *point = (struct record_scaling){.mode = (enum record_scaling_mode)w->scaling, .unit = RECORD_NODE, .n = nodes};
+    return (struct train_identity){w->name[0] ? w->name : NULL, w->version, launch, from, scales ? point : NULL};
+}
+
 static int on_result(void *context, struct train_result *r, struct base_error *e) {
     struct launch *l = context;
-    const struct cli_workload *w = &l->setup->workload;
-    const struct record_scaling point = {
-        .mode = (enum record_scaling_mode)w->scaling, .unit = RECORD_NODE, .n = l->world->nodes};
-    const struct train_identity id = {w->name[0] ? w->name : NULL, w->version, &l->launch,
-                                      l->trainer->place.threads_from, w->name[0] && w->scaling >= 0 ? &point : NULL};
+    struct record_scaling point;
+    const struct train_identity id =
+        identity(l->setup, &l->launch, l->trainer->place.threads_from, l->world->nodes, &point);
+    int code = BASE_OK;
     cli_progress_close(&l->progress);
     json_t *record = cli_trainer_record(l->trainer, r, l->plan, &l->setup->options, &id, l->energy, l->world);
-    int code = finish(l->world, l->flags, record, e);
+    if (l->world->rank == 0) {
+        cli_journal_record(l->journal, r, record);
+        code = emit(l->flags, record, e);
+        const int kept =
+            cli_journal_end(l->journal, r, l->flags->output.out && !code, cli_page(&l->flags->output), code ? NULL : e);
+        if (!code) code = kept;
+    }
     json_decref(record);
-    return code;
+    return comm_agree(l->world, code, e);
+}
+
+static bool on_window(void *context, const struct train_result *r) {
+    const struct launch *l = context;
+    return cli_journal_note(l->journal, r);
+}
+
+static int open_journal(struct launch *l, struct train_options *o, struct base_error *e) {
+    struct record_scaling point;
+    const struct train_identity id =
+        identity(l->setup, &l->launch, l->trainer->place.threads_from, l->world->nodes, &point);
+    const struct cli_journal_run run = {l->trainer, l->plan, o, &id, l->flags->output.out};
+    if (l->flags->journal.resume) o->earlier = &l->journal->earlier;
+    return cli_journal_open(l->journal, &l->flags->journal, &run, l->world, e);
 }
 
 static int train(struct comm *world, const struct flags *f, struct setup *s, const struct plan *plan,
-                 const struct cli_trainer *trainer, struct base_error *e) {
+                 const struct cli_trainer *trainer, struct cli_journal *journal, struct base_error *e) {
     struct train_options *o = &s->options;
-    struct launch l = {.world = world, .flags = f, .setup = s, .plan = plan, .trainer = trainer};
+    struct launch l = {.world = world, .flags = f, .setup = s, .plan = plan, .trainer = trainer, .journal = journal};
     struct train_result result = {0};
     const struct energy_options sources = energy_options(f, &trainer->place);
     int code = open_inputs(world, f, plan, o, e);
     if (!code) code = comm_agree(world, world->rank ? BASE_OK : make_outputs(f, e), e);
+    cli_launch_open(world, &f->launch, &l.launch);
+    if (!code) code = open_journal(&l, o, e);
     if (!code) code = energy_open(&l.energy, &sources, world, e);
     if (code) {
         close_inputs(o);
         return code;
     }
-    cli_launch_open(world, &f->launch, &l.launch);
     cli_progress_open(&l.progress, cli_page(&f->output), world, plan);
     o->on_step = cli_progress_step;
     o->on_phase = cli_progress_phase;
+    o->on_window = on_window;
     o->on_result = on_result;
     o->context = &l;
     guard_stop_watch();
@@ -242,28 +274,83 @@ static int launches(struct comm *world, const struct flags *f, int argc, char *c
     return cli_launches_run(world, &COMMAND, argc, argv, &asked, &f->launch, &f->output, e);
 }
 
-int command_train(struct comm *world, int argc, char *const *argv, struct base_error *e) {
-    struct flags flags = {.lr = NAN, .ci = NAN, .budget = NAN, .warmup = -1};
+static int command(struct comm *world, const struct flags *f, struct cli_journal *journal, int argc, char *const *argv,
+                   struct base_error *e) {
     struct setup setup;
     struct cli_trainer trainer;
     struct plan plan;
-    int code = cli_options_read(&COMMAND, &flags, argc, argv, e);
-    if (!code && flags.output.help) return cli_help(world, &COMMAND);
-    if (!code && !strcmp(flags.energy, "list")) return list_energy(world, &flags, e);
-    if (!code) code = cli_launch_check(&flags.launch, e);
-    if (!code && flags.launches && !flags.launch.index) return launches(world, &flags, argc, argv, e);
-    if (!code) code = resolve(&flags, world, &setup, e);
-    if (!code) code = cli_trainer_read(&trainer, flags.backend, e);
+    if (!strcmp(f->energy, "list")) return list_energy(world, f, e);
+    int code = cli_launch_check(&f->launch, e);
+    if (!code && f->launches && !f->launch.index) return launches(world, f, argc, argv, e);
+    if (!code) code = resolve(f, world, &setup, e);
+    if (!code) code = cli_trainer_read(&trainer, f->backend, e);
     if (!code) setup.options.loaded = trainer.backend.path != NULL;
-    const struct energy_options sources = energy_options(&flags, NULL);
+    const struct energy_options sources = energy_options(f, NULL);
     if (!code) code = energy_check(&sources, e);
-    if (!code && world->rank == 0) code = ask_outputs(&flags, e);
+    if (!code && world->rank == 0) code = ask_outputs(f, e);
     if ((code = comm_agree(world, code, e))) return code;
     if ((code = cli_trainer_place(&trainer, world, setup.request.threads, e))) return code;
     setup.request.threads = trainer.place.threads;
-    if (flags.dry_run) return dry_run(world, &setup, &flags, trainer.place.threads_from, e);
+    if (f->dry_run) return dry_run(world, &setup, f, trainer.place.threads_from, e);
     if ((code = cli_trainer_pin(&trainer, world, e))) return code;
     base_topology_caches(&trainer.topology, trainer.place.threads, world->local_size, &setup.request.caches);
     code = comm_agree(world, make_plan(world, &setup, &plan, e), e);
-    return code ? code : train(world, &flags, &setup, &plan, &trainer, e);
+    return code ? code : train(world, f, &setup, &plan, &trainer, journal, e);
+}
+
+/* --recover: the record of a run that is gone, planned again as it was. */
+static int recover(struct comm *world, const struct flags *f, const struct journal_past *past, struct base_error *e) {
+    struct setup s;
+    struct plan plan;
+    struct train_result r = {0};
+    struct record_scaling point;
+    struct comm then = *world; /* for its numbers alone */
+    then.size = (int)record_whole(past->head, "layout.world");
+    then.nodes = (int)record_whole(past->head, "layout.nodes");
+    int code = cli_alone(world, &COMMAND, e);
+    if (!code) code = record_check(f->output.out, e);
+    if (!code) code = resolve(f, &then, &s, e);
+    if (code) return code;
+    s.request.layout.micro_batch = record_whole(past->head, "layout.micro_batch");
+    s.request.threads = (int)record_whole(past->head, "layout.threads");
+    s.options.loaded = record_at(past->head, "machine.blas");
+    const struct train_identity id =
+        identity(&s, NULL, record_text(past->head, "layout.threads_from"), then.nodes, &point);
+    if (!code) code = plan_make(&plan, &s.request, e);
+    if (!code) code = journal_recover(past, &plan, &s.options, &r, e);
+    json_t *record = code ? NULL : journal_recovered(past, &r, &plan, &s.options, &id, &then);
+    if (!code) code = emit(f, record, e);
+    json_decref(record);
+    if (!code) code = exit_code(&r, f, e);
+    train_free(&r);
+    return code;
+}
+
+/* Reads the flags, after those of the journal that --resume or --recover names. */
+static int read_flags(struct flags *flags, struct cli_journal *journal, struct comm *world, int argc, char *const *argv,
+                      struct base_error *e) {
+    static const struct flags unset = {.lr = NAN, .ci = NAN, .budget = NAN, .warmup = -1};
+    *flags = unset;
+    int code = cli_options_read(&COMMAND, flags, argc, argv, e);
+    const struct cli_journal_flags asked = flags->journal;
+    if (code || flags->output.help) return code;
+    if ((code = cli_journal_arguments(journal, &asked, argc, argv, world, e))) return code;
+    *flags = unset;
+    code = cli_options_read(&COMMAND, flags, journal->count, journal->arguments, e);
+    flags->journal.resume = asked.resume, flags->journal.recover = asked.recover;
+    return code;
+}
+
+int command_train(struct comm *world, int argc, char *const *argv, struct base_error *e) {
+    struct cli_journal journal = {0};
+    struct flags flags;
+    int code = read_flags(&flags, &journal, world, argc, argv, e);
+    if (!code && flags.output.help)
+        code = cli_help(world, &COMMAND);
+    else if (!code && flags.journal.recover)
+        code = recover(world, &flags, &journal.past, e);
+    else if (!code)
+        code = command(world, &flags, &journal, argc, argv, e);
+    cli_journal_close(&journal);
+    return code;
 }

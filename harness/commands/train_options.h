@@ -7,6 +7,7 @@
 #include "base/threads.h"
 #include "cli/backend.h"
 #include "cli/cli.h"
+#include "cli/journal.h"
 #include "cli/launches.h"
 #include "data/data.h"
 #include "train/warmup.h"
@@ -20,6 +21,7 @@ struct flags {
     double lr, ci, budget;
     const char *backend;
     bool dry_run, no_gate;
+    struct cli_journal_flags journal;
     struct cli_launch launch;
     struct cli_output output;
 };
@@ -79,6 +81,7 @@ static const struct cli_option OPTIONS[] = {
      .help = "print the plan (memory, operations, messages) and check every path, but run and write nothing"},
     {.name = "--world", .kind = CLI_INTEGER, .at = offsetof(struct flags, world), .min = 1, .max = 10000000,
      .hint = "N", .help = "with --dry-run: plan for N ranks"},
+    {.kind = CLI_SHARED, .at = offsetof(struct flags, journal), .shared = cli_journal_options},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, launch), .shared = cli_launch_options},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, output), .shared = cli_output_options},
     {.name = NULL},
@@ -93,6 +96,10 @@ static const struct cli_rule RULES[] = {
     {.given = "--steps", .excludes = "--min-steps", .text = "both set the number of timed steps"},
     {.given = "--launches", .excludes = "--save --dry-run", .text = "cannot be combined, as launches only measure"},
     {.given = "--data-format", .needs = "--data", .text = "needs --data"},
+    {.given = "--resume --recover",
+     .excludes = "--launches --dry-run",
+     .text = "cannot be combined, as a journal is one run"},
+    {.given = "--resume", .excludes = "--recover", .text = "both take the journal"},
     {.given = "--world", .needs = "--dry-run", .text = "needs --dry-run; a real run gets its ranks from mpirun"},
     {.text = NULL},
 };
