@@ -46,6 +46,11 @@ static void barrier(struct comm *c) {
     inner->barrier(c);
     guard_waiting(false);
 }
+static void rest(struct comm *c) {
+    guard_waiting(true);
+    inner->rest(c);
+    guard_waiting(false);
+}
 static void broadcast(struct comm *c, void *data, size_t bytes) {
     guard_waiting(true);
     inner->broadcast(c, data, bytes);
@@ -86,7 +91,8 @@ static void wrap(struct comm *world) {
     guarded = *inner;
     guarded.progress = progress, guarded.wait = wait;
     guarded.sum = sum, guarded.max = max;
-    guarded.barrier = barrier, guarded.broadcast = broadcast, guarded.all_gather = all_gather;
+    guarded.barrier = barrier, guarded.rest = rest;
+    guarded.broadcast = broadcast, guarded.all_gather = all_gather;
     guarded.agree = agree, guarded.split = split, guarded.close = close_comm;
     world->ops = &guarded;
     watched = world;

@@ -19,6 +19,7 @@
     C(comm, "how fast do these ranks sum gradients, and how much does that slow compute running meanwhile?") \
     C(info, "what are these nodes, and what differs between them?") \
     C(roofs, "what can this machine do at most: peak by dtype, bandwidth of each cache and of memory?") \
+    C(scale, "how does the rate grow from one node to all, strongly and weakly, and where does it stop growing?") \
     C(compare, "which of these machines or settings is faster, by how much, and how sure is that?") \
     C(ab, "which of two commands is faster, by how much, how sure?") \
     C(report, "what do these records say: the rate of each launch, their mean, and how sure it is?") \

@@ -72,6 +72,11 @@ example() {
         makes '0 3' kernels --shapes "$work/shapes.txt" --op attention,rows,vectors --isa ref "${quick[@]}"
         makes '0 3' kernels --model tiny-gpt2 --seq 64 --mbs 1 --op attention --dtype f32 --isa ref "${quick[@]}"
         ;;
+    scale)
+        makes '0 3' scale --unit rank --counts 1 --workload strong-tiny --repeats 1 --steps 1 --warmup 0
+        makes_on_two '0 3' scale --unit rank --workload weak-tiny --repeats 2 --steps 2 --warmup 0
+        call "$toise" scale --workload strong-tiny --units 6 --rate 1000 --dry-run --json && cat "$work/out" >>"$out"
+        ;;
     report) makes 0 report results/reference/*.jsonl ;;
     project)
         makes 0 project --model bloom-176b --machine jean-zay-a100,jean-zay-h100 --accelerators 64 --tokens 1e9 \
