@@ -2,6 +2,7 @@
  *
  * toise report: reads records, prints the summary of their launches, and writes a page of everything. */
 #include <math.h>
+#include <string.h>
 
 #include "cli/cli.h"
 #include "commands/commands.h"
@@ -87,6 +88,24 @@ static int write_page(const struct flags *f, const struct record_list *list, con
     return BASE_OK;
 }
 
+/* Kinds that are a page each, below the table of launches. */
+static const struct {
+    const char *kind;
+    void (*page)(FILE *out, const json_t *record);
+} pages[] = {{"scale", report_scale}};
+
+/* Prints the pages of such records. Returns how many there are. */
+static int print_pages(const struct flags *f, const struct record_list *list) {
+    int count = 0;
+    for (size_t i = 0; i < list->count; i++)
+        for (size_t k = 0; k < sizeof pages / sizeof *pages; k++) {
+            if (strcmp(record_text(list->at[i].record, "kind"), pages[k].kind) != 0) continue;
+            if (!f->output.json && f->format == REPORT_TEXT) pages[k].page(stdout, list->at[i].record);
+            count++;
+        }
+    return count;
+}
+
 /* Appends the summaries to --out, and prints them. */
 static int show(const struct flags *f, const json_t *summaries, struct base_error *e) {
     const json_t *summary;
@@ -102,10 +121,11 @@ static int answer(const struct flags *f, const struct record_list *list, const j
                   struct base_error *e) {
     int code = f->page ? write_page(f, list, summaries, e) : BASE_OK;
     if (!code && json_array_size(summaries)) code = show(f, summaries, e);
-    if (!code && !f->page && !json_array_size(summaries))
-        code =
-            base_fail(e, BASE_USAGE, "%s: none of the %zu records has a rate: give records of train, kernels or comm",
-                      f->files.word[0], list->count);
+    const int printed = code ? 0 : print_pages(f, list);
+    if (!code && !f->page && !printed && !json_array_size(summaries))
+        code = base_fail(e, BASE_USAGE,
+                         "%s: none of the %zu records has a rate: give records of train, kernels, comm or scale",
+                         f->files.word[0], list->count);
     return code || isnan(f->ci) ? code : study_launches_code(summaries, e);
 }
 

@@ -91,14 +91,15 @@ bool draw_scale_script(FILE *script, const json_t *record) {
     if (!(most > 0)) return false;
     data(script, result);
     fprintf(script,
-            "set multiplot layout 2, 1\nset logscale x 2\nset xrange [%.8g:%.8g]\nset arrow from first %.8g, graph 0 "
+            "set multiplot layout 2, 1\nset lmargin 11\nset logscale x 2\nset xrange [%.8g:%.8g]\nset arrow from first "
+            "%.8g, graph 0 "
             "to first "
             "%.8g, graph 1 nohead dt 3 lc rgb '#888888'\n",
             0.9 * (double)record_whole(result, "base.n"), 10.5 * most, most, most);
     fprintf(script, "set logscale y\nset xlabel '%ss; beyond the dotted line extrapolated'\nset key top left\n",
             record_text(result, "unit"));
     plot(script, result, 0);
-    fputs("unset logscale y\nset yrange [0:*]\nset key bottom left\n", script);
+    fputs("unset title\nunset logscale y\nset yrange [0:*]\nset key bottom left\n", script);
     plot(script, result, 1);
     fputs("unset multiplot\n", script);
     return true;

@@ -52,6 +52,7 @@ static void head(struct html_page *page) {
     fputs("</p>\n", page->out);
 }
 
+/* clang-format off */
 static const struct {
     const char *id, *title;
     void (*print)(struct html_page *page);
@@ -66,6 +67,7 @@ static const struct {
     {"machines", "Machines", html_machines},
     {"records", "Records", html_records},
 };
+/* clang-format on */
 
 /* base_file_make's callback. */
 static bool fill(FILE *file, void *context) {

@@ -97,7 +97,10 @@ static void models(struct html_page *page, long at, const json_t *record) {
         html_cell(page, law), html_cell(page, "efficiency under 50% from n");
         html_number(page, at, record_real(fit, "half_efficiency_n.value"), "%.4g");
         interval_cell(page, record_at(fit, "half_efficiency_n"), "low", "high", "%.4g");
-        html_cell(page, isnan(record_real(fit, "half_efficiency_n.value")) ? "never, by this model" : "");
+        html_cell(page, isnan(record_real(fit, "half_efficiency_n.value")) &&
+                                json_is_object(record_at(fit, "half_efficiency_n"))
+                            ? "never, by this model"
+                            : "");
         json_array_foreach(record_at(fit, "extrapolated"), i, o) {
             char text[64];
             snprintf(text, sizeof text, "efficiency at n = %.0f", record_real(o, "n"));

@@ -123,6 +123,23 @@ static void table(FILE *out, const json_t *r) {
     fputs("Intervals are 95% over runs. Exposed communication and waiting are shares of the step.\n", out);
 }
 
+/* The same remark of several points is one line. */
+static void flags(FILE *out, const json_t *list) {
+    const json_t *f, *other;
+    size_t i, k;
+    json_array_foreach(list, i, f) {
+        bool told = false;
+        for (k = 0; k < i; k++)
+            told = told || !strcmp(record_text(json_array_get(list, k), "why"), record_text(f, "why"));
+        if (told) continue;
+        fputs("flag        n = ", out);
+        json_array_foreach(list, k, other) if (!strcmp(record_text(other, "why"), record_text(f, "why")))
+            fprintf(out, "%s%lld", k > i ? ", " : "", record_whole(other, "n"));
+        fputs(": ", out);
+        report_clean(out, record_text(f, "why"), TEXT), fputc('\n', out);
+    }
+}
+
 static void remarks(FILE *out, const json_t *r) {
     const json_t *o;
     size_t i;
@@ -134,23 +151,22 @@ static void remarks(FILE *out, const json_t *r) {
         fprintf(out, "skipped     n = %lld: ", record_whole(o, "n"));
         report_clean(out, record_text(o, "why"), TEXT), fputc('\n', out);
     }
-    json_array_foreach(record_at(r, "result.flags"), i, o) {
-        fprintf(out, "flag        n = %lld: ", record_whole(o, "n"));
-        report_clean(out, record_text(o, "why"), TEXT), fputc('\n', out);
-    }
+    flags(out, record_at(r, "result.flags"));
 }
 
-/* "serial_share 0.0312 [0.028, 0.035]" */
+/* "serial_share 0.0312 [0.028, 0.035]", on a line. */
 static void parameter(FILE *out, const char *name, const json_t *v) {
     const double value = record_real(v, "value"), low = record_real(v, "low"), high = record_real(v, "high");
     if (isnan(value)) return;
-    fprintf(out, "; %s %.3g", name, value);
+    fprintf(out, "            %s %.3g", name, value);
     if (isfinite(low) && isfinite(high)) fprintf(out, " [%.3g, %.3g]", low, high);
+    fputc('\n', out);
 }
 
 static void halves(FILE *out, const json_t *fit, const char *unit) {
     const json_t *v = record_at(fit, "half_efficiency_n");
     const double value = record_real(v, "value"), low = record_real(v, "low"), high = record_real(v, "high");
+    if (!json_is_object(v)) return; /* the model cannot say */
     fputs("            efficiency under 50%: ", out);
     if (isnan(value))
         fputs("never, by this model", out);
@@ -186,9 +202,12 @@ static void fit_of(FILE *out, const char *name, const json_t *fit, const char *u
         report_clean(out, record_text(fit, "refused"), TEXT), fputc('\n', out);
         return;
     }
-    fprintf(out, "%-12soff the points by %.2g%%", name, 100 * record_real(fit, "misfit"));
+    const double misfit = record_real(fit, "misfit");
+    if (isnan(misfit))
+        fprintf(out, "%-12sno other point to compare with\n", name);
+    else
+        fprintf(out, "%-12soff the points by %.2g%%\n", name, 100 * misfit);
     json_object_foreach(record_at(fit, "parameters"), key, v) parameter(out, key, v);
-    fputc('\n', out);
     if (record_real(fit, "lack_p") < 0.05)
         fprintf(out, "            it does not describe these points (p %.2g): read its figures with care\n",
                 record_real(fit, "lack_p"));

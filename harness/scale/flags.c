@@ -115,11 +115,26 @@ static void elsewhere(json_t *flags, const struct scale_curve *c, const struct s
     }
 }
 
+/* A weak curve's batches differ: only a run in one sweep can compare the samples that base and point share. Seeds that
+ * differ leave nothing to compare in a strong one. */
+static void unchecked(json_t *flags, const struct scale_curve *c, const struct scale_point *p) {
+    const struct scale_run *base = c->points[c->base].runs;
+    bool compared = true;
+    for (int i = 0; i < p->count; i++) {
+        const json_t *r = p->runs[i].record;
+        const bool seeds = record_whole(r, "config.seed") == record_whole(base->record, "config.seed");
+        compared = compared && (record_at(r, "result.residual.base") || (c->mode == RECORD_STRONG && seeds));
+    }
+    if (!compared && p->status != STUDY_LAUNCH_UNVERIFIED)
+        flag(flags, p, "unchecked", "its losses were not compared with the base's: only its own gate passed");
+}
+
 json_t *scale_flags(const struct scale_curve *c) {
     json_t *flags = json_array();
+    if (c->base > 0) flag(flags, &c->points[c->base], "base", "it is the base, as no smaller point has a rate");
     for (int k = 0; k < c->count && c->base >= 0; k++) {
         if (!scale_point_rated(&c->points[k])) continue;
-        if (k != c->base) superlinear(flags, c, &c->points[k]);
+        if (k != c->base) superlinear(flags, c, &c->points[k]), unchecked(flags, c, &c->points[k]);
         elsewhere(flags, c, &c->points[k]);
     }
     return flags;

@@ -44,8 +44,10 @@ static struct scale_parts parts_of(const struct scale_model *m, const double *a,
     p.compute_s = a[COMPUTE] * (l->work_s * tokens * matmul + l->fixed_s * pass);
     p.imbalance_s = p.compute_s * a[NOISE] * (largest(n) - largest(base_n));
     if (ranks < 2) return p;
-    if (!l->links.known[far]) p.exposed_s = NAN;
-    if (isnan(p.exposed_s)) return p;
+    if (!l->links.known[far]) { /* the base's own is measured */
+        p.exposed_s = n == base_n ? l->communication_s : NAN;
+        return p;
+    }
     double steps, part;
     scale_ring(ranks, &steps, &part);
     const double all = l->messages * steps * a[far ? ALPHA_FAR : ALPHA] + part * l->bytes * a[far ? BETA_FAR : BETA];
@@ -139,12 +141,14 @@ static void read_messages(const struct scale_curve *c, struct scale_ledger *l) {
 static bool read_base(const struct scale_curve *c, struct scale_ledger *l) {
     static const char *const work[] = {"batch", "forward", "head", "backward", NULL}, *const back[] = {"backward",
                                                                                                        NULL};
+    static const char *const send[] = {"communication", NULL};
     static const char *const fixed[] = {"zero", "clip", "update", "other", NULL};
     const struct scale_point *base = &c->points[c->base];
     const double tokens = scale_tokens(c, base->n) / (base->n * scale_unit_ranks(c));
     l->work_s = share_of(base, work) * base->step_s / tokens;
     l->backward_s = share_of(base, back) * base->step_s / tokens;
     l->fixed_s = share_of(base, fixed) * base->step_s;
+    l->communication_s = share_of(base, send) * base->step_s;
     l->micro_batch = (double)record_whole(base->runs[0].record, "layout.micro_batch");
     l->base_df = base->count > 1 ? base->count - 1 : INFINITY;
     l->base_sd = base->count > 1 ? log(base->rate.high / base->rate.low) / 2 /

@@ -27,6 +27,7 @@ struct scale_ledger {
     struct scale_links links;
     double work_s, backward_s; /* per token of a rank; backward is a part of work */
     double fixed_s;            /* per step */
+    double communication_s;    /* of the base's step: its own peers */
     double noise;              /* relative standard deviation of the base's steps */
     int samples;               /* that show it */
     double micro_batch;        /* of the base */

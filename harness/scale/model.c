@@ -102,12 +102,24 @@ json_t *scale_value_json(const struct scale_value *v) {
     return o;
 }
 
-/* Whether n units can share the batch at all: each rank needs a sequence. */
-static bool batch_suffices(const struct scale_curve *c, double n) {
-    return scale_batch(c, n) >= n * scale_unit_ranks(c);
+/* Why n units cannot run at all: each rank needs a sequence, and each thread a CPU where all share one node. */
+static bool impossible(const struct scale_curve *c, double n, char why[SCALE_WHY]) {
+    const json_t *first = c->runs[0].record;
+    const double ranks = n * scale_unit_ranks(c), own = ceil(ranks / scale_nodes(c, n));
+    const double cpus = (double)record_whole(first, "machine.cpus"),
+                 threads = (double)record_whole(first, "layout.threads");
+    *why = 0;
+    if (scale_batch(c, n) < ranks)
+        snprintf(why, SCALE_WHY, "a batch of %.0f sequences has none for some of %.0f ranks", scale_batch(c, n), ranks);
+    else if (c->unit == RECORD_RANK && cpus > 0 && own * threads > cpus)
+        snprintf(why, SCALE_WHY,
+                 "a node of %.0f CPUs has no room for %.0f ranks of %.0f threads, and the points say "
+                 "nothing of more nodes",
+                 cpus, own, threads);
+    return *why;
 }
 
-/* {n, tokens_per_s, low, high, efficiency, ...}; rates are null where the batch has too few sequences. */
+/* {n, tokens_per_s, low, high, efficiency, ...} */
 static json_t *at(const struct scale_model *m, double n) {
     const struct scale_value rate = scale_model_rate(m, n), share = scale_model_efficiency(m, n);
     json_t *o = json_object();
@@ -127,16 +139,8 @@ static json_t *extrapolations(const struct scale_model *m) {
     json_t *list = json_array();
     for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
         const double n = (double)times[i] * c->points[c->count - 1].n;
-        json_t *o;
-        if (batch_suffices(c, n)) {
-            o = at(m, n);
-        } else {
-            o = json_object();
-            record_set_number(o, "n", n);
-            record_set(o, "why",
-                       json_sprintf("a batch of %.0f sequences has none for some of %.0f ranks", scale_batch(c, n),
-                                    n * scale_unit_ranks(c)));
-        }
+        char why[SCALE_WHY];
+        json_t *o = impossible(c, n, why) ? json_pack("{s:f, s:s}", "n", n, "why", why) : at(m, n);
         record_set_integer(o, "times", times[i]);
         record_set(o, "label", json_string("extrapolated"));
         json_array_append_new(list, o);
@@ -149,9 +153,10 @@ static json_t *line_of(const struct scale_model *m) {
     const struct scale_curve *c = m->curve;
     const double first = c->points[0].n, last = 10.0 * c->points[c->count - 1].n;
     json_t *list = json_array();
+    char why[SCALE_WHY];
     for (int i = 0; i < LINE; i++) {
         const double n = first * pow(last / first, (double)i / (LINE - 1));
-        if (batch_suffices(c, n)) json_array_append_new(list, at(m, n));
+        if (i == 0 || !impossible(c, n, why)) json_array_append_new(list, at(m, n));
     }
     return list;
 }
@@ -173,7 +178,7 @@ json_t *scale_model_json(const struct scale_model *m) {
     record_set_number(o, "lack_p", m->lack_p);
     record_set_number(o, "run_sd", m->run_sd);
     record_set(o, "run_sd_assumed", json_boolean(m->run_sd_assumed));
-    record_set(o, "half_efficiency_n", scale_value_json(&halves));
+    record_set(o, "half_efficiency_n", isnan(halves.value) ? json_null() : scale_value_json(&halves));
     record_set(o, "line", line_of(m));
     record_set(o, "extrapolated", extrapolations(m));
     return o;
