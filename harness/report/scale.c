@@ -27,7 +27,7 @@ static void head(FILE *out, const json_t *r) {
             report_plural((long long)json_array_size(points)), unit);
     report_status(out, record_text(r, "status"));
     fputs("\n\n", out);
-    if (*record_text(r, "why")) line(out, record_text(r, "status"), record_text(r, "why"));
+    if (*record_text(r, "why")) line(out, "why", record_text(r, "why"));
     fprintf(out, "work        %s%s%s, %s; ", name, *name ? ": " : "", record_text(work, "model"),
             record_text(work, "precision"));
     if (strong)
@@ -54,9 +54,9 @@ static void base(FILE *out, const json_t *r) {
         return;
     }
     base_text_duration(record_real(b, "step_s"), step, sizeof step);
-    fprintf(out, "base        %lld %s: %.1f tokens/s, a step of %s, %lld run%s\n", record_whole(b, "n"),
-            record_text(r, "result.unit"), record_real(b, "tokens_per_s"), step, record_whole(b, "runs"),
-            report_plural(record_whole(b, "runs")));
+    fprintf(out, "base        %lld %s%s: %.1f tokens/s, a step of %s, %lld run%s\n", record_whole(b, "n"),
+            record_text(r, "result.unit"), report_plural(record_whole(b, "n")), record_real(b, "tokens_per_s"), step,
+            record_whole(b, "runs"), report_plural(record_whole(b, "runs")));
 }
 
 /* A number, or a dash. */

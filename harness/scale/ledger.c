@@ -220,8 +220,8 @@ static double furthest(const struct scale_curve *c) {
 static void refuse_links(const struct scale_curve *c, struct scale_model *m) {
     const bool far = scale_nodes(c, furthest(c)) > 1;
     snprintf(m->refused, sizeof m->refused,
-             "no all-reduce %s was timed, and there are too few points with peers to fit one: add records of %s",
-             far ? "between nodes" : "between ranks of a node",
+             "no all-reduce %s was timed%s, and there are too few points with peers to fit one: add records of %s",
+             far ? "between nodes" : "between ranks of a node", m->ledger->links.foreign ? " on this CPU" : "",
              far ? "toise comm on several nodes" : "mpirun -n 2 toise comm");
 }
 
@@ -236,6 +236,9 @@ json_t *scale_ledger_assumed(const struct scale_model *m) {
         scale_nodes(m->curve, furthest(m->curve)) < furthest(m->curve) * scale_unit_ranks(m->curve))
         json_array_append_new(list,
                               json_string("ranks of a node do not slow each other: toise comm did not measure it"));
+    if (l->links.foreign)
+        json_array_append_new(
+            list, json_sprintf("%ld records of toise comm are of another CPU, and were left out", l->links.foreign));
     if (m->run_sd_assumed)
         json_array_append_new(list, json_sprintf("runs vary by %.0f%%: no point has two", 100 * m->run_sd));
     return list;

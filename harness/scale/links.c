@@ -16,11 +16,17 @@ void scale_ring(double ranks, double *steps, double *part) {
     *part = *steps / ranks;
 }
 
-static bool usable(const json_t *record, int threads, const char *op) {
+/* A record of another CPU than the runs'. */
+static bool foreign(const struct scale_curve *c, const json_t *record) {
+    const char *cpu = record_text(record, "machine.cpu"), *own = record_text(c->runs[0].record, "machine.cpu");
+    return *cpu && *own && strcmp(cpu, own) != 0;
+}
+
+static bool usable(const struct scale_curve *c, const json_t *record, int threads, const char *op) {
     const char *group = record_text(record, "result.group");
     const long long t = record_whole(record, "layout.threads");
     return !strcmp(record_text(record, "kind"), "comm") && !strcmp(record_text(record, "result.op"), op) &&
-           (!*group || !strcmp(group, "all")) && (!t || !threads || t == threads) &&
+           (!*group || !strcmp(group, "all")) && (!t || !threads || t == threads) && !foreign(c, record) &&
            strcmp(record_text(record, "status"), "FAILED") != 0;
 }
 
@@ -43,7 +49,8 @@ static int take(const struct scale_curve *c, int threads, double bytes, enum sca
     for (size_t i = 0; i < c->record_count && n < TIMES_MOST; i++) {
         const json_t *record = c->records[i].record;
         const double size = record_real(record, "result.bytes");
-        if (!usable(record, threads, "all_reduce") || (record_whole(record, "layout.nodes") > 1) != (int)link) continue;
+        if (!usable(c, record, threads, "all_reduce") || (record_whole(record, "layout.nodes") > 1) != (int)link)
+            continue;
         if (near && !(fmax(size / bytes, bytes / size) <= NEAR)) continue;
         if (!datum_of(record, &d[n])) continue;
         d[n].point = n;
@@ -58,7 +65,7 @@ static void read_hidden(const struct scale_curve *c, int threads, struct scale_l
     int n = 0;
     for (size_t i = 0; i < c->record_count && n < TIMES_MOST; i++) {
         const json_t *record = c->records[i].record;
-        if (!usable(record, threads, "all_reduce")) continue;
+        if (!usable(c, record, threads, "all_reduce")) continue;
         x[n] = 1 - record_real(record, "result.cost_s") / record_real(record, "result.time_s");
         n += isfinite(x[n]);
     }
@@ -88,7 +95,7 @@ static void read_share(const struct scale_curve *c, int threads, struct scale_li
     for (size_t i = 0; i < c->record_count; i++) {
         const json_t *record = c->records[i].record;
         const long long world = record_whole(record, "layout.world"), nodes = record_whole(record, "layout.nodes");
-        if (!usable(record, threads, "share") || nodes < 1 || world / nodes < 2) continue;
+        if (!usable(c, record, threads, "share") || nodes < 1 || world / nodes < 2) continue;
         if (slowdown(record, "samples.matmul_alone_flop_per_s", "samples.matmul_together_flop_per_s", &links->matmul,
                      &links->matmul_sd) &&
             slowdown(record, "samples.pass_alone_byte_per_s", "samples.pass_together_byte_per_s", &links->pass,
@@ -107,6 +114,9 @@ void scale_links_read(const struct scale_curve *c, int threads, double bytes, st
     }
     read_hidden(c, threads, links);
     read_share(c, threads, links);
+    for (size_t i = 0; i < c->record_count; i++)
+        links->foreign +=
+            !strcmp(record_text(c->records[i].record, "kind"), "comm") && foreign(c, c->records[i].record);
 }
 
 void scale_links_of_points(const struct scale_curve *c, const double *extra_s, double messages, double bytes,

@@ -21,6 +21,7 @@ struct scale_links {
     int share_ranks;                      /* ranks of a node whose slowdown was measured; 0: none */
     double matmul, matmul_sd;             /* how much longer matmuls take while they all compute: 0.1 is 10% */
     double pass, pass_sd;                 /* the same of passes over memory */
+    long foreign;                         /* records of toise comm that are of another CPU, and were left out */
 };
 
 /* Reads the records of kind "comm" on `threads` threads a rank. bytes: of a message of the training; the sizes near it

@@ -40,6 +40,15 @@ static void change(struct made_curve *m, size_t i, const char *object, const cha
                      0);
 }
 
+static const char *flag_of(const json_t *record, int n, const char *name) {
+    const json_t *f;
+    size_t i;
+    json_array_foreach(record_at(record, "result.flags"), i,
+                       f) if (record_whole(f, "n") == n &&
+                              !strcmp(record_text(f, "flag"), name)) return record_text(f, "why");
+    return "";
+}
+
 /* Two runs each of 1, 2 and 4: rates 100 n / (1 + 0.1 (n - 1)) without noise, so efficiencies are 1, 1/1.1 and 1/1.3.
  */
 static void by_hand(void **state) {
@@ -118,6 +127,7 @@ static void weak(void **state) {
     assert_false(record_true(point(record, 8), "paired"));
     assert_string_equal(record_text(point(record, 8), "of"), "launch");
     assert_true(strstr(record_text(record, "result.fits.amdahl.refused"), "fixed amount of work"));
+    assert_true(strstr(flag_of(record, 8, "unchecked"), "only its own gate passed"));
     assert_float_equal(record_real(record, "result.fits.usl.parameters.contention.value"), 0.02, 0.01);
     json_decref(record);
     made_curve_close(&m);
@@ -196,18 +206,10 @@ static void failed_points(void **state) {
     change(&m, 0, "", "why", json_string("made so"));
     record = curve_of(&m, &NONE);
     assert_int_equal(record_whole(record, "result.base.n"), 4);
+    assert_true(*flag_of(record, 4, "base"));
     assert_float_equal(record_real(point(record, 8), "efficiency"), 1.3 / 1.7, 1e-9);
     json_decref(record);
     made_curve_close(&m);
-}
-
-static const char *flag_of(const json_t *record, int n, const char *name) {
-    const json_t *f;
-    size_t i;
-    json_array_foreach(record_at(record, "result.flags"), i,
-                       f) if (record_whole(f, "n") == n &&
-                              !strcmp(record_text(f, "flag"), name)) return record_text(f, "why");
-    return "";
 }
 
 static double superlinear_step(double n) {
