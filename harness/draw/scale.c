@@ -20,6 +20,7 @@ static const struct panel panels[] = {{"tokens/s", "tokens_per_s", "low", "high"
                                       {"efficiency", "efficiency", "efficiency_low", "efficiency_high"}};
 enum { PANELS = sizeof panels / sizeof *panels };
 
+/* The largest n that has a rate. */
 static double largest(const json_t *points) {
     const json_t *p;
     double n = 0;
@@ -95,7 +96,8 @@ bool draw_scale_script(FILE *script, const json_t *record) {
             "%.8g, graph 0 "
             "to first "
             "%.8g, graph 1 nohead dt 3 lc rgb '#888888'\n",
-            0.9 * (double)record_whole(result, "base.n"), 10.5 * most, most, most);
+            0.9 * (double)record_whole(result, "base.n"),
+            fmax(10.5 * most, 1.1 * largest(record_at(result, "predictions"))), most, most);
     fprintf(script, "set logscale y\nset xlabel '%ss; beyond the dotted line extrapolated'\nset key top left\n",
             record_text(result, "unit"));
     plot(script, result, 0);

@@ -219,17 +219,20 @@ static double furthest(const struct scale_curve *c) {
 
 static void refuse_links(const struct scale_curve *c, struct scale_model *m) {
     const bool far = scale_nodes(c, furthest(c)) > 1;
-    snprintf(m->refused, sizeof m->refused,
-             "no all-reduce %s was timed%s, and there are too few points with peers to fit one: add records of %s",
-             far ? "between nodes" : "between ranks of a node", m->ledger->links.foreign ? " on this CPU" : "",
-             far ? "toise comm on several nodes" : "mpirun -n 2 toise comm");
+    snprintf(
+        m->refused, sizeof m->refused,
+        "fewer than three all-reduces %s were timed%s, and there are too few points with peers to fit one: add records "
+        "of %s",
+        far ? "between nodes" : "between ranks of a node", m->ledger->links.foreign ? " on this CPU" : "",
+        far ? "toise comm on several nodes" : "mpirun -n 2 toise comm");
 }
 
 json_t *scale_ledger_assumed(const struct scale_model *m) {
     const struct scale_ledger *l = m->ledger;
     json_t *list = json_array();
     if (l->from_points)
-        json_array_append_new(list, json_string("alpha and beta are fitted to these points: no all-reduce was timed"));
+        json_array_append_new(list,
+                              json_string("alpha and beta are fitted to these points: few all-reduces were timed"));
     else if (isnan(l->links.hidden))
         json_array_append_new(list, json_string("compute hides no communication: toise comm did not measure it"));
     if (!l->links.share_ranks &&
