@@ -129,6 +129,7 @@ $(BUILD)/tests/bench/%: tests/bench/%.cc $(LIB)
 AGAIN    = --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell getconf _NPROCESSORS_ONLN))
 check check-full:
 	@scripts/deps.sh $(if $(filter %-full,$@),full,test)
+	@scripts/deps.sh --try all
 	@$(MAKE) $(AGAIN) all tests
 	@scripts/check.sh $(if $(filter %-full,$@),--full) $(BUILD)
 soak:

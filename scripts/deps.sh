@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# scripts/deps.sh [--check|--print] [build|bench|test|all|full]
+# scripts/deps.sh [--check|--print|--try] [build|bench|test|all|full]
 # Compiles small programs to find what is missing for the build (default), make bench-kernels, the tests, or everything
-# that make check can use, or check-full. Installs it with apt, as root or by passwordless sudo. Otherwise prints what to install, by
-# distribution and by module, and exits 2. Silent if nothing is missing. --check: prints one line, installs nothing.
-# --print: the packages of all families, missing or not. Honours CC, CXX, MPICC, DEPS_PREFIX.
+# that make check can use, or check-full. Installs it with apt, as root or by passwordless sudo. Otherwise prints what to
+# install, by distribution and by module, and exits 2. Silent if nothing is missing. --check: prints one line, installs
+# nothing. --print: all packages, missing or not. --try: installs if it can, exits 0. Honours CC, CXX, MPICC, DEPS_PREFIX.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -27,7 +27,8 @@ slurm    | extra      | slurm-wlm                 | slurm-slurmctld slurm-slurmd
 munge    | extra      | munge                     | munge                 | munge                      | munge
 aarch64  | extra      | gcc-aarch64-linux-gnu libc6-dev-arm64-cross | gcc-aarch64-linux-gnu | cross-aarch64-gcc12        | -
 compare  | extra      | libbenchmark-tools python3-scipy | -              | -                          | -
-ip       | extra      | iproute2                  | iproute               | iproute2                   | iproute2
+ip       | extra      | iproute2                  | iproute iproute-tc    | iproute2                   | iproute2
+nsenter  | extra      | util-linux                | util-linux            | util-linux                 | util-linux
 gnuplot  | extra      | gnuplot-nox               | gnuplot               | gnuplot                    | gnuplot
 browser  | full       | chromium                  | chromium              | chromium                   | -
 clang-format | extra  | clang-format              | clang-tools-extra     | clang-tools                | llvm
@@ -37,7 +38,7 @@ CC=${CC:-cc} CXX=${CXX:-c++} MPICC=${MPICC:-mpicc}
 mode=install group=build
 for arg in "$@"; do
     case $arg in
-    --check | --print) mode=${arg#--} ;;
+    --check | --print | --try) mode=${arg#--} ;;
     build | bench | test | all | full) group=$arg ;;
     *) sed -n '3,7s/^# //p' "$0" >&2; exit 2 ;;
     esac
@@ -94,6 +95,8 @@ present() {
     munge) have munged || [ -x /usr/sbin/munged ] ;;
     compare) [ -e /usr/share/benchmark/compare.py ] && /usr/bin/python3 -c 'import scipy' 2>/dev/null ;;
     aarch64) links aarch64-linux-gnu-gcc c '#include <stdlib.h>\nint main(void) { return 0; }' -fopenmp ;;
+    ip) have ip && have tc ;;
+    nsenter) have nsenter && have unshare ;;
     *) have "$1" ;;
     esac
 }
@@ -167,5 +170,6 @@ if have apt-get && { [ "$(id -u)" = 0 ] || { have sudo && sudo -n true 2>/dev/nu
     look
     [ ${#missing[@]} -gt 0 ] || exit 0
 fi
+[ "$mode" != try ] || exit 0
 { echo "toise: missing: ${missing[*]/#compiler/$CC}"; explain "${missing[@]}"; } >&2
 exit 2

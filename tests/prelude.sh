@@ -6,8 +6,12 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 BUILD=$(realpath -m "${BUILD:-build}")
 toise=$BUILD/toise
+tree=$PWD
 work=$(mktemp -d)
+export TOISE_HOSTS=$work/hosts TOISE_CLUSTER=$work/cluster
 leave() {
+    [ ! -e "$TOISE_HOSTS" ] || "$tree/scripts/netns-hosts.sh" down
+    [ ! -e "$TOISE_CLUSTER" ] || "$tree/scripts/virtual-cluster.sh" down
     chmod -R u+w "$work"
     rm -rf "$work"
 }
@@ -18,11 +22,43 @@ fail() {
     bad=1
 }
 
+# hosts N [FLAGS]: host1 to hostN (scripts/netns-hosts.sh) until this test ends; 77 if there can be none, after saying why
+hosts() { made netns-hosts.sh "$@"; }
+# cluster N [FLAGS]: the same for a Slurm of node1 to nodeN (scripts/virtual-cluster.sh)
+cluster() {
+    made virtual-cluster.sh "$@" || return
+    eval "$(cat "$work/made")"
+}
+made() {
+    local script=$1 code=0
+    shift
+    "$tree/scripts/$script" up "$@" >"$work/made" || code=$?
+    [ $code != 77 ] || cat "$work/made"
+    cat "$TOISE_HOSTS"/*.space "$TOISE_CLUSTER"/*.space >>"$work/spaces" 2>/dev/null || true
+    case $code in 0 | 77) return $code ;; *) fail "$script up $*: exit $code" && exit 1 ;; esac
+}
+
+# alive: the processes that still run on any of these machines
+alive() {
+    local process
+    for process in /proc/[0-9]*; do
+        ! grep -qwF "$(readlink "$process/ns/pid" 2>/dev/null || echo none)" "$work/spaces" || echo "$process: $(tr '\0' ' ' <"$process/cmdline")"
+    done
+}
+
 # call COMMAND...: its output in $work/out and $work/err, its exit code in $code; $limit seconds at most
 limit=120
 call() {
     code=0
     timeout "$limit" "$@" >"$work/out" 2>"$work/err" </dev/null || code=$?
+}
+# answers CODE PATTERN COMMAND...: it ends so, and prints the pattern (grep -E; "": anything)
+answers() {
+    local want=$1 pattern=$2
+    shift 2
+    call "$@"
+    [ "$code" = "$want" ] || fail "$*: exit $code, not $want: $(cat "$work/out" "$work/err")"
+    [ -z "$pattern" ] || grep -qE -- "$pattern" "$work/out" "$work/err" || fail "$*: lacks \"$pattern\": $(cat "$work/out" "$work/err")"
 }
 # run CODE ARGUMENTS...: toise ends so, after the words of $command
 command=()

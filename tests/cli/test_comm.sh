@@ -89,17 +89,12 @@ grep -q '^all_gather,in,all,2,1,4096,512,' "$work/all.csv" || fail 'the count of
 grep -q '"op":"share"' "$work/all.jsonl" || fail 'no record of what ranks leave each other'
 
 # within nodes and between them
-code=0
-MAP=node tests/mpi/netns.sh 4 "$toise" comm --op all_gather,p2p --bytes 64,4K --seconds 0.01 --ci 1 --threads 1 --json \
-    >"$work/out" 2>"$work/err" || code=$?
-if [ $code = 77 ]; then
-    cat "$work/out"
-else
-    done_well 'two hosts'
-    for group in 'all","group_ranks":4,"group_nodes":2,"groups":1' 'intra","group_ranks":2,"group_nodes":1,"groups":2' \
-        'inter","group_ranks":2,"group_nodes":2,"groups":1'; do
-        [ "$(grep -c "\"group\":\"$group.*\"wrong\":0" "$work/out")" = 4 ] || fail "two hosts: not 4 records of group $group"
-    done
-    grep -q '^# p2p, out-of-place, group intra: 2 at once, each of 2 ranks on 1 node' "$work/err" || fail 'two hosts: no such group on the page'
-fi
+hosts 2 || exit $bad
+MAP=node call scripts/netns-hosts.sh run 4 "$toise" comm --op all_gather,p2p --bytes 64,4K --seconds 0.01 --ci 1 --threads 1 --json
+done_well 'two hosts'
+for group in 'all","group_ranks":4,"group_nodes":2,"groups":1' 'intra","group_ranks":2,"group_nodes":1,"groups":2' \
+    'inter","group_ranks":2,"group_nodes":2,"groups":1'; do
+    [ "$(grep -c "\"group\":\"$group.*\"wrong\":0" "$work/out")" = 4 ] || fail "two hosts: not 4 records of group $group"
+done
+grep -q '^# p2p, out-of-place, group intra: 2 at once, each of 2 ranks on 1 node' "$work/err" || fail 'two hosts: no such group on the page'
 exit $bad

@@ -51,6 +51,8 @@ covered() {
     scripts/predict.sh*) echo 'tests/cli/test_predict.sh, as far as it takes minutes' ;;
     scripts/figures.sh*) echo 'tests/cli/test_figures.sh' ;;
     sbatch*) echo 'tests/slurm/test_train.sh' ;;
+    *scripts/virtual-cluster.sh* | srun*) echo 'tests/slurm/test_cluster.sh' ;;
+    scripts/netns-hosts.sh*) echo 'tests/cli/test_netns_hosts.sh' ;;
     esac
 }
 outside() {

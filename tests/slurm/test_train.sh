@@ -4,20 +4,10 @@
 # scripts/slurm/train.sbatch on a real Slurm of two virtual nodes: ranks, records, exit codes, srun and mpirun.
 # Also which launches toise takes for those of another MPI.
 . "$(dirname "$0")/../prelude.sh"
-. tests/slurm/cluster.sh
 script=$PWD/scripts/slurm/train.sbatch
 
-why=$(cluster_missing)
-[ -z "$why" ] || { echo "SKIP: slurm: $why"; exit 77; }
 command -v mpirun >/dev/null || { echo 'SKIP: slurm: mpirun is not installed'; exit 77; }
-
-# shellcheck disable=SC2317  # called by the trap
-finish() {
-    cluster_stop "$work"
-    rm -rf "$work"
-}
-trap finish EXIT
-cluster_start "$work"
+cluster 2 || exit
 
 # In a separate folder, as a user would: build/toise here, records below results/.
 mkdir "$work/user"
