@@ -34,7 +34,7 @@ static struct {
     pthread_t thread;
     bool running;
     double timeout_s, cpu_s; /* cpu_s: of the process, at the last look */
-    void (*last)(void *context, const char *why);
+    guard_last *last;
     void *context;
 } g = {.board.file = -1, .socket = -1, .wake = -1};
 
@@ -62,7 +62,7 @@ void guard_waiting(bool waiting) {
     guard_progress();
 }
 
-void guard_watchdog_last(void (*last)(void *context, const char *why), void *context) {
+void guard_watchdog_last(guard_last *last, void *context) {
     g.last = last, g.context = context;
 }
 
@@ -127,7 +127,7 @@ static void end(struct guard_verdict v, bool found) {
     if (found || leader) guard_peers_end(&g.peers, &v);
     guard_verdict_text(&v, text, sizeof text);
     if (first && (found || g.place.node == 0)) say(text);
-    if (g.last) g.last(g.context, text);
+    if (g.last) g.last(g.context, &v, text);
     if (first) sweep();
     _exit(BASE_BROKEN);
 }

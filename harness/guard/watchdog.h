@@ -28,9 +28,10 @@ void guard_progress(void);          /* in a step: at least once in a timeout */
 void guard_waiting(
     bool waiting); /* it waits for other ranks from now on, so it is not the one that hangs; or no more */
 
-/* `last` is called once by the watchdog's thread before it ends the process, with the verdict's words. It may take two
- * seconds. NULL: nothing is called. */
-void guard_watchdog_last(void (*last)(void *context, const char *why), void *context);
+/* `last` is called once by the watchdog's thread before it ends the process, with the verdict and its words. It may
+ * take two seconds. NULL: nothing is called. */
+typedef void guard_last(void *context, const struct guard_verdict *verdict, const char *why);
+void guard_watchdog_last(guard_last *last, void *context);
 
 /* Opening, in this order, by the ranks together. "Leader": local rank 0 of each node.
  *
