@@ -17,6 +17,7 @@
     C(train, "how many tokens/s does a node train, is the result right, where does the time go?") \
     C(kernels, "how near the machine's limit are matmul, attention and the rest; is my BLAS the wrong one?") \
     C(comm, "how fast do these ranks sum gradients, and how much does that slow compute running meanwhile?") \
+    C(nodes, "which node is slow, which link, which one computes wrong?") \
     C(info, "what are these nodes, and what differs between them?") \
     C(roofs, "what can this machine do at most: peak by dtype, bandwidth of each cache and of memory?") \
     C(scale, "how does the rate grow from one node to all, strongly and weakly, and where does it stop growing?") \

@@ -92,7 +92,7 @@ static int write_page(const struct flags *f, const struct record_list *list, con
 static const struct {
     const char *kind;
     void (*page)(FILE *out, const json_t *record);
-} pages[] = {{"scale", report_scale}};
+} pages[] = {{"scale", report_scale}, {"nodes", report_nodes}};
 
 /* Prints the pages of such records. Returns how many there are. */
 static int print_pages(const struct flags *f, const struct record_list *list) {
@@ -124,7 +124,7 @@ static int answer(const struct flags *f, const struct record_list *list, const j
     const int printed = code ? 0 : print_pages(f, list);
     if (!code && !f->page && !printed && !json_array_size(summaries))
         code = base_fail(e, BASE_USAGE,
-                         "%s: none of the %zu records has a rate: give records of train, kernels, comm or scale",
+                         "%s: none of the %zu records has a rate: give records of train, kernels, comm, scale or nodes",
                          f->files.word[0], list->count);
     return code || isnan(f->ci) ? code : study_launches_code(summaries, e);
 }

@@ -64,6 +64,7 @@ static const struct {
     {"kernels", "Kernels", html_kernels},
     {"collectives", "Collectives", html_collectives},
     {"acceptance", "Acceptance", html_acceptance},
+    {"nodes", "Nodes", html_nodes},
     {"machines", "Machines", html_machines},
     {"records", "Records", html_records},
 };

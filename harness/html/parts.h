@@ -83,6 +83,7 @@ void html_collectives(struct html_page *page);
 void html_comparison(struct html_page *page);
 void html_scale(struct html_page *page);
 void html_acceptance(struct html_page *page);
+void html_nodes(struct html_page *page);
 void html_machines(struct html_page *page);
 void html_records(struct html_page *page);
 

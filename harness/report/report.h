@@ -67,6 +67,8 @@ void report_kernels_end(FILE *out, const json_t *records);
 void report_roofs(FILE *out, const json_t *record);
 /* Records that toise import made, as a table. */
 void report_import(FILE *out, const json_t *records);
+/* A record of kind "nodes". Its last line is for sbatch. */
+void report_nodes(FILE *out, const json_t *record);
 /* A record of kind "ab". */
 void report_ab(FILE *out, const json_t *record);
 /* The shapes that toise kernels --dry-run lists. */

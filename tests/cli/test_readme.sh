@@ -47,6 +47,7 @@ covered() {
     'build/toise scale --from'*) echo 'tests/cli/test_scale.sh' ;;
     scripts/roofline.sh*) echo 'tests/cli/test_kernels.sh' ;;
     'mpirun '*' comm'*) echo 'tests/cli/test_comm.sh' ;;
+    'mpirun '*' nodes'*) echo 'tests/cli/test_nodes.sh' ;;
     'build/toise predict --machine results/local/'*) echo 'tests/cli/test_predict.sh' ;; # after its measurements
     scripts/predict.sh*) echo 'tests/cli/test_predict.sh, as far as it takes minutes' ;;
     scripts/figures.sh*) echo 'tests/cli/test_figures.sh' ;;

@@ -62,6 +62,10 @@ example() {
         makes 0 info
         makes_on_two 0 info
         ;;
+    nodes)
+        makes 3 nodes --model tiny-gpt2 --rounds 5 --bytes 64
+        makes_on_two 1 nodes --unit rank --model tiny-gpt2 --rounds 5 --bytes 64 --threads 1 --hosts nowhere7
+        ;;
     roofs) makes '0 3' roofs "${quick[@]}" ;;
     comm)
         makes_on_two '0 3' comm --bytes 64,24MiB "${quick[@]}" --threads 1
