@@ -139,9 +139,13 @@ static void close_inputs(struct train_options *o) {
     free(o->history.loss);
 }
 
+static struct train_identity identity(const struct setup *s, const struct record_launch *launch, const char *from) {
+    const struct cli_workload *w = &s->workload;
+    return (struct train_identity){w->name[0] ? w->name : NULL, w->version, launch, from, NULL};
+}
+
 static int dry_run(struct comm *world, struct setup *s, const struct flags *f, const char *from, struct base_error *e) {
-    const struct train_identity id = {s->workload.name[0] ? s->workload.name : NULL, s->workload.version, NULL, from,
-                                      NULL};
+    const struct train_identity id = identity(s, NULL, from);
     struct plan plan;
     struct plan_request *r = &s->request;
     if (!r->layout.micro_batch) plan_choose_micro_batch(r, r->global_batch / r->layout.dp, 1, -1);
@@ -195,20 +199,9 @@ static int list_energy(struct comm *world, const struct flags *f, struct base_er
     return BASE_OK;
 }
 
-/* point: what the identity points to, if the workload is one of a curve. */
-static struct train_identity identity(const struct setup *s, const struct record_launch *launch, const char *from,
-                                      int nodes, struct record_scaling *point) {
-    const struct cli_workload *w = &s->workload;
-    const bool scales = w->name[0] && w->scaling >= 0;
-    *point = (struct record_scaling){.mode = (enum record_scaling_mode)w->scaling, .unit = RECORD_NODE, .n = nodes};
-    return (struct train_identity){w->name[0] ? w->name : NULL, w->version, launch, from, scales ? point : NULL};
-}
-
 static int on_result(void *context, struct train_result *r, struct base_error *e) {
     struct launch *l = context;
-    struct record_scaling point;
-    const struct train_identity id =
-        identity(l->setup, &l->launch, l->trainer->place.threads_from, l->world->nodes, &point);
+    const struct train_identity id = identity(l->setup, &l->launch, l->trainer->place.threads_from);
     int code = BASE_OK;
     cli_progress_close(&l->progress);
     json_t *record = cli_trainer_record(l->trainer, r, l->plan, &l->setup->options, &id, l->energy, l->world);
@@ -229,9 +222,7 @@ static bool on_window(void *context, const struct train_result *r) {
 }
 
 static int open_journal(struct launch *l, struct train_options *o, struct base_error *e) {
-    struct record_scaling point;
-    const struct train_identity id =
-        identity(l->setup, &l->launch, l->trainer->place.threads_from, l->world->nodes, &point);
+    const struct train_identity id = identity(l->setup, &l->launch, l->trainer->place.threads_from);
     const struct cli_journal_run run = {l->trainer, l->plan, o, &id, l->flags->output.out};
     if (l->flags->journal.resume) o->earlier = &l->journal->earlier;
     return cli_journal_open(l->journal, &l->flags->journal, &run, l->world, e);
@@ -303,7 +294,6 @@ static int recover(struct comm *world, const struct flags *f, const struct journ
     struct setup s;
     struct plan plan;
     struct train_result r = {0};
-    struct record_scaling point;
     struct comm then = *world; /* for its numbers alone */
     then.size = (int)record_whole(past->head, "layout.world");
     then.nodes = (int)record_whole(past->head, "layout.nodes");
@@ -314,8 +304,7 @@ static int recover(struct comm *world, const struct flags *f, const struct journ
     s.request.layout.micro_batch = record_whole(past->head, "layout.micro_batch");
     s.request.threads = (int)record_whole(past->head, "layout.threads");
     s.options.loaded = record_at(past->head, "machine.blas");
-    const struct train_identity id =
-        identity(&s, NULL, record_text(past->head, "layout.threads_from"), then.nodes, &point);
+    const struct train_identity id = identity(&s, NULL, record_text(past->head, "layout.threads_from"));
     if (!code) code = plan_make(&plan, &s.request, e);
     if (!code) code = journal_recover(past, &plan, &s.options, &r, e);
     json_t *record = code ? NULL : journal_recovered(past, &r, &plan, &s.options, &id, &then);

@@ -17,7 +17,7 @@ struct record_scaling {
     enum record_scaling_mode mode;
     enum record_scaling_unit unit; /* what n counts */
     int n;
-    int repeat; /* from 1: in each repeat every point runs once, in an order drawn anew; 0: a run by itself */
+    int repeat; /* from 1: in each repeat every point runs once, in an order drawn anew */
     int order;  /* from 1: when it ran within its repeat */
 };
 
@@ -36,7 +36,7 @@ static inline json_t *record_scaling_json(const struct record_scaling *s) {
     record_set(o, "mode", json_string(record_scaling_mode_name(s->mode)));
     record_set(o, "unit", json_string(record_scaling_unit_name(s->unit)));
     record_set_integer(o, "n", s->n);
-    if (s->repeat) record_set_integer(o, "repeat", s->repeat), record_set_integer(o, "order", s->order);
+    record_set_integer(o, "repeat", s->repeat), record_set_integer(o, "order", s->order);
     return o;
 }
 

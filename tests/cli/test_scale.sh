@@ -103,6 +103,14 @@ is True "all(x['result']['residual'].get('base', 0) < 4 for x in $trains)" "$out
 # The same curve again, from the file.
 run $code scale --from "$out"
 
+# Separate jobs measure the same points.
+rm -f "$out"
+for ranks in 1 2; do
+    call "${MPI_COMMAND[@]}" "${MPI_UNBOUND[@]}" -n $ranks "$toise" train --workload strong-tiny --steps 2 --warmup 0 --out "$out"
+done
+call "$toise" scale --from "$out" --json
+is '[1, 2]' '[p["n"] for p in r[0]["result"]["points"]]' "$work/out"
+
 # A budget that one run spends: the curve is of that.
 launched 3 2 "${tiny[@]}" --budget 1
 is 1 "len($trains)" "$out"
