@@ -26,6 +26,7 @@ struct running {
     int out[2], errors[2]; /* pipes; -1: closed */
     size_t room;           /* of end->out */
     double deadline;
+    bool told; /* the deadline is that of a child that got a signal */
 };
 
 static volatile sig_atomic_t group, caught; /* for the signal handler: the child's process group, the signal */
@@ -115,16 +116,25 @@ static void read_some(struct running *r, int *from, void (*keep)(struct running 
     if (got == 0 || (got < 0 && errno != EINTR)) shut(from);
 }
 
-/* Until the child has closed its pipes, the deadline or a signal. */
+/* Seconds that the child may still take. A signal shortens them. */
+static double left_of(struct running *r) {
+    const double now = base_clock_now();
+    if (caught && !r->told && now + r->how->stop_s < r->deadline) r->deadline = now + r->how->stop_s;
+    r->told = r->told || caught;
+    return r->deadline - now;
+}
+
+/* Until the child has closed its pipes, or its time is over. */
 static void read_all(struct running *r) {
-    while ((r->out[0] >= 0 || r->errors[0] >= 0) && !caught) {
-        const double left = r->deadline - base_clock_now();
+    while (r->out[0] >= 0 || r->errors[0] >= 0) {
+        const double left = left_of(r);
         struct pollfd pipes[] = {{.fd = r->out[0], .events = POLLIN}, {.fd = r->errors[0], .events = POLLIN}};
         if (left <= 0) {
-            r->end->late = true; /* also if the child has ended: what it left behind holds its output */
+            r->end->late = !caught; /* also if the child has ended: what it left behind holds its output */
             return;
         }
-        if (poll(pipes, 2, left < 1e6 ? (int)(left * 1e3) + 1 : -1) < 0) continue;
+        /* at most a second: a signal may come before poll waits */
+        if (poll(pipes, 2, left < 1 ? (int)(left * 1e3) + 1 : 1000) < 0) continue;
         if (pipes[0].revents) read_some(r, &r->out[0], keep_output);
         if (pipes[1].revents) read_some(r, &r->errors[0], keep_errors);
     }
@@ -134,17 +144,18 @@ static void read_all(struct running *r) {
 static void wait_end(struct running *r) {
     int status = 0;
     pid_t ended;
-    while ((ended = waitpid(r->pid, &status, WNOHANG)) == 0 && base_clock_now() < r->deadline && !caught) usleep(200);
+    while ((ended = waitpid(r->pid, &status, WNOHANG)) == 0 && left_of(r) > 0) usleep(200);
     r->end->late = (r->end->late || ended == 0) && !caught;
-    if (caught) /* let it end by itself: it got the signal */
+    if (caught && r->how->stop_s <= 0) /* let it end by itself: it got the signal */
         for (int i = 0; ended == 0 && i < 50; i++) usleep(100000), ended = waitpid(r->pid, &status, WNOHANG);
     kill(-r->pid, SIGKILL); /* also what it left behind */
     while (ended == 0 && waitpid(r->pid, &status, 0) < 0 && errno == EINTR) continue;
     r->end->code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+/* A second one is passed on too: a user who presses Ctrl-C twice loses patience. */
 static void pass_on(int signal) {
-    if (!caught && group > 0) kill(-group, signal);
+    if (group > 0) kill(-group, signal);
     if (!caught) caught = signal;
 }
 
@@ -195,7 +206,7 @@ int base_child_run(char *const command[], const struct base_child_how *how, stru
     if (!code) code = run(&r, command, e);
     base_child_release_signals();
     for (int i = 0; i < 2; i++) shut(&r.out[i]), shut(&r.errors[i]);
-    if (!code) return BASE_OK;
+    if (!code || (how->stop_s > 0 && end->signal && r.pid > 0)) return code;
     free(end->out);
     *end = (struct base_child_end){.signal = end->signal};
     return code;

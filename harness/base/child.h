@@ -14,6 +14,8 @@ struct base_child_how {
     size_t most;         /* bytes of standard output that are kept; the rest is read and dropped */
     bool pass_errors;    /* the child shares standard error; else its end is kept */
     bool clean;          /* the environment lacks launcher variables and OPENBLAS_CORETYPE */
+    double stop_s;       /* a child that got this process's signal has so long to end by itself, and its output is kept;
+                          * 0: 5 s, and nothing is kept */
     const char *setting; /* "NAME=value", added to the environment; NULL: nothing */
 };
 
@@ -29,8 +31,8 @@ struct base_child_end {
 
 /* Runs command[0] with these arguments, found by PATH, in a process group of its own. Its standard input is empty.
  * What it leaves behind is killed. BASE_BROKEN: it cannot be started, or this process got SIGINT, SIGTERM or SIGHUP,
- * which its group then got too. *end is then empty but for `signal`. Not for several threads at
- * once. */
+ * which its group then got too. *end is then empty but for `signal`, unless stop_s kept the rest. Not for several
+ * threads at once. */
 int base_child_run(char *const command[], const struct base_child_how *how, struct base_child_end *end,
                    struct base_error *e);
 /* Between these calls such a signal does not end this process: the child that runs, or the next one, returns

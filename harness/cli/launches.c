@@ -13,12 +13,14 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "cli/progress.h"
+#include "guard/stop.h"
 #include "records/load.h"
 #include "records/record.h"
 #include "report/report.h"
 #include "study/launches.h"
 
 enum { OUTPUT_MOST = 1 << 30, EXTRA = 10 };
+static const double STOP_S = 120; /* for a launch that is told to stop: its step, and its record */
 
 /* clang-format off */
 const struct cli_option cli_launches_option[] = {
@@ -40,6 +42,7 @@ struct run {
     struct record_loaded *records; /* of all launches */
     size_t count;
     json_t *summaries;
+    int stopped;                     /* the signal that this process got; 0: none */
     int done, worst;                 /* launches that ended with a record or an answer; the worst exit code */
     double began, longest, overhead; /* seconds: clock; of the longest launch; of what it did beside timed steps */
     char why[1024];                  /* the first message of the worst code */
@@ -135,15 +138,18 @@ static void report(struct run *l, const struct base_child_end *end, size_t befor
 
 /* One launch. */
 static int launch(struct run *l, struct base_error *e) {
-    const struct base_child_how how = {.limit_s = 1e9, .most = OUTPUT_MOST};
+    const struct base_child_how how = {.limit_s = 1e9, .most = OUTPUT_MOST, .stop_s = STOP_S};
     struct base_child_end end = {0};
     const size_t before = l->count;
     char texts[3][32], what[64];
     arguments(l, texts);
     snprintf(what, sizeof what, "launch %d", l->done + 1);
     cli_progress_phase(&l->progress, what);
-    int code = base_child_run(l->argv, &how, &end, e);
-    if (code) return code;
+    struct base_error broke = {0};
+    int code = base_child_run(l->argv, &how, &end, &broke);
+    l->stopped = end.signal;
+    if (l->stopped && !end.out) return BASE_OK; /* it came between two launches */
+    if (code && !l->stopped) return base_fail(e, code, "%s", broke.text);
     l->longest = fmax(l->longest, end.seconds);
     code = take(l, end.out, end.seconds, e);
     l->done++;
@@ -155,7 +161,7 @@ static int launch(struct run *l, struct base_error *e) {
                  said);
     else
         snprintf(why, sizeof why, "launch %d: %s", l->done, said);
-    worsen(l, end.code, end.code == BASE_USAGE ? said : why);
+    if (!l->stopped) worsen(l, end.code, end.code == BASE_USAGE ? said : why);
     free(end.out);
     return code;
 }
@@ -169,7 +175,7 @@ static int summarise(struct run *l, struct base_error *e) {
 /* Whether another launch can change the answer, and may still start. */
 static bool goes_on(const struct run *l) {
     const bool budgeted = !isnan(l->asked->budget_s), enough = l->done >= l->asked->launches;
-    if (badness(l->worst) >= badness(BASE_USAGE)) return false; /* the next one would end the same way */
+    if (l->stopped || badness(l->worst) >= badness(BASE_USAGE)) return false; /* the next one would end the same way */
     if (budgeted && base_clock_now() - l->began + l->longest > l->asked->budget_s) return false;
     if (!enough) return true;
     return budgeted && l->worst == BASE_OK && study_launches_code(l->summaries, NULL) == BASE_INCONCLUSIVE;
@@ -208,6 +214,9 @@ static int conclude(const struct run *l, struct base_error *e) {
     if (badness(l->worst) > badness(code))
         return base_fail(e, l->worst, "%s%s", l->why,
                          l->worst == BASE_BROKEN && l->output->out ? "; what finished is in --out" : "");
+    if (l->stopped && due > 0)
+        return base_fail(e, BASE_INCONCLUSIVE, "inconclusive: stopped by %s after %d of %lld launches",
+                         guard_stop_name(l->stopped), l->done, (long long)l->asked->launches);
     if (code == BASE_INCONCLUSIVE && due > 0)
         return base_fail(e, code, "%s; --budget ended before %d of %lld launches", why.text, due,
                          (long long)l->asked->launches);

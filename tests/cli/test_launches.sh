@@ -87,9 +87,10 @@ echo 'elements 4096' >"$work/shapes.txt"
 call "$toise" kernels --shapes "$work/shapes.txt" --op zero,adamw --isa ref --seconds 0.02 --launches 2 --ci 100% --json
 [ "$(count '"kind":"launches"' "$work/out")" -ge 2 ] || fail "kernels: $(cut -c1-60 "$work/out") $(cat "$work/err")"
 
-# stopped SIGNAL OF: after the first launch SIGNAL reaches the command, or the launch that runs (OF is child)
+# stopped CODE SIGNAL OF: after the first launch SIGNAL reaches the command, or the launch that runs (OF is child)
 stopped() {
-    local pid child
+    local want=$1 pid child
+    shift
     rm -f "$work/cut.jsonl"
     "$toise" "${tiny[@]}" --launches 100 --out "$work/cut.jsonl" >"$work/out" 2>"$work/err" &
     pid=$!
@@ -107,13 +108,14 @@ stopped() {
     done
     code=0
     wait "$pid" || code=$?
-    [ "$code" = 4 ] || fail "signal $1 to $2: exit $code: $(cat "$work/err")"
+    [ "$code" = "$want" ] || fail "signal $1 to $2: exit $code: $(cat "$work/err")"
     [ "$(count '^{"schema":"toise/1","kind":"train"' "$work/cut.jsonl")" -ge 1 ] || fail "signal $1 to $2: finished launches are lost"
     says '^    by launch '
     tail -n 1 "$work/cut.jsonl" | grep -q '"kind":"launches"' || fail "signal $1 to $2: no summary of what finished"
 }
-stopped TERM command
-stopped KILL child
+stopped 3 TERM command
+grep -q 'stopped by SIGTERM after [0-9]* of 100 launches' "$work/err" || fail "a stopped command: $(cat "$work/err")"
+stopped 4 KILL child
 grep -q 'ended with exit code 137' "$work/err" || fail "a killed launch: $(cat "$work/err")"
 
 refused 'missing.txt' "$toise" "${tiny[@]}" --launches 3 --data "$work/missing.txt"
