@@ -59,7 +59,8 @@ HAVE    := $(foreach i,$(ISAS),-DKERNEL_HAVE_$(call upper,$i))
 COMMON  := -std=gnu11 $(WARN) $(CFLAGS) $(SANITIZE) -fopenmp -MMD -MP $(HAVE) $(if $(EMULATE),-DKERNEL_EMULATED) $(LIBS_C) -DTOISE_VERSION=\"$(VERSION)\"
 KFLAGS  := $(COMMON) -I. -Ikernels -fno-math-errno -fno-trapping-math
 HFLAGS  := $(COMMON) -I. -Iharness -Ikernels
-LINK    := $(CFLAGS) $(SANITIZE) -fopenmp
+# Ranks compare the hash of what was linked.
+LINK    := $(CFLAGS) $(SANITIZE) -fopenmp -Wl,--build-id=sha1
 
 KSRC    := $(wildcard kernels/*.c kernels/*/*.c)
 KSRC    := $(filter-out $(foreach i,avx2 avx512 avx512bf16,%_$i.c),$(KSRC)) $(foreach i,$(ISAS),$(filter %_$i.c,$(KSRC)))

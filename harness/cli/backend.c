@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "inventory/alike.h"
+
 static const char CBLAS[] = "cblas:";
 
 int cli_backend_read(struct cli_backend *b, const char *word, struct base_error *e) {
@@ -25,14 +27,12 @@ int cli_backend_read(struct cli_backend *b, const char *word, struct base_error 
 
 /* Nodes may hold different files of one name. */
 static int check_same(const struct backend *b, struct comm *world, struct base_error *e) {
-    uint64_t mix = 0xcbf29ce484222325u ^ (uint64_t)b->bytes; /* FNV-1a over the version, from the size */
-    for (const char *c = b->version; *c; c++) mix = (mix ^ (unsigned char)*c) * 0x100000001b3u;
-    const double mine = (double)(mix >> 12);
-    double range[2] = {mine, -mine};
-    world->ops->max(world, range, 2);
-    if (range[0] == -range[1]) return BASE_OK;
-    return base_fail(e, BASE_USAGE, "--backend: %s is not the same library on all nodes; install the same everywhere",
-                     b->path);
+    char mine[160], say[512];
+    snprintf(mine, sizeof mine, "%lld bytes, %s", b->bytes, b->version);
+    if (inventory_alike(world, mine, say, sizeof say)) return BASE_OK;
+    return base_fail(e, BASE_USAGE,
+                     "--backend: %s is not the same library on all nodes: %s; install the same everywhere", b->path,
+                     say);
 }
 
 int cli_backend_open(struct cli_backend *b, struct kernel_ops *ops, const struct measure_placement *placement,

@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "base/threads.h"
+#include "cli/alike.h"
 #include "machine/machine.h"
 #include "records/record.h"
 
@@ -64,25 +65,10 @@ static bool asks_only(int argc, char *const *argv) {
     return false;
 }
 
-/* Ranks with different arguments would do different work, or wait for each other for ever. */
-static int agree(struct comm *world, int argc, char *const *argv, struct base_error *e) {
-    uint64_t mix = 0xcbf29ce484222325u; /* FNV-1a over the arguments and their final zeros */
-    for (int i = 1; i < argc; i++)
-        for (const char *c = argv[i];; c++) {
-            mix = (mix ^ (unsigned char)*c) * 0x100000001b3u;
-            if (!*c) break;
-        }
-    const double mine = (double)(mix >> 12);
-    double range[2] = {mine, -mine};
-    world->ops->max(world, range, 2);
-    if (range[0] == -range[1]) return BASE_OK;
-    return base_fail(e, BASE_USAGE, "the ranks were given different flags; start all with the same command line");
-}
-
 int cli_open(struct comm *world, int argc, char *const *argv, struct base_error *e) {
     comm_serial(world);
     int code = comm_launched() ? comm_open(world, e) : BASE_OK;
-    if (!code) code = agree(world, argc, argv, e);
+    if (!code) code = cli_alike_program(world, argc, argv, e);
     if (code || asks_only(argc, argv)) return code;
     code = comm_launcher_check(world, e);
     if (!code && comm_launched()) code = comm_library_check(e);

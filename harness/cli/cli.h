@@ -3,8 +3,8 @@
  * What the commands share.
  *
  * The room cli/ promises options as data (options.h), models and workloads by name (catalog.h), paths (paths.h),
- * progress lines (progress.h), and what this file lists. It needs the rooms that these name. It does not know any
- * command. */
+ * progress lines (progress.h), ranks compared (alike.h), and what this file lists. It needs the rooms that these name.
+ * It does not know any command. */
 #ifndef TOISE_CLI_CLI_H
 #define TOISE_CLI_CLI_H
 
@@ -15,9 +15,9 @@
 #include "kernels.h"
 #include "model/config.h"
 
-/* Starts MPI under a launcher. BASE_USAGE on all ranks: their arguments differ, or the launcher or the library belongs
- * to another MPI (not checked for --help and --version). The world is valid after an error too. Called once, by main.
- */
+/* Starts MPI under a launcher. BASE_USAGE on all ranks: their program, MPI or arguments differ (alike.h), or the
+ * launcher or the library belongs to another MPI (not checked for --help and --version). The world is valid after an
+ * error too. Called once, by main. */
 int cli_open(struct comm *world, int argc, char *const *argv, struct base_error *e);
 
 /* Every command has these: --json, --out, --help. */

@@ -3,6 +3,7 @@
  * Opens what a rank computes with, and describes its run. */
 #include "cli/trainer.h"
 
+#include "cli/alike.h"
 #include "cli/cli.h"
 #include "inventory/fingerprint.h"
 
@@ -30,7 +31,8 @@ int cli_trainer_place(struct cli_trainer *t, struct comm *world, int threads, st
 }
 
 int cli_trainer_pin(struct cli_trainer *t, struct comm *world, struct base_error *e) {
-    const int code = comm_agree(world, base_topology_read(&t->topology, e), e);
+    int code = comm_agree(world, base_topology_read(&t->topology, e), e);
+    if (!code) code = cli_alike_kernels(world, t->topology.cpu, e);
     if (code) return code;
     measure_place_pin(&t->place);
     return cli_backend_count(&t->backend, world, e);

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/text.h"
 #include "base/topology.h"
+#include "cli/alike.h"
 #include "cli/cli.h"
 #include "cli/launch.h"
 #include "collectives/record.h"
@@ -177,6 +178,7 @@ static int run(struct launch *l, struct comm *world, struct base_error *e) {
     int code = cli_isa(&isa, e);
     if (!code) code = base_topology_read(&topology, e);
     if ((code = comm_agree(world, code, e))) return code;
+    if ((code = cli_alike_kernels(world, topology.cpu, e))) return code;
     if ((code = measure_place(&placement, world, (int)l->flags->threads, e))) return code;
     measure_place_pin(&placement);
     if (placement.warning[0] && world->rank == 0) fprintf(stderr, "toise: %s\n", placement.warning);

@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Opens a run's inputs: the data, and the weights to start from. */
+ * Opens a run's inputs: the data, and the weights to start from. Compares between ranks what work they make. */
+#include <stdlib.h>
+
+#include "inventory/alike.h"
+#include "records/hash.h"
+#include "train/record.h"
 #include "train/train.h"
 #include "train/weights.h"
 
@@ -15,6 +20,37 @@ static int check_weights(const char *path, const struct model_config *config, st
     return code;
 }
 
+enum { SAMPLES = 64, TOKENS = 1 << 20 }; /* at most so many, and one sample: enough to tell two files apart */
+
+/* A hash of the first samples of step 0, as `digits`. BASE_BROKEN: out of memory. */
+static int hash_samples(const struct data_source *source, int64_t seq, char digits[RECORD_HASH_TEXT],
+                        struct base_error *e) {
+    const int64_t samples = seq * SAMPLES <= TOKENS ? SAMPLES : seq < TOKENS ? TOKENS / seq : 1;
+    const size_t count = (size_t)(samples * seq);
+    int32_t *tokens = malloc(2 * count * sizeof *tokens);
+    if (!tokens) return base_fail(e, BASE_BROKEN, "out of memory for %lld samples of the data", (long long)samples);
+    data_fill(source, 0, samples, 0, samples, tokens, tokens + count);
+    record_hash_of(tokens, 2 * count * sizeof *tokens, digits);
+    free(tokens);
+    return BASE_OK;
+}
+
+/* Each rank reads the catalogue, the model and the data itself, and a path may name other files on other nodes. */
+static int check_same(const struct train_options *o, const struct plan *plan, struct comm *world,
+                      struct base_error *e) {
+    char digits[RECORD_HASH_TEXT], say[512];
+    int code = comm_agree(world, hash_samples(o->source, plan->request.seq, digits, e), e);
+    if (code) return code;
+    json_t *work = train_config(plan, o);
+    record_set(work, "first samples", json_stringn(digits, 16));
+    const bool alike = inventory_alike_json(world, work, say, sizeof say);
+    json_decref(work);
+    if (alike) return BASE_OK;
+    return base_fail(e, BASE_USAGE,
+                     "the ranks would not do the same work: %s; give all nodes the same catalogue, --model and --data",
+                     say);
+}
+
 int train_inputs(struct train_options *options, const struct plan *plan, struct comm *world, struct base_error *e) {
     const struct model_config *config = &plan->request.config;
     struct data_options d = options->data;
@@ -26,9 +62,10 @@ int train_inputs(struct train_options *options, const struct plan *plan, struct 
     d.shares = world->size;
     int code = comm_agree(world, data_open(&source, &d, e), e);
     if (!code && options->init) code = comm_agree(world, check_weights(options->init, config, e), e);
-    if (code)
+    if (code) {
         data_close(source);
-    else
-        options->source = source;
-    return code;
+        return code;
+    }
+    options->source = source;
+    return check_same(options, plan, world, e);
 }

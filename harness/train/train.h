@@ -148,7 +148,8 @@ struct train_result {
 };
 
 /* Opens the run's inputs before anything slow starts. Each rank checks its share of the tokens of options->data, and
- * the tensors of options->init against the model. Collective: BASE_USAGE on all ranks. */
+ * the tensors of options->init against the model. BASE_USAGE on all ranks, also if ranks read different models,
+ * workloads or data. The caller closes options->source, also after an error. Collective. */
 int train_inputs(struct train_options *options, const struct plan *plan, struct comm *world, struct base_error *e);
 
 /* Runs the training. Collective; options agree on all ranks except history, which one rank may have alone. train_free

@@ -2,10 +2,11 @@
  * check: ranks 1 2 4
  *
  * Descriptions of different lengths arrive whole and in order, from one rank of each node. Every rank plays a node of
- * its own, then all are one node. */
+ * its own, then all are one node. Ranks that are not alike are told so, with hosts. */
 #include <stdio.h>
 #include <string.h>
 
+#include "inventory/alike.h"
 #include "inventory/nodes.h"
 #include "mpi/support/agreed.h"
 #include "records/get.h"
@@ -35,6 +36,44 @@ static void gathers(struct agreed *a, int nodes, const char *what) {
     json_decref(machines);
 }
 
+/* Whether `say` has each of the two texts, unless one rank has nothing to differ from. */
+static bool tells(const struct agreed *a, bool alike, const char *say, const char *one, const char *other) {
+    if (a->world.size == 1) return alike && !say[0];
+    return !alike && strstr(say, one) && strstr(say, other) && strstr(say, " on ");
+}
+
+static void texts(struct agreed *a) {
+    char say[512] = "x";
+    const bool last = a->world.rank == a->world.size - 1;
+    agreed_check(a, inventory_alike(&a->world, "toise 1", say, sizeof say) && !say[0], "the same text");
+    bool alike = inventory_alike(&a->world, last ? "toise 2" : "toise 1", say, sizeof say);
+    agreed_check(a, tells(a, alike, say, "toise 1 on ", "toise 2 on "), "one rank's text differs");
+    agreed_check(a, a->world.size < 3 || !strncmp(say, "toise 1", 7), "what most have comes first");
+    alike = inventory_alike(&a->world, last ? "" : "toise 1", say, sizeof say);
+    agreed_check(a, a->world.size == 1 ? alike : !alike && say[0], "one rank has no text");
+}
+
+static void values(struct agreed *a) {
+    char say[512], tail[1024];
+    const int last = a->world.rank == a->world.size - 1;
+    json_t *mine = json_pack("{s:i, s:i, s:{s:i}}", "a", 1, "layers", 12 - last, "z", "b", last);
+    bool alike = inventory_alike_json(&a->world, mine, say, sizeof say);
+    agreed_check(a, tells(a, alike, say, "\"layers\": 12 on ", "\"layers\": 11 on ") && !strstr(say, "\"b\""),
+                 "the first line that differs");
+    json_object_set_new(mine, "layers", json_integer(12));
+    if (last) json_object_set_new(mine, "zz", json_true());
+    alike = inventory_alike_json(&a->world, mine, say, sizeof say);
+    agreed_check(a, alike == (a->world.size == 1) && !say[0] == alike, "a line more");
+    json_decref(mine);
+    memset(tail, 'x', sizeof tail - 1);
+    tail[sizeof tail - 1] = '\0';
+    tail[sizeof tail - 2] = last ? 'y' : 'x';
+    mine = json_pack("{s:s}", "long", tail);
+    alike = inventory_alike_json(&a->world, mine, say, sizeof say);
+    agreed_check(a, alike == (a->world.size == 1) && !say[0] == alike, "lines that differ in a far place");
+    json_decref(mine);
+}
+
 int main(void) {
     struct agreed a;
     agreed_open(&a);
@@ -44,5 +83,7 @@ int main(void) {
     a.world.local_rank = a.world.rank;
     gathers(&a, 1, "the lowest rank speaks for its node");
     a.world.local_rank = local;
+    texts(&a);
+    values(&a);
     return agreed_close(&a);
 }
