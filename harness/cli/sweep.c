@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/text.h"
 #include "draw/scale.h"
+#include "inventory/place.h"
 #include "report/report.h"
 #include "scale/scale.h"
 
@@ -72,14 +73,18 @@ static int train_point(void *context, struct comm *group, const struct sweep_run
     const struct sweep_point *p = &s->c->points->at[run->point];
     struct plan_request request = s->c->request;
     struct train_options options = s->c->options;
+    json_t *place = NULL;
     struct plan plan;
     struct run this = {.s = s, .run = run, .plan = &plan, .group = group};
-    s->launch.nodes = group->nodes;
     request.layout = plan_layout_data_parallel(p->ranks, request.layout.micro_batch);
     request.global_batch = p->global_batch;
     base_topology_caches(&s->c->trainer->topology, request.threads, group->local_size, &request.caches);
     int code = comm_agree(group, plan_make(&plan, &request, e), e);
+    if (!code) code = inventory_place(group, &place, e);
+    s->launch.nodes = group->nodes;
+    s->launch.place = place;
     if (!code) code = train_plan(&this, &options, e);
+    json_decref(place);
     *record = this.record;
     return code;
 }

@@ -126,6 +126,15 @@ static int resolve(const struct flags *f, struct setup *s, struct base_error *e)
     return BASE_OK;
 }
 
+/* The sizes of a workload are fixed, so smaller ones are no cure. */
+static int refuse_memory(const struct plan *plan, const char *name, int local, double available, struct base_error *e) {
+    char need[32], have[32];
+    base_text_bytes((plan->memory_bytes + plan->gate_bytes) * local, need, sizeof need);
+    base_text_bytes(available, have, sizeof have);
+    return base_fail(e, BASE_USAGE, "%s needs %s on a node of %d rank%s, which has %s free: take a smaller workload%s",
+                     name, need, local, report_plural(local), have, local > 1 ? ", or fewer ranks a node" : "");
+}
+
 /* Chooses the points and the micro-batch of all of them, which must fit at the base. Collective. */
 static int choose(const struct flags *f, struct comm *world, struct setup *s, struct base_error *e) {
     int n[SWEEP_POINTS_MOST], count = 0, local;
@@ -147,7 +156,8 @@ static int choose(const struct flags *f, struct comm *world, struct setup *s, st
     base_topology_caches(&s->trainer.topology, r->threads, world->local_size, &r->caches);
     if (!f->micro_batch) plan_choose_micro_batch(r, sweep_points_share(&s->points), local, available);
     code = plan_make(&plan, r, e);
-    return code ? code : plan_check_memory(&plan, local, available, e);
+    if (code || !plan_check_memory(&plan, local, available, NULL)) return code;
+    return refuse_memory(&plan, s->workload.name, local, available, e);
 }
 
 /* Prints the points and what they take. */

@@ -27,9 +27,12 @@ static void shuffle(struct draw *d, int *x, int count) {
     }
 }
 
-/* Where a block of n units begins. Blocks that fill the allocation are aligned, as switches group nodes so. */
-static int block(struct draw *d, int units, int n) {
-    return units % n ? draw(d, units - n + 1) : n * draw(d, units / n);
+/* Where a block of n units begins that has this one. Blocks that fill the allocation are aligned, as switches group
+ * nodes so. */
+static int block(struct draw *d, int units, int n, int has) {
+    if (units % n == 0) return has - has % n;
+    const int low = has - n + 1 > 0 ? has - n + 1 : 0, high = has < units - n ? has : units - n;
+    return low + draw(d, high - low + 1);
 }
 
 /* Two thirds of the points are measured before the others are predicted, as laws need several points. */
@@ -48,6 +51,7 @@ int sweep_order_make(struct sweep_order *o, const struct sweep_points *points, i
     if (!(o->runs = calloc((size_t)o->count, sizeof *o->runs)))
         return base_fail(e, BASE_BROKEN, "out of memory for %d runs", o->count);
     for (int r = 0; r < repeats; r++) {
+        const int has = draw(&d, units);
         memcpy(now, ascending, sizeof now);
         if (r == 0) {
             shuffle(&d, now + 1, count - o->larger - 1);
@@ -57,7 +61,7 @@ int sweep_order_make(struct sweep_order *o, const struct sweep_points *points, i
         }
         for (int i = 0; i < count; i++)
             o->runs[r * count + i] = (struct sweep_run){
-                .point = now[i], .repeat = r + 1, .order = i + 1, .first = block(&d, units, points->at[now[i]].n)};
+                .point = now[i], .repeat = r + 1, .order = i + 1, .first = block(&d, units, points->at[now[i]].n, has)};
     }
     return BASE_OK;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The order in which the points of a curve run. A repeat runs every point once, in an order of its own, so that drift
- * of the machine does not look like scaling. Each run draws its units, a block of neighbours, so that a slow node does
- * not always count at the same points. All of it follows from the seed. */
+ * of the machine does not look like scaling. Each repeat draws a unit, and its runs take blocks of neighbours that have
+ * it: points are compared with the base on a node that they share, and a slow node is not in every repeat's small
+ * points. All of it follows from the seed. */
 #ifndef TOISE_SWEEP_ORDER_H
 #define TOISE_SWEEP_ORDER_H
 

@@ -53,6 +53,8 @@ unknown "both"; known: strong or weak | scale --mode both
 need --from | scale results/reference
 cannot read: No such file | scale --from none.jsonl
 none.jsonl | scale --unit rank --counts 1 --comm none.jsonl
+no point can run: 1 rank: 512 sequences do not divide over 1 rank in micro-batches of 1000 | scale --unit rank --counts 1 --mbs 1000
+--counts: 1 is given twice | scale --unit rank --counts 1,1
 END
 command=()
 refused_lines "$work/refused"
@@ -110,6 +112,19 @@ for ranks in 1 2; do
 done
 call "$toise" scale --from "$out" --json
 is '[1, 2]' '[p["n"] for p in r[0]["result"]["points"]]' "$work/out"
+
+# Two nodes of two ranks, dealt out in turn: groups are whole nodes. Nodes of different size are no curve.
+if hosts 2; then
+    rm -f "$out"
+    call env MAP=node scripts/netns-hosts.sh run 4 "$toise" scale --workload weak-tiny --threads 1 --warmup 0 --steps 1 \
+        --repeats 2 --out "$out"
+    [[ "$code" = [03] ]] || fail "two nodes: exit $code: $(tail -n 5 "$work/out" "$work/err")"
+    is "[(1, 1, 2, 1), (1, 1, 2, 1), (2, 2, 4, 2), (2, 2, 4, 2)]" \
+        "sorted((x['scaling']['n'], x['layout']['nodes'], x['layout']['world'], len(set(p['host'] for p in x['result']['per_rank']))) for x in $trains)" "$out"
+    call env MAP=slot scripts/netns-hosts.sh run 3 "$toise" scale --workload weak-tiny --threads 1
+    [ "$code" = 2 ] && grep -q 'nodes have 1 to 2 ranks: start the same number on each' "$work/out" "$work/err" ||
+        fail "uneven nodes: exit $code: $(tail -n 5 "$work/out" "$work/err")"
+fi
 
 # A budget that one run spends: the curve is of that.
 launched 3 2 "${tiny[@]}" --budget 1

@@ -146,13 +146,16 @@ static void every_repeat_has_every_point(void **state) {
     assert_int_equal(o.count, 4 * REPEATS);
     assert_int_equal(o.runs[0].point, 0); /* the base */
     for (int repeat = 0; repeat < REPEATS; repeat++) {
-        int seen = 0;
+        int seen = 0, base = 0;
+        for (int i = 0; i < 4; i++)
+            if (o.runs[4 * repeat + i].point == 0) base = o.runs[4 * repeat + i].first;
         for (int i = 0; i < 4; i++) {
             const struct sweep_run *run = &o.runs[4 * repeat + i];
             assert_true(run->repeat == repeat + 1 && run->order == i + 1);
             assert_false(p.at[run->point].skipped[0]);
             assert_true(run->first >= 0 && run->first + p.at[run->point].n <= r.units);
             if (r.units % p.at[run->point].n == 0) assert_int_equal(run->first % p.at[run->point].n, 0);
+            assert_true(base >= run->first && base < run->first + p.at[run->point].n); /* they share its unit */
             moved = moved || run->first;
             seen |= 1 << run->point;
         }
