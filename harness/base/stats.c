@@ -14,7 +14,14 @@ static int ascending(const void *a, const void *b) {
 }
 
 void base_stats_sort(double *x, int n) {
-    qsort(x, (size_t)n, sizeof *x, ascending);
+    enum { FEW = 32 };
+    for (int i = 1; i < n && n <= FEW; i++) { /* qsort calls a function for each comparison */
+        const double value = x[i];
+        int k = i;
+        for (; k > 0 && x[k - 1] > value; k--) x[k] = x[k - 1];
+        x[k] = value;
+    }
+    if (n > FEW) qsort(x, (size_t)n, sizeof *x, ascending);
 }
 
 double base_stats_quantile(double *x, int n, double q) {
