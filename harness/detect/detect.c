@@ -23,7 +23,7 @@ struct group {
     double *x, *scratch;
     int count;
     double typical[DETECT_STATISTICS], scale[DETECT_STATISTICS]; /* of levels */
-    double df, critical;                                         /* of scales; in scales */
+    double df, critical[DETECT_STATISTICS];                      /* of scales; in scales */
     double noise, correlation;                                   /* of samples */
     double samples;                                              /* the median number of a node */
     bool assumed;
@@ -78,25 +78,27 @@ static double scale_of(const struct group *g, int i, enum detect_statistic k) {
     return sqrt(square + of_typical + fewer + noisier);
 }
 
-/* The p value of one level. */
-static double p_of(const struct group *g, int i, enum detect_statistic k, double tests) {
-    const double distance = g->level[i].at[k] - g->typical[k];
-    return distance > 0 ? fmin(1, tests * base_stats_student_cdf(-distance / scale_of(g, i, k), g->df)) : 1;
+/* That one of `tests` healthy nodes is so far above; normal tails are lighter than Student's, and fast to compute. */
+static double p_of(const struct group *g, double scales, double tests) {
+    if (tests * erfc(scales / sqrt(2)) / 2 >= 1) return 1;
+    return fmin(1, tests * base_stats_student_cdf(-scales, g->df));
 }
 
 static void judge(struct group *g, const struct detect_options *o, double tests) {
     const double half = base_stats_student(0.975, g->df);
-    g->critical = base_stats_student(1 - o->alpha / tests, g->df);
+    g->critical[DETECT_MEDIAN] = base_stats_student(1 - o->alpha / tests, g->df);
+    g->critical[DETECT_QUARTILE] = base_stats_student(1 - fmax(DETECT_ALSO, o->alpha / tests), g->df);
     for (int i = 0; i < g->count; i++) {
         const double distance = g->level[i].at[DETECT_MEDIAN] - g->typical[DETECT_MEDIAN];
-        const double width = half * scale_of(g, i, DETECT_MEDIAN), p = p_of(g, i, DETECT_MEDIAN, tests);
-        const bool slower = p <= o->alpha && expm1(distance) >= o->least;
+        const double faster = g->level[i].at[DETECT_QUARTILE] - g->typical[DETECT_QUARTILE];
+        const double scale = scale_of(g, i, DETECT_MEDIAN);
         struct detect_judgement *j = g->judgement[i];
         *j = (struct detect_judgement){.why = "", .noise = g->level[i].sd, .slowdown = expm1(distance)};
-        j->low = expm1(distance - width), j->high = expm1(distance + width);
-        j->p = fmax(p, p_of(g, i, DETECT_QUARTILE, tests));
-        if (slower && j->p <= o->alpha) j->verdict = DETECT_SLOW;
-        j->unsteady = slower && j->p > o->alpha;
+        j->low = expm1(distance - half * scale), j->high = expm1(distance + half * scale);
+        j->p = p_of(g, distance / scale, tests);
+        if (j->p > o->alpha || j->slowdown < o->least) continue;
+        j->unsteady = faster <= g->critical[DETECT_QUARTILE] * scale_of(g, i, DETECT_QUARTILE);
+        if (!j->unsteady) j->verdict = DETECT_SLOW;
     }
 }
 
@@ -106,7 +108,7 @@ static double missing(const struct group *g, const struct detect_options *o, int
                       double from) {
     const double others = g->count - 1, wider = 1 + 1.17 / others + 6 / (others * others),
                  moved = 1.25 / (g->count - 1) * g->scale[k];
-    return fmax(log1p(o->least), g->critical * scale_of(g, i, k) * wider) + moved - from;
+    return fmax(k == DETECT_MEDIAN ? log1p(o->least) : 0, g->critical[k] * scale_of(g, i, k) * wider) + moved - from;
 }
 
 /* The slowdown with which the share `power` of the nodes would have been found, had each alone been slow. As their

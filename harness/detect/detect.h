@@ -8,10 +8,10 @@
  * correlation in time. A node that is noisier than the others gets a wider scale. A group of fewer than DETECT_FLEET
  * nodes cannot show its spread, which is then assumed.
  *
- * A node is slow if for both levels level - typical > t x scale, where t is Student's quantile of
- * 1 - alpha / (nodes x quantities) (Bonferroni). So all false alarms of a run together have at most the probability
- * alpha. The quartile is needed because noise lengthens: a burst that takes most of a run moves the median, but leaves
- * the faster samples alone. A slow node has no fast samples.
+ * A node is slow if its median - typical > t x scale, where t is Student's quantile of 1 - alpha / (nodes x quantities)
+ * (Bonferroni). So all false alarms of a run together have at most the probability alpha. Its quartile must be slow
+ * too, at the level DETECT_ALSO of its own: noise lengthens, and a burst that takes most of a run moves the median but
+ * leaves the faster samples alone. A slow node has no fast samples.
  *
  * The room detect/ promises verdicts on nodes with their false alarms bounded, and the smallest slowdown that a run
  * could have caught. It needs base/ alone. It does not know what was timed, and who ran it. README.md has its score. */
@@ -22,7 +22,9 @@
 
 #include "base/error.h"
 
-#define DETECT_ALPHA 0.01  /* probability of any false alarm in a run of healthy nodes */
+#define DETECT_ALPHA 0.005 /* probability of any false alarm in a run of healthy nodes: half of the 1 in 100 promised  \
+                            */
+#define DETECT_ALSO 0.0001 /* of a single node, for the quartile */
 #define DETECT_POWER 0.95  /* with which the detectable slowdown is found */
 #define DETECT_SPREAD 0.01 /* assumed between a few healthy nodes: a standard deviation, as a share */
 #define DETECT_LEAST 0.01  /* smaller slowdowns are no reason to leave a node out */
@@ -52,7 +54,7 @@ struct detect_judgement {
                                    includes the spread of healthy nodes. NAN if not judged, as the next two */
     double p;                   /* that a healthy node would be so slow, adjusted for all nodes and quantities */
     double noise;               /* robust standard deviation of its samples, as a share */
-    bool unsteady;              /* good, but only its faster samples are: it was disturbed for most of the run */
+    bool unsteady;              /* good, since its faster samples are; but it was disturbed for most of the run */
 };
 
 /* What the run could show. With several groups it is that of the largest, and `detectable` that of the worst. */
