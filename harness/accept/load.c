@@ -3,6 +3,7 @@
  * Chooses the launches that count. A launch that does not is counted with the reason; one that FAILED is kept as such,
  * for a machine that computes wrong results keeps no pledge. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,11 +48,18 @@ static double late_rate(const json_t *record, double rate) {
     return n ? rate * (all / (double)n) / (late / (double)last) : NAN;
 }
 
+/* Machines may share names, so the CPU is part of a node's. */
+static void add_host(struct accept *a, const json_t *record, const char *host) {
+    char name[512];
+    snprintf(name, sizeof name, "%.200s: %.200s", record_text(record, "machine.cpu"), host);
+    json_object_set_new(a->hosts, name, json_true());
+}
+
 static void add_hosts(struct accept *a, const json_t *record) {
     const json_t *rank, *ranks = record_at(record, "result.per_rank");
     size_t i;
-    json_array_foreach(ranks, i, rank) json_object_set_new(a->hosts, record_text(rank, "host"), json_true());
-    if (!json_array_size(ranks)) json_object_set_new(a->hosts, record_text(record, "machine.host"), json_true());
+    json_array_foreach(ranks, i, rank) add_host(a, record, record_text(rank, "host"));
+    if (!json_array_size(ranks)) add_host(a, record, record_text(record, "machine.host"));
 }
 
 /* The place's number; new places are numbered on. */

@@ -21,7 +21,7 @@ struct accept {
     int launches;
     json_t *places;         /* name -> number */
     const char **name;      /* by number */
-    json_t *hosts;          /* of copies: host -> true */
+    json_t *hosts;          /* of copies: CPU and host -> true */
     json_t *failed;         /* launches whose checks FAILED: path, line, node, why */
     json_t *left_out;       /* why -> number of records */
     json_t *jobs;           /* job -> true */

@@ -93,7 +93,7 @@ void report_accept(FILE *out, const json_t *record) {
     json_array_foreach(record_at(result, "items"), i, item) item_row(out, item);
     fprintf(out, "\n%-11s below the pledge by %.3g%% is never accepted: in at most 5%% of such machines\n", "tolerance",
             100 * record_real(record, "config.tolerance"));
-    if (record_whole(result, "jobs") < 5)
+    if (record_whole(result, "jobs") < 5 && record_whole(result, "jobs") < record_whole(result, "launches"))
         fputs("caution     launches of so few jobs share their hour: they are not independent jobs\n", out);
     left_out(out, result);
 }
