@@ -22,8 +22,8 @@
 
 #include "base/error.h"
 
-#define DETECT_ALPHA 0.005 /* probability of any false alarm in a run of healthy nodes: half of the 1 in 100 promised  \
-                            */
+/* Probability of any false alarm in a run of healthy nodes: half of the 1 in 100 that is promised. */
+#define DETECT_ALPHA 0.005
 #define DETECT_ALSO 0.0001 /* of a single node, for the quartile */
 #define DETECT_POWER 0.95  /* with which the detectable slowdown is found */
 #define DETECT_SPREAD 0.01 /* assumed between a few healthy nodes: a standard deviation, as a share */

@@ -96,8 +96,7 @@ static double found_by_means(const struct made_fleet_kind *kind, double slowdown
     return base_stats_student_cdf(log1p(slowdown) / scale - limit, INFINITY);
 }
 
-/* Noise of computing is held to the goals. In fewer runs than are meant, as far as three standard errors of the count.
- */
+/* Noise of computing is held to the goals; in fewer runs up to three standard errors of the count. */
 static void goals(const struct noise *noise, enum noise_kind which, double share) {
     enum { AT = 2 };
     const struct made_fleet_kind kind = {1024, SAMPLES, 0.003, SD, noise};
