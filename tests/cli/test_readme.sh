@@ -44,7 +44,7 @@ covered() {
     'build/toise compare'*) echo 'tests/cli/test_compare.sh' ;;
     *' --launches '* | 'build/toise report'*) echo 'tests/cli/test_launches.sh' ;;
     'build/toise curve'*) echo 'tests/cli/test_curve.sh' ;;
-    'build/toise scale --from'*) echo 'tests/cli/test_scale.sh' ;;
+    'build/toise scale --from'*) echo 'tests/cli/test_scale_from.sh' ;;
     scripts/roofline.sh*) echo 'tests/cli/test_kernels.sh' ;;
     'mpirun '*' comm'*) echo 'tests/cli/test_comm.sh' ;;
     'mpirun '*' nodes'*) echo 'tests/cli/test_nodes.sh' ;;
