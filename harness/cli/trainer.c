@@ -5,6 +5,7 @@
 
 #include "cli/alike.h"
 #include "cli/cli.h"
+#include "inject/inject.h"
 #include "inventory/fingerprint.h"
 
 int cli_trainer_workload(const char *name, int nodes, struct cli_workload *w, struct plan_request *r,
@@ -50,6 +51,7 @@ json_t *cli_trainer_record(const struct cli_trainer *t, struct train_result *r, 
     const int threads = world->local_size * plan->request.threads;
     r->nominal_flop_per_s = measure_peak_nominal(&t->topology, &t->ops, plan->shape.dtype, threads) * world->nodes;
     json_t *record = train_record(r, plan, o, id, world, cli_trainer_machine(t));
+    if (inject_text()) record_set(json_object_get(record, "result"), "injected", json_string(inject_text()));
     const struct energy_windows windows = {r->samples.start + r->earlier, r->samples.seconds + r->earlier,
                                            r->status == RECORD_FAILED || !r->timed ? 0 : r->timed - r->earlier,
                                            (double)plan->request.global_batch * (double)plan->request.seq, "token"};

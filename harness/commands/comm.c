@@ -15,6 +15,7 @@
 #include "commands/comm_options.h"
 #include "commands/commands.h"
 #include "guard/stop.h"
+#include "guard/watchdog.h"
 #include "inventory/fingerprint.h"
 #include "records/record.h"
 #include "report/report.h"
@@ -81,6 +82,7 @@ static int measure_op(struct launch *l, struct collectives *b, int kind, struct 
     struct collectives_fit fit;
     int64_t before = 0;
     int code = BASE_OK;
+    guard_phase(collectives_ops[kind].name);
     for (int i = 0; i < l->options.sizes && !code && !b->stopped; i++) {
         const int64_t bytes = collectives_op_bytes(&collectives_ops[kind], l->options.bytes[i], group->ranks);
         if (bytes > 0 && bytes != before) code = measure_size(l, b, kind, group, bytes, &s, e);
@@ -222,6 +224,7 @@ int command_comm(struct comm *world, int argc, char *const *argv, struct base_er
     if (!code && world->rank == 0) code = record_check(flags.output.out, e);
     if (!code && world->rank == 0) code = record_check_anew(flags.csv, "--csv", e);
     if ((code = comm_agree(world, code, e))) return code;
+    if ((code = cli_guard_open(world, flags.timeout, e))) return code;
     l.page = cli_page(&flags.output);
     cli_launch_open(world, &flags.launch, &l.launch);
     return run(&l, world, e);

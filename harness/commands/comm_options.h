@@ -4,6 +4,7 @@
 #ifndef TOISE_COMMANDS_COMM_OPTIONS_H
 #define TOISE_COMMANDS_COMM_OPTIONS_H
 
+#include "cli/guard.h"
 #include "commands/comm_sizes.h"
 
 /* clang-format off */
@@ -37,6 +38,7 @@ static const struct cli_option OPTIONS[] = {
     {.name = "--width", .kind = CLI_RENAMED, .hint = "--ci 20%"},
     {.name = "--csv", .kind = CLI_TEXT, .at = offsetof(struct comm_flags, csv), .file = CLI_WRITTEN, .hint = "FILE",
      .help = "write the table there too, with commas; a file of before is replaced"},
+    {.kind = CLI_SHARED, .at = offsetof(struct comm_flags, timeout), .shared = cli_guard_option},
     {.kind = CLI_SHARED, .at = offsetof(struct comm_flags, launch), .shared = cli_launch_options},
     {.kind = CLI_SHARED, .at = offsetof(struct comm_flags, output), .shared = cli_output_options},
     {.name = NULL},

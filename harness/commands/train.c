@@ -12,6 +12,7 @@
 #include "commands/commands.h"
 #include "commands/train_options.h"
 #include "guard/stop.h"
+#include "inject/inject.h"
 #include "journal/recover.h"
 #include "records/record.h"
 #include "report/report.h"
@@ -278,8 +279,10 @@ static int command(struct comm *world, const struct flags *f, struct cli_journal
     if (!code) setup.options.loaded = trainer.backend.path != NULL;
     const struct energy_options sources = energy_options(f, NULL);
     if (!code) code = energy_check(&sources, e);
+    if (!code) code = inject_open(f->inject, world->rank, world->node, world->size, world->nodes, e);
     if (!code && world->rank == 0) code = ask_outputs(f, e);
     if ((code = comm_agree(world, code, e))) return code;
+    if ((code = cli_guard_open(world, f->timeout, e))) return code;
     if ((code = cli_trainer_place(&trainer, world, setup.request.threads, e))) return code;
     setup.request.threads = trainer.place.threads;
     if (f->dry_run) return dry_run(world, &setup, f, trainer.place.threads_from, e);

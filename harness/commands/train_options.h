@@ -7,6 +7,7 @@
 #include "base/threads.h"
 #include "cli/backend.h"
 #include "cli/cli.h"
+#include "cli/guard.h"
 #include "cli/journal.h"
 #include "cli/launches.h"
 #include "data/data.h"
@@ -16,9 +17,9 @@
 struct flags {
     struct cli_training training;
     const char *workload, *data, *format, *init, *save;
-    const char *energy, *power_command, *energy_root;
+    const char *energy, *power_command, *energy_root, *inject;
     int64_t launches, micro_batch, steps, min_steps, warmup, threads, seed, world;
-    double lr, ci, budget;
+    double lr, ci, budget, timeout;
     const char *backend;
     bool dry_run, no_gate;
     struct cli_journal_flags journal;
@@ -49,6 +50,8 @@ static const struct cli_option OPTIONS[] = {
     {.name = "--budget", .kind = CLI_NUMBER, .at = offsetof(struct flags, budget), .min = 1, .max = 1e6, .hint = "S",
      .help = "at most so many seconds of timed steps, or with --launches for all of it; default 120 of timed steps"},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, launches), .shared = cli_launches_option},
+    {.kind = CLI_SHARED, .at = offsetof(struct flags, timeout), .shared = cli_guard_option},
+    {.name = "--inject", .kind = CLI_TEXT, .at = offsetof(struct flags, inject)},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, threads), .shared = cli_threads_option},
     {.name = "--seed", .kind = CLI_INTEGER, .at = offsetof(struct flags, seed), .min = 0, .max = 9e15, .fallback = "1",
      .hint = "N", .help = "seed of weights and data"},

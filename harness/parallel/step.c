@@ -7,9 +7,12 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "guard/watchdog.h"
+#include "inject/inject.h"
 
 /* Adds the time since *since to a phase and to the step, and restarts the lap. */
 static void lap(struct parallel_result *r, enum plan_phase phase, double *since) {
+    guard_progress();
     double now = base_clock_now();
     r->phase_s[phase] += now - *since;
     r->seconds += now - *since;
@@ -22,7 +25,14 @@ static void on_ready(void *context, int64_t offset, int64_t count) {
 }
 static void on_poll(void *context) {
     struct parallel_engine *g = context;
+    guard_progress();
     g->world->ops->progress(g->world);
+}
+
+/* A lap of compute, of a rank that may be slow on purpose. */
+static void lap_compute(struct parallel_engine *g, struct parallel_result *r, enum plan_phase phase, double *since) {
+    inject_stretch(inject_factor(INJECT_SLOW), *since, on_poll, g);
+    lap(r, phase, since);
 }
 
 static int open_arenas(struct parallel_engine *g, struct base_error *e) {
@@ -50,11 +60,11 @@ int parallel_open(struct parallel_engine *g, const struct plan *plan, struct com
     g->plan = plan;
     g->world = world;
     g->ops = *ops;
-    g->team = (struct kernel_team){.ops = &g->ops, .threads = plan->request.threads, .caches = &plan->request.caches};
-    if (world->size > 1) {
-        g->team.poll = on_poll;
-        g->team.poll_context = g;
-    }
+    g->team = (struct kernel_team){.ops = &g->ops,
+                                   .threads = plan->request.threads,
+                                   .caches = &plan->request.caches,
+                                   .poll = on_poll,
+                                   .poll_context = g};
     if ((code = model_params_open(&g->params, &plan->request.config, e))) return code;
     if ((code = open_arenas(g, e))) return code;
     const void *weights = g->half ? (const void *)g->half : g->master;
@@ -126,11 +136,11 @@ static double accumulate(struct parallel_engine *g, const struct data_source *so
                   g->targets);
         lap(r, PLAN_PHASE_BATCH, since);
         model_forward(&g->model, g->inputs);
-        lap(r, PLAN_PHASE_FORWARD, since);
+        lap_compute(g, r, PLAN_PHASE_FORWARD, since);
         loss += model_loss(&g->model, g->targets, scale);
-        lap(r, PLAN_PHASE_HEAD, since);
+        lap_compute(g, r, PLAN_PHASE_HEAD, since);
         model_backward(&g->model, g->inputs);
-        lap(r, PLAN_PHASE_BACKWARD, since);
+        lap_compute(g, r, PLAN_PHASE_BACKWARD, since);
     }
     return loss / ((double)q->global_batch * (double)q->seq);
 }
@@ -141,6 +151,7 @@ void parallel_gradients(struct parallel_engine *g, const struct data_source *sou
     *r = (struct parallel_result){0};
     parallel_buckets_begin(&g->buckets);
     r->loss = r->own_loss = accumulate(g, source, step, r, &since);
+    inject_hang("communication", step);
     /* an incomplete gradient must not pass: the gate refuses a loss that is NAN */
     if (!parallel_buckets_finish(&g->buckets)) r->loss = NAN;
     g->world->ops->sum(g->world, &r->loss, 1);
@@ -185,6 +196,8 @@ void parallel_update(struct parallel_engine *g, const struct parallel_optimizer 
 
 void parallel_step(struct parallel_engine *g, const struct data_source *source, const struct parallel_optimizer *o,
                    int64_t step, struct parallel_result *r) {
+    inject_hang("step", step);
     parallel_gradients(g, source, step, r);
+    inject_flip(step, g->grads, g->params.total);
     parallel_update(g, o, r);
 }

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "guard/stop.h"
+#include "guard/watchdog.h"
 #include "train/warmup.h"
 
 enum { PEAK_RETRIES = 20 };
@@ -130,6 +131,7 @@ static void step_window(struct train_loop *l, double started) {
     struct train_result *r = l->r;
     struct parallel_result result;
     const int step = r->steps;
+    guard_step(step);
     const double start = begin(l, base_clock_now());
     double since = start;
     parallel_step(&l->engine, l->source, &l->o->optimizer, step, &result);
@@ -192,14 +194,17 @@ static void summarise(struct train_loop *l) {
 void train_loop_run(struct train_loop *l) {
     struct train_result *r = l->r;
     const double started = base_clock_now();
+    guard_phase("warm-up");
     while (!r->stopped && !warm(l)) step_window(l, started);
     memset(r->window_s, 0, sizeof r->window_s);
     r->timed = r->earlier;
     if (!r->stopped) {
         l->first = base_clock_now();
         peak_window(l);
+        guard_phase("timed steps");
         timed_steps(l, started);
     }
+    guard_step(-1);
     if (r->timed == r->earlier) {
         r->timed = 0; /* what earlier processes measured is theirs alone */
         return;

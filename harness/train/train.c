@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "guard/watchdog.h"
+#include "inject/inject.h"
 #include "train/loop.h"
 #include "train/warmup.h"
 #include "train/weights.h"
@@ -14,6 +16,8 @@
 enum { USUAL_STEPS = 8 };
 
 static void announce(const struct train_loop *l, const char *what) {
+    guard_phase(what);
+    inject_hang(what, -1);
     if (l->o->on_phase) l->o->on_phase(l->o->context, what);
 }
 
@@ -152,6 +156,7 @@ int train_run(struct train_result *result, const struct plan *plan, const struct
         check_losses(l);
     }
     if (!code) train_verdict(r, l->o, l->plan->ledger.model_flop);
+    announce(l, "record");
     if (!code && options->on_result) code = options->on_result(options->context, r, e);
     if (!code && options->save && !r->stopped && train_gate_passed(&r->gate)) code = save(l, e);
     release(l);
