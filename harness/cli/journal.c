@@ -8,7 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/file.h"
+#include "guard/watchdog.h"
 #include "records/get.h"
 #include "records/set.h"
 
@@ -129,6 +131,19 @@ static int go_on(struct cli_journal *j, const struct cli_journal_run *run, const
     return code;
 }
 
+/* Before the watchdog ends the process: what was measured reaches the folder, and the user learns where it is. */
+static void on_watchdog(void *context, const struct guard_verdict *verdict, const char *why) {
+    const struct cli_journal *j = context;
+    const double began = base_clock_now();
+    struct guard_journal_state state;
+    (void)verdict, (void)why;
+    do guard_journal_state(j->journal.lines, &state);
+    while (state.acknowledged < state.added && !state.failed && base_clock_now() - began < 2 && !usleep(1000));
+    if (!state.acknowledged) return;
+    fprintf(stderr, "toise: what was measured is in %s: toise train --resume goes on, --recover makes the record\n",
+            j->path);
+}
+
 /* A journal that was asked for must be there; one beside --out is a gift. */
 static int start(struct cli_journal *j, const struct cli_journal_flags *f, const struct cli_journal_run *run,
                  const struct comm *world, json_t *machine, struct base_error *e) {
@@ -137,6 +152,7 @@ static int start(struct cli_journal *j, const struct cli_journal_flags *f, const
     int code = head ? guard_journal_open(&j->journal.lines, j->path, &run->trainer->place.cpus, &why) : BASE_BROKEN;
     if (!code) {
         guard_journal_add(j->journal.lines, head);
+        guard_watchdog_last(on_watchdog, j);
         return BASE_OK;
     }
     json_decref(head);
@@ -167,6 +183,7 @@ bool cli_journal_note(struct cli_journal *j, const struct train_result *r) {
 void cli_journal_record(struct cli_journal *j, const struct train_result *r, json_t *record) {
     json_t *cost;
     if (!j->journal.lines) return;
+    guard_watchdog_last(NULL, NULL);
     journal_end(&j->journal, r, &cost, &j->lost);
     record_set(cost, "path", json_string(j->path));
     record_set(json_object_get(record, "result"), "journal", cost);
@@ -184,6 +201,7 @@ int cli_journal_end(struct cli_journal *j, const struct train_result *r, bool wr
 }
 
 void cli_journal_close(struct cli_journal *j) {
+    guard_watchdog_last(NULL, NULL);
     /* a run that broke before its first step leaves nothing */
     if (j->journal.lines && !j->journal.warm && !j->journal.timed && !j->past.count) unlink(j->path);
     guard_journal_close(j->journal.lines, JOURNAL_PATIENCE_S, NULL, NULL);

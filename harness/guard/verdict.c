@@ -33,7 +33,7 @@ static void what(const struct guard_verdict *v, char *text, size_t size) {
         snprintf(text, size, "%s has made no progress for %.1f s", name, v->seconds);
         break;
     case GUARD_SILENT:
-        snprintf(text, size, "%s has been silent for %.1f s, so it or its link is down", name, v->seconds);
+        snprintf(text, size, "%s has been silent for %.1f s: it hangs, or it or its link is down", name, v->seconds);
         break;
     case GUARD_CUT_OFF:
         snprintf(text, size, "%s has heard no other host for %.1f s", name, v->seconds);

@@ -62,8 +62,13 @@ void guard_waiting(bool waiting) {
     guard_progress();
 }
 
+/* While `last` runs, the main thread may not free what it reads. */
+static pthread_mutex_t lasting = PTHREAD_MUTEX_INITIALIZER;
+
 void guard_watchdog_last(guard_last *last, void *context) {
+    pthread_mutex_lock(&lasting);
     g.last = last, g.context = context;
+    pthread_mutex_unlock(&lasting);
 }
 
 int guard_watchdog_host(const struct guard_place *place, struct guard_host *host, struct base_error *e) {
@@ -127,6 +132,7 @@ static void end(struct guard_verdict v, bool found) {
     if (found || leader) guard_peers_end(&g.peers, &v);
     guard_verdict_text(&v, text, sizeof text);
     if (first && (found || g.place.node == 0)) say(text);
+    pthread_mutex_lock(&lasting); /* for good */
     if (g.last) g.last(g.context, &v, text);
     if (first) sweep();
     _exit(BASE_BROKEN);

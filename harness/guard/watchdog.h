@@ -25,11 +25,11 @@
 void guard_phase(const char *name); /* what runs now, as in "gate"; 63 characters are kept */
 void guard_step(int64_t step);      /* the step that begins; negative: none */
 void guard_progress(void);          /* in a step: at least once in a timeout */
-void guard_waiting(
-    bool waiting); /* it waits for other ranks from now on, so it is not the one that hangs; or no more */
+/* From now on it waits for other ranks, so it is not the one that hangs; or no more. */
+void guard_waiting(bool waiting);
 
 /* `last` is called once by the watchdog's thread before it ends the process, with the verdict and its words. It may
- * take two seconds. NULL: nothing is called. */
+ * take two seconds. NULL: nothing is called. What `last` reads must outlive the next call, which waits for it. */
 typedef void guard_last(void *context, const struct guard_verdict *verdict, const char *why);
 void guard_watchdog_last(guard_last *last, void *context);
 
