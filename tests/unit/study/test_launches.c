@@ -205,6 +205,21 @@ static void pages_of_bare_records(void **state) {
     close_made(&m);
 }
 
+/* A record that went on with launches has their samples: it counts, whatever their order, and they do not. */
+static void resumed_launches(void **state) {
+    (void)state;
+    struct made m = {.count = 0};
+    add(&m, "INCONCLUSIVE", 500, "a", "j");
+    json_t *on = add(&m, "PASSED", 1000, "c", "j");
+    record_set(json_object_get(on, "launch"), "resumes", json_pack("[s, s]", "a", "b"));
+    add(&m, "PASSED", 2000, "d", "j");
+    add(&m, "INCONCLUSIVE", 600, "b", "j");
+    const json_t *s = summary(&m, NAN, 1);
+    assert_int_equal(record_whole(s, "result.launches"), 2);
+    assert_int_equal(record_whole(s, "result.met_again"), 2);
+    close_made(&m);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mean_and_interval),
@@ -214,6 +229,7 @@ int main(void) {
         cmocka_unit_test(worst_launch_decides),
         cmocka_unit_test(doubtful_launches),
         cmocka_unit_test(groups),
+        cmocka_unit_test(resumed_launches),
         cmocka_unit_test(pages_of_bare_records),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

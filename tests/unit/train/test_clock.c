@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,45 @@ static void bursts_are_inconclusive(void **state) {
     assert_int_equal(judged(100, 0.01, 1.2e7, 0.1).status, RECORD_FAILED);        /* more than a burst */
     assert_int_equal(judged(100, 0.01, 1.05e7, 0).status, RECORD_FAILED);
     assert_int_equal(judged_as(true, 100, 0.01, 2e7, 0).status, RECORD_PASSED); /* a library may beat the peak */
+}
+
+/* A run of `timed` steps that vary little, stopped by a signal; `asked` steps, 0: until the interval is narrow. */
+static struct train_result stopped(int timed, int asked, double half_width, bool gate) {
+    const struct train_options o = {.gate = gate, .steps = asked, .ci = asked ? INFINITY : 0.05};
+    struct train_result r = {.timed = timed,
+                             .steps = timed,
+                             .stopped = SIGTERM,
+                             .step = {1, 1, 1, 1},
+                             .mean = {1, 1 - half_width, 1 + half_width},
+                             .peak_flop_per_s = 1e9,
+                             .covered = 1};
+    train_gate_clear(&r.gate);
+    train_verdict(&r, &o, 5e8);
+    return r;
+}
+
+/* The usual rule judges what a stopped run has; what it was asked for counts too. */
+static void stopped_runs(void **state) {
+    (void)state;
+    assert_int_equal(stopped(20, 0, 0.01, true).status, RECORD_PASSED);
+    struct train_result r = stopped(20, 0, 0.2, true);
+    assert_int_equal(r.status, RECORD_INCONCLUSIVE);
+    assert_non_null(strstr(r.why, "stopped by SIGTERM; within this launch the mean step is known to +-20%"));
+    r = stopped(12, 20, 0.01, true);
+    assert_int_equal(r.status, RECORD_INCONCLUSIVE);
+    assert_string_equal(r.why, "stopped by SIGTERM after 12 of 20 timed steps");
+    r = stopped(0, 20, 0.01, true);
+    assert_int_equal(r.status, RECORD_INCONCLUSIVE);
+    assert_string_equal(r.why, "stopped by SIGTERM before a timed step");
+    r = stopped(12, 0, 0.01, false);
+    assert_string_equal(r.why, "stopped by SIGTERM; the answer was not checked (--no-gate)");
+    assert_string_equal(train_stopped_text(TRAIN_STOPPED_JOURNAL), "a journal that cannot be written");
+    /* a wrong answer stays one */
+    const struct train_options o = {.gate = true, .ci = 0.05};
+    train_gate_note(&r.gate, CHECK_LOSS, 100, "the test");
+    train_verdict(&r, &o, 5e8);
+    assert_int_equal(r.status, RECORD_FAILED);
+    assert_non_null(strstr(r.why, "stopped by SIGTERM; the gate's check of loss"));
 }
 
 static void measurable_without_zero(void **state) {
@@ -122,6 +162,7 @@ static void pages_show_no_exposed_below_zero(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bursts_are_inconclusive),
+        cmocka_unit_test(stopped_runs),
         cmocka_unit_test(measurable_without_zero),
         cmocka_unit_test(pages_say_why_the_clock_parts_from_the_median),
         cmocka_unit_test(pages_show_no_exposed_below_zero),
