@@ -149,7 +149,8 @@ static int start(struct cli_journal *j, const struct cli_journal_flags *f, const
                  const struct comm *world, json_t *machine, struct base_error *e) {
     struct base_error why = {0};
     json_t *head = journal_head(run->plan, run->options, run->id, world, machine, j->arguments, j->count);
-    int code = head ? guard_journal_open(&j->journal.lines, j->path, &run->trainer->place.cpus, &why) : BASE_BROKEN;
+    int code = head ? guard_journal_open(&j->journal.lines, j->path, &run->trainer->place.cpus, &why)
+                    : base_fail(&why, BASE_USAGE, "a journal holds no flag that is not UTF-8: rename the file");
     if (!code) {
         guard_journal_add(j->journal.lines, head);
         guard_watchdog_last(on_watchdog, j);

@@ -16,6 +16,10 @@ json_t *journal_head(const struct plan *plan, const struct train_options *option
     char date[32];
     base_clock_date(date);
     for (int i = 0; i < count; i++) json_array_append_new(words, json_string(arguments[i]));
+    if ((int)json_array_size(words) < count) {
+        json_decref(head), json_decref(words);
+        return NULL;
+    }
     record_set(head, "journal", json_string(JOURNAL_SCHEMA));
     record_set(head, "time", json_string(date));
     record_set(head, "version", json_string(TOISE_VERSION));

@@ -23,7 +23,8 @@ struct journal {
     bool gate;
 };
 
-/* The journal's head: arguments[count] of the command line, and what identifies the run. */
+/* The journal's head: arguments[count] of the command line, and what identifies the run. NULL: an
+ * argument is not UTF-8. */
 json_t *journal_head(const struct plan *plan, const struct train_options *options, const struct train_identity *id,
                      const struct comm *world, json_t *machine, char *const *arguments, int count);
 /* Adds what the result has and the journal has not. Never waits. False: the journal cannot be written any more. */

@@ -148,7 +148,9 @@ static void residuals(FILE *out, const json_t *r) {
                 x > 0 ? where : "");
         any = any || strcmp(name, "finite");
     }
-    if (!any) fprintf(out, "residual    not checked (--no-gate)\n");
+    const bool before =
+        !record_at(r, "result.loss") && (record_at(r, "result.stopped") || record_true(r, "result.recovered"));
+    if (!any) fprintf(out, "residual    not checked (%s)\n", before ? "the run ended before" : "--no-gate");
 }
 
 void report_train(FILE *out, const json_t *record) {
