@@ -79,11 +79,12 @@ if ! command -v "${MPIRUN:-mpirun}" >/dev/null; then
     exit $bad
 fi
 mpi_command
+within=()
 launched() { # launched CODES RANKS ARGUMENTS...: its output in $work/out, its records in $out
     local codes=$1 ranks=$2
     shift 2
     rm -f "$out"
-    call "${MPI_COMMAND[@]}" "${MPI_UNBOUND[@]}" -n "$ranks" "$toise" scale "$@" --out "$out"
+    call "${MPI_COMMAND[@]}" "${MPI_UNBOUND[@]}" -n "$ranks" "${within[@]}" "$toise" scale "$@" --out "$out"
     [[ " $codes " = *" $code "* ]] || fail "scale $*: exit $code, not $codes: $(tail -n 5 "$work/out" "$work/err")"
 }
 trains='[x for x in r if x["kind"] == "train"]'
@@ -96,6 +97,27 @@ is '1 base' "'%d %s' % (sum('base' not in x['result']['residual'] for x in $trai
 is True "all(x['result']['residual'].get('base', 0) < 4 for x in $trains)" "$out"
 is scale 'r[-1]["kind"]' "$out"
 grep -q '3.*512 sequences do not divide over 3 ranks.*nearest that divide are 2 and 4' "$work/out" || fail 'the page lacks the skipped point'
+
+# A link that garbles long messages: the gate's are short, so only the comparison with the base sees it. The point has no
+# rate, and the answer is no.
+cat >"$work/garble.c" <<'END'
+#include <string.h>
+int PMPI_Isend(const void *data, int count, void *type, int to, int tag, void *comm, void *request);
+int MPI_Isend(const void *data, int count, void *type, int to, int tag, void *comm, void *request) {
+    if (count > 200000) memset((void *)data, 0, (size_t)count / 4);
+    return PMPI_Isend(data, count, type, to, tag, comm, request);
+}
+END
+if ! cc -shared -fPIC -o "$work/garble.so" "$work/garble.c" 2>"$work/err" || grep -q asan <(ldd "$toise"); then
+    echo 'SKIP: a link that garbles: no compiler, or a sanitizer that must be loaded first'
+else
+    within=(env "LD_PRELOAD=$work/garble.so")
+    launched 1 2 "${tiny[@]}"
+    within=()
+    is '[(1, False, True), (1, False, True), (2, True, False), (2, True, False)]' \
+        "sorted((x['scaling']['n'], x['status'] == 'FAILED', 'tokens_per_s' in x['result']) for x in $trains)" "$out"
+    is True "all('curve\'s base' in x['why'] for x in $trains if x['status'] == 'FAILED')" "$out"
+fi
 
 # Weak, in BF16: the batch grows, and the base's samples have the base's loss.
 launched '0 3' 2 --unit rank --workload weak-tiny --precision bf16 --warmup 0 --steps 2 --repeats 2
