@@ -52,7 +52,8 @@ static int on_result(void *context, struct train_result *r, struct base_error *e
 
 static int train_plan(struct run *run, struct train_options *o, struct base_error *e) {
     const struct cli_trainer *t = run->s->c->trainer;
-    const struct energy_options sources = {.root = "", .cpus = &t->place.cpus, .threads = t->place.threads};
+    const struct energy_options sources = {
+        .root = "", .cpus = &t->place.cpus, .threads = t->place.pinned ? t->place.threads : t->place.cpus.count};
     struct train_result result = {0};
     int code = train_inputs(o, run->plan, run->group, e);
     if (!code) code = energy_open(&run->energy, &sources, run->group, e);

@@ -2,6 +2,7 @@
  *
  * toise scale: a curve measured in this allocation, made of earlier records, or planned. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -210,27 +211,29 @@ static int sweep(const struct flags *f, struct comm *world, struct setup *s, con
                                 .order = &order,
                                 .units = &s->units,
                                 .budget_s = isnan(f->budget) ? INFINITY : f->budget};
+    guard_stop_watch();
     code = comm_agree(world, code, e);
     if (!code) code = cli_sweep_run(&c, world, e);
     sweep_order_close(&order);
     return code;
 }
 
-/* Loads "a,b,c" and words[count]. */
-static int load(struct record_list *list, const char *names, const struct cli_words *words, struct base_error *e) {
-    const char *all[256];
-    char text[8192];
-    const int count = base_text_words(names, text, sizeof text, all, 256);
-    if (count < 1) return base_fail(e, BASE_USAGE, "%.64s...: too long a list of files; give a folder", names);
-    for (int i = 0; i < words->count; i++)
-        if (count + i < 256) all[count + i] = words->word[i];
-    if (count + words->count > 256) return base_fail(e, BASE_USAGE, "more than 256 files; give their folder");
-    return record_load(list, all, count + words->count, false, e);
+/* Loads the files of "a,b,c", then those of `more`. */
+static int load(struct record_list *list, const char *names, const struct cli_words *more, struct base_error *e) {
+    static const char *all[CLI_WORDS_MOST + 1];
+    char *copy = strdup(names), *rest = copy;
+    int count = 0;
+    if (!copy) return base_fail(e, BASE_BROKEN, "out of memory");
+    while (rest && count < CLI_WORDS_MOST) all[count++] = strsep(&rest, ",");
+    for (int i = 0; i < more->count && count < CLI_WORDS_MOST; i++) all[count++] = more->word[i];
+    const int code = record_load(list, all, count, false, e);
+    free(copy);
+    return code;
 }
 
 /* Rank 0 checks what is read and written, before any work. */
 static int check_files(const struct flags *f, struct record_list *list, struct base_error *e) {
-    const struct cli_words none = {0};
+    static const struct cli_words none;
     int code = cli_options_apart(&COMMAND, f, e);
     if (!code) code = record_check(f->output.out, e);
     if (!code && f->svg) code = draw_check(e);
@@ -259,7 +262,6 @@ static int start(const struct flags *f, struct comm *world, struct setup *s, con
     if (!code) code = sweep_units_open(&s->units, world, s->asked.unit, e);
     s->request.threads = s->trainer.place.threads;
     if (!code) code = comm_agree(world, choose(f, world, s, e), e);
-    guard_stop_watch();
     if (!code) code = f->dry_run ? dry_run(f, world, s, e) : sweep(f, world, s, more, e);
     sweep_units_close(&s->units);
     return code;
