@@ -172,6 +172,18 @@ clang_build() {
     fi
 }
 
+# Another MPI: its build passes the tests of several ranks, and a job of its own.
+mpich() {
+    if ! command -v mpicc.mpich >/dev/null || ! command -v mpirun.mpich >/dev/null; then
+        skip 'MPICH: mpicc.mpich and mpirun.mpich are not installed'
+        return
+    fi
+    run 'build with MPICH' 900 make -j"$jobs" --no-print-directory BUILD="$BUILD-mpich" MPICC=mpicc.mpich all tests
+    [ $code = 0 ] || return 0
+    MPIRUN=mpirun.mpich mpi_tests "$BUILD-mpich" mpich
+    MPIRUN=mpirun.mpich BUILD=$BUILD-mpich run 'mpich cli/test_ranks.sh' 300 bash tests/cli/test_ranks.sh
+}
+
 unit_tests "$BUILD" ''
 emulated
 mpi_tests "$BUILD" ''
@@ -179,6 +191,7 @@ script_tests tests/cli/test_*.sh tests/peers/test_*.sh tests/slurm/test_*.sh tes
 styles
 aarch64
 [ $full = no ] || clang_build
+[ $full = no ] || mpich
 sanitized
 
 [ $failed = 0 ] || printf 'failed: %s\n' "${failures[@]}"

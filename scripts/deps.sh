@@ -30,6 +30,8 @@ compare  | extra      | libbenchmark-tools python3-scipy | -              | -   
 ip       | extra      | iproute2                  | iproute iproute-tc    | iproute2                   | iproute2
 nsenter  | extra      | util-linux                | util-linux            | util-linux                 | util-linux
 gnuplot  | extra      | gnuplot-nox               | gnuplot               | gnuplot                    | gnuplot
+mpich    | full       | libmpich-dev mpich        | mpich-devel           | mpich-devel                | mpich
+qemu-x86_64 | full    | qemu-user                 | qemu-user             | qemu-linux-user            | qemu
 browser  | full       | chromium                  | chromium              | chromium                   | -
 clang-format | extra  | clang-format              | clang-tools-extra     | clang-tools                | llvm
 '
@@ -91,6 +93,7 @@ present() {
     mpirun) have "${MPIRUN:-mpirun}" ;;
     jsonschema) /usr/bin/python3 -c 'import jsonschema' 2>/dev/null || python3 -c 'import jsonschema' 2>/dev/null ;;
     slurm) have slurmctld && have slurmd && have sbatch ;;
+    mpich) have mpicc.mpich && have mpirun.mpich ;;
     browser) have chromium || have chromium-browser || have google-chrome ;;
     munge) have munged || [ -x /usr/sbin/munged ] ;;
     compare) [ -e /usr/share/benchmark/compare.py ] && /usr/bin/python3 -c 'import scipy' 2>/dev/null ;;
