@@ -157,14 +157,17 @@ deps-flags:
 
 SHARE   := $(DESTDIR)$(PREFIX)/share/toise
 install: all
-	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)/slurm
+	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)/slurm/sites
 	install -m 755 $(BUILD)/toise $(DESTDIR)$(PREFIX)/bin/toise
 	cd harness/catalog && find . -type f -exec install -D -m 644 {} $(abspath $(SHARE))/catalog/{} \;
 	install -m 755 scripts/slurm/*.sbatch $(SHARE)/slurm/
+	install -m 644 scripts/slurm/common.sh $(SHARE)/slurm/
+	install -m 644 scripts/slurm/sites/*.sh $(SHARE)/slurm/sites/
+	install -m 644 scripts/mpi.sh $(SHARE)/
 	install -m 644 LICENSE $(wildcard README.md CHANGELOG.md) $(SHARE)/
 format:
 	clang-format -i $$(find kernels harness tests -name '*.[ch]' -o -name '*.cc')
 clean:
-	rm -rf $(BUILD) $(addprefix $(BUILD)-,asan emulated aarch64 clang)
+	rm -rf $(BUILD) $(addprefix $(BUILD)-,asan emulated aarch64 clang mpich)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

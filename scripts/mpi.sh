@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # Sourced by other scripts: how to start ranks on this machine. MPIRUN names another launcher than mpirun.
-#   mpi_machine              sets CORES and NUMA to the cores and NUMA nodes that this process may use, CORES_EACH to
-#                            the cores of the smallest of them
+#   mpi_machine              sets CPUS, CORES and NUMA to the hardware threads, cores and NUMA nodes that this process may
+#                            use, CORES_EACH to the cores of the smallest of these nodes
+#   mpi_command              sets MPI_COMMAND and MPI_UNBOUND, below
 #   mpi_launch N COMMAND     runs COMMAND in N ranks, unbound
 #   mpi_launch_numa N COMMAND  the same, each rank bound to its NUMA node where there are N of them
 # shellcheck disable=SC2034  # some of these variables are for those who source this
@@ -10,7 +11,7 @@
 mpi_machine() {
     local allowed
     allowed=$(awk '/^Cpus_allowed_list/ { print $2 }' /proc/self/status)
-    read -r CORES NUMA CORES_EACH < <(lscpu -p=CPU,CORE,NODE | awk -F, -v allowed="$allowed" '
+    read -r CPUS CORES NUMA CORES_EACH < <(lscpu -p=CPU,CORE,NODE | awk -F, -v allowed="$allowed" '
         BEGIN {
             n = split(allowed, part, ",")
             for (i = 1; i <= n; i++) {
@@ -18,10 +19,11 @@ mpi_machine() {
                 for (c = end[1] + 0; c <= (end[2] == "" ? end[1] : end[2]) + 0; c++) mine[c] = 1
             }
         }
+        !/^#/ && ($1 in mine) { cpus++ }
         !/^#/ && ($1 in mine) && !core[$2]++ { cores++; if (!node[$3]++) numa++ }
         END {
             for (i in node) if (!least || node[i] < least) least = node[i]
-            print cores, numa, least
+            print cpus, cores, numa, least
         }')
 }
 

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # A real Slurm on this machine: munged, slurmctld and N slurmd, each node with a name, a port, a spool folder, processes
 # and /dev/shm of its own. Leaves /etc/slurm, the munge key and the daemons of this machine alone.
-#   up N [--conf FILE]   makes node1 to nodeN, each with all CPUs of this machine; FILE: more lines for slurm.conf.
+#   up N [--conf FILE]   makes node1 to nodeN, each with all CPUs of this machine; FILE: more lines for slurm.conf
+#                        and topology.conf (those with SwitchName).
 #                        Prints what the shell needs: eval "$(scripts/virtual-cluster.sh up 2)"
 #   status               what sinfo says; exit 1: there is none
 #   in NODE COMMAND...   COMMAND on a node, or on "control", where slurmctld and munged run
@@ -19,7 +20,7 @@ export TOISE_CLUSTER=$dir SLURM_CONF=$dir/slurm.conf
 PATH=$PATH:/usr/sbin:/sbin
 
 usage() {
-    sed -n '5,10s/^# //p' "$0" >&2
+    sed -n '5,11s/^# //p' "$0" >&2
     exit 2
 }
 refuse() {
@@ -91,7 +92,9 @@ END
         echo "NodeName=node$i NodeAddr=127.0.0.1 Port=$((port + i)) CPUs=$(getconf _NPROCESSORS_ONLN) State=UNKNOWN"
     done >>"$SLURM_CONF"
     echo 'PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP' >>"$SLURM_CONF"
-    [ -z "$conf" ] || cat "$conf" >>"$SLURM_CONF"
+    [ -n "$conf" ] || return 0
+    grep -v '^SwitchName=' "$conf" >>"$SLURM_CONF" || :
+    grep '^SwitchName=' "$conf" >"$dir/topology.conf" || rm "$dir/topology.conf"
 }
 
 start() { # start N: the daemons; 1: some node is not idle in time

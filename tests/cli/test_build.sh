@@ -50,7 +50,8 @@ done
 quiet PREFIX=/opt/toise DESTDIR="$work/root" BUILD="$BUILD" WERROR="${WERROR:-}" install >/dev/null
 root=$work/root/opt/toise
 for file in bin/toise share/toise/catalog/models/gpt2-124m.json share/toise/catalog/workloads/node-s.json \
-    share/toise/slurm/train.sbatch share/toise/LICENSE; do
+    share/toise/slurm/train.sbatch share/toise/slurm/common.sh share/toise/slurm/sites/lumi.sh share/toise/mpi.sh \
+    share/toise/LICENSE; do
     [ -e "$root/$file" ] || fail "not installed: $file"
 done
 ln -s "$root/bin/toise" "$work/linked"

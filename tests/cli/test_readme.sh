@@ -51,9 +51,11 @@ covered() {
     'build/toise predict --machine results/local/'*) echo 'tests/cli/test_predict.sh' ;; # after its measurements
     scripts/predict.sh*) echo 'tests/cli/test_predict.sh, as far as it takes minutes' ;;
     scripts/figures.sh*) echo 'tests/cli/test_figures.sh' ;;
+    sbatch*info.sbatch* | scancel*) echo 'tests/slurm/test_jobs.sh, test_stop.sh' ;;
     sbatch*) echo 'tests/slurm/test_train.sh' ;;
     *scripts/virtual-cluster.sh* | srun*) echo 'tests/slurm/test_cluster.sh' ;;
     scripts/netns-hosts.sh*) echo 'tests/cli/test_netns_hosts.sh' ;;
+    *MPICC=mpicc.mpich) echo 'make check-full' ;;
     esac
 }
 outside() {

@@ -23,7 +23,7 @@ submit() {
     while [ "$1" != -- ]; do flags+=("$1"); shift; done
     shift
     job=$(timeout -k 5 90 sbatch --parsable --wait "${flags[@]}" "$script" "$@") || code=$?
-    log=$PWD/toise-$job.out record=$PWD/results/slurm-$job.jsonl
+    log=$PWD/toise-train-$job.out record=$PWD/results/train-$job.jsonl
     if [ "$code" = 1 ] && grep -q '^toise: FAILED: windows cover' "$log"; then
         echo "SKIP: slurm, $name: rates: the two nodes share one machine's cores"
         code=0
