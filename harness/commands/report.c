@@ -92,7 +92,7 @@ static int write_page(const struct flags *f, const struct record_list *list, con
 static const struct {
     const char *kind;
     void (*page)(FILE *out, const json_t *record);
-} pages[] = {{"scale", report_scale}, {"nodes", report_nodes}};
+} pages[] = {{"scale", report_scale}, {"nodes", report_nodes}, {"accept", report_accept}};
 
 /* Prints the pages of such records. Returns how many there are. */
 static int print_pages(const struct flags *f, const struct record_list *list) {

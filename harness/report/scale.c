@@ -39,7 +39,9 @@ static void head(FILE *out, const json_t *r) {
     fprintf(out, "machine     ");
     report_clean(out, *record_text(r, "machine.cpu") ? record_text(r, "machine.cpu") : record_text(r, "machine.name"),
                  TEXT);
-    if (!strcmp(unit, "node")) fprintf(out, "; %.0f ranks a node", record_real(work, "unit_ranks"));
+    if (!strcmp(unit, "node"))
+        fprintf(out, "; %.0f rank%s a node", record_real(work, "unit_ranks"),
+                report_plural((long long)record_real(work, "unit_ranks")));
     if (record_whole(work, "threads"))
         fprintf(out, ", %lld thread%s a rank", record_whole(work, "threads"),
                 report_plural(record_whole(work, "threads")));
@@ -101,6 +103,7 @@ static void table(FILE *out, const json_t *r) {
     const json_t *points = record_at(r, "result.points"), *p;
     char text[COLUMNS][CELL];
     int width[COLUMNS];
+    bool single = false;
     size_t i;
     for (int k = 0; k < COLUMNS; k++) width[k] = (int)strlen(columns[k]);
     width[0] = (int)strlen(record_text(r, "result.unit")) + 1;
@@ -117,10 +120,11 @@ static void table(FILE *out, const json_t *r) {
         fputs("  ", out);
         report_status(out, record_text(p, "status"));
         if (record_true(p, "base")) fputs("  base", out);
-        if (!strcmp(record_text(p, "of"), "step")) fputs("  one run: its interval is that of its steps", out);
+        if (!strcmp(record_text(p, "of"), "step")) fputs("  one run", out), single = true;
         fputc('\n', out);
     }
-    fputs("Intervals are 95% over runs. Exposed communication and waiting are shares of the step.\n", out);
+    fprintf(out, "Intervals are 95%% over runs%s. Exposed communication and waiting are shares of the step.\n",
+            single ? "; of one run, over its steps" : "");
 }
 
 /* The same remark of several points is one line. */

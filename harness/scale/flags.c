@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "inventory/hosts.h"
 #include "scale/parts.h"
 
 static const double NOTABLE = 0.01; /* a smaller difference explains nothing */
@@ -86,33 +87,67 @@ static bool shares_host(const struct scale_point *base, const struct scale_point
            !json_array_size(record_at(base->runs->record, "result.per_rank"));
 }
 
-static void elsewhere(json_t *flags, const struct scale_curve *c, const struct scale_point *p) {
-    const struct scale_point *base = &c->points[c->base];
-    const char *job = record_text(p->runs->record, "launch.job"),
-               *base_job = record_text(base->runs->record, "launch.job");
-    const char *print = record_text(p->runs->record, "machine.fingerprint"),
-               *base_print = record_text(base->runs->record, "machine.fingerprint");
+/* Switches above the ranks of a point's first run, from what its launch says of all its hosts; 0: unknown. */
+static int switches_of(const struct scale_point *p) {
+    const json_t *one, *rank, *record = p->runs->record;
+    int count = 0;
+    size_t i, k;
+    json_array_foreach(record_at(record, "launch.switches"), i, one) {
+        json_t *hosts = inventory_hosts_expand(record_text(one, "hosts")), *host;
+        bool used = false;
+        size_t h;
+        json_array_foreach(record_at(record, "result.per_rank"), k, rank) json_array_foreach(hosts, h, host) used =
+            used || !strcmp(json_string_value(host), record_text(rank, "host"));
+        count += used;
+        json_decref(hosts);
+    }
+    return count;
+}
+
+/* Ranks of a node, and switches above the nodes. */
+static void topology(json_t *flags, const struct scale_point *base, const struct scale_point *p) {
     const double cpus = first_of(p, "machine.cpus"), threads = first_of(p, "layout.threads");
+    const int above = switches_of(p), base_above = switches_of(base);
     char why[SCALE_WHY];
-    if (!shares_host(base, p)) flag(flags, p, "other nodes", "it ran on none of the base's nodes");
-    if (*print && *base_print && strcmp(print, base_print) != 0)
-        flag(flags, p, "other machine",
-             "its first node's fingerprint is not the base's: toise info shows what differs");
-    if (strcmp(job, base_job) != 0)
-        flag(flags, p, "other job", "the base ran in another job: drift between jobs counts as scaling");
-    if (p->nodes < 1 || p->ranks < 1) return;
-    const int own = (p->ranks + p->nodes - 1) / p->nodes,
-              base_own = (base->ranks + base->nodes - 1) / (base->nodes ? base->nodes : 1);
-    if (base->nodes > 0 && own != base_own) {
+    if (above > 0 && base_above > 0 && above != base_above) {
+        snprintf(why, sizeof why, "its nodes are below %d switches, the base's below %d", above, base_above);
+        flag(flags, p, "other topology", why);
+    }
+    if (p->nodes < 1 || p->ranks < 1 || base->nodes < 1) return;
+    const int own = (p->ranks + p->nodes - 1) / p->nodes, base_own = (base->ranks + base->nodes - 1) / base->nodes;
+    if (own != base_own) {
         snprintf(why, sizeof why, "%d rank%s of a node share its memory bandwidth and clocks, in the base %d", own,
                  own == 1 ? "" : "s", base_own);
         flag(flags, p, "other topology", why);
     }
     if (cpus > 0 && own * threads > cpus) {
-        snprintf(why, sizeof why, "%d ranks of %.0f threads on a node of %.0f CPUs: this is no figure of the machine",
-                 own, threads, cpus);
+        snprintf(why, sizeof why, "%d rank%s of %.0f threads on a node of %.0f CPUs: this is no figure of the machine",
+                 own, own == 1 ? "" : "s", threads, cpus);
         flag(flags, p, "oversubscribed", why);
     }
+}
+
+/* Whether all runs of two points have the same text at a path, as far as they have one. */
+static bool same_text(const struct scale_point *base, const struct scale_point *p, const char *path) {
+    const char *first = record_text(base->runs->record, path);
+    const struct scale_point *both[] = {base, p};
+    for (int k = 0; k < 2; k++)
+        for (int i = 0; i < both[k]->count; i++) {
+            const char *text = record_text(both[k]->runs[i].record, path);
+            if (*text && *first && strcmp(text, first) != 0) return false;
+        }
+    return true;
+}
+
+static void elsewhere(json_t *flags, const struct scale_curve *c, const struct scale_point *p) {
+    const struct scale_point *base = &c->points[c->base];
+    if (!shares_host(base, p)) flag(flags, p, "other nodes", "it ran on none of the base's nodes");
+    if (!same_text(base, p, "machine.fingerprint"))
+        flag(flags, p, "other machine",
+             "not all of its runs' first nodes have the base's fingerprint: toise info shows what differs");
+    if (!same_text(base, p, "launch.job"))
+        flag(flags, p, "other job", "not all runs are of the base's job: drift between jobs counts as scaling");
+    topology(flags, base, p);
 }
 
 /* A weak curve's batches differ: only a run in one sweep can compare the samples that base and point share. Seeds that

@@ -113,9 +113,9 @@ static bool impossible(const struct scale_curve *c, double n, char why[SCALE_WHY
         snprintf(why, SCALE_WHY, "a batch of %.0f sequences has none for some of %.0f ranks", scale_batch(c, n), ranks);
     else if (c->unit == RECORD_RANK && cpus > 0 && own * threads > cpus)
         snprintf(why, SCALE_WHY,
-                 "a node of %.0f CPUs has no room for %.0f ranks of %.0f threads, and the points say "
+                 "a node of %.0f CPUs has no room for %.0f ranks of %.0f thread%s, and the points say "
                  "nothing of more nodes",
-                 cpus, own, threads);
+                 cpus, own, threads, threads > 1 ? "s" : "");
     return *why;
 }
 

@@ -32,7 +32,7 @@ struct scale_model {
     const struct scale_ledger *ledger; /* what the ledger's model needs */
     double misfit;                     /* root mean square relative error at the points; NAN: no point to compare */
     double lack_p;                     /* as in least.h */
-    double run_sd;                     /* of log(rate) of one further run */
+    double run_sd;                     /* of log(rate) of one further run; the ledger's at least its misfit */
     bool run_sd_assumed;               /* no point has two runs */
 };
 

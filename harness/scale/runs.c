@@ -11,8 +11,10 @@
 void scale_place(const struct scale_run *run, char *text, size_t size) {
     if (run->from->path)
         snprintf(text, size, "%.200s line %ld", run->from->path, run->from->line);
+    else if (run->repeat)
+        snprintf(text, size, "the run of n = %d, repeat %d", run->n, run->repeat);
     else
-        snprintf(text, size, "the run of n = %d%s%.0d", run->n, run->repeat ? ", repeat " : "", run->repeat);
+        snprintf(text, size, "the run of n = %d", run->n);
 }
 
 static int index_of(const char *name, const char *(*names)(int)) {
@@ -154,14 +156,15 @@ static int settle(struct scale_curve *c, const char *path, const char *flag, int
         const struct scale_run *r = &c->runs[i];
         const char *name = record_text(r->record, path);
         const int own = index_of(name, names);
-        char why[160];
         if (!*name) continue;
-        snprintf(why, sizeof why, "%s is \"%.20s\", but %s is %s", path, name, flag,
-                 *found == SCALE_UNSET ? "" : names(*found));
         if (own == SCALE_UNSET) return refuse(r, e, "field \"scaling\" has an unknown mode or unit");
-        if (*found != SCALE_UNSET && *found != own && !first) return refuse(r, e, why);
         if (first && *found != own)
             return refuse_other(r, first, path, record_at(r->record, path), record_at(first->record, path), ALIKE, e);
+        if (*found != SCALE_UNSET && *found != own) {
+            char why[160];
+            snprintf(why, sizeof why, "%s is \"%s\", but %s is %s", path, name, flag, names(*found));
+            return refuse(r, e, why);
+        }
         *found = own;
         first = r;
     }
@@ -178,12 +181,15 @@ static int count_units(struct scale_curve *c, struct base_error *e) {
     c->unit = unit == SCALE_UNSET ? (vary ? RECORD_NODE : RECORD_RANK) : (enum record_scaling_unit)unit;
     for (int i = 0; i < c->run_count; i++) {
         struct scale_run *r = &c->runs[i];
-        if (r->n < 1) r->n = c->unit == RECORD_NODE ? r->nodes : r->ranks;
+        if (r->n < 0) return refuse(r, e, "field \"scaling.n\" must be a number above 0");
+        if (!r->n) r->n = c->unit == RECORD_NODE ? r->nodes : r->ranks;
         if (r->n < 1)
             return refuse(r, e,
                           c->unit == RECORD_NODE ? "does not say on how many nodes it ran: import it with --nodes"
                                                  : "does not say on how many ranks it ran (layout.world)");
         if (!(r->batch > 0)) return refuse(r, e, "does not say its global batch (config.global_batch)");
+        if (r->status != STUDY_LAUNCH_UNVERIFIED && r->ranks > r->batch)
+            return refuse(r, e, "has more ranks (layout.world) than sequences (config.global_batch)");
         const struct scale_run *first = &c->runs[0];
         if (c->unit == RECORD_NODE && r->ranks && first->ranks && r->ranks * first->n != first->ranks * r->n) {
             char why[160];

@@ -6,8 +6,8 @@
  * The room scale/ promises points with intervals, the base with its absolute value, and no rate of a point whose
  * losses differ from the base's. Records that contradict the mode, or did other work, are refused. An efficiency above
  * 1 and points on different machines are flagged. Laws (laws.h) and the ledger's own model (ledger.h) have intervals;
- * what lies beyond the largest point is labelled extrapolated. It needs records/, train/'s gate and study/'s
- * statistics. It does not know how the records came about, nor how a curve is shown.
+ * what lies beyond the largest point is labelled extrapolated. It needs records/, train/'s gate, study/'s
+ * statistics and inventory/'s lists of hosts. It does not know how the records came about, nor how a curve is shown.
  *
  * The unit of replication is the launch, or the repeat of a sweep. Rates are geometric means over them with Student's t
  * interval. Speed-up and efficiency are ratios to the base, the smallest point that PASSED. Where base and point ran

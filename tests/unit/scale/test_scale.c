@@ -150,6 +150,8 @@ static void refusals(void **state) {
         {"scaling", "mode", "\"weak\"", "scaling.mode is \"weak\", but \"strong\""},
         {"scaling", "mode", "\"odd\"", "unknown mode or unit"},
         {"layout", "world", "5", "5 ranks on 4 nodes, but 1 on 1"},
+        {"layout", "world", "100", "more ranks (layout.world) than sequences"},
+        {"scaling", "n", "-4", "\"scaling.n\" must be a number above 0"},
     };
     const struct made_law law = {.unit = RECORD_NODE, .n = {1, 2, 4}, .runs = 1, .batch = 64, .rate = 100};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -264,9 +266,15 @@ static void elsewhere(void **state) {
     change(&m, 1, "machine", "cpus", json_integer(3));
     change(&m, 1, "launch", "job", json_string("k"));
     json_object_set_new(json_array_get(record_at(m.at[1].record, "result.per_rank"), 0), "host", json_string("n2"));
+    for (size_t i = 0; i < 2; i++)
+        change(&m, i, "launch", "switches",
+               json_pack(i ? "[{s:s, s:s}, {s:s, s:s}]" : "[{s:s, s:s}]", "name", "leaf1", "hosts", "n[1-2]", "name",
+                         "leaf2", "hosts", "n[3-4]"));
+    json_array_append_new(record_at(m.at[1].record, "result.per_rank"), json_pack("{s:s}", "host", "n3"));
     json_t *record = curve_of(&m, &NONE);
-    static const char *const flags[] = {"other nodes", "other machine", "other job", "oversubscribed"};
-    for (size_t i = 0; i < 4; i++)
+    static const char *const flags[] = {"other nodes", "other machine", "other job", "oversubscribed",
+                                        "other topology"};
+    for (size_t i = 0; i < 5; i++)
         if (!*flag_of(record, 2, flags[i])) fail_msg("no flag \"%s\"", flags[i]);
     assert_string_equal(record_text(record, "status"), "PASSED");
     assert_string_equal(record_text(point(record, 2), "of"), "step");
