@@ -237,11 +237,12 @@ json_t *scale_ledger_assumed(const struct scale_model *m) {
         json_array_append_new(list, json_string("compute hides no communication: toise comm did not measure it"));
     if (!l->links.share_ranks &&
         scale_nodes(m->curve, furthest(m->curve)) < furthest(m->curve) * scale_unit_ranks(m->curve))
-        json_array_append_new(list,
-                              json_string("ranks of a node do not slow each other: toise comm did not measure it"));
+        json_array_append_new(
+            list, json_string("ranks of a node do not slow each other: neither toise comm nor roofs measured it"));
     if (l->links.foreign)
         json_array_append_new(
-            list, json_sprintf("%ld records of toise comm are of another CPU, and were left out", l->links.foreign));
+            list,
+            json_sprintf("%ld records of toise comm or roofs are of another CPU, and were left out", l->links.foreign));
     if (m->run_sd_assumed)
         json_array_append_new(list, json_sprintf("runs vary by %.0f%%: no point has two", 100 * m->run_sd));
     return list;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The ledger's own model of a curve: what a step's parts take at n units, from the base's measured phases and from this
- * machine's records of toise comm. Nothing is fitted to the other points, so it predicts them.
+ * machine's records of toise comm and roofs. Nothing is fitted to the other points, so it predicts them.
  *
  * step(n) = compute(n) + exposed(n) + imbalance(n)
  *
  * - compute: batch, forward, head and backward of the base go with a rank's tokens; zeroing, clipping and the update
- *   stay. Ranks that share a node slow each other as toise comm measured: matmuls by one share, passes by another;
- *   between 1 rank and those measured it is linear.
+ *   stay. Ranks that share a node slow each other as toise comm or roofs measured: matmuls by one share, passes by
+ *   another; between 1 rank and those measured it is linear.
  * - exposed: the gradients' all-reduces take M = messages 2 (r - 1) alpha + bytes 2 (r - 1) / r beta seconds (links.h).
  *   All but the last one can overlap the last micro-batch's backward, W seconds. A share h of what overlaps is hidden.
  *   So exposed = M - h min(M (1 - 1 / messages), W).

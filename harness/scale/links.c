@@ -22,6 +22,12 @@ static bool foreign(const struct scale_curve *c, const json_t *record) {
     return *cpu && *own && strcmp(cpu, own) != 0;
 }
 
+/* Whether the record says something of the machine. */
+static bool measures(const json_t *record) {
+    const char *kind = record_text(record, "kind");
+    return !strcmp(kind, "comm") || !strcmp(kind, "roofs");
+}
+
 static bool usable(const struct scale_curve *c, const json_t *record, int threads, const char *op) {
     const char *group = record_text(record, "result.group");
     const long long t = record_whole(record, "layout.threads");
@@ -104,6 +110,48 @@ static void read_share(const struct scale_curve *c, int threads, struct scale_li
     }
 }
 
+/* The best rate of a roof on so many threads, with its standard error relative to it. False: none was measured. */
+static bool best_roof(const json_t *record, const char *kind, const char *pass, const char *key, int threads,
+                      double *rate, double *error) {
+    const json_t *row;
+    char low[64], high[64];
+    size_t i;
+    snprintf(low, sizeof low, "%s_low", key), snprintf(high, sizeof high, "%s_high", key);
+    *rate = 0;
+    json_array_foreach(record_at(record, "result.rows"), i, row) {
+        const double x = record_real(row, key);
+        if (strcmp(record_text(row, "kind"), kind) != 0 || strcmp(record_text(row, "pass"), pass) != 0) continue;
+        if (record_whole(row, "threads") != threads || !(x > *rate)) continue;
+        *rate = x;
+        *error = (record_real(row, high) - record_real(row, low)) / 4 / x;
+    }
+    return *rate > 0 && isfinite(*error);
+}
+
+/* How much longer R ranks of T threads take together, from a roof on T threads and on R T. */
+static bool roof_slowdown(const json_t *record, const char *kind, const char *pass, const char *key, int threads,
+                          int ranks, double *value, double *sd) {
+    double one, all, one_error, all_error;
+    if (!best_roof(record, kind, pass, key, threads, &one, &one_error) ||
+        !best_roof(record, kind, pass, key, ranks * threads, &all, &all_error))
+        return false;
+    *value = one * ranks / all - 1;
+    *sd = (1 + *value) * hypot(one_error, all_error);
+    return true;
+}
+
+/* The slowdown from records of toise roofs, on the most ranks that they have. */
+static void read_roofs(const struct scale_curve *c, int threads, struct scale_links *links) {
+    for (size_t i = 0; i < c->record_count && threads > 0; i++) {
+        const json_t *record = c->records[i].record;
+        const int ranks = (int)record_whole(record, "layout.threads") / threads;
+        if (strcmp(record_text(record, "kind"), "roofs") != 0 || foreign(c, record) || ranks < 2) continue;
+        if (roof_slowdown(record, "peak", "", "flop_per_s", threads, ranks, &links->matmul, &links->matmul_sd) &&
+            roof_slowdown(record, "memory", "triad", "byte_per_s", threads, ranks, &links->pass, &links->pass_sd))
+            links->share_ranks = ranks;
+    }
+}
+
 void scale_links_read(const struct scale_curve *c, int threads, double bytes, struct scale_links *links) {
     struct scale_datum d[TIMES_MOST];
     *links = (struct scale_links){0};
@@ -114,9 +162,9 @@ void scale_links_read(const struct scale_curve *c, int threads, double bytes, st
     }
     read_hidden(c, threads, links);
     read_share(c, threads, links);
+    if (!links->share_ranks) read_roofs(c, threads, links);
     for (size_t i = 0; i < c->record_count; i++)
-        links->foreign +=
-            !strcmp(record_text(c->records[i].record, "kind"), "comm") && foreign(c, c->records[i].record);
+        links->foreign += measures(c->records[i].record) && foreign(c, c->records[i].record);
 }
 
 void scale_links_of_points(const struct scale_curve *c, const double *extra_s, double messages, double bytes,

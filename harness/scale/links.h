@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What a machine's records of toise comm say about a curve: how long an all-reduce takes around a ring, how much of it
- * does not slow matmuls, and how much ranks of a node slow each other.
+ * does not slow matmuls, and how much ranks of a node slow each other. If no record of toise comm has the last, roofs
+ * do: the peak slows matmuls, the bandwidth beyond the caches slows passes.
  *
  * An all-reduce of a ring of r ranks takes 2 (r - 1) steps, each of alpha seconds, and carries 2 (r - 1) / r of its
  * bytes over each link, each of beta seconds. toise's own all-reduce is such a ring (comm/ring.c). Links between nodes
@@ -21,7 +22,7 @@ struct scale_links {
     int share_ranks;                      /* ranks of a node whose slowdown was measured; 0: none */
     double matmul, matmul_sd;             /* how much longer matmuls take while they all compute: 0.1 is 10% */
     double pass, pass_sd;                 /* the same of passes over memory */
-    long foreign;                         /* records of toise comm that are of another CPU, and were left out */
+    long foreign;                         /* records of toise comm or roofs of another CPU, left out */
 };
 
 /* Reads the records of kind "comm" on `threads` threads a rank. bytes: of a message of the training; the sizes near it

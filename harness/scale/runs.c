@@ -78,7 +78,7 @@ static int take_runs(struct scale_curve *c, struct base_error *e) {
                 c->met_again++;
             else
                 c->run_count++;
-        } else if (!is_kind(record, "comm") && !is_kind(record, "scale")) {
+        } else if (!is_kind(record, "comm") && !is_kind(record, "roofs") && !is_kind(record, "scale")) {
             c->left_out++;
         }
     }

@@ -31,7 +31,7 @@ struct scale_options {
 /* Makes a record of kind "scale" from records of these kinds:
  * - "train": the runs. A record without the object `scaling` (a separate job) counts as the nodes or ranks of its
  *   layout. Imported ones, UNVERIFIED, count too.
- * - "comm": all-reduces and shares, for the ledger's own model.
+ * - "comm" and "roofs": all-reduces, and how ranks of a node slow each other, for the ledger's own model.
  * - "scale": its predictions are scored, if they were made before the point ran.
  * Other kinds are left out and counted. records[i].path may be NULL, for a record that is in no file.
  * With points ahead the record holds predictions, and is INCONCLUSIVE until they ran: append it, run the points, then

@@ -172,10 +172,40 @@ static void contention(void **state) {
     made_curve_close(&m);
 }
 
+/* The same from roofs on the threads of one rank and of two. */
+static void contention_by_roofs(void **state) {
+    (void)state;
+    struct made_law law = {.unit = RECORD_RANK, .n = {1}, .runs = 3, .batch = 64, .step_s = crowded, .run_sd = 1e-6};
+    const struct scale_options two = {.mode = RECORD_STRONG, .unit = RECORD_RANK, .ahead = 1, .n = {2}};
+    static const double rates[][4] = {
+        {2, 1.1e11, 1.1e11, 1.1e11}, {4, 2e11, 2e11, 2e11}, {2, 1.5e10, 1.5e10, 1.5e10}, {4, 2e10, 2e10, 2e10}};
+    struct made_curve m = {.count = 0};
+    json_t *rows = json_array();
+    for (int i = 0; i < 4; i++) {
+        const char *key = i < 2 ? "flop_per_s" : "byte_per_s", *low = i < 2 ? "flop_per_s_low" : "byte_per_s_low",
+                   *high = i < 2 ? "flop_per_s_high" : "byte_per_s_high";
+        json_t *row = json_pack("{s:s, s:i, s:f, s:f, s:f}", "kind", i < 2 ? "peak" : "memory", "threads",
+                                (int)rates[i][0], key, rates[i][1], low, rates[i][2], high, rates[i][3]);
+        if (i > 1) record_set(row, "pass", json_string("triad"));
+        json_array_append_new(rows, row);
+    }
+    made_curve_add(&m, &law);
+    made_curve_comm(&m, 2, 1, 1e-12, 1e-15, 0, 1);
+    made_curve_take(&m, json_pack("{s:s, s:s, s:{s:i}, s:{s:o}}", "kind", "roofs", "status", "PASSED", "layout",
+                                  "threads", 4, "result", "rows", rows));
+    json_t *record = curve_of(&m, &two);
+    const json_t *p = json_array_get(record_at(record, "result.predictions"), 0);
+    assert_float_equal(record_real(p, "step_s") / crowded(2), 1, 1e-3);
+    assert_float_equal(record_real(record, "result.fits.ledger.parameters.pass_slowdown.value"), 0.5, 1e-9);
+    assert_int_equal(record_whole(record, "config.left_out"), 0);
+    json_decref(record);
+    made_curve_close(&m);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(predicts),     cmocka_unit_test(coverage),   cmocka_unit_test(scored),
-        cmocka_unit_test(without_comm), cmocka_unit_test(contention),
+        cmocka_unit_test(without_comm), cmocka_unit_test(contention), cmocka_unit_test(contention_by_roofs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
