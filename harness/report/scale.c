@@ -178,6 +178,7 @@ static void halves(FILE *out, const json_t *fit, const char *unit) {
         fprintf(out, "from %.4g %ss on", value, unit);
     if (!isnan(low)) fprintf(out, " [%.4g, ", low);
     if (!isnan(low)) fprintf(out, isnan(high) ? "never]" : "%.4g]", high);
+    if (*record_text(fit, "half_efficiency_why")) fprintf(out, "; but %s", record_text(fit, "half_efficiency_why"));
     fputc('\n', out);
 }
 

@@ -31,12 +31,17 @@ static double slowed(double slowdown, double share_ranks, double ranks, double b
     return (1 + slowdown * (ranks - 1) / (share_ranks - 1)) / (1 + slowdown * (base_ranks - 1) / (share_ranks - 1));
 }
 
+/* Ranks of a node at n units. */
+static double node_ranks(const struct scale_curve *c, double n) {
+    return n * scale_unit_ranks(c) / scale_nodes(c, n);
+}
+
 static struct scale_parts parts_of(const struct scale_model *m, const double *a, double n) {
     const struct scale_curve *c = m->curve;
     const struct scale_ledger *l = m->ledger;
-    const double base_n = c->points[c->base].n, unit = scale_unit_ranks(c), ranks = n * unit;
-    const double nodes = scale_nodes(c, n), own = ranks / nodes, base_own = base_n * unit / scale_nodes(c, base_n);
-    const bool far = nodes > 1;
+    const double base_n = c->points[c->base].n, ranks = n * scale_unit_ranks(c);
+    const double own = node_ranks(c, n), base_own = node_ranks(c, base_n);
+    const bool far = scale_nodes(c, n) > 1;
     const double tokens = scale_tokens(c, n) / ranks, batch = scale_batch(c, n) / ranks;
     const double matmul = slowed(a[MATMUL], l->links.share_ranks, own, base_own),
                  pass = slowed(a[PASS], l->links.share_ranks, own, base_own);
@@ -229,14 +234,14 @@ static void refuse_links(const struct scale_curve *c, struct scale_model *m) {
 
 json_t *scale_ledger_assumed(const struct scale_model *m) {
     const struct scale_ledger *l = m->ledger;
+    const struct scale_curve *c = m->curve;
     json_t *list = json_array();
     if (l->from_points)
         json_array_append_new(list,
                               json_string("alpha and beta are fitted to these points: few all-reduces were timed"));
     else if (isnan(l->links.hidden))
         json_array_append_new(list, json_string("compute hides no communication: toise comm did not measure it"));
-    if (!l->links.share_ranks &&
-        scale_nodes(m->curve, furthest(m->curve)) < furthest(m->curve) * scale_unit_ranks(m->curve))
+    if (!l->links.share_ranks && node_ranks(c, furthest(c)) != node_ranks(c, c->points[c->base].n))
         json_array_append_new(
             list, json_string("ranks of a node do not slow each other: neither toise comm nor roofs measured it"));
     if (l->links.foreign)

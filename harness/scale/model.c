@@ -110,7 +110,8 @@ static bool impossible(const struct scale_curve *c, double n, char why[SCALE_WHY
                  threads = (double)record_whole(first, "layout.threads");
     *why = 0;
     if (scale_batch(c, n) < ranks)
-        snprintf(why, SCALE_WHY, "a batch of %.0f sequences has none for some of %.0f ranks", scale_batch(c, n), ranks);
+        snprintf(why, SCALE_WHY, "a batch of %.0f sequences has none for some of %.0f ranks", scale_batch(c, n),
+                 ceil(ranks));
     else if (c->unit == RECORD_RANK && cpus > 0 && own * threads > cpus)
         snprintf(why, SCALE_WHY,
                  "a node of %.0f CPUs has no room for %.0f ranks of %.0f thread%s, and the points say "
@@ -163,6 +164,7 @@ static json_t *line_of(const struct scale_model *m) {
 
 json_t *scale_model_json(const struct scale_model *m) {
     json_t *o = json_object(), *parameters = json_object();
+    char why[SCALE_WHY];
     if (*m->refused) {
         record_set(o, "refused", json_string(m->refused));
         json_decref(parameters);
@@ -179,6 +181,8 @@ json_t *scale_model_json(const struct scale_model *m) {
     record_set_number(o, "run_sd", m->run_sd);
     record_set(o, "run_sd_assumed", json_boolean(m->run_sd_assumed));
     record_set(o, "half_efficiency_n", isnan(halves.value) ? json_null() : scale_value_json(&halves));
+    if (isfinite(halves.value) && impossible(m->curve, halves.value, why))
+        record_set(o, "half_efficiency_why", json_string(why));
     record_set(o, "line", line_of(m));
     record_set(o, "extrapolated", extrapolations(m));
     return o;
