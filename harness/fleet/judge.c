@@ -160,8 +160,8 @@ static void judge_slow(const struct fleet *f, const struct work *w, struct fleet
         if (q == FLEET_QUANTITIES) continue;
         v->state = FLEET_SLOW;
         v->cause = cause_of(v, usual_others(f, w, j, u));
-        snprintf(v->why, sizeof v->why, "%s %.1f%% slower than its peers'%s", fleet_quantity_name(q),
-                 100 * v->of[q].slowdown, v->of[q].unsteady ? ", for a part of the run" : "");
+        snprintf(v->why, sizeof v->why, "%s %.1f%% slower than its peers'", fleet_quantity_name(q),
+                 100 * v->of[q].slowdown);
     }
 }
 

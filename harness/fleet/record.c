@@ -58,6 +58,8 @@ static json_t *node(const struct fleet *f, const struct fleet_judgement *j, int 
     record_set_interval(o, "slowdown", d->slowdown, d->low, d->high);
     record_set_number(o, "p", d->p);
     if (d->verdict == DETECT_UNJUDGED) record_set(o, "unjudged", json_string(d->why));
+    for (int q = 0; q < FLEET_QUANTITIES; q++)
+        if (v->of[q].unsteady) record_set(o, "unsteady", json_true());
     record_set_integer(o, "rank", v->rank);
     record_set(o, "unchecked", json_boolean(v->unchecked));
     record_set_number(o, "others", v->others);

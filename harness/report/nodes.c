@@ -112,6 +112,19 @@ static void bad(FILE *out, const json_t *nodes) {
     if (count > shown) fprintf(out, "  and %zu more, which the record has\n", count - shown);
 }
 
+/* Nodes that were disturbed, whatever their verdict. */
+static void unsteady(FILE *out, const json_t *nodes) {
+    const json_t *o;
+    size_t i, count = 0;
+    json_array_foreach(nodes, i, o) {
+        if (!record_true(o, "unsteady")) continue;
+        if (count < BAD) fputs(count ? ", " : "unsteady     ", out), report_clean(out, record_text(o, "name"), NAME);
+        count++;
+    }
+    if (count > BAD) fprintf(out, " and %zu more", count - BAD);
+    if (count) fputs(": slow for most of the run, but not in their faster samples; run again\n", out);
+}
+
 static void bits(FILE *out, const json_t *record) {
     const long long unchecked = record_whole(record, "result.unchecked");
     const size_t units = json_array_size(record_at(record, "result.nodes"));
@@ -153,6 +166,7 @@ void report_nodes(FILE *out, const json_t *record) {
     }
     links(out, record_at(r, "links"));
     if (*record_text(record, "why")) fprintf(out, "%-12s %s\n", "verdict", record_text(record, "why"));
+    unsteady(out, record_at(r, "nodes"));
     bad(out, record_at(r, "nodes"));
     if (*record_text(r, "exclude")) fprintf(out, "\n--exclude=%s\n", record_text(r, "exclude"));
     fflush(out);
