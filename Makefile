@@ -2,7 +2,7 @@
 # make            build/toise                      make bench        the main job: node-s, both precisions
 # make check      all tests, 20 minutes on 2 cores make check-full   and the long ones
 # make soak       hours of real launches          (see tests/soak/)
-# make score-detector SCORE=1  false alarms and misses of the detector of slow nodes, ten minutes; SCORE=0.1 a tenth
+# make score-detector SCORE=1  false alarms and misses of the detector of slow nodes, twenty minutes; SCORE=0.1 a tenth
 # make install PREFIX=/opt/toise                   make bench-kernels BENCH_ARGS=--benchmark_filter=gemm
 # make clean, make format                          WERROR=1, V=1, SANITIZE=-fsanitize=..., BUILD=folder
 # make emulated   build-emulated: tests of every kernel variant in plain C, for CPUs that lack the instructions

@@ -117,8 +117,8 @@ static void row(const struct noise *noise, int nodes, double spread, double shar
     const int runs = (int)fmax(20, fmin(2000, 4e5 / nodes) * share);
     const struct score s = run(&kind, runs, (1u << SEVERITIES) - 1);
     long wrongly = 0, found = 0;
-    printf("| %d | %.1f%% | %.2f%% | %.2f%% | %.1f%%%s |", nodes, 100 * spread, percent(s.alarmed, runs),
-           100 * s.detectable, percent(s.at_detectable, runs), judged(&s));
+    printf("| %d | %.1f%% | %d of %d | %.2f%% | %.1f%%%s |", nodes, 100 * spread, s.alarmed, runs, 100 * s.detectable,
+           percent(s.at_detectable, runs), judged(&s));
     for (int i = 0; i < SEVERITIES; i++) {
         printf(" %.0f%% |", percent(s.found[i], s.slow));
         found += s.found[i], wrongly += s.wrongly[i];
@@ -152,7 +152,7 @@ int main(int argc, char **argv) {
         goals(&noise, k, share);
         noise_close(&noise);
     }
-    noise_open(&noise, NOISE_PEAK, WINDOW);
+    noise_open(&noise, NOISE_CORE, WINDOW); /* of the two, with fewer bursts and more noise between them */
     surface(&noise, share);
     noise_close(&noise);
     return missed;
