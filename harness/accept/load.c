@@ -147,9 +147,10 @@ static int check_any(const struct accept *a, const char *path, struct base_error
     json_t *count;
     json_int_t records = 0;
     if (a->launches || json_array_size(a->failed)) return BASE_OK;
-    json_object_foreach(a->left_out, why, count) if (json_integer_value(count) > records) records =
-        json_integer_value(count),
-                                                                                          most = why;
+    json_object_foreach(a->left_out, why, count) {
+        if (json_integer_value(count) <= records) continue;
+        records = json_integer_value(count), most = why;
+    }
     return base_fail(e, BASE_USAGE,
                      "%s: no record is of a launch of %s in %s on %lld node%s; of %zu records, %lld are %s", path,
                      a->tender.workload, a->tender.precision, (long long)a->tender.copy_nodes,

@@ -106,13 +106,13 @@ static void judge(struct group *g, const struct detect_options *o, double tests)
  * scale and moves the median a little: by the density of normal values there. */
 static double missing(const struct group *g, const struct detect_options *o, int i, enum detect_statistic k,
                       double from) {
-    const double others = g->count - 1, wider = 1 + 1.17 / others + 6 / (others * others),
-                 moved = 1.25 / (g->count - 1) * g->scale[k];
+    const double others = g->count - 1, wider = 1 + 1.17 / others + 6 / (others * others);
+    const double moved = 1.25 / others * g->scale[k];
     return fmax(k == DETECT_MEDIAN ? log1p(o->least) : 0, g->critical[k] * scale_of(g, i, k) * wider) + moved - from;
 }
 
-/* The slowdown with which the share `power` of the nodes would have been found, had each alone been slow. As their
- * levels are, and as Student's t says: few nodes do not show where the last of them are. */
+/* The slowdown with which the share `power` of the nodes would have been found, had each alone been slow. It is the
+ * larger of what their levels say and what Student's t says: few nodes do not show where the last of them are. */
 static double detectable(const struct group *g, const struct detect_options *o) {
     const double t = base_stats_student(o->power, g->df);
     for (int i = 0; i < g->count; i++) {

@@ -8,6 +8,7 @@
 #include "base/stats.h"
 
 #define NORMAL_MAD 1.4826  /* of a normal distribution, 1 / 0.6745 */
+#define NORMAL_MEAN 1.2533 /* the same for the mean distance */
 #define WITHIN 2.5         /* values further out have no say in the scale */
 #define WITHIN_SD 0.954626 /* standard deviation of the normal distribution cut at 2.5 */
 
@@ -29,8 +30,10 @@ double detect_mad(const double *x, int n, double centre, double *scratch) {
 
 double detect_scale(const double *x, int n, double centre, double *scratch) {
     const double mad = detect_mad(x, n, centre, scratch);
-    double squares = 0;
+    double squares = 0, distances = 0;
     int inside = 0;
+    for (int i = 0; i < n; i++) distances += fabs(x[i] - centre);
+    if (!(mad > 0)) return NORMAL_MEAN * distances / n; /* most are equal, as with a coarse clock */
     for (int i = 0; i < n; i++)
         if (fabs(x[i] - centre) <= WITHIN * mad) squares += (x[i] - centre) * (x[i] - centre), inside++;
     return inside > 1 ? fmax(mad, sqrt(squares / (inside - 1)) / WITHIN_SD) : mad;

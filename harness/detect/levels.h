@@ -19,7 +19,7 @@ double detect_median(double *x, int n);
 /* 1.4826 MAD about `centre`, unbiased for n normal values. `scratch` has room for n. */
 double detect_mad(const double *x, int n, double centre, double *scratch);
 /* The scale of x[n] about `centre`, whatever a few of them are: at least the MAD, and the standard deviation of those
- * within 2.5 MAD. */
+ * within 2.5 MAD. If more than half are equal, 1.2533 times the mean distance. */
 double detect_scale(const double *x, int n, double centre, double *scratch);
 /* The level of a node. `scratch` has room for twice its samples. */
 struct detect_level detect_level(const struct detect_node *node, double *scratch);

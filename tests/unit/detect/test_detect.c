@@ -93,6 +93,18 @@ static void test_equal(void **state) {
     assert_true(isfinite(m.fleet.detectable) && m.fleet.spread >= 0 && m.fleet.noise >= 0);
 }
 
+/* A coarse clock: most levels are equal, and a tick more is no slow node. */
+static void test_coarse(void **state) {
+    (void)state;
+    struct made m = {0};
+    for (int i = 0; i < 30; i++) {
+        add(&m, 1, SAMPLES, 0);
+        for (int k = 0; k < SAMPLES; k++) m.seconds[i][k] = i % 3 ? 0.05 : 0.051;
+    }
+    assert_int_equal(judge(&m, NULL), BASE_OK);
+    assert_int_equal(m.fleet.slow, 0);
+}
+
 static void test_unjudged(void **state) {
     (void)state;
     struct made m = {0};
@@ -243,10 +255,10 @@ static void test_noisy_node(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_by_hand),    cmocka_unit_test(test_equal),  cmocka_unit_test(test_unjudged),
-        cmocka_unit_test(test_refused),    cmocka_unit_test(test_groups), cmocka_unit_test(test_many_slow),
-        cmocka_unit_test(test_unsteady),   cmocka_unit_test(test_few),    cmocka_unit_test(test_goals),
-        cmocka_unit_test(test_noisy_node),
+        cmocka_unit_test(test_by_hand),   cmocka_unit_test(test_equal),      cmocka_unit_test(test_coarse),
+        cmocka_unit_test(test_unjudged),  cmocka_unit_test(test_refused),    cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_many_slow), cmocka_unit_test(test_unsteady),   cmocka_unit_test(test_few),
+        cmocka_unit_test(test_goals),     cmocka_unit_test(test_noisy_node),
     };
     return cmocka_run_group_tests(tests, open_noise, close_noise);
 }
