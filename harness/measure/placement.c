@@ -63,15 +63,18 @@ static bool warn_contention(struct measure_placement *p, const struct measure_gr
     const int ranks = s->sharers[MEASURE_GRANT_NODE];
     const double quota = g->cpus[MEASURE_GRANT_QUOTA], node = g->cpus[MEASURE_GRANT_NODE];
     if (same > mask)
-        snprintf(p->warning, sizeof p->warning, "%d ranks share %d CPUs and wait for each other: start at most %d",
-                 same, mask, mask);
+        snprintf(p->warning, sizeof p->warning,
+                 "%d ranks share %d CPUs and wait for each other, so no rate is a figure: start at most %d", same, mask,
+                 mask);
     else if (group > 1 && quota > 0 && group > quota)
         snprintf(p->warning, sizeof p->warning,
-                 "%d ranks share a cgroup quota of %.3g CPUs and wait for each other: start at most %d", group, quota,
-                 (int)fmax(1, quota));
+                 "%d ranks share a cgroup quota of %.3g CPUs and wait for each other, so no rate is a figure: start at "
+                 "most %d",
+                 group, quota, (int)fmax(1, quota));
     else if (ranks > 1 && node > 0 && ranks > node)
         snprintf(p->warning, sizeof p->warning,
-                 "%d ranks share the %.0f CPUs of SLURM_CPUS_ON_NODE and wait for each other: start at most %.0f",
+                 "%d ranks share the %.0f CPUs of SLURM_CPUS_ON_NODE and wait for each other, so no rate is a figure: "
+                 "start at most %.0f",
                  ranks, node, node);
     else if (p->threads > p->cpus.count)
         snprintf(p->warning, sizeof p->warning, "%d threads share %d CPU%s: results will be slow; pass --threads %d",

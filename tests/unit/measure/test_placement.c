@@ -48,20 +48,21 @@ static const struct {
     {8, 1, 0, 1, 1, 0, 0, 0, 1, "SLURM_CPUS_ON_NODE", NULL, true}, /* the other jobs have the rest */
     {8, 2, 0, 4, 0, 0, 0, 0, 2, "SLURM_CPUS_ON_NODE", NULL, true},
     {8, 4, 0, 2, 0, 0, 0, 0, 1, "SLURM_CPUS_ON_NODE",
-     "4 ranks share the 2 CPUs of SLURM_CPUS_ON_NODE and wait for each other: start at most 2", true},
+     "4 ranks share the 2 CPUs of SLURM_CPUS_ON_NODE and wait for each other, so no rate is a figure: start at most 2",
+     true},
     {8, 2, 0, 64, 4, 0, 0, 0, 4, "affinity mask", NULL, false},
     {8, 1, 0.5, 0, 0, 0, 0, 0, 1, "cgroup quota", NULL, true},
     {8, 1, 1.5, 0, 0, 0, 0, 0, 1, "cgroup quota", NULL, true},
     {8, 2, 6, 0, 0, 0, 0, 0, 3, "cgroup quota", NULL, true},
     {8, 2, 1.5, 0, 0, 0, 0, 0, 1, "cgroup quota",
-     "2 ranks share a cgroup quota of 1.5 CPUs and wait for each other: start at most 1", true},
+     "2 ranks share a cgroup quota of 1.5 CPUs and wait for each other, so no rate is a figure: start at most 1", true},
     {8, 1, 4, 0, 0, 0, 0, 6, 6, "--threads",
      "6 threads are more than the cgroup quota grants this rank: pass --threads 4", true},
     {8, 1, 4, 0, 0, 0, 0, 8, 8, "--threads", "pass --threads 4", false}, /* one on each: whose they are is plain */
     {8, 1, 0, 4, 0, 0, 0, 6, 6, "--threads", "SLURM_CPUS_ON_NODE grants this rank: pass --threads 4", true},
     {2, 1, 0, 0, 0, 0, 0, 4, 4, "--threads", "4 threads share 2 CPUs: results will be slow; pass --threads 2", false},
-    {2, 4, 0, 0, 0, 0, 0, 0, 1, "affinity mask", "4 ranks share 2 CPUs and wait for each other: start at most 2",
-     false},
+    {2, 4, 0, 0, 0, 0, 0, 0, 1, "affinity mask",
+     "4 ranks share 2 CPUs and wait for each other, so no rate is a figure: start at most 2", false},
 };
 
 static void place(struct measure_placement *p, int i, const struct comm_ops *ops) {

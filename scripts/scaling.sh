@@ -1,0 +1,44 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# scripts/scaling.sh BUILD FOLDER: measures the scaling curves that one machine can show, with its predictions:
+#   ranks.jsonl       strong-tiny on 1 to 2 ranks of this machine
+#   RATE.jsonl, .svg  strong-tiny on 1, 2 and 4 hosts of scripts/netns-hosts.sh, whose links have this rate
+# Each file also has the records of toise comm that the ledger's model needs. RATES (1gbit 100mbit 10mbit) and REPEATS (5)
+# change it. The hosts share the machine's cores, so what the curves show is the network. About a quarter of an hour at
+# rest; existing files are refused. Prints the points of each curve as rows for results/README.md.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/mpi.sh
+[ $# = 2 ] || { sed -n '3,8s/^# //p' "$0" >&2 && exit 2; }
+toise=$(realpath -m "$1/toise") out=$2
+[ -x "$toise" ] || { echo "scaling.sh: no $toise: run make" >&2 && exit 2; }
+RATES=${RATES-1gbit 100mbit 10mbit} REPEATS=${REPEATS-5}
+export OMP_NUM_THREADS=1 TOISE_HOSTS=$out/hosts
+mkdir -p "$out"
+
+# curve NAME LAUNCH... : comm records of all ranks, then the curve; LAUNCH takes a number of ranks and a command
+curve() {
+    local name=$1 n=$2 code=0
+    shift 2
+    [ ! -e "$out/$name.jsonl" ] || { echo "scaling.sh: $out/$name.jsonl exists" >&2 && exit 2; }
+    "$@" "$n" "$toise" comm --op all_reduce --bytes 64,16K,512K --seconds 2 --threads 1 --out "$out/$name.comm" >&2 || code=$?
+    case $code in 0 | 3) ;; *) exit $code ;; esac
+    code=0
+    "$@" "$n" "$toise" scale --workload strong-tiny --unit "$unit" --threads 1 --repeats "$REPEATS" --comm "$out/$name.comm" \
+        --svg "$out/$name.svg" --out "$out/$name.jsonl" >"$out/$name.txt" || code=$?
+    cat "$out/$name.comm" >>"$out/$name.jsonl"
+    rm "$out/$name.comm"
+    case $code in 0 | 3) row "$name" ;; *) exit $code ;; esac
+}
+row() { awk -v name="$1" '/^nodes|^ranks/ { on = 1; next } on && $1 + 0 < 1 { exit } on { sub(/^ */, ""); print "| " name " | " $0 " |" }' "$out/$1.txt"; }
+
+unit=rank
+curve ranks 2 mpi_launch
+unit=node
+for rate in $RATES; do
+    scripts/netns-hosts.sh up 4 --rate "$rate" >&2
+    trap 'scripts/netns-hosts.sh down' EXIT
+    curve "$rate" 4 scripts/netns-hosts.sh run
+    scripts/netns-hosts.sh down
+    trap - EXIT
+done
