@@ -140,7 +140,7 @@ soak:
 	@bash tests/soak/ab.sh
 SCORE   ?= 1
 score-detector: $(BUILD)/tests/soak/detector
-	@$< $(SCORE)
+	@SCORE=$(SCORE) bash tests/soak/detector.sh
 bench:
 	@scripts/deps.sh build
 	@$(MAKE) $(AGAIN) all
