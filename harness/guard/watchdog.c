@@ -200,6 +200,7 @@ int guard_watchdog_start(double timeout_s, struct base_error *e) {
     pthread_sigmask(SIG_SETMASK, &usual, NULL);
     pthread_attr_destroy(&attributes);
     g.running = !why;
+    if (g.running) pthread_setname_np(g.thread, "watchdog");
     return why ? base_fail(e, BASE_BROKEN, "--timeout: no thread for the watchdog; --timeout 0 does without") : BASE_OK;
 }
 

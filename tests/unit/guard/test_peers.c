@@ -71,7 +71,7 @@ static int run(struct fleet *f, double seconds, const double *still_s, double *a
 /* Each hears others soon, whatever their number, and finds an address that leads to them. */
 static void nodes_find_each_other(void **state) {
     (void)state;
-    static const int sizes[] = {1, 2, 3, 5, 8, 33};
+    static const int sizes[] = {1, 2, 3, 5, 8, 33, 500};
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
         struct fleet f = open_fleet(sizes[s]);
         struct guard_verdict v;
