@@ -75,7 +75,8 @@ job_place() {
     launch=("${job_words[@]}")
     if [ "${launch[0]##*/}" = srun ]; then
         launch+=("--nodes=$many" "--ntasks=$((many * ranks))" "--ntasks-per-node=$ranks" "--cpus-per-task=$cpus"
-            --distribution=block:block ${hosts:+"--nodelist=$hosts"})
+            --distribution=block:block ${hosts:+"--nodelist=$hosts"}
+            --wait=60) # or a rank that is stopped would keep the job when the others have ended
         return
     fi
     case ${MPI_UNBOUND[*]} in
