@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/text.h"
@@ -178,10 +179,20 @@ static int conclude(struct state *s, struct base_error *e) {
     return code;
 }
 
-static int collectives(struct state *s, struct base_error *e) {
+/* Keeps a record of the machine: all-reduces, roofs. A callback of record_read. */
+static int keep_measured(void *context, const struct record_line *line) {
+    const char *kind = record_text(line->record, "kind");
+    if (strcmp(kind, "comm") != 0 && strcmp(kind, "roofs") != 0) return BASE_OK;
+    return keep(context, json_incref((json_t *)(uintptr_t)line->record), line->e);
+}
+
+/* Those of --comm, and those that stand in --out already. */
+static int keep_machine(struct state *s, struct base_error *e) {
+    const char *out = s->c->output->out;
     int code = BASE_OK;
-    for (size_t i = 0; i < s->c->more->count && !code; i++) code = keep(s, json_incref(s->c->more->at[i].record), e);
-    return code;
+    for (size_t i = 0; i < s->c->more->count && !code; i++)
+        code = keep_measured(s, &(struct record_line){.record = s->c->more->at[i].record, .e = e});
+    return code || !out || access(out, F_OK) ? code : record_read(out, keep_measured, s, e);
 }
 
 int cli_sweep_run(const struct cli_sweep *c, struct comm *world, struct base_error *e) {
@@ -198,7 +209,7 @@ int cli_sweep_run(const struct cli_sweep *c, struct comm *world, struct base_err
                              .predict = predict,
                              .context = &s};
     cli_launch_open(world, c->launch, &s.launch);
-    int code = comm_agree(world, world->rank ? BASE_OK : collectives(&s, e), e);
+    int code = comm_agree(world, world->rank ? BASE_OK : keep_machine(&s, e), e);
     if (!code) code = sweep_run(&s.sweep, world, e);
     if (code) snprintf(s.sweep.why, sizeof s.sweep.why, "it broke off: %.160s", e->text);
     const int end = comm_agree(world, world->rank || !s.runs ? BASE_OK : conclude(&s, &ended), &ended);

@@ -16,7 +16,7 @@ struct cli_sweep {
     const struct cli_output *output;
     const struct cli_launch *launch;
     const char *svg;                /* NULL: no drawing */
-    const struct record_list *more; /* records of collectives, on rank 0 */
+    const struct record_list *more; /* records of --comm, on rank 0 */
     struct plan_request request;    /* of every point, but for its ranks and its batch */
     struct train_options options;
     const struct sweep_request *asked;

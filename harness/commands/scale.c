@@ -53,7 +53,8 @@ static const struct cli_option OPTIONS[] = {
     {.name = "--seed", .kind = CLI_INTEGER, .at = offsetof(struct flags, seed), .min = 0, .max = 9e15, .fallback = "1",
      .hint = "N", .help = "seed of weights, data and order"},
     {.name = "--comm", .kind = CLI_TEXT, .at = offsetof(struct flags, comm), .file = CLI_READ_LIST, .hint = "FILES",
-     .help = "records of toise comm, and of roofs, on these nodes, for the ledger's model of the curve"},
+     .help = "records of toise comm, and of roofs, on these nodes, for the ledger's model of the curve; those in --out "
+             "are read, too"},
     {.name = "--from", .kind = CLI_TEXT, .at = offsetof(struct flags, from), .file = CLI_READ_LIST, .hint = "FILES",
      .help = "run nothing: make the curve of these records of toise scale, train and comm, also of separate jobs"},
     {.name = "FILES", .kind = CLI_WORDS, .at = offsetof(struct flags, files), .file = CLI_READ,

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "guard/stop.h"
+#include "guard/watchdog.h"
 #include "records/get.h"
 
 /* One sweep's state besides the caller's. */
@@ -66,6 +67,7 @@ static int train(struct loop *l, const struct sweep_run *run, json_t **record, s
     struct comm group;
     int code = sweep_units_group(s->units, l->world, run->first, s->points->at[run->point].n, &group, e);
     if (code) return code;
+    guard_phase(group.size ? "start of a run" : "asleep while others run");
     if (group.size) {
         code = s->train(s->context, &group, run, record, e);
         comm_close(&group);

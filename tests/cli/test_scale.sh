@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# check: timeout 400
+# check: timeout 600
 # toise scale on real ranks of this machine, each counted as a node: every point is checked against the smallest one,
 # runs are records at once, the order is random, and what ends it early loses nothing. The plan's node-hours are those
 # worked out by hand.
@@ -10,7 +10,7 @@ export OMP_NUM_THREADS=1
 unset TOISE_ISA OPENBLAS_CORETYPE SLURM_JOB_ID
 limit=200
 out=$work/records.jsonl
-tiny=(--unit rank --workload strong-tiny --warmup 1 --steps 2 --repeats 2)
+tiny=(--unit rank --workload strong-tiny --warmup 0 --steps 2 --repeats 2)
 json() { # json EXPRESSION FILE: of its lines as the list r
     python3 -c 'import json, sys
 r = [json.loads(line) for line in open(sys.argv[2])]
@@ -126,6 +126,15 @@ is "[(1, 64), (1, 64), (2, 128), (2, 128)]" \
 is True "all(x['result']['residual'].get('base', 0) < 4 for x in $trains)" "$out"
 # The same curve again, from the file.
 run $code scale --from "$out"
+
+# With the time of all-reduces in the file, the larger point is predicted there before it runs, and scored afterwards.
+rm -f "$out"
+call "${MPI_COMMAND[@]}" "${MPI_UNBOUND[@]}" -n 2 "$toise" comm --bytes 64,64KiB,1MiB --seconds 0.01 --ci 1 --threads 1 --out "$out"
+call "${MPI_COMMAND[@]}" "${MPI_UNBOUND[@]}" -n 2 "$toise" scale --unit rank --workload weak-tiny --warmup 0 --steps 2 \
+    --repeats 1 --out "$out"
+is "[('train', 1), ('scale', 2), ('train', 2), ('scale', None)]" \
+    "[(x['kind'], x['scaling']['n'] if 'scaling' in x else x['result'].get('predictions', [{'n': None}])[0]['n']) for x in r if x['kind'] in ('train', 'scale')]" "$out"
+is 1 "r[-1]['result']['score']['ledger']['n']" "$out"
 
 # Separate jobs measure the same points.
 rm -f "$out"
