@@ -46,6 +46,7 @@ EOF
 }
 
 for ((i = 1; i <= KILLS; i++)); do
+    [ $((i % 100)) != 0 ] || echo "kill $i: $safe acknowledged samples so far"
     rm -f "$work"/*.journal "$work"/{acks,r.jsonl,recovered.jsonl}
     ranks=() all=() victim='' gate=(--no-gate)
     [ $((i % 3)) != 0 ] || gate=()
@@ -53,6 +54,11 @@ for ((i = 1; i <= KILLS; i++)); do
     FSYNC_LOG=$work/acks LD_PRELOAD=$work/fsync.so "${ranks[@]}" "$toise" train --model tiny-gpt2 --seq 16 --gbs 2 \
         --steps 50000 "${gate[@]}" --journal-dir "$work" >"$work/out" 2>"$work/err" </dev/null &
     pid=$!
+    # every second kill comes after some timed step, however slow this machine is
+    for ((w = 0; w < 300 && i % 2; w++)); do
+        if grep -qs '"timed":' "$work"/*.journal; then break; fi
+        sleep 0.05
+    done
     sleep "$(awk -v r="$RANDOM" 'BEGIN { print 0.05 + 0.8 * r / 32767 }')"
     victim=$pid
     if [ ${#ranks[@]} != 0 ]; then
@@ -60,11 +66,19 @@ for ((i = 1; i <= KILLS; i++)); do
         [ ${#all[@]} = 0 ] || victim=${all[RANDOM % ${#all[@]}]}
     fi
     kill -KILL "$victim" 2>/dev/null || true
-    wait $pid 2>/dev/null || true
-    # a rank whose launcher was killed may live for a moment
-    for victim in "${all[@]}"; do
-        while kill -KILL "$victim" 2>/dev/null; do sleep 0.01; done
-    done
+    { # without the shell's word that it was killed
+        # Open MPI's mpirun can wait for ever for a rank that was killed while it started
+        for ((w = 0; w < 100; w++)); do
+            kill -0 $pid || break
+            sleep 0.1
+        done
+        [ $w != 100 ] || kill -KILL $pid || true
+        wait $pid || true
+        # a rank whose launcher was killed may live for a moment
+        for victim in "${all[@]}"; do
+            while kill -KILL "$victim"; do sleep 0.01; done
+        done
+    } 2>/dev/null
     journal=$(echo "$work"/*.journal)
     if [ ! -s "$journal" ] || [ ! -s "$work/acks" ]; then
         early=$((early + 1))
