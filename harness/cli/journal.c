@@ -18,7 +18,7 @@
 const struct cli_option cli_journal_options[] = {
     {.name = "--journal-dir", .kind = CLI_TEXT, .at = offsetof(struct cli_journal_flags, folder), .hint = "DIR",
      .help = "where the journal stands that keeps each sample if the run is killed, e.g. a disk of the node; default "
-             "beside --out, else there is none; removed once its record is in --out"},
+             "beside --out, else there is none; removed once the run has ended and its samples are in --out"},
     {.name = "--resume", .kind = CLI_TEXT, .at = offsetof(struct cli_journal_flags, resume), .file = CLI_READ,
      .hint = "JOURNAL",
      .help = "go on with the run of this journal: its flags hold unless given again, its steps are recomputed from the "
@@ -195,7 +195,8 @@ int cli_journal_end(struct cli_journal *j, const struct train_result *r, bool wr
                     struct base_error *e) {
     if (!j->path[0]) return BASE_OK;
     if (j->lost.code) return base_fail(e, j->lost.code, "%s", j->lost.text);
-    if (written && !r->stopped) return unlink(j->path), BASE_OK;
+    const bool lacking = r->status == RECORD_FAILED && r->timed; /* a record that FAILED has no samples */
+    if (written && !r->stopped && !lacking) return unlink(j->path), BASE_OK;
     fprintf(page, "journal     %s%s%s\n", j->path, r->stopped ? ": go on with toise train --resume " : "",
             r->stopped ? j->path : "");
     return BASE_OK;

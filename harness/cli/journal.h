@@ -53,8 +53,8 @@ bool cli_journal_note(struct cli_journal *j, const struct train_result *result);
 /* On rank 0, before the record is written: adds how the run ended, closes the journal, and sets the record's keys about
  * it. */
 void cli_journal_record(struct cli_journal *j, const struct train_result *result, json_t *record);
-/* On rank 0, after the record is in --out (`written`) or not: removes the journal of a run that came to its end, and
- * says where another one is. BASE_BROKEN: the journal lacks samples. */
+/* On rank 0, after the record is in --out (`written`) or not: removes the journal of a run that came to its end and
+ * whose record has its samples, and says where another one is. BASE_BROKEN: the journal lacks samples. */
 int cli_journal_end(struct cli_journal *j, const struct train_result *result, bool written, FILE *page,
                     struct base_error *e);
 void cli_journal_close(struct cli_journal *j);
