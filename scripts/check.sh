@@ -178,7 +178,8 @@ mpich() {
         skip 'MPICH: mpicc.mpich and mpirun.mpich are not installed'
         return
     fi
-    run 'build with MPICH' 900 make -j"$jobs" --no-print-directory BUILD="$BUILD-mpich" MPICC=mpicc.mpich all tests
+    # Not -Werror: gcc takes MPICH's MPI_STATUSES_IGNORE for an array that is too short.
+    run 'build with MPICH' 900 make -j"$jobs" --no-print-directory BUILD="$BUILD-mpich" MPICC=mpicc.mpich WERROR= all tests
     [ $code = 0 ] || return 0
     MPIRUN=mpirun.mpich mpi_tests "$BUILD-mpich" mpich
     MPIRUN=mpirun.mpich BUILD=$BUILD-mpich run 'mpich cli/test_ranks.sh' 300 bash tests/cli/test_ranks.sh

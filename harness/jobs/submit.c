@@ -73,7 +73,10 @@ static bool fill(FILE *out, void *context) {
             c->at_once);
     put(out, "folder=", s->folder);
     put(out, "\nexport TOISE=", s->program);
-    if (c->site[0]) put(out, "\nexport TOISE_SITE=", c->site);
+    if (c->site[0]) { /* for sbatch here, and for the job; modules do not keep to -eu */
+        put(out, "\nexport TOISE_SITE=", c->site);
+        fputs("\nset +eu\n. \"$TOISE_SITE\"\nset -eu", out);
+    }
     fputs("\nmkdir -p \"$folder/journals\"\nids=(", out);
     for (int i = 0; i < c->count; i++)
         if (c->jobs[i].state == JOBS_WAITING) fprintf(out, " %s", c->jobs[i].id);

@@ -93,25 +93,28 @@ job_place() {
 
 # Sets `nodes`. Says if there are fewer than asked for, if some died (--no-kill), and if the job was requeued.
 job_nodes_left() {
-    local left list
+    local left list gone=''
     nodes=${SLURM_JOB_NUM_NODES:-1}
     read -r left list < <(squeue --noheader --jobs="$SLURM_JOB_ID" --format='%D %N' 2>/dev/null) || left=$nodes
     if [[ $left =~ ^[1-9][0-9]*$ ]] && [ "$left" -lt "$nodes" ]; then
         export TOISE_NODES_ASKED=${TOISE_NODES_ASKED:-$nodes}
+        gone=$(comm -23 <(scontrol show hostnames "$SLURM_JOB_NODELIST" | sort) <(scontrol show hostnames "$list" | sort) | xargs)
         nodes=$left
         export SLURM_JOB_NUM_NODES=$left SLURM_NNODES=$left SLURM_JOB_NODELIST=$list SLURM_NODELIST=$list
     fi
     [[ ${TOISE_NODES_ASKED:-0} =~ ^[0-9]{1,8}$ ]] ||
         job_die "TOISE_NODES_ASKED=$TOISE_NODES_ASKED: not a number of nodes"
-    [ "${TOISE_NODES_ASKED:-0}" -le "$nodes" ] || job_say "$nodes nodes (${SLURM_JOB_NODELIST:-}) of the $TOISE_NODES_ASKED asked for"
+    [ "${TOISE_NODES_ASKED:-0}" -le "$nodes" ] || job_say "$nodes nodes (${SLURM_JOB_NODELIST:-}) of the $TOISE_NODES_ASKED asked for${gone:+; gone: $gone}"
     [ "${SLURM_RESTART_COUNT:-0}" = 0 ] || job_say "start $((SLURM_RESTART_COUNT + 1)) of job $SLURM_JOB_ID, after a requeue"
 }
 
 job_open() {
     job_name=$1
     [ -z "${TOISE_SITE:-}" ] || [ -r "$TOISE_SITE" ] || job_die "TOISE_SITE=$TOISE_SITE cannot be read"
+    set +eu # modules do not keep to them
     # shellcheck source=scripts/slurm/sites/generic.sh
     [ -z "${TOISE_SITE:-}" ] || . "$TOISE_SITE"
+    set -eu
     job_find_toise
     job_machine
     job_nodes_left

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# check: timeout 300
+# check: timeout 420
 # The job scripts of scripts/slurm/ on a real Slurm of two virtual nodes behind one switch each, as a user has them who
 # has only sbatch: records and pages in results/, site files, an installed tree, fewer nodes than asked, a program that
 # this node cannot load, a requeue, the end of the time. test_train.sh has train.sbatch's ranks and exit codes.
@@ -20,7 +20,7 @@ mkdir "$work/user"
 cd "$work/user"
 ln -s "$BUILD" build
 
-# job WANTED SCRIPT SBATCH_FLAGS... -- ARGUMENTS...: its exit code; the job's number in $id, its output in $log
+# job WANTED SCRIPT SBATCH_FLAGS... -- ARGUMENTS...: its exit code, or a pattern of several; the job's number in $id, its output in $log
 job() {
     local wanted=$1 script=$2 code=0 flags=()
     shift 2
@@ -32,7 +32,8 @@ job() {
     # Two nodes on one machine wait longer than they compute, so the check that windows cover the time may fail.
     if [ "$code" = 1 ] && grep -q '^toise: FAILED: windows cover' "$log"; then code=0; fi
     [ "$code$wanted" != 30 ] || code=0
-    [ $code = "$wanted" ] || fail "$name: exit $code, not $wanted: $(tail -n 20 "$log")"
+    # shellcheck disable=SC2053  # a pattern
+    [[ $code == $wanted ]] || fail "$name: exit $code, not $wanted: $(tail -n 20 "$log")"
 }
 # has FILE PATTERN...: the file has each of them
 has() {
@@ -65,6 +66,25 @@ job 0 kernels --nodes=2 -- --shapes shapes.txt --op vectors --isa ref --seconds 
 has "results/kernels-$id.jsonl" '"kind": ?"kernel".*"host": ?"node1"' '"kind": ?"kernel".*"host": ?"node2"'
 has "results/kernels-$id.html" '</html>'
 
+# A curve, a verdict on each node, and a tender, whose copies fill the nodes at once. Two nodes on one machine only show
+# that the jobs do it.
+if [ -n "${CHECK_FULL-}" ]; then
+    job '[013]' scale --nodes=2 -- --workload weak-tiny --repeats 1 --steps 1 --warmup 0
+    has "results/scale-$id.jsonl" '"kind": ?"scale"'
+fi
+job '[013]' nodes --nodes=2 -- --model tiny-gpt2 --seq 32 --rounds 5
+has "results/nodes-$id.jsonl" '"kind": ?"nodes"' '"node2"'
+cat >tender.json <<'END'
+{"title": "two nodes", "workload": "weak-tiny", "precision": "fp32", "nodes": 2,
+ "pledged": {"tokens_per_s_per_node": 1e9, "efficiency": {"nodes": 2, "least": 0.5}}}
+END
+job '[13]' acceptance --nodes=2 -- tender.json --launches 1 --steps 1 --warmup 0
+has "results/acceptance-$id.jsonl" '"kind": ?"accept"'
+for part in copy-1 copy-2 together; do has "results/acceptance-$id/$part.jsonl" '"name": ?"weak-tiny"'; done
+has "results/acceptance-$id.html" '</html>'
+job 2 acceptance --nodes=1 --
+has "$log" 'the first argument is the tender'
+
 # Fewer nodes than asked for, a site file that the job reads again, and an installed tree, seen from another folder.
 installed=$work/installed/share/toise # as `make install` does
 mkdir -p "$work/installed/bin" "$installed/slurm"
@@ -86,6 +106,17 @@ mkdir empty && cd empty
     exit $bad
 ) || bad=1
 cd ..
+
+# A node that dies before the ranks start (--no-kill) is named, and the others go on.
+name='a node that died'
+echo 'sleep 5' >slow.sh
+id=$(TOISE_SITE=$PWD/slow.sh sbatch --parsable --no-kill --nodes=2 "$scripts/info.sbatch")
+for _ in $(seq 100); do [ -z "$(squeue -h -j "$id" -t R)" ] || break; sleep 0.1; done
+scontrol update nodename=node2 state=down reason=test
+for _ in $(seq 60); do [ -n "$(squeue -h -j "$id" 2>/dev/null)" ] || break; sleep 0.5; done
+scontrol update nodename=node2 state=resume
+has "toise-info-$id.out" '1 nodes .node1. of the 2 asked for; gone: node2'
+has "results/info-$id.jsonl" '"hosts": ?"node1"' '"asked": ?2[,}]'
 
 # A program whose library this node lacks, and none at all: before anything starts.
 echo 'int missing(void) { return 0; }' >missing.c
