@@ -3,7 +3,7 @@
 # Sourced: small machines of namespaces on this one, with names, processes, mounts and /dev/shm of their own. The folder
 # DIR holds all that is known of them. A machine's first process holds it: if that one dies, all of its processes do.
 #   space_missing              prints why there can be none here, or nothing
-#   space_folder DIR           makes the folder, or exits 2: it exists
+#   space_folder DIR           makes the folder, or exits 2: it exists, or has blanks in its name
 #   space_known DIR            exits 2 if the folder is not one of these, 1 if there is none
 #   space_open DIR NAME [FLAGS...] -- COMMAND...   starts a machine, and COMMAND on it; FLAGS are more of unshare's
 #   space_pid DIR NAME         its first process, or nothing if it is gone
@@ -23,6 +23,10 @@ space_missing() {
 }
 
 space_folder() {
+    if [[ $1 =~ [[:space:]] ]]; then
+        echo "$(basename "$0"): $1: Slurm and mpirun take no folder with blanks; choose another" >&2
+        exit 2
+    fi
     mkdir -p "$(dirname "$1")"
     if ! mkdir "$1" 2>/dev/null; then
         echo "$(basename "$0"): $1: exists; is one up already? End it with \"down\", or choose another folder" >&2

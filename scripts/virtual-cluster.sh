@@ -136,6 +136,16 @@ up() {
     echo "# $n nodes are idle. End them: scripts/virtual-cluster.sh down"
 }
 
+# Else commands such as srun, which are not on the cluster's machines, would wait for their jobs for ever.
+stop_jobs() {
+    local i
+    [ -n "$(timeout 5 squeue -h 2>/dev/null)" ] && timeout 5 scancel -u "$(id -un)" 2>/dev/null || return 0
+    for ((i = 0; i < 20; i++)); do
+        [ -n "$(timeout 5 squeue -h 2>/dev/null)" ] || return 0
+        sleep 0.1
+    done
+}
+
 machine_named() { # machine_named NAME: exits 2 if there is none
     [ -e "$dir/${1:-?}.space" ] ||
         refuse "\"${1-}\" is no machine of this cluster; there are $(cd "$dir" && echo *.space | sed 's/\.space//g')"
@@ -155,8 +165,13 @@ status | in | kill) ;;
 esac
 space_known "$dir"
 case $verb in
-down) space_close "$dir" ;;
-status) timeout 20 sinfo -N -o '%N %t %c %E' ;;
+down)
+    stop_jobs
+    space_close "$dir"
+    ;;
+status)
+    timeout 20 sinfo -N -o '%N %t %c %E' || { echo 'virtual-cluster.sh: slurmctld does not answer' >&2 && exit 1; }
+    ;;
 kill)
     machine_named "${1-}"
     space_kill "$dir" "$1"

@@ -56,6 +56,7 @@ for words in 'apt-get install libnuma-dev' 'dnf install numactl-devel' 'zypper i
     'spack install numactl' 'module load' 'DEPS_PREFIX='; do
     grep -q "$words" <<<"$out" || fail "the advice lacks: $words"
 done
+out=$(PATH=$work:$PATH scripts/deps.sh --try 2>&1) || fail "--try with a useless apt: exit $?: $out"
 code=0
 scripts/deps.sh --nonsense >/dev/null 2>&1 || code=$?
 [ $code = 2 ] || fail "unknown flag: exit $code"

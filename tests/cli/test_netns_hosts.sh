@@ -15,7 +15,6 @@ answers 2 'write it as 500us' "$script" up 2 --delay -1ms
 answers 2 'unknown flag --speed' "$script" up 2 --speed 1
 answers 1 'nothing is up' "$script" status
 answers 0 '' "$script" down
-TOISE_HOSTS=$work answers 2 'exists' "$script" up 2
 TOISE_HOSTS=$work answers 2 'not a folder of this script' "$script" down
 [ -e "$work" ] || fail 'down removed a folder of others'
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
@@ -24,6 +23,7 @@ if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 fi
 
 hosts 2 --rate 80mbit || exit $bad
+TOISE_HOSTS=$work answers 2 'exists' "$script" up 2
 answers 0 'host2 +10.77.0.3 +up' "$script" status
 answers 0 '80mbit' "$script" status
 answers 2 'is one up already' "$script" up 2

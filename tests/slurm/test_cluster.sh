@@ -15,6 +15,7 @@ answers 0 '' "$script" down
 TOISE_CLUSTER=$work answers 2 'not a folder of this script' "$script" down
 
 cluster 3 || exit $bad
+TOISE_CLUSTER="$work/a b" answers 2 'no folder with blanks' "$script" up 2
 answers 0 'node3 idle' "$script" status
 answers 2 'is one up already' "$script" up 2
 answers 0 '^node2$' "$script" in node2 hostname
@@ -43,10 +44,15 @@ echo 'KillWait=7' >"$work/more.conf"
 sbatch -w node3 --output=/dev/null --wrap 'sleep 1000' >/dev/null
 sbatch -w node1 --output=/dev/null --wrap 'srun sleep 1000' >/dev/null
 for _ in $(seq 100); do [ "$(squeue -h -t running | wc -l)" != 2 ] || break && sleep 0.1; done
+srun -w node2 sleep 1000 2>/dev/null &
+client=$!
+for _ in $(seq 100); do [ "$(squeue -h -t running | wc -l)" != 3 ] || break && sleep 0.1; done
 answers 0 '' "$script" kill node3
 answers 2 'is gone' "$script" in node3 true
 answers 0 '' "$script" down
 [ ! -e "$work/cluster" ] || fail 'down left its folder'
+for _ in $(seq 100); do kill -0 $client 2>/dev/null || break && sleep 0.1; done
+! kill $client 2>/dev/null || fail 'a command waits for its job after down'
 [ -z "$(alive)" ] || fail "down left processes: $(alive)"
 
 # a Slurm that cannot start says why, and leaves nothing
