@@ -132,6 +132,19 @@ static struct scale_options options_of(const struct state *s, const json_t *skip
         .mode = (int)s->c->asked->mode, .unit = (int)s->c->asked->unit, .skipped = skipped, .why = s->sweep.why};
 }
 
+/* Keeps the record of predictions, if it has any. */
+static int write_down(struct state *s, json_t *record, const struct scale_options *o, struct base_error *e) {
+    if (!json_array_size(record_at(record, "result.predictions"))) {
+        fputs("no prediction of larger points: it needs all-reduces of toise comm, or more points\n", s->page);
+        return BASE_OK;
+    }
+    const int code = cli_emit(s->c->output, record, e);
+    fprintf(s->page, "predicted before running:");
+    for (int i = o->ahead; i-- > 0;)
+        fprintf(s->page, " %d %s%s", o->n[i], sweep_unit_text(s->c->asked->unit, o->n[i]), i ? "," : "\n");
+    return code ? code : keep(s, json_incref(record), e);
+}
+
 /* A callback of the sweep, on rank 0: writes down what the points ahead should be. The sweep goes on without. */
 static int predict(void *context, struct base_error *e) {
     struct state *s = context;
@@ -143,15 +156,10 @@ static int predict(void *context, struct base_error *e) {
     for (int i = points->count; i-- > 0 && o.ahead < order->larger;)
         if (!points->at[i].skipped[0]) o.n[o.ahead++] = points->at[i].n;
     int code = BASE_OK;
-    if (scale_curve(s->records, s->count, &o, &record, &why)) {
+    if (scale_curve(s->records, s->count, &o, &record, &why))
         fprintf(stderr, "toise: no prediction of larger points: %s\n", why.text);
-    } else {
-        code = cli_emit(s->c->output, record, e);
-        if (!code) code = keep(s, json_incref(record), e);
-        fprintf(s->page, "predicted before running:");
-        for (int i = o.ahead; i-- > 0;)
-            fprintf(s->page, " %d %s%s", o.n[i], sweep_unit_text(s->c->asked->unit, o.n[i]), i ? "," : "\n");
-    }
+    else
+        code = write_down(s, record, &o, e);
     json_decref(record);
     json_decref(skipped);
     return code;
