@@ -3,6 +3,7 @@
  * The callbacks of a sweep: a point trained, its record kept and shown, the points ahead predicted. */
 #include "cli/sweep.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@ struct state {
     struct sweep sweep;
     struct record_launch launch;
     FILE *page;
+    int ranks_of_node;             /* of the allocation */
     struct record_loaded *records; /* on rank 0: of collectives, runs and predictions */
     size_t count;
     int runs, failed;
@@ -56,12 +58,15 @@ static int train_plan(struct run *run, struct train_options *o, struct base_erro
     const struct energy_options sources = {
         .root = "", .cpus = &t->place.cpus, .threads = t->place.pinned ? t->place.threads : t->place.cpus.count};
     struct train_result result = {0};
+    struct measure_placement place = t->place;
+    /* where ranks share CPUs, those that sleep leave theirs to the others */
+    place.cpus_per_thread = fmin(1, place.cpus_per_thread * run->s->ranks_of_node / run->group->local_size);
     int code = train_inputs(o, run->plan, run->group, e);
     if (!code) code = energy_open(&run->energy, &sources, run->group, e);
     o->on_result = on_result;
     o->context = run;
     run->options = o;
-    if (!code) code = train_run(&result, run->plan, o, run->group, &t->ops, &t->place, e);
+    if (!code) code = train_run(&result, run->plan, o, run->group, &t->ops, &place, e);
     train_free(&result);
     energy_close(run->energy);
     data_close(o->source);
@@ -204,7 +209,8 @@ static int keep_machine(struct state *s, struct base_error *e) {
 }
 
 int cli_sweep_run(const struct cli_sweep *c, struct comm *world, struct base_error *e) {
-    struct state s = {.c = c, .page = cli_page(c->output), .began = base_clock_now()};
+    struct state s = {
+        .c = c, .page = cli_page(c->output), .ranks_of_node = world->local_size, .began = base_clock_now()};
     struct base_error ended = {0};
     s.sweep = (struct sweep){.points = c->points,
                              .order = c->order,
