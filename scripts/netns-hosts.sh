@@ -16,7 +16,6 @@ set -euo pipefail
 
 chosen=${TOISE_HOSTS-}
 dir=$(realpath -m "${TOISE_HOSTS:-${XDG_RUNTIME_DIR:-/tmp}/toise-hosts-$(id -u)}")
-export TOISE_HOSTS=$dir
 NET=10.77 # in namespaces of their own, so it does not matter what else has these addresses
 
 usage() {
@@ -140,10 +139,10 @@ run() {
     each=$(((ranks + n - 1) / n))
     list=$(hosts | sed "s/\$/:$each/" | paste -sd,)
     # mpirun runs on the switch, as on a login node, and reaches each host through this script. Each host would think the
-    # cores its own, so ranks are told to yield.
-    TMPDIR=$dir/tmp/switch exec nsenter --target "$(space_pid "$dir" switch)" --net --uts \
+    # cores its own, so ranks are told to yield. Their records say nothing of this script's variables.
+    exec env -u TOISE_HOSTS -u TOISE_CLUSTER TMPDIR="$dir/tmp/switch" nsenter --target "$(space_pid "$dir" switch)" --net --uts \
         mpirun --allow-run-as-root --oversubscribe --bind-to none -n "$ranks" -H "$list" --map-by "${MAP:-slot}" \
-        --mca plm_rsh_agent "$(realpath "$0") agent" --mca plm_rsh_no_tree_spawn 1 \
+        --mca plm_rsh_agent "$(realpath "$0") agent $dir" --mca plm_rsh_no_tree_spawn 1 \
         --mca oob_tcp_if_include "$NET.0.0/16" --mca btl_tcp_if_include "$NET.0.0/16" \
         --mca mpi_yield_when_idle 1 --mca pml ob1 --mca btl tcp,vader,self "$@"
 }
@@ -166,6 +165,7 @@ lose() { # lose HOST: first its cable, or others would still hear its processes 
 [ $# -ge 1 ] || usage
 verb=$1
 shift
+[ "$verb" != agent ] || { dir=$1 && shift; }
 case $verb in
 up | down) [ "$verb" = up ] || [ -e "$dir" ] || exit 0 ;;
 status | run | in | link | kill | agent) ;;

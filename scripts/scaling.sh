@@ -5,7 +5,7 @@
 #   RATE.jsonl, .svg  strong-tiny on 1, 2 and 4 hosts of scripts/netns-hosts.sh, whose links have this rate
 # Each file also has the records of toise comm that the ledger's model needs. RATES (1gbit 100mbit 10mbit) and REPEATS (5)
 # change it. The hosts share the machine's cores, so what the curves show is the network. About a quarter of an hour at
-# rest; existing files are refused. Prints the points of each curve as rows for results/README.md.
+# rest; existing files are refused. Prints the points as a table; FOLDER/*.txt has fits, and predictions scored.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/mpi.sh
@@ -13,10 +13,11 @@ cd "$(dirname "$0")/.."
 toise=$(realpath -m "$1/toise") out=$2
 [ -x "$toise" ] || { echo "scaling.sh: no $toise: run make" >&2 && exit 2; }
 RATES=${RATES-1gbit 100mbit 10mbit} REPEATS=${REPEATS-5}
-export OMP_NUM_THREADS=1 TOISE_HOSTS=$out/hosts
+export OMP_NUM_THREADS=1
+hosts() { TOISE_HOSTS=$out/hosts scripts/netns-hosts.sh "$@"; }
 mkdir -p "$out"
 
-# curve NAME LAUNCH... : comm records of all ranks, then the curve; LAUNCH takes a number of ranks and a command
+# curve NAME RANKS LAUNCH...: comm records of all ranks, then the curve; LAUNCH takes a number of ranks and a command
 curve() {
     local name=$1 n=$2 code=0
     shift 2
@@ -30,15 +31,21 @@ curve() {
     rm "$out/$name.comm"
     case $code in 0 | 3) row "$name" ;; *) exit $code ;; esac
 }
-row() { awk -v name="$1" '/^nodes|^ranks/ { on = 1; next } on && $1 + 0 < 1 { exit } on { sub(/^ */, ""); print "| " name " | " $0 " |" }' "$out/$1.txt"; }
+row() { # of the page's table: n, tokens/s, interval (two words), per node, speed-up, interval, efficiency, interval, exposed
+    awk -v name="$1" '/^(nodes|ranks) .*tokens\/s/ { on = 1; next }
+        on && $1 + 0 < 1 { exit }
+        on { printf "| %s | %s | %s %s %s | %s | %s %s %s | %s |\n", name, $1, $2, $3, $4, $6, $9, $10, $11, $12 }' "$out/$1.txt"
+}
+echo '| curve | n | tokens/s | speed-up | efficiency | exposed |'
+echo '|---|---|---|---|---|---|'
 
 unit=rank
 curve ranks 2 mpi_launch
 unit=node
 for rate in $RATES; do
-    scripts/netns-hosts.sh up 4 --rate "$rate" >&2
-    trap 'scripts/netns-hosts.sh down' EXIT
-    curve "$rate" 4 scripts/netns-hosts.sh run
-    scripts/netns-hosts.sh down
+    hosts up 4 --rate "$rate" >&2
+    trap 'hosts down' EXIT
+    curve "$rate" 4 hosts run
+    hosts down
     trap - EXIT
 done

@@ -60,8 +60,10 @@ configure() { # configure N PORT CONF: writes slurm.conf and what it names
     head -c 128 /dev/urandom >"$dir/munge/key"
     chmod 600 "$dir/munge/key"
     # Open MPI names its folders by host and process number, which two clusters may share.
+    # Records say nothing of this script's variables.
     # shellcheck disable=SC2016 # the prolog expands it
-    printf '#!/bin/sh\necho "export TMPDIR=%s/tmp/$SLURMD_NODENAME"\n' "$dir" >"$dir/prolog"
+    printf '#!/bin/sh\necho "export TMPDIR=%s/tmp/$SLURMD_NODENAME"\necho "unset TOISE_CLUSTER"\necho "unset TOISE_HOSTS"\n' \
+        "$dir" >"$dir/prolog"
     chmod 755 "$dir/prolog"
     cat >"$SLURM_CONF" <<END
 ClusterName=toise-test

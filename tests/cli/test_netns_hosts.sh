@@ -81,6 +81,8 @@ if command -v mpirun >/dev/null; then
     "$script" down
     hosts 2
     [ "$(MAP=node "$script" run 3 hostname | sort | xargs)" = 'host1 host1 host2' ] || fail 'run: not these hosts'
+    # shellcheck disable=SC2016 # the hosts expand it
+    [ -z "$("$script" run 1 sh -c 'echo $TOISE_HOSTS$TOISE_CLUSTER')" ] || fail 'run: ranks see variables of the script'
     code=0
     "$script" run 2 sh -c 'exit 7' >/dev/null 2>&1 || code=$?
     [ $code = 7 ] || fail "run: exit $code, not the ranks' 7"

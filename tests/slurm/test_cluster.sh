@@ -21,7 +21,7 @@ answers 2 'is one up already' "$script" up 2
 answers 0 '^node2$' "$script" in node2 hostname
 answers 2 'no machine of this cluster; there are control node1 node2 node3' "$script" in node4 true
 # shellcheck disable=SC2016 # the nodes expand it
-[ "$(timeout 60 srun -N 3 -n 3 sh -c 'touch /dev/shm/mine && echo "$(hostname) $(ls /dev/shm | wc -l) $TMPDIR"' | sort | xargs)" = \
+[ "$(timeout 60 srun -N 3 -n 3 sh -c 'touch /dev/shm/mine && echo "$(hostname) $(ls /dev/shm | wc -l) $TMPDIR${TOISE_CLUSTER-}"' | sort | xargs)" = \
     "node1 1 $TOISE_CLUSTER/tmp/node1 node2 1 $TOISE_CLUSTER/tmp/node2 node3 1 $TOISE_CLUSTER/tmp/node3" ] ||
     fail 'nodes do not have a name, /dev/shm and TMPDIR of their own'
 
