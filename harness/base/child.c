@@ -159,6 +159,10 @@ static void pass_on(int signal) {
     if (!caught) caught = signal;
 }
 
+void base_child_kill(void) {
+    if (group > 0) kill(-group, SIGKILL);
+}
+
 enum { SIGNALS = 3 };
 static const int held[SIGNALS] = {SIGINT, SIGTERM, SIGHUP};
 static struct sigaction before[SIGNALS];

@@ -40,6 +40,10 @@ int base_child_run(char *const command[], const struct base_child_how *how, stru
 void base_child_hold_signals(void);
 void base_child_release_signals(void);
 
+/* Kills the child that runs, and what it started; for a process that is about to end without returning. From any
+ * thread. */
+void base_child_kill(void);
+
 /* For a child that answers in one line: a clean run without errors. Its standard output goes into line[size]. True: it
  * exited with 0 within limit_s. */
 bool base_child(char *const command[], const char *setting, double limit_s, char *line, int size);

@@ -14,12 +14,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/child.h"
 #include "base/clock.h"
 #include "base/threads.h"
 #include "guard/judge.h"
 #include "guard/peers.h"
 
-enum { STACK_BYTES = 1 << 20 };
+enum { STACK_BYTES = 1 << 20, PATIENCE_S = 20 };
 static const double GRACE_S = 1;     /* in which the ranks of a node end by themselves */
 static const double BUSY_S = 0.0005; /* CPU seconds of a tick: the process works; this thread uses a tenth of that */
 
@@ -126,6 +127,8 @@ static void sweep(void) {
 static void end(struct guard_verdict v, bool found) __attribute__((noreturn));
 static void end(struct guard_verdict v, bool found) {
     char text[512];
+    signal(SIGALRM, SIG_DFL);
+    alarm(PATIENCE_S); /* whatever blocks below */
     const bool first = guard_board_decide(&g.board, &v), leader = g.place.local_rank == 0;
     for (int i = 0; !first && i < 100 && !guard_board_verdict(&g.board, &v); i++) usleep(1000);
     atomic_store(&g.slot->life, GUARD_ENDING);
@@ -134,6 +137,7 @@ static void end(struct guard_verdict v, bool found) {
     if (first && (found || g.place.node == 0)) say(text);
     pthread_mutex_lock(&lasting); /* for good */
     if (g.last) g.last(g.context, &v, text);
+    base_child_kill();
     if (first) sweep();
     _exit(BASE_BROKEN);
 }

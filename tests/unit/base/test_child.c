@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,6 +78,29 @@ static void output_that_stays_open_is_late(void **state) {
     free(end.out);
 }
 
+static void *run_long(void *end) {
+    char *const command[] = {"sh", "-c", "sleep 1000 & sleep 1000", NULL};
+    struct base_error e = {0};
+    base_child_run(command, &USUAL, end, &e);
+    return NULL;
+}
+
+/* From another thread, as by a watchdog. */
+static void a_child_can_be_killed(void **state) {
+    (void)state;
+    struct base_child_end end = {0};
+    pthread_t thread;
+    const double start = base_clock_now();
+    base_child_kill(); /* there is none */
+    assert_int_equal(pthread_create(&thread, NULL, run_long, &end), 0);
+    while (pthread_tryjoin_np(thread, NULL)) {
+        base_child_kill();
+        usleep(10000);
+    }
+    assert_true(end.code == 128 + SIGKILL && !end.late && base_clock_now() - start < 30);
+    free(end.out);
+}
+
 static void the_environment_is_clean_if_asked(void **state) {
     (void)state;
     struct base_child_how how = USUAL;
@@ -131,9 +155,13 @@ static void held_signals_stop_the_next_child(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(output_errors_and_codes_come_back), cmocka_unit_test(nothing_outlives_the_deadline),
-        cmocka_unit_test(the_environment_is_clean_if_asked), cmocka_unit_test(output_that_stays_open_is_late),
-        cmocka_unit_test(what_cannot_start_is_named),        cmocka_unit_test(signals_reach_the_child),
+        cmocka_unit_test(output_errors_and_codes_come_back),
+        cmocka_unit_test(nothing_outlives_the_deadline),
+        cmocka_unit_test(a_child_can_be_killed),
+        cmocka_unit_test(the_environment_is_clean_if_asked),
+        cmocka_unit_test(output_that_stays_open_is_late),
+        cmocka_unit_test(what_cannot_start_is_named),
+        cmocka_unit_test(signals_reach_the_child),
         cmocka_unit_test(held_signals_stop_the_next_child),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
