@@ -144,7 +144,7 @@ static const char *cause_of(const struct fleet_verdict *v, double usual) {
     const struct detect_judgement *core = &v->of[FLEET_CORE], *memory = &v->of[FLEET_MEMORY];
     const double slowdown = v->of[v->quantity].slowdown;
     const bool by_core = core->verdict == DETECT_SLOW, by_memory = memory->verdict == DETECT_SLOW;
-    if (v->quantity == FLEET_LINK) return "link";
+    if (v->quantity != FLEET_STEP) return fleet_quantity_name(v->quantity);
     if (v->others - usual >= EXPLAINED * slowdown / (1 + slowdown)) return "neighbour";
     if (by_core && (!by_memory || core->slowdown >= memory->slowdown)) return fleet_quantity_name(FLEET_CORE);
     return by_memory ? fleet_quantity_name(FLEET_MEMORY) : "unexplained";

@@ -4,10 +4,10 @@
  * is compared with nodes of its kind in the same round, by detect/detect.h, which corrects for the number of nodes and
  * quantities.
  *
- * The cause of a slow node is the first that holds: "neighbour", if other processes or the hypervisor took CPU time
- * that explains half of the slowdown; the roof that is slow too, "core clock" or "memory"; "link", if only that is
- * slow; else "unexplained". A garbled message accuses the unit that most garbled messages have in common; of a single
- * one, both. */
+ * If the step is slow, its cause is the first that holds: "neighbour", other processes or the hypervisor took CPU time
+ * that explains half of it; the roof that is slow too, "core clock" or "memory"; "unexplained". If only a roof or the
+ * link is slow, that is the cause. A garbled message accuses the unit that most garbled messages have in common; of a
+ * single one, both. */
 #ifndef TOISE_FLEET_JUDGE_H
 #define TOISE_FLEET_JUDGE_H
 

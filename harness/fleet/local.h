@@ -49,6 +49,7 @@ void fleet_local_start(struct fleet_local *l);
 /* Trains step `round`. Returns its seconds. *bits: a hash of the loss, the gradients and the weights after it.
  * *others: the share of its CPUs' time that other processes and the hypervisor took. */
 double fleet_local_step(struct fleet_local *l, int round, uint64_t *bits, double *others);
+/* Seconds of a FLOP, and of a byte, in the best of a few short windows. */
 double fleet_local_core(struct fleet_local *l);
 double fleet_local_memory(struct fleet_local *l);
 
