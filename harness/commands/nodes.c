@@ -152,7 +152,7 @@ static int look_for_hosts(struct run *r, struct base_error *e) {
     const char *list = r->flags->hosts ? r->flags->hosts : record_text(r->launch.place, "unused");
     const json_t *name;
     size_t i;
-    json_t *names = r->flags->hosts || *list ? inventory_hosts_expand(list) : json_array();
+    json_t *names = *list ? inventory_hosts_expand(list) : json_array();
     if (!names)
         return base_fail(e, BASE_USAGE, "--hosts: \"%.200s\" is not a list of hosts; write it as in n[1-3,7],login",
                          list);

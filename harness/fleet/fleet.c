@@ -172,12 +172,20 @@ static void run_again(struct fleet *f, struct fleet_local *l, struct comm *world
     world->ops->all_gather(world, &mine, sizeof mine, f->again);
 }
 
+/* A rank that was interrupted while it sized its register-only loop has too short a one, which is slower. */
+static void agree_on_peak(struct fleet_local *l, struct comm *world) {
+    double rounds = (double)l->peak.rounds;
+    world->ops->max(world, &rounds, 1);
+    l->peak.rounds = (int64_t)rounds;
+}
+
 int fleet_run(struct fleet *f, struct fleet_local *l, struct comm *world, struct base_error *e) {
     struct post post;
     struct fleet_sample mine;
     int code = post_open(&post, f, world, e);
     if (code) return post_close(&post), code;
     guard_phase("warm-up");
+    agree_on_peak(l, world);
     fleet_local_warm(l);
     while (f->rounds < f->options.rounds && !f->stop) {
         if (f->options.on_round) f->options.on_round(f->options.context, f->rounds);

@@ -105,8 +105,8 @@ void measure_peak_open(struct measure_peak *peak, const struct kernel_team *team
         peak->lead_s = measure_quota_lead(period_s);
         peak->window_s = measure_quota_window(period_s);
     }
-    /* a calibration interrupted by the quota finds too few rounds */
-    for (int i = 0; i < (period_s > 0 ? TRIES : 1); i++) {
+    /* a calibration interrupted by the quota or by other processes finds too few rounds */
+    for (int i = 0; i < TRIES; i++) {
         const int64_t rounds = calibrate(team, peak->loop, MEASURE_PEAK_S / SLICES, rate);
         if (rounds > peak->rounds) peak->rounds = rounds;
     }

@@ -21,7 +21,7 @@ tiny-gpt9 | --model tiny-gpt9
 --layers | --model tiny-gpt2 --layers 99
 --inject: "fast" is no fault | --inject fast:rank=0,factor=2
 --inject: rank 1 does not exist | --inject slow:rank=1,factor=2
---hosts: "" is not a list of hosts | --hosts= --model tiny-gpt2
+--hosts: the value is empty | --hosts= --model tiny-gpt2
 is not a list of hosts; write it as in n[1-3,7],login | --hosts n[3-1] --model tiny-gpt2
 $work/none.jsonl | --history $work/none.jsonl
 needs | --model tiny-gpt2 --mbs 100000 --seq 100
