@@ -177,7 +177,7 @@ int cli_sweep_show(const struct cli_output *output, const char *svg, const json_
     if (!code && svg) code = draw_scale(curve, svg, e);
     if (!code && svg) fprintf(page, "drawn into  %s\n", svg);
     if (fflush(page) && !code) code = base_fail(e, BASE_BROKEN, "cannot write to standard output");
-    return code ? code : scale_code(curve, e);
+    return code ? code : cli_verdict(curve, e);
 }
 
 /* The curve of what was measured. A sweep that broke has one, too. */

@@ -226,8 +226,10 @@ static int load(struct record_list *list, const char *names, const struct cli_wo
     int count = 0;
     if (!copy) return base_fail(e, BASE_BROKEN, "out of memory");
     while (rest && count < CLI_WORDS_MOST) all[count++] = strsep(&rest, ",");
-    for (int i = 0; i < more->count && count < CLI_WORDS_MOST; i++) all[count++] = more->word[i];
-    const int code = record_load(list, all, count, false, e);
+    const bool few = !rest && count + more->count <= CLI_WORDS_MOST;
+    for (int i = 0; i < more->count && few; i++) all[count++] = more->word[i];
+    const int code = few ? record_load(list, all, count, false, e)
+                         : base_fail(e, BASE_USAGE, "more than %d files of records; give folders", CLI_WORDS_MOST);
     free(copy);
     return code;
 }

@@ -9,8 +9,6 @@
 #include "scale/least.h"
 #include "scale/model.h"
 
-static const double ASSUMED_SD = 0.06; /* of log(rate) between runs, as in projection/measured.c */
-
 static double usl_rate(const struct scale_model *m, const double *a, double n) {
     (void)m;
     return n / (a[0] + a[1] * (n - 1) + a[2] * n * (n - 1));
@@ -51,7 +49,9 @@ static bool balanced(const struct scale_curve *c) {
         if (!first) first = p;
         if (p->count != first->count || p->count < 2) return false;
         for (int i = 0; i < p->count; i++)
-            if (!p->runs[i].repeat || p->runs[i].repeat != first->runs[i].repeat) return false;
+            if (!p->runs[i].repeat || p->runs[i].repeat != first->runs[i].repeat ||
+                strcmp(scale_launch(&p->runs[i]), scale_launch(&first->runs[i])) != 0)
+                return false;
     }
     return first;
 }
@@ -113,7 +113,7 @@ int scale_laws_fit(const struct scale_curve *c, struct scale_model laws[2], stru
                                   .parameters = law == SCALE_AMDAHL ? AMDAHL : USL,
                                   .rate = usl_rate,
                                   .curve = c,
-                                  .run_sd = c->run_df > 0 ? c->run_sd : ASSUMED_SD,
+                                  .run_sd = c->run_df > 0 ? c->run_sd : SCALE_ASSUMED_SD,
                                   .run_sd_assumed = !(c->run_df > 0)};
         if (law == SCALE_AMDAHL && c->mode == RECORD_WEAK)
             snprintf(m->refused, sizeof m->refused, "it is about a fixed amount of work, and weak scaling has none");

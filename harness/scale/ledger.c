@@ -10,7 +10,6 @@
 #include "base/random.h"
 #include "base/stats.h"
 
-static const double ASSUMED_SD = 0.06; /* of log(step) of a base of one run; as in projection/measured.c */
 enum { SAMPLES_MOST = 4096, SEED = 99 };
 
 /* The model's parameters. The first is a factor of compute. */
@@ -158,7 +157,7 @@ static bool read_base(const struct scale_curve *c, struct scale_ledger *l) {
     l->base_df = base->count > 1 ? base->count - 1 : INFINITY;
     l->base_sd = base->count > 1 ? log(base->rate.high / base->rate.low) / 2 /
                                        base_stats_student(0.5 + SCALE_CONFIDENCE / 2, base->count - 1)
-                                 : ASSUMED_SD;
+                                 : SCALE_ASSUMED_SD;
     read_noise(base, l);
     read_messages(c, l);
     return isfinite(l->work_s + l->fixed_s) && l->micro_batch > 0 && l->bytes > 0;
@@ -180,7 +179,10 @@ static void fill(const struct scale_ledger *l, int i, double *a) {
         if (k->known[link] && !drawn) memcpy(line, k->line[link].a, sizeof line);
         to[0] = line[0], to[1] = line[1];
     }
-    a[COMPUTE] = exp(l->base_sd * z[0]);
+    /* Student's t for few runs of the base, by the normal number's quantile */
+    const double t =
+        !drawn || !isfinite(l->base_df) ? z[0] : base_stats_student(base_stats_student_cdf(z[0], INFINITY), l->base_df);
+    a[COMPUTE] = exp(l->base_sd * t);
     a[HIDDEN] = isnan(k->hidden) ? NAN : within(k->hidden + k->hidden_sd * z[1], 0, 1);
     a[NOISE] = l->noise * (l->samples ? exp(z[2] / sqrt(2.0 * l->samples)) : 1);
     a[MATMUL] = k->share_ranks ? fmax(0, k->matmul + k->matmul_sd * z[3]) : NAN;
@@ -263,7 +265,7 @@ int scale_ledger_fit(const struct scale_curve *c, struct scale_ledger *l, struct
                               .ledger = l,
                               .misfit = NAN,
                               .lack_p = NAN,
-                              .run_sd = c->run_df > 0 ? c->run_sd : ASSUMED_SD,
+                              .run_sd = c->run_df > 0 ? c->run_sd : SCALE_ASSUMED_SD,
                               .run_sd_assumed = !(c->run_df > 0)};
     if (!read_base(c, l)) {
         snprintf(m->refused, sizeof m->refused, "the base's record lacks the phases of its step, or its sizes");

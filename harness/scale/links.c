@@ -97,16 +97,25 @@ static bool slowdown(const json_t *record, const char *alone, const char *togeth
     return isfinite(*value) && *value > -1;
 }
 
+/* Keeps those of the most ranks; of as many, the last. */
+static void take_slowdowns(struct scale_links *links, const struct scale_links *read) {
+    if (read->share_ranks < links->share_ranks) return;
+    links->share_ranks = read->share_ranks;
+    links->matmul = read->matmul, links->matmul_sd = read->matmul_sd;
+    links->pass = read->pass, links->pass_sd = read->pass_sd;
+}
+
 static void read_share(const struct scale_curve *c, int threads, struct scale_links *links) {
     for (size_t i = 0; i < c->record_count; i++) {
         const json_t *record = c->records[i].record;
         const long long world = record_whole(record, "layout.world"), nodes = record_whole(record, "layout.nodes");
         if (!usable(c, record, threads, "share") || nodes < 1 || world / nodes < 2) continue;
-        if (slowdown(record, "samples.matmul_alone_flop_per_s", "samples.matmul_together_flop_per_s", &links->matmul,
-                     &links->matmul_sd) &&
-            slowdown(record, "samples.pass_alone_byte_per_s", "samples.pass_together_byte_per_s", &links->pass,
-                     &links->pass_sd))
-            links->share_ranks = (int)(world / nodes);
+        struct scale_links read = {.share_ranks = (int)(world / nodes)};
+        if (slowdown(record, "samples.matmul_alone_flop_per_s", "samples.matmul_together_flop_per_s", &read.matmul,
+                     &read.matmul_sd) &&
+            slowdown(record, "samples.pass_alone_byte_per_s", "samples.pass_together_byte_per_s", &read.pass,
+                     &read.pass_sd))
+            take_slowdowns(links, &read);
     }
 }
 
@@ -146,9 +155,10 @@ static void read_roofs(const struct scale_curve *c, int threads, struct scale_li
         const json_t *record = c->records[i].record;
         const int ranks = (int)record_whole(record, "layout.threads") / threads;
         if (strcmp(record_text(record, "kind"), "roofs") != 0 || foreign(c, record) || ranks < 2) continue;
-        if (roof_slowdown(record, "peak", "", "flop_per_s", threads, ranks, &links->matmul, &links->matmul_sd) &&
-            roof_slowdown(record, "memory", "triad", "byte_per_s", threads, ranks, &links->pass, &links->pass_sd))
-            links->share_ranks = ranks;
+        struct scale_links read = {.share_ranks = ranks};
+        if (roof_slowdown(record, "peak", "", "flop_per_s", threads, ranks, &read.matmul, &read.matmul_sd) &&
+            roof_slowdown(record, "memory", "triad", "byte_per_s", threads, ranks, &read.pass, &read.pass_sd))
+            take_slowdowns(links, &read);
     }
 }
 

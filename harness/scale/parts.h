@@ -9,6 +9,7 @@
 #include "study/ratio.h"
 
 #define SCALE_CONFIDENCE 0.95 /* of all intervals */
+#define SCALE_ASSUMED_SD 0.06 /* of log(rate) between runs if no point has two; as in projection/measured.c */
 enum { SCALE_WHY = 320 };
 
 struct scale_value {
@@ -55,6 +56,11 @@ struct scale_curve {
     size_t record_count;
     long left_out, met_again; /* records of other kinds; runs that stood twice */
 };
+
+/* The sweep that a run is of. */
+static inline const char *scale_launch(const struct scale_run *run) {
+    return record_text(run->record, "launch.id");
+}
 
 /* "FILE line N", or "the run of n = 4, repeat 2" of a record that is in no file. */
 void scale_place(const struct scale_run *run, char *text, size_t size);

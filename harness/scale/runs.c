@@ -239,7 +239,8 @@ static int find_mode(struct scale_curve *c, struct base_error *e) {
 static int by_place(const void *a, const void *b) {
     const struct scale_run *x = a, *y = b;
     if (x->n != y->n) return (x->n > y->n) - (x->n < y->n);
-    return (x->repeat > y->repeat) - (x->repeat < y->repeat);
+    if (x->repeat != y->repeat) return (x->repeat > y->repeat) - (x->repeat < y->repeat);
+    return strcmp(scale_launch(x), scale_launch(y));
 }
 
 int scale_runs_read(struct scale_curve *c, struct base_error *e) {

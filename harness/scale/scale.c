@@ -22,10 +22,3 @@ int scale_curve(const struct record_loaded *records, size_t count, const struct 
     free(c.runs);
     return code;
 }
-
-int scale_code(const json_t *record, struct base_error *e) {
-    const char *status = record_text(record, "status"), *why = record_text(record, "why");
-    if (!strcmp(status, "FAILED")) return base_fail(e, BASE_NO, "FAILED: %s", why);
-    if (!strcmp(status, "INCONCLUSIVE")) return base_fail(e, BASE_INCONCLUSIVE, "inconclusive: %s", why);
-    return BASE_OK;
-}

@@ -39,7 +39,5 @@ struct scale_options {
  * they trained, in toise or in the machine; the batch contradicts the mode. */
 int scale_curve(const struct record_loaded *records, size_t count, const struct scale_options *options, json_t **record,
                 struct base_error *e);
-/* The exit code for the record's status: BASE_NO if a point FAILED, BASE_INCONCLUSIVE. */
-int scale_code(const json_t *record, struct base_error *e);
 
 #endif

@@ -56,7 +56,7 @@ static double step_s(const struct sweep_point *p, const struct sweep_work *w, co
     return (double)(p->global_batch / p->ranks / w->micro_batch) * rate->micro_s + rate->update_s;
 }
 
-/* Several ranks also run a step without communication after every second timed one (train/train.c). */
+/* Several ranks also run a step without communication after every second timed one (train/loop.c). */
 static double run_s(const struct sweep_point *p, const struct sweep_work *w, const struct sweep_rate *rate) {
     const int probes = p->ranks > 1 ? (w->steps + 1) / 2 : 0;
     return (w->warmup + w->steps + probes) * step_s(p, w, rate);

@@ -11,6 +11,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "cli/cli.h"
 #include "records/set.h"
 #include "report/report.h"
 #include "scale/scale.h"
@@ -196,7 +197,7 @@ static void failed_points(void **state) {
     json_array_set_new(record_at(m.at[3].record, "result.grad_norm"), 1, json_real(2.02));
     json_t *record = curve_of(&m, &NONE);
     assert_string_equal(record_text(record, "status"), "FAILED");
-    assert_int_equal(scale_code(record, &e), BASE_NO);
+    assert_int_equal(cli_verdict(record, &e), BASE_NO);
     assert_string_equal(record_text(point(record, 2), "status"), "FAILED");
     assert_true(strstr(record_text(point(record, 2), "why"), "differs from the base's"));
     assert_true(isnan(record_real(point(record, 2), "tokens_per_s")));
@@ -316,7 +317,7 @@ static void the_rest(void **state) {
     json_t *record = curve_of(&m, &early);
     assert_string_equal(record_text(record, "status"), "INCONCLUSIVE");
     assert_string_equal(record_text(record, "why"), "SIGTERM");
-    assert_int_equal(scale_code(record, &e), BASE_INCONCLUSIVE);
+    assert_int_equal(cli_verdict(record, &e), BASE_INCONCLUSIVE);
     assert_int_equal(record_whole(record, "config.met_again"), 1);
     assert_int_equal(json_array_size(record_at(point(record, 1), "runs")), 2);
     FILE *page = tmpfile();
