@@ -41,7 +41,8 @@ int fleet_local_open(struct fleet_local *l, const struct plan *plan, const struc
     if (!code) code = measure_watch_open(&l->watch, &place->cpus, e);
     if (code) return code;
     const double period_s = measure_quota_period(&l->watch.quota, ranks * place->threads);
-    measure_peak_open(&l->peak, &l->engine.team, plan->shape.dtype, 1, period_s);
+    /* the same loop on all ranks: of two for BF16 a rank would take the one that was faster at that moment */
+    measure_peak_open(&l->peak, &l->engine.team, KERNEL_F32, 1, period_s);
     return measure_bandwidth_open(&l->bandwidth, &l->engine.team, pass_bytes(l->engine.team.caches), period_s, e);
 }
 
