@@ -43,11 +43,15 @@ static void add_word(struct cli_journal *j, const char *word, bool *skip) {
     if (!value) json_array_append_new(j->words, json_stringn_nocheck(word, strlen(word)));
 }
 
-static int read_past(struct cli_journal *j, const struct cli_journal_flags *f, struct base_error *e) {
+static int read_past(struct cli_journal *j, const struct cli_journal_flags *f, int ranks, struct base_error *e) {
     const char *path = f->resume ? f->resume : f->recover, *word;
     if (!path) return BASE_OK;
     const int code = journal_read(&j->past, path, e);
     if (code) return code;
+    const long long then = record_whole(j->past.head, "layout.world");
+    if (f->resume && then != ranks)
+        return base_fail(e, BASE_USAGE, "%s: its run had %lld rank%s, and this one has %d: a run goes on with as many",
+                         path, then, then == 1 ? "" : "s", ranks);
     size_t i;
     json_t *value;
     /* it may have depended on the memory that was free */
@@ -79,7 +83,7 @@ int cli_journal_arguments(struct cli_journal *j, const struct cli_journal_flags 
     const bool past = f->resume || f->recover;
     bool skip = false;
     j->words = json_array();
-    int code = world->rank ? BASE_OK : read_past(j, f, e);
+    int code = world->rank ? BASE_OK : read_past(j, f, world->size, e);
     if (past && !(code = comm_agree(world, code, e))) code = share_words(j, world, e);
     if (code) return code;
     for (int i = 0; i < argc; i++) add_word(j, argv[i], &skip);

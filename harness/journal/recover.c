@@ -90,8 +90,9 @@ static void judge(const struct journal_past *past, const struct plan *plan, cons
     train_verdict(r, o, plan->ledger.model_flop);
     if (r->status != RECORD_PASSED) return;
     r->status = RECORD_INCONCLUSIVE;
-    snprintf(r->why, sizeof r->why, "the process ended after %d timed steps, before its last checks%s", r->timed,
-             past->text.torn ? "; the journal's last line is torn" : "");
+    const char *text = r->timed ? "the process ended after %d timed steps, before its last checks%s"
+                                : "the process ended before a timed step";
+    snprintf(r->why, sizeof r->why, text, r->timed, past->text.torn ? "; the journal's last line is torn" : "");
 }
 
 static void take_verdict(const json_t *end, struct train_result *r) {
