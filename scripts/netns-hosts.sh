@@ -62,8 +62,8 @@ up() {
     shift
     while [ $# -gt 0 ]; do
         case $1 in
-        --rate) rate=${2-} && [[ $rate =~ ^[0-9]+(\.[0-9]+)?[kmg]?bit$ ]] || refuse "--rate: \"$rate\"; write it as 1gbit or 200mbit" ;;
-        --delay) delay=${2-} && [[ $delay =~ ^[0-9]+(\.[0-9]+)?(us|ms|s)$ ]] || refuse "--delay: \"$delay\"; write it as 500us or 2ms" ;;
+        --rate) rate=${2-} && [[ $rate =~ ^[0-9]+(\.[0-9]+)?[kmg]?bit$ && $rate =~ [1-9] ]] || refuse "--rate: \"$rate\"; write it as 1gbit or 200mbit" ;;
+        --delay) delay=${2-} && [[ $delay =~ ^[0-9]+(\.[0-9]+)?(us|ms|s)$ && $delay =~ [1-9] ]] || refuse "--delay: \"$delay\"; write it as 500us or 2ms" ;;
         *) refuse "up: unknown flag $1; there are --rate and --delay" ;;
         esac
         shift 2

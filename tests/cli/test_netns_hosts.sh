@@ -12,6 +12,7 @@ answers 2 'not a number of hosts' "$script" up
 answers 2 'not a number of hosts' "$script" up 0
 answers 2 'write it as 1gbit' "$script" up 2 --rate fast
 answers 2 'write it as 500us' "$script" up 2 --delay -1ms
+answers 2 'write it as 1gbit' "$script" up 2 --rate 0mbit
 answers 2 'unknown flag --speed' "$script" up 2 --speed 1
 answers 1 'nothing is up' "$script" status
 answers 0 '' "$script" down
