@@ -32,6 +32,10 @@ cluster() {
 made() {
     local script=$1 code=0
     shift
+    # A test that is killed cannot end them itself.
+    # shellcheck disable=SC2016 # the inner shell expands them
+    (setsid bash -c 'while kill -0 "$0"; do sleep 1; done; [ ! -e "$1" ] || { "$2" down; rm -rf "$1"; }' \
+        $$ "$work" "$tree/scripts/$script" </dev/null >/dev/null 2>&1 &)
     "$tree/scripts/$script" up "$@" >"$work/made" || code=$?
     [ $code != 77 ] || cat "$work/made"
     cat "$TOISE_HOSTS"/*.space "$TOISE_CLUSTER"/*.space >>"$work/spaces" 2>/dev/null || true
