@@ -37,11 +37,12 @@ static const struct cli_command COMMAND = {
     .options = OPTIONS,
     .rules = RULES,
     .usage = "toise sbatch CAMPAIGN [flags]\n\nShows the jobs of a campaign and what they have measured, and writes or "
-             "runs the script that submits those that are\nmissing. Each job starts when the one before it ended, "
-             "however it ended.",
+             "runs the script that submits those that are\nmissing. Each job starts when the one `at_once` before it "
+             "ended, however it ended.",
     .notes = "A campaign's file:\n"
              "  {\"name\": \"upgrade\", \"launches\": 5, \"days\": 3, \"sbatch\": [\"--partition=cpu\"], \"work\": [\n"
              "    {\"command\": \"train\", \"workload\": \"node-m\", \"precision\": \"bf16\", \"nodes\": [1, 2, 4]}]}\n"
+             "Commands are train, kernels, scale and nodes; scripts/README.md has every key.\n"
              "Exit codes: 0 shown or submitted, 1 a job ended without its launches.\n",
 };
 

@@ -30,6 +30,7 @@ struct jobs_command {
     const char *name, *kind; /* "train"; the kind of its records */
     bool sized;              /* it has --workload and --precision */
     bool repeats;            /* its script has --launches */
+    bool alone;              /* each node makes a launch by itself, so a launch of n nodes is n launches */
 };
 
 /* A row of the campaign's "work". Texts belong to the campaign. */
@@ -48,6 +49,7 @@ struct jobs_job {
     int nodes, day;   /* day: from 1; later days start later */
     int done, failed; /* launches whose records count, and others */
     char id[32];      /* of Slurm, the last one; "": none */
+    int submitted;    /* its place in the order of submissions, from 1; 0: never */
     enum jobs_state state;
     char why[160]; /* if it failed */
 };
@@ -75,9 +77,10 @@ void jobs_close(struct jobs_campaign *c);
 int jobs_look(struct jobs_campaign *c, struct base_error *e);
 
 /* Writes FOLDER/submit.sh, which submits the launches that are missing of all jobs that do not wait. Each job waits for
- * the end, good or bad, of the one `at_once` before it. Returns their number in *count. */
+ * the end, good or bad, of the one `at_once` before it. The script runs once: afterwards it refuses, since what is
+ * missing is another matter then. Returns the number of jobs in *count. */
 int jobs_write(const struct jobs_campaign *c, int *count, struct base_error *e);
-/* Runs it. The script notes each submitted job at once, so nothing is submitted twice. BASE_USAGE: sbatch refused. */
+/* Runs it. The script notes each job when it is submitted. BASE_USAGE: sbatch refused. */
 int jobs_submit(const struct jobs_campaign *c, struct base_error *e);
 
 /* The record of kind "jobs". */

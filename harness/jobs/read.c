@@ -12,10 +12,10 @@
 enum { LAUNCHES_MOST = 1000, REPEATS_MOST = 100, NODES_MOST = 100000 };
 
 static const struct jobs_command COMMANDS[] = {
-    {"train", "train", true, true},
-    {"kernels", "kernel", false, true},
-    {"scale", "scale", false, false},
-    {"nodes", "nodes", false, false},
+    {.name = "train", .kind = "train", .sized = true, .repeats = true},
+    {.name = "kernels", .kind = "kernel", .repeats = true, .alone = true},
+    {.name = "scale", .kind = "scale", .sized = true},
+    {.name = "nodes", .kind = "nodes"},
 };
 enum { COMMANDS_COUNT = sizeof COMMANDS / sizeof *COMMANDS };
 
@@ -104,12 +104,13 @@ static int check_workload(const struct row *r, const struct jobs_work *w, struct
     json_t *json = NULL;
     char path[RECORD_CATALOG_PATH], flag[PATH_MAX + 64];
     if (!w->command->sized) {
-        if (w->workload) return refuse(r, "workload", "only train has one", e);
-        return w->precision ? refuse(r, "precision", "only train has one", e) : BASE_OK;
+        if (w->workload) return refuse(r, "workload", "only train and scale have one", e);
+        return w->precision ? refuse(r, "precision", "only train and scale have one", e) : BASE_OK;
     }
-    if (!w->workload) return refuse(r, "workload", "is missing", e);
+    if (!w->workload && w->command->repeats) return refuse(r, "workload", "is missing", e);
     if (w->precision && strcmp(w->precision, "fp32") != 0 && strcmp(w->precision, "bf16") != 0)
         return refuse(r, "precision", "must be fp32 or bf16", e);
+    if (!w->workload) return BASE_OK; /* the command's own */
     snprintf(flag, sizeof flag, "%s: field \"%sworkload\"", r->c->path, r->at);
     const int code = record_catalog_load("workloads", flag, w->workload, &json, path, e);
     json_decref(json);

@@ -27,12 +27,14 @@ static int see(void *context, const struct record_line *line) {
     const json_t *r = line->record;
     const char *id = record_text(r, "launch.id"), *status = record_text(r, "status");
     if (strcmp(record_text(r, "kind"), s->job->work->command->kind) != 0) return BASE_OK;
+    const bool alone = s->job->work->command->alone;
     const long long nodes = record_whole(r, "launch.nodes");
-    const bool counts = (!strcmp(status, "PASSED") || !strcmp(status, "INCONCLUSIVE")) && nodes == s->job->nodes;
+    const bool all = alone || nodes == s->job->nodes;
+    const bool counts = (!strcmp(status, "PASSED") || !strcmp(status, "INCONCLUSIVE")) && all;
     const json_t *before = json_object_get(s->launches, id);
     json_object_set_new(s->launches, id, json_boolean(counts && (!before || json_is_true(before))));
     if (counts) return BASE_OK;
-    if (nodes != s->job->nodes)
+    if (!all)
         snprintf(s->job->why, sizeof s->job->why, "a launch ran on %lld nodes", nodes);
     else
         snprintf(s->job->why, sizeof s->job->why, "%s: %.120s", *status ? status : "no status", record_text(r, "why"));
@@ -52,19 +54,23 @@ static int look_at(const struct jobs_campaign *c, struct jobs_job *j, struct bas
         j->done += json_is_true(counts);
         j->failed += !json_is_true(counts);
     }
+    if (j->work->command->alone) j->done /= j->nodes; /* a launch is one of each node */
     json_decref(s.launches);
     return code;
 }
 
-/* Lines "ID NAME", the last one of a job counts. */
+/* Lines "ID NAME" in the order of submission; the last one of a job counts. */
 static void read_submitted(struct jobs_campaign *c) {
     char path[JOBS_PATH], line[512], id[32], name[320];
     jobs_path(c, "submitted", "", path);
     FILE *file = fopen(path, "r");
-    while (file && fgets(line, sizeof line, file)) {
+    for (int at = 1; file && fgets(line, sizeof line, file); at++) {
         if (sscanf(line, "%31s %319s", id, name) != 2) continue;
         for (int i = 0; i < c->count; i++)
-            if (!strcmp(c->jobs[i].name, name)) snprintf(c->jobs[i].id, sizeof c->jobs[i].id, "%s", id);
+            if (!strcmp(c->jobs[i].name, name)) {
+                snprintf(c->jobs[i].id, sizeof c->jobs[i].id, "%s", id);
+                c->jobs[i].submitted = at;
+            }
     }
     if (file) fclose(file);
 }

@@ -62,6 +62,20 @@ static void write_job(FILE *out, const struct script *s, const struct jobs_job *
     put(out, " --out=\"$folder\"/", j->name), fputs(".jsonl\n", out);
 }
 
+/* Slurm's numbers of the jobs that wait, as they were submitted. */
+static void write_waiting(FILE *out, const struct jobs_campaign *c) {
+    for (int last = 0;;) {
+        const struct jobs_job *next = NULL;
+        for (int i = 0; i < c->count; i++) {
+            const struct jobs_job *j = &c->jobs[i];
+            if (j->state == JOBS_WAITING && j->submitted > last && (!next || j->submitted < next->submitted)) next = j;
+        }
+        if (!next) return;
+        fprintf(out, " %s", next->id);
+        last = next->submitted;
+    }
+}
+
 static bool fill(FILE *out, void *context) {
     const struct script *s = context;
     const struct jobs_campaign *c = s->c;
@@ -77,9 +91,11 @@ static bool fill(FILE *out, void *context) {
         put(out, "\nexport TOISE_SITE=", c->site);
         fputs("\nset +eu\n. \"$TOISE_SITE\"\nset -eu", out);
     }
-    fputs("\nmkdir -p \"$folder/journals\"\nids=(", out);
-    for (int i = 0; i < c->count; i++)
-        if (c->jobs[i].state == JOBS_WAITING) fprintf(out, " %s", c->jobs[i].id);
+    fputs("\nmkdir -p \"$folder/journals\"\n"
+          "[ ! \"$folder/submitted\" -nt \"$0\" ] || {\n"
+          "    echo \"$0 has run: toise sbatch writes another one\" >&2\n    exit 2\n}\nids=(",
+          out);
+    write_waiting(out, c);
     fprintf(out,
             " )\n"
             "submit() { # submit NAME SBATCH_ARGUMENTS...\n"

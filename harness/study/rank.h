@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The shift of paired differences by their ranks: the Hodges-Lehmann estimate and Wilcoxon's signed-rank interval
- * (Hollander, Wolfe and Chicken, Nonparametric Statistical Methods, 3.2 and 3.3). The interval is exact for any noise
- * whose differences are symmetric, and a random order within each pair makes them so. Bursts widen it far less than
+ * (Hollander, Wolfe and Chicken, Nonparametric Statistical Methods, 3.2 and 3.3). Up to 100 differences the interval is
+ * exact for any noise whose differences are symmetric, and a random order within each pair makes them so. Beyond, its
+ * level is that of the normal distribution. Bursts widen it far less than
  * they widen Student's. */
 #ifndef TOISE_STUDY_RANK_H
 #define TOISE_STUDY_RANK_H

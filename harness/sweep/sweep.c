@@ -82,8 +82,7 @@ static int keep_base(struct loop *l, const json_t *record, struct base_error *e)
     const bool failed = record && !strcmp(record_text(record, "status"), "FAILED");
     int code = sweep_base_share(&s->base, failed ? NULL : record, l->world, e);
     if (!code && !s->base.steps)
-        snprintf(s->why, sizeof s->why, "the base has no losses%s, so no other point can be checked",
-                 failed ? ", as it FAILED" : "");
+        snprintf(s->why, sizeof s->why, "the base has no losses, so no other point can be checked");
     return code;
 }
 
