@@ -84,6 +84,9 @@ for part in copy-1 copy-2 together; do has "results/acceptance-$id/$part.jsonl" 
 has "results/acceptance-$id.html" '</html>'
 job 2 acceptance --nodes=1 --
 has "$log" 'the first argument is the tender'
+echo '{"title": "no work"}' >wrong.json
+job 2 acceptance -- wrong.json
+has "$log" 'acceptance.sbatch: wrong.json: field workload'
 
 # Fewer nodes than asked for, a site file that the job reads again, and an installed tree, seen from another folder.
 installed=$work/installed/share/toise # as `make install` does
