@@ -28,7 +28,8 @@ bool comm_components(const char *framework, char *names, size_t size) {
     int started = 0, level, count = 0;
     names[0] = '\0';
     MPI_Initialized(&started);
-    if (!started || MPI_T_init_thread(MPI_THREAD_SINGLE, &level)) return false;
+    /* MPICH 4.0 has no such variables, and crashes when the interface is opened a second time */
+    if (!started || !strstr(comm_library(), "Open MPI") || MPI_T_init_thread(MPI_THREAD_SINGLE, &level)) return false;
     if (MPI_T_cvar_get_num(&count)) count = 0;
     for (int i = 0; i < count; i++) append(i, framework, names, size);
     MPI_T_finalize();

@@ -215,7 +215,7 @@ job_nodes() {
 # job_launch FLAGS...: one launch of toise train. It goes on with one of this job that a requeue interrupted, if there is
 # one. If the launcher fails, the journal becomes the record.
 job_launch() {
-    local code=0 journal=${job_interrupted[0]-}
+    local code=0 recovered journal=${job_interrupted[0]-}
     if [ -n "$journal" ]; then
         job_interrupted=("${job_interrupted[@]:1}")
         job_say "goes on with $journal"
@@ -223,8 +223,11 @@ job_launch() {
     else
         job_run train "$@" --out "$records" --journal-dir "$journals" || code=$?
     fi
-    # An mpirun that got SIGTERM may say 0.
-    [ $code != 4 ] && [ -z "$job_stopped" ] || job_recover || code=$?
+    if [ $code = 4 ] || [ -n "$job_stopped" ]; then
+        recovered=0
+        job_recover || recovered=$?
+        [ $code != 0 ] || code=$recovered # an mpirun that got SIGTERM may say 0
+    fi
     return $code
 }
 
@@ -241,9 +244,10 @@ job_ids() {
 job_recover() {
     local journal ids code=0
     ids=$([ ! -e "$records" ] || job_ids "$records")
-    for journal in $(job_journals); do
-        [[ $ids == *"$(job_ids "$journal")"* ]] || "$toise" train --recover "$journal" --out "$records" || code=$?
-    done
+    while read -r journal; do
+        [[ $ids == *"$(job_ids "$journal")"* ]] ||
+            "$toise" train --recover "$journal" --out "$records" </dev/null || code=$?
+    done < <(job_journals)
     return $code
 }
 
