@@ -26,6 +26,8 @@ static const char *why_not(const struct accept *a, const json_t *record, const j
                  rate = record_real(record, "result.tokens_per_s_per_node");
     const long long nodes = record_whole(record, "layout.nodes");
     const bool copy = nodes == a->tender.copy_nodes;
+    if (json_object_get(a->resumed, record_text(record, "launch.id"))) return "that another launch went on with";
+    if (record_at(record, "result.stopped")) return "stopped early";
     if (!record_at(record, "result.residual.loss")) return "trained without a gate";
     if (!(rate > 0) || !isfinite(rate)) return "without a rate";
     if (!copy && nodes != a->tender.efficiency_nodes) return "on another number of nodes";
@@ -113,6 +115,8 @@ static int choose(struct accept *a, json_t *seen, struct base_error *e) {
             why = "imported, so nobody checked them";
         else if (!is_work(a, l->record))
             why = "of another workload or precision";
+        else if (record_injected(l->record))
+            why = "with faults of --inject, which measured no machine";
         const bool failed = !why && !strcmp(status, "FAILED");
         if (failed) add_failed(a, l);
         if (!why && !failed) why = why_not(a, l->record, seen);
@@ -169,6 +173,7 @@ int accept_load(struct accept *a, const char *tender, const char *const *paths, 
     if (!code) code = record_load(&a->list, paths, count, skip_bad, e);
     if (!code) a->launch = malloc((a->list.count + 1) * sizeof *a->launch);
     if (!code && !a->launch) code = base_fail(e, BASE_BROKEN, "out of memory for %zu records", a->list.count);
+    a->resumed = record_resumed(a->list.at, a->list.count);
     if (!code) code = choose(a, seen, e);
     if (!code) code = check_any(a, paths[0], e);
     if (!code) code = name_places(a, e);
@@ -181,7 +186,7 @@ void accept_close(struct accept *a) {
     accept_tender_close(&a->tender), record_list_close(&a->list);
     free(a->launch), free(a->name);
     json_decref(a->places), json_decref(a->hosts), json_decref(a->failed), json_decref(a->left_out);
-    json_decref(a->jobs);
+    json_decref(a->jobs), json_decref(a->resumed);
 }
 
 int accept_make(const char *tender, const char *const *paths, int count, bool skip_bad, json_t **record,

@@ -25,6 +25,7 @@ struct accept {
     json_t *failed;         /* launches whose checks FAILED: path, line, node, why */
     json_t *left_out;       /* why -> number of records */
     json_t *jobs;           /* job -> true */
+    json_t *resumed;        /* launches that others went on with: id -> true */
     const char *unmeasured; /* why a copy has no energy; NULL: all have it */
 };
 

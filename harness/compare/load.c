@@ -78,6 +78,10 @@ static bool usable(struct compare *c, const struct record_loaded *l, int kind, d
         count(c, l->source, "not_compared");
         return false;
     }
+    if (record_injected(l->record)) {
+        tell(c, l, "injected", "faults of --inject: it measured no machine");
+        return false;
+    }
     if (base_text_find(status, used, sizeof used / sizeof *used) < 0) {
         const char *why = record_text(l->record, "why");
         tell(c, l, "failed", *why ? why : *status ? status : "it has no status");

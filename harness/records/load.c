@@ -108,3 +108,7 @@ json_t *record_resumed(const struct record_loaded *records, size_t count) {
     }
     return ids;
 }
+
+bool record_injected(const json_t *record) {
+    return record_at(record, "result.injected") != NULL;
+}

@@ -33,5 +33,7 @@ void record_list_close(struct record_list *list);
 /* The launches that a record among these goes on with (launch.resumes), as keys of an object. It has their samples, so
  * their own records must not count beside it. */
 json_t *record_resumed(const struct record_loaded *records, size_t count);
+/* The run had faults of --inject, so it measured no machine: its figures must not count. */
+bool record_injected(const json_t *record);
 
 #endif

@@ -246,9 +246,11 @@ static void left_out(FILE *out, const json_t *record, bool all) {
         if (json_is_object(record_at(u, "differs"))) fputs("; ", out), print_difference(out, record_at(u, "differs"));
         fputc('\n', out);
     }
-    static const struct { const char *key, *head; } kinds[] = {{"failed", "FAILED"}, {"duplicates", "counted"}};
+    static const struct {
+        const char *key, *head;
+    } kinds[] = {{"failed", "FAILED"}, {"injected", "left out"}, {"duplicates", "counted"}};
     json_array_foreach(record_at(record, "result.sides"), i, s) {
-        for (int n = 0; n < 2; n++) {
+        for (int n = 0; n < 3; n++) {
             json_array_foreach(record_at(s, kinds[n].key), k, f) {
                 if (k == LISTED && !all) break;
                 char path[64];

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "check/checks.h"
 #include "records/get.h"
+#include "report/fact.h"
 #include "report/report.h"
 
 static void head(FILE *out, const json_t *r) {
@@ -128,6 +129,10 @@ static void endings(FILE *out, const json_t *r) {
     if (json_array_size(processes) > 1) fprintf(out, "processes   %zu, of ", json_array_size(processes));
     json_array_foreach(processes, i, p) fprintf(out, "%s%lld", i ? " + " : "", record_whole(p, "timed_steps"));
     if (json_array_size(processes) > 1) fputs(" timed steps\n", out);
+    if (record_at(r, "result.injected")) {
+        fputs("injected    ", out), report_clean(out, record_text(r, "result.injected"), 100);
+        fputs(": so this run measured no machine\n", out);
+    }
     if (record_at(r, "result.stopped")) fprintf(out, "stopped     by %s\n", record_text(r, "result.stopped"));
     if (record_true(r, "result.recovered"))
         fputs("recovered   from its journal: phases are rank 0's, and what other ranks knew is lost\n", out);

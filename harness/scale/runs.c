@@ -41,11 +41,13 @@ static void read_run(struct scale_run *r, const struct record_loaded *from) {
     *r = (struct scale_run){.from = from, .record = from->record, .status = study_launch_status_of(from->record)};
     read_layout(r);
     r->batch = (double)record_whole(r->record, "config.global_batch");
-    r->rate = r->status < STUDY_LAUNCH_FAILED && rate > 0 && isfinite(rate) ? rate : NAN;
+    const bool injected = record_injected(r->record);
+    r->rate = r->status < STUDY_LAUNCH_FAILED && rate > 0 && isfinite(rate) && !injected ? rate : NAN;
     snprintf(r->why, sizeof r->why, "%s", record_text(r->record, "why"));
     if (isnan(r->rate) && r->status < STUDY_LAUNCH_INCONCLUSIVE) {
         r->status = STUDY_LAUNCH_INCONCLUSIVE;
-        snprintf(r->why, sizeof r->why, "the record has no rate");
+        snprintf(r->why, sizeof r->why,
+                 injected ? "faults of --inject: it measured no machine" : "the record has no rate");
     }
 }
 

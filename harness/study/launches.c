@@ -20,6 +20,7 @@ const struct study_launches_kind *study_launches_kind(const json_t *record) {
     const char *kind = record_text(record, "kind");
     const bool all_nodes =
         !record_at(record, "result.tokens_per_s_per_node") && record_at(record, "result.tokens_per_s");
+    if (record_injected(record)) return NULL;
     if (!strcmp(kind, "train")) return &kinds[all_nodes ? TRAIN_IMPORTED : TRAIN];
     if (!strcmp(kind, "figure") && !strcmp(record_text(record, "result.better"), "higher")) return &kinds[FIGURE];
     if (!strcmp(kind, "kernel")) return &kinds[record_at(record, "result.flop") ? KERNEL_FLOP : KERNEL_BYTE];

@@ -17,8 +17,8 @@
 struct study_launches_kind {
     const char *kind, *key, *unit; /* "train", "result.tokens_per_s_per_node", "tokens/s/node" */
 };
-/* NULL: the record has no rate even if it PASSED. Which rate: of FAILED records as if they had one. Imported figures
- * count if higher is better; "" is their unit, which the record has. */
+/* NULL: the record has no rate even if it PASSED, or the run was injected. Which rate: of FAILED records as if they had
+ * one. Imported figures count if higher is better; "" is their unit, which the record has. */
 const struct study_launches_kind *study_launches_kind(const json_t *record);
 
 /* Summarises every group of the records in the order of their first launch, as records of kind "launches". Skips other

@@ -66,6 +66,16 @@ says '^left out    18 of a launch that was counted already$'
 says '^left out    2 of another workload or precision$'
 says '^left out    1 trained without a gate$'
 says '^left out    1 on another number of nodes$'
+cp "$work/good.jsonl" "$work/faults.jsonl"
+launches faults n1 100 2 's/"result":{/"result":{"injected":"slow:rank=0,factor=2",/'
+launches faults n2 100 1 's/"result":{/"result":{"injected":"slow:rank=0,factor=2",/;s/"status":"PASSED"/"status":"FAILED"/;s/"id":"faults-n2-1"/"id":"failed"/'
+launches faults n3 100 1 's/"result":{/"result":{"stopped":"SIGTERM",/'
+sed -n '1s/"id":"good-n1-1"/"id":"on","resumes":["good-n1-1"]/p' "$work/good.jsonl" >>"$work/faults.jsonl"
+run 0 "$work/plain.json" "$work/faults.jsonl"
+says '^measured    3 of 3 nodes, 18 launches'
+says '^left out    3 with faults of --inject, which measured no machine$'
+says '^left out    1 stopped early$'
+says '^left out    1 that another launch went on with$'
 cp "$work/good.jsonl" "$work/wrong.jsonl"
 launches wrong n2 505 1 's/"status":"PASSED"/"status":"FAILED","why":"gradients"/;s/"samples":{.*"result":{.*"residual"/"samples":{},"result":{"residual"/;s/"id":"wrong-n2-1"/"id":"wrong"/'
 run 1 "$work/plain.json" "$work/wrong.jsonl" --out "$work/out.jsonl"

@@ -187,6 +187,14 @@ static void test_evidence(void **state) {
     json_decref(record);
     const struct made_side failed = {.launches = 5, .seed = 9, .change = {{"status", "\"FAILED\""}}};
     assert_refused(base, made_launches("failed.jsonl", &failed), "none of its 5 records has a rate");
+    const struct made_side injected = {.launches = 5, .seed = 34, .change = {{"result.injected", "\"slow:rank=0\""}}};
+    const char *const both[] = {made_launches("injected.jsonl", &injected), base};
+    append("injected.jsonl", new, NULL, NULL);
+    record = compare_files(both, 2);
+    side = json_array_get(record_at(record, "result.sides"), 0);
+    assert_int_equal(json_array_size(record_at(side, "injected")), 5);
+    assert_int_equal(record_whole(side, "launches"), 5);
+    json_decref(record), remove(folder_name("injected.jsonl"));
     const struct made_side unknown = {.launches = 5, .seed = 33, .change = {{"status", "null"}}};
     assert_refused(base, made_launches("unknown.jsonl", &unknown), "none of its 5 records has a rate");
     remove(folder_name("twice.jsonl"));

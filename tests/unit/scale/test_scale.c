@@ -186,6 +186,20 @@ static void wrong_requests(void **state) {
     made_curve_close(&m);
 }
 
+/* Runs with faults of --inject measured no machine, so their point has no rate. */
+static void injected(void **state) {
+    (void)state;
+    const struct made_law law = {.unit = RECORD_RANK, .n = {1, 2, 4, 8}, .runs = 2, .batch = 64, .rate = 100};
+    struct made_curve m = {.count = 0};
+    made_curve_add(&m, &law);
+    for (size_t i = 2; i < 4; i++) change(&m, i, "result", "injected", json_string("slow:rank=0,factor=2"));
+    json_t *record = curve_of(&m, &NONE);
+    assert_true(isnan(record_real(point(record, 2), "tokens_per_s")));
+    assert_true(strstr(record_text(point(record, 2), "why"), "--inject"));
+    json_decref(record);
+    made_curve_close(&m);
+}
+
 /* A point whose losses or norms differ from the base's, or that FAILED, has no rate, and nothing is fitted to it. */
 static void failed_points(void **state) {
     (void)state;
@@ -344,7 +358,7 @@ int main(void) {
         cmocka_unit_test(by_hand),     cmocka_unit_test(drift_cancels),  cmocka_unit_test(weak),
         cmocka_unit_test(refusals),    cmocka_unit_test(wrong_requests), cmocka_unit_test(failed_points),
         cmocka_unit_test(superlinear), cmocka_unit_test(elsewhere),      cmocka_unit_test(imported),
-        cmocka_unit_test(the_rest),
+        cmocka_unit_test(the_rest),    cmocka_unit_test(injected),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -220,6 +220,18 @@ static void resumed_launches(void **state) {
     close_made(&m);
 }
 
+/* A run with faults of --inject measured no machine. */
+static void injected_launches(void **state) {
+    (void)state;
+    struct made m = {.count = 0};
+    add(&m, "PASSED", 1000, "a", "j"), add(&m, "PASSED", 1000, "b", "j");
+    record_set(json_object_get(add(&m, "FAILED", 10, "c", "j"), "result"), "injected", json_string("slow:rank=0"));
+    const json_t *s = summary(&m, NAN, 1);
+    assert_int_equal(record_whole(s, "result.launches"), 2);
+    assert_string_equal(record_text(s, "status"), "PASSED");
+    close_made(&m);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(mean_and_interval),
@@ -230,6 +242,7 @@ int main(void) {
         cmocka_unit_test(doubtful_launches),
         cmocka_unit_test(groups),
         cmocka_unit_test(resumed_launches),
+        cmocka_unit_test(injected_launches),
         cmocka_unit_test(pages_of_bare_records),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
