@@ -57,7 +57,8 @@ struct comm_ops {
     void (*sum)(struct comm *, double *x, int n);
     void (*max)(struct comm *, double *x, int n);
     void (*barrier)(struct comm *);
-    /* A barrier for long waits: whoever is early sleeps, so that its core is free. It may return 10 ms late. */
+    /* A barrier for long waits: whoever is early sleeps, so that its core is free. It may return late: up
+     * to 10 ms for each of log2(size) rounds. */
     void (*rest)(struct comm *);
     /* broadcast sends rank 0's bytes to all ranks. all_gather copies every rank's `bytes` bytes, in rank order, to
      * all[size][bytes] on every rank. */

@@ -24,15 +24,27 @@ static int order(const void *a, const void *b) {
     const int kinds = strcmp(x->kind, y->kind);
     if (kinds) return kinds;
     if (x->trajectory != y->trajectory) return x->trajectory < y->trajectory ? -1 : 1;
-    return x->rank - y->rank;
+    return x->unit != y->unit ? x->unit - y->unit : x->rank - y->rank;
 }
 
-static struct ballot *collect(const struct fleet *f) {
-    struct ballot *all = calloc((size_t)f->ranks + 1, sizeof *all);
-    for (int r = 0; all && r < f->ranks; r++)
-        all[r] = (struct ballot){f->rank[r].kind, fleet_trajectory(f, r), r, f->rank[r].unit};
-    if (all) qsort(all, (size_t)f->ranks, sizeof *all, order);
-    return all;
+/* All ranks, sorted, and room for a mark on each unit. */
+struct ballots {
+    struct ballot *all;
+    int *mark;
+};
+
+static bool collect(const struct fleet *f, struct ballots *b) {
+    b->all = calloc((size_t)f->ranks + 1, sizeof *b->all);
+    b->mark = calloc((size_t)f->units + 1, sizeof *b->mark);
+    const bool done = b->all && b->mark;
+    for (int r = 0; done && r < f->ranks; r++)
+        b->all[r] = (struct ballot){f->rank[r].kind, fleet_trajectory(f, r), r, f->rank[r].unit};
+    if (done) qsort(b->all, (size_t)f->ranks, sizeof *b->all, order);
+    return done;
+}
+
+static void release(struct ballots *b) {
+    free(b->all), free(b->mark);
 }
 
 /* The end of those from `from` on that have its kind, and with `same` its trajectory. */
@@ -46,33 +58,43 @@ static int end_of(const struct ballot *all, int from, int end, bool same) {
 /* Ranks of one kind, all[from..to). */
 struct kind {
     int from, to;
-    int most;   /* first of the largest group that agrees; -1: another is as large */
+    int most;   /* first of those that more than half agree on; -1: there are none */
     bool alone; /* all are of one unit */
 };
 
-static struct kind count(const struct ballot *all, int from, int to) {
-    struct kind k = {.from = from, .to = to, .most = from, .alone = true};
-    int largest = 0;
-    for (int at = from, next; at < to; at = next) {
-        next = end_of(all, at, to, true);
-        if (next - at == largest) k.most = -1;
-        if (next - at > largest) largest = next - at, k.most = at;
+/* A unit has one vote for each trajectory of its ranks, however many ranks it has. Of a unit alone, ranks vote. */
+static struct kind count(const struct ballots *b, int from, int to) {
+    const struct ballot *all = b->all;
+    struct kind k = {.from = from, .to = to, .most = -1};
+    int units = 0, largest = 0;
+    for (int at = from; at < to; at++) {
+        units += b->mark[all[at].unit] != from + 1;
+        b->mark[all[at].unit] = from + 1;
     }
-    for (int at = from; at < to; at++) k.alone = k.alone && all[at].unit == all[from].unit;
+    k.alone = units == 1;
+    const int voters = k.alone ? to - from : units;
+    for (int at = from, next; at < to; at = next) {
+        int votes = 0;
+        next = end_of(all, at, to, true);
+        for (int i = at; i < next; i++) votes += k.alone || i == at || all[i].unit != all[i - 1].unit;
+        if (votes == largest) k.most = -1;
+        if (votes > largest) largest = votes, k.most = 2 * votes > voters ? at : -1;
+    }
     return k;
 }
 
 int fleet_bits_open(const struct fleet *f, bool *again) {
-    struct ballot *all = collect(f);
+    struct ballots b;
+    const bool done = collect(f, &b);
     int open = 0;
     memset(again, 0, (size_t)f->ranks * sizeof *again);
-    for (int from = 0, to; all && from < f->ranks; from = to) {
-        to = end_of(all, from, f->ranks, false);
-        const struct kind k = count(all, from, to);
-        for (int at = from; at < to && (k.alone || k.most < 0); at++) again[all[at].rank] = true, open++;
+    for (int from = 0, to; done && from < f->ranks; from = to) {
+        to = end_of(b.all, from, f->ranks, false);
+        const struct kind k = count(&b, from, to);
+        for (int at = from; at < to && (k.alone || k.most < 0); at++) again[b.all[at].rank] = true, open++;
     }
-    free(all);
-    return open;
+    release(&b);
+    return done ? open : -1;
 }
 
 /* The first round in which two ranks differ. */
@@ -98,11 +120,12 @@ static void judge_by_most(const struct fleet *f, const struct ballot *all, const
  * differ, one of them is wrong. */
 static void judge_by_repeat(const struct fleet *f, const struct ballot *all, const struct kind *k,
                             struct fleet_bits *bits) {
-    bool differ = false;
+    bool differ = false, repeated = true;
     int first = -1;
     for (int at = k->from; at < k->to; at++) {
         struct fleet_bits *b = &bits[all[at].rank];
         b->unchecked = true;
+        repeated = repeated && f->repeats[all[at].rank];
         if (b->wrong) continue;
         b->wrong = f->repeats[all[at].rank] && f->again[all[at].rank] != all[at].trajectory;
         if (b->wrong) b->why = "its steps had other bits the second time";
@@ -114,19 +137,22 @@ static void judge_by_repeat(const struct fleet *f, const struct ballot *all, con
         struct fleet_bits *b = &bits[all[at].rank];
         if (b->wrong) continue;
         b->wrong = true;
-        b->why = "its peers have other bits, none a majority, and each repeats its own: one of them is wrong";
+        b->why = repeated ? "its peers have other bits, none a majority, and each repeats its own: one of them is wrong"
+                          : "its peers have other bits, none a majority, and no step ran twice: one of them is wrong";
     }
 }
 
-void fleet_bits_judge(const struct fleet *f, struct fleet_bits *bits) {
-    struct ballot *all = collect(f);
-    for (int from = 0, to; all && from < f->ranks; from = to) {
-        to = end_of(all, from, f->ranks, false);
-        const struct kind k = count(all, from, to);
+bool fleet_bits_judge(const struct fleet *f, struct fleet_bits *bits) {
+    struct ballots b;
+    const bool done = collect(f, &b);
+    for (int from = 0, to; done && from < f->ranks; from = to) {
+        to = end_of(b.all, from, f->ranks, false);
+        const struct kind k = count(&b, from, to);
         for (int at = from; at < to; at++)
-            bits[all[at].rank] = (struct fleet_bits){.since = -1, .peers = to - from - 1};
-        if (k.most >= 0) judge_by_most(f, all, &k, bits);
-        if (k.most < 0 || k.alone) judge_by_repeat(f, all, &k, bits);
+            bits[b.all[at].rank] = (struct fleet_bits){.since = -1, .peers = to - from - 1};
+        if (k.most >= 0) judge_by_most(f, b.all, &k, bits);
+        if (k.most < 0 || k.alone) judge_by_repeat(f, b.all, &k, bits);
     }
-    free(all);
+    release(&b);
+    return done;
 }

@@ -20,7 +20,8 @@ static inline uint64_t fleet_trajectory_add(uint64_t trajectory, uint64_t bits) 
 }
 /* That of all rounds of a rank. */
 uint64_t fleet_trajectory(const struct fleet *f, int rank);
-/* Fills again[ranks]: who must run the steps a second time, as nobody else confirms its bits. Returns how many. */
+/* Fills again[ranks]: who must run the steps a second time, as nobody else confirms its bits. Returns how many; -1: no
+ * memory. */
 int fleet_bits_open(const struct fleet *f, bool *again);
 
 struct fleet_bits {
@@ -30,7 +31,7 @@ struct fleet_bits {
     int peers;       /* other ranks of its kind */
     const char *why; /* of a wrong one, a phrase; else NULL */
 };
-/* Fills bits[ranks], after fleet_run. */
-void fleet_bits_judge(const struct fleet *f, struct fleet_bits *bits);
+/* Fills bits[ranks], after fleet_run. False: no memory. */
+bool fleet_bits_judge(const struct fleet *f, struct fleet_bits *bits);
 
 #endif

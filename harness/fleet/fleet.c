@@ -164,11 +164,15 @@ static void run_again(struct fleet *f, struct fleet_local *l, struct comm *world
     guard_phase("repeated steps");
     if (f->repeats[world->rank]) {
         fleet_local_start(l);
-        for (int i = 0; i < f->rounds; i++) {
+        for (int i = 0; i < f->rounds && !guard_stop_asked(); i++) {
+            guard_step(i);
             fleet_local_step(l, i, &bits, &others);
             mine = fleet_trajectory_add(mine, bits);
         }
     }
+    double stop = guard_stop_asked();
+    world->ops->max(world, &stop, 1);
+    if ((f->stop = (int)stop)) memset(f->repeats, 0, (size_t)f->ranks * sizeof *f->repeats);
     world->ops->all_gather(world, &mine, sizeof mine, f->again);
 }
 
@@ -193,9 +197,11 @@ int fleet_run(struct fleet *f, struct fleet_local *l, struct comm *world, struct
         world->ops->all_gather(world, &mine, sizeof mine, &f->sample[(int64_t)f->rounds * f->ranks]);
         f->stop = stop_of(f, f->rounds++);
     }
-    if (!f->stop && fleet_bits_open(f, f->repeats)) run_again(f, l, world);
+    const int open = f->stop ? 0 : fleet_bits_open(f, f->repeats);
+    code = open < 0 ? base_fail(e, BASE_BROKEN, "out of memory to compare the bits of %d ranks", f->ranks) : BASE_OK;
+    if (!(code = comm_agree(world, code, e)) && open > 0) run_again(f, l, world);
     post_close(&post);
-    return BASE_OK;
+    return code;
 }
 
 const char *fleet_host(const struct fleet *f, int unit) {

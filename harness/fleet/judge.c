@@ -167,8 +167,10 @@ static void judge_slow(const struct fleet *f, const struct work *w, struct fleet
 
 static int judge_bits(const struct fleet *f, struct fleet_judgement *j, struct base_error *e) {
     struct fleet_bits *bits = calloc((size_t)f->ranks + 1, sizeof *bits);
-    if (!bits) return base_fail(e, BASE_BROKEN, "out of memory to compare the bits of %d ranks", f->ranks);
-    fleet_bits_judge(f, bits);
+    if (!bits || !fleet_bits_judge(f, bits)) {
+        free(bits);
+        return base_fail(e, BASE_BROKEN, "out of memory to compare the bits of %d ranks", f->ranks);
+    }
     for (int r = f->ranks - 1; r >= 0; r--) { /* the lowest rank has the last word */
         struct fleet_verdict *v = &j->unit[f->rank[r].unit];
         v->unchecked = v->unchecked || bits[r].unchecked;

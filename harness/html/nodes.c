@@ -63,7 +63,10 @@ static void bad(struct html_page *page) {
 static void draw(struct html_page *page, long at) {
     const json_t *node;
     size_t i;
-    FILE *script = html_drawing(page, 320);
+    bool any = false;
+    json_array_foreach(record_at(html_at(page, at), "result.nodes"), i, node) any =
+        any || isfinite(record_real(node, "slowdown"));
+    FILE *script = any ? html_drawing(page, 320) : NULL;
     if (!script) return;
     for (int good = 0; good < 2; good++) {
         fprintf(script, "$%s << END\n", good ? "good" : "bad");

@@ -131,8 +131,8 @@ static void bits(FILE *out, const json_t *record) {
     const char *of = record_text(record, "result.of");
     fprintf(out, "\nbits         compared between ranks of one fingerprint, threads and caches");
     if (unchecked)
-        fprintf(out, "; %lld of %zu %s%s unchecked, without such peers: their steps ran twice", unchecked, units, of,
-                unchecked == 1 ? " is" : "s are");
+        fprintf(out, "; %lld of %zu %s%s unchecked, as no majority of such peers confirms %s", unchecked, units, of,
+                unchecked == 1 ? " is" : "s are", unchecked == 1 ? "it" : "them");
     fputc('\n', out);
 }
 
