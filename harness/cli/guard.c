@@ -75,7 +75,8 @@ static int split(struct comm *c, int colour, int key, struct comm *group, struct
     return code;
 }
 
-/* The watchdog ends with the world: after all ranks came here, none may hang any more. */
+/* The watchdog ends with the world, after all ranks came here. What the world does at its own end is not watched, as
+ * MPI_Finalize. */
 static void close_comm(struct comm *c) {
     if (c == watched) {
         guard_phase("the end");

@@ -89,7 +89,8 @@ int cli_journal_arguments(struct cli_journal *j, const struct cli_journal_flags 
     for (int i = 0; i < argc; i++) add_word(j, argv[i], &skip);
     j->count = (int)json_array_size(j->words);
     if (!(j->arguments = calloc((size_t)j->count + 1, sizeof *j->arguments)))
-        return base_fail(e, BASE_BROKEN, "out of memory for the journal's arguments");
+        code = base_fail(e, BASE_BROKEN, "out of memory for the journal's arguments");
+    if ((code = comm_agree(world, code, e))) return code;
     for (int i = 0; i < j->count; i++)
         j->arguments[i] = (char *)(uintptr_t)json_string_value(json_array_get(j->words, (size_t)i));
     return BASE_OK;
@@ -144,11 +145,11 @@ static void on_watchdog(void *context, const struct guard_verdict *verdict, cons
     do guard_journal_state(j->journal.lines, &state);
     while (state.acknowledged < state.added && !state.failed && base_clock_now() - began < 2 && !usleep(1000));
     if (!state.acknowledged) return;
-    fprintf(stderr, "toise: what was measured is in %s: toise train --resume goes on, --recover makes the record\n",
-            j->path);
+    guard_watchdog_say("toise: what was measured is in %s: toise train --resume goes on, --recover makes the record\n",
+                       j->path);
 }
 
-/* A journal that was asked for must be there; one beside --out is a gift. */
+/* A journal that was asked for must be there; one beside --out is optional. */
 static int start(struct cli_journal *j, const struct cli_journal_flags *f, const struct cli_journal_run *run,
                  const struct comm *world, json_t *machine, struct base_error *e) {
     struct base_error why = {0};

@@ -24,7 +24,7 @@ struct state {
     int ranks_of_node;             /* of the allocation */
     struct record_loaded *records; /* on rank 0: of collectives, runs and predictions */
     size_t count;
-    int runs, failed;
+    int runs;
     double began;
 };
 

@@ -292,15 +292,26 @@ static int command(struct comm *world, const struct flags *f, struct cli_journal
     return code ? code : train(world, f, &setup, &plan, &trainer, journal, e);
 }
 
+/* The journal's run: how many ranks and nodes. */
+static int head_layout(const struct journal_past *past, struct comm *then, struct base_error *e) {
+    static const char *const fields[] = {"world", "nodes", "threads", "micro_batch"};
+    for (int i = 0; i < 4; i++)
+        if (record_whole(record_at(past->head, "layout"), fields[i]) < 1)
+            return base_fail(e, BASE_USAGE, "%s: its head has no layout.%s of at least 1: give another journal",
+                             past->path, fields[i]);
+    then->size = (int)record_whole(past->head, "layout.world");
+    then->nodes = (int)record_whole(past->head, "layout.nodes");
+    return BASE_OK;
+}
+
 /* --recover: the record of a run that is gone, planned again as it was. */
 static int recover(struct comm *world, const struct flags *f, const struct journal_past *past, struct base_error *e) {
     struct setup s;
     struct plan plan;
     struct train_result r = {0};
     struct comm then = *world; /* for its numbers alone */
-    then.size = (int)record_whole(past->head, "layout.world");
-    then.nodes = (int)record_whole(past->head, "layout.nodes");
     int code = cli_alone(world, &COMMAND, e);
+    if (!code) code = head_layout(past, &then, e);
     if (!code) code = record_check(f->output.out, e);
     if (!code) code = resolve(f, &then, &s, e);
     if (code) return code;

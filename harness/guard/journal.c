@@ -2,18 +2,19 @@
  *
  * Writes a journal. The caller fills a ring of bytes, a thread empties it into the file. Only the caller moves the
  * ring's head and only the thread its tail, so neither waits for the other. */
-#define _GNU_SOURCE /* pthread_timedjoin_np */
 #include "guard/journal.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -22,6 +23,7 @@
 #include "base/clock.h"
 #include "base/file.h"
 #include "guard/journal_line.h"
+#include "guard/watchdog.h"
 
 enum { ROOM = 4 << 20, PAUSE_MS = 200 }; /* bytes of the ring; least time between two syncs */
 
@@ -34,11 +36,12 @@ struct guard_journal {
     _Atomic long acknowledged, syncs;
     _Atomic double sync_s, slowest_sync_s, cpu_s;
     _Atomic int failed;
-    atomic_bool closing;
-    sem_t more, hurry; /* there is something to write; do not pause any longer */
+    atomic_bool closing, ended; /* asked to end; the thread has */
+    sem_t more;                 /* there is something to write */
+    int hurry;                  /* an event: do not pause any longer; -1: it pauses to its end */
     pthread_t thread;
-    long added;
-    double add_s;
+    _Atomic long added;
+    _Atomic double add_s;
 };
 
 /* Writes the bytes up to `end`. Returns 0 or errno. */
@@ -79,12 +82,9 @@ static void empty(struct guard_journal *j) {
 }
 
 /* Many short steps share a sync, so that the thread takes no CPU time from them. */
-static void pause_for(struct guard_journal *j) {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += PAUSE_MS * 1000000L;
-    if (until.tv_nsec >= 1000000000L) until.tv_sec++, until.tv_nsec -= 1000000000L;
-    while (sem_timedwait(&j->hurry, &until) && errno == EINTR) continue;
+static void pause_for(const struct guard_journal *j) {
+    struct pollfd hurry = {.fd = j->hurry, .events = POLLIN};
+    poll(&hurry, 1, PAUSE_MS);
 }
 
 static void *run(void *context) {
@@ -97,6 +97,7 @@ static void *run(void *context) {
         if (closing) break;
         pause_for(j);
     }
+    j->ended = true; /* from here on *j is the caller's */
     return NULL;
 }
 
@@ -105,7 +106,7 @@ static int start(struct guard_journal *j) {
     sigset_t all, before;
     sigfillset(&all);
     sem_init(&j->more, 0, 0);
-    sem_init(&j->hurry, 0, 0);
+    j->hurry = eventfd(0, EFD_CLOEXEC);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     const int why = pthread_create(&j->thread, NULL, run, j);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -114,6 +115,7 @@ static int start(struct guard_journal *j) {
 
 static void release(struct guard_journal *j) {
     if (j->file >= 0) close(j->file);
+    if (j->hurry >= 0) close(j->hurry);
     free(j->ring);
     free(j);
 }
@@ -153,7 +155,7 @@ int guard_journal_open(struct guard_journal **journal, const char *path, const s
                        struct base_error *e) {
     struct guard_journal *j = calloc(1, sizeof *j);
     if (!j) return base_fail(e, BASE_BROKEN, "out of memory for a journal");
-    j->file = -1;
+    j->file = j->hurry = -1;
     snprintf(j->path, sizeof j->path, "%s", path);
     if (cpus) j->cpus = *cpus;
     int code = (j->ring = malloc(ROOM)) ? BASE_OK : base_fail(e, BASE_BROKEN, "out of memory for a journal");
@@ -187,7 +189,7 @@ bool guard_journal_add(struct guard_journal *j, json_t *object) {
     const bool taken = line && put(j, line, length);
     free(line);
     json_decref(object);
-    j->add_s += base_clock_now() - began;
+    j->add_s = j->add_s + base_clock_now() - began;
     return taken;
 }
 
@@ -204,14 +206,16 @@ void guard_journal_state(const struct guard_journal *j, struct guard_journal_sta
 
 int guard_journal_close(struct guard_journal *j, double patience_s, struct guard_journal_state *state,
                         struct base_error *e) {
+    const double until = base_clock_now() + patience_s;
+    const uint64_t one = 1;
     struct guard_journal_state last;
-    struct timespec until;
     if (!j) return BASE_OK;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += (time_t)patience_s + 1;
     j->closing = true;
-    sem_post(&j->more), sem_post(&j->hurry);
-    const bool late = pthread_timedjoin_np(j->thread, NULL, &until) != 0;
+    sem_post(&j->more);
+    if (j->hurry >= 0) (void)!write(j->hurry, &one, sizeof one);
+    for (; !j->ended && base_clock_now() < until; usleep(1000)) guard_progress();
+    const bool late = !j->ended;
+    if (!late) pthread_join(j->thread, NULL);
     guard_journal_state(j, &last);
     if (late && !last.failed) last.failed = ETIMEDOUT;
     if (state) *state = last;

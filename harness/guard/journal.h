@@ -34,9 +34,11 @@ struct guard_journal_state {
     double cpu_s;                  /* of the thread */
     int failed;                    /* errno of the write or sync that ended the journal; 0: none */
 };
+/* From any thread, while the journal is open. */
 void guard_journal_state(const struct guard_journal *journal, struct guard_journal_state *state);
 
-/* Waits until all lines are acknowledged, but at most `patience_s`, and closes the journal. BASE_BROKEN with the file
+/* Waits until all lines are acknowledged, but at most `patience_s`, and closes the journal. The wait counts as progress
+ * for the watchdog. BASE_BROKEN with the file
  * and the reason: some lines are not. *state is then final; it may be NULL. A NULL journal is none. */
 int guard_journal_close(struct guard_journal *journal, double patience_s, struct guard_journal_state *state,
                         struct base_error *e);

@@ -4,10 +4,12 @@
 #define _GNU_SOURCE
 #include "guard/watchdog.h"
 
+#include <limits.h>
 #include <math.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -21,8 +23,9 @@
 #include "guard/peers.h"
 
 enum { STACK_BYTES = 1 << 20, PATIENCE_S = 20 };
-static const double GRACE_S = 1;     /* in which the ranks of a node end by themselves */
-static const double BUSY_S = 0.0005; /* CPU seconds of a tick: the process works; this thread uses a tenth of that */
+static const double GRACE_S = 1;     /* in which the ranks of a node begin to end by themselves */
+static const double LAST_S = 2;      /* that their `last` may take then */
+static const double BUSY_S = 0.0005; /* CPU seconds of a tick: the main thread works */
 
 /* Of this process. A thread cannot be told what to end otherwise. */
 static struct {
@@ -31,13 +34,14 @@ static struct {
     struct guard_judge judge;
     struct guard_peers peers;
     struct guard_slot *slot; /* this rank's; NULL: closed */
-    int socket, wake;        /* -1: none */
+    int wake;                /* -1: none */
     pthread_t thread;
+    clockid_t main_cpu; /* the main thread's CPU time */
     bool running;
-    double timeout_s, cpu_s; /* cpu_s: of the process, at the last look */
+    double timeout_s, cpu_s; /* cpu_s: of the main thread, at the last look */
     guard_last *last;
     void *context;
-} g = {.board.file = -1, .socket = -1, .wake = -1};
+} g = {.board.file = -1, .peers.socket = -1, .wake = -1};
 
 void guard_progress(void) {
     if (!g.slot) return;
@@ -73,7 +77,7 @@ void guard_watchdog_last(guard_last *last, void *context) {
 }
 
 int guard_watchdog_host(const struct guard_place *place, struct guard_host *host, struct base_error *e) {
-    const int code = guard_peers_host(host, place->nodes, &g.socket, e);
+    const int code = guard_peers_host(host, place->nodes, &g.peers.socket, e);
     host->first_rank = place->rank, host->ranks = place->local_size;
     return code;
 }
@@ -87,7 +91,7 @@ int guard_watchdog_join(const struct guard_place *place, const struct guard_key 
     struct guard_host here;
     const bool leader = place->local_rank == 0;
     int code = leader ? BASE_OK : guard_board_join(&g.board, key, e);
-    if (!code && !leader) code = guard_peers_host(&here, place->nodes, &g.socket, e);
+    if (!code && !leader) code = guard_peers_host(&here, place->nodes, &g.peers.socket, e);
     if (code) return code;
     g.place = *place;
     struct guard_slot *slot = &g.board.slot[place->local_rank];
@@ -99,27 +103,33 @@ int guard_watchdog_join(const struct guard_place *place, const struct guard_key 
 }
 
 /* The launcher may be gone, and with it whoever reads: so wait for room, but not for ever. */
-static void say(const char *text) {
-    char line[1024];
+void guard_watchdog_say(const char *format, ...) {
+    char line[PIPE_BUF]; /* a pipe with room has room for so much */
     struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
-    const int n = snprintf(line, sizeof line, "toise: %s. All ranks end\n", text);
-    if (poll(&room, 1, 1000) == 1) (void)!write(STDERR_FILENO, line, (size_t)n);
+    va_list values;
+    va_start(values, format);
+    int n = vsnprintf(line, sizeof line, format, values);
+    va_end(values);
+    if (n >= (int)sizeof line) n = sizeof line - 1;
+    if (n > 0 && poll(&room, 1, 1000) == 1) (void)!write(STDERR_FILENO, line, (size_t)n);
 }
 
-/* Kills the ranks of this node that do not end by themselves, since they are stopped or hang in the kernel. */
-static void sweep(void) {
+/* Kills the other ranks of this node that do not end by themselves: they are stopped, hang in the kernel, or their
+ * `last` takes too long. */
+static void kill_rest(void) {
     const double began = base_clock_now();
-    for (bool late = false; !late; usleep(20000)) {
-        int left = 0;
-        late = base_clock_now() - began > GRACE_S;
+    for (int left = 1; left; usleep(20000)) {
+        const double waited = base_clock_now() - began;
+        left = 0;
         for (int i = 0; i < g.board.slots; i++) {
             const struct guard_slot *slot = &g.board.slot[i];
-            const int pid = atomic_load(&slot->pid);
-            if (atomic_load(&slot->life) != GUARD_RUNS || !guard_process_state(pid)) continue;
-            left++;
-            if (late) kill(pid, SIGKILL);
+            const int life = atomic_load(&slot->life), pid = atomic_load(&slot->pid);
+            if (slot == g.slot || (life != GUARD_RUNS && life != GUARD_ENDING) || !guard_process_state(pid)) continue;
+            if (waited <= GRACE_S + (life == GUARD_ENDING ? LAST_S : 0))
+                left++;
+            else
+                kill(pid, SIGKILL);
         }
-        if (!left) return;
     }
 }
 
@@ -134,18 +144,18 @@ static void end(struct guard_verdict v, bool found) {
     atomic_store(&g.slot->life, GUARD_ENDING);
     if (found || leader) guard_peers_end(&g.peers, &v);
     guard_verdict_text(&v, text, sizeof text);
-    if (first && (found || g.place.node == 0)) say(text);
+    if (first && (found || g.place.node == 0)) guard_watchdog_say("toise: %s. All ranks end\n", text);
     pthread_mutex_lock(&lasting); /* for good */
     if (g.last) g.last(g.context, &v, text);
     base_child_kill();
-    if (first) sweep();
+    if (first) kill_rest();
     _exit(BASE_BROKEN);
 }
 
-/* Outside of steps, and not while it waits: MPI may spin. */
+/* Outside of steps, and not while it waits: MPI may spin. Workers that spin do not count. */
 static void count_cpu_time(void) {
     struct timespec used = {0};
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    clock_gettime(g.main_cpu, &used);
     const double now = (double)used.tv_sec + 1e-9 * (double)used.tv_nsec;
     const bool busy = now - g.cpu_s >= BUSY_S && atomic_load(&g.slot->step) < 0 && !atomic_load(&g.slot->waiting);
     if (busy) atomic_fetch_add_explicit(&g.slot->progress, 1, memory_order_relaxed);
@@ -169,7 +179,7 @@ static void look(double elapsed_s) {
 /* Looks once a tick, and hears what other nodes say at once. */
 static void *watch(void *unused) {
     static struct base_cpus cpus;
-    struct pollfd fd[] = {{.fd = g.socket, .events = POLLIN}, {.fd = g.wake, .events = POLLIN}};
+    struct pollfd fd[] = {{.fd = g.peers.socket, .events = POLLIN}, {.fd = g.wake, .events = POLLIN}};
     double before = base_clock_now(), now = before;
     (void)unused;
     base_cpus_usable(&cpus); /* any core that is idle, not the one that this rank computes on */
@@ -191,9 +201,10 @@ int guard_watchdog_start(double timeout_s, struct base_error *e) {
     pthread_attr_t attributes;
     sigset_t all, usual;
     g.timeout_s = timeout_s;
-    guard_peers_open(&g.peers, g.socket, g.place.node, g.place.nodes, g.board.hosts, g.board.token);
+    guard_peers_open(&g.peers, g.peers.socket, g.place.node, g.place.nodes, g.board.hosts, g.board.token);
     int code = guard_judge_open(&g.judge, &g.board, &g.place, timeout_s, e);
     if (code) return code;
+    if (pthread_getcpuclockid(pthread_self(), &g.main_cpu)) g.main_cpu = CLOCK_PROCESS_CPUTIME_ID;
     g.slot = &g.board.slot[g.place.local_rank];
     g.wake = eventfd(0, EFD_CLOEXEC);
     pthread_attr_init(&attributes);
@@ -218,8 +229,8 @@ void guard_watchdog_close(void) {
     }
     g.slot = NULL, g.running = false;
     if (g.wake >= 0) close(g.wake);
-    if (g.socket >= 0) close(g.socket);
-    g.peers.socket = g.socket = g.wake = -1;
+    g.wake = -1;
+    guard_peers_close(&g.peers);
     guard_judge_close(&g.judge);
     guard_board_close(&g.board);
 }

@@ -20,8 +20,8 @@
 #include "guard/board.h"
 
 /* What this rank does, for the watchdogs. For the main thread only. Each does nothing while no watchdog is open, so
- * callers need not know. Each counts as progress. Outside of steps the process's CPU time counts as progress too, since
- * not all work there can call guard_progress. */
+ * callers need not know. Each counts as progress. Outside of steps the main thread's CPU time counts as progress too,
+ * since not all work there can call guard_progress. */
 void guard_phase(const char *name); /* what runs now, as in "gate"; 63 characters are kept */
 void guard_step(int64_t step);      /* the step that begins; negative: none */
 void guard_progress(void);          /* in a step: at least once in a timeout */
@@ -29,9 +29,13 @@ void guard_progress(void);          /* in a step: at least once in a timeout */
 void guard_waiting(bool waiting);
 
 /* `last` is called once by the watchdog's thread before it ends the process, with the verdict and its words. It may
- * take two seconds. NULL: nothing is called. What `last` reads must outlive the next call, which waits for it. */
+ * take two seconds; then another rank of the node kills it. It prints by guard_watchdog_say alone. NULL: nothing is
+ * called. What `last` reads must outlive the next call, which waits for it. */
 typedef void guard_last(void *context, const struct guard_verdict *verdict, const char *why);
 void guard_watchdog_last(guard_last *last, void *context);
+/* Writes to standard error, at most PIPE_BUF bytes; drops them if it has no room within a second. Takes no lock: the
+ * main thread may hold that of stderr. */
+void guard_watchdog_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Opening, in this order, by the ranks together. "Leader": local rank 0 of each node.
  *
@@ -43,7 +47,7 @@ int guard_watchdog_make(const struct guard_place *place, const struct guard_host
 /* 3. All ranks join the board of their node with their leader's key. BASE_NO: this rank cannot map it, e.g. since it is
  * in another container. Leaders may not go on before all have joined. */
 int guard_watchdog_join(const struct guard_place *place, const struct guard_key *key, struct base_error *e);
-/* 4. The thread starts. timeout_s: how long a rank may be without progress. */
+/* 4. The thread starts; the caller is the main thread. timeout_s: how long a rank may be without progress. */
 int guard_watchdog_start(double timeout_s, struct base_error *e);
 /* Says that this rank leaves, and ends the thread. Call it after a barrier. It also undoes steps 1 to 3 alone. */
 void guard_watchdog_close(void);

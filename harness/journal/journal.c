@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "guard/watchdog.h"
 #include "records/set.h"
 
 json_t *journal_head(const struct plan *plan, const struct train_options *options, const struct train_identity *id,
@@ -118,7 +119,10 @@ int journal_end(struct journal *j, const struct train_result *r, json_t **cost, 
     const struct timespec moment = {.tv_nsec = 10000000};
     const double until = base_clock_now() + JOURNAL_PATIENCE_S;
     struct guard_journal_state state;
-    while (!add_all(j, r) && !failed(j) && base_clock_now() < until) nanosleep(&moment, NULL);
+    while (!add_all(j, r) && !failed(j) && base_clock_now() < until) {
+        guard_progress(); /* it waits, but not for ever */
+        nanosleep(&moment, NULL);
+    }
     guard_journal_add(j->lines,
                       json_pack("{s:s, s:s, s:i}", "end", names[r->status], "why", r->why, "stopped", r->stopped));
     const int code = guard_journal_close(j->lines, JOURNAL_PATIENCE_S, &state, e);

@@ -91,6 +91,15 @@ call "${train[@]}" --inject hang:rank=0,step=7
 [ "$code" = 4 ] || fail "one rank alone: exit $code, not 4: $(cat "$work/err")"
 grep -q 'rank 0 .*has made no progress .*timed steps, step 7' "$work/err" || fail "one rank alone: $(cat "$work/err")"
 
+# Standard error is a pipe that is full and that nobody reads: it ends all the same, by itself.
+mkfifo "$work/full"
+exec 8<>"$work/full"
+dd if=/dev/zero of="$work/full" bs=4k oflag=nonblock 2>/dev/null || :
+code=0
+timeout 60 "${train[@]}" --out "$work/full.jsonl" --inject hang:rank=0,step=20 >"$work/out" 2>"$work/full" </dev/null || code=$?
+exec 8>&-
+[ "$code" = 4 ] || fail "standard error is full: exit $code, not 4"
+
 # Shorter than the timeout, or without one, it goes on.
 call "${train[@]}" --timeout 20 --inject hang:rank=0,step=7,seconds=3
 [ "$code" = 0 ] || fail "a short hang: exit $code: $(cat "$work/err")"
