@@ -29,7 +29,7 @@ END
 refused_lines "$work/refused"
 
 run 3 "${tiny[@]}" --rounds 5
-says '1 of 1 node is unchecked, without such peers: their steps ran twice' && says 'too few nodes like it'
+says '1 of 1 node is unchecked, as no majority of such peers confirms it' && says 'too few nodes like it'
 for _ in 1 2; do run 1 "${tiny[@]}" --rounds 5 --hosts "n[1-2],$(hostname)" --out "$work/lost.jsonl"; done
 says '^  n2   unreachable: no rank runs there; chronic: bad in 1 of 1 earlier run$' && says '^--exclude=n\[1-2\]$'
 call "$toise" report "$work/lost.jsonl" --html "$work/page.html"

@@ -48,6 +48,19 @@ static void most_are_right(void **state) {
     fleet_close(&f);
 }
 
+/* Two of four that agree are no majority: nobody is right by their vote. */
+static void no_majority(void **state) {
+    (void)state;
+    struct fleet f;
+    struct fleet_bits bits[MOST];
+    made_rounds(&f, &(struct made_rounds){.nodes = 4});
+    made_wrong(&f, 2, 0, 1), made_wrong(&f, 3, 0, 2);
+    assert_int_equal(repeat(&f), 4);
+    assert_true(fleet_bits_judge(&f, bits));
+    for (int r = 0; r < f.ranks; r++) assert_true(bits[r].wrong && bits[r].unchecked);
+    fleet_close(&f);
+}
+
 /* A wrong gradient that the weights do not show is seen in its round alone. */
 static void for_one_round(void **state) {
     (void)state;
@@ -124,9 +137,9 @@ static void without_repeats(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(alike),           cmocka_unit_test(most_are_right), cmocka_unit_test(for_one_round),
-        cmocka_unit_test(kinds_apart),     cmocka_unit_test(a_lone_node),    cmocka_unit_test(two_that_differ),
-        cmocka_unit_test(without_repeats),
+        cmocka_unit_test(alike),           cmocka_unit_test(most_are_right),  cmocka_unit_test(no_majority),
+        cmocka_unit_test(for_one_round),   cmocka_unit_test(kinds_apart),     cmocka_unit_test(a_lone_node),
+        cmocka_unit_test(two_that_differ), cmocka_unit_test(without_repeats),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
