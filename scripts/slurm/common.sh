@@ -251,10 +251,18 @@ job_recover() {
     return $code
 }
 
+# How many sweeps of this job have a curve. Runs of a sweep share a launch, so they count for nothing, and no more do
+# predictions and curves that a signal cut short.
+job_curves() {
+    grep -E '"kind": ?"scale"' "$records" | grep -E "\"job\": ?\"$SLURM_JOB_ID\"" |
+        grep -vcE '"predictions":|"why": ?"SIG[A-Z0-9]+ ended it' || true
+}
+
 # How many launches of this job are recorded already, if Slurm requeued it. Several jobs of one salloc are no restarts. Not
 # counted are those that went on, or that a journal is left of.
 job_done() {
     [ "${SLURM_RESTART_COUNT:-0}" != 0 ] && [ -s "$records" ] || { echo 0; return; }
+    [ "$job_name" != scale ] || { job_curves; return; }
     comm -23 <(job_ids "$records") <(
         { job_ids "${job_interrupted[@]}" && grep -oE '"resumes": ?\[[^]]*' "$records" | grep -oE '[^]["]{8,}'; } | sort -u
     ) | wc -l

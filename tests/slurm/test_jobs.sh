@@ -130,6 +130,18 @@ has "$log" 'needs-it needs libmissing.so, which node[12] lacks: load the modules
 job 2 info --export=ALL,TOISE=/nowhere/toise --
 has "$log" 'info.sbatch: no /nowhere/toise'
 
+# requeued: the job $id is requeued, and ends
+requeued() {
+    local _
+    scontrol requeue "$id" || fail 'the job ended before it could be requeued'
+    for _ in $(seq 60); do # Slurm would wait for two minutes
+        scontrol update "jobid=$id" starttime=now 2>/dev/null || true
+        ! grep -q "start 2 of job $id" "$log" || break
+        sleep 1
+    done
+    for _ in $(seq 60); do [ -n "$(squeue -h -j "$id" -t PD,R,CG 2>/dev/null)" ] || break; sleep 1; done
+}
+
 # Requeued in the second of two launches: the second start, in the same output and records, goes on with that one.
 name=requeue
 id=$(sbatch --parsable "$scripts/train.sbatch" "${few[@]}" --steps 300 --launches 2 --ci 100%)
@@ -138,15 +150,19 @@ for _ in $(seq 600); do
     ! awk '/^== launch 2/ { second = 1 } second && /^iteration  *[1-9][0-9]/ { found = 1 } END { exit !found }' "$log" 2>/dev/null || break
     sleep 0.1
 done
-scontrol requeue "$id" || fail 'the job ended before it could be requeued'
-for _ in $(seq 60); do # Slurm would wait for two minutes
-    scontrol update "jobid=$id" starttime=now 2>/dev/null || true
-    ! grep -q "start 2 of job $id" "$log" || break
-    sleep 1
-done
-for _ in $(seq 60); do [ -n "$(squeue -h -j "$id" -t PD,R,CG 2>/dev/null)" ] || break; sleep 1; done
+requeued
 has "$log" "train.sbatch: start 2 of job $id, after a requeue" 'goes on with results/journals/toise-.*\.journal' \
     'tiny-gpt2, 4 x 32 tokens  fp32 .* [12] (PASSED|INCONCLUSIVE)'
 [ "$(grep -c '^== launch 1 of 2' "$log")" = 1 ] || fail "requeue: the first launch ran again: $(cat "$log")"
 has "results/train-$id.jsonl" '"restarts": ?"1"' '"resumes": ?\["'
+
+# A sweep that was cut short starts again, though its first runs have records.
+name='requeue of a sweep'
+id=$(sbatch --parsable --nodes=2 "$scripts/scale.sbatch" --workload strong-tiny --repeats 2 --steps 1 --warmup 0)
+log=$PWD/toise-scale-$id.out
+for _ in $(seq 300); do [ ! -s "results/scale-$id.jsonl" ] || break; sleep 0.1; done
+requeued
+has "$log" "scale.sbatch: start 2 of job $id, after a requeue" '^run   4 of 4 '
+[ "$(grep -c '"kind": *"train".*"restarts": *"1"' "results/scale-$id.jsonl")" = 4 ] ||
+    fail "$name: not four runs of the second start: $(cat "$log")"
 exit $bad
