@@ -66,7 +66,8 @@ case $flags in *--net*) # /sys shows the network of whoever mounted it
     ;;
 esac
 [ $# = 0 ] || { "$@"; echo $? >"$dir/$name.ended"; } &
-echo "$pid $space" >"$dir/$name.part" && mv "$dir/$name.part" "$dir/$name.space"
+# If the folder is gone, whoever made this machine has given up.
+echo "$pid $space" >"$dir/$name.part" && mv "$dir/$name.part" "$dir/$name.space" || exit 1
 while :; do
     sleep infinity &
     wait

@@ -135,6 +135,7 @@ run() {
     [[ $ranks =~ ^[1-9][0-9]{0,4}$ ]] && [ $# -gt 1 ] || usage
     shift
     grep -q 'Open MPI' <<<"$(mpirun --version 2>/dev/null)" || { echo 'SKIP: hosts: mpirun is not Open MPI' && exit 77; }
+    [[ ! $(realpath "$0") =~ [[:space:]] ]] || refuse "mpirun takes no script with blanks in its path: $(realpath "$0")"
     n=$(hosts | wc -l)
     each=$(((ranks + n - 1) / n))
     list=$(hosts | sed "s/\$/:$each/" | paste -sd,)

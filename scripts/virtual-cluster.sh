@@ -42,14 +42,15 @@ free_ports() {
     local first
     while :; do
         first=$((20000 + (RANDOM * 32768 + RANDOM) % (12000 - $1)))
-        awk -v first="$first" -v count="$1" '
-            FNR > 1 {
+        # Without IPv6 there is no tcp6, and some awk would fail.
+        { cat /proc/net/tcp /proc/net/tcp6 2>/dev/null || :; } | awk -v first="$first" -v count="$1" '
+            $2 ~ /^[0-9A-F]+:[0-9A-F]+$/ {
                 hexadecimal = substr($2, length($2) - 3)
                 port = 0
                 for (i = 1; i <= 4; i++) port = port * 16 + index("123456789ABCDEF", substr(hexadecimal, i, 1))
                 if (port >= first && port < first + count) used = 1
             }
-            END { exit used }' /proc/net/tcp /proc/net/tcp6 2>/dev/null && break
+            END { exit used }' && break
     done
     echo "$first"
 }
