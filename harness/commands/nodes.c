@@ -74,10 +74,11 @@ static const struct cli_option OPTIONS[] = {
 static const struct cli_command COMMAND = {
     .name = "nodes",
     .options = OPTIONS,
-    .usage = "mpirun -n P toise nodes [flags]\n\nWhich node is slow, which link, which one computes wrong results? All "
-             "ranks do the same at once, round after round:\na training step of their own, the register-only loop, "
-             "passes over memory, and messages in pairs that change.\nA node that takes longer than its peers is called "
-             "slow, one that computes other bits is called wrong.",
+    .usage =
+        "mpirun -n P toise nodes [flags]\n\nWhich node is slow, which link, which one computes wrong results? All "
+        "ranks do the same at once, round after round:\na training step of their own, the register-only loop, "
+        "passes over memory, and messages in pairs that change.\nA node that takes longer than its peers is called "
+        "slow, one that computes other bits is called wrong.",
     .notes = "Nodes are compared with nodes of the same fingerprint, threads and caches, at least three of "
              "them.\nCauses of a slow node: core clock, memory, link, neighbour (others took its CPUs' time), or "
              "unexplained.\nA node without a peer runs twice; its bits are then said to be unchecked.\n"
