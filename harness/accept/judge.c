@@ -4,6 +4,7 @@
 #include "accept/judge.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "base/stats.h"
 
@@ -30,9 +31,33 @@ static double pooled(const struct accept_place *places, int count, double *df) {
 }
 
 /* Of a place's mean. */
-static double error_of(const struct accept_place *p, double variance, double extra) {
+static double variance_of(const struct accept_place *p, double variance) {
     const double own = p->launches > 1 ? squares_of(p) / (p->launches - 1) : 0;
-    return sqrt(fmax(own, variance) / p->launches + extra);
+    return fmax(own, variance) / p->launches;
+}
+
+static int by_mean(const void *a, const void *b) {
+    const double x = mean_of(a), y = mean_of(b);
+    return (x > y) - (x < y);
+}
+
+struct accept_typical accept_typical(struct accept_place *places, int count) {
+    struct accept_typical t = {0};
+    double df;
+    const double variance = pooled(places, count, &df);
+    const struct accept_place *middle[] = {places + (count - 1) / 2, places + count / 2};
+    int launches = 0;
+    qsort(places, (size_t)count, sizeof *places, by_mean);
+    for (int i = 0; i < count; i++) {
+        t.mean += mean_of(&places[i]) / count;
+        t.mean_variance += variance_of(&places[i], variance) / count / count;
+        launches += places[i].launches;
+    }
+    t.median = (mean_of(middle[0]) + mean_of(middle[1])) / 2;
+    const double two = (variance_of(middle[0], variance) + variance_of(middle[1], variance)) / 4;
+    t.median_variance = fmax(M_PI_2 * variance / launches, middle[0] == middle[1] ? 2 * two : two);
+    if (!(df > 0)) t.mean_variance = t.median_variance = INFINITY;
+    return t;
 }
 
 /* Half the interval's logarithm that n launches of each of `count` places at the pledge reach with ACCEPT_POWER. */
@@ -64,7 +89,7 @@ struct accept_judgement accept_judge(const struct accept_place *places, int coun
     const double above = df > 0 ? base_stats_student(1 - ACCEPT_ALPHA / items / count, df) : NAN;
     j.least = places[0].launches;
     for (int i = 0; i < count; i++) {
-        const double mean = mean_of(&places[i]), error = error_of(&places[i], variance, extra);
+        const double mean = mean_of(&places[i]), error = sqrt(variance_of(&places[i], variance) + extra);
         if (mean < worst) worst = mean, j.worst = i;
         if (places[i].launches < j.least) j.least = places[i].launches;
         if (places[i].launches != launches && places[i].launches > 1)

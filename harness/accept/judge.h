@@ -33,12 +33,21 @@ struct accept_judgement {
     int least;            /* launches of the place with the fewest */
 };
 
+/* What places are compared with if it is not the pledge: the mean and the median of their means, with variances.
+ * INFINITY: no place has two launches. The median of places that are alike has pi / 2 times the mean's variance; of
+ * places that differ it is the middle one's mean, or that of the two in the middle. The larger variance counts. */
+struct accept_typical {
+    double mean, mean_variance, median, median_variance;
+};
+/* count >= 1. Sorts the places by their means. */
+struct accept_typical accept_typical(struct accept_place *places, int count);
+
 /* Judges places[count]. extra: variance of what all x are compared with, 0 if it is the pledge itself. items: pledges
  * judged together. Undecided without enough launches. */
 struct accept_judgement accept_judge(const struct accept_place *places, int count, double extra, int items,
                                      double tolerance);
 /* Launches of each of `count` places with which a machine at its pledge passes with ACCEPT_POWER, if a launch varies by
- * this sd. 0: unknown, or over a million. */
+ * this sd, which includes that of what it is compared with. 0: unknown, or over a million. */
 long accept_needed(double sd, int count, double tolerance);
 
 #endif

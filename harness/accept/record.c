@@ -7,15 +7,15 @@
 #include <string.h>
 
 #include "accept/parts.h"
-#include "base/stats.h"
 #include "records/set.h"
 
 /* The launches of an item by place. */
 struct sample {
-    double *x, *means;          /* of launches; of places */
+    double *x;                  /* of launches */
     struct accept_place *place; /* [count] */
     int count, launches;
-    double typical, extra; /* what x is compared with, as a logarithm, and its variance */
+    double typical, extra;  /* what x is compared with, as a logarithm, and its variance */
+    double extra_of_launch; /* with one launch of each place */
 };
 
 /* A launch's figure for an item, above 0; NAN: it does not count for it. Energy is inverted: more is better. */
@@ -39,35 +39,20 @@ static void take(const struct accept *a, enum accept_item item, struct sample *s
     }
 }
 
-/* Means of the sample's places, sorted; returns the variance of a launch within places. */
-static double means_of(struct sample *s) {
-    double squares = 0;
-    for (int p = 0; p < s->count; p++) {
-        const struct accept_place *place = &s->place[p];
-        s->means[p] = 0;
-        for (int i = 0; i < place->launches; i++) s->means[p] += place->x[i] / place->launches;
-        for (int i = 0; i < place->launches; i++) squares += pow(place->x[i] - s->means[p], 2);
-    }
-    base_stats_sort(s->means, s->count);
-    return s->launches > s->count ? squares / (s->launches - s->count) : 0;
-}
-
 /* What an item's figures are compared with: the pledge, or what the copies do. */
 static void compare_with(const struct accept *a, enum accept_item item, struct sample *s) {
     const double *pledged = a->tender.pledged;
-    s->typical = s->extra = 0;
+    s->typical = s->extra = s->extra_of_launch = 0;
     if (item == ACCEPT_RATE || item == ACCEPT_SUSTAINED) s->typical = log(pledged[ACCEPT_RATE]);
     if (item == ACCEPT_ENERGY) s->typical = -log(pledged[ACCEPT_ENERGY]);
     if (item != ACCEPT_SPREAD && item != ACCEPT_EFFICIENCY) return;
     take(a, ACCEPT_RATE, s);
     if (!s->count) return;
-    const double variance = means_of(s) / s->launches;
-    double mean = 0;
-    for (int p = 0; p < s->count; p++) mean += s->means[p] / s->count;
-    const int half = s->count / 2;
-    const double median = s->count % 2 ? s->means[half] : (s->means[half - 1] + s->means[half]) / 2;
-    s->typical = item == ACCEPT_SPREAD ? median + log1p(-pledged[ACCEPT_SPREAD]) : mean + log(pledged[item]);
-    s->extra = item == ACCEPT_SPREAD ? M_PI_2 * variance : variance;
+    const struct accept_typical t = accept_typical(s->place, s->count);
+    const bool spread = item == ACCEPT_SPREAD;
+    s->typical = spread ? t.median + log1p(-pledged[item]) : t.mean + log(pledged[item]);
+    s->extra = spread ? t.median_variance : t.mean_variance;
+    s->extra_of_launch = s->extra * s->launches / s->count;
 }
 
 /* A share of the pledge in the unit of the item. */
@@ -111,7 +96,8 @@ static json_t *item_record(const struct accept *a, enum accept_item item, const 
                            const struct accept_judgement *j) {
     char why[300];
     json_t *o = json_object();
-    const long needed = s->count ? accept_needed(j->sd, s->count, a->tender.tolerance) : 0;
+    const long needed =
+        s->count ? accept_needed(sqrt(j->sd * j->sd + s->extra_of_launch), s->count, a->tender.tolerance) : 0;
     const bool falls = item == ACCEPT_SPREAD || item == ACCEPT_ENERGY; /* a lower figure is better */
     say_why(a, item, s, j, why, sizeof why);
     record_set(o, "name", json_string(accept_item_name(item)));
@@ -150,9 +136,8 @@ static json_t *judge(const struct accept *a, enum accept_item item, int items, s
 /* All items; counts their verdicts. False: out of memory. */
 static bool judge_all(const struct accept *a, json_t *list, int counts[3]) {
     const size_t n = (size_t)a->launches + 1;
-    struct sample s = {
-        .x = malloc(n * sizeof *s.x), .means = malloc(n * sizeof *s.means), .place = malloc(n * sizeof *s.place)};
-    const bool done = s.x && s.means && s.place;
+    struct sample s = {.x = malloc(n * sizeof *s.x), .place = malloc(n * sizeof *s.place)};
+    const bool done = s.x && s.place;
     int items = 0;
     for (int i = 0; i < ACCEPT_ITEMS; i++) items += !isnan(a->tender.pledged[i]);
     for (int i = 0; i < ACCEPT_ITEMS && done; i++) {
@@ -161,7 +146,7 @@ static bool judge_all(const struct accept *a, json_t *list, int counts[3]) {
         json_array_append_new(list, judge(a, (enum accept_item)i, items, &s, &verdict));
         counts[verdict]++;
     }
-    free(s.x), free(s.means), free(s.place);
+    free(s.x), free(s.place);
     return done;
 }
 

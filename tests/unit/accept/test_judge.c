@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -126,6 +127,77 @@ static void test_tenders(void **state) {
     }
 }
 
+static void test_typical(void **state) {
+    (void)state;
+    const double a[] = {-0.11, -0.1, -0.09}, b[] = {-0.01, 0, 0.01}, c[] = {0.09, 0.1, 0.11}, one[] = {0.2};
+    struct accept_place apart[] = {{c, 3, "c"}, {a, 3, "a"}, {b, 3, "b"}}, alone = {one, 1, "one"};
+    struct accept_typical t = accept_typical(apart, 3); /* a launch's variance is 0.0001 */
+    assert_true(fabs(t.median) < 1e-12 && fabs(t.mean) < 1e-12);
+    assert_true(fabs(t.median_variance - 0.0001 / 3) < 1e-12 && fabs(t.mean_variance - 0.0001 / 9) < 1e-12);
+    assert_string_equal(apart[0].name, "a");
+    t = accept_typical(apart, 2);
+    assert_true(fabs(t.median + 0.05) < 1e-12 && fabs(t.median_variance - M_PI_2 * 0.0001 / 6) < 1e-12);
+    t = accept_typical(&alone, 1);
+    assert_true(t.median == 0.2 && isinf(t.median_variance) && isinf(t.mean_variance));
+}
+
+/* Launches of a node at a level. */
+static void make(int n, double level, const struct noise *noise, int launches, double sd, uint64_t stream) {
+    place[n] = (struct accept_place){x + n * launches, launches, ""};
+    for (int l = 0; l < launches; l++)
+        x[n * launches + l] =
+            log(level) - sd * noise_at(noise, base_random_u64(4, stream, (uint64_t)(n * launches + l)), 0);
+}
+
+/* How often a pledged spread of 3%, or an efficiency of 0.9, is decided if a machine has `share` of it. The copies'
+ * nodes are alike, or up to 2% above and below the middle one; with `spread` the first is the slowest. */
+static struct shares simulate_compared(bool spread, double apart, double share, const struct noise *noise, int nodes,
+                                       int launches, double sd) {
+    struct shares s = {0, 0};
+    const int count = spread ? nodes : 1, first = spread ? 0 : nodes;
+    for (int t = 0; t < TENDERS; t++) {
+        const uint64_t stream = BASE_STREAM_TEST + 4096 + (uint64_t)t;
+        for (int n = 0; n < nodes; n++) make(n, exp(apart * (n - nodes / 2) / nodes), noise, launches, sd, stream);
+        if (spread)
+            make(0, 0.97 * share, noise, launches, sd, stream);
+        else
+            make(nodes, 0.9 * share, noise, launches, sd, stream);
+        const struct accept_typical typical = accept_typical(place, nodes);
+        const double than = spread ? typical.median + log(0.97) : typical.mean + log(0.9);
+        for (int i = 0; i < count * launches; i++) x[first * launches + i] -= than;
+        const double extra = spread ? typical.median_variance : typical.mean_variance;
+        const enum accept_verdict verdict = accept_judge(place + first, count, extra, 1, 0.05).verdict;
+        s.kept += verdict == ACCEPT_KEPT, s.broken += verdict == ACCEPT_BROKEN;
+    }
+    return s;
+}
+
+static void test_compared(void **state) {
+    (void)state;
+    static const struct {
+        int nodes, launches;
+        double sd;
+    } sizes[] = {{3, 5, 0.02}, {15, 5, 0.03}, {63, 10, 0.04}};
+    for (enum noise_kind k = NOISE_PEAK; k <= NOISE_BANDWIDTH; k++) {
+        struct noise steps, launch;
+        noise_open(&steps, k, 0);
+        launch = launches_of(&steps);
+        for (int m = 0; m < 24; m++) {
+            const bool spread = m & 1, slow = m & 2, apart = m & 4;
+            const int i = m / 8;
+            const struct shares s = simulate_compared(spread, apart ? 0.04 : 0, slow ? 0.95 : 1, &launch,
+                                                      sizes[i].nodes, sizes[i].launches, sizes[i].sd);
+            print_message("%-20s %3d nodes %-5s x %2d launches, sd %.0f%%, %-10s at %.2f: accepted %5.1f%%, rejected "
+                          "%5.1f%%\n",
+                          launch.name, sizes[i].nodes, apart ? "apart" : "alike", sizes[i].launches, 100 * sizes[i].sd,
+                          spread ? "spread" : "efficiency", slow ? 0.95 : 1, 0.1 * s.kept, 0.1 * s.broken);
+            const int wrong = slow ? s.kept : s.broken;
+            if (wrong > 0.05 * TENDERS) fail_msg("%d of %d verdicts are wrong", wrong, TENDERS);
+        }
+        noise_close(&steps), noise_close(&launch);
+    }
+}
+
 /* As many launches as needed let a machine at its pledge pass as often as is said. */
 static void test_needed(void **state) {
     (void)state;
@@ -144,10 +216,8 @@ static void test_needed(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_by_hand),
-        cmocka_unit_test(test_too_few),
-        cmocka_unit_test(test_tenders),
-        cmocka_unit_test(test_needed),
+        cmocka_unit_test(test_by_hand), cmocka_unit_test(test_too_few),  cmocka_unit_test(test_typical),
+        cmocka_unit_test(test_tenders), cmocka_unit_test(test_compared), cmocka_unit_test(test_needed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
