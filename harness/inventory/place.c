@@ -34,7 +34,7 @@ static void switches_here(const char *host, char *name, size_t size) {
         snprintf(name, size, "%.*s", (int)(last - address), address);
 }
 
-/* The value of "key=" on the line, up to a blank; a new text, "" if there is none. */
+/* The value of "key=" on the line, up to a blank; a new text, "" if there is none. NULL: out of memory. */
 static char *value_of(const char *line, const char *key) {
     const size_t length = strlen(key);
     const char *at = memmem(line, strcspn(line, "\n"), key, length);
@@ -44,7 +44,7 @@ static char *value_of(const char *line, const char *key) {
 /* Adds "SwitchName=leaf1 Level=0 LinkSpeed=1 Nodes=n[1-2]" to {host: {level: name}}. */
 static void add_switch(json_t *levels, const char *line) {
     char *name = value_of(line, "SwitchName="), *level = value_of(line, "Level="), *list = value_of(line, "Nodes=");
-    json_t *hosts = inventory_hosts_expand(list), *host;
+    json_t *hosts = name && level && list ? inventory_hosts_expand(list) : NULL, *host;
     size_t i;
     json_array_foreach(hosts, i, host) {
         json_t *own = json_object_get(levels, json_string_value(host));
