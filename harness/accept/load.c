@@ -51,28 +51,26 @@ static double late_rate(const json_t *record, double rate) {
 }
 
 /* Machines may share names, so the CPU is part of a node's. */
-static void add_host(struct accept *a, const json_t *record, const char *host) {
-    char name[512];
-    snprintf(name, sizeof name, "%.200s: %.200s", record_text(record, "machine.cpu"), host);
-    json_object_set_new(a->hosts, name, json_true());
-}
-
 static void add_hosts(struct accept *a, const json_t *record) {
-    const json_t *rank, *ranks = record_at(record, "result.per_rank");
-    size_t i;
-    json_array_foreach(ranks, i, rank) add_host(a, record, record_text(rank, "host"));
-    if (!json_array_size(ranks)) add_host(a, record, record_text(record, "machine.host"));
+    json_t *hosts = study_hosts_of(record), *unused;
+    const char *host;
+    json_object_foreach(hosts, host, unused) {
+        char name[512];
+        snprintf(name, sizeof name, "%.200s: %.200s", record_text(record, "machine.cpu"), host);
+        json_object_set_new(a->hosts, name, json_true());
+    }
+    json_decref(hosts);
 }
 
 /* The place's number; new places are numbered on. */
 static int place_of(struct accept *a, const json_t *record) {
-    char name[4096];
-    study_node_of(record, name, sizeof name);
-    const json_t *known = json_object_get(a->places, name);
+    char *name = study_node_of(record);
+    const json_t *known = json_object_get(a->places, name ? name : "");
     const int next = (int)json_object_size(a->places);
-    if (known) return (int)json_integer_value(known);
-    json_object_set_new(a->places, name, json_integer(next));
-    return next;
+    if (!known) json_object_set_new(a->places, name ? name : "", json_integer(next));
+    const int number = known ? (int)json_integer_value(known) : next;
+    free(name);
+    return number;
 }
 
 static void add_launch(struct accept *a, const json_t *record) {
@@ -89,10 +87,10 @@ static void add_launch(struct accept *a, const json_t *record) {
 }
 
 static void add_failed(struct accept *a, const struct record_loaded *l) {
-    char node[4096];
-    json_array_append_new(a->failed,
-                          json_pack("{s:s, s:i, s:s, s:s}", "path", l->path, "line", (int)l->line, "place",
-                                    study_node_of(l->record, node, sizeof node), "why", record_text(l->record, "why")));
+    char *node = study_node_of(l->record);
+    json_array_append_new(a->failed, json_pack("{s:s, s:i, s:s, s:s}", "path", l->path, "line", (int)l->line, "place",
+                                               node ? node : "", "why", record_text(l->record, "why")));
+    free(node);
 }
 
 /* Figures of two versions of toise are of two programs. */

@@ -113,7 +113,7 @@ static int add_item(struct compare *c, const struct record_loaded *l, struct nam
     const int kind = study_rate_find(l->record);
     const char *id = record_text(l->record, "launch.id"), *launch = *id ? id : l->sha256;
     const char *job = record_text(l->record, "launch.job");
-    char hosts[4096], day[11]; /* 2026-11-29 */
+    char day[11]; /* 2026-11-29 */
     double log_rate = NAN;
     const bool has_rate = usable(c, l, kind, &log_rate);
     if (kind < 0) return BASE_OK;
@@ -127,11 +127,14 @@ static int add_item(struct compare *c, const struct record_loaded *l, struct nam
     if (!first) json_object_set_new(names->first_of, launch, json_integer(l - c->list.at));
     if (!has_rate) return BASE_OK;
     snprintf(day, sizeof day, "%s", record_text(l->record, "time"));
+    char *node = study_node_of(l->record);
+    if (!node) return base_fail(e, BASE_BROKEN, "out of memory for %zu records", c->list.count);
     struct compare_item *item = &c->items[c->count++];
     *item = (struct compare_item){.record = l->record, .from = l, .kind = kind, .side = l->source};
-    item->value = (struct study_launch){
-        log_rate, number_of(names->launches, launch), number_of(names->jobs, *job ? job : launch),
-        number_of(names->nodes, study_node_of(l->record, hosts, sizeof hosts)), number_of(names->days, day)};
+    item->value =
+        (struct study_launch){log_rate, number_of(names->launches, launch), number_of(names->jobs, *job ? job : launch),
+                              number_of(names->nodes, node), number_of(names->days, day)};
+    free(node);
     return compare_keys_of(kind, l->record, item->key)
                ? BASE_OK
                : base_fail(e, BASE_BROKEN, "out of memory for %zu records", c->list.count);
