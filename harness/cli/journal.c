@@ -46,8 +46,11 @@ static void add_word(struct cli_journal *j, const char *word, bool *skip) {
 static int read_past(struct cli_journal *j, const struct cli_journal_flags *f, int ranks, struct base_error *e) {
     const char *path = f->resume ? f->resume : f->recover, *word;
     if (!path) return BASE_OK;
-    const int code = journal_read(&j->past, path, e);
+    const int code = journal_read(&j->past, path, !f->resume, e);
     if (code) return code;
+    if (j->past.text.damaged)
+        fprintf(stderr, "toise: %s: line %ld is damaged: it is left out, and what follows it\n", path,
+                j->past.text.damaged);
     const long long then = record_whole(j->past.head, "layout.world");
     if (f->resume && then != ranks)
         return base_fail(e, BASE_USAGE, "%s: its run had %lld rank%s, and this one has %d: a run goes on with as many",

@@ -51,7 +51,7 @@ static const struct cli_option OPTIONS[] = {
      .help = "at most so many seconds of timed steps, or with --launches for all of it; default 120 of timed steps"},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, launches), .shared = cli_launches_option},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, timeout), .shared = cli_guard_option},
-    {.name = "--inject", .kind = CLI_TEXT, .at = offsetof(struct flags, inject)},
+    {.name = "--inject", .kind = CLI_TEXT, .at = offsetof(struct flags, inject), .hint = "FAULTS"},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, threads), .shared = cli_threads_option},
     {.name = "--seed", .kind = CLI_INTEGER, .at = offsetof(struct flags, seed), .min = 0, .max = 9e15, .fallback = "1",
      .hint = "N", .help = "seed of weights and data"},

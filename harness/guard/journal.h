@@ -48,9 +48,13 @@ struct guard_journal_text {
     json_t *lines;   /* in their order, without their checksums */
     long torn;       /* bytes behind the last whole line, which was being written when the process ended */
     long long whole; /* bytes before them */
+    long damaged;    /* the number, from 1, of a damaged line before whole ones, which are not taken; 0: none */
 };
 /* Reads a journal. BASE_USAGE with the file: unreadable, not a journal, or damaged: a whole line follows a line whose
  * checksum differs. json_decref(text->lines) frees it. */
 int guard_journal_read(const char *path, struct guard_journal_text *text, struct base_error *e);
+/* The same, but takes the lines before the damage: they were acknowledged, and a loss of power can spoil lines that
+ * were not in any order. */
+int guard_journal_read_damaged(const char *path, struct guard_journal_text *text, struct base_error *e);
 
 #endif

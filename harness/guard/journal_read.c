@@ -41,8 +41,8 @@ json_t *guard_journal_parse(const char *line, size_t length) {
     return object;
 }
 
-/* Reads the lines of bytes[size]. Returns the number of a damaged line, from 1; 0: none. */
-static long take(const char *bytes, size_t size, struct guard_journal_text *text) {
+/* Reads the lines of bytes[size]. */
+static void take(const char *bytes, size_t size, struct guard_journal_text *text) {
     long number = 0, damaged = 0;
     for (size_t at = 0, end; at < size; at = end + 1) {
         const char *newline = memchr(bytes + at, '\n', size - at);
@@ -53,28 +53,28 @@ static long take(const char *bytes, size_t size, struct guard_journal_text *text
         if (!object) continue;
         if (number != (long)json_array_size(text->lines) + 1) {
             json_decref(object);
-            return damaged;
+            text->damaged = damaged;
+            return;
         }
         json_array_append_new(text->lines, object);
         text->whole = (long long)end + 1;
     }
     text->torn = (long)((long long)size - text->whole);
-    return 0;
 }
 
-int guard_journal_read(const char *path, struct guard_journal_text *text, struct base_error *e) {
+static int read_lines(const char *path, bool bear, struct guard_journal_text *text, struct base_error *e) {
     char *bytes;
     size_t size;
     int code = base_file_read(path, &bytes, &size, e);
     if (code) return code;
     struct guard_journal_text made = {.lines = json_array()};
-    const long damaged = take(bytes, size, &made);
+    take(bytes, size, &made);
     free(bytes);
-    if (damaged)
+    if (made.damaged && (!bear || made.damaged == 1))
         code = base_fail(e, BASE_USAGE,
                          "%s: line %ld is damaged: its checksum differs, and whole lines follow; take another copy of "
                          "the journal",
-                         path, damaged);
+                         path, made.damaged);
     else if (!json_array_size(made.lines) && size)
         code = base_fail(e, BASE_USAGE, "%s: is not a journal of toise: its first line has no checksum", path);
     if (code) {
@@ -83,4 +83,12 @@ int guard_journal_read(const char *path, struct guard_journal_text *text, struct
     }
     *text = made;
     return BASE_OK;
+}
+
+int guard_journal_read(const char *path, struct guard_journal_text *text, struct base_error *e) {
+    return read_lines(path, false, text, e);
+}
+
+int guard_journal_read_damaged(const char *path, struct guard_journal_text *text, struct base_error *e) {
+    return read_lines(path, true, text, e);
 }

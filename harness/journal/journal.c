@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "guard/watchdog.h"
+#include "inject/inject.h"
 #include "records/set.h"
 
 json_t *journal_head(const struct plan *plan, const struct train_options *options, const struct train_identity *id,
@@ -31,6 +32,7 @@ json_t *journal_head(const struct plan *plan, const struct train_options *option
     record_set(head, "source", json_string(data_describe(options->source)));
     record_set_number(head, "entropy", data_entropy(options->source));
     record_set(head, "machine", json_incref(machine));
+    if (inject_text()) record_set(head, "injected", json_string(inject_text()));
     return head;
 }
 
@@ -115,7 +117,6 @@ static json_t *cost_of(const struct guard_journal_state *s) {
 }
 
 int journal_end(struct journal *j, const struct train_result *r, json_t **cost, struct base_error *e) {
-    static const char *const names[] = {"PASSED", "FAILED", "INCONCLUSIVE"};
     const struct timespec moment = {.tv_nsec = 10000000};
     const double until = base_clock_now() + JOURNAL_PATIENCE_S;
     struct guard_journal_state state;
@@ -123,8 +124,8 @@ int journal_end(struct journal *j, const struct train_result *r, json_t **cost, 
         guard_progress(); /* it waits, but not for ever */
         nanosleep(&moment, NULL);
     }
-    guard_journal_add(j->lines,
-                      json_pack("{s:s, s:s, s:i}", "end", names[r->status], "why", r->why, "stopped", r->stopped));
+    guard_journal_add(j->lines, json_pack("{s:s, s:s, s:i}", "end", record_status_name(r->status), "why", r->why,
+                                          "stopped", r->stopped));
     const int code = guard_journal_close(j->lines, JOURNAL_PATIENCE_S, &state, e);
     j->lines = NULL;
     *cost = cost_of(&state);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "inject/inject.h"
 #include "journal/journal.h"
 #include "records/get.h"
 #include "records/set.h"
@@ -45,9 +46,9 @@ static int divide(struct journal_past *past, struct base_error *e) {
     return base_fail(e, BASE_USAGE, "%s: is not the journal of a training: it has no head", past->path);
 }
 
-int journal_read(struct journal_past *past, const char *path, struct base_error *e) {
+int journal_read(struct journal_past *past, const char *path, bool damaged, struct base_error *e) {
     *past = (struct journal_past){.path = path};
-    const int code = guard_journal_read(path, &past->text, e);
+    const int code = (damaged ? guard_journal_read_damaged : guard_journal_read)(path, &past->text, e);
     return code ? code : divide(past, e);
 }
 
@@ -107,6 +108,9 @@ int journal_check(const struct journal_past *past, const struct plan *plan, cons
         snprintf(path, sizeof path, "machine.%s", of_machine[i]);
         code = compare(past, record_at(past->head, path), json_object_get(machine, of_machine[i]), path, e);
     }
+    json_t *injected = inject_text() ? json_string(inject_text()) : NULL;
+    if (!code) code = compare(past, json_object_get(past->head, "injected"), injected, "--inject", e);
+    json_decref(injected);
     json_decref(config);
     json_decref(layout);
     return code;

@@ -22,8 +22,8 @@ struct journal_past {
 };
 
 /* Reads a journal of a training. BASE_USAGE with the file: it is none, it is damaged, or a later version wrote it.
- * Close it also after an error. */
-int journal_read(struct journal_past *past, const char *path, struct base_error *e);
+ * `damaged`: takes what stands before the damage. Close it also after an error. */
+int journal_read(struct journal_past *past, const char *path, bool damaged, struct base_error *e);
 void journal_close(struct journal_past *past);
 
 /* BASE_USAGE with the field, what the journal's run had and what this one has: they are not the same work on the same

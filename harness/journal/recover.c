@@ -92,14 +92,15 @@ static void judge(const struct journal_past *past, const struct plan *plan, cons
     r->status = RECORD_INCONCLUSIVE;
     const char *text = r->timed ? "the process ended after %d timed steps, before its last checks%s"
                                 : "the process ended before a timed step";
-    snprintf(r->why, sizeof r->why, text, r->timed, past->text.torn ? "; the journal's last line is torn" : "");
+    snprintf(r->why, sizeof r->why, text, r->timed,
+             past->text.damaged ? "; the journal is damaged behind them"
+             : past->text.torn  ? "; the journal's last line is torn"
+                                : "");
 }
 
 static void take_verdict(const json_t *end, struct train_result *r) {
     const char *status = record_text(end, "end");
-    r->status = !strcmp(status, "PASSED")   ? RECORD_PASSED
-                : !strcmp(status, "FAILED") ? RECORD_FAILED
-                                            : RECORD_INCONCLUSIVE;
+    if (!record_status_of(status, &r->status)) r->status = RECORD_INCONCLUSIVE;
     snprintf(r->why, sizeof r->why, "%s", record_text(end, "why"));
     r->stopped = (int)record_whole(end, "stopped");
 }
@@ -114,7 +115,7 @@ static int fill(const struct journal_past *past, const struct plan *plan, const 
             return base_fail(e, BASE_USAGE, "%s: line %zu is not a step of this version of toise", past->path, i + 1);
         if (json_object_get(line, "end")) end = line;
     }
-    if (r->timed == r->earlier) r->timed = 0;
+    if (r->timed == r->earlier) r->timed = r->earlier = r->samples.count = 0;
     if (r->timed && !r->peak_count) return base_fail(e, BASE_USAGE, "%s: has timed steps but no peak", past->path);
     if (r->timed) summarise(past, plan->request.layout.dp, r);
     if (end)
@@ -151,6 +152,8 @@ json_t *journal_recovered(const struct journal_past *past, const struct train_re
     all.launch = &none;
     json_t *record = train_record(r, plan, o, &all, world, json_deep_copy(json_object_get(past->head, "machine")));
     for (int i = 0; i < 4; i++) json_object_set(record, kept[i], json_object_get(past->head, kept[i]));
+    const json_t *injected = json_object_get(past->head, "injected");
+    if (injected) json_object_set(json_object_get(record, "result"), "injected", (json_t *)(uintptr_t)injected);
     if (past->count > 1) journal_tell(past, past->count - 1, r->timed ? r->timed - r->earlier : 0, record);
     return record;
 }

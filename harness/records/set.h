@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -47,6 +48,10 @@ static inline void record_set_lower_bound(json_t *result, const json_t *machine)
 #define RECORD_SCHEMA "toise/1" /* what this version writes; it reads all of this major */
 
 enum record_status { RECORD_PASSED, RECORD_FAILED, RECORD_INCONCLUSIVE, RECORD_UNVERIFIED /* imported */ };
+
+/* "PASSED", ...; and its inverse. False: `name` is none of them. */
+const char *record_status_name(enum record_status status);
+bool record_status_of(const char *name, enum record_status *status);
 
 /* A new record with schema, kind, status, why (unless ""), time and version. */
 json_t *record_head(const char *kind, enum record_status status, const char *why);

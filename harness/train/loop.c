@@ -206,7 +206,7 @@ void train_loop_run(struct train_loop *l) {
     }
     guard_step(-1);
     if (r->timed == r->earlier) {
-        r->timed = 0; /* what earlier processes measured is theirs alone */
+        r->timed = 0;
         return;
     }
     peak_window(l);

@@ -155,6 +155,7 @@ int train_run(struct train_result *result, const struct plan *plan, const struct
         if (r->timed) gather_ranks(l, placement);
         check_losses(l);
     }
+    if (!r->timed) r->samples.count = r->earlier = 0; /* what earlier processes measured is theirs alone */
     if (!code) train_verdict(r, l->o, l->plan->ledger.model_flop);
     announce(l, "record");
     if (!code && options->on_result) code = options->on_result(options->context, r, e);

@@ -81,6 +81,8 @@ refused 'journal-dir' "$toise" "${tiny[@]}" --journal-dir /proc/none
 refused 'journal-dir' "$toise" "${tiny[@]}" --journal-dir "$out"
 sed -i '3s/"step_s":0/"step_s":1/' "$work/again.journal"
 refused 'line 3 is damaged' "$toise" train --resume "$work/again.journal"
+run 3 train --recover "$work/again.journal" --out "$work/damaged.jsonl"
+grep -q 'line 3 is damaged: it is left out, and what follows it' "$work/err" || fail "damage is not told: $(cat "$work/err")"
 cmp -s <(head -n 2 "$work/first") <(head -n 2 "$work/again.journal") || fail 'a refused journal was changed'
 # a journal whose losses this work cannot have had, with right checksums
 python3 - "$work/first" "$work/other.journal" <<'EOF'

@@ -86,6 +86,9 @@ journal=$(sed -n 's/^toise: what was measured is in \(.*\.journal\): .*/\1/p' "$
 call "$toise" train --recover "$journal" --out "$work/run.jsonl"
 grep -qE '"recovered": ?true' "$work/run.jsonl" || fail "--recover \"$journal\": $(cat "$work/err")"
 
+grep -qE '"injected": ?"hang:rank=1,step=20"' "$work/run.jsonl" || fail 'a recovered record does not say that it was injected'
+refused '--inject was "hang' bash -c '. scripts/mpi.sh; mpi_launch "$@"' - 2 "$toise" train --resume "$journal" --inject hang:rank=1,step=50000
+
 # A rank alone watches itself.
 call "${train[@]}" --inject hang:rank=0,step=7
 [ "$code" = 4 ] || fail "one rank alone: exit $code, not 4: $(cat "$work/err")"
