@@ -3,6 +3,7 @@
  * Medians, robust scales, and how long noise lasts. */
 #include "detect/levels.h"
 
+#include <limits.h>
 #include <math.h>
 
 #include "base/stats.h"
@@ -78,9 +79,9 @@ double detect_correlation(const struct detect_node *const *nodes, const struct d
                           double *scratch) {
     enum { LAGS = 64 };
     double sums[LAGS + 1] = {0};
-    int least = 2 * LAGS;
+    int least = INT_MAX;
     for (int i = 0; i < count; i++) least = levels[i].samples < least ? levels[i].samples : least;
-    const int lags = least / 2;
+    const int lags = least / 2 < LAGS ? least / 2 : LAGS;
     for (int i = 0; i < count; i++) add_products(nodes[i], &levels[i], lags, sums, scratch);
     if (!(sums[0] > 0)) return 1;
     return sum_lags(sums, lags, fmin(0.5, sum_lags(sums, lags, 0) / least));

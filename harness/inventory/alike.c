@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "inventory/hosts.h"
+#include "records/hash.h"
 
 enum { LINE = 160 };
 
@@ -18,11 +19,12 @@ struct said {
     char host[64], text[LINE];
 };
 
-/* FNV-1a, as many bits as a double holds. */
+/* The first 13 digits of its hash: as many bits as a double holds. */
 static double digest(const char *text) {
-    uint64_t mix = 0xcbf29ce484222325u;
-    for (const char *c = text; *c; c++) mix = (mix ^ (unsigned char)*c) * 0x100000001b3u;
-    return (double)(mix >> 12);
+    char hash[RECORD_HASH_TEXT];
+    record_hash_of(text, strlen(text), hash);
+    hash[13] = '\0';
+    return (double)strtoull(hash, NULL, 16);
 }
 
 /* Takes the text that most hosts have out of *hosts, {text: [host of each rank]}, and adds it to `say`. */

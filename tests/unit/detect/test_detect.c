@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "detect/levels.h"
 #include "unit/support/made_fleet.h"
 
 enum { SAMPLES = 20, WINDOW = 2 * SAMPLES, MOST = 64 };
@@ -253,12 +254,36 @@ static void test_noisy_node(void **state) {
     made_fleet_close(&f);
 }
 
+/* Long series: x[k] = 0.9 x[k - 1] + noise is worth (1 + 0.9) / (1 - 0.9) = 19 times fewer samples. */
+static void test_correlation(void **state) {
+    (void)state;
+    enum { NODES = 8, LONG = 1000 };
+    static double seconds[NODES][LONG], scratch[2 * LONG];
+    struct detect_node node[NODES];
+    const struct detect_node *nodes[NODES];
+    struct detect_level level[NODES];
+    for (int i = 0; i < NODES; i++) {
+        double x = 0;
+        for (int k = -100; k < LONG; k++) {
+            double step = -6; /* the sum of 12 uniform values is almost normal */
+            for (int u = 0; u < 12; u++)
+                step += base_random_unit(5, BASE_STREAM_TEST, (uint64_t)((i * 2000 + k + 100) * 12 + u));
+            x = 0.9 * x + step;
+            if (k >= 0) seconds[i][k] = exp(0.001 * x);
+        }
+        node[i] = (struct detect_node){seconds[i], LONG, 0};
+        nodes[i] = &node[i], level[i] = detect_level(&node[i], scratch);
+    }
+    const double correlation = detect_correlation(nodes, level, NODES, scratch);
+    if (!(correlation > 14 && correlation < 24)) fail_msg("%.1f", correlation);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_by_hand),   cmocka_unit_test(test_equal),      cmocka_unit_test(test_coarse),
-        cmocka_unit_test(test_unjudged),  cmocka_unit_test(test_refused),    cmocka_unit_test(test_groups),
-        cmocka_unit_test(test_many_slow), cmocka_unit_test(test_unsteady),   cmocka_unit_test(test_few),
-        cmocka_unit_test(test_goals),     cmocka_unit_test(test_noisy_node),
+        cmocka_unit_test(test_correlation), cmocka_unit_test(test_by_hand),   cmocka_unit_test(test_equal),
+        cmocka_unit_test(test_coarse),      cmocka_unit_test(test_unjudged),  cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_groups),      cmocka_unit_test(test_many_slow), cmocka_unit_test(test_unsteady),
+        cmocka_unit_test(test_few),         cmocka_unit_test(test_goals),     cmocka_unit_test(test_noisy_node),
     };
     return cmocka_run_group_tests(tests, open_noise, close_noise);
 }
