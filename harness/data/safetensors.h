@@ -51,8 +51,8 @@ struct data_tensor_out {
 typedef void data_tensors_fill(void *context, int i, int64_t first, int64_t n, float *out);
 /* Writes F32 tensors in the given order, with the metadata {"format": "pt"} that transformers requires. Data starts
  * 8-byte aligned. It calls fill() for every element once, in order, about a million at a time. It writes PATH.part,
- * syncs it, and renames it to PATH. On failure (BASE_BROKEN: disk full, a name given twice) it leaves no new file, and
- * an old PATH is unchanged. */
+ * syncs it each 64 MiB and at its end, and renames it to PATH. On failure (BASE_BROKEN: disk full, a name given twice)
+ * it leaves no new file, and an old PATH is unchanged. */
 int data_tensors_write(const char *path, const struct data_tensor_out *rows, int count, data_tensors_fill *fill,
                        void *context, struct base_error *e);
 

@@ -7,11 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "data/safetensors.h"
 
-enum { CHUNK = 1 << 20, ALIGN = 8, ELEMENT = sizeof(float) };
+enum { CHUNK = 1 << 20, ALIGN = 8, ELEMENT = sizeof(float), SYNC_CHUNKS = 16 /* 64 MiB: no sync takes long */ };
 
 struct writer {
     const char *path;
@@ -22,6 +23,7 @@ struct writer {
     int count;
     data_tensors_fill *fill;
     void *context;
+    int64_t unsynced; /* elements */
 };
 
 static int64_t elements(const struct data_tensor_out *row) {
@@ -84,18 +86,26 @@ static bool put_header(FILE *file, const struct writer *w) {
     return put(file, &size, sizeof size) && put(file, w->header, w->header_size) && put(file, spaces, pad);
 }
 
-static bool put_tensor(FILE *file, const struct writer *w, int i) {
+/* The caller, who fills the next chunk, may say meanwhile that it makes progress. */
+static bool sync_some(FILE *file, struct writer *w, int64_t n) {
+    w->unsynced += n;
+    if (w->unsynced < SYNC_CHUNKS * CHUNK) return true;
+    w->unsynced = 0;
+    return fflush(file) == 0 && fdatasync(fileno(file)) == 0;
+}
+
+static bool put_tensor(FILE *file, struct writer *w, int i) {
     int64_t count = elements(&w->rows[i]);
     for (int64_t first = 0; first < count; first += CHUNK) {
         int64_t n = count - first < CHUNK ? count - first : CHUNK;
         w->fill(w->context, i, first, n, w->chunk);
-        if (!put(file, w->chunk, ELEMENT * (size_t)n)) return false;
+        if (!put(file, w->chunk, ELEMENT * (size_t)n) || !sync_some(file, w, n)) return false;
     }
     return true;
 }
 
 static bool put_all(FILE *file, void *context) {
-    const struct writer *w = context;
+    struct writer *w = context;
     bool done = put_header(file, w);
     for (int i = 0; i < w->count && done; i++) done = put_tensor(file, w, i);
     return done;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "guard/watchdog.h"
 #include "train/weights.h"
 #include "train/weights_names.h"
 
@@ -22,6 +23,7 @@ struct source {
 static void fill(void *context, int i, int64_t first, int64_t n, float *out) {
     const struct source *s = context;
     const struct model_tensor *t = &s->params->tensors[i];
+    guard_progress(); /* a sync may be behind it, which takes no CPU time */
     for (int64_t j = 0; j < n; j++) out[j] = s->values[t->offset + train_weights_place(t, first + j)];
 }
 
