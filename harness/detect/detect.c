@@ -53,9 +53,9 @@ static double usual_variance(const struct group *g, enum detect_statistic k) {
 static void measure(struct group *g, const struct detect_options *o) {
     double independent = 0;
     for (int i = 0; i < g->count; i++) g->x[i] = g->level[i].sd;
-    g->noise = detect_median(g->x, g->count);
+    g->noise = base_stats_quantile(g->x, g->count, 0.5);
     for (int i = 0; i < g->count; i++) g->x[i] = g->level[i].samples;
-    g->samples = detect_median(g->x, g->count);
+    g->samples = base_stats_quantile(g->x, g->count, 0.5);
     g->correlation = detect_correlation(g->node, g->level, g->count, g->scratch);
     g->df = 0.9 * (g->count - 1);
     g->assumed = g->count < DETECT_FLEET;
@@ -63,7 +63,7 @@ static void measure(struct group *g, const struct detect_options *o) {
     if (g->assumed) g->df = fmax(3, independent);
     for (int k = 0; k < DETECT_STATISTICS; k++) {
         for (int i = 0; i < g->count; i++) g->x[i] = g->scratch[i] = g->level[i].at[k];
-        g->typical[k] = detect_median(g->scratch, g->count);
+        g->typical[k] = base_stats_quantile(g->scratch, g->count, 0.5);
         g->scale[k] = fmax(TINY, detect_scale(g->x, g->count, g->typical[k], g->scratch));
         if (g->assumed) g->scale[k] = fmax(g->scale[k], hypot(o->spread, sqrt(usual_variance(g, k))));
     }
@@ -122,7 +122,7 @@ static double detectable(const struct group *g, const struct detect_options *o) 
             g->scratch[i] = fmax(k ? g->scratch[i] : 0, missing(g, o, i, k, -t * scale_of(g, i, k)));
         }
     }
-    return expm1(fmax(detect_median(g->scratch, g->count), base_stats_quantile(g->x, g->count, o->power)));
+    return expm1(fmax(base_stats_quantile(g->scratch, g->count, 0.5), base_stats_quantile(g->x, g->count, o->power)));
 }
 
 /* A call of detect_judge. */

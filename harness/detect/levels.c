@@ -13,11 +13,6 @@
 #define WITHIN 2.5         /* values further out have no say in the scale */
 #define WITHIN_SD 0.954626 /* standard deviation of the normal distribution cut at 2.5 */
 
-double detect_median(double *x, int n) {
-    base_stats_sort(x, n);
-    return n % 2 ? x[n / 2] : 0.5 * (x[n / 2 - 1] + x[n / 2]);
-}
-
 /* What makes the MAD of n normal values unbiased (Croux and Rousseeuw 1992). */
 static double mad_factor(int n) {
     static const double few[] = {1, 1, 1.196, 1.495, 1.363, 1.206, 1.200, 1.140, 1.129, 1.107};
@@ -26,7 +21,7 @@ static double mad_factor(int n) {
 
 double detect_mad(const double *x, int n, double centre, double *scratch) {
     for (int i = 0; i < n; i++) scratch[i] = fabs(x[i] - centre);
-    return NORMAL_MAD * mad_factor(n) * detect_median(scratch, n);
+    return NORMAL_MAD * mad_factor(n) * base_stats_quantile(scratch, n, 0.5);
 }
 
 double detect_scale(const double *x, int n, double centre, double *scratch) {
@@ -44,7 +39,7 @@ struct detect_level detect_level(const struct detect_node *node, double *scratch
     const int n = node->samples;
     double *x = scratch, *distance = scratch + n;
     for (int k = 0; k < n; k++) x[k] = log(node->seconds[k]);
-    struct detect_level level = {.at = {detect_median(x, n), base_stats_quantile(x, n, 0.25)}, .samples = n};
+    struct detect_level level = {.at = {base_stats_quantile(x, n, 0.5), base_stats_quantile(x, n, 0.25)}, .samples = n};
     level.sd = detect_mad(x, n, level.at[DETECT_MEDIAN], distance);
     return level;
 }

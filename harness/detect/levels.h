@@ -14,8 +14,6 @@ struct detect_level {
     int samples;
 };
 
-/* The median of x[n], which is sorted in place; n >= 1. */
-double detect_median(double *x, int n);
 /* 1.4826 MAD about `centre`, unbiased for n normal values. `scratch` has room for n. */
 double detect_mad(const double *x, int n, double centre, double *scratch);
 /* The scale of x[n] about `centre`, whatever a few of them are: at least the MAD, and the standard deviation of those

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "fleet/bits.h"
 #include "inject/inject.h"
 #include "records/get.h"
 #include "records/hash.h"
@@ -60,8 +61,7 @@ void fleet_local_start(struct fleet_local *l) {
 static uint64_t bits_of(const struct parallel_engine *g, double loss) {
     uint64_t bits;
     memcpy(&bits, &loss, sizeof bits);
-    bits = (bits ^ parallel_gradients_mix(g)) * 0x9e3779b97f4a7c15u;
-    return (bits ^ bits >> 32 ^ parallel_weights_mix(g)) * 0x9e3779b97f4a7c15u;
+    return fleet_trajectory_add(fleet_trajectory_add(bits, parallel_gradients_mix(g)), parallel_weights_mix(g));
 }
 
 double fleet_local_step(struct fleet_local *l, int round, uint64_t *bits, double *others) {
