@@ -52,7 +52,8 @@ covered() {
     'build/toise predict --machine results/local/'*) echo 'tests/cli/test_predict.sh' ;; # after its measurements
     scripts/predict.sh*) echo 'tests/cli/test_predict.sh, as far as it takes minutes' ;;
     scripts/figures.sh*) echo 'tests/cli/test_figures.sh' ;;
-    sbatch*info.sbatch* | scancel*) echo 'tests/slurm/test_jobs.sh, test_stop.sh' ;;
+    sbatch*info.sbatch* | sbatch*acceptance.sbatch* | sbatch*nodes.sbatch* | scancel*) echo 'tests/slurm/test_jobs.sh, test_stop.sh' ;;
+    sbatch*scale.sbatch* | 'grep '*toise-nodes-*) echo 'tests/slurm/test_jobs.sh' ;;
     sbatch*) echo 'tests/slurm/test_train.sh' ;;
     *scripts/virtual-cluster.sh* | srun*) echo 'tests/slurm/test_cluster.sh' ;;
     scripts/netns-hosts.sh*) echo 'tests/cli/test_netns_hosts.sh' ;;
@@ -62,7 +63,7 @@ covered() {
 outside() {
     case $1 in
     'scripts/deps.sh --print'* | 'scripts/deps.sh --check'*) return 1 ;;
-    sudo* | 'git clone'* | 'cd toise'* | 'module load'* | apt* | scripts/deps.sh*) return 0 ;;
+    spack* | 'make DEPS_PREFIX='* | sudo* | 'git clone'* | 'cd toise'* | 'module load'* | apt* | scripts/deps.sh*) return 0 ;;
     esac
     return 1
 }

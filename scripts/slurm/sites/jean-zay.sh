@@ -6,5 +6,5 @@ TOISE_SITE=$(realpath "${BASH_SOURCE[0]}")
 export TOISE_SITE
 export SBATCH_PARTITION=cpu_p1 SBATCH_HINT=nomultithread
 export TOISE_LAUNCH='srun --mpi=pmix'
-# `module avail` has the versions; jansson may need `make DEPS_PREFIX=...`
+# `module avail` has the versions. jansson and numactl may need a prefix: scripts/README.md, "Your cluster".
 module load gcc openmpi openblas hwloc
