@@ -26,8 +26,10 @@ static void on_signal(int signal) {
 
 void guard_stop_watch(void) {
     for (int i = 0; i < WATCHED_COUNT; i++) {
-        struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+        struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, before;
         sigemptyset(&action.sa_mask);
+        if (WATCHED[i].signal == SIGHUP && !sigaction(SIGHUP, NULL, &before) && before.sa_handler == SIG_IGN)
+            continue; /* nohup */
         sigaction(WATCHED[i].signal, &action, NULL);
     }
 }

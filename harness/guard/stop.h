@@ -8,8 +8,9 @@
 #ifndef TOISE_GUARD_STOP_H
 #define TOISE_GUARD_STOP_H
 
-/* From now on SIGTERM, SIGINT, SIGHUP, SIGUSR1 and SIGXCPU only ask the run to stop. After SIGINT another SIGINT or
- * SIGTERM ends the process, as a user who presses Ctrl-C twice means it. Call it once, before the work starts. */
+/* From now on SIGTERM, SIGINT, SIGHUP (unless nohup ignores it), SIGUSR1 and SIGXCPU only ask the run to stop. After
+ * SIGINT another SIGINT or SIGTERM ends the process, as a user who presses Ctrl-C twice means it. Call it once, before
+ * the work starts. */
 void guard_stop_watch(void);
 /* The signal that asked, or 0. Each rank sees its own signals: ranks must agree, e.g. by a maximum. */
 int guard_stop_asked(void);

@@ -85,6 +85,24 @@ static int check_flags(const struct row *r, const struct jobs_work *w, struct ba
     return BASE_OK;
 }
 
+/* What sbatch gets before the script: options only, and none that the campaign gives. */
+static int check_sbatch(const struct row *r, const struct jobs_campaign *c, struct base_error *e) {
+    static const char *const own[] = {"--nodes",      "-N",          "--output", "-o", "--job-name", "-J",
+                                      "--dependency", "-d",          "--begin",  "-b", "--array",    "-a",
+                                      "--wrap",       "--test-only", "--wait",   "-W", "--parsable"};
+    char why[192];
+    for (int i = 0; i < c->sbatch_count; i++) {
+        char flag[64];
+        snprintf(flag, sizeof flag, "%.*s", (int)strcspn(c->sbatch[i], "="), c->sbatch[i]);
+        if (flag[0] != '-')
+            return refuse(r, "sbatch", "each must be one flag with its value, as \"--partition=cpu\"", e);
+        if (base_text_find(flag, own, sizeof own / sizeof *own) < 0) continue;
+        snprintf(why, sizeof why, "%s cannot be given here: the campaign sets it, or its jobs cannot have it", flag);
+        return refuse(r, "sbatch", why, e);
+    }
+    return BASE_OK;
+}
+
 static int read_nodes(const struct row *r, struct jobs_work *w, struct base_error *e) {
     const json_t *value = json_object_get(r->json, "nodes"), *one;
     size_t i;
@@ -203,6 +221,7 @@ static int read_all(struct jobs_campaign *c, const struct row *r, const char *fo
     if (!code) code = text(r, "about", &about, e);
     if (!code) code = find_site(c, r, e);
     if (!code) code = texts(r, "sbatch", c->sbatch, &c->sbatch_count, e);
+    if (!code) code = check_sbatch(r, c, e);
     if (!code) code = number(r, "launches", LAUNCHES_MOST, &launches, e);
     if (!code) code = number(r, "jobs", REPEATS_MOST, &repeats, e);
     if (!code) code = number(r, "days", REPEATS_MOST, &days, e);

@@ -33,6 +33,13 @@ static void check_run(struct scale_run *r, const struct scale_run *base) {
     read_steps(&mine, r->record);
     read_steps(&first, base->record);
     scale_place(base, place, sizeof place);
+    if (!mine.count || !first.count) {
+        r->status = STUDY_LAUNCH_INCONCLUSIVE;
+        r->rate = NAN;
+        snprintf(r->why, sizeof r->why, "its losses and gradient norms cannot be compared with the base's: %s",
+                 mine.count ? "the base's record has none" : "its record has none");
+        return;
+    }
     train_gate_clear(&gate);
     train_gate_base(&gate, bf16 ? KERNEL_BF16 : KERNEL_F32, &(struct train_gate_steps){mine.loss, mine.grad_norm},
                     &(struct train_gate_steps){first.loss, first.grad_norm},

@@ -111,6 +111,8 @@ field "work.1.precision": must be fp32 or bf16|{"name": "x", "work": [{"command"
 field "work.1.flags": --out cannot be given|{"name": "x", "work": [{"command": "train", "workload": "node-s", "flags": ["--out=x"], "nodes": [1]}]}
 field "launches": must be a whole number|{"name": "x", "launches": 0, "work": [{"command": "train", "workload": "node-s", "nodes": [1]}]}
 make the job train-node-s-1n-day1-job1: give one of them a "label"|{"name": "x", "work": [{"command": "train", "workload": "node-s", "nodes": [1]}, {"command": "train", "workload": "node-s", "nodes": [1], "flags": ["--ci", "1%"]}]}
+field "sbatch": each must be one flag|{"name": "x", "sbatch": ["x.sh"], "work": [{"command": "train", "workload": "node-s", "nodes": [1]}]}
+field "sbatch": --array cannot be given|{"name": "x", "sbatch": ["--array=1-5"], "work": [{"command": "train", "workload": "node-s", "nodes": [1]}]}
 field "site": no such file|{"name": "x", "site": "nowhere.sh", "work": [{"command": "train", "workload": "node-s", "nodes": [1]}]}
 field "work": must be a list|{"name": "x"}
 END
