@@ -54,7 +54,7 @@ struct guard_journal_text {
  * checksum differs. json_decref(text->lines) frees it. */
 int guard_journal_read(const char *path, struct guard_journal_text *text, struct base_error *e);
 /* The same, but takes the lines before the damage: they were acknowledged, and a loss of power can spoil lines that
- * were not in any order. */
+ * were not in any order. BASE_USAGE, too: a process still writes it. */
 int guard_journal_read_damaged(const char *path, struct guard_journal_text *text, struct base_error *e);
 
 #endif

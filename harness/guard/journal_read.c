@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Checksums of a journal's lines, and reading a journal back. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "guard/journal.h"
@@ -90,5 +94,9 @@ int guard_journal_read(const char *path, struct guard_journal_text *text, struct
 }
 
 int guard_journal_read_damaged(const char *path, struct guard_journal_text *text, struct base_error *e) {
+    const int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    const bool written = file >= 0 && flock(file, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK;
+    if (file >= 0) close(file);
+    if (written) return base_fail(e, BASE_USAGE, "%s: another process writes this journal: wait for its end", path);
     return read_lines(path, true, text, e);
 }

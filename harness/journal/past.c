@@ -25,6 +25,33 @@ static int add_process(struct journal_past *past, size_t at, struct base_error *
     return BASE_OK;
 }
 
+/* Steps of a process are numbered, so that no line can be missing, repeated or moved. */
+static int count_step(struct journal_past *past, size_t at, struct base_error *e) {
+    struct journal_process *p = &past->process[past->count - 1];
+    const json_t *warm = journal_line(past, at, "warm"), *timed = journal_line(past, at, "timed");
+    const long long due = p->warm + p->timed, is = warm ? record_whole(warm, "warm") : record_whole(timed, "timed");
+    if (!warm && !timed) return BASE_OK;
+    if (is != due || (warm && p->timed))
+        return base_fail(e, BASE_USAGE,
+                         "%s: line %zu has step %lld where step %lld is due: lines are missing, or stand twice or in "
+                         "another order; take another copy of the journal",
+                         past->path, at + 1, is, due);
+    p->warm += warm != NULL, p->timed += timed != NULL;
+    return BASE_OK;
+}
+
+/* A process has one head. */
+static int check_head(const struct journal_past *past, size_t at, const json_t *head, struct base_error *e) {
+    for (int i = 0; i < past->count; i++) {
+        const json_t *other = json_array_get(past->text.lines, past->process[i].first);
+        if (!strcmp(record_text(other, "launch.id"), record_text(head, "launch.id")))
+            return base_fail(e, BASE_USAGE,
+                             "%s: line %zu: the process %s stands twice; take another copy of the journal", past->path,
+                             at + 1, record_text(head, "launch.id"));
+    }
+    return BASE_OK;
+}
+
 static int divide(struct journal_past *past, struct base_error *e) {
     const size_t lines = json_array_size(past->text.lines);
     for (size_t i = 0; i < lines; i++) {
@@ -35,12 +62,11 @@ static int divide(struct journal_past *past, struct base_error *e) {
                              "with the toise that wrote it",
                              past->path, i + 1, record_text(head, "journal"));
         if (!head && !past->count) break;
-        const int code = head ? add_process(past, i, e) : BASE_OK;
+        int code = head ? check_head(past, i, head, e) : BASE_OK;
+        if (!code && head) code = add_process(past, i, e);
+        if (!code) code = count_step(past, i, e);
         if (code) return code;
-        struct journal_process *p = &past->process[past->count - 1];
-        p->end = i + 1;
-        p->warm += journal_line(past, i, "warm") != NULL;
-        p->timed += journal_line(past, i, "timed") != NULL;
+        past->process[past->count - 1].end = i + 1;
     }
     if (past->count) return BASE_OK;
     return base_fail(e, BASE_USAGE, "%s: is not the journal of a training: it has no head", past->path);

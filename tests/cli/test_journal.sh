@@ -74,6 +74,19 @@ refused 'layout.threads was 1, and is 2 here' "$toise" train --resume "$work/aga
 refused 'config.seq was 32, and is 64 here' "$toise" train --resume "$work/again.journal" --seq 64
 refused 'No such file' "$toise" train --resume "$work/no.journal"
 refused 'is not a journal' "$toise" train --resume "$out"
+# edited journals: a line that is missing, stands twice or elsewhere, and a journal that stands twice
+edited() { # edited WORDS SED_SCRIPT
+    sed "$2" "$work/again.journal" >"$work/edited.journal"
+    refused "$1" "$toise" train --recover "$work/edited.journal"
+}
+lines=$(grep -n '"timed":' "$work/again.journal" | sed -n '3,4s/:.*//p' | xargs)
+read -r third fourth <<<"$lines"
+edited "has step .* where step .* is due" "${third}d"
+edited "has step .* where step .* is due" "${third}p"
+edited "has step .* where step .* is due" "${third}{h;d};${fourth}G"
+cat "$work/again.journal" "$work/again.journal" >"$work/edited.journal"
+refused 'the process .* stands twice' "$toise" train --recover "$work/edited.journal"
+
 refused 'is not a journal' "$toise" train --recover README.md
 refused 'cannot be combined' "$toise" train --resume "$work/again.journal" --dry-run
 refused 'both take the journal' "$toise" train --resume "$work/again.journal" --recover "$work/again.journal"
