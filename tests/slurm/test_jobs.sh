@@ -158,7 +158,8 @@ has "results/train-$id.jsonl" '"restarts": ?"1"' '"resumes": ?\["'
 
 # A sweep that was cut short starts again, though its first runs have records.
 name='requeue of a sweep'
-id=$(sbatch --parsable --nodes=2 "$scripts/scale.sbatch" --workload strong-tiny --repeats 2 --steps 1 --warmup 0)
+id=$(sbatch --parsable --nodes=1 --ntasks-per-node=2 "$scripts/scale.sbatch" --workload strong-tiny --unit rank \
+    --repeats 2 --steps 1 --warmup 0)
 log=$PWD/toise-scale-$id.out
 for _ in $(seq 300); do [ ! -s "results/scale-$id.jsonl" ] || break; sleep 0.1; done
 requeued
