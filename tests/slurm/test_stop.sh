@@ -41,7 +41,9 @@ for launcher in 'srun --mpi=pmix' mpirun; do
     ends "$launcher, the signal before the limit" SIGUSR1 SIGUSR1
     start --export=ALL,TOISE_LAUNCH="$launcher"
     scancel "$id"
-    ends "$launcher, scancel" 'SIG(TERM|USR1)' SIGTERM
+    # mpirun may kill the ranks at once; then the job makes the record of their journal
+    case $launcher in mpirun) why='SIG(TERM|USR1)|the process ended after' ;; *) why='SIG(TERM|USR1)' ;; esac
+    ends "$launcher, scancel" "$why" SIGTERM
 done
 if [ -n "${CHECK_FULL-}" ]; then
     start --time=1 --signal=B:USR1@20
