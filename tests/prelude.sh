@@ -50,6 +50,13 @@ alive() {
     done
 }
 
+# as_user: in a folder of its own, as a user would: build/toise here, records below results/
+as_user() {
+    mkdir "$work/user"
+    cd "$work/user"
+    ln -s "$BUILD" build
+}
+
 # call COMMAND...: its output in $work/out and $work/err, its exit code in $code; $limit seconds at most
 limit=120
 call() {

@@ -9,16 +9,7 @@
 #include "base/stats.h"
 
 static double mean_of(const struct accept_place *p) {
-    double sum = 0;
-    for (int i = 0; i < p->launches; i++) sum += p->x[i];
-    return sum / p->launches;
-}
-
-static double squares_of(const struct accept_place *p) {
-    const double mean = mean_of(p);
-    double squares = 0;
-    for (int i = 0; i < p->launches; i++) squares += (p->x[i] - mean) * (p->x[i] - mean);
-    return squares;
+    return base_stats_average(p->x, p->launches);
 }
 
 /* Variance of a launch over all places, and its degrees of freedom. */
@@ -26,14 +17,16 @@ static double pooled(const struct accept_place *places, int count, double *df) {
     double squares = 0;
     *df = 0;
     for (int i = 0; i < count; i++)
-        if (places[i].launches > 1) squares += squares_of(&places[i]), *df += places[i].launches - 1;
+        if (places[i].launches > 1) {
+            const double own = places[i].launches - 1;
+            squares += own * base_stats_variance(places[i].x, places[i].launches), *df += own;
+        }
     return *df > 0 ? squares / *df : NAN;
 }
 
 /* Of a place's mean. */
 static double variance_of(const struct accept_place *p, double variance) {
-    const double own = p->launches > 1 ? squares_of(p) / (p->launches - 1) : 0;
-    return fmax(own, variance) / p->launches;
+    return fmax(base_stats_variance(p->x, p->launches), variance) / p->launches; /* of one launch the latter */
 }
 
 static int by_mean(const void *a, const void *b) {

@@ -138,6 +138,19 @@ struct base_mean base_stats_mean(const double *x, int n) {
     return m;
 }
 
+double base_stats_average(const double *x, int n) {
+    double sum = 0;
+    for (int i = 0; i < n; i++) sum += x[i];
+    return sum / n;
+}
+
+double base_stats_variance(const double *x, int n) {
+    const double mean = base_stats_average(x, n);
+    double squares = 0;
+    for (int i = 0; i < n; i++) squares += (x[i] - mean) * (x[i] - mean);
+    return n > 1 ? squares / (n - 1) : NAN;
+}
+
 double base_stats_harmonic_mean(const double *x, int n) {
     double sum = 0.0;
     for (int i = 0; i < n; i++) sum += 1.0 / x[i];

@@ -19,6 +19,9 @@ struct base_mean {
     double mean, low, high;
 };
 struct base_mean base_stats_mean(const double *x, int n);
+/* The mean of n >= 1 values, and their variance with n - 1 degrees of freedom; NAN: n < 2. */
+double base_stats_average(const double *x, int n);
+double base_stats_variance(const double *x, int n);
 /* Quantile q of n values, linear between order statistics; sorts x. n >= 1. Type 6 of Hyndman and Fan 1996, since the
  * next value is below the k-th of n with probability k / (n + 1). Clamped to the first and the last value. */
 double base_stats_quantile(double *x, int n, double q);

@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Tenders: their verdicts, and each pledged figure with its interval. */
-#include <math.h>
-
 #include "html/parts.h"
 
 static void figure_cells(struct html_page *page, long at, const json_t *item) {
-    char text[64] = "–";
-    if (!isnan(record_real(item, "low")))
-        snprintf(text, sizeof text, "[%.4g, %.4g]", record_real(item, "low"), record_real(item, "high"));
     html_number(page, at, record_real(item, "figure"), "%.4g");
-    html_linked(page, -1, text);
+    html_interval(page, record_real(item, "low"), record_real(item, "high"), "%.4g");
 }
 
 static void item_row(struct html_page *page, long at, const json_t *item) {

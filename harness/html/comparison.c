@@ -9,11 +9,8 @@
 enum { DIFFERENCES = 40 };
 
 static void ratio_cells(struct html_page *page, long record, const json_t *o) {
-    char text[64] = "–";
-    if (!isnan(record_real(o, "low")))
-        snprintf(text, sizeof text, "[%.4f, %.4f]", record_real(o, "low"), record_real(o, "high"));
     html_number(page, record, record_real(o, "ratio"), "%.4f");
-    html_linked(page, -1, text);
+    html_interval(page, record_real(o, "low"), record_real(o, "high"), "%.4f");
 }
 
 /* A text of an array; "": it has none there. */

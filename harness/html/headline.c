@@ -14,16 +14,6 @@ static void work(const json_t *r, char text[160]) {
                  record_whole(r, "config.global_batch"), record_whole(r, "config.seq"));
 }
 
-static void interval(struct html_page *page, double low, double high, const char *format) {
-    char text[96] = "–", a[40], b[40];
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    snprintf(a, sizeof a, format, low), snprintf(b, sizeof b, format, high);
-#pragma GCC diagnostic pop
-    if (!isnan(low) && !isnan(high)) snprintf(text, sizeof text, "[%s, %s]", a, b);
-    html_linked(page, -1, text);
-}
-
 /* Links the rate of each launch to its record. */
 static void by_launch(struct html_page *page, const json_t *r) {
     const json_t *all = record_at(r, "samples.launches"), *launch;
@@ -74,7 +64,7 @@ static void row(struct html_page *page, const json_t *r) {
     html_cell(page, record_text(r, "config.precision"));
     html_number(page, -1, record_real(r, "result.rate"), "%.1f");
     html_cell(page, record_text(r, "result.rate_unit"));
-    interval(page, record_real(r, "result.rate_low"), record_real(r, "result.rate_high"), "%.1f");
+    html_interval(page, record_real(r, "result.rate_low"), record_real(r, "result.rate_high"), "%.1f");
     html_number(page, -1, 100 * record_real(r, "result.mfu"), "%.1f%%");
     by_launch(page, r);
     energy(page, r);

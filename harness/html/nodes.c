@@ -28,16 +28,12 @@ static void run_row(struct html_page *page, long at) {
 }
 
 static void bad_row(struct html_page *page, long at, const json_t *node) {
-    char interval[64] = "–";
-    if (!isnan(record_real(node, "slowdown")))
-        snprintf(interval, sizeof interval, "[%.1f%%, %.1f%%]", 100 * record_real(node, "slowdown_low"),
-                 100 * record_real(node, "slowdown_high"));
     html_row(page);
     html_cell(page, record_text(node, "name"));
     html_cell(page, record_text(node, "verdict"));
     html_cell(page, record_text(node, "cause"));
     html_number(page, at, 100 * record_real(node, "slowdown"), "%.1f%%");
-    html_linked(page, -1, interval);
+    html_interval(page, 100 * record_real(node, "slowdown_low"), 100 * record_real(node, "slowdown_high"), "%.1f%%");
     html_number(page, -1, record_real(node, "p"), "%.2g");
     html_cell(page, record_text(node, "why"));
     html_cell(page, record_text(node, "history"));

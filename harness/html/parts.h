@@ -34,6 +34,8 @@ void html_row(struct html_page *page);
 void html_cell(struct html_page *page, const char *text);
 void html_number(struct html_page *page, long record, double x, const char *format) __attribute__((nonnull(4)));
 void html_linked(struct html_page *page, long record, const char *text);
+/* "[low, high]"; a dash if either is NAN. */
+void html_interval(struct html_page *page, double low, double high, const char *format) __attribute__((nonnull(4)));
 /* A JSON value: a text without its quotes, "unknown" for null. Not a cell. */
 void html_value(struct html_page *page, const json_t *value);
 /* A status as a coloured word. */

@@ -9,11 +9,7 @@
 
 static void interval_cell(struct html_page *page, const json_t *o, const char *low, const char *high,
                           const char *format) {
-    const double x = record_real(o, low), y = record_real(o, high);
-    char a[32], b[32], text[80] = "–";
-    snprintf(a, sizeof a, format, x), snprintf(b, sizeof b, format, y);
-    if (!isnan(x) && !isnan(y)) snprintf(text, sizeof text, "[%s, %s]", a, b);
-    html_linked(page, -1, text);
+    html_interval(page, record_real(o, low), record_real(o, high), format);
 }
 
 static void drawing(struct html_page *page, const json_t *record) {

@@ -76,6 +76,16 @@ void html_number(struct html_page *page, long record, double x, const char *form
     html_linked(page, isnan(x) ? -1 : record, text);
 }
 
+void html_interval(struct html_page *page, double low, double high, const char *format) {
+    char text[96] = "–", a[40], b[40];
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+    snprintf(a, sizeof a, format, low), snprintf(b, sizeof b, format, high);
+#pragma GCC diagnostic pop
+    if (!isnan(low) && !isnan(high)) snprintf(text, sizeof text, "[%s, %s]", a, b);
+    html_linked(page, -1, text);
+}
+
 void html_linked(struct html_page *page, long record, const char *text) {
     fputs("<td class=\"n\">", page->out);
     if (record >= 0) fprintf(page->out, "<a href=\"#r%ld\">", record + 1);

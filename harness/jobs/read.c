@@ -70,37 +70,31 @@ static int texts(const struct row *r, const char *key, const char **list, int *c
     return BASE_OK;
 }
 
-/* Flags that the campaign gives by itself. */
-static int check_flags(const struct row *r, const struct jobs_work *w, struct base_error *e) {
-    static const char *const own[] = {"--out",  "--launches",    "--workload", "--precision",
-                                      "--json", "--journal-dir", "--help",     "--dry-run"};
-    char why[160];
-    for (int i = 0; i < w->flag_count; i++) {
+/* Refuses flags that the campaign gives by itself, or that its jobs cannot have. `own` ends with NULL. */
+static int check_flags(const struct row *r, const char *key, const char *const *flags, int count,
+                       const char *const *own, struct base_error *e) {
+    char why[192];
+    int owns = 0;
+    while (own[owns]) owns++;
+    for (int i = 0; i < count; i++) {
         char flag[64];
-        snprintf(flag, sizeof flag, "%.*s", (int)strcspn(w->flags[i], "="), w->flags[i]);
-        if (base_text_find(flag, own, sizeof own / sizeof *own) < 0) continue;
+        snprintf(flag, sizeof flag, "%.*s", (int)strcspn(flags[i], "="), flags[i]);
+        if (base_text_find(flag, own, owns) < 0) continue;
         snprintf(why, sizeof why, "%s cannot be given here: the campaign sets it, or its jobs cannot have it", flag);
-        return refuse(r, "flags", why, e);
+        return refuse(r, key, why, e);
     }
     return BASE_OK;
 }
 
-/* What sbatch gets before the script: options only, and none that the campaign gives. */
+/* What sbatch gets before the script, so options only. */
 static int check_sbatch(const struct row *r, const struct jobs_campaign *c, struct base_error *e) {
     static const char *const own[] = {"--nodes",      "-N",          "--output", "-o", "--job-name", "-J",
                                       "--dependency", "-d",          "--begin",  "-b", "--array",    "-a",
-                                      "--wrap",       "--test-only", "--wait",   "-W", "--parsable"};
-    char why[192];
-    for (int i = 0; i < c->sbatch_count; i++) {
-        char flag[64];
-        snprintf(flag, sizeof flag, "%.*s", (int)strcspn(c->sbatch[i], "="), c->sbatch[i]);
-        if (flag[0] != '-')
+                                      "--wrap",       "--test-only", "--wait",   "-W", "--parsable", NULL};
+    for (int i = 0; i < c->sbatch_count; i++)
+        if (c->sbatch[i][0] != '-')
             return refuse(r, "sbatch", "each must be one flag with its value, as \"--partition=cpu\"", e);
-        if (base_text_find(flag, own, sizeof own / sizeof *own) < 0) continue;
-        snprintf(why, sizeof why, "%s cannot be given here: the campaign sets it, or its jobs cannot have it", flag);
-        return refuse(r, "sbatch", why, e);
-    }
-    return BASE_OK;
+    return check_flags(r, "sbatch", c->sbatch, c->sbatch_count, own, e);
 }
 
 static int read_nodes(const struct row *r, struct jobs_work *w, struct base_error *e) {
@@ -138,6 +132,8 @@ static int check_workload(const struct row *r, const struct jobs_work *w, struct
 static int read_work(const struct row *r, struct jobs_work *w, struct base_error *e) {
     static const char *const known[] = {"command",  "label", "workload", "precision", "nodes",
                                         "launches", "time",  "flags",    NULL};
+    static const char *const own[] = {"--out",  "--launches",    "--workload", "--precision", "--json",
+                                      "--help", "--journal-dir", "--dry-run",  NULL};
     const char *command = NULL;
     int code = record_check_keys(r->json, known, r->c->path, r->at, e);
     if (!code) code = text(r, "command", &command, e);
@@ -157,7 +153,7 @@ static int read_work(const struct row *r, struct jobs_work *w, struct base_error
     if (!code) code = texts(r, "flags", w->flags, &w->flag_count, e);
     if (code) return code;
     if (!w->command->repeats) w->launches = 1;
-    return check_flags(r, w, e);
+    return check_flags(r, "flags", w->flags, w->flag_count, own, e);
 }
 
 /* Only what the row says, so that a row more changes no other job's name. */

@@ -67,7 +67,7 @@ static int take(const struct scale_curve *c, int threads, double bytes, enum sca
 
 /* The share of all-reduces that matmuls hide, also where a single size cannot tell it from zero: noise averages out. */
 static void read_hidden(const struct scale_curve *c, int threads, struct scale_links *links) {
-    double x[TIMES_MOST], mean = 0, squares = 0;
+    double x[TIMES_MOST];
     int n = 0;
     for (size_t i = 0; i < c->record_count && n < TIMES_MOST; i++) {
         const json_t *record = c->records[i].record;
@@ -77,10 +77,8 @@ static void read_hidden(const struct scale_curve *c, int threads, struct scale_l
     }
     links->hidden = links->hidden_sd = NAN;
     if (!n) return;
-    for (int i = 0; i < n; i++) mean += x[i] / n;
-    for (int i = 0; i < n; i++) squares += (x[i] - mean) * (x[i] - mean);
-    links->hidden = fmin(1, fmax(0, mean));
-    links->hidden_sd = n > 1 ? sqrt(squares / (n - 1) / n) : 0.5;
+    links->hidden = fmin(1, fmax(0, base_stats_average(x, n)));
+    links->hidden_sd = n > 1 ? sqrt(base_stats_variance(x, n) / n) : 0.5;
 }
 
 /* How much longer work takes together: the median rate alone over that together, minus 1. */

@@ -20,10 +20,9 @@ static int logs_of(const struct scale_point *p, double x[RUNS_MOST]) {
 
 /* The geometric mean of a point's rates with its interval over runs. One run has its own interval, of its steps. */
 static void set_rate(struct scale_point *p) {
-    double x[RUNS_MOST], mean = 0, squares = 0;
+    double x[RUNS_MOST];
     const int n = logs_of(p, x);
-    for (int i = 0; i < n; i++) mean += x[i] / n;
-    for (int i = 0; i < n; i++) squares += (x[i] - mean) * (x[i] - mean);
+    const double mean = base_stats_average(x, n);
     p->rate.value = exp(mean);
     p->of = n == 1 ? "step" : p->runs[0].repeat && p->runs[n - 1].repeat ? "repeat" : "launch";
     if (n == 1) {
@@ -31,7 +30,7 @@ static void set_rate(struct scale_point *p) {
         p->rate.high = record_real(p->runs->record, "result.tokens_per_s_high");
         return;
     }
-    const double half = base_stats_student(0.5 + SCALE_CONFIDENCE / 2, n - 1) * sqrt(squares / (n - 1) / n);
+    const double half = base_stats_student(0.5 + SCALE_CONFIDENCE / 2, n - 1) * sqrt(base_stats_variance(x, n) / n);
     p->rate.low = exp(mean - half);
     p->rate.high = exp(mean + half);
 }

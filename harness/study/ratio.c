@@ -13,20 +13,6 @@ const char *study_level_name(enum study_level level) {
     return names[level];
 }
 
-static double mean_of(const double *x, int n) {
-    double sum = 0;
-    for (int i = 0; i < n; i++) sum += x[i];
-    return sum / n;
-}
-
-/* NAN: fewer than two values */
-static double variance_of(const double *x, int n) {
-    const double mean = mean_of(x, n);
-    double squares = 0;
-    for (int i = 0; i < n; i++) squares += (x[i] - mean) * (x[i] - mean);
-    return n > 1 ? squares / (n - 1) : NAN;
-}
-
 /* Welch and Satterthwaite's degrees of freedom for variances of n and m values. */
 static double freedom(double base, double n, double new, double m) {
     const double a = base / n, b = new / m;
@@ -34,8 +20,8 @@ static double freedom(double base, double n, double new, double m) {
 }
 
 struct study_ratio study_ratio_welch(const double *base, int n, const double *new, int m) {
-    const double before = variance_of(base, n), after = variance_of(new, m);
-    return (struct study_ratio){.log = mean_of(new, m) - mean_of(base, n),
+    const double before = base_stats_variance(base, n), after = base_stats_variance(new, m);
+    return (struct study_ratio){.log = base_stats_average(new, m) - base_stats_average(base, n),
                                 .se = sqrt(before / n + after / m),
                                 .df = freedom(before, n, after, m),
                                 .sd = {sqrt(before), sqrt(after)},
@@ -43,7 +29,7 @@ struct study_ratio study_ratio_welch(const double *base, int n, const double *ne
 }
 
 struct study_ratio study_ratio_paired(const double *base, const double *new, int n) {
-    const double mean = mean_of(new, n) - mean_of(base, n);
+    const double mean = base_stats_average(new, n) - base_stats_average(base, n);
     double squares = 0;
     for (int i = 0; i < n; i++) squares += (new[i] - base[i] - mean) * (new[i] - base[i] - mean);
     const double sd = n > 1 ? sqrt(squares / (n - 1)) : NAN;

@@ -16,9 +16,7 @@ SwitchName=leaf2 Nodes=node2
 SwitchName=core Switches=leaf[1-2]
 END
 cluster 2 --conf "$work/conf" || exit
-mkdir "$work/user"
-cd "$work/user"
-ln -s "$BUILD" build
+as_user
 
 # job WANTED SCRIPT SBATCH_FLAGS... -- ARGUMENTS...: its exit code, or a pattern of several; the job's number in $id, its output in $log
 job() {

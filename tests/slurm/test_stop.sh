@@ -8,9 +8,7 @@ script=$tree/scripts/slurm/train.sbatch
 
 command -v mpirun >/dev/null || { echo 'SKIP: slurm: mpirun is not installed'; exit 77; }
 cluster 2 || exit
-mkdir "$work/user"
-cd "$work/user"
-ln -s "$BUILD" build
+as_user
 
 start() { # start SBATCH_FLAGS...: a training that would last for hours; returns when it has taken steps
     id=$(sbatch --parsable --nodes=2 --ntasks-per-node=1 "$@" "$script" --model tiny-gpt2 --seq 32 --gbs 4 --warmup 1 \

@@ -9,10 +9,7 @@ script=$PWD/scripts/slurm/train.sbatch
 command -v mpirun >/dev/null || { echo 'SKIP: slurm: mpirun is not installed'; exit 77; }
 cluster 2 || exit
 
-# In a separate folder, as a user would: build/toise here, records below results/.
-mkdir "$work/user"
-cd "$work/user"
-ln -s "$BUILD" build
+as_user
 
 # submit WANTED NAME SBATCH_FLAGS -- FLAGS: the job's exit code must be WANTED; sets log and record. Two nodes on one
 # machine wait longer than they compute, so the check that windows cover the time may fail. Then the job must have said

@@ -131,8 +131,17 @@ static void rates_average_harmonically(void **state) {
     assert_true(base_stats_harmonic_mean(x, 1) == 40.0);
 }
 
+/* By hand: 1, 2, 6 have the mean 3 and the squares 4 + 1 + 9. */
+static void variance_of_three(void **state) {
+    (void)state;
+    const double x[] = {1, 2, 6};
+    assert_true(base_stats_average(x, 3) == 3 && base_stats_variance(x, 3) == 7);
+    assert_true(base_stats_average(x, 1) == 1 && isnan(base_stats_variance(x, 1)));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(variance_of_three),
         cmocka_unit_test(intervals_match_the_binomial),
         cmocka_unit_test(long_series_do_not_underflow),
         cmocka_unit_test(coverage_is_what_it_says),
