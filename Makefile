@@ -72,7 +72,7 @@ LIB     := $(BUILD)/libtoise.a
 # $(call say,AR,file) starts a recipe line: the short form, or with V=1 the command itself.
 say      = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2);)
 
-.PHONY: all kernels tests emulated benches bench bench-kernels check check-full soak score-detector install clean format floors deps-flags FORCE
+.PHONY: all kernels tests unit-tests emulated benches bench bench-kernels check check-full soak score-detector install clean format floors deps-flags FORCE
 .SECONDARY:
 all: $(BUILD)/toise
 kernels: $(KOBJ)
@@ -110,6 +110,7 @@ TESTS   := $(wildcard tests/unit/*/test_*.c tests/mpi/test_*.c tests/peers/*.c t
 TESTS   := $(patsubst %.c,$(BUILD)/%,$(if $(EMULATE),$(shell grep -l 'check: emulated' $(TESTS)),$(TESTS)))
 SUPPORT := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/unit/support/*.c))
 tests: $(TESTS)
+unit-tests: $(filter $(BUILD)/tests/unit/%,$(TESTS))
 emulated: $(LIB)
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)-emulated EMULATE=1 HARNESS_FROM=$(BUILD) tests
 $(BUILD)/tests/%.o: tests/%.c $(BUILD)/flags

@@ -24,8 +24,7 @@ unset OMP_PLACES OMP_PROC_BIND OMP_THREAD_LIMIT GOMP_CPU_AFFINITY # tests of the
 export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}"
 logs=$(mktemp -d)
 trap 'rm -rf "$logs"' EXIT
-child=
-trap '[ -z "$child" ] || kill "$child" 2>/dev/null; exit 130' INT TERM
+trap 'kill $(jobs -p) 2>/dev/null; exit 130' INT TERM
 passed=0 failed=0 skipped=0
 failures=()
 
@@ -44,35 +43,46 @@ skip() {
     echo "SKIP: $1"
 }
 
-# run NAME TIMEOUT COMMAND...: one test, one line; its exit code is left in $code.
-run() {
-    local name=$1 limit=$2 log began line skips=0
-    code=0
+# execute NAME TIMEOUT COMMAND...: what it prints goes to its log, exit code and seconds beside that when it has ended
+log_of() { echo "$logs/$(tr '/ ' '__' <<<"$1")"; }
+execute() {
+    local log limit=$2 code=0 began
+    log=$(log_of "$1")
     shift 2
-    log=$logs/$(tr '/ ' '__' <<<"$name")
     began=$(date +%s.%N)
     timeout -k 10 "$limit" "$@" >"$log" 2>&1 </dev/null &
-    child=$!
-    wait "$child" || code=$?
-    child=
+    trap 'kill $! 2>/dev/null; exit 130' INT TERM
+    wait $! || code=$?
+    [ $code != 124 ] || echo "no end after $limit s" >>"$log"
+    echo "$code $(seconds "$began" "$(date +%s.%N)")" >"$log.end"
+}
+# report NAME: one line of what was executed; its exit code is left in $code.
+report() {
+    local name=$1 log line time skips=0
+    log=$(log_of "$name")
+    read -r code time <"$log.end"
     while IFS= read -r line; do
         skip "${line#SKIP: }"
         skips=$((skips + 1))
     done < <(grep -a '^SKIP: ' "$log" | sort -u)
     case $code in
-    0) passed=$((passed + 1)) && echo "ok    $name  $(seconds "$began" "$(date +%s.%N)")" ;;
+    0) passed=$((passed + 1)) && echo "ok    $name  $time" ;;
     77) [ $skips -gt 0 ] || skip "$name: it said no reason" ;;
     *)
-        [ $code != 124 ] || echo "no end after $limit s" >>"$log"
         failed=$((failed + 1)) failures+=("$name")
-        echo "FAIL  $name  $(seconds "$began" "$(date +%s.%N)"), exit $code; its last lines:"
+        echo "FAIL  $name  $time, exit $code; its last lines:"
         tail -n 40 "$log" | sed 's/^/      | /'
         ;;
     esac
 }
+run() { # run NAME TIMEOUT COMMAND...
+    execute "$@" &
+    wait $! || true
+    report "$1"
+}
 
-unit_tests() { # unit_tests BUILD LABEL
-    local source name reason
+unit_tests() { # unit_tests BUILD LABEL [AT_ONCE]
+    local source name reason begun=() shown=0
     for source in tests/unit/*/test_*.c; do
         wanted "$source" || continue
         [ "$2" != emulated ] || grep -q 'check: emulated' "$source" || continue
@@ -80,10 +90,15 @@ unit_tests() { # unit_tests BUILD LABEL
         reason=$(note "$source" 'no sanitizers:')
         if [ "$2" = asan ] && [ -n "$reason" ]; then
             skip "$2 unit/$name: $reason"
-        else
-            run "${2:+$2 }unit/$name" "$(limit "$source")" "$1/tests/unit/$name"
+            continue
         fi
+        execute "${2:+$2 }unit/$name" "$(limit "$source")" "$1/tests/unit/$name" &
+        begun+=("${2:+$2 }unit/$name")
+        [ "$(jobs -pr | wc -l)" -lt "${3-1}" ] || wait -n || true
+        while [ -s "$(log_of "${begun[shown]-}").end" ]; do report "${begun[shown++]}"; done
     done
+    wait
+    for name in "${begun[@]:shown}"; do report "$name"; done
 }
 
 # Every variant in plain C, in a separate build, so that tests also cover what this CPU lacks.
@@ -91,7 +106,7 @@ emulated() {
     local native all
     run 'emulated build' 600 make -j"$jobs" --no-print-directory BUILD="$BUILD-emulated" EMULATE=1 \
         HARNESS_FROM="$BUILD" tests
-    [ $code = 0 ] || return 0
+    [ "$code" = 0 ] || return 0
     native=$("$BUILD/tests/peers/bits" sets | xargs)
     all=$("$BUILD-emulated/tests/peers/bits" sets | xargs)
     if [ "$native" != "$all" ] || [ $full = yes ]; then
@@ -128,11 +143,12 @@ sanitized() {
     local asan=$BUILD-asan
     # Not -Werror: the checks make the compiler's flow warnings less reliable.
     run 'sanitizer build' 600 make -j"$jobs" --no-print-directory BUILD="$asan" CFLAGS='-O1 -g' WERROR= \
-        SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer' tests
-    [ $code = 0 ] || return 0
+        SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer' \
+        "$([ $full = yes ] && echo tests || echo unit-tests)"
+    [ "$code" = 0 ] || return 0
     export ASAN_OPTIONS="detect_leaks=1:abort_on_error=0" UBSAN_OPTIONS=print_stacktrace=1
     export LSAN_OPTIONS="suppressions=$PWD/tests/lsan.supp:print_suppressions=0"
-    unit_tests "$asan" asan
+    unit_tests "$asan" asan "$jobs"
     [ $full = no ] || mpi_tests "$asan" asan
     unset ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS
 }
@@ -141,7 +157,8 @@ styles() {
     local files
     if command -v shellcheck >/dev/null; then
         mapfile -t files < <(find scripts tests .ci -name '*.sh' -o -name '*.sbatch' -o -path .ci/run)
-        run 'shellcheck' 120 shellcheck -x "${files[@]}"
+        # shellcheck disable=SC2016 # the inner shell expands it
+        run 'shellcheck' 120 bash -c 'printf "%s\0" "$@" | xargs -0 -n 8 -P "$0" shellcheck -x' "$jobs" "${files[@]}"
     else
         skip 'shellcheck: not installed'
     fi
@@ -180,7 +197,7 @@ mpich() {
     fi
     # Not -Werror: gcc takes MPICH's MPI_STATUSES_IGNORE for an array that is too short.
     run 'build with MPICH' 900 make -j"$jobs" --no-print-directory BUILD="$BUILD-mpich" MPICC=mpicc.mpich WERROR= all tests
-    [ $code = 0 ] || return 0
+    [ "$code" = 0 ] || return 0
     PATIENCE=4 MPIRUN=mpirun.mpich mpi_tests "$BUILD-mpich" mpich # its ranks spin, also where cores are too few
     MPIRUN=mpirun.mpich BUILD=$BUILD-mpich run 'mpich cli/test_ranks.sh' 300 bash tests/cli/test_ranks.sh
 }
