@@ -4,8 +4,8 @@
 #   ranks.jsonl       strong-tiny on 1 to 2 ranks of this machine
 #   RATE.jsonl, .svg  strong-tiny on 1, 2 and 4 hosts of scripts/netns-hosts.sh, whose links have this rate
 # Each file also has the records of toise comm that the ledger's model needs. RATES (1gbit 100mbit 10mbit) and REPEATS (5)
-# change it. The hosts share the machine's cores, so what the curves show is the network. About a quarter of an hour at
-# rest; existing files are refused. Prints the points as a table; FOLDER/*.txt has fits, and predictions scored.
+# change it. The hosts are dealt the machine's cores; where these are too few, the larger points show only the network.
+# About ten minutes; existing files are refused. Prints the points as a table; FOLDER/*.txt has fits, and predictions scored.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/mpi.sh
@@ -15,6 +15,9 @@ toise=$(realpath -m "$1/toise") out=$2
 RATES=${RATES-1gbit 100mbit 10mbit} REPEATS=${REPEATS-5}
 export OMP_NUM_THREADS=1
 hosts() { TOISE_HOSTS=$out/hosts scripts/netns-hosts.sh "$@"; }
+# A host takes itself for a whole machine: without a core of its own, every rank would pin itself to the first.
+# shellcheck disable=SC2016 # the hosts expand it
+on_hosts() { hosts run "$1" bash -c 'name=$(hostname) && exec taskset -c $(((${name#host} - 1) % $(getconf _NPROCESSORS_ONLN))) "$@"' - "${@:2}"; }
 mkdir -p "$out"
 
 # curve NAME RANKS LAUNCH...: comm records of all ranks, then the curve; LAUNCH takes a number of ranks and a command
@@ -45,7 +48,7 @@ unit=node
 for rate in $RATES; do
     hosts up 4 --rate "$rate" >&2
     trap 'hosts down' EXIT
-    curve "$rate" 4 hosts run
+    curve "$rate" 4 on_hosts
     hosts down
     trap - EXIT
 done
