@@ -183,6 +183,7 @@ static void halves(FILE *out, const json_t *fit, const char *unit) {
 }
 
 static void extrapolated(FILE *out, const json_t *fit) {
+    char rate[CELL], efficiency[CELL];
     const json_t *o;
     size_t i;
     json_array_foreach(record_at(fit, "extrapolated"), i, o) {
@@ -191,9 +192,10 @@ static void extrapolated(FILE *out, const json_t *fit) {
             fprintf(out, "no rate: %s\n", *record_text(o, "why") ? record_text(o, "why") : "the model cannot say");
             continue;
         }
-        fprintf(out, "%.4g tokens/s [%.4g, %.4g], efficiency %.3f [%.3f, %.3f]  extrapolated\n",
-                record_real(o, "tokens_per_s"), record_real(o, "low"), record_real(o, "high"),
-                record_real(o, "efficiency"), record_real(o, "efficiency_low"), record_real(o, "efficiency_high"));
+        interval(rate, "%.4g", o, "low", "high");
+        interval(efficiency, "%.3f", o, "efficiency_low", "efficiency_high");
+        fprintf(out, "%.4g tokens/s %s, efficiency %.3f %s  extrapolated\n", record_real(o, "tokens_per_s"), rate,
+                record_real(o, "efficiency"), efficiency);
     }
 }
 

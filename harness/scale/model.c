@@ -149,15 +149,16 @@ static json_t *extrapolations(const struct scale_model *m) {
     return list;
 }
 
-/* From the smallest point to ten times the largest, evenly in log(n). */
+/* From the smallest point to ten times the largest: whole numbers, about evenly in log(n). */
 static json_t *line_of(const struct scale_model *m) {
     const struct scale_curve *c = m->curve;
     const double first = c->points[0].n, last = 10.0 * c->points[c->count - 1].n;
     json_t *list = json_array();
     char why[SCALE_WHY];
-    for (int i = 0; i < LINE; i++) {
-        const double n = first * pow(last / first, (double)i / (LINE - 1));
-        if (i == 0 || !impossible(c, n, why)) json_array_append_new(list, at(m, n));
+    for (double i = 0, before = 0; i < LINE; i++) {
+        const double n = round(first * pow(last / first, i / (LINE - 1)));
+        if (n > before && (i == 0 || !impossible(c, n, why))) json_array_append_new(list, at(m, n));
+        before = n;
     }
     return list;
 }
