@@ -9,6 +9,7 @@ toise=$BUILD/toise
 tree=$PWD
 work=$(mktemp -d)
 export TOISE_HOSTS=$work/hosts TOISE_CLUSTER=$work/cluster
+export OMPI_MCA_odls_base_sigkill_timeout=0 # else mpirun takes two seconds more for each run that ends with an error
 leave() {
     [ ! -e "$TOISE_HOSTS" ] || "$tree/scripts/netns-hosts.sh" down
     [ ! -e "$TOISE_CLUSTER" ] || "$tree/scripts/virtual-cluster.sh" down
@@ -40,6 +41,17 @@ made() {
     [ $code != 77 ] || cat "$work/made"
     cat "$TOISE_HOSTS"/*.space "$TOISE_CLUSTER"/*.space >>"$work/spaces" 2>/dev/null || true
     case $code in 0 | 77) return $code ;; *) fail "$script up $*: exit $code" && exit 1 ;; esac
+}
+
+# sbatch_wait ARGUMENTS...: the job's exit code; its number in $id. (sbatch --wait looks only every ten seconds.)
+sbatch_wait() {
+    local state code
+    id=$(sbatch --parsable "$@") || return
+    for _ in $(seq 1200); do
+        read -r state code < <(scontrol show job -o "$id" | sed 's/.* JobState=\([A-Z_]*\).* ExitCode=\([0-9]*\).*/\1 \2/')
+        case $state in PENDING | CONFIGURING | RUNNING | COMPLETING | SUSPENDED) sleep 0.1 ;; *) return "$code" ;; esac
+    done
+    echo "job $id is $state after two minutes" && return 124
 }
 
 # alive: the processes that still run on any of these machines

@@ -90,11 +90,17 @@ says '^  rank 1 on .*   unreachable: rank 1 .* has made no progress for'
 grep -q '"rounds":7,"asked":20,.*"verdict":"unreachable"' "$work/hang.jsonl" || fail "a rank that hangs: the record lacks it: $(cut -c1-400 "$work/hang.jsonl")"
 # Four hosts: of nodes the lie and the link are found by name.
 if hosts 4; then
-    call env MAP=node scripts/netns-hosts.sh run 4 "$toise" nodes "${tiny[@]}" --rounds 24 --bytes 65536 \
-        --inject bitflip:node=1,step=3+link:node=3,factor=20 --out "$work/hosts.jsonl"
+    faults=bitflip:node=1,step=3 rounds=6
+    if [ -n "${CHECK_FULL-}" ]; then
+        faults+=+link:node=3,factor=20 rounds=24
+    else
+        echo 'SKIP: a slow link of a host: only with CHECK_FULL set'
+    fi
+    call env MAP=node scripts/netns-hosts.sh run 4 "$toise" nodes "${tiny[@]}" --rounds $rounds --bytes 65536 \
+        --inject "$faults" --out "$work/hosts.jsonl"
     [ $code = 1 ] || fail "four hosts: exit $code: $(cat "$work/out" "$work/err")"
     says '4 nodes, 4 ranks' && says '^  host2   wrong: .* from round 4 on' && says '^--exclude=host(2|\[.*\])$'
-    named link 1900 '^  host4   slow \(link\): link '
+    [ -z "${CHECK_FULL-}" ] || named link 1900 '^  host4   slow \(link\): link '
     valid "$work/hosts.jsonl"
 fi
 valid "$out" "$work/hang.jsonl" "$work/lost.jsonl"

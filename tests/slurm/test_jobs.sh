@@ -25,7 +25,7 @@ job() {
     while [ "$1" != -- ]; do flags+=("$1"); shift; done
     shift
     name="$script ${flags[*]}"
-    id=$(timeout -k 5 120 sbatch --parsable --wait "${flags[@]}" "${from:-$scripts}/$script.sbatch" "$@") || code=$?
+    sbatch_wait "${flags[@]}" "${from:-$scripts}/$script.sbatch" "$@" || code=$?
     log=$PWD/toise-$script-$id.out
     # Two nodes on one machine wait longer than they compute, so the check that windows cover the time may fail.
     if [ "$code" = 1 ] && grep -q '^toise: FAILED: windows cover' "$log"; then code=0; fi
@@ -53,8 +53,7 @@ has "$log" 'info.sbatch: 2 nodes, 1 ranks each' '^switches    core.leaf1: node1;
 job 0 info --nodes=2 --export=ALL,TOISE_LAUNCH=mpirun --
 has "results/info-$id.jsonl" '"name": ?"core.leaf1"' '"name": ?"core.leaf2"'
 name='a node without a rank'
-timeout -k 5 60 sbatch --wait --nodes=2 --output=unused.out \
-    --wrap="srun --mpi=pmix --nodes=1 --ntasks=1 build/toise info --out unused.jsonl" >/dev/null || fail "$name: $(cat unused.out)"
+sbatch_wait --nodes=2 --output=unused.out --wrap="srun --mpi=pmix --nodes=1 --ntasks=1 build/toise info --out unused.jsonl" || fail "$name: $(cat unused.out)"
 has unused.jsonl '"unused": ?"node2"'
 has unused.out '^caution     nodes of the job without a rank: node2'
 
@@ -122,7 +121,8 @@ has "results/info-$id.jsonl" '"hosts": ?"node1"' '"asked": ?2[,}]'
 # A program whose library this node lacks, and none at all: before anything starts.
 echo 'int missing(void) { return 0; }' >missing.c
 echo 'int missing(void); int main(void) { return missing(); }' >main.c
-"${CC:-cc}" -shared -fPIC -o libmissing.so missing.c && "${CC:-cc}" -o needs-it main.c -L. -lmissing && rm libmissing.so
+# shellcheck disable=SC2086  # a compiler may come with flags
+${CC:-cc} -shared -fPIC -o libmissing.so missing.c && ${CC:-cc} -o needs-it main.c -L. -lmissing && rm libmissing.so
 job 2 info --export=ALL,TOISE="$PWD/needs-it" --
 has "$log" 'needs-it needs libmissing.so, which node[12] lacks: load the modules of the build'
 job 2 info --export=ALL,TOISE=/nowhere/toise --
@@ -154,6 +154,7 @@ has "$log" "train.sbatch: start 2 of job $id, after a requeue" 'goes on with res
 [ "$(grep -c '^== launch 1 of 2' "$log")" = 1 ] || fail "requeue: the first launch ran again: $(cat "$log")"
 has "results/train-$id.jsonl" '"restarts": ?"1"' '"resumes": ?\["'
 
+[ -n "${CHECK_FULL-}" ] || { echo 'SKIP: slurm: a curve by scale.sbatch, and its requeue: only with CHECK_FULL set'; exit $bad; }
 # A sweep that was cut short starts again, though its first runs have records.
 name='requeue of a sweep'
 id=$(sbatch --parsable --nodes=1 --ntasks-per-node=2 "$scripts/scale.sbatch" --workload strong-tiny --unit rank \

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # check: timeout 300
 # A job that Slurm ends leaves a record and a page of what it measured, started by srun and by mpirun: by the signal
-# before its time limit, by scancel, and with CHECK_FULL by the limit itself.
+# before its time limit, by scancel, and by the limit itself.
 . "$(dirname "$0")/../prelude.sh"
 script=$tree/scripts/slurm/train.sbatch
 
@@ -33,17 +33,24 @@ ends() { # ends NAME SIGNAL: soon, with one record that names the signal, and a 
     [ -s "${record%.jsonl}.html" ] || fail "$name: no page"
 }
 
-for launcher in 'srun --mpi=pmix' mpirun; do
-    start --export=ALL,TOISE_LAUNCH="$launcher"
+before_the_limit() { # before_the_limit LAUNCHER
+    start --export=ALL,TOISE_LAUNCH="$1"
     scancel --batch --signal=USR1 "$id"
-    ends "$launcher, the signal before the limit" SIGUSR1 SIGUSR1
-    start --export=ALL,TOISE_LAUNCH="$launcher"
+    ends "$1, the signal before the limit" SIGUSR1 SIGUSR1
+}
+cancelled() { # cancelled LAUNCHER WHY
+    start --export=ALL,TOISE_LAUNCH="$1"
     scancel "$id"
-    # mpirun may kill the ranks at once; then the job makes the record of their journal
-    case $launcher in mpirun) why='SIG(TERM|USR1)|the process ended after' ;; *) why='SIG(TERM|USR1)' ;; esac
-    ends "$launcher, scancel" "$why" SIGTERM
-done
-if [ -n "${CHECK_FULL-}" ]; then
+    ends "$1, scancel" "$2" SIGTERM
+}
+before_the_limit 'srun --mpi=pmix'
+# mpirun may kill the ranks at once; then the job makes the record of their journal
+cancelled mpirun 'SIG(TERM|USR1)|the process ended after'
+if [ -z "${CHECK_FULL-}" ]; then
+    echo 'SKIP: slurm: the signal by mpirun, scancel by srun, the limit itself: only with CHECK_FULL set'
+else
+    before_the_limit mpirun
+    cancelled 'srun --mpi=pmix' 'SIG(TERM|USR1)'
     start --time=1 --signal=B:USR1@20
     for _ in $(seq 90); do [ -n "$(squeue -h -j "$id" -t R 2>/dev/null)" ] && sleep 1; done
     ends 'the limit itself' SIGUSR1 SIGUSR1

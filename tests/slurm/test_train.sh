@@ -15,12 +15,12 @@ as_user
 # machine wait longer than they compute, so the check that windows cover the time may fail. Then the job must have said
 # so, with exit code 1. Inconclusive depends on time and is accepted.
 submit() {
-    local wanted=$1 name=$2 code=0 flags=() job
+    local wanted=$1 name=$2 code=0 flags=()
     shift 2
     while [ "$1" != -- ]; do flags+=("$1"); shift; done
     shift
-    job=$(timeout -k 5 90 sbatch --parsable --wait "${flags[@]}" "$script" "$@") || code=$?
-    log=$PWD/toise-train-$job.out record=$PWD/results/train-$job.jsonl
+    sbatch_wait "${flags[@]}" "$script" "$@" || code=$?
+    log=$PWD/toise-train-$id.out record=$PWD/results/train-$id.jsonl
     if [ "$code" = 1 ] && grep -q '^toise: FAILED: windows cover' "$log"; then
         echo "SKIP: slurm, $name: rates: the two nodes share one machine's cores"
         code=0
@@ -86,7 +86,7 @@ batch() {
     shift 2
     while [ "$1" != -- ]; do flags+=("$1"); shift; done
     shift
-    timeout -k 5 60 sbatch --wait --output=step.out "${flags[@]}" --wrap="$*" >/dev/null 2>&1 || code=$?
+    sbatch_wait --output=step.out "${flags[@]}" --wrap="$*" || code=$?
     [ $code = "$wanted" ] || fail "$name: exit $code, not $wanted: $(head -c 1500 step.out)"
 }
 batch 'bare in a batch script' 3 -n 2 -- "${alone[@]}"
