@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# scripts/scaling.sh BUILD FOLDER: measures the scaling curves that one machine can show, with its predictions:
+# scripts/scaling.sh [--table] BUILD FOLDER: measures the scaling curves that one machine can show, with predictions:
 #   ranks.jsonl       strong-tiny on 1 to 2 ranks of this machine
 #   RATE.jsonl, .svg  strong-tiny on 1, 2 and 4 hosts of scripts/netns-hosts.sh, whose links have this rate
 # Each file also has the records of toise comm that the ledger's model needs. RATES (1gbit 100mbit 10mbit) and REPEATS (5)
 # change it. The hosts are dealt the machine's cores; where these are too few, the larger points show only the network.
-# About ten minutes; existing files are refused. Prints the points as a table; FOLDER/*.txt has fits, and predictions scored.
+# About ten minutes. FOLDER/*.txt has the fits. Ends with a table of the points; --table only prints that.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/mpi.sh
+only=measure
+[ "${1-}" != --table ] || { only=table; shift; }
 [ $# = 2 ] || { sed -n '3,8s/^# //p' "$0" >&2 && exit 2; }
 toise=$(realpath -m "$1/toise") out=$2
 [ -x "$toise" ] || { echo "scaling.sh: no $toise: run make" >&2 && exit 2; }
@@ -32,15 +34,27 @@ curve() {
         --svg "$out/$name.svg" --out "$out/$name.jsonl" >"$out/$name.txt" || code=$?
     cat "$out/$name.comm" >>"$out/$name.jsonl"
     rm "$out/$name.comm"
-    case $code in 0 | 3) row "$name" ;; *) exit $code ;; esac
+    case $code in 0 | 3) ;; *) exit $code ;; esac
 }
-row() { # of the page's table: n, tokens/s, interval (two words), per node, speed-up, interval, efficiency, interval, exposed
-    awk -v name="$1" '/^(nodes|ranks) .*tokens\/s/ { on = 1; next }
-        on && $1 + 0 < 1 { exit }
-        on { printf "| %s | %s | %s %s %s | %s | %s %s %s | %s |\n", name, $1, $2, $3, $4, $6, $9, $10, $11, $12 }' "$out/$1.txt"
+# The points of a curve, each with the rate that the ledger's model predicted before it ran.
+rows() {
+    { "$toise" scale --from "$out/$1.jsonl" || [ $? = 3 ]; } | awk -v name="$1" '
+        /^(nodes|ranks) .*tokens\/s/ { on = 1; next }
+        $1 + 0 < 1 { on = 0 }
+        on { n[++count] = $1; rate[count] = $2 " " $3 " " $4; rest[count] = $6 " | " $9 " " $10 " " $11 " | " $12 }
+        /^predicted .* by ledger/ { said[$4] = sprintf("%.0f [%.0f, %.0f]", $9, substr($11, 2), $12) }
+        END {
+            for (i = 1; i <= count; i++)
+                print "| " name " | " n[i] " | " rate[i] " | " (n[i] in said ? said[n[i]] : "-") " | " rest[i] " |"
+        }'
 }
-echo '| curve | n | tokens/s | speed-up | efficiency | exposed |'
-echo '|---|---|---|---|---|---|'
+table() {
+    local name
+    echo '| curve | n | tokens/s | predicted | speed-up | efficiency | exposed |'
+    echo '|---|---|---|---|---|---|---|'
+    for name in ranks $RATES; do rows "$name"; done
+}
+[ $only = measure ] || { table && exit; }
 
 unit=rank
 curve ranks 2 mpi_launch
@@ -52,3 +66,4 @@ for rate in $RATES; do
     hosts down
     trap - EXIT
 done
+table
