@@ -50,7 +50,7 @@ static int load_file(struct record_list *list, const char *path, int source, boo
     const size_t before = list->count;
     const long bad = list->skipped.lines;
     if (!keep_path(list, path)) return base_fail(e, BASE_BROKEN, "out of memory for the path %s", path);
-    const int code = record_read_good(path, take, &l, skip_bad ? &list->skipped : NULL, e);
+    const int code = record_read_whole(path, take, &l, skip_bad ? &list->skipped : NULL, e);
     if (code || list->count > before || list->skipped.lines > bad) return code;
     return base_fail(e, BASE_USAGE, "%s: holds no record: give a file that toise wrote with --out", path);
 }

@@ -25,7 +25,7 @@ struct record_list {
 
 /* Loads every record of paths[count] in order. A folder stands for all *.jsonl files in it and in its folders, sorted
  * by path; links to folders are not followed. skip_bad: skips lines that are not records, and counts them in
- * list->skipped. BASE_USAGE with file and line: a line is not a record, or has an unknown schema; a path does not
+ * list->skipped. BASE_USAGE with file and line: a line is not a record, torn or has an unknown schema; a path does not
  * exist, a folder holds no such file, a file no record. Records of other kinds than the caller's are loaded too. Close
  * the list also after an error. */
 int record_load(struct record_list *list, const char *const *paths, int count, bool skip_bad, struct base_error *e);

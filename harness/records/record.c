@@ -186,29 +186,34 @@ int record_append(const char *path, const json_t *record, struct base_error *e) 
     return base_fail(e, BASE_BROKEN, "%s: record not written: %s", path, strerror(why));
 }
 
-/* The one place that knows which schemas this version reads. */
-static int check_schema(const struct record_line *line) {
+/* The one place that knows which schemas and statuses this version reads. */
+static int check_head(const struct record_line *line) {
     const char *schema = json_string_value(json_object_get(line->record, "schema"));
     if (!schema) return record_refuse(line, "schema", "must be \"" RECORD_SCHEMA "\"");
     /* "toise/1" or "toise/1.x": a minor version only adds keys */
     const size_t length = strlen(RECORD_SCHEMA);
-    if (!strncmp(schema, RECORD_SCHEMA, length) && (!schema[length] || schema[length] == '.')) return BASE_OK;
-    char why[160];
-    snprintf(why, sizeof why, "must be \"" RECORD_SCHEMA "\", not \"%.32s\": read it with the toise that wrote it",
-             schema);
-    return record_refuse(line, "schema", why);
+    if (strncmp(schema, RECORD_SCHEMA, length) != 0 || (schema[length] && schema[length] != '.')) {
+        char why[160];
+        snprintf(why, sizeof why, "must be \"" RECORD_SCHEMA "\", not \"%.32s\": read it with the toise that wrote it",
+                 schema);
+        return record_refuse(line, "schema", why);
+    }
+    const json_t *status = json_object_get(line->record, "status");
+    enum record_status known;
+    if (!status || (json_is_string(status) && record_status_of(json_string_value(status), &known))) return BASE_OK;
+    return record_refuse(line, "status", "must be PASSED, FAILED, INCONCLUSIVE, BROKEN or UNVERIFIED");
 }
 
-/* One line: to `each` if it is a record. Only the last line can be torn. */
+/* One line: to `each` if it is a record. Only the last line can be torn; `whole`: it must not be. */
 static int take_line(const struct record_lines *l, int (*each)(void *context, const struct record_line *line),
-                     void *context, struct base_error *e) {
+                     void *context, bool whole, struct base_error *e) {
     json_error_t why = {.text = "not an object", .column = 1};
     json_t *record = json_loadb(l->text, l->length, JSON_REJECT_DUPLICATES, &why);
     const struct record_line at = {record, l->path, l->number, l->text, l->length, e};
-    const bool torn = !record && l->text[0] == '{' && !l->whole;
+    const bool torn = !whole && !record && l->text[0] == '{' && !l->whole;
     int code = BASE_OK;
     if (json_is_object(record)) {
-        code = check_schema(&at);
+        code = check_head(&at);
         if (!code) code = each(context, &at);
     } else if (!torn) {
         code = base_fail(e, BASE_USAGE, "%s: line %ld is not a record: %s (column %d): repair or remove the line",
@@ -218,14 +223,14 @@ static int take_line(const struct record_lines *l, int (*each)(void *context, co
     return code;
 }
 
-int record_read_good(const char *path, int (*each)(void *context, const struct record_line *line), void *context,
-                     struct record_skipped *skipped, struct base_error *e) {
+static int read_lines(const char *path, int (*each)(void *context, const struct record_line *line), void *context,
+                      struct record_skipped *skipped, bool whole, struct base_error *e) {
     struct base_error why = {0}, *told = skipped ? &why : e;
     struct record_lines l;
     int code = record_lines_open(&l, path, "a file of records", e);
     for (bool more = !code; more;) {
         code = record_lines_next(&l, &more, told);
-        if (!code && more) code = take_line(&l, each, context, told);
+        if (!code && more) code = take_line(&l, each, context, whole, told);
         if (code == BASE_USAGE && skipped && more) {
             if (!skipped->lines++) snprintf(skipped->first, sizeof skipped->first, "%s", why.text);
             code = BASE_OK;
@@ -239,7 +244,12 @@ int record_read_good(const char *path, int (*each)(void *context, const struct r
 
 int record_read(const char *path, int (*each)(void *context, const struct record_line *line), void *context,
                 struct base_error *e) {
-    return record_read_good(path, each, context, NULL, e);
+    return read_lines(path, each, context, NULL, false, e);
+}
+
+int record_read_whole(const char *path, int (*each)(void *context, const struct record_line *line), void *context,
+                      struct record_skipped *skipped, struct base_error *e) {
+    return read_lines(path, each, context, skipped, true, e);
 }
 
 int record_json_load(const char *path, json_t **value, struct base_error *e) {

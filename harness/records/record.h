@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Files of records, one JSON object on each line. An append is whole or not at all: the line counts only once it is
- * written and synced. Readers skip a torn last line (a crash, a full disk), and the next append repairs it.
+ * written and synced. A torn last line (a crash, a full disk) never counts, and the next append repairs it.
  *
  * The room records/ reads and writes what toise stores. It promises appends that survive crashes, values by paths of
  * keys (get.h), and the common start of a record (set.h). It also reads CSV tables as people write them (csv.h) and
@@ -33,9 +33,10 @@ struct record_skipped {
     long lines;
     char first[1024]; /* why the first one was skipped, with file and line; "": none was */
 };
-/* The same, but skips lines that are not records of this schema and adds them to *skipped. NULL: refuses them. */
-int record_read_good(const char *path, int (*each)(void *context, const struct record_line *line), void *context,
-                     struct record_skipped *skipped, struct base_error *e);
+/* The same, but the last line must be whole: of what was torn nobody knows whether it was FAILED. Lines that are not
+ * records of this schema are skipped and added to *skipped. NULL: they are refused. */
+int record_read_whole(const char *path, int (*each)(void *context, const struct record_line *line), void *context,
+                      struct record_skipped *skipped, struct base_error *e);
 /* Reads the file as one JSON value; skips a byte-order mark. BASE_USAGE with file, line and column: unreadable or not
  * JSON. */
 int record_json_load(const char *path, json_t **value, struct base_error *e);

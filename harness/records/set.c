@@ -10,6 +10,7 @@
 static const char *const statuses[] = {[RECORD_PASSED] = "PASSED",
                                        [RECORD_FAILED] = "FAILED",
                                        [RECORD_INCONCLUSIVE] = "INCONCLUSIVE",
+                                       [RECORD_BROKEN] = "BROKEN",
                                        [RECORD_UNVERIFIED] = "UNVERIFIED"};
 enum { STATUSES = sizeof statuses / sizeof *statuses };
 

@@ -47,7 +47,13 @@ static inline void record_set_lower_bound(json_t *result, const json_t *machine)
 
 #define RECORD_SCHEMA "toise/1" /* what this version writes; it reads all of this major */
 
-enum record_status { RECORD_PASSED, RECORD_FAILED, RECORD_INCONCLUSIVE, RECORD_UNVERIFIED /* imported */ };
+enum record_status {
+    RECORD_PASSED,
+    RECORD_FAILED,
+    RECORD_INCONCLUSIVE,
+    RECORD_BROKEN,    /* the run did not end as it should */
+    RECORD_UNVERIFIED /* imported */
+};
 
 /* "PASSED", ...; and its inverse. False: `name` is none of them. */
 const char *record_status_name(enum record_status status);

@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # scripts/slurm/acceptance.sbatch when a copy crashes, and after a requeue. Slurm's commands and toise are stand-ins here;
-# tests/slurm/test_jobs.sh has the real ones.
+# tests/slurm/test_jobs.sh has the real ones. No job script runs outside Slurm.
 . "$(dirname "$0")/../prelude.sh"
 mkdir "$work/bin" "$work/job"
 export PATH=$work/bin:$PATH STUB=$work/stub TOISE=$work/bin/toise TOISE_RESULTS=$work/job/results TOISE_LAUNCH=srun
 export TOISE_SLURM=$PWD/scripts/slurm SLURM_JOB_ID=7 SLURM_JOB_NUM_NODES=2 'SLURM_JOB_NODELIST=n[1-2]'
 unset SLURM_RESTART_COUNT SLURM_NTASKS_PER_NODE SLURM_CPUS_PER_TASK SLURM_CPUS_ON_NODE SLURM_JOB_CPUS_PER_NODE TOISE_SITE
 unset TOISE_NODES_ASKED
+for script in scripts/slurm/*.sbatch; do SLURM_JOB_ID='' refused 'submit this with sbatch' bash "$script"; done
 cat >"$work/bin/scontrol" <<'END2'
 #!/usr/bin/env bash
 [ "$2" != hostnames ] || printf 'n1\nn2\n'

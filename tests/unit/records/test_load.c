@@ -89,7 +89,7 @@ static void test_hash(void **state) {
 static void test_load(void **state) {
     (void)state;
     const char *one = put("one.jsonl", "{\"schema\":\"toise/1\",\"n\":1}\n{\"schema\":\"toise/1.4\",\"n\":2}\n");
-    put("deep/b.jsonl", "{\"schema\":\"toise/1\",\"n\":4}\n{\"schema\":\"toi"); /* torn */
+    put("deep/b.jsonl", "{\"schema\":\"toise/1\",\"n\":4}\n");
     put("deep/a.jsonl", "{\"schema\":\"toise/1\",\"n\":3}\n");
     put("deep/er/c.jsonl", "{\"schema\":\"toise/1\",\"n\":5}"); /* whole, without its end */
     put("deep/notes.txt", "not a record\n");
@@ -137,6 +137,10 @@ static void test_refused(void **state) {
     assert_refused(put("bad.jsonl", text), "bad.jsonl: line 2 is not a record", 2);
     snprintf(text, sizeof text, "%s{\"schema\":\"toise/2\"}\n{\"schema\":\"toise/10\"}\n", good);
     assert_refused(put("new.jsonl", text), "line 2: field \"schema\" must be \"toise/1\", not \"toise/2\"", 2);
+    snprintf(text, sizeof text, "%s{\"schema\":\"toise/1\",\"status\":\"passed\"}\n", good);
+    assert_refused(put("status.jsonl", text), "line 2: field \"status\" must be PASSED, FAILED", 1);
+    snprintf(text, sizeof text, "%s{\"schema\":\"toi", good);
+    assert_refused(put("torn.jsonl", text), "torn.jsonl: line 2 is not a record", 1);
     assert_refused(put("other.jsonl", "{\"a\":1}\n"), "line 1: field \"schema\" must be \"toise/1\"", 1);
 }
 
