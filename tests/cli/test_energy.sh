@@ -92,14 +92,15 @@ else
     echo 'SKIP: two ranks: mpirun is not installed'
 fi
 
-# By a counter that a script moves by 2 J every 20 ms or later, beside a command that says otherwise
+# By a counter that a script moves by 2 J every 20 ms or later, beside a command that says otherwise. As a real counter it
+# is never empty: it is written over, in as many digits.
 mkdir -p "${counter%/*}"
-echo '1000 J 5 us' >"$counter"
+echo '100000 J 5 us' >"$counter"
 (
-    joules=1000
+    joules=100000
     until [ -e "$work/stop" ]; do
         joules=$((joules + 2))
-        echo "$joules J 5 us" >"$counter"
+        echo "$joules J 5 us" 1<>"$counter"
         sleep 0.02
     done
 ) &
