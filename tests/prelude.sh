@@ -9,7 +9,6 @@ toise=$BUILD/toise
 tree=$PWD
 work=$(mktemp -d)
 export TOISE_HOSTS=$work/hosts TOISE_CLUSTER=$work/cluster
-export OMPI_MCA_odls_base_sigkill_timeout=0 # else mpirun takes two seconds more for each run that ends with an error
 leave() {
     [ ! -e "$TOISE_HOSTS" ] || "$tree/scripts/netns-hosts.sh" down
     [ ! -e "$TOISE_CLUSTER" ] || "$tree/scripts/virtual-cluster.sh" down
@@ -53,6 +52,9 @@ sbatch_wait() {
     done
     echo "job $id is $state after two minutes" && return 124
 }
+
+# no_grace: once a rank ended with an error mpirun kills the others, which have nothing more to say, and waits no seconds
+no_grace() { export OMPI_MCA_odls_base_sigkill_timeout=0; }
 
 # alive: the processes that still run on any of these machines
 alive() {

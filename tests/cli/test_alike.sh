@@ -4,6 +4,7 @@
 # catalogue, model or data file, another processor. Exit 2 and no record, but for the processor, which is a warning.
 . "$(dirname "$0")/../prelude.sh"
 . scripts/mpi.sh
+no_grace
 export OMP_NUM_THREADS=1 program=$toise
 unset TOISE_ISA
 command -v "${MPIRUN:-mpirun}" >/dev/null || { echo 'SKIP: ranks that are not alike: mpirun is not installed'; exit 77; }

@@ -5,6 +5,7 @@
 # no file written, no hang. Alone and under mpirun -n 2.
 . "$(dirname "$0")/../prelude.sh"
 . scripts/mpi.sh
+no_grace
 
 in=$work/in
 mkdir -p "$in/folder"

@@ -5,6 +5,7 @@
 # what is refused and how.
 . "$(dirname "$0")/../prelude.sh"
 . scripts/mpi.sh
+no_grace
 export OMP_NUM_THREADS=1
 
 call "$toise" comm --help

@@ -6,6 +6,7 @@
 # than GPT-2 run in one of these shapes each, unless CHECK_FULL is set.
 . "$(dirname "$0")/../prelude.sh"
 . scripts/mpi.sh
+no_grace
 
 train() { # train FAMILY RANKS PRECISION FLAGS...: right or inconclusive, which time decides, are alike here
     local family=$1 ranks=$2 precision=$3 code=0

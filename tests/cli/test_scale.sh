@@ -6,6 +6,7 @@
 # worked out by hand.
 . "$(dirname "$0")/../prelude.sh"
 . scripts/mpi.sh
+no_grace
 export OMP_NUM_THREADS=1
 unset TOISE_ISA OPENBLAS_CORETYPE SLURM_JOB_ID
 limit=200

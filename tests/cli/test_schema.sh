@@ -5,6 +5,7 @@
 # has an example here. Wrong records are refused by the schema.
 . "$(dirname "$0")/../prelude.sh"
 . scripts/mpi.sh
+no_grace
 export OMP_NUM_THREADS=1
 unset TOISE_ISA OPENBLAS_CORETYPE
 out=$work/records.jsonl
