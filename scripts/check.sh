@@ -81,7 +81,8 @@ run() { # run NAME TIMEOUT COMMAND...
     report "$1"
 }
 
-unit_tests() { # unit_tests BUILD LABEL [AT_ONCE]
+# As many at once as there are cores.
+unit_tests() { # unit_tests BUILD LABEL
     local source name reason begun=() shown=0
     for source in tests/unit/*/test_*.c; do
         wanted "$source" || continue
@@ -94,7 +95,7 @@ unit_tests() { # unit_tests BUILD LABEL [AT_ONCE]
         fi
         execute "${2:+$2 }unit/$name" "$(limit "$source")" "$1/tests/unit/$name" &
         begun+=("${2:+$2 }unit/$name")
-        [ "$(jobs -pr | wc -l)" -lt "${3-1}" ] || wait -n || true
+        [ "$(jobs -pr | wc -l)" -lt "$jobs" ] || wait -n || true
         while [ -s "$(log_of "${begun[shown]-}").end" ]; do report "${begun[shown++]}"; done
     done
     wait
@@ -148,7 +149,7 @@ sanitized() {
     [ "$code" = 0 ] || return 0
     export ASAN_OPTIONS="detect_leaks=1:abort_on_error=0" UBSAN_OPTIONS=print_stacktrace=1
     export LSAN_OPTIONS="suppressions=$PWD/tests/lsan.supp:print_suppressions=0"
-    unit_tests "$asan" asan "$jobs"
+    unit_tests "$asan" asan
     [ $full = no ] || mpi_tests "$asan" asan
     unset ASAN_OPTIONS UBSAN_OPTIONS LSAN_OPTIONS
 }

@@ -184,7 +184,7 @@ if ${CC:-cc} -shared -fPIC -o "$work/fsync.so" tests/unit/guard/fsync.c -ldl 2>"
     LD_PRELOAD=$work/fsync.so FSYNC_DELAY_MS=4000 run 3 "${tiny[@]}" --steps 300 --no-gate --out "$out"
     is "$out" "max(r['samples']['step_s']) < 4 < r['result']['journal']['slowest_sync_s']" True
     is "$out" "r['result']['journal']['add_s'] < 4" True
-    KILLS=${KILLS:-20} bash tests/soak/kills.sh || fail 'kills'
+    KILLS=${KILLS:-8} bash tests/soak/kills.sh || fail 'kills'
 else
     echo 'SKIP: a slow folder, and kills: no C compiler'
 fi

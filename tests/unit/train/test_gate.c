@@ -18,7 +18,7 @@
 #include "unit/support/faults.h"
 #include "unit/support/rig.h"
 
-enum { SEEDS = 20, FEW = 3, SEQ = 64, MICRO = 4, THREADS = 2 };
+enum { SEEDS = 20, SOME = 6, FEW = 3, SEQ = 64, MICRO = 4, THREADS = 2 };
 static const double HEALTHY = CHECK_THRESHOLD / 4, FAULTY = CHECK_THRESHOLD * 10;
 
 static const char *precision(int dtype) {
@@ -92,24 +92,34 @@ static void healthy(struct subject s, enum kernel_isa isa, int seeds, int least_
     assert_true(worst.residual[worst_of(&worst)] < HEALTHY);
 }
 
-/* One seed shows sanitizers as much as twenty, and each fault in one family as much as in all. */
 #if defined(__SANITIZE_ADDRESS__)
-static const int seeds_here = 1;
-static const bool fault_once = true;
+enum { SANITIZED = 1 };
 #else
-static const int seeds_here = SEEDS;
-static const bool fault_once = false;
+enum { SANITIZED = 0 };
 #endif
+static bool check_full(void) {
+    const char *full = getenv("CHECK_FULL");
+    return full && *full;
+}
+/* Under sanitizers one seed shows as much as all, and each fault in one family as much as in every one. */
+static int healthy_seeds(void) {
+    return SANITIZED ? 1 : check_full() ? SEEDS : SOME;
+}
+static int fault_seeds(void) {
+    return check_full() ? FEW : 1;
+}
 
 /* The best instruction set over all seeds, lower ones over a few. */
 static void healthy_everywhere(bool full, int least_checks) {
-    if (seeds_here < SEEDS) printf("SKIP: healthy code on all %d seeds: under sanitizers %d\n", SEEDS, seeds_here);
+    const int seeds = healthy_seeds();
+    if (seeds < SEEDS)
+        printf("SKIP: healthy code on %d more seeds: only with CHECK_FULL set, without sanitizers\n", SEEDS - seeds);
     for (int f = 0; f < RIG_FAMILIES; f++)
         for (int dtype = 0; dtype < KERNEL_DTYPE_COUNT; dtype++)
             for (int isa = 0; isa < KERNEL_ISA_COUNT; isa++)
                 if (kernel_isa_usable((enum kernel_isa)isa))
                     healthy((struct subject){rig_families[f], full, (enum kernel_dtype)dtype}, (enum kernel_isa)isa,
-                            isa == (int)kernel_isa_best() || seeds_here < FEW ? seeds_here : FEW, least_checks);
+                            isa == (int)kernel_isa_best() || seeds < FEW ? seeds : FEW, least_checks);
 }
 
 /* The least residual of a fault so far, and which fault. */
@@ -117,12 +127,6 @@ struct least {
     double residual;
     char what[200];
 };
-
-/* A few seeds, or one if time is short. */
-static int fault_seeds(void) {
-    const char *full = getenv("CHECK_FULL");
-    return full && *full ? FEW : 1;
-}
 
 /* Each time some check exceeds the threshold tenfold. */
 static void fault_fails(struct subject s, enum fault fault, struct least *least) {
@@ -144,12 +148,12 @@ static void fault_fails(struct subject s, enum fault fault, struct least *least)
 static void faults_fail(bool full, int first, int last) {
     bool tried[FAULT_COUNT] = {false};
     if (fault_seeds() < FEW) printf("SKIP: the gate's faults on %d more seeds: only with CHECK_FULL set\n", FEW - 1);
-    if (fault_once) printf("SKIP: the gate's faults in every family that can have them: under sanitizers one\n");
+    if (SANITIZED) printf("SKIP: the gate's faults in every family that can have them: under sanitizers one\n");
     for (int f = 0; f < RIG_FAMILIES; f++) {
         const struct model_config c = timed(rig_families[f], KERNEL_F32).config;
         struct least least = {.residual = INFINITY};
         for (int fault = first; fault < last; fault++) {
-            if (fault_once && tried[fault]) continue;
+            if (SANITIZED && tried[fault]) continue;
             if (!fault_possible((enum fault)fault, &c)) {
                 printf("  %s cannot have: %s\n", rig_families[f], fault_name((enum fault)fault));
                 continue;
