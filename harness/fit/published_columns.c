@@ -13,7 +13,6 @@
 static const struct {
     const char *name;
     double low, high, blank;
-    bool real; /* need not be a whole number */
 } numbers[FIT_NUMBERS] = {
     [FIT_LAYERS] = {"layers", 1, 1e4, NAN},
     [FIT_HIDDEN] = {"hidden", 1, 1e6, NAN},
@@ -32,12 +31,16 @@ static const struct {
     [FIT_ZERO] = {"zero_stage", 0, 3, 0},
     [FIT_NODE_ACCELERATORS] = {"accelerators_per_node", 1, 1e3, 8},
     [FIT_ACCELERATORS] = {"n_accelerators", 1, 1e7, NAN},
-    [FIT_TIME] = {"iteration_s", 1e-6, 1e7, NAN, true},
-    [FIT_TOKENS] = {"tokens_per_s_per_accel", 1e-6, 1e9, NAN, true},
-    [FIT_TFLOPS] = {"tflops_per_accel", 1e-6, 1e6, NAN, true},
+    [FIT_TIME] = {"iteration_s", 1e-6, 1e7, NAN},
+    [FIT_TOKENS] = {"tokens_per_s_per_accel", 1e-6, 1e9, NAN},
+    [FIT_TFLOPS] = {"tflops_per_accel", 1e-6, 1e6, NAN},
     [FIT_GRAD_BYTES] = {"grad_bytes", 2, 4, NAN},
     [FIT_ZERO_GROUP] = {"zero_group", 1, 1e7, NAN},
 };
+
+static bool need_not_be_whole(int number) {
+    return number == FIT_TIME || number == FIT_TOKENS || number == FIT_TFLOPS;
+}
 
 /* Columns of words that affect the price, with the words that a cell may have (NULL: any). */
 static const char *const truth[] = {"True", "False", NULL};
@@ -173,7 +176,7 @@ int fit_columns_numbers(const struct fit_runs *r, int row, double x[FIT_NUMBERS]
         const int column = record_csv_column(&r->csv, numbers[i].name);
         x[i] = numbers[i].blank;
         code = unplaced(r, row, record_csv_number(&r->csv, row, column, numbers[i].low, numbers[i].high, &x[i], e), e);
-        if (!code && !numbers[i].real && isfinite(x[i]) && floor(x[i]) != x[i])
+        if (!code && !need_not_be_whole(i) && isfinite(x[i]) && floor(x[i]) != x[i])
             code = base_fail(e, BASE_USAGE, "%s %s is not a whole number", numbers[i].name,
                              record_csv_cell(&r->csv, row, column));
     }

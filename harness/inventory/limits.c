@@ -15,8 +15,8 @@ static void put_groups(struct inventory_reader *r) {
     char membership[PATH_MAX], root[PATH_MAX];
     struct base_cgroup_quota quota;
     struct base_cgroup_sets sets;
-    inventory_path(r, membership, BASE_CGROUP_MEMBERSHIP + 1);
-    inventory_path(r, root, BASE_CGROUP_ROOT + 1);
+    inventory_path(r, membership, &BASE_CGROUP_MEMBERSHIP[1]);
+    inventory_path(r, root, &BASE_CGROUP_ROOT[1]);
     base_cgroup_quota(membership, root, &quota);
     base_cgroup_cpuset(membership, root, &sets);
     if (quota.cpus > 0) {

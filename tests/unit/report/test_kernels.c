@@ -148,8 +148,7 @@ static void means(void **state) {
 static void roofs_have_names(void **state) {
     (void)state;
     static const char *const roof[] = {"measured f32 peak, avx2, 2 threads", "measured copy bandwidth",
-                                       "measured f32 peak, "
-                                       "avx2, 2 threads"};
+                                       "measured f32 peak, avx2, 2 threads"};
     json_t *records = json_array();
     for (int i = 0; i < 3; i++)
         json_array_append_new(records, json_pack("{s:{s:s, s:s, s:f, s:f}}", "result", "fraction_of", roof[i], "bound",

@@ -22,7 +22,7 @@ static struct sweep_request weak(int64_t batch, int units, int ranks) {
 }
 
 static struct sweep_points points_of(const struct sweep_request *r, const char *list) {
-    struct sweep_points p;
+    struct sweep_points p = {0};
     struct base_error e = {0};
     int n[SWEEP_POINTS_MOST] = {0}, count = 0;
     int code = list ? sweep_points_read(list, "--counts", n, &count, &e) : BASE_OK;
@@ -33,7 +33,7 @@ static struct sweep_points points_of(const struct sweep_request *r, const char *
 
 /* Refused with words that hold these. */
 static void refused(const struct sweep_request *r, const char *list, const char *words) {
-    struct sweep_points p;
+    struct sweep_points p = {0};
     struct base_error e = {0};
     int n[SWEEP_POINTS_MOST] = {0}, count = 0;
     int code = list ? sweep_points_read(list, "--counts", n, &count, &e) : BASE_OK;
