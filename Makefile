@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # make            build/toise                      make bench        the main job: node-s, both precisions
-# make check      all tests, 20 minutes on 2 cores make check-full   and the long ones
+# make check      all tests, half an hour         make check-full   and the long ones
 # make soak       hours of real launches          (see tests/soak/)
 # make score-detector SCORE=1  false alarms and misses of the detector of slow nodes, twenty minutes; SCORE=0.1 a tenth
 # make install PREFIX=/opt/toise                   make bench-kernels BENCH_ARGS=--benchmark_filter=gemm

@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "energy/energy.h"
+#include "mpi/support/leaks.h"
 #include "records/get.h"
 #include "unit/support/tree.h"
 

@@ -12,14 +12,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "comm/comm.h"
-
-/* MPI leaks memory and unloads the plugins that allocated it, so the leaks cannot be suppressed by name. */
-#if defined(__SANITIZE_ADDRESS__)
-int __lsan_is_turned_off(void);
-int __lsan_is_turned_off(void) {
-    return 1;
-}
-#endif
+#include "mpi/support/leaks.h"
 
 struct agreed {
     struct comm world;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * check: timeout 600
  *
- * The gate on one rank, for every family. Over 20 seeds healthy code stays under a quarter of the threshold, and each
+ * The gate on one rank, for every family. Over its seeds healthy code stays under a quarter of the threshold, and each
  * injected fault exceeds it tenfold. Prints the worst healthy and the least faulty residual, to show the margins. */
 #include <math.h>
 #include <setjmp.h>
