@@ -17,12 +17,7 @@
 #include "base/child.h"
 #include "base/file.h"
 #include "unit/support/folder.h"
-
-#ifdef __SANITIZE_ADDRESS__
-enum { SANITIZED = 1 };
-#else
-enum { SANITIZED = 0 };
-#endif
+#include "unit/support/sanitized.h"
 
 /* Compiles the fake with these flags. folder_path is the library. */
 static void compile(const char *flags) {

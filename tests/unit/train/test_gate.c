@@ -17,6 +17,7 @@
 #include "unit/support/config_json.h"
 #include "unit/support/faults.h"
 #include "unit/support/rig.h"
+#include "unit/support/sanitized.h"
 
 enum { SEEDS = 20, SOME = 6, FEW = 3, SEQ = 64, MICRO = 4, THREADS = 2 };
 static const double HEALTHY = CHECK_THRESHOLD / 4, FAULTY = CHECK_THRESHOLD * 10;
@@ -92,11 +93,6 @@ static void healthy(struct subject s, enum kernel_isa isa, int seeds, int least_
     assert_true(worst.residual[worst_of(&worst)] < HEALTHY);
 }
 
-#if defined(__SANITIZE_ADDRESS__)
-enum { SANITIZED = 1 };
-#else
-enum { SANITIZED = 0 };
-#endif
 static bool check_full(void) {
     const char *full = getenv("CHECK_FULL");
     return full && *full;
