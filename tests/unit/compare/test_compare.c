@@ -196,7 +196,7 @@ static void test_evidence(void **state) {
     assert_int_equal(record_whole(side, "launches"), 5);
     json_decref(record), remove(folder_name("injected.jsonl"));
     const struct made_side unknown = {.launches = 5, .seed = 33, .change = {{"status", "null"}}};
-    assert_refused(base, made_launches("unknown.jsonl", &unknown), "none of its 5 records has a rate");
+    assert_refused(base, made_launches("unknown.jsonl", &unknown), "line 1: field \"status\" must be PASSED");
     remove(folder_name("twice.jsonl"));
 }
 
