@@ -53,6 +53,8 @@ sbatch_wait() {
     echo "job $id is $state after two minutes" && return 124
 }
 
+# check_full WHAT: whether this is make check-full; else says that WHAT was skipped
+check_full() { [ -n "${CHECK_FULL-}" ] || { echo "SKIP: $1: only with CHECK_FULL set" && false; }; }
 # no_grace: once a rank ended with an error mpirun kills the others, which have nothing more to say, and waits no seconds
 no_grace() { export OMPI_MCA_odls_base_sigkill_timeout=0; }
 

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* Numbers, with their range and the value of a blank cell (NAN: unknown). */
+/* Numbers, with their range and the value of a blank cell (NAN: unknown). Whole ones if the range starts with one. */
 static const struct {
     const char *name;
     double low, high, blank;
@@ -37,10 +37,6 @@ static const struct {
     [FIT_GRAD_BYTES] = {"grad_bytes", 2, 4, NAN},
     [FIT_ZERO_GROUP] = {"zero_group", 1, 1e7, NAN},
 };
-
-static bool need_not_be_whole(int number) {
-    return number == FIT_TIME || number == FIT_TOKENS || number == FIT_TFLOPS;
-}
 
 /* Columns of words that affect the price, with the words that a cell may have (NULL: any). */
 static const char *const truth[] = {"True", "False", NULL};
@@ -176,7 +172,8 @@ int fit_columns_numbers(const struct fit_runs *r, int row, double x[FIT_NUMBERS]
         const int column = record_csv_column(&r->csv, numbers[i].name);
         x[i] = numbers[i].blank;
         code = unplaced(r, row, record_csv_number(&r->csv, row, column, numbers[i].low, numbers[i].high, &x[i], e), e);
-        if (!code && !need_not_be_whole(i) && isfinite(x[i]) && floor(x[i]) != x[i])
+        const bool whole = floor(numbers[i].low) == numbers[i].low;
+        if (!code && whole && isfinite(x[i]) && floor(x[i]) != x[i])
             code = base_fail(e, BASE_USAGE, "%s %s is not a whole number", numbers[i].name,
                              record_csv_cell(&r->csv, row, column));
     }

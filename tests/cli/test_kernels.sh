@@ -84,9 +84,7 @@ else
     # an OpenBLAS older than the CPU may choose Prescott itself; then a better one must be named
     cure='(unset OPENBLAS_CORETYPE|export OPENBLAS_CORETYPE=[A-OQ-Z][A-Za-z]+)'
     grep -qE "the wrong one: .* GFLOP/s, .*%, are lost. The cure:  $cure\$" "$work/out" || fail "no cure: $(tail -n 4 "$work/out")"
-    if [ -z "${CHECK_FULL-}" ]; then
-        echo 'SKIP: a wrong OpenBLAS that nobody asked for, and one asked for a core type that it lacks: only with CHECK_FULL set'
-    else
+    if check_full 'a wrong OpenBLAS that nobody asked for, and one asked for a core type that it lacks'; then
         # if not requested, a wrongly configured OpenBLAS is not used for comparison
         call env OPENBLAS_CORETYPE=Prescott "$toise" "${matmuls[@]}" --json
         done_well 'Prescott, not asked for'
@@ -143,9 +141,7 @@ TOISE_ISA=sse refused 'TOISE_ISA=sse: unknown' "$toise" kernels --dry-run
 if command -v "${MPIRUN:-mpirun}" >/dev/null; then
     call bash -c '. scripts/mpi.sh; mpi_launch "$@"' - 2 "$toise" kernels --op gemm
     [ $code = 2 ] && [ "$(grep -c '^toise: .*one process.*-n 1' "$work/err")" = 1 ] || fail "two ranks: exit $code: $(cat "$work/err")"
-    if [ -z "${CHECK_FULL-}" ]; then
-        echo 'SKIP: one rank below mpirun: only with CHECK_FULL set'
-    else
+    if check_full 'one rank below mpirun'; then
         call bash -c '. scripts/mpi.sh; mpi_launch "$@"' - 1 "$toise" kernels --op gemm --model tiny-gpt2 --seq 64 --dtype f32 --isa openblas "${quick[@]}"
         done_well 'one rank'
         grep -q 'OpenBLAS runs as' "$work/out" || fail 'one rank: no word of OpenBLAS'

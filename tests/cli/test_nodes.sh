@@ -91,11 +91,7 @@ grep -q '"rounds":7,"asked":20,.*"verdict":"unreachable"' "$work/hang.jsonl" || 
 # Four hosts: of nodes the lie and the link are found by name.
 if hosts 4; then
     faults=bitflip:node=1,step=3 rounds=6
-    if [ -n "${CHECK_FULL-}" ]; then
-        faults+=+link:node=3,factor=20 rounds=24
-    else
-        echo 'SKIP: a slow link of a host: only with CHECK_FULL set'
-    fi
+    if check_full 'a slow link of a host'; then faults+=+link:node=3,factor=20 rounds=24; fi
     call env MAP=node scripts/netns-hosts.sh run 4 "$toise" nodes "${tiny[@]}" --rounds $rounds --bytes 65536 \
         --inject "$faults" --out "$work/hosts.jsonl"
     [ $code = 1 ] || fail "four hosts: exit $code: $(cat "$work/out" "$work/err")"

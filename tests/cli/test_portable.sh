@@ -38,7 +38,7 @@ if unshare --net true 2>/dev/null; then
 else
     echo 'SKIP: a run without a network: no network namespaces here'
 fi
-[ -n "${CHECK_FULL-}" ] || exit $bad
+check_full 'emulated CPUs' || exit $bad
 
 # CPUs without AVX, with AVX2 and no AVX-512. OpenBLAS and toise choose their kernels when they start.
 limit=300

@@ -85,9 +85,8 @@ if ! grep -q '"status":"FAILED"' "$work/kernels"; then
     ! stopped kernels || grep -q '"marks":[^}]*"throttled"' "$work/kernels" || fail 'kernels: no sample is marked throttled'
 fi
 
-if [ -z "${CHECK_FULL-}" ]; then
-    echo 'SKIP: toise comm under a quota: only with CHECK_FULL set'
-elif command -v "${MPIRUN:-mpirun}" >/dev/null; then
+check_full 'toise comm under a quota' || exit $bad
+if command -v "${MPIRUN:-mpirun}" >/dev/null; then
     mpi_command
     within 0 3 -- "${MPI_COMMAND[@]}" "${MPI_UNBOUND[@]}" -n 2 "$toise" comm --bytes 1MiB --threads 1 --seconds 0.1 --ci 1 --out "$work/comm"
     ! stopped comm || grep -Eq '"marks":[^}]*"throttled"|stopped ranks in' "$work/comm" || fail 'comm: nothing says throttled'

@@ -40,11 +40,10 @@ shapes=('1 --mbs 2' '2 --mbs 4' '2 --mbs 1' '4 --mbs 2')
 for precision in fp32 bf16; do
     agree gpt2 $precision "${shapes[@]}"
     for family in bloom llama mistral; do
-        if [ -n "${CHECK_FULL:-}" ]; then
+        if check_full "losses of $family over other ranks and micro-batches"; then
             agree $family $precision "${shapes[@]}"
         else
             agree $family $precision '4 --mbs 1'
-            echo "SKIP: losses of $family over other ranks and micro-batches: only with CHECK_FULL set"
         fi
     done
 done

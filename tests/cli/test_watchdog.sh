@@ -66,7 +66,7 @@ fault 137 "$stopped gate: the timed sizes" 'phase=gate: the timed,signal=19'
 fault 137 "$stopped warm-up, step 1" phase=communication,step=1,signal=19
 fault 137 "$killed gate: small model" phase=gate,signal=9
 fault 137 "$killed timed steps, step 7" step=7,signal=9
-if [ -n "${CHECK_FULL-}" ]; then
+if check_full 'faults in the other phases'; then
     for where in memory peak record step=0 step=1 step=30 phase=communication,step=9; do
         case $where in *=*) ;; *) where=phase=$where ;; esac
         fault 4 "$stuck" "$where"

@@ -89,7 +89,7 @@ start --inject hang:rank=2,step=20
 ended 'a stuck rank' 0 1 2
 named 'a stuck rank' 'rank 2 \(host host3, process [0-9]+\) has made no progress for [3-6]\.[0-9] s; phase: timed steps, step 20'
 
-[ -n "${CHECK_FULL-}" ] || { echo 'SKIP: a host that hangs, and a rank killed on its host: only with CHECK_FULL set'; exit $bad; }
+check_full 'a host that hangs, and a rank killed on its host' || exit $bad
 anew
 start
 $hosts in host2 sh -c 'kill -STOP -1'

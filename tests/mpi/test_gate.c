@@ -3,16 +3,16 @@
  * check: timeout 300
  *
  * The gate over ranks. Over 20 seeds (5 without CHECK_FULL), correct runs stay below a quarter of the threshold. Each
- * fault exceeds it tenfold: a rank left out of the sums, a sum taken for the mean, a message never sent, a wrong sum on
- * one rank, a stale rank, a rank with another seed. */
+ * fault exceeds it tenfold. A sum may lack a rank, be taken for the mean, or be wrong on one rank. A message may be
+ * lost, a rank be stale or have another seed. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "mpi/support/agreed.h"
 #include "train/gate.h"
+#include "unit/support/effort.h"
 #include "unit/support/rig.h"
-#include "unit/support/sanitized.h"
 
 enum { SEEDS = 20, FEW = 5 };
 enum fault { HEALTHY, RANK_DROPPED, SUM_FOR_MEAN, MESSAGE_LOST, SUM_ASTRAY, RANK_STALE, RANK_SEEDED, FAULTS };
@@ -124,8 +124,7 @@ static void judge(struct agreed *a, const char *family, enum kernel_dtype dtype,
 
 int main(void) {
     struct agreed a;
-    const char *full = getenv("CHECK_FULL");
-    const bool all = full && *full && !SANITIZED;
+    const bool all = effort_full() && !SANITIZED;
     agreed_open(&a);
     if (!a.world.rank && !all)
         printf("SKIP: the gate over ranks on all seeds: only with CHECK_FULL set, without sanitizers\n");

@@ -65,7 +65,7 @@ has "results/kernels-$id.html" '</html>'
 
 # A curve, a verdict on each node, and a tender, whose copies fill the nodes at once. Two nodes on one machine only show
 # that the jobs do it.
-if [ -n "${CHECK_FULL-}" ]; then
+if check_full 'slurm: a curve by scale.sbatch'; then
     job '[013]' scale --nodes=2 -- --workload weak-tiny --repeats 1 --steps 1 --warmup 0
     has "results/scale-$id.jsonl" '"kind": ?"scale"'
 fi
@@ -154,7 +154,7 @@ has "$log" "train.sbatch: start 2 of job $id, after a requeue" 'goes on with res
 [ "$(grep -c '^== launch 1 of 2' "$log")" = 1 ] || fail "requeue: the first launch ran again: $(cat "$log")"
 has "results/train-$id.jsonl" '"restarts": ?"1"' '"resumes": ?\["'
 
-[ -n "${CHECK_FULL-}" ] || { echo 'SKIP: slurm: a curve by scale.sbatch, and its requeue: only with CHECK_FULL set'; exit $bad; }
+check_full 'slurm: a requeue of a sweep' || exit $bad
 # A sweep that was cut short starts again, though its first runs have records.
 name='requeue of a sweep'
 id=$(sbatch --parsable --nodes=1 --ntasks-per-node=2 "$scripts/scale.sbatch" --workload strong-tiny --unit rank \

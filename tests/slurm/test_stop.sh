@@ -46,9 +46,7 @@ cancelled() { # cancelled LAUNCHER WHY
 before_the_limit 'srun --mpi=pmix'
 # mpirun may kill the ranks at once; then the job makes the record of their journal
 cancelled mpirun 'SIG(TERM|USR1)|the process ended after'
-if [ -z "${CHECK_FULL-}" ]; then
-    echo 'SKIP: slurm: the signal by mpirun, scancel by srun, the limit itself: only with CHECK_FULL set'
-else
+if check_full 'slurm: the signal by mpirun, scancel by srun, the limit itself'; then
     before_the_limit mpirun
     cancelled 'srun --mpi=pmix' 'SIG(TERM|USR1)'
     start --time=1 --signal=B:USR1@20

@@ -16,8 +16,8 @@
 #include "backend/backend.h"
 #include "base/child.h"
 #include "base/file.h"
+#include "unit/support/effort.h"
 #include "unit/support/folder.h"
-#include "unit/support/sanitized.h"
 
 /* Compiles the fake with these flags. folder_path is the library. */
 static void compile(const char *flags) {

@@ -15,6 +15,7 @@
 
 #include "base/random.h"
 #include "study/ratio.h"
+#include "unit/support/effort.h"
 
 enum { MOST = 64 };
 
@@ -190,8 +191,7 @@ static double draw_noise(struct draw *d, double (*noise)(double, double)) {
 }
 
 static int trials(void) {
-    const char *full = getenv("CHECK_FULL");
-    return full && *full ? 100000 : 4000;
+    return effort_full() ? 100000 : 4000;
 }
 
 /* Whether the interval of a trial held the truth, a difference of 0. */

@@ -15,9 +15,9 @@
 
 #include "train/gate.h"
 #include "unit/support/config_json.h"
+#include "unit/support/effort.h"
 #include "unit/support/faults.h"
 #include "unit/support/rig.h"
-#include "unit/support/sanitized.h"
 
 enum { SEEDS = 20, SOME = 6, FEW = 3, SEQ = 64, MICRO = 4, THREADS = 2 };
 static const double HEALTHY = CHECK_THRESHOLD / 4, FAULTY = CHECK_THRESHOLD * 10;
@@ -93,19 +93,15 @@ static void healthy(struct subject s, enum kernel_isa isa, int seeds, int least_
     assert_true(worst.residual[worst_of(&worst)] < HEALTHY);
 }
 
-static bool check_full(void) {
-    const char *full = getenv("CHECK_FULL");
-    return full && *full;
-}
 /* Under sanitizers one seed shows as much as all, and each fault in one family as much as in every one. */
 static int healthy_seeds(void) {
-    return SANITIZED ? 1 : check_full() ? SEEDS : SOME;
+    return SANITIZED ? 1 : effort_full() ? SEEDS : SOME;
 }
 static int fault_seeds(void) {
-    return check_full() ? FEW : 1;
+    return effort_full() ? FEW : 1;
 }
 
-/* The best instruction set over all seeds, lower ones over a few. */
+/* The best instruction set over the seeds, lower ones over a few. */
 static void healthy_everywhere(bool full, int least_checks) {
     const int seeds = healthy_seeds();
     if (seeds < SEEDS)

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "unit/support/effort.h"
 #include "unit/support/rig.h"
 
 /* GPT-2's initial 0.02 is slow for so small a model. */
@@ -54,8 +55,7 @@ static void train_to_the_floor(const char *family, enum kernel_dtype dtype) {
 
 /* Every family in both precisions. If time is short, each in one, and GPT-2 in both. */
 static bool wanted(int family, enum kernel_dtype dtype) {
-    const char *full = getenv("CHECK_FULL");
-    return (full && *full) || family == 0 || (int)dtype == family % KERNEL_DTYPE_COUNT;
+    return effort_full() || family == 0 || (int)dtype == family % KERNEL_DTYPE_COUNT;
 }
 static void every_family(enum kernel_dtype dtype) {
     for (int f = 0; f < RIG_FAMILIES; f++)
