@@ -7,6 +7,7 @@
 #include "simd.inc.h"
 
 #define SIMD_LOG2E 1.44269504088896341f
+#define SIMD_LN2 0.69314718055994531f
 /* 1.5 * 2^23 + 127. Adding it to a float rounds to an integer n and leaves n + 127 in the lowest bits of the sum. */
 #define SIMD_MAGIC 12583039.0f
 
@@ -34,7 +35,11 @@ SIMD_INLINE vf vf_exp_bounded(vf x) {
     const vf sum = x * SIMD_LOG2E + SIMD_MAGIC;
     return vf_exp2_fraction(x * SIMD_LOG2E - (sum - SIMD_MAGIC)) * vf_power(sum);
 }
-/* The same for x <= 88, but 0 below -87.7: a softmax weight. */
+/* 2^x to 4 roundoffs for x <= 127, but 0 below -126.5: a softmax weight. A NaN stays NaN. */
+SIMD_INLINE vf vf_exp2_weight(vf x) {
+    return vf_exp2_bounded(vf_max(vf_all(-127), x));
+}
+/* e^x to 4 + |x|/3 roundoffs for x <= 88, but 0 below -87.7: another. */
 SIMD_INLINE vf vf_exp_weight(vf x) {
     return vf_exp_bounded(vf_max(vf_all(-88), x));
 }

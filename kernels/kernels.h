@@ -6,7 +6,7 @@
  * the natural alignment of their element; alignment never changes a bit of the result. Outputs never overlap inputs
  * unless stated.
  * Infinities and NaN follow IEEE-754 through the formulas, and reach no row, column or element that does not depend on
- * them. The one exception is attention: those in k and v may reach nearby queries that do not see them, because a
+ * them. The one exception is attention: they may reach nearby queries and keys that do not see each other, because a
  * weight of 0 is multiplied too.
  * The caller owns the floating-point state (rounding, flushing); kernels do not change it. */
 #ifndef TOISE_KERNELS_H
@@ -111,7 +111,8 @@ static inline int64_t kernel_packed_index(const struct kernel_blocking *b, int64
 }
 
 /* Causal attention by online softmax over key/value blocks; S x S scores are never stored. The vector variants
- * compute in FP32, plain C in FP64.
+ * compute in FP32, plain C in FP64. avx512bf16 multiplies BF16 by the dot of pairs, which sums in FP32: weights, and
+ * gradients of scores, are rounded to BF16 once for it.
  * Positions: query i has position q_offset + i, key j has k_offset + j. Query i sees key j if j's position is not
  * greater. With a window (Beltagy et al. 2020) the distance must also be less than `window`, so a query sees at most
  * `window` keys, itself included. Blocks that no query sees cost nothing. With slopes (ALiBi, Press et al. 2022) the
@@ -130,7 +131,7 @@ struct kernel_attention {
     int64_t q_offset, k_offset;
     int64_t window;      /* positions; 0: no limit */
     const float *slopes; /* [heads]; NULL: none */
-    float scale;
+    float scale;             /* > 0 */
     enum kernel_dtype dtype; /* of q, k, v, o and their gradients */
     const void *q, *k, *v;
     int64_t q_row, q_head, kv_row, kv_head, o_row, o_head;
@@ -302,6 +303,8 @@ void kernel_select_cblas(struct kernel_ops *ops, const struct kernel_cblas *libr
 const char *kernel_variant(const struct kernel_ops *ops, const char *op);
 /* Whether BF16 dots run natively in this table (otherwise BF16 is emulated at FP32 speed). */
 bool kernel_bf16_native(const struct kernel_ops *ops);
+/* The dtype to which this table's attention over `dtype` rounds its weights and the gradients of its scores. */
+enum kernel_dtype kernel_attention_weights(const struct kernel_ops *ops, enum kernel_dtype dtype);
 /* Scratch that suffices for any operation on `threads` threads, with sequences and heads up to these sizes. */
 size_t kernel_scratch_bytes(int threads, int64_t seq, int64_t head_dim);
 

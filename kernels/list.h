@@ -51,6 +51,8 @@ K(peak, avx512)
 K(stream, avx512)
 #endif
 #ifdef KERNEL_HAVE_AVX512BF16
+K(attention_forward, avx512bf16)
+K(attention_backward, avx512bf16)
 K(gemm, avx512bf16)
 K(gemm_pack, avx512bf16)
 K(gemm_blocking, avx512bf16)

@@ -99,6 +99,11 @@ bool kernel_bf16_native(const struct kernel_ops *ops) {
     return isa && strcmp(isa, "avx512bf16") == 0;
 }
 
+enum kernel_dtype kernel_attention_weights(const struct kernel_ops *ops, enum kernel_dtype dtype) {
+    const char *isa = kernel_variant(ops, "attention_forward");
+    return isa && strcmp(isa, "avx512bf16") == 0 ? dtype : KERNEL_F32;
+}
+
 size_t kernel_scratch_bytes(int threads, int64_t seq, int64_t head_dim) {
     size_t gemm = kernel_gemm_scratch(threads), attention = kernel_attention_scratch(threads, seq, head_dim);
     size_t rows = kernel_rows_scratch(threads), most = gemm > attention ? gemm : attention;

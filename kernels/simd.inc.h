@@ -282,9 +282,13 @@ SIMD_INLINE void vf_transpose(vf x[KERNEL_LANES]) {
     }
 }
 
-/* a b + c, rounded once. If there is an FMA instruction, the compiler makes it from the expression. */
+/* a b + c, rounded once. Elsewhere compilers may make one of such an expression, or round twice. */
 SIMD_INLINE vf vf_fma(vf a, vf b, vf c) {
-#if defined(__FMA__) || defined(__ARM_FEATURE_FMA)
+#if defined(SIMD_AVX512)
+    return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(SIMD_AVX2)
+    return (vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined(__FMA__) || defined(__ARM_FEATURE_FMA)
     return a * b + c;
 #else
     vf y;

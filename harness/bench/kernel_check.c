@@ -102,7 +102,8 @@ static double attention(const struct kernel_team *team, const struct bench_kerne
     const struct kernel_attention a = bench_kernel_attention(c, x);
     poison(c, x);
     c->op->call(team, c, x);
-    return c->op->prepare ? check_attention_backward(&a, seed, space) : check_attention_forward(&a, seed, space);
+    return c->op->prepare ? check_attention_backward(team->ops, &a, seed, space)
+                          : check_attention_forward(team->ops, &a, seed, space);
 }
 
 int bench_kernel_check(const struct kernel_team *team, const struct kernel_ops *other,

@@ -14,15 +14,19 @@
 enum { SAMPLES = 6 };
 #define FLUSHED 0x1p-126 /* FP32's least normal: smaller exponentials become 0, and sums lack them */
 
-/* Offsets of one (sequence, head) into each buffer. */
+/* Offsets of one (sequence, head) into each buffer. rounded: the unit by which the kernel rounds a weight, if not
+ * FP32's. Such errors are independent of each other, so those of a sum grow as a random walk. */
 struct view {
     const struct kernel_attention *a;
+    double rounded;
     int64_t b, h, q, kv, o, lse;
 };
 
-static struct view view_of(const struct kernel_attention *a, int64_t b, int64_t h) {
+static struct view view_of(const struct kernel_ops *ops, const struct kernel_attention *a, int64_t b, int64_t h) {
     const int64_t kv_head = h / (a->heads / a->kv_heads);
+    const enum kernel_dtype weights = kernel_attention_weights(ops, a->dtype);
     return (struct view){.a = a,
+                         .rounded = weights == KERNEL_F32 ? 0 : check_unit(weights),
                          .b = b,
                          .h = h,
                          .q = b * a->seq_q * a->q_row + h * a->q_head,
@@ -118,16 +122,18 @@ static double softmax(const struct view *v, int64_t i, double *p) {
 }
 
 static double forward_row(const struct view *v, int64_t i, double *p, double *out) {
-    double size = 0, lse = softmax(v, i, p);
+    double size = 0, walk = 0, lse = softmax(v, i, p);
     const struct spread spread = spread_of(v, i, p);
     memset(out, 0, (size_t)v->a->head_dim * sizeof *out);
     for (int64_t j = 0; j < v->a->seq_k; j++) {
         if (!sees(v, i, j)) continue;
         add(v, p[j], v->a->v, v->kv + j * v->a->kv_row, out);
-        size += weight_error(v, spread, i, j, p[j]) * length(v, v->a->v, v->kv + j * v->a->kv_row);
+        const double of_v = length(v, v->a->v, v->kv + j * v->a->kv_row);
+        size += weight_error(v, spread, i, j, p[j]) * of_v;
+        walk += pow(v->rounded * p[j] * of_v, 2);
     }
     double of_lse = fabs(v->a->lse[v->lse + i] - lse) / (2 * spread.most + 8 * check_unit(KERNEL_F32) * fabs(lse));
-    double of_o = residual(v, v->a->o, v->o + i * v->a->o_row, out, size);
+    double of_o = residual(v, v->a->o, v->o + i * v->a->o_row, out, size + sqrt(walk));
     return fmax(of_o, isinf(lse) ? 0 : of_lse);
 }
 
@@ -139,7 +145,7 @@ static double d_score(const struct view *v, int64_t i, int64_t j, double p) {
 }
 
 static double backward_query(const struct view *v, int64_t i, double *p, double *dq) {
-    double size = 0;
+    double size = 0, walk = 0;
     softmax(v, i, p);
     const struct spread spread = spread_of(v, i, p);
     memset(dq, 0, (size_t)v->a->head_dim * sizeof *dq);
@@ -150,21 +156,23 @@ static double backward_query(const struct view *v, int64_t i, double *p, double 
                        length(v, v->a->d_o, v->o + i * v->a->o_row) *
                        (length(v, v->a->v, v->kv + j * v->a->kv_row) + length(v, v->a->o, v->o + i * v->a->o_row));
         add(v, ds, v->a->k, v->kv + j * v->a->kv_row, dq);
-        size += bound * length(v, v->a->k, v->kv + j * v->a->kv_row);
+        const double of_k = length(v, v->a->k, v->kv + j * v->a->kv_row);
+        size += bound * of_k;
+        walk += pow(v->rounded * ds * of_k, 2);
     }
-    return residual(v, v->a->dq, v->q + i * v->a->q_row, dq, size);
+    return residual(v, v->a->dq, v->q + i * v->a->q_row, dq, size + sqrt(walk));
 }
 
 /* Gradients of key and value j. They sum over all query heads of the group; p comes from the stored log-sum-exp. */
-static double backward_key(const struct kernel_attention *a, int64_t b, int64_t kv_head, int64_t j, double *dk,
-                           double *dv) {
+static double backward_key(const struct kernel_ops *ops, const struct kernel_attention *a, int64_t b, int64_t kv_head,
+                           int64_t j, double *dk, double *dv) {
     const int64_t group = a->heads / a->kv_heads;
-    double size_k = 0, size_v = 0;
-    struct view v = view_of(a, b, kv_head * group);
+    double size_k = 0, size_v = 0, walk_k = 0, walk_v = 0;
+    struct view v = view_of(ops, a, b, kv_head * group);
     memset(dk, 0, (size_t)a->head_dim * sizeof *dk);
     memset(dv, 0, (size_t)a->head_dim * sizeof *dv);
     for (int64_t h = kv_head * group; h < (kv_head + 1) * group; h++) {
-        v = view_of(a, b, h);
+        v = view_of(ops, a, b, h);
         for (int64_t i = 0; i < a->seq_q; i++) {
             if (!sees(&v, i, j)) continue;
             const int64_t row = v.o + i * a->o_row, q = v.q + i * a->q_row;
@@ -172,25 +180,28 @@ static double backward_key(const struct kernel_attention *a, int64_t b, int64_t 
             const double d_o = length(&v, a->d_o, row),
                          off = FLUSHED +
                                growth(p, 8 * check_unit(KERNEL_F32) * (slack(&v, i, j) + fabs(a->lse[v.lse + i])));
-            add(&v, d_score(&v, i, j, p), a->q, q, dk);
+            const double ds = d_score(&v, i, j, p);
+            add(&v, ds, a->q, q, dk);
             add(&v, p, a->d_o, row, dv);
+            const double of_q = length(&v, a->q, q);
             size_v += off * d_o;
-            size_k += off * a->scale * d_o * length(&v, a->q, q) *
-                      (length(&v, a->v, v.kv + j * a->kv_row) + length(&v, a->o, row));
+            size_k += off * a->scale * d_o * of_q * (length(&v, a->v, v.kv + j * a->kv_row) + length(&v, a->o, row));
+            walk_v += pow(v.rounded * p * d_o, 2), walk_k += pow(v.rounded * ds * of_q, 2);
         }
     }
-    return fmax(residual(&v, a->dk, v.kv + j * a->kv_row, dk, size_k),
-                residual(&v, a->dv, v.kv + j * a->kv_row, dv, size_v));
+    return fmax(residual(&v, a->dk, v.kv + j * a->kv_row, dk, size_k + sqrt(walk_k)),
+                residual(&v, a->dv, v.kv + j * a->kv_row, dv, size_v + sqrt(walk_v)));
 }
 
 static int64_t draw(uint64_t seed, int64_t index, int64_t below) {
     return (int64_t)(base_random_u64(seed, BASE_STREAM_GATE + 1, (uint64_t)index) % (uint64_t)below);
 }
 
-double check_attention_forward(const struct kernel_attention *a, uint64_t seed, double *space) {
+double check_attention_forward(const struct kernel_ops *ops, const struct kernel_attention *a, uint64_t seed,
+                               double *space) {
     double worst = 0;
     for (int s = 0; s < SAMPLES; s++) {
-        struct view v = view_of(a, draw(seed, 3 * s, a->batch), draw(seed, 3 * s + 1, a->heads));
+        struct view v = view_of(ops, a, draw(seed, 3 * s, a->batch), draw(seed, 3 * s + 1, a->heads));
         /* always sample the last row: no row sees more keys */
         int64_t i = s == 0 ? a->seq_q - 1 : draw(seed, 3 * s + 2, a->seq_q);
         double r = forward_row(&v, i, space, space + a->seq_k);
@@ -199,14 +210,15 @@ double check_attention_forward(const struct kernel_attention *a, uint64_t seed, 
     return worst;
 }
 
-double check_attention_backward(const struct kernel_attention *a, uint64_t seed, double *space) {
+double check_attention_backward(const struct kernel_ops *ops, const struct kernel_attention *a, uint64_t seed,
+                                double *space) {
     double worst = 0;
     for (int s = 0; s < SAMPLES; s++) {
         const int64_t b = draw(seed, 4 * s, a->batch), h = draw(seed, 4 * s + 1, a->heads);
-        struct view v = view_of(a, b, h);
+        struct view v = view_of(ops, a, b, h);
         double q = backward_query(&v, draw(seed, 4 * s + 2, a->seq_q), space, space + a->seq_k);
-        double k = backward_key(a, b, h / (a->heads / a->kv_heads), draw(seed, 4 * s + 3, a->seq_k), space + a->seq_k,
-                                space + a->seq_k + a->head_dim);
+        double k = backward_key(ops, a, b, h / (a->heads / a->kv_heads), draw(seed, 4 * s + 3, a->seq_k),
+                                space + a->seq_k, space + a->seq_k + a->head_dim);
         double r = fmax(isnan(q) ? INFINITY : q, isnan(k) ? INFINITY : k);
         if (r > worst) worst = r;
     }

@@ -6,8 +6,10 @@
 
 #include "kernels.h"
 
-/* The worst residual of a few sampled rows of an attention call that has run. space: 2 seq + 8 head_dim doubles. */
-double check_attention_forward(const struct kernel_attention *a, uint64_t seed, double *space);
-double check_attention_backward(const struct kernel_attention *a, uint64_t seed, double *space);
+/* The worst residual of a few sampled rows of an attention call that ran by ops. space: 2 seq + 8 head_dim doubles. */
+double check_attention_forward(const struct kernel_ops *ops, const struct kernel_attention *a, uint64_t seed,
+                               double *space);
+double check_attention_backward(const struct kernel_ops *ops, const struct kernel_attention *a, uint64_t seed,
+                                double *space);
 
 #endif

@@ -2,7 +2,7 @@
  *
  * The same transformer in FP64: serial, plain loops, a reference matmul. The gate compares the fast path with it. It
  * shares no arithmetic with model.c or the kernels. For BF16 it rounds where the path stores BF16: activations and
- * their gradients when they leave an operation, never inside one. */
+ * their gradients when they leave an operation, and inside one only what `weights` says. */
 #ifndef TOISE_MODEL_REFERENCE_H
 #define TOISE_MODEL_REFERENCE_H
 
@@ -12,6 +12,9 @@
 struct model_reference {
     const struct model_params *params;
     struct model_shape shape; /* batch and seq of one call; head_rows is unused */
+    /* BF16: attention rounds its weights and the gradients of its scores, as kernel_attention_weights says of the path.
+     * Weights are rounded before they are divided by their sum, over all keys at once: up to ATTENTION_BLOCK keys. */
+    enum kernel_dtype weights;
     /* Reads weights [offset, offset + count) as FP64 from wherever they are stored. It is called tensor by tensor, so a
      * large model is never in memory twice. */
     void (*read)(void *context, int64_t offset, int64_t count, double *out);

@@ -32,8 +32,14 @@ static int64_t first_key(const struct reference_run *s, int64_t i) {
     return s->c->window && i >= s->c->window ? i - s->c->window + 1 : 0;
 }
 
-/* Writes the softmax of query i over its keys into p. qkv is the sequence's first row. */
-static void probabilities(const struct reference_run *s, const double *qkv, struct place at, int64_t i, double *p) {
+static double rounded(const struct reference_run *s, double x) {
+    if (s->r->weights == KERNEL_BF16) model_reference_store(s, &x, 1);
+    return x;
+}
+
+/* Writes the weights of query i's keys into p, the greatest is 1; returns their sum. qkv is the sequence's first
+ * row. */
+static double weights(const struct reference_run *s, const double *qkv, struct place at, int64_t i, double *p) {
     double max = -INFINITY, sum = 0;
     for (int64_t j = first_key(s, i); j <= i; j++) {
         p[j] = 0;
@@ -42,7 +48,7 @@ static void probabilities(const struct reference_run *s, const double *qkv, stru
         max = fmax(max, p[j]);
     }
     for (int64_t j = first_key(s, i); j <= i; j++) sum += p[j] = exp(p[j] - max);
-    for (int64_t j = first_key(s, i); j <= i; j++) p[j] /= sum;
+    return sum;
 }
 
 void model_reference_attention(const struct reference_run *s, const double *qkv, double *o) {
@@ -53,10 +59,12 @@ void model_reference_attention(const struct reference_run *s, const double *qkv,
             const double *rows = qkv + b * seq * s->qkv;
             for (int64_t i = 0; i < seq; i++) {
                 double *out = o + (b * seq + i) * s->attn + h * s->d;
-                probabilities(s, rows, at, i, s->scores);
+                const double sum = weights(s, rows, at, i, s->scores);
                 memset(out, 0, (size_t)s->d * sizeof *out);
-                for (int64_t j = first_key(s, i); j <= i; j++)
-                    for (int64_t x = 0; x < s->d; x++) out[x] += s->scores[j] * rows[j * s->qkv + at.v + x];
+                for (int64_t j = first_key(s, i); j <= i; j++) {
+                    const double p = rounded(s, s->scores[j]) / sum;
+                    for (int64_t x = 0; x < s->d; x++) out[x] += p * rows[j * s->qkv + at.v + x];
+                }
             }
         }
     model_reference_store(s, o, s->t * s->attn);
@@ -68,12 +76,13 @@ static void query_backward(const struct reference_run *s, const double *rows, st
     const double scale = 1 / sqrt((double)s->d);
     double dot = 0;
     for (int64_t x = 0; x < s->d; x++) dot += o[x] * d_o[x];
-    probabilities(s, rows, at, i, s->scores);
+    const double sum = weights(s, rows, at, i, s->scores);
     for (int64_t j = first_key(s, i); j <= i; j++) {
         const int64_t mine = i * s->qkv, its = j * s->qkv;
-        double p = s->scores[j], dp = 0;
+        double p = s->scores[j] / sum, dp = 0;
         for (int64_t x = 0; x < s->d; x++) dp += d_o[x] * rows[its + at.v + x];
-        const double ds = p * (dp - dot) * scale;
+        const double ds = rounded(s, p * (dp - dot)) * scale;
+        p = rounded(s, p);
         for (int64_t x = 0; x < s->d; x++) {
             grads[its + at.v + x] += p * d_o[x];
             grads[mine + at.q + x] += ds * rows[its + at.k + x];

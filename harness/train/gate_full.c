@@ -17,8 +17,11 @@ static int check_loss(struct train_gate *gate, const struct parallel_engine *g, 
     const struct model_shape *shape = &g->plan->shape;
     const int64_t n = shape->seq < PLAN_GATE_TOKENS ? shape->seq : PLAN_GATE_TOKENS;
     const float *mine = g->model.buffers[MODEL_LOSS];
-    struct model_reference r = {
-        .params = &g->params, .shape = *shape, .read = train_weights_read, .context = (void *)(uintptr_t)g};
+    struct model_reference r = {.params = &g->params,
+                                .shape = *shape,
+                                .weights = kernel_attention_weights(&g->ops, shape->dtype),
+                                .read = train_weights_read,
+                                .context = (void *)(uintptr_t)g};
     r.shape.batch = 1;
     r.shape.seq = n;
     double *loss = malloc((size_t)n * sizeof *loss), difference = 0, sum = 0;

@@ -64,12 +64,12 @@ static void checked_gemm(const struct kernel_team *team, const struct kernel_gem
 static void checked_attention_forward(const struct kernel_team *team, const struct kernel_attention *a) {
     struct train_checked *s = team->wrapper;
     s->inner->attention_forward(team, a);
-    train_gate_note(s->gate, CHECK_ATTENTION, check_attention_forward(a, s->calls++, s->space), "forward");
+    train_gate_note(s->gate, CHECK_ATTENTION, check_attention_forward(s->inner, a, s->calls++, s->space), "forward");
 }
 static void checked_attention_backward(const struct kernel_team *team, const struct kernel_attention *a) {
     struct train_checked *s = team->wrapper;
     s->inner->attention_backward(team, a);
-    train_gate_note(s->gate, CHECK_ATTENTION, check_attention_backward(a, s->calls++, s->space), "backward");
+    train_gate_note(s->gate, CHECK_ATTENTION, check_attention_backward(s->inner, a, s->calls++, s->space), "backward");
 }
 
 int train_checked_open(struct train_checked *s, struct train_gate *gate, struct parallel_engine *g,

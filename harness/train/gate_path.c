@@ -80,6 +80,7 @@ static int reference(const struct parallel_engine *g, const struct data_source *
     const int64_t tokens = q->global_batch * q->seq;
     struct model_reference r = {.params = &g->params,
                                 .shape = g->plan->shape,
+                                .weights = kernel_attention_weights(&g->ops, g->plan->shape.dtype),
                                 .read = train_weights_read,
                                 .context = (void *)(uintptr_t)g,
                                 .squares = squares};

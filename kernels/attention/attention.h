@@ -63,8 +63,9 @@ static inline int64_t attention_lse(const struct kernel_attention *a, int64_t b,
     return (b * a->heads + h) * a->seq_q + t;
 }
 
-/* Floats of scratch per thread. Backward needs five whole-sequence operands (q, d_o, dq, dk, dv) and row sums;
- * forward needs its panels (q, o) and a block. Rounded up to pages, so that threads share none. */
+/* Floats of scratch per thread. Backward needs five whole-sequence operands (q, d_o, dq, dk, dv; in BF16 pairs q and
+ * d_o twice, at half the size) and row sums; forward needs its panels (q, o) and a block. Rounded up to
+ * pages, so that threads share none. */
 static inline int64_t attention_thread_floats(int64_t seq, int64_t head_dim) {
     int64_t rows = attention_panels(seq) * ATTENTION_PANEL, columns = attention_panels(head_dim) * ATTENTION_PANEL;
     int64_t n = rows * (5 * columns + 1) + 2 * ATTENTION_GROUP_PANELS * ATTENTION_PANEL * columns +

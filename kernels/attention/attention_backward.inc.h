@@ -9,37 +9,43 @@
 #include "attention/attention_move.inc.h"
 #include "attention/attention_scores.inc.h"
 
-/* One thread's state and scratch. q, d_o, dq: [seq_q][width]. rowsum: [seq_q]. dk, dv: [head_dim][panel] for each
- * panel, or for one panel if no other head adds to it. Of the current panel: k_rows [panel][width]; k_t and v_t
- * [head_dim][panel], k times scale. p, ds: [block][panel]. */
+/* One thread's state and scratch. q, d_o: rows of words, [seq_q][row]; q_down, d_o_down: words along the queries,
+ * [words][width]. dq: [seq_q][width]. rowsum: [seq_q]. dk, dv: [head_dim][panel] for each panel, or for one panel
+ * if no other head adds to it. Of the current panel: k_down, words along the keys, [words][width]; k_t and v_t, words
+ * along the head, [words][panel]. p, ds: [block][panel], and then words along the queries; ds_rows: rows of words,
+ * [block][panel / WORD]. If a word is one number, the two forms of q, d_o and ds are one block. */
 struct backward {
-    float *dq, *q, *d_o, *rowsum, *dk, *dv, *k_rows, *k_t, *v_t, *p, *ds;
+    float *dq, *q, *d_o, *q_down, *d_o_down, *rowsum, *dk, *dv, *k_down, *k_t, *v_t, *p, *ds, *ds_rows;
     int64_t loaded, stored; /* queries whose q, d_o and rowsum are in scratch; queries whose dq is written out */
     int64_t b, h;           /* the current query head, its lse and slope */
     const float *lse;
     float slope;
-    int64_t width;
+    int64_t width, row;
     const struct kernel_attention *a;
     struct attention_pace pace;
     struct prefetch prefetch;
     float one[ATTENTION_HEAD_MAX], scale[ATTENTION_PANEL]; /* factors of columns */
+    struct words_kept kept;                                /* the panel's keys */
 };
 
 static struct backward backward_scratch(const struct kernel_team *team, const struct kernel_attention *a) {
     struct backward w = {.a = a, .pace = {team, POLL_FLOPS, 0}};
-    w.width = attention_panels(a->head_dim) * ATTENTION_PANEL;
+    w.width = attention_panels(a->head_dim) * ATTENTION_PANEL, w.row = w.width / WORD;
     int64_t rows = attention_panels(attention_longest(a)) * ATTENTION_PANEL, whole = rows * w.width;
     w.dq = attention_scratch(team, a, omp_get_thread_num()); /* first, because other threads look for it there */
     w.q = w.dq + whole;
+    w.q_down = w.q + (WORD - 1) * (whole / WORD);
     w.d_o = w.q + whole;
+    w.d_o_down = w.d_o + (WORD - 1) * (whole / WORD);
     w.dk = w.d_o + whole;
     w.dv = w.dk + whole;
     w.rowsum = w.dv + whole;
-    w.k_rows = w.rowsum + rows;
-    w.k_t = w.k_rows + ATTENTION_PANEL * w.width;
-    w.v_t = w.k_t + ATTENTION_PANEL * w.width;
-    w.p = w.v_t + ATTENTION_PANEL * w.width;
+    w.k_down = w.rowsum + rows;
+    w.k_t = w.k_down + ATTENTION_PANEL * w.row;
+    w.v_t = w.k_t + ATTENTION_PANEL * w.row;
+    w.p = w.v_t + ATTENTION_PANEL * w.row;
     w.ds = w.p + ATTENTION_BLOCK * ATTENTION_PANEL;
+    w.ds_rows = w.ds + (WORD - 1) * ATTENTION_BLOCK * ATTENTION_PANEL;
     for (int i = 0; i < ATTENTION_HEAD_MAX; i++) w.one[i] = 1;
     for (int i = 0; i < ATTENTION_PANEL; i++) w.scale[i] = a->scale;
     return w;
@@ -52,22 +58,26 @@ static void begin_head(struct backward *w, int64_t b, int64_t h) {
     w->slope = attention_slope(a, h);
 }
 
-/* Packs the queries before `end` that are not yet in scratch. Doing it just before use keeps a window's queries in
- * L2. */
+/* Packs the queries before `end` that are not yet in scratch: whole words of queries. Doing it just before use keeps a
+ * window's queries in L2. */
 static void load_queries(struct backward *w, int64_t end) {
     const struct kernel_attention *a = w->a;
     const int64_t from = w->loaded, d = a->head_dim;
     if (from >= end) return;
+    end = attention_min(words(end) * WORD, a->seq_q);
     struct strided q = {a->dtype, attention_q(a, w->b, w->h, from), a->q_row, end - from, d};
     struct strided o = {a->dtype, attention_o(a, w->b, w->h, from), a->o_row, end - from, d};
-    float *d_o = w->d_o + from * w->width;
-    pack_rows(q, a->q, 1, w->q + from * w->width, w->width);
-    pack_rows(o, a->d_o, 1, d_o, w->width);
+    pack_rows(q, a->q, w->q + from * w->row, w->row);
+    pack_rows(o, a->d_o, w->d_o + from * w->row, w->row);
+    if (WORD > 1) {
+        pack_down(q, a->q, w->q_down + from / WORD * w->width, w->width);
+        pack_down(o, a->d_o, w->d_o_down + from / WORD * w->width, w->width);
+    }
     for (int64_t i = 0; i < end - from; i++) {
         vf sum = {0};
         for (int64_t c = 0; c < d; c += KERNEL_LANES) {
             __builtin_prefetch((const void *)strided_byte(&o, a->o, i + MOVE_PREFETCH_ROWS, c));
-            sum += strided_get(&o, a->dtype, false, a->o, i, c) * vf_load(d_o + i * w->width + c);
+            sum += strided_get(&o, a->dtype, false, a->o, i, c) * strided_get(&o, a->dtype, false, a->d_o, i, c);
         }
         w->rowsum[from + i] = vf_sum(sum);
     }
@@ -80,7 +90,7 @@ static void write_dq(const struct backward *w, int64_t begin, int64_t end, const
     const struct kernel_attention *a = w->a;
     if (begin >= end) return;
     struct strided rows = {a->dtype, attention_q(a, w->b, w->h, begin), a->q_row, end - begin, a->head_dim};
-    unpack_rows(rows, a->dq, dq + begin * w->width, w->width);
+    unpack_rows(rows, a->dq, a->scale, dq + begin * w->width, w->width);
 }
 
 /* In `n` rows of a tile column, from row r: scores in p become probabilities, and dP in ds becomes dS. The query of
@@ -88,24 +98,33 @@ static void write_dq(const struct backward *w, int64_t begin, int64_t end, const
  * other scores. */
 SIMD_INLINE void gradient_rows(const int n, const struct backward *w, const bool biased, int64_t i, int64_t r,
                                int64_t distance, int lane) {
-    float *restrict p = w->p + r * ATTENTION_PANEL + lane, *restrict ds = w->ds + r * ATTENTION_PANEL + lane;
-    vf x[2 * TILE_VECTORS];
+    float *restrict p = w->p + lane, *restrict ds = w->ds + lane;
+    vf x[2 * TILE_VECTORS], y[2 * TILE_VECTORS];
     for (int t = 0; t < n * TILE_VECTORS; t++) {
         int row = t / TILE_VECTORS, v = t % TILE_VECTORS * KERNEL_LANES;
-        vf score = vf_load(p + row * ATTENTION_PANEL + v);
-        if (biased) score = add_bias(score, -w->slope, distance + r + row, lane + v); /* here the rows are queries */
-        x[t] = vf_exp_weight(vf_min(vf_all(88), score - w->lse[i + r + row]));
+        const vf score = vf_load(p + (r + row) * ATTENTION_PANEL + v);
+        vf rest = vf_all(-w->lse[i + r + row]); /* rounded once with the score, which may be as large */
+        if (biased) rest = add_bias(rest, -w->slope, distance + r + row, lane + v); /* here the rows are queries */
+        x[t] = vf_exp_weight(vf_min(vf_all(88), vf_fma(score, vf_all(w->a->scale), rest)));
     }
     for (int t = 0; t < n * TILE_VECTORS; t++) {
-        int row = t / TILE_VECTORS, at = row * ATTENTION_PANEL + t % TILE_VECTORS * KERNEL_LANES;
-        vf_store(p + at, x[t]);
-        vf_store(ds + at, x[t] * (vf_load(ds + at) - w->rowsum[i + r + row]));
+        int64_t row = r + t / TILE_VECTORS;
+        y[t] = x[t] * (vf_load(ds + row * ATTENTION_PANEL + t % TILE_VECTORS * KERNEL_LANES) - w->rowsum[i + row]);
     }
+    for (int v = 0; v < TILE_VECTORS; v++) {
+        words_put_rows(n, p + v * KERNEL_LANES, ATTENTION_PANEL, r, x + v, TILE_VECTORS);
+        words_put_rows(n, ds + v * KERNEL_LANES, ATTENTION_PANEL, r, y + v, TILE_VECTORS);
+    }
+    if (WORD > 1)
+        for (int row = 0; row < n; row++)
+            words_put(w->ds_rows + (r + row) * (ATTENTION_PANEL / WORD), &w->kept, y + row * TILE_VECTORS);
 }
 
+/* Of a block of words, in the columns that one tile column of scores takes. */
 static void zero_rows(float *p, int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; r++)
-        for (int v = 0; v < TILE_VECTORS; v++) vf_store(p + r * ATTENTION_PANEL + v * KERNEL_LANES, vf_all(0));
+        for (int v = 0; v < TILE_VECTORS / WORD; v++)
+            vf_store(p + r * (ATTENTION_PANEL / WORD) + v * KERNEL_LANES, vf_all(0));
 }
 
 /* For the queries of a block from query i. Rows that see no key of a tile column get a dS of 0, because dQ reads whole
@@ -116,14 +135,16 @@ SIMD_INLINE void score_gradients(const struct backward *w, const bool biased, in
         const struct kernel_range seen = band->rows[s];
         int64_t r = seen.begin;
         mask_outside(w->p, band, s);
+        if (words_split(r) && r < seen.end) gradient_rows(1, w, biased, i, r++, distance, s * TILE_COLUMNS);
         for (; r + 2 <= seen.end; r += 2) gradient_rows(2, w, biased, i, r, distance, s * TILE_COLUMNS);
         if (r < seen.end) gradient_rows(1, w, biased, i, r, distance, s * TILE_COLUMNS);
-        zero_rows(w->ds + s * TILE_COLUMNS, 0, seen.begin);
-        zero_rows(w->ds + s * TILE_COLUMNS, seen.end, rows);
+        zero_rows(w->ds_rows + s * TILE_COLUMNS / WORD, 0, seen.begin);
+        zero_rows(w->ds_rows + s * TILE_COLUMNS / WORD, seen.end, rows);
     }
 }
 
-/* A block of n queries from query i against a panel of keys. `keep` as in struct product, for dk and dv. */
+/* A block of n queries from query i, which begins a word, against a panel of keys. `keep` as in struct product, for dk
+ * and dv. */
 static void backward_block(struct backward *w, int64_t first, int64_t keys, int64_t i, int64_t n, const float *keep,
                            float *dk, float *dv) {
     const struct kernel_attention *a = w->a;
@@ -131,18 +152,22 @@ static void backward_block(struct backward *w, int64_t first, int64_t keys, int6
     const int64_t columns = (d + TILE_COLUMNS - 1) / TILE_COLUMNS * TILE_COLUMNS;
     const int64_t distance = a->q_offset + i - a->k_offset - first;
     const struct band band = band_of(distance + 1 - attention_window(a), distance + 1, n);
-    const float *q = w->q + i * width, *d_o = w->d_o + i * width;
-    multiply_rows((struct product){n, panel, d, q, w->k_t, width, panel, panel, NULL, w->p, band.rows, &w->prefetch});
+    const float *q = w->q + i * w->row, *d_o = w->d_o + i * w->row;
+    const float *q_down = w->q_down + i / WORD * width, *d_o_down = w->d_o_down + i / WORD * width;
     multiply_rows(
-        (struct product){n, panel, d, d_o, w->v_t, width, panel, panel, NULL, w->ds, band.rows, &w->prefetch});
+        (struct product){n, panel, words(d), q, w->k_t, w->row, panel, panel, NULL, w->p, band.rows, &w->prefetch});
+    multiply_rows(
+        (struct product){n, panel, words(d), d_o, w->v_t, w->row, panel, panel, NULL, w->ds, band.rows, &w->prefetch});
     if (w->slope == 0)
         score_gradients(w, false, i, n, distance, &band);
     else
         score_gradients(w, true, i, n, distance, &band);
-    multiply_columns((struct product){d, panel, n, d_o, w->p, width, panel, panel, keep, dv, band.rows, &w->prefetch});
-    multiply_columns((struct product){d, panel, n, q, w->ds, width, panel, panel, keep, dk, band.rows, &w->prefetch});
-    multiply_rows((struct product){n, columns, keys, w->ds, w->k_rows, panel, width, width, w->one, w->dq + i * width,
-                                   NULL, &w->prefetch});
+    multiply_columns(
+        (struct product){d, panel, words(n), d_o_down, w->p, width, panel, panel, keep, dv, band.rows, &w->prefetch});
+    multiply_columns(
+        (struct product){d, panel, words(n), q_down, w->ds, width, panel, panel, keep, dk, band.rows, &w->prefetch});
+    multiply_rows((struct product){n, columns, words(keys), w->ds_rows, w->k_down, panel / WORD, width, width, w->one,
+                                   w->dq + i * width, NULL, &w->prefetch});
 }
 
 /* Where a query head stands among those that share one key/value head. */
@@ -165,8 +190,12 @@ static void prefetch_panel(struct backward *w, int64_t kv, int64_t first) {
     prefetch_add(x, a->q, element, attention_q(a, w->b, w->h, from), queries, a->q_row, d);
     prefetch_add(x, a->d_o, element, o, queries, a->o_row, d);
     prefetch_add(x, a->o, element, o, queries, a->o_row, d);
-    prefetch_add(x, w->q, sizeof *w->q, from * w->width, queries, w->width, d);
-    prefetch_add(x, w->d_o, sizeof *w->d_o, from * w->width, queries, w->width, d);
+    prefetch_add(x, w->q, sizeof *w->q, from * w->row, queries, w->row, words(d));
+    prefetch_add(x, w->d_o, sizeof *w->d_o, from * w->row, queries, w->row, words(d));
+    if (WORD > 1) {
+        prefetch_add(x, w->q_down, sizeof *w->q, from / WORD * w->width, words(queries), w->width, d);
+        prefetch_add(x, w->d_o_down, sizeof *w->d_o, from / WORD * w->width, words(queries), w->width, d);
+    }
     prefetch_add(x, w->dq, sizeof *w->dq, from * w->width, queries, w->width, d);
 }
 
@@ -179,14 +208,15 @@ static void write_dk_dv(const struct backward *w, struct strided rows, const flo
 static void backward_panel(struct backward *w, int64_t kv, int64_t first, int64_t step, struct group_place place) {
     const struct kernel_attention *a = w->a;
     const int64_t keys = attention_min(ATTENTION_PANEL, a->seq_k - first);
-    const int64_t begin = attention_queries_seeing(a, first).begin,
+    const int64_t begin = attention_queries_seeing(a, first).begin / WORD * WORD,
                   end = attention_queries_seeing(a, first + keys - 1).end;
     const struct strided rows = {a->dtype, kv + first * a->kv_row, a->kv_row, keys, a->head_dim};
     const int64_t at = place.first && place.last ? 0 : first * w->width;
     const float *keep = place.first ? NULL : w->one;
-    pack_panel(rows, a->k, a->scale, w->k_t);
-    pack_panel(rows, a->v, 1, w->v_t);
-    pack_rows(rows, a->k, a->scale, w->k_rows, w->width);
+    pack_panel(rows, a->k, w->k_t);
+    pack_panel(rows, a->v, w->v_t);
+    pack_down(rows, a->k, w->k_down, w->width);
+    w->kept = words_keep(keys);
     load_queries(w, end);
     prefetch_panel(w, kv, first + step * ATTENTION_PANEL);
     for (int64_t i = begin; i < end; i += ATTENTION_BLOCK, keep = w->one) {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Copies between strided rows of either dtype and FP32 blocks, transposed if lanes are to hold tokens. Needs
- * KERNEL_LANES; all is static. */
+ * Copies from strided rows to blocks of words, and from FP32 blocks to strided rows; transposed if lanes are to hold
+ * tokens. Needs KERNEL_LANES; all is static. */
 #ifndef TOISE_KERNELS_ATTENTION_ATTENTION_MOVE_INC_H
 #define TOISE_KERNELS_ATTENTION_ATTENTION_MOVE_INC_H
 
 #include "attention/attention.h"
-#include "simd.inc.h"
+#include "attention/attention_word.inc.h"
 
 /* Rows of a strided operand: row r, column c is p[at + r * row + c]. */
 struct strided {
@@ -37,12 +37,40 @@ SIMD_INLINE void strided_put(const struct strided *s, enum kernel_dtype t, const
     else
         vf_put_left(t, p, at, s->columns - c, x);
 }
+/* A vector of words of row r from column c, likewise. */
+SIMD_INLINE vf strided_words(const struct strided *s, enum kernel_dtype t, const bool whole, const void *p, int64_t r,
+                             int64_t c) {
+#ifdef ATTENTION_PAIRS
+    const kernel_bf16 *from = (const kernel_bf16 *)p + s->at + r * s->row + c;
+    const int64_t left = s->columns - c;
+    (void)t;
+    vf pairs = {0};
+    if (whole || left >= 2 * KERNEL_LANES) /* a separate case, since a copy of constant size is one load */
+        memcpy(&pairs, from, sizeof pairs);
+    else
+        memcpy(&pairs, from, (size_t)left * sizeof *from);
+    return pairs;
+#else
+    return strided_get(s, t, whole, p, r, c);
+#endif
+}
+/* A vector of words, of which each has the numbers of one column from row r on; rows beyond the last are 0. */
+SIMD_INLINE vf strided_words_down(const struct strided *s, enum kernel_dtype t, const bool whole, const void *p,
+                                  int64_t r, int64_t c) {
+#ifdef ATTENTION_PAIRS
+    const vf low = strided_get(s, t, whole, p, r, c);
+    const vf high = r + 1 < s->rows ? strided_get(s, t, whole, p, r + 1, c) : vf_all(0);
+    return (vf)((vu)low >> 16 | (vu)high);
+#else
+    return strided_get(s, t, whole, p, r, c);
+#endif
+}
 /* Runs BODY, a call, with constants t and `whole`. `whole`: rows of s are whole vectors and the condition `full`
  * holds. */
 #define STRIDED(s, full, BODY)                                                                                         \
     do {                                                                                                               \
         const bool all = (full) && (s)->columns % KERNEL_LANES == 0;                                                   \
-        if (all && (s)->dtype == KERNEL_F32) {                                                                         \
+        if (all && WORD == 1 && (s)->dtype == KERNEL_F32) {                                                            \
             const enum kernel_dtype t = KERNEL_F32;                                                                    \
             const bool whole = true;                                                                                   \
             BODY;                                                                                                      \
@@ -57,51 +85,73 @@ SIMD_INLINE void strided_put(const struct strided *s, enum kernel_dtype t, const
         }                                                                                                              \
     } while (0)
 
-SIMD_INLINE void pack_rows_as(const struct strided *s, enum kernel_dtype t, const bool whole, const void *p,
-                              float factor, float *block, int64_t width) {
-    for (int64_t r = 0; r < s->rows; r++, block += width)
-        for (int64_t c = 0; c < s->columns; c += KERNEL_LANES) {
-            __builtin_prefetch((const void *)strided_byte(s, p, r + MOVE_PREFETCH_ROWS, c));
-            __builtin_prefetch(block + MOVE_PREFETCH_ROWS * width + c, 1);
-            vf_store(block + c, strided_get(s, t, whole, p, r, c) * factor);
-        }
-}
-/* block[r][c] = factor * element (r, c) of p. Rows of the block are `width` apart and hold whole vectors. */
-static void pack_rows(struct strided s, const void *p, float factor, float *block, int64_t width) {
-    STRIDED(&s, true, pack_rows_as(&s, t, whole, p, factor, block, width));
+/* Whether rows of s are whole vectors of words. */
+SIMD_INLINE bool strided_whole_words(const struct strided *s) {
+    return s->columns % (WORD * KERNEL_LANES) == 0;
 }
 
-SIMD_INLINE void unpack_rows_as(const struct strided *s, enum kernel_dtype t, const bool whole, void *p,
+SIMD_INLINE void pack_rows_as(const struct strided *s, enum kernel_dtype t, const bool whole, const void *p,
+                              float *block, int64_t width) {
+    for (int64_t r = 0; r < s->rows; r++, block += width)
+        for (int64_t c = 0; c < s->columns; c += WORD * KERNEL_LANES) {
+            __builtin_prefetch((const void *)strided_byte(s, p, r + MOVE_PREFETCH_ROWS, c));
+            __builtin_prefetch(block + MOVE_PREFETCH_ROWS * width + c / WORD, 1);
+            vf_store(block + c / WORD, strided_words(s, t, whole, p, r, c));
+        }
+}
+/* block[r][w] = word w of row r of p. Rows of the block are `width` apart and hold whole vectors. */
+static void pack_rows(struct strided s, const void *p, float *block, int64_t width) {
+    STRIDED(&s, strided_whole_words(&s), pack_rows_as(&s, t, whole, p, block, width));
+}
+
+SIMD_INLINE void pack_down_as(const struct strided *s, enum kernel_dtype t, const bool whole, const void *p,
+                              float *block, int64_t width) {
+    for (int64_t r = 0; r < s->rows; r += WORD, block += width)
+        for (int64_t c = 0; c < s->columns; c += KERNEL_LANES) {
+            for (int i = 0; i < WORD; i++)
+                __builtin_prefetch((const void *)strided_byte(s, p, r + i + MOVE_PREFETCH_ROWS, c));
+            __builtin_prefetch(block + MOVE_PREFETCH_ROWS / WORD * width + c, 1);
+            vf_store(block + c, strided_words_down(s, t, whole, p, r, c));
+        }
+}
+/* block[w][c] = word w of column c of p. Rows of the block are `width` apart and hold whole vectors. */
+static void pack_down(struct strided s, const void *p, float *block, int64_t width) {
+    STRIDED(&s, true, pack_down_as(&s, t, whole, p, block, width));
+}
+
+SIMD_INLINE void unpack_rows_as(const struct strided *s, enum kernel_dtype t, const bool whole, void *p, float factor,
                                 const float *block, int64_t width) {
     for (int64_t r = 0; r < s->rows; r++, block += width)
         for (int64_t c = 0; c < s->columns; c += KERNEL_LANES) {
             __builtin_prefetch((const void *)strided_byte(s, p, r + MOVE_PREFETCH_ROWS, c), 1);
-            strided_put(s, t, whole, p, r, c, vf_load(block + c));
+            strided_put(s, t, whole, p, r, c, vf_load(block + c) * factor);
         }
 }
-static void unpack_rows(struct strided s, void *p, const float *block, int64_t width) {
-    STRIDED(&s, true, unpack_rows_as(&s, t, whole, p, block, width));
+/* Element (r, c) of p = factor * block[r][c] */
+static void unpack_rows(struct strided s, void *p, float factor, const float *block, int64_t width) {
+    STRIDED(&s, true, unpack_rows_as(&s, t, whole, p, factor, block, width));
 }
 
 SIMD_INLINE void pack_panel_as(const struct strided *s, enum kernel_dtype t, const bool whole, const void *p,
-                               float factor, float *panel) {
+                               float *panel) {
     for (int64_t r = 0; r < ATTENTION_PANEL; r += KERNEL_LANES)
-        for (int64_t c = 0; c < s->columns; c += KERNEL_LANES) {
+        for (int64_t c = 0; c < s->columns; c += WORD * KERNEL_LANES) {
             vf x[KERNEL_LANES];
             SIMD_UNROLL(16)
             for (int i = 0; i < KERNEL_LANES; i++) {
-                x[i] = whole || r + i < s->rows ? strided_get(s, t, whole, p, r + i, c) * factor : vf_all(0);
+                x[i] = whole || r + i < s->rows ? strided_words(s, t, whole, p, r + i, c) : vf_all(0);
                 __builtin_prefetch((const void *)strided_byte(s, p, ATTENTION_PANEL + r + i, c));
             }
             vf_transpose(x);
             SIMD_UNROLL(16)
             for (int i = 0; i < KERNEL_LANES; i++)
-                if (whole || c + i < s->columns) vf_store(panel + (c + i) * ATTENTION_PANEL + r, x[i]);
+                if (whole || c / WORD + i < words(s->columns))
+                    vf_store(panel + (c / WORD + i) * ATTENTION_PANEL + r, x[i]);
         }
 }
-/* panel[c][lane r] = factor * element (r, c) of p; lanes beyond its rows are 0. */
-static void pack_panel(struct strided s, const void *p, float factor, float *panel) {
-    STRIDED(&s, s.rows == ATTENTION_PANEL, pack_panel_as(&s, t, whole, p, factor, panel));
+/* panel[w][lane r] = word w of row r of p; lanes beyond its rows are 0. */
+static void pack_panel(struct strided s, const void *p, float *panel) {
+    STRIDED(&s, s.rows == ATTENTION_PANEL && strided_whole_words(&s), pack_panel_as(&s, t, whole, p, panel));
 }
 
 SIMD_INLINE void unpack_panel_as(const struct strided *s, enum kernel_dtype t, const bool whole, void *p,

@@ -8,7 +8,7 @@
 #include "attention/attention.h"
 
 /* PREFETCH_AREAS: as many as backward needs. */
-enum { PREFETCH_AREAS = 8, PREFETCH_LINES = 4 };
+enum { PREFETCH_AREAS = 10, PREFETCH_LINES = 4 };
 
 /* Rows of several areas, one area after another, and the next line to fetch. */
 struct prefetch {

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The matrix products of attention: FP32 blocks in register tiles. Masked parts of the scores are skipped. Needs
- * KERNEL_LANES; all is static. */
+ * The matrix products of attention, in register tiles: FP32 sums of words. Masked parts of the scores are skipped.
+ * Needs KERNEL_LANES; all is static. */
 #ifndef TOISE_KERNELS_ATTENTION_ATTENTION_TILE_INC_H
 #define TOISE_KERNELS_ATTENTION_ATTENTION_TILE_INC_H
 
 #include <math.h>
 
 #include "attention/attention_prefetch.inc.h"
-#include "simd.inc.h"
+#include "attention/attention_word.inc.h"
 
 /* Tile: enough accumulators to hide the latency of two FMA a cycle (4 to 5 cycles each). With a row of B and a
  * broadcast element of A they must fit into 32 (AVX-512) or 16 (AVX2) registers. */
@@ -20,9 +20,9 @@ _Static_assert(ATTENTION_PANEL % TILE_COLUMNS == 0, "a panel is whole tiles");
 
 #define POLL_FLOPS 1e7 /* about 100 us of vector FMA */
 
-/* C[m,n] = C * keep[column] + A[m,depth] B[depth,n], n in whole tiles. keep NULL: C is not read. A block of scores
- * is [row][lane]; in each tile column only the rows in `seen` are computed (NULL: all). `prefetch` continues between
- * tiles. */
+/* C[m,n] = C * keep[column] + A[m,depth] B[depth,n], n in whole tiles. keep NULL: C is not read. A and B are words,
+ * `depth` of them along the sum. A block of scores is [row][lane]; in each tile column only the rows in `seen` are
+ * computed (NULL: all). `prefetch` continues between tiles. */
 struct product {
     int64_t m, n, depth;
     const float *a, *b;
@@ -47,8 +47,8 @@ SIMD_INLINE void tile(const struct product *p, const int rows, int64_t a_row, in
         vf x[TILE_VECTORS];
         for (int v = 0; v < TILE_VECTORS; v++) x[v] = vf_load(b + k * p->b_row + v * KERNEL_LANES);
         for (int r = 0; r < rows; r++) {
-            vf y = vf_all(a[r * a_row + k * a_column]);
-            for (int v = 0; v < TILE_VECTORS; v++) sum[r][v] += y * x[v];
+            vf y = word_all(a + r * a_row + k * a_column);
+            for (int v = 0; v < TILE_VECTORS; v++) sum[r][v] = word_dot(sum[r][v], y, x[v]);
         }
     }
     for (int r = 0; r < rows; r++)
@@ -95,14 +95,14 @@ static void multiply_rows(struct product p) {
         }
     }
 }
-/* A is stored by columns, a_step apart. Only the `seen` rows of B are used. */
+/* A is stored by columns, a_step apart. Only those rows of B are used that hold the `seen` rows of scores. */
 static void multiply_columns(struct product p) {
     for (int64_t i = 0, rows; i < p.m; i += rows) {
         rows = tile_rows(p.m - i);
         prefetch_lines(p.prefetch);
         for (int64_t j = 0; j < p.n; j += TILE_COLUMNS) {
-            struct kernel_range depth = p.seen ? p.seen[j / TILE_COLUMNS] : (struct kernel_range){0, p.depth};
-            tile_of(&p, rows, 1, p.a_step, i, j, depth);
+            const struct kernel_range seen = p.seen[j / TILE_COLUMNS];
+            tile_of(&p, rows, 1, p.a_step, i, j, (struct kernel_range){seen.begin / WORD, words(seen.end)});
         }
     }
 }

@@ -55,7 +55,7 @@ static void test_offsets(void **state) {
 
 static void test_hostile(void **state) {
     (void)state;
-    for (int fill = HUGE_SCORES; fill <= EQUAL; fill++)
+    for (int fill = HUGE_SCORES; fill <= OPPOSITE; fill++)
         for (int turn = 0; turn < 3; turn++) {
             variants_turn((struct problem){1, 2, 2, 97, 97, 64, .fill = (enum fill)fill}, turn);
             variants_turn((struct problem){1, 2, 1, 45, 45, 7, .fill = (enum fill)fill}, turn);

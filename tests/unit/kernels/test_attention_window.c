@@ -176,30 +176,35 @@ static void test_parts(void **state) {
         for (int64_t cut = 1; cut < 70; cut += 64) check_parts(&variants[i / 7], &cases[i % 7], cut);
 }
 
-static double gate(const struct kernel_attention *a, double *space) {
-    return fmax(check_attention_forward(a, 3, space), check_attention_backward(a, 3, space));
+static double gate(const struct kernel_ops *ops, const struct kernel_attention *a, double *space) {
+    return fmax(check_attention_forward(ops, a, 3, space), check_attention_backward(ops, a, 3, space));
 }
 /* The gate passes what ran as asked, and fails what ran with another window or other slopes. */
-static void test_gate(void **state) {
+static void check_gate(enum kernel_dtype dtype) {
     struct operands s;
-    (void)state;
-    operands_make(&s, &(struct problem){1, 4, 2, 130, 130, 24, .layout = FUSED, .window = 9, .alibi = true});
+    struct problem p = {1, 4, 2, 130, 130, 24, .layout = FUSED, .window = 9, .alibi = true, .dtype = dtype};
+    operands_make(&s, &p);
     double *space = operands_take(&s, (size_t)(2 * 130 + 8 * 24) * sizeof *space);
     const float *slopes = s.a.slopes, turned[] = {slopes[1], slopes[0], slopes[3], slopes[2]};
     for (int v = 0; v < variants_count; v++) {
         struct kernel_attention wrong = s.a;
         variants_forward(&s, &variants[v], 2);
         variants_backward(&s, &variants[v], 2);
-        assert_true(gate(&s.a, space) <= 1);
-        for (wrong.window = 8; wrong.window <= 10; wrong.window += 2) assert_true(gate(&wrong, space) > 1);
+        assert_true(gate(&variants[v], &s.a, space) <= 1);
+        for (wrong.window = 8; wrong.window <= 10; wrong.window += 2)
+            assert_true(gate(&variants[v], &wrong, space) > 1);
         wrong.window = 0;
-        assert_true(gate(&wrong, space) > 1);
+        assert_true(gate(&variants[v], &wrong, space) > 1);
         wrong = s.a, wrong.slopes = NULL;
-        assert_true(gate(&wrong, space) > 1);
+        assert_true(gate(&variants[v], &wrong, space) > 1);
         wrong.slopes = turned;
-        assert_true(gate(&wrong, space) > 1);
+        assert_true(gate(&variants[v], &wrong, space) > 1);
     }
     operands_free(&s);
+}
+static void test_gate(void **state) {
+    (void)state;
+    for (int dtype = 0; dtype < KERNEL_DTYPE_COUNT; dtype++) check_gate((enum kernel_dtype)dtype);
 }
 
 /* Saturated scores, 10^4 to 10^8, whose rounding changes a weight by a factor or entirely. What ran passes; what no
@@ -215,9 +220,9 @@ static void test_gate_saturated(void **state) {
             s.a.scale = scale * factor;
             variants_forward(&s, &variants[v], 2);
             variants_backward(&s, &variants[v], 2);
-            assert_true(gate(&s.a, space) <= 1);
+            assert_true(gate(&variants[v], &s.a, space) <= 1);
             for (int64_t i = 0; i < s.n_o; i++) ((float *)s.o)[i] *= -100;
-            assert_true(check_attention_forward(&s.a, 3, space) > 1);
+            assert_true(check_attention_forward(&variants[v], &s.a, 3, space) > 1);
         }
     operands_free(&s);
 }

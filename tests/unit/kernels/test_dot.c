@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The BF16 dot in plain C against its definition: two multiply-adds, each rounded once, with denormals as zeros. Also
- * against the instruction if this CPU has it. Inputs are random numbers, tiny ones whose sums flush, and arbitrary
- * bits. */
+ * The BF16 dot in plain C against its definition: two multiply-adds, each rounded once, with denormals as zeros; and
+ * the rounding of two vectors to BF16. Both also against the instructions if this CPU has them. Inputs are random
+ * numbers, tiny ones whose sums flush, and arbitrary bits. */
 #define KERNEL_LANES 4
 #define KERNEL_EMULATED
 #include <math.h>
@@ -85,7 +85,50 @@ static void is_what_it_is_defined_as(void **state) {
         }
 }
 
+/* The nearest BF16; halfway the one whose last bit is 0. Denormals become zeros, and a NaN becomes quiet. */
+static uint16_t rounded(uint32_t word) {
+    const uint32_t magnitude = word & 0x7fffffff, rest = word & 0xffff;
+    uint16_t upper = (uint16_t)(word >> 16);
+    if (magnitude > 0x7f800000) return upper | 0x40;
+    if (magnitude < 0x00800000) return upper & 0x8000;
+    if (rest > 0x8000 || (rest == 0x8000 && upper % 2)) upper++;
+    return upper;
+}
+
+union halves {
+    vf v;
+    uint16_t h[2 * KERNEL_LANES];
+};
+/* Halfway cases are rare among random bits, so every fourth number is made one. */
+static void halves_make(struct operands *o, const struct range *r, uint64_t round) {
+    operands_make(o, r, round);
+    if (round % 4 == 0)
+        for (int i = 0; i < KERNEL_LANES; i++) o->a.u[i] = (o->a.u[i] & 0xffff0000) | 0x8000;
+}
+
+static void rounds_as_defined(void **state) {
+    (void)state;
+    for (const struct range *r = ranges; r < ranges + sizeof ranges / sizeof *ranges; r++)
+        for (uint64_t round = 0; round < ROUNDS; round++) {
+            struct operands o;
+            halves_make(&o, r, round);
+            const union halves join = {.v = vf_join_bf16(o.a.v, o.b.v)}, pair = {.v = vf_pair_bf16(o.a.v, o.b.v)};
+            for (int i = 0; i < KERNEL_LANES; i++) {
+                const uint16_t a = rounded(o.a.u[i]), b = rounded(o.b.u[i]);
+                if (join.h[i] != a || join.h[KERNEL_LANES + i] != b || pair.h[2 * i] != a || pair.h[2 * i + 1] != b)
+                    fail_msg("%s: %08x and %08x are %04x and %04x", r->name, o.a.u[i], o.b.u[i], a, b);
+            }
+        }
+}
+
 #ifdef __x86_64__
+static void rounding_instruction(const struct operands *o, union halves *to) {
+    __asm__ volatile("vmovups %1, %%xmm0\n\tvmovups %2, %%xmm1\n\tvcvtne2ps2bf16 %%xmm0, %%xmm1, %%xmm0\n\t"
+                     "vmovups %%xmm0, %0"
+                     : "=m"(*to)
+                     : "m"(o->a), "m"(o->b)
+                     : "xmm0", "xmm1");
+}
 static void instruction(const struct operands *o, union lanes *sum) {
     __asm__ volatile("vmovups %1, %%xmm0\n\tvmovups %2, %%xmm1\n\tvdpbf16ps %3, %%xmm1, %%xmm0\n\tvmovups %%xmm0, %0"
                      : "=m"(*sum)
@@ -106,6 +149,11 @@ static void is_what_the_instruction_does(void **state) {
             instruction(&o, &is);
             const union lanes got = {.v = dot_plain(o.sum.v, o.a.v, o.b.v)};
             for (int i = 0; i < KERNEL_LANES; i++) same_check(r, "the instruction", &o, i, got.f[i], is.f[i]);
+            union halves to;
+            halves_make(&o, r, round);
+            rounding_instruction(&o, &to);
+            const union halves join = {.v = vf_join_bf16(o.a.v, o.b.v)};
+            assert_memory_equal(&join, &to, sizeof to);
         }
 }
 #else
@@ -117,7 +165,7 @@ static void is_what_the_instruction_does(void **state) {
 #endif
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(is_what_it_is_defined_as),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(is_what_it_is_defined_as), cmocka_unit_test(rounds_as_defined),
                                        cmocka_unit_test(is_what_the_instruction_does)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

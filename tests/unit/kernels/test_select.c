@@ -60,7 +60,10 @@ static void test_table(void **state) {
         assert_string_equal(kernel_variant(&ops, "gemm"), name);
         assert_string_equal(kernel_variant(&ops, "peak"), name);
         assert_string_equal(kernel_variant(&ops, "adamw"), rows);
-        assert_string_equal(kernel_variant(&ops, "attention_backward"), rows);
+        assert_string_equal(kernel_variant(&ops, "attention_backward"), name);
+        for (int dtype = 0; dtype < KERNEL_DTYPE_COUNT; dtype++)
+            assert_int_equal(kernel_attention_weights(&ops, (enum kernel_dtype)dtype),
+                             isa == KERNEL_ISA_avx512bf16 ? dtype : KERNEL_F32);
         assert_int_equal(kernel_bf16_native(&ops), isa == KERNEL_ISA_avx512bf16);
         kernel_select(&ops, (enum kernel_isa)isa, KERNEL_BACKEND_OPENBLAS);
         assert_string_equal(kernel_variant(&ops, "gemm"), "openblas");

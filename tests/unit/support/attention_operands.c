@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Operands of attention: three layouts, four kinds of numbers. */
+ * Operands of attention: three layouts, five kinds of numbers. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -53,11 +53,13 @@ static void set_strides(struct operands *s, enum layout layout) {
 }
 
 /* A number of a query or key (`sharp`), or of a value or gradient. */
-static float number(enum fill fill, bool sharp, uint64_t index) {
+static float number(enum fill fill, bool sharp, uint64_t stream, uint64_t at) {
+    const uint64_t index = stream << 24 | at;
     double u = 2 * base_random_unit(SEED, BASE_STREAM_TEST, index) - 1;
     if (fill == HUGE_SCORES && sharp) return (float)(170 * u); /* scores of the order of 10^4 */
     if (fill == DENORMAL) return (float)(1e-39 * u);
     if (fill == EQUAL) return sharp ? 0.5f : 0.25f;
+    if (fill == OPPOSITE) return stream == 0 ? 4 : stream == 1 ? -4 : 0.25f;
     return (float)(sharp ? 2 * u : u);
 }
 
@@ -68,7 +70,7 @@ static void fill_rows(const struct operands *s, char *p, double *p64, int64_t se
     for (int64_t row = 0; row < s->a.batch * seq * heads; row++) {
         int64_t at = index(&s->a, row / heads / seq, row / heads % seq, row % heads);
         for (int64_t c = at; c < at + s->a.head_dim; c++) {
-            scalar_put(s->a.dtype, p, c, number(fill, sharp, stream << 24 | (uint64_t)c));
+            scalar_put(s->a.dtype, p, c, number(fill, sharp, stream, (uint64_t)c));
             p64[c] = (double)scalar_get(s->a.dtype, p, c);
         }
     }
@@ -107,6 +109,8 @@ void operands_make(struct operands *s, const struct problem *p) {
     x->dq = s->grad64 = take_doubles(s, s->n_in), x->dk = x->dq + s->at_k, x->dv = x->dq + s->at_v;
     x->dq_error = s->grad_error = take_doubles(s, s->n_in);
     x->dk_error = x->dq_error + s->at_k, x->dv_error = x->dq_error + s->at_v;
+    x->dq_pairs = s->grad_pairs = take_doubles(s, s->n_in), x->o_pairs = take_doubles(s, s->n_o);
+    x->dk_pairs = x->dq_pairs + s->at_k, x->dv_pairs = x->dq_pairs + s->at_v;
     x->o = take_doubles(s, s->n_o), x->d_o = take_doubles(s, s->n_o), x->o_error = take_doubles(s, s->n_o);
     x->lse = take_doubles(s, s->n_lse), x->lse_error = take_doubles(s, s->n_lse);
     fill_rows(s, s->in, x->q, p->seq_q, p->heads, attention64_q, p->fill, true, 0);

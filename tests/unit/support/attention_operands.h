@@ -14,7 +14,7 @@ enum layout {
     INTERLEAVED,
     LAYOUT_COUNT
 }; /* q | k | v with gaps; [q.. k.. v..] or [qkv qkv ..] a token */
-enum fill { HOT, HUGE_SCORES, DENORMAL, EQUAL };
+enum fill { HOT, HUGE_SCORES, DENORMAL, EQUAL, OPPOSITE }; /* OPPOSITE: equal scores far below 0 */
 
 struct problem {
     int64_t batch, heads, kv_heads, seq_q, seq_k, head_dim, q_offset, k_offset, window;
@@ -31,7 +31,7 @@ struct operands {
     struct attention64 x;
     int64_t at_k, at_v, n_in, n_o, n_lse;
     char *in, *grad, *o, *d_o;
-    double *in64, *grad64, *grad_error;
+    double *in64, *grad64, *grad_error, *grad_pairs;
     void *taken[20];
     int takes;
 };

@@ -55,19 +55,26 @@ void variants_backward(const struct operands *s, const struct kernel_ops *ops, i
     variants_run(ops, ops->attention_backward, &s->a, threads);
 }
 
+/* Whether it multiplies BF16 in pairs. */
+static bool has_pairs(const struct kernel_ops *ops, enum kernel_dtype dtype) {
+    return kernel_attention_weights(ops, dtype) == KERNEL_BF16;
+}
+
 static void check_problem(const struct problem *p) {
     struct operands s;
     operands_make(&s, p);
     for (int v = 0; v < variants_count; v++) {
+        const double *error = has_pairs(&variants[v], p->dtype) ? s.x.o_pairs : s.x.o_error;
         variants_forward(&s, &variants[v], p->threads);
-        variants_check("o", &variants[v], p->dtype, s.o, s.n_o, s.x.o, s.x.o_error);
+        variants_check("o", &variants[v], p->dtype, s.o, s.n_o, s.x.o, error);
         variants_check("lse", &variants[v], KERNEL_F32, s.a.lse, s.n_lse, s.x.lse, s.x.lse_error);
     }
     operands_store_forward(&s);
     attention64_backward(&s.a, &s.x);
     for (int v = 0; v < variants_count; v++) {
+        const double *error = has_pairs(&variants[v], p->dtype) ? s.grad_pairs : s.grad_error;
         variants_backward(&s, &variants[v], p->threads);
-        variants_check("gradient", &variants[v], p->dtype, s.grad, s.n_in, s.grad64, s.grad_error);
+        variants_check("gradient", &variants[v], p->dtype, s.grad, s.n_in, s.grad64, error);
     }
     operands_free(&s);
 }

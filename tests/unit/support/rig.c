@@ -100,6 +100,7 @@ double rig_reference(const struct rig *r, enum kernel_dtype dtype, double *grads
     struct base_error e = {0};
     struct model_reference reference = {.params = &r->engine.params,
                                         .shape = r->plan.shape,
+                                        .weights = kernel_attention_weights(&r->ops, dtype),
                                         .read = read_weights,
                                         .context = (void *)(uintptr_t)&r->engine};
     reference.shape.batch = q->global_batch;
