@@ -73,6 +73,8 @@ static int resolve(const struct flags *f, const struct comm *real, struct setup 
                                         .budget_s = isnan(f->budget) ? USUAL_BUDGET_S : f->budget,
                                         .gate = !f->no_gate,
                                         .init = f->init,
+                                        .profile = f->profile,
+                                        .trace = f->trace,
                                         .save = f->save};
     if (isnan(f->lr)) return code;
     s->options.optimizer.lr = f->lr;
@@ -116,6 +118,7 @@ static int ask_outputs(const struct flags *f, struct base_error *e) {
                          cli_path_within(out, save) ? save : out);
     int code = cli_options_apart(&COMMAND, f, e);
     if (!code) code = record_check(out, e);
+    if (!code) code = record_check_anew(f->trace, "--trace", e);
     if (!code) code = cli_journal_ask(&f->journal, e);
     return code || !save ? code : train_weights_save_check(save, false, e);
 }

@@ -21,7 +21,8 @@ struct flags {
     int64_t launches, micro_batch, steps, min_steps, warmup, threads, seed, world;
     double lr, ci, budget, timeout;
     const char *backend;
-    bool dry_run, no_gate;
+    const char *trace;
+    bool dry_run, no_gate, profile;
     struct cli_journal_flags journal;
     struct cli_launch launch;
     struct cli_output output;
@@ -78,6 +79,10 @@ static const struct cli_option OPTIONS[] = {
      .help = "a shell command that prints this node's power (\"212.5\" or \"212.5 W\") or energy so far (\"1234 J\"); "
              "runs once a second on each node"},
     {.name = "--energy-root", .kind = CLI_TEXT, .at = offsetof(struct flags, energy_root)},
+    {.name = "--profile", .kind = CLI_FLAG, .at = offsetof(struct flags, profile),
+     .help = "show where the time goes: calls, ms, rate, fraction of its roof and share of the step of each operation"},
+    {.name = "--trace", .kind = CLI_TEXT, .at = offsetof(struct flags, trace), .file = CLI_WRITTEN, .hint = "FILE",
+     .help = "write the calls of the last timed step, of all ranks, as a timeline for ui.perfetto.dev"},
     {.name = "--no-gate", .kind = CLI_FLAG, .at = offsetof(struct flags, no_gate),
      .help = "skip the correctness checks; the result is at best inconclusive"},
     {.name = "--dry-run", .kind = CLI_FLAG, .at = offsetof(struct flags, dry_run),
@@ -97,7 +102,8 @@ static const struct cli_rule RULES[] = {
      .excludes = "--model --seq --gbs --layers --lr --data --init",
      .text = "cannot be combined, as a workload fixes model, sizes, data and optimizer"},
     {.given = "--steps", .excludes = "--min-steps", .text = "both set the number of timed steps"},
-    {.given = "--launches", .excludes = "--save --dry-run", .text = "cannot be combined, as launches only measure"},
+    {.given = "--trace", .excludes = "--dry-run", .text = "cannot be combined, as a dry run makes no step"},
+    {.given = "--launches", .excludes = "--save --trace --dry-run", .text = "cannot be combined, as launches only measure"},
     {.given = "--data-format", .needs = "--data", .text = "needs --data"},
     {.given = "--resume --recover",
      .excludes = "--launches --dry-run",

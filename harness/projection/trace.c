@@ -1,35 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Writes one complete event ("ph": "X") for each task. */
+ * Writes one event for each task; gathers and reductions have a track of their own. */
 #include "projection/trace.h"
 
-#include <jansson.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "base/file.h"
+#include "records/timeline.h"
 
-static const char *const kinds[] = {"forward", "backward", "weight gradient", "gather", "reduce"};
+struct tasks {
+    const char *title;
+    const struct cost_event *events;
+    int64_t count;
+};
 
-static json_t *event_json(const struct cost_event *x) {
-    char name[64];
-    snprintf(name, sizeof name, "%c%lld.%d", kinds[x->task][0], (long long)x->micro_batch, x->chunk);
-    return json_pack("{s:s, s:s, s:s, s:f, s:f, s:i, s:i}", "name", name, "cat", kinds[x->task], "ph", "X", "ts",
-                     1e6 * x->start, "dur", 1e6 * (x->end - x->start), "pid", x->device, "tid", x->task >= COST_GATHER);
+static bool fill(FILE *file, void *context) {
+    static const char *const kinds[] = {"forward", "backward", "weight gradient", "gather", "reduce"};
+    const struct tasks *tasks = context;
+    struct record_timeline t = record_timeline_begin(file);
+    for (int64_t i = 0; i < tasks->count; i++) {
+        const struct cost_event *x = &tasks->events[i];
+        char name[64];
+        snprintf(name, sizeof name, "%c%lld.%d", kinds[x->task][0], (long long)x->micro_batch, x->chunk);
+        record_timeline_event(&t, &(struct record_event){.name = name,
+                                                         .kind = kinds[x->task],
+                                                         .start_s = x->start,
+                                                         .seconds = x->end - x->start,
+                                                         .process = x->device,
+                                                         .track = x->task >= COST_GATHER});
+    }
+    return record_timeline_end(&t, tasks->title);
 }
 
 int projection_trace_write(const char *path, const char *title, const struct cost_event *events, int64_t count,
                            struct base_error *e) {
-    json_t *list = json_array(), *all = json_pack("{s:o, s:s, s:{s:s}}", "traceEvents", list, "displayTimeUnit", "ms",
-                                                  "otherData", "title", title);
-    int code = BASE_OK;
-    for (int64_t i = 0; i < count; i++) json_array_append_new(list, event_json(&events[i]));
-    char *text = json_dumps(all, JSON_COMPACT | JSON_REAL_PRECISION(12));
-    if (!text)
-        code = base_fail(e, BASE_BROKEN, "out of memory for %s", path);
-    else
-        code = base_file_replace(path, text, strlen(text), e);
-    free(text);
-    json_decref(all);
-    return code;
+    struct tasks tasks = {title, events, count};
+    char above[PATH_MAX];
+    base_file_parents(path, above); /* if a folder cannot be made, neither can the file, and that error has its name */
+    return base_file_make(path, fill, &tasks, e);
 }

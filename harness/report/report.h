@@ -35,6 +35,8 @@ void report_clock(FILE *out, const json_t *record);
 void report_warmup(FILE *out, const json_t *record);
 void report_exposed(FILE *out, const json_t *record);
 void report_quota(FILE *out, const json_t *machine);
+/* result.profile of a record of kind "train"; NULL: nothing. */
+void report_profile(FILE *out, const json_t *profile);
 /* The energy of a record: the figure with its source, or why there is none. And a node's sources, as --energy list. */
 void report_energy(FILE *out, const json_t *energy);
 void report_energy_list(FILE *out, const json_t *sources);

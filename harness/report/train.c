@@ -164,6 +164,7 @@ void report_train(FILE *out, const json_t *record) {
     if (record_at(record, "result.step_s")) {
         rates(out, record);
         breakdown(out, record);
+        report_profile(out, record_at(record, "result.profile"));
         report_warmup(out, record);
         report_exposed(out, record);
         if (!record_true(record, "result.recovered")) memory(out, record);

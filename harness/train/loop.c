@@ -134,7 +134,10 @@ static void step_window(struct train_loop *l, double started) {
     guard_step(step);
     const double start = begin(l, base_clock_now());
     double since = start;
+    struct profile *profile = l->first ? r->profile : NULL;
+    if (profile) profile_step_begin(profile);
     parallel_step(&l->engine, l->source, &l->o->optimizer, step, &result);
+    if (profile) profile_step_end(profile, &result);
     account(l, TRAIN_WINDOW_STEP, &since);
     const double own = since - start;
     double most[] = {own, asked(l)}; /* of all ranks: the slowest's time, and whether any is to stop */

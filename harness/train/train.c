@@ -62,6 +62,7 @@ static int allocate(struct train_loop *l, struct base_error *e) {
 
 static void release(struct train_loop *l) {
     measure_watch_close(&l->watch);
+    if (l->r->profile) profile_close(l->r->profile);
     parallel_close(&l->engine);
 }
 
@@ -70,6 +71,7 @@ void train_free(struct train_result *r) {
         free(r->probe_s), free(r->bare_s);
     measure_samples_close(&r->samples);
     measure_samples_close(&r->warmup);
+    profile_free(r->profile);
     memset(r, 0, sizeof *r);
 }
 
@@ -81,6 +83,14 @@ static void gather_ranks(struct train_loop *l, const struct measure_placement *p
     for (int i = 0; i < PLAN_ARENAS; i++)
         mine.bound = mine.bound && (l->engine.arenas[i].bound || !l->engine.arenas[i].size);
     train_ranks(r, &mine, placement, l->world);
+}
+
+static int open_profile(struct train_loop *l, struct base_error *e) {
+    const struct train_options *o = l->o;
+    if (!o->profile && !o->trace) return BASE_OK;
+    l->r->profile = calloc(1, sizeof *l->r->profile);
+    if (!l->r->profile) return base_fail(e, BASE_BROKEN, "out of memory for a profile");
+    return profile_open(l->r->profile, &l->engine, o->trace != NULL, e);
 }
 
 /* Leaves out what is still to be checked once a rank is to stop. */
@@ -108,7 +118,14 @@ static int prepare(struct train_loop *l, const struct kernel_ops *ops, double cp
     announce(l, "peak");
     measure_peak_open(&l->peak, &l->engine.team, l->plan->shape.dtype, cpus_per_thread, l->r->quota_period_s);
     l->r->peak_isa = measure_peak_isa(&l->peak);
-    return BASE_OK;
+    return comm_agree(l->world, open_profile(l, e), e);
+}
+
+/* The roofs of a profile are measured once nothing else is. */
+static void finish_profile(struct train_loop *l) {
+    if (!l->o->profile) return;
+    announce(l, "roofs");
+    profile_roofs(l->r->profile, l->peak.own_best, l->r->quota_period_s);
 }
 
 /* The gate's last part: losses are numbers, even without the gate, and those that another run of this work had. */
@@ -153,12 +170,14 @@ int train_run(struct train_result *result, const struct plan *plan, const struct
     if (!code && train_gate_passed(&r->gate) && !train_loop_stopped(l)) { /* a wrong step is not timed */
         train_loop_run(l);
         if (r->timed) gather_ranks(l, placement);
+        if (r->timed) finish_profile(l);
         check_losses(l);
     }
     if (!r->timed) r->samples.count = r->earlier = 0; /* what earlier processes measured is theirs alone */
     if (!code) train_verdict(r, l->o, l->plan->ledger.model_flop);
     announce(l, "record");
     if (!code && options->on_result) code = options->on_result(options->context, r, e);
+    if (!code && options->trace && r->timed) code = profile_trace(r->profile, options->trace, e);
     if (!code && options->save && !r->stopped && train_gate_passed(&r->gate)) code = save(l, e);
     release(l);
     return code;

@@ -20,6 +20,7 @@
 #include "measure/placement.h"
 #include "measure/samples.h"
 #include "plan/plan.h"
+#include "profile/profile.h"
 #include "records/set.h"
 #include "train/gate.h"
 
@@ -63,8 +64,10 @@ struct train_options {
     bool gate;
     bool loaded; /* matmuls by a library of --backend: an MFU above 1 is no error, as it may use instructions that the
                   * measured peak does not, such as AMX */
-    const char *init; /* initial weights: a .safetensors file or a folder of them; NULL: drawn from the seed */
-    const char *save; /* folder for the final weights, not written if the gate FAILED; NULL: none */
+    const char *init;  /* initial weights: a .safetensors file or a folder of them; NULL: drawn from the seed */
+    bool profile;      /* time every operation of the timed steps */
+    const char *trace; /* file for the calls of the last of them; NULL: none */
+    const char *save;  /* folder for the final weights, not written if the gate FAILED; NULL: none */
     struct train_losses history;         /* of an earlier record of the same workload and seed */
     const struct train_earlier *earlier; /* NULL: nothing was measured before */
     void (*on_step)(void *context, const struct train_step *);
@@ -72,7 +75,7 @@ struct train_options {
     /* After each step, between timed windows, on every rank: what is measured so far. False: it cannot be kept, and the
      * run is to stop. NULL: none. */
     bool (*on_window)(void *context, const struct train_result *);
-    /* Receives the result before weights are saved, so that a failing save cannot lose it. Collective. */
+    /* Receives the result before weights and trace are written, so that a failing write cannot lose it. Collective. */
     int (*on_result)(void *context, struct train_result *, struct base_error *);
     void *context;
 };
@@ -145,6 +148,7 @@ struct train_result {
     /* Exposed communication: a step minus the slowest rank's compute in the probe after it, median of such pairs. NAN
      * without pairs. Noise can make it negative. */
     struct base_interval exposed;
+    struct profile *profile; /* of this rank's timed steps; NULL: none */
 };
 
 /* Opens the run's inputs before anything slow starts. Each rank checks its share of the tokens of options->data, and

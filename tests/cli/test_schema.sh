@@ -48,7 +48,7 @@ example() {
     train)
         makes '0 3' train "${tiny[@]}"
         makes '0 3' train "${tiny[@]}" --precision bf16 --data README.md
-        makes 3 train "${tiny[@]}" --no-gate --save "$work/weights"
+        makes 3 train "${tiny[@]}" --no-gate --profile --save "$work/weights"
         makes '0 3' train "${tiny[@]}" --init "$work/weights"
         makes '0 3' train --model tiny-mistral --layers 1 --seq 64 --steps 2
         call "$toise" train "${tiny[@]}" --dry-run --json && cat "$work/out" >>"$out"

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Where the time of a rank's steps goes. An engine's kernel table and comm are wrapped by ones that time each call.
+ *
+ * The room profile/ promises the seconds of every operation of the plan's ledger (rows.c), their fraction of a roof and
+ * share of the step (record.c), and the calls of one step of all ranks as a timeline (trace.c). A call costs two looks
+ * at the clock. A run that is not profiled costs nothing, as nothing is wrapped. It needs an engine and the roofs. It
+ * does not know which steps are timed, nor why. */
+#ifndef TOISE_PROFILE_PROFILE_H
+#define TOISE_PROFILE_PROFILE_H
+
+#include <jansson.h>
+
+#include "parallel/step.h"
+
+/* Operations on rows and vectors, which a step calls with one shape each. ROTARY_BACK: the gradient. */
+#define PROFILE_PASSES(X)                                                                                              \
+    X(norm_forward)                                                                                                    \
+    X(norm_grad_input)                                                                                                 \
+    X(norm_grad_params)                                                                                                \
+    X(gelu_forward)                                                                                                    \
+    X(gelu_backward)                                                                                                   \
+    X(swiglu_forward)                                                                                                  \
+    X(swiglu_backward)                                                                                                 \
+    X(rotary)                                                                                                          \
+    X(column_sum)                                                                                                      \
+    X(cross_entropy_stats)                                                                                             \
+    X(cross_entropy_combine)                                                                                           \
+    X(cross_entropy_grad)                                                                                              \
+    X(embedding_forward)                                                                                               \
+    X(embedding_backward)                                                                                              \
+    X(adamw)                                                                                                           \
+    X(square_sum)                                                                                                      \
+    X(to_bf16)                                                                                                         \
+    X(zero)
+enum profile_pass {
+#define PROFILE_PASS(op) PROFILE_##op,
+    PROFILE_PASSES(PROFILE_PASS)
+#undef PROFILE_PASS
+        PROFILE_rotary_back,
+    PROFILE_PASS_COUNT
+};
+
+/* Rows that no kernel makes. */
+enum profile_other {
+    PROFILE_DATA,       /* filling in the batch */
+    PROFILE_MESSAGES,   /* starting messages and waiting for them */
+    PROFILE_PROGRESSED, /* moving messages on from within kernels */
+    PROFILE_UNLISTED,   /* matmuls that the ledger does not list: none */
+    PROFILE_OTHERS
+};
+
+/* An operation of the ledger by its name; shapes of one name are one row, and names of one shape too. */
+struct profile_row {
+    char name[96];
+    const char *op; /* the kernel's name; "" for others */
+    enum plan_phase phase;
+    double calls, seconds; /* sums over the profiled steps */
+    double flop, bytes;    /* of one step of a rank, from the ledger; 0: none */
+};
+
+/* A call of the last profiled step; of a message: from its start to its end. */
+struct profile_event {
+    int row;
+    bool message;
+    double begin, end; /* by base_clock_now */
+};
+
+enum {
+    PROFILE_ROWS_MOST = PLAN_OPS_MAX + PROFILE_PASS_COUNT + PROFILE_OTHERS,
+    PROFILE_EVENTS_MOST = 1 << 16,
+    PROFILE_FLYING = 256
+};
+
+struct profile {
+    struct comm comm; /* must be first: it is found by its address */
+    struct parallel_engine *engine;
+    struct kernel_ops ops;
+    const struct kernel_ops *inner;
+    struct comm_ops messages;
+    struct comm *world;
+    struct profile_row rows[PROFILE_ROWS_MOST];
+    int row_count, of_op[PLAN_OPS_MAX], of_pass[PROFILE_PASS_COUNT], of_other[PROFILE_OTHERS];
+    bool on;       /* within a profiled step */
+    double inside; /* seconds of all calls so far, with those that they make themselves */
+    int steps;
+    double seconds;                     /* of the profiled steps */
+    double peak, bandwidth;             /* roofs of this rank, FLOP/s and byte/s; NAN: unknown */
+    char bandwidth_text[128];           /* which pass was the fastest; or why it is unknown */
+    double began, ended;                /* the last profiled step */
+    struct profile_event *events;       /* [PROFILE_EVENTS_MOST]; NULL: no trace */
+    int event_count, lost;              /* lost: events beyond the room for them */
+    double flying[PROFILE_FLYING];      /* when the messages in flight started, in a ring */
+    unsigned flying_first, flying_next; /* the oldest; the next to start */
+};
+
+/* Wraps the engine's kernels and comm. `traced`: calls are also kept one by one. BASE_BROKEN: out of memory. */
+int profile_open(struct profile *profile, struct parallel_engine *engine, bool traced, struct base_error *e);
+/* Unwraps them. What was measured remains until profile_free. */
+void profile_close(struct profile *profile);
+void profile_free(struct profile *profile);
+
+/* Around each profiled step; the result is the step's. */
+void profile_step_begin(struct profile *profile);
+void profile_step_end(struct profile *profile, const struct parallel_result *result);
+
+/* Measures this rank's bandwidth, while the other ranks do the same, and sets the roofs. peak: FLOP/s of this rank's
+ * threads; period_s: of a CPU quota, or 0. If memory is short, `bandwidth` is NAN with the reason. Collective. */
+void profile_roofs(struct profile *profile, double peak, double period_s);
+
+/* A record's result.profile: this rank's rows, the slowest first. */
+json_t *profile_record(const struct profile *profile);
+
+/* Writes the last profiled step of all ranks to a file in the Trace Event Format, which Perfetto and chrome://tracing
+ * open. Rank 0 writes; clocks of several nodes are aligned at a barrier. Collective. */
+int profile_trace(const struct profile *profile, const char *path, struct base_error *e);
+
+/* For this room: the rows of a plan; a matmul's or an attention's row; timed calls. */
+void profile_rows_open(struct profile *profile);
+int profile_row_of(const struct profile *profile, const struct plan_op *op);
+void profile_wrap(struct profile *profile);
+
+#endif
