@@ -4,6 +4,7 @@
 #include "base/arena.h"
 
 #include <errno.h>
+#include <math.h>
 #include <numa.h>
 #include <numaif.h>
 #include <omp.h>
@@ -101,6 +102,35 @@ int base_arena_open(struct base_arena *arena, size_t size, int threads, struct b
     touch(base, bytes, threads);
     *arena = (struct base_arena){.base = base, .size = size, .used = 0, .bound = bound};
     return BASE_OK;
+}
+
+/* Asks for one page's node at a time: an arena's pages are too many to list, and a question takes a microsecond. */
+static int node_of(char *page) {
+    void *at = page;
+    int node = -1;
+    return move_pages(0, 1, &at, NULL, &node, 0) == 0 ? node : -1;
+}
+
+double base_arenas_near(const struct base_arena *arenas, int count, const struct base_cpus *cpus) {
+    enum { PAGES = 4096 };
+    size_t all = 0, known = 0, near = 0;
+    if (numa_available() < 0) return NAN;
+    struct bitmask *nodes = numa_allocate_nodemask();
+    if (nodes == NULL) return NAN;
+    for (int i = 0; i < cpus->count; i++) {
+        const int node = numa_node_of_cpu(cpus->cpu[i]);
+        if (node >= 0) numa_bitmask_setbit(nodes, (unsigned)node);
+    }
+    for (int i = 0; i < count; i++) all += arenas[i].size / page_size();
+    const size_t step = page_size() * (all / PAGES + 1);
+    for (int i = 0; i < count; i++)
+        for (size_t at = 0; at < arenas[i].size; at += step) {
+            const int node = node_of(arenas[i].base + at);
+            known += node >= 0;
+            near += node >= 0 && numa_bitmask_isbitset(nodes, (unsigned)node);
+        }
+    numa_free_nodemask(nodes);
+    return known ? (double)near / (double)known : NAN;
 }
 
 void *base_arena_take(struct base_arena *arena, size_t bytes) {

@@ -87,7 +87,14 @@ void base_cpus_share(const struct base_cpus *mask, int index, int count, struct 
     memmove(share->cpu, mask->cpu + low, (size_t)share->count * sizeof share->cpu[0]);
 }
 
-bool base_threads_pin(const struct base_cpus *cpus, int threads) {
+/* The CPUs of thread `thread`. */
+static void mask_of(const struct base_cpus *cpus, const int *groups, int thread, union mask *m) {
+    memset(m, 0, sizeof *m);
+    for (int i = 0; i < cpus->count; i++)
+        if (i == thread || (groups && groups[i] == groups[thread])) CPU_SET_S((size_t)cpus->cpu[i], sizeof *m, &m->set);
+}
+
+bool base_threads_pin(const struct base_cpus *cpus, const int *groups, int threads) {
     omp_set_dynamic(0);
     omp_set_num_threads(threads);
     if (!cpus || threads > cpus->count || base_places_given()) return false;
@@ -96,8 +103,7 @@ bool base_threads_pin(const struct base_cpus *cpus, int threads) {
     {
         union mask before, mine;
         memset(&before, 0, sizeof before);
-        memset(&mine, 0, sizeof mine);
-        CPU_SET_S((size_t)cpus->cpu[omp_get_thread_num()], sizeof mine, &mine.set);
+        mask_of(cpus, groups, omp_get_thread_num(), &mine);
         bool known = sched_getaffinity(0, sizeof before, &before.set) == 0;
         bool pinned = known && sched_setaffinity(0, sizeof mine, &mine.set) == 0;
         if (pinned) {

@@ -29,10 +29,11 @@ int base_cpus_online(void);
 /* Share `index` of `count` equal, contiguous shares of a mask. Each has at least one CPU, so shares overlap if CPUs are
  * few. */
 void base_cpus_share(const struct base_cpus *mask, int index, int count, struct base_cpus *share);
-/* Sets the number of OpenMP threads and pins thread i to cpus->cpu[i]. With cpus NULL it pins none. True: every thread
- * is pinned to its own CPU. False: no thread is pinned. Either there are more threads than CPUs, or the user placed
- * them (OMP_PROC_BIND, GOMP_CPU_AFFINITY or OMP_PLACES is set). */
-bool base_threads_pin(const struct base_cpus *cpus, int threads);
+/* Sets the number of OpenMP threads and pins thread i to cpus->cpu[i], or with groups[cpus->count] to all CPUs of that
+ * one's group. With cpus NULL it pins none. True: every thread is pinned. False: none is. Either there are more threads
+ * than CPUs, or the user placed them (OMP_PROC_BIND, GOMP_CPU_AFFINITY or OMP_PLACES is set). The order of cpus is the
+ * caller's. */
+bool base_threads_pin(const struct base_cpus *cpus, const int *groups, int threads);
 /* Waits until the other threads of this process sleep. Threads of OpenMP and of BLAS libraries spin for a while after
  * work and would disturb each other's samples. False: some still ran after about `most_ms` milliseconds, as with
  * OMP_WAIT_POLICY=active. */

@@ -12,6 +12,7 @@
 #include "base/threads.h"
 #include "cli/alike.h"
 #include "machine/machine.h"
+#include "measure/placement.h"
 #include "records/record.h"
 
 /* clang-format off */
@@ -41,8 +42,14 @@ const struct cli_option cli_training_options[] = {
 
 const struct cli_option cli_threads_option[] = {
     {.name = "--threads", .kind = CLI_INTEGER, .min = 1, .max = BASE_CPUS_MAX, .hint = "N",
-     .help = "OpenMP threads per rank; default the fewest that its share of the CPUs, a quota, Slurm and "
-             "OMP_NUM_THREADS allow"},
+     .help = "OpenMP threads per rank; default one for each core of its share of the CPUs, or fewer if a quota, Slurm or "
+             "OMP_NUM_THREADS say so"},
+    {.name = NULL},
+};
+
+const struct cli_option cli_bind_option[] = {
+    {.name = "--bind", .kind = CLI_CHOICE, .word = measure_bind_name, .fallback = "core", .hint = "B",
+     .help = "each thread on a core of its own, anywhere on that core's NUMA node, or where the system likes"},
     {.name = NULL},
 };
 

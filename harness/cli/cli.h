@@ -38,6 +38,7 @@ extern const struct cli_option cli_training_options[];
 const char *cli_training_precision(int dtype);
 
 extern const struct cli_option cli_threads_option[];    /* --threads of a rank; int64_t */
+extern const struct cli_option cli_bind_option[];       /* --bind; int, an enum measure_bind */
 extern const struct cli_option cli_parameters_option[]; /* --parameters of projections; const char * */
 
 #define CLI_MODEL "gpt2-124m"     /* the default */

@@ -31,11 +31,11 @@ int cli_trainer_place(struct cli_trainer *t, struct comm *world, int threads, st
     return code ? code : cli_backend_open(&t->backend, &t->ops, &t->place, world, e);
 }
 
-int cli_trainer_pin(struct cli_trainer *t, struct comm *world, struct base_error *e) {
+int cli_trainer_pin(struct cli_trainer *t, struct comm *world, enum measure_bind bind, struct base_error *e) {
     int code = comm_agree(world, base_topology_read(&t->topology, e), e);
     if (!code) code = cli_alike_kernels(world, t->topology.cpu, e);
     if (code) return code;
-    measure_place_pin(&t->place);
+    measure_place_pin(&t->place, bind);
     return cli_backend_count(&t->backend, world, e);
 }
 

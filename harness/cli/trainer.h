@@ -28,7 +28,7 @@ int cli_trainer_read(struct cli_trainer *trainer, const char *backend, struct ba
 /* Then CPUs and threads (0: as granted), and the library of --backend. Collective. */
 int cli_trainer_place(struct cli_trainer *trainer, struct comm *world, int threads, struct base_error *e);
 /* Then the topology, and threads pinned. BASE_USAGE on all ranks: other instructions on some (alike.h). Collective. */
-int cli_trainer_pin(struct cli_trainer *trainer, struct comm *world, struct base_error *e);
+int cli_trainer_pin(struct cli_trainer *trainer, struct comm *world, enum measure_bind bind, struct base_error *e);
 
 /* A record's `machine`: this node with its software. */
 json_t *cli_trainer_machine(const struct cli_trainer *trainer);

@@ -182,7 +182,7 @@ static int run(struct launch *l, struct comm *world, struct base_error *e) {
     if ((code = comm_agree(world, code, e))) return code;
     if ((code = cli_alike_kernels(world, topology.cpu, e))) return code;
     if ((code = measure_place(&placement, world, (int)l->flags->threads, e))) return code;
-    measure_place_pin(&placement);
+    measure_place_pin(&placement, MEASURE_BIND_CORE);
     if (placement.warning[0] && world->rank == 0) fprintf(stderr, "toise: %s\n", placement.warning);
     base_topology_caches(&topology, placement.threads, world->local_size, &caches);
     if ((code = check_groups(l, world, e)) || (code = check_memory(l, world, &caches, e))) return code;

@@ -13,6 +13,7 @@ struct flags {
     const char *ops, *shapes, *model, *dtypes, *variants, *backend;
     int64_t seq, micro_batch, threads, seed, launches; /* seq 0: not given */
     double seconds, ci, budget;                        /* budget NAN: not given */
+    int bind;
     bool explain, dry_run, probe;
     struct cli_launch launch;
     struct cli_output output;
@@ -40,7 +41,9 @@ static const struct cli_option OPTIONS[] = {
     {.name = "--backend", .kind = CLI_TEXT, .at = offsetof(struct flags, backend), .fallback = "toise", .hint = "B",
      .help = "also time the matmuls of " CLI_BACKEND_CBLAS ", as the variant cblas"},
     {.name = "--threads", .kind = CLI_INTEGER, .at = offsetof(struct flags, threads), .min = 1, .max = BASE_CPUS_MAX,
-     .hint = "N", .help = "OpenMP threads; default the fewest that its CPUs, a quota, Slurm and OMP_NUM_THREADS allow"},
+     .hint = "N",
+     .help = "OpenMP threads; default one for each core, or fewer if a quota, Slurm or OMP_NUM_THREADS say so"},
+    {.kind = CLI_SHARED, .at = offsetof(struct flags, bind), .shared = cli_bind_option},
     {.name = "--seconds", .kind = CLI_NUMBER, .at = offsetof(struct flags, seconds), .min = 0.01, .max = 3600,
      .fallback = "0.25", .hint = "S",
      .help = "seconds per variant of a shape, roofs included; under a CPU quota at least three windows"},

@@ -132,7 +132,7 @@ static int make_plan(struct run *r, struct plan_request *request, struct base_er
     int local, code = comm_agree(world, base_topology_read(&topology, e), e);
     if (!code) code = measure_place(&r->place, world, (int)r->flags->threads, e);
     if (code) return code;
-    measure_place_pin(&r->place);
+    measure_place_pin(&r->place, MEASURE_BIND_CORE);
     if (r->place.warning[0] && world->rank == 0) fprintf(stderr, "toise: %s\n", r->place.warning);
     request->threads = r->place.threads;
     base_topology_caches(&topology, r->place.threads, world->local_size, &request->caches);

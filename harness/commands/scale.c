@@ -18,7 +18,7 @@
 struct flags {
     const char *workload, *counts, *from, *comm, *svg;
     struct cli_words files;
-    int mode, unit, precision;
+    int mode, unit, precision, bind;
     int64_t repeats, warmup, steps, micro_batch, threads, seed, units;
     double budget, rate, timeout;
     bool dry_run;
@@ -50,6 +50,7 @@ static const struct cli_option OPTIONS[] = {
      .min = 1, .max = CLI_SIZE_MOST, .hint = "N",
      .help = "sequences that a rank computes at once, at every point; default the most that divide and fit at all"},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, threads), .shared = cli_threads_option},
+    {.kind = CLI_SHARED, .at = offsetof(struct flags, bind), .shared = cli_bind_option},
     {.name = "--seed", .kind = CLI_INTEGER, .at = offsetof(struct flags, seed), .min = 0, .max = 9e15, .fallback = "1",
      .hint = "N", .help = "seed of weights, data and order"},
     {.name = "--comm", .kind = CLI_TEXT, .at = offsetof(struct flags, comm), .file = CLI_READ_LIST, .hint = "FILES",
@@ -76,7 +77,7 @@ static const struct cli_option OPTIONS[] = {
 
 static const struct cli_rule RULES[] = {
     {.given = "--from",
-     .excludes = "--workload --counts --budget --mbs --threads --comm --dry-run --job",
+     .excludes = "--workload --counts --budget --mbs --threads --bind --comm --dry-run --job",
      .text = "cannot be combined, as --from runs nothing"},
     {.given = "FILES", .needs = "--from", .text = "need --from: toise scale --from FILES"},
     {.given = "--rate", .needs = "--dry-run", .text = "needs --dry-run: a real run measures the rate"},
@@ -261,7 +262,7 @@ static int start(const struct flags *f, struct comm *world, struct setup *s, con
                  struct base_error *e) {
     int code = f->dry_run ? BASE_OK : cli_guard_open(world, f->timeout, e);
     if (!code) code = cli_trainer_place(&s->trainer, world, s->request.threads, e);
-    if (!code) code = cli_trainer_pin(&s->trainer, world, e);
+    if (!code) code = cli_trainer_pin(&s->trainer, world, (enum measure_bind)f->bind, e);
     if (!code) code = sweep_units_open(&s->units, world, s->asked.unit, e);
     s->request.threads = s->trainer.place.threads;
     if (!code) code = comm_agree(world, choose(f, world, s, e), e);

@@ -289,7 +289,7 @@ static int command(struct comm *world, const struct flags *f, struct cli_journal
     if ((code = cli_trainer_place(&trainer, world, setup.request.threads, e))) return code;
     setup.request.threads = trainer.place.threads;
     if (f->dry_run) return dry_run(world, &setup, f, trainer.place.threads_from, e);
-    if ((code = cli_trainer_pin(&trainer, world, e))) return code;
+    if ((code = cli_trainer_pin(&trainer, world, (enum measure_bind)f->bind, e))) return code;
     base_topology_caches(&trainer.topology, trainer.place.threads, world->local_size, &setup.request.caches);
     code = comm_agree(world, make_plan(world, &setup, &plan, e), e);
     return code ? code : train(world, f, &setup, &plan, &trainer, journal, e);

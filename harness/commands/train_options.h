@@ -22,6 +22,7 @@ struct flags {
     double lr, ci, budget, timeout;
     const char *backend;
     const char *trace;
+    int bind;
     bool dry_run, no_gate, profile;
     struct cli_journal_flags journal;
     struct cli_launch launch;
@@ -54,6 +55,7 @@ static const struct cli_option OPTIONS[] = {
     {.kind = CLI_SHARED, .at = offsetof(struct flags, timeout), .shared = cli_guard_option},
     {.name = "--inject", .kind = CLI_TEXT, .at = offsetof(struct flags, inject), .hint = "FAULTS"},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, threads), .shared = cli_threads_option},
+    {.kind = CLI_SHARED, .at = offsetof(struct flags, bind), .shared = cli_bind_option},
     {.name = "--seed", .kind = CLI_INTEGER, .at = offsetof(struct flags, seed), .min = 0, .max = 9e15, .fallback = "1",
      .hint = "N", .help = "seed of weights and data"},
     {.name = "--lr", .kind = CLI_NUMBER, .at = offsetof(struct flags, lr), .min = 0, .max = 10, .hint = "X",

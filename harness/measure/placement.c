@@ -11,6 +11,7 @@
 
 #include "base/cgroup.h"
 #include "base/places.h"
+#include "measure/cores.h"
 
 /* What ranks exchange. Equal masks have equal hashes, and so have equal cgroup names. */
 struct facts {
@@ -29,9 +30,9 @@ static uint64_t mix(uint64_t so_far, uint64_t word) {
     return (so_far ^ word) * 0x9e3779b97f4a7c15u;
 }
 
-static struct facts facts_of(const struct comm *world, const struct base_cpus *mask, const char *group) {
-    struct facts f = {.node = world->node, .local_rank = world->local_rank, .cpus = mask->count};
-    for (int i = 0; i < mask->count; i++) f.mask = mix(f.mask, (uint64_t)(mask->cpu[i] + 1));
+static struct facts facts_of(const struct comm *world, const struct base_cpu *cpus, int count, const char *group) {
+    struct facts f = {.node = world->node, .local_rank = world->local_rank, .cpus = count};
+    for (int i = 0; i < count; i++) f.mask = mix(f.mask, (uint64_t)(cpus[i].cpu + 1));
     for (; *group; group++) f.group = mix(f.group, (unsigned char)*group);
     return f;
 }
@@ -79,7 +80,7 @@ static bool warn_contention(struct measure_placement *p, const struct measure_gr
     else if (p->threads > p->cpus.count)
         snprintf(p->warning, sizeof p->warning, "%d threads share %d CPU%s: results will be slow; pass --threads %d",
                  p->threads, p->cpus.count, p->cpus.count == 1 ? "" : "s", p->cpus.count);
-    else if (p->threads > granted)
+    else if (p->threads > granted && least != MEASURE_GRANT_MASK) /* that grants cores, which may have two threads */
         snprintf(p->warning, sizeof p->warning, "%d threads are more than the %s grants this rank: pass --threads %d",
                  p->threads, measure_grant_name(least), granted);
     return p->warning[0];
@@ -112,29 +113,50 @@ static void warn_bound(struct measure_placement *p, const struct comm *world, co
                  : "the launcher bound it; pass mpirun --map-by slot:PE=CPUS --bind-to core (or srun -c CPUS)");
 }
 
-void measure_place_by(struct measure_placement *p, struct comm *world, int threads, const struct base_cpus *mask,
-                      const struct measure_grants *grants) {
+static int by_number(const void *a, const void *b) {
+    return *(const int *)a - *(const int *)b;
+}
+
+/* Takes share `index` of `count` of the CPUs, whole cores if they divide. */
+static void take_share(struct measure_placement *p, const struct base_cpu *cpus, int all, int index, int count) {
+    struct base_cpu *sorted = malloc(2 * (size_t)all * sizeof *sorted), *turns = sorted + all;
+    struct base_cpus *numbers = malloc(sizeof *numbers), share;
+    if (!sorted || !numbers) abort(); /* a few KiB before anything else has started */
+    memcpy(sorted, cpus, (size_t)all * sizeof *sorted);
+    measure_cores_sort(sorted, all);
+    numbers->count = all;
+    for (int i = 0; i < all; i++) numbers->cpu[i] = i;
+    base_cpus_share(numbers, index, count, &share);
+    p->cores = measure_cores_turns(sorted + share.cpu[0], share.count, turns);
+    p->cpus.count = p->turns.count = share.count;
+    for (int i = 0; i < share.count; i++) p->cpus.cpu[i] = p->turns.cpu[i] = turns[i].cpu, p->nodes[i] = turns[i].node;
+    qsort(p->cpus.cpu, (size_t)share.count, sizeof p->cpus.cpu[0], by_number);
+    free(sorted), free(numbers);
+}
+
+void measure_place_by(struct measure_placement *p, struct comm *world, int threads, const struct base_cpu *cpus,
+                      int count, const struct measure_grants *grants) {
     struct measure_grants g = *grants;
     struct sharing s;
     enum measure_grant bound = MEASURE_GRANT_MASK, least = MEASURE_GRANT_MASK;
-    compare(&s, world, facts_of(world, mask, g.group));
+    compare(&s, world, facts_of(world, cpus, count, g.group));
     const int same = s.sharers[MEASURE_GRANT_MASK];
-    base_cpus_share(mask, s.index, same, &p->cpus);
-    g.cpus[MEASURE_GRANT_MASK] = p->cpus.count * same; /* of which this rank has its share */
+    take_share(p, cpus, count, s.index, same);
+    g.cpus[MEASURE_GRANT_MASK] = p->cores * same; /* of which this rank has its share */
     const int granted = measure_grants_least(&g, s.sharers, MEASURE_GRANT_TASK, &least);
     p->threads = threads > 0 ? threads : measure_grants_least(&g, s.sharers, MEASURE_GRANTS, &bound);
     p->threads_from = threads > 0 ? "--threads" : measure_grant_name(bound);
-    p->loose = granted < p->cpus.count && p->threads < p->cpus.count;
-    p->overlaps = same > mask->count;
-    p->cpus_per_thread = fmin(1, (double)mask->count / ((double)same * p->threads));
-    if (p->warning[0] || warn_contention(p, &g, &s, mask->count, granted, least)) return;
+    p->loose = granted < p->cores && p->threads < p->cpus.count;
+    p->overlaps = same > count;
+    p->cpus_per_thread = fmin(1, (double)count / ((double)same * p->threads));
+    if (p->warning[0] || warn_contention(p, &g, &s, count, granted, least)) return;
     if (!threads && warn_idle(p, bound, granted)) return;
     if (same > 1 && omp_get_num_places() > 0)
         snprintf(p->warning, sizeof p->warning,
                  "%d ranks place their threads on the same CPUs: unset OMP_PROC_BIND, OMP_PLACES and GOMP_CPU_AFFINITY",
                  same);
     else
-        warn_bound(p, world, &g, &s, mask->count);
+        warn_bound(p, world, &g, &s, count);
 }
 
 /* Reads this rank's grants and OpenMP's settings. With --threads only OMP_THREAD_LIMIT can refuse. */
@@ -154,10 +176,22 @@ int measure_place(struct measure_placement *p, struct comm *world, int threads, 
     const int code = comm_agree(world, read_settings(p, &grants, threads, e), e);
     if (code) return code;
     base_cpus_mask(&mask);
-    measure_place_by(p, world, threads, &mask, &grants);
+    struct base_cpu *cpus = malloc((size_t)mask.count * sizeof *cpus);
+    if (!cpus) abort(); /* a few KiB before anything else has started */
+    measure_place_by(p, world, threads, cpus, base_topology_cpus(&mask, cpus, mask.count), &grants);
+    free(cpus);
     return BASE_OK;
 }
 
-void measure_place_pin(struct measure_placement *p) {
-    p->pinned = base_threads_pin(p->loose ? NULL : &p->cpus, p->threads) && !p->overlaps;
+const char *measure_bind_name(int bind) {
+    static const char *const names[] = {"core", "numa", "none"};
+    return bind >= 0 && bind < 3 ? names[bind] : NULL;
+}
+
+void measure_place_pin(struct measure_placement *p, enum measure_bind bind) {
+    const bool free_to_move = p->loose || bind == MEASURE_BIND_NONE;
+    p->bind = bind;
+    p->pinned =
+        base_threads_pin(free_to_move ? NULL : &p->turns, bind == MEASURE_BIND_NUMA ? p->nodes : NULL, p->threads) &&
+        !p->overlaps;
 }

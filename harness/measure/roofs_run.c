@@ -45,7 +45,7 @@ static bool pin(const struct rig *g, int place, int threads) {
     const struct measure_roof_place *p = &g->roofs->places[place];
     struct base_cpus cpus = {.count = p->count};
     for (int i = 0; i < p->count; i++) cpus.cpu[i] = p->cpus[i].cpu;
-    return base_threads_pin(g->roofs->pinned ? &cpus : NULL, threads);
+    return base_threads_pin(g->roofs->pinned ? &cpus : NULL, NULL, threads);
 }
 
 static int ascending(const void *a, const void *b) {

@@ -23,7 +23,7 @@ static int widest(const json_t *rows) {
 static void row(FILE *out, const json_t *r, int width) {
     const double flop = record_real(r, "flop_per_s"), byte = record_real(r, "byte_per_s");
     const double fraction = record_real(r, "of_roof");
-    fprintf(out, "%-*.*s %-13s %6.4g %9.4g %6.1f%%", width, NAME_MOST, record_text(r, "name"), record_text(r, "phase"),
+    fprintf(out, "%-*.*s %-13s %6.6g %9.4g %6.1f%%", width, NAME_MOST, record_text(r, "name"), record_text(r, "phase"),
             record_real(r, "calls"), 1e3 * record_real(r, "seconds"), 100 * record_real(r, "share"));
     if (!isnan(flop))
         fprintf(out, " %9.2f GFLOP/s", flop / 1e9);

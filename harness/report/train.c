@@ -100,6 +100,9 @@ static void ranks(FILE *out, const json_t *r) {
         if (record_text(k, "warning")[0] && i < 8)
             fprintf(out, "warning     rank %zu: %s\n", i, record_text(k, "warning"));
         if (!record_true(k, "pinned") && i < 8) fprintf(out, "            rank %zu: threads not pinned\n", i);
+        if (record_real(k, "pages_near") < 1 && i < 8)
+            fprintf(out, "            rank %zu: %.1f%% of its pages lie on other NUMA nodes\n", i,
+                    100 - 100 * record_real(k, "pages_near"));
         if (!record_true(k, "bound") && i < 8)
             fprintf(out, "            rank %zu: memory not bound to its NUMA nodes\n", i);
         if (record_real(k, "compute_s") > record_real(json_array_get(all, slow), "compute_s")) slow = i;

@@ -23,6 +23,8 @@ static void describe(struct train_rank *mine, const struct measure_placement *pl
     mine->threads = placement->threads;
     mine->cpu_count = placement->cpus.count;
     mine->pinned = placement->pinned;
+    mine->bind = placement->bind;
+    mine->cores = placement->cores;
     mine->peak_memory_bytes = (double)base_memory_peak();
     gethostname(mine->host, sizeof mine->host - 1);
     base_cpus_text(&placement->cpus, mine->cpus, sizeof mine->cpus);

@@ -110,6 +110,9 @@ static json_t *rank_of(const struct train_result *r, const struct train_rank *k,
     set_exposed(o, r, ranks, false);
     record_set_number(o, "loss_first", k->loss_first);
     record_set_integer(o, "cpu_count", k->cpu_count);
+    record_set_integer(o, "core_count", k->cores);
+    record_set(o, "bind", json_string(measure_bind_name((int)k->bind)));
+    record_set_number(o, "pages_near", k->near);
     record_set_number(o, "steal_s", k->met.steal_s), record_set_number(o, "other_s", k->met.other_s);
     record_set_integer(o, "major_faults", k->met.major_faults);
     record_set_integer(o, "throttled_periods", k->met.throttled_periods);

@@ -79,6 +79,7 @@ void train_free(struct train_result *r) {
 static void gather_ranks(struct train_loop *l, const struct measure_placement *placement) {
     struct train_result *r = l->r;
     struct train_rank mine = {.bound = true, .met = l->met, .peak_flop_per_s = l->peak.own_best};
+    mine.near = base_arenas_near(l->engine.arenas, PLAN_ARENAS, &placement->cpus);
     mine.loss_first = l->own_loss * l->world->size; /* every rank has as many samples */
     for (int i = 0; i < PLAN_ARENAS; i++)
         mine.bound = mine.bound && (l->engine.arenas[i].bound || !l->engine.arenas[i].size);

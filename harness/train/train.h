@@ -86,6 +86,9 @@ struct train_rank {
     int node, threads, cpu_count; /* cpu_count: CPUs that it may run on, which `met` covers */
     bool pinned;
     bool bound;                      /* its memory is bound to its threads' NUMA nodes */
+    enum measure_bind bind;          /* where its threads were to run */
+    int cores;                       /* that it may run on */
+    double near;                     /* share of its pages on the NUMA nodes of its CPUs; NAN: unknown */
     double loss_first;               /* mean loss of its samples in the first step */
     double compute_s;                /* median step of this rank without communication */
     double wait_s;                   /* waiting for the slowest rank */

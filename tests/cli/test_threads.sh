@@ -118,4 +118,13 @@ else
         fi
     done
 fi
+
+# A record says where its threads ran and whether its pages are near them; one node has no others.
+for bind in core numa none; do
+    ends "--bind $bind" 3 "$toise" train --model tiny-gpt2 --seq 32 --steps 1 --warmup 0 --no-gate --threads 1 --bind $bind --json
+    [ $bind = none ] && pinned=false || pinned=true
+    grep -q "\"bind\": *\"$bind\"" "$work/said" && grep -q "\"pinned\": *$pinned" "$work/said" || fail "--bind $bind: not in the record"
+    grep -qE '"pages_near": ?(1.0|null)' "$work/said" || [ -e /sys/devices/system/node/node1 ] || fail "--bind $bind: pages"
+done
+refused '--bind: unknown "socket"; known: core, numa, none' "$toise" train --bind socket
 exit $bad

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,23 @@ static void pieces_are_aligned_zeroed_and_apart(void **state) {
     base_arena_close(&arena);
     assert_null(arena.base);
     base_arena_close(&arena);
+}
+
+/* Pages that this test's own threads touched are near its CPUs, and near no others. Without NUMA nobody knows. */
+static void pages_are_near(void **state) {
+    (void)state;
+    struct base_arena arenas[2];
+    struct base_cpus mask, none = {.count = 0};
+    base_cpus_mask(&mask);
+    assert_int_equal(base_arena_open(&arenas[0], 40 << 20, 2, NULL), 0); /* more than 4,096 pages */
+    assert_int_equal(base_arena_open(&arenas[1], 0, 1, NULL), 0);
+    const double near = base_arenas_near(arenas, 2, &mask), far = base_arenas_near(arenas, 2, &none);
+    if (isnan(near))
+        printf("SKIP: pages near their CPUs: the kernel tells no page's NUMA node\n");
+    else if (near != 1 || far != 0)
+        fail_msg("%g of the pages are near, and %g near no CPU", near, far);
+    assert_true(isnan(base_arenas_near(&arenas[1], 1, &mask)));
+    base_arena_close(&arenas[0]), base_arena_close(&arenas[1]);
 }
 
 static void arenas_run_out(void **state) {
@@ -102,9 +120,9 @@ static void memory_of_this_process(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pieces_round_up),        cmocka_unit_test(pieces_are_aligned_zeroed_and_apart),
-        cmocka_unit_test(arenas_run_out),         cmocka_unit_test(too_much_is_refused),
-        cmocka_unit_test(memory_of_this_process),
+        cmocka_unit_test(pieces_round_up),     cmocka_unit_test(pieces_are_aligned_zeroed_and_apart),
+        cmocka_unit_test(pages_are_near),      cmocka_unit_test(arenas_run_out),
+        cmocka_unit_test(too_much_is_refused), cmocka_unit_test(memory_of_this_process),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -81,7 +81,7 @@ static void threads_get_a_cpu_each_or_none(void **state) {
     assert_true(base_cpus_online() >= 1);
     assert_int_equal(sched_getaffinity(0, sizeof before, &before), 0);
 
-    assert_false(base_threads_pin(&mask, mask.count + 1));
+    assert_false(base_threads_pin(&mask, NULL, mask.count + 1));
     assert_int_equal(omp_get_max_threads(), mask.count + 1);
     base_cpus_mask(&now);
     assert_int_equal(now.count, mask.count);
@@ -89,7 +89,7 @@ static void threads_get_a_cpu_each_or_none(void **state) {
     struct base_cpus first = mask;
     first.count = 1;
     setenv("OMP_PROC_BIND", "close", 1);
-    assert_false(base_threads_pin(&mask, 1));
+    assert_false(base_threads_pin(&mask, NULL, 1));
     base_cpus_confine(&first);
     unsetenv("OMP_PROC_BIND");
     assert_int_equal(base_cpus_only(0), mask.count == 1 ? mask.cpu[0] : -1);
@@ -102,11 +102,11 @@ static void threads_get_a_cpu_each_or_none(void **state) {
 
     struct base_cpus absent = mask; /* a CPU that does not exist: nothing may remain pinned */
     absent.cpu[mask.count - 1] = BASE_CPUS_MAX - 1;
-    assert_false(base_threads_pin(&absent, mask.count));
+    assert_false(base_threads_pin(&absent, NULL, mask.count));
     base_cpus_mask(&now);
     assert_int_equal(now.count, mask.count);
 
-    assert_true(base_threads_pin(&mask, mask.count));
+    assert_true(base_threads_pin(&mask, NULL, mask.count));
     assert_int_equal(omp_get_max_threads(), mask.count);
     int wrong = 0, threads = 0;
 #pragma omp parallel reduction(+ : wrong, threads)
@@ -119,6 +119,17 @@ static void threads_get_a_cpu_each_or_none(void **state) {
     }
     assert_int_equal(wrong, 0);
     assert_int_equal(threads, mask.count);
+
+    int groups[BASE_CPUS_MAX] = {0}; /* one group: each thread may run on all CPUs, and no other */
+    assert_true(base_threads_pin(&mask, groups, 1));
+    base_cpus_mask(&now);
+    assert_int_equal(now.count, mask.count);
+    groups[0] = 1;
+    assert_true(base_threads_pin(&mask, groups, 1));
+    base_cpus_mask(&now);
+    assert_int_equal(now.count, 1);
+    assert_int_equal(now.cpu[0], mask.cpu[0]);
+    sched_setaffinity(0, sizeof before, &before);
 }
 
 static void this_machine_is_described(void **state) {

@@ -24,7 +24,7 @@ static int setup(void **state) {
     struct kernel_caches caches = {.l1 = 1 << 15, .l2 = 1 << 18, .l3 = 1 << 20};
     comm_serial(&world);
     if (measure_place(&placement, &world, 2, NULL)) return 1;
-    measure_place_pin(&placement);
+    measure_place_pin(&placement, MEASURE_BIND_CORE);
     return bench_kernels_open(&bench, &placement, &caches, kernel_scratch_bytes(2, 64, 64), NULL);
 }
 static int teardown(void **state) {

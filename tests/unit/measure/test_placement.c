@@ -25,6 +25,12 @@ static void gather_halves(struct comm *c, const void *mine, size_t bytes, void *
         for (size_t b = 3 * sizeof(int); b < bytes; b++) ((unsigned char *)all)[(size_t)i * bytes + b] ^= 1;
 }
 
+/* The same, each with a local rank of its own. */
+static void gather_in_turn(struct comm *c, const void *mine, size_t bytes, void *all) {
+    gather_alike(c, mine, bytes, all);
+    for (int i = 0; i < c->size; i++) memcpy((char *)all + (size_t)i * bytes + sizeof i, &i, sizeof i);
+}
+
 static const struct {
     int cpus, ranks;
     double quota;
@@ -66,13 +72,13 @@ static const struct {
 };
 
 static void place(struct measure_placement *p, int i, const struct comm_ops *ops) {
-    struct base_cpus mask = {.count = rows[i].cpus};
+    struct base_cpu cpus[8];
     const struct measure_grants grants = {{0, rows[i].quota, rows[i].node, rows[i].task, rows[i].omp, rows[i].limit},
                                           "g"};
     struct comm world = {.ops = ops, .size = rows[i].ranks, .nodes = 1, .local_size = rows[i].ranks};
-    for (int k = 0; k < mask.count; k++) mask.cpu[k] = k;
+    for (int k = 0; k < rows[i].cpus; k++) cpus[k] = (struct base_cpu){.cpu = k, .core = k};
     memset(p, 0, sizeof *p);
-    measure_place_by(p, &world, rows[i].asked, &mask, &grants);
+    measure_place_by(p, &world, rows[i].asked, cpus, rows[i].cpus, &grants);
 }
 
 static void the_least_is_taken_and_named(void **state) {
@@ -96,18 +102,18 @@ static void the_least_is_taken_and_named(void **state) {
 static void others_take_nothing(void **state) {
     (void)state;
     const struct comm_ops alike = {.all_gather = gather_alike}, halves = {.all_gather = gather_halves};
-    struct base_cpus mask = {.count = 8};
+    struct base_cpu cpus[8];
     static const struct measure_grants grants[] = {{{0, 6}, "g"}, {{0, 0, 4}, ""}, {{0}, ""}};
     static const int of_all[] = {1, 1, 2}, of_half[] = {3, 1, 4};
-    for (int k = 0; k < 8; k++) mask.cpu[k] = k;
+    for (int k = 0; k < 8; k++) cpus[k] = (struct base_cpu){.cpu = k, .core = k};
     for (int i = 0; i < 3; i++) {
         struct comm world = {.ops = &alike, .size = RANKS, .nodes = 1, .local_size = RANKS};
         struct measure_placement p = {0};
-        measure_place_by(&p, &world, 0, &mask, &grants[i]);
+        measure_place_by(&p, &world, 0, cpus, 8, &grants[i]);
         assert_int_equal(p.threads, of_all[i]);
         world.ops = &halves;
         p = (struct measure_placement){0};
-        measure_place_by(&p, &world, 0, &mask, &grants[i]);
+        measure_place_by(&p, &world, 0, cpus, 8, &grants[i]);
         assert_int_equal(p.threads, of_half[i]);
     }
 }
@@ -115,21 +121,63 @@ static void others_take_nothing(void **state) {
 /* Pinned if the CPUs belong to this rank alone. */
 static void loose_threads_are_not_pinned(void **state) {
     (void)state;
-    struct measure_placement p = {.threads = 1, .cpus = {.count = 1}, .loose = true};
+    struct measure_placement p = {.threads = 1, .turns = {.count = 1}, .loose = true};
     struct base_cpus mask, after;
     base_cpus_mask(&mask);
-    p.cpus.cpu[0] = mask.cpu[0];
-    measure_place_pin(&p);
+    p.turns.cpu[0] = mask.cpu[0];
+    measure_place_pin(&p, MEASURE_BIND_CORE);
     base_cpus_mask(&after);
     assert_false(p.pinned);
     assert_int_equal(after.count, mask.count);
     p.loose = false;
     p.overlaps = true;
-    measure_place_pin(&p);
+    measure_place_pin(&p, MEASURE_BIND_CORE);
     assert_false(p.pinned);
     p.overlaps = false;
-    measure_place_pin(&p);
+    measure_place_pin(&p, MEASURE_BIND_NONE);
+    assert_false(p.pinned);
+    measure_place_pin(&p, MEASURE_BIND_CORE);
     assert_true(p.pinned);
+}
+
+/* Hardware threads of one core, numbered as Linux does on most machines (i and i + cores), or side by side. */
+static const struct siblings {
+    int cpus, cores, apart; /* apart: the distance between siblings */
+    int ranks, index, quota, asked;
+    int threads, first[8]; /* the CPUs that the first threads take */
+    int share[8];          /* those of the rank */
+    bool loose;
+} siblings[] = {
+    {8, 4, 4, 1, 0, 0, 0, 4, {0, 1, 2, 3}, {0, 1, 2, 3, 4, 5, 6, 7}, false},
+    {8, 4, 1, 1, 0, 0, 0, 4, {0, 2, 4, 6}, {0, 1, 2, 3, 4, 5, 6, 7}, false},
+    {8, 4, 4, 2, 0, 0, 0, 2, {0, 1}, {0, 1, 4, 5}, false},
+    {8, 4, 4, 2, 1, 0, 0, 2, {2, 3}, {2, 3, 6, 7}, false},
+    {8, 4, 1, 2, 1, 0, 0, 2, {4, 6}, {4, 5, 6, 7}, false},
+    {8, 4, 4, 1, 0, 0, 6, 6, {0, 1, 2, 3, 4, 5}, {0, 1, 2, 3, 4, 5, 6, 7}, false}, /* siblings, as asked */
+    {8, 4, 1, 1, 0, 0, 6, 6, {0, 2, 4, 6, 1, 3}, {0, 1, 2, 3, 4, 5, 6, 7}, false},
+    {8, 2, 2, 1, 0, 0, 0, 2, {0, 1}, {0, 1, 2, 3, 4, 5, 6, 7}, false}, /* four threads a core */
+    {8, 4, 4, 1, 0, 2, 0, 2, {0, 1}, {0, 1, 2, 3, 4, 5, 6, 7}, true},
+};
+static void check_siblings(const struct siblings *s) {
+    const struct comm_ops ops = {.all_gather = gather_in_turn};
+    struct comm world = {.ops = &ops, .size = s->ranks, .local_size = s->ranks, .local_rank = s->index, .nodes = 1};
+    const struct measure_grants grants = {{0, s->quota}, "g"};
+    struct base_cpu cpus[8];
+    struct measure_placement *p = calloc(1, sizeof *p);
+    for (int i = 0; i < s->cpus; i++)
+        cpus[i] = (struct base_cpu){.cpu = i, .core = s->apart == 1 ? i / (s->cpus / s->cores) : i % s->cores};
+    measure_place_by(p, &world, s->asked, cpus, s->cpus, &grants);
+    assert_int_equal(p->threads, s->threads);
+    assert_int_equal(p->cores, s->cores / s->ranks);
+    assert_int_equal(p->cpus.count, s->cpus / s->ranks);
+    assert_int_equal(p->loose, s->loose);
+    for (int i = 0; i < s->threads; i++) assert_int_equal(p->turns.cpu[i], s->first[i]);
+    for (int i = 0; i < p->cpus.count; i++) assert_int_equal(p->cpus.cpu[i], s->share[i]);
+    free(p);
+}
+static void siblings_are_left_alone(void **state) {
+    (void)state;
+    for (size_t i = 0; i < sizeof siblings / sizeof *siblings; i++) check_siblings(&siblings[i]);
 }
 
 int main(void) {
@@ -139,6 +187,7 @@ int main(void) {
         cmocka_unit_test(the_least_is_taken_and_named),
         cmocka_unit_test(others_take_nothing),
         cmocka_unit_test(loose_threads_are_not_pinned),
+        cmocka_unit_test(siblings_are_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
