@@ -13,6 +13,7 @@
 #include "cli/alike.h"
 #include "machine/machine.h"
 #include "measure/placement.h"
+#include "plan/layout.h"
 #include "records/record.h"
 
 /* clang-format off */
@@ -46,6 +47,10 @@ const struct cli_option cli_threads_option[] = {
              "OMP_NUM_THREADS say so"},
     {.name = NULL},
 };
+
+const char *cli_recompute(int i) {
+    return i < PLAN_RECOMPUTES ? plan_recompute_name((enum plan_recompute)i) : NULL;
+}
 
 const struct cli_option cli_bind_option[] = {
     {.name = "--bind", .kind = CLI_CHOICE, .word = measure_bind_name, .fallback = "core", .hint = "B",

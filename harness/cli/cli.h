@@ -37,6 +37,8 @@ extern const struct cli_option cli_training_options[];
 /* "fp32", "bf16": names of enum kernel_dtype; NULL after the last. */
 const char *cli_training_precision(int dtype);
 
+/* The words of a choice of enum plan_recompute. */
+const char *cli_recompute(int i);
 extern const struct cli_option cli_threads_option[];    /* --threads of a rank; int64_t */
 extern const struct cli_option cli_bind_option[];       /* --bind; int, an enum measure_bind */
 extern const struct cli_option cli_parameters_option[]; /* --parameters of projections; const char * */

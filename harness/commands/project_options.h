@@ -30,10 +30,6 @@ static const char *framework(int i) {
     return i < COST_FRAMEWORKS ? cost_framework_name((enum cost_framework)i) : NULL;
 }
 
-static const char *recompute(int i) {
-    return i < PLAN_RECOMPUTES ? plan_recompute_name((enum plan_recompute)i) : NULL;
-}
-
 static const char *schedule(int i) {
     return i < PLAN_SCHEDULES ? plan_schedule_name((enum plan_schedule)i) : NULL;
 }
@@ -82,7 +78,7 @@ static const struct cli_option OPTIONS[] = {
     {.name = "--sp", .alias = "--sequence-parallel", .kind = CLI_FLAG, .at = offsetof(struct flags, sp),
      .help = "sequence parallelism"},
     {.name = "--no-sp", .kind = CLI_FLAG, .at = offsetof(struct flags, no_sp), .help = "no sequence parallelism"},
-    {.name = "--recompute", .kind = CLI_CHOICE, .at = offsetof(struct flags, recompute), .word = recompute,
+    {.name = "--recompute", .kind = CLI_CHOICE, .at = offsetof(struct flags, recompute), .word = cli_recompute,
      .hint = "MODE", .help = ": which activations are recomputed"},
     {.name = "--schedule", .kind = CLI_CHOICE, .at = offsetof(struct flags, schedule), .word = schedule, .hint = "NAME",
      .help = "; default 1f1b, with --search the fastest"},

@@ -38,6 +38,7 @@ static int resolve_sizes(const struct flags *f, int world, int nodes, struct set
     char beside[PATH_MAX];
     int code = BASE_OK;
     r->layout = plan_layout_data_parallel(world, f->micro_batch);
+    r->layout.recompute = f->recompute;
     if (f->workload || plain)
         return cli_trainer_workload(f->workload ? f->workload : "node-s", nodes, &s->workload, r, e);
     if (f->init && !model && (code = cli_catalog_beside(f->init, beside, e))) return code;

@@ -22,7 +22,7 @@ struct flags {
     double lr, ci, budget, timeout;
     const char *backend;
     const char *trace;
-    int bind;
+    int bind, recompute;
     bool dry_run, no_gate, profile;
     struct cli_journal_flags journal;
     struct cli_launch launch;
@@ -37,6 +37,10 @@ static const struct cli_option OPTIONS[] = {
     {.name = "--mbs", .alias = "--micro-batch-size", .kind = CLI_INTEGER, .at = offsetof(struct flags, micro_batch),
      .min = 1, .max = CLI_SIZE_MOST, .hint = "N",
      .help = "sequences that a rank computes at once; default as many as fit, up to 8,192 tokens"},
+    {.name = "--recompute", .alias = "--recompute-granularity", .kind = CLI_CHOICE,
+     .at = offsetof(struct flags, recompute), .word = cli_recompute, .fallback = "none", .hint = "R",
+     .help = ": what backward computes again, to save memory; selective: attention, norms and the activation function; "
+             "full: all but each layer's input"},
     {.name = "--steps", .alias = "--train-iters", .kind = CLI_INTEGER, .at = offsetof(struct flags, steps), .min = 1,
      .max = 100000, .hint = "N",
      .help = "timed steps; default until --ci is reached or --budget is spent; under a CPU quota at least five quota "

@@ -216,9 +216,12 @@ static void rotate(const struct model *m, void *qkv, bool inverse) {
                                                           .x = qkv});
 }
 
+void model_rotate_forward(const struct model *m, int64_t layer) {
+    rotate(m, model_buffer_at(m, MODEL_QKV_OUT, layer), false);
+}
+
 void model_attention_forward(const struct model *m, int64_t layer) {
     const struct kernel_attention a = attention(m, layer);
-    rotate(m, model_buffer_at(m, MODEL_QKV_OUT, layer), false);
     m->team->ops->attention_forward(m->team, &a);
 }
 
@@ -234,7 +237,17 @@ void model_up_forward(const struct model *m, int64_t layer, const void *x) {
     const bool gated = config(m)->family->gated;
     if (!gated) g.epilogue = KERNEL_EPILOGUE_GELU, g.y = act;
     m->team->ops->gemm(m->team, &g);
-    if (gated) m->team->ops->swiglu_forward(m->team, m->shape.dtype, model_tokens(m), config(m)->ffn, up, act);
+    if (gated) model_activation_forward(m, layer);
+}
+
+void model_activation_forward(const struct model *m, int64_t layer) {
+    const struct kernel_ops *ops = m->team->ops;
+    const void *up = model_buffer_at(m, MODEL_UP, layer);
+    void *act = model_buffer_at(m, MODEL_ACT, layer);
+    if (config(m)->family->gated)
+        ops->swiglu_forward(m->team, m->shape.dtype, model_tokens(m), config(m)->ffn, up, act);
+    else
+        ops->gelu_forward(m->team, m->shape.dtype, model_tokens(m) * config(m)->ffn, up, act);
 }
 
 void model_down_grad_input(const struct model *m, int64_t layer, const void *dy) {

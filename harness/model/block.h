@@ -36,14 +36,17 @@ void model_norm_backward(const struct model *m, struct kernel_norm n, const void
 void model_embed_forward(const struct model *m, const int32_t *tokens);
 void model_embed_backward(const struct model *m, const int32_t *tokens);
 
-/* Forward: MODEL_QKV_OUT of the layer to MODEL_ATT. Backward: MODEL_DATT to MODEL_DQKV. Rotary positions rotate queries
- * and keys in place first; backward rotates their gradients back last. */
+/* Rotary positions rotate queries and keys in MODEL_QKV_OUT, in place. */
+void model_rotate_forward(const struct model *m, int64_t layer);
+/* Forward: MODEL_QKV_OUT of the layer, rotated, to MODEL_ATT. Backward: MODEL_DATT to MODEL_DQKV, rotated back. */
 void model_attention_forward(const struct model *m, int64_t layer);
 void model_attention_backward(const struct model *m, int64_t layer);
 
 /* The MLP's first matmul and activation function: x[T,width] -> MODEL_UP -> MODEL_ACT of the layer. The second goes
  * from dy, the gradient of the second matmul's output, to MODEL_DUP. GELU is fused into the matmuls. */
 void model_up_forward(const struct model *m, int64_t layer, const void *x);
+/* MODEL_UP -> MODEL_ACT alone, with the bits that the fused one gives. */
+void model_activation_forward(const struct model *m, int64_t layer);
 void model_down_grad_input(const struct model *m, int64_t layer, const void *dy);
 
 #endif

@@ -10,6 +10,7 @@ int64_t model_vocab_ld(const struct model_config *c) {
 struct model_buffer_row model_buffer_describe(const struct model_shape *s, enum model_buffer buffer) {
     const struct model_config *c = s->config;
     const int64_t t = s->batch * s->seq, layers = c->layers;
+    const int64_t matmuls = s->kept == MODEL_KEPT_LAYERS ? 1 : layers, rest = s->kept == MODEL_KEPT_ALL ? layers : 1;
     const int64_t width = c->width, qkv = model_config_dim(c, MODEL_QKV), att = model_config_dim(c, MODEL_ATTENTION);
     const int64_t up = model_config_dim(c, MODEL_FFN_UP);
     const int64_t embed = model_config_has(c, MODEL_EMBED_GAIN) ? 1 : 0, means = c->family->rms ? 0 : 1;
@@ -23,18 +24,18 @@ struct model_buffer_row model_buffer_describe(const struct model_shape *s, enum 
         [MODEL_EMBED_MEAN] = {"embedding norm mean", embed * means, t, f, false},
         [MODEL_EMBED_RSTD] = {"embedding norm rstd", embed, t, f, false},
         [MODEL_X] = {"residual stream", layers + 1, t * width, a, false},
-        [MODEL_NORM1] = {"norm 1", layers, t * width, a, false},
-        [MODEL_NORM1_MEAN] = {"norm 1 mean", layers * means, t, f, false},
-        [MODEL_NORM1_RSTD] = {"norm 1 rstd", layers, t, f, false},
-        [MODEL_QKV_OUT] = {"queries, keys, values", layers, t * qkv, a, false},
-        [MODEL_ATT] = {"attention", layers, t * att, a, false},
-        [MODEL_LSE] = {"attention log-sum-exp", layers, t * c->heads, f, false},
-        [MODEL_MID] = {"residual stream, middle", layers, t * width, a, false},
-        [MODEL_NORM2] = {"norm 2", layers, t * width, a, false},
-        [MODEL_NORM2_MEAN] = {"norm 2 mean", layers * means, t, f, false},
-        [MODEL_NORM2_RSTD] = {"norm 2 rstd", layers, t, f, false},
-        [MODEL_UP] = {"ffn before activation", layers, t * up, a, false},
-        [MODEL_ACT] = {"ffn after activation", layers, t * c->ffn, a, false},
+        [MODEL_NORM1] = {"norm 1", rest, t * width, a, false},
+        [MODEL_NORM1_MEAN] = {"norm 1 mean", rest * means, t, f, false},
+        [MODEL_NORM1_RSTD] = {"norm 1 rstd", rest, t, f, false},
+        [MODEL_QKV_OUT] = {"queries, keys, values", matmuls, t * qkv, a, false},
+        [MODEL_ATT] = {"attention", rest, t * att, a, false},
+        [MODEL_LSE] = {"attention log-sum-exp", rest, t * c->heads, f, false},
+        [MODEL_MID] = {"residual stream, middle", matmuls, t * width, a, false},
+        [MODEL_NORM2] = {"norm 2", rest, t * width, a, false},
+        [MODEL_NORM2_MEAN] = {"norm 2 mean", rest * means, t, f, false},
+        [MODEL_NORM2_RSTD] = {"norm 2 rstd", rest, t, f, false},
+        [MODEL_UP] = {"ffn before activation", matmuls, t * up, a, false},
+        [MODEL_ACT] = {"ffn after activation", rest, t * c->ffn, a, false},
         [MODEL_POSITION] = {"position table", position ? 1 : 0, position, f, false},
         [MODEL_FINAL] = {"final norm", 1, t * width, a, false},
         [MODEL_FINAL_MEAN] = {"final norm mean", means, t, f, false},

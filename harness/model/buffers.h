@@ -8,6 +8,13 @@
 #include "kernels.h"
 #include "model/config.h"
 
+/* What forward keeps of a layer for backward, which computes the rest again. */
+enum model_kept {
+    MODEL_KEPT_ALL,
+    MODEL_KEPT_MATMULS, /* matmuls' outputs: not attention, norms and the activation function */
+    MODEL_KEPT_LAYERS   /* the layer's input alone */
+};
+
 /* What one rank computes at a time. T = batch * seq tokens. */
 struct model_shape {
     const struct model_config *config;
@@ -15,6 +22,7 @@ struct model_shape {
     int64_t batch, seq;      /* micro-batch: sequences, tokens in each */
     int64_t position0;       /* position of the first token; not 0 if this rank holds a later part of each sequence */
     int64_t head_rows;       /* tokens whose logits are in memory at once, 1..T */
+    enum model_kept kept;
 };
 
 enum model_buffer {
@@ -22,8 +30,8 @@ enum model_buffer {
     MODEL_EMBED,      /* [T, width] before the norm */
     MODEL_EMBED_MEAN, /* [T] FP32, as all means and rstds */
     MODEL_EMBED_RSTD,
-    /* kept for backward, one per layer */
-    MODEL_X,          /* [T, width] the residual stream into the layer; one copy more for the output of the last */
+    /* for backward, one per layer if the shape keeps it; else one, which layers share */
+    MODEL_X,          /* [T, width] the residual stream into the layer; always kept, and that out of the last layer */
     MODEL_NORM1,      /* [T, width] */
     MODEL_NORM1_MEAN, /* means: none for RMSNorm */
     MODEL_NORM1_RSTD,

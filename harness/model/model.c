@@ -12,6 +12,7 @@ int64_t model_tokens(const struct model *m) {
 
 void *model_buffer_at(const struct model *m, enum model_buffer b, int64_t layer) {
     struct model_buffer_row row = model_buffer_describe(&m->shape, b);
+    if (row.copies == 1) layer = 0; /* layers share it */
     return (char *)m->buffers[b] +
            layer * (int64_t)base_arena_piece((size_t)row.elements * kernel_dtype_bytes(row.dtype));
 }
@@ -56,18 +57,34 @@ static int64_t final_start(const struct model *m) {
     return m->params->layer0 + m->params->layer_size * m->shape.config->layers;
 }
 
-static void layer_forward(const struct model *m, int64_t l) {
+/* All of a layer that backward reads: everything before the last matmul. Without `matmuls` their outputs are there. */
+static void layer_inner(const struct model *m, int64_t l, bool matmuls) {
     const struct kernel_ops *ops = m->team->ops;
     const struct kernel_norm n1 = model_norm1(m, l), n2 = model_norm2(m, l);
-    void *mid = model_buffer_at(m, MODEL_MID, l), *next = model_buffer_at(m, MODEL_X, l + 1);
+    void *qkv = model_buffer_at(m, MODEL_QKV_OUT, l), *mid = model_buffer_at(m, MODEL_MID, l);
 
     ops->norm_forward(m->team, &n1);
-    model_linear_forward(m, model_linear_qkv(m, l), n1.y, NULL, model_buffer_at(m, MODEL_QKV_OUT, l));
+    if (matmuls) model_linear_forward(m, model_linear_qkv(m, l), n1.y, NULL, qkv);
+    if (matmuls) model_rotate_forward(m, l);
     model_attention_forward(m, l);
-    model_linear_forward(m, model_linear_proj(m, l), model_buffer_at(m, MODEL_ATT, l), n1.x, mid);
+    if (matmuls) model_linear_forward(m, model_linear_proj(m, l), model_buffer_at(m, MODEL_ATT, l), n1.x, mid);
     ops->norm_forward(m->team, &n2);
-    model_up_forward(m, l, n2.y);
-    model_linear_forward(m, model_linear_down(m, l), model_buffer_at(m, MODEL_ACT, l), mid, next);
+    if (matmuls)
+        model_up_forward(m, l, n2.y);
+    else
+        model_activation_forward(m, l);
+}
+
+static void layer_forward(const struct model *m, int64_t l) {
+    layer_inner(m, l, true);
+    model_linear_forward(m, model_linear_down(m, l), model_buffer_at(m, MODEL_ACT, l), model_buffer_at(m, MODEL_MID, l),
+                         model_buffer_at(m, MODEL_X, l + 1));
+}
+
+/* Computes what forward did not keep. Of the last layer it is all still there. */
+static void layer_again(const struct model *m, int64_t l) {
+    const enum model_kept kept = m->shape.kept;
+    if (kept != MODEL_KEPT_ALL && l + 1 < m->shape.config->layers) layer_inner(m, l, kept == MODEL_KEPT_LAYERS);
 }
 
 void model_forward(struct model *m, const int32_t *tokens) {
@@ -115,6 +132,7 @@ void model_backward(struct model *m, const int32_t *tokens) {
     for (int64_t l = m->shape.config->layers - 1; l >= 0; l--) {
         const int64_t start = p->layer0 + l * p->layer_size;
         call(m, m->hooks.need, start, p->layer_size);
+        layer_again(m, l);
         layer_backward(m, l);
         call(m, m->hooks.done, start, p->layer_size);
         call(m, m->hooks.ready, start, p->layer_size);

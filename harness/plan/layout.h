@@ -11,7 +11,7 @@
 
 enum plan_recompute {
     PLAN_RECOMPUTE_NONE,
-    PLAN_RECOMPUTE_SELECTIVE, /* the attention's scores, weights and dropout */
+    PLAN_RECOMPUTE_SELECTIVE, /* attention, norms and activation functions: no matmul of weights */
     PLAN_RECOMPUTE_FULL,      /* everything except each layer's input */
     PLAN_RECOMPUTES
 };

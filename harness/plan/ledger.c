@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Fills the ledger from a plan: layers, head, update, messages. */
+#include <string.h>
+
 #include "plan/plan.h"
 
 double plan_gemm_flop(int64_t m, int64_t n, int64_t k) {
@@ -121,10 +123,12 @@ static void message(void *context, int64_t range, double bytes) {
 }
 
 static void total(struct plan_ledger *l, const struct plan *p) {
+    double again = 0;
     for (int i = 0; i < l->count; i++) {
         const struct plan_op *op = &l->ops[i];
-        if (op->kind == PLAN_GEMM) l->matmul_flop += op->count * op->flop;
-        if (op->kind == PLAN_ATTENTION_FORWARD || op->kind == PLAN_ATTENTION_BACKWARD) {
+        if (op->again) again += op->count * op->flop;
+        if (op->kind == PLAN_GEMM && !op->again) l->matmul_flop += op->count * op->flop;
+        if ((op->kind == PLAN_ATTENTION_FORWARD || op->kind == PLAN_ATTENTION_BACKWARD) && !op->again) {
             l->attention_flop += op->count * op->flop;
             l->attention_flop_square += op->count * op->flop_square;
         }
@@ -135,6 +139,7 @@ static void total(struct plan_ledger *l, const struct plan *p) {
         }
     }
     l->model_flop = (l->matmul_flop + l->attention_flop) * p->request.layout.dp;
+    l->hardware_flop = (l->matmul_flop + l->attention_flop + again) * p->request.layout.dp;
     l->model_flop_square = (l->matmul_flop + l->attention_flop_square) * p->request.layout.dp;
 }
 
@@ -170,6 +175,28 @@ static void passes(struct plan_ledger *l, const struct plan *p, double micro) {
     pass(l, backward, "embedding_backward", "embedding backward", micro, t, c->width, 12, d);
 }
 
+/* What backward repeats of forward's operations: in all layers but the last, those that the shape does not keep. A
+ * fused activation function is a pass of its own then, if its matmul is not repeated. */
+static void again(struct plan_ledger *l, const struct plan *p) {
+    const enum model_kept kept = p->shape.kept;
+    const double layers = (double)p->shape.config->layers;
+    const int listed = l->count;
+    for (int i = 0; i < listed && kept != MODEL_KEPT_ALL; i++) {
+        const struct plan_op *op = &l->ops[i];
+        const bool norm = !strcmp(op->op, "norm_forward"), gelu = !strcmp(op->op, "gelu_forward");
+        const bool cheap = norm || gelu || !strcmp(op->op, "swiglu_forward") || op->kind == PLAN_ATTENTION_FORWARD;
+        const bool matmul =
+            (op->kind == PLAN_GEMM && strcmp(op->name, "ffn down forward")) || !strcmp(op->op, "rotary");
+        if (op->phase != PLAN_PHASE_FORWARD || !(cheap || (matmul && kept == MODEL_KEPT_LAYERS))) continue;
+        struct plan_op *o = &l->ops[l->count++];
+        *o = *op;
+        o->again = true, o->phase = PLAN_PHASE_BACKWARD;
+        /* of norms only the two of each layer */
+        o->count = (norm ? 2 * (double)p->accumulation : op->count / layers) * (layers - 1);
+        if (gelu && kept == MODEL_KEPT_MATMULS) o->bytes *= 2;
+    }
+}
+
 void plan_ledger_fill(struct plan_ledger *l, const struct plan *p, const struct model_params *params) {
     static const char *const qkv[] = {"qkv forward", "qkv grad-input", "qkv grad-weight"};
     static const char *const proj[] = {"projection forward", "projection grad-input", "projection grad-weight"};
@@ -195,10 +222,11 @@ void plan_ledger_fill(struct plan_ledger *l, const struct plan *p, const struct 
     pass(l, PLAN_PHASE_CLIP, "square_sum", "gradient norm", 1, params->total, 1, 4, KERNEL_F32);
     pass(l, PLAN_PHASE_UPDATE, "adamw", "AdamW", 1, params->total, 1, d == KERNEL_BF16 ? 30 : 28, d);
     plan_messages(p, params, message, l);
+    again(l, p);
     total(l, p);
 }
 
-/* FLOP that backward recomputes: attention, or a layer's whole forward pass. */
+/* FLOP that backward recomputes when a step is priced: attention, or a layer's whole forward pass. */
 static double recomputed(const struct plan_ledger *l, int recompute) {
     double flop = 0;
     for (int i = 0; i < l->count; i++) {

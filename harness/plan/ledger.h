@@ -26,6 +26,7 @@ struct plan_op {
     /* Calls in one rank's step. If the model calls a kernel with several shapes, work is expressed in calls of one of
      * them. So count need not be whole. */
     double count;
+    bool again;      /* backward's repetition of forward; not in the model's FLOP */
     int64_t m, n, k; /* gemm */
     bool a_trans, b_trans;
     enum kernel_dtype in, out;
@@ -42,6 +43,7 @@ struct plan_ledger {
     int count;
     double matmul_flop, attention_flop, attention_flop_square; /* of one rank's step */
     double model_flop, model_flop_square;                      /* of the whole world's step */
+    double hardware_flop;                                      /* the same with what backward repeats */
     double pass_bytes;                                         /* estimate */
     double messages, message_bytes;                            /* of one rank's step: all-reduces */
 };

@@ -13,7 +13,8 @@ static int check_sizes(const struct plan_request *r, struct base_error *e) {
     const struct plan_layout *l = &r->layout;
     const long long world = r->layout.dp, mbs = r->layout.micro_batch, gbs = r->global_batch, limit = 1 << 24;
     if (l->dp < 1 || l->tp != 1 || l->pp != 1 || l->cp != 1 || l->vp != 1 || plan_layout_expert_ranks(l) != 1 ||
-        l->zero || l->sequence_parallel || l->recompute || l->schedule != PLAN_1F1B)
+        l->zero || l->sequence_parallel || l->recompute < 0 || l->recompute >= PLAN_RECOMPUTES ||
+        l->schedule != PLAN_1F1B)
         return base_fail(e, BASE_USAGE,
                          "training is data parallel only: it needs --tp, --pp, --cp, --ep and --vp 1, and --zero 0");
     if (r->seq < 1 || r->seq > r->config.positions)
@@ -77,6 +78,11 @@ static double gate_bytes(const struct plan *p, const struct model_params *params
 }
 
 int plan_make(struct plan *plan, const struct plan_request *request, struct base_error *e) {
+    static const enum model_kept kept[PLAN_RECOMPUTES] = {
+        [PLAN_RECOMPUTE_NONE] = MODEL_KEPT_ALL,
+        [PLAN_RECOMPUTE_SELECTIVE] = MODEL_KEPT_MATMULS,
+        [PLAN_RECOMPUTE_FULL] = MODEL_KEPT_LAYERS,
+    };
     struct model_params params;
     int code = check_sizes(request, e);
     if (code) return code;
@@ -91,7 +97,8 @@ int plan_make(struct plan *plan, const struct plan_request *request, struct base
                                     .dtype = r->dtype,
                                     .batch = r->layout.micro_batch,
                                     .seq = r->seq,
-                                    .head_rows = r->head_rows};
+                                    .head_rows = r->head_rows,
+                                    .kept = kept[r->layout.recompute]};
     model_params_size(&params, &r->config);
     fill_memory(p, params.total);
     p->gate_bytes = gate_bytes(p, &params);
@@ -108,6 +115,13 @@ static double memory_with(const struct plan *plan, int64_t micro_batch, int64_t 
     r.config.layers = layers;
     r.head_rows = 0;
     return plan_make(&other, &r, NULL) ? 1e300 : other.memory_bytes + other.gate_bytes;
+}
+
+/* The same, if it keeps only the layers' inputs. */
+static double memory_least(const struct plan *plan, int64_t micro_batch) {
+    struct plan other = *plan;
+    other.request.layout.recompute = PLAN_RECOMPUTE_FULL;
+    return memory_with(&other, micro_batch, plan->request.config.layers);
 }
 
 /* The most layers that fit with this micro-batch; 1 if none do. Memory grows with layers. */
@@ -138,6 +152,8 @@ int plan_check_memory(const struct plan *plan, int local, double available, stru
         snprintf(fix, sizeof fix, "not even --mbs 1 --layers 1 fits: take fewer ranks a node or a shorter --seq");
     else if (layers == r->config.layers)
         snprintf(fix, sizeof fix, "--mbs %lld would fit", (long long)micro);
+    else if (memory_least(plan, micro) * local <= available)
+        snprintf(fix, sizeof fix, "--mbs %lld --recompute full would fit", (long long)micro);
     else
         snprintf(fix, sizeof fix, "--mbs %lld --layers %lld would fit", (long long)micro, (long long)layers);
     base_text_bytes(needed, need, sizeof need);

@@ -13,5 +13,6 @@ json_t *plan_layout_record(const struct plan *p) {
     record_set_integer(o, "micro_batch", l->micro_batch);
     record_set_integer(o, "accumulation", p->accumulation);
     record_set_integer(o, "threads", p->request.threads);
+    if (l->recompute) record_set(o, "recompute", json_string(plan_recompute_name((enum plan_recompute)l->recompute)));
     return o;
 }

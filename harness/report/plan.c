@@ -7,7 +7,21 @@
 #include "records/get.h"
 #include "report/report.h"
 
-static void memory(FILE *out, const json_t *ledger) {
+/* Bytes a parameter: of what outlives a step, and beside it the least that AdamW with FP32 masters, gradients and
+ * moments can do with. */
+static void each(FILE *out, const json_t *record) {
+    static const char *const passing[] = {"activations", "batch", "kernel scratch"};
+    const json_t *memory = record_at(record, "ledger.memory");
+    const double parameters = record_real(record, "config.parameters");
+    double state = record_real(record, "ledger.memory_bytes_per_rank");
+    for (int i = 0; i < 3; i++) state -= json_number_value(json_object_get(memory, passing[i]));
+    fprintf(out, "  %.1f bytes a parameter for weights, gradients and moments; the least of %s is %d\n",
+            state / parameters, record_text(record, "config.precision"),
+            strcmp(record_text(record, "config.precision"), "bf16") ? 16 : 18);
+}
+
+static void memory(FILE *out, const json_t *record) {
+    const json_t *ledger = record_at(record, "ledger");
     char bytes[32];
     const char *key;
     json_t *value;
@@ -18,6 +32,7 @@ static void memory(FILE *out, const json_t *ledger) {
     }
     base_text_bytes(record_real(ledger, "memory_bytes_per_rank"), bytes, sizeof bytes);
     fprintf(out, "  %-24s %12s\n", "sum", bytes);
+    each(out, record);
     if (!record_at(ledger, "gate_bytes_per_rank")) return;
     base_text_bytes(record_real(ledger, "gate_bytes_per_rank"), bytes, sizeof bytes);
     fprintf(out, "  %-24s %12s\n", "gate, before timing", bytes);
@@ -37,8 +52,8 @@ static void operation(FILE *out, const json_t *op) {
         snprintf(shape, sizeof shape, "%lld", record_whole(op, "rows"));
     const double flop = json_number_value(record_at(op, "flop")); /* passes have none: 0 */
     base_text_bytes(record_real(op, "bytes") * record_real(op, "count"), bytes, sizeof bytes);
-    fprintf(out, "  %-24s %8.6g  %-28s %12.3f %12s\n", record_text(op, "name"), record_real(op, "count"), shape,
-            flop * record_real(op, "count") / 1e9, bytes);
+    fprintf(out, "  %-24s %8.6g  %-28s %12.3f %12s%s\n", record_text(op, "name"), record_real(op, "count"), shape,
+            flop * record_real(op, "count") / 1e9, bytes, record_true(op, "again") ? "  again" : "");
 }
 
 void report_plan(FILE *out, const json_t *record) {
@@ -59,7 +74,7 @@ void report_plan(FILE *out, const json_t *record) {
         record_whole(layout, "dp"), record_whole(config, "global_batch"), record_whole(config, "seq"),
         record_whole(layout, "micro_batch"), record_whole(layout, "accumulation"));
     if (record_at(record, "data")) fprintf(out, "data        %s\n", record_text(record, "data"));
-    memory(out, ledger);
+    memory(out, record);
     fprintf(out, "\noperations of a rank's step\n  %-24s %8s  %-28s %12s %12s\n", "", "count", "shape", "GFLOP",
             "bytes");
     json_array_foreach(record_at(ledger, "ops"), i, op) operation(out, op);
@@ -68,6 +83,9 @@ void report_plan(FILE *out, const json_t *record) {
         "\nstep of all ranks: %.1f GFLOP (matmul %.1f, causal attention %.1f); %.1f with the whole square counted\n",
         record_real(ledger, "model_flop") / 1e9, record_real(ledger, "matmul_flop") / 1e9,
         record_real(ledger, "attention_flop") / 1e9, record_real(ledger, "model_flop_square") / 1e9);
+    if (record_at(ledger, "recomputed_flop"))
+        fprintf(out, "recomputed: %.1f GFLOP more, of the operations marked \"again\"\n",
+                record_real(ledger, "recomputed_flop") / 1e9);
     if (record_at(ledger, "full_model_flop"))
         fprintf(out, "this is a slice; the same step of all %lld layers: %.1f GFLOP\n",
                 record_whole(config, "full_layers"), record_real(ledger, "full_model_flop") / 1e9);

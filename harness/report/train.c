@@ -31,6 +31,7 @@ static void head(FILE *out, const json_t *r) {
             nodes, nodes == 1 ? "" : "s", world, world == 1 ? "" : "s", threads, threads == 1 ? "" : "s",
             record_text(r, "layout.threads_from"), record_whole(r, "layout.dp"), record_whole(r, "config.global_batch"),
             record_whole(r, "config.seq"), record_whole(r, "layout.micro_batch"));
+    if (record_at(r, "layout.recompute")) fprintf(out, "recompute   %s\n", record_text(r, "layout.recompute"));
     report_place(out, record_at(r, "launch"));
     fprintf(out, "machine     %s, %s%s\n", record_text(r, "machine.cpu"), record_text(r, "machine.isa"),
             strcmp(record_text(r, "config.precision"), "bf16") || record_true(r, "machine.bf16_native")
@@ -71,7 +72,10 @@ static void rates(FILE *out, const json_t *r) {
         fprintf(out, "\n\nMFU         none: %s",
                 record_at(r, "machine.blas") ? "the library's matmuls exceed" : "a burst of the CPU quota exceeds");
     else
-        fprintf(out, "\n\nMFU         %.1f%% of", 100 * record_real(r, "result.mfu"));
+        fprintf(out, "\n\nMFU         %.1f%%%s", 100 * record_real(r, "result.mfu"),
+                record_real(r, "result.hfu") > record_real(r, "result.mfu") ? "" : " of");
+    if (record_real(r, "result.hfu") > record_real(r, "result.mfu"))
+        fprintf(out, ", HFU %.1f%% of", 100 * record_real(r, "result.hfu"));
     fprintf(out, " the %s: %.3f TFLOP/s", record_text(r, "result.mfu_of"),
             record_real(r, "result.peak_flop_per_s") / 1e12);
     if (!isnan(record_real(r, "result.mfu_nominal")))

@@ -217,8 +217,8 @@ void train_loop_run(struct train_loop *l) {
     summarise(l);
     /* If steps beat the peak, others had the cores while it was measured. It must be an upper bound, so measure again.
      */
-    for (int i = 0; i < PEAK_RETRIES && !train_burst(r, l->plan->ledger.model_flop) &&
-                    train_utilisation(r, l->plan->ledger.model_flop) > 1;
+    for (int i = 0; i < PEAK_RETRIES && !train_burst(r, l->plan->ledger.hardware_flop) &&
+                    train_utilisation(r, l->plan->ledger.hardware_flop) > 1;
          i++)
         peak_window(l);
 }

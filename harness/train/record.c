@@ -35,6 +35,7 @@ static json_t *op_of(const struct plan_op *op) {
     record_set(o, "op", json_string(op->op));
     record_set(o, "name", json_string(op->name));
     record_set_number(o, "count", op->count);
+    if (op->again) record_set(o, "again", json_true());
     if (op->kind == PLAN_GEMM) {
         record_set(o, "trans", json_sprintf("%c%c", op->a_trans ? 'T' : 'N', op->b_trans ? 'T' : 'N'));
         record_set_integer(o, "m", op->m), record_set_integer(o, "n", op->n), record_set_integer(o, "k", op->k);
@@ -59,6 +60,7 @@ static json_t *ledger_of(const struct plan *p, bool with_ops) {
         record_set_number(o, "full_model_flop", plan_full_model_flop(p));
     record_set_number(o, "matmul_flop", l->matmul_flop * p->request.layout.dp);
     record_set_number(o, "attention_flop", l->attention_flop * p->request.layout.dp);
+    if (l->hardware_flop > l->model_flop) record_set_number(o, "recomputed_flop", l->hardware_flop - l->model_flop);
     record_set_number(o, "pass_bytes_estimate", l->pass_bytes * p->request.layout.dp);
     record_set_number(o, "messages_per_rank", l->messages);
     record_set_number(o, "message_bytes_per_rank", l->message_bytes);
@@ -163,6 +165,7 @@ static void set_rates(json_t *o, const struct train_result *r, const struct plan
     const struct plan_ledger *l = &p->ledger;
     const double tokens = (double)p->request.global_batch * (double)p->request.seq, s = r->mean.mean;
     const double peak = r->peak_flop_per_s, mfu = train_utilisation(r, l->model_flop);
+    const double hfu = train_utilisation(r, l->hardware_flop);
     record_set_number(o, "step_s", r->step.median);
     record_set_number(o, "step_s_low", r->step.low);
     record_set_number(o, "step_s_high", r->step.high);
@@ -186,7 +189,7 @@ static void set_rates(json_t *o, const struct train_result *r, const struct plan
     if (p->request.config.layers < p->request.config.full_layers)
         record_set_number(o, "full_model_tokens_per_s", tokens / s * l->model_flop / plan_full_model_flop(p));
     record_set_number(o, "mfu", mfu > 1 ? NAN : mfu); /* above 1: a burst, inconclusive, or a library */
-    record_set_number(o, "hfu", mfu > 1 ? NAN : mfu); /* no recompute */
+    record_set_number(o, "hfu", hfu > 1 ? NAN : hfu);
     record_set(o, "mfu_of", peak_of(r, p, world->size));
     record_set_number(o, "peak_flop_per_s", peak);
     if (r->nominal_flop_per_s > 0) {

@@ -175,7 +175,7 @@ int train_run(struct train_result *result, const struct plan *plan, const struct
         check_losses(l);
     }
     if (!r->timed) r->samples.count = r->earlier = 0; /* what earlier processes measured is theirs alone */
-    if (!code) train_verdict(r, l->o, l->plan->ledger.model_flop);
+    if (!code) train_verdict(r, l->o, l->plan->ledger.hardware_flop);
     announce(l, "record");
     if (!code && options->on_result) code = options->on_result(options->context, r, e);
     if (!code && options->trace && r->timed) code = profile_trace(r->profile, options->trace, e);

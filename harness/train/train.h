@@ -175,16 +175,17 @@ void train_ranks(struct train_result *result, struct train_rank *mine, const str
  * of phases need not. */
 void train_phases(const struct train_result *result, double phase_s[PLAN_PHASES]);
 
-/* MFU: model FLOP/s by the clock over the measured peak. model_flop is that of one step over all ranks. */
-double train_utilisation(const struct train_result *result, double model_flop);
+/* FLOP/s by the clock over the measured peak, for the FLOP of one step over all ranks: the model's give the MFU, with
+ * what is recomputed the HFU. */
+double train_utilisation(const struct train_result *result, double flop);
 /* A CPU quota allows a burst of up to one period. So timed steps of less than TRAIN_QUOTA_LEAST periods do not show the
  * sustained rate. Nor do steps that beat the peak by no more than such a burst. Without --steps they last
  * TRAIN_QUOTA_SETTLED periods. */
 enum { TRAIN_QUOTA_LEAST = 5, TRAIN_QUOTA_SETTLED = 20 };
-bool train_burst(const struct train_result *result, double model_flop);
+bool train_burst(const struct train_result *result, double hardware_flop);
 /* Half of the mean step's interval over the mean; INFINITY: too few steps for one. */
 double train_half_width(const struct train_result *result);
 /* Sets status and why from all the rest. Without timed steps it judges the gate only. */
-void train_verdict(struct train_result *result, const struct train_options *options, double model_flop);
+void train_verdict(struct train_result *result, const struct train_options *options, double hardware_flop);
 
 #endif

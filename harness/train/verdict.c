@@ -12,8 +12,8 @@ const char *train_stopped_text(int stopped) {
     return stopped == TRAIN_STOPPED_JOURNAL ? "a journal that cannot be written" : guard_stop_name(stopped);
 }
 
-double train_utilisation(const struct train_result *r, double model_flop) {
-    return model_flop / r->mean.mean / r->peak_flop_per_s;
+double train_utilisation(const struct train_result *r, double hardware_flop) {
+    return hardware_flop / r->mean.mean / r->peak_flop_per_s;
 }
 
 double train_half_width(const struct train_result *r) {
@@ -24,11 +24,11 @@ static double timed_s(const struct train_result *r) {
     return r->mean.mean * r->timed;
 }
 
-bool train_burst(const struct train_result *r, double model_flop) {
+bool train_burst(const struct train_result *r, double hardware_flop) {
     const double period = r->quota_period_s, all = timed_s(r);
     if (period <= 0) return false;
-    const double mfu = train_utilisation(r, model_flop);
-    return all < TRAIN_QUOTA_LEAST * period || (mfu > 1 && mfu <= 1 + period / all);
+    const double hfu = train_utilisation(r, hardware_flop);
+    return all < TRAIN_QUOTA_LEAST * period || (hfu > 1 && hfu <= 1 + period / all);
 }
 
 static void fail(struct train_result *r, enum record_status status, const char *format, double a, double b) {
@@ -66,18 +66,18 @@ static void judge_stop(struct train_result *r, const struct train_options *o) {
     snprintf(r->why, sizeof r->why, "stopped by %s; %.200s", by, before);
 }
 
-static void judge(struct train_result *r, const struct train_options *o, double model_flop) {
+static void judge(struct train_result *r, const struct train_options *o, double hardware_flop) {
     r->status = RECORD_PASSED;
     if (!train_gate_passed(&r->gate)) fail_gate(r);
     if (!r->timed) return;
     if (r->covered < 0.98) fail(r, RECORD_FAILED, "windows cover %.3f of the wall time, under 0.98", r->covered, 0);
-    if (train_burst(r, model_flop))
+    if (train_burst(r, hardware_flop))
         fail(r, RECORD_INCONCLUSIVE,
              "the timed steps last %.3g s, too short for a CPU quota with a period of %g s: more --steps", timed_s(r),
              r->quota_period_s);
-    const double mfu = train_utilisation(r, model_flop);
-    if (mfu > 1 && r->status != RECORD_INCONCLUSIVE && !o->loaded)
-        fail(r, RECORD_FAILED, "MFU %.3f: a rate above the measured peak, so the peak is wrong", mfu, 0);
+    const double hfu = train_utilisation(r, hardware_flop);
+    if (hfu > 1 && r->status != RECORD_INCONCLUSIVE && !o->loaded)
+        fail(r, RECORD_FAILED, "MFU %.3f: a rate above the measured peak, so the peak is wrong", hfu, 0);
     if (!o->gate) fail(r, RECORD_INCONCLUSIVE, "the answer was not checked (--no-gate)", 0, 0);
     const double half = train_half_width(r);
     r->too_wide = r->status == RECORD_PASSED && !o->one_of_many && half > o->ci;
@@ -89,7 +89,7 @@ static void judge(struct train_result *r, const struct train_options *o, double 
     if (r->too_wide) fail(r, RECORD_INCONCLUSIVE, "one timed step has no interval: raise --steps or --budget", 0, 0);
 }
 
-void train_verdict(struct train_result *r, const struct train_options *o, double model_flop) {
-    judge(r, o, model_flop);
+void train_verdict(struct train_result *r, const struct train_options *o, double hardware_flop) {
+    judge(r, o, hardware_flop);
     judge_stop(r, o);
 }

@@ -86,7 +86,10 @@ static void check_plan(const struct plan_request *request) {
         shapes++;
     }
     assert_true(shapes > 0);
-    assert_true(c.flop == l.matmul_flop + l.attention_flop);
+    assert_true(c.flop == l.hardware_flop / plan.request.layout.dp);
+    assert_true(l.model_flop == (l.matmul_flop + l.attention_flop) * plan.request.layout.dp);
+    assert_true(request->layout.recompute && request->config.layers > 1 ? l.hardware_flop > l.model_flop
+                                                                        : l.hardware_flop == l.model_flop);
     assert_true((double)s.counter.op[COMM_ALL_REDUCE_START].calls == l.messages);
     assert_true((double)s.counter.op[COMM_ALL_REDUCE_START].bytes == l.message_bytes);
 }
@@ -132,7 +135,11 @@ static void ledger_is_what_runs(void **state) {
              .threads = 1,
              .bucket = 1 << 30},
         };
-        for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) check_plan(&requests[i]);
+        for (size_t i = 0; i < PLAN_RECOMPUTES * sizeof requests / sizeof *requests; i++) {
+            struct plan_request r = requests[i / PLAN_RECOMPUTES];
+            r.layout.recompute = (int)(i % PLAN_RECOMPUTES);
+            check_plan(&r);
+        }
     }
 }
 

@@ -140,16 +140,15 @@ static void bad_requests(void **state) {
 static void layouts_refused(void **state) {
     (void)state;
     const struct plan_layout usual = plan_layout_data_parallel(2, 1);
-    struct plan_layout l[11];
-    for (int i = 0; i < 11; i++) l[i] = usual;
+    struct plan_layout l[10];
+    for (int i = 0; i < 10; i++) l[i] = usual;
     l[0].dp = 0, l[1].tp = 2, l[2].pp = 2, l[3].cp = 2, l[4].ep = 2, l[5].vp = 2, l[6].zero = 1;
-    l[7].sequence_parallel = 1, l[8].recompute = PLAN_RECOMPUTE_FULL, l[9].schedule = PLAN_ZERO_BUBBLE;
-    l[10] = plan_layout_free();
+    l[7].sequence_parallel = 1, l[8].schedule = PLAN_ZERO_BUBBLE, l[9] = plan_layout_free();
     struct plan_request r = {
         .config = rig_config(2, 64, 4, 256, 128), .seq = 64, .layout = usual, .global_batch = 8, .threads = 1};
     struct plan plan;
     assert_int_equal(plan_make(&plan, &r, NULL), BASE_OK);
-    for (int i = 0; i < 11; i++) {
+    for (int i = 0; i < 10; i++) {
         struct base_error e = {0};
         r.layout = l[i];
         assert_int_equal(plan_make(&plan, &r, &e), BASE_USAGE);
@@ -157,7 +156,7 @@ static void layouts_refused(void **state) {
     }
 }
 
-/* What a message says would fit does fit: plans its --mbs and --layers again. */
+/* What a message says would fit does fit: plans its --mbs, --recompute and --layers again. Each is proposed once. */
 static void what_would_fit_fits(void **state) {
     (void)state;
     struct plan_request r = {.config = gpt2_124m(),
@@ -171,7 +170,13 @@ static void what_would_fit_fits(void **state) {
     assert_int_equal(plan_make(&plan, &r, &e), BASE_OK);
     assert_int_equal(plan_check_memory(&plan, 2, -1, &e), BASE_OK);
     assert_int_equal(plan_check_memory(&plan, 2, 2 * plan.memory_bytes, &e), BASE_OK);
-    const double sizes[] = {1.9 * plan.memory_bytes, 1.2 * plan.memory_bytes, 0.6 * plan.memory_bytes};
+    struct plan_request one = r;
+    struct plan least; /* with --mbs 1: a little less needs recompute */
+    one.layout.micro_batch = 1;
+    assert_int_equal(plan_make(&least, &one, &e), BASE_OK);
+    const double sizes[] = {1.9 * plan.memory_bytes, 1.2 * plan.memory_bytes, 1.98 * least.memory_bytes,
+                            0.6 * plan.memory_bytes};
+    int recomputed = 0, sliced = 0;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         struct plan_request smaller = r;
         struct plan fits;
@@ -181,10 +186,13 @@ static void what_would_fit_fits(void **state) {
         assert_non_null(mbs);
         smaller.layout.micro_batch = atoll(mbs + 6);
         assert_true(smaller.layout.micro_batch >= 1 && smaller.layout.micro_batch < r.layout.micro_batch);
+        if (strstr(e.text, "--recompute full")) smaller.layout.recompute = PLAN_RECOMPUTE_FULL, recomputed++;
         if (layers) assert_int_equal(model_config_slice(&smaller.config, atoll(layers + 9), &e), BASE_OK);
+        sliced += layers != NULL;
         assert_int_equal(plan_make(&fits, &smaller, &e), BASE_OK);
         assert_int_equal(plan_check_memory(&fits, 2, sizes[i], &e), BASE_OK);
     }
+    assert_true(recomputed > 0 && sliced > 0);
     assert_int_equal(plan_check_memory(&plan, 2, 1e6, &e), BASE_USAGE);
     assert_non_null(strstr(e.text, "not even"));
 }
