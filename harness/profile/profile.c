@@ -115,7 +115,7 @@ static void timed_all_reduce(struct comm *comm, float *buffer, int64_t count, st
     struct profile *p = profile_of(comm);
     const struct call c = call_begin(p);
     p->world->ops->all_reduce_start(p->world, buffer, count, request);
-    p->flying[p->flying_next++ % PROFILE_FLYING] = c.begin;
+    p->flying[p->flying_next++ % p->engine->buckets.capacity] = c.begin;
     call_end(p, &c, p->of_other[PROFILE_MESSAGES], true);
 }
 /* Messages are waited for in the order of their starts. */
@@ -125,7 +125,7 @@ static void timed_wait(struct comm *comm, struct comm_request *request) {
     p->world->ops->wait(p->world, request);
     call_end(p, &c, p->of_other[PROFILE_MESSAGES], true);
     if (p->flying_first == p->flying_next) return;
-    const double begin = p->flying[p->flying_first++ % PROFILE_FLYING];
+    const double begin = p->flying[p->flying_first++ % p->engine->buckets.capacity];
     if (p->on && p->events && p->event_count < PROFILE_EVENTS_MOST)
         p->events[p->event_count++] =
             (struct profile_event){p->of_other[PROFILE_MESSAGES], true, begin, base_clock_now()};
@@ -171,7 +171,10 @@ int profile_open(struct profile *p, struct parallel_engine *engine, bool traced,
     memset(p, 0, sizeof *p);
     p->engine = engine;
     p->peak = p->bandwidth = NAN;
-    if (traced && !(p->events = calloc(PROFILE_EVENTS_MOST, sizeof *p->events)))
+    snprintf(p->bandwidth_text, sizeof p->bandwidth_text, "the run was stopped before its roofs were measured");
+    p->flying = calloc((size_t)engine->buckets.capacity, sizeof *p->flying);
+    if (traced) p->events = calloc(PROFILE_EVENTS_MOST, sizeof *p->events);
+    if (!p->flying || (traced && !p->events))
         return base_fail(e, BASE_BROKEN, "out of memory for the calls of a trace");
     profile_rows_open(p);
     profile_wrap(p);
@@ -180,13 +183,14 @@ int profile_open(struct profile *p, struct parallel_engine *engine, bool traced,
 
 void profile_close(struct profile *p) {
     struct parallel_engine *g = p->engine;
-    if (!g) return;
+    if (!p->inner) return;
     g->team.ops = p->inner, g->team.inner = NULL, g->team.wrapper = NULL;
     g->world = g->buckets.comm = p->world;
 }
 
 void profile_free(struct profile *p) {
-    if (p) free(p->events);
+    if (!p) return;
+    free(p->events), free(p->flying);
 }
 
 void profile_step_begin(struct profile *p) {

@@ -66,11 +66,7 @@ struct profile_event {
     double begin, end; /* by base_clock_now */
 };
 
-enum {
-    PROFILE_ROWS_MOST = PLAN_OPS_MAX + PROFILE_PASS_COUNT + PROFILE_OTHERS,
-    PROFILE_EVENTS_MOST = 1 << 16,
-    PROFILE_FLYING = 256
-};
+enum { PROFILE_ROWS_MOST = PLAN_OPS_MAX + PROFILE_PASS_COUNT + PROFILE_OTHERS, PROFILE_EVENTS_MOST = 1 << 16 };
 
 struct profile {
     struct comm comm; /* must be first: it is found by its address */
@@ -84,14 +80,14 @@ struct profile {
     bool on;       /* within a profiled step */
     double inside; /* seconds of all calls so far, with those that they make themselves */
     int steps;
-    double seconds;                     /* of the profiled steps */
-    double peak, bandwidth;             /* roofs of this rank, FLOP/s and byte/s; NAN: unknown */
-    char bandwidth_text[128];           /* which pass was the fastest; or why it is unknown */
-    double began, ended;                /* the last profiled step */
-    struct profile_event *events;       /* [PROFILE_EVENTS_MOST]; NULL: no trace */
-    int event_count, lost;              /* lost: events beyond the room for them */
-    double flying[PROFILE_FLYING];      /* when the messages in flight started, in a ring */
-    unsigned flying_first, flying_next; /* the oldest; the next to start */
+    double seconds;                    /* of the profiled steps */
+    double peak, bandwidth;            /* roofs of this rank, FLOP/s and byte/s; NAN: unknown */
+    char bandwidth_text[128];          /* which pass was the fastest; or why the bandwidth is unknown */
+    double began, ended;               /* the last profiled step */
+    struct profile_event *events;      /* [PROFILE_EVENTS_MOST]; NULL: no trace */
+    int event_count, lost;             /* lost: events beyond the room for them */
+    double *flying;                    /* when the messages in flight started: a ring of the engine's buckets */
+    int64_t flying_first, flying_next; /* the oldest; the next to start */
 };
 
 /* Wraps the engine's kernels and comm. `traced`: calls are also kept one by one. BASE_BROKEN: out of memory. */

@@ -231,7 +231,7 @@ static json_t *result_of(const struct train_result *r, const struct plan *p, con
     if (peak > 0) record_set_number(o, "peak_memory_bytes", peak);
     record_set_number(o, "predicted_memory_bytes", p->memory_bytes);
     if (rated(r) && !r->recovered) record_set(o, "windows", windows_of(r));
-    if (rated(r) && asked->profile) record_set(o, "profile", profile_record(r->profile));
+    if (rated(r) && r->profile && asked->profile) record_set(o, "profile", profile_record(r->profile));
     record_set(o, "residual", residual_of(&r->gate));
     record_set(o, "per_rank", ranks);
     return o;

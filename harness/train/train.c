@@ -72,6 +72,7 @@ void train_free(struct train_result *r) {
     measure_samples_close(&r->samples);
     measure_samples_close(&r->warmup);
     profile_free(r->profile);
+    free(r->profile);
     memset(r, 0, sizeof *r);
 }
 
@@ -122,9 +123,9 @@ static int prepare(struct train_loop *l, const struct kernel_ops *ops, double cp
     return comm_agree(l->world, open_profile(l, e), e);
 }
 
-/* The roofs of a profile are measured once nothing else is. */
+/* The roofs of a profile are measured once nothing else is. A run that is to stop has no time for them. */
 static void finish_profile(struct train_loop *l) {
-    if (!l->o->profile) return;
+    if (!l->o->profile || l->r->stopped) return;
     announce(l, "roofs");
     profile_roofs(l->r->profile, l->peak.own_best, l->r->quota_period_s);
 }
