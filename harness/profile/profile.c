@@ -171,7 +171,7 @@ int profile_open(struct profile *p, struct parallel_engine *engine, bool traced,
     memset(p, 0, sizeof *p);
     p->engine = engine;
     p->peak = p->bandwidth = NAN;
-    snprintf(p->bandwidth_text, sizeof p->bandwidth_text, "the run was stopped before its roofs were measured");
+    snprintf(p->bandwidth_text, sizeof p->bandwidth_text, "no bandwidth: the run was stopped before");
     p->flying = calloc((size_t)engine->buckets.capacity, sizeof *p->flying);
     if (traced) p->events = calloc(PROFILE_EVENTS_MOST, sizeof *p->events);
     if (!p->flying || (traced && !p->events))
@@ -211,17 +211,16 @@ void profile_step_end(struct profile *p, const struct parallel_result *result) {
 }
 
 /* The wrapped kernels may measure: no step is profiled meanwhile. */
-void profile_roofs(struct profile *p, double peak, double period_s) {
+void profile_bandwidth(struct profile *p, double period_s) {
     enum { WINDOWS = 3 };
     const size_t bytes = measure_beyond_caches(p->engine->team.caches) / 2;
     struct measure_bandwidth b;
     struct base_error e;
     const long long free_bytes = base_memory_available();
-    p->peak = peak > 0 ? peak : NAN;
     double room = free_bytes < 0 || 3.0 * (double)bytes * p->world->local_size < (double)free_bytes ? 0 : 1;
     p->world->ops->max(p->world, &room, 1);
     if (room > 0 || measure_bandwidth_open(&b, &p->engine->team, bytes, period_s, &e)) {
-        snprintf(p->bandwidth_text, sizeof p->bandwidth_text, "memory is too short to measure its bandwidth");
+        snprintf(p->bandwidth_text, sizeof p->bandwidth_text, "no bandwidth: memory is too short to measure it");
         return;
     }
     p->world->ops->barrier(p->world);

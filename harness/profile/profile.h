@@ -81,7 +81,7 @@ struct profile {
     double inside; /* seconds of all calls so far, with those that they make themselves */
     int steps;
     double seconds;                    /* of the profiled steps */
-    double peak, bandwidth;            /* roofs of this rank, FLOP/s and byte/s; NAN: unknown */
+    double peak, bandwidth;            /* roofs of this rank, FLOP/s (set by the caller) and byte/s; NAN: unknown */
     char bandwidth_text[128];          /* which pass was the fastest; or why the bandwidth is unknown */
     double began, ended;               /* the last profiled step */
     struct profile_event *events;      /* [PROFILE_EVENTS_MOST]; NULL: no trace */
@@ -100,9 +100,9 @@ void profile_free(struct profile *profile);
 void profile_step_begin(struct profile *profile);
 void profile_step_end(struct profile *profile, const struct parallel_result *result);
 
-/* Measures this rank's bandwidth, while the other ranks do the same, and sets the roofs. peak: FLOP/s of this rank's
- * threads; period_s: of a CPU quota, or 0. If memory is short, `bandwidth` is NAN with the reason. Collective. */
-void profile_roofs(struct profile *profile, double peak, double period_s);
+/* Measures this rank's bandwidth, while the other ranks do the same. period_s: of a CPU quota, or 0. If memory is
+ * short, `bandwidth` is NAN with the reason. Collective. */
+void profile_bandwidth(struct profile *profile, double period_s);
 
 /* A record's result.profile: this rank's rows, the slowest first. */
 json_t *profile_record(const struct profile *profile);

@@ -3,6 +3,7 @@
  * A run from its first allocation to its verdict: memory, gate, the timed loop, the checks after it. */
 #include "train/train.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -123,11 +124,13 @@ static int prepare(struct train_loop *l, const struct kernel_ops *ops, double cp
     return comm_agree(l->world, open_profile(l, e), e);
 }
 
-/* The roofs of a profile are measured once nothing else is. A run that is to stop has no time for them. */
+/* Bandwidth is measured once nothing else is. A run that is to stop has no time for it. */
 static void finish_profile(struct train_loop *l) {
-    if (!l->o->profile || l->r->stopped) return;
+    if (!l->o->profile) return;
+    l->r->profile->peak = l->peak.own_best > 0 ? l->peak.own_best : NAN;
+    if (l->r->stopped) return;
     announce(l, "roofs");
-    profile_roofs(l->r->profile, l->peak.own_best, l->r->quota_period_s);
+    profile_bandwidth(l->r->profile, l->r->quota_period_s);
 }
 
 /* The gate's last part: losses are numbers, even without the gate, and those that another run of this work had. */
