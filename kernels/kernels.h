@@ -129,8 +129,8 @@ static inline int64_t kernel_packed_index(const struct kernel_blocking *b, int64
 struct kernel_attention {
     int64_t batch, heads, kv_heads, seq_q, seq_k, head_dim; /* head_dim <= 256 */
     int64_t q_offset, k_offset;
-    int64_t window;      /* positions; 0: no limit */
-    const float *slopes; /* [heads]; NULL: none */
+    int64_t window;          /* positions; 0: no limit */
+    const float *slopes;     /* [heads]; NULL: none */
     float scale;             /* > 0 */
     enum kernel_dtype dtype; /* of q, k, v, o and their gradients */
     const void *q, *k, *v;
