@@ -4,6 +4,7 @@
 # make soak       hours of real launches          (see tests/soak/)
 # make score-detector SCORE=1  false alarms and misses of the detector of slow nodes, twenty minutes; SCORE=0.1 a tenth
 # make install PREFIX=/opt/toise                   make bench-kernels BENCH_ARGS=--benchmark_filter=gemm
+# make bench-peers  beside PyTorch and OpenBLAS, an hour; PYTHON=... has torch and scipy-openblas32 from pip
 # make clean, make format                          WERROR=1, V=1, SANITIZE=-fsanitize=..., BUILD=folder
 # make emulated   build-emulated: tests of every kernel variant in plain C, for CPUs that lack the instructions
 # Needs a C compiler, MPI, OpenBLAS, libnuma, hwloc, jansson: scripts/deps.sh installs them or says what to do.
@@ -72,7 +73,7 @@ LIB     := $(BUILD)/libtoise.a
 # $(call say,AR,file) starts a recipe line: the short form, or with V=1 the command itself.
 say      = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2);)
 
-.PHONY: all kernels tests unit-tests emulated benches bench bench-kernels check check-full soak score-detector install clean format floors deps-flags FORCE
+.PHONY: all kernels tests unit-tests emulated benches bench bench-kernels bench-peers check check-full soak score-detector install clean format floors deps-flags FORCE
 .SECONDARY:
 all: $(BUILD)/toise
 kernels: $(KOBJ)
@@ -146,6 +147,11 @@ bench:
 	@scripts/deps.sh build
 	@$(MAKE) $(AGAIN) all
 	@scripts/bench.sh $(BUILD) $(BENCH_ARGS)
+PYTHON  ?= python3
+bench-peers:
+	@scripts/deps.sh build
+	@$(MAKE) $(AGAIN) all
+	@$(PYTHON) tests/peers/bench.py $(BUILD) $(BENCH_ARGS) || [ $$? = 77 ]
 bench-kernels:
 	@scripts/deps.sh bench
 	@$(MAKE) $(AGAIN) benches

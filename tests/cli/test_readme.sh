@@ -36,6 +36,7 @@ covered() {
     build/tests/* | *mpirun*build/tests/mpi/* | *'bash tests/'*) echo 'this run' ;;
     make | 'make  '*'#'*) echo 'this run' ;;
     'make score-detector'*) echo 'tests/unit/detect/test_detect, as far as it takes seconds' ;;
+    'make bench-peers'*) echo tests/peers/test_bench.sh ;;
     'make bench'*) echo 'tests/cli/test_bench.sh, test_bench_kernels.sh' ;;
     'build/toise '*' --backend cblas:'*) echo 'tests/cli/test_backend.sh' ;;
     'build/toise ab'*) echo 'tests/cli/test_ab.sh' ;;
