@@ -13,8 +13,7 @@
 struct softmax {
     float highest[ATTENTION_PANEL], sum[ATTENTION_PANEL], keep[ATTENTION_PANEL];
 };
-/* A query panel of a head; q: words of [head_dim], [words][panel]; o: [head_dim][panel]. begun: o holds partial sums.
- */
+/* A query panel of a head; q: words along the head, [words][panel]; o: [head_dim][panel]. begun: o holds sums. */
 struct query_panel {
     int64_t first, queries;
     float *q, *o;
