@@ -48,9 +48,10 @@ static void test_offsets(void **state) {
         {1, 2, 2, 50, 200, 64, .q_offset = 7, .k_offset = 7},     /* keys that no query sees */
         {1, 3, 1, 1, 300, 80, .q_offset = 299, .k_offset = 0},    /* one query */
         {1, 6, 2, 65, 1, 33, .q_offset = 100000000000, .k_offset = 99999999970},
+        {1, 2, 1, 40, 45, 64, .q_offset = 1000, .fill = OPPOSITE}, /* weights beyond the last key would overflow */
     };
     (void)state;
-    for (int i = 0; i < 8; i++) variants_turn(cases[i], i), variants_turn(cases[i], i + 3);
+    for (int i = 0; i < 9; i++) variants_turn(cases[i], i), variants_turn(cases[i], i + 3);
 }
 
 static void test_hostile(void **state) {
