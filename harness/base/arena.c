@@ -34,6 +34,13 @@ size_t base_arena_piece(size_t bytes) {
     return round_up(bytes, BASE_ALIGN);
 }
 
+static void add_nodes_of(struct bitmask *nodes, const struct base_cpus *cpus) {
+    for (int i = 0; i < cpus->count; i++) {
+        int node = numa_node_of_cpu(cpus->cpu[i]);
+        if (node >= 0) numa_bitmask_setbit(nodes, (unsigned)node);
+    }
+}
+
 /* The NUMA nodes of the CPUs that the team's threads may run on. Each thread asks for itself: pinned threads each have
  * a mask of one CPU. */
 static void add_nodes(struct bitmask *nodes, int threads) {
@@ -42,10 +49,7 @@ static void add_nodes(struct bitmask *nodes, int threads) {
         struct base_cpus mask;
         base_cpus_mask(&mask);
 #pragma omp critical(base_arena_nodes)
-        for (int i = 0; i < mask.count; i++) {
-            int node = numa_node_of_cpu(mask.cpu[i]);
-            if (node >= 0) numa_bitmask_setbit(nodes, (unsigned)node);
-        }
+        add_nodes_of(nodes, &mask);
     }
 }
 
@@ -104,7 +108,7 @@ int base_arena_open(struct base_arena *arena, size_t size, int threads, struct b
     return BASE_OK;
 }
 
-/* Asks for one page's node at a time: an arena's pages are too many to list, and a question takes a microsecond. */
+/* -1: the kernel does not say. */
 static int node_of(char *page) {
     void *at = page;
     int node = -1;
@@ -117,10 +121,7 @@ double base_arenas_near(const struct base_arena *arenas, int count, const struct
     if (numa_available() < 0) return NAN;
     struct bitmask *nodes = numa_allocate_nodemask();
     if (nodes == NULL) return NAN;
-    for (int i = 0; i < cpus->count; i++) {
-        const int node = numa_node_of_cpu(cpus->cpu[i]);
-        if (node >= 0) numa_bitmask_setbit(nodes, (unsigned)node);
-    }
+    add_nodes_of(nodes, cpus);
     for (int i = 0; i < count; i++) all += arenas[i].size / page_size();
     const size_t step = page_size() * (all / PAGES + 1);
     for (int i = 0; i < count; i++)

@@ -28,8 +28,8 @@ int base_arena_open(struct base_arena *arena, size_t size, int threads, struct b
 /* Takes a 64-byte aligned piece. NULL if it does not fit, which is a bug in the plan. */
 void *base_arena_take(struct base_arena *arena, size_t bytes);
 void base_arena_close(struct base_arena *arena);
-/* The share of the arenas' touched pages that lie on the NUMA nodes of these CPUs, as the kernel says of every page of
- * up to 4,096 that are spread over them. NAN: it does not say. */
+/* The share of the arenas' touched pages that lie on the NUMA nodes of these CPUs. The kernel is asked for some 4,096
+ * pages, spread over them. NAN: it does not say. */
 double base_arenas_near(const struct base_arena *arenas, int count, const struct base_cpus *cpus);
 
 /* This process's resident bytes: now, and at the peak (VmRSS and VmHWM of /proc/self/status). -1: unknown. */

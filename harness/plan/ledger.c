@@ -9,6 +9,22 @@ double plan_gemm_flop(int64_t m, int64_t n, int64_t k) {
     return 2.0 * (double)m * (double)n * (double)k;
 }
 
+struct plan_op plan_op_of_gemm(const struct kernel_gemm *g) {
+    return (struct plan_op){.kind = PLAN_GEMM,
+                            .m = g->m,
+                            .n = g->n,
+                            .k = g->k,
+                            .a_trans = g->a_trans,
+                            .b_trans = g->b_trans,
+                            .in = g->in,
+                            .out = g->out};
+}
+
+bool plan_op_same_gemm(const struct plan_op *a, const struct plan_op *b) {
+    return a->kind == PLAN_GEMM && b->kind == PLAN_GEMM && a->m == b->m && a->n == b->n && a->k == b->k &&
+           a->a_trans == b->a_trans && a->b_trans == b->b_trans && a->in == b->in && a->out == b->out;
+}
+
 double plan_attention_flop(int64_t batch, int64_t heads, int64_t seq, int64_t window, int64_t head_dim, bool backward) {
     const double s = (double)seq, w = window && window < seq ? (double)window : s;
     const double matmul = (double)batch * (double)heads * 2 * (s * w - w * w / 2) * (double)head_dim;

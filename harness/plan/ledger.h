@@ -58,6 +58,10 @@ void plan_ledger_fill(struct plan_ledger *ledger, const struct plan *plan, const
 void plan_messages(const struct plan *plan, const struct model_params *params,
                    void (*each)(void *context, int64_t range, double bytes), void *context);
 
+/* A matmul's call as an operation: kind, shape and dtypes alone. Whether two matmuls have the same ones. */
+struct plan_op plan_op_of_gemm(const struct kernel_gemm *g);
+bool plan_op_same_gemm(const struct plan_op *a, const struct plan_op *b);
+
 /* FLOP of one call, shared with the tables that count what runs. backward: 4 matmuls instead of 2. */
 double plan_gemm_flop(int64_t m, int64_t n, int64_t k);
 double plan_attention_flop(int64_t batch, int64_t heads, int64_t seq, int64_t window, int64_t head_dim, bool backward);

@@ -33,31 +33,9 @@ static void call_end(struct profile *p, const struct call *c, int row, bool trac
 
 static void timed_gemm(const struct kernel_team *team, const struct kernel_gemm *g) {
     struct profile *p = team->wrapper;
-    const struct plan_op op = {.kind = PLAN_GEMM,
-                               .m = g->m,
-                               .n = g->n,
-                               .k = g->k,
-                               .a_trans = g->a_trans,
-                               .b_trans = g->b_trans,
-                               .in = g->in,
-                               .out = g->out};
     const struct call c = call_begin(p);
     p->inner->gemm(team, g);
-    call_end(p, &c, profile_row_of(p, &op), true);
-}
-static void timed_attention_forward(const struct kernel_team *team, const struct kernel_attention *a) {
-    struct profile *p = team->wrapper;
-    const struct plan_op op = {.kind = PLAN_ATTENTION_FORWARD};
-    const struct call c = call_begin(p);
-    p->inner->attention_forward(team, a);
-    call_end(p, &c, profile_row_of(p, &op), true);
-}
-static void timed_attention_backward(const struct kernel_team *team, const struct kernel_attention *a) {
-    struct profile *p = team->wrapper;
-    const struct plan_op op = {.kind = PLAN_ATTENTION_BACKWARD};
-    const struct call c = call_begin(p);
-    p->inner->attention_backward(team, a);
-    call_end(p, &c, profile_row_of(p, &op), true);
+    call_end(p, &c, profile_row_of_gemm(p, g), true);
 }
 static void timed_rotary(const struct kernel_team *team, const struct kernel_rotary *x) {
     struct profile *p = team->wrapper;
@@ -80,6 +58,8 @@ static double timed_square_sum(const struct kernel_team *team, int64_t n, const 
         p->inner->op(team, __VA_ARGS__);                                                                               \
         call_end(p, &c, p->of_pass[PROFILE_##op], true);                                                               \
     }
+TIMED(attention_forward, (const struct kernel_team *team, const struct kernel_attention *x), x)
+TIMED(attention_backward, (const struct kernel_team *team, const struct kernel_attention *x), x)
 TIMED(norm_forward, (const struct kernel_team *team, const struct kernel_norm *x), x)
 TIMED(norm_grad_input, (const struct kernel_team *team, const struct kernel_norm *x), x)
 TIMED(norm_grad_params, (const struct kernel_team *team, const struct kernel_norm *x), x)
@@ -143,13 +123,11 @@ static void timed_progress(struct comm *comm) {
     call_end(p, &c, p->of_other[PROFILE_PROGRESSED], false); /* too short and too many for a timeline */
 }
 
-void profile_wrap(struct profile *p) {
+static void wrap(struct profile *p) {
     struct parallel_engine *g = p->engine;
     p->inner = g->team.ops;
     p->ops = *p->inner;
     p->ops.gemm = timed_gemm;
-    p->ops.attention_forward = timed_attention_forward;
-    p->ops.attention_backward = timed_attention_backward;
 #define PROFILE_PASS(op) p->ops.op = timed_##op;
     PROFILE_PASSES(PROFILE_PASS)
 #undef PROFILE_PASS
@@ -177,7 +155,7 @@ int profile_open(struct profile *p, struct parallel_engine *engine, bool traced,
     if (!p->flying || (traced && !p->events))
         return base_fail(e, BASE_BROKEN, "out of memory for the calls of a trace");
     profile_rows_open(p);
-    profile_wrap(p);
+    wrap(p);
     return BASE_OK;
 }
 

@@ -2,10 +2,10 @@
  *
  * Where the time of a rank's steps goes. An engine's kernel table and comm are wrapped by ones that time each call.
  *
- * The room profile/ promises the seconds of every operation of the plan's ledger (rows.c), their fraction of a roof and
- * share of the step (record.c), and the calls of one step of all ranks as a timeline (trace.c). A call costs two looks
- * at the clock. A run that is not profiled costs nothing, as nothing is wrapped. It needs an engine and the roofs. It
- * does not know which steps are timed, nor why. */
+ * The room profile/ promises the seconds of every operation of the plan's ledger (rows.c). record.c makes them a
+ * fraction of a roof and a share of the step. trace.c writes the calls of one step of all ranks as a timeline. A call
+ * costs two looks at the clock. A run that is not profiled costs nothing, as nothing is wrapped. It needs an engine and
+ * the roofs. It does not know which steps are timed, nor why. */
 #ifndef TOISE_PROFILE_PROFILE_H
 #define TOISE_PROFILE_PROFILE_H
 
@@ -13,8 +13,10 @@
 
 #include "parallel/step.h"
 
-/* Operations on rows and vectors, which a step calls with one shape each. ROTARY_BACK: the gradient. */
+/* Operations that the ledger tells by their name alone, as a step has one shape of each: all but matmuls. */
 #define PROFILE_PASSES(X)                                                                                              \
+    X(attention_forward)                                                                                               \
+    X(attention_backward)                                                                                              \
     X(norm_forward)                                                                                                    \
     X(norm_grad_input)                                                                                                 \
     X(norm_grad_params)                                                                                                \
@@ -111,9 +113,8 @@ json_t *profile_record(const struct profile *profile);
  * open. Rank 0 writes; clocks of several nodes are aligned at a barrier. Collective. */
 int profile_trace(const struct profile *profile, const char *path, struct base_error *e);
 
-/* For this room: the rows of a plan; a matmul's or an attention's row; timed calls. */
+/* For this room: the rows of a plan; a matmul's row. */
 void profile_rows_open(struct profile *profile);
-int profile_row_of(const struct profile *profile, const struct plan_op *op);
-void profile_wrap(struct profile *profile);
+int profile_row_of_gemm(const struct profile *profile, const struct kernel_gemm *g);
 
 #endif

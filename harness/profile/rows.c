@@ -6,11 +6,6 @@
 
 #include "profile/profile.h"
 
-static bool same_shape(const struct plan_op *a, const struct plan_op *b) {
-    return a->kind == b->kind && a->m == b->m && a->n == b->n && a->k == b->k && a->a_trans == b->a_trans &&
-           a->b_trans == b->b_trans && a->in == b->in && a->out == b->out;
-}
-
 static int add(struct profile *p, const char *name, const char *op, enum plan_phase phase) {
     struct profile_row *row = &p->rows[p->row_count];
     snprintf(row->name, sizeof row->name, "%s", name);
@@ -24,8 +19,8 @@ static int row_for(struct profile *p, const struct plan_ledger *l, int i) {
     const struct plan_op *op = &l->ops[i];
     for (int j = 0; j < i; j++)
         if (!strcmp(l->ops[j].name, op->name) && !strcmp(l->ops[j].op, op->op)) return p->of_op[j];
-    for (int j = 0; j < i && op->kind == PLAN_GEMM; j++)
-        if (same_shape(&l->ops[j], op)) {
+    for (int j = 0; j < i; j++)
+        if (plan_op_same_gemm(&l->ops[j], op)) {
             struct profile_row *row = &p->rows[p->of_op[j]];
             const size_t used = strlen(row->name);
             snprintf(row->name + used, sizeof row->name - used, " and %s", op->name);
@@ -63,10 +58,10 @@ void profile_rows_open(struct profile *p) {
     p->of_other[PROFILE_UNLISTED] = add(p, "matmuls not in the ledger", "gemm", PLAN_PHASE_FORWARD);
 }
 
-/* Attention of a step has one shape, and a matmul is told by its own. */
-int profile_row_of(const struct profile *p, const struct plan_op *op) {
+int profile_row_of_gemm(const struct profile *p, const struct kernel_gemm *g) {
+    const struct plan_op op = plan_op_of_gemm(g);
     const struct plan_ledger *l = &p->engine->plan->ledger;
     for (int i = 0; i < l->count; i++)
-        if (op->kind == PLAN_GEMM ? same_shape(&l->ops[i], op) : l->ops[i].kind == op->kind) return p->of_op[i];
+        if (plan_op_same_gemm(&l->ops[i], &op)) return p->of_op[i];
     return p->of_other[PROFILE_UNLISTED];
 }

@@ -23,15 +23,8 @@ static void add(const struct plan_op *op, double flop) {
 
 static void gemm(const struct kernel_team *team, const struct kernel_gemm *g) {
     (void)team;
-    add(&(struct plan_op){.kind = PLAN_GEMM,
-                          .m = g->m,
-                          .n = g->n,
-                          .k = g->k,
-                          .a_trans = g->a_trans,
-                          .b_trans = g->b_trans,
-                          .in = g->in,
-                          .out = g->out},
-        2.0 * (double)g->m * (double)g->n * (double)g->k);
+    const struct plan_op op = plan_op_of_gemm(g);
+    add(&op, 2.0 * (double)g->m * (double)g->n * (double)g->k);
 }
 
 static void attention(const struct kernel_attention *a, bool backward) {
