@@ -110,12 +110,16 @@ static bool fill_text(FILE *file, void *context) {
     return fwrite(t->bytes, 1, t->size, file) == t->size;
 }
 
-int base_file_replace(const char *path, const void *bytes, size_t size, struct base_error *e) {
-    struct text t = {bytes, size};
+int base_file_make_below(const char *path, base_file_fill *fill, void *context, struct base_error *e) {
     char above[PATH_MAX];
     if (!base_file_parents(path, above))
         return base_fail(e, BASE_BROKEN, "%s: not written: %s: %s", path, above, strerror(errno));
-    return base_file_make(path, fill_text, &t, e);
+    return base_file_make(path, fill, context, e);
+}
+
+int base_file_replace(const char *path, const void *bytes, size_t size, struct base_error *e) {
+    struct text t = {bytes, size};
+    return base_file_make_below(path, fill_text, &t, e);
 }
 
 /* Whether path is a folder. If not, errno is kept, except that EEXIST becomes ENOTDIR. */

@@ -27,7 +27,9 @@ int base_file_read(const char *path, char **bytes, size_t *size, struct base_err
  * BASE_BROKEN with the name and the reason. */
 typedef bool base_file_fill(FILE *file, void *context);
 int base_file_make(const char *path, base_file_fill *fill, void *context, struct base_error *e);
-/* The same for bytes in memory. Creates missing folders. */
+/* The same, but creates missing folders first. */
+int base_file_make_below(const char *path, base_file_fill *fill, void *context, struct base_error *e);
+/* The same for bytes in memory. */
 int base_file_replace(const char *path, const void *bytes, size_t size, struct base_error *e);
 /* Creates the folders above the last '/' of path and copies their path to `parent`. False with errno: one cannot be
  * created. */

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The page: its head, its style, its sections in order. */
-#include <errno.h>
-#include <limits.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -92,9 +89,6 @@ static bool fill(FILE *file, void *context) {
 
 int html_write(const char *path, const struct html_input *input, bool *plain, struct base_error *e) {
     struct html_page page = {.input = input, .plain = !draw_gnuplot_found()};
-    char above[PATH_MAX];
     *plain = page.plain;
-    if (!base_file_parents(path, above))
-        return base_fail(e, BASE_BROKEN, "%s: not written: %s: %s", path, above, strerror(errno));
-    return base_file_make(path, fill, &page, e);
+    return base_file_make_below(path, fill, &page, e);
 }

@@ -102,7 +102,6 @@ int profile_trace(const struct profile *p, const char *path, struct base_error *
     struct comm *world = p->world;
     struct track mine = {.began = p->began, .ended = p->ended, .count = p->event_count, .lost = p->lost};
     struct gathered g = {.profile = p, .tracks = calloc((size_t)world->size, sizeof mine)};
-    char above[PATH_MAX];
     int code = comm_agree(world, g.tracks ? BASE_OK : base_fail(e, BASE_BROKEN, "out of memory for a trace"), e);
     if (!code) {
         if (gethostname(mine.host, sizeof mine.host - 1)) mine.host[0] = 0;
@@ -110,10 +109,7 @@ int profile_trace(const struct profile *p, const char *path, struct base_error *
         world->ops->all_gather(world, &mine, sizeof mine, g.tracks);
         code = gather(p, &g, e);
     }
-    if (!code && world->rank == 0) {
-        base_file_parents(path, above); /* if a folder cannot be made, neither can the file */
-        code = base_file_make(path, fill, &g, e);
-    }
+    if (!code && world->rank == 0) code = base_file_make_below(path, fill, &g, e);
     free(g.tracks), free(g.events);
     return comm_agree(world, code, e);
 }

@@ -33,7 +33,5 @@ static bool fill(FILE *file, void *context) {
 int projection_trace_write(const char *path, const char *title, const struct cost_event *events, int64_t count,
                            struct base_error *e) {
     struct tasks tasks = {title, events, count};
-    char above[PATH_MAX];
-    base_file_parents(path, above); /* if a folder cannot be made, neither can the file, and that error has its name */
-    return base_file_make(path, fill, &tasks, e);
+    return base_file_make_below(path, fill, &tasks, e);
 }
