@@ -186,10 +186,13 @@ static void timed_steps(struct train_loop *l, double started) {
 
 static void summarise(struct train_loop *l) {
     struct train_result *r = l->r;
-    for (int i = 0; i < TRAIN_WINDOWS; i++) r->covered += r->window_s[i] / (l->last - l->first);
-    r->covered = -r->covered; /* the least of all ranks, by max of the negative */
-    l->world->ops->max(l->world, &r->covered, 1);
-    r->covered = -r->covered;
+    const double wall_s = l->last - l->first;
+    double outside[] = {wall_s, 1}; /* seconds and share of the wall time in no window: the most of all ranks */
+    for (int i = 0; i < TRAIN_WINDOWS; i++) outside[0] -= r->window_s[i];
+    outside[1] = outside[0] / wall_s;
+    l->world->ops->max(l->world, outside, 2);
+    r->uncovered_s = outside[0];
+    r->covered = 1 - outside[1];
     r->step = base_stats_median(r->step_s, r->timed, MEASURE_CONFIDENCE);
     r->mean = base_stats_mean(r->step_s, r->timed);
 }

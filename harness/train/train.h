@@ -142,7 +142,8 @@ struct train_result {
     const char *peak_isa;           /* what rank 0's peak loop ran on */
     double nominal_flop_per_s;      /* of all ranks' cores; 0 unknown */
     double window_s[TRAIN_WINDOWS]; /* this rank's */
-    double covered;                 /* window_s's sum over the wall time */
+    double covered;                 /* window_s's sum over the wall time: of the rank where it is least */
+    double uncovered_s;             /* the wall time in no window: of the rank where it is most */
     double entropy;                 /* of the source, nats per token; NAN: unknown */
     char source[160];
     struct train_rank *ranks;    /* [world size], on every rank */

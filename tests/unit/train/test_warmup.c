@@ -57,6 +57,22 @@ static struct train_result judged(const double *step_s, int n, const struct trai
     return r;
 }
 
+static void time_in_no_window(void **state) {
+    (void)state;
+    const struct train_options o = {.gate = true, .ci = INFINITY};
+    struct train_result r = judged((double[]){1}, 1, &o);
+    r.covered = 0.979, r.uncovered_s = 0.02;
+    train_verdict(&r, &o, 1e6);
+    assert_int_equal(r.status, RECORD_INCONCLUSIVE);
+    assert_non_null(strstr(r.why, "cover 0.979 of the wall time, under 0.98, but a rank that waited 0.02 s"));
+    r.uncovered_s = 0.1;
+    train_verdict(&r, &o, 1e6);
+    assert_int_equal(r.status, RECORD_FAILED);
+    r.covered = 0.981, r.uncovered_s = 10;
+    train_verdict(&r, &o, 1e6);
+    assert_int_equal(r.status, RECORD_PASSED);
+}
+
 static void interval_of_one_launch(void **state) {
     (void)state;
     static const double noisy[] = {1, 1.2, 0.8, 1.1, 0.9, 1, 1.3, 0.7};
@@ -84,6 +100,7 @@ static void interval_of_one_launch(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(warm_when_steps_no_longer_gain),
+        cmocka_unit_test(time_in_no_window),
         cmocka_unit_test(interval_of_one_launch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
