@@ -14,23 +14,24 @@
 /* A column panel of the block, and what its tiles share. */
 struct blocked_column {
     int64_t panel, j, cols;
-    const float *bias; /* if the tile can add it: FP32 out, first block of k */
-    bool direct;       /* whole tiles are stored from registers into C */
-    tile_fn *multiply;
+    const float *bias;        /* if the tile can add it: FP32 out, first block of k */
+    bool direct;              /* whole tiles are stored from registers into C */
+    tile_fn *const *multiply; /* by height */
     struct tile_operands t;
 };
 
-static struct blocked_column blocked_column(const struct blocked_problem *x, const struct blocked_block *at,
-                                            int64_t panel) {
+/* Field by field: a copy of the whole would wait for the fields' stores, 20 cycles a tile. */
+SIMD_INLINE void blocked_column(const struct blocked_problem *x, const struct blocked_block *at, int64_t panel,
+                                struct blocked_column *c) {
     const struct kernel_gemm *g = x->g;
-    struct blocked_column c = {.panel = panel, .j = at->j + panel * GEMM_NR};
     const bool bias = g->bias && at->first;
-    c.cols = g->n - c.j < GEMM_NR ? g->n - c.j : GEMM_NR;
-    c.bias = bias && g->in == KERNEL_F32 ? (const float *)g->bias + c.j : NULL;
-    c.direct = g->out == KERNEL_F32 && c.cols == GEMM_NR && (!bias || c.bias);
-    c.multiply = x->a_in_place || x->b_in_place ? tile_in_place : x->a.strided ? tile_by_k : tile_by_row;
-    blocked_read_b(x, at, panel, &c.t);
-    return c;
+    c->panel = panel;
+    c->j = at->j + panel * GEMM_NR;
+    c->cols = g->n - c->j < GEMM_NR ? g->n - c->j : GEMM_NR;
+    c->bias = bias && g->in == KERNEL_F32 ? (const float *)g->bias + c->j : NULL;
+    c->direct = g->out == KERNEL_F32 && c->cols == GEMM_NR && (!bias || c->bias);
+    c->multiply = x->a_in_place || x->b_in_place ? tile_in_place : x->a.strided ? tile_by_k : tile_by_row;
+    blocked_read_b(x, at, panel, &c->t);
 }
 
 /* Through a buffer: tiles at C's edges, and BF16, which is rounded once, after the last block of k. FP32 adds bias
@@ -40,16 +41,17 @@ static __attribute__((noinline)) void blocked_tile_buffered(const struct blocked
                                                             const struct blocked_column *c, int64_t row_panel,
                                                             int64_t rows, int64_t offset) {
     const struct kernel_gemm *g = x->g;
+    tile_fn *const multiply = c->multiply[tile_height(rows)];
     float tile[GEMM_TILE] __attribute__((aligned(64)));
     float *kept = x->sums + (row_panel * blocked_panels(at->columns, GEMM_NR) + c->panel) * GEMM_TILE;
     if (g->out == KERNEL_F32) {
         float *to = (float *)g->c + offset;
         const float *d = !at->first ? to : g->d ? (const float *)g->d + offset : NULL;
-        c->multiply(at->words, &c->t, NULL, NULL, tile, GEMM_NR);
+        multiply(at->words, &c->t, NULL, NULL, tile, GEMM_NR);
         epilogue_tile(tile, rows, c->cols, g->in, at->first ? g->bias : NULL, c->j, KERNEL_F32, d, to, g->ldc);
         return;
     }
-    c->multiply(at->words, &c->t, at->first ? NULL : kept, NULL, at->last ? tile : kept, GEMM_NR);
+    multiply(at->words, &c->t, at->first ? NULL : kept, NULL, at->last ? tile : kept, GEMM_NR);
     if (!at->last) return;
     const kernel_bf16 *d = g->d ? (const kernel_bf16 *)g->d + offset : NULL;
     epilogue_tile(tile, rows, c->cols, g->in, g->bias, c->j, KERNEL_BF16, d, (kernel_bf16 *)g->c + offset, g->ldc);
@@ -66,7 +68,7 @@ SIMD_INLINE void blocked_tile(const struct blocked_problem *x, struct blocked_bl
     if (c->direct && rows == GEMM_MR) {
         float *to = (float *)g->c + offset;
         const float *d = !at->first ? to : g->d ? (const float *)g->d + offset : NULL;
-        c->multiply(at->words, &c->t, d, c->bias, to, g->ldc);
+        c->multiply[TILE_HEIGHTS - 1](at->words, &c->t, d, c->bias, to, g->ldc);
     } else {
         blocked_tile_buffered(x, at, c, row_panel, rows, offset);
     }
@@ -78,7 +80,8 @@ SIMD_INLINE void blocked_tile(const struct blocked_problem *x, struct blocked_bl
 static void blocked_column_tiles(const struct blocked_problem *x, struct blocked_block *at, int64_t begin, int64_t end,
                                  int64_t j, int64_t next, bool packed) {
     const struct blocked_prefetch prefetch = blocked_prefetch(x, at, next, packed);
-    struct blocked_column c = blocked_column(x, at, j);
+    struct blocked_column c;
+    blocked_column(x, at, j, &c);
     for (int64_t i = begin; i < end; i++) {
         const bool fetch = i - begin < prefetch.tiles;
         c.t.prefetch = fetch ? prefetch.at + (i - begin) * prefetch.tile_stride : (const char *)c.t.b;
@@ -114,10 +117,14 @@ static void blocked_multiply_a_stationary(const struct blocked_problem *x, struc
         if (x->b_private) blocked_pack_b(x, at, j0, j1);
         if (x->a_private && j0 == columns.begin) blocked_pack_a(x, at, rows.begin, rows.end);
         for (int64_t i = rows.begin; i < rows.end; i++) {
+            const struct blocked_prefetch prefetch = blocked_prefetch_a(x, at, i + 1);
+            struct blocked_column c;
             for (int64_t j = j0; j < j1; j++) {
-                struct blocked_column c = blocked_column(x, at, j);
-                c.t.prefetch = (const char *)c.t.b, c.t.prefetch_step = 0; /* the hardware prefetches these */
+                const bool fetch = j - j0 < prefetch.tiles;
+                blocked_column(x, at, j, &c);
                 blocked_read_a(x, at, i, &c.t);
+                c.t.prefetch = fetch ? prefetch.at + (j - j0) * prefetch.tile_stride : (const char *)c.t.b;
+                c.t.prefetch_step = fetch ? prefetch.step : 0;
                 blocked_tile(x, at, &c, i);
             }
         }
@@ -136,7 +143,8 @@ static void blocked_multiply_thin(const struct blocked_problem *x, struct blocke
         const int64_t j1 = j0 + stretch < columns.end ? j0 + stretch : columns.end;
         thin_multiply(x, at, j0, j1, sums);
         for (int64_t j = j0; j < j1; j++) {
-            struct blocked_column c = blocked_column(x, at, j);
+            struct blocked_column c;
+            blocked_column(x, at, j, &c);
             c.multiply = tile_held;
             for (int64_t i = rows.begin; i < rows.end; i++) {
                 c.t.b = (const tile_word *)(void *)(sums + ((j - j0) * row_panels + i - rows.begin) * GEMM_TILE);
@@ -183,8 +191,10 @@ static void blocked_grid(struct blocked_problem *x) {
     x->grid_columns = threads / x->grid_rows;
     x->a_private = x->grid_columns == 1;
     x->b_private = x->grid_rows == 1 && !x->g->b_packed;
-    x->b_read_once = x->b_private && GEMM_B_STATIONARY && x->rows.size <= x->blocking.mc &&
-                     threads * BLOCKED_TOGETHER * GEMM_NR <= x->columns.size;
+    /* B stationary: each panel is read by one pass over A's rows. A stationary: an MC block is read by all of them. */
+    const int64_t ring = GEMM_B_STATIONARY ? BLOCKED_TOGETHER : x->blocking.mc / GEMM_NR;
+    const bool soon = !GEMM_B_STATIONARY || x->rows.size <= x->blocking.mc;
+    x->b_ring = x->b_private && soon && threads * ring * GEMM_NR <= x->columns.size ? ring : 0;
 }
 
 /* Runs on every thread; each completes its own copy of *x. */

@@ -65,4 +65,13 @@ static struct blocked_prefetch blocked_prefetch(const struct blocked_problem *x,
                                      ld, numbers * element / groups};
 }
 
+/* The same for A's next packed panel. B's panels are not prefetched then: the hardware does that. */
+static struct blocked_prefetch blocked_prefetch_a(const struct blocked_problem *x, const struct blocked_block *at,
+                                                  int64_t panel) {
+    const int64_t groups = at->words / KERNEL_LANES;
+    if (panel >= at->my_rows.end || groups == 0 || x->a_in_place) return (struct blocked_prefetch){0};
+    return (struct blocked_prefetch){(const char *)blocked_a_slot(x, at, panel),
+                                     blocked_panels(blocked_a_stride(at->words) / 16, groups), groups * 64, 64};
+}
+
 #endif

@@ -45,7 +45,7 @@ struct blocked_problem {
     bool a_in_place, b_in_place; /* whole panels are not packed */
     bool thin;                   /* thin.inc.h: B is read once, in place */
     bool a_private, b_private;   /* each thread packs what only it reads; false: all threads pack together first */
-    bool b_read_once;            /* each panel is read only once, so room for a few panels suffices */
+    int64_t b_ring;              /* room for so many of a thread's panels suffices, then reused; 0: for all */
     uint32_t *a_panels, *b_panels;
     float *sums; /* BF16 output over several blocks of k: the block's FP32 tiles, up to the last block of k */
 };
@@ -81,10 +81,10 @@ static uint32_t *blocked_a_slot(const struct blocked_problem *x, const struct bl
     return x->a_panels + panel * blocked_a_stride(at->words);
 }
 
-/* Panels that are read once use room for a few panels per thread, which remain in its L2. */
+/* Panels that are read soon and no more use a ring of slots for each thread, which remains in its L2. */
 static uint32_t *blocked_b_slot(const struct blocked_problem *x, const struct blocked_block *at, int64_t panel) {
-    const int64_t once = at->me * BLOCKED_TOGETHER + (panel - at->my_columns.begin) % BLOCKED_TOGETHER;
-    return x->b_panels + (x->b_read_once ? once : panel) * at->words * GEMM_NR;
+    const int64_t slot = x->b_ring ? at->me * x->b_ring + (panel - at->my_columns.begin) % x->b_ring : panel;
+    return x->b_panels + slot * at->words * GEMM_NR;
 }
 
 static bool blocked_a_in_place(const struct blocked_problem *x, const struct blocked_block *at, int64_t panel) {

@@ -45,12 +45,12 @@ struct tile_operands {
 };
 
 /* One word along k; row i of A is at a + i * a_row. */
-SIMD_INLINE void tile_step(vf sum[GEMM_MR][GEMM_NV], const tile_word *a, int64_t a_row, const tile_word *b) {
+SIMD_INLINE void tile_step(int rows, vf sum[GEMM_MR][GEMM_NV], const tile_word *a, int64_t a_row, const tile_word *b) {
     vf column[GEMM_NV];
     SIMD_UNROLL(4)
     for (int v = 0; v < GEMM_NV; v++) column[v] = *(const vf_any *)(b + v * KERNEL_LANES);
     SIMD_UNROLL(16)
-    for (int i = 0; i < GEMM_MR; i++) {
+    for (int i = 0; i < rows; i++) {
         const vf x = tile_broadcast(a + i * a_row);
         SIMD_UNROLL(4)
         for (int v = 0; v < GEMM_NV; v++) sum[i][v] = tile_dot(sum[i][v], x, column[v]);
@@ -59,20 +59,21 @@ SIMD_INLINE void tile_step(vf sum[GEMM_MR][GEMM_NV], const tile_word *a, int64_t
 
 /* All loads of C come before the first store. With rows a multiple of 4 KiB apart, each store would otherwise seem to
  * alias the next load. */
-SIMD_INLINE void tile_add(vf sum[GEMM_MR][GEMM_NV], const float *x, int64_t ld) {
+SIMD_INLINE void tile_add(int rows, vf sum[GEMM_MR][GEMM_NV], const float *x, int64_t ld) {
     SIMD_UNROLL(16)
-    for (int i = 0; i < GEMM_MR; i++) {
+    for (int i = 0; i < rows; i++) {
         SIMD_UNROLL(4)
         for (int v = 0; v < GEMM_NV; v++) sum[i][v] += vf_load(x + i * ld + v * KERNEL_LANES);
     }
 }
 
 /* out = sum + base + bias. base may be NULL or out; bias may be NULL. Both matrices have leading dimension ld. */
-SIMD_INLINE void tile_end(vf sum[GEMM_MR][GEMM_NV], const float *base, const float *bias, float *out, int64_t ld) {
-    if (base) tile_add(sum, base, ld);
-    if (bias) tile_add(sum, bias, 0);
+SIMD_INLINE void tile_end(int rows, vf sum[GEMM_MR][GEMM_NV], const float *base, const float *bias, float *out,
+                          int64_t ld) {
+    if (base) tile_add(rows, sum, base, ld);
+    if (bias) tile_add(rows, sum, bias, 0);
     SIMD_UNROLL(16)
-    for (int i = 0; i < GEMM_MR; i++) {
+    for (int i = 0; i < rows; i++) {
         SIMD_UNROLL(4)
         for (int v = 0; v < GEMM_NV; v++) vf_store(out + i * ld + v * KERNEL_LANES, sum[i][v]);
     }
@@ -84,63 +85,85 @@ SIMD_INLINE void tile_fetch(uintptr_t row, int64_t bytes) {
     __builtin_prefetch((const void *)(row + (uintptr_t)bytes - 1));
 }
 
-/* out = A B + base + bias over `words` words along k, with the given strides. Strides that are not constants are
- * added step by step, because unrolling would need a register for each. */
-SIMD_INLINE void tile_multiply(int64_t words, const struct tile_operands *x, bool constants, int64_t row, int64_t step,
-                               int64_t group, int64_t b_step, const float *base, const float *bias, float *out,
-                               int64_t ld) {
+/* out = A B + base + bias over `words` words along k, for the first `rows` rows, with the given strides. Strides that
+ * are not constants are added step by step, because unrolling would need a register for each. */
+SIMD_INLINE void tile_multiply(int rows, int64_t words, const struct tile_operands *x, bool constants, int64_t row,
+                               int64_t step, int64_t group, int64_t b_step, const float *base, const float *bias,
+                               float *out, int64_t ld) {
     const tile_word *a = x->a, *b = x->b;
     const char *prefetch = x->prefetch;
     const int64_t prefetch_step = x->prefetch_step;
     vf sum[GEMM_MR][GEMM_NV] = {{{0}}};
-    SIMD_UNROLL(16)
-    for (int i = 0; i < GEMM_MR; i++)
-        tile_fetch((uintptr_t)(out + i * ld), GEMM_NR * 4); /* C arrives while the sums are computed */
+    /* C arrives while the sums are computed: a row a group of words. All at once would delay the tile's own loads. */
+    int fetched = 0;
     if (base && base != out) {
         SIMD_UNROLL(16)
-        for (int i = 0; i < GEMM_MR; i++) tile_fetch((uintptr_t)(base + i * ld), GEMM_NR * 4);
+        for (int i = 0; i < rows; i++) tile_fetch((uintptr_t)(base + i * ld), GEMM_NR * 4);
     }
     for (; constants && words >= KERNEL_LANES;
          words -= KERNEL_LANES, a += group, b += KERNEL_LANES * b_step, prefetch += prefetch_step) {
         __builtin_prefetch(prefetch, 0, 2);
+        if (fetched < rows) tile_fetch((uintptr_t)(out + fetched++ * ld), GEMM_NR * 4);
         SIMD_UNROLL(8)
-        for (int p = 0; p < KERNEL_LANES; p++) tile_step(sum, a + p * step, row, b + p * b_step);
+        for (int p = 0; p < KERNEL_LANES; p++) tile_step(rows, sum, a + p * step, row, b + p * b_step);
     }
     for (; words > 0; words -= KERNEL_LANES, a += group - KERNEL_LANES * step) {
         const int64_t some = words < KERNEL_LANES ? words : KERNEL_LANES;
-        for (int64_t p = 0; p < some; p++, a += step, b += b_step) tile_step(sum, a, row, b);
+        for (int64_t p = 0; p < some; p++, a += step, b += b_step) tile_step(rows, sum, a, row, b);
     }
-    tile_end(sum, base, bias, out, ld);
+    tile_end(rows, sum, base, bias, out, ld);
 }
 
 typedef void tile_fn(int64_t words, const struct tile_operands *x, const float *base, const float *bias, float *out,
                      int64_t ld);
 
-/* Both packed: A [words][MR] (strided) or [words / LANES][MR][LANES] (contiguous), B [words][NR] */
-static __attribute__((noinline)) void tile_by_k(int64_t words, const struct tile_operands *x, const float *base,
-                                                const float *bias, float *out, int64_t ld) {
-    tile_multiply(words, x, true, 1, GEMM_MR, GEMM_MR * KERNEL_LANES, GEMM_NR, base, bias, out, ld);
-}
-static __attribute__((noinline)) void tile_by_row(int64_t words, const struct tile_operands *x, const float *base,
-                                                  const float *bias, float *out, int64_t ld) {
-    tile_multiply(words, x, true, KERNEL_LANES, 1, GEMM_MR * KERNEL_LANES, GEMM_NR, base, bias, out, ld);
-}
-/* One or both in place */
-static __attribute__((noinline)) void tile_in_place(int64_t words, const struct tile_operands *x, const float *base,
-                                                    const float *bias, float *out, int64_t ld) {
-    if (x->step == 1)
-        tile_multiply(words, x, false, x->row, 1, x->group, x->b_step, base, bias, out, ld);
-    else
-        tile_multiply(words, x, false, 1, x->step, x->group, x->b_step, base, bias, out, ld);
+/* A tile of C's last rows computes a third or two thirds of MR, if that is enough. Its rows are those of a whole tile,
+ * bit for bit. */
+enum { TILE_THIRD = (GEMM_MR + 2) / 3, TILE_TWO_THIRDS = (2 * GEMM_MR + 2) / 3, TILE_HEIGHTS = 3 };
+SIMD_INLINE int tile_height(int64_t rows) {
+    return rows <= TILE_THIRD ? 0 : rows <= TILE_TWO_THIRDS ? 1 : 2;
 }
 
-/* The sums are already at B, [MR][NR] */
-static __attribute__((noinline)) void tile_held(int64_t words, const struct tile_operands *x, const float *base,
-                                                const float *bias, float *out, int64_t ld) {
+/* Both packed: A [words][MR] (strided) or [words / LANES][MR][LANES] (contiguous), B [words][NR]. In place: one or
+ * both. Held: the sums are already at B, [MR][NR]. */
+SIMD_INLINE void tile_packed_by_k(int rows, int64_t words, const struct tile_operands *x, const float *base,
+                                  const float *bias, float *out, int64_t ld) {
+    tile_multiply(rows, words, x, true, 1, GEMM_MR, GEMM_MR * KERNEL_LANES, GEMM_NR, base, bias, out, ld);
+}
+SIMD_INLINE void tile_packed_by_row(int rows, int64_t words, const struct tile_operands *x, const float *base,
+                                    const float *bias, float *out, int64_t ld) {
+    tile_multiply(rows, words, x, true, KERNEL_LANES, 1, GEMM_MR * KERNEL_LANES, GEMM_NR, base, bias, out, ld);
+}
+SIMD_INLINE void tile_not_packed(int rows, int64_t words, const struct tile_operands *x, const float *base,
+                                 const float *bias, float *out, int64_t ld) {
+    if (x->step == 1)
+        tile_multiply(rows, words, x, false, x->row, 1, x->group, x->b_step, base, bias, out, ld);
+    else
+        tile_multiply(rows, words, x, false, 1, x->step, x->group, x->b_step, base, bias, out, ld);
+}
+SIMD_INLINE void tile_summed(int rows, int64_t words, const struct tile_operands *x, const float *base,
+                             const float *bias, float *out, int64_t ld) {
     vf sum[GEMM_MR][GEMM_NV] = {{{0}}};
     (void)words;
-    tile_add(sum, (const float *)(const void *)x->b, GEMM_NR);
-    tile_end(sum, base, bias, out, ld);
+    tile_add(rows, sum, (const float *)(const void *)x->b, GEMM_NR);
+    tile_end(rows, sum, base, bias, out, ld);
 }
+
+#define TILE(name, body, rows)                                                                                         \
+    static __attribute__((noinline)) void name##_##rows(                                                               \
+        int64_t words, const struct tile_operands *x, const float *base, const float *bias, float *out, int64_t ld) {  \
+        body(rows, words, x, base, bias, out, ld);                                                                     \
+    }
+#define TILES(name, body)                                                                                              \
+    TILE(name, body, TILE_THIRD)                                                                                       \
+    TILE(name, body, TILE_TWO_THIRDS)                                                                                  \
+    TILE(name, body, GEMM_MR)                                                                                          \
+    static tile_fn *const name[TILE_HEIGHTS] = {name##_TILE_THIRD, name##_TILE_TWO_THIRDS, name##_GEMM_MR};
+TILES(tile_by_k, tile_packed_by_k)
+TILES(tile_by_row, tile_packed_by_row)
+TILES(tile_in_place, tile_not_packed)
+TILES(tile_held, tile_summed)
+#undef TILES
+#undef TILE
 
 #endif
