@@ -79,13 +79,12 @@ SIMD_INLINE void blocked_tile(const struct blocked_problem *x, struct blocked_bl
 /* The tiles of row panels begin .. end in column panel j. It prefetches panel `next` of B meanwhile. */
 static void blocked_column_tiles(const struct blocked_problem *x, struct blocked_block *at, int64_t begin, int64_t end,
                                  int64_t j, int64_t next, bool packed) {
-    const struct blocked_prefetch prefetch = blocked_prefetch(x, at, next, packed);
+    const struct blocked_prefetch prefetch = blocked_prefetch_b(x, at, next, packed);
     struct blocked_column c;
     blocked_column(x, at, j, &c);
     for (int64_t i = begin; i < end; i++) {
-        const bool fetch = i - begin < prefetch.tiles;
-        c.t.prefetch = fetch ? prefetch.at + (i - begin) * prefetch.tile_stride : (const char *)c.t.b;
-        c.t.prefetch_step = fetch ? prefetch.step : 0;
+        c.t.prefetch[0] = blocked_prefetch_tile(&prefetch, i - begin, c.t.b);
+        c.t.prefetch[1] = (struct tile_prefetch){(const char *)c.t.b, 0};
         blocked_read_a(x, at, i, &c.t);
         blocked_tile(x, at, &c, i);
     }
@@ -116,15 +115,17 @@ static void blocked_multiply_a_stationary(const struct blocked_problem *x, struc
         const int64_t j1 = j0 + mc < columns.end ? j0 + mc : columns.end;
         if (x->b_private) blocked_pack_b(x, at, j0, j1);
         if (x->a_private && j0 == columns.begin) blocked_pack_a(x, at, rows.begin, rows.end);
+        const struct blocked_prefetch next = blocked_prefetch_next(x, at, j1, mc);
+        int64_t last = next.tiles - (rows.end - rows.begin) * (j1 - j0); /* its tiles are the last ones */
+        if (last > 0) last = 0;
         for (int64_t i = rows.begin; i < rows.end; i++) {
-            const struct blocked_prefetch prefetch = blocked_prefetch_a(x, at, i + 1);
+            const struct blocked_prefetch panel = blocked_prefetch_a(x, at, i + 1);
             struct blocked_column c;
             for (int64_t j = j0; j < j1; j++) {
-                const bool fetch = j - j0 < prefetch.tiles;
                 blocked_column(x, at, j, &c);
                 blocked_read_a(x, at, i, &c.t);
-                c.t.prefetch = fetch ? prefetch.at + (j - j0) * prefetch.tile_stride : (const char *)c.t.b;
-                c.t.prefetch_step = fetch ? prefetch.step : 0;
+                c.t.prefetch[0] = blocked_prefetch_tile(&panel, j - j0, c.t.b);
+                c.t.prefetch[1] = blocked_prefetch_tile(&next, last++, c.t.b);
                 blocked_tile(x, at, &c, i);
             }
         }

@@ -36,12 +36,14 @@ SIMD_INLINE vf tile_dot(vf sum, vf a, vf b) {
 #endif
 
 /* What a tile reads. Word p of row i of A is a[p / LANES * group + p % LANES * step + i * row]; word p of B's
- * columns is at b + p * b_step. Every LANES words, one line from `prefetch` is prefetched into L2 for later. */
+ * columns is at b + p * b_step. Every LANES words, a line of each stretch is prefetched into L2 for later. */
 struct tile_operands {
     const tile_word *a, *b;
     int64_t row, step, group, b_step;
-    const char *prefetch;
-    int64_t prefetch_step; /* bytes */
+    struct tile_prefetch {
+        const char *at;
+        int64_t step; /* bytes; 0: none */
+    } prefetch[2];
 };
 
 /* One word along k; row i of A is at a + i * a_row. */
@@ -91,8 +93,7 @@ SIMD_INLINE void tile_multiply(int rows, int64_t words, const struct tile_operan
                                int64_t step, int64_t group, int64_t b_step, const float *base, const float *bias,
                                float *out, int64_t ld) {
     const tile_word *a = x->a, *b = x->b;
-    const char *prefetch = x->prefetch;
-    const int64_t prefetch_step = x->prefetch_step;
+    struct tile_prefetch p0 = x->prefetch[0], p1 = x->prefetch[1];
     vf sum[GEMM_MR][GEMM_NV] = {{{0}}};
     /* C arrives while the sums are computed: a row a group of words. All at once would delay the tile's own loads. */
     int fetched = 0;
@@ -101,8 +102,9 @@ SIMD_INLINE void tile_multiply(int rows, int64_t words, const struct tile_operan
         for (int i = 0; i < rows; i++) tile_fetch((uintptr_t)(base + i * ld), GEMM_NR * 4);
     }
     for (; constants && words >= KERNEL_LANES;
-         words -= KERNEL_LANES, a += group, b += KERNEL_LANES * b_step, prefetch += prefetch_step) {
-        __builtin_prefetch(prefetch, 0, 2);
+         words -= KERNEL_LANES, a += group, b += KERNEL_LANES * b_step, p0.at += p0.step, p1.at += p1.step) {
+        __builtin_prefetch(p0.at, 0, 2);
+        __builtin_prefetch(p1.at, 0, 2);
         if (fetched < rows) tile_fetch((uintptr_t)(out + fetched++ * ld), GEMM_NR * 4);
         SIMD_UNROLL(8)
         for (int p = 0; p < KERNEL_LANES; p++) tile_step(rows, sum, a + p * step, row, b + p * b_step);
