@@ -16,8 +16,6 @@
 #include "base/text.h"
 #include "base/threads.h"
 
-enum { HUGE_PAGE = 2 << 20 };
-
 static size_t page_size(void) {
     return (size_t)sysconf(_SC_PAGESIZE);
 }
@@ -66,13 +64,13 @@ static bool bind(void *base, size_t bytes, int threads) {
 
 /* Maps `bytes` (whole pages) from a huge page's boundary: maps one huge page more, then unmaps the excess. */
 static char *map(size_t bytes) {
-    if (bytes > SIZE_MAX - HUGE_PAGE) return NULL;
+    if (bytes > SIZE_MAX - BASE_HUGE_PAGE) return NULL;
     char *raw =
-        mmap(NULL, bytes + HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        mmap(NULL, bytes + BASE_HUGE_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (raw == MAP_FAILED) return NULL;
-    size_t head = round_up((uintptr_t)raw, HUGE_PAGE) - (uintptr_t)raw;
+    size_t head = round_up((uintptr_t)raw, BASE_HUGE_PAGE) - (uintptr_t)raw;
     if (head > 0) munmap(raw, head);
-    if (head < HUGE_PAGE) munmap(raw + head + bytes, HUGE_PAGE - head);
+    if (head < BASE_HUGE_PAGE) munmap(raw + head + bytes, BASE_HUGE_PAGE - head);
     madvise(raw + head, bytes, MADV_HUGEPAGE);
     return raw + head;
 }

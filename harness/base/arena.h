@@ -31,6 +31,11 @@ void base_arena_close(struct base_arena *arena);
 /* The share of the arenas' touched pages that lie on the NUMA nodes of these CPUs. The kernel is asked for some 4,096
  * pages, spread over them. NAN: it does not say. */
 double base_arenas_near(const struct base_arena *arenas, int count, const struct base_cpus *cpus);
+/* The share of the arenas' bytes that lie in huge pages (AnonHugePages of /proc/self/smaps). NAN: the kernel does not
+ * say. `why` has `size` bytes: why there are none or nobody knows; "": some are. */
+double base_arenas_huge(const struct base_arena *arenas, int count, char *why, int size);
+/* Bytes of a huge page, at whose multiples arenas start. */
+enum { BASE_HUGE_PAGE = 2 << 20 };
 
 /* This process's resident bytes: now, and at the peak (VmRSS and VmHWM of /proc/self/status). -1: unknown. */
 long long base_memory_resident(void);

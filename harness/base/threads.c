@@ -65,6 +65,14 @@ void base_cpus_confine(const struct base_cpus *cpus) {
     if (cpus->count > 0 && !base_places_given()) sched_setaffinity(0, sizeof m, &m.set);
 }
 
+bool base_cpus_of(int id, struct base_cpus *cpus) {
+    union mask m;
+    memset(&m, 0, sizeof m);
+    if (sched_getaffinity(id, sizeof m, &m.set)) return false;
+    list(&m, true, cpus);
+    return true;
+}
+
 int base_cpus_only(int id) {
     union mask m;
     memset(&m, 0, sizeof m);

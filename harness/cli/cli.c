@@ -12,7 +12,7 @@
 #include "base/threads.h"
 #include "cli/alike.h"
 #include "machine/machine.h"
-#include "measure/placement.h"
+#include "measure/rivals.h"
 #include "plan/layout.h"
 #include "records/record.h"
 
@@ -54,7 +54,7 @@ const char *cli_recompute(int i) {
 
 const struct cli_option cli_bind_option[] = {
     {.name = "--bind", .kind = CLI_CHOICE, .word = measure_bind_name, .fallback = "core", .hint = "B",
-     .help = "each thread on a core of its own, anywhere on that core's NUMA node, or where the system likes"},
+     .help = ": each thread on a core of its own, anywhere on that core's NUMA node, or where the system likes"},
     {.name = NULL},
 };
 
@@ -104,6 +104,19 @@ double cli_least_memory(struct comm *world, int *local) {
     world->ops->max(world, fullest, 2);
     *local = (int)fullest[1];
     return -fullest[0];
+}
+
+void cli_pin(struct measure_placement *p, struct comm *world, enum measure_bind bind) {
+    measure_place_pin(p, bind);
+    measure_rivals_find(&p->rivals, p, world);
+}
+
+void cli_warn_rivals(const struct measure_placement *p, struct comm *world) {
+    char text[MEASURE_RIVALS_TEXT];
+    double first = p->rivals.count ? -world->rank : -world->size; /* the least rank as the greatest number */
+    world->ops->max(world, &first, 1);
+    measure_rivals_text(&p->rivals, text, sizeof text);
+    if (p->rivals.count && -first == world->rank) fprintf(stderr, "toise: rank %d: %s\n", world->rank, text);
 }
 
 int64_t cli_usual_seq(const struct model_config *c) {

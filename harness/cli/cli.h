@@ -13,6 +13,7 @@
 #include "cli/options.h"
 #include "comm/comm.h"
 #include "kernels.h"
+#include "measure/placement.h"
 #include "model/config.h"
 
 /* Starts MPI under a launcher. BASE_USAGE on all ranks: their program, MPI or arguments differ (alike.h), or the
@@ -60,6 +61,12 @@ int cli_isa(enum kernel_isa *isa, struct base_error *e);
 double cli_least_memory(struct comm *world, int *local);
 /* Tokens of a sequence where --seq is not given: 256, or all positions of a smaller model. */
 int64_t cli_usual_seq(const struct model_config *config);
+
+/* Pins this rank's threads, and looks for other programs that are pinned there too. Collective. */
+void cli_pin(struct measure_placement *placement, struct comm *world, enum measure_bind bind);
+/* The first rank that found some warns on stderr. For commands whose page does not say it; called once nothing can be
+ * refused any more. Collective. */
+void cli_warn_rivals(const struct measure_placement *placement, struct comm *world);
 
 /* Prints one line of a --list. A callback of record_catalog_titles. */
 void cli_print_title(void *unused, const char *name, const char *title);

@@ -182,7 +182,7 @@ static int run(struct launch *l, struct comm *world, struct base_error *e) {
     if ((code = comm_agree(world, code, e))) return code;
     if ((code = cli_alike_kernels(world, topology.cpu, e))) return code;
     if ((code = measure_place(&placement, world, (int)l->flags->threads, e))) return code;
-    measure_place_pin(&placement, MEASURE_BIND_CORE);
+    cli_pin(&placement, world, (enum measure_bind)l->flags->bind);
     if (placement.warning[0] && world->rank == 0) fprintf(stderr, "toise: %s\n", placement.warning);
     base_topology_caches(&topology, placement.threads, world->local_size, &caches);
     if ((code = check_groups(l, world, e)) || (code = check_memory(l, world, &caches, e))) return code;
@@ -195,6 +195,7 @@ static int run(struct launch *l, struct comm *world, struct base_error *e) {
     guard_stop_watch();
     code = collectives_open(&bench, world, &l->options, &placement, &caches, e);
     l->table = json_array();
+    if (!code) cli_warn_rivals(&placement, world);
     if (!code) code = measure(l, &bench, e);
     if (!code && world->rank == 0 && l->flags->csv) code = base_file_make(l->flags->csv, fill_csv, l->table, e);
     code = comm_agree(world, code, e);

@@ -29,6 +29,7 @@ static const struct cli_option OPTIONS[] = {
      .fallback = CLI_MODEL, .hint = "NAME",
      .help = "model whose gradient is the largest size: a preset, or the path of a Hugging Face config.json"},
     {.kind = CLI_SHARED, .at = offsetof(struct comm_flags, threads), .shared = cli_threads_option},
+    {.kind = CLI_SHARED, .at = offsetof(struct comm_flags, bind), .shared = cli_bind_option},
     {.name = "--seconds", .kind = CLI_NUMBER, .at = offsetof(struct comm_flags, seconds), .min = 0.01, .max = 3600,
      .fallback = "1", .hint = "S",
      .help = "seconds per size, and as long again for an all-reduce with compute running"},

@@ -12,6 +12,7 @@ struct comm_flags {
     const char *ops, *groups, *bytes, *begin, *end, *step, *model, *csv;
     int64_t factor, threads; /* factor 0: not given */
     double seconds, ci, timeout;
+    int bind;
     struct cli_launch launch;
     struct cli_output output;
 };

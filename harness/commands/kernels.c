@@ -265,7 +265,7 @@ static int run(struct launch *l, struct comm *world, struct base_error *e) {
     if ((code = measure_place(&placement, world, (int)f->threads, e))) return code;
     if ((code = open_backend(l, world, &placement, e))) return code;
     if (!f->dry_run) try_openblas(l, placement.threads);
-    measure_place_pin(&placement, (enum measure_bind)f->bind);
+    cli_pin(&placement, world, (enum measure_bind)f->bind);
     if ((code = cli_backend_count(&l->backend, world, e))) return code;
     l->origin.launch.threads = placement.threads, l->origin.launch.threads_from = placement.threads_from;
     if (placement.warning[0]) fprintf(stderr, "toise: %s\n", placement.warning);
@@ -275,6 +275,7 @@ static int run(struct launch *l, struct comm *world, struct base_error *e) {
     const size_t scratch = keep_fitting(l, &caches, placement.threads);
     if (!l->cases.count) return base_fail(e, BASE_USAGE, "no shape fits this machine's memory; take smaller shapes");
     if ((code = bench_kernels_open(&l->bench, &placement, &caches, scratch, e))) return code;
+    cli_warn_rivals(&placement, world);
     code = measure(l, &topology, e);
     bench_kernels_close(&l->bench);
     return code;

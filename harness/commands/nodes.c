@@ -25,7 +25,7 @@
 struct flags {
     const char *model, *hosts, *history, *inject;
     int64_t layers, seq, micro_batch, threads, rounds, bytes, seed;
-    int precision, unit;
+    int precision, unit, bind;
     double timeout;
     struct cli_launch launch;
     struct cli_output output;
@@ -65,6 +65,7 @@ static const struct cli_option OPTIONS[] = {
      .help = "faults on purpose, to see that they are found: " INJECT_HELP},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, timeout), .shared = cli_guard_option},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, threads), .shared = cli_threads_option},
+    {.kind = CLI_SHARED, .at = offsetof(struct flags, bind), .shared = cli_bind_option},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, launch), .shared = cli_launch_options},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, output), .shared = cli_output_options},
     {.name = NULL},
@@ -132,7 +133,7 @@ static int make_plan(struct run *r, struct plan_request *request, struct base_er
     int local, code = comm_agree(world, base_topology_read(&topology, e), e);
     if (!code) code = measure_place(&r->place, world, (int)r->flags->threads, e);
     if (code) return code;
-    measure_place_pin(&r->place, MEASURE_BIND_CORE);
+    cli_pin(&r->place, world, (enum measure_bind)r->flags->bind);
     if (r->place.warning[0] && world->rank == 0) fprintf(stderr, "toise: %s\n", r->place.warning);
     request->threads = r->place.threads;
     base_topology_caches(&topology, r->place.threads, world->local_size, &request->caches);
@@ -208,6 +209,7 @@ static int measure(struct run *r, struct base_error *e) {
     if (world->rank == 0) guard_watchdog_last(on_broken, r);
     code = fleet_local_open(&local, &r->plan, &r->ops, &r->place, world->local_size, options.seed, e);
     code = comm_agree(world, code, e);
+    if (!code) cli_warn_rivals(&r->place, world);
     r->began = base_clock_now();
     if (!code) code = fleet_run(&r->fleet, &local, world, e);
     fleet_local_close(&local);

@@ -135,7 +135,7 @@ static int run(const struct flags *f, struct comm *world, const struct record_la
     if (!code) code = base_topology_read(&topology, e);
     if (!code) code = measure_place(&place, world, (int)f->threads, e);
     if (code) return code;
-    measure_place_pin(&place, MEASURE_BIND_CORE);
+    cli_pin(&place, world, MEASURE_BIND_CORE);
     if (place.warning[0]) fprintf(stderr, "toise: %s\n", place.warning);
     kernel_select(&ops, isa, KERNEL_BACKEND_TOISE);
     struct measure_origin origin = {.launch = launch,
@@ -144,6 +144,7 @@ static int run(const struct flags *f, struct comm *world, const struct record_la
                                     .threads_from = place.threads_from,
                                     .machine = inventory_fingerprint(&topology, &ops, isa)};
     code = choose(&roofs, &place, place.pinned, e);
+    if (!code) cli_warn_rivals(&place, world);
     if (!code) code = measure(&roofs, f, &topology, &origin, e);
     measure_roofs_close(&roofs);
     json_decref(origin.machine);

@@ -151,13 +151,14 @@ static struct train_identity identity(const struct setup *s, const struct record
 
 static int dry_run(struct comm *world, struct setup *s, const struct flags *f, const char *from, struct base_error *e) {
     const struct train_identity id = identity(s, NULL, from);
+    const double process_bytes = cli_trainer_process(world);
     struct plan plan;
     struct plan_request *r = &s->request;
     if (!r->layout.micro_batch) plan_choose_micro_batch(r, r->global_batch / r->layout.dp, 1, -1);
     int code = comm_agree(world, plan_make(&plan, r, e), e);
     if (!code) code = open_inputs(world, f, &plan, &s->options, e);
     if (!code && world->rank == 0) {
-        json_t *record = train_plan_record(&plan, &id);
+        json_t *record = train_plan_record(&plan, &id, process_bytes);
         if (f->data) json_object_set_new(record, "data", json_string(data_describe(s->options.source)));
         show(f, record, report_plan);
         json_decref(record);

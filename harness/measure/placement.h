@@ -15,6 +15,16 @@ enum measure_bind { MEASURE_BIND_CORE, MEASURE_BIND_NUMA, MEASURE_BIND_NONE };
 /* "core", "numa", "none"; NULL: no such. */
 const char *measure_bind_name(int bind);
 
+/* Other programs whose threads run pinned to a core of this rank's threads (rivals.h). */
+enum { MEASURE_RIVALS = 4 };
+struct measure_rivals {
+    int count;
+    struct measure_rival {
+        int process, cpu;
+        char name[16];
+    } at[MEASURE_RIVALS];
+};
+
 struct measure_placement {
     struct base_cpus cpus;    /* this rank's share of the mask */
     struct base_cpus turns;   /* they in the order in which threads take them: first one of each core */
@@ -27,7 +37,8 @@ struct measure_placement {
     bool overlaps;            /* the mask has fewer CPUs than ranks */
     bool pinned;              /* every thread is pinned: to its own CPU, or its NUMA node */
     double cpus_per_thread;   /* below 1 if threads, of this rank or of others with its mask, share CPUs */
-    char warning[256];        /* "", or what is wrong with the placement and the flag that cures it */
+    struct measure_rivals rivals;
+    char warning[256]; /* "", or what is wrong with the placement and the flag that cures it */
 };
 
 /* Chooses CPUs and threads; pins nothing yet. Collective. threads: as asked; 0: the smallest grant (measure/grants.h).

@@ -4,8 +4,10 @@
  * operations. */
 #include "model/reference.h"
 
+#include <omp.h>
 #include <stdlib.h>
 
+#include "base/arena.h"
 #include "model/reference_ops.h"
 
 static void layer_forward(const struct reference_run *s, int64_t l, const struct reference_layer *a, double *next) {
@@ -126,15 +128,14 @@ int model_reference_step(const struct model_reference *r, const int32_t *tokens,
     const int64_t kept = s.keep ? s.c->layers + 1 : 2, size = kept * layer_size(&s) + rest_size(&s, s.keep);
     s.grads = grads;
     s.layers = calloc((size_t)kept, sizeof *s.layers);
-    double *block = malloc((size_t)size * sizeof *block);
-    int code = BASE_BROKEN;
-    if (s.layers && block) {
-        carve(&s, block);
+    struct base_arena block = {0}; /* a large model's has huge pages, and all threads clear them */
+    int code = s.layers ? base_arena_open(&block, (size_t)size * sizeof(double), omp_get_max_threads(), e)
+                        : base_fail(e, BASE_BROKEN, "out of memory for the layers of the FP64 reference");
+    if (!code) {
+        carve(&s, (double *)(void *)block.base);
         code = step(&s, tokens, targets, grad_scale, loss, e);
-    } else {
-        base_fail(e, BASE_BROKEN, "out of memory for the FP64 reference (%.2f GiB)", 8.0 * (double)size / (1 << 30));
     }
-    free(block);
+    base_arena_close(&block);
     free(s.layers);
     return code;
 }

@@ -88,8 +88,10 @@ void parallel_start(struct parallel_engine *g, uint64_t seed, bool hot) {
 
 void parallel_restart(struct parallel_engine *g) {
     const int64_t n = g->params.total;
-    g->team.ops->zero(&g->team, n, g->moment1);
-    g->team.ops->zero(&g->team, n, g->moment2);
+    if (g->updates) { /* else they are zeros still, of the arena */
+        g->team.ops->zero(&g->team, n, g->moment1);
+        g->team.ops->zero(&g->team, n, g->moment2);
+    }
     if (g->half) g->team.ops->to_bf16(&g->team, n, g->master, g->half);
     g->updates = 0;
 }

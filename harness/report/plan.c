@@ -7,15 +7,13 @@
 #include "records/get.h"
 #include "report/report.h"
 
-/* Bytes a parameter: of what outlives a step, and beside it the least that AdamW with FP32 masters, gradients and
- * moments can do with. */
-static void each(FILE *out, const json_t *record) {
-    static const char *const passing[] = {"activations", "batch", "kernel scratch"};
+void report_each(FILE *out, const json_t *record) {
+    static const char *const passing[] = {"activations", "batch", "kernel scratch", "process, before"};
     const json_t *memory = record_at(record, "ledger.memory");
     const double parameters = record_real(record, "config.parameters");
     double state = record_real(record, "ledger.memory_bytes_per_rank");
-    for (int i = 0; i < 3; i++) state -= json_number_value(json_object_get(memory, passing[i]));
-    fprintf(out, "  %.1f bytes a parameter for weights, gradients and moments; the least of %s is %d\n",
+    for (int i = 0; i < 4; i++) state -= json_number_value(json_object_get(memory, passing[i]));
+    fprintf(out, "%.1f bytes a parameter for weights, gradients and moments; the least of %s is %d\n",
             state / parameters, record_text(record, "config.precision"),
             strcmp(record_text(record, "config.precision"), "bf16") ? 16 : 18);
 }
@@ -32,7 +30,7 @@ static void memory(FILE *out, const json_t *record) {
     }
     base_text_bytes(record_real(ledger, "memory_bytes_per_rank"), bytes, sizeof bytes);
     fprintf(out, "  %-24s %12s\n", "sum", bytes);
-    each(out, record);
+    fputs("  ", out), report_each(out, record);
     if (!record_at(ledger, "gate_bytes_per_rank")) return;
     base_text_bytes(record_real(ledger, "gate_bytes_per_rank"), bytes, sizeof bytes);
     fprintf(out, "  %-24s %12s\n", "gate, before timing", bytes);

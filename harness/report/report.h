@@ -42,6 +42,9 @@ void report_energy(FILE *out, const json_t *energy);
 void report_energy_list(FILE *out, const json_t *sources);
 /* The library of --backend: which one it is, its threads, and what it multiplies. Nothing for NULL. */
 void report_blas(FILE *out, const json_t *blas);
+/* Bytes a parameter of a record of kind "train" or "plan": of what outlives a step, and beside it the least that AdamW
+ * with FP32 masters, gradients and moments can do with. */
+void report_each(FILE *out, const json_t *record);
 /* A record of kind "plan". And of one with points of a scaling curve, what they take. */
 void report_plan(FILE *out, const json_t *record);
 void report_scale_plan(FILE *out, const json_t *record);

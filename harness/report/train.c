@@ -95,6 +95,17 @@ static void breakdown(FILE *out, const json_t *r) {
     fputc('\n', out);
 }
 
+/* Other programs that run pinned to a core of a rank. */
+static void shared(FILE *out, size_t rank, const json_t *all) {
+    const json_t *x;
+    size_t i;
+    json_array_foreach(all, i, x) {
+        fprintf(out, "warning     rank %zu: CPU %lld is shared with ", rank, record_whole(x, "cpu"));
+        report_clean(out, record_text(x, "name"), 16);
+        fprintf(out, " (process %lld), pinned there too\n", record_whole(x, "process"));
+    }
+}
+
 /* Up to 16 ranks are all shown; of more, the first eight and the slowest. */
 static void ranks(FILE *out, const json_t *r) {
     const json_t *all = record_at(r, "result.per_rank"), *k;
@@ -103,6 +114,7 @@ static void ranks(FILE *out, const json_t *r) {
     json_array_foreach(all, i, k) {
         if (record_text(k, "warning")[0] && i < 8)
             fprintf(out, "warning     rank %zu: %s\n", i, record_text(k, "warning"));
+        if (i < 8) shared(out, i, record_at(k, "shared_cores"));
         if (!record_true(k, "pinned") && i < 8) fprintf(out, "            rank %zu: threads not pinned\n", i);
         if (record_real(k, "pages_near") < 1 && i < 8)
             fprintf(out, "            rank %zu: %.1f%% of its pages lie on other NUMA nodes\n", i,
@@ -122,11 +134,25 @@ static void ranks(FILE *out, const json_t *r) {
     if (n > shown) fprintf(out, "... and %zu more in the record\n", n - shown);
 }
 
+/* The arenas in huge pages: of the rank with the least. */
+static void huge(FILE *out, const json_t *ranks) {
+    const json_t *k, *least = json_array_get(ranks, 0);
+    size_t i;
+    json_array_foreach(ranks, i, k) if (!(record_real(k, "pages_huge") >= record_real(least, "pages_huge"))) least = k;
+    if (!isnan(record_real(least, "pages_huge")))
+        fprintf(out, "; %.1f%% in huge pages", 100 * record_real(least, "pages_huge"));
+    else if (json_object_get(least, "pages_huge")) /* a record of an earlier version says nothing */
+        fputs("; huge pages unknown", out);
+    fprintf(out, record_text(least, "pages_huge_why")[0] ? ": %s\n" : "%s\n", record_text(least, "pages_huge_why"));
+}
+
 static void memory(FILE *out, const json_t *r) {
     char peak[32], planned[32];
     base_text_bytes(record_real(r, "result.peak_memory_bytes"), peak, sizeof peak);
     base_text_bytes(record_real(r, "result.predicted_memory_bytes"), planned, sizeof planned);
-    fprintf(out, "memory      %s at the peak of a rank, %s planned\n", peak, planned);
+    fprintf(out, "memory      %s at the peak of a rank, %s planned", peak, planned);
+    huge(out, record_at(r, "result.per_rank"));
+    fputs("            ", out), report_each(out, r);
 }
 
 /* What the run survived: the end of earlier processes, a request to stop, the loss of its own process. */

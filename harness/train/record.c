@@ -20,10 +20,11 @@ json_t *train_layout(const struct plan *p, int nodes, const struct train_identit
     return o;
 }
 
-static json_t *memory_of(const struct plan *p) {
+static json_t *memory_of(const struct plan *p, double process) {
     json_t *o = json_object();
     for (int i = 0; i < PLAN_ARENAS; i++)
         if (p->arenas[i].bytes > 0) record_set_number(o, p->arenas[i].name, p->arenas[i].bytes);
+    if (process > 0) record_set_number(o, "process, before", process);
     return o;
 }
 
@@ -51,7 +52,8 @@ static json_t *op_of(const struct plan_op *op) {
     return o;
 }
 
-static json_t *ledger_of(const struct plan *p, bool with_ops) {
+/* process: bytes of a rank before its arenas; 0 or less: unknown. */
+static json_t *ledger_of(const struct plan *p, double process, bool with_ops) {
     const struct plan_ledger *l = &p->ledger;
     json_t *o = json_object();
     record_set_number(o, "model_flop", l->model_flop);
@@ -64,9 +66,9 @@ static json_t *ledger_of(const struct plan *p, bool with_ops) {
     record_set_number(o, "pass_bytes_estimate", l->pass_bytes * p->request.layout.dp);
     record_set_number(o, "messages_per_rank", l->messages);
     record_set_number(o, "message_bytes_per_rank", l->message_bytes);
-    record_set_number(o, "memory_bytes_per_rank", p->memory_bytes);
+    record_set_number(o, "memory_bytes_per_rank", p->memory_bytes + fmax(0, process));
     if (p->gate_bytes > 0) record_set_number(o, "gate_bytes_per_rank", p->gate_bytes);
-    record_set(o, "memory", memory_of(p));
+    record_set(o, "memory", memory_of(p, process));
     if (with_ops) {
         json_t *ops = json_array();
         for (int i = 0; i < l->count; i++) json_array_append_new(ops, op_of(&l->ops[i]));
@@ -105,6 +107,14 @@ static void set_exposed(json_t *o, const struct train_result *r, int ranks, bool
     record_set(o, "exposed_s_high", known ? json_real(fmax(0, x->high)) : json_null());
 }
 
+static json_t *rivals_of(const struct measure_rivals *r) {
+    json_t *all = json_array();
+    for (int i = 0; i < r->count; i++)
+        json_array_append_new(
+            all, json_pack("{s:i, s:i, s:s}", "cpu", r->at[i].cpu, "process", r->at[i].process, "name", r->at[i].name));
+    return all;
+}
+
 static json_t *rank_of(const struct train_result *r, const struct train_rank *k, int ranks) {
     json_t *o = json_pack("{s:s, s:i, s:i, s:b, s:b, s:s, s:f, s:f, s:f}", "host", k->host, "node", k->node, "threads",
                           k->threads, "pinned", k->pinned, "bound", k->bound, "cpus", k->cpus, "compute_s",
@@ -115,11 +125,14 @@ static json_t *rank_of(const struct train_result *r, const struct train_rank *k,
     record_set_integer(o, "core_count", k->cores);
     record_set(o, "bind", json_string(measure_bind_name((int)k->bind)));
     record_set_number(o, "pages_near", k->near);
+    record_set_number(o, "pages_huge", k->huge);
+    if (k->huge_why[0]) record_set(o, "pages_huge_why", json_string(k->huge_why));
     record_set_number(o, "steal_s", k->met.steal_s), record_set_number(o, "other_s", k->met.other_s);
     record_set_integer(o, "major_faults", k->met.major_faults);
     record_set_integer(o, "throttled_periods", k->met.throttled_periods);
     record_set_number(o, "throttled_s", k->met.throttled_s);
     if (k->peak_memory_bytes > 0) record_set_number(o, "peak_memory_bytes", k->peak_memory_bytes);
+    if (k->rivals.count) record_set(o, "shared_cores", rivals_of(&k->rivals));
     if (k->warning[0]) record_set(o, "warning", json_string(k->warning));
     return o;
 }
@@ -229,7 +242,7 @@ static json_t *result_of(const struct train_result *r, const struct plan *p, con
         peak = fmax(peak, r->ranks[i].peak_memory_bytes);
     }
     if (peak > 0) record_set_number(o, "peak_memory_bytes", peak);
-    record_set_number(o, "predicted_memory_bytes", p->memory_bytes);
+    record_set_number(o, "predicted_memory_bytes", p->memory_bytes + fmax(0, r->process_bytes));
     if (rated(r) && !r->recovered) record_set(o, "windows", windows_of(r));
     if (rated(r) && r->profile && asked->profile) record_set(o, "profile", profile_record(r->profile));
     record_set(o, "residual", residual_of(&r->gate));
@@ -269,7 +282,7 @@ json_t *train_record(const struct train_result *r, const struct plan *p, const s
     record_set(record, "machine", machine);
     record_set(record, "config", train_config(p, o));
     record_set(record, "layout", train_layout(p, world->nodes, id));
-    record_set(record, "ledger", ledger_of(p, false));
+    record_set(record, "ledger", ledger_of(p, r->process_bytes, false));
     if (id->scaling) record_set(record, "scaling", record_scaling_json(id->scaling));
     if (r->status == RECORD_FAILED)
         record_set(record, "samples", json_object()); /* samples would give a rate */
@@ -281,10 +294,10 @@ json_t *train_record(const struct train_result *r, const struct plan *p, const s
     return record;
 }
 
-json_t *train_plan_record(const struct plan *p, const struct train_identity *id) {
+json_t *train_plan_record(const struct plan *p, const struct train_identity *id, double process_bytes) {
     json_t *record = head_of(p, id, "plan", RECORD_PASSED, "");
     record_set(record, "config", train_plan_config(p));
     record_set(record, "layout", train_layout(p, 0, id));
-    record_set(record, "ledger", ledger_of(p, true));
+    record_set(record, "ledger", ledger_of(p, process_bytes, true));
     return record;
 }

@@ -30,8 +30,8 @@ json_t *train_plan_config(const struct plan *plan);
 const char *train_precision(const struct plan *plan);
 /* The record's `layout`. */
 json_t *train_layout(const struct plan *plan, int nodes, const struct train_identity *identity);
-/* The plan and its ledger only, as --dry-run shows them. */
-json_t *train_plan_record(const struct plan *plan, const struct train_identity *identity);
+/* The plan and its ledger only, as --dry-run shows them. process_bytes: of a rank before it has arenas; 0: unknown. */
+json_t *train_plan_record(const struct plan *plan, const struct train_identity *identity, double process_bytes);
 
 /* Sets the options' history to the losses of the newest matching record in `path`; the caller frees it. A match has the
  * same workload, sizes, precision, seed and data, and passed the gate; its timing may be inconclusive. Sets no history

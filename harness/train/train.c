@@ -10,6 +10,7 @@
 
 #include "guard/watchdog.h"
 #include "inject/inject.h"
+#include "measure/rivals.h"
 #include "train/loop.h"
 #include "train/warmup.h"
 #include "train/weights.h"
@@ -82,6 +83,9 @@ static void gather_ranks(struct train_loop *l, const struct measure_placement *p
     struct train_result *r = l->r;
     struct train_rank mine = {.bound = true, .met = l->met, .peak_flop_per_s = l->peak.own_best};
     mine.near = base_arenas_near(l->engine.arenas, PLAN_ARENAS, &placement->cpus);
+    mine.huge = base_arenas_huge(l->engine.arenas, PLAN_ARENAS, mine.huge_why, sizeof mine.huge_why);
+    mine.rivals = placement->rivals;
+    measure_rivals_find(&mine.rivals, placement, l->world);
     mine.loss_first = l->own_loss * l->world->size; /* every rank has as many samples */
     for (int i = 0; i < PLAN_ARENAS; i++)
         mine.bound = mine.bound && (l->engine.arenas[i].bound || !l->engine.arenas[i].size);
@@ -96,14 +100,23 @@ static int open_profile(struct train_loop *l, struct base_error *e) {
     return profile_open(l->r->profile, &l->engine, o->trace != NULL, e);
 }
 
-/* Leaves out what is still to be checked once a rank is to stop. */
-static int check(struct train_loop *l, const struct kernel_ops *ops, struct base_error *e) {
+/* Leaves out what is still to be checked once a rank is to stop, as the next one does. */
+static int check_path(struct train_loop *l, const struct kernel_ops *ops, struct base_error *e) {
     if (!l->o->gate || train_loop_stopped(l)) return BASE_OK;
     announce(l, "gate: small model against FP64");
-    int code = train_gate_path(&l->r->gate, &l->plan->request, l->world, ops, l->o->seed, e);
-    if (code || train_loop_stopped(l)) return code;
+    return train_gate_path(&l->r->gate, &l->plan->request, l->world, ops, l->o->seed, e);
+}
+
+static int check_sizes(struct train_loop *l, struct base_error *e) {
+    if (!l->o->gate || train_loop_stopped(l)) return BASE_OK;
     announce(l, "gate: the timed sizes");
     return train_gate_full(&l->r->gate, &l->engine, l->source, e);
+}
+
+/* What the process holds before it has arenas. Checking the path loaded its code and opened its connections. */
+static void measure_process(struct train_loop *l) {
+    l->r->process_bytes = (double)base_memory_resident();
+    l->world->ops->max(l->world, &l->r->process_bytes, 1);
 }
 
 static int prepare(struct train_loop *l, const struct kernel_ops *ops, double cpus_per_thread, struct base_error *e) {
@@ -111,12 +124,14 @@ static int prepare(struct train_loop *l, const struct kernel_ops *ops, double cp
     if ((code = comm_agree(l->world, allocate(l, e), e))) return code;
     l->r->quota_period_s = measure_quota_period(&l->watch.quota, l->world->local_size * l->plan->request.threads);
     l->world->ops->max(l->world, &l->r->quota_period_s, 1);
+    if ((code = check_path(l, ops, e))) return code;
+    measure_process(l);
     announce(l, "memory and weights");
     code = comm_agree(l->world, parallel_open(&l->engine, l->plan, l->world, ops, e), e);
     if (code) return code;
     if (!l->o->init) parallel_start(&l->engine, l->o->seed, false);
     if (l->o->init && (code = train_weights_load(&l->engine, l->o->init, e))) return code;
-    if ((code = check(l, ops, e))) return code;
+    if ((code = check_sizes(l, e))) return code;
     base_memory_peak_reset(); /* from here on the peak excludes the gate's FP64 */
     announce(l, "peak");
     measure_peak_open(&l->peak, &l->engine.team, l->plan->shape.dtype, cpus_per_thread, l->r->quota_period_s);

@@ -89,14 +89,17 @@ struct train_rank {
     enum measure_bind bind;          /* where its threads were to run */
     int cores;                       /* that it may run on */
     double near;                     /* share of its pages on the NUMA nodes of its CPUs; NAN: unknown */
+    double huge;                     /* share of its arenas in huge pages; NAN: unknown */
     double loss_first;               /* mean loss of its samples in the first step */
     double compute_s;                /* median step of this rank without communication */
     double wait_s;                   /* waiting for the slowest rank */
     struct measure_interference met; /* sum over the timed steps */
     double peak_flop_per_s;
-    double phase_s[PLAN_PHASES]; /* of the step closest to the median, scaled to it */
-    double peak_memory_bytes;    /* negative: unknown */
+    double phase_s[PLAN_PHASES];  /* of the step closest to the median, scaled to it */
+    double peak_memory_bytes;     /* negative: unknown */
+    struct measure_rivals rivals; /* at the start and at the end */
     char cpus[64];
+    char huge_why[64]; /* why `huge` is 0 or unknown; "": it is neither */
     char warning[256];
 };
 
@@ -144,6 +147,7 @@ struct train_result {
     double window_s[TRAIN_WINDOWS]; /* this rank's */
     double covered;                 /* window_s's sum over the wall time: of the rank where it is least */
     double uncovered_s;             /* the wall time in no window: of the rank where it is most */
+    double process_bytes;           /* of the largest rank's process, before its arenas; negative: unknown */
     double entropy;                 /* of the source, nats per token; NAN: unknown */
     char source[160];
     struct train_rank *ranks;    /* [world size], on every rank */

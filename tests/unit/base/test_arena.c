@@ -70,6 +70,27 @@ static void pages_are_near(void **state) {
     base_arena_close(&arenas[0]), base_arena_close(&arenas[1]);
 }
 
+/* What a test sees depends on the kernel's setting, but some share and no reason, or a reason. */
+static void pages_are_huge_or_say_why(void **state) {
+    (void)state;
+    struct base_arena arenas[2];
+    char why[64], setting[64];
+    assert_int_equal(base_arena_open(&arenas[0], 9 << 20, 2, NULL), 0);
+    assert_int_equal(base_arena_open(&arenas[1], 5000, 1, NULL), 0);
+    const double all = base_arenas_huge(arenas, 2, why, sizeof why);
+    if (isnan(all) || all == 0)
+        assert_true(why[0]);
+    else if (all < 0.2 || all > 1 || why[0])
+        fail_msg("%g of the arenas in huge pages: %s", all, why);
+    base_file_line("/sys/kernel/mm/transparent_hugepage/enabled", setting, sizeof setting);
+    if (strstr(setting, "[never]")) assert_true(all == 0 && strstr(why, "never"));
+    if (!isnan(all)) {
+        assert_true(base_arenas_huge(&arenas[1], 1, why, sizeof why) == 0);
+        assert_true(!strcmp(why, "no arena is as large as one") || all == 0);
+    }
+    base_arena_close(&arenas[0]), base_arena_close(&arenas[1]);
+}
+
 static void arenas_run_out(void **state) {
     (void)state;
     struct base_arena arena;
@@ -120,9 +141,13 @@ static void memory_of_this_process(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pieces_round_up),     cmocka_unit_test(pieces_are_aligned_zeroed_and_apart),
-        cmocka_unit_test(pages_are_near),      cmocka_unit_test(arenas_run_out),
-        cmocka_unit_test(too_much_is_refused), cmocka_unit_test(memory_of_this_process),
+        cmocka_unit_test(pieces_round_up),
+        cmocka_unit_test(pieces_are_aligned_zeroed_and_apart),
+        cmocka_unit_test(pages_are_near),
+        cmocka_unit_test(arenas_run_out),
+        cmocka_unit_test(too_much_is_refused),
+        cmocka_unit_test(memory_of_this_process),
+        cmocka_unit_test(pages_are_huge_or_say_why),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
