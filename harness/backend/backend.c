@@ -108,6 +108,20 @@ int backend_open(struct backend *b, const char *path, int threads, struct base_e
     return BASE_OK;
 }
 
+void backend_linked(struct backend *b, int threads) {
+    struct stat file;
+    const char *name;
+    *b = (struct backend){.threads = threads, .handle = dlopen(NULL, RTLD_NOW)};
+    if (holder(kernel_openblas_config(), &file, &name)) {
+        snprintf(b->path, sizeof b->path, "%s", name);
+        b->bytes = file.st_size, b->modified_s = file.st_mtime;
+    }
+    backend_find(b, "cblas_sgemm", &b->cblas.sgemm);
+    backend_identify(b);
+    backend_hold(b);
+    backend_wake(b);
+}
+
 static json_t *text(const char *s) {
     json_t *value = s && s[0] ? json_string(s) : NULL;
     return value ? value : json_null();

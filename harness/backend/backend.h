@@ -38,6 +38,8 @@ struct backend {
 /* Loads the library and sets its threads. Call before threads are pinned: those that it starts inherit the affinity of
  * the caller. BASE_USAGE, with the cure: it is refused. */
 int backend_open(struct backend *b, const char *path, int threads, struct base_error *e);
+/* The OpenBLAS that toise is linked with, in the same terms, with its threads set. */
+void backend_linked(struct backend *b, int threads);
 /* Counts the threads that multiply. Call after threads are pinned. BASE_USAGE: they are more than asked for, or share
  * CPUs although there are enough. */
 int backend_count(struct backend *b, struct base_error *e);

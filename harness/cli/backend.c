@@ -25,6 +25,11 @@ int cli_backend_read(struct cli_backend *b, const char *word, struct base_error 
     return BASE_OK;
 }
 
+/* Whether another library than toise does. */
+static bool multiplies(const struct cli_backend *b) {
+    return b->path || b->linked == KERNEL_BACKEND_OPENBLAS;
+}
+
 /* Nodes may hold different files of one name. */
 static int check_same(const struct backend *b, struct comm *world, struct base_error *e) {
     char mine[160], say[512];
@@ -37,6 +42,7 @@ static int check_same(const struct backend *b, struct comm *world, struct base_e
 
 int cli_backend_open(struct cli_backend *b, struct kernel_ops *ops, const struct measure_placement *placement,
                      struct comm *world, struct base_error *e) {
+    if (!b->path && b->linked == KERNEL_BACKEND_OPENBLAS) backend_linked(&b->library, placement->threads);
     if (!b->path) return BASE_OK;
     if (!placement->loose) base_cpus_confine(&placement->cpus);
     int code = comm_agree(world, backend_open(&b->library, b->path, placement->threads, e), e);
@@ -47,7 +53,7 @@ int cli_backend_open(struct cli_backend *b, struct kernel_ops *ops, const struct
 
 int cli_backend_count(struct cli_backend *b, struct comm *world, struct base_error *e) {
     char warning[PATH_MAX + 128];
-    if (!b->path) return BASE_OK;
+    if (!multiplies(b)) return BASE_OK;
     const int code = comm_agree(world, backend_count(&b->library, e), e);
     if (code) return code;
     backend_warning(&b->library, warning, sizeof warning);
@@ -56,5 +62,5 @@ int cli_backend_count(struct cli_backend *b, struct comm *world, struct base_err
 }
 
 void cli_backend_record(const struct cli_backend *b, json_t *machine) {
-    if (b->path) json_object_set_new(machine, "blas", backend_json(&b->library));
+    if (multiplies(b)) json_object_set_new(machine, "blas", backend_json(&b->library));
 }

@@ -20,14 +20,14 @@ struct cli_backend {
 /* Reads "toise", "openblas" or "cblas:PATH". BASE_USAGE: another word. */
 int cli_backend_read(struct cli_backend *b, const char *word, struct base_error *e);
 /* Loads the library on every rank and puts it into *ops. BASE_USAGE on all ranks: it is refused, or not the same on all
- * nodes. Nothing without a path. Collective, before threads are pinned; this thread, and so those of the library, keep
- * to the rank's CPUs. */
+ * nodes. Of the linked OpenBLAS it sets the threads. Nothing for toise. Collective, before threads are pinned; this
+ * thread, and so those of the library, keep to the rank's CPUs. */
 int cli_backend_open(struct cli_backend *b, struct kernel_ops *ops, const struct measure_placement *placement,
                      struct comm *world, struct base_error *e);
-/* Counts its threads; rank 0 warns. BASE_USAGE on all ranks. Nothing without a path. Collective, after threads are
+/* Counts its threads; rank 0 warns. BASE_USAGE on all ranks. Nothing for toise. Collective, after threads are
  * pinned. */
 int cli_backend_count(struct cli_backend *b, struct comm *world, struct base_error *e);
-/* Adds `blas` to the record's `machine`. Nothing without a path. */
+/* Adds `blas` to the record's `machine`. Nothing for toise. */
 void cli_backend_record(const struct cli_backend *b, json_t *machine);
 
 #endif

@@ -254,6 +254,15 @@ static int open_backend(struct launch *l, struct comm *world, const struct measu
     return code;
 }
 
+/* Pins the threads, and counts those of the libraries that multiply. */
+static int pin(struct launch *l, struct comm *world, struct measure_placement *placement, struct base_error *e) {
+    struct cli_backend linked = {.linked = l->with_openblas ? KERNEL_BACKEND_OPENBLAS : KERNEL_BACKEND_TOISE};
+    if (l->with_openblas) backend_linked(&linked.library, placement->threads);
+    cli_pin(placement, world, (enum measure_bind)l->flags->bind);
+    const int code = cli_backend_count(&l->backend, world, e);
+    return code ? code : cli_backend_count(&linked, world, e);
+}
+
 static int run(struct launch *l, struct comm *world, struct base_error *e) {
     const struct flags *f = l->flags;
     struct base_topology topology;
@@ -265,8 +274,7 @@ static int run(struct launch *l, struct comm *world, struct base_error *e) {
     if ((code = measure_place(&placement, world, (int)f->threads, e))) return code;
     if ((code = open_backend(l, world, &placement, e))) return code;
     if (!f->dry_run) try_openblas(l, placement.threads);
-    cli_pin(&placement, world, (enum measure_bind)f->bind);
-    if ((code = cli_backend_count(&l->backend, world, e))) return code;
+    if ((code = pin(l, world, &placement, e))) return code;
     l->origin.launch.threads = placement.threads, l->origin.launch.threads_from = placement.threads_from;
     if (placement.warning[0]) fprintf(stderr, "toise: %s\n", placement.warning);
     base_topology_caches(&topology, placement.threads, 1, &caches);

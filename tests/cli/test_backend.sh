@@ -103,6 +103,17 @@ else
     echo 'SKIP: threads that share a CPU: only one CPU'
 fi
 
+# the OpenBLAS that toise is linked with: its threads are toise's, whatever its own variables say, and are counted
+for setting in A=1 OPENBLAS_NUM_THREADS=1 OPENBLAS_NUM_THREADS=7; do
+    call env $setting "${train[@]}" --threads 2 --backend openblas --out "$work/linked.jsonl"
+    done_well "openblas, $setting"
+    says '^            matmuls in FP32, while those in BF16 are toise.s own; 2 of 2 threads, set by openblas_set_num_threads$'
+    grep -q '"gemm":"openblas"' "$work/linked.jsonl" && grep -q '"threads_used":2' "$work/linked.jsonl" || fail "openblas, $setting: the record"
+    call env $setting "$toise" kernels --shapes "$work/shapes.txt" --isa ref,openblas --dtype f32 --seconds 0.02 --ci 100% --threads 2
+    done_well "kernels, openblas, $setting"
+    ! grep -q 'multiplies on' "$work/err" || fail "kernels, openblas, $setting: $(cat "$work/err")"
+done
+
 # ranks load it each, and agree when it is refused
 if command -v mpirun >"$work/out"; then
     . scripts/mpi.sh
