@@ -326,7 +326,8 @@ static inline int64_t kernel_gemm_packed_bytes(const struct kernel_ops *ops, con
 /* Explains the blocking in text, one line for each number with its arithmetic. Returns the length, as snprintf does. */
 int kernel_blocking_explain(const struct kernel_blocking *, const struct kernel_caches *, char *text, size_t size);
 
-/* FP64 matmul by OpenBLAS, only for references: C[m,n] = op(A) op(B) + beta C, row-major as above. */
+/* FP64 matmul by OpenBLAS, only for references: C[m,n] = op(A) op(B) + beta C, row-major as above. On as many threads
+ * as OpenMP's next team has. */
 void kernel_reference_dgemm(bool a_trans, bool b_trans, int64_t m, int64_t n, int64_t k, const double *a, int64_t lda,
                             const double *b, int64_t ldb, double beta, double *c, int64_t ldc);
 /* Configuration string and core type of the OpenBLAS in use, for the record. */

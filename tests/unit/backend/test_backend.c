@@ -4,6 +4,7 @@
  * many threads they work, and what is refused in which words. */
 #include <dlfcn.h>
 #include <elf.h>
+#include <omp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -183,9 +184,29 @@ static void test_refused_files(void **state) {
     free(bytes);
 }
 
+/* The OpenBLAS that toise is linked with takes no more threads than it is told, nor in FP64 than OpenMP does. */
+static void test_linked(void **state) {
+    (void)state;
+    struct backend b;
+    const double x = 3, y = 5;
+    double z = 0;
+    int (*threads)(void);
+    backend_linked(&b, 2);
+    assert_string_equal(b.name, "OpenBLAS");
+    assert_string_equal(b.held_by, "openblas_set_num_threads");
+    assert_true(b.path[0] == '/' && b.bytes > 0 && b.version[0]);
+    assert_int_equal(backend_count(&b, NULL), BASE_OK);
+    assert_true(b.threads_used <= 2);
+    assert_true(backend_find(&b, "openblas_get_num_threads", &threads));
+    omp_set_num_threads(1);
+    kernel_reference_dgemm(false, false, 1, 1, 1, &x, 1, &y, 1, 0, &z, 1);
+    assert_true(z == 15);
+    assert_int_equal(threads(), 1);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_names), cmocka_unit_test(test_own_functions),
-                                       cmocka_unit_test(test_threads), cmocka_unit_test(test_refused_libraries),
-                                       cmocka_unit_test(test_refused_files)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_names),         cmocka_unit_test(test_own_functions),
+                                       cmocka_unit_test(test_threads),       cmocka_unit_test(test_refused_libraries),
+                                       cmocka_unit_test(test_refused_files), cmocka_unit_test(test_linked)};
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }
