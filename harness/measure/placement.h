@@ -16,7 +16,7 @@ enum measure_bind { MEASURE_BIND_CORE, MEASURE_BIND_NUMA, MEASURE_BIND_NONE };
 const char *measure_bind_name(int bind);
 
 /* Other programs whose threads run pinned to a core of this rank's threads (rivals.h). */
-enum { MEASURE_RIVALS = 4 };
+enum { MEASURE_RIVALS = 8 };
 struct measure_rivals {
     int count;
     struct measure_rival {

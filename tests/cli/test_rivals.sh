@@ -8,7 +8,7 @@ first=$(taskset -cp $$ | sed 's/.*: *\([0-9]*\).*/\1/')
 rival=
 # shellcheck disable=SC2317  # called by the trap
 finish() {
-    [ -z "$rival" ] || kill "$rival" 2>/dev/null
+    [ -z "$rival" ] || kill "$rival" 2>/dev/null || true
     leave
 }
 trap finish EXIT
@@ -49,7 +49,8 @@ if command -v "${MPIRUN:-mpirun}" >/dev/null; then
 else
     echo 'SKIP: rivals of two ranks: mpirun is not installed'
 fi
-kill "$rival" && wait "$rival" 2>/dev/null
+kill "$rival"
+wait "$rival" 2>/dev/null || true
 call taskset -c "$first" "$toise" "${few[@]}"
 ! grep -q 'with rival' "$work/out" "$work/err" || fail 'a rival that is gone'
 if command -v "${MPIRUN:-mpirun}" >/dev/null; then
