@@ -38,19 +38,23 @@ endif
 
 # Objects per instruction set: FILE_<isa>.c is compiled for that set. If the compiler or the architecture lacks the set,
 # it is left out, with a message.
+SETS_x86_64    := avx2 avx512 avx512bf16
+SETS_aarch64   := neon
+SETS_all       := $(SETS_aarch64) $(SETS_x86_64)
+ISA_neon       :=
 ISA_avx2       := -mavx2 -mfma
 ISA_avx512     := -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mprefer-vector-width=512
 ISA_avx512bf16 := $(ISA_avx512) -mavx512bf16
 compiles = $(shell echo 'int main(void){return 0;}' | $(CC) $(1) -x c -fsyntax-only - 2>/dev/null && echo yes)
-ISAS    := $(if $(filter x86_64,$(ARCH)),$(foreach i,avx2 avx512 avx512bf16,$(if $(call compiles,$(ISA_$i)),$i)))
-MISSING := $(filter-out $(ISAS),avx2 avx512 avx512bf16)
+ISAS    := $(foreach i,$(SETS_$(ARCH)),$(if $(call compiles,$(ISA_$i)),$i))
+MISSING := $(filter-out $(ISAS),$(or $(SETS_$(ARCH)),$(SETS_all)))
 upper    = $(shell echo $(1) | tr a-z A-Z)
 # Every set in plain C (kernels/simd.inc.h), in a separate build, only for tests, with the harness of another build.
 # It uses this CPU's fused multiply-adds if it has them: without them, sums have other bits.
 EMULATE ?=
 HARNESS_FROM ?=
 ifneq ($(EMULATE),)
-ISAS    := avx2 avx512 avx512bf16
+ISAS    := $(SETS_all)
 MISSING :=
 FUSED   := $(if $(filter x86_64,$(ARCH)),$(shell grep -qw avx2 /proc/cpuinfo && grep -qw fma /proc/cpuinfo && echo -mavx2 -mfma))
 $(foreach i,$(ISAS),$(eval ISA_$i := -O2 -Wno-psabi $(FUSED)))
@@ -64,7 +68,7 @@ HFLAGS  := $(COMMON) -I. -Iharness -Ikernels
 LINK    := $(CFLAGS) $(SANITIZE) -fopenmp -Wl,--build-id=sha1
 
 KSRC    := $(wildcard kernels/*.c kernels/*/*.c)
-KSRC    := $(filter-out $(foreach i,avx2 avx512 avx512bf16,%_$i.c),$(KSRC)) $(foreach i,$(ISAS),$(filter %_$i.c,$(KSRC)))
+KSRC    := $(filter-out $(foreach i,$(SETS_all),%_$i.c),$(KSRC)) $(foreach i,$(ISAS),$(filter %_$i.c,$(KSRC)))
 HSRC    := $(filter-out harness/commands/main.c,$(wildcard harness/*/*.c))
 KOBJ    := $(KSRC:%.c=$(BUILD)/%.o)
 HOBJ    := $(HSRC:%.c=$(or $(HARNESS_FROM),$(BUILD))/%.o)
@@ -83,9 +87,7 @@ $(BUILD)/toise: $(BUILD)/harness/commands/main.o $(LIB)
 $(LIB): $(KOBJ) $(HOBJ) | floors
 	$(call say,AR,$@)rm -f $@ && ar rcs $@ $^
 
-$(BUILD)/%_avx2.o: ISA := $(ISA_avx2)
-$(BUILD)/%_avx512.o: ISA := $(ISA_avx512)
-$(BUILD)/%_avx512bf16.o: ISA := $(ISA_avx512bf16)
+$(foreach i,$(SETS_all),$(eval $(BUILD)/%_$i.o: ISA := $(ISA_$i)))
 $(BUILD)/kernels/%.o: kernels/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(KFLAGS) $(ISA) -c -o $@ $<
@@ -175,6 +177,6 @@ install: all
 format:
 	clang-format -i $$(find kernels harness tests -name '*.[ch]' -o -name '*.cc')
 clean:
-	rm -rf $(BUILD) $(addprefix $(BUILD)-,asan emulated aarch64 clang mpich)
+	rm -rf $(BUILD) $(addprefix $(BUILD)-,asan emulated aarch64 aarch64-full aarch64-full-sysroot clang mpich)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -16,7 +16,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum kernel_isa { KERNEL_ISA_ref, KERNEL_ISA_avx2, KERNEL_ISA_avx512, KERNEL_ISA_avx512bf16, KERNEL_ISA_COUNT };
+/* A set is numbered above the set that it builds on (kernel_isa_base). */
+enum kernel_isa {
+    KERNEL_ISA_ref,
+    KERNEL_ISA_neon,
+    KERNEL_ISA_avx2,
+    KERNEL_ISA_avx512,
+    KERNEL_ISA_avx512bf16,
+    KERNEL_ISA_COUNT,
+#ifdef __aarch64__
+    KERNEL_ISA_HIGHEST = KERNEL_ISA_neon /* of this architecture */
+#else
+    KERNEL_ISA_HIGHEST = KERNEL_ISA_avx512bf16
+#endif
+};
 enum kernel_dtype { KERNEL_F32, KERNEL_BF16, KERNEL_DTYPE_COUNT };
 enum kernel_backend { KERNEL_BACKEND_TOISE, KERNEL_BACKEND_OPENBLAS }; /* which library multiplies FP32 matrices */
 
@@ -288,14 +301,19 @@ struct kernel_ops {
     const struct kernel_cblas *cblas; /* the library of kernel_select_cblas; else NULL */
 };
 
-/* The best ISA that this CPU and this build have, capped by TOISE_ISA (ref, avx2, avx512, avx512bf16). The BF16 dot
- * is skipped if the CPU's multiply-adds are faster (Intel), unless TOISE_ISA names it. An unknown TOISE_ISA gives
- * KERNEL_ISA_COUNT; the caller reports it. */
+/* The best ISA that this CPU and this build have. TOISE_ISA (ref, neon, avx2, avx512, avx512bf16) caps it: the set
+ * that it names, else the first usable one of those that this set builds on. The BF16 dot is skipped if the CPU's
+ * multiply-adds are faster (Intel), unless TOISE_ISA names it. An unknown TOISE_ISA gives KERNEL_ISA_COUNT; the caller
+ * reports it. */
 enum kernel_isa kernel_isa_best(void);
 /* Whether this CPU can run `isa` and this build contains it (an old compiler leaves it out). */
 bool kernel_isa_usable(enum kernel_isa isa);
 const char *kernel_isa_name(enum kernel_isa isa);
-/* Fills *ops with the best variant of each operation up to `cap`. `cap` must be usable. */
+/* The set that `isa` builds on; ref's is ref. */
+enum kernel_isa kernel_isa_base(enum kernel_isa isa);
+/* Whether `isa` is `cap` or one of the sets below it, that is its base, the base of that, and so on. */
+bool kernel_isa_within(enum kernel_isa isa, enum kernel_isa cap);
+/* Fills *ops with the best variant of each operation within `cap`. `cap` must be usable. */
 void kernel_select(struct kernel_ops *ops, enum kernel_isa cap, enum kernel_backend backend);
 /* Makes *library, which outlives *ops, do the matmuls of a filled table: FP32, and BF16 if it has sbgemm. */
 void kernel_select_cblas(struct kernel_ops *ops, const struct kernel_cblas *library);

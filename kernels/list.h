@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Every variant once, K(operation, isa), lowest instruction set first. The declarations, the selection, the tests and
- * the benchmarks are generated from it. K names the function kernel_<operation>_<isa>; kernels.h has its contract. It
- * has no include guard because it is included several times. */
+ * Every variant once, K(operation, isa), each instruction set after the one that it builds on. The declarations, the
+ * selection, the tests and the benchmarks are generated from it. K names the function kernel_<operation>_<isa>;
+ * kernels.h has its contract. It has no include guard because it is included several times. */
 #define KERNEL_ROWS(isa)                                                                                               \
     K(attention_forward, isa)                                                                                          \
     K(attention_backward, isa)                                                                                         \
@@ -34,6 +34,14 @@ K(gemm_pack, ref)
 K(gemm_blocking, ref)
 K(peak, ref)
 K(stream, ref)
+#ifdef KERNEL_HAVE_NEON
+KERNEL_ROWS(neon)
+K(gemm, neon)
+K(gemm_pack, neon)
+K(gemm_blocking, neon)
+K(peak, neon)
+K(stream, neon)
+#endif
 #ifdef KERNEL_HAVE_AVX2
 KERNEL_ROWS(avx2)
 K(gemm, avx2)

@@ -8,7 +8,7 @@
 #include "simd.inc.h"
 
 /* `n` below is PART, a constant, or less; then the other lanes read as 0 and are not written. */
-enum { WAYS = 2, PART = WAYS * KERNEL_LANES };
+enum { WAYS = KERNEL_LANES == 4 ? 4 : 2, PART = WAYS * KERNEL_LANES };
 struct part {
     vf v[WAYS];
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Chooses the variants: CPUID gives a table of function pointers. TOISE_ISA caps it; list.h has the candidates. */
+ * Chooses the variants: what the CPU has gives a table of function pointers. TOISE_ISA caps it; list.h has the
+ * candidates. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,13 +9,31 @@
 #include "gemm/gemm_cblas.h"
 #include "scratch.h"
 
-/* A backend, not an instruction set. It is above every cap, so only its name selects it. */
+/* A backend, not an instruction set. It is within no cap, so only its name selects it. */
 enum { KERNEL_ISA_openblas = KERNEL_ISA_COUNT };
 
-static const char *const isa_names[KERNEL_ISA_COUNT] = {"ref", "avx2", "avx512", "avx512bf16"};
+static const struct {
+    const char *name;
+    enum kernel_isa base; /* it also uses the kernels of this set, and needs what this set needs */
+} sets[KERNEL_ISA_COUNT] = {
+    [KERNEL_ISA_ref] = {"ref", KERNEL_ISA_ref},
+    [KERNEL_ISA_neon] = {"neon", KERNEL_ISA_ref},
+    [KERNEL_ISA_avx2] = {"avx2", KERNEL_ISA_ref},
+    [KERNEL_ISA_avx512] = {"avx512", KERNEL_ISA_avx2},
+    [KERNEL_ISA_avx512bf16] = {"avx512bf16", KERNEL_ISA_avx512},
+};
 
 const char *kernel_isa_name(enum kernel_isa isa) {
-    return isa < KERNEL_ISA_COUNT ? isa_names[isa] : "unknown";
+    return isa < KERNEL_ISA_COUNT ? sets[isa].name : "unknown";
+}
+
+enum kernel_isa kernel_isa_base(enum kernel_isa isa) {
+    return isa < KERNEL_ISA_COUNT ? sets[isa].base : KERNEL_ISA_ref;
+}
+
+bool kernel_isa_within(enum kernel_isa isa, enum kernel_isa cap) {
+    while (cap > isa && cap < KERNEL_ISA_COUNT) cap = kernel_isa_base(cap);
+    return cap == isa && isa < KERNEL_ISA_COUNT;
 }
 
 /* __builtin_cpu_supports reads XCR0 too: a set whose registers the system does not save counts as absent. */
@@ -25,6 +44,10 @@ static bool cpu_has(enum kernel_isa isa) {
     switch (isa) {
     case KERNEL_ISA_ref:
         return true;
+#ifdef KERNEL_HAVE_NEON
+    case KERNEL_ISA_neon: /* every 64-bit Arm has it */
+        return true;
+#endif
 #ifdef KERNEL_HAVE_AVX2
     case KERNEL_ISA_avx2:
         return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
@@ -43,12 +66,9 @@ static bool cpu_has(enum kernel_isa isa) {
     }
 }
 
-/* A set needs all sets below it. */
 bool kernel_isa_usable(enum kernel_isa isa) {
-    if (isa >= KERNEL_ISA_COUNT) return false;
-    for (enum kernel_isa below = KERNEL_ISA_ref; below <= isa; below++)
-        if (!cpu_has(below)) return false;
-    return true;
+    while (isa != KERNEL_ISA_ref && cpu_has(isa)) isa = kernel_isa_base(isa);
+    return isa == KERNEL_ISA_ref;
 }
 
 /* Intel's cores start a 512-bit BF16 dot every second cycle, but two multiply-adds every cycle. On two cores of
@@ -64,16 +84,16 @@ static bool is_slow(enum kernel_isa isa) {
 enum kernel_isa kernel_isa_best(void) {
     const char *cap = getenv("TOISE_ISA");
     const bool named = cap && *cap;
-    enum kernel_isa best = KERNEL_ISA_COUNT - 1;
-    while (named && strcmp(cap, isa_names[best]) != 0)
-        if (best-- == KERNEL_ISA_ref) return KERNEL_ISA_COUNT;
-    while (!kernel_isa_usable(best) || (!named && is_slow(best))) best--;
+    enum kernel_isa best = named ? KERNEL_ISA_ref : KERNEL_ISA_HIGHEST;
+    while (named && strcmp(cap, kernel_isa_name(best)) != 0)
+        if (++best == KERNEL_ISA_COUNT) return best;
+    while (!kernel_isa_usable(best) || (!named && is_slow(best))) best = kernel_isa_base(best);
     return best;
 }
 
 void kernel_select(struct kernel_ops *ops, enum kernel_isa cap, enum kernel_backend backend) {
 #define K(op, isa)                                                                                                     \
-    if ((int)KERNEL_ISA_##isa <= (int)cap) ops->op = kernel_##op##_##isa;
+    if (kernel_isa_within((enum kernel_isa)KERNEL_ISA_##isa, cap)) ops->op = kernel_##op##_##isa;
 #include "list.h"
 #undef K
     if (backend == KERNEL_BACKEND_OPENBLAS) ops->gemm = kernel_gemm_openblas;

@@ -2,7 +2,7 @@
  *
  * Vectors of KERNEL_LANES floats by the compiler's vector extensions (gcc, clang): one source of an operation is
  * compiled once per instruction set. Everything is static, so that the linker cannot merge code of one set into
- * another's objects. Define KERNEL_LANES (8 for AVX2, 16 for AVX-512) before the include. */
+ * another's objects. Define KERNEL_LANES (4 for NEON, 8 for AVX2, 16 for AVX-512) before the include. */
 #ifndef TOISE_KERNELS_SIMD_INC_H
 #define TOISE_KERNELS_SIMD_INC_H
 
@@ -10,6 +10,8 @@
 #include <string.h>
 #ifdef __x86_64__
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 #include "kernels.h"
@@ -23,6 +25,8 @@
 #define SIMD_AVX512
 #elif !defined(KERNEL_EMULATED) && KERNEL_LANES == 8 && defined(__AVX2__) && defined(__FMA__)
 #define SIMD_AVX2
+#elif !defined(KERNEL_EMULATED) && KERNEL_LANES == 4 && defined(__aarch64__)
+#define SIMD_NEON
 #endif
 /* Fully unrolls a loop over a tile's registers. Not if they are emulated: compilers would take minutes. */
 #ifdef KERNEL_EMULATED
@@ -54,7 +58,8 @@ SIMD_INLINE void vf_store(float *p, vf x) {
 SIMD_INLINE vf vf_pick(vi mask, vf yes, vf no) {
     return (vf)(((vi)yes & mask) | ((vi)no & ~mask));
 }
-/* Streaming stores: p is aligned to the vector. Call simd_stream_end() before other threads may read. */
+/* Streaming stores: p is aligned to the vector. Call simd_stream_end() before other threads may read. Arm's cores
+ * notice by themselves that lines are written whole. */
 SIMD_INLINE void vu_stream(void *p, vu x) {
 #ifdef SIMD_AVX512
     _mm512_stream_si512((__m512i *)p, (__m512i)x);
@@ -119,13 +124,31 @@ SIMD_INLINE vu vu_join_upper(vu low, vu high) {
     const __m256i pairs = _mm256_packus_epi32((__m256i)(low >> 16), (__m256i)(high >> 16));
     return (vu)_mm256_permute4x64_epi64(pairs, 0xd8);
 }
-#else
+#else /* NEON has these as a comparison and a choice: its own maximum is NaN if either is */
 SIMD_INLINE vf vf_max(vf a, vf b) {
     return vf_pick(a > b, a, b);
 }
 SIMD_INLINE vf vf_min(vf a, vf b) {
     return vf_pick(a < b, a, b);
 }
+#ifdef SIMD_NEON
+SIMD_INLINE vu vu_from_half(vh h) {
+    return (vu)vmovl_u16((uint16x4_t)h);
+}
+SIMD_INLINE vh vu_to_half(vu u) {
+    return (vh)vmovn_u32((uint32x4_t)u);
+}
+SIMD_INLINE bool vf_any_nan(vf a, vf b) { /* the maximum of all lanes is NaN if one is */
+    const float highest = vmaxvq_f32(vmaxq_f32((float32x4_t)a, (float32x4_t)b));
+    return highest != highest;
+}
+SIMD_INLINE vu vu_zip_upper(vu even, vu odd) {
+    return (vu)vsriq_n_u32((uint32x4_t)odd, (uint32x4_t)even, 16);
+}
+SIMD_INLINE vu vu_join_upper(vu low, vu high) {
+    return (vu)vuzp2q_u16((uint16x8_t)low, (uint16x8_t)high);
+}
+#else
 SIMD_INLINE vu vu_from_half(vh h) {
     return __builtin_convertvector(h, vu);
 }
@@ -148,9 +171,14 @@ SIMD_INLINE vu vu_join_upper(vu low, vu high) {
     return joined;
 }
 #endif
+#endif
 
 SIMD_INLINE vf vf_widen(vh h) {
+#ifdef SIMD_NEON
+    return (vf)vshll_n_u16((uint16x4_t)h, 16);
+#else
     return (vf)(vu_from_half(h) << 16);
+#endif
 }
 /* Two vectors of floats from BF16 at p, in order, starting at vector i. */
 SIMD_INLINE void vf_widen_two(const void *p, int64_t i, vf x[2]) {
@@ -158,6 +186,10 @@ SIMD_INLINE void vf_widen_two(const void *p, int64_t i, vf x[2]) {
     const __m256i h = _mm256_permute4x64_epi64((__m256i)((const vu_any *)p)[i], 0xd8), zero = _mm256_setzero_si256();
     x[0] = (vf)_mm256_unpacklo_epi16(zero, h);
     x[1] = (vf)_mm256_unpackhi_epi16(zero, h);
+#elif defined(SIMD_NEON)
+    const uint16x8_t h = (uint16x8_t)((const vu_any *)p)[i];
+    x[0] = (vf)vshll_n_u16(vget_low_u16(h), 16);
+    x[1] = (vf)vshll_high_n_u16(h, 16);
 #else
     for (int k = 0; k < 2; k++) x[k] = vf_widen(((const vh_any *)p)[2 * i + k]);
 #endif
@@ -288,6 +320,8 @@ SIMD_INLINE vf vf_fma(vf a, vf b, vf c) {
     return (vf)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
 #elif defined(SIMD_AVX2)
     return (vf)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined(SIMD_NEON)
+    return (vf)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
 #elif defined(__FMA__) || defined(__ARM_FEATURE_FMA)
     return a * b + c;
 #else
@@ -296,6 +330,20 @@ SIMD_INLINE vf vf_fma(vf a, vf b, vf c) {
     return y;
 #endif
 }
+/* A factor of every lane: NEON multiplies by a lane of a register, so that a number need not be copied to all lanes. */
+#ifdef SIMD_NEON
+typedef float vf_factor;
+#else
+typedef vf vf_factor;
+#endif
+SIMD_INLINE vf_factor vf_factor_of(float x) {
+#ifdef SIMD_NEON
+    return x;
+#else
+    return vf_all(x);
+#endif
+}
+
 /* sqrt of each lane; without errno the loop becomes one instruction. */
 SIMD_INLINE vf vf_sqrt(vf x) {
     vf y;

@@ -81,19 +81,21 @@ run() { # run NAME TIMEOUT COMMAND...
     report "$1"
 }
 
-# As many at once as there are cores.
+# As many at once as there are cores. Labels: emulated and aarch64 are of the kernels.
 unit_tests() { # unit_tests BUILD LABEL
-    local source name reason begun=() shown=0
+    local source name reason begun=() shown=0 on=()
+    [ "$2" != aarch64 ] || on=(scripts/aarch64.sh --run "$1")
     for source in tests/unit/*/test_*.c; do
         wanted "$source" || continue
         [ "$2" != emulated ] || grep -q 'check: emulated' "$source" || continue
+        [ "$2" != aarch64 ] || [[ $source == tests/unit/kernels/* ]] || continue
         name=${source#tests/unit/} name=${name%.c}
         reason=$(note "$source" 'no sanitizers:')
         if [ "$2" = asan ] && [ -n "$reason" ]; then
             skip "$2 unit/$name: $reason"
             continue
         fi
-        execute "${2:+$2 }unit/$name" "$(limit "$source")" "$1/tests/unit/$name" &
+        execute "${2:+$2 }unit/$name" "$(limit "$source")" "${on[@]}" "$1/tests/unit/$name" &
         begun+=("${2:+$2 }unit/$name")
         [ "$(jobs -pr | wc -l)" -lt "$jobs" ] || wait -n || true
         while [ -s "$(log_of "${begun[shown]-}").end" ]; do report "${begun[shown++]}"; done
@@ -171,14 +173,24 @@ styles() {
     fi
 }
 
-# The reference kernels must compile for another architecture.
+# The kernels must compile for another architecture. With --full all is built for it, and the tests of the kernels and
+# one training run on an emulated CPU, which takes minutes.
 aarch64() {
-    if echo '#include <stdlib.h>' | aarch64-linux-gnu-gcc -x c -fsyntax-only - 2>/dev/null; then
-        run 'kernels for aarch64' 300 make -j"$jobs" --no-print-directory BUILD="$BUILD-aarch64" \
-            CC=aarch64-linux-gnu-gcc CFLAGS=-O2 kernels
-    else
+    local build=$BUILD-aarch64 source tests=()
+    if ! echo '#include <stdlib.h>' | aarch64-linux-gnu-gcc -x c -fsyntax-only - 2>/dev/null; then
         skip 'kernels for aarch64: aarch64-linux-gnu-gcc and its C library are not installed'
+        return
     fi
+    run 'kernels for aarch64' 300 make -j"$jobs" --no-print-directory BUILD="$build" WERROR=1 \
+        CC=aarch64-linux-gnu-gcc CFLAGS=-O2 kernels
+    [ $full = yes ] || return 0
+    build+=-full
+    for source in tests/unit/kernels/test_*.c; do tests+=("$build/${source%.c}"); done
+    run 'build for aarch64' 900 scripts/aarch64.sh "$build" -j"$jobs" WERROR=1 all "${tests[@]}" "$build/tests/peers/bits"
+    [ "$code" = 0 ] || return 0
+    CHECK_EMULATOR=yes PATIENCE=4 unit_tests "$build" aarch64
+    skip 'aarch64: plain C and most placements of operands: an emulated CPU would take an hour'
+    run 'aarch64 peers/arm.sh' 900 bash tests/peers/arm.sh "$build" "$BUILD-emulated"
 }
 
 # The other compiler, with strict warnings.

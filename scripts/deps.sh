@@ -32,6 +32,7 @@ nsenter  | extra      | util-linux                | util-linux            | util
 gnuplot  | extra      | gnuplot-nox               | gnuplot               | gnuplot                    | gnuplot
 mpich    | full       | libmpich-dev mpich        | mpich-devel           | mpich-devel                | mpich
 qemu-x86_64 | full    | qemu-user                 | qemu-user             | qemu-linux-user            | qemu
+qemu-aarch64 | full   | qemu-user                 | qemu-user             | qemu-linux-user            | qemu
 browser  | full       | chromium                  | chromium              | chromium                   | -
 clang-format | extra  | clang-format              | clang-tools-extra     | clang-tools                | llvm
 '

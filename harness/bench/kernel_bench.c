@@ -45,8 +45,8 @@ double bench_kernel_need(const struct bench_kernel_case *c, const struct kernel_
 int bench_kernels_open(struct bench_kernels *b, const struct measure_placement *placement,
                        const struct kernel_caches *caches, size_t scratch, struct base_error *e) {
     const int threads = placement->threads;
-    enum kernel_isa best = KERNEL_ISA_COUNT - 1;
-    while (!kernel_isa_usable(best)) best--;
+    enum kernel_isa best = KERNEL_ISA_HIGHEST;
+    while (!kernel_isa_usable(best)) best = kernel_isa_base(best);
     *b = (struct bench_kernels){.caches = *caches, .watch = {.stat = -1, .vmstat = -1, .clock = -1}};
     comm_serial(&b->world);
     kernel_select(&b->best, best, KERNEL_BACKEND_TOISE);

@@ -126,7 +126,9 @@ int64_t cli_usual_seq(const struct model_config *c) {
 int cli_isa(enum kernel_isa *isa, struct base_error *e) {
     *isa = kernel_isa_best();
     if (*isa != KERNEL_ISA_COUNT) return BASE_OK;
-    return base_fail(e, BASE_USAGE, "TOISE_ISA=%s: unknown instruction set; take ref, avx2, avx512 or avx512bf16",
+    return base_fail(e, BASE_USAGE,
+                     "TOISE_ISA=%s: unknown instruction set; take ref, neon, avx2, avx512 or "
+                     "avx512bf16",
                      getenv("TOISE_ISA"));
 }
 

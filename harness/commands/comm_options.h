@@ -66,7 +66,7 @@ static const struct cli_command COMMAND = {
         "nccl-tests.\nA size of reduce_scatter, all_gather and all_to_all is of all blocks: rounded down to whole "
         "floats for each rank,\nand left out if a rank would have none. In p2p a message goes there and back between "
         "two ranks, and half of\nthat is its time. In bidirectional each rank sends to the next and receives from the "
-        "one before.\nTOISE_ISA (ref, avx2, avx512, avx512bf16) caps the instruction set.\n",
+        "one before.\nTOISE_ISA (ref, neon, avx2, avx512, avx512bf16) caps the instruction set.\n",
 };
 
 #endif

@@ -28,7 +28,7 @@ static const struct cli_command COMMAND = {
     .notes =
         "What cannot be read is unknown, with the reason: \"permission\" (as root more is readable), \"absent\", or "
         "\"virtual\nmachine does not say\". Nodes with the same fingerprint have the same hardware, settings and "
-        "libraries.\nTOISE_ISA (ref, avx2, avx512, avx512bf16) caps the instruction set.\n",
+        "libraries.\nTOISE_ISA (ref, neon, avx2, avx512, avx512bf16) caps the instruction set.\n",
 };
 
 /* Frees the machines. On rank 0. */

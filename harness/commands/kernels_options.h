@@ -36,8 +36,8 @@ static const struct cli_option OPTIONS[] = {
      .help = "f32, bf16 or f32,bf16; default both"},
     {.name = "--isa", .alias = "--variant", .kind = CLI_TEXT, .once = true, .at = offsetof(struct flags, variants),
      .hint = "LIST",
-     .help = "ref (plain C), avx2, avx512, avx512bf16, or openblas; +packed for matmuls with B packed ahead; default "
-             "the best that this host can run, except ref"},
+     .help = "ref (plain C), neon, avx2, avx512, avx512bf16, or openblas; +packed for matmuls with B packed ahead; "
+             "default the best that this host can run, except ref"},
     {.name = "--backend", .kind = CLI_TEXT, .at = offsetof(struct flags, backend), .fallback = "toise", .hint = "B",
      .help = "also time the matmuls of " CLI_BACKEND_CBLAS ", as the variant cblas"},
     {.name = "--threads", .kind = CLI_INTEGER, .at = offsetof(struct flags, threads), .min = 1, .max = BASE_CPUS_MAX,
@@ -87,7 +87,7 @@ static const struct cli_command COMMAND = {
              "  attention BATCH HEADS KV_HEADS SEQ HEAD_DIM [window N] [alibi]\n"
              "  rows ROWS COLS        norms, activation functions, cross-entropy, column sums\n"
              "  elements N            AdamW, sums of squares, conversions, copies\n"
-             "TOISE_ISA (ref, avx2, avx512, avx512bf16) caps the instruction set.\n",
+             "TOISE_ISA (ref, neon, avx2, avx512, avx512bf16) caps the instruction set.\n",
 };
 
 #endif

@@ -84,7 +84,7 @@ static const struct cli_command COMMAND = {
              "them.\nCauses of a slow node: core clock, memory, link, neighbour (others took its CPUs' time), or "
              "unexplained.\nA node without a peer runs twice; its bits are then said to be unchecked.\n"
              "Exit codes: 0 all are good, 1 some are not, 3 too noisy, or too few peers. The last line is for sbatch.\n"
-             "TOISE_ISA (ref, avx2, avx512, avx512bf16) caps the instruction set.\n",
+             "TOISE_ISA (ref, neon, avx2, avx512, avx512bf16) caps the instruction set.\n",
 };
 
 _Static_assert(DETECT_PEERS == 3, "the help says three");

@@ -48,7 +48,7 @@ static const struct cli_command COMMAND = {
              "dtype, and the bandwidth of copy,\ntriad and read within each cache and beyond them, on 1, 2, 4 ... all "
              "threads, and between NUMA nodes.",
     .notes = "Each rate is of all its threads at once. A roof that cannot be measured prints SKIP and why.\n"
-             "TOISE_ISA (ref, avx2, avx512, avx512bf16) caps the instruction set.\n",
+             "TOISE_ISA (ref, neon, avx2, avx512, avx512bf16) caps the instruction set.\n",
 };
 
 /* The progress of a run. */
@@ -93,7 +93,7 @@ static int choose(struct measure_roofs *roofs, const struct measure_placement *p
     struct base_cpu *cpus = calloc((size_t)place->cpus.count + 1, sizeof *cpus);
     if (!cpus) return base_fail(e, BASE_BROKEN, "out of memory for the list of CPUs");
     const int count = base_topology_cpus(&place->cpus, cpus, place->cpus.count);
-    enum kernel_isa cap = KERNEL_ISA_COUNT - 1;
+    enum kernel_isa cap = KERNEL_ISA_HIGHEST;
     int code = BASE_OK;
     if (getenv("TOISE_ISA") && *getenv("TOISE_ISA")) code = cli_isa(&cap, e);
     const struct measure_roofs_limits limits = {.threads = place->threads,

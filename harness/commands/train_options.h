@@ -129,7 +129,7 @@ static const struct cli_command COMMAND = {
              "times, and reports the rate.",
     .notes = "Warm-up lasts " TRAIN_WARMUP_RULE ".\n"
              "Its steps are in the record, apart from the timed ones.\n"
-             "TOISE_ISA (ref, avx2, avx512, avx512bf16) caps the instruction set.\n",
+             "TOISE_ISA (ref, neon, avx2, avx512, avx512bf16) caps the instruction set.\n",
 };
 
 #endif

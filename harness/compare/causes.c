@@ -136,18 +136,26 @@ static json_t *common_value(const json_t *const *records, int n, const char *key
     return first;
 }
 
-static double rank_of(const json_t *value, enum direction direction) {
-    if (direction == MORE_IS_FASTER) return json_is_null(value) ? INFINITY : json_number_value(value);
-    for (int i = 0; i < KERNEL_ISA_COUNT; i++)
-        if (!strcmp(kernel_isa_name((enum kernel_isa)i), json_string_value(value) ? json_string_value(value) : ""))
-            return i;
-    return NAN;
+static enum kernel_isa isa_of(const json_t *value) {
+    const char *name = json_string_value(value);
+    enum kernel_isa isa = KERNEL_ISA_ref;
+    while (isa < KERNEL_ISA_COUNT && strcmp(kernel_isa_name(isa), name ? name : "") != 0) isa++;
+    return isa;
+}
+
+static double number_of(const json_t *value) {
+    return json_is_null(value) ? INFINITY : json_number_value(value); /* no quota */
+}
+
+/* Whether `after` is the faster value. Instruction sets of two architectures have no order. */
+static bool is_faster(const json_t *before, const json_t *after, enum direction direction) {
+    if (direction == LATER_ISA_IS_FASTER) return kernel_isa_within(isa_of(before), isa_of(after));
+    return number_of(after) > number_of(before);
 }
 
 static bool right_way(const struct cause *c, const json_t *base, const json_t *new, double log) {
     if (c->direction == EITHER) return true;
-    const double before = rank_of(base, c->direction), after = rank_of(new, c->direction);
-    return (after > before && log > 0) || (after < before && log < 0);
+    return log > 0 ? is_faster(base, new, c->direction) : log < 0 && is_faster(new, base, c->direction);
 }
 
 static bool from_library(const struct compare_evidence *x, const char *library) {

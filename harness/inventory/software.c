@@ -14,6 +14,7 @@ static json_t *variants(const struct kernel_ops *ops) {
     static const char *const operations[] = {
 #define K(operation, isa) NAME_##isa(operation)
 #define NAME_ref(operation) #operation,
+#define NAME_neon(operation)
 #define NAME_avx2(operation)
 #define NAME_avx512(operation)
 #define NAME_avx512bf16(operation)

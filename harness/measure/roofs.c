@@ -144,9 +144,10 @@ static int next_threads(int threads, int most) {
     return threads >= most ? 0 : 2 * threads < most ? 2 * threads : most;
 }
 
-/* Every loop once: FP32 of each set, and BF16's dot, which only the highest set has. */
+/* Every loop once: FP32 of each set, and BF16's dot, which only AVX512_BF16 has. */
 static void add_peaks(struct measure_roofs *r, const struct measure_roofs_limits *l) {
     for (int isa = KERNEL_ISA_ref; isa <= (int)l->cap; isa++) {
+        if (!kernel_isa_within((enum kernel_isa)isa, l->cap)) continue;
         struct measure_roof row = {.kind = MEASURE_ROOF_PEAK,
                                    .isa = (enum kernel_isa)isa,
                                    .dtype = isa == KERNEL_ISA_avx512bf16 ? KERNEL_BF16 : KERNEL_F32};
@@ -219,7 +220,7 @@ int measure_roofs_choose(struct measure_roofs *r, const struct base_cpu *cpus, i
     if (!code) code = make_rows(r, e);
     if (code) return code;
     enum kernel_isa isa = l->cap;
-    while (!kernel_isa_usable(isa)) isa--;
+    while (!kernel_isa_usable(isa)) isa = kernel_isa_base(isa);
     add_peaks(r, l);
     add_caches(r, l, isa);
     if (r->place_count == 1) add_memory(r, l, isa, 0, 0, true);

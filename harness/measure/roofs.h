@@ -52,7 +52,7 @@ struct measure_roofs {
 struct measure_roofs_limits {
     int threads;         /* the most */
     bool pinned;         /* whether threads can be pinned; only then do they belong to a NUMA node */
-    enum kernel_isa cap; /* the highest instruction set; those that cannot run are skipped */
+    enum kernel_isa cap; /* the highest instruction set; of those within it, the ones that cannot run are skipped */
     double memory;       /* free bytes of which half may be used; negative: unknown */
     double node_memory;  /* free bytes of the NUMA node with the least; negative: unknown */
 };

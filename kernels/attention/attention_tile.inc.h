@@ -11,9 +11,9 @@
 #include "attention/attention_word.inc.h"
 
 /* Tile: enough accumulators to hide the latency of two FMA a cycle (4 to 5 cycles each). With a row of B and a
- * broadcast element of A they must fit into 32 (AVX-512) or 16 (AVX2) registers. */
+ * broadcast element of A they must fit into 32 (AVX-512, NEON) or 16 (AVX2) registers. */
 #define TILE_ROWS (KERNEL_LANES == 16 ? 8 : 6)
-#define TILE_VECTORS 2
+#define TILE_VECTORS (KERNEL_LANES == 4 ? 4 : 2)
 #define TILE_COLUMNS (TILE_VECTORS * KERNEL_LANES)
 #define PANEL_TILES (ATTENTION_PANEL / TILE_COLUMNS)
 _Static_assert(ATTENTION_PANEL % TILE_COLUMNS == 0, "a panel is whole tiles");
@@ -47,7 +47,7 @@ SIMD_INLINE void tile(const struct product *p, const int rows, int64_t a_row, in
         vf x[TILE_VECTORS];
         for (int v = 0; v < TILE_VECTORS; v++) x[v] = vf_load(b + k * p->b_row + v * KERNEL_LANES);
         for (int r = 0; r < rows; r++) {
-            vf y = word_all(a + r * a_row + k * a_column);
+            word_factor y = word_all(a + r * a_row + k * a_column);
             for (int v = 0; v < TILE_VECTORS; v++) sum[r][v] = word_dot(sum[r][v], y, x[v]);
         }
     }

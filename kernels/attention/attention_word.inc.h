@@ -24,23 +24,31 @@ SIMD_INLINE bool words_split(int64_t r) {
     return r % WORD != 0;
 }
 
-/* sum + a . b */
-SIMD_INLINE vf word_dot(vf sum, vf a, vf b) {
+/* sum + a . b, where every lane takes the same a. */
+#ifdef ATTENTION_PAIRS
+typedef vf word_factor;
+#else
+typedef vf_factor word_factor;
+#endif
+SIMD_INLINE vf word_dot(vf sum, word_factor a, vf b) {
 #ifdef ATTENTION_PAIRS
     return vf_dot_bf16(sum, a, b);
+#elif defined(SIMD_NEON)
+    __asm__("fmla %0.4s, %2.4s, %1.s[0]" : "+w"(sum) : "w"(a), "w"(b));
+    return sum;
 #else
     return sum + a * b;
 #endif
 }
 
-/* One word in every lane. */
-SIMD_INLINE vf word_all(const float *p) {
+/* One word for every lane. */
+SIMD_INLINE word_factor word_all(const float *p) {
 #ifdef ATTENTION_PAIRS
     uint32_t word;
     memcpy(&word, p, sizeof word);
     return (vf)(word - (vu){0});
 #else
-    return vf_all(*p);
+    return vf_factor_of(*p);
 #endif
 }
 

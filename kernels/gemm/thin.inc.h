@@ -69,7 +69,8 @@ SIMD_INLINE void thin_tile(const struct pack_operand *x, enum kernel_dtype t, in
         SIMD_UNROLL(16)
         for (int i = 0; i < rows; i++) {
             SIMD_UNROLL(4)
-            for (int v = 0; v < GEMM_NV; v++) sum[i][v] = tile_dot(sum[i][v], vf_all(w->a[panel][p][i]), column[v]);
+            for (int v = 0; v < GEMM_NV; v++)
+                sum[i][v] = tile_dot(sum[i][v], vf_factor_of(w->a[panel][p][i]), column[v]);
         }
     }
     SIMD_UNROLL(16)

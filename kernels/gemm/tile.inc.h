@@ -14,20 +14,24 @@ typedef uint32_t tile_word __attribute__((may_alias));
 typedef float tile_float __attribute__((may_alias));
 
 #ifdef GEMM_PAIRS
-SIMD_INLINE vf tile_broadcast(const tile_word *word) {
+typedef vf tile_factor;
+SIMD_INLINE tile_factor tile_broadcast(const tile_word *word) {
     return (vf)(*word - (vu){0});
 }
 #else
-SIMD_INLINE vf tile_broadcast(const tile_word *word) {
-    return vf_all(*(const tile_float *)word);
+typedef vf_factor tile_factor;
+SIMD_INLINE tile_factor tile_broadcast(const tile_word *word) {
+    return vf_factor_of(*(const tile_float *)word);
 }
 /* sum += a * b. It is volatile assembly because of gcc 12: it moves the sums to other registers from step to step of
  * an unrolled loop, runs out and spills. That is 10% slower. */
-SIMD_INLINE vf tile_dot(vf sum, vf a, vf b) {
+SIMD_INLINE vf tile_dot(vf sum, tile_factor a, vf b) {
 #ifdef SIMD_AVX512
     __asm__ volatile("vfmadd231ps %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
 #elif defined(SIMD_AVX2)
     __asm__ volatile("vfmadd231ps %2, %1, %0" : "+x"(sum) : "x"(a), "x"(b));
+#elif defined(SIMD_NEON)
+    __asm__ volatile("fmla %0.4s, %2.4s, %1.s[0]" : "+w"(sum) : "w"(a), "w"(b));
 #else
     sum = vf_fma(a, b, sum);
 #endif
@@ -53,7 +57,7 @@ SIMD_INLINE void tile_step(int rows, vf sum[GEMM_MR][GEMM_NV], const tile_word *
     for (int v = 0; v < GEMM_NV; v++) column[v] = *(const vf_any *)(b + v * KERNEL_LANES);
     SIMD_UNROLL(16)
     for (int i = 0; i < rows; i++) {
-        const vf x = tile_broadcast(a + i * a_row);
+        const tile_factor x = tile_broadcast(a + i * a_row);
         SIMD_UNROLL(4)
         for (int v = 0; v < GEMM_NV; v++) sum[i][v] = tile_dot(sum[i][v], x, column[v]);
     }

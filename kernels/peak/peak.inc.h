@@ -3,7 +3,7 @@
  * The register-only multiply-add loop of every kernel_peak variant. Needs KERNEL_LANES, PEAK_SUMS (independent
  * accumulators) and PEAK_OTHERS (multiplicands); together with two more operands they must fit into the register file.
  * With PEAK_DOT, operands are BF16 pairs and the including file defines peak_step(), which adds their dot. Otherwise
- * peak_step() is one FMA. */
+ * peak_step() is one FMA, in the form that overwrites the sum: x86 can overwrite any operand, Arm only the addend. */
 #ifndef TOISE_KERNELS_PEAK_PEAK_INC_H
 #define TOISE_KERNELS_PEAK_PEAK_INC_H
 
@@ -17,7 +17,11 @@ static const uint32_t peak_sign = 0x80008000u, peak_keep = 0x807f807fu, peak_hal
 enum { PEAK_FLOP = 2 };
 static const uint32_t peak_sign = 0x80000000u, peak_keep = 0x807fffffu, peak_half = 0x3f000000u;
 SIMD_INLINE vf peak_step(vf sum, vf a, vf b) {
+#ifdef SIMD_NEON
+    return vf_fma(a, b, sum);
+#else
     return sum * a + b;
+#endif
 }
 #endif
 
@@ -33,7 +37,7 @@ static void peak_fill(uint32_t *word, int count) {
     }
 }
 
-/* Sums remain bounded: each dot is subtracted again by the next, and each FMA scales the sum by |x| < 1. */
+/* Sums remain bounded: each product is subtracted again by the next, or each FMA scales the sum by |x| < 1. */
 static double peak_run(int64_t rounds) {
     vu bits[1 + PEAK_OTHERS + PEAK_SUMS]; /* sums start with different values, or the compiler would merge equal ones */
     peak_fill((uint32_t *)bits, (1 + PEAK_OTHERS + PEAK_SUMS) * KERNEL_LANES);

@@ -37,7 +37,7 @@ else
 fi
 
 # Objects of an instruction set export only functions named for it, and nothing that the linker could merge.
-for isa in avx2 avx512 avx512bf16; do
+for isa in neon avx2 avx512 avx512bf16; do
     for object in "$BUILD"/kernels/*_"$isa".o "$BUILD"/kernels/*/*_"$isa".o; do
         [ -e "$object" ] || continue
         others=$(nm --defined-only --extern-only "$object" | awk -v end="_$isa" '

@@ -58,7 +58,7 @@ covered() {
     sbatch*) echo 'tests/slurm/test_train.sh' ;;
     *scripts/virtual-cluster.sh* | srun*) echo 'tests/slurm/test_cluster.sh' ;;
     scripts/netns-hosts.sh*) echo 'tests/cli/test_netns_hosts.sh' ;;
-    *MPICC=mpicc.mpich) echo 'make check-full' ;;
+    *MPICC=mpicc.mpich | *scripts/aarch64.sh*) echo 'make check-full' ;;
     esac
 }
 outside() {

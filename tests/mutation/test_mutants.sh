@@ -22,6 +22,7 @@ cpu=" $(sed -n 's/^flags[^:]*: //p;T;q' /proc/cpuinfo 2>/dev/null) "
 [[ $cpu != *' avx2 '* ]] || isas+=' avx2'
 [[ $cpu != *' avx512bw '* || $cpu != *' avx512vl '* || $cpu != *' avx512dq '* ]] || isas+=' avx512'
 [[ $cpu != *' avx512_bf16 '* ]] || isas+=' avx512bf16'
+[ "$(uname -m)" != aarch64 ] || isas+=' neon'
 
 mkdir "$work/tree"
 cp -r kernels harness scripts tests Makefile "$work/tree/"

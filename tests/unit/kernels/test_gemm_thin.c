@@ -15,7 +15,7 @@
 #define GEMM_VARIANT "noted"
 #define KERNEL_LANES 4
 #define GEMM_MR 6
-#define GEMM_NV 2
+#define GEMM_NV 4
 #define GEMM_B_STATIONARY true
 #define thin_multiply thin_multiply_itself
 #include "gemm/thin.inc.h"

@@ -18,15 +18,17 @@ static void test_cap(void **state) {
     (void)state;
     unsetenv("TOISE_ISA");
     const enum kernel_isa best = kernel_isa_best();
-    enum kernel_isa highest = KERNEL_ISA_COUNT - 1;
-    while (!kernel_isa_usable(highest)) highest--;
+    enum kernel_isa highest = KERNEL_ISA_HIGHEST;
+    while (!kernel_isa_usable(highest)) highest = kernel_isa_base(highest);
     /* the default is the highest, unless its dot is slower than what it replaces */
     assert_true(best == highest || (highest == KERNEL_ISA_avx512bf16 && best == KERNEL_ISA_avx512));
     for (int isa = 0; isa < KERNEL_ISA_COUNT; isa++) { /* but by name any is chosen */
         setenv("TOISE_ISA", kernel_isa_name((enum kernel_isa)isa), 1);
         const enum kernel_isa capped = kernel_isa_best();
-        assert_true(kernel_isa_usable(capped));
-        assert_int_equal(capped, isa < (int)highest ? isa : (int)highest);
+        assert_true(kernel_isa_usable(capped) && kernel_isa_within(capped, (enum kernel_isa)isa));
+        for (int other = 0; other < KERNEL_ISA_COUNT; other++) /* nothing between them could run */
+            if (kernel_isa_within((enum kernel_isa)other, (enum kernel_isa)isa) && other > (int)capped)
+                assert_false(kernel_isa_usable((enum kernel_isa)other));
     }
     setenv("TOISE_ISA", "", 1);
     assert_int_equal(kernel_isa_best(), best);
@@ -42,8 +44,30 @@ static void test_usable(void **state) {
     (void)state;
     assert_true(kernel_isa_usable(KERNEL_ISA_ref));
     assert_false(kernel_isa_usable(KERNEL_ISA_COUNT));
-    for (int isa = 1; isa < KERNEL_ISA_COUNT; isa++) /* a set is never usable without those below it */
-        assert_true(!kernel_isa_usable((enum kernel_isa)isa) || kernel_isa_usable((enum kernel_isa)(isa - 1)));
+    for (int isa = 1; isa < KERNEL_ISA_COUNT; isa++) /* a set is never usable without the one that it builds on */
+        assert_true(!kernel_isa_usable((enum kernel_isa)isa) ||
+                    kernel_isa_usable(kernel_isa_base((enum kernel_isa)isa)));
+}
+
+/* The sets of each architecture are a chain that ends in ref. */
+static void test_within(void **state) {
+    (void)state;
+    static const bool within[KERNEL_ISA_COUNT][KERNEL_ISA_COUNT] = {
+        [KERNEL_ISA_ref] = {true, true, true, true, true},
+        [KERNEL_ISA_neon] = {[KERNEL_ISA_neon] = true},
+        [KERNEL_ISA_avx2] = {[KERNEL_ISA_avx2] = true, [KERNEL_ISA_avx512] = true, [KERNEL_ISA_avx512bf16] = true},
+        [KERNEL_ISA_avx512] = {[KERNEL_ISA_avx512] = true, [KERNEL_ISA_avx512bf16] = true},
+        [KERNEL_ISA_avx512bf16] = {[KERNEL_ISA_avx512bf16] = true},
+    };
+    for (int isa = 0; isa < KERNEL_ISA_COUNT; isa++) {
+        assert_true(kernel_isa_base((enum kernel_isa)isa) < (enum kernel_isa)isa || isa == KERNEL_ISA_ref);
+        for (int cap = 0; cap < KERNEL_ISA_COUNT; cap++)
+            assert_int_equal(kernel_isa_within((enum kernel_isa)isa, (enum kernel_isa)cap), within[isa][cap]);
+    }
+    assert_int_equal(kernel_isa_base(KERNEL_ISA_ref), KERNEL_ISA_ref);
+    assert_false(kernel_isa_within(KERNEL_ISA_COUNT, KERNEL_ISA_HIGHEST));
+    assert_false(kernel_isa_within(KERNEL_ISA_ref, KERNEL_ISA_COUNT));
+    assert_false(kernel_isa_within(KERNEL_ISA_COUNT, KERNEL_ISA_COUNT));
 }
 
 static void test_table(void **state) {
@@ -90,6 +114,7 @@ static void test_peak(void **state) {
     (void)state;
     static const double flop[KERNEL_ISA_COUNT][KERNEL_DTYPE_COUNT] = {
         {2 * 2 * 8 * 4, 2 * 2 * 8 * 4},         /* ref: 8 sums of 4 lanes */
+        {2 * 2 * 24 * 4, 2 * 2 * 24 * 4},       /* neon: 24 of 4 */
         {2 * 2 * 12 * 8, 2 * 2 * 12 * 8},       /* avx2: 12 of 8 */
         {2 * 2 * 24 * 16, 2 * 2 * 24 * 16},     /* avx512: 24 of 16 */
         {2 * 2 * 24 * 16, 2 * 2 * 24 * 16 * 2}, /* avx512bf16: and dots of pairs */
@@ -140,7 +165,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cap),    cmocka_unit_test(test_usable),          cmocka_unit_test(test_table),
         cmocka_unit_test(test_peak),   cmocka_unit_test(test_variant_unknown), cmocka_unit_test(test_scratch),
-        cmocka_unit_test(test_stream),
+        cmocka_unit_test(test_stream), cmocka_unit_test(test_within),
     };
     lacking_report();
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 
 #include "scratch.h"
 #include "unit/support/attention_variants.h"
+#include "unit/support/effort.h"
 #include "unit/support/guarded.h"
 #include "unit/support/lacking.h"
 
@@ -22,7 +23,7 @@ int variants_setup(void **state) {
     lacking_report();
     for (int isa = 0; isa < KERNEL_ISA_COUNT; isa++) {
         struct kernel_ops *ops = &variants[variants_count];
-        if (!kernel_isa_usable((enum kernel_isa)isa)) continue;
+        if (!kernel_isa_usable((enum kernel_isa)isa) || (effort_emulator() && isa == KERNEL_ISA_ref)) continue;
         kernel_select(ops, (enum kernel_isa)isa, KERNEL_BACKEND_TOISE);
         bool again = variants_count && ops->attention_forward == ops[-1].attention_forward &&
                      ops->attention_backward == ops[-1].attention_backward;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How much a test is to do: less with the address sanitizer, more in make check-full. */
+ * How much a test is to do: less with the address sanitizer or on an emulated CPU, more in make check-full. */
 #ifndef TOISE_TESTS_EFFORT_H
 #define TOISE_TESTS_EFFORT_H
 
@@ -16,6 +16,13 @@ enum { SANITIZED = 0 };
 static inline bool effort_full(void) {
     const char *full = getenv("CHECK_FULL");
     return full && *full;
+}
+
+/* Whether the CPU is emulated, as in scripts/check.sh, and some fifty times slower. Then plain C and OpenBLAS are left
+ * out, and operands have one placement. */
+static inline bool effort_emulator(void) {
+    const char *emulator = getenv("CHECK_EMULATOR");
+    return emulator && *emulator;
 }
 
 #endif

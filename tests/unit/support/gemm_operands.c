@@ -16,6 +16,7 @@
 #include "base/random.h"
 #include "scalar.h"
 #include "scratch.h"
+#include "unit/support/effort.h"
 #include "unit/support/guarded.h"
 #include "unit/support/lacking.h"
 
@@ -61,6 +62,7 @@ int gemm_setup(void **state) {
         const bool blas = isa == KERNEL_ISA_COUNT;
         const char *name = blas ? "openblas" : kernel_isa_name((enum kernel_isa)isa);
         if (!blas && !kernel_isa_usable((enum kernel_isa)isa)) continue;
+        if (effort_emulator() && (blas || isa == KERNEL_ISA_ref)) continue;
         struct gemm_variant *v = &gemm_variants[gemm_variant_count++];
         kernel_select(&v->ops, blas ? kernel_isa_best() : (enum kernel_isa)isa,
                       blas ? KERNEL_BACKEND_OPENBLAS : KERNEL_BACKEND_TOISE);

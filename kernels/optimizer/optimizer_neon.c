@@ -1,0 +1,6 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Compiles optimizer.inc.h for NEON (4 lanes). */
+#define KERNEL_LANES 4
+#define KERNEL_FN(op) kernel_##op##_neon
+#include "optimizer/optimizer.inc.h"
