@@ -189,7 +189,7 @@ aarch64() {
     run 'build for aarch64' 900 scripts/aarch64.sh "$build" -j"$jobs" WERROR=1 all "${tests[@]}" "$build/tests/peers/bits"
     [ "$code" = 0 ] || return 0
     CHECK_EMULATOR=yes PATIENCE=4 unit_tests "$build" aarch64
-    skip 'aarch64: plain C and most placements of operands: an emulated CPU would take an hour'
+    skip 'aarch64: plain C and most placements of operands: an emulated CPU would take over half an hour'
     run 'aarch64 peers/arm.sh' 900 bash tests/peers/arm.sh "$build" "$BUILD-emulated"
 }
 

@@ -83,6 +83,7 @@ void variants_turn(struct problem p, int turn) {
     p.layout = (enum layout)(turn % LAYOUT_COUNT), p.threads = 1 + turn / 2 % VARIANTS_MAX_THREADS;
     for (int t = 0; t < KERNEL_DTYPE_COUNT; t++) {
         p.dtype = (enum kernel_dtype)t;
+        if (effort_emulator() && turn / 2 % KERNEL_DTYPE_COUNT != t) continue;
         check_problem(&p);
     }
 }

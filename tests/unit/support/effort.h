@@ -18,8 +18,8 @@ static inline bool effort_full(void) {
     return full && *full;
 }
 
-/* Whether the CPU is emulated, as in scripts/check.sh, and some fifty times slower. Then plain C and OpenBLAS are left
- * out, and operands have one placement. */
+/* Whether the CPU is emulated, as in scripts/check.sh, and some fifty times slower. Then plain C and libraries are left
+ * out, operands have one placement, and a problem of attention one dtype. */
 static inline bool effort_emulator(void) {
     const char *emulator = getenv("CHECK_EMULATOR");
     return emulator && *emulator;
