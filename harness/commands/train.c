@@ -67,6 +67,8 @@ static int resolve(const struct flags *f, const struct comm *real, struct setup 
                                         .warmup = f->warmup >= 0 ? (int)f->warmup
                                                   : f->steps     ? USUAL_WARMUP
                                                                  : -1,
+                                        .overlap = (enum train_overlap_mode)f->overlap,
+                                        .overlap_pairs = f->warmup < 0,
                                         .ci = !isnan(f->ci) ? f->ci
                                               : f->steps    ? INFINITY
                                                             : USUAL_CI,
@@ -146,7 +148,7 @@ static void close_inputs(struct train_options *o) {
 
 static struct train_identity identity(const struct setup *s, const struct record_launch *launch, const char *from) {
     const struct cli_workload *w = &s->workload;
-    return (struct train_identity){w->name[0] ? w->name : NULL, w->version, launch, from, NULL};
+    return (struct train_identity){w->name[0] ? w->name : NULL, w->version, launch, from, NULL, s->options.overlap};
 }
 
 static int dry_run(struct comm *world, struct setup *s, const struct flags *f, const char *from, struct base_error *e) {

@@ -22,7 +22,7 @@ struct flags {
     double lr, ci, budget, timeout;
     const char *backend;
     const char *trace;
-    int bind, recompute;
+    int bind, recompute, overlap;
     bool dry_run, no_gate, profile;
     struct cli_journal_flags journal;
     struct cli_launch launch;
@@ -49,6 +49,10 @@ static const struct cli_option OPTIONS[] = {
      .hint = "N", .help = "at least so many timed steps, even beyond --budget; default 8, within it"},
     {.name = "--warmup", .kind = CLI_INTEGER, .at = offsetof(struct flags, warmup), .min = 0, .max = 100000,
      .hint = "N", .help = "steps before timing; default by the rule below; with --steps 2"},
+    {.name = "--overlap", .kind = CLI_CHOICE, .at = offsetof(struct flags, overlap), .word = train_overlap_name,
+     .fallback = "auto", .hint = "O",
+     .help = ": whether gradients are sent while backward still runs, or after it; auto: what is faster in pairs of "
+             "warm-up steps, which the rule below adds; a --warmup of 7 or more has them within, a shorter one none"},
     {.name = "--ci", .kind = CLI_SHARE, .at = offsetof(struct flags, ci), .min = 0.001, .max = 1, .hint = "X",
      .help = "wanted half-width of the 95% interval of the mean step, or with --launches of the launches' mean; default "
              "5%; with --steps any"},
@@ -129,6 +133,7 @@ static const struct cli_command COMMAND = {
              "times, and reports the rate.",
     .notes = "Warm-up lasts " TRAIN_WARMUP_RULE ".\n"
              "Its steps are in the record, apart from the timed ones.\n"
+             "Overlap is " TRAIN_OVERLAP_RULE ".\n"
              "TOISE_ISA (ref, neon, avx2, avx512, avx512bf16) caps the instruction set.\n",
 };
 

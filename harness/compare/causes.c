@@ -83,6 +83,7 @@ static const struct cause causes[] = {
      .key = {"machine.memory.modules", "machine.memory.type"},
      .pattern = {"0.+."}},
     {.name = "MPI", .tier = WEAK, .key = {"machine.mpi", "machine.mpi_components"}, .pattern = {"0..+"}},
+    {.name = "overlap of communication", .tier = WEAK, .key = {"result.overlap.chosen"}, .pattern = {"0..+"}},
     {.name = "network", .tier = WEAK, .key = {"machine.interfaces", "machine.adapters"}, .pattern = {"0..+"}},
     {.name = "governor",
      .tier = WEAK,

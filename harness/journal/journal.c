@@ -72,6 +72,12 @@ static json_t *timed_line(const struct train_result *r, int i) {
     return step_line("timed", r, &r->samples, at, r->step_s[at], r->warmup.count + i);
 }
 
+static json_t *overlap_line(const struct train_result *r) {
+    json_t *line = json_object();
+    record_set(line, "overlap", train_overlap_json(&r->overlap));
+    return line;
+}
+
 static json_t *peak_line(const struct train_result *r, int i) {
     return json_pack("{s:f}", "peak_flop_per_s", r->peaks[i]);
 }
@@ -89,8 +95,10 @@ static bool add(struct journal *j, const struct train_result *r, json_t *(*line)
 
 static bool add_all(struct journal *j, const struct train_result *r) {
     if (!j->gate) j->gate = guard_journal_add(j->lines, gate_line(r));
-    return j->gate && add(j, r, warm_line, &j->warm, r->warmup.count) &&
-           add(j, r, peak_line, &j->peaks, r->peak_count) && add(j, r, probe_line, &j->probes, r->probes) &&
+    if (!j->gate || !add(j, r, warm_line, &j->warm, r->warmup.count)) return false;
+    if (!j->overlap && r->overlap.chosen) j->overlap = guard_journal_add(j->lines, overlap_line(r));
+    return (j->overlap || !r->overlap.chosen) && add(j, r, peak_line, &j->peaks, r->peak_count) &&
+           add(j, r, probe_line, &j->probes, r->probes) &&
            add(j, r, timed_line, &j->timed, r->samples.count - r->earlier);
 }
 

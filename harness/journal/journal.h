@@ -20,7 +20,7 @@
 struct journal {
     struct guard_journal *lines;    /* NULL: none */
     int warm, timed, peaks, probes; /* of the result, that have their lines */
-    bool gate;
+    bool gate, overlap;
 };
 
 /* The journal's head: arguments[count] of the command line, and what identifies the run. NULL: an

@@ -179,9 +179,13 @@ int journal_earlier(const struct journal_past *past, int last, struct train_earl
     const size_t end = last ? past->process[last - 1].end : 0;
     for (size_t i = 0; i < end && !code; i++) {
         const json_t *line = journal_line(past, i, "timed");
+        const json_t *overlap = journal_line(past, i, "overlap");
+        struct train_overlap x;
+        if (overlap && train_overlap_read(record_at(overlap, "overlap"), &x)) earlier->overlap = x.chosen;
         if (line && !take_step(line, earlier))
             code = base_fail(e, BASE_USAGE, "%s: line %zu is not a step of this version of toise", past->path, i + 1);
     }
+    if (!timed) earlier->overlap = TRAIN_OVERLAP_AUTO;
     return code ? code : take_losses(past, last, &earlier->losses, e);
 }
 
@@ -194,6 +198,7 @@ void journal_forget(struct train_earlier *earlier) {
 int journal_share(struct train_earlier *earlier, struct comm *world, struct base_error *e) {
     int code = BASE_OK;
     world->ops->broadcast(world, &earlier->timed, sizeof earlier->timed);
+    world->ops->broadcast(world, &earlier->overlap, sizeof earlier->overlap);
     const size_t bytes = ((size_t)earlier->timed + 1) * sizeof(double);
     if (!earlier->step_s && !(earlier->step_s = malloc(bytes)))
         code = base_fail(e, BASE_BROKEN, "out of memory for %d earlier steps", earlier->timed);

@@ -60,6 +60,7 @@ static bool take_step(const json_t *line, struct train_result *r) {
 
 static bool take_line(const json_t *line, struct train_result *r) {
     if (json_object_get(line, "gate")) take_gate(line, r);
+    if (json_object_get(line, "overlap")) train_overlap_read(record_at(line, "overlap"), &r->overlap);
     if (json_object_get(line, "step_s")) return take_step(line, r);
     if (json_object_get(line, "peak_flop_per_s")) {
         const double rate = r->peaks[r->peak_count++] = record_real(line, "peak_flop_per_s");

@@ -14,21 +14,33 @@ int parallel_buckets_open(struct parallel_buckets *b, struct comm *comm, float *
                           struct base_error *e) {
     const int64_t capacity = parallel_buckets_count(total, bucket) + PARALLEL_STRETCHES;
     struct comm_request *requests = calloc((size_t)capacity, sizeof *requests);
-    if (!requests) return base_fail(e, BASE_BROKEN, "out of memory for %lld gradient buckets", (long long)capacity);
-    *b = (struct parallel_buckets){
-        .comm = comm, .grads = grads, .total = total, .bucket = bucket, .requests = requests, .capacity = capacity};
-    return BASE_OK;
+    struct parallel_stretch *held = calloc((size_t)capacity, sizeof *held);
+    *b = (struct parallel_buckets){.comm = comm,
+                                   .grads = grads,
+                                   .total = total,
+                                   .bucket = bucket,
+                                   .requests = requests,
+                                   .held = held,
+                                   .capacity = capacity};
+    if (requests && held) return BASE_OK;
+    parallel_buckets_close(b);
+    return base_fail(e, BASE_BROKEN, "out of memory for %lld gradient buckets", (long long)capacity);
 }
 
 void parallel_buckets_close(struct parallel_buckets *b) {
-    free(b->requests);
+    free(b->requests), free(b->held);
     *b = (struct parallel_buckets){0};
 }
 
 void parallel_buckets_begin(struct parallel_buckets *b) {
     b->reported = 0;
     b->stretches = 0;
-    b->sent = b->waited = 0;
+    b->due = b->sent = b->waited = 0;
+}
+
+static void start_oldest(struct parallel_buckets *b) {
+    const struct parallel_stretch s = b->held[b->sent % b->capacity];
+    b->comm->ops->all_reduce_start(b->comm, b->grads + s.low, s.high - s.low, &b->requests[b->sent++ % b->capacity]);
 }
 
 static void wait_oldest(struct parallel_buckets *b) {
@@ -40,8 +52,12 @@ static void send(struct parallel_buckets *b, int i) {
     b->stretches--;
     memmove(&b->stretch[i], &b->stretch[i + 1], (size_t)(b->stretches - i) * sizeof s);
     if (b->comm->size == 1) return;
-    if (b->sent - b->waited == b->capacity) wait_oldest(b);
-    b->comm->ops->all_reduce_start(b->comm, b->grads + s.low, s.high - s.low, &b->requests[b->sent++ % b->capacity]);
+    if (b->due - b->waited == b->capacity) {
+        if (b->sent == b->waited) start_oldest(b);
+        wait_oldest(b);
+    }
+    b->held[b->due++ % b->capacity] = s;
+    while (!b->deferred && b->sent < b->due) start_oldest(b);
 }
 
 void parallel_buckets_ready(void *context, int64_t offset, int64_t count) {
@@ -67,6 +83,7 @@ void parallel_buckets_ready(void *context, int64_t offset, int64_t count) {
 
 bool parallel_buckets_finish(struct parallel_buckets *b) {
     while (b->stretches) send(b, b->stretches - 1);
+    while (b->sent < b->due) start_oldest(b);
     while (b->waited < b->sent) wait_oldest(b);
     return b->reported == b->total;
 }

@@ -3,7 +3,10 @@
  * Sums gradients over the ranks while backward still runs. The rule, which the ledger repeats: a final range is merged
  * with the final, unsent ranges that it touches. A merged stretch that reaches the bucket's size is sent at once, as
  * one message. At the end, what remains is sent from the highest offset down. The rule depends only on the ranges. So
- * ranks that report the same ranges in the same order send the same messages. */
+ * ranks that report the same ranges in the same order send the same messages.
+ *
+ * Deferred, the same messages leave in the same order, but only once all gradients are final. So the sums have the same
+ * bits either way. */
 #ifndef TOISE_PARALLEL_BUCKETS_H
 #define TOISE_PARALLEL_BUCKETS_H
 
@@ -24,8 +27,11 @@ struct parallel_buckets {
         int64_t low, high;
     } stretch[PARALLEL_STRETCHES]; /* by offset, ascending */
     int stretches;
-    struct comm_request *requests; /* of this step: [waited, sent) are in flight; number i is in slot i % capacity */
-    int64_t capacity, sent, waited;
+    bool deferred; /* start nothing before finish; set between steps, the same on all ranks */
+    /* This step's messages: [waited, sent) are in flight, [sent, due) are held. Number i is in slot i % capacity. */
+    struct comm_request *requests;
+    struct parallel_stretch *held;
+    int64_t capacity, due, sent, waited;
 };
 
 /* The most messages of a step whose ranges are adjacent and come in order of offset. */

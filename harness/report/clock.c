@@ -97,6 +97,30 @@ void report_warmup(FILE *out, const json_t *record) {
             record_real(w, "seconds"), json_is_false(warm) ? "; steps were still becoming faster" : "");
 }
 
+/* Whether gradients were sent during backward, and why so. */
+void report_overlap(FILE *out, const json_t *record) {
+    static const struct {
+        const char *why, *text;
+    } reasons[] = {
+        {"asked", "as asked"},
+        {"short warm-up", "the warm-up is too short to try both: give --warmup 7 or more"},
+        {"long steps", "steps take too long to try both: --warmup 7 does"},
+        {"resumed", "as in the earlier processes of this run"},
+    };
+    const json_t *o = record_at(record, "result.overlap");
+    const double with = record_real(o, "with_s"), without = record_real(o, "without_s");
+    const long long pairs = record_whole(o, "pairs");
+    if (!o) return;
+    fprintf(out, "overlap     %s: ", record_text(o, "chosen"));
+    for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
+        if (!strcmp(record_text(o, "why"), reasons[i].why)) fputs(reasons[i].text, out);
+    if (!strcmp(record_text(o, "why"), "tried")) /* the slower one's time over the faster one's */
+        fprintf(out, "steps are %.1f%% %s without, %.4g s instead of %.4g s (%lld pairs)",
+                100 * fabs(without > with ? without / with - 1 : with / without - 1),
+                without > with ? "slower" : "faster", without, with, pairs);
+    fputc('\n', out);
+}
+
 void report_exposed(FILE *out, const json_t *record) {
     const json_t *r = record_at(record, "result");
     const double exposed = record_real(r, "exposed_s"), low = record_real(r, "exposed_s_low"),

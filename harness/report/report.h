@@ -33,6 +33,7 @@ void report_train(FILE *out, const json_t *record);
 /* Parts of it: the median step and the wall clock; warm-up; exposed communication; the machine's CPU quota, if any. */
 void report_clock(FILE *out, const json_t *record);
 void report_warmup(FILE *out, const json_t *record);
+void report_overlap(FILE *out, const json_t *record);
 void report_exposed(FILE *out, const json_t *record);
 void report_quota(FILE *out, const json_t *machine);
 /* result.profile of a record of kind "train"; NULL: nothing. */

@@ -199,6 +199,7 @@ void report_train(FILE *out, const json_t *record) {
         breakdown(out, record);
         report_profile(out, record_at(record, "result.profile"));
         report_warmup(out, record);
+        report_overlap(out, record);
         report_exposed(out, record);
         if (!record_true(record, "result.recovered")) memory(out, record);
         report_energy(out, record_at(record, "result.energy"));

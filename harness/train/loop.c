@@ -73,6 +73,12 @@ static bool settled(struct train_loop *l) {
     return train_half_width(r) <= l->o->ci;
 }
 
+/* Steps in total. Those that the choice of overlap adds to the warm-up are known once they are taken. */
+static int planned(const struct train_loop *l) {
+    const int warm = l->r->warmup.count;
+    return (warm > l->o->warmup ? warm : l->o->warmup) + l->o->steps;
+}
+
 /* Prints at most ten lines a second, and the last one: short steps would spend their time printing. */
 static void report_step(struct train_loop *l, const struct parallel_result *result, double seconds, double started) {
     const struct train_result *r = l->r;
@@ -81,7 +87,7 @@ static void report_step(struct train_loop *l, const struct parallel_result *resu
     l->reported = now;
     struct train_step s = {.step = r->steps - 1,
                            .warmup = l->first == 0,
-                           .steps = l->o->steps ? l->o->warmup + l->o->steps : 0,
+                           .steps = l->o->steps ? planned(l) : 0,
                            .loss = result->loss,
                            .grad_norm = result->grad_norm,
                            .lr = result->lr,
@@ -161,10 +167,62 @@ static void step_window(struct train_loop *l, double started) {
     account(l, TRAIN_WINDOW_JOURNAL, &since);
 }
 
-/* Whether the steps so far are enough warm-up. */
+static void set_overlap(struct train_loop *l, enum train_overlap_mode mode) {
+    l->engine.buckets.deferred = mode == TRAIN_OVERLAP_OFF;
+}
+
+/* Settles what needs no pairs of steps. */
+static void begin_overlap(struct train_loop *l) {
+    struct train_overlap *o = &l->r->overlap;
+    const struct train_options *asked = l->o;
+    *o = (struct train_overlap){.with_s = NAN, .without_s = NAN};
+    if (l->world->size == 1) return;
+    if (!asked->overlap && !asked->overlap_pairs) l->pairs = train_overlap_pairs(asked->warmup);
+    if (asked->overlap) {
+        o->chosen = asked->overlap, o->why = TRAIN_OVERLAP_ASKED;
+    } else if (asked->earlier && asked->earlier->overlap) {
+        o->chosen = asked->earlier->overlap, o->why = TRAIN_OVERLAP_RESUMED;
+        l->pairs = 0;
+    } else if (!asked->overlap_pairs && !l->pairs) {
+        o->chosen = TRAIN_OVERLAP_ON, o->why = TRAIN_OVERLAP_FEW;
+    }
+    set_overlap(l, o->chosen);
+}
+
+/* Whether the steps before were so short that some pairs can be added. */
+static bool short_enough(const struct train_loop *l) {
+    double fastest = INFINITY;
+    for (int i = 0; i < l->r->steps; i++) fastest = fmin(fastest, l->r->warm_s[i]);
+    return 2 * TRAIN_OVERLAP_LEAST * fastest <= TRAIN_OVERLAP_PATIENCE_S;
+}
+
+/* Pairs of steps with and without overlap, the last of the warm-up. */
+static void choose_overlap(struct train_loop *l, double started) {
+    struct train_result *r = l->r;
+    struct train_overlap *o = &r->overlap;
+    const double *tried = r->warm_s + r->steps;
+    if (l->world->size == 1 || o->chosen || r->stopped) return;
+    if (!l->pairs && !short_enough(l)) {
+        o->chosen = TRAIN_OVERLAP_ON, o->why = TRAIN_OVERLAP_LONG;
+        return;
+    }
+    guard_phase("warm-up, with and without overlap");
+    o->first = r->steps;
+    for (int i = 0, done = 0; !done && !r->stopped; i++) {
+        set_overlap(l, train_overlap_tries(i) ? TRAIN_OVERLAP_ON : TRAIN_OVERLAP_OFF);
+        step_window(l, started);
+        if (i % 2 == 0 || r->stopped) continue;
+        const int pairs = (i + 1) / 2;
+        done = l->pairs ? pairs == l->pairs : train_overlap_enough(tried, pairs);
+        if (done) train_overlap_choose(o, tried, pairs);
+    }
+    set_overlap(l, o->chosen);
+}
+
+/* Whether the steps so far are enough warm-up, but for the pairs that choose_overlap takes. */
 static bool warm(struct train_loop *l) {
     struct train_result *r = l->r;
-    const int asked = l->o->warmup;
+    const int asked = l->o->warmup < 0 ? -1 : l->o->warmup - 2 * l->pairs;
     const enum train_warm found = asked < 0 ? train_warmup(r->warm_s, r->steps) : TRAIN_WARM;
     r->warm = found == TRAIN_WARM;
     return asked < 0 ? found != TRAIN_COLD : r->steps >= asked;
@@ -201,7 +259,9 @@ void train_loop_run(struct train_loop *l) {
     struct train_result *r = l->r;
     const double started = base_clock_now();
     guard_phase("warm-up");
+    begin_overlap(l);
     while (!r->stopped && !warm(l)) step_window(l, started);
+    choose_overlap(l, started);
     memset(r->window_s, 0, sizeof r->window_s);
     r->timed = r->earlier;
     if (!r->stopped) {

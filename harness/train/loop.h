@@ -19,6 +19,7 @@ struct train_loop {
     const struct data_source *source;
     struct measure_peak peak;
     struct measure_watch watch;
+    int pairs; /* of steps that choose the overlap, within a warm-up of a fixed number of steps */
     int look;  /* number of timed steps at the next check of the interval */
     int asked; /* to stop, by this rank: as train_result.stopped */
     /* interference before and after the last step, and the windows at its end; ended 0: another window ran since */

@@ -17,6 +17,8 @@ json_t *train_layout(const struct plan *p, int nodes, const struct train_identit
     record_set(o, "threads_from", json_string(id->threads_from));
     record_set_integer(o, "nodes", nodes);
     record_set_integer(o, "bucket_bytes", 4 * p->request.bucket);
+    if (p->request.layout.dp > 1 && id->overlap)
+        record_set(o, "overlap", json_string(train_overlap_name((int)id->overlap)));
     return o;
 }
 
@@ -154,6 +156,7 @@ static json_t *warmup_of(const struct train_result *r, const struct train_option
     record_set_integer(o, "steps", r->warmup.count);
     record_set_number(o, "seconds", seconds);
     record_set(o, "rule", json_string(rule ? TRAIN_WARMUP_RULE : "a fixed number of steps"));
+    if (asked->overlap_pairs && r->overlap.pairs) record_set_integer(o, "added", 2 * r->overlap.pairs);
     record_set(o, "warm", rule ? json_boolean(r->warm) : json_null());
     return o;
 }
@@ -229,6 +232,7 @@ static json_t *result_of(const struct train_result *r, const struct plan *p, con
     if (r->recovered) record_set(o, "recovered", json_true());
     if (r->stopped) record_set(o, "stopped", json_string(train_stopped_text(r->stopped)));
     if (r->steps) record_set(o, "warmup", warmup_of(r, asked));
+    if (rated(r) && r->overlap.chosen) record_set(o, "overlap", train_overlap_json(&r->overlap));
     if (r->steps) {
         record_set_number(o, "loss_first", r->loss[0]);
         record_set_number(o, "loss_last", r->loss[r->steps - 1]);

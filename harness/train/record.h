@@ -17,6 +17,7 @@ struct train_identity {
     const struct record_launch *launch;
     const char *threads_from;             /* rank 0's, from measure_place */
     const struct record_scaling *scaling; /* the point of a scaling curve that it measures; NULL: none */
+    enum train_overlap_mode overlap;      /* as asked: auto is not in the layout */
 };
 
 /* The record as one JSON object, to be freed with json_decref. NULL when memory runs out. It has rates only if status
@@ -28,6 +29,9 @@ json_t *train_config(const struct plan *plan, const struct train_options *option
 /* The part of `config` that comes from the plan. And the precision's name, "fp32" or "bf16". */
 json_t *train_plan_config(const struct plan *plan);
 const char *train_precision(const struct plan *plan);
+/* The record's `result.overlap`, of a choice that was made; and read back. False: it says none. */
+json_t *train_overlap_json(const struct train_overlap *overlap);
+bool train_overlap_read(const json_t *o, struct train_overlap *overlap);
 /* The record's `layout`. */
 json_t *train_layout(const struct plan *plan, int nodes, const struct train_identity *identity);
 /* The plan and its ledger only, as --dry-run shows them. process_bytes: of a rank before it has arenas; 0: unknown. */

@@ -47,7 +47,7 @@ static int allocate(struct train_loop *l, struct base_error *e) {
     const int timed = l->o->steps ? l->o->steps : TRAIN_STEPS_MOST;
     for (int p = 0; p < PLAN_PHASES; p++) names[p] = plan_phase_name((enum plan_phase)p);
     const int earlier = l->o->earlier ? l->o->earlier->timed : 0;
-    const int before = l->o->warmup < 0 ? TRAIN_WARMUP_MOST : l->o->warmup;
+    const int before = (l->o->warmup < 0 ? TRAIN_WARMUP_MOST : l->o->warmup) + 2 * TRAIN_OVERLAP_MOST;
     const size_t n = (size_t)(before + timed + earlier);
     bool ok = (r->loss = calloc(n, sizeof(double))) && (r->grad_norm = calloc(n, sizeof(double))) &&
               (r->step_s = calloc(n, sizeof(double))) && (r->warm_s = calloc(n, sizeof(double))) &&

@@ -34,6 +34,25 @@ struct train_step {
 
 struct train_result;
 
+/* Whether gradients are sent while backward still runs (warmup.h). */
+enum train_overlap_mode { TRAIN_OVERLAP_AUTO, TRAIN_OVERLAP_ON, TRAIN_OVERLAP_OFF };
+/* "auto", "on", "off"; NULL after the last. */
+const char *train_overlap_name(int mode);
+
+enum train_overlap_why {
+    TRAIN_OVERLAP_ASKED,
+    TRAIN_OVERLAP_TRIED,
+    TRAIN_OVERLAP_FEW,    /* steps of warm-up */
+    TRAIN_OVERLAP_LONG,   /* steps that take too long to try both */
+    TRAIN_OVERLAP_RESUMED /* as before the run was resumed */
+};
+struct train_overlap {
+    enum train_overlap_mode chosen; /* on or off; auto: not decided, as with one rank or before a timed step */
+    enum train_overlap_why why;
+    int first, pairs;         /* warm-up steps first .. first + 2 pairs - 1 tried both; 0 pairs: none did */
+    double with_s, without_s; /* their medians */
+};
+
 /* Losses that another run of the same work had, from step 0. */
 struct train_losses {
     double *loss; /* NULL: none */
@@ -48,6 +67,7 @@ struct train_earlier {
     double *step_s;                  /* [timed] the slowest rank's, on all ranks */
     struct measure_samples *samples; /* [timed] of rank 0, there alone; else NULL */
     struct train_losses losses;      /* on rank 0 alone */
+    enum train_overlap_mode overlap; /* of their timed steps; auto: there are none */
 };
 
 struct train_options {
@@ -55,12 +75,14 @@ struct train_options {
     struct data_options data;   /* vocab, seq and share are filled in */
     struct data_source *source; /* from train_inputs; the caller closes it */
     uint64_t seed;
-    int steps;        /* timed steps; 0: until the mean's interval is narrow or the budget is spent */
-    int min_steps;    /* without steps: at least so many, even beyond the budget; 0: the usual number, within it */
-    int warmup;       /* steps before; negative: until warm (warmup.h) */
-    double ci;        /* wanted half-width of the mean step's 95% interval, over the mean; INFINITY: any */
-    bool one_of_many; /* launches: ci then ends the run, but does not judge it */
-    double budget_s;  /* of timed steps */
+    int steps;     /* timed steps; 0: until the mean's interval is narrow or the budget is spent */
+    int min_steps; /* without steps: at least so many, even beyond the budget; 0: the usual number, within it */
+    int warmup;    /* steps before; negative: until warm (warmup.h) */
+    enum train_overlap_mode overlap;
+    bool overlap_pairs; /* auto may add pairs of steps to the warm-up (warmup.h) */
+    double ci;          /* wanted half-width of the mean step's 95% interval, over the mean; INFINITY: any */
+    bool one_of_many;   /* launches: ci then ends the run, but does not judge it */
+    double budget_s;    /* of timed steps */
     bool gate;
     bool loaded; /* matmuls by a library of --backend: an MFU above 1 is no error, as it may use instructions that the
                   * measured peak does not, such as AMX */
@@ -125,12 +147,13 @@ struct train_result {
     int stopped;    /* before it was settled; 0: no */
     bool recovered; /* from a journal: of ranks only the number of threads is known, and no window but the steps */
     struct train_gate gate;
-    int steps, timed;               /* all steps of this process; all timed ones */
-    int earlier;                    /* the first of the timed ones, of earlier processes */
-    double *loss, *grad_norm;       /* [steps] */
-    double *step_s;                 /* [timed] */
-    double *warm_s;                 /* [steps - own timed steps] the steps before */
-    bool warm;                      /* found warm by the rule, or as many steps as asked */
+    int steps, timed;         /* all steps of this process; all timed ones */
+    int earlier;              /* the first of the timed ones, of earlier processes */
+    double *loss, *grad_norm; /* [steps] */
+    double *step_s;           /* [timed] */
+    double *warm_s;           /* [steps - own timed steps] the steps before */
+    bool warm;                /* found warm by the rule, or as many steps as asked */
+    struct train_overlap overlap;
     bool too_wide;                  /* the interval is wider than asked, and nothing else is wrong */
     struct base_interval step;      /* of the median step, seconds */
     struct base_mean mean;          /* mean timed step by the clock: the base of all rates */

@@ -17,6 +17,7 @@ enum { TOTAL = 1000, NOTES = 2000 };
 static float grads[TOTAL];
 static struct note { int64_t low, high; } notes[NOTES];
 static int noted, in_flight;
+static bool deferred; /* nothing may start before the last range */
 
 static void note_start(struct comm *c, float *x, int64_t n, struct comm_request *r) {
     (void)c;
@@ -38,9 +39,12 @@ static bool report(int size, int64_t bucket, int count, const struct note *range
     struct parallel_buckets b;
     noted = in_flight = 0;
     assert_int_equal(parallel_buckets_open(&b, &w, grads, TOTAL, bucket, NULL), 0);
+    b.deferred = deferred;
     parallel_buckets_begin(&b);
     for (int i = 0; i < count; i++) parallel_buckets_ready(&b, ranges[i].low, ranges[i].high - ranges[i].low);
+    const int before = noted;
     const bool whole = parallel_buckets_finish(&b);
+    assert_true(!deferred || before == 0 || count > PARALLEL_STRETCHES); /* more than it can hold start early */
     assert_int_equal(in_flight, 0);
     parallel_buckets_close(&b);
     return whole;
@@ -103,6 +107,28 @@ static void many_small_stretches(void **state) {
     for (int k = 0; k < TOTAL; k++) assert_int_equal(seen[k], 1);
 }
 
+/* The same messages in the same order, but not before the end; also more than can be held. */
+static void deferred_alike(void **state) {
+    (void)state;
+    static struct note ranges[TOTAL], sent[NOTES];
+    for (int64_t bucket = 1; bucket <= TOTAL + 1; bucket += 37)
+        for (int width = 1; width <= 100; width += 33) {
+            int count = 0;
+            for (int low = 0; low < TOTAL; low += 2 * width) ranges[count++] = (struct note){low, low + width};
+            for (int low = width; low < TOTAL; low += 2 * width) ranges[count++] = (struct note){low, low + width};
+            for (int i = 0; i < count; i++)
+                if (ranges[i].high > TOTAL) ranges[i].high = TOTAL;
+            assert_true(report(2, bucket, count, ranges));
+            const int before = noted;
+            memcpy(sent, notes, sizeof sent);
+            deferred = true;
+            const bool whole = report(2, bucket, count, ranges);
+            deferred = false;
+            assert_true(whole);
+            assert_sent(before, sent);
+        }
+}
+
 static void at_most_as_many_as_said(void **state) {
     (void)state;
     for (int64_t bucket = 1; bucket <= TOTAL + 1; bucket += 13)
@@ -126,6 +152,7 @@ int main(void) {
         cmocka_unit_test(a_range_missing_or_twice_is_noticed),
         cmocka_unit_test(many_small_stretches),
         cmocka_unit_test(at_most_as_many_as_said),
+        cmocka_unit_test(deferred_alike),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
