@@ -200,7 +200,7 @@ struct kernel_cross_entropy {
 };
 
 /* x[t,:] = token_table[tokens[t],:] + position_table[position0 + t % seq,:]; position_table may be NULL.
- * Gradient: adds to the same rows of dtoken and dposition (FP32, same shapes); dposition may be NULL. */
+ * Gradient: adds to the same rows of dtoken and dposition (FP32, same shapes); either may be NULL. */
 struct kernel_embedding {
     int64_t rows, cols, seq, position0;
     enum kernel_dtype dtype;

@@ -44,8 +44,9 @@ static int on_result(void *context, struct train_result *r, struct base_error *e
     struct run *run = context;
     struct state *s = run->s;
     const struct record_scaling at = sweep_scaling(&s->sweep, run->run);
-    const struct train_identity id = {s->c->workload->name, s->c->workload->version, &s->launch,
-                                      s->c->trainer->place.threads_from, &at, s->c->options.overlap};
+    const struct train_identity id = {
+        s->c->workload->name, s->c->workload->version, &s->launch, s->c->trainer->place.threads_from, &at,
+        s->c->options.overlap};
     (void)e;
     sweep_check(&s->sweep.base, &at, run->plan->shape.dtype, r);
     train_verdict(r, run->options, run->plan->ledger.model_flop);

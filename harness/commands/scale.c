@@ -175,7 +175,8 @@ static int dry_run(const struct flags *f, struct comm *world, struct setup *s, s
                                              : s->asked.unit == RECORD_NODE
                                                  ? s->asked.units
                                                  : (s->asked.units + world->local_size - 1) / world->local_size};
-    const struct train_identity id = {s->workload.name, s->workload.version, NULL, s->trainer.place.threads_from, NULL, 0};
+    const struct train_identity id = {
+        s->workload.name, s->workload.version, NULL, s->trainer.place.threads_from, NULL, 0};
     struct plan plan;
     int code = comm_agree(world, plan_make(&plan, &s->request, e), e);
     if (!code && isnan(f->rate))

@@ -154,9 +154,13 @@ void model_embed_forward(const struct model *m, const int32_t *tokens) {
 
 void model_embed_backward(const struct model *m, const int32_t *tokens) {
     const bool normed = model_config_has(config(m), MODEL_EMBED_GAIN);
-    const struct kernel_embedding e = embedding(m, tokens, normed);
+    struct kernel_embedding e = embedding(m, tokens, normed);
     if (normed) model_norm_backward(m, model_norm_embed(m), m->buffers[MODEL_DX], NULL, m->buffers[MODEL_DNORM]);
-    m->team->ops->embedding_backward(m->team, &e);
+    if (model_early(m)) {
+        m->hooks.rows(m->hooks.context, tokens, e.dx);
+        e.dtoken = NULL;
+    }
+    if (e.dtoken || e.dposition) m->team->ops->embedding_backward(m->team, &e);
 }
 
 /* A token's queries, keys and values are adjacent: in three blocks, or head by head. */

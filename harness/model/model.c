@@ -53,6 +53,10 @@ float *model_gradient(const struct model *m, enum model_role role, int64_t layer
 static void call(const struct model *m, model_hook *hook, int64_t offset, int64_t count) {
     if (hook) hook(m->hooks.context, offset, count);
 }
+int64_t model_early(const struct model *m) {
+    const struct model_config *c = m->shape.config;
+    return m->hooks.rows && c->tied ? c->vocab * c->width : 0;
+}
 static int64_t final_start(const struct model *m) {
     return m->params->layer0 + m->params->layer_size * m->shape.config->layers;
 }
@@ -126,6 +130,8 @@ static void layer_backward(const struct model *m, int64_t l) {
 
 void model_backward(struct model *m, const int32_t *tokens) {
     const struct model_params *p = m->params;
+    const int64_t early = model_early(m);
+    if (early) call(m, m->hooks.ready, 0, early);
     model_norm_backward(m, model_norm_final(m), m->buffers[MODEL_DNORM], NULL, m->buffers[MODEL_DX]);
     call(m, m->hooks.done, final_start(m), p->total - final_start(m)); /* includes the head unless it is tied */
     call(m, m->hooks.ready, final_start(m), p->total - final_start(m));
@@ -139,5 +145,5 @@ void model_backward(struct model *m, const int32_t *tokens) {
     }
     model_embed_backward(m, tokens);
     call(m, m->hooks.done, 0, p->layer0);
-    call(m, m->hooks.ready, 0, p->layer0);
+    call(m, m->hooks.ready, early, p->layer0 - early);
 }

@@ -23,9 +23,13 @@
  * weights. done: after its last read. ready: their gradient is final in this backward. For the embedding and for what
  * follows the last layer, done is called in backward only, so a forward pass keeps them. */
 typedef void model_hook(void *context, int64_t offset, int64_t count);
+/* rows: if set and the head is tied, backward leaves the token table's gradient as the head made it, and it is ready
+ * first. The caller adds the embedding's part: dx[batch*seq, width] of shape.dtype to the rows of these tokens. */
+typedef void model_rows_hook(void *context, const int32_t *tokens, const void *dx);
 struct model_hooks {
     void *context;
     model_hook *need, *done, *ready;
+    model_rows_hook *rows;
 };
 
 struct model {
@@ -50,9 +54,13 @@ void model_forward(struct model *m, const int32_t *tokens);
  * grad_scale != 0 it also starts backward. It adds the head's weight gradient into grads, and leaves the gradient of
  * the final norm's output in MODEL_DNORM. Every gradient is multiplied by grad_scale. */
 double model_loss(struct model *m, const int32_t *targets, float grad_scale);
-/* Adds all other parameter gradients into grads, last layer first. Calls hooks.ready when a range is final. */
+/* Adds all other parameter gradients into grads, last layer first, unless hooks.rows takes some. Calls hooks.ready when
+ * a range is final. */
 void model_backward(struct model *m, const int32_t *tokens);
 
+/* Elements at the start of the buffer that are ready first in this backward: the token table if hooks.rows takes the
+ * embedding's part, else 0. */
+int64_t model_early(const struct model *m);
 /* batch * seq */
 int64_t model_tokens(const struct model *m);
 /* A role's weight and gradient in layer `layer`. NULL when the family has none. */

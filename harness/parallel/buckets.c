@@ -81,9 +81,13 @@ void parallel_buckets_ready(void *context, int64_t offset, int64_t count) {
     if (s.high - s.low >= b->bucket) send(b, low);
 }
 
-bool parallel_buckets_finish(struct parallel_buckets *b) {
+void parallel_buckets_flush(struct parallel_buckets *b) {
     while (b->stretches) send(b, b->stretches - 1);
     while (b->sent < b->due) start_oldest(b);
+}
+
+bool parallel_buckets_finish(struct parallel_buckets *b) {
+    parallel_buckets_flush(b);
     while (b->waited < b->sent) wait_oldest(b);
     return b->reported == b->total;
 }

@@ -43,10 +43,12 @@ int parallel_buckets_open(struct parallel_buckets *b, struct comm *comm, float *
 void parallel_buckets_close(struct parallel_buckets *b);
 
 /* A step: begin once, ready for each range when it becomes final, then finish. ready is a hook whose context is the
- * struct parallel_buckets; do not touch its range afterwards. finish sends what remains and blocks until everything is
- * summed. False: the reported ranges do not add up to the buffer, so the sums are incomplete or wrong. */
+ * struct parallel_buckets; do not touch its range afterwards. flush sends what remains, finish does so too and blocks
+ * until everything is summed. False: the reported ranges do not add up to the buffer, so the sums are incomplete or
+ * wrong. */
 void parallel_buckets_begin(struct parallel_buckets *b);
 void parallel_buckets_ready(void *context, int64_t offset, int64_t count);
+void parallel_buckets_flush(struct parallel_buckets *b);
 bool parallel_buckets_finish(struct parallel_buckets *b);
 
 #endif

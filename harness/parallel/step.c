@@ -23,6 +23,10 @@ static void on_ready(void *context, int64_t offset, int64_t count) {
     struct parallel_engine *g = context;
     if (g->last_micro && !g->nulled) parallel_buckets_ready(&g->buckets, offset, count);
 }
+static void on_rows(void *context, const int32_t *tokens, const void *dx) {
+    struct parallel_engine *g = context;
+    parallel_rows_take(&g->rows, g->world, tokens, dx);
+}
 static void on_poll(void *context) {
     struct parallel_engine *g = context;
     guard_progress();
@@ -48,6 +52,7 @@ static int open_arenas(struct parallel_engine *g, struct base_error *e) {
     g->half = g->plan->shape.dtype == KERNEL_BF16 ? base_arena_take(&g->arenas[PLAN_WEIGHTS], 2 * n) : NULL;
     g->inputs = base_arena_take(&g->arenas[PLAN_BATCH], 4 * tokens);
     g->targets = base_arena_take(&g->arenas[PLAN_BATCH], 4 * tokens);
+    parallel_rows_open(&g->rows, g->plan, g->world, &g->arenas[PLAN_GATHERED]);
     g->team.scratch_bytes = g->arenas[PLAN_SCRATCH].size;
     g->team.scratch = base_arena_take(&g->arenas[PLAN_SCRATCH], g->team.scratch_bytes);
     return BASE_OK;
@@ -134,6 +139,7 @@ static double accumulate(struct parallel_engine *g, const struct data_source *so
     lap(r, PLAN_PHASE_ZERO, since);
     for (int64_t i = 0; i < g->plan->accumulation; i++) {
         g->last_micro = i + 1 == g->plan->accumulation;
+        g->model.hooks.rows = g->last_micro && !g->nulled && g->rows.count ? on_rows : NULL;
         data_fill(source, step, q->global_batch, first + i * q->layout.micro_batch, q->layout.micro_batch, g->inputs,
                   g->targets);
         lap(r, PLAN_PHASE_BATCH, since);
@@ -144,18 +150,32 @@ static double accumulate(struct parallel_engine *g, const struct data_source *so
         model_backward(&g->model, g->inputs);
         lap_compute(g, r, PLAN_PHASE_BACKWARD, since);
     }
+    g->model.hooks.rows = NULL;
     return loss / ((double)q->global_batch * (double)q->seq);
+}
+
+void parallel_sum_begin(struct parallel_engine *g) {
+    parallel_buckets_begin(&g->buckets);
+    parallel_rows_begin(&g->rows);
+}
+
+bool parallel_sum_end(struct parallel_engine *g) {
+    parallel_buckets_flush(&g->buckets);
+    parallel_rows_start(&g->rows, g->world);
+    const bool whole = parallel_buckets_finish(&g->buckets);
+    float *table = g->grads + model_params_offset(&g->params, MODEL_TOKEN_TABLE, 0);
+    return parallel_rows_finish(&g->rows, g->world, &g->team, table) && whole;
 }
 
 void parallel_gradients(struct parallel_engine *g, const struct data_source *source, int64_t step,
                         struct parallel_result *r) {
     double since = base_clock_now();
     *r = (struct parallel_result){0};
-    parallel_buckets_begin(&g->buckets);
+    parallel_sum_begin(g);
     r->loss = r->own_loss = accumulate(g, source, step, r, &since);
     inject_hang("communication", step);
     /* an incomplete gradient must not pass: the gate refuses a loss that is NAN */
-    if (!parallel_buckets_finish(&g->buckets)) r->loss = NAN;
+    if (!parallel_sum_end(g)) r->loss = NAN;
     g->world->ops->sum(g->world, &r->loss, 1);
     lap(r, PLAN_PHASE_COMMUNICATION, &since);
 }

@@ -4,9 +4,10 @@
  * backward still runs.
  *
  * The room parallel/ promises the training step: forward, backward, and the update (optimizer.h). Gradient all-reduces
- * overlap with backward (buckets.h). Memory is allocated in parallel_open; a step allocates nothing and prints nothing.
- * Results are bitwise reproducible for a fixed layout and number of threads. It needs a plan, the model, a source of
- * data and a comm. It does not know when a step is timed or checked. */
+ * overlap with backward (buckets.h), and a tied embedding does not hold them up (rows.h). Memory is allocated in
+ * parallel_open; a step allocates nothing and prints nothing. Results are bitwise reproducible for a fixed layout and
+ * number of threads. It needs a plan, the model, a source of data and a comm. It does not know when a step is timed or
+ * checked. */
 #ifndef TOISE_PARALLEL_STEP_H
 #define TOISE_PARALLEL_STEP_H
 
@@ -15,6 +16,7 @@
 #include "model/model.h"
 #include "parallel/buckets.h"
 #include "parallel/optimizer.h"
+#include "parallel/rows.h"
 #include "plan/plan.h"
 
 struct parallel_engine {
@@ -29,6 +31,7 @@ struct parallel_engine {
     kernel_bf16 *half; /* NULL in FP32 */
     int32_t *inputs, *targets;
     struct parallel_buckets buckets;
+    struct parallel_rows rows;
     bool last_micro; /* gradients become final in the current micro-batch */
     bool nulled;     /* gradients are discarded: computed but not sent (parallel_probe) */
     int64_t updates; /* since parallel_start */
@@ -58,6 +61,10 @@ uint64_t parallel_gradients_mix(const struct parallel_engine *engine);
 /* Computes the loss of global batch `step`, and its mean gradient, summed over all ranks, in engine->grads. */
 void parallel_gradients(struct parallel_engine *engine, const struct data_source *source, int64_t step,
                         struct parallel_result *result);
+/* Its part that crosses ranks: begin before the last micro-batch's hooks report, end once they have. False: an
+ * incomplete sum. */
+void parallel_sum_begin(struct parallel_engine *engine);
+bool parallel_sum_end(struct parallel_engine *engine);
 /* Clips the gradient and updates the weights. */
 void parallel_update(struct parallel_engine *engine, const struct parallel_optimizer *optimizer,
                      struct parallel_result *result);

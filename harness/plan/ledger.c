@@ -111,31 +111,51 @@ static void head(struct plan_ledger *l, const struct plan *p, double micro) {
     }
 }
 
-void plan_messages(const struct plan *p, const struct model_params *params,
-                   void (*each)(void *context, int64_t range, double bytes), void *context) {
-    const int64_t layers = p->shape.config->layers, bucket = p->request.bucket;
-    const int64_t final = params->total - params->layer0 - layers * params->layer_size;
-    int64_t pending = 0;
-    if (p->request.layout.dp == 1) return;
-    for (int64_t i = 0; i < layers + 2; i++) {
-        pending += i == 0 ? final : i <= layers ? params->layer_size : params->layer0;
-        if (pending < bucket && i <= layers) continue;
-        each(context, i, 4.0 * (double)pending);
-        pending = 0;
-    }
+/* What is final but not yet sent: a stretch that grows downwards from the end, and the early token table. */
+struct pending {
+    plan_each_message *each;
+    void *context;
+    int64_t bucket, above, table; /* elements */
+};
+
+static void flush(struct pending *p, int64_t *elements, int64_t range, int64_t least) {
+    if (*elements < least || *elements == 0) return;
+    p->each(p->context, range, "all_reduce", 4.0 * (double)*elements);
+    *elements = 0;
 }
 
-static void message(void *context, int64_t range, double bytes) {
+void plan_messages(const struct plan *p, const struct model_params *params, plan_each_message *each, void *context) {
+    const struct plan_request *r = &p->request;
+    const int64_t layers = r->config.layers, table = p->rows_apart ? r->config.vocab * r->config.width : 0;
+    const int64_t final = params->total - params->layer0 - layers * params->layer_size, rest = params->layer0 - table;
+    struct pending x = {each, context, r->bucket, 0, table};
+    if (r->layout.dp == 1) return;
+    flush(&x, &x.table, 0, x.bucket);
+    for (int64_t i = 0; i < layers + 2; i++) {
+        x.above += i == 0 ? final : i <= layers ? params->layer_size : rest;
+        const bool meets = i == layers + 1 || (i == layers && rest == 0); /* it touches the table */
+        if (meets) x.above += x.table, x.table = 0;
+        flush(&x, &x.above, i, i <= layers ? x.bucket : 1);
+    }
+    if (!p->rows_apart) return;
+    const double rows = (double)plan_rows_count(r),
+                 row = (double)r->config.width * (double)kernel_dtype_bytes(r->dtype);
+    each(context, layers + 1, "all_gather", rows * sizeof(int32_t));
+    each(context, layers + 1, "all_gather", rows * row);
+}
+
+static void message(void *context, int64_t range, const char *name, double bytes) {
     struct plan_ledger *l = context;
     int i = l->count - 1;
     (void)range;
-    while (i >= 0 && l->ops[i].kind == PLAN_MESSAGE && l->ops[i].bytes != bytes) i--;
-    if (i >= 0 && l->ops[i].kind == PLAN_MESSAGE)
+    while (i >= 0 && l->ops[i].kind == PLAN_MESSAGE && (l->ops[i].bytes != bytes || strcmp(l->ops[i].op, name))) i--;
+    if (i >= 0 && l->ops[i].kind == PLAN_MESSAGE) {
         l->ops[i].count++;
-    else {
-        struct plan_op *op = add(l, PLAN_MESSAGE, PLAN_PHASE_COMMUNICATION, "all_reduce", "gradient all-reduce", 1);
-        op->group = "dp", op->bytes = bytes;
+        return;
     }
+    struct plan_op *op = add(l, PLAN_MESSAGE, PLAN_PHASE_COMMUNICATION, name,
+                             strcmp(name, "all_gather") ? "gradient all-reduce" : "embedding rows all-gather", 1);
+    op->group = "dp", op->bytes = bytes;
 }
 
 static void total(struct plan_ledger *l, const struct plan *p) {
@@ -188,7 +208,11 @@ static void passes(struct plan_ledger *l, const struct plan *p, double micro) {
     if (model_config_has(c, MODEL_QKV_BIAS)) /* for all four matmuls, expressed in calls of the first one's size */
         pass(l, backward, "column_sum", "bias gradients", each * biased, t, qkv, size, d);
     pass(l, forward, "embedding_forward", "embedding forward", micro, t, c->width, 2 * size, d);
-    pass(l, backward, "embedding_backward", "embedding backward", micro, t, c->width, 12, d);
+    const double positions = model_config_has(c, MODEL_POSITION_TABLE) ? 1 : 0;
+    const double apart = p->rows_apart ? 1 : 0; /* the last micro-batch adds positions, and then all ranks' rows */
+    pass(l, backward, "embedding_backward", "embedding backward", micro - apart * (1 - positions), t, c->width, 12, d);
+    pass(l, PLAN_PHASE_COMMUNICATION, "embedding_backward", "embedding backward", apart, plan_rows_count(&p->request),
+         c->width, 12, d);
 }
 
 /* What backward repeats of forward's operations: in all layers but the last, those that the shape does not keep. A

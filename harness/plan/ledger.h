@@ -20,7 +20,7 @@ enum plan_kind { PLAN_GEMM, PLAN_ATTENTION_FORWARD, PLAN_ATTENTION_BACKWARD, PLA
 struct plan_op {
     enum plan_kind kind;
     enum plan_phase phase;
-    const char *op;    /* the kernel's name in kernels/list.h, or "all_reduce" */
+    const char *op;    /* the kernel's name in kernels/list.h, or "all_reduce", "all_gather" */
     const char *name;  /* where in the model */
     const char *group; /* for a message: its ranks, "dp"; otherwise NULL */
     /* Calls in one rank's step. If the model calls a kernel with several shapes, work is expressed in calls of one of
@@ -45,18 +45,19 @@ struct plan_ledger {
     double model_flop, model_flop_square;                      /* of the whole world's step */
     double hardware_flop;                                      /* the same with what backward repeats */
     double pass_bytes;                                         /* estimate */
-    double messages, message_bytes;                            /* of one rank's step: all-reduces */
+    double messages, message_bytes;                            /* of one rank's step */
 };
 
 /* Fills the ledger from plan->request and plan->shape; plan_make calls it for plan->ledger. params: those of
  * plan->request.config. */
 void plan_ledger_fill(struct plan_ledger *ledger, const struct plan *plan, const struct model_params *params);
 
-/* The gradient all-reduces of one rank's step in order, by the rule of parallel/buckets.h. range: a message can leave
- * once this range's gradients are final. Range 0 is what follows the layers. Ranges 1 to `layers` are the layers, the
- * last one first. The next range is what precedes the layers. */
-void plan_messages(const struct plan *plan, const struct model_params *params,
-                   void (*each)(void *context, int64_t range, double bytes), void *context);
+/* The messages of one rank's step in order, by the rules of parallel/buckets.h and plan_rows_apart. range: a message
+ * can leave once this range's gradients are final. Range 0 is what follows the layers, and a token table that is final
+ * early. Ranges 1 to `layers` are the layers, the last one first. The next range is what precedes the layers. op:
+ * "all_reduce", or "all_gather", whose bytes are those of all ranks. */
+typedef void plan_each_message(void *context, int64_t range, const char *op, double bytes);
+void plan_messages(const struct plan *plan, const struct model_params *params, plan_each_message *each, void *context);
 
 /* A matmul's call as an operation: kind, shape and dtypes alone. Whether two matmuls have the same ones. */
 struct plan_op plan_op_of_gemm(const struct kernel_gemm *g);

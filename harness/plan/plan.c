@@ -46,6 +46,25 @@ static double activation_bytes(const struct model_shape *shape) {
     return sum;
 }
 
+int64_t plan_rows_count(const struct plan_request *r) {
+    return r->layout.dp * r->layout.micro_batch * r->seq;
+}
+
+bool plan_rows_apart(const struct plan_request *r) {
+    const struct model_config *c = &r->config;
+    if (!c->tied || r->layout.dp == 1 || r->rows == PLAN_ROWS_TOGETHER) return false;
+    const double row = (double)(c->width * (int64_t)kernel_dtype_bytes(r->dtype)) + sizeof(int32_t);
+    return r->rows == PLAN_ROWS_APART || (double)plan_rows_count(r) * row <= (double)(c->vocab * c->width);
+}
+
+/* Tokens and rows of all ranks. */
+static double gathered_bytes(const struct plan *p) {
+    const struct plan_request *r = &p->request;
+    const size_t rows = (size_t)plan_rows_count(r), row = (size_t)r->config.width * kernel_dtype_bytes(r->dtype);
+    if (!p->rows_apart) return 0;
+    return (double)base_arena_piece(rows * sizeof(int32_t)) + (double)base_arena_piece(rows * row);
+}
+
 static void fill_memory(struct plan *p, int64_t total) {
     const struct plan_request *r = &p->request;
     const double n = (double)total, tokens = (double)(r->layout.micro_batch * r->seq);
@@ -57,6 +76,7 @@ static void fill_memory(struct plan *p, int64_t total) {
         [PLAN_ACTIVATIONS] = {"activations", activation_bytes(&p->shape)},
         [PLAN_BATCH] = {"batch", 2 * (double)base_arena_piece((size_t)tokens * 4)},
         [PLAN_SCRATCH] = {"kernel scratch", (double)kernel_scratch_bytes(r->threads, r->seq, r->config.head_dim)},
+        [PLAN_GATHERED] = {"gathered embedding rows", gathered_bytes(p)},
     };
     p->memory_bytes = 0;
     for (int i = 0; i < PLAN_ARENAS; i++) {
@@ -99,6 +119,7 @@ int plan_make(struct plan *plan, const struct plan_request *request, struct base
                                     .seq = r->seq,
                                     .head_rows = r->head_rows,
                                     .kept = kept[r->layout.recompute]};
+    p->rows_apart = plan_rows_apart(r);
     model_params_size(&params, &r->config);
     fill_memory(p, params.total);
     p->gate_bytes = gate_bytes(p, &params);

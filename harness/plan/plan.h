@@ -15,6 +15,8 @@
 #include "plan/layout.h"
 #include "plan/ledger.h"
 
+enum plan_rows { PLAN_ROWS_BY_SIZE, PLAN_ROWS_APART, PLAN_ROWS_TOGETHER };
+
 /* The user's request. */
 struct plan_request {
     struct model_config config;
@@ -25,6 +27,7 @@ struct plan_request {
     struct kernel_caches caches; /* of a rank's team; zeros: unknown */
     int64_t bucket;              /* elements in a gradient message; 0: PLAN_BUCKET */
     int64_t head_rows;           /* 0: PLAN_HEAD_ROWS */
+    enum plan_rows rows;         /* the tied token table's gradient, see plan_rows_apart */
     bool gate;                   /* the gate runs first, so its FP64 sequence must also fit */
 };
 
@@ -47,8 +50,9 @@ enum plan_memory {
     PLAN_GRADIENTS, /* FP32 */
     PLAN_MOMENTS,   /* two in FP32 */
     PLAN_ACTIVATIONS,
-    PLAN_BATCH,   /* inputs and targets of a micro-batch */
-    PLAN_SCRATCH, /* of the kernels */
+    PLAN_BATCH,    /* inputs and targets of a micro-batch */
+    PLAN_SCRATCH,  /* of the kernels */
+    PLAN_GATHERED, /* tokens, then rows, of all ranks, if rows are apart */
     PLAN_ARENAS
 };
 
@@ -56,6 +60,7 @@ struct plan {
     struct plan_request request; /* with defaults filled in */
     struct model_shape shape;    /* of a micro-batch; .config points into request */
     int64_t accumulation;        /* micro-batches of a rank in one step */
+    bool rows_apart;             /* see plan_rows_apart */
     struct plan_arena arenas[PLAN_ARENAS];
     double memory_bytes; /* of a rank: sum of the arenas */
     double gate_bytes;   /* of a rank, in addition, before timing; 0 without the gate */
@@ -65,6 +70,15 @@ struct plan {
 /* Makes the plan. BASE_USAGE: sizes that contradict each other, and what would fit. Do not move *plan: plan->shape
  * points into it. */
 int plan_make(struct plan *plan, const struct plan_request *request, struct base_error *e);
+
+/* Whether the gradient of a tied token table is summed in two parts. The head's part is final before the layers'
+ * backward starts, so its all-reduce overlaps with that. The embedding's part, final last, is the rows of the last
+ * micro-batch's tokens; each rank gathers those of all and adds them in order of rank. By size: if tokens and rows of
+ * all ranks have at most a quarter of the table's bytes. That bounds the memory, and what is sent last is an eighth
+ * or less of what it would be. */
+bool plan_rows_apart(const struct plan_request *request);
+/* Rows that are gathered: the tokens of one micro-batch of every rank. */
+int64_t plan_rows_count(const struct plan_request *request);
 
 /* BASE_USAGE: `local` ranks exceed the node's memory; the message names the largest micro-batch or slice that would
  * fit. available: bytes; negative: unknown, and nothing is refused. */

@@ -91,11 +91,22 @@ TIMED(zero, (const struct kernel_team *team, int64_t n, float *x), n, x)
 static struct profile *profile_of(struct comm *comm) {
     return (struct profile *)(void *)comm;
 }
+/* Messages that may be in flight: gradients, and what rows.h gathers. */
+static int64_t flying_most(const struct profile *p) {
+    return p->engine->buckets.capacity + 2;
+}
 static void timed_all_reduce(struct comm *comm, float *buffer, int64_t count, struct comm_request *request) {
     struct profile *p = profile_of(comm);
     const struct call c = call_begin(p);
     p->world->ops->all_reduce_start(p->world, buffer, count, request);
-    p->flying[p->flying_next++ % p->engine->buckets.capacity] = c.begin;
+    p->flying[p->flying_next++ % flying_most(p)] = c.begin;
+    call_end(p, &c, p->of_other[PROFILE_MESSAGES], true);
+}
+static void timed_all_gather(struct comm *comm, void *buffer, int64_t count, int unit, struct comm_request *request) {
+    struct profile *p = profile_of(comm);
+    const struct call c = call_begin(p);
+    p->world->ops->all_gather_start(p->world, buffer, count, unit, request);
+    p->flying[p->flying_next++ % flying_most(p)] = c.begin;
     call_end(p, &c, p->of_other[PROFILE_MESSAGES], true);
 }
 /* Messages are waited for in the order of their starts. */
@@ -105,7 +116,7 @@ static void timed_wait(struct comm *comm, struct comm_request *request) {
     p->world->ops->wait(p->world, request);
     call_end(p, &c, p->of_other[PROFILE_MESSAGES], true);
     if (p->flying_first == p->flying_next) return;
-    const double begin = p->flying[p->flying_first++ % p->engine->buckets.capacity];
+    const double begin = p->flying[p->flying_first++ % flying_most(p)];
     if (p->on && p->events && p->event_count < PROFILE_EVENTS_MOST)
         p->events[p->event_count++] =
             (struct profile_event){p->of_other[PROFILE_MESSAGES], true, begin, base_clock_now()};
@@ -138,6 +149,7 @@ static void wrap(struct profile *p) {
     p->comm = *p->world;
     p->messages = *p->world->ops;
     p->messages.all_reduce_start = timed_all_reduce;
+    p->messages.all_gather_start = timed_all_gather;
     p->messages.wait = timed_wait;
     p->messages.sum = timed_sum;
     p->messages.progress = timed_progress;
@@ -150,7 +162,7 @@ int profile_open(struct profile *p, struct parallel_engine *engine, bool traced,
     p->engine = engine;
     p->peak = p->bandwidth = NAN;
     snprintf(p->bandwidth_text, sizeof p->bandwidth_text, "no bandwidth: the run was stopped before");
-    p->flying = calloc((size_t)engine->buckets.capacity, sizeof *p->flying);
+    p->flying = calloc((size_t)flying_most(p), sizeof *p->flying);
     if (traced) p->events = calloc(PROFILE_EVENTS_MOST, sizeof *p->events);
     if (!p->flying || (traced && !p->events))
         return base_fail(e, BASE_BROKEN, "out of memory for the calls of a trace");

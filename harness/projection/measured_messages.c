@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Times of all-reduces on a measured machine, and how much of them overlaps backward. All-reduce is the only
- * collective. */
+ * Times of messages on a measured machine by its all-reduces, and how much of them overlaps backward. */
 #include <math.h>
 #include <string.h>
 
@@ -9,6 +8,7 @@
 #include "projection/kriging.h"
 #include "projection/measured_ops.h"
 
+static const double BEYOND_MOST = 0.1;  /* share of all messages' time: the gathered rows take less */
 static const double UNKNOWN_SIZE = 0.2; /* sd of log(time) at an untimed size where only one or two were timed */
 
 /* Records that price a message. */
@@ -106,18 +106,20 @@ struct timeline {
     double layer_s, embedding_s; /* backward without contention */
     double idle;                 /* when the last message so far has ended */
     struct projection_overlap *o;
-    double error_s;
+    double error_s, beyond_s;
     struct base_error *e;
     int code;
 };
 
-static void send(void *context, int64_t range, double bytes) {
+/* All-gathers are priced as all-reduces of half the bytes, whose links carry as much (collectives/op.h). */
+static void send(void *context, int64_t range, const char *op, double bytes) {
     struct timeline *t = context;
     const struct plan_request *r = &t->plan->request;
     const int64_t layers = r->config.layers;
     struct projection_message_price p;
     if (t->code) return;
-    t->code = projection_measured_message(t->m, r->layout.dp, r->threads, bytes, &p, t->e);
+    const double alike = strcmp(op, "all_gather") ? bytes : bytes / 2;
+    t->code = projection_measured_message(t->m, r->layout.dp, r->threads, alike, &p, t->e);
     if (t->code) return;
     const double all = (double)layers * t->layer_s + t->embedding_s;
     const double ready = range <= layers ? (double)range * t->layer_s : all;
@@ -126,7 +128,7 @@ static void send(void *context, int64_t range, double bytes) {
     t->idle = start + p.seconds;
     t->o->message_s += p.seconds;
     t->o->cost_s += (1 - p.hidden) * overlapped;
-    t->o->extrapolated = t->o->extrapolated || p.extrapolated;
+    if (p.extrapolated) t->beyond_s += p.seconds;
     t->error_s += p.seconds * p.sd; /* errors add: all messages are slower, or all are faster */
 }
 
@@ -140,6 +142,7 @@ int projection_measured_overlap(const struct machine *m, const struct plan *plan
     if (t.code) return t.code;
     const double end = (double)plan->request.config.layers * layer_s + embedding_s + overlap->cost_s;
     overlap->exposed_s = fmax(0, t.idle - end);
+    overlap->extrapolated = t.beyond_s > BEYOND_MOST * overlap->message_s;
     overlap->sd = overlap->message_s > 0 ? t.error_s / overlap->message_s : 0;
     return BASE_OK;
 }

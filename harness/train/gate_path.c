@@ -41,6 +41,7 @@ struct plan_request train_gate_shrink(const struct plan_request *request) {
     r.global_batch = r.layout.dp * r.layout.micro_batch * (accumulation > 1 && r.layout.dp <= 64 ? 2 : 1);
     r.head_rows = 23;
     r.bucket = c->parameters / 5;
+    r.rows = plan_rows_apart(request) ? PLAN_ROWS_APART : PLAN_ROWS_TOGETHER;
     return r;
 }
 
@@ -165,23 +166,63 @@ static double known(int64_t i, int rank) {
     return (double)(i % 61 + 1 + rank % 16);
 }
 
-/* Sends known numbers through the buckets, in the ranges that the model reports. In BF16 the mean gradient hides one
- * missing rank of many behind rounding. Here anything missing, doubled or scaled shows at any world size. */
+/* The same of the embedding's rows: row t of a rank, whose token is as below. BF16 holds these numbers. */
+static float known_row(int64_t t, int64_t column, int rank) {
+    return (float)(1 + (t + column + rank) % 7);
+}
+static int32_t known_token(const struct parallel_engine *g, int64_t t, int rank) {
+    return (int32_t)((5 * t + rank) % g->plan->request.config.vocab);
+}
+
+/* Gives this rank's known rows to the engine, as backward does. */
+static void send_rows(struct parallel_engine *g) {
+    const int64_t width = g->rows.width, mine = g->rows.count / g->world->size;
+    void *dx = g->model.buffers[MODEL_DX];
+    for (int64_t t = 0; t < mine; t++) {
+        g->inputs[t] = known_token(g, t, g->world->rank);
+        for (int64_t c = 0; c < width; c++) {
+            const float x = known_row(t, c, g->world->rank);
+            uint32_t bits;
+            memcpy(&bits, &x, sizeof bits);
+            if (g->rows.dtype == KERNEL_F32)
+                ((float *)dx)[t * width + c] = x;
+            else
+                ((kernel_bf16 *)dx)[t * width + c] = (kernel_bf16)(bits >> 16);
+        }
+    }
+    parallel_rows_take(&g->rows, g->world, g->inputs, dx);
+}
+
+/* Takes the known rows of all ranks away from the table's sum again. */
+static void take_rows_away(struct parallel_engine *g) {
+    const int64_t width = g->rows.width, each = g->rows.count / g->world->size;
+    float *table = g->grads + model_params_offset(&g->params, MODEL_TOKEN_TABLE, 0);
+    for (int rank = 0; rank < g->world->size; rank++)
+        for (int64_t t = 0; t < each; t++)
+            for (int64_t c = 0; c < width; c++) table[known_token(g, t, rank) * width + c] -= known_row(t, c, rank);
+}
+
+/* Sends known numbers over the ranks, in the ranges that the model reports. In BF16 the mean gradient hides one missing
+ * rank of many behind rounding. Here anything missing, doubled or scaled shows at any world size. */
 static void check_sums(struct train_gate *gate, struct parallel_engine *g, bool overlap) {
     const struct model_params *p = &g->params;
-    const int64_t layers = g->plan->request.config.layers;
+    const struct model_config *config = &g->plan->request.config;
+    const int64_t table = g->rows.count ? config->vocab * config->width : 0;
     double ranks = 0, residual = 0;
     const char *where = "";
     for (int64_t i = 0; i < p->total; i++) g->grads[i] = (float)known(i, g->world->rank);
     for (int rank = 0; rank < g->world->size; rank++) ranks += known(0, rank);
     g->buckets.deferred = !overlap;
-    parallel_buckets_begin(&g->buckets);
-    for (int64_t end = p->total, l = layers; l >= -1; l--) {
-        const int64_t start = l < 0 ? 0 : p->layer0 + l * p->layer_size;
+    parallel_sum_begin(g);
+    if (table) g->model.hooks.ready(g->model.hooks.context, 0, table);
+    for (int64_t end = p->total, l = config->layers; l >= -1; l--) {
+        const int64_t start = l < 0 ? table : p->layer0 + l * p->layer_size;
         g->model.hooks.ready(g->model.hooks.context, start, end - start);
         end = start;
     }
-    bool whole = parallel_buckets_finish(&g->buckets);
+    if (table) send_rows(g);
+    bool whole = parallel_sum_end(g);
+    if (table) take_rows_away(g);
     for (int i = 0; i < p->count && whole; i++)
         for (int64_t j = p->tensors[i].offset; j < p->tensors[i].offset + p->tensors[i].count; j++) {
             if (g->grads[j] == ranks + g->world->size * (known(j, 0) - known(0, 0))) continue;

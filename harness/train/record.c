@@ -31,9 +31,9 @@ static json_t *memory_of(const struct plan *p, double process) {
 }
 
 static json_t *op_of(const struct plan_op *op) {
-    static const char *const kinds[] = {"gemm", "attention_forward", "attention_backward", "pass", "all_reduce"};
+    static const char *const kinds[] = {"gemm", "attention_forward", "attention_backward", "pass", "message"};
     json_t *o = json_object();
-    record_set(o, "kind", json_string(kinds[op->kind]));
+    record_set(o, "kind", json_string(op->kind == PLAN_MESSAGE ? op->op : kinds[op->kind]));
     record_set(o, "phase", json_string(plan_phase_name(op->phase)));
     record_set(o, "op", json_string(op->op));
     record_set(o, "name", json_string(op->name));

@@ -52,7 +52,7 @@ SIMD_INLINE void embedding_add(float *sum, int64_t i, int64_t n, struct part dx)
 SIMD_INLINE void embedding_scatter_part(enum kernel_dtype t, const struct kernel_embedding *e, int64_t r, int64_t token,
                                         int64_t position, int64_t c, int64_t n) {
     const struct part dx = row_get(t, e->dx, r * e->cols + c, n);
-    embedding_add(e->dtoken, token + c, n, dx);
+    if (e->dtoken) embedding_add(e->dtoken, token + c, n, dx);
     if (e->dposition) embedding_add(e->dposition, position + c, n, dx);
 }
 

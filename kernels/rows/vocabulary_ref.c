@@ -61,7 +61,7 @@ void kernel_embedding_backward_ref(const struct kernel_team *team, const struct 
             const int64_t token = e->tokens[r] * e->cols, position = (e->position0 + r % e->seq) * e->cols;
             for (int64_t c = share.begin; c < share.end; c++) {
                 const float dx = scalar_get(e->dtype, e->dx, r * e->cols + c);
-                e->dtoken[token + c] += dx;
+                if (e->dtoken) e->dtoken[token + c] += dx;
                 if (e->dposition) e->dposition[position + c] += dx;
             }
             kernel_poll_row(team, r, share.end - share.begin);

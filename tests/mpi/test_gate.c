@@ -2,9 +2,10 @@
  * check: ranks 2 3 4
  * check: timeout 300
  *
- * The gate over ranks. Over 20 seeds (5 without CHECK_FULL), correct runs stay below a quarter of the threshold. Each
- * fault exceeds it tenfold. A sum may lack a rank, be taken for the mean, or be wrong on one rank. A message may be
- * lost, a rank be stale or have another seed. */
+ * The gate over ranks, whether a tied token table's gradient is summed as a whole or in two parts. Over 20 seeds (5
+ * without CHECK_FULL), correct runs stay below a quarter of the threshold. Each fault exceeds it tenfold. A sum may
+ * lack a rank, be taken for the mean, or be wrong on one rank. A message may be lost, a rank be stale or have another
+ * seed. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,10 +16,27 @@
 #include "unit/support/rig.h"
 
 enum { SEEDS = 20, FEW = 5 };
-enum fault { HEALTHY, RANK_DROPPED, SUM_FOR_MEAN, MESSAGE_LOST, SUM_ASTRAY, RANK_STALE, RANK_SEEDED, FAULTS };
-static const char *const names[FAULTS] = {
-    "healthy",    "rank dropped",          "sum for mean", "message lost", "one rank's sum astray",
-    "rank stale", "rank with another seed"};
+enum fault {
+    HEALTHY,
+    RANK_DROPPED,
+    SUM_FOR_MEAN,
+    MESSAGE_LOST,
+    SUM_ASTRAY,
+    RANK_STALE,
+    RANK_SEEDED,
+    ROWS_LOST, /* where they are gathered */
+    TOKENS_MIXED,
+    FAULTS
+};
+static const char *const names[FAULTS] = {"healthy",
+                                          "rank dropped",
+                                          "sum for mean",
+                                          "message lost",
+                                          "one rank's sum astray",
+                                          "rank stale",
+                                          "rank with another seed",
+                                          "one rank's rows lost",
+                                          "tokens of two rows mixed up"};
 
 static const struct comm_ops *honest; /* the comm that faulty sums forward to */
 static const struct kernel_ops *sound;
@@ -50,14 +68,28 @@ static void sum_astray(struct comm *c, double *x, int n) {
     if (last_sum && c->rank == c->size - 1) *last_sum = -*last_sum - 1;
     last_sum = NULL;
 }
+/* Rows of the last rank arrive as zeros. */
+static void rows_lost(struct comm *c, void *buffer, int64_t count, int unit, struct comm_request *request) {
+    const int64_t first = comm_block(count, c->size, c->rank), mine = comm_block(count, c->size, c->rank + 1) - first;
+    if (unit > (int)sizeof(int32_t) && c->rank == c->size - 1)
+        memset((char *)buffer + first * unit, 0, (size_t)(mine * unit));
+    honest->all_gather_start(c, buffer, count, unit, request);
+}
+/* All ranks get the same wrong tokens: their bits agree. */
+static void tokens_mixed(struct comm *c, void *buffer, int64_t count, int unit, struct comm_request *request) {
+    int32_t *token = buffer;
+    const int64_t first = comm_block(count, c->size, c->rank);
+    if (unit == (int)sizeof(int32_t) && c->rank == c->size - 1) token[first] = !token[first];
+    honest->all_gather_start(c, buffer, count, unit, request);
+}
 /* Updates all tensors but one */
 static void adamw_stale(const struct kernel_team *team, const struct kernel_adamw *a) {
     if (messages++ != 5) sound->adamw(team, a);
 }
 
 /* Runs the gate's small model of a tiny model over this world, with one fault. All ranks return the same residuals. */
-static struct train_gate gate_of(struct agreed *a, const char *family, enum kernel_dtype dtype, enum fault fault,
-                                 uint64_t seed) {
+static struct train_gate gate_of(struct agreed *a, const char *family, enum kernel_dtype dtype, enum plan_rows rows,
+                                 enum fault fault, uint64_t seed) {
     const struct model_config c = rig_config_of(family, 2, 64, 4, 256, 128);
     const bool last = a->world.rank == a->world.size - 1;
     struct comm_ops sums = *a->world.ops;
@@ -69,6 +101,7 @@ static struct train_gate gate_of(struct agreed *a, const char *family, enum kern
     struct train_gate gate;
     struct base_error e = {0};
     q.layout.dp = world.size;
+    q.rows = rows;
     q = train_gate_shrink(&q);
     kernel_select(&ops, kernel_isa_best(), KERNEL_BACKEND_TOISE);
     const struct kernel_ops healthy = ops;
@@ -79,6 +112,8 @@ static struct train_gate gate_of(struct agreed *a, const char *family, enum kern
     if (fault == SUM_FOR_MEAN) sums.all_reduce_start = sum_for_mean;
     if (fault == MESSAGE_LOST) sums.all_reduce_start = sum_lost, sums.wait = wait_lost;
     if (fault == SUM_ASTRAY) sums.all_reduce_start = sum_noted, sums.sum = sum_astray;
+    if (fault == ROWS_LOST) sums.all_gather_start = rows_lost;
+    if (fault == TOKENS_MIXED) sums.all_gather_start = tokens_mixed;
     if (fault == RANK_STALE && last) ops.adamw = adamw_stale;
     world.ops = &sums;
     train_gate_clear(&gate);
@@ -105,13 +140,13 @@ struct margins {
     double most, least, dropped;
 };
 
-static void judge(struct agreed *a, const char *family, enum kernel_dtype dtype, enum fault fault, int seed,
-                  struct margins *margins) {
-    const struct train_gate gate = gate_of(a, family, dtype, fault, 100 * (uint64_t)seed);
+static void judge(struct agreed *a, const char *family, enum kernel_dtype dtype, enum plan_rows rows, enum fault fault,
+                  int seed, struct margins *margins) {
+    const struct train_gate gate = gate_of(a, family, dtype, rows, fault, 100 * (uint64_t)seed);
     const double worst = worst_of(&gate);
     char what[160];
-    snprintf(what, sizeof what, "%s, %s, %s, seed %d: worst residual %.4g", names[fault], family,
-             dtype == KERNEL_F32 ? "fp32" : "bf16", seed, worst);
+    snprintf(what, sizeof what, "%s, %s, %s, rows %s, seed %d: worst residual %.4g", names[fault], family,
+             dtype == KERNEL_F32 ? "fp32" : "bf16", rows == PLAN_ROWS_APART ? "apart" : "together", seed, worst);
     if (fault == RANK_DROPPED) margins->dropped = fmin(margins->dropped, gate.residual[CHECK_GRADIENTS]);
     const bool good = fault == HEALTHY ? worst < CHECK_THRESHOLD / 4 : worst > CHECK_THRESHOLD * 10;
     agreed_check(a, good && train_gate_passed(&gate) == (fault == HEALTHY), what);
@@ -122,6 +157,14 @@ static void judge(struct agreed *a, const char *family, enum kernel_dtype dtype,
         margins->least = fmin(margins->least, worst);
 }
 
+static void judge_all(struct agreed *a, const char *family, enum kernel_dtype dtype, enum plan_rows rows, bool all,
+                      struct margins *m) {
+    for (int fault = 0; fault < (rows == PLAN_ROWS_APART ? FAULTS : ROWS_LOST); fault++) {
+        const int seeds = !all ? (fault == HEALTHY ? FEW : 1) : fault == HEALTHY ? SEEDS : FEW;
+        for (int seed = 1; seed <= seeds; seed++) judge(a, family, dtype, rows, (enum fault)fault, seed, m);
+    }
+}
+
 int main(void) {
     struct agreed a;
     const bool all = effort_full() && !SANITIZED;
@@ -130,12 +173,11 @@ int main(void) {
         printf("SKIP: the gate over ranks on all seeds: only with CHECK_FULL set, without sanitizers\n");
     for (int f = 0; f < RIG_FAMILIES; f++) {
         struct margins m = {0, INFINITY, INFINITY};
-        for (int dtype = 0; dtype < KERNEL_DTYPE_COUNT; dtype++)
-            for (int fault = 0; fault < FAULTS; fault++) {
-                const int seeds = !all ? (fault == HEALTHY ? FEW : 1) : fault == HEALTHY ? SEEDS : FEW;
-                for (int seed = 1; seed <= seeds; seed++)
-                    judge(&a, rig_families[f], (enum kernel_dtype)dtype, (enum fault)fault, seed, &m);
-            }
+        for (int dtype = 0; dtype < KERNEL_DTYPE_COUNT; dtype++) {
+            judge_all(&a, rig_families[f], (enum kernel_dtype)dtype, PLAN_ROWS_TOGETHER, all, &m);
+            if (model_family_find(rig_families[f])->tied)
+                judge_all(&a, rig_families[f], (enum kernel_dtype)dtype, PLAN_ROWS_APART, all, &m);
+        }
         if (a.world.rank) continue;
         printf("%d ranks, %s: worst healthy residual %.3g (under %g), least faulty %.4g (over %g); gradients of a "
                "dropped rank %.4g\n",

@@ -193,6 +193,13 @@ static void embedding_case(enum kernel_dtype t, int64_t cols, bool positions) {
         for (int64_t i = 0; i < TABLE * cols; i++) within(&v, "dtoken", i, e.dtoken[i], dtoken[i], 0);
         for (int64_t i = 0; positions && i < (SEQ + POSITION0) * cols; i++)
             within(&v, "dposition", i, e.dposition[i], dposition[i], 0);
+        struct kernel_embedding only = e; /* positions alone: the table stays as it is */
+        only.dtoken = NULL;
+        if (positions) v.ops.zero(&v.team, (SEQ + POSITION0) * cols, e.dposition);
+        v.ops.embedding_backward(&v.team, &only);
+        for (int64_t i = 0; i < TABLE * cols; i++) within(&v, "dtoken", i, e.dtoken[i], dtoken[i], 0);
+        for (int64_t i = 0; positions && i < (SEQ + POSITION0) * cols; i++)
+            within(&v, "dposition", i, e.dposition[i], dposition[i], 0);
     }
     free(dtoken), free(dposition);
     guarded_free();

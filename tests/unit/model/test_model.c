@@ -247,7 +247,7 @@ static void check_hooks(const char *family) {
     struct calls calls = {.count = 0};
     const struct plan_request q = request(family, KERNEL_F32, BATCH, 1);
     rig_open(&r, &q, kernel_isa_best(), KERNEL_BACKEND_TOISE, SEED);
-    r.engine.model.hooks = (struct model_hooks){&calls, on_need, on_done, on_ready};
+    r.engine.model.hooks = (struct model_hooks){&calls, on_need, on_done, on_ready, NULL};
     rig_pass(&r, 0, 1);
     const struct model_params *p = &r.engine.params;
     int64_t end = p->total, layers_ready = 0, open = 0, most_open = 0;
@@ -274,6 +274,71 @@ static void test_hooks(void **state) {
     for (int f = 0; f < RIG_FAMILIES; f++) check_hooks(rig_families[f]);
 }
 
+/* What hooks.rows took. */
+static struct {
+    int32_t tokens[BATCH * SEQ];
+    char dx[4 * BATCH * SEQ * 64];
+    const struct parallel_engine *engine;
+    int times;
+} rows;
+
+static void on_rows(void *context, const int32_t *tokens, const void *dx) {
+    (void)context;
+    const struct model_shape *s = &rows.engine->plan->shape;
+    const size_t bytes = (size_t)(BATCH * SEQ * s->config->width) * kernel_dtype_bytes(s->dtype);
+    assert_true(bytes <= sizeof rows.dx);
+    memcpy(rows.tokens, tokens, sizeof rows.tokens);
+    memcpy(rows.dx, dx, bytes);
+    rows.times++;
+}
+
+/* The same gradient, of which the caller adds the embedding's rows: all others bit for bit, these in another order. The
+ * table is ready first, and each element once. */
+static void check_rows(const char *family, enum kernel_dtype dtype, bool tied) {
+    struct rig r;
+    struct calls calls = {.count = 0};
+    struct plan_request q = request(family, dtype, BATCH, 1);
+    q.config.tied = tied;
+    rig_open(&r, &q, kernel_isa_best(), KERNEL_BACKEND_TOISE, SEED);
+    struct parallel_engine *g = &r.engine;
+    const size_t n = (size_t)g->params.total, table = (size_t)(q.config.vocab * q.config.width);
+    float *whole = malloc(n * sizeof *whole);
+    rig_zero(&r);
+    rig_pass(&r, 0, 1);
+    memcpy(whole, g->grads, n * sizeof *whole);
+    rig_zero(&r);
+    rows.engine = g, rows.times = 0;
+    g->model.hooks = (struct model_hooks){.context = &calls, .ready = on_ready, .rows = on_rows};
+    rig_pass(&r, 0, 1);
+    assert_int_equal(rows.times, tied);
+    assert_memory_equal(whole + table, g->grads + table, (n - table) * sizeof *whole);
+    assert_int_equal(calls.call[0].count == (int64_t)table && calls.call[0].offset == 0, tied);
+    int64_t reported = 0;
+    for (int i = 0; i < calls.count; i++) reported += calls.call[i].count;
+    assert_int_equal(reported, g->params.total);
+    if (tied)
+        g->team.ops->embedding_backward(&g->team, &(struct kernel_embedding){.rows = BATCH * SEQ,
+                                                                             .cols = q.config.width,
+                                                                             .seq = 1,
+                                                                             .dtype = dtype,
+                                                                             .tokens = rows.tokens,
+                                                                             .dx = rows.dx,
+                                                                             .dtoken = g->grads});
+    assert_memory_equal(whole, g->grads, n * sizeof *whole);
+    free(whole);
+    rig_close(&r);
+}
+
+static void test_rows(void **state) {
+    (void)state;
+    for (int f = 0; f < RIG_FAMILIES; f++)
+        for (int dtype = 0; dtype < KERNEL_DTYPE_COUNT; dtype++) {
+            check_rows(rig_families[f], (enum kernel_dtype)dtype, true);
+            if (model_family_find(rig_families[f])->tied) continue; /* it has no other head */
+            check_rows(rig_families[f], (enum kernel_dtype)dtype, false);
+        }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_fp32),
@@ -283,6 +348,7 @@ int main(void) {
         cmocka_unit_test(test_chunks_and_accumulation),
         cmocka_unit_test(test_repeats),
         cmocka_unit_test(test_hooks),
+        cmocka_unit_test(test_rows),
     };
     lacking_report();
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include <cmocka.h>
@@ -12,6 +13,7 @@
 #include "comm/count.h"
 #include "model/model.h"
 #include "parallel/buckets.h"
+#include "parallel/rows.h"
 #include "plan/plan.h"
 #include "unit/support/counting.h"
 #include "unit/support/rig.h"
@@ -21,7 +23,18 @@ struct sent {
     struct comm inner, world;
     struct comm_counter counter;
     struct parallel_buckets buckets;
+    struct parallel_rows rows;
+    bool last_micro;
 };
+
+static void on_ready(void *context, int64_t offset, int64_t count) {
+    struct sent *s = context;
+    if (s->last_micro) parallel_buckets_ready(&s->buckets, offset, count);
+}
+static void on_rows(void *context, const int32_t *tokens, const void *dx) {
+    struct sent *s = context;
+    parallel_rows_take(&s->rows, &s->world, tokens, dx);
+}
 
 static void run_counted(const struct plan *plan, struct counting *c, struct sent *s) {
     struct kernel_ops ops;
@@ -46,15 +59,20 @@ static void run_counted(const struct plan *plan, struct counting *c, struct sent
     s->inner.size = plan_layout_world(&plan->request.layout);
     comm_count_wrap(&s->world, &s->counter, &s->inner, COMM_ONLY_COUNT);
     assert_int_equal(parallel_buckets_open(&s->buckets, &s->world, grads, params.total, plan->request.bucket, &e), 0);
+    parallel_rows_open(&s->rows, plan, &s->world, &arena);
     parallel_buckets_begin(&s->buckets);
+    parallel_rows_begin(&s->rows);
     for (int64_t micro = 0; micro < plan->accumulation; micro++) {
-        const bool last = micro + 1 == plan->accumulation;
-        model.hooks = (struct model_hooks){.context = &s->buckets, .ready = last ? parallel_buckets_ready : NULL};
+        s->last_micro = micro + 1 == plan->accumulation;
+        model.hooks = (struct model_hooks){
+            .context = s, .ready = on_ready, .rows = s->last_micro && s->rows.count ? on_rows : NULL};
         model_forward(&model, token);
         model_loss(&model, token, 1);
         model_backward(&model, token);
     }
+    parallel_rows_start(&s->rows, &s->world);
     assert_true(parallel_buckets_finish(&s->buckets));
+    assert_true(parallel_rows_finish(&s->rows, &s->world, &team, grads));
     parallel_buckets_close(&s->buckets);
     model_params_close(&params);
     munmap(space, size);
@@ -90,8 +108,23 @@ static void check_plan(const struct plan_request *request) {
     assert_true(l.model_flop == (l.matmul_flop + l.attention_flop) * plan.request.layout.dp);
     assert_true(request->layout.recompute && request->config.layers > 1 ? l.hardware_flop > l.model_flop
                                                                         : l.hardware_flop == l.model_flop);
-    assert_true((double)s.counter.op[COMM_ALL_REDUCE_START].calls == l.messages);
-    assert_true((double)s.counter.op[COMM_ALL_REDUCE_START].bytes == l.message_bytes);
+    const int sums = COMM_ALL_REDUCE_START, gathers = COMM_ALL_GATHER_START;
+    assert_true((double)(s.counter.op[sums].calls + s.counter.op[gathers].calls) == l.messages);
+    assert_true((double)(s.counter.op[sums].bytes + s.counter.op[gathers].bytes) == l.message_bytes);
+    assert_true(s.counter.op[gathers].calls == (plan.rows_apart ? 2 : 0));
+    for (int i = 0; i < l.count; i++) /* each gather is there by its bytes */
+        if (l.ops[i].kind == PLAN_MESSAGE && !strcmp(l.ops[i].op, "all_gather"))
+            assert_true(l.ops[i].count == 1 && l.ops[i].bytes <= (double)s.counter.op[gathers].bytes);
+    assert_true((c.passes > 0) && (!plan.rows_apart || request->layout.dp > 1));
+}
+
+/* The token table's gradient as its size says, in two parts, and as a whole. */
+static void check_ways(const struct plan_request *request) {
+    struct plan_request r = *request;
+    for (int rows = PLAN_ROWS_BY_SIZE; rows <= PLAN_ROWS_TOGETHER; rows++) {
+        r.rows = (enum plan_rows)rows;
+        check_plan(&r);
+    }
 }
 
 static void ledger_is_what_runs(void **state) {
@@ -138,7 +171,7 @@ static void ledger_is_what_runs(void **state) {
         for (size_t i = 0; i < PLAN_RECOMPUTES * sizeof requests / sizeof *requests; i++) {
             struct plan_request r = requests[i / PLAN_RECOMPUTES];
             r.layout.recompute = (int)(i % PLAN_RECOMPUTES);
-            check_plan(&r);
+            check_ways(&r);
         }
     }
 }
@@ -152,16 +185,16 @@ static void ledger_of_every_family(void **state) {
             struct model_config c = rig_config_of(rig_families[f], 3, 48, 6, 101, 64);
             struct plan_request r = rig_request(&c, (enum kernel_dtype)dtype, 37, 2, 3);
             r.head_rows = 23;
-            check_plan(&r);
+            check_ways(&r);
             r.layout.dp = 3;
             r.bucket = 1000;
             r.head_rows = 0;
-            check_plan(&r);
+            check_ways(&r);
             if (c.family->position != MODEL_POSITION_ROTARY) continue;
             r.config.head_dim = 10;
             r.config.ffn = 41;
             r.config.tied = true;
-            check_plan(&r);
+            check_ways(&r);
         }
 }
 

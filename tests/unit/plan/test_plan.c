@@ -45,6 +45,37 @@ static void literals_by_hand(void **state) {
     assert_true(fabs(l.model_flop_square / megatron - 1) < 1e-12);
 }
 
+/* gpt2-124m over two ranks, and over so many that rows no longer are a quarter of the table; untied and single. */
+static void rows_apart_by_size(void **state) {
+    (void)state;
+    struct plan plan;
+    struct base_error e = {0};
+    struct plan_request r = {.config = gpt2_124m(),
+                             .dtype = KERNEL_F32,
+                             .seq = 256,
+                             .layout = plan_layout_data_parallel(2, 2),
+                             .global_batch = 4,
+                             .threads = 1};
+    assert_int_equal(plan_make(&plan, &r, &e), BASE_OK);
+    assert_true(plan.rows_apart && plan_rows_count(&r) == 1024);
+    assert_true(plan.arenas[PLAN_GATHERED].bytes == 1024 * 4 + 1024 * 768 * 4);
+    /* rows of 768 FP32 and a token: at most 12,547; of BF16 25,063 */
+    r.layout.micro_batch = 1, r.seq = 1;
+    for (r.layout.dp = 12540; r.layout.dp < 12560; r.layout.dp++)
+        assert_int_equal(plan_rows_apart(&r), r.layout.dp <= 12547);
+    r.dtype = KERNEL_BF16;
+    for (r.layout.dp = 25055; r.layout.dp < 25075; r.layout.dp++)
+        assert_int_equal(plan_rows_apart(&r), r.layout.dp <= 25063);
+    r.layout.dp = 1;
+    assert_false(plan_rows_apart(&r));
+    r.layout.dp = 2, r.config.tied = false;
+    assert_false(plan_rows_apart(&r));
+    r.rows = PLAN_ROWS_APART;
+    assert_false(plan_rows_apart(&r));
+    r.config.tied = true, r.rows = PLAN_ROWS_TOGETHER;
+    assert_false(plan_rows_apart(&r));
+}
+
 static struct plan_request one_sequence(struct model_config config, int64_t seq) {
     return (struct plan_request){.config = config,
                                  .dtype = KERNEL_BF16,
@@ -202,7 +233,7 @@ int main(void) {
         cmocka_unit_test(literals_by_hand),      cmocka_unit_test(mistral_by_hand),
         cmocka_unit_test(window_by_hand),        cmocka_unit_test(bad_requests),
         cmocka_unit_test(slice_knows_the_whole), cmocka_unit_test(layouts_refused),
-        cmocka_unit_test(what_would_fit_fits),
+        cmocka_unit_test(what_would_fit_fits),   cmocka_unit_test(rows_apart_by_size),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

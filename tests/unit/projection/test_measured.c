@@ -325,8 +325,9 @@ static void all_reduce_by_alpha_and_beta(void **state) {
     assert_non_null(strstr(e.text, "toise comm --threads 2"));
 }
 
-/* gpt2-124m sends six messages of two layers' 14,175,744 gradients, the first with the final norm's 1,536 too. The last
- * message has the embedding's 39,383,808. */
+/* gpt2-124m sends six messages of two layers' 14,175,744 gradients, the first with the final norm's 1,536 too. If the
+ * token table's 38,597,376 go before them, the positions' 786,432 and the rows of 1,024 tokens follow; else one message
+ * of the embedding's 39,383,808. */
 static void backward_hides_all_reduces(void **state) {
     (void)state;
     struct plan plan;
@@ -336,6 +337,17 @@ static void backward_hides_all_reduces(void **state) {
     const double hidden = 0.25, all = first + 5 * two;
     for (double bytes = 16384; bytes < 1e9; bytes *= 4) message(2, bytes, ring(2, bytes), hidden);
     plan_of(&plan, 256, 2, 4, 2);
+    assert_true(plan.rows_apart);
+    assert_int_equal(projection_measured_overlap(&machine, &plan, 1, 0.1, &o, &e), BASE_OK);
+    const double table = ring(2, 4 * 38597376.0), positions = ring(2, 4 * 786432.0);
+    const double rows = ring(2, 1024 * 4 / 2) + ring(2, 1024 * 768 * 4 / 2); /* a gather carries half as much */
+    near(o.message_s, table + all + positions + rows);
+    near(o.cost_s, (1 - hidden) * (table + all));
+    near(o.exposed_s, positions + rows);
+    assert_false(o.extrapolated); /* the tokens' 2 KiB are below what was timed, but take no time */
+    struct plan_request together = plan.request;
+    together.rows = PLAN_ROWS_TOGETHER;
+    assert_int_equal(plan_make(&plan, &together, &e), BASE_OK);
     assert_int_equal(projection_measured_overlap(&machine, &plan, 1, 0.1, &o, &e), BASE_OK);
     near(o.message_s, all + last);
     near(o.cost_s, (1 - hidden) * all);
