@@ -39,7 +39,7 @@ static const struct cli_option OPTIONS[] = {
     {.name = "--repeats", .kind = CLI_INTEGER, .at = offsetof(struct flags, repeats), .min = 1, .max = 1000,
      .fallback = "5", .hint = "N", .help = "runs of each point, each repeat in an order of its own"},
     {.name = "--warmup", .kind = CLI_INTEGER, .at = offsetof(struct flags, warmup), .min = 0, .max = 1000,
-     .fallback = "2", .hint = "N", .help = "steps of a run before timing"},
+     .fallback = "2", .hint = "N", .help = "steps of a run before timing; 7 or more also choose the overlap of communication"},
     {.name = "--steps", .kind = CLI_INTEGER, .at = offsetof(struct flags, steps), .min = 1, .max = 100000,
      .fallback = "12", .hint = "N", .help = "timed steps of a run; below 11 a run cannot tell its exposed communication"},
     {.name = "--budget", .kind = CLI_NUMBER, .at = offsetof(struct flags, budget), .min = 1, .max = 1e7, .hint = "S",

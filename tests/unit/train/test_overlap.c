@@ -10,8 +10,8 @@
 #include <jansson.h>
 #include <string.h>
 
-#include "train/warmup.h"
 #include "train/record.h"
+#include "train/warmup.h"
 
 static void pairs_within_a_warmup(void **state) {
     (void)state;
