@@ -40,7 +40,7 @@ refused 'no all-reduce .* mpirun -n 2 toise comm --threads 1 --out' "$toise" pre
     --out "$work/none.jsonl"
 call "$toise" predict --machine "$m" "${this[@]}" --ranks 2 --threads 1 --json
 [ $code = 0 ] || fail "two ranks: exit $code: $(cat "$work/err")"
-within "$(number step_s)" 5.6785 5.6795 || fail "a step of two ranks of $(number step_s) s"
+within "$(number step_s)" 5.6735 5.6745 || fail "a step of two ranks of $(number step_s) s"
 within "$(number message_s)" 1e-9 1 || fail "messages take $(number message_s) s"
 call "$toise" predict --machine "$m" "${this[@]}" --gbs 3 --json
 [ $code = 0 ] && grep -q '"basis":"between"' "$work/out" || fail 'three sequences are between two and four'

@@ -100,9 +100,10 @@ example() {
     accept) makes 3 accept harness/catalog/tenders/example.json results/reference/intel-xeon-2023-2-cores.jsonl ;;
     curve) toise=$work/tree/build/toise makes 0 curve internlm ;;
     ab)
-        local random='tr -dc 1-9 </dev/urandom | head -c 6'
+        # now far above the other side, now far below
+        local swings="n=\$(cat '$work/n' 2>/dev/null || echo 0); echo \$((n + 1)) >'$work/n'; set -- 10 1000; shift \$((n % 2)); echo \$1"
         makes 0 ab 'echo 100' 'echo 100' --metric printed --better higher --blocks 6
-        makes 3 ab "$random" "$random" --metric printed --better higher --blocks 5 --warmup 0
+        makes 3 ab 'echo 100' "$swings" --metric printed --better higher --blocks 5 --warmup 0
         ;;
     programme) makes 0 programme france-2023 ;;
     import)
