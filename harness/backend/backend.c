@@ -116,7 +116,7 @@ void backend_linked(struct backend *b, int threads) {
         snprintf(b->path, sizeof b->path, "%s", name);
         b->bytes = file.st_size, b->modified_s = file.st_mtime;
     }
-    backend_find(b, "cblas_sgemm", &b->cblas.sgemm);
+    if (!backend_find(b, "cblas_sgemm", &b->cblas.sgemm)) return; /* linked statically, with its names hidden */
     backend_identify(b);
     backend_hold(b);
     backend_wake(b);

@@ -71,7 +71,7 @@ static void say_why(const struct base_arena *arenas, int count, char *why, int s
     for (int i = 0; i < count; i++) largest = arenas[i].size > largest ? arenas[i].size : largest;
     base_file_line("/sys/kernel/mm/transparent_hugepage/enabled", setting, sizeof setting);
     snprintf(why, (size_t)size, "%s",
-             !setting[0]                                          ? "the kernel has no transparent ones"
+             !setting[0]                                          ? "the kernel's setting cannot be read"
              : strstr(setting, "[never]")                         ? "the kernel's setting is \"never\""
              : prctl(PR_GET_THP_DISABLE, 0UL, 0UL, 0UL, 0UL) == 1 ? "this process is denied them (prctl)"
              : largest < BASE_HUGE_PAGE                           ? "no arena is as large as one"

@@ -20,8 +20,8 @@ struct cli_backend {
 /* Reads "toise", "openblas" or "cblas:PATH". BASE_USAGE: another word. */
 int cli_backend_read(struct cli_backend *b, const char *word, struct base_error *e);
 /* Loads the library on every rank and puts it into *ops. BASE_USAGE on all ranks: it is refused, or not the same on all
- * nodes. Of the linked OpenBLAS it sets the threads. Nothing for toise. Collective, before threads are pinned; this
- * thread, and so those of the library, keep to the rank's CPUs. */
+ * nodes. Nothing for toise. Collective, before threads are pinned; this thread, and so those of the library, keep to
+ * the rank's CPUs. The linked OpenBLAS started its threads before main: it is only told their number. */
 int cli_backend_open(struct cli_backend *b, struct kernel_ops *ops, const struct measure_placement *placement,
                      struct comm *world, struct base_error *e);
 /* Counts its threads; rank 0 warns. BASE_USAGE on all ranks. Nothing for toise. Collective, after threads are

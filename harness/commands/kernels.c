@@ -256,8 +256,9 @@ static int open_backend(struct launch *l, struct comm *world, const struct measu
 
 /* Pins the threads, and counts those of the libraries that multiply. */
 static int pin(struct launch *l, struct comm *world, struct measure_placement *placement, struct base_error *e) {
-    struct cli_backend linked = {.linked = l->with_openblas ? KERNEL_BACKEND_OPENBLAS : KERNEL_BACKEND_TOISE};
-    if (l->with_openblas) backend_linked(&linked.library, placement->threads);
+    const bool timed = l->with_openblas && l->openblas.timed;
+    struct cli_backend linked = {.linked = timed ? KERNEL_BACKEND_OPENBLAS : KERNEL_BACKEND_TOISE};
+    if (timed) backend_linked(&linked.library, placement->threads);
     cli_pin(placement, world, (enum measure_bind)l->flags->bind);
     const int code = cli_backend_count(&l->backend, world, e);
     return code ? code : cli_backend_count(&linked, world, e);

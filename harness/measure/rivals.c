@@ -30,9 +30,9 @@ struct look {
 };
 
 static bool read_cores(struct cores *c, const struct measure_placement *p) {
-    struct base_cpus all = {.count = base_cpus_online()};
+    struct base_cpus all = {.count = (int)sysconf(_SC_NPROCESSORS_CONF)}; /* numbers may have gaps where some are off */
     struct base_cpu *cpus = malloc((size_t)all.count * sizeof *cpus);
-    if (!cpus || all.count > BASE_CPUS_MAX) return free(cpus), false;
+    if (!cpus || all.count < 1 || all.count > BASE_CPUS_MAX) return free(cpus), false;
     for (int i = 0; i < all.count; i++) all.cpu[i] = i;
     const int known = base_topology_cpus(&all, cpus, all.count);
     for (int i = 0; i < BASE_CPUS_MAX; i++) c->of[i] = -1, c->ours[i] = false;
@@ -46,12 +46,13 @@ static bool read_cores(struct cores *c, const struct measure_placement *p) {
     return true;
 }
 
-/* The CPU of ours that the thread is pinned to, perhaps with others of that core; -1: it is not. */
+/* The CPU of ours that the thread is pinned to, perhaps with others of that core; -1: it is not. A thread that may run
+ * on the whole machine is not. */
 static int shared_cpu(const struct cores *c, int id) {
     struct base_cpus may;
-    if (!base_cpus_of(id, &may) || !may.count) return -1;
+    if (!base_cpus_of(id, &may) || !may.count || (may.count > 1 && may.count == base_cpus_online())) return -1;
     for (int i = 0; i < may.count; i++)
-        if (!c->ours[may.cpu[i]] || (i && c->of[may.cpu[i]] != c->of[may.cpu[0]])) return -1;
+        if (!c->ours[may.cpu[i]] || (i && (c->of[may.cpu[i]] < 0 || c->of[may.cpu[i]] != c->of[may.cpu[0]]))) return -1;
     return may.cpu[0];
 }
 

@@ -8,11 +8,13 @@
 #include "report/report.h"
 
 void report_each(FILE *out, const json_t *record) {
-    static const char *const passing[] = {"activations", "batch", "kernel scratch", "process, before"};
+    static const char *const kept[] = {"weights (FP32)", "weights (BF16)", "master weights (FP32)", "gradients (FP32)",
+                                       "AdamW moments (FP32)"};
     const json_t *memory = record_at(record, "ledger.memory");
     const double parameters = record_real(record, "config.parameters");
-    double state = record_real(record, "ledger.memory_bytes_per_rank");
-    for (int i = 0; i < 4; i++) state -= json_number_value(json_object_get(memory, passing[i]));
+    double state = 0;
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        state += json_number_value(json_object_get(memory, kept[i]));
     fprintf(out, "%.1f bytes a parameter for weights, gradients and moments; the least of %s is %d\n",
             state / parameters, record_text(record, "config.precision"),
             strcmp(record_text(record, "config.precision"), "bf16") ? 16 : 18);

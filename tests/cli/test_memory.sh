@@ -24,6 +24,10 @@ if command -v "${MPIRUN:-mpirun}" >/dev/null; then
     # shellcheck disable=SC2016  # the inner shell expands it
     call bash -c '. scripts/mpi.sh; mpi_launch "$@"' - 2 "$toise" train --workload weak-tiny --threads 1 "${few[@]}"
     done_well '2 ranks'
+    # gathered rows of nearly a quarter of the table are no state
+    run 0 train --model tiny-gpt2 --world 2 --seq 31 --gbs 2 --mbs 1 --dry-run
+    says '^  gathered embedding rows  '
+    says '^  16.0 bytes a parameter for weights, gradients and moments; the least of fp32 is 16$'
 else
     echo 'SKIP: memory of two ranks: mpirun is not installed'
 fi

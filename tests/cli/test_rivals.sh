@@ -5,10 +5,10 @@
 # Ranks of one run are no rivals. --bind of the commands that pin threads.
 . "$(dirname "$0")/../prelude.sh"
 first=$(taskset -cp $$ | sed 's/.*: *\([0-9]*\).*/\1/')
-rival=
+rivals=()
 # shellcheck disable=SC2317  # called by the trap
 finish() {
-    [ -z "$rival" ] || kill "$rival" 2>/dev/null || true
+    kill "${rivals[@]}" 2>/dev/null || true
     leave
 }
 trap finish EXIT
@@ -21,10 +21,14 @@ done_well() { [ "$code" = 0 ] || [ "$code" = 3 ] || fail "$1: exit $code: $(tail
 shared="CPU $first is shared with rival \(process"
 
 ln -s "$(command -v bash)" "$work/rival"
-# shellcheck disable=SC2016  # the rival expands it
-taskset -c "$first" "$work/rival" -c 'while kill -0 "$0" 2>/dev/null; do for ((i = 0; i < 100000; i++)); do :; done; done' $$ &
-rival=$!
-sleep 0.2
+spin() { # spin CPU: a rival there
+    # shellcheck disable=SC2016  # the rival expands it
+    taskset -c "$1" "$work/rival" -c 'while kill -0 "$0" 2>/dev/null; do for ((i = 0; i < 100000; i++)); do :; done; done' $$ &
+    rivals+=($!)
+    sleep 0.2
+}
+spin "$first"
+rival=${rivals[0]}
 call taskset -c "$first" "$toise" "${few[@]}" --out "$work/one.jsonl"
 done_well train
 says "^warning     rank 0: $shared $rival\), pinned there too$"
@@ -39,18 +43,27 @@ call taskset -c "$first" "$toise" kernels --shapes "$work/shapes" --dtype f32 --
 grep -qE "^toise: rank 0: .*$shared $rival\).*, pinned there too: move one of them \(taskset\), or pass --bind none$" "$work/err" ||
     fail "kernels: no warning: $(cat "$work/err")"
 
-# several ranks of one run are no rivals, and only one of them warns of the other program
-if command -v "${MPIRUN:-mpirun}" >/dev/null; then
+# Two ranks on two cores, each with a rival: a training's page has both, of other commands one rank warns. A rank is no
+# rival of the other.
+second=$(python3 -c 'import os, sys
+of = lambda cpu: open(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read()
+print(*[cpu for cpu in sorted(os.sched_getaffinity(0)) if of(cpu) != of(int(sys.argv[1]))][:1])' "$first" 2>/dev/null) || second=
+if [ -z "$second" ] || ! command -v "${MPIRUN:-mpirun}" >/dev/null; then
+    echo 'SKIP: rivals of two ranks: no second core, or no mpirun'
+else
     # shellcheck disable=SC2016  # the inner shell expands it
-    ranks() { call taskset -c "$first" bash -c '. scripts/mpi.sh; mpi_launch "$@"' - 2 "$toise" "$@"; }
+    ranks() { call taskset -c "$first,$second" bash -c '. scripts/mpi.sh; mpi_launch "$@"' - 2 "$toise" "$@"; }
+    spin "$second"
     ranks "${few[@]}" --gbs 2
     done_well '2 ranks'
-    ! grep -q 'warning .*shared with toise' "$work/out" || fail "a rank is a rival: $(cat "$work/out")"
-else
-    echo 'SKIP: rivals of two ranks: mpirun is not installed'
+    [ "$(grep -cE '^warning +rank [01]: CPU [0-9]+ is shared with rival ' "$work/out")" = 2 ] || fail "not two rivals: $(cat "$work/out")"
+    ! grep -q 'shared with toise' "$work/out" "$work/err" || fail "a rank is a rival: $(cat "$work/out")"
+    ranks comm --bytes 64 --seconds 0.01 --threads 1
+    [ "$(grep -cE '^toise: rank [01]: CPU [0-9]+ is shared with rival ' "$work/err")" = 1 ] || fail "comm: not one warning: $(cat "$work/err")"
 fi
-kill "$rival"
-wait "$rival" 2>/dev/null || true
+kill "${rivals[@]}"
+wait "${rivals[@]}" 2>/dev/null || true
+rivals=()
 call taskset -c "$first" "$toise" "${few[@]}"
 ! grep -q 'with rival' "$work/out" "$work/err" || fail 'a rival that is gone'
 if command -v "${MPIRUN:-mpirun}" >/dev/null; then
