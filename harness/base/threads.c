@@ -74,12 +74,8 @@ bool base_cpus_of(int id, struct base_cpus *cpus) {
 }
 
 int base_cpus_only(int id) {
-    union mask m;
-    memset(&m, 0, sizeof m);
-    if (sched_getaffinity(id, sizeof m, &m.set) || CPU_COUNT_S(sizeof m, &m.set) != 1) return -1;
-    int cpu = 0;
-    while (!CPU_ISSET_S((size_t)cpu, sizeof m, &m.set)) cpu++;
-    return cpu;
+    struct base_cpus cpus;
+    return base_cpus_of(id, &cpus) && cpus.count == 1 ? cpus.cpu[0] : -1;
 }
 
 int base_cpus_online(void) {

@@ -3,7 +3,6 @@
  * Opens what a rank computes with, and describes its run. */
 #include "cli/trainer.h"
 
-#include "base/arena.h"
 #include "cli/alike.h"
 #include "cli/cli.h"
 #include "inject/inject.h"
@@ -38,12 +37,6 @@ int cli_trainer_pin(struct cli_trainer *t, struct comm *world, enum measure_bind
     if (code) return code;
     cli_pin(&t->place, world, bind);
     return cli_backend_count(&t->backend, world, e);
-}
-
-double cli_trainer_process(struct comm *world) {
-    double bytes = (double)base_memory_resident();
-    world->ops->max(world, &bytes, 1);
-    return bytes > 0 ? bytes : 0;
 }
 
 json_t *cli_trainer_machine(const struct cli_trainer *t) {

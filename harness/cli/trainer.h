@@ -30,9 +30,6 @@ int cli_trainer_place(struct cli_trainer *trainer, struct comm *world, int threa
 /* Then the topology, and threads pinned. BASE_USAGE on all ranks: other instructions on some (alike.h). Collective. */
 int cli_trainer_pin(struct cli_trainer *trainer, struct comm *world, enum measure_bind bind, struct base_error *e);
 
-/* Bytes of the largest rank's process, before it has arenas: code, MPI, libraries, stacks. 0: unknown. Collective. */
-double cli_trainer_process(struct comm *world);
-
 /* A record's `machine`: this node with its software. */
 json_t *cli_trainer_machine(const struct cli_trainer *trainer);
 /* The record of a run on the ranks of `world`, on all of them. It ends the sampling of energy; NULL: none was sampled.

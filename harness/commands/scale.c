@@ -181,7 +181,7 @@ static int dry_run(const struct flags *f, struct comm *world, struct setup *s, s
     int code = comm_agree(world, plan_make(&plan, &s->request, e), e);
     if (!code && isnan(f->rate))
         code = sweep_rate_measure(&rate, &s->request, &s->trainer.ops, (uint64_t)f->seed, world, e);
-    const double process_bytes = cli_trainer_process(world);
+    const double process_bytes = train_process_bytes(world);
     if (code || world->rank) return code;
     json_t *record = train_plan_record(&plan, &id, process_bytes);
     json_object_set_new(record, "scaling", sweep_cost_json(&s->points, &s->asked, &work, &rate));

@@ -153,7 +153,7 @@ static struct train_identity identity(const struct setup *s, const struct record
 
 static int dry_run(struct comm *world, struct setup *s, const struct flags *f, const char *from, struct base_error *e) {
     const struct train_identity id = identity(s, NULL, from);
-    const double process_bytes = cli_trainer_process(world);
+    const double process_bytes = train_process_bytes(world);
     struct plan plan;
     struct plan_request *r = &s->request;
     if (!r->layout.micro_batch) plan_choose_micro_batch(r, r->global_batch / r->layout.dp, 1, -1);

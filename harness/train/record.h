@@ -34,7 +34,7 @@ json_t *train_overlap_json(const struct train_overlap *overlap);
 bool train_overlap_read(const json_t *o, struct train_overlap *overlap);
 /* The record's `layout`. */
 json_t *train_layout(const struct plan *plan, int nodes, const struct train_identity *identity);
-/* The plan and its ledger only, as --dry-run shows them. process_bytes: of a rank before it has arenas; 0: unknown. */
+/* The plan and its ledger only, as --dry-run shows them. process_bytes: as train_process_bytes gives it. */
 json_t *train_plan_record(const struct plan *plan, const struct train_identity *identity, double process_bytes);
 
 /* Sets the options' history to the losses of the newest matching record in `path`; the caller frees it. A match has the

@@ -113,10 +113,10 @@ static int check_sizes(struct train_loop *l, struct base_error *e) {
     return train_gate_full(&l->r->gate, &l->engine, l->source, e);
 }
 
-/* What the process holds before it has arenas. Checking the path loaded its code and opened its connections. */
-static void measure_process(struct train_loop *l) {
-    l->r->process_bytes = (double)base_memory_resident();
-    l->world->ops->max(l->world, &l->r->process_bytes, 1);
+double train_process_bytes(struct comm *world) {
+    double bytes = (double)base_memory_resident();
+    world->ops->max(world, &bytes, 1);
+    return bytes;
 }
 
 static int prepare(struct train_loop *l, const struct kernel_ops *ops, double cpus_per_thread, struct base_error *e) {
@@ -125,7 +125,7 @@ static int prepare(struct train_loop *l, const struct kernel_ops *ops, double cp
     l->r->quota_period_s = measure_quota_period(&l->watch.quota, l->world->local_size * l->plan->request.threads);
     l->world->ops->max(l->world, &l->r->quota_period_s, 1);
     if ((code = check_path(l, ops, e))) return code;
-    measure_process(l);
+    l->r->process_bytes = train_process_bytes(l->world); /* checking the path loaded its code and opened connections */
     announce(l, "memory and weights");
     code = comm_agree(l->world, parallel_open(&l->engine, l->plan, l->world, ops, e), e);
     if (code) return code;

@@ -187,6 +187,10 @@ struct train_result {
  * workloads or data. The caller closes options->source, also after an error. Collective. */
 int train_inputs(struct train_options *options, const struct plan *plan, struct comm *world, struct base_error *e);
 
+/* Bytes of the largest rank's process: before it has arenas these are code, MPI, libraries, stacks. Negative: unknown.
+ * Collective. */
+double train_process_bytes(struct comm *world);
+
 /* Runs the training. Collective; options agree on all ranks except history, which one rank may have alone. train_free
  * frees the result's arrays, also after an error. */
 int train_run(struct train_result *result, const struct plan *plan, const struct train_options *options,
