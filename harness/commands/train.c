@@ -39,6 +39,7 @@ static int resolve_sizes(const struct flags *f, int world, int nodes, struct set
     int code = BASE_OK;
     r->layout = plan_layout_data_parallel(world, f->micro_batch);
     r->layout.recompute = f->recompute;
+    r->layout.zero = (int)f->zero;
     if (f->workload || plain)
         return cli_trainer_workload(f->workload ? f->workload : "node-s", nodes, &s->workload, r, e);
     if (f->init && !model && (code = cli_catalog_beside(f->init, beside, e))) return code;
@@ -170,7 +171,7 @@ static int dry_run(struct comm *world, struct setup *s, const struct flags *f, c
 }
 
 static int exit_code(const struct train_result *r, const struct flags *f, struct base_error *e) {
-    const char *unsaved = f->save && !train_gate_passed(&r->gate) ? "; no weights were saved" : "";
+    const char *unsaved = f->save && !gate_passed(&r->gate) ? "; no weights were saved" : "";
     if (r->status == RECORD_FAILED) return base_fail(e, BASE_NO, "FAILED: %s%s", r->why, unsaved);
     if (r->status == RECORD_INCONCLUSIVE) return base_fail(e, BASE_INCONCLUSIVE, "inconclusive: %s", r->why);
     return BASE_OK;

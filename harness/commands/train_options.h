@@ -22,6 +22,7 @@ struct flags {
     double lr, ci, budget, timeout;
     const char *backend;
     const char *trace;
+    int64_t zero;
     int bind, recompute, overlap;
     bool dry_run, no_gate, profile;
     struct cli_journal_flags journal;
@@ -37,6 +38,9 @@ static const struct cli_option OPTIONS[] = {
     {.name = "--mbs", .alias = "--micro-batch-size", .kind = CLI_INTEGER, .at = offsetof(struct flags, micro_batch),
      .min = 1, .max = CLI_SIZE_MOST, .hint = "N",
      .help = "sequences that a rank computes at once; default as many as fit, up to 8,192 tokens"},
+    {.name = "--zero", .alias = "--zero-stage", .kind = CLI_INTEGER, .at = offsetof(struct flags, zero), .min = 0,
+     .max = 3, .fallback = "0", .hint = "STAGE",
+     .help = "what data parallel ranks share out (ZeRO): 1 optimizer state, 2 also gradients, 3 also weights"},
     {.name = "--recompute", .alias = "--recompute-granularity", .kind = CLI_CHOICE,
      .at = offsetof(struct flags, recompute), .word = cli_recompute, .fallback = "none", .hint = "R",
      .help = ": what backward computes again, to save memory; selective: attention, norms and the activation function; "

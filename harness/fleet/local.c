@@ -58,7 +58,7 @@ void fleet_local_start(struct fleet_local *l) {
     parallel_start(&l->engine, l->seed, false);
 }
 
-static uint64_t bits_of(const struct parallel_engine *g, double loss) {
+static uint64_t bits_of(struct parallel_engine *g, double loss) {
     uint64_t bits;
     memcpy(&bits, &loss, sizeof bits);
     return fleet_trajectory_add(fleet_trajectory_add(bits, parallel_gradients_mix(g)), parallel_weights_mix(g));

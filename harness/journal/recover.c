@@ -87,7 +87,7 @@ static void summarise(const struct journal_past *past, int world, struct train_r
 /* The verdict of a process that did not come to its own. */
 static void judge(const struct journal_past *past, const struct plan *plan, const struct train_options *o,
                   struct train_result *r) {
-    train_gate_finite(&r->gate, r->loss, r->grad_norm, r->steps);
+    gate_finite(&r->gate, r->loss, r->grad_norm, r->steps);
     train_verdict(r, o, plan->ledger.model_flop);
     if (r->status != RECORD_PASSED) return;
     r->status = RECORD_INCONCLUSIVE;
@@ -130,7 +130,7 @@ int journal_recover(const struct journal_past *past, const struct plan *plan, co
                     struct train_result *r, struct base_error *e) {
     struct train_earlier earlier;
     memset(r, 0, sizeof *r);
-    train_gate_clear(&r->gate);
+    gate_clear(&r->gate);
     r->recovered = true;
     r->exposed = (struct base_interval){NAN, NAN, NAN, 0};
     r->entropy = record_real(past->head, "entropy");

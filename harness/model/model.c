@@ -42,12 +42,19 @@ int model_open(struct model *m, const struct model_shape *shape, const struct mo
 }
 
 const void *model_weight(const struct model *m, enum model_role role, int64_t layer) {
-    int64_t offset = model_params_offset(m->params, role, layer);
-    return offset < 0 ? NULL : (const char *)m->weights + offset * (int64_t)kernel_dtype_bytes(m->shape.dtype);
+    const int64_t offset = model_params_offset(m->params, role, layer),
+                  size = (int64_t)kernel_dtype_bytes(m->shape.dtype);
+    if (offset < 0) return NULL;
+    if (!m->places.weights) return (const char *)m->weights + offset * size;
+    const int64_t range = model_params_range_of(m->params, offset);
+    return (const char *)m->places.weights[range] + (offset - model_params_start(m->params, range)) * size;
 }
 float *model_gradient(const struct model *m, enum model_role role, int64_t layer) {
-    int64_t offset = model_params_offset(m->params, role, layer);
-    return offset < 0 ? NULL : m->grads + offset;
+    const int64_t offset = model_params_offset(m->params, role, layer);
+    if (offset < 0) return NULL;
+    if (!m->places.grads) return m->grads + offset;
+    const int64_t range = model_params_range_of(m->params, offset);
+    return m->places.grads[range] + (offset - model_params_start(m->params, range));
 }
 
 static void call(const struct model *m, model_hook *hook, int64_t offset, int64_t count) {
@@ -58,7 +65,7 @@ int64_t model_early(const struct model *m) {
     return m->hooks.rows && c->tied ? c->vocab * c->width : 0;
 }
 static int64_t final_start(const struct model *m) {
-    return m->params->layer0 + m->params->layer_size * m->shape.config->layers;
+    return model_params_start(m->params, m->params->layers + 1);
 }
 
 /* All of a layer that backward reads: everything before the last matmul. Without `matmuls` their outputs are there. */

@@ -32,6 +32,13 @@ struct model_hooks {
     model_rows_hook *rows;
 };
 
+/* Where each range of the parameters (params.h) is in memory, if not all are in one buffer. The caller keeps valid what
+ * a hook announced, and the gradients that a backward pass is about to add to. */
+struct model_places {
+    const void **weights; /* [layers + 2] */
+    float **grads;        /* [layers + 2] */
+};
+
 struct model {
     struct model_shape shape;
     const struct model_params *params;
@@ -39,6 +46,7 @@ struct model {
     struct model_hooks hooks;
     const void *weights;          /* [params->total] of shape.dtype */
     float *grads;                 /* [params->total] */
+    struct model_places places;   /* NULLs: weights and grads say */
     void *buffers[MODEL_BUFFERS]; /* first copy of each */
 };
 

@@ -83,6 +83,7 @@ static void lay_out(struct model_params *p, const struct model_config *c) {
     for (int r = 0; r < MODEL_ROLES; r++) p->role_offset[r] = -1;
     for (int i = 0; i < first; i++) append(p, c, &f->parameters[i], -1);
     align(p);
+    p->layers = c->layers;
     p->layer0 = p->total;
     const int64_t layers = p->tensors ? c->layers : 1; /* all layers have the same size */
     for (int64_t l = 0; l < layers; l++)
@@ -122,6 +123,17 @@ int64_t model_params_offset(const struct model_params *p, enum model_role role, 
     return layered ? offset + layer * p->layer_size : offset;
 }
 
+int64_t model_params_start(const struct model_params *p, int64_t range) {
+    if (range == 0) return 0;
+    return range <= p->layers + 1 ? p->layer0 + (range - 1) * p->layer_size : p->total;
+}
+
+int64_t model_params_range_of(const struct model_params *p, int64_t element) {
+    if (element < p->layer0) return 0;
+    const int64_t layer = p->layer_size ? (element - p->layer0) / p->layer_size : p->layers;
+    return layer < p->layers ? layer + 1 : p->layers + 1;
+}
+
 /* value = mean + std * normal. Hot matrices scale with fan-in, so that depth and width matter little. */
 static void moments(const struct model_config *c, const struct model_tensor *t, bool hot, double *mean, double *std) {
     enum model_init init = t->kind->init;
@@ -137,18 +149,20 @@ static void moments(const struct model_config *c, const struct model_tensor *t, 
 }
 
 void model_params_init(const struct model_params *params, const struct model_config *c, uint64_t seed, bool hot,
-                       int threads, float *w) {
+                       int threads, int64_t first, int64_t n, float *w) {
     for (int i = 0; i < params->count; i++) {
         const struct model_tensor *t = &params->tensors[i];
+        const int64_t low = first > t->offset ? first - t->offset : 0;
+        const int64_t high = first + n < t->offset + t->count ? first + n - t->offset : t->count;
         double mean, std;
+        if (low >= high) continue;
         moments(c, t, hot, &mean, &std);
-        int64_t pieces = (t->count + PIECE - 1) / PIECE;
 #pragma omp parallel for num_threads(threads) schedule(static)
-        for (int64_t piece = 0; piece < pieces; piece++) {
-            int64_t first = piece * PIECE, n = t->count - first < PIECE ? t->count - first : PIECE;
-            float *x = w + t->offset + first;
-            if (std > 0) base_random_normal(seed, BASE_STREAM_INIT + (uint64_t)i, (uint64_t)first, (uint64_t)n, x);
-            for (int64_t j = 0; j < n; j++) x[j] = std > 0 ? (float)(mean + std * x[j]) : (float)mean;
+        for (int64_t at = low; at < high; at += PIECE) {
+            const int64_t count = high - at < PIECE ? high - at : PIECE;
+            float *x = w + (t->offset + at - first);
+            if (std > 0) base_random_normal(seed, BASE_STREAM_INIT + (uint64_t)i, (uint64_t)at, (uint64_t)count, x);
+            for (int64_t j = 0; j < count; j++) x[j] = std > 0 ? (float)(mean + std * x[j]) : (float)mean;
         }
     }
 }

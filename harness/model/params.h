@@ -18,8 +18,9 @@ struct model_tensor {
 struct model_params {
     struct model_tensor *tensors;
     int count;
-    int64_t total;                    /* elements of the whole buffer, gaps included */
-    int64_t largest;                  /* elements of the largest tensor */
+    int64_t total;   /* elements of the whole buffer, gaps included */
+    int64_t largest; /* elements of the largest tensor */
+    int64_t layers;
     int64_t layer0, layer_size;       /* layer l's tensors are in [layer0 + l*layer_size, + layer_size) */
     int64_t role_offset[MODEL_ROLES]; /* in layer 0, or of the only one; -1: the family has none */
 };
@@ -34,10 +35,16 @@ void model_params_close(struct model_params *params);
 /* Offset of a role's tensor in layer `layer`; -1 when the family has none. Tensors in no layer ignore `layer`. */
 int64_t model_params_offset(const struct model_params *params, enum model_role role, int64_t layer);
 
-/* Writes initial values into w[total], on `threads` OpenMP threads. They depend on seed and element only, so on no
- * layout. `hot` is for the gate: gains near 1.5, biases not 0, and weights so large that attention is far from uniform.
- * At the ordinary start a zero bias or a uniform softmax would hide most faults. */
+/* The buffer's ranges are used and sent as a whole: the embeddings are range 0, layer l is range l + 1, and what
+ * follows the layers is range layers + 1. A range starts at _start and ends at the next one's; that of layers + 2 is
+ * total. _of: the range that an element is in. */
+int64_t model_params_start(const struct model_params *params, int64_t range);
+int64_t model_params_range_of(const struct model_params *params, int64_t element);
+
+/* Writes the initial values of elements [first, first + n) into w[n], on `threads` OpenMP threads. They depend on seed
+ * and element only, so on no layout. `hot` is for the gate: gains near 1.5, biases not 0, and weights so large that
+ * attention is far from uniform. At the ordinary start a zero bias or a uniform softmax would hide most faults. */
 void model_params_init(const struct model_params *params, const struct model_config *config, uint64_t seed, bool hot,
-                       int threads, float *w);
+                       int threads, int64_t first, int64_t n, float *w);
 
 #endif

@@ -111,51 +111,19 @@ static void head(struct plan_ledger *l, const struct plan *p, double micro) {
     }
 }
 
-/* What is final but not yet sent: a stretch that grows downwards from the end, and the early token table. */
-struct pending {
-    plan_each_message *each;
-    void *context;
-    int64_t bucket, above, table; /* elements */
-};
-
-static void flush(struct pending *p, int64_t *elements, int64_t range, int64_t least) {
-    if (*elements < least || *elements == 0) return;
-    p->each(p->context, range, "all_reduce", 4.0 * (double)*elements);
-    *elements = 0;
-}
-
-void plan_messages(const struct plan *p, const struct model_params *params, plan_each_message *each, void *context) {
-    const struct plan_request *r = &p->request;
-    const int64_t layers = r->config.layers, table = p->rows_apart ? r->config.vocab * r->config.width : 0;
-    const int64_t final = params->total - params->layer0 - layers * params->layer_size, rest = params->layer0 - table;
-    struct pending x = {each, context, r->bucket, 0, table};
-    if (r->layout.dp == 1) return;
-    flush(&x, &x.table, 0, x.bucket);
-    for (int64_t i = 0; i < layers + 2; i++) {
-        x.above += i == 0 ? final : i <= layers ? params->layer_size : rest;
-        const bool meets = i == layers + 1 || (i == layers && rest == 0); /* it touches the table */
-        if (meets) x.above += x.table, x.table = 0;
-        flush(&x, &x.above, i, i <= layers ? x.bucket : 1);
-    }
-    if (!p->rows_apart) return;
-    const double rows = (double)plan_rows_count(r),
-                 row = (double)r->config.width * (double)kernel_dtype_bytes(r->dtype);
-    each(context, layers + 1, "all_gather", rows * sizeof(int32_t));
-    each(context, layers + 1, "all_gather", rows * row);
-}
-
-static void message(void *context, int64_t range, const char *name, double bytes) {
+static void message(void *context, int64_t range, const char *op, const char *name, double bytes) {
     struct plan_ledger *l = context;
     int i = l->count - 1;
     (void)range;
-    while (i >= 0 && l->ops[i].kind == PLAN_MESSAGE && (l->ops[i].bytes != bytes || strcmp(l->ops[i].op, name))) i--;
+    while (i >= 0 && l->ops[i].kind == PLAN_MESSAGE &&
+           (l->ops[i].bytes != bytes || strcmp(l->ops[i].op, op) || strcmp(l->ops[i].name, name)))
+        i--;
     if (i >= 0 && l->ops[i].kind == PLAN_MESSAGE) {
         l->ops[i].count++;
         return;
     }
-    struct plan_op *op = add(l, PLAN_MESSAGE, PLAN_PHASE_COMMUNICATION, name,
-                             strcmp(name, "all_gather") ? "gradient all-reduce" : "embedding rows all-gather", 1);
-    op->group = "dp", op->bytes = bytes;
+    struct plan_op *o = add(l, PLAN_MESSAGE, PLAN_PHASE_COMMUNICATION, op, name, 1);
+    o->group = "dp", o->bytes = bytes;
 }
 
 static void total(struct plan_ledger *l, const struct plan *p) {
@@ -258,9 +226,11 @@ void plan_ledger_fill(struct plan_ledger *l, const struct plan *p, const struct 
     attention(l, p, true, each);
     head(l, p, micro);
     passes(l, p, micro);
-    pass(l, PLAN_PHASE_ZERO, "zero", "zero gradients", 1, params->total, 1, 4, KERNEL_F32);
-    pass(l, PLAN_PHASE_CLIP, "square_sum", "gradient norm", 1, params->total, 1, 4, KERNEL_F32);
-    pass(l, PLAN_PHASE_UPDATE, "adamw", "AdamW", 1, params->total, 1, d == KERNEL_BF16 ? 30 : 28, d);
+    const int64_t owned = plan_owned(&p->request.layout, params);
+    pass(l, PLAN_PHASE_ZERO, "zero", "zero gradients", p->request.layout.zero < 2 ? 1 : micro, params->total, 1, 4,
+         KERNEL_F32);
+    pass(l, PLAN_PHASE_CLIP, "square_sum", "gradient norm", 1, owned, 1, 4, KERNEL_F32);
+    pass(l, PLAN_PHASE_UPDATE, "adamw", "AdamW", 1, owned, 1, d == KERNEL_BF16 ? 30 : 28, d);
     plan_messages(p, params, message, l);
     again(l, p);
     total(l, p);

@@ -8,15 +8,15 @@
 #include "base/arena.h"
 #include "base/text.h"
 #include "model/reference.h"
+#include "plan/memory.h"
 
 static int check_sizes(const struct plan_request *r, struct base_error *e) {
     const struct plan_layout *l = &r->layout;
     const long long world = r->layout.dp, mbs = r->layout.micro_batch, gbs = r->global_batch, limit = 1 << 24;
     if (l->dp < 1 || l->tp != 1 || l->pp != 1 || l->cp != 1 || l->vp != 1 || plan_layout_expert_ranks(l) != 1 ||
-        l->zero || l->sequence_parallel || l->recompute < 0 || l->recompute >= PLAN_RECOMPUTES ||
-        l->schedule != PLAN_1F1B)
-        return base_fail(e, BASE_USAGE,
-                         "training is data parallel only: it needs --tp, --pp, --cp, --ep and --vp 1, and --zero 0");
+        l->sequence_parallel || l->recompute < 0 || l->recompute >= PLAN_RECOMPUTES || l->schedule != PLAN_1F1B)
+        return base_fail(e, BASE_USAGE, "training is data parallel only: it needs --tp, --pp, --cp, --ep and --vp 1");
+    if (l->zero < 0 || l->zero > 3) return base_fail(e, BASE_USAGE, "--zero %d: take 0 to 3", l->zero);
     if (r->seq < 1 || r->seq > r->config.positions)
         return base_fail(e, BASE_USAGE, "--seq %lld: %s has %lld positions; take 1 to %lld", (long long)r->seq,
                          r->config.name, (long long)r->config.positions, (long long)r->config.positions);
@@ -35,54 +35,15 @@ static int check_sizes(const struct plan_request *r, struct base_error *e) {
     return BASE_OK;
 }
 
-/* Adds up what model_open allocates. */
-static double activation_bytes(const struct model_shape *shape) {
-    double sum = 0;
-    for (int b = 0; b < MODEL_BUFFERS; b++) {
-        struct model_buffer_row row = model_buffer_describe(shape, (enum model_buffer)b);
-        size_t one = base_arena_piece((size_t)row.elements * kernel_dtype_bytes(row.dtype));
-        sum += (double)one * (double)row.copies;
-    }
-    return sum;
-}
-
 int64_t plan_rows_count(const struct plan_request *r) {
     return r->layout.dp * r->layout.micro_batch * r->seq;
 }
 
 bool plan_rows_apart(const struct plan_request *r) {
     const struct model_config *c = &r->config;
-    if (!c->tied || r->layout.dp == 1 || r->rows == PLAN_ROWS_TOGETHER) return false;
+    if (!c->tied || r->layout.dp == 1 || r->layout.zero || r->rows == PLAN_ROWS_TOGETHER) return false;
     const double row = (double)(c->width * (int64_t)kernel_dtype_bytes(r->dtype)) + sizeof(int32_t);
     return r->rows == PLAN_ROWS_APART || (double)plan_rows_count(r) * row <= (double)(c->vocab * c->width);
-}
-
-/* Tokens and rows of all ranks. */
-static double gathered_bytes(const struct plan *p) {
-    const struct plan_request *r = &p->request;
-    const size_t rows = (size_t)plan_rows_count(r), row = (size_t)r->config.width * kernel_dtype_bytes(r->dtype);
-    if (!p->rows_apart) return 0;
-    return (double)base_arena_piece(rows * sizeof(int32_t)) + (double)base_arena_piece(rows * row);
-}
-
-static void fill_memory(struct plan *p, int64_t total) {
-    const struct plan_request *r = &p->request;
-    const double n = (double)total, tokens = (double)(r->layout.micro_batch * r->seq);
-    const struct plan_arena arenas[PLAN_ARENAS] = {
-        [PLAN_WEIGHTS] = {"weights (BF16)", r->dtype == KERNEL_BF16 ? 2 * n : 0},
-        [PLAN_MASTER] = {r->dtype == KERNEL_BF16 ? "master weights (FP32)" : "weights (FP32)", 4 * n},
-        [PLAN_GRADIENTS] = {"gradients (FP32)", 4 * n},
-        [PLAN_MOMENTS] = {"AdamW moments (FP32)", 8 * n},
-        [PLAN_ACTIVATIONS] = {"activations", activation_bytes(&p->shape)},
-        [PLAN_BATCH] = {"batch", 2 * (double)base_arena_piece((size_t)tokens * 4)},
-        [PLAN_SCRATCH] = {"kernel scratch", (double)kernel_scratch_bytes(r->threads, r->seq, r->config.head_dim)},
-        [PLAN_GATHERED] = {"gathered embedding rows", gathered_bytes(p)},
-    };
-    p->memory_bytes = 0;
-    for (int i = 0; i < PLAN_ARENAS; i++) {
-        p->arenas[i] = arenas[i];
-        p->memory_bytes += arenas[i].bytes;
-    }
 }
 
 /* The gate's extra memory. Its checks at the timed sizes run one after the other, so the largest counts. That is the
@@ -121,7 +82,7 @@ int plan_make(struct plan *plan, const struct plan_request *request, struct base
                                     .kept = kept[r->layout.recompute]};
     p->rows_apart = plan_rows_apart(r);
     model_params_size(&params, &r->config);
-    fill_memory(p, params.total);
+    plan_memory_fill(p, &params);
     p->gate_bytes = gate_bytes(p, &params);
     plan_ledger_fill(&p->ledger, p, &params);
     return BASE_OK;

@@ -45,10 +45,11 @@ struct plan_arena {
     double bytes;
 };
 enum plan_memory {
-    PLAN_WEIGHTS,   /* BF16 copy; empty in FP32, which uses the master weights */
-    PLAN_MASTER,    /* FP32 weights */
-    PLAN_GRADIENTS, /* FP32 */
-    PLAN_MOMENTS,   /* two in FP32 */
+    PLAN_WEIGHTS, /* BF16 copy; empty in FP32, which uses the master weights. Stage 3: the blocks that the rank owns in
+                     BF16, and ranges while they are used */
+    PLAN_MASTER,  /* FP32 weights; under ZeRO the owned ones. FP32 computes with them, so needs all before stage 3 */
+    PLAN_GRADIENTS, /* FP32; from stage 2 on the owned ones, and ranges while they are summed */
+    PLAN_MOMENTS,   /* two in FP32; under ZeRO the owned ones */
     PLAN_ACTIVATIONS,
     PLAN_BATCH,    /* inputs and targets of a micro-batch */
     PLAN_SCRATCH,  /* of the kernels */
@@ -70,6 +71,13 @@ struct plan {
 /* Makes the plan. BASE_USAGE: sizes that contradict each other, and what would fit. Do not move *plan: plan->shape
  * points into it. */
 int plan_make(struct plan *plan, const struct plan_request *request, struct base_error *e);
+
+/* Under ZeRO each range of the parameters (model/params.h) is cut into as many blocks as there are data parallel ranks,
+ * and each rank owns one (comm_block). Elements that a rank owns at most; without ZeRO all. */
+int64_t plan_owned(const struct plan_layout *layout, const struct model_params *params);
+/* Whole ranges that are in memory at once if only the owned blocks are kept: the embeddings, two layers, and what
+ * follows the layers. Elements. */
+int64_t plan_passing(const struct model_params *params);
 
 /* Whether the gradient of a tied token table is summed in two parts. The head's part is final before the layers'
  * backward starts, so its all-reduce overlaps with that. The embedding's part, final last, is the rows of the last

@@ -127,3 +127,8 @@ void report_facts(FILE *out, const json_t *machine, const char *text) {
     }
     fputs(text, out);
 }
+
+void report_axes(FILE *out, const json_t *layout) {
+    fprintf(out, "DP %lld", record_whole(layout, "dp"));
+    if (record_at(layout, "zero")) fprintf(out, ", ZeRO %lld", record_whole(layout, "zero"));
+}

@@ -14,6 +14,8 @@ void report_fact(FILE *out, const char *key, const json_t *value);
 /* Prints a text in which {path} stands for a value of the machine. A missing value says why it is unknown; "none" if
  * there is no reason. If no value is known, all for the same reason, only the reason is printed. */
 void report_facts(FILE *out, const json_t *machine, const char *text);
+/* Prints a layout's parallel dimensions: "DP 4, ZeRO 1". */
+void report_axes(FILE *out, const json_t *layout);
 /* The whole description, a line or a few for each subject. */
 void report_machine(FILE *out, const json_t *machine);
 

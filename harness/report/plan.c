@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "records/get.h"
+#include "report/fact.h"
 #include "report/report.h"
 
 void report_each(FILE *out, const json_t *record) {
@@ -66,13 +67,12 @@ void report_plan(FILE *out, const json_t *record) {
             record_whole(config, "layers"), record_whole(config, "full_layers"), record_text(config, "precision"));
     report_config(out, config);
     const long long world = record_whole(layout, "world"), threads = record_whole(layout, "threads");
-    fprintf(
-        out,
-        "layout      %lld rank%s of %lld thread%s (%s); DP %lld, global batch %lld x %lld tokens, micro-batch %lld, "
-        "accumulation %lld\n",
-        world, world == 1 ? "" : "s", threads, threads == 1 ? "" : "s", record_text(layout, "threads_from"),
-        record_whole(layout, "dp"), record_whole(config, "global_batch"), record_whole(config, "seq"),
-        record_whole(layout, "micro_batch"), record_whole(layout, "accumulation"));
+    fprintf(out, "layout      %lld rank%s of %lld thread%s (%s); ", world, world == 1 ? "" : "s", threads,
+            threads == 1 ? "" : "s", record_text(layout, "threads_from"));
+    report_axes(out, layout);
+    fprintf(out, ", global batch %lld x %lld tokens, micro-batch %lld, accumulation %lld\n",
+            record_whole(config, "global_batch"), record_whole(config, "seq"), record_whole(layout, "micro_batch"),
+            record_whole(layout, "accumulation"));
     if (record_at(record, "data")) fprintf(out, "data        %s\n", record_text(record, "data"));
     memory(out, record);
     fprintf(out, "\noperations of a rank's step\n  %-24s %8s  %-28s %12s %12s\n", "", "count", "shape", "GFLOP",

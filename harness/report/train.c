@@ -25,11 +25,10 @@ static void head(FILE *out, const json_t *r) {
     report_config(out, record_at(r, "config"));
     const long long nodes = record_whole(r, "layout.nodes"), world = record_whole(r, "layout.world");
     const long long threads = record_whole(r, "layout.threads");
-    fprintf(out,
-            "layout      %lld node%s, %lld rank%s of %lld thread%s (%s); DP %lld, global batch %lld x %lld tokens, "
-            "micro-batch %lld\n",
-            nodes, nodes == 1 ? "" : "s", world, world == 1 ? "" : "s", threads, threads == 1 ? "" : "s",
-            record_text(r, "layout.threads_from"), record_whole(r, "layout.dp"), record_whole(r, "config.global_batch"),
+    fprintf(out, "layout      %lld node%s, %lld rank%s of %lld thread%s (%s); ", nodes, nodes == 1 ? "" : "s", world,
+            world == 1 ? "" : "s", threads, threads == 1 ? "" : "s", record_text(r, "layout.threads_from"));
+    report_axes(out, record_at(r, "layout"));
+    fprintf(out, ", global batch %lld x %lld tokens, micro-batch %lld\n", record_whole(r, "config.global_batch"),
             record_whole(r, "config.seq"), record_whole(r, "layout.micro_batch"));
     if (record_at(r, "layout.recompute")) fprintf(out, "recompute   %s\n", record_text(r, "layout.recompute"));
     report_place(out, record_at(r, "launch"));

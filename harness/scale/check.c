@@ -6,29 +6,29 @@
 #include <string.h>
 
 #include "check/rounding.h"
+#include "gate/gate.h"
 #include "scale/parts.h"
-#include "train/gate.h"
 
 /* The first steps of a record, as far as it has them. */
 struct steps {
-    double loss[TRAIN_GATE_COMPARED], grad_norm[TRAIN_GATE_COMPARED];
+    double loss[GATE_COMPARED], grad_norm[GATE_COMPARED];
     int count;
 };
 
 static int at_most(size_t n) {
-    return n < TRAIN_GATE_COMPARED ? (int)n : TRAIN_GATE_COMPARED;
+    return n < GATE_COMPARED ? (int)n : GATE_COMPARED;
 }
 
 static void read_steps(struct steps *s, const json_t *record) {
-    const int losses = at_most(record_reals(record, "result.loss", s->loss, TRAIN_GATE_COMPARED));
-    const int norms = at_most(record_reals(record, "result.grad_norm", s->grad_norm, TRAIN_GATE_COMPARED));
+    const int losses = at_most(record_reals(record, "result.loss", s->loss, GATE_COMPARED));
+    const int norms = at_most(record_reals(record, "result.grad_norm", s->grad_norm, GATE_COMPARED));
     s->count = losses < norms ? losses : norms;
 }
 
 static void check_run(struct scale_run *r, const struct scale_run *base) {
     const bool bf16 = !strcmp(record_text(r->record, "config.precision"), "bf16");
     struct steps mine, first;
-    struct train_gate gate;
+    struct gate gate;
     char place[256];
     read_steps(&mine, r->record);
     read_steps(&first, base->record);
@@ -40,11 +40,11 @@ static void check_run(struct scale_run *r, const struct scale_run *base) {
                  mine.count ? "the base's record has none" : "its record has none");
         return;
     }
-    train_gate_clear(&gate);
-    train_gate_base(&gate, bf16 ? KERNEL_BF16 : KERNEL_F32, &(struct train_gate_steps){mine.loss, mine.grad_norm},
-                    &(struct train_gate_steps){first.loss, first.grad_norm},
-                    mine.count < first.count ? mine.count : first.count, place);
-    if (train_gate_passed(&gate)) return;
+    gate_clear(&gate);
+    gate_base(&gate, bf16 ? KERNEL_BF16 : KERNEL_F32, &(struct gate_steps){mine.loss, mine.grad_norm},
+              &(struct gate_steps){first.loss, first.grad_norm}, mine.count < first.count ? mine.count : first.count,
+              place);
+    if (gate_passed(&gate)) return;
     r->status = STUDY_LAUNCH_FAILED;
     r->rate = NAN;
     snprintf(r->why, sizeof r->why, "the result differs from the base's: %.200s: residual %.3g, threshold %g",

@@ -55,10 +55,10 @@ void sweep_check(const struct sweep_base *b, const struct record_scaling *at, en
     snprintf(where, sizeof where, "the base, %d %s", b->n, sweep_unit_text(at->unit, b->n));
     if (at->mode == RECORD_WEAK) {
         const double first = first_loss(b, r);
-        const struct train_gate_steps mine = {&first, NULL}, base = {b->loss, NULL};
-        train_gate_base(&r->gate, dtype, &mine, &base, 1, where);
+        const struct gate_steps mine = {&first, NULL}, base = {b->loss, NULL};
+        gate_base(&r->gate, dtype, &mine, &base, 1, where);
     } else {
-        const struct train_gate_steps mine = {r->loss, r->grad_norm}, base = {b->loss, b->grad_norm};
-        train_gate_base(&r->gate, dtype, &mine, &base, r->steps < b->steps ? r->steps : b->steps, where);
+        const struct gate_steps mine = {r->loss, r->grad_norm}, base = {b->loss, b->grad_norm};
+        gate_base(&r->gate, dtype, &mine, &base, r->steps < b->steps ? r->steps : b->steps, where);
     }
 }

@@ -20,7 +20,7 @@ struct sweep_base {
 int sweep_base_share(struct sweep_base *base, const json_t *record, struct comm *world, struct base_error *e);
 void sweep_base_close(struct sweep_base *base);
 
-/* Notes in the result's gate how far it is from the base (train/gate.h has the bounds). The first 20 steps are
+/* Notes in the result's gate how far it is from the base (gate/gate.h has the bounds). The first 20 steps are
  * compared: rounding may part later ones. Nothing if the base has not run. The caller then judges the result anew. */
 void sweep_check(const struct sweep_base *base, const struct record_scaling *at, enum kernel_dtype dtype,
                  struct train_result *result);

@@ -168,7 +168,7 @@ static void step_window(struct train_loop *l, double started) {
 }
 
 static void set_overlap(struct train_loop *l, enum train_overlap_mode mode) {
-    l->engine.buckets.deferred = mode == TRAIN_OVERLAP_OFF;
+    parallel_overlap(&l->engine, mode != TRAIN_OVERLAP_OFF);
 }
 
 /* Settles what needs no pairs of steps. */

@@ -79,7 +79,7 @@ static json_t *ledger_of(const struct plan *p, double process, bool with_ops) {
     return o;
 }
 
-static json_t *residual_of(const struct train_gate *gate) {
+static json_t *residual_of(const struct gate *gate) {
     json_t *o = json_object(), *where = json_object();
     for (int i = 0; i < CHECK_COUNT; i++) {
         const double r = gate->residual[i];

@@ -104,13 +104,13 @@ static int open_profile(struct train_loop *l, struct base_error *e) {
 static int check_path(struct train_loop *l, const struct kernel_ops *ops, struct base_error *e) {
     if (!l->o->gate || train_loop_stopped(l)) return BASE_OK;
     announce(l, "gate: small model against FP64");
-    return train_gate_path(&l->r->gate, &l->plan->request, l->world, ops, l->o->seed, e);
+    return gate_path(&l->r->gate, &l->plan->request, l->world, ops, l->o->seed, e);
 }
 
 static int check_sizes(struct train_loop *l, struct base_error *e) {
     if (!l->o->gate || train_loop_stopped(l)) return BASE_OK;
     announce(l, "gate: the timed sizes");
-    return train_gate_full(&l->r->gate, &l->engine, l->source, e);
+    return gate_full(&l->r->gate, &l->engine, l->source, e);
 }
 
 double train_process_bytes(struct comm *world) {
@@ -153,20 +153,19 @@ static void check_losses(struct train_loop *l) {
     const struct train_options *o = l->o;
     struct train_result *r = l->r;
     const struct train_losses *const known[] = {&o->history, o->earlier ? &o->earlier->losses : NULL};
-    train_gate_finite(&r->gate, r->loss, r->grad_norm, r->steps);
+    gate_finite(&r->gate, r->loss, r->grad_norm, r->steps);
     for (int i = 0; i < 2; i++) {
         const struct train_losses *k = known[i];
         if (!o->gate || !k || !k->loss) continue;
         const int n = r->steps < k->count ? r->steps : k->count;
-        train_gate_history(&r->gate, l->plan->shape.dtype, r->loss, k->loss, n, k->where);
+        gate_history(&r->gate, l->plan->shape.dtype, r->loss, k->loss, n, k->where);
     }
-    train_gate_agree(&r->gate, l->world); /* only one rank may have the other losses */
+    gate_agree(&r->gate, l->world); /* only one rank may have the other losses */
 }
 
-/* Rank 0 writes the weights, which are the same on all ranks. All learn whether it worked. */
 static int save(struct train_loop *l, struct base_error *e) {
     announce(l, "saving weights");
-    return comm_agree(l->world, l->world->rank ? BASE_OK : train_weights_save(&l->engine, l->o->save, e), e);
+    return train_weights_save(&l->engine, l->o->save, e);
 }
 
 int train_run(struct train_result *result, const struct plan *plan, const struct train_options *options,
@@ -183,11 +182,11 @@ int train_run(struct train_result *result, const struct plan *plan, const struct
                               .look = options->min_steps ? options->min_steps : USUAL_STEPS};
     struct train_loop *l = &loop;
     memset(r, 0, sizeof *r);
-    train_gate_clear(&r->gate);
+    gate_clear(&r->gate);
     r->entropy = data_entropy(options->source);
     snprintf(r->source, sizeof r->source, "%s", data_describe(options->source));
     int code = prepare(l, ops, placement->cpus_per_thread, e);
-    if (!code && train_gate_passed(&r->gate) && !train_loop_stopped(l)) { /* a wrong step is not timed */
+    if (!code && gate_passed(&r->gate) && !train_loop_stopped(l)) { /* a wrong step is not timed */
         train_loop_run(l);
         if (r->timed) gather_ranks(l, placement);
         if (r->timed) finish_profile(l);
@@ -198,7 +197,7 @@ int train_run(struct train_result *result, const struct plan *plan, const struct
     announce(l, "record");
     if (!code && options->on_result) code = options->on_result(options->context, r, e);
     if (!code && options->trace && r->timed) code = profile_trace(r->profile, options->trace, e);
-    if (!code && options->save && !r->stopped && train_gate_passed(&r->gate)) code = save(l, e);
+    if (!code && options->save && !r->stopped && gate_passed(&r->gate)) code = save(l, e);
     release(l);
     return code;
 }

@@ -16,13 +16,13 @@
 #define TOISE_TRAIN_TRAIN_H
 
 #include "base/stats.h"
+#include "gate/gate.h"
 #include "measure/peak.h"
 #include "measure/placement.h"
 #include "measure/samples.h"
 #include "plan/plan.h"
 #include "profile/profile.h"
 #include "records/set.h"
-#include "train/gate.h"
 
 /* A finished step, for progress lines. Called on every rank, between timed windows. */
 struct train_step {
@@ -146,7 +146,7 @@ struct train_result {
     char why[256];  /* if status is not PASSED */
     int stopped;    /* before it was settled; 0: no */
     bool recovered; /* from a journal: of ranks only the number of threads is known, and no window but the steps */
-    struct train_gate gate;
+    struct gate gate;
     int steps, timed;         /* all steps of this process; all timed ones */
     int earlier;              /* the first of the timed ones, of earlier processes */
     double *loss, *grad_norm; /* [steps] */

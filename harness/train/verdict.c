@@ -83,7 +83,7 @@ static void check_covered(struct train_result *r) {
 
 static void judge(struct train_result *r, const struct train_options *o, double hardware_flop) {
     r->status = RECORD_PASSED;
-    if (!train_gate_passed(&r->gate)) fail_gate(r);
+    if (!gate_passed(&r->gate)) fail_gate(r);
     if (!r->timed) return;
     if (train_burst(r, hardware_flop))
         fail(r, RECORD_INCONCLUSIVE,

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "parallel/collect.h"
 #include "train/weights_names.h"
 
 enum { LISTED = 6, PIECE = 1 << 16 }; /* tensors that a message names; elements read at a time */
@@ -175,34 +176,28 @@ static bool read_piece(const struct data_tensor *t, const struct model_tensor *m
     return finite;
 }
 
-int train_weights_values(const struct train_weights *w, const struct model_params *p, const struct model_config *c,
+int train_weights_values(const struct train_weights *w, const struct model_tensor *m, const struct model_config *c,
                          int threads, float *out, struct base_error *e) {
     float *pieces = malloc((size_t)threads * PIECE * sizeof *pieces);
     char name[TRAIN_NAME];
     struct data_tensor_out row;
+    bool finite = true;
     if (!pieces) return base_fail(e, BASE_BROKEN, "out of memory for reading weights");
-    for (int i = 0; i < p->count; i++) {
-        const struct model_tensor *m = &p->tensors[i];
-        bool finite = true;
-        train_weights_row(m, w->prefix, name, &row);
-        const struct data_tensor *t = data_tensors_find(w->set, name);
+    train_weights_row(m, w->prefix, name, &row);
+    const struct data_tensor *t = data_tensors_find(w->set, name);
 #pragma omp parallel for num_threads(threads) schedule(static) reduction(&& : finite)
-        for (int64_t piece = 0; piece < (m->count + PIECE - 1) / PIECE; piece++) {
-            const int64_t first = piece * PIECE, n = m->count - first < PIECE ? m->count - first : PIECE;
-            finite =
-                read_piece(t, m, first, n, pieces + (int64_t)omp_get_thread_num() * PIECE, out + m->offset) && finite;
-        }
-        if (finite) continue;
-        free(pieces);
-        return base_fail(e, BASE_USAGE, "%s: tensor '%s' holds a value that is not finite; %s cannot start from it",
-                         t->file, name, c->name);
+    for (int64_t piece = 0; piece < (m->count + PIECE - 1) / PIECE; piece++) {
+        const int64_t first = piece * PIECE, n = m->count - first < PIECE ? m->count - first : PIECE;
+        finite = read_piece(t, m, first, n, pieces + (int64_t)omp_get_thread_num() * PIECE, out) && finite;
     }
     free(pieces);
-    return BASE_OK;
+    if (finite) return BASE_OK;
+    return base_fail(e, BASE_USAGE, "%s: tensor '%s' holds a value that is not finite; %s cannot start from it",
+                     t->file, name, c->name);
 }
 
 /* On another node the path may lead to another file, so compare every rank's weights with rank 0's. */
-static int check_same(const struct parallel_engine *g, const char *path, struct base_error *e) {
+static int check_same(struct parallel_engine *g, const char *path, struct base_error *e) {
     const uint64_t mine = parallel_weights_mix(g);
     uint64_t first = mine;
     g->world->ops->broadcast(g->world, &first, sizeof first);
@@ -215,9 +210,15 @@ static int check_same(const struct parallel_engine *g, const char *path, struct 
 int train_weights_load(struct parallel_engine *g, const char *path, struct base_error *e) {
     const struct model_config *c = &g->plan->request.config;
     struct train_weights w = {0};
-    int code = train_weights_open(&w, path, &g->params, c, e);
-    if (!code) code = train_weights_values(&w, &g->params, c, g->team.threads, g->master, e);
+    float *values = malloc((size_t)g->params.largest * sizeof *values);
+    int code = values ? train_weights_open(&w, path, &g->params, c, e)
+                      : base_fail(e, BASE_BROKEN, "out of memory for a tensor of the weights");
+    for (int i = 0; i < g->params.count && !code; i++) {
+        code = train_weights_values(&w, &g->params.tensors[i], c, g->team.threads, values, e);
+        if (!code) parallel_keep(g, i, values);
+    }
     train_weights_close(&w);
+    free(values);
     if ((code = comm_agree(g->world, code, e))) return code;
     parallel_restart(g);
     return comm_agree(g->world, check_same(g, path, e), e);

@@ -7,7 +7,7 @@
 #define TOISE_TRAIN_WEIGHTS_H
 
 #include "data/safetensors.h"
-#include "parallel/step.h"
+#include "parallel/collect.h"
 
 struct train_weights {
     struct data_tensors *set;
@@ -20,9 +20,9 @@ struct train_weights {
  * token table. */
 int train_weights_open(struct train_weights *weights, const char *path, const struct model_params *params,
                        const struct model_config *config, struct base_error *e);
-/* Reads values into out[params->total], FP32, on `threads` threads; gaps are left as they are. BASE_USAGE names a value
- * that is not finite. */
-int train_weights_values(const struct train_weights *weights, const struct model_params *params,
+/* Reads a tensor of the model into out[tensor->count], FP32, on `threads` threads. BASE_USAGE names a tensor with a
+ * value that is not finite. */
+int train_weights_values(const struct train_weights *weights, const struct model_tensor *tensor,
                          const struct model_config *config, int threads, float *out, struct base_error *e);
 void train_weights_close(struct train_weights *weights);
 
@@ -30,15 +30,16 @@ void train_weights_close(struct train_weights *weights);
  * moments and step count. */
 int train_weights_load(struct parallel_engine *engine, const char *path, struct base_error *e);
 
-/* Writes values[params->total] (weights or gradients) as a .safetensors file that transformers loads. */
-int train_weights_write(const char *path, const struct model_params *params, const struct model_config *config,
-                        const float *values, struct base_error *e);
+/* Writes the engine's master weights or its gradients as a .safetensors file that transformers loads. Collective: rank
+ * 0 writes, and all learn whether it worked. */
+int train_weights_write(const char *path, struct parallel_engine *engine, enum parallel_what what,
+                        struct base_error *e);
 /* Checks that `folder` can be created: BASE_USAGE if it exists or its parent cannot be written. `make`: also creates
  * missing parents, and a folder that it removes at once. */
 int train_weights_save_check(const char *folder, bool make, struct base_error *e);
 /* Writes config.json and model.safetensors into `folder`. The folder appears complete or not at all: it is written as
- * FOLDER.part, synced and renamed. One rank calls it. BASE_BROKEN leaves nothing, except a FOLDER.part that could not
- * be renamed. */
-int train_weights_save(const struct parallel_engine *engine, const char *folder, struct base_error *e);
+ * FOLDER.part, synced and renamed. Collective, as above. BASE_BROKEN leaves nothing, except a FOLDER.part that could
+ * not be renamed. */
+int train_weights_save(struct parallel_engine *engine, const char *folder, struct base_error *e);
 
 #endif

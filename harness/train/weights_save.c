@@ -16,32 +16,54 @@
 #include "train/weights.h"
 #include "train/weights_names.h"
 
+/* The tensor that is written, which all ranks put together. */
 struct source {
-    const struct model_params *params;
-    const float *values;
+    struct parallel_engine *engine;
+    enum parallel_what what;
+    float *values;
+    int next; /* the first tensor that is not yet put together */
 };
 static void fill(void *context, int i, int64_t first, int64_t n, float *out) {
-    const struct source *s = context;
-    const struct model_tensor *t = &s->params->tensors[i];
+    struct source *s = context;
+    const struct model_tensor *t = &s->engine->params.tensors[i];
     guard_progress(); /* a sync may be behind it, which takes no CPU time */
-    for (int64_t j = 0; j < n; j++) out[j] = s->values[t->offset + train_weights_place(t, first + j)];
+    if (s->next == i) parallel_collect(s->engine, s->what, s->next++, s->values);
+    for (int64_t j = 0; j < n; j++) out[j] = s->values[train_weights_place(t, first + j)];
 }
 
-int train_weights_write(const char *path, const struct model_params *p, const struct model_config *c,
-                        const float *values, struct base_error *e) {
+static int write_tensors(const char *path, struct source *s, struct base_error *e) {
+    const struct model_params *p = &s->engine->params;
     const size_t n = (size_t)p->count;
     struct data_tensor_out *rows = calloc(n, sizeof *rows);
     char(*names)[TRAIN_NAME] = calloc(n, TRAIN_NAME);
-    struct source source = {p, values};
     int code = BASE_BROKEN;
     for (size_t i = 0; rows && names && i < n; i++)
-        train_weights_row(&p->tensors[i], c->family->prefix, names[i], &rows[i]);
+        train_weights_row(&p->tensors[i], s->engine->plan->request.config.family->prefix, names[i], &rows[i]);
     if (rows && names)
-        code = data_tensors_write(path, rows, p->count, fill, &source, e);
+        code = data_tensors_write(path, rows, p->count, fill, s, e);
     else
         base_fail(e, BASE_BROKEN, "out of memory for the names of %d tensors", p->count);
     free(rows), free(names);
     return code;
+}
+
+/* Rank 0 writes unless it has failed already. Then too the others take part in every tensor. */
+static int write_with(const char *path, struct parallel_engine *g, enum parallel_what what, int code,
+                      struct base_error *e) {
+    struct source s = {.engine = g, .what = what, .values = malloc((size_t)g->params.largest * sizeof(float))};
+    const int ready = s.values ? BASE_OK : base_fail(e, BASE_BROKEN, "out of memory for a tensor of the weights");
+    const int agreed = comm_agree(g->world, ready, e);
+    if (!agreed && !code && g->world->rank == 0) code = write_tensors(path, &s, e);
+    while (!agreed && !parallel_has_all(g, what) && s.next < g->params.count) {
+        guard_progress();
+        parallel_collect(g, what, s.next++, s.values);
+    }
+    free(s.values);
+    return agreed ? agreed : code;
+}
+
+int train_weights_write(const char *path, struct parallel_engine *g, enum parallel_what what, struct base_error *e) {
+    return comm_agree(g->world, write_with(path, g, what, BASE_OK, e), e);
 }
 
 /* The folder without slashes at its end, and the same with ".part", which is written first. */
@@ -89,24 +111,39 @@ static int write_config(const struct model_config *c, const char *path, struct b
     return failed ? base_fail(e, BASE_BROKEN, "--save: cannot write %s: %s", path, strerror(errno)) : BASE_OK;
 }
 
-int train_weights_save(const struct parallel_engine *g, const char *folder, struct base_error *e) {
-    const struct model_config *c = &g->plan->request.config;
-    char path[PATH_MAX], part[PATH_MAX], parent[PATH_MAX], config[PATH_MAX + 32], weights[PATH_MAX + 32];
-    int code = clean(folder, path, part, e);
+/* Names of the folder, and of its files while they are written. */
+struct names {
+    char path[PATH_MAX], part[PATH_MAX], config[PATH_MAX + 32], weights[PATH_MAX + 32];
+};
+
+static int make_part(const char *folder, struct names *n, struct base_error *e) {
+    const int code = clean(folder, n->path, n->part, e);
     if (code) return code;
-    snprintf(config, sizeof config, "%s/config.json", part);
-    snprintf(weights, sizeof weights, "%s/model.safetensors", part);
-    if (mkdir(part, 0777)) return base_fail(e, BASE_BROKEN, "--save: cannot make %s: %s", part, strerror(errno));
-    code = train_weights_write(weights, &g->params, c, g->master, e);
-    if (!code) code = write_config(c, config, e);
-    if (!code && sync_path(part)) code = base_fail(e, BASE_BROKEN, "--save: cannot sync %s: %s", part, strerror(errno));
-    if (code) {
-        unlink(config), unlink(weights), rmdir(part);
-        return code;
-    }
-    if (rename(part, path)) /* the weights are complete, so keep them */
-        return base_fail(e, BASE_BROKEN, "--save: the weights are in %s, which cannot be renamed to %s: %s", part, path,
-                         strerror(errno));
-    if (base_file_parents(path, parent)) (void)sync_path(parent); /* without it, a power cut may leave FOLDER.part */
+    snprintf(n->config, sizeof n->config, "%s/config.json", n->part);
+    snprintf(n->weights, sizeof n->weights, "%s/model.safetensors", n->part);
+    if (mkdir(n->part, 0777)) return base_fail(e, BASE_BROKEN, "--save: cannot make %s: %s", n->part, strerror(errno));
     return BASE_OK;
+}
+
+/* The folder is complete: it gets its name. */
+static int rename_part(const struct names *n, struct base_error *e) {
+    char parent[PATH_MAX];
+    if (rename(n->part, n->path)) /* the weights are complete, so keep them */
+        return base_fail(e, BASE_BROKEN, "--save: the weights are in %s, which cannot be renamed to %s: %s", n->part,
+                         n->path, strerror(errno));
+    if (base_file_parents(n->path, parent)) (void)sync_path(parent); /* without it, a power cut may leave FOLDER.part */
+    return BASE_OK;
+}
+
+int train_weights_save(struct parallel_engine *g, const char *folder, struct base_error *e) {
+    const bool writer = g->world->rank == 0;
+    struct names n = {.weights = ""};
+    const int made = writer ? make_part(folder, &n, e) : BASE_OK;
+    int code = write_with(n.weights, g, PARALLEL_MASTER, made, e);
+    if (!code && writer) code = write_config(&g->plan->request.config, n.config, e);
+    if (!code && writer && sync_path(n.part))
+        code = base_fail(e, BASE_BROKEN, "--save: cannot sync %s: %s", n.part, strerror(errno));
+    if (code && writer && !made) unlink(n.config), unlink(n.weights), rmdir(n.part);
+    if (!code && writer) code = rename_part(&n, e);
+    return comm_agree(g->world, code, e);
 }

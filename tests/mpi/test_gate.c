@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gate/gate.h"
 #include "mpi/support/agreed.h"
-#include "train/gate.h"
 #include "unit/support/effort.h"
 #include "unit/support/rig.h"
 
@@ -88,8 +88,8 @@ static void adamw_stale(const struct kernel_team *team, const struct kernel_adam
 }
 
 /* Runs the gate's small model of a tiny model over this world, with one fault. All ranks return the same residuals. */
-static struct train_gate gate_of(struct agreed *a, const char *family, enum kernel_dtype dtype, enum plan_rows rows,
-                                 enum fault fault, uint64_t seed) {
+static struct gate gate_of(struct agreed *a, const char *family, enum kernel_dtype dtype, enum plan_rows rows,
+                           enum fault fault, uint64_t seed) {
     const struct model_config c = rig_config_of(family, 2, 64, 4, 256, 128);
     const bool last = a->world.rank == a->world.size - 1;
     struct comm_ops sums = *a->world.ops;
@@ -98,11 +98,11 @@ static struct train_gate gate_of(struct agreed *a, const char *family, enum kern
     struct plan_request q = rig_request(&c, dtype, 64, 2, 2 * a->world.size);
     struct plan plan;
     struct parallel_engine engine;
-    struct train_gate gate;
+    struct gate gate;
     struct base_error e = {0};
     q.layout.dp = world.size;
     q.rows = rows;
-    q = train_gate_shrink(&q);
+    q = gate_shrink(&q);
     kernel_select(&ops, kernel_isa_best(), KERNEL_BACKEND_TOISE);
     const struct kernel_ops healthy = ops;
     honest = a->world.ops;
@@ -116,10 +116,10 @@ static struct train_gate gate_of(struct agreed *a, const char *family, enum kern
     if (fault == TOKENS_MIXED) sums.all_gather_start = tokens_mixed;
     if (fault == RANK_STALE && last) ops.adamw = adamw_stale;
     world.ops = &sums;
-    train_gate_clear(&gate);
+    gate_clear(&gate);
     int code = plan_make(&plan, &q, &e);
     if (!code) code = parallel_open(&engine, &plan, &world, &ops, &e);
-    if (!code) code = train_gate_path_on(&gate, &engine, seed + (fault == RANK_SEEDED && last), &e);
+    if (!code) code = gate_path_on(&gate, &engine, seed + (fault == RANK_SEEDED && last), &e);
     if (code) {
         fprintf(stderr, "rank %d: %s\n", world.rank, e.text);
         comm_abort(&a->world, code);
@@ -128,7 +128,7 @@ static struct train_gate gate_of(struct agreed *a, const char *family, enum kern
     return gate;
 }
 
-static double worst_of(const struct train_gate *gate) {
+static double worst_of(const struct gate *gate) {
     double worst = 0;
     for (int i = 0; i < CHECK_COUNT; i++)
         if (!isnan(gate->residual[i])) worst = fmax(worst, gate->residual[i]);
@@ -142,14 +142,14 @@ struct margins {
 
 static void judge(struct agreed *a, const char *family, enum kernel_dtype dtype, enum plan_rows rows, enum fault fault,
                   int seed, struct margins *margins) {
-    const struct train_gate gate = gate_of(a, family, dtype, rows, fault, 100 * (uint64_t)seed);
+    const struct gate gate = gate_of(a, family, dtype, rows, fault, 100 * (uint64_t)seed);
     const double worst = worst_of(&gate);
     char what[160];
     snprintf(what, sizeof what, "%s, %s, %s, rows %s, seed %d: worst residual %.4g", names[fault], family,
              dtype == KERNEL_F32 ? "fp32" : "bf16", rows == PLAN_ROWS_APART ? "apart" : "together", seed, worst);
     if (fault == RANK_DROPPED) margins->dropped = fmin(margins->dropped, gate.residual[CHECK_GRADIENTS]);
     const bool good = fault == HEALTHY ? worst < CHECK_THRESHOLD / 4 : worst > CHECK_THRESHOLD * 10;
-    agreed_check(a, good && train_gate_passed(&gate) == (fault == HEALTHY), what);
+    agreed_check(a, good && gate_passed(&gate) == (fault == HEALTHY), what);
     agreed_check(a, agreed_same(a, agreed_hash(&worst, sizeof worst)), "all ranks agree");
     if (fault == HEALTHY)
         margins->most = fmax(margins->most, worst);

@@ -24,7 +24,7 @@ static void train(struct parallel_engine *g, const struct data_source *source, e
     parallel_start(g, 11, true);
     for (int step = 0; step < STEPS; step++) {
         struct parallel_result r;
-        g->buckets.deferred = turn == DEFERRED || (turn == MIXED && step % 2);
+        parallel_overlap(g, turn == OVERLAPPED || (turn == MIXED && step % 2 == 0));
         parallel_step(g, source, &o, step, &r);
         t->loss[step] = r.loss, t->norm[step] = r.grad_norm;
     }

@@ -34,7 +34,7 @@ static int step(struct parallel_engine *g, char **argv, struct base_error *e) {
     const double tokens = (double)(batch * seq), loss = model_loss(&g->model, g->targets, (float)(1 / tokens));
     model_backward(&g->model, g->inputs);
     printf("%.12g\n", loss / tokens);
-    return train_weights_write(argv[6], &g->params, &g->plan->request.config, g->grads, e);
+    return train_weights_write(argv[6], g, PARALLEL_GRADIENTS, e);
 }
 
 static int run(char **argv, struct base_error *e) {

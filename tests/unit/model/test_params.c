@@ -128,7 +128,7 @@ static float *initial(const struct model_config *c, struct model_params *p, uint
     assert_int_equal(model_params_open(p, c, NULL), BASE_OK);
     float *w = calloc((size_t)p->total, sizeof *w);
     assert_non_null(w);
-    model_params_init(p, c, seed, hot, threads, w);
+    model_params_init(p, c, seed, hot, threads, 0, p->total, w);
     return w;
 }
 
@@ -147,6 +147,33 @@ static void test_same_on_any_threads(void **state) {
         assert_memory_not_equal(one, other, (size_t)p.total * sizeof *one);
         free(one), free(other);
         model_params_close(&p), model_params_close(&q);
+    }
+}
+
+/* Ranges cover the buffer in order; drawn in pieces that end anywhere, it has the same values. */
+static void test_pieces(void **state) {
+    (void)state;
+    for (int f = 0; f < RIG_FAMILIES; f++) {
+        const struct model_config c = rig_config_of(rig_families[f], 3, 48, 4, 101, 32);
+        struct model_params p;
+        float *w = initial(&c, &p, 3, true, 2), *piece = malloc((size_t)p.total * sizeof *piece);
+        assert_non_null(piece);
+        assert_int_equal(model_params_start(&p, 0), 0);
+        assert_int_equal(model_params_start(&p, p.layers + 2), p.total);
+        for (int64_t r = 0; r < p.layers + 2; r++) {
+            const int64_t start = model_params_start(&p, r), end = model_params_start(&p, r + 1);
+            assert_true(end > start);
+            assert_int_equal(model_params_range_of(&p, start), r);
+            assert_int_equal(model_params_range_of(&p, end - 1), r);
+            for (int64_t first = start, n; first < end; first += n) {
+                n = first % 7 * 501 + 1 < end - first ? first % 7 * 501 + 1 : end - first;
+                memset(piece, 0, (size_t)n * sizeof *piece);
+                model_params_init(&p, &c, 3, true, 1, first, n, piece);
+                assert_memory_equal(piece, w + first, (size_t)n * sizeof *piece);
+            }
+        }
+        free(w), free(piece);
+        model_params_close(&p);
     }
 }
 
@@ -245,6 +272,7 @@ int main(void) {
         cmocka_unit_test(test_glued),
         cmocka_unit_test(test_head),
         cmocka_unit_test(test_same_on_any_threads),
+        cmocka_unit_test(test_pieces),
         cmocka_unit_test(test_slice_is_a_part),
         cmocka_unit_test(test_moments),
         cmocka_unit_test(sizes_alone),

@@ -45,7 +45,7 @@ static void make(struct made *m) {
         .loss = m->loss, .grad_norm = m->grad_norm, .ranks = m->ranks, .steps = STEPS, .timed = 2};
     m->ranks[0].loss_first = 5.4, m->ranks[1].loss_first = 5.6;
     m->ranks[2].loss_first = 5.0, m->ranks[3].loss_first = 6.1; /* samples that the base does not have */
-    train_gate_clear(&m->r.gate);
+    gate_clear(&m->r.gate);
 }
 
 static void strong_is_every_step(void **state) {
@@ -59,15 +59,15 @@ static void strong_is_every_step(void **state) {
     assert_true(m.r.gate.residual[CHECK_BASE] == 0);
     m.loss[3] = 9; /* the base has no such step */
     sweep_check(&base, &strong, KERNEL_F32, &m.r);
-    assert_true(train_gate_passed(&m.r.gate));
+    assert_true(gate_passed(&m.r.gate));
     m.loss[2] *= 1 + 1e-4;
     sweep_check(&base, &strong, KERNEL_F32, &m.r);
-    assert_false(train_gate_passed(&m.r.gate));
+    assert_false(gate_passed(&m.r.gate));
     assert_string_equal(m.r.gate.where[CHECK_BASE], "step 2 of the base, 1 rank");
     make(&m);
     m.grad_norm[1] *= 1 - 1e-3;
     sweep_check(&base, &strong, KERNEL_F32, &m.r);
-    assert_false(train_gate_passed(&m.r.gate));
+    assert_false(gate_passed(&m.r.gate));
     assert_string_equal(m.r.gate.where[CHECK_BASE], "step 1 of the base, 1 rank, gradient norm");
     sweep_base_close(&base);
 }
@@ -83,7 +83,7 @@ static void weak_is_the_base_s_samples(void **state) {
     assert_true(m.r.gate.residual[CHECK_BASE] < 1);
     m.ranks[1].loss_first += 1e-3;
     sweep_check(&base, &weak, KERNEL_F32, &m.r);
-    assert_false(train_gate_passed(&m.r.gate));
+    assert_false(gate_passed(&m.r.gate));
     assert_string_equal(m.r.gate.where[CHECK_BASE], "step 0 of the base, 1 node");
     sweep_base_close(&base);
 }

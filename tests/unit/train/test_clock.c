@@ -27,7 +27,7 @@ static struct train_result judged_as(bool loaded, int timed, double mean, double
                              .peak_flop_per_s = 1e9,
                              .covered = 1,
                              .quota_period_s = period_s};
-    train_gate_clear(&r.gate);
+    gate_clear(&r.gate);
     train_verdict(&r, &o, model_flop);
     return r;
 }
@@ -59,7 +59,7 @@ static struct train_result stopped(int timed, int asked, double half_width, bool
                              .mean = {1, 1 - half_width, 1 + half_width},
                              .peak_flop_per_s = 1e9,
                              .covered = 1};
-    train_gate_clear(&r.gate);
+    gate_clear(&r.gate);
     train_verdict(&r, &o, 5e8);
     return r;
 }
@@ -82,7 +82,7 @@ static void stopped_runs(void **state) {
     assert_string_equal(train_stopped_text(TRAIN_STOPPED_JOURNAL), "a journal that cannot be written");
     /* a wrong answer stays one */
     const struct train_options o = {.gate = true, .ci = 0.05};
-    train_gate_note(&r.gate, CHECK_LOSS, 100, "the test");
+    gate_note(&r.gate, CHECK_LOSS, 100, "the test");
     train_verdict(&r, &o, 5e8);
     assert_int_equal(r.status, RECORD_FAILED);
     assert_non_null(strstr(r.why, "stopped by SIGTERM; the gate's check of loss"));

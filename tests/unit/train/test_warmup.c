@@ -52,7 +52,7 @@ static void warm_when_steps_no_longer_gain(void **state) {
 static struct train_result judged(const double *step_s, int n, const struct train_options *o) {
     struct train_result r = {.timed = n, .steps = n, .peak_flop_per_s = 1e9, .covered = 1};
     r.mean = base_stats_mean(step_s, n);
-    train_gate_clear(&r.gate);
+    gate_clear(&r.gate);
     train_verdict(&r, o, 1e6);
     return r;
 }

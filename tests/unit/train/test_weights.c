@@ -95,7 +95,12 @@ static void open_family(struct model_file *m, const char *family) {
     if (model_params_open(&m->params, &m->config, &e)) fail_msg("%s", e.text);
     m->values = numbered(&m->params);
     snprintf(m->path, sizeof m->path, "%s", folder_name("model.safetensors"));
-    if (train_weights_write(m->path, &m->params, &m->config, m->values, &e)) fail_msg("%s", e.text);
+    const struct plan_request q = rig_request(&m->config, KERNEL_F32, 4, 1, 1);
+    struct rig rig;
+    rig_open(&rig, &q, KERNEL_ISA_ref, KERNEL_BACKEND_TOISE, 1);
+    memcpy(rig.engine.master, m->values, (size_t)m->params.total * sizeof *m->values);
+    if (train_weights_write(m->path, &rig.engine, PARALLEL_MASTER, &e)) fail_msg("%s", e.text);
+    rig_close(&rig);
     file_read(&m->file, m->path);
 }
 static void close_family(struct model_file *m) {
@@ -104,11 +109,18 @@ static void close_family(struct model_file *m) {
     model_params_close(&m->params);
 }
 
+static int values(const struct train_weights *w, const struct model_params *p, const struct model_config *c, float *out,
+                  struct base_error *e) {
+    int code = BASE_OK;
+    for (int i = 0; i < p->count && !code; i++)
+        code = train_weights_values(w, &p->tensors[i], c, 1 + i % 2, out + p->tensors[i].offset, e);
+    return code;
+}
 static int load(const struct model_file *m, float *out, struct base_error *e) {
     struct train_weights w;
     int code = train_weights_open(&w, m->path, &m->params, &m->config, e);
     if (code) return code;
-    code = train_weights_values(&w, &m->params, &m->config, 2, out, e);
+    code = values(&w, &m->params, &m->config, out, e);
     train_weights_close(&w);
     return code;
 }
@@ -235,7 +247,7 @@ static void test_ignored(void **state) {
     assert_int_equal(model_params_open(&params, &slice, &e), BASE_OK);
     struct train_weights w;
     float *out = calloc((size_t)params.total, sizeof *out);
-    if (train_weights_open(&w, m.path, &params, &slice, &e) || train_weights_values(&w, &params, &slice, 1, out, &e))
+    if (train_weights_open(&w, m.path, &params, &slice, &e) || values(&w, &params, &slice, out, &e))
         fail_msg("%s", e.text);
     train_weights_close(&w);
     assert_memory_equal(out, m.values, (size_t)(params.layer0 + params.layer_size) * sizeof *out);

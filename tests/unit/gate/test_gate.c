@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "train/gate.h"
+#include "gate/gate.h"
 #include "unit/support/config_json.h"
 #include "unit/support/effort.h"
 #include "unit/support/faults.h"
@@ -44,27 +44,27 @@ static struct plan_request timed(const char *family, enum kernel_dtype dtype) {
 }
 
 /* Runs the gate with a fault, or FAULT_COUNT for none. */
-static struct train_gate gate_of(struct subject s, enum kernel_isa cap, enum fault fault, uint64_t seed) {
+static struct gate gate_of(struct subject s, enum kernel_isa cap, enum fault fault, uint64_t seed) {
     struct rig r;
-    struct train_gate gate;
+    struct gate gate;
     struct kernel_ops faulty;
     struct base_error e = {0};
-    const struct plan_request q = timed(s.family, s.dtype), small = train_gate_shrink(&q);
-    train_gate_clear(&gate);
+    const struct plan_request q = timed(s.family, s.dtype), small = gate_shrink(&q);
+    gate_clear(&gate);
     rig_open(&r, s.full ? &q : &small, cap, KERNEL_BACKEND_TOISE, seed);
     if (fault != FAULT_COUNT) {
         fault_make(fault, &r.ops, &faulty);
         r.engine.team.ops = &faulty;
     }
     if (s.full) parallel_start(&r.engine, seed, false);
-    if (s.full ? train_gate_full(&gate, &r.engine, r.source, &e) : train_gate_path_on(&gate, &r.engine, seed, &e))
+    if (s.full ? gate_full(&gate, &r.engine, r.source, &e) : gate_path_on(&gate, &r.engine, seed, &e))
         fail_msg("%s", e.text);
     rig_close(&r);
     return gate;
 }
 
 /* The worst of a gate's checks; NaN if none ran. */
-static int worst_of(const struct train_gate *gate) {
+static int worst_of(const struct gate *gate) {
     int worst = 0;
     for (int i = 1; i < CHECK_COUNT; i++)
         if (!(gate->residual[i] <= gate->residual[worst]) && !isnan(gate->residual[i])) worst = i;
@@ -73,13 +73,13 @@ static int worst_of(const struct train_gate *gate) {
 
 /* Each check's worst residual over the seeds is under a quarter of the threshold. */
 static void healthy(struct subject s, enum kernel_isa isa, int seeds, int least_checks) {
-    struct train_gate worst;
-    train_gate_clear(&worst);
+    struct gate worst;
+    gate_clear(&worst);
     for (int seed = 1; seed <= seeds; seed++) {
-        const struct train_gate gate = gate_of(s, isa, FAULT_COUNT, (uint64_t)seed);
-        assert_true(train_gate_passed(&gate));
+        const struct gate gate = gate_of(s, isa, FAULT_COUNT, (uint64_t)seed);
+        assert_true(gate_passed(&gate));
         for (int i = 0; i < CHECK_COUNT; i++)
-            if (!isnan(gate.residual[i])) train_gate_note(&worst, (enum check)i, gate.residual[i], gate.where[i]);
+            if (!isnan(gate.residual[i])) gate_note(&worst, (enum check)i, gate.residual[i], gate.where[i]);
     }
     int checks = 0;
     printf("healthy %s %s %s, %d seeds:", s.family, precision(s.dtype), kernel_isa_name(isa), seeds);
@@ -123,12 +123,12 @@ struct least {
 /* Each time some check exceeds the threshold tenfold. */
 static void fault_fails(struct subject s, enum fault fault, struct least *least) {
     for (int seed = 1; seed <= fault_seeds(); seed++) {
-        const struct train_gate gate = gate_of(s, kernel_isa_best(), fault, (uint64_t)seed);
+        const struct gate gate = gate_of(s, kernel_isa_best(), fault, (uint64_t)seed);
         const int i = worst_of(&gate);
         if (!(gate.residual[i] > FAULTY))
             fail_msg("%s, %s, %s, seed %d: only %.3g (%s)", fault_name(fault), s.family, precision(s.dtype), seed,
                      gate.residual[i], check_name((enum check)i));
-        assert_false(train_gate_passed(&gate));
+        assert_false(gate_passed(&gate));
         if (gate.residual[i] >= least->residual) continue;
         least->residual = gate.residual[i];
         snprintf(least->what, sizeof least->what, "%s, %s, by %s of %s", fault_name(fault), precision(s.dtype),
@@ -185,7 +185,7 @@ static void test_shrink(void **state) {
     struct plan plan;
     q.config = rig_config(48, 1600, 25, 50257, 1024);
     q.config.kv_heads = 5;
-    const struct plan_request s = train_gate_shrink(&q);
+    const struct plan_request s = gate_shrink(&q);
     assert_int_equal(plan_make(&plan, &s, NULL), BASE_OK);
     assert_ptr_equal(s.config.family, q.config.family);
     assert_int_equal(s.dtype, q.dtype);
@@ -209,7 +209,7 @@ static void test_shrink_of_families(void **state) {
         const struct model_config c = config_json_accepted(config_json_preset(names[i]));
         const struct plan_request q = rig_request(&c, KERNEL_F32, 64, 4, 2);
         struct plan plan;
-        s[i] = train_gate_shrink(&q);
+        s[i] = gate_shrink(&q);
         assert_int_equal(plan_make(&plan, &s[i], NULL), BASE_OK);
         assert_ptr_equal(s[i].config.family, c.family);
         assert_int_equal(s[i].config.heads / s[i].config.kv_heads, c.heads / c.kv_heads);
@@ -224,7 +224,7 @@ static void test_shrink_of_families(void **state) {
     struct model_config linear = config_json_accepted(config_json_preset("llama-3-8b"));
     linear.rotary.factor = 4;
     const struct plan_request q = rig_request(&linear, KERNEL_F32, 64, 4, 2);
-    const struct model_rotary kept = train_gate_shrink(&q).config.rotary;
+    const struct model_rotary kept = gate_shrink(&q).config.rotary;
     assert_true(kept.factor == 4 && kept.high == 0 && kept.theta == 5e5);
     const struct model_rotary *r = &s[4].config.rotary;
     assert_true(r->factor == 8 && r->low == 1 && r->high == 4);
@@ -236,19 +236,19 @@ static void test_shrink_of_families(void **state) {
 /* NaN does not pass. The worst residual is kept with its place. */
 static void test_notes(void **state) {
     (void)state;
-    struct train_gate gate;
-    train_gate_clear(&gate);
-    assert_true(train_gate_passed(&gate));
-    train_gate_note(&gate, CHECK_LOSS, 2, "a");
-    train_gate_note(&gate, CHECK_LOSS, 3, "b");
-    train_gate_note(&gate, CHECK_LOSS, 1, "c");
-    assert_true(gate.residual[CHECK_LOSS] == 3 && train_gate_passed(&gate));
+    struct gate gate;
+    gate_clear(&gate);
+    assert_true(gate_passed(&gate));
+    gate_note(&gate, CHECK_LOSS, 2, "a");
+    gate_note(&gate, CHECK_LOSS, 3, "b");
+    gate_note(&gate, CHECK_LOSS, 1, "c");
+    assert_true(gate.residual[CHECK_LOSS] == 3 && gate_passed(&gate));
     assert_string_equal(gate.where[CHECK_LOSS], "b");
-    train_gate_note(&gate, CHECK_LOSS_FULL, CHECK_THRESHOLD, "");
-    assert_true(train_gate_passed(&gate));
-    train_gate_note(&gate, CHECK_GRADIENTS, NAN, "d");
-    assert_false(train_gate_passed(&gate));
-    train_gate_note(&gate, CHECK_GRADIENTS, 1, "e");
+    gate_note(&gate, CHECK_LOSS_FULL, CHECK_THRESHOLD, "");
+    assert_true(gate_passed(&gate));
+    gate_note(&gate, CHECK_GRADIENTS, NAN, "d");
+    assert_false(gate_passed(&gate));
+    gate_note(&gate, CHECK_GRADIENTS, 1, "e");
     assert_true(isinf(gate.residual[CHECK_GRADIENTS]));
     assert_string_equal(gate.where[CHECK_GRADIENTS], "d");
 }
@@ -256,18 +256,18 @@ static void test_notes(void **state) {
 static void test_finite(void **state) {
     (void)state;
     const double good[] = {3, 2, 1}, bad[] = {3, NAN, 1}, infinite[] = {3, 2, INFINITY};
-    struct train_gate gate;
-    train_gate_clear(&gate);
-    train_gate_finite(&gate, good, good, 3);
-    assert_true(gate.residual[CHECK_FINITE] == 0 && train_gate_passed(&gate));
-    train_gate_finite(&gate, bad, good, 3);
-    assert_false(train_gate_passed(&gate));
+    struct gate gate;
+    gate_clear(&gate);
+    gate_finite(&gate, good, good, 3);
+    assert_true(gate.residual[CHECK_FINITE] == 0 && gate_passed(&gate));
+    gate_finite(&gate, bad, good, 3);
+    assert_false(gate_passed(&gate));
     assert_non_null(strstr(gate.where[CHECK_FINITE], "step 1"));
-    train_gate_clear(&gate);
-    train_gate_finite(&gate, good, infinite, 2);
-    assert_true(train_gate_passed(&gate)); /* only the first n count */
-    train_gate_finite(&gate, good, infinite, 3);
-    assert_false(train_gate_passed(&gate));
+    gate_clear(&gate);
+    gate_finite(&gate, good, infinite, 2);
+    assert_true(gate_passed(&gate)); /* only the first n count */
+    gate_finite(&gate, good, infinite, 3);
+    assert_false(gate_passed(&gate));
 }
 
 /* A difference of rounding passes, a hundred times as much does not, and BF16 may differ more. */
@@ -276,18 +276,18 @@ static void test_history(void **state) {
     const double earlier[] = {5.5, 5.25, 5};
     const double unit[KERNEL_DTYPE_COUNT] = {0x1p-24, 0x1p-8};
     for (int dtype = 0; dtype < KERNEL_DTYPE_COUNT; dtype++) {
-        struct train_gate gate;
+        struct gate gate;
         double loss[3];
         for (int i = 0; i < 3; i++) loss[i] = earlier[i] * (1 + unit[dtype]);
-        train_gate_clear(&gate);
-        train_gate_history(&gate, (enum kernel_dtype)dtype, loss, earlier, 3, "old.jsonl");
+        gate_clear(&gate);
+        gate_history(&gate, (enum kernel_dtype)dtype, loss, earlier, 3, "old.jsonl");
         assert_true(gate.residual[CHECK_HISTORY] > 0 && gate.residual[CHECK_HISTORY] < CHECK_THRESHOLD);
         loss[1] = earlier[1] * (1 - 2000 * unit[dtype]);
-        train_gate_history(&gate, (enum kernel_dtype)dtype, loss, earlier, 3, "old.jsonl");
+        gate_history(&gate, (enum kernel_dtype)dtype, loss, earlier, 3, "old.jsonl");
         assert_true(gate.residual[CHECK_HISTORY] > FAULTY);
         assert_non_null(strstr(gate.where[CHECK_HISTORY], "step 1 of old.jsonl"));
         loss[1] = NAN;
-        train_gate_history(&gate, (enum kernel_dtype)dtype, loss, earlier, 3, "old.jsonl");
+        gate_history(&gate, (enum kernel_dtype)dtype, loss, earlier, 3, "old.jsonl");
         assert_true(isinf(gate.residual[CHECK_HISTORY]));
     }
 }
@@ -296,25 +296,25 @@ static void test_history(void **state) {
 static void test_base(void **state) {
     (void)state;
     const double loss[] = {5.5, 5.25, 5}, norm[] = {2, 1.5, 3};
-    const struct train_gate_steps base = {loss, norm}, losses = {loss, NULL};
+    const struct gate_steps base = {loss, norm}, losses = {loss, NULL};
     const double unit[KERNEL_DTYPE_COUNT] = {0x1p-24, 0x1p-8};
     for (int dtype = 0; dtype < KERNEL_DTYPE_COUNT; dtype++) {
-        struct train_gate gate;
+        struct gate gate;
         double other[3];
         for (int i = 0; i < 3; i++) other[i] = norm[i] * (1 + unit[dtype]);
-        train_gate_clear(&gate);
-        train_gate_base(&gate, (enum kernel_dtype)dtype, &(struct train_gate_steps){loss, other}, &base, 3, "the base");
+        gate_clear(&gate);
+        gate_base(&gate, (enum kernel_dtype)dtype, &(struct gate_steps){loss, other}, &base, 3, "the base");
         assert_true(gate.residual[CHECK_BASE] > 0 && gate.residual[CHECK_BASE] < CHECK_THRESHOLD / 4);
         other[2] = norm[2] * (1 + 10000 * unit[dtype]);
-        train_gate_base(&gate, (enum kernel_dtype)dtype, &(struct train_gate_steps){loss, other}, &losses, 3, "it");
+        gate_base(&gate, (enum kernel_dtype)dtype, &(struct gate_steps){loss, other}, &losses, 3, "it");
         assert_true(gate.residual[CHECK_BASE] < CHECK_THRESHOLD / 4);
-        train_gate_base(&gate, (enum kernel_dtype)dtype, &(struct train_gate_steps){loss, other}, &base, 3, "the base");
+        gate_base(&gate, (enum kernel_dtype)dtype, &(struct gate_steps){loss, other}, &base, 3, "the base");
         assert_true(gate.residual[CHECK_BASE] > FAULTY);
         assert_string_equal(gate.where[CHECK_BASE], "step 2 of the base, gradient norm");
-        train_gate_clear(&gate);
-        train_gate_base(&gate, (enum kernel_dtype)dtype, &(struct train_gate_steps){norm, norm}, &base, 1, "the base");
+        gate_clear(&gate);
+        gate_base(&gate, (enum kernel_dtype)dtype, &(struct gate_steps){norm, norm}, &base, 1, "the base");
         assert_string_equal(gate.where[CHECK_BASE], "step 0 of the base");
-        assert_false(train_gate_passed(&gate));
+        assert_false(gate_passed(&gate));
         assert_true(isnan(gate.residual[CHECK_HISTORY]));
     }
 }

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/random.h"
-#include "train/gate.h"
-#include "train/gate_kernels.h"
+#include "gate/gate.h"
+#include "gate/ranks.h"
+#include "parallel/collect.h"
 
 /* What rounding explains, in multiples of the rounding unit (check_unit) relative to norms; fixed once. A gradient
  * passes about forty operations in two layers. FP32: each operation sums hundreds of terms, rounded one by one. BF16:
@@ -18,7 +18,7 @@
 #define GRADIENT_UNITS(dtype) ((dtype) == KERNEL_F32 ? 16.0 : 0.5)
 #define OPTIMIZER_UNITS 3.0
 
-struct plan_request train_gate_shrink(const struct plan_request *request) {
+struct plan_request gate_shrink(const struct plan_request *request) {
     struct plan_request r = *request;
     struct model_config *c = &r.config;
     const int64_t group = c->heads / c->kv_heads, least = c->kv_heads > 1 ? 2 * group : group;
@@ -56,8 +56,8 @@ static double norm(const double *x, int64_t n) {
  * no accident: a hot model with tied embeddings predicts the token it is given. The target is the next token given, so
  * the last bias's gradient telescopes to the ends of the sequence. A gradient near zero is scaled by its share of the
  * whole norm, as a mathematically zero one has no norm. */
-static void compare_gradients(struct train_gate *gate, const struct parallel_engine *g, const double *truth,
-                              const double *squares) {
+static void compare_gradients(struct gate *gate, const struct parallel_engine *g, const float *mine,
+                              const double *truth, const double *squares) {
     const double whole = norm(truth, g->params.total),
                  unit = check_unit(g->plan->shape.dtype) * GRADIENT_UNITS(g->plan->shape.dtype);
     for (int i = 0; i < g->params.count; i++) {
@@ -65,25 +65,41 @@ static void compare_gradients(struct train_gate *gate, const struct parallel_eng
         const double share = 0.01 * whole * sqrt((double)t->count / (double)g->params.total);
         double error = 0, terms = 0;
         for (int64_t j = t->offset; j < t->offset + t->count; j++) {
-            double d = g->grads[j] - truth[j];
+            double d = mine[j] - truth[j];
             error += d * d;
             terms += squares[j];
         }
         const double size = fmax(norm(truth + t->offset, t->count), fmax(sqrt(terms), share));
-        train_gate_note(gate, CHECK_GRADIENTS, sqrt(error) / (unit * size), t->name);
+        gate_note(gate, CHECK_GRADIENTS, sqrt(error) / (unit * size), t->name);
     }
 }
 
+/* What the ranks have together: [params.total] of each. */
+struct whole {
+    float *of[4]; /* enum parallel_what */
+    const struct parallel_engine *engine;
+};
+
+static void collect(struct parallel_engine *g, enum parallel_what what, float *whole) {
+    for (int i = 0; i < g->params.count; i++) parallel_collect(g, what, i, whole + g->params.tensors[i].offset);
+}
+
+/* Reads the collected weights as the path stores them. */
+static void read_weights(void *context, int64_t offset, int64_t count, double *out) {
+    const struct whole *all = context;
+    parallel_stored(all->engine, all->of[PARALLEL_MASTER] + offset, count, out);
+}
+
 /* Runs the global batch serially in FP64: the loss, the gradients, and the squares of the terms of gains and biases. */
-static int reference(const struct parallel_engine *g, const struct data_source *source, double *loss, double *grads,
-                     double *squares, struct base_error *e) {
+static int reference(const struct parallel_engine *g, const struct data_source *source, struct whole *all, double *loss,
+                     double *grads, double *squares, struct base_error *e) {
     const struct plan_request *q = &g->plan->request;
     const int64_t tokens = q->global_batch * q->seq;
     struct model_reference r = {.params = &g->params,
                                 .shape = g->plan->shape,
                                 .weights = kernel_attention_weights(&g->ops, g->plan->shape.dtype),
-                                .read = train_weights_read,
-                                .context = (void *)(uintptr_t)g,
+                                .read = read_weights,
+                                .context = all,
                                 .squares = squares};
     r.shape.batch = q->global_batch;
     int32_t *inputs = malloc((size_t)tokens * sizeof *inputs), *targets = malloc((size_t)tokens * sizeof *targets);
@@ -127,114 +143,51 @@ static double rounding(double x, double truth, double size) {
     return isnan(error) ? INFINITY : error;
 }
 
-static void compare_update(struct train_gate *gate, const struct parallel_engine *g, const float *before,
-                           const struct parallel_optimizer *o) {
+static void compare_update(struct gate *gate, const struct parallel_engine *g, const float *before,
+                           const struct whole *all, const struct parallel_optimizer *o) {
     double square = 0, worst = -1;
     const char *where = "";
-    for (int64_t i = 0; i < g->params.total; i++) square += (double)g->grads[i] * g->grads[i];
+    const float *grads = all->of[PARALLEL_GRADIENTS];
+    for (int64_t i = 0; i < g->params.total; i++) square += (double)grads[i] * grads[i];
     const double scale = parallel_optimizer_scale(o, sqrt(square)),
                  tiny = 1e-30; /* near the smallest squares of FP32 */
     for (int i = 0; i < g->params.count; i++) {
         const struct model_tensor *t = &g->params.tensors[i];
         for (int64_t j = t->offset; j < t->offset + t->count; j++) {
-            const struct update u = exact_update(o, before[j], g->grads[j] * scale, t->kind->decay);
-            double error = rounding(g->master[j], u.w, fabs(u.w) + 4 * UPDATES * o->lr);
-            error = fmax(error, rounding(g->moment1[j], u.m, fabs(u.m) + tiny));
-            error = fmax(error, rounding(g->moment2[j], u.v, fabs(u.v) + tiny));
+            const struct update u = exact_update(o, before[j], grads[j] * scale, t->kind->decay);
+            double error = rounding(all->of[PARALLEL_MASTER][j], u.w, fabs(u.w) + 4 * UPDATES * o->lr);
+            error = fmax(error, rounding(all->of[PARALLEL_MOMENT1][j], u.m, fabs(u.m) + tiny));
+            error = fmax(error, rounding(all->of[PARALLEL_MOMENT2][j], u.v, fabs(u.v) + tiny));
             if (error <= worst) continue;
             worst = error;
             where = t->name;
         }
     }
-    train_gate_note(gate, CHECK_OPTIMIZER, worst, where);
+    gate_note(gate, CHECK_OPTIMIZER, worst, where);
 }
 
-/* Checks that all ranks have the same weights, bit for bit. */
-static void compare_replicas(struct train_gate *gate, const struct parallel_engine *g) {
-    const uint64_t mine = parallel_weights_mix(g);
-    uint64_t same[2];
-    same[0] = mine;
-    same[1] = mine;
-    g->world->ops->broadcast(g->world, &same[1], sizeof same[1]);
-    char where[64];
-    snprintf(where, sizeof where, "rank %d", g->world->rank);
-    train_gate_note(gate, CHECK_REPLICAS, same[0] == same[1] ? 0 : INFINITY, same[0] == same[1] ? "" : where);
-}
+/* Rank 0's truth, [params.total] of each, and the weights before the update. */
+struct truth {
+    double loss, *grads, *squares;
+    float *before;
+};
 
-/* A rank's term of element i of a known sum. Whole numbers, so the sum is exact in any order. */
-static double known(int64_t i, int rank) {
-    return (double)(i % 61 + 1 + rank % 16);
-}
-
-/* The same of the embedding's rows: row t of a rank, whose token is as below. BF16 holds these numbers. */
-static float known_row(int64_t t, int64_t column, int rank) {
-    return (float)(1 + (t + column + rank) % 7);
-}
-static int32_t known_token(const struct parallel_engine *g, int64_t t, int rank) {
-    return (int32_t)((5 * t + rank) % g->plan->request.config.vocab);
-}
-
-/* Gives this rank's known rows to the engine, as backward does. */
-static void send_rows(struct parallel_engine *g) {
-    const int64_t width = g->rows.width, mine = g->rows.count / g->world->size;
-    void *dx = g->model.buffers[MODEL_DX];
-    for (int64_t t = 0; t < mine; t++) {
-        g->inputs[t] = known_token(g, t, g->world->rank);
-        for (int64_t c = 0; c < width; c++) {
-            const float x = known_row(t, c, g->world->rank);
-            uint32_t bits;
-            memcpy(&bits, &x, sizeof bits);
-            if (g->rows.dtype == KERNEL_F32)
-                ((float *)dx)[t * width + c] = x;
-            else
-                ((kernel_bf16 *)dx)[t * width + c] = (kernel_bf16)(bits >> 16);
-        }
-    }
-    parallel_rows_take(&g->rows, g->world, g->inputs, dx);
-}
-
-/* Takes the known rows of all ranks away from the table's sum again. */
-static void take_rows_away(struct parallel_engine *g) {
-    const int64_t width = g->rows.width, each = g->rows.count / g->world->size;
-    float *table = g->grads + model_params_offset(&g->params, MODEL_TOKEN_TABLE, 0);
-    for (int rank = 0; rank < g->world->size; rank++)
-        for (int64_t t = 0; t < each; t++)
-            for (int64_t c = 0; c < width; c++) table[known_token(g, t, rank) * width + c] -= known_row(t, c, rank);
-}
-
-/* Sends known numbers over the ranks, in the ranges that the model reports. In BF16 the mean gradient hides one missing
- * rank of many behind rounding. Here anything missing, doubled or scaled shows at any world size. */
-static void check_sums(struct train_gate *gate, struct parallel_engine *g, bool overlap) {
-    const struct model_params *p = &g->params;
-    const struct model_config *config = &g->plan->request.config;
-    const int64_t table = g->rows.count ? config->vocab * config->width : 0;
-    double ranks = 0, residual = 0;
-    const char *where = "";
-    for (int64_t i = 0; i < p->total; i++) g->grads[i] = (float)known(i, g->world->rank);
-    for (int rank = 0; rank < g->world->size; rank++) ranks += known(0, rank);
-    g->buckets.deferred = !overlap;
-    parallel_sum_begin(g);
-    if (table) g->model.hooks.ready(g->model.hooks.context, 0, table);
-    for (int64_t end = p->total, l = config->layers; l >= -1; l--) {
-        const int64_t start = l < 0 ? table : p->layer0 + l * p->layer_size;
-        g->model.hooks.ready(g->model.hooks.context, start, end - start);
-        end = start;
-    }
-    if (table) send_rows(g);
-    bool whole = parallel_sum_end(g);
-    if (table) take_rows_away(g);
-    for (int i = 0; i < p->count && whole; i++)
-        for (int64_t j = p->tensors[i].offset; j < p->tensors[i].offset + p->tensors[i].count; j++) {
-            if (g->grads[j] == ranks + g->world->size * (known(j, 0) - known(0, 0))) continue;
-            residual = INFINITY;
-            where = p->tensors[i].name;
-        }
-    train_gate_note(gate, CHECK_SUMS, whole ? residual : INFINITY, where);
-}
-
-static int check_step(struct train_gate *gate, struct parallel_engine *g, const struct data_source *source,
-                      struct base_error *e) {
+static int open_truth(struct truth *t, struct whole *all, const struct parallel_engine *g, struct base_error *e) {
     const size_t n = (size_t)g->params.total;
+    bool done = true;
+    for (int i = 0; i < 4; i++) done = (all->of[i] = calloc(n, sizeof(float))) && done;
+    if (g->world->rank == 0) {
+        t->grads = calloc(n, sizeof *t->grads), t->squares = calloc(n, sizeof *t->squares);
+        t->before = malloc(n * sizeof *t->before);
+        done = done && t->grads && t->squares && t->before;
+    }
+    return done ? BASE_OK : base_fail(e, BASE_BROKEN, "out of memory for the gate's reference");
+}
+
+/* Gradients first, then the update, then what ranks must agree on. */
+static int check_step(struct gate *gate, struct parallel_engine *g, const struct data_source *source, struct truth *t,
+                      struct whole *all, struct base_error *e) {
+    const bool judge = g->world->rank == 0;
     const struct parallel_optimizer o = {.lr = 1e-2,
                                          .lr_min = 1e-3,
                                          .warmup = 0,
@@ -245,56 +198,53 @@ static int check_step(struct train_gate *gate, struct parallel_engine *g, const 
                                          .decay = 0.1,
                                          .clip = 0.5};
     struct parallel_result result;
-    double loss = 0, *grads = NULL, *squares = NULL;
-    float *before = NULL;
-    int code = BASE_OK;
     parallel_gradients(g, source, 0, &result);
-    if (g->world->rank == 0) {
-        grads = calloc(n, sizeof *grads);
-        squares = calloc(n, sizeof *squares);
-        before = malloc(n * sizeof *before);
-        code = grads && squares && before ? reference(g, source, &loss, grads, squares, e)
-                                          : base_fail(e, BASE_BROKEN, "out of memory for the gate's reference");
-    }
-    if (!(code = comm_agree(g->world, code, e)) && g->world->rank == 0) {
+    collect(g, PARALLEL_MASTER, all->of[PARALLEL_MASTER]);
+    collect(g, PARALLEL_GRADIENTS, all->of[PARALLEL_GRADIENTS]);
+    int code = judge ? reference(g, source, all, &t->loss, t->grads, t->squares, e) : BASE_OK;
+    if ((code = comm_agree(g->world, code, e))) return code;
+    if (judge) {
         const double unit = check_unit(g->plan->shape.dtype) * LOSS_UNITS;
-        train_gate_note(gate, CHECK_LOSS, fabs(result.loss - loss) / (unit * fabs(loss)), "");
-        compare_gradients(gate, g, grads, squares);
-        memcpy(before, g->master, n * sizeof *before);
+        gate_note(gate, CHECK_LOSS, fabs(result.loss - t->loss) / (unit * fabs(t->loss)), "");
+        compare_gradients(gate, g, all->of[PARALLEL_GRADIENTS], t->grads, t->squares);
+        memcpy(t->before, all->of[PARALLEL_MASTER], (size_t)g->params.total * sizeof *t->before);
     }
-    if (!code) {
-        for (int i = 0; i < UPDATES; i++) parallel_update(g, &o, &result);
-        if (g->world->rank == 0) compare_update(gate, g, before, &o);
-        compare_replicas(gate, g);
-        check_sums(gate, g, false);
-        check_sums(gate, g, true);
-    }
-    free(grads), free(squares), free(before);
-    return code;
+    for (int i = 0; i < UPDATES; i++) parallel_update(g, &o, &result);
+    collect(g, PARALLEL_MASTER, all->of[PARALLEL_MASTER]);
+    collect(g, PARALLEL_MOMENT1, all->of[PARALLEL_MOMENT1]);
+    collect(g, PARALLEL_MOMENT2, all->of[PARALLEL_MOMENT2]);
+    if (judge) compare_update(gate, g, t->before, all, &o);
+    gate_ranks(gate, g);
+    return BASE_OK;
 }
 
-int train_gate_path_on(struct train_gate *gate, struct parallel_engine *g, uint64_t seed, struct base_error *e) {
+int gate_path_on(struct gate *gate, struct parallel_engine *g, uint64_t seed, struct base_error *e) {
     struct data_source *source;
     const struct data_options options = {
         .vocab = g->plan->request.config.vocab, .seq = g->plan->request.seq, .seed = seed, .shares = 1};
     int code = comm_agree(g->world, data_open(&source, &options, e), e);
     if (code) return code;
+    struct whole all = {.engine = g};
+    struct truth truth = {0};
     parallel_start(g, seed, true);
-    code = check_step(gate, g, source, e);
+    code = comm_agree(g->world, open_truth(&truth, &all, g, e), e);
+    if (!code) code = check_step(gate, g, source, &truth, &all, e);
+    for (int i = 0; i < 4; i++) free(all.of[i]);
+    free(truth.grads), free(truth.squares), free(truth.before);
     data_close(source);
-    train_gate_agree(gate, g->world);
+    gate_agree(gate, g->world);
     return code;
 }
 
-int train_gate_path(struct train_gate *gate, const struct plan_request *request, struct comm *world,
-                    const struct kernel_ops *ops, uint64_t seed, struct base_error *e) {
-    const struct plan_request small = train_gate_shrink(request);
+int gate_path(struct gate *gate, const struct plan_request *request, struct comm *world, const struct kernel_ops *ops,
+              uint64_t seed, struct base_error *e) {
+    const struct plan_request small = gate_shrink(request);
     struct plan plan;
     struct parallel_engine g = {0}; /* may be closed without being opened */
     int code = plan_make(&plan, &small, e);
     if (!code) code = parallel_open(&g, &plan, world, ops, e);
     code = comm_agree(world, code, e);
-    if (!code) code = train_gate_path_on(gate, &g, seed, e);
+    if (!code) code = gate_path_on(gate, &g, seed, e);
     parallel_close(&g);
     return code;
 }

@@ -6,22 +6,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "train/gate.h"
-#include "train/gate_kernels.h"
+#include "gate/checked.h"
+#include "gate/gate.h"
+#include "parallel/collect.h"
 
 /* A sequence's loss averages the rounding of many tokens; only part of it grows with depth. */
 #define FULL_UNITS 1.0
 
 /* Compares the losses of the first tokens of the micro-batch's first sequence, which the path left in MODEL_LOSS. */
-static int check_loss(struct train_gate *gate, const struct parallel_engine *g, struct base_error *e) {
+static int check_loss(struct gate *gate, struct parallel_engine *g, struct parallel_reader *reader,
+                      struct base_error *e) {
     const struct model_shape *shape = &g->plan->shape;
     const int64_t n = shape->seq < PLAN_GATE_TOKENS ? shape->seq : PLAN_GATE_TOKENS;
     const float *mine = g->model.buffers[MODEL_LOSS];
     struct model_reference r = {.params = &g->params,
                                 .shape = *shape,
                                 .weights = kernel_attention_weights(&g->ops, shape->dtype),
-                                .read = train_weights_read,
-                                .context = (void *)(uintptr_t)g};
+                                .read = parallel_read,
+                                .context = reader};
     r.shape.batch = 1;
     r.shape.seq = n;
     double *loss = malloc((size_t)n * sizeof *loss), difference = 0, sum = 0;
@@ -32,28 +34,27 @@ static int check_loss(struct train_gate *gate, const struct parallel_engine *g, 
         sum += loss[i];
     }
     free(loss);
-    if (!code)
-        train_gate_note(gate, CHECK_LOSS_FULL, fabs(difference) / (sum * check_unit(shape->dtype) * FULL_UNITS), "");
+    if (!code) gate_note(gate, CHECK_LOSS_FULL, fabs(difference) / (sum * check_unit(shape->dtype) * FULL_UNITS), "");
     return code;
 }
 
-int train_gate_full(struct train_gate *gate, struct parallel_engine *g, const struct data_source *source,
-                    struct base_error *e) {
+int gate_full(struct gate *gate, struct parallel_engine *g, const struct data_source *source, struct base_error *e) {
     const struct plan_request *q = &g->plan->request;
     const double scale = 1.0 / ((double)q->global_batch * (double)q->seq);
-    struct train_checked checked;
-    int code = train_checked_open(&checked, gate, g, e);
+    struct gate_checked checked;
+    struct parallel_result unused = {0};
+    struct parallel_reader reader;
+    int code = gate_checked_open(&checked, gate, g, e);
     if ((code = comm_agree(g->world, code, e))) return code;
     const int64_t first = q->global_batch / g->world->size * g->world->rank;
     data_fill(source, 0, q->global_batch, first, q->layout.micro_batch, g->inputs, g->targets);
-    g->team.ops->zero(&g->team, g->params.total, g->grads);
     g->nulled = true;
-    model_forward(&g->model, g->inputs);
-    model_loss(&g->model, g->targets, (float)scale);
-    model_backward(&g->model, g->inputs);
+    parallel_micro(g, (float)scale, &unused);
     g->nulled = false;
-    train_checked_close(&checked, g);
-    code = comm_agree(g->world, check_loss(gate, g, e), e);
-    train_gate_agree(gate, g->world);
+    gate_checked_close(&checked, g);
+    code = comm_agree(g->world, parallel_reader_open(&reader, g, e), e);
+    if (!code) code = comm_agree(g->world, check_loss(gate, g, &reader, e), e);
+    parallel_reader_close(&reader);
+    gate_agree(gate, g->world);
     return code;
 }

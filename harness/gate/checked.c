@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Checks every matmul and attention of a pass as it runs. */
-#include "train/gate_kernels.h"
+#include "gate/checked.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -11,12 +11,6 @@
 #include "check/attention.h"
 #include "check/matmul.h"
 #include "check/matrix.h"
-
-void train_weights_read(void *context, int64_t offset, int64_t count, double *out) {
-    const struct parallel_engine *g = context;
-    const void *w = g->half ? (const void *)(g->half + offset) : g->master + offset;
-    check_matrix_row(g->plan->shape.dtype, w, count, out);
-}
 
 /* Whether the rows of x, which is C or y, equal those of `plain` bit for bit. */
 static bool same_rows(const struct kernel_gemm *g, const void *x, const void *plain) {
@@ -30,7 +24,7 @@ static bool same_rows(const struct kernel_gemm *g, const void *x, const void *pl
 
 /* The residual of a matmul with a fused GELU. It must give the same bits as the plain matmul and the pass after it,
  * else infinity. For the gradient the plain matmul is run too, into s->plain. */
-static double fused_residual(const struct kernel_team *team, struct train_checked *s, const struct kernel_gemm *g) {
+static double fused_residual(const struct kernel_team *team, struct gate_checked *s, const struct kernel_gemm *g) {
     const int64_t n = (g->m - 1) * g->ldc + g->n; /* from C's first element to its last */
     const uint64_t seed = s->calls++;
     struct kernel_gemm plain = *g;
@@ -51,29 +45,28 @@ static void checked_gemm(const struct kernel_team *team, const struct kernel_gem
     static const char *const fused[] = {[KERNEL_EPILOGUE_NONE] = "",
                                         [KERNEL_EPILOGUE_GELU] = " and GELU",
                                         [KERNEL_EPILOGUE_GELU_GRAD] = " and GELU's gradient"};
-    struct train_checked *s = team->wrapper;
+    struct gate_checked *s = team->wrapper;
     char where[96];
     snprintf(where, sizeof where, "%c%c %lld x %lld x %lld%s", g->a_trans ? 'T' : 'N', g->b_trans ? 'T' : 'N',
              (long long)g->m, (long long)g->n, (long long)g->k, fused[g->epilogue]);
-    train_gate_note(s->gate, CHECK_MATMUL,
-                    g->epilogue == KERNEL_EPILOGUE_NONE ? check_gemm(team, s->inner->gemm, g, g, s->calls++, s->space)
-                                                        : fused_residual(team, s, g),
-                    where);
+    gate_note(s->gate, CHECK_MATMUL,
+              g->epilogue == KERNEL_EPILOGUE_NONE ? check_gemm(team, s->inner->gemm, g, g, s->calls++, s->space)
+                                                  : fused_residual(team, s, g),
+              where);
 }
 
 static void checked_attention_forward(const struct kernel_team *team, const struct kernel_attention *a) {
-    struct train_checked *s = team->wrapper;
+    struct gate_checked *s = team->wrapper;
     s->inner->attention_forward(team, a);
-    train_gate_note(s->gate, CHECK_ATTENTION, check_attention_forward(s->inner, a, s->calls++, s->space), "forward");
+    gate_note(s->gate, CHECK_ATTENTION, check_attention_forward(s->inner, a, s->calls++, s->space), "forward");
 }
 static void checked_attention_backward(const struct kernel_team *team, const struct kernel_attention *a) {
-    struct train_checked *s = team->wrapper;
+    struct gate_checked *s = team->wrapper;
     s->inner->attention_backward(team, a);
-    train_gate_note(s->gate, CHECK_ATTENTION, check_attention_backward(s->inner, a, s->calls++, s->space), "backward");
+    gate_note(s->gate, CHECK_ATTENTION, check_attention_backward(s->inner, a, s->calls++, s->space), "backward");
 }
 
-int train_checked_open(struct train_checked *s, struct train_gate *gate, struct parallel_engine *g,
-                       struct base_error *e) {
+int gate_checked_open(struct gate_checked *s, struct gate *gate, struct parallel_engine *g, struct base_error *e) {
     const struct model_config *c = &g->plan->request.config;
     const int64_t tokens = g->plan->shape.batch * g->plan->shape.seq, most = c->vocab > c->ffn ? c->vocab : c->ffn;
     const int64_t qkv = model_config_dim(c, MODEL_QKV), longest = (most > qkv ? most : qkv) + tokens;
@@ -97,7 +90,7 @@ int train_checked_open(struct train_checked *s, struct train_gate *gate, struct 
     return BASE_OK;
 }
 
-void train_checked_close(struct train_checked *s, struct parallel_engine *g) {
+void gate_checked_close(struct gate_checked *s, struct parallel_engine *g) {
     g->team.ops = s->inner;
     g->team.inner = NULL;
     g->team.wrapper = NULL;

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What each data parallel rank owns of the parameters under ZeRO (Rajbhandari et al. 2020): of every range
+ * (model/params.h) one block (comm_block). A rank alone keeps the optimizer's state of its blocks, and updates them.
+ * Without ZeRO a block is the whole range. */
+#ifndef TOISE_PARALLEL_BLOCKS_H
+#define TOISE_PARALLEL_BLOCKS_H
+
+#include "comm/comm.h"
+#include "plan/plan.h"
+
+struct parallel_block {
+    int64_t start, count; /* the range */
+    int64_t first, own;   /* this rank's block, from the range's start */
+    int64_t at;           /* its place in an array of all owned elements */
+};
+
+struct parallel_blocks {
+    struct parallel_block *block; /* [ranges] */
+    int64_t ranges, owned;
+};
+
+/* comm: the data parallel ranks. */
+int parallel_blocks_open(struct parallel_blocks *blocks, const struct plan *plan, const struct model_params *params,
+                         const struct comm *comm, struct base_error *e);
+void parallel_blocks_close(struct parallel_blocks *blocks);
+/* The part of a tensor that this rank owns: elements [low, high) of its block of `range`; none: low >= high. */
+struct parallel_part {
+    int64_t range, low, high;
+};
+struct parallel_part parallel_blocks_part(const struct parallel_blocks *blocks, const struct model_params *params,
+                                          const struct model_tensor *tensor);
+
+#endif

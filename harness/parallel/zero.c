@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Reduce-scatters gradients and gathers weights by the rules of zero.h. */
+#include "parallel/zero.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { BUFFERS = 2 }; /* that layers use in turn */
+
+static bool is_layer(const struct parallel_zero *z, int64_t range) {
+    return range > 0 && range + 1 < z->blocks->ranges;
+}
+
+/* The arena's room for ranges that pass through: place[range] of `size` bytes an element. */
+static bool take_places(const struct parallel_zero *z, int64_t passing, struct base_arena *arena, int64_t size,
+                        char **place) {
+    char *at = base_arena_take(arena, (size_t)(passing * size));
+    if (!at) return false;
+    for (int64_t r = 0; r < z->blocks->ranges; r++) {
+        if (is_layer(z, r) && r > BUFFERS) {
+            place[r] = place[r - BUFFERS];
+            continue;
+        }
+        place[r] = at;
+        at += z->blocks->block[r].count * size;
+    }
+    return true;
+}
+
+int parallel_zero_open(struct parallel_zero *z, const struct plan *plan, const struct parallel_blocks *blocks,
+                       struct comm *comm, const struct kernel_team *team, struct base_arena *arenas, void *weights,
+                       float *grads, struct base_error *e) {
+    const size_t n = (size_t)blocks->ranges;
+    struct model_params params;
+    *z = (struct parallel_zero){.stage = plan->request.layout.zero,
+                                .comm = comm,
+                                .blocks = blocks,
+                                .team = team,
+                                .size = (int64_t)kernel_dtype_bytes(plan->request.dtype),
+                                .weights = weights,
+                                .grads = grads,
+                                .kept = calloc(n, sizeof *z->kept),
+                                .summed = calloc(n, sizeof *z->summed),
+                                .gather = calloc(n, sizeof *z->gather),
+                                .sum = calloc(n, sizeof *z->sum),
+                                .gathering = calloc(n, sizeof *z->gathering),
+                                .summing = calloc(n, sizeof *z->summing),
+                                .held = calloc(n, sizeof *z->held)};
+    if (!z->kept || !z->summed || !z->gather || !z->sum || !z->gathering || !z->summing || !z->held)
+        return base_fail(e, BASE_BROKEN, "out of memory for the state of %zu ranges", n);
+    model_params_size(&params, &plan->request.config);
+    const int64_t passing = plan_passing(&params);
+    const bool kept = z->stage < 3 || take_places(z, passing, &arenas[PLAN_WEIGHTS], z->size, z->kept);
+    const bool summed = z->stage < 2 || take_places(z, passing, &arenas[PLAN_GRADIENTS], 4, (char **)z->summed);
+    return kept && summed ? BASE_OK : base_fail(e, BASE_BROKEN, "bug: the arenas cannot hold the passing ranges");
+}
+
+void parallel_zero_close(struct parallel_zero *z) {
+    free(z->kept), free(z->summed), free(z->gather), free(z->sum);
+    free(z->gathering), free(z->summing), free(z->held);
+    *z = (struct parallel_zero){0};
+}
+
+struct model_places parallel_zero_places(const struct parallel_zero *z) {
+    return (struct model_places){.weights = z->stage < 3 ? NULL : (const void **)z->kept,
+                                 .grads = z->stage < 2 ? NULL : z->summed};
+}
+
+float *parallel_zero_gradient(const struct parallel_zero *z, int64_t range) {
+    return z->stage < 2 ? z->grads + z->blocks->block[range].start : z->summed[range];
+}
+
+/* Waits for the sum of a range, and keeps the owned block. */
+static void settle(struct parallel_zero *z, int64_t range) {
+    const struct parallel_block *b = &z->blocks->block[range];
+    if (!z->summing[range]) return;
+    z->comm->ops->wait(z->comm, &z->sum[range]);
+    z->summing[range] = false;
+    if (z->stage >= 2) z->team->ops->copy(z->team, b->own, z->summed[range] + b->first, z->grads + b->at);
+}
+
+static void start_sum(struct parallel_zero *z, int64_t range) {
+    z->comm->ops->reduce_scatter_start(z->comm, parallel_zero_gradient(z, range), z->blocks->block[range].count,
+                                       &z->sum[range]);
+    z->summing[range] = true;
+}
+
+/* Makes room for a range's gradient: zeros, and in the owned block the sum over earlier micro-batches. */
+static void clear(struct parallel_zero *z, int64_t range) {
+    const struct parallel_block *b = &z->blocks->block[range];
+    for (int64_t r = 0; r < z->blocks->ranges; r++)
+        if (z->summed[r] == z->summed[range]) settle(z, r);
+    z->team->ops->zero(z->team, b->count, z->summed[range]);
+    z->team->ops->copy(z->team, b->own, z->grads + b->at, z->summed[range] + b->first);
+}
+
+static void start_gather(struct parallel_zero *z, int64_t range) {
+    const struct parallel_block *b = &z->blocks->block[range];
+    if (z->held[range] || z->silent) return;
+    for (int64_t r = 0; r < z->blocks->ranges; r++)
+        if (z->kept[r] == z->kept[range]) z->held[r] = false;
+    memcpy(z->kept[range] + b->first * z->size, z->weights + b->at * z->size, (size_t)(b->own * z->size));
+    z->comm->ops->all_gather_start(z->comm, z->kept[range], b->count, (int)z->size, &z->gather[range]);
+    z->gathering[range] = z->held[range] = true;
+}
+
+static void wait_gather(struct parallel_zero *z, int64_t range) {
+    if (z->gathering[range]) z->comm->ops->wait(z->comm, &z->gather[range]);
+    z->gathering[range] = false;
+}
+
+void parallel_zero_renew(struct parallel_zero *z) {
+    for (int64_t r = 0; z->stage == 3 && r < z->blocks->ranges; r++) {
+        wait_gather(z, r);
+        z->held[r] = false;
+    }
+}
+
+void parallel_zero_forward(struct parallel_zero *z) {
+    z->backward = false;
+}
+
+void parallel_zero_backward(struct parallel_zero *z, bool sums) {
+    const int64_t last = z->blocks->ranges - 1;
+    z->backward = true;
+    for (int64_t r = 0; sums && r <= last; r++) z->owed += z->blocks->block[r].count;
+    if (z->stage < 2) return;
+    clear(z, last);
+    clear(z, 0); /* has the head too, if that is tied */
+}
+
+void parallel_zero_need(struct parallel_zero *z, int64_t range) {
+    const int64_t next = z->backward ? range - 1 : range + 1;
+    if (z->stage == 3) {
+        start_gather(z, range);
+        wait_gather(z, range);
+        /* in backward the embeddings are still there */
+        if (!z->deferred && next > 0 && next < z->blocks->ranges) start_gather(z, next);
+    }
+    if (z->stage >= 2 && z->backward) clear(z, range);
+}
+
+void parallel_zero_ready(struct parallel_zero *z, int64_t range) {
+    z->owed -= z->blocks->block[range].count;
+    if (z->stage == 1 && z->deferred) return;
+    start_sum(z, range);
+    if (z->deferred) settle(z, range);
+}
+
+bool parallel_zero_finish(struct parallel_zero *z) {
+    const bool whole = z->owed == 0;
+    for (int64_t r = z->blocks->ranges - 1; z->stage == 1 && z->deferred && r >= 0; r--) start_sum(z, r);
+    for (int64_t r = z->blocks->ranges - 1; r >= 0; r--) settle(z, r);
+    z->owed = 0;
+    return whole;
+}
+
+void parallel_zero_gather(struct parallel_zero *z, int64_t range) {
+    const struct parallel_block *b = &z->blocks->block[range];
+    if (z->stage == 0 || z->stage == 3) return;
+    z->comm->ops->all_gather_start(z->comm, z->weights + b->start * z->size, b->count, (int)z->size, &z->gather[range]);
+    z->gathering[range] = true;
+}
+
+void parallel_zero_gathered(struct parallel_zero *z) {
+    for (int64_t r = 0; r < z->blocks->ranges; r++) wait_gather(z, r);
+}

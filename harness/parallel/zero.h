@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * ZeRO's traffic among data parallel ranks (Rajbhandari et al. 2020), range by range (model/params.h). Each rank owns a
+ * block of every range (blocks.h).
+ *
+ * Stage 1: in the last micro-batch's backward a range's gradient is reduce-scattered once it is final, so that each
+ * rank has the sum of its block. After the update the weights are all-gathered.
+ * Stage 2 keeps only the owned gradients. So every micro-batch's are reduce-scattered, from two buffers that layers use
+ * in turn. What a rank has of earlier micro-batches is its addend.
+ * Stage 3 keeps only the owned weights as well, and gathers a range before its use: the embeddings and what follows the
+ * layers once a step, a layer in each pass, while the layer before it is computed. A layer stays until its buffer's
+ * turn comes, so two are still there when the next pass starts. */
+#ifndef TOISE_PARALLEL_ZERO_H
+#define TOISE_PARALLEL_ZERO_H
+
+#include "base/arena.h"
+#include "model/model.h"
+#include "parallel/blocks.h"
+
+struct parallel_zero {
+    int stage; /* 0: nothing here does anything */
+    struct comm *comm;
+    const struct parallel_blocks *blocks;
+    const struct kernel_team *team;
+    int64_t size;   /* bytes of a weight */
+    char *weights;  /* stages 1 and 2: all of them; 3: the owned ones */
+    float *grads;   /* stage 1: all of them; 2 and 3: the owned ones */
+    char **kept;    /* [ranges] stage 3: where a range of weights is gathered; layers share two buffers */
+    float **summed; /* [ranges] stages 2 and 3: likewise, where its gradient is computed and summed */
+    /* [ranges] requests in flight, and what was started and not yet waited for */
+    struct comm_request *gather, *sum;
+    bool *gathering, *summing;
+    bool *held;    /* [ranges] stage 3: gathered since the last update */
+    bool backward; /* the pass that runs */
+    bool deferred; /* overlap nothing with compute; the same messages */
+    bool silent;   /* send nothing: weights are not valid */
+    int64_t owed;  /* elements whose gradient is yet to be reported */
+};
+
+/* Takes from the arenas what the plan has for ranges that pass through. weights and grads: as above. */
+int parallel_zero_open(struct parallel_zero *zero, const struct plan *plan, const struct parallel_blocks *blocks,
+                       struct comm *comm, const struct kernel_team *team, struct base_arena *arenas, void *weights,
+                       float *grads, struct base_error *e);
+void parallel_zero_close(struct parallel_zero *zero);
+/* Where the model finds ranges; NULLs where all are in one buffer. */
+struct model_places parallel_zero_places(const struct parallel_zero *zero);
+/* Where backward adds a range's gradient. */
+float *parallel_zero_gradient(const struct parallel_zero *zero, int64_t range);
+
+/* The weights have changed: what was gathered of them is stale. */
+void parallel_zero_renew(struct parallel_zero *zero);
+/* Before a micro-batch's forward pass, and before its loss. sums: this backward's gradients are summed over the ranks;
+ * else ready is not called. */
+void parallel_zero_forward(struct parallel_zero *zero);
+void parallel_zero_backward(struct parallel_zero *zero, bool sums);
+/* The model's hooks, by range. need: its weights are there and, in backward, its gradient can be added to. ready: its
+ * gradient is final. */
+void parallel_zero_need(struct parallel_zero *zero, int64_t range);
+void parallel_zero_ready(struct parallel_zero *zero, int64_t range);
+/* Blocks until this rank has its blocks of all sums. False: a range was not reported, or twice. */
+bool parallel_zero_finish(struct parallel_zero *zero);
+/* Stages 1 and 2: starts gathering an updated range; waits for all of them. */
+void parallel_zero_gather(struct parallel_zero *zero, int64_t range);
+void parallel_zero_gathered(struct parallel_zero *zero);
+
+#endif

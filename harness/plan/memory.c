@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The memory of a rank. */
+#include "plan/plan.h"
+
+#include "base/arena.h"
+#include "plan/memory.h"
+
+/* Adds up what model_open allocates. */
+static double activation_bytes(const struct model_shape *shape) {
+    double sum = 0;
+    for (int b = 0; b < MODEL_BUFFERS; b++) {
+        struct model_buffer_row row = model_buffer_describe(shape, (enum model_buffer)b);
+        size_t one = base_arena_piece((size_t)row.elements * kernel_dtype_bytes(row.dtype));
+        sum += (double)one * (double)row.copies;
+    }
+    return sum;
+}
+
+/* Tokens and rows of all ranks. */
+static double gathered_bytes(const struct plan *p) {
+    const struct plan_request *r = &p->request;
+    const size_t rows = (size_t)plan_rows_count(r), row = (size_t)r->config.width * kernel_dtype_bytes(r->dtype);
+    if (!p->rows_apart) return 0;
+    return (double)base_arena_piece(rows * sizeof(int32_t)) + (double)base_arena_piece(rows * row);
+}
+
+int64_t plan_owned(const struct plan_layout *l, const struct model_params *params) {
+    int64_t sum = 0;
+    const int64_t ranks = l->zero ? l->dp : 1;
+    for (int64_t range = 0; range < params->layers + 2; range++)
+        sum += (model_params_start(params, range + 1) - model_params_start(params, range) + ranks - 1) / ranks;
+    return sum;
+}
+
+int64_t plan_passing(const struct model_params *params) {
+    const int64_t layers = params->layers < 2 ? params->layers : 2;
+    return params->total - (params->layers - layers) * params->layer_size;
+}
+
+/* A piece of the arena for each kind of parameter state. */
+static double piece(int64_t elements, int bytes) {
+    return (double)base_arena_piece((size_t)elements * (size_t)bytes);
+}
+
+void plan_memory_fill(struct plan *p, const struct model_params *params) {
+    const struct plan_request *r = &p->request;
+    const int64_t n = params->total, own = plan_owned(&r->layout, params), passing = plan_passing(params);
+    const int zero = r->layout.zero, size = (int)kernel_dtype_bytes(r->dtype);
+    const bool half = r->dtype == KERNEL_BF16;
+    const double tokens = (double)(r->layout.micro_batch * r->seq);
+    const double weights = zero == 3 ? piece(half ? own : 0, 2) + piece(passing, size) : half ? piece(n, 2) : 0;
+    const char *const name = half ? "weights (BF16)" : zero == 3 ? "gathered weights (FP32)" : "weights (BF16)";
+    const struct plan_arena arenas[PLAN_ARENAS] = {
+        [PLAN_WEIGHTS] = {name, weights},
+        [PLAN_MASTER] = {half ? "master weights (FP32)" : "weights (FP32)", piece(half || zero == 3 ? own : n, 4)},
+        [PLAN_GRADIENTS] = {"gradients (FP32)", zero < 2 ? piece(n, 4) : piece(own, 4) + piece(passing, 4)},
+        [PLAN_MOMENTS] = {"AdamW moments (FP32)", 2 * piece(own, 4)},
+        [PLAN_ACTIVATIONS] = {"activations", activation_bytes(&p->shape)},
+        [PLAN_BATCH] = {"batch", 2 * (double)base_arena_piece((size_t)tokens * 4)},
+        [PLAN_SCRATCH] = {"kernel scratch", (double)kernel_scratch_bytes(r->threads, r->seq, r->config.head_dim)},
+        [PLAN_GATHERED] = {"gathered embedding rows", gathered_bytes(p)},
+    };
+    p->memory_bytes = 0;
+    for (int i = 0; i < PLAN_ARENAS; i++) {
+        p->arenas[i] = arenas[i];
+        p->memory_bytes += arenas[i].bytes;
+    }
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Part of plan_make. */
+#ifndef TOISE_PLAN_MEMORY_H
+#define TOISE_PLAN_MEMORY_H
+
+#include "plan/plan.h"
+
+/* Fills plan->arenas and memory_bytes. params: those of the request's config. */
+void plan_memory_fill(struct plan *plan, const struct model_params *params);
+
+#endif
