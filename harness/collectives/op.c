@@ -49,7 +49,7 @@ static double wrong_sums(const struct comm *c, const float *x, int64_t low, int6
 
 static void all_reduce(struct comm *c, const struct collectives_operands *o) {
     struct comm_request request;
-    c->ops->all_reduce_start(c, o->x, o->count, &request);
+    c->ops->all_reduce_start(c, o->x, o->count, KERNEL_F32, &request);
     c->ops->wait(c, &request);
 }
 static double all_reduce_wrong(const struct comm *c, const struct collectives_operands *o, int salt) {
@@ -58,7 +58,7 @@ static double all_reduce_wrong(const struct comm *c, const struct collectives_op
 
 static void reduce_scatter(struct comm *c, const struct collectives_operands *o) {
     struct comm_request request;
-    c->ops->reduce_scatter_start(c, o->x, o->count, &request);
+    c->ops->reduce_scatter_start(c, o->x, o->count, KERNEL_F32, &request);
     c->ops->wait(c, &request);
 }
 static double reduce_scatter_wrong(const struct comm *c, const struct collectives_operands *o, int salt) {

@@ -15,7 +15,9 @@ static double block(struct collectives *b, int count, int64_t bytes) {
     struct comm_request request;
     b->world->ops->barrier(b->world);
     const double start = base_clock_now();
-    if (bytes) b->world->ops->all_reduce_start(b->world, collectives_next(b, bytes / 4, false).x, bytes / 4, &request);
+    if (bytes)
+        b->world->ops->all_reduce_start(b->world, collectives_next(b, bytes / 4, false).x, bytes / 4, KERNEL_F32,
+                                        &request);
     collectives_gemms(b, count);
     if (bytes) b->world->ops->wait(b->world, &request);
     return collectives_slowest(b, base_clock_now() - start);

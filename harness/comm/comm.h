@@ -6,8 +6,9 @@
  *
  * The room comm/ promises collectives and messages that overlap with compute, small blocking collectives, groups, and a
  * counting communicator (count.h). Ranks agree on errors before any of them exits. Results have the same bits on all
- * ranks. It needs base/ and MPI-3.1. All calls come from the thread that called comm_open (MPI_THREAD_FUNNELED). An MPI
- * error ends the job with exit code 4 and names the call that failed. It does not know what is sent, nor why. */
+ * ranks. It needs base/, kernels.h and MPI-3.1. All calls come from the thread that called comm_open
+ * (MPI_THREAD_FUNNELED). An MPI error ends the job with exit code 4 and names the call that failed. It does not know
+ * what is sent, nor why. */
 #ifndef TOISE_COMM_COMM_H
 #define TOISE_COMM_COMM_H
 
@@ -16,6 +17,7 @@
 #include <stdint.h>
 
 #include "base/error.h"
+#include "kernels.h"
 
 struct comm;
 
@@ -33,11 +35,14 @@ struct comm_ops {
     /* The *_start operations return at once. Do not touch their buffers until they are complete. Every rank of a comm
      * starts its collectives in the same order. Copies do not care what they copy, so a payload may have any dtype.
      *
-     * In-place sum over the comm's ranks. All ranks get the same bits. */
-    void (*all_reduce_start)(struct comm *, float *buffer, int64_t count, struct comm_request *);
+     * In-place sum over the comm's ranks. All ranks get the same bits. Each addition is rounded once, to nearest even:
+     * BF16 addends are widened to FP32, added, and rounded to BF16. So the error is at most (size - 1) eps, eps16 or
+     * eps32, times the sum of magnitudes. It is 0 if all addends but one are zeros, but -0 may become 0. NaN and
+     * infinities are as in IEEE-754. */
+    void (*all_reduce_start)(struct comm *, void *buffer, int64_t count, enum kernel_dtype, struct comm_request *);
     /* The same sum, of which each rank gets its block (comm_block), at its place in the buffer. What the other blocks
      * hold afterwards is undefined. The last bits may differ from those of an all-reduce: the order of addends does. */
-    void (*reduce_scatter_start)(struct comm *, float *buffer, int64_t count, struct comm_request *);
+    void (*reduce_scatter_start)(struct comm *, void *buffer, int64_t count, enum kernel_dtype, struct comm_request *);
     /* In place: each rank has its block (comm_block) of `count` elements of `unit` bytes, and gets those of all. */
     void (*all_gather_start)(struct comm *, void *buffer, int64_t count, int unit, struct comm_request *);
     /* `root` sends its bytes to all ranks. */

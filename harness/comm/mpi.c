@@ -58,11 +58,13 @@ void comm_check(int result, const char *call) {
     abort_job(BASE_BROKEN);
 }
 
-static void all_reduce_start(struct comm *c, float *buffer, int64_t count, struct comm_request *request) {
-    comm_ring_start(of(c)->ring, COMM_RING_ALL_REDUCE, buffer, count, sizeof *buffer, request);
+static void all_reduce_start(struct comm *c, void *buffer, int64_t count, enum kernel_dtype dtype,
+                             struct comm_request *request) {
+    comm_ring_start(of(c)->ring, COMM_RING_ALL_REDUCE, buffer, count, (int)kernel_dtype_bytes(dtype), request);
 }
-static void reduce_scatter_start(struct comm *c, float *buffer, int64_t count, struct comm_request *request) {
-    comm_ring_start(of(c)->ring, COMM_RING_REDUCE_SCATTER, buffer, count, sizeof *buffer, request);
+static void reduce_scatter_start(struct comm *c, void *buffer, int64_t count, enum kernel_dtype dtype,
+                                 struct comm_request *request) {
+    comm_ring_start(of(c)->ring, COMM_RING_REDUCE_SCATTER, buffer, count, (int)kernel_dtype_bytes(dtype), request);
 }
 static void all_gather_start(struct comm *c, void *buffer, int64_t count, int unit, struct comm_request *request) {
     comm_ring_start(of(c)->ring, COMM_RING_ALL_GATHER, buffer, count, unit, request);

@@ -12,9 +12,9 @@
 #include "comm/internal.h"
 
 enum {
-    SEGMENT = 64 << 10, /* elements of a message, 256 KiB: several in flight fit in a core's L2 */
-    FLIGHT = 8,         /* pieces in flight; with one, the link would idle until the peer polls */
-    JOBS = 256          /* outstanding operations; starting one more waits for the oldest */
+    SEGMENT = 256 << 10, /* bytes of a message: several in flight fit in a core's L2 */
+    FLIGHT = 8,          /* pieces in flight; with one, the link would idle until the peer polls */
+    JOBS = 256           /* outstanding operations; starting one more waits for the oldest */
 };
 
 struct job {
@@ -28,7 +28,7 @@ struct job {
 struct piece {
     struct job *job; /* NULL: this slot is free */
     int64_t number;  /* of the job's pieces */
-    float *addend;   /* receive buffer of SEGMENT elements */
+    char *addend;    /* receive buffer of SEGMENT bytes */
     int step, tag;
     int pending; /* incomplete messages of this step: at most one send and one receive */
 };
@@ -43,19 +43,19 @@ struct comm_ring {
     int flying;
     struct piece piece[FLIGHT];
     MPI_Request request[2 * FLIGHT]; /* of piece i: 2i receives, 2i + 1 sends */
-    float *addends;
+    char *addends;
     struct comm_ring *next_ring; /* circular list of all rings of one world */
 };
 
 struct comm_ring *comm_ring_open(struct comm_ring *sibling) {
     struct comm_ring *r = calloc(1, sizeof *r);
-    float *addends = aligned_alloc(64, sizeof(float) * SEGMENT * FLIGHT);
+    char *addends = aligned_alloc(64, (size_t)SEGMENT * FLIGHT);
     if (!r || !addends) {
         free(r);
         free(addends);
         return NULL;
     }
-    memset(addends, 0, sizeof(float) * SEGMENT * FLIGHT); /* page faults happen here, not in the first step */
+    memset(addends, 0, (size_t)SEGMENT * FLIGHT); /* page faults happen here, not in the first step */
     *r = (struct comm_ring){.addends = addends, .next_ring = sibling ? sibling->next_ring : r};
     if (sibling) sibling->next_ring = r;
     for (int i = 0; i < FLIGHT; i++) r->piece[i].addend = addends + (size_t)i * SEGMENT;
@@ -122,7 +122,7 @@ static void post(struct comm_ring *r, int slot) {
     int out, in;
     const char *from = segment(r, p, r->position - p->step, &out);
     char *to = segment(r, p, r->position - p->step - 1, &in);
-    if (adding(r, p)) to = (char *)p->addend;
+    if (adding(r, p)) to = p->addend;
     comm_check(MPI_Irecv(to, in, MPI_BYTE, neighbour(r, -1), p->tag, r->comm, request), "MPI_Irecv");
     comm_check(MPI_Isend(from, out, MPI_BYTE, neighbour(r, 1), p->tag, r->comm, request + 1), "MPI_Isend");
     p->pending = 2;
@@ -147,14 +147,38 @@ static void feed(struct comm_ring *r) {
 static void add(float *restrict sum, const float *restrict addend, int count) {
     for (int i = 0; i < count; i++) sum[i] += addend[i];
 }
+/* The BF16 in the upper halves of two words. FP32 has over twice the bits of BF16, so that rounding its sum rounds the
+ * exact one. A NaN has zeros below these halves, and stays. */
+static uint32_t upper_sum(uint32_t a, uint32_t b) {
+    float x, y;
+    memcpy(&x, &a, sizeof x);
+    memcpy(&y, &b, sizeof y);
+    x += y;
+    memcpy(&a, &x, sizeof a);
+    return (a + 0x7fff + (a >> 16 & 1)) & 0xffff0000u;
+}
+/* In pairs: each is one word, which takes half the instructions. */
+static void add_bf16(kernel_bf16 *restrict sum, const kernel_bf16 *restrict addend, int count) {
+    for (int i = 0; i < count / 2; i++) {
+        uint32_t a, b;
+        memcpy(&a, sum + 2L * i, sizeof a);
+        memcpy(&b, addend + 2L * i, sizeof b);
+        a = upper_sum(a & 0xffff0000u, b & 0xffff0000u) | upper_sum(a << 16, b << 16) >> 16;
+        memcpy(sum + 2L * i, &a, sizeof a);
+    }
+    if (count % 2) {
+        const uint32_t a = sum[count - 1], b = addend[count - 1];
+        sum[count - 1] = (kernel_bf16)(upper_sum(a << 16, b << 16) >> 16);
+    }
+}
 
 /* Both messages of the piece's step have completed: go to its next step. */
 static void advance(struct comm_ring *r, int slot) {
     struct piece *p = &r->piece[slot];
     if (adding(r, p)) {
         int bytes;
-        float *sum = (float *)(void *)segment(r, p, r->position - p->step - 1, &bytes);
-        add(sum, p->addend, bytes / (int)sizeof *sum);
+        void *sum = segment(r, p, r->position - p->step - 1, &bytes), *addend = p->addend;
+        p->job->unit == sizeof(float) ? add(sum, addend, bytes / 4) : add_bf16(sum, addend, bytes / 2);
     }
     if (++p->step < (p->job->kind == COMM_RING_REDUCE_SCATTER ? 1 : 2) * (r->size - 1)) {
         post(r, slot);
@@ -195,7 +219,7 @@ void comm_ring_start(struct comm_ring *r, enum comm_ring_kind kind, void *buffer
     *request = (struct comm_request){0};
     if (count == 0 || r->size == 1) return;
     while (r->next - r->oldest == JOBS) comm_ring_progress(r);
-    const int64_t segment = SEGMENT * (int64_t)sizeof(float) / unit, whole = segment * r->size;
+    const int64_t segment = unit < SEGMENT ? SEGMENT / unit : 1, whole = segment * r->size;
     r->jobs[r->next % JOBS] = (struct job){
         .kind = kind, .buffer = buffer, .count = count, .unit = unit, .pieces = (count + whole - 1) / whole};
     r->next++;

@@ -5,8 +5,9 @@
 
 #include "comm/comm.h"
 
-static void all_reduce_start(struct comm *c, float *buffer, int64_t count, struct comm_request *request) {
-    (void)c, (void)buffer, (void)count;
+static void all_reduce_start(struct comm *c, void *buffer, int64_t count, enum kernel_dtype dtype,
+                             struct comm_request *request) {
+    (void)c, (void)buffer, (void)count, (void)dtype;
     *request = (struct comm_request){0};
 }
 static void all_gather_start(struct comm *c, void *buffer, int64_t count, int unit, struct comm_request *request) {

@@ -40,7 +40,8 @@ void parallel_buckets_begin(struct parallel_buckets *b) {
 
 static void start_oldest(struct parallel_buckets *b) {
     const struct parallel_stretch s = b->held[b->sent % b->capacity];
-    b->comm->ops->all_reduce_start(b->comm, b->grads + s.low, s.high - s.low, &b->requests[b->sent++ % b->capacity]);
+    b->comm->ops->all_reduce_start(b->comm, b->grads + s.low, s.high - s.low, KERNEL_F32,
+                                   &b->requests[b->sent++ % b->capacity]);
 }
 
 static void wait_oldest(struct parallel_buckets *b) {

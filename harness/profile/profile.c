@@ -95,10 +95,11 @@ static struct profile *profile_of(struct comm *comm) {
 static int64_t flying_most(const struct profile *p) {
     return p->engine->buckets.capacity + 2;
 }
-static void timed_all_reduce(struct comm *comm, float *buffer, int64_t count, struct comm_request *request) {
+static void timed_all_reduce(struct comm *comm, void *buffer, int64_t count, enum kernel_dtype dtype,
+                             struct comm_request *request) {
     struct profile *p = profile_of(comm);
     const struct call c = call_begin(p);
-    p->world->ops->all_reduce_start(p->world, buffer, count, request);
+    p->world->ops->all_reduce_start(p->world, buffer, count, dtype, request);
     p->flying[p->flying_next++ % flying_most(p)] = c.begin;
     call_end(p, &c, p->of_other[PROFILE_MESSAGES], true);
 }

@@ -26,13 +26,14 @@ static int honest;
 static void noted(void *x) {
     last = honest-- > 0 ? NULL : x;
 }
-static void lie_all_reduce(struct comm *c, float *x, int64_t count, struct comm_request *r) {
+static void lie_all_reduce(struct comm *c, void *x, int64_t count, enum kernel_dtype dtype, struct comm_request *r) {
     noted(x);
-    right->all_reduce_start(c, x, count, r);
+    right->all_reduce_start(c, x, count, dtype, r);
 }
-static void lie_reduce_scatter(struct comm *c, float *x, int64_t count, struct comm_request *r) {
-    noted(x + comm_block(count, c->size, c->rank));
-    right->reduce_scatter_start(c, x, count, r);
+static void lie_reduce_scatter(struct comm *c, void *x, int64_t count, enum kernel_dtype dtype,
+                               struct comm_request *r) {
+    noted((float *)x + comm_block(count, c->size, c->rank));
+    right->reduce_scatter_start(c, x, count, dtype, r);
 }
 static void lie_all_gather(struct comm *c, void *x, int64_t count, int unit, struct comm_request *r) {
     noted(x);

@@ -23,7 +23,7 @@ static void sums(struct agreed *a) {
             struct comm_request request;
             agreed_fill(x + 1, n, k, a->world.rank);
             x[0] = x[n + 1] = 12345;
-            a->world.ops->all_reduce_start(&a->world, x + 1, n, &request);
+            a->world.ops->all_reduce_start(&a->world, x + 1, n, KERNEL_F32, &request);
             a->world.ops->wait(&a->world, &request);
             hash[turn] = agreed_hash(x + 1, (size_t)n * sizeof *x);
             snprintf(what, sizeof what, "a sum of %lld: the values, nothing beside them", (long long)n);
@@ -47,7 +47,7 @@ static void sums_during_compute(struct agreed *a) {
     for (int i = 0; i < FLIGHT; i++) {
         x[i] = malloc(((size_t)n[i] + 1) * sizeof **x);
         agreed_fill(x[i], n[i], 100 + i, a->world.rank);
-        a->world.ops->all_reduce_start(&a->world, x[i], n[i], &request[i]);
+        a->world.ops->all_reduce_start(&a->world, x[i], n[i], KERNEL_F32, &request[i]);
 #pragma omp parallel num_threads(2)
         for (int j = 0; j < 20 * (a->world.rank + 1); j++) {
 #pragma omp master
@@ -75,7 +75,7 @@ static void many_sums(struct agreed *a) {
     bool good = true;
     for (int i = 0; i < MANY; i++) {
         x[i] = (float)(i + a->world.rank);
-        a->world.ops->all_reduce_start(&a->world, &x[i], 1, &request[i]);
+        a->world.ops->all_reduce_start(&a->world, &x[i], 1, KERNEL_F32, &request[i]);
     }
     for (int i = MANY; i-- > 0;) a->world.ops->wait(&a->world, &request[i]);
     for (int i = 0; i < MANY; i++) good &= x[i] == (float)(a->world.size * i + a->world.size * (a->world.size - 1) / 2);

@@ -56,7 +56,7 @@ int main(void) {
         return agreed_close(&a);
     }
     agreed_fill(x + before, LAST, 1, a.world.rank);
-    a.world.ops->all_reduce_start(&a.world, x, before + LAST, &request);
+    a.world.ops->all_reduce_start(&a.world, x, before + LAST, KERNEL_F32, &request);
     a.world.ops->wait(&a.world, &request);
     bool zero = true;
     for (int64_t i = 0; i < PART; i++) zero &= x[i] == 0;

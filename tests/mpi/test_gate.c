@@ -43,25 +43,30 @@ static const struct kernel_ops *sound;
 static int messages;
 static float *last_sum;
 
-static void sum_dropped(struct comm *c, float *buffer, int64_t count, struct comm_request *request) {
-    if (c->rank == c->size - 1) memset(buffer, 0, (size_t)count * sizeof *buffer);
-    honest->all_reduce_start(c, buffer, count, request);
+static void sum_dropped(struct comm *c, void *buffer, int64_t count, enum kernel_dtype dtype,
+                        struct comm_request *request) {
+    if (c->rank == c->size - 1) memset(buffer, 0, (size_t)count * kernel_dtype_bytes(dtype));
+    honest->all_reduce_start(c, buffer, count, dtype, request);
 }
-static void sum_for_mean(struct comm *c, float *buffer, int64_t count, struct comm_request *request) {
-    for (int64_t i = 0; i < count; i++) buffer[i] *= (float)c->size;
-    honest->all_reduce_start(c, buffer, count, request);
+static void sum_for_mean(struct comm *c, void *buffer, int64_t count, enum kernel_dtype dtype,
+                         struct comm_request *request) {
+    float *x = buffer;
+    for (int64_t i = 0; i < count; i++) x[i] *= (float)c->size;
+    honest->all_reduce_start(c, buffer, count, dtype, request);
 }
-static void sum_lost(struct comm *c, float *buffer, int64_t count, struct comm_request *request) {
+static void sum_lost(struct comm *c, void *buffer, int64_t count, enum kernel_dtype dtype,
+                     struct comm_request *request) {
     *request = (struct comm_request){0};
-    if (messages++) honest->all_reduce_start(c, buffer, count, request);
+    if (messages++) honest->all_reduce_start(c, buffer, count, dtype, request);
 }
 static void wait_lost(struct comm *c, struct comm_request *request) {
     if (request->active) honest->wait(c, request);
 }
 /* The loss is summed after all gradients; by then one gradient on the last rank is corrupted. */
-static void sum_noted(struct comm *c, float *buffer, int64_t count, struct comm_request *request) {
+static void sum_noted(struct comm *c, void *buffer, int64_t count, enum kernel_dtype dtype,
+                      struct comm_request *request) {
     last_sum = buffer;
-    honest->all_reduce_start(c, buffer, count, request);
+    honest->all_reduce_start(c, buffer, count, dtype, request);
 }
 static void sum_astray(struct comm *c, double *x, int n) {
     honest->sum(c, x, n);

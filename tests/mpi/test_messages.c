@@ -52,7 +52,7 @@ static void reduce_scatters(struct agreed *a) {
             unsigned char *b = buffer(bytes);
             float *x = (float *)(void *)b;
             agreed_fill(x, n, k, w->rank);
-            w->ops->reduce_scatter_start(w, x, n, &request);
+            w->ops->reduce_scatter_start(w, x, n, KERNEL_F32, &request);
             w->ops->wait(w, &request);
             hash[turn] = agreed_hash(x + low, (size_t)(high - low) * sizeof *x);
             memset(whole, 0, bytes);
@@ -179,10 +179,10 @@ static void all_at_once(struct agreed *a) {
     agreed_fill(y, N, 2, w->rank);
     for (int64_t i = 0; i < N; i++) all[i] = byte(i, w->rank, 1), one[i] = byte(i, w->rank, 2);
     if (w->size > 1) w->ops->receive_start(w, in, N, left, 3, &request[5]);
-    w->ops->all_reduce_start(w, x, N, &request[0]);
+    w->ops->all_reduce_start(w, x, N, KERNEL_F32, &request[0]);
     w->ops->broadcast_start(w, one, N, w->size - 1, &request[1]);
     w->ops->all_gather_start(w, all, N, 1, &request[2]);
-    w->ops->reduce_scatter_start(w, y, N, &request[3]);
+    w->ops->reduce_scatter_start(w, y, N, KERNEL_F32, &request[3]);
     if (w->size > 1) w->ops->send_start(w, x + N, 0, right, 9, &request[4]);
     if (w->size > 1) w->ops->wait(w, &request[4]); /* an eager message of nothing */
     for (int i = 0; i < 4; i++) w->ops->wait(w, &request[w->rank % 2 ? i : 3 - i]);

@@ -82,8 +82,8 @@ static void sums_at_once(struct agreed *a) {
         fill(y, MOST, 9, a->world.rank);
         for (int i = 0; i < FLIGHT; i++) {
             fill(x[i], n[i], i, a->world.rank);
-            half.ops->all_reduce_start(&half, x[i], n[i], &mine[i]);
-            if (i == 1) a->world.ops->all_reduce_start(&a->world, y, MOST, &all);
+            half.ops->all_reduce_start(&half, x[i], n[i], KERNEL_F32, &mine[i]);
+            if (i == 1) a->world.ops->all_reduce_start(&a->world, y, MOST, KERNEL_F32, &all);
         }
         a->world.ops->progress(&a->world);
         if (world_first) a->world.ops->wait(&a->world, &all);
@@ -155,7 +155,7 @@ static void nobody(struct agreed *a) {
     agreed_check(a, g.size == (out ? 0 : a->world.size - 1), "a rank of no colour is in no group");
     agreed_check(a, g.rank == (out ? -1 : a->world.rank), "nor has it a rank");
     if (out) {
-        g.ops->all_reduce_start(&g, &x, 1, &request);
+        g.ops->all_reduce_start(&g, &x, 1, KERNEL_F32, &request);
         g.ops->progress(&g);
         g.ops->wait(&g, &request);
         g.ops->sum(&g, &y, 1);
@@ -185,7 +185,7 @@ static void counting(struct agreed *a) {
     struct comm_counter *k = comm_counter_of(&g);
     int *ranks = members(a, &g);
     fill(x, 10, 0, a->world.rank);
-    g.ops->all_reduce_start(&g, x, 10, &request);
+    g.ops->all_reduce_start(&g, x, 10, KERNEL_F32, &request);
     g.ops->wait(&g, &request);
     agreed_check(a, is_sum(x, 10, 0, ranks, g.size), "a counted sum of a group");
     agreed_check(a, k->op[COMM_ALL_REDUCE_START].calls == 1 && k->op[COMM_ALL_REDUCE_START].bytes == 40,

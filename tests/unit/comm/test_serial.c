@@ -27,7 +27,7 @@ static void one_rank_sums_to_itself(void **state) {
     assert_int_equal(w.nodes, 1);
     assert_int_equal(w.local_rank, 0);
     assert_int_equal(w.local_size, 1);
-    w.ops->all_reduce_start(&w, x, 3, &request);
+    w.ops->all_reduce_start(&w, x, 3, KERNEL_F32, &request);
     assert_false(request.active);
     w.ops->progress(&w);
     w.ops->wait(&w, &request);
@@ -42,7 +42,7 @@ static void one_rank_sums_to_itself(void **state) {
     assert_int_equal(all, 6);
     w.ops->all_gather(&w, NULL, 0, NULL);
     float from[3] = {0};
-    w.ops->reduce_scatter_start(&w, x, 3, &request);
+    w.ops->reduce_scatter_start(&w, x, 3, KERNEL_BF16, &request);
     w.ops->all_gather_start(&w, x, 3, sizeof *x, &request);
     w.ops->broadcast_start(&w, x, sizeof x, 0, &request);
     w.ops->all_to_all_start(&w, x, from, sizeof x, &request);
@@ -69,8 +69,8 @@ static void nothing_happens_in(struct comm *g) {
     float x = 1;
     double y = 2;
     int from = 3, to = 4;
-    g->ops->all_reduce_start(g, &x, 1, &request);
-    g->ops->reduce_scatter_start(g, &x, 1, &request);
+    g->ops->all_reduce_start(g, &x, 1, KERNEL_F32, &request);
+    g->ops->reduce_scatter_start(g, &x, 1, KERNEL_BF16, &request);
     g->ops->all_gather_start(g, &x, 1, 4, &request);
     g->ops->broadcast_start(g, &from, sizeof from, 0, &request);
     g->ops->all_to_all_start(g, &from, &to, sizeof from, &request);
@@ -181,12 +181,14 @@ static void another_mpis_launcher_is_refused(void **state) {
 
 /* An inner comm that only records its calls. */
 static int reached[COMM_OPS];
-static void note_start(struct comm *c, float *x, int64_t n, struct comm_request *r) {
+static void note_start(struct comm *c, void *x, int64_t n, enum kernel_dtype dtype, struct comm_request *r) {
     (void)c, (void)x, (void)n;
+    assert_int_equal(dtype, KERNEL_F32);
     reached[COMM_ALL_REDUCE_START]++;
     r->active = true;
 }
-static void note_scatter(struct comm *c, float *x, int64_t n, struct comm_request *r) {
+static void note_scatter(struct comm *c, void *x, int64_t n, enum kernel_dtype dtype, struct comm_request *r) {
+    assert_int_equal(dtype, KERNEL_BF16);
     (void)c, (void)x, (void)n, (void)r, reached[COMM_REDUCE_SCATTER_START]++;
 }
 static void note_gather_start(struct comm *c, void *x, int64_t n, int unit, struct comm_request *r) {
@@ -258,9 +260,9 @@ static void call_all(struct comm_counter *k, enum comm_count_mode mode) {
     comm_count_wrap(&w, k, &inner, mode);
     assert_int_equal(w.rank, 2);
     assert_int_equal(w.size, 3);
-    w.ops->all_reduce_start(&w, x, 10, &r);
+    w.ops->all_reduce_start(&w, x, 10, KERNEL_F32, &r);
     assert_int_equal(r.active, mode == COMM_FORWARD);
-    w.ops->reduce_scatter_start(&w, x, 9, &r);
+    w.ops->reduce_scatter_start(&w, x, 18, KERNEL_BF16, &r);
     w.ops->all_gather_start(&w, x, 8, 2, &r);
     w.ops->broadcast_start(&w, x, 13, 1, &r);
     w.ops->all_to_all_start(&w, seven, from, sizeof *from, &r);

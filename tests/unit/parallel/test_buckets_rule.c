@@ -19,8 +19,10 @@ static struct note { int64_t low, high; } notes[NOTES];
 static int noted, in_flight;
 static bool deferred; /* nothing may start before the last range */
 
-static void note_start(struct comm *c, float *x, int64_t n, struct comm_request *r) {
+static void note_start(struct comm *c, void *buffer, int64_t n, enum kernel_dtype dtype, struct comm_request *r) {
+    const float *x = buffer;
     (void)c;
+    assert_int_equal(dtype, KERNEL_F32);
     notes[noted++] = (struct note){x - grads, x - grads + n};
     in_flight++;
     r->active = true;
