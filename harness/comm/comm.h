@@ -21,12 +21,25 @@
 
 struct comm;
 
+enum { COMM_PAIRS = 4 }; /* steps of an all_to_all_v in flight */
+
+/* What an all_to_all_v has left to do; owned by the backend. */
+struct comm_exchange {
+    void *of; /* its comm; NULL: the request is of another operation */
+    const char *to;
+    char *from;
+    const int64_t *to_bytes, *from_bytes;
+    void *pair[COMM_PAIRS][2]; /* a message each way */
+    int step, tag;
+};
+
 /* An operation in flight. The caller owns it, comm fills it. It stays where it is until wait returns. */
 struct comm_request {
     void *handle; /* owned by the backend */
     bool active;
     bool message;              /* sent by MPI, not around the ring */
     struct comm_request *next; /* of the messages in flight */
+    struct comm_exchange exchange;
 };
 
 enum { COMM_TAGS = 1 << 14 }; /* tags of send_start and receive_start: 0 to this - 1 */
@@ -49,6 +62,12 @@ struct comm_ops {
     void (*broadcast_start)(struct comm *, void *data, size_t bytes, int root, struct comm_request *);
     /* to[size][bytes], from[size][bytes]: this rank's to[r] becomes rank r's from[this rank]. They do not overlap. */
     void (*all_to_all_start)(struct comm *, const void *to, void *from, size_t bytes, struct comm_request *);
+    /* The same with blocks of any length, back to back in rank order: to_bytes[r] bytes for rank r, and from_bytes[r]
+     * from it, [size] each. to_bytes[r] is rank r's from_bytes[this rank]. The lengths stay as they are until it is
+     * complete. Pairs of ranks exchange messages, a few at a time, and none for 0 bytes. This rank's own block is
+     * copied before the start returns. At most 2^13 are in flight on a comm. */
+    void (*all_to_all_v_start)(struct comm *, const void *to, const int64_t *to_bytes, void *from,
+                               const int64_t *from_bytes, struct comm_request *);
     /* A message to or from another rank. Messages between two ranks with the same tag arrive in the order of their
      * sends. An exchange in both directions is one of each. */
     void (*send_start)(struct comm *, const void *data, size_t bytes, int to, int tag, struct comm_request *);

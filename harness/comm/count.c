@@ -51,6 +51,16 @@ static void all_to_all_start(struct comm *c, const void *to, void *from, size_t 
     else if (bytes)
         memcpy(from, to, bytes * (size_t)c->size);
 }
+static void all_to_all_v_start(struct comm *c, const void *to, const int64_t *to_bytes, void *from,
+                               const int64_t *from_bytes, struct comm_request *request) {
+    int64_t out = 0, in = 0;
+    for (int r = 0; r < c->size; r++) out += to_bytes[r], in += from_bytes[r];
+    *request = (struct comm_request){0};
+    if (passes(c, COMM_ALL_TO_ALL_V_START, (size_t)out))
+        inner(c)->ops->all_to_all_v_start(inner(c), to, to_bytes, from, from_bytes, request);
+    else if (out && in)
+        memcpy(from, to, (size_t)(out < in ? out : in));
+}
 static void send_start(struct comm *c, const void *data, size_t bytes, int to, int tag, struct comm_request *request) {
     *request = (struct comm_request){0};
     if (passes(c, COMM_SEND_START, bytes)) inner(c)->ops->send_start(inner(c), data, bytes, to, tag, request);
@@ -127,6 +137,7 @@ static const struct comm_ops ops = {.all_reduce_start = all_reduce_start,
                                     .all_gather_start = all_gather_start,
                                     .broadcast_start = broadcast_start,
                                     .all_to_all_start = all_to_all_start,
+                                    .all_to_all_v_start = all_to_all_v_start,
                                     .send_start = send_start,
                                     .receive_start = receive_start,
                                     .progress = progress,

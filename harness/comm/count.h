@@ -13,6 +13,7 @@ enum comm_op {
     COMM_ALL_GATHER_START,
     COMM_BROADCAST_START,
     COMM_ALL_TO_ALL_START,
+    COMM_ALL_TO_ALL_V_START,
     COMM_SEND_START,
     COMM_RECEIVE_START,
     COMM_PROGRESS,
@@ -30,8 +31,8 @@ enum comm_count_mode {
     COMM_FORWARD,   /* everything is forwarded */
     COMM_NULL_SUMS, /* what is started, progress and wait do nothing; blocking operations are forwarded */
     COMM_ONLY_COUNT /* nothing is sent: each value stands for the result. all_gather fills in copies of this rank's
-                       data, and an all-to-all returns what it got. So one process can play a rank of a world of any
-                       size. */
+                       data, and an all-to-all returns what it got, as far as it fits. So one process can play a rank of
+                       a world of any size. */
 };
 
 /* Owned by the caller. The mode may change while no sum is in flight; counts may be cleared at any time. */

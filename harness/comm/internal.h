@@ -13,8 +13,11 @@
 void comm_check(int result, const char *call);
 
 enum {
-    COMM_YIELD = 32,          /* polls in a wait before the core is yielded */
-    COMM_RING_TAGS = 1 << 14, /* the ring's tags are below, those of messages above; every MPI has at least 2^15 */
+    COMM_YIELD = 32, /* polls in a wait before the core is yielded */
+    /* Tags of the ring, then of exchanges, then COMM_TAGS of messages. Every MPI has at least 2^15. */
+    COMM_RING_TAGS = 1 << 13,
+    COMM_EXCHANGE_TAGS = 1 << 13,
+    COMM_MESSAGE_TAG = COMM_RING_TAGS + COMM_EXCHANGE_TAGS,
 };
 
 /* Collectives in flight on a communicator whose ranks form a ring. The ring advances together with `sibling` and that
@@ -35,8 +38,8 @@ void comm_ring_start(struct comm_ring *ring, enum comm_ring_kind kind, void *buf
 void comm_ring_progress(struct comm_ring *ring);
 void comm_ring_wait(struct comm_ring *ring, struct comm_request *request);
 
-/* Operations that MPI carries out: messages of any length, all-to-alls and broadcasts. A world and its groups share the
- * list of those in flight, which advance together. Starting does not allocate. */
+/* Operations that MPI carries out: messages of any length, all-to-alls and broadcasts, and exchanges (all_to_all_v). A
+ * world and its groups share the list of those in flight, which advance together. Starting does not allocate. */
 struct comm_messages {
     struct comm_request *first;
 };
@@ -48,6 +51,14 @@ void comm_message_broadcast(struct comm_messages *m, MPI_Comm comm, void *data, 
                             struct comm_request *request);
 void comm_message_all_to_all(struct comm_messages *m, MPI_Comm comm, const void *to, void *from, size_t bytes,
                              struct comm_request *request);
+/* A comm, as its exchanges need it. It stays where it is while one is in flight. */
+struct comm_exchanges {
+    MPI_Comm comm;
+    int rank, size;
+    int64_t begun; /* the same on every rank, so that each exchange has its tag */
+};
+void comm_message_exchange(struct comm_messages *m, struct comm_exchanges *of, const void *to, const int64_t *to_bytes,
+                           void *from, const int64_t *from_bytes, struct comm_request *request);
 void comm_message_progress(struct comm_messages *m);
 /* `ring` and its siblings advance meanwhile. */
 void comm_message_wait(struct comm_messages *m, struct comm_ring *ring, struct comm_request *request);

@@ -2,7 +2,8 @@
  *
  * Point-to-point messages, all-to-alls and broadcasts, which MPI carries out. MPI counts in int, so what is longer than
  * 1 GiB goes as one element of a datatype made for it (Hammond, Schaefer and Latham, "To INT_MAX... and beyond!",
- * 2014). The callers' requests form the list of those in flight, so that nothing here allocates. */
+ * 2014). All-to-alls of uneven blocks are messages between pairs of ranks, since MPI_Ialltoallv counts in int too. The
+ * callers' requests form the list of those in flight, so that nothing here allocates. */
 #include <sched.h>
 #include <string.h>
 
@@ -36,28 +37,52 @@ static void done_with(struct payload *p) {
     if (p->type != MPI_BYTE) comm_check(MPI_Type_free(&p->type), "MPI_Type_free");
 }
 
+/* A handle holds an MPI_Request. */
+static MPI_Request load(void *const *handle) {
+    MPI_Request request;
+    memcpy(&request, handle, sizeof request);
+    return request;
+}
+static void store(void **handle, MPI_Request request) {
+    memcpy(handle, &request, sizeof request);
+}
+/* Whether it is complete, or none. */
+static bool landed(void **handle) {
+    MPI_Request request = load(handle);
+    int done;
+    comm_check(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "MPI_Test");
+    store(handle, request);
+    return done;
+}
+
 static void enlist(struct comm_messages *m, MPI_Request started, struct comm_request *request) {
     *request = (struct comm_request){.active = true, .message = true, .next = m->first};
-    memcpy(&request->handle, &started, sizeof started);
+    store(&request->handle, started);
     m->first = request;
+}
+
+static MPI_Request sending(MPI_Comm comm, const void *data, size_t bytes, int to, int tag) {
+    struct payload p = payload_of(bytes);
+    MPI_Request started;
+    comm_check(MPI_Isend(data, p.count, p.type, to, tag, comm, &started), "MPI_Isend");
+    done_with(&p);
+    return started;
+}
+static MPI_Request receiving(MPI_Comm comm, void *data, size_t bytes, int from, int tag) {
+    struct payload p = payload_of(bytes);
+    MPI_Request started;
+    comm_check(MPI_Irecv(data, p.count, p.type, from, tag, comm, &started), "MPI_Irecv");
+    done_with(&p);
+    return started;
 }
 
 void comm_message_send(struct comm_messages *m, MPI_Comm comm, const void *data, size_t bytes, int to, int tag,
                        struct comm_request *request) {
-    struct payload p = payload_of(bytes);
-    MPI_Request started;
-    comm_check(MPI_Isend(data, p.count, p.type, to, COMM_RING_TAGS + tag, comm, &started), "MPI_Isend");
-    done_with(&p);
-    enlist(m, started, request);
+    enlist(m, sending(comm, data, bytes, to, COMM_MESSAGE_TAG + tag), request);
 }
-
 void comm_message_receive(struct comm_messages *m, MPI_Comm comm, void *data, size_t bytes, int from, int tag,
                           struct comm_request *request) {
-    struct payload p = payload_of(bytes);
-    MPI_Request started;
-    comm_check(MPI_Irecv(data, p.count, p.type, from, COMM_RING_TAGS + tag, comm, &started), "MPI_Irecv");
-    done_with(&p);
-    enlist(m, started, request);
+    enlist(m, receiving(comm, data, bytes, from, COMM_MESSAGE_TAG + tag), request);
 }
 
 void comm_message_broadcast(struct comm_messages *m, MPI_Comm comm, void *data, size_t bytes, int root,
@@ -78,17 +103,56 @@ void comm_message_all_to_all(struct comm_messages *m, MPI_Comm comm, const void 
     enlist(m, started, request);
 }
 
+static int64_t before(const int64_t *bytes, int rank) {
+    int64_t sum = 0;
+    for (int r = 0; r < rank; r++) sum += bytes[r];
+    return sum;
+}
+
+/* Step s sends to the rank that is s to the right, and receives from the one s to the left. */
+static void take_step(struct comm_exchange *x, void **pair) {
+    const struct comm_exchanges *of = x->of;
+    const int right = (of->rank + x->step) % of->size, left = (of->rank + of->size - x->step) % of->size;
+    const size_t out = (size_t)x->to_bytes[right], in = (size_t)x->from_bytes[left];
+    char *from = x->from + before(x->from_bytes, left);
+    const char *to = x->to + before(x->to_bytes, right);
+    store(&pair[0], in ? receiving(of->comm, from, in, left, x->tag) : MPI_REQUEST_NULL);
+    store(&pair[1], out ? sending(of->comm, to, out, right, x->tag) : MPI_REQUEST_NULL);
+    x->step++;
+}
+
+/* Takes the steps that can be taken; returns whether all are complete. Every rank takes them in order. So the peers of
+ * the earliest incomplete step have all come to it, and no rank waits for ever. */
+static bool exchanged(struct comm_exchange *x) {
+    const int steps = ((const struct comm_exchanges *)x->of)->size;
+    bool all = true;
+    for (int i = 0; i < COMM_PAIRS; i++) {
+        bool free;
+        while ((free = landed(&x->pair[i][0]) & landed(&x->pair[i][1])) && x->step < steps) take_step(x, x->pair[i]);
+        all &= free;
+    }
+    return all;
+}
+
+void comm_message_exchange(struct comm_messages *m, struct comm_exchanges *of, const void *to, const int64_t *to_bytes,
+                           void *from, const int64_t *from_bytes, struct comm_request *request) {
+    struct comm_exchange x = {of, to, from, to_bytes, from_bytes, .step = 1};
+    const size_t own = (size_t)to_bytes[of->rank];
+    x.tag = COMM_RING_TAGS + (int)(of->begun++ % COMM_EXCHANGE_TAGS);
+    for (int i = 0; i < 2 * COMM_PAIRS; i++) store(&x.pair[i / 2][i % 2], MPI_REQUEST_NULL);
+    if (own) memcpy(x.from + before(from_bytes, of->rank), x.to + before(to_bytes, of->rank), own);
+    *request = (struct comm_request){0};
+    if (exchanged(&x)) return;
+    enlist(m, MPI_REQUEST_NULL, request);
+    request->exchange = x;
+}
+
 void comm_message_progress(struct comm_messages *m) {
     for (struct comm_request **at = &m->first, *each; (each = *at);) {
-        MPI_Request started;
-        int done;
-        memcpy(&started, &each->handle, sizeof started);
-        comm_check(MPI_Test(&started, &done, MPI_STATUS_IGNORE), "MPI_Test");
-        if (done) {
+        if (each->exchange.of ? exchanged(&each->exchange) : landed(&each->handle)) {
             *at = each->next;
             each->active = false;
         } else {
-            memcpy(&each->handle, &started, sizeof started);
             at = &each->next;
         }
     }

@@ -16,6 +16,7 @@
 struct group {
     MPI_Comm comm; /* a private communicator, so that messages cannot be mixed up with another library's */
     struct comm_ring *ring;
+    struct comm_exchanges exchanges;
     struct comm_messages own, *messages; /* the world's own, which all its groups share */
     bool world;
     int place[]; /* each rank's lowest rank on its node, then the ranks node by node */
@@ -74,6 +75,10 @@ static void broadcast_start(struct comm *c, void *data, size_t bytes, int root, 
 }
 static void all_to_all_start(struct comm *c, const void *to, void *from, size_t bytes, struct comm_request *request) {
     comm_message_all_to_all(of(c)->messages, mpi(c), to, from, bytes, request);
+}
+static void all_to_all_v_start(struct comm *c, const void *to, const int64_t *to_bytes, void *from,
+                               const int64_t *from_bytes, struct comm_request *request) {
+    comm_message_exchange(of(c)->messages, &of(c)->exchanges, to, to_bytes, from, from_bytes, request);
 }
 static void send_start(struct comm *c, const void *data, size_t bytes, int to, int tag, struct comm_request *request) {
     comm_message_send(of(c)->messages, mpi(c), data, bytes, to, tag, request);
@@ -161,6 +166,7 @@ static const struct comm_ops ops = {.all_reduce_start = all_reduce_start,
                                     .all_gather_start = all_gather_start,
                                     .broadcast_start = broadcast_start,
                                     .all_to_all_start = all_to_all_start,
+                                    .all_to_all_v_start = all_to_all_v_start,
                                     .send_start = send_start,
                                     .receive_start = receive_start,
                                     .progress = progress,
@@ -228,6 +234,7 @@ static void describe(struct comm *w, struct group *g, MPI_Comm comm) {
     g->world = false;
     comm_check(MPI_Comm_rank(comm, &w->rank), "MPI_Comm_rank");
     comm_check(MPI_Comm_size(comm, &w->size), "MPI_Comm_size");
+    g->exchanges = (struct comm_exchanges){.comm = comm, .rank = w->rank, .size = w->size};
     find_leaders(w, g->place);
     order_ring(w, g->place, g->place + w->size);
 }

@@ -22,6 +22,11 @@ static void all_to_all_start(struct comm *c, const void *to, void *from, size_t 
     if (bytes && c->size) memcpy(from, to, bytes);
     *request = (struct comm_request){0};
 }
+static void all_to_all_v_start(struct comm *c, const void *to, const int64_t *to_bytes, void *from,
+                               const int64_t *from_bytes, struct comm_request *request) {
+    (void)from_bytes;
+    all_to_all_start(c, to, from, c->size ? (size_t)to_bytes[0] : 0, request);
+}
 /* There is no other rank. */
 static void send_start(struct comm *c, const void *data, size_t bytes, int to, int tag, struct comm_request *request) {
     (void)c, (void)data, (void)bytes, (void)to, (void)tag;
@@ -68,6 +73,7 @@ static const struct comm_ops ops = {.all_reduce_start = all_reduce_start,
                                     .all_gather_start = all_gather_start,
                                     .broadcast_start = broadcast_start,
                                     .all_to_all_start = all_to_all_start,
+                                    .all_to_all_v_start = all_to_all_v_start,
                                     .send_start = send_start,
                                     .receive_start = receive_start,
                                     .progress = progress,

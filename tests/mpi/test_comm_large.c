@@ -3,8 +3,8 @@
  * check: ranks 2
  * check: timeout 400
  *
- * A sum with more elements than an int counts, and a message with more bytes. All pages of the buffer except its end
- * map one file of zeros, so that it takes address space and no memory. */
+ * A sum with more elements than an int counts, and a message and a block with more bytes. All pages of the buffer
+ * except its end map one file of zeros, so that it takes address space and no memory. */
 #define _GNU_SOURCE
 #include <string.h>
 #include <sys/mman.h>
@@ -14,9 +14,9 @@
 
 enum { PART = 64 << 20, PARTS = 33, LAST = 1000003 };
 
-/* PARTS maps of the same 4 PART bytes, followed by room for LAST separate elements. NULL: refused. */
+/* PARTS maps of the same 4 PART bytes, followed by room for LAST separate elements and 16 bytes. NULL: refused. */
 static float *map(void) {
-    const size_t part = sizeof(float) * PART, bytes = part * PARTS + sizeof(float) * LAST;
+    const size_t part = sizeof(float) * PART, bytes = part * PARTS + sizeof(float) * LAST + 16;
     const int file = memfd_create("zeros", 0);
     if (file < 0 || ftruncate(file, (off_t)part)) return NULL;
     char *base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -43,6 +43,25 @@ static void message(struct agreed *a, float *end) {
     free(first);
 }
 
+/* The same bytes as the second block of rank 1, whose first comes from itself. Rank 0 gets 5 bytes. */
+static void block(struct agreed *a, float *end) {
+    const size_t zeros = (size_t)1 << 31, large = zeros + sizeof *end * LAST;
+    const int64_t out[2][2] = {{0, (int64_t)large}, {5, 7}}, in[2][2] = {{0, 5}, {(int64_t)large, 7}};
+    struct comm *w = &a->world;
+    struct comm_request request = {0};
+    char few[12] = "fivesevenup", got[12] = "", *data = (char *)end - zeros;
+    float *first = malloc(sizeof *first * LAST);
+    agreed_fill(first, LAST, 3, 0);
+    agreed_fill(end, LAST, 3, w->rank);
+    memset(end + LAST, 1, 7);
+    w->ops->all_to_all_v_start(w, w->rank ? few : data, out[w->rank], w->rank ? data : got, in[w->rank], &request);
+    w->ops->wait(w, &request);
+    agreed_check(a, w->rank == 0 || !memcmp(end, first, sizeof *first * LAST), "the end of a block above 2 GiB");
+    agreed_check(a, !memcmp(w->rank ? (char *)(end + LAST) : got, few + 5L * w->rank, w->rank ? 7 : 5),
+                 "the block after it, and the one in return");
+    free(first);
+}
+
 int main(void) {
     struct agreed a;
     agreed_open(&a);
@@ -64,5 +83,6 @@ int main(void) {
     agreed_check(&a, agreed_is_sum(&a, x + before, LAST, 1), "the elements beyond INT_MAX");
     agreed_check(&a, agreed_same(&a, agreed_hash(x + before, sizeof *x * LAST)), "and their bits");
     message(&a, x + before);
+    block(&a, x + before);
     return agreed_close(&a);
 }

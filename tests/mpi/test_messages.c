@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * check: ranks 1 2 3 4
+ * check: ranks 1 2 3 4 7
  *
  * What is started and waited for besides all-reduces: reduce-scatter, all-gather, broadcast, all-to-all, messages and
  * exchanges, in the world and in groups. Sizes of 0, 1, odd, and not divisible by the ranks. What surrounds a buffer
@@ -119,6 +119,59 @@ static void all_to_alls(struct agreed *a, struct comm *c, const int *ranks) {
     }
 }
 
+/* Bytes from one rank to another, in turn k: every fourth block is empty, and the others differ. */
+static int64_t length(int from, int to, int k) {
+    const int64_t part = counts[k % COUNTS] / (1 + (from + 2 * to) % 5);
+    return (from + to + k) % 4 ? part + from : 0;
+}
+
+/* All turns are in flight at once, so that later ones overtake; half the ranks wait from the last to the first. */
+static void uneven_all_to_alls(struct agreed *a, struct comm *c, const int *ranks) {
+    enum { TURNS = 2 * COUNTS };
+    struct comm_request request[TURNS];
+    int64_t *to_bytes[TURNS], *from_bytes[TURNS], out[TURNS] = {0}, in[TURNS] = {0};
+    unsigned char *to[TURNS], *from[TURNS];
+    for (int k = 0; k < TURNS; k++) {
+        to_bytes[k] = calloc((size_t)c->size, sizeof **to_bytes);
+        from_bytes[k] = calloc((size_t)c->size, sizeof **from_bytes);
+        for (int r = 0; r < c->size; r++) {
+            out[k] += to_bytes[k][r] = length(a->world.rank, ranks[r], k);
+            in[k] += from_bytes[k][r] = length(ranks[r], a->world.rank, k);
+        }
+        to[k] = buffer((size_t)out[k]), from[k] = buffer((size_t)in[k]);
+        unsigned char *next = to[k];
+        for (int r = 0; r < c->size; r++)
+            for (int64_t i = 0; i < to_bytes[k][r]; i++) *next++ = byte(i, a->world.rank + 3 * ranks[r], k);
+        c->ops->all_to_all_v_start(c, to[k], to_bytes[k], from[k], from_bytes[k], &request[k]);
+    }
+    for (int k = 0; k < TURNS; k++) c->ops->wait(c, &request[a->world.rank % 2 ? k : TURNS - 1 - k]);
+    for (int k = 0; k < TURNS; k++) {
+        const unsigned char *next = from[k];
+        bool good = !request[k].active;
+        for (int r = 0; r < c->size; r++)
+            for (int64_t i = 0; i < from_bytes[k][r]; i++) good &= *next++ == byte(i, ranks[r] + 3 * a->world.rank, k);
+        good &= release(from[k], (size_t)in[k]);
+        named(a, release(to[k], (size_t)out[k]) && good, "an all-to-all of uneven blocks", counts[k % COUNTS]);
+        free(to_bytes[k]), free(from_bytes[k]);
+    }
+}
+
+/* An element longer than a message of the ring. */
+static void long_elements(struct agreed *a) {
+    enum { COUNT = 5, UNIT = 300001 };
+    struct comm *w = &a->world;
+    struct comm_request request;
+    unsigned char *b = buffer((size_t)COUNT * UNIT);
+    bool good = true;
+    for (int64_t i = comm_block(COUNT, w->size, w->rank) * UNIT; i < comm_block(COUNT, w->size, w->rank + 1) * UNIT;
+         i++)
+        b[i] = byte(i, 0, 0);
+    w->ops->all_gather_start(w, b, COUNT, UNIT, &request);
+    w->ops->wait(w, &request);
+    for (int64_t i = 0; i < (int64_t)COUNT * UNIT; i++) good &= b[i] == byte(i, 0, 0);
+    named(a, release(b, (size_t)COUNT * UNIT) && good, "an all-gather of long elements", COUNT);
+}
+
 /* Each rank sends to the next and receives from the one before, at once, twice with two tags, waited for in reverse. */
 static void exchanges(struct agreed *a, struct comm *c, const int *ranks) {
     const int right = (c->rank + 1) % c->size, left = (c->rank + c->size - 1) % c->size;
@@ -201,12 +254,41 @@ static void all_at_once(struct agreed *a) {
     agreed_check(a, agreed_is_sum(a, y, N, 2), "a reduce-scatter meanwhile");
 }
 
+/* Each rank sends a block to the next one while sums are in flight. Half the ranks wait for it first, the rest last. */
+static void uneven_amid_sums(struct agreed *a) {
+    enum { N = 700001 };
+    static float x[N], y[N], from[N];
+    struct comm *w = &a->world;
+    struct comm_request before, block, after;
+    const int right = (w->rank + 1) % w->size, left = (w->rank + w->size - 1) % w->size;
+    int64_t *out = calloc((size_t)w->size, sizeof *out), *in = calloc((size_t)w->size, sizeof *in);
+    float *to = malloc(N * sizeof *to);
+    out[right] = in[left] = N * sizeof *to;
+    agreed_fill(x, N, 1, w->rank);
+    agreed_fill(y, N, 2, w->rank);
+    agreed_fill(to, N, 3, w->rank);
+    w->ops->all_reduce_start(w, x, N, KERNEL_F32, &before);
+    w->ops->all_to_all_v_start(w, to, out, from, in, &block);
+    w->ops->all_reduce_start(w, y, N, KERNEL_F32, &after);
+    if (w->rank % 2) w->ops->wait(w, &block);
+    w->ops->wait(w, &after);
+    w->ops->wait(w, &before);
+    w->ops->wait(w, &block);
+    agreed_fill(to, N, 3, left);
+    agreed_check(a, !memcmp(from, to, N * sizeof *to), "an all-to-all of uneven blocks amid sums");
+    agreed_check(a, agreed_is_sum(a, x, N, 1) && agreed_is_sum(a, y, N, 2), "the sums around it");
+    free(out);
+    free(in);
+    free(to);
+}
+
 static void copies(struct agreed *a, struct comm *c) {
     int *ranks = calloc((size_t)c->size, sizeof *ranks);
     c->ops->all_gather(c, &a->world.rank, sizeof *ranks, ranks);
     all_gathers(a, c, ranks);
     broadcasts(a, c, ranks);
     all_to_alls(a, c, ranks);
+    uneven_all_to_alls(a, c, ranks);
     exchanges(a, c, ranks);
     free(ranks);
 }
@@ -217,9 +299,11 @@ int main(void) {
     struct base_error e;
     agreed_open(&a);
     reduce_scatters(&a);
+    long_elements(&a);
     copies(&a, &a.world);
     in_order(&a);
     all_at_once(&a);
+    uneven_amid_sums(&a);
     /* in the groups of odd and of even ranks, in reverse */
     agreed_check(&a, comm_split(&a.world, a.world.rank % 2, -a.world.rank, &group, &e) == BASE_OK, "two groups");
     copies(&a, &group);

@@ -48,6 +48,13 @@ static void one_rank_sums_to_itself(void **state) {
     w.ops->all_to_all_start(&w, x, from, sizeof x, &request);
     assert_false(request.active);
     assert_true(x[0] == 1 && x[1] == 2 && x[2] == 3 && !memcmp(x, from, sizeof x));
+    const int64_t two = 2 * sizeof *x, none = 0;
+    float again[3] = {7, 8, 9};
+    request.active = true;
+    w.ops->all_to_all_v_start(&w, x, &two, again, &two, &request);
+    assert_false(request.active);
+    assert_true(again[0] == 1 && again[1] == 2 && again[2] == 9);
+    w.ops->all_to_all_v_start(&w, NULL, &none, NULL, &none, &request);
     comm_close(&w);
 }
 
@@ -74,6 +81,7 @@ static void nothing_happens_in(struct comm *g) {
     g->ops->all_gather_start(g, &x, 1, 4, &request);
     g->ops->broadcast_start(g, &from, sizeof from, 0, &request);
     g->ops->all_to_all_start(g, &from, &to, sizeof from, &request);
+    g->ops->all_to_all_v_start(g, &from, NULL, &to, NULL, &request);
     g->ops->progress(g);
     g->ops->wait(g, &request);
     g->ops->sum(g, &y, 1);
@@ -200,6 +208,12 @@ static void note_broadcast_start(struct comm *c, void *x, size_t n, int root, st
 static void note_all_to_all(struct comm *c, const void *to, void *from, size_t n, struct comm_request *r) {
     (void)c, (void)to, (void)from, (void)n, (void)r, reached[COMM_ALL_TO_ALL_START]++;
 }
+static void note_all_to_all_v(struct comm *c, const void *to, const int64_t *to_bytes, void *from,
+                              const int64_t *from_bytes, struct comm_request *r) {
+    (void)c, (void)to, (void)from, (void)r;
+    assert_true(to_bytes[2] == 4 && from_bytes[2] == 0);
+    reached[COMM_ALL_TO_ALL_V_START]++;
+}
 static void note_send(struct comm *c, const void *x, size_t n, int to, int tag, struct comm_request *r) {
     (void)c, (void)x, (void)n, (void)to, (void)tag, (void)r, reached[COMM_SEND_START]++;
 }
@@ -238,6 +252,7 @@ static const struct comm_ops noting = {.all_reduce_start = note_start,
                                        .all_gather_start = note_gather_start,
                                        .broadcast_start = note_broadcast_start,
                                        .all_to_all_start = note_all_to_all,
+                                       .all_to_all_v_start = note_all_to_all_v,
                                        .send_start = note_send,
                                        .receive_start = note_receive,
                                        .progress = note_progress,
@@ -255,7 +270,8 @@ static void call_all(struct comm_counter *k, enum comm_count_mode mode) {
     struct comm_request r = {.active = true};
     float x[10] = {0};
     double y[3] = {0};
-    int mine = 7, all[3] = {0}, seven[3] = {7, 8, 9}, from[3] = {0};
+    int mine = 7, all[3] = {0}, seven[3] = {7, 8, 9}, from[3] = {0}, uneven[4] = {0};
+    const int64_t out[3] = {8, 0, 4}, in[3] = {4, 4, 0}, more[3] = {8, 8, 0};
     memset(reached, 0, sizeof reached);
     comm_count_wrap(&w, k, &inner, mode);
     assert_int_equal(w.rank, 2);
@@ -266,6 +282,7 @@ static void call_all(struct comm_counter *k, enum comm_count_mode mode) {
     w.ops->all_gather_start(&w, x, 8, 2, &r);
     w.ops->broadcast_start(&w, x, 13, 1, &r);
     w.ops->all_to_all_start(&w, seven, from, sizeof *from, &r);
+    w.ops->all_to_all_v_start(&w, seven, out, uneven, in, &r);
     w.ops->send_start(&w, x, 5, 0, 0, &r);
     w.ops->receive_start(&w, x, 6, 0, 0, &r);
     w.ops->progress(&w);
@@ -278,11 +295,18 @@ static void call_all(struct comm_counter *k, enum comm_count_mode mode) {
     w.ops->all_gather(&w, &mine, sizeof mine, all);
     for (int i = 0; mode == COMM_ONLY_COUNT && i < 3; i++) assert_int_equal(all[i], 7);
     assert_int_equal(from[2], mode == COMM_FORWARD ? 0 : 9);
+    assert_int_equal(uneven[1], mode == COMM_FORWARD ? 0 : 8);
+    assert_int_equal(uneven[2], 0); /* what does not fit */
+    if (mode == COMM_FORWARD) return;
+    struct comm_counter again;
+    comm_count_wrap(&w, &again, &inner, mode);
+    w.ops->all_to_all_v_start(&w, seven, out, uneven, more, &r);
+    assert_true(uneven[2] == 9 && uneven[3] == 0); /* what there is */
 }
 
 static void calls_and_bytes_are_counted(void **state) {
     (void)state;
-    static const int bytes[COMM_OPS] = {40, 36, 16, 13, 12, 5, 6, 0, 0, 24, 16, 0, 0, 11, 4};
+    static const int bytes[COMM_OPS] = {40, 36, 16, 13, 12, 12, 5, 6, 0, 0, 24, 16, 0, 0, 11, 4};
     for (int mode = COMM_FORWARD; mode <= COMM_ONLY_COUNT; mode++) {
         struct comm_counter k;
         call_all(&k, (enum comm_count_mode)mode);
