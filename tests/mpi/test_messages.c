@@ -5,6 +5,7 @@
  * exchanges, in the world and in groups. Sizes of 0, 1, odd, and not divisible by the ranks. What surrounds a buffer
  * stays as it is. */
 #include <string.h>
+#include <time.h>
 
 #include "mpi/support/agreed.h"
 
@@ -125,12 +126,15 @@ static int64_t length(int from, int to, int k) {
     return (from + to + k) % 4 ? part + from : 0;
 }
 
-/* All turns are in flight at once, so that later ones overtake; half the ranks wait from the last to the first. */
+/* All turns are in flight at once, so that later ones overtake. Even ranks start late, and wait from the last to the
+ * first. */
 static void uneven_all_to_alls(struct agreed *a, struct comm *c, const int *ranks) {
     enum { TURNS = 2 * COUNTS };
     struct comm_request request[TURNS];
     int64_t *to_bytes[TURNS], *from_bytes[TURNS], out[TURNS] = {0}, in[TURNS] = {0};
     unsigned char *to[TURNS], *from[TURNS];
+    bool good[TURNS];
+    if (a->world.rank % 2 == 0) nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
     for (int k = 0; k < TURNS; k++) {
         to_bytes[k] = calloc((size_t)c->size, sizeof **to_bytes);
         from_bytes[k] = calloc((size_t)c->size, sizeof **from_bytes);
@@ -144,14 +148,18 @@ static void uneven_all_to_alls(struct agreed *a, struct comm *c, const int *rank
             for (int64_t i = 0; i < to_bytes[k][r]; i++) *next++ = byte(i, a->world.rank + 3 * ranks[r], k);
         c->ops->all_to_all_v_start(c, to[k], to_bytes[k], from[k], from_bytes[k], &request[k]);
     }
-    for (int k = 0; k < TURNS; k++) c->ops->wait(c, &request[a->world.rank % 2 ? k : TURNS - 1 - k]);
-    for (int k = 0; k < TURNS; k++) {
+    for (int i = 0; i < TURNS; i++) { /* looks at each before MPI is called again */
+        const int k = a->world.rank % 2 ? i : TURNS - 1 - i;
+        c->ops->wait(c, &request[k]);
         const unsigned char *next = from[k];
-        bool good = !request[k].active;
+        good[k] = !request[k].active;
         for (int r = 0; r < c->size; r++)
-            for (int64_t i = 0; i < from_bytes[k][r]; i++) good &= *next++ == byte(i, ranks[r] + 3 * a->world.rank, k);
-        good &= release(from[k], (size_t)in[k]);
-        named(a, release(to[k], (size_t)out[k]) && good, "an all-to-all of uneven blocks", counts[k % COUNTS]);
+            for (int64_t j = 0; j < from_bytes[k][r]; j++)
+                good[k] &= *next++ == byte(j, ranks[r] + 3 * a->world.rank, k);
+    }
+    for (int k = 0; k < TURNS; k++) {
+        good[k] &= release(from[k], (size_t)in[k]);
+        named(a, release(to[k], (size_t)out[k]) && good[k], "an all-to-all of uneven blocks", counts[k % COUNTS]);
         free(to_bytes[k]), free(from_bytes[k]);
     }
 }
