@@ -127,9 +127,9 @@ static bool exchanged(struct comm_exchange *x) {
     const int steps = ((const struct comm_exchanges *)x->of)->size;
     bool all = true;
     for (int i = 0; i < COMM_PAIRS; i++) {
-        bool free;
-        while ((free = landed(&x->pair[i][0]) & landed(&x->pair[i][1])) && x->step < steps) take_step(x, x->pair[i]);
-        all &= free;
+        bool idle;
+        while ((idle = landed(&x->pair[i][0]) & landed(&x->pair[i][1])) && x->step < steps) take_step(x, x->pair[i]);
+        all &= idle;
     }
     return all;
 }
