@@ -47,7 +47,7 @@ void parallel_collect(struct parallel_engine *g, enum parallel_what what, int te
     memset(out, 0, (size_t)t->count * sizeof *out);
     if (count) memcpy(out + first, part, (size_t)count * sizeof *out);
     if (parallel_has_all(g, what)) return;
-    g->world->ops->all_reduce_start(g->world, out, t->count, &request);
+    g->world->ops->all_reduce_start(g->world, out, t->count, KERNEL_F32, &request);
     g->world->ops->wait(g->world, &request);
 }
 
