@@ -265,6 +265,8 @@ typedef void kernel_triad_fn(const struct kernel_team *, int64_t n, const float 
  * Returns the number of floating-point operations done (multiply and add are two). F32: FMA. BF16: the BF16 dot if
  * the variant has one, else FP32 FMA, which is what emulation runs on. */
 typedef double kernel_peak_fn(enum kernel_dtype, int64_t rounds);
+/* tile_peak is the same for the loop of gemm's micro-tile: its loads and multiply-adds on operands in L1, and nothing
+ * else. No matmul by such tiles is faster. On 16 registers its loads keep it below the peak. */
 
 /* Passes `rounds` times over n elements, on the calling thread only and with ordinary stores: the bandwidth of a cache
  * that holds the arrays. COPY: z = x. TRIAD: z = x + 0.5 y. Both return 0. READ: adds x in odd passes, subtracts it in
@@ -296,7 +298,7 @@ struct kernel_ops {
     kernel_zero_fn *zero;
     kernel_copy_fn *copy;
     kernel_triad_fn *triad;
-    kernel_peak_fn *peak;
+    kernel_peak_fn *peak, *tile_peak;
     kernel_stream_fn *stream;
     const struct kernel_cblas *cblas; /* the library of kernel_select_cblas; else NULL */
 };

@@ -33,6 +33,7 @@ K(gemm, ref)
 K(gemm_pack, ref)
 K(gemm_blocking, ref)
 K(peak, ref)
+K(tile_peak, ref)
 K(stream, ref)
 #ifdef KERNEL_HAVE_NEON
 KERNEL_ROWS(neon)
@@ -40,6 +41,7 @@ K(gemm, neon)
 K(gemm_pack, neon)
 K(gemm_blocking, neon)
 K(peak, neon)
+K(tile_peak, neon)
 K(stream, neon)
 #endif
 #ifdef KERNEL_HAVE_AVX2
@@ -48,6 +50,7 @@ K(gemm, avx2)
 K(gemm_pack, avx2)
 K(gemm_blocking, avx2)
 K(peak, avx2)
+K(tile_peak, avx2)
 K(stream, avx2)
 #endif
 #ifdef KERNEL_HAVE_AVX512
@@ -56,6 +59,7 @@ K(gemm, avx512)
 K(gemm_pack, avx512)
 K(gemm_blocking, avx512)
 K(peak, avx512)
+K(tile_peak, avx512)
 K(stream, avx512)
 #endif
 #ifdef KERNEL_HAVE_AVX512BF16
@@ -65,6 +69,7 @@ K(gemm, avx512bf16)
 K(gemm_pack, avx512bf16)
 K(gemm_blocking, avx512bf16)
 K(peak, avx512bf16)
+K(tile_peak, avx512bf16)
 #endif
 K(gemm, openblas) /* FP32 only; selected by backend, not by instruction set; BF16 goes to the best of the above */
 /* gemm has one more variant, cblas, that only runs with a library of the caller: kernel_select_cblas */

@@ -60,6 +60,7 @@ int bench_kernels_open(struct bench_kernels *b, const struct measure_placement *
                                    .scratch_bytes = b->scratch.size,
                                    .caches = &b->caches};
     code = measure_watch_open(&b->watch, &placement->cpus, e);
+    b->cpus_per_thread = placement->cpus_per_thread;
     const double period_s = b->quota_period_s = measure_quota_period(&b->watch.quota, threads);
     if (!code) code = measure_bandwidth_open(&b->bandwidth, &b->team, b->pool / 2, period_s, e);
     if (code) {
@@ -92,8 +93,9 @@ struct timing {
     struct kernel_team teams[BENCH_VARIANTS_MAX];
     struct timed_variant timed[BENCH_VARIANTS_MAX];
     struct measure_sampler samplers[BENCH_VARIANTS_MAX];
-    int64_t next;      /* the next copy of the operands */
-    bool two_runtimes; /* a library has its own threads besides OpenMP's */
+    struct measure_peak tiles[BENCH_VARIANTS_MAX]; /* without team for what has no micro-tile */
+    int64_t next;                                  /* the next copy of the operands */
+    bool two_runtimes;                             /* a library has its own threads besides OpenMP's */
 };
 
 static void *const *operands(const struct timing *t, int variant, int64_t copy) {
@@ -138,6 +140,15 @@ static void roofs(struct bench_kernels *b, struct bench_kernel_set *set, bool ag
     note(b->bandwidth_last, set->bandwidths, &set->bandwidth_count, &set->bandwidth);
 }
 
+/* A window of each variant's micro-tile; under a quota, whose windows are long, only one a case. */
+static void tiles(struct timing *t, struct bench_kernel_set *set) {
+    for (int i = 0; i < set->count; i++) {
+        struct measure_peak *tile = &t->tiles[i];
+        if (tile->team && (t->bench->quota_s <= 0 || tile->best <= 0)) measure_peak_window(tile, &t->bench->world);
+        set->results[i].tile_peak = tile->best;
+    }
+}
+
 /* Takes one sample, or several if waiting for the other runtime takes longer than they do. */
 static void sample(struct timing *t, int variant, struct bench_kernel_result *r) {
     const bool quota = t->bench->quota_s > 0, brief = !quota && r->timed.call.median < LONG_S;
@@ -175,6 +186,7 @@ static void time_rounds(struct timing *t, struct bench_kernel_set *set, const st
             if (right(&set->results[i])) sample(t, i, &set->results[i]);
         if (t->two_runtimes) base_threads_quiet(QUIET_MS);
         roofs(t->bench, set, false);
+        tiles(t, set);
         go = goes_on(t, set, (base_clock_now() - began) / timed);
     }
     /* a roof may have been disturbed all the time: measure it again before a rate above it fails */
@@ -195,7 +207,8 @@ static int prepare(struct timing *t, struct bench_kernel_set *set, const struct 
     const bool plain = !strcmp(v->name, kernel_isa_name(KERNEL_ISA_ref));
     t->teams[i] = t->bench->team;
     t->teams[i].ops = &v->ops;
-    t->two_runtimes = t->two_runtimes || v->ops.cblas || !strcmp(v->name, "openblas");
+    const bool library = v->ops.cblas || !strcmp(v->name, "openblas");
+    t->two_runtimes = t->two_runtimes || library;
     *r = (struct bench_kernel_result){
         .variant = v->name, .loaded = v->ops.cblas, .fraction = NAN, .ratio_to_openblas = NAN};
     t->timed[i] = (struct timed_variant){t, i};
@@ -214,7 +227,11 @@ static int prepare(struct timing *t, struct bench_kernel_set *set, const struct 
     if (v->packed && (code = bench_kernel_memory_pack(&t->packed[i], &t->memory, t->c, &t->teams[i], e))) return code;
     code = bench_kernel_check(&t->teams[i], plain ? &t->bench->best : &t->bench->plain, t->c, operands(t, i, 0),
                               o->seed, &r->residual, e);
-    if (!code && right(r)) measure_sampler_calibrate(&t->samplers[i], &r->timed);
+    if (code || !right(r)) return code;
+    measure_sampler_calibrate(&t->samplers[i], &r->timed);
+    if (t->c->op->kind == BENCH_SHAPE_MATMUL && !library && !plain)
+        measure_tile_peak_open(&t->tiles[i], &t->teams[i], t->c->dtype, t->bench->cpus_per_thread,
+                               t->bench->quota_period_s);
     return code;
 }
 

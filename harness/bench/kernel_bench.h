@@ -36,6 +36,7 @@ struct bench_kernels {
     struct measure_peak peak[KERNEL_DTYPE_COUNT];
     struct measure_bandwidth bandwidth;
     struct measure_watch watch;
+    double cpus_per_thread;
     double quota_period_s;                            /* of a CPU quota that the team can exhaust; 0: none */
     double quota_s;                                   /* the window for it */
     double peak_at[KERNEL_DTYPE_COUNT], bandwidth_at; /* when these roofs were last measured; 0: never */
@@ -61,6 +62,7 @@ struct bench_kernel_result {
     bool loaded;              /* by the library of --backend: see bench_kernel_verdict */
     double fraction;          /* of the roof */
     double ratio_to_openblas; /* ratio of rates; NAN if OpenBLAS was not timed */
+    double tile_peak;         /* of a matmul by toise: FLOP/s of its micro-tile alone, the highest window; else 0 */
 };
 
 struct bench_kernel_set {

@@ -61,6 +61,7 @@ static void set_rates(json_t *o, const struct bench_kernel_set *k, const struct 
         record_set_number(o, "intensity", k->flop / k->bytes);
         record_set_number(o, "peak_flop_per_s", k->peak);
         record_set_number(o, "attainable_flop_per_s", fmin(k->peak, k->flop / k->bytes * k->bandwidth));
+        if (r->tile_peak > 0) record_set_number(o, "tile_peak_flop_per_s", r->tile_peak);
     }
     record_set_number(o, "byte_per_s", k->bytes / r->timed.call.median);
     record_set_number(o, "bandwidth_byte_per_s", k->bandwidth);

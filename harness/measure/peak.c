@@ -33,8 +33,8 @@ double measure_quota_period(const struct base_cgroup_quota *quota, int threads) 
 }
 
 /* All threads run `slices` slices of `rounds` rounds. Fills rate[threads] and returns the slowest thread's seconds. */
-static double run_threads(const struct kernel_team *team, enum kernel_dtype dtype, int slices, int64_t rounds,
-                          double *rate) {
+static double run_threads(const struct measure_peak *peak, int slices, int64_t rounds, double *rate) {
+    const struct kernel_team *team = peak->team;
     double slowest = 0.0;
     memset(rate, 0, (size_t)team->threads * sizeof *rate);
 #pragma omp parallel num_threads(team->threads)
@@ -42,7 +42,7 @@ static double run_threads(const struct kernel_team *team, enum kernel_dtype dtyp
 #pragma omp barrier
         double start = base_clock_now(), last = start, best = 0.0;
         for (int i = 0; i < slices; i++) {
-            double flop = team->ops->peak(dtype, rounds), now = base_clock_now();
+            double flop = peak->run(peak->loop, rounds), now = base_clock_now();
             if (now > last) best = fmax(best, flop / (now - last));
             last = now;
         }
@@ -62,7 +62,7 @@ static void sustain_threads(const struct measure_peak *peak, double *rate) {
     {
         double done = 0.0, now;
         do {
-            double flop = peak->team->ops->peak(peak->loop, peak->rounds);
+            double flop = peak->run(peak->loop, peak->rounds);
             now = base_clock_now();
             if (now > start && now <= end) done += flop;
         } while (now <= end);
@@ -71,10 +71,10 @@ static void sustain_threads(const struct measure_peak *peak, double *rate) {
 }
 
 /* Grows the loop until the clock's grain and the threads' start are negligible, then scales it to `seconds`. */
-static int64_t calibrate(const struct kernel_team *team, enum kernel_dtype dtype, double seconds, double *rate) {
+static int64_t calibrate(const struct measure_peak *peak, double seconds, double *rate) {
     int64_t rounds = FIRST_ROUNDS;
     for (;;) {
-        double took = run_threads(team, dtype, 1, rounds, rate), factor = took > 0.0 ? seconds / took : GROWTH_MAX;
+        double took = run_threads(peak, 1, rounds, rate), factor = took > 0.0 ? seconds / took : GROWTH_MAX;
         if (factor <= 4.0 || rounds > INT64_MAX / (2 * GROWTH_MAX))
             return (int64_t)ceil((double)rounds * fmin(factor, 4.0));
         rounds *= factor < GROWTH_MAX ? (int64_t)factor : GROWTH_MAX;
@@ -82,34 +82,47 @@ static int64_t calibrate(const struct kernel_team *team, enum kernel_dtype dtype
 }
 
 /* BF16 multiplies by its dot instruction or, widened, by FP32's multiply-add; the faster loop is the bound. */
-static enum kernel_dtype faster_loop(const struct kernel_team *team, enum kernel_dtype dtype, double *rate) {
+static enum kernel_dtype faster_loop(const struct measure_peak *peak, double *rate) {
     double best = 0;
-    enum kernel_dtype loop = dtype;
-    if (dtype != KERNEL_BF16 || !kernel_bf16_native(team->ops)) return dtype;
+    enum kernel_dtype loop = peak->loop;
+    if (loop != KERNEL_BF16 || !kernel_bf16_native(peak->team->ops)) return loop;
     for (int t = 0; t < KERNEL_DTYPE_COUNT; t++) {
+        struct measure_peak one = *peak;
         double sum = 0;
-        run_threads(team, (enum kernel_dtype)t, SLICES,
-                    calibrate(team, (enum kernel_dtype)t, MEASURE_PEAK_S / SLICES, rate), rate);
-        for (int i = 0; i < team->threads; i++) sum += rate[i];
-        if (sum > best) best = sum, loop = (enum kernel_dtype)t;
+        one.loop = (enum kernel_dtype)t;
+        run_threads(&one, SLICES, calibrate(&one, MEASURE_PEAK_S / SLICES, rate), rate);
+        for (int i = 0; i < peak->team->threads; i++) sum += rate[i];
+        if (sum > best) best = sum, loop = one.loop;
     }
     return loop;
 }
 
-void measure_peak_open(struct measure_peak *peak, const struct kernel_team *team, enum kernel_dtype dtype, double share,
-                       double period_s) {
-    double rate[team->threads];
-    *peak = (struct measure_peak){.team = team, .share = share, .window_s = MEASURE_PEAK_S};
-    peak->loop = faster_loop(team, dtype, rate);
+static void size_windows(struct measure_peak *peak, double period_s, double *rate) {
+    peak->window_s = MEASURE_PEAK_S;
     if (period_s > 0) {
         peak->lead_s = measure_quota_lead(period_s);
         peak->window_s = measure_quota_window(period_s);
     }
     /* a calibration interrupted by the quota or by other processes finds too few rounds */
     for (int i = 0; i < TRIES; i++) {
-        const int64_t rounds = calibrate(team, peak->loop, MEASURE_PEAK_S / SLICES, rate);
+        const int64_t rounds = calibrate(peak, MEASURE_PEAK_S / SLICES, rate);
         if (rounds > peak->rounds) peak->rounds = rounds;
     }
+}
+
+void measure_peak_open(struct measure_peak *peak, const struct kernel_team *team, enum kernel_dtype dtype, double share,
+                       double period_s) {
+    double rate[team->threads];
+    *peak = (struct measure_peak){.team = team, .run = team->ops->peak, .loop = dtype, .share = share};
+    peak->loop = faster_loop(peak, rate);
+    size_windows(peak, period_s, rate);
+}
+
+void measure_tile_peak_open(struct measure_peak *peak, const struct kernel_team *team, enum kernel_dtype dtype,
+                            double share, double period_s) {
+    double rate[team->threads];
+    *peak = (struct measure_peak){.team = team, .run = team->ops->tile_peak, .loop = dtype, .share = share};
+    size_windows(peak, period_s, rate);
 }
 
 const char *measure_peak_isa(const struct measure_peak *peak) {
@@ -130,7 +143,7 @@ double measure_peak_window(struct measure_peak *peak, struct comm *world) {
     if (peak->lead_s > 0)
         sustain_threads(peak, rate);
     else
-        run_threads(peak->team, peak->loop, SLICES, peak->rounds, rate);
+        run_threads(peak, SLICES, peak->rounds, rate);
     /* under a quota, threads that share a CPU already have only their parts of the window */
     for (int i = 0; i < peak->team->threads; i++) own += rate[i] * (peak->lead_s > 0 ? 1 : peak->share);
     double all = own;

@@ -14,6 +14,7 @@
 
 struct measure_peak {
     const struct kernel_team *team;
+    kernel_peak_fn *run;    /* the team's peak, or its tile_peak */
     enum kernel_dtype loop; /* dtype of the peak loop: for BF16, BF16's dot or FP32's loop, whichever is faster here */
     double share;           /* CPUs for each thread, at most 1: threads that share a CPU cannot each have its rate */
     int64_t rounds;         /* rounds of one slice, calibrated once */
@@ -27,6 +28,9 @@ struct measure_peak {
  * measure_quota_window(period_s) under a quota of that period (0: none). Not collective. */
 void measure_peak_open(struct measure_peak *peak, const struct kernel_team *team, enum kernel_dtype dtype, double share,
                        double period_s);
+/* The same for the matmul's micro-tile alone, in this dtype as the team's set multiplies it. */
+void measure_tile_peak_open(struct measure_peak *peak, const struct kernel_team *team, enum kernel_dtype dtype,
+                            double share, double period_s);
 /* After a barrier, runs all threads of all ranks at once, each timed by itself. Returns the FLOP/s of all ranks
  * together. Collective; allocates nothing. */
 double measure_peak_window(struct measure_peak *peak, struct comm *world);

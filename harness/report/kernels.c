@@ -120,6 +120,28 @@ static void roofs(FILE *out, const json_t *records) {
     }
 }
 
+/* Each variant's micro-tile alone, and the share of it that its matmuls reach: a geometric mean. */
+static void tiles(FILE *out, const json_t *records) {
+    static const char *const keys[] = {"result.dtype", "result.variant"};
+    size_t i, k;
+    json_t *first, *r;
+    json_array_foreach(records, i, first) {
+        double best = 0, shares = 0;
+        int count = 0;
+        json_array_foreach(records, k, r) {
+            const double tile = record_real(r, "result.tile_peak_flop_per_s");
+            if (isnan(tile) || strcmp(record_text(r, keys[0]), record_text(first, keys[0])) != 0 ||
+                strcmp(record_text(r, keys[1]), record_text(first, keys[1])) != 0)
+                continue;
+            if (!count && k != i) break; /* shown before */
+            best = fmax(best, tile), shares += log(record_real(r, "result.flop_per_s") / tile), count++;
+        }
+        if (count)
+            fprintf(out, "%10.2f GFLOP/s   %s %s micro-tile alone, in L1: matmuls reach %.1f%%\n", best / 1e9,
+                    record_text(first, keys[0]), record_text(first, keys[1]), 100 * exp(shares / count));
+    }
+}
+
 /* The core type that OpenBLAS uses, the rates of the others, and the cure. */
 static void openblas(FILE *out, const json_t *record) {
     const json_t *r = record_at(record, "result"), *cores = record_at(r, "cores"), *c;
@@ -179,6 +201,7 @@ void report_kernels_end(FILE *out, const json_t *records) {
     fprintf(out, "by time: time at the roofs over measured time, each shape once%s\n",
             per_step ? ", matmuls and attention as often as a step calls them" : "");
     roofs(out, records);
+    tiles(out, records);
     json_array_foreach(records, i, record) if (!strcmp(record_text(record, "kind"), "openblas")) openblas(out, record);
 }
 

@@ -14,6 +14,7 @@
 #define GEMM_B_STATIONARY false
 #include "declare.h"
 #include "gemm/blocked.inc.h"
+#include "peak/tile.inc.h"
 
 void kernel_gemm_avx512(const struct kernel_team *team, const struct kernel_gemm *g) {
     blocked_gemm(team, g);
@@ -24,4 +25,8 @@ void kernel_gemm_pack_avx512(const struct kernel_team *team, const struct kernel
 void kernel_gemm_blocking_avx512(const struct kernel_caches *caches, enum kernel_dtype in, struct kernel_blocking *b) {
     (void)in; /* packing widens BF16 */
     blocked_facts(b, caches);
+}
+double kernel_tile_peak_avx512(enum kernel_dtype dtype, int64_t rounds) {
+    (void)dtype; /* packing widens BF16 */
+    return tile_peak_run(rounds);
 }

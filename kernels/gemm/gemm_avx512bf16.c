@@ -9,6 +9,7 @@
 #define GEMM_NV 2
 #define GEMM_B_STATIONARY false
 #define GEMM_PAIRS
+#define PEAK_DOT
 #include "declare.h"
 #include "dot.inc.h"
 
@@ -17,6 +18,7 @@ SIMD_INLINE vf tile_dot(vf sum, vf a, vf b) {
 }
 
 #include "gemm/blocked.inc.h"
+#include "peak/tile.inc.h"
 
 void kernel_gemm_avx512bf16(const struct kernel_team *team, const struct kernel_gemm *g) {
     if (g->in == KERNEL_BF16)
@@ -36,4 +38,7 @@ void kernel_gemm_blocking_avx512bf16(const struct kernel_caches *caches, enum ke
         blocked_facts(b, caches);
     else
         kernel_gemm_blocking_avx512(caches, in, b);
+}
+double kernel_tile_peak_avx512bf16(enum kernel_dtype dtype, int64_t rounds) {
+    return dtype == KERNEL_BF16 ? tile_peak_run(rounds) : kernel_tile_peak_avx512(dtype, rounds);
 }

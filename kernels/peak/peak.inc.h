@@ -8,14 +8,10 @@
 #define TOISE_KERNELS_PEAK_PEAK_INC_H
 
 #include "declare.h"
+#include "peak/fill.inc.h"
 #include "simd.inc.h"
 
-#ifdef PEAK_DOT
-enum { PEAK_FLOP = 4 }; /* operations per 32-bit lane */
-static const uint32_t peak_sign = 0x80008000u, peak_keep = 0x807f807fu, peak_half = 0x3f003f00u;
-#else
-enum { PEAK_FLOP = 2 };
-static const uint32_t peak_sign = 0x80000000u, peak_keep = 0x807fffffu, peak_half = 0x3f000000u;
+#ifndef PEAK_DOT
 SIMD_INLINE vf peak_step(vf sum, vf a, vf b) {
 #ifdef SIMD_NEON
     return vf_fma(a, b, sum);
@@ -24,18 +20,6 @@ SIMD_INLINE vf peak_step(vf sum, vf a, vf b) {
 #endif
 }
 #endif
-
-/* Makes the compiler assume that x changes here. */
-#define PEAK_OPAQUE(x) __asm__ volatile("" : "+m"(x))
-
-/* Random signs and mantissas in +-[0.5, 1): as many bits toggle as with real data. */
-static void peak_fill(uint32_t *word, int count) {
-    uint64_t state = 0x9e3779b97f4a7c15u;
-    for (int i = 0; i < count; i++) {
-        state = state * 6364136223846793005u + 1442695040888963407u;
-        word[i] = ((uint32_t)(state >> 32) & peak_keep) | peak_half;
-    }
-}
 
 /* Sums remain bounded: each product is subtracted again by the next, or each FMA scales the sum by |x| < 1. */
 static double peak_run(int64_t rounds) {

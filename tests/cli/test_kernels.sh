@@ -27,6 +27,8 @@ for words in 'gemm  *NT 96 x 64 x 80  *f32  *ref' 'attention_backward  *b 2 h 4 
     'adamw  *10000  *bf16' 'geometric mean' '^roofs: ' 'GB/s  *measured .* bandwidth'; do
     grep -q "$words" "$work/out" || fail "the table lacks: $words"
 done
+[ "$here" = ref ] || says '^ *[0-9.]+ GFLOP/s   f32 [a-z0-9]+ micro-tile alone, in L1: matmuls reach [0-9.]+%$'
+! grep -q '"variant":"\(ref\|openblas\)".*"tile_peak' "$work/all.jsonl" || fail 'a variant without a micro-tile has a tile_peak'
 ! grep -q FAILED "$work/out" || fail "a check failed: $(grep FAILED "$work/out")"
 [ $code = 3 ] || [ ! -s "$work/err" ] || fail "standard error: $(cat "$work/err")"
 

@@ -119,6 +119,13 @@ static void test_peak(void **state) {
         {2 * 2 * 24 * 16, 2 * 2 * 24 * 16},     /* avx512: 24 of 16 */
         {2 * 2 * 24 * 16, 2 * 2 * 24 * 16 * 2}, /* avx512bf16: and dots of pairs */
     };
+    static const double tile[KERNEL_ISA_COUNT][KERNEL_DTYPE_COUNT] = {
+        {2 * 2 * 8 * 4, 2 * 2 * 8 * 4},           /* ref: it has no tile */
+        {2 * 64 * 6 * 16, 2 * 64 * 6 * 16},       /* neon, and avx2: 64 words of 6 x 16 */
+        {2 * 64 * 6 * 16, 2 * 64 * 6 * 16},       /* */
+        {2 * 64 * 14 * 32, 2 * 64 * 14 * 32},     /* avx512: of 14 x 32 */
+        {2 * 64 * 14 * 32, 2 * 64 * 14 * 32 * 2}, /* avx512bf16 */
+    };
     for (int isa = 0; isa < KERNEL_ISA_COUNT; isa++) {
         if (!kernel_isa_usable((enum kernel_isa)isa)) continue;
         struct kernel_ops ops;
@@ -126,6 +133,8 @@ static void test_peak(void **state) {
         for (int dtype = 0; dtype < KERNEL_DTYPE_COUNT; dtype++) {
             assert_true(ops.peak((enum kernel_dtype)dtype, 1000) == 1000 * flop[isa][dtype]);
             assert_true(ops.peak((enum kernel_dtype)dtype, 2000) == 2000 * flop[isa][dtype]);
+            assert_true(ops.tile_peak((enum kernel_dtype)dtype, 10) == 10 * tile[isa][dtype]);
+            assert_true(ops.tile_peak((enum kernel_dtype)dtype, 11) == 11 * tile[isa][dtype]);
         }
     }
 }

@@ -261,6 +261,12 @@ static bool prepare_peak(struct operation *o) {
 static void run_peak(const struct kernel_team *team, struct operation *o) {
     o->flop = team->ops->peak(o->dtype, o->rows);
 }
+static bool prepare_tile_peak(struct operation *o) {
+    return prepare_peak(o);
+}
+static void run_tile_peak(const struct kernel_team *team, struct operation *o) {
+    o->flop = team->ops->tile_peak(o->dtype, o->rows);
+}
 /* One pass on the calling thread only. */
 static bool prepare_stream(struct operation *o) {
     return o->options & OPTION_FIRST ? prepare_copy(o) : prepare_triad(o);
