@@ -4,7 +4,7 @@
 # make soak       hours of real launches          (see tests/soak/)
 # make score-detector SCORE=1  false alarms and misses of the detector of slow nodes, twenty minutes; SCORE=0.1 a tenth
 # make install PREFIX=/opt/toise                   make bench-kernels BENCH_ARGS=--benchmark_filter=gemm
-# make bench-peers  beside PyTorch and OpenBLAS, an hour; PYTHON=... has torch and scipy-openblas32 from pip
+# make bench-peers  beside PyTorch, OpenBLAS and oneDNN, an hour; PYTHON=... has them from pip (tests/peers/bench.py)
 # make clean, make format                          WERROR=1, V=1, SANITIZE=-fsanitize=..., BUILD=folder
 # make emulated   build-emulated: tests of every kernel variant in plain C, for CPUs that lack the instructions
 # Needs a C compiler, MPI, OpenBLAS, libnuma, hwloc, jansson: scripts/deps.sh installs them or says what to do.
@@ -151,8 +151,8 @@ bench:
 	@scripts/bench.sh $(BUILD) $(BENCH_ARGS)
 PYTHON  ?= python3
 bench-peers:
-	@scripts/deps.sh build
-	@$(MAKE) $(AGAIN) all
+	@scripts/deps.sh test
+	@$(MAKE) $(AGAIN) all $(BUILD)/tests/peers/onednn
 	@$(PYTHON) tests/peers/bench.py $(BUILD) $(BENCH_ARGS) || [ $$? = 77 ]
 bench-kernels:
 	@scripts/deps.sh bench

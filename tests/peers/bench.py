@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """make bench-peers: toise beside PyTorch in its best form, OpenBLAS and oneDNN, in turns on this machine, with intervals.
 
-usage: bench.py BUILD [--workloads node-s,node-m,mistral-slice] [--rounds 5] [--steps 2] [--no-matmuls] [--out FILE.json]
+usage: bench.py BUILD [--workloads node-s,node-m,mistral-slice] [--rounds 5] [--steps 2] [--out FILE.json]
+                [--models gpt2-124m,mistral-7b] [--seconds 1] [--onednn libdnnl.so.3]
 
 A round is a launch of toise (one step of warm-up) and as many steps of PyTorch, in a process that waits meanwhile. The ratio
-is of the rounds' pairs: Student's t on logs, 95%. Of PyTorch's forms a first round picks the fastest. Peers come from the
-package index: pip install torch scipy-openblas32. What is not installed is a SKIP."""
+is of the rounds' pairs: Student's t on logs, 95%. Of PyTorch's forms a first round picks the fastest. Matmuls are those of a
+step of each model; a list may be empty. Peers come from the package index: pip install torch scipy-openblas32 onednn-cpu-gomp.
+What is not installed is a SKIP."""
 import argparse
 import json
 import math
@@ -43,6 +45,16 @@ def toise(build, *arguments):
         at += len(text[at:]) - len(text[at:].lstrip()) + used
         records.append(record)
     return records
+
+
+def middle(ratios):
+    """Median of paired ratios, and its 95% interval by ranks: a burst of other work moves neither."""
+    ratios, n = sorted(ratios), len(ratios)
+    half = 1.96 * math.sqrt(n) / 2
+    low, high = math.floor(n / 2 - half), math.ceil(n / 2 + half)
+    if low < 0 or high >= n:
+        return statistics.median(ratios), 0.0, math.inf
+    return statistics.median(ratios), ratios[low], ratios[high]
 
 
 class Torch:
@@ -170,13 +182,50 @@ def slower(records, peer):
     return ratios, behind
 
 
+def paired(lines):
+    """By shape: its name, the peer's implementation, and the ratios of samples taken in turn."""
+    shapes = {}
+    for line in lines:
+        x = line["result"]
+        if "call_s" not in x:
+            print(f"  {x['variant']} is wrong at {x['shape']}: {line['why']}")
+            continue
+        shape = shapes.setdefault((x.get("name", ""), x["shape"], x["c_dtype"]), {})
+        shape[x["variant"]], shape["by"] = line["samples"]["call_s"], line["implementation"]
+    for key, shape in shapes.items():
+        if "toise" in shape and "onednn" in shape:
+            yield key, shape["by"], [peer / own for own, peer in zip(shape["toise"], shape["onednn"])]
+
+
+def onednn(build, model, dtype, options):
+    """Matmuls by oneDNN and by toise, none with a packed operand, timed in one process by turns (onednn.c)."""
+    done = subprocess.run([f"{build}/tests/peers/onednn", options.onednn, model, dtype, str(options.seconds)],
+                          capture_output=True, text=True)
+    if done.returncode == 77:
+        print(f"SKIP: matmuls of {model} beside oneDNN: {done.stdout.strip()}: pip install onednn-cpu-gomp")
+        return None
+    if done.returncode:
+        sys.exit(f"onednn {model} {dtype}: exit {done.returncode}: {done.stderr.strip()}")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    rows = [(*key, by, *middle(ratios)) for key, by, ratios in paired(lines)]
+    behind = [row for row in rows if row[-1] < 1]
+    print(f"matmuls of {model}, {dtype}, beside {lines[0]['library']}: ratio "
+          f"{statistics.geometric_mean(row[4] for row in rows):.3f}, worst {min(row[4] for row in rows):.3f}, over {len(rows)} "
+          f"shapes; {len(behind)} behind, where the interval excludes 1")
+    for name, shape, out, by, ratio, low, high in rows:
+        print(f"  {ratio:.3f} [{low:.3f}, {high:.3f}]  {name:22} {shape:24} to {out:4} by {by}"
+              f"{'   behind' if high < 1 else ''}", flush=True)
+    return {"model": model, "dtype": dtype, "onednn": lines[0]["library"], "rows": rows}
+
+
 def matmuls(build, model, options, folder):
     try:
         library, version = openblas(folder)
     except (ImportError, OSError, subprocess.CalledProcessError) as e:
         print(f"SKIP: matmuls of {model} beside OpenBLAS: {e}: pip install scipy-openblas32")
         return None
-    records = toise(build, "kernels", "--model", model, "--op", "gemm", "--dtype", "f32", "--seconds", "1", "--backend",
+    records = toise(build, "kernels", "--model", model, "--op", "gemm", "--dtype", "f32", "--seconds", str(options.seconds),
+                    "--backend",
                     f"cblas:{library}")
     ratios, behind = slower(records, "cblas")
     print(f"matmuls of {model}, FP32, beside OpenBLAS {version}: ratio {statistics.geometric_mean(ratios):.3f}, worst "
@@ -192,17 +241,19 @@ def main():
     parser.add_argument("--workloads", default="node-s,node-m,mistral-slice")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=2)
-    parser.add_argument("--no-matmuls", action="store_true")
+    parser.add_argument("--models", default="gpt2-124m,mistral-7b")
+    parser.add_argument("--seconds", type=float, default=1, help="for each shape and variant")
+    parser.add_argument("--onednn", default=f"{sys.prefix}/lib/libdnnl.so.3")
     parser.add_argument("--out")
     options = parser.parse_args()
     results = []
     with tempfile.TemporaryDirectory() as folder:
-        for workload in options.workloads.split(","):
+        for workload in filter(None, options.workloads.split(",")):
             for precision in FORMS:
                 results.append(training(options.build, workload, precision, options, folder))
-        if not options.no_matmuls:
-            for model in ("gpt2-124m", "mistral-7b"):
-                results.append(matmuls(options.build, model, options, folder))
+        for model in filter(None, options.models.split(",")):
+            results.append(matmuls(options.build, model, options, folder))
+            results += [onednn(options.build, model, dtype, options) for dtype in ("f32", "bf16")]
     if options.out:
         with open(options.out, "w") as file:
             json.dump([r for r in results if r], file, indent=1)
