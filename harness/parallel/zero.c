@@ -82,7 +82,7 @@ static void settle(struct parallel_zero *z, int64_t range) {
 
 static void start_sum(struct parallel_zero *z, int64_t range) {
     z->comm->ops->reduce_scatter_start(z->comm, parallel_zero_gradient(z, range), z->blocks->block[range].count,
-                                       &z->sum[range]);
+                                       KERNEL_F32, &z->sum[range]);
     z->summing[range] = true;
 }
 
