@@ -98,13 +98,18 @@ SIMD_INLINE void part_store(void *p, size_t size, size_t i, size_t n, const vu *
         else
             *(vu_any *)(to + b) = *x++;
 }
-/* BF16 in the upper halves of x */
-SIMD_INLINE void part_round(struct part x, vu *u) {
+/* BF16 of x, two vectors in each of u */
+SIMD_INLINE void part_round(struct part x, vu *u, const bool ordered) {
     bool nan = false;
-    for (int k = 0; k < WAYS; k++) u[k] = vu_round_number(x.v[k]);
-    for (int k = 0; k < WAYS; k += 2) nan |= vf_any_nan(x.v[k], x.v[k + 1]);
+    for (int k = 0; k < WAYS; k += 2) {
+        u[k / 2] = ordered ? vu_join_round(x.v[k], x.v[k + 1]) : vu_zip_round(x.v[k], x.v[k + 1]);
+        nan |= vf_any_nan(x.v[k], x.v[k + 1]);
+    }
     if (__builtin_expect(nan, 0))
-        for (int k = 0; k < WAYS; k++) u[k] = vu_round(x.v[k]);
+        for (int k = 0; k < WAYS; k += 2) {
+            const vu a = vu_round(x.v[k]), b = vu_round(x.v[k + 1]);
+            u[k / 2] = ordered ? vu_join_upper(a, b) : vu_zip_upper(a, b);
+        }
 }
 SIMD_INLINE void part_write(enum kernel_dtype t, void *p, size_t i, size_t n, struct part x, bool stream,
                             const bool ordered) {
@@ -112,9 +117,7 @@ SIMD_INLINE void part_write(enum kernel_dtype t, void *p, size_t i, size_t n, st
     if (t == KERNEL_F32) {
         for (int k = 0; k < WAYS; k++) u[k] = (vu)x.v[k];
     } else {
-        part_round(x, u);
-        for (int k = 0; k < WAYS / 2; k++)
-            u[k] = ordered ? vu_join_upper(u[2 * k], u[2 * k + 1]) : vu_zip_upper(u[2 * k], u[2 * k + 1]);
+        part_round(x, u, ordered);
     }
     part_store(p, kernel_dtype_bytes(t), i, n, u, stream);
 }

@@ -204,6 +204,30 @@ SIMD_INLINE vu vu_round_number(vf x) {
 SIMD_INLINE vu vu_round(vf x) {
     return (vu)vf_pick(x != x, (vf)((vu)x | 0x400000), (vf)vu_round_number(x));
 }
+/* BF16 of two vectors, zipped or joined; a NaN may be lost. AVX-512 rounds all upper halves at once. One gains 1 if its
+ * lower half exceeds 0x8000, or if that is a tie and the upper half is odd. With the odd bit or-ed into the lower half
+ * this is one comparison. It takes 7 instructions for two vectors, where the sums above take 10. */
+#ifdef SIMD_AVX512
+SIMD_INLINE vu vu_zip_round(vf even, vf odd) {
+    const __m512i upper = (__m512i)vu_zip_upper((vu)even, (vu)odd), one = _mm512_set1_epi16(1);
+    const __m512i lower = _mm512_mask_blend_epi16(0xaaaaaaaa, (__m512i)even, (__m512i)((vu)odd << 16));
+    const __m512i sticky = _mm512_ternarylogic_epi32(lower, upper, one, 0xf8); /* lower | (upper & one) */
+    const __mmask32 up = _mm512_cmpgt_epu16_mask(sticky, _mm512_set1_epi16(-0x8000));
+    return (vu)_mm512_mask_add_epi16(upper, up, upper, one);
+}
+SIMD_INLINE vu vu_join_round(vf low, vf high) {
+    static const uint16_t order[32] = {0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30,
+                                       1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31};
+    return (vu)_mm512_permutexvar_epi16(_mm512_loadu_si512(order), (__m512i)vu_zip_round(low, high));
+}
+#else
+SIMD_INLINE vu vu_zip_round(vf even, vf odd) {
+    return vu_zip_upper(vu_round_number(even), vu_round_number(odd));
+}
+SIMD_INLINE vu vu_join_round(vf low, vf high) {
+    return vu_join_upper(vu_round_number(low), vu_round_number(high));
+}
+#endif
 SIMD_INLINE vh vf_narrow(vf x) {
     return vu_to_half(vu_round(x) >> 16);
 }
