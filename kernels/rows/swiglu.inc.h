@@ -4,16 +4,18 @@
 
 enum { SWIGLU_LOWEST = -88 }; /* below this, silu and its slope are 0 */
 
-/* e^-z, bounded to FP32's range. z is the second operand of the maximum and the minimum, so that a NaN passes. */
-SIMD_INLINE vf swiglu_decay(vf z) {
-    return vf_exp_below(-vf_max(vf_all(SWIGLU_LOWEST), vf_min(vf_all(87), z)));
+/* e^-z, bounded to FP32's range, to the accuracy that a result of dtype t can hold. z is the second operand of the
+ * maximum and the minimum, so that a NaN passes. */
+SIMD_INLINE vf swiglu_decay(enum kernel_dtype t, vf z) {
+    const vf x = -vf_max(vf_all(SWIGLU_LOWEST), vf_min(vf_all(87), z));
+    return t == KERNEL_F32 ? vf_exp_below(x) : vf_exp_bounded(x);
 }
 /* x, or 0 where silu(z) is 0 */
 SIMD_INLINE vf swiglu_keep(vf z, vf x) {
     return vf_pick(z < (float)SWIGLU_LOWEST, vf_all(0), x);
 }
-SIMD_INLINE vf swiglu_silu(vf z) {
-    return swiglu_keep(z, z / (1.0f + swiglu_decay(z)));
+SIMD_INLINE vf swiglu_silu(enum kernel_dtype t, vf z) {
+    return swiglu_keep(z, z / (1.0f + swiglu_decay(t, z)));
 }
 
 SIMD_INLINE void swiglu_forward_part(enum kernel_dtype t, int64_t cols, const void *x, void *y, int64_t r, int64_t c,
@@ -23,7 +25,7 @@ SIMD_INLINE void swiglu_forward_part(enum kernel_dtype t, int64_t cols, const vo
     const struct part gate = part_get(t, x, at, n);
     part_prefetch(t, x, at + PART_AHEAD);
     part_prefetch(t, x, at + cols + PART_AHEAD);
-    for (int k = 0; k < WAYS; k++) v.v[k] = swiglu_silu(gate.v[k]) * v.v[k];
+    for (int k = 0; k < WAYS; k++) v.v[k] = swiglu_silu(t, gate.v[k]) * v.v[k];
     part_put(t, y, r * cols + c, n, v, stream);
 }
 
@@ -53,8 +55,8 @@ void KERNEL_FN(swiglu_forward)(const struct kernel_team *team, enum kernel_dtype
 struct swiglu_gradient {
     vf silu, slope;
 };
-SIMD_INLINE struct swiglu_gradient swiglu_gradient(vf z) {
-    const vf e = swiglu_decay(z), p = 1.0f / (1.0f + e), bounded = vf_min(vf_all(100), z);
+SIMD_INLINE struct swiglu_gradient swiglu_gradient(enum kernel_dtype t, vf z) {
+    const vf e = swiglu_decay(t, z), p = 1.0f / (1.0f + e), bounded = vf_min(vf_all(100), z);
     return (struct swiglu_gradient){swiglu_keep(z, z * p), swiglu_keep(z, p + bounded * (e * p * p))};
 }
 
@@ -65,7 +67,7 @@ SIMD_INLINE void swiglu_backward_part(enum kernel_dtype t, int64_t cols, const v
     const struct part d = part_get(t, dy, r * cols + c, n);
     struct part dgate, dvalue;
     for (int k = 0; k < WAYS; k++) {
-        const struct swiglu_gradient g = swiglu_gradient(gate.v[k]);
+        const struct swiglu_gradient g = swiglu_gradient(t, gate.v[k]);
         dgate.v[k] = d.v[k] * value.v[k] * g.slope;
         dvalue.v[k] = d.v[k] * g.silu;
     }

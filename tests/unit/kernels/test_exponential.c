@@ -13,7 +13,7 @@
 #include "unit/support/rows.h"
 
 /* With max 0, sum 1, scale 1 and the target elsewhere, the gradient is exactly e^x. */
-static void exponentials(struct variant *v, int64_t n, const float *x, float *y) {
+static void exponentials(struct variant *v, enum kernel_dtype t, int64_t n, const float *x, void *y) {
     float max = 0, sum = 1;
     const int32_t target = INT32_MAX;
     const struct kernel_cross_entropy e = {.rows = 1,
@@ -24,6 +24,7 @@ static void exponentials(struct variant *v, int64_t n, const float *x, float *y)
                                            .max = &max,
                                            .sum = &sum,
                                            .scale = 1,
+                                           .dtype = t,
                                            .dlogits = y};
     v->ops.cross_entropy_grad(&v->team, &e);
 }
@@ -53,13 +54,34 @@ static void exponential_to_one_ulp(void **state) {
                 const uint32_t u = (uint32_t)(pattern + 1499 * i);
                 memcpy(x + i, &u, sizeof u);
             }
-            exponentials(&v, COUNT, x, y);
+            exponentials(&v, KERNEL_F32, COUNT, x, y);
             for (int64_t i = 0; i < COUNT; i++) exponential_check(&v, i, x[i], y[i]);
         }
         for (int end = 0; end < ENDS; end++) {
             for (int64_t i = 0; i < COUNT; i++) x[i] = ends[end] + 0x1p-17f * (float)(i - COUNT / 2);
-            exponentials(&v, COUNT, x, y);
+            exponentials(&v, KERNEL_F32, COUNT, x, y);
             for (int64_t i = 0; i < COUNT; i++) exponential_check(&v, i, x[i], y[i]);
+        }
+    }
+    guarded_free();
+}
+
+/* The nearest BF16 to something within the bound of exp.inc.h; below -87.7 also 0. */
+static void exponential_to_bf16(void **state) {
+    (void)state;
+    enum { COUNT = 1 << 16 };
+    float *x = guarded_new(KERNEL_F32, COUNT, 0);
+    kernel_bf16 *y = guarded_new(KERNEL_BF16, COUNT, 0);
+    struct variant v;
+    for (variant_first(&v); variant_valid(&v); variant_next(&v)) {
+        for (int round = 0; round < 20 && v.team.threads == 1; round++) {
+            for (int64_t i = 0; i < COUNT; i++) x[i] = -100 * (float)(i * 20 + round) / (COUNT * 20);
+            if (round == 0) x[1] = NAN, x[2] = -INFINITY, x[3] = -3e38f, x[4] = -1e-40f;
+            exponentials(&v, KERNEL_BF16, COUNT, x, y);
+            for (int64_t i = 0; i < COUNT; i++) {
+                const double exact = exp((double)x[i]), lost = x[i] < -87 ? 0x1p-126 : 0;
+                rounded_within(&v, "e^x", i, y[i], exact, cheaper_exp(KERNEL_BF16, x[i]) * exact + lost);
+            }
         }
     }
     guarded_free();
@@ -77,7 +99,7 @@ static void exponential_without_bias(void **state) {
         for (int round = 0; round < ROUNDS && v.team.threads == 1; round++) {
             for (int64_t i = 0; i < COUNT; i++)
                 x[i] = (float)((((double)i + (double)round / ROUNDS) / COUNT - 0.5 + round % 5 - 2) * M_LN2);
-            exponentials(&v, COUNT, x, y);
+            exponentials(&v, KERNEL_F32, COUNT, x, y);
             for (int64_t i = 0; i < COUNT; i++) {
                 const double exact = exp((double)x[i]), part = (double)x[i] / M_LN2;
                 const int at = (int)fmin(PARTS - 1, (part - rint(part) + 0.5) * PARTS);
@@ -129,6 +151,7 @@ static void sums_without_bias(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(exponential_to_one_ulp),
+        cmocka_unit_test(exponential_to_bf16),
         cmocka_unit_test(exponential_without_bias),
         cmocka_unit_test(sums_without_bias),
     };

@@ -25,18 +25,48 @@ static struct gelu_terms gelu_terms(double x) {
 }
 
 /* The argument's relative error becomes (4 |arg|) roundoffs of e^-arg. If e^-arg overflows, 0 is right. */
+struct gelu_bounds {
+    double y, y_bound, slope, slope_bound;
+};
+static struct gelu_bounds gelu_bounds(double x) {
+    const struct gelu_terms g = gelu_terms(x);
+    const double big = U32 * 4 * fmin(fabs(g.arg), 100), y = isinf(x) ? (x > 0 ? x : 0) : x * g.p;
+    const double one = g.p, two = fabs(x) > 20 ? 0 : x * g.p * (1 - g.p) * g.slope;
+    return (struct gelu_bounds){.y = y,
+                                .y_bound = (big + 8 * U32) * fabs(y) + 0x1p-125 * (1 + fmin(fabs(x), 1e30)),
+                                .slope = one + two,
+                                .slope_bound = (big + 16 * U32) * (one + fabs(two)) + 0x1p-118};
+}
+
 static void gelu_check(const struct variant *v, enum kernel_dtype t, int64_t n, const void *x, const void *dy,
                        const void *y, const void *dx) {
     for (int64_t i = 0; i < n; i++) {
-        const double at = scalar_get(t, x, i), d = scalar_get(t, dy, i);
-        const struct gelu_terms g = gelu_terms(at);
-        const double big = fmin(fabs(g.arg), 100), exact = isinf(at) ? (at > 0 ? at : 0) : at * g.p;
-        within(v, "gelu", i, scalar_get(t, y, i), exact,
-               U32 * (4 * big + 8) * fabs(exact) + 0x1p-125 * (1 + fmin(fabs(at), 1e30)) + rounding(t, exact));
-        const double one = g.p, two = fabs(at) > 20 ? 0 : at * g.p * (1 - g.p) * g.slope;
-        within(v, "gelu'", i, scalar_get(t, dx, i), d * (one + two),
-               U32 * (4 * big + 16) * (one + fabs(two)) * fabs(d) + 0x1p-118 * fabs(d) + rounding(t, d * (one + two)));
+        const double d = scalar_get(t, dy, i);
+        const struct gelu_bounds g = gelu_bounds(scalar_get(t, x, i));
+        within(v, "gelu", i, scalar_get(t, y, i), g.y, g.y_bound + rounding(t, g.y));
+        within(v, "gelu'", i, scalar_get(t, dx, i), d * g.slope, g.slope_bound * fabs(d) + rounding(t, d * g.slope));
     }
+}
+
+/* Every BF16 number gives the nearest to something within the bound of FP32. */
+static void gelu_of_every_bf16(void **state) {
+    (void)state;
+    enum { COUNT = 1 << 16 };
+    kernel_bf16 *x = guarded_new(KERNEL_BF16, COUNT, 1), *dy = guarded_new(KERNEL_BF16, COUNT, 2);
+    kernel_bf16 *y = guarded_new(KERNEL_BF16, COUNT, 3), *dx = guarded_new(KERNEL_BF16, COUNT, 4);
+    for (int i = 0; i < COUNT; i++) x[i] = (kernel_bf16)i, dy[i] = scalar_narrow(1);
+    struct variant v;
+    for (variant_first(&v); variant_valid(&v); variant_next(&v)) {
+        if (v.team.threads > 1) continue;
+        v.ops.gelu_forward(&v.team, KERNEL_BF16, COUNT, x, y);
+        v.ops.gelu_backward(&v.team, KERNEL_BF16, COUNT, x, dy, dx);
+        for (int i = 0; i < COUNT; i++) {
+            const struct gelu_bounds g = gelu_bounds(scalar_widen(x[i]));
+            rounded_within(&v, "gelu", i, y[i], g.y, isinf(g.y) ? 0 : g.y_bound);
+            rounded_within(&v, "gelu'", i, dx[i], g.slope, g.slope_bound);
+        }
+    }
+    guarded_free();
 }
 
 static void gelu_within_bounds(void **state) {
@@ -177,8 +207,11 @@ static void copies_and_triads(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(gelu_within_bounds),          cmocka_unit_test(column_sums_in_row_order),
-        cmocka_unit_test(bf16_rounds_to_nearest_even), cmocka_unit_test(short_and_odd_conversions_stay_inside),
+        cmocka_unit_test(gelu_within_bounds),
+        cmocka_unit_test(gelu_of_every_bf16),
+        cmocka_unit_test(column_sums_in_row_order),
+        cmocka_unit_test(bf16_rounds_to_nearest_even),
+        cmocka_unit_test(short_and_odd_conversions_stay_inside),
         cmocka_unit_test(copies_and_triads),
     };
     return rows_run_group(tests);

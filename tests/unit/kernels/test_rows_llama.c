@@ -33,14 +33,40 @@ static void swiglu_check(const struct variant *v, enum kernel_dtype t, int64_t r
             const double z = fmax(-1000, fmin(1000, gate)), p = isnan(gate) ? gate : 1 / (1 + exp(-z));
             const double silu = gate == -INFINITY ? 0 : gate * p, slope = p * (1 + z * (1 - p));
             const double size = fabs(d * value) * p * (1 + fabs(z) * (1 - p));
-            const double lost = silu_underflow(gate), tiny = 0x1p-149 * (1 + fabs(d) + fabs(value));
+            const double power = cheaper_exp(t, gate), lost = silu_underflow(gate),
+                         tiny = 0x1p-149 * (1 + fabs(d) + fabs(value));
             within(v, "swiglu", i, scalar_get(t, y, i), silu * value,
-                   sane(6 * U32 * fabs(silu * value) + lost * fabs(value) + rounding(t, silu * value)));
+                   sane((6 * U32 + power) * fabs(silu * value) + lost * fabs(value) + rounding(t, silu * value)));
             within(v, "dgate", i, scalar_get(t, dx, at), d * value * slope,
-                   sane(10 * U32 * size + lost * fabs(d * value) + tiny + rounding(t, d * value * slope)));
+                   sane((10 * U32 + power) * size + lost * fabs(d * value) + tiny + rounding(t, d * value * slope)));
             within(v, "dvalue", i, scalar_get(t, dx, at + cols), d * silu,
-                   sane(6 * U32 * fabs(d * silu) + lost * fabs(d) + rounding(t, d * silu)));
+                   sane((6 * U32 + power) * fabs(d * silu) + lost * fabs(d) + rounding(t, d * silu)));
         }
+}
+
+/* Every gate in BF16, with 1 for the value and for dy, gives the nearest to something within the bound of FP32. */
+static void swiglu_of_every_bf16(void **state) {
+    (void)state;
+    enum { COUNT = 1 << 16 };
+    kernel_bf16 *x = guarded_new(KERNEL_BF16, 2 * COUNT, 1), *dx = guarded_new(KERNEL_BF16, 2 * COUNT, 2);
+    kernel_bf16 *dy = guarded_new(KERNEL_BF16, COUNT, 3), *y = guarded_new(KERNEL_BF16, COUNT, 4);
+    for (int i = 0; i < COUNT; i++) x[i] = (kernel_bf16)i, x[COUNT + i] = dy[i] = scalar_narrow(1);
+    struct variant v;
+    for (variant_first(&v); variant_valid(&v); variant_next(&v)) {
+        if (v.team.threads > 1) continue;
+        v.ops.swiglu_forward(&v.team, KERNEL_BF16, 1, COUNT, x, y);
+        v.ops.swiglu_backward(&v.team, KERNEL_BF16, 1, COUNT, x, dy, dx);
+        for (int i = 0; i < COUNT; i++) {
+            const double gate = scalar_widen(x[i]), z = fmax(-1000, fmin(1000, gate));
+            const double p = isnan(gate) ? gate : 1 / (1 + exp(-z)), silu = gate == -INFINITY ? 0 : gate * p;
+            const double power = 10 * U32 + cheaper_exp(KERNEL_BF16, gate), lost = silu_underflow(gate);
+            const double bound = isinf(silu) ? 0 : power * fabs(silu) + lost;
+            rounded_within(&v, "swiglu", i, y[i], silu, bound);
+            rounded_within(&v, "dvalue", i, dx[COUNT + i], silu, bound);
+            rounded_within(&v, "dgate", i, dx[i], p * (1 + z * (1 - p)), power * p * (1 + fabs(z) * (1 - p)) + lost);
+        }
+    }
+    guarded_free();
 }
 
 /* Gate and value. Infinities and NaN appear exactly where the formula's limit has them. */
@@ -198,6 +224,7 @@ static void long_calls_poll(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(swiglu_within_bounds),
+        cmocka_unit_test(swiglu_of_every_bf16),
         cmocka_unit_test(rotary_within_bounds),
         cmocka_unit_test(long_calls_poll),
     };

@@ -26,6 +26,11 @@ TEST_INLINE double rounding(enum kernel_dtype t, double y) {
     return t == KERNEL_F32 ? U32 * fabs(y) + 0x1p-150 : (U32 + U16) * fabs(y) + TINY16;
 }
 
+/* The relative error of a cheaper e^x (exp.inc.h), which serves where the result is rounded to BF16. */
+TEST_INLINE double cheaper_exp(enum kernel_dtype t, double x) {
+    return t == KERNEL_F32 ? 0 : U32 * (4 + fmin(fabs(x), 88) / 3);
+}
+
 /* n elements between guards, all bytes 0xff; `skew` elements off a page if guarded_place asks for it. */
 TEST_INLINE void *guarded_new(enum kernel_dtype t, int64_t n, int skew) {
     return guarded_bytes((size_t)n * kernel_dtype_bytes(t), (size_t)skew * kernel_dtype_bytes(t));
@@ -141,6 +146,16 @@ TEST_INLINE void same_bits(struct same *s, const struct variant *v, const void *
 
 TEST_INLINE void within(const struct variant *v, const char *what, int64_t i, double got, double exact, double bound) {
     if (isnan(exact) ? isnan(got) : got == exact || fabs(got - exact) <= bound) return;
+    fail_msg("%s %s[%lld]: %.9g instead of %.9g, bound %.3g", kernel_isa_name(v->isa), what, (long long)i, got, exact,
+             bound);
+}
+
+/* The nearest BF16 of some number within `bound` of `exact`. Sharper than within(), whose bound has a whole rounding.
+ */
+TEST_INLINE void rounded_within(const struct variant *v, const char *what, int64_t i, kernel_bf16 bits, double exact,
+                                double bound) {
+    const double got = scalar_widen(bits), low = scalar_widen(scalar_narrow((float)(exact - bound)));
+    if (isnan(exact) ? isnan(got) : got >= low && got <= scalar_widen(scalar_narrow((float)(exact + bound)))) return;
     fail_msg("%s %s[%lld]: %.9g instead of %.9g, bound %.3g", kernel_isa_name(v->isa), what, (long long)i, got, exact,
              bound);
 }
