@@ -200,11 +200,14 @@ struct kernel_cross_entropy {
 };
 
 /* x[t,:] = token_table[tokens[t],:] + position_table[position0 + t % seq,:]; position_table may be NULL.
- * Gradient: adds to the same rows of dtoken and dposition (FP32, same shapes); either may be NULL. */
+ * Gradient: adds to the same rows of dtoken and dposition (FP32, same shapes); either may be NULL.
+ * The vocabulary may be sharded: this shard's tables hold rows [first, first + vocab) of the whole. Any other token
+ * gives x = 0, so that the shards' sum is the whole, and its gradient goes to dposition alone. */
 struct kernel_embedding {
     int64_t rows, cols, seq, position0;
+    int64_t first, vocab; /* vocab 0: the table is whole */
     enum kernel_dtype dtype;
-    const int32_t *tokens; /* [rows], valid row numbers of the table */
+    const int32_t *tokens; /* [rows], valid row numbers of the whole table */
     const void *token_table, *position_table;
     void *x;
     const void *dx;
@@ -302,6 +305,12 @@ struct kernel_ops {
     kernel_stream_fn *stream;
     const struct kernel_cblas *cblas; /* the library of kernel_select_cblas; else NULL */
 };
+
+/* The row of a token in the shard's table; -1: it has none. */
+static inline int64_t kernel_embedding_row(const struct kernel_embedding *e, int64_t r) {
+    const int64_t row = e->tokens[r] - e->first;
+    return !e->vocab || (row >= 0 && row < e->vocab) ? row : -1;
+}
 
 /* The best ISA that this CPU and this build have. TOISE_ISA (ref, neon, avx2, avx512, avx512bf16) caps it: the set
  * that it names, else the first usable one of those that this set builds on. The BF16 dot is skipped if the CPU's

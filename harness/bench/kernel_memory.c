@@ -63,7 +63,7 @@ static void fill(const struct bench_kernel_case *c, const struct bench_operand *
                  uint64_t stream) {
     const int64_t n = bench_extent(c, o->extent);
     if (o->fill == BENCH_SLOPE) {
-        model_position_slopes(n, x);
+        model_position_slopes(n, 0, n, x);
         return;
     }
 #pragma omp parallel for num_threads(threads) schedule(static)

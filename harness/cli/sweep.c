@@ -86,6 +86,7 @@ static int train_point(void *context, struct comm *group, const struct sweep_run
     struct run this = {.s = s, .run = run, .plan = &plan, .group = group};
     request.layout = plan_layout_data_parallel(p->ranks, request.layout.micro_batch);
     request.global_batch = p->global_batch;
+    request.rank = group->rank;
     base_topology_caches(&s->c->trainer->topology, request.threads, group->local_size, &request.caches);
     int code = comm_agree(group, plan_make(&plan, &request, e), e);
     if (!code) code = inventory_place(group, &place, e);

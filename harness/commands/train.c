@@ -56,9 +56,11 @@ static int resolve_sizes(const struct flags *f, int world, int nodes, struct set
 static int resolve(const struct flags *f, const struct comm *real, struct setup *s, struct base_error *e) {
     const int world = f->world ? (int)f->world : real->size;
     const int nodes = f->world ? (world + real->local_size - 1) / real->local_size : real->nodes;
-    *s = (struct setup){
-        .request = {.dtype = (enum kernel_dtype)f->training.precision, .threads = (int)f->threads, .gate = !f->no_gate},
-        .workload.optimizer = parallel_optimizer_default()};
+    *s = (struct setup){.request = {.dtype = (enum kernel_dtype)f->training.precision,
+                                    .rank = f->world ? 0 : real->rank,
+                                    .threads = (int)f->threads,
+                                    .gate = !f->no_gate},
+                        .workload.optimizer = parallel_optimizer_default()};
     const int code = resolve_sizes(f, world, nodes, s, e);
     s->options = (struct train_options){.optimizer = s->workload.optimizer,
                                         .data = {.path = f->data, .format = f->format},

@@ -67,7 +67,7 @@ static void checked_attention_backward(const struct kernel_team *team, const str
 }
 
 int gate_checked_open(struct gate_checked *s, struct gate *gate, struct parallel_engine *g, struct base_error *e) {
-    const struct model_config *c = &g->plan->request.config;
+    const struct model_config *c = g->plan->shape.config;
     const int64_t tokens = g->plan->shape.batch * g->plan->shape.seq, most = c->vocab > c->ffn ? c->vocab : c->ffn;
     const int64_t qkv = model_config_dim(c, MODEL_QKV), longest = (most > qkv ? most : qkv) + tokens;
     memset(s, 0, sizeof *s);

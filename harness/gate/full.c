@@ -19,11 +19,12 @@ static int check_loss(struct gate *gate, struct parallel_engine *g, struct paral
     const struct model_shape *shape = &g->plan->shape;
     const int64_t n = shape->seq < PLAN_GATE_TOKENS ? shape->seq : PLAN_GATE_TOKENS;
     const float *mine = g->model.buffers[MODEL_LOSS];
-    struct model_reference r = {.params = &g->params,
+    struct model_reference r = {.params = &g->whole,
                                 .shape = *shape,
                                 .weights = kernel_attention_weights(&g->ops, shape->dtype),
                                 .read = parallel_read,
                                 .context = reader};
+    r.shape.config = &g->plan->request.config;
     r.shape.batch = 1;
     r.shape.seq = n;
     double *loss = malloc((size_t)n * sizeof *loss), difference = 0, sum = 0;
@@ -46,7 +47,7 @@ int gate_full(struct gate *gate, struct parallel_engine *g, const struct data_so
     struct parallel_reader reader;
     int code = gate_checked_open(&checked, gate, g, e);
     if ((code = comm_agree(g->world, code, e))) return code;
-    const int64_t first = q->global_batch / g->world->size * g->world->rank;
+    const int64_t first = q->global_batch / q->layout.dp * g->plan->place.dp;
     data_fill(source, 0, q->global_batch, first, q->layout.micro_batch, g->inputs, g->targets);
     g->nulled = true;
     parallel_micro(g, (float)scale, &unused);

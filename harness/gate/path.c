@@ -11,26 +11,37 @@
 #include "parallel/collect.h"
 
 /* What rounding explains, in multiples of the rounding unit (check_unit) relative to norms; fixed once. A gradient
- * passes about forty operations in two layers. FP32: each operation sums hundreds of terms, rounded one by one. BF16:
+ * passes about twenty operations in each layer. FP32: each operation sums hundreds of terms, rounded one by one. BF16:
  * the reference rounds where the path stores, but a value near a midpoint sometimes rounds the other way, and what
  * follows differs by part of a rounding. AdamW: a step's change is off by a few roundings. */
 #define LOSS_UNITS 1.0
-#define GRADIENT_UNITS(dtype) ((dtype) == KERNEL_F32 ? 16.0 : 0.5)
+#define LAYER_UNITS(dtype) ((dtype) == KERNEL_F32 ? 8.0 : 0.25)
 #define OPTIMIZER_UNITS 3.0
+
+/* Heads of the shrunken model: as many to a key/value head as the model has, divisible over tensor parallel ranks, with
+ * key/value heads on several of them only if the model's are, and a power of two if the model's are (ALiBi has another
+ * rule else). */
+static int64_t shrunken_heads(const struct model_config *c, int tp) {
+    const int64_t group = c->heads / c->kv_heads, least = c->kv_heads > 1 ? 2 * group : group;
+    const bool ragged = (c->heads & (c->heads - 1)) != 0;
+    int64_t heads = least > 4 ? least : ragged && group == 1 ? 6 : 4;
+    while (heads % tp || (c->kv_heads >= tp && heads / group % tp)) heads += ragged ? least : heads;
+    return heads;
+}
 
 struct plan_request gate_shrink(const struct plan_request *request) {
     struct plan_request r = *request;
     struct model_config *c = &r.config;
-    const int64_t group = c->heads / c->kv_heads, least = c->kv_heads > 1 ? 2 * group : group;
-    const bool ragged = (c->heads & (c->heads - 1)) != 0; /* not a power of two: ALiBi has another rule there */
+    const int64_t group = c->heads / c->kv_heads;
+    const int tp = r.layout.tp;
     const double ffn = (double)c->ffn / (double)c->width;
-    c->full_layers = c->layers = 2;
-    c->heads = least > 4 ? least : ragged && group == 1 ? 6 : 4;
+    c->full_layers = c->layers = r.layout.zero == 3 ? 3 : 2; /* two layers' weights stay between passes */
+    c->heads = shrunken_heads(c, tp);
     c->kv_heads = c->heads / group;
     c->head_dim = 16;
     c->width = 16 * c->heads;
     if (c->window) c->window = 11; /* both of its edges are within the sequence */
-    c->ffn = (int64_t)ceil(ffn * (double)c->width);
+    c->ffn = (int64_t)ceil(ffn * (double)c->width / tp) * tp;
     c->vocab = 389;
     c->positions = 40;
     c->rotary.original = 64; /* wavelengths on both sides of Llama 3.1's thresholds */
@@ -58,11 +69,12 @@ static double norm(const double *x, int64_t n) {
  * whole norm, as a mathematically zero one has no norm. */
 static void compare_gradients(struct gate *gate, const struct parallel_engine *g, const float *mine,
                               const double *truth, const double *squares) {
-    const double whole = norm(truth, g->params.total),
-                 unit = check_unit(g->plan->shape.dtype) * GRADIENT_UNITS(g->plan->shape.dtype);
-    for (int i = 0; i < g->params.count; i++) {
-        const struct model_tensor *t = &g->params.tensors[i];
-        const double share = 0.01 * whole * sqrt((double)t->count / (double)g->params.total);
+    const double whole = norm(truth, g->whole.total), unit = check_unit(g->plan->shape.dtype) *
+                                                             LAYER_UNITS(g->plan->shape.dtype) *
+                                                             (double)g->plan->request.config.layers;
+    for (int i = 0; i < g->whole.count; i++) {
+        const struct model_tensor *t = &g->whole.tensors[i];
+        const double share = 0.01 * whole * sqrt((double)t->count / (double)g->whole.total);
         double error = 0, terms = 0;
         for (int64_t j = t->offset; j < t->offset + t->count; j++) {
             double d = mine[j] - truth[j];
@@ -81,7 +93,7 @@ struct whole {
 };
 
 static void collect(struct parallel_engine *g, enum parallel_what what, float *whole) {
-    for (int i = 0; i < g->params.count; i++) parallel_collect(g, what, i, whole + g->params.tensors[i].offset);
+    for (int i = 0; i < g->whole.count; i++) parallel_collect(g, what, i, whole + g->whole.tensors[i].offset);
 }
 
 /* Reads the collected weights as the path stores them. */
@@ -95,12 +107,13 @@ static int reference(const struct parallel_engine *g, const struct data_source *
                      double *grads, double *squares, struct base_error *e) {
     const struct plan_request *q = &g->plan->request;
     const int64_t tokens = q->global_batch * q->seq;
-    struct model_reference r = {.params = &g->params,
+    struct model_reference r = {.params = &g->whole,
                                 .shape = g->plan->shape,
                                 .weights = kernel_attention_weights(&g->ops, g->plan->shape.dtype),
                                 .read = read_weights,
                                 .context = all,
                                 .squares = squares};
+    r.shape.config = &q->config;
     r.shape.batch = q->global_batch;
     int32_t *inputs = malloc((size_t)tokens * sizeof *inputs), *targets = malloc((size_t)tokens * sizeof *targets);
     double *losses = malloc((size_t)tokens * sizeof *losses);
@@ -148,11 +161,11 @@ static void compare_update(struct gate *gate, const struct parallel_engine *g, c
     double square = 0, worst = -1;
     const char *where = "";
     const float *grads = all->of[PARALLEL_GRADIENTS];
-    for (int64_t i = 0; i < g->params.total; i++) square += (double)grads[i] * grads[i];
+    for (int64_t i = 0; i < g->whole.total; i++) square += (double)grads[i] * grads[i];
     const double scale = parallel_optimizer_scale(o, sqrt(square)),
                  tiny = 1e-30; /* near the smallest squares of FP32 */
-    for (int i = 0; i < g->params.count; i++) {
-        const struct model_tensor *t = &g->params.tensors[i];
+    for (int i = 0; i < g->whole.count; i++) {
+        const struct model_tensor *t = &g->whole.tensors[i];
         for (int64_t j = t->offset; j < t->offset + t->count; j++) {
             const struct update u = exact_update(o, before[j], grads[j] * scale, t->kind->decay);
             double error = rounding(all->of[PARALLEL_MASTER][j], u.w, fabs(u.w) + 4 * UPDATES * o->lr);
@@ -173,7 +186,7 @@ struct truth {
 };
 
 static int open_truth(struct truth *t, struct whole *all, const struct parallel_engine *g, struct base_error *e) {
-    const size_t n = (size_t)g->params.total;
+    const size_t n = (size_t)g->whole.total;
     bool done = true;
     for (int i = 0; i < 4; i++) done = (all->of[i] = calloc(n, sizeof(float))) && done;
     if (g->world->rank == 0) {
@@ -207,7 +220,7 @@ static int check_step(struct gate *gate, struct parallel_engine *g, const struct
         const double unit = check_unit(g->plan->shape.dtype) * LOSS_UNITS;
         gate_note(gate, CHECK_LOSS, fabs(result.loss - t->loss) / (unit * fabs(t->loss)), "");
         compare_gradients(gate, g, all->of[PARALLEL_GRADIENTS], t->grads, t->squares);
-        memcpy(t->before, all->of[PARALLEL_MASTER], (size_t)g->params.total * sizeof *t->before);
+        memcpy(t->before, all->of[PARALLEL_MASTER], (size_t)g->whole.total * sizeof *t->before);
     }
     for (int i = 0; i < UPDATES; i++) parallel_update(g, &o, &result);
     collect(g, PARALLEL_MASTER, all->of[PARALLEL_MASTER]);

@@ -6,19 +6,23 @@
 #include <math.h>
 #include <string.h>
 
-/* Checks that all ranks have the same weights, bit for bit. */
-static void compare_replicas(struct gate *gate, struct parallel_engine *g) {
-    const uint64_t mine = parallel_weights_mix(g);
-    uint64_t same[2];
-    same[0] = mine;
-    same[1] = mine;
-    g->world->ops->broadcast(g->world, &same[1], sizeof same[1]);
-    char where[64];
-    snprintf(where, sizeof where, "rank %d", g->world->rank);
-    gate_note(gate, CHECK_REPLICAS, same[0] == same[1] ? 0 : INFINITY, same[0] == same[1] ? "" : where);
+/* Whether the group's ranks have the same bits. */
+static void compare(struct gate *gate, const struct parallel_engine *g, struct comm *group, uint64_t mine,
+                    const char *what) {
+    uint64_t first = mine;
+    char where[96];
+    group->ops->broadcast(group, &first, sizeof first);
+    snprintf(where, sizeof where, "%s of rank %d", what, g->world->rank);
+    gate_note(gate, CHECK_REPLICAS, first == mine ? 0 : INFINITY, first == mine ? "" : where);
 }
 
-/* A rank's term of element i of a known sum. Whole numbers, so the sum is exact in any order. */
+/* Checks that ranks compute with the same weights where they hold the same. */
+static void compare_replicas(struct gate *gate, struct parallel_engine *g) {
+    compare(gate, g, g->groups.data, parallel_weights_mix(g, false), "weights");
+    if (g->groups.tensor) compare(gate, g, g->groups.tensor, parallel_weights_mix(g, true), "common weights");
+}
+
+/* A rank's term of element i of a range in a known sum. Whole numbers, so the sum is exact in any order. */
 static double known(int64_t i, int rank) {
     return (double)(i % 61 + 1 + rank % 16);
 }
@@ -33,12 +37,12 @@ static int32_t known_token(const struct parallel_engine *g, int64_t t, int rank)
 
 /* Gives this rank's known rows to the engine, as backward does. */
 static void send_rows(struct parallel_engine *g) {
-    const int64_t width = g->rows.width, mine = g->rows.count / g->world->size;
+    const int64_t width = g->rows.width, mine = g->rows.count / g->groups.data->size;
     void *dx = g->model.buffers[MODEL_DX];
     for (int64_t t = 0; t < mine; t++) {
-        g->inputs[t] = known_token(g, t, g->world->rank);
+        g->inputs[t] = known_token(g, t, g->groups.data->rank);
         for (int64_t c = 0; c < width; c++) {
-            const float x = known_row(t, c, g->world->rank);
+            const float x = known_row(t, c, g->groups.data->rank);
             uint32_t bits;
             memcpy(&bits, &x, sizeof bits);
             if (g->rows.dtype == KERNEL_F32)
@@ -47,16 +51,19 @@ static void send_rows(struct parallel_engine *g) {
                 ((kernel_bf16 *)dx)[t * width + c] = (kernel_bf16)(bits >> 16);
         }
     }
-    parallel_rows_take(&g->rows, g->world, g->inputs, dx);
+    parallel_rows_take(&g->rows, g->groups.data, g->inputs, dx);
 }
 
 /* Takes the known rows of all ranks away from the table's sum again. */
 static void take_rows_away(struct parallel_engine *g) {
-    const int64_t width = g->rows.width, each = g->rows.count / g->world->size;
+    const int64_t width = g->rows.width, each = g->rows.count / g->groups.data->size;
     float *table = g->grads + model_params_offset(&g->params, MODEL_TOKEN_TABLE, 0);
-    for (int rank = 0; rank < g->world->size; rank++)
-        for (int64_t t = 0; t < each; t++)
-            for (int64_t c = 0; c < width; c++) table[known_token(g, t, rank) * width + c] -= known_row(t, c, rank);
+    for (int rank = 0; rank < g->groups.data->size; rank++)
+        for (int64_t t = 0; t < each; t++) {
+            const int64_t row = known_token(g, t, rank) - g->rows.first;
+            if (row < 0 || row >= g->plan->part.vocab) continue; /* another tensor parallel rank's */
+            for (int64_t c = 0; c < width; c++) table[row * width + c] -= known_row(t, c, rank);
+        }
 }
 
 /* The name of the tensor that has this element of the buffer. */
@@ -64,6 +71,13 @@ static const char *name_of(const struct model_params *p, int64_t element) {
     int i = 0;
     while (i + 1 < p->count && p->tensors[i + 1].offset <= element) i++;
     return p->tensors[i].name;
+}
+
+/* How many ranks add to the gradient of a range's element, besides data parallel ones. */
+static int sharing(const struct parallel_engine *g, int64_t range, int64_t element) {
+    const int64_t at = element - g->zero.shared;
+    const bool layer = range > 0 && range + 1 < g->blocks.ranges;
+    return layer && at >= 0 && at < g->zero.shared_count ? model_part_sharing(&g->plan->shape.part) : 1;
 }
 
 /* Reports known gradients range by range, as backward does. */
@@ -75,7 +89,7 @@ static void report(struct parallel_engine *g, int64_t table) {
         const int64_t early = r == 0 ? table : 0;
         if (r > 0 && r + 1 < g->blocks.ranges) hooks->need(hooks->context, b->start, b->count);
         float *x = parallel_zero_gradient(&g->zero, r);
-        for (int64_t i = early; i < b->count; i++) x[i] = (float)known(b->start + i, g->world->rank);
+        for (int64_t i = early; i < b->count; i++) x[i] = (float)known(i, g->groups.data->rank);
         hooks->ready(hooks->context, b->start + early, b->count - early);
     }
 }
@@ -83,14 +97,15 @@ static void report(struct parallel_engine *g, int64_t table) {
 /* Sends known numbers over the ranks, in the ranges that the model reports. In BF16 the mean gradient hides one missing
  * rank of many behind rounding. Here anything missing, doubled or scaled shows at any world size. */
 static void check_sums(struct gate *gate, struct parallel_engine *g, bool overlap) {
-    const struct model_config *config = &g->plan->request.config;
-    const int64_t table = g->rows.count ? config->vocab * config->width : 0;
+    const struct model_config *part = &g->plan->part;
+    const struct comm *data = g->groups.data;
+    const int64_t table = g->rows.count ? part->vocab * part->width : 0;
     double ranks = 0, residual = 0;
     const char *where = "";
-    for (int rank = 0; rank < g->world->size; rank++) ranks += known(0, rank);
+    for (int rank = 0; rank < data->size; rank++) ranks += known(0, rank);
     parallel_overlap(g, overlap);
     parallel_clear(g);
-    for (int64_t i = 0; i < table; i++) g->grads[i] = (float)known(i, g->world->rank);
+    for (int64_t i = 0; i < table; i++) g->grads[i] = (float)known(i, data->rank);
     parallel_sum_begin(g);
     g->last_micro = true;
     parallel_zero_backward(&g->zero, g->zero.stage > 0);
@@ -102,10 +117,10 @@ static void check_sums(struct gate *gate, struct parallel_engine *g, bool overla
         const struct parallel_block *b = &g->blocks.block[r];
         const float *mine = parallel_gradient(g, r);
         for (int64_t i = 0; i < b->own; i++) {
-            const int64_t at = b->start + b->first + i;
-            if (mine[i] == ranks + g->world->size * (known(at, 0) - known(0, 0))) continue;
+            const int64_t at = b->first + i;
+            if (mine[i] == sharing(g, r, at) * (ranks + data->size * (known(at, 0) - known(0, 0)))) continue;
             residual = INFINITY;
-            where = name_of(&g->params, at);
+            where = name_of(&g->params, b->start + at);
         }
     }
     gate_note(gate, CHECK_SUMS, whole ? residual : INFINITY, where);

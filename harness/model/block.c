@@ -87,6 +87,50 @@ void model_linear_grad_params(const struct model *m, struct model_linear l, cons
     if (db) m->team->ops->column_sum(m->team, m->shape.dtype, model_tokens(m), l.out, dy, db);
 }
 
+float *model_addend(const struct model *m, void *y) {
+    return m->shape.dtype == KERNEL_F32 ? y : m->buffers[MODEL_PARTIAL];
+}
+void model_sum_start(const struct model *m, float *addend, int64_t n) {
+    m->hooks.sum(m->hooks.context, addend, n, KERNEL_F32);
+}
+void model_sum_finish(const struct model *m, const float *addend, int64_t n, void *y) {
+    m->hooks.wait(m->hooks.context);
+    if (m->shape.dtype == KERNEL_BF16) m->team->ops->to_bf16(m->team, n, addend, y);
+}
+
+void model_linear_sum(const struct model *m, struct model_linear l, const void *x, const void *d, void *y) {
+    struct kernel_gemm g = forward(m, l, x, d, y);
+    const int64_t n = g.m * g.n;
+    if (model_is_split(&m->shape)) {
+        float *addend = g.c = model_addend(m, y);
+        g.out = KERNEL_F32;
+        if (m->shape.part.rank) { /* the first rank adds what all have */
+            g.d = g.bias = NULL;
+        } else if (m->shape.dtype == KERNEL_BF16) {
+            m->team->ops->from_bf16(m->team, n, d, addend);
+            g.d = addend;
+        }
+    }
+    m->team->ops->gemm(m->team, &g);
+    if (!model_is_split(&m->shape)) return;
+    model_sum_start(m, g.c, n);
+    model_sum_finish(m, g.c, n, y);
+}
+
+void model_linear_sum_backward(const struct model *m, struct model_linear l, const void *dy, const void *x, void *dx) {
+    struct kernel_gemm g = grad_input(m, l, dy, dx);
+    if (model_is_split(&m->shape)) {
+        g.out = KERNEL_F32, g.c = model_addend(m, dx);
+        m->team->ops->gemm(m->team, &g);
+        model_sum_start(m, g.c, g.m * g.n);
+    }
+    model_linear_grad_params(m, l, dy, x);
+    if (model_is_split(&m->shape))
+        model_sum_finish(m, g.c, g.m * g.n, dx);
+    else
+        m->team->ops->gemm(m->team, &g);
+}
+
 static struct kernel_norm norm(const struct model *m, enum model_role gain, enum model_role bias, int64_t layer,
                                const void *x, void *y, enum model_buffer mean, enum model_buffer rstd) {
     return (struct kernel_norm){.rows = model_tokens(m),
@@ -129,10 +173,13 @@ void model_norm_backward(const struct model *m, struct kernel_norm n, const void
 
 /* If a norm follows, x and dx are those of the embedding before it. */
 static struct kernel_embedding embedding(const struct model *m, const int32_t *tokens, bool normed) {
+    const bool split = model_is_split(&m->shape);
     return (struct kernel_embedding){.rows = model_tokens(m),
                                      .cols = config(m)->width,
                                      .seq = m->shape.seq,
                                      .position0 = m->shape.position0,
+                                     .first = split ? model_part_vocab(&m->shape.part) : 0,
+                                     .vocab = split ? config(m)->vocab : 0,
                                      .dtype = m->shape.dtype,
                                      .tokens = tokens,
                                      .token_table = model_weight(m, MODEL_TOKEN_TABLE, 0),
@@ -147,6 +194,10 @@ void model_embed_forward(const struct model *m, const int32_t *tokens) {
     const bool normed = model_config_has(config(m), MODEL_EMBED_GAIN);
     const struct kernel_embedding e = embedding(m, tokens, normed);
     m->team->ops->embedding_forward(m->team, &e);
+    if (e.vocab) { /* one rank has a token's row, the others zeros */
+        m->hooks.sum(m->hooks.context, e.x, e.rows * e.cols, e.dtype);
+        m->hooks.wait(m->hooks.context);
+    }
     if (!normed) return;
     const struct kernel_norm n = model_norm_embed(m);
     m->team->ops->norm_forward(m->team, &n);

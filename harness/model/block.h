@@ -17,12 +17,23 @@ struct model_linear model_linear_proj(const struct model *m, int64_t layer);
 struct model_linear model_linear_up(const struct model *m, int64_t layer);
 struct model_linear model_linear_down(const struct model *m, int64_t layer);
 
-/* y[T,out] = x[T,in] W^T + bias + d */
+/* y[T,out] = x[T,in] W^T + bias + d. _sum: x and W are split along `in`, and y is the sum over tensor parallel ranks; d
+ * is the same on all of them. */
 void model_linear_forward(const struct model *m, struct model_linear l, const void *x, const void *d, void *y);
+void model_linear_sum(const struct model *m, struct model_linear l, const void *x, const void *d, void *y);
 /* dx[T,in] = dy[T,out] W */
 void model_linear_grad_input(const struct model *m, struct model_linear l, const void *dy, void *dx);
 /* dW += dy^T x; dbias += column sums of dy */
 void model_linear_grad_params(const struct model *m, struct model_linear l, const void *dy, const void *x);
+
+/* Both; dy and W are split along `out`, and dx is the sum over tensor parallel ranks. The sum is in flight while the
+ * parameters' gradients are computed. */
+void model_linear_sum_backward(const struct model *m, struct model_linear l, const void *dy, const void *x, void *dx);
+/* A rank's addend of a sum over tensor parallel ranks that becomes y, in FP32: BF16 rounds the sum once, as if one rank
+ * had computed it. The addend is y itself in FP32. start, then finish. */
+float *model_addend(const struct model *m, void *y);
+void model_sum_start(const struct model *m, float *addend, int64_t n);
+void model_sum_finish(const struct model *m, const float *addend, int64_t n, void *y);
 
 /* The norms' operands for forward and for parameter gradients. model_norm_backward adds the rest. */
 struct kernel_norm model_norm_embed(const struct model *m);

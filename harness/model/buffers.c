@@ -52,6 +52,7 @@ struct model_buffer_row model_buffer_describe(const struct model_shape *s, enum 
         [MODEL_DQKV] = {"d queries, keys, values", 1, t * qkv, a, true},
         [MODEL_DUP] = {"d ffn before activation", 1, t * up, a, true},
         [MODEL_DACT] = {"d ffn after activation", c->family->gated ? 1 : 0, t * c->ffn, a, true},
+        [MODEL_PARTIAL] = {"partial sums", model_is_split(s) && a == KERNEL_BF16 ? 1 : 0, t * width, f, false},
     };
     return rows[buffer];
 }

@@ -6,7 +6,7 @@
 #define TOISE_MODEL_BUFFERS_H
 
 #include "kernels.h"
-#include "model/config.h"
+#include "model/part.h"
 
 /* What forward keeps of a layer for backward, which computes the rest again. */
 enum model_kept {
@@ -17,11 +17,12 @@ enum model_kept {
 
 /* What one rank computes at a time. T = batch * seq tokens. */
 struct model_shape {
-    const struct model_config *config;
-    enum kernel_dtype dtype; /* of weights and activations */
-    int64_t batch, seq;      /* micro-batch: sequences, tokens in each */
-    int64_t position0;       /* position of the first token; not 0 if this rank holds a later part of each sequence */
-    int64_t head_rows;       /* tokens whose logits are in memory at once, 1..T */
+    const struct model_config *config; /* the part's */
+    struct model_part part;            /* ranks 0 or 1: the whole model */
+    enum kernel_dtype dtype;           /* of weights and activations */
+    int64_t batch, seq;                /* micro-batch: sequences, tokens in each */
+    int64_t position0; /* position of the first token; not 0 if this rank holds a later part of each sequence */
+    int64_t head_rows; /* tokens whose logits are in memory at once, 1..T */
     enum model_kept kept;
 };
 
@@ -62,6 +63,7 @@ enum model_buffer {
     MODEL_DQKV,    /* [T, qkv] */
     MODEL_DUP,     /* [T, up] before the activation function */
     MODEL_DACT,    /* [T, ffn] after it; none without a gate, where it becomes dup in place */
+    MODEL_PARTIAL, /* [T, width] FP32: a rank's addend of a sum over tensor parallel ranks; only in BF16 */
     MODEL_BUFFERS
 };
 
@@ -73,6 +75,10 @@ struct model_buffer_row {
 };
 
 struct model_buffer_row model_buffer_describe(const struct model_shape *shape, enum model_buffer buffer);
+/* Whether tensor parallel ranks share the model. */
+static inline bool model_is_split(const struct model_shape *shape) {
+    return shape->part.ranks > 1;
+}
 /* Leading dimension of the logits: the vocabulary rounded up to a cache line. The padding is never read. */
 int64_t model_vocab_ld(const struct model_config *config);
 

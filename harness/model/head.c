@@ -2,7 +2,7 @@
  *
  * The head, tied or not: logits, loss and their gradients, one chunk of tokens at a time. Chunks bound the memory of
  * logits. */
-#include "model/model.h"
+#include "model/block.h"
 
 /* Rows [row, row + rows) of the head: logits, losses and, if scale != 0, gradients. */
 static void head_chunk(const struct model *m, int64_t row, int64_t rows, const int32_t *targets, float scale) {
@@ -14,6 +14,9 @@ static void head_chunk(const struct model *m, int64_t row, int64_t rows, const i
     const void *x = (const char *)m->buffers[MODEL_FINAL] + at, *table = model_weight(m, head, 0);
     void *dlogits = t == KERNEL_F32 ? m->buffers[MODEL_LOGITS] : m->buffers[MODEL_DLOGITS];
     float *dtable = model_gradient(m, head, 0);
+    const bool split = model_is_split(&m->shape);
+    void *dx = (char *)m->buffers[MODEL_DNORM] + at,
+         *addend = model_addend(m, m->buffers[MODEL_DNORM]) + row * c->width;
 
     ops->gemm(m->team, &(struct kernel_gemm){.m = rows,
                                              .n = c->vocab,
@@ -30,6 +33,7 @@ static void head_chunk(const struct model *m, int64_t row, int64_t rows, const i
     struct kernel_cross_entropy ce = {.rows = rows,
                                       .vocab = c->vocab,
                                       .ld = ld,
+                                      .first = split ? model_part_vocab(&m->shape.part) : 0,
                                       .logits = m->buffers[MODEL_LOGITS],
                                       .targets = targets + row,
                                       .max = (float *)m->buffers[MODEL_CE_MAX] + row,
@@ -40,6 +44,7 @@ static void head_chunk(const struct model *m, int64_t row, int64_t rows, const i
                                       .dtype = t,
                                       .dlogits = dlogits};
     ops->cross_entropy_stats(m->team, &ce);
+    if (split) m->hooks.merge(m->hooks.context, rows, ce.max, ce.sum, ce.target_logit);
     ops->cross_entropy_combine(m->team, &ce);
     if (scale == 0) return;
     ops->cross_entropy_grad(m->team, &ce);
@@ -47,12 +52,12 @@ static void head_chunk(const struct model *m, int64_t row, int64_t rows, const i
                                              .n = c->width,
                                              .k = c->vocab,
                                              .in = t,
-                                             .out = t,
+                                             .out = split ? KERNEL_F32 : t,
                                              .a = dlogits,
                                              .lda = ld,
                                              .b = table,
                                              .ldb = c->width,
-                                             .c = (char *)m->buffers[MODEL_DNORM] + at,
+                                             .c = split ? addend : dx,
                                              .ldc = c->width});
     ops->gemm(m->team, &(struct kernel_gemm){.m = c->vocab,
                                              .n = c->width,
@@ -74,6 +79,12 @@ double model_loss(struct model *m, const int32_t *targets, float grad_scale) {
     for (int64_t row = 0; row < tokens; row += m->shape.head_rows) {
         int64_t rows = tokens - row < m->shape.head_rows ? tokens - row : m->shape.head_rows;
         head_chunk(m, row, rows, targets, grad_scale);
+    }
+    if (model_is_split(&m->shape) && grad_scale != 0) {
+        const int64_t n = tokens * m->shape.config->width;
+        float *addend = model_addend(m, m->buffers[MODEL_DNORM]);
+        model_sum_start(m, addend, n);
+        model_sum_finish(m, addend, n, m->buffers[MODEL_DNORM]);
     }
     const float *loss = m->buffers[MODEL_LOSS];
     double sum = 0;

@@ -21,7 +21,10 @@ void *model_buffer_at(const struct model *m, enum model_buffer b, int64_t layer)
 static void fill_positions(const struct model *m) {
     const struct model_config *c = m->shape.config;
     float *table = m->buffers[MODEL_POSITION];
-    if (c->family->position == MODEL_POSITION_ALIBI) model_position_slopes(c->heads, table);
+    const bool split = model_is_split(&m->shape);
+    if (c->family->position == MODEL_POSITION_ALIBI)
+        model_position_slopes(split ? m->shape.part.whole->heads : c->heads, split ? m->shape.part.rank * c->heads : 0,
+                              c->heads, table);
     if (c->family->position == MODEL_POSITION_ROTARY)
         model_position_angles(c, m->shape.position0, m->shape.seq, table, table + m->shape.seq * (c->head_dim / 2));
 }
@@ -78,7 +81,7 @@ static void layer_inner(const struct model *m, int64_t l, bool matmuls) {
     if (matmuls) model_linear_forward(m, model_linear_qkv(m, l), n1.y, NULL, qkv);
     if (matmuls) model_rotate_forward(m, l);
     model_attention_forward(m, l);
-    if (matmuls) model_linear_forward(m, model_linear_proj(m, l), model_buffer_at(m, MODEL_ATT, l), n1.x, mid);
+    if (matmuls) model_linear_sum(m, model_linear_proj(m, l), model_buffer_at(m, MODEL_ATT, l), n1.x, mid);
     ops->norm_forward(m->team, &n2);
     if (matmuls)
         model_up_forward(m, l, n2.y);
@@ -88,8 +91,8 @@ static void layer_inner(const struct model *m, int64_t l, bool matmuls) {
 
 static void layer_forward(const struct model *m, int64_t l) {
     layer_inner(m, l, true);
-    model_linear_forward(m, model_linear_down(m, l), model_buffer_at(m, MODEL_ACT, l), model_buffer_at(m, MODEL_MID, l),
-                         model_buffer_at(m, MODEL_X, l + 1));
+    model_linear_sum(m, model_linear_down(m, l), model_buffer_at(m, MODEL_ACT, l), model_buffer_at(m, MODEL_MID, l),
+                     model_buffer_at(m, MODEL_X, l + 1));
 }
 
 /* Computes what forward did not keep. Of the last layer it is all still there. */
@@ -123,15 +126,13 @@ static void layer_backward(const struct model *m, int64_t l) {
 
     model_linear_grad_params(m, down, dx, model_buffer_at(m, MODEL_ACT, l));
     model_down_grad_input(m, l, dx);
-    model_linear_grad_params(m, up, dup, n2.y);
-    model_linear_grad_input(m, up, dup, dnorm);
+    model_linear_sum_backward(m, up, dup, n2.y, dnorm);
     model_norm_backward(m, n2, dnorm, dx, dx);
 
     model_linear_grad_params(m, proj, dx, model_buffer_at(m, MODEL_ATT, l));
     model_linear_grad_input(m, proj, dx, datt);
     model_attention_backward(m, l);
-    model_linear_grad_params(m, qkv, dqkv, n1.y);
-    model_linear_grad_input(m, qkv, dqkv, dnorm);
+    model_linear_sum_backward(m, qkv, dqkv, n1.y, dnorm);
     model_norm_backward(m, n1, dnorm, dx, dx);
 }
 

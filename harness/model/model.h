@@ -26,10 +26,19 @@ typedef void model_hook(void *context, int64_t offset, int64_t count);
 /* rows: if set and the head is tied, backward leaves the token table's gradient as the head made it, and it is ready
  * first. The caller adds the embedding's part: dx[batch*seq, width] of shape.dtype to the rows of these tokens. */
 typedef void model_rows_hook(void *context, const int32_t *tokens, const void *dx);
+/* Tensor parallel ranks; both are set if the model is split. sum: x[n] becomes the sum over the ranks. It may return
+ * before, as long as wait does not: at most one sum is in flight. merge: the cross-entropy statistics of `rows` rows
+ * become those of the whole vocabulary. All ranks get the same bits. */
+typedef void model_sum_hook(void *context, void *x, int64_t n, enum kernel_dtype dtype);
+typedef void model_wait_hook(void *context);
+typedef void model_merge_hook(void *context, int64_t rows, float *max, float *sum, float *target_logit);
 struct model_hooks {
     void *context;
     model_hook *need, *done, *ready;
     model_rows_hook *rows;
+    model_sum_hook *sum;
+    model_wait_hook *wait;
+    model_merge_hook *merge;
 };
 
 /* Where each range of the parameters (params.h) is in memory, if not all are in one buffer. The caller keeps valid what

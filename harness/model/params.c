@@ -135,34 +135,43 @@ int64_t model_params_range_of(const struct model_params *p, int64_t element) {
 }
 
 /* value = mean + std * normal. Hot matrices scale with fan-in, so that depth and width matter little. */
-static void moments(const struct model_config *c, const struct model_tensor *t, bool hot, double *mean, double *std) {
-    enum model_init init = t->kind->init;
+static void moments(const struct model_config *c, const struct model_parameter *kind, bool hot, double *mean,
+                    double *std) {
+    const enum model_init init = kind->init;
     *mean = init == MODEL_INIT_ONE ? 1 : 0;
     *std = init == MODEL_INIT_NORMAL     ? c->init_std
            : init == MODEL_INIT_RESIDUAL ? c->init_std / sqrt(2.0 * (double)c->full_layers)
                                          : 0;
     if (!hot) return;
     bool matrix = init == MODEL_INIT_NORMAL || init == MODEL_INIT_RESIDUAL;
-    bool table = t->kind->role == MODEL_TOKEN_TABLE || t->kind->role == MODEL_POSITION_TABLE;
+    bool table = kind->role == MODEL_TOKEN_TABLE || kind->role == MODEL_POSITION_TABLE;
     *mean = init == MODEL_INIT_ONE ? 1.5 : matrix ? 0 : 0.1;
-    *std = table ? 0.5 : matrix ? 1.0 / sqrt((double)t->cols) : 0.3;
+    *std = table ? 0.5 : matrix ? 1.0 / sqrt((double)model_config_dim(c, kind->cols)) : 0.3;
 }
 
-void model_params_init(const struct model_params *params, const struct model_config *c, uint64_t seed, bool hot,
+/* Elements [low, high) of a part's tensor, which is number `stream` of the model's. */
+static void draw(const struct model_split *split, uint64_t seed, uint64_t stream, double mean, double std, int64_t low,
+                 int64_t high, float *x) {
+    for (int64_t at = low, count; at < high; at += count, x += count) {
+        const int64_t from = model_part_place(split, at, &count);
+        if (count > high - at) count = high - at;
+        if (std > 0) base_random_normal(seed, BASE_STREAM_INIT + stream, (uint64_t)from, (uint64_t)count, x);
+        for (int64_t j = 0; j < count; j++) x[j] = std > 0 ? (float)(mean + std * x[j]) : (float)mean;
+    }
+}
+
+void model_params_init(const struct model_params *params, const struct model_part *part, uint64_t seed, bool hot,
                        int threads, int64_t first, int64_t n, float *w) {
     for (int i = 0; i < params->count; i++) {
         const struct model_tensor *t = &params->tensors[i];
+        const struct model_split split = model_part_split(part, t->kind);
         const int64_t low = first > t->offset ? first - t->offset : 0;
         const int64_t high = first + n < t->offset + t->count ? first + n - t->offset : t->count;
         double mean, std;
-        if (low >= high) continue;
-        moments(c, t, hot, &mean, &std);
+        moments(part->whole, t->kind, hot, &mean, &std);
 #pragma omp parallel for num_threads(threads) schedule(static)
-        for (int64_t at = low; at < high; at += PIECE) {
-            const int64_t count = high - at < PIECE ? high - at : PIECE;
-            float *x = w + (t->offset + at - first);
-            if (std > 0) base_random_normal(seed, BASE_STREAM_INIT + (uint64_t)i, (uint64_t)at, (uint64_t)count, x);
-            for (int64_t j = 0; j < count; j++) x[j] = std > 0 ? (float)(mean + std * x[j]) : (float)mean;
-        }
+        for (int64_t at = low; at < high; at += PIECE)
+            draw(&split, seed, (uint64_t)i, mean, std, at, high - at < PIECE ? high : at + PIECE,
+                 w + (t->offset + at - first));
     }
 }

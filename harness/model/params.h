@@ -5,7 +5,7 @@
 #ifndef TOISE_MODEL_PARAMS_H
 #define TOISE_MODEL_PARAMS_H
 
-#include "model/config.h"
+#include "model/part.h"
 
 struct model_tensor {
     const struct model_parameter *kind;
@@ -41,10 +41,11 @@ int64_t model_params_offset(const struct model_params *params, enum model_role r
 int64_t model_params_start(const struct model_params *params, int64_t range);
 int64_t model_params_range_of(const struct model_params *params, int64_t element);
 
-/* Writes the initial values of elements [first, first + n) into w[n], on `threads` OpenMP threads. They depend on seed
- * and element only, so on no layout. `hot` is for the gate: gains near 1.5, biases not 0, and weights so large that
- * attention is far from uniform. At the ordinary start a zero bias or a uniform softmax would hide most faults. */
-void model_params_init(const struct model_params *params, const struct model_config *config, uint64_t seed, bool hot,
+/* Writes the initial values of elements [first, first + n) of a part into w[n], on `threads` OpenMP threads. They
+ * depend on seed and element only, so on no layout. `hot` is for the gate: gains near 1.5, biases not 0, and weights so
+ * large that attention is far from uniform. At the ordinary start a zero bias or a uniform softmax would hide most
+ * faults. */
+void model_params_init(const struct model_params *params, const struct model_part *part, uint64_t seed, bool hot,
                        int threads, int64_t first, int64_t n, float *w);
 
 #endif

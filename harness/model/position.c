@@ -5,12 +5,12 @@
 
 #include <math.h>
 
-void model_position_slopes(int64_t heads, float *slopes) {
+void model_position_slopes(int64_t heads, int64_t first, int64_t count, float *slopes) {
     int64_t power = 1;
     while (2 * power <= heads) power *= 2;
-    for (int64_t h = 0; h < heads; h++) {
+    for (int64_t h = first; h < first + count; h++) {
         const double n = (double)power, at = (double)(h < power ? h + 1 : h - power);
-        slopes[h] = (float)(h < power ? exp2(-8 * at / n) : exp2(-8 * (2 * at + 1) / (2 * n)));
+        slopes[h - first] = (float)(h < power ? exp2(-8 * at / n) : exp2(-8 * (2 * at + 1) / (2 * n)));
     }
 }
 

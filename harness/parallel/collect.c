@@ -7,6 +7,7 @@
 #include <string.h>
 
 bool parallel_has_all(const struct parallel_engine *g, enum parallel_what what) {
+    if (g->groups.tensor) return false;
     return !g->zero.stage || (what == PARALLEL_MASTER && !g->half && g->zero.stage < 3);
 }
 
@@ -25,7 +26,7 @@ static float *owned(const struct parallel_engine *g, enum parallel_what what, in
     return NULL;
 }
 
-/* The owned part of a tensor, and where it starts in the tensor. */
+/* The owned part of a tensor, [count] from element *first of this rank's tensor on. */
 static float *part_of(const struct parallel_engine *g, enum parallel_what what, const struct model_tensor *t,
                       int64_t *first, int64_t *count) {
     const struct parallel_part x = parallel_blocks_part(&g->blocks, &g->params, t);
@@ -35,35 +36,46 @@ static float *part_of(const struct parallel_engine *g, enum parallel_what what, 
     return owned(g, what, x.range) + x.low;
 }
 
-void parallel_collect(struct parallel_engine *g, enum parallel_what what, int tensor, float *out) {
+/* Copies between the owned part and the whole tensor. */
+static void copy(const struct parallel_engine *g, enum parallel_what what, int tensor, float *whole, bool in) {
     const struct model_tensor *t = &g->params.tensors[tensor];
-    struct comm_request request;
+    const struct model_split split = model_part_split(&g->plan->shape.part, t->kind);
     int64_t first, count;
-    if (parallel_has_all(g, what) && g->zero.stage) { /* the weights, of which this rank owns a part */
+    float *part = part_of(g, what, t, &first, &count);
+    for (int64_t i = 0, n; i < count; i += n) {
+        float *place = whole + model_part_place(&split, first + i, &n);
+        if (n > count - i) n = count - i;
+        memcpy(in ? part + i : place, in ? place : part + i, (size_t)n * sizeof *part);
+    }
+}
+
+void parallel_collect(struct parallel_engine *g, enum parallel_what what, int tensor, float *out) {
+    const struct model_tensor *t = &g->whole.tensors[tensor];
+    struct comm_request request;
+    if (what == PARALLEL_MASTER && parallel_has_all(g, what)) { /* of which this rank may own a part */
         memcpy(out, g->master + t->offset, (size_t)t->count * sizeof *out);
         return;
     }
-    const float *part = part_of(g, what, t, &first, &count);
     memset(out, 0, (size_t)t->count * sizeof *out);
-    if (count) memcpy(out + first, part, (size_t)count * sizeof *out);
+    /* of equal copies one counts: among tensor parallel ranks, and without ZeRO among data parallel ones */
+    if (parallel_counts(g, tensor) && (g->zero.stage || !g->groups.tensor || g->groups.data->rank == 0))
+        copy(g, what, tensor, out, false);
     if (parallel_has_all(g, what)) return;
     g->world->ops->all_reduce_start(g->world, out, t->count, KERNEL_F32, &request);
     g->world->ops->wait(g->world, &request);
 }
 
 void parallel_keep(struct parallel_engine *g, int tensor, const float *values) {
-    int64_t first, count;
-    float *part = part_of(g, PARALLEL_MASTER, &g->params.tensors[tensor], &first, &count);
-    if (count) memcpy(part, values + first, (size_t)count * sizeof *values);
+    copy(g, PARALLEL_MASTER, tensor, (float *)(uintptr_t)values, true);
 }
 
 int parallel_reader_open(struct parallel_reader *r, struct parallel_engine *g, struct base_error *e) {
     *r = (struct parallel_reader){.engine = g, .tensor = -1};
     if (parallel_has_all(g, PARALLEL_MASTER)) return BASE_OK;
-    r->values = malloc((size_t)g->params.largest * sizeof *r->values);
+    r->values = malloc((size_t)g->whole.largest * sizeof *r->values);
     return r->values
                ? BASE_OK
-               : base_fail(e, BASE_BROKEN, "out of memory for a tensor of %lld elements", (long long)g->params.largest);
+               : base_fail(e, BASE_BROKEN, "out of memory for a tensor of %lld elements", (long long)g->whole.largest);
 }
 
 void parallel_reader_close(struct parallel_reader *r) {
@@ -91,8 +103,8 @@ void parallel_read(void *context, int64_t offset, int64_t count, double *out) {
         parallel_stored(g, g->master + offset, count, out);
         return;
     }
-    for (int i = 0; i < g->params.count; i++) {
-        const struct model_tensor *t = &g->params.tensors[i];
+    for (int i = 0; i < g->whole.count; i++) {
+        const struct model_tensor *t = &g->whole.tensors[i];
         const int64_t low = offset > t->offset ? offset : t->offset;
         const int64_t end = offset + count < t->offset + t->count ? offset + count : t->offset + t->count;
         if (low >= end) continue;

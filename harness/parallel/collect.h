@@ -4,15 +4,16 @@
 #ifndef TOISE_PARALLEL_COLLECT_H
 #define TOISE_PARALLEL_COLLECT_H
 
-#include "parallel/step.h"
+#include "parallel/engine.h"
 
 enum parallel_what { PARALLEL_MASTER, PARALLEL_GRADIENTS, PARALLEL_MOMENT1, PARALLEL_MOMENT2 };
 
 /* Whether this rank keeps all of it, so that parallel_collect only copies. The same on all ranks. */
 bool parallel_has_all(const struct parallel_engine *engine, enum parallel_what what);
-/* Writes a tensor of engine->params into out[count], on every rank. Collective unless this rank has all. */
+/* Writes a tensor of engine->whole into out[count], on every rank. Collective unless this rank has all. */
 void parallel_collect(struct parallel_engine *engine, enum parallel_what what, int tensor, float *out);
-/* Sets what this rank keeps of a tensor's master weights from values[count]. parallel_restart makes them take effect.
+/* Sets what this rank keeps of a tensor's master weights from the whole tensor's values[count]. parallel_restart makes
+ * them take effect.
  */
 void parallel_keep(struct parallel_engine *engine, int tensor, const float *values);
 

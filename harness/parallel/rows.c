@@ -8,7 +8,10 @@
 void parallel_rows_open(struct parallel_rows *r, const struct plan *plan, const struct comm *comm,
                         struct base_arena *arena) {
     const struct plan_request *q = &plan->request;
-    *r = (struct parallel_rows){.width = q->config.width, .dtype = q->dtype};
+    *r = (struct parallel_rows){.width = q->config.width,
+                                .dtype = q->dtype,
+                                .vocab = q->layout.tp > 1 ? plan->part.vocab : 0,
+                                .first = q->layout.tp > 1 ? model_part_vocab(&plan->shape.part) : 0};
     if (!plan->rows_apart) return;
     const size_t count = (size_t)plan_rows_count(q);
     r->tokens = base_arena_take(arena, count * sizeof *r->tokens);
@@ -42,6 +45,8 @@ bool parallel_rows_finish(struct parallel_rows *r, struct comm *comm, const stru
     team->ops->embedding_backward(team, &(struct kernel_embedding){.rows = r->count,
                                                                    .cols = r->width,
                                                                    .seq = 1,
+                                                                   .first = r->first,
+                                                                   .vocab = r->vocab,
                                                                    .dtype = r->dtype,
                                                                    .tokens = r->tokens,
                                                                    .dx = r->rows,

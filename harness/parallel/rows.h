@@ -11,6 +11,7 @@
 
 struct parallel_rows {
     int64_t count, width; /* rows of all ranks; 0: the plan sums the table as a whole */
+    int64_t first, vocab; /* this rank's part of the table, as in struct kernel_embedding */
     enum kernel_dtype dtype;
     int32_t *tokens; /* [count] rank by rank */
     void *rows;      /* [count, width] */

@@ -26,6 +26,10 @@ struct plan_layout plan_layout_data_parallel(int ranks, int64_t micro_batch) {
         .tp = 1, .pp = 1, .cp = 1, .dp = ranks, .ep = 1, .vp = 1, .schedule = PLAN_1F1B, .micro_batch = micro_batch};
 }
 
+struct plan_place plan_layout_place(const struct plan_layout *l, int rank) {
+    return (struct plan_place){.tp = rank % l->tp, .dp = rank / l->tp % l->dp};
+}
+
 int plan_layout_world(const struct plan_layout *l) {
     return l->tp * l->pp * l->cp * l->dp;
 }
@@ -44,12 +48,19 @@ static long long nearest_divisor(int64_t n, int64_t x) {
     return 1;
 }
 
-static int check_model(const struct plan_layout *l, const struct plan_batch *b, const struct model_config *c,
-                       struct base_error *e) {
+int plan_layout_check_model(const struct plan_layout *l, const struct plan_batch *b, const struct model_config *c,
+                            struct base_error *e) {
     const long long stages = (long long)l->pp * l->vp;
     if (c->heads % l->tp)
         return base_fail(e, BASE_USAGE, "--tp %d does not divide the %lld heads of %s; take %lld", l->tp,
                          (long long)c->heads, c->name, nearest_divisor(c->heads, l->tp));
+    if (c->kv_heads % l->tp && l->tp % c->kv_heads)
+        return base_fail(e, BASE_USAGE,
+                         "--tp %d neither divides the %lld key/value heads of %s nor is a multiple; take %lld", l->tp,
+                         (long long)c->kv_heads, c->name, nearest_divisor(c->kv_heads, l->tp));
+    if (c->vocab <= (c->vocab + l->tp - 1) / l->tp * (l->tp - 1))
+        return base_fail(e, BASE_USAGE, "--tp %d leaves ranks without a part of the %lld words of %s; take fewer",
+                         l->tp, (long long)c->vocab, c->name);
     if (c->ffn % l->tp)
         return base_fail(e, BASE_USAGE, "--tp %d does not divide the %lld columns of the MLP of %s; take %lld", l->tp,
                          (long long)c->ffn, c->name, nearest_divisor(c->ffn, l->tp));
@@ -98,7 +109,7 @@ int plan_layout_check(const struct plan_layout *l, const struct plan_batch *b, c
                          "multiple of %lld",
                          (long long)b->global_batch, l->dp, (long long)l->micro_batch,
                          (long long)l->dp * l->micro_batch);
-    if ((code = check_model(l, b, c, e)) != BASE_OK) return code;
+    if ((code = plan_layout_check_model(l, b, c, e)) != BASE_OK) return code;
     plan_layout_pipeline(l, b, &pipeline);
     return plan_pipeline_check(&pipeline, e);
 }

@@ -38,6 +38,13 @@ struct plan_layout plan_layout_data_parallel(int ranks, int64_t micro_batch);
 /* The number of expert parallel ranks: ep, or 1 if ep is 0. */
 int plan_layout_expert_ranks(const struct plan_layout *layout);
 
+/* A rank's coordinates in each parallel dimension. Tensor parallel ranks are adjacent, so that they share a node if
+ * they fit; data parallel ones are next. */
+struct plan_place {
+    int tp, dp;
+};
+struct plan_place plan_layout_place(const struct plan_layout *layout, int rank);
+
 /* One step's batch, in tokens and sequences. */
 struct plan_batch {
     int64_t seq, global_batch;
@@ -50,6 +57,9 @@ void plan_layout_pipeline(const struct plan_layout *layout, const struct plan_ba
 /* BASE_USAGE: names the flags that contradict each other or the model, and the nearest values that work. */
 int plan_layout_check(const struct plan_layout *layout, const struct plan_batch *batch,
                       const struct model_config *config, struct base_error *e);
+/* Its part that concerns the model alone. */
+int plan_layout_check_model(const struct plan_layout *layout, const struct plan_batch *batch,
+                            const struct model_config *config, struct base_error *e);
 /* The number of layers of virtual stage chunk * pp + device, of pp * vp. Surplus layers go to stages before the last
  * one, which has the head. */
 int64_t plan_layout_layers(const struct plan_layout *layout, int64_t layers, int stage);

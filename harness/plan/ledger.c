@@ -111,19 +111,18 @@ static void head(struct plan_ledger *l, const struct plan *p, double micro) {
     }
 }
 
-static void message(void *context, int64_t range, const char *op, const char *name, double bytes) {
+static void message(void *context, const struct plan_message *m) {
     struct plan_ledger *l = context;
     int i = l->count - 1;
-    (void)range;
     while (i >= 0 && l->ops[i].kind == PLAN_MESSAGE &&
-           (l->ops[i].bytes != bytes || strcmp(l->ops[i].op, op) || strcmp(l->ops[i].name, name)))
+           (l->ops[i].bytes != m->bytes || strcmp(l->ops[i].op, m->op) || strcmp(l->ops[i].name, m->name)))
         i--;
     if (i >= 0 && l->ops[i].kind == PLAN_MESSAGE) {
-        l->ops[i].count++;
+        l->ops[i].count += m->count;
         return;
     }
-    struct plan_op *o = add(l, PLAN_MESSAGE, PLAN_PHASE_COMMUNICATION, op, name, 1);
-    o->group = "dp", o->bytes = bytes;
+    struct plan_op *o = add(l, PLAN_MESSAGE, PLAN_PHASE_COMMUNICATION, m->op, m->name, m->count);
+    o->group = m->group, o->bytes = m->bytes;
 }
 
 static void total(struct plan_ledger *l, const struct plan *p) {
@@ -145,6 +144,12 @@ static void total(struct plan_ledger *l, const struct plan *p) {
     l->model_flop = (l->matmul_flop + l->attention_flop) * p->request.layout.dp;
     l->hardware_flop = (l->matmul_flop + l->attention_flop + again) * p->request.layout.dp;
     l->model_flop_square = (l->matmul_flop + l->attention_flop_square) * p->request.layout.dp;
+    if (p->request.layout.tp == 1) return;
+    /* ranks may hold vocabularies of different sizes */
+    const struct plan_batch batch = {p->request.seq, p->request.global_batch};
+    const struct plan_flop all = plan_flop_count(&p->request.config, &batch, PLAN_RECOMPUTE_NONE);
+    l->model_flop = all.model, l->model_flop_square = all.model_square;
+    l->hardware_flop = all.model + again * plan_layout_world(&p->request.layout);
 }
 
 /* Passes of the layers and the embedding, with the bytes read and written for each element. */

@@ -22,7 +22,7 @@ struct plan_op {
     enum plan_phase phase;
     const char *op;    /* the kernel's name in kernels/list.h, or "all_reduce", "reduce_scatter", "all_gather" */
     const char *name;  /* where in the model */
-    const char *group; /* for a message: its ranks, "dp"; otherwise NULL */
+    const char *group; /* for a message: its ranks, as in plan_message; otherwise NULL */
     /* Calls in one rank's step. If the model calls a kernel with several shapes, work is expressed in calls of one of
      * them. So count need not be whole. */
     double count;
@@ -52,12 +52,18 @@ struct plan_ledger {
  * plan->request.config. */
 void plan_ledger_fill(struct plan_ledger *ledger, const struct plan *plan, const struct model_params *params);
 
-/* The messages of one rank's step, by the rules of parallel/buckets.h, parallel/zero.h and plan_rows_apart; gradients'
- * in order. turn: a message can leave once these gradients are final. Turn 0 is what follows the layers, and a token
- * table that is final early. Turns 1 to `layers` are the layers, the last one first. The next turn is what precedes the
- * layers, and the one after it is for weights. op: "all_reduce", "reduce_scatter" or "all_gather", whose bytes are
- * those of all ranks' blocks. */
-typedef void plan_each_message(void *context, int64_t turn, const char *op, const char *name, double bytes);
+/* A message of one rank's step. turn: it can leave once these gradients are final. Turn 0 is what follows the layers,
+ * and a token table that is final early. Turns 1 to `layers` are the layers, the last one first. The next turn is what
+ * precedes the layers, and the one after it is for all that are no gradients. op: "all_reduce", "reduce_scatter" or
+ * "all_gather", whose bytes are those of all ranks' blocks. group: "dp", "tp", or "kv" for tensor parallel ranks that
+ * share a key/value head. */
+struct plan_message {
+    int64_t turn;
+    const char *op, *group, *name;
+    double bytes, count;
+};
+/* All of them, by the rules of parallel/buckets.h, parallel/zero.h and plan_rows_apart; gradients' in order. */
+typedef void plan_each_message(void *context, const struct plan_message *message);
 void plan_messages(const struct plan *plan, const struct model_params *params, plan_each_message *each, void *context);
 
 /* A matmul's call as an operation: kind, shape and dtypes alone. Whether two matmuls have the same ones. */

@@ -12,14 +12,15 @@ struct pending {
 
 static void flush(struct pending *p, int64_t *elements, int64_t turn, int64_t least) {
     if (*elements < least || *elements == 0) return;
-    p->each(p->context, turn, "all_reduce", "gradient all-reduce", 4.0 * (double)*elements);
+    const struct plan_message m = {turn, "all_reduce", "dp", "gradient all-reduce", 4.0 * (double)*elements, 1};
+    p->each(p->context, &m);
     *elements = 0;
 }
 
 /* The rule of parallel/buckets.h. */
 static void buckets(const struct plan *p, const struct model_params *params, plan_each_message *each, void *context) {
     const struct plan_request *r = &p->request;
-    const int64_t layers = r->config.layers, table = p->rows_apart ? r->config.vocab * r->config.width : 0;
+    const int64_t layers = r->config.layers, table = p->rows_apart ? p->part.vocab * p->part.width : 0;
     const int64_t final = params->total - model_params_start(params, layers + 1), rest = params->layer0 - table;
     struct pending x = {each, context, r->bucket, 0, table};
     flush(&x, &x.table, 0, x.bucket);
@@ -32,31 +33,63 @@ static void buckets(const struct plan *p, const struct model_params *params, pla
     if (!p->rows_apart) return;
     const double rows = (double)plan_rows_count(r),
                  row = (double)r->config.width * (double)kernel_dtype_bytes(r->dtype);
-    each(context, layers + 1, "all_gather", "embedding rows all-gather", rows * sizeof(int32_t));
-    each(context, layers + 1, "all_gather", "embedding rows all-gather", rows * row);
+    struct plan_message m = {layers + 1, "all_gather", "dp", "embedding rows all-gather", rows * sizeof(int32_t), 1};
+    each(context, &m);
+    m.bytes = rows * row;
+    each(context, &m);
 }
 
 /* The rule of parallel/zero.h. */
 static void zero(const struct plan *p, const struct model_params *params, plan_each_message *each, void *context) {
-    const int64_t layers = params->layers, last = layers + 1, again = layers > 2 ? layers - 2 : 0;
+    const int64_t layers = params->layers, last = layers + 1, passed = layers > 2 ? layers - 2 : 0;
     const int stage = p->request.layout.zero;
     const double size = (double)kernel_dtype_bytes(p->request.dtype);
     for (int64_t micro = stage == 1 ? p->accumulation - 1 : 0; micro < p->accumulation; micro++)
         for (int64_t range = last; range >= 0; range--) {
-            const int64_t count = model_params_start(params, range + 1) - model_params_start(params, range);
-            if (count) each(context, last - range, "reduce_scatter", "gradient reduce-scatter", 4.0 * (double)count);
+            const double count = (double)(model_params_start(params, range + 1) - model_params_start(params, range));
+            const struct plan_message m = {
+                last - range, "reduce_scatter", "dp", "gradient reduce-scatter", 4 * count, 1};
+            if (count > 0) each(context, &m);
         }
     for (int64_t range = 0; range <= last; range++) {
         const bool layer = range > 0 && range < last;
-        const int64_t count = model_params_start(params, range + 1) - model_params_start(params, range);
-        /* of a layer beyond the last two also before each of the other passes of the step */
-        const int64_t times = stage == 3 && layer && range <= again ? 2 * p->accumulation : 1;
-        for (int64_t i = 0; count && i < times; i++)
-            each(context, layers + 2, "all_gather", "weight all-gather", size * (double)count);
+        const double count = (double)(model_params_start(params, range + 1) - model_params_start(params, range));
+        /* two layers are still there from the pass before */
+        const double times = stage == 3 && layer && range <= passed ? 2 * (double)p->accumulation : 1;
+        const struct plan_message m = {layers + 2, "all_gather", "dp", "weight all-gather", size * count, times};
+        if (count > 0) each(context, &m);
+    }
+}
+
+/* Sums over tensor parallel ranks: after the attention and the MLP, and in backward before them; the embedding's and
+ * the head's; for each part of the head's rows its statistics; and the gradients of key/value heads that ranks share.
+ */
+static void tensor(const struct plan *p, plan_each_message *each, void *context) {
+    const double micro = (double)p->accumulation, layers = (double)p->part.layers;
+    const int64_t t = p->shape.batch * p->shape.seq, h = p->shape.head_rows;
+    const double x = (double)(t * p->part.width), size = (double)kernel_dtype_bytes(p->shape.dtype);
+    const double again = p->shape.kept == MODEL_KEPT_LAYERS ? layers - 1 : 0;
+    const double rows = 3 * sizeof(float) * (double)p->request.layout.tp;
+    const bool sharing = model_part_sharing(&p->shape.part) > 1;
+    const double shared = 8 * (double)(model_config_dim(&p->part, MODEL_KV) * p->part.width);
+    const struct plan_message messages[] = {
+        {0, "all_reduce", "tp", "partial sum", 4 * x, micro * (4 * layers + again)},
+        {0, "all_reduce", "tp", "head partial sum", 4 * x, micro},
+        {0, "all_reduce", "tp", "embedding sum", size * x, micro},
+        {0, "all_gather", "tp", "cross-entropy statistics", rows * (double)h, micro * (double)(t / h)},
+        {0, "all_gather", "tp", "cross-entropy statistics", rows * (double)(t % h), t % h ? micro : 0},
+        {0, "all_reduce", "kv", "shared heads' gradient", shared,
+         sharing ? layers * (p->request.layout.zero < 2 ? 1 : micro) : 0},
+    };
+    for (size_t i = 0; i < sizeof messages / sizeof *messages; i++) {
+        struct plan_message m = messages[i];
+        m.turn = p->part.layers + 2;
+        if (m.count > 0) each(context, &m);
     }
 }
 
 void plan_messages(const struct plan *p, const struct model_params *params, plan_each_message *each, void *context) {
+    if (p->request.layout.tp > 1) tensor(p, each, context);
     if (p->request.layout.dp == 1) return;
     (p->request.layout.zero ? zero : buckets)(p, params, each, context);
 }

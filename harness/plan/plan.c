@@ -12,10 +12,12 @@
 
 static int check_sizes(const struct plan_request *r, struct base_error *e) {
     const struct plan_layout *l = &r->layout;
+    const struct plan_batch batch = {r->seq, r->global_batch};
     const long long world = r->layout.dp, mbs = r->layout.micro_batch, gbs = r->global_batch, limit = 1 << 24;
-    if (l->dp < 1 || l->tp != 1 || l->pp != 1 || l->cp != 1 || l->vp != 1 || plan_layout_expert_ranks(l) != 1 ||
+    if (l->dp < 1 || l->tp < 1 || l->pp != 1 || l->cp != 1 || l->vp != 1 || plan_layout_expert_ranks(l) != 1 ||
         l->sequence_parallel || l->recompute < 0 || l->recompute >= PLAN_RECOMPUTES || l->schedule != PLAN_1F1B)
-        return base_fail(e, BASE_USAGE, "training is data parallel only: it needs --tp, --pp, --cp, --ep and --vp 1");
+        return base_fail(e, BASE_USAGE,
+                         "training is data and tensor parallel only: it needs --pp, --cp, --ep and --vp 1");
     if (l->zero < 0 || l->zero > 3) return base_fail(e, BASE_USAGE, "--zero %d: take 0 to 3", l->zero);
     if (r->seq < 1 || r->seq > r->config.positions)
         return base_fail(e, BASE_USAGE, "--seq %lld: %s has %lld positions; take 1 to %lld", (long long)r->seq,
@@ -25,6 +27,8 @@ static int check_sizes(const struct plan_request *r, struct base_error *e) {
                          "--mbs %lld, --gbs %lld: take at least 1, a global batch of at most %lld sequences and a "
                          "micro-batch of at most %lld tokens",
                          mbs, gbs, limit, limit);
+    const int code = plan_layout_check_model(l, &batch, &r->config, e);
+    if (code) return code;
     if (gbs % world)
         return base_fail(e, BASE_USAGE, "--gbs %lld does not divide over %lld ranks; take a multiple of %lld", gbs,
                          world, world);
@@ -48,14 +52,20 @@ bool plan_rows_apart(const struct plan_request *r) {
 
 /* The gate's extra memory. Its checks at the timed sizes run one after the other, so the largest counts. That is the
  * FP64 sequence or the unfused result of a matmul with GELU. */
-static double gate_bytes(const struct plan *p, const struct model_params *params) {
-    struct model_reference r = {.params = params, .shape = p->shape};
-    const struct model_config *c = &p->request.config;
+static double gate_bytes(const struct plan *p) {
+    struct model_params params;
+    struct model_reference r = {.params = &params, .shape = p->shape};
+    const struct model_config *c = p->shape.config;
+    const bool all = plan_layout_world(&p->request.layout) == p->request.layout.dp && !p->request.layout.zero;
+    model_params_size(&params, &p->request.config);
+    r.shape.config = &p->request.config;
     const double plain =
         c->family->gated ? 0 : (double)(p->shape.batch * p->shape.seq * c->ffn) * kernel_dtype_bytes(p->shape.dtype);
     r.shape.batch = 1;
     if (r.shape.seq > PLAN_GATE_TOKENS) r.shape.seq = PLAN_GATE_TOKENS;
-    return p->request.gate ? fmax(model_reference_bytes(&r, false), plain) : 0;
+    /* a rank that does not hold all weights reads them tensor by tensor */
+    const double tensor = all ? 0 : 4 * (double)params.largest;
+    return p->request.gate ? fmax(model_reference_bytes(&r, false) + tensor, plain) : 0;
 }
 
 int plan_make(struct plan *plan, const struct plan_request *request, struct base_error *e) {
@@ -74,16 +84,20 @@ int plan_make(struct plan *plan, const struct plan_request *request, struct base
     if (!r->bucket) r->bucket = PLAN_BUCKET;
     if (!r->head_rows || r->head_rows > tokens) r->head_rows = tokens < PLAN_HEAD_ROWS ? tokens : PLAN_HEAD_ROWS;
     p->accumulation = r->global_batch / r->layout.dp / r->layout.micro_batch;
-    p->shape = (struct model_shape){.config = &r->config,
+    p->place = plan_layout_place(&r->layout, r->rank);
+    const struct model_part part = {&r->config, r->layout.tp, p->place.tp};
+    p->part = model_part_config(&part);
+    p->shape = (struct model_shape){.config = &p->part,
+                                    .part = part,
                                     .dtype = r->dtype,
                                     .batch = r->layout.micro_batch,
                                     .seq = r->seq,
                                     .head_rows = r->head_rows,
                                     .kept = kept[r->layout.recompute]};
     p->rows_apart = plan_rows_apart(r);
-    model_params_size(&params, &r->config);
+    model_params_size(&params, &p->part);
     plan_memory_fill(p, &params);
-    p->gate_bytes = gate_bytes(p, &params);
+    p->gate_bytes = gate_bytes(p);
     plan_ledger_fill(&p->ledger, p, &params);
     return BASE_OK;
 }

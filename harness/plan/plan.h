@@ -22,7 +22,8 @@ struct plan_request {
     struct model_config config;
     enum kernel_dtype dtype;
     int64_t seq, global_batch;   /* tokens; sequences */
-    struct plan_layout layout;   /* layout of the ranks; training supports only data parallel */
+    struct plan_layout layout;   /* of the ranks; training supports data and tensor parallel ones */
+    int rank;                    /* of the world; plans differ by what a rank holds. The first holds most */
     int threads;                 /* OpenMP threads of a rank */
     struct kernel_caches caches; /* of a rank's team; zeros: unknown */
     int64_t bucket;              /* elements in a gradient message; 0: PLAN_BUCKET */
@@ -53,13 +54,15 @@ enum plan_memory {
     PLAN_ACTIVATIONS,
     PLAN_BATCH,    /* inputs and targets of a micro-batch */
     PLAN_SCRATCH,  /* of the kernels */
-    PLAN_GATHERED, /* tokens, then rows, of all ranks, if rows are apart */
+    PLAN_GATHERED, /* of all ranks: tokens, then rows, if rows are apart; statistics of the head's rows */
     PLAN_ARENAS
 };
 
 struct plan {
     struct plan_request request; /* with defaults filled in */
-    struct model_shape shape;    /* of a micro-batch; .config points into request */
+    struct plan_place place;     /* of the rank */
+    struct model_config part;    /* what the rank holds of request.config */
+    struct model_shape shape;    /* of a micro-batch; .config points to part, .part.whole into request */
     int64_t accumulation;        /* micro-batches of a rank in one step */
     bool rows_apart;             /* see plan_rows_apart */
     struct plan_arena arenas[PLAN_ARENAS];
@@ -75,6 +78,8 @@ int plan_make(struct plan *plan, const struct plan_request *request, struct base
 /* Under ZeRO each range of the parameters (model/params.h) is cut into as many blocks as there are data parallel ranks,
  * and each rank owns one (comm_block). Elements that a rank owns at most; without ZeRO all. */
 int64_t plan_owned(const struct plan_layout *layout, const struct model_params *params);
+/* Bytes of the cross-entropy's statistics of all tensor parallel ranks. */
+double plan_statistics(const struct plan *plan);
 /* Whole ranges that are in memory at once if only the owned blocks are kept: the embeddings, two layers, and what
  * follows the layers. Elements. */
 int64_t plan_passing(const struct model_params *params);

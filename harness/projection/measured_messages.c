@@ -113,18 +113,17 @@ struct timeline {
 
 /* All-gathers and reduce-scatters are priced as all-reduces of half the bytes, whose links carry as much
  * (collectives/op.h). */
-static void send(void *context, int64_t turn, const char *op, const char *name, double bytes) {
+static void send(void *context, const struct plan_message *m) {
     struct timeline *t = context;
     const struct plan_request *r = &t->plan->request;
     const int64_t layers = r->config.layers;
     struct projection_message_price p;
-    (void)name;
     if (t->code) return;
-    const double alike = strcmp(op, "all_reduce") ? bytes / 2 : bytes;
+    const double alike = strcmp(m->op, "all_reduce") ? m->bytes / 2 : m->bytes;
     t->code = projection_measured_message(t->m, r->layout.dp, r->threads, alike, &p, t->e);
     if (t->code) return;
     const double all = (double)layers * t->layer_s + t->embedding_s;
-    const double ready = turn <= layers ? (double)turn * t->layer_s : all;
+    const double ready = m->turn <= layers ? (double)m->turn * t->layer_s : all;
     const double start = fmax(ready + t->o->cost_s, t->idle);
     const double overlapped = fmin(p.seconds, fmax(0, all + t->o->cost_s - start));
     t->idle = start + p.seconds;

@@ -42,6 +42,7 @@ int sweep_rate_measure(struct sweep_rate *rate, const struct plan_request *reque
     comm_serial(&serial);
     alone.layout = plan_layout_data_parallel(1, request->layout.micro_batch);
     alone.global_batch = request->layout.micro_batch;
+    alone.rank = 0;
     int code = plan_make(&plan, &alone, e);
     if (!code) code = parallel_open(&g, &plan, &serial, ops, e);
     code = comm_agree(world, code, e);

@@ -62,10 +62,11 @@ static json_t *ledger_of(const struct plan *p, double process, bool with_ops) {
     record_set_number(o, "model_flop_square", l->model_flop_square);
     if (p->request.config.layers < p->request.config.full_layers)
         record_set_number(o, "full_model_flop", plan_full_model_flop(p));
-    record_set_number(o, "matmul_flop", l->matmul_flop * p->request.layout.dp);
-    record_set_number(o, "attention_flop", l->attention_flop * p->request.layout.dp);
+    const double world = plan_layout_world(&p->request.layout), attention = l->attention_flop * world;
+    record_set_number(o, "matmul_flop", l->model_flop - attention);
+    record_set_number(o, "attention_flop", attention);
     if (l->hardware_flop > l->model_flop) record_set_number(o, "recomputed_flop", l->hardware_flop - l->model_flop);
-    record_set_number(o, "pass_bytes_estimate", l->pass_bytes * p->request.layout.dp);
+    record_set_number(o, "pass_bytes_estimate", l->pass_bytes * world);
     record_set_number(o, "messages_per_rank", l->messages);
     record_set_number(o, "message_bytes_per_rank", l->message_bytes);
     record_set_number(o, "memory_bytes_per_rank", p->memory_bytes + fmax(0, process));

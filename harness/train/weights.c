@@ -196,12 +196,13 @@ int train_weights_values(const struct train_weights *w, const struct model_tenso
                      t->file, name, c->name);
 }
 
-/* On another node the path may lead to another file, so compare every rank's weights with rank 0's. */
+/* On another node the path may lead to another file, so compare what several ranks hold with the first of them. */
 static int check_same(struct parallel_engine *g, const char *path, struct base_error *e) {
-    const uint64_t mine = parallel_weights_mix(g);
-    uint64_t first = mine;
-    g->world->ops->broadcast(g->world, &first, sizeof first);
-    if (first == mine) return BASE_OK;
+    const uint64_t mine[2] = {parallel_weights_mix(g, false), parallel_weights_mix(g, true)};
+    uint64_t first[2] = {mine[0], mine[1]};
+    g->groups.data->ops->broadcast(g->groups.data, &first[0], sizeof first[0]);
+    g->world->ops->broadcast(g->world, &first[1], sizeof first[1]);
+    if (first[0] == mine[0] && first[1] == mine[1]) return BASE_OK;
     return base_fail(e, BASE_USAGE,
                      "--init %s: rank %d reads other weights than rank 0; give a path that all nodes share", path,
                      g->world->rank);
@@ -210,11 +211,11 @@ static int check_same(struct parallel_engine *g, const char *path, struct base_e
 int train_weights_load(struct parallel_engine *g, const char *path, struct base_error *e) {
     const struct model_config *c = &g->plan->request.config;
     struct train_weights w = {0};
-    float *values = malloc((size_t)g->params.largest * sizeof *values);
-    int code = values ? train_weights_open(&w, path, &g->params, c, e)
+    float *values = malloc((size_t)g->whole.largest * sizeof *values);
+    int code = values ? train_weights_open(&w, path, &g->whole, c, e)
                       : base_fail(e, BASE_BROKEN, "out of memory for a tensor of the weights");
-    for (int i = 0; i < g->params.count && !code; i++) {
-        code = train_weights_values(&w, &g->params.tensors[i], c, g->team.threads, values, e);
+    for (int i = 0; i < g->whole.count && !code; i++) {
+        code = train_weights_values(&w, &g->whole.tensors[i], c, g->team.threads, values, e);
         if (!code) parallel_keep(g, i, values);
     }
     train_weights_close(&w);

@@ -25,14 +25,14 @@ struct source {
 };
 static void fill(void *context, int i, int64_t first, int64_t n, float *out) {
     struct source *s = context;
-    const struct model_tensor *t = &s->engine->params.tensors[i];
+    const struct model_tensor *t = &s->engine->whole.tensors[i];
     guard_progress(); /* a sync may be behind it, which takes no CPU time */
     if (s->next == i) parallel_collect(s->engine, s->what, s->next++, s->values);
     for (int64_t j = 0; j < n; j++) out[j] = s->values[train_weights_place(t, first + j)];
 }
 
 static int write_tensors(const char *path, struct source *s, struct base_error *e) {
-    const struct model_params *p = &s->engine->params;
+    const struct model_params *p = &s->engine->whole;
     const size_t n = (size_t)p->count;
     struct data_tensor_out *rows = calloc(n, sizeof *rows);
     char(*names)[TRAIN_NAME] = calloc(n, TRAIN_NAME);
@@ -50,11 +50,11 @@ static int write_tensors(const char *path, struct source *s, struct base_error *
 /* Rank 0 writes unless it has failed already. Then too the others take part in every tensor. */
 static int write_with(const char *path, struct parallel_engine *g, enum parallel_what what, int code,
                       struct base_error *e) {
-    struct source s = {.engine = g, .what = what, .values = malloc((size_t)g->params.largest * sizeof(float))};
+    struct source s = {.engine = g, .what = what, .values = malloc((size_t)g->whole.largest * sizeof(float))};
     const int ready = s.values ? BASE_OK : base_fail(e, BASE_BROKEN, "out of memory for a tensor of the weights");
     const int agreed = comm_agree(g->world, ready, e);
     if (!agreed && !code && g->world->rank == 0) code = write_tensors(path, &s, e);
-    while (!agreed && !parallel_has_all(g, what) && s.next < g->params.count) {
+    while (!agreed && !parallel_has_all(g, what) && s.next < g->whole.count) {
         guard_progress();
         parallel_collect(g, what, s.next++, s.values);
     }

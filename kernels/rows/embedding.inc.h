@@ -18,9 +18,14 @@ SIMD_INLINE void embedding_gather_part(enum kernel_dtype t, const struct kernel_
 }
 
 SIMD_INLINE void embedding_gather_row(enum kernel_dtype t, const struct kernel_embedding *e, int64_t r, bool stream) {
-    const int64_t at = r * e->cols, token = e->tokens[r] * e->cols, position = embedding_position(e, r);
-    PARTS(0, e->cols, part_head(t, e->x, at, e->cols, stream),
-          embedding_gather_part(t, e, token, position, at, i, n, stream));
+    const int64_t at = r * e->cols, row = kernel_embedding_row(e, r), position = embedding_position(e, r);
+    struct part none;
+    for (int k = 0; k < WAYS; k++) none.v[k] = vf_all(0);
+    if (row < 0)
+        PARTS(0, e->cols, part_head(t, e->x, at, e->cols, stream), part_put(t, e->x, at + i, n, none, stream));
+    else
+        PARTS(0, e->cols, part_head(t, e->x, at, e->cols, stream),
+              embedding_gather_part(t, e, row * e->cols, position, at, i, n, stream));
 }
 
 SIMD_INLINE void embedding_gather_rows(enum kernel_dtype t, const struct kernel_team *team,
@@ -52,13 +57,14 @@ SIMD_INLINE void embedding_add(float *sum, int64_t i, int64_t n, struct part dx)
 SIMD_INLINE void embedding_scatter_part(enum kernel_dtype t, const struct kernel_embedding *e, int64_t r, int64_t token,
                                         int64_t position, int64_t c, int64_t n) {
     const struct part dx = row_get(t, e->dx, r * e->cols + c, n);
-    if (e->dtoken) embedding_add(e->dtoken, token + c, n, dx);
+    if (e->dtoken && token >= 0) embedding_add(e->dtoken, token + c, n, dx);
     if (e->dposition) embedding_add(e->dposition, position + c, n, dx);
 }
 
 SIMD_INLINE void embedding_scatter_row(enum kernel_dtype t, const struct kernel_embedding *e, int64_t r,
                                        struct kernel_range cols) {
-    const int64_t token = e->tokens[r] * e->cols, position = embedding_position(e, r);
+    const int64_t row = kernel_embedding_row(e, r), position = embedding_position(e, r);
+    const int64_t token = row < 0 ? -1 : row * e->cols;
     PARTS(cols.begin, cols.end, 0, embedding_scatter_part(t, e, r, token, position, i, n));
 }
 

@@ -44,10 +44,11 @@ void kernel_embedding_forward_ref(const struct kernel_team *team, const struct k
     const enum kernel_dtype t = e->dtype;
 #pragma omp parallel for num_threads(team->threads) schedule(static)
     for (int64_t r = 0; r < e->rows; r++) {
-        const int64_t token = e->tokens[r] * e->cols, position = (e->position0 + r % e->seq) * e->cols;
+        const int64_t row = kernel_embedding_row(e, r), position = (e->position0 + r % e->seq) * e->cols;
         for (int64_t c = 0; c < e->cols; c++) {
             const float p = e->position_table ? scalar_get(t, e->position_table, position + c) : 0;
-            scalar_put(t, e->x, r * e->cols + c, scalar_get(t, e->token_table, token + c) + p);
+            const float x = row < 0 ? 0 : scalar_get(t, e->token_table, row * e->cols + c) + p;
+            scalar_put(t, e->x, r * e->cols + c, x);
         }
         kernel_poll_row(team, r, e->cols);
     }
@@ -58,10 +59,10 @@ void kernel_embedding_backward_ref(const struct kernel_team *team, const struct 
     {
         const struct kernel_range share = kernel_share(e->cols, 16);
         for (int64_t r = 0; r < e->rows; r++) {
-            const int64_t token = e->tokens[r] * e->cols, position = (e->position0 + r % e->seq) * e->cols;
+            const int64_t row = kernel_embedding_row(e, r), position = (e->position0 + r % e->seq) * e->cols;
             for (int64_t c = share.begin; c < share.end; c++) {
                 const float dx = scalar_get(e->dtype, e->dx, r * e->cols + c);
-                if (e->dtoken) e->dtoken[token + c] += dx;
+                if (e->dtoken && row >= 0) e->dtoken[row * e->cols + c] += dx;
                 if (e->dposition) e->dposition[position + c] += dx;
             }
             kernel_poll_row(team, r, share.end - share.begin);

@@ -26,7 +26,7 @@ if command -v "${MPIRUN:-mpirun}" >/dev/null; then
     done_well '2 ranks'
     # gathered rows of nearly a quarter of the table are no state
     run 0 train --model tiny-gpt2 --world 2 --seq 31 --gbs 2 --mbs 1 --dry-run
-    says '^  gathered embedding rows  '
+    says '^  gathered rows  '
     says '^  16.0 bytes a parameter for weights, gradients and moments; the least of fp32 is 16$'
 else
     echo 'SKIP: memory of two ranks: mpirun is not installed'

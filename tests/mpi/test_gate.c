@@ -106,6 +106,7 @@ static struct gate gate_of(struct agreed *a, const char *family, enum kernel_dty
     struct gate gate;
     struct base_error e = {0};
     q.layout.dp = world.size;
+    q.rank = world.rank;
     q.rows = rows;
     q = gate_shrink(&q);
     kernel_select(&ops, kernel_isa_best(), KERNEL_BACKEND_TOISE);

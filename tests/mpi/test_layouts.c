@@ -17,10 +17,12 @@ enum { STEPS = 3 };
 
 /* A layout, and how many micro-batches a rank computes. */
 struct layout {
-    int zero;
+    int tp, zero;
     int64_t micro, accumulation;
 };
-static const struct layout layouts[] = {{0, 2, 2}, {1, 1, 1}, {1, 2, 3}, {2, 2, 1}, {2, 1, 3}, {3, 2, 1}, {3, 1, 2}};
+static const struct layout layouts[] = {{1, 0, 2, 2}, {1, 1, 1, 1}, {1, 1, 2, 3}, {1, 2, 2, 1}, {1, 2, 1, 3},
+                                        {1, 3, 2, 1}, {1, 3, 1, 2}, {2, 0, 2, 2}, {2, 1, 1, 2}, {2, 2, 1, 2},
+                                        {2, 3, 2, 2}, {4, 0, 2, 1}, {4, 1, 2, 2}, {4, 2, 1, 2}, {4, 3, 1, 1}};
 
 struct run {
     struct comm world; /* counts what is sent */
@@ -59,19 +61,34 @@ static void check_gate(struct agreed *a, const struct plan_request *request, con
     struct base_error e = {0};
     struct run r;
     double worst = 0;
-    char text[200];
+    char text[300];
     open_run(&r, a, &q);
     gate_clear(&gate);
     must(a, gate_path_on(&gate, &r.engine, 11, &e), &e);
+    const char *where = "";
     for (int i = 0; i < CHECK_COUNT; i++)
-        if (!isnan(gate.residual[i])) worst = fmax(worst, gate.residual[i]);
-    snprintf(text, sizeof text, "%s: worst residual %.3g", what, worst);
+        if (gate.residual[i] > worst) worst = gate.residual[i], where = gate.where[i];
+    snprintf(text, sizeof text, "%s: worst residual %.3g: %.90s", what, worst, where);
     agreed_check(a, worst < CHECK_THRESHOLD / 4, text);
     close_run(&r);
 }
 
-/* The messages of a step, by kind. Of one rank alone there are none. */
-static void check_messages(struct agreed *a, const struct run *r, const char *what) {
+/* The groups that a rank sends to; the last one is of ranks that share a key/value head. */
+enum { GROUPS = 3 };
+static void groups_of(struct run *r, struct comm *groups[GROUPS]) {
+    const struct parallel_groups *g = &r->engine.groups;
+    groups[0] = g->data, groups[1] = g->tensor, groups[2] = g->sharing;
+}
+static void forget(struct run *r) {
+    struct comm *groups[GROUPS];
+    groups_of(r, groups);
+    for (int i = 0; i < GROUPS; i++)
+        if (groups[i]) memset(comm_counter_of(groups[i])->op, 0, sizeof comm_counter_of(groups[i])->op);
+}
+
+/* The messages of a step, by group and kind. Of one rank alone there are none. */
+static void check_messages(struct agreed *a, struct run *r, const char *what) {
+    static const char *const names[GROUPS] = {"dp", "tp", "kv"};
     static const struct {
         enum comm_op op;
         const char *name;
@@ -79,19 +96,27 @@ static void check_messages(struct agreed *a, const struct run *r, const char *wh
                  {COMM_REDUCE_SCATTER_START, "reduce_scatter"},
                  {COMM_ALL_GATHER_START, "all_gather"}};
     const struct plan_ledger *l = &r->plan.ledger;
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds && a->world.size > 1; i++) {
+    struct comm *groups[GROUPS];
+    groups_of(r, groups);
+    for (int i = 0; i < GROUPS * 3; i++) {
+        const struct comm *group = groups[i / 3];
         double calls = 0, bytes = 0;
-        char text[200];
+        char text[256];
         for (int k = 0; k < l->count; k++) {
-            if (l->ops[k].kind != PLAN_MESSAGE || strcmp(l->ops[k].op, kinds[i].name)) continue;
-            calls += l->ops[k].count, bytes += l->ops[k].count * l->ops[k].bytes;
+            const struct plan_op *op = &l->ops[k];
+            if (op->kind != PLAN_MESSAGE || strcmp(op->op, kinds[i % 3].name) || strcmp(op->group, names[i / 3]))
+                continue;
+            calls += op->count, bytes += op->count * op->bytes;
         }
-        snprintf(text, sizeof text, "%s: %s, %lld calls of %.0f, %lld bytes of %.0f", what, kinds[i].name,
-                 (long long)r->counter.op[kinds[i].op].calls, calls, (long long)r->counter.op[kinds[i].op].bytes,
-                 bytes);
-        agreed_check(
-            a, (double)r->counter.op[kinds[i].op].calls == calls && (double)r->counter.op[kinds[i].op].bytes == bytes,
-            text);
+        if (!group || group->size == 1) {
+            agreed_check(a, calls == 0, "no messages without a group");
+            continue;
+        }
+        const struct comm_counter *k = comm_counter_of(group);
+        const enum comm_op op = kinds[i % 3].op;
+        snprintf(text, sizeof text, "%s: %s of %s, %lld calls of %.0f, %lld bytes of %.0f", what, kinds[i % 3].name,
+                 names[i / 3], (long long)k->op[op].calls, calls, (long long)k->op[op].bytes, bytes);
+        agreed_check(a, (double)k->op[op].calls == calls && (double)k->op[op].bytes == bytes, text);
     }
 }
 
@@ -108,13 +133,14 @@ static void train(struct agreed *a, struct run *r, bool overlap, struct trace *t
     parallel_overlap(&r->engine, overlap);
     parallel_start(&r->engine, 7, true);
     for (int i = 0; i < STEPS; i++) {
-        memset(r->counter.op, 0, sizeof r->counter.op);
+        forget(r);
         parallel_step(&r->engine, r->source, &o, i, &result);
         check_messages(a, r, what);
         t->loss[i] = result.loss, t->norm[i] = result.grad_norm;
         if (i == 0) parallel_probe(&r->engine, r->source, i, &result); /* changes nothing */
     }
-    t->gradients = parallel_gradients_mix(&r->engine), t->weights = parallel_weights_mix(&r->engine);
+    t->gradients = parallel_gradients_mix(&r->engine),
+    t->weights = parallel_weights_mix(&r->engine, r->engine.groups.tensor);
 }
 
 static void check_bits(struct agreed *a, const struct plan_request *q, const char *what) {
@@ -135,18 +161,22 @@ int main(void) {
     agreed_open(&a);
     for (int f = 0; f < RIG_FAMILIES; f++)
         for (int dtype = 0; dtype < KERNEL_DTYPE_COUNT; dtype++)
-            for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++, count++) {
+            for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++) {
                 const struct layout *l = &layouts[i];
                 const struct model_config c = rig_config_of(rig_families[f], 4, 48, 4, 101, 40);
                 struct plan_request q = rig_request(&c, (enum kernel_dtype)dtype, 19, l->micro, 1);
                 char what[120];
-                q.layout.dp = a.world.size;
+                if (a.world.size % l->tp) continue;
+                q.layout.tp = l->tp;
+                q.layout.dp = a.world.size / l->tp;
                 q.layout.zero = l->zero;
-                q.global_batch = a.world.size * l->micro * l->accumulation;
+                q.rank = a.world.rank;
+                q.global_batch = q.layout.dp * l->micro * l->accumulation;
                 q.bucket = 1000;
-                snprintf(what, sizeof what, "%s, %s, ZeRO %d, micro-batches %lld x %lld", rig_families[f],
-                         dtype == KERNEL_F32 ? "fp32" : "bf16", l->zero, (long long)l->accumulation,
+                snprintf(what, sizeof what, "%s, %s, TP %d, DP %d, ZeRO %d, micro-batches %lld x %lld", rig_families[f],
+                         dtype == KERNEL_F32 ? "fp32" : "bf16", l->tp, q.layout.dp, l->zero, (long long)l->accumulation,
                          (long long)l->micro);
+                count++;
                 check_gate(&a, &q, what);
                 check_bits(&a, &q, what);
             }

@@ -205,12 +205,59 @@ static void embedding_case(enum kernel_dtype t, int64_t cols, bool positions) {
     guarded_free();
 }
 
+/* The sum of the shards' rows, and their tables one after the other, are the whole's, bit for bit. A token outside a
+ * shard gives zeros. */
+static void embedding_shards(enum kernel_dtype t, int64_t cols) {
+    enum { ROWS = 23, TABLE = 9, SEQ = 5 };
+    static const int64_t ends[] = {0, 4, 7, TABLE};
+    const size_t size = kernel_dtype_bytes(t);
+    int32_t tokens[ROWS];
+    for (int i = 0; i < ROWS; i++) tokens[i] = i * i % TABLE;
+    struct kernel_embedding whole = {.rows = ROWS, .cols = cols, .seq = SEQ, .dtype = t, .tokens = tokens};
+    char *table = values_new(t, TABLE * cols, 1, MIXED, 1);
+    whole.token_table = table;
+    whole.position_table = values_new(t, SEQ * cols, 2, MIXED, 2);
+    whole.dx = values_new(t, ROWS * cols, 3, MIXED, 3);
+    whole.x = guarded_new(t, ROWS * cols, 1);
+    whole.dtoken = guarded_new(KERNEL_F32, TABLE * cols, 1);
+    struct kernel_embedding e = whole;
+    e.x = guarded_new(t, ROWS * cols, 1);
+    e.dposition = guarded_new(KERNEL_F32, SEQ * cols, 2);
+    float *dtoken = guarded_new(KERNEL_F32, TABLE * cols, 3), *dposition = guarded_new(KERNEL_F32, SEQ * cols, 3);
+    struct variant v;
+    for (variant_first(&v); variant_valid(&v); variant_next(&v)) {
+        whole.dposition = dposition;
+        v.ops.zero(&v.team, TABLE * cols, whole.dtoken);
+        v.ops.zero(&v.team, SEQ * cols, dposition);
+        v.ops.embedding_forward(&v.team, &whole);
+        v.ops.embedding_backward(&v.team, &whole);
+        for (int s = 0; s < 3; s++) {
+            e.first = ends[s], e.vocab = ends[s + 1] - ends[s];
+            e.token_table = table + (size_t)(e.first * cols) * size;
+            e.dtoken = dtoken + e.first * cols;
+            memset(e.x, 0xff, (size_t)(ROWS * cols) * size);
+            v.ops.zero(&v.team, e.vocab * cols, e.dtoken);
+            v.ops.zero(&v.team, SEQ * cols, e.dposition);
+            v.ops.embedding_forward(&v.team, &e);
+            v.ops.embedding_backward(&v.team, &e);
+            assert_memory_equal(e.dposition, dposition, (size_t)(SEQ * cols) * sizeof(float));
+            for (int64_t i = 0; i < ROWS * cols; i++) {
+                const bool here = tokens[i / cols] >= ends[s] && tokens[i / cols] < ends[s + 1];
+                within(&v, "x", i, scalar_get(t, e.x, i), here ? scalar_get(t, whole.x, i) : 0, 0);
+            }
+        }
+        assert_memory_equal(dtoken, whole.dtoken, (size_t)(TABLE * cols) * sizeof(float));
+    }
+    guarded_free();
+}
+
 static void embedding_exact(void **state) {
     (void)state;
     static const int64_t widths[] = {1, 7, 16, 17, 33, 96};
     for (int t = 0; t < KERNEL_DTYPE_COUNT; t++)
         for (size_t w = 0; w < sizeof widths / sizeof *widths; w++)
-            embedding_case((enum kernel_dtype)t, widths[w], w % 3 != 2);
+            embedding_case((enum kernel_dtype)t, widths[w], w % 3 != 2),
+                embedding_shards((enum kernel_dtype)t, widths[w]);
 }
 
 int main(void) {

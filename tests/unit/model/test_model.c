@@ -247,7 +247,7 @@ static void check_hooks(const char *family) {
     struct calls calls = {.count = 0};
     const struct plan_request q = request(family, KERNEL_F32, BATCH, 1);
     rig_open(&r, &q, kernel_isa_best(), KERNEL_BACKEND_TOISE, SEED);
-    r.engine.model.hooks = (struct model_hooks){&calls, on_need, on_done, on_ready, NULL};
+    r.engine.model.hooks = (struct model_hooks){.context = &calls, .need = on_need, .done = on_done, .ready = on_ready};
     rig_pass(&r, 0, 1);
     const struct model_params *p = &r.engine.params;
     int64_t end = p->total, layers_ready = 0, open = 0, most_open = 0;

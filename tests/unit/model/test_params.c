@@ -128,7 +128,8 @@ static float *initial(const struct model_config *c, struct model_params *p, uint
     assert_int_equal(model_params_open(p, c, NULL), BASE_OK);
     float *w = calloc((size_t)p->total, sizeof *w);
     assert_non_null(w);
-    model_params_init(p, c, seed, hot, threads, 0, p->total, w);
+    const struct model_part part = {c, 1, 0};
+    model_params_init(p, &part, seed, hot, threads, 0, p->total, w);
     return w;
 }
 
@@ -155,6 +156,7 @@ static void test_pieces(void **state) {
     (void)state;
     for (int f = 0; f < RIG_FAMILIES; f++) {
         const struct model_config c = rig_config_of(rig_families[f], 3, 48, 4, 101, 32);
+        const struct model_part part = {&c, 1, 0};
         struct model_params p;
         float *w = initial(&c, &p, 3, true, 2), *piece = malloc((size_t)p.total * sizeof *piece);
         assert_non_null(piece);
@@ -168,7 +170,7 @@ static void test_pieces(void **state) {
             for (int64_t first = start, n; first < end; first += n) {
                 n = first % 7 * 501 + 1 < end - first ? first % 7 * 501 + 1 : end - first;
                 memset(piece, 0, (size_t)n * sizeof *piece);
-                model_params_init(&p, &c, 3, true, 1, first, n, piece);
+                model_params_init(&p, &part, 3, true, 1, first, n, piece);
                 assert_memory_equal(piece, w + first, (size_t)n * sizeof *piece);
             }
         }

@@ -25,27 +25,30 @@ static void test_slopes(void **state) {
                 six[] = {0x1p-2f, 0x1p-4f, 0x1p-6f, 0x1p-8f, 0x1p-1f, 0x1p-3f};
     const float one[] = {0x1p-8f}, three[] = {0x1p-4f, 0x1p-8f, 0x1p-2f};
     float slopes[113];
-    model_position_slopes(4, slopes);
+    model_position_slopes(4, 0, 4, slopes);
     assert_memory_equal(slopes, four, sizeof four);
-    model_position_slopes(6, slopes);
+    model_position_slopes(6, 0, 6, slopes);
     assert_memory_equal(slopes, six, sizeof six);
-    model_position_slopes(1, slopes);
+    model_position_slopes(1, 0, 1, slopes);
     assert_memory_equal(slopes, one, sizeof one);
-    model_position_slopes(3, slopes);
+    model_position_slopes(3, 0, 3, slopes);
     assert_memory_equal(slopes, three, sizeof three);
 
-    model_position_slopes(16, slopes); /* 2^(-h/2) */
+    model_position_slopes(16, 0, 16, slopes); /* 2^(-h/2) */
     assert_close(slopes[0], 0.70710678118654752, 1);
     assert_true(slopes[1] == 0x1p-1f && slopes[15] == 0x1p-8f);
 
     /* BLOOM-176B: 64 heads of 2^(-h/8), then 48 of 128 heads' 2^(-h/16) for h = 1, 3, ..., 95 */
     slopes[112] = 7;
-    model_position_slopes(112, slopes);
+    model_position_slopes(112, 0, 112, slopes);
     assert_close(slopes[0], 0.91700404320467123, 1); /* 2^(-1/8) */
     assert_true(slopes[63] == 0x1p-8f);
     assert_close(slopes[64], 0.95760328069857365, 1);   /* 2^(-1/16) */
     assert_close(slopes[111], 0.016316777850428336, 1); /* 2^(-95/16) */
     assert_true(slopes[112] == 7);
+    float part[28]; /* of a rank: heads 56 to 83 */
+    model_position_slopes(112, 56, 28, part);
+    assert_memory_equal(part, slopes + 56, sizeof part);
 }
 
 enum { HEAD = 6, HALF = HEAD / 2, SEQ = 9 };

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a rank keeps between steps, and the hooks that connect the model with other ranks. */
+#include "parallel/engine.h"
+
+#include <string.h>
+
+#include "guard/watchdog.h"
+
+/* Ranks that hold the same key/value head have parts of its gradient. */
+static void sum_shared(struct parallel_engine *g, int64_t offset, int64_t count) {
+    const int64_t range = model_params_range_of(&g->params, offset), start = model_params_start(&g->params, range);
+    struct comm *c = g->groups.sharing;
+    struct comm_request request;
+    if (range == 0 || range + 1 == g->blocks.ranges || count == 0) return;
+    c->ops->all_reduce_start(c, parallel_zero_gradient(&g->zero, range) + (offset - start) + g->zero.shared,
+                             g->zero.shared_count, KERNEL_F32, &request);
+    c->ops->wait(c, &request);
+}
+
+static void on_ready(void *context, int64_t offset, int64_t count) {
+    struct parallel_engine *g = context;
+    if (g->nulled) return;
+    if (g->groups.sharing && (g->zero.stage > 1 || g->last_micro)) sum_shared(g, offset, count);
+    if (!g->zero.stage && g->last_micro) parallel_buckets_ready(&g->buckets, offset, count);
+    if (g->zero.stage > 1 || (g->zero.stage && g->last_micro))
+        parallel_zero_ready(&g->zero, model_params_range_of(&g->params, offset));
+}
+static void on_need(void *context, int64_t offset, int64_t count) {
+    struct parallel_engine *g = context;
+    if (count) parallel_zero_need(&g->zero, model_params_range_of(&g->params, offset));
+}
+void parallel_on_rows(void *context, const int32_t *tokens, const void *dx) {
+    struct parallel_engine *g = context;
+    parallel_rows_take(&g->rows, g->groups.data, tokens, dx);
+}
+static void on_poll(void *context) {
+    struct parallel_engine *g = context;
+    guard_progress();
+    g->world->ops->progress(g->world);
+}
+
+static void on_sum(void *context, void *x, int64_t n, enum kernel_dtype dtype) {
+    struct parallel_engine *g = context;
+    parallel_tensor_sum(&g->tensor, x, n, dtype);
+}
+static void on_wait(void *context) {
+    struct parallel_engine *g = context;
+    parallel_tensor_wait(&g->tensor);
+}
+static void on_merge(void *context, int64_t rows, float *max, float *sum, float *target_logit) {
+    struct parallel_engine *g = context;
+    parallel_tensor_merge(&g->tensor, rows, max, sum, target_logit);
+}
+
+static int open_arenas(struct parallel_engine *g, struct base_error *e) {
+    for (int i = 0; i < PLAN_ARENAS; i++) {
+        int code = base_arena_open(&g->arenas[i], (size_t)g->plan->arenas[i].bytes, g->team.threads, e);
+        if (code) return code;
+    }
+    const struct plan_request *q = &g->plan->request;
+    const bool half = q->dtype == KERNEL_BF16;
+    const size_t n = (size_t)g->params.total, own = (size_t)g->blocks.owned;
+    const size_t tokens = (size_t)(g->plan->shape.batch * g->plan->shape.seq);
+    g->master = base_arena_take(&g->arenas[PLAN_MASTER], 4 * (half || q->layout.zero == 3 ? own : n));
+    g->grads = base_arena_take(&g->arenas[PLAN_GRADIENTS], 4 * (q->layout.zero < 2 ? n : own));
+    g->moment1 = base_arena_take(&g->arenas[PLAN_MOMENTS], 4 * own);
+    g->moment2 = base_arena_take(&g->arenas[PLAN_MOMENTS], 4 * own);
+    g->half = half ? base_arena_take(&g->arenas[PLAN_WEIGHTS], 2 * (q->layout.zero < 3 ? n : own)) : NULL;
+    g->inputs = base_arena_take(&g->arenas[PLAN_BATCH], 4 * tokens);
+    g->targets = base_arena_take(&g->arenas[PLAN_BATCH], 4 * tokens);
+    parallel_rows_open(&g->rows, g->plan, g->groups.data, &g->arenas[PLAN_GATHERED]);
+    parallel_tensor_open(&g->tensor, g->groups.tensor, g->plan->shape.head_rows, &g->arenas[PLAN_GATHERED]);
+    g->team.scratch_bytes = g->arenas[PLAN_SCRATCH].size;
+    g->team.scratch = base_arena_take(&g->arenas[PLAN_SCRATCH], g->team.scratch_bytes);
+    return BASE_OK;
+}
+
+/* What needs the other ranks comes first, so that no rank fails before it alone. */
+int parallel_open(struct parallel_engine *g, const struct plan *plan, struct comm *world, const struct kernel_ops *ops,
+                  struct base_error *e) {
+    int code;
+    memset(g, 0, sizeof *g);
+    g->plan = plan;
+    g->world = world;
+    g->ops = *ops;
+    g->team = (struct kernel_team){.ops = &g->ops,
+                                   .threads = plan->request.threads,
+                                   .caches = &plan->request.caches,
+                                   .poll = on_poll,
+                                   .poll_context = g};
+    if ((code = parallel_groups_open(&g->groups, plan, world, e))) return code;
+    struct comm *data = g->groups.data;
+    if ((code = model_params_open(&g->whole, &plan->request.config, e))) return code;
+    if ((code = model_params_open(&g->params, &plan->part, e))) return code;
+    if ((code = parallel_blocks_open(&g->blocks, plan, &g->params, data, e))) return code;
+    if ((code = open_arenas(g, e))) return code;
+    void *weights = g->half ? (void *)g->half : g->master;
+    code = parallel_zero_open(&g->zero, plan, &g->blocks, data, &g->team, g->arenas, weights, g->grads, e);
+    if (code) return code;
+    code =
+        model_open(&g->model, &plan->shape, &g->params, &g->team, weights, g->grads, &g->arenas[PLAN_ACTIVATIONS], e);
+    if (code) return code;
+    g->model.places = parallel_zero_places(&g->zero);
+    g->model.hooks = (struct model_hooks){
+        .context = g, .need = on_need, .ready = on_ready, .sum = on_sum, .wait = on_wait, .merge = on_merge};
+    return parallel_buckets_open(&g->buckets, data, g->grads, g->params.total, plan->request.bucket, e);
+}
+
+void parallel_close(struct parallel_engine *g) {
+    parallel_buckets_close(&g->buckets);
+    parallel_zero_close(&g->zero);
+    parallel_blocks_close(&g->blocks);
+    for (int i = 0; i < PLAN_ARENAS; i++) base_arena_close(&g->arenas[i]);
+    model_params_close(&g->params);
+    model_params_close(&g->whole);
+    parallel_groups_close(&g->groups);
+}
+
+/* Whether the FP32 weights are all in one buffer, which the model reads. */
+static bool whole_master(const struct parallel_engine *g) {
+    return !g->half && g->zero.stage < 3;
+}
+
+float *parallel_master(const struct parallel_engine *g, int64_t range) {
+    const struct parallel_block *b = &g->blocks.block[range];
+    return g->master + (whole_master(g) ? b->start + b->first : b->at);
+}
+
+float *parallel_gradient(const struct parallel_engine *g, int64_t range) {
+    const struct parallel_block *b = &g->blocks.block[range];
+    return g->grads + (g->zero.stage < 2 ? b->start + b->first : b->at);
+}
+
+kernel_bf16 *parallel_copy(const struct parallel_engine *g, int64_t range) {
+    const struct parallel_block *b = &g->blocks.block[range];
+    return g->half ? g->half + (g->zero.stage < 3 ? b->start + b->first : b->at) : NULL;
+}
+
+void parallel_start(struct parallel_engine *g, uint64_t seed, bool hot) {
+    for (int64_t r = 0; r < g->blocks.ranges; r++) {
+        const struct parallel_block *b = &g->blocks.block[r];
+        model_params_init(&g->params, &g->plan->shape.part, seed, hot, g->team.threads, b->start + b->first, b->own,
+                          parallel_master(g, r));
+    }
+    parallel_restart(g);
+}
+
+/* All ranks get the weights that this one's blocks have now. */
+static void share_weights(struct parallel_engine *g) {
+    parallel_zero_renew(&g->zero);
+    for (int64_t r = 0; r < g->blocks.ranges; r++) parallel_zero_gather(&g->zero, r);
+    parallel_zero_gathered(&g->zero);
+}
+
+void parallel_restart(struct parallel_engine *g) {
+    if (g->updates) { /* else they are zeros still, of the arena */
+        g->team.ops->zero(&g->team, g->blocks.owned, g->moment1);
+        g->team.ops->zero(&g->team, g->blocks.owned, g->moment2);
+    }
+    for (int64_t r = 0; g->half && r < g->blocks.ranges; r++)
+        g->team.ops->to_bf16(&g->team, g->blocks.block[r].own, parallel_master(g, r), parallel_copy(g, r));
+    share_weights(g);
+    g->updates = 0;
+}
+
+/* Hashes `bytes` bytes, of which the last ones that fill no word are left out. Blocks have a fixed length, so that the
+ * hash does not depend on the number of threads. */
+static uint64_t mix(const void *data, int64_t bytes, int threads) {
+    enum { BLOCK = 1 << 16 };
+    const int64_t n = bytes / (int64_t)sizeof(uint32_t);
+    uint64_t all = 0;
+#pragma omp parallel for num_threads(threads) reduction(+ : all)
+    for (int64_t first = 0; first < n; first += BLOCK) {
+        const int64_t end = first + BLOCK < n ? first + BLOCK : n;
+        uint64_t block = (uint64_t)first;
+        for (int64_t i = first; i < end; i++) {
+            uint32_t bits;
+            memcpy(&bits, (const char *)data + i * (int64_t)sizeof bits, sizeof bits);
+            block = (block ^ bits) * 0x9e3779b97f4a7c15u;
+            block ^= block >> 32;
+        }
+        all += block;
+    }
+    return all;
+}
+
+/* Of the tensors of a range that all tensor parallel ranks hold. */
+static uint64_t mix_common(const struct parallel_engine *g, int64_t range, const char *weights) {
+    uint64_t all = 0;
+    for (int i = 0; i < g->params.count; i++) {
+        const struct model_tensor *t = &g->params.tensors[i];
+        if (model_params_range_of(&g->params, t->offset) != range || model_part_splits(&g->plan->shape.part, t->kind))
+            continue;
+        const char *from = weights + (t->offset - g->blocks.block[range].start) * g->zero.size;
+        all = 3 * all + mix(from, t->count * g->zero.size, g->team.threads);
+    }
+    return all;
+}
+
+uint64_t parallel_weights_mix(struct parallel_engine *g, bool common) {
+    uint64_t all = 0;
+    if (!g->zero.stage && !common) return mix(g->master, 4 * g->params.total, g->team.threads);
+    parallel_zero_forward(&g->zero);
+    for (int64_t r = 0; r < g->blocks.ranges; r++) {
+        const struct parallel_block *b = &g->blocks.block[r];
+        parallel_zero_need(&g->zero, r);
+        const char *weights = g->zero.stage < 3 ? g->zero.weights + b->start * g->zero.size : g->zero.kept[r];
+        all = 3 * all + (common ? mix_common(g, r, weights) : mix(weights, b->count * g->zero.size, g->team.threads));
+    }
+    parallel_zero_renew(&g->zero);
+    return all;
+}
+
+uint64_t parallel_gradients_mix(const struct parallel_engine *g) {
+    uint64_t all = 0;
+    for (int64_t r = 0; r < g->blocks.ranges; r++)
+        all = 3 * all + mix(parallel_gradient(g, r), 4 * g->blocks.block[r].own, g->team.threads);
+    return all;
+}
+
+bool parallel_counts(const struct parallel_engine *g, int tensor) {
+    const struct model_part *p = &g->plan->shape.part;
+    const struct model_parameter *kind = g->params.tensors[tensor].kind;
+    if (!model_part_splits(p, kind)) return p->rank == 0;
+    return kind->rows != MODEL_KV || p->rank % model_part_sharing(p) == 0;
+}

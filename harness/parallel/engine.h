@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What one rank keeps of a training: its part of the model, and the state of its parameters. */
+#ifndef TOISE_PARALLEL_ENGINE_H
+#define TOISE_PARALLEL_ENGINE_H
+
+#include "comm/comm.h"
+#include "model/model.h"
+#include "parallel/blocks.h"
+#include "parallel/buckets.h"
+#include "parallel/groups.h"
+#include "parallel/rows.h"
+#include "parallel/tensor.h"
+#include "parallel/zero.h"
+#include "plan/plan.h"
+
+struct parallel_engine {
+    const struct plan *plan;
+    struct comm *world;
+    struct kernel_team team; /* between steps .ops may be replaced by a wrapping table */
+    struct kernel_ops ops;
+    struct parallel_groups groups;
+    struct model_params params, whole; /* of this rank's part, and of the whole model */
+    struct model model;
+    struct base_arena arenas[PLAN_ARENAS];
+    /* [params.total]; under ZeRO only what this rank owns, by blocks.block[].at: moments and the BF16 path's master,
+     * from stage 2 on gradients, in stage 3 all. */
+    float *master, *grads, *moment1, *moment2;
+    kernel_bf16 *half; /* NULL in FP32 */
+    int32_t *inputs, *targets;
+    struct parallel_blocks blocks;
+    struct parallel_buckets buckets; /* without ZeRO */
+    struct parallel_rows rows;
+    struct parallel_zero zero;
+    struct parallel_tensor tensor;
+    bool last_micro; /* gradients become final in the current micro-batch */
+    bool nulled;     /* gradients are discarded: computed but not sent */
+    int64_t updates; /* since parallel_start */
+};
+
+/* plan and world must outlive the engine. *ops is copied. Collective if the model is split. */
+int parallel_open(struct parallel_engine *engine, const struct plan *plan, struct comm *world,
+                  const struct kernel_ops *ops, struct base_error *e);
+void parallel_close(struct parallel_engine *engine);
+/* Initialises weights and moments from the seed. hot: see model_params_init. */
+void parallel_start(struct parallel_engine *engine, uint64_t seed, bool hot);
+
+/* Restarts from the current weights: moments zero, copies refreshed, update count 0. Collective under ZeRO. */
+void parallel_restart(struct parallel_engine *engine);
+/* This rank's block of a range in the arrays above: blocks.block[range].own elements. */
+float *parallel_master(const struct parallel_engine *engine, int64_t range);
+float *parallel_gradient(const struct parallel_engine *engine, int64_t range);
+/* Its BF16 copy; NULL in FP32. */
+kernel_bf16 *parallel_copy(const struct parallel_engine *engine, int64_t range);
+/* Whether what this rank holds of a tensor counts in sums over tensor parallel ranks; of equal copies one does. */
+bool parallel_counts(const struct parallel_engine *engine, int tensor);
+/* 64-bit hashes; equal bits have equal ones. Of the weights that forward reads: all, which are the same on data
+ * parallel ranks; or the common ones, which are the same on tensor parallel ranks too. In stage 3 collective. Of the
+ * last gradient: this rank's blocks. */
+uint64_t parallel_weights_mix(struct parallel_engine *engine, bool common);
+uint64_t parallel_gradients_mix(const struct parallel_engine *engine);
+/* The model's hook while the embedding's rows are sent apart. */
+void parallel_on_rows(void *engine, const int32_t *tokens, const void *dx);
+
+#endif

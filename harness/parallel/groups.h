@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The groups that a rank belongs to: those with whom it shares a model (tensor parallel), and those that hold the same
+ * part of it (data parallel). */
+#ifndef TOISE_PARALLEL_GROUPS_H
+#define TOISE_PARALLEL_GROUPS_H
+
+#include "comm/comm.h"
+#include "plan/plan.h"
+
+struct parallel_groups {
+    struct comm split[3];
+    int made;                   /* of them */
+    struct comm *tensor, *data; /* data may be the world; tensor NULL: the model is whole */
+    struct comm *sharing;       /* tensor parallel ranks that hold the same key/value head; NULL: none do */
+};
+
+/* Collective. Close them before the world. */
+int parallel_groups_open(struct parallel_groups *groups, const struct plan *plan, struct comm *world,
+                         struct base_error *e);
+void parallel_groups_close(struct parallel_groups *groups);
+
+#endif
