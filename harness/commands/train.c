@@ -28,6 +28,19 @@ struct setup {
     struct cli_workload workload; /* .name[0] == 0: none */
 };
 
+/* Data parallel ranks are what remains of the world. */
+static int resolve_layout(const struct flags *f, int world, struct plan_layout *l, struct base_error *e) {
+    const int tp = (int)f->tp;
+    int fits = tp;
+    while (world % fits) fits--;
+    if (fits != tp)
+        return base_fail(e, BASE_USAGE, "--tp %d does not divide the %d ranks; take %d, or a multiple of %d ranks", tp,
+                         world, fits, tp);
+    *l = plan_layout_data_parallel(world / tp, f->micro_batch);
+    l->tp = tp, l->zero = (int)f->zero, l->recompute = f->recompute;
+    return BASE_OK;
+}
+
 /* The default workload applies unless a flag sets something that it fixes. The micro-batch is chosen later, when memory
  * is known. */
 static int resolve_sizes(const struct flags *f, int world, int nodes, struct setup *s, struct base_error *e) {
@@ -37,9 +50,7 @@ static int resolve_sizes(const struct flags *f, int world, int nodes, struct set
     const char *model = t->model;
     char beside[PATH_MAX];
     int code = BASE_OK;
-    r->layout = plan_layout_data_parallel(world, f->micro_batch);
-    r->layout.recompute = f->recompute;
-    r->layout.zero = (int)f->zero;
+    if ((code = resolve_layout(f, world, &r->layout, e))) return code;
     if (f->workload || plain)
         return cli_trainer_workload(f->workload ? f->workload : "node-s", nodes, &s->workload, r, e);
     if (f->init && !model && (code = cli_catalog_beside(f->init, beside, e))) return code;
@@ -47,8 +58,9 @@ static int resolve_sizes(const struct flags *f, int world, int nodes, struct set
     if ((code = cli_catalog_model(model ? model : CLI_MODEL, &r->config, e))) return code;
     if (t->layers && (code = model_config_slice(&r->config, t->layers, e))) return code;
     r->seq = t->seq ? t->seq : cli_usual_seq(&r->config);
-    r->global_batch = t->global_batch ? t->global_batch : world > 4 ? world : 4;
-    if (!t->global_batch && r->global_batch % world) r->global_batch = world;
+    const int64_t dp = r->layout.dp;
+    r->global_batch = t->global_batch ? t->global_batch : dp > 4 ? dp : 4;
+    if (!t->global_batch && r->global_batch % dp) r->global_batch = dp;
     return BASE_OK;
 }
 

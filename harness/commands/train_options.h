@@ -22,7 +22,7 @@ struct flags {
     double lr, ci, budget, timeout;
     const char *backend;
     const char *trace;
-    int64_t zero;
+    int64_t tp, zero;
     int bind, recompute, overlap;
     bool dry_run, no_gate, profile;
     struct cli_journal_flags journal;
@@ -38,6 +38,10 @@ static const struct cli_option OPTIONS[] = {
     {.name = "--mbs", .alias = "--micro-batch-size", .kind = CLI_INTEGER, .at = offsetof(struct flags, micro_batch),
      .min = 1, .max = CLI_SIZE_MOST, .hint = "N",
      .help = "sequences that a rank computes at once; default as many as fit, up to 8,192 tokens"},
+    {.name = "--tp", .alias = "--tensor-model-parallel-size", .kind = CLI_INTEGER, .at = offsetof(struct flags, tp),
+     .min = 1, .max = 1 << 20, .fallback = "1", .hint = "N",
+     .help = "ranks that share a model: they split heads, the MLP's columns and the vocabulary; ranks that are left are "
+             "data parallel"},
     {.name = "--zero", .alias = "--zero-stage", .kind = CLI_INTEGER, .at = offsetof(struct flags, zero), .min = 0,
      .max = 3, .fallback = "0", .hint = "STAGE",
      .help = "what data parallel ranks share out (ZeRO): 1 optimizer state, 2 also gradients, 3 also weights"},
