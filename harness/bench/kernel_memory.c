@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "base/random.h"
-#include "model/position.h"
+#include "model/buffers.h"
 
 enum {
     APART = 1 << 20,

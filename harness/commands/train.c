@@ -37,7 +37,7 @@ static int resolve_layout(const struct flags *f, int world, struct plan_layout *
         return base_fail(e, BASE_USAGE, "--tp %d does not divide the %d ranks; take %d, or a multiple of %d ranks", tp,
                          world, fits, tp);
     *l = plan_layout_data_parallel(world / tp, f->micro_batch);
-    l->tp = tp, l->zero = (int)f->zero, l->recompute = f->recompute;
+    l->tp = tp, l->sequence_parallel = f->sp, l->zero = (int)f->zero, l->recompute = f->recompute;
     return BASE_OK;
 }
 

@@ -24,7 +24,7 @@ struct flags {
     const char *trace;
     int64_t tp, zero;
     int bind, recompute, overlap;
-    bool dry_run, no_gate, profile;
+    bool dry_run, no_gate, profile, sp;
     struct cli_journal_flags journal;
     struct cli_launch launch;
     struct cli_output output;
@@ -42,6 +42,8 @@ static const struct cli_option OPTIONS[] = {
      .min = 1, .max = 1 << 20, .fallback = "1", .hint = "N",
      .help = "ranks that share a model: they split heads, the MLP's columns and the vocabulary; ranks that are left are "
              "data parallel"},
+    {.name = "--sp", .alias = "--sequence-parallel", .kind = CLI_FLAG, .at = offsetof(struct flags, sp),
+     .help = "tensor parallel ranks also split tokens, where each would compute and keep the same"},
     {.name = "--zero", .alias = "--zero-stage", .kind = CLI_INTEGER, .at = offsetof(struct flags, zero), .min = 0,
      .max = 3, .fallback = "0", .hint = "STAGE",
      .help = "what data parallel ranks share out (ZeRO): 1 optimizer state, 2 also gradients, 3 also weights"},

@@ -22,7 +22,7 @@ static void compare_replicas(struct gate *gate, struct parallel_engine *g) {
     if (g->groups.tensor) compare(gate, g, g->groups.tensor, parallel_weights_mix(g, true), "common weights");
 }
 
-/* A rank's term of element i of a range in a known sum. Whole numbers, so the sum is exact in any order. */
+/* A rank's term of element i of a tensor in a known sum. Whole numbers, so the sum is exact in any order. */
 static double known(int64_t i, int rank) {
     return (double)(i % 61 + 1 + rank % 16);
 }
@@ -66,30 +66,36 @@ static void take_rows_away(struct parallel_engine *g) {
         }
 }
 
-/* The name of the tensor that has this element of the buffer. */
-static const char *name_of(const struct model_params *p, int64_t element) {
-    int i = 0;
-    while (i + 1 < p->count && p->tensors[i + 1].offset <= element) i++;
-    return p->tensors[i].name;
+/* How many ranks add to a tensor's gradient, besides data parallel ones. */
+static int sharing(const struct parallel_engine *g, const struct model_tensor *t) {
+    const int64_t range = model_params_range_of(&g->params, t->offset), at = t->offset - g->blocks.block[range].start;
+    for (int i = 0; i < g->blocks.shares; i++)
+        if (g->blocks.shared[i].range == range && g->blocks.shared[i].first == at)
+            return g->blocks.shared[i].group->size;
+    return 1;
 }
 
-/* How many ranks add to the gradient of a range's element, besides data parallel ones. */
-static int sharing(const struct parallel_engine *g, int64_t range, int64_t element) {
-    const int64_t at = element - g->zero.shared;
-    const bool layer = range > 0 && range + 1 < g->blocks.ranges;
-    return layer && at >= 0 && at < g->zero.shared_count ? model_part_sharing(&g->plan->shape.part) : 1;
+/* Known gradients of a range's tensors. */
+static void fill(struct parallel_engine *g, int64_t range) {
+    float *x = parallel_zero_gradient(&g->zero, range);
+    for (int i = 0; i < g->params.count; i++) {
+        const struct model_tensor *t = &g->params.tensors[i];
+        if (model_params_range_of(&g->params, t->offset) != range) continue;
+        float *to = x + (t->offset - g->blocks.block[range].start);
+        for (int64_t k = 0; k < t->count; k++) to[k] = (float)known(k, g->groups.data->rank);
+    }
 }
 
-/* Reports known gradients range by range, as backward does. */
+/* Reports known gradients range by range, as backward does. The first `table` elements are ready first. */
 static void report(struct parallel_engine *g, int64_t table) {
     const struct model_hooks *hooks = &g->model.hooks;
+    if (table) fill(g, 0);
     if (table) hooks->ready(hooks->context, 0, table);
     for (int64_t r = g->blocks.ranges - 1; r >= 0; r--) {
         const struct parallel_block *b = &g->blocks.block[r];
         const int64_t early = r == 0 ? table : 0;
         if (r > 0 && r + 1 < g->blocks.ranges) hooks->need(hooks->context, b->start, b->count);
-        float *x = parallel_zero_gradient(&g->zero, r);
-        for (int64_t i = early; i < b->count; i++) x[i] = (float)known(i, g->groups.data->rank);
+        if (!early) fill(g, r);
         hooks->ready(hooks->context, b->start + early, b->count - early);
     }
 }
@@ -97,30 +103,29 @@ static void report(struct parallel_engine *g, int64_t table) {
 /* Sends known numbers over the ranks, in the ranges that the model reports. In BF16 the mean gradient hides one missing
  * rank of many behind rounding. Here anything missing, doubled or scaled shows at any world size. */
 static void check_sums(struct gate *gate, struct parallel_engine *g, bool overlap) {
-    const struct model_config *part = &g->plan->part;
-    const struct comm *data = g->groups.data;
-    const int64_t table = g->rows.count ? part->vocab * part->width : 0;
-    double ranks = 0, residual = 0;
+    const int ranks = g->groups.data->size;
+    double first = 0, residual = 0;
     const char *where = "";
-    for (int rank = 0; rank < data->size; rank++) ranks += known(0, rank);
+    for (int rank = 0; rank < ranks; rank++) first += known(0, rank);
     parallel_overlap(g, overlap);
     parallel_clear(g);
-    for (int64_t i = 0; i < table; i++) g->grads[i] = (float)known(i, data->rank);
     parallel_sum_begin(g);
     g->last_micro = true;
     parallel_zero_backward(&g->zero, g->zero.stage > 0);
-    report(g, table);
-    if (table) send_rows(g);
+    report(g, g->rows.count ? model_config_table(&g->plan->part) : 0);
+    if (g->rows.count) send_rows(g);
     const bool whole = parallel_sum_end(g);
-    if (table) take_rows_away(g);
-    for (int64_t r = 0; r < g->blocks.ranges && whole; r++) {
-        const struct parallel_block *b = &g->blocks.block[r];
-        const float *mine = parallel_gradient(g, r);
-        for (int64_t i = 0; i < b->own; i++) {
-            const int64_t at = b->first + i;
-            if (mine[i] == sharing(g, r, at) * (ranks + data->size * (known(at, 0) - known(0, 0)))) continue;
+    if (g->rows.count) take_rows_away(g);
+    for (int i = 0; i < g->params.count && whole; i++) {
+        const struct model_tensor *t = &g->params.tensors[i];
+        const struct parallel_part x = parallel_blocks_part(&g->blocks, &g->params, t);
+        const struct parallel_block *b = &g->blocks.block[x.range];
+        for (int64_t k = x.low; k < x.high; k++) {
+            const int64_t at = b->start + b->first + k - t->offset;
+            const double sum = first + ranks * (known(at, 0) - known(0, 0));
+            if (parallel_gradient(g, x.range)[k] == sharing(g, t) * sum) continue;
             residual = INFINITY;
-            where = name_of(&g->params, b->start + at);
+            where = t->name;
         }
     }
     gate_note(gate, CHECK_SUMS, whole ? residual : INFINITY, where);

@@ -27,7 +27,8 @@ struct model_linear model_linear_down(const struct model *m, int64_t layer) {
 }
 
 /* y[T,out] = x[T,in] W^T + bias + d */
-static struct kernel_gemm forward(const struct model *m, struct model_linear l, const void *x, const void *d, void *y) {
+struct kernel_gemm model_gemm_forward(const struct model *m, struct model_linear l, const void *x, const void *d,
+                                      void *y) {
     const enum kernel_dtype t = m->shape.dtype;
     return (struct kernel_gemm){.m = model_tokens(m),
                                 .n = l.out,
@@ -45,12 +46,12 @@ static struct kernel_gemm forward(const struct model *m, struct model_linear l, 
                                 .ldc = l.out};
 }
 void model_linear_forward(const struct model *m, struct model_linear l, const void *x, const void *d, void *y) {
-    const struct kernel_gemm g = forward(m, l, x, d, y);
+    const struct kernel_gemm g = model_gemm_forward(m, l, x, d, y);
     m->team->ops->gemm(m->team, &g);
 }
 
 /* dx[T,in] = dy[T,out] W */
-static struct kernel_gemm grad_input(const struct model *m, struct model_linear l, const void *dy, void *dx) {
+struct kernel_gemm model_gemm_grad_input(const struct model *m, struct model_linear l, const void *dy, void *dx) {
     const enum kernel_dtype t = m->shape.dtype;
     return (struct kernel_gemm){.m = model_tokens(m),
                                 .n = l.in,
@@ -65,7 +66,7 @@ static struct kernel_gemm grad_input(const struct model *m, struct model_linear 
                                 .ldc = l.in};
 }
 void model_linear_grad_input(const struct model *m, struct model_linear l, const void *dy, void *dx) {
-    const struct kernel_gemm g = grad_input(m, l, dy, dx);
+    const struct kernel_gemm g = model_gemm_grad_input(m, l, dy, dx);
     m->team->ops->gemm(m->team, &g);
 }
 
@@ -87,53 +88,9 @@ void model_linear_grad_params(const struct model *m, struct model_linear l, cons
     if (db) m->team->ops->column_sum(m->team, m->shape.dtype, model_tokens(m), l.out, dy, db);
 }
 
-float *model_addend(const struct model *m, void *y) {
-    return m->shape.dtype == KERNEL_F32 ? y : m->buffers[MODEL_PARTIAL];
-}
-void model_sum_start(const struct model *m, float *addend, int64_t n) {
-    m->hooks.sum(m->hooks.context, addend, n, KERNEL_F32);
-}
-void model_sum_finish(const struct model *m, const float *addend, int64_t n, void *y) {
-    m->hooks.wait(m->hooks.context);
-    if (m->shape.dtype == KERNEL_BF16) m->team->ops->to_bf16(m->team, n, addend, y);
-}
-
-void model_linear_sum(const struct model *m, struct model_linear l, const void *x, const void *d, void *y) {
-    struct kernel_gemm g = forward(m, l, x, d, y);
-    const int64_t n = g.m * g.n;
-    if (model_is_split(&m->shape)) {
-        float *addend = g.c = model_addend(m, y);
-        g.out = KERNEL_F32;
-        if (m->shape.part.rank) { /* the first rank adds what all have */
-            g.d = g.bias = NULL;
-        } else if (m->shape.dtype == KERNEL_BF16) {
-            m->team->ops->from_bf16(m->team, n, d, addend);
-            g.d = addend;
-        }
-    }
-    m->team->ops->gemm(m->team, &g);
-    if (!model_is_split(&m->shape)) return;
-    model_sum_start(m, g.c, n);
-    model_sum_finish(m, g.c, n, y);
-}
-
-void model_linear_sum_backward(const struct model *m, struct model_linear l, const void *dy, const void *x, void *dx) {
-    struct kernel_gemm g = grad_input(m, l, dy, dx);
-    if (model_is_split(&m->shape)) {
-        g.out = KERNEL_F32, g.c = model_addend(m, dx);
-        m->team->ops->gemm(m->team, &g);
-        model_sum_start(m, g.c, g.m * g.n);
-    }
-    model_linear_grad_params(m, l, dy, x);
-    if (model_is_split(&m->shape))
-        model_sum_finish(m, g.c, g.m * g.n, dx);
-    else
-        m->team->ops->gemm(m->team, &g);
-}
-
 static struct kernel_norm norm(const struct model *m, enum model_role gain, enum model_role bias, int64_t layer,
                                const void *x, void *y, enum model_buffer mean, enum model_buffer rstd) {
-    return (struct kernel_norm){.rows = model_tokens(m),
+    return (struct kernel_norm){.rows = model_own_tokens(m),
                                 .cols = config(m)->width,
                                 .dtype = m->shape.dtype,
                                 .eps = (float)config(m)->norm_eps,
@@ -150,17 +107,22 @@ struct kernel_norm model_norm_embed(const struct model *m) {
     return norm(m, MODEL_EMBED_GAIN, MODEL_EMBED_BIAS, 0, m->buffers[MODEL_EMBED], m->buffers[MODEL_X],
                 MODEL_EMBED_MEAN, MODEL_EMBED_RSTD);
 }
+/* This rank's share of a buffer of all tokens. */
+static void *own_of(const struct model *m, enum model_buffer b, int64_t layer) {
+    const int64_t row = config(m)->width * (int64_t)kernel_dtype_bytes(m->shape.dtype);
+    return (char *)model_buffer_at(m, b, layer) + model_own_first(m) * row;
+}
 struct kernel_norm model_norm1(const struct model *m, int64_t l) {
-    return norm(m, MODEL_NORM1_GAIN, MODEL_NORM1_BIAS, l, model_buffer_at(m, MODEL_X, l),
-                model_buffer_at(m, MODEL_NORM1, l), MODEL_NORM1_MEAN, MODEL_NORM1_RSTD);
+    return norm(m, MODEL_NORM1_GAIN, MODEL_NORM1_BIAS, l, model_buffer_at(m, MODEL_X, l), own_of(m, MODEL_NORM1, l),
+                MODEL_NORM1_MEAN, MODEL_NORM1_RSTD);
 }
 struct kernel_norm model_norm2(const struct model *m, int64_t l) {
-    return norm(m, MODEL_NORM2_GAIN, MODEL_NORM2_BIAS, l, model_buffer_at(m, MODEL_MID, l),
-                model_buffer_at(m, MODEL_NORM2, l), MODEL_NORM2_MEAN, MODEL_NORM2_RSTD);
+    return norm(m, MODEL_NORM2_GAIN, MODEL_NORM2_BIAS, l, model_buffer_at(m, MODEL_MID, l), own_of(m, MODEL_NORM2, l),
+                MODEL_NORM2_MEAN, MODEL_NORM2_RSTD);
 }
 struct kernel_norm model_norm_final(const struct model *m) {
     return norm(m, MODEL_FINAL_GAIN, MODEL_FINAL_BIAS, 0, model_buffer_at(m, MODEL_X, config(m)->layers),
-                m->buffers[MODEL_FINAL], MODEL_FINAL_MEAN, MODEL_FINAL_RSTD);
+                own_of(m, MODEL_FINAL, 0), MODEL_FINAL_MEAN, MODEL_FINAL_RSTD);
 }
 
 void model_norm_backward(const struct model *m, struct kernel_norm n, const void *dy, const void *d_add, void *dx) {
@@ -174,6 +136,7 @@ void model_norm_backward(const struct model *m, struct kernel_norm n, const void
 /* If a norm follows, x and dx are those of the embedding before it. */
 static struct kernel_embedding embedding(const struct model *m, const int32_t *tokens, bool normed) {
     const bool split = model_is_split(&m->shape);
+    void *own = m->buffers[normed ? MODEL_EMBED : MODEL_X];
     return (struct kernel_embedding){.rows = model_tokens(m),
                                      .cols = config(m)->width,
                                      .seq = m->shape.seq,
@@ -184,8 +147,7 @@ static struct kernel_embedding embedding(const struct model *m, const int32_t *t
                                      .tokens = tokens,
                                      .token_table = model_weight(m, MODEL_TOKEN_TABLE, 0),
                                      .position_table = model_weight(m, MODEL_POSITION_TABLE, 0),
-                                     .x = m->buffers[normed ? MODEL_EMBED : MODEL_X],
-                                     .dx = m->buffers[normed ? MODEL_DNORM : MODEL_DX],
+                                     .x = m->shape.sequence ? m->buffers[MODEL_SHARES] : own,
                                      .dtoken = model_gradient(m, MODEL_TOKEN_TABLE, 0),
                                      .dposition = model_gradient(m, MODEL_POSITION_TABLE, 0)};
 }
@@ -194,10 +156,7 @@ void model_embed_forward(const struct model *m, const int32_t *tokens) {
     const bool normed = model_config_has(config(m), MODEL_EMBED_GAIN);
     const struct kernel_embedding e = embedding(m, tokens, normed);
     m->team->ops->embedding_forward(m->team, &e);
-    if (e.vocab) { /* one rank has a token's row, the others zeros */
-        m->hooks.sum(m->hooks.context, e.x, e.rows * e.cols, e.dtype);
-        m->hooks.wait(m->hooks.context);
-    }
+    if (e.vocab) model_sum_embedding(m, &e, m->buffers[normed ? MODEL_EMBED : MODEL_X]);
     if (!normed) return;
     const struct kernel_norm n = model_norm_embed(m);
     m->team->ops->norm_forward(m->team, &n);
@@ -207,6 +166,7 @@ void model_embed_backward(const struct model *m, const int32_t *tokens) {
     const bool normed = model_config_has(config(m), MODEL_EMBED_GAIN);
     struct kernel_embedding e = embedding(m, tokens, normed);
     if (normed) model_norm_backward(m, model_norm_embed(m), m->buffers[MODEL_DX], NULL, m->buffers[MODEL_DNORM]);
+    e.dx = model_shares(m, m->buffers[normed ? MODEL_DNORM : MODEL_DX]);
     if (model_early(m)) {
         m->hooks.rows(m->hooks.context, tokens, e.dx);
         e.dtoken = NULL;
@@ -288,7 +248,7 @@ void model_attention_backward(const struct model *m, int64_t layer) {
 
 void model_up_forward(const struct model *m, int64_t layer, const void *x) {
     void *up = model_buffer_at(m, MODEL_UP, layer), *act = model_buffer_at(m, MODEL_ACT, layer);
-    struct kernel_gemm g = forward(m, model_linear_up(m, layer), x, NULL, up);
+    struct kernel_gemm g = model_gemm_forward(m, model_linear_up(m, layer), x, NULL, up);
     const bool gated = config(m)->family->gated;
     if (!gated) g.epilogue = KERNEL_EPILOGUE_GELU, g.y = act;
     m->team->ops->gemm(m->team, &g);
@@ -309,7 +269,7 @@ void model_down_grad_input(const struct model *m, int64_t layer, const void *dy)
     const void *up = model_buffer_at(m, MODEL_UP, layer);
     const bool gated = config(m)->family->gated;
     void *dup = m->buffers[MODEL_DUP], *dact = m->buffers[MODEL_DACT];
-    struct kernel_gemm g = grad_input(m, model_linear_down(m, layer), dy, gated ? dact : dup);
+    struct kernel_gemm g = model_gemm_grad_input(m, model_linear_down(m, layer), dy, gated ? dact : dup);
     if (!gated) g.epilogue = KERNEL_EPILOGUE_GELU_GRAD, g.x = up;
     m->team->ops->gemm(m->team, &g);
     if (gated) m->team->ops->swiglu_backward(m->team, m->shape.dtype, model_tokens(m), config(m)->ffn, up, dact, dup);

@@ -17,29 +17,39 @@ struct model_linear model_linear_proj(const struct model *m, int64_t layer);
 struct model_linear model_linear_up(const struct model *m, int64_t layer);
 struct model_linear model_linear_down(const struct model *m, int64_t layer);
 
-/* y[T,out] = x[T,in] W^T + bias + d. _sum: x and W are split along `in`, and y is the sum over tensor parallel ranks; d
- * is the same on all of them. */
+/* y[T,out] = x[T,in] W^T + bias + d. _sum: x and W are split along `in`, and y[R,out] is the sum over tensor parallel
+ * ranks; d[R,out] is the same on all of them unless they have shares. */
 void model_linear_forward(const struct model *m, struct model_linear l, const void *x, const void *d, void *y);
 void model_linear_sum(const struct model *m, struct model_linear l, const void *x, const void *d, void *y);
 /* dx[T,in] = dy[T,out] W */
 void model_linear_grad_input(const struct model *m, struct model_linear l, const void *dy, void *dx);
+/* Their matmuls. */
+struct kernel_gemm model_gemm_forward(const struct model *m, struct model_linear l, const void *x, const void *d,
+                                      void *y);
+struct kernel_gemm model_gemm_grad_input(const struct model *m, struct model_linear l, const void *dy, void *dx);
 /* dW += dy^T x; dbias += column sums of dy */
 void model_linear_grad_params(const struct model *m, struct model_linear l, const void *dy, const void *x);
 
-/* Both; dy and W are split along `out`, and dx is the sum over tensor parallel ranks. The sum is in flight while the
- * parameters' gradients are computed. */
+/* Both; dy and W are split along `out`, and dx[R,in] is the sum over tensor parallel ranks. The sum is in flight while
+ * the parameters' gradients are computed. */
 void model_linear_sum_backward(const struct model *m, struct model_linear l, const void *dy, const void *x, void *dx);
-/* A rank's addend of a sum over tensor parallel ranks that becomes y, in FP32: BF16 rounds the sum once, as if one rank
- * had computed it. The addend is y itself in FP32. start, then finish. */
+/* A rank's addend [T,width] of a sum over tensor parallel ranks that becomes y[R,width], in FP32: BF16 rounds the sum
+ * once, as if one rank had computed it. The addend may be y itself. start, then finish. */
 float *model_addend(const struct model *m, void *y);
-void model_sum_start(const struct model *m, float *addend, int64_t n);
-void model_sum_finish(const struct model *m, const float *addend, int64_t n, void *y);
+void model_sum_start(const struct model *m, float *addend);
+void model_sum_finish(const struct model *m, const float *addend, void *y);
+/* x[R,width] of all ranks: [T,width]. It is x itself, or MODEL_SHARES until the next call. */
+void *model_shares(const struct model *m, void *x);
+/* The embedding e.x[T,width] of tensor parallel ranks becomes own[R,width]. */
+void model_sum_embedding(const struct model *m, const struct kernel_embedding *e, void *own);
 
 /* The norms' operands for forward and for parameter gradients. model_norm_backward adds the rest. */
 struct kernel_norm model_norm_embed(const struct model *m);
 struct kernel_norm model_norm1(const struct model *m, int64_t layer);
 struct kernel_norm model_norm2(const struct model *m, int64_t layer);
 struct kernel_norm model_norm_final(const struct model *m);
+/* Returns the norm of all tokens [T,width]. n: of this rank's. */
+const void *model_norm_forward(const struct model *m, const struct kernel_norm *n);
 /* dx = d_add + the gradient through the norm. Adds to the gradients of the norm's parameters. */
 void model_norm_backward(const struct model *m, struct kernel_norm n, const void *dy, const void *d_add, void *dx);
 

@@ -15,31 +15,33 @@ enum model_kept {
     MODEL_KEPT_LAYERS   /* the layer's input alone */
 };
 
-/* What one rank computes at a time. T = batch * seq tokens. */
+/* What one rank computes at a time. T = batch * seq tokens; R = T, or with `sequence` this rank's equal share of them.
+ */
 struct model_shape {
     const struct model_config *config; /* the part's */
     struct model_part part;            /* ranks 0 or 1: the whole model */
-    enum kernel_dtype dtype;           /* of weights and activations */
-    int64_t batch, seq;                /* micro-batch: sequences, tokens in each */
-    int64_t position0; /* position of the first token; not 0 if this rank holds a later part of each sequence */
-    int64_t head_rows; /* tokens whose logits are in memory at once, 1..T */
+    bool sequence; /* tensor parallel ranks also split tokens, where they would all compute the same (model.h) */
+    enum kernel_dtype dtype; /* of weights and activations */
+    int64_t batch, seq;      /* micro-batch: sequences, tokens in each */
+    int64_t position0;       /* position of the first token; not 0 if this rank holds a later part of each sequence */
+    int64_t head_rows;       /* tokens whose logits are in memory at once, 1..T */
     enum model_kept kept;
 };
 
 enum model_buffer {
     /* the embedding, if a norm follows it */
-    MODEL_EMBED,      /* [T, width] before the norm */
-    MODEL_EMBED_MEAN, /* [T] FP32, as all means and rstds */
+    MODEL_EMBED,      /* [R, width] before the norm */
+    MODEL_EMBED_MEAN, /* [R] FP32, as all means and rstds */
     MODEL_EMBED_RSTD,
     /* for backward, one per layer if the shape keeps it; else one, which layers share */
-    MODEL_X,          /* [T, width] the residual stream into the layer; always kept, and that out of the last layer */
+    MODEL_X,          /* [R, width] the residual stream into the layer; always kept, and that out of the last layer */
     MODEL_NORM1,      /* [T, width] */
     MODEL_NORM1_MEAN, /* means: none for RMSNorm */
     MODEL_NORM1_RSTD,
     MODEL_QKV_OUT, /* [T, qkv]; queries and keys are rotated if positions are rotary */
     MODEL_ATT,     /* [T, attention] */
     MODEL_LSE,     /* [batch, heads, seq] FP32 */
-    MODEL_MID,     /* [T, width] the residual stream after attention */
+    MODEL_MID,     /* [R, width] the residual stream after attention */
     MODEL_NORM2,
     MODEL_NORM2_MEAN,
     MODEL_NORM2_RSTD,
@@ -57,13 +59,15 @@ enum model_buffer {
     MODEL_LOSS,
     /* gradients of activations, reused by every layer */
     MODEL_DLOGITS, /* [head_rows, vocab_ld]; none in FP32, which overwrites the logits */
-    MODEL_DX,      /* [T, width] of the residual stream */
-    MODEL_DNORM,   /* [T, width] of a norm's output */
+    MODEL_DX,      /* [R, width] of the residual stream */
+    MODEL_DNORM,   /* [R, width] of a norm's output */
     MODEL_DATT,    /* [T, attention] */
     MODEL_DQKV,    /* [T, qkv] */
     MODEL_DUP,     /* [T, up] before the activation function */
     MODEL_DACT,    /* [T, ffn] after it; none without a gate, where it becomes dup in place */
-    MODEL_PARTIAL, /* [T, width] FP32: a rank's addend of a sum over tensor parallel ranks; only in BF16 */
+    MODEL_PARTIAL, /* [T, width] FP32: a rank's addend of a sum over tensor parallel ranks; in FP32 only with `sequence`
+                    */
+    MODEL_SHARES,  /* [T, width] the residual stream's or its gradient's shares of all ranks; only with `sequence` */
     MODEL_BUFFERS
 };
 
@@ -81,5 +85,13 @@ static inline bool model_is_split(const struct model_shape *shape) {
 }
 /* Leading dimension of the logits: the vocabulary rounded up to a cache line. The padding is never read. */
 int64_t model_vocab_ld(const struct model_config *config);
+
+/* The slopes of heads first .. first + count - 1 of ALiBi (Press et al. 2022). For n heads, n a power of two: 2^(-8/n),
+ * 2^(-16/n), ... Else n is the largest power of two below: its slopes come first, then every second slope of 2n heads,
+ * from the first. */
+void model_position_slopes(int64_t heads, int64_t first, int64_t count, float *slopes);
+/* Cosines and sines of positions first .. first+count-1, [count, head_dim / 2] each. Angles are computed in FP64. */
+void model_position_angles(const struct model_config *config, int64_t first, int64_t count, float *cosines,
+                           float *sines);
 
 #endif

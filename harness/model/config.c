@@ -37,6 +37,10 @@ int64_t model_config_dim(const struct model_config *c, enum model_dim dim) {
     return 0;
 }
 
+int64_t model_config_table(const struct model_config *c) {
+    return (c->vocab_room ? c->vocab_room : c->vocab) * c->width;
+}
+
 int64_t model_config_mlps(const struct model_config *c) {
     return c->experts > 0 ? c->active : 1;
 }

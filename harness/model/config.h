@@ -125,6 +125,7 @@ struct model_config {
     const struct model_family *family;
     int64_t layers, full_layers; /* layers < full_layers: the first layers at full width */
     int64_t width, heads, kv_heads, head_dim, ffn, positions, vocab;
+    int64_t vocab_room;      /* rows of the vocabulary that have room in memory; 0: vocab */
     int64_t window;          /* keys that a query attends to; 0: all before it */
     int64_t experts, active; /* experts of a layer, and those that a token passes; 0: one MLP without router */
     bool tied;
@@ -156,6 +157,8 @@ json_t *model_config_json(const struct model_config *config);
 /* Keeps the first `layers` layers. BASE_USAGE outside 1..full_layers. */
 int model_config_slice(struct model_config *config, int64_t layers, struct base_error *e);
 int64_t model_config_dim(const struct model_config *config, enum model_dim dim);
+/* Elements that the token table, or the head, takes in memory. */
+int64_t model_config_table(const struct model_config *config);
 /* MLPs that a token passes in a layer: its active experts, or the only one. */
 int64_t model_config_mlps(const struct model_config *config);
 /* Whether the family has a parameter of this role. */

@@ -15,8 +15,7 @@ static void head_chunk(const struct model *m, int64_t row, int64_t rows, const i
     void *dlogits = t == KERNEL_F32 ? m->buffers[MODEL_LOGITS] : m->buffers[MODEL_DLOGITS];
     float *dtable = model_gradient(m, head, 0);
     const bool split = model_is_split(&m->shape);
-    void *dx = (char *)m->buffers[MODEL_DNORM] + at,
-         *addend = model_addend(m, m->buffers[MODEL_DNORM]) + row * c->width;
+    void *dx = (char *)m->buffers[MODEL_DNORM] + at;
 
     ops->gemm(m->team, &(struct kernel_gemm){.m = rows,
                                              .n = c->vocab,
@@ -48,17 +47,18 @@ static void head_chunk(const struct model *m, int64_t row, int64_t rows, const i
     ops->cross_entropy_combine(m->team, &ce);
     if (scale == 0) return;
     ops->cross_entropy_grad(m->team, &ce);
-    ops->gemm(m->team, &(struct kernel_gemm){.m = rows,
-                                             .n = c->width,
-                                             .k = c->vocab,
-                                             .in = t,
-                                             .out = split ? KERNEL_F32 : t,
-                                             .a = dlogits,
-                                             .lda = ld,
-                                             .b = table,
-                                             .ldb = c->width,
-                                             .c = split ? addend : dx,
-                                             .ldc = c->width});
+    ops->gemm(m->team,
+              &(struct kernel_gemm){.m = rows,
+                                    .n = c->width,
+                                    .k = c->vocab,
+                                    .in = t,
+                                    .out = split ? KERNEL_F32 : t,
+                                    .a = dlogits,
+                                    .lda = ld,
+                                    .b = table,
+                                    .ldb = c->width,
+                                    .c = split ? model_addend(m, m->buffers[MODEL_DNORM]) + row * c->width : dx,
+                                    .ldc = c->width});
     ops->gemm(m->team, &(struct kernel_gemm){.m = c->vocab,
                                              .n = c->width,
                                              .k = rows,
@@ -81,10 +81,9 @@ double model_loss(struct model *m, const int32_t *targets, float grad_scale) {
         head_chunk(m, row, rows, targets, grad_scale);
     }
     if (model_is_split(&m->shape) && grad_scale != 0) {
-        const int64_t n = tokens * m->shape.config->width;
         float *addend = model_addend(m, m->buffers[MODEL_DNORM]);
-        model_sum_start(m, addend, n);
-        model_sum_finish(m, addend, n, m->buffers[MODEL_DNORM]);
+        model_sum_start(m, addend);
+        model_sum_finish(m, addend, m->buffers[MODEL_DNORM]);
     }
     const float *loss = m->buffers[MODEL_LOSS];
     double sum = 0;

@@ -4,10 +4,16 @@
 #include "model/model.h"
 
 #include "model/block.h"
-#include "model/position.h"
 
 int64_t model_tokens(const struct model *m) {
     return m->shape.batch * m->shape.seq;
+}
+
+int64_t model_own_tokens(const struct model *m) {
+    return m->shape.sequence ? model_tokens(m) / m->shape.part.ranks : model_tokens(m);
+}
+int64_t model_own_first(const struct model *m) {
+    return m->shape.sequence ? m->shape.part.rank * model_own_tokens(m) : 0;
 }
 
 void *model_buffer_at(const struct model *m, enum model_buffer b, int64_t layer) {
@@ -65,7 +71,7 @@ static void call(const struct model *m, model_hook *hook, int64_t offset, int64_
 }
 int64_t model_early(const struct model *m) {
     const struct model_config *c = m->shape.config;
-    return m->hooks.rows && c->tied ? c->vocab * c->width : 0;
+    return m->hooks.rows && c->tied ? model_config_table(c) : 0;
 }
 static int64_t final_start(const struct model *m) {
     return model_params_start(m->params, m->params->layers + 1);
@@ -73,18 +79,17 @@ static int64_t final_start(const struct model *m) {
 
 /* All of a layer that backward reads: everything before the last matmul. Without `matmuls` their outputs are there. */
 static void layer_inner(const struct model *m, int64_t l, bool matmuls) {
-    const struct kernel_ops *ops = m->team->ops;
     const struct kernel_norm n1 = model_norm1(m, l), n2 = model_norm2(m, l);
     void *qkv = model_buffer_at(m, MODEL_QKV_OUT, l), *mid = model_buffer_at(m, MODEL_MID, l);
 
-    ops->norm_forward(m->team, &n1);
-    if (matmuls) model_linear_forward(m, model_linear_qkv(m, l), n1.y, NULL, qkv);
+    const void *y1 = model_norm_forward(m, &n1);
+    if (matmuls) model_linear_forward(m, model_linear_qkv(m, l), y1, NULL, qkv);
     if (matmuls) model_rotate_forward(m, l);
     model_attention_forward(m, l);
     if (matmuls) model_linear_sum(m, model_linear_proj(m, l), model_buffer_at(m, MODEL_ATT, l), n1.x, mid);
-    ops->norm_forward(m->team, &n2);
+    const void *y2 = model_norm_forward(m, &n2);
     if (matmuls)
-        model_up_forward(m, l, n2.y);
+        model_up_forward(m, l, y2);
     else
         model_activation_forward(m, l);
 }
@@ -113,7 +118,7 @@ void model_forward(struct model *m, const int32_t *tokens) {
     }
     const struct kernel_norm n = model_norm_final(m);
     call(m, m->hooks.need, final_start(m), p->total - final_start(m));
-    m->team->ops->norm_forward(m->team, &n);
+    model_norm_forward(m, &n);
 }
 
 /* in: MODEL_DX holds d X[l+1]; out: d X[l] */
@@ -124,15 +129,17 @@ static void layer_backward(const struct model *m, int64_t l) {
     void *dx = m->buffers[MODEL_DX], *dnorm = m->buffers[MODEL_DNORM], *dup = m->buffers[MODEL_DUP];
     void *datt = m->buffers[MODEL_DATT], *dqkv = m->buffers[MODEL_DQKV];
 
-    model_linear_grad_params(m, down, dx, model_buffer_at(m, MODEL_ACT, l));
-    model_down_grad_input(m, l, dx);
-    model_linear_sum_backward(m, up, dup, n2.y, dnorm);
+    const void *dy = model_shares(m, dx);
+    model_linear_grad_params(m, down, dy, model_buffer_at(m, MODEL_ACT, l));
+    model_down_grad_input(m, l, dy);
+    model_linear_sum_backward(m, up, dup, model_buffer_at(m, MODEL_NORM2, l), dnorm);
     model_norm_backward(m, n2, dnorm, dx, dx);
 
-    model_linear_grad_params(m, proj, dx, model_buffer_at(m, MODEL_ATT, l));
-    model_linear_grad_input(m, proj, dx, datt);
+    dy = model_shares(m, dx);
+    model_linear_grad_params(m, proj, dy, model_buffer_at(m, MODEL_ATT, l));
+    model_linear_grad_input(m, proj, dy, datt);
     model_attention_backward(m, l);
-    model_linear_sum_backward(m, qkv, dqkv, n1.y, dnorm);
+    model_linear_sum_backward(m, qkv, dqkv, model_buffer_at(m, MODEL_NORM1, l), dnorm);
     model_norm_backward(m, n1, dnorm, dx, dx);
 }
 

@@ -26,9 +26,14 @@ typedef void model_hook(void *context, int64_t offset, int64_t count);
 /* rows: if set and the head is tied, backward leaves the token table's gradient as the head made it, and it is ready
  * first. The caller adds the embedding's part: dx[batch*seq, width] of shape.dtype to the rows of these tokens. */
 typedef void model_rows_hook(void *context, const int32_t *tokens, const void *dx);
-/* Tensor parallel ranks; both are set if the model is split. sum: x[n] becomes the sum over the ranks. It may return
- * before, as long as wait does not: at most one sum is in flight. merge: the cross-entropy statistics of `rows` rows
- * become those of the whole vocabulary. All ranks get the same bits. */
+/* Tensor parallel ranks; all are set if the model is split. sum: x[n] becomes the sum over the ranks. scatter: of that
+ * sum each rank gets its share of x, the ranks' shares being equal and in their order. gather: each rank has its share
+ * of x, and gets all. They may return before that, as long as wait does not; at most one is in flight. merge: the
+ * cross-entropy statistics of `rows` rows become those of the whole vocabulary. All ranks get the same bits.
+ *
+ * With shape.sequence a rank keeps its share of the residual stream and computes norms for it alone (Korthikanti et al.
+ * 2022). So sums become scatters, and what matmuls need of all tokens is gathered. Gradients of norms are then of this
+ * rank's tokens alone. */
 typedef void model_sum_hook(void *context, void *x, int64_t n, enum kernel_dtype dtype);
 typedef void model_wait_hook(void *context);
 typedef void model_merge_hook(void *context, int64_t rows, float *max, float *sum, float *target_logit);
@@ -36,7 +41,7 @@ struct model_hooks {
     void *context;
     model_hook *need, *done, *ready;
     model_rows_hook *rows;
-    model_sum_hook *sum;
+    model_sum_hook *sum, *scatter, *gather;
     model_wait_hook *wait;
     model_merge_hook *merge;
 };
@@ -78,8 +83,10 @@ void model_backward(struct model *m, const int32_t *tokens);
 /* Elements at the start of the buffer that are ready first in this backward: the token table if hooks.rows takes the
  * embedding's part, else 0. */
 int64_t model_early(const struct model *m);
-/* batch * seq */
+/* batch * seq; those whose residual stream this rank keeps; and the first of them. */
 int64_t model_tokens(const struct model *m);
+int64_t model_own_tokens(const struct model *m);
+int64_t model_own_first(const struct model *m);
 /* A role's weight and gradient in layer `layer`. NULL when the family has none. */
 const void *model_weight(const struct model *m, enum model_role role, int64_t layer);
 float *model_gradient(const struct model *m, enum model_role role, int64_t layer);

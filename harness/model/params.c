@@ -64,7 +64,7 @@ static void append(struct model_params *params, const struct model_config *c, co
         snprintf(t->name, sizeof t->name, "%.*s%lld%s", (int)(mark - p->name), p->name, (long long)layer, mark + 2);
     }
     if (layer <= 0) params->role_offset[p->role] = t->offset;
-    params->total += t->count;
+    params->total += p->rows == MODEL_VOCAB ? model_config_table(c) : t->count;
     if (t->count > params->largest) params->largest = t->count;
 }
 

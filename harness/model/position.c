@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * ALiBi's slopes and rotary angles, with the two scalings of rotary positions. */
-#include "model/position.h"
+#include "model/buffers.h"
 
 #include <math.h>
 

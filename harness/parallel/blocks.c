@@ -5,12 +5,20 @@
 
 #include <stdlib.h>
 
+/* Key/value heads that several ranks hold, and norms that each computes for its share of the tokens. */
+static struct comm *sharing(const struct plan *plan, const struct parallel_groups *g, const struct model_parameter *p) {
+    if (plan_shared_heads(plan, p)) return g->sharing;
+    return plan_shared_norm(plan, p) ? g->tensor : NULL;
+}
+
 int parallel_blocks_open(struct parallel_blocks *b, const struct plan *plan, const struct model_params *params,
-                         const struct comm *comm, struct base_error *e) {
+                         const struct parallel_groups *groups, struct base_error *e) {
     const bool cut = plan->request.layout.zero > 0;
+    const struct comm *comm = groups->data;
     *b = (struct parallel_blocks){.ranges = params->layers + 2};
     b->block = calloc((size_t)b->ranges, sizeof *b->block);
-    if (!b->block)
+    b->shared = calloc((size_t)params->count, sizeof *b->shared);
+    if (!b->block || !b->shared)
         return base_fail(e, BASE_BROKEN, "out of memory for the blocks of %lld ranges", (long long)b->ranges);
     for (int64_t r = 0; r < b->ranges; r++) {
         const int64_t start = model_params_start(params, r), count = model_params_start(params, r + 1) - start;
@@ -19,11 +27,19 @@ int parallel_blocks_open(struct parallel_blocks *b, const struct plan *plan, con
         b->block[r] = (struct parallel_block){start, count, first, end - first, b->owned};
         b->owned += end - first;
     }
+    for (int i = 0; i < params->count; i++) {
+        const struct model_tensor *t = &params->tensors[i];
+        const int64_t range = model_params_range_of(params, t->offset);
+        struct comm *group = sharing(plan, groups, t->kind);
+        if (group)
+            b->shared[b->shares++] =
+                (struct parallel_shared){range, t->offset - b->block[range].start, t->count, group};
+    }
     return BASE_OK;
 }
 
 void parallel_blocks_close(struct parallel_blocks *b) {
-    free(b->block);
+    free(b->block), free(b->shared);
     *b = (struct parallel_blocks){0};
 }
 

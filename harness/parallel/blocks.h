@@ -6,7 +6,7 @@
 #ifndef TOISE_PARALLEL_BLOCKS_H
 #define TOISE_PARALLEL_BLOCKS_H
 
-#include "comm/comm.h"
+#include "parallel/groups.h"
 #include "plan/plan.h"
 
 struct parallel_block {
@@ -15,14 +15,21 @@ struct parallel_block {
     int64_t at;           /* its place in an array of all owned elements */
 };
 
+/* A tensor whose gradient is first summed over some of the tensor parallel ranks, each of which has a part of it. */
+struct parallel_shared {
+    int64_t range, first, count; /* first: from the range's start */
+    struct comm *group;
+};
+
 struct parallel_blocks {
     struct parallel_block *block; /* [ranges] */
     int64_t ranges, owned;
+    struct parallel_shared *shared; /* [shares] */
+    int shares;
 };
 
-/* comm: the data parallel ranks. */
 int parallel_blocks_open(struct parallel_blocks *blocks, const struct plan *plan, const struct model_params *params,
-                         const struct comm *comm, struct base_error *e);
+                         const struct parallel_groups *groups, struct base_error *e);
 void parallel_blocks_close(struct parallel_blocks *blocks);
 /* The part of a tensor that this rank owns: elements [low, high) of its block of `range`; none: low >= high. */
 struct parallel_part {

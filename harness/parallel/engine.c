@@ -7,24 +7,27 @@
 
 #include "guard/watchdog.h"
 
-/* Ranks that hold the same key/value head have parts of its gradient. */
-static void sum_shared(struct parallel_engine *g, int64_t offset, int64_t count) {
-    const int64_t range = model_params_range_of(&g->params, offset), start = model_params_start(&g->params, range);
-    struct comm *c = g->groups.sharing;
-    struct comm_request request;
-    if (range == 0 || range + 1 == g->blocks.ranges || count == 0) return;
-    c->ops->all_reduce_start(c, parallel_zero_gradient(&g->zero, range) + (offset - start) + g->zero.shared,
-                             g->zero.shared_count, KERNEL_F32, &request);
-    c->ops->wait(c, &request);
+/* Sums what tensor parallel ranks have parts of, in this range. */
+static void sum_shared(struct parallel_engine *g, int64_t range) {
+    for (int i = 0; i < g->blocks.shares; i++) {
+        const struct parallel_shared *x = &g->blocks.shared[i];
+        struct comm_request request;
+        if (x->range != range) continue;
+        x->group->ops->all_reduce_start(x->group, parallel_zero_gradient(&g->zero, range) + x->first, x->count,
+                                        KERNEL_F32, &request);
+        x->group->ops->wait(x->group, &request);
+    }
 }
 
 static void on_ready(void *context, int64_t offset, int64_t count) {
     struct parallel_engine *g = context;
     if (g->nulled) return;
-    if (g->groups.sharing && (g->zero.stage > 1 || g->last_micro)) sum_shared(g, offset, count);
+    /* a token table that is ready early is no such tensor, and the range's rest is ready later */
+    const int64_t range = model_params_range_of(&g->params, offset);
+    if ((g->zero.stage > 1 || g->last_micro) && (range || offset + count == model_params_start(&g->params, 1)))
+        sum_shared(g, range);
     if (!g->zero.stage && g->last_micro) parallel_buckets_ready(&g->buckets, offset, count);
-    if (g->zero.stage > 1 || (g->zero.stage && g->last_micro))
-        parallel_zero_ready(&g->zero, model_params_range_of(&g->params, offset));
+    if (g->zero.stage > 1 || (g->zero.stage && g->last_micro)) parallel_zero_ready(&g->zero, range);
 }
 static void on_need(void *context, int64_t offset, int64_t count) {
     struct parallel_engine *g = context;
@@ -43,6 +46,14 @@ static void on_poll(void *context) {
 static void on_sum(void *context, void *x, int64_t n, enum kernel_dtype dtype) {
     struct parallel_engine *g = context;
     parallel_tensor_sum(&g->tensor, x, n, dtype);
+}
+static void on_scatter(void *context, void *x, int64_t n, enum kernel_dtype dtype) {
+    struct parallel_engine *g = context;
+    parallel_tensor_scatter(&g->tensor, x, n, dtype);
+}
+static void on_gather(void *context, void *x, int64_t n, enum kernel_dtype dtype) {
+    struct parallel_engine *g = context;
+    parallel_tensor_gather(&g->tensor, x, n, dtype);
 }
 static void on_wait(void *context) {
     struct parallel_engine *g = context;
@@ -93,7 +104,7 @@ int parallel_open(struct parallel_engine *g, const struct plan *plan, struct com
     struct comm *data = g->groups.data;
     if ((code = model_params_open(&g->whole, &plan->request.config, e))) return code;
     if ((code = model_params_open(&g->params, &plan->part, e))) return code;
-    if ((code = parallel_blocks_open(&g->blocks, plan, &g->params, data, e))) return code;
+    if ((code = parallel_blocks_open(&g->blocks, plan, &g->params, &g->groups, e))) return code;
     if ((code = open_arenas(g, e))) return code;
     void *weights = g->half ? (void *)g->half : g->master;
     code = parallel_zero_open(&g->zero, plan, &g->blocks, data, &g->team, g->arenas, weights, g->grads, e);
@@ -102,8 +113,14 @@ int parallel_open(struct parallel_engine *g, const struct plan *plan, struct com
         model_open(&g->model, &plan->shape, &g->params, &g->team, weights, g->grads, &g->arenas[PLAN_ACTIVATIONS], e);
     if (code) return code;
     g->model.places = parallel_zero_places(&g->zero);
-    g->model.hooks = (struct model_hooks){
-        .context = g, .need = on_need, .ready = on_ready, .sum = on_sum, .wait = on_wait, .merge = on_merge};
+    g->model.hooks = (struct model_hooks){.context = g,
+                                          .need = on_need,
+                                          .ready = on_ready,
+                                          .sum = on_sum,
+                                          .scatter = on_scatter,
+                                          .gather = on_gather,
+                                          .wait = on_wait,
+                                          .merge = on_merge};
     return parallel_buckets_open(&g->buckets, data, g->grads, g->params.total, plan->request.bucket, e);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Sums over tensor parallel ranks: the model's hooks sum, wait and merge (model/model.h). Partial sums are FP32 on the
- * wire, so that BF16 rounds as often as on one rank. */
+ * What tensor parallel ranks send: the model's hooks sum, scatter, gather, wait and merge (model/model.h). Partial sums
+ * are FP32 on the wire, so that BF16 rounds as often as on one rank. */
 #ifndef TOISE_PARALLEL_TENSOR_H
 #define TOISE_PARALLEL_TENSOR_H
 
@@ -19,6 +19,8 @@ struct parallel_tensor {
 /* Takes its memory from the arena: plan_statistics. rows: the most that are merged at once. */
 void parallel_tensor_open(struct parallel_tensor *tensor, struct comm *comm, int64_t rows, struct base_arena *arena);
 void parallel_tensor_sum(struct parallel_tensor *tensor, void *x, int64_t n, enum kernel_dtype dtype);
+void parallel_tensor_scatter(struct parallel_tensor *tensor, void *x, int64_t n, enum kernel_dtype dtype);
+void parallel_tensor_gather(struct parallel_tensor *tensor, void *x, int64_t n, enum kernel_dtype dtype);
 void parallel_tensor_wait(struct parallel_tensor *tensor);
 /* Each rank has max, sum and target_logit [rows] of its part of the vocabulary (struct kernel_cross_entropy), and gets
  * those of the whole. */

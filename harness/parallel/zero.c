@@ -32,7 +32,6 @@ int parallel_zero_open(struct parallel_zero *z, const struct plan *plan, const s
                        struct comm *comm, const struct kernel_team *team, struct base_arena *arenas, void *weights,
                        float *grads, struct base_error *e) {
     const size_t n = (size_t)blocks->ranges;
-    const int sharing = model_part_sharing(&plan->shape.part);
     struct model_params params;
     *z = (struct parallel_zero){.stage = plan->request.layout.zero,
                                 .comm = comm,
@@ -51,11 +50,6 @@ int parallel_zero_open(struct parallel_zero *z, const struct plan *plan, const s
     if (!z->kept || !z->summed || !z->gather || !z->sum || !z->gathering || !z->summing || !z->held)
         return base_fail(e, BASE_BROKEN, "out of memory for the state of %zu ranges", n);
     model_params_size(&params, &plan->part);
-    if (sharing > 1) { /* keys' and values' weights are adjacent */
-        z->shared = params.role_offset[MODEL_KEY_WEIGHT] - params.layer0;
-        z->shared_count = 2 * model_config_dim(&plan->part, MODEL_KV) * plan->part.width;
-    }
-    z->shared_first = plan->place.tp % sharing == 0;
     const int64_t passing = plan_passing(&params);
     const bool kept = z->stage < 3 || take_places(z, passing, &arenas[PLAN_WEIGHTS], z->size, z->kept);
     const bool summed = z->stage < 2 || take_places(z, passing, &arenas[PLAN_GRADIENTS], 4, (char **)z->summed);
@@ -99,8 +93,11 @@ static void clear(struct parallel_zero *z, int64_t range) {
         if (z->summed[r] == z->summed[range]) settle(z, r);
     z->team->ops->zero(z->team, b->count, z->summed[range]);
     z->team->ops->copy(z->team, b->own, z->grads + b->at, z->summed[range] + b->first);
-    if (is_layer(z, range) && !z->shared_first)
-        z->team->ops->zero(z->team, z->shared_count, z->summed[range] + z->shared);
+    /* of those that add up a tensor first, one has what was summed */
+    for (int i = 0; i < z->blocks->shares; i++) {
+        const struct parallel_shared *x = &z->blocks->shared[i];
+        if (x->range == range && x->group->rank) z->team->ops->zero(z->team, x->count, z->summed[range] + x->first);
+    }
 }
 
 static void start_gather(struct parallel_zero *z, int64_t range) {

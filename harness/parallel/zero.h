@@ -35,10 +35,6 @@ struct parallel_zero {
     bool deferred; /* overlap nothing with compute; the same messages */
     bool silent;   /* send nothing: weights are not valid */
     int64_t owed;  /* elements whose gradient is yet to be reported */
-    /* Elements of each layer whose gradient is summed over other ranks before; of earlier micro-batches only the first
-     * of those adds what it has. */
-    int64_t shared, shared_count;
-    bool shared_first;
 };
 
 /* Takes from the arenas what the plan has for ranges that pass through. weights and grads: as above. */

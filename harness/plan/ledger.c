@@ -162,10 +162,11 @@ static void passes(struct plan_ledger *l, const struct plan *p, double micro) {
     const double size = (double)kernel_dtype_bytes(d), each = micro * (double)c->layers;
     const double norms = (2 * (double)c->layers + (model_config_has(c, MODEL_EMBED_GAIN) ? 2 : 1)) * micro;
     const double biased = (double)(qkv + 2 * c->width + c->ffn) / (double)qkv;
-    pass(l, forward, "norm_forward", "norm forward", norms, t, c->width, 2 * size, d);
-    pass(l, backward, "norm_grad_params", "norm grad-weight", norms, t, c->width, 2 * size, d);
+    const int64_t own = p->shape.sequence ? t / p->request.layout.tp : t;
+    pass(l, forward, "norm_forward", "norm forward", norms, own, c->width, 2 * size, d);
+    pass(l, backward, "norm_grad_params", "norm grad-weight", norms, own, c->width, 2 * size, d);
     /* x, dy, the residual's gradient, and dx */
-    pass(l, backward, "norm_grad_input", "norm grad-input", norms, t, c->width, 4 * size, d);
+    pass(l, backward, "norm_grad_input", "norm grad-input", norms, own, c->width, 4 * size, d);
     const double mlps = each * (double)model_config_mlps(c);
     if (c->family->gated) {
         pass(l, forward, "swiglu_forward", "SwiGLU forward", mlps, t, c->ffn, 3 * size, d);

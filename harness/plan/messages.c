@@ -3,6 +3,8 @@
  * The messages of a step: gradients summed in buckets, or under ZeRO in blocks of each range. */
 #include "plan/plan.h"
 
+#include <string.h>
+
 /* What is final but not yet sent: a stretch that grows downwards from the end, and the early token table. */
 struct pending {
     plan_each_message *each;
@@ -20,7 +22,7 @@ static void flush(struct pending *p, int64_t *elements, int64_t turn, int64_t le
 /* The rule of parallel/buckets.h. */
 static void buckets(const struct plan *p, const struct model_params *params, plan_each_message *each, void *context) {
     const struct plan_request *r = &p->request;
-    const int64_t layers = r->config.layers, table = p->rows_apart ? p->part.vocab * p->part.width : 0;
+    const int64_t layers = r->config.layers, table = p->rows_apart ? model_config_table(&p->part) : 0;
     const int64_t final = params->total - model_params_start(params, layers + 1), rest = params->layer0 - table;
     struct pending x = {each, context, r->bucket, 0, table};
     flush(&x, &x.table, 0, x.bucket);
@@ -61,31 +63,51 @@ static void zero(const struct plan *p, const struct model_params *params, plan_e
     }
 }
 
+/* Gradients of what tensor parallel ranks share. */
+static void shared(const struct plan *p, plan_each_message *each, void *context) {
+    const struct model_family *f = p->part.family;
+    const double times = p->request.layout.zero < 2 ? 1 : (double)p->accumulation;
+    for (int i = 0; i < f->parameter_count; i++) {
+        const struct model_parameter *x = &f->parameters[i];
+        const bool heads = plan_shared_heads(p, x), layered = strstr(x->name, "%d") != NULL;
+        if (!model_config_has(&p->part, x->role) || !(heads || plan_shared_norm(p, x))) continue;
+        const struct plan_message m = {.turn = p->part.layers + 2,
+                                       .op = "all_reduce",
+                                       .group = heads ? "kv" : "tp",
+                                       .name = heads ? "shared heads' gradient" : "norm gradients",
+                                       .bytes = 4.0 * (double)model_config_dim(&p->part, x->rows) *
+                                                (double)model_config_dim(&p->part, x->cols),
+                                       .count = times * (layered ? (double)p->part.layers : 1)};
+        each(context, &m);
+    }
+}
+
 /* Sums over tensor parallel ranks: after the attention and the MLP, and in backward before them; the embedding's and
- * the head's; for each part of the head's rows its statistics; and the gradients of key/value heads that ranks share.
- */
+ * the head's; and for each part of the head's rows its statistics. With sequence parallelism each gets its share, and
+ * the shares are gathered before matmuls, in backward too. */
 static void tensor(const struct plan *p, plan_each_message *each, void *context) {
     const double micro = (double)p->accumulation, layers = (double)p->part.layers;
     const int64_t t = p->shape.batch * p->shape.seq, h = p->shape.head_rows;
     const double x = (double)(t * p->part.width), size = (double)kernel_dtype_bytes(p->shape.dtype);
-    const double again = p->shape.kept == MODEL_KEPT_LAYERS ? layers - 1 : 0;
+    const double again = p->shape.kept == MODEL_KEPT_ALL ? 0 : layers - 1;
+    const double matmuls = p->shape.kept == MODEL_KEPT_LAYERS ? layers - 1 : 0;
     const double rows = 3 * sizeof(float) * (double)p->request.layout.tp;
-    const bool sharing = model_part_sharing(&p->shape.part) > 1;
-    const double shared = 8 * (double)(model_config_dim(&p->part, MODEL_KV) * p->part.width);
+    const char *const sum = p->shape.sequence ? "reduce_scatter" : "all_reduce";
     const struct plan_message messages[] = {
-        {0, "all_reduce", "tp", "partial sum", 4 * x, micro * (4 * layers + again)},
-        {0, "all_reduce", "tp", "head partial sum", 4 * x, micro},
-        {0, "all_reduce", "tp", "embedding sum", size * x, micro},
+        {0, sum, "tp", "partial sum", 4 * x, micro * (4 * layers + matmuls)},
+        {0, sum, "tp", "head partial sum", 4 * x, micro},
+        {0, sum, "tp", "embedding sum", size * x, micro},
+        {0, "all_gather", "tp", "tokens' shares", size * x,
+         p->shape.sequence ? micro * (4 * layers + 2 + 2 * again) : 0},
         {0, "all_gather", "tp", "cross-entropy statistics", rows * (double)h, micro * (double)(t / h)},
         {0, "all_gather", "tp", "cross-entropy statistics", rows * (double)(t % h), t % h ? micro : 0},
-        {0, "all_reduce", "kv", "shared heads' gradient", shared,
-         sharing ? layers * (p->request.layout.zero < 2 ? 1 : micro) : 0},
     };
     for (size_t i = 0; i < sizeof messages / sizeof *messages; i++) {
         struct plan_message m = messages[i];
         m.turn = p->part.layers + 2;
         if (m.count > 0) each(context, &m);
     }
+    shared(p, each, context);
 }
 
 void plan_messages(const struct plan *p, const struct model_params *params, plan_each_message *each, void *context) {

@@ -15,9 +15,11 @@ static int check_sizes(const struct plan_request *r, struct base_error *e) {
     const struct plan_batch batch = {r->seq, r->global_batch};
     const long long world = r->layout.dp, mbs = r->layout.micro_batch, gbs = r->global_batch, limit = 1 << 24;
     if (l->dp < 1 || l->tp < 1 || l->pp != 1 || l->cp != 1 || l->vp != 1 || plan_layout_expert_ranks(l) != 1 ||
-        l->sequence_parallel || l->recompute < 0 || l->recompute >= PLAN_RECOMPUTES || l->schedule != PLAN_1F1B)
+        l->recompute < 0 || l->recompute >= PLAN_RECOMPUTES || l->schedule != PLAN_1F1B)
         return base_fail(e, BASE_USAGE,
                          "training is data and tensor parallel only: it needs --pp, --cp, --ep and --vp 1");
+    if (l->sequence_parallel && l->tp == 1)
+        return base_fail(e, BASE_USAGE, "--sp splits tokens over tensor parallel ranks: it needs --tp of at least 2");
     if (l->zero < 0 || l->zero > 3) return base_fail(e, BASE_USAGE, "--zero %d: take 0 to 3", l->zero);
     if (r->seq < 1 || r->seq > r->config.positions)
         return base_fail(e, BASE_USAGE, "--seq %lld: %s has %lld positions; take 1 to %lld", (long long)r->seq,
@@ -89,6 +91,7 @@ int plan_make(struct plan *plan, const struct plan_request *request, struct base
     p->part = model_part_config(&part);
     p->shape = (struct model_shape){.config = &p->part,
                                     .part = part,
+                                    .sequence = r->layout.sequence_parallel != 0,
                                     .dtype = r->dtype,
                                     .batch = r->layout.micro_batch,
                                     .seq = r->seq,
@@ -100,6 +103,17 @@ int plan_make(struct plan *plan, const struct plan_request *request, struct base
     p->gate_bytes = gate_bytes(p);
     plan_ledger_fill(&p->ledger, p, &params);
     return BASE_OK;
+}
+
+bool plan_shared_heads(const struct plan *plan, const struct model_parameter *p) {
+    return p->rows == MODEL_KV && model_part_sharing(&plan->shape.part) > 1;
+}
+
+bool plan_shared_norm(const struct plan *plan, const struct model_parameter *p) {
+    static const bool norm[MODEL_ROLES] = {
+        [MODEL_EMBED_GAIN] = true, [MODEL_EMBED_BIAS] = true, [MODEL_NORM1_GAIN] = true, [MODEL_NORM1_BIAS] = true,
+        [MODEL_NORM2_GAIN] = true, [MODEL_NORM2_BIAS] = true, [MODEL_FINAL_GAIN] = true, [MODEL_FINAL_BIAS] = true};
+    return plan->shape.sequence && norm[p->role];
 }
 
 /* Bytes of the same plan with another micro-batch and another number of layers. */

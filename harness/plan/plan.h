@@ -78,6 +78,10 @@ int plan_make(struct plan *plan, const struct plan_request *request, struct base
 /* Under ZeRO each range of the parameters (model/params.h) is cut into as many blocks as there are data parallel ranks,
  * and each rank owns one (comm_block). Elements that a rank owns at most; without ZeRO all. */
 int64_t plan_owned(const struct plan_layout *layout, const struct model_params *params);
+/* Parameters whose gradient is summed over tensor parallel ranks before data parallel ones: key/value heads that
+ * several of them hold, and with sequence parallelism norms. */
+bool plan_shared_heads(const struct plan *plan, const struct model_parameter *parameter);
+bool plan_shared_norm(const struct plan *plan, const struct model_parameter *parameter);
 /* Bytes of the cross-entropy's statistics of all tensor parallel ranks. */
 double plan_statistics(const struct plan *plan);
 /* Whole ranges that are in memory at once if only the owned blocks are kept: the embeddings, two layers, and what

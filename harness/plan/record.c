@@ -11,6 +11,7 @@ json_t *plan_layout_record(const struct plan *p) {
     record_set_integer(o, "world", plan_layout_world(l));
     record_set_integer(o, "dp", l->dp);
     if (l->tp > 1) record_set_integer(o, "tp", l->tp);
+    if (l->sequence_parallel) record_set(o, "sp", json_true());
     if (l->zero) record_set_integer(o, "zero", l->zero);
     record_set_integer(o, "micro_batch", l->micro_batch);
     record_set_integer(o, "accumulation", p->accumulation);

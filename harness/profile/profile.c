@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Timed calls: of kernels, and of the comm that an engine sends by. */
+ * Timed calls: of kernels, and of the groups that an engine sends in. */
 #include "profile/profile.h"
 
 #include <math.h>
@@ -87,52 +87,79 @@ TIMED(adamw, (const struct kernel_team *team, const struct kernel_adamw *x), x)
 TIMED(to_bf16, (const struct kernel_team *team, int64_t n, const float *x, kernel_bf16 *y), n, x, y)
 TIMED(zero, (const struct kernel_team *team, int64_t n, float *x), n, x)
 
-/* The comm handed to the engine is the first member of its profile. */
-static struct profile *profile_of(struct comm *comm) {
-    return (struct profile *)(void *)comm;
+TIMED(from_bf16, (const struct kernel_team *team, int64_t n, const kernel_bf16 *x, float *y), n, x, y)
+TIMED(copy, (const struct kernel_team *team, int64_t n, const float *x, float *y), n, x, y)
+
+static struct profile_comm *timed_of(struct comm *comm) {
+    return (struct profile_comm *)(uintptr_t)comm->ops;
 }
-/* Messages that may be in flight: gradients, and what rows.h gathers. */
-static int64_t flying_most(const struct profile *p) {
-    return p->engine->buckets.capacity + 2;
+static void started(struct profile *p, const struct call *c, const struct comm_request *request) {
+    const int64_t i = p->flights++ % PROFILE_FLIGHTS;
+    p->flight[i].request = request, p->flight[i].begin = c->begin;
+    call_end(p, c, p->of_other[PROFILE_MESSAGES], true);
 }
 static void timed_all_reduce(struct comm *comm, void *buffer, int64_t count, enum kernel_dtype dtype,
                              struct comm_request *request) {
-    struct profile *p = profile_of(comm);
-    const struct call c = call_begin(p);
-    p->world->ops->all_reduce_start(p->world, buffer, count, dtype, request);
-    p->flying[p->flying_next++ % flying_most(p)] = c.begin;
-    call_end(p, &c, p->of_other[PROFILE_MESSAGES], true);
+    struct profile_comm *t = timed_of(comm);
+    const struct call c = call_begin(t->profile);
+    t->inner->all_reduce_start(comm, buffer, count, dtype, request);
+    started(t->profile, &c, request);
+}
+static void timed_reduce_scatter(struct comm *comm, void *buffer, int64_t count, enum kernel_dtype dtype,
+                                 struct comm_request *request) {
+    struct profile_comm *t = timed_of(comm);
+    const struct call c = call_begin(t->profile);
+    t->inner->reduce_scatter_start(comm, buffer, count, dtype, request);
+    started(t->profile, &c, request);
 }
 static void timed_all_gather(struct comm *comm, void *buffer, int64_t count, int unit, struct comm_request *request) {
-    struct profile *p = profile_of(comm);
-    const struct call c = call_begin(p);
-    p->world->ops->all_gather_start(p->world, buffer, count, unit, request);
-    p->flying[p->flying_next++ % flying_most(p)] = c.begin;
-    call_end(p, &c, p->of_other[PROFILE_MESSAGES], true);
+    struct profile_comm *t = timed_of(comm);
+    const struct call c = call_begin(t->profile);
+    t->inner->all_gather_start(comm, buffer, count, unit, request);
+    started(t->profile, &c, request);
 }
-/* Messages are waited for in the order of their starts. */
 static void timed_wait(struct comm *comm, struct comm_request *request) {
-    struct profile *p = profile_of(comm);
+    struct profile_comm *t = timed_of(comm);
+    struct profile *p = t->profile;
     const struct call c = call_begin(p);
-    p->world->ops->wait(p->world, request);
+    t->inner->wait(comm, request);
     call_end(p, &c, p->of_other[PROFILE_MESSAGES], true);
-    if (p->flying_first == p->flying_next) return;
-    const double begin = p->flying[p->flying_first++ % flying_most(p)];
-    if (p->on && p->events && p->event_count < PROFILE_EVENTS_MOST)
-        p->events[p->event_count++] =
-            (struct profile_event){p->of_other[PROFILE_MESSAGES], true, begin, base_clock_now()};
+    for (int i = 0; i < PROFILE_FLIGHTS; i++) {
+        if (p->flight[i].request != request) continue;
+        p->flight[i].request = NULL;
+        if (p->on && p->events && p->event_count < PROFILE_EVENTS_MOST)
+            p->events[p->event_count++] =
+                (struct profile_event){p->of_other[PROFILE_MESSAGES], true, p->flight[i].begin, base_clock_now()};
+    }
 }
 static void timed_sum(struct comm *comm, double *x, int n) {
-    struct profile *p = profile_of(comm);
-    const struct call c = call_begin(p);
-    p->world->ops->sum(p->world, x, n);
-    call_end(p, &c, p->of_other[PROFILE_MESSAGES], true);
+    struct profile_comm *t = timed_of(comm);
+    const struct call c = call_begin(t->profile);
+    t->inner->sum(comm, x, n);
+    call_end(t->profile, &c, t->profile->of_other[PROFILE_MESSAGES], true);
 }
 static void timed_progress(struct comm *comm) {
-    struct profile *p = profile_of(comm);
-    const struct call c = call_begin(p);
-    p->world->ops->progress(p->world);
-    call_end(p, &c, p->of_other[PROFILE_PROGRESSED], false); /* too short and too many for a timeline */
+    struct profile_comm *t = timed_of(comm);
+    const struct call c = call_begin(t->profile);
+    t->inner->progress(comm);
+    call_end(t->profile, &c, t->profile->of_other[PROFILE_PROGRESSED],
+             false); /* too short and too many for a timeline */
+}
+
+/* Every group that the engine sends in; one of them may be the world. */
+static void wrap_comm(struct profile *p, struct comm *comm) {
+    for (int i = 0; i < p->comm_count; i++)
+        if (p->comms[i].comm == comm) return;
+    if (!comm) return;
+    struct profile_comm *t = &p->comms[p->comm_count++];
+    *t = (struct profile_comm){.ops = *comm->ops, .inner = comm->ops, .comm = comm, .profile = p};
+    t->ops.all_reduce_start = timed_all_reduce;
+    t->ops.reduce_scatter_start = timed_reduce_scatter;
+    t->ops.all_gather_start = timed_all_gather;
+    t->ops.wait = timed_wait;
+    t->ops.sum = timed_sum;
+    t->ops.progress = timed_progress;
+    comm->ops = &t->ops;
 }
 
 static void wrap(struct profile *p) {
@@ -147,15 +174,8 @@ static void wrap(struct profile *p) {
     g->team.inner = p->inner;
     g->team.wrapper = p;
     p->world = g->world;
-    p->comm = *p->world;
-    p->messages = *p->world->ops;
-    p->messages.all_reduce_start = timed_all_reduce;
-    p->messages.all_gather_start = timed_all_gather;
-    p->messages.wait = timed_wait;
-    p->messages.sum = timed_sum;
-    p->messages.progress = timed_progress;
-    p->comm.ops = &p->messages;
-    g->world = g->buckets.comm = &p->comm;
+    wrap_comm(p, g->world);
+    wrap_comm(p, g->groups.data), wrap_comm(p, g->groups.tensor), wrap_comm(p, g->groups.sharing);
 }
 
 int profile_open(struct profile *p, struct parallel_engine *engine, bool traced, struct base_error *e) {
@@ -163,10 +183,8 @@ int profile_open(struct profile *p, struct parallel_engine *engine, bool traced,
     p->engine = engine;
     p->peak = p->bandwidth = NAN;
     snprintf(p->bandwidth_text, sizeof p->bandwidth_text, "no bandwidth: the run was stopped before");
-    p->flying = calloc((size_t)flying_most(p), sizeof *p->flying);
     if (traced) p->events = calloc(PROFILE_EVENTS_MOST, sizeof *p->events);
-    if (!p->flying || (traced && !p->events))
-        return base_fail(e, BASE_BROKEN, "out of memory for the calls of a trace");
+    if (traced && !p->events) return base_fail(e, BASE_BROKEN, "out of memory for the calls of a trace");
     profile_rows_open(p);
     wrap(p);
     return BASE_OK;
@@ -176,17 +194,20 @@ void profile_close(struct profile *p) {
     struct parallel_engine *g = p->engine;
     if (!p->inner) return;
     g->team.ops = p->inner, g->team.inner = NULL, g->team.wrapper = NULL;
-    g->world = g->buckets.comm = p->world;
+    while (p->comm_count) {
+        const struct profile_comm *t = &p->comms[--p->comm_count];
+        t->comm->ops = t->inner;
+    }
 }
 
 void profile_free(struct profile *p) {
     if (!p) return;
-    free(p->events), free(p->flying);
+    free(p->events);
 }
 
 void profile_step_begin(struct profile *p) {
     p->event_count = p->lost = 0;
-    p->flying_first = p->flying_next = 0;
+    p->flights = 0;
     p->on = true;
     p->began = base_clock_now();
 }

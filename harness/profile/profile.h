@@ -34,6 +34,8 @@
     X(adamw)                                                                                                           \
     X(square_sum)                                                                                                      \
     X(to_bf16)                                                                                                         \
+    X(from_bf16)                                                                                                       \
+    X(copy)                                                                                                            \
     X(zero)
 enum profile_pass {
 #define PROFILE_PASS(op) PROFILE_##op,
@@ -70,26 +72,38 @@ struct profile_event {
 
 enum { PROFILE_ROWS_MOST = PLAN_OPS_MAX + PROFILE_PASS_COUNT + PROFILE_OTHERS, PROFILE_EVENTS_MOST = 1 << 16 };
 
+/* A comm whose table of functions times them and calls the table that it had. */
+struct profile_comm {
+    struct comm_ops ops; /* must be first: it is found by its address */
+    const struct comm_ops *inner;
+    struct comm *comm;
+    struct profile *profile;
+};
+enum { PROFILE_COMMS = 4, PROFILE_FLIGHTS = 256 }; /* flights: messages on their way that a trace can show */
+
 struct profile {
-    struct comm comm; /* must be first: it is found by its address */
+    struct profile_comm comms[PROFILE_COMMS];
+    int comm_count;
     struct parallel_engine *engine;
     struct kernel_ops ops;
     const struct kernel_ops *inner;
-    struct comm_ops messages;
     struct comm *world;
     struct profile_row rows[PROFILE_ROWS_MOST];
     int row_count, of_op[PLAN_OPS_MAX], of_pass[PROFILE_PASS_COUNT], of_other[PROFILE_OTHERS];
     bool on;       /* within a profiled step */
     double inside; /* seconds of all calls so far, with those that they make themselves */
     int steps;
-    double seconds;                    /* of the profiled steps */
-    double peak, bandwidth;            /* roofs of this rank, FLOP/s (set by the caller) and byte/s; NAN: unknown */
-    char bandwidth_text[128];          /* which pass was the fastest; or why the bandwidth is unknown */
-    double began, ended;               /* the last profiled step */
-    struct profile_event *events;      /* [PROFILE_EVENTS_MOST]; NULL: no trace */
-    int event_count, lost;             /* lost: events beyond the room for them */
-    double *flying;                    /* when the messages in flight started: a ring of the engine's buckets */
-    int64_t flying_first, flying_next; /* the oldest; the next to start */
+    double seconds;               /* of the profiled steps */
+    double peak, bandwidth;       /* roofs of this rank, FLOP/s (set by the caller) and byte/s; NAN: unknown */
+    char bandwidth_text[128];     /* which pass was the fastest; or why the bandwidth is unknown */
+    double began, ended;          /* the last profiled step */
+    struct profile_event *events; /* [PROFILE_EVENTS_MOST]; NULL: no trace */
+    int event_count, lost;        /* lost: events beyond the room for them */
+    struct {
+        const struct comm_request *request; /* NULL: none */
+        double begin;
+    } flight[PROFILE_FLIGHTS]; /* when messages started; the next one takes the place of the oldest */
+    int64_t flights;
 };
 
 /* Wraps the engine's kernels and comm. `traced`: calls are also kept one by one. BASE_BROKEN: out of memory. */

@@ -131,5 +131,6 @@ void report_facts(FILE *out, const json_t *machine, const char *text) {
 void report_axes(FILE *out, const json_t *layout) {
     fprintf(out, "DP %lld", record_whole(layout, "dp"));
     if (record_at(layout, "tp")) fprintf(out, ", TP %lld", record_whole(layout, "tp"));
+    if (record_true(layout, "sp")) fputs(", SP", out);
     if (record_at(layout, "zero")) fprintf(out, ", ZeRO %lld", record_whole(layout, "zero"));
 }

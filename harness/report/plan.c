@@ -9,16 +9,17 @@
 #include "report/report.h"
 
 void report_each(FILE *out, const json_t *record) {
-    static const char *const kept[] = {"weights (FP32)", "weights (BF16)", "master weights (FP32)", "gradients (FP32)",
-                                       "AdamW moments (FP32)"};
+    static const char *const kept[] = {"weights (FP32)",   "weights (BF16)",       "master weights (FP32)",
+                                       "gradients (FP32)", "AdamW moments (FP32)", "gathered weights (FP32)"};
     const json_t *memory = record_at(record, "ledger.memory");
     const double parameters = record_real(record, "config.parameters");
     double state = 0;
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
         state += json_number_value(json_object_get(memory, kept[i]));
-    fprintf(out, "%.1f bytes a parameter for weights, gradients and moments; the least of %s is %d\n",
-            state / parameters, record_text(record, "config.precision"),
-            strcmp(record_text(record, "config.precision"), "bf16") ? 16 : 18);
+    const bool shared = record_at(record, "layout.tp") || record_at(record, "layout.zero");
+    fprintf(out, "%.1f bytes a parameter for weights, gradients and moments%s; the least of %s is %d%s\n",
+            state / parameters, shared ? " on a rank" : "", record_text(record, "config.precision"),
+            strcmp(record_text(record, "config.precision"), "bf16") ? 16 : 18, shared ? " on all that share them" : "");
 }
 
 static void memory(FILE *out, const json_t *record) {

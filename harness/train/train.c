@@ -86,7 +86,7 @@ static void gather_ranks(struct train_loop *l, const struct measure_placement *p
     mine.huge = base_arenas_huge(l->engine.arenas, PLAN_ARENAS, mine.huge_why, sizeof mine.huge_why);
     mine.rivals = placement->rivals;
     measure_rivals_find(&mine.rivals, placement, l->world);
-    mine.loss_first = l->own_loss * l->world->size; /* every rank has as many samples */
+    mine.loss_first = l->own_loss * l->plan->request.layout.dp; /* every one has as many samples */
     for (int i = 0; i < PLAN_ARENAS; i++)
         mine.bound = mine.bound && (l->engine.arenas[i].bound || !l->engine.arenas[i].size);
     train_ranks(r, &mine, placement, l->world);

@@ -17,12 +17,14 @@ enum { STEPS = 3 };
 
 /* A layout, and how many micro-batches a rank computes. */
 struct layout {
-    int tp, zero;
+    int tp, sp, zero;
     int64_t micro, accumulation;
 };
-static const struct layout layouts[] = {{1, 0, 2, 2}, {1, 1, 1, 1}, {1, 1, 2, 3}, {1, 2, 2, 1}, {1, 2, 1, 3},
-                                        {1, 3, 2, 1}, {1, 3, 1, 2}, {2, 0, 2, 2}, {2, 1, 1, 2}, {2, 2, 1, 2},
-                                        {2, 3, 2, 2}, {4, 0, 2, 1}, {4, 1, 2, 2}, {4, 2, 1, 2}, {4, 3, 1, 1}};
+static const struct layout layouts[] = {
+    {1, 0, 0, 2, 2}, {1, 0, 1, 1, 1}, {1, 0, 1, 2, 3}, {1, 0, 2, 2, 1}, {1, 0, 2, 1, 3}, {1, 0, 3, 2, 1},
+    {1, 0, 3, 1, 2}, {2, 0, 0, 2, 2}, {2, 0, 1, 1, 2}, {2, 0, 2, 1, 2}, {2, 0, 3, 2, 2}, {2, 1, 0, 2, 2},
+    {2, 1, 1, 1, 2}, {2, 1, 2, 1, 2}, {2, 1, 3, 2, 2}, {4, 0, 0, 2, 1}, {4, 0, 1, 2, 2}, {4, 0, 2, 1, 2},
+    {4, 0, 3, 1, 1}, {4, 1, 0, 1, 2}, {4, 1, 2, 1, 2}, {4, 1, 3, 1, 2}};
 
 struct run {
     struct comm world; /* counts what is sent */
@@ -151,7 +153,10 @@ static void check_bits(struct agreed *a, const struct plan_request *q, const cha
     train(a, &r, false, &without, what);
     agreed_check(a, !memcmp(&with, &without, sizeof with) && isfinite(with.norm[0]) && with.norm[0] > 0, what);
     with.gradients = 0; /* each rank's own block */
-    agreed_check(a, agreed_same(a, agreed_hash(&with, sizeof with)), "the same bits on all ranks");
+    char text[300];
+    snprintf(text, sizeof text, "%s: the same bits on all ranks: loss %.17g, norm %.17g, weights %llx", what,
+             with.loss[STEPS - 1], with.norm[STEPS - 1], (unsigned long long)with.weights);
+    agreed_check(a, agreed_same(a, agreed_hash(&with, sizeof with)), text);
     close_run(&r);
 }
 
@@ -164,18 +169,22 @@ int main(void) {
             for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++) {
                 const struct layout *l = &layouts[i];
                 const struct model_config c = rig_config_of(rig_families[f], 4, 48, 4, 101, 40);
-                struct plan_request q = rig_request(&c, (enum kernel_dtype)dtype, 19, l->micro, 1);
+                struct plan_request q = rig_request(&c, (enum kernel_dtype)dtype, l->sp ? 20 : 19, l->micro, 1);
                 char what[120];
                 if (a.world.size % l->tp) continue;
                 q.layout.tp = l->tp;
+                q.layout.sequence_parallel = l->sp;
+                q.layout.recompute = (int)(i + (size_t)f) % PLAN_RECOMPUTES;
+                q.rows = (enum plan_rows)((i + (size_t)dtype) % 3);
                 q.layout.dp = a.world.size / l->tp;
                 q.layout.zero = l->zero;
                 q.rank = a.world.rank;
                 q.global_batch = q.layout.dp * l->micro * l->accumulation;
                 q.bucket = 1000;
-                snprintf(what, sizeof what, "%s, %s, TP %d, DP %d, ZeRO %d, micro-batches %lld x %lld", rig_families[f],
-                         dtype == KERNEL_F32 ? "fp32" : "bf16", l->tp, q.layout.dp, l->zero, (long long)l->accumulation,
-                         (long long)l->micro);
+                snprintf(what, sizeof what,
+                         "%s, %s, TP %d%s, DP %d, ZeRO %d, recompute %d, rows %d, micro-batches %lld x %lld",
+                         rig_families[f], dtype == KERNEL_F32 ? "fp32" : "bf16", l->tp, l->sp ? " SP" : "", q.layout.dp,
+                         l->zero, q.layout.recompute, (int)q.rows, (long long)l->accumulation, (long long)l->micro);
                 count++;
                 check_gate(&a, &q, what);
                 check_bits(&a, &q, what);

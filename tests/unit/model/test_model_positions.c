@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "model/position.h"
+#include "model/buffers.h"
 #include "unit/support/rig.h"
 
 enum { POSITIONS = 17, SEQ = 9, LATE = 6, BATCH = 2, SEED = 7 };

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "model/position.h"
+#include "model/buffers.h"
 #include "unit/support/config_json.h"
 
 static const double U32 = 0x1p-24;

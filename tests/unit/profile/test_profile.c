@@ -99,7 +99,7 @@ static void test_rows(void **state) {
         profile_close(&p);
         assert_ptr_equal(r.engine.team.ops, &r.engine.ops);
         assert_ptr_equal(r.engine.world, &r.world);
-        assert_ptr_equal(r.engine.buckets.comm, &r.world);
+        assert_ptr_equal(r.world.ops, plain.world.ops);
         assert_null(r.engine.team.wrapper);
         steps(&r, NULL); /* adds nothing */
         assert_int_equal(p.steps, STEPS);

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Where tensor parallel ranks need each other: sums over them, and what each keeps a share of. */
+#include <string.h>
+
+#include "model/block.h"
+
+float *model_addend(const struct model *m, void *y) {
+    return m->shape.dtype == KERNEL_F32 && !m->shape.sequence ? y : m->buffers[MODEL_PARTIAL];
+}
+void model_sum_start(const struct model *m, float *addend) {
+    const int64_t n = model_tokens(m) * m->shape.config->width;
+    (m->shape.sequence ? m->hooks.scatter : m->hooks.sum)(m->hooks.context, addend, n, KERNEL_F32);
+}
+void model_sum_finish(const struct model *m, const float *addend, void *y) {
+    const int64_t width = m->shape.config->width, n = model_own_tokens(m) * width;
+    const float *own = addend + model_own_first(m) * width;
+    m->hooks.wait(m->hooks.context);
+    if (m->shape.dtype == KERNEL_BF16)
+        m->team->ops->to_bf16(m->team, n, own, y);
+    else if (own != y)
+        m->team->ops->copy(m->team, n, own, y);
+}
+
+void *model_shares(const struct model *m, void *x) {
+    const int64_t row = m->shape.config->width * (int64_t)kernel_dtype_bytes(m->shape.dtype);
+    char *all = m->buffers[MODEL_SHARES];
+    if (!m->shape.sequence) return x;
+    memcpy(all + model_own_first(m) * row, x, (size_t)(model_own_tokens(m) * row));
+    m->hooks.gather(m->hooks.context, all, model_tokens(m) * m->shape.config->width, m->shape.dtype);
+    m->hooks.wait(m->hooks.context);
+    return all;
+}
+
+/* What the matmul adds to: d, which the first rank adds for all, or each rank for its share. NULL: nothing. */
+static const void *begin_addend(const struct model *m, const void *d, float *addend) {
+    const struct kernel_ops *ops = m->team->ops;
+    const int64_t width = m->shape.config->width, first = model_own_first(m) * width, n = model_own_tokens(m) * width;
+    if (!m->shape.sequence && m->shape.part.rank) return NULL;
+    if (!m->shape.sequence && m->shape.dtype == KERNEL_F32) return d;
+    ops->zero(m->team, first, addend);
+    if (m->shape.dtype == KERNEL_BF16)
+        ops->from_bf16(m->team, n, d, addend + first);
+    else
+        ops->copy(m->team, n, d, addend + first);
+    ops->zero(m->team, model_tokens(m) * width - first - n, addend + first + n);
+    return addend;
+}
+
+void model_linear_sum(const struct model *m, struct model_linear l, const void *x, const void *d, void *y) {
+    struct kernel_gemm g = model_gemm_forward(m, l, x, d, y);
+    if (!model_is_split(&m->shape)) {
+        m->team->ops->gemm(m->team, &g);
+        return;
+    }
+    float *addend = g.c = model_addend(m, y);
+    g.out = KERNEL_F32;
+    g.d = begin_addend(m, d, addend);
+    if (m->shape.part.rank) g.bias = NULL;
+    m->team->ops->gemm(m->team, &g);
+    model_sum_start(m, addend);
+    model_sum_finish(m, addend, y);
+}
+
+void model_linear_sum_backward(const struct model *m, struct model_linear l, const void *dy, const void *x, void *dx) {
+    struct kernel_gemm g = model_gemm_grad_input(m, l, dy, dx);
+    if (model_is_split(&m->shape)) {
+        g.out = KERNEL_F32, g.c = model_addend(m, dx);
+        m->team->ops->gemm(m->team, &g);
+        model_sum_start(m, g.c);
+    }
+    model_linear_grad_params(m, l, dy, x);
+    if (model_is_split(&m->shape))
+        model_sum_finish(m, g.c, dx);
+    else
+        m->team->ops->gemm(m->team, &g);
+}
+
+const void *model_norm_forward(const struct model *m, const struct kernel_norm *n) {
+    const int64_t width = m->shape.config->width, row = width * (int64_t)kernel_dtype_bytes(m->shape.dtype);
+    char *all = (char *)n->y - model_own_first(m) * row;
+    m->team->ops->norm_forward(m->team, n);
+    if (!m->shape.sequence) return all;
+    m->hooks.gather(m->hooks.context, all, model_tokens(m) * width, m->shape.dtype);
+    m->hooks.wait(m->hooks.context);
+    return all;
+}
+
+/* One rank has a token's row, the others zeros. */
+void model_sum_embedding(const struct model *m, const struct kernel_embedding *e, void *own) {
+    const int64_t row = e->cols * (int64_t)kernel_dtype_bytes(e->dtype);
+    (m->shape.sequence ? m->hooks.scatter : m->hooks.sum)(m->hooks.context, e->x, e->rows * e->cols, e->dtype);
+    m->hooks.wait(m->hooks.context);
+    if (m->shape.sequence) memcpy(own, (char *)e->x + model_own_first(m) * row, (size_t)(model_own_tokens(m) * row));
+}
