@@ -43,10 +43,10 @@ struct plan_request gate_shrink(const struct plan_request *request) {
     if (c->window) c->window = 11; /* both of its edges are within the sequence */
     c->ffn = (int64_t)ceil(ffn * (double)c->width / tp) * tp;
     c->vocab = 389;
-    c->rotary.original = 64; /* wavelengths on both sides of Llama 3.1's thresholds */
-    c->parameters = model_params_count(c);
     r.seq = r.layout.sequence_parallel ? (37 + tp - 1) / tp * tp : 37;
     c->positions = r.seq + 3;
+    c->rotary.original = 64; /* wavelengths on both sides of Llama 3.1's thresholds */
+    c->parameters = model_params_count(c);
     r.layout.micro_batch = request->layout.micro_batch > 1 && r.layout.dp <= 64 ? 2 : 1;
     int64_t accumulation = request->global_batch / request->layout.dp / request->layout.micro_batch;
     r.global_batch = r.layout.dp * r.layout.micro_batch * (accumulation > 1 && r.layout.dp <= 64 ? 2 : 1);

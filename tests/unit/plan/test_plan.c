@@ -167,24 +167,55 @@ static void bad_requests(void **state) {
     }
 }
 
-/* A layout that training does not support is refused, not replaced. */
+/* A layout that training does not support, or that does not suit the model, is refused and not replaced. */
 static void layouts_refused(void **state) {
     (void)state;
+    enum { REFUSED = 11 };
+    static const char *const whys[REFUSED] = {
+        [8] = "--sp", [9] = "--zero 4", [10] = "--tp 3 does not divide the 4 heads"};
     const struct plan_layout usual = plan_layout_data_parallel(2, 1);
-    struct plan_layout l[10];
-    for (int i = 0; i < 10; i++) l[i] = usual;
-    l[0].dp = 0, l[1].tp = 2, l[2].pp = 2, l[3].cp = 2, l[4].ep = 2, l[5].vp = 2, l[6].zero = 1;
-    l[7].sequence_parallel = 1, l[8].schedule = PLAN_ZERO_BUBBLE, l[9] = plan_layout_free();
+    struct plan_layout l[REFUSED];
+    for (int i = 0; i < REFUSED; i++) l[i] = usual;
+    l[0].dp = 0, l[1].tp = 0, l[2].pp = 2, l[3].cp = 2, l[4].ep = 2, l[5].vp = 2;
+    l[6].schedule = PLAN_ZERO_BUBBLE, l[7] = plan_layout_free();
+    l[8].sequence_parallel = 1, l[9].zero = 4, l[10].tp = 3;
     struct plan_request r = {
         .config = rig_config(2, 64, 4, 256, 128), .seq = 64, .layout = usual, .global_batch = 8, .threads = 1};
     struct plan plan;
     assert_int_equal(plan_make(&plan, &r, NULL), BASE_OK);
-    for (int i = 0; i < 10; i++) {
+    for (int i = 0; i < REFUSED; i++) {
         struct base_error e = {0};
         r.layout = l[i];
         assert_int_equal(plan_make(&plan, &r, &e), BASE_USAGE);
-        assert_non_null(strstr(e.text, "training is data parallel"));
+        if (!strstr(e.text, whys[i] ? whys[i] : "training is data and tensor parallel")) fail_msg("%d: %s", i, e.text);
     }
+}
+
+/* What data and tensor parallel ranks hold adds up to the model; the first holds most. */
+static void layouts_divide(void **state) {
+    (void)state;
+    struct plan_request r = {.config = rig_config(2, 64, 4, 257, 128),
+                             .seq = 64,
+                             .layout = plan_layout_data_parallel(2, 1),
+                             .global_batch = 8,
+                             .threads = 1};
+    struct plan whole, part;
+    assert_int_equal(plan_make(&whole, &r, NULL), BASE_OK);
+    r.layout.tp = 4, r.layout.dp = 2;
+    int64_t heads = 0, vocab = 0, ffn = 0;
+    double first = 0, last = 0;
+    for (r.rank = 0; r.rank < 8; r.rank++) {
+        assert_int_equal(plan_make(&part, &r, NULL), BASE_OK);
+        assert_true(part.place.tp == r.rank % 4 && part.place.dp == r.rank / 4);
+        heads += part.part.heads, vocab += part.part.vocab, ffn += part.part.ffn;
+        if (!r.rank) first = part.memory_bytes;
+        assert_true(part.memory_bytes <= first && part.memory_bytes < whole.memory_bytes);
+        assert_true(part.ledger.model_flop == whole.ledger.model_flop);
+    }
+    assert_true(heads == 2 * 4 && vocab == 2 * 257 && ffn == 2 * 256);
+    r.rank = 0;
+    for (r.layout.zero = 0; r.layout.zero < 2; r.layout.zero++, last = part.memory_bytes)
+        assert_true(plan_make(&part, &r, NULL) == BASE_OK && (!r.layout.zero || part.memory_bytes < last));
 }
 
 /* What a message says would fit does fit: plans its --mbs, --recompute and --layers again. Each is proposed once. */
@@ -233,7 +264,8 @@ int main(void) {
         cmocka_unit_test(literals_by_hand),      cmocka_unit_test(mistral_by_hand),
         cmocka_unit_test(window_by_hand),        cmocka_unit_test(bad_requests),
         cmocka_unit_test(slice_knows_the_whole), cmocka_unit_test(layouts_refused),
-        cmocka_unit_test(what_would_fit_fits),   cmocka_unit_test(rows_apart_by_size),
+        cmocka_unit_test(layouts_divide),        cmocka_unit_test(what_would_fit_fits),
+        cmocka_unit_test(rows_apart_by_size),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
