@@ -18,8 +18,8 @@ static void compare(struct gate *gate, const struct parallel_engine *g, struct c
 
 /* Checks that ranks compute with the same weights where they hold the same. */
 static void compare_replicas(struct gate *gate, struct parallel_engine *g) {
-    compare(gate, g, g->groups.data, parallel_weights_mix(g, false), "weights");
-    if (g->groups.tensor) compare(gate, g, g->groups.tensor, parallel_weights_mix(g, true), "common weights");
+    compare(gate, g, g->groups.data, parallel_weights_mix(g), "weights");
+    if (g->groups.tensor) compare(gate, g, g->groups.tensor, parallel_common_mix(g), "common weights");
 }
 
 /* A rank's term of element i of a tensor in a known sum. Whole numbers, so the sum is exact in any order. */

@@ -202,30 +202,28 @@ static uint64_t mix(const void *data, int64_t bytes, int threads) {
     return all;
 }
 
-/* Of the tensors of a range that all tensor parallel ranks hold. */
-static uint64_t mix_common(const struct parallel_engine *g, int64_t range, const char *weights) {
+uint64_t parallel_weights_mix(struct parallel_engine *g) {
     uint64_t all = 0;
-    for (int i = 0; i < g->params.count; i++) {
-        const struct model_tensor *t = &g->params.tensors[i];
-        if (model_params_range_of(&g->params, t->offset) != range || model_part_splits(&g->plan->shape.part, t->kind))
-            continue;
-        const char *from = weights + (t->offset - g->blocks.block[range].start) * g->zero.size;
-        all = 3 * all + mix(from, t->count * g->zero.size, g->team.threads);
-    }
-    return all;
-}
-
-uint64_t parallel_weights_mix(struct parallel_engine *g, bool common) {
-    uint64_t all = 0;
-    if (!g->zero.stage && !common) return mix(g->master, 4 * g->params.total, g->team.threads);
+    if (!g->zero.stage) return mix(g->master, 4 * g->params.total, g->team.threads);
     parallel_zero_forward(&g->zero);
     for (int64_t r = 0; r < g->blocks.ranges; r++) {
         const struct parallel_block *b = &g->blocks.block[r];
         parallel_zero_need(&g->zero, r);
         const char *weights = g->zero.stage < 3 ? g->zero.weights + b->start * g->zero.size : g->zero.kept[r];
-        all = 3 * all + (common ? mix_common(g, r, weights) : mix(weights, b->count * g->zero.size, g->team.threads));
+        all = 3 * all + mix(weights, b->count * g->zero.size, g->team.threads);
     }
     parallel_zero_renew(&g->zero);
+    return all;
+}
+
+uint64_t parallel_common_mix(const struct parallel_engine *g) {
+    uint64_t all = 0;
+    for (int i = 0; i < g->params.count; i++) {
+        const struct model_tensor *t = &g->params.tensors[i];
+        const struct parallel_part x = parallel_blocks_part(&g->blocks, &g->params, t);
+        if (model_part_splits(&g->plan->shape.part, t->kind) || x.low >= x.high) continue;
+        all = 3 * all + mix(parallel_master(g, x.range) + x.low, 4 * (x.high - x.low), g->team.threads);
+    }
     return all;
 }
 

@@ -54,10 +54,11 @@ float *parallel_gradient(const struct parallel_engine *engine, int64_t range);
 kernel_bf16 *parallel_copy(const struct parallel_engine *engine, int64_t range);
 /* Whether what this rank holds of a tensor counts in sums over tensor parallel ranks; of equal copies one does. */
 bool parallel_counts(const struct parallel_engine *engine, int tensor);
-/* 64-bit hashes; equal bits have equal ones. Of the weights that forward reads: all, which are the same on data
- * parallel ranks; or the common ones, which are the same on tensor parallel ranks too. In stage 3 collective. Of the
- * last gradient: this rank's blocks. */
-uint64_t parallel_weights_mix(struct parallel_engine *engine, bool common);
+/* 64-bit hashes; equal bits have equal ones. Of the weights that forward reads, or without ZeRO of the master weights:
+ * the same on data parallel ranks; in stage 3 collective. Of what this rank owns of master weights that tensor parallel
+ * ranks have in common: the same on those. Of this rank's blocks of the last gradient. */
+uint64_t parallel_weights_mix(struct parallel_engine *engine);
+uint64_t parallel_common_mix(const struct parallel_engine *engine);
 uint64_t parallel_gradients_mix(const struct parallel_engine *engine);
 /* The model's hook while the embedding's rows are sent apart. */
 void parallel_on_rows(void *engine, const int32_t *tokens, const void *dx);

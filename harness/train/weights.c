@@ -198,10 +198,11 @@ int train_weights_values(const struct train_weights *w, const struct model_tenso
 
 /* On another node the path may lead to another file, so compare what several ranks hold with the first of them. */
 static int check_same(struct parallel_engine *g, const char *path, struct base_error *e) {
-    const uint64_t mine[2] = {parallel_weights_mix(g, false), parallel_weights_mix(g, true)};
+    const uint64_t mine[2] = {parallel_weights_mix(g), parallel_common_mix(g)};
+    struct comm *const groups[2] = {g->groups.data, g->groups.tensor};
     uint64_t first[2] = {mine[0], mine[1]};
-    g->groups.data->ops->broadcast(g->groups.data, &first[0], sizeof first[0]);
-    g->world->ops->broadcast(g->world, &first[1], sizeof first[1]);
+    for (int i = 0; i < 2; i++)
+        if (groups[i]) groups[i]->ops->broadcast(groups[i], &first[i], sizeof first[i]);
     if (first[0] == mine[0] && first[1] == mine[1]) return BASE_OK;
     return base_fail(e, BASE_USAGE,
                      "--init %s: rank %d reads other weights than rank 0; give a path that all nodes share", path,

@@ -92,7 +92,7 @@ static void test_rows(void **state) {
         rig_open(&r, &q, kernel_isa_best(), KERNEL_BACKEND_TOISE, SEED);
         assert_int_equal(profile_open(&p, &r.engine, false, &e), BASE_OK);
         steps(&r, &p);
-        assert_true(parallel_weights_mix(&r.engine, false) == parallel_weights_mix(&plain.engine, false));
+        assert_true(parallel_weights_mix(&r.engine) == parallel_weights_mix(&plain.engine));
         check_rows(&r, &p);
         p.peak = 1e15, p.bandwidth = 1e30; /* so that the peak binds */
         check_record(&p);

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * check: ranks 4
+ * check: timeout 300
+ *
+ * Faults as frameworks have had them in tensor, sequence and sharded data parallel layouts. The gate notices each
+ * tenfold, and without a fault it holds. A fault is put into the engine's groups, its kernels or one rank's start. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gate/gate.h"
+#include "mpi/support/agreed.h"
+#include "unit/support/rig.h"
+
+static const struct comm_ops *tensor, *data, *heads; /* the groups' own */
+static struct kernel_ops sound;
+static int64_t width, calls;
+static int rank; /* tensor parallel */
+
+static bool is_last(const struct comm *c) {
+    return c->rank == c->size - 1;
+}
+static void none(struct comm_request *request) {
+    *request = (struct comm_request){0};
+}
+
+/* Tensor parallel sums of gradients of norms and biases are `width` long, those of activations are longer. */
+static void norms_local(struct comm *c, void *x, int64_t n, enum kernel_dtype t, struct comm_request *request) {
+    n == width ? none(request) : tensor->all_reduce_start(c, x, n, t, request);
+}
+static void norms_doubled(struct comm *c, void *x, int64_t n, enum kernel_dtype t, struct comm_request *request) {
+    float *g = x;
+    for (int64_t i = 0; n == width && i < n; i++) g[i] *= 2;
+    tensor->all_reduce_start(c, x, n, t, request);
+}
+static void addend_lost(struct comm *c, void *x, int64_t n, enum kernel_dtype t, struct comm_request *request) {
+    if (is_last(c) && n > width) memset(x, 0, (size_t)n * kernel_dtype_bytes(t));
+    tensor->all_reduce_start(c, x, n, t, request);
+}
+static void sum_lost(struct comm *c, void *x, int64_t n, enum kernel_dtype t, struct comm_request *request) {
+    calls++ % 5 == 2 ? none(request) : tensor->all_reduce_start(c, x, n, t, request);
+}
+static void mean_for_sum(struct comm *c, void *x, int64_t n, enum kernel_dtype t, struct comm_request *request) {
+    float *f = x;
+    for (int64_t i = 0; t == KERNEL_F32 && i < n; i++) f[i] /= (float)c->size;
+    tensor->all_reduce_start(c, x, n, t, request);
+}
+static void share_lost(struct comm *c, void *x, int64_t n, enum kernel_dtype t, struct comm_request *request) {
+    if (is_last(c)) memset(x, 0, (size_t)n * kernel_dtype_bytes(t));
+    tensor->reduce_scatter_start(c, x, n, t, request);
+}
+static void share_of_another(struct comm *c, void *x, int64_t n, enum kernel_dtype t, struct comm_request *request) {
+    const size_t half = (size_t)(n / 2) * kernel_dtype_bytes(t);
+    for (size_t i = 0; i < half; i++) { /* halves swapped on all ranks alike */
+        char *a = (char *)x + i, *b = (char *)x + half + i, kept = *a;
+        *a = *b, *b = kept;
+    }
+    tensor->reduce_scatter_start(c, x, n, t, request);
+}
+static void statistics_local(struct comm *c, void *x, int64_t n, int unit, struct comm_request *request) {
+    n % width ? none(request) : tensor->all_gather_start(c, x, n, unit, request);
+}
+static void shares_zero(struct comm *c, void *x, int64_t n, int unit, struct comm_request *request) {
+    const int64_t first = comm_block(n, c->size, c->rank), end = comm_block(n, c->size, c->rank + 1);
+    if (is_last(c) && n % width == 0) memset((char *)x + first * unit, 0, (size_t)((end - first) * unit));
+    tensor->all_gather_start(c, x, n, unit, request);
+}
+static void norm_of_part(struct comm *c, double *x, int n) {
+    (void)c, (void)x, (void)n;
+}
+static void heads_local(struct comm *c, void *x, int64_t n, enum kernel_dtype t, struct comm_request *request) {
+    (void)c, (void)x, (void)n, (void)t;
+    none(request);
+}
+static void heads_doubled(struct comm *c, void *x, int64_t n, enum kernel_dtype t, struct comm_request *request) {
+    float *g = x;
+    for (int64_t i = 0; i < n; i++) g[i] *= 2;
+    heads->all_reduce_start(c, x, n, t, request);
+}
+
+static void gradient_dropped(struct comm *c, void *x, int64_t n, enum kernel_dtype t, struct comm_request *request) {
+    if (is_last(c)) memset(x, 0, (size_t)n * kernel_dtype_bytes(t));
+    data->reduce_scatter_start(c, x, n, t, request);
+}
+static void gradient_local(struct comm *c, void *x, int64_t n, enum kernel_dtype t, struct comm_request *request) {
+    calls++ % 3 == 1 ? none(request) : data->reduce_scatter_start(c, x, n, t, request);
+}
+/* One rank keeps a stale block of another. */
+static char *stale, kept[1 << 16];
+static size_t stale_bytes;
+static void gather_stale(struct comm *c, void *x, int64_t n, int unit, struct comm_request *request) {
+    if (is_last(c) && n > width) {
+        stale = x, stale_bytes = (size_t)(comm_block(n, c->size, 1) * unit);
+        if (stale_bytes > sizeof kept) stale_bytes = sizeof kept;
+        memcpy(kept, stale, stale_bytes);
+    }
+    data->all_gather_start(c, x, n, unit, request);
+}
+static void wait_stale(struct comm *c, struct comm_request *request) {
+    data->wait(c, request);
+    if (stale) memcpy(stale, kept, stale_bytes);
+    stale = NULL;
+}
+static void gather_lost(struct comm *c, void *x, int64_t n, int unit, struct comm_request *request) {
+    calls++ % 4 == 2 ? none(request) : data->all_gather_start(c, x, n, unit, request);
+}
+/* The first sum of a step is the loss, then come the norms of two updates. */
+static void norm_of_blocks(struct comm *c, double *x, int n) {
+    if (!calls++) data->sum(c, x, n);
+}
+static void loss_twice(struct comm *c, double *x, int n) {
+    data->sum(c, x, n);
+    if (!calls++) *x *= c->size;
+}
+
+static void unmasked(const struct kernel_team *team, const struct kernel_embedding *e) {
+    struct kernel_embedding all = *e;
+    int32_t *tokens = malloc((size_t)e->rows * sizeof *tokens);
+    for (int64_t i = 0; tokens && i < e->rows; i++) tokens[i] = (int32_t)(e->tokens[i] % e->vocab);
+    all.tokens = tokens, all.first = 0;
+    sound.embedding_forward(team, &all);
+    free(tokens);
+}
+static void target_of_first(const struct kernel_team *team, const struct kernel_cross_entropy *e) {
+    struct kernel_cross_entropy first = *e;
+    first.first = 0;
+    sound.cross_entropy_grad(team, &first);
+}
+static void maximum_of_part(const struct kernel_team *team, const struct kernel_cross_entropy *e) {
+    for (int64_t i = 0; rank && i < e->rows; i++) e->max[i] -= 1;
+    sound.cross_entropy_grad(team, e);
+}
+static void bias_lost(const struct kernel_team *team, const struct kernel_gemm *g) {
+    struct kernel_gemm plain = *g;
+    if (g->n == width && g->b_trans) plain.bias = NULL; /* after attention and the MLP */
+    sound.gemm(team, &plain);
+}
+static void residual_twice(const struct kernel_team *team, const struct kernel_gemm *g) {
+    sound.gemm(team, g);
+    float *c = g->c;
+    for (int64_t i = 0; rank && g->n == width && g->b_trans && g->out == KERNEL_F32 && i < g->m * g->n; i++)
+        c[i] += 0.5f;
+}
+static void drifting(const struct kernel_team *team, const struct kernel_adamw *a) {
+    sound.adamw(team, a);
+    if (rank && a->n >= width) a->w[0] += 1e-6f;
+}
+static void sums_lost(const struct kernel_team *team, int64_t n, const float *x, float *y) {
+    calls++ % 2 ? sound.copy(team, n, x, y) : sound.zero(team, n, y);
+}
+
+struct fault {
+    const char *name, *family;
+    int tp, sp, zero;
+    struct comm_ops tensor, data, heads; /* functions that are not NULL take the place of the group's own */
+    struct kernel_ops kernels;
+    bool seeded; /* the last rank starts with another seed */
+};
+#define TENSOR(field, function) .tensor = {.field = function}
+#define DATA(field, function) .data = {.field = function}
+#define KERNEL(field, function) .kernels = {.field = function}
+static const struct fault faults[] = {
+    {"healthy", "gpt2", 2, 0, 0, .seeded = false},
+    {"healthy", "bloom", 2, 1, 1, .seeded = false},
+    {"healthy", "llama", 4, 1, 2, .seeded = false},
+    {"healthy", "mistral", 2, 0, 3, .seeded = false},
+    {"norms' gradients not summed under SP", "gpt2", 2, 1, 0, TENSOR(all_reduce_start, norms_local)},
+    {"norms' gradients doubled under SP", "bloom", 2, 1, 1, TENSOR(all_reduce_start, norms_doubled)},
+    {"a rank's partial sums lost", "gpt2", 2, 0, 0, TENSOR(all_reduce_start, addend_lost)},
+    {"some partial sums not summed", "llama", 2, 0, 1, TENSOR(all_reduce_start, sum_lost)},
+    {"the mean of partial sums", "mistral", 2, 0, 0, TENSOR(all_reduce_start, mean_for_sum)},
+    {"a rank's shares lost", "bloom", 2, 1, 0, TENSOR(reduce_scatter_start, share_lost)},
+    {"shares of another rank", "gpt2", 2, 1, 2, TENSOR(reduce_scatter_start, share_of_another)},
+    {"statistics of a part of the vocabulary", "gpt2", 2, 0, 0, TENSOR(all_gather_start, statistics_local)},
+    {"a rank's tokens gathered as zeros", "llama", 2, 1, 0, TENSOR(all_gather_start, shares_zero)},
+    {"gradient norm of one tensor parallel rank", "gpt2", 2, 0, 0, TENSOR(sum, norm_of_part)},
+    {"shared heads' gradient not summed", "llama", 4, 0, 0, .heads = {.all_reduce_start = heads_local}},
+    {"shared heads' gradient doubled", "mistral", 4, 0, 2, .heads = {.all_reduce_start = heads_doubled}},
+    {"a rank's gradients dropped", "gpt2", 1, 0, 1, DATA(reduce_scatter_start, gradient_dropped)},
+    {"some gradients not reduced", "bloom", 2, 0, 2, DATA(reduce_scatter_start, gradient_local)},
+    {"a stale gather on one rank", "gpt2", 1, 0, 1, .data = {.all_gather_start = gather_stale, .wait = wait_stale}},
+    {"some weights not gathered", "llama", 1, 0, 3, DATA(all_gather_start, gather_lost)},
+    {"gradient norm of one rank's blocks", "gpt2", 1, 0, 2, DATA(sum, norm_of_blocks)},
+    {"loss scaled by the ranks", "gpt2", 2, 0, 0, DATA(sum, loss_twice)},
+    {"gradients of earlier micro-batches lost", "gpt2", 1, 0, 2, KERNEL(copy, sums_lost)},
+    {"words of other ranks not masked", "gpt2", 2, 0, 0, KERNEL(embedding_forward, unmasked)},
+    {"targets of the first rank's words", "mistral", 2, 0, 0, KERNEL(cross_entropy_grad, target_of_first)},
+    {"maximum of a part in the softmax", "bloom", 2, 0, 0, KERNEL(cross_entropy_grad, maximum_of_part)},
+    {"bias after a sum lost", "gpt2", 2, 0, 0, KERNEL(gemm, bias_lost)},
+    {"something added by every rank", "llama", 2, 0, 0, KERNEL(gemm, residual_twice)},
+    {"replicas drift apart", "gpt2", 2, 0, 0, KERNEL(adamw, drifting)},
+    {"a rank starts from another seed", "bloom", 2, 0, 0, .seeded = true},
+};
+
+/* Functions of `with` that are not NULL go into *table. */
+static void replace(void *table, const void *with, size_t size) {
+    void (*f)(void);
+    for (size_t at = 0; at + sizeof f <= size; at += sizeof f) {
+        memcpy(&f, (const char *)with + at, sizeof f);
+        if (f) memcpy((char *)table + at, &f, sizeof f);
+    }
+}
+
+/* A group whose table is replaced; restored before it is closed. */
+struct swap {
+    struct comm *group;
+    const struct comm_ops *own;
+    struct comm_ops table;
+};
+static void swap_in(struct swap *s, struct comm *group, const struct comm_ops *with, const struct comm_ops **own) {
+    *s = (struct swap){.group = group};
+    if (!group) return;
+    *own = s->own = group->ops;
+    s->table = *group->ops;
+    replace(&s->table, with, sizeof *with);
+    group->ops = &s->table;
+}
+static void swap_out(struct swap *s) {
+    if (s->group) s->group->ops = s->own;
+}
+
+static void must(struct agreed *a, int code, const struct base_error *e) {
+    if (!code) return;
+    fprintf(stderr, "rank %d: %s\n", a->world.rank, e->text);
+    comm_abort(&a->world, code);
+}
+
+static struct gate judge(struct agreed *a, const struct fault *f, enum kernel_dtype dtype) {
+    const struct model_config c = rig_config_of(f->family, 2, 64, 4, 256, 128);
+    struct plan_request q = rig_request(&c, dtype, 64, 2, 1);
+    struct parallel_engine g;
+    struct swap swaps[3];
+    struct base_error e = {0};
+    struct kernel_ops ops;
+    struct gate gate;
+    struct plan plan;
+    q.layout.tp = f->tp, q.layout.dp = a->world.size / f->tp;
+    q.layout.sequence_parallel = f->sp, q.layout.zero = f->zero;
+    q.rank = a->world.rank;
+    q.global_batch = 4 * q.layout.dp;
+    q = gate_shrink(&q);
+    kernel_select(&sound, kernel_isa_best(), KERNEL_BACKEND_TOISE);
+    ops = sound;
+    replace(&ops, &f->kernels, sizeof ops);
+    width = q.config.width, calls = 0, stale = NULL;
+    rank = a->world.rank % f->tp;
+    gate_clear(&gate);
+    must(a, plan_make(&plan, &q, &e), &e);
+    must(a, parallel_open(&g, &plan, &a->world, &ops, &e), &e);
+    swap_in(&swaps[0], g.groups.tensor, &f->tensor, &tensor);
+    swap_in(&swaps[1], g.groups.data, &f->data, &data);
+    swap_in(&swaps[2], g.groups.sharing, &f->heads, &heads);
+    const bool last = a->world.rank == a->world.size - 1;
+    must(a, gate_path_on(&gate, &g, 7 + (f->seeded && last), &e), &e);
+    for (int i = 2; i >= 0; i--) swap_out(&swaps[i]);
+    parallel_close(&g);
+    return gate;
+}
+
+int main(void) {
+    struct agreed a;
+    double most = 0, least = INFINITY;
+    agreed_open(&a);
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+        for (int dtype = 0; dtype < KERNEL_DTYPE_COUNT; dtype++) {
+            const struct fault *f = &faults[i];
+            const bool healthy = !strcmp(f->name, "healthy");
+            const struct gate gate = judge(&a, f, (enum kernel_dtype)dtype);
+            double worst = 0;
+            int check = 0;
+            char what[256];
+            for (int k = 0; k < CHECK_COUNT; k++)
+                if (gate.residual[k] > worst) worst = gate.residual[k], check = k;
+            snprintf(what, sizeof what, "%s, %s, %s, TP %d%s, ZeRO %d: %.4g: %.90s", f->name, f->family,
+                     dtype == KERNEL_F32 ? "fp32" : "bf16", f->tp, f->sp ? " SP" : "", f->zero, worst,
+                     gate.where[check]);
+            if (!a.world.rank && getenv("SHOW")) puts(what);
+            agreed_check(&a, healthy ? worst < CHECK_THRESHOLD / 4 : worst > 10 * CHECK_THRESHOLD, what);
+            if (healthy)
+                most = fmax(most, worst);
+            else
+                least = fmin(least, worst);
+        }
+    if (!a.world.rank) printf("most healthy residual %.3g, least faulty %.4g\n", most, least);
+    return agreed_close(&a);
+}
