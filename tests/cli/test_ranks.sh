@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # check: timeout 240
-# Losses at one global batch are the same over 1, 2 and 4 ranks, and over micro-batches. Each run finds the first one's
+# Losses at one global batch are the same over 1, 2 and 4 ranks, layouts, and micro-batches. Each run finds the first one's
 # record in its file, and the gate compares their losses. A record with another loss FAILS the next run. Families other
 # than GPT-2 run in one of these shapes each, unless CHECK_FULL is set.
 . "$(dirname "$0")/../prelude.sh"
@@ -36,7 +36,7 @@ agree() { # agree FAMILY PRECISION SHAPE...: each shape is RANKS FLAGS...
     done
 }
 
-shapes=('1 --mbs 2' '2 --mbs 4' '2 --mbs 1' '4 --mbs 2')
+shapes=('1 --mbs 2' '2 --mbs 4' '2 --mbs 1' '4 --mbs 2' '2 --tp 2 --sp --mbs 4' '4 --zero 3 --mbs 1' '4 --tp 2 --zero 1 --mbs 2')
 for precision in fp32 bf16; do
     agree gpt2 $precision "${shapes[@]}"
     for family in bloom llama mistral; do

@@ -1,0 +1,64 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# check: timeout 240
+# Layouts of toise train as a user meets them: weights saved in one are read in every other and written again to the last
+# bit; memory and messages are in the record; what does not fit is refused with what would.
+. "$(dirname "$0")/../prelude.sh"
+. scripts/mpi.sh
+no_grace
+
+layout() { # layout RANKS FLAGS...: its exit code; 3 is right too, as time decides it
+    local ranks=$1 code=0
+    shift
+    mpi_launch "$ranks" "$toise" train --seq 64 --gbs 4 --warmup 0 --steps 2 --threads 1 --energy off "$@" \
+        >"$work/out" 2>&1 || code=$?
+    [ $code = 3 ] || return $code
+}
+
+for family in gpt2 bloom llama mistral; do
+    layout 2 --model "tiny-$family" --tp 2 --sp --save "$work/$family" || fail "$family: exit $?: $(tail -3 "$work/out")"
+    wide='4 --tp 4'
+    [ $family != bloom ] || wide='3 --tp 3 --zero 2' # it has six heads
+    for how in '1' '2 --zero 1' '2 --zero 2 --precision bf16' '2 --zero 3' '2 --tp 2' '4 --tp 2 --sp --zero 1' "$wide"; do
+        read -r ranks flags <<<"$how"
+        # shellcheck disable=SC2086  # flags are several words
+        layout "$ranks" --init "$work/$family" --lr 0 --save "$work/again" $flags --out "$work/records.jsonl" ||
+            fail "$family, $how: exit $?: $(tail -3 "$work/out")"
+        cmp "$work/$family/model.safetensors" "$work/again/model.safetensors" || fail "$family, $how: other weights"
+        rm -rf "$work/again"
+    done
+done
+valid "$work/records.jsonl"
+python3 - "$work/records.jsonl" <<'END' || bad=1
+import json, sys
+problems = []
+for r in map(json.loads, open(sys.argv[1])):
+    layout, result = r["layout"], r["result"]
+    what = f"{r['config']['family']} {layout}"
+    over = result["peak_memory_bytes"] / result["predicted_memory_bytes"] - 1
+    if abs(over) > 0.05: problems.append(f"{what}: {over:+.1%} of the planned memory")
+    if layout["world"] != layout["dp"] * layout.get("tp", 1): problems.append(f"{what}: the world")
+    if r["result"]["mfu"] > 1: problems.append(f"{what}: MFU {result['mfu']}")
+if problems: print("\n".join(problems))
+sys.exit(bool(problems))
+END
+
+mpi_launch 4 "$toise" train --model tiny-llama --seq 64 --dry-run --tp 4 --sp --zero 1 --json >"$work/plan" 2>"$work/out" ||
+    fail "dry run: exit $?"
+python3 - "$work/plan" <<'END' || fail 'the plan'
+import json, sys
+plan = json.load(open(sys.argv[1]))
+assert plan["layout"]["tp"] == 4 and plan["layout"]["sp"] and plan["layout"]["zero"] == 1 and plan["layout"]["dp"] == 1
+sent = {(o["group"], o["name"]): o["count"] for o in plan["ledger"]["ops"] if "group" in o}
+# two layers: two sums a layer in each direction; shares are gathered before and after them, for the head and the embedding
+assert sent["tp", "partial sum"] == 8 and sent["tp", "tokens' shares"] == 10 and sent["tp", "norm gradients"] == 5, sent
+assert sent["kv", "shared heads' gradient"] == 4, sent # keys and values of two layers; two heads on four ranks
+END
+
+refused '--tp 3 does not divide the 1 ranks; take 1, or a multiple of 3 ranks' "$toise" train --model tiny-gpt2 --tp 3
+refused '--tp 3 does not divide the 4 heads of tiny-gpt2; take 2' "$toise" train --model tiny-gpt2 --dry-run --world 3 --tp 3
+refused '--sp splits tokens over tensor parallel ranks: it needs --tp of at least 2' "$toise" train --model tiny-gpt2 --sp
+refused '--seq 63 does not divide over --cp 1 and, with --sp, over --tp; take a multiple of 2' \
+    "$toise" train --model tiny-gpt2 --seq 63 --dry-run --world 2 --tp 2 --sp
+refused '--zero: 4 is out of range; take 0 to 3' "$toise" train --zero 4
+exit $bad
