@@ -113,8 +113,11 @@ static int make_plan(struct comm *world, struct setup *s, struct plan *plan, str
     int local;
     const double available = cli_least_memory(world, &local);
     struct plan_request *r = &s->request;
+    const int rank = r->rank;
+    r->rank = 0; /* which holds most, so that all choose alike */
     if (!r->layout.micro_batch && r->global_batch % r->layout.dp == 0)
         plan_choose_micro_batch(r, r->global_batch / r->layout.dp, local, available);
+    r->rank = rank;
     if (!r->layout.micro_batch) r->layout.micro_batch = 1;
     int code = plan_make(plan, r, e);
     return code ? code : plan_check_memory(plan, local, available, e);

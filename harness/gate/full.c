@@ -3,6 +3,7 @@
  * Part 2 of the gate, at the timed sizes. One micro-batch runs through a kernel table that checks each matmul and
  * attention after running it. The loss of one sequence's first PLAN_GATE_TOKENS tokens is compared with FP64. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,6 +31,10 @@ static int check_loss(struct gate *gate, struct parallel_engine *g, struct paral
     double *loss = malloc((size_t)n * sizeof *loss), difference = 0, sum = 0;
     if (!loss) return base_fail(e, BASE_BROKEN, "out of memory for the gate's losses");
     int code = model_reference_step(&r, g->inputs, g->targets, 0, loss, NULL, e);
+    if (code && reader->values) { /* the others wait for this rank to read on */
+        fprintf(stderr, "toise: rank %d: the gate's loss: %s\n", g->world->rank, e->text);
+        comm_abort(g->world, code);
+    }
     for (int64_t i = 0; i < n && !code; i++) {
         difference += mine[i] - loss[i];
         sum += loss[i];

@@ -18,15 +18,22 @@
 #define LAYER_UNITS(dtype) ((dtype) == KERNEL_F32 ? 8.0 : 0.25)
 #define OPTIMIZER_UNITS 3.0
 
-/* Heads of the shrunken model: as many to a key/value head as the model has, divisible over tensor parallel ranks, with
- * key/value heads on several of them only if the model's are, and a power of two if the model's are (ALiBi has another
- * rule else). */
+/* Heads of the shrunken model: as many to a key/value head as the model has, divisible over tensor parallel ranks, and
+ * a power of two if the model's are (ALiBi has another rule else). If ranks share key/value heads, the model's own. */
 static int64_t shrunken_heads(const struct model_config *c, int tp) {
     const int64_t group = c->heads / c->kv_heads, least = c->kv_heads > 1 ? 2 * group : group;
     const bool ragged = (c->heads & (c->heads - 1)) != 0;
     int64_t heads = least > 4 ? least : ragged && group == 1 ? 6 : 4;
-    while (heads % tp || (c->kv_heads >= tp && heads / group % tp)) heads += ragged ? least : heads;
+    if (c->kv_heads < tp) return c->heads;
+    while (heads % tp || heads / group % tp) heads += ragged ? least : heads;
     return heads;
+}
+
+/* A vocabulary that does not divide, of which each rank has a part. */
+static int64_t shrunken_vocab(int tp) {
+    int64_t vocab = 389;
+    while (vocab <= (vocab + tp - 1) / tp * (tp - 1)) vocab++;
+    return vocab;
 }
 
 struct plan_request gate_shrink(const struct plan_request *request) {
@@ -42,7 +49,7 @@ struct plan_request gate_shrink(const struct plan_request *request) {
     c->width = 16 * c->heads;
     if (c->window) c->window = 11; /* both of its edges are within the sequence */
     c->ffn = (int64_t)ceil(ffn * (double)c->width / tp) * tp;
-    c->vocab = 389;
+    c->vocab = shrunken_vocab(tp);
     r.seq = r.layout.sequence_parallel ? (37 + tp - 1) / tp * tp : 37;
     c->positions = r.seq + 3;
     c->rotary.original = 64; /* wavelengths on both sides of Llama 3.1's thresholds */

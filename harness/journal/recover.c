@@ -118,7 +118,7 @@ static int fill(const struct journal_past *past, const struct plan *plan, const 
     }
     if (r->timed == r->earlier) r->timed = r->earlier = r->samples.count = 0;
     if (r->timed && !r->peak_count) return base_fail(e, BASE_USAGE, "%s: has timed steps but no peak", past->path);
-    if (r->timed) summarise(past, plan->request.layout.dp, r);
+    if (r->timed) summarise(past, plan_layout_world(&plan->request.layout), r);
     if (end)
         take_verdict(end, r);
     else
@@ -136,7 +136,7 @@ int journal_recover(const struct journal_past *past, const struct plan *plan, co
     r->entropy = record_real(past->head, "entropy");
     snprintf(r->source, sizeof r->source, "%s", record_text(past->head, "source"));
     int code = journal_earlier(past, past->count - 1, &earlier, e);
-    if (!code) code = allocate(past, &earlier, plan->request.layout.dp, r, e);
+    if (!code) code = allocate(past, &earlier, plan_layout_world(&plan->request.layout), r, e);
     if (!code) {
         take_earlier(&earlier, r);
         code = fill(past, plan, o, r, e);

@@ -7,8 +7,8 @@
  * It needs a kernel team, and arenas that the caller owns: weights, gradients, activations.
  *
  * It knows no MPI, no optimizer and no data source. It reports to its caller by hooks, which may be NULL: `ready` when
- * a gradient is final (parallel/ then sends it), `need` and `done` around the use of weights (so far only tests use
- * them).
+ * a gradient is final (parallel/ then sends it), `need` and `done` around the use of weights, and others where it needs
+ * other ranks.
  *
  * config.h says what a model is; params.h and buffers.h are its memory as tables. reference.h is the same model in
  * FP64, which shares no arithmetic with this one. */

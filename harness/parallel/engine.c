@@ -21,7 +21,7 @@ static void sum_shared(struct parallel_engine *g, int64_t range) {
 
 static void on_ready(void *context, int64_t offset, int64_t count) {
     struct parallel_engine *g = context;
-    if (g->nulled) return;
+    if (g->nulled || !count) return;
     /* a token table that is ready early is no such tensor, and the range's rest is ready later */
     const int64_t range = model_params_range_of(&g->params, offset);
     if ((g->zero.stage > 1 || g->last_micro) && (range || offset + count == model_params_start(&g->params, 1)))

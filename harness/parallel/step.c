@@ -104,8 +104,8 @@ void parallel_probe(struct parallel_engine *g, const struct data_source *source,
     g->nulled = g->zero.silent = g->tensor.silent = false;
 }
 
-/* The norm of the whole gradient: what several ranks have counts once. */
-static double norm(struct parallel_engine *g) {
+/* The sum of squares of this rank's gradients; of those that several ranks have one counts. */
+static double square_sum(const struct parallel_engine *g) {
     double sum = 0;
     for (int64_t r = 0; !g->groups.tensor && r < g->blocks.ranges; r++)
         sum += g->team.ops->square_sum(&g->team, g->blocks.block[r].own, parallel_gradient(g, r));
@@ -114,9 +114,7 @@ static double norm(struct parallel_engine *g) {
         if (x.low < x.high && parallel_counts(g, i))
             sum += g->team.ops->square_sum(&g->team, x.high - x.low, parallel_gradient(g, x.range) + x.low);
     }
-    if (g->groups.tensor) g->groups.tensor->ops->sum(g->groups.tensor, &sum, 1);
-    if (g->zero.stage) g->groups.data->ops->sum(g->groups.data, &sum, 1);
-    return sqrt(sum);
+    return sum;
 }
 
 /* Updates what this rank owns of a tensor. */
@@ -145,8 +143,12 @@ static void update(struct parallel_engine *g, const struct model_tensor *t, cons
 
 void parallel_update(struct parallel_engine *g, const struct parallel_optimizer *o, struct parallel_result *r) {
     double since = base_clock_now();
-    r->grad_norm = norm(g);
+    double squares = square_sum(g);
     lap(r, PLAN_PHASE_CLIP, &since);
+    if (g->groups.tensor) g->groups.tensor->ops->sum(g->groups.tensor, &squares, 1);
+    if (g->zero.stage) g->groups.data->ops->sum(g->groups.data, &squares, 1);
+    if (g->groups.tensor || g->zero.stage) lap(r, PLAN_PHASE_COMMUNICATION, &since);
+    r->grad_norm = sqrt(squares);
     r->lr = parallel_optimizer_lr(o, g->updates);
     g->updates++;
     parallel_zero_renew(&g->zero);
@@ -166,6 +168,7 @@ void parallel_step(struct parallel_engine *g, const struct data_source *source, 
                    int64_t step, struct parallel_result *r) {
     inject_hang("step", step);
     parallel_gradients(g, source, step, r);
-    inject_flip(step, g->grads, g->params.total);
+    const int64_t middle = g->blocks.ranges / 2;
+    inject_flip(step, parallel_gradient(g, middle), g->blocks.block[middle].own);
     parallel_update(g, o, r);
 }

@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Executes a plan, one training step at a time, on every rank of the world. Data parallel: gradients are summed while
- * backward still runs.
+ * Executes a plan, one training step at a time, on every rank of the world.
  *
  * The room parallel/ promises the training step: forward, backward, and the update (optimizer.h). Gradient all-reduces
  * overlap with backward (buckets.h), and a tied embedding does not hold them up (rows.h). ZeRO shares what a rank keeps
  * of the parameters' state (blocks.h, zero.h); collect.h puts it together again. Tensor parallel ranks share a model
- * (groups.h, tensor.h). Memory is allocated in
- * parallel_open; a step allocates nothing and prints nothing. Results are bitwise reproducible for a fixed layout and
- * number of threads. It needs a plan, the model, a source of data and a comm. It does not know when a step is timed or
- * checked. */
+ * (groups.h, tensor.h). Memory is allocated in parallel_open; a step allocates nothing and prints nothing. Results are
+ * bitwise reproducible for a fixed layout and number of threads. It needs a plan, the model, a source of data and a
+ * comm. It does not know when a step is timed or checked. */
 #ifndef TOISE_PARALLEL_STEP_H
 #define TOISE_PARALLEL_STEP_H
 
@@ -19,7 +17,7 @@
 
 struct parallel_result {
     double loss;      /* mean over the global batch's tokens, nats */
-    double own_loss;  /* the part of this rank's samples: the parts of all ranks add up to the loss */
+    double own_loss;  /* the part of this rank's samples: those of data parallel ranks add up to the loss */
     double grad_norm; /* before clipping */
     double lr;
     double seconds, phase_s[PLAN_PHASES];

@@ -16,7 +16,7 @@ struct parallel_tensor {
     bool silent;       /* send nothing: values are not sums */
 };
 
-/* Takes its memory from the arena: plan_statistics. rows: the most that are merged at once. */
+/* Takes its memory from the arena, which the plan made for it. rows: the most that are merged at once. */
 void parallel_tensor_open(struct parallel_tensor *tensor, struct comm *comm, int64_t rows, struct base_arena *arena);
 void parallel_tensor_sum(struct parallel_tensor *tensor, void *x, int64_t n, enum kernel_dtype dtype);
 void parallel_tensor_scatter(struct parallel_tensor *tensor, void *x, int64_t n, enum kernel_dtype dtype);

@@ -50,13 +50,14 @@ static void gemm(struct plan_ledger *l, enum plan_phase phase, const char *name,
                 (double)kernel_dtype_bytes(out) * (double)m * (double)n;
 }
 
-/* y = x W^T and its two gradients, for `count` layers and micro-batches */
+/* y = x W^T and its two gradients, for `count` layers and micro-batches. If tensor parallel ranks split `in`, y is a
+ * partial sum, which is FP32; if they split `out`, dx is. */
 static void linear(struct plan_ledger *l, const struct plan *p, const char *const names[3], double count, int64_t in,
-                   int64_t out) {
-    const enum kernel_dtype d = p->shape.dtype;
+                   int64_t out, bool in_is_split) {
+    const enum kernel_dtype d = p->shape.dtype, sum = model_is_split(&p->shape) ? KERNEL_F32 : d;
     const int64_t t = p->shape.batch * p->shape.seq;
-    gemm(l, PLAN_PHASE_FORWARD, names[0], count, t, out, in, false, true, d, d);
-    gemm(l, PLAN_PHASE_BACKWARD, names[1], count, t, in, out, false, false, d, d);
+    gemm(l, PLAN_PHASE_FORWARD, names[0], count, t, out, in, false, true, d, in_is_split ? sum : d);
+    gemm(l, PLAN_PHASE_BACKWARD, names[1], count, t, in, out, false, false, d, in_is_split ? d : sum);
     gemm(l, PLAN_PHASE_BACKWARD, names[2], count, out, in, t, true, false, d, KERNEL_F32);
 }
 
@@ -99,7 +100,8 @@ static void head(struct plan_ledger *l, const struct plan *p, double micro) {
     } chunks[2] = {{h, micro * (double)(t / h)}, {rest, rest ? micro : 0}};
     for (int i = 0; i < 2; i++) {
         gemm(l, in, "head forward", chunks[i].count, chunks[i].rows, c->vocab, c->width, false, true, d, KERNEL_F32);
-        gemm(l, in, "head grad-input", chunks[i].count, chunks[i].rows, c->width, c->vocab, false, false, d, d);
+        gemm(l, in, "head grad-input", chunks[i].count, chunks[i].rows, c->width, c->vocab, false, false, d,
+             model_is_split(&p->shape) ? KERNEL_F32 : d);
         gemm(l, in, "head grad-weight", chunks[i].count, c->vocab, c->width, chunks[i].rows, true, false, d,
              KERNEL_F32);
     }
@@ -223,11 +225,11 @@ void plan_ledger_fill(struct plan_ledger *l, const struct plan *p, const struct 
     const double mlps = each * (double)model_config_mlps(c);
 
     *l = (struct plan_ledger){0};
-    linear(l, p, qkv, each, c->width, model_config_dim(c, MODEL_QKV));
-    linear(l, p, proj, each, model_config_dim(c, MODEL_ATTENTION), c->width);
-    if (c->experts > 0) linear(l, p, router, each, c->width, c->experts);
-    linear(l, p, up, mlps, c->width, model_config_dim(c, MODEL_FFN_UP));
-    linear(l, p, down, mlps, c->ffn, c->width);
+    linear(l, p, qkv, each, c->width, model_config_dim(c, MODEL_QKV), false);
+    linear(l, p, proj, each, model_config_dim(c, MODEL_ATTENTION), c->width, true);
+    if (c->experts > 0) linear(l, p, router, each, c->width, c->experts, false);
+    linear(l, p, up, mlps, c->width, model_config_dim(c, MODEL_FFN_UP), false);
+    linear(l, p, down, mlps, c->ffn, c->width, true);
     attention(l, p, false, each);
     attention(l, p, true, each);
     head(l, p, micro);

@@ -49,7 +49,7 @@ struct plan_ledger {
 };
 
 /* Fills the ledger from plan->request and plan->shape; plan_make calls it for plan->ledger. params: those of
- * plan->request.config. */
+ * plan->part. */
 void plan_ledger_fill(struct plan_ledger *ledger, const struct plan *plan, const struct model_params *params);
 
 /* A message of one rank's step. turn: it can leave once these gradients are final. Turn 0 is what follows the layers,

@@ -43,7 +43,8 @@ static double piece(int64_t elements, int bytes) {
     return (double)base_arena_piece((size_t)elements * (size_t)bytes);
 }
 
-double plan_statistics(const struct plan *p) {
+/* Of the cross-entropy, of all tensor parallel ranks. */
+static double statistics_bytes(const struct plan *p) {
     const int ranks = p->request.layout.tp;
     return ranks > 1 ? (double)base_arena_piece((size_t)(3 * p->shape.head_rows * ranks) * sizeof(float)) : 0;
 }
@@ -64,7 +65,7 @@ void plan_memory_fill(struct plan *p, const struct model_params *params) {
         [PLAN_ACTIVATIONS] = {"activations", activation_bytes(&p->shape)},
         [PLAN_BATCH] = {"batch", 2 * (double)base_arena_piece((size_t)tokens * 4)},
         [PLAN_SCRATCH] = {"kernel scratch", (double)kernel_scratch_bytes(r->threads, r->seq, r->config.head_dim)},
-        [PLAN_GATHERED] = {"gathered rows", gathered_bytes(p) + plan_statistics(p)},
+        [PLAN_GATHERED] = {"gathered rows", gathered_bytes(p) + statistics_bytes(p)},
     };
     p->memory_bytes = 0;
     for (int i = 0; i < PLAN_ARENAS; i++) {

@@ -6,7 +6,7 @@
 
 #include "plan/plan.h"
 
-/* Fills plan->arenas and memory_bytes. params: those of the request's config. */
+/* Fills plan->arenas and memory_bytes. params: those of plan->part. */
 void plan_memory_fill(struct plan *plan, const struct model_params *params);
 
 #endif

@@ -32,12 +32,14 @@ static int check_sizes(const struct plan_request *r, struct base_error *e) {
     const int code = plan_layout_check_model(l, &batch, &r->config, e);
     if (code) return code;
     if (gbs % world)
-        return base_fail(e, BASE_USAGE, "--gbs %lld does not divide over %lld ranks; take a multiple of %lld", gbs,
+        return base_fail(e, BASE_USAGE,
+                         "--gbs %lld does not divide over %lld data parallel ranks; take a multiple of %lld", gbs,
                          world, world);
     if (gbs / world % mbs)
-        return base_fail(e, BASE_USAGE,
-                         "--mbs %lld does not divide the %lld sequences of each rank (--gbs %lld over %lld ranks)", mbs,
-                         gbs / world, gbs, world);
+        return base_fail(
+            e, BASE_USAGE,
+            "--mbs %lld does not divide the %lld sequences of each rank (--gbs %lld over %lld data parallel ranks)",
+            mbs, gbs / world, gbs, world);
     return BASE_OK;
 }
 
@@ -49,7 +51,8 @@ bool plan_rows_apart(const struct plan_request *r) {
     const struct model_config *c = &r->config;
     if (!c->tied || r->layout.dp == 1 || r->layout.zero || r->rows == PLAN_ROWS_TOGETHER) return false;
     const double row = (double)(c->width * (int64_t)kernel_dtype_bytes(r->dtype)) + sizeof(int32_t);
-    return r->rows == PLAN_ROWS_APART || (double)plan_rows_count(r) * row <= (double)(c->vocab * c->width);
+    return r->rows == PLAN_ROWS_APART ||
+           (double)plan_rows_count(r) * row <= (double)(c->vocab * c->width) / r->layout.tp;
 }
 
 /* The gate's extra memory. Its checks at the timed sizes run one after the other, so the largest counts. That is the
@@ -58,7 +61,8 @@ static double gate_bytes(const struct plan *p) {
     struct model_params params;
     struct model_reference r = {.params = &params, .shape = p->shape};
     const struct model_config *c = p->shape.config;
-    const bool all = plan_layout_world(&p->request.layout) == p->request.layout.dp && !p->request.layout.zero;
+    const struct plan_layout *l = &p->request.layout;
+    const bool all = l->tp == 1 && (!l->zero || (l->zero < 3 && p->request.dtype == KERNEL_F32));
     model_params_size(&params, &p->request.config);
     r.shape.config = &p->request.config;
     const double plain =

@@ -82,8 +82,6 @@ int64_t plan_owned(const struct plan_layout *layout, const struct model_params *
  * several of them hold, and with sequence parallelism norms. */
 bool plan_shared_heads(const struct plan *plan, const struct model_parameter *parameter);
 bool plan_shared_norm(const struct plan *plan, const struct model_parameter *parameter);
-/* Bytes of the cross-entropy's statistics of all tensor parallel ranks. */
-double plan_statistics(const struct plan *plan);
 /* Whole ranges that are in memory at once if only the owned blocks are kept: the embeddings, two layers, and what
  * follows the layers. Elements. */
 int64_t plan_passing(const struct model_params *params);

@@ -271,6 +271,12 @@ int scale_ledger_fit(const struct scale_curve *c, struct scale_ledger *l, struct
         snprintf(m->refused, sizeof m->refused, "the base's record lacks the phases of its step, or its sizes");
         return BASE_OK;
     }
+    const json_t *layout = record_at(c->runs[0].record, "layout");
+    if (record_at(layout, "tp") || record_at(layout, "zero")) {
+        snprintf(m->refused, sizeof m->refused,
+                 "it prices all-reduces of gradients alone, and these runs used --tp or --zero");
+        return BASE_OK;
+    }
     scale_links_read(c, (int)record_whole(c->runs[0].record, "layout.threads"), l->bytes / l->messages, &l->links);
     int code = BASE_OK;
     if (!l->links.known[SCALE_ONE_NODE] && !l->links.known[SCALE_SEVERAL_NODES]) code = fit_links(c, l, m, e);

@@ -140,6 +140,7 @@ static int compare_config(const struct scale_run *r, const struct scale_run *fir
 /* The same work, by the same toise, on the same kind of machine. */
 static int compare_run(const struct scale_run *r, const struct scale_run *first, struct base_error *e) {
     static const char *const same[] = {"version",     "workload",     "layout.threads",      "layout.bucket_bytes",
+                                       "layout.tp",   "layout.sp",    "layout.zero",         "layout.recompute",
                                        "machine.cpu", "machine.name", "machine.accelerator", "machine.isa",
                                        "machine.blas"};
     for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
@@ -190,8 +191,9 @@ static int count_units(struct scale_curve *c, struct base_error *e) {
                           c->unit == RECORD_NODE ? "does not say on how many nodes it ran: import it with --nodes"
                                                  : "does not say on how many ranks it ran (layout.world)");
         if (!(r->batch > 0)) return refuse(r, e, "does not say its global batch (config.global_batch)");
-        if (r->status != STUDY_LAUNCH_UNVERIFIED && r->ranks > r->batch)
-            return refuse(r, e, "has more ranks (layout.world) than sequences (config.global_batch)");
+        const long long dp = record_whole(r->record, "layout.dp");
+        if (r->status != STUDY_LAUNCH_UNVERIFIED && (dp > 0 ? dp : r->ranks) > r->batch)
+            return refuse(r, e, "has more data parallel ranks (layout.dp) than sequences (config.global_batch)");
         const struct scale_run *first = &c->runs[0];
         if (c->unit == RECORD_NODE && r->ranks && first->ranks && r->ranks * first->n != first->ranks * r->n) {
             char why[160];

@@ -176,7 +176,9 @@ int main(void) {
         for (int dtype = 0; dtype < KERNEL_DTYPE_COUNT; dtype++)
             for (size_t i = 0; i < sizeof layouts / sizeof *layouts; i++) {
                 const struct layout *l = &layouts[i];
-                const struct model_config c = rig_config_of(rig_families[f], 4, 48, 4, 101, 40);
+                struct model_config c = rig_config_of(rig_families[f], 4, 48, 4, 101, 40);
+                c.tied = c.tied || i % 2; /* then a llama's embeddings are the token table alone */
+                c.parameters = model_params_count(&c);
                 struct plan_request q = rig_request(&c, (enum kernel_dtype)dtype, l->sp ? 20 : 19, l->micro, 1);
                 char what[120];
                 if (a.world.size % l->tp) continue;

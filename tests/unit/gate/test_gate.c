@@ -233,6 +233,30 @@ static void test_shrink_of_families(void **state) {
     assert_true((double)r->original / (2 * M_PI) * pow(r->theta, -14.0 / 16) < r->low);
 }
 
+/* Whatever layout suits a model suits its shrunken one, where ranks share key/value heads if they do in the model. */
+static void test_shrink_of_layouts(void **state) {
+    (void)state;
+    const char *const names[] = {"gpt2-124m", "bloom-176b", "mistral-7b", "llama-3-8b", "llama-3-405b"};
+    int suited = 0;
+    for (int i = 0; i < 5; i++) {
+        const struct model_config c = config_json_accepted(config_json_preset(names[i]));
+        for (int tp = 1; tp <= 128; tp++) {
+            struct plan_request q = rig_request(&c, KERNEL_F32, 128 * tp, 1, 1);
+            struct plan plan;
+            struct base_error e = {0};
+            if (q.seq > c.positions) q.seq = c.positions / tp * tp;
+            q.layout.tp = tp, q.layout.sequence_parallel = tp > 1;
+            const struct plan_batch batch = {q.seq, q.global_batch};
+            if (plan_layout_check_model(&q.layout, &batch, &c, NULL)) continue;
+            const struct plan_request s = gate_shrink(&q);
+            if (plan_make(&plan, &s, &e)) fail_msg("%s, tp %d: %s", names[i], tp, e.text);
+            assert_int_equal(s.config.kv_heads < tp, c.kv_heads < tp);
+            suited++;
+        }
+    }
+    assert_true(suited > 20);
+}
+
 /* NaN does not pass. The worst residual is kept with its place. */
 static void test_notes(void **state) {
     (void)state;
@@ -327,6 +351,7 @@ int main(void) {
         cmocka_unit_test(test_full_size_faults),
         cmocka_unit_test(test_shrink),
         cmocka_unit_test(test_shrink_of_families),
+        cmocka_unit_test(test_shrink_of_layouts),
         cmocka_unit_test(test_notes),
         cmocka_unit_test(test_finite),
         cmocka_unit_test(test_history),

@@ -151,7 +151,8 @@ static void refusals(void **state) {
         {"scaling", "mode", "\"weak\"", "scaling.mode is \"weak\", but \"strong\""},
         {"scaling", "mode", "\"odd\"", "unknown mode or unit"},
         {"layout", "world", "5", "5 ranks on 4 nodes, but 1 on 1"},
-        {"layout", "world", "100", "more ranks (layout.world) than sequences"},
+        {"layout", "dp", "100", "more data parallel ranks (layout.dp) than sequences"},
+        {"layout", "zero", "1", "layout.zero is 1"},
         {"scaling", "n", "-4", "\"scaling.n\" must be a number above 0"},
     };
     const struct made_law law = {.unit = RECORD_NODE, .n = {1, 2, 4}, .runs = 1, .batch = 64, .rate = 100};

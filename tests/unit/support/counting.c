@@ -88,6 +88,23 @@ static void embedding(const struct kernel_team *team, const struct kernel_embedd
     counts->passes++;
 }
 
+static void to_bf16(const struct kernel_team *team, int64_t n, const float *x, kernel_bf16 *y) {
+    (void)team, (void)n, (void)x, (void)y;
+    counts->passes++;
+}
+static void from_bf16(const struct kernel_team *team, int64_t n, const kernel_bf16 *x, float *y) {
+    (void)team, (void)n, (void)x, (void)y;
+    counts->passes++;
+}
+static void zero(const struct kernel_team *team, int64_t n, float *x) {
+    (void)team, (void)n, (void)x;
+    counts->passes++;
+}
+static void copy(const struct kernel_team *team, int64_t n, const float *x, float *y) {
+    (void)team, (void)n, (void)x, (void)y;
+    counts->passes++;
+}
+
 void counting_open(struct counting *c, struct kernel_ops *ops) {
     memset(c, 0, sizeof *c);
     counts = c;
@@ -95,6 +112,10 @@ void counting_open(struct counting *c, struct kernel_ops *ops) {
                                .attention_forward = attention_forward,
                                .attention_backward = attention_backward,
                                .norm_forward = norm,
+                               .to_bf16 = to_bf16,
+                               .from_bf16 = from_bf16,
+                               .zero = zero,
+                               .copy = copy,
                                .norm_grad_input = norm,
                                .norm_grad_params = norm,
                                .gelu_forward = gelu_forward,
