@@ -27,6 +27,9 @@ static double train_speed(const json_t *record, enum compare_figure figure) {
     static const char *const passes[] = {"result.breakdown.zero", "result.breakdown.clip", "result.breakdown.update",
                                          NULL};
     static const char *const communication[] = {"result.breakdown.communication", NULL};
+    /* partial sums and gathered weights are within the passes that wait for them */
+    const bool mixed = record_whole(record, "layout.tp") > 1 || record_whole(record, "layout.zero") > 1;
+    if (mixed && (figure == COMPARE_MATMUL || figure == COMPARE_COMMUNICATION)) return NAN;
     switch (figure) {
     case COMPARE_MATMUL:
         return 1 / sum_of(record, matmul);

@@ -48,25 +48,48 @@ static long long nearest_divisor(int64_t n, int64_t x) {
     return 1;
 }
 
+/* Whether tensor parallel ranks can share this model, each with a part of everything that they split. */
+static bool suits(const struct model_config *c, int64_t tp) {
+    return c->heads % tp == 0 && (c->kv_heads % tp == 0 || tp % c->kv_heads == 0) && c->ffn % tp == 0 &&
+           c->vocab > (c->vocab + tp - 1) / tp * (tp - 1);
+}
+
+/* The number of ranks nearest to tp that suits; of two the smaller. One always does. */
+static long long nearest_tp(const struct model_config *c, int64_t tp) {
+    for (int64_t d = 0;; d++) {
+        if (tp > d && suits(c, tp - d)) return (long long)(tp - d);
+        if (suits(c, tp + d)) return (long long)(tp + d);
+    }
+}
+
+static int check_tensor(int tp, const struct model_config *c, struct base_error *e) {
+    const long long take = suits(c, tp) ? tp : nearest_tp(c, tp);
+    if (take == tp) return BASE_OK;
+    if (c->heads % tp)
+        return base_fail(e, BASE_USAGE, "--tp %d does not divide the %lld heads of %s; take %lld", tp,
+                         (long long)c->heads, c->name, take);
+    if (c->kv_heads % tp && tp % c->kv_heads)
+        return base_fail(e, BASE_USAGE,
+                         "--tp %d neither divides the %lld key/value heads of %s nor is a multiple; take %lld", tp,
+                         (long long)c->kv_heads, c->name, take);
+    if (c->ffn % tp)
+        return base_fail(e, BASE_USAGE, "--tp %d does not divide the %lld columns of the MLP of %s; take %lld", tp,
+                         (long long)c->ffn, c->name, take);
+    return base_fail(e, BASE_USAGE, "--tp %d leaves ranks without a part of the %lld words of %s; take %lld", tp,
+                     (long long)c->vocab, c->name, take);
+}
+
 int plan_layout_check_model(const struct plan_layout *l, const struct plan_batch *b, const struct model_config *c,
                             struct base_error *e) {
     const long long stages = (long long)l->pp * l->vp;
-    if (c->heads % l->tp)
-        return base_fail(e, BASE_USAGE, "--tp %d does not divide the %lld heads of %s; take %lld", l->tp,
-                         (long long)c->heads, c->name, nearest_divisor(c->heads, l->tp));
-    if (c->kv_heads % l->tp && l->tp % c->kv_heads)
-        return base_fail(e, BASE_USAGE,
-                         "--tp %d neither divides the %lld key/value heads of %s nor is a multiple; take %lld", l->tp,
-                         (long long)c->kv_heads, c->name, nearest_divisor(c->kv_heads, l->tp));
-    if (c->vocab <= (c->vocab + l->tp - 1) / l->tp * (l->tp - 1))
-        return base_fail(e, BASE_USAGE, "--tp %d leaves ranks without a part of the %lld words of %s; take fewer",
-                         l->tp, (long long)c->vocab, c->name);
-    if (c->ffn % l->tp)
-        return base_fail(e, BASE_USAGE, "--tp %d does not divide the %lld columns of the MLP of %s; take %lld", l->tp,
-                         (long long)c->ffn, c->name, nearest_divisor(c->ffn, l->tp));
+    const int code = check_tensor(l->tp, c, e);
+    if (code) return code;
     if (stages > c->layers)
         return base_fail(e, BASE_USAGE, "--pp %d with --vp %d makes %lld stages of the %lld layers of %s; take fewer",
                          l->pp, l->vp, stages, (long long)c->layers, c->name);
+    if (l->cp == 1 && l->sequence_parallel && b->seq % l->tp)
+        return base_fail(e, BASE_USAGE, "--seq %lld does not divide over --tp %d, as --sp needs; take a multiple of %d",
+                         (long long)b->seq, l->tp, l->tp);
     if (b->seq % l->cp || (l->sequence_parallel && b->seq / l->cp % l->tp))
         return base_fail(e, BASE_USAGE, "--seq %lld does not divide over --cp %d%s; take a multiple of %d",
                          (long long)b->seq, l->cp, l->sequence_parallel ? " and, with --sp, over --tp" : "",

@@ -151,6 +151,13 @@ static void place(const json_t *r, char *text) {
     if (world && threads)
         used += snprintf(text + used, PLACE - (size_t)used, ": %lld x %lld thread%s", world, threads,
                          threads == 1 ? "" : "s");
+    if (record_whole(r, "layout.tp") > 1)
+        used += snprintf(text + used, PLACE - (size_t)used, ", TP %lld%s", record_whole(r, "layout.tp"),
+                         record_true(r, "layout.sp") ? " with SP" : "");
+    if (record_whole(r, "layout.zero"))
+        used += snprintf(text + used, PLACE - (size_t)used, ", ZeRO %lld", record_whole(r, "layout.zero"));
+    if (*record_text(r, "layout.recompute"))
+        used += snprintf(text + used, PLACE - (size_t)used, ", recompute %.16s", record_text(r, "layout.recompute"));
     if (nodes > 1) used += snprintf(text + used, PLACE - (size_t)used, ", %lld nodes", nodes);
     if (*job) snprintf(text + used, PLACE - (size_t)used, "; job %.80s", job);
     clean(text);

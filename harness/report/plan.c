@@ -45,6 +45,8 @@ static void operation(FILE *out, const json_t *op) {
     if (!strcmp(record_text(op, "kind"), "gemm"))
         snprintf(shape, sizeof shape, "%s %lld x %lld x %lld", record_text(op, "trans"), record_whole(op, "m"),
                  record_whole(op, "n"), record_whole(op, "k"));
+    else if (record_at(op, "group"))
+        snprintf(shape, sizeof shape, "over %.8s ranks", record_text(op, "group"));
     else if (record_at(op, "b"))
         snprintf(shape, sizeof shape, "b %lld h %lld s %lld d %lld", record_whole(op, "b"), record_whole(op, "h"),
                  record_whole(op, "s"), record_whole(op, "d"));

@@ -58,7 +58,7 @@ END
 refused '--tp 3 does not divide the 1 ranks; take 1, or a multiple of 3 ranks' "$toise" train --model tiny-gpt2 --tp 3
 refused '--tp 3 does not divide the 4 heads of tiny-gpt2; take 2' "$toise" train --model tiny-gpt2 --dry-run --world 3 --tp 3
 refused '--sp splits tokens over tensor parallel ranks: it needs --tp of at least 2' "$toise" train --model tiny-gpt2 --sp
-refused '--seq 63 does not divide over --cp 1 and, with --sp, over --tp; take a multiple of 2' \
+refused '--seq 63 does not divide over --tp 2, as --sp needs; take a multiple of 2' \
     "$toise" train --model tiny-gpt2 --seq 63 --dry-run --world 2 --tp 2 --sp
 refused '--zero: 4 is out of range; take 0 to 3' "$toise" train --zero 4
 exit $bad
