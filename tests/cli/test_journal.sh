@@ -109,6 +109,19 @@ with open(sys.argv[2], "w") as f:
         body = json.dumps(o, separators=(",", ":"))[:-1]
         f.write('%s,"sum":"%s"}\n' % (body, hashlib.sha256(body.encode()).hexdigest()[:16]))
 EOF
+# and one of another layout, which this one does not name
+python3 - "$work/first" "$work/zero.journal" <<'EOF'
+import hashlib, json, sys
+with open(sys.argv[2], "w") as f:
+    for line in open(sys.argv[1]):
+        if not line.endswith("}\n"): break
+        o = json.loads(line)
+        del o["sum"]
+        if "layout" in o: o["layout"]["zero"] = 2
+        body = json.dumps(o, separators=(",", ":"))[:-1]
+        f.write('%s,"sum":"%s"}\n' % (body, hashlib.sha256(body.encode()).hexdigest()[:16]))
+EOF
+refused 'layout.zero was 2, and is none here' "$toise" train --resume "$work/zero.journal" --zero 0
 run 1 train --resume "$work/other.journal" --steps 3 --out "$work/wrong.jsonl"
 says 'FAILED  timed losses against earlier records: step 0 of the journal'
 is "$work/wrong.jsonl" "'tokens_per_s' in r['result']" False
