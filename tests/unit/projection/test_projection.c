@@ -204,7 +204,7 @@ static void refusals(void **state) {
     q.choice.tp = 1, q.choice.sequence_parallel = 1;
     refuse(&m, &q, "give --tp 2 or more");
     q.choice.tp = 4, q.seq = 2047;
-    refuse(&m, &q, "with --sp, over --tp");
+    refuse(&m, &q, "does not divide over --tp 4, as --sp needs");
     q = projections_bloom_question();
     q.choice.vp = 2, q.choice.pp = 1;
     refuse(&m, &q, "--vp 2 interleaves chunks");
