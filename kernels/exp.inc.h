@@ -33,7 +33,8 @@ SIMD_INLINE vf vf_exp2_bounded(vf x) {
 /* e^x to 4 + |x|/3 roundoffs for -87 <= x <= 88. A NaN stays NaN. */
 SIMD_INLINE vf vf_exp_bounded(vf x) {
     const vf sum = x * SIMD_LOG2E + SIMD_MAGIC;
-    return vf_exp2_fraction(x * SIMD_LOG2E - (sum - SIMD_MAGIC)) * vf_power(sum);
+    /* fused whatever the compiler does: a rounded product would cost as many roundoffs again */
+    return vf_exp2_fraction(vf_fma(x, vf_all(SIMD_LOG2E), vf_all(SIMD_MAGIC) - sum)) * vf_power(sum);
 }
 /* 2^x to 4 roundoffs for x <= 127, but 0 below -126.5: a softmax weight. A NaN stays NaN. */
 SIMD_INLINE vf vf_exp2_weight(vf x) {
