@@ -111,7 +111,7 @@ static void check_sums(struct gate *gate, struct parallel_engine *g, bool overla
     parallel_clear(g);
     parallel_sum_begin(g);
     g->last_micro = true;
-    parallel_zero_backward(&g->zero, g->zero.stage > 0);
+    parallel_zero_backward(&g->zero, parallel_sums(g));
     report(g, g->rows.count ? model_config_table(&g->plan->part) : 0);
     if (g->rows.count) send_rows(g);
     const bool whole = parallel_sum_end(g);

@@ -22,13 +22,18 @@ void model_sum_finish(const struct model *m, const float *addend, void *y) {
         m->team->ops->copy(m->team, n, own, y);
 }
 
+/* Each rank has its share of all[T,width]; returns once it has all. */
+static void gather(const struct model *m, void *all) {
+    m->hooks.gather(m->hooks.context, all, model_tokens(m) * m->shape.config->width, m->shape.dtype);
+    m->hooks.wait(m->hooks.context);
+}
+
 void *model_shares(const struct model *m, void *x) {
     const int64_t row = m->shape.config->width * (int64_t)kernel_dtype_bytes(m->shape.dtype);
     char *all = m->buffers[MODEL_SHARES];
     if (!m->shape.sequence) return x;
     memcpy(all + model_own_first(m) * row, x, (size_t)(model_own_tokens(m) * row));
-    m->hooks.gather(m->hooks.context, all, model_tokens(m) * m->shape.config->width, m->shape.dtype);
-    m->hooks.wait(m->hooks.context);
+    gather(m, all);
     return all;
 }
 
@@ -77,12 +82,10 @@ void model_linear_sum_backward(const struct model *m, struct model_linear l, con
 }
 
 const void *model_norm_forward(const struct model *m, const struct kernel_norm *n) {
-    const int64_t width = m->shape.config->width, row = width * (int64_t)kernel_dtype_bytes(m->shape.dtype);
+    const int64_t row = m->shape.config->width * (int64_t)kernel_dtype_bytes(m->shape.dtype);
     char *all = (char *)n->y - model_own_first(m) * row;
     m->team->ops->norm_forward(m->team, n);
-    if (!m->shape.sequence) return all;
-    m->hooks.gather(m->hooks.context, all, model_tokens(m) * width, m->shape.dtype);
-    m->hooks.wait(m->hooks.context);
+    if (m->shape.sequence) gather(m, all);
     return all;
 }
 

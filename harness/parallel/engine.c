@@ -7,6 +7,10 @@
 
 #include "guard/watchdog.h"
 
+bool parallel_sums(const struct parallel_engine *g) {
+    return !g->nulled && (g->last_micro || g->zero.stage > 1);
+}
+
 /* Sums what tensor parallel ranks have parts of, in this range. */
 static void sum_shared(struct parallel_engine *g, int64_t range) {
     for (int i = 0; i < g->blocks.shares; i++) {
@@ -21,13 +25,14 @@ static void sum_shared(struct parallel_engine *g, int64_t range) {
 
 static void on_ready(void *context, int64_t offset, int64_t count) {
     struct parallel_engine *g = context;
-    if (g->nulled || !count) return;
+    if (!count || !parallel_sums(g)) return;
     /* a token table that is ready early is no such tensor, and the range's rest is ready later */
     const int64_t range = model_params_range_of(&g->params, offset);
-    if ((g->zero.stage > 1 || g->last_micro) && (range || offset + count == model_params_start(&g->params, 1)))
-        sum_shared(g, range);
-    if (!g->zero.stage && g->last_micro) parallel_buckets_ready(&g->buckets, offset, count);
-    if (g->zero.stage > 1 || (g->zero.stage && g->last_micro)) parallel_zero_ready(&g->zero, range);
+    if (range || offset + count == model_params_start(&g->params, 1)) sum_shared(g, range);
+    if (g->zero.stage)
+        parallel_zero_ready(&g->zero, range);
+    else
+        parallel_buckets_ready(&g->buckets, offset, count);
 }
 static void on_need(void *context, int64_t offset, int64_t count) {
     struct parallel_engine *g = context;

@@ -47,6 +47,9 @@ void parallel_start(struct parallel_engine *engine, uint64_t seed, bool hot);
 
 /* Restarts from the current weights: moments zero, copies refreshed, update count 0. Collective under ZeRO. */
 void parallel_restart(struct parallel_engine *engine);
+/* Whether gradients of the current micro-batch are summed over ranks: the last one's, and from stage 2 on every one's.
+ */
+bool parallel_sums(const struct parallel_engine *engine);
 /* This rank's block of a range in the arrays above: blocks.block[range].own elements. */
 float *parallel_master(const struct parallel_engine *engine, int64_t range);
 float *parallel_gradient(const struct parallel_engine *engine, int64_t range);

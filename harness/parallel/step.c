@@ -35,11 +35,10 @@ void parallel_clear(struct parallel_engine *g) {
 
 double parallel_micro(struct parallel_engine *g, float scale, struct parallel_result *r) {
     double since = base_clock_now();
-    const bool sums = !g->nulled && (g->zero.stage > 1 || (g->zero.stage && g->last_micro));
     parallel_zero_forward(&g->zero);
     model_forward(&g->model, g->inputs);
     lap_compute(g, r, PLAN_PHASE_FORWARD, &since);
-    parallel_zero_backward(&g->zero, sums);
+    parallel_zero_backward(&g->zero, parallel_sums(g));
     const double loss = model_loss(&g->model, g->targets, scale);
     lap_compute(g, r, PLAN_PHASE_HEAD, &since);
     model_backward(&g->model, g->inputs);

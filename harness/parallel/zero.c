@@ -129,6 +129,7 @@ void parallel_zero_forward(struct parallel_zero *z) {
 void parallel_zero_backward(struct parallel_zero *z, bool sums) {
     const int64_t last = z->blocks->ranges - 1;
     z->backward = true;
+    if (!z->stage) return;
     for (int64_t r = 0; sums && r <= last; r++) z->owed += z->blocks->block[r].count;
     if (z->stage < 2) return;
     clear(z, last);

@@ -97,30 +97,23 @@ refused 'line 3 is damaged' "$toise" train --resume "$work/again.journal"
 run 3 train --recover "$work/again.journal" --out "$work/damaged.jsonl"
 grep -q 'line 3 is damaged: it is left out, and what follows it' "$work/err" || fail "damage is not told: $(cat "$work/err")"
 cmp -s <(head -n 2 "$work/first") <(head -n 2 "$work/again.journal") || fail 'a refused journal was changed'
-# a journal whose losses this work cannot have had, with right checksums
-python3 - "$work/first" "$work/other.journal" <<'EOF'
+# rewritten FILE CHANGE: the first journal in FILE, with CHANGE made to each line o, and with right checksums
+rewritten() {
+    python3 - "$work/first" "$1" "$2" <<'EOF'
 import hashlib, json, sys
 with open(sys.argv[2], "w") as f:
     for line in open(sys.argv[1]):
         if not line.endswith("}\n"): break
         o = json.loads(line)
         del o["sum"]
-        if "loss" in o: o["loss"] += 0.5
+        exec(sys.argv[3])
         body = json.dumps(o, separators=(",", ":"))[:-1]
         f.write('%s,"sum":"%s"}\n' % (body, hashlib.sha256(body.encode()).hexdigest()[:16]))
 EOF
-# and one of another layout, which this one does not name
-python3 - "$work/first" "$work/zero.journal" <<'EOF'
-import hashlib, json, sys
-with open(sys.argv[2], "w") as f:
-    for line in open(sys.argv[1]):
-        if not line.endswith("}\n"): break
-        o = json.loads(line)
-        del o["sum"]
-        if "layout" in o: o["layout"]["zero"] = 2
-        body = json.dumps(o, separators=(",", ":"))[:-1]
-        f.write('%s,"sum":"%s"}\n' % (body, hashlib.sha256(body.encode()).hexdigest()[:16]))
-EOF
+}
+# losses that this work cannot have had, and a layout that this one does not name
+rewritten "$work/other.journal" 'if "loss" in o: o["loss"] += 0.5'
+rewritten "$work/zero.journal" 'if "layout" in o: o["layout"]["zero"] = 2'
 refused 'layout.zero was 2, and is none here' "$toise" train --resume "$work/zero.journal" --zero 0
 run 1 train --resume "$work/other.journal" --steps 3 --out "$work/wrong.jsonl"
 says 'FAILED  timed losses against earlier records: step 0 of the journal'
