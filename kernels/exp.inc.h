@@ -45,6 +45,12 @@ SIMD_INLINE vf vf_exp_weight(vf x) {
     return vf_exp_bounded(vf_max(vf_all(-88), x));
 }
 
+/* The same, but 0 below -60: a probability of which products with gradients follow. Smaller ones would make these
+ * denormal, and multiplying denormals costs over a hundred cycles. */
+SIMD_INLINE vf vf_exp_probability(vf x) {
+    return (vf)((vi)vf_exp_bounded(vf_max(vf_all(-60), x)) & ~(x < vf_all(-60)));
+}
+
 /* e^(x - n ln2) to about 1 ulp, n being the integer nearest to x / ln2. n ln2 is subtracted in two parts (Cody &
  * Waite 1980). The rest is 1 + r + r^2 q(r), with q of degree 4 and minimax in relative error (3e-9) on |r| <=
  * ln2/2. Neighbouring terms are added first (Estrin 1960), which has less latency at no cost. */

@@ -136,9 +136,8 @@ static inline int64_t kernel_packed_index(const struct kernel_blocking *b, int64
  * k and v[(b*seq_k + t)*kv_row + h*kv_head + x].
  * Forward writes o (normalised) and lse[(b*heads + h)*seq_q + t], the natural log-sum-exp of the scaled scores. Two
  * calls over parts of the keys can be merged by their lse. A query that sees no key gives o = 0 and lse = -INFINITY.
- * Backward reads q, k, v, o, d_o (strides of o) and lse. It writes (does not add) dq (strides of q), dk and dv
- * (strides of k).
- * Peak scratch: kernel_scratch_bytes(). */
+ * Backward counts probabilities below e^-60 as 0. It reads q, k, v, o, d_o (strides of o) and lse. It writes (does not
+ * add) dq (strides of q), dk and dv (strides of k). Peak scratch: kernel_scratch_bytes(). */
 struct kernel_attention {
     int64_t batch, heads, kv_heads, seq_q, seq_k, head_dim; /* head_dim <= 256 */
     int64_t q_offset, k_offset;

@@ -105,7 +105,7 @@ SIMD_INLINE void gradient_rows(const int n, const struct backward *w, const bool
         const vf score = vf_load(p + (r + row) * ATTENTION_PANEL + v);
         vf rest = vf_all(-w->lse[i + r + row]); /* rounded once with the score, which may be as large */
         if (biased) rest = add_bias(rest, -w->slope, distance + r + row, lane + v); /* here the rows are queries */
-        x[t] = vf_exp_weight(vf_min(vf_all(88), vf_fma(score, vf_all(w->a->scale), rest)));
+        x[t] = vf_exp_probability(vf_min(vf_all(88), vf_fma(score, vf_all(w->a->scale), rest)));
     }
     for (int t = 0; t < n * TILE_VECTORS; t++) {
         int64_t row = r + t / TILE_VECTORS;

@@ -111,6 +111,7 @@ static void backward_pair(const struct kernel_attention *a, struct attention64 *
     struct dot dp = dot_of(d, x->d_o + o, x->v + k, 1);
     double p = exp(s.sum - lse), ds = p * (dp.sum - rowsum.sum);
     double p_error = p * expm1(dot_error(d, s) + EPS * (fabs(s.sum - lse) + 8)) + FLUSHED;
+    if (s.sum - lse < -59) p_error += p; /* may count as 0 */
     double ds_error = p_error * fabs(dp.sum - rowsum.sum) + (p + p_error) * (dot_error(d, dp) + dot_error(d, rowsum));
     p_error = 2 * (p_error + terms * EPS * p);
     ds_error = 2 * (ds_error + terms * EPS * fabs(ds));
