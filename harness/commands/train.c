@@ -30,14 +30,20 @@ struct setup {
 
 /* Data parallel ranks are what remains of the world. */
 static int resolve_layout(const struct flags *f, int world, struct plan_layout *l, struct base_error *e) {
-    const int tp = (int)f->tp;
+    const int tp = (int)f->tp, pp = (int)f->pp;
     int fits = tp;
     while (world % fits) fits--;
     if (fits != tp)
         return base_fail(e, BASE_USAGE, "--tp %d does not divide the %d ranks; take %d, or a multiple of %d ranks", tp,
                          world, fits, tp);
-    *l = plan_layout_data_parallel(world / tp, f->micro_batch);
+    if (world / tp % pp)
+        return base_fail(e, BASE_USAGE,
+                         "--pp %d does not divide the %d ranks that --tp %d leaves; take a divisor of %d, or a "
+                         "multiple of %d ranks",
+                         pp, world / tp, tp, world / tp, tp * pp);
+    *l = plan_layout_data_parallel(world / tp / pp, f->micro_batch);
     l->tp = tp, l->sequence_parallel = f->sp, l->zero = (int)f->zero, l->recompute = f->recompute;
+    l->pp = pp, l->vp = (int)f->vp, l->schedule = f->schedule;
     return BASE_OK;
 }
 
@@ -59,7 +65,8 @@ static int resolve_sizes(const struct flags *f, int world, int nodes, struct set
     if (t->layers && (code = model_config_slice(&r->config, t->layers, e))) return code;
     r->seq = t->seq ? t->seq : cli_usual_seq(&r->config);
     const int64_t dp = r->layout.dp;
-    r->global_batch = t->global_batch ? t->global_batch : dp > 4 ? dp : 4;
+    const int64_t each = r->layout.pp > 1 ? 4 * r->layout.pp : 1; /* which keeps the pipeline's bubble small */
+    r->global_batch = t->global_batch ? t->global_batch : dp * each > 4 ? dp * each : 4;
     if (!t->global_batch && r->global_batch % dp) r->global_batch = dp;
     return BASE_OK;
 }
@@ -73,7 +80,9 @@ static int resolve(const struct flags *f, const struct comm *real, struct setup 
                                     .threads = (int)f->threads,
                                     .gate = !f->no_gate},
                         .workload.optimizer = parallel_optimizer_default()};
-    const int code = resolve_sizes(f, world, nodes, s, e);
+    int code = resolve_sizes(f, world, nodes, s, e);
+    if (!code && f->stage_layers)
+        code = plan_layout_list(&s->request.layout, f->stage_layers, s->request.config.layers, e);
     s->options = (struct train_options){.optimizer = s->workload.optimizer,
                                         .data = {.path = f->data, .format = f->format},
                                         .seed = (uint64_t)f->seed,
@@ -113,11 +122,8 @@ static int make_plan(struct comm *world, struct setup *s, struct plan *plan, str
     int local;
     const double available = cli_least_memory(world, &local);
     struct plan_request *r = &s->request;
-    const int rank = r->rank;
-    r->rank = 0; /* which holds most, so that all choose alike */
     if (!r->layout.micro_batch && r->global_batch % r->layout.dp == 0)
         plan_choose_micro_batch(r, r->global_batch / r->layout.dp, local, available);
-    r->rank = rank;
     if (!r->layout.micro_batch) r->layout.micro_batch = 1;
     int code = plan_make(plan, r, e);
     return code ? code : plan_check_memory(plan, local, available, e);

@@ -13,6 +13,11 @@
 #include "data/data.h"
 #include "train/warmup.h"
 
+/* Schedules that are trained: the first of enum plan_schedule. */
+static const char *trained_schedule(int i) {
+    return i <= PLAN_1F1B ? plan_schedule_name((enum plan_schedule)i) : NULL;
+}
+
 /* NULL, 0 and NAN: not given. */
 struct flags {
     struct cli_training training;
@@ -21,9 +26,9 @@ struct flags {
     int64_t launches, micro_batch, steps, min_steps, warmup, threads, seed, world;
     double lr, ci, budget, timeout;
     const char *backend;
-    const char *trace;
-    int64_t tp, zero;
-    int bind, recompute, overlap;
+    const char *trace, *stage_layers;
+    int64_t tp, pp, vp, zero;
+    int bind, recompute, overlap, schedule;
     bool dry_run, no_gate, profile, sp;
     struct cli_journal_flags journal;
     struct cli_launch launch;
@@ -37,13 +42,27 @@ static const struct cli_option OPTIONS[] = {
     {.kind = CLI_SHARED, .at = offsetof(struct flags, training), .shared = cli_training_options},
     {.name = "--mbs", .alias = "--micro-batch-size", .kind = CLI_INTEGER, .at = offsetof(struct flags, micro_batch),
      .min = 1, .max = CLI_SIZE_MOST, .hint = "N",
-     .help = "sequences that a rank computes at once; default as many as fit, up to 8,192 tokens"},
+     .help = "sequences that a rank computes at once; default as many as fit, up to 8,192 tokens, and so few that each "
+             "stage of --pp has four times"},
     {.name = "--tp", .alias = "--tensor-model-parallel-size", .kind = CLI_INTEGER, .at = offsetof(struct flags, tp),
      .min = 1, .max = 1 << 20, .fallback = "1", .hint = "N",
      .help = "ranks that share a model: they split heads, the MLP's columns and the vocabulary; ranks that are left are "
              "data parallel"},
     {.name = "--sp", .alias = "--sequence-parallel", .kind = CLI_FLAG, .at = offsetof(struct flags, sp),
      .help = "tensor parallel ranks also split tokens, where each would compute and keep the same"},
+    {.name = "--pp", .alias = "--pipeline-model-parallel-size", .kind = CLI_INTEGER, .at = offsetof(struct flags, pp),
+     .min = 1, .max = 1 << 20, .fallback = "1", .hint = "N",
+     .help = "pipeline stages: each has some of the layers, and micro-batches pass them in turn; the default --gbs has "
+             "four for each stage"},
+    {.name = "--vp", .kind = CLI_INTEGER, .at = offsetof(struct flags, vp), .min = 1, .max = MODEL_CHUNKS,
+     .fallback = "1", .hint = "N",
+     .help = "chunks of layers of a pipeline stage (interleaved, 1f1b): a smaller bubble, more messages"},
+    {.name = "--schedule", .kind = CLI_CHOICE, .at = offsetof(struct flags, schedule), .word = trained_schedule,
+     .fallback = "1f1b", .hint = "NAME",
+     .help = ": the order of a stage's micro-batches; 1f1b keeps activations of few, gpipe of all"},
+    {.name = "--stage-layers", .kind = CLI_TEXT, .at = offsetof(struct flags, stage_layers), .hint = "LIST",
+     .help = "layers of each stage, in order, as in 5,6,6,5; with --vp of all first chunks, then all second ones; or "
+             "slots: embedding and head count as a layer each; default alike, with more in late stages but the last"},
     {.name = "--zero", .alias = "--zero-stage", .kind = CLI_INTEGER, .at = offsetof(struct flags, zero), .min = 0,
      .max = 3, .fallback = "0", .hint = "STAGE",
      .help = "what data parallel ranks share out (ZeRO): 1 optimizer state, 2 also gradients, 3 also weights"},

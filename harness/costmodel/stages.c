@@ -13,8 +13,7 @@ static const double FORWARD = 1.0 / 3;
 static double layers_of(const struct cost_job *job, int stage, int stages) {
     const int64_t layers = job->model.layers;
     if (!job->traits.slots || stages == 1) return (double)plan_layout_layers(&job->layout, layers, stage);
-    const int64_t slots = plan_layout_layers(&job->layout, layers + 2, stage);
-    return (double)(slots - (stage == 0) - (stage == stages - 1));
+    return (double)plan_layout_slots(&job->layout, layers, stage);
 }
 
 /* A layer's pass overlaps its messages, and both together take `whole`. Their interference is added to the longer. */

@@ -35,28 +35,29 @@ static int check_loss(struct gate *gate, struct parallel_engine *g, struct paral
         fprintf(stderr, "toise: rank %d: the gate's loss: %s\n", g->world->rank, e->text);
         comm_abort(g->world, code);
     }
-    for (int64_t i = 0; i < n && !code; i++) {
+    const bool heads = !g->plan->part.lacks_head;
+    for (int64_t i = 0; i < n && !code && heads; i++) {
         difference += mine[i] - loss[i];
         sum += loss[i];
     }
     free(loss);
-    if (!code) gate_note(gate, CHECK_LOSS_FULL, fabs(difference) / (sum * check_unit(shape->dtype) * FULL_UNITS), "");
+    if (!code && heads)
+        gate_note(gate, CHECK_LOSS_FULL, fabs(difference) / (sum * check_unit(shape->dtype) * FULL_UNITS), "");
     return code;
 }
 
 int gate_full(struct gate *gate, struct parallel_engine *g, const struct data_source *source, struct base_error *e) {
     const struct plan_request *q = &g->plan->request;
-    const double scale = 1.0 / ((double)q->global_batch * (double)q->seq);
     struct gate_checked checked;
     struct parallel_result unused = {0};
     struct parallel_reader reader;
     int code = gate_checked_open(&checked, gate, g, e);
     if ((code = comm_agree(g->world, code, e))) return code;
     const int64_t first = q->global_batch / q->layout.dp * g->plan->place.dp;
-    data_fill(source, 0, q->global_batch, first, q->layout.micro_batch, g->inputs, g->targets);
     g->nulled = true;
-    parallel_micro(g, (float)scale, &unused);
+    parallel_passes(g, source, 0, 1, &unused);
     g->nulled = false;
+    data_fill(source, 0, q->global_batch, first, q->layout.micro_batch, g->inputs, g->targets); /* on every stage */
     gate_checked_close(&checked, g);
     code = comm_agree(g->world, parallel_reader_open(&reader, g, e), e);
     if (!code) code = comm_agree(g->world, check_loss(gate, g, &reader, e), e);

@@ -18,6 +18,8 @@
 #define LAYER_UNITS(dtype) ((dtype) == KERNEL_F32 ? 8.0 : 0.25)
 #define OPTIMIZER_UNITS 3.0
 
+enum { SERIAL = 256 }; /* sequences times layers of the shrunken model, if a micro-batch has one sequence */
+
 /* Heads of the shrunken model: as many to a key/value head as the model has, divisible over tensor parallel ranks, and
  * a power of two if the model's are (ALiBi has another rule else). If ranks share key/value heads, the model's own. */
 static int64_t shrunken_heads(const struct model_config *c, int tp) {
@@ -36,13 +38,32 @@ static int64_t shrunken_vocab(int tp) {
     return vocab;
 }
 
+/* Layers of the shrunken model, one more than stages share out equally: so they hold different numbers, as the model's
+ * may. One stage has two layers. Under ZeRO 3, where weights of two layers stay between passes, a rank has three. */
+static int64_t shrunken_layers(struct plan_layout *l) {
+    const int stages = l->pp * l->vp;
+    const int64_t each = l->zero == 3 ? (3 + l->vp - 1) / l->vp : stages == 1 ? 2 : 1;
+    memset(l->stage_layers, 0, sizeof l->stage_layers);
+    return stages * each + (stages > 1);
+}
+
+/* Micro-batches of a rank: enough for each chunk to use its memory for a second one. Rank 0 computes all of them in
+ * serial FP64, so large worlds have fewer. */
+static int64_t shrunken_accumulation(const struct plan_request *request, int64_t layers) {
+    const struct plan_layout *l = &request->layout;
+    const int64_t accumulation = request->global_batch / l->dp / l->micro_batch;
+    const int64_t least = l->vp > 1 ? l->pp : 1, wanted = l->pp == 1 ? 2 : l->vp == 1 ? l->pp + 1 : 2 * l->pp;
+    if (l->dp * wanted * layers > SERIAL) return least;
+    return accumulation < wanted ? accumulation : wanted;
+}
+
 struct plan_request gate_shrink(const struct plan_request *request) {
     struct plan_request r = *request;
     struct model_config *c = &r.config;
     const int64_t group = c->heads / c->kv_heads;
     const int tp = r.layout.tp;
     const double ffn = (double)c->ffn / (double)c->width;
-    c->full_layers = c->layers = r.layout.zero == 3 ? 3 : 2; /* two layers' weights stay between passes */
+    c->full_layers = c->layers = shrunken_layers(&r.layout);
     c->heads = shrunken_heads(c, tp);
     c->kv_heads = c->heads / group;
     c->head_dim = 16;
@@ -54,9 +75,10 @@ struct plan_request gate_shrink(const struct plan_request *request) {
     c->positions = r.seq + 3;
     c->rotary.original = 64; /* wavelengths on both sides of Llama 3.1's thresholds */
     c->parameters = model_params_count(c);
-    r.layout.micro_batch = request->layout.micro_batch > 1 && r.layout.dp <= 64 ? 2 : 1;
-    int64_t accumulation = request->global_batch / request->layout.dp / request->layout.micro_batch;
-    r.global_batch = r.layout.dp * r.layout.micro_batch * (accumulation > 1 && r.layout.dp <= 64 ? 2 : 1);
+    const int64_t accumulation = shrunken_accumulation(request, c->layers);
+    r.layout.micro_batch =
+        request->layout.micro_batch > 1 && 2 * r.layout.dp * accumulation * c->layers <= 2 * SERIAL ? 2 : 1;
+    r.global_batch = r.layout.dp * r.layout.micro_batch * accumulation;
     r.head_rows = 23;
     r.bucket = c->parameters / 5;
     r.rows = plan_rows_apart(request) ? PLAN_ROWS_APART : PLAN_ROWS_TOGETHER;

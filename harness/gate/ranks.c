@@ -16,9 +16,22 @@ static void compare(struct gate *gate, const struct parallel_engine *g, struct c
     gate_note(gate, CHECK_REPLICAS, first == mine ? 0 : INFINITY, first == mine ? "" : where);
 }
 
+/* The table that the first stage lends, or the last one's copy of it. */
+static uint64_t table_mix(struct parallel_engine *g) {
+    const void *table = g->tied.table;
+    if (g->tied.lends) {
+        parallel_zero_hold(&g->zero, 0);
+        table = model_weight(&g->model, MODEL_TOKEN_TABLE, 0);
+    }
+    parallel_tied_share(&g->tied, table);
+    parallel_tied_arrived(&g->tied);
+    return parallel_mix(table, g->tied.count * g->tied.size, g->team.threads);
+}
+
 /* Checks that ranks compute with the same weights where they hold the same. */
 static void compare_replicas(struct gate *gate, struct parallel_engine *g) {
     compare(gate, g, g->groups.data, parallel_weights_mix(g), "weights");
+    if (g->tied.comm) compare(gate, g, g->tied.comm, table_mix(g), "tied token table");
     if (g->groups.tensor) compare(gate, g, g->groups.tensor, parallel_common_mix(g), "common weights");
 }
 
@@ -75,6 +88,12 @@ static int sharing(const struct parallel_engine *g, const struct model_tensor *t
     return 1;
 }
 
+/* Known gradients of a tied head apart from its table. */
+static void fill_head(struct parallel_engine *g) {
+    for (int64_t k = 0; k < g->tied.count; k++) g->tied.grad[k] = (float)known(k, g->groups.data->rank);
+    parallel_tied_sum(&g->tied);
+}
+
 /* Known gradients of a range's tensors. */
 static void fill(struct parallel_engine *g, int64_t range) {
     float *x = parallel_zero_gradient(&g->zero, range);
@@ -111,7 +130,8 @@ static void check_sums(struct gate *gate, struct parallel_engine *g, bool overla
     parallel_clear(g);
     parallel_sum_begin(g);
     g->last_micro = true;
-    parallel_zero_backward(&g->zero, parallel_sums(g));
+    parallel_zero_backward(&g->zero, 0, g->blocks.ranges - 1, parallel_sums(g));
+    if (g->tied.grad) fill_head(g);
     report(g, g->rows.count ? model_config_table(&g->plan->part) : 0);
     if (g->rows.count) send_rows(g);
     const bool whole = parallel_sum_end(g);

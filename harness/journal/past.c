@@ -129,8 +129,9 @@ int journal_check(const struct journal_past *past, const struct plan *plan, cons
     int code = compare_all(past, "config", config, in_config, e);
     if (!code) code = compare(past, init, json_object_get(config, "init"), "config.init", e);
     if (!code) code = compare_all(past, "layout", layout, in_layout, e);
-    for (int i = 0; i < 5 && !code; i++) { /* absent unless used */
-        static const char *const used[] = {"tp", "sp", "zero", "recompute", "overlap"};
+    static const char *const used[] = {"tp",           "sp",   "pp",        "vp",     "schedule",
+                                       "stage_layers", "zero", "recompute", "overlap"};
+    for (size_t i = 0; i < sizeof used / sizeof *used && !code; i++) { /* absent unless used */
         char path[64];
         snprintf(path, sizeof path, "layout.%s", used[i]);
         code = compare(past, record_at(past->head, path), json_object_get(layout, used[i]), path, e);

@@ -104,7 +104,7 @@ static struct kernel_norm norm(const struct model *m, enum model_role gain, enum
                                 .dbias = model_gradient(m, bias, layer)};
 }
 struct kernel_norm model_norm_embed(const struct model *m) {
-    return norm(m, MODEL_EMBED_GAIN, MODEL_EMBED_BIAS, 0, m->buffers[MODEL_EMBED], m->buffers[MODEL_X],
+    return norm(m, MODEL_EMBED_GAIN, MODEL_EMBED_BIAS, 0, model_buffer_at(m, MODEL_EMBED, 0), model_entry(m),
                 MODEL_EMBED_MEAN, MODEL_EMBED_RSTD);
 }
 /* This rank's share of a buffer of all tokens. */
@@ -121,8 +121,8 @@ struct kernel_norm model_norm2(const struct model *m, int64_t l) {
                 MODEL_NORM2_MEAN, MODEL_NORM2_RSTD);
 }
 struct kernel_norm model_norm_final(const struct model *m) {
-    return norm(m, MODEL_FINAL_GAIN, MODEL_FINAL_BIAS, 0, model_buffer_at(m, MODEL_X, config(m)->layers),
-                own_of(m, MODEL_FINAL, 0), MODEL_FINAL_MEAN, MODEL_FINAL_RSTD);
+    return norm(m, MODEL_FINAL_GAIN, MODEL_FINAL_BIAS, 0, model_exit(m), own_of(m, MODEL_FINAL, 0), MODEL_FINAL_MEAN,
+                MODEL_FINAL_RSTD);
 }
 
 void model_norm_backward(const struct model *m, struct kernel_norm n, const void *dy, const void *d_add, void *dx) {
@@ -136,7 +136,7 @@ void model_norm_backward(const struct model *m, struct kernel_norm n, const void
 /* If a norm follows, x and dx are those of the embedding before it. */
 static struct kernel_embedding embedding(const struct model *m, const int32_t *tokens, bool normed) {
     const bool split = model_is_split(&m->shape);
-    void *own = m->buffers[normed ? MODEL_EMBED : MODEL_X];
+    void *own = normed ? model_buffer_at(m, MODEL_EMBED, 0) : model_entry(m);
     return (struct kernel_embedding){.rows = model_tokens(m),
                                      .cols = config(m)->width,
                                      .seq = m->shape.seq,
@@ -156,7 +156,7 @@ void model_embed_forward(const struct model *m, const int32_t *tokens) {
     const bool normed = model_config_has(config(m), MODEL_EMBED_GAIN);
     const struct kernel_embedding e = embedding(m, tokens, normed);
     m->team->ops->embedding_forward(m->team, &e);
-    if (e.vocab) model_sum_embedding(m, &e, m->buffers[normed ? MODEL_EMBED : MODEL_X]);
+    if (e.vocab) model_sum_embedding(m, &e, normed ? model_buffer_at(m, MODEL_EMBED, 0) : model_entry(m));
     if (!normed) return;
     const struct kernel_norm n = model_norm_embed(m);
     m->team->ops->norm_forward(m->team, &n);
@@ -165,8 +165,8 @@ void model_embed_forward(const struct model *m, const int32_t *tokens) {
 void model_embed_backward(const struct model *m, const int32_t *tokens) {
     const bool normed = model_config_has(config(m), MODEL_EMBED_GAIN);
     struct kernel_embedding e = embedding(m, tokens, normed);
-    if (normed) model_norm_backward(m, model_norm_embed(m), m->buffers[MODEL_DX], NULL, m->buffers[MODEL_DNORM]);
-    e.dx = model_shares(m, m->buffers[normed ? MODEL_DNORM : MODEL_DX]);
+    if (normed) model_norm_backward(m, model_norm_embed(m), model_stream(m), NULL, m->buffers[MODEL_DNORM]);
+    e.dx = model_shares(m, normed ? m->buffers[MODEL_DNORM] : model_stream(m));
     if (model_early(m)) {
         m->hooks.rows(m->hooks.context, tokens, e.dx);
         e.dtoken = NULL;

@@ -19,7 +19,7 @@ enum model_kept {
  */
 struct model_shape {
     const struct model_config *config; /* the part's */
-    struct model_part part;            /* ranks 0 or 1: the whole model */
+    struct model_part part;            /* ranks 0 or 1 and chunks 0: the whole model */
     bool sequence; /* tensor parallel ranks also split tokens, where they would all compute the same (model.h) */
     enum kernel_dtype dtype; /* of weights and activations */
     int64_t batch, seq;      /* micro-batch: sequences, tokens in each */
@@ -47,7 +47,7 @@ enum model_buffer {
     MODEL_NORM2_RSTD,
     MODEL_UP,  /* [T, up] before the activation function */
     MODEL_ACT, /* [T, ffn] after it */
-    /* one of each */
+    /* one of each, but for the final norm's: of each micro-batch */
     MODEL_POSITION, /* rotary: cosines, then sines, [seq, head_dim / 2] FP32 each; ALiBi: slopes, [heads] FP32 */
     MODEL_FINAL,    /* [T, width] after the final norm */
     MODEL_FINAL_MEAN,
@@ -59,7 +59,7 @@ enum model_buffer {
     MODEL_LOSS,
     /* gradients of activations, reused by every layer */
     MODEL_DLOGITS, /* [head_rows, vocab_ld]; none in FP32, which overwrites the logits */
-    MODEL_DX,      /* [R, width] of the residual stream */
+    MODEL_DX,      /* [R, width] of the residual stream; between pipeline stages two, in turns */
     MODEL_DNORM,   /* [R, width] of a norm's output */
     MODEL_DATT,    /* [T, attention] */
     MODEL_DQKV,    /* [T, qkv] */
@@ -71,9 +71,14 @@ enum model_buffer {
     MODEL_BUFFERS
 };
 
+/* What has a copy of its own, if the shape keeps it: nothing; a micro-batch that is kept of the first or last chunk;
+ * each of its layers, or also what comes out of the last of them. */
+enum model_each { MODEL_ONCE, MODEL_EACH_FIRST, MODEL_EACH_LAST, MODEL_EACH_LAYER, MODEL_EACH_INPUT };
+
 struct model_buffer_row {
     const char *name;
-    int64_t copies, elements; /* elements of one copy */
+    enum model_each each;
+    int64_t copies, elements; /* in all; elements of one copy */
     enum kernel_dtype dtype;
     bool gradient; /* of an activation: used in backward only */
 };
@@ -83,6 +88,12 @@ struct model_buffer_row model_buffer_describe(const struct model_shape *shape, e
 static inline bool model_is_split(const struct model_shape *shape) {
     return shape->part.ranks > 1;
 }
+/* Chunks of layers: at least 1. A chunk; its first layer is counted from the part's. */
+int model_chunks(const struct model_shape *shape);
+struct model_chunk model_chunk_of(const struct model_shape *shape, int chunk);
+/* Layers of a chunk of which backward computes again what is not kept. Of the last one it is still there, unless other
+ * micro-batches came in between. */
+int64_t model_again(const struct model_shape *shape, int chunk);
 /* Leading dimension of the logits: the vocabulary rounded up to a cache line. The padding is never read. */
 int64_t model_vocab_ld(const struct model_config *config);
 

@@ -46,6 +46,8 @@ int64_t model_config_mlps(const struct model_config *c) {
 }
 
 bool model_config_has(const struct model_config *c, enum model_role role) {
+    if (role <= MODEL_EMBED_BIAS && c->lacks_embedding) return false;
+    if (role >= MODEL_FINAL_GAIN && c->lacks_head) return false;
     for (int i = 0; i < c->family->parameter_count; i++)
         if (c->family->parameters[i].role == role) return role != MODEL_HEAD_WEIGHT || !c->tied;
     return false;

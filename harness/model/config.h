@@ -33,7 +33,7 @@ enum model_dim {
 /* What a parameter is for. A family without one (no biases, say) has no row for it. One matmul may use several tensors
  * of a file together: the first has the matmul's role, the others are glued to it. */
 enum model_role {
-    MODEL_TOKEN_TABLE,
+    MODEL_TOKEN_TABLE, /* the embeddings' */
     MODEL_POSITION_TABLE,
     MODEL_EMBED_GAIN, /* of the norm after the embedding */
     MODEL_EMBED_BIAS,
@@ -53,7 +53,7 @@ enum model_role {
     MODEL_UP_BIAS,
     MODEL_DOWN_WEIGHT,
     MODEL_DOWN_BIAS,
-    MODEL_FINAL_GAIN,
+    MODEL_FINAL_GAIN, /* of what follows the layers */
     MODEL_FINAL_BIAS,
     MODEL_HEAD_WEIGHT, /* a head that is not tied to the token table */
     MODEL_ROLES
@@ -125,7 +125,9 @@ struct model_config {
     const struct model_family *family;
     int64_t layers, full_layers; /* layers < full_layers: the first layers at full width */
     int64_t width, heads, kv_heads, head_dim, ffn, positions, vocab;
-    int64_t vocab_room;      /* rows of the vocabulary that have room in memory; 0: vocab */
+    int64_t vocab_room;   /* rows of the vocabulary that have room in memory; 0: vocab */
+    bool lacks_embedding; /* a part (part.h) without the embeddings, or without what follows the layers */
+    bool lacks_head;
     int64_t window;          /* keys that a query attends to; 0: all before it */
     int64_t experts, active; /* experts of a layer, and those that a token passes; 0: one MLP without router */
     bool tied;
@@ -161,7 +163,7 @@ int64_t model_config_dim(const struct model_config *config, enum model_dim dim);
 int64_t model_config_table(const struct model_config *config);
 /* MLPs that a token passes in a layer: its active experts, or the only one. */
 int64_t model_config_mlps(const struct model_config *config);
-/* Whether the family has a parameter of this role. */
+/* Whether the family has a parameter of this role, and this part of the model too. */
 bool model_config_has(const struct model_config *config, enum model_role role);
 
 #endif

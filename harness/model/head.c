@@ -11,9 +11,10 @@ static void head_chunk(const struct model *m, int64_t row, int64_t rows, const i
     const enum kernel_dtype t = m->shape.dtype;
     const enum model_role head = c->tied ? MODEL_TOKEN_TABLE : MODEL_HEAD_WEIGHT;
     const int64_t ld = model_vocab_ld(c), at = row * c->width * (int64_t)kernel_dtype_bytes(t);
-    const void *x = (const char *)m->buffers[MODEL_FINAL] + at, *table = model_weight(m, head, 0);
+    const void *x = (const char *)model_buffer_at(m, MODEL_FINAL, 0) + at;
+    const void *table = m->head ? m->head : model_weight(m, head, 0);
     void *dlogits = t == KERNEL_F32 ? m->buffers[MODEL_LOGITS] : m->buffers[MODEL_DLOGITS];
-    float *dtable = model_gradient(m, head, 0);
+    float *dtable = m->head ? m->head_grad : model_gradient(m, head, 0);
     const bool split = model_is_split(&m->shape);
     void *dx = (char *)m->buffers[MODEL_DNORM] + at;
 

@@ -16,11 +16,45 @@ int64_t model_own_first(const struct model *m) {
     return m->shape.sequence ? m->shape.part.rank * model_own_tokens(m) : 0;
 }
 
+/* The number of the copy. */
+static int64_t copy_of(const struct model *m, enum model_each each, int64_t layer) {
+    const struct model_chunk c = model_chunk_of(&m->shape, m->chunk);
+    const int extra = each == MODEL_EACH_INPUT;
+    int64_t before = 0;
+    if (each == MODEL_ONCE) return 0;
+    if (each == MODEL_EACH_FIRST || each == MODEL_EACH_LAST) return m->slot;
+    for (int i = 0; i < m->chunk; i++) {
+        const struct model_chunk b = model_chunk_of(&m->shape, i);
+        before += b.slots * (b.layers + extra);
+    }
+    return before + m->slot * (c.layers + extra) + layer - c.first;
+}
+
 void *model_buffer_at(const struct model *m, enum model_buffer b, int64_t layer) {
-    struct model_buffer_row row = model_buffer_describe(&m->shape, b);
-    if (row.copies == 1) layer = 0; /* layers share it */
+    const struct model_buffer_row row = model_buffer_describe(&m->shape, b);
+    const int64_t copy = b == MODEL_DX ? m->turn : copy_of(m, row.each, layer);
     return (char *)m->buffers[b] +
-           layer * (int64_t)base_arena_piece((size_t)row.elements * kernel_dtype_bytes(row.dtype));
+           copy * (int64_t)base_arena_piece((size_t)row.elements * kernel_dtype_bytes(row.dtype));
+}
+
+void model_turn(struct model *m, int chunk, int64_t slot, int turn) {
+    m->chunk = chunk, m->slot = slot, m->turn = turn;
+}
+bool model_embeds(const struct model *m) {
+    return m->chunk == 0 && !m->shape.config->lacks_embedding;
+}
+bool model_heads(const struct model *m) {
+    return m->chunk == model_chunks(&m->shape) - 1 && !m->shape.config->lacks_head;
+}
+void *model_entry(const struct model *m) {
+    return model_buffer_at(m, MODEL_X, model_chunk_of(&m->shape, m->chunk).first);
+}
+void *model_exit(const struct model *m) {
+    const struct model_chunk c = model_chunk_of(&m->shape, m->chunk);
+    return model_buffer_at(m, MODEL_X, c.first + c.layers);
+}
+void *model_stream(const struct model *m) {
+    return model_buffer_at(m, MODEL_DX, 0);
 }
 
 /* Fills the position table, if the family has one. */
@@ -100,22 +134,26 @@ static void layer_forward(const struct model *m, int64_t l) {
                      model_buffer_at(m, MODEL_X, l + 1));
 }
 
-/* Computes what forward did not keep. Of the last layer it is all still there. */
+/* Computes what forward did not keep. */
 static void layer_again(const struct model *m, int64_t l) {
-    const enum model_kept kept = m->shape.kept;
-    if (kept != MODEL_KEPT_ALL && l + 1 < m->shape.config->layers) layer_inner(m, l, kept == MODEL_KEPT_LAYERS);
+    if (l < model_chunk_of(&m->shape, m->chunk).first + model_again(&m->shape, m->chunk))
+        layer_inner(m, l, m->shape.kept == MODEL_KEPT_LAYERS);
 }
 
 void model_forward(struct model *m, const int32_t *tokens) {
     const struct model_params *p = m->params;
-    call(m, m->hooks.need, 0, p->layer0);
-    model_embed_forward(m, tokens);
-    for (int64_t l = 0; l < m->shape.config->layers; l++) {
+    const struct model_chunk c = model_chunk_of(&m->shape, m->chunk);
+    if (model_embeds(m)) {
+        call(m, m->hooks.need, 0, p->layer0);
+        model_embed_forward(m, tokens);
+    }
+    for (int64_t l = c.first; l < c.first + c.layers; l++) {
         const int64_t start = p->layer0 + l * p->layer_size;
         call(m, m->hooks.need, start, p->layer_size);
         layer_forward(m, l);
         call(m, m->hooks.done, start, p->layer_size);
     }
+    if (!model_heads(m)) return;
     const struct kernel_norm n = model_norm_final(m);
     call(m, m->hooks.need, final_start(m), p->total - final_start(m));
     model_norm_forward(m, &n);
@@ -126,7 +164,7 @@ static void layer_backward(const struct model *m, int64_t l) {
     const struct model_linear qkv = model_linear_qkv(m, l), proj = model_linear_proj(m, l);
     const struct model_linear up = model_linear_up(m, l), down = model_linear_down(m, l);
     const struct kernel_norm n1 = model_norm1(m, l), n2 = model_norm2(m, l);
-    void *dx = m->buffers[MODEL_DX], *dnorm = m->buffers[MODEL_DNORM], *dup = m->buffers[MODEL_DUP];
+    void *dx = model_stream(m), *dnorm = m->buffers[MODEL_DNORM], *dup = m->buffers[MODEL_DUP];
     void *datt = m->buffers[MODEL_DATT], *dqkv = m->buffers[MODEL_DQKV];
 
     const void *dy = model_shares(m, dx);
@@ -143,14 +181,21 @@ static void layer_backward(const struct model *m, int64_t l) {
     model_norm_backward(m, n1, dnorm, dx, dx);
 }
 
+/* From the head to the layers. */
+static void backward_head(const struct model *m) {
+    const int64_t start = final_start(m), count = m->params->total - start;
+    model_norm_backward(m, model_norm_final(m), m->buffers[MODEL_DNORM], NULL, model_stream(m));
+    call(m, m->hooks.done, start, count); /* includes the head unless it is tied */
+    call(m, m->hooks.ready, start, count);
+}
+
 void model_backward(struct model *m, const int32_t *tokens) {
     const struct model_params *p = m->params;
+    const struct model_chunk c = model_chunk_of(&m->shape, m->chunk);
     const int64_t early = model_early(m);
     if (early) call(m, m->hooks.ready, 0, early);
-    model_norm_backward(m, model_norm_final(m), m->buffers[MODEL_DNORM], NULL, m->buffers[MODEL_DX]);
-    call(m, m->hooks.done, final_start(m), p->total - final_start(m)); /* includes the head unless it is tied */
-    call(m, m->hooks.ready, final_start(m), p->total - final_start(m));
-    for (int64_t l = m->shape.config->layers - 1; l >= 0; l--) {
+    if (model_heads(m)) backward_head(m);
+    for (int64_t l = c.first + c.layers - 1; l >= c.first; l--) {
         const int64_t start = p->layer0 + l * p->layer_size;
         call(m, m->hooks.need, start, p->layer_size);
         layer_again(m, l);
@@ -158,6 +203,7 @@ void model_backward(struct model *m, const int32_t *tokens) {
         call(m, m->hooks.done, start, p->layer_size);
         call(m, m->hooks.ready, start, p->layer_size);
     }
+    if (!model_embeds(m)) return;
     model_embed_backward(m, tokens);
     call(m, m->hooks.done, 0, p->layer0);
     call(m, m->hooks.ready, early, p->layer0 - early);

@@ -61,7 +61,11 @@ struct model {
     const void *weights;          /* [params->total] of shape.dtype */
     float *grads;                 /* [params->total] */
     struct model_places places;   /* NULLs: weights and grads say */
+    const void *head;             /* a tied head apart from its token table (model_part_borrows); else NULL */
+    float *head_grad;             /* its gradient */
     void *buffers[MODEL_BUFFERS]; /* first copy of each */
+    int chunk, turn;              /* see model_turn */
+    int64_t slot;
 };
 
 /* Takes every buffer of buffers.h from the arena. BASE_BROKEN when the arena is too small, which is a bug of the plan.
@@ -70,11 +74,24 @@ int model_open(struct model *m, const struct model_shape *shape, const struct mo
                const struct kernel_team *team, const void *weights, float *grads, struct base_arena *activations,
                struct base_error *e);
 
-/* tokens[batch*seq] -> the final norm's output. Keeps what backward needs. */
+/* What the next passes are of: a chunk of layers, one of the micro-batches that are kept of it, and one of two
+ * gradients of the residual stream. 0, 0, 0 from the start. */
+void model_turn(struct model *m, int chunk, int64_t slot, int turn);
+/* Whether the chunk begins with the embeddings, and whether it ends with the head. Else forward starts from what is in
+ * model_entry, and backward from what is in model_stream. */
+bool model_embeds(const struct model *m);
+bool model_heads(const struct model *m);
+/* [R, width] of the residual stream: into the chunk, and out of it. Its gradient: of what comes out, and after backward
+ * of what went in. */
+void *model_entry(const struct model *m);
+void *model_exit(const struct model *m);
+void *model_stream(const struct model *m);
+
+/* tokens[batch*seq] -> the final norm's output, or the chunk's. Keeps what backward needs. */
 void model_forward(struct model *m, const int32_t *tokens);
 /* Head and loss, chunk by chunk. Returns the sum of the tokens' losses (nats) and leaves each in MODEL_LOSS. With
- * grad_scale != 0 it also starts backward. It adds the head's weight gradient into grads, and leaves the gradient of
- * the final norm's output in MODEL_DNORM. Every gradient is multiplied by grad_scale. */
+ * grad_scale != 0 it also starts backward. It adds the head's weight gradient into grads or head_grad, and leaves the
+ * gradient of the final norm's output in MODEL_DNORM. Every gradient is multiplied by grad_scale. */
 double model_loss(struct model *m, const int32_t *targets, float grad_scale);
 /* Adds all other parameter gradients into grads, last layer first, unless hooks.rows takes some. Calls hooks.ready when
  * a range is final. */
@@ -90,7 +107,7 @@ int64_t model_own_first(const struct model *m);
 /* A role's weight and gradient in layer `layer`. NULL when the family has none. */
 const void *model_weight(const struct model *m, enum model_role role, int64_t layer);
 float *model_gradient(const struct model *m, enum model_role role, int64_t layer);
-/* Copy `layer` of a buffer. */
+/* A buffer's copy of the chunk and micro-batch whose turn it is; of layer `layer`, if layers have copies. */
 void *model_buffer_at(const struct model *m, enum model_buffer buffer, int64_t layer);
 
 #endif

@@ -51,6 +51,7 @@ static void append(struct model_params *params, const struct model_config *c, co
     params->count++;
     t->kind = p;
     t->layer = layer;
+    t->whole = params->count - 1;
     t->rows = model_config_dim(c, p->rows);
     t->cols = model_config_dim(c, p->cols);
     t->count = t->rows * t->cols;
@@ -112,6 +113,21 @@ int model_params_open(struct model_params *params, const struct model_config *c,
     return BASE_OK;
 }
 
+int model_params_open_part(struct model_params *params, const struct model_part *part, const struct model_params *whole,
+                           struct base_error *e) {
+    const struct model_config config = model_part_config(part);
+    const struct model_tensor *of = whole->tensors; /* in the same order */
+    const int code = model_params_open(params, &config, e);
+    for (int i = 0; !code && i < params->count; i++) {
+        struct model_tensor *t = &params->tensors[i];
+        t->layer = model_part_layer(part, t->layer);
+        while (of->kind != t->kind || of->layer != t->layer) of++;
+        t->whole = of->whole;
+        memcpy(t->name, of->name, sizeof t->name);
+    }
+    return code;
+}
+
 void model_params_close(struct model_params *params) {
     free(params->tensors);
     memset(params, 0, sizeof *params);
@@ -171,7 +187,7 @@ void model_params_init(const struct model_params *params, const struct model_par
         moments(part->whole, t->kind, hot, &mean, &std);
 #pragma omp parallel for num_threads(threads) schedule(static)
         for (int64_t at = low; at < high; at += PIECE)
-            draw(&split, seed, (uint64_t)i, mean, std, at, high - at < PIECE ? high : at + PIECE,
+            draw(&split, seed, (uint64_t)t->whole, mean, std, at, high - at < PIECE ? high : at + PIECE,
                  w + (t->offset + at - first));
     }
 }

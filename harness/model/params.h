@@ -10,7 +10,8 @@
 struct model_tensor {
     const struct model_parameter *kind;
     char name[64];
-    int64_t layer; /* -1: in no layer */
+    int64_t layer; /* of the whole model; -1: in no layer */
+    int whole;     /* its number in the whole model's table */
     int64_t rows, cols;
     int64_t offset, count; /* elements; offsets are multiples of 16 unless glued, and gaps stay zero */
 };
@@ -31,6 +32,9 @@ int64_t model_params_active(const struct model_config *config);
 /* Fills in sizes and offsets but no tensors. It allocates nothing, so the result must not be closed. */
 void model_params_size(struct model_params *params, const struct model_config *config);
 int model_params_open(struct model_params *params, const struct model_config *config, struct base_error *e);
+/* Those of a part, whose tensors have the names and numbers that they have in the whole model. */
+int model_params_open_part(struct model_params *params, const struct model_part *part, const struct model_params *whole,
+                           struct base_error *e);
 void model_params_close(struct model_params *params);
 /* Offset of a role's tensor in layer `layer`; -1 when the family has none. Tensors in no layer ignore `layer`. */
 int64_t model_params_offset(const struct model_params *params, enum model_role role, int64_t layer);

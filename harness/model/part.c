@@ -17,8 +17,15 @@ int model_part_sharing(const struct model_part *p) {
 }
 
 struct model_config model_part_config(const struct model_part *p) {
-    const struct model_part next = {p->whole, p->ranks, p->rank + 1};
+    const struct model_part next = {.whole = p->whole, .ranks = p->ranks, .rank = p->rank + 1};
     struct model_config c = *p->whole;
+    const struct model_chunk *first = p->chunk, *last = first + p->chunks - 1;
+    if (p->chunks) {
+        c.layers = 0;
+        for (const struct model_chunk *x = first; x <= last; x++) c.layers += x->layers;
+        c.lacks_embedding = first->first > 0;
+        c.lacks_head = last->first + last->layers < p->whole->layers;
+    }
     if (p->ranks == 1) return c;
     c.heads /= p->ranks;
     c.kv_heads = c.kv_heads < p->ranks ? 1 : c.kv_heads / p->ranks;
@@ -27,6 +34,22 @@ struct model_config model_part_config(const struct model_part *p) {
     /* Sums over data parallel ranks add in an order that depends on places. What all parts have has the same ones. */
     c.vocab_room = (p->whole->vocab + p->ranks - 1) / p->ranks;
     return c;
+}
+
+bool model_part_borrows(const struct model_config *c) {
+    return c->tied && c->lacks_embedding && !c->lacks_head;
+}
+bool model_part_lends(const struct model_config *c) {
+    return c->tied && c->lacks_head && !c->lacks_embedding;
+}
+
+int64_t model_part_layer(const struct model_part *p, int64_t layer) {
+    int64_t before = 0;
+    for (int i = 0; i < p->chunks && layer >= 0; i++) {
+        if (layer - before < p->chunk[i].layers) return p->chunk[i].first + layer - before;
+        before += p->chunk[i].layers;
+    }
+    return layer;
 }
 
 bool model_part_splits(const struct model_part *p, const struct model_parameter *parameter) {

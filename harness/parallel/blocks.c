@@ -5,8 +5,10 @@
 
 #include <stdlib.h>
 
-/* Key/value heads that several ranks hold, and norms that each computes for its share of the tokens. */
+/* Key/value heads that several ranks hold, norms that each computes for its share of the tokens, and the token table if
+ * its head is elsewhere. */
 static struct comm *sharing(const struct plan *plan, const struct parallel_groups *g, const struct model_parameter *p) {
+    if (p->role == MODEL_TOKEN_TABLE) return model_part_lends(&plan->part) ? g->ends : NULL;
     if (plan_shared_heads(plan, p)) return g->sharing;
     return plan_shared_norm(plan, p) ? g->tensor : NULL;
 }
@@ -32,8 +34,11 @@ int parallel_blocks_open(struct parallel_blocks *b, const struct plan *plan, con
         const int64_t range = model_params_range_of(params, t->offset);
         struct comm *group = sharing(plan, groups, t->kind);
         if (group)
-            b->shared[b->shares++] =
-                (struct parallel_shared){range, t->offset - b->block[range].start, t->count, group};
+            b->shared[b->shares++] = (struct parallel_shared){.range = range,
+                                                              .first = t->offset - b->block[range].start,
+                                                              .count = t->count,
+                                                              .group = group,
+                                                              .once = t->kind->role == MODEL_TOKEN_TABLE};
     }
     return BASE_OK;
 }

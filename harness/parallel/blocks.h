@@ -15,10 +15,12 @@ struct parallel_block {
     int64_t at;           /* its place in an array of all owned elements */
 };
 
-/* A tensor whose gradient is first summed over some of the tensor parallel ranks, each of which has a part of it. */
+/* A tensor whose gradient is first summed over some ranks, each of which has a part of it: tensor parallel ones, or for
+ * a tied token table the first and the last stage (tied.h). */
 struct parallel_shared {
     int64_t range, first, count; /* first: from the range's start */
     struct comm *group;
+    bool once; /* in a step; else whenever gradients are summed */
 };
 
 struct parallel_blocks {

@@ -7,7 +7,7 @@
 #include <string.h>
 
 bool parallel_has_all(const struct parallel_engine *g, enum parallel_what what) {
-    if (g->groups.tensor) return false;
+    if (g->groups.tensor || g->groups.stages) return false;
     return !g->zero.stage || (what == PARALLEL_MASTER && !g->half && g->zero.stage < 3);
 }
 
@@ -38,7 +38,8 @@ static float *part_of(const struct parallel_engine *g, enum parallel_what what, 
 
 /* Copies between the owned part and the whole tensor. */
 static void copy(const struct parallel_engine *g, enum parallel_what what, int tensor, float *whole, bool in) {
-    const struct model_tensor *t = &g->params.tensors[tensor];
+    if (g->local[tensor] < 0) return;
+    const struct model_tensor *t = &g->params.tensors[g->local[tensor]];
     const struct model_split split = model_part_split(&g->plan->shape.part, t->kind);
     int64_t first, count;
     float *part = part_of(g, what, t, &first, &count);
@@ -58,9 +59,9 @@ void parallel_collect(struct parallel_engine *g, enum parallel_what what, int te
     }
     memset(out, 0, (size_t)t->count * sizeof *out);
     /* of equal copies one counts: among tensor parallel ranks, and without ZeRO among data parallel ones */
-    if (parallel_counts(g, tensor) && (g->zero.stage || !g->groups.tensor || g->groups.data->rank == 0))
-        copy(g, what, tensor, out, false);
-    if (parallel_has_all(g, what)) return;
+    const bool all = parallel_has_all(g, what), mine = g->local[tensor] >= 0 && parallel_counts(g, g->local[tensor]);
+    if (mine && (g->zero.stage || all || g->groups.data->rank == 0)) copy(g, what, tensor, out, false);
+    if (all) return;
     g->world->ops->all_reduce_start(g->world, out, t->count, KERNEL_F32, &request);
     g->world->ops->wait(g->world, &request);
 }

@@ -3,6 +3,7 @@
  * What a rank keeps between steps, and the hooks that connect the model with other ranks. */
 #include "parallel/engine.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "guard/watchdog.h"
@@ -11,12 +12,12 @@ bool parallel_sums(const struct parallel_engine *g) {
     return !g->nulled && (g->last_micro || g->zero.stage > 1);
 }
 
-/* Sums what tensor parallel ranks have parts of, in this range. */
+/* Sums what other ranks have parts of, in this range. */
 static void sum_shared(struct parallel_engine *g, int64_t range) {
     for (int i = 0; i < g->blocks.shares; i++) {
         const struct parallel_shared *x = &g->blocks.shared[i];
         struct comm_request request;
-        if (x->range != range) continue;
+        if (x->range != range || (x->once && !g->last_micro)) continue;
         x->group->ops->all_reduce_start(x->group, parallel_zero_gradient(&g->zero, range) + x->first, x->count,
                                         KERNEL_F32, &request);
         x->group->ops->wait(x->group, &request);
@@ -78,17 +79,28 @@ static int open_arenas(struct parallel_engine *g, struct base_error *e) {
     const bool half = q->dtype == KERNEL_BF16;
     const size_t n = (size_t)g->params.total, own = (size_t)g->blocks.owned;
     const size_t tokens = (size_t)(g->plan->shape.batch * g->plan->shape.seq);
+    const size_t kept = g->plan->part.lacks_embedding ? 1 : (size_t)model_chunk_of(&g->plan->shape, 0).slots;
     g->master = base_arena_take(&g->arenas[PLAN_MASTER], 4 * (half || q->layout.zero == 3 ? own : n));
     g->grads = base_arena_take(&g->arenas[PLAN_GRADIENTS], 4 * (q->layout.zero < 2 ? n : own));
     g->moment1 = base_arena_take(&g->arenas[PLAN_MOMENTS], 4 * own);
     g->moment2 = base_arena_take(&g->arenas[PLAN_MOMENTS], 4 * own);
     g->half = half ? base_arena_take(&g->arenas[PLAN_WEIGHTS], 2 * (q->layout.zero < 3 ? n : own)) : NULL;
-    g->inputs = base_arena_take(&g->arenas[PLAN_BATCH], 4 * tokens);
+    g->inputs = base_arena_take(&g->arenas[PLAN_BATCH], 4 * tokens * kept);
     g->targets = base_arena_take(&g->arenas[PLAN_BATCH], 4 * tokens);
     parallel_rows_open(&g->rows, g->plan, g->groups.data, &g->arenas[PLAN_GATHERED]);
     parallel_tensor_open(&g->tensor, g->groups.tensor, g->plan->shape.head_rows, &g->arenas[PLAN_GATHERED]);
+    parallel_tied_open(&g->tied, g->plan, g->groups.ends, g->arenas);
     g->team.scratch_bytes = g->arenas[PLAN_SCRATCH].size;
     g->team.scratch = base_arena_take(&g->arenas[PLAN_SCRATCH], g->team.scratch_bytes);
+    return BASE_OK;
+}
+
+/* The numbers of the whole model's tensors in this rank's part. */
+static int number_tensors(struct parallel_engine *g, struct base_error *e) {
+    g->local = malloc((size_t)g->whole.count * sizeof *g->local);
+    if (!g->local) return base_fail(e, BASE_BROKEN, "out of memory for the numbers of %d tensors", g->whole.count);
+    for (int i = 0; i < g->whole.count; i++) g->local[i] = -1;
+    for (int i = 0; i < g->params.count; i++) g->local[g->params.tensors[i].whole] = i;
     return BASE_OK;
 }
 
@@ -108,7 +120,8 @@ int parallel_open(struct parallel_engine *g, const struct plan *plan, struct com
     if ((code = parallel_groups_open(&g->groups, plan, world, e))) return code;
     struct comm *data = g->groups.data;
     if ((code = model_params_open(&g->whole, &plan->request.config, e))) return code;
-    if ((code = model_params_open(&g->params, &plan->part, e))) return code;
+    if ((code = model_params_open_part(&g->params, &plan->shape.part, &g->whole, e))) return code;
+    if ((code = number_tensors(g, e))) return code;
     if ((code = parallel_blocks_open(&g->blocks, plan, &g->params, &g->groups, e))) return code;
     if ((code = open_arenas(g, e))) return code;
     void *weights = g->half ? (void *)g->half : g->master;
@@ -118,6 +131,8 @@ int parallel_open(struct parallel_engine *g, const struct plan *plan, struct com
         model_open(&g->model, &plan->shape, &g->params, &g->team, weights, g->grads, &g->arenas[PLAN_ACTIVATIONS], e);
     if (code) return code;
     g->model.places = parallel_zero_places(&g->zero);
+    g->model.head = g->tied.table, g->model.head_grad = g->tied.grad;
+    if ((code = parallel_pipeline_open(&g->pipeline, plan, &g->model, g->groups.stages, e))) return code;
     g->model.hooks = (struct model_hooks){.context = g,
                                           .need = on_need,
                                           .ready = on_ready,
@@ -130,6 +145,8 @@ int parallel_open(struct parallel_engine *g, const struct plan *plan, struct com
 }
 
 void parallel_close(struct parallel_engine *g) {
+    parallel_pipeline_close(&g->pipeline);
+    free(g->local);
     parallel_buckets_close(&g->buckets);
     parallel_zero_close(&g->zero);
     parallel_blocks_close(&g->blocks);
@@ -171,6 +188,7 @@ void parallel_start(struct parallel_engine *g, uint64_t seed, bool hot) {
 /* All ranks get the weights that this one's blocks have now. */
 static void share_weights(struct parallel_engine *g) {
     parallel_zero_renew(&g->zero);
+    parallel_tied_renew(&g->tied);
     for (int64_t r = 0; r < g->blocks.ranges; r++) parallel_zero_gather(&g->zero, r);
     parallel_zero_gathered(&g->zero);
 }
@@ -188,7 +206,7 @@ void parallel_restart(struct parallel_engine *g) {
 
 /* Hashes `bytes` bytes, of which the last ones that fill no word are left out. Blocks have a fixed length, so that the
  * hash does not depend on the number of threads. */
-static uint64_t mix(const void *data, int64_t bytes, int threads) {
+uint64_t parallel_mix(const void *data, int64_t bytes, int threads) {
     enum { BLOCK = 1 << 16 };
     const int64_t n = bytes / (int64_t)sizeof(uint32_t);
     uint64_t all = 0;
@@ -209,13 +227,13 @@ static uint64_t mix(const void *data, int64_t bytes, int threads) {
 
 uint64_t parallel_weights_mix(struct parallel_engine *g) {
     uint64_t all = 0;
-    if (!g->zero.stage) return mix(g->master, 4 * g->params.total, g->team.threads);
-    parallel_zero_forward(&g->zero);
+    if (!g->zero.stage) return parallel_mix(g->master, 4 * g->params.total, g->team.threads);
+    parallel_zero_forward(&g->zero, 0, g->blocks.ranges - 1);
     for (int64_t r = 0; r < g->blocks.ranges; r++) {
         const struct parallel_block *b = &g->blocks.block[r];
         parallel_zero_need(&g->zero, r);
         const char *weights = g->zero.stage < 3 ? g->zero.weights + b->start * g->zero.size : g->zero.kept[r];
-        all = 3 * all + mix(weights, b->count * g->zero.size, g->team.threads);
+        all = 3 * all + parallel_mix(weights, b->count * g->zero.size, g->team.threads);
     }
     parallel_zero_renew(&g->zero);
     return all;
@@ -227,7 +245,7 @@ uint64_t parallel_common_mix(const struct parallel_engine *g) {
         const struct model_tensor *t = &g->params.tensors[i];
         const struct parallel_part x = parallel_blocks_part(&g->blocks, &g->params, t);
         if (model_part_splits(&g->plan->shape.part, t->kind) || x.low >= x.high) continue;
-        all = 3 * all + mix(parallel_master(g, x.range) + x.low, 4 * (x.high - x.low), g->team.threads);
+        all = 3 * all + parallel_mix(parallel_master(g, x.range) + x.low, 4 * (x.high - x.low), g->team.threads);
     }
     return all;
 }
@@ -235,7 +253,7 @@ uint64_t parallel_common_mix(const struct parallel_engine *g) {
 uint64_t parallel_gradients_mix(const struct parallel_engine *g) {
     uint64_t all = 0;
     for (int64_t r = 0; r < g->blocks.ranges; r++)
-        all = 3 * all + mix(parallel_gradient(g, r), 4 * g->blocks.block[r].own, g->team.threads);
+        all = 3 * all + parallel_mix(parallel_gradient(g, r), 4 * g->blocks.block[r].own, g->team.threads);
     return all;
 }
 

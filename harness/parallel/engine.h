@@ -9,8 +9,10 @@
 #include "parallel/blocks.h"
 #include "parallel/buckets.h"
 #include "parallel/groups.h"
+#include "parallel/pipeline.h"
 #include "parallel/rows.h"
 #include "parallel/tensor.h"
+#include "parallel/tied.h"
 #include "parallel/zero.h"
 #include "plan/plan.h"
 
@@ -21,24 +23,28 @@ struct parallel_engine {
     struct kernel_ops ops;
     struct parallel_groups groups;
     struct model_params params, whole; /* of this rank's part, and of the whole model */
+    int *local;                        /* [whole.count] the number of a tensor in params; -1: another stage's */
     struct model model;
     struct base_arena arenas[PLAN_ARENAS];
     /* [params.total]; under ZeRO only what this rank owns, by blocks.block[].at: moments and the BF16 path's master,
      * from stage 2 on gradients, in stage 3 all. */
     float *master, *grads, *moment1, *moment2;
     kernel_bf16 *half; /* NULL in FP32 */
-    int32_t *inputs, *targets;
+    int32_t *inputs;   /* [slots][tokens] of the micro-batches that the embeddings' chunk keeps */
+    int32_t *targets;
     struct parallel_blocks blocks;
     struct parallel_buckets buckets; /* without ZeRO */
     struct parallel_rows rows;
     struct parallel_zero zero;
     struct parallel_tensor tensor;
+    struct parallel_pipeline pipeline;
+    struct parallel_tied tied;
     bool last_micro; /* gradients become final in the current micro-batch */
     bool nulled;     /* gradients are discarded: computed but not sent */
     int64_t updates; /* since parallel_start */
 };
 
-/* plan and world must outlive the engine. *ops is copied. Collective if the model is split. */
+/* plan and world must outlive the engine. *ops is copied. Collective if a rank has but a part of the model. */
 int parallel_open(struct parallel_engine *engine, const struct plan *plan, struct comm *world,
                   const struct kernel_ops *ops, struct base_error *e);
 void parallel_close(struct parallel_engine *engine);
@@ -55,11 +61,14 @@ float *parallel_master(const struct parallel_engine *engine, int64_t range);
 float *parallel_gradient(const struct parallel_engine *engine, int64_t range);
 /* Its BF16 copy; NULL in FP32. */
 kernel_bf16 *parallel_copy(const struct parallel_engine *engine, int64_t range);
-/* Whether what this rank holds of a tensor counts in sums over tensor parallel ranks; of equal copies one does. */
+/* Whether what this rank holds of a tensor of `params` counts in sums over tensor parallel ranks; of equal copies one
+ * does. */
 bool parallel_counts(const struct parallel_engine *engine, int tensor);
-/* 64-bit hashes; equal bits have equal ones. Of the weights that forward reads, or without ZeRO of the master weights:
- * the same on data parallel ranks; in stage 3 collective. Of what this rank owns of master weights that tensor parallel
- * ranks have in common: the same on those. Of this rank's blocks of the last gradient. */
+/* 64-bit hashes; equal bits have equal ones. Of any bytes, but for the last ones that fill no 32 bits. Of the weights
+ * that forward reads, or without ZeRO of the master weights: the same on data parallel ranks; in stage 3 collective. Of
+ * what this rank owns of master weights that tensor parallel ranks have in common: the same on those. Of this rank's
+ * blocks of the last gradient. */
+uint64_t parallel_mix(const void *data, int64_t bytes, int threads);
 uint64_t parallel_weights_mix(struct parallel_engine *engine);
 uint64_t parallel_common_mix(const struct parallel_engine *engine);
 uint64_t parallel_gradients_mix(const struct parallel_engine *engine);

@@ -18,10 +18,15 @@ int parallel_groups_open(struct parallel_groups *g, const struct plan *plan, str
     if (world->size != plan_layout_world(l) || world->rank != plan->request.rank)
         return base_fail(e, BASE_BROKEN, "bug: rank %d of %d executes the plan of rank %d of %d", world->rank,
                          world->size, plan->request.rank, plan_layout_world(l));
-    if (l->tp == 1) return BASE_OK;
-    int code = make(g, world, plan->place.dp, plan->place.tp, &g->tensor, e);
-    if (!code) code = make(g, world, plan->place.tp, plan->place.dp, &g->data, e);
-    if (!code && sharing > 1) code = make(g, g->tensor, plan->place.tp / sharing, plan->place.tp, &g->sharing, e);
+    const struct plan_place at = plan->place;
+    int code = BASE_OK;
+    if (l->tp > 1) code = make(g, world, at.pp * l->dp + at.dp, at.tp, &g->tensor, e);
+    if (!code && (l->tp > 1 || l->pp > 1)) code = make(g, world, at.pp * l->tp + at.tp, at.dp, &g->data, e);
+    if (!code && sharing > 1) code = make(g, g->tensor, at.tp / sharing, at.tp, &g->sharing, e);
+    if (!code && l->pp > 1) code = make(g, world, at.dp * l->tp + at.tp, at.pp, &g->stages, e);
+    const bool is_end = at.pp == 0 || at.pp == l->pp - 1;
+    if (!code && l->pp > 1) code = make(g, g->stages, is_end ? 0 : -1, at.pp, &g->ends, e);
+    if (!is_end) g->ends = NULL;
     return code;
 }
 

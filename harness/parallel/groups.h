@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The groups that a rank belongs to: those with whom it shares a model (tensor parallel), and those that hold the same
- * part of it (data parallel). */
+ * The groups that a rank belongs to: those with whom it shares layers (tensor parallel), those that have the layers
+ * before and after (pipeline), and those that hold the same part (data parallel). */
 #ifndef TOISE_PARALLEL_GROUPS_H
 #define TOISE_PARALLEL_GROUPS_H
 
@@ -9,10 +9,12 @@
 #include "plan/plan.h"
 
 struct parallel_groups {
-    struct comm split[3];
+    struct comm split[5];
     int made;                   /* of them */
     struct comm *tensor, *data; /* data may be the world; tensor NULL: the model is whole */
     struct comm *sharing;       /* tensor parallel ranks that hold the same key/value head; NULL: none do */
+    struct comm *stages;        /* pipeline stages, in order; NULL: there is one */
+    struct comm *ends;          /* the first and the last of them; NULL: not for this rank */
 };
 
 /* Collective. Close them before the world. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The step in order: batch, zero, forward, head, backward with all-reduces in flight, wait, clip, update. */
+ * The step in order: zero, then for each micro-batch batch, forward, head and backward, with all-reduces in flight;
+ * wait, clip, update. */
 #include "parallel/step.h"
 
 #include <math.h>
@@ -31,18 +32,91 @@ void parallel_overlap(struct parallel_engine *g, bool overlap) {
 
 void parallel_clear(struct parallel_engine *g) {
     g->team.ops->zero(&g->team, g->zero.stage < 2 ? g->params.total : g->blocks.owned, g->grads);
+    if (g->tied.grad) g->team.ops->zero(&g->team, g->tied.count, g->tied.grad);
 }
 
-double parallel_micro(struct parallel_engine *g, float scale, struct parallel_result *r) {
+/* The ranges of a chunk, with the embeddings and what follows the layers where it has them. */
+static void chunk_ranges(const struct parallel_engine *g, int64_t *low, int64_t *high) {
+    const struct model_chunk c = model_chunk_of(&g->plan->shape, g->model.chunk);
+    *low = model_embeds(&g->model) ? 0 : c.first + 1;
+    *high = c.first + c.layers + model_heads(&g->model);
+}
+
+/* The tokens of a micro-batch, numbered from the step's first of this rank's pipeline. */
+static void fill(struct parallel_engine *g, const struct data_source *source, int64_t step, int64_t micro) {
+    const struct plan_request *q = &g->plan->request;
+    const int64_t first = q->global_batch / q->layout.dp * g->plan->place.dp;
+    data_fill(source, step, q->global_batch, first + micro * q->layout.micro_batch, q->layout.micro_batch,
+              parallel_inputs(g), g->targets);
+}
+
+int32_t *parallel_inputs(const struct parallel_engine *g) {
+    return g->inputs + (model_embeds(&g->model) ? g->model.slot * model_tokens(&g->model) : 0);
+}
+
+static void forward(struct parallel_engine *g, const struct data_source *source, int64_t step, int64_t micro,
+                    struct parallel_result *r) {
+    int64_t low, high;
     double since = base_clock_now();
-    parallel_zero_forward(&g->zero);
-    model_forward(&g->model, g->inputs);
+    if (model_embeds(&g->model)) fill(g, source, step, micro);
+    lap(r, PLAN_PHASE_BATCH, &since);
+    chunk_ranges(g, &low, &high);
+    parallel_zero_forward(&g->zero, low, high);
+    model_forward(&g->model, parallel_inputs(g));
     lap_compute(g, r, PLAN_PHASE_FORWARD, &since);
-    parallel_zero_backward(&g->zero, parallel_sums(g));
-    const double loss = model_loss(&g->model, g->targets, scale);
+}
+
+/* Returns the sum of the tokens' losses, if the chunk has the head. */
+static double backward(struct parallel_engine *g, const struct data_source *source, int64_t step, int64_t micro,
+                       float scale, struct parallel_result *r) {
+    const bool heads = model_heads(&g->model);
+    int64_t low, high;
+    double loss = 0, since = base_clock_now();
+    if (heads && !model_embeds(&g->model)) fill(g, source, step, micro);
+    lap(r, PLAN_PHASE_BATCH, &since);
+    parallel_tied_arrived(&g->tied);
+    lap(r, PLAN_PHASE_PIPELINE, &since);
+    chunk_ranges(g, &low, &high);
+    parallel_zero_backward(&g->zero, low, high, parallel_sums(g));
+    if (heads) loss = model_loss(&g->model, g->targets, scale);
+    if (heads && g->tied.grad && g->last_micro && !g->nulled) parallel_tied_sum(&g->tied);
     lap_compute(g, r, PLAN_PHASE_HEAD, &since);
-    model_backward(&g->model, g->inputs);
+    model_backward(&g->model, parallel_inputs(g));
     lap_compute(g, r, PLAN_PHASE_BACKWARD, &since);
+    return loss;
+}
+
+/* The first stage sends its table to the last one, if they are tied. */
+static void share_table(struct parallel_engine *g) {
+    if (!g->tied.comm || g->tied.fresh || g->tied.silent) return;
+    if (g->tied.lends) parallel_zero_hold(&g->zero, 0);
+    parallel_tied_share(&g->tied, g->tied.lends ? model_weight(&g->model, MODEL_TOKEN_TABLE, 0) : NULL);
+}
+
+double parallel_passes(struct parallel_engine *g, const struct data_source *source, int64_t step, int64_t micros,
+                       struct parallel_result *r) {
+    const struct plan_request *q = &g->plan->request;
+    const float scale = (float)(1.0 / ((double)q->global_batch * (double)q->seq));
+    double loss = 0, since = base_clock_now();
+    share_table(g);
+    parallel_pipeline_begin(&g->pipeline, micros);
+    for (int64_t i = 0; i < g->pipeline.count; i++) {
+        const struct plan_step s = g->pipeline.steps[i];
+        parallel_pipeline_enter(&g->pipeline, i);
+        lap(r, PLAN_PHASE_PIPELINE, &since);
+        g->last_micro = s.micro_batch + 1 == micros;
+        g->model.hooks.rows = g->last_micro && !g->nulled && g->rows.count ? parallel_on_rows : NULL;
+        if (s.task == PLAN_FORWARD)
+            forward(g, source, step, s.micro_batch, r);
+        else
+            loss += backward(g, source, step, s.micro_batch, scale, r);
+        since = base_clock_now();
+        parallel_pipeline_leave(&g->pipeline, i);
+    }
+    parallel_pipeline_end(&g->pipeline);
+    parallel_tied_arrived(&g->tied);
+    lap(r, PLAN_PHASE_PIPELINE, &since);
+    g->model.hooks.rows = NULL;
     return loss;
 }
 
@@ -50,22 +124,10 @@ double parallel_micro(struct parallel_engine *g, float scale, struct parallel_re
 static double accumulate(struct parallel_engine *g, const struct data_source *source, int64_t step,
                          struct parallel_result *r) {
     const struct plan_request *q = &g->plan->request;
-    const int64_t mine = q->global_batch / q->layout.dp, first = mine * g->plan->place.dp;
-    const float scale = (float)(1.0 / ((double)q->global_batch * (double)q->seq));
-    double loss = 0, since = base_clock_now();
+    double since = base_clock_now();
     parallel_clear(g);
     lap(r, PLAN_PHASE_ZERO, &since);
-    for (int64_t i = 0; i < g->plan->accumulation; i++) {
-        g->last_micro = i + 1 == g->plan->accumulation;
-        g->model.hooks.rows = g->last_micro && !g->nulled && g->rows.count ? parallel_on_rows : NULL;
-        since = base_clock_now();
-        data_fill(source, step, q->global_batch, first + i * q->layout.micro_batch, q->layout.micro_batch, g->inputs,
-                  g->targets);
-        lap(r, PLAN_PHASE_BATCH, &since);
-        loss += parallel_micro(g, scale, r);
-    }
-    g->model.hooks.rows = NULL;
-    return loss / ((double)q->global_batch * (double)q->seq);
+    return parallel_passes(g, source, step, g->plan->accumulation, r) / ((double)q->global_batch * (double)q->seq);
 }
 
 void parallel_sum_begin(struct parallel_engine *g) {
@@ -74,6 +136,7 @@ void parallel_sum_begin(struct parallel_engine *g) {
 }
 
 bool parallel_sum_end(struct parallel_engine *g) {
+    parallel_tied_summed(&g->tied);
     if (g->zero.stage) return parallel_zero_finish(&g->zero);
     parallel_buckets_flush(&g->buckets);
     parallel_rows_start(&g->rows, g->groups.data);
@@ -90,17 +153,24 @@ void parallel_gradients(struct parallel_engine *g, const struct data_source *sou
     double since = base_clock_now();
     inject_hang("communication", step);
     /* an incomplete gradient must not pass: the gate refuses a loss that is NAN */
+    parallel_tied_summed(&g->tied);
+    lap(r, PLAN_PHASE_PIPELINE, &since);
     if (!parallel_sum_end(g)) r->loss = NAN;
     g->groups.data->ops->sum(g->groups.data, &r->loss, 1);
     lap(r, PLAN_PHASE_COMMUNICATION, &since);
+    if (!g->groups.stages) return;
+    double losses[] = {r->loss, r->own_loss}; /* the last stage has them; the others wait until the first has ended */
+    g->groups.stages->ops->sum(g->groups.stages, losses, 2);
+    r->loss = losses[0], r->own_loss = losses[1];
+    lap(r, PLAN_PHASE_PIPELINE, &since);
 }
 
 void parallel_probe(struct parallel_engine *g, const struct data_source *source, int64_t step,
                     struct parallel_result *r) {
     *r = (struct parallel_result){0};
-    g->nulled = g->zero.silent = g->tensor.silent = true;
+    g->nulled = g->zero.silent = g->tensor.silent = g->pipeline.silent = g->tied.silent = true;
     r->loss = accumulate(g, source, step, r);
-    g->nulled = g->zero.silent = g->tensor.silent = false;
+    g->nulled = g->zero.silent = g->tensor.silent = g->pipeline.silent = g->tied.silent = false;
 }
 
 /* The sum of squares of this rank's gradients; of those that several ranks have one counts. */
@@ -146,11 +216,13 @@ void parallel_update(struct parallel_engine *g, const struct parallel_optimizer 
     lap(r, PLAN_PHASE_CLIP, &since);
     if (g->groups.tensor) g->groups.tensor->ops->sum(g->groups.tensor, &squares, 1);
     if (g->zero.stage) g->groups.data->ops->sum(g->groups.data, &squares, 1);
-    if (g->groups.tensor || g->zero.stage) lap(r, PLAN_PHASE_COMMUNICATION, &since);
+    if (g->groups.stages) g->groups.stages->ops->sum(g->groups.stages, &squares, 1);
+    if (g->groups.tensor || g->zero.stage || g->groups.stages) lap(r, PLAN_PHASE_COMMUNICATION, &since);
     r->grad_norm = sqrt(squares);
     r->lr = parallel_optimizer_lr(o, g->updates);
     g->updates++;
     parallel_zero_renew(&g->zero);
+    parallel_tied_renew(&g->tied);
     for (int i = 0; i < g->params.count; i++) {
         const int64_t range = model_params_range_of(&g->params, g->params.tensors[i].offset);
         const bool last =

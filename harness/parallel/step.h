@@ -4,10 +4,11 @@
  *
  * The room parallel/ promises the training step: forward, backward, and the update (optimizer.h). Gradient all-reduces
  * overlap with backward (buckets.h), and a tied embedding does not hold them up (rows.h). ZeRO shares what a rank keeps
- * of the parameters' state (blocks.h, zero.h); collect.h puts it together again. Tensor parallel ranks share a model
- * (groups.h, tensor.h). Memory is allocated in parallel_open; a step allocates nothing and prints nothing. Results are
- * bitwise reproducible for a fixed layout and number of threads. It needs a plan, the model, a source of data and a
- * comm. It does not know when a step is timed or checked. */
+ * of the parameters' state (blocks.h, zero.h); collect.h puts it together again. Tensor parallel ranks share layers
+ * (groups.h, tensor.h), and pipeline stages have some of them each (pipeline.h, tied.h). Memory is allocated in
+ * parallel_open; a step allocates nothing and prints nothing. Results are bitwise reproducible for a fixed layout and
+ * number of threads. It needs a plan, the model, a source of data and a comm. It does not know when a step is timed or
+ * checked. */
 #ifndef TOISE_PARALLEL_STEP_H
 #define TOISE_PARALLEL_STEP_H
 
@@ -34,8 +35,12 @@ void parallel_gradients(struct parallel_engine *engine, const struct data_source
  * an incomplete sum. */
 void parallel_sum_begin(struct parallel_engine *engine);
 bool parallel_sum_end(struct parallel_engine *engine);
-/* One micro-batch of `inputs` and `targets`, as parallel_gradients runs it; returns the sum of its tokens' losses. */
-double parallel_micro(struct parallel_engine *engine, float scale, struct parallel_result *result);
+/* Forward and backward of the first `micros` micro-batches of a step, all or 1; returns the sum of their tokens' losses
+ * on the ranks that have the head. */
+double parallel_passes(struct parallel_engine *engine, const struct data_source *source, int64_t step, int64_t micros,
+                       struct parallel_result *result);
+/* The inputs of the micro-batch whose turn it is. */
+int32_t *parallel_inputs(const struct parallel_engine *engine);
 /* Clips the gradient and updates the weights. */
 void parallel_update(struct parallel_engine *engine, const struct parallel_optimizer *optimizer,
                      struct parallel_result *result);

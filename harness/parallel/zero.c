@@ -8,6 +8,10 @@
 
 enum { BUFFERS = 2 }; /* that layers use in turn */
 
+static bool is_empty(const struct parallel_zero *z, int64_t range) {
+    return z->blocks->block[range].count == 0;
+}
+
 static bool is_layer(const struct parallel_zero *z, int64_t range) {
     return range > 0 && range + 1 < z->blocks->ranges;
 }
@@ -89,6 +93,7 @@ static void start_sum(struct parallel_zero *z, int64_t range) {
 /* Makes room for a range's gradient: zeros, and in the owned block the sum over earlier micro-batches. */
 static void clear(struct parallel_zero *z, int64_t range) {
     const struct parallel_block *b = &z->blocks->block[range];
+    if (is_empty(z, range)) return;
     for (int64_t r = 0; r < z->blocks->ranges; r++)
         if (z->summed[r] == z->summed[range]) settle(z, r);
     z->team->ops->zero(z->team, b->count, z->summed[range]);
@@ -100,19 +105,22 @@ static void clear(struct parallel_zero *z, int64_t range) {
     }
 }
 
-static void start_gather(struct parallel_zero *z, int64_t range) {
-    const struct parallel_block *b = &z->blocks->block[range];
-    if (z->held[range] || z->silent) return;
-    for (int64_t r = 0; r < z->blocks->ranges; r++)
-        if (z->kept[r] == z->kept[range]) z->held[r] = false;
-    memcpy(z->kept[range] + b->first * z->size, z->weights + b->at * z->size, (size_t)(b->own * z->size));
-    z->comm->ops->all_gather_start(z->comm, z->kept[range], b->count, (int)z->size, &z->gather[range]);
-    z->gathering[range] = z->held[range] = true;
-}
-
 static void wait_gather(struct parallel_zero *z, int64_t range) {
     if (z->gathering[range]) z->comm->ops->wait(z->comm, &z->gather[range]);
     z->gathering[range] = false;
+}
+
+static void start_gather(struct parallel_zero *z, int64_t range) {
+    const struct parallel_block *b = &z->blocks->block[range];
+    if (z->held[range] || z->silent || is_empty(z, range)) return;
+    for (int64_t r = 0; r < z->blocks->ranges; r++) {
+        if (z->kept[r] != z->kept[range]) continue;
+        wait_gather(z, r); /* one that was not used */
+        z->held[r] = false;
+    }
+    memcpy(z->kept[range] + b->first * z->size, z->weights + b->at * z->size, (size_t)(b->own * z->size));
+    z->comm->ops->all_gather_start(z->comm, z->kept[range], b->count, (int)z->size, &z->gather[range]);
+    z->gathering[range] = z->held[range] = true;
 }
 
 void parallel_zero_renew(struct parallel_zero *z) {
@@ -122,29 +130,34 @@ void parallel_zero_renew(struct parallel_zero *z) {
     }
 }
 
-void parallel_zero_forward(struct parallel_zero *z) {
+void parallel_zero_forward(struct parallel_zero *z, int64_t low, int64_t high) {
     z->backward = false;
+    z->low = low, z->high = high;
 }
 
-void parallel_zero_backward(struct parallel_zero *z, bool sums) {
+void parallel_zero_backward(struct parallel_zero *z, int64_t low, int64_t high, bool sums) {
     const int64_t last = z->blocks->ranges - 1;
     z->backward = true;
+    z->low = low, z->high = high;
     if (!z->stage) return;
-    for (int64_t r = 0; sums && r <= last; r++) z->owed += z->blocks->block[r].count;
+    for (int64_t r = low; sums && r <= high; r++) z->owed += z->blocks->block[r].count;
     if (z->stage < 2) return;
-    clear(z, last);
-    clear(z, 0); /* has the head too, if that is tied */
+    if (high == last) clear(z, last);
+    if (low == 0) clear(z, 0); /* has the head too, if that is tied */
 }
 
 void parallel_zero_need(struct parallel_zero *z, int64_t range) {
     const int64_t next = z->backward ? range - 1 : range + 1;
-    if (z->stage == 3) {
-        start_gather(z, range);
-        wait_gather(z, range);
-        /* in backward the embeddings are still there */
-        if (!z->deferred && next > 0 && next < z->blocks->ranges) start_gather(z, next);
-    }
+    parallel_zero_hold(z, range);
+    /* in backward the embeddings are still there */
+    if (z->stage == 3 && !z->deferred && next > 0 && next >= z->low && next <= z->high) start_gather(z, next);
     if (z->stage >= 2 && z->backward) clear(z, range);
+}
+
+void parallel_zero_hold(struct parallel_zero *z, int64_t range) {
+    if (z->stage < 3) return;
+    start_gather(z, range);
+    wait_gather(z, range);
 }
 
 void parallel_zero_ready(struct parallel_zero *z, int64_t range) {
@@ -156,7 +169,8 @@ void parallel_zero_ready(struct parallel_zero *z, int64_t range) {
 
 bool parallel_zero_finish(struct parallel_zero *z) {
     const bool whole = z->owed == 0;
-    for (int64_t r = z->blocks->ranges - 1; z->stage == 1 && z->deferred && r >= 0; r--) start_sum(z, r);
+    for (int64_t r = z->blocks->ranges - 1; z->stage == 1 && z->deferred && r >= 0; r--)
+        if (!is_empty(z, r)) start_sum(z, r);
     for (int64_t r = z->blocks->ranges - 1; r >= 0; r--) settle(z, r);
     z->owed = 0;
     return whole;
@@ -164,7 +178,7 @@ bool parallel_zero_finish(struct parallel_zero *z) {
 
 void parallel_zero_gather(struct parallel_zero *z, int64_t range) {
     const struct parallel_block *b = &z->blocks->block[range];
-    if (z->stage == 0 || z->stage == 3) return;
+    if (z->stage == 0 || z->stage == 3 || is_empty(z, range)) return;
     z->comm->ops->all_gather_start(z->comm, z->weights + b->start * z->size, b->count, (int)z->size, &z->gather[range]);
     z->gathering[range] = true;
 }

@@ -9,7 +9,9 @@
  * in turn. What a rank has of earlier micro-batches is its addend.
  * Stage 3 keeps only the owned weights as well, and gathers a range before its use: the embeddings and what follows the
  * layers once a step, a layer in each pass, while the layer before it is computed. A layer stays until its buffer's
- * turn comes, so two are still there when the next pass starts. */
+ * turn comes, so two are still there when the next pass starts.
+ *
+ * A pipeline stage has no embeddings, or nothing after its layers: such a range is empty, and nothing is sent of it. */
 #ifndef TOISE_PARALLEL_ZERO_H
 #define TOISE_PARALLEL_ZERO_H
 
@@ -30,11 +32,12 @@ struct parallel_zero {
     /* [ranges] requests in flight, and what was started and not yet waited for */
     struct comm_request *gather, *sum;
     bool *gathering, *summing;
-    bool *held;    /* [ranges] stage 3: gathered since the last update */
-    bool backward; /* the pass that runs */
-    bool deferred; /* overlap nothing with compute; the same messages */
-    bool silent;   /* send nothing: weights are not valid */
-    int64_t owed;  /* elements whose gradient is yet to be reported */
+    bool *held;        /* [ranges] stage 3: gathered since the last update */
+    bool backward;     /* the pass that runs */
+    int64_t low, high; /* and its ranges */
+    bool deferred;     /* overlap nothing with compute; the same messages */
+    bool silent;       /* send nothing: weights are not valid */
+    int64_t owed;      /* elements whose gradient is yet to be reported */
 };
 
 /* Takes from the arenas what the plan has for ranges that pass through. weights and grads: as above. */
@@ -49,16 +52,18 @@ float *parallel_zero_gradient(const struct parallel_zero *zero, int64_t range);
 
 /* The weights have changed: what was gathered of them is stale. */
 void parallel_zero_renew(struct parallel_zero *zero);
-/* Before a micro-batch's forward pass, and before its loss. sums: this backward's gradients are summed over the ranks;
- * else ready is not called. */
-void parallel_zero_forward(struct parallel_zero *zero);
-void parallel_zero_backward(struct parallel_zero *zero, bool sums);
+/* Before a forward pass over ranges low to high, and before its loss. sums: this backward's gradients are summed over
+ * the ranks; else ready is not called. */
+void parallel_zero_forward(struct parallel_zero *zero, int64_t low, int64_t high);
+void parallel_zero_backward(struct parallel_zero *zero, int64_t low, int64_t high, bool sums);
 /* The model's hooks, by range. need: its weights are there and, in backward, its gradient can be added to. ready: its
  * gradient is final. */
 void parallel_zero_need(struct parallel_zero *zero, int64_t range);
 void parallel_zero_ready(struct parallel_zero *zero, int64_t range);
 /* Blocks until this rank has its blocks of all sums. False: a range was not reported, or twice. */
 bool parallel_zero_finish(struct parallel_zero *zero);
+/* Stage 3: gathers a range, if it is not there. */
+void parallel_zero_hold(struct parallel_zero *zero, int64_t range);
 /* Stages 1 and 2: starts gathering an updated range; waits for all of them. */
 void parallel_zero_gather(struct parallel_zero *zero, int64_t range);
 void parallel_zero_gathered(struct parallel_zero *zero);

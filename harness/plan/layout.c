@@ -3,6 +3,10 @@
  * The rank grid of a layout, and the sizes it can divide. */
 #include "plan/layout.h"
 
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "base/text.h"
 
 static const char *const recomputes[PLAN_RECOMPUTES] = {"none", "selective", "full"};
@@ -27,7 +31,12 @@ struct plan_layout plan_layout_data_parallel(int ranks, int64_t micro_batch) {
 }
 
 struct plan_place plan_layout_place(const struct plan_layout *l, int rank) {
-    return (struct plan_place){.tp = rank % l->tp, .dp = rank / l->tp % l->dp};
+    return (struct plan_place){
+        .tp = rank % l->tp, .dp = rank / l->tp % l->dp, .pp = rank / plan_layout_stage_rank(l, 1) % l->pp};
+}
+
+int plan_layout_stage_rank(const struct plan_layout *l, int stage) {
+    return stage * l->tp * l->dp * l->cp;
 }
 
 int plan_layout_world(const struct plan_layout *l) {
@@ -79,14 +88,28 @@ static int check_tensor(int tp, const struct model_config *c, struct base_error 
                      (long long)c->vocab, c->name, take);
 }
 
+/* The layers of each stage, if they are listed. */
+static int check_stages(const struct plan_layout *l, const struct model_config *c, struct base_error *e) {
+    const int stages = l->pp * l->vp;
+    int listed = 0, layers = 0;
+    while (listed < PLAN_STAGES_LISTED && l->stage_layers[listed]) layers += l->stage_layers[listed++];
+    if (stages > c->layers)
+        return base_fail(e, BASE_USAGE,
+                         "--pp %d with --vp %d makes %d stages of the %lld layers of %s; take at most %lld stages",
+                         l->pp, l->vp, stages, (long long)c->layers, c->name, (long long)c->layers);
+    if (!listed || (listed == stages && layers == c->layers)) return BASE_OK;
+    if (listed != stages)
+        return base_fail(e, BASE_USAGE, "--stage-layers lists %d stages, and --pp %d with --vp %d makes %d; list %d",
+                         listed, l->pp, l->vp, stages, stages);
+    return base_fail(e, BASE_USAGE, "--stage-layers adds up to %d layers, and %s has %lld; list as many", layers,
+                     c->name, (long long)c->layers);
+}
+
 int plan_layout_check_model(const struct plan_layout *l, const struct plan_batch *b, const struct model_config *c,
                             struct base_error *e) {
-    const long long stages = (long long)l->pp * l->vp;
-    const int code = check_tensor(l->tp, c, e);
+    int code = check_tensor(l->tp, c, e);
+    if (!code) code = check_stages(l, c, e);
     if (code) return code;
-    if (stages > c->layers)
-        return base_fail(e, BASE_USAGE, "--pp %d with --vp %d makes %lld stages of the %lld layers of %s; take fewer",
-                         l->pp, l->vp, stages, (long long)c->layers, c->name);
     if (l->cp == 1 && l->sequence_parallel && b->seq % l->tp)
         return base_fail(e, BASE_USAGE, "--seq %lld does not divide over --tp %d, as --sp needs; take a multiple of %d",
                          (long long)b->seq, l->tp, l->tp);
@@ -137,7 +160,44 @@ int plan_layout_check(const struct plan_layout *l, const struct plan_batch *b, c
     return plan_pipeline_check(&pipeline, e);
 }
 
+int64_t plan_layout_slots(const struct plan_layout *l, int64_t layers, int stage) {
+    return plan_layout_layers(l, layers + 2, stage) - (stage == 0) - (stage == l->pp * l->vp - 1);
+}
+
+static int list_slots(struct plan_layout *l, int64_t layers, struct base_error *e) {
+    const int stages = l->pp * l->vp;
+    const int64_t most = (layers + 2) / 2 < PLAN_STAGES_LISTED ? (layers + 2) / 2 : PLAN_STAGES_LISTED;
+    struct plan_layout listed = *l;
+    if (most < 2)
+        return base_fail(e, BASE_USAGE, "--stage-layers slots: a single layer makes no stages; leave out --pp");
+    if (stages > most)
+        return base_fail(e, BASE_USAGE,
+                         "--stage-layers slots: %lld layers, embedding and head do not give each of %d stages two of "
+                         "them; take %lld stages or fewer",
+                         (long long)layers, stages, (long long)most);
+    for (int i = 0; i < stages; i++) listed.stage_layers[i] = (short)plan_layout_slots(l, layers, i);
+    *l = listed;
+    return BASE_OK;
+}
+
+int plan_layout_list(struct plan_layout *l, const char *text, int64_t layers, struct base_error *e) {
+    if (l->pp == 1) return base_fail(e, BASE_USAGE, "--stage-layers is of pipeline stages: give --pp of at least 2");
+    if (!strcmp(text, "slots")) return list_slots(l, layers, e);
+    int count = 0;
+    for (const char *at = text;; at++) {
+        char *end;
+        const long n = *at >= '1' && *at <= '9' ? strtol(at, &end, 10) : 0;
+        if (n < 1 || n > SHRT_MAX || count == PLAN_STAGES_LISTED || (*end && *end != ','))
+            return base_fail(e, BASE_USAGE,
+                             "--stage-layers \"%.40s\": give at most %d numbers of at least 1, as in 5,6,6,5, or slots",
+                             text, (int)PLAN_STAGES_LISTED);
+        l->stage_layers[count++] = (short)n;
+        if (!*(at = end)) return BASE_OK;
+    }
+}
+
 int64_t plan_layout_layers(const struct plan_layout *l, int64_t layers, int stage) {
+    if (l->stage_layers[0]) return l->stage_layers[stage];
     const int64_t stages = (int64_t)l->pp * l->vp, each = layers / stages, rest = layers % stages;
     /* the last stage also has the head, so it never gets an extra layer */
     const bool more = stage == stages - 1 ? false : stage >= stages - 1 - rest;

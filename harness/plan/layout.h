@@ -16,15 +16,18 @@ enum plan_recompute {
     PLAN_RECOMPUTES
 };
 
+enum { PLAN_STAGES_LISTED = 64 };
+
 struct plan_layout {
     int tp, pp, cp, dp; /* tensor, pipeline, context and data parallel ranks: the world is their product */
     int ep; /* expert parallel ranks among the data parallel ones: each holds experts / ep of every layer; 0 means 1 */
     int vp; /* chunks of layers of a pipeline rank */
     int zero; /* what data parallel ranks shard: 0 nothing, 1 optimizer state, 2 also gradients, 3 also weights */
-    int sequence_parallel; /* 0 or 1: tensor parallel ranks also split norms and dropouts */
-    int recompute;         /* enum plan_recompute */
-    int schedule;          /* enum plan_schedule */
-    int64_t micro_batch;   /* sequences in one micro-batch of a rank */
+    int sequence_parallel;                  /* 0 or 1: tensor parallel ranks also split norms and dropouts */
+    int recompute;                          /* enum plan_recompute */
+    int schedule;                           /* enum plan_schedule */
+    int64_t micro_batch;                    /* sequences in one micro-batch of a rank */
+    short stage_layers[PLAN_STAGES_LISTED]; /* layers of each virtual stage; zeros: see plan_layout_layers */
 };
 
 /* A field that the search should choose. */
@@ -39,11 +42,13 @@ struct plan_layout plan_layout_data_parallel(int ranks, int64_t micro_batch);
 int plan_layout_expert_ranks(const struct plan_layout *layout);
 
 /* A rank's coordinates in each parallel dimension. Tensor parallel ranks are adjacent, so that they share a node if
- * they fit; data parallel ones are next. */
+ * they fit; data parallel ones are next, and pipeline stages are farthest apart. */
 struct plan_place {
-    int tp, dp;
+    int tp, dp, pp;
 };
 struct plan_place plan_layout_place(const struct plan_layout *layout, int rank);
+/* The first rank of a pipeline stage. */
+int plan_layout_stage_rank(const struct plan_layout *layout, int stage);
 
 /* One step's batch, in tokens and sequences. */
 struct plan_batch {
@@ -60,9 +65,13 @@ int plan_layout_check(const struct plan_layout *layout, const struct plan_batch 
 /* Its part that concerns the model alone. */
 int plan_layout_check_model(const struct plan_layout *layout, const struct plan_batch *batch,
                             const struct model_config *config, struct base_error *e);
-/* The number of layers of virtual stage chunk * pp + device, of pp * vp. Surplus layers go to stages before the last
- * one, which has the head. */
+/* The number of layers of virtual stage chunk * pp + device, of pp * vp. If they are not listed, surplus layers go to
+ * stages before the last one, which has the head. */
 int64_t plan_layout_layers(const struct plan_layout *layout, int64_t layers, int stage);
+/* The same if embedding and head are a layer each, as BLOOM did (Le Scao et al. 2022); may be 0 or less. */
+int64_t plan_layout_slots(const struct plan_layout *layout, int64_t layers, int stage);
+/* Lists the layers of each stage: "5,6,6,5", or "slots". BASE_USAGE: no such list, or a stage without a layer. */
+int plan_layout_list(struct plan_layout *layout, const char *text, int64_t layers, struct base_error *e);
 
 /* Elements of one kind of parameter on a tensor and expert parallel rank. For one layer, if every layer has it. */
 double plan_layout_share(const struct plan_layout *layout, const struct model_config *config,

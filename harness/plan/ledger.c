@@ -3,7 +3,7 @@
  * Fills the ledger from a plan: layers, head, update, messages. */
 #include <string.h>
 
-#include "plan/plan.h"
+#include "plan/memory.h"
 
 double plan_gemm_flop(int64_t m, int64_t n, int64_t k) {
     return 2.0 * (double)m * (double)n * (double)k;
@@ -127,31 +127,62 @@ static void message(void *context, const struct plan_message *m) {
     o->group = m->group, o->bytes = m->bytes;
 }
 
+/* Layers of the rank of which backward computes again what is not kept. */
+static double layers_again(const struct plan *p) {
+    double sum = 0;
+    for (int i = 0; i < model_chunks(&p->shape); i++) sum += (double)model_again(&p->shape, i);
+    return sum;
+}
+
+/* The same of all stages. */
+static double layers_again_of_all(const struct plan *p) {
+    double sum = 0;
+    if (p->shape.kept == MODEL_KEPT_ALL) return 0;
+    for (int stage = 0; stage < p->request.layout.pp; stage++) {
+        struct plan one = *p;
+        one.place.pp = stage;
+        plan_part_fill(&one);
+        sum += layers_again(&one);
+    }
+    return sum;
+}
+
+/* Whether backward repeats such an operation. */
+static bool is_repeated(const struct plan_op *op, enum model_kept kept) {
+    const bool cheap = !strcmp(op->op, "norm_forward") || !strcmp(op->op, "gelu_forward") ||
+                       !strcmp(op->op, "swiglu_forward") || op->kind == PLAN_ATTENTION_FORWARD;
+    const bool matmul = (op->kind == PLAN_GEMM && strcmp(op->name, "ffn down forward")) || !strcmp(op->op, "rotary");
+    if (op->phase != PLAN_PHASE_FORWARD || kept == MODEL_KEPT_ALL) return false;
+    return cheap || (matmul && kept == MODEL_KEPT_LAYERS);
+}
+
 static void total(struct plan_ledger *l, const struct plan *p) {
-    double again = 0;
+    const struct plan_layout *layout = &p->request.layout;
+    double again = 0; /* of a layer */
     for (int i = 0; i < l->count; i++) {
         const struct plan_op *op = &l->ops[i];
-        if (op->again) again += op->count * op->flop;
-        if (op->kind == PLAN_GEMM && !op->again) l->matmul_flop += op->count * op->flop;
-        if ((op->kind == PLAN_ATTENTION_FORWARD || op->kind == PLAN_ATTENTION_BACKWARD) && !op->again) {
+        if (op->kind == PLAN_PASS) l->pass_bytes += op->count * op->bytes;
+        if (op->again) continue;
+        if (is_repeated(op, p->shape.kept)) again += op->count / (double)p->shape.config->layers * op->flop;
+        if (op->kind == PLAN_GEMM) l->matmul_flop += op->count * op->flop;
+        if (op->kind == PLAN_ATTENTION_FORWARD || op->kind == PLAN_ATTENTION_BACKWARD) {
             l->attention_flop += op->count * op->flop;
             l->attention_flop_square += op->count * op->flop_square;
         }
-        if (op->kind == PLAN_PASS) l->pass_bytes += op->count * op->bytes;
         if (op->kind == PLAN_MESSAGE) {
             l->messages += op->count;
             l->message_bytes += op->count * op->bytes;
         }
     }
-    l->model_flop = (l->matmul_flop + l->attention_flop) * p->request.layout.dp;
-    l->hardware_flop = (l->matmul_flop + l->attention_flop + again) * p->request.layout.dp;
-    l->model_flop_square = (l->matmul_flop + l->attention_flop_square) * p->request.layout.dp;
-    if (p->request.layout.tp == 1) return;
-    /* ranks may hold vocabularies of different sizes */
-    const struct plan_batch batch = {p->request.seq, p->request.global_batch};
-    const struct plan_flop all = plan_flop_count(&p->request.config, &batch, PLAN_RECOMPUTE_NONE);
-    l->model_flop = all.model, l->model_flop_square = all.model_square;
-    l->hardware_flop = all.model + again * plan_layout_world(&p->request.layout);
+    l->model_flop = (l->matmul_flop + l->attention_flop) * layout->dp;
+    l->model_flop_square = (l->matmul_flop + l->attention_flop_square) * layout->dp;
+    l->model_attention_flop = l->attention_flop * layout->dp;
+    if (layout->tp > 1 || layout->pp > 1) { /* ranks hold parts of different sizes */
+        const struct plan_batch batch = {p->request.seq, p->request.global_batch};
+        const struct plan_flop all = plan_flop_count(&p->request.config, &batch, PLAN_RECOMPUTE_NONE);
+        l->model_flop = all.model, l->model_flop_square = all.model_square, l->model_attention_flop = all.attention;
+    }
+    l->hardware_flop = l->model_flop + again * layers_again_of_all(p) * layout->dp * layout->tp;
 }
 
 /* Passes of the layers and the embedding, with the bytes read and written for each element. */
@@ -162,7 +193,8 @@ static void passes(struct plan_ledger *l, const struct plan *p, double micro) {
     const int64_t t = p->shape.batch * p->shape.seq, qkv = model_config_dim(c, MODEL_QKV);
     const int64_t turned = model_config_dim(c, MODEL_ATTENTION) + model_config_dim(c, MODEL_KV);
     const double size = (double)kernel_dtype_bytes(d), each = micro * (double)c->layers;
-    const double norms = (2 * (double)c->layers + (model_config_has(c, MODEL_EMBED_GAIN) ? 2 : 1)) * micro;
+    const double norms =
+        micro * (2 * (double)c->layers + model_config_has(c, MODEL_EMBED_GAIN) + model_config_has(c, MODEL_FINAL_GAIN));
     const double biased = (double)(qkv + 2 * c->width + c->ffn) / (double)qkv;
     const int64_t own = p->shape.sequence ? t / p->request.layout.tp : t;
     pass(l, forward, "norm_forward", "norm forward", norms, own, c->width, 2 * size, d);
@@ -183,6 +215,7 @@ static void passes(struct plan_ledger *l, const struct plan *p, double micro) {
     }
     if (model_config_has(c, MODEL_QKV_BIAS)) /* for all four matmuls, expressed in calls of the first one's size */
         pass(l, backward, "column_sum", "bias gradients", each * biased, t, qkv, size, d);
+    if (c->lacks_embedding) return;
     pass(l, forward, "embedding_forward", "embedding forward", micro, t, c->width, 2 * size, d);
     const double positions = model_config_has(c, MODEL_POSITION_TABLE) ? 1 : 0;
     const double apart = p->rows_apart ? 1 : 0; /* the last micro-batch adds positions, and then all ranks' rows */
@@ -191,24 +224,21 @@ static void passes(struct plan_ledger *l, const struct plan *p, double micro) {
          c->width, 12, d);
 }
 
-/* What backward repeats of forward's operations: in all layers but the last, those that the shape does not keep. A
- * fused activation function is a pass of its own then, if its matmul is not repeated. */
+/* What backward repeats of forward's operations. A fused activation function is a pass of its own then, if its matmul
+ * is not repeated. */
 static void again(struct plan_ledger *l, const struct plan *p) {
     const enum model_kept kept = p->shape.kept;
-    const double layers = (double)p->shape.config->layers;
+    const double layers = (double)p->shape.config->layers, repeated = layers_again(p);
     const int listed = l->count;
-    for (int i = 0; i < listed && kept != MODEL_KEPT_ALL; i++) {
+    for (int i = 0; i < listed && repeated > 0; i++) {
         const struct plan_op *op = &l->ops[i];
         const bool norm = !strcmp(op->op, "norm_forward"), gelu = !strcmp(op->op, "gelu_forward");
-        const bool cheap = norm || gelu || !strcmp(op->op, "swiglu_forward") || op->kind == PLAN_ATTENTION_FORWARD;
-        const bool matmul =
-            (op->kind == PLAN_GEMM && strcmp(op->name, "ffn down forward")) || !strcmp(op->op, "rotary");
-        if (op->phase != PLAN_PHASE_FORWARD || !(cheap || (matmul && kept == MODEL_KEPT_LAYERS))) continue;
+        if (!is_repeated(op, kept)) continue;
         struct plan_op *o = &l->ops[l->count++];
         *o = *op;
         o->again = true, o->phase = PLAN_PHASE_BACKWARD;
         /* of norms only the two of each layer */
-        o->count = (norm ? 2 * (double)p->accumulation : op->count / layers) * (layers - 1);
+        o->count = (norm ? 2 * (double)p->accumulation : op->count / layers) * repeated;
         if (gelu && kept == MODEL_KEPT_MATMULS) o->bytes *= 2;
     }
 }
@@ -232,11 +262,13 @@ void plan_ledger_fill(struct plan_ledger *l, const struct plan *p, const struct 
     linear(l, p, down, mlps, c->ffn, c->width, true);
     attention(l, p, false, each);
     attention(l, p, true, each);
-    head(l, p, micro);
+    if (!c->lacks_head) head(l, p, micro);
     passes(l, p, micro);
     const int64_t owned = plan_owned(&p->request.layout, params);
     pass(l, PLAN_PHASE_ZERO, "zero", "zero gradients", p->request.layout.zero < 2 ? 1 : micro, params->total, 1, 4,
          KERNEL_F32);
+    if (model_part_borrows(c))
+        pass(l, PLAN_PHASE_ZERO, "zero", "zero the table's gradient", 1, c->vocab * c->width, 1, 4, KERNEL_F32);
     pass(l, PLAN_PHASE_CLIP, "square_sum", "gradient norm", 1, owned, 1, 4, KERNEL_F32);
     pass(l, PLAN_PHASE_UPDATE, "adamw", "AdamW", 1, owned, 1, d == KERNEL_BF16 ? 30 : 28, d);
     plan_messages(p, params, message, l);
@@ -265,7 +297,8 @@ struct plan_flop plan_flop_count(const struct model_config *c, const struct plan
     model_params_size(&params, c);
     plan_ledger_fill(&one.ledger, &one, &params);
     const struct plan_ledger *l = &one.ledger;
-    return (struct plan_flop){l->model_flop, l->model_flop_square, l->model_flop + recomputed(l, recompute)};
+    return (struct plan_flop){l->model_flop, l->model_flop_square, l->model_flop + recomputed(l, recompute),
+                              l->model_attention_flop};
 }
 
 double plan_full_model_flop(const struct plan *plan) {

@@ -20,8 +20,8 @@ enum plan_kind { PLAN_GEMM, PLAN_ATTENTION_FORWARD, PLAN_ATTENTION_BACKWARD, PLA
 struct plan_op {
     enum plan_kind kind;
     enum plan_phase phase;
-    const char *op;    /* the kernel's name in kernels/list.h, or "all_reduce", "reduce_scatter", "all_gather" */
-    const char *name;  /* where in the model */
+    const char *op;   /* the kernel's name in kernels/list.h, or "all_reduce", "reduce_scatter", "all_gather", "send" */
+    const char *name; /* where in the model */
     const char *group; /* for a message: its ranks, as in plan_message; otherwise NULL */
     /* Calls in one rank's step. If the model calls a kernel with several shapes, work is expressed in calls of one of
      * them. So count need not be whole. */
@@ -36,13 +36,14 @@ struct plan_op {
     double bytes;                                /* of one call: operands read and written once, or the message */
 };
 
-enum { PLAN_OPS_MAX = 64 };
+enum { PLAN_OPS_MAX = 96 };
 
 struct plan_ledger {
     struct plan_op ops[PLAN_OPS_MAX];
     int count;
     double matmul_flop, attention_flop, attention_flop_square; /* of one rank's step */
     double model_flop, model_flop_square;                      /* of the whole world's step */
+    double model_attention_flop;                               /* of them */
     double hardware_flop;                                      /* the same with what backward repeats */
     double pass_bytes;                                         /* estimate */
     double messages, message_bytes;                            /* of one rank's step */
@@ -55,14 +56,15 @@ void plan_ledger_fill(struct plan_ledger *ledger, const struct plan *plan, const
 /* A message of one rank's step. turn: it can leave once these gradients are final. Turn 0 is what follows the layers,
  * and a token table that is final early. Turns 1 to `layers` are the layers, the last one first. The next turn is what
  * precedes the layers, and the one after it is for all that are no gradients. op: "all_reduce", "reduce_scatter" or
- * "all_gather", whose bytes are those of all ranks' blocks. group: "dp", "tp", or "kv" for tensor parallel ranks that
- * share a key/value head. */
+ * "all_gather", whose bytes are those of all ranks' blocks, or "send". group: "dp", "tp", "kv" for tensor parallel
+ * ranks that share a key/value head, "pp" for pipeline stages, or "ends" for the first and last of them. */
 struct plan_message {
     int64_t turn;
     const char *op, *group, *name;
     double bytes, count;
 };
-/* All of them, by the rules of parallel/buckets.h, parallel/zero.h and plan_rows_apart; gradients' in order. */
+/* All of them, by the rules of parallel/buckets.h, zero.h, pipeline.h and tied.h, and of plan_rows_apart; gradients' in
+ * order. What a rank receives is listed where it is sent. */
 typedef void plan_each_message(void *context, const struct plan_message *message);
 void plan_messages(const struct plan *plan, const struct model_params *params, plan_each_message *each, void *context);
 
@@ -76,7 +78,7 @@ double plan_attention_flop(int64_t batch, int64_t heads, int64_t seq, int64_t wi
 
 /* FLOP of a step over all ranks, for any layout. hardware: includes recompute. */
 struct plan_flop {
-    double model, model_square, hardware;
+    double model, model_square, hardware, attention;
 };
 struct plan_flop plan_flop_count(const struct model_config *config, const struct plan_batch *batch, int recompute);
 /* FLOP of the same step of the whole model, for plans of a slice of its layers. */

@@ -17,6 +17,16 @@ static double activation_bytes(const struct model_shape *shape) {
     return sum;
 }
 
+/* A tied head whose token table is on another rank. */
+static int64_t borrowed(const struct plan *p) {
+    return model_part_borrows(&p->part) ? p->part.vocab * p->part.width : 0;
+}
+
+/* Micro-batches whose inputs are kept until backward ends with the embedding. */
+static int64_t inputs_kept(const struct plan *p) {
+    return p->part.lacks_embedding ? 1 : model_chunk_of(&p->shape, 0).slots;
+}
+
 /* Tokens and rows of all ranks. */
 static double gathered_bytes(const struct plan *p) {
     const struct plan_request *r = &p->request;
@@ -54,16 +64,21 @@ void plan_memory_fill(struct plan *p, const struct model_params *params) {
     const int64_t n = params->total, own = plan_owned(&r->layout, params), passing = plan_passing(params);
     const int zero = r->layout.zero, size = (int)kernel_dtype_bytes(r->dtype);
     const bool half = r->dtype == KERNEL_BF16;
-    const double tokens = (double)(r->layout.micro_batch * r->seq);
+    const int64_t tokens = r->layout.micro_batch * r->seq;
+    const int64_t lent = borrowed(p);
     const double weights = zero == 3 ? piece(half ? own : 0, 2) + piece(passing, size) : half ? piece(n, 2) : 0;
-    const char *const name = half ? "weights (BF16)" : zero == 3 ? "gathered weights (FP32)" : "weights (BF16)";
+    const char *const name = half        ? "weights (BF16)"
+                             : zero == 3 ? "gathered weights (FP32)"
+                             : lent > 0  ? "table of another stage (FP32)"
+                                         : "weights (BF16)";
     const struct plan_arena arenas[PLAN_ARENAS] = {
-        [PLAN_WEIGHTS] = {name, weights},
+        [PLAN_WEIGHTS] = {name, weights + piece(lent, size)},
         [PLAN_MASTER] = {half ? "master weights (FP32)" : "weights (FP32)", piece(half || zero == 3 ? own : n, 4)},
-        [PLAN_GRADIENTS] = {"gradients (FP32)", zero < 2 ? piece(n, 4) : piece(own, 4) + piece(passing, 4)},
+        [PLAN_GRADIENTS] = {"gradients (FP32)",
+                            (zero < 2 ? piece(n, 4) : piece(own, 4) + piece(passing, 4)) + piece(lent, 4)},
         [PLAN_MOMENTS] = {"AdamW moments (FP32)", 2 * piece(own, 4)},
         [PLAN_ACTIVATIONS] = {"activations", activation_bytes(&p->shape)},
-        [PLAN_BATCH] = {"batch", 2 * (double)base_arena_piece((size_t)tokens * 4)},
+        [PLAN_BATCH] = {"batch", piece(tokens * inputs_kept(p), 4) + piece(tokens, 4)},
         [PLAN_SCRATCH] = {"kernel scratch", (double)kernel_scratch_bytes(r->threads, r->seq, r->config.head_dim)},
         [PLAN_GATHERED] = {"gathered rows", gathered_bytes(p) + statistics_bytes(p)},
     };

@@ -6,6 +6,8 @@
 
 #include "plan/plan.h"
 
+/* Fills plan->part and plan->shape from the request and the place. */
+void plan_part_fill(struct plan *plan);
 /* Fills plan->arenas and memory_bytes. params: those of plan->part. */
 void plan_memory_fill(struct plan *plan, const struct model_params *params);
 

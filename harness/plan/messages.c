@@ -22,7 +22,7 @@ static void flush(struct pending *p, int64_t *elements, int64_t turn, int64_t le
 /* The rule of parallel/buckets.h. */
 static void buckets(const struct plan *p, const struct model_params *params, plan_each_message *each, void *context) {
     const struct plan_request *r = &p->request;
-    const int64_t layers = r->config.layers, table = p->rows_apart ? model_config_table(&p->part) : 0;
+    const int64_t layers = params->layers, table = p->rows_apart ? model_config_table(&p->part) : 0;
     const int64_t final = params->total - model_params_start(params, layers + 1), rest = params->layer0 - table;
     struct pending x = {each, context, r->bucket, 0, table};
     flush(&x, &x.table, 0, x.bucket);
@@ -41,11 +41,33 @@ static void buckets(const struct plan *p, const struct model_params *params, pla
     each(context, &m);
 }
 
+/* Gathers of a layer's range in a step of stage 3. Layers use two buffers in turn, so that the last two of a pass are
+ * still there, until another layer needs the buffer. */
+struct gathers {
+    const struct plan *plan;
+    int64_t range, held[2]; /* held: the range that is in a buffer; 0: none */
+    double count;
+};
+
+static void gathers_of(void *context, const struct plan_step *step) {
+    struct gathers *g = context;
+    const struct model_chunk c = model_chunk_of(&g->plan->shape, step->chunk);
+    const bool forward = step->task == PLAN_FORWARD;
+    const int64_t first = 1 + c.first, last = first + c.layers - 1, at = forward ? g->range - first : last - g->range;
+    if (at >= 0 && at < c.layers && (at > 1 || g->held[g->range % 2] != g->range)) g->count++;
+    for (int64_t i = c.layers < 2 ? 0 : 1; i >= 0; i--) {
+        const int64_t range = forward ? last - i : first + i;
+        g->held[range % 2] = range;
+    }
+}
+
 /* The rule of parallel/zero.h. */
 static void zero(const struct plan *p, const struct model_params *params, plan_each_message *each, void *context) {
-    const int64_t layers = params->layers, last = layers + 1, passed = layers > 2 ? layers - 2 : 0;
+    const int64_t layers = params->layers, last = layers + 1;
     const int stage = p->request.layout.zero;
     const double size = (double)kernel_dtype_bytes(p->request.dtype);
+    struct plan_pipeline stages;
+    plan_pipeline_of(p, &stages);
     for (int64_t micro = stage == 1 ? p->accumulation - 1 : 0; micro < p->accumulation; micro++)
         for (int64_t range = last; range >= 0; range--) {
             const double count = (double)(model_params_start(params, range + 1) - model_params_start(params, range));
@@ -54,11 +76,11 @@ static void zero(const struct plan *p, const struct model_params *params, plan_e
             if (count > 0) each(context, &m);
         }
     for (int64_t range = 0; range <= last; range++) {
-        const bool layer = range > 0 && range < last;
         const double count = (double)(model_params_start(params, range + 1) - model_params_start(params, range));
-        /* two layers are still there from the pass before */
-        const double times = stage == 3 && layer && range <= passed ? 2 * (double)p->accumulation : 1;
-        const struct plan_message m = {layers + 2, "all_gather", "dp", "weight all-gather", size * count, times};
+        struct gathers g = {.plan = p, .range = range};
+        if (stage == 3 && range > 0 && range < last) plan_pipeline_each(&stages, p->place.pp, gathers_of, &g);
+        const struct plan_message m = {layers + 2,          "all_gather", "dp",
+                                       "weight all-gather", size * count, g.count > 0 ? g.count : 1};
         if (count > 0) each(context, &m);
     }
 }
@@ -89,18 +111,20 @@ static void tensor(const struct plan *p, plan_each_message *each, void *context)
     const double micro = (double)p->accumulation, layers = (double)p->part.layers;
     const int64_t t = p->shape.batch * p->shape.seq, h = p->shape.head_rows;
     const double x = (double)(t * p->part.width), size = (double)kernel_dtype_bytes(p->shape.dtype);
-    const double again = p->shape.kept == MODEL_KEPT_ALL ? 0 : layers - 1;
-    const double matmuls = p->shape.kept == MODEL_KEPT_LAYERS ? layers - 1 : 0;
+    const double embeds = p->part.lacks_embedding ? 0 : 1, heads = p->part.lacks_head ? 0 : 1;
+    double again = 0;
+    for (int i = 0; i < model_chunks(&p->shape); i++) again += (double)model_again(&p->shape, i);
+    const double matmuls = p->shape.kept == MODEL_KEPT_LAYERS ? again : 0;
     const double rows = 3 * sizeof(float) * (double)p->request.layout.tp;
     const char *const sum = p->shape.sequence ? "reduce_scatter" : "all_reduce";
     const struct plan_message messages[] = {
         {0, sum, "tp", "partial sum", 4 * x, micro * (4 * layers + matmuls)},
-        {0, sum, "tp", "head partial sum", 4 * x, micro},
-        {0, sum, "tp", "embedding sum", size * x, micro},
+        {0, sum, "tp", "head partial sum", 4 * x, micro * heads},
+        {0, sum, "tp", "embedding sum", size * x, micro * embeds},
         {0, "all_gather", "tp", "tokens' shares", size * x,
-         p->shape.sequence ? micro * (4 * layers + 2 + 2 * again) : 0},
-        {0, "all_gather", "tp", "cross-entropy statistics", rows * (double)h, micro * (double)(t / h)},
-        {0, "all_gather", "tp", "cross-entropy statistics", rows * (double)(t % h), t % h ? micro : 0},
+         p->shape.sequence ? micro * (4 * layers + embeds + heads + 2 * again) : 0},
+        {0, "all_gather", "tp", "cross-entropy statistics", rows * (double)h, heads * micro * (double)(t / h)},
+        {0, "all_gather", "tp", "cross-entropy statistics", rows * (double)(t % h), t % h ? heads * micro : 0},
     };
     for (size_t i = 0; i < sizeof messages / sizeof *messages; i++) {
         struct plan_message m = messages[i];
@@ -110,8 +134,29 @@ static void tensor(const struct plan *p, plan_each_message *each, void *context)
     shared(p, each, context);
 }
 
+/* The rules of parallel/pipeline.h and tied.h. */
+static void pipeline(const struct plan *p, plan_each_message *each, void *context) {
+    const double micro = (double)p->accumulation, chunks = (double)p->request.layout.vp;
+    const double size = (double)kernel_dtype_bytes(p->request.dtype);
+    const double rows = (double)(p->shape.batch * p->shape.seq / (p->shape.sequence ? p->shape.part.ranks : 1));
+    const double stream = rows * (double)p->part.width * size, table = (double)(p->part.vocab * p->part.width);
+    const bool lends = model_part_lends(&p->part), borrows = model_part_borrows(&p->part);
+    const struct plan_message messages[] = {
+        {0, "send", "pp", "activations", stream, micro * (chunks - !p->part.lacks_head)},
+        {0, "send", "pp", "activations' gradient", stream, micro * (chunks - !p->part.lacks_embedding)},
+        {0, "send", "ends", "tied token table", size * table, lends},
+        {0, "all_reduce", "ends", "tied token table's gradient", 4 * table, lends || borrows},
+    };
+    for (size_t i = 0; i < sizeof messages / sizeof *messages; i++) {
+        struct plan_message m = messages[i];
+        m.turn = p->part.layers + 2;
+        if (m.count > 0) each(context, &m);
+    }
+}
+
 void plan_messages(const struct plan *p, const struct model_params *params, plan_each_message *each, void *context) {
     if (p->request.layout.tp > 1) tensor(p, each, context);
+    if (p->request.layout.pp > 1) pipeline(p, each, context);
     if (p->request.layout.dp == 1) return;
     (p->request.layout.zero ? zero : buckets)(p, params, each, context);
 }

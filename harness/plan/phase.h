@@ -10,6 +10,7 @@ enum plan_phase {
     PLAN_PHASE_FORWARD,
     PLAN_PHASE_HEAD, /* logits, loss, and the head's gradients */
     PLAN_PHASE_BACKWARD,
+    PLAN_PHASE_PIPELINE,      /* waiting for other stages: the bubble, and activations that come late */
     PLAN_PHASE_COMMUNICATION, /* exposed messages of gradients, and that of the loss */
     PLAN_PHASE_CLIP,          /* the gradient's norm */
     PLAN_PHASE_UPDATE,

@@ -14,10 +14,19 @@ static int check_sizes(const struct plan_request *r, struct base_error *e) {
     const struct plan_layout *l = &r->layout;
     const struct plan_batch batch = {r->seq, r->global_batch};
     const long long world = r->layout.dp, mbs = r->layout.micro_batch, gbs = r->global_batch, limit = 1 << 24;
-    if (l->dp < 1 || l->tp < 1 || l->pp != 1 || l->cp != 1 || l->vp != 1 || plan_layout_expert_ranks(l) != 1 ||
-        l->recompute < 0 || l->recompute >= PLAN_RECOMPUTES || l->schedule != PLAN_1F1B)
+    if (l->dp < 1 || l->tp < 1 || l->pp < 1 || l->vp < 1 || l->cp != 1 || plan_layout_expert_ranks(l) != 1 ||
+        l->recompute < 0 || l->recompute >= PLAN_RECOMPUTES)
         return base_fail(e, BASE_USAGE,
-                         "training is data and tensor parallel only: it needs --pp, --cp, --ep and --vp 1");
+                         "training is data, tensor and pipeline parallel only: it needs --cp and --ep 1");
+    if (l->pp == 1 && (l->vp > 1 || l->schedule != PLAN_1F1B || l->stage_layers[0]))
+        return base_fail(e, BASE_USAGE,
+                         "--vp, --schedule and --stage-layers are of pipeline stages: they need --pp of at least 2");
+    if (l->vp > MODEL_CHUNKS) return base_fail(e, BASE_USAGE, "--vp %d: take 1 to %d", l->vp, (int)MODEL_CHUNKS);
+    if (l->schedule != PLAN_GPIPE && l->schedule != PLAN_1F1B)
+        return base_fail(e, BASE_USAGE, "--schedule %s can be priced, not yet trained: take gpipe or 1f1b",
+                         plan_schedule_name((enum plan_schedule)l->schedule));
+    if (l->schedule == PLAN_GPIPE && l->vp > 1) /* stages would wait for each other forever */
+        return base_fail(e, BASE_USAGE, "--schedule gpipe runs one chunk on each stage: take --vp 1, or 1f1b");
     if (l->sequence_parallel && l->tp == 1)
         return base_fail(e, BASE_USAGE, "--sp splits tokens over tensor parallel ranks: it needs --tp of at least 2");
     if (l->zero < 0 || l->zero > 3) return base_fail(e, BASE_USAGE, "--zero %d: take 0 to 3", l->zero);
@@ -40,6 +49,12 @@ static int check_sizes(const struct plan_request *r, struct base_error *e) {
             e, BASE_USAGE,
             "--mbs %lld does not divide the %lld sequences of each rank (--gbs %lld over %lld data parallel ranks)",
             mbs, gbs / world, gbs, world);
+    const long long micros = gbs / world / mbs;
+    if (l->vp > 1 && micros % l->pp)
+        return base_fail(e, BASE_USAGE,
+                         "--gbs %lld over %lld data parallel ranks in micro-batches of --mbs %lld makes %lld, and --vp "
+                         "needs a multiple of the %d stages; take another --mbs, or a --gbs that is a multiple of %lld",
+                         gbs, world, mbs, micros, l->pp, world * mbs * l->pp);
     return BASE_OK;
 }
 
@@ -49,7 +64,8 @@ int64_t plan_rows_count(const struct plan_request *r) {
 
 bool plan_rows_apart(const struct plan_request *r) {
     const struct model_config *c = &r->config;
-    if (!c->tied || r->layout.dp == 1 || r->layout.zero || r->rows == PLAN_ROWS_TOGETHER) return false;
+    const struct plan_layout *l = &r->layout;
+    if (!c->tied || l->dp == 1 || l->pp > 1 || l->zero || r->rows == PLAN_ROWS_TOGETHER) return false;
     const double row = (double)(c->width * (int64_t)kernel_dtype_bytes(r->dtype)) + sizeof(int32_t);
     return r->rows == PLAN_ROWS_APART ||
            (double)plan_rows_count(r) * row <= (double)(c->vocab * c->width) / r->layout.tp;
@@ -62,7 +78,7 @@ static double gate_bytes(const struct plan *p) {
     struct model_reference r = {.params = &params, .shape = p->shape};
     const struct model_config *c = p->shape.config;
     const struct plan_layout *l = &p->request.layout;
-    const bool all = l->tp == 1 && (!l->zero || (l->zero < 3 && p->request.dtype == KERNEL_F32));
+    const bool all = l->tp == 1 && l->pp == 1 && (!l->zero || (l->zero < 3 && p->request.dtype == KERNEL_F32));
     model_params_size(&params, &p->request.config);
     r.shape.config = &p->request.config;
     const double plain =
@@ -74,12 +90,50 @@ static double gate_bytes(const struct plan *p) {
     return p->request.gate ? fmax(model_reference_bytes(&r, false) + tensor, plain) : 0;
 }
 
-int plan_make(struct plan *plan, const struct plan_request *request, struct base_error *e) {
+/* The rank's chunks of layers, and how many micro-batches each keeps. */
+static void fill_chunks(struct model_part *part, const struct plan *p) {
+    const struct plan_layout *l = &p->request.layout;
+    const int64_t layers = p->request.config.layers;
+    struct plan_pipeline pipeline;
+    int64_t first = 0;
+    if (l->pp == 1) return;
+    part->chunks = l->vp;
+    plan_pipeline_of(p, &pipeline);
+    for (int stage = 0; stage < l->pp * l->vp; stage++) {
+        const int chunk = stage / l->pp;
+        const int64_t own = plan_layout_layers(l, layers, stage);
+        if (stage % l->pp == p->place.pp)
+            part->chunk[chunk] = (struct model_chunk){first, own, plan_pipeline_slots(&pipeline, p->place.pp, chunk)};
+        first += own;
+    }
+}
+
+void plan_pipeline_of(const struct plan *p, struct plan_pipeline *pipeline) {
+    const struct plan_batch batch = {p->request.seq, p->request.global_batch};
+    plan_layout_pipeline(&p->request.layout, &batch, pipeline);
+}
+
+void plan_part_fill(struct plan *p) {
     static const enum model_kept kept[PLAN_RECOMPUTES] = {
         [PLAN_RECOMPUTE_NONE] = MODEL_KEPT_ALL,
         [PLAN_RECOMPUTE_SELECTIVE] = MODEL_KEPT_MATMULS,
         [PLAN_RECOMPUTE_FULL] = MODEL_KEPT_LAYERS,
     };
+    const struct plan_request *r = &p->request;
+    struct model_part part = {.whole = &r->config, .ranks = r->layout.tp, .rank = p->place.tp};
+    fill_chunks(&part, p);
+    p->part = model_part_config(&part);
+    p->shape = (struct model_shape){.config = &p->part,
+                                    .part = part,
+                                    .sequence = r->layout.sequence_parallel != 0,
+                                    .dtype = r->dtype,
+                                    .batch = r->layout.micro_batch,
+                                    .seq = r->seq,
+                                    .head_rows = r->head_rows,
+                                    .kept = kept[r->layout.recompute]};
+}
+
+int plan_make(struct plan *plan, const struct plan_request *request, struct base_error *e) {
     struct model_params params;
     int code = check_sizes(request, e);
     if (code) return code;
@@ -91,16 +145,7 @@ int plan_make(struct plan *plan, const struct plan_request *request, struct base
     if (!r->head_rows || r->head_rows > tokens) r->head_rows = tokens < PLAN_HEAD_ROWS ? tokens : PLAN_HEAD_ROWS;
     p->accumulation = r->global_batch / r->layout.dp / r->layout.micro_batch;
     p->place = plan_layout_place(&r->layout, r->rank);
-    const struct model_part part = {&r->config, r->layout.tp, p->place.tp};
-    p->part = model_part_config(&part);
-    p->shape = (struct model_shape){.config = &p->part,
-                                    .part = part,
-                                    .sequence = r->layout.sequence_parallel != 0,
-                                    .dtype = r->dtype,
-                                    .batch = r->layout.micro_batch,
-                                    .seq = r->seq,
-                                    .head_rows = r->head_rows,
-                                    .kept = kept[r->layout.recompute]};
+    plan_part_fill(p);
     p->rows_apart = plan_rows_apart(r);
     model_params_size(&params, &p->part);
     plan_memory_fill(p, &params);
@@ -120,30 +165,59 @@ bool plan_shared_norm(const struct plan *plan, const struct model_parameter *p) 
     return plan->shape.sequence && norm[p->role];
 }
 
-/* Bytes of the same plan with another micro-batch and another number of layers. */
-static double memory_with(const struct plan *plan, int64_t micro_batch, int64_t layers) {
-    struct plan other;
+int plan_make_largest(struct plan *plan, const struct plan_request *request, struct base_error *e) {
+    struct plan_request r = *request;
+    int most = 0;
+    double bytes = 0;
+    for (int stage = 0; stage < r.layout.pp; stage++) {
+        r.rank = plan_layout_stage_rank(&r.layout, stage);
+        const int code = plan_make(plan, &r, e);
+        if (code) return code;
+        if (plan->memory_bytes > bytes) bytes = plan->memory_bytes, most = r.rank;
+    }
+    r.rank = most;
+    return plan_make(plan, &r, e);
+}
+
+/* Bytes of `local` ranks on a node: of all stages if it has all ranks, else of those that hold most. */
+static double node_bytes(const struct plan_request *request, int local) {
+    struct plan_request r = *request;
+    struct plan plan;
+    double sum = 0, most = 0;
+    for (int stage = 0; stage < r.layout.pp; stage++) {
+        r.rank = plan_layout_stage_rank(&r.layout, stage);
+        if (plan_make(&plan, &r, NULL)) return 1e300;
+        const double bytes = plan.memory_bytes + plan.gate_bytes;
+        sum += bytes * r.layout.tp * r.layout.dp;
+        most = fmax(most, bytes);
+    }
+    return local == plan_layout_world(&r.layout) ? sum : most * local;
+}
+
+/* The same with another micro-batch and another number of layers. */
+static double memory_with(const struct plan *plan, int64_t micro_batch, int64_t layers, int local) {
     struct plan_request r = plan->request;
     r.layout.micro_batch = micro_batch;
-    r.global_batch = micro_batch * r.layout.dp;
+    if (r.layout.pp == 1) r.global_batch = micro_batch * r.layout.dp;
+    if (layers != r.config.layers) r.layout.stage_layers[0] = 0;
     r.config.layers = layers;
     r.head_rows = 0;
-    return plan_make(&other, &r, NULL) ? 1e300 : other.memory_bytes + other.gate_bytes;
+    return node_bytes(&r, local);
 }
 
 /* The same, if it keeps only the layers' inputs. */
-static double memory_least(const struct plan *plan, int64_t micro_batch) {
+static double memory_least(const struct plan *plan, int64_t micro_batch, int local) {
     struct plan other = *plan;
     other.request.layout.recompute = PLAN_RECOMPUTE_FULL;
-    return memory_with(&other, micro_batch, plan->request.config.layers);
+    return memory_with(&other, micro_batch, plan->request.config.layers, local);
 }
 
-/* The most layers that fit with this micro-batch; 1 if none do. Memory grows with layers. */
-static int64_t layers_fitting(const struct plan *plan, int64_t micro_batch, double available) {
-    int64_t fits = 1, over = plan->request.config.layers + 1;
+/* The most layers that fit with this micro-batch; one for each stage if none do. Memory grows with layers. */
+static int64_t layers_fitting(const struct plan *plan, int64_t micro_batch, int local, double available) {
+    int64_t fits = plan->request.layout.pp * plan->request.layout.vp, over = plan->request.config.layers + 1;
     while (over - fits > 1) {
         const int64_t middle = fits + (over - fits) / 2;
-        if (memory_with(plan, micro_batch, middle) > available)
+        if (memory_with(plan, micro_batch, middle, local) > available)
             over = middle;
         else
             fits = middle;
@@ -154,19 +228,19 @@ static int64_t layers_fitting(const struct plan *plan, int64_t micro_batch, doub
 int plan_check_memory(const struct plan *plan, int local, double available, struct base_error *e) {
     char need[32], have[32], fix[128], slice[64] = "";
     const struct plan_request *r = &plan->request;
-    const double needed = (plan->memory_bytes + plan->gate_bytes) * local;
+    const double needed = available < 0 ? 0 : node_bytes(r, local);
     if (available < 0 || needed <= available) return BASE_OK;
     if (!e) return BASE_USAGE; /* the caller does not want a message */
     int64_t micro = r->layout.micro_batch, layers = r->config.layers;
-    while (micro > 1 &&
-           (r->global_batch / r->layout.dp % micro || memory_with(plan, micro, layers) * local > available))
+    while (micro > 1 && (r->global_batch / r->layout.dp % micro || memory_with(plan, micro, layers, local) > available))
         micro--;
-    layers = layers_fitting(plan, micro, available / local);
-    if (memory_with(plan, micro, layers) * local > available)
-        snprintf(fix, sizeof fix, "not even --mbs 1 --layers 1 fits: take fewer ranks a node or a shorter --seq");
+    layers = layers_fitting(plan, micro, local, available);
+    if (memory_with(plan, micro, layers, local) > available)
+        snprintf(fix, sizeof fix, "not even --mbs 1 --layers %lld fits: take fewer ranks a node or a shorter --seq",
+                 (long long)layers);
     else if (layers == r->config.layers)
         snprintf(fix, sizeof fix, "--mbs %lld would fit", (long long)micro);
-    else if (memory_least(plan, micro) * local <= available)
+    else if (memory_least(plan, micro, local) <= available)
         snprintf(fix, sizeof fix, "--mbs %lld --recompute full would fit", (long long)micro);
     else
         snprintf(fix, sizeof fix, "--mbs %lld --layers %lld would fit", (long long)micro, (long long)layers);
@@ -180,11 +254,15 @@ int plan_check_memory(const struct plan *plan, int local, double available, stru
 }
 
 void plan_choose_micro_batch(struct plan_request *r, int64_t share, int local, double available) {
-    enum { USUAL_TOKENS = 8192 }; /* enough for full matmul speed, with modest activations */
+    enum {
+        USUAL_TOKENS = 8192, /* enough for full matmul speed, with modest activations */
+        FILLED = 4           /* micro-batches for each pipeline stage: the bubble is under a fifth of the step */
+    };
     struct plan plan;
     for (int64_t m = share; m > 1; m--) {
         r->layout.micro_batch = m;
         if (share % m || m * r->seq > USUAL_TOKENS) continue;
+        if (r->layout.pp > 1 && share / m < FILLED * r->layout.pp) continue;
         if (plan_make(&plan, r, NULL) || plan_check_memory(&plan, local, available, NULL)) continue;
         return;
     }

@@ -22,8 +22,8 @@ struct plan_request {
     struct model_config config;
     enum kernel_dtype dtype;
     int64_t seq, global_batch;   /* tokens; sequences */
-    struct plan_layout layout;   /* of the ranks; training supports data and tensor parallel ones */
-    int rank;                    /* of the world; plans differ by what a rank holds. The first holds most */
+    struct plan_layout layout;   /* of the ranks; training supports data, tensor and pipeline parallel ones */
+    int rank;                    /* of the world; plans differ by what a rank holds */
     int threads;                 /* OpenMP threads of a rank */
     struct kernel_caches caches; /* of a rank's team; zeros: unknown */
     int64_t bucket;              /* elements in a gradient message; 0: PLAN_BUCKET */
@@ -46,13 +46,13 @@ struct plan_arena {
     double bytes;
 };
 enum plan_memory {
-    PLAN_WEIGHTS, /* BF16 copy; empty in FP32, which uses the master weights. Stage 3: the blocks that the rank owns in
-                     BF16, and ranges while they are used */
+    PLAN_WEIGHTS, /* BF16 copy; none in FP32, which uses the master weights. A table that another stage lends. Stage 3:
+                     the blocks that the rank owns in BF16, and ranges while they are used */
     PLAN_MASTER,  /* FP32 weights; under ZeRO the owned ones. FP32 computes with them, so needs all before stage 3 */
-    PLAN_GRADIENTS, /* FP32; from stage 2 on the owned ones, and ranges while they are summed */
+    PLAN_GRADIENTS, /* FP32; from stage 2 on the owned ones, and ranges while they are summed; those of a lent table */
     PLAN_MOMENTS,   /* two in FP32; under ZeRO the owned ones */
     PLAN_ACTIVATIONS,
-    PLAN_BATCH,    /* inputs and targets of a micro-batch */
+    PLAN_BATCH,    /* inputs of the micro-batches that are kept, targets of one */
     PLAN_SCRATCH,  /* of the kernels */
     PLAN_GATHERED, /* of all ranks: tokens, then rows, if rows are apart; statistics of the head's rows */
     PLAN_ARENAS
@@ -74,6 +74,11 @@ struct plan {
 /* Makes the plan. BASE_USAGE: sizes that contradict each other, and what would fit. Do not move *plan: plan->shape
  * points into it. */
 int plan_make(struct plan *plan, const struct plan_request *request, struct base_error *e);
+
+/* The plan of the rank that holds most: the first of a pipeline stage. */
+int plan_make_largest(struct plan *plan, const struct plan_request *request, struct base_error *e);
+/* The pipeline that the rank is in; of one device if there are no stages. */
+void plan_pipeline_of(const struct plan *plan, struct plan_pipeline *pipeline);
 
 /* Under ZeRO each range of the parameters (model/params.h) is cut into as many blocks as there are data parallel ranks,
  * and each rank owns one (comm_block). Elements that a rank owns at most; without ZeRO all. */
@@ -98,8 +103,9 @@ int64_t plan_rows_count(const struct plan_request *request);
 /* BASE_USAGE: `local` ranks exceed the node's memory; the message names the largest micro-batch or slice that would
  * fit. available: bytes; negative: unknown, and nothing is refused. */
 int plan_check_memory(const struct plan *plan, int local, double available, struct base_error *e);
-/* Sets the request's micro-batch: the largest that divides `share` sequences, has at most 8,192 tokens, and fits as
- * above; else 1. share: a rank's, or what all points of a curve have in common. */
+/* Sets the request's micro-batch: the largest that divides `share` sequences, has at most 8,192 tokens, leaves each
+ * pipeline stage four of them, and fits as above; else 1. share: a rank's, or what all points of a curve have in
+ * common. */
 void plan_choose_micro_batch(struct plan_request *request, int64_t share, int local, double available);
 
 #endif

@@ -5,12 +5,24 @@
 
 #include "records/set.h"
 
+static json_t *stage_layers(const struct plan *p) {
+    const struct plan_layout *l = &p->request.layout;
+    json_t *all = json_array();
+    for (int i = 0; i < l->pp * l->vp; i++)
+        json_array_append_new(all, json_integer(plan_layout_layers(l, p->request.config.layers, i)));
+    return all;
+}
+
 json_t *plan_layout_record(const struct plan *p) {
     const struct plan_layout *l = &p->request.layout;
     json_t *o = json_object();
     record_set_integer(o, "world", plan_layout_world(l));
     record_set_integer(o, "dp", l->dp);
     if (l->tp > 1) record_set_integer(o, "tp", l->tp);
+    if (l->pp > 1) record_set_integer(o, "pp", l->pp);
+    if (l->vp > 1) record_set_integer(o, "vp", l->vp);
+    if (l->pp > 1) record_set(o, "schedule", json_string(plan_schedule_name((enum plan_schedule)l->schedule)));
+    if (l->pp > 1) record_set(o, "stage_layers", stage_layers(p));
     if (l->sequence_parallel) record_set(o, "sp", json_true());
     if (l->zero) record_set_integer(o, "zero", l->zero);
     record_set_integer(o, "micro_batch", l->micro_batch);

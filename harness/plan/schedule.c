@@ -13,24 +13,29 @@ int64_t plan_pipeline_steps(const struct plan_pipeline *p) {
 
 struct writer {
     const struct plan_pipeline *p;
-    struct plan_step *next;
+    plan_each_step *each;
+    void *context;
 };
 
-/* Writes the k-th forward or backward of a device. With several devices, chunks alternate every `devices`
+static void take(struct writer *w, enum plan_task task, int chunk, int64_t micro_batch) {
+    const struct plan_step step = {task, chunk, micro_batch};
+    w->each(w->context, &step);
+}
+
+/* Takes the k-th forward or backward of a device. With several devices, chunks alternate every `devices`
  * micro-batches. A single device runs all its chunks for each micro-batch. */
 static void put(struct writer *w, enum plan_task task, int64_t k) {
     const int64_t devices = w->p->devices, chunks = w->p->chunks, round = devices * chunks;
     const int chunk = (int)(k % round / devices);
-    *w->next++ = (struct plan_step){task, task == PLAN_FORWARD ? chunk : (int)chunks - 1 - chunk,
-                                    k / round * devices + k % devices};
+    take(w, task, task == PLAN_FORWARD ? chunk : (int)chunks - 1 - chunk, k / round * devices + k % devices);
 }
 
 static void gpipe(struct writer *w) {
     const int64_t n = w->p->micro_batches;
     for (int chunk = 0; chunk < w->p->chunks; chunk++)
-        for (int64_t m = 0; m < n; m++) *w->next++ = (struct plan_step){PLAN_FORWARD, chunk, m};
+        for (int64_t m = 0; m < n; m++) take(w, PLAN_FORWARD, chunk, m);
     for (int chunk = w->p->chunks - 1; chunk >= 0; chunk--)
-        for (int64_t m = 0; m < n; m++) *w->next++ = (struct plan_step){PLAN_BACKWARD, chunk, m};
+        for (int64_t m = 0; m < n; m++) take(w, PLAN_BACKWARD, chunk, m);
 }
 
 /* Forwards before the first backward: until the first micro-batch comes back. */
@@ -71,8 +76,8 @@ static void zero_bubble(struct writer *w, int device) {
     while (weights < n) put(w, PLAN_WEIGHT, weights++);
 }
 
-void plan_pipeline_order(const struct plan_pipeline *p, int device, struct plan_step *steps) {
-    struct writer w = {p, steps};
+void plan_pipeline_each(const struct plan_pipeline *p, int device, plan_each_step *each, void *context) {
+    struct writer w = {p, each, context};
     switch (p->schedule) {
     case PLAN_GPIPE:
         gpipe(&w);
@@ -86,6 +91,39 @@ void plan_pipeline_order(const struct plan_pipeline *p, int device, struct plan_
     case PLAN_SCHEDULES:
         return;
     }
+}
+
+static void append(void *context, const struct plan_step *step) {
+    struct plan_step **next = context;
+    *(*next)++ = *step;
+}
+
+void plan_pipeline_order(const struct plan_pipeline *p, int device, struct plan_step *steps) {
+    plan_pipeline_each(p, device, append, &steps);
+}
+
+/* Micro-batches of one chunk between their forward and their backward. */
+struct flight {
+    int chunk;
+    int64_t now, most;
+};
+
+static void fly(void *context, const struct plan_step *step) {
+    struct flight *f = context;
+    if (step->chunk != f->chunk || step->task == PLAN_WEIGHT) return;
+    f->now += step->task == PLAN_FORWARD ? 1 : -1;
+    if (f->now > f->most) f->most = f->now;
+}
+
+int64_t plan_pipeline_slots(const struct plan_pipeline *p, int device, int chunk) {
+    struct flight f = {.chunk = chunk};
+    plan_pipeline_each(p, device, fly, &f);
+    return f.most;
+}
+
+double plan_pipeline_bubble(const struct plan_pipeline *p) {
+    const double idle = p->devices - 1, work = (double)(p->micro_batches * p->chunks);
+    return idle / (idle + work);
 }
 
 int plan_pipeline_check(const struct plan_pipeline *p, struct base_error *e) {

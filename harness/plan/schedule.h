@@ -40,9 +40,16 @@ bool plan_schedule_find(const char *name, enum plan_schedule *schedule);
 int plan_pipeline_check(const struct plan_pipeline *p, struct base_error *e);
 /* The most micro-batch chunks whose activations a device holds at once. */
 int64_t plan_pipeline_in_flight(const struct plan_pipeline *p, int device);
+/* The same of one chunk. */
+int64_t plan_pipeline_slots(const struct plan_pipeline *p, int device, int chunk);
+/* GPipe and 1F1B: the share of a step in which a device waits for others, if all stages take equally long and messages
+ * no time: (devices - 1) / (devices - 1 + micro-batches * chunks) (Narayanan et al. 2021). */
+double plan_pipeline_bubble(const struct plan_pipeline *p);
 /* The number of tasks of one device. */
 int64_t plan_pipeline_steps(const struct plan_pipeline *p);
-/* Fills steps[plan_pipeline_steps(p)]. */
+/* Calls each for its tasks, in order; fills steps[plan_pipeline_steps(p)] with them. */
+typedef void plan_each_step(void *context, const struct plan_step *step);
+void plan_pipeline_each(const struct plan_pipeline *p, int device, plan_each_step *each, void *context);
 void plan_pipeline_order(const struct plan_pipeline *p, int device, struct plan_step *steps);
 
 #endif

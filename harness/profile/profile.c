@@ -93,50 +93,65 @@ TIMED(copy, (const struct kernel_team *team, int64_t n, const float *x, float *y
 static struct profile_comm *timed_of(struct comm *comm) {
     return (struct profile_comm *)(uintptr_t)comm->ops;
 }
-static void started(struct profile *p, const struct call *c, const struct comm_request *request) {
+static void started(const struct profile_comm *t, const struct call *c, const struct comm_request *request) {
+    struct profile *p = t->profile;
     const int64_t i = p->flights++ % PROFILE_FLIGHTS;
     p->flight[i].request = request, p->flight[i].begin = c->begin;
-    call_end(p, c, p->of_other[PROFILE_MESSAGES], true);
+    call_end(p, c, p->of_other[t->row], true);
 }
 static void timed_all_reduce(struct comm *comm, void *buffer, int64_t count, enum kernel_dtype dtype,
                              struct comm_request *request) {
     struct profile_comm *t = timed_of(comm);
     const struct call c = call_begin(t->profile);
     t->inner->all_reduce_start(comm, buffer, count, dtype, request);
-    started(t->profile, &c, request);
+    started(t, &c, request);
 }
 static void timed_reduce_scatter(struct comm *comm, void *buffer, int64_t count, enum kernel_dtype dtype,
                                  struct comm_request *request) {
     struct profile_comm *t = timed_of(comm);
     const struct call c = call_begin(t->profile);
     t->inner->reduce_scatter_start(comm, buffer, count, dtype, request);
-    started(t->profile, &c, request);
+    started(t, &c, request);
 }
 static void timed_all_gather(struct comm *comm, void *buffer, int64_t count, int unit, struct comm_request *request) {
     struct profile_comm *t = timed_of(comm);
     const struct call c = call_begin(t->profile);
     t->inner->all_gather_start(comm, buffer, count, unit, request);
-    started(t->profile, &c, request);
+    started(t, &c, request);
+}
+static void timed_send(struct comm *comm, const void *data, size_t bytes, int to, int tag,
+                       struct comm_request *request) {
+    struct profile_comm *t = timed_of(comm);
+    const struct call c = call_begin(t->profile);
+    t->inner->send_start(comm, data, bytes, to, tag, request);
+    started(t, &c, request);
+}
+static void timed_receive(struct comm *comm, void *data, size_t bytes, int from, int tag,
+                          struct comm_request *request) {
+    struct profile_comm *t = timed_of(comm);
+    const struct call c = call_begin(t->profile);
+    t->inner->receive_start(comm, data, bytes, from, tag, request);
+    started(t, &c, request);
 }
 static void timed_wait(struct comm *comm, struct comm_request *request) {
     struct profile_comm *t = timed_of(comm);
     struct profile *p = t->profile;
     const struct call c = call_begin(p);
     t->inner->wait(comm, request);
-    call_end(p, &c, p->of_other[PROFILE_MESSAGES], true);
+    call_end(p, &c, p->of_other[t->row], true);
     for (int i = 0; i < PROFILE_FLIGHTS; i++) {
         if (p->flight[i].request != request) continue;
         p->flight[i].request = NULL;
         if (p->on && p->events && p->event_count < PROFILE_EVENTS_MOST)
             p->events[p->event_count++] =
-                (struct profile_event){p->of_other[PROFILE_MESSAGES], true, p->flight[i].begin, base_clock_now()};
+                (struct profile_event){p->of_other[t->row], true, p->flight[i].begin, base_clock_now()};
     }
 }
 static void timed_sum(struct comm *comm, double *x, int n) {
     struct profile_comm *t = timed_of(comm);
     const struct call c = call_begin(t->profile);
     t->inner->sum(comm, x, n);
-    call_end(t->profile, &c, t->profile->of_other[PROFILE_MESSAGES], true);
+    call_end(t->profile, &c, t->profile->of_other[t->row], true);
 }
 static void timed_progress(struct comm *comm) {
     struct profile_comm *t = timed_of(comm);
@@ -147,15 +162,17 @@ static void timed_progress(struct comm *comm) {
 }
 
 /* Every group that the engine sends in; one of them may be the world. */
-static void wrap_comm(struct profile *p, struct comm *comm) {
+static void wrap_comm(struct profile *p, struct comm *comm, enum profile_other row) {
     for (int i = 0; i < p->comm_count; i++)
         if (p->comms[i].comm == comm) return;
     if (!comm) return;
     struct profile_comm *t = &p->comms[p->comm_count++];
-    *t = (struct profile_comm){.ops = *comm->ops, .inner = comm->ops, .comm = comm, .profile = p};
+    *t = (struct profile_comm){.ops = *comm->ops, .inner = comm->ops, .comm = comm, .profile = p, .row = row};
     t->ops.all_reduce_start = timed_all_reduce;
     t->ops.reduce_scatter_start = timed_reduce_scatter;
     t->ops.all_gather_start = timed_all_gather;
+    t->ops.send_start = timed_send;
+    t->ops.receive_start = timed_receive;
     t->ops.wait = timed_wait;
     t->ops.sum = timed_sum;
     t->ops.progress = timed_progress;
@@ -174,8 +191,10 @@ static void wrap(struct profile *p) {
     g->team.inner = p->inner;
     g->team.wrapper = p;
     p->world = g->world;
-    wrap_comm(p, g->world);
-    wrap_comm(p, g->groups.data), wrap_comm(p, g->groups.tensor), wrap_comm(p, g->groups.sharing);
+    wrap_comm(p, g->world, PROFILE_MESSAGES);
+    struct comm *const groups[] = {g->groups.data, g->groups.tensor, g->groups.sharing};
+    for (int i = 0; i < 3; i++) wrap_comm(p, groups[i], PROFILE_MESSAGES);
+    wrap_comm(p, g->groups.stages, PROFILE_STAGES), wrap_comm(p, g->groups.ends, PROFILE_STAGES);
 }
 
 int profile_open(struct profile *p, struct parallel_engine *engine, bool traced, struct base_error *e) {

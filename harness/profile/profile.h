@@ -49,6 +49,7 @@ enum profile_pass {
 enum profile_other {
     PROFILE_DATA,       /* filling in the batch */
     PROFILE_MESSAGES,   /* starting messages and waiting for them */
+    PROFILE_STAGES,     /* the same of messages between pipeline stages */
     PROFILE_PROGRESSED, /* moving messages on from within kernels */
     PROFILE_UNLISTED,   /* matmuls that the ledger does not list: none */
     PROFILE_OTHERS
@@ -78,8 +79,9 @@ struct profile_comm {
     const struct comm_ops *inner;
     struct comm *comm;
     struct profile *profile;
+    enum profile_other row; /* of its messages */
 };
-enum { PROFILE_COMMS = 4, PROFILE_FLIGHTS = 256 }; /* flights: messages on their way that a trace can show */
+enum { PROFILE_COMMS = 6, PROFILE_FLIGHTS = 256 }; /* flights: messages on their way that a trace can show */
 
 struct profile {
     struct profile_comm comms[PROFILE_COMMS];

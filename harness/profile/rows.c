@@ -54,6 +54,7 @@ void profile_rows_open(struct profile *p) {
     p->of_pass[PROFILE_rotary_back] = row_of_pass(p, "rotary", true);
     p->of_other[PROFILE_DATA] = add(p, "data", "", PLAN_PHASE_BATCH);
     p->of_other[PROFILE_MESSAGES] = add(p, "messages", "", PLAN_PHASE_COMMUNICATION);
+    p->of_other[PROFILE_STAGES] = add(p, "messages between stages, and the bubble", "", PLAN_PHASE_PIPELINE);
     p->of_other[PROFILE_PROGRESSED] = add(p, "messages, from within kernels", "", PLAN_PHASE_COMMUNICATION);
     p->of_other[PROFILE_UNLISTED] = add(p, "matmuls not in the ledger", "gemm", PLAN_PHASE_FORWARD);
 }

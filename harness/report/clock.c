@@ -127,10 +127,14 @@ void report_exposed(FILE *out, const json_t *record) {
                  high = record_real(r, "exposed_s_high");
     const double step = record_real(r, "step_s");
     if (record_whole(record, "layout.world") < 2) return;
+    if (record_at(r, "bubble"))
+        fprintf(out,
+                "bubble      ranks wait %.1f%% of a step for other pipeline stages; %.1f%% if all took equally long\n",
+                100 * record_real(r, "bubble"), 100 * record_real(r, "bubble_of_schedule"));
     fputs("exposed     ", out);
     if (exposed > 0)
-        fprintf(out, "%.4g s [%.4g, %.4g], %.0f%% of a step: communication not overlapped by compute\n", exposed, low,
-                high, 100 * exposed / step);
+        fprintf(out, "%.4g s [%.4g, %.4g], %.0f%% of a step: communication%s not overlapped by compute\n", exposed, low,
+                high, 100 * exposed / step, record_at(r, "bubble") ? " and bubble" : "");
     else if (high > 0)
         fprintf(out, "not measurable: exposed communication is below %.4g s, %.0f%% of a step\n", high,
                 100 * high / step);

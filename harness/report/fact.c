@@ -132,5 +132,12 @@ void report_axes(FILE *out, const json_t *layout) {
     fprintf(out, "DP %lld", record_whole(layout, "dp"));
     if (record_at(layout, "tp")) fprintf(out, ", TP %lld", record_whole(layout, "tp"));
     if (record_true(layout, "sp")) fputs(", SP", out);
+    if (record_at(layout, "pp")) fprintf(out, ", PP %lld", record_whole(layout, "pp"));
+    if (record_at(layout, "vp")) fprintf(out, " x %lld chunks", record_whole(layout, "vp"));
+    if (record_at(layout, "schedule")) fprintf(out, " %s", record_text(layout, "schedule"));
+    const json_t *stages = record_at(layout, "stage_layers"), *layers;
+    size_t i;
+    json_array_foreach(stages, i, layers)
+        fprintf(out, "%s%lld", i ? "," : ", layers ", (long long)json_integer_value(layers));
     if (record_at(layout, "zero")) fprintf(out, ", ZeRO %lld", record_whole(layout, "zero"));
 }

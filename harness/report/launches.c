@@ -154,6 +154,10 @@ static void place(const json_t *r, char *text) {
     if (record_whole(r, "layout.tp") > 1)
         used += snprintf(text + used, PLACE - (size_t)used, ", TP %lld%s", record_whole(r, "layout.tp"),
                          record_true(r, "layout.sp") ? " with SP" : "");
+    if (record_whole(r, "layout.pp") > 1)
+        used +=
+            snprintf(text + used, PLACE - (size_t)used, ", PP %lld x %lld %.8s", record_whole(r, "layout.pp"),
+                     record_at(r, "layout.vp") ? record_whole(r, "layout.vp") : 1LL, record_text(r, "layout.schedule"));
     if (record_whole(r, "layout.zero"))
         used += snprintf(text + used, PLACE - (size_t)used, ", ZeRO %lld", record_whole(r, "layout.zero"));
     if (*record_text(r, "layout.recompute"))

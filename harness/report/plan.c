@@ -16,7 +16,8 @@ void report_each(FILE *out, const json_t *record) {
     double state = 0;
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
         state += json_number_value(json_object_get(memory, kept[i]));
-    const bool shared = record_at(record, "layout.tp") || record_at(record, "layout.zero");
+    const bool shared =
+        record_at(record, "layout.tp") || record_at(record, "layout.pp") || record_at(record, "layout.zero");
     fprintf(out, "%.1f bytes a parameter for weights, gradients and moments%s; the least of %s is %d%s\n",
             state / parameters, shared ? " on a rank" : "", record_text(record, "config.precision"),
             strcmp(record_text(record, "config.precision"), "bf16") ? 16 : 18, shared ? " on all that share them" : "");
@@ -27,7 +28,7 @@ static void memory(FILE *out, const json_t *record) {
     char bytes[32];
     const char *key;
     json_t *value;
-    fputs("\nmemory of a rank\n", out);
+    fprintf(out, "\nmemory of a rank%s\n", record_at(record, "layout.pp") ? ", of the stage that needs most" : "");
     json_object_foreach(record_at(ledger, "memory"), key, value) {
         base_text_bytes(json_number_value(value), bytes, sizeof bytes);
         fprintf(out, "  %-24s %12s\n", key, bytes);
@@ -78,8 +79,8 @@ void report_plan(FILE *out, const json_t *record) {
             record_whole(layout, "accumulation"));
     if (record_at(record, "data")) fprintf(out, "data        %s\n", record_text(record, "data"));
     memory(out, record);
-    fprintf(out, "\noperations of a rank's step\n  %-24s %8s  %-28s %12s %12s\n", "", "count", "shape", "GFLOP",
-            "bytes");
+    fprintf(out, "\noperations of a rank's step%s\n  %-24s %8s  %-28s %12s %12s\n",
+            record_at(layout, "pp") ? ", of the first stage" : "", "", "count", "shape", "GFLOP", "bytes");
     json_array_foreach(record_at(ledger, "ops"), i, op) operation(out, op);
     fprintf(
         out,

@@ -88,8 +88,9 @@ static void breakdown(FILE *out, const json_t *r) {
     const double step = record_real(r, "result.step_s");
     const char *key;
     json_t *value;
-    fprintf(out, "time       ");
-    json_object_foreach(record_at(r, "result.breakdown"), key, value)
+    fprintf(out, record_at(r, "layout.pp") ? "time        of the slowest rank:" : "time       ");
+    json_object_foreach(record_at(r, "result.breakdown"), key,
+                        value) if (strcmp(key, "pipeline") || json_number_value(value) > 0)
         fprintf(out, " %s %.1f%%", key, 100 * json_number_value(value) / step);
     fputc('\n', out);
 }

@@ -141,6 +141,7 @@ static int compare_config(const struct scale_run *r, const struct scale_run *fir
 static int compare_run(const struct scale_run *r, const struct scale_run *first, struct base_error *e) {
     static const char *const same[] = {"version",     "workload",     "layout.threads",      "layout.bucket_bytes",
                                        "layout.tp",   "layout.sp",    "layout.zero",         "layout.recompute",
+                                       "layout.pp",   "layout.vp",    "layout.schedule",     "layout.stage_layers",
                                        "machine.cpu", "machine.name", "machine.accelerator", "machine.isa",
                                        "machine.blas"};
     for (size_t i = 0; i < sizeof same / sizeof *same; i++) {

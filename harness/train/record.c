@@ -54,6 +54,13 @@ static json_t *op_of(const struct plan_op *op) {
     return o;
 }
 
+/* The plan of the rank that holds most. */
+static struct plan largest(const struct plan *p) {
+    struct plan most = *p;
+    plan_make_largest(&most, &p->request, NULL);
+    return most;
+}
+
 /* process: bytes of a rank before its arenas; 0 or less: unknown. */
 static json_t *ledger_of(const struct plan *p, double process, bool with_ops) {
     const struct plan_ledger *l = &p->ledger;
@@ -62,16 +69,17 @@ static json_t *ledger_of(const struct plan *p, double process, bool with_ops) {
     record_set_number(o, "model_flop_square", l->model_flop_square);
     if (p->request.config.layers < p->request.config.full_layers)
         record_set_number(o, "full_model_flop", plan_full_model_flop(p));
-    const double world = plan_layout_world(&p->request.layout), attention = l->attention_flop * world;
-    record_set_number(o, "matmul_flop", l->model_flop - attention);
-    record_set_number(o, "attention_flop", attention);
+    const double world = plan_layout_world(&p->request.layout);
+    record_set_number(o, "matmul_flop", l->model_flop - l->model_attention_flop);
+    record_set_number(o, "attention_flop", l->model_attention_flop);
     if (l->hardware_flop > l->model_flop) record_set_number(o, "recomputed_flop", l->hardware_flop - l->model_flop);
     record_set_number(o, "pass_bytes_estimate", l->pass_bytes * world);
     record_set_number(o, "messages_per_rank", l->messages);
     record_set_number(o, "message_bytes_per_rank", l->message_bytes);
-    record_set_number(o, "memory_bytes_per_rank", p->memory_bytes + fmax(0, process));
-    if (p->gate_bytes > 0) record_set_number(o, "gate_bytes_per_rank", p->gate_bytes);
-    record_set(o, "memory", memory_of(p, process));
+    const struct plan most = largest(p);
+    record_set_number(o, "memory_bytes_per_rank", most.memory_bytes + fmax(0, process));
+    if (most.gate_bytes > 0) record_set_number(o, "gate_bytes_per_rank", most.gate_bytes);
+    record_set(o, "memory", memory_of(&most, process));
     if (with_ops) {
         json_t *ops = json_array();
         for (int i = 0; i < l->count; i++) json_array_append_new(ops, op_of(&l->ops[i]));
@@ -93,9 +101,11 @@ static json_t *residual_of(const struct gate *gate) {
     return o;
 }
 
-static json_t *breakdown_of(const double *phase_s, double other) {
+/* stages: there are several pipeline stages. */
+static json_t *breakdown_of(const double *phase_s, double other, bool stages) {
     json_t *o = json_object();
-    for (int p = 0; p < PLAN_PHASES; p++) record_set_number(o, plan_phase_name((enum plan_phase)p), phase_s[p]);
+    for (int p = 0; p < PLAN_PHASES; p++)
+        record_set_number(o, plan_phase_name((enum plan_phase)p), stages || p != PLAN_PHASE_PIPELINE ? phase_s[p] : 0);
     record_set_number(o, "other", other);
     return o;
 }
@@ -176,6 +186,17 @@ static bool rated(const struct train_result *r) {
     return r->status != RECORD_FAILED && r->timed;
 }
 
+/* The mean of the ranks' waits for other stages, as a share of the step, beside the schedule's own. A recovered run
+ * knows one rank's. */
+static void set_bubble(json_t *o, const struct train_result *r, const struct plan *p, int ranks) {
+    struct plan_pipeline pipeline;
+    double wait = 0;
+    plan_pipeline_of(p, &pipeline);
+    for (int i = 0; i < ranks && !r->recovered; i++) wait += r->ranks[i].phase_s[PLAN_PHASE_PIPELINE] / ranks;
+    if (!r->recovered) record_set_number(o, "bubble", wait / r->step.median);
+    record_set_number(o, "bubble_of_schedule", plan_pipeline_bubble(&pipeline));
+}
+
 /* Writes everything that is a rate or follows from one. */
 static void set_rates(json_t *o, const struct train_result *r, const struct plan *p, const struct train_options *asked,
                       const struct comm *world) {
@@ -215,7 +236,8 @@ static void set_rates(json_t *o, const struct train_result *r, const struct plan
         record_set(o, "mfu_nominal_of", json_sprintf("nominal %s peak", p->shape.dtype == KERNEL_F32 ? "f32" : "bf16"));
     }
     set_exposed(o, r, world->size, true);
-    record_set(o, "breakdown", breakdown_of(r->phase_s, r->other_s));
+    record_set(o, "breakdown", breakdown_of(r->phase_s, r->other_s, p->request.layout.pp > 1));
+    if (p->request.layout.pp > 1) set_bubble(o, r, p, world->size);
 }
 
 static json_t *windows_of(const struct train_result *r) {
@@ -247,7 +269,7 @@ static json_t *result_of(const struct train_result *r, const struct plan *p, con
         peak = fmax(peak, r->ranks[i].peak_memory_bytes);
     }
     if (peak > 0) record_set_number(o, "peak_memory_bytes", peak);
-    record_set_number(o, "predicted_memory_bytes", p->memory_bytes + fmax(0, r->process_bytes));
+    record_set_number(o, "predicted_memory_bytes", largest(p).memory_bytes + fmax(0, r->process_bytes));
     if (rated(r) && !r->recovered) record_set(o, "windows", windows_of(r));
     if (rated(r) && r->profile && asked->profile) record_set(o, "profile", profile_record(r->profile));
     record_set(o, "residual", residual_of(&r->gate));

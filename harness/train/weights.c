@@ -196,14 +196,11 @@ int train_weights_values(const struct train_weights *w, const struct model_tenso
                      t->file, name, c->name);
 }
 
-/* On another node the path may lead to another file, so compare what several ranks hold with the first of them. */
-static int check_same(struct parallel_engine *g, const char *path, struct base_error *e) {
-    const uint64_t mine[2] = {parallel_weights_mix(g), parallel_common_mix(g)};
-    struct comm *const groups[2] = {g->groups.data, g->groups.tensor};
-    uint64_t first[2] = {mine[0], mine[1]};
-    for (int i = 0; i < 2; i++)
-        if (groups[i]) groups[i]->ops->broadcast(groups[i], &first[i], sizeof first[i]);
-    if (first[0] == mine[0] && first[1] == mine[1]) return BASE_OK;
+/* On another node the path may lead to another file, so compare what each rank read with rank 0. */
+static int check_same(struct parallel_engine *g, const char *path, uint64_t mine, struct base_error *e) {
+    uint64_t first = mine;
+    g->world->ops->broadcast(g->world, &first, sizeof first);
+    if (first == mine) return BASE_OK;
     return base_fail(e, BASE_USAGE,
                      "--init %s: rank %d reads other weights than rank 0; give a path that all nodes share", path,
                      g->world->rank);
@@ -213,15 +210,18 @@ int train_weights_load(struct parallel_engine *g, const char *path, struct base_
     const struct model_config *c = &g->plan->request.config;
     struct train_weights w = {0};
     float *values = malloc((size_t)g->whole.largest * sizeof *values);
+    uint64_t read = 0; /* a hash of all */
     int code = values ? train_weights_open(&w, path, &g->whole, c, e)
                       : base_fail(e, BASE_BROKEN, "out of memory for a tensor of the weights");
     for (int i = 0; i < g->whole.count && !code; i++) {
         code = train_weights_values(&w, &g->whole.tensors[i], c, g->team.threads, values, e);
-        if (!code) parallel_keep(g, i, values);
+        if (code) break;
+        parallel_keep(g, i, values);
+        read = 3 * read + parallel_mix(values, 4 * g->whole.tensors[i].count, g->team.threads);
     }
     train_weights_close(&w);
     free(values);
     if ((code = comm_agree(g->world, code, e))) return code;
     parallel_restart(g);
-    return comm_agree(g->world, check_same(g, path, e), e);
+    return comm_agree(g->world, check_same(g, path, read, e), e);
 }

@@ -19,7 +19,8 @@ for family in gpt2 bloom llama mistral; do
     layout 2 --model "tiny-$family" --tp 2 --sp --save "$work/$family" || fail "$family: exit $?: $(tail -3 "$work/out")"
     wide='4 --tp 4'
     [ $family != bloom ] || wide='3 --tp 3 --zero 2' # it has six heads
-    for how in '1' '2 --zero 1' '2 --zero 2 --precision bf16' '2 --zero 3' '2 --tp 2' '4 --tp 2 --sp --zero 1' "$wide"; do
+    for how in '1' '2 --zero 1' '2 --zero 2 --precision bf16' '2 --zero 3' '2 --tp 2' '4 --tp 2 --sp --zero 1' "$wide" \
+        '2 --pp 2' '4 --pp 2 --tp 2 --sp' '4 --pp 2 --zero 3 --schedule gpipe'; do
         read -r ranks flags <<<"$how"
         # shellcheck disable=SC2086  # flags are several words
         layout "$ranks" --init "$work/$family" --lr 0 --save "$work/again" $flags --out "$work/records.jsonl" ||
@@ -37,7 +38,9 @@ for r in map(json.loads, open(sys.argv[1])):
     what = f"{r['config']['family']} {layout}"
     over = result["peak_memory_bytes"] / result["predicted_memory_bytes"] - 1
     if abs(over) > 0.05: problems.append(f"{what}: {over:+.1%} of the planned memory")
-    if layout["world"] != layout["dp"] * layout.get("tp", 1): problems.append(f"{what}: the world")
+    if layout["world"] != layout["dp"] * layout.get("tp", 1) * layout.get("pp", 1): problems.append(f"{what}: the world")
+    if ("pp" in layout) != ("bubble" in result): problems.append(f"{what}: the bubble")
+    if "pp" in layout and not 0 <= result["bubble"] < 1: problems.append(f"{what}: a bubble of {result['bubble']}")
     if r["result"]["mfu"] > 1: problems.append(f"{what}: MFU {result['mfu']}")
 if problems: print("\n".join(problems))
 sys.exit(bool(problems))
@@ -55,10 +58,40 @@ assert sent["tp", "partial sum"] == 8 and sent["tp", "tokens' shares"] == 10 and
 assert sent["kv", "shared heads' gradient"] == 4, sent # keys and values of two layers; two heads on four ranks
 END
 
+"$toise" train --model gpt2-124m --dry-run --world 8 --pp 4 --vp 3 --gbs 16 --mbs 1 --json >"$work/plan" || fail "dry run: exit $?"
+python3 - "$work/plan" <<'END' || fail 'the plan of stages'
+import json, sys
+plan = json.load(open(sys.argv[1]))
+assert plan["layout"]["stage_layers"] == [1] * 12 and plan["layout"]["dp"] == 2, plan["layout"]
+sent = {(o["group"], o["name"]): o["count"] for o in plan["ledger"]["ops"] if "group" in o}
+# the first stage: 8 micro-batches, three chunks go on, and of two the gradient goes back to the last stage
+assert sent["pp", "activations"] == 24 and sent["pp", "activations' gradient"] == 16, sent
+assert sent["ends", "tied token table"] == 1 and sent["ends", "tied token table's gradient"] == 1, sent
+END
+"$toise" train --model bloom-560m --dry-run --world 13 --pp 13 --stage-layers slots --gbs 13 --mbs 1 --json >"$work/plan" ||
+    fail "slots: exit $?"
+grep -q '"stage_layers": *\[1, *2, *2, *2, *2, *2, *2, *2, *2, *2, *2, *2, *1\]' "$work/plan" || fail 'slots: not 1, eleven times 2, 1'
+
 refused '--tp 3 does not divide the 1 ranks; take 1, or a multiple of 3 ranks' "$toise" train --model tiny-gpt2 --tp 3
 refused '--tp 3 does not divide the 4 heads of tiny-gpt2; take 2' "$toise" train --model tiny-gpt2 --dry-run --world 3 --tp 3
 refused '--sp splits tokens over tensor parallel ranks: it needs --tp of at least 2' "$toise" train --model tiny-gpt2 --sp
 refused '--seq 63 does not divide over --tp 2, as --sp needs; take a multiple of 2' \
     "$toise" train --model tiny-gpt2 --seq 63 --dry-run --world 2 --tp 2 --sp
 refused '--zero: 4 is out of range; take 0 to 3' "$toise" train --zero 4
+refused '--pp 3 does not divide the 4 ranks that --tp 1 leaves; take a divisor of 4, or a multiple of 3 ranks' \
+    "$toise" train --model tiny-gpt2 --dry-run --world 4 --pp 3
+refused '--pp 4 with --vp 1 makes 4 stages of the 2 layers of tiny-gpt2; take at most 2 stages' \
+    "$toise" train --model tiny-gpt2 --dry-run --world 4 --pp 4
+refused '--stage-layers lists 3 stages, and --pp 2 with --vp 1 makes 2; list 2' \
+    "$toise" train --model tiny-gpt2 --dry-run --world 2 --pp 2 --stage-layers 1,1,1
+refused '--stage-layers adds up to 3 layers, and tiny-gpt2 has 2; list as many' \
+    "$toise" train --model tiny-gpt2 --dry-run --world 2 --pp 2 --stage-layers 1,2
+for list in '' 1,0 1,,1 1, -1,3 1.5,1 one; do
+    "$toise" train --model tiny-gpt2 --dry-run --world 2 --pp 2 --stage-layers "$list" >"$work/out" 2>&1 && fail "list $list: accepted"
+done
+refused '--stage-layers is of pipeline stages: give --pp of at least 2' "$toise" train --model tiny-gpt2 --stage-layers 2
+refused '--schedule gpipe runs one chunk on each stage: take --vp 1, or 1f1b' \
+    "$toise" train --model gpt2-124m --dry-run --world 2 --pp 2 --vp 2 --schedule gpipe
+refused '--gbs 8 over 1 data parallel ranks in micro-batches of --mbs 8 makes 1, and --vp needs a multiple of the 2 stages; take another --mbs, or a --gbs that is a multiple of 16' \
+    "$toise" train --model gpt2-124m --dry-run --world 2 --pp 2 --vp 2 --gbs 8 --mbs 8
 exit $bad

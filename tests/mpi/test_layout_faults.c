@@ -2,8 +2,9 @@
  * check: ranks 4
  * check: timeout 300
  *
- * Faults as frameworks have had them in tensor, sequence and sharded data parallel layouts. The gate notices each
- * tenfold, and without a fault it holds. A fault is put into the engine's groups, its kernels or one rank's start. */
+ * Faults as frameworks have had them in tensor, sequence, pipeline and sharded data parallel layouts. The gate notices
+ * each tenfold, and without a fault it holds. A fault is put into the engine's groups, its kernels or one rank's start.
+ */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,10 +13,11 @@
 #include "mpi/support/agreed.h"
 #include "unit/support/rig.h"
 
-static const struct comm_ops *tensor, *data, *heads; /* the groups' own */
+static const struct comm_ops *tensor, *data, *heads, *stages, *ends; /* the groups' own */
 static struct kernel_ops sound;
 static int64_t width, calls;
 static int rank; /* tensor parallel */
+static bool last_stage;
 
 static bool is_last(const struct comm *c) {
     return c->rank == c->size - 1;
@@ -104,6 +106,55 @@ static void wait_stale(struct comm *c, struct comm_request *request) {
 static void gather_lost(struct comm *c, void *x, int64_t n, int unit, struct comm_request *request) {
     calls++ % 4 == 2 ? none(request) : data->all_gather_start(c, x, n, unit, request);
 }
+/* Of pipeline stages. What is sent stays valid until the engine is closed. */
+enum { SENDS = 64, SENT = 1 << 15 };
+static char sent[SENDS][SENT];
+static const void *keep(const void *x, size_t bytes) {
+    char *copy = sent[calls++ % SENDS];
+    return bytes <= SENT ? memcpy(copy, x, bytes) : x;
+}
+/* Tags are odd for gradients. */
+static void send_before(struct comm *c, const void *x, size_t n, int to, int tag, struct comm_request *request) {
+    static char last[SENT];
+    char now[SENT];
+    const bool other = tag % 2 == 0 && n <= SENT;
+    if (other) memcpy(now, x, n);
+    stages->send_start(c, other && calls ? keep(last, n) : x, n, to, tag, request);
+    if (other) memcpy(last, now, n), calls++;
+}
+static void send_zeros(struct comm *c, const void *x, size_t n, int to, int tag, struct comm_request *request) {
+    static const char zeros[SENT];
+    stages->send_start(c, tag % 2 && n <= SENT ? zeros : x, n, to, tag, request);
+}
+static void send_half(struct comm *c, const void *x, size_t n, int to, int tag, struct comm_request *request) {
+    char *copy = (char *)(uintptr_t)keep(x, n);
+    if (n <= SENT) memset(copy + n / 2, 0, n / 2);
+    stages->send_start(c, copy, n, to, tag, request);
+}
+static void norm_of_stage(struct comm *c, double *x, int n) {
+    if (n > 1) stages->sum(c, x, n); /* the loss, and this rank's part */
+}
+static void loss_of_stages(struct comm *c, double *x, int n) {
+    stages->sum(c, x, n);
+    if (n > 1) *x *= c->size;
+}
+static void table_local(struct comm *c, void *x, int64_t n, enum kernel_dtype t, struct comm_request *request) {
+    (void)c, (void)x, (void)n, (void)t;
+    none(request);
+}
+static void table_doubled(struct comm *c, void *x, int64_t n, enum kernel_dtype t, struct comm_request *request) {
+    float *g = x;
+    for (int64_t i = 0; i < n; i++) g[i] *= 2;
+    ends->all_reduce_start(c, x, n, t, request);
+}
+/* The last stage keeps the table of the first step. */
+static void table_sent_once(struct comm *c, const void *x, size_t n, int to, int tag, struct comm_request *request) {
+    calls++ ? none(request) : ends->send_start(c, x, n, to, tag, request);
+}
+static void table_received_once(struct comm *c, void *x, size_t n, int from, int tag, struct comm_request *request) {
+    calls++ ? none(request) : ends->receive_start(c, x, n, from, tag, request);
+}
+
 /* The first sum of a step is the loss, then come the norms of two updates. */
 static void norm_of_blocks(struct comm *c, double *x, int n) {
     if (!calls++) data->sum(c, x, n);
@@ -141,6 +192,12 @@ static void residual_twice(const struct kernel_team *team, const struct kernel_g
     for (int64_t i = 0; rank && g->n == width && g->b_trans && g->out == KERNEL_F32 && i < g->m * g->n; i++)
         c[i] += 0.5f;
 }
+/* One stage keeps the gradients of the last micro-batch alone. */
+static void not_added(const struct kernel_team *team, const struct kernel_gemm *g) {
+    struct kernel_gemm alone = *g;
+    if (last_stage && g->a_trans) alone.d = NULL;
+    sound.gemm(team, &alone);
+}
 static void drifting(const struct kernel_team *team, const struct kernel_adamw *a) {
     sound.adamw(team, a);
     if (rank && a->n >= width) a->w[0] += 1e-6f;
@@ -151,13 +208,16 @@ static void sums_lost(const struct kernel_team *team, int64_t n, const float *x,
 
 struct fault {
     const char *name, *family;
-    int tp, sp, zero;
-    struct comm_ops tensor, data, heads; /* functions that are not NULL take the place of the group's own */
+    int tp, sp, zero, pp, vp;
+    struct comm_ops tensor, data, heads, stages,
+        ends; /* functions that are not NULL take the place of the group's own */
     struct kernel_ops kernels;
     bool seeded; /* the last rank starts with another seed */
 };
 #define TENSOR(field, function) .tensor = {.field = function}
 #define DATA(field, function) .data = {.field = function}
+#define STAGES(field, function) .stages = {.field = function}
+#define ENDS(field, function) .ends = {.field = function}
 #define KERNEL(field, function) .kernels = {.field = function}
 static const struct fault faults[] = {
     {"healthy", "gpt2", 2, 0, 0, .seeded = false},
@@ -190,6 +250,20 @@ static const struct fault faults[] = {
     {"something added by every rank", "llama", 2, 0, 0, KERNEL(gemm, residual_twice)},
     {"replicas drift apart", "gpt2", 2, 0, 0, KERNEL(adamw, drifting)},
     {"a rank starts from another seed", "bloom", 2, 0, 0, .seeded = true},
+    {"healthy", "gpt2", 1, 0, 0, 4, 1, .seeded = false},
+    {"healthy", "bloom", 2, 1, 0, 2, 2, .seeded = false},
+    {"healthy", "llama", 1, 0, 3, 2, 1, .seeded = false},
+    {"activations of the micro-batch before", "llama", 1, 0, 0, 4, 1, STAGES(send_start, send_before)},
+    {"gradients between stages lost", "gpt2", 1, 0, 0, 2, 2, STAGES(send_start, send_zeros)},
+    {"half of a message between stages lost", "mistral", 1, 0, 1, 2, 1, STAGES(send_start, send_half)},
+    {"gradient norm of one stage", "bloom", 1, 0, 0, 2, 1, STAGES(sum, norm_of_stage)},
+    {"loss scaled by the stages", "llama", 2, 0, 0, 2, 1, STAGES(sum, loss_of_stages)},
+    {"tied table's gradients not summed", "gpt2", 1, 0, 0, 2, 1, ENDS(all_reduce_start, table_local)},
+    {"tied table's gradients doubled", "bloom", 2, 0, 0, 2, 1, ENDS(all_reduce_start, table_doubled)},
+    {"a stale copy of the tied table", "gpt2", 1, 0, 1, 2, 1,
+     .ends = {.send_start = table_sent_once, .receive_start = table_received_once}},
+    {"gradients of earlier micro-batches lost in a stage", "mistral", 1, 0, 0, 4, 1, KERNEL(gemm, not_added)},
+    {"a stage starts from another seed", "bloom", 1, 0, 0, 2, 1, .seeded = true},
 };
 
 /* Functions of `with` that are not NULL go into *table. */
@@ -229,30 +303,35 @@ static struct gate judge(struct agreed *a, const struct fault *f, enum kernel_dt
     const struct model_config c = rig_config_of(f->family, 2, 64, 4, 256, 128);
     struct plan_request q = rig_request(&c, dtype, 64, 2, 1);
     struct parallel_engine g;
-    struct swap swaps[3];
+    struct swap swaps[5];
     struct base_error e = {0};
     struct kernel_ops ops;
     struct gate gate;
     struct plan plan;
-    q.layout.tp = f->tp, q.layout.dp = a->world.size / f->tp;
+    const int pp = f->pp ? f->pp : 1;
+    q.layout.tp = f->tp, q.layout.pp = pp, q.layout.dp = a->world.size / f->tp / pp;
+    if (f->vp) q.layout.vp = f->vp;
     q.layout.sequence_parallel = f->sp, q.layout.zero = f->zero;
     q.rank = a->world.rank;
-    q.global_batch = 4 * q.layout.dp;
+    q.global_batch = 4 * pp * q.layout.dp;
     q = gate_shrink(&q);
     kernel_select(&sound, kernel_isa_best(), KERNEL_BACKEND_TOISE);
     ops = sound;
     replace(&ops, &f->kernels, sizeof ops);
     width = q.config.width, calls = 0, stale = NULL;
     rank = a->world.rank % f->tp;
+    last_stage = a->world.rank >= (pp - 1) * f->tp * q.layout.dp && pp > 1;
     gate_clear(&gate);
     must(a, plan_make(&plan, &q, &e), &e);
     must(a, parallel_open(&g, &plan, &a->world, &ops, &e), &e);
     swap_in(&swaps[0], g.groups.tensor, &f->tensor, &tensor);
     swap_in(&swaps[1], g.groups.data, &f->data, &data);
     swap_in(&swaps[2], g.groups.sharing, &f->heads, &heads);
+    swap_in(&swaps[3], g.groups.stages, &f->stages, &stages);
+    swap_in(&swaps[4], g.groups.ends, &f->ends, &ends);
     const bool last = a->world.rank == a->world.size - 1;
     must(a, gate_path_on(&gate, &g, 7 + (f->seeded && last), &e), &e);
-    for (int i = 2; i >= 0; i--) swap_out(&swaps[i]);
+    for (int i = 4; i >= 0; i--) swap_out(&swaps[i]);
     parallel_close(&g);
     return gate;
 }
@@ -271,8 +350,8 @@ int main(void) {
             char what[256];
             for (int k = 0; k < CHECK_COUNT; k++)
                 if (gate.residual[k] > worst) worst = gate.residual[k], check = k;
-            snprintf(what, sizeof what, "%s, %s, %s, TP %d%s, ZeRO %d: %.4g: %.90s", f->name, f->family,
-                     dtype == KERNEL_F32 ? "fp32" : "bf16", f->tp, f->sp ? " SP" : "", f->zero, worst,
+            snprintf(what, sizeof what, "%s, %s, %s, TP %d%s, PP %d, ZeRO %d: %.4g: %.90s", f->name, f->family,
+                     dtype == KERNEL_F32 ? "fp32" : "bf16", f->tp, f->sp ? " SP" : "", f->pp, f->zero, worst,
                      gate.where[check]);
             if (!a.world.rank && getenv("SHOW")) puts(what);
             agreed_check(&a, healthy ? worst < CHECK_THRESHOLD / 4 : worst > 10 * CHECK_THRESHOLD, what);

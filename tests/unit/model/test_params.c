@@ -128,7 +128,7 @@ static float *initial(const struct model_config *c, struct model_params *p, uint
     assert_int_equal(model_params_open(p, c, NULL), BASE_OK);
     float *w = calloc((size_t)p->total, sizeof *w);
     assert_non_null(w);
-    const struct model_part part = {c, 1, 0};
+    const struct model_part part = {.whole = c, .ranks = 1};
     model_params_init(p, &part, seed, hot, threads, 0, p->total, w);
     return w;
 }
@@ -156,7 +156,7 @@ static void test_pieces(void **state) {
     (void)state;
     for (int f = 0; f < RIG_FAMILIES; f++) {
         const struct model_config c = rig_config_of(rig_families[f], 3, 48, 4, 101, 32);
-        const struct model_part part = {&c, 1, 0};
+        const struct model_part part = {.whole = &c, .ranks = 1};
         struct model_params p;
         float *w = initial(&c, &p, 3, true, 2), *piece = malloc((size_t)p.total * sizeof *piece);
         assert_non_null(piece);

@@ -46,7 +46,8 @@ static void subject_open(struct subject *s, struct model_config config) {
     s->weights = calloc(n, sizeof *s->weights);
     s->grads = calloc(n, sizeof *s->grads);
     assert_true(start && s->weights && s->grads);
-    model_params_init(&s->params, &(struct model_part){&s->config, 1, 0}, SEED, true, 1, 0, s->params.total, start);
+    model_params_init(&s->params, &(struct model_part){.whole = &s->config, .ranks = 1}, SEED, true, 1, 0,
+                      s->params.total, start);
     for (size_t i = 0; i < n; i++) s->weights[i] = (double)start[i];
     free(start);
     for (int i = 0; i < TOKENS; i++) {

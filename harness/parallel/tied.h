@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A head that is tied to the token table, if pipeline stages have them apart. The first stage owns the table. At the
+ * start of a step it sends the weights to the last one, while the pipeline fills. The last stage sums the head's
+ * gradient over its micro-batches, and both add up their parts once the embedding's is final. */
+#ifndef TOISE_PARALLEL_TIED_H
+#define TOISE_PARALLEL_TIED_H
+
+#include "base/arena.h"
+#include "comm/comm.h"
+#include "plan/plan.h"
+
+struct parallel_tied {
+    struct comm *comm; /* the first and the last stage; NULL: no such head, or not on this rank */
+    bool lends;        /* the first stage */
+    void *table;       /* the last stage's copy [count] of the model's dtype */
+    float *grad;       /* [count] */
+    int64_t count, size;
+    bool fresh;  /* the copy is that of the weights as they are now */
+    bool silent; /* send nothing */
+    struct comm_request weights, sum;
+};
+
+/* Takes its memory from the arenas, which the plan made for it. ends: NULL if the rank is neither. */
+void parallel_tied_open(struct parallel_tied *tied, const struct plan *plan, struct comm *ends,
+                        struct base_arena *arenas);
+/* The weights have changed. */
+void parallel_tied_renew(struct parallel_tied *tied);
+/* Before the first pass over weights that have changed. table: the first stage's. `arrived` waits for it: before the
+ * last stage's first head, and before the first stage's table changes again. */
+void parallel_tied_share(struct parallel_tied *tied, const void *table);
+void parallel_tied_arrived(struct parallel_tied *tied);
+/* The last stage: its gradient is final; wait until it is summed. The first stage sums as in blocks.h. */
+void parallel_tied_sum(struct parallel_tied *tied);
+void parallel_tied_summed(struct parallel_tied *tied);
+
+#endif
