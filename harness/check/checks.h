@@ -13,7 +13,7 @@ enum check {
     CHECK_LOSS,      /* small model: loss of the global batch */
     CHECK_GRADIENTS, /* small model: every tensor's gradient, the worst */
     CHECK_OPTIMIZER, /* small model: AdamW on the run's own gradients */
-    CHECK_SUMS,      /* small model: numbers with a known sum, sent like gradients; 0 or infinite */
+    CHECK_SUMS,      /* small model: known numbers through every collective, messages as planned; 0 or infinite */
     CHECK_REPLICAS,  /* small model: all ranks hold the same bits afterwards; 0 or infinite */
     CHECK_MATMUL,    /* timed sizes: every matmul of a micro-batch by Freivalds' check, the worst */
     CHECK_ATTENTION, /* timed sizes: sampled rows of attention and its gradients */

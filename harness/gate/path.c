@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "comm/count.h"
+#include "gate/collectives.h"
 #include "gate/gate.h"
 #include "gate/ranks.h"
 #include "parallel/collect.h"
@@ -240,7 +242,11 @@ static int check_step(struct gate *gate, struct parallel_engine *g, const struct
                                          .decay = 0.1,
                                          .clip = 0.5};
     struct parallel_result result;
+    struct gate_count count = {0};
+    gate_collectives(gate, g);
+    gate_count_begin(g);
     parallel_gradients(g, source, 0, &result);
+    gate_count_end(&count, g);
     collect(g, PARALLEL_MASTER, all->of[PARALLEL_MASTER]);
     collect(g, PARALLEL_GRADIENTS, all->of[PARALLEL_GRADIENTS]);
     int code = judge ? reference(g, source, all, &t->loss, t->grads, t->squares, e) : BASE_OK;
@@ -251,7 +257,11 @@ static int check_step(struct gate *gate, struct parallel_engine *g, const struct
         compare_gradients(gate, g, all->of[PARALLEL_GRADIENTS], t->grads, t->squares);
         memcpy(t->before, all->of[PARALLEL_MASTER], (size_t)g->whole.total * sizeof *t->before);
     }
-    for (int i = 0; i < UPDATES; i++) parallel_update(g, &o, &result);
+    gate_count_begin(g);
+    parallel_update(g, &o, &result);
+    gate_count_end(&count, g);
+    gate_count_check(gate, &count, g);
+    for (int i = 1; i < UPDATES; i++) parallel_update(g, &o, &result);
     collect(g, PARALLEL_MASTER, all->of[PARALLEL_MASTER]);
     collect(g, PARALLEL_MOMENT1, all->of[PARALLEL_MOMENT1]);
     collect(g, PARALLEL_MOMENT2, all->of[PARALLEL_MOMENT2]);
@@ -283,8 +293,11 @@ int gate_path(struct gate *gate, const struct plan_request *request, struct comm
     const struct plan_request small = gate_shrink(request);
     struct plan plan;
     struct parallel_engine g = {0}; /* may be closed without being opened */
+    struct comm counted;
+    struct comm_counter counter;
+    comm_count_wrap(&counted, &counter, world, COMM_FORWARD);
     int code = plan_make(&plan, &small, e);
-    if (!code) code = parallel_open(&g, &plan, world, ops, e);
+    if (!code) code = parallel_open(&g, &plan, &counted, ops, e);
     code = comm_agree(world, code, e);
     if (!code) code = gate_path_on(gate, &g, seed, e);
     parallel_close(&g);

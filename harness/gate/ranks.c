@@ -6,6 +6,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "gate/collectives.h"
+
 /* Whether the group's ranks have the same bits. */
 static void compare(struct gate *gate, const struct parallel_engine *g, struct comm *group, uint64_t mine,
                     const char *what) {
@@ -35,12 +37,7 @@ static void compare_replicas(struct gate *gate, struct parallel_engine *g) {
     if (g->groups.tensor) compare(gate, g, g->groups.tensor, parallel_common_mix(g), "common weights");
 }
 
-/* A rank's term of element i of a tensor in a known sum. Whole numbers, so the sum is exact in any order. */
-static double known(int64_t i, int rank) {
-    return (double)(i % 61 + 1 + rank % 16);
-}
-
-/* The same of the embedding's rows: row t of a rank, whose token is as below. BF16 holds these numbers. */
+/* Known numbers of the embedding's rows: row t of a rank, whose token is as below. BF16 holds these numbers. */
 static float known_row(int64_t t, int64_t column, int rank) {
     return (float)(1 + (t + column + rank) % 7);
 }
@@ -90,7 +87,7 @@ static int sharing(const struct parallel_engine *g, const struct model_tensor *t
 
 /* Known gradients of a tied head apart from its table. */
 static void fill_head(struct parallel_engine *g) {
-    for (int64_t k = 0; k < g->tied.count; k++) g->tied.grad[k] = (float)known(k, g->groups.data->rank);
+    for (int64_t k = 0; k < g->tied.count; k++) g->tied.grad[k] = (float)gate_known(k, g->groups.data->rank);
     parallel_tied_sum(&g->tied);
 }
 
@@ -101,7 +98,7 @@ static void fill(struct parallel_engine *g, int64_t range) {
         const struct model_tensor *t = &g->params.tensors[i];
         if (model_params_range_of(&g->params, t->offset) != range) continue;
         float *to = x + (t->offset - g->blocks.block[range].start);
-        for (int64_t k = 0; k < t->count; k++) to[k] = (float)known(k, g->groups.data->rank);
+        for (int64_t k = 0; k < t->count; k++) to[k] = (float)gate_known(k, g->groups.data->rank);
     }
 }
 
@@ -125,7 +122,7 @@ static void check_sums(struct gate *gate, struct parallel_engine *g, bool overla
     const int ranks = g->groups.data->size;
     double first = 0, residual = 0;
     const char *where = "";
-    for (int rank = 0; rank < ranks; rank++) first += known(0, rank);
+    for (int rank = 0; rank < ranks; rank++) first += gate_known(0, rank);
     parallel_overlap(g, overlap);
     parallel_clear(g);
     parallel_sum_begin(g);
@@ -142,7 +139,7 @@ static void check_sums(struct gate *gate, struct parallel_engine *g, bool overla
         const struct parallel_block *b = &g->blocks.block[x.range];
         for (int64_t k = x.low; k < x.high; k++) {
             const int64_t at = b->start + b->first + k - t->offset;
-            const double sum = first + ranks * (known(at, 0) - known(0, 0));
+            const double sum = first + ranks * (gate_known(at, 0) - gate_known(0, 0));
             if (parallel_gradient(g, x.range)[k] == sharing(g, t) * sum) continue;
             residual = INFINITY;
             where = t->name;

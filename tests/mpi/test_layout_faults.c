@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "comm/count.h"
 #include "gate/gate.h"
 #include "mpi/support/agreed.h"
 #include "unit/support/rig.h"
@@ -149,10 +150,10 @@ static void table_doubled(struct comm *c, void *x, int64_t n, enum kernel_dtype 
 }
 /* The last stage keeps the table of the first step. */
 static void table_sent_once(struct comm *c, const void *x, size_t n, int to, int tag, struct comm_request *request) {
-    calls++ ? none(request) : ends->send_start(c, x, n, to, tag, request);
+    tag == 0 && calls++ ? none(request) : ends->send_start(c, x, n, to, tag, request);
 }
 static void table_received_once(struct comm *c, void *x, size_t n, int from, int tag, struct comm_request *request) {
-    calls++ ? none(request) : ends->receive_start(c, x, n, from, tag, request);
+    tag == 0 && calls++ ? none(request) : ends->receive_start(c, x, n, from, tag, request);
 }
 
 /* The first sum of a step is the loss, then come the norms of two updates. */
@@ -212,7 +213,8 @@ struct fault {
     struct comm_ops tensor, data, heads, stages,
         ends; /* functions that are not NULL take the place of the group's own */
     struct kernel_ops kernels;
-    bool seeded; /* the last rank starts with another seed */
+    bool seeded;    /* the last rank starts with another seed */
+    const char *at; /* where it must be found */
 };
 #define TENSOR(field, function) .tensor = {.field = function}
 #define DATA(field, function) .data = {.field = function}
@@ -224,22 +226,32 @@ static const struct fault faults[] = {
     {"healthy", "bloom", 2, 1, 1, .seeded = false},
     {"healthy", "llama", 4, 1, 2, .seeded = false},
     {"healthy", "mistral", 2, 0, 3, .seeded = false},
-    {"norms' gradients not summed under SP", "gpt2", 2, 1, 0, TENSOR(all_reduce_start, norms_local)},
-    {"norms' gradients doubled under SP", "bloom", 2, 1, 1, TENSOR(all_reduce_start, norms_doubled)},
-    {"a rank's partial sums lost", "gpt2", 2, 0, 0, TENSOR(all_reduce_start, addend_lost)},
-    {"some partial sums not summed", "llama", 2, 0, 1, TENSOR(all_reduce_start, sum_lost)},
-    {"the mean of partial sums", "mistral", 2, 0, 0, TENSOR(all_reduce_start, mean_for_sum)},
-    {"a rank's shares lost", "bloom", 2, 1, 0, TENSOR(reduce_scatter_start, share_lost)},
-    {"shares of another rank", "gpt2", 2, 1, 2, TENSOR(reduce_scatter_start, share_of_another)},
-    {"statistics of a part of the vocabulary", "gpt2", 2, 0, 0, TENSOR(all_gather_start, statistics_local)},
-    {"a rank's tokens gathered as zeros", "llama", 2, 1, 0, TENSOR(all_gather_start, shares_zero)},
+    {"norms' gradients not summed under SP", "gpt2", 2, 1, 0, TENSOR(all_reduce_start, norms_local),
+     .at = "all_reduce of tp"},
+    {"norms' gradients doubled under SP", "bloom", 2, 1, 1, TENSOR(all_reduce_start, norms_doubled),
+     .at = "all_reduce of tp"},
+    {"a rank's partial sums lost", "gpt2", 2, 0, 0, TENSOR(all_reduce_start, addend_lost), .at = "all_reduce of tp"},
+    {"some partial sums not summed", "llama", 2, 0, 1, TENSOR(all_reduce_start, sum_lost), .at = "all_reduce of tp"},
+    {"the mean of partial sums", "mistral", 2, 0, 0, TENSOR(all_reduce_start, mean_for_sum), .at = "all_reduce of tp"},
+    {"a rank's shares lost", "bloom", 2, 1, 0, TENSOR(reduce_scatter_start, share_lost), .at = "reduce_scatter of tp"},
+    {"shares of another rank", "gpt2", 2, 1, 2, TENSOR(reduce_scatter_start, share_of_another),
+     .at = "reduce_scatter of tp"},
+    {"statistics of a part of the vocabulary", "gpt2", 2, 0, 0, TENSOR(all_gather_start, statistics_local),
+     .at = "all_gather of tp"},
+    {"a rank's tokens gathered as zeros", "llama", 2, 1, 0, TENSOR(all_gather_start, shares_zero),
+     .at = "all_gather of tp"},
     {"gradient norm of one tensor parallel rank", "gpt2", 2, 0, 0, TENSOR(sum, norm_of_part)},
-    {"shared heads' gradient not summed", "llama", 4, 0, 0, .heads = {.all_reduce_start = heads_local}},
-    {"shared heads' gradient doubled", "mistral", 4, 0, 2, .heads = {.all_reduce_start = heads_doubled}},
-    {"a rank's gradients dropped", "gpt2", 1, 0, 1, DATA(reduce_scatter_start, gradient_dropped)},
-    {"some gradients not reduced", "bloom", 2, 0, 2, DATA(reduce_scatter_start, gradient_local)},
-    {"a stale gather on one rank", "gpt2", 1, 0, 1, .data = {.all_gather_start = gather_stale, .wait = wait_stale}},
-    {"some weights not gathered", "llama", 1, 0, 3, DATA(all_gather_start, gather_lost)},
+    {"shared heads' gradient not summed", "llama", 4, 0, 0, .heads = {.all_reduce_start = heads_local},
+     .at = "all_reduce of kv"},
+    {"shared heads' gradient doubled", "mistral", 4, 0, 2, .heads = {.all_reduce_start = heads_doubled},
+     .at = "all_reduce of kv"},
+    {"a rank's gradients dropped", "gpt2", 1, 0, 1, DATA(reduce_scatter_start, gradient_dropped),
+     .at = "reduce_scatter of dp"},
+    {"some gradients not reduced", "bloom", 2, 0, 2, DATA(reduce_scatter_start, gradient_local),
+     .at = "reduce_scatter of dp"},
+    {"a stale gather on one rank", "gpt2", 1, 0, 1, .data = {.all_gather_start = gather_stale, .wait = wait_stale},
+     .at = "all_gather of dp"},
+    {"some weights not gathered", "llama", 1, 0, 3, DATA(all_gather_start, gather_lost), .at = "all_gather of dp"},
     {"gradient norm of one rank's blocks", "gpt2", 1, 0, 2, DATA(sum, norm_of_blocks)},
     {"loss scaled by the ranks", "gpt2", 2, 0, 0, DATA(sum, loss_twice)},
     {"gradients of earlier micro-batches lost", "gpt2", 1, 0, 2, KERNEL(copy, sums_lost)},
@@ -248,22 +260,25 @@ static const struct fault faults[] = {
     {"maximum of a part in the softmax", "bloom", 2, 0, 0, KERNEL(cross_entropy_grad, maximum_of_part)},
     {"bias after a sum lost", "gpt2", 2, 0, 0, KERNEL(gemm, bias_lost)},
     {"something added by every rank", "llama", 2, 0, 0, KERNEL(gemm, residual_twice)},
-    {"replicas drift apart", "gpt2", 2, 0, 0, KERNEL(adamw, drifting)},
+    {"replicas drift apart", "gpt2", 2, 0, 0, KERNEL(adamw, drifting), .at = "common weights of rank"},
     {"a rank starts from another seed", "bloom", 2, 0, 0, .seeded = true},
     {"healthy", "gpt2", 1, 0, 0, 4, 1, .seeded = false},
     {"healthy", "bloom", 2, 1, 0, 2, 2, .seeded = false},
     {"healthy", "llama", 1, 0, 3, 2, 1, .seeded = false},
     {"activations of the micro-batch before", "llama", 1, 0, 0, 4, 1, STAGES(send_start, send_before)},
-    {"gradients between stages lost", "gpt2", 1, 0, 0, 2, 2, STAGES(send_start, send_zeros)},
-    {"half of a message between stages lost", "mistral", 1, 0, 1, 2, 1, STAGES(send_start, send_half)},
+    {"gradients between stages lost", "gpt2", 1, 0, 0, 2, 2, STAGES(send_start, send_zeros), .at = "send of pp"},
+    {"half of a message between stages lost", "mistral", 1, 0, 1, 2, 1, STAGES(send_start, send_half),
+     .at = "send of pp"},
     {"gradient norm of one stage", "bloom", 1, 0, 0, 2, 1, STAGES(sum, norm_of_stage)},
     {"loss scaled by the stages", "llama", 2, 0, 0, 2, 1, STAGES(sum, loss_of_stages)},
-    {"tied table's gradients not summed", "gpt2", 1, 0, 0, 2, 1, ENDS(all_reduce_start, table_local)},
-    {"tied table's gradients doubled", "bloom", 2, 0, 0, 2, 1, ENDS(all_reduce_start, table_doubled)},
+    {"tied table's gradients not summed", "gpt2", 1, 0, 0, 2, 1, ENDS(all_reduce_start, table_local),
+     .at = "all_reduce of ends"},
+    {"tied table's gradients doubled", "bloom", 2, 0, 0, 2, 1, ENDS(all_reduce_start, table_doubled),
+     .at = "all_reduce of ends"},
     {"a stale copy of the tied table", "gpt2", 1, 0, 1, 2, 1,
-     .ends = {.send_start = table_sent_once, .receive_start = table_received_once}},
+     .ends = {.send_start = table_sent_once, .receive_start = table_received_once}, .at = "tied token table of rank"},
     {"gradients of earlier micro-batches lost in a stage", "mistral", 1, 0, 0, 4, 1, KERNEL(gemm, not_added)},
-    {"a stage starts from another seed", "bloom", 1, 0, 0, 2, 1, .seeded = true},
+    {"a stage starts from another seed", "bloom", 1, 0, 0, 2, 1, .seeded = true, .at = "weights of rank"},
 };
 
 /* Functions of `with` that are not NULL go into *table. */
@@ -304,6 +319,8 @@ static struct gate judge(struct agreed *a, const struct fault *f, enum kernel_dt
     struct plan_request q = rig_request(&c, dtype, 64, 2, 1);
     struct parallel_engine g;
     struct swap swaps[5];
+    struct comm counted;
+    struct comm_counter counter;
     struct base_error e = {0};
     struct kernel_ops ops;
     struct gate gate;
@@ -323,7 +340,8 @@ static struct gate judge(struct agreed *a, const struct fault *f, enum kernel_dt
     last_stage = a->world.rank >= (pp - 1) * f->tp * q.layout.dp && pp > 1;
     gate_clear(&gate);
     must(a, plan_make(&plan, &q, &e), &e);
-    must(a, parallel_open(&g, &plan, &a->world, &ops, &e), &e);
+    comm_count_wrap(&counted, &counter, &a->world, COMM_FORWARD);
+    must(a, parallel_open(&g, &plan, &counted, &ops, &e), &e);
     swap_in(&swaps[0], g.groups.tensor, &f->tensor, &tensor);
     swap_in(&swaps[1], g.groups.data, &f->data, &data);
     swap_in(&swaps[2], g.groups.sharing, &f->heads, &heads);
@@ -351,10 +369,11 @@ int main(void) {
             for (int k = 0; k < CHECK_COUNT; k++)
                 if (gate.residual[k] > worst) worst = gate.residual[k], check = k;
             snprintf(what, sizeof what, "%s, %s, %s, TP %d%s, PP %d, ZeRO %d: %.4g: %.90s", f->name, f->family,
-                     dtype == KERNEL_F32 ? "fp32" : "bf16", f->tp, f->sp ? " SP" : "", f->pp, f->zero, worst,
-                     gate.where[check]);
+                     dtype == KERNEL_F32 ? "fp32" : "bf16", f->tp, f->sp ? " SP" : "", f->pp ? f->pp : 1, f->zero,
+                     worst, gate.where[check]);
             if (!a.world.rank && getenv("SHOW")) puts(what);
             agreed_check(&a, healthy ? worst < CHECK_THRESHOLD / 4 : worst > 10 * CHECK_THRESHOLD, what);
+            agreed_check(&a, !f->at || strstr(gate.where[check], f->at), what);
             if (healthy)
                 most = fmax(most, worst);
             else

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "comm/count.h"
-#include "gate/gate.h"
+#include "gate/collectives.h"
 #include "mpi/support/agreed.h"
 #include "parallel/collect.h"
 #include "unit/support/rig.h"
@@ -74,55 +74,6 @@ static inline void check_gate(struct agreed *a, const struct plan_request *reque
     close_run(&r);
 }
 
-/* The groups that a rank sends to. */
-enum { GROUPS = 5, KINDS = 4 };
-static inline void groups_of(struct run *r, struct comm *groups[GROUPS]) {
-    const struct parallel_groups *g = &r->engine.groups;
-    groups[0] = g->data, groups[1] = g->tensor, groups[2] = g->sharing, groups[3] = g->stages, groups[4] = g->ends;
-}
-static inline void forget(struct run *r) {
-    struct comm *groups[GROUPS];
-    groups_of(r, groups);
-    for (int i = 0; i < GROUPS; i++)
-        if (groups[i]) memset(comm_counter_of(groups[i])->op, 0, sizeof comm_counter_of(groups[i])->op);
-}
-
-/* The messages of a step, by group and kind. Of one rank alone there are none. */
-static inline void check_messages(struct agreed *a, struct run *r, const char *what) {
-    static const char *const names[GROUPS] = {"dp", "tp", "kv", "pp", "ends"};
-    static const struct {
-        enum comm_op op;
-        const char *name;
-    } kinds[] = {{COMM_ALL_REDUCE_START, "all_reduce"},
-                 {COMM_REDUCE_SCATTER_START, "reduce_scatter"},
-                 {COMM_ALL_GATHER_START, "all_gather"},
-                 {COMM_SEND_START, "send"}};
-    const struct plan_ledger *l = &r->plan.ledger;
-    struct comm *groups[GROUPS];
-    groups_of(r, groups);
-    for (int i = 0; i < GROUPS * KINDS; i++) {
-        const struct comm *group = groups[i / KINDS];
-        double calls = 0, bytes = 0;
-        char text[400];
-        for (int k = 0; k < l->count; k++) {
-            const struct plan_op *op = &l->ops[k];
-            if (op->kind != PLAN_MESSAGE || strcmp(op->op, kinds[i % KINDS].name) ||
-                strcmp(op->group, names[i / KINDS]))
-                continue;
-            calls += op->count, bytes += op->count * op->bytes;
-        }
-        if (!group || group->size == 1) {
-            agreed_check(a, calls == 0, "no messages without a group");
-            continue;
-        }
-        const struct comm_counter *k = comm_counter_of(group);
-        const enum comm_op op = kinds[i % KINDS].op;
-        snprintf(text, sizeof text, "%s: %s of %s, %lld calls of %.0f, %lld bytes of %.0f", what, kinds[i % KINDS].name,
-                 names[i / KINDS], (long long)k->op[op].calls, calls, (long long)k->op[op].bytes, bytes);
-        agreed_check(a, (double)k->op[op].calls == calls && (double)k->op[op].bytes == bytes, text);
-    }
-}
-
 /* What a training leaves on a rank. */
 struct trace {
     double loss[STEPS], norm[STEPS];
@@ -136,9 +87,16 @@ static inline void train(struct agreed *a, struct run *r, bool overlap, struct t
     parallel_overlap(&r->engine, overlap);
     parallel_start(&r->engine, 7, true);
     for (int i = 0; i < STEPS; i++) {
-        forget(r);
+        struct gate_count count = {0};
+        struct gate gate;
+        char text[400];
+        gate_clear(&gate);
+        gate_count_begin(&r->engine);
         parallel_step(&r->engine, r->source, &o, i, &result);
-        check_messages(a, r, what);
+        gate_count_end(&count, &r->engine);
+        gate_count_check(&gate, &count, &r->engine);
+        snprintf(text, sizeof text, "%s: %.90s", what, gate.where[CHECK_SUMS]);
+        agreed_check(a, gate_passed(&gate), text);
         t->loss[i] = result.loss, t->norm[i] = result.grad_norm;
         if (i == 0) parallel_probe(&r->engine, r->source, i, &result); /* changes nothing */
     }

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Known numbers through every collective, and how often each runs. */
+#include "gate/collectives.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "comm/count.h"
+
+enum { GROUPS = 5, KINDS = 4 };
+static const char *const group_names[GROUPS] = {"dp", "tp", "kv", "pp", "ends"};
+static const struct {
+    const char *name;
+    enum comm_op op;
+} kinds[KINDS] = {{"all_reduce", COMM_ALL_REDUCE_START},
+                  {"reduce_scatter", COMM_REDUCE_SCATTER_START},
+                  {"all_gather", COMM_ALL_GATHER_START},
+                  {"send", COMM_SEND_START}};
+
+static struct comm *group_of(const struct parallel_engine *g, int i) {
+    struct comm *const groups[GROUPS] = {g->groups.data, g->groups.tensor, g->groups.sharing, g->groups.stages,
+                                         g->groups.ends};
+    return groups[i];
+}
+
+/* The sum of all ranks' numbers i. */
+static double known_sum(const struct comm *c, int64_t i, double first) {
+    return first + c->size * (gate_known(i, 0) - gate_known(0, 0));
+}
+
+/* Numbers in [low, high) that are not what they must be on this rank. */
+static int64_t count_wrong(const struct comm *c, const char *op, const float *x, int64_t n, int64_t low, int64_t high) {
+    const int before = (c->rank + c->size - 1) % c->size;
+    const bool send = !strcmp(op, "send"), gather = !strcmp(op, "all_gather");
+    double first = 0;
+    int64_t wrong = 0;
+    int owner = 0;
+    for (int rank = 0; rank < c->size; rank++) first += gate_known(0, rank);
+    for (int64_t i = low; i < high; i++) {
+        while (comm_block(n, c->size, owner + 1) <= i) owner++;
+        wrong += x[i] != (send || gather ? gate_known(i, send ? before : owner) : known_sum(c, i, first));
+    }
+    return wrong;
+}
+
+/* Sends to the next rank, and receives from the one before. */
+static void shift(struct comm *c, const float *x, float *from, int64_t n) {
+    struct comm_request come, go;
+    const int before = (c->rank + c->size - 1) % c->size, after = (c->rank + 1) % c->size, tag = COMM_TAGS - 1;
+    c->ops->receive_start(c, from, (size_t)n * sizeof *x, before, tag, &come);
+    c->ops->send_start(c, x, (size_t)n * sizeof *x, after, tag, &go);
+    c->ops->wait(c, &come), c->ops->wait(c, &go);
+}
+
+/* Runs one collective of n numbers. x: room for twice as many. */
+static void check(struct gate *gate, const struct parallel_engine *g, struct comm *c, const char *group, const char *op,
+                  const char *purpose, int64_t n, float *x) {
+    struct comm_request request;
+    const bool scatter = !strcmp(op, "reduce_scatter"), gather = !strcmp(op, "all_gather"), send = !strcmp(op, "send");
+    const int64_t low = comm_block(n, c->size, c->rank), high = comm_block(n, c->size, c->rank + 1);
+    for (int64_t i = 0; i < n; i++)
+        x[i] = gather && (i < low || i >= high) ? 0 : (float)gate_known(i, c->rank), x[n + i] = 0;
+    if (send)
+        shift(c, x, x + n, n);
+    else if (scatter)
+        c->ops->reduce_scatter_start(c, x, n, KERNEL_F32, &request), c->ops->wait(c, &request);
+    else if (gather)
+        c->ops->all_gather_start(c, x, n, sizeof *x, &request), c->ops->wait(c, &request);
+    else
+        c->ops->all_reduce_start(c, x, n, KERNEL_F32, &request), c->ops->wait(c, &request);
+    const int64_t wrong = count_wrong(c, op, send ? x + n : x, n, scatter ? low : 0, scatter ? high : n);
+    char where[96];
+    snprintf(where, sizeof where, "%s of %s on rank %d: %.40s", op, group, g->world->rank, purpose);
+    gate_note(gate, CHECK_SUMS, wrong ? INFINITY : 0, wrong ? where : "");
+}
+
+void gate_collectives(struct gate *gate, struct parallel_engine *g) {
+    const struct plan_ledger *l = &g->plan->ledger;
+    const struct model *m = &g->model;
+    const int64_t stream = (model_own_tokens(m) * m->shape.config->width * (int64_t)kernel_dtype_bytes(m->shape.dtype));
+    int64_t most = stream / 4 > g->tied.count ? stream / 4 : g->tied.count;
+    for (int i = 0; i < l->count; i++)
+        if (l->ops[i].kind == PLAN_MESSAGE && l->ops[i].bytes > 4 * (double)most) most = (int64_t)(l->ops[i].bytes / 4);
+    float *x = malloc((size_t)(2 * most + 2) * sizeof *x);
+    if (!x) comm_abort(g->world, BASE_BROKEN);
+    for (int i = 0; i < l->count; i++)
+        for (int group = 0; group < 3; group++) /* stages have different messages */
+            if (l->ops[i].kind == PLAN_MESSAGE && !strcmp(l->ops[i].group, group_names[group]))
+                check(gate, g, group_of(g, group), l->ops[i].group, l->ops[i].op, l->ops[i].name,
+                      (int64_t)(l->ops[i].bytes / 4), x);
+    if (g->groups.stages) check(gate, g, g->groups.stages, "pp", "send", "activations", stream / 4, x);
+    if (g->tied.comm) check(gate, g, g->tied.comm, "ends", "send", "tied token table", g->tied.count, x);
+    if (g->tied.comm)
+        check(gate, g, g->tied.comm, "ends", "all_reduce", "tied token table's gradient", g->tied.count, x);
+    free(x);
+}
+
+void gate_count_begin(struct parallel_engine *g) {
+    for (int i = 0; i < GROUPS; i++) {
+        struct comm_counter *k = group_of(g, i) ? comm_counter_of(group_of(g, i)) : NULL;
+        if (k) memset(k->op, 0, sizeof k->op);
+    }
+}
+
+void gate_count_end(struct gate_count *count, const struct parallel_engine *g) {
+    for (int i = 0; i < GROUPS * KINDS; i++) {
+        const struct comm *group = group_of(g, i / KINDS);
+        const struct comm_counter *k = group ? comm_counter_of(group) : NULL;
+        if (!k) continue;
+        count->calls[i / KINDS][i % KINDS] += (double)k->op[kinds[i % KINDS].op].calls;
+        count->bytes[i / KINDS][i % KINDS] += (double)k->op[kinds[i % KINDS].op].bytes;
+    }
+}
+
+void gate_count_check(struct gate *gate, const struct gate_count *count, const struct parallel_engine *g) {
+    const struct plan_ledger *l = &g->plan->ledger;
+    for (int i = 0; i < GROUPS * KINDS; i++) {
+        const struct comm *group = group_of(g, i / KINDS);
+        const double ran = count->calls[i / KINDS][i % KINDS], sent = count->bytes[i / KINDS][i % KINDS];
+        double calls = 0, bytes = 0;
+        char where[96];
+        if (!group || group->size == 1 || !comm_counter_of(group)) continue; /* alone, a rank sends nothing */
+        for (int k = 0; k < l->count; k++) {
+            const struct plan_op *op = &l->ops[k];
+            if (op->kind != PLAN_MESSAGE || strcmp(op->op, kinds[i % KINDS].name) ||
+                strcmp(op->group, group_names[i / KINDS]))
+                continue;
+            calls += op->count, bytes += op->count * op->bytes;
+        }
+        const bool same = ran == calls && sent == bytes;
+        snprintf(where, sizeof where, "%s of %s on rank %d: %.0f of %.0f, %.0f of %.0f bytes", kinds[i % KINDS].name,
+                 group_names[i / KINDS], g->world->rank, ran, calls, sent, bytes);
+        gate_note(gate, CHECK_SUMS, same ? 0 : INFINITY, same ? "" : where);
+    }
+}
