@@ -142,6 +142,7 @@ soak:
 	@$(MAKE) $(AGAIN) all tests
 	@bash tests/soak/kills.sh
 	@bash tests/soak/ab.sh
+	@bash tests/soak/layouts.sh
 SCORE   ?= 1
 score-detector: $(BUILD)/tests/soak/detector
 	@SCORE=$(SCORE) bash tests/soak/detector.sh

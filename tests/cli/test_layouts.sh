@@ -86,7 +86,7 @@ refused '--stage-layers lists 3 stages, and --pp 2 with --vp 1 makes 2; list 2' 
     "$toise" train --model tiny-gpt2 --dry-run --world 2 --pp 2 --stage-layers 1,1,1
 refused '--stage-layers adds up to 3 layers, and tiny-gpt2 has 2; list as many' \
     "$toise" train --model tiny-gpt2 --dry-run --world 2 --pp 2 --stage-layers 1,2
-for list in '' 1,0 1,,1 1, -1,3 1.5,1 one; do
+for list in '' 1,0 1,,1 '1,' -1,3 1.5,1 one; do
     "$toise" train --model tiny-gpt2 --dry-run --world 2 --pp 2 --stage-layers "$list" >"$work/out" 2>&1 && fail "list $list: accepted"
 done
 refused '--stage-layers is of pipeline stages: give --pp of at least 2' "$toise" train --model tiny-gpt2 --stage-layers 2
