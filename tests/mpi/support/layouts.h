@@ -15,6 +15,10 @@
 #include "parallel/collect.h"
 #include "unit/support/rig.h"
 
+/* The part of the gate's threshold that healthy code may reach in FP32. */
+#ifndef LAYOUTS_FP32
+#define LAYOUTS_FP32 4
+#endif
 enum { STEPS = 3 };
 
 /* A layout, and how many micro-batches a rank computes. */
@@ -70,7 +74,7 @@ static inline void check_gate(struct agreed *a, const struct plan_request *reque
     snprintf(text, sizeof text, "%s: worst residual %.3g: %.90s", what, worst, where);
     /* In BF16 gradients of queries and keys cancel where attention is saturated: over 24 seeds one rank alone, of two
      * to nine layers, has 6.2 at most. */
-    agreed_check(a, worst < CHECK_THRESHOLD / (q.dtype == KERNEL_F32 ? 4 : 2), text);
+    agreed_check(a, worst < CHECK_THRESHOLD / (q.dtype == KERNEL_F32 ? LAYOUTS_FP32 : 2), text);
     close_run(&r);
 }
 
