@@ -20,13 +20,9 @@ static void compare(struct gate *gate, const struct parallel_engine *g, struct c
 
 /* The table that the first stage lends, or the last one's copy of it. */
 static uint64_t table_mix(struct parallel_engine *g) {
-    const void *table = g->tied.table;
-    if (g->tied.lends) {
-        parallel_zero_hold(&g->zero, 0);
-        table = model_weight(&g->model, MODEL_TOKEN_TABLE, 0);
-    }
-    parallel_tied_share(&g->tied, table);
+    parallel_share_table(g);
     parallel_tied_arrived(&g->tied);
+    const void *table = g->tied.lends ? model_weight(&g->model, MODEL_TOKEN_TABLE, 0) : g->tied.table;
     return parallel_mix(table, g->tied.count * g->tied.size, g->team.threads);
 }
 

@@ -26,18 +26,22 @@ int64_t model_again(const struct model_shape *s, int chunk) {
     return s->kept == MODEL_KEPT_ALL ? 0 : model_chunk_of(s, chunk).layers - (kept == 1);
 }
 
-/* Copies of a buffer in all. */
-static int64_t copies(const struct model_shape *s, enum model_each each) {
-    const int last = model_chunks(s) - 1;
+int64_t model_copies_before(const struct model_shape *s, enum model_each each, int chunk) {
     int64_t n = 0;
-    if (each == MODEL_ONCE) return 1;
-    if (each == MODEL_EACH_FIRST || each == MODEL_EACH_LAST)
-        return model_chunk_of(s, each == MODEL_EACH_LAST ? last : 0).slots;
-    for (int i = 0; i <= last; i++) {
+    for (int i = 0; i < chunk; i++) {
         const struct model_chunk c = model_chunk_of(s, i);
         n += c.slots * (c.layers + (each == MODEL_EACH_INPUT));
     }
     return n;
+}
+
+/* Copies of a buffer in all. */
+static int64_t copies(const struct model_shape *s, enum model_each each) {
+    const int chunks = model_chunks(s);
+    if (each == MODEL_ONCE) return 1;
+    if (each == MODEL_EACH_FIRST || each == MODEL_EACH_LAST)
+        return model_chunk_of(s, each == MODEL_EACH_LAST ? chunks - 1 : 0).slots;
+    return model_copies_before(s, each, chunks);
 }
 
 struct model_buffer_row model_buffer_describe(const struct model_shape *s, enum model_buffer buffer) {

@@ -94,6 +94,8 @@ struct model_chunk model_chunk_of(const struct model_shape *shape, int chunk);
 /* Layers of a chunk of which backward computes again what is not kept. Of the last one it is still there, unless other
  * micro-batches came in between. */
 int64_t model_again(const struct model_shape *shape, int chunk);
+/* Copies of such a buffer in the chunks before `chunk`, each of its layers and micro-batches having one. */
+int64_t model_copies_before(const struct model_shape *shape, enum model_each each, int chunk);
 /* Leading dimension of the logits: the vocabulary rounded up to a cache line. The padding is never read. */
 int64_t model_vocab_ld(const struct model_config *config);
 

@@ -19,15 +19,10 @@ int64_t model_own_first(const struct model *m) {
 /* The number of the copy. */
 static int64_t copy_of(const struct model *m, enum model_each each, int64_t layer) {
     const struct model_chunk c = model_chunk_of(&m->shape, m->chunk);
-    const int extra = each == MODEL_EACH_INPUT;
-    int64_t before = 0;
+    const int64_t own = c.layers + (each == MODEL_EACH_INPUT);
     if (each == MODEL_ONCE) return 0;
     if (each == MODEL_EACH_FIRST || each == MODEL_EACH_LAST) return m->slot;
-    for (int i = 0; i < m->chunk; i++) {
-        const struct model_chunk b = model_chunk_of(&m->shape, i);
-        before += b.slots * (b.layers + extra);
-    }
-    return before + m->slot * (c.layers + extra) + layer - c.first;
+    return model_copies_before(&m->shape, each, m->chunk) + m->slot * own + layer - c.first;
 }
 
 void *model_buffer_at(const struct model *m, enum model_buffer b, int64_t layer) {

@@ -193,6 +193,12 @@ static void share_weights(struct parallel_engine *g) {
     parallel_zero_gathered(&g->zero);
 }
 
+void parallel_share_table(struct parallel_engine *g) {
+    if (!g->tied.comm || g->tied.fresh || g->tied.silent) return;
+    if (g->tied.lends) parallel_zero_hold(&g->zero, 0);
+    parallel_tied_share(&g->tied, g->tied.lends ? model_weight(&g->model, MODEL_TOKEN_TABLE, 0) : NULL);
+}
+
 void parallel_restart(struct parallel_engine *g) {
     if (g->updates) { /* else they are zeros still, of the arena */
         g->team.ops->zero(&g->team, g->blocks.owned, g->moment1);

@@ -72,6 +72,8 @@ uint64_t parallel_mix(const void *data, int64_t bytes, int threads);
 uint64_t parallel_weights_mix(struct parallel_engine *engine);
 uint64_t parallel_common_mix(const struct parallel_engine *engine);
 uint64_t parallel_gradients_mix(const struct parallel_engine *engine);
+/* The first stage sends a tied token table to the last one, if that has not got its weights as they are now. */
+void parallel_share_table(struct parallel_engine *engine);
 /* The model's hook while the embedding's rows are sent apart. */
 void parallel_on_rows(void *engine, const int32_t *tokens, const void *dx);
 

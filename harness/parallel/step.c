@@ -86,19 +86,12 @@ static double backward(struct parallel_engine *g, const struct data_source *sour
     return loss;
 }
 
-/* The first stage sends its table to the last one, if they are tied. */
-static void share_table(struct parallel_engine *g) {
-    if (!g->tied.comm || g->tied.fresh || g->tied.silent) return;
-    if (g->tied.lends) parallel_zero_hold(&g->zero, 0);
-    parallel_tied_share(&g->tied, g->tied.lends ? model_weight(&g->model, MODEL_TOKEN_TABLE, 0) : NULL);
-}
-
 double parallel_passes(struct parallel_engine *g, const struct data_source *source, int64_t step, int64_t micros,
                        struct parallel_result *r) {
     const struct plan_request *q = &g->plan->request;
     const float scale = (float)(1.0 / ((double)q->global_batch * (double)q->seq));
     double loss = 0, since = base_clock_now();
-    share_table(g);
+    parallel_share_table(g);
     parallel_pipeline_begin(&g->pipeline, micros);
     for (int64_t i = 0; i < g->pipeline.count; i++) {
         const struct plan_step s = g->pipeline.steps[i];

@@ -127,14 +127,7 @@ static void message(void *context, const struct plan_message *m) {
     o->group = m->group, o->bytes = m->bytes;
 }
 
-/* Layers of the rank of which backward computes again what is not kept. */
-static double layers_again(const struct plan *p) {
-    double sum = 0;
-    for (int i = 0; i < model_chunks(&p->shape); i++) sum += (double)model_again(&p->shape, i);
-    return sum;
-}
-
-/* The same of all stages. */
+/* plan_layers_again of all stages. */
 static double layers_again_of_all(const struct plan *p) {
     double sum = 0;
     if (p->shape.kept == MODEL_KEPT_ALL) return 0;
@@ -142,7 +135,7 @@ static double layers_again_of_all(const struct plan *p) {
         struct plan one = *p;
         one.place.pp = stage;
         plan_part_fill(&one);
-        sum += layers_again(&one);
+        sum += (double)plan_layers_again(&one);
     }
     return sum;
 }
@@ -228,7 +221,7 @@ static void passes(struct plan_ledger *l, const struct plan *p, double micro) {
  * is not repeated. */
 static void again(struct plan_ledger *l, const struct plan *p) {
     const enum model_kept kept = p->shape.kept;
-    const double layers = (double)p->shape.config->layers, repeated = layers_again(p);
+    const double layers = (double)p->shape.config->layers, repeated = (double)plan_layers_again(p);
     const int listed = l->count;
     for (int i = 0; i < listed && repeated > 0; i++) {
         const struct plan_op *op = &l->ops[i];

@@ -27,6 +27,12 @@ static int64_t inputs_kept(const struct plan *p) {
     return p->part.lacks_embedding ? 1 : model_chunk_of(&p->shape, 0).slots;
 }
 
+int64_t plan_layers_again(const struct plan *p) {
+    int64_t sum = 0;
+    for (int i = 0; i < model_chunks(&p->shape); i++) sum += model_again(&p->shape, i);
+    return sum;
+}
+
 /* Tokens and rows of all ranks. */
 static double gathered_bytes(const struct plan *p) {
     const struct plan_request *r = &p->request;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The messages of a step: gradients summed in buckets, or under ZeRO in blocks of each range. */
-#include "plan/plan.h"
+#include "plan/memory.h"
 
 #include <string.h>
 
@@ -112,8 +112,7 @@ static void tensor(const struct plan *p, plan_each_message *each, void *context)
     const int64_t t = p->shape.batch * p->shape.seq, h = p->shape.head_rows;
     const double x = (double)(t * p->part.width), size = (double)kernel_dtype_bytes(p->shape.dtype);
     const double embeds = p->part.lacks_embedding ? 0 : 1, heads = p->part.lacks_head ? 0 : 1;
-    double again = 0;
-    for (int i = 0; i < model_chunks(&p->shape); i++) again += (double)model_again(&p->shape, i);
+    const double again = (double)plan_layers_again(p);
     const double matmuls = p->shape.kept == MODEL_KEPT_LAYERS ? again : 0;
     const double rows = 3 * sizeof(float) * (double)p->request.layout.tp;
     const char *const sum = p->shape.sequence ? "reduce_scatter" : "all_reduce";

@@ -71,13 +71,15 @@ static void shares_zero(struct comm *c, void *x, int64_t n, int unit, struct com
 static void norm_of_part(struct comm *c, double *x, int n) {
     (void)c, (void)x, (void)n;
 }
-static void heads_local(struct comm *c, void *x, int64_t n, enum kernel_dtype t, struct comm_request *request) {
+static void not_summed(struct comm *c, void *x, int64_t n, enum kernel_dtype t, struct comm_request *request) {
     (void)c, (void)x, (void)n, (void)t;
     none(request);
 }
+static void twice(float *x, int64_t n) {
+    for (int64_t i = 0; i < n; i++) x[i] *= 2;
+}
 static void heads_doubled(struct comm *c, void *x, int64_t n, enum kernel_dtype t, struct comm_request *request) {
-    float *g = x;
-    for (int64_t i = 0; i < n; i++) g[i] *= 2;
+    twice(x, n);
     heads->all_reduce_start(c, x, n, t, request);
 }
 
@@ -139,13 +141,8 @@ static void loss_of_stages(struct comm *c, double *x, int n) {
     stages->sum(c, x, n);
     if (n > 1) *x *= c->size;
 }
-static void table_local(struct comm *c, void *x, int64_t n, enum kernel_dtype t, struct comm_request *request) {
-    (void)c, (void)x, (void)n, (void)t;
-    none(request);
-}
 static void table_doubled(struct comm *c, void *x, int64_t n, enum kernel_dtype t, struct comm_request *request) {
-    float *g = x;
-    for (int64_t i = 0; i < n; i++) g[i] *= 2;
+    twice(x, n);
     ends->all_reduce_start(c, x, n, t, request);
 }
 /* The last stage keeps the table of the first step. */
@@ -241,7 +238,7 @@ static const struct fault faults[] = {
     {"a rank's tokens gathered as zeros", "llama", 2, 1, 0, TENSOR(all_gather_start, shares_zero),
      .at = "all_gather of tp"},
     {"gradient norm of one tensor parallel rank", "gpt2", 2, 0, 0, TENSOR(sum, norm_of_part)},
-    {"shared heads' gradient not summed", "llama", 4, 0, 0, .heads = {.all_reduce_start = heads_local},
+    {"shared heads' gradient not summed", "llama", 4, 0, 0, .heads = {.all_reduce_start = not_summed},
      .at = "all_reduce of kv"},
     {"shared heads' gradient doubled", "mistral", 4, 0, 2, .heads = {.all_reduce_start = heads_doubled},
      .at = "all_reduce of kv"},
@@ -271,7 +268,7 @@ static const struct fault faults[] = {
      .at = "send of pp"},
     {"gradient norm of one stage", "bloom", 1, 0, 0, 2, 1, STAGES(sum, norm_of_stage)},
     {"loss scaled by the stages", "llama", 2, 0, 0, 2, 1, STAGES(sum, loss_of_stages)},
-    {"tied table's gradients not summed", "gpt2", 1, 0, 0, 2, 1, ENDS(all_reduce_start, table_local),
+    {"tied table's gradients not summed", "gpt2", 1, 0, 0, 2, 1, ENDS(all_reduce_start, not_summed),
      .at = "all_reduce of ends"},
     {"tied table's gradients doubled", "bloom", 2, 0, 0, 2, 1, ENDS(all_reduce_start, table_doubled),
      .at = "all_reduce of ends"},
