@@ -143,6 +143,7 @@ soak:
 	@bash tests/soak/kills.sh
 	@bash tests/soak/ab.sh
 	@bash tests/soak/layouts.sh
+	@KILLS=$${KILLS:-300} bash tests/cli/test_checkpoints.sh
 SCORE   ?= 1
 score-detector: $(BUILD)/tests/soak/detector
 	@SCORE=$(SCORE) bash tests/soak/detector.sh

@@ -18,7 +18,7 @@ BEGIN {
           "model 3 data 3 draw 3 comm 3 check 3 guard 3 jobs 3 " \
           "plan 4 measure 4 inventory 4 energy 4 import 4 inject 4 " \
           "parallel 5 machine 5 costmodel 6 fit 7 train 7 " \
-          "gate 6 profile 6 projection 8 bench 8 journal 8 collectives 8 fleet 8 sweep 8 " \
+          "gate 6 profile 6 checkpoint 6 projection 8 bench 8 journal 8 collectives 8 fleet 8 sweep 8 " \
           "study 9 report 9 " \
           "forecast 10 html 10 compare 10 accept 10 scale 10 cli 11 commands 12", pair, " ")
     for (i = 1; pair[i] != ""; i += 2) floor[pair[i]] = pair[i + 1]

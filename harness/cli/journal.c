@@ -6,10 +6,12 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "checkpoint/checkpoint.h"
 #include "guard/watchdog.h"
 #include "records/get.h"
 #include "records/set.h"
@@ -20,9 +22,11 @@ const struct cli_option cli_journal_options[] = {
      .help = "where the journal stands that keeps each sample if the run is killed, e.g. a disk of the node; default "
              "beside --out, else there is none; removed once the run has ended and its samples are in --out"},
     {.name = "--resume", .kind = CLI_TEXT, .at = offsetof(struct cli_journal_flags, resume), .file = CLI_READ,
-     .hint = "JOURNAL",
-     .help = "go on with the run of this journal: its flags hold unless given again, its steps are recomputed from the "
-             "seed and must have the same losses, and its timed steps count"},
+     .hint = "PATH",
+     .help = "go on with a run. Of a checkpoint (--save-every), or the newest in a folder: from its step, in this "
+             "layout and world; model, data, precision, seed and optimizer are the checkpoint's. Of a journal: its flags "
+             "hold unless given again, its steps are recomputed from the seed and must have the same losses, and its "
+             "timed steps count"},
     {.name = "--recover", .kind = CLI_TEXT, .at = offsetof(struct cli_journal_flags, recover), .file = CLI_READ,
      .hint = "JOURNAL", .help = "make the record of a run that was killed from its journal; nothing runs"},
     {.name = NULL},
@@ -43,9 +47,21 @@ static void add_word(struct cli_journal *j, const char *word, bool *skip) {
     if (!value) json_array_append_new(j->words, json_stringn_nocheck(word, strlen(word)));
 }
 
+/* The checkpoint's folder and the flags of its work. */
+static int read_checkpoint(struct cli_journal *j, const char *path, struct base_error *e) {
+    struct checkpoint c;
+    const int code = checkpoint_open(&c, path, e);
+    if (code) return code;
+    json_array_extend(j->words, record_at(c.about, "arguments"));
+    json_array_append_new(j->words, json_sprintf("--checkpoint=%s", c.folder));
+    checkpoint_close(&c);
+    return BASE_OK;
+}
+
 static int read_past(struct cli_journal *j, const struct cli_journal_flags *f, int ranks, struct base_error *e) {
     const char *path = f->resume ? f->resume : f->recover, *word;
     if (!path) return BASE_OK;
+    if (j->checkpoint) return read_checkpoint(j, path, e);
     const int code = journal_read(&j->past, path, !f->resume, e);
     if (code) return code;
     if (j->past.text.damaged)
@@ -81,14 +97,18 @@ static int share_words(struct cli_journal *j, struct comm *world, struct base_er
     return code;
 }
 
-int cli_journal_arguments(struct cli_journal *j, const struct cli_journal_flags *f, int argc, char *const *argv,
+int cli_journal_arguments(struct cli_journal *j, struct cli_journal_flags *f, int argc, char *const *argv,
                           struct comm *world, struct base_error *e) {
     const bool past = f->resume || f->recover;
     bool skip = false;
+    struct stat is;
     j->words = json_array();
+    j->checkpoint = f->resume && !stat(f->resume, &is) && S_ISDIR(is.st_mode);
+    world->ops->broadcast(world, &j->checkpoint, sizeof j->checkpoint);
     int code = world->rank ? BASE_OK : read_past(j, f, world->size, e);
     if (past && !(code = comm_agree(world, code, e))) code = share_words(j, world, e);
     if (code) return code;
+    if (j->checkpoint) f->resume = NULL;
     for (int i = 0; i < argc; i++) add_word(j, argv[i], &skip);
     j->count = (int)json_array_size(j->words);
     if (!(j->arguments = calloc((size_t)j->count + 1, sizeof *j->arguments)))

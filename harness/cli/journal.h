@@ -13,7 +13,7 @@
 
 /* NULL: not given. */
 struct cli_journal_flags {
-    const char *folder, *resume, *recover;
+    const char *folder, *resume, *recover; /* resume: a journal; cli_journal_arguments makes it NULL for a checkpoint */
 };
 extern const struct cli_option cli_journal_options[]; /* --journal-dir, --resume, --recover */
 
@@ -25,13 +25,15 @@ struct cli_journal {
     json_t *words;                /* the command's arguments as strings, which the pointers below point into */
     char **arguments;             /* without --resume and --recover, after those of the journal */
     int count;
+    bool checkpoint;        /* --resume names no journal but a checkpoint */
     char path[PATH_MAX];    /* of the journal that is written; "": none */
     struct base_error lost; /* why it lacks lines; code 0: it does not */
 };
 
 /* Sets the arguments: argv[argc], and before them those of the journal that --resume or --recover names, so that flags
- * given again count. Collective. cli_journal_close frees everything, also after an error. */
-int cli_journal_arguments(struct cli_journal *j, const struct cli_journal_flags *flags, int argc, char *const *argv,
+ * given again count. If --resume names a checkpoint, or a folder of them, these are the flags of its work and
+ * --checkpoint=FOLDER. Collective. cli_journal_close frees everything, also after an error. */
+int cli_journal_arguments(struct cli_journal *j, struct cli_journal_flags *flags, int argc, char *const *argv,
                           struct comm *world, struct base_error *e);
 /* BASE_USAGE: no journal can be made in --journal-dir. Creates nothing. */
 int cli_journal_ask(const struct cli_journal_flags *flags, struct base_error *e);

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * toise train: flags, plan, memory check, run, record, report. Ranks agree on every error before any of them leaves. */
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "checkpoint/folder.h"
 #include "cli/journal.h"
 #include "cli/paths.h"
 #include "cli/progress.h"
@@ -15,8 +18,8 @@
 #include "inject/inject.h"
 #include "journal/recover.h"
 #include "records/record.h"
+#include "records/set.h"
 #include "report/report.h"
-#include "train/weights.h"
 
 enum { USUAL_WARMUP = 2 }; /* steps, if --steps fixes the work */
 static const double USUAL_CI = 0.05, USUAL_BUDGET_S = 120;
@@ -26,6 +29,7 @@ struct setup {
     struct plan_request request;
     struct train_options options;
     struct cli_workload workload; /* .name[0] == 0: none */
+    struct checkpoint from;       /* .about NULL: the start */
 };
 
 /* Data parallel ranks are what remains of the world. */
@@ -102,7 +106,9 @@ static int resolve(const struct flags *f, const struct comm *real, struct setup 
                                         .init = f->init,
                                         .profile = f->profile,
                                         .trace = f->trace,
-                                        .save = f->save};
+                                        .save = f->save,
+                                        .save_every = f->save_every,
+                                        .keep = (int)f->keep};
     if (isnan(f->lr)) return code;
     s->options.optimizer.lr = f->lr;
     s->options.optimizer.lr_min = f->lr / 10;
@@ -137,8 +143,21 @@ static int emit(const struct flags *f, const json_t *record, struct base_error *
     return code;
 }
 
+/* Whether --save can be written. make: creates the folders above it, after all other checks passed. */
+static int ask_save(const struct flags *f, int64_t from, bool make, struct base_error *e) {
+    if (!f->save) return BASE_OK;
+    return f->save_every ? checkpoint_root_check(f->save, from, make, e) : checkpoint_folder_check(f->save, make, e);
+}
+
+/* Each rank writes its part of a checkpoint. */
+static int see_save(const struct flags *f, const struct comm *world, struct base_error *e) {
+    if (!f->save_every || !access(f->save, W_OK | X_OK)) return BASE_OK;
+    return base_fail(e, BASE_USAGE, "--save %s: rank %d cannot write there: %s; name a folder that all nodes share",
+                     f->save, world->rank, strerror(errno));
+}
+
 /* Checks before any long work whether outputs can be written. Creates nothing. Dry runs do it, too. */
-static int ask_outputs(const struct flags *f, struct base_error *e) {
+static int ask_outputs(const struct flags *f, int64_t from, struct base_error *e) {
     const char *out = f->output.out, *save = f->save;
     if (out && save && (cli_path_within(out, save) || cli_path_within(save, out)))
         return base_fail(e, BASE_USAGE, "--out and --save: %s cannot be a file and a folder; give two different paths",
@@ -147,12 +166,7 @@ static int ask_outputs(const struct flags *f, struct base_error *e) {
     if (!code) code = record_check(out, e);
     if (!code) code = record_check_anew(f->trace, "--trace", e);
     if (!code) code = cli_journal_ask(&f->journal, e);
-    return code || !save ? code : train_weights_save_check(save, false, e);
-}
-
-/* Creates the folders above the weights, after all other checks passed. */
-static int make_outputs(const struct flags *f, struct base_error *e) {
-    return f->save ? train_weights_save_check(f->save, true, e) : BASE_OK;
+    return code ? code : ask_save(f, from, false, e);
 }
 
 /* Opens what the run reads: data, weights, and the earlier records of --out. Rank 0 reads the records, also without the
@@ -160,7 +174,8 @@ static int make_outputs(const struct flags *f, struct base_error *e) {
 static int open_inputs(struct comm *world, const struct flags *f, const struct plan *plan, struct train_options *o,
                        struct base_error *e) {
     int code = BASE_OK;
-    if (world->rank == 0 && f->output.out) code = train_history(f->output.out, plan, o, e);
+    if (o->from) code = train_same_work(o->from, plan, o, e);
+    if (!code && world->rank == 0 && f->output.out) code = train_history(f->output.out, plan, o, e);
     if ((code = comm_agree(world, code, e))) return code;
     return train_inputs(o, plan, world, e);
 }
@@ -168,6 +183,13 @@ static int open_inputs(struct comm *world, const struct flags *f, const struct p
 static void close_inputs(struct train_options *o) {
     data_close(o->source);
     free(o->history.loss);
+}
+
+/* --resume DIR. */
+static int begin_from(const struct flags *f, struct setup *s, struct base_error *e) {
+    const int code = checkpoint_open(&s->from, f->checkpoint, e);
+    if (!code) s->options.from = &s->from, s->options.first_step = s->from.step;
+    return code;
 }
 
 static struct train_identity identity(const struct setup *s, const struct record_launch *launch, const char *from) {
@@ -253,6 +275,17 @@ static bool on_window(void *context, const struct train_result *r) {
     return cli_journal_note(l->journal, r);
 }
 
+/* What a checkpoint says of its run. */
+static json_t *about_of(const struct launch *l) {
+    const struct train_identity id = identity(l->setup, &l->launch, l->trainer->place.threads_from);
+    json_t *o = json_object();
+    record_set(o, "config", train_config(l->plan, &l->setup->options));
+    record_set(o, "layout", train_layout(l->plan, l->world->nodes, &id));
+    record_set(o, "launch", record_launch_json(&l->launch));
+    record_set(o, "arguments", cli_options_words(&COMMAND, WORK, l->journal->count, l->journal->arguments));
+    return o;
+}
+
 static int open_journal(struct launch *l, struct train_options *o, struct base_error *e) {
     const struct train_identity id = identity(l->setup, &l->launch, l->trainer->place.threads_from);
     const struct cli_journal_run run = {l->trainer, l->plan, o, &id, l->flags->output.out};
@@ -267,7 +300,8 @@ static int train(struct comm *world, const struct flags *f, struct setup *s, con
     struct train_result result = {0};
     const struct energy_options sources = energy_options(f, &trainer->place);
     int code = open_inputs(world, f, plan, o, e);
-    if (!code) code = comm_agree(world, world->rank ? BASE_OK : make_outputs(f, e), e);
+    if (!code) code = comm_agree(world, world->rank ? BASE_OK : ask_save(f, o->first_step, true, e), e);
+    if (!code) code = comm_agree(world, see_save(f, world, e), e);
     cli_launch_open(world, &f->launch, &l.launch);
     if (!code) code = open_journal(&l, o, e);
     if (!code) code = energy_open(&l.energy, &sources, world, e);
@@ -281,11 +315,14 @@ static int train(struct comm *world, const struct flags *f, struct setup *s, con
     o->on_window = on_window;
     o->on_result = on_result;
     o->context = &l;
+    json_t *about = world->rank ? NULL : about_of(&l);
+    o->about = about;
     guard_stop_watch();
     code = train_run(&result, plan, o, world, &trainer->ops, &trainer->place, e);
     cli_progress_close(&l.progress);
     if (!code) code = exit_code(&result, f, e);
     train_free(&result);
+    json_decref(about);
     energy_close(l.energy);
     close_inputs(o);
     return code;
@@ -297,30 +334,30 @@ static int launches(struct comm *world, const struct flags *f, int argc, char *c
     return cli_launches_run(world, &COMMAND, argc, argv, &asked, &f->launch, &f->output, e);
 }
 
-static int command(struct comm *world, const struct flags *f, struct cli_journal *journal, int argc, char *const *argv,
-                   struct base_error *e) {
-    struct setup setup;
+static int command(struct comm *world, const struct flags *f, struct setup *s, struct cli_journal *journal, int argc,
+                   char *const *argv, struct base_error *e) {
     struct cli_trainer trainer;
     struct plan plan;
     if (!strcmp(f->energy, "list")) return list_energy(world, f, e);
     int code = cli_launch_check(&f->launch, e);
     if (!code && f->launches && !f->launch.index) return launches(world, f, argc, argv, e);
-    if (!code) code = resolve(f, world, &setup, e);
+    if (!code) code = resolve(f, world, s, e);
     if (!code) code = cli_trainer_read(&trainer, f->backend, e);
-    if (!code) setup.options.loaded = trainer.backend.path != NULL;
+    if (!code) s->options.loaded = trainer.backend.path != NULL;
     const struct energy_options sources = energy_options(f, NULL);
     if (!code) code = energy_check(&sources, e);
     if (!code) code = inject_open(f->inject, world->rank, world->node, world->size, world->nodes, e);
-    if (!code && world->rank == 0) code = ask_outputs(f, e);
+    if (!code && f->checkpoint) code = begin_from(f, s, e);
+    if (!code && world->rank == 0) code = ask_outputs(f, s->options.first_step, e);
     if ((code = comm_agree(world, code, e))) return code;
     if ((code = cli_guard_open(world, f->timeout, e))) return code;
-    if ((code = cli_trainer_place(&trainer, world, setup.request.threads, e))) return code;
-    setup.request.threads = trainer.place.threads;
-    if (f->dry_run) return dry_run(world, &setup, f, trainer.place.threads_from, e);
+    if ((code = cli_trainer_place(&trainer, world, s->request.threads, e))) return code;
+    s->request.threads = trainer.place.threads;
+    if (f->dry_run) return dry_run(world, s, f, trainer.place.threads_from, e);
     if ((code = cli_trainer_pin(&trainer, world, (enum measure_bind)f->bind, e))) return code;
-    base_topology_caches(&trainer.topology, trainer.place.threads, world->local_size, &setup.request.caches);
-    code = comm_agree(world, make_plan(world, &setup, &plan, e), e);
-    return code ? code : train(world, f, &setup, &plan, &trainer, journal, e);
+    base_topology_caches(&trainer.topology, trainer.place.threads, world->local_size, &s->request.caches);
+    code = comm_agree(world, make_plan(world, s, &plan, e), e);
+    return code ? code : train(world, f, s, &plan, &trainer, journal, e);
 }
 
 /* The journal's run: how many ranks and nodes. */
@@ -349,6 +386,7 @@ static int recover(struct comm *world, const struct flags *f, const struct journ
     s.request.layout.micro_batch = record_whole(past->head, "layout.micro_batch");
     s.request.threads = (int)record_whole(past->head, "layout.threads");
     s.options.loaded = record_at(past->head, "machine.blas");
+    s.options.first_step = record_whole(past->head, "first_step");
     const struct train_identity id = identity(&s, NULL, record_text(past->head, "layout.threads_from"));
     if (!code) code = plan_make(&plan, &s.request, e);
     if (!code) code = journal_recover(past, &plan, &s.options, &r, e);
@@ -366,7 +404,7 @@ static int read_flags(struct flags *flags, struct cli_journal *journal, struct c
     static const struct flags unset = {.lr = NAN, .ci = NAN, .budget = NAN, .warmup = -1};
     *flags = unset;
     int code = cli_options_read(&COMMAND, flags, argc, argv, e);
-    const struct cli_journal_flags asked = flags->journal;
+    struct cli_journal_flags asked = flags->journal;
     if (code || flags->output.help) return code;
     if ((code = cli_journal_arguments(journal, &asked, argc, argv, world, e))) return code;
     *flags = unset;
@@ -377,6 +415,7 @@ static int read_flags(struct flags *flags, struct cli_journal *journal, struct c
 
 int command_train(struct comm *world, int argc, char *const *argv, struct base_error *e) {
     struct cli_journal journal = {0};
+    struct setup setup = {.from = {.about = NULL}};
     struct flags flags;
     int code = read_flags(&flags, &journal, world, argc, argv, e);
     if (!code && flags.output.help)
@@ -384,7 +423,8 @@ int command_train(struct comm *world, int argc, char *const *argv, struct base_e
     else if (!code && flags.journal.recover)
         code = recover(world, &flags, &journal.past, e);
     else if (!code)
-        code = command(world, &flags, &journal, argc, argv, e);
+        code = command(world, &flags, &setup, &journal, argc, argv, e);
     cli_journal_close(&journal);
+    checkpoint_close(&setup.from);
     return code;
 }

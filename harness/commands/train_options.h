@@ -21,9 +21,9 @@ static const char *trained_schedule(int i) {
 /* NULL, 0 and NAN: not given. */
 struct flags {
     struct cli_training training;
-    const char *workload, *data, *format, *init, *save;
+    const char *workload, *data, *format, *init, *save, *checkpoint;
     const char *energy, *power_command, *energy_root, *inject;
-    int64_t launches, micro_batch, steps, min_steps, warmup, threads, seed, world;
+    int64_t launches, micro_batch, steps, min_steps, warmup, threads, seed, world, save_every, keep;
     double lr, ci, budget, timeout;
     const char *backend;
     const char *trace, *stage_layers;
@@ -109,6 +109,14 @@ static const struct cli_option OPTIONS[] = {
     {.name = "--save", .kind = CLI_TEXT, .at = offsetof(struct flags, save), .hint = "DIR",
      .help = "write the final weights and config.json to a new folder that transformers can load, unless the gate "
              "FAILED"},
+    {.name = "--save-every", .alias = "--save-interval", .kind = CLI_INTEGER, .at = offsetof(struct flags, save_every),
+     .min = 1, .max = 1e9, .hint = "N",
+     .help = "save a checkpoint in DIR/step-NUMBER after every N steps and after the last one, also if the run is "
+             "stopped; --resume DIR goes on from it in any layout"},
+    {.name = "--keep", .kind = CLI_INTEGER, .at = offsetof(struct flags, keep), .min = 1, .max = 1e9, .hint = "N",
+     .help = "keep only the newest N checkpoints; default all"},
+    {.name = "--checkpoint", .kind = CLI_TEXT, .at = offsetof(struct flags, checkpoint), .file = CLI_READ,
+     .hint = "DIR"},
     {.name = "--backend", .kind = CLI_TEXT, .at = offsetof(struct flags, backend), .fallback = "toise", .hint = "B",
      .help = "matmuls by toise; by openblas in FP32; or by " CLI_BACKEND_CBLAS ", in BF16 too if it can"},
     {.name = "--energy", .kind = CLI_TEXT, .at = offsetof(struct flags, energy), .fallback = "auto", .hint = "E",
@@ -135,6 +143,9 @@ static const struct cli_option OPTIONS[] = {
 };
 /* clang-format on */
 
+/* The flags that say what is trained, which a checkpoint keeps. */
+static const char WORK[] = "--workload --model --layers --precision --seq --gbs --seed --lr --data --data-format --init";
+
 static const struct cli_rule RULES[] = {
     /* a workload's figures must stay comparable */
     {.given = "--workload",
@@ -145,10 +156,12 @@ static const struct cli_rule RULES[] = {
     {.given = "--launches",
      .excludes = "--save --trace --dry-run",
      .text = "cannot be combined, as launches only measure"},
+    {.given = "--save-every", .needs = "--save", .text = "needs --save, the folder of the checkpoints"},
+    {.given = "--keep", .needs = "--save-every", .text = "needs --save-every"},
     {.given = "--data-format", .needs = "--data", .text = "needs --data"},
     {.given = "--resume --recover",
      .excludes = "--launches --dry-run",
-     .text = "cannot be combined, as a journal is one run"},
+     .text = "cannot be combined, as it goes on with one run"},
     {.given = "--resume", .excludes = "--recover", .text = "both take the journal"},
     {.given = "--world", .needs = "--dry-run", .text = "needs --dry-run; a real run gets its ranks from mpirun"},
     {.text = NULL},

@@ -15,6 +15,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "tensors are mapped an
  *   {"name": {"dtype": "F32", "shape": [2, 3], "data_offsets": [begin, end]}, ..., "__metadata__": {"key": "text"}}
  * then the data, row-major. Offsets count from the start of the data. Tensors fill it without a hole or an overlap. */
 enum { DATA_TENSORS_PREFIX = 8, DATA_TENSORS_HEADER_MOST = 100000000 };
+enum { DATA_TENSORS_CHUNK = 1 << 20 }; /* elements that are written at once */
 
 enum { DATA_DIMS = 4 };
 enum data_dtype { DATA_F32, DATA_F16, DATA_BF16, DATA_UNREAD /* any other: its values cannot be read */ };
@@ -41,6 +42,9 @@ const struct data_tensor *data_tensors_at(const struct data_tensors *set, int i)
 const struct data_tensor *data_tensors_find(const struct data_tensors *set, const char *name); /* NULL: none */
 /* Elements first .. first+n-1 (row-major) as FP32. Exact, and a NaN keeps its payload. DATA_UNREAD gives NaN. */
 void data_tensor_read(const struct data_tensor *t, int64_t first, int64_t n, float *out);
+
+/* These elements of a file are not needed soon: their pages no longer count as this process's memory. */
+void data_tensor_release(const struct data_tensor *t, int64_t first, int64_t n);
 
 struct data_tensor_out {
     const char *name;

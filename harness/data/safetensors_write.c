@@ -12,7 +12,7 @@
 #include "base/file.h"
 #include "data/safetensors.h"
 
-enum { CHUNK = 1 << 20, ALIGN = 8, ELEMENT = sizeof(float), SYNC_CHUNKS = 16 /* 64 MiB: no sync takes long */ };
+enum { ALIGN = 8, ELEMENT = sizeof(float), SYNC_CHUNKS = 16 /* 64 MiB: no sync takes long */ };
 
 struct writer {
     const char *path;
@@ -89,15 +89,15 @@ static bool put_header(FILE *file, const struct writer *w) {
 /* The caller, who fills the next chunk, may say meanwhile that it makes progress. */
 static bool sync_some(FILE *file, struct writer *w, int64_t n) {
     w->unsynced += n;
-    if (w->unsynced < SYNC_CHUNKS * CHUNK) return true;
+    if (w->unsynced < SYNC_CHUNKS * DATA_TENSORS_CHUNK) return true;
     w->unsynced = 0;
     return fflush(file) == 0 && fdatasync(fileno(file)) == 0;
 }
 
 static bool put_tensor(FILE *file, struct writer *w, int i) {
     int64_t count = elements(&w->rows[i]);
-    for (int64_t first = 0; first < count; first += CHUNK) {
-        int64_t n = count - first < CHUNK ? count - first : CHUNK;
+    for (int64_t first = 0; first < count; first += DATA_TENSORS_CHUNK) {
+        int64_t n = count - first < DATA_TENSORS_CHUNK ? count - first : DATA_TENSORS_CHUNK;
         w->fill(w->context, i, first, n, w->chunk);
         if (!put(file, w->chunk, ELEMENT * (size_t)n) || !sync_some(file, w, n)) return false;
     }
@@ -118,7 +118,7 @@ int data_tensors_write(const char *path, const struct data_tensor_out *rows, int
     if (stat(path, &found) == 0 && !S_ISREG(found.st_mode))
         return base_fail(e, BASE_BROKEN, "%s: not written: it exists and is not a plain file", path);
     int code = header_make(&w, e);
-    w.chunk = malloc(CHUNK * sizeof *w.chunk);
+    w.chunk = malloc(DATA_TENSORS_CHUNK * sizeof *w.chunk);
     if (!code && !w.chunk) code = base_fail(e, BASE_BROKEN, "%s: out of memory to write", path);
     if (!code) code = base_file_make(path, put_all, &w, e);
     free(w.chunk);

@@ -28,6 +28,7 @@ json_t *journal_head(const struct plan *plan, const struct train_options *option
     record_set(head, "arguments", words);
     record_set(head, "launch", record_launch_json(id->launch));
     record_set(head, "config", train_config(plan, options));
+    if (options->first_step) record_set_integer(head, "first_step", options->first_step);
     record_set(head, "layout", train_layout(plan, world->nodes, id));
     record_set(head, "source", json_string(data_describe(options->source)));
     record_set_number(head, "entropy", data_entropy(options->source));

@@ -9,6 +9,7 @@
 #include "inject/inject.h"
 #include "journal/journal.h"
 #include "records/get.h"
+#include "records/same.h"
 #include "records/set.h"
 
 const json_t *journal_line(const struct journal_past *past, size_t i, const char *key) {
@@ -84,39 +85,17 @@ void journal_close(struct journal_past *past) {
     *past = (struct journal_past){0};
 }
 
-/* A value as a message shows it. */
-static void show(const json_t *value, char text[64]) {
-    char *dump = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
-    snprintf(text, 64, "%.60s", dump ? dump : "none");
-    free(dump);
-}
+static const char RULE[] = "a run goes on only with the same work in the same layout on the same kind of machine";
 
 static int compare(const struct journal_past *past, const json_t *then, const json_t *now, const char *field,
                    struct base_error *e) {
-    char before[64], after[64];
-    if (json_equal(then, now) || (!then && !now)) return BASE_OK;
-    show(then, before), show(now, after);
-    return base_fail(e, BASE_USAGE,
-                     "%s: %s was %s, and is %s here: a run goes on only with the same work in the same "
-                     "layout on the same kind of machine",
-                     past->path, field, before, after);
+    return record_same(past->path, field, then, now, RULE, e);
 }
 
 /* Each key of `now`, but those in `free_keys`. */
 static int compare_all(const struct journal_past *past, const char *object, const json_t *now,
                        const char *const *free_keys, struct base_error *e) {
-    const json_t *then = json_object_get(past->head, object);
-    const char *key;
-    json_t *value;
-    int code = BASE_OK;
-    json_object_foreach((json_t *)(uintptr_t)now, key, value) {
-        char field[96];
-        bool skip = false;
-        for (int i = 0; free_keys[i]; i++) skip = skip || !strcmp(key, free_keys[i]);
-        snprintf(field, sizeof field, "%s.%.60s", object, key);
-        if (!skip && !code) code = compare(past, json_object_get(then, key), value, field, e);
-    }
-    return code;
+    return record_same_keys(past->path, object, json_object_get(past->head, object), now, free_keys, RULE, e);
 }
 
 int journal_check(const struct journal_past *past, const struct plan *plan, const struct train_options *options,
@@ -128,6 +107,9 @@ int journal_check(const struct journal_past *past, const struct plan *plan, cons
     const json_t *init = record_at(past->head, "config.init");
     int code = compare_all(past, "config", config, in_config, e);
     if (!code) code = compare(past, init, json_object_get(config, "init"), "config.init", e);
+    json_t *first = options->first_step ? json_integer(options->first_step) : NULL;
+    if (!code) code = compare(past, json_object_get(past->head, "first_step"), first, "first_step", e);
+    json_decref(first);
     if (!code) code = compare_all(past, "layout", layout, in_layout, e);
     static const char *const used[] = {"tp",           "sp",   "pp",        "vp",     "schedule",
                                        "stage_layers", "zero", "recompute", "overlap"};
@@ -161,6 +143,7 @@ static int take_losses(const struct journal_past *past, int last, struct train_l
     for (size_t i = most->first; i < most->end; i++)
         if (journal_line(past, i, "step_s"))
             losses->loss[losses->count++] = record_real(journal_line(past, i, "step_s"), "loss");
+    losses->first = record_whole(past->head, "first_step");
     snprintf(losses->where, sizeof losses->where, "the journal %.200s", past->path);
     return BASE_OK;
 }

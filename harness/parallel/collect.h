@@ -12,10 +12,32 @@ enum parallel_what { PARALLEL_MASTER, PARALLEL_GRADIENTS, PARALLEL_MOMENT1, PARA
 bool parallel_has_all(const struct parallel_engine *engine, enum parallel_what what);
 /* Writes a tensor of engine->whole into out[count], on every rank. Collective unless this rank has all. */
 void parallel_collect(struct parallel_engine *engine, enum parallel_what what, int tensor, float *out);
-/* Sets what this rank keeps of a tensor's master weights from the whole tensor's values[count]. parallel_restart makes
- * them take effect.
- */
-void parallel_keep(struct parallel_engine *engine, int tensor, const float *values);
+/* The whole tensor where parallel_has_all: in this rank's memory. */
+const float *parallel_whole(const struct parallel_engine *engine, enum parallel_what what, int tensor);
+/* Whether this rank keeps some of a tensor of engine->whole. And sets that from the tensor's values[count];
+ * parallel_restart or parallel_resume make weights take effect. */
+bool parallel_keeps(const struct parallel_engine *engine, int tensor);
+void parallel_keep(struct parallel_engine *engine, enum parallel_what what, int tensor, const float *values);
+
+/* The elements of a tensor that a rank owns: [first, first + count) of its own tensor, adjacent in its memory. */
+struct parallel_piece {
+    int64_t first, count;
+    struct model_split split; /* their places in the whole tensor */
+};
+/* Room for tensors on their way; grows as needed. */
+struct parallel_mail {
+    struct parallel_piece *to_piece, *from_piece; /* [world] */
+    int64_t *to_bytes, *from_bytes;               /* [world] */
+    float *to, *from;
+    int64_t to_room, from_room; /* elements */
+};
+int parallel_mail_open(struct parallel_mail *mail, const struct parallel_engine *engine, struct base_error *e);
+void parallel_mail_close(struct parallel_mail *mail);
+/* Puts tensors together on one rank each, at once: rank r gets tensor wanted[r] of engine->whole in its out[count]; -1:
+ * none. What a rank owns travels once, and a rank that has a copy of its own sends nothing to itself by others.
+ * Collective; wanted[world] agrees on all ranks. BASE_BROKEN on all: out of memory. */
+int parallel_bring(struct parallel_engine *engine, enum parallel_what what, const int *wanted,
+                   struct parallel_mail *mail, float *out, struct base_error *e);
 
 /* The values that the path computes with for master weights from[n]: rounded to its dtype. */
 void parallel_stored(const struct parallel_engine *engine, const float *from, int64_t n, double *out);

@@ -204,10 +204,14 @@ void parallel_restart(struct parallel_engine *g) {
         g->team.ops->zero(&g->team, g->blocks.owned, g->moment1);
         g->team.ops->zero(&g->team, g->blocks.owned, g->moment2);
     }
+    parallel_resume(g, 0);
+}
+
+void parallel_resume(struct parallel_engine *g, int64_t updates) {
     for (int64_t r = 0; g->half && r < g->blocks.ranges; r++)
         g->team.ops->to_bf16(&g->team, g->blocks.block[r].own, parallel_master(g, r), parallel_copy(g, r));
     share_weights(g);
-    g->updates = 0;
+    g->updates = updates;
 }
 
 /* Hashes `bytes` bytes, of which the last ones that fill no word are left out. Blocks have a fixed length, so that the

@@ -51,8 +51,10 @@ void parallel_close(struct parallel_engine *engine);
 /* Initialises weights and moments from the seed. hot: see model_params_init. */
 void parallel_start(struct parallel_engine *engine, uint64_t seed, bool hot);
 
-/* Restarts from the current weights: moments zero, copies refreshed, update count 0. Collective under ZeRO. */
+/* Restarts from the current weights: moments zero, copies refreshed, update count 0. And goes on from the current
+ * weights and moments after so many updates. Collective under ZeRO. */
 void parallel_restart(struct parallel_engine *engine);
+void parallel_resume(struct parallel_engine *engine, int64_t updates);
 /* Whether gradients of the current micro-batch are summed over ranks: the last one's, and from stage 2 on every one's.
  */
 bool parallel_sums(const struct parallel_engine *engine);

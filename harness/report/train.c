@@ -166,9 +166,25 @@ static void endings(FILE *out, const json_t *r) {
         fputs("injected    ", out), report_clean(out, record_text(r, "result.injected"), 100);
         fputs(": so this run measured no machine\n", out);
     }
+    if (record_at(r, "result.first_step"))
+        fprintf(out, "resumed     from the checkpoint after %lld steps\n", record_whole(r, "result.first_step"));
     if (record_at(r, "result.stopped")) fprintf(out, "stopped     by %s\n", record_text(r, "result.stopped"));
     if (record_true(r, "result.recovered"))
         fputs("recovered   from its journal: phases are rank 0's, and what other ranks knew is lost\n", out);
+}
+
+/* What it cost to keep the state. */
+static void checkpoints(FILE *out, const json_t *r) {
+    const json_t *c = record_at(r, "result.checkpoints");
+    char bytes[32], rate[32];
+    if (!c) return;
+    base_text_bytes(record_real(c, "bytes"), bytes, sizeof bytes);
+    base_text_bytes(record_real(c, "bytes_per_s"), rate, sizeof rate);
+    fprintf(out, "checkpoints %zu, one in %lld steps: %s each, written at %s/s; with reading back %.3g s a step",
+            json_array_size(record_at(c, "write_s")), record_whole(c, "every"), bytes, rate,
+            record_real(c, "stall_s_per_step"));
+    if (record_at(c, "stall_of_step")) fprintf(out, ", %.1f%% of one", 100 * record_real(c, "stall_of_step"));
+    fputc('\n', out);
 }
 
 static void residuals(FILE *out, const json_t *r) {
@@ -205,6 +221,7 @@ void report_train(FILE *out, const json_t *record) {
         report_energy(out, record_at(record, "result.energy"));
         ranks(out, record);
     }
+    checkpoints(out, record);
     if (record_at(record, "result.loss"))
         fprintf(out, "loss        %.4f -> %.4f\n", record_real(record, "result.loss_first"),
                 record_real(record, "result.loss_last"));

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "records/get.h"
+#include "records/same.h"
 #include "records/set.h"
 #include "train/record.h"
 
@@ -102,4 +104,17 @@ json_t *train_config(const struct plan *p, const struct train_options *o) {
     json_t *config = train_plan_config(p);
     set_optimizer(config, o);
     return config;
+}
+
+int train_same_work(const struct checkpoint *from, const struct plan *p, const struct train_options *o,
+                    struct base_error *e) {
+    /* the last two are of a file that is not read again */
+    static const char *const free_keys[] = {"warmup", "unread", "init_bytes", "init_modified_s", NULL};
+    char where[PATH_MAX + 32];
+    json_t *config = train_config(p, o);
+    snprintf(where, sizeof where, "--resume %s", from->folder);
+    const int code = record_same_keys(where, "config", record_at(from->about, "config"), config, free_keys,
+                                      "a checkpoint goes on only with the same work", e);
+    json_decref(config);
+    return code;
 }

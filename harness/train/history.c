@@ -13,6 +13,7 @@ struct search {
     const struct plan *plan;
     const struct train_options *options;
     double *loss;
+    int64_t first; /* the step of the first */
     int count;
     long found;
 };
@@ -41,13 +42,15 @@ static bool same_work(const struct search *s, const json_t *record) {
 static int look(void *context, const struct record_line *line) {
     struct search *s = context;
     const size_t n = record_reals(line->record, "result.loss", NULL, 0);
-    if (!n || !same_work(s, line->record)) return BASE_OK;
+    const int64_t first = record_whole(line->record, "result.first_step"), mine = s->options->first_step;
+    if (mine < first || mine >= first + (int64_t)n || !same_work(s, line->record)) return BASE_OK;
     double *loss = malloc(n * sizeof *loss);
     if (!loss) return base_fail(line->e, BASE_BROKEN, "out of memory for an earlier record's losses");
     record_reals(line->record, "result.loss", loss, n);
     free(s->loss);
     s->loss = loss;
     s->count = (int)n;
+    s->first = first;
     s->found = line->number;
     return BASE_OK;
 }
@@ -55,7 +58,7 @@ static int look(void *context, const struct record_line *line) {
 int train_history(const char *path, const struct plan *plan, struct train_options *options, struct base_error *e) {
     struct search s = {.plan = plan, .options = options};
     int code = access(path, F_OK) ? BASE_OK : record_read(path, look, &s, e);
-    options->history = (struct train_losses){.loss = s.loss, .count = s.count};
+    options->history = (struct train_losses){.loss = s.loss, .first = s.first, .count = s.count};
     snprintf(options->history.where, sizeof options->history.where, "record %ld of %s", s.found, path);
     return code;
 }

@@ -2,20 +2,21 @@
  *
  * Opens a run's inputs: the data, and the weights to start from. Compares between ranks what work they make. */
 #include <stdlib.h>
+#include <string.h>
 
+#include "checkpoint/weights.h"
 #include "inventory/alike.h"
 #include "records/hash.h"
 #include "train/record.h"
 #include "train/train.h"
-#include "train/weights.h"
 
 /* Checks names, shapes and types against the model, without reading values. */
 static int check_weights(const char *path, const struct model_config *config, struct base_error *e) {
     struct model_params params = {0};
-    struct train_weights weights = {0};
+    struct checkpoint_weights weights = {0};
     int code = model_params_open(&params, config, e);
-    if (!code) code = train_weights_open(&weights, path, &params, config, e);
-    if (!code) train_weights_close(&weights);
+    if (!code) code = checkpoint_weights_open(&weights, path, &params, config, e);
+    if (!code) checkpoint_weights_close(&weights);
     model_params_close(&params);
     return code;
 }
@@ -35,6 +36,14 @@ static int hash_samples(const struct data_source *source, int64_t seq, char digi
     return BASE_OK;
 }
 
+/* A hash of a value. */
+static json_t *hash_json(const json_t *value) {
+    char digits[RECORD_HASH_TEXT] = "", *text = json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS);
+    if (text) record_hash_of(text, strlen(text), digits);
+    free(text);
+    return json_stringn(digits, 16);
+}
+
 /* Each rank reads the catalogue, the model and the data itself, and a path may name other files on other nodes. */
 static int check_same(const struct train_options *o, const struct plan *plan, struct comm *world,
                       struct base_error *e) {
@@ -43,6 +52,7 @@ static int check_same(const struct train_options *o, const struct plan *plan, st
     if (code) return code;
     json_t *work = train_config(plan, o);
     record_set(work, "first samples", json_stringn(digits, 16));
+    if (o->from) record_set(work, "checkpoint", hash_json(o->from->about));
     const bool alike = inventory_alike_json(world, work, say, sizeof say);
     json_decref(work);
     if (alike) return BASE_OK;
@@ -61,7 +71,7 @@ int train_inputs(struct train_options *options, const struct plan *plan, struct 
     d.share = world->rank;
     d.shares = world->size;
     int code = comm_agree(world, data_open(&source, &d, e), e);
-    if (!code && options->init) code = comm_agree(world, check_weights(options->init, config, e), e);
+    if (!code && options->init && !options->from) code = comm_agree(world, check_weights(options->init, config, e), e);
     if (code) {
         data_close(source);
         return code;

@@ -50,7 +50,7 @@ static void probe_window(struct train_loop *l, int step) {
     struct parallel_result probe;
     double since = base_clock_now();
     l->world->ops->barrier(l->world);
-    parallel_probe(&l->engine, l->source, step, &probe);
+    parallel_probe(&l->engine, l->source, l->o->first_step + step, &probe);
     const double *phase_s = r->samples.phase + (r->timed - 1) * PLAN_PHASES;
     double compute_s = probe.seconds + phase_s[PLAN_PHASE_CLIP] + phase_s[PLAN_PHASE_UPDATE];
     l->world->ops->max(l->world, &compute_s, 1); /* also waits until all ranks are done */
@@ -85,7 +85,7 @@ static void report_step(struct train_loop *l, const struct parallel_result *resu
     const double now = base_clock_now();
     if (!l->o->on_step || (now - l->reported < 0.1 && r->timed != l->o->steps)) return;
     l->reported = now;
-    struct train_step s = {.step = r->steps - 1,
+    struct train_step s = {.step = (int)l->o->first_step + r->steps - 1,
                            .warmup = l->first == 0,
                            .steps = l->o->steps ? planned(l) : 0,
                            .loss = result->loss,
@@ -95,6 +95,7 @@ static void report_step(struct train_loop *l, const struct parallel_result *resu
     s.elapsed = now - started;
     if (s.steps && r->earlier) s.steps = fmax(s.steps - r->earlier, r->steps);
     s.left = s.steps ? s.elapsed / r->steps * (s.steps - r->steps) : fmax(0, l->o->budget_s - l->timed_s);
+    if (s.steps) s.steps += (int)l->o->first_step;
     l->o->on_step(l->o->context, &s);
 }
 
@@ -137,12 +138,12 @@ static void step_window(struct train_loop *l, double started) {
     struct train_result *r = l->r;
     struct parallel_result result;
     const int step = r->steps;
-    guard_step(step);
+    guard_step((int)l->o->first_step + step);
     const double start = begin(l, base_clock_now());
     double since = start;
     struct profile *profile = l->first ? r->profile : NULL;
     if (profile) profile_step_begin(profile);
-    parallel_step(&l->engine, l->source, &l->o->optimizer, step, &result);
+    parallel_step(&l->engine, l->source, &l->o->optimizer, l->o->first_step + step, &result);
     if (profile) profile_step_end(profile, &result);
     account(l, TRAIN_WINDOW_STEP, &since);
     const double own = since - start;
@@ -165,6 +166,7 @@ static void step_window(struct train_loop *l, double started) {
     account(l, TRAIN_WINDOW_REPORT, &since);
     if (l->o->on_window && !l->o->on_window(l->o->context, r)) l->asked = TRAIN_STOPPED_JOURNAL;
     account(l, TRAIN_WINDOW_JOURNAL, &since);
+    train_save(l, false);
 }
 
 static void set_overlap(struct train_loop *l, enum train_overlap_mode mode) {

@@ -8,7 +8,7 @@
 
 enum { TRAIN_STEPS_MOST = 100000, TRAIN_PEAKS_MOST = 4096, TRAIN_PROBES_MOST = 4096 };
 
-/* Sample arrays are allocated before the first window. */
+/* Sample arrays are allocated before the first window; what checkpoints cost is added as they are saved. */
 struct train_loop {
     const struct train_options *o;
     const struct plan *plan;
@@ -19,9 +19,11 @@ struct train_loop {
     const struct data_source *source;
     struct measure_peak peak;
     struct measure_watch watch;
-    int pairs; /* of steps that choose the overlap, within a warm-up of a fixed number of steps */
-    int look;  /* number of timed steps at the next check of the interval */
-    int asked; /* to stop, by this rank: as train_result.stopped */
+    int64_t saved;             /* the step of the last checkpoint */
+    int pairs;                 /* of steps that choose the overlap, within a warm-up of a fixed number of steps */
+    int look;                  /* number of timed steps at the next check of the interval */
+    int asked;                 /* to stop, by this rank: as train_result.stopped */
+    struct base_error unsaved; /* why a checkpoint could not be saved; code 0: none failed */
     /* interference before and after the last step, and the windows at its end; ended 0: another window ran since */
     struct measure_interference before, after;
     double ended, ended_s[TRAIN_WINDOWS];
@@ -36,5 +38,7 @@ struct train_loop {
 void train_loop_run(struct train_loop *l);
 /* Whether a rank was asked to stop, which all then know. Collective. */
 bool train_loop_stopped(struct train_loop *l);
+/* Saves a checkpoint if one is due after this step; `last`: unless that step is saved. Collective. */
+void train_save(struct train_loop *l, bool last);
 
 #endif

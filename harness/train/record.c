@@ -242,9 +242,32 @@ static void set_rates(json_t *o, const struct train_result *r, const struct plan
 
 static json_t *windows_of(const struct train_result *r) {
     const double *s = r->window_s;
-    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "step_s", s[TRAIN_WINDOW_STEP], "peak_s",
-                     s[TRAIN_WINDOW_PEAK], "probe_s", s[TRAIN_WINDOW_PROBE], "watch_s", s[TRAIN_WINDOW_WATCH],
-                     "report_s", s[TRAIN_WINDOW_REPORT], "journal_s", s[TRAIN_WINDOW_JOURNAL], "covered", r->covered);
+    json_t *o =
+        json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "step_s", s[TRAIN_WINDOW_STEP], "peak_s", s[TRAIN_WINDOW_PEAK],
+                  "probe_s", s[TRAIN_WINDOW_PROBE], "watch_s", s[TRAIN_WINDOW_WATCH], "report_s",
+                  s[TRAIN_WINDOW_REPORT], "journal_s", s[TRAIN_WINDOW_JOURNAL], "covered", r->covered);
+    if (r->save_count) record_set_number(o, "save_s", s[TRAIN_WINDOW_SAVE]);
+    return o;
+}
+
+/* What checkpoints cost: the stall of a step is their mean, spread over the steps between two. */
+static json_t *saves_of(const struct train_result *r, const struct train_options *asked) {
+    json_t *o = json_object(), *write = json_array(), *check = json_array();
+    double writing = 0, checking = 0;
+    for (int i = 0; i < r->save_count; i++) {
+        writing += r->saves[i].write_s, checking += r->saves[i].check_s;
+        json_array_append_new(write, json_real(r->saves[i].write_s));
+        json_array_append_new(check, json_real(r->saves[i].check_s));
+    }
+    const double bytes = r->saves[r->save_count - 1].bytes, n = r->save_count;
+    const double stall = (writing + checking) / n / (double)asked->save_every;
+    record_set_integer(o, "every", asked->save_every);
+    record_set_number(o, "bytes", bytes);
+    record_set(o, "write_s", write), record_set(o, "check_s", check);
+    record_set_number(o, "bytes_per_s", bytes * n / writing);
+    record_set_number(o, "stall_s_per_step", stall);
+    if (rated(r)) record_set_number(o, "stall_of_step", stall / r->mean.mean);
+    return o;
 }
 
 static json_t *result_of(const struct train_result *r, const struct plan *p, const struct train_options *asked,
@@ -256,6 +279,8 @@ static json_t *result_of(const struct train_result *r, const struct plan *p, con
     if (r->stopped) record_set(o, "stopped", json_string(train_stopped_text(r->stopped)));
     if (r->steps) record_set(o, "warmup", warmup_of(r, asked));
     if (rated(r) && r->overlap.chosen) record_set(o, "overlap", train_overlap_json(&r->overlap));
+    if (asked->first_step) record_set_integer(o, "first_step", asked->first_step);
+    if (r->save_count) record_set(o, "checkpoints", saves_of(r, asked));
     if (r->steps) {
         record_set_number(o, "loss_first", r->loss[0]);
         record_set_number(o, "loss_last", r->loss[r->steps - 1]);
@@ -269,7 +294,9 @@ static json_t *result_of(const struct train_result *r, const struct plan *p, con
         peak = fmax(peak, r->ranks[i].peak_memory_bytes);
     }
     if (peak > 0) record_set_number(o, "peak_memory_bytes", peak);
-    record_set_number(o, "predicted_memory_bytes", largest(p).memory_bytes + fmax(0, r->process_bytes));
+    double saving = 0;
+    for (int i = 0; i < r->save_count; i++) saving = fmax(saving, r->saves[i].buffers);
+    record_set_number(o, "predicted_memory_bytes", largest(p).memory_bytes + fmax(0, r->process_bytes) + saving);
     if (rated(r) && !r->recovered) record_set(o, "windows", windows_of(r));
     if (rated(r) && r->profile && asked->profile) record_set(o, "profile", profile_record(r->profile));
     record_set(o, "residual", residual_of(&r->gate));

@@ -26,6 +26,9 @@ json_t *train_record(const struct train_result *result, const struct plan *plan,
                      const struct train_identity *identity, const struct comm *world, json_t *machine);
 /* The record's `config`. Two runs with the same one did the same work. */
 json_t *train_config(const struct plan *plan, const struct train_options *options);
+/* BASE_USAGE names a field in which the checkpoint's config differs: a run goes on only with the same work. */
+int train_same_work(const struct checkpoint *from, const struct plan *plan, const struct train_options *options,
+                    struct base_error *e);
 /* The part of `config` that comes from the plan. And the precision's name, "fp32" or "bf16". */
 json_t *train_plan_config(const struct plan *plan);
 const char *train_precision(const struct plan *plan);
@@ -38,7 +41,8 @@ json_t *train_layout(const struct plan *plan, int nodes, const struct train_iden
 json_t *train_plan_record(const struct plan *plan, const struct train_identity *identity, double process_bytes);
 
 /* Sets the options' history to the losses of the newest matching record in `path`; the caller frees it. A match has the
- * same workload, sizes, precision, seed and data, and passed the gate; its timing may be inconclusive. Sets no history
+ * same workload, sizes, precision, seed and data, and this run's first step, and passed the gate; its timing may be
+ * inconclusive. Sets no history
  * if there is no match or no such file. */
 int train_history(const char *path, const struct plan *plan, struct train_options *options, struct base_error *e);
 

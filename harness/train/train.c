@@ -8,12 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checkpoint/weights.h"
 #include "guard/watchdog.h"
 #include "inject/inject.h"
 #include "measure/rivals.h"
 #include "train/loop.h"
 #include "train/warmup.h"
-#include "train/weights.h"
 
 enum { USUAL_STEPS = 8 };
 
@@ -70,7 +70,7 @@ static void release(struct train_loop *l) {
 
 void train_free(struct train_result *r) {
     free(r->loss), free(r->grad_norm), free(r->step_s), free(r->warm_s), free(r->peaks), free(r->ranks),
-        free(r->probe_s), free(r->bare_s);
+        free(r->probe_s), free(r->bare_s), free(r->saves);
     measure_samples_close(&r->samples);
     measure_samples_close(&r->warmup);
     profile_free(r->profile);
@@ -119,6 +119,14 @@ double train_process_bytes(struct comm *world) {
     return bytes;
 }
 
+/* What training starts from. */
+static int set_state(struct train_loop *l, struct base_error *e) {
+    if (l->o->from) return checkpoint_load(&l->engine, l->o->from, e);
+    if (l->o->init) return checkpoint_weights_load(&l->engine, l->o->init, e);
+    parallel_start(&l->engine, l->o->seed, false);
+    return BASE_OK;
+}
+
 static int prepare(struct train_loop *l, const struct kernel_ops *ops, double cpus_per_thread, struct base_error *e) {
     int code;
     if ((code = comm_agree(l->world, allocate(l, e), e))) return code;
@@ -129,8 +137,7 @@ static int prepare(struct train_loop *l, const struct kernel_ops *ops, double cp
     announce(l, "memory and weights");
     code = comm_agree(l->world, parallel_open(&l->engine, l->plan, l->world, ops, e), e);
     if (code) return code;
-    if (!l->o->init) parallel_start(&l->engine, l->o->seed, false);
-    if (l->o->init && (code = train_weights_load(&l->engine, l->o->init, e))) return code;
+    if ((code = set_state(l, e))) return code;
     if ((code = check_sizes(l, e))) return code;
     base_memory_peak_reset(); /* from here on the peak excludes the gate's FP64 */
     announce(l, "peak");
@@ -157,15 +164,22 @@ static void check_losses(struct train_loop *l) {
     for (int i = 0; i < 2; i++) {
         const struct train_losses *k = known[i];
         if (!o->gate || !k || !k->loss) continue;
-        const int n = r->steps < k->count ? r->steps : k->count;
-        gate_history(&r->gate, l->plan->shape.dtype, r->loss, k->loss, n, k->where);
+        /* the steps that both have */
+        const int64_t first = o->first_step > k->first ? o->first_step : k->first;
+        const int64_t mine = o->first_step + r->steps, theirs = k->first + k->count,
+                      end = mine < theirs ? mine : theirs;
+        if (first < end)
+            gate_history(&r->gate, l->plan->shape.dtype, r->loss + (first - o->first_step),
+                         k->loss + (first - k->first), first, (int)(end - first), k->where);
     }
     gate_agree(&r->gate, l->world); /* only one rank may have the other losses */
 }
 
-static int save(struct train_loop *l, struct base_error *e) {
+/* After the record, so that a failing write cannot lose it. */
+static int export_weights(struct train_loop *l, struct base_error *e) {
+    if (!l->o->save || l->o->save_every || l->r->stopped || !gate_passed(&l->r->gate)) return BASE_OK;
     announce(l, "saving weights");
-    return train_weights_save(&l->engine, l->o->save, e);
+    return checkpoint_export(&l->engine, l->o->save, e);
 }
 
 int train_run(struct train_result *result, const struct plan *plan, const struct train_options *options,
@@ -191,13 +205,15 @@ int train_run(struct train_result *result, const struct plan *plan, const struct
         if (r->timed) gather_ranks(l, placement);
         if (r->timed) finish_profile(l);
         check_losses(l);
+        if (gate_passed(&r->gate)) train_save(l, true);
     }
     if (!r->timed) r->samples.count = r->earlier = 0; /* what earlier processes measured is theirs alone */
     if (!code) train_verdict(r, l->o, l->plan->ledger.hardware_flop);
     announce(l, "record");
     if (!code && options->on_result) code = options->on_result(options->context, r, e);
     if (!code && options->trace && r->timed) code = profile_trace(r->profile, options->trace, e);
-    if (!code && options->save && !r->stopped && gate_passed(&r->gate)) code = save(l, e);
+    if (!code) code = export_weights(l, e);
+    if (!code && l->unsaved.code) code = base_fail(e, BASE_BROKEN, "%s", l->unsaved.text);
     release(l);
     return code;
 }

@@ -4,8 +4,8 @@
  * communication-free probes run between timed steps. The slowest rank defines a step's sample.
  *
  * It promises that nothing prints or allocates inside a timed window, and that a FAILED run has no rate. It also builds
- * the record (record.h), and reads and writes weights (weights.h). It needs a plan, a world of ranks and a kernel
- * table. It knows no command line; the only record file it reads is an earlier one to compare with.
+ * the record (record.h), and says when checkpoints are saved (checkpoint/). It needs a plan, a world of ranks and a
+ * kernel table. It knows no command line; the only record file it reads is an earlier one to compare with.
  *
  * Rates are wall-clock rates: timed tokens over the wall time of the timed steps, whatever disturbed them. That time is
  * the sum of step_s. A step lasts from its start to its end on the slowest rank. Time between two steps (peaks, probes,
@@ -16,6 +16,7 @@
 #define TOISE_TRAIN_TRAIN_H
 
 #include "base/stats.h"
+#include "checkpoint/checkpoint.h"
 #include "gate/gate.h"
 #include "measure/peak.h"
 #include "measure/placement.h"
@@ -53,9 +54,10 @@ struct train_overlap {
     double with_s, without_s; /* their medians */
 };
 
-/* Losses that another run of the same work had, from step 0. */
+/* Losses that another run of the same work had. */
 struct train_losses {
-    double *loss; /* NULL: none */
+    double *loss;  /* NULL: none */
+    int64_t first; /* the step of the first, from 0 */
     int count;
     char where[256]; /* for messages: "record 3 of FILE" */
 };
@@ -86,10 +88,16 @@ struct train_options {
     bool gate;
     bool loaded; /* matmuls by a library of --backend: an MFU above 1 is no error, as it may use instructions that the
                   * measured peak does not, such as AMX */
-    const char *init;  /* initial weights: a .safetensors file or a folder of them; NULL: drawn from the seed */
-    bool profile;      /* time every operation of the timed steps */
-    const char *trace; /* file for the calls of the last of them; NULL: none */
-    const char *save;  /* folder for the final weights, not written if the gate FAILED; NULL: none */
+    const char *init;    /* initial weights: a .safetensors file or a folder of them; NULL: drawn from the seed */
+    bool profile;        /* time every operation of the timed steps */
+    const char *trace;   /* file for the calls of the last of them; NULL: none */
+    const char *save;    /* folder for the final weights, not written if the gate FAILED; NULL: none */
+    int64_t save_every;  /* steps between checkpoints; `save` is then their folder, and the last step is saved too, also
+                          * if the run is asked to stop. 0: none */
+    int keep;            /* so many checkpoints stay, the newest; 0: all */
+    const json_t *about; /* for checkpoint.json, on rank 0 */
+    const struct checkpoint *from;       /* whose state the run goes on from; NULL: from the start */
+    int64_t first_step;                  /* its step; 0: the start */
     struct train_losses history;         /* of an earlier record of the same workload and seed */
     const struct train_earlier *earlier; /* NULL: nothing was measured before */
     void (*on_step)(void *context, const struct train_step *);
@@ -133,12 +141,13 @@ enum train_window {
     TRAIN_WINDOW_WATCH,   /* reading interference, and agreeing on the slowest rank */
     TRAIN_WINDOW_REPORT,  /* progress lines */
     TRAIN_WINDOW_JOURNAL, /* on_window */
+    TRAIN_WINDOW_SAVE,    /* checkpoints */
     TRAIN_WINDOWS
 };
 
 /* Why a run ended early: a signal's number, or this. */
-enum { TRAIN_STOPPED_JOURNAL = 1 << 20 };
-/* "SIGTERM", ..., or "a journal that cannot be written". */
+enum { TRAIN_STOPPED_JOURNAL = 1 << 20, TRAIN_STOPPED_SAVE };
+/* "SIGTERM", ..., "a journal that cannot be written", or "a checkpoint that cannot be saved". */
 const char *train_stopped_text(int stopped);
 
 struct train_result {
@@ -170,8 +179,10 @@ struct train_result {
     double window_s[TRAIN_WINDOWS]; /* this rank's */
     double covered;                 /* window_s's sum over the wall time: of the rank where it is least */
     double uncovered_s;             /* the wall time in no window: of the rank where it is most */
-    double process_bytes;           /* of the largest rank's process, before its arenas; negative: unknown */
-    double entropy;                 /* of the source, nats per token; NAN: unknown */
+    struct checkpoint_cost *saves;  /* [save_count] of the checkpoints, in order */
+    int save_count;
+    double process_bytes; /* of the largest rank's process, before its arenas; negative: unknown */
+    double entropy;       /* of the source, nats per token; NAN: unknown */
     char source[160];
     struct train_rank *ranks;    /* [world size], on every rank */
     double phase_s[PLAN_PHASES]; /* of the slowest rank's median step; communication includes waiting */

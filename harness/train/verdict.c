@@ -11,7 +11,9 @@
 static const double UNCOVERED_MOST_S = 0.1;
 
 const char *train_stopped_text(int stopped) {
-    return stopped == TRAIN_STOPPED_JOURNAL ? "a journal that cannot be written" : guard_stop_name(stopped);
+    return stopped == TRAIN_STOPPED_JOURNAL ? "a journal that cannot be written"
+           : stopped == TRAIN_STOPPED_SAVE  ? "a checkpoint that cannot be saved"
+                                            : guard_stop_name(stopped);
 }
 
 double train_utilisation(const struct train_result *r, double hardware_flop) {

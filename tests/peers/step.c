@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 #include "records/record.h"
-#include "train/weights.h"
+#include "checkpoint/weights.h"
 
 static int read_tokens(const char *path, int64_t batch, int64_t seq, int32_t *inputs, int32_t *targets,
                        struct base_error *e) {
@@ -28,13 +28,13 @@ static int read_tokens(const char *path, int64_t batch, int64_t seq, int32_t *in
 
 static int step(struct parallel_engine *g, char **argv, struct base_error *e) {
     const int64_t batch = g->plan->shape.batch, seq = g->plan->shape.seq;
-    int code = train_weights_load(g, argv[1], e);
+    int code = checkpoint_weights_load(g, argv[1], e);
     if (code || (code = read_tokens(argv[2], batch, seq, g->inputs, g->targets, e))) return code;
     model_forward(&g->model, g->inputs);
     const double tokens = (double)(batch * seq), loss = model_loss(&g->model, g->targets, (float)(1 / tokens));
     model_backward(&g->model, g->inputs);
     printf("%.12g\n", loss / tokens);
-    return train_weights_write(argv[6], g, PARALLEL_GRADIENTS, e);
+    return checkpoint_weights_write(argv[6], g, PARALLEL_GRADIENTS, e);
 }
 
 static int run(char **argv, struct base_error *e) {

@@ -14,8 +14,10 @@
 
 #include <cmocka.h>
 
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/folder.h"
+#include "checkpoint/weights.h"
 #include "records/record.h"
-#include "train/weights.h"
 #include "unit/support/folder.h"
 #include "unit/support/rig.h"
 
@@ -56,7 +58,7 @@ static int file_find(const struct file *f, const char *end) {
     fail_msg("no tensor ends in %s", end);
     return -1;
 }
-/* Reads everything that train_weights_write wrote. */
+/* Reads everything that checkpoint_weights_write wrote. */
 static void file_read(struct file *f, const char *path) {
     struct base_error e = {0};
     struct data_tensors *set;
@@ -99,7 +101,7 @@ static void open_family(struct model_file *m, const char *family) {
     struct rig rig;
     rig_open(&rig, &q, KERNEL_ISA_ref, KERNEL_BACKEND_TOISE, 1);
     memcpy(rig.engine.master, m->values, (size_t)m->params.total * sizeof *m->values);
-    if (train_weights_write(m->path, &rig.engine, PARALLEL_MASTER, &e)) fail_msg("%s", e.text);
+    if (checkpoint_weights_write(m->path, &rig.engine, PARALLEL_MASTER, &e)) fail_msg("%s", e.text);
     rig_close(&rig);
     file_read(&m->file, m->path);
 }
@@ -109,19 +111,18 @@ static void close_family(struct model_file *m) {
     model_params_close(&m->params);
 }
 
-static int values(const struct train_weights *w, const struct model_params *p, const struct model_config *c, float *out,
-                  struct base_error *e) {
+static int values(const struct checkpoint_weights *w, const struct model_params *p, float *out, struct base_error *e) {
     int code = BASE_OK;
     for (int i = 0; i < p->count && !code; i++)
-        code = train_weights_values(w, &p->tensors[i], c, 1 + i % 2, out + p->tensors[i].offset, e);
+        code = checkpoint_weights_values(w, &p->tensors[i], "", 1 + i % 2, out + p->tensors[i].offset, e);
     return code;
 }
 static int load(const struct model_file *m, float *out, struct base_error *e) {
-    struct train_weights w;
-    int code = train_weights_open(&w, m->path, &m->params, &m->config, e);
+    struct checkpoint_weights w;
+    int code = checkpoint_weights_open(&w, m->path, &m->params, &m->config, e);
     if (code) return code;
-    code = values(&w, &m->params, &m->config, out, e);
-    train_weights_close(&w);
+    code = values(&w, &m->params, out, e);
+    checkpoint_weights_close(&w);
     return code;
 }
 static void expect_same(const struct model_file *m) {
@@ -245,11 +246,11 @@ static void test_ignored(void **state) {
     struct model_params params;
     assert_int_equal(model_config_slice(&slice, 1, &e), BASE_OK);
     assert_int_equal(model_params_open(&params, &slice, &e), BASE_OK);
-    struct train_weights w;
+    struct checkpoint_weights w;
     float *out = calloc((size_t)params.total, sizeof *out);
-    if (train_weights_open(&w, m.path, &params, &slice, &e) || values(&w, &params, &slice, out, &e))
+    if (checkpoint_weights_open(&w, m.path, &params, &slice, &e) || values(&w, &params, out, &e))
         fail_msg("%s", e.text);
-    train_weights_close(&w);
+    checkpoint_weights_close(&w);
     assert_memory_equal(out, m.values, (size_t)(params.layer0 + params.layer_size) * sizeof *out);
     free(out);
     model_params_close(&params);
@@ -272,13 +273,13 @@ static void test_save(void **state) {
         snprintf(where, sizeof where, "%s", folder_name(c.family->type));
         rig_open(&a, &q, KERNEL_ISA_ref, KERNEL_BACKEND_TOISE, 3);
         rig_open(&b, &q, KERNEL_ISA_ref, KERNEL_BACKEND_TOISE, 4);
-        assert_int_equal(train_weights_save_check(where, false, &e), BASE_OK);
-        assert_int_equal(train_weights_save_check(where, true, &e), BASE_OK);
-        if (train_weights_save(&a.engine, where, &e) || train_weights_load(&b.engine, where, &e))
+        assert_int_equal(checkpoint_folder_check(where, false, &e), BASE_OK);
+        assert_int_equal(checkpoint_folder_check(where, true, &e), BASE_OK);
+        if (checkpoint_export(&a.engine, where, &e) || checkpoint_weights_load(&b.engine, where, &e))
             fail_msg("%s", e.text);
         assert_memory_equal(a.engine.master, b.engine.master, (size_t)a.engine.params.total * sizeof(float));
-        assert_int_equal(train_weights_save_check(where, false, &e), BASE_USAGE); /* exists now */
-        assert_int_equal(train_weights_save_check(where, true, &e), BASE_USAGE);
+        assert_int_equal(checkpoint_folder_check(where, false, &e), BASE_USAGE); /* exists now */
+        assert_int_equal(checkpoint_folder_check(where, true, &e), BASE_USAGE);
         snprintf(path, sizeof path, "%s/config.json", where);
         json_t *json;
         struct model_config back;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Reads weights: checks names and shapes against the parameter table, then copies values. */
-#include "train/weights.h"
+#include "checkpoint/weights.h"
 
 #include <math.h>
 #include <omp.h>
@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "checkpoint/names.h"
 #include "parallel/collect.h"
-#include "train/weights_names.h"
 
 enum { LISTED = 6, PIECE = 1 << 16 }; /* tensors that a message names; elements read at a time */
 
@@ -48,13 +48,12 @@ static bool same_shape(const struct data_tensor *t, const struct data_tensor_out
 }
 
 /* Every tensor of the model must be there, with its shape and a readable type. */
-static int check_model(const struct train_weights *w, const char *path, const struct model_params *p,
-                       struct base_error *e) {
+static int check_model(const struct checkpoint_weights *w, const struct model_params *p, struct base_error *e) {
     struct list missing = {0}, shapes = {0}, types = {0};
-    char name[TRAIN_NAME], wanted[64], found[64];
+    char name[CHECKPOINT_NAME], wanted[64], found[64];
     for (int i = 0; i < p->count; i++) {
         struct data_tensor_out want;
-        train_weights_row(&p->tensors[i], w->prefix, name, &want);
+        checkpoint_row(&p->tensors[i], "", w->prefix, name, &want);
         const struct data_tensor *t = data_tensors_find(w->set, name);
         shape_text(want.dims, want.shape, wanted);
         if (!t) {
@@ -67,14 +66,14 @@ static int check_model(const struct train_weights *w, const char *path, const st
     }
     if (missing.count)
         return base_fail(e, BASE_USAGE,
-                         "--init %s: %d of the model's %d tensors are missing: %s%s; give weights of this model", path,
-                         missing.count, p->count, missing.text, more(&missing));
+                         "%s %s: %d of the model's %d tensors are missing: %s%s; give weights of this model", w->flag,
+                         w->path, missing.count, p->count, missing.text, more(&missing));
     if (shapes.count)
-        return base_fail(e, BASE_USAGE, "--init %s: %d tensors have other shapes than the model: %s%s", path,
+        return base_fail(e, BASE_USAGE, "%s %s: %d tensors have other shapes than the model: %s%s", w->flag, w->path,
                          shapes.count, shapes.text, more(&shapes));
     if (types.count)
-        return base_fail(e, BASE_USAGE, "--init %s: toise reads F32, F16 and BF16 only; convert %s%s", path, types.text,
-                         more(&types));
+        return base_fail(e, BASE_USAGE, "%s %s: toise reads F32, F16 and BF16 only; convert %s%s", w->flag, w->path,
+                         types.text, more(&types));
     return BASE_OK;
 }
 
@@ -103,65 +102,65 @@ static bool harmless(const char *name, const struct model_config *c) {
 static int by_name(const void *a, const void *b) {
     return strcmp(a, b);
 }
-static int check_extra(const struct train_weights *w, const char *path, const struct model_params *p,
-                       const struct model_config *c, struct base_error *e) {
-    char(*names)[TRAIN_NAME] = calloc((size_t)p->count, TRAIN_NAME), shape[64];
+static int check_extra(const struct checkpoint_weights *w, const struct model_params *p, const struct model_config *c,
+                       struct base_error *e) {
+    char(*names)[CHECKPOINT_NAME] = calloc((size_t)p->count, CHECKPOINT_NAME), shape[64];
     struct data_tensor_out row;
     struct list extra = {0};
     if (!names) return base_fail(e, BASE_BROKEN, "out of memory for the names of %d tensors", p->count);
-    for (int i = 0; i < p->count; i++) train_weights_row(&p->tensors[i], w->prefix, names[i], &row);
-    qsort(names, (size_t)p->count, TRAIN_NAME, by_name);
+    for (int i = 0; i < p->count; i++) checkpoint_row(&p->tensors[i], "", w->prefix, names[i], &row);
+    qsort(names, (size_t)p->count, CHECKPOINT_NAME, by_name);
     for (int i = 0; i < data_tensors_count(w->set); i++) {
         const struct data_tensor *t = data_tensors_at(w->set, i);
-        if (strlen(t->name) < TRAIN_NAME && bsearch(t->name, names, (size_t)p->count, TRAIN_NAME, by_name)) continue;
+        if (strlen(t->name) < CHECKPOINT_NAME && bsearch(t->name, names, (size_t)p->count, CHECKPOINT_NAME, by_name))
+            continue;
         if (harmless(t->name, c)) continue;
         shape_text(t->dims, t->shape, shape);
         list_add(&extra, "%.100s %s", t->name, shape);
     }
     free(names);
     if (!extra.count) return BASE_OK;
-    return base_fail(e, BASE_USAGE, "--init %s: %d tensors are not part of %s: %s%s; give the --model that has them",
-                     path, extra.count, c->name, extra.text, more(&extra));
+    return base_fail(e, BASE_USAGE, "%s %s: %d tensors are not part of %s: %s%s; give the --model that has them",
+                     w->flag, w->path, extra.count, c->name, extra.text, more(&extra));
 }
 
 /* If a tied head is in the file, it must equal the token table. */
-static int check_tied(const struct train_weights *w, const char *path, const struct model_params *p,
-                      const struct model_config *c, struct base_error *e) {
+static int check_tied(const struct checkpoint_weights *w, const struct model_params *p, const struct model_config *c,
+                      struct base_error *e) {
     const struct data_tensor *head = data_tensors_find(w->set, "lm_head.weight");
     struct data_tensor_out row;
-    char name[TRAIN_NAME];
+    char name[CHECKPOINT_NAME];
     if (!c->tied || !head) return BASE_OK;
-    train_weights_row(&p->tensors[0], w->prefix, name, &row); /* the token table is first */
+    checkpoint_row(&p->tensors[0], "", w->prefix, name, &row); /* the token table is first */
     const struct data_tensor *table = data_tensors_find(w->set, name);
     bool same = head->dtype == table->dtype && same_shape(head, &row) &&
                 !memcmp(head->bytes, table->bytes, (size_t)table->size);
     if (same) return BASE_OK;
     return base_fail(e, BASE_USAGE,
-                     "--init %s: lm_head.weight differs from %s, but the model ties them (tie_word_embeddings)", path,
-                     name);
+                     "%s %s: lm_head.weight differs from %s, but the model ties them (tie_word_embeddings)", w->flag,
+                     w->path, name);
 }
 
-int train_weights_open(struct train_weights *weights, const char *path, const struct model_params *p,
-                       const struct model_config *c, struct base_error *e) {
-    struct train_weights w = {.prefix = c->family->prefix};
+int checkpoint_weights_open(struct checkpoint_weights *weights, const char *path, const struct model_params *p,
+                            const struct model_config *c, struct base_error *e) {
+    struct checkpoint_weights w = {.flag = "--init", .path = path, .prefix = c->family->prefix};
     struct data_tensor_out row;
-    char name[TRAIN_NAME];
+    char name[CHECKPOINT_NAME];
     int code = data_tensors_open(&w.set, path, e);
     if (code) return code;
-    train_weights_row(&p->tensors[0], "", name, &row);
+    checkpoint_row(&p->tensors[0], "", "", name, &row);
     if (data_tensors_find(w.set, name)) w.prefix = ""; /* a model saved without its head */
-    if (!(code = check_model(&w, path, p, e)) && !(code = check_extra(&w, path, p, c, e)))
-        code = check_tied(&w, path, p, c, e);
+    if (!(code = check_model(&w, p, e)) && !(code = check_extra(&w, p, c, e))) code = check_tied(&w, p, c, e);
     if (code)
-        train_weights_close(&w);
+        checkpoint_weights_close(&w);
     else
         *weights = w;
     return code;
 }
 
-void train_weights_close(struct train_weights *w) {
+void checkpoint_weights_close(struct checkpoint_weights *w) {
     data_tensors_close(w->set);
-    *w = (struct train_weights){0};
+    *w = (struct checkpoint_weights){0};
 }
 
 /* Copies elements first .. first+n-1 of the file's tensor into place. False: one of them is not finite. */
@@ -170,21 +169,25 @@ static bool read_piece(const struct data_tensor *t, const struct model_tensor *m
     bool finite = true;
     data_tensor_read(t, first, n, x);
     for (int64_t i = 0; i < n; i++) {
-        out[train_weights_place(m, first + i)] = x[i];
+        out[checkpoint_element(m, first + i)] = x[i];
         finite = finite && isfinite(x[i]);
     }
     return finite;
 }
 
-int train_weights_values(const struct train_weights *w, const struct model_tensor *m, const struct model_config *c,
-                         int threads, float *out, struct base_error *e) {
+int checkpoint_weights_values(const struct checkpoint_weights *w, const struct model_tensor *m, const char *array,
+                              int threads, float *out, struct base_error *e) {
     float *pieces = malloc((size_t)threads * PIECE * sizeof *pieces);
-    char name[TRAIN_NAME];
+    char name[CHECKPOINT_NAME];
     struct data_tensor_out row;
     bool finite = true;
     if (!pieces) return base_fail(e, BASE_BROKEN, "out of memory for reading weights");
-    train_weights_row(m, w->prefix, name, &row);
+    checkpoint_row(m, array, w->prefix, name, &row);
     const struct data_tensor *t = data_tensors_find(w->set, name);
+    if (!t || !same_shape(t, &row)) {
+        free(pieces);
+        return base_fail(e, BASE_USAGE, "%s %s: has no tensor '%s' of the model's shape", w->flag, w->path, name);
+    }
 #pragma omp parallel for num_threads(threads) schedule(static) reduction(&& : finite)
     for (int64_t piece = 0; piece < (m->count + PIECE - 1) / PIECE; piece++) {
         const int64_t first = piece * PIECE, n = m->count - first < PIECE ? m->count - first : PIECE;
@@ -192,8 +195,8 @@ int train_weights_values(const struct train_weights *w, const struct model_tenso
     }
     free(pieces);
     if (finite) return BASE_OK;
-    return base_fail(e, BASE_USAGE, "%s: tensor '%s' holds a value that is not finite; %s cannot start from it",
-                     t->file, name, c->name);
+    return base_fail(e, BASE_USAGE, "%s: tensor '%s' holds a value that is not finite; no training can start from it",
+                     t->file, name);
 }
 
 /* On another node the path may lead to another file, so compare what each rank read with rank 0. */
@@ -206,20 +209,20 @@ static int check_same(struct parallel_engine *g, const char *path, uint64_t mine
                      g->world->rank);
 }
 
-int train_weights_load(struct parallel_engine *g, const char *path, struct base_error *e) {
+int checkpoint_weights_load(struct parallel_engine *g, const char *path, struct base_error *e) {
     const struct model_config *c = &g->plan->request.config;
-    struct train_weights w = {0};
+    struct checkpoint_weights w = {0};
     float *values = malloc((size_t)g->whole.largest * sizeof *values);
     uint64_t read = 0; /* a hash of all */
-    int code = values ? train_weights_open(&w, path, &g->whole, c, e)
+    int code = values ? checkpoint_weights_open(&w, path, &g->whole, c, e)
                       : base_fail(e, BASE_BROKEN, "out of memory for a tensor of the weights");
     for (int i = 0; i < g->whole.count && !code; i++) {
-        code = train_weights_values(&w, &g->whole.tensors[i], c, g->team.threads, values, e);
+        code = checkpoint_weights_values(&w, &g->whole.tensors[i], "", g->team.threads, values, e);
         if (code) break;
-        parallel_keep(g, i, values);
+        parallel_keep(g, PARALLEL_MASTER, i, values);
         read = 3 * read + parallel_mix(values, 4 * g->whole.tensors[i].count, g->team.threads);
     }
-    train_weights_close(&w);
+    checkpoint_weights_close(&w);
     free(values);
     if ((code = comm_agree(g->world, code, e))) return code;
     parallel_restart(g);

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Makes, completes and removes folders of files. */
+#define _GNU_SOURCE
+#include "checkpoint/folder.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+/* The folder without slashes at its end, and the same with ".part". */
+static int clean(const char *folder, struct checkpoint_folder *f, struct base_error *e) {
+    size_t n = strlen(folder);
+    while (n > 1 && folder[n - 1] == '/') n--;
+    if (n == 0 || n > PATH_MAX - 128)
+        return base_fail(e, BASE_USAGE, "--save: a path of %zu characters; take 1 to %d", n, PATH_MAX - 128);
+    snprintf(f->path, PATH_MAX, "%.*s", (int)n, folder);
+    snprintf(f->part, PATH_MAX, "%.*s.part", (int)n, folder);
+    return BASE_OK;
+}
+
+int checkpoint_folder_check(const char *folder, bool make, struct base_error *e) {
+    struct checkpoint_folder f;
+    char parent[PATH_MAX];
+    struct stat s;
+    int code = clean(folder, &f, e);
+    if (code) return code;
+    if (!lstat(f.path, &s)) return base_fail(e, BASE_USAGE, "--save %s: exists already; name a new folder", f.path);
+    if (!lstat(f.part, &s))
+        return base_fail(e, BASE_USAGE,
+                         "--save %s: %s exists, from a run that was interrupted or is still saving; remove it", f.path,
+                         f.part);
+    const bool could = base_file_could_be_made(f.part, parent);
+    if (!could || (make && (!base_file_parents(f.path, parent) || mkdir(f.part, 0777) || rmdir(f.part))))
+        return base_fail(e, BASE_USAGE, "--save %s: cannot create a folder there: %s; name another", f.path,
+                         strerror(errno));
+    return BASE_OK;
+}
+
+int checkpoint_folder_begin(struct checkpoint_folder *f, const char *path, struct base_error *e) {
+    const int code = clean(path, f, e);
+    if (code || !mkdir(f->part, 0777)) return code;
+    return base_fail(e, BASE_BROKEN, "--save: cannot make %s: %s", f->part, strerror(errno));
+}
+
+/* A file must be on disk before it is renamed. File systems that cannot sync a folder (EINVAL) keep that order
+ * themselves. */
+static int sync_path(const char *path) {
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const int failed = fd < 0 || (fsync(fd) && errno != EINVAL);
+    if (fd >= 0) close(fd);
+    return failed;
+}
+
+int checkpoint_folder_end(const struct checkpoint_folder *f, struct base_error *e) {
+    char parent[PATH_MAX];
+    if (sync_path(f->part)) return base_fail(e, BASE_BROKEN, "--save: cannot sync %s: %s", f->part, strerror(errno));
+    if (rename(f->part, f->path))
+        return base_fail(e, BASE_BROKEN, "--save: what was saved is in %s, which cannot be renamed to %s: %s", f->part,
+                         f->path, strerror(errno));
+    if (base_file_parents(f->path, parent)) (void)sync_path(parent); /* else a power cut may leave FOLDER.part */
+    return BASE_OK;
+}
+
+void checkpoint_folder_file(const char *folder, const char *name, char path[PATH_MAX]) {
+    snprintf(path, PATH_MAX, "%.*s/%s", (int)(PATH_MAX - 2 - strlen(name)), folder, name);
+}
+
+void checkpoint_folder_remove(const char *path) {
+    static const char end[] = ".part";
+    struct checkpoint_folder f;
+    char file[PATH_MAX];
+    if (clean(path, &f, NULL)) return;
+    const size_t n = strlen(f.path), ending = sizeof end - 1;
+    const bool is_part = n > ending && !strcmp(f.path + n - ending, end);
+    if (is_part || rename(f.path, f.part)) memcpy(f.part, f.path, n + 1);
+    DIR *folder = opendir(f.part);
+    for (struct dirent *entry; folder && (entry = readdir(folder));) {
+        checkpoint_folder_file(f.part, entry->d_name, file);
+        if (entry->d_name[0] != '.') unlink(file);
+    }
+    if (folder) closedir(folder);
+    rmdir(f.part);
+}
+
+int checkpoint_folder_json(const char *folder, const char *name, json_t *json, struct base_error *e) {
+    char path[PATH_MAX];
+    checkpoint_folder_file(folder, name, path);
+    errno = ENOMEM; /* for jansson, which sets none */
+    const int failed = !json || json_dump_file(json, path, JSON_INDENT(2)) || sync_path(path);
+    json_decref(json);
+    return failed ? base_fail(e, BASE_BROKEN, "--save: cannot write %s: %s", path, strerror(errno)) : BASE_OK;
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Who writes which tensor, the rounds in which tensors are put together, and the checksums of what was written. */
+#define _GNU_SOURCE
+#include "checkpoint/shards.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "checkpoint/names.h"
+#include "guard/watchdog.h"
+
+const struct checkpoint_kind checkpoint_model = {"model", 1, {{PARALLEL_MASTER, ""}}},
+                             checkpoint_gradients = {"gradients", 1, {{PARALLEL_GRADIENTS, ""}}},
+                             checkpoint_optimizer = {
+                                 "optimizer", 2, {{PARALLEL_MOMENT1, "exp_avg."}, {PARALLEL_MOMENT2, "exp_avg_sq."}}};
+
+/* Tensors in order are cut into as many stretches as there are writers, by where their middles are. Stages are in order
+ * of rank too, so most of a stage's tensors stay on it. */
+static void share_out(struct checkpoint_shards *s, int writers) {
+    const struct parallel_engine *g = s->engine;
+    const int ranks = g->world->size;
+    int next = 0;
+    for (int r = 0; r < ranks; r++) {
+        s->first[r] = next;
+        for (; next < g->whole.count; next++) {
+            const struct model_tensor *t = &g->whole.tensors[next];
+            if (r < writers - 1 && (double)(t->offset + t->count / 2) * writers >= (double)g->whole.total * (r + 1))
+                break;
+        }
+        const int mine = next - s->first[r];
+        if (r < g->world->rank) s->number += mine > 0;
+        s->files += mine > 0;
+        s->rounds = mine > s->rounds ? mine : s->rounds;
+    }
+    s->first[ranks] = next;
+}
+
+/* Whether a kind's tensors must be put together from several ranks. */
+static bool apart(const struct checkpoint_shards *s, const struct checkpoint_kind *kind) {
+    return !parallel_has_all(s->engine, kind->array[0].what);
+}
+
+static int tensors_of(const struct checkpoint_shards *s, int rank) {
+    return s->first[rank + 1] - s->first[rank];
+}
+
+int checkpoint_shards_open(struct checkpoint_shards *s, struct parallel_engine *g, bool spread, struct base_error *e) {
+    const int rank = g->world->rank;
+    const size_t ranks = (size_t)g->world->size;
+    *s = (struct checkpoint_shards){.engine = g, .first = calloc(ranks + 1, sizeof(int))};
+    s->wanted = calloc(ranks, sizeof *s->wanted);
+    int code = parallel_mail_open(&s->mail, g, e);
+    if (!code && (!s->first || !s->wanted)) code = base_fail(e, BASE_BROKEN, "out of memory for %zu writers", ranks);
+    if (!code) share_out(s, spread ? g->world->size : 1);
+    int64_t largest = 0;
+    for (int i = 0; !code && i < tensors_of(s, rank); i++) {
+        const int64_t n = g->whole.tensors[s->first[rank] + i].count;
+        largest = n > largest ? n : largest;
+    }
+    if (!(parallel_has_all(g, PARALLEL_MASTER) && parallel_has_all(g, PARALLEL_MOMENT1))) s->room = largest;
+    if (s->room && !(s->values = malloc((size_t)s->room * sizeof *s->values)))
+        code = base_fail(e, BASE_BROKEN, "out of memory for a tensor of %lld elements", (long long)s->room);
+    return comm_agree(g->world, code, e);
+}
+
+void checkpoint_shards_close(struct checkpoint_shards *s) {
+    parallel_mail_close(&s->mail);
+    free(s->first), free(s->wanted), free(s->values);
+    *s = (struct checkpoint_shards){0};
+}
+
+double checkpoint_shards_buffers(const struct checkpoint_shards *s) {
+    return sizeof(float) * (double)(s->room + s->mail.to_room + s->mail.from_room);
+}
+
+bool checkpoint_shards_file(const struct checkpoint_shards *s, const struct checkpoint_kind *kind,
+                            char name[CHECKPOINT_FILE]) {
+    if (s->files == 1)
+        snprintf(name, CHECKPOINT_FILE, "%s.safetensors", kind->name);
+    else
+        snprintf(name, CHECKPOINT_FILE, "%s-%05d-of-%05d.safetensors", kind->name, s->number + 1, s->files);
+    return tensors_of(s, s->engine->world->rank) > 0;
+}
+
+/* A kind of file that is being written. */
+struct writing {
+    struct checkpoint_shards *shards;
+    const struct checkpoint_kind *kind;
+    struct data_tensor_out *rows;
+    int round; /* the next, of rounds for each array */
+    int code;  /* of putting tensors together */
+    struct base_error *e;
+    uint64_t sum;
+    json_t *sums;
+};
+
+/* Each writer's next tensor is put together. Collective. */
+static void next_round(struct writing *w) {
+    struct checkpoint_shards *s = w->shards;
+    const int array = w->round / s->rounds, turn = w->round % s->rounds;
+    w->round++;
+    guard_progress(); /* a sync may be behind it, which takes no CPU time */
+    if (w->code || !apart(s, w->kind)) return;
+    for (int r = 0; r < s->engine->world->size; r++) s->wanted[r] = turn < tensors_of(s, r) ? s->first[r] + turn : -1;
+    w->code = parallel_bring(s->engine, w->kind->array[array].what, s->wanted, &s->mail, s->values, w->e);
+}
+
+/* For data_tensors_write. Once tensors cannot be put together the file is of no use, and what is in it does not matter.
+ */
+static void fill(void *context, int i, int64_t first, int64_t n, float *out) {
+    struct writing *w = context;
+    struct checkpoint_shards *s = w->shards;
+    const struct parallel_engine *g = s->engine;
+    const int mine = tensors_of(s, g->world->rank), array = i / mine, tensor = s->first[g->world->rank] + i % mine;
+    const struct model_tensor *t = &g->whole.tensors[tensor];
+    while (w->round <= array * s->rounds + i % mine) next_round(w);
+    const float *values = apart(s, w->kind) ? s->values : parallel_whole(g, w->kind->array[array].what, tensor);
+    guard_progress();
+#pragma omp parallel for num_threads(g->team.threads)
+    for (int64_t j = 0; j < n; j++) out[j] = w->code ? 0 : values[checkpoint_element(t, first + j)];
+    if (!w->sums) return;
+    w->sum = 3 * (first ? w->sum : 0) + parallel_mix(out, n * (int64_t)sizeof *out, g->team.threads);
+    if (first + n == t->count) json_object_set_new(w->sums, w->rows[i].name, json_sprintf("%016" PRIx64, w->sum));
+}
+
+static int write_file(struct writing *w, const char *path, struct base_error *e) {
+    const struct checkpoint_shards *s = w->shards;
+    const struct parallel_engine *g = s->engine;
+    const int mine = tensors_of(s, g->world->rank), count = mine * w->kind->arrays;
+    char(*names)[CHECKPOINT_NAME] = calloc((size_t)count, CHECKPOINT_NAME);
+    w->rows = calloc((size_t)count, sizeof *w->rows);
+    int code = BASE_BROKEN;
+    for (int i = 0; w->rows && names && i < count; i++)
+        checkpoint_row(&g->whole.tensors[s->first[g->world->rank] + i % mine], w->kind->array[i / mine].prefix,
+                       g->plan->request.config.family->prefix, names[i], &w->rows[i]);
+    if (w->rows && names)
+        code = data_tensors_write(path, w->rows, count, fill, w, e);
+    else
+        base_fail(e, BASE_BROKEN, "out of memory for the names of %d tensors", count);
+    free(w->rows), free(names);
+    return code;
+}
+
+int checkpoint_shards_write(struct checkpoint_shards *s, const struct checkpoint_kind *kind, const char *path,
+                            json_t *sums, struct base_error *e) {
+    struct base_error of_rounds = {0};
+    struct writing w = {.shards = s, .kind = kind, .e = &of_rounds, .sums = sums};
+    int code = tensors_of(s, s->engine->world->rank) ? write_file(&w, path, e) : BASE_OK;
+    while (w.round < kind->arrays * s->rounds) next_round(&w); /* a rank that has failed has parts of others' tensors */
+    if (w.code) code = base_fail(e, w.code, "%s", of_rounds.text);
+    return comm_agree(s->engine->world, code, e);
+}
+
+/* The next reads come from the disk, where the system can forget what it has in memory. */
+static void forget(const char *path) {
+    const int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return;
+    posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
+    close(file);
+}
+
+static uint64_t sum_of(const struct data_tensor *t, int threads) {
+    const char *bytes = t->bytes;
+    uint64_t sum = 0;
+    for (int64_t first = 0; first < t->count; first += DATA_TENSORS_CHUNK) {
+        const int64_t n = t->count - first < DATA_TENSORS_CHUNK ? t->count - first : DATA_TENSORS_CHUNK;
+        guard_progress();
+        sum = 3 * sum + parallel_mix(bytes + first * 4, n * 4, threads);
+        data_tensor_release(t, first, n);
+    }
+    return sum;
+}
+
+int checkpoint_file_check(const char *path, const json_t *sums, int threads, struct base_error *e) {
+    struct data_tensors *set = NULL;
+    char is[32];
+    forget(path);
+    int code = data_tensors_open(&set, path, e);
+    const int count = code ? 0 : data_tensors_count(set);
+    if (!code && (size_t)count != json_object_size(sums))
+        code =
+            base_fail(e, BASE_BROKEN, "%s: has %d tensors, and %zu were written", path, count, json_object_size(sums));
+    for (int i = 0; i < count && !code; i++) {
+        const struct data_tensor *t = data_tensors_at(set, i);
+        const char *was = json_string_value(json_object_get(sums, t->name));
+        snprintf(is, sizeof is, "%016" PRIx64, t->dtype == DATA_F32 ? sum_of(t, threads) : 0);
+        if (!was || strcmp(is, was) != 0)
+            code = base_fail(e, BASE_BROKEN, "%s: tensor '%s' is not what was written: its checksum is %s, and was %s",
+                             path, t->name, is, was ? was : "none");
+    }
+    data_tensors_close(set);
+    return code;
+}

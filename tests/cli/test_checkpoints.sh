@@ -1,0 +1,162 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# check: timeout 300
+# Checkpoints of toise train: what they hold, how a run goes on from one in its own layout and in others, what is
+# refused, and that a kill at any moment or a full disk leaves the last complete one. KILLS=500 makes the last part long.
+. "$(dirname "$0")/../prelude.sh"
+. scripts/mpi.sh
+no_grace
+python3 -c '' 2>/dev/null || { echo 'SKIP: checkpoints: python3 is not installed' && exit 77; }
+export OMP_NUM_THREADS=1
+out=$work/records.jsonl saves=$work/saves
+tiny=(train --model tiny-llama --seq 32 --gbs 4 --warmup 0 --energy off)
+
+field() { python3 -c 'import json, sys; r = json.loads(open(sys.argv[1]).readlines()[-1]); print(eval(sys.argv[2]))' "$@"; }
+is() { [ "$(field "$1" "$2")" = "$3" ] || fail "$2 is $(field "$1" "$2"), not $3"; }
+listed() { [ "$(cd "$1" && echo *)" = "$2" ] || fail "$1 has $(ls "$1"), not $2"; }
+# on RANKS FLAGS...: its exit code; 3 is right too, as time decides it
+on() {
+    local ranks=$1 code=0
+    shift
+    mpi_launch "$ranks" "$toise" train --warmup 0 --energy off "$@" >"$work/out" 2>&1 || code=$?
+    [ $code = 3 ] || return $code
+}
+
+# The whole run, then one that is saved and goes on: the same losses to the last bit.
+run 0 "${tiny[@]}" --steps 12 --out "$out"
+field "$out" "r['result']['loss'][5:9]" >"$work/whole"
+run 0 "${tiny[@]}" --steps 5 --save "$saves" --save-every 2 --out "$out"
+listed "$saves" 'step-00000002 step-00000004 step-00000005'
+listed "$saves/step-00000005" 'checkpoint.json config.json model.safetensors optimizer.safetensors'
+says 'checkpoints 3, one in 2 steps: .* written at .*/s; with reading back .* s a step'
+is "$out" "len(r['result']['checkpoints']['write_s']), r['result']['windows']['save_s'] > 0, r['result']['windows']['covered'] > 0.98" '(3, True, True)'
+run 0 train --resume "$saves" --steps 4 --warmup 0 --energy off --out "$out"
+says 'resumed     from the checkpoint after 5 steps'
+says 'iteration      9/9'
+says 'PASSED  timed losses against earlier records'
+[ "$(field "$out" "r['result']['loss']")" = "$(cat "$work/whole")" ] || fail 'the run that goes on has other losses'
+is "$out" "r['result']['first_step']" 5
+
+# Other layouts go on within the gate's bound, and save in theirs what the next goes on from.
+from=$saves/step-00000004
+for how in '2 --tp 2 --sp' '2 --pp 2' '2 --zero 3' '4 --tp 2 --pp 2' '4 --tp 2 --zero 2' '1'; do
+    read -r ranks flags <<<"$how"
+    # shellcheck disable=SC2086  # flags are several words
+    on "$ranks" --resume "$from" $flags --steps 1 --save "$work/next" --save-every 1 --keep 1 --out "$out" ||
+        fail "$how: exit $?: $(tail -3 "$work/out")"
+    says 'PASSED  timed losses against earlier records'
+    rm -rf "$work/before" && mv "$work/next" "$work/before"
+    from=$work/before
+    [ "$ranks" = 1 ] || compgen -G "$from/step-*/model-00001-of-0000$ranks.safetensors" >/dev/null || fail "$how: $(ls "$from"/*)"
+done
+listed "$work/before" step-00000010
+valid "$out"
+
+# Shards load as weights, of which transformers reads the same index.
+on 2 --resume "$saves" --tp 2 --steps 1 --save "$work/shards" --save-every 1 || fail "shards: exit $?"
+listed "$work/shards/step-00000006" "checkpoint.json config.json model-00001-of-00002.safetensors \
+model-00002-of-00002.safetensors model.safetensors.index.json optimizer-00001-of-00002.safetensors \
+optimizer-00002-of-00002.safetensors optimizer.safetensors.index.json"
+run 0 train --init "$work/shards/step-00000006" --seq 32 --gbs 4 --steps 2 --energy off
+# What a workload fixes holds, and so does the precision.
+run 0 train --resume "$saves" --steps 1 --warmup 0 --precision fp32 --energy off
+refused 'config.precision was "fp32", and is "bf16" here: a checkpoint goes on only with the same work' \
+    "$toise" train --resume "$saves" --precision bf16
+refused 'config.seed was 1, and is 2 here' "$toise" train --resume "$saves" --seed 2
+refused 'config.seq was 32, and is 16 here' "$toise" train --resume "$saves" --seq-length 16
+
+# --keep; a run goes on in the same folder; what may not be in it
+run 0 train --resume "$saves" --steps 6 --warmup 0 --energy off --save "$saves" --save-every 2 --keep 2
+listed "$saves" 'step-00000010 step-00000011'
+refused 'has a checkpoint of step 11, and this run begins at step 10: go on from it' \
+    "$toise" train --resume "$saves/step-00000010" --save "$saves" --save-every 2
+refused 'has a checkpoint of step 11, and this run begins at step 0' "$toise" "${tiny[@]}" --save "$saves" --save-every 2
+mkdir -p "$work/other" "$saves/step-00000012.part"
+touch "$work/other/notes" "$saves/step-00000012.part/checkpoint.json"
+refused 'holds notes, which is no checkpoint; name a new folder' "$toise" "${tiny[@]}" --save "$work/other" --save-every 2
+refused '--save-every needs --save' "$toise" "${tiny[@]}" --save-every 2
+refused '--keep needs --save-every' "$toise" "${tiny[@]}" --save "$work/x" --keep 2
+refused 'neither a checkpoint nor a folder of checkpoints' "$toise" train --resume "$work/other"
+refused 'No such file' "$toise" train --resume "$work/none"
+refused 'cannot be combined' "$toise" train --resume "$saves" --dry-run
+
+# What killed runs left is no checkpoint, and is removed by the next run that saves.
+run 0 train --resume "$saves" --steps 1 --warmup 0 --energy off --save "$saves" --save-every 5
+says 'resumed     from the checkpoint after 11 steps'
+listed "$saves" 'step-00000010 step-00000011 step-00000012'
+
+# Damage: a bit, a file's length, a list that is none.
+cp -r "$saves/step-00000012" "$work/bad"
+python3 - "$work/bad/optimizer.safetensors" <<'END'
+import sys
+with open(sys.argv[1], "r+b") as f:
+    f.seek(-3, 2); byte = f.read(1); f.seek(-3, 2); f.write(bytes([byte[0] ^ 4]))
+END
+refused "tensor 'exp_avg_sq.lm_head.weight' is not what was written: its checksum is .*; take another checkpoint" \
+    "$toise" train --resume "$work/bad" --steps 1
+truncate -s 5000 "$work/bad/optimizer.safetensors"
+refused 'optimizer.safetensors has 5000 bytes, and had' "$toise" train --resume "$work/bad"
+rm "$work/bad/optimizer.safetensors"
+refused 'optimizer.safetensors is missing; take another checkpoint' "$toise" train --resume "$work/bad"
+while IFS='|' read -r change words; do
+    sed "$change" "$saves/step-00000012/checkpoint.json" >"$work/bad/checkpoint.json"
+    refused "$words" "$toise" train --resume "$work/bad"
+done <<'END'
+s/"toise.1"/"toise\/2"/|checkpoint must be "toise/1", not "toise/2": read it with the toise that wrote it
+s/"step": 12/"step": "12"/|step must be a whole number of at least 1
+s/"files"/"file"/|files must be a list
+s/"bytes": /"bytes": -/|is no file with bytes and tensors
+1d|checkpoint.json
+END
+
+# A request to stop saves the last step; a full disk keeps the record and says so, and leaves the checkpoints before.
+"$toise" "${tiny[@]}" --steps 90000 --save "$work/stopped" --save-every 80000 >"$work/out" 2>&1 </dev/null &
+for ((i = 0; i < 600; i++)); do
+    if grep -q '^iteration' "$work/out"; then break; fi
+    sleep 0.05
+done
+kill -TERM $!
+wait $! || true
+compgen -G "$work/stopped/step-*/checkpoint.json" >/dev/null || fail "a stopped run saved no checkpoint: $(tail -3 "$work/out")"
+run 0 train --resume "$work/stopped" --steps 1 --warmup 0 --energy off
+code=0
+(
+    trap '' XFSZ
+    ulimit -f 100
+    "$toise" "${tiny[@]}" --steps 50 --save "$work/full" --save-every 2 --out "$work/full.jsonl" >"$work/out" 2>"$work/err"
+) || code=$?
+[ $code = 4 ] || fail "a full disk: exit $code"
+grep -q 'step-00000002.part/model.safetensors.* File too large' "$work/err" || fail "a full disk: $(cat "$work/err")"
+says 'stopped     by a checkpoint that cannot be saved'
+listed "$work/full" '*'
+is "$work/full.jsonl" "r['result']['stopped'], len(r['result']['loss'])" "('a checkpoint that cannot be saved', 3)"
+valid "$work/full.jsonl"
+
+# kill -9 at random moments, of one rank of two or of one alone: the newest checkpoint is whole.
+RANDOM=${SEED:-1}
+mpi_command
+gone=0
+for ((k = 1; k <= ${KILLS:-6}; k++)); do
+    rm -rf "$work/killed"
+    ranks=() flags=()
+    [ $((k % 3)) != 0 ] || ranks=("${MPI_COMMAND[@]}" "${MPI_UNBOUND[@]}" -n 2) flags=(--zero 1)
+    "${ranks[@]}" "$toise" "${tiny[@]}" --steps 90000 --no-gate --save "$work/killed" --save-every 1 --keep 3 "${flags[@]}" \
+        >"$work/out" 2>&1 </dev/null &
+    pid=$!
+    for ((i = 0; i < 600; i++)); do
+        if [ -e "$work/killed/step-00000002" ]; then break; fi
+        sleep 0.02
+    done
+    sleep "$(awk -v r="$RANDOM" 'BEGIN { print 0.3 * r / 32767 }')"
+    victim=$pid
+    [ ${#ranks[@]} = 0 ] || victim=$(pgrep -f "save $work/killed" | tail -n 1)
+    kill -KILL "$victim" 2>/dev/null || true
+    wait $pid 2>/dev/null || true
+    while pgrep -f "save $work/killed" >/dev/null; do sleep 0.05; done
+    if [ -n "$(find "$work/killed" -name '*.part')" ]; then gone=$((gone + 1)); fi
+    newest=$(find "$work/killed" -maxdepth 1 -name 'step-*' ! -name '*.part' | sort | tail -n 1)
+    run 0 train --resume "$work/killed" --steps 1 --warmup 0 --energy off
+    says "resumed     from the checkpoint after $((10#${newest##*-})) steps"
+done
+echo "${KILLS:-6} kills, $gone while a checkpoint was written or removed: the newest is always whole"
+exit $bad
