@@ -15,6 +15,9 @@
  * most. */
 #define MATMUL_UNITS 8.0
 #define STORE_UNITS 1.0
+/* The distance of denormal numbers of FP32, to which sums are rounded if they are that small: gradients of dead units
+ * are. */
+#define DENORMAL 0x1p-149
 
 static void signs(uint64_t seed, int64_t n, double *r) {
     for (int64_t i = 0; i < n; i += 128) {
@@ -29,6 +32,7 @@ double check_freivalds(const struct kernel_team *team, const struct kernel_gemm 
     double *r = space, *c_square = r + g->n, *br = c_square + g->m, *b_square = br + g->k, *abr = b_square + g->k;
     double *a_square = abr + g->m, *cr = a_square + g->m;
     double bias = 0, b_norm = 0, worst = 0;
+    const double underflow = DENORMAL * sqrt((double)g->n) * ((double)g->k + (g->out == KERNEL_BF16 ? 0x1p16 : 1));
     const int64_t b_rows = g->b_trans ? g->n : g->k, b_cols = g->b_trans ? g->k : g->n;
     const int64_t a_rows = g->a_trans ? g->k : g->m, a_cols = g->a_trans ? g->m : g->k;
     signs(seed, g->n, r);
@@ -40,7 +44,7 @@ double check_freivalds(const struct kernel_team *team, const struct kernel_gemm 
     for (int64_t i = 0; i < g->m; i++) {
         double error = fabs(cr[i] - (abr[i] + bias + (before ? before[i] : 0)));
         double unit = MATMUL_UNITS * check_unit(KERNEL_F32) * sqrt(a_square[i] * b_norm) +
-                      STORE_UNITS * check_unit(g->out) * sqrt(c_square[i]);
+                      STORE_UNITS * check_unit(g->out) * sqrt(c_square[i]) + underflow;
         double residual = error == 0 ? 0 : error / unit;
         if (!(residual <= worst)) worst = isnan(residual) ? INFINITY : residual;
     }
