@@ -22,9 +22,10 @@
 #include <jansson.h>
 #include <limits.h>
 
-#include "parallel/engine.h"
+#include "parallel/collect.h"
 
 #define CHECKPOINT_SCHEMA "toise/1"
+enum { CHECKPOINT_STEP_MOST = 1000000000 };
 
 struct checkpoint {
     char folder[PATH_MAX];
@@ -50,12 +51,17 @@ struct checkpoint_cost {
  * leaves no trace. Collective. */
 int checkpoint_save(struct parallel_engine *engine, const char *root, const json_t *about, struct checkpoint_cost *cost,
                     struct base_error *e);
-/* Checks that a run which begins at step `from` can save in `root`: BASE_USAGE if that cannot be made, or holds
- * anything but checkpoints up to step `from`. make: creates it, and removes what killed runs left. */
-int checkpoint_root_check(const char *root, int64_t from, bool make, struct base_error *e);
-/* Removes all but the newest `keep` checkpoints. */
-void checkpoint_root_keep(const char *root, int keep);
+/* Checks that a run which goes on from `from` (NULL: from the start) can save in `root`. BASE_USAGE: that cannot be
+ * made, holds anything else, checkpoints of another run, or later ones than `from`. make: creates it, locks it until
+ * the process ends, and removes what killed runs left. */
+int checkpoint_root_check(const char *root, const struct checkpoint *from, bool make, struct base_error *e);
+/* Removes all but the newest `keep` checkpoints, and that of step `start`. */
+void checkpoint_root_keep(const char *root, int keep, int64_t start);
 
+/* Writes the engine's master weights or its gradients as a .safetensors file that transformers loads. Collective: rank
+ * 0 writes, and all learn whether it worked. */
+int checkpoint_weights_write(const char *path, struct parallel_engine *engine, enum parallel_what what,
+                             struct base_error *e);
 /* Writes config.json and model.safetensors, from rank 0, into a new folder. BASE_BROKEN leaves nothing, except a
  * FOLDER.part that could not be renamed. Collective. */
 int checkpoint_export(struct parallel_engine *engine, const char *folder, struct base_error *e);

@@ -62,8 +62,7 @@ int checkpoint_folder_end(const struct checkpoint_folder *f, struct base_error *
     char parent[PATH_MAX];
     if (sync_path(f->part)) return base_fail(e, BASE_BROKEN, "--save: cannot sync %s: %s", f->part, strerror(errno));
     if (rename(f->part, f->path))
-        return base_fail(e, BASE_BROKEN, "--save: what was saved is in %s, which cannot be renamed to %s: %s", f->part,
-                         f->path, strerror(errno));
+        return base_fail(e, BASE_BROKEN, "--save: %s cannot be renamed to %s: %s", f->part, f->path, strerror(errno));
     if (base_file_parents(f->path, parent)) (void)sync_path(parent); /* else a power cut may leave FOLDER.part */
     return BASE_OK;
 }
@@ -72,18 +71,36 @@ void checkpoint_folder_file(const char *folder, const char *name, char path[PATH
     snprintf(path, PATH_MAX, "%.*s/%s", (int)(PATH_MAX - 2 - strlen(name)), folder, name);
 }
 
+/* Whether a file is one of those that this room writes, perhaps unfinished. */
+static bool is_ours(const char *name) {
+    static const char *const kinds[] = {"model", "optimizer", "config.json", "checkpoint.json"};
+    static const char *const ends[] = {".safetensors", ".json", ".part"};
+    const size_t n = strlen(name);
+    bool begins = false, finishes = false;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        begins = begins || !strncmp(name, kinds[i], strlen(kinds[i]));
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        const size_t length = strlen(ends[i]);
+        finishes = finishes || (n > length && !strcmp(name + n - length, ends[i]));
+    }
+    return begins && finishes;
+}
+
 void checkpoint_folder_remove(const char *path) {
     static const char end[] = ".part";
     struct checkpoint_folder f;
+    struct stat is;
     char file[PATH_MAX];
-    if (clean(path, &f, NULL)) return;
+    if (clean(path, &f, NULL) || lstat(f.path, &is) || !S_ISDIR(is.st_mode)) return;
     const size_t n = strlen(f.path), ending = sizeof end - 1;
-    const bool is_part = n > ending && !strcmp(f.path + n - ending, end);
-    if (is_part || rename(f.path, f.part)) memcpy(f.part, f.path, n + 1);
+    if (n > ending && !strcmp(f.path + n - ending, end))
+        memcpy(f.part, f.path, n + 1);
+    else if (rename(f.path, f.part))
+        return;
     DIR *folder = opendir(f.part);
     for (struct dirent *entry; folder && (entry = readdir(folder));) {
         checkpoint_folder_file(f.part, entry->d_name, file);
-        if (entry->d_name[0] != '.') unlink(file);
+        if (is_ours(entry->d_name)) unlink(file);
     }
     if (folder) closedir(folder);
     rmdir(f.part);

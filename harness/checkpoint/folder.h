@@ -21,9 +21,10 @@ int checkpoint_folder_check(const char *folder, bool make, struct base_error *e)
 
 /* Makes FOLDER.part. BASE_BROKEN: it cannot be made, or is there. */
 int checkpoint_folder_begin(struct checkpoint_folder *folder, const char *path, struct base_error *e);
-/* Renames it. BASE_BROKEN leaves what is complete as FOLDER.part. */
+/* Syncs and renames it. BASE_BROKEN leaves FOLDER.part. */
 int checkpoint_folder_end(const struct checkpoint_folder *folder, struct base_error *e);
-/* Removes a folder of files, which is no longer there under its name once it is incomplete. */
+/* Removes a FOLDER or FOLDER.part: FOLDER is first renamed, so that it is never there in part. Removes only files that
+ * this room writes, and follows no link; what else is in the folder stays, and so does FOLDER.part with it. */
 void checkpoint_folder_remove(const char *path);
 /* "FOLDER/name" in path[PATH_MAX]. */
 void checkpoint_folder_file(const char *folder, const char *name, char path[PATH_MAX]);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Reads checkpoints. */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +29,10 @@ static int find(struct checkpoint *c, const char *path, char file[PATH_MAX], str
                          path);
     checkpoint_root_name(path, newest, c->folder);
     checkpoint_folder_file(c->folder, "checkpoint.json", file);
-    return BASE_OK;
+    if (!access(file, F_OK)) return BASE_OK;
+    return base_fail(e, BASE_USAGE,
+                     "--resume %s: its newest, %s, has no checkpoint.json: remove it, or name another one", path,
+                     c->folder);
 }
 
 /* A file of the list must be there, as long as it was. */
@@ -39,7 +41,8 @@ static int check_entry(const struct checkpoint *c, size_t i, const json_t *entry
     const long long bytes = record_whole(entry, "bytes");
     char path[PATH_MAX];
     struct stat is;
-    if (!*name || strchr(name, '/') || bytes < 1 || !json_object_size(record_at(entry, "tensors")))
+    if (!*name || strlen(name) >= CHECKPOINT_FILE || strchr(name, '/') || bytes < 1 ||
+        !json_object_size(record_at(entry, "tensors")))
         return base_fail(e, BASE_USAGE,
                          "--resume %s: checkpoint.json: files[%zu] is no file with bytes and tensors; take "
                          "another checkpoint",
@@ -64,9 +67,15 @@ static int check_list(struct checkpoint *c, struct base_error *e) {
                          "\", not \"%.32s\": read it with the toise that wrote it",
                          c->folder, schema);
     c->step = record_whole(c->about, "step");
-    if (c->step < 1 || !json_array_size(files))
+    const char *base = strrchr(c->folder, '/');
+    long long named;
+    if (sscanf(base ? base + 1 : c->folder, "step-%lld", &named) == 1 && named != c->step)
+        return base_fail(e, BASE_USAGE, "--resume %s: checkpoint.json says step %lld; take another checkpoint",
+                         c->folder, (long long)c->step);
+    if (c->step < 1 || c->step > CHECKPOINT_STEP_MOST || !json_array_size(files))
         return base_fail(e, BASE_USAGE, "--resume %s: checkpoint.json: %s; take another checkpoint", c->folder,
-                         c->step < 1 ? "step must be a whole number of at least 1" : "files must be a list");
+                         json_array_size(files) ? "step must be a whole number from 1 to 1000000000"
+                                                : "files must be a list of files");
     json_array_foreach(files, i, entry) if (!code) code = check_entry(c, i, entry, e);
     return code;
 }
@@ -115,16 +124,34 @@ static int take(struct parallel_engine *g, const struct checkpoint_weights *w, e
     return code;
 }
 
+/* Whether the checkpoint lists this tensor of this file, which so has been compared with its checksum. */
+static bool is_listed(const struct checkpoint *c, const struct data_tensor *t) {
+    const char *name = strrchr(t->file, '/');
+    json_t *entry;
+    size_t i;
+    json_array_foreach(record_at(c->about, "files"), i, entry) {
+        if (strcmp(record_text(entry, "file"), name ? name + 1 : t->file) != 0) continue;
+        if (json_object_get(record_at(entry, "tensors"), t->name)) return true;
+    }
+    return false;
+}
+
 /* Opens a kind's files: one, or those of its index. */
 static int open_kind(struct checkpoint_weights *w, const struct checkpoint *c, const char *kind, struct base_error *e) {
     char name[CHECKPOINT_FILE + 16], path[PATH_MAX];
-    snprintf(name, sizeof name, "%s.safetensors", kind);
+    json_t *entry;
+    size_t i, count = 0;
+    json_array_foreach(record_at(c->about, "files"), i, entry) count += !strcmp(record_text(entry, "kind"), kind);
+    snprintf(name, sizeof name, "%s.safetensors%s", kind, count > 1 ? ".index.json" : "");
     checkpoint_folder_file(c->folder, name, path);
-    if (access(path, F_OK)) {
-        snprintf(name, sizeof name, "%s.safetensors.index.json", kind);
-        checkpoint_folder_file(c->folder, name, path);
-    }
-    return data_tensors_open(&w->set, path, e);
+    const int code = data_tensors_open(&w->set, path, e);
+    for (int t = 0; !code && t < data_tensors_count(w->set); t++)
+        if (!is_listed(c, data_tensors_at(w->set, t)))
+            return base_fail(e, BASE_USAGE,
+                             "--resume %s: checkpoint.json does not list tensor '%.160s' of %s; take another "
+                             "checkpoint",
+                             c->folder, data_tensors_at(w->set, t)->name, data_tensors_at(w->set, t)->file);
+    return code;
 }
 
 static int load(struct parallel_engine *g, const struct checkpoint *c, float *values, struct base_error *e) {

@@ -1,22 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Writes the folder that transformers loads, and checkpoints. */
-#define _GNU_SOURCE
-#include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/clock.h"
-#include "base/file.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/folder.h"
 #include "checkpoint/root.h"
 #include "checkpoint/shards.h"
-#include "checkpoint/weights.h"
 #include "records/set.h"
 
 int checkpoint_weights_write(const char *path, struct parallel_engine *g, enum parallel_what what,
@@ -61,12 +55,14 @@ static int write_kind(struct checkpoint_shards *s, const struct checkpoint_kind 
     struct stat is = {0};
     const bool mine = checkpoint_shards_file(s, kind, name);
     checkpoint_folder_file(folder, name, path);
-    const int code = checkpoint_shards_write(s, kind, path, sums, e);
+    int code = checkpoint_shards_write(s, kind, path, sums, e);
     if (mine && !code && !stat(path, &is))
         json_array_append_new(files, json_pack("{s:s, s:s, s:I, s:O}", "file", name, "kind", kind->name, "bytes",
                                                (json_int_t)is.st_size, "tensors", sums));
+    if (mine && !code && json_array_size(files) < (size_t)(kind == &checkpoint_optimizer ? 2 : 1))
+        code = base_fail(e, BASE_BROKEN, "--save: %s cannot be listed, or memory ran out", path);
     json_decref(sums);
-    return code;
+    return comm_agree(s->engine->world, code, e);
 }
 
 /* Reads back what this rank wrote. */
@@ -86,8 +82,9 @@ static int check(const struct parallel_engine *g, const char *folder, const json
 static int gather(struct comm *world, json_t *mine, json_t *all, struct base_error *e) {
     const size_t ranks = (size_t)world->size;
     char *text = json_dumps(mine, JSON_COMPACT), *texts = NULL;
-    int64_t *lengths = calloc(3 * ranks, sizeof *lengths), *to = lengths + ranks, *from = to + ranks, total = 0;
-    int code = text && lengths ? BASE_OK : base_fail(e, BASE_BROKEN, "out of memory for a list of files");
+    int64_t *lengths = calloc(ranks, sizeof *lengths), *to = calloc(ranks, sizeof *to), total = 0;
+    int64_t *from = calloc(ranks, sizeof *from);
+    int code = text && lengths && to && from ? BASE_OK : base_fail(e, BASE_BROKEN, "out of memory for a list of files");
     if (!(code = comm_agree(world, code, e))) {
         const int64_t length = (int64_t)strlen(text);
         world->ops->all_gather(world, &length, sizeof length, lengths);
@@ -105,30 +102,32 @@ static int gather(struct comm *world, json_t *mine, json_t *all, struct base_err
     const char *at = texts;
     for (size_t r = 0; !code && world->rank == 0 && r < ranks; at += from[r++]) {
         json_t *some = json_loadb(at, (size_t)from[r], 0, NULL);
-        json_array_extend(all, some);
+        if (!some || json_array_extend(all, some))
+            code = base_fail(e, BASE_BROKEN, "out of memory for a list of files");
         json_decref(some);
     }
-    free(text), free(texts), free(lengths);
+    free(text), free(texts), free(lengths), free(to), free(from);
     return code;
 }
 
 /* The index that transformers reads if there are several files of a kind. */
-static int write_index(const char *folder, const char *kind, const json_t *files, struct base_error *e) {
+static int write_index(const struct parallel_engine *g, const char *folder, const struct checkpoint_kind *kind,
+                       const json_t *files, struct base_error *e) {
     json_t *map = json_object(), *file, *sum;
     char name[CHECKPOINT_FILE + 16];
     const char *tensor;
-    double bytes = 0;
+    int64_t bytes = 0;
     size_t i;
     int count = 0;
+    for (int t = 0; t < g->whole.count; t++) bytes += kind->arrays * (int64_t)sizeof(float) * g->whole.tensors[t].count;
     json_array_foreach(files, i, file) {
-        if (strcmp(json_string_value(json_object_get(file, "kind")), kind) != 0) continue;
+        if (strcmp(json_string_value(json_object_get(file, "kind")), kind->name) != 0) continue;
         count++;
-        bytes += json_number_value(json_object_get(file, "bytes"));
         json_object_foreach(json_object_get(file, "tensors"), tensor, sum)
             json_object_set(map, tensor, json_object_get(file, "file"));
     }
     json_t *index = json_pack("{s:{s:I}, s:o}", "metadata", "total_size", (json_int_t)bytes, "weight_map", map);
-    snprintf(name, sizeof name, "%s.safetensors.index.json", kind);
+    snprintf(name, sizeof name, "%s.safetensors.index.json", kind->name);
     if (count > 1) return checkpoint_folder_json(folder, name, index, e);
     json_decref(index);
     return BASE_OK;
@@ -141,8 +140,8 @@ static int describe(const struct parallel_engine *g, const char *folder, json_t 
         json_pack("{s:s, s:I, s:O}", "checkpoint", CHECKPOINT_SCHEMA, "step", (json_int_t)g->updates, "files", files);
     json_object_update_missing(all, (json_t *)(uintptr_t)about);
     int code = checkpoint_folder_json(folder, "config.json", model_config_json(&g->plan->request.config), e);
-    if (!code) code = write_index(folder, checkpoint_model.name, files, e);
-    if (!code) code = write_index(folder, checkpoint_optimizer.name, files, e);
+    if (!code) code = write_index(g, folder, &checkpoint_model, files, e);
+    if (!code) code = write_index(g, folder, &checkpoint_optimizer, files, e);
     if (code) json_decref(all);
     return code ? code : checkpoint_folder_json(folder, "checkpoint.json", all, e);
 }

@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include "checkpoint/shards.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -54,7 +55,7 @@ int checkpoint_shards_open(struct checkpoint_shards *s, struct parallel_engine *
     const size_t ranks = (size_t)g->world->size;
     *s = (struct checkpoint_shards){.engine = g, .first = calloc(ranks + 1, sizeof(int))};
     s->wanted = calloc(ranks, sizeof *s->wanted);
-    int code = parallel_mail_open(&s->mail, g, e);
+    int code = parallel_exchange_open(&s->exchange, g, e);
     if (!code && (!s->first || !s->wanted)) code = base_fail(e, BASE_BROKEN, "out of memory for %zu writers", ranks);
     if (!code) share_out(s, spread ? g->world->size : 1);
     int64_t largest = 0;
@@ -69,13 +70,13 @@ int checkpoint_shards_open(struct checkpoint_shards *s, struct parallel_engine *
 }
 
 void checkpoint_shards_close(struct checkpoint_shards *s) {
-    parallel_mail_close(&s->mail);
+    parallel_exchange_close(&s->exchange);
     free(s->first), free(s->wanted), free(s->values);
     *s = (struct checkpoint_shards){0};
 }
 
 double checkpoint_shards_buffers(const struct checkpoint_shards *s) {
-    return sizeof(float) * (double)(s->room + s->mail.to_room + s->mail.from_room);
+    return sizeof(float) * (double)(s->room + s->exchange.room);
 }
 
 bool checkpoint_shards_file(const struct checkpoint_shards *s, const struct checkpoint_kind *kind,
@@ -107,7 +108,7 @@ static void next_round(struct writing *w) {
     guard_progress(); /* a sync may be behind it, which takes no CPU time */
     if (w->code || !apart(s, w->kind)) return;
     for (int r = 0; r < s->engine->world->size; r++) s->wanted[r] = turn < tensors_of(s, r) ? s->first[r] + turn : -1;
-    w->code = parallel_bring(s->engine, w->kind->array[array].what, s->wanted, &s->mail, s->values, w->e);
+    w->code = parallel_gather_to(s->engine, w->kind->array[array].what, s->wanted, &s->exchange, s->values, w->e);
 }
 
 /* For data_tensors_write. Once tensors cannot be put together the file is of no use, and what is in it does not matter.
@@ -156,43 +157,52 @@ int checkpoint_shards_write(struct checkpoint_shards *s, const struct checkpoint
     return comm_agree(s->engine->world, code, e);
 }
 
-/* The next reads come from the disk, where the system can forget what it has in memory. */
-static void forget(const char *path) {
-    const int file = open(path, O_RDONLY | O_CLOEXEC);
-    if (file < 0) return;
-    posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED);
-    close(file);
-}
-
-static uint64_t sum_of(const struct data_tensor *t, int threads) {
-    const char *bytes = t->bytes;
-    uint64_t sum = 0;
+/* The checksum of a tensor as it is in its file. False with errno: unreadable. */
+static bool sum_of(int file, const struct data_tensor *t, float *chunk, int threads, uint64_t *sum) {
+    *sum = 0;
     for (int64_t first = 0; first < t->count; first += DATA_TENSORS_CHUNK) {
         const int64_t n = t->count - first < DATA_TENSORS_CHUNK ? t->count - first : DATA_TENSORS_CHUNK;
+        const ssize_t bytes = n * (ssize_t)sizeof *chunk;
+        errno = EIO; /* if the file ends early */
         guard_progress();
-        sum = 3 * sum + parallel_mix(bytes + first * 4, n * 4, threads);
-        data_tensor_release(t, first, n);
+        if (pread(file, chunk, (size_t)bytes, t->at + first * (int64_t)sizeof *chunk) != bytes) return false;
+        *sum = 3 * *sum + parallel_mix(chunk, bytes, threads);
     }
-    return sum;
+    return true;
 }
 
+static int check_tensor(const char *path, int file, const struct data_tensor *t, const char *was, float *chunk,
+                        int threads, struct base_error *e) {
+    char is[32];
+    uint64_t sum = 0;
+    if (t->dtype == DATA_F32 && !sum_of(file, t, chunk, threads, &sum))
+        return base_fail(e, BASE_BROKEN, "%s: tensor '%.160s' cannot be read: %s", path, t->name, strerror(errno));
+    snprintf(is, sizeof is, "%016" PRIx64, sum);
+    if (was && !strcmp(is, was)) return BASE_OK;
+    return base_fail(e, BASE_BROKEN, "%s: tensor '%.160s' is not what was written: its checksum is %s, and was %.32s",
+                     path, t->name, is, was ? was : "none");
+}
+
+/* A file on a bad disk must not end the process, so it is read, not mapped; but for its header. */
 int checkpoint_file_check(const char *path, const json_t *sums, int threads, struct base_error *e) {
     struct data_tensors *set = NULL;
-    char is[32];
-    forget(path);
-    int code = data_tensors_open(&set, path, e);
+    const int file = open(path, O_RDONLY | O_CLOEXEC);
+    float *chunk = malloc(DATA_TENSORS_CHUNK * sizeof *chunk);
+    int code = file < 0 ? base_fail(e, BASE_BROKEN, "%s: cannot be read: %s", path, strerror(errno))
+               : !chunk ? base_fail(e, BASE_BROKEN, "%s: out of memory to read it", path)
+                        : BASE_OK;
+    if (file >= 0) posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED); /* from the disk, where the system can forget it */
+    if (!code) code = data_tensors_open(&set, path, e);
     const int count = code ? 0 : data_tensors_count(set);
     if (!code && (size_t)count != json_object_size(sums))
         code =
             base_fail(e, BASE_BROKEN, "%s: has %d tensors, and %zu were written", path, count, json_object_size(sums));
     for (int i = 0; i < count && !code; i++) {
         const struct data_tensor *t = data_tensors_at(set, i);
-        const char *was = json_string_value(json_object_get(sums, t->name));
-        snprintf(is, sizeof is, "%016" PRIx64, t->dtype == DATA_F32 ? sum_of(t, threads) : 0);
-        if (!was || strcmp(is, was) != 0)
-            code = base_fail(e, BASE_BROKEN, "%s: tensor '%s' is not what was written: its checksum is %s, and was %s",
-                             path, t->name, is, was ? was : "none");
+        code = check_tensor(path, file, t, json_string_value(json_object_get(sums, t->name)), chunk, threads, e);
     }
     data_tensors_close(set);
+    free(chunk);
+    if (file >= 0) close(file);
     return code;
 }

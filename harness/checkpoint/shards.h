@@ -28,7 +28,7 @@ struct checkpoint_shards {
     int *wanted;       /* [world] */
     int64_t room;      /* elements of values */
     float *values;     /* a tensor that was put together; NULL: this rank needs none */
-    struct parallel_mail mail;
+    struct parallel_exchange exchange;
 };
 
 /* spread: over all ranks; else rank 0 writes all. Collective. Close it also after an error. */
@@ -36,7 +36,7 @@ int checkpoint_shards_open(struct checkpoint_shards *shards, struct parallel_eng
                            struct base_error *e);
 void checkpoint_shards_close(struct checkpoint_shards *shards);
 
-/* Bytes of a tensor that is put together, and of its pieces on their way: at most three times the largest tensor. */
+/* Bytes of a tensor that is put together, and of its pieces: at most twice the largest tensor. */
 double checkpoint_shards_buffers(const struct checkpoint_shards *shards);
 
 enum { CHECKPOINT_FILE = 64 };
@@ -49,8 +49,8 @@ int checkpoint_shards_write(struct checkpoint_shards *shards, const struct check
                             json_t *sums, struct base_error *e);
 
 /* Reads a file as it is on disk and compares it with the checksums of its tensors, one for each. BASE_BROKEN names the
- * tensor that differs. A checksum is 16 hexadecimal digits: of parallel_mix of DATA_TENSORS_CHUNK elements at a time,
- * h = 3 h + mix. */
+ * tensor that differs or cannot be read. A checksum is 16 hexadecimal digits: of parallel_mix of DATA_TENSORS_CHUNK
+ * elements at a time, h = 3 h + mix. */
 int checkpoint_file_check(const char *path, const json_t *sums, int threads, struct base_error *e);
 
 #endif

@@ -30,9 +30,4 @@ void checkpoint_weights_close(struct checkpoint_weights *weights);
 /* Opens, reads into the engine's weights, and closes. Collective: all ranks must have read the same weights. Resets
  * moments and step count. */
 int checkpoint_weights_load(struct parallel_engine *engine, const char *path, struct base_error *e);
-/* Writes the engine's master weights or its gradients as a .safetensors file that transformers loads. Collective: rank
- * 0 writes, and all learn whether it worked. */
-int checkpoint_weights_write(const char *path, struct parallel_engine *engine, enum parallel_what what,
-                             struct base_error *e);
-
 #endif

@@ -47,22 +47,61 @@ static void add_word(struct cli_journal *j, const char *word, bool *skip) {
     if (!value) json_array_append_new(j->words, json_stringn_nocheck(word, strlen(word)));
 }
 
-/* The checkpoint's folder and the flags of its work. */
-static int read_checkpoint(struct cli_journal *j, const char *path, struct base_error *e) {
-    struct checkpoint c;
-    const int code = checkpoint_open(&c, path, e);
-    if (code) return code;
-    json_array_extend(j->words, record_at(c.about, "arguments"));
-    json_array_append_new(j->words, json_sprintf("--checkpoint=%s", c.folder));
-    checkpoint_close(&c);
-    return BASE_OK;
+/* Whether a word is --NAME=VALUE with one of these names. */
+static bool is_of(const char *word, const char *const *names) {
+    for (; *names; names++) {
+        const size_t n = strlen(*names);
+        if (!strncmp(word, *names, n) && word[n] == '=') return true;
+    }
+    return false;
 }
 
-static int read_past(struct cli_journal *j, const struct cli_journal_flags *f, int ranks, struct base_error *e) {
+/* The flags of the checkpoint's work, and its folder. */
+static int read_checkpoint(struct cli_journal *j, const char *path, const char *const *work, struct base_error *e) {
+    struct checkpoint c;
+    json_t *word;
+    size_t i;
+    int code = checkpoint_open(&c, path, e);
+    if (code) return code;
+    json_array_foreach(record_at(c.about, "arguments"), i, word) {
+        if (!json_is_string(word) || !is_of(json_string_value(word), work)) {
+            code = base_fail(
+                e, BASE_USAGE,
+                "--resume %s: checkpoint.json: arguments[%zu] is not a flag of what was trained; take another "
+                "checkpoint",
+                c.folder, i);
+            break;
+        }
+        json_array_append(j->words, word);
+    }
+    json_t *own = json_sprintf("--checkpoint=%s", c.folder);
+    if (!code && (!i || json_array_append(j->words, own)))
+        code = base_fail(e, BASE_USAGE, "--resume %s: %s", c.folder,
+                         i ? "a path must be UTF-8: rename the folder"
+                           : "checkpoint.json: arguments must be a list of flags; take another checkpoint");
+    json_decref(own);
+    checkpoint_close(&c);
+    return code;
+}
+
+/* What --resume names. A file of a checkpoint is no journal. */
+static int look(struct cli_journal *j, const char *path, struct base_error *e) {
+    struct stat is;
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    if (stat(path, &is)) return base_fail(e, BASE_USAGE, "--resume %s: %s", path, strerror(errno));
+    j->checkpoint = S_ISDIR(is.st_mode);
+    if (strcmp(name, "checkpoint.json") != 0 && !strstr(name, ".safetensors")) return BASE_OK;
+    return base_fail(e, BASE_USAGE, "--resume %s: is a file of a checkpoint; give its folder", path);
+}
+
+static int read_past(struct cli_journal *j, const struct cli_journal_flags *f, const char *const *work, int ranks,
+                     struct base_error *e) {
     const char *path = f->resume ? f->resume : f->recover, *word;
     if (!path) return BASE_OK;
-    if (j->checkpoint) return read_checkpoint(j, path, e);
-    const int code = journal_read(&j->past, path, !f->resume, e);
+    int code = f->resume ? look(j, path, e) : BASE_OK;
+    if (code) return code;
+    if (j->checkpoint) return read_checkpoint(j, path, work, e);
+    code = journal_read(&j->past, path, !f->resume, e);
     if (code) return code;
     if (j->past.text.damaged)
         fprintf(stderr, "toise: %s: line %ld is damaged: it is left out, and what follows it\n", path,
@@ -97,15 +136,13 @@ static int share_words(struct cli_journal *j, struct comm *world, struct base_er
     return code;
 }
 
-int cli_journal_arguments(struct cli_journal *j, struct cli_journal_flags *f, int argc, char *const *argv,
-                          struct comm *world, struct base_error *e) {
+int cli_journal_arguments(struct cli_journal *j, struct cli_journal_flags *f, const char *const *work, int argc,
+                          char *const *argv, struct comm *world, struct base_error *e) {
     const bool past = f->resume || f->recover;
     bool skip = false;
-    struct stat is;
     j->words = json_array();
-    j->checkpoint = f->resume && !stat(f->resume, &is) && S_ISDIR(is.st_mode);
+    int code = world->rank ? BASE_OK : read_past(j, f, work, world->size, e);
     world->ops->broadcast(world, &j->checkpoint, sizeof j->checkpoint);
-    int code = world->rank ? BASE_OK : read_past(j, f, world->size, e);
     if (past && !(code = comm_agree(world, code, e))) code = share_words(j, world, e);
     if (code) return code;
     if (j->checkpoint) f->resume = NULL;
@@ -168,8 +205,8 @@ static void on_watchdog(void *context, const struct guard_verdict *verdict, cons
     do guard_journal_state(j->journal.lines, &state);
     while (state.acknowledged < state.added && !state.failed && base_clock_now() - began < 2 && !usleep(1000));
     if (!state.acknowledged) return;
-    guard_watchdog_say("toise: what was measured is in %s: toise train --resume goes on, --recover makes the record\n",
-                       j->path);
+    guard_watchdog_say("toise: what was measured is in %s: toise train %s--recover makes the record\n", j->path,
+                       j->saves ? "" : "--resume goes on, ");
 }
 
 /* A journal that was asked for must be there; one beside --out is optional. */
@@ -194,6 +231,7 @@ static int start(struct cli_journal *j, const struct cli_journal_flags *f, const
 int cli_journal_open(struct cli_journal *j, const struct cli_journal_flags *f, const struct cli_journal_run *run,
                      struct comm *world, struct base_error *e) {
     int code = BASE_OK;
+    j->saves = run->options->save_every;
     if (world->rank == 0) {
         name(j, f, run);
         json_t *machine = j->path[0] ? cli_trainer_machine(run->trainer) : NULL;
@@ -225,8 +263,9 @@ int cli_journal_end(struct cli_journal *j, const struct train_result *r, bool wr
     if (j->lost.code) return base_fail(e, j->lost.code, "%s", j->lost.text);
     const bool lacking = r->status == RECORD_FAILED && r->timed; /* a record that FAILED has no samples */
     if (written && !r->stopped && !lacking) return unlink(j->path), BASE_OK;
-    fprintf(page, "journal     %s%s%s\n", j->path, r->stopped ? ": go on with toise train --resume " : "",
-            r->stopped ? j->path : "");
+    const bool goes_on = r->stopped && !j->saves;
+    fprintf(page, "journal     %s%s%s\n", j->path, goes_on ? ": go on with toise train --resume " : "",
+            goes_on ? j->path : "");
     return BASE_OK;
 }
 

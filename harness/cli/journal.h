@@ -26,15 +26,16 @@ struct cli_journal {
     char **arguments;             /* without --resume and --recover, after those of the journal */
     int count;
     bool checkpoint;        /* --resume names no journal but a checkpoint */
+    bool saves;             /* the run has checkpoints, which it goes on from */
     char path[PATH_MAX];    /* of the journal that is written; "": none */
     struct base_error lost; /* why it lacks lines; code 0: it does not */
 };
 
 /* Sets the arguments: argv[argc], and before them those of the journal that --resume or --recover names, so that flags
- * given again count. If --resume names a checkpoint, or a folder of them, these are the flags of its work and
- * --checkpoint=FOLDER. Collective. cli_journal_close frees everything, also after an error. */
-int cli_journal_arguments(struct cli_journal *j, struct cli_journal_flags *flags, int argc, char *const *argv,
-                          struct comm *world, struct base_error *e);
+ * given again count. If --resume names a checkpoint, or a folder of them, these are the flags of its work, of the names
+ * in `work`, and --checkpoint=FOLDER. Collective. cli_journal_close frees everything, also after an error. */
+int cli_journal_arguments(struct cli_journal *j, struct cli_journal_flags *flags, const char *const *work, int argc,
+                          char *const *argv, struct comm *world, struct base_error *e);
 /* BASE_USAGE: no journal can be made in --journal-dir. Creates nothing. */
 int cli_journal_ask(const struct cli_journal_flags *flags, struct base_error *e);
 

@@ -207,22 +207,6 @@ static const char *first_given(const struct rows *r, const char *names) {
     return NULL;
 }
 
-json_t *cli_options_words(const struct cli_command *c, const char *names, int argc, char *const *argv) {
-    struct rows r = {.count = 0};
-    json_t *words = json_array();
-    spread(&r, c->options, 0);
-    for (int i = 0; i < argc; i++) {
-        const char *value = strchr(argv[i], '=');
-        struct row *row = find(&r, argv[i]);
-        if (!row || is_switch(row->option)) continue;
-        value = value ? value + 1 : i + 1 < argc ? argv[++i] : "";
-        row->given = true;
-        if (first_given(&r, names)) json_array_append_new(words, json_sprintf("%s=%s", row->option->name, value));
-        row->given = false;
-    }
-    return words;
-}
-
 static int check_rules(const struct rows *r, const struct cli_rule *rules, struct base_error *e) {
     for (int i = 0; i < r->count; i++)
         if (r->row[i].given && r->row[i].option->kind == CLI_ALONE) return BASE_OK;

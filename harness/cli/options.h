@@ -5,7 +5,6 @@
 #ifndef TOISE_CLI_OPTIONS_H
 #define TOISE_CLI_OPTIONS_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -69,9 +68,6 @@ struct cli_command {
  * unless it is a `once` flag. BASE_USAGE: an unknown flag, or one given twice that may be given once; a missing value,
  * or a flag where it must stand; a number out of range, an unexpected argument, a broken rule. */
 int cli_options_read(const struct cli_command *command, void *flags, int argc, char *const *argv, struct base_error *e);
-/* Those of the arguments argv[argc] that give flags in `names` ("--model --seq", without switches), each as
- * "--name=value": an array of strings. */
-json_t *cli_options_words(const struct cli_command *command, const char *names, int argc, char *const *argv);
 void cli_options_help(FILE *out, const struct cli_command *command);
 /* BASE_USAGE: a file that is written is also given as another input or output. */
 int cli_options_apart(const struct cli_command *command, const void *flags, struct base_error *e);

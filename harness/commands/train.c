@@ -17,6 +17,7 @@
 #include "guard/stop.h"
 #include "inject/inject.h"
 #include "journal/recover.h"
+#include "records/get.h"
 #include "records/record.h"
 #include "records/set.h"
 #include "report/report.h"
@@ -34,21 +35,11 @@ struct setup {
 
 /* Data parallel ranks are what remains of the world. */
 static int resolve_layout(const struct flags *f, int world, struct plan_layout *l, struct base_error *e) {
-    const int tp = (int)f->tp, pp = (int)f->pp;
-    int fits = tp;
-    while (world % fits) fits--;
-    if (fits != tp)
-        return base_fail(e, BASE_USAGE, "--tp %d does not divide the %d ranks; take %d, or a multiple of %d ranks", tp,
-                         world, fits, tp);
-    if (world / tp % pp)
-        return base_fail(e, BASE_USAGE,
-                         "--pp %d does not divide the %d ranks that --tp %d leaves; take a divisor of %d, or a "
-                         "multiple of %d ranks",
-                         pp, world / tp, tp, world / tp, tp * pp);
-    *l = plan_layout_data_parallel(world / tp / pp, f->micro_batch);
-    l->tp = tp, l->sequence_parallel = f->sp, l->zero = (int)f->zero, l->recompute = f->recompute;
-    l->pp = pp, l->vp = (int)f->vp, l->schedule = f->schedule;
-    return BASE_OK;
+    *l = plan_layout_data_parallel(1, f->micro_batch);
+    l->tp = (int)f->tp, l->sequence_parallel = f->sp, l->zero = (int)f->zero, l->recompute = f->recompute;
+    l->pp = (int)f->pp, l->vp = (int)f->vp, l->schedule = f->schedule;
+    const int code = plan_grid_fill(l, world, e);
+    return !code && f->order ? plan_grid_order(l, f->order, e) : code;
 }
 
 /* The default workload applies unless a flag sets something that it fixes. The micro-batch is chosen later, when memory
@@ -63,8 +54,9 @@ static int resolve_sizes(const struct flags *f, int world, int nodes, struct set
     if ((code = resolve_layout(f, world, &r->layout, e))) return code;
     if (f->workload || plain)
         return cli_trainer_workload(f->workload ? f->workload : "node-s", nodes, &s->workload, r, e);
-    if (f->init && !model && (code = cli_catalog_beside(f->init, beside, e))) return code;
-    if (f->init && !model) model = beside;
+    const char *weights = f->checkpoint ? f->checkpoint : f->init;
+    if (weights && !model && (code = cli_catalog_beside(weights, beside, e))) return code;
+    if (weights && !model) model = beside;
     if ((code = cli_catalog_model(model ? model : CLI_MODEL, &r->config, e))) return code;
     if (t->layers && (code = model_config_slice(&r->config, t->layers, e))) return code;
     r->seq = t->seq ? t->seq : cli_usual_seq(&r->config);
@@ -109,7 +101,7 @@ static int resolve(const struct flags *f, const struct comm *real, struct setup 
                                         .save = f->save,
                                         .save_every = f->save_every,
                                         .keep = (int)f->keep};
-    if (isnan(f->lr)) return code;
+    if (isnan(f->lr) || f->lr == s->options.optimizer.lr) return code;
     s->options.optimizer.lr = f->lr;
     s->options.optimizer.lr_min = f->lr / 10;
     return code;
@@ -144,7 +136,7 @@ static int emit(const struct flags *f, const json_t *record, struct base_error *
 }
 
 /* Whether --save can be written. make: creates the folders above it, after all other checks passed. */
-static int ask_save(const struct flags *f, int64_t from, bool make, struct base_error *e) {
+static int ask_save(const struct flags *f, const struct checkpoint *from, bool make, struct base_error *e) {
     if (!f->save) return BASE_OK;
     return f->save_every ? checkpoint_root_check(f->save, from, make, e) : checkpoint_folder_check(f->save, make, e);
 }
@@ -157,11 +149,14 @@ static int see_save(const struct flags *f, const struct comm *world, struct base
 }
 
 /* Checks before any long work whether outputs can be written. Creates nothing. Dry runs do it, too. */
-static int ask_outputs(const struct flags *f, int64_t from, struct base_error *e) {
+static int ask_outputs(const struct flags *f, const struct checkpoint *from, struct base_error *e) {
+    const char *journal = f->journal.folder;
     const char *out = f->output.out, *save = f->save;
     if (out && save && (cli_path_within(out, save) || cli_path_within(save, out)))
         return base_fail(e, BASE_USAGE, "--out and --save: %s cannot be a file and a folder; give two different paths",
                          cli_path_within(out, save) ? save : out);
+    if (f->save_every && journal && cli_path_within(journal, save))
+        return base_fail(e, BASE_USAGE, "--journal-dir %s: is in the folder of checkpoints; name another", journal);
     int code = cli_options_apart(&COMMAND, f, e);
     if (!code) code = record_check(out, e);
     if (!code) code = record_check_anew(f->trace, "--trace", e);
@@ -174,10 +169,9 @@ static int ask_outputs(const struct flags *f, int64_t from, struct base_error *e
 static int open_inputs(struct comm *world, const struct flags *f, const struct plan *plan, struct train_options *o,
                        struct base_error *e) {
     int code = BASE_OK;
-    if (o->from) code = train_same_work(o->from, plan, o, e);
-    if (!code && world->rank == 0 && f->output.out) code = train_history(f->output.out, plan, o, e);
-    if ((code = comm_agree(world, code, e))) return code;
-    return train_inputs(o, plan, world, e);
+    if (world->rank == 0 && f->output.out) code = train_history(f->output.out, plan, o, e);
+    if ((code = comm_agree(world, code, e)) || (code = train_inputs(o, plan, world, e))) return code;
+    return o->from ? train_same_work(plan, o, e) : BASE_OK; /* the same on all ranks, as train_inputs compared */
 }
 
 static void close_inputs(struct train_options *o) {
@@ -185,11 +179,13 @@ static void close_inputs(struct train_options *o) {
     free(o->history.loss);
 }
 
-/* --resume DIR. */
+/* --resume DIR. The global batch is the checkpoint's: a workload's would be that of this world. */
 static int begin_from(const struct flags *f, struct setup *s, struct base_error *e) {
     const int code = checkpoint_open(&s->from, f->checkpoint, e);
-    if (!code) s->options.from = &s->from, s->options.first_step = s->from.step;
-    return code;
+    if (code) return code;
+    s->options.from = &s->from, s->options.first_step = s->from.step;
+    if (s->workload.name[0]) s->request.global_batch = record_whole(s->from.about, "config.global_batch");
+    return BASE_OK;
 }
 
 static struct train_identity identity(const struct setup *s, const struct record_launch *launch, const char *from) {
@@ -197,17 +193,35 @@ static struct train_identity identity(const struct setup *s, const struct record
     return (struct train_identity){w->name[0] ? w->name : NULL, w->version, launch, from, NULL, s->options.overlap};
 }
 
+/* The map of ranks, on rank 0: on the nodes of this world, or of --world if --ranks-per-node says. Collective. */
+static int list_ranks(struct comm *world, const struct flags *f, const struct plan_layout *l, json_t **grid,
+                      struct base_error *e) {
+    const int ranks = plan_layout_world(l);
+    int *node = ranks > PLAN_RANKS_LISTED ? NULL : malloc((size_t)ranks * sizeof *node);
+    int code =
+        node || ranks > PLAN_RANKS_LISTED ? BASE_OK : base_fail(e, BASE_BROKEN, "out of memory for %d ranks", ranks);
+    if (!(code = comm_agree(world, code, e)) && node && !f->world)
+        world->ops->all_gather(world, &world->node, sizeof *node, node);
+    for (int r = 0; !code && node && f->ranks_per_node && r < ranks; r++) node[r] = r / (int)f->ranks_per_node;
+    if (!code && world->rank == 0) *grid = plan_grid_record(l, f->world && !f->ranks_per_node ? NULL : node);
+    free(node);
+    return code;
+}
+
 static int dry_run(struct comm *world, struct setup *s, const struct flags *f, const char *from, struct base_error *e) {
     const struct train_identity id = identity(s, NULL, from);
     const double process_bytes = train_process_bytes(world);
     struct plan plan;
+    json_t *grid = NULL;
     struct plan_request *r = &s->request;
     if (!r->layout.micro_batch) plan_choose_micro_batch(r, r->global_batch / r->layout.dp, 1, -1);
     int code = comm_agree(world, plan_make(&plan, r, e), e);
     if (!code) code = open_inputs(world, f, &plan, &s->options, e);
+    if (!code) code = list_ranks(world, f, &r->layout, &grid, e);
     if (!code && world->rank == 0) {
         json_t *record = train_plan_record(&plan, &id, process_bytes);
         if (f->data) json_object_set_new(record, "data", json_string(data_describe(s->options.source)));
+        json_object_update_new(record, grid);
         show(f, record, report_plan);
         json_decref(record);
     }
@@ -216,7 +230,10 @@ static int dry_run(struct comm *world, struct setup *s, const struct flags *f, c
 }
 
 static int exit_code(const struct train_result *r, const struct flags *f, struct base_error *e) {
-    const char *unsaved = f->save && !gate_passed(&r->gate) ? "; no weights were saved" : "";
+    const char *unsaved = !f->save || gate_passed(&r->gate) ? ""
+                          : !f->save_every                  ? "; no weights were saved"
+                          : r->save_count                   ? "; checkpoints that were saved before are still there"
+                                                            : "; no checkpoint was saved";
     if (r->status == RECORD_FAILED) return base_fail(e, BASE_NO, "FAILED: %s%s", r->why, unsaved);
     if (r->status == RECORD_INCONCLUSIVE) return base_fail(e, BASE_INCONCLUSIVE, "inconclusive: %s", r->why);
     return BASE_OK;
@@ -233,6 +250,7 @@ struct launch {
     struct record_launch launch;
     struct energy *energy;
     struct cli_journal *journal;
+    json_t *work; /* for checkpoints */
 };
 
 static struct energy_options energy_options(const struct flags *f, const struct measure_placement *place) {
@@ -265,6 +283,8 @@ static int on_result(void *context, struct train_result *r, struct base_error *e
         const int kept =
             cli_journal_end(l->journal, r, l->flags->output.out && !code, cli_page(&l->flags->output), code ? NULL : e);
         if (!code) code = kept;
+        if (r->stopped && r->save_count)
+            fprintf(cli_page(&l->flags->output), "checkpoints go on with toise train --resume %s\n", l->flags->save);
     }
     json_decref(record);
     return comm_agree(l->world, code, e);
@@ -275,6 +295,40 @@ static bool on_window(void *context, const struct train_result *r) {
     return cli_journal_note(l->journal, r);
 }
 
+/* Adds "NAME=VALUE"; a failure leaves fewer words than `count` says. */
+static void add_word(json_t *words, int *count, const char *name, const char *value) {
+    ++*count;
+    json_array_append_new(words, json_sprintf("%s=%s", name, value));
+}
+
+/* The flags with which this work can be asked for again. Of a model in a file the checkpoint's own config.json is read.
+ * NULL: one is not UTF-8. */
+static json_t *work_of(const struct flags *f, const struct setup *s) {
+    const struct cli_training *t = &f->training;
+    const bool file = t->model ? !access(t->model, F_OK) : f->init || f->checkpoint;
+    char number[32], path[PATH_MAX];
+    json_t *words = json_array();
+    int count = 0;
+    if (s->workload.name[0]) add_word(words, &count, WORK[0], s->workload.name);
+    if (!s->workload.name[0] && !file) add_word(words, &count, WORK[1], t->model ? t->model : CLI_MODEL);
+    snprintf(number, sizeof number, "%lld", (long long)t->layers);
+    if (t->layers && !file) add_word(words, &count, WORK[2], number);
+    add_word(words, &count, WORK[3], cli_training_precision((int)t->precision));
+    snprintf(number, sizeof number, "%lld", (long long)s->request.seq);
+    if (!s->workload.name[0]) add_word(words, &count, WORK[4], number);
+    snprintf(number, sizeof number, "%lld", (long long)s->request.global_batch);
+    if (!s->workload.name[0]) add_word(words, &count, WORK[5], number);
+    snprintf(number, sizeof number, "%lld", (long long)f->seed);
+    add_word(words, &count, WORK[6], number);
+    snprintf(number, sizeof number, "%.17g", f->lr);
+    if (!isnan(f->lr)) add_word(words, &count, WORK[7], number);
+    if (f->data) add_word(words, &count, WORK[8], realpath(f->data, path) ? path : f->data);
+    if (f->format) add_word(words, &count, WORK[9], f->format);
+    if ((int)json_array_size(words) == count) return words;
+    json_decref(words);
+    return NULL;
+}
+
 /* What a checkpoint says of its run. */
 static json_t *about_of(const struct launch *l) {
     const struct train_identity id = identity(l->setup, &l->launch, l->trainer->place.threads_from);
@@ -282,7 +336,8 @@ static json_t *about_of(const struct launch *l) {
     record_set(o, "config", train_config(l->plan, &l->setup->options));
     record_set(o, "layout", train_layout(l->plan, l->world->nodes, &id));
     record_set(o, "launch", record_launch_json(&l->launch));
-    record_set(o, "arguments", cli_options_words(&COMMAND, WORK, l->journal->count, l->journal->arguments));
+    record_set(o, "first samples", json_string(l->setup->options.samples));
+    record_set(o, "arguments", json_incref(l->work));
     return o;
 }
 
@@ -293,6 +348,22 @@ static int open_journal(struct launch *l, struct train_options *o, struct base_e
     return cli_journal_open(l->journal, &l->flags->journal, &run, l->world, e);
 }
 
+/* Tensor parallel ranks talk most, so they belong on one node. Collective. */
+static int warn_apart(struct comm *world, const struct flags *f, const struct plan *plan, struct base_error *e) {
+    const struct plan_layout *l = &plan->request.layout;
+    json_t *grid = NULL;
+    const int code = l->tp > 1 && world->nodes > 1 ? list_ranks(world, f, l, &grid, e) : BASE_OK;
+    const long long nodes = record_whole(grid, "group_nodes.tp");
+    if (nodes > 1 && l->tp <= world->local_size)
+        fprintf(
+            stderr,
+            "toise: %d tensor parallel ranks that fit on one node are on %lld: start neighbours on one node (mpirun "
+            "--map-by slot, srun --distribution=block), or give another --order\n",
+            l->tp, nodes);
+    json_decref(grid);
+    return code;
+}
+
 static int train(struct comm *world, const struct flags *f, struct setup *s, const struct plan *plan,
                  const struct cli_trainer *trainer, struct cli_journal *journal, struct base_error *e) {
     struct train_options *o = &s->options;
@@ -300,12 +371,17 @@ static int train(struct comm *world, const struct flags *f, struct setup *s, con
     struct train_result result = {0};
     const struct energy_options sources = energy_options(f, &trainer->place);
     int code = open_inputs(world, f, plan, o, e);
-    if (!code) code = comm_agree(world, world->rank ? BASE_OK : ask_save(f, o->first_step, true, e), e);
+    if (!code) code = comm_agree(world, world->rank ? BASE_OK : ask_save(f, o->from, true, e), e);
     if (!code) code = comm_agree(world, see_save(f, world, e), e);
+    if (!code) code = warn_apart(world, f, plan, e);
     cli_launch_open(world, &f->launch, &l.launch);
     if (!code) code = open_journal(&l, o, e);
+    l.work = work_of(f, s);
+    if (!code && f->save_every && !l.work)
+        code = base_fail(e, BASE_USAGE, "a checkpoint holds no flag that is not UTF-8: rename the file");
     if (!code) code = energy_open(&l.energy, &sources, world, e);
     if (code) {
+        json_decref(l.work);
         close_inputs(o);
         return code;
     }
@@ -315,14 +391,14 @@ static int train(struct comm *world, const struct flags *f, struct setup *s, con
     o->on_window = on_window;
     o->on_result = on_result;
     o->context = &l;
-    json_t *about = world->rank ? NULL : about_of(&l);
+    json_t *about = about_of(&l);
     o->about = about;
     guard_stop_watch();
     code = train_run(&result, plan, o, world, &trainer->ops, &trainer->place, e);
     cli_progress_close(&l.progress);
     if (!code) code = exit_code(&result, f, e);
     train_free(&result);
-    json_decref(about);
+    json_decref(about), json_decref(l.work);
     energy_close(l.energy);
     close_inputs(o);
     return code;
@@ -348,7 +424,7 @@ static int command(struct comm *world, const struct flags *f, struct setup *s, s
     if (!code) code = energy_check(&sources, e);
     if (!code) code = inject_open(f->inject, world->rank, world->node, world->size, world->nodes, e);
     if (!code && f->checkpoint) code = begin_from(f, s, e);
-    if (!code && world->rank == 0) code = ask_outputs(f, s->options.first_step, e);
+    if (!code && world->rank == 0) code = ask_outputs(f, s->options.from, e);
     if ((code = comm_agree(world, code, e))) return code;
     if ((code = cli_guard_open(world, f->timeout, e))) return code;
     if ((code = cli_trainer_place(&trainer, world, s->request.threads, e))) return code;
@@ -405,12 +481,23 @@ static int read_flags(struct flags *flags, struct cli_journal *journal, struct c
     *flags = unset;
     int code = cli_options_read(&COMMAND, flags, argc, argv, e);
     struct cli_journal_flags asked = flags->journal;
+    const bool saves = flags->save;
     if (code || flags->output.help) return code;
-    if ((code = cli_journal_arguments(journal, &asked, argc, argv, world, e))) return code;
+    if ((code = cli_journal_arguments(journal, &asked, WORK, argc, argv, world, e))) return code;
     *flags = unset;
     code = cli_options_read(&COMMAND, flags, journal->count, journal->arguments, e);
     flags->journal.resume = asked.resume, flags->journal.recover = asked.recover;
-    return code;
+    if (code || !flags->save || !(asked.resume || asked.recover)) return code;
+    if (saves)
+        return base_fail(e, BASE_USAGE,
+                         "--save and --resume of a journal cannot be combined: its steps are trained again, and "
+                         "fewer of them; leave out --save, or go on from a checkpoint");
+    if (world->rank == 0)
+        fputs(
+            "toise: --save is left out: a run that goes on from a journal trains its steps again, and fewer of them\n",
+            stderr);
+    flags->save = NULL, flags->save_every = flags->keep = 0;
+    return BASE_OK;
 }
 
 int command_train(struct comm *world, int argc, char *const *argv, struct base_error *e) {

@@ -23,10 +23,10 @@ struct flags {
     struct cli_training training;
     const char *workload, *data, *format, *init, *save, *checkpoint;
     const char *energy, *power_command, *energy_root, *inject;
-    int64_t launches, micro_batch, steps, min_steps, warmup, threads, seed, world, save_every, keep;
+    int64_t launches, micro_batch, steps, min_steps, warmup, threads, seed, world, ranks_per_node, save_every, keep;
     double lr, ci, budget, timeout;
     const char *backend;
-    const char *trace, *stage_layers;
+    const char *trace, *stage_layers, *order;
     int64_t tp, pp, vp, zero;
     int bind, recompute, overlap, schedule;
     bool dry_run, no_gate, profile, sp;
@@ -63,6 +63,9 @@ static const struct cli_option OPTIONS[] = {
     {.name = "--stage-layers", .kind = CLI_TEXT, .at = offsetof(struct flags, stage_layers), .hint = "LIST",
      .help = "layers of each stage, in order, as in 5,6,6,5; with --vp of all first chunks, then all second ones; or "
              "slots: embedding and head count as a layer each; default alike, with more in late stages but the last"},
+    {.name = "--order", .kind = CLI_TEXT, .at = offsetof(struct flags, order), .hint = "LIST",
+     .help = "which ranks are adjacent, the innermost first; default tp-dp-pp, so that tensor parallel ranks share a node "
+             "if they fit; --dry-run lists rank by rank"},
     {.name = "--zero", .alias = "--zero-stage", .kind = CLI_INTEGER, .at = offsetof(struct flags, zero), .min = 0,
      .max = 3, .fallback = "0", .hint = "STAGE",
      .help = "what data parallel ranks share out (ZeRO): 1 optimizer state, 2 also gradients, 3 also weights"},
@@ -136,6 +139,8 @@ static const struct cli_option OPTIONS[] = {
      .help = "print the plan (memory, operations, messages) and check every path, but run and write nothing"},
     {.name = "--world", .kind = CLI_INTEGER, .at = offsetof(struct flags, world), .min = 1, .max = 10000000,
      .hint = "N", .help = "with --dry-run: plan for N ranks"},
+    {.name = "--ranks-per-node", .kind = CLI_INTEGER, .at = offsetof(struct flags, ranks_per_node), .min = 1,
+     .max = 10000000, .hint = "N", .help = "with --world: of which so many share a node"},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, journal), .shared = cli_journal_options},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, launch), .shared = cli_launch_options},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, output), .shared = cli_output_options},
@@ -144,7 +149,8 @@ static const struct cli_option OPTIONS[] = {
 /* clang-format on */
 
 /* The flags that say what is trained, which a checkpoint keeps. */
-static const char WORK[] = "--workload --model --layers --precision --seq --gbs --seed --lr --data --data-format --init";
+static const char *const WORK[] = {"--workload", "--model", "--layers", "--precision",   "--seq", "--gbs",
+                                   "--seed",     "--lr",    "--data",   "--data-format", NULL};
 
 static const struct cli_rule RULES[] = {
     /* a workload's figures must stay comparable */
@@ -164,6 +170,7 @@ static const struct cli_rule RULES[] = {
      .text = "cannot be combined, as it goes on with one run"},
     {.given = "--resume", .excludes = "--recover", .text = "both take the journal"},
     {.given = "--world", .needs = "--dry-run", .text = "needs --dry-run; a real run gets its ranks from mpirun"},
+    {.given = "--ranks-per-node", .needs = "--world", .text = "needs --world; a real run has its nodes from mpirun"},
     {.text = NULL},
 };
 

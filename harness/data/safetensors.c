@@ -8,9 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "data/safetensors_shard.h"
 
@@ -241,12 +239,4 @@ void data_tensor_read(const struct data_tensor *t, int64_t first, int64_t n, flo
         }
         memcpy(out + i, &bits, sizeof bits);
     }
-}
-
-void data_tensor_release(const struct data_tensor *t, int64_t first, int64_t n) {
-    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), size = (uintptr_t)(t->count ? t->size / t->count : 0);
-    const uintptr_t low = ((uintptr_t)t->bytes + (uintptr_t)first * size) / page * page;
-    const uintptr_t high =
-        ((uintptr_t)t->bytes + (uintptr_t)(first + n) * size) / page * page; /* the rest is read next */
-    if (high > low) madvise((void *)low, high - low, MADV_DONTNEED);
 }

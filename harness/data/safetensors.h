@@ -27,6 +27,7 @@ struct data_tensor {
     int dims;      /* entries of shape, 0 for a scalar; more than DATA_DIMS is refused */
     int64_t shape[DATA_DIMS], count;
     const void *bytes; /* mapped, not necessarily aligned */
+    int64_t at;        /* where they begin in the file */
     int64_t size;      /* of bytes */
 };
 
@@ -42,9 +43,6 @@ const struct data_tensor *data_tensors_at(const struct data_tensors *set, int i)
 const struct data_tensor *data_tensors_find(const struct data_tensors *set, const char *name); /* NULL: none */
 /* Elements first .. first+n-1 (row-major) as FP32. Exact, and a NaN keeps its payload. DATA_UNREAD gives NaN. */
 void data_tensor_read(const struct data_tensor *t, int64_t first, int64_t n, float *out);
-
-/* These elements of a file are not needed soon: their pages no longer count as this process's memory. */
-void data_tensor_release(const struct data_tensor *t, int64_t first, int64_t n);
 
 struct data_tensor_out {
     const char *name;

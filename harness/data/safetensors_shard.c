@@ -144,6 +144,7 @@ static int offsets_read(const struct data_shard *shard, const json_t *offsets, s
         return refuse(shard, t->name, e, "its data_offsets [%lld, %lld] end outside the file's %lld bytes of data",
                       (long long)begin, (long long)end, (long long)shard->size);
     t->bytes = shard->data + begin;
+    t->at = shard->data - (const char *)shard->map.bytes + begin;
     t->size = end - begin;
     return BASE_OK;
 }

@@ -53,7 +53,7 @@ int gate_full(struct gate *gate, struct parallel_engine *g, const struct data_so
     struct parallel_reader reader;
     int code = gate_checked_open(&checked, gate, g, e);
     if ((code = comm_agree(g->world, code, e))) return code;
-    const int64_t first = q->global_batch / q->layout.dp * g->plan->place.dp;
+    const int64_t first = q->global_batch / q->layout.dp * g->plan->place.at[PLAN_DP];
     g->nulled = true;
     parallel_passes(g, source, 0, 1, &unused);
     g->nulled = false;

@@ -51,11 +51,11 @@ void gate_finite(struct gate *gate, const double *loss, const double *grad_norm,
  * FP32 losses of a tiny model agree to 1e-8 for 50 steps and to 1e-6 at 100. They differ by 1% where training is
  * unstable at 200. So only the first steps are compared; there the difference grows no faster than the steps. */
 static void compare(struct gate *gate, enum check check, double unit, const double *mine, const double *theirs,
-                    int64_t first, int n, const char *where) {
+                    int64_t first, int n, int64_t since, const char *where) {
     char text[160];
-    for (int64_t step = first; step < first + n && step < GATE_COMPARED; step++) {
+    for (int64_t step = first; step < first + n && step < since + GATE_COMPARED; step++) {
         const double a = mine[step - first], b = theirs[step - first];
-        const double residual = fabs(a - b) / (fabs(b) * unit * (double)(1 + step));
+        const double residual = fabs(a - b) / (fabs(b) * unit * (double)(1 + step - since));
         snprintf(text, sizeof text, "step %lld of %s", (long long)step, where);
         gate_note(gate, check, residual, text);
     }
@@ -70,14 +70,14 @@ static double norm_unit(enum kernel_dtype dtype) {
 }
 
 void gate_history(struct gate *gate, enum kernel_dtype dtype, const double *loss, const double *earlier, int64_t first,
-                  int n, const char *where) {
-    compare(gate, CHECK_HISTORY, loss_unit(dtype), loss, earlier, first, n, where);
+                  int n, int64_t since, const char *where) {
+    compare(gate, CHECK_HISTORY, loss_unit(dtype), loss, earlier, first, n, since, where);
 }
 
 void gate_base(struct gate *gate, enum kernel_dtype dtype, const struct gate_steps *mine, const struct gate_steps *base,
                int n, const char *where) {
     char norm[128];
     snprintf(norm, sizeof norm, "%s, gradient norm", where);
-    compare(gate, CHECK_BASE, loss_unit(dtype), mine->loss, base->loss, 0, n, where);
-    if (base->grad_norm) compare(gate, CHECK_BASE, norm_unit(dtype), mine->grad_norm, base->grad_norm, 0, n, norm);
+    compare(gate, CHECK_BASE, loss_unit(dtype), mine->loss, base->loss, 0, n, 0, where);
+    if (base->grad_norm) compare(gate, CHECK_BASE, norm_unit(dtype), mine->grad_norm, base->grad_norm, 0, n, 0, norm);
 }

@@ -37,12 +37,12 @@ struct plan_request gate_shrink(const struct plan_request *request);
 int gate_full(struct gate *gate, struct parallel_engine *engine, const struct data_source *source,
               struct base_error *e);
 
-/* Part 3: checks the n timed losses and norms, then compares the losses of steps first .. first + n - 1, of the first
- * GATE_COMPARED of a training, with an earlier record's. */
+/* Part 3: checks the n timed losses and norms, then compares the losses of steps first .. first + n - 1 with an
+ * earlier record's: those of the first GATE_COMPARED steps since both had the same weights, before step `since`. */
 enum { GATE_COMPARED = 20 };
 void gate_finite(struct gate *gate, const double *loss, const double *grad_norm, int n);
 void gate_history(struct gate *gate, enum kernel_dtype dtype, const double *loss, const double *earlier, int64_t first,
-                  int n, const char *where);
+                  int n, int64_t since, const char *where);
 /* Compares the first steps of a point of a scaling curve with those of its base: losses, and gradient norms unless they
  * are NULL. `where` names the base. */
 struct gate_steps {

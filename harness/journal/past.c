@@ -104,20 +104,11 @@ int journal_check(const struct journal_past *past, const struct plan *plan, cons
     static const char *const in_config[] = {"warmup", "unread", NULL}, *const in_layout[] = {"threads_from", NULL};
     static const char *const of_machine[] = {"cpu", "isa", "kernels"};
     json_t *config = train_config(plan, options), *layout = train_layout(plan, world->nodes, id);
-    const json_t *init = record_at(past->head, "config.init");
     int code = compare_all(past, "config", config, in_config, e);
-    if (!code) code = compare(past, init, json_object_get(config, "init"), "config.init", e);
     json_t *first = options->first_step ? json_integer(options->first_step) : NULL;
     if (!code) code = compare(past, json_object_get(past->head, "first_step"), first, "first_step", e);
     json_decref(first);
     if (!code) code = compare_all(past, "layout", layout, in_layout, e);
-    static const char *const used[] = {"tp",           "sp",   "pp",        "vp",     "schedule",
-                                       "stage_layers", "zero", "recompute", "overlap"};
-    for (size_t i = 0; i < sizeof used / sizeof *used && !code; i++) { /* absent unless used */
-        char path[64];
-        snprintf(path, sizeof path, "layout.%s", used[i]);
-        code = compare(past, record_at(past->head, path), json_object_get(layout, used[i]), path, e);
-    }
     for (int i = 0; i < 3 && !code; i++) {
         char path[64];
         snprintf(path, sizeof path, "machine.%s", of_machine[i]);

@@ -88,72 +88,75 @@ void parallel_keep(struct parallel_engine *g, enum parallel_what what, int tenso
     copy(&piece, mine, (float *)(uintptr_t)values, true);
 }
 
-int parallel_mail_open(struct parallel_mail *m, const struct parallel_engine *g, struct base_error *e) {
+int parallel_exchange_open(struct parallel_exchange *x, const struct parallel_engine *g, struct base_error *e) {
     const size_t n = (size_t)g->world->size;
-    *m = (struct parallel_mail){.to_piece = calloc(n, sizeof *m->to_piece),
-                                .from_piece = calloc(n, sizeof *m->from_piece),
-                                .to_bytes = calloc(n, sizeof *m->to_bytes),
-                                .from_bytes = calloc(n, sizeof *m->from_bytes)};
-    const bool made = m->to_piece && m->from_piece && m->to_bytes && m->from_bytes;
-    return made ? BASE_OK : base_fail(e, BASE_BROKEN, "out of memory for tensors of %zu ranks", n);
+    *x = (struct parallel_exchange){.to_piece = calloc(n, sizeof *x->to_piece),
+                                    .from_piece = calloc(n, sizeof *x->from_piece),
+                                    .requests = calloc(2 * n, sizeof *x->requests)};
+    if (x->to_piece && x->from_piece && x->requests) return BASE_OK;
+    return base_fail(e, BASE_BROKEN, "out of memory for pieces of tensors of %zu ranks", n);
 }
 
-void parallel_mail_close(struct parallel_mail *m) {
-    free(m->to_piece), free(m->from_piece), free(m->to_bytes), free(m->from_bytes), free(m->to), free(m->from);
-    *m = (struct parallel_mail){0};
+void parallel_exchange_close(struct parallel_exchange *x) {
+    free(x->to_piece), free(x->from_piece), free(x->requests), free(x->from);
+    *x = (struct parallel_exchange){0};
 }
 
-/* Makes room for the pieces of all ranks; what it held is lost. */
-static int make_room(float **room, int64_t *has, const struct parallel_piece *pieces, int ranks, struct base_error *e) {
-    int64_t n = 0;
-    for (int r = 0; r < ranks; r++) n += pieces[r].count;
-    if (n <= *has) return BASE_OK;
-    free(*room);
-    *has = n;
-    if ((*room = malloc((size_t)n * sizeof **room))) return BASE_OK;
-    *has = 0;
-    return base_fail(e, BASE_BROKEN, "out of memory for %lld elements of a tensor on their way", (long long)n);
-}
-
-/* Packs this rank's pieces for all ranks. */
-static void pack(struct parallel_engine *g, enum parallel_what what, const int *wanted, struct parallel_mail *m) {
-    struct parallel_piece piece;
-    float *at = m->to;
-    for (int r = 0; r < g->world->size; r++) {
-        const int64_t n = m->to_piece[r].count;
-        m->to_bytes[r] = n * (int64_t)sizeof *at;
-        m->from_bytes[r] = m->from_piece[r].count * (int64_t)sizeof *at;
-        if (!n) continue;
-        memcpy(at, piece_of(g, what, wanted[r], &piece), (size_t)n * sizeof *at);
-        at += n;
-    }
-}
-
-int parallel_bring(struct parallel_engine *g, enum parallel_what what, const int *wanted, struct parallel_mail *m,
-                   float *out, struct base_error *e) {
+/* Every rank learns what it gets from each, and makes room for it. */
+static int announce(struct parallel_engine *g, const int *wanted, struct parallel_exchange *x, struct base_error *e) {
     struct comm *world = g->world;
     struct comm_request request;
+    int64_t n = 0;
+    int code = BASE_OK;
     for (int r = 0; r < world->size; r++) {
-        m->to_piece[r] = (struct parallel_piece){0};
-        if (wanted[r] >= 0 && sends(g, wanted[r], plan_layout_place(&g->plan->request.layout, r).dp))
-            piece_of(g, what, wanted[r], &m->to_piece[r]);
+        x->to_piece[r] = (struct parallel_piece){0};
+        if (wanted[r] >= 0 && sends(g, wanted[r], plan_grid_place(&g->plan->request.layout, r).at[PLAN_DP]))
+            piece_of(g, PARALLEL_MASTER, wanted[r], &x->to_piece[r]);
     }
-    world->ops->all_to_all_start(world, m->to_piece, m->from_piece, sizeof *m->to_piece, &request);
+    world->ops->all_to_all_start(world, x->to_piece, x->from_piece, sizeof *x->to_piece, &request);
     world->ops->wait(world, &request);
-    int code = make_room(&m->to, &m->to_room, m->to_piece, world->size, e);
-    if (!code) code = make_room(&m->from, &m->from_room, m->from_piece, world->size, e);
-    if ((code = comm_agree(world, code, e))) return code;
-    pack(g, what, wanted, m);
-    world->ops->all_to_all_v_start(world, m->to, m->to_bytes, m->from, m->from_bytes, &request);
-    world->ops->wait(world, &request);
-    int64_t missing = wanted[world->rank] < 0 ? 0 : g->whole.tensors[wanted[world->rank]].count;
-    float *at = m->from;
-    for (int r = 0; r < world->size; r++) {
-        copy(&m->from_piece[r], at, out, false);
-        at += m->from_piece[r].count, missing -= m->from_piece[r].count;
+    for (int r = 0; r < world->size; r++) n += x->from_piece[r].count;
+    if (n > x->room) {
+        free(x->from);
+        x->room = n;
+        if (!(x->from = malloc((size_t)n * sizeof *x->from))) {
+            x->room = 0;
+            code = base_fail(e, BASE_BROKEN, "out of memory for %lld elements of a tensor", (long long)n);
+        }
     }
-    if (missing) code = base_fail(e, BASE_BROKEN, "bug: no rank has %lld elements of a tensor", (long long)missing);
+    if (!code && wanted[world->rank] >= 0 && n != g->whole.tensors[wanted[world->rank]].count)
+        code = base_fail(e, BASE_BROKEN, "bug: ranks own %lld elements of %s", (long long)n,
+                         g->whole.tensors[wanted[world->rank]].name);
     return comm_agree(world, code, e);
+}
+
+int parallel_gather_to(struct parallel_engine *g, enum parallel_what what, const int *wanted,
+                       struct parallel_exchange *x, float *out, struct base_error *e) {
+    struct comm *world = g->world;
+    struct parallel_piece piece;
+    const int code = announce(g, wanted, x, e);
+    if (code) return code;
+    float *at = x->from;
+    for (int r = 0; r < world->size; r++) {
+        const int64_t n = x->from_piece[r].count;
+        if (n && r != world->rank)
+            world->ops->receive_start(world, at, (size_t)n * sizeof *at, r, 0, &x->requests[2 * r]);
+        at += n;
+    }
+    for (int r = 0; r < world->size; r++)
+        if (x->to_piece[r].count && r != world->rank)
+            world->ops->send_start(world, piece_of(g, what, wanted[r], &piece),
+                                   (size_t)x->to_piece[r].count * sizeof *at, r, 0, &x->requests[2 * r + 1]);
+    at = x->from;
+    for (int r = 0; r < world->size; r++) {
+        const struct parallel_piece *p = &x->from_piece[r];
+        if (p->count && r != world->rank) world->ops->wait(world, &x->requests[2 * r]);
+        if (p->count) copy(p, r == world->rank ? piece_of(g, what, wanted[r], &piece) : at, out, false);
+        at += p->count;
+    }
+    for (int r = 0; r < world->size; r++)
+        if (x->to_piece[r].count && r != world->rank) world->ops->wait(world, &x->requests[2 * r + 1]);
+    return BASE_OK;
 }
 
 int parallel_reader_open(struct parallel_reader *r, struct parallel_engine *g, struct base_error *e) {

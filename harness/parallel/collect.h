@@ -24,20 +24,20 @@ struct parallel_piece {
     int64_t first, count;
     struct model_split split; /* their places in the whole tensor */
 };
-/* Room for tensors on their way; grows as needed. */
-struct parallel_mail {
+/* Pieces on their way; `from` grows as needed. */
+struct parallel_exchange {
     struct parallel_piece *to_piece, *from_piece; /* [world] */
-    int64_t *to_bytes, *from_bytes;               /* [world] */
-    float *to, *from;
-    int64_t to_room, from_room; /* elements */
+    struct comm_request *requests;                /* [2 world] */
+    float *from;
+    int64_t room; /* elements of it */
 };
-int parallel_mail_open(struct parallel_mail *mail, const struct parallel_engine *engine, struct base_error *e);
-void parallel_mail_close(struct parallel_mail *mail);
+int parallel_exchange_open(struct parallel_exchange *x, const struct parallel_engine *engine, struct base_error *e);
+void parallel_exchange_close(struct parallel_exchange *x);
 /* Puts tensors together on one rank each, at once: rank r gets tensor wanted[r] of engine->whole in its out[count]; -1:
- * none. What a rank owns travels once, and a rank that has a copy of its own sends nothing to itself by others.
- * Collective; wanted[world] agrees on all ranks. BASE_BROKEN on all: out of memory. */
-int parallel_bring(struct parallel_engine *engine, enum parallel_what what, const int *wanted,
-                   struct parallel_mail *mail, float *out, struct base_error *e);
+ * none. Each element comes from one rank that owns it, the same data parallel rank if it has a copy. Collective;
+ * wanted[world] agrees on all ranks. BASE_BROKEN on all: out of memory. */
+int parallel_gather_to(struct parallel_engine *engine, enum parallel_what what, const int *wanted,
+                       struct parallel_exchange *x, float *out, struct base_error *e);
 
 /* The values that the path computes with for master weights from[n]: rounded to its dtype. */
 void parallel_stored(const struct parallel_engine *engine, const float *from, int64_t n, double *out);

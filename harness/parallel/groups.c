@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Splits the world by the coordinates of plan_layout_place. */
+ * Splits the world by the coordinates of plan_grid_place. */
 #include "parallel/groups.h"
 
 /* Makes the next group of the ranks of `from` that have this colour. */
@@ -18,14 +18,15 @@ int parallel_groups_open(struct parallel_groups *g, const struct plan *plan, str
     if (world->size != plan_layout_world(l) || world->rank != plan->request.rank)
         return base_fail(e, BASE_BROKEN, "bug: rank %d of %d executes the plan of rank %d of %d", world->rank,
                          world->size, plan->request.rank, plan_layout_world(l));
-    const struct plan_place at = plan->place;
+    const int *at = plan->place.at;
     int code = BASE_OK;
-    if (l->tp > 1) code = make(g, world, at.pp * l->dp + at.dp, at.tp, &g->tensor, e);
-    if (!code && (l->tp > 1 || l->pp > 1)) code = make(g, world, at.pp * l->tp + at.tp, at.dp, &g->data, e);
-    if (!code && sharing > 1) code = make(g, g->tensor, at.tp / sharing, at.tp, &g->sharing, e);
-    if (!code && l->pp > 1) code = make(g, world, at.dp * l->tp + at.tp, at.pp, &g->stages, e);
-    const bool is_end = at.pp == 0 || at.pp == l->pp - 1;
-    if (!code && l->pp > 1) code = make(g, g->stages, is_end ? 0 : -1, at.pp, &g->ends, e);
+    if (l->tp > 1) code = make(g, world, at[PLAN_PP] * l->dp + at[PLAN_DP], at[PLAN_TP], &g->tensor, e);
+    if (!code && (l->tp > 1 || l->pp > 1))
+        code = make(g, world, at[PLAN_PP] * l->tp + at[PLAN_TP], at[PLAN_DP], &g->data, e);
+    if (!code && sharing > 1) code = make(g, g->tensor, at[PLAN_TP] / sharing, at[PLAN_TP], &g->sharing, e);
+    if (!code && l->pp > 1) code = make(g, world, at[PLAN_DP] * l->tp + at[PLAN_TP], at[PLAN_PP], &g->stages, e);
+    const bool is_end = at[PLAN_PP] == 0 || at[PLAN_PP] == l->pp - 1;
+    if (!code && l->pp > 1) code = make(g, g->stages, is_end ? 0 : -1, at[PLAN_PP], &g->ends, e);
     if (!is_end) g->ends = NULL;
     return code;
 }

@@ -97,7 +97,7 @@ void parallel_pipeline_begin(struct parallel_pipeline *p, int64_t micro_batches)
     plan_pipeline_of(p->plan, &whole);
     whole.micro_batches = micro_batches;
     if (micro_batches == 1) whole.schedule = PLAN_GPIPE; /* the others may ask for more */
-    plan_pipeline_order(&whole, p->plan->place.pp, p->steps);
+    plan_pipeline_order(&whole, p->plan->place.at[PLAN_PP], p->steps);
     p->count = plan_pipeline_steps(&whole);
     p->backwards = p->asked = p->next[PLAN_FORWARD] = p->next[PLAN_BACKWARD] = 0;
     for (int i = 0; i < MODEL_CHUNKS; i++) p->done[i] = 0;

@@ -45,7 +45,7 @@ static void chunk_ranges(const struct parallel_engine *g, int64_t *low, int64_t 
 /* The tokens of a micro-batch, numbered from the step's first of this rank's pipeline. */
 static void fill(struct parallel_engine *g, const struct data_source *source, int64_t step, int64_t micro) {
     const struct plan_request *q = &g->plan->request;
-    const int64_t first = q->global_batch / q->layout.dp * g->plan->place.dp;
+    const int64_t first = q->global_batch / q->layout.dp * g->plan->place.at[PLAN_DP];
     data_fill(source, step, q->global_batch, first + micro * q->layout.micro_batch, q->layout.micro_batch,
               parallel_inputs(g), g->targets);
 }

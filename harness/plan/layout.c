@@ -30,15 +30,6 @@ struct plan_layout plan_layout_data_parallel(int ranks, int64_t micro_batch) {
         .tp = 1, .pp = 1, .cp = 1, .dp = ranks, .ep = 1, .vp = 1, .schedule = PLAN_1F1B, .micro_batch = micro_batch};
 }
 
-struct plan_place plan_layout_place(const struct plan_layout *l, int rank) {
-    return (struct plan_place){
-        .tp = rank % l->tp, .dp = rank / l->tp % l->dp, .pp = rank / plan_layout_stage_rank(l, 1) % l->pp};
-}
-
-int plan_layout_stage_rank(const struct plan_layout *l, int stage) {
-    return stage * l->tp * l->dp * l->cp;
-}
-
 int plan_layout_world(const struct plan_layout *l) {
     return l->tp * l->pp * l->cp * l->dp;
 }

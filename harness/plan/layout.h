@@ -18,6 +18,9 @@ enum plan_recompute {
 
 enum { PLAN_STAGES_LISTED = 64 };
 
+/* The axes of the grid of ranks (grid.h). */
+enum plan_axis { PLAN_TP, PLAN_CP, PLAN_DP, PLAN_PP, PLAN_AXES };
+
 struct plan_layout {
     int tp, pp, cp, dp; /* tensor, pipeline, context and data parallel ranks: the world is their product */
     int ep; /* expert parallel ranks among the data parallel ones: each holds experts / ep of every layer; 0 means 1 */
@@ -28,6 +31,7 @@ struct plan_layout {
     int schedule;                           /* enum plan_schedule */
     int64_t micro_batch;                    /* sequences in one micro-batch of a rank */
     short stage_layers[PLAN_STAGES_LISTED]; /* layers of each virtual stage; zeros: see plan_layout_layers */
+    short order[PLAN_AXES];                 /* enum plan_axis, from the innermost; zeros: as they are numbered */
 };
 
 /* A field that the search should choose. */
@@ -40,15 +44,6 @@ struct plan_layout plan_layout_data_parallel(int ranks, int64_t micro_batch);
 
 /* The number of expert parallel ranks: ep, or 1 if ep is 0. */
 int plan_layout_expert_ranks(const struct plan_layout *layout);
-
-/* A rank's coordinates in each parallel dimension. Tensor parallel ranks are adjacent, so that they share a node if
- * they fit; data parallel ones are next, and pipeline stages are farthest apart. */
-struct plan_place {
-    int tp, dp, pp;
-};
-struct plan_place plan_layout_place(const struct plan_layout *layout, int rank);
-/* The first rank of a pipeline stage. */
-int plan_layout_stage_rank(const struct plan_layout *layout, int stage);
 
 /* One step's batch, in tokens and sequences. */
 struct plan_batch {

@@ -133,7 +133,7 @@ static double layers_again_of_all(const struct plan *p) {
     if (p->shape.kept == MODEL_KEPT_ALL) return 0;
     for (int stage = 0; stage < p->request.layout.pp; stage++) {
         struct plan one = *p;
-        one.place.pp = stage;
+        one.place.at[PLAN_PP] = stage;
         plan_part_fill(&one);
         sum += (double)plan_layers_again(&one);
     }

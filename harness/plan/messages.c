@@ -78,7 +78,7 @@ static void zero(const struct plan *p, const struct model_params *params, plan_e
     for (int64_t range = 0; range <= last; range++) {
         const double count = (double)(model_params_start(params, range + 1) - model_params_start(params, range));
         struct gathers g = {.plan = p, .range = range};
-        if (stage == 3 && range > 0 && range < last) plan_pipeline_each(&stages, p->place.pp, gathers_of, &g);
+        if (stage == 3 && range > 0 && range < last) plan_pipeline_each(&stages, p->place.at[PLAN_PP], gathers_of, &g);
         const struct plan_message m = {layers + 2,          "all_gather", "dp",
                                        "weight all-gather", size * count, g.count > 0 ? g.count : 1};
         if (count > 0) each(context, &m);

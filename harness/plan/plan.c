@@ -102,8 +102,9 @@ static void fill_chunks(struct model_part *part, const struct plan *p) {
     for (int stage = 0; stage < l->pp * l->vp; stage++) {
         const int chunk = stage / l->pp;
         const int64_t own = plan_layout_layers(l, layers, stage);
-        if (stage % l->pp == p->place.pp)
-            part->chunk[chunk] = (struct model_chunk){first, own, plan_pipeline_slots(&pipeline, p->place.pp, chunk)};
+        if (stage % l->pp == p->place.at[PLAN_PP])
+            part->chunk[chunk] =
+                (struct model_chunk){first, own, plan_pipeline_slots(&pipeline, p->place.at[PLAN_PP], chunk)};
         first += own;
     }
 }
@@ -120,7 +121,7 @@ void plan_part_fill(struct plan *p) {
         [PLAN_RECOMPUTE_FULL] = MODEL_KEPT_LAYERS,
     };
     const struct plan_request *r = &p->request;
-    struct model_part part = {.whole = &r->config, .ranks = r->layout.tp, .rank = p->place.tp};
+    struct model_part part = {.whole = &r->config, .ranks = r->layout.tp, .rank = p->place.at[PLAN_TP]};
     fill_chunks(&part, p);
     p->part = model_part_config(&part);
     p->shape = (struct model_shape){.config = &p->part,
@@ -144,7 +145,7 @@ int plan_make(struct plan *plan, const struct plan_request *request, struct base
     if (!r->bucket) r->bucket = PLAN_BUCKET;
     if (!r->head_rows || r->head_rows > tokens) r->head_rows = tokens < PLAN_HEAD_ROWS ? tokens : PLAN_HEAD_ROWS;
     p->accumulation = r->global_batch / r->layout.dp / r->layout.micro_batch;
-    p->place = plan_layout_place(&r->layout, r->rank);
+    p->place = plan_grid_place(&r->layout, r->rank);
     plan_part_fill(p);
     p->rows_apart = plan_rows_apart(r);
     model_params_size(&params, &p->part);
@@ -170,7 +171,7 @@ int plan_make_largest(struct plan *plan, const struct plan_request *request, str
     int most = 0;
     double bytes = 0;
     for (int stage = 0; stage < r.layout.pp; stage++) {
-        r.rank = plan_layout_stage_rank(&r.layout, stage);
+        r.rank = plan_grid_stage_rank(&r.layout, stage);
         const int code = plan_make(plan, &r, e);
         if (code) return code;
         if (plan->memory_bytes > bytes) bytes = plan->memory_bytes, most = r.rank;
@@ -185,7 +186,7 @@ static double node_bytes(const struct plan_request *request, int local) {
     struct plan plan;
     double sum = 0, most = 0;
     for (int stage = 0; stage < r.layout.pp; stage++) {
-        r.rank = plan_layout_stage_rank(&r.layout, stage);
+        r.rank = plan_grid_stage_rank(&r.layout, stage);
         if (plan_make(&plan, &r, NULL)) return 1e300;
         const double bytes = plan.memory_bytes + plan.gate_bytes;
         sum += bytes * r.layout.tp * r.layout.dp;

@@ -12,6 +12,7 @@
 
 #include "model/buffers.h"
 #include "model/params.h"
+#include "plan/grid.h"
 #include "plan/layout.h"
 #include "plan/ledger.h"
 

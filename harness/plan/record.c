@@ -23,6 +23,9 @@ json_t *plan_layout_record(const struct plan *p) {
     if (l->vp > 1) record_set_integer(o, "vp", l->vp);
     if (l->pp > 1) record_set(o, "schedule", json_string(plan_schedule_name((enum plan_schedule)l->schedule)));
     if (l->pp > 1) record_set(o, "stage_layers", stage_layers(p));
+    char order[32];
+    plan_grid_order_text(l, order);
+    if (*order) record_set(o, "order", json_string(order));
     if (l->sequence_parallel) record_set(o, "sp", json_true());
     if (l->zero) record_set_integer(o, "zero", l->zero);
     record_set_integer(o, "micro_batch", l->micro_batch);

@@ -24,17 +24,25 @@ int record_same(const char *where, const char *field, const json_t *then, const 
     return base_fail(e, BASE_USAGE, "%s: %s was %s, and is %s here: %s", where, field, before, after, rule);
 }
 
-int record_same_keys(const char *where, const char *object, const json_t *then, const json_t *now,
-                     const char *const *free_keys, const char *rule, struct base_error *e) {
+/* The keys that `from`, one of the two objects, has. */
+static int compare_keys(const char *where, const char *object, const json_t *from, const json_t *then,
+                        const json_t *now, const char *const *free_keys, const char *rule, struct base_error *e) {
     const char *key;
     json_t *value;
     int code = BASE_OK;
-    json_object_foreach((json_t *)(uintptr_t)now, key, value) {
+    json_object_foreach((json_t *)(uintptr_t)from, key, value) {
         char field[96];
         bool skip = false;
         for (int i = 0; free_keys[i]; i++) skip = skip || !strcmp(key, free_keys[i]);
         snprintf(field, sizeof field, "%s.%.60s", object, key);
-        if (!skip && !code) code = record_same(where, field, json_object_get(then, key), value, rule, e);
+        if (!skip && !code)
+            code = record_same(where, field, json_object_get(then, key), json_object_get(now, key), rule, e);
     }
     return code;
+}
+
+int record_same_keys(const char *where, const char *object, const json_t *then, const json_t *now,
+                     const char *const *free_keys, const char *rule, struct base_error *e) {
+    const int code = compare_keys(where, object, now, then, now, free_keys, rule, e);
+    return code ? code : compare_keys(where, object, then, then, now, free_keys, rule, e);
 }

@@ -11,7 +11,7 @@
 /* BASE_USAGE: the values differ, as in "WHERE: FIELD was 1, and is 2 here: RULE". NULL: none. */
 int record_same(const char *where, const char *field, const json_t *then, const json_t *now, const char *rule,
                 struct base_error *e);
-/* The same for each key of `now`, but those in free_keys, which NULL ends. Fields are OBJECT.KEY. */
+/* The same for each key of either object, but those in free_keys, which NULL ends. Fields are OBJECT.KEY. */
 int record_same_keys(const char *where, const char *object, const json_t *then, const json_t *now,
                      const char *const *free_keys, const char *rule, struct base_error *e);
 

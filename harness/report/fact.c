@@ -139,5 +139,6 @@ void report_axes(FILE *out, const json_t *layout) {
     size_t i;
     json_array_foreach(stages, i, layers)
         fprintf(out, "%s%lld", i ? "," : ", layers ", (long long)json_integer_value(layers));
+    if (record_at(layout, "order")) fprintf(out, ", order %s", record_text(layout, "order"));
     if (record_at(layout, "zero")) fprintf(out, ", ZeRO %lld", record_whole(layout, "zero"));
 }

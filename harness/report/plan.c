@@ -41,6 +41,31 @@ static void memory(FILE *out, const json_t *record) {
     fprintf(out, "  %-24s %12s\n", "gate, before timing", bytes);
 }
 
+/* Where each rank is; the first few. */
+static void grid(FILE *out, const json_t *record) {
+    enum { SHOWN = 16 };
+    const json_t *ranks = record_at(record, "ranks"), *rank;
+    json_t *value;
+    const size_t count = json_array_size(ranks);
+    const char *key;
+    size_t i;
+    if (!count) return;
+    fputs("\n", out);
+    json_object_foreach((json_t *)(uintptr_t)json_array_get(ranks, 0), key, value) fprintf(out, "%8s", key);
+    fputs("\n", out);
+    json_array_foreach(ranks, i, rank) {
+        if (i == SHOWN) break;
+        json_object_foreach((json_t *)(uintptr_t)rank, key, value)
+            fprintf(out, "%8lld", (long long)json_integer_value(value));
+        fputs("\n", out);
+    }
+    if (count > SHOWN) fprintf(out, "     ... and %zu more with --json\n", count - SHOWN);
+    if (record_at(record, "group_nodes")) fputs("nodes of a group at most:", out);
+    json_object_foreach(record_at(record, "group_nodes"), key, value)
+        fprintf(out, " %s %lld", key, (long long)json_integer_value(value));
+    if (record_at(record, "group_nodes")) fputs("\n", out);
+}
+
 static void operation(FILE *out, const json_t *op) {
     char shape[64] = "", bytes[32];
     if (!strcmp(record_text(op, "kind"), "gemm"))
@@ -78,6 +103,7 @@ void report_plan(FILE *out, const json_t *record) {
             record_whole(config, "global_batch"), record_whole(config, "seq"), record_whole(layout, "micro_batch"),
             record_whole(layout, "accumulation"));
     if (record_at(record, "data")) fprintf(out, "data        %s\n", record_text(record, "data"));
+    grid(out, record);
     memory(out, record);
     fprintf(out, "\noperations of a rank's step%s\n  %-24s %8s  %-28s %12s %12s\n",
             record_at(layout, "pp") ? ", of the first stage" : "", "", "count", "shape", "GFLOP", "bytes");

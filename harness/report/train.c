@@ -167,7 +167,7 @@ static void endings(FILE *out, const json_t *r) {
         fputs(": so this run measured no machine\n", out);
     }
     if (record_at(r, "result.first_step"))
-        fprintf(out, "resumed     from the checkpoint after %lld steps\n", record_whole(r, "result.first_step"));
+        fprintf(out, "resumed     from the checkpoint of step %lld\n", record_whole(r, "result.first_step"));
     if (record_at(r, "result.stopped")) fprintf(out, "stopped     by %s\n", record_text(r, "result.stopped"));
     if (record_true(r, "result.recovered"))
         fputs("recovered   from its journal: phases are rank 0's, and what other ranks knew is lost\n", out);
@@ -180,8 +180,9 @@ static void checkpoints(FILE *out, const json_t *r) {
     if (!c) return;
     base_text_bytes(record_real(c, "bytes"), bytes, sizeof bytes);
     base_text_bytes(record_real(c, "bytes_per_s"), rate, sizeof rate);
-    fprintf(out, "checkpoints %zu, one in %lld steps: %s each, written at %s/s; with reading back %.3g s a step",
-            json_array_size(record_at(c, "write_s")), record_whole(c, "every"), bytes, rate,
+    const long long every = record_whole(c, "every");
+    fprintf(out, "checkpoints %zu, every %lld step%s: %s each, written at %s/s; with reading back %.3g s a step",
+            json_array_size(record_at(c, "write_s")), every, every == 1 ? "" : "s", bytes, rate,
             record_real(c, "stall_s_per_step"));
     if (record_at(c, "stall_of_step")) fprintf(out, ", %.1f%% of one", 100 * record_real(c, "stall_of_step"));
     fputc('\n', out);

@@ -23,6 +23,7 @@ static void read_steps(struct steps *s, const json_t *record) {
     const int losses = at_most(record_reals(record, "result.loss", s->loss, GATE_COMPARED));
     const int norms = at_most(record_reals(record, "result.grad_norm", s->grad_norm, GATE_COMPARED));
     s->count = losses < norms ? losses : norms;
+    if (record_at(record, "result.first_step")) s->count = 0; /* a run that goes on has other steps */
 }
 
 static void check_run(struct scale_run *r, const struct scale_run *base) {

@@ -80,6 +80,11 @@ static void set_file(json_t *config, const char *key, const char *path) {
 }
 
 static void set_inputs(json_t *config, const struct train_options *o) {
+    static const char *const init[] = {"init", "init_bytes", "init_modified_s"};
+    for (int i = 0; o->from && i < 3; i++) { /* the checkpoint's */
+        json_t *value = record_at(o->from->about, "config");
+        if ((value = json_object_get(value, init[i]))) json_object_set(config, init[i], value);
+    }
     if (o->init) set_file(config, "init", o->init);
     if (!o->data.path) {
         record_set(config, "data", json_string("built-in"));
@@ -106,15 +111,18 @@ json_t *train_config(const struct plan *p, const struct train_options *o) {
     return config;
 }
 
-int train_same_work(const struct checkpoint *from, const struct plan *p, const struct train_options *o,
-                    struct base_error *e) {
-    /* the last two are of a file that is not read again */
-    static const char *const free_keys[] = {"warmup", "unread", "init_bytes", "init_modified_s", NULL};
+int train_same_work(const struct plan *p, const struct train_options *o, struct base_error *e) {
+    static const char *const free_keys[] = {
+        "warmup", "unread",      "model",           "slice", "full_layers",
+        "data",   "data_format", "data_modified_s", NULL}; /* names of files, and what they say of themselves */
+    static const char RULE[] = "a checkpoint goes on only with the same work; leave out what differs";
+    const json_t *about = o->from->about;
     char where[PATH_MAX + 32];
-    json_t *config = train_config(p, o);
-    snprintf(where, sizeof where, "--resume %s", from->folder);
-    const int code = record_same_keys(where, "config", record_at(from->about, "config"), config, free_keys,
-                                      "a checkpoint goes on only with the same work", e);
-    json_decref(config);
+    json_t *config = train_config(p, o), *samples = json_string(o->samples);
+    snprintf(where, sizeof where, "--resume %s", o->from->folder);
+    int code = record_same_keys(where, "config", record_at(about, "config"), config, free_keys, RULE, e);
+    if (!code)
+        code = record_same(where, "hash of the first samples", record_at(about, "first samples"), samples, RULE, e);
+    json_decref(config), json_decref(samples);
     return code;
 }

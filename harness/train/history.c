@@ -13,7 +13,7 @@ struct search {
     const struct plan *plan;
     const struct train_options *options;
     double *loss;
-    int64_t first; /* the step of the first */
+    int64_t first, since;
     int count;
     long found;
 };
@@ -50,7 +50,10 @@ static int look(void *context, const struct record_line *line) {
     free(s->loss);
     s->loss = loss;
     s->count = (int)n;
+    const json_t *launch = s->options->from ? record_at(s->options->from->about, "launch.id") : NULL;
+    const bool same = launch && json_equal(launch, record_at(line->record, "launch.id"));
     s->first = first;
+    s->since = same ? mine : 0; /* the launch that saved the checkpoint */
     s->found = line->number;
     return BASE_OK;
 }
@@ -58,7 +61,7 @@ static int look(void *context, const struct record_line *line) {
 int train_history(const char *path, const struct plan *plan, struct train_options *options, struct base_error *e) {
     struct search s = {.plan = plan, .options = options};
     int code = access(path, F_OK) ? BASE_OK : record_read(path, look, &s, e);
-    options->history = (struct train_losses){.loss = s.loss, .first = s.first, .count = s.count};
+    options->history = (struct train_losses){.loss = s.loss, .first = s.first, .since = s.since, .count = s.count};
     snprintf(options->history.where, sizeof options->history.where, "record %ld of %s", s.found, path);
     return code;
 }

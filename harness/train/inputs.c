@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Opens a run's inputs: the data, and the weights to start from. Compares between ranks what work they make. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,19 +46,20 @@ static json_t *hash_json(const json_t *value) {
 }
 
 /* Each rank reads the catalogue, the model and the data itself, and a path may name other files on other nodes. */
-static int check_same(const struct train_options *o, const struct plan *plan, struct comm *world,
-                      struct base_error *e) {
+static int check_same(struct train_options *o, const struct plan *plan, struct comm *world, struct base_error *e) {
     char digits[RECORD_HASH_TEXT], say[512];
     int code = comm_agree(world, hash_samples(o->source, plan->request.seq, digits, e), e);
     if (code) return code;
     json_t *work = train_config(plan, o);
-    record_set(work, "first samples", json_stringn(digits, 16));
+    snprintf(o->samples, sizeof o->samples, "%.16s", digits);
+    record_set(work, "first samples", json_string(o->samples));
     if (o->from) record_set(work, "checkpoint", hash_json(o->from->about));
     const bool alike = inventory_alike_json(world, work, say, sizeof say);
     json_decref(work);
     if (alike) return BASE_OK;
     return base_fail(e, BASE_USAGE,
-                     "the ranks would not do the same work: %s; give all nodes the same catalogue, --model and --data",
+                     "the ranks would not do the same work: %s; give all nodes the same catalogue, --model, --data "
+                     "and --resume",
                      say);
 }
 

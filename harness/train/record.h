@@ -26,9 +26,9 @@ json_t *train_record(const struct train_result *result, const struct plan *plan,
                      const struct train_identity *identity, const struct comm *world, json_t *machine);
 /* The record's `config`. Two runs with the same one did the same work. */
 json_t *train_config(const struct plan *plan, const struct train_options *options);
-/* BASE_USAGE names a field in which the checkpoint's config differs: a run goes on only with the same work. */
-int train_same_work(const struct checkpoint *from, const struct plan *plan, const struct train_options *options,
-                    struct base_error *e);
+/* After train_inputs, with options->from. BASE_USAGE names a field in which the checkpoint's work differs: its config,
+ * or the first samples of its data. Files may have other names. */
+int train_same_work(const struct plan *plan, const struct train_options *options, struct base_error *e);
 /* The part of `config` that comes from the plan. And the precision's name, "fp32" or "bf16". */
 json_t *train_plan_config(const struct plan *plan);
 const char *train_precision(const struct plan *plan);

@@ -8,11 +8,12 @@
 #include "guard/watchdog.h"
 #include "train/loop.h"
 
-/* Whether the state after the last step is to be kept. One whose loss is no number is of no use. */
+/* Whether the state after the last step is to be kept. One whose loss or gradient is no number is of no use. */
 static bool due(const struct train_loop *l, bool last) {
     const struct train_result *r = l->r;
     const int64_t step = l->engine.updates;
-    if (!l->o->save_every || !r->steps || l->unsaved.code || !isfinite(r->loss[r->steps - 1])) return false;
+    if (!l->o->save_every || !r->steps || l->unsaved.code) return false;
+    if (!isfinite(r->loss[r->steps - 1]) || !isfinite(r->grad_norm[r->steps - 1])) return false;
     return last ? step != l->saved : step % l->o->save_every == 0;
 }
 
@@ -32,9 +33,10 @@ void train_save(struct train_loop *l, bool last) {
     } else {
         r->saves[r->save_count++] = cost;
         l->saved = l->engine.updates;
-        if (l->o->keep && l->world->rank == 0) checkpoint_root_keep(l->o->save, l->o->keep);
+        if (l->o->keep && l->world->rank == 0) checkpoint_root_keep(l->o->save, l->o->keep, l->o->first_step);
+        l->world->ops->barrier(l->world); /* what rank 0 removes is no time of a step */
     }
-    guard_phase(l->first ? "timed steps" : "warm-up");
+    if (!last) guard_phase(l->first ? "timed steps" : "warm-up");
     l->ended = 0;
     if (!last) r->window_s[TRAIN_WINDOW_SAVE] += base_clock_now() - began;
 }

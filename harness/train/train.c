@@ -170,7 +170,7 @@ static void check_losses(struct train_loop *l) {
                       end = mine < theirs ? mine : theirs;
         if (first < end)
             gate_history(&r->gate, l->plan->shape.dtype, r->loss + (first - o->first_step),
-                         k->loss + (first - k->first), first, (int)(end - first), k->where);
+                         k->loss + (first - k->first), first, (int)(end - first), k->since, k->where);
     }
     gate_agree(&r->gate, l->world); /* only one rank may have the other losses */
 }
@@ -202,10 +202,10 @@ int train_run(struct train_result *result, const struct plan *plan, const struct
     int code = prepare(l, ops, placement->cpus_per_thread, e);
     if (!code && gate_passed(&r->gate) && !train_loop_stopped(l)) { /* a wrong step is not timed */
         train_loop_run(l);
-        if (r->timed) gather_ranks(l, placement);
-        if (r->timed) finish_profile(l);
         check_losses(l);
         if (gate_passed(&r->gate)) train_save(l, true);
+        if (r->timed) gather_ranks(l, placement);
+        if (r->timed) finish_profile(l);
     }
     if (!r->timed) r->samples.count = r->earlier = 0; /* what earlier processes measured is theirs alone */
     if (!code) train_verdict(r, l->o, l->plan->ledger.hardware_flop);

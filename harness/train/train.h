@@ -58,6 +58,7 @@ struct train_overlap {
 struct train_losses {
     double *loss;  /* NULL: none */
     int64_t first; /* the step of the first, from 0 */
+    int64_t since; /* the step until which it had this run's weights, to the last bit: that of a checkpoint, or 0 */
     int count;
     char where[256]; /* for messages: "record 3 of FILE" */
 };
@@ -76,6 +77,7 @@ struct train_options {
     struct parallel_optimizer optimizer;
     struct data_options data;   /* vocab, seq and share are filled in */
     struct data_source *source; /* from train_inputs; the caller closes it */
+    char samples[17];           /* likewise: a hash of the first samples */
     uint64_t seed;
     int steps;     /* timed steps; 0: until the mean's interval is narrow or the budget is spent */
     int min_steps; /* without steps: at least so many, even beyond the budget; 0: the usual number, within it */
@@ -88,10 +90,10 @@ struct train_options {
     bool gate;
     bool loaded; /* matmuls by a library of --backend: an MFU above 1 is no error, as it may use instructions that the
                   * measured peak does not, such as AMX */
-    const char *init;    /* initial weights: a .safetensors file or a folder of them; NULL: drawn from the seed */
-    bool profile;        /* time every operation of the timed steps */
-    const char *trace;   /* file for the calls of the last of them; NULL: none */
-    const char *save;    /* folder for the final weights, not written if the gate FAILED; NULL: none */
+    const char *init;  /* initial weights: a .safetensors file or a folder of them; NULL: drawn from the seed */
+    bool profile;      /* time every operation of the timed steps */
+    const char *trace; /* file for the calls of the last of them; NULL: none */
+    const char *save;  /* folder for the final weights, not written if the gate FAILED, or of checkpoints; NULL: none */
     int64_t save_every;  /* steps between checkpoints; `save` is then their folder, and the last step is saved too, also
                           * if the run is asked to stop. 0: none */
     int keep;            /* so many checkpoints stay, the newest; 0: all */

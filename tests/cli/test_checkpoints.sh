@@ -22,16 +22,22 @@ on() {
     [ $code = 3 ] || return $code
 }
 
+# trained FLAGS...: toise train, which time may call inconclusive
+trained() {
+    call "$toise" train "$@"
+    [ $code = 0 ] || [ $code = 3 ] || fail "train $*: exit $code: $(tail -n 3 "$work/out" "$work/err")"
+}
+
 # The whole run, then one that is saved and goes on: the same losses to the last bit.
-run 0 "${tiny[@]}" --steps 12 --out "$out"
+trained "${tiny[@]:1}" --steps 12 --out "$out"
 field "$out" "r['result']['loss'][5:9]" >"$work/whole"
-run 0 "${tiny[@]}" --steps 5 --save "$saves" --save-every 2 --out "$out"
+trained "${tiny[@]:1}" --steps 5 --save "$saves" --save-every 2 --out "$out"
 listed "$saves" 'step-00000002 step-00000004 step-00000005'
 listed "$saves/step-00000005" 'checkpoint.json config.json model.safetensors optimizer.safetensors'
-says 'checkpoints 3, one in 2 steps: .* written at .*/s; with reading back .* s a step'
+says 'checkpoints 3, every 2 steps: .* written at .*/s; with reading back .* s a step'
 is "$out" "len(r['result']['checkpoints']['write_s']), r['result']['windows']['save_s'] > 0, r['result']['windows']['covered'] > 0.98" '(3, True, True)'
-run 0 train --resume "$saves" --steps 4 --warmup 0 --energy off --out "$out"
-says 'resumed     from the checkpoint after 5 steps'
+trained --resume "$saves" --steps 4 --warmup 0 --energy off --out "$out"
+says 'resumed     from the checkpoint of step 5'
 says 'iteration      9/9'
 says 'PASSED  timed losses against earlier records'
 [ "$(field "$out" "r['result']['loss']")" = "$(cat "$work/whole")" ] || fail 'the run that goes on has other losses'
@@ -57,20 +63,20 @@ on 2 --resume "$saves" --tp 2 --steps 1 --save "$work/shards" --save-every 1 || 
 listed "$work/shards/step-00000006" "checkpoint.json config.json model-00001-of-00002.safetensors \
 model-00002-of-00002.safetensors model.safetensors.index.json optimizer-00001-of-00002.safetensors \
 optimizer-00002-of-00002.safetensors optimizer.safetensors.index.json"
-run 0 train --init "$work/shards/step-00000006" --seq 32 --gbs 4 --steps 2 --energy off
+trained --init "$work/shards/step-00000006" --seq 32 --gbs 4 --steps 2 --energy off
 # What a workload fixes holds, and so does the precision.
-run 0 train --resume "$saves" --steps 1 --warmup 0 --precision fp32 --energy off
-refused 'config.precision was "fp32", and is "bf16" here: a checkpoint goes on only with the same work' \
+trained --resume "$saves" --steps 1 --warmup 0 --precision fp32 --energy off
+refused 'config.precision was "fp32", and is "bf16" here: a checkpoint goes on only with the same work; leave out what differs' \
     "$toise" train --resume "$saves" --precision bf16
 refused 'config.seed was 1, and is 2 here' "$toise" train --resume "$saves" --seed 2
 refused 'config.seq was 32, and is 16 here' "$toise" train --resume "$saves" --seq-length 16
 
 # --keep; a run goes on in the same folder; what may not be in it
-run 0 train --resume "$saves" --steps 6 --warmup 0 --energy off --save "$saves" --save-every 2 --keep 2
-listed "$saves" 'step-00000010 step-00000011'
-refused 'has a checkpoint of step 11, and this run begins at step 10: go on from it' \
+trained --resume "$saves" --steps 6 --warmup 0 --energy off --save "$saves" --save-every 2 --keep 2
+listed "$saves" 'step-00000005 step-00000010 step-00000011' # the first is what it went on from
+refused 'has a checkpoint of step 11, and this run begins at step 10: go on from that (--resume' \
     "$toise" train --resume "$saves/step-00000010" --save "$saves" --save-every 2
-refused 'has a checkpoint of step 11, and this run begins at step 0' "$toise" "${tiny[@]}" --save "$saves" --save-every 2
+refused 'holds checkpoints that this run does not go on from: --resume' "$toise" "${tiny[@]}" --save "$saves" --save-every 2
 mkdir -p "$work/other" "$saves/step-00000012.part"
 touch "$work/other/notes" "$saves/step-00000012.part/checkpoint.json"
 refused 'holds notes, which is no checkpoint; name a new folder' "$toise" "${tiny[@]}" --save "$work/other" --save-every 2
@@ -81,9 +87,9 @@ refused 'No such file' "$toise" train --resume "$work/none"
 refused 'cannot be combined' "$toise" train --resume "$saves" --dry-run
 
 # What killed runs left is no checkpoint, and is removed by the next run that saves.
-run 0 train --resume "$saves" --steps 1 --warmup 0 --energy off --save "$saves" --save-every 5
-says 'resumed     from the checkpoint after 11 steps'
-listed "$saves" 'step-00000010 step-00000011 step-00000012'
+trained --resume "$saves" --steps 1 --warmup 0 --energy off --save "$saves" --save-every 5
+says 'resumed     from the checkpoint of step 11'
+listed "$saves" 'step-00000005 step-00000010 step-00000011 step-00000012'
 
 # Damage: a bit, a file's length, a list that is none.
 cp -r "$saves/step-00000012" "$work/bad"
@@ -103,11 +109,92 @@ while IFS='|' read -r change words; do
     refused "$words" "$toise" train --resume "$work/bad"
 done <<'END'
 s/"toise.1"/"toise\/2"/|checkpoint must be "toise/1", not "toise/2": read it with the toise that wrote it
-s/"step": 12/"step": "12"/|step must be a whole number of at least 1
-s/"files"/"file"/|files must be a list
+s/"step": 12/"step": "12"/|step must be a whole number from 1 to 1000000000
+s/"files"/"file"/|files must be a list of files
 s/"bytes": /"bytes": -/|is no file with bytes and tensors
 1d|checkpoint.json
 END
+
+# What the list says, and no more: flags of the work alone, its own step, its own files.
+edit() { # edit PYTHON: changes a copy of the newest checkpoint's list, o
+    rm -rf "$work/edit" && mkdir "$work/edit" && cp -r "$saves/step-00000012" "$work/edit"
+    python3 -c "import json, sys; p = sys.argv[1]; o = json.load(open(p)); $1; json.dump(o, open(p, 'w'))" \
+        "$work/edit/step-00000012/checkpoint.json"
+}
+for words in '["--energy=command", "--power-cmd=touch '"$work"'/pwned; echo 1"]' '[1]' '["--out=x"]' '["--dry-run"]' '["--seed"]'; do
+    edit "o['arguments'] = $words"
+    refused 'arguments.0. is not a flag of what was trained; take another checkpoint' "$toise" train --resume "$work/edit" --steps 1
+done
+[ ! -e "$work/pwned" ] || fail 'a checkpoint ran a command'
+edit "o['arguments'] = []"
+refused 'arguments must be a list of flags' "$toise" train --resume "$work/edit"
+edit "o['step'] = 13"
+refused 'checkpoint.json says step 13; take another checkpoint' "$toise" train --resume "$work/edit"
+edit "o['step'] = 10**18"
+refused 'says step 1000000000000000000' "$toise" train --resume "$work/edit"
+edit "del o['files'][1]"
+refused 'optimizer.safetensors' "$toise" train --resume "$work/edit" --steps 1
+edit "o['files'][0]['tensors'].popitem()"
+refused 'tensors, and .* were written' "$toise" train --resume "$work/edit" --steps 1
+mkdir "$work/edit/step-00000099"
+refused 'its newest, .*step-00000099, has no checkpoint.json: remove it, or name another one' "$toise" train --resume "$work/edit"
+refused 'is a file of a checkpoint; give its folder' "$toise" train --resume "$saves/step-00000012/checkpoint.json"
+cp -r "$work/shards" "$work/stray"
+cp "$saves/step-00000012/model.safetensors" "$work/stray/step-00000006"
+trained --resume "$work/stray" --steps 1 --warmup 0 --energy off # a file that it does not list is not read
+cp -r "$saves/step-00000012" "$work/"$'caf\xe9'
+refused 'must be UTF-8' "$toise" train --resume "$work/"$'caf\xe9'
+
+# Only folders of this training, one run at a time; no link is followed.
+refused 'holds checkpoints that this run does not go on from' "$toise" train --resume "$work/shards" --save "$saves" --save-every 2
+mkdir "$work/kept" "$work/links"
+cp -r "$saves/step-00000012" "$work/links"
+echo mine >"$work/kept/model.json"
+ln -s "$work/kept" "$work/links/step-00000001"
+refused 'holds step-00000001, which is no checkpoint' "$toise" train --resume "$work/links" --save "$work/links" --save-every 1
+rm "$work/links/step-00000001" && mkdir "$work/links/step-00000001" "$work/links/step-2" && echo mine >"$work/links/step-00000001/notes"
+refused 'holds step-2, which is no checkpoint' "$toise" train --resume "$work/links" --save "$work/links" --save-every 1
+rmdir "$work/links/step-2"
+trained --resume "$work/links" --steps 1 --warmup 0 --energy off --save "$work/links" --save-every 1 --keep 1
+[ "$(cat "$work/kept/model.json" "$work/links"/step-00000001*/notes | xargs)" = 'mine mine' ] || fail 'a user'"'"'s files are gone'
+"$toise" "${tiny[@]}" --steps 90000 --save "$work/locked" --save-every 80000 >"$work/other.out" 2>&1 </dev/null &
+for ((i = 0; i < 600; i++)); do
+    if grep -q '^iteration' "$work/other.out"; then break; fi
+    sleep 0.05
+done
+refused 'another run is saving there' "$toise" "${tiny[@]}" --save "$work/locked" --save-every 2
+kill -TERM $!
+wait $! || true
+grep -q "^checkpoints go on with toise train --resume $work/locked" "$work/other.out" || fail 'a stopped run does not say how to go on'
+
+# Neither the batch, nor the names of files, nor the weights that it once began from bind a checkpoint to its world.
+cp README.md "$work/data.txt"
+trained --model tiny-gpt2 --seq 32 --data "$work/data.txt" --steps 2 --energy off --save "$work/data" --save-every 2
+mv "$work/data.txt" "$work/moved.txt" && touch "$work/moved.txt"
+on 2 --resume "$work/data" --data "$work/moved.txt" --pp 2 --steps 1 || fail "moved data: exit $?: $(tail -3 "$work/out")"
+(cat LICENSE README.md) | head -c "$(stat -c %s README.md)" >"$work/data.txt"
+refused 'hash of the first samples was' "$toise" train --resume "$work/data" --steps 1
+run 0 train --model tiny-bloom --seq 32 --gbs 2 --steps 2 --energy off --save "$work/weights"
+trained --init "$work/weights" --seq 32 --gbs 2 --lr 1e-4 --steps 2 --energy off --save "$work/tuned" --save-every 2 --out "$work/tuned.jsonl"
+rm -r "$work/weights"
+trained --resume "$work/tuned" --steps 1 --energy off --save "$work/tuned" --save-every 1 --out "$work/tuned.jsonl"
+trained --resume "$work/tuned" --steps 1 --energy off --out "$work/tuned.jsonl"
+is "$work/tuned.jsonl" "r['config']['init'].endswith('weights'), r['config']['optimizer']['lr']" '(True, 0.0001)'
+trained --workload strong-tiny --steps 1 --warmup 0 --energy off --save "$work/workload" --save-every 1
+on 2 --resume "$work/workload" --steps 1 --lr 6e-4 2>/dev/null && fail 'a workload took another --lr'
+on 2 --resume "$work/workload" --steps 1 --zero 1 || fail "a workload: exit $?: $(tail -3 "$work/out")"
+
+# A journal goes on with the measurement, not with the training.
+"$toise" "${tiny[@]}" --steps 90000 --save "$work/measured" --save-every 80000 --journal-dir "$work" >"$work/other.out" 2>&1 </dev/null &
+for ((i = 0; i < 600; i++)); do
+    if grep -q '"timed":' "$work"/*.journal 2>/dev/null; then break; fi
+    sleep 0.05
+done
+kill -KILL $!
+wait $! 2>/dev/null || true
+refused 'cannot be combined: its steps are trained again' "$toise" train --resume "$work"/*.journal --save "$work/more"
+trained --resume "$work"/*.journal --steps "$(($(grep -c '"timed":' "$work"/*.journal) + 5))"
+grep -q -- '--save is left out' "$work/err" || fail "no word that --save is left out: $(cat "$work/err")"
 
 # A request to stop saves the last step; a full disk keeps the record and says so, and leaves the checkpoints before.
 "$toise" "${tiny[@]}" --steps 90000 --save "$work/stopped" --save-every 80000 >"$work/out" 2>&1 </dev/null &
@@ -118,7 +205,7 @@ done
 kill -TERM $!
 wait $! || true
 compgen -G "$work/stopped/step-*/checkpoint.json" >/dev/null || fail "a stopped run saved no checkpoint: $(tail -3 "$work/out")"
-run 0 train --resume "$work/stopped" --steps 1 --warmup 0 --energy off
+trained --resume "$work/stopped" --steps 1 --warmup 0 --energy off
 code=0
 (
     trap '' XFSZ
@@ -155,8 +242,9 @@ for ((k = 1; k <= ${KILLS:-6}; k++)); do
     while pgrep -f "save $work/killed" >/dev/null; do sleep 0.05; done
     if [ -n "$(find "$work/killed" -name '*.part')" ]; then gone=$((gone + 1)); fi
     newest=$(find "$work/killed" -maxdepth 1 -name 'step-*' ! -name '*.part' | sort | tail -n 1)
-    run 0 train --resume "$work/killed" --steps 1 --warmup 0 --energy off
-    says "resumed     from the checkpoint after $((10#${newest##*-})) steps"
+    trained --resume "$work/killed" --steps 1 --warmup 0 --energy off
+    says "resumed     from the checkpoint of step $((10#${newest##*-}))"
 done
+[ "${KILLS:-6}" -lt 20 ] || [ $gone -gt 0 ] || fail 'no kill met a checkpoint that was being written'
 echo "${KILLS:-6} kills, $gone while a checkpoint was written or removed: the newest is always whole"
 exit $bad

@@ -24,6 +24,10 @@ if command -v "${MPIRUN:-mpirun}" >/dev/null; then
     # shellcheck disable=SC2016  # the inner shell expands it
     call bash -c '. scripts/mpi.sh; mpi_launch "$@"' - 2 "$toise" train --workload weak-tiny --threads 1 "${few[@]}"
     done_well '2 ranks'
+    # what checkpoints need for tensors that are put together counts
+    call bash -c '. scripts/mpi.sh; mpi_launch "$@"' - 2 "$toise" train --model gpt2-124m --layers 1 --seq 64 --gbs 2 --zero 1 \
+        --threads 1 --no-gate "${few[@]}" --save "$work/saves" --save-every 1000
+    done_well '2 ranks that save'
     # gathered rows of nearly a quarter of the table are no state
     run 0 train --model tiny-gpt2 --world 2 --seq 31 --gbs 2 --mbs 1 --dry-run
     says '^  gathered rows  '

@@ -6,8 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "records/record.h"
+#include "checkpoint/checkpoint.h"
 #include "checkpoint/weights.h"
+#include "records/record.h"
 
 static int read_tokens(const char *path, int64_t batch, int64_t seq, int32_t *inputs, int32_t *targets,
                        struct base_error *e) {

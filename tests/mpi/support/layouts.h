@@ -175,6 +175,8 @@ static inline struct plan_request layout_request(const struct comm *world, const
     q.layout.dp = world->size / (l->tp * l->pp), q.layout.zero = l->zero;
     q.layout.recompute = variant % PLAN_RECOMPUTES;
     q.rows = (enum plan_rows)(variant / PLAN_RECOMPUTES % 3);
+    static const char *const orders[] = {"tp-dp-pp", "dp-tp-pp", "pp-dp-tp", "dp-pp-tp", "tp-pp-dp", "pp-tp-dp"};
+    plan_grid_order(&q.layout, orders[variant % 6], NULL);
     q.rank = world->rank;
     q.global_batch = q.layout.dp * l->micro * l->accumulation;
     q.bucket = 1000;

@@ -135,21 +135,6 @@ static void test_aliases_and_repetition(void **state) {
     assert_true(v.integer == 3 && v.number == 2);
 }
 
-/* Flags of a list, wherever they are given and by whichever name. */
-static void test_words(void **state) {
-    (void)state;
-    char *line[] = {"--lr",   "1",          "-f",     "stray", "--global-batch-size",
-                    "3",      "--text=a=b", "--side", "left",  "--unknown",
-                    "--lr=2", "--colour",   "--text"};
-    json_t *words = cli_options_words(&COMMAND, "--text --gbs --lr", (int)(sizeof line / sizeof *line), line);
-    json_t *expected = json_pack("[s, s, s, s]", "--lr=1", "--gbs=3", "--text=a=b", "--lr=2");
-    assert_true(json_equal(words, expected));
-    json_decref(words), json_decref(expected);
-    words = cli_options_words(&COMMAND, "--flag", 1, line + 2);
-    assert_int_equal(json_array_size(words), 0); /* a switch has no value */
-    json_decref(words);
-}
-
 static void test_values_that_look_like_flags(void **state) {
     (void)state;
     char negative[] = "--gbs -8", path[] = "--text=--flag", large[] = "--gbs 9000000000000000", edge[] = "--lr 10";
@@ -311,7 +296,6 @@ int main(void) {
         cmocka_unit_test(test_absent),
         cmocka_unit_test(test_both_ways),
         cmocka_unit_test(test_aliases_and_repetition),
-        cmocka_unit_test(test_words),
         cmocka_unit_test(test_values_that_look_like_flags),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_nothing_half_set),

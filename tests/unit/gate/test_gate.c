@@ -304,19 +304,19 @@ static void test_history(void **state) {
         double loss[3];
         for (int i = 0; i < 3; i++) loss[i] = earlier[i] * (1 + unit[dtype]);
         gate_clear(&gate);
-        gate_history(&gate, (enum kernel_dtype)dtype, loss, earlier, 0, 3, "old.jsonl");
+        gate_history(&gate, (enum kernel_dtype)dtype, loss, earlier, 0, 3, 0, "old.jsonl");
         assert_true(gate.residual[CHECK_HISTORY] > 0 && gate.residual[CHECK_HISTORY] < CHECK_THRESHOLD);
         loss[1] = earlier[1] * (1 - 2000 * unit[dtype]);
-        gate_history(&gate, (enum kernel_dtype)dtype, loss, earlier, 0, 3, "old.jsonl");
+        gate_history(&gate, (enum kernel_dtype)dtype, loss, earlier, 0, 3, 0, "old.jsonl");
         assert_true(gate.residual[CHECK_HISTORY] > FAULTY);
         assert_non_null(strstr(gate.where[CHECK_HISTORY], "step 1 of old.jsonl"));
         gate_clear(&gate);
-        gate_history(&gate, (enum kernel_dtype)dtype, loss, earlier, GATE_COMPARED - 1, 3, "old.jsonl");
+        gate_history(&gate, (enum kernel_dtype)dtype, loss, earlier, GATE_COMPARED - 1, 3, 0, "old.jsonl");
         assert_true(gate.residual[CHECK_HISTORY] < CHECK_THRESHOLD); /* the second is beyond what is compared */
-        gate_history(&gate, (enum kernel_dtype)dtype, loss, earlier, 7, 3, "old.jsonl");
-        assert_non_null(strstr(gate.where[CHECK_HISTORY], "step 8 of old.jsonl"));
+        gate_history(&gate, (enum kernel_dtype)dtype, loss, earlier, 107, 3, 100, "old.jsonl");
+        assert_non_null(strstr(gate.where[CHECK_HISTORY], "step 108 of old.jsonl"));
         loss[1] = NAN;
-        gate_history(&gate, (enum kernel_dtype)dtype, loss, earlier, 0, 3, "old.jsonl");
+        gate_history(&gate, (enum kernel_dtype)dtype, loss, earlier, 0, 3, 0, "old.jsonl");
         assert_true(isinf(gate.residual[CHECK_HISTORY]));
     }
 }

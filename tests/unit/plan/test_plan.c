@@ -218,7 +218,7 @@ static void layouts_divide(void **state) {
     double first = 0, last = 0;
     for (r.rank = 0; r.rank < 8; r.rank++) {
         assert_int_equal(plan_make(&part, &r, NULL), BASE_OK);
-        assert_true(part.place.tp == r.rank % 4 && part.place.dp == r.rank / 4);
+        assert_true(part.place.at[PLAN_TP] == r.rank % 4 && part.place.at[PLAN_DP] == r.rank / 4);
         heads += part.part.heads, vocab += part.part.vocab, ffn += part.part.ffn;
         if (!r.rank) first = part.memory_bytes;
         assert_true(part.memory_bytes <= first && part.memory_bytes < whole.memory_bytes);

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A rank is a number whose digits are its coordinates, the innermost axis last. */
+#include "plan/grid.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "records/set.h"
+
+static const char *const names[PLAN_AXES] = {"tp", "cp", "dp", "pp"};
+
+const char *plan_axis_name(enum plan_axis axis) {
+    return names[axis];
+}
+
+int plan_axis_ranks(const struct plan_layout *l, enum plan_axis axis) {
+    const int ranks[PLAN_AXES] = {l->tp, l->cp, l->dp, l->pp};
+    return ranks[axis];
+}
+
+/* The axis that is so far from the innermost. */
+static enum plan_axis axis_at(const struct plan_layout *l, int i) {
+    return (enum plan_axis)(l->order[0] == l->order[1] ? i : l->order[i]);
+}
+
+struct plan_place plan_grid_place(const struct plan_layout *l, int rank) {
+    struct plan_place place;
+    for (int i = 0; i < PLAN_AXES; i++) {
+        const enum plan_axis axis = axis_at(l, i);
+        place.at[axis] = rank % plan_axis_ranks(l, axis);
+        rank /= plan_axis_ranks(l, axis);
+    }
+    return place;
+}
+
+int plan_grid_rank(const struct plan_layout *l, const struct plan_place *place) {
+    int rank = 0;
+    for (int i = PLAN_AXES; i-- > 0;) rank = rank * plan_axis_ranks(l, axis_at(l, i)) + place->at[axis_at(l, i)];
+    return rank;
+}
+
+int plan_grid_stage_rank(const struct plan_layout *l, int stage) {
+    return plan_grid_rank(l, &(struct plan_place){.at[PLAN_PP] = stage});
+}
+
+int plan_grid_fill(struct plan_layout *l, int world, struct base_error *e) {
+    const int tp = l->tp, pp = l->pp;
+    int fits = tp;
+    while (world % fits) fits--;
+    if (fits != tp)
+        return base_fail(e, BASE_USAGE, "--tp %d does not divide the %d ranks; take %d, or a multiple of %d ranks", tp,
+                         world, fits, tp);
+    if (world / tp % pp)
+        return base_fail(e, BASE_USAGE,
+                         "--pp %d does not divide the %d ranks that --tp %d leaves; take a divisor of %d, or a "
+                         "multiple of %d ranks",
+                         pp, world / tp, tp, world / tp, tp * pp);
+    l->dp = world / tp / pp;
+    return BASE_OK;
+}
+
+int plan_grid_order(struct plan_layout *l, const char *text, struct base_error *e) {
+    bool has[PLAN_AXES] = {false};
+    int count = 0;
+    const char *at = text;
+    for (bool more = true; more; at += 2 + more) {
+        int axis = 0;
+        while (axis < PLAN_AXES && strncmp(at, names[axis], 2) != 0) axis++;
+        if (axis == PLAN_AXES || has[axis] || (at[2] && at[2] != '-'))
+            return base_fail(e, BASE_USAGE,
+                             "--order \"%.40s\": give each of tp, dp and pp once, the innermost first, as in "
+                             "tp-dp-pp",
+                             text);
+        has[axis] = true, more = at[2];
+        l->order[count++] = (short)axis;
+    }
+    for (int axis = 0; axis < PLAN_AXES; axis++) {
+        if (has[axis]) continue;
+        if (plan_axis_ranks(l, (enum plan_axis)axis) > 1)
+            return base_fail(e, BASE_USAGE,
+                             "--order \"%.40s\" lacks %s, which has %d ranks; name each axis of several ranks", text,
+                             names[axis], plan_axis_ranks(l, (enum plan_axis)axis));
+        l->order[count++] = (short)axis;
+    }
+    return BASE_OK;
+}
+
+void plan_grid_order_text(const struct plan_layout *l, char text[32]) {
+    text[0] = 0;
+    for (int i = 0; i < PLAN_AXES && l->order[0] != l->order[1]; i++)
+        if (plan_axis_ranks(l, axis_at(l, i)) > 1)
+            snprintf(text + strlen(text), 32 - strlen(text), "%s%s", *text ? "-" : "", names[axis_at(l, i)]);
+}
+
+/* The most nodes that a group of an axis is on. seen[world]: of each node, the group that was last met there. */
+static int group_nodes(const struct plan_layout *l, enum plan_axis axis, const int *node, int *seen) {
+    const int world = plan_layout_world(l);
+    int most = 0;
+    for (int r = 0; r < world; r++) seen[r] = -1;
+    for (int first = 0; first < world; first++) {
+        struct plan_place place = plan_grid_place(l, first);
+        int count = 0;
+        if (place.at[axis]) continue;
+        for (; place.at[axis] < plan_axis_ranks(l, axis); place.at[axis]++) {
+            int *group = &seen[node[plan_grid_rank(l, &place)]];
+            count += *group != first;
+            *group = first;
+        }
+        most = count > most ? count : most;
+    }
+    return most;
+}
+
+json_t *plan_grid_record(const struct plan_layout *l, const int *node) {
+    const int world = plan_layout_world(l);
+    int *seen = malloc((size_t)world * sizeof *seen);
+    if (world == 1 || world > PLAN_RANKS_LISTED || !seen) {
+        free(seen);
+        return NULL;
+    }
+    json_t *all = json_object(), *ranks = json_array(), *groups = json_object();
+    for (int r = 0; r < world; r++) {
+        const struct plan_place place = plan_grid_place(l, r);
+        json_t *o = json_object();
+        record_set_integer(o, "rank", r);
+        if (node) record_set_integer(o, "node", node[r]);
+        for (int a = 0; a < PLAN_AXES; a++)
+            if (plan_axis_ranks(l, (enum plan_axis)a) > 1) record_set_integer(o, names[a], place.at[a]);
+        json_array_append_new(ranks, o);
+    }
+    for (int a = 0; a < PLAN_AXES && node; a++)
+        if (plan_axis_ranks(l, (enum plan_axis)a) > 1)
+            record_set_integer(groups, names[a], group_nodes(l, (enum plan_axis)a, node, seen));
+    record_set(all, "ranks", ranks);
+    if (node) record_set(all, "group_nodes", json_incref(groups));
+    json_decref(groups);
+    free(seen);
+    return all;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Which rank has which coordinates in a layout. */
+#ifndef TOISE_PLAN_GRID_H
+#define TOISE_PLAN_GRID_H
+
+#include <jansson.h>
+
+#include "plan/layout.h"
+
+/* "tp", "cp", "dp", "pp": the order of layouts that say none, from the innermost, in which ranks are adjacent, to the
+ * outermost. So tensor parallel ranks share a node if they fit. It is Megatron's. */
+const char *plan_axis_name(enum plan_axis axis);
+/* The ranks of an axis. */
+int plan_axis_ranks(const struct plan_layout *layout, enum plan_axis axis);
+
+/* A rank's coordinates, and the rank that has them. */
+struct plan_place {
+    int at[PLAN_AXES];
+};
+struct plan_place plan_grid_place(const struct plan_layout *layout, int rank);
+int plan_grid_rank(const struct plan_layout *layout, const struct plan_place *place);
+/* The first rank of a pipeline stage. */
+int plan_grid_stage_rank(const struct plan_layout *layout, int stage);
+
+/* Sets dp to what tp, cp and pp leave of `world` ranks. BASE_USAGE: they do not divide it, and what would. */
+int plan_grid_fill(struct plan_layout *layout, int world, struct base_error *e);
+/* Sets the order from "tp-dp-pp", the innermost first. BASE_USAGE: an axis is unknown, stands twice, or is missing
+ * though it has several ranks. */
+int plan_grid_order(struct plan_layout *layout, const char *text, struct base_error *e);
+/* The same as text; "" if the layout says none. */
+void plan_grid_order_text(const struct plan_layout *layout, char text[32]);
+
+enum { PLAN_RANKS_LISTED = 65536 };
+/* node[world]: where each rank is; NULL: unknown. {"ranks": [{"rank", "node", and of axes with several ranks "tp",
+ * ...},
+ * ...], "group_nodes": {"tp": the most nodes that a group of this axis is on, ...}}. NULL: there is one rank, or there
+ * are more than PLAN_RANKS_LISTED. */
+json_t *plan_grid_record(const struct plan_layout *layout, const int *node);
+
+#endif
