@@ -70,7 +70,7 @@ for line in open(sys.argv[1]):
     x = json.loads(line)
     r, ledger = x["result"], x["ledger"]
     over = r["peak_memory_bytes"] / r["predicted_memory_bytes"] - 1
-    what = f'{x["workload"]["name"]} {x["config"]["precision"]}, recompute {x["layout"].get("recompute", "none")}, {x["layout"]["world"]} rank(s)'
+    what = f'{(x["workload"] or x["config"]).get("name", "gpt2-124m")} {x["config"]["precision"]}, recompute {x["layout"].get("recompute", "none")}, {x["layout"]["world"]} rank(s)'
     print(f'{what}: {r["peak_memory_bytes"] / 2**20:.1f} MiB, {over:+.2%} of the plan; '
           f'{ledger["memory"]["process, before"] / 2**20:.1f} MiB before the arenas; huge {r["per_rank"][0]["pages_huge"]}')
     if abs(over) > 0.05: bad, _ = 1, print(f"{what}: resident and planned memory differ by more than 5%")
