@@ -115,7 +115,7 @@ static int announce(struct parallel_engine *g, const int *wanted, struct paralle
     }
     world->ops->all_to_all_start(world, x->to_piece, x->from_piece, sizeof *x->to_piece, &request);
     world->ops->wait(world, &request);
-    for (int r = 0; r < world->size; r++) n += x->from_piece[r].count;
+    for (int r = 0; r < world->size; r++) n += r == world->rank ? 0 : x->from_piece[r].count;
     if (n > x->room) {
         free(x->from);
         x->room = n;
@@ -124,6 +124,7 @@ static int announce(struct parallel_engine *g, const int *wanted, struct paralle
             code = base_fail(e, BASE_BROKEN, "out of memory for %lld elements of a tensor", (long long)n);
         }
     }
+    n += x->from_piece[world->rank].count;
     if (!code && wanted[world->rank] >= 0 && n != g->whole.tensors[wanted[world->rank]].count)
         code = base_fail(e, BASE_BROKEN, "bug: ranks own %lld elements of %s", (long long)n,
                          g->whole.tensors[wanted[world->rank]].name);
@@ -138,9 +139,8 @@ int parallel_gather_to(struct parallel_engine *g, enum parallel_what what, const
     if (code) return code;
     float *at = x->from;
     for (int r = 0; r < world->size; r++) {
-        const int64_t n = x->from_piece[r].count;
-        if (n && r != world->rank)
-            world->ops->receive_start(world, at, (size_t)n * sizeof *at, r, 0, &x->requests[2 * r]);
+        const int64_t n = r == world->rank ? 0 : x->from_piece[r].count;
+        if (n) world->ops->receive_start(world, at, (size_t)n * sizeof *at, r, 0, &x->requests[2 * r]);
         at += n;
     }
     for (int r = 0; r < world->size; r++)
@@ -150,8 +150,13 @@ int parallel_gather_to(struct parallel_engine *g, enum parallel_what what, const
     at = x->from;
     for (int r = 0; r < world->size; r++) {
         const struct parallel_piece *p = &x->from_piece[r];
-        if (p->count && r != world->rank) world->ops->wait(world, &x->requests[2 * r]);
-        if (p->count) copy(p, r == world->rank ? piece_of(g, what, wanted[r], &piece) : at, out, false);
+        if (!p->count) continue;
+        if (r == world->rank) {
+            copy(p, piece_of(g, what, wanted[r], &piece), out, false);
+            continue;
+        }
+        world->ops->wait(world, &x->requests[2 * r]);
+        copy(p, at, out, false);
         at += p->count;
     }
     for (int r = 0; r < world->size; r++)

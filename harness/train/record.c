@@ -22,11 +22,13 @@ json_t *train_layout(const struct plan *p, int nodes, const struct train_identit
     return o;
 }
 
-static json_t *memory_of(const struct plan *p, double process) {
+/* process: bytes of a rank before its arenas; 0 or less: unknown. saving: bytes of checkpoints' buffers. */
+static json_t *memory_of(const struct plan *p, double process, double saving) {
     json_t *o = json_object();
     for (int i = 0; i < PLAN_ARENAS; i++)
         if (p->arenas[i].bytes > 0) record_set_number(o, p->arenas[i].name, p->arenas[i].bytes);
     if (process > 0) record_set_number(o, "process, before", process);
+    if (saving > 0) record_set_number(o, "checkpoint buffers", saving);
     return o;
 }
 
@@ -61,8 +63,7 @@ static struct plan largest(const struct plan *p) {
     return most;
 }
 
-/* process: bytes of a rank before its arenas; 0 or less: unknown. */
-static json_t *ledger_of(const struct plan *p, double process, bool with_ops) {
+static json_t *ledger_of(const struct plan *p, double process, double saving, bool with_ops) {
     const struct plan_ledger *l = &p->ledger;
     json_t *o = json_object();
     record_set_number(o, "model_flop", l->model_flop);
@@ -77,15 +78,22 @@ static json_t *ledger_of(const struct plan *p, double process, bool with_ops) {
     record_set_number(o, "messages_per_rank", l->messages);
     record_set_number(o, "message_bytes_per_rank", l->message_bytes);
     const struct plan most = largest(p);
-    record_set_number(o, "memory_bytes_per_rank", most.memory_bytes + fmax(0, process));
+    record_set_number(o, "memory_bytes_per_rank", most.memory_bytes + fmax(0, process) + saving);
     if (most.gate_bytes > 0) record_set_number(o, "gate_bytes_per_rank", most.gate_bytes);
-    record_set(o, "memory", memory_of(&most, process));
+    record_set(o, "memory", memory_of(&most, process, saving));
     if (with_ops) {
         json_t *ops = json_array();
         for (int i = 0; i < l->count; i++) json_array_append_new(ops, op_of(&l->ops[i]));
         record_set(o, "ops", ops);
     }
     return o;
+}
+
+/* Bytes of a rank that checkpoints needed. */
+static double saving_of(const struct train_result *r) {
+    double most = 0;
+    for (int i = 0; i < r->save_count; i++) most = fmax(most, r->saves[i].buffers);
+    return most;
 }
 
 static json_t *residual_of(const struct gate *gate) {
@@ -294,9 +302,7 @@ static json_t *result_of(const struct train_result *r, const struct plan *p, con
         peak = fmax(peak, r->ranks[i].peak_memory_bytes);
     }
     if (peak > 0) record_set_number(o, "peak_memory_bytes", peak);
-    double saving = 0;
-    for (int i = 0; i < r->save_count; i++) saving = fmax(saving, r->saves[i].buffers);
-    record_set_number(o, "predicted_memory_bytes", largest(p).memory_bytes + fmax(0, r->process_bytes) + saving);
+    record_set_number(o, "predicted_memory_bytes", largest(p).memory_bytes + fmax(0, r->process_bytes) + saving_of(r));
     if (rated(r) && !r->recovered) record_set(o, "windows", windows_of(r));
     if (rated(r) && r->profile && asked->profile) record_set(o, "profile", profile_record(r->profile));
     record_set(o, "residual", residual_of(&r->gate));
@@ -336,7 +342,7 @@ json_t *train_record(const struct train_result *r, const struct plan *p, const s
     record_set(record, "machine", machine);
     record_set(record, "config", train_config(p, o));
     record_set(record, "layout", train_layout(p, world->nodes, id));
-    record_set(record, "ledger", ledger_of(p, r->process_bytes, false));
+    record_set(record, "ledger", ledger_of(p, r->process_bytes, saving_of(r), false));
     if (id->scaling) record_set(record, "scaling", record_scaling_json(id->scaling));
     if (r->status == RECORD_FAILED)
         record_set(record, "samples", json_object()); /* samples would give a rate */
@@ -352,6 +358,6 @@ json_t *train_plan_record(const struct plan *p, const struct train_identity *id,
     json_t *record = head_of(p, id, "plan", RECORD_PASSED, "");
     record_set(record, "config", train_plan_config(p));
     record_set(record, "layout", train_layout(p, 0, id));
-    record_set(record, "ledger", ledger_of(p, process_bytes, true));
+    record_set(record, "ledger", ledger_of(p, process_bytes, 0, true));
     return record;
 }
