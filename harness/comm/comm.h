@@ -33,12 +33,21 @@ struct comm_exchange {
     int step, tag;
 };
 
+/* What a comm's operations took. Its owner sets it and reads it. */
+struct comm_meter {
+    double busy_s;   /* in which at least one was in flight, waiting for its peers included */
+    double waited_s; /* in which a call waited for one: what compute did not cover */
+    int64_t flying;
+    double since; /* when `flying` left 0 */
+};
+
 /* An operation in flight. The caller owns it, comm fills it. It stays where it is until wait returns. */
 struct comm_request {
     void *handle; /* owned by the backend */
     bool active;
     bool message;              /* sent by MPI, not around the ring */
     struct comm_request *next; /* of the messages in flight */
+    struct comm_meter *meter;  /* of its comm; NULL: none */
     struct comm_exchange exchange;
 };
 
@@ -100,6 +109,7 @@ struct comm {
     int node, nodes;            /* ranks of one node share memory (MPI_COMM_TYPE_SHARED) */
     int local_rank, local_size; /* within the node */
     void *state;                /* owned by the backend */
+    struct comm_meter *meter;   /* NULL: nobody asks. Of ranks without MPI it stays at 0. A group starts without one */
 };
 
 /* The first element of rank `rank`'s block, of `count` elements that all ranks share. It ends where the next one

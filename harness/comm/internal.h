@@ -6,6 +6,7 @@
 
 #include <mpi.h>
 
+#include "base/clock.h"
 #include "comm/comm.h"
 
 /* Returns if `result` is MPI_SUCCESS. Otherwise prints the call and the error to stderr and ends the job with
@@ -20,6 +21,14 @@ enum {
     COMM_MESSAGE_TAG = COMM_RING_TAGS + COMM_EXCHANGE_TAGS,
 };
 
+/* An operation begins, and is complete. NULL: nobody asks. */
+static inline void comm_meter_up(struct comm_meter *m) {
+    if (m && !m->flying++) m->since = base_clock_now();
+}
+static inline void comm_meter_down(struct comm_meter *m) {
+    if (m && !--m->flying) m->busy_s += base_clock_now() - m->since;
+}
+
 /* Collectives in flight on a communicator whose ranks form a ring. The ring advances together with `sibling` and that
  * one's siblings (NULL: alone). Opening only allocates; NULL: out of memory. */
 struct comm_ring;
@@ -33,7 +42,7 @@ void comm_ring_place(struct comm_ring *ring, MPI_Comm comm, const int *order, in
 enum comm_ring_kind { COMM_RING_ALL_REDUCE, COMM_RING_REDUCE_SCATTER, COMM_RING_ALL_GATHER };
 /* `count` elements of `unit` bytes. Sums are of FP32 if that is 4, of BF16 if it is 2. */
 void comm_ring_start(struct comm_ring *ring, enum comm_ring_kind kind, void *buffer, int64_t count, int unit,
-                     struct comm_request *request);
+                     struct comm_meter *meter, struct comm_request *request);
 /* Like progress and wait of comm_ops, of this ring and its siblings. */
 void comm_ring_progress(struct comm_ring *ring);
 void comm_ring_wait(struct comm_ring *ring, struct comm_request *request);

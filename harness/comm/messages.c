@@ -152,6 +152,7 @@ void comm_message_progress(struct comm_messages *m) {
         if (each->exchange.of ? exchanged(&each->exchange) : landed(&each->handle)) {
             *at = each->next;
             each->active = false;
+            comm_meter_down(each->meter);
         } else {
             at = &each->next;
         }

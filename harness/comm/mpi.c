@@ -61,46 +61,65 @@ void comm_check(int result, const char *call) {
 
 static void all_reduce_start(struct comm *c, void *buffer, int64_t count, enum kernel_dtype dtype,
                              struct comm_request *request) {
-    comm_ring_start(of(c)->ring, COMM_RING_ALL_REDUCE, buffer, count, (int)kernel_dtype_bytes(dtype), request);
+    comm_ring_start(of(c)->ring, COMM_RING_ALL_REDUCE, buffer, count, (int)kernel_dtype_bytes(dtype), c->meter,
+                    request);
 }
 static void reduce_scatter_start(struct comm *c, void *buffer, int64_t count, enum kernel_dtype dtype,
                                  struct comm_request *request) {
-    comm_ring_start(of(c)->ring, COMM_RING_REDUCE_SCATTER, buffer, count, (int)kernel_dtype_bytes(dtype), request);
+    comm_ring_start(of(c)->ring, COMM_RING_REDUCE_SCATTER, buffer, count, (int)kernel_dtype_bytes(dtype), c->meter,
+                    request);
 }
 static void all_gather_start(struct comm *c, void *buffer, int64_t count, int unit, struct comm_request *request) {
-    comm_ring_start(of(c)->ring, COMM_RING_ALL_GATHER, buffer, count, unit, request);
+    comm_ring_start(of(c)->ring, COMM_RING_ALL_GATHER, buffer, count, unit, c->meter, request);
+}
+/* A message was started, and may be complete. */
+static void begun(const struct comm *c, struct comm_request *request) {
+    if (!request->active) return;
+    request->meter = c->meter;
+    comm_meter_up(c->meter);
 }
 static void broadcast_start(struct comm *c, void *data, size_t bytes, int root, struct comm_request *request) {
     comm_message_broadcast(of(c)->messages, mpi(c), data, bytes, root, request);
+    begun(c, request);
 }
 static void all_to_all_start(struct comm *c, const void *to, void *from, size_t bytes, struct comm_request *request) {
     comm_message_all_to_all(of(c)->messages, mpi(c), to, from, bytes, request);
+    begun(c, request);
 }
 static void all_to_all_v_start(struct comm *c, const void *to, const int64_t *to_bytes, void *from,
                                const int64_t *from_bytes, struct comm_request *request) {
     comm_message_exchange(of(c)->messages, &of(c)->exchanges, to, to_bytes, from, from_bytes, request);
+    begun(c, request);
 }
 static void send_start(struct comm *c, const void *data, size_t bytes, int to, int tag, struct comm_request *request) {
     comm_message_send(of(c)->messages, mpi(c), data, bytes, to, tag, request);
+    begun(c, request);
 }
 static void receive_start(struct comm *c, void *data, size_t bytes, int from, int tag, struct comm_request *request) {
     comm_message_receive(of(c)->messages, mpi(c), data, bytes, from, tag, request);
+    begun(c, request);
 }
 static void progress(struct comm *c) {
     comm_ring_progress(of(c)->ring);
     comm_message_progress(of(c)->messages);
 }
 static void wait(struct comm *c, struct comm_request *request) {
+    const double began = c->meter && request->active ? base_clock_now() : 0;
     if (request->message)
         comm_message_wait(of(c)->messages, of(c)->ring, request);
     else
         comm_ring_wait(of(c)->ring, request);
+    if (began > 0) c->meter->waited_s += base_clock_now() - began;
 }
 
 static void reduce(struct comm *c, double *x, int n, MPI_Op op) {
     const void *from = c->rank == 0 ? MPI_IN_PLACE : x;
+    const double began = c->meter ? base_clock_now() : 0;
+    comm_meter_up(c->meter);
     comm_check(MPI_Reduce(from, x, n, MPI_DOUBLE, op, 0, mpi(c)), "MPI_Reduce");
     comm_check(MPI_Bcast(x, n, MPI_DOUBLE, 0, mpi(c)), "MPI_Bcast");
+    comm_meter_down(c->meter);
+    if (c->meter) c->meter->waited_s += base_clock_now() - began;
 }
 static void sum(struct comm *c, double *x, int n) {
     reduce(c, x, n, MPI_SUM);

@@ -22,6 +22,7 @@ struct job {
     char *buffer;
     int64_t count, unit; /* elements, and bytes of one */
     int64_t pieces, begun, done;
+    struct comm_meter *meter;
 };
 
 /* A piece of a job: `size` segments. At each step every rank sends one segment and receives another. */
@@ -200,7 +201,7 @@ static void poll(struct comm_ring *r) {
     comm_check(MPI_Testsome(2 * FLIGHT, r->request, &count, done, MPI_STATUSES_IGNORE), "MPI_Testsome");
     for (int i = 0; i < count; i++)
         if (--r->piece[done[i] / 2].pending == 0) advance(r, done[i] / 2);
-    while (r->oldest < r->feeding && complete(r, r->oldest)) r->oldest++;
+    while (r->oldest < r->feeding && complete(r, r->oldest)) comm_meter_down(r->jobs[r->oldest++ % JOBS].meter);
     feed(r);
 }
 
@@ -215,13 +216,18 @@ void comm_ring_progress(struct comm_ring *r) {
 }
 
 void comm_ring_start(struct comm_ring *r, enum comm_ring_kind kind, void *buffer, int64_t count, int unit,
-                     struct comm_request *request) {
+                     struct comm_meter *meter, struct comm_request *request) {
     *request = (struct comm_request){0};
     if (count == 0 || r->size == 1) return;
     while (r->next - r->oldest == JOBS) comm_ring_progress(r);
     const int64_t segment = unit < SEGMENT ? SEGMENT / unit : 1, whole = segment * r->size;
-    r->jobs[r->next % JOBS] = (struct job){
-        .kind = kind, .buffer = buffer, .count = count, .unit = unit, .pieces = (count + whole - 1) / whole};
+    r->jobs[r->next % JOBS] = (struct job){.kind = kind,
+                                           .buffer = buffer,
+                                           .count = count,
+                                           .unit = unit,
+                                           .pieces = (count + whole - 1) / whole,
+                                           .meter = meter};
+    comm_meter_up(meter);
     r->next++;
     *request = (struct comm_request){.handle = (void *)(uintptr_t)r->next, .active = true};
     feed(r);

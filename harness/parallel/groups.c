@@ -28,10 +28,15 @@ int parallel_groups_open(struct parallel_groups *g, const struct plan *plan, str
     const bool is_end = at[PLAN_PP] == 0 || at[PLAN_PP] == l->pp - 1;
     if (!code && l->pp > 1) code = make(g, g->stages, is_end ? 0 : -1, at[PLAN_PP], &g->ends, e);
     if (!is_end) g->ends = NULL;
+    struct comm *const groups[] = {g->tensor, g->sharing, g->data, g->stages, g->ends};
+    static const enum plan_axis axes[] = {PLAN_TP, PLAN_TP, PLAN_DP, PLAN_PP, PLAN_PP};
+    for (int i = 0; i < 5 && !code; i++)
+        if (groups[i]) groups[i]->meter = &g->meter[axes[i]];
     return code;
 }
 
 void parallel_groups_close(struct parallel_groups *g) {
+    if (g->data) g->data->meter = NULL; /* it may be the world */
     while (g->made) comm_close(&g->split[--g->made]);
     *g = (struct parallel_groups){0};
 }

@@ -10,14 +10,15 @@
 
 struct parallel_groups {
     struct comm split[5];
-    int made;                   /* of them */
-    struct comm *tensor, *data; /* data may be the world; tensor NULL: the model is whole */
-    struct comm *sharing;       /* tensor parallel ranks that hold the same key/value head; NULL: none do */
-    struct comm *stages;        /* pipeline stages, in order; NULL: there is one */
-    struct comm *ends;          /* the first and the last of them; NULL: not for this rank */
+    int made;                           /* of them */
+    struct comm *tensor, *data;         /* data may be the world; tensor NULL: the model is whole */
+    struct comm *sharing;               /* tensor parallel ranks that hold the same key/value head; NULL: none do */
+    struct comm *stages;                /* pipeline stages, in order; NULL: there is one */
+    struct comm *ends;                  /* the first and the last of them; NULL: not for this rank */
+    struct comm_meter meter[PLAN_AXES]; /* by the axis whose ranks talk: of `sharing` tensor's, of `ends` stages' */
 };
 
-/* Collective. Close them before the world. */
+/* Collective. They stay where they are. Close them before the world. */
 int parallel_groups_open(struct parallel_groups *groups, const struct plan *plan, struct comm *world,
                          struct base_error *e);
 void parallel_groups_close(struct parallel_groups *groups);

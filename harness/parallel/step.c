@@ -230,9 +230,15 @@ void parallel_update(struct parallel_engine *g, const struct parallel_optimizer 
 
 void parallel_step(struct parallel_engine *g, const struct data_source *source, const struct parallel_optimizer *o,
                    int64_t step, struct parallel_result *r) {
+    struct comm_meter before[PLAN_AXES];
+    memcpy(before, g->groups.meter, sizeof before);
     inject_hang("step", step);
     parallel_gradients(g, source, step, r);
     const int64_t middle = g->blocks.ranges / 2;
     inject_flip(step, parallel_gradient(g, middle), g->blocks.block[middle].own);
     parallel_update(g, o, r);
+    for (int a = 0; a < PLAN_AXES; a++) {
+        r->busy_s[a] = g->groups.meter[a].busy_s - before[a].busy_s;
+        r->waited_s[a] = g->groups.meter[a].waited_s - before[a].waited_s;
+    }
 }

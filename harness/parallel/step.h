@@ -22,6 +22,10 @@ struct parallel_result {
     double grad_norm; /* before clipping */
     double lr;
     double seconds, phase_s[PLAN_PHASES];
+    /* Of parallel_step, by the axis whose ranks talk: seconds in which messages were in flight, and in which the step
+     * waited for them. Each includes waiting for other ranks. In one rank's phases the second is spread over several.
+     */
+    double busy_s[PLAN_AXES], waited_s[PLAN_AXES];
 };
 
 /* Whether gradients are sent while backward still runs; the same on all ranks. It starts so. */

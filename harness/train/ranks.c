@@ -3,6 +3,7 @@
  * What ranks tell each other after training: who was slow, who waited, and how much communication was exposed. */
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "train/train.h"
@@ -46,6 +47,8 @@ void train_ranks(struct train_result *r, struct train_rank *mine, const struct m
         if (r->ranks[i].compute_s > r->ranks[slowest].compute_s) slowest = i;
     for (int i = 0; i < world->size; i++) r->ranks[i].wait_s = r->ranks[slowest].compute_s - r->ranks[i].compute_s;
     r->exposed = base_stats_median(r->bare_s, r->probes, MEASURE_CONFIDENCE);
+    memcpy(r->busy_s, r->ranks[slowest].busy_s, sizeof r->busy_s);
+    memcpy(r->waited_s, r->ranks[slowest].waited_s, sizeof r->waited_s);
     r->other_s = r->step.median;
     for (int p = 0; p < PLAN_PHASES; p++) r->other_s -= r->phase_s[p] = r->ranks[slowest].phase_s[p];
 }

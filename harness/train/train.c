@@ -87,6 +87,10 @@ static void gather_ranks(struct train_loop *l, const struct measure_placement *p
     mine.rivals = placement->rivals;
     measure_rivals_find(&mine.rivals, placement, l->world);
     mine.loss_first = l->own_loss * l->plan->request.layout.dp; /* every one has as many samples */
+    for (int a = 0; a < PLAN_AXES; a++) {
+        mine.busy_s[a] = l->busy_s[a] / (r->timed - r->earlier);
+        mine.waited_s[a] = l->waited_s[a] / (r->timed - r->earlier);
+    }
     for (int i = 0; i < PLAN_ARENAS; i++)
         mine.bound = mine.bound && (l->engine.arenas[i].bound || !l->engine.arenas[i].size);
     train_ranks(r, &mine, placement, l->world);

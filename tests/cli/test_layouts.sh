@@ -39,6 +39,13 @@ for r in map(json.loads, open(sys.argv[1])):
     over = result["peak_memory_bytes"] / result["predicted_memory_bytes"] - 1
     if abs(over) > 0.05: problems.append(f"{what}: {over:+.1%} of the planned memory")
     if layout["world"] != layout["dp"] * layout.get("tp", 1) * layout.get("pp", 1): problems.append(f"{what}: the world")
+    axes = {a for a in ("tp", "dp", "pp") if layout.get(a, 1) > 1}
+    said = result.get("communication", {})
+    if set(said) != axes: problems.append(f"{what}: communication of {sorted(said)}")
+    for axis, x in said.items():
+        if not 0 <= x["exposed_s"] <= result["mean_step_s"]: problems.append(f"{what}: {axis} exposed {x['exposed_s']} s")
+        if (x["total_s"] is None) != (axis == "pp"): problems.append(f"{what}: {axis} total {x['total_s']}")
+        if axis != "pp" and not 0 <= x["total_s"] <= result["mean_step_s"]: problems.append(f"{what}: {axis} {x['total_s']} s")
     if ("pp" in layout) != ("bubble" in result): problems.append(f"{what}: the bubble")
     if "pp" in layout and not 0 <= result["bubble"] < 1: problems.append(f"{what}: a bubble of {result['bubble']}")
     if r["result"]["mfu"] > 1: problems.append(f"{what}: MFU {result['mfu']}")
