@@ -20,7 +20,7 @@ BEGIN {
           "parallel 5 machine 5 costmodel 6 fit 7 train 7 " \
           "gate 6 profile 6 checkpoint 6 projection 8 bench 8 journal 8 collectives 8 fleet 8 sweep 8 " \
           "study 9 report 9 " \
-          "forecast 10 html 10 compare 10 accept 10 scale 10 cli 11 commands 12", pair, " ")
+          "forecast 10 html 10 compare 10 accept 10 scale 10 cli 11 training 12 commands 13", pair, " ")
     for (i = 1; pair[i] != ""; i += 2) floor[pair[i]] = pair[i + 1]
     # Headers that only one place may include.
     only["mpi.h"] = "harness/comm/"

@@ -10,8 +10,7 @@
 
 #include "comm/count.h"
 
-enum { GROUPS = 5, KINDS = 4 };
-static const char *const group_names[GROUPS] = {"dp", "tp", "kv", "pp", "ends"};
+enum { GROUPS = PARALLEL_GROUPS, KINDS = 4 };
 static const struct {
     const char *name;
     enum comm_op op;
@@ -19,12 +18,6 @@ static const struct {
                   {"reduce_scatter", COMM_REDUCE_SCATTER_START},
                   {"all_gather", COMM_ALL_GATHER_START},
                   {"send", COMM_SEND_START}};
-
-static struct comm *group_of(const struct parallel_engine *g, int i) {
-    struct comm *const groups[GROUPS] = {g->groups.data, g->groups.tensor, g->groups.sharing, g->groups.stages,
-                                         g->groups.ends};
-    return groups[i];
-}
 
 /* The sum of all ranks' numbers i. */
 static double known_sum(const struct comm *c, int64_t i, double first) {
@@ -87,10 +80,13 @@ void gate_collectives(struct gate *gate, struct parallel_engine *g) {
     float *x = malloc((size_t)(2 * most + 2) * sizeof *x);
     if (!x) comm_abort(g->world, BASE_BROKEN);
     for (int i = 0; i < l->count; i++)
-        for (int group = 0; group < 3; group++) /* stages have different messages */
-            if (l->ops[i].kind == PLAN_MESSAGE && !strcmp(l->ops[i].group, group_names[group]))
-                check(gate, g, group_of(g, group), l->ops[i].group, l->ops[i].op, l->ops[i].name,
-                      (int64_t)(l->ops[i].bytes / 4), x);
+        for (int k = 0; k < GROUPS; k++) {
+            const struct parallel_group group = parallel_group(&g->groups, k);
+            const struct plan_op *op = &l->ops[i];
+            if (group.axis == PLAN_PP) continue; /* stages have different messages */
+            if (op->kind == PLAN_MESSAGE && !strcmp(op->group, group.name))
+                check(gate, g, group.comm, op->group, op->op, op->name, (int64_t)(op->bytes / 4), x);
+        }
     if (g->groups.stages) check(gate, g, g->groups.stages, "pp", "send", "activations", stream / 4, x);
     if (g->tied.comm) check(gate, g, g->tied.comm, "ends", "send", "tied token table", g->tied.count, x);
     if (g->tied.comm)
@@ -100,14 +96,15 @@ void gate_collectives(struct gate *gate, struct parallel_engine *g) {
 
 void gate_count_begin(struct parallel_engine *g) {
     for (int i = 0; i < GROUPS; i++) {
-        struct comm_counter *k = group_of(g, i) ? comm_counter_of(group_of(g, i)) : NULL;
+        const struct comm *group = parallel_group(&g->groups, i).comm;
+        struct comm_counter *k = group ? comm_counter_of(group) : NULL;
         if (k) memset(k->op, 0, sizeof k->op);
     }
 }
 
 void gate_count_end(struct gate_count *count, const struct parallel_engine *g) {
     for (int i = 0; i < GROUPS * KINDS; i++) {
-        const struct comm *group = group_of(g, i / KINDS);
+        const struct comm *group = parallel_group(&g->groups, i / KINDS).comm;
         const struct comm_counter *k = group ? comm_counter_of(group) : NULL;
         if (!k) continue;
         count->calls[i / KINDS][i % KINDS] += (double)k->op[kinds[i % KINDS].op].calls;
@@ -118,21 +115,21 @@ void gate_count_end(struct gate_count *count, const struct parallel_engine *g) {
 void gate_count_check(struct gate *gate, const struct gate_count *count, const struct parallel_engine *g) {
     const struct plan_ledger *l = &g->plan->ledger;
     for (int i = 0; i < GROUPS * KINDS; i++) {
-        const struct comm *group = group_of(g, i / KINDS);
+        const struct parallel_group each = parallel_group(&g->groups, i / KINDS);
+        const struct comm *group = each.comm;
         const double ran = count->calls[i / KINDS][i % KINDS], sent = count->bytes[i / KINDS][i % KINDS];
         double calls = 0, bytes = 0;
         char where[96];
         if (!group || group->size == 1 || !comm_counter_of(group)) continue; /* alone, a rank sends nothing */
         for (int k = 0; k < l->count; k++) {
             const struct plan_op *op = &l->ops[k];
-            if (op->kind != PLAN_MESSAGE || strcmp(op->op, kinds[i % KINDS].name) ||
-                strcmp(op->group, group_names[i / KINDS]))
+            if (op->kind != PLAN_MESSAGE || strcmp(op->op, kinds[i % KINDS].name) || strcmp(op->group, each.name))
                 continue;
             calls += op->count, bytes += op->count * op->bytes;
         }
         const bool same = ran == calls && sent == bytes;
         snprintf(where, sizeof where, "%s of %s on rank %d: %.0f of %.0f, %.0f of %.0f bytes", kinds[i % KINDS].name,
-                 group_names[i / KINDS], g->world->rank, ran, calls, sent, bytes);
+                 each.name, g->world->rank, ran, calls, sent, bytes);
         gate_note(gate, CHECK_SUMS, same ? 0 : INFINITY, same ? "" : where);
     }
 }

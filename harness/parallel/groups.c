@@ -11,6 +11,15 @@ static int make(struct parallel_groups *g, struct comm *from, int colour, int ke
     return code;
 }
 
+struct parallel_group parallel_group(const struct parallel_groups *g, int i) {
+    const struct parallel_group all[PARALLEL_GROUPS] = {{"dp", PLAN_DP, g->data},
+                                                        {"tp", PLAN_TP, g->tensor},
+                                                        {"kv", PLAN_TP, g->sharing},
+                                                        {"pp", PLAN_PP, g->stages},
+                                                        {"ends", PLAN_PP, g->ends}};
+    return all[i];
+}
+
 int parallel_groups_open(struct parallel_groups *g, const struct plan *plan, struct comm *world, struct base_error *e) {
     const struct plan_layout *l = &plan->request.layout;
     const int sharing = model_part_sharing(&plan->shape.part);
@@ -28,10 +37,10 @@ int parallel_groups_open(struct parallel_groups *g, const struct plan *plan, str
     const bool is_end = at[PLAN_PP] == 0 || at[PLAN_PP] == l->pp - 1;
     if (!code && l->pp > 1) code = make(g, g->stages, is_end ? 0 : -1, at[PLAN_PP], &g->ends, e);
     if (!is_end) g->ends = NULL;
-    struct comm *const groups[] = {g->tensor, g->sharing, g->data, g->stages, g->ends};
-    static const enum plan_axis axes[] = {PLAN_TP, PLAN_TP, PLAN_DP, PLAN_PP, PLAN_PP};
-    for (int i = 0; i < 5 && !code; i++)
-        if (groups[i]) groups[i]->meter = &g->meter[axes[i]];
+    for (int i = 0; i < PARALLEL_GROUPS && !code; i++) {
+        const struct parallel_group each = parallel_group(g, i);
+        if (each.comm) each.comm->meter = &g->meter[each.axis];
+    }
     return code;
 }
 

@@ -8,8 +8,10 @@
 #include "comm/comm.h"
 #include "plan/plan.h"
 
+enum { PARALLEL_GROUPS = 5 };
+
 struct parallel_groups {
-    struct comm split[5];
+    struct comm split[PARALLEL_GROUPS];
     int made;                           /* of them */
     struct comm *tensor, *data;         /* data may be the world; tensor NULL: the model is whole */
     struct comm *sharing;               /* tensor parallel ranks that hold the same key/value head; NULL: none do */
@@ -17,6 +19,14 @@ struct parallel_groups {
     struct comm *ends;                  /* the first and the last of them; NULL: not for this rank */
     struct comm_meter meter[PLAN_AXES]; /* by the axis whose ranks talk: of `sharing` tensor's, of `ends` stages' */
 };
+
+/* All of them: their names in the ledger, and the axis whose ranks talk. comm NULL: this rank is in none. */
+struct parallel_group {
+    const char *name;
+    enum plan_axis axis;
+    struct comm *comm;
+};
+struct parallel_group parallel_group(const struct parallel_groups *groups, int i);
 
 /* Collective. They stay where they are. Close them before the world. */
 int parallel_groups_open(struct parallel_groups *groups, const struct plan *plan, struct comm *world,

@@ -192,9 +192,10 @@ static void wrap(struct profile *p) {
     g->team.wrapper = p;
     p->world = g->world;
     wrap_comm(p, g->world, PROFILE_MESSAGES);
-    struct comm *const groups[] = {g->groups.data, g->groups.tensor, g->groups.sharing};
-    for (int i = 0; i < 3; i++) wrap_comm(p, groups[i], PROFILE_MESSAGES);
-    wrap_comm(p, g->groups.stages, PROFILE_STAGES), wrap_comm(p, g->groups.ends, PROFILE_STAGES);
+    for (int i = 0; i < PARALLEL_GROUPS; i++) {
+        const struct parallel_group group = parallel_group(&g->groups, i);
+        wrap_comm(p, group.comm, group.axis == PLAN_PP ? PROFILE_STAGES : PROFILE_MESSAGES);
+    }
 }
 
 int profile_open(struct profile *p, struct parallel_engine *engine, bool traced, struct base_error *e) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The flags of `toise train` as data. Included by train.c only. */
-#ifndef TOISE_CLI_TRAIN_OPTIONS_H
-#define TOISE_CLI_TRAIN_OPTIONS_H
+ * The flags of `toise train` as data. */
+#include <math.h>
+#include <stdio.h>
 
 #include "base/threads.h"
 #include "cli/backend.h"
@@ -12,145 +12,126 @@
 #include "cli/launches.h"
 #include "data/data.h"
 #include "train/warmup.h"
+#include "training/training.h"
+#include "training/work.h"
 
 /* Schedules that are trained: the first of enum plan_schedule. */
 static const char *trained_schedule(int i) {
     return i <= PLAN_1F1B ? plan_schedule_name((enum plan_schedule)i) : NULL;
 }
 
-/* NULL, 0 and NAN: not given. */
-struct flags {
-    struct cli_training training;
-    const char *workload, *data, *format, *init, *save, *checkpoint;
-    const char *energy, *power_command, *energy_root, *inject;
-    int64_t launches, micro_batch, steps, min_steps, warmup, threads, seed, world, ranks_per_node, save_every, keep;
-    double lr, ci, budget, timeout;
-    const char *backend;
-    const char *trace, *stage_layers, *order;
-    int64_t tp, pp, vp, zero;
-    int bind, recompute, overlap, schedule;
-    bool dry_run, no_gate, profile, sp;
-    struct cli_journal_flags journal;
-    struct cli_launch launch;
-    struct cli_output output;
-};
-
 /* clang-format off */
 static const struct cli_option OPTIONS[] = {
-    {.name = "--workload", .kind = CLI_TEXT, .at = offsetof(struct flags, workload), .hint = "NAME",
+    {.name = "--workload", .kind = CLI_TEXT, .at = offsetof(struct training_flags, workload), .hint = "NAME",
      .help = "a catalogued combination of model, sequence length, batch and optimizer; default node-s"},
-    {.kind = CLI_SHARED, .at = offsetof(struct flags, training), .shared = cli_training_options},
-    {.name = "--mbs", .alias = "--micro-batch-size", .kind = CLI_INTEGER, .at = offsetof(struct flags, micro_batch),
+    {.kind = CLI_SHARED, .at = offsetof(struct training_flags, training), .shared = cli_training_options},
+    {.name = "--mbs", .alias = "--micro-batch-size", .kind = CLI_INTEGER, .at = offsetof(struct training_flags, micro_batch),
      .min = 1, .max = CLI_SIZE_MOST, .hint = "N",
      .help = "sequences that a rank computes at once; default as many as fit, up to 8,192 tokens, and so few that each "
              "stage of --pp has four times"},
-    {.name = "--tp", .alias = "--tensor-model-parallel-size", .kind = CLI_INTEGER, .at = offsetof(struct flags, tp),
+    {.name = "--tp", .alias = "--tensor-model-parallel-size", .kind = CLI_INTEGER, .at = offsetof(struct training_flags, tp),
      .min = 1, .max = 1 << 20, .fallback = "1", .hint = "N",
      .help = "ranks that share a model: they split heads, the MLP's columns and the vocabulary; ranks that are left are "
              "data parallel"},
-    {.name = "--sp", .alias = "--sequence-parallel", .kind = CLI_FLAG, .at = offsetof(struct flags, sp),
+    {.name = "--sp", .alias = "--sequence-parallel", .kind = CLI_FLAG, .at = offsetof(struct training_flags, sp),
      .help = "tensor parallel ranks also split tokens, where each would compute and keep the same"},
-    {.name = "--pp", .alias = "--pipeline-model-parallel-size", .kind = CLI_INTEGER, .at = offsetof(struct flags, pp),
+    {.name = "--pp", .alias = "--pipeline-model-parallel-size", .kind = CLI_INTEGER, .at = offsetof(struct training_flags, pp),
      .min = 1, .max = 1 << 20, .fallback = "1", .hint = "N",
      .help = "pipeline stages: each has some of the layers, and micro-batches pass them in turn; the default --gbs has "
              "four for each stage"},
-    {.name = "--vp", .kind = CLI_INTEGER, .at = offsetof(struct flags, vp), .min = 1, .max = MODEL_CHUNKS,
+    {.name = "--vp", .kind = CLI_INTEGER, .at = offsetof(struct training_flags, vp), .min = 1, .max = MODEL_CHUNKS,
      .fallback = "1", .hint = "N",
      .help = "chunks of layers of a pipeline stage (interleaved, 1f1b): a smaller bubble, more messages"},
-    {.name = "--schedule", .kind = CLI_CHOICE, .at = offsetof(struct flags, schedule), .word = trained_schedule,
+    {.name = "--schedule", .kind = CLI_CHOICE, .at = offsetof(struct training_flags, schedule), .word = trained_schedule,
      .fallback = "1f1b", .hint = "NAME",
      .help = ": the order of a stage's micro-batches; 1f1b keeps activations of few, gpipe of all"},
-    {.name = "--stage-layers", .kind = CLI_TEXT, .at = offsetof(struct flags, stage_layers), .hint = "LIST",
+    {.name = "--stage-layers", .kind = CLI_TEXT, .at = offsetof(struct training_flags, stage_layers), .hint = "LIST",
      .help = "layers of each stage, in order, as in 5,6,6,5; with --vp of all first chunks, then all second ones; or "
              "slots: embedding and head count as a layer each; default alike, with more in late stages but the last"},
-    {.name = "--order", .kind = CLI_TEXT, .at = offsetof(struct flags, order), .hint = "LIST",
+    {.name = "--order", .kind = CLI_TEXT, .at = offsetof(struct training_flags, order), .hint = "LIST",
      .help = "which ranks are adjacent, the innermost first; default tp-dp-pp, so that tensor parallel ranks share a node "
              "if they fit; --dry-run lists rank by rank"},
-    {.name = "--zero", .alias = "--zero-stage", .kind = CLI_INTEGER, .at = offsetof(struct flags, zero), .min = 0,
+    {.name = "--zero", .alias = "--zero-stage", .kind = CLI_INTEGER, .at = offsetof(struct training_flags, zero), .min = 0,
      .max = 3, .fallback = "0", .hint = "STAGE",
      .help = "what data parallel ranks share out (ZeRO): 1 optimizer state, 2 also gradients, 3 also weights"},
     {.name = "--recompute", .alias = "--recompute-granularity", .kind = CLI_CHOICE,
-     .at = offsetof(struct flags, recompute), .word = cli_recompute, .fallback = "none", .hint = "R",
+     .at = offsetof(struct training_flags, recompute), .word = cli_recompute, .fallback = "none", .hint = "R",
      .help = ": what backward computes again, to save memory; selective: attention, norms and the activation function; "
              "full: all but each layer's input"},
-    {.name = "--steps", .alias = "--train-iters", .kind = CLI_INTEGER, .at = offsetof(struct flags, steps), .min = 1,
+    {.name = "--steps", .alias = "--train-iters", .kind = CLI_INTEGER, .at = offsetof(struct training_flags, steps), .min = 1,
      .max = 100000, .hint = "N",
      .help = "timed steps; default until --ci is reached or --budget is spent; under a CPU quota at least five quota "
              "periods"},
-    {.name = "--min-steps", .kind = CLI_INTEGER, .at = offsetof(struct flags, min_steps), .min = 2, .max = 100000,
+    {.name = "--min-steps", .kind = CLI_INTEGER, .at = offsetof(struct training_flags, min_steps), .min = 2, .max = 100000,
      .hint = "N", .help = "at least so many timed steps, even beyond --budget; default 8, within it"},
-    {.name = "--warmup", .kind = CLI_INTEGER, .at = offsetof(struct flags, warmup), .min = 0, .max = 100000,
+    {.name = "--warmup", .kind = CLI_INTEGER, .at = offsetof(struct training_flags, warmup), .min = 0, .max = 100000,
      .hint = "N", .help = "steps before timing; default by the rule below; with --steps 2"},
-    {.name = "--overlap", .kind = CLI_CHOICE, .at = offsetof(struct flags, overlap), .word = train_overlap_name,
+    {.name = "--overlap", .kind = CLI_CHOICE, .at = offsetof(struct training_flags, overlap), .word = train_overlap_name,
      .fallback = "auto", .hint = "O",
      .help = ": whether gradients are sent while backward still runs, or after it; auto: what is faster in pairs of "
              "warm-up steps, which the rule below adds; a --warmup of 7 or more has them within, a shorter one none"},
-    {.name = "--ci", .kind = CLI_SHARE, .at = offsetof(struct flags, ci), .min = 0.001, .max = 1, .hint = "X",
+    {.name = "--ci", .kind = CLI_SHARE, .at = offsetof(struct training_flags, ci), .min = 0.001, .max = 1, .hint = "X",
      .help = "wanted half-width of the 95% interval of the mean step, or with --launches of the launches' mean; default "
              "5%; with --steps any"},
     {.name = "--width", .kind = CLI_RENAMED, .hint = "--ci 5%"},
-    {.name = "--budget", .kind = CLI_NUMBER, .at = offsetof(struct flags, budget), .min = 1, .max = 1e6, .hint = "S",
+    {.name = "--budget", .kind = CLI_NUMBER, .at = offsetof(struct training_flags, budget), .min = 1, .max = 1e6, .hint = "S",
      .help = "at most so many seconds of timed steps, or with --launches for all of it; default 120 of timed steps"},
-    {.kind = CLI_SHARED, .at = offsetof(struct flags, launches), .shared = cli_launches_option},
-    {.kind = CLI_SHARED, .at = offsetof(struct flags, timeout), .shared = cli_guard_option},
-    {.name = "--inject", .kind = CLI_TEXT, .at = offsetof(struct flags, inject), .hint = "FAULTS"},
-    {.kind = CLI_SHARED, .at = offsetof(struct flags, threads), .shared = cli_threads_option},
-    {.kind = CLI_SHARED, .at = offsetof(struct flags, bind), .shared = cli_bind_option},
-    {.name = "--seed", .kind = CLI_INTEGER, .at = offsetof(struct flags, seed), .min = 0, .max = 9e15, .fallback = "1",
+    {.kind = CLI_SHARED, .at = offsetof(struct training_flags, launches), .shared = cli_launches_option},
+    {.kind = CLI_SHARED, .at = offsetof(struct training_flags, timeout), .shared = cli_guard_option},
+    {.name = "--inject", .kind = CLI_TEXT, .at = offsetof(struct training_flags, inject), .hint = "FAULTS"},
+    {.kind = CLI_SHARED, .at = offsetof(struct training_flags, threads), .shared = cli_threads_option},
+    {.kind = CLI_SHARED, .at = offsetof(struct training_flags, bind), .shared = cli_bind_option},
+    {.name = "--seed", .kind = CLI_INTEGER, .at = offsetof(struct training_flags, seed), .min = 0, .max = 9e15, .fallback = "1",
      .hint = "N", .help = "seed of weights and data"},
-    {.name = "--lr", .kind = CLI_NUMBER, .at = offsetof(struct flags, lr), .min = 0, .max = 10, .hint = "X",
+    {.name = "--lr", .kind = CLI_NUMBER, .at = offsetof(struct training_flags, lr), .min = 0, .max = 10, .hint = "X",
      .help = "highest learning rate; default 6e-4; it decays to a tenth"},
-    {.name = "--data", .kind = CLI_TEXT, .at = offsetof(struct flags, data), .file = CLI_READ, .hint = "PATH",
+    {.name = "--data", .kind = CLI_TEXT, .at = offsetof(struct training_flags, data), .file = CLI_READ, .hint = "PATH",
      .help = "text (each byte is a token), a token file, or the prefix of a .bin and .idx pair; default a built-in "
              "source of known entropy"},
-    {.name = "--data-format", .kind = CLI_TEXT, .at = offsetof(struct flags, format), .hint = "F",
+    {.name = "--data-format", .kind = CLI_TEXT, .at = offsetof(struct training_flags, format), .hint = "F",
      .help = "auto (default: detected from the file), " DATA_FORMATS},
-    {.name = "--init", .alias = "--load", .kind = CLI_TEXT, .at = offsetof(struct flags, init), .file = CLI_READ,
+    {.name = "--init", .alias = "--load", .kind = CLI_TEXT, .at = offsetof(struct training_flags, init), .file = CLI_READ,
      .hint = "PATH",
      .help = "initial weights: a Hugging Face .safetensors file or a folder of shards; the config.json beside them is "
              "the model unless --model is given"},
-    {.name = "--save", .kind = CLI_TEXT, .at = offsetof(struct flags, save), .hint = "DIR",
+    {.name = "--save", .kind = CLI_TEXT, .at = offsetof(struct training_flags, save), .hint = "DIR",
      .help = "write the final weights and config.json to a new folder that transformers can load, unless the gate "
              "FAILED"},
-    {.name = "--save-every", .alias = "--save-interval", .kind = CLI_INTEGER, .at = offsetof(struct flags, save_every),
+    {.name = "--save-every", .alias = "--save-interval", .kind = CLI_INTEGER, .at = offsetof(struct training_flags, save_every),
      .min = 1, .max = 1e9, .hint = "N",
      .help = "save a checkpoint in DIR/step-NUMBER after every N steps and after the last one, also if the run is "
              "stopped; --resume DIR goes on from it in any layout"},
-    {.name = "--keep", .kind = CLI_INTEGER, .at = offsetof(struct flags, keep), .min = 1, .max = 1e9, .hint = "N",
+    {.name = "--keep", .kind = CLI_INTEGER, .at = offsetof(struct training_flags, keep), .min = 1, .max = 1e9, .hint = "N",
      .help = "keep only the newest N checkpoints; default all"},
-    {.name = "--checkpoint", .kind = CLI_TEXT, .at = offsetof(struct flags, checkpoint), .file = CLI_READ,
+    {.name = "--checkpoint", .kind = CLI_TEXT, .at = offsetof(struct training_flags, checkpoint), .file = CLI_READ,
      .hint = "DIR"},
-    {.name = "--backend", .kind = CLI_TEXT, .at = offsetof(struct flags, backend), .fallback = "toise", .hint = "B",
+    {.name = "--backend", .kind = CLI_TEXT, .at = offsetof(struct training_flags, backend), .fallback = "toise", .hint = "B",
      .help = "matmuls by toise; by openblas in FP32; or by " CLI_BACKEND_CBLAS ", in BF16 too if it can"},
-    {.name = "--energy", .kind = CLI_TEXT, .at = offsetof(struct flags, energy), .fallback = "auto", .hint = "E",
+    {.name = "--energy", .kind = CLI_TEXT, .at = offsetof(struct training_flags, energy), .fallback = "auto", .hint = "E",
      .help = "joules a token from what this node can read: auto; off; list shows the sources; or some of command, cray, "
              "rapl, hwmon, slurm"},
-    {.name = "--power-cmd", .kind = CLI_TEXT, .at = offsetof(struct flags, power_command), .hint = "CMD",
+    {.name = "--power-cmd", .kind = CLI_TEXT, .at = offsetof(struct training_flags, power_command), .hint = "CMD",
      .help = "a shell command that prints this node's power (\"212.5\" or \"212.5 W\") or energy so far (\"1234 J\"); "
              "runs once a second on each node"},
-    {.name = "--energy-root", .kind = CLI_TEXT, .at = offsetof(struct flags, energy_root)},
-    {.name = "--profile", .kind = CLI_FLAG, .at = offsetof(struct flags, profile),
+    {.name = "--energy-root", .kind = CLI_TEXT, .at = offsetof(struct training_flags, energy_root)},
+    {.name = "--profile", .kind = CLI_FLAG, .at = offsetof(struct training_flags, profile),
      .help = "show where the time goes: calls, ms, rate, fraction of its roof and share of the step of each operation"},
-    {.name = "--trace", .kind = CLI_TEXT, .at = offsetof(struct flags, trace), .file = CLI_WRITTEN, .hint = "FILE",
+    {.name = "--trace", .kind = CLI_TEXT, .at = offsetof(struct training_flags, trace), .file = CLI_WRITTEN, .hint = "FILE",
      .help = "write the calls of the last timed step, of all ranks, as a timeline for ui.perfetto.dev"},
-    {.name = "--no-gate", .kind = CLI_FLAG, .at = offsetof(struct flags, no_gate),
+    {.name = "--no-gate", .kind = CLI_FLAG, .at = offsetof(struct training_flags, no_gate),
      .help = "skip the correctness checks; the result is at best inconclusive"},
-    {.name = "--dry-run", .kind = CLI_FLAG, .at = offsetof(struct flags, dry_run),
+    {.name = "--dry-run", .kind = CLI_FLAG, .at = offsetof(struct training_flags, dry_run),
      .help = "print the plan (memory, operations, messages) and check every path, but run and write nothing"},
-    {.name = "--world", .kind = CLI_INTEGER, .at = offsetof(struct flags, world), .min = 1, .max = 10000000,
+    {.name = "--world", .kind = CLI_INTEGER, .at = offsetof(struct training_flags, world), .min = 1, .max = 10000000,
      .hint = "N", .help = "with --dry-run: plan for N ranks"},
-    {.name = "--ranks-per-node", .kind = CLI_INTEGER, .at = offsetof(struct flags, ranks_per_node), .min = 1,
+    {.name = "--ranks-per-node", .kind = CLI_INTEGER, .at = offsetof(struct training_flags, ranks_per_node), .min = 1,
      .max = 10000000, .hint = "N", .help = "with --world: of which so many share a node"},
-    {.kind = CLI_SHARED, .at = offsetof(struct flags, journal), .shared = cli_journal_options},
-    {.kind = CLI_SHARED, .at = offsetof(struct flags, launch), .shared = cli_launch_options},
-    {.kind = CLI_SHARED, .at = offsetof(struct flags, output), .shared = cli_output_options},
+    {.kind = CLI_SHARED, .at = offsetof(struct training_flags, journal), .shared = cli_journal_options},
+    {.kind = CLI_SHARED, .at = offsetof(struct training_flags, launch), .shared = cli_launch_options},
+    {.kind = CLI_SHARED, .at = offsetof(struct training_flags, output), .shared = cli_output_options},
     {.name = NULL},
 };
 /* clang-format on */
-
-/* The flags that say what is trained, which a checkpoint keeps. */
-static const char *const WORK[] = {"--workload", "--model", "--layers", "--precision",   "--seq", "--gbs",
-                                   "--seed",     "--lr",    "--data",   "--data-format", NULL};
 
 static const struct cli_rule RULES[] = {
     /* a workload's figures must stay comparable */
@@ -174,7 +155,7 @@ static const struct cli_rule RULES[] = {
     {.text = NULL},
 };
 
-static const struct cli_command COMMAND = {
+const struct cli_command training_command = {
     .name = "train",
     .options = OPTIONS,
     .rules = RULES,
@@ -186,4 +167,27 @@ static const struct cli_command COMMAND = {
              "TOISE_ISA (ref, neon, avx2, avx512, avx512bf16) caps the instruction set.\n",
 };
 
-#endif
+int training_read_flags(struct training_flags *flags, struct cli_journal *journal, struct comm *world, int argc,
+                        char *const *argv, struct base_error *e) {
+    static const struct training_flags unset = {.lr = NAN, .ci = NAN, .budget = NAN, .warmup = -1};
+    *flags = unset;
+    int code = cli_options_read(&training_command, flags, argc, argv, e);
+    struct cli_journal_flags asked = flags->journal;
+    const bool saves = flags->save;
+    if (code || flags->output.help) return code;
+    if ((code = cli_journal_arguments(journal, &asked, training_work, argc, argv, world, e))) return code;
+    *flags = unset;
+    code = cli_options_read(&training_command, flags, journal->count, journal->arguments, e);
+    flags->journal.resume = asked.resume, flags->journal.recover = asked.recover;
+    if (code || !flags->save || !(asked.resume || asked.recover)) return code;
+    if (saves)
+        return base_fail(e, BASE_USAGE,
+                         "--save and --resume of a journal cannot be combined: its steps are trained again, and "
+                         "fewer of them; leave out --save, or go on from a checkpoint");
+    if (world->rank == 0 && asked.resume)
+        fputs(
+            "toise: --save is left out: a run that goes on from a journal trains its steps again, and fewer of them\n",
+            stderr);
+    flags->save = NULL, flags->save_every = flags->keep = 0;
+    return BASE_OK;
+}
