@@ -17,6 +17,7 @@ flatten() {
     awk -v what="$1" '
     function leaf(text) {
         if (path ~ /(^|\.)(time|fitted|version|launch)(\.|$)/) return
+        if (path ~ /process, before$|memory_bytes_per_rank$/) return # the process is measured, and a part of the sum
         if (text ~ /^-?[0-9]/) text = sprintf("%.4g", text)
         print what, path, text
     }
