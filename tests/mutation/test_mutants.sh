@@ -124,7 +124,7 @@ workers=$(nproc) words=("$@")
 for ((w = 0; w < workers; w++)); do worker $w | tee "$work/said.$w" & done
 wait
 cat "$work"/said.* >"$work/said"
-! grep -q '^FAILED' "$work/said" || bad=1
+! grep "^FAILED" "$work/said" || bad=1 # once more, at the end
 echo "$(grep -c '^killed' "$work/said") mutants killed, $(grep -c '^equivalent' "$work/said") equivalent," \
     "$(grep -c '^SKIP' "$work/said") skipped, $(grep -c '^FAILED' "$work/said") failed"
 exit $bad
