@@ -16,8 +16,9 @@
 #define MATMUL_UNITS 8.0
 #define STORE_UNITS 1.0
 /* The distance of denormal numbers of FP32, to which sums are rounded if they are that small: gradients of dead units
- * are. */
+ * are. The BF16 dot of a CPU flushes denormal operands and results to 0 (kernels.h). */
 #define DENORMAL 0x1p-149
+#define FLUSHED 0x1p-126
 
 static void signs(uint64_t seed, int64_t n, double *r) {
     for (int64_t i = 0; i < n; i += 128) {
@@ -40,11 +41,14 @@ double check_freivalds(const struct kernel_team *team, const struct kernel_gemm 
     check_matrix_apply(team, g->in, g->a, a_rows, a_cols, g->lda, g->a_trans, br, abr, a_square);
     check_matrix_apply(team, g->out, g->c, g->m, g->n, g->ldc, false, r, cr, c_square);
     for (int64_t i = 0; i < g->k; i++) b_norm += b_square[i];
+    const double flushed = g->in == KERNEL_BF16 ? FLUSHED * sqrt((double)g->n * (double)g->k) : 0;
+    const double of_b = flushed * (sqrt((double)g->k) + sqrt(b_norm));
     for (int64_t j = 0; g->bias && j < g->n; j++) bias += r[j] * check_matrix_at(g->in, g->bias, j);
     for (int64_t i = 0; i < g->m; i++) {
         double error = fabs(cr[i] - (abr[i] + bias + (before ? before[i] : 0)));
         double unit = MATMUL_UNITS * check_unit(KERNEL_F32) * sqrt(a_square[i] * b_norm) +
-                      STORE_UNITS * check_unit(g->out) * sqrt(c_square[i]) + underflow;
+                      STORE_UNITS * check_unit(g->out) * sqrt(c_square[i]) + underflow + of_b +
+                      flushed * sqrt(a_square[i]);
         double residual = error == 0 ? 0 : error / unit;
         if (!(residual <= worst)) worst = isnan(residual) ? INFINITY : residual;
     }

@@ -12,8 +12,8 @@
  *   config.json, model.safetensors    as transformers reads them: master weights in FP32. Of several ranks
  *                                     model-00001-of-00002.safetensors ... and model.safetensors.index.json
  *   optimizer.safetensors             AdamW's moments as exp_avg.NAME and exp_avg_sq.NAME, in shards likewise
- *   checkpoint.json                   {"checkpoint": "toise/1", "step", "files": [{"file", "bytes", "tensors": {name:
- *                                     checksum}}, ...], and the caller's `about`}
+ *   checkpoint.json                   {"checkpoint": "toise/1", "step", "files": [{"file", "kind", "bytes", "tensors":
+ *                                     {name: checksum}}, ...], and the caller's `about`}
  * Checkpoints of a run are in one folder, as step-00000100: the next step is number 100, counted from 0. The data of a
  * step is a function of its number and the seed, so that number is the data's position. */
 #ifndef TOISE_CHECKPOINT_CHECKPOINT_H

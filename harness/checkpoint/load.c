@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Reads checkpoints. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +19,10 @@
 
 /* The checkpoint that `path` means. */
 static int find(struct checkpoint *c, const char *path, char file[PATH_MAX], struct base_error *e) {
-    snprintf(c->folder, sizeof c->folder, "%s", path);
-    checkpoint_folder_file(path, "checkpoint.json", file);
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/') n--;
+    snprintf(c->folder, sizeof c->folder, "%.*s", (int)n, path);
+    checkpoint_folder_file(c->folder, "checkpoint.json", file);
     if (!access(file, F_OK)) return BASE_OK;
     const int64_t newest = checkpoint_root_newest(path);
     if (newest < 0)
@@ -67,9 +70,10 @@ static int check_list(struct checkpoint *c, struct base_error *e) {
                          "\", not \"%.32s\": read it with the toise that wrote it",
                          c->folder, schema);
     c->step = record_whole(c->about, "step");
-    const char *base = strrchr(c->folder, '/');
-    long long named;
-    if (sscanf(base ? base + 1 : c->folder, "step-%lld", &named) == 1 && named != c->step)
+    const char *slash = strrchr(c->folder, '/');
+    bool part;
+    const int64_t named = checkpoint_root_step(slash ? slash + 1 : c->folder, &part);
+    if (named >= 0 && named != c->step)
         return base_fail(e, BASE_USAGE, "--resume %s: checkpoint.json says step %lld; take another checkpoint",
                          c->folder, (long long)c->step);
     if (c->step < 1 || c->step > CHECKPOINT_STEP_MOST || !json_array_size(files))
@@ -77,6 +81,11 @@ static int check_list(struct checkpoint *c, struct base_error *e) {
                          json_array_size(files) ? "step must be a whole number from 1 to 1000000000"
                                                 : "files must be a list of files");
     json_array_foreach(files, i, entry) if (!code) code = check_entry(c, i, entry, e);
+    char config[PATH_MAX];
+    checkpoint_folder_file(c->folder, "config.json", config);
+    if (!code && access(config, R_OK))
+        code = base_fail(e, BASE_USAGE, "--resume %s: config.json: %s; take another checkpoint", c->folder,
+                         strerror(errno));
     return code;
 }
 
@@ -126,11 +135,12 @@ static int take(struct parallel_engine *g, const struct checkpoint_weights *w, e
 
 /* Whether the checkpoint lists this tensor of this file, which so has been compared with its checksum. */
 static bool is_listed(const struct checkpoint *c, const struct data_tensor *t) {
-    const char *name = strrchr(t->file, '/');
+    char path[PATH_MAX];
     json_t *entry;
     size_t i;
     json_array_foreach(record_at(c->about, "files"), i, entry) {
-        if (strcmp(record_text(entry, "file"), name ? name + 1 : t->file) != 0) continue;
+        checkpoint_folder_file(c->folder, record_text(entry, "file"), path);
+        if (strcmp(path, t->file) != 0) continue;
         if (json_object_get(record_at(entry, "tensors"), t->name)) return true;
     }
     return false;

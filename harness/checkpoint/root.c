@@ -25,8 +25,7 @@ void checkpoint_root_name(const char *root, int64_t step, char path[PATH_MAX]) {
     checkpoint_folder_file(root, name, path);
 }
 
-/* The step of an entry "step-00000100"; -1: it is none. part: its end is ".part". */
-static int64_t step_of(const char *name, bool *part) {
+int64_t checkpoint_root_step(const char *name, bool *part) {
     char canonical[32];
     if (strncmp(name, "step-", 5) != 0) return -1;
     const long long step = strtoll(name + 5, NULL, 10);
@@ -45,7 +44,7 @@ static bool look(const char *root, void (*each)(void *context, const char *name,
     for (struct dirent *entry; (entry = readdir(folder));) {
         bool part = false;
         if (entry->d_name[0] == '.') continue;
-        const int64_t step = step_of(entry->d_name, &part);
+        const int64_t step = checkpoint_root_step(entry->d_name, &part);
         each(context, entry->d_name, step, part);
     }
     closedir(folder);
@@ -70,6 +69,7 @@ struct content {
     bool clear; /* remove what killed runs left */
     int64_t newest;
     char other[NAME_MAX + 1]; /* an entry that is no checkpoint; "": none */
+    char left[NAME_MAX + 1];  /* one that could not be removed */
 };
 static void take_stock(void *context, const char *name, int64_t step, bool part) {
     struct content *c = context;
@@ -79,7 +79,9 @@ static void take_stock(void *context, const char *name, int64_t step, bool part)
     const bool folder = !lstat(path, &is) && S_ISDIR(is.st_mode);
     if ((step < 0 && strcmp(name, "lost+found") != 0) || !folder) snprintf(c->other, sizeof c->other, "%s", name);
     if (step > c->newest && !part) c->newest = step;
-    if (step >= 0 && part && folder && c->clear) checkpoint_folder_remove(path);
+    if (step < 0 || !part || !folder || !c->clear) return;
+    checkpoint_folder_remove(path);
+    if (!access(path, F_OK)) snprintf(c->left, sizeof c->left, "%s", name);
 }
 
 /* Whether the checkpoint is in `root`. */
@@ -102,6 +104,9 @@ static bool lock(const char *root) {
 static int check_content(const char *root, const struct checkpoint *from, bool make, struct base_error *e) {
     struct content c = {.root = root, .newest = -1};
     const long long begins = from ? from->step : 0;
+    if (make && !lock(root))
+        return base_fail(e, BASE_USAGE, "--save %s: another run is saving there; wait for it, or name a new folder",
+                         root);
     if (!look(root, take_stock, &c) || access(root, W_OK | X_OK))
         return base_fail(e, BASE_USAGE, "--save %s: %s; name another folder", root, strerror(errno));
     if (c.other[0])
@@ -118,12 +123,10 @@ static int check_content(const char *root, const struct checkpoint *from, bool m
                          "(--resume %s), remove it, or name a new folder",
                          root, (long long)c.newest, begins, root);
     if (!make) return BASE_OK;
-    if (!lock(root))
-        return base_fail(e, BASE_USAGE, "--save %s: another run is saving there; wait for it, or name a new folder",
-                         root);
     c.clear = true;
     look(root, take_stock, &c);
-    return BASE_OK;
+    if (!c.left[0]) return BASE_OK;
+    return base_fail(e, BASE_USAGE, "--save %s: %s holds files that toise did not write; remove it", root, c.left);
 }
 
 int checkpoint_root_check(const char *root, const struct checkpoint *from, bool make, struct base_error *e) {

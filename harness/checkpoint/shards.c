@@ -20,8 +20,8 @@ const struct checkpoint_kind checkpoint_model = {"model", 1, {{PARALLEL_MASTER, 
                              checkpoint_optimizer = {
                                  "optimizer", 2, {{PARALLEL_MOMENT1, "exp_avg."}, {PARALLEL_MOMENT2, "exp_avg_sq."}}};
 
-/* Tensors in order are cut into as many stretches as there are writers, by where their middles are. Stages are in order
- * of rank too, so most of a stage's tensors stay on it. */
+/* Tensors in order are cut into as many stretches as there are writers, by where their middles are. In the usual
+ * order of ranks stages follow each other too, so most of a stage's tensors stay on it. */
 static void share_out(struct checkpoint_shards *s, int writers) {
     const struct parallel_engine *g = s->engine;
     const int ranks = g->world->size;

@@ -30,4 +30,5 @@ void checkpoint_weights_close(struct checkpoint_weights *weights);
 /* Opens, reads into the engine's weights, and closes. Collective: all ranks must have read the same weights. Resets
  * moments and step count. */
 int checkpoint_weights_load(struct parallel_engine *engine, const char *path, struct base_error *e);
+
 #endif

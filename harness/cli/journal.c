@@ -90,7 +90,7 @@ static int look(struct cli_journal *j, const char *path, struct base_error *e) {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
     if (stat(path, &is)) return base_fail(e, BASE_USAGE, "--resume %s: %s", path, strerror(errno));
     j->checkpoint = S_ISDIR(is.st_mode);
-    if (strcmp(name, "checkpoint.json") != 0 && !strstr(name, ".safetensors")) return BASE_OK;
+    if (j->checkpoint || (strcmp(name, "checkpoint.json") != 0 && !strstr(name, ".safetensors"))) return BASE_OK;
     return base_fail(e, BASE_USAGE, "--resume %s: is a file of a checkpoint; give its folder", path);
 }
 

@@ -219,7 +219,11 @@ void comm_ring_start(struct comm_ring *r, enum comm_ring_kind kind, void *buffer
                      struct comm_meter *meter, struct comm_request *request) {
     *request = (struct comm_request){0};
     if (count == 0 || r->size == 1) return;
-    while (r->next - r->oldest == JOBS) comm_ring_progress(r);
+    if (r->next - r->oldest == JOBS) {
+        const double began = base_clock_now();
+        while (r->next - r->oldest == JOBS) comm_ring_progress(r);
+        if (meter) meter->waited_s += base_clock_now() - began;
+    }
     const int64_t segment = unit < SEGMENT ? SEGMENT / unit : 1, whole = segment * r->size;
     r->jobs[r->next % JOBS] = (struct job){.kind = kind,
                                            .buffer = buffer,

@@ -146,14 +146,15 @@ static int train(struct comm *world, const struct training_flags *f, struct trai
     struct train_result result = {0};
     const struct energy_options sources = energy_options(f, &trainer->place);
     int code = training_open_inputs(world, f, plan, o, e);
+    l.work = training_work_of(f, s);
+    if (!code && f->save_every && !l.work)
+        code = base_fail(e, BASE_USAGE, "a checkpoint holds no flag that is not UTF-8: rename the file");
+    code = comm_agree(world, code, e);
     if (!code) code = comm_agree(world, world->rank ? BASE_OK : training_make_save(f, o->from, e), e);
     if (!code) code = comm_agree(world, training_see_save(f, world, e), e);
     if (!code) code = training_warn_apart(world, f, plan, e);
     cli_launch_open(world, &f->launch, &l.launch);
     if (!code) code = open_journal(&l, o, e);
-    l.work = training_work_of(f, s);
-    if (!code && f->save_every && !l.work)
-        code = base_fail(e, BASE_USAGE, "a checkpoint holds no flag that is not UTF-8: rename the file");
     if (!code) code = energy_open(&l.energy, &sources, world, e);
     if (code) {
         json_decref(l.work);
@@ -239,6 +240,7 @@ static int recover(struct comm *world, const struct training_flags *f, const str
     if (!code) code = training_resolve(f, &then, &s, e);
     if (code) return code;
     s.request.layout.micro_batch = record_whole(past->head, "layout.micro_batch");
+    s.request.global_batch = record_whole(past->head, "config.global_batch");
     s.request.threads = (int)record_whole(past->head, "layout.threads");
     s.options.loaded = record_at(past->head, "machine.blas");
     s.options.first_step = record_whole(past->head, "first_step");

@@ -92,7 +92,7 @@ static int compare(const struct journal_past *past, const json_t *then, const js
     return record_same(past->path, field, then, now, RULE, e);
 }
 
-/* Each key of `now`, but those in `free_keys`. */
+/* Each key, but those in `free_keys`. */
 static int compare_all(const struct journal_past *past, const char *object, const json_t *now,
                        const char *const *free_keys, struct base_error *e) {
     return record_same_keys(past->path, object, json_object_get(past->head, object), now, free_keys, RULE, e);

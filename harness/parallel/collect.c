@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Puts tensors together: each rank contributes what it owns to a sum in which all else is zero. */
+ * Puts tensors together: on all ranks, by a sum to which each contributes what it owns; or on one rank each, to which
+ * the others send what they own. */
 #include "parallel/collect.h"
 
 #include <stdlib.h>

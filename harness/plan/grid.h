@@ -32,10 +32,9 @@ int plan_grid_order(struct plan_layout *layout, const char *text, struct base_er
 void plan_grid_order_text(const struct plan_layout *layout, char text[32]);
 
 enum { PLAN_RANKS_LISTED = 65536 };
-/* node[world]: where each rank is; NULL: unknown. {"ranks": [{"rank", "node", and of axes with several ranks "tp",
- * ...},
- * ...], "group_nodes": {"tp": the most nodes that a group of this axis is on, ...}}. NULL: there is one rank, or there
- * are more than PLAN_RANKS_LISTED. */
+/* {"ranks": [...], "group_nodes": {...}}. Each rank has "rank", "node" and its coordinates of axes with several ranks,
+ * as "tp". group_nodes: the most nodes that a group of an axis is on. node[world]: where each rank is; NULL: unknown.
+ * NULL: there is one rank, or there are more than PLAN_RANKS_LISTED. */
 json_t *plan_grid_record(const struct plan_layout *layout, const int *node);
 
 #endif

@@ -208,6 +208,7 @@ int train_run(struct train_result *result, const struct plan *plan, const struct
         train_loop_run(l);
         check_losses(l);
         if (gate_passed(&r->gate)) train_save(l, true);
+        guard_phase("ranks' reports");
         if (r->timed) gather_ranks(l, placement);
         if (r->timed) finish_profile(l);
     }

@@ -181,9 +181,9 @@ int training_read_flags(struct training_flags *flags, struct cli_journal *journa
     flags->journal.resume = asked.resume, flags->journal.recover = asked.recover;
     if (code || !flags->save || !(asked.resume || asked.recover)) return code;
     if (saves)
-        return base_fail(e, BASE_USAGE,
-                         "--save and --resume of a journal cannot be combined: its steps are trained again, and "
-                         "fewer of them; leave out --save, or go on from a checkpoint");
+        return base_fail(e, BASE_USAGE, "--save and %s of a journal cannot be combined: %s; leave out --save",
+                         asked.resume ? "--resume" : "--recover",
+                         asked.resume ? "its steps are trained again, and fewer of them" : "nothing is trained");
     if (world->rank == 0 && asked.resume)
         fputs(
             "toise: --save is left out: a run that goes on from a journal trains its steps again, and fewer of them\n",

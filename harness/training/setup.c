@@ -49,7 +49,8 @@ static int resolve_sizes(const struct training_flags *f, int world, int nodes, s
 int training_resolve(const struct training_flags *f, const struct comm *real, struct training *s,
                      struct base_error *e) {
     const int world = f->world ? (int)f->world : real->size;
-    const int nodes = f->world ? (world + real->local_size - 1) / real->local_size : real->nodes;
+    const int each = f->ranks_per_node ? (int)f->ranks_per_node : real->local_size;
+    const int nodes = f->world ? (world + each - 1) / each : real->nodes;
     *s = (struct training){.request = {.dtype = (enum kernel_dtype)f->training.precision,
                                        .rank = f->world ? 0 : real->rank,
                                        .threads = (int)f->threads,
@@ -101,12 +102,15 @@ int training_begin_from(const struct training_flags *f, struct training *s, stru
     const int code = checkpoint_open(&s->from, f->checkpoint, e);
     if (code) return code;
     s->options.from = &s->from, s->options.first_step = s->from.step;
-    if (s->workload.name[0]) s->request.global_batch = record_whole(s->from.about, "config.global_batch");
+    const int64_t batch = record_whole(s->from.about, "config.global_batch");
+    if (!s->workload.name[0] || batch == s->request.global_batch) return BASE_OK;
+    s->request.global_batch = batch, s->rebatched = true;
     return BASE_OK;
 }
 
 struct train_identity training_identity(const struct training *s, const struct record_launch *launch,
                                         const char *from) {
     const struct cli_workload *w = &s->workload;
-    return (struct train_identity){w->name[0] ? w->name : NULL, w->version, launch, from, NULL, s->options.overlap};
+    return (struct train_identity){
+        w->name[0] && !s->rebatched ? w->name : NULL, w->version, launch, from, NULL, s->options.overlap};
 }

@@ -42,6 +42,7 @@ struct training {
     struct plan_request request;
     struct train_options options;
     struct cli_workload workload; /* .name[0] == 0: none */
+    bool rebatched;               /* its global batch is not that of the workload on these nodes */
     struct checkpoint from;       /* .about NULL: the start */
 };
 /* Sets every default except threads and the micro-batch (0: not given). `real`: the ranks of this process. */

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "base/random.h"
@@ -17,38 +18,54 @@
 
 enum { M = 64, N = 48, K = 200 };
 
-static double residual(float size, enum kernel_dtype out, double wrong) {
-    float *a = malloc(M * K * sizeof *a), *b = malloc(K * N * sizeof *b), *c = calloc(M * N, sizeof *c);
+/* The residual of a matmul whose A has this size of values; `wrong`: one element of C is so much off. */
+static double residual(float size, enum kernel_dtype in, enum kernel_dtype out, bool wrong) {
+    float *x = malloc(M * K * sizeof *x), *y = malloc(K * N * sizeof *y), *c = calloc(M * N, sizeof *c);
+    kernel_bf16 *half = malloc((M * K + K * N) * sizeof *half);
     double *space = malloc(5 * (M + N + K) * sizeof *space);
-    char *scratch = aligned_alloc(64, kernel_scratch_bytes(1, 64, 64) / 64 * 64 + 64);
+    const size_t bytes = (kernel_scratch_bytes(1, 64, 64) + 63) / 64 * 64;
+    char *scratch = aligned_alloc(64, bytes);
     struct kernel_ops ops;
     kernel_select(&ops, kernel_isa_best(), KERNEL_BACKEND_TOISE);
-    const struct kernel_team team = {
-        .ops = &ops, .threads = 1, .scratch = scratch, .scratch_bytes = kernel_scratch_bytes(1, 64, 64)};
-    base_random_normal(1, BASE_STREAM_TEST, 0, M * K, a);
-    base_random_normal(2, BASE_STREAM_TEST, 0, K * N, b);
-    for (int i = 0; i < M * K; i++) a[i] *= size;
-    const struct kernel_gemm g = {
-        .m = M, .n = N, .k = K, .in = KERNEL_F32, .out = out, .a = a, .lda = K, .b = b, .ldb = N, .c = c, .ldc = N};
+    const struct kernel_team team = {.ops = &ops, .threads = 1, .scratch = scratch, .scratch_bytes = bytes};
+    base_random_normal(1, BASE_STREAM_TEST, 0, M * K, x);
+    base_random_normal(2, BASE_STREAM_TEST, 0, K * N, y);
+    for (int i = 0; i < M * K; i++) x[i] *= size;
+    ops.to_bf16(&team, M * K, x, half);
+    ops.to_bf16(&team, K * N, y, half + M * K);
+    const bool bf16 = in == KERNEL_BF16;
+    const struct kernel_gemm g = {.m = M,
+                                  .n = N,
+                                  .k = K,
+                                  .in = in,
+                                  .out = out,
+                                  .a = bf16 ? (void *)half : x,
+                                  .lda = K,
+                                  .b = bf16 ? (void *)(half + M * K) : y,
+                                  .ldb = N,
+                                  .c = c,
+                                  .ldc = N};
     double worst = check_gemm(&team, ops.gemm, &g, &g, 3, space);
-    if (wrong != 0 && out == KERNEL_F32) {
-        c[5 * N + 7] += (float)wrong * fabsf(c[5 * N + 7]) + (float)wrong * size;
+    if (wrong) {
+        c[5 * N + 7] += size + fabsf(c[5 * N + 7]);
         worst = check_freivalds(&team, &g, 3, NULL, space);
     }
-    free(a), free(b), free(c), free(space), free(scratch);
+    free(x), free(y), free(c), free(half), free(space), free(scratch);
     return worst;
 }
 
 static void test_denormals(void **state) {
     (void)state;
     static const float sizes[] = {1, 1e-30f, 1e-38f, 1e-40f, 1e-42f, 1e-44f, 0};
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-        assert_true(residual(sizes[i], KERNEL_F32, 0) < CHECK_THRESHOLD / 4);
-        assert_true(residual(sizes[i], KERNEL_BF16, 0) < CHECK_THRESHOLD / 4);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (int k = 0; k < 4; k++)
+            assert_true(residual(sizes[i], (enum kernel_dtype)(k / 2), (enum kernel_dtype)(k % 2), false) <
+                        CHECK_THRESHOLD / 4);
+    for (int in = 0; in < KERNEL_DTYPE_COUNT; in++) {
+        assert_true(residual(1, (enum kernel_dtype)in, KERNEL_F32, true) > 10 * CHECK_THRESHOLD);
+        assert_true(residual(1e-30f, (enum kernel_dtype)in, KERNEL_F32, true) > 10 * CHECK_THRESHOLD);
     }
-    assert_true(residual(1, KERNEL_F32, 1) > 10 * CHECK_THRESHOLD);
-    assert_true(residual(1e-30f, KERNEL_F32, 1) > 10 * CHECK_THRESHOLD);
-    assert_true(residual(1e-38f, KERNEL_F32, 1) > 10 * CHECK_THRESHOLD);
+    assert_true(residual(1e-38f, KERNEL_F32, KERNEL_F32, true) > 10 * CHECK_THRESHOLD);
 }
 
 int main(void) {
