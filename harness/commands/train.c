@@ -217,11 +217,12 @@ static int command(struct comm *world, const struct training_flags *f, struct tr
 
 /* The journal's run: how many ranks and nodes. */
 static int head_layout(const struct journal_past *past, struct comm *then, struct base_error *e) {
-    static const char *const fields[] = {"world", "nodes", "threads", "micro_batch"};
-    for (int i = 0; i < 4; i++)
-        if (record_whole(record_at(past->head, "layout"), fields[i]) < 1)
-            return base_fail(e, BASE_USAGE, "%s: its head has no layout.%s of at least 1: give another journal",
-                             past->path, fields[i]);
+    static const char *const fields[] = {"layout.world", "layout.nodes", "layout.threads", "layout.micro_batch",
+                                         "config.global_batch"};
+    for (int i = 0; i < 5; i++)
+        if (record_whole(past->head, fields[i]) < 1)
+            return base_fail(e, BASE_USAGE, "%s: its head has no %s of at least 1: give another journal", past->path,
+                             fields[i]);
     then->size = (int)record_whole(past->head, "layout.world");
     then->nodes = (int)record_whole(past->head, "layout.nodes");
     return BASE_OK;
