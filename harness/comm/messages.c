@@ -127,8 +127,12 @@ static bool exchanged(struct comm_exchange *x) {
     const int steps = ((const struct comm_exchanges *)x->of)->size;
     bool all = true;
     for (int i = 0; i < COMM_PAIRS; i++) {
-        bool idle;
-        while ((idle = landed(&x->pair[i][0]) & landed(&x->pair[i][1])) && x->step < steps) take_step(x, x->pair[i]);
+        bool idle = true;
+        for (bool more = true; more;) {
+            const bool one = landed(&x->pair[i][0]), other = landed(&x->pair[i][1]); /* MPI is asked about both */
+            idle = one && other, more = idle && x->step < steps;
+            if (more) take_step(x, x->pair[i]);
+        }
         all &= idle;
     }
     return all;
