@@ -14,14 +14,19 @@
 
 #include "base/file.h"
 
+int checkpoint_folder_length(const char *path) {
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/') n--;
+    return (int)n;
+}
+
 /* The folder without slashes at its end, and the same with ".part". */
 static int clean(const char *folder, struct checkpoint_folder *f, struct base_error *e) {
-    size_t n = strlen(folder);
-    while (n > 1 && folder[n - 1] == '/') n--;
+    const int n = checkpoint_folder_length(folder);
     if (n == 0 || n > PATH_MAX - 128)
-        return base_fail(e, BASE_USAGE, "--save: a path of %zu characters; take 1 to %d", n, PATH_MAX - 128);
-    snprintf(f->path, PATH_MAX, "%.*s", (int)n, folder);
-    snprintf(f->part, PATH_MAX, "%.*s.part", (int)n, folder);
+        return base_fail(e, BASE_USAGE, "--save: a path of %d characters; take 1 to %d", n, PATH_MAX - 128);
+    snprintf(f->path, PATH_MAX, "%.*s", n, folder);
+    snprintf(f->part, PATH_MAX, "%.*s.part", n, folder);
     return BASE_OK;
 }
 

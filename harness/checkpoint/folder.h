@@ -26,6 +26,8 @@ int checkpoint_folder_end(const struct checkpoint_folder *folder, struct base_er
 /* Removes a FOLDER or FOLDER.part: FOLDER is first renamed, so that it is never there in part. Removes only files that
  * this room writes, and follows no link; what else is in the folder stays, and so does FOLDER.part with it. */
 void checkpoint_folder_remove(const char *path);
+/* The length of a folder's path without slashes at its end. */
+int checkpoint_folder_length(const char *path);
 /* "FOLDER/name" in path[PATH_MAX]. */
 void checkpoint_folder_file(const char *folder, const char *name, char path[PATH_MAX]);
 /* Writes and syncs a file. Takes over `json`; NULL is no memory. BASE_BROKEN. */

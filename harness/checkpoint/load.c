@@ -19,9 +19,7 @@
 
 /* The checkpoint that `path` means. */
 static int find(struct checkpoint *c, const char *path, char file[PATH_MAX], struct base_error *e) {
-    size_t n = strlen(path);
-    while (n > 1 && path[n - 1] == '/') n--;
-    snprintf(c->folder, sizeof c->folder, "%.*s", (int)n, path);
+    snprintf(c->folder, sizeof c->folder, "%.*s", checkpoint_folder_length(path), path);
     checkpoint_folder_file(c->folder, "checkpoint.json", file);
     if (!access(file, F_OK)) return BASE_OK;
     const int64_t newest = checkpoint_root_newest(path);

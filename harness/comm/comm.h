@@ -33,9 +33,7 @@ struct comm_exchange {
     int step, tag;
 };
 
-/* What a comm's operations took: those that are started and waited for, sums and maxima. Its owner sets it and reads
- * it.
- */
+/* What operations of a comm took: those that are started and waited for, sums and maxima. */
 struct comm_meter {
     double busy_s;   /* in which at least one was in flight, waiting for its peers included */
     double waited_s; /* in which a call waited for one: what compute did not cover */

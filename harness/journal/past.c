@@ -134,7 +134,7 @@ static int take_losses(const struct journal_past *past, int last, struct train_l
     for (size_t i = most->first; i < most->end; i++)
         if (journal_line(past, i, "step_s"))
             losses->loss[losses->count++] = record_real(journal_line(past, i, "step_s"), "loss");
-    losses->first = record_whole(past->head, "first_step");
+    losses->first = losses->since = record_whole(past->head, "first_step"); /* both begin with the same weights */
     snprintf(losses->where, sizeof losses->where, "the journal %.200s", past->path);
     return BASE_OK;
 }
