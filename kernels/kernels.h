@@ -134,10 +134,12 @@ static inline int64_t kernel_packed_index(const struct kernel_blocking *b, int64
  * Layout of element (b, token t, head h, x), where query head h reads key/value head h / (heads / kv_heads):
  * q[(b*seq_q + t)*q_row + h*q_head + x], o likewise with o_row and o_head;
  * k and v[(b*seq_k + t)*kv_row + h*kv_head + x].
- * Forward writes o (normalised) and lse[(b*heads + h)*seq_q + t], the natural log-sum-exp of the scaled scores. Two
- * calls over parts of the keys can be merged by their lse. A query that sees no key gives o = 0 and lse = -INFINITY.
- * Backward counts probabilities below e^-60 as 0. It reads q, k, v, o, d_o (strides of o) and lse. It writes (does not
- * add) dq (strides of q), dk and dv (strides of k). Peak scratch: kernel_scratch_bytes(). */
+ * Forward writes o (normalised) and lse[(b*heads + h)*seq_q + t], the natural log-sum-exp of the scaled scores. A query
+ * that sees no key gives o = 0 and lse = -INFINITY. Backward counts probabilities below e^-60 as 0. It reads q, k, v,
+ * o, d_o (strides of o) and lse. It writes (does not add) dq (strides of q), dk and dv (strides of k). Peak scratch:
+ * kernel_scratch_bytes(). With `add`, results are FP32 and join those of earlier calls over other keys: o and lse are
+ * merged by lse, and gradients are added. Start from lse = -INFINITY, with which o is not read, and from gradients of
+ * 0. */
 struct kernel_attention {
     int64_t batch, heads, kv_heads, seq_q, seq_k, head_dim; /* head_dim <= 256 */
     int64_t q_offset, k_offset;
@@ -145,6 +147,7 @@ struct kernel_attention {
     const float *slopes;     /* [heads]; NULL: none */
     float scale;             /* > 0 */
     enum kernel_dtype dtype; /* of q, k, v, o and their gradients */
+    bool add;
     const void *q, *k, *v;
     int64_t q_row, q_head, kv_row, kv_head, o_row, o_head;
     void *o; /* forward: written; backward: read */

@@ -102,8 +102,8 @@ static double attention(const struct kernel_team *team, const struct bench_kerne
     const struct kernel_attention a = bench_kernel_attention(c, x);
     poison(c, x);
     c->op->call(team, c, x);
-    return c->op->prepare ? check_attention_backward(team->ops, &a, seed, space)
-                          : check_attention_forward(team->ops, &a, seed, space);
+    return c->op->prepare ? check_attention_backward(team->ops, &a, seed, NULL, space)
+                          : check_attention_forward(team->ops, &a, seed, NULL, space);
 }
 
 int bench_kernel_check(const struct kernel_team *team, const struct kernel_ops *other,

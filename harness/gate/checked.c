@@ -57,13 +57,19 @@ static void checked_gemm(const struct kernel_team *team, const struct kernel_gem
 
 static void checked_attention_forward(const struct kernel_team *team, const struct kernel_attention *a) {
     struct gate_checked *s = team->wrapper;
+    const uint64_t seed = s->calls++;
+    if (a->add) check_attention_before(a, false, seed, s->before);
     s->inner->attention_forward(team, a);
-    gate_note(s->gate, CHECK_ATTENTION, check_attention_forward(s->inner, a, s->calls++, s->space), "forward");
+    gate_note(s->gate, CHECK_ATTENTION, check_attention_forward(s->inner, a, seed, a->add ? s->before : NULL, s->space),
+              "forward");
 }
 static void checked_attention_backward(const struct kernel_team *team, const struct kernel_attention *a) {
     struct gate_checked *s = team->wrapper;
+    const uint64_t seed = s->calls++;
+    if (a->add) check_attention_before(a, true, seed, s->before);
     s->inner->attention_backward(team, a);
-    gate_note(s->gate, CHECK_ATTENTION, check_attention_backward(s->inner, a, s->calls++, s->space), "backward");
+    gate_note(s->gate, CHECK_ATTENTION,
+              check_attention_backward(s->inner, a, seed, a->add ? s->before : NULL, s->space), "backward");
 }
 
 int gate_checked_open(struct gate_checked *s, struct gate *gate, struct parallel_engine *g, struct base_error *e) {
@@ -73,9 +79,10 @@ int gate_checked_open(struct gate_checked *s, struct gate *gate, struct parallel
     memset(s, 0, sizeof *s);
     s->plain_bytes = c->family->gated ? 0 : (size_t)(tokens * c->ffn) * kernel_dtype_bytes(g->plan->shape.dtype);
     s->space = malloc((size_t)(8 * longest) * sizeof *s->space);
+    s->before = malloc((size_t)(CHECK_ATTENTION_ROWS * (c->head_dim + 1)) * sizeof *s->before);
     s->plain = s->plain_bytes ? malloc(s->plain_bytes) : NULL;
-    if (!s->space || (s->plain_bytes && !s->plain)) {
-        free(s->space), free(s->plain);
+    if (!s->space || !s->before || (s->plain_bytes && !s->plain)) {
+        free(s->space), free(s->before), free(s->plain);
         return base_fail(e, BASE_BROKEN, "out of memory for the gate's vectors");
     }
     s->gate = gate;
@@ -94,6 +101,5 @@ void gate_checked_close(struct gate_checked *s, struct parallel_engine *g) {
     g->team.ops = s->inner;
     g->team.inner = NULL;
     g->team.wrapper = NULL;
-    free(s->space);
-    free(s->plain);
+    free(s->space), free(s->before), free(s->plain);
 }

@@ -10,7 +10,7 @@ struct gate_checked {
     struct gate *gate;
     struct kernel_ops ops;          /* the checking table */
     const struct kernel_ops *inner; /* what it wraps */
-    double *space;                  /* FP64 vectors */
+    double *space, *before;         /* FP64 vectors; rows that attention adds to */
     void *plain;                    /* a matmul's result before the pass fused into it */
     size_t plain_bytes;
     uint64_t calls; /* seed of the random vectors and rows */

@@ -5,6 +5,8 @@
 #ifndef TOISE_KERNELS_ATTENTION_H
 #define TOISE_KERNELS_ATTENTION_H
 
+#include <math.h>
+
 #include "declare.h"
 #include "scratch.h"
 #include "split.h"
@@ -47,6 +49,22 @@ static inline struct kernel_range attention_queries_seeing(const struct kernel_a
 /* ALiBi's factor of the distance from query to key; 0 adds nothing. */
 static inline float attention_slope(const struct kernel_attention *a, int64_t h) {
     return a->slopes ? a->slopes[h] : 0;
+}
+
+/* The dtype of what a call writes. */
+static inline enum kernel_dtype attention_out(const struct kernel_attention *a) {
+    return a->add ? KERNEL_F32 : a->dtype;
+}
+/* Merges the log-sum-exp of new keys into *lse, and returns the factors of what belongs to the old and the new ones. */
+struct attention_shares {
+    double old, new;
+};
+static inline struct attention_shares attention_merge(float *lse, double new) {
+    const double old = *lse, most = new > old ? new : old;
+    if (most == -INFINITY) return (struct attention_shares){0, 0};
+    const double all = most + log1p(exp(-fabs(old - new)));
+    *lse = (float)all;
+    return (struct attention_shares){exp(old - all), exp(new - all)};
 }
 
 /* Index of element 0 of (batch b, token t, head h) in q, o and lse; in k and v, h is the key/value head. */

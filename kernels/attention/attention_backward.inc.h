@@ -89,8 +89,11 @@ static void load_queries(struct backward *w, int64_t end) {
 static void write_dq(const struct backward *w, int64_t begin, int64_t end, const float *dq) {
     const struct kernel_attention *a = w->a;
     if (begin >= end) return;
-    struct strided rows = {a->dtype, attention_q(a, w->b, w->h, begin), a->q_row, end - begin, a->head_dim};
-    unpack_rows(rows, a->dq, a->scale, dq + begin * w->width, w->width);
+    struct strided rows = {attention_out(a), attention_q(a, w->b, w->h, begin), a->q_row, end - begin, a->head_dim};
+    if (a->add)
+        add_rows(rows, a->dq, a->scale, dq + begin * w->width, w->width);
+    else
+        unpack_rows(rows, a->dq, a->scale, dq + begin * w->width, w->width);
 }
 
 /* In `n` rows of a tile column, from row r: scores in p become probabilities, and dP in ds becomes dS. The query of
@@ -200,6 +203,12 @@ static void prefetch_panel(struct backward *w, int64_t kv, int64_t first) {
 }
 
 static void write_dk_dv(const struct backward *w, struct strided rows, const float *dk, const float *dv) {
+    rows.dtype = attention_out(w->a);
+    if (w->a->add) {
+        join_panel(rows, w->a->dv, w->one, w->one, dv);
+        join_panel(rows, w->a->dk, w->one, w->scale, dk);
+        return;
+    }
     unpack_panel(rows, w->a->dv, w->one, dv);
     unpack_panel(rows, w->a->dk, w->scale, dk);
 }

@@ -142,12 +142,22 @@ static void panel_block(struct forward *w, struct query_panel *p, int64_t j, int
 static void panel_end(const struct forward *w, struct query_panel *p, int64_t o, float *lse) {
     const struct kernel_attention *a = w->a;
     struct softmax *x = &p->x;
+    const struct strided rows = {attention_out(a), o, a->o_row, p->queries, a->head_dim};
     if (!p->begun) memset(p->o, 0, (size_t)(a->head_dim * ATTENTION_PANEL) * sizeof *p->o);
     for (int64_t i = 0; i < p->queries; i++) {
-        lse[i] = x->sum[i] == 0 ? -INFINITY : x->highest[i] * SIMD_LN2 + logf(x->sum[i]);
+        const float mine = x->sum[i] == 0 ? -INFINITY : x->highest[i] * SIMD_LN2 + logf(x->sum[i]);
         x->keep[i] = x->sum[i] == 0 ? 0 : 1 / x->sum[i];
+        if (a->add) {
+            const struct attention_shares shares = attention_merge(&lse[i], mine);
+            x->keep[i] *= (float)shares.new, x->sum[i] = (float)shares.old;
+        } else {
+            lse[i] = mine;
+        }
     }
-    unpack_panel((struct strided){a->dtype, o, a->o_row, p->queries, a->head_dim}, a->o, x->keep, p->o);
+    if (a->add)
+        join_panel(rows, a->o, x->sum, x->keep, p->o);
+    else
+        unpack_panel(rows, a->o, x->keep, p->o);
 }
 
 /* Packs the keys and values of a head that are not yet in scratch: whole words of keys. Doing it just before use keeps
@@ -184,7 +194,7 @@ static void prefetch_panels(struct forward *w, int64_t b, int64_t h, int64_t nex
     prefetch_add(x, a->v, element, kv + from * a->kv_row, keys, a->kv_row, d);
     prefetch_add(x, w->k, sizeof *w->k, from * w->row, keys, w->row, words(d));
     prefetch_add(x, w->v, sizeof *w->v, from / WORD * w->width, words(keys), w->width, d);
-    prefetch_add(x, a->o, element, attention_o(a, b, h, next), queries, a->o_row, d);
+    prefetch_add(x, a->o, kernel_dtype_bytes(attention_out(a)), attention_o(a, b, h, next), queries, a->o_row, d);
 }
 
 /* `count` panels of head h from panel `first`, over blocks of the keys that any of their queries sees. */

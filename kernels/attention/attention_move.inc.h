@@ -119,17 +119,25 @@ static void pack_down(struct strided s, const void *p, float *block, int64_t wid
     STRIDED(&s, true, pack_down_as(&s, t, whole, p, block, width));
 }
 
-SIMD_INLINE void unpack_rows_as(const struct strided *s, enum kernel_dtype t, const bool whole, void *p, float factor,
-                                const float *block, int64_t width) {
+SIMD_INLINE void unpack_rows_as(const struct strided *s, enum kernel_dtype t, const bool whole, const bool add, void *p,
+                                float factor, const float *block, int64_t width) {
     for (int64_t r = 0; r < s->rows; r++, block += width)
         for (int64_t c = 0; c < s->columns; c += KERNEL_LANES) {
             __builtin_prefetch((const void *)strided_byte(s, p, r + MOVE_PREFETCH_ROWS, c), 1);
-            strided_put(s, t, whole, p, r, c, vf_load(block + c) * factor);
+            const vf x = vf_load(block + c) * factor;
+            strided_put(s, t, whole, p, r, c, add ? x + strided_get(s, t, whole, p, r, c) : x);
         }
 }
 /* Element (r, c) of p = factor * block[r][c] */
 static void unpack_rows(struct strided s, void *p, float factor, const float *block, int64_t width) {
-    STRIDED(&s, true, unpack_rows_as(&s, t, whole, p, factor, block, width));
+    STRIDED(&s, true, unpack_rows_as(&s, t, whole, false, p, factor, block, width));
+}
+/* The same, added to FP32. */
+static void add_rows(struct strided s, float *p, float factor, const float *block, int64_t width) {
+    if (s.columns % KERNEL_LANES == 0)
+        unpack_rows_as(&s, KERNEL_F32, true, true, p, factor, block, width);
+    else
+        unpack_rows_as(&s, KERNEL_F32, false, true, p, factor, block, width);
 }
 
 SIMD_INLINE void pack_panel_as(const struct strided *s, enum kernel_dtype t, const bool whole, const void *p,
@@ -154,8 +162,9 @@ static void pack_panel(struct strided s, const void *p, float *panel) {
     STRIDED(&s, s.rows == ATTENTION_PANEL && strided_whole_words(&s), pack_panel_as(&s, t, whole, p, panel));
 }
 
+/* keep: what p has is multiplied by it and added, unless it is 0; NULL: p is not read. */
 SIMD_INLINE void unpack_panel_as(const struct strided *s, enum kernel_dtype t, const bool whole, void *p,
-                                 const float *factor, const float *panel) {
+                                 const float *keep, const float *factor, const float *panel) {
     for (int64_t r = 0; r < s->rows; r += KERNEL_LANES)
         for (int64_t c = 0; c < s->columns; c += KERNEL_LANES) {
             vf x[KERNEL_LANES];
@@ -169,12 +178,22 @@ SIMD_INLINE void unpack_panel_as(const struct strided *s, enum kernel_dtype t, c
             vf_transpose(x);
             SIMD_UNROLL(16)
             for (int i = 0; i < KERNEL_LANES; i++)
-                if (whole || r + i < s->rows) strided_put(s, t, whole, p, r + i, c, x[i]);
+                if (whole || r + i < s->rows) {
+                    if (keep && keep[r + i] != 0) x[i] += keep[r + i] * strided_get(s, t, whole, p, r + i, c);
+                    strided_put(s, t, whole, p, r + i, c, x[i]);
+                }
         }
 }
 /* Row r of p = factor[r] * lane r of the panel. */
 static void unpack_panel(struct strided s, void *p, const float *factor, const float *panel) {
-    STRIDED(&s, s.rows == ATTENTION_PANEL, unpack_panel_as(&s, t, whole, p, factor, panel));
+    STRIDED(&s, s.rows == ATTENTION_PANEL, unpack_panel_as(&s, t, whole, p, NULL, factor, panel));
+}
+/* Row r of p = keep[r] * itself + factor[r] * lane r of the panel. FP32. */
+static void join_panel(struct strided s, float *p, const float *keep, const float *factor, const float *panel) {
+    if (s.rows == ATTENTION_PANEL && s.columns % KERNEL_LANES == 0)
+        unpack_panel_as(&s, KERNEL_F32, true, p, keep, factor, panel);
+    else
+        unpack_panel_as(&s, KERNEL_F32, false, p, keep, factor, panel);
 }
 
 #endif

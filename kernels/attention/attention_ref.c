@@ -22,6 +22,15 @@ static void load(enum kernel_dtype t, const void *p, int64_t i, int64_t n, doubl
 static void store(enum kernel_dtype t, void *p, int64_t i, int64_t n, const double *x) {
     for (int64_t c = 0; c < n; c++) scalar_put(t, p, i + c, (float)x[c]);
 }
+/* Writes a result, or adds `keep` times what is there. */
+static void put(const struct kernel_attention *a, void *p, int64_t i, double keep, double *x) {
+    double old[ATTENTION_HEAD_MAX];
+    if (a->add && keep != 0) {
+        load(KERNEL_F32, p, i, a->head_dim, old);
+        for (int64_t c = 0; c < a->head_dim; c++) x[c] += keep * old[c];
+    }
+    store(attention_out(a), p, i, a->head_dim, x);
+}
 static double dot(int64_t n, const double *x, const double *y) {
     double sum = 0;
     for (int64_t c = 0; c < n; c++) sum += x[c] * y[c];
@@ -57,10 +66,14 @@ static void forward_row(const struct kernel_attention *a, struct row r) {
         sum += p;
         add(d, p, v, o);
     }
-    if (sum != 0)
-        for (int64_t c = 0; c < d; c++) o[c] /= sum;
-    store(a->dtype, a->o, attention_o(a, r.b, r.h, r.t), d, o);
-    a->lse[attention_lse(a, r.b, r.h, r.t)] = (float)(highest + log(sum)); /* no key seen: -infinity */
+    float *lse = &a->lse[attention_lse(a, r.b, r.h, r.t)];
+    struct attention_shares shares = {0, 1};
+    if (a->add)
+        shares = attention_merge(lse, highest + log(sum));
+    else
+        *lse = (float)(highest + log(sum)); /* no key seen: -infinity */
+    for (int64_t c = 0; c < d && sum != 0; c++) o[c] *= shares.new / sum;
+    put(a, a->o, attention_o(a, r.b, r.h, r.t), shares.old, o);
 }
 
 void kernel_attention_forward_ref(const struct kernel_team *team, const struct kernel_attention *a) {
@@ -111,7 +124,7 @@ static void query_gradient(const struct kernel_attention *a, struct row r) {
         load(a->dtype, a->v, attention_kv(a, r.b, kv, j), d, v);
         add(d, score_gradient(a, &x, probability(a, &x, j, k), v), k, dq);
     }
-    store(a->dtype, a->dq, attention_q(a, r.b, r.h, r.t), d, dq);
+    put(a, a->dq, attention_q(a, r.b, r.h, r.t), 1, dq);
 }
 
 static void key_gradient(const struct kernel_attention *a, struct row r) {
@@ -128,8 +141,8 @@ static void key_gradient(const struct kernel_attention *a, struct row r) {
             add(d, score_gradient(a, &x, p, v), x.q, dk);
             add(d, p, x.d_o, dv);
         }
-    store(a->dtype, a->dk, at, d, dk);
-    store(a->dtype, a->dv, at, d, dv);
+    put(a, a->dk, at, 1, dk);
+    put(a, a->dv, at, 1, dv);
 }
 
 void kernel_attention_backward_ref(const struct kernel_team *team, const struct kernel_attention *a) {

@@ -100,65 +100,73 @@ static void test_no_change(void **state) {
     operands_free(&same);
 }
 
-/* Where row i is in q and dq, o, lse. The heads of a token are contiguous. */
-struct place {
-    int64_t q, o, lse;
-};
-static struct place place_of(const struct kernel_attention *a, int64_t i) {
-    int64_t t = i / a->heads, h = i % a->heads;
-    return (struct place){attention64_q(a, 0, t, h), attention64_o(a, 0, t, h), h * a->seq_q + t};
-}
-
+/* The keys in two parts, whose results join in FP32. */
 static void split_keys(const struct kernel_attention *a, int64_t cut, struct kernel_attention parts[2]) {
+    const size_t key = (size_t)(cut * a->kv_row) * kernel_dtype_bytes(a->dtype);
     parts[0] = parts[1] = *a;
     parts[0].seq_k = cut, parts[1].seq_k -= cut, parts[1].k_offset += cut;
-    parts[1].k = (const float *)a->k + cut * a->kv_row, parts[1].dk = (float *)a->dk + cut * a->kv_row;
-    parts[1].v = (const float *)a->v + cut * a->kv_row, parts[1].dv = (float *)a->dv + cut * a->kv_row;
+    parts[1].k = (const char *)a->k + key, parts[1].dk = (float *)a->dk + cut * a->kv_row;
+    parts[1].v = (const char *)a->v + key, parts[1].dv = (float *)a->dv + cut * a->kv_row;
 }
 
-/* Merges o of the parts by lse into `merged`, with the layout of o. A query that sees nothing in a part takes no
- * share of it. */
-static void merge_forward(struct operands *s, const struct kernel_ops *ops, const struct kernel_attention parts[2],
-                          float *merged) {
-    const int64_t rows = s->a.seq_q * s->a.heads, d = s->a.head_dim;
-    for (int p = 0; p < 2; p++) {
-        variants_run(ops, ops->attention_forward, &parts[p], 2);
-        for (int64_t i = 0; i < rows; i++) {
-            struct place at = place_of(&s->a, i);
-            double lse = (double)s->a.lse[at.lse], share = isinf(lse) ? 0 : exp(lse - s->x.lse[at.lse]);
-            for (int64_t c = at.o; c < at.o + d; c++)
-                merged[c] = (float)share * ((const float *)s->a.o)[c] + (p ? merged[c] : 0);
-        }
-    }
-    /* a part's share has the error of its lse, and no value exceeds 1 */
-    for (int64_t i = 0; i < rows; i++) {
-        struct place at = place_of(&s->a, i);
-        for (int64_t c = at.o; c < at.o + d; c++) s->x.o_error[c] += 4 * s->x.lse_error[at.lse];
-    }
+/* Zeros where rows of one operand are; gaps stay poisoned. */
+static void clear_rows(const struct kernel_attention *a, float *x, int64_t seq, int64_t heads,
+                       int64_t index(const struct kernel_attention *, int64_t, int64_t, int64_t)) {
+    for (int64_t row = 0; row < seq * heads; row++)
+        memset(x + index(a, 0, row / heads, row % heads), 0, (size_t)a->head_dim * sizeof *x);
 }
 
-/* Keys in two parts: o is merged by lse. With o and lse of the whole, dk and dv are the parts' and dq is the sum. */
+/* The gate passes what joined, and fails it against other earlier results. */
+static void check_gate_of_part(double check(const struct kernel_ops *, const struct kernel_attention *, uint64_t,
+                                            const double *, double *),
+                               const struct kernel_ops *ops, const struct kernel_attention *a, double *before,
+                               double *space) {
+    const double right = check(ops, a, 5, before, space);
+    for (int64_t i = 0; i < CHECK_ATTENTION_ROWS * (a->head_dim + 1); i++)
+        before[i] = isinf(before[i]) ? 0 : before[i] + 0.25;
+    const double wrong = check(ops, a, 5, before, space);
+    if (right > 1 || wrong <= 1)
+        fail_msg("%s: residual %g, with other earlier results %g", kernel_variant(ops, "attention_forward"), right,
+                 wrong);
+}
+
+/* o and lse are merged. With o and lse of the whole, gradients add up. */
 static void check_parts(const struct kernel_ops *ops, const struct problem *problem, int64_t cut) {
     struct operands s;
     struct kernel_attention parts[2];
     operands_make(&s, problem);
-    const int64_t rows = s.a.seq_q * s.a.heads, d = s.a.head_dim;
-    float *merged = operands_take(&s, (size_t)s.n_o * sizeof *merged);
-    float *dq = operands_take(&s, (size_t)s.n_in * sizeof *dq);
-    split_keys(&s.a, cut, parts);
-    merge_forward(&s, ops, parts, merged);
-    variants_check("merged o", ops, KERNEL_F32, merged, s.n_o, s.x.o, s.x.o_error);
-    operands_store_forward(&s);
-    attention64_backward(&s.a, &s.x);
+    struct kernel_attention *a = &s.a;
+    const bool pairs = kernel_attention_weights(ops, problem->dtype) == KERNEL_BF16;
+    float *o = operands_take(&s, (size_t)s.n_o * sizeof *o), *grad = operands_take(&s, (size_t)s.n_in * sizeof *grad);
+    double *space = operands_take(&s, (size_t)(2 * 131 + 8 * 40) * sizeof *space), before[CHECK_ATTENTION_ROWS * 41];
+    double *o_error = pairs ? s.x.o_pairs : s.x.o_error;
+    a->add = true, a->o = o, a->dq = grad, a->dk = grad + s.at_k, a->dv = grad + s.at_v;
+    for (int64_t i = 0; i < s.n_lse; i++) a->lse[i] = -INFINITY;
+    split_keys(a, cut, parts);
     for (int p = 0; p < 2; p++) {
-        variants_run(ops, ops->attention_backward, &parts[p], 2);
-        for (int64_t i = 0; i < rows; i++)
-            for (int64_t c = place_of(&s.a, i).q, end = c + d; c < end; c++)
-                dq[c] = ((const float *)s.a.dq)[c] + (p ? dq[c] : 0);
+        check_attention_before(&parts[p], false, 5, before);
+        variants_run(ops, ops->attention_forward, &parts[p], 2);
+        check_gate_of_part(check_attention_forward, ops, &parts[p], before, space);
     }
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t c = place_of(&s.a, i).q, end = c + d; c < end; c++) ((float *)s.a.dq)[c] = dq[c];
-    variants_check("gradient by parts", ops, KERNEL_F32, s.grad, s.n_in, s.grad64, s.grad_error);
+    /* a part's share has the error of its lse, and no value exceeds 1 */
+    for (int64_t i = 0; i < s.n_lse * a->head_dim; i++) {
+        const int64_t row = i / a->head_dim, h = row / a->seq_q, t = row % a->seq_q;
+        o_error[attention64_o(a, 0, t, h) + i % a->head_dim] += 4 * s.x.lse_error[row];
+    }
+    variants_check("merged o", ops, KERNEL_F32, o, s.n_o, s.x.o, o_error);
+    variants_check("merged lse", ops, KERNEL_F32, a->lse, s.n_lse, s.x.lse, s.x.lse_error);
+    operands_store_forward(&s);
+    attention64_backward(a, &s.x);
+    clear_rows(a, a->dq, a->seq_q, a->heads, attention64_q);
+    clear_rows(a, a->dk, a->seq_k, a->kv_heads, attention64_kv);
+    clear_rows(a, a->dv, a->seq_k, a->kv_heads, attention64_kv);
+    for (int p = 0; p < 2; p++) {
+        parts[p].o = s.o;
+        check_attention_before(&parts[p], true, 5, before);
+        variants_run(ops, ops->attention_backward, &parts[p], 2);
+        check_gate_of_part(check_attention_backward, ops, &parts[p], before, space);
+    }
+    variants_check("gradient by parts", ops, KERNEL_F32, grad, s.n_in, s.grad64, pairs ? s.grad_pairs : s.grad_error);
     operands_free(&s);
 }
 static void test_parts(void **state) {
@@ -172,12 +180,15 @@ static void test_parts(void **state) {
         {1, 4, 2, 90, 70, 24, .q_offset = 30, .window = 20, .alibi = true},  /* the last queries see neither part */
     };
     (void)state;
-    for (int i = 0; i < 7 * variants_count; i++)
-        for (int64_t cut = 1; cut < 70; cut += 64) check_parts(&variants[i / 7], &cases[i % 7], cut);
+    for (int i = 0; i < 7 * KERNEL_DTYPE_COUNT * variants_count; i++) {
+        struct problem p = cases[i % 7];
+        p.dtype = (enum kernel_dtype)(i / 7 % KERNEL_DTYPE_COUNT);
+        for (int64_t cut = 1; cut < 70; cut += 64) check_parts(&variants[i / 7 / KERNEL_DTYPE_COUNT], &p, cut);
+    }
 }
 
 static double gate(const struct kernel_ops *ops, const struct kernel_attention *a, double *space) {
-    return fmax(check_attention_forward(ops, a, 3, space), check_attention_backward(ops, a, 3, space));
+    return fmax(check_attention_forward(ops, a, 3, NULL, space), check_attention_backward(ops, a, 3, NULL, space));
 }
 /* The gate passes what ran as asked, and fails what ran with another window or other slopes. */
 static void check_gate(enum kernel_dtype dtype) {
@@ -222,7 +233,7 @@ static void test_gate_saturated(void **state) {
             variants_backward(&s, &variants[v], 2);
             assert_true(gate(&variants[v], &s.a, space) <= 1);
             for (int64_t i = 0; i < s.n_o; i++) ((float *)s.o)[i] *= -100;
-            assert_true(check_attention_forward(&variants[v], &s.a, 3, space) > 1);
+            assert_true(check_attention_forward(&variants[v], &s.a, 3, NULL, space) > 1);
         }
     operands_free(&s);
 }
