@@ -263,7 +263,7 @@ typedef void kernel_from_bf16_fn(const struct kernel_team *, int64_t n, const ke
 /* x = 0 */
 typedef void kernel_zero_fn(const struct kernel_team *, int64_t n, float *x);
 /* y = x, and z = x + s y, n elements, with streaming stores if n exceeds the caches. These are the roofs of passes
- * over memory, as in STREAM (McCalpin 1995): 8 and 12 bytes an element. */
+ * over memory, as in STREAM (McCalpin 1995): 8 and 12 bytes an element. z may be x. */
 typedef void kernel_copy_fn(const struct kernel_team *, int64_t n, const float *x, float *y);
 typedef void kernel_triad_fn(const struct kernel_team *, int64_t n, const float *x, float s, const float *y, float *z);
 /* Runs `rounds` rounds of a register-only multiply-add loop with random operands, on the calling thread only.

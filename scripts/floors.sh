@@ -14,7 +14,7 @@ for d in kernels harness tests; do [ -d "$d" ] && dirs+=("$d"); done
 find "${dirs[@]}" -type f \( -name '*.[ch]' -o -name '*.cc' -o -name '*.inc' \) | LC_ALL=C sort | LC_ALL=C awk '
 # The floor of each room. A room may include from itself and from rooms on lower floors.
 BEGIN {
-    split("kernels 0 base 1 records 2 backend 2 detect 2 " \
+    split("kernels 0 base 1 records 2 backend 2 detect 2 config 2 " \
           "model 3 data 3 draw 3 comm 3 check 3 guard 3 jobs 3 " \
           "plan 4 measure 4 inventory 4 energy 4 import 4 inject 4 " \
           "parallel 5 machine 5 costmodel 6 fit 7 train 7 " \

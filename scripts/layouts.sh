@@ -23,11 +23,11 @@ measure() {
         [ $code = 0 ] || [ $code = 3 ] || { cat "$folder/out" >&2 && exit 4; }
     done
 }
-printf '%s\n' '' '--zero 1' '--zero 3' '--tp 2' '--tp 2 --sp' '--pp 2' |
+printf '%s\n' '' '--zero 1' '--zero 3' '--tp 2' '--tp 2 --sp' '--cp 2' '--pp 2' |
     measure 'two ranks' mpi_launch 2 "$toise" train --model gpt2-124m --layers 4 --gbs 8 --mbs 1
 for rate in 100mbit 1gbit; do
     scripts/netns-hosts.sh up 4 --rate $rate
-    printf '%s\n' '' '--zero 1' '--zero 3' '--tp 4' '--tp 4 --sp' '--pp 2' '--tp 2 --pp 2' |
+    printf '%s\n' '' '--zero 1' '--zero 3' '--tp 4' '--tp 4 --sp' '--cp 4' '--pp 2' '--tp 2 --pp 2' |
         measure "four hosts, $rate" scripts/netns-hosts.sh run 4 "$toise" train --model tiny-gpt2 --seq 64 --gbs 16 --mbs 2
     scripts/netns-hosts.sh down
 done
@@ -37,7 +37,7 @@ print("| where | layout | step, s | in flight | exposed | bubble: measured, sche
 for path in sorted(glob.glob(sys.argv[1] + "/*.jsonl"), reverse=True):
     for r in map(json.loads, open(path)):
         layout, x = r["layout"], r["result"]
-        axes = [f"{a.upper()} {layout[a]}" for a in ("dp", "tp", "pp") if layout.get(a, 1) > 1]
+        axes = [f"{a.upper()} {layout[a]}" for a in ("dp", "tp", "cp", "pp") if layout.get(a, 1) > 1]
         if layout.get("sp"): axes.append("SP")
         if layout.get("zero"): axes.append(f"ZeRO {layout['zero']}")
         share = lambda key: ", ".join(f"{a} {v[key] / x['mean_step_s']:.1%}" for a, v in x["communication"].items() if v[key] is not None)

@@ -4,8 +4,8 @@
 #ifndef TOISE_CHECKPOINT_NAMES_H
 #define TOISE_CHECKPOINT_NAMES_H
 
+#include "config/params.h"
 #include "data/safetensors.h"
-#include "model/params.h"
 
 enum { CHECKPOINT_NAME = 128 };
 

@@ -6,7 +6,7 @@
 
 #include <limits.h>
 
-#include "model/config.h"
+#include "config/config.h"
 #include "parallel/optimizer.h"
 #include "records/scaling.h"
 

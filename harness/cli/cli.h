@@ -12,9 +12,9 @@
 
 #include "cli/options.h"
 #include "comm/comm.h"
+#include "config/config.h"
 #include "kernels.h"
 #include "measure/placement.h"
-#include "model/config.h"
 
 /* Starts MPI under a launcher. BASE_USAGE on all ranks: their program, MPI or arguments differ (alike.h), or the
  * launcher or the library belongs to another MPI (not checked for --help and --version). The world is valid after an

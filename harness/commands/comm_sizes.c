@@ -9,7 +9,7 @@
 
 #include "base/text.h"
 #include "cli/catalog.h"
-#include "model/params.h"
+#include "config/params.h"
 
 enum { LEAST = 16 << 10, TEXT = 1024, FLOAT = sizeof(float) };
 static const double MOST = 1ll << 40;

@@ -18,7 +18,7 @@ void gate_collectives(struct gate *gate, struct parallel_engine *engine);
 /* The messages of a step against the plan's, by group and operation, if the engine's world counts them (comm/count.h);
  * else nothing. begin, then a part of the step, then end; again for other parts; then check. */
 struct gate_count {
-    double calls[5][4], bytes[5][4]; /* by group and operation */
+    double calls[PARALLEL_GROUPS][4], bytes[PARALLEL_GROUPS][4]; /* by group and operation */
 };
 void gate_count_begin(struct parallel_engine *engine);
 void gate_count_end(struct gate_count *count, const struct parallel_engine *engine);

@@ -14,11 +14,28 @@
 /* A sequence's loss averages the rounding of many tokens; only part of it grows with depth. */
 #define FULL_UNITS 1.0
 
-/* Compares the losses of the first tokens of the micro-batch's first sequence, which the path left in MODEL_LOSS. */
+/* The first `count` tokens of the micro-batch's first sequence, and their losses in FP64. */
+struct prefix {
+    int64_t count;
+    int32_t *inputs, *targets; /* of the whole sequence */
+    double *loss;
+};
+static int prefix_open(struct prefix *p, const struct parallel_engine *g, struct base_error *e) {
+    const int64_t seq = g->plan->request.seq;
+    p->count = seq < PLAN_GATE_TOKENS ? seq : PLAN_GATE_TOKENS;
+    p->inputs = malloc(2 * (size_t)seq * sizeof *p->inputs);
+    p->targets = p->inputs ? p->inputs + seq : NULL;
+    p->loss = malloc((size_t)p->count * sizeof *p->loss);
+    return p->inputs && p->loss ? BASE_OK : base_fail(e, BASE_BROKEN, "out of memory for the gate's sequence");
+}
+static void prefix_close(struct prefix *p) {
+    free(p->inputs), free(p->loss);
+}
+
+/* Compares the losses of these tokens, as far as this rank has them, which the path left in MODEL_LOSS. */
 static int check_loss(struct gate *gate, struct parallel_engine *g, struct parallel_reader *reader,
-                      struct base_error *e) {
+                      const struct prefix *prefix, struct base_error *e) {
     const struct model_shape *shape = &g->plan->shape;
-    const int64_t n = shape->seq < PLAN_GATE_TOKENS ? shape->seq : PLAN_GATE_TOKENS;
     const float *mine = g->model.buffers[MODEL_LOSS];
     struct model_reference r = {.params = &g->whole,
                                 .shape = *shape,
@@ -27,21 +44,21 @@ static int check_loss(struct gate *gate, struct parallel_engine *g, struct paral
                                 .context = reader};
     r.shape.config = &g->plan->request.config;
     r.shape.batch = 1;
-    r.shape.seq = n;
-    double *loss = malloc((size_t)n * sizeof *loss), difference = 0, sum = 0;
-    if (!loss) return base_fail(e, BASE_BROKEN, "out of memory for the gate's losses");
-    int code = model_reference_step(&r, g->inputs, g->targets, 0, loss, NULL, e);
+    r.shape.seq = prefix->count;
+    double difference = 0, sum = 0;
+    int code = model_reference_step(&r, prefix->inputs, prefix->targets, 0, prefix->loss, NULL, e);
     if (code && reader->values) { /* the others wait for this rank to read on */
         fprintf(stderr, "toise: rank %d: the gate's loss: %s\n", g->world->rank, e->text);
         comm_abort(g->world, code);
     }
     const bool heads = !g->plan->part.lacks_head;
-    for (int64_t i = 0; i < n && !code && heads; i++) {
-        difference += mine[i] - loss[i];
-        sum += loss[i];
+    for (int64_t i = 0; i < shape->seq && !code && heads; i++) {
+        const int64_t at = model_context_position(shape->context, shape->seq, i);
+        if (at >= prefix->count) continue;
+        difference += mine[i] - prefix->loss[at];
+        sum += prefix->loss[at];
     }
-    free(loss);
-    if (!code && heads)
+    if (!code && sum > 0)
         gate_note(gate, CHECK_LOSS_FULL, fabs(difference) / (sum * check_unit(shape->dtype) * FULL_UNITS), "");
     return code;
 }
@@ -51,17 +68,22 @@ int gate_full(struct gate *gate, struct parallel_engine *g, const struct data_so
     struct gate_checked checked;
     struct parallel_result unused = {0};
     struct parallel_reader reader;
-    int code = gate_checked_open(&checked, gate, g, e);
-    if ((code = comm_agree(g->world, code, e))) return code;
-    const int64_t first = q->global_batch / q->layout.dp * g->plan->place.at[PLAN_DP];
+    struct prefix prefix = {0};
+    int code = comm_agree(g->world, prefix_open(&prefix, g, e), e);
+    if (!code) code = comm_agree(g->world, gate_checked_open(&checked, gate, g, e), e);
+    if (code) {
+        prefix_close(&prefix);
+        return code;
+    }
     g->nulled = true;
     parallel_passes(g, source, 0, 1, &unused);
     g->nulled = false;
-    data_fill(source, 0, q->global_batch, first, q->layout.micro_batch, g->inputs, g->targets); /* on every stage */
+    data_fill(source, 0, q->global_batch, parallel_first(g), 1, prefix.inputs, prefix.targets);
     gate_checked_close(&checked, g);
     code = comm_agree(g->world, parallel_reader_open(&reader, g, e), e);
-    if (!code) code = comm_agree(g->world, check_loss(gate, g, &reader, e), e);
+    if (!code) code = comm_agree(g->world, check_loss(gate, g, &reader, &prefix, e), e);
     parallel_reader_close(&reader);
+    prefix_close(&prefix);
     gate_agree(gate, g->world);
     return code;
 }

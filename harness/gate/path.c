@@ -59,6 +59,14 @@ static int64_t shrunken_accumulation(const struct plan_request *request, int64_t
     return accumulation < wanted ? accumulation : wanted;
 }
 
+/* An odd number of tokens, unless ranks share them: no multiple of a kernel's block. */
+static int64_t shrunken_seq(const struct plan_layout *l) {
+    const int64_t parts = l->cp > 1 ? 2 * l->cp : 1, shares = l->sequence_parallel ? l->tp : 1;
+    int64_t seq = 37;
+    while (seq % parts || seq / l->cp % shares) seq++;
+    return seq;
+}
+
 struct plan_request gate_shrink(const struct plan_request *request) {
     struct plan_request r = *request;
     struct model_config *c = &r.config;
@@ -73,7 +81,7 @@ struct plan_request gate_shrink(const struct plan_request *request) {
     if (c->window) c->window = 11; /* both of its edges are within the sequence */
     c->ffn = (int64_t)ceil(ffn * (double)c->width / tp) * tp;
     c->vocab = shrunken_vocab(tp);
-    r.seq = r.layout.sequence_parallel ? (37 + tp - 1) / tp * tp : 37;
+    r.seq = shrunken_seq(&r.layout);
     c->positions = r.seq + 3;
     c->rotary.original = 64; /* wavelengths on both sides of Llama 3.1's thresholds */
     c->parameters = model_params_count(c);
@@ -145,7 +153,7 @@ static int reference(const struct parallel_engine *g, const struct data_source *
                                 .context = all,
                                 .squares = squares};
     r.shape.config = &q->config;
-    r.shape.batch = q->global_batch;
+    r.shape.batch = q->global_batch, r.shape.seq = q->seq;
     int32_t *inputs = malloc((size_t)tokens * sizeof *inputs), *targets = malloc((size_t)tokens * sizeof *targets);
     double *losses = malloc((size_t)tokens * sizeof *losses);
     int code = BASE_BROKEN;

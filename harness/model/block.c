@@ -140,7 +140,6 @@ static struct kernel_embedding embedding(const struct model *m, const int32_t *t
     return (struct kernel_embedding){.rows = model_tokens(m),
                                      .cols = config(m)->width,
                                      .seq = m->shape.seq,
-                                     .position0 = m->shape.position0,
                                      .first = split ? model_part_vocab(&m->shape.part) : 0,
                                      .vocab = split ? config(m)->vocab : 0,
                                      .dtype = m->shape.dtype,
@@ -152,10 +151,23 @@ static struct kernel_embedding embedding(const struct model *m, const int32_t *t
                                      .dposition = model_gradient(m, MODEL_POSITION_TABLE, 0)};
 }
 
+/* One call for each run of adjacent positions, if they matter. */
+static void embed(const struct model *m, const struct kernel_embedding *all, kernel_embedding_fn *f) {
+    struct kernel_embedding e = *all;
+    const int64_t row = e.cols * (int64_t)kernel_dtype_bytes(e.dtype);
+    if (e.position_table && e.seq != model_run(m)) e.rows = e.seq = model_run(m);
+    for (int64_t t = 0; t < all->rows; t += e.rows) {
+        if (e.position_table) e.position0 = model_context_position(m->shape.context, m->shape.seq, t % m->shape.seq);
+        e.tokens = all->tokens + t, e.x = (char *)all->x + t * row;
+        if (all->dx) e.dx = (const char *)all->dx + t * row;
+        f(m->team, &e);
+    }
+}
+
 void model_embed_forward(const struct model *m, const int32_t *tokens) {
     const bool normed = model_config_has(config(m), MODEL_EMBED_GAIN);
     const struct kernel_embedding e = embedding(m, tokens, normed);
-    m->team->ops->embedding_forward(m->team, &e);
+    embed(m, &e, m->team->ops->embedding_forward);
     if (e.vocab) model_sum_embedding(m, &e, normed ? model_buffer_at(m, MODEL_EMBED, 0) : model_entry(m));
     if (!normed) return;
     const struct kernel_norm n = model_norm_embed(m);
@@ -171,7 +183,7 @@ void model_embed_backward(const struct model *m, const int32_t *tokens) {
         m->hooks.rows(m->hooks.context, tokens, e.dx);
         e.dtoken = NULL;
     }
-    if (e.dtoken || e.dposition) m->team->ops->embedding_backward(m->team, &e);
+    if (e.dtoken || e.dposition) embed(m, &e, m->team->ops->embedding_backward);
 }
 
 /* A token's queries, keys and values are adjacent: in three blocks, or head by head. */
@@ -189,8 +201,6 @@ static struct kernel_attention attention(const struct model *m, int64_t layer) {
                                      .seq_q = m->shape.seq,
                                      .seq_k = m->shape.seq,
                                      .head_dim = d,
-                                     .q_offset = m->shape.position0,
-                                     .k_offset = m->shape.position0,
                                      .window = c->window,
                                      .slopes = c->family->position == MODEL_POSITION_ALIBI ? m->buffers[MODEL_POSITION]
                                                                                            : NULL,
@@ -237,12 +247,18 @@ void model_rotate_forward(const struct model *m, int64_t layer) {
 
 void model_attention_forward(const struct model *m, int64_t layer) {
     const struct kernel_attention a = attention(m, layer);
-    m->team->ops->attention_forward(m->team, &a);
+    if (model_context_shares(m->shape.context))
+        model_context_forward(m, &a);
+    else
+        m->team->ops->attention_forward(m->team, &a);
 }
 
 void model_attention_backward(const struct model *m, int64_t layer) {
     const struct kernel_attention a = attention(m, layer);
-    m->team->ops->attention_backward(m->team, &a);
+    if (model_context_shares(m->shape.context))
+        model_context_backward(m, &a);
+    else
+        m->team->ops->attention_backward(m->team, &a);
     rotate(m, m->buffers[MODEL_DQKV], true);
 }
 

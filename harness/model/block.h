@@ -62,6 +62,11 @@ void model_rotate_forward(const struct model *m, int64_t layer);
 /* Forward: MODEL_QKV_OUT of the layer, rotated, to MODEL_ATT. Backward: MODEL_DATT to MODEL_DQKV, rotated back. */
 void model_attention_forward(const struct model *m, int64_t layer);
 void model_attention_backward(const struct model *m, int64_t layer);
+/* The same over context parallel ranks (context.h). own: the operands for this rank's own keys. */
+void model_context_forward(const struct model *m, const struct kernel_attention *own);
+void model_context_backward(const struct model *m, const struct kernel_attention *own);
+/* Adjacent tokens of a sequence that have adjacent positions: all, or of context parallel ranks half of them. */
+int64_t model_run(const struct model *m);
 
 /* The MLP's first matmul and activation function: x[T,width] -> MODEL_UP -> MODEL_ACT of the layer. The second goes
  * from dy, the gradient of the second matmul's output, to MODEL_DUP. GELU is fused into the matmuls. */

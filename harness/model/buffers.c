@@ -51,7 +51,8 @@ struct model_buffer_row model_buffer_describe(const struct model_shape *s, enum 
     const enum model_each matmuls = s->kept == MODEL_KEPT_LAYERS ? once : MODEL_EACH_LAYER;
     const enum model_each rest = s->kept == MODEL_KEPT_ALL ? MODEL_EACH_LAYER : once;
     const int64_t width = c->width, qkv = model_config_dim(c, MODEL_QKV), att = model_config_dim(c, MODEL_ATTENTION);
-    const int64_t up = model_config_dim(c, MODEL_FFN_UP);
+    const int64_t up = model_config_dim(c, MODEL_FFN_UP), kv = model_config_dim(c, MODEL_KV);
+    const int64_t ring = model_context_shares(s->context);
     const int64_t embed = model_config_has(c, MODEL_EMBED_GAIN) ? 1 : 0, means = c->family->rms ? 0 : 1;
     const int64_t position = c->family->position == MODEL_POSITION_ROTARY  ? s->seq * c->head_dim
                              : c->family->position == MODEL_POSITION_ALIBI ? c->heads
@@ -94,6 +95,9 @@ struct model_buffer_row model_buffer_describe(const struct model_shape *s, enum 
         [MODEL_DACT] = {"d ffn after activation", once, c->family->gated ? 1 : 0, t * c->ffn, a, true},
         [MODEL_PARTIAL] = {"partial sums", once, model_is_split(s) && (a == KERNEL_BF16 || s->sequence) ? 1 : 0,
                            t * width, f, false},
+        [MODEL_RING] = {"keys and values of ranks", once, 2 * ring, t * 2 * kv, a, false},
+        [MODEL_RING_GRAD] = {"d keys and values of ranks", once, 3 * ring, t * 2 * kv, f, true},
+        [MODEL_JOINED] = {"joined attention", once, a == KERNEL_BF16 ? ring : 0, t * qkv, f, false},
         [MODEL_SHARES] = {"shares of all ranks", once, s->sequence ? 1 : 0, t * width, a, false},
     };
     struct model_buffer_row row = rows[buffer];

@@ -5,8 +5,9 @@
 #ifndef TOISE_MODEL_BUFFERS_H
 #define TOISE_MODEL_BUFFERS_H
 
+#include "config/part.h"
 #include "kernels.h"
-#include "model/part.h"
+#include "model/context.h"
 
 /* What forward keeps of a layer for backward, which computes the rest again. */
 enum model_kept {
@@ -22,9 +23,9 @@ struct model_shape {
     struct model_part part;            /* ranks 0 or 1 and chunks 0: the whole model */
     bool sequence; /* tensor parallel ranks also split tokens, where they would all compute the same (model.h) */
     enum kernel_dtype dtype; /* of weights and activations */
-    int64_t batch, seq;      /* micro-batch: sequences, tokens in each */
-    int64_t position0;       /* position of the first token; not 0 if this rank holds a later part of each sequence */
-    int64_t head_rows;       /* tokens whose logits are in memory at once, 1..T */
+    int64_t batch, seq;      /* micro-batch: sequences, tokens that this rank has of each */
+    struct model_context context;
+    int64_t head_rows; /* tokens whose logits are in memory at once, 1..T */
     enum model_kept kept;
 };
 
@@ -40,7 +41,7 @@ enum model_buffer {
     MODEL_NORM1_RSTD,
     MODEL_QKV_OUT, /* [T, qkv]; queries and keys are rotated if positions are rotary */
     MODEL_ATT,     /* [T, attention] */
-    MODEL_LSE,     /* [batch, heads, seq] FP32 */
+    MODEL_LSE,     /* [batch, heads, seq] FP32; in context parallel ranks [batch, 2, heads, seq / 2] */
     MODEL_MID,     /* [R, width] the residual stream after attention */
     MODEL_NORM2,
     MODEL_NORM2_MEAN,
@@ -67,7 +68,11 @@ enum model_buffer {
     MODEL_DACT,    /* [T, ffn] after it; none without a gate, where it becomes dup in place */
     MODEL_PARTIAL, /* [T, width] FP32: a rank's addend of a sum over tensor parallel ranks; in FP32 only with `sequence`
                     */
-    MODEL_SHARES,  /* [T, width] the residual stream's or its gradient's shares of all ranks; only with `sequence` */
+    /* context parallel ranks': */
+    MODEL_RING,      /* 2 x [T, 2 * kv] keys and values of a rank */
+    MODEL_RING_GRAD, /* 3 x [T, 2 * kv] FP32 their gradients */
+    MODEL_JOINED,    /* [T, qkv] FP32 what joins over the ring: attention, and the gradients; none in FP32 */
+    MODEL_SHARES,    /* [T, width] the residual stream's or its gradient's shares of all ranks; only with `sequence` */
     MODEL_BUFFERS
 };
 

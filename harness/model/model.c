@@ -9,6 +9,10 @@ int64_t model_tokens(const struct model *m) {
     return m->shape.batch * m->shape.seq;
 }
 
+int64_t model_run(const struct model *m) {
+    return model_context_shares(m->shape.context) ? m->shape.seq / 2 : m->shape.seq;
+}
+
 int64_t model_own_tokens(const struct model *m) {
     return m->shape.sequence ? model_tokens(m) / m->shape.part.ranks : model_tokens(m);
 }
@@ -27,7 +31,11 @@ static int64_t copy_of(const struct model *m, enum model_each each, int64_t laye
 
 void *model_buffer_at(const struct model *m, enum model_buffer b, int64_t layer) {
     const struct model_buffer_row row = model_buffer_describe(&m->shape, b);
-    const int64_t copy = b == MODEL_DX ? m->turn : copy_of(m, row.each, layer);
+    return model_buffer_copy(m, b, b == MODEL_DX ? m->turn : copy_of(m, row.each, layer));
+}
+
+void *model_buffer_copy(const struct model *m, enum model_buffer b, int64_t copy) {
+    const struct model_buffer_row row = model_buffer_describe(&m->shape, b);
     return (char *)m->buffers[b] +
            copy * (int64_t)base_arena_piece((size_t)row.elements * kernel_dtype_bytes(row.dtype));
 }
@@ -61,7 +69,9 @@ static void fill_positions(const struct model *m) {
         model_position_slopes(split ? m->shape.part.whole->heads : c->heads, split ? m->shape.part.rank * c->heads : 0,
                               c->heads, table);
     if (c->family->position == MODEL_POSITION_ROTARY)
-        model_position_angles(c, m->shape.position0, m->shape.seq, table, table + m->shape.seq * (c->head_dim / 2));
+        for (int64_t i = 0, n = model_run(m); i < m->shape.seq; i += n)
+            model_position_angles(c, model_context_position(m->shape.context, m->shape.seq, i), n,
+                                  table + i * (c->head_dim / 2), table + (m->shape.seq + i) * (c->head_dim / 2));
 }
 
 int model_open(struct model *m, const struct model_shape *shape, const struct model_params *params,

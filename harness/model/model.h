@@ -1,23 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The room model/ holds what is trained: configurations, the parameter table, and one rank's transformer. This file is
- * that transformer: forward, loss and backward on one micro-batch. It promises that a step is bitwise reproducible at a
- * fixed layout and thread count.
+ * The room model/ holds one rank's transformer. This file is that transformer: forward, loss and backward on one
+ * micro-batch. It promises that a step is bitwise reproducible at a fixed layout and thread count.
  *
- * It needs a kernel team, and arenas that the caller owns: weights, gradients, activations.
+ * It needs a configuration, a kernel team, and arenas that the caller owns: weights, gradients, activations.
  *
  * It knows no MPI, no optimizer and no data source. It reports to its caller by hooks, which may be NULL: `ready` when
  * a gradient is final (parallel/ then sends it), `need` and `done` around the use of weights, and others where it needs
  * other ranks.
  *
- * config.h says what a model is; params.h and buffers.h are its memory as tables. reference.h is the same model in
+ * buffers.h is its memory as a table. reference.h is the same model in
  * FP64, which shares no arithmetic with this one. */
 #ifndef TOISE_MODEL_MODEL_H
 #define TOISE_MODEL_MODEL_H
 
 #include "base/arena.h"
+#include "config/params.h"
 #include "model/buffers.h"
-#include "model/params.h"
 
 /* Called with a range of the parameter buffer, in elements; any may be NULL. need: before a pass first reads these
  * weights. done: after its last read. ready: their gradient is final in this backward. For the embedding and for what
@@ -37,6 +36,12 @@ typedef void model_rows_hook(void *context, const int32_t *tokens, const void *d
 typedef void model_sum_hook(void *context, void *x, int64_t n, enum kernel_dtype dtype);
 typedef void model_wait_hook(void *context);
 typedef void model_merge_hook(void *context, int64_t rows, float *max, float *sum, float *target_logit);
+/* Context parallel ranks; both are set if there are several. exchange: starts to send `to` to the rank after this one,
+ * round in a ring, and to receive `from` from the one before, as many bytes. exchanged: both are done. One of each kind
+ * is in flight at most. */
+enum model_exchange { MODEL_KEYS, MODEL_KEYS_GRAD };
+typedef void model_exchange_hook(void *context, enum model_exchange what, const void *to, void *from, size_t bytes);
+typedef void model_exchanged_hook(void *context, enum model_exchange what);
 struct model_hooks {
     void *context;
     model_hook *need, *done, *ready;
@@ -44,6 +49,8 @@ struct model_hooks {
     model_sum_hook *sum, *scatter, *gather;
     model_wait_hook *wait;
     model_merge_hook *merge;
+    model_exchange_hook *exchange;
+    model_exchanged_hook *exchanged;
 };
 
 /* Where each range of the parameters (params.h) is in memory, if not all are in one buffer. The caller keeps valid what
@@ -109,5 +116,7 @@ const void *model_weight(const struct model *m, enum model_role role, int64_t la
 float *model_gradient(const struct model *m, enum model_role role, int64_t layer);
 /* A buffer's copy of the chunk and micro-batch whose turn it is; of layer `layer`, if layers have copies. */
 void *model_buffer_at(const struct model *m, enum model_buffer buffer, int64_t layer);
+/* A buffer's copy by its number. */
+void *model_buffer_copy(const struct model *m, enum model_buffer buffer, int64_t copy);
 
 #endif

@@ -6,8 +6,8 @@
 #ifndef TOISE_MODEL_REFERENCE_H
 #define TOISE_MODEL_REFERENCE_H
 
+#include "config/params.h"
 #include "model/buffers.h"
-#include "model/params.h"
 
 struct model_reference {
     const struct model_params *params;

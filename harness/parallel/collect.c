@@ -50,10 +50,10 @@ static void copy(const struct parallel_piece *p, float *piece, float *whole, boo
     }
 }
 
-/* Of equal copies one counts: among tensor parallel ranks, and without ZeRO among data parallel ones, rank `data`'s. */
-static bool sends(const struct parallel_engine *g, int tensor, int data) {
+/* Of equal copies one counts: among tensor parallel ranks, and without ZeRO among replicas, that of `replica`. */
+static bool sends(const struct parallel_engine *g, int tensor, int replica) {
     if (g->local[tensor] < 0 || !parallel_counts(g, g->local[tensor])) return false;
-    return g->zero.stage || g->groups.data->rank == data;
+    return g->zero.stage || g->groups.data->rank == replica;
 }
 
 const float *parallel_whole(const struct parallel_engine *g, enum parallel_what what, int tensor) {
@@ -110,8 +110,9 @@ static int announce(struct parallel_engine *g, const int *wanted, struct paralle
     int64_t n = 0;
     int code = BASE_OK;
     for (int r = 0; r < world->size; r++) {
+        const struct plan_place place = plan_grid_place(&g->plan->request.layout, r);
         x->to_piece[r] = (struct parallel_piece){0};
-        if (wanted[r] >= 0 && sends(g, wanted[r], plan_grid_place(&g->plan->request.layout, r).at[PLAN_DP]))
+        if (wanted[r] >= 0 && sends(g, wanted[r], plan_grid_replica(&g->plan->request.layout, &place)))
             piece_of(g, PARALLEL_MASTER, wanted[r], &x->to_piece[r]);
     }
     world->ops->all_to_all_start(world, x->to_piece, x->from_piece, sizeof *x->to_piece, &request);

@@ -70,6 +70,15 @@ static void on_merge(void *context, int64_t rows, float *max, float *sum, float 
     parallel_tensor_merge(&g->tensor, rows, max, sum, target_logit);
 }
 
+static void on_exchange(void *context, enum model_exchange what, const void *to, void *from, size_t bytes) {
+    struct parallel_engine *g = context;
+    parallel_context_exchange(&g->context, what, to, from, bytes);
+}
+static void on_exchanged(void *context, enum model_exchange what) {
+    struct parallel_engine *g = context;
+    parallel_context_exchanged(&g->context, what);
+}
+
 static int open_arenas(struct parallel_engine *g, struct base_error *e) {
     for (int i = 0; i < PLAN_ARENAS; i++) {
         int code = base_arena_open(&g->arenas[i], (size_t)g->plan->arenas[i].bytes, g->team.threads, e);
@@ -87,6 +96,8 @@ static int open_arenas(struct parallel_engine *g, struct base_error *e) {
     g->half = half ? base_arena_take(&g->arenas[PLAN_WEIGHTS], 2 * (q->layout.zero < 3 ? n : own)) : NULL;
     g->inputs = base_arena_take(&g->arenas[PLAN_BATCH], 4 * tokens * kept);
     g->targets = base_arena_take(&g->arenas[PLAN_BATCH], 4 * tokens);
+    g->context.comm = g->groups.context;
+    if (g->context.comm) g->sequence = base_arena_take(&g->arenas[PLAN_BATCH], 8 * (size_t)q->seq);
     parallel_rows_open(&g->rows, g->plan, g->groups.data, &g->arenas[PLAN_GATHERED]);
     parallel_tensor_open(&g->tensor, g->groups.tensor, g->plan->shape.head_rows, &g->arenas[PLAN_GATHERED]);
     parallel_tied_open(&g->tied, g->plan, g->groups.ends, g->arenas);
@@ -140,7 +151,9 @@ int parallel_open(struct parallel_engine *g, const struct plan *plan, struct com
                                           .scatter = on_scatter,
                                           .gather = on_gather,
                                           .wait = on_wait,
-                                          .merge = on_merge};
+                                          .merge = on_merge,
+                                          .exchange = on_exchange,
+                                          .exchanged = on_exchanged};
     return parallel_buckets_open(&g->buckets, data, g->grads, g->params.total, plan->request.bucket, e);
 }
 

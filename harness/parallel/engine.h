@@ -8,6 +8,7 @@
 #include "model/model.h"
 #include "parallel/blocks.h"
 #include "parallel/buckets.h"
+#include "parallel/context.h"
 #include "parallel/groups.h"
 #include "parallel/pipeline.h"
 #include "parallel/rows.h"
@@ -32,11 +33,13 @@ struct parallel_engine {
     kernel_bf16 *half; /* NULL in FP32 */
     int32_t *inputs;   /* [slots][tokens] of the micro-batches that the embeddings' chunk keeps */
     int32_t *targets;
+    int32_t *sequence; /* [2][seq] of one that context parallel ranks share; else NULL */
     struct parallel_blocks blocks;
     struct parallel_buckets buckets; /* without ZeRO */
     struct parallel_rows rows;
     struct parallel_zero zero;
     struct parallel_tensor tensor;
+    struct parallel_context context;
     struct parallel_pipeline pipeline;
     struct parallel_tied tied;
     bool last_micro; /* gradients become final in the current micro-batch */
@@ -67,7 +70,7 @@ kernel_bf16 *parallel_copy(const struct parallel_engine *engine, int64_t range);
  * does. */
 bool parallel_counts(const struct parallel_engine *engine, int tensor);
 /* 64-bit hashes; equal bits have equal ones. Of any bytes, but for the last ones that fill no 32 bits. Of the weights
- * that forward reads, or without ZeRO of the master weights: the same on data parallel ranks; in stage 3 collective. Of
+ * that forward reads, or without ZeRO of the master weights: the same on replicas; in stage 3 collective. Of
  * what this rank owns of master weights that tensor parallel ranks have in common: the same on those. Of this rank's
  * blocks of the last gradient. */
 uint64_t parallel_mix(const void *data, int64_t bytes, int threads);

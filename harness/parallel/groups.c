@@ -12,11 +12,9 @@ static int make(struct parallel_groups *g, struct comm *from, int colour, int ke
 }
 
 struct parallel_group parallel_group(const struct parallel_groups *g, int i) {
-    const struct parallel_group all[PARALLEL_GROUPS] = {{"dp", PLAN_DP, g->data},
-                                                        {"tp", PLAN_TP, g->tensor},
-                                                        {"kv", PLAN_TP, g->sharing},
-                                                        {"pp", PLAN_PP, g->stages},
-                                                        {"ends", PLAN_PP, g->ends}};
+    const struct parallel_group all[PARALLEL_GROUPS] = {{"dp", PLAN_DP, g->data},    {"tp", PLAN_TP, g->tensor},
+                                                        {"kv", PLAN_TP, g->sharing}, {"cp", PLAN_CP, g->context},
+                                                        {"pp", PLAN_PP, g->stages},  {"ends", PLAN_PP, g->ends}};
     return all[i];
 }
 
@@ -27,13 +25,14 @@ int parallel_groups_open(struct parallel_groups *g, const struct plan *plan, str
     if (world->size != plan_layout_world(l) || world->rank != plan->request.rank)
         return base_fail(e, BASE_BROKEN, "bug: rank %d of %d executes the plan of rank %d of %d", world->rank,
                          world->size, plan->request.rank, plan_layout_world(l));
-    const int *at = plan->place.at;
+    const int *at = plan->place.at, replica = plan_grid_replica(l, &plan->place);
+    const int replicas = plan_layout_replicas(l), part = at[PLAN_PP] * l->tp + at[PLAN_TP];
     int code = BASE_OK;
-    if (l->tp > 1) code = make(g, world, at[PLAN_PP] * l->dp + at[PLAN_DP], at[PLAN_TP], &g->tensor, e);
-    if (!code && (l->tp > 1 || l->pp > 1))
-        code = make(g, world, at[PLAN_PP] * l->tp + at[PLAN_TP], at[PLAN_DP], &g->data, e);
+    if (l->tp > 1) code = make(g, world, at[PLAN_PP] * replicas + replica, at[PLAN_TP], &g->tensor, e);
+    if (!code && (l->tp > 1 || l->pp > 1 || l->cp > 1)) code = make(g, world, part, replica, &g->data, e);
     if (!code && sharing > 1) code = make(g, g->tensor, at[PLAN_TP] / sharing, at[PLAN_TP], &g->sharing, e);
-    if (!code && l->pp > 1) code = make(g, world, at[PLAN_DP] * l->tp + at[PLAN_TP], at[PLAN_PP], &g->stages, e);
+    if (!code && l->cp > 1) code = make(g, g->data, at[PLAN_DP], at[PLAN_CP], &g->context, e);
+    if (!code && l->pp > 1) code = make(g, world, replica * l->tp + at[PLAN_TP], at[PLAN_PP], &g->stages, e);
     const bool is_end = at[PLAN_PP] == 0 || at[PLAN_PP] == l->pp - 1;
     if (!code && l->pp > 1) code = make(g, g->stages, is_end ? 0 : -1, at[PLAN_PP], &g->ends, e);
     if (!is_end) g->ends = NULL;

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The groups that a rank belongs to: those with whom it shares layers (tensor parallel), those that have the layers
- * before and after (pipeline), and those that hold the same part (data parallel). */
+ * The groups that a rank belongs to: those with whom it shares layers (tensor parallel) or sequences (context
+ * parallel), those that have the layers before and after (pipeline), and those that hold the same part (replicas). */
 #ifndef TOISE_PARALLEL_GROUPS_H
 #define TOISE_PARALLEL_GROUPS_H
 
 #include "comm/comm.h"
 #include "plan/plan.h"
 
-enum { PARALLEL_GROUPS = 5 };
+enum { PARALLEL_GROUPS = 6 };
 
 struct parallel_groups {
     struct comm split[PARALLEL_GROUPS];
     int made;                           /* of them */
-    struct comm *tensor, *data;         /* data may be the world; tensor NULL: the model is whole */
+    struct comm *tensor, *data;         /* data: replicas, maybe the world; tensor NULL: the model is whole */
+    struct comm *context;               /* in the order of a ring; NULL: a rank has whole sequences */
     struct comm *sharing;               /* tensor parallel ranks that hold the same key/value head; NULL: none do */
     struct comm *stages;                /* pipeline stages, in order; NULL: there is one */
     struct comm *ends;                  /* the first and the last of them; NULL: not for this rank */

@@ -42,12 +42,26 @@ static void chunk_ranges(const struct parallel_engine *g, int64_t *low, int64_t 
     *high = c.first + c.layers + model_heads(&g->model);
 }
 
+int64_t parallel_first(const struct parallel_engine *g) {
+    const struct plan_request *q = &g->plan->request;
+    return q->global_batch / q->layout.dp * g->plan->place.at[PLAN_DP];
+}
+
+void parallel_fill(struct parallel_engine *g, const struct data_source *source, int64_t step, int64_t first) {
+    const struct plan_request *q = &g->plan->request;
+    const struct model_shape *s = &g->plan->shape;
+    int32_t *inputs = parallel_inputs(g);
+    if (!g->sequence) data_fill(source, step, q->global_batch, first, s->batch, inputs, g->targets);
+    for (int64_t i = 0; g->sequence && i < s->batch; i++) {
+        data_fill(source, step, q->global_batch, first + i, 1, g->sequence, g->sequence + q->seq);
+        model_context_take(s->context, s->seq, g->sequence, inputs + i * s->seq);
+        model_context_take(s->context, s->seq, g->sequence + q->seq, g->targets + i * s->seq);
+    }
+}
+
 /* The tokens of a micro-batch, numbered from the step's first of this rank's pipeline. */
 static void fill(struct parallel_engine *g, const struct data_source *source, int64_t step, int64_t micro) {
-    const struct plan_request *q = &g->plan->request;
-    const int64_t first = q->global_batch / q->layout.dp * g->plan->place.at[PLAN_DP];
-    data_fill(source, step, q->global_batch, first + micro * q->layout.micro_batch, q->layout.micro_batch,
-              parallel_inputs(g), g->targets);
+    parallel_fill(g, source, step, parallel_first(g) + micro * g->plan->shape.batch);
 }
 
 int32_t *parallel_inputs(const struct parallel_engine *g) {
@@ -158,12 +172,16 @@ void parallel_gradients(struct parallel_engine *g, const struct data_source *sou
     lap(r, PLAN_PHASE_PIPELINE, &since);
 }
 
+static void be_silent(struct parallel_engine *g, bool silent) {
+    g->nulled = g->zero.silent = g->tensor.silent = g->context.silent = g->pipeline.silent = g->tied.silent = silent;
+}
+
 void parallel_probe(struct parallel_engine *g, const struct data_source *source, int64_t step,
                     struct parallel_result *r) {
     *r = (struct parallel_result){0};
-    g->nulled = g->zero.silent = g->tensor.silent = g->pipeline.silent = g->tied.silent = true;
+    be_silent(g, true);
     r->loss = accumulate(g, source, step, r);
-    g->nulled = g->zero.silent = g->tensor.silent = g->pipeline.silent = g->tied.silent = false;
+    be_silent(g, false);
 }
 
 /* The sum of squares of this rank's gradients; of those that several ranks have one counts. */

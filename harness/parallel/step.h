@@ -5,7 +5,8 @@
  * The room parallel/ promises the training step: forward, backward, and the update (optimizer.h). Gradient all-reduces
  * overlap with backward (buckets.h), and a tied embedding does not hold them up (rows.h). ZeRO shares what a rank keeps
  * of the parameters' state (blocks.h, zero.h); collect.h puts it together again. Tensor parallel ranks share layers
- * (groups.h, tensor.h), and pipeline stages have some of them each (pipeline.h, tied.h). Memory is allocated in
+ * (groups.h, tensor.h), context parallel ones sequences (context.h), and pipeline stages have some layers each
+ * (pipeline.h, tied.h). Memory is allocated in
  * parallel_open; a step allocates nothing and prints nothing. Results are bitwise reproducible for a fixed layout and
  * number of threads. It needs a plan, the model, a source of data and a comm. It does not know when a step is timed or
  * checked. */
@@ -18,7 +19,7 @@
 
 struct parallel_result {
     double loss;      /* mean over the global batch's tokens, nats */
-    double own_loss;  /* the part of this rank's samples: those of data parallel ranks add up to the loss */
+    double own_loss;  /* the part of this rank's tokens: those of replicas add up to the loss */
     double grad_norm; /* before clipping */
     double lr;
     double seconds, phase_s[PLAN_PHASES];
@@ -43,6 +44,10 @@ bool parallel_sum_end(struct parallel_engine *engine);
  * on the ranks that have the head. */
 double parallel_passes(struct parallel_engine *engine, const struct data_source *source, int64_t step, int64_t micros,
                        struct parallel_result *result);
+/* Fills inputs and targets with this rank's tokens of a micro-batch that starts at sample `first` of a step. */
+void parallel_fill(struct parallel_engine *engine, const struct data_source *source, int64_t step, int64_t first);
+/* The first sample of a step that this rank's pipeline computes. */
+int64_t parallel_first(const struct parallel_engine *engine);
 /* The inputs of the micro-batch whose turn it is. */
 int32_t *parallel_inputs(const struct parallel_engine *engine);
 /* Clips the gradient and updates the weights. */

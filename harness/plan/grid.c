@@ -41,23 +41,32 @@ int plan_grid_rank(const struct plan_layout *l, const struct plan_place *place) 
     return rank;
 }
 
+int plan_grid_replica(const struct plan_layout *l, const struct plan_place *place) {
+    return place->at[PLAN_DP] * l->cp + place->at[PLAN_CP];
+}
+
 int plan_grid_stage_rank(const struct plan_layout *l, int stage) {
     return plan_grid_rank(l, &(struct plan_place){.at[PLAN_PP] = stage});
 }
 
 int plan_grid_fill(struct plan_layout *l, int world, struct base_error *e) {
-    const int tp = l->tp, pp = l->pp;
-    int fits = tp;
-    while (world % fits) fits--;
-    if (fits != tp)
-        return base_fail(e, BASE_USAGE, "--tp %d does not divide the %d ranks; take %d, or a multiple of %d ranks", tp,
-                         world, fits, tp);
-    if (world / tp % pp)
-        return base_fail(e, BASE_USAGE,
-                         "--pp %d does not divide the %d ranks that --tp %d leaves; take a divisor of %d, or a "
-                         "multiple of %d ranks",
-                         pp, world / tp, tp, world / tp, tp * pp);
-    l->dp = world / tp / pp;
+    static const enum plan_axis axes[] = {PLAN_TP, PLAN_CP, PLAN_PP};
+    const long long least = (long long)l->tp * l->cp * l->pp;
+    char before[64] = "";
+    int left = world;
+    for (int i = 0; i < 3; i++) {
+        const int ranks = plan_axis_ranks(l, axes[i]);
+        const char *const name = names[axes[i]];
+        int fits = ranks < left ? ranks : left;
+        while (left % fits) fits--;
+        if (fits != ranks)
+            return base_fail(
+                e, BASE_USAGE, "--%s %d does not divide the %d ranks%s%s%s; take --%s %d, or a multiple of %lld ranks",
+                name, ranks, left, *before ? " that" : "", before, *before ? " leaves" : "", name, fits, least);
+        if (ranks > 1) snprintf(before + strlen(before), sizeof before - strlen(before), " --%s %d", name, ranks);
+        left /= ranks;
+    }
+    l->dp = left;
     return BASE_OK;
 }
 
@@ -70,8 +79,8 @@ int plan_grid_order(struct plan_layout *l, const char *text, struct base_error *
         while (axis < PLAN_AXES && strncmp(at, names[axis], 2) != 0) axis++;
         if (axis == PLAN_AXES || has[axis] || (at[2] && at[2] != '-'))
             return base_fail(e, BASE_USAGE,
-                             "--order \"%.40s\": give each of tp, dp and pp once, the innermost first, as in "
-                             "tp-dp-pp",
+                             "--order \"%.40s\": give each of tp, cp, dp and pp once, the innermost first, as in "
+                             "tp-cp-dp-pp; an axis of one rank may be left out",
                              text);
         has[axis] = true, more = at[2];
         l->order[count++] = (short)axis;

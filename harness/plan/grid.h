@@ -20,6 +20,8 @@ struct plan_place {
 };
 struct plan_place plan_grid_place(const struct plan_layout *layout, int rank);
 int plan_grid_rank(const struct plan_layout *layout, const struct plan_place *place);
+/* The number of a place among the replicas (layout.h) of its part of the model. */
+int plan_grid_replica(const struct plan_layout *layout, const struct plan_place *place);
 /* The first rank of a pipeline stage. */
 int plan_grid_stage_rank(const struct plan_layout *layout, int stage);
 

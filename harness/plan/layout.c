@@ -34,6 +34,10 @@ int plan_layout_world(const struct plan_layout *l) {
     return l->tp * l->pp * l->cp * l->dp;
 }
 
+int plan_layout_replicas(const struct plan_layout *l) {
+    return l->dp * l->cp;
+}
+
 void plan_layout_pipeline(const struct plan_layout *l, const struct plan_batch *b, struct plan_pipeline *p) {
     *p = (struct plan_pipeline){(enum plan_schedule)l->schedule, l->pp, l->vp,
                                 b->global_batch / (l->dp * l->micro_batch)};
@@ -96,6 +100,18 @@ static int check_stages(const struct plan_layout *l, const struct model_config *
                      c->name, (long long)c->layers);
 }
 
+/* A rank has two parts of each sequence. */
+static int check_context(const struct plan_layout *l, const struct plan_batch *b, struct base_error *e) {
+    const int64_t parts = 2 * (int64_t)l->cp, tp = l->sequence_parallel ? l->tp : 1;
+    int64_t take = parts; /* also a multiple of cp * tp */
+    while (take % (l->cp * tp)) take += parts;
+    if (l->cp == 1 || b->seq % take == 0) return BASE_OK;
+    return base_fail(e, BASE_USAGE,
+                     "--seq %lld does not divide over --cp %d, whose ranks have two parts each%s; take a "
+                     "multiple of %lld",
+                     (long long)b->seq, l->cp, tp > 1 ? ", and with --sp over --tp" : "", (long long)take);
+}
+
 int plan_layout_check_model(const struct plan_layout *l, const struct plan_batch *b, const struct model_config *c,
                             struct base_error *e) {
     int code = check_tensor(l->tp, c, e);
@@ -104,11 +120,7 @@ int plan_layout_check_model(const struct plan_layout *l, const struct plan_batch
     if (l->cp == 1 && l->sequence_parallel && b->seq % l->tp)
         return base_fail(e, BASE_USAGE, "--seq %lld does not divide over --tp %d, as --sp needs; take a multiple of %d",
                          (long long)b->seq, l->tp, l->tp);
-    if (b->seq % l->cp || (l->sequence_parallel && b->seq / l->cp % l->tp))
-        return base_fail(e, BASE_USAGE, "--seq %lld does not divide over --cp %d%s; take a multiple of %d",
-                         (long long)b->seq, l->cp, l->sequence_parallel ? " and, with --sp, over --tp" : "",
-                         l->cp * (l->sequence_parallel ? l->tp : 1));
-    return BASE_OK;
+    return check_context(l, b, e);
 }
 
 int plan_layout_expert_ranks(const struct plan_layout *l) {

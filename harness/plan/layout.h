@@ -6,7 +6,7 @@
 #ifndef TOISE_PLAN_LAYOUT_H
 #define TOISE_PLAN_LAYOUT_H
 
-#include "model/config.h"
+#include "config/config.h"
 #include "plan/schedule.h"
 
 enum plan_recompute {
@@ -51,6 +51,9 @@ struct plan_batch {
 };
 
 int plan_layout_world(const struct plan_layout *layout);
+/* Ranks that hold the same part of the model: data and context parallel ones. They sum gradients, and ZeRO shares out
+ * over them. */
+int plan_layout_replicas(const struct plan_layout *layout);
 /* Fills *pipeline for one data parallel rank's pipeline. */
 void plan_layout_pipeline(const struct plan_layout *layout, const struct plan_batch *batch,
                           struct plan_pipeline *pipeline);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Fills the ledger from a plan: layers, head, update, messages. */
+#include <math.h>
 #include <string.h>
 
 #include "plan/memory.h"
@@ -25,10 +26,21 @@ bool plan_op_same_gemm(const struct plan_op *a, const struct plan_op *b) {
            a->a_trans == b->a_trans && a->b_trans == b->b_trans && a->in == b->in && a->out == b->out;
 }
 
+/* The area of x - y <= t in a square of side s. */
+static double area_below(double s, double t) {
+    const double side = s - fmin(fabs(t), s);
+    return t < 0 ? side * side / 2 : s * s - side * side / 2;
+}
+
+double plan_attention_flop_ahead(int64_t batch, int64_t heads, int64_t seq, int64_t ahead, int64_t window,
+                                 int64_t head_dim, bool backward) {
+    const double s = (double)seq, a = (double)ahead, w = window ? (double)window : s + a;
+    const double seen = area_below(s, w - a) - area_below(s, -a);
+    return (backward ? 4 : 2) * (double)batch * (double)heads * 2 * seen * (double)head_dim;
+}
+
 double plan_attention_flop(int64_t batch, int64_t heads, int64_t seq, int64_t window, int64_t head_dim, bool backward) {
-    const double s = (double)seq, w = window && window < seq ? (double)window : s;
-    const double matmul = (double)batch * (double)heads * 2 * (s * w - w * w / 2) * (double)head_dim;
-    return (backward ? 4 : 2) * matmul;
+    return plan_attention_flop_ahead(batch, heads, seq, 0, window, head_dim, backward);
 }
 
 static struct plan_op *add(struct plan_ledger *l, enum plan_kind kind, enum plan_phase phase, const char *op,
@@ -61,20 +73,43 @@ static void linear(struct plan_ledger *l, const struct plan *p, const char *cons
     gemm(l, PLAN_PHASE_BACKWARD, names[2], count, out, in, t, true, false, d, KERNEL_F32);
 }
 
-static void attention(struct plan_ledger *l, const struct plan *p, bool backward, double count) {
+/* Calls with this shape; one that was listed before with as much work gets them too. */
+static void attention_of(struct plan_ledger *l, const struct plan *p, bool backward, double count, int64_t batch,
+                         int64_t seq, int64_t ahead) {
     const struct model_config *c = p->shape.config;
-    struct plan_op *op =
-        backward
-            ? add(l, PLAN_ATTENTION_BACKWARD, PLAN_PHASE_BACKWARD, "attention_backward", "attention backward", count)
-            : add(l, PLAN_ATTENTION_FORWARD, PLAN_PHASE_FORWARD, "attention_forward", "attention forward", count);
-    op->batch = p->shape.batch, op->heads = c->heads, op->seq = p->shape.seq, op->head_dim = c->head_dim;
-    op->window = c->window;
+    const double flop = plan_attention_flop_ahead(batch, c->heads, seq, ahead, c->window, c->head_dim, backward);
+    const enum plan_kind kind = backward ? PLAN_ATTENTION_BACKWARD : PLAN_ATTENTION_FORWARD;
+    for (int i = 0; i < l->count; i++)
+        if (l->ops[i].kind == kind && l->ops[i].flop == flop && !l->ops[i].ahead == !ahead) {
+            l->ops[i].count += count;
+            return;
+        }
+    struct plan_op *op = backward ? add(l, kind, PLAN_PHASE_BACKWARD, "attention_backward", "attention backward", count)
+                                  : add(l, kind, PLAN_PHASE_FORWARD, "attention_forward", "attention forward", count);
+    op->batch = batch, op->heads = c->heads, op->seq = seq, op->head_dim = c->head_dim;
+    op->window = c->window, op->ahead = ahead;
     op->in = op->out = p->shape.dtype;
-    op->flop = plan_attention_flop(op->batch, op->heads, op->seq, op->window, op->head_dim, backward);
-    op->flop_square = 2 * plan_attention_flop(op->batch, op->heads, op->seq, 0, op->head_dim, backward);
+    op->flop = flop;
+    op->flop_square = 2 * plan_attention_flop_ahead(batch, c->heads, seq, ahead, 0, c->head_dim, backward);
     double rows = (double)(op->batch * op->seq), bytes = (double)kernel_dtype_bytes(op->in);
     double qkv = (double)model_config_dim(c, MODEL_QKV), att = (double)model_config_dim(c, MODEL_ATTENTION);
     op->bytes = rows * bytes * (backward ? 2 * qkv + 2 * att : qkv + att);
+}
+
+/* Context parallel ranks call it for each sequence, half of their queries, and half of a rank's keys. */
+static void attention(struct plan_ledger *l, const struct plan *p, bool backward, double count) {
+    const struct model_context c = p->shape.context;
+    const int64_t length = p->shape.seq / 2, parts = 2 * c.ranks;
+    if (!model_context_shares(c)) {
+        attention_of(l, p, backward, count, p->shape.batch, p->shape.seq, 0);
+        return;
+    }
+    for (int half = 0; half < 2; half++)
+        for (int64_t keys = 0; keys < parts; keys++) {
+            const int64_t queries = model_context_part(c, c.rank, half);
+            if (model_context_sees(queries, keys, length, p->shape.config->window))
+                attention_of(l, p, backward, count * (double)p->shape.batch, 1, length, (queries - keys) * length);
+        }
 }
 
 /* A pass over rows x cols elements that moves `bytes` for each element. */
@@ -156,7 +191,8 @@ static void total(struct plan_ledger *l, const struct plan *p) {
         const struct plan_op *op = &l->ops[i];
         if (op->kind == PLAN_PASS) l->pass_bytes += op->count * op->bytes;
         if (op->again) continue;
-        if (is_repeated(op, p->shape.kept)) again += op->count / (double)p->shape.config->layers * op->flop;
+        if (is_repeated(op, p->shape.kept) && op->kind != PLAN_ATTENTION_FORWARD)
+            again += op->count / (double)p->shape.config->layers * op->flop;
         if (op->kind == PLAN_GEMM) l->matmul_flop += op->count * op->flop;
         if (op->kind == PLAN_ATTENTION_FORWARD || op->kind == PLAN_ATTENTION_BACKWARD) {
             l->attention_flop += op->count * op->flop;
@@ -167,15 +203,19 @@ static void total(struct plan_ledger *l, const struct plan *p) {
             l->message_bytes += op->count * op->bytes;
         }
     }
+    if (p->shape.kept != MODEL_KEPT_ALL) /* of a rank's share, as context parallel ones have others under a window */
+        again += (double)(p->accumulation * p->shape.batch) / layout->cp *
+                 plan_attention_flop(1, p->shape.config->heads, p->request.seq, p->shape.config->window,
+                                     p->shape.config->head_dim, false);
     l->model_flop = (l->matmul_flop + l->attention_flop) * layout->dp;
     l->model_flop_square = (l->matmul_flop + l->attention_flop_square) * layout->dp;
     l->model_attention_flop = l->attention_flop * layout->dp;
-    if (layout->tp > 1 || layout->pp > 1) { /* ranks hold parts of different sizes */
+    if (layout->tp > 1 || layout->pp > 1 || layout->cp > 1) { /* ranks hold parts of different sizes */
         const struct plan_batch batch = {p->request.seq, p->request.global_batch};
         const struct plan_flop all = plan_flop_count(&p->request.config, &batch, PLAN_RECOMPUTE_NONE);
         l->model_flop = all.model, l->model_flop_square = all.model_square, l->model_attention_flop = all.attention;
     }
-    l->hardware_flop = l->model_flop + again * layers_again_of_all(p) * layout->dp * layout->tp;
+    l->hardware_flop = l->model_flop + again * layers_again_of_all(p) * plan_layout_replicas(layout) * layout->tp;
 }
 
 /* Passes of the layers and the embedding, with the bytes read and written for each element. */
@@ -283,7 +323,7 @@ static double recomputed(const struct plan_ledger *l, int recompute) {
 
 struct plan_flop plan_flop_count(const struct model_config *c, const struct plan_batch *b, int recompute) {
     struct plan one = {.request = {.config = *c, .layout = plan_layout_data_parallel(1, 1)},
-                       .shape = {.batch = 1, .seq = b->seq, .head_rows = b->seq},
+                       .shape = {.batch = 1, .seq = b->seq, .context = {1, 0}, .head_rows = b->seq},
                        .accumulation = b->global_batch};
     struct model_params params;
     one.shape.config = &one.request.config;

@@ -31,6 +31,7 @@ struct plan_op {
     bool a_trans, b_trans;
     enum kernel_dtype in, out;
     int64_t batch, heads, seq, window, head_dim; /* attention */
+    int64_t ahead;                               /* of it: as in plan_attention_flop_ahead */
     int64_t rows, cols;                          /* pass; a vector has cols 1 */
     double flop, flop_square;                    /* of one call; the square figure differs only for attention */
     double bytes;                                /* of one call: operands read and written once, or the message */
@@ -57,7 +58,8 @@ void plan_ledger_fill(struct plan_ledger *ledger, const struct plan *plan, const
  * and a token table that is final early. Turns 1 to `layers` are the layers, the last one first. The next turn is what
  * precedes the layers, and the one after it is for all that are no gradients. op: "all_reduce", "reduce_scatter" or
  * "all_gather", whose bytes are those of all ranks' blocks, or "send". group: "dp", "tp", "kv" for tensor parallel
- * ranks that share a key/value head, "pp" for pipeline stages, or "ends" for the first and last of them. */
+ * ranks that share a key/value head, "cp" for context parallel ranks, "pp" for pipeline stages, or "ends" for the first
+ * and last of them. "dp" are all replicas (layout.h). */
 struct plan_message {
     int64_t turn;
     const char *op, *group, *name;
@@ -75,6 +77,10 @@ bool plan_op_same_gemm(const struct plan_op *a, const struct plan_op *b);
 /* FLOP of one call, shared with the tables that count what runs. backward: 4 matmuls instead of 2. */
 double plan_gemm_flop(int64_t m, int64_t n, int64_t k);
 double plan_attention_flop(int64_t batch, int64_t heads, int64_t seq, int64_t window, int64_t head_dim, bool backward);
+/* The same of `seq` queries and as many keys, the first query being `ahead` positions after the first key; 0: the same
+ * ones. */
+double plan_attention_flop_ahead(int64_t batch, int64_t heads, int64_t seq, int64_t ahead, int64_t window,
+                                 int64_t head_dim, bool backward);
 
 /* FLOP of a step over all ranks, for any layout. hardware: includes recompute. */
 struct plan_flop {

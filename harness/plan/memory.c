@@ -43,7 +43,7 @@ static double gathered_bytes(const struct plan *p) {
 
 int64_t plan_owned(const struct plan_layout *l, const struct model_params *params) {
     int64_t sum = 0;
-    const int64_t ranks = l->zero ? l->dp : 1;
+    const int64_t ranks = l->zero ? plan_layout_replicas(l) : 1;
     for (int64_t range = 0; range < params->layers + 2; range++)
         sum += (model_params_start(params, range + 1) - model_params_start(params, range) + ranks - 1) / ranks;
     return sum;
@@ -70,7 +70,7 @@ void plan_memory_fill(struct plan *p, const struct model_params *params) {
     const int64_t n = params->total, own = plan_owned(&r->layout, params), passing = plan_passing(params);
     const int zero = r->layout.zero, size = (int)kernel_dtype_bytes(r->dtype);
     const bool half = r->dtype == KERNEL_BF16;
-    const int64_t tokens = r->layout.micro_batch * r->seq;
+    const int64_t tokens = p->shape.batch * p->shape.seq, shared = model_context_shares(p->shape.context) ? r->seq : 0;
     const int64_t lent = borrowed(p);
     const double weights = zero == 3 ? piece(half ? own : 0, 2) + piece(passing, size) : half ? piece(n, 2) : 0;
     const char *const name = half        ? "weights (BF16)"
@@ -84,8 +84,8 @@ void plan_memory_fill(struct plan *p, const struct model_params *params) {
                             (zero < 2 ? piece(n, 4) : piece(own, 4) + piece(passing, 4)) + piece(lent, 4)},
         [PLAN_MOMENTS] = {"AdamW moments (FP32)", 2 * piece(own, 4)},
         [PLAN_ACTIVATIONS] = {"activations", activation_bytes(&p->shape)},
-        [PLAN_BATCH] = {"batch", piece(tokens * inputs_kept(p), 4) + piece(tokens, 4)},
-        [PLAN_SCRATCH] = {"kernel scratch", (double)kernel_scratch_bytes(r->threads, r->seq, r->config.head_dim)},
+        [PLAN_BATCH] = {"batch", piece(tokens * inputs_kept(p), 4) + piece(tokens, 4) + piece(2 * shared, 4)},
+        [PLAN_SCRATCH] = {"kernel scratch", (double)kernel_scratch_bytes(r->threads, p->shape.seq, r->config.head_dim)},
         [PLAN_GATHERED] = {"gathered rows", gathered_bytes(p) + statistics_bytes(p)},
     };
     p->memory_bytes = 0;

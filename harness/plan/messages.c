@@ -104,6 +104,16 @@ static void shared(const struct plan *p, plan_each_message *each, void *context)
     }
 }
 
+/* Messages that are no gradients. */
+static void list(const struct plan *p, const struct plan_message *messages, size_t n, plan_each_message *each,
+                 void *context) {
+    for (size_t i = 0; i < n; i++) {
+        struct plan_message m = messages[i];
+        m.turn = p->part.layers + 2;
+        if (m.count > 0) each(context, &m);
+    }
+}
+
 /* Sums over tensor parallel ranks: after the attention and the MLP, and in backward before them; the embedding's and
  * the head's; and for each part of the head's rows its statistics. With sequence parallelism each gets its share, and
  * the shares are gathered before matmuls, in backward too. */
@@ -125,12 +135,21 @@ static void tensor(const struct plan *p, plan_each_message *each, void *context)
         {0, "all_gather", "tp", "cross-entropy statistics", rows * (double)h, heads * micro * (double)(t / h)},
         {0, "all_gather", "tp", "cross-entropy statistics", rows * (double)(t % h), t % h ? heads * micro : 0},
     };
-    for (size_t i = 0; i < sizeof messages / sizeof *messages; i++) {
-        struct plan_message m = messages[i];
-        m.turn = p->part.layers + 2;
-        if (m.count > 0) each(context, &m);
-    }
+    list(p, messages, sizeof messages / sizeof *messages, each, context);
     shared(p, each, context);
+}
+
+/* The rule of model/context.c: keys and values go round in each pass, and in backward their gradients to the end. */
+static void ring(const struct plan *p, plan_each_message *each, void *context) {
+    const double micro = (double)p->accumulation, layers = (double)p->part.layers, ranks = (double)p->request.layout.cp;
+    const double elements = (double)(p->shape.batch * p->shape.seq * 2 * model_config_dim(&p->part, MODEL_KV));
+    const double passes = 2 * layers + (double)plan_layers_again(p);
+    const struct plan_message messages[] = {
+        {0, "send", "cp", "keys and values", (double)kernel_dtype_bytes(p->shape.dtype) * elements,
+         micro * (ranks - 1) * passes},
+        {0, "send", "cp", "their gradients", 4 * elements, micro * ranks * layers},
+    };
+    list(p, messages, sizeof messages / sizeof *messages, each, context);
 }
 
 /* The rules of parallel/pipeline.h and tied.h. */
@@ -146,16 +165,13 @@ static void pipeline(const struct plan *p, plan_each_message *each, void *contex
         {0, "send", "ends", "tied token table", size * table, lends},
         {0, "all_reduce", "ends", "tied token table's gradient", 4 * table, lends || borrows},
     };
-    for (size_t i = 0; i < sizeof messages / sizeof *messages; i++) {
-        struct plan_message m = messages[i];
-        m.turn = p->part.layers + 2;
-        if (m.count > 0) each(context, &m);
-    }
+    list(p, messages, sizeof messages / sizeof *messages, each, context);
 }
 
 void plan_messages(const struct plan *p, const struct model_params *params, plan_each_message *each, void *context) {
     if (p->request.layout.tp > 1) tensor(p, each, context);
+    if (p->request.layout.cp > 1) ring(p, each, context);
     if (p->request.layout.pp > 1) pipeline(p, each, context);
-    if (p->request.layout.dp == 1) return;
+    if (plan_layout_replicas(&p->request.layout) == 1) return;
     (p->request.layout.zero ? zero : buckets)(p, params, each, context);
 }

@@ -13,11 +13,11 @@
 static int check_sizes(const struct plan_request *r, struct base_error *e) {
     const struct plan_layout *l = &r->layout;
     const struct plan_batch batch = {r->seq, r->global_batch};
-    const long long world = r->layout.dp, mbs = r->layout.micro_batch, gbs = r->global_batch, limit = 1 << 24;
-    if (l->dp < 1 || l->tp < 1 || l->pp < 1 || l->vp < 1 || l->cp != 1 || plan_layout_expert_ranks(l) != 1 ||
+    const long long ranks = r->layout.dp, mbs = r->layout.micro_batch, gbs = r->global_batch, limit = 1 << 24;
+    if (l->dp < 1 || l->tp < 1 || l->pp < 1 || l->vp < 1 || l->cp < 1 || plan_layout_expert_ranks(l) != 1 ||
         l->recompute < 0 || l->recompute >= PLAN_RECOMPUTES)
         return base_fail(e, BASE_USAGE,
-                         "training is data, tensor and pipeline parallel only: it needs --cp and --ep 1");
+                         "training is data, tensor, context and pipeline parallel only: it needs --ep 1");
     if (l->pp == 1 && (l->vp > 1 || l->schedule != PLAN_1F1B || l->stage_layers[0]))
         return base_fail(e, BASE_USAGE,
                          "--vp, --schedule and --stage-layers are of pipeline stages: they need --pp of at least 2");
@@ -40,21 +40,21 @@ static int check_sizes(const struct plan_request *r, struct base_error *e) {
                          mbs, gbs, limit, limit);
     const int code = plan_layout_check_model(l, &batch, &r->config, e);
     if (code) return code;
-    if (gbs % world)
+    if (gbs % ranks)
         return base_fail(e, BASE_USAGE,
                          "--gbs %lld does not divide over %lld data parallel ranks; take a multiple of %lld", gbs,
-                         world, world);
-    if (gbs / world % mbs)
+                         ranks, ranks);
+    if (gbs / ranks % mbs)
         return base_fail(
             e, BASE_USAGE,
             "--mbs %lld does not divide the %lld sequences of each rank (--gbs %lld over %lld data parallel ranks)",
-            mbs, gbs / world, gbs, world);
-    const long long micros = gbs / world / mbs;
+            mbs, gbs / ranks, gbs, ranks);
+    const long long micros = gbs / ranks / mbs;
     if (l->vp > 1 && micros % l->pp)
         return base_fail(e, BASE_USAGE,
                          "--gbs %lld over %lld data parallel ranks in micro-batches of --mbs %lld makes %lld, and --vp "
                          "needs a multiple of the %d stages; take another --mbs, or a --gbs that is a multiple of %lld",
-                         gbs, world, mbs, micros, l->pp, world * mbs * l->pp);
+                         gbs, ranks, mbs, micros, l->pp, ranks * mbs * l->pp);
     return BASE_OK;
 }
 
@@ -65,7 +65,7 @@ int64_t plan_rows_count(const struct plan_request *r) {
 bool plan_rows_apart(const struct plan_request *r) {
     const struct model_config *c = &r->config;
     const struct plan_layout *l = &r->layout;
-    if (!c->tied || l->dp == 1 || l->pp > 1 || l->zero || r->rows == PLAN_ROWS_TOGETHER) return false;
+    if (!c->tied || plan_layout_replicas(l) == 1 || l->pp > 1 || l->zero || r->rows == PLAN_ROWS_TOGETHER) return false;
     const double row = (double)(c->width * (int64_t)kernel_dtype_bytes(r->dtype)) + sizeof(int32_t);
     return r->rows == PLAN_ROWS_APART ||
            (double)plan_rows_count(r) * row <= (double)(c->vocab * c->width) / r->layout.tp;
@@ -84,7 +84,7 @@ static double gate_bytes(const struct plan *p) {
     const double plain =
         c->family->gated ? 0 : (double)(p->shape.batch * p->shape.seq * c->ffn) * kernel_dtype_bytes(p->shape.dtype);
     r.shape.batch = 1;
-    if (r.shape.seq > PLAN_GATE_TOKENS) r.shape.seq = PLAN_GATE_TOKENS;
+    r.shape.seq = p->request.seq < PLAN_GATE_TOKENS ? p->request.seq : PLAN_GATE_TOKENS;
     /* a rank that does not hold all weights reads them tensor by tensor */
     const double tensor = all ? 0 : 4 * (double)params.largest;
     return p->request.gate ? fmax(model_reference_bytes(&r, false) + tensor, plain) : 0;
@@ -129,7 +129,8 @@ void plan_part_fill(struct plan *p) {
                                     .sequence = r->layout.sequence_parallel != 0,
                                     .dtype = r->dtype,
                                     .batch = r->layout.micro_batch,
-                                    .seq = r->seq,
+                                    .seq = r->seq / r->layout.cp,
+                                    .context = {r->layout.cp, p->place.at[PLAN_CP]},
                                     .head_rows = r->head_rows,
                                     .kept = kept[r->layout.recompute]};
 }
@@ -141,7 +142,7 @@ int plan_make(struct plan *plan, const struct plan_request *request, struct base
     struct plan *p = plan;
     *p = (struct plan){.request = *request};
     struct plan_request *r = &p->request;
-    const int64_t tokens = r->layout.micro_batch * r->seq;
+    const int64_t tokens = r->layout.micro_batch * (r->seq / r->layout.cp);
     if (!r->bucket) r->bucket = PLAN_BUCKET;
     if (!r->head_rows || r->head_rows > tokens) r->head_rows = tokens < PLAN_HEAD_ROWS ? tokens : PLAN_HEAD_ROWS;
     p->accumulation = r->global_batch / r->layout.dp / r->layout.micro_batch;
@@ -189,7 +190,7 @@ static double node_bytes(const struct plan_request *request, int local) {
         r.rank = plan_grid_stage_rank(&r.layout, stage);
         if (plan_make(&plan, &r, NULL)) return 1e300;
         const double bytes = plan.memory_bytes + plan.gate_bytes;
-        sum += bytes * r.layout.tp * r.layout.dp;
+        sum += bytes * r.layout.tp * plan_layout_replicas(&r.layout);
         most = fmax(most, bytes);
     }
     return local == plan_layout_world(&r.layout) ? sum : most * local;

@@ -10,8 +10,8 @@
 #ifndef TOISE_PLAN_PLAN_H
 #define TOISE_PLAN_PLAN_H
 
+#include "config/params.h"
 #include "model/buffers.h"
-#include "model/params.h"
 #include "plan/grid.h"
 #include "plan/layout.h"
 #include "plan/ledger.h"
@@ -23,7 +23,7 @@ struct plan_request {
     struct model_config config;
     enum kernel_dtype dtype;
     int64_t seq, global_batch;   /* tokens; sequences */
-    struct plan_layout layout;   /* of the ranks; training supports data, tensor and pipeline parallel ones */
+    struct plan_layout layout;   /* of the ranks; training supports all but expert parallel ones */
     int rank;                    /* of the world; plans differ by what a rank holds */
     int threads;                 /* OpenMP threads of a rank */
     struct kernel_caches caches; /* of a rank's team; zeros: unknown */
@@ -53,7 +53,7 @@ enum plan_memory {
     PLAN_GRADIENTS, /* FP32; from stage 2 on the owned ones, and ranges while they are summed; those of a lent table */
     PLAN_MOMENTS,   /* two in FP32; under ZeRO the owned ones */
     PLAN_ACTIVATIONS,
-    PLAN_BATCH,    /* inputs of the micro-batches that are kept, targets of one */
+    PLAN_BATCH,    /* inputs of the micro-batches that are kept, targets of one; both of a sequence that ranks share */
     PLAN_SCRATCH,  /* of the kernels */
     PLAN_GATHERED, /* of all ranks: tokens, then rows, if rows are apart; statistics of the head's rows */
     PLAN_ARENAS
@@ -81,8 +81,8 @@ int plan_make_largest(struct plan *plan, const struct plan_request *request, str
 /* The pipeline that the rank is in; of one device if there are no stages. */
 void plan_pipeline_of(const struct plan *plan, struct plan_pipeline *pipeline);
 
-/* Under ZeRO each range of the parameters (model/params.h) is cut into as many blocks as there are data parallel ranks,
- * and each rank owns one (comm_block). Elements that a rank owns at most; without ZeRO all. */
+/* Under ZeRO each range of the parameters (config/params.h) is cut into as many blocks as there are replicas
+ * (layout.h), and each rank owns one (comm_block). Elements that a rank owns at most; without ZeRO all. */
 int64_t plan_owned(const struct plan_layout *layout, const struct model_params *params);
 /* Parameters whose gradient is summed over tensor parallel ranks before data parallel ones: key/value heads that
  * several of them hold, and with sequence parallelism norms. */

@@ -88,6 +88,8 @@ TIMED(to_bf16, (const struct kernel_team *team, int64_t n, const float *x, kerne
 TIMED(zero, (const struct kernel_team *team, int64_t n, float *x), n, x)
 
 TIMED(from_bf16, (const struct kernel_team *team, int64_t n, const kernel_bf16 *x, float *y), n, x, y)
+TIMED(triad, (const struct kernel_team *team, int64_t n, const float *x, float s, const float *y, float *z), n, x, s, y,
+      z)
 TIMED(copy, (const struct kernel_team *team, int64_t n, const float *x, float *y), n, x, y)
 
 static struct profile_comm *timed_of(struct comm *comm) {

@@ -36,7 +36,8 @@
     X(to_bf16)                                                                                                         \
     X(from_bf16)                                                                                                       \
     X(copy)                                                                                                            \
-    X(zero)
+    X(zero)                                                                                                            \
+    X(triad)
 enum profile_pass {
 #define PROFILE_PASS(op) PROFILE_##op,
     PROFILE_PASSES(PROFILE_PASS)
@@ -81,7 +82,10 @@ struct profile_comm {
     struct profile *profile;
     enum profile_other row; /* of its messages */
 };
-enum { PROFILE_COMMS = 6, PROFILE_FLIGHTS = 256 }; /* flights: messages on their way that a trace can show */
+enum {
+    PROFILE_COMMS = 1 + PARALLEL_GROUPS,
+    PROFILE_FLIGHTS = 256
+}; /* flights: messages on their way that a trace can show */
 
 struct profile {
     struct profile_comm comms[PROFILE_COMMS];

@@ -6,8 +6,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "config/params.h"
 #include "costmodel/device.h"
-#include "model/params.h"
 
 /* Bytes/s to storage if unknown: a small parallel file system. */
 static const double STORAGE = 20e9;

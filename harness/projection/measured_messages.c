@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "model/params.h"
+#include "config/params.h"
 #include "projection/kriging.h"
 #include "projection/measured_ops.h"
 

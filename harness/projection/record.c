@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "model/params.h"
+#include "config/params.h"
 #include "projection/record.h"
 #include "records/set.h"
 

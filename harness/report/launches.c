@@ -154,6 +154,8 @@ static void place(const json_t *r, char *text) {
     if (record_whole(r, "layout.tp") > 1)
         used += snprintf(text + used, PLACE - (size_t)used, ", TP %lld%s", record_whole(r, "layout.tp"),
                          record_true(r, "layout.sp") ? " with SP" : "");
+    if (record_whole(r, "layout.cp") > 1)
+        used += snprintf(text + used, PLACE - (size_t)used, ", CP %lld", record_whole(r, "layout.cp"));
     if (record_whole(r, "layout.pp") > 1)
         used +=
             snprintf(text + used, PLACE - (size_t)used, ", PP %lld x %lld %.8s", record_whole(r, "layout.pp"),

@@ -67,15 +67,16 @@ static void grid(FILE *out, const json_t *record) {
 }
 
 static void operation(FILE *out, const json_t *op) {
-    char shape[64] = "", bytes[32];
+    char shape[64] = "", bytes[32], ahead[32] = "";
+    if (record_at(op, "ahead")) snprintf(ahead, sizeof ahead, " ahead %lld", record_whole(op, "ahead"));
     if (!strcmp(record_text(op, "kind"), "gemm"))
         snprintf(shape, sizeof shape, "%s %lld x %lld x %lld", record_text(op, "trans"), record_whole(op, "m"),
                  record_whole(op, "n"), record_whole(op, "k"));
     else if (record_at(op, "group"))
         snprintf(shape, sizeof shape, "over %.8s ranks", record_text(op, "group"));
     else if (record_at(op, "b"))
-        snprintf(shape, sizeof shape, "b %lld h %lld s %lld d %lld", record_whole(op, "b"), record_whole(op, "h"),
-                 record_whole(op, "s"), record_whole(op, "d"));
+        snprintf(shape, sizeof shape, "b %lld h %lld s %lld%s d %lld", record_whole(op, "b"), record_whole(op, "h"),
+                 record_whole(op, "s"), ahead, record_whole(op, "d"));
     else if (record_whole(op, "cols") > 1)
         snprintf(shape, sizeof shape, "%lld x %lld", record_whole(op, "rows"), record_whole(op, "cols"));
     else if (record_whole(op, "rows"))

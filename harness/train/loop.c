@@ -179,7 +179,7 @@ static void begin_overlap(struct train_loop *l) {
     struct train_overlap *o = &l->r->overlap;
     const struct train_options *asked = l->o;
     *o = (struct train_overlap){.with_s = NAN, .without_s = NAN};
-    if (l->plan->request.layout.dp == 1) return;
+    if (plan_layout_replicas(&l->plan->request.layout) == 1) return;
     if (!asked->overlap && !asked->overlap_pairs) l->pairs = train_overlap_pairs(asked->warmup);
     if (asked->overlap) {
         o->chosen = asked->overlap, o->why = TRAIN_OVERLAP_ASKED;
@@ -204,7 +204,7 @@ static void choose_overlap(struct train_loop *l, double started) {
     struct train_result *r = l->r;
     struct train_overlap *o = &r->overlap;
     const double *tried = r->warm_s + r->steps;
-    if (l->plan->request.layout.dp == 1 || o->chosen || r->stopped) return;
+    if (plan_layout_replicas(&l->plan->request.layout) == 1 || o->chosen || r->stopped) return;
     if (!l->pairs && !short_enough(l)) {
         o->chosen = TRAIN_OVERLAP_ON, o->why = TRAIN_OVERLAP_LONG;
         return;

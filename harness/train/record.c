@@ -17,7 +17,7 @@ json_t *train_layout(const struct plan *p, int nodes, const struct train_identit
     record_set(o, "threads_from", json_string(id->threads_from));
     record_set_integer(o, "nodes", nodes);
     record_set_integer(o, "bucket_bytes", 4 * p->request.bucket);
-    if (p->request.layout.dp > 1 && id->overlap)
+    if (plan_layout_replicas(&p->request.layout) > 1 && id->overlap)
         record_set(o, "overlap", json_string(train_overlap_name((int)id->overlap)));
     return o;
 }
@@ -48,6 +48,7 @@ static json_t *op_of(const struct plan_op *op) {
     if (op->batch) {
         record_set_integer(o, "b", op->batch), record_set_integer(o, "h", op->heads);
         record_set_integer(o, "s", op->seq), record_set_integer(o, "d", op->head_dim);
+        if (op->ahead) record_set_integer(o, "ahead", op->ahead);
     }
     if (op->rows) record_set_integer(o, "rows", op->rows), record_set_integer(o, "cols", op->cols);
     if (op->flop > 0) record_set_number(o, "flop", op->flop);
@@ -194,12 +195,12 @@ static bool rated(const struct train_result *r) {
     return r->status != RECORD_FAILED && r->timed;
 }
 
-/* Messages by the axis whose ranks talk. A stage's messages are in flight from when they are awaited, so their total
- * says nothing. */
+/* Messages by the axis whose ranks talk; context parallel ranks also sum gradients, as data parallel ones. A stage's
+ * messages are in flight from when they are awaited, so their total says nothing. */
 static json_t *communication_of(const struct train_result *r, const struct plan_layout *l) {
     json_t *o = json_object();
     for (int a = 0; a < PLAN_AXES; a++) {
-        if (plan_axis_ranks(l, (enum plan_axis)a) == 1) continue;
+        if ((a == PLAN_DP ? plan_layout_replicas(l) : plan_axis_ranks(l, (enum plan_axis)a)) == 1) continue;
         json_t *axis = json_object();
         record_set_number(axis, "total_s", a == PLAN_PP ? NAN : r->busy_s[a]);
         record_set_number(axis, "exposed_s", r->waited_s[a]);

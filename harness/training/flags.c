@@ -35,6 +35,9 @@ static const struct cli_option OPTIONS[] = {
              "data parallel"},
     {.name = "--sp", .alias = "--sequence-parallel", .kind = CLI_FLAG, .at = offsetof(struct training_flags, sp),
      .help = "tensor parallel ranks also split tokens, where each would compute and keep the same"},
+    {.name = "--cp", .alias = "--context-parallel-size", .kind = CLI_INTEGER, .at = offsetof(struct training_flags, cp),
+     .min = 1, .max = 1 << 20, .fallback = "1", .hint = "N",
+     .help = "ranks that share each sequence: keys and values go round among them (ring attention)"},
     {.name = "--pp", .alias = "--pipeline-model-parallel-size", .kind = CLI_INTEGER, .at = offsetof(struct training_flags, pp),
      .min = 1, .max = 1 << 20, .fallback = "1", .hint = "N",
      .help = "pipeline stages: each has some of the layers, and micro-batches pass them in turn; the default --gbs has "
@@ -49,7 +52,7 @@ static const struct cli_option OPTIONS[] = {
      .help = "layers of each stage, in order, as in 5,6,6,5; with --vp of all first chunks, then all second ones; or "
              "slots: embedding and head count as a layer each; default alike, with more in late stages but the last"},
     {.name = "--order", .kind = CLI_TEXT, .at = offsetof(struct training_flags, order), .hint = "LIST",
-     .help = "which ranks are adjacent, the innermost first; default tp-dp-pp, so that tensor parallel ranks share a node "
+     .help = "which ranks are adjacent, the innermost first; default tp-cp-dp-pp, so that tensor parallel ranks share a node "
              "if they fit; --dry-run lists rank by rank"},
     {.name = "--zero", .alias = "--zero-stage", .kind = CLI_INTEGER, .at = offsetof(struct training_flags, zero), .min = 0,
      .max = 3, .fallback = "0", .hint = "STAGE",

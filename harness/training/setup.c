@@ -15,7 +15,7 @@ static const double USUAL_BUDGET_S = 120;
 static int resolve_layout(const struct training_flags *f, int world, struct plan_layout *l, struct base_error *e) {
     *l = plan_layout_data_parallel(1, f->micro_batch);
     l->tp = (int)f->tp, l->sequence_parallel = f->sp, l->zero = (int)f->zero, l->recompute = f->recompute;
-    l->pp = (int)f->pp, l->vp = (int)f->vp, l->schedule = f->schedule;
+    l->cp = (int)f->cp, l->pp = (int)f->pp, l->vp = (int)f->vp, l->schedule = f->schedule;
     const int code = plan_grid_fill(l, world, e);
     return !code && f->order ? plan_grid_order(l, f->order, e) : code;
 }

@@ -25,7 +25,7 @@ struct training_flags {
     double lr, ci, budget, timeout;
     const char *backend;
     const char *trace, *stage_layers, *order;
-    int64_t tp, pp, vp, zero;
+    int64_t tp, cp, pp, vp, zero;
     int bind, recompute, overlap, schedule;
     bool dry_run, no_gate, profile, sp;
     struct cli_journal_flags journal;

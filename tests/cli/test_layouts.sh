@@ -20,7 +20,7 @@ for family in gpt2 bloom llama mistral; do
     wide='4 --tp 4'
     [ $family != bloom ] || wide='3 --tp 3 --zero 2' # it has six heads
     for how in '1' '2 --zero 1' '2 --zero 2 --precision bf16' '2 --zero 3' '2 --tp 2' '4 --tp 2 --sp --zero 1' "$wide" \
-        '2 --pp 2' '4 --pp 2 --tp 2 --sp' '4 --pp 2 --zero 3 --schedule gpipe'; do
+        '2 --pp 2' '4 --pp 2 --tp 2 --sp' '4 --pp 2 --zero 3 --schedule gpipe' '2 --cp 2 --precision bf16' '4 --cp 2 --zero 2'; do
         read -r ranks flags <<<"$how"
         # shellcheck disable=SC2086  # flags are several words
         layout "$ranks" --init "$work/$family" --lr 0 --save "$work/again" $flags --out "$work/records.jsonl" ||
@@ -31,15 +31,17 @@ for family in gpt2 bloom llama mistral; do
 done
 valid "$work/records.jsonl"
 python3 - "$work/records.jsonl" <<'END' || bad=1
-import json, sys
+import json, math, sys
 problems = []
 for r in map(json.loads, open(sys.argv[1])):
     layout, result = r["layout"], r["result"]
     what = f"{r['config']['family']} {layout}"
     over = result["peak_memory_bytes"] / result["predicted_memory_bytes"] - 1
     if abs(over) > 0.05: problems.append(f"{what}: {over:+.1%} of the planned memory")
-    if layout["world"] != layout["dp"] * layout.get("tp", 1) * layout.get("pp", 1): problems.append(f"{what}: the world")
-    axes = {a for a in ("tp", "dp", "pp") if layout.get(a, 1) > 1}
+    ranks = {a: layout.get(a, 1) for a in ("tp", "cp", "dp", "pp")}
+    if layout["world"] != math.prod(ranks.values()): problems.append(f"{what}: the world")
+    ranks["dp"] *= ranks["cp"] # they sum gradients alike
+    axes = {a for a in ranks if ranks[a] > 1}
     said = result.get("communication", {})
     if set(said) != axes: problems.append(f"{what}: communication of {sorted(said)}")
     for axis, x in said.items():
@@ -75,6 +77,16 @@ sent = {(o["group"], o["name"]): o["count"] for o in plan["ledger"]["ops"] if "g
 assert sent["pp", "activations"] == 24 and sent["pp", "activations' gradient"] == 16, sent
 assert sent["ends", "tied token table"] == 1 and sent["ends", "tied token table's gradient"] == 1, sent
 END
+"$toise" train --model tiny-mistral --dry-run --world 8 --cp 4 --seq 64 --gbs 4 --mbs 1 --recompute full --json >"$work/plan" ||
+    fail "dry run: exit $?"
+python3 - "$work/plan" <<'END' || fail 'the plan of a ring'
+import json, sys
+plan = json.load(open(sys.argv[1]))
+assert plan["layout"]["cp"] == 4 and plan["layout"]["dp"] == 2, plan["layout"]
+sent = {(o["group"], o["name"]): o["count"] for o in plan["ledger"]["ops"] if "group" in o}
+# two micro-batches of two layers: keys go to three ranks in forward, in backward, and in the layer that is computed again
+assert sent["cp", "keys and values"] == 2 * 3 * 5 and sent["cp", "their gradients"] == 2 * 4 * 2, sent
+END
 "$toise" train --model bloom-560m --dry-run --world 13 --pp 13 --stage-layers slots --gbs 13 --mbs 1 --json >"$work/plan" ||
     fail "slots: exit $?"
 grep -q '"stage_layers": *\[1, *2, *2, *2, *2, *2, *2, *2, *2, *2, *2, *2, *1\]' "$work/plan" || fail 'slots: not 1, eleven times 2, 1'
@@ -98,16 +110,24 @@ grep -q 'global batch' "$work/out" || fail 'no batch'
 layout 2 --model tiny-llama --pp 2 --order pp --out "$work/order.jsonl" || fail "--order: exit $?"
 grep -q '"order": *"pp"' "$work/order.jsonl" || fail 'a record without its order'
 refused '--ranks-per-node needs --world' "$toise" train --ranks-per-node 2
-refused 'give each of tp, dp and pp once, the innermost first' "$toise" train --model tiny-gpt2 --dry-run --world 4 --tp 2 --order tp-tp
+refused 'give each of tp, cp, dp and pp once, the innermost first' "$toise" train --model tiny-gpt2 --dry-run --world 4 --tp 2 --order tp-tp
 refused 'lacks dp, which has 2 ranks' "$toise" train --model tiny-gpt2 --dry-run --world 4 --tp 2 --order tp
 
-refused '--tp 3 does not divide the 1 ranks; take 1, or a multiple of 3 ranks' "$toise" train --model tiny-gpt2 --tp 3
+refused '--tp 3 does not divide the 1 ranks; take --tp 1, or a multiple of 3 ranks' "$toise" train --model tiny-gpt2 --tp 3
 refused '--tp 3 does not divide the 4 heads of tiny-gpt2; take 2' "$toise" train --model tiny-gpt2 --dry-run --world 3 --tp 3
 refused '--sp splits tokens over tensor parallel ranks: it needs --tp of at least 2' "$toise" train --model tiny-gpt2 --sp
 refused '--seq 63 does not divide over --tp 2, as --sp needs; take a multiple of 2' \
     "$toise" train --model tiny-gpt2 --seq 63 --dry-run --world 2 --tp 2 --sp
 refused '--zero: 4 is out of range; take 0 to 3' "$toise" train --zero 4
-refused '--pp 3 does not divide the 4 ranks that --tp 1 leaves; take a divisor of 4, or a multiple of 3 ranks' \
+refused '--cp 3 does not divide the 4 ranks; take --cp 2, or a multiple of 3 ranks' \
+    "$toise" train --model tiny-gpt2 --dry-run --world 4 --cp 3
+refused '--pp 4 does not divide the 2 ranks that --tp 2 --cp 2 leaves; take --pp 2, or a multiple of 16 ranks' \
+    "$toise" train --model tiny-gpt2 --dry-run --world 8 --tp 2 --cp 2 --pp 4
+refused '--seq 62 does not divide over --cp 2, whose ranks have two parts each; take a multiple of 4' \
+    "$toise" train --model tiny-gpt2 --seq 62 --dry-run --world 2 --cp 2
+refused '--seq 40 does not divide over --cp 2, whose ranks have two parts each, and with --sp over --tp; take a multiple of 16' \
+    "$toise" train --model gpt2-124m --layers 1 --seq 40 --dry-run --world 16 --cp 2 --tp 8 --sp
+refused '--pp 3 does not divide the 4 ranks; take --pp 2, or a multiple of 3 ranks' \
     "$toise" train --model tiny-gpt2 --dry-run --world 4 --pp 3
 refused '--pp 4 with --vp 1 makes 4 stages of the 2 layers of tiny-gpt2; take at most 2 stages' \
     "$toise" train --model tiny-gpt2 --dry-run --world 4 --pp 4

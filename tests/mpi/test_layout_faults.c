@@ -2,8 +2,9 @@
  * check: ranks 4
  * check: timeout 300
  *
- * Faults as frameworks have had them in tensor, sequence, pipeline and sharded data parallel layouts. The gate notices
- * each tenfold, and without a fault it holds. A fault is put into the engine's groups, its kernels or one rank's start.
+ * Faults as frameworks have had them in tensor, sequence, context, pipeline and sharded data parallel layouts. The gate
+ * notices each tenfold, and without a fault it holds. A fault is put into the engine's groups, its kernels or one
+ * rank's start.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -14,7 +15,7 @@
 #include "mpi/support/agreed.h"
 #include "unit/support/rig.h"
 
-static const struct comm_ops *tensor, *data, *heads, *stages, *ends; /* the groups' own */
+static const struct comm_ops *tensor, *data, *heads, *context, *stages, *ends; /* the groups' own */
 static struct kernel_ops sound;
 static int64_t width, calls;
 static int rank; /* tensor parallel */
@@ -134,6 +135,20 @@ static void send_half(struct comm *c, const void *x, size_t n, int to, int tag, 
     if (n <= SENT) memset(copy + n / 2, 0, n / 2);
     stages->send_start(c, copy, n, to, tag, request);
 }
+/* Of context parallel ranks, by tag. */
+static void keys_lost(struct comm *c, const void *x, size_t n, int to, int tag, struct comm_request *request) {
+    static const char zeros[SENT];
+    context->send_start(c, tag == MODEL_KEYS && n <= SENT ? zeros : x, n, to, tag, request);
+}
+static void keys_grad_lost(struct comm *c, const void *x, size_t n, int to, int tag, struct comm_request *request) {
+    static const char zeros[SENT];
+    context->send_start(c, tag == MODEL_KEYS_GRAD && n <= SENT ? zeros : x, n, to, tag, request);
+}
+static void ring_half(struct comm *c, const void *x, size_t n, int to, int tag, struct comm_request *request) {
+    char *copy = (char *)(uintptr_t)keep(x, n);
+    if (n <= SENT) memset(copy + n / 2, 0, n / 2);
+    context->send_start(c, copy, n, to, tag, request);
+}
 static void norm_of_stage(struct comm *c, double *x, int n) {
     if (n > 1) stages->sum(c, x, n); /* the loss, and this rank's part */
 }
@@ -196,6 +211,29 @@ static void not_added(const struct kernel_team *team, const struct kernel_gemm *
     if (last_stage && g->a_trans) alone.d = NULL;
     sound.gemm(team, &alone);
 }
+/* Each part of the keys under the mask of the queries' own. */
+static void mask_of_own(const struct kernel_team *team, const struct kernel_attention *a) {
+    struct kernel_attention own = *a;
+    own.q_offset = own.k_offset;
+    sound.attention_forward(team, &own);
+}
+/* The keys that come last take the place of those before. */
+static void not_merged(const struct kernel_team *team, const struct kernel_attention *a) {
+    for (int64_t i = 0; i < a->heads * a->seq_q; i++) a->lse[i] = -INFINITY;
+    sound.attention_forward(team, a);
+}
+/* Distances as if a rank's two halves were adjacent. */
+static void adjacent_halves(const struct kernel_team *team, const struct kernel_rotary *r) {
+    struct kernel_rotary wrong = *r;
+    const int64_t n = r->seq * (r->head_dim / 2);
+    float *table = malloc(2 * (size_t)n * sizeof *table);
+    for (int64_t i = 0; table && i < n; i++) { /* the angles of a first half, twice */
+        table[i] = r->cos[i % (n / 2)], table[n + i] = r->sin[i % (n / 2)];
+    }
+    wrong.cos = table, wrong.sin = table + n;
+    sound.rotary(team, &wrong);
+    free(table);
+}
 static void drifting(const struct kernel_team *team, const struct kernel_adamw *a) {
     sound.adamw(team, a);
     if (rank && a->n >= width) a->w[0] += 1e-6f;
@@ -206,8 +244,8 @@ static void sums_lost(const struct kernel_team *team, int64_t n, const float *x,
 
 struct fault {
     const char *name, *family;
-    int tp, sp, zero, pp, vp;
-    struct comm_ops tensor, data, heads, stages,
+    int tp, sp, zero, pp, vp, cp;
+    struct comm_ops tensor, data, heads, context, stages,
         ends; /* functions that are not NULL take the place of the group's own */
     struct kernel_ops kernels;
     bool seeded;    /* the last rank starts with another seed */
@@ -215,6 +253,7 @@ struct fault {
 };
 #define TENSOR(field, function) .tensor = {.field = function}
 #define DATA(field, function) .data = {.field = function}
+#define CONTEXT(field, function) .context = {.field = function}
 #define STAGES(field, function) .stages = {.field = function}
 #define ENDS(field, function) .ends = {.field = function}
 #define KERNEL(field, function) .kernels = {.field = function}
@@ -275,6 +314,19 @@ static const struct fault faults[] = {
     {"a stale copy of the tied table", "gpt2", 1, 0, 1, 2, 1,
      .ends = {.send_start = table_sent_once, .receive_start = table_received_once}, .at = "tied token table of rank"},
     {"gradients of earlier micro-batches lost in a stage", "mistral", 1, 0, 0, 4, 1, KERNEL(gemm, not_added)},
+    {"healthy", "bloom", 1, 0, 0, .cp = 4, .seeded = false},
+    {"healthy", "mistral", 2, 1, 3, .cp = 2, .seeded = false},
+    {"loss scaled by CP", "gpt2", 1, 0, 0, .cp = 4, DATA(sum, loss_twice)},
+    {"gradients not summed over CP", "llama", 1, 0, 0, .cp = 4, DATA(all_reduce_start, not_summed),
+     .at = "all_reduce of dp"},
+    {"keys and values lost in the ring", "gpt2", 1, 0, 1, .cp = 2, CONTEXT(send_start, keys_lost)},
+    {"keys' gradients lost in the ring", "bloom", 1, 0, 0, .cp = 4, CONTEXT(send_start, keys_grad_lost)},
+    {"half of a message of the ring lost", "llama", 2, 0, 0, .cp = 2, CONTEXT(send_start, ring_half),
+     .at = "send of cp"},
+    {"parts of the keys under the mask of the queries' own", "mistral", 1, 0, 0, .cp = 2,
+     KERNEL(attention_forward, mask_of_own)},
+    {"parts of the keys not merged", "gpt2", 1, 0, 0, .cp = 4, KERNEL(attention_forward, not_merged)},
+    {"positions of adjacent halves", "llama", 1, 0, 0, .cp = 2, KERNEL(rotary, adjacent_halves)},
     {"a stage starts from another seed", "bloom", 1, 0, 0, 2, 1, .seeded = true, .at = "weights of rank"},
 };
 
@@ -315,15 +367,15 @@ static struct gate judge(struct agreed *a, const struct fault *f, enum kernel_dt
     const struct model_config c = rig_config_of(f->family, 2, 64, 4, 256, 128);
     struct plan_request q = rig_request(&c, dtype, 64, 2, 1);
     struct parallel_engine g;
-    struct swap swaps[5];
+    struct swap swaps[6];
     struct comm counted;
     struct comm_counter counter;
     struct base_error e = {0};
     struct kernel_ops ops;
     struct gate gate;
     struct plan plan;
-    const int pp = f->pp ? f->pp : 1;
-    q.layout.tp = f->tp, q.layout.pp = pp, q.layout.dp = a->world.size / f->tp / pp;
+    const int pp = f->pp ? f->pp : 1, cp = f->cp ? f->cp : 1;
+    q.layout.tp = f->tp, q.layout.cp = cp, q.layout.pp = pp, q.layout.dp = a->world.size / f->tp / cp / pp;
     if (f->vp) q.layout.vp = f->vp;
     q.layout.sequence_parallel = f->sp, q.layout.zero = f->zero;
     q.rank = a->world.rank;
@@ -344,9 +396,10 @@ static struct gate judge(struct agreed *a, const struct fault *f, enum kernel_dt
     swap_in(&swaps[2], g.groups.sharing, &f->heads, &heads);
     swap_in(&swaps[3], g.groups.stages, &f->stages, &stages);
     swap_in(&swaps[4], g.groups.ends, &f->ends, &ends);
+    swap_in(&swaps[5], g.groups.context, &f->context, &context);
     const bool last = a->world.rank == a->world.size - 1;
     must(a, gate_path_on(&gate, &g, 7 + (f->seeded && last), &e), &e);
-    for (int i = 4; i >= 0; i--) swap_out(&swaps[i]);
+    for (int i = 5; i >= 0; i--) swap_out(&swaps[i]);
     parallel_close(&g);
     return gate;
 }
@@ -365,9 +418,9 @@ int main(void) {
             char what[256];
             for (int k = 0; k < CHECK_COUNT; k++)
                 if (gate.residual[k] > worst) worst = gate.residual[k], check = k;
-            snprintf(what, sizeof what, "%s, %s, %s, TP %d%s, PP %d, ZeRO %d: %.4g: %.90s", f->name, f->family,
-                     dtype == KERNEL_F32 ? "fp32" : "bf16", f->tp, f->sp ? " SP" : "", f->pp ? f->pp : 1, f->zero,
-                     worst, gate.where[check]);
+            snprintf(what, sizeof what, "%s, %s, %s, TP %d%s, CP %d, PP %d, ZeRO %d: %.4g: %.90s", f->name, f->family,
+                     dtype == KERNEL_F32 ? "fp32" : "bf16", f->tp, f->sp ? " SP" : "", f->cp ? f->cp : 1,
+                     f->pp ? f->pp : 1, f->zero, worst, gate.where[check]);
             if (!a.world.rank && getenv("SHOW")) puts(what);
             agreed_check(&a, healthy ? worst < CHECK_THRESHOLD / 4 : worst > 10 * CHECK_THRESHOLD, what);
             agreed_check(&a, !f->at || strstr(gate.where[check], f->at), what);

@@ -7,22 +7,26 @@
 #include "mpi/support/layouts.h"
 
 static const struct layout layouts[] = {
-    {1, 0, 0, 2, 2, 1, 1, PLAN_1F1B},  {1, 0, 1, 1, 1, 1, 1, PLAN_1F1B}, {1, 0, 1, 2, 3, 1, 1, PLAN_1F1B},
-    {1, 0, 2, 2, 1, 1, 1, PLAN_1F1B},  {1, 0, 2, 1, 3, 1, 1, PLAN_1F1B}, {1, 0, 3, 2, 1, 1, 1, PLAN_1F1B},
-    {1, 0, 3, 1, 2, 1, 1, PLAN_1F1B},  {2, 0, 0, 2, 2, 1, 1, PLAN_1F1B}, {2, 0, 1, 1, 2, 1, 1, PLAN_1F1B},
-    {2, 0, 2, 1, 2, 1, 1, PLAN_1F1B},  {2, 0, 3, 2, 2, 1, 1, PLAN_1F1B}, {2, 1, 0, 2, 2, 1, 1, PLAN_1F1B},
-    {2, 1, 1, 1, 2, 1, 1, PLAN_1F1B},  {2, 1, 2, 1, 2, 1, 1, PLAN_1F1B}, {2, 1, 3, 2, 2, 1, 1, PLAN_1F1B},
-    {4, 0, 0, 2, 1, 1, 1, PLAN_1F1B},  {4, 0, 1, 2, 2, 1, 1, PLAN_1F1B}, {4, 0, 2, 1, 2, 1, 1, PLAN_1F1B},
-    {4, 0, 3, 1, 1, 1, 1, PLAN_1F1B},  {4, 1, 0, 1, 2, 1, 1, PLAN_1F1B}, {4, 1, 2, 1, 2, 1, 1, PLAN_1F1B},
-    {4, 1, 3, 1, 2, 1, 1, PLAN_1F1B},  {1, 0, 0, 1, 3, 2, 1, PLAN_1F1B}, {1, 0, 0, 2, 4, 2, 2, PLAN_1F1B},
-    {1, 0, 0, 1, 2, 2, 1, PLAN_GPIPE}, {1, 0, 0, 1, 4, 2, 3, PLAN_1F1B}, {1, 0, 0, 1, 5, 3, 1, PLAN_1F1B},
-    {1, 0, 0, 1, 3, 3, 2, PLAN_1F1B},  {1, 0, 1, 1, 3, 2, 1, PLAN_1F1B}, {1, 0, 2, 1, 3, 2, 1, PLAN_1F1B},
-    {1, 0, 3, 1, 4, 2, 2, PLAN_1F1B},  {2, 0, 0, 1, 3, 2, 1, PLAN_1F1B}, {2, 1, 0, 1, 4, 2, 2, PLAN_1F1B},
-    {2, 1, 1, 1, 3, 2, 1, PLAN_1F1B},  {1, 0, 0, 1, 4, 4, 2, PLAN_1F1B}, {1, 0, 0, 1, 2, 4, 1, PLAN_GPIPE},
-    {1, 0, 3, 1, 2, 4, 1, PLAN_1F1B},  {2, 0, 2, 1, 4, 4, 1, PLAN_1F1B}, {2, 1, 3, 1, 2, 2, 1, PLAN_GPIPE},
-    {1, 0, 0, 1, 9, 8, 1, PLAN_1F1B},  {2, 1, 1, 1, 8, 4, 2, PLAN_1F1B}, {4, 0, 0, 1, 3, 2, 1, PLAN_1F1B},
-    {8, 1, 0, 2, 2, 1, 1, PLAN_1F1B},  {4, 1, 3, 1, 4, 4, 1, PLAN_1F1B}, {1, 0, 0, 1, 17, 16, 1, PLAN_1F1B},
-    {8, 0, 2, 1, 2, 2, 1, PLAN_1F1B}};
+    {1, 0, 0, 2, 2, 1, 1, PLAN_1F1B, 1},  {1, 0, 1, 1, 1, 1, 1, PLAN_1F1B, 1}, {1, 0, 1, 2, 3, 1, 1, PLAN_1F1B, 1},
+    {1, 0, 2, 2, 1, 1, 1, PLAN_1F1B, 1},  {1, 0, 2, 1, 3, 1, 1, PLAN_1F1B, 1}, {1, 0, 3, 2, 1, 1, 1, PLAN_1F1B, 1},
+    {1, 0, 3, 1, 2, 1, 1, PLAN_1F1B, 1},  {2, 0, 0, 2, 2, 1, 1, PLAN_1F1B, 1}, {2, 0, 1, 1, 2, 1, 1, PLAN_1F1B, 1},
+    {2, 0, 2, 1, 2, 1, 1, PLAN_1F1B, 1},  {2, 0, 3, 2, 2, 1, 1, PLAN_1F1B, 1}, {2, 1, 0, 2, 2, 1, 1, PLAN_1F1B, 1},
+    {2, 1, 1, 1, 2, 1, 1, PLAN_1F1B, 1},  {2, 1, 2, 1, 2, 1, 1, PLAN_1F1B, 1}, {2, 1, 3, 2, 2, 1, 1, PLAN_1F1B, 1},
+    {4, 0, 0, 2, 1, 1, 1, PLAN_1F1B, 1},  {4, 0, 1, 2, 2, 1, 1, PLAN_1F1B, 1}, {4, 0, 2, 1, 2, 1, 1, PLAN_1F1B, 1},
+    {4, 0, 3, 1, 1, 1, 1, PLAN_1F1B, 1},  {4, 1, 0, 1, 2, 1, 1, PLAN_1F1B, 1}, {4, 1, 2, 1, 2, 1, 1, PLAN_1F1B, 1},
+    {4, 1, 3, 1, 2, 1, 1, PLAN_1F1B, 1},  {1, 0, 0, 1, 3, 2, 1, PLAN_1F1B, 1}, {1, 0, 0, 2, 4, 2, 2, PLAN_1F1B, 1},
+    {1, 0, 0, 1, 2, 2, 1, PLAN_GPIPE, 1}, {1, 0, 0, 1, 4, 2, 3, PLAN_1F1B, 1}, {1, 0, 0, 1, 5, 3, 1, PLAN_1F1B, 1},
+    {1, 0, 0, 1, 3, 3, 2, PLAN_1F1B, 1},  {1, 0, 1, 1, 3, 2, 1, PLAN_1F1B, 1}, {1, 0, 2, 1, 3, 2, 1, PLAN_1F1B, 1},
+    {1, 0, 3, 1, 4, 2, 2, PLAN_1F1B, 1},  {2, 0, 0, 1, 3, 2, 1, PLAN_1F1B, 1}, {2, 1, 0, 1, 4, 2, 2, PLAN_1F1B, 1},
+    {2, 1, 1, 1, 3, 2, 1, PLAN_1F1B, 1},  {1, 0, 0, 1, 4, 4, 2, PLAN_1F1B, 1}, {1, 0, 0, 1, 2, 4, 1, PLAN_GPIPE, 1},
+    {1, 0, 3, 1, 2, 4, 1, PLAN_1F1B, 1},  {2, 0, 2, 1, 4, 4, 1, PLAN_1F1B, 1}, {2, 1, 3, 1, 2, 2, 1, PLAN_GPIPE, 1},
+    {1, 0, 0, 1, 9, 8, 1, PLAN_1F1B, 1},  {2, 1, 1, 1, 8, 4, 2, PLAN_1F1B, 1}, {4, 0, 0, 1, 3, 2, 1, PLAN_1F1B, 1},
+    {8, 1, 0, 2, 2, 1, 1, PLAN_1F1B, 1},  {4, 1, 3, 1, 4, 4, 1, PLAN_1F1B, 1}, {1, 0, 0, 1, 17, 16, 1, PLAN_1F1B, 1},
+    {8, 0, 2, 1, 2, 2, 1, PLAN_1F1B, 1},  {1, 0, 0, 2, 2, 1, 1, PLAN_1F1B, 2}, {1, 0, 1, 1, 2, 1, 1, PLAN_1F1B, 2},
+    {1, 0, 2, 2, 2, 1, 1, PLAN_1F1B, 2},  {1, 0, 3, 1, 2, 1, 1, PLAN_1F1B, 2}, {1, 0, 0, 1, 2, 1, 1, PLAN_1F1B, 3},
+    {2, 0, 0, 1, 2, 1, 1, PLAN_1F1B, 2},  {2, 1, 2, 2, 1, 1, 1, PLAN_1F1B, 2}, {1, 0, 0, 1, 4, 2, 2, PLAN_1F1B, 2},
+    {1, 0, 3, 1, 3, 2, 1, PLAN_1F1B, 2},  {1, 0, 0, 2, 1, 1, 1, PLAN_1F1B, 4}, {2, 1, 1, 1, 3, 2, 1, PLAN_1F1B, 2},
+    {1, 0, 2, 1, 1, 1, 1, PLAN_1F1B, 8},  {2, 0, 3, 1, 2, 2, 1, PLAN_GPIPE, 4}};
 
 int main(void) {
     struct agreed a;
@@ -34,7 +38,8 @@ int main(void) {
                 const struct layout *l = &layouts[i];
                 if (a.world.size > 8 && (f + dtype + i) % 2) continue;
                 const int64_t heads = l->tp > 4 ? l->tp : 4, layers = l->pp > 1 ? layers_of(l) : 4;
-                if (!layout_fits(l, a.world.size) || (a.world.size > 4 && 2 * l->tp * l->pp < a.world.size)) continue;
+                if (!layout_fits(l, a.world.size) || (a.world.size > 4 && 2 * l->tp * l->pp * l->cp < a.world.size))
+                    continue;
                 struct model_config c = rig_config_of(rig_families[f], layers, 12 * heads, heads, 101, 40);
                 c.tied = c.tied || i % 2; /* then a llama's embeddings are the token table alone */
                 c.parameters = model_params_count(&c);

@@ -24,7 +24,8 @@ static int divisor(uint64_t seed, uint64_t *at, int n, int most) {
 static struct plan_request drawn(const struct comm *world, uint64_t seed, uint64_t *at) {
     struct layout l;
     l.tp = divisor(seed, at, world->size, 8);
-    l.pp = divisor(seed, at, world->size / l.tp, 8);
+    l.cp = divisor(seed, at, world->size / l.tp, 4);
+    l.pp = divisor(seed, at, world->size / l.tp / l.cp, 8);
     l.sp = l.tp > 1 && draw(seed, at, 2);
     l.zero = (int)draw(seed, at, 4);
     l.vp = l.pp > 1 ? 1 + (int)draw(seed, at, 3) : 1;
@@ -34,7 +35,7 @@ static struct plan_request drawn(const struct comm *world, uint64_t seed, uint64
     const int64_t heads = l.tp * (draw(seed, at, 2) ? 2 : 4), stages = l.pp * l.vp;
     const int64_t layers = stages + (int64_t)draw(seed, at, (uint64_t)stages) + (stages == 1 ? 3 : 0);
     struct model_config c = rig_config_of(rig_families[draw(seed, at, RIG_FAMILIES)], layers, 12 * heads, heads,
-                                          97 + (int64_t)draw(seed, at, 40), 8 * l.tp + 20);
+                                          97 + (int64_t)draw(seed, at, 40), layout_seq(&l) + 20);
     c.tied = c.tied || draw(seed, at, 2);
     c.parameters = model_params_count(&c);
     const int dtype = (int)draw(seed, at, KERNEL_DTYPE_COUNT);

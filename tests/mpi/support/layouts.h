@@ -25,7 +25,7 @@ enum { STEPS = 3 };
 struct layout {
     int tp, sp, zero;
     int64_t micro, accumulation;
-    int pp, vp, schedule;
+    int pp, vp, schedule, cp;
 };
 struct run {
     struct comm world; /* counts what is sent */
@@ -163,19 +163,26 @@ static inline int64_t layers_of(const struct layout *l) {
 
 /* Whether so many ranks can run it. */
 static inline bool layout_fits(const struct layout *l, int ranks) {
-    return ranks % (l->tp * l->pp) == 0;
+    return ranks % (l->tp * l->pp * l->cp) == 0;
+}
+/* Tokens that its ranks can share: at least 19. */
+static inline int64_t layout_seq(const struct layout *l) {
+    int64_t seq = l->sp ? 5 * l->tp : 19;
+    while (l->cp > 1 && (seq % (2 * l->cp) || (l->sp && seq / l->cp % l->tp))) seq++;
+    return seq;
 }
 
 /* The request of a layout: what it leaves open depends on `variant`. */
 static inline struct plan_request layout_request(const struct comm *world, const struct layout *l,
                                                  const struct model_config *c, enum kernel_dtype dtype, int variant) {
-    struct plan_request q = rig_request(c, dtype, l->sp ? 5 * l->tp : 19, l->micro, 1);
-    q.layout.tp = l->tp, q.layout.sequence_parallel = l->sp;
+    struct plan_request q = rig_request(c, dtype, layout_seq(l), l->micro, 1);
+    q.layout.tp = l->tp, q.layout.cp = l->cp, q.layout.sequence_parallel = l->sp;
     q.layout.pp = l->pp, q.layout.vp = l->vp, q.layout.schedule = l->schedule;
-    q.layout.dp = world->size / (l->tp * l->pp), q.layout.zero = l->zero;
+    q.layout.dp = world->size / (l->tp * l->pp * q.layout.cp), q.layout.zero = l->zero;
     q.layout.recompute = variant % PLAN_RECOMPUTES;
     q.rows = (enum plan_rows)(variant / PLAN_RECOMPUTES % 3);
-    static const char *const orders[] = {"tp-dp-pp", "dp-tp-pp", "pp-dp-tp", "dp-pp-tp", "tp-pp-dp", "pp-tp-dp"};
+    static const char *const orders[] = {"tp-cp-dp-pp", "dp-tp-cp-pp", "pp-dp-cp-tp",
+                                         "cp-dp-pp-tp", "tp-pp-dp-cp", "pp-cp-tp-dp"};
     plan_grid_order(&q.layout, orders[variant % 6], NULL);
     q.rank = world->rank;
     q.global_batch = q.layout.dp * l->micro * l->accumulation;
@@ -187,9 +194,9 @@ static inline void layout_check(struct agreed *a, const struct plan_request *q) 
     const struct plan_layout *l = &q->layout;
     char what[200];
     snprintf(what, sizeof what,
-             "%s, %s, TP %d%s, PP %d x %d %s, DP %d, ZeRO %d, recompute %d, rows %d, micro-batches %lld x %lld",
+             "%s, %s, TP %d%s, CP %d, PP %d x %d %s, DP %d, ZeRO %d, recompute %d, rows %d, micro-batches %lld x %lld",
              q->config.family->type, q->dtype == KERNEL_F32 ? "fp32" : "bf16", l->tp, l->sequence_parallel ? " SP" : "",
-             l->pp, l->vp, plan_schedule_name((enum plan_schedule)l->schedule), l->dp, l->zero, l->recompute,
+             l->cp, l->pp, l->vp, plan_schedule_name((enum plan_schedule)l->schedule), l->dp, l->zero, l->recompute,
              (int)q->rows, (long long)(q->global_batch / l->dp / l->micro_batch), (long long)l->micro_batch);
     if (getenv("SHOW") && !a->world.rank) puts(what);
     check_gate(a, q, what);

@@ -13,10 +13,10 @@
 
 #include <cmocka.h>
 
+#include "config/params.h"
 #include "costmodel/device.h"
 #include "costmodel/network.h"
 #include "costmodel/stages.h"
-#include "model/params.h"
 #include "projection/cost.h"
 #include "unit/support/config_json.h"
 #include "unit/support/projections.h"

@@ -41,6 +41,12 @@ static void no_wait(void *context) {
 static void no_merge(void *context, int64_t rows, float *max, float *sum, float *target_logit) {
     (void)context, (void)rows, (void)max, (void)sum, (void)target_logit;
 }
+static void no_exchange(void *context, enum model_exchange what, const void *to, void *from, size_t bytes) {
+    (void)context, (void)what, (void)to, (void)from, (void)bytes;
+}
+static void no_exchanged(void *context, enum model_exchange what) {
+    (void)context, (void)what;
+}
 static void on_rows(void *context, const int32_t *tokens, const void *dx) {
     struct sent *s = context;
     parallel_rows_take(&s->rows, &s->world, tokens, dx);
@@ -66,7 +72,7 @@ static void run_counted(const struct plan *plan, struct counting *c, struct sent
     assert_true((double)(arena.used - before) == plan->arenas[PLAN_ACTIVATIONS].bytes);
 
     comm_serial(&s->inner);
-    s->inner.size = plan->request.layout.dp;
+    s->inner.size = plan_layout_replicas(&plan->request.layout);
     comm_count_wrap(&s->world, &s->counter, &s->inner, COMM_ONLY_COUNT);
     assert_int_equal(parallel_buckets_open(&s->buckets, &s->world, grads, params.total, plan->request.bucket, &e), 0);
     parallel_rows_open(&s->rows, plan, &s->world, &arena);
@@ -81,7 +87,9 @@ static void run_counted(const struct plan *plan, struct counting *c, struct sent
                                            .scatter = no_sum,
                                            .gather = no_sum,
                                            .wait = no_wait,
-                                           .merge = no_merge};
+                                           .merge = no_merge,
+                                           .exchange = no_exchange,
+                                           .exchanged = no_exchanged};
         model_forward(&model, token);
         model_loss(&model, token, 1);
         model_backward(&model, token);
@@ -113,7 +121,7 @@ static void check_plan(const struct plan_request *request) {
             struct plan_op other = l.ops[j];
             if (other.kind == op->kind && other.m == op->m && other.n == op->n && other.k == op->k &&
                 other.a_trans == op->a_trans && other.b_trans == op->b_trans && other.in == op->in &&
-                other.out == op->out)
+                other.out == op->out && other.batch == op->batch && other.seq == op->seq)
                 planned += other.count;
         }
         assert_true(counting_of(&c, op) == planned);
@@ -123,7 +131,7 @@ static void check_plan(const struct plan_request *request) {
     double again = 0;
     for (int i = 0; i < l.count; i++) again += l.ops[i].again ? l.ops[i].count * l.ops[i].flop : 0;
     assert_true(c.flop == l.matmul_flop + l.attention_flop + again);
-    if (request->layout.tp > 1) return; /* its messages are counted over real ranks */
+    if (request->layout.tp > 1 || request->layout.cp > 1) return; /* messages are counted over real ranks */
     assert_true(c.flop == l.hardware_flop / plan.request.layout.dp);
     assert_true(l.model_flop == (l.matmul_flop + l.attention_flop) * plan.request.layout.dp);
     assert_true(request->layout.recompute && request->config.layers > 1 ? l.hardware_flop > l.model_flop
@@ -232,11 +240,37 @@ static void ledger_of_parts(void **state) {
         }
 }
 
+/* Of every rank that shares sequences: the attention of its queries. Together they do what one rank does, and without a
+ * window all do as much. */
+static void ledger_of_contexts(void **state) {
+    (void)state;
+    for (int f = 0; f < RIG_FAMILIES; f++)
+        for (int i = 0; i < 12; i++) {
+            const struct model_config c = rig_config_of(rig_families[f], 3, 64, 8, 101, 18 * (1 + i % 4) + 60);
+            struct plan_request r = rig_request(&c, i % 2 ? KERNEL_BF16 : KERNEL_F32, 48, 2, 2);
+            struct plan whole, part;
+            double flop = 0;
+            r.layout.recompute = i / 4;
+            assert_int_equal(plan_make(&whole, &r, NULL), BASE_OK);
+            r.layout.cp = 2 + i % 3;
+            for (r.rank = 0; r.rank < r.layout.cp; r.rank++) {
+                check_plan(&r);
+                assert_int_equal(plan_make(&part, &r, NULL), BASE_OK);
+                flop += part.ledger.attention_flop;
+                assert_true(c.window || part.ledger.attention_flop * r.layout.cp == whole.ledger.attention_flop);
+                assert_true(part.ledger.model_flop == whole.ledger.model_flop);
+                assert_true(part.ledger.hardware_flop == whole.ledger.hardware_flop);
+            }
+            assert_true(flop == whole.ledger.attention_flop);
+        }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ledger_is_what_runs),
         cmocka_unit_test(ledger_of_every_family),
         cmocka_unit_test(ledger_of_parts),
+        cmocka_unit_test(ledger_of_contexts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

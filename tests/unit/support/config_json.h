@@ -5,7 +5,7 @@
 #ifndef TOISE_TESTS_CONFIG_JSON_H
 #define TOISE_TESTS_CONFIG_JSON_H
 
-#include "model/config.h"
+#include "config/config.h"
 
 json_t *config_json(const char *text);
 /* `good` with one field set to a JSON value; NULL removes the field. */

@@ -36,7 +36,8 @@ static void attention(const struct kernel_attention *a, bool backward) {
                           .window = a->window,
                           .in = a->dtype,
                           .out = a->dtype},
-        plan_attention_flop(a->batch, a->heads, a->seq_q, a->window, a->head_dim, backward));
+        plan_attention_flop_ahead(a->batch, a->heads, a->seq_q, a->q_offset - a->k_offset, a->window, a->head_dim,
+                                  backward));
 }
 static void attention_forward(const struct kernel_team *team, const struct kernel_attention *a) {
     (void)team;
@@ -105,6 +106,11 @@ static void copy(const struct kernel_team *team, int64_t n, const float *x, floa
     counts->passes++;
 }
 
+static void triad(const struct kernel_team *team, int64_t n, const float *x, float s, const float *y, float *z) {
+    (void)team, (void)n, (void)x, (void)s, (void)y, (void)z;
+    counts->passes++;
+}
+
 void counting_open(struct counting *c, struct kernel_ops *ops) {
     memset(c, 0, sizeof *c);
     counts = c;
@@ -116,6 +122,7 @@ void counting_open(struct counting *c, struct kernel_ops *ops) {
                                .from_bf16 = from_bf16,
                                .zero = zero,
                                .copy = copy,
+                               .triad = triad,
                                .norm_grad_input = norm,
                                .norm_grad_params = norm,
                                .gelu_forward = gelu_forward,

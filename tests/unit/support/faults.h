@@ -5,8 +5,8 @@
 #ifndef TOISE_TESTS_FAULTS_H
 #define TOISE_TESTS_FAULTS_H
 
+#include "config/config.h"
 #include "kernels.h"
-#include "model/config.h"
 
 enum fault {
     FAULT_GELU_SIGN,        /* GELU gradient's sign */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Reads single fields of a config.json. Knows no family: callers pass keys and defaults. */
-#include "model/config_fields.h"
+#include "config/fields.h"
 
 #include <stdio.h>
 #include <string.h>

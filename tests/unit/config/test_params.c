@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "model/params.h"
+#include "config/params.h"
 #include "unit/support/config_json.h"
 #include "unit/support/rig.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Places a family's parameters in one buffer, in order, and fills them with initial values. */
-#include "model/params.h"
+#include "config/params.h"
 
 #include <math.h>
 #include <stdlib.h>

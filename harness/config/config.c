@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Reads a Hugging Face config.json into a model_config, refusing what would be trained wrongly. */
-#include "model/config.h"
+#include "config/config.h"
 
 #include <string.h>
 
-#include "model/config_fields.h"
-#include "model/params.h"
+#include "config/fields.h"
+#include "config/params.h"
 
 enum { LAYERS_LIMIT = 1 << 14 };        /* far above published sizes: more is a typing error */
 static const double LAYER_LIMIT = 1e15; /* layers x width x widest; below it counts are exact as doubles */

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model/config_fields.h"
+#include "config/fields.h"
 
 /* Harmless at any value. */
 static const char *const harmless[] = {

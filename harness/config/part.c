@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Splits a model's sizes and tensors over tensor parallel ranks. */
-#include "model/part.h"
+#include "config/part.h"
 
 static int64_t least(int64_t a, int64_t b) {
     return a < b ? a : b;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What is trained: a transformer's sizes and its family. A family is a row of a table (family.c): its architecture, its
- * field names in a Hugging Face config.json, and its parameters. The model's code reads the row, so no family has code
- * of its own. */
-#ifndef TOISE_MODEL_CONFIG_H
-#define TOISE_MODEL_CONFIG_H
+ * The room config/ says what is trained, as data: a transformer's sizes and its family, its parameter table (params.h),
+ * and the part of it that a rank holds (part.h). It needs base/. It computes nothing with weights.
+ *
+ * This file has sizes and family. A family is a row of a table (family.c): its architecture, its field names in a
+ * Hugging Face config.json, and its parameters. The model's code reads the row, so no family has code of its own. */
+#ifndef TOISE_CONFIG_CONFIG_H
+#define TOISE_CONFIG_CONFIG_H
 
 #include <jansson.h>
 #include <stdbool.h>

@@ -2,10 +2,10 @@
  *
  * The part of a model that one rank holds. Tensor parallel ranks split heads, the MLP's columns and the vocabulary
  * (Shoeybi et al. 2019), and pipeline stages split the layers: a part is a smaller config of the same family. */
-#ifndef TOISE_MODEL_PART_H
-#define TOISE_MODEL_PART_H
+#ifndef TOISE_CONFIG_PART_H
+#define TOISE_CONFIG_PART_H
 
-#include "model/config.h"
+#include "config/config.h"
 
 /* Layers that a rank computes one after the other. */
 struct model_chunk {

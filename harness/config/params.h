@@ -2,10 +2,10 @@
  *
  * The parameter table: each tensor's name, shape and offset in one contiguous buffer, and its initial values. The order
  * is embeddings, layer 0, 1, ..., final norm. Weights, gradients and moments share the table. */
-#ifndef TOISE_MODEL_PARAMS_H
-#define TOISE_MODEL_PARAMS_H
+#ifndef TOISE_CONFIG_PARAMS_H
+#define TOISE_CONFIG_PARAMS_H
 
-#include "model/part.h"
+#include "config/part.h"
 
 struct model_tensor {
     const struct model_parameter *kind;

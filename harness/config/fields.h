@@ -3,10 +3,10 @@
  * Readers of single fields of a config.json, for model/ only. A field is refused by name if it has the wrong type, is
  * out of range, or appears under two names that disagree. Every reader returns BASE_OK or BASE_USAGE. A null counts as
  * absent if another name of the field has a value. */
-#ifndef TOISE_MODEL_CONFIG_FIELDS_H
-#define TOISE_MODEL_CONFIG_FIELDS_H
+#ifndef TOISE_CONFIG_FIELDS_H
+#define TOISE_CONFIG_FIELDS_H
 
-#include "model/config.h"
+#include "config/config.h"
 
 enum { MODEL_KEY_NAMES = sizeof(model_key) / sizeof(const char *) };
 

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "model/config_fields.h"
+#include "config/fields.h"
 
 /* Kinds of scaling and their fields. A kind that is not trained is priced as plain positions. */
 static const struct kind {

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "model/config.h"
+#include "config/config.h"
 
 #define GAIN(role, name)                                                                                               \
     { role, name, MODEL_ONE, MODEL_WIDTH, MODEL_INIT_ONE, MODEL_SHARD_NONE, false, false, false, false }

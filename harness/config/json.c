@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Writes a model_config as the config.json that transformers reads. model_config_parse reads it back unchanged. */
-#include "model/config.h"
+#include "config/config.h"
 
 static void size(json_t *o, const model_key key, int64_t value) {
     if (key[0]) json_object_set_new(o, key[0], value ? json_integer(value) : json_null());
