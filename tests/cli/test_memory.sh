@@ -36,13 +36,13 @@ else
     echo 'SKIP: memory of two ranks: mpirun is not installed'
 fi
 
-# whether a plan fits, with a tenth to spare; its sizes are in $plan
-fits() {
-    plan=$("$toise" train --workload "$1" --precision "$2" --recompute "$3" --dry-run --json 2>"$work/err" |
-        python3 -c 'import json, sys; x = json.load(sys.stdin)["ledger"]; x["memory"].pop("process, before", 0)
-print(sum(x["memory"].values()), x.get("gate_bytes_per_rank", 0), x["model_flop"])')
-    awk -v plan="$plan" '/^MemAvailable/ { split(plan, b); exit !($2 * 1024 > 1.1 * (b[1] + b[2])) }' /proc/meminfo
+# Of a workload: bytes of a rank with the gate, then model, layers, sequence length and micro-batch, which decide them.
+sizes() {
+    "$toise" train --workload "$1" --precision "$2" --recompute "$3" --dry-run --json 2>"$work/err" |
+        python3 -c 'import json, sys; x = json.load(sys.stdin); l, c = x["ledger"], x["config"]
+print(l["memory_bytes_per_rank"] + l.get("gate_bytes_per_rank", 0), c["model"], c["layers"], c["seq"], x["layout"]["micro_batch"])'
 }
+fits() { awk -v bytes="$1" '/^MemAvailable/ { exit !($2 * 1024 > 1.1 * bytes) }' /proc/meminfo; } # with a tenth to spare
 seen=' '
 if check_full 'memory of the larger workloads'; then
     for file in harness/catalog/workloads/*.json; do
@@ -50,11 +50,14 @@ if check_full 'memory of the larger workloads'; then
         [[ $workload != *-tiny ]] || continue
         for case in 'fp32 none' 'bf16 none' 'bf16 full'; do
             read -r precision recompute <<<"$case"
-            if ! fits "$workload" "$precision" "$recompute"; then
+            read -r bytes model layers seq micro < <(sizes "$workload" "$precision" "$recompute")
+            if ! fits "$bytes"; then
                 echo "SKIP: memory of $workload, $case: it needs more than this machine has free"
-            elif [[ $seen != *" $plan;"* ]]; then # several workloads are the same work for one rank
-                seen+="$plan; "
-                call "$toise" train --workload "$workload" --precision "$precision" --recompute "$recompute" --no-gate "${few[@]}"
+            elif [[ $seen != *" $case $model $layers $seq $micro;"* ]]; then # several workloads are the same to a rank
+                seen+=" $case $model $layers $seq $micro;"
+                # one micro-batch: a step of more of them has no more memory, and may take an hour
+                call "$toise" train --model "$model" --layers "$layers" --seq "$seq" --mbs "$micro" --gbs "$micro" \
+                    --precision "$precision" --recompute "$recompute" --no-gate "${few[@]}"
                 done_well "$workload $case"
             fi
         done
@@ -70,7 +73,7 @@ for line in open(sys.argv[1]):
     x = json.loads(line)
     r, ledger = x["result"], x["ledger"]
     over = r["peak_memory_bytes"] / r["predicted_memory_bytes"] - 1
-    what = f'{(x["workload"] or x["config"]).get("name", "gpt2-124m")} {x["config"]["precision"]}, recompute {x["layout"].get("recompute", "none")}, {x["layout"]["world"]} rank(s)'
+    what = f'{(x["workload"] or x["config"]).get("name", x["config"]["model"])} {x["config"]["precision"]}, recompute {x["layout"].get("recompute", "none")}, {x["layout"]["world"]} rank(s), sequences of {x["config"]["seq"]}'
     print(f'{what}: {r["peak_memory_bytes"] / 2**20:.1f} MiB, {over:+.2%} of the plan; '
           f'{ledger["memory"]["process, before"] / 2**20:.1f} MiB before the arenas; huge {r["per_rank"][0]["pages_huge"]}')
     if abs(over) > 0.05: bad, _ = 1, print(f"{what}: resident and planned memory differ by more than 5%")
