@@ -76,7 +76,7 @@ static double residual(const struct view *v, const void *x, int64_t at, const do
     }
     double unit =
         check_unit(out_of(v->a)) * norm_of(v->a->head_dim, truth) + explained + FLUSHED * sqrt((double)v->a->head_dim);
-    return error == 0 ? 0 : sqrt(error) / unit;
+    return isnan(error) ? INFINITY : error == 0 ? 0 : sqrt(error) / unit;
 }
 
 /* Adds what was there before to a gradient; returns what rounding that explains. */
@@ -169,7 +169,7 @@ static double forward_row(const struct view *v, int64_t i, const double *before,
     if (before) merge_before(v, before, off, &lse, out, &explained);
     double of_lse = fabs(v->a->lse[v->lse + i] - lse) / (off + (before ? 8 * check_unit(KERNEL_F32) * fabs(lse) : 0));
     double of_o = residual(v, v->a->o, v->o + i * v->a->o_row, out, explained);
-    return fmax(of_o, isinf(lse) ? 0 : of_lse);
+    return isinf(lse) ? of_o : isnan(of_lse) ? INFINITY : fmax(of_o, of_lse);
 }
 
 /* The gradient of score (i, j), from the query's p and the stored o. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Readers of single fields of a config.json, for model/ only. A field is refused by name if it has the wrong type, is
+ * Readers of single fields of a config.json, for config/ only. A field is refused by name if it has the wrong type, is
  * out of range, or appears under two names that disagree. Every reader returns BASE_OK or BASE_USAGE. A null counts as
  * absent if another name of the field has a value. */
 #ifndef TOISE_CONFIG_FIELDS_H
@@ -39,7 +39,7 @@ void model_field_note(char *list, const char *words);
 /* Reads "rope_theta" and "rope_scaling", or "rope_parameters", which holds both since transformers 5. The newer object
  * may also stand under the older name. */
 int model_field_rotary(const struct model_fields *in, double theta, struct model_rotary *out, struct base_error *e);
-/* Checks every other field: refused, harmless, or noted in c->unread. config_keys.c has the lists. */
+/* Checks every other field: refused, harmless, or noted in c->unread. keys.c has the lists. */
 int model_field_check_all(struct model_config *c, const struct model_fields *in, struct base_error *e);
 
 #endif

@@ -45,7 +45,7 @@ static const char *const harmless[] = {
     "suppress_tokens", "begin_suppress_tokens",
     /* families with windows read it; Llama does not */
     "sliding_window",
-    /* Llama 3.1's positions; config_rotary.c reads it if it matters */
+    /* Llama 3.1's positions; rotary.c reads it if it matters */
     "original_max_position_embeddings"};
 
 /* A field that asks for another model, unless it is null, empty or `idle`. */

@@ -31,7 +31,7 @@ struct model_config model_part_config(const struct model_part *p) {
     c.kv_heads = c.kv_heads < p->ranks ? 1 : c.kv_heads / p->ranks;
     c.ffn /= p->ranks;
     c.vocab = model_part_vocab(&next) - model_part_vocab(p);
-    /* Sums over data parallel ranks add in an order that depends on places. What all parts have has the same ones. */
+    /* Sums over replicas add in an order that depends on places. What all parts have has the same ones. */
     c.vocab_room = (p->whole->vocab + p->ranks - 1) / p->ranks;
     return c;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Part 2 of the gate, at the timed sizes. One micro-batch runs through a kernel table that checks each matmul and
- * attention after running it. The loss of one sequence's first PLAN_GATE_TOKENS tokens is compared with FP64. */
+ * attention after running it: of context parallel ranks with the keys that came, which only part 1 compares. The loss
+ * of one sequence's first PLAN_GATE_TOKENS tokens is compared with FP64. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,7 +46,7 @@ static int check_loss(struct gate *gate, struct parallel_engine *g, struct paral
     r.shape.config = &g->plan->request.config;
     r.shape.batch = 1;
     r.shape.seq = prefix->count;
-    double difference = 0, sum = 0;
+    double sums[3] = {0}; /* of differences, of losses, of tokens; over all ranks that share the sequence */
     int code = model_reference_step(&r, prefix->inputs, prefix->targets, 0, prefix->loss, NULL, e);
     if (code && reader->values) { /* the others wait for this rank to read on */
         fprintf(stderr, "toise: rank %d: the gate's loss: %s\n", g->world->rank, e->text);
@@ -55,11 +56,13 @@ static int check_loss(struct gate *gate, struct parallel_engine *g, struct paral
     for (int64_t i = 0; i < shape->seq && !code && heads; i++) {
         const int64_t at = model_context_position(shape->context, shape->seq, i);
         if (at >= prefix->count) continue;
-        difference += mine[i] - prefix->loss[at];
-        sum += prefix->loss[at];
+        sums[0] += mine[i] - prefix->loss[at];
+        sums[1] += prefix->loss[at];
+        sums[2]++;
     }
-    if (!code && sum > 0)
-        gate_note(gate, CHECK_LOSS_FULL, fabs(difference) / (sum * check_unit(shape->dtype) * FULL_UNITS), "");
+    if (g->groups.context) g->groups.context->ops->sum(g->groups.context, sums, 3);
+    if (!code && sums[2] > 0)
+        gate_note(gate, CHECK_LOSS_FULL, fabs(sums[0]) / (sums[1] * check_unit(shape->dtype) * FULL_UNITS), "");
     return code;
 }
 

@@ -72,7 +72,7 @@ static void take_rows_away(struct parallel_engine *g) {
         }
 }
 
-/* How many ranks add to a tensor's gradient, besides data parallel ones. */
+/* How many ranks add to a tensor's gradient, besides replicas. */
 static int sharing(const struct parallel_engine *g, const struct model_tensor *t) {
     const int64_t range = model_params_range_of(&g->params, t->offset), at = t->offset - g->blocks.block[range].start;
     for (int i = 0; i < g->blocks.shares; i++)

@@ -149,11 +149,11 @@ void model_context_backward(const struct model *m, const struct kernel_attention
     const struct kernel_ops *ops = m->team->ops;
     const struct model_context c = m->shape.context;
     const int64_t kv = model_tokens(m) * travelling(m->shape.config).row, qkv = model_tokens(m) * own->q_row;
-    const bool half = own->dtype == KERNEL_BF16;
-    float *come = model_buffer_copy(m, MODEL_RING_GRAD, 2), *all = half ? m->buffers[MODEL_JOINED] : own->dq;
+    const bool bf16 = own->dtype == KERNEL_BF16;
+    float *arrived = model_buffer_copy(m, MODEL_RING_GRAD, 2), *dqkv = bf16 ? m->buffers[MODEL_JOINED] : own->dq;
     struct step s = step_of(m, own, true);
-    s.a.dq = all;
-    ops->zero(m->team, qkv, all);
+    s.a.dq = dqkv;
+    ops->zero(m->team, qkv, dqkv);
     begin_ring(m, own);
     for (int i = 0; i < c.ranks; i++) {
         float *mine = model_buffer_copy(m, MODEL_RING_GRAD, i % 2);
@@ -164,13 +164,13 @@ void model_context_backward(const struct model *m, const struct kernel_attention
         attend(&s, owner_at(c, i));
         if (i) { /* what the ranks before found of the same keys */
             m->hooks.exchanged(m->hooks.context, MODEL_KEYS_GRAD);
-            ops->triad(m->team, kv, mine, 1, come, mine);
+            ops->triad(m->team, kv, mine, 1, arrived, mine);
         }
-        m->hooks.exchange(m->hooks.context, MODEL_KEYS_GRAD, mine, come, ring_bytes(m, KERNEL_F32));
+        m->hooks.exchange(m->hooks.context, MODEL_KEYS_GRAD, mine, arrived, ring_bytes(m, KERNEL_F32));
         passed_on(m, i);
     }
     m->hooks.exchanged(m->hooks.context, MODEL_KEYS_GRAD);
     const size_t to_keys = (size_t)((const char *)own->k - (const char *)own->q) / kernel_dtype_bytes(own->dtype);
-    pack(m, all + to_keys, come, sizeof *come, true);
-    if (half) ops->to_bf16(m->team, qkv, all, own->dq);
+    pack(m, dqkv + to_keys, arrived, sizeof *arrived, true);
+    if (bf16) ops->to_bf16(m->team, qkv, dqkv, own->dq);
 }

@@ -24,7 +24,9 @@ static inline int64_t model_context_part(struct model_context c, int rank, int h
 int64_t model_context_position(struct model_context c, int64_t seq, int64_t i);
 /* Copies this rank's elements of whole[ranks * seq] to own[seq]. */
 void model_context_take(struct model_context c, int64_t seq, const int32_t *whole, int32_t *own);
-/* Whether queries of one part see keys of another, of `length` tokens each. window: as in struct kernel_attention. */
+/* Whether attention of one part's queries to another's keys is computed, of `length` tokens each: if some see some, or
+ * would in a window longer by one. Then what the ledger counts, areas, adds up to the whole. window: as in struct
+ * kernel_attention. */
 bool model_context_sees(int64_t queries, int64_t keys, int64_t length, int64_t window);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What each data parallel rank owns of the parameters under ZeRO (Rajbhandari et al. 2020): of every range
+ * What each replica (plan/layout.h) owns of the parameters under ZeRO (Rajbhandari et al. 2020): of every range
  * (config/params.h) one block (comm_block). A rank alone keeps the optimizer's state of its blocks, and updates them.
  * Without ZeRO a block is the whole range. */
 #ifndef TOISE_PARALLEL_BLOCKS_H

@@ -34,7 +34,7 @@ struct parallel_exchange {
 int parallel_exchange_open(struct parallel_exchange *x, const struct parallel_engine *engine, struct base_error *e);
 void parallel_exchange_close(struct parallel_exchange *x);
 /* Puts tensors together on one rank each, at once: rank r gets tensor wanted[r] of engine->whole in its out[count]; -1:
- * none. Each element comes from one rank that owns it, the same data parallel rank if it has a copy. Collective;
+ * none. Each element comes from one rank that owns it, the same replica if it has a copy. Collective;
  * wanted[world] agrees on all ranks. BASE_BROKEN on all: out of memory. */
 int parallel_gather_to(struct parallel_engine *engine, enum parallel_what what, const int *wanted,
                        struct parallel_exchange *x, float *out, struct base_error *e);

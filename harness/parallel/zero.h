@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * ZeRO's traffic among data parallel ranks (Rajbhandari et al. 2020), range by range (config/params.h). Each rank owns
- * a block of every range (blocks.h).
+ * ZeRO's traffic among replicas (plan/layout.h; Rajbhandari et al. 2020), range by range (config/params.h). Each rank
+ * owns a block of every range (blocks.h).
  *
  * Stage 1: in the last micro-batch's backward a range's gradient is reduce-scattered once it is final, so that each
  * rank has the sum of its block. After the update the weights are all-gathered.

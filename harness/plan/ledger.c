@@ -246,6 +246,13 @@ static void passes(struct plan_ledger *l, const struct plan *p, double micro) {
         pass(l, forward, "rotary", "rotary forward", each, t, turned, 2 * size, d);
         pass(l, backward, "rotary", "rotary backward", each, t, turned, 2 * size, d);
     }
+    if (model_context_shares(p->shape.context)) { /* what joins in FP32 is rounded; keys' gradients are added up */
+        const double half = d == KERNEL_BF16 ? 1 : 0, ranks = p->request.layout.cp;
+        const int64_t att = model_config_dim(c, MODEL_ATTENTION), kv = 2 * model_config_dim(c, MODEL_KV);
+        pass(l, forward, "to_bf16", "joined attention", half * each, t, att, 6, KERNEL_F32);
+        pass(l, backward, "to_bf16", "joined gradients", half * each, t, qkv, 6, KERNEL_F32);
+        pass(l, backward, "triad", "keys' gradients of ranks", (ranks - 1) * each, t, kv, 12, KERNEL_F32);
+    }
     if (model_config_has(c, MODEL_QKV_BIAS)) /* for all four matmuls, expressed in calls of the first one's size */
         pass(l, backward, "column_sum", "bias gradients", each * biased, t, qkv, size, d);
     if (c->lacks_embedding) return;

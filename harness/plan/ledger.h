@@ -31,10 +31,10 @@ struct plan_op {
     bool a_trans, b_trans;
     enum kernel_dtype in, out;
     int64_t batch, heads, seq, window, head_dim; /* attention */
-    int64_t ahead;                               /* of it: as in plan_attention_flop_ahead */
-    int64_t rows, cols;                          /* pass; a vector has cols 1 */
-    double flop, flop_square;                    /* of one call; the square figure differs only for attention */
-    double bytes;                                /* of one call: operands read and written once, or the message */
+    int64_t ahead;            /* of its first call: as in plan_attention_flop_ahead; others are as much work */
+    int64_t rows, cols;       /* pass; a vector has cols 1 */
+    double flop, flop_square; /* of one call; the square figure differs only for attention */
+    double bytes;             /* of one call: operands read and written once, or the message */
 };
 
 enum { PLAN_OPS_MAX = 96 };

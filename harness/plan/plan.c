@@ -17,7 +17,7 @@ static int check_sizes(const struct plan_request *r, struct base_error *e) {
     if (l->dp < 1 || l->tp < 1 || l->pp < 1 || l->vp < 1 || l->cp < 1 || plan_layout_expert_ranks(l) != 1 ||
         l->recompute < 0 || l->recompute >= PLAN_RECOMPUTES)
         return base_fail(e, BASE_USAGE,
-                         "training is data, tensor, context and pipeline parallel only: it needs --ep 1");
+                         "training has no expert parallel ranks: it needs --ep 1, and the others at least 1 each");
     if (l->pp == 1 && (l->vp > 1 || l->schedule != PLAN_1F1B || l->stage_layers[0]))
         return base_fail(e, BASE_USAGE,
                          "--vp, --schedule and --stage-layers are of pipeline stages: they need --pp of at least 2");
@@ -263,7 +263,7 @@ void plan_choose_micro_batch(struct plan_request *r, int64_t share, int local, d
     struct plan plan;
     for (int64_t m = share; m > 1; m--) {
         r->layout.micro_batch = m;
-        if (share % m || m * r->seq > USUAL_TOKENS) continue;
+        if (share % m || m * (r->seq / r->layout.cp) > USUAL_TOKENS) continue;
         if (r->layout.pp > 1 && share / m < FILLED * r->layout.pp) continue;
         if (plan_make(&plan, r, NULL) || plan_check_memory(&plan, local, available, NULL)) continue;
         return;

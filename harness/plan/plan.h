@@ -84,7 +84,7 @@ void plan_pipeline_of(const struct plan *plan, struct plan_pipeline *pipeline);
 /* Under ZeRO each range of the parameters (config/params.h) is cut into as many blocks as there are replicas
  * (layout.h), and each rank owns one (comm_block). Elements that a rank owns at most; without ZeRO all. */
 int64_t plan_owned(const struct plan_layout *layout, const struct model_params *params);
-/* Parameters whose gradient is summed over tensor parallel ranks before data parallel ones: key/value heads that
+/* Parameters whose gradient is summed over tensor parallel ranks before replicas: key/value heads that
  * several of them hold, and with sequence parallelism norms. */
 bool plan_shared_heads(const struct plan *plan, const struct model_parameter *parameter);
 bool plan_shared_norm(const struct plan *plan, const struct model_parameter *parameter);

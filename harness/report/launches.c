@@ -2,6 +2,7 @@
  *
  * Records of kind "launches" as a table: for people, as Markdown, as CSV. */
 #include <math.h>
+#include <stdarg.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -139,33 +140,36 @@ static const struct column {
 };
 enum { COLUMNS = sizeof columns / sizeof *columns };
 
+/* Appends what fits. */
+__attribute__((format(printf, 2, 3))) static void add(char *text, const char *format, ...) {
+    const size_t used = strlen(text);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text + used, PLACE - used, format, arguments);
+    va_end(arguments);
+}
+
 /* The machine, and how the launches used it; the same for many rows. */
 static void place(const json_t *r, char *text) {
     const long long world = record_whole(r, "layout.world"), threads = record_whole(r, "layout.threads"),
                     nodes = record_whole(r, "layout.nodes");
     const char *host = record_text(r, "machine.host"), *cpu = record_text(r, "machine.cpu"),
                *job = record_text(r, "of.job");
-    int used = snprintf(text, PLACE, "%.48s", *host ? host : "unknown host");
+    *text = 0;
+    add(text, "%.48s", *host ? host : "unknown host");
     if (!*cpu) cpu = record_text(r, "machine.name");
-    if (*cpu) used += snprintf(text + used, PLACE - (size_t)used, ", %.64s", cpu);
-    if (world && threads)
-        used += snprintf(text + used, PLACE - (size_t)used, ": %lld x %lld thread%s", world, threads,
-                         threads == 1 ? "" : "s");
+    if (*cpu) add(text, ", %.64s", cpu);
+    if (world && threads) add(text, ": %lld x %lld thread%s", world, threads, threads == 1 ? "" : "s");
     if (record_whole(r, "layout.tp") > 1)
-        used += snprintf(text + used, PLACE - (size_t)used, ", TP %lld%s", record_whole(r, "layout.tp"),
-                         record_true(r, "layout.sp") ? " with SP" : "");
-    if (record_whole(r, "layout.cp") > 1)
-        used += snprintf(text + used, PLACE - (size_t)used, ", CP %lld", record_whole(r, "layout.cp"));
+        add(text, ", TP %lld%s", record_whole(r, "layout.tp"), record_true(r, "layout.sp") ? " with SP" : "");
+    if (record_whole(r, "layout.cp") > 1) add(text, ", CP %lld", record_whole(r, "layout.cp"));
     if (record_whole(r, "layout.pp") > 1)
-        used +=
-            snprintf(text + used, PLACE - (size_t)used, ", PP %lld x %lld %.8s", record_whole(r, "layout.pp"),
-                     record_at(r, "layout.vp") ? record_whole(r, "layout.vp") : 1LL, record_text(r, "layout.schedule"));
-    if (record_whole(r, "layout.zero"))
-        used += snprintf(text + used, PLACE - (size_t)used, ", ZeRO %lld", record_whole(r, "layout.zero"));
-    if (*record_text(r, "layout.recompute"))
-        used += snprintf(text + used, PLACE - (size_t)used, ", recompute %.16s", record_text(r, "layout.recompute"));
-    if (nodes > 1) used += snprintf(text + used, PLACE - (size_t)used, ", %lld nodes", nodes);
-    if (*job) snprintf(text + used, PLACE - (size_t)used, "; job %.80s", job);
+        add(text, ", PP %lld x %lld %.8s", record_whole(r, "layout.pp"),
+            record_at(r, "layout.vp") ? record_whole(r, "layout.vp") : 1LL, record_text(r, "layout.schedule"));
+    if (record_whole(r, "layout.zero")) add(text, ", ZeRO %lld", record_whole(r, "layout.zero"));
+    if (*record_text(r, "layout.recompute")) add(text, ", recompute %.16s", record_text(r, "layout.recompute"));
+    if (nodes > 1) add(text, ", %lld nodes", nodes);
+    if (*job) add(text, "; job %.80s", job);
     clean(text);
 }
 

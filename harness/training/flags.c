@@ -31,8 +31,8 @@ static const struct cli_option OPTIONS[] = {
              "stage of --pp has four times"},
     {.name = "--tp", .alias = "--tensor-model-parallel-size", .kind = CLI_INTEGER, .at = offsetof(struct training_flags, tp),
      .min = 1, .max = 1 << 20, .fallback = "1", .hint = "N",
-     .help = "ranks that share a model: they split heads, the MLP's columns and the vocabulary; ranks that are left are "
-             "data parallel"},
+     .help = "ranks that share a model: they split heads, the MLP's columns and the vocabulary; ranks that no flag "
+             "takes are data parallel"},
     {.name = "--sp", .alias = "--sequence-parallel", .kind = CLI_FLAG, .at = offsetof(struct training_flags, sp),
      .help = "tensor parallel ranks also split tokens, where each would compute and keep the same"},
     {.name = "--cp", .alias = "--context-parallel-size", .kind = CLI_INTEGER, .at = offsetof(struct training_flags, cp),
@@ -56,7 +56,7 @@ static const struct cli_option OPTIONS[] = {
              "if they fit; --dry-run lists rank by rank"},
     {.name = "--zero", .alias = "--zero-stage", .kind = CLI_INTEGER, .at = offsetof(struct training_flags, zero), .min = 0,
      .max = 3, .fallback = "0", .hint = "STAGE",
-     .help = "what data parallel ranks share out (ZeRO): 1 optimizer state, 2 also gradients, 3 also weights"},
+     .help = "what data and context parallel ranks share out (ZeRO): 1 optimizer state, 2 also gradients, 3 also weights"},
     {.name = "--recompute", .alias = "--recompute-granularity", .kind = CLI_CHOICE,
      .at = offsetof(struct training_flags, recompute), .word = cli_recompute, .fallback = "none", .hint = "R",
      .help = ": what backward computes again, to save memory; selective: attention, norms and the activation function; "

@@ -60,7 +60,7 @@ struct attention_shares {
     double old, new;
 };
 static inline struct attention_shares attention_merge(float *lse, double new) {
-    const double old = *lse, most = new > old ? new : old;
+    const double old = *lse, most = old > new ? old : new; /* NaN if `new` is */
     if (most == -INFINITY) return (struct attention_shares){0, 0};
     const double all = most + log1p(exp(-fabs(old - new)));
     *lse = (float)all;

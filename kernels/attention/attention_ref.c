@@ -67,11 +67,12 @@ static void forward_row(const struct kernel_attention *a, struct row r) {
         add(d, p, v, o);
     }
     float *lse = &a->lse[attention_lse(a, r.b, r.h, r.t)];
+    const double mine = highest + log(sum); /* no key seen: -infinity */
     struct attention_shares shares = {0, 1};
     if (a->add)
-        shares = attention_merge(lse, highest + log(sum));
+        shares = attention_merge(lse, mine);
     else
-        *lse = (float)(highest + log(sum)); /* no key seen: -infinity */
+        *lse = (float)mine;
     for (int64_t c = 0; c < d && sum != 0; c++) o[c] *= shares.new / sum;
     put(a, a->o, attention_o(a, r.b, r.h, r.t), shares.old, o);
 }

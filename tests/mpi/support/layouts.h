@@ -165,7 +165,7 @@ static inline int64_t layers_of(const struct layout *l) {
 static inline bool layout_fits(const struct layout *l, int ranks) {
     return ranks % (l->tp * l->pp * l->cp) == 0;
 }
-/* Tokens that its ranks can share: at least 19. */
+/* Tokens that its ranks can share. */
 static inline int64_t layout_seq(const struct layout *l) {
     int64_t seq = l->sp ? 5 * l->tp : 19;
     while (l->cp > 1 && (seq % (2 * l->cp) || (l->sp && seq / l->cp % l->tp))) seq++;

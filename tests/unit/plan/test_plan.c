@@ -172,6 +172,7 @@ static void layouts_refused(void **state) {
     (void)state;
     enum { REFUSED = 16 };
     static const char *const whys[REFUSED] = {[2] = "--pp 3 with --vp 1 makes 3 stages of the 2 layers",
+                                              [3] = "--seq 64 does not divide over --cp 3",
                                               [5] = "--pp of at least 2",
                                               [6] = "zero-bubble can be priced, not yet trained",
                                               [8] = "--sp",
@@ -185,7 +186,7 @@ static void layouts_refused(void **state) {
     const struct plan_layout usual = plan_layout_data_parallel(2, 1);
     struct plan_layout l[REFUSED];
     for (int i = 0; i < REFUSED; i++) l[i] = usual;
-    l[0].dp = 0, l[1].tp = 0, l[2].pp = 3, l[3].cp = 2, l[4].ep = 2, l[5].vp = 2;
+    l[0].dp = 0, l[1].tp = 0, l[2].pp = 3, l[3].cp = 3, l[4].ep = 2, l[5].vp = 2;
     l[6].pp = 2, l[6].schedule = PLAN_ZERO_BUBBLE, l[7] = plan_layout_free();
     l[8].sequence_parallel = 1, l[9].zero = 4, l[10].tp = 3;
     l[11].pp = l[11].vp = 2, l[11].schedule = PLAN_GPIPE, l[12].pp = l[13].pp = 2, l[12].stage_layers[0] = 2;
@@ -198,9 +199,24 @@ static void layouts_refused(void **state) {
         struct base_error e = {0};
         r.layout = l[i];
         assert_int_equal(plan_make(&plan, &r, &e), BASE_USAGE);
-        if (!strstr(e.text, whys[i] ? whys[i] : "training is data, tensor and pipeline parallel"))
+        if (!strstr(e.text, whys[i] ? whys[i] : "training has no expert parallel ranks"))
             fail_msg("%d: %s", i, e.text);
     }
+}
+
+/* A rank's tokens count, not the sequence's. */
+static void micro_batch_of_shared_sequences(void **state) {
+    (void)state;
+    struct plan_request r = {.config = rig_config(1, 16, 1, 7, 8192),
+                             .seq = 8192,
+                             .layout = plan_layout_data_parallel(1, 0),
+                             .global_batch = 8,
+                             .threads = 1};
+    plan_choose_micro_batch(&r, 8, 1, -1);
+    assert_int_equal(r.layout.micro_batch, 1);
+    r.layout.cp = 4;
+    plan_choose_micro_batch(&r, 8, 4, -1);
+    assert_int_equal(r.layout.micro_batch, 4);
 }
 
 /* What data and tensor parallel ranks hold adds up to the model; the first holds most. */
@@ -276,6 +292,7 @@ int main(void) {
         cmocka_unit_test(literals_by_hand),      cmocka_unit_test(mistral_by_hand),
         cmocka_unit_test(window_by_hand),        cmocka_unit_test(bad_requests),
         cmocka_unit_test(slice_knows_the_whole), cmocka_unit_test(layouts_refused),
+        cmocka_unit_test(micro_batch_of_shared_sequences),
         cmocka_unit_test(layouts_divide),        cmocka_unit_test(what_would_fit_fits),
         cmocka_unit_test(rows_apart_by_size),
     };
