@@ -15,52 +15,12 @@
 #include "training/training.h"
 #include "training/work.h"
 
-/* Schedules that are trained: the first of enum plan_schedule. */
-static const char *trained_schedule(int i) {
-    return i <= PLAN_1F1B ? plan_schedule_name((enum plan_schedule)i) : NULL;
-}
-
 /* clang-format off */
 static const struct cli_option OPTIONS[] = {
     {.name = "--workload", .kind = CLI_TEXT, .at = offsetof(struct training_flags, workload), .hint = "NAME",
      .help = "a catalogued combination of model, sequence length, batch and optimizer; default node-s"},
     {.kind = CLI_SHARED, .at = offsetof(struct training_flags, training), .shared = cli_training_options},
-    {.name = "--mbs", .alias = "--micro-batch-size", .kind = CLI_INTEGER, .at = offsetof(struct training_flags, micro_batch),
-     .min = 1, .max = CLI_SIZE_MOST, .hint = "N",
-     .help = "sequences that a rank computes at once; default as many as fit, up to 8,192 tokens, and so few that each "
-             "stage of --pp has four times"},
-    {.name = "--tp", .alias = "--tensor-model-parallel-size", .kind = CLI_INTEGER, .at = offsetof(struct training_flags, tp),
-     .min = 1, .max = 1 << 20, .fallback = "1", .hint = "N",
-     .help = "ranks that share a model: they split heads, the MLP's columns and the vocabulary; ranks that no flag "
-             "takes are data parallel"},
-    {.name = "--sp", .alias = "--sequence-parallel", .kind = CLI_FLAG, .at = offsetof(struct training_flags, sp),
-     .help = "tensor parallel ranks also split tokens, where each would compute and keep the same"},
-    {.name = "--cp", .alias = "--context-parallel-size", .kind = CLI_INTEGER, .at = offsetof(struct training_flags, cp),
-     .min = 1, .max = 1 << 20, .fallback = "1", .hint = "N",
-     .help = "ranks that share each sequence: keys and values go round among them (ring attention)"},
-    {.name = "--pp", .alias = "--pipeline-model-parallel-size", .kind = CLI_INTEGER, .at = offsetof(struct training_flags, pp),
-     .min = 1, .max = 1 << 20, .fallback = "1", .hint = "N",
-     .help = "pipeline stages: each has some of the layers, and micro-batches pass them in turn; the default --gbs has "
-             "four for each stage"},
-    {.name = "--vp", .kind = CLI_INTEGER, .at = offsetof(struct training_flags, vp), .min = 1, .max = MODEL_CHUNKS,
-     .fallback = "1", .hint = "N",
-     .help = "chunks of layers of a pipeline stage (interleaved, 1f1b): a smaller bubble, more messages"},
-    {.name = "--schedule", .kind = CLI_CHOICE, .at = offsetof(struct training_flags, schedule), .word = trained_schedule,
-     .fallback = "1f1b", .hint = "NAME",
-     .help = ": the order of a stage's micro-batches; 1f1b keeps activations of few, gpipe of all"},
-    {.name = "--stage-layers", .kind = CLI_TEXT, .at = offsetof(struct training_flags, stage_layers), .hint = "LIST",
-     .help = "layers of each stage, in order, as in 5,6,6,5; with --vp of all first chunks, then all second ones; or "
-             "slots: embedding and head count as a layer each; default alike, with more in late stages but the last"},
-    {.name = "--order", .kind = CLI_TEXT, .at = offsetof(struct training_flags, order), .hint = "LIST",
-     .help = "which ranks are adjacent, the innermost first; default tp-cp-dp-pp, so that tensor parallel ranks share a node "
-             "if they fit; --dry-run lists rank by rank"},
-    {.name = "--zero", .alias = "--zero-stage", .kind = CLI_INTEGER, .at = offsetof(struct training_flags, zero), .min = 0,
-     .max = 3, .fallback = "0", .hint = "STAGE",
-     .help = "what data and context parallel ranks share out (ZeRO): 1 optimizer state, 2 also gradients, 3 also weights"},
-    {.name = "--recompute", .alias = "--recompute-granularity", .kind = CLI_CHOICE,
-     .at = offsetof(struct training_flags, recompute), .word = cli_recompute, .fallback = "none", .hint = "R",
-     .help = ": what backward computes again, to save memory; selective: attention, norms and the activation function; "
-             "full: all but each layer's input"},
+    {.kind = CLI_SHARED, .at = offsetof(struct training_flags, layout), .shared = training_layout_options},
     {.name = "--steps", .alias = "--train-iters", .kind = CLI_INTEGER, .at = offsetof(struct training_flags, steps), .min = 1,
      .max = 100000, .hint = "N",
      .help = "timed steps; default until --ci is reached or --budget is spent; under a CPU quota at least five quota "

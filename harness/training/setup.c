@@ -11,15 +11,6 @@
 enum { USUAL_WARMUP = 2 }; /* steps, if --steps fixes the work */
 static const double USUAL_BUDGET_S = 120;
 
-/* Data parallel ranks are what remains of the world. */
-static int resolve_layout(const struct training_flags *f, int world, struct plan_layout *l, struct base_error *e) {
-    *l = plan_layout_data_parallel(1, f->micro_batch);
-    l->tp = (int)f->tp, l->sequence_parallel = f->sp, l->zero = (int)f->zero, l->recompute = f->recompute;
-    l->cp = (int)f->cp, l->pp = (int)f->pp, l->vp = (int)f->vp, l->schedule = f->schedule;
-    const int code = plan_grid_fill(l, world, e);
-    return !code && f->order ? plan_grid_order(l, f->order, e) : code;
-}
-
 /* The default workload applies unless a flag sets something that it fixes. The micro-batch is chosen later, when memory
  * is known. */
 static int resolve_sizes(const struct training_flags *f, int world, int nodes, struct training *s,
@@ -30,7 +21,7 @@ static int resolve_sizes(const struct training_flags *f, int world, int nodes, s
     const char *model = t->model;
     char beside[PATH_MAX];
     int code = BASE_OK;
-    if ((code = resolve_layout(f, world, &r->layout, e))) return code;
+    if ((code = training_layout_resolve(&f->layout, world, &r->layout, e))) return code;
     if (f->workload || plain)
         return cli_trainer_workload(f->workload ? f->workload : "node-s", nodes, &s->workload, r, e);
     const char *weights = f->checkpoint ? f->checkpoint : f->init;
@@ -39,10 +30,7 @@ static int resolve_sizes(const struct training_flags *f, int world, int nodes, s
     if ((code = cli_catalog_model(model ? model : CLI_MODEL, &r->config, e))) return code;
     if (t->layers && (code = model_config_slice(&r->config, t->layers, e))) return code;
     r->seq = t->seq ? t->seq : cli_usual_seq(&r->config);
-    const int64_t dp = r->layout.dp;
-    const int64_t each = r->layout.pp > 1 ? 4 * r->layout.pp : 1; /* which keeps the pipeline's bubble small */
-    r->global_batch = t->global_batch ? t->global_batch : dp * each > 4 ? dp * each : 4;
-    if (!t->global_batch && r->global_batch % dp) r->global_batch = dp;
+    r->global_batch = t->global_batch ? t->global_batch : training_layout_batch(&r->layout);
     return BASE_OK;
 }
 
@@ -57,8 +45,7 @@ int training_resolve(const struct training_flags *f, const struct comm *real, st
                                        .gate = !f->no_gate},
                            .workload.optimizer = parallel_optimizer_default()};
     int code = resolve_sizes(f, world, nodes, s, e);
-    if (!code && f->stage_layers)
-        code = plan_layout_list(&s->request.layout, f->stage_layers, s->request.config.layers, e);
+    if (!code) code = training_layout_stages(&f->layout, &s->request, e);
     s->options = (struct train_options){.optimizer = s->workload.optimizer,
                                         .data = {.path = f->data, .format = f->format},
                                         .seed = (uint64_t)f->seed,

@@ -13,6 +13,7 @@
 #include "cli/launches.h"
 #include "cli/trainer.h"
 #include "plan/plan.h"
+#include "training/layout.h"
 
 #define TRAINING_USUAL_CI 0.05 /* unless --ci or --steps is given */
 
@@ -21,13 +22,13 @@ struct training_flags {
     struct cli_training training;
     const char *workload, *data, *format, *init, *save, *checkpoint;
     const char *energy, *power_command, *energy_root, *inject;
-    int64_t launches, micro_batch, steps, min_steps, warmup, threads, seed, world, ranks_per_node, save_every, keep;
+    int64_t launches, steps, min_steps, warmup, threads, seed, world, ranks_per_node, save_every, keep;
     double lr, ci, budget, timeout;
     const char *backend;
-    const char *trace, *stage_layers, *order;
-    int64_t tp, cp, pp, vp, zero;
-    int bind, recompute, overlap, schedule;
-    bool dry_run, no_gate, profile, sp;
+    const char *trace;
+    int bind, overlap;
+    bool dry_run, no_gate, profile;
+    struct training_layout layout;
     struct cli_journal_flags journal;
     struct cli_launch launch;
     struct cli_output output;
