@@ -10,11 +10,13 @@
 #include "forecast/forecast.h"
 #include "projection/measured_record.h"
 #include "records/record.h"
+#include "training/layout.h"
 
 struct flags {
     struct cli_training training;
+    struct training_layout layout;
     const char *machine;
-    int64_t micro_batch, ranks, threads;
+    int64_t ranks, threads;
     bool explain;
     struct cli_output output;
 };
@@ -24,9 +26,7 @@ static const struct cli_option OPTIONS[] = {
     {.name = "--machine", .kind = CLI_TEXT, .at = offsetof(struct flags, machine), .file = CLI_READ, .hint = "FILE",
      .help = "records (.jsonl) of toise kernels and, for several ranks, of toise comm"},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, training), .shared = cli_training_options},
-    {.name = "--mbs", .alias = "--micro-batch-size", .kind = CLI_INTEGER, .at = offsetof(struct flags, micro_batch),
-     .min = 1, .max = CLI_SIZE_MOST, .hint = "N",
-     .help = "sequences that a rank computes at once; default the rank's share of the batch"},
+    {.kind = CLI_SHARED, .at = offsetof(struct flags, layout), .shared = training_layout_options},
     {.name = "--ranks", .alias = "--accelerators", .kind = CLI_INTEGER, .at = offsetof(struct flags, ranks), .min = 1,
      .max = 1e6, .fallback = "1", .hint = "N", .help = "number of ranks, all on one node"},
     {.name = "--threads", .kind = CLI_INTEGER, .at = offsetof(struct flags, threads), .min = 1, .max = BASE_CPUS_MAX,
@@ -76,10 +76,13 @@ static int request_of(const struct flags *f, const struct machine *m, struct pla
     if (!code && t->layers) code = model_config_slice(&r->config, t->layers, e);
     if (code) return code;
     r->seq = t->seq ? t->seq : cli_usual_seq(&r->config);
-    r->global_batch = t->global_batch ? t->global_batch : f->ranks > 4 || 4 % f->ranks ? f->ranks : 4;
-    const int64_t micro_batch = f->micro_batch ? f->micro_batch : r->global_batch / f->ranks;
-    r->layout = plan_layout_data_parallel((int)f->ranks, micro_batch < 1 ? 1 : micro_batch);
+    if ((code = training_layout_resolve(&f->layout, (int)f->ranks, &r->layout, e))) return code;
+    r->global_batch = t->global_batch ? t->global_batch : training_layout_batch(&r->layout);
     r->threads = f->threads ? (int)f->threads : usual_threads(m);
+    if ((code = training_layout_stages(&f->layout, r, e))) return code;
+    if (!r->layout.micro_batch && r->global_batch % r->layout.dp == 0)
+        plan_choose_micro_batch(r, r->global_batch / r->layout.dp, 1, -1);
+    if (!r->layout.micro_batch) r->layout.micro_batch = 1;
     return BASE_OK;
 }
 
@@ -88,7 +91,7 @@ static int answer(const struct flags *f, const struct machine *m, struct base_er
     struct plan plan;
     struct projection_measured priced;
     int code = request_of(f, m, &request, e);
-    if (!code) code = plan_make(&plan, &request, e);
+    if (!code) code = plan_make_largest(&plan, &request, e);
     if (!code) code = projection_measured_price(m, &plan, &priced, e);
     if (code) return code;
     json_t *record = projection_measured_record(&priced, m, &plan);

@@ -8,6 +8,7 @@
 
 #include "base/text.h"
 #include "records/get.h"
+#include "report/fact.h"
 #include "report/report.h"
 
 static void shares(FILE *out, const char *title, json_t *parts, double step) {
@@ -16,6 +17,19 @@ static void shares(FILE *out, const char *title, json_t *parts, double step) {
     fprintf(out, "%-11s", title);
     json_object_foreach(parts, key, value) fprintf(out, " %s %.1f%%", key, 100 * json_number_value(value) / step);
     fputc('\n', out);
+}
+
+static void messages(FILE *out, json_t *communication, double step) {
+    const char *axis, *between = "messages    ";
+    json_t *of;
+    json_object_foreach(communication, axis, of) {
+        const double total = record_real(of, "total_s"), exposed = record_real(of, "exposed_s");
+        fprintf(out, "%s%s ", between, axis);
+        if (!isnan(total)) fprintf(out, "%.4g s, ", total);
+        fprintf(out, "%.4g s exposed (%.1f%%)", exposed, 100 * exposed / step);
+        between = "; ";
+    }
+    if (json_object_size(communication)) fputc('\n', out);
 }
 
 static void operations(FILE *out, const json_t *ops) {
@@ -44,10 +58,12 @@ void forecast_measured(FILE *out, const json_t *record, bool ops) {
             record_text(record, "status"));
     report_config(out, c);
     fprintf(out, "machine     %s: %s\n", record_text(m, "title"), record_text(m, "records"));
-    fprintf(out, "layout      %lld rank%s of %lld thread%s; global batch %lld x %lld tokens, micro-batch %lld\n",
-            record_whole(l, "world"), record_whole(l, "world") == 1 ? "" : "s", record_whole(l, "threads"),
-            record_whole(l, "threads") == 1 ? "" : "s", record_whole(c, "global_batch"), record_whole(c, "seq"),
-            record_whole(l, "micro_batch"));
+    fprintf(out, "layout      %lld rank%s of %lld thread%s; ", record_whole(l, "world"),
+            record_whole(l, "world") == 1 ? "" : "s", record_whole(l, "threads"),
+            record_whole(l, "threads") == 1 ? "" : "s");
+    report_axes(out, l);
+    fprintf(out, ", global batch %lld x %lld tokens, micro-batch %lld\n", record_whole(c, "global_batch"),
+            record_whole(c, "seq"), record_whole(l, "micro_batch"));
     fprintf(out, "step        %.4g s [%.4g, %.4g], 90%%, %s%s%s\n", step, record_real(r, "step_s_low"),
             record_real(r, "step_s_high"), record_text(r, "label"), record_text(r, "why")[0] ? ": " : "",
             record_text(r, "why"));
@@ -58,6 +74,10 @@ void forecast_measured(FILE *out, const json_t *record, bool ops) {
     fputc('\n', out);
     shares(out, "time", record_at(r, "breakdown"), step);
     shares(out, "by kind", record_at(r, "by_operation"), step);
+    messages(out, record_at(r, "communication"), step);
+    if (record_at(l, "pp"))
+        fprintf(out, "bubble      stages wait %.1f%% of a step for each other, in the mean\n",
+                100 * record_real(r, "bubble"));
     fprintf(out, "memory      %s a rank\n", memory);
     if (ops) operations(out, record_at(r, "ops"));
 }

@@ -3,6 +3,8 @@
  * Writes what records say of a plan's layout. */
 #include "plan/record.h"
 
+#include <math.h>
+
 #include "records/set.h"
 
 static json_t *stage_layers(const struct plan *p) {
@@ -33,5 +35,18 @@ json_t *plan_layout_record(const struct plan *p) {
     record_set_integer(o, "accumulation", p->accumulation);
     record_set_integer(o, "threads", p->request.threads);
     if (l->recompute) record_set(o, "recompute", json_string(plan_recompute_name((enum plan_recompute)l->recompute)));
+    return o;
+}
+
+json_t *plan_communication_record(const struct plan_layout *l, const double total_s[PLAN_AXES],
+                                  const double exposed_s[PLAN_AXES]) {
+    json_t *o = json_object();
+    for (int a = 0; a < PLAN_AXES; a++) {
+        if ((a == PLAN_DP ? plan_layout_replicas(l) : plan_axis_ranks(l, (enum plan_axis)a)) == 1) continue;
+        json_t *axis = json_object();
+        record_set_number(axis, "total_s", a == PLAN_PP ? NAN : total_s[a]);
+        record_set_number(axis, "exposed_s", exposed_s[a]);
+        record_set(o, plan_axis_name((enum plan_axis)a), axis);
+    }
     return o;
 }

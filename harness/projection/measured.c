@@ -67,7 +67,7 @@ static void find_contention(struct projection_pricing *p) {
     p->r->matmul = p->r->pass = 1;
     for (int i = 0; i < p->m->contention_count; i++) { /* the latest record wins */
         const struct machine_contention *one = &p->m->contentions[i];
-        if (one->threads != r->threads || one->ranks != r->layout.dp) continue;
+        if (one->threads != r->threads || one->ranks != plan_layout_world(&r->layout)) continue;
         p->r->matmul = fmin(1, one->matmul);
         p->r->pass = fmin(1, one->pass);
     }
@@ -77,18 +77,21 @@ static int price_messages(struct projection_pricing *p) {
     const struct plan *plan = p->plan;
     struct projection_measured *r = p->r;
     struct projection_overlap o;
-    double backward = 0, embedding = 0;
-    if (plan->request.layout.dp == 1) return BASE_OK;
+    double backward = 0, embedding = 0, forward = 0;
+    if (plan_layout_replicas(&plan->request.layout) == 1) return BASE_OK;
     for (int i = 0; i < r->count; i++) {
         const struct projection_priced *one = &r->ops[i];
+        if (one->phase == PLAN_PHASE_FORWARD) forward += one->count * one->call_s;
         if (one->phase != PLAN_PHASE_BACKWARD) continue;
         backward += one->count * one->call_s;
         if (!strcmp(one->op, "embedding_backward")) embedding += one->call_s;
     }
-    const double micro = (double)plan->accumulation, layers = (double)plan->request.config.layers;
-    int code = projection_measured_overlap(p->m, plan, (backward / micro - embedding) / layers, embedding, &o, p->e);
+    const double micro = (double)plan->accumulation, layers = (double)plan->part.layers;
+    int code = projection_measured_overlap(p->m, plan, (backward / micro - embedding) / layers, embedding,
+                                           forward / micro / layers, &o, p->e);
     if (code) return code;
     r->message_s = o.message_s, r->cost_s = o.cost_s, r->exposed_s = o.exposed_s;
+    r->axis_s[PLAN_DP] = o.message_s, r->axis_exposed_s[PLAN_DP] = o.cost_s + o.exposed_s;
     const enum projection_basis basis = o.extrapolated ? PROJECTION_BEYOND : PROJECTION_TIMED;
     code = projection_price_add(p, (struct projection_priced){"all-reduce contention", "all_reduce", "",
                                                               PLAN_PHASE_BACKWARD, 1, o.cost_s, o.sd, basis,
@@ -120,6 +123,7 @@ static double relative_variance(const struct projection_measured *r) {
 static enum projection_op_kind kind_of(const char *op) {
     if (!strcmp(op, "gemm")) return PROJECTION_MATMULS;
     if (projection_is_attention(op)) return PROJECTION_ATTENTIONS;
+    if (!strcmp(op, "schedule")) return PROJECTION_STAGES;
     return strcmp(op, "all_reduce") ? PROJECTION_PASSES : PROJECTION_MESSAGES;
 }
 
@@ -134,7 +138,7 @@ static void sum_up(struct projection_pricing *p, double drift_peak, double drift
         r->by_kind_s[kind_of(one->op)] += seconds;
         if (one->basis >= PROJECTION_BEYOND) beyond += seconds;
     }
-    r->compute_s = r->step_s - r->cost_s - r->exposed_s;
+    r->compute_s = r->step_s - r->by_kind_s[PROJECTION_MESSAGES] - r->by_kind_s[PROJECTION_STAGES];
     const double dense = r->by_kind_s[PROJECTION_MATMULS] + r->by_kind_s[PROJECTION_ATTENTIONS];
     const double roofs = (dense * drift_peak + (r->step_s - dense) * drift_bandwidth) / r->step_s;
     r->drift = fmax(roofs, launch_drift(p));
@@ -147,25 +151,31 @@ static void sum_up(struct projection_pricing *p, double drift_peak, double drift
                  100 * beyond / r->step_s);
 }
 
+int projection_price_rank(struct projection_pricing *p) {
+    const struct plan *plan = p->plan;
+    const double tokens = (double)(plan->shape.batch * plan->shape.seq);
+    int code = BASE_OK;
+    for (int i = 0; i < plan->ledger.count && !code; i++) {
+        const struct plan_op *o = &plan->ledger.ops[i];
+        if (o->kind == PLAN_MESSAGE) continue;
+        code = o->kind == PLAN_PASS ? projection_price_pass(p, o) : projection_price_dense(p, o);
+    }
+    /* The batch is not in the ledger: 32 bytes a token for ids in and out and the loss's statistics. */
+    if (!code) code = projection_price_bytes(p, "batch", PLAN_PHASE_BATCH, (double)plan->accumulation, tokens * 32);
+    if (!code) code = projection_price_waits(p);
+    return code ? code : price_messages(p);
+}
+
 int projection_measured_price(const struct machine *m, const struct plan *plan, struct projection_measured *result,
                               struct base_error *e) {
     struct projection_pricing p = {.m = m, .plan = plan, .r = result, .e = e};
     double drift_peak, drift_bandwidth;
     *result = (struct projection_measured){0};
-    const double tokens = (double)(plan->shape.batch * plan->shape.seq);
-    int code = BASE_OK;
     find_contention(&p);
     result->peak_flop_per_s = measured_peak(&p, false, &drift_peak);
     p.bandwidth = measured_peak(&p, true, &drift_bandwidth);
     if (!isfinite(p.bandwidth)) p.bandwidth = m->accelerator.memory_bytes_per_s.value;
-    for (int i = 0; i < plan->ledger.count && !code; i++) {
-        const struct plan_op *o = &plan->ledger.ops[i];
-        if (o->kind == PLAN_MESSAGE) continue;
-        code = o->kind == PLAN_PASS ? projection_price_pass(&p, o) : projection_price_dense(&p, o);
-    }
-    /* The batch is not in the ledger: 32 bytes a token for ids in and out and the loss's statistics. */
-    if (!code) code = projection_price_bytes(&p, "batch", PLAN_PHASE_BATCH, (double)plan->accumulation, tokens * 32);
-    if (!code) code = price_messages(&p);
+    const int code = plan->request.layout.pp > 1 ? projection_price_stages(&p) : projection_price_rank(&p);
     if (!code) sum_up(&p, drift_peak, drift_bandwidth);
     return code;
 }

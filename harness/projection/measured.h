@@ -9,9 +9,12 @@
  * Contention: while all ranks of a node compute, each keeps a measured share of its matmul rate and of its memory
  * bandwidth. An operation is slowed by the first share, or by the second if bandwidth limits it more.
  *
- * Messages: an all-reduce takes alpha + beta * bytes seconds, corrected by kriging between timed sizes. It starts when
- * its gradients are final and the one before it has ended. While an all-reduce overlaps backward, backward is slower,
- * as measured. The part after backward is exposed. */
+ * Messages: an all-reduce takes alpha + beta * bytes seconds, corrected by kriging between timed sizes. Others are
+ * priced as the all-reduce whose links carry as much. One of gradients starts when these are final and the one before
+ * it has ended. While it overlaps backward, backward is slower, as measured. The part after backward is exposed.
+ * Messages within passes (tensor and context parallel) are exposed for as long as no compute covers them
+ * (measured_waits.c). Pipeline stages are priced one by one, and their schedule is played through (measured_stages.c).
+ */
 #ifndef TOISE_PROJECTION_MEASURED_H
 #define TOISE_PROJECTION_MEASURED_H
 
@@ -32,12 +35,13 @@ enum projection_op_kind {
     PROJECTION_ATTENTIONS,
     PROJECTION_PASSES,
     PROJECTION_MESSAGES,
+    PROJECTION_STAGES, /* waiting for other stages */
     PROJECTION_OP_KINDS
 };
 
 struct projection_priced {
     const char *name;  /* the ledger's; "batch" and all-reduces have their own */
-    const char *op;    /* the kernel's name in kernels.h, "all_reduce" or "bytes" */
+    const char *op;    /* the kernel's name in kernels.h, "all_reduce", "bytes" or "schedule" */
     const char *trans; /* of a matmul: "NN", "NT", "TN" */
     enum plan_phase phase;
     double count, call_s; /* calls in a step of one rank; seconds of a call */
@@ -46,19 +50,23 @@ struct projection_priced {
     int points; /* records that the estimate uses */
 };
 
-enum { PROJECTION_PRICED_MOST = 80 };
+enum { PROJECTION_PRICED_MOST = 128 };
 struct projection_measured {
     struct projection_priced ops[PROJECTION_PRICED_MOST];
     int count;
     double phase_s[PLAN_PHASES], by_kind_s[PROJECTION_OP_KINDS];
     double step_s, low_s, high_s; /* with the 90% interval */
-    double compute_s;             /* the step less cost_s and exposed_s */
-    double message_s;             /* all-reduces by themselves */
+    double compute_s;             /* the step less messages and waiting for stages */
+    double message_s;             /* sums of gradients by themselves; under ZeRO the weights' gathers too */
     double cost_s;                /* by how much they slow the backward that overlaps them */
-    double exposed_s;             /* their part after backward: the phase "communication" */
-    double drift;                 /* sd of log(time) between recorded launches and the one that will train */
-    double peak_flop_per_s;       /* of a rank, measured with its records */
-    double matmul, pass;          /* shares of rate and bandwidth left to each rank; 1 for one rank */
+    double exposed_s;             /* their part after backward */
+    /* By the axis whose ranks talk: messages by themselves, and by how much they lengthen the step. Of pipeline stages
+     * only the second: all waiting. */
+    double axis_s[PLAN_AXES], axis_exposed_s[PLAN_AXES];
+    double bubble;          /* the mean of the stages' waits for each other, as a share of the step */
+    double drift;           /* sd of log(time) between recorded launches and the one that will train */
+    double peak_flop_per_s; /* of a rank, measured with its records */
+    double matmul, pass;    /* shares of rate and bandwidth left to each rank; 1 for one rank */
     bool interpolated;
     char why[160]; /* why not; "" if interpolated */
 };
@@ -77,13 +85,14 @@ struct projection_message_price {
 int projection_measured_message(const struct machine *m, int ranks, int threads, double bytes,
                                 struct projection_message_price *price, struct base_error *e);
 
-/* What the plan's messages add to a step. In its last micro-batch, backward takes layer_s seconds a layer, then
- * embedding_s for the embedding. Figures are those of struct projection_measured; sd is of log(message_s). */
+/* What the plan's sums of gradients, and ZeRO's gathers, add to a step. In a micro-batch, backward takes layer_s
+ * seconds a layer, then embedding_s for the embedding, and forward forward_s a layer. Figures are those of struct
+ * projection_measured; sd is of log(message_s). */
 struct projection_overlap {
     double message_s, cost_s, exposed_s, sd;
     bool extrapolated;
 };
 int projection_measured_overlap(const struct machine *m, const struct plan *plan, double layer_s, double embedding_s,
-                                struct projection_overlap *overlap, struct base_error *e);
+                                double forward_s, struct projection_overlap *overlap, struct base_error *e);
 
 #endif

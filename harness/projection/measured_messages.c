@@ -99,50 +99,81 @@ int projection_measured_message(const struct machine *m, int ranks, int threads,
     return BASE_OK;
 }
 
-/* The last micro-batch's backward. Times are seconds from its start. */
+/* A micro-batch's backward. Times are seconds from its start. */
 struct timeline {
     const struct machine *m;
     const struct plan *plan;
     double layer_s, embedding_s; /* backward without contention */
+    double forward_s;            /* forward of a layer */
+    double cost_s;               /* by how much messages slowed this backward so far */
     double idle;                 /* when the last message so far has ended */
+    int64_t turn;                /* of the message before */
     struct projection_overlap *o;
     double error_s, beyond_s;
     struct base_error *e;
     int code;
 };
 
+static double backward_of(const struct timeline *t) {
+    return (double)t->plan->part.layers * t->layer_s + t->embedding_s;
+}
+
+/* Messages may go on for cover_s after backward has ended. */
+static void end_backward(struct timeline *t, double cover_s) {
+    t->o->exposed_s += fmax(0, t->idle - backward_of(t) - t->cost_s - cover_s);
+    t->o->cost_s += t->cost_s;
+    t->idle = t->cost_s = 0;
+}
+
+/* Weights of ZeRO: after the update, covered by nothing; in stage 3 a layer's, while the one before is computed. */
+static void gather(struct timeline *t, const struct plan_message *m, const struct projection_message_price *p) {
+    const double covered = m->count > 1 ? fmin(p->seconds, fmin(t->forward_s, t->layer_s)) : 0;
+    t->o->exposed_s += m->count * (p->seconds - covered);
+    t->o->cost_s += m->count * (1 - p->hidden) * covered;
+}
+
 /* All-gathers and reduce-scatters are priced as all-reduces of half the bytes, whose links carry as much
  * (collectives/op.h). */
 static void send(void *context, const struct plan_message *m) {
     struct timeline *t = context;
     const struct plan_request *r = &t->plan->request;
-    const int64_t layers = r->config.layers;
+    const int64_t layers = t->plan->part.layers;
     struct projection_message_price p;
-    if (t->code) return;
+    if (t->code || strcmp(m->group, "dp") != 0) return;
     const double alike = strcmp(m->op, "all_reduce") ? m->bytes / 2 : m->bytes;
-    t->code = projection_measured_message(t->m, r->layout.dp, r->threads, alike, &p, t->e);
+    t->code = projection_measured_message(t->m, plan_layout_replicas(&r->layout), r->threads, alike, &p, t->e);
     if (t->code) return;
-    const double all = (double)layers * t->layer_s + t->embedding_s;
-    const double ready = m->turn <= layers ? (double)m->turn * t->layer_s : all;
-    const double start = fmax(ready + t->o->cost_s, t->idle);
-    const double overlapped = fmin(p.seconds, fmax(0, all + t->o->cost_s - start));
+    t->o->message_s += m->count * p.seconds;
+    if (p.extrapolated) t->beyond_s += m->count * p.seconds;
+    t->error_s += m->count * p.seconds * p.sd; /* errors add: all messages are slower, or all are faster */
+    if (m->turn > layers + 1) {
+        gather(t, m, &p);
+        return;
+    }
+    if (m->turn < t->turn) end_backward(t, (double)layers * t->forward_s); /* ZeRO 2 and 3: of the next micro-batch */
+    t->turn = m->turn;
+    const double all = backward_of(t), ready = m->turn <= layers ? (double)m->turn * t->layer_s : all;
+    const double start = fmax(ready + t->cost_s, t->idle);
+    const double overlapped = fmin(p.seconds, fmax(0, all + t->cost_s - start));
     t->idle = start + p.seconds;
-    t->o->message_s += p.seconds;
-    t->o->cost_s += (1 - p.hidden) * overlapped;
-    if (p.extrapolated) t->beyond_s += p.seconds;
-    t->error_s += p.seconds * p.sd; /* errors add: all messages are slower, or all are faster */
+    t->cost_s += (1 - p.hidden) * overlapped;
 }
 
 int projection_measured_overlap(const struct machine *m, const struct plan *plan, double layer_s, double embedding_s,
-                                struct projection_overlap *overlap, struct base_error *e) {
+                                double forward_s, struct projection_overlap *overlap, struct base_error *e) {
     struct model_params params;
-    struct timeline t = {.m = m, .plan = plan, .layer_s = layer_s, .embedding_s = embedding_s, .o = overlap, .e = e};
+    struct timeline t = {.m = m,
+                         .plan = plan,
+                         .layer_s = layer_s,
+                         .embedding_s = embedding_s,
+                         .forward_s = forward_s,
+                         .o = overlap,
+                         .e = e};
     *overlap = (struct projection_overlap){0};
-    model_params_size(&params, &plan->request.config);
+    model_params_size(&params, &plan->part);
     plan_messages(plan, &params, send, &t);
     if (t.code) return t.code;
-    const double end = (double)plan->request.config.layers * layer_s + embedding_s + overlap->cost_s;
-    overlap->exposed_s = fmax(0, t.idle - end);
+    end_backward(&t, 0);
     overlap->extrapolated = t.beyond_s > BEYOND_MOST * overlap->message_s;
     overlap->sd = overlap->message_s > 0 ? t.error_s / overlap->message_s : 0;
     return BASE_OK;

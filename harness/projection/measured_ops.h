@@ -21,6 +21,12 @@ int projection_price_pass(struct projection_pricing *p, const struct plan_op *op
 int projection_price_bytes(struct projection_pricing *p, const char *name, enum plan_phase phase, double count,
                            double bytes);
 int projection_price_add(struct projection_pricing *p, struct projection_priced one);
+/* Everything of a rank's step by itself: operations, messages. Its part of that: tensor and context parallel messages,
+ * once the operations that cover them are priced. */
+int projection_price_rank(struct projection_pricing *p);
+int projection_price_waits(struct projection_pricing *p);
+/* A step of several stages. */
+int projection_price_stages(struct projection_pricing *p);
 
 /* Of a message that something was not timed: what else the file holds. */
 static inline const char *projection_measured_unsure(const struct machine *m) {

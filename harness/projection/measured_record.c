@@ -14,9 +14,10 @@ static json_t *phases_of(const struct projection_measured *r) {
 }
 
 static json_t *kinds_of(const struct projection_measured *r) {
-    static const char *const names[PROJECTION_OP_KINDS] = {"matmul", "attention", "passes", "messages"};
+    static const char *const names[PROJECTION_OP_KINDS] = {"matmul", "attention", "passes", "messages", "pipeline"};
     json_t *o = json_object();
-    for (int i = 0; i < PROJECTION_OP_KINDS; i++) record_set_number(o, names[i], r->by_kind_s[i]);
+    for (int i = 0; i < PROJECTION_OP_KINDS; i++)
+        if (i < PROJECTION_STAGES || r->by_kind_s[i] > 0) record_set_number(o, names[i], r->by_kind_s[i]);
     return o;
 }
 
@@ -44,7 +45,7 @@ static json_t *result_of(const struct projection_measured *r, const struct plan 
     const struct plan_ledger *l = &p->ledger;
     json_t *o = json_object();
     const double tokens = (double)p->request.global_batch * (double)p->request.seq,
-                 rank = l->model_flop / plan_layout_world(&p->request.layout);
+                 world = plan_layout_world(&p->request.layout), rank = l->model_flop / world;
     record_set_number(o, "step_s", r->step_s);
     record_set_number(o, "step_s_low", r->low_s);
     record_set_number(o, "step_s_high", r->high_s);
@@ -54,11 +55,11 @@ static json_t *result_of(const struct projection_measured *r, const struct plan 
     record_set_number(o, "model_flop_per_s", l->model_flop / r->step_s);
     record_set_number(o, "tflop_per_s_per_accelerator", rank / r->step_s / 1e12); /* a rank counts as an accelerator */
     record_set_number(o, "mfu", rank / r->step_s / r->peak_flop_per_s);
-    record_set_number(o, "hfu", rank / r->step_s / r->peak_flop_per_s);
+    record_set_number(o, "hfu", l->hardware_flop / world / r->step_s / r->peak_flop_per_s);
     record_set(o, "mfu_of",
                json_sprintf("measured %s peak of the kernel records, a rank's threads",
                             p->request.dtype == KERNEL_F32 ? "f32" : "bf16"));
-    record_set_number(o, "bubble", 0);
+    record_set_number(o, "bubble", r->bubble);
     record_set_number(o, "memory_bytes", p->memory_bytes);
     record_set(o, "fits", json_boolean(fits));
     record_set(o, "breakdown", phases_of(r));
@@ -66,6 +67,8 @@ static json_t *result_of(const struct projection_measured *r, const struct plan 
     record_set_number(o, "compute_s", r->compute_s);
     record_set_number(o, "message_s", r->message_s);
     record_set_number(o, "exposed_s", r->exposed_s);
+    if (world > 1)
+        record_set(o, "communication", plan_communication_record(&p->request.layout, r->axis_s, r->axis_exposed_s));
     record_set_number(o, "drift", r->drift);
     record_set_number(o, "matmul_share", r->matmul);
     record_set_number(o, "pass_share", r->pass);

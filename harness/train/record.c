@@ -195,20 +195,6 @@ static bool rated(const struct train_result *r) {
     return r->status != RECORD_FAILED && r->timed;
 }
 
-/* Messages by the axis whose ranks talk; context parallel ranks also sum gradients, as data parallel ones. A stage's
- * messages are in flight from when they are awaited, so their total says nothing. */
-static json_t *communication_of(const struct train_result *r, const struct plan_layout *l) {
-    json_t *o = json_object();
-    for (int a = 0; a < PLAN_AXES; a++) {
-        if ((a == PLAN_DP ? plan_layout_replicas(l) : plan_axis_ranks(l, (enum plan_axis)a)) == 1) continue;
-        json_t *axis = json_object();
-        record_set_number(axis, "total_s", a == PLAN_PP ? NAN : r->busy_s[a]);
-        record_set_number(axis, "exposed_s", r->waited_s[a]);
-        record_set(o, plan_axis_name((enum plan_axis)a), axis);
-    }
-    return o;
-}
-
 /* The mean of the ranks' waits for other stages, as a share of the step, beside the schedule's own. A recovered run
  * knows one rank's. */
 static void set_bubble(json_t *o, const struct train_result *r, const struct plan *p, int ranks) {
@@ -260,7 +246,8 @@ static void set_rates(json_t *o, const struct train_result *r, const struct plan
     }
     set_exposed(o, r, world->size, true);
     record_set(o, "breakdown", breakdown_of(r->phase_s, r->other_s, p->request.layout.pp > 1));
-    if (world->size > 1 && !r->recovered) record_set(o, "communication", communication_of(r, &p->request.layout));
+    if (world->size > 1 && !r->recovered)
+        record_set(o, "communication", plan_communication_record(&p->request.layout, r->busy_s, r->waited_s));
     if (p->request.layout.pp > 1) set_bubble(o, r, p, world->size);
 }
 

@@ -13,78 +13,7 @@
 #include <cmocka.h>
 
 #include "projection/kriging.h"
-#include "projection/measured.h"
-#include "unit/support/config_json.h"
-
-enum { MOST = 96 };
-static struct machine_point points[MOST];
-static struct machine_message messages[MOST];
-static struct machine_contention contentions[4];
-static struct machine machine;
-
-static const double FAST = 100e9, SLOW = 25e9, MEMORY = 20e9;
-
-static int empty(void **state) {
-    (void)state;
-    machine = (struct machine){
-        .name = "m", .path = "m.jsonl", .points = points, .messages = messages, .contentions = contentions};
-    return 0;
-}
-
-static struct machine_point *point(const char *op, const char *trans, int64_t a, int64_t b, int64_t c, int64_t d,
-                                   double call_s) {
-    struct machine_point *p = &points[machine.point_count++];
-    *p = (struct machine_point){.dtype = MACHINE_FP32,
-                                .threads = 1,
-                                .sizes = {a, b, c, d},
-                                .call_s = call_s,
-                                .bytes = 1,
-                                .peak_flop_per_s = 2 * FAST,
-                                .bandwidth_byte_per_s = MEMORY};
-    snprintf(p->op, sizeof p->op, "%s", op);
-    snprintf(p->trans, sizeof p->trans, "%s", trans);
-    return p;
-}
-
-/* One shape of each matmul, at rate FAST, and of attention, at rate SLOW. No passes. */
-static void plain(void) {
-    static const char *const trans[] = {"NN", "NT", "TN"};
-    for (int i = 0; i < 3; i++) point("gemm", trans[i], 64, 64, 64, 1, plan_gemm_flop(64, 64, 64) / FAST);
-    point("attention_forward", "", 1, 12, 256, 64, plan_attention_flop(1, 12, 256, 0, 64, false) / SLOW);
-    point("attention_backward", "", 1, 12, 256, 64, plan_attention_flop(1, 12, 256, 0, 64, true) / SLOW);
-}
-
-static void message(int ranks, double bytes, double time_s, double hidden) {
-    messages[machine.message_count++] = (struct machine_message){
-        .ranks = ranks, .nodes = 1, .threads = 1, .bytes = bytes, .time_s = time_s, .hidden = hidden};
-}
-
-static void plan_of(struct plan *plan, int64_t seq, int64_t micro, int64_t global, int world) {
-    struct plan_request r = {
-        .seq = seq, .layout = plan_layout_data_parallel(world, micro), .global_batch = global, .threads = 1};
-    struct base_error e = {0};
-    json_t *json = config_json_preset("gpt2-124m");
-    r.config = config_json_accepted(json);
-    if (plan_make(plan, &r, &e)) fail_msg("%s", e.text);
-}
-
-static struct projection_measured priced(const struct plan *plan) {
-    struct projection_measured r;
-    struct base_error e = {0};
-    if (projection_measured_price(&machine, plan, &r, &e)) fail_msg("%s", e.text);
-    return r;
-}
-
-static void near(double x, double wanted) {
-    if (!(fabs(x / wanted - 1) < 1e-9)) fail_msg("%.12g is not %.12g", x, wanted);
-}
-
-static const struct projection_priced *line(const struct projection_measured *r, const char *name, const char *op) {
-    for (int i = 0; i < r->count; i++)
-        if (!strcmp(r->ops[i].name, name) && !strcmp(r->ops[i].op, op)) return &r->ops[i];
-    fail_msg("no line %s, %s", name, op);
-    return NULL;
-}
+#include "unit/support/measured_machine.h"
 
 static void constant_rates_add_up(void **state) {
     (void)state;
@@ -294,12 +223,6 @@ static void ranks_slow_each_other(void **state) {
     near(line(&half, "norm forward", "norm_forward")->call_s, 1e-3 / 0.9);
 }
 
-static const double ALPHA = 10e-6, BETA = 1 / 5e9;
-
-static double ring(int ranks, double bytes) {
-    return 2.0 * (ranks - 1) * (ALPHA + BETA * bytes / ranks);
-}
-
 static void all_reduce_by_alpha_and_beta(void **state) {
     (void)state;
     struct projection_message_price p;
@@ -338,7 +261,7 @@ static void backward_hides_all_reduces(void **state) {
     for (double bytes = 16384; bytes < 1e9; bytes *= 4) message(2, bytes, ring(2, bytes), hidden);
     plan_of(&plan, 256, 2, 4, 2);
     assert_true(plan.rows_apart);
-    assert_int_equal(projection_measured_overlap(&machine, &plan, 1, 0.1, &o, &e), BASE_OK);
+    assert_int_equal(projection_measured_overlap(&machine, &plan, 1, 0.1, 0, &o, &e), BASE_OK);
     const double table = ring(2, 4 * 38597376.0), positions = ring(2, 4 * 786432.0);
     const double rows = ring(2, 1024 * 4 / 2) + ring(2, 1024 * 768 * 4 / 2); /* a gather carries half as much */
     near(o.message_s, table + all + positions + rows);
@@ -348,17 +271,18 @@ static void backward_hides_all_reduces(void **state) {
     struct plan_request together = plan.request;
     together.rows = PLAN_ROWS_TOGETHER;
     assert_int_equal(plan_make(&plan, &together, &e), BASE_OK);
-    assert_int_equal(projection_measured_overlap(&machine, &plan, 1, 0.1, &o, &e), BASE_OK);
+    assert_int_equal(projection_measured_overlap(&machine, &plan, 1, 0.1, 0, &o, &e), BASE_OK);
     near(o.message_s, all + last);
     near(o.cost_s, (1 - hidden) * all);
     near(o.exposed_s, last);
     assert_false(o.extrapolated);
-    assert_int_equal(projection_measured_overlap(&machine, &plan, 0, 0, &o, &e), BASE_OK); /* no backward to overlap */
+    assert_int_equal(projection_measured_overlap(&machine, &plan, 0, 0, 0, &o, &e),
+                     BASE_OK); /* no backward to overlap */
     assert_true(o.cost_s == 0);
     near(o.exposed_s, all + last);
     /* The sixth is ready when the layers end. It overlaps only the embedding's backward, and delays the last. */
     const double short_s = two / 4;
-    assert_int_equal(projection_measured_overlap(&machine, &plan, 1, short_s, &o, &e), BASE_OK);
+    assert_int_equal(projection_measured_overlap(&machine, &plan, 1, short_s, 0, &o, &e), BASE_OK);
     const double cost = (1 - hidden) * (first + 4 * two + short_s);
     near(o.cost_s, cost);
     near(o.exposed_s, two + last - short_s - (1 - hidden) * short_s);
