@@ -199,8 +199,7 @@ static void layouts_refused(void **state) {
         struct base_error e = {0};
         r.layout = l[i];
         assert_int_equal(plan_make(&plan, &r, &e), BASE_USAGE);
-        if (!strstr(e.text, whys[i] ? whys[i] : "training has no expert parallel ranks"))
-            fail_msg("%d: %s", i, e.text);
+        if (!strstr(e.text, whys[i] ? whys[i] : "training has no expert parallel ranks")) fail_msg("%d: %s", i, e.text);
     }
 }
 
@@ -289,11 +288,15 @@ static void what_would_fit_fits(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(literals_by_hand),      cmocka_unit_test(mistral_by_hand),
-        cmocka_unit_test(window_by_hand),        cmocka_unit_test(bad_requests),
-        cmocka_unit_test(slice_knows_the_whole), cmocka_unit_test(layouts_refused),
+        cmocka_unit_test(literals_by_hand),
+        cmocka_unit_test(mistral_by_hand),
+        cmocka_unit_test(window_by_hand),
+        cmocka_unit_test(bad_requests),
+        cmocka_unit_test(slice_knows_the_whole),
+        cmocka_unit_test(layouts_refused),
         cmocka_unit_test(micro_batch_of_shared_sequences),
-        cmocka_unit_test(layouts_divide),        cmocka_unit_test(what_would_fit_fits),
+        cmocka_unit_test(layouts_divide),
+        cmocka_unit_test(what_would_fit_fits),
         cmocka_unit_test(rows_apart_by_size),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
