@@ -165,7 +165,7 @@ static bool tensor_legal(const struct cost_ask *ask, int64_t tp) {
 }
 
 static bool context_legal(const struct cost_ask *ask, int64_t cp) {
-    if (!allows(ask->choice.cp, cp) || ask->seq % cp) return false;
+    if (!allows(ask->choice.cp, cp) || (cp > 1 && ask->seq % (2 * cp))) return false;
     return ask->choice.cp != PLAN_FREE || cp == 1 || (ask->seq / cp >= CONTEXT_TOKENS_LEAST && !(cp & (cp - 1)));
 }
 

@@ -60,9 +60,10 @@ int plan_grid_fill(struct plan_layout *l, int world, struct base_error *e) {
         int fits = ranks < left ? ranks : left;
         while (left % fits) fits--;
         if (fits != ranks)
-            return base_fail(
-                e, BASE_USAGE, "--%s %d does not divide the %d ranks%s%s%s; take --%s %d, or a multiple of %lld ranks",
-                name, ranks, left, *before ? " that" : "", before, *before ? " leaves" : "", name, fits, least);
+            return base_fail(e, BASE_USAGE,
+                             "--%s %d does not divide the %d rank%s%s%s%s; take --%s %d, or a multiple of %lld ranks%s",
+                             name, ranks, left, left == 1 ? "" : "s", *before ? " that" : "", before,
+                             *before ? " leave" : "", name, fits, least, world == 1 ? ", which mpirun -n starts" : "");
         if (ranks > 1) snprintf(before + strlen(before), sizeof before - strlen(before), " --%s %d", name, ranks);
         left /= ranks;
     }
@@ -97,10 +98,21 @@ int plan_grid_order(struct plan_layout *l, const char *text, struct base_error *
 }
 
 void plan_grid_order_text(const struct plan_layout *l, char text[32]) {
+    bool usual = true;
+    int before = -1;
     text[0] = 0;
-    for (int i = 0; i < PLAN_AXES && l->order[0] != l->order[1]; i++)
-        if (plan_axis_ranks(l, axis_at(l, i)) > 1)
-            snprintf(text + strlen(text), 32 - strlen(text), "%s%s", *text ? "-" : "", names[axis_at(l, i)]);
+    for (int i = 0; i < PLAN_AXES; i++) {
+        const enum plan_axis axis = axis_at(l, i);
+        if (plan_axis_ranks(l, axis) == 1) continue;
+        snprintf(text + strlen(text), 32 - strlen(text), "%s%s", *text ? "-" : "", names[axis]);
+        usual = usual && (int)axis > before, before = (int)axis;
+    }
+    if (usual) text[0] = 0;
+}
+
+/* The ranks that talk along an axis: of data parallel ones all replicas. */
+static int talking(const struct plan_layout *l, enum plan_axis axis) {
+    return axis == PLAN_DP ? plan_layout_replicas(l) : plan_axis_ranks(l, axis);
 }
 
 /* The most nodes that a group of an axis is on. seen[world]: of each node, the group that was last met there. */
@@ -111,8 +123,10 @@ static int group_nodes(const struct plan_layout *l, enum plan_axis axis, const i
     for (int first = 0; first < world; first++) {
         struct plan_place place = plan_grid_place(l, first);
         int count = 0;
-        if (place.at[axis]) continue;
-        for (; place.at[axis] < plan_axis_ranks(l, axis); place.at[axis]++) {
+        if (place.at[axis] || (axis == PLAN_DP && place.at[PLAN_CP])) continue;
+        for (int i = 0; i < talking(l, axis); i++) {
+            place.at[axis] = i % plan_axis_ranks(l, axis);
+            if (axis == PLAN_DP) place.at[PLAN_CP] = i / l->dp;
             int *group = &seen[node[plan_grid_rank(l, &place)]];
             count += *group != first;
             *group = first;
@@ -140,7 +154,7 @@ json_t *plan_grid_record(const struct plan_layout *l, const int *node) {
         json_array_append_new(ranks, o);
     }
     for (int a = 0; a < PLAN_AXES && node; a++)
-        if (plan_axis_ranks(l, (enum plan_axis)a) > 1)
+        if (talking(l, (enum plan_axis)a) > 1)
             record_set_integer(groups, names[a], group_nodes(l, (enum plan_axis)a, node, seen));
     record_set(all, "ranks", ranks);
     if (node) record_set(all, "group_nodes", json_incref(groups));

@@ -30,12 +30,12 @@ int plan_grid_fill(struct plan_layout *layout, int world, struct base_error *e);
 /* Sets the order from "tp-dp-pp", the innermost first. BASE_USAGE: an axis is unknown, stands twice, or is missing
  * though it has several ranks. */
 int plan_grid_order(struct plan_layout *layout, const char *text, struct base_error *e);
-/* The same as text; "" if the layout says none. */
+/* The same as text, of axes of several ranks; "" if it is the usual one. */
 void plan_grid_order_text(const struct plan_layout *layout, char text[32]);
 
 enum { PLAN_RANKS_LISTED = 65536 };
 /* {"ranks": [...], "group_nodes": {...}}. Each rank has "rank", "node" and its coordinates of axes with several ranks,
- * as "tp". group_nodes: the most nodes that a group of an axis is on. node[world]: where each rank is; NULL: unknown.
+ * as "tp". group_nodes: the most nodes that a group of an axis is on; of "dp" those that sum gradients (plan_layout_replicas). node[world]: where each rank is; NULL: unknown.
  * NULL: there is one rank, or there are more than PLAN_RANKS_LISTED. */
 json_t *plan_grid_record(const struct plan_layout *layout, const int *node);
 

@@ -4,6 +4,7 @@
 #include "plan/layout.h"
 
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,15 +102,17 @@ static int check_stages(const struct plan_layout *l, const struct model_config *
 }
 
 /* A rank has two parts of each sequence. */
-static int check_context(const struct plan_layout *l, const struct plan_batch *b, struct base_error *e) {
+static int check_context(const struct plan_layout *l, const struct plan_batch *b, const struct model_config *c,
+                         struct base_error *e) {
     const int64_t parts = 2 * (int64_t)l->cp, tp = l->sequence_parallel ? l->tp : 1;
     int64_t take = parts; /* also a multiple of cp * tp */
+    char fix[64] = "a smaller --cp";
     while (take % (l->cp * tp)) take += parts;
     if (l->cp == 1 || b->seq % take == 0) return BASE_OK;
+    if (take <= c->positions) snprintf(fix, sizeof fix, "a multiple of %lld", (long long)take);
     return base_fail(e, BASE_USAGE,
-                     "--seq %lld does not divide over --cp %d, whose ranks have two parts each%s; take a "
-                     "multiple of %lld",
-                     (long long)b->seq, l->cp, tp > 1 ? ", and with --sp over --tp" : "", (long long)take);
+                     "--seq %lld does not divide over --cp %d, whose ranks have two parts each%s; take %s",
+                     (long long)b->seq, l->cp, tp > 1 ? ", and with --sp over --tp" : "", fix);
 }
 
 int plan_layout_check_model(const struct plan_layout *l, const struct plan_batch *b, const struct model_config *c,
@@ -120,7 +123,7 @@ int plan_layout_check_model(const struct plan_layout *l, const struct plan_batch
     if (l->cp == 1 && l->sequence_parallel && b->seq % l->tp)
         return base_fail(e, BASE_USAGE, "--seq %lld does not divide over --tp %d, as --sp needs; take a multiple of %d",
                          (long long)b->seq, l->tp, l->tp);
-    return check_context(l, b, e);
+    return check_context(l, b, c, e);
 }
 
 int plan_layout_expert_ranks(const struct plan_layout *l) {

@@ -47,14 +47,16 @@ static int check_sizes(const struct plan_request *r, struct base_error *e) {
     if (gbs / ranks % mbs)
         return base_fail(
             e, BASE_USAGE,
-            "--mbs %lld does not divide the %lld sequences of each rank (--gbs %lld over %lld data parallel ranks)",
-            mbs, gbs / ranks, gbs, ranks);
+            "--mbs %lld does not divide the %lld sequences of each rank (--gbs %lld over %lld data parallel rank%s); "
+            "take a divisor of %lld",
+            mbs, gbs / ranks, gbs, ranks, ranks == 1 ? "" : "s", gbs / ranks);
     const long long micros = gbs / ranks / mbs;
     if (l->vp > 1 && micros % l->pp)
-        return base_fail(e, BASE_USAGE,
-                         "--gbs %lld over %lld data parallel ranks in micro-batches of --mbs %lld makes %lld, and --vp "
-                         "needs a multiple of the %d stages; take another --mbs, or a --gbs that is a multiple of %lld",
-                         gbs, ranks, mbs, micros, l->pp, ranks * mbs * l->pp);
+        return base_fail(
+            e, BASE_USAGE,
+            "--gbs %lld over %lld data parallel rank%s in micro-batches of --mbs %lld makes %lld, and --vp "
+            "needs a multiple of the %d stages; take another --mbs, or a --gbs that is a multiple of %lld",
+            gbs, ranks, ranks == 1 ? "" : "s", mbs, micros, l->pp, ranks * mbs * l->pp);
     return BASE_OK;
 }
 

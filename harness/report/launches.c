@@ -166,6 +166,7 @@ static void place(const json_t *r, char *text) {
     if (record_whole(r, "layout.pp") > 1)
         add(text, ", PP %lld x %lld %.8s", record_whole(r, "layout.pp"),
             record_at(r, "layout.vp") ? record_whole(r, "layout.vp") : 1LL, record_text(r, "layout.schedule"));
+    if (*record_text(r, "layout.order")) add(text, ", order %.16s", record_text(r, "layout.order"));
     if (record_whole(r, "layout.zero")) add(text, ", ZeRO %lld", record_whole(r, "layout.zero"));
     if (*record_text(r, "layout.recompute")) add(text, ", recompute %.16s", record_text(r, "layout.recompute"));
     if (nodes > 1) add(text, ", %lld nodes", nodes);

@@ -71,11 +71,11 @@ int training_open_inputs(struct comm *world, const struct training_flags *flags,
                          struct train_options *options, struct base_error *e);
 void training_close_inputs(struct train_options *options);
 
-/* The map of ranks (plan/grid.h), on rank 0: on the nodes of this world, or of --world if --ranks-per-node says.
- * Collective. */
+/* The map of ranks (plan/grid.h), on rank 0: on the nodes of this world, or of --world if --ranks-per-node says. Warns
+ * if tensor parallel ranks that fit on a node are on several. Collective. */
 int training_list_ranks(struct comm *world, const struct training_flags *flags, const struct plan_layout *layout,
                         json_t **grid, struct base_error *e);
-/* Tensor parallel ranks talk most, so they belong on one node: else a warning. Collective. */
+/* Its warning alone. Collective. */
 int training_warn_apart(struct comm *world, const struct training_flags *flags, const struct plan *plan,
                         struct base_error *e);
 

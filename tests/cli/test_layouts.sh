@@ -107,13 +107,23 @@ run 0 train --model tiny-llama --seq 64 --gbs 8 --dry-run --world 8 --tp 2
 says '^ +7 +1 +3$'
 run 0 train --workload weak-tiny --dry-run --world 8 --ranks-per-node 4
 grep -q 'global batch' "$work/out" || fail 'no batch'
-layout 2 --model tiny-llama --pp 2 --order pp --out "$work/order.jsonl" || fail "--order: exit $?"
-grep -q '"order": *"pp"' "$work/order.jsonl" || fail 'a record without its order'
+layout 4 --model tiny-llama --pp 2 --order pp-dp --out "$work/order.jsonl" || fail "--order: exit $?"
+grep -q '"order": *"pp-dp"' "$work/order.jsonl" || fail 'a record without its order'
+run 0 train --model tiny-llama --seq 64 --dry-run --world 4 --tp 2 --order tp-dp-pp --json
+grep -q '"order"' "$work/out" && fail 'the usual order is listed'
+run 0 train --model tiny-llama --seq 64 --dry-run --world 4 --ranks-per-node 2 --tp 2 --order dp-tp
+grep -q '2 tensor parallel ranks that fit on one node are on 2' "$work/err" || fail "no warning: $(cat "$work/err")"
+run 0 train --model tiny-llama --seq 64 --dry-run --world 8 --ranks-per-node 2 --cp 4
+says '^nodes of a group at most: cp 2 dp 4$' # they sum gradients alike
+refused '--mbs 3 does not divide the 8 sequences of each rank (--gbs 8 over 1 data parallel rank); take a divisor of 8' \
+    "$toise" train --model tiny-gpt2 --dry-run --gbs 8 --mbs 3
+refused '--seq 128 does not divide over --cp 65, whose ranks have two parts each; take a smaller --cp' \
+    "$toise" train --model tiny-gpt2 --seq 128 --dry-run --world 65 --cp 65
 refused '--ranks-per-node needs --world' "$toise" train --ranks-per-node 2
 refused 'give each of tp, cp, dp and pp once, the innermost first' "$toise" train --model tiny-gpt2 --dry-run --world 4 --tp 2 --order tp-tp
 refused 'lacks dp, which has 2 ranks' "$toise" train --model tiny-gpt2 --dry-run --world 4 --tp 2 --order tp
 
-refused '--tp 3 does not divide the 1 ranks; take --tp 1, or a multiple of 3 ranks' "$toise" train --model tiny-gpt2 --tp 3
+refused '--tp 3 does not divide the 1 rank; take --tp 1, or a multiple of 3 ranks, which mpirun -n starts' "$toise" train --model tiny-gpt2 --tp 3
 refused '--tp 3 does not divide the 4 heads of tiny-gpt2; take 2' "$toise" train --model tiny-gpt2 --dry-run --world 3 --tp 3
 refused '--sp splits tokens over tensor parallel ranks: it needs --tp of at least 2' "$toise" train --model tiny-gpt2 --sp
 refused '--seq 63 does not divide over --tp 2, as --sp needs; take a multiple of 2' \
@@ -121,12 +131,12 @@ refused '--seq 63 does not divide over --tp 2, as --sp needs; take a multiple of
 refused '--zero: 4 is out of range; take 0 to 3' "$toise" train --zero 4
 refused '--cp 3 does not divide the 4 ranks; take --cp 2, or a multiple of 3 ranks' \
     "$toise" train --model tiny-gpt2 --dry-run --world 4 --cp 3
-refused '--pp 4 does not divide the 2 ranks that --tp 2 --cp 2 leaves; take --pp 2, or a multiple of 16 ranks' \
+refused '--pp 4 does not divide the 2 ranks that --tp 2 --cp 2 leave; take --pp 2, or a multiple of 16 ranks' \
     "$toise" train --model tiny-gpt2 --dry-run --world 8 --tp 2 --cp 2 --pp 4
 refused '--seq 62 does not divide over --cp 2, whose ranks have two parts each; take a multiple of 4' \
     "$toise" train --model tiny-gpt2 --seq 62 --dry-run --world 2 --cp 2
 refused '--seq 40 does not divide over --cp 2, whose ranks have two parts each, and with --sp over --tp; take a multiple of 16' \
-    "$toise" train --model gpt2-124m --layers 1 --seq 40 --dry-run --world 16 --cp 2 --tp 8 --sp
+    "$toise" train --model bloom-560m --layers 1 --seq 40 --dry-run --world 16 --cp 2 --tp 8 --sp
 refused '--pp 3 does not divide the 4 ranks; take --pp 2, or a multiple of 3 ranks' \
     "$toise" train --model tiny-gpt2 --dry-run --world 4 --pp 3
 refused '--pp 4 with --vp 1 makes 4 stages of the 2 layers of tiny-gpt2; take at most 2 stages' \
@@ -141,6 +151,6 @@ done
 refused '--stage-layers is of pipeline stages: give --pp of at least 2' "$toise" train --model tiny-gpt2 --stage-layers 2
 refused '--schedule gpipe runs one chunk on each stage: take --vp 1, or 1f1b' \
     "$toise" train --model gpt2-124m --dry-run --world 2 --pp 2 --vp 2 --schedule gpipe
-refused '--gbs 8 over 1 data parallel ranks in micro-batches of --mbs 8 makes 1, and --vp needs a multiple of the 2 stages; take another --mbs, or a --gbs that is a multiple of 16' \
+refused '--gbs 8 over 1 data parallel rank in micro-batches of --mbs 8 makes 1, and --vp needs a multiple of the 2 stages; take another --mbs, or a --gbs that is a multiple of 16' \
     "$toise" train --model gpt2-124m --dry-run --world 2 --pp 2 --vp 2 --gbs 8 --mbs 8
 exit $bad

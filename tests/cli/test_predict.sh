@@ -20,7 +20,7 @@ call "$toise" predict --machine "$m" --help
 [ $code = 0 ] && grep -q -e '--ranks' "$work/out" && grep -q 'RECORDS.jsonl' "$work/out" || fail '--help'
 call "$toise" predict --machine "$m" "${this[@]}" --explain
 [ $code = 0 ] || fail "one rank: exit $code: $(cat "$work/err")"
-for words in '1 rank of 2 threads; global batch 4 x 256 tokens, micro-batch 4' '^step  *5\.721 s \[3\.714, 8\.812\], 90%, interpolated' \
+for words in '1 rank of 2 threads; DP 1, global batch 4 x 256 tokens, micro-batch 4' '^step  *5\.721 s \[3\.714, 8\.812\], 90%, interpolated' \
     '^time .*forward .*head .*backward .*update' '^by kind .*matmul .*attention .*passes' 'qkv forward .* gemm NT .* timed' \
     'AdamW .* update '; do
     grep -q "$words" "$work/out" || fail "the page lacks \"$words\": $(cat "$work/out")"
