@@ -59,7 +59,7 @@ for path in sorted(glob.glob(sys.argv[1] + "/*.jsonl"), reverse=True):
     if path.endswith("predicted.jsonl"): continue
     for r, p in zip(map(json.loads, open(path)), map(json.loads, open(path[:-6] + ", predicted.jsonl"))):
         layout, x, y = r["layout"], r["result"], p["result"]
-        assert p["layout"].get("tp") == layout.get("tp") and p["layout"].get("cp") == layout.get("cp"), path
+        assert all(p["layout"].get(a) == layout.get(a) for a in ("tp", "sp", "cp", "pp", "zero")), path
         axes = [f"{a.upper()} {layout[a]}" for a in ("dp", "tp", "cp", "pp") if layout.get(a, 1) > 1]
         if layout.get("sp"): axes.append("SP")
         if layout.get("zero"): axes.append(f"ZeRO {layout['zero']}")

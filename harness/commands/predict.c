@@ -28,7 +28,7 @@ static const struct cli_option OPTIONS[] = {
     {.kind = CLI_SHARED, .at = offsetof(struct flags, training), .shared = cli_training_options},
     {.kind = CLI_SHARED, .at = offsetof(struct flags, layout), .shared = training_layout_options},
     {.name = "--ranks", .alias = "--accelerators", .kind = CLI_INTEGER, .at = offsetof(struct flags, ranks), .min = 1,
-     .max = 1e6, .fallback = "1", .hint = "N", .help = "number of ranks, all on one node"},
+     .max = 1e6, .fallback = "1", .hint = "N", .help = "number of ranks, whose memory is one node's"},
     {.name = "--threads", .kind = CLI_INTEGER, .at = offsetof(struct flags, threads), .min = 1, .max = BASE_CPUS_MAX,
      .hint = "N", .help = "threads of each rank; default the number that most points of the records have"},
     {.name = "--explain", .kind = CLI_FLAG, .at = offsetof(struct flags, explain),
@@ -49,10 +49,9 @@ static const struct cli_command COMMAND = {
     .name = "predict",
     .options = OPTIONS,
     .rules = RULES,
-    .usage =
-        "toise predict --machine RECORDS.jsonl [flags]\n\nHow long does a step of toise train take on a machine "
-        "that toise has measured? Prices operations by the machine's\nrecords of toise kernels and gradient sums by "
-        "those of toise comm. Records of measured steps are not used.",
+    .usage = "toise predict --machine RECORDS.jsonl [flags]\n\nHow long does a step of toise train take on a machine "
+             "that toise has measured? Prices operations by the machine's\nrecords of toise kernels and messages by "
+             "those of toise comm. Records of measured steps are not used.",
 };
 
 /* The number of threads with the most points; the larger one if two are equal. */
@@ -81,7 +80,8 @@ static int request_of(const struct flags *f, const struct machine *m, struct pla
     r->threads = f->threads ? (int)f->threads : usual_threads(m);
     if ((code = training_layout_stages(&f->layout, r, e))) return code;
     if (!r->layout.micro_batch && r->global_batch % r->layout.dp == 0)
-        plan_choose_micro_batch(r, r->global_batch / r->layout.dp, 1, -1);
+        plan_choose_micro_batch(r, r->global_batch / r->layout.dp, (int)f->ranks,
+                                m->node.memory_bytes.value > 0 ? m->node.memory_bytes.value : -1);
     if (!r->layout.micro_batch) r->layout.micro_batch = 1;
     return BASE_OK;
 }

@@ -35,8 +35,9 @@ void plan_grid_order_text(const struct plan_layout *layout, char text[32]);
 
 enum { PLAN_RANKS_LISTED = 65536 };
 /* {"ranks": [...], "group_nodes": {...}}. Each rank has "rank", "node" and its coordinates of axes with several ranks,
- * as "tp". group_nodes: the most nodes that a group of an axis is on; of "dp" those that sum gradients (plan_layout_replicas). node[world]: where each rank is; NULL: unknown.
- * NULL: there is one rank, or there are more than PLAN_RANKS_LISTED. */
+ * as "tp". group_nodes: the most nodes that a group of an axis is on; of "dp" those that sum gradients
+ * (plan_layout_replicas). node[world]: where each rank is; NULL: unknown. NULL: there is one rank, or there are more
+ * than PLAN_RANKS_LISTED. */
 json_t *plan_grid_record(const struct plan_layout *layout, const int *node);
 
 #endif

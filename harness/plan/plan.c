@@ -183,8 +183,7 @@ int plan_make_largest(struct plan *plan, const struct plan_request *request, str
     return plan_make(plan, &r, e);
 }
 
-/* Bytes of `local` ranks on a node: of all stages if it has all ranks, else of those that hold most. */
-static double node_bytes(const struct plan_request *request, int local) {
+double plan_node_bytes(const struct plan_request *request, int local) {
     struct plan_request r = *request;
     struct plan plan;
     double sum = 0, most = 0;
@@ -206,7 +205,7 @@ static double memory_with(const struct plan *plan, int64_t micro_batch, int64_t 
     if (layers != r.config.layers) r.layout.stage_layers[0] = 0;
     r.config.layers = layers;
     r.head_rows = 0;
-    return node_bytes(&r, local);
+    return plan_node_bytes(&r, local);
 }
 
 /* The same, if it keeps only the layers' inputs. */
@@ -232,7 +231,7 @@ static int64_t layers_fitting(const struct plan *plan, int64_t micro_batch, int 
 int plan_check_memory(const struct plan *plan, int local, double available, struct base_error *e) {
     char need[32], have[32], fix[128], slice[64] = "";
     const struct plan_request *r = &plan->request;
-    const double needed = available < 0 ? 0 : node_bytes(r, local);
+    const double needed = available < 0 ? 0 : plan_node_bytes(r, local);
     if (available < 0 || needed <= available) return BASE_OK;
     if (!e) return BASE_USAGE; /* the caller does not want a message */
     int64_t micro = r->layout.micro_batch, layers = r->config.layers;

@@ -101,6 +101,9 @@ bool plan_rows_apart(const struct plan_request *request);
 /* Rows that are gathered: the tokens of one micro-batch of every rank. */
 int64_t plan_rows_count(const struct plan_request *request);
 
+/* Bytes of `local` ranks on a node, with the gate's: of all stages if it has all ranks, else of those that hold most.
+ */
+double plan_node_bytes(const struct plan_request *request, int local);
 /* BASE_USAGE: `local` ranks exceed the node's memory; the message names the largest micro-batch or slice that would
  * fit. available: bytes; negative: unknown, and nothing is refused. */
 int plan_check_memory(const struct plan *plan, int local, double available, struct base_error *e);

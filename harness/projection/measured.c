@@ -77,18 +77,20 @@ static int price_messages(struct projection_pricing *p) {
     const struct plan *plan = p->plan;
     struct projection_measured *r = p->r;
     struct projection_overlap o;
-    double backward = 0, embedding = 0, forward = 0;
+    double backward = 0, embedding = 0, forward = 0, update = 0;
     if (plan_layout_replicas(&plan->request.layout) == 1) return BASE_OK;
     for (int i = 0; i < r->count; i++) {
         const struct projection_priced *one = &r->ops[i];
         if (one->phase == PLAN_PHASE_FORWARD) forward += one->count * one->call_s;
+        if (one->phase == PLAN_PHASE_UPDATE) update += one->count * one->call_s;
         if (one->phase != PLAN_PHASE_BACKWARD) continue;
         backward += one->count * one->call_s;
         if (!strcmp(one->op, "embedding_backward")) embedding += one->call_s;
     }
     const double micro = (double)plan->accumulation, layers = (double)plan->part.layers;
-    int code = projection_measured_overlap(p->m, plan, (backward / micro - embedding) / layers, embedding,
-                                           forward / micro / layers, &o, p->e);
+    const struct projection_passes passes = {(backward / micro - embedding) / layers, embedding,
+                                             forward / micro / layers, update};
+    int code = projection_measured_overlap(p->m, plan, &passes, &o, p->e);
     if (code) return code;
     r->message_s = o.message_s, r->cost_s = o.cost_s, r->exposed_s = o.exposed_s;
     r->axis_s[PLAN_DP] = o.message_s, r->axis_exposed_s[PLAN_DP] = o.cost_s + o.exposed_s;

@@ -84,15 +84,23 @@ struct projection_message_price {
 };
 int projection_measured_message(const struct machine *m, int ranks, int threads, double bytes,
                                 struct projection_message_price *price, struct base_error *e);
+/* A message by another operation of the ledger, as the all-reduce whose links carry as much (collectives/op.h): a
+ * gather or a scatter as one of half the bytes, a message between two ranks as one of theirs. */
+int projection_measured_like(const struct machine *m, const char *op, int ranks, int threads, double bytes,
+                             struct projection_message_price *price, struct base_error *e);
 
-/* What the plan's sums of gradients, and ZeRO's gathers, add to a step. In a micro-batch, backward takes layer_s
- * seconds a layer, then embedding_s for the embedding, and forward forward_s a layer. Figures are those of struct
+/* What the plan's sums of gradients, and ZeRO's gathers of weights, add to a step. Figures are those of struct
  * projection_measured; sd is of log(message_s). */
+/* Seconds of a micro-batch's backward by layer, then by the embedding; of its forward by layer; of a step's update. */
+struct projection_passes {
+    double layer_s, embedding_s, forward_s, update_s;
+};
 struct projection_overlap {
     double message_s, cost_s, exposed_s, sd;
     bool extrapolated;
 };
-int projection_measured_overlap(const struct machine *m, const struct plan *plan, double layer_s, double embedding_s,
-                                double forward_s, struct projection_overlap *overlap, struct base_error *e);
+int projection_measured_overlap(const struct machine *m, const struct plan *plan,
+                                const struct projection_passes *passes, struct projection_overlap *overlap,
+                                struct base_error *e);
 
 #endif

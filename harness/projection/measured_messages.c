@@ -99,15 +99,22 @@ int projection_measured_message(const struct machine *m, int ranks, int threads,
     return BASE_OK;
 }
 
-/* A micro-batch's backward. Times are seconds from its start. */
+int projection_measured_like(const struct machine *m, const char *op, int ranks, int threads, double bytes,
+                             struct projection_message_price *price, struct base_error *e) {
+    const bool half = strcmp(op, "all_reduce") != 0 && strcmp(op, "send") != 0;
+    return projection_measured_message(m, ranks, threads, half ? bytes / 2 : bytes, price, e);
+}
+
+/* A micro-batch's backward, then the update. Times are seconds from the start of each. */
 struct timeline {
     const struct machine *m;
     const struct plan *plan;
-    double layer_s, embedding_s; /* backward without contention */
-    double forward_s;            /* forward of a layer */
-    double cost_s;               /* by how much messages slowed this backward so far */
-    double idle;                 /* when the last message so far has ended */
-    int64_t turn;                /* of the message before */
+    const struct projection_passes *passes;
+    double weight_bytes, layer_bytes; /* of all weights, and of a layer's */
+    double cost_s;                    /* by how much messages slowed this backward so far */
+    double idle;                      /* when the last sum so far has ended */
+    int64_t turn;                     /* of the sum before; -1: none */
+    double updated, gathered;         /* weights that are updated; when the last gather of them has ended */
     struct projection_overlap *o;
     double error_s, beyond_s;
     struct base_error *e;
@@ -115,7 +122,7 @@ struct timeline {
 };
 
 static double backward_of(const struct timeline *t) {
-    return (double)t->plan->part.layers * t->layer_s + t->embedding_s;
+    return (double)t->plan->part.layers * t->passes->layer_s + t->passes->embedding_s;
 }
 
 /* Messages may go on for cover_s after backward has ended. */
@@ -125,55 +132,67 @@ static void end_backward(struct timeline *t, double cover_s) {
     t->idle = t->cost_s = 0;
 }
 
-/* Weights of ZeRO: after the update, covered by nothing; in stage 3 a layer's, while the one before is computed. */
+/* Weights of ZeRO 1 and 2: a range leaves once it is updated, while the rest is. Of stage 3: a layer's, while the one
+ * before is computed; others before their use, covered by nothing. */
 static void gather(struct timeline *t, const struct plan_message *m, const struct projection_message_price *p) {
-    const double covered = m->count > 1 ? fmin(p->seconds, fmin(t->forward_s, t->layer_s)) : 0;
-    t->o->exposed_s += m->count * (p->seconds - covered);
-    t->o->cost_s += m->count * (1 - p->hidden) * covered;
+    if (t->plan->request.layout.zero == 3) {
+        const double pass = fmin(t->passes->forward_s, t->passes->layer_s);
+        const double covered = m->bytes == t->layer_bytes ? fmin(p->seconds, pass) : 0;
+        t->o->exposed_s += m->count * (p->seconds - covered);
+        t->o->cost_s += m->count * (1 - p->hidden) * covered;
+        return;
+    }
+    t->updated += t->passes->update_s * m->bytes / t->weight_bytes;
+    const double start = fmax(t->updated, t->gathered);
+    t->gathered = start + p->seconds;
+    t->o->cost_s += (1 - p->hidden) * fmin(p->seconds, fmax(0, t->passes->update_s - start));
 }
 
-/* All-gathers and reduce-scatters are priced as all-reduces of half the bytes, whose links carry as much
- * (collectives/op.h). */
+/* A sum of gradients: it starts when they are final and the one before has ended. */
+static void sum(struct timeline *t, const struct plan_message *m, const struct projection_message_price *p) {
+    const int64_t layers = t->plan->part.layers;
+    const bool again = t->plan->request.layout.zero > 1 && m->turn <= t->turn; /* of the next micro-batch */
+    if (again) end_backward(t, (double)layers * t->passes->forward_s);
+    t->turn = m->turn;
+    const double all = backward_of(t), ready = m->turn <= layers ? (double)m->turn * t->passes->layer_s : all;
+    const double start = fmax(ready + t->cost_s, t->idle);
+    const double overlapped = fmin(p->seconds, fmax(0, all + t->cost_s - start));
+    t->idle = start + p->seconds;
+    t->cost_s += (1 - p->hidden) * overlapped;
+}
+
 static void send(void *context, const struct plan_message *m) {
     struct timeline *t = context;
     const struct plan_request *r = &t->plan->request;
-    const int64_t layers = t->plan->part.layers;
     struct projection_message_price p;
     if (t->code || strcmp(m->group, "dp") != 0) return;
-    const double alike = strcmp(m->op, "all_reduce") ? m->bytes / 2 : m->bytes;
-    t->code = projection_measured_message(t->m, plan_layout_replicas(&r->layout), r->threads, alike, &p, t->e);
+    t->code = projection_measured_like(t->m, m->op, plan_layout_replicas(&r->layout), r->threads, m->bytes, &p, t->e);
     if (t->code) return;
     t->o->message_s += m->count * p.seconds;
     if (p.extrapolated) t->beyond_s += m->count * p.seconds;
     t->error_s += m->count * p.seconds * p.sd; /* errors add: all messages are slower, or all are faster */
-    if (m->turn > layers + 1) {
-        gather(t, m, &p);
-        return;
-    }
-    if (m->turn < t->turn) end_backward(t, (double)layers * t->forward_s); /* ZeRO 2 and 3: of the next micro-batch */
-    t->turn = m->turn;
-    const double all = backward_of(t), ready = m->turn <= layers ? (double)m->turn * t->layer_s : all;
-    const double start = fmax(ready + t->cost_s, t->idle);
-    const double overlapped = fmin(p.seconds, fmax(0, all + t->cost_s - start));
-    t->idle = start + p.seconds;
-    t->cost_s += (1 - p.hidden) * overlapped;
+    (m->turn > t->plan->part.layers + 1 ? gather : sum)(t, m, &p);
 }
 
-int projection_measured_overlap(const struct machine *m, const struct plan *plan, double layer_s, double embedding_s,
-                                double forward_s, struct projection_overlap *overlap, struct base_error *e) {
+int projection_measured_overlap(const struct machine *m, const struct plan *plan,
+                                const struct projection_passes *passes, struct projection_overlap *overlap,
+                                struct base_error *e) {
     struct model_params params;
-    struct timeline t = {.m = m,
-                         .plan = plan,
-                         .layer_s = layer_s,
-                         .embedding_s = embedding_s,
-                         .forward_s = forward_s,
-                         .o = overlap,
-                         .e = e};
+    const double size = (double)kernel_dtype_bytes(plan->request.dtype);
     *overlap = (struct projection_overlap){0};
     model_params_size(&params, &plan->part);
+    struct timeline t = {.m = m,
+                         .plan = plan,
+                         .passes = passes,
+                         .weight_bytes = size * (double)params.total,
+                         .layer_bytes = size * (double)params.layer_size,
+                         .turn = -1,
+                         .o = overlap,
+                         .e = e};
     plan_messages(plan, &params, send, &t);
     if (t.code) return t.code;
     end_backward(&t, 0);
+    overlap->exposed_s += fmax(0, t.gathered - passes->update_s);
     overlap->extrapolated = t.beyond_s > BEYOND_MOST * overlap->message_s;
     overlap->sd = overlap->message_s > 0 ? t.error_s / overlap->message_s : 0;
     return BASE_OK;

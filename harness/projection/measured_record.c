@@ -77,7 +77,8 @@ static json_t *result_of(const struct projection_measured *r, const struct plan 
 }
 
 json_t *projection_measured_record(const struct projection_measured *r, const struct machine *m, const struct plan *p) {
-    const double memory = m->node.memory_bytes.value, need = p->memory_bytes * plan_layout_world(&p->request.layout);
+    const double memory = m->node.memory_bytes.value,
+                 need = plan_node_bytes(&p->request, plan_layout_world(&p->request.layout));
     const bool fits = !(need > memory); /* all ranks share a node; unknown memory always fits */
     json_t *o = record_head("project", fits ? RECORD_PASSED : RECORD_FAILED,
                             fits ? "" : "the node's memory is too small for all its ranks");

@@ -29,8 +29,8 @@ static struct stage stage_of(const struct plan *plan, const struct projection_me
                             phase_of(r, PLAN_PHASE_BACKWARD, NULL) - embed[1] - r->cost_s};
     const int chunks = model_chunks(&plan->shape);
     struct stage s = {.before_s = phase_of(r, PLAN_PHASE_ZERO, NULL) + phase_of(r, PLAN_PHASE_BATCH, NULL),
-                      .after_s = phase_of(r, PLAN_PHASE_COMMUNICATION, NULL) + phase_of(r, PLAN_PHASE_CLIP, NULL) +
-                                 phase_of(r, PLAN_PHASE_UPDATE, NULL) + r->cost_s};
+                      .after_s = phase_of(r, PLAN_PHASE_PIPELINE, NULL) + phase_of(r, PLAN_PHASE_COMMUNICATION, NULL) +
+                                 phase_of(r, PLAN_PHASE_CLIP, NULL) + phase_of(r, PLAN_PHASE_UPDATE, NULL) + r->cost_s};
     for (int c = 0; c < chunks; c++)
         for (int task = 0; task < 2; task++)
             s.task_s[c][task] =
@@ -40,14 +40,17 @@ static struct stage stage_of(const struct plan *plan, const struct projection_me
     return s;
 }
 
-/* The pipeline as it runs. ended: of virtual stage v, micro-batch m: [(v * micros + m) * 2 + task]; NAN: not yet. */
+/* The pipeline as it runs. ended: of virtual stage v, micro-batch m: [(v * micros + m) * 2 + task]; NAN: not yet.
+ * arrived: when the next stage has what came of it. */
 struct play {
     struct plan_pipeline pipeline;
     const struct stage *stages;
     struct plan_step *steps; /* [devices][count] */
-    double *ended, *free_s;  /* free_s: [devices] when a device has ended its tasks so far */
+    double *ended, *arrived;
+    double *free_s,
+        *link_s; /* [devices] when a device has ended its tasks so far; [devices][2] its link, its messages */
     int64_t *next, count;
-    double send_s;
+    double send_s, table_s; /* of a message between stages; until the last stage has a tied token table */
 };
 
 /* When the task's input is there; NAN: not yet known. */
@@ -55,8 +58,9 @@ static double ready(const struct play *x, int v, const struct plan_step *s) {
     const int last = x->pipeline.devices * x->pipeline.chunks - 1, before = s->task == PLAN_FORWARD ? v - 1 : v + 1;
     const int64_t micros = x->pipeline.micro_batches;
     if (s->task == PLAN_FORWARD && v == 0) return 0;
-    if (s->task == PLAN_BACKWARD && v == last) return x->ended[(v * micros + s->micro_batch) * 2 + PLAN_FORWARD];
-    return x->ended[(before * micros + s->micro_batch) * 2 + s->task] + x->send_s;
+    if (s->task == PLAN_BACKWARD && v == last)
+        return fmax(x->ended[(v * micros + s->micro_batch) * 2 + PLAN_FORWARD], x->table_s);
+    return x->arrived[(before * micros + s->micro_batch) * 2 + s->task];
 }
 
 /* Plays the device's tasks as far as their inputs are known; false: none. */
@@ -66,9 +70,11 @@ static bool play_device(struct play *x, int device) {
         const struct plan_step *s = &x->steps[device * x->count + x->next[device]];
         const int v = s->chunk * x->pipeline.devices + device;
         const double at = ready(x, v, s);
+        const int64_t place = (v * x->pipeline.micro_batches + s->micro_batch) * 2 + s->task;
+        double *link = &x->link_s[2 * device + s->task];
         if (isnan(at)) break;
-        x->free_s[device] = fmax(x->free_s[device], at) + x->stages[device].task_s[s->chunk][s->task];
-        x->ended[(v * x->pipeline.micro_batches + s->micro_batch) * 2 + s->task] = x->free_s[device];
+        x->ended[place] = x->free_s[device] = fmax(x->free_s[device], at) + x->stages[device].task_s[s->chunk][s->task];
+        x->arrived[place] = *link = fmax(*link, x->ended[place]) + x->send_s;
     }
     return any;
 }
@@ -84,84 +90,102 @@ static double play(struct play *x) {
     return end;
 }
 
-static int play_step(const struct plan *plan, const struct stage *stages, double send_s, double *end,
+static int play_step(const struct plan *plan, const struct stage *stages, double send_s, double table_s, double *end,
                      struct base_error *e) {
-    struct play x = {.stages = stages, .send_s = send_s};
+    struct play x = {.stages = stages, .send_s = send_s, .table_s = table_s};
     plan_pipeline_of(plan, &x.pipeline);
     x.count = plan_pipeline_steps(&x.pipeline);
     const size_t devices = (size_t)x.pipeline.devices, all = devices * (size_t)x.count;
     x.steps = calloc(all, sizeof *x.steps), x.ended = malloc(all * sizeof *x.ended);
     x.free_s = calloc(devices, sizeof *x.free_s), x.next = calloc(devices, sizeof *x.next);
-    const bool room = x.steps && x.ended && x.free_s && x.next;
-    for (size_t i = 0; room && i < all; i++) x.ended[i] = NAN;
+    x.arrived = malloc(all * sizeof *x.arrived), x.link_s = calloc(2 * devices, sizeof *x.link_s);
+    const bool room = x.steps && x.ended && x.free_s && x.next && x.arrived && x.link_s;
+    for (size_t i = 0; room && i < all; i++) x.ended[i] = x.arrived[i] = NAN;
     for (size_t d = 0; room && d < devices; d++)
         plan_pipeline_order(&x.pipeline, (int)d, x.steps + d * (size_t)x.count);
     if (room) *end = play(&x);
-    free(x.steps), free(x.ended), free(x.free_s), free(x.next);
+    free(x.steps), free(x.ended), free(x.free_s), free(x.next), free(x.arrived), free(x.link_s);
     return room ? BASE_OK : base_fail(e, BASE_BROKEN, "out of memory for a pipeline's %zu tasks", all);
 }
 
-/* A stream's message to the next stage: as an all-reduce of two ranks, whose links carry as much. */
-static int price_send(struct projection_pricing *p, struct projection_message_price *price) {
+/* The ledger's first message of a group by an operation; seconds 0: there is none. */
+static int price_first(struct projection_pricing *p, const char *group, const char *op,
+                       struct projection_message_price *price) {
+    *price = (struct projection_message_price){0};
     for (int i = 0; i < p->plan->ledger.count; i++) {
         const struct plan_op *o = &p->plan->ledger.ops[i];
-        if (o->kind == PLAN_MESSAGE && !strcmp(o->group, "pp"))
-            return projection_measured_message(p->m, 2, p->plan->request.threads, o->bytes, price, p->e);
+        if (o->kind == PLAN_MESSAGE && !strcmp(o->group, group) && !strcmp(o->op, op))
+            return projection_measured_like(p->m, op, 2, p->plan->request.threads, o->bytes, price, p->e);
     }
     return BASE_OK;
+}
+
+static enum projection_basis basis_of(const struct projection_message_price *price) {
+    return price->extrapolated ? PROJECTION_BEYOND : PROJECTION_TIMED;
 }
 
 /* The sum of a tied token table's gradient, which nothing covers. */
 static int price_table(struct projection_pricing *p) {
     struct projection_message_price price;
-    for (int i = 0; i < p->plan->ledger.count; i++) {
-        const struct plan_op *o = &p->plan->ledger.ops[i];
-        if (o->kind != PLAN_MESSAGE || strcmp(o->group, "ends") != 0 || strcmp(o->op, "all_reduce") != 0) continue;
-        int code = projection_measured_message(p->m, 2, p->plan->request.threads, o->bytes, &price, p->e);
-        if (code) return code;
-        p->r->axis_exposed_s[PLAN_PP] += price.seconds;
-        return projection_price_add(
-            p,
-            (struct projection_priced){o->name, "all_reduce", "", PLAN_PHASE_COMMUNICATION, 1, price.seconds, price.sd,
-                                       price.extrapolated ? PROJECTION_BEYOND : PROJECTION_TIMED, p->m->message_count});
-    }
+    const int code = price_first(p, "ends", "all_reduce", &price);
+    if (code || price.seconds == 0) return code;
+    p->r->axis_exposed_s[PLAN_PP] += price.seconds;
+    return projection_price_add(p, (struct projection_priced){"tied token table's gradient", "all_reduce", "",
+                                                              PLAN_PHASE_PIPELINE, 1, price.seconds, price.sd,
+                                                              basis_of(&price), p->m->message_count});
+}
+
+/* What all stages have in common. */
+struct pipeline {
+    double before_s, after_s; /* the longest of a stage */
+    double busy_s;            /* tasks of all */
+    double slowest_s;         /* the stage's that has most to do, by itself */
+    struct projection_message_price send, table;
+};
+
+/* Prices a stage; the slowest so far is what p->r becomes. begun: p->r before any. */
+static int price_stage(struct projection_pricing *p, const struct projection_measured *begun, int s,
+                       struct stage *stage, struct pipeline *all) {
+    struct plan_request r = p->plan->request;
+    struct plan plan;
+    struct projection_measured of = *begun;
+    struct projection_pricing q = *p;
+    double tasks = 0;
+    r.rank = plan_grid_stage_rank(&r.layout, s);
+    q.plan = &plan, q.r = &of;
+    int code = plan_make(&plan, &r, p->e);
+    if (!code) code = projection_price_rank(&q);
+    if (!code) code = price_table(&q);
+    if (!code && s == 0) code = price_first(&q, "pp", "send", &all->send);
+    if (!code && s == 0) code = price_first(&q, "ends", "send", &all->table);
+    if (code) return code;
+    *stage = stage_of(&plan, &of);
+    for (int c = 0; c < r.layout.vp; c++) tasks += stage->task_s[c][PLAN_FORWARD] + stage->task_s[c][PLAN_BACKWARD];
+    tasks *= (double)plan.accumulation;
+    all->busy_s += tasks;
+    all->before_s = fmax(all->before_s, stage->before_s), all->after_s = fmax(all->after_s, stage->after_s);
+    if (stage->before_s + tasks + stage->after_s <= all->slowest_s) return BASE_OK;
+    all->slowest_s = stage->before_s + tasks + stage->after_s;
+    *p->r = of;
     return BASE_OK;
 }
 
-/* The slowest stage is what p->r becomes; it also waits until the others have ended. */
+/* The slowest stage also waits until the others have ended. */
 static int price_all(struct projection_pricing *p, struct stage *stages) {
-    const struct plan_layout *l = &p->plan->request.layout;
+    const int count = p->plan->request.layout.pp;
     const struct projection_measured begun = *p->r;
-    struct projection_message_price send = {0};
-    double most = -1, before = 0, after = 0, busy = 0, end = 0, own = 0;
-    int code = price_send(p, &send);
-    for (int s = 0; s < l->pp && !code; s++) {
-        struct plan_request r = p->plan->request;
-        struct plan plan;
-        struct projection_measured of = begun;
-        struct projection_pricing q = *p;
-        double tasks = 0;
-        r.rank = plan_grid_stage_rank(l, s);
-        code = plan_make(&plan, &r, p->e);
-        q.plan = &plan, q.r = &of;
-        if (!code) code = projection_price_rank(&q);
-        if (!code) code = price_table(&q);
-        if (code) return code;
-        stages[s] = stage_of(&plan, &of);
-        for (int c = 0; c < l->vp; c++) tasks += stages[s].task_s[c][PLAN_FORWARD] + stages[s].task_s[c][PLAN_BACKWARD];
-        tasks *= (double)plan.accumulation;
-        busy += tasks;
-        before = fmax(before, stages[s].before_s), after = fmax(after, stages[s].after_s);
-        const double all = stages[s].before_s + tasks + stages[s].after_s;
-        if (all > most) most = own = all, *p->r = of;
-    }
-    if (!code) code = play_step(p->plan, stages, send.seconds, &end, p->e);
+    struct pipeline all = {0};
+    double end = 0;
+    int code = BASE_OK;
+    for (int s = 0; s < count && !code; s++) code = price_stage(p, &begun, s, &stages[s], &all);
+    if (!code) code = play_step(p->plan, stages, all.send.seconds, all.table.seconds, &end, p->e);
     if (code) return code;
-    const double wait = fmax(0, before + end + after - own);
-    p->r->bubble = 1 - busy / l->pp / (before + end + after);
+    const double step = all.before_s + end + all.after_s, wait = fmax(0, step - all.slowest_s);
+    p->r->bubble = (end - all.busy_s / count) / step;
     p->r->axis_exposed_s[PLAN_PP] += wait;
     return projection_price_add(p, (struct projection_priced){"waiting for other stages", "schedule", "",
-                                                              PLAN_PHASE_PIPELINE, 1, wait, 0, PROJECTION_TIMED, 0});
+                                                              PLAN_PHASE_PIPELINE, 1, wait, all.send.sd,
+                                                              basis_of(&all.send), 0});
 }
 
 int projection_price_stages(struct projection_pricing *p) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Messages within passes: those of tensor and context parallel ranks. What compute covers them, and for how long, is
- * the model's order of operations (model/model.c, context.c). */
+ * the model's order of operations (model/model.c, sums.c, context.c). */
 #include <math.h>
 #include <string.h>
 
@@ -13,69 +13,104 @@ static double call_of(const struct projection_measured *r, const char *name) {
         if (!strcmp(r->ops[i].name, name)) return r->ops[i].call_s;
     return 0;
 }
-/* Seconds of all its calls. */
-static double seconds_of(const struct projection_measured *r, const char *name) {
+/* Seconds of all its calls in a phase. */
+static double seconds_of(const struct projection_measured *r, const char *name, enum plan_phase phase) {
     double sum = 0;
     for (int i = 0; i < r->count; i++)
-        if (!strcmp(r->ops[i].name, name)) sum += r->ops[i].count * r->ops[i].call_s;
+        if (r->ops[i].phase == phase && !strcmp(r->ops[i].name, name)) sum += r->ops[i].count * r->ops[i].call_s;
     return sum;
 }
 
 /* Messages of one kind in one phase, each while `cover_s` seconds of compute run. */
 struct group {
-    const char *name;
-    enum plan_axis axis;
     enum plan_phase phase;
     double count, cover_s;
 };
+enum { GROUPS = 4 };
 
-static int add(struct projection_pricing *p, const struct group *g, const struct projection_message_price *price) {
-    const double covered = fmin(price->seconds, g->cover_s), slowed = (1 - price->hidden) * covered;
-    const double each = price->seconds - covered + slowed;
+static int add(struct projection_pricing *p, const struct plan_op *o, const struct group *g,
+               const struct projection_message_price *price) {
+    const enum plan_axis axis = strcmp(o->group, "cp") ? PLAN_TP : PLAN_CP;
+    const double covered = fmin(price->seconds, g->cover_s);
+    const double each = price->seconds - covered + (1 - price->hidden) * covered;
     if (g->count <= 0) return BASE_OK;
-    p->r->axis_s[g->axis] += g->count * price->seconds, p->r->axis_exposed_s[g->axis] += g->count * each;
+    p->r->axis_s[axis] += g->count * price->seconds, p->r->axis_exposed_s[axis] += g->count * each;
     return projection_price_add(
-        p, (struct projection_priced){g->name, "all_reduce", "", g->phase, g->count, each, price->sd,
+        p, (struct projection_priced){o->name, "all_reduce", "", g->phase, g->count, each, price->sd,
                                       price->extrapolated ? PROJECTION_BEYOND : PROJECTION_TIMED, p->m->message_count});
 }
 
-/* The calls of each message by phase. Partial sums of backward travel while weights' gradients are computed; keys,
- * while attention uses those before; their gradients too, but the last ones go home uncovered. */
-static int price(struct projection_pricing *p, const struct plan_op *o) {
-    const struct plan_request *r = &p->plan->request;
-    const struct plan_layout *l = &r->layout;
-    const bool keys = !strcmp(o->group, "cp"), send = !strcmp(o->op, "send"), sum = !strcmp(o->op, "all_reduce");
-    const int ranks = send ? 2 : !strcmp(o->group, "kv") ? model_part_sharing(&p->plan->shape.part) : l->tp;
-    const double micro = (double)p->plan->accumulation, layers = (double)p->plan->part.layers, ring = l->cp;
-    const double weights = (call_of(p->r, "qkv grad-weight") + call_of(p->r, "ffn up grad-weight")) / 2;
-    const double each = micro * layers * ring; /* attention's calls for a rank's keys */
-    const double forward = seconds_of(p->r, "attention forward") / each,
-                 backward = seconds_of(p->r, "attention backward") / each;
-    struct projection_message_price one, of_keys;
-    int code = projection_measured_message(p->m, ranks, r->threads, send || sum ? o->bytes : o->bytes / 2, &one, p->e);
-    if (code) return code;
-    struct group g[2] = {{o->name, keys ? PLAN_CP : PLAN_TP, PLAN_PHASE_BACKWARD, o->count, 0}, {.count = 0}};
-    if (!strcmp(o->name, "partial sum")) {
-        g[1] = g[0], g[1].phase = PLAN_PHASE_FORWARD, g[1].count = 2 * micro * layers;
-        g[0].count -= g[1].count, g[0].cover_s = weights;
-    } else if (!strcmp(o->name, "tokens' shares")) {
-        g[1] = g[0], g[1].phase = PLAN_PHASE_FORWARD, g[1].count = micro * (2 * layers + !p->plan->part.lacks_head);
-        g[0].count -= g[1].count;
-    } else if (!strcmp(o->name, "embedding sum")) {
-        g[0].phase = PLAN_PHASE_FORWARD;
-    } else if (!strcmp(o->name, "head partial sum") || !strcmp(o->name, "cross-entropy statistics")) {
-        g[0].phase = PLAN_PHASE_HEAD;
-    } else if (!strcmp(o->name, "keys and values")) {
-        g[1] = g[0], g[1].phase = PLAN_PHASE_FORWARD, g[1].count = micro * layers * (ring - 1), g[1].cover_s = forward;
-        g[0].count -= g[1].count, g[0].cover_s = backward;
-    } else if (keys) { /* beside the keys, which have twice as small numbers or equal ones */
-        code = projection_measured_message(
-            p->m, 2, r->threads, o->bytes / 4 * (double)kernel_dtype_bytes(p->plan->shape.dtype), &of_keys, p->e);
-        if (code) return code;
-        g[1] = g[0], g[1].count = micro * layers;
-        g[0].count -= g[1].count, g[0].cover_s = fmax(0, backward - of_keys.seconds);
+/* Partial sums: two a layer and direction. Those of backward travel while the weights' gradients of the same matmul are
+ * computed; those that backward repeats of forward, while nothing is. */
+static void partial_sums(const struct projection_pricing *p, double count, struct group g[GROUPS]) {
+    const double once = (double)(p->plan->accumulation * p->plan->part.layers);
+    g[0] = (struct group){PLAN_PHASE_FORWARD, 2 * once, 0};
+    g[1] = (struct group){PLAN_PHASE_BACKWARD, once, call_of(p->r, "qkv grad-weight")};
+    g[2] = (struct group){PLAN_PHASE_BACKWARD, once, call_of(p->r, "ffn up grad-weight")};
+    g[3] = (struct group){PLAN_PHASE_BACKWARD, count - 4 * once, 0};
+}
+
+/* Keys travel while attention uses those that came before. Their gradients too, beside keys but for the last that is
+ * sent on; then they go home, while nothing is computed. */
+static int ring(const struct projection_pricing *p, const struct plan_op *o, struct group g[GROUPS]) {
+    const double once = (double)(p->plan->accumulation * p->plan->part.layers), ranks = p->plan->request.layout.cp;
+    const double forward = seconds_of(p->r, "attention forward", PLAN_PHASE_FORWARD) / once / ranks,
+                 backward = seconds_of(p->r, "attention backward", PLAN_PHASE_BACKWARD) / once / ranks;
+    struct projection_message_price keys;
+    if (!strcmp(o->name, "keys and values")) {
+        g[0] = (struct group){PLAN_PHASE_FORWARD, once * (ranks - 1), forward};
+        g[1] = (struct group){PLAN_PHASE_BACKWARD, once * (ranks - 1), backward};
+        g[2] = (struct group){PLAN_PHASE_BACKWARD, o->count - 2 * once * (ranks - 1), forward}; /* repeated */
+        return BASE_OK;
     }
-    for (int i = 0; i < 2 && !code; i++) code = add(p, &g[i], &one);
+    const double bytes = o->bytes / 4 * (double)kernel_dtype_bytes(p->plan->shape.dtype);
+    const int code = projection_measured_like(p->m, "send", 2, p->plan->request.threads, bytes, &keys, p->e);
+    if (code) return code;
+    g[0] = (struct group){PLAN_PHASE_BACKWARD, once * (ranks - 2), fmax(0, backward - keys.seconds)};
+    g[1] = (struct group){PLAN_PHASE_BACKWARD, once, backward};
+    g[2] = (struct group){PLAN_PHASE_BACKWARD, once, 0};
+    return BASE_OK;
+}
+
+/* The other messages of tensor parallel ranks wait for nothing else; their phases. */
+static const struct {
+    const char *name;
+    enum plan_phase phase;
+} uncovered[] = {{"embedding sum", PLAN_PHASE_FORWARD},
+                 {"head partial sum", PLAN_PHASE_HEAD},
+                 {"cross-entropy statistics", PLAN_PHASE_HEAD},
+                 {"norm gradients", PLAN_PHASE_BACKWARD},
+                 {"shared heads' gradient", PLAN_PHASE_BACKWARD}};
+
+static int groups_of(const struct projection_pricing *p, const struct plan_op *o, struct group g[GROUPS]) {
+    const double once = (double)(p->plan->accumulation * p->plan->part.layers);
+    if (!strcmp(o->group, "cp")) return ring(p, o, g);
+    if (!strcmp(o->name, "partial sum")) {
+        partial_sums(p, o->count, g);
+        return BASE_OK;
+    }
+    if (!strcmp(o->name, "tokens' shares")) { /* before two matmuls of each layer, and before the head */
+        const double heads = p->plan->part.lacks_head ? 0 : (double)p->plan->accumulation;
+        g[0] = (struct group){PLAN_PHASE_FORWARD, 2 * once + heads, 0};
+        g[1] = (struct group){PLAN_PHASE_BACKWARD, o->count - 2 * once - heads, 0};
+        return BASE_OK;
+    }
+    for (size_t i = 0; i < sizeof uncovered / sizeof *uncovered; i++)
+        if (!strcmp(o->name, uncovered[i].name)) {
+            g[0] = (struct group){uncovered[i].phase, o->count, 0};
+            return BASE_OK;
+        }
+    return base_fail(p->e, BASE_BROKEN, "bug: nothing says what covers the message \"%s\"", o->name);
+}
+
+static int price(struct projection_pricing *p, const struct plan_op *o) {
+    const int sharing = model_part_sharing(&p->plan->shape.part);
+    const int ranks = !strcmp(o->group, "cp") ? 2 : !strcmp(o->group, "kv") ? sharing : p->plan->request.layout.tp;
+    struct projection_message_price one;
+    struct group g[GROUPS] = {{.count = 0}};
+    int code = projection_measured_like(p->m, o->op, ranks, p->plan->request.threads, o->bytes, &one, p->e);
+    if (!code) code = groups_of(p, o, g);
+    for (int i = 0; i < GROUPS && !code; i++) code = add(p, o, &g[i], &one);
     return code;
 }
 

@@ -21,6 +21,9 @@ static const struct cli_option OPTIONS[] = {
      .help = "a catalogued combination of model, sequence length, batch and optimizer; default node-s"},
     {.kind = CLI_SHARED, .at = offsetof(struct training_flags, training), .shared = cli_training_options},
     {.kind = CLI_SHARED, .at = offsetof(struct training_flags, layout), .shared = training_layout_options},
+    {.name = "--order", .kind = CLI_TEXT, .at = offsetof(struct training_flags, order), .hint = "LIST",
+     .help = "which ranks are adjacent, the innermost first; default tp-cp-dp-pp, so that tensor parallel ranks share a node "
+             "if they fit; --dry-run lists rank by rank"},
     {.name = "--steps", .alias = "--train-iters", .kind = CLI_INTEGER, .at = offsetof(struct training_flags, steps), .min = 1,
      .max = 100000, .hint = "N",
      .help = "timed steps; default until --ci is reached or --budget is spent; under a CPU quota at least five quota "

@@ -36,9 +36,6 @@ const struct cli_option training_layout_options[] = {
     {.name = "--stage-layers", .kind = CLI_TEXT, .at = offsetof(struct training_layout, stage_layers), .hint = "LIST",
      .help = "layers of each stage, in order, as in 5,6,6,5; with --vp of all first chunks, then all second ones; or "
              "slots: embedding and head count as a layer each; default alike, with more in late stages but the last"},
-    {.name = "--order", .kind = CLI_TEXT, .at = offsetof(struct training_layout, order), .hint = "LIST",
-     .help = "which ranks are adjacent, the innermost first; default tp-cp-dp-pp, so that tensor parallel ranks share a node "
-             "if they fit; --dry-run lists rank by rank"},
     {.name = "--zero", .alias = "--zero-stage", .kind = CLI_INTEGER, .at = offsetof(struct training_layout, zero), .min = 0,
      .max = 3, .fallback = "0", .hint = "STAGE",
      .help = "what data and context parallel ranks share out (ZeRO): 1 optimizer state, 2 also gradients, 3 also weights"},
@@ -54,8 +51,7 @@ int training_layout_resolve(const struct training_layout *f, int world, struct p
     *l = plan_layout_data_parallel(1, f->micro_batch);
     l->tp = (int)f->tp, l->sequence_parallel = f->sp, l->zero = (int)f->zero, l->recompute = f->recompute;
     l->cp = (int)f->cp, l->pp = (int)f->pp, l->vp = (int)f->vp, l->schedule = f->schedule;
-    const int code = plan_grid_fill(l, world, e);
-    return !code && f->order ? plan_grid_order(l, f->order, e) : code;
+    return plan_grid_fill(l, world, e);
 }
 
 int training_layout_stages(const struct training_layout *f, struct plan_request *r, struct base_error *e) {

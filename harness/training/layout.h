@@ -12,12 +12,12 @@ struct training_layout {
     int64_t tp, cp, pp, vp, zero, micro_batch;
     int recompute, schedule;
     bool sp;
-    const char *stage_layers, *order;
+    const char *stage_layers;
 };
 extern const struct cli_option training_layout_options[];
 
-/* Data parallel ranks are what remains of `world`; the micro-batch may be 0. BASE_USAGE: nothing remains, or --order
- * contradicts it. Then, once the number of layers is known, --stage-layers. */
+/* Data parallel ranks are what remains of `world`; the micro-batch may be 0. BASE_USAGE: nothing remains. Then, once
+ * the number of layers is known, --stage-layers. */
 int training_layout_resolve(const struct training_layout *flags, int world, struct plan_layout *layout,
                             struct base_error *e);
 int training_layout_stages(const struct training_layout *flags, struct plan_request *request, struct base_error *e);

@@ -22,6 +22,7 @@ static int resolve_sizes(const struct training_flags *f, int world, int nodes, s
     char beside[PATH_MAX];
     int code = BASE_OK;
     if ((code = training_layout_resolve(&f->layout, world, &r->layout, e))) return code;
+    if (f->order && (code = plan_grid_order(&r->layout, f->order, e))) return code;
     if (f->workload || plain)
         return cli_trainer_workload(f->workload ? f->workload : "node-s", nodes, &s->workload, r, e);
     const char *weights = f->checkpoint ? f->checkpoint : f->init;

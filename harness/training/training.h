@@ -25,7 +25,7 @@ struct training_flags {
     int64_t launches, steps, min_steps, warmup, threads, seed, world, ranks_per_node, save_every, keep;
     double lr, ci, budget, timeout;
     const char *backend;
-    const char *trace;
+    const char *trace, *order;
     int bind, overlap;
     bool dry_run, no_gate, profile;
     struct training_layout layout;

@@ -123,7 +123,7 @@ refused '--ranks-per-node needs --world' "$toise" train --ranks-per-node 2
 refused 'give each of tp, cp, dp and pp once, the innermost first' "$toise" train --model tiny-gpt2 --dry-run --world 4 --tp 2 --order tp-tp
 refused 'lacks dp, which has 2 ranks' "$toise" train --model tiny-gpt2 --dry-run --world 4 --tp 2 --order tp
 
-refused '--tp 3 does not divide the 1 rank; take --tp 1, or a multiple of 3 ranks, which mpirun -n starts' "$toise" train --model tiny-gpt2 --tp 3
+refused '--tp 3 does not divide the 1 rank; take --tp 1, or a multiple of 3 ranks' "$toise" train --model tiny-gpt2 --tp 3
 refused '--tp 3 does not divide the 4 heads of tiny-gpt2; take 2' "$toise" train --model tiny-gpt2 --dry-run --world 3 --tp 3
 refused '--sp splits tokens over tensor parallel ranks: it needs --tp of at least 2' "$toise" train --model tiny-gpt2 --sp
 refused '--seq 63 does not divide over --tp 2, as --sp needs; take a multiple of 2' \

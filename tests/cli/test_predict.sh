@@ -47,10 +47,42 @@ call "$toise" predict --machine "$m" "${this[@]}" --gbs 3 --json
 call "$toise" predict --machine "$m" "${this[@]}" --gbs 64 --json
 [ $code = 0 ] && grep -q '"label":"extrapolated"' "$work/out" || fail 'sixty-four sequences are beyond four'
 
+# Layouts: each names the ranks that talk, and a pipeline its bubble.
+while read -r layout; do
+    # shellcheck disable=SC2086  # a layout is several words
+    call "$toise" predict --machine "$m" "${this[@]}" --gbs 8 --mbs 1 --ranks 4 --threads 1 $layout --out "$work/layouts.jsonl"
+    [ $code = 0 ] || fail "$layout: exit $code: $(cat "$work/err")"
+    says '^messages +.* s exposed'
+done <<'END'
+
+--zero 2
+--zero 3 --recompute full
+--tp 4
+--tp 4 --sp
+--tp 2 --cp 2
+--cp 4
+--pp 4
+--pp 2 --tp 2 --schedule gpipe --stage-layers slots
+--pp 2 --vp 2 --cp 2
+END
+valid "$work/layouts.jsonl"
+python3 - "$work/layouts.jsonl" <<'END' || bad=1
+import json, sys
+for r in map(json.loads, open(sys.argv[1])):
+    layout, x = r["layout"], r["result"]
+    ranks = {a: layout.get(a, 1) for a in ("tp", "cp", "dp", "pp")}
+    ranks["dp"] *= ranks["cp"]
+    said = x["communication"]
+    assert set(said) == {a for a in ranks if ranks[a] > 1}, (layout, said)
+    assert all(0 < v["exposed_s"] < x["step_s"] for v in said.values()), (layout, said)
+    assert ("pp" in layout) == (x["bubble"] > 0) and x["bubble"] < 1, (layout, x["bubble"])
+    assert abs(sum(x["breakdown"].values()) / x["step_s"] - 1) < 1e-6 and abs(sum(x["by_operation"].values()) / x["step_s"] - 1) < 1e-6
+END
+
 # what is missing or wrong
 refused 'no gemm in fp32 was timed with 3 threads (but with 2).*toise kernels .*--threads 3 --out' "$toise" predict --machine "$m" "${this[@]}" --threads 3
 refused 'precision.*fp16.*fp32 or bf16' "$toise" predict --machine "$m" "${this[@]}" --precision fp16
-refused '--tp' "$toise" predict --machine "$m" "${this[@]}" --tp 2
+refused '--tp 2 does not divide the 1 rank; take --tp 1' "$toise" predict --machine "$m" "${this[@]}" --tp 2
 refused 'gbs 3 does not divide over 2' "$toise" predict --machine "$m" "${this[@]}" --gbs 3 --ranks 2
 refused 'tiny-gpt9' "$toise" predict --machine "$m" --model tiny-gpt9
 refused 'absent.jsonl' "$toise" predict --machine "$work/absent.jsonl" "${this[@]}"

@@ -261,7 +261,8 @@ static void backward_hides_all_reduces(void **state) {
     for (double bytes = 16384; bytes < 1e9; bytes *= 4) message(2, bytes, ring(2, bytes), hidden);
     plan_of(&plan, 256, 2, 4, 2);
     assert_true(plan.rows_apart);
-    assert_int_equal(projection_measured_overlap(&machine, &plan, 1, 0.1, 0, &o, &e), BASE_OK);
+    assert_int_equal(projection_measured_overlap(&machine, &plan, &(struct projection_passes){1, 0.1, 0, 0}, &o, &e),
+                     BASE_OK);
     const double table = ring(2, 4 * 38597376.0), positions = ring(2, 4 * 786432.0);
     const double rows = ring(2, 1024 * 4 / 2) + ring(2, 1024 * 768 * 4 / 2); /* a gather carries half as much */
     near(o.message_s, table + all + positions + rows);
@@ -271,18 +272,20 @@ static void backward_hides_all_reduces(void **state) {
     struct plan_request together = plan.request;
     together.rows = PLAN_ROWS_TOGETHER;
     assert_int_equal(plan_make(&plan, &together, &e), BASE_OK);
-    assert_int_equal(projection_measured_overlap(&machine, &plan, 1, 0.1, 0, &o, &e), BASE_OK);
+    assert_int_equal(projection_measured_overlap(&machine, &plan, &(struct projection_passes){1, 0.1, 0, 0}, &o, &e),
+                     BASE_OK);
     near(o.message_s, all + last);
     near(o.cost_s, (1 - hidden) * all);
     near(o.exposed_s, last);
     assert_false(o.extrapolated);
-    assert_int_equal(projection_measured_overlap(&machine, &plan, 0, 0, 0, &o, &e),
+    assert_int_equal(projection_measured_overlap(&machine, &plan, &(struct projection_passes){0, 0, 0, 0}, &o, &e),
                      BASE_OK); /* no backward to overlap */
     assert_true(o.cost_s == 0);
     near(o.exposed_s, all + last);
     /* The sixth is ready when the layers end. It overlaps only the embedding's backward, and delays the last. */
     const double short_s = two / 4;
-    assert_int_equal(projection_measured_overlap(&machine, &plan, 1, short_s, 0, &o, &e), BASE_OK);
+    assert_int_equal(
+        projection_measured_overlap(&machine, &plan, &(struct projection_passes){1, short_s, 0, 0}, &o, &e), BASE_OK);
     const double cost = (1 - hidden) * (first + 4 * two + short_s);
     near(o.cost_s, cost);
     near(o.exposed_s, two + last - short_s - (1 - hidden) * short_s);

@@ -44,7 +44,8 @@ static const struct projection_priced *sent(const struct projection_measured *r,
     return NULL;
 }
 
-/* Two micro-batches of 256 tokens and 12 layers. Partial sums: FP32, two a layer and direction. */
+/* Two micro-batches of 256 tokens and 12 layers. Partial sums: FP32, two a layer and direction. If backward repeats
+ * layers, one more in each of them but the last, which is still there. */
 static void tensor_parallel(void **state) {
     (void)state;
     struct plan plan;
@@ -53,48 +54,87 @@ static void tensor_parallel(void **state) {
     layout_of(&plan, l, 2, 0);
     const struct projection_measured r = priced(&plan);
     const double sum = ring(2, 4.0 * 256 * 768);
-    const double cover =
-        (line(&r, "qkv grad-weight", "gemm")->call_s + line(&r, "ffn up grad-weight", "gemm")->call_s) / 2;
     const struct projection_priced *forward = sent(&r, "partial sum", PLAN_PHASE_FORWARD, 0),
-                                   *backward = sent(&r, "partial sum", PLAN_PHASE_BACKWARD, 0);
-    near(forward->count, 2 * 24), near(backward->count, 2 * 24);
+                                   *qkv = sent(&r, "partial sum", PLAN_PHASE_BACKWARD, 0),
+                                   *up = sent(&r, "partial sum", PLAN_PHASE_BACKWARD, 1);
+    near(forward->count, 2 * 24), near(qkv->count, 2 * 12), near(up->count, 2 * 12);
     near(forward->call_s, sum);
-    near(backward->call_s, added(sum, cover));
-    assert_true(cover > sum);
+    near(qkv->call_s, added(sum, line(&r, "qkv grad-weight", "gemm")->call_s));
+    near(up->call_s, added(sum, line(&r, "ffn up grad-weight", "gemm")->call_s));
     near(sent(&r, "embedding sum", PLAN_PHASE_FORWARD, 0)->call_s, sum);
     near(sent(&r, "head partial sum", PLAN_PHASE_HEAD, 0)->call_s, sum);
     const double statistics = ring(2, 3 * 4.0 * 2 * 256 / 2); /* gathered: half of a sum */
     near(sent(&r, "cross-entropy statistics", PLAN_PHASE_HEAD, 0)->call_s, statistics);
     near(r.axis_s[PLAN_TP], 2 * (48 * sum + 2 * sum + statistics));
-    near(r.axis_exposed_s[PLAN_TP], 2 * (24 * sum + 24 * added(sum, cover) + 2 * sum + statistics));
+    near(r.axis_exposed_s[PLAN_TP], 2 * (24 * sum + 12 * (qkv->call_s + up->call_s) + 2 * sum + statistics));
     near(r.step_s, r.compute_s + r.axis_exposed_s[PLAN_TP]);
     assert_true(r.axis_s[PLAN_DP] == 0 && r.bubble == 0);
+    l.recompute = PLAN_RECOMPUTE_FULL;
+    layout_of(&plan, l, 2, 0);
+    const struct projection_measured again = priced(&plan);
+    near(sent(&again, "partial sum", PLAN_PHASE_BACKWARD, 2)->count, 2 * 11);
+    near(sent(&again, "partial sum", PLAN_PHASE_BACKWARD, 2)->call_s, sum);
 }
 
-/* Keys and values of 128 tokens go to the other rank once a pass, and their gradients twice. */
-static void context_parallel(void **state) {
+/* Shares of tokens: before two matmuls of a layer in each direction, before the head, and the embedding's gradient. */
+static void sequence_parallel(void **state) {
     (void)state;
     struct plan plan;
     struct plan_layout l = plan_layout_data_parallel(1, 1);
-    l.cp = 2;
+    l.tp = 2, l.sequence_parallel = 1;
     layout_of(&plan, l, 2, 0);
     const struct projection_measured r = priced(&plan);
-    const double keys = ring(2, 4.0 * 128 * 2 * 768);
-    double forward = 0, backward = 0; /* of attention with one rank's keys in one layer */
-    for (int i = 0; i < r.count; i++) {
-        if (!strcmp(r.ops[i].name, "attention forward")) forward += r.ops[i].count * r.ops[i].call_s / (2 * 12 * 2);
-        if (!strcmp(r.ops[i].name, "attention backward")) backward += r.ops[i].count * r.ops[i].call_s / (2 * 12 * 2);
-    }
-    near(sent(&r, "keys and values", PLAN_PHASE_FORWARD, 0)->count, 2 * 12);
-    near(sent(&r, "keys and values", PLAN_PHASE_FORWARD, 0)->call_s, added(keys, forward));
-    near(sent(&r, "keys and values", PLAN_PHASE_BACKWARD, 0)->call_s, added(keys, backward));
-    const struct projection_priced *on = sent(&r, "their gradients", PLAN_PHASE_BACKWARD, 0),
-                                   *home = sent(&r, "their gradients", PLAN_PHASE_BACKWARD, 1);
-    near(on->count, 2 * 12), near(home->count, 2 * 12);
-    near(on->call_s, added(keys, fmax(0, backward - keys)));
-    near(home->call_s, keys);
-    assert_true(r.axis_s[PLAN_DP] > 0); /* ranks that share sequences sum gradients */
-    near(r.step_s, r.compute_s + r.axis_exposed_s[PLAN_CP] + r.axis_exposed_s[PLAN_DP]);
+    const double half = ring(2, 4.0 * 256 * 768 / 2); /* scattered or gathered */
+    near(sent(&r, "partial sum", PLAN_PHASE_FORWARD, 0)->call_s, half);
+    near(sent(&r, "tokens' shares", PLAN_PHASE_FORWARD, 0)->call_s, half);
+    near(sent(&r, "tokens' shares", PLAN_PHASE_FORWARD, 0)->count, 2 * (24 + 1));
+    near(sent(&r, "tokens' shares", PLAN_PHASE_BACKWARD, 0)->count, 2 * (24 + 1));
+    near(sent(&r, "norm gradients", PLAN_PHASE_BACKWARD, 0)->call_s, ring(2, 4.0 * 768));
+}
+
+/* Of attention with one rank's keys in one layer of one micro-batch. */
+static double attention_of(const struct projection_measured *r, const char *name, enum plan_phase phase, int ranks) {
+    double sum = 0;
+    for (int i = 0; i < r->count; i++)
+        if (!strcmp(r->ops[i].name, name) && r->ops[i].phase == phase) sum += r->ops[i].count * r->ops[i].call_s;
+    return sum / (2 * 12 * ranks);
+}
+
+/* Keys and values of a rank's tokens go round once a pass, and their gradients once more to the end. */
+static void context_parallel(void **state) {
+    (void)state;
+    struct plan plan;
+    for (int ranks = 2; ranks <= 4; ranks += 2)
+        for (int recompute = 0; recompute < PLAN_RECOMPUTES; recompute++) {
+            struct plan_layout l = plan_layout_data_parallel(1, 1);
+            l.cp = ranks, l.recompute = recompute;
+            layout_of(&plan, l, 2, 0);
+            for (double bytes = 1024; ranks == 4 && !recompute && bytes < 4e9; bytes *= 4)
+                message(4, bytes, ring(4, bytes), HIDDEN);
+            const struct projection_measured r = priced(&plan);
+            const double keys = ring(2, 4.0 * 256 / ranks * 2 * 768);
+            const double forward = attention_of(&r, "attention forward", PLAN_PHASE_FORWARD, ranks),
+                         backward = attention_of(&r, "attention backward", PLAN_PHASE_BACKWARD, ranks);
+            near(sent(&r, "keys and values", PLAN_PHASE_FORWARD, 0)->count, 2 * 12 * (ranks - 1));
+            near(sent(&r, "keys and values", PLAN_PHASE_FORWARD, 0)->call_s, added(keys, forward));
+            near(sent(&r, "keys and values", PLAN_PHASE_BACKWARD, 0)->call_s, added(keys, backward));
+            if (recompute) {
+                near(sent(&r, "keys and values", PLAN_PHASE_BACKWARD, 1)->count, 2 * 11 * (ranks - 1));
+                near(sent(&r, "keys and values", PLAN_PHASE_BACKWARD, 1)->call_s, added(keys, forward));
+            }
+            const int beside = ranks > 2; /* some gradients travel beside keys */
+            if (beside) {
+                near(sent(&r, "their gradients", PLAN_PHASE_BACKWARD, 0)->count, 2 * 12 * (ranks - 2));
+                near(sent(&r, "their gradients", PLAN_PHASE_BACKWARD, 0)->call_s,
+                     added(keys, fmax(0, backward - keys)));
+            }
+            near(sent(&r, "their gradients", PLAN_PHASE_BACKWARD, beside)->count, 2 * 12);
+            near(sent(&r, "their gradients", PLAN_PHASE_BACKWARD, beside)->call_s, added(keys, backward));
+            near(sent(&r, "their gradients", PLAN_PHASE_BACKWARD, beside + 1)->count, 2 * 12);
+            near(sent(&r, "their gradients", PLAN_PHASE_BACKWARD, beside + 1)->call_s, keys);
+            assert_true(r.axis_s[PLAN_DP] > 0); /* ranks that share sequences sum gradients */
+            near(r.step_s, r.compute_s + r.axis_exposed_s[PLAN_CP] + r.axis_exposed_s[PLAN_DP]);
+        }
 }
 
 /* Seconds of a stage's micro-batch: forward, backward with the head. */
@@ -123,7 +163,7 @@ static void stages(void **state) {
     double a[2], b[2];
     tasks_of(&one, 8, a), tasks_of(&two, 8, b);
     const double send = ring(2, 4.0 * 256 * 768), table = ring(2, 4.0 * 50257 * 768);
-    assert_true(b[0] + b[1] > a[0] + a[1]);
+    assert_true(b[0] + b[1] > a[0] + a[1] && table < a[0] + send + b[0]);
     const double pipeline = a[0] + send + 8 * (b[0] + b[1]) + send + a[1];
     double before[2] = {0}, after[2] = {table, table};
     const struct projection_measured *of[2] = {&one, &two};
@@ -135,8 +175,9 @@ static void stages(void **state) {
             if (x->phase == PLAN_PHASE_CLIP || x->phase == PLAN_PHASE_UPDATE) after[s] += seconds;
         }
     near(r.step_s, fmax(before[0], before[1]) + pipeline + fmax(after[0], after[1]));
-    near(r.bubble, 1 - 8 * (a[0] + a[1] + b[0] + b[1]) / 2 / r.step_s);
-    near(r.phase_s[PLAN_PHASE_PIPELINE], r.by_kind_s[PROJECTION_STAGES]);
+    near(r.bubble, (pipeline - 8 * (a[0] + a[1] + b[0] + b[1]) / 2) / r.step_s);
+    near(r.phase_s[PLAN_PHASE_PIPELINE], r.by_kind_s[PROJECTION_STAGES] + table);
+    near(r.axis_exposed_s[PLAN_PP], r.phase_s[PLAN_PHASE_PIPELINE]);
     assert_true(r.phase_s[PLAN_PHASE_HEAD] > 0); /* the slowest stage is shown */
     near(line(&r, "tied token table's gradient", "all_reduce")->call_s, table);
     l.vp = 2, l.recompute = PLAN_RECOMPUTE_FULL;
@@ -145,33 +186,57 @@ static void stages(void **state) {
     assert_true(interleaved.step_s > r.step_s && interleaved.bubble < r.bubble);
 }
 
-/* ZeRO: stage 1's gathers of weights are covered by nothing. Stage 2 sums every micro-batch's gradients, stage 3 also
- * gathers layers, both covered by compute. */
+/* Links that carry one message at a time, slower than a stage computes: the step is theirs. */
+static void slow_links(void **state) {
+    empty(state), plain();
+    struct plan plan;
+    struct plan_layout l = plan_layout_data_parallel(1, 1);
+    l.pp = 2, l.schedule = PLAN_GPIPE;
+    for (double bytes = 1024; bytes < 4e9; bytes *= 4) message(2, bytes, 1e-4 * bytes, 0);
+    layout_of(&plan, l, 8, 0);
+    const struct projection_measured r = priced(&plan);
+    const double send = 1e-4 * 4 * 256 * 768, table = 1e-4 * 4 * 50257 * 768;
+    /* all activations, of which the first waits for a forward; then backwards, which wait for the table; then theirs */
+    assert_true(r.step_s > 8 * send + table && r.step_s < 16 * send + 2 * table + r.compute_s * 3);
+    assert_true(r.bubble > 0.5);
+    layout_of(&plan, l, 16, 0);
+    const struct projection_measured twice = priced(&plan);
+    assert_true(twice.step_s - r.step_s >= 8 * send);
+}
+
+/* ZeRO: the update of the rest covers stage 1's gathers of weights, but for the last. Stage 2 sums every micro-batch's
+ * gradients. Stage 3 also gathers layers, while others are computed. */
 static void zero(void **state) {
     (void)state;
     struct plan plan;
     double message_s[4], exposed_s[4];
-    for (int stage = 0; stage < 4; stage++) {
-        struct plan_layout l = plan_layout_data_parallel(2, 1);
-        l.zero = stage;
-        layout_of(&plan, l, 8, 0);
-        const struct projection_measured r = priced(&plan);
-        message_s[stage] = r.message_s, exposed_s[stage] = r.exposed_s;
-        near(r.step_s, r.compute_s + r.axis_exposed_s[PLAN_DP]);
-    }
     const double layer = 7087872, embedding = 39383808, last = 1536; /* parameters */
     const double gathers = 12 * ring(2, 2 * layer) + ring(2, 2 * embedding) + ring(2, 2 * last);
-    near(message_s[1], 2 * gathers);
-    near(message_s[2], 4 * gathers + gathers);
-    assert_true(exposed_s[1] > gathers && exposed_s[1] < 2 * gathers);
-    assert_true(message_s[3] > message_s[2] && exposed_s[3] < exposed_s[2]);
+    for (int micros = 4; micros > 0; micros -= 3)
+        for (int stage = 0; stage < 4; stage++) {
+            struct plan_layout l = plan_layout_data_parallel(2, 1);
+            l.zero = stage;
+            layout_of(&plan, l, 2 * micros, 0);
+            const struct projection_measured r = priced(&plan);
+            message_s[stage] = r.message_s, exposed_s[stage] = r.exposed_s;
+            near(r.step_s, r.compute_s + r.axis_exposed_s[PLAN_DP]);
+            if (stage < 3) continue;
+            near(message_s[1], 2 * gathers);
+            near(message_s[2], micros * gathers + gathers);
+            assert_true(exposed_s[1] < gathers + ring(2, 2 * last) && exposed_s[1] == exposed_s[2]);
+            assert_true(message_s[3] > message_s[2] - (micros == 1 ? 1e-12 : 0));
+            /* the embedding's and the last norm's come before they are used */
+            assert_true(exposed_s[3] >= ring(2, 2 * embedding) + ring(2, 2 * last) && exposed_s[3] < gathers * 2);
+        }
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(tensor_parallel, machine_of_ranks),
+        cmocka_unit_test_setup(sequence_parallel, machine_of_ranks),
         cmocka_unit_test_setup(context_parallel, machine_of_ranks),
         cmocka_unit_test_setup(stages, machine_of_ranks),
+        cmocka_unit_test(slow_links),
         cmocka_unit_test_setup(zero, machine_of_ranks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
