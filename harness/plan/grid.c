@@ -60,10 +60,9 @@ int plan_grid_fill(struct plan_layout *l, int world, struct base_error *e) {
         int fits = ranks < left ? ranks : left;
         while (left % fits) fits--;
         if (fits != ranks)
-            return base_fail(e, BASE_USAGE,
-                             "--%s %d does not divide the %d rank%s%s%s%s; take --%s %d, or a multiple of %lld ranks",
-                             name, ranks, left, left == 1 ? "" : "s", *before ? " that" : "", before,
-                             *before ? " leave" : "", name, fits, least);
+            return base_fail(
+                e, BASE_USAGE, "--%s %d does not divide the %d rank%s%s%s; take --%s %d, or a multiple of %lld ranks",
+                name, ranks, left, left == 1 ? "" : "s", *before ? " left by" : "", before, name, fits, least);
         if (ranks > 1) snprintf(before + strlen(before), sizeof before - strlen(before), " --%s %d", name, ranks);
         left /= ranks;
     }

@@ -47,8 +47,8 @@ struct play {
     const struct stage *stages;
     struct plan_step *steps; /* [devices][count] */
     double *ended, *arrived;
-    double *free_s,
-        *link_s; /* [devices] when a device has ended its tasks so far; [devices][2] its link, its messages */
+    double *free_s; /* [devices] when a device has ended its tasks so far, */
+    double *link_s; /* [devices][2] and its links have: with activations, with gradients */
     int64_t *next, count;
     double send_s, table_s; /* of a message between stages; until the last stage has a tied token table */
 };

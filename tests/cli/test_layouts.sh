@@ -131,7 +131,7 @@ refused '--seq 63 does not divide over --tp 2, as --sp needs; take a multiple of
 refused '--zero: 4 is out of range; take 0 to 3' "$toise" train --zero 4
 refused '--cp 3 does not divide the 4 ranks; take --cp 2, or a multiple of 3 ranks' \
     "$toise" train --model tiny-gpt2 --dry-run --world 4 --cp 3
-refused '--pp 4 does not divide the 2 ranks that --tp 2 --cp 2 leave; take --pp 2, or a multiple of 16 ranks' \
+refused '--pp 4 does not divide the 2 ranks left by --tp 2 --cp 2; take --pp 2, or a multiple of 16 ranks' \
     "$toise" train --model tiny-gpt2 --dry-run --world 8 --tp 2 --cp 2 --pp 4
 refused '--seq 62 does not divide over --cp 2, whose ranks have two parts each; take a multiple of 4' \
     "$toise" train --model tiny-gpt2 --seq 62 --dry-run --world 2 --cp 2
