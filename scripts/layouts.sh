@@ -13,11 +13,11 @@ rm -f "$folder"/*.jsonl
 export OMP_NUM_THREADS=1 TOISE_HOSTS=$folder/hosts
 common=(--bind none --overlap on --energy off --steps 6 --warmup 2)
 
-# quietly COMMAND...: 3 is right too, as time decides it
+# quietly COMMAND...: 3 is right too, as time decides it, and 1, as failed points have no rate that could be used
 quietly() {
     local code=0
     "$@" >"$folder/out" 2>&1 </dev/null || code=$?
-    [ $code = 0 ] || [ $code = 3 ] || { cat "$folder/out" >&2 && exit 4; }
+    [ $code = 0 ] || [ $code = 1 ] || [ $code = 3 ] || { cat "$folder/out" >&2 && exit 4; }
 }
 # measure NAME MACHINE RANKS WORK COMMAND...: predicts each layout of standard input, then trains it by COMMAND
 measure() {
