@@ -79,10 +79,7 @@ static int request_of(const struct flags *f, const struct machine *m, struct pla
     r->global_batch = t->global_batch ? t->global_batch : training_layout_batch(&r->layout);
     r->threads = f->threads ? (int)f->threads : usual_threads(m);
     if ((code = training_layout_stages(&f->layout, r, e))) return code;
-    if (!r->layout.micro_batch && r->global_batch % r->layout.dp == 0)
-        plan_choose_micro_batch(r, r->global_batch / r->layout.dp, (int)f->ranks,
-                                m->node.memory_bytes.value > 0 ? m->node.memory_bytes.value : -1);
-    if (!r->layout.micro_batch) r->layout.micro_batch = 1;
+    training_layout_micro_batch(r, (int)f->ranks, m->node.memory_bytes.value > 0 ? m->node.memory_bytes.value : -1);
     return BASE_OK;
 }
 

@@ -39,7 +39,7 @@ static int dry_run(struct comm *world, struct training *s, const struct training
     struct plan plan;
     json_t *grid = NULL;
     struct plan_request *r = &s->request;
-    if (!r->layout.micro_batch) plan_choose_micro_batch(r, r->global_batch / r->layout.dp, 1, -1);
+    training_layout_micro_batch(r, 1, -1);
     int code = comm_agree(world, plan_make(&plan, r, e), e);
     if (!code) code = training_open_inputs(world, f, &plan, &s->options, e);
     if (!code) code = training_list_ranks(world, f, &r->layout, &grid, e);

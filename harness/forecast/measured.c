@@ -19,19 +19,6 @@ static void shares(FILE *out, const char *title, json_t *parts, double step) {
     fputc('\n', out);
 }
 
-static void messages(FILE *out, json_t *communication, double step) {
-    const char *axis, *between = "messages    ";
-    json_t *of;
-    json_object_foreach(communication, axis, of) {
-        const double total = record_real(of, "total_s"), exposed = record_real(of, "exposed_s");
-        fprintf(out, "%s%s ", between, axis);
-        if (!isnan(total)) fprintf(out, "%.4g s, ", total);
-        fprintf(out, "%.4g s exposed (%.1f%%)", exposed, 100 * exposed / step);
-        between = "; ";
-    }
-    if (json_object_size(communication)) fputc('\n', out);
-}
-
 static void operations(FILE *out, const json_t *ops) {
     size_t i;
     json_t *o;
@@ -74,7 +61,8 @@ void forecast_measured(FILE *out, const json_t *record, bool ops) {
     fputc('\n', out);
     shares(out, "time", record_at(r, "breakdown"), step);
     shares(out, "by kind", record_at(r, "by_operation"), step);
-    messages(out, record_at(r, "communication"), step);
+    report_communication(out, r, step, "", "exposed");
+    if (json_object_size(record_at(r, "communication"))) fputc('\n', out);
     if (record_at(l, "pp"))
         fprintf(out, "bubble      stages wait %.1f%% of a step for each other, in the mean\n",
                 100 * record_real(r, "bubble"));

@@ -68,11 +68,11 @@ enum model_buffer {
     MODEL_DACT,    /* [T, ffn] after it; none without a gate, where it becomes dup in place */
     MODEL_PARTIAL, /* [T, width] FP32: a rank's addend of a sum over tensor parallel ranks; in FP32 only with `sequence`
                     */
-    /* context parallel ranks': */
+    MODEL_SHARES,  /* [T, width] the residual stream's or its gradient's shares of all ranks; only with `sequence` */
+    /* only in context parallel ranks */
     MODEL_RING,      /* 2 x [T, 2 * kv] keys and values of a rank */
-    MODEL_RING_GRAD, /* 3 x [T, 2 * kv] FP32 their gradients */
-    MODEL_JOINED,    /* [T, qkv] FP32 what joins over the ring: attention, and the gradients; none in FP32 */
-    MODEL_SHARES,    /* [T, width] the residual stream's or its gradient's shares of all ranks; only with `sequence` */
+    MODEL_RING_GRAD, /* 3 x [T, 2 * kv] FP32: their gradients */
+    MODEL_JOINED,    /* [T, qkv] FP32: attention, then gradients, that join over the ring; none in FP32 */
     MODEL_BUFFERS
 };
 

@@ -20,6 +20,10 @@ int plan_axis_ranks(const struct plan_layout *l, enum plan_axis axis) {
     return ranks[axis];
 }
 
+int plan_axis_talking(const struct plan_layout *l, enum plan_axis axis) {
+    return axis == PLAN_DP ? plan_layout_replicas(l) : plan_axis_ranks(l, axis);
+}
+
 /* The axis that is so far from the innermost. */
 static enum plan_axis axis_at(const struct plan_layout *l, int i) {
     return (enum plan_axis)(l->order[0] == l->order[1] ? i : l->order[i]);
@@ -109,11 +113,6 @@ void plan_grid_order_text(const struct plan_layout *l, char text[32]) {
     if (usual) text[0] = 0;
 }
 
-/* The ranks that talk along an axis: of data parallel ones all replicas. */
-static int talking(const struct plan_layout *l, enum plan_axis axis) {
-    return axis == PLAN_DP ? plan_layout_replicas(l) : plan_axis_ranks(l, axis);
-}
-
 /* The most nodes that a group of an axis is on. seen[world]: of each node, the group that was last met there. */
 static int group_nodes(const struct plan_layout *l, enum plan_axis axis, const int *node, int *seen) {
     const int world = plan_layout_world(l);
@@ -123,7 +122,7 @@ static int group_nodes(const struct plan_layout *l, enum plan_axis axis, const i
         struct plan_place place = plan_grid_place(l, first);
         int count = 0;
         if (place.at[axis] || (axis == PLAN_DP && place.at[PLAN_CP])) continue;
-        for (int i = 0; i < talking(l, axis); i++) {
+        for (int i = 0; i < plan_axis_talking(l, axis); i++) {
             place.at[axis] = i % plan_axis_ranks(l, axis);
             if (axis == PLAN_DP) place.at[PLAN_CP] = i / l->dp;
             int *group = &seen[node[plan_grid_rank(l, &place)]];
@@ -153,7 +152,7 @@ json_t *plan_grid_record(const struct plan_layout *l, const int *node) {
         json_array_append_new(ranks, o);
     }
     for (int a = 0; a < PLAN_AXES && node; a++)
-        if (talking(l, (enum plan_axis)a) > 1)
+        if (plan_axis_talking(l, (enum plan_axis)a) > 1)
             record_set_integer(groups, names[a], group_nodes(l, (enum plan_axis)a, node, seen));
     record_set(all, "ranks", ranks);
     if (node) record_set(all, "group_nodes", json_incref(groups));

@@ -13,6 +13,8 @@
 const char *plan_axis_name(enum plan_axis axis);
 /* The ranks of an axis. */
 int plan_axis_ranks(const struct plan_layout *layout, enum plan_axis axis);
+/* Those that send messages of it to each other: of data parallel ones all replicas (layout.h). */
+int plan_axis_talking(const struct plan_layout *layout, enum plan_axis axis);
 
 /* A rank's coordinates, and the rank that has them. */
 struct plan_place {

@@ -42,7 +42,7 @@ json_t *plan_communication_record(const struct plan_layout *l, const double tota
                                   const double exposed_s[PLAN_AXES]) {
     json_t *o = json_object();
     for (int a = 0; a < PLAN_AXES; a++) {
-        if ((a == PLAN_DP ? plan_layout_replicas(l) : plan_axis_ranks(l, (enum plan_axis)a)) == 1) continue;
+        if (plan_axis_talking(l, (enum plan_axis)a) == 1) continue;
         json_t *axis = json_object();
         record_set_number(axis, "total_s", a == PLAN_PP ? NAN : total_s[a]);
         record_set_number(axis, "exposed_s", exposed_s[a]);

@@ -77,19 +77,17 @@ static int price_messages(struct projection_pricing *p) {
     const struct plan *plan = p->plan;
     struct projection_measured *r = p->r;
     struct projection_overlap o;
-    double backward = 0, embedding = 0, forward = 0, update = 0;
+    const double forward = projection_priced_seconds(r, PLAN_PHASE_FORWARD, NULL),
+                 backward = projection_priced_seconds(r, PLAN_PHASE_BACKWARD, NULL);
+    double embedding = 0;
     if (plan_layout_replicas(&plan->request.layout) == 1) return BASE_OK;
-    for (int i = 0; i < r->count; i++) {
-        const struct projection_priced *one = &r->ops[i];
-        if (one->phase == PLAN_PHASE_FORWARD) forward += one->count * one->call_s;
-        if (one->phase == PLAN_PHASE_UPDATE) update += one->count * one->call_s;
-        if (one->phase != PLAN_PHASE_BACKWARD) continue;
-        backward += one->count * one->call_s;
-        if (!strcmp(one->op, "embedding_backward")) embedding += one->call_s;
-    }
+    for (int i = 0; i < r->count; i++)
+        if (r->ops[i].phase == PLAN_PHASE_BACKWARD && !strcmp(r->ops[i].op, "embedding_backward"))
+            embedding += r->ops[i].call_s;
     const double micro = (double)plan->accumulation, layers = (double)plan->part.layers;
     const struct projection_passes passes = {(backward / micro - embedding) / layers, embedding,
-                                             forward / micro / layers, update};
+                                             forward / micro / layers,
+                                             projection_priced_seconds(r, PLAN_PHASE_UPDATE, NULL)};
     int code = projection_measured_overlap(p->m, plan, &passes, &o, p->e);
     if (code) return code;
     r->message_s = o.message_s, r->cost_s = o.cost_s, r->exposed_s = o.exposed_s;

@@ -86,6 +86,14 @@ int projection_price_add(struct projection_pricing *p, struct projection_priced 
     return BASE_OK;
 }
 
+double projection_priced_seconds(const struct projection_measured *r, enum plan_phase phase, const char *name) {
+    double sum = 0;
+    for (int i = 0; i < r->count; i++)
+        if (r->ops[i].phase == phase && (!name || !strcmp(r->ops[i].name, name)))
+            sum += r->ops[i].count * r->ops[i].call_s;
+    return sum;
+}
+
 /* Prices the operation's calls, each of `times` the query's work. Without a record that serves the query, *found is
  * false and nothing is added. */
 static int price(struct projection_pricing *p, const struct plan_op *o, double times, const struct query *q,

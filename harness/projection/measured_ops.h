@@ -21,6 +21,8 @@ int projection_price_pass(struct projection_pricing *p, const struct plan_op *op
 int projection_price_bytes(struct projection_pricing *p, const char *name, enum plan_phase phase, double count,
                            double bytes);
 int projection_price_add(struct projection_pricing *p, struct projection_priced one);
+/* Seconds of a step that priced operations of a phase take; of those of one name, or NULL: of all. */
+double projection_priced_seconds(const struct projection_measured *r, enum plan_phase phase, const char *name);
 /* Everything of a rank's step by itself: operations, messages. Its part of that: tensor and context parallel messages,
  * once the operations that cover them are priced. */
 int projection_price_rank(struct projection_pricing *p);

@@ -13,30 +13,26 @@ struct stage {
     double before_s, after_s;
 };
 
-static double phase_of(const struct projection_measured *r, enum plan_phase phase, const char *op) {
-    double sum = 0;
-    for (int i = 0; i < r->count; i++)
-        if (r->ops[i].phase == phase && (!op || !strcmp(r->ops[i].op, op))) sum += r->ops[i].count * r->ops[i].call_s;
-    return sum;
-}
-
 /* Layers share a pass by their number; the embedding is with the first chunk, the head with the last. */
 static struct stage stage_of(const struct plan *plan, const struct projection_measured *r) {
     const double micro = (double)plan->accumulation, layers = (double)plan->part.layers;
-    const double embed[2] = {phase_of(r, PLAN_PHASE_FORWARD, "embedding_forward"),
-                             phase_of(r, PLAN_PHASE_BACKWARD, "embedding_backward")};
-    const double pass[2] = {phase_of(r, PLAN_PHASE_FORWARD, NULL) - embed[0],
-                            phase_of(r, PLAN_PHASE_BACKWARD, NULL) - embed[1] - r->cost_s};
+    const double embed[2] = {projection_priced_seconds(r, PLAN_PHASE_FORWARD, "embedding forward"),
+                             projection_priced_seconds(r, PLAN_PHASE_BACKWARD, "embedding backward")};
+    const double pass[2] = {projection_priced_seconds(r, PLAN_PHASE_FORWARD, NULL) - embed[0],
+                            projection_priced_seconds(r, PLAN_PHASE_BACKWARD, NULL) - embed[1] - r->cost_s};
     const int chunks = model_chunks(&plan->shape);
-    struct stage s = {.before_s = phase_of(r, PLAN_PHASE_ZERO, NULL) + phase_of(r, PLAN_PHASE_BATCH, NULL),
-                      .after_s = phase_of(r, PLAN_PHASE_PIPELINE, NULL) + phase_of(r, PLAN_PHASE_COMMUNICATION, NULL) +
-                                 phase_of(r, PLAN_PHASE_CLIP, NULL) + phase_of(r, PLAN_PHASE_UPDATE, NULL) + r->cost_s};
+    struct stage s = {.before_s = projection_priced_seconds(r, PLAN_PHASE_ZERO, NULL) +
+                                  projection_priced_seconds(r, PLAN_PHASE_BATCH, NULL),
+                      .after_s = projection_priced_seconds(r, PLAN_PHASE_PIPELINE, NULL) +
+                                 projection_priced_seconds(r, PLAN_PHASE_COMMUNICATION, NULL) +
+                                 projection_priced_seconds(r, PLAN_PHASE_CLIP, NULL) +
+                                 projection_priced_seconds(r, PLAN_PHASE_UPDATE, NULL) + r->cost_s};
     for (int c = 0; c < chunks; c++)
         for (int task = 0; task < 2; task++)
             s.task_s[c][task] =
                 (pass[task] * (double)model_chunk_of(&plan->shape, c).layers / layers + (c == 0 ? embed[task] : 0)) /
                 micro;
-    s.task_s[chunks - 1][PLAN_BACKWARD] += phase_of(r, PLAN_PHASE_HEAD, NULL) / micro;
+    s.task_s[chunks - 1][PLAN_BACKWARD] += projection_priced_seconds(r, PLAN_PHASE_HEAD, NULL) / micro;
     return s;
 }
 

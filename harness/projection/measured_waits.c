@@ -13,13 +13,6 @@ static double call_of(const struct projection_measured *r, const char *name) {
         if (!strcmp(r->ops[i].name, name)) return r->ops[i].call_s;
     return 0;
 }
-/* Seconds of all its calls in a phase. */
-static double seconds_of(const struct projection_measured *r, const char *name, enum plan_phase phase) {
-    double sum = 0;
-    for (int i = 0; i < r->count; i++)
-        if (r->ops[i].phase == phase && !strcmp(r->ops[i].name, name)) sum += r->ops[i].count * r->ops[i].call_s;
-    return sum;
-}
 
 /* Messages of one kind in one phase, each while `cover_s` seconds of compute run. */
 struct group {
@@ -54,8 +47,8 @@ static void partial_sums(const struct projection_pricing *p, double count, struc
  * sent on; then they go home, while nothing is computed. */
 static int ring(const struct projection_pricing *p, const struct plan_op *o, struct group g[GROUPS]) {
     const double once = (double)(p->plan->accumulation * p->plan->part.layers), ranks = p->plan->request.layout.cp;
-    const double forward = seconds_of(p->r, "attention forward", PLAN_PHASE_FORWARD) / once / ranks,
-                 backward = seconds_of(p->r, "attention backward", PLAN_PHASE_BACKWARD) / once / ranks;
+    const double forward = projection_priced_seconds(p->r, PLAN_PHASE_FORWARD, "attention forward") / once / ranks,
+                 backward = projection_priced_seconds(p->r, PLAN_PHASE_BACKWARD, "attention backward") / once / ranks;
     struct projection_message_price keys;
     if (!strcmp(o->name, "keys and values")) {
         g[0] = (struct group){PLAN_PHASE_FORWARD, once * (ranks - 1), forward};

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "records/get.h"
+#include "report/fact.h"
 #include "report/report.h"
 
 void report_quota(FILE *out, const json_t *machine) {
@@ -121,21 +122,6 @@ void report_overlap(FILE *out, const json_t *record) {
     fputc('\n', out);
 }
 
-/* What the slowest rank's messages took, by the ranks that talk. */
-static void groups(FILE *out, const json_t *r) {
-    const json_t *all = record_at(r, "communication");
-    const char *name, *between = "messages    ";
-    json_t *axis;
-    json_object_foreach((json_t *)(uintptr_t)all, name, axis) {
-        const double total = record_real(axis, "total_s"), waited = record_real(axis, "exposed_s");
-        fprintf(out, "%s%s ", between, name);
-        if (!isnan(total)) fprintf(out, "%.4g s in flight, ", total);
-        fprintf(out, "%.4g s waited for (%.1f%%)", waited, 100 * waited / record_real(r, "mean_step_s"));
-        between = "; ";
-    }
-    if (json_object_size(all)) fputs(": the slowest rank's, mean of its steps\n", out);
-}
-
 void report_exposed(FILE *out, const json_t *record) {
     const json_t *r = record_at(record, "result");
     const double exposed = record_real(r, "exposed_s"), low = record_real(r, "exposed_s_low"),
@@ -146,7 +132,8 @@ void report_exposed(FILE *out, const json_t *record) {
         fprintf(out,
                 "bubble      ranks wait %.1f%% of a step for other pipeline stages; %.1f%% if all took equally long\n",
                 100 * record_real(r, "bubble"), 100 * record_real(r, "bubble_of_schedule"));
-    groups(out, r);
+    report_communication(out, r, record_real(r, "mean_step_s"), " in flight", "waited for");
+    if (json_object_size(record_at(r, "communication"))) fputs(": the slowest rank's, mean of its steps\n", out);
     fputs("exposed     ", out);
     if (exposed > 0)
         fprintf(out, "%.4g s [%.4g, %.4g], %.0f%% of a step: communication%s not overlapped by compute\n", exposed, low,

@@ -4,6 +4,7 @@
 #include "report/fact.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -142,4 +143,16 @@ void report_axes(FILE *out, const json_t *layout) {
         fprintf(out, "%s%lld", i ? "," : ", layers ", (long long)json_integer_value(layers));
     if (record_at(layout, "order")) fprintf(out, ", order %s", record_text(layout, "order"));
     if (record_at(layout, "zero")) fprintf(out, ", ZeRO %lld", record_whole(layout, "zero"));
+}
+
+void report_communication(FILE *out, const json_t *result, double step, const char *flight, const char *exposed) {
+    const char *axis, *between = "messages    ";
+    json_t *of;
+    json_object_foreach((json_t *)(uintptr_t)record_at(result, "communication"), axis, of) {
+        const double total = record_real(of, "total_s"), waited = record_real(of, "exposed_s");
+        fprintf(out, "%s%s ", between, axis);
+        if (!isnan(total)) fprintf(out, "%.4g s%s, ", total, flight);
+        fprintf(out, "%.4g s %s (%.1f%%)", waited, exposed, 100 * waited / step);
+        between = "; ";
+    }
 }

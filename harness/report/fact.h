@@ -19,4 +19,8 @@ void report_axes(FILE *out, const json_t *layout);
 /* The whole description, a line or a few for each subject. */
 void report_machine(FILE *out, const json_t *machine);
 
+/* "messages    tp 0.1 s, 0.05 s exposed (2.5%); dp ...", of a result's "communication", by the ranks that talk; no line
+ * end. flight, exposed: the words after the two times. step: seconds, for the share. */
+void report_communication(FILE *out, const json_t *result, double step, const char *flight, const char *exposed);
+
 #endif

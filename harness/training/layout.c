@@ -62,3 +62,9 @@ int64_t training_layout_batch(const struct plan_layout *l) {
     const int64_t dp = l->dp, all = l->pp > 1 ? 4 * l->pp * dp : dp;
     return all > 4 ? all : 4 % dp ? dp : 4;
 }
+
+void training_layout_micro_batch(struct plan_request *r, int local, double available) {
+    if (!r->layout.micro_batch && r->global_batch % r->layout.dp == 0)
+        plan_choose_micro_batch(r, r->global_batch / r->layout.dp, local, available);
+    if (!r->layout.micro_batch) r->layout.micro_batch = 1; /* the plan says what is wrong with the batch */
+}

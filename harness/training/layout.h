@@ -24,5 +24,7 @@ int training_layout_stages(const struct training_layout *flags, struct plan_requ
 /* The global batch unless --gbs is given: 4 sequences, or one for each data parallel rank, of pipelines four for each
  * stage, which keeps their bubble small. */
 int64_t training_layout_batch(const struct plan_layout *layout);
+/* The micro-batch unless --mbs is given: of `local` ranks on a node with so many bytes available, negative: unknown. */
+void training_layout_micro_batch(struct plan_request *request, int local, double available);
 
 #endif

@@ -79,9 +79,7 @@ int training_plan(struct comm *world, struct training *s, struct plan *plan, str
     int local;
     const double available = cli_least_memory(world, &local);
     struct plan_request *r = &s->request;
-    if (!r->layout.micro_batch && r->global_batch % r->layout.dp == 0)
-        plan_choose_micro_batch(r, r->global_batch / r->layout.dp, local, available);
-    if (!r->layout.micro_batch) r->layout.micro_batch = 1;
+    training_layout_micro_batch(r, local, available);
     int code = plan_make(plan, r, e);
     return code ? code : plan_check_memory(plan, local, available, e);
 }

@@ -126,28 +126,33 @@ static void send_before(struct comm *c, const void *x, size_t n, int to, int tag
     stages->send_start(c, other && calls ? keep(last, n) : x, n, to, tag, request);
     if (other) memcpy(last, now, n), calls++;
 }
-static void send_zeros(struct comm *c, const void *x, size_t n, int to, int tag, struct comm_request *request) {
+/* Through a group's own table. */
+static void zeros_for(bool lost, const struct comm_ops *own, struct comm *c, const void *x, size_t n, int to, int tag,
+                      struct comm_request *request) {
     static const char zeros[SENT];
-    stages->send_start(c, tag % 2 && n <= SENT ? zeros : x, n, to, tag, request);
+    own->send_start(c, lost && n <= SENT ? zeros : x, n, to, tag, request);
 }
-static void send_half(struct comm *c, const void *x, size_t n, int to, int tag, struct comm_request *request) {
+static void half_of(const struct comm_ops *own, struct comm *c, const void *x, size_t n, int to, int tag,
+                    struct comm_request *request) {
     char *copy = (char *)(uintptr_t)keep(x, n);
     if (n <= SENT) memset(copy + n / 2, 0, n / 2);
-    stages->send_start(c, copy, n, to, tag, request);
+    own->send_start(c, copy, n, to, tag, request);
+}
+static void send_zeros(struct comm *c, const void *x, size_t n, int to, int tag, struct comm_request *request) {
+    zeros_for(tag % 2, stages, c, x, n, to, tag, request);
+}
+static void send_half(struct comm *c, const void *x, size_t n, int to, int tag, struct comm_request *request) {
+    half_of(stages, c, x, n, to, tag, request);
 }
 /* Of context parallel ranks, by tag. */
 static void keys_lost(struct comm *c, const void *x, size_t n, int to, int tag, struct comm_request *request) {
-    static const char zeros[SENT];
-    context->send_start(c, tag == MODEL_KEYS && n <= SENT ? zeros : x, n, to, tag, request);
+    zeros_for(tag == MODEL_KEYS, context, c, x, n, to, tag, request);
 }
 static void keys_grad_lost(struct comm *c, const void *x, size_t n, int to, int tag, struct comm_request *request) {
-    static const char zeros[SENT];
-    context->send_start(c, tag == MODEL_KEYS_GRAD && n <= SENT ? zeros : x, n, to, tag, request);
+    zeros_for(tag == MODEL_KEYS_GRAD, context, c, x, n, to, tag, request);
 }
 static void ring_half(struct comm *c, const void *x, size_t n, int to, int tag, struct comm_request *request) {
-    char *copy = (char *)(uintptr_t)keep(x, n);
-    if (n <= SENT) memset(copy + n / 2, 0, n / 2);
-    context->send_start(c, copy, n, to, tag, request);
+    half_of(context, c, x, n, to, tag, request);
 }
 static void norm_of_stage(struct comm *c, double *x, int n) {
     if (n > 1) stages->sum(c, x, n); /* the loss, and this rank's part */
