@@ -216,6 +216,49 @@ struct kernel_embedding {
     float *dtoken, *dposition;
 };
 
+/* SwiGLU (Shazeer 2020) of x[rows, 2 cols] (contiguous). Each row holds the gate, then the value:
+ * y[r, c] = silu(x[r, c]) * x[r, cols + c] * weights[r] with silu(z) = z / (1 + e^-z); y is [rows, cols]. The vector
+ * variants compute in FP32, where silu is 0 below about z = -88. There an infinite value gives NaN, as in PyTorch. */
+struct kernel_swiglu {
+    int64_t rows, cols;
+    enum kernel_dtype dtype; /* of x, y, dy, dx */
+    const float *weights;    /* [rows]; NULL: all are 1 */
+    const void *x;
+    void *y;
+    const void *dy;  /* from here on: backward */
+    void *dx;        /* [rows, 2 cols] */
+    float *dweights; /* [rows], written; NULL if weights are */
+};
+
+/* The router of a mixture of experts (Shazeer et al. 2017), as in Mixtral (Jiang et al. 2024): probs = softmax(logits)
+ * of each row, FP32. choice: the `active` experts of the largest probs, the largest first; of equal ones the lower
+ * number. weights: the probs of the chosen over their sum. Where logits are NaN, choice still holds different experts.
+ * Backward gives the gradient of the logits from those of weights and of probs. */
+struct kernel_route {
+    int64_t rows, experts, active; /* 1 <= active <= experts */
+    bool forced;                   /* choice is read, not written */
+    const float *logits;           /* [rows, experts] */
+    float *probs;                  /* [rows, experts] */
+    int32_t *choice;               /* [rows, active], different ones in a row */
+    float *weights;                /* [rows, active] */
+    const float *dweights;         /* [rows, active]; from here on: backward, which reads probs, choice and weights */
+    const float *dprobs;           /* [rows / seq, experts]: added to each row's of those `seq`; NULL: none */
+    int64_t seq;
+    enum kernel_dtype dtype; /* of dlogits */
+    void *dlogits;           /* [rows, experts], written */
+};
+
+/* Rows moved between tokens and experts. gather: y[r, :] = x[index[r], :]; `in` and `out` are the same. sum: y[r, :] =
+ * d[r, :] + x[index[r count], :] + ... + x[index[r count + count - 1], :], added in that order in FP32 and rounded
+ * once. All are contiguous. */
+struct kernel_rows {
+    int64_t rows, cols, count;
+    const int32_t *index;      /* gather: [rows]; sum: [rows, count] */
+    enum kernel_dtype in, out; /* of x; of y and d */
+    const void *x, *d;         /* d may be NULL, or y itself */
+    void *y;
+};
+
 /* AdamW (Loshchilov & Hutter 2019, decoupled decay), n elements, FP32:
  * g = grad*grad_scale; m = b1 m + (1-b1) g; v = b2 v + (1-b2) g^2;
  * w -= lr * ( (m/correction1) / (sqrt(v/correction2) + eps) + decay * w );  copy = bf16(w) if not NULL. */
@@ -244,14 +287,9 @@ typedef void kernel_gelu_forward_fn(const struct kernel_team *, enum kernel_dtyp
 /* dx = dy * gelu'(x); dx may be dy */
 typedef void kernel_gelu_backward_fn(const struct kernel_team *, enum kernel_dtype, int64_t n, const void *x,
                                      const void *dy, void *dx);
-/* SwiGLU (Shazeer 2020) of x[rows, 2 cols] (contiguous). Each row holds the gate, then the value:
- * y[r, c] = silu(x[r, c]) * x[r, cols + c] with silu(z) = z / (1 + e^-z); y is [rows, cols]. The vector variants
- * compute in FP32, where silu is 0 below about z = -88. There an infinite value gives NaN, as in PyTorch. */
-typedef void kernel_swiglu_forward_fn(const struct kernel_team *, enum kernel_dtype, int64_t rows, int64_t cols,
-                                      const void *x, void *y);
-/* dx[rows, 2 cols] from dy[rows, cols] */
-typedef void kernel_swiglu_backward_fn(const struct kernel_team *, enum kernel_dtype, int64_t rows, int64_t cols,
-                                       const void *x, const void *dy, void *dx);
+typedef void kernel_swiglu_fn(const struct kernel_team *, const struct kernel_swiglu *);
+typedef void kernel_route_fn(const struct kernel_team *, const struct kernel_route *);
+typedef void kernel_rows_fn(const struct kernel_team *, const struct kernel_rows *);
 /* sum[c] += sum over rows of x[rows, cols] (contiguous), FP32, rows in order: a bias gradient */
 typedef void kernel_column_sum_fn(const struct kernel_team *, enum kernel_dtype, int64_t rows, int64_t cols,
                                   const void *x, float *sum);
@@ -288,8 +326,9 @@ struct kernel_ops {
     kernel_norm_fn *norm_forward, *norm_grad_input, *norm_grad_params;
     kernel_gelu_forward_fn *gelu_forward;
     kernel_gelu_backward_fn *gelu_backward;
-    kernel_swiglu_forward_fn *swiglu_forward;
-    kernel_swiglu_backward_fn *swiglu_backward;
+    kernel_swiglu_fn *swiglu_forward, *swiglu_backward;
+    kernel_route_fn *route_forward, *route_backward;
+    kernel_rows_fn *rows_gather, *rows_sum;
     kernel_rotary_fn *rotary;
     kernel_column_sum_fn *column_sum;
     kernel_cross_entropy_fn *cross_entropy_stats;   /* writes max, sum, target_logit */

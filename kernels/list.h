@@ -29,6 +29,10 @@
     K(triad, isa)
 
 KERNEL_ROWS(ref)
+K(route_forward, ref)
+K(route_backward, ref)
+K(rows_gather, ref)
+K(rows_sum, ref)
 K(gemm, ref)
 K(gemm_pack, ref)
 K(gemm_blocking, ref)

@@ -118,10 +118,14 @@ static void call_gelu_backward(team_t *t, case_t *c, void *const *x) {
     t->ops->gelu_backward(t, c->dtype, matrix(c), x[0], x[1], x[2]);
 }
 static void call_swiglu_forward(team_t *t, case_t *c, void *const *x) {
-    t->ops->swiglu_forward(t, c->dtype, c->shape.rows, c->shape.cols, x[0], x[1]);
+    t->ops->swiglu_forward(
+        t,
+        &(struct kernel_swiglu){.rows = c->shape.rows, .cols = c->shape.cols, .dtype = c->dtype, .x = x[0], .y = x[1]});
 }
 static void call_swiglu_backward(team_t *t, case_t *c, void *const *x) {
-    t->ops->swiglu_backward(t, c->dtype, c->shape.rows, c->shape.cols, x[0], x[1], x[2]);
+    t->ops->swiglu_backward(
+        t, &(struct kernel_swiglu){
+               .rows = c->shape.rows, .cols = c->shape.cols, .dtype = c->dtype, .x = x[0], .dy = x[1], .dx = x[2]});
 }
 static void call_rotary(team_t *t, case_t *c, void *const *x) {
     const struct bench_kernel_shape *s = &c->shape;

@@ -271,14 +271,24 @@ void model_up_forward(const struct model *m, int64_t layer, const void *x) {
     if (gated) model_activation_forward(m, layer);
 }
 
+/* SwiGLU of a layer, forward and backward. */
+static struct kernel_swiglu swiglu(const struct model *m, int64_t layer) {
+    return (struct kernel_swiglu){.rows = model_tokens(m),
+                                  .cols = config(m)->ffn,
+                                  .dtype = m->shape.dtype,
+                                  .x = model_buffer_at(m, MODEL_UP, layer),
+                                  .y = model_buffer_at(m, MODEL_ACT, layer),
+                                  .dy = m->buffers[MODEL_DACT],
+                                  .dx = m->buffers[MODEL_DUP]};
+}
+
 void model_activation_forward(const struct model *m, int64_t layer) {
     const struct kernel_ops *ops = m->team->ops;
-    const void *up = model_buffer_at(m, MODEL_UP, layer);
-    void *act = model_buffer_at(m, MODEL_ACT, layer);
+    const struct kernel_swiglu s = swiglu(m, layer);
     if (config(m)->family->gated)
-        ops->swiglu_forward(m->team, m->shape.dtype, model_tokens(m), config(m)->ffn, up, act);
+        ops->swiglu_forward(m->team, &s);
     else
-        ops->gelu_forward(m->team, m->shape.dtype, model_tokens(m) * config(m)->ffn, up, act);
+        ops->gelu_forward(m->team, s.dtype, s.rows * s.cols, s.x, s.y);
 }
 
 void model_down_grad_input(const struct model *m, int64_t layer, const void *dy) {
@@ -288,5 +298,6 @@ void model_down_grad_input(const struct model *m, int64_t layer, const void *dy)
     struct kernel_gemm g = model_gemm_grad_input(m, model_linear_down(m, layer), dy, gated ? dact : dup);
     if (!gated) g.epilogue = KERNEL_EPILOGUE_GELU_GRAD, g.x = up;
     m->team->ops->gemm(m->team, &g);
-    if (gated) m->team->ops->swiglu_backward(m->team, m->shape.dtype, model_tokens(m), config(m)->ffn, up, dact, dup);
+    const struct kernel_swiglu s = swiglu(m, layer);
+    if (gated) m->team->ops->swiglu_backward(m->team, &s);
 }

@@ -68,13 +68,12 @@ TIMED(gelu_forward, (const struct kernel_team *team, enum kernel_dtype t, int64_
 TIMED(gelu_backward,
       (const struct kernel_team *team, enum kernel_dtype t, int64_t n, const void *x, const void *dy, void *dx), t, n,
       x, dy, dx)
-TIMED(swiglu_forward,
-      (const struct kernel_team *team, enum kernel_dtype t, int64_t rows, int64_t cols, const void *x, void *y), t,
-      rows, cols, x, y)
-TIMED(swiglu_backward,
-      (const struct kernel_team *team, enum kernel_dtype t, int64_t rows, int64_t cols, const void *x, const void *dy,
-       void *dx),
-      t, rows, cols, x, dy, dx)
+TIMED(swiglu_forward, (const struct kernel_team *team, const struct kernel_swiglu *x), x)
+TIMED(swiglu_backward, (const struct kernel_team *team, const struct kernel_swiglu *x), x)
+TIMED(route_forward, (const struct kernel_team *team, const struct kernel_route *x), x)
+TIMED(route_backward, (const struct kernel_team *team, const struct kernel_route *x), x)
+TIMED(rows_gather, (const struct kernel_team *team, const struct kernel_rows *x), x)
+TIMED(rows_sum, (const struct kernel_team *team, const struct kernel_rows *x), x)
 TIMED(column_sum,
       (const struct kernel_team *team, enum kernel_dtype t, int64_t rows, int64_t cols, const void *x, float *sum), t,
       rows, cols, x, sum)

@@ -24,6 +24,10 @@
     X(gelu_backward)                                                                                                   \
     X(swiglu_forward)                                                                                                  \
     X(swiglu_backward)                                                                                                 \
+    X(route_forward)                                                                                                   \
+    X(route_backward)                                                                                                  \
+    X(rows_gather)                                                                                                     \
+    X(rows_sum)                                                                                                        \
     X(rotary)                                                                                                          \
     X(column_sum)                                                                                                      \
     X(cross_entropy_stats)                                                                                             \

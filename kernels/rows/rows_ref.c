@@ -97,33 +97,40 @@ void kernel_gelu_backward_ref(const struct kernel_team *team, enum kernel_dtype 
     }
 }
 
-void kernel_swiglu_forward_ref(const struct kernel_team *team, enum kernel_dtype t, int64_t rows, int64_t cols,
-                               const void *x, void *y) {
+void kernel_swiglu_forward_ref(const struct kernel_team *team, const struct kernel_swiglu *s) {
+    const enum kernel_dtype t = s->dtype;
 #pragma omp parallel for num_threads(team->threads) schedule(static)
-    for (int64_t r = 0; r < rows; r++) {
-        for (int64_t c = 0; c < cols; c++) {
-            const double at = scalar_get(t, x, 2 * r * cols + c), value = scalar_get(t, x, (2 * r + 1) * cols + c);
+    for (int64_t r = 0; r < s->rows; r++) {
+        const double weight = s->weights ? s->weights[r] : 1;
+        for (int64_t c = 0; c < s->cols; c++) {
+            const int64_t i = 2 * r * s->cols + c;
+            const double at = scalar_get(t, s->x, i), value = scalar_get(t, s->x, i + s->cols);
             const double gate = at < -FLT_MAX ? -FLT_MAX : at; /* avoids infinity over infinity */
-            scalar_put(t, y, r * cols + c, (float)(gate / (1 + exp(-gate)) * value));
+            scalar_put(t, s->y, r * s->cols + c, (float)(gate / (1 + exp(-gate)) * value * weight));
         }
-        kernel_poll_row(team, r, cols);
+        kernel_poll_row(team, r, s->cols);
     }
 }
 
 /* With p = 1 / (1 + e^-z): silu(z) = z p and silu'(z) = p (1 + z (1 - p)). */
-void kernel_swiglu_backward_ref(const struct kernel_team *team, enum kernel_dtype t, int64_t rows, int64_t cols,
-                                const void *x, const void *dy, void *dx) {
+void kernel_swiglu_backward_ref(const struct kernel_team *team, const struct kernel_swiglu *s) {
+    const enum kernel_dtype t = s->dtype;
 #pragma omp parallel for num_threads(team->threads) schedule(static)
-    for (int64_t r = 0; r < rows; r++) {
-        for (int64_t c = 0; c < cols; c++) {
-            const int64_t gate = 2 * r * cols + c, value = gate + cols;
-            const double at = scalar_get(t, x, gate), d = scalar_get(t, dy, r * cols + c);
+    for (int64_t r = 0; r < s->rows; r++) {
+        const double weight = s->weights ? s->weights[r] : 1;
+        double dweight = 0;
+        for (int64_t c = 0; c < s->cols; c++) {
+            const int64_t gate = 2 * r * s->cols + c;
+            const double at = scalar_get(t, s->x, gate), value = scalar_get(t, s->x, gate + s->cols);
+            const double dy = scalar_get(t, s->dy, r * s->cols + c), d = dy * weight;
             const double z = at > 1000 ? 1000 : at < -1000 ? -1000 : at; /* else infinity times zero */
             const double p = 1 / (1 + exp(-z)), silu = at > z ? at : z * p;
-            scalar_put(t, dx, gate, (float)(d * scalar_get(t, x, value) * (p * (1 + z * (1 - p)))));
-            scalar_put(t, dx, value, (float)(d * silu));
+            scalar_put(t, s->dx, gate, (float)(d * value * (p * (1 + z * (1 - p)))));
+            scalar_put(t, s->dx, gate + s->cols, (float)(d * silu));
+            dweight += dy * silu * value;
         }
-        kernel_poll_row(team, r, cols);
+        if (s->weights) s->dweights[r] = (float)dweight;
+        kernel_poll_row(team, r, s->cols);
     }
 }
 

@@ -18,35 +18,36 @@ SIMD_INLINE vf swiglu_silu(enum kernel_dtype t, vf z) {
     return swiglu_keep(z, z / (1.0f + swiglu_decay(t, z)));
 }
 
-SIMD_INLINE void swiglu_forward_part(enum kernel_dtype t, int64_t cols, const void *x, void *y, int64_t r, int64_t c,
-                                     int64_t n, bool stream) {
-    const int64_t at = 2 * r * cols + c;
-    struct part v = part_get(t, x, at + cols, n);
-    const struct part gate = part_get(t, x, at, n);
-    part_prefetch(t, x, at + PART_AHEAD);
-    part_prefetch(t, x, at + cols + PART_AHEAD);
-    for (int k = 0; k < WAYS; k++) v.v[k] = swiglu_silu(t, gate.v[k]) * v.v[k];
-    part_put(t, y, r * cols + c, n, v, stream);
+SIMD_INLINE void swiglu_forward_part(enum kernel_dtype t, const struct kernel_swiglu *s, int64_t r, float weight,
+                                     int64_t c, int64_t n, bool stream) {
+    const int64_t at = 2 * r * s->cols + c;
+    struct part v = part_get(t, s->x, at + s->cols, n);
+    const struct part gate = part_get(t, s->x, at, n);
+    part_prefetch(t, s->x, at + PART_AHEAD);
+    part_prefetch(t, s->x, at + s->cols + PART_AHEAD);
+    for (int k = 0; k < WAYS; k++) v.v[k] = swiglu_silu(t, gate.v[k]) * v.v[k] * weight;
+    part_put(t, s->y, r * s->cols + c, n, v, stream);
 }
 
-SIMD_INLINE void swiglu_forward_rows(enum kernel_dtype t, const struct kernel_team *team, struct kernel_range rows,
-                                     int64_t cols, const void *x, void *y, bool stream) {
+SIMD_INLINE void swiglu_forward_rows(enum kernel_dtype t, const struct kernel_team *team, const struct kernel_swiglu *s,
+                                     struct kernel_range rows, bool stream) {
     for (int64_t r = rows.begin; r < rows.end; r++) {
-        PARTS(0, cols, part_head(t, y, r * cols, cols, stream), swiglu_forward_part(t, cols, x, y, r, i, n, stream));
-        kernel_poll_row(team, r, cols);
+        const float weight = s->weights ? s->weights[r] : 1;
+        PARTS(0, s->cols, part_head(t, s->y, r * s->cols, s->cols, stream),
+              swiglu_forward_part(t, s, r, weight, i, n, stream));
+        kernel_poll_row(team, r, s->cols);
     }
     simd_stream_end();
 }
 
-void KERNEL_FN(swiglu_forward)(const struct kernel_team *team, enum kernel_dtype t, int64_t rows, int64_t cols,
-                               const void *x, void *y) {
-    const bool stream = part_streams(team, 3 * rows * cols * (int64_t)kernel_dtype_bytes(t));
+void KERNEL_FN(swiglu_forward)(const struct kernel_team *team, const struct kernel_swiglu *s) {
+    const bool stream = part_streams(team, 3 * s->rows * s->cols * (int64_t)kernel_dtype_bytes(s->dtype));
 #pragma omp parallel num_threads(team->threads)
     {
-        if (t == KERNEL_F32)
-            swiglu_forward_rows(KERNEL_F32, team, kernel_share(rows, 1), cols, x, y, stream);
+        if (s->dtype == KERNEL_F32)
+            swiglu_forward_rows(KERNEL_F32, team, s, kernel_share(s->rows, 1), stream);
         else
-            swiglu_forward_rows(KERNEL_BF16, team, kernel_share(rows, 1), cols, x, y, stream);
+            swiglu_forward_rows(KERNEL_BF16, team, s, kernel_share(s->rows, 1), stream);
     }
 }
 
@@ -60,38 +61,47 @@ SIMD_INLINE struct swiglu_gradient swiglu_gradient(enum kernel_dtype t, vf z) {
     return (struct swiglu_gradient){swiglu_keep(z, z * p), swiglu_keep(z, p + bounded * (e * p * p))};
 }
 
-SIMD_INLINE void swiglu_backward_part(enum kernel_dtype t, int64_t cols, const void *x, const void *dy, void *dx,
-                                      int64_t r, int64_t c, int64_t n) {
-    const int64_t at = 2 * r * cols + c;
-    const struct part gate = part_get(t, x, at, n), value = part_get(t, x, at + cols, n);
-    const struct part d = part_get(t, dy, r * cols + c, n);
-    struct part dgate, dvalue;
+/* Returns the terms of dweights, by lane. */
+SIMD_INLINE vf swiglu_backward_part(enum kernel_dtype t, const struct kernel_swiglu *s, int64_t r, float weight,
+                                    int64_t c, int64_t n) {
+    const int64_t at = 2 * r * s->cols + c;
+    const struct part gate = part_get(t, s->x, at, n), value = part_get(t, s->x, at + s->cols, n);
+    const struct part dy = part_get(t, s->dy, r * s->cols + c, n);
+    struct part dgate, dvalue, dweight;
     for (int k = 0; k < WAYS; k++) {
         const struct swiglu_gradient g = swiglu_gradient(t, gate.v[k]);
-        dgate.v[k] = d.v[k] * value.v[k] * g.slope;
-        dvalue.v[k] = d.v[k] * g.silu;
+        const vf d = dy.v[k] * weight;
+        dgate.v[k] = d * value.v[k] * g.slope;
+        dvalue.v[k] = d * g.silu;
+        dweight.v[k] = dy.v[k] * (g.silu * value.v[k]);
     }
-    part_put(t, dx, at, n, dgate, false);
-    part_put(t, dx, at + cols, n, dvalue, false);
+    part_put(t, s->dx, at, n, dgate, false);
+    part_put(t, s->dx, at + s->cols, n, dvalue, false);
+    return part_sum(dweight);
 }
 
 /* No streaming stores: with two alternating outputs, write-combining buffers are flushed half full. If their
  * addresses conflict with the inputs', that gives a tenth of the rate. */
-SIMD_INLINE void swiglu_backward_rows(enum kernel_dtype t, const struct kernel_team *team, struct kernel_range rows,
-                                      int64_t cols, const void *x, const void *dy, void *dx) {
+SIMD_INLINE void swiglu_backward_rows(enum kernel_dtype t, const struct kernel_team *team,
+                                      const struct kernel_swiglu *s, struct kernel_range rows) {
     for (int64_t r = rows.begin; r < rows.end; r++) {
-        PARTS(0, cols, 0, swiglu_backward_part(t, cols, x, dy, dx, r, i, n));
-        kernel_poll_row(team, r, cols);
+        vf sum = vf_all(0);
+        if (s->weights) {
+            PARTS(0, s->cols, 0, sum += swiglu_backward_part(t, s, r, s->weights[r], i, n));
+            s->dweights[r] = vf_sum(sum);
+        } else {
+            PARTS(0, s->cols, 0, swiglu_backward_part(t, s, r, 1, i, n));
+        }
+        kernel_poll_row(team, r, s->cols);
     }
 }
 
-void KERNEL_FN(swiglu_backward)(const struct kernel_team *team, enum kernel_dtype t, int64_t rows, int64_t cols,
-                                const void *x, const void *dy, void *dx) {
+void KERNEL_FN(swiglu_backward)(const struct kernel_team *team, const struct kernel_swiglu *s) {
 #pragma omp parallel num_threads(team->threads)
     {
-        if (t == KERNEL_F32)
-            swiglu_backward_rows(KERNEL_F32, team, kernel_share(rows, 1), cols, x, dy, dx);
+        if (s->dtype == KERNEL_F32)
+            swiglu_backward_rows(KERNEL_F32, team, s, kernel_share(s->rows, 1));
         else
-            swiglu_backward_rows(KERNEL_BF16, team, kernel_share(rows, 1), cols, x, dy, dx);
+            swiglu_backward_rows(KERNEL_BF16, team, s, kernel_share(s->rows, 1));
     }
 }

@@ -51,11 +51,12 @@ static void swiglu_of_every_bf16(void **state) {
     kernel_bf16 *x = guarded_new(KERNEL_BF16, 2 * COUNT, 1), *dx = guarded_new(KERNEL_BF16, 2 * COUNT, 2);
     kernel_bf16 *dy = guarded_new(KERNEL_BF16, COUNT, 3), *y = guarded_new(KERNEL_BF16, COUNT, 4);
     for (int i = 0; i < COUNT; i++) x[i] = (kernel_bf16)i, x[COUNT + i] = dy[i] = scalar_narrow(1);
+    const struct kernel_swiglu s = {.rows = 1, .cols = COUNT, .dtype = KERNEL_BF16, .x = x, .y = y, .dy = dy, .dx = dx};
     struct variant v;
     for (variant_first(&v); variant_valid(&v); variant_next(&v)) {
         if (v.team.threads > 1) continue;
-        v.ops.swiglu_forward(&v.team, KERNEL_BF16, 1, COUNT, x, y);
-        v.ops.swiglu_backward(&v.team, KERNEL_BF16, 1, COUNT, x, dy, dx);
+        v.ops.swiglu_forward(&v.team, &s);
+        v.ops.swiglu_backward(&v.team, &s);
         for (int i = 0; i < COUNT; i++) {
             const double gate = scalar_widen(x[i]), z = fmax(-1000, fmin(1000, gate));
             const double p = isnan(gate) ? gate : 1 / (1 + exp(-z)), silu = gate == -INFINITY ? 0 : gate * p;
@@ -88,13 +89,14 @@ static void swiglu_case(enum kernel_dtype t, int64_t rows, int64_t cols, enum te
         scalar_put(t, dy, i, i % 2 ? 0.75f : -0.5f);
     }
     void *y = guarded_new(t, n, 1), *dx = guarded_new(t, 2 * n, 2);
+    const struct kernel_swiglu s = {.rows = rows, .cols = cols, .dtype = t, .x = x, .y = y, .dy = dy, .dx = dx};
     const size_t bytes = (size_t)n * kernel_dtype_bytes(t);
     struct variant v;
     struct same same_y = {0}, same_dx = {0};
     for (variant_first(&v); variant_valid(&v); variant_next(&v)) {
         memset(y, 0xff, bytes), memset(dx, 0xff, 2 * bytes);
-        v.ops.swiglu_forward(&v.team, t, rows, cols, x, y);
-        v.ops.swiglu_backward(&v.team, t, rows, cols, x, dy, dx);
+        v.ops.swiglu_forward(&v.team, &s);
+        v.ops.swiglu_backward(&v.team, &s);
         if (v.team.threads == 1) swiglu_check(&v, t, rows, cols, x, dy, y, dx);
         same_bits(&same_y, &v, y, bytes);
         same_bits(&same_dx, &v, dx, 2 * bytes);
@@ -206,6 +208,7 @@ static void long_calls_poll(void **state) {
     static float x[2 * N], y[2 * N], cosines[COLS / 2], sines[COLS / 2];
     struct kernel_rotary k = {.rows = ROWS, .seq = 1, .heads = 1, .head_dim = COLS, .row = COLS, .head = COLS};
     k.cos = cosines, k.sin = sines, k.x = y;
+    const struct kernel_swiglu s = {.rows = ROWS, .cols = COLS, .x = x, .y = y, .dy = x, .dx = y};
     struct variant v;
     for (variant_first(&v); variant_valid(&v); variant_next(&v)) {
         int polls[3] = {0};
@@ -213,9 +216,9 @@ static void long_calls_poll(void **state) {
         v.team.poll_context = &polls[0];
         v.ops.rotary(&v.team, &k);
         v.team.poll_context = &polls[1];
-        v.ops.swiglu_forward(&v.team, KERNEL_F32, ROWS, COLS, x, y);
+        v.ops.swiglu_forward(&v.team, &s);
         v.team.poll_context = &polls[2];
-        v.ops.swiglu_backward(&v.team, KERNEL_F32, ROWS, COLS, x, x, y);
+        v.ops.swiglu_backward(&v.team, &s);
         for (int i = 0; i < 3; i++) assert_in_range(polls[i], 2, ROWS);
         v.team.poll = NULL;
     }

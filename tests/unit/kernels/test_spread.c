@@ -31,9 +31,10 @@ static bool reaches(const struct operand *in, const struct operand *out, struct 
     return !(common & BY_ROW && row != s.row) && !(common & BY_COLUMN && col != s.col);
 }
 
-/* Tables have rows that no token uses. */
+/* Tables have rows that no token uses, and moves have rows that go nowhere. */
 static bool may_hide(const struct call *c) {
-    return strcmp(operation_variants[c->variant].op, "embedding_forward") == 0;
+    const char *op = operation_variants[c->variant].op;
+    return strcmp(op, "embedding_forward") == 0 || strncmp(op, "rows_", 5) == 0;
 }
 
 static bool is_float(const struct operand *x) {

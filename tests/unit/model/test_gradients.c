@@ -130,7 +130,10 @@ static void swiglu_gradient(void **state) {
             operand((enum kernel_dtype)t, x, sw_x, 2 * SW_N, 1);
             operand((enum kernel_dtype)t, dy, sw_weight, SW_N, 2);
             memset(dx, 0xff, sizeof dx);
-            v.ops.swiglu_backward(&v.team, (enum kernel_dtype)t, SW_ROWS, SW_COLS, x, dy, dx);
+            v.ops.swiglu_backward(
+                &v.team,
+                &(struct kernel_swiglu){
+                    .rows = SW_ROWS, .cols = SW_COLS, .dtype = (enum kernel_dtype)t, .x = x, .dy = dy, .dx = dx});
             gradient_check(&v, "swiglu'", (enum kernel_dtype)t, 2 * SW_N, dx, swiglu_loss, NULL, sw_x, 8);
         }
 }

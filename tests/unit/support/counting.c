@@ -61,14 +61,16 @@ static void gelu_backward(const struct kernel_team *team, enum kernel_dtype t, i
     (void)team, (void)t, (void)n, (void)x, (void)dy, (void)dx;
     counts->passes++;
 }
-static void swiglu_forward(const struct kernel_team *team, enum kernel_dtype t, int64_t rows, int64_t cols,
-                           const void *x, void *y) {
-    (void)team, (void)t, (void)rows, (void)cols, (void)x, (void)y;
+static void swiglu(const struct kernel_team *team, const struct kernel_swiglu *x) {
+    (void)team, (void)x;
     counts->passes++;
 }
-static void swiglu_backward(const struct kernel_team *team, enum kernel_dtype t, int64_t rows, int64_t cols,
-                            const void *x, const void *dy, void *dx) {
-    (void)team, (void)t, (void)rows, (void)cols, (void)x, (void)dy, (void)dx;
+static void route(const struct kernel_team *team, const struct kernel_route *x) {
+    (void)team, (void)x;
+    counts->passes++;
+}
+static void rows(const struct kernel_team *team, const struct kernel_rows *x) {
+    (void)team, (void)x;
     counts->passes++;
 }
 static void rotary(const struct kernel_team *team, const struct kernel_rotary *x) {
@@ -127,8 +129,12 @@ void counting_open(struct counting *c, struct kernel_ops *ops) {
                                .norm_grad_params = norm,
                                .gelu_forward = gelu_forward,
                                .gelu_backward = gelu_backward,
-                               .swiglu_forward = swiglu_forward,
-                               .swiglu_backward = swiglu_backward,
+                               .swiglu_forward = swiglu,
+                               .swiglu_backward = swiglu,
+                               .route_forward = route,
+                               .route_backward = route,
+                               .rows_gather = rows,
+                               .rows_sum = rows,
                                .rotary = rotary,
                                .column_sum = column_sum,
                                .cross_entropy_stats = cross_entropy,

@@ -67,6 +67,10 @@ void fault_make(enum fault fault, const struct kernel_ops *healthy, struct kerne
     REPLACE(norm_grad_params);
     REPLACE(swiglu_forward);
     REPLACE(swiglu_backward);
+    REPLACE(route_forward);
+    REPLACE(route_backward);
+    REPLACE(rows_gather);
+    REPLACE(rows_sum);
     REPLACE(rotary);
     REPLACE(column_sum);
     REPLACE(cross_entropy_grad);

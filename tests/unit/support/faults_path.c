@@ -12,36 +12,37 @@ static void gelu_sign(const struct kernel_team *team, const struct kernel_gemm *
         fault_scale(g->out, g->c, i * g->ldc, g->n, -1);
 }
 
-static void swiglu_sign(const struct kernel_team *team, enum kernel_dtype dtype, int64_t rows, int64_t cols,
-                        const void *x, const void *dy, void *dx) {
-    fault_healthy->swiglu_backward(team, dtype, rows, cols, x, dy, dx);
-    fault_scale(dtype, dx, 0, rows * 2 * cols, -1);
+static void swiglu_sign(const struct kernel_team *team, const struct kernel_swiglu *s) {
+    fault_healthy->swiglu_backward(team, s);
+    fault_scale(s->dtype, s->dx, 0, s->rows * 2 * s->cols, -1);
 }
 
 /* x[rows, 2 cols] with its halves exchanged, in a new buffer. */
-static void *halves_exchanged(enum kernel_dtype dtype, int64_t rows, int64_t cols, const void *x) {
-    const size_t half = (size_t)cols * kernel_dtype_bytes(dtype);
-    char *y = calloc((size_t)rows, 2 * half);
-    for (size_t r = 0; r < (size_t)rows; r++) {
+static void *halves_exchanged(const struct kernel_swiglu *s, const void *x) {
+    const size_t half = (size_t)s->cols * kernel_dtype_bytes(s->dtype);
+    char *y = calloc((size_t)s->rows, 2 * half);
+    for (size_t r = 0; r < (size_t)s->rows; r++) {
         memcpy(y + 2 * r * half, (const char *)x + (2 * r + 1) * half, half);
         memcpy(y + (2 * r + 1) * half, (const char *)x + 2 * r * half, half);
     }
     return y;
 }
-static void gate_for_value(const struct kernel_team *team, enum kernel_dtype dtype, int64_t rows, int64_t cols,
-                           const void *x, void *y) {
-    void *wrong = halves_exchanged(dtype, rows, cols, x);
-    fault_healthy->swiglu_forward(team, dtype, rows, cols, wrong, y);
-    free(wrong);
+static void gate_for_value(const struct kernel_team *team, const struct kernel_swiglu *s) {
+    struct kernel_swiglu wrong = *s;
+    void *x = halves_exchanged(s, s->x);
+    wrong.x = x;
+    fault_healthy->swiglu_forward(team, &wrong);
+    free(x);
 }
-static void gate_for_value_backward(const struct kernel_team *team, enum kernel_dtype dtype, int64_t rows, int64_t cols,
-                                    const void *x, const void *dy, void *dx) {
-    void *wrong = halves_exchanged(dtype, rows, cols, x);
-    fault_healthy->swiglu_backward(team, dtype, rows, cols, wrong, dy, dx);
-    free(wrong);
-    wrong = halves_exchanged(dtype, rows, cols, dx);
-    memcpy(dx, wrong, (size_t)(rows * 2 * cols) * kernel_dtype_bytes(dtype));
-    free(wrong);
+static void gate_for_value_backward(const struct kernel_team *team, const struct kernel_swiglu *s) {
+    struct kernel_swiglu wrong = *s;
+    void *x = halves_exchanged(s, s->x);
+    wrong.x = x;
+    fault_healthy->swiglu_backward(team, &wrong);
+    free(x);
+    void *dx = halves_exchanged(s, s->dx);
+    memcpy(s->dx, dx, (size_t)(s->rows * 2 * s->cols) * kernel_dtype_bytes(s->dtype));
+    free(dx);
 }
 
 /* Adding into a negated copy subtracts what should have been added. */

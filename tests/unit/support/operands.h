@@ -55,7 +55,10 @@ struct operation {
     struct kernel_gemm gemm;
     struct kernel_attention attention;
     struct kernel_norm norm;
+    struct kernel_swiglu swiglu;
     struct kernel_rotary rotary;
+    struct kernel_route route;
+    struct kernel_rows moved;
     struct kernel_cross_entropy entropy;
     struct kernel_embedding embedding;
     struct kernel_adamw adamw;

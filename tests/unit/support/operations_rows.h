@@ -5,6 +5,7 @@
 #define TOISE_TESTS_OPERATIONS_ROWS_H
 
 #include "unit/support/operands.h"
+#include "unit/support/operations_experts.h"
 
 /* Options: RMSNorm, no bias, and something to add to the input's gradient. */
 static void norm_operands(struct operation *o, enum operand_role kept, int by, int by_row) {
@@ -68,22 +69,32 @@ static bool prepare_gelu_backward(struct operation *o) {
 static void run_gelu_backward(const struct kernel_team *team, struct operation *o) {
     team->ops->gelu_backward(team, o->dtype, o->rows * o->cols, o->x, o->y, o->z);
 }
+/* Option: weights of rows. */
+static void swiglu_operands(struct operation *o) {
+    struct kernel_swiglu *s = &o->swiglu;
+    s->rows = o->rows, s->cols = o->cols, s->dtype = o->dtype;
+    s->x = operand_numbers(o, OPERAND_IN, BY_ROW, o->dtype, o->rows, 2 * o->cols);
+    if (o->options & OPTION_FIRST) s->weights = (float *)operand_numbers(o, OPERAND_IN, BY_ROW, KERNEL_F32, o->rows, 1);
+}
 static bool prepare_swiglu_forward(struct operation *o) {
-    o->x = operand_numbers(o, OPERAND_IN, BY_ROW, o->dtype, o->rows, 2 * o->cols);
-    o->z = operand_numbers(o, OPERAND_OUT, BY_ROW, o->dtype, o->rows, o->cols);
+    swiglu_operands(o);
+    o->swiglu.y = operand_numbers(o, OPERAND_OUT, BY_ROW, o->dtype, o->rows, o->cols);
     return true;
 }
 static void run_swiglu_forward(const struct kernel_team *team, struct operation *o) {
-    team->ops->swiglu_forward(team, o->dtype, o->rows, o->cols, o->x, o->z);
+    team->ops->swiglu_forward(team, &o->swiglu);
 }
 static bool prepare_swiglu_backward(struct operation *o) {
-    o->x = operand_numbers(o, OPERAND_IN, BY_ROW, o->dtype, o->rows, 2 * o->cols);
-    o->y = operand_numbers(o, OPERAND_IN, BY_ROW, o->dtype, o->rows, o->cols);
-    o->z = operand_numbers(o, OPERAND_OUT, BY_ROW, o->dtype, o->rows, 2 * o->cols);
+    struct kernel_swiglu *s = &o->swiglu;
+    swiglu_operands(o);
+    s->dy = operand_numbers(o, OPERAND_IN, BY_ROW, o->dtype, o->rows, o->cols);
+    s->dx = operand_numbers(o, OPERAND_OUT, BY_ROW, o->dtype, o->rows, 2 * o->cols);
+    if (o->options & OPTION_FIRST)
+        s->dweights = (float *)operand_numbers(o, OPERAND_OUT, BY_ROW, KERNEL_F32, o->rows, 1);
     return true;
 }
 static void run_swiglu_backward(const struct kernel_team *team, struct operation *o) {
-    team->ops->swiglu_backward(team, o->dtype, o->rows, o->cols, o->x, o->y, o->z);
+    team->ops->swiglu_backward(team, &o->swiglu);
 }
 
 /* Heads of cols numbers, rounded to even; positions wrap half way. Cosine and sine have length 1, so that numbers do
