@@ -13,6 +13,7 @@
     K(gelu_backward, isa)                                                                                              \
     K(swiglu_forward, isa)                                                                                             \
     K(swiglu_backward, isa)                                                                                            \
+    K(rows_sum, isa)                                                                                                   \
     K(rotary, isa)                                                                                                     \
     K(column_sum, isa)                                                                                                 \
     K(cross_entropy_stats, isa)                                                                                        \
@@ -32,7 +33,6 @@ KERNEL_ROWS(ref)
 K(route_forward, ref)
 K(route_backward, ref)
 K(rows_gather, ref)
-K(rows_sum, ref)
 K(gemm, ref)
 K(gemm_pack, ref)
 K(gemm_blocking, ref)

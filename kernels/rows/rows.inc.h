@@ -18,6 +18,8 @@
 
 #include "rows/swiglu.inc.h"
 
+#include "rows/experts.inc.h"
+
 #include "rows/rotary.inc.h"
 
 #include "rows/cross_entropy.inc.h"

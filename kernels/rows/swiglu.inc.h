@@ -29,13 +29,19 @@ SIMD_INLINE void swiglu_forward_part(enum kernel_dtype t, const struct kernel_sw
     part_put(t, s->y, r * s->cols + c, n, v, stream);
 }
 
-SIMD_INLINE void swiglu_forward_rows(enum kernel_dtype t, const struct kernel_team *team, const struct kernel_swiglu *s,
-                                     struct kernel_range rows, bool stream) {
+/* The rows functions copy the struct, so that no store can change what their loops read of it. */
+SIMD_INLINE void swiglu_forward_rows(enum kernel_dtype t, const struct kernel_team *team,
+                                     const struct kernel_swiglu *of, struct kernel_range rows, bool stream) {
+    const struct kernel_swiglu s = *of;
     for (int64_t r = rows.begin; r < rows.end; r++) {
-        const float weight = s->weights ? s->weights[r] : 1;
-        PARTS(0, s->cols, part_head(t, s->y, r * s->cols, s->cols, stream),
-              swiglu_forward_part(t, s, r, weight, i, n, stream));
-        kernel_poll_row(team, r, s->cols);
+        const int64_t head = part_head(t, s.y, r * s.cols, s.cols, stream);
+        if (s.weights) {
+            const float weight = s.weights[r];
+            PARTS(0, s.cols, head, swiglu_forward_part(t, &s, r, weight, i, n, stream));
+        } else {
+            PARTS(0, s.cols, head, swiglu_forward_part(t, &s, r, 1, i, n, stream));
+        }
+        kernel_poll_row(team, r, s.cols);
     }
     simd_stream_end();
 }
@@ -83,16 +89,18 @@ SIMD_INLINE vf swiglu_backward_part(enum kernel_dtype t, const struct kernel_swi
 /* No streaming stores: with two alternating outputs, write-combining buffers are flushed half full. If their
  * addresses conflict with the inputs', that gives a tenth of the rate. */
 SIMD_INLINE void swiglu_backward_rows(enum kernel_dtype t, const struct kernel_team *team,
-                                      const struct kernel_swiglu *s, struct kernel_range rows) {
+                                      const struct kernel_swiglu *of, struct kernel_range rows) {
+    const struct kernel_swiglu s = *of;
     for (int64_t r = rows.begin; r < rows.end; r++) {
         vf sum = vf_all(0);
-        if (s->weights) {
-            PARTS(0, s->cols, 0, sum += swiglu_backward_part(t, s, r, s->weights[r], i, n));
-            s->dweights[r] = vf_sum(sum);
+        if (s.weights) {
+            const float weight = s.weights[r];
+            PARTS(0, s.cols, 0, sum += swiglu_backward_part(t, &s, r, weight, i, n));
+            s.dweights[r] = vf_sum(sum);
         } else {
-            PARTS(0, s->cols, 0, swiglu_backward_part(t, s, r, 1, i, n));
+            PARTS(0, s.cols, 0, swiglu_backward_part(t, &s, r, 1, i, n));
         }
-        kernel_poll_row(team, r, s->cols);
+        kernel_poll_row(team, r, s.cols);
     }
 }
 

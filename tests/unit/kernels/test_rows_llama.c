@@ -23,25 +23,35 @@ static double sane(double bound) {
 }
 
 /* The exponential, the sum, the quotient and the products each add a few roundoffs of their term. `tiny` is a factor
- * that is lost below the normal numbers. */
-static void swiglu_check(const struct variant *v, enum kernel_dtype t, int64_t rows, int64_t cols, const void *x,
-                         const void *dy, const void *y, const void *dx) {
-    for (int64_t r = 0; r < rows; r++)
-        for (int64_t c = 0; c < cols; c++) {
-            const int64_t i = r * cols + c, at = 2 * r * cols + c;
-            const double gate = scalar_get(t, x, at), value = scalar_get(t, x, at + cols), d = scalar_get(t, dy, i);
-            const double z = fmax(-1000, fmin(1000, gate)), p = isnan(gate) ? gate : 1 / (1 + exp(-z));
-            const double silu = gate == -INFINITY ? 0 : gate * p, slope = p * (1 + z * (1 - p));
-            const double size = fabs(d * value) * p * (1 + fabs(z) * (1 - p));
-            const double power = cheaper_exp(t, gate), lost = silu_underflow(gate),
-                         tiny = 0x1p-149 * (1 + fabs(d) + fabs(value));
-            within(v, "swiglu", i, scalar_get(t, y, i), silu * value,
-                   sane((6 * U32 + power) * fabs(silu * value) + lost * fabs(value) + rounding(t, silu * value)));
-            within(v, "dgate", i, scalar_get(t, dx, at), d * value * slope,
-                   sane((10 * U32 + power) * size + lost * fabs(d * value) + tiny + rounding(t, d * value * slope)));
-            within(v, "dvalue", i, scalar_get(t, dx, at + cols), d * silu,
-                   sane((6 * U32 + power) * fabs(d * silu) + lost * fabs(d) + rounding(t, d * silu)));
-        }
+ * that is lost below the normal numbers. A weight's gradient is a sum in at least 16 parts. */
+static void swiglu_check_row(const struct variant *v, const struct kernel_swiglu *s, int64_t r) {
+    const enum kernel_dtype t = s->dtype;
+    const double w = s->weights ? s->weights[r] : 1;
+    double sum = 0, bound = 0;
+    for (int64_t c = 0; c < s->cols; c++) {
+        const int64_t i = r * s->cols + c, at = i + r * s->cols;
+        const double gate = scalar_get(t, s->x, at), value = scalar_get(t, s->x, at + s->cols);
+        const double dy = scalar_get(t, s->dy, i), d = dy * w;
+        const double z = fmax(-1000, fmin(1000, gate)), p = isnan(gate) ? gate : 1 / (1 + exp(-z));
+        const double silu = gate == -INFINITY ? 0 : gate * p, slope = p * (1 + z * (1 - p)), y = silu * value * w;
+        const double size = fabs(d * value) * p * (1 + fabs(z) * (1 - p));
+        const double power = cheaper_exp(t, gate), lost = silu_underflow(gate),
+                     tiny = 0x1p-149 * (1 + fabs(d) + fabs(value)), tinier = s->weights ? 0x1p-149 * (1 + fabs(w)) : 0;
+        within(v, "swiglu", i, scalar_get(t, s->y, i), y,
+               sane((7 * U32 + power) * fabs(y) + lost * fabs(value * w) + tinier + rounding(t, y)));
+        within(v, "dgate", i, scalar_get(t, s->dx, at), d * value * slope,
+               sane((11 * U32 + power) * size + lost * fabs(d * value) + tiny + rounding(t, d * value * slope)));
+        within(v, "dvalue", i, scalar_get(t, s->dx, at + s->cols), d * silu,
+               sane((7 * U32 + power) * fabs(d * silu) + lost * fabs(d) + tinier * (1 + fabs(silu)) +
+                    rounding(t, d * silu)));
+        sum += dy * silu * value;
+        bound += (8 * U32 + power) * fabs(dy * silu * value) + lost * fabs(dy * value) + 0x1p-149 * (1 + fabs(dy)) +
+                 (double)(8 + s->cols / 16) * U32 * fabs(dy * silu * value);
+    }
+    if (s->weights) within(v, "dweight", r, s->dweights[r], sum, sane(bound + rounding(KERNEL_F32, sum)));
+}
+static void swiglu_check(const struct variant *v, const struct kernel_swiglu *s) {
+    for (int64_t r = 0; r < s->rows; r++) swiglu_check_row(v, s, r);
 }
 
 /* Every gate in BF16, with 1 for the value and for dy, gives the nearest to something within the bound of FP32. */
@@ -79,7 +89,7 @@ static const float hostile[][2] = {
 };
 enum { HOSTILE = sizeof hostile / sizeof *hostile };
 
-static void swiglu_case(enum kernel_dtype t, int64_t rows, int64_t cols, enum temper temper) {
+static void swiglu_case(enum kernel_dtype t, int64_t rows, int64_t cols, enum temper temper, bool weighted) {
     const int64_t n = rows * cols;
     void *x = values_new(t, 2 * n, (int)(cols % 5), temper, 1), *dy = values_new(t, n, 3, NORMAL, 2);
     for (int64_t i = 0; i < HOSTILE && i < n && temper == NORMAL; i++) {
@@ -89,31 +99,42 @@ static void swiglu_case(enum kernel_dtype t, int64_t rows, int64_t cols, enum te
         scalar_put(t, dy, i, i % 2 ? 0.75f : -0.5f);
     }
     void *y = guarded_new(t, n, 1), *dx = guarded_new(t, 2 * n, 2);
-    const struct kernel_swiglu s = {.rows = rows, .cols = cols, .dtype = t, .x = x, .y = y, .dy = dy, .dx = dx};
-    const size_t bytes = (size_t)n * kernel_dtype_bytes(t);
+    struct kernel_swiglu s = {.rows = rows, .cols = cols, .dtype = t, .x = x, .y = y, .dy = dy, .dx = dx};
+    if (weighted) s.weights = values_new(KERNEL_F32, rows, 1, NORMAL, 3), s.dweights = guarded_new(KERNEL_F32, rows, 2);
+    const size_t bytes = (size_t)n * kernel_dtype_bytes(t), weights = weighted ? (size_t)rows * sizeof *s.dweights : 0;
     struct variant v;
-    struct same same_y = {0}, same_dx = {0};
+    struct same same_y = {0}, same_dx = {0}, same_dweights = {0};
     for (variant_first(&v); variant_valid(&v); variant_next(&v)) {
         memset(y, 0xff, bytes), memset(dx, 0xff, 2 * bytes);
+        if (weighted) memset(s.dweights, 0xff, weights);
         v.ops.swiglu_forward(&v.team, &s);
         v.ops.swiglu_backward(&v.team, &s);
-        if (v.team.threads == 1) swiglu_check(&v, t, rows, cols, x, dy, y, dx);
+        if (v.team.threads == 1) swiglu_check(&v, &s);
         same_bits(&same_y, &v, y, bytes);
         same_bits(&same_dx, &v, dx, 2 * bytes);
+        if (weighted) same_bits(&same_dweights, &v, s.dweights, weights);
     }
-    free(same_y.copy), free(same_dx.copy);
+    free(same_y.copy), free(same_dx.copy), free(same_dweights.copy);
     guarded_free();
 }
 
-static void swiglu_within_bounds(void **state) {
-    (void)state;
+static void swiglu_cases(bool weighted) {
     static const int64_t widths[] = {1, 7, 8, 15, 16, 17, 33, 96, 768};
     for (int t = 0; t < KERNEL_DTYPE_COUNT; t++) {
-        swiglu_case((enum kernel_dtype)t, 0, 5, NORMAL);
+        swiglu_case((enum kernel_dtype)t, 0, 5, NORMAL, weighted);
         for (size_t w = 0; w < sizeof widths / sizeof *widths; w++)
-            swiglu_case((enum kernel_dtype)t, 29, widths[w], NORMAL);
-        for (int temper = 0; temper < TEMPERS; temper++) swiglu_case((enum kernel_dtype)t, 5, 100, (enum temper)temper);
+            swiglu_case((enum kernel_dtype)t, 29, widths[w], NORMAL, weighted);
+        for (int temper = 0; temper < TEMPERS; temper++)
+            swiglu_case((enum kernel_dtype)t, 5, 100, (enum temper)temper, weighted);
     }
+}
+static void swiglu_within_bounds(void **state) {
+    (void)state;
+    swiglu_cases(false);
+}
+static void swiglu_with_weights_within_bounds(void **state) {
+    (void)state;
+    swiglu_cases(true);
 }
 
 /* One plane rotated in FP64: roundings of the products and the sum, then of the result. */
@@ -226,9 +247,8 @@ static void long_calls_poll(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(swiglu_within_bounds),
-        cmocka_unit_test(swiglu_of_every_bf16),
-        cmocka_unit_test(rotary_within_bounds),
+        cmocka_unit_test(swiglu_within_bounds), cmocka_unit_test(swiglu_with_weights_within_bounds),
+        cmocka_unit_test(swiglu_of_every_bf16), cmocka_unit_test(rotary_within_bounds),
         cmocka_unit_test(long_calls_poll),
     };
     return rows_run_group(tests);
