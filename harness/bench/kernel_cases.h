@@ -23,7 +23,7 @@ int bench_kernel_cases_plan(struct bench_kernel_cases *list, const struct plan *
 /* Adds the shapes of a file, in one dtype. A line is a shape; # starts a comment:
  *   NT M N K                                                   matmul, how A and B are stored (N as used, T transposed)
  *   attention BATCH HEADS KV_HEADS SEQ HEAD_DIM [window N] [alibi]
- *   rows ROWS COLS                                             norms, activation functions, cross-entropy, column sums
+ *   rows ROWS COLS                                             norms, activations, moves, cross-entropy, column sums
  *   elements N                                                 AdamW, sums of squares, conversions, copies
  * With A transposed, C is FP32 and is added to, as for weight gradients. BASE_USAGE names file, line, field and fix. */
 int bench_kernel_cases_read(struct bench_kernel_cases *list, const char *path, enum kernel_dtype dtype,

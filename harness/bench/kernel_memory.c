@@ -49,7 +49,9 @@ static void put(const struct bench_kernel_case *c, const struct bench_operand *o
     const int64_t below = c->shape.table ? c->shape.table : c->shape.cols;
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
-    if (o->type == BENCH_I32)
+    if (o->fill == BENCH_PERMUTED) /* a prime steps through all of them */
+        ((int32_t *)x)[i] = (int32_t)((uint64_t)i * 2654435761u % (uint64_t)bench_extent(c, o->extent));
+    else if (o->type == BENCH_I32)
         ((int32_t *)x)[i] = (int32_t)(word % (uint64_t)below);
     else if (o->type == BENCH_F64)
         ((double *)x)[i] = value;

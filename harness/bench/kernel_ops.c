@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The table of operations. A function per operation calls the kernel on the operands that its row lists.
- * cross_entropy_combine is left out: three numbers per row are too little to time. */
+ * cross_entropy_combine and the router are left out: a few numbers per row are too little to time. */
 #include "bench/kernel_ops.h"
 
 #include <math.h>
@@ -126,6 +126,26 @@ static void call_swiglu_backward(team_t *t, case_t *c, void *const *x) {
     t->ops->swiglu_backward(
         t, &(struct kernel_swiglu){
                .rows = c->shape.rows, .cols = c->shape.cols, .dtype = c->dtype, .x = x[0], .dy = x[1], .dx = x[2]});
+}
+/* As with two experts a token: rows go to one of them in any order, and come back from both to be added. */
+static struct kernel_rows moved(case_t *c, int64_t count, void *const *x) {
+    return (struct kernel_rows){.rows = c->shape.rows,
+                                .cols = c->shape.cols,
+                                .count = count,
+                                .in = c->dtype,
+                                .out = c->dtype,
+                                .index = x[0],
+                                .x = x[1],
+                                .d = x[2],
+                                .y = x[2]};
+}
+static void call_rows_gather(team_t *t, case_t *c, void *const *x) {
+    const struct kernel_rows k = moved(c, 1, x);
+    t->ops->rows_gather(t, &k);
+}
+static void call_rows_sum(team_t *t, case_t *c, void *const *x) {
+    const struct kernel_rows k = moved(c, 2, x);
+    t->ops->rows_sum(t, &k);
 }
 static void call_rotary(team_t *t, case_t *c, void *const *x) {
     const struct bench_kernel_shape *s = &c->shape;
@@ -258,6 +278,8 @@ const struct bench_kernel_op bench_kernel_ops[] = {
     OP(gelu_backward, ROWS, BOTH, NULL, ONE, IN(MATRIX), IN(MATRIX), OUT(MATRIX)),
     OP(swiglu_forward, ROWS, BOTH, NULL, ONE, IN(WIDE), OUT(MATRIX)),
     OP(swiglu_backward, ROWS, BOTH, NULL, ONE, IN(WIDE), IN(MATRIX), OUT(WIDE)),
+    OP(rows_gather, ROWS, BOTH, NULL, ONE, AS(ROWS, I32, READ, PERMUTED), IN(MATRIX), OUT(MATRIX)),
+    OP(rows_sum, ROWS, BOTH, NULL, ONE, AS(PAIRS, I32, READ, PERMUTED), IN(WIDE), AS(MATRIX, OWN, UPDATE, NORMAL)),
     OP(rotary, ROWS, BOTH, NULL, ONE, AS(MATRIX, OWN, UPDATE, NORMAL), AS(ANGLES, F32, READ, TURN),
        AS(ANGLES, F32, READ, TURN)),
     OP(column_sum, ROWS, BOTH, NULL, ROWS, IN(MATRIX), AS(COLS, F32, UPDATE, NORMAL)),

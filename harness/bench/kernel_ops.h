@@ -36,6 +36,7 @@ enum bench_extent {
     BENCH_COLS,
     BENCH_BIAS, /* cols if there is a bias, else 0 */
     BENCH_ROWS,
+    BENCH_PAIRS,     /* 2 rows */
     BENCH_MEANS,     /* rows if there is a mean, else 0 */
     BENCH_TABLE,     /* [table, cols]; a call uses one row per each of `rows` */
     BENCH_POSITIONS, /* [positions, cols], those of a sequence */
@@ -50,6 +51,7 @@ enum bench_fill {
     BENCH_NORMAL,
     BENCH_POSITIVE,
     BENCH_INDEX,
+    BENCH_PERMUTED,
     BENCH_SLOPE,
     BENCH_TURN
 }; /* contents of inputs; see kernel_memory.h */

@@ -36,6 +36,8 @@ int64_t bench_extent(const struct bench_kernel_case *c, enum bench_extent extent
         return s->bias ? s->cols : 0;
     case BENCH_ROWS:
         return s->rows;
+    case BENCH_PAIRS:
+        return 2 * s->rows;
     case BENCH_MEANS:
         return s->rms ? 0 : s->rows;
     case BENCH_TABLE:

@@ -85,7 +85,7 @@ static const struct cli_command COMMAND = {
     .notes = "Lines of a --shapes file; # begins a comment (examples: tests/shapes/*.txt):\n"
              "  NT M N K              matmul; NN, NT, TN or TT: A and B stored as used (N) or transposed (T)\n"
              "  attention BATCH HEADS KV_HEADS SEQ HEAD_DIM [window N] [alibi]\n"
-             "  rows ROWS COLS        norms, activation functions, cross-entropy, column sums\n"
+             "  rows ROWS COLS        norms, activations, moves, cross-entropy, column sums\n"
              "  elements N            AdamW, sums of squares, conversions, copies\n"
              "TOISE_ISA (ref, neon, avx2, avx512, avx512bf16) caps the instruction set.\n",
 };

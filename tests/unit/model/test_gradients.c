@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * check: emulated
  *
- * The gradients of norms, activation functions and rotary positions, against central differences of their forwards. */
+ * The gradients of norms, activation functions, routers and rotary positions, against central differences of their
+ * forwards. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -108,7 +109,7 @@ static void gelu_gradient(void **state) {
 }
 
 enum { SW_ROWS = 3, SW_COLS = 37, SW_N = SW_ROWS * SW_COLS };
-static double sw_x[2 * SW_N], sw_weight[SW_N];
+static double sw_x[2 * SW_N], sw_weight[SW_N], sw_of_row[SW_ROWS];
 
 static double swiglu_loss(const void *context) {
     (void)context;
@@ -116,25 +117,68 @@ static double swiglu_loss(const void *context) {
     for (int r = 0; r < SW_ROWS; r++)
         for (int c = 0; c < SW_COLS; c++) {
             const double gate = sw_x[2 * r * SW_COLS + c], value = sw_x[(2 * r + 1) * SW_COLS + c];
-            loss += sw_weight[r * SW_COLS + c] * gate / (1 + exp(-gate)) * value;
+            loss += sw_weight[r * SW_COLS + c] * gate / (1 + exp(-gate)) * value * sw_of_row[r];
         }
     return loss;
 }
 
 static void swiglu_gradient(void **state) {
     (void)state;
-    float x[2 * SW_N], dy[SW_N], dx[2 * SW_N];
+    float x[2 * SW_N], dy[SW_N], dx[2 * SW_N], weights[SW_ROWS], dweights[SW_ROWS];
     struct variant v;
     for (variant_first(&v); variant_valid(&v); variant_next(&v))
         for (int t = 0; t < KERNEL_DTYPE_COUNT; t++) {
-            operand((enum kernel_dtype)t, x, sw_x, 2 * SW_N, 1);
-            operand((enum kernel_dtype)t, dy, sw_weight, SW_N, 2);
+            struct kernel_swiglu s = {.rows = SW_ROWS, .cols = SW_COLS, .dtype = (enum kernel_dtype)t};
+            operand(s.dtype, x, sw_x, 2 * SW_N, 1);
+            operand(s.dtype, dy, sw_weight, SW_N, 2);
             memset(dx, 0xff, sizeof dx);
-            v.ops.swiglu_backward(
-                &v.team,
-                &(struct kernel_swiglu){
-                    .rows = SW_ROWS, .cols = SW_COLS, .dtype = (enum kernel_dtype)t, .x = x, .dy = dy, .dx = dx});
-            gradient_check(&v, "swiglu'", (enum kernel_dtype)t, 2 * SW_N, dx, swiglu_loss, NULL, sw_x, 8);
+            s.x = x, s.dy = dy, s.dx = dx;
+            for (int r = 0; r < SW_ROWS; r++) sw_of_row[r] = 1;
+            v.ops.swiglu_backward(&v.team, &s);
+            gradient_check(&v, "swiglu'", s.dtype, 2 * SW_N, dx, swiglu_loss, NULL, sw_x, 8);
+            operand(KERNEL_F32, weights, sw_of_row, SW_ROWS, 3);
+            s.weights = weights, s.dweights = dweights;
+            v.ops.swiglu_backward(&v.team, &s);
+            gradient_check(&v, "swiglu' with weights", s.dtype, 2 * SW_N, dx, swiglu_loss, NULL, sw_x, 9);
+            gradient_check(&v, "dweights", KERNEL_F32, SW_ROWS, dweights, swiglu_loss, NULL, sw_of_row, 12);
+        }
+}
+
+enum { RT_SEQ = 3, RT_ROWS = 2 * RT_SEQ, RT_EXPERTS = 7, RT_ACTIVE = 3, RT_N = RT_ROWS * RT_EXPERTS };
+static double rt_logits[RT_N], rt_of_weights[RT_ROWS * RT_ACTIVE], rt_of_probs[2 * RT_EXPERTS];
+static int32_t rt_choice[RT_ROWS * RT_ACTIVE];
+
+/* What weights times the experts' results, and a loss that balances them, make of the logits. */
+static double route_loss(const void *context) {
+    (void)context;
+    double loss = 0;
+    for (int r = 0; r < RT_ROWS; r++) {
+        double p[RT_EXPERTS], all = 0, chosen = 0;
+        for (int e = 0; e < RT_EXPERTS; e++) all += p[e] = exp(rt_logits[r * RT_EXPERTS + e]);
+        for (int j = r * RT_ACTIVE; j < (r + 1) * RT_ACTIVE; j++) chosen += p[rt_choice[j]];
+        for (int j = r * RT_ACTIVE; j < (r + 1) * RT_ACTIVE; j++) loss += rt_of_weights[j] * p[rt_choice[j]] / chosen;
+        for (int e = 0; e < RT_EXPERTS; e++) loss += rt_of_probs[r / RT_SEQ * RT_EXPERTS + e] * p[e] / all;
+    }
+    return loss;
+}
+
+static void route_gradient(void **state) {
+    (void)state;
+    float logits[RT_N], probs[RT_N], weights[RT_ROWS * RT_ACTIVE], dweights[RT_ROWS * RT_ACTIVE],
+        dprobs[2 * RT_EXPERTS], dlogits[RT_N];
+    struct kernel_route k = {.rows = RT_ROWS, .experts = RT_EXPERTS, .active = RT_ACTIVE, .seq = RT_SEQ};
+    operand(KERNEL_F32, logits, rt_logits, RT_N, 1);
+    operand(KERNEL_F32, dweights, rt_of_weights, RT_ROWS * RT_ACTIVE, 2);
+    operand(KERNEL_F32, dprobs, rt_of_probs, 2 * RT_EXPERTS, 3);
+    k.logits = logits, k.probs = probs, k.choice = rt_choice, k.weights = weights, k.dweights = dweights;
+    k.dprobs = dprobs, k.dlogits = dlogits;
+    struct variant v;
+    for (variant_first(&v); variant_valid(&v); variant_next(&v))
+        for (int t = 0; t < KERNEL_DTYPE_COUNT; t++) {
+            k.dtype = (enum kernel_dtype)t;
+            v.ops.route_forward(&v.team, &k);
+            v.ops.route_backward(&v.team, &k);
+            gradient_check(&v, "route'", k.dtype, RT_N, dlogits, route_loss, NULL, rt_logits, 8);
         }
 }
 
@@ -184,10 +228,8 @@ static void rotary_gradient(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(norm_gradients),
-        cmocka_unit_test(gelu_gradient),
-        cmocka_unit_test(swiglu_gradient),
-        cmocka_unit_test(rotary_gradient),
+        cmocka_unit_test(norm_gradients), cmocka_unit_test(gelu_gradient),   cmocka_unit_test(swiglu_gradient),
+        cmocka_unit_test(route_gradient), cmocka_unit_test(rotary_gradient),
     };
     lacking_report();
     return cmocka_run_group_tests(tests, NULL, NULL);
