@@ -67,23 +67,23 @@ SIMD_INLINE struct swiglu_gradient swiglu_gradient(enum kernel_dtype t, vf z) {
     return (struct swiglu_gradient){swiglu_keep(z, z * p), swiglu_keep(z, p + bounded * (e * p * p))};
 }
 
-/* Returns the terms of dweights, by lane. */
-SIMD_INLINE vf swiglu_backward_part(enum kernel_dtype t, const struct kernel_swiglu *s, int64_t r, float weight,
-                                    int64_t c, int64_t n) {
+/* Returns `sum` with the terms of dweights added, by lane. */
+SIMD_INLINE struct part swiglu_backward_part(enum kernel_dtype t, const struct kernel_swiglu *s, int64_t r,
+                                             float weight, struct part sum, int64_t c, int64_t n) {
     const int64_t at = 2 * r * s->cols + c;
     const struct part gate = part_get(t, s->x, at, n), value = part_get(t, s->x, at + s->cols, n);
     const struct part dy = part_get(t, s->dy, r * s->cols + c, n);
-    struct part dgate, dvalue, dweight;
+    struct part dgate, dvalue;
     for (int k = 0; k < WAYS; k++) {
         const struct swiglu_gradient g = swiglu_gradient(t, gate.v[k]);
         const vf d = dy.v[k] * weight;
         dgate.v[k] = d * value.v[k] * g.slope;
         dvalue.v[k] = d * g.silu;
-        dweight.v[k] = dy.v[k] * (g.silu * value.v[k]);
+        sum.v[k] = vf_fma(dy.v[k], g.silu * value.v[k], sum.v[k]);
     }
     part_put(t, s->dx, at, n, dgate, false);
     part_put(t, s->dx, at + s->cols, n, dvalue, false);
-    return part_sum(dweight);
+    return sum;
 }
 
 /* No streaming stores: with two alternating outputs, write-combining buffers are flushed half full. If their
@@ -92,13 +92,13 @@ SIMD_INLINE void swiglu_backward_rows(enum kernel_dtype t, const struct kernel_t
                                       const struct kernel_swiglu *of, struct kernel_range rows) {
     const struct kernel_swiglu s = *of;
     for (int64_t r = rows.begin; r < rows.end; r++) {
-        vf sum = vf_all(0);
+        struct part sum = {{{0}}};
         if (s.weights) {
             const float weight = s.weights[r];
-            PARTS(0, s.cols, 0, sum += swiglu_backward_part(t, &s, r, weight, i, n));
-            s.dweights[r] = vf_sum(sum);
+            PARTS(0, s.cols, 0, sum = swiglu_backward_part(t, &s, r, weight, sum, i, n));
+            s.dweights[r] = vf_sum(part_sum(sum));
         } else {
-            PARTS(0, s.cols, 0, swiglu_backward_part(t, &s, r, 1, i, n));
+            PARTS(0, s.cols, 0, swiglu_backward_part(t, &s, r, 1, sum, i, n));
         }
         kernel_poll_row(team, r, s.cols);
     }
