@@ -23,5 +23,6 @@ void base_random_normal(uint64_t seed, uint64_t stream, uint64_t first, uint64_t
 #define BASE_STREAM_TEST (UINT64_C(5) << 32)
 #define BASE_STREAM_FLEET (UINT64_C(6) << 32)
 #define BASE_STREAM_SWEEP (UINT64_C(7) << 32)
+#define BASE_STREAM_ROUTE (UINT64_C(8) << 32)
 
 #endif

@@ -71,7 +71,6 @@ static int request_of(const struct flags *f, const struct machine *m, struct pla
     const char *model = t->model ? t->model : CLI_MODEL;
     *r = (struct plan_request){.dtype = (enum kernel_dtype)t->precision};
     int code = cli_catalog_priced(model, &r->config, e);
-    if (!code && r->config.family->refusal) code = cli_catalog_model(model, &r->config, e); /* for its error */
     if (!code && t->layers) code = model_config_slice(&r->config, t->layers, e);
     if (code) return code;
     r->seq = t->seq ? t->seq : cli_usual_seq(&r->config);

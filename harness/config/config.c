@@ -84,6 +84,8 @@ static int read_experts(struct model_config *c, const struct model_fields *in, s
         return code;
     if ((code = model_field_size(in, f->key_active, f->defaults.active, MODEL_FIELD_REFUSED, &c->active, e)))
         return code;
+    if ((code = model_field_weight(in, f->key_balance, f->defaults.balance, &c->balance, e))) return code;
+    c->full_experts = c->own_experts = c->experts;
     if (c->active <= c->experts) return BASE_OK;
     return base_fail(e, BASE_USAGE,
                      "%s: fields \"%s\" (%lld) and \"%s\" (%lld) disagree: a token cannot pass more experts than there "
@@ -228,9 +230,6 @@ static int find_family(const struct model_family **family, const struct model_fi
     if (!f)
         return base_fail(e, BASE_USAGE, "%s: field \"model_type\" is \"%s\", which toise cannot train; known: %s",
                          in->where, model_field_plain(type, plain), known);
-    if (f->refusal && !in->left_out)
-        return base_fail(e, BASE_USAGE, "%s: field \"model_type\" is \"%s\", %s; known: %s", in->where, type,
-                         f->refusal, known);
     *family = f;
     return BASE_OK;
 }
@@ -267,6 +266,19 @@ int model_config_parse(struct model_config *config, const char *name, const json
 int model_config_parse_priced(struct model_config *config, const char *name, const json_t *json, const char *where,
                               struct base_error *e) {
     return parse(config, name, true, json, where, e);
+}
+
+int model_config_slice_experts(struct model_config *c, int64_t experts, struct base_error *e) {
+    if (c->full_experts == 0)
+        return base_fail(e, BASE_USAGE, "--experts %lld: %s is dense; leave it out", (long long)experts, c->name);
+    if (experts < c->active || experts > c->full_experts)
+        return base_fail(e, BASE_USAGE,
+                         "--experts %lld: %s has %lld experts, and a token passes %lld; take %lld to %lld of them",
+                         (long long)experts, c->name, (long long)c->full_experts, (long long)c->active,
+                         (long long)c->active, (long long)c->full_experts);
+    c->experts = c->own_experts = experts;
+    c->parameters = model_params_count(c);
+    return BASE_OK;
 }
 
 int model_config_slice(struct model_config *c, int64_t layers, struct base_error *e) {

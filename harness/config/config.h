@@ -58,7 +58,8 @@ enum model_role {
     MODEL_FINAL_GAIN, /* of what follows the layers */
     MODEL_FINAL_BIAS,
     MODEL_HEAD_WEIGHT, /* a head that is not tied to the token table */
-    MODEL_ROLES
+    MODEL_ROLES,
+    MODEL_NO_ROLE = MODEL_ROLES /* of which no family has a parameter */
 };
 
 enum model_init { MODEL_INIT_ZERO, MODEL_INIT_ONE, MODEL_INIT_NORMAL, MODEL_INIT_RESIDUAL };
@@ -86,17 +87,16 @@ struct model_defaults {
     int width, layers, heads, ffn, positions, vocab, experts, active;
     int kv_heads; /* 0: as many as heads */
     int window;   /* 0: none */
-    double eps, theta;
+    double eps, theta, balance;
 };
 
 struct model_family {
     const char *type;             /* model_type of config.json */
     const char *architectures[3]; /* classes that transformers loads it as; all have the same weights */
-    const char *refusal;          /* why it cannot be trained, only priced; NULL: it can */
     const char *activations[5];   /* values of key_activation, all names of one function */
     const char *prefix;           /* of tensor names in files saved with a head: "transformer."; lm_head has none */
     model_key key_width, key_layers, key_heads, key_kv_heads, key_head_dim, key_ffn, key_positions, key_window, key_eps,
-        key_activation, key_experts, key_active; /* no name: the family lacks the field */
+        key_activation, key_experts, key_active, key_balance; /* no name: the family lacks the field */
     struct model_defaults defaults;
     int ffn_times;  /* ffn over width when key_ffn is absent or null; 0: use defaults.ffn when absent */
     bool ffn_fixed; /* any other ffn is an error */
@@ -132,6 +132,9 @@ struct model_config {
     bool lacks_head;
     int64_t window;          /* keys that a query attends to; 0: all before it */
     int64_t experts, active; /* experts of a layer, and those that a token passes; 0: one MLP without router */
+    int64_t full_experts;    /* experts < full_experts: the first experts at full width */
+    int64_t own_experts;     /* of those of a layer, in this part */
+    double balance;          /* weight of the load-balancing loss (model/experts.h) */
     bool tied;
     struct model_rotary rotary;
     double norm_eps, init_std;
@@ -143,7 +146,7 @@ struct model_config {
 const struct model_family *model_family_find(const char *type); /* NULL when unknown */
 /* The family of an architecture, as a config.json names it. NULL when none matches. */
 const struct model_family *model_family_of(const char *architecture);
-/* The families that can be trained, for messages: "gpt2, bloom". */
+/* All families, for messages: "gpt2, bloom". */
 enum { MODEL_FAMILY_LIST = 128 };
 void model_family_list(char text[MODEL_FAMILY_LIST]);
 /* positions of a model without a limit (ALiBi), unless its config has one; no published size is larger */
@@ -152,14 +155,16 @@ enum { MODEL_ENDLESS = 1 << 24 };
 /* Reads a parsed config.json; `where` names it in messages. BASE_USAGE names the field and the fix. */
 int model_config_parse(struct model_config *config, const char *name, const json_t *json, const char *where,
                        struct base_error *e);
-/* The same for pricing. It also accepts families that cannot be trained; no parameter table opens for those. Fields
- * that training refuses go into left_out. */
+/* The same for pricing. Fields that training refuses go into left_out. */
 int model_config_parse_priced(struct model_config *config, const char *name, const json_t *json, const char *where,
                               struct base_error *e);
 /* The config.json that transformers reads, for the layers kept. Returns a new reference. */
 json_t *model_config_json(const struct model_config *config);
 /* Keeps the first `layers` layers. BASE_USAGE outside 1..full_layers. */
 int model_config_slice(struct model_config *config, int64_t layers, struct base_error *e);
+/* Keeps the first `experts` experts of each layer. BASE_USAGE: fewer than a token passes, more than there are, or the
+ * model is dense. */
+int model_config_slice_experts(struct model_config *config, int64_t experts, struct base_error *e);
 int64_t model_config_dim(const struct model_config *config, enum model_dim dim);
 /* Elements that the token table, or the head, takes in memory. */
 int64_t model_config_table(const struct model_config *config);

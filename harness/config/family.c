@@ -164,12 +164,12 @@ static const struct model_family families[] = {
      LLAMA},
     {.type = "mixtral",
      .architectures = {"MixtralForCausalLM", "MixtralModel"},
-     .refusal = "a mixture of experts; toise trains dense models, and prices this one on catalogued machines only",
      .key_window = {"sliding_window"},
      .key_experts = {"num_local_experts", "num_experts"},
      .key_active = {"num_experts_per_tok"},
+     .key_balance = {"router_aux_loss_coef"},
      .defaults = {SIZES_7B, .kv_heads = 8, .ffn = 14336, .positions = 131072, .experts = 8, .active = 2, .eps = 1e-5,
-                  .theta = 1e6},
+                  .theta = 1e6, .balance = 1e-3},
      LLAMA_FIELDS,
      PARAMETERS(mixtral_parameters)},
 };
@@ -191,7 +191,6 @@ const struct model_family *model_family_of(const char *architecture) {
 
 void model_family_list(char text[MODEL_FAMILY_LIST]) {
     text[0] = 0;
-    for (size_t i = 0; i < sizeof families / sizeof *families; i++) {
-        if (!families[i].refusal) base_text_append(text, MODEL_FAMILY_LIST, families[i].type);
-    }
+    for (size_t i = 0; i < sizeof families / sizeof *families; i++)
+        base_text_append(text, MODEL_FAMILY_LIST, families[i].type);
 }

@@ -62,6 +62,18 @@ int model_field_fraction(const struct model_fields *in, const model_key key, dou
     return BASE_OK;
 }
 
+int model_field_weight(const struct model_fields *in, const model_key key, double fallback, double *out,
+                       struct base_error *e) {
+    const char *name;
+    const json_t *v;
+    int code = find(in, key, &name, &v, e);
+    if (code) return code;
+    *out = v ? json_number_value(v) : fallback;
+    if (v && (!json_is_number(v) || !(*out >= 0) || *out > 1e6))
+        return base_fail(e, BASE_USAGE, "%s: field \"%s\" must be a number of at least 0", in->where, name);
+    return BASE_OK;
+}
+
 int model_field_switch(const struct model_fields *in, const char *key, bool fallback, bool *out, struct base_error *e) {
     const json_t *v = json_object_get(in->json, key);
     if (v && !json_is_boolean(v))

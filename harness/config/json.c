@@ -34,6 +34,7 @@ json_t *model_config_json(const struct model_config *c) {
     if (c->positions < MODEL_ENDLESS) size(o, f->key_positions, c->positions);
     size(o, f->key_window, c->window);
     size(o, f->key_experts, c->experts), size(o, f->key_active, c->active);
+    if (f->key_balance[0]) json_object_set_new(o, f->key_balance[0], json_real(c->balance));
     json_object_set_new(o, "vocab_size", json_integer(c->vocab));
     json_object_set_new(o, f->key_eps[0], json_real(c->norm_eps));
     json_object_set_new(o, "initializer_range", json_real(c->init_std));

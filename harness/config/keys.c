@@ -36,7 +36,6 @@ static const char *const harmless[] = {
     /* dropout and other regularization: no throughput is measured with it */
     "resid_pdrop", "embd_pdrop", "attn_pdrop", "hidden_dropout", "attention_dropout", "hidden_dropout_prob",
     "attention_probs_dropout_prob", "residual_dropout", "embedding_dropout", "router_jitter_noise",
-    "router_aux_loss_coef",
     /* generation */
     "max_length", "min_length", "max_new_tokens", "do_sample", "early_stopping", "num_beams", "num_beam_groups",
     "diversity_penalty", "temperature", "top_k", "top_p", "typical_p", "repetition_penalty", "length_penalty",
@@ -136,11 +135,12 @@ static bool among(const char *key, const char *const *names, size_t count) {
 #define AMONG(key, names) among(key, names, sizeof names / sizeof *names)
 
 /* The family's own keys. The first four are the sizes that define a model. */
-enum { SIZES = 4, OWN = 12 };
+enum { SIZES = 4, OWN = 13 };
 static const model_key *own_key(const struct model_family *f, int i) {
     const model_key *const keys[OWN] = {&f->key_width,     &f->key_layers,     &f->key_heads,    &f->key_ffn,
                                         &f->key_positions, &f->key_kv_heads,   &f->key_head_dim, &f->key_window,
-                                        &f->key_eps,       &f->key_activation, &f->key_experts,  &f->key_active};
+                                        &f->key_eps,       &f->key_activation, &f->key_experts,  &f->key_active,
+                                        &f->key_balance};
     return keys[i];
 }
 

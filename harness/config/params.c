@@ -31,7 +31,7 @@ static int64_t count(const struct model_config *c, int64_t experts) {
 }
 
 int64_t model_params_count(const struct model_config *c) {
-    return count(c, c->experts);
+    return count(c, c->own_experts);
 }
 
 int64_t model_params_active(const struct model_config *c) {
@@ -42,29 +42,38 @@ static void align(struct model_params *params) {
     params->total = (params->total + 15) / 16 * 16;
 }
 
+/* "h.%d.x" with the layer, and with an expert's number in place of a second %d. */
+static void write_name(char name[static 64], const char *pattern, int64_t layer, int64_t expert) {
+    int64_t numbers[] = {layer, expert}, *next = numbers;
+    size_t n = 0;
+    for (const char *at = pattern; *at && n < 63; at++) {
+        if (at[0] == '%' && at[1] == 'd') {
+            n += (size_t)snprintf(name + n, 64 - n, "%lld", (long long)*next++);
+            at++;
+        } else {
+            name[n++] = *at;
+        }
+    }
+    name[n < 63 ? n : 63] = 0;
+}
+
 /* Appends one tensor at the end of the buffer. */
 static void append(struct model_params *params, const struct model_config *c, const struct model_parameter *p,
-                   int64_t layer) {
+                   int64_t layer, int64_t expert) {
     if (!model_config_has(c, p->role)) return;
     if (!p->glued) align(params);
     struct model_tensor unkept, *t = params->tensors ? &params->tensors[params->count] : &unkept;
     params->count++;
     t->kind = p;
     t->layer = layer;
+    t->expert = expert;
     t->whole = params->count - 1;
     t->rows = model_config_dim(c, p->rows);
     t->cols = model_config_dim(c, p->cols);
     t->count = t->rows * t->cols;
     t->offset = params->total;
-    if (!params->tensors) {
-        t->name[0] = 0; /* unused: only sizes are wanted */
-    } else if (layer < 0) {
-        snprintf(t->name, sizeof t->name, "%s", p->name);
-    } else {
-        const char *mark = strstr(p->name, "%d");
-        snprintf(t->name, sizeof t->name, "%.*s%lld%s", (int)(mark - p->name), p->name, (long long)layer, mark + 2);
-    }
-    if (layer <= 0) params->role_offset[p->role] = t->offset;
+    if (params->tensors) write_name(t->name, p->name, layer, expert); /* else only sizes are wanted */
+    if (layer <= 0 && expert <= 0) params->role_offset[p->role] = t->offset;
     params->total += p->rows == MODEL_VOCAB ? model_config_table(c) : t->count;
     if (t->count > params->largest) params->largest = t->count;
 }
@@ -82,18 +91,29 @@ static void lay_out(struct model_params *p, const struct model_config *c) {
     int first, last;
     layered(f, &first, &last);
     for (int r = 0; r < MODEL_ROLES; r++) p->role_offset[r] = -1;
-    for (int i = 0; i < first; i++) append(p, c, &f->parameters[i], -1);
+    for (int i = 0; i < first; i++) append(p, c, &f->parameters[i], -1, -1);
     align(p);
     p->layers = c->layers;
     p->layer0 = p->total;
     const int64_t layers = p->tensors ? c->layers : 1; /* all layers have the same size */
     for (int64_t l = 0; l < layers; l++)
-        for (int i = first; i < last; i++) append(p, c, &f->parameters[i], l);
+        for (int i = first; i < last; i++)
+            if (!f->parameters[i].expert) append(p, c, &f->parameters[i], l, -1);
     align(p);
     p->layer_size = (p->total - p->layer0) / layers;
     p->total = p->layer0 + c->layers * p->layer_size;
-    for (int i = last; i < f->parameter_count; i++) append(p, c, &f->parameters[i], -1);
+    for (int i = last; i < f->parameter_count; i++) append(p, c, &f->parameters[i], -1, -1);
     align(p);
+    p->expert0 = p->total;
+    for (int64_t l = 0; l < layers && c->own_experts > 0; l++)
+        for (int64_t x = 0; x < c->own_experts; x++) {
+            for (int i = first; i < last; i++)
+                if (f->parameters[i].expert) append(p, c, &f->parameters[i], l, x);
+            align(p);
+            if (l == 0 && x == 0) p->expert_each = p->total - p->expert0;
+        }
+    p->expert_size = (p->total - p->expert0) / layers;
+    p->total = p->expert0 + c->layers * p->expert_size;
 }
 
 void model_params_size(struct model_params *params, const struct model_config *c) {
@@ -105,8 +125,8 @@ int model_params_open(struct model_params *params, const struct model_config *c,
     struct model_params p = {0};
     int first, last;
     layered(c->family, &first, &last);
-    p.tensors =
-        calloc((size_t)(c->family->parameter_count - (last - first) + (last - first) * c->layers), sizeof *p.tensors);
+    p.tensors = calloc((size_t)(c->family->parameter_count + (last - first) * c->layers * (1 + c->own_experts)),
+                       sizeof *p.tensors);
     if (!p.tensors) return base_fail(e, BASE_BROKEN, "out of memory for the parameter table");
     lay_out(&p, c);
     *params = p;
@@ -121,7 +141,8 @@ int model_params_open_part(struct model_params *params, const struct model_part 
     for (int i = 0; !code && i < params->count; i++) {
         struct model_tensor *t = &params->tensors[i];
         t->layer = model_part_layer(part, t->layer);
-        while (of->kind != t->kind || of->layer != t->layer) of++;
+        if (t->expert >= 0) t->expert += model_part_expert(part);
+        while (of->kind != t->kind || of->layer != t->layer || of->expert != t->expert) of++;
         t->whole = of->whole;
         memcpy(t->name, of->name, sizeof t->name);
     }
@@ -134,18 +155,25 @@ void model_params_close(struct model_params *params) {
 }
 
 int64_t model_params_offset(const struct model_params *p, enum model_role role, int64_t layer) {
-    int64_t offset = p->role_offset[role];
+    int64_t offset = role < MODEL_ROLES ? p->role_offset[role] : -1;
+    if (offset >= p->expert0) return offset + layer * p->expert_size;
     bool layered = offset >= p->layer0 && offset < p->layer0 + p->layer_size;
     return layered ? offset + layer * p->layer_size : offset;
 }
 
+int64_t model_params_ranges(const struct model_params *p) {
+    return p->layers + 2 + (p->expert_size ? p->layers : 0);
+}
+
 int64_t model_params_start(const struct model_params *p, int64_t range) {
     if (range == 0) return 0;
-    return range <= p->layers + 1 ? p->layer0 + (range - 1) * p->layer_size : p->total;
+    return range <= p->layers + 1 ? p->layer0 + (range - 1) * p->layer_size
+                                  : p->expert0 + (range - p->layers - 2) * p->expert_size;
 }
 
 int64_t model_params_range_of(const struct model_params *p, int64_t element) {
     if (element < p->layer0) return 0;
+    if (element >= p->expert0 && p->expert_size) return p->layers + 2 + (element - p->expert0) / p->expert_size;
     const int64_t layer = p->layer_size ? (element - p->layer0) / p->layer_size : p->layers;
     return layer < p->layers ? layer + 1 : p->layers + 1;
 }

@@ -26,6 +26,7 @@ struct model_config model_part_config(const struct model_part *p) {
         c.lacks_embedding = first->first > 0;
         c.lacks_head = last->first + last->layers < p->whole->layers;
     }
+    if (p->expert_ranks > 1) c.own_experts /= p->expert_ranks;
     if (p->ranks == 1) return c;
     c.heads /= p->ranks;
     c.kv_heads = c.kv_heads < p->ranks ? 1 : c.kv_heads / p->ranks;
@@ -41,6 +42,10 @@ bool model_part_borrows(const struct model_config *c) {
 }
 bool model_part_lends(const struct model_config *c) {
     return c->tied && c->lacks_head && !c->lacks_embedding;
+}
+
+int64_t model_part_expert(const struct model_part *p) {
+    return p->expert_ranks > 1 ? p->whole->experts / p->expert_ranks * p->expert_rank : 0;
 }
 
 int64_t model_part_layer(const struct model_part *p, int64_t layer) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The part of a model that one rank holds. Tensor parallel ranks split heads, the MLP's columns and the vocabulary
- * (Shoeybi et al. 2019), and pipeline stages split the layers: a part is a smaller config of the same family. */
+ * (Shoeybi et al. 2019), pipeline stages split the layers, and expert parallel ranks the experts (Lepikhin et al.
+ * 2021): a part is a smaller config of the same family. */
 #ifndef TOISE_CONFIG_PART_H
 #define TOISE_CONFIG_PART_H
 
@@ -16,15 +17,16 @@ enum { MODEL_CHUNKS = 16 };
 
 struct model_part {
     const struct model_config *whole;
-    int ranks, rank; /* tensor parallel: 1 and 0 is all of it */
-    int chunks;      /* pipeline: 0 is all layers, one micro-batch at a time */
+    int ranks, rank;               /* tensor parallel: 1 and 0 is all of it */
+    int expert_ranks, expert_rank; /* expert parallel: 0 or 1 is all of them */
+    int chunks;                    /* pipeline: 0 is all layers, one micro-batch at a time */
     struct model_chunk chunk[MODEL_CHUNKS];
 };
 
-/* The part's sizes: layers, heads, kv_heads, ffn and vocab. The embeddings are with the first layer. What follows the
- * layers is with the last one; a head that is tied to a token table elsewhere is no parameter of the part. The counts
- * of heads and columns must divide. A key/value head is on several ranks if there are fewer of them than ranks. The
- * vocabulary need not divide: the last ranks have less. */
+/* The part's sizes: layers, heads, kv_heads, ffn, vocab and own_experts. The embeddings are with the first layer. What
+ * follows the layers is with the last one; a head that is tied to a token table elsewhere is no parameter of the part.
+ * The counts of heads and columns must divide. A key/value head is on several ranks if there are fewer of them than
+ * ranks. The vocabulary need not divide: the last ranks have less. */
 struct model_config model_part_config(const struct model_part *part);
 /* Whether a part's tied head is apart from its token table, which another part has; and whether it is that other part.
  */
@@ -32,6 +34,8 @@ bool model_part_borrows(const struct model_config *part);
 bool model_part_lends(const struct model_config *part);
 /* The layer of the whole model that is the part's layer `layer`; -1: stays. */
 int64_t model_part_layer(const struct model_part *part, int64_t layer);
+/* Its first expert, of the whole layer's. */
+int64_t model_part_expert(const struct model_part *part);
 /* The first row of the vocabulary. */
 int64_t model_part_vocab(const struct model_part *part);
 /* The ranks, including this one, that hold the same key/value head; 1: none shares. */

@@ -61,7 +61,8 @@ void fleet_local_start(struct fleet_local *l) {
 static uint64_t bits_of(struct parallel_engine *g, double loss) {
     uint64_t bits;
     memcpy(&bits, &loss, sizeof bits);
-    return fleet_trajectory_add(fleet_trajectory_add(bits, parallel_gradients_mix(g)), parallel_weights_mix(g));
+    bits = fleet_trajectory_add(fleet_trajectory_add(bits, parallel_gradients_mix(g)), parallel_weights_mix(g, false));
+    return g->params.expert_size ? fleet_trajectory_add(bits, parallel_weights_mix(g, true)) : bits;
 }
 
 double fleet_local_step(struct fleet_local *l, int round, uint64_t *bits, double *others) {

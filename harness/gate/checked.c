@@ -75,7 +75,9 @@ static void checked_attention_backward(const struct kernel_team *team, const str
 int gate_checked_open(struct gate_checked *s, struct gate *gate, struct parallel_engine *g, struct base_error *e) {
     const struct model_config *c = g->plan->shape.config;
     const int64_t tokens = g->plan->shape.batch * g->plan->shape.seq, most = c->vocab > c->ffn ? c->vocab : c->ffn;
-    const int64_t qkv = model_config_dim(c, MODEL_QKV), longest = (most > qkv ? most : qkv) + tokens;
+    const int64_t rows = c->experts > 0 ? model_expert_rows(&g->plan->shape) : tokens;
+    const int64_t qkv = model_config_dim(c, MODEL_QKV), wide = qkv > 2 * c->ffn ? qkv : 2 * c->ffn;
+    const int64_t longest = (most > wide ? most : wide) + (rows > tokens ? rows : tokens);
     memset(s, 0, sizeof *s);
     s->plain_bytes = c->family->gated ? 0 : (size_t)(tokens * c->ffn) * kernel_dtype_bytes(g->plan->shape.dtype);
     s->space = malloc((size_t)(8 * longest) * sizeof *s->space);

@@ -10,32 +10,30 @@
 
 #include "comm/count.h"
 
-enum { GROUPS = PARALLEL_GROUPS, KINDS = 4 };
+enum { GROUPS = PARALLEL_GROUPS, KINDS = GATE_KINDS };
 static const struct {
     const char *name;
     enum comm_op op;
-} kinds[KINDS] = {{"all_reduce", COMM_ALL_REDUCE_START},
-                  {"reduce_scatter", COMM_REDUCE_SCATTER_START},
-                  {"all_gather", COMM_ALL_GATHER_START},
-                  {"send", COMM_SEND_START}};
+} kinds[KINDS] = {{"all_reduce", COMM_ALL_REDUCE_START}, {"reduce_scatter", COMM_REDUCE_SCATTER_START},
+                  {"all_gather", COMM_ALL_GATHER_START}, {"send", COMM_SEND_START},
+                  {"all_to_all", COMM_ALL_TO_ALL_START}, {"all_to_all_v", COMM_ALL_TO_ALL_V_START}};
 
-/* The sum of all ranks' numbers i. */
-static double known_sum(const struct comm *c, int64_t i, double first) {
-    return first + c->size * (gate_known(i, 0) - gate_known(0, 0));
+/* Number i of `low`..`high` that must be on this rank after an operation. Of an all-to-all it has its block of each
+ * rank's numbers, one after the other. */
+static double expected(const struct comm *c, const char *op, int64_t n, int64_t i) {
+    int owner = 0;
+    while (comm_block(n, c->size, owner + 1) <= i) owner++;
+    if (!strcmp(op, "send")) return gate_known(i, (c->rank + c->size - 1) % c->size);
+    if (!strcmp(op, "all_gather")) return gate_known(i, owner);
+    const int64_t low = comm_block(n, c->size, c->rank), own = comm_block(n, c->size, c->rank + 1) - low;
+    if (!strncmp(op, "all_to_all", 10)) return gate_known(low + i % own, (int)(i / own));
+    return gate_known_sum(i, c->size);
 }
 
 /* Numbers in [low, high) that are not what they must be on this rank. */
 static int64_t count_wrong(const struct comm *c, const char *op, const float *x, int64_t n, int64_t low, int64_t high) {
-    const int before = (c->rank + c->size - 1) % c->size;
-    const bool send = !strcmp(op, "send"), gather = !strcmp(op, "all_gather");
-    double first = 0;
     int64_t wrong = 0;
-    int owner = 0;
-    for (int rank = 0; rank < c->size; rank++) first += gate_known(0, rank);
-    for (int64_t i = low; i < high; i++) {
-        while (comm_block(n, c->size, owner + 1) <= i) owner++;
-        wrong += x[i] != (send || gather ? gate_known(i, send ? before : owner) : known_sum(c, i, first));
-    }
+    for (int64_t i = low; i < high; i++) wrong += x[i] != expected(c, op, n, i);
     return wrong;
 }
 
@@ -48,23 +46,46 @@ static void shift(struct comm *c, const float *x, float *from, int64_t n) {
     c->ops->wait(c, &come), c->ops->wait(c, &go);
 }
 
-/* Runs one collective of n numbers. x: room for twice as many. */
+/* Sends each rank its block of n numbers; returns how many come. */
+static int64_t shuffle(struct comm *c, const char *op, const float *x, float *from, int64_t n) {
+    struct comm_request request;
+    const int64_t own = comm_block(n, c->size, c->rank + 1) - comm_block(n, c->size, c->rank);
+    int64_t *bytes = malloc(2 * (size_t)c->size * sizeof *bytes);
+    if (!bytes) comm_abort(c, BASE_BROKEN);
+    for (int r = 0; r < c->size; r++) {
+        bytes[r] = (comm_block(n, c->size, r + 1) - comm_block(n, c->size, r)) * (int64_t)sizeof *x;
+        bytes[c->size + r] = own * (int64_t)sizeof *x;
+    }
+    if (!strcmp(op, "all_to_all"))
+        c->ops->all_to_all_start(c, x, from, (size_t)(n / c->size) * sizeof *x, &request);
+    else
+        c->ops->all_to_all_v_start(c, x, bytes, from, bytes + c->size, &request);
+    c->ops->wait(c, &request);
+    free(bytes);
+    return own * c->size;
+}
+
+/* Runs one collective of n numbers. x: room for twice as many and one for each rank. */
 static void check(struct gate *gate, const struct parallel_engine *g, struct comm *c, const char *group, const char *op,
                   const char *purpose, int64_t n, float *x) {
     struct comm_request request;
     const bool scatter = !strcmp(op, "reduce_scatter"), gather = !strcmp(op, "all_gather"), send = !strcmp(op, "send");
+    const bool all = !strncmp(op, "all_to_all", 10);
+    int64_t come = n;
     const int64_t low = comm_block(n, c->size, c->rank), high = comm_block(n, c->size, c->rank + 1);
     for (int64_t i = 0; i < n; i++)
         x[i] = gather && (i < low || i >= high) ? 0 : (float)gate_known(i, c->rank), x[n + i] = 0;
     if (send)
         shift(c, x, x + n, n);
+    else if (all)
+        come = shuffle(c, op, x, x + n, n);
     else if (scatter)
         c->ops->reduce_scatter_start(c, x, n, KERNEL_F32, &request), c->ops->wait(c, &request);
     else if (gather)
         c->ops->all_gather_start(c, x, n, sizeof *x, &request), c->ops->wait(c, &request);
     else
         c->ops->all_reduce_start(c, x, n, KERNEL_F32, &request), c->ops->wait(c, &request);
-    const int64_t wrong = count_wrong(c, op, send ? x + n : x, n, scatter ? low : 0, scatter ? high : n);
+    const int64_t wrong = count_wrong(c, op, send || all ? x + n : x, n, scatter ? low : 0, scatter ? high : come);
     char where[96];
     snprintf(where, sizeof where, "%s of %s on rank %d: %.40s", op, group, g->world->rank, purpose);
     gate_note(gate, CHECK_SUMS, wrong ? INFINITY : 0, wrong ? where : "");
@@ -77,14 +98,14 @@ void gate_collectives(struct gate *gate, struct parallel_engine *g) {
     int64_t most = stream / 4 > g->tied.count ? stream / 4 : g->tied.count;
     for (int i = 0; i < l->count; i++)
         if (l->ops[i].kind == PLAN_MESSAGE && l->ops[i].bytes > 4 * (double)most) most = (int64_t)(l->ops[i].bytes / 4);
-    float *x = malloc((size_t)(2 * most + 2) * sizeof *x);
+    float *x = malloc((size_t)(2 * most + 2 + g->world->size) * sizeof *x);
     if (!x) comm_abort(g->world, BASE_BROKEN);
     for (int i = 0; i < l->count; i++)
         for (int k = 0; k < GROUPS; k++) {
             const struct parallel_group group = parallel_group(&g->groups, k);
             const struct plan_op *op = &l->ops[i];
             if (group.axis == PLAN_PP) continue; /* stages have different messages */
-            if (op->kind == PLAN_MESSAGE && !strcmp(op->group, group.name))
+            if (op->kind == PLAN_MESSAGE && group.comm && !strcmp(op->group, group.name))
                 check(gate, g, group.comm, op->group, op->op, op->name, (int64_t)(op->bytes / 4), x);
         }
     if (g->groups.stages) check(gate, g, g->groups.stages, "pp", "send", "activations", stream / 4, x);
@@ -100,9 +121,11 @@ void gate_count_begin(struct parallel_engine *g) {
         struct comm_counter *k = group ? comm_counter_of(group) : NULL;
         if (k) memset(k->op, 0, sizeof k->op);
     }
+    g->experts.surplus = 0;
 }
 
 void gate_count_end(struct gate_count *count, const struct parallel_engine *g) {
+    count->surplus += g->experts.surplus;
     for (int i = 0; i < GROUPS * KINDS; i++) {
         const struct comm *group = parallel_group(&g->groups, i / KINDS).comm;
         const struct comm_counter *k = group ? comm_counter_of(group) : NULL;
@@ -127,6 +150,7 @@ void gate_count_check(struct gate *gate, const struct gate_count *count, const s
                 continue;
             calls += op->count, bytes += op->count * op->bytes;
         }
+        if (each.axis == PLAN_EP && kinds[i % KINDS].op == COMM_ALL_TO_ALL_V_START) bytes += count->surplus;
         const bool same = ran == calls && sent == bytes;
         snprintf(where, sizeof where, "%s of %s on rank %d: %.0f of %.0f, %.0f of %.0f bytes", kinds[i % KINDS].name,
                  each.name, g->world->rank, ran, calls, sent, bytes);

@@ -20,6 +20,7 @@ struct prefix {
     int64_t count;
     int32_t *inputs, *targets; /* of the whole sequence */
     double *loss;
+    int32_t *choice; /* of experts: [layers][count][active]; NULL: the model is dense */
 };
 static int prefix_open(struct prefix *p, const struct parallel_engine *g, struct base_error *e) {
     const int64_t seq = g->plan->request.seq;
@@ -27,10 +28,34 @@ static int prefix_open(struct prefix *p, const struct parallel_engine *g, struct
     p->inputs = malloc(2 * (size_t)seq * sizeof *p->inputs);
     p->targets = p->inputs ? p->inputs + seq : NULL;
     p->loss = malloc((size_t)p->count * sizeof *p->loss);
-    return p->inputs && p->loss ? BASE_OK : base_fail(e, BASE_BROKEN, "out of memory for the gate's sequence");
+    const struct model_config *c = &g->plan->request.config;
+    if (c->experts > 0) p->choice = calloc((size_t)(c->layers * p->count * c->active), sizeof *p->choice);
+    return p->inputs && p->loss && (p->choice || c->experts == 0)
+               ? BASE_OK
+               : base_fail(e, BASE_BROKEN, "out of memory for the gate's sequence");
 }
 static void prefix_close(struct prefix *p) {
-    free(p->inputs), free(p->loss);
+    free(p->inputs), free(p->loss), free(p->choice);
+}
+
+/* Adds up what ranks chose for the prefix: each has some of its layers or tokens. */
+static int collect_choices(struct parallel_engine *g, const struct prefix *p, struct base_error *e) {
+    const struct model_config *c = &g->plan->request.config;
+    const int64_t n = c->layers * p->count * c->active;
+    struct comm *const groups[] = {g->groups.context, g->groups.stages};
+    float *x = p->choice ? malloc((size_t)n * sizeof *x) : NULL;
+    struct comm_request request;
+    int code = p->choice && !x ? base_fail(e, BASE_BROKEN, "out of memory for the gate's experts") : BASE_OK;
+    if ((code = comm_agree(g->world, code, e)) || !x) return code;
+    for (int64_t i = 0; i < n; i++) x[i] = (float)p->choice[i];
+    for (int i = 0; i < 2; i++) {
+        if (!groups[i]) continue;
+        groups[i]->ops->all_reduce_start(groups[i], x, n, KERNEL_F32, &request);
+        groups[i]->ops->wait(groups[i], &request);
+    }
+    for (int64_t i = 0; i < n; i++) p->choice[i] = (int32_t)x[i];
+    free(x);
+    return BASE_OK;
 }
 
 /* Compares the losses of these tokens, as far as this rank has them, which the path left in MODEL_LOSS. */
@@ -42,7 +67,8 @@ static int check_loss(struct gate *gate, struct parallel_engine *g, struct paral
                                 .shape = *shape,
                                 .weights = kernel_attention_weights(&g->ops, shape->dtype),
                                 .read = parallel_read,
-                                .context = reader};
+                                .context = reader,
+                                .choice = prefix->choice};
     r.shape.config = &g->plan->request.config;
     r.shape.batch = 1;
     r.shape.seq = prefix->count;
@@ -79,11 +105,14 @@ int gate_full(struct gate *gate, struct parallel_engine *g, const struct data_so
         return code;
     }
     g->nulled = true;
+    g->chosen = prefix.choice, g->chosen_first = parallel_first(g), g->chosen_samples = 1, g->chosen_seq = prefix.count;
     parallel_passes(g, source, 0, 1, &unused);
     g->nulled = false;
+    g->chosen = NULL;
     data_fill(source, 0, q->global_batch, parallel_first(g), 1, prefix.inputs, prefix.targets);
     gate_checked_close(&checked, g);
-    code = comm_agree(g->world, parallel_reader_open(&reader, g, e), e);
+    code = collect_choices(g, &prefix, e);
+    if (!code) code = comm_agree(g->world, parallel_reader_open(&reader, g, e), e);
     if (!code) code = comm_agree(g->world, check_loss(gate, g, &reader, &prefix, e), e);
     parallel_reader_close(&reader);
     prefix_close(&prefix);

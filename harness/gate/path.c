@@ -67,6 +67,17 @@ static int64_t shrunken_seq(const struct plan_layout *l) {
     return seq;
 }
 
+/* Experts of the shrunken model, of which each rank has as many. */
+static void shrink_experts(struct plan_request *r) {
+    struct model_config *c = &r->config;
+    const int64_t ranks = plan_layout_expert_ranks(&r->layout);
+    if (c->experts == 0) return;
+    while (c->experts > 16 && c->experts / 2 % ranks == 0 && c->experts / 2 >= 2 * c->active) c->experts /= 2;
+    c->full_experts = c->own_experts = c->experts;
+    if (c->balance > 0) c->balance = 0.1; /* so that its gradient counts beside the loss's */
+    r->route.skew = fmin(r->route.skew, (double)c->experts / (double)c->active);
+}
+
 struct plan_request gate_shrink(const struct plan_request *request) {
     struct plan_request r = *request;
     struct model_config *c = &r.config;
@@ -83,6 +94,7 @@ struct plan_request gate_shrink(const struct plan_request *request) {
     c->vocab = shrunken_vocab(tp);
     r.seq = shrunken_seq(&r.layout);
     c->positions = r.seq + 3;
+    shrink_experts(&r);
     c->rotary.original = 64; /* wavelengths on both sides of Llama 3.1's thresholds */
     c->parameters = model_params_count(c);
     const int64_t accumulation = shrunken_accumulation(request, c->layers);
@@ -127,12 +139,27 @@ static void compare_gradients(struct gate *gate, const struct parallel_engine *g
 
 /* What the ranks have together: [params.total] of each. */
 struct whole {
-    float *of[4]; /* enum parallel_what */
+    float *of[4];    /* enum parallel_what */
+    int32_t *choice; /* of experts: [layers][global batch * seq][active] */
     const struct parallel_engine *engine;
 };
 
 static void collect(struct parallel_engine *g, enum parallel_what what, float *whole) {
     for (int i = 0; i < g->whole.count; i++) parallel_collect(g, what, i, whole + g->whole.tensors[i].offset);
+}
+
+/* The experts that ranks chose. Of equal choices of tensor parallel ranks one counts. */
+static void collect_choices(struct parallel_engine *g, int32_t *choice) {
+    const struct plan_request *q = &g->plan->request;
+    const int64_t n = q->config.layers * q->global_batch * q->seq * q->config.active;
+    float *x = calloc((size_t)n + 1, sizeof *x);
+    struct comm_request request;
+    if (!x) comm_abort(g->world, BASE_BROKEN);
+    for (int64_t i = 0; i < n && g->plan->place.at[PLAN_TP] == 0; i++) x[i] = (float)choice[i];
+    g->world->ops->all_reduce_start(g->world, x, n, KERNEL_F32, &request);
+    g->world->ops->wait(g->world, &request);
+    for (int64_t i = 0; i < n; i++) choice[i] = (int32_t)x[i];
+    free(x);
 }
 
 /* Reads the collected weights as the path stores them. */
@@ -141,9 +168,16 @@ static void read_weights(void *context, int64_t offset, int64_t count, double *o
     parallel_stored(all->engine, all->of[PARALLEL_MASTER] + offset, count, out);
 }
 
+/* Rank 0's truth, [params.total] of each, and the weights before the update. balance and surprise: as the reference's.
+ */
+struct truth {
+    double loss, balance, surprise, *grads, *squares;
+    float *before;
+};
+
 /* Runs the global batch serially in FP64: the loss, the gradients, and the squares of the terms of gains and biases. */
-static int reference(const struct parallel_engine *g, const struct data_source *source, struct whole *all, double *loss,
-                     double *grads, double *squares, struct base_error *e) {
+static int reference(const struct parallel_engine *g, const struct data_source *source, struct whole *all,
+                     struct truth *truth, struct base_error *e) {
     const struct plan_request *q = &g->plan->request;
     const int64_t tokens = q->global_batch * q->seq;
     struct model_reference r = {.params = &g->whole,
@@ -151,7 +185,10 @@ static int reference(const struct parallel_engine *g, const struct data_source *
                                 .weights = kernel_attention_weights(&g->ops, g->plan->shape.dtype),
                                 .read = read_weights,
                                 .context = all,
-                                .squares = squares};
+                                .squares = truth->squares,
+                                .choice = all->choice,
+                                .surprise = &truth->surprise,
+                                .balance = &truth->balance};
     r.shape.config = &q->config;
     r.shape.batch = q->global_batch, r.shape.seq = q->seq;
     int32_t *inputs = malloc((size_t)tokens * sizeof *inputs), *targets = malloc((size_t)tokens * sizeof *targets);
@@ -159,9 +196,8 @@ static int reference(const struct parallel_engine *g, const struct data_source *
     int code = BASE_BROKEN;
     if (inputs && targets && losses) {
         data_fill(source, 0, q->global_batch, 0, q->global_batch, inputs, targets);
-        code = model_reference_step(&r, inputs, targets, 1 / (double)tokens, losses, grads, e);
-        *loss = 0;
-        for (int64_t i = 0; i < tokens; i++) *loss += losses[i] / (double)tokens;
+        code = model_reference_step(&r, inputs, targets, 1 / (double)tokens, losses, truth->grads, e);
+        for (int64_t i = 0; i < tokens; i++) truth->loss += losses[i] / (double)tokens;
     } else {
         base_fail(e, BASE_BROKEN, "out of memory for the gate's batch");
     }
@@ -218,22 +254,28 @@ static void compare_update(struct gate *gate, const struct parallel_engine *g, c
     gate_note(gate, CHECK_OPTIMIZER, worst, where);
 }
 
-/* Rank 0's truth, [params.total] of each, and the weights before the update. */
-struct truth {
-    double loss, *grads, *squares;
-    float *before;
-};
-
 static int open_truth(struct truth *t, struct whole *all, const struct parallel_engine *g, struct base_error *e) {
     const size_t n = (size_t)g->whole.total;
     bool done = true;
+    const struct plan_request *q = &g->plan->request;
+    const int64_t choices = q->config.layers * q->global_batch * q->seq * q->config.active;
     for (int i = 0; i < 4; i++) done = (all->of[i] = calloc(n, sizeof(float))) && done;
+    if (q->config.experts > 0) done = (all->choice = calloc((size_t)choices, sizeof *all->choice)) && done;
     if (g->world->rank == 0) {
         t->grads = calloc(n, sizeof *t->grads), t->squares = calloc(n, sizeof *t->squares);
         t->before = malloc(n * sizeof *t->before);
         done = done && t->grads && t->squares && t->before;
     }
     return done ? BASE_OK : base_fail(e, BASE_BROKEN, "out of memory for the gate's reference");
+}
+
+/* The load-balancing loss, and that no choice of experts is one that rounding does not explain. */
+static void compare_experts(struct gate *gate, const struct parallel_engine *g, const struct truth *t, double balance) {
+    const enum kernel_dtype dtype = g->plan->shape.dtype;
+    const double layers = (double)g->plan->request.config.layers, unit = check_unit(dtype);
+    if (t->balance > 0)
+        gate_note(gate, CHECK_LOSS, fabs(balance - t->balance) / (unit * LOSS_UNITS * t->balance), "load balancing");
+    gate_note(gate, CHECK_GRADIENTS, t->surprise / (unit * LAYER_UNITS(dtype) * layers), "the experts chosen");
 }
 
 /* Gradients first, then the update, then what ranks must agree on. */
@@ -253,15 +295,20 @@ static int check_step(struct gate *gate, struct parallel_engine *g, const struct
     struct gate_count count = {0};
     gate_collectives(gate, g);
     gate_count_begin(g);
+    g->chosen = all->choice, g->chosen_first = 0;
+    g->chosen_samples = g->plan->request.global_batch, g->chosen_seq = g->plan->request.seq;
     parallel_gradients(g, source, 0, &result);
+    g->chosen = NULL;
     gate_count_end(&count, g);
+    if (all->choice) collect_choices(g, all->choice);
     collect(g, PARALLEL_MASTER, all->of[PARALLEL_MASTER]);
     collect(g, PARALLEL_GRADIENTS, all->of[PARALLEL_GRADIENTS]);
-    int code = judge ? reference(g, source, all, &t->loss, t->grads, t->squares, e) : BASE_OK;
+    int code = judge ? reference(g, source, all, t, e) : BASE_OK;
     if ((code = comm_agree(g->world, code, e))) return code;
     if (judge) {
         const double unit = check_unit(g->plan->shape.dtype) * LOSS_UNITS;
         gate_note(gate, CHECK_LOSS, fabs(result.loss - t->loss) / (unit * fabs(t->loss)), "");
+        if (all->choice) compare_experts(gate, g, t, result.balance);
         compare_gradients(gate, g, all->of[PARALLEL_GRADIENTS], t->grads, t->squares);
         memcpy(t->before, all->of[PARALLEL_MASTER], (size_t)g->whole.total * sizeof *t->before);
     }
@@ -290,6 +337,7 @@ int gate_path_on(struct gate *gate, struct parallel_engine *g, uint64_t seed, st
     code = comm_agree(g->world, open_truth(&truth, &all, g, e), e);
     if (!code) code = check_step(gate, g, source, &truth, &all, e);
     for (int i = 0; i < 4; i++) free(all.of[i]);
+    free(all.choice);
     free(truth.grads), free(truth.squares), free(truth.before);
     data_close(source);
     gate_agree(gate, g->world);

@@ -38,6 +38,9 @@ void model_linear_sum_backward(const struct model *m, struct model_linear l, con
 float *model_addend(const struct model *m, void *y);
 void model_sum_start(const struct model *m, float *addend);
 void model_sum_finish(const struct model *m, const float *addend, void *y);
+/* The addend with d[R,width] in it, to which a rank then adds its part; of ranks without shares the first one's alone.
+ * NULL: nothing is in it yet. */
+const void *model_addend_begin(const struct model *m, const void *d, float *addend);
 /* x[R,width] of all ranks: [T,width]. It is x itself, or MODEL_SHARES until the next call. */
 void *model_shares(const struct model *m, void *x);
 /* The embedding e.x[T,width] of tensor parallel ranks becomes own[R,width]. */
@@ -74,5 +77,18 @@ void model_up_forward(const struct model *m, int64_t layer, const void *x);
 /* MODEL_UP -> MODEL_ACT alone, with the bits that the fused one gives. */
 void model_activation_forward(const struct model *m, int64_t layer);
 void model_down_grad_input(const struct model *m, int64_t layer, const void *dy);
+
+/* Experts in place of the MLP (experts.h). up: x[T,width] to MODEL_ACT of this rank's experts' rows; activation: its
+ * last pass alone. down: from there, added to MODEL_MID, the residual stream out of the layer. backward: from
+ * dy[T,width], its gradient, to dx[R,width], that of x without the residual's. */
+void model_experts_up(const struct model *m, int64_t layer, const void *x);
+void model_experts_activation(const struct model *m, int64_t layer);
+void model_experts_down(const struct model *m, int64_t layer);
+void model_experts_backward(const struct model *m, int64_t layer, const void *x, const void *dy, void *dx);
+/* The router: MODEL_PROBS, MODEL_CHOICE, MODEL_MIX and the order of rows from x[T,width]; backward: MODEL_DSCORES from
+ * MODEL_DMIX and the load-balancing loss. balance: that loss, summed over tokens as model_loss. */
+void model_route_forward(const struct model *m, int64_t layer, const void *x);
+void model_route_backward(const struct model *m, int64_t layer);
+double model_route_balance(const struct model *m, int64_t layer);
 
 #endif

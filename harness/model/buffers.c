@@ -57,8 +57,10 @@ struct model_buffer_row model_buffer_describe(const struct model_shape *s, enum 
     const int64_t position = c->family->position == MODEL_POSITION_ROTARY  ? s->seq * c->head_dim
                              : c->family->position == MODEL_POSITION_ALIBI ? c->heads
                                                                            : 0;
+    const int64_t some = c->experts > 0, k = c->active, e = c->experts, m = some ? model_expert_rows(s) : t;
+    const int64_t away = some && s->part.expert_ranks > 1, came = some * s->part.expert_ranks * c->own_experts;
     const int64_t logits = s->head_rows * model_vocab_ld(c), head = !c->lacks_head, turns = s->part.chunks ? 2 : 1;
-    const enum kernel_dtype a = s->dtype, f = KERNEL_F32;
+    const enum kernel_dtype a = s->dtype, f = KERNEL_F32, back = model_is_split(s) ? f : a;
     /* here `copies` is what each has, and below it becomes the sum */
     const struct model_buffer_row rows[MODEL_BUFFERS] = {
         [MODEL_EMBED] = {"embedding before its norm", first, embed, r * width, a, false},
@@ -75,8 +77,18 @@ struct model_buffer_row model_buffer_describe(const struct model_shape *s, enum 
         [MODEL_NORM2] = {"norm 2", rest, 1, t * width, a, false},
         [MODEL_NORM2_MEAN] = {"norm 2 mean", rest, means, r, f, false},
         [MODEL_NORM2_RSTD] = {"norm 2 rstd", rest, 1, r, f, false},
-        [MODEL_UP] = {"ffn before activation", matmuls, 1, t * up, a, false},
-        [MODEL_ACT] = {"ffn after activation", rest, 1, t * c->ffn, a, false},
+        [MODEL_UP] = {"ffn before activation", matmuls, 1, m * up, a, false},
+        [MODEL_ACT] = {"ffn after activation", rest, 1, m * c->ffn, a, false},
+        [MODEL_PROBS] = {"experts' probabilities", matmuls, some, t * e, f, false},
+        [MODEL_CHOICE] = {"experts chosen", matmuls, some, t * k, f, false},
+        [MODEL_MIX] = {"experts' weights", matmuls, some, t * k, f, false},
+        [MODEL_PLACE] = {"rows of choices", matmuls, some, t * k, f, false},
+        [MODEL_ORDER] = {"tokens of rows", matmuls, some, t * k, f, false},
+        [MODEL_SENT] = {"rows sent to experts", matmuls, some, e, f, false},
+        [MODEL_CAME] = {"rows that came", matmuls, away, came, f, false},
+        [MODEL_LOAD] = {"experts' loads", matmuls, some, s->batch * e, f, false},
+        [MODEL_ROWS] = {"experts' rows", matmuls, some, m * width, a, false},
+        [MODEL_ROW_MIX] = {"rows' weights", matmuls, some, m, f, false},
         [MODEL_POSITION] = {"position table", once, position ? 1 : 0, position, f, false},
         [MODEL_FINAL] = {"final norm", last, head, t * width, a, false},
         [MODEL_FINAL_MEAN] = {"final norm mean", last, head * means, r, f, false},
@@ -91,13 +103,27 @@ struct model_buffer_row model_buffer_describe(const struct model_shape *s, enum 
         [MODEL_DNORM] = {"d norm", once, 1, r * width, a, true},
         [MODEL_DATT] = {"d attention", once, 1, t * att, a, true},
         [MODEL_DQKV] = {"d queries, keys, values", once, 1, t * qkv, a, true},
-        [MODEL_DUP] = {"d ffn before activation", once, 1, t * up, a, true},
-        [MODEL_DACT] = {"d ffn after activation", once, c->family->gated ? 1 : 0, t * c->ffn, a, true},
-        [MODEL_PARTIAL] = {"partial sums", once, model_is_split(s) && (a == KERNEL_BF16 || s->sequence) ? 1 : 0,
-                           t * width, f, false},
+        [MODEL_DUP] = {"d ffn before activation", once, 1, m * up, a, true},
+        [MODEL_DACT] = {"d ffn after activation", once, c->family->gated ? 1 : 0, m * c->ffn, a, true},
+        [MODEL_PARTIAL] = {"partial sums", once,
+                           (model_is_split(s) || some) && (a == KERNEL_BF16 || s->sequence) ? 1 : 0, t * width, f,
+                           false},
         [MODEL_RING] = {"keys and values of ranks", once, 2 * ring, t * 2 * kv, a, false},
         [MODEL_RING_GRAD] = {"d keys and values of ranks", once, 3 * ring, t * 2 * kv, f, true},
         [MODEL_JOINED] = {"joined attention", once, a == KERNEL_BF16 ? ring : 0, t * qkv, f, false},
+        [MODEL_SCORES] = {"router's logits", once, some, t * e, f, false},
+        [MODEL_DSCORES] = {"d router's logits", once, some, t * e, a, true},
+        [MODEL_DPROBS] = {"d balance", once, some, s->batch * e, f, true},
+        [MODEL_NEXT] = {"next rows", once, some, e, f, false},
+        [MODEL_OUT_ROWS] = {"rows of experts", once, some, m * width, back, false},
+        [MODEL_DROW_MIX] = {"d rows' weights", once, some, m, f, true},
+        [MODEL_DMIX] = {"d experts' weights", once, some, t * k, f, true},
+        [MODEL_HOME_ROWS] = {"rows at home", once, away, t * k * width, back, false},
+        [MODEL_CAME_ROWS] = {"rows as they came", once, away, m * width, back, false},
+        [MODEL_HOME_MIX] = {"weights at home", once, away, t * k, f, false},
+        [MODEL_CAME_MIX] = {"weights as they came", once, away, m, f, false},
+        [MODEL_INTO] = {"order of experts", once, away, m, f, false},
+        [MODEL_BACK] = {"order of ranks", once, away, m, f, false},
         [MODEL_SHARES] = {"shares of all ranks", once, s->sequence ? 1 : 0, t * width, a, false},
     };
     struct model_buffer_row row = rows[buffer];

@@ -8,6 +8,7 @@
 #include "config/part.h"
 #include "kernels.h"
 #include "model/context.h"
+#include "model/experts.h"
 
 /* What forward keeps of a layer for backward, which computes the rest again. */
 enum model_kept {
@@ -27,6 +28,7 @@ struct model_shape {
     struct model_context context;
     int64_t head_rows; /* tokens whose logits are in memory at once, 1..T */
     enum model_kept kept;
+    struct model_route route; /* of experts */
 };
 
 enum model_buffer {
@@ -46,8 +48,19 @@ enum model_buffer {
     MODEL_NORM2,
     MODEL_NORM2_MEAN,
     MODEL_NORM2_RSTD,
-    MODEL_UP,  /* [T, up] before the activation function */
-    MODEL_ACT, /* [T, ffn] after it */
+    MODEL_UP,  /* [T, up] before the activation function; with experts [M, up], M = model_expert_rows */
+    MODEL_ACT, /* [T, ffn] after it; [M, ffn] */
+    /* experts, if there are some. Numbers of rows, tokens and experts are int32 */
+    MODEL_PROBS,   /* [T, experts] FP32 */
+    MODEL_CHOICE,  /* [T, active] experts */
+    MODEL_MIX,     /* [T, active] FP32: their weights */
+    MODEL_PLACE,   /* [T, active] a choice's row, in the order of experts */
+    MODEL_ORDER,   /* [T * active] a row's token */
+    MODEL_SENT,    /* [experts] rows for each */
+    MODEL_CAME,    /* [ranks, own_experts] rows from each rank; only in expert parallel ranks */
+    MODEL_LOAD,    /* [batch, experts] FP32: rows of each sequence, of context parallel ranks together */
+    MODEL_ROWS,    /* [M, width] what own experts get */
+    MODEL_ROW_MIX, /* [M] FP32: its weights */
     /* one of each, but for the final norm's: of each micro-batch */
     MODEL_POSITION, /* rotary: cosines, then sines, [seq, head_dim / 2] FP32 each; ALiBi: slopes, [heads] FP32 */
     MODEL_FINAL,    /* [T, width] after the final norm */
@@ -64,15 +77,30 @@ enum model_buffer {
     MODEL_DNORM,   /* [R, width] of a norm's output */
     MODEL_DATT,    /* [T, attention] */
     MODEL_DQKV,    /* [T, qkv] */
-    MODEL_DUP,     /* [T, up] before the activation function */
-    MODEL_DACT,    /* [T, ffn] after it; none without a gate, where it becomes dup in place */
-    MODEL_PARTIAL, /* [T, width] FP32: a rank's addend of a sum over tensor parallel ranks; in FP32 only with `sequence`
-                    */
+    MODEL_DUP,     /* [T or M, up] before the activation function */
+    MODEL_DACT,    /* [T or M, ffn] after it; none without a gate, where it becomes dup in place */
+    MODEL_PARTIAL, /* [T, width] FP32: a rank's addend of a sum over tensor parallel ranks, or the sum of rows; in FP32
+                      only with `sequence` */
     MODEL_SHARES,  /* [T, width] the residual stream's or its gradient's shares of all ranks; only with `sequence` */
     /* only in context parallel ranks */
     MODEL_RING,      /* 2 x [T, 2 * kv] keys and values of a rank */
     MODEL_RING_GRAD, /* 3 x [T, 2 * kv] FP32: their gradients */
     MODEL_JOINED,    /* [T, qkv] FP32: attention, then gradients, that join over the ring; none in FP32 */
+    /* only with experts */
+    MODEL_SCORES,   /* [T, experts] FP32: the router's logits */
+    MODEL_DSCORES,  /* [T, experts] */
+    MODEL_DPROBS,   /* [batch, experts] FP32: of the load-balancing loss */
+    MODEL_NEXT,     /* [experts] the next row of each */
+    MODEL_OUT_ROWS, /* [M, width] what own experts give, or its gradient; FP32 if the model is split */
+    MODEL_DROW_MIX, /* [M] FP32 */
+    MODEL_DMIX,     /* [T, active] FP32 */
+    /* only in expert parallel ranks: rows and their weights at home, in the order of experts, and as they came */
+    MODEL_HOME_ROWS, /* [T * active, width] as MODEL_OUT_ROWS */
+    MODEL_CAME_ROWS, /* [M, width] */
+    MODEL_HOME_MIX,  /* [T * active] FP32 */
+    MODEL_CAME_MIX,  /* [M] FP32 */
+    MODEL_INTO,      /* [M] which of the rows that came is an expert's; and the reverse */
+    MODEL_BACK,
     MODEL_BUFFERS
 };
 

@@ -115,6 +115,20 @@ int64_t model_early(const struct model *m) {
 static int64_t final_start(const struct model *m) {
     return model_params_start(m->params, m->params->layers + 1);
 }
+static int64_t final_count(const struct model *m) {
+    return m->params->expert0 - final_start(m);
+}
+/* A layer's parameters, and those of its experts. */
+static void call_layer(const struct model *m, model_hook *hook, int64_t l) {
+    call(m, hook, m->params->layer0 + l * m->params->layer_size, m->params->layer_size);
+}
+static void call_experts(const struct model *m, model_hook *hook, int64_t l) {
+    const struct model_params *p = m->params;
+    if (p->expert_size) call(m, hook, p->expert0 + l * p->expert_size, p->expert_size);
+}
+static bool has_experts(const struct model *m) {
+    return m->shape.config->experts > 0;
+}
 
 /* All of a layer that backward reads: everything before the last matmul. Without `matmuls` their outputs are there. */
 static void layer_inner(const struct model *m, int64_t l, bool matmuls) {
@@ -127,16 +141,19 @@ static void layer_inner(const struct model *m, int64_t l, bool matmuls) {
     model_attention_forward(m, l);
     if (matmuls) model_linear_sum(m, model_linear_proj(m, l), model_buffer_at(m, MODEL_ATT, l), n1.x, mid);
     const void *y2 = model_norm_forward(m, &n2);
-    if (matmuls)
-        model_up_forward(m, l, y2);
+    if (has_experts(m))
+        matmuls ? model_experts_up(m, l, y2) : model_experts_activation(m, l);
     else
-        model_activation_forward(m, l);
+        matmuls ? model_up_forward(m, l, y2) : model_activation_forward(m, l);
 }
 
 static void layer_forward(const struct model *m, int64_t l) {
     layer_inner(m, l, true);
-    model_linear_sum(m, model_linear_down(m, l), model_buffer_at(m, MODEL_ACT, l), model_buffer_at(m, MODEL_MID, l),
-                     model_buffer_at(m, MODEL_X, l + 1));
+    if (has_experts(m))
+        model_experts_down(m, l);
+    else
+        model_linear_sum(m, model_linear_down(m, l), model_buffer_at(m, MODEL_ACT, l), model_buffer_at(m, MODEL_MID, l),
+                         model_buffer_at(m, MODEL_X, l + 1));
 }
 
 /* Computes what forward did not keep. */
@@ -153,32 +170,41 @@ void model_forward(struct model *m, const int32_t *tokens) {
         model_embed_forward(m, tokens);
     }
     for (int64_t l = c.first; l < c.first + c.layers; l++) {
-        const int64_t start = p->layer0 + l * p->layer_size;
-        call(m, m->hooks.need, start, p->layer_size);
+        call_layer(m, m->hooks.need, l), call_experts(m, m->hooks.need, l);
         layer_forward(m, l);
-        call(m, m->hooks.done, start, p->layer_size);
+        if (has_experts(m)) m->balance += model_route_balance(m, l);
+        call_layer(m, m->hooks.done, l), call_experts(m, m->hooks.done, l);
     }
     if (!model_heads(m)) return;
     const struct kernel_norm n = model_norm_final(m);
-    call(m, m->hooks.need, final_start(m), p->total - final_start(m));
+    call(m, m->hooks.need, final_start(m), final_count(m));
     model_norm_forward(m, &n);
+}
+
+/* Through the MLP or the experts: dy[T,width] to MODEL_DNORM. */
+static void mlp_backward(const struct model *m, int64_t l, const void *dy) {
+    void *dnorm = m->buffers[MODEL_DNORM], *dup = m->buffers[MODEL_DUP], *norm = model_buffer_at(m, MODEL_NORM2, l);
+    if (has_experts(m)) {
+        model_experts_backward(m, l, norm, dy, dnorm);
+        call_experts(m, m->hooks.done, l), call_experts(m, m->hooks.ready, l);
+        return;
+    }
+    model_linear_grad_params(m, model_linear_down(m, l), dy, model_buffer_at(m, MODEL_ACT, l));
+    model_down_grad_input(m, l, dy);
+    model_linear_sum_backward(m, model_linear_up(m, l), dup, norm, dnorm);
 }
 
 /* in: MODEL_DX holds d X[l+1]; out: d X[l] */
 static void layer_backward(const struct model *m, int64_t l) {
     const struct model_linear qkv = model_linear_qkv(m, l), proj = model_linear_proj(m, l);
-    const struct model_linear up = model_linear_up(m, l), down = model_linear_down(m, l);
     const struct kernel_norm n1 = model_norm1(m, l), n2 = model_norm2(m, l);
-    void *dx = model_stream(m), *dnorm = m->buffers[MODEL_DNORM], *dup = m->buffers[MODEL_DUP];
+    void *dx = model_stream(m), *dnorm = m->buffers[MODEL_DNORM];
     void *datt = m->buffers[MODEL_DATT], *dqkv = m->buffers[MODEL_DQKV];
 
-    const void *dy = model_shares(m, dx);
-    model_linear_grad_params(m, down, dy, model_buffer_at(m, MODEL_ACT, l));
-    model_down_grad_input(m, l, dy);
-    model_linear_sum_backward(m, up, dup, model_buffer_at(m, MODEL_NORM2, l), dnorm);
+    mlp_backward(m, l, model_shares(m, dx));
     model_norm_backward(m, n2, dnorm, dx, dx);
 
-    dy = model_shares(m, dx);
+    const void *dy = model_shares(m, dx);
     model_linear_grad_params(m, proj, dy, model_buffer_at(m, MODEL_ATT, l));
     model_linear_grad_input(m, proj, dy, datt);
     model_attention_backward(m, l);
@@ -188,7 +214,7 @@ static void layer_backward(const struct model *m, int64_t l) {
 
 /* From the head to the layers. */
 static void backward_head(const struct model *m) {
-    const int64_t start = final_start(m), count = m->params->total - start;
+    const int64_t start = final_start(m), count = final_count(m);
     model_norm_backward(m, model_norm_final(m), m->buffers[MODEL_DNORM], NULL, model_stream(m));
     call(m, m->hooks.done, start, count); /* includes the head unless it is tied */
     call(m, m->hooks.ready, start, count);
@@ -201,12 +227,10 @@ void model_backward(struct model *m, const int32_t *tokens) {
     if (early) call(m, m->hooks.ready, 0, early);
     if (model_heads(m)) backward_head(m);
     for (int64_t l = c.first + c.layers - 1; l >= c.first; l--) {
-        const int64_t start = p->layer0 + l * p->layer_size;
-        call(m, m->hooks.need, start, p->layer_size);
+        call_layer(m, m->hooks.need, l), call_experts(m, m->hooks.need, l);
         layer_again(m, l);
         layer_backward(m, l);
-        call(m, m->hooks.done, start, p->layer_size);
-        call(m, m->hooks.ready, start, p->layer_size);
+        call_layer(m, m->hooks.done, l), call_layer(m, m->hooks.ready, l);
     }
     if (!model_embeds(m)) return;
     model_embed_backward(m, tokens);

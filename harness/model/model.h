@@ -42,6 +42,19 @@ typedef void model_merge_hook(void *context, int64_t rows, float *max, float *su
 enum model_exchange { MODEL_KEYS, MODEL_KEYS_GRAD };
 typedef void model_exchange_hook(void *context, enum model_exchange what, const void *to, void *from, size_t bytes);
 typedef void model_exchanged_hook(void *context, enum model_exchange what);
+/* Expert parallel ranks; all are set if there are several. counts: rows for each expert, sent[experts], become those
+ * that came: [ranks][own_experts], of each rank for this one's experts. move: starts to send rows of `bytes` each, back
+ * to back by rank, as those counts say: out to the experts, or back home. moved: they are there. One of each kind is in
+ * flight at most. */
+enum model_rows_kind { MODEL_ROWS_MOVED, MODEL_MIX_MOVED };
+typedef void model_counts_hook(void *context, const int32_t *sent, int32_t *came);
+typedef void model_move_hook(void *context, enum model_rows_kind kind, bool out, const int32_t *sent,
+                             const int32_t *came, const void *from, void *to, size_t bytes);
+typedef void model_moved_hook(void *context, enum model_rows_kind kind);
+/* load: x[n] becomes the sum over context parallel ranks. chosen: may be NULL; called with the experts of each token,
+ * choice[T, active], of a layer of the whole model. */
+typedef void model_load_hook(void *context, float *x, int64_t n);
+typedef void model_chosen_hook(void *context, int64_t layer, const int32_t *choice);
 struct model_hooks {
     void *context;
     model_hook *need, *done, *ready;
@@ -51,13 +64,18 @@ struct model_hooks {
     model_merge_hook *merge;
     model_exchange_hook *exchange;
     model_exchanged_hook *exchanged;
+    model_counts_hook *counts;
+    model_move_hook *move;
+    model_moved_hook *moved;
+    model_load_hook *load;
+    model_chosen_hook *chosen;
 };
 
 /* Where each range of the parameters (params.h) is in memory, if not all are in one buffer. The caller keeps valid what
  * a hook announced, and the gradients that a backward pass is about to add to. */
 struct model_places {
-    const void **weights; /* [layers + 2] */
-    float **grads;        /* [layers + 2] */
+    const void **weights; /* [ranges] */
+    float **grads;        /* [ranges] */
 };
 
 struct model {
@@ -73,6 +91,9 @@ struct model {
     void *buffers[MODEL_BUFFERS]; /* first copy of each */
     int chunk, turn;              /* see model_turn */
     int64_t slot;
+    float
+        grad_scale; /* experts: that of model_loss, which the caller sets; and the load-balancing loss (experts.h) of */
+    double balance; /* forward passes since the caller cleared it, summed over tokens as model_loss */
 };
 
 /* Takes every buffer of buffers.h from the arena. BASE_BROKEN when the arena is too small, which is a bug of the plan.

@@ -17,15 +17,27 @@ static void layer_forward(const struct reference_run *s, int64_t l, const struct
     model_reference_attention(s, a->qkv, a->att);
     model_reference_linear(s, MODEL_PROJ_WEIGHT, MODEL_PROJ_BIAS, l, s->attn, s->width, a->att, a->x, a->mid);
     model_reference_norm(s, MODEL_NORM2_GAIN, MODEL_NORM2_BIAS, l, a->mid, a->norm2);
+    if (s->active) {
+        model_reference_experts(s, l, a, next);
+        return;
+    }
     model_reference_linear(s, MODEL_UP_WEIGHT, MODEL_UP_BIAS, l, s->width, s->up, a->norm2, NULL, a->up);
     model_reference_activation(s, a->up, a->act);
     model_reference_linear(s, MODEL_DOWN_WEIGHT, MODEL_DOWN_BIAS, l, s->ffn, s->width, a->act, a->mid, next);
 }
 
-static void layer_backward(const struct reference_run *s, int64_t l, const struct reference_layer *a) {
+static void mlp_backward(const struct reference_run *s, int64_t l, const struct reference_layer *a) {
+    if (s->active) {
+        model_reference_experts_backward(s, l, a, s->dx, s->dnorm);
+        return;
+    }
     model_reference_linear_backward(s, MODEL_DOWN_WEIGHT, MODEL_DOWN_BIAS, l, s->ffn, s->width, a->act, s->dx, s->dact);
     model_reference_activation_backward(s, a->up, s->dact, s->dup);
     model_reference_linear_backward(s, MODEL_UP_WEIGHT, MODEL_UP_BIAS, l, s->width, s->up, a->norm2, s->dup, s->dnorm);
+}
+
+static void layer_backward(const struct reference_run *s, int64_t l, const struct reference_layer *a) {
+    mlp_backward(s, l, a);
     model_reference_norm_backward(s, MODEL_NORM2_GAIN, MODEL_NORM2_BIAS, l, a->mid, s->dnorm, s->dx, s->dx);
     model_reference_linear_backward(s, MODEL_PROJ_WEIGHT, MODEL_PROJ_BIAS, l, s->attn, s->width, a->att, s->dx,
                                     s->datt);
@@ -46,10 +58,12 @@ static int64_t largest_weight(const struct model_reference *r) {
 
 /* Doubles of one layer, then of everything else. */
 static int64_t layer_size(const struct reference_run *s) {
-    return s->t * (4 * s->width + s->qkv + s->attn + s->up + s->ffn);
+    const int64_t rows = s->active ? s->active : 1;
+    return s->t * (4 * s->width + s->qkv + s->attn + rows * (s->up + s->ffn) + 2 * s->c->experts + 2 * s->active);
 }
 static int64_t rest_size(const struct reference_run *s, bool backward) {
     int64_t gradients = backward ? s->t * (2 * s->width + s->attn + s->qkv + s->up + s->ffn) : 0;
+    if (s->active) gradients += s->t * (s->width + s->up + s->ffn + s->active + s->c->experts);
     return 2 * s->t * s->width + largest_weight(s->r) + s->r->shape.seq + gradients;
 }
 
@@ -64,6 +78,7 @@ static struct reference_run describe(const struct model_reference *r, bool backw
                                   .attn = model_config_dim(c, MODEL_ATTENTION),
                                   .qkv = model_config_dim(c, MODEL_QKV),
                                   .d = c->head_dim,
+                                  .active = c->experts > 0 ? c->active : 0,
                                   .keep = backward};
 }
 
@@ -90,13 +105,25 @@ static void carve(struct reference_run *s, double *block) {
         a->norm2 = take(&block, t * s->width);
         a->qkv = take(&block, t * s->qkv);
         a->att = take(&block, t * s->attn);
-        a->up = take(&block, t * s->up);
-        a->act = take(&block, t * s->ffn);
+        const int64_t rows = s->active ? s->active * t : t;
+        a->up = take(&block, rows * s->up);
+        a->act = take(&block, rows * s->ffn);
+        a->scores = take(&block, t * s->c->experts);
+        a->probs = take(&block, t * s->c->experts);
+        a->choice = take(&block, t * s->active);
+        a->mix = take(&block, t * s->active);
     }
     s->embedded = take(&block, t * s->width);
     s->final = take(&block, t * s->width);
     s->weight = take(&block, largest_weight(s->r));
     s->scores = take(&block, s->r->shape.seq);
+    if (s->active) {
+        s->rows = take(&block, t * s->width);
+        s->wide = take(&block, t * s->up);
+        s->narrow = take(&block, t * s->ffn);
+        s->dmix = take(&block, t * s->active);
+        s->dscores = take(&block, t * s->c->experts);
+    }
     if (!s->keep) return;
     s->dx = take(&block, t * s->width);
     s->dnorm = take(&block, t * s->width);
@@ -127,6 +154,7 @@ int model_reference_step(const struct model_reference *r, const int32_t *tokens,
     struct reference_run s = describe(r, grads != NULL);
     const int64_t kept = s.keep ? s.c->layers + 1 : 2, size = kept * layer_size(&s) + rest_size(&s, s.keep);
     s.grads = grads;
+    s.scale = grad_scale;
     s.layers = calloc((size_t)kept, sizeof *s.layers);
     struct base_arena block = {0}; /* a large model's has huge pages, and all threads clear them */
     int code = s.layers ? base_arena_open(&block, (size_t)size * sizeof(double), omp_get_max_threads(), e)

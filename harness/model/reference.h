@@ -22,6 +22,12 @@ struct model_reference {
     /* [params->total], or NULL. Gradients of gains and biases are sums over tokens. This gets the sums of squares of
      * their terms, which show how far terms cancel. */
     double *squares;
+    /* Of experts. choice: those that the path chose, [layers][batch * seq][active], since near-ties round; NULL: the
+     * most probable. These may be NULL, and the caller clears them. surprise: the most by which the logit of an expert
+     * that was not chosen exceeds that of one that was, relative to the norms of the token and of the router's largest
+     * row. balance: gains the load-balancing loss (experts.h). */
+    const int32_t *choice;
+    double *surprise, *balance;
 };
 
 /* Writes each token's loss (nats) into loss[batch*seq]. If grads is not NULL, adds the gradient of grad_scale * (sum of

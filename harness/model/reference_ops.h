@@ -9,6 +9,7 @@
 /* What forward keeps of one layer for backward. */
 struct reference_layer {
     double *x, *norm1, *qkv, *att, *mid, *norm2, *up, *act; /* qkv: rotated if positions are rotary */
+    double *scores, *probs, *choice, *mix;                  /* experts; up and act are then of T * active rows */
 };
 
 struct reference_run {
@@ -19,6 +20,9 @@ struct reference_run {
     double *embedded;                        /* before the embedding's norm, if any */
     double *final, *weight, *grads;
     double *dx, *dnorm, *datt, *dqkv, *dup, *dact, *scores;
+    int64_t active;                                /* experts of a token; 0: one MLP */
+    double *rows, *wide, *narrow, *dmix, *dscores; /* of one expert, of T rows at most; of all choices and tokens */
+    double scale;                                  /* grad_scale */
     bool keep;
 };
 
@@ -49,5 +53,9 @@ int model_reference_head(const struct reference_run *s, const int32_t *targets, 
 /* x[T, up] -> y[T, ffn]; dy[T, ffn] -> dx[T, up] */
 void model_reference_activation(const struct reference_run *s, const double *x, double *y);
 void model_reference_activation_backward(const struct reference_run *s, const double *x, const double *dy, double *dx);
+/* Experts in place of the MLP: y = mid + what they give. dx: the gradient of norm2. */
+void model_reference_experts(const struct reference_run *s, int64_t layer, const struct reference_layer *a, double *y);
+void model_reference_experts_backward(const struct reference_run *s, int64_t layer, const struct reference_layer *a,
+                                      const double *dy, double *dx);
 
 #endif

@@ -37,8 +37,7 @@ void *model_shares(const struct model *m, void *x) {
     return all;
 }
 
-/* What the matmul adds to: d, which the first rank adds for all, or each rank for its share. NULL: nothing. */
-static const void *begin_addend(const struct model *m, const void *d, float *addend) {
+const void *model_addend_begin(const struct model *m, const void *d, float *addend) {
     const struct kernel_ops *ops = m->team->ops;
     const int64_t width = m->shape.config->width, first = model_own_first(m) * width, n = model_own_tokens(m) * width;
     if (!m->shape.sequence && m->shape.part.rank) return NULL;
@@ -60,7 +59,7 @@ void model_linear_sum(const struct model *m, struct model_linear l, const void *
     }
     float *addend = g.c = model_addend(m, y);
     g.out = KERNEL_F32;
-    g.d = begin_addend(m, d, addend);
+    g.d = model_addend_begin(m, d, addend);
     if (m->shape.part.rank) g.bias = NULL;
     m->team->ops->gemm(m->team, &g);
     model_sum_start(m, addend);

@@ -16,17 +16,17 @@ static struct comm *sharing(const struct plan *plan, const struct parallel_group
 int parallel_blocks_open(struct parallel_blocks *b, const struct plan *plan, const struct model_params *params,
                          const struct parallel_groups *groups, struct base_error *e) {
     const bool cut = plan->request.layout.zero > 0;
-    const struct comm *comm = groups->data;
-    *b = (struct parallel_blocks){.ranges = params->layers + 2};
+    *b = (struct parallel_blocks){.ranges = model_params_ranges(params), .layers = params->layers};
     b->block = calloc((size_t)b->ranges, sizeof *b->block);
     b->shared = calloc((size_t)params->count, sizeof *b->shared);
     if (!b->block || !b->shared)
         return base_fail(e, BASE_BROKEN, "out of memory for the blocks of %lld ranges", (long long)b->ranges);
     for (int64_t r = 0; r < b->ranges; r++) {
+        struct comm *comm = parallel_blocks_experts(b, r) ? groups->same_experts : groups->data;
         const int64_t start = model_params_start(params, r), count = model_params_start(params, r + 1) - start;
         const int64_t first = cut ? comm_block(count, comm->size, comm->rank) : 0;
         const int64_t end = cut ? comm_block(count, comm->size, comm->rank + 1) : count;
-        b->block[r] = (struct parallel_block){start, count, first, end - first, b->owned};
+        b->block[r] = (struct parallel_block){start, count, comm, first, end - first, b->owned};
         b->owned += end - first;
     }
     for (int i = 0; i < params->count; i++) {
@@ -41,6 +41,15 @@ int parallel_blocks_open(struct parallel_blocks *b, const struct plan *plan, con
                                                               .once = t->kind->role == MODEL_TOKEN_TABLE};
     }
     return BASE_OK;
+}
+
+bool parallel_blocks_experts(const struct parallel_blocks *b, int64_t range) {
+    return range > b->layers + 1;
+}
+
+int64_t parallel_blocks_layer(const struct parallel_blocks *b, int64_t range) {
+    if (parallel_blocks_experts(b, range)) return range - b->layers - 1;
+    return range > b->layers ? 0 : range;
 }
 
 void parallel_blocks_close(struct parallel_blocks *b) {

@@ -11,6 +11,7 @@
 
 struct parallel_block {
     int64_t start, count; /* the range */
+    struct comm *comm;    /* the ranks that hold it: replicas, or of experts those that hold the same ones */
     int64_t first, own;   /* this rank's block, from the range's start */
     int64_t at;           /* its place in an array of all owned elements */
 };
@@ -26,6 +27,7 @@ struct parallel_shared {
 struct parallel_blocks {
     struct parallel_block *block; /* [ranges] */
     int64_t ranges, owned;
+    int64_t layers;                 /* see parallel_blocks_layer */
     struct parallel_shared *shared; /* [shares] */
     int shares;
 };
@@ -33,6 +35,9 @@ struct parallel_blocks {
 int parallel_blocks_open(struct parallel_blocks *blocks, const struct plan *plan, const struct model_params *params,
                          const struct parallel_groups *groups, struct base_error *e);
 void parallel_blocks_close(struct parallel_blocks *blocks);
+/* The layer, from 1 on, whose parameters or experts are in this range; 0: those of none. */
+int64_t parallel_blocks_layer(const struct parallel_blocks *blocks, int64_t range);
+bool parallel_blocks_experts(const struct parallel_blocks *blocks, int64_t range);
 /* The part of a tensor that this rank owns: elements [low, high) of its block of `range`; none: low >= high. */
 struct parallel_part {
     int64_t range, low, high;

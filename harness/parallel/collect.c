@@ -8,7 +8,7 @@
 #include <string.h>
 
 bool parallel_has_all(const struct parallel_engine *g, enum parallel_what what) {
-    if (g->groups.tensor || g->groups.stages) return false;
+    if (g->groups.tensor || g->groups.stages || g->groups.experts) return false;
     return !g->zero.stage || (what == PARALLEL_MASTER && !g->half && g->zero.stage < 3);
 }
 
@@ -50,10 +50,13 @@ static void copy(const struct parallel_piece *p, float *piece, float *whole, boo
     }
 }
 
-/* Of equal copies one counts: among tensor parallel ranks, and without ZeRO among replicas, that of `replica`. */
+/* Of equal copies one counts: among tensor parallel ranks, and without ZeRO among replicas, that of `replica`, or for
+ * experts that of the ranks with which it has all of them. */
 static bool sends(const struct parallel_engine *g, int tensor, int replica) {
     if (g->local[tensor] < 0 || !parallel_counts(g, g->local[tensor])) return false;
-    return g->zero.stage || g->groups.data->rank == replica;
+    if (g->zero.stage) return true;
+    if (g->whole.tensors[tensor].expert < 0) return g->groups.data->rank == replica;
+    return g->groups.same_experts->rank == replica / plan_layout_expert_ranks(&g->plan->request.layout);
 }
 
 const float *parallel_whole(const struct parallel_engine *g, enum parallel_what what, int tensor) {

@@ -33,7 +33,8 @@ static void on_ready(void *context, int64_t offset, int64_t count) {
     if (g->zero.stage)
         parallel_zero_ready(&g->zero, range);
     else
-        parallel_buckets_ready(&g->buckets, offset, count);
+        parallel_buckets_ready(parallel_blocks_experts(&g->blocks, range) ? &g->expert_buckets : &g->buckets, offset,
+                               count);
 }
 static void on_need(void *context, int64_t offset, int64_t count) {
     struct parallel_engine *g = context;
@@ -77,6 +78,36 @@ static void on_exchange(void *context, enum model_exchange what, const void *to,
 static void on_exchanged(void *context, enum model_exchange what) {
     struct parallel_engine *g = context;
     parallel_context_exchanged(&g->context, what);
+}
+
+static void on_counts(void *context, const int32_t *sent, int32_t *came) {
+    struct parallel_engine *g = context;
+    parallel_experts_counts(&g->experts, sent, came);
+}
+static void on_move(void *context, enum model_rows_kind kind, bool out, const int32_t *sent, const int32_t *came,
+                    const void *from, void *to, size_t bytes) {
+    struct parallel_engine *g = context;
+    parallel_experts_move(&g->experts, kind, out, sent, came, from, to, bytes);
+}
+static void on_moved(void *context, enum model_rows_kind kind) {
+    struct parallel_engine *g = context;
+    parallel_experts_moved(&g->experts, kind);
+}
+static void on_load(void *context, float *x, int64_t n) {
+    struct parallel_engine *g = context;
+    parallel_context_sum(&g->context, x, n);
+}
+static void on_chosen(void *context, int64_t layer, const int32_t *choice) {
+    struct parallel_engine *g = context;
+    const struct model_shape *s = &g->plan->shape;
+    const int64_t active = g->plan->part.active;
+    for (int64_t t = 0; g->chosen && t < s->batch * s->seq; t++) {
+        const int64_t sample = g->sample + t / s->seq - g->chosen_first,
+                      at = model_context_position(s->context, s->seq, t % s->seq);
+        if (sample < 0 || sample >= g->chosen_samples || at >= g->chosen_seq) continue;
+        memcpy(g->chosen + ((layer * g->chosen_samples + sample) * g->chosen_seq + at) * active, choice + t * active,
+               (size_t)active * sizeof *choice);
+    }
 }
 
 static int open_arenas(struct parallel_engine *g, struct base_error *e) {
@@ -129,14 +160,13 @@ int parallel_open(struct parallel_engine *g, const struct plan *plan, struct com
                                    .poll = on_poll,
                                    .poll_context = g};
     if ((code = parallel_groups_open(&g->groups, plan, world, e))) return code;
-    struct comm *data = g->groups.data;
     if ((code = model_params_open(&g->whole, &plan->request.config, e))) return code;
     if ((code = model_params_open_part(&g->params, &plan->shape.part, &g->whole, e))) return code;
     if ((code = number_tensors(g, e))) return code;
     if ((code = parallel_blocks_open(&g->blocks, plan, &g->params, &g->groups, e))) return code;
     if ((code = open_arenas(g, e))) return code;
     void *weights = g->half ? (void *)g->half : g->master;
-    code = parallel_zero_open(&g->zero, plan, &g->blocks, data, &g->team, g->arenas, weights, g->grads, e);
+    code = parallel_zero_open(&g->zero, plan, &g->blocks, &g->team, g->arenas, weights, g->grads, e);
     if (code) return code;
     code =
         model_open(&g->model, &plan->shape, &g->params, &g->team, weights, g->grads, &g->arenas[PLAN_ACTIVATIONS], e);
@@ -153,14 +183,25 @@ int parallel_open(struct parallel_engine *g, const struct plan *plan, struct com
                                           .wait = on_wait,
                                           .merge = on_merge,
                                           .exchange = on_exchange,
-                                          .exchanged = on_exchanged};
-    return parallel_buckets_open(&g->buckets, data, g->grads, g->params.total, plan->request.bucket, e);
+                                          .exchanged = on_exchanged,
+                                          .counts = on_counts,
+                                          .move = on_move,
+                                          .moved = on_moved,
+                                          .load = on_load,
+                                          .chosen = on_chosen};
+    if ((code = parallel_experts_open(&g->experts, &plan->shape, g->groups.experts, e))) return code;
+    const int64_t bucket = plan->request.bucket, dense = g->params.expert0;
+    code = parallel_buckets_open(&g->buckets, g->groups.data, g->grads, dense, bucket, e);
+    if (code) return code;
+    return parallel_buckets_open(&g->expert_buckets, g->groups.same_experts, g->grads, g->params.total - dense, bucket,
+                                 e);
 }
 
 void parallel_close(struct parallel_engine *g) {
     parallel_pipeline_close(&g->pipeline);
     free(g->local);
-    parallel_buckets_close(&g->buckets);
+    parallel_buckets_close(&g->buckets), parallel_buckets_close(&g->expert_buckets);
+    parallel_experts_close(&g->experts);
     parallel_zero_close(&g->zero);
     parallel_blocks_close(&g->blocks);
     for (int i = 0; i < PLAN_ARENAS; i++) base_arena_close(&g->arenas[i]);
@@ -248,12 +289,14 @@ uint64_t parallel_mix(const void *data, int64_t bytes, int threads) {
     return all;
 }
 
-uint64_t parallel_weights_mix(struct parallel_engine *g) {
+uint64_t parallel_weights_mix(struct parallel_engine *g, bool experts) {
+    const int64_t first = experts ? g->params.expert0 : 0, end = experts ? g->params.total : g->params.expert0;
     uint64_t all = 0;
-    if (!g->zero.stage) return parallel_mix(g->master, 4 * g->params.total, g->team.threads);
-    parallel_zero_forward(&g->zero, 0, g->blocks.ranges - 1);
+    if (!g->zero.stage) return parallel_mix(g->master + first, 4 * (end - first), g->team.threads);
+    parallel_zero_forward(&g->zero, 0, g->blocks.layers + 1);
     for (int64_t r = 0; r < g->blocks.ranges; r++) {
         const struct parallel_block *b = &g->blocks.block[r];
+        if (parallel_blocks_experts(&g->blocks, r) != experts) continue;
         parallel_zero_need(&g->zero, r);
         const char *weights = g->zero.stage < 3 ? g->zero.weights + b->start * g->zero.size : g->zero.kept[r];
         all = 3 * all + parallel_mix(weights, b->count * g->zero.size, g->team.threads);

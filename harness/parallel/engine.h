@@ -8,7 +8,7 @@
 #include "model/model.h"
 #include "parallel/blocks.h"
 #include "parallel/buckets.h"
-#include "parallel/context.h"
+#include "parallel/exchanges.h"
 #include "parallel/groups.h"
 #include "parallel/pipeline.h"
 #include "parallel/rows.h"
@@ -35,11 +35,17 @@ struct parallel_engine {
     int32_t *targets;
     int32_t *sequence; /* [2][seq] of one that context parallel ranks share; else NULL */
     struct parallel_blocks blocks;
-    struct parallel_buckets buckets; /* without ZeRO */
+    struct parallel_buckets buckets, expert_buckets; /* without ZeRO */
     struct parallel_rows rows;
     struct parallel_zero zero;
     struct parallel_tensor tensor;
     struct parallel_context context;
+    struct parallel_experts experts;
+    /* Where the model's choices of experts go, if not NULL: [layers of the whole model][chosen_samples][chosen_seq]
+     * [active], of samples from chosen_first on and of the first positions. Each rank fills in its own. */
+    int32_t *chosen;
+    int64_t chosen_first, chosen_samples, chosen_seq;
+    int64_t sample; /* the first of the micro-batch that runs */
     struct parallel_pipeline pipeline;
     struct parallel_tied tied;
     bool last_micro; /* gradients become final in the current micro-batch */
@@ -70,11 +76,12 @@ kernel_bf16 *parallel_copy(const struct parallel_engine *engine, int64_t range);
  * does. */
 bool parallel_counts(const struct parallel_engine *engine, int tensor);
 /* 64-bit hashes; equal bits have equal ones. Of any bytes, but for the last ones that fill no 32 bits. Of the weights
- * that forward reads, or without ZeRO of the master weights: the same on replicas; in stage 3 collective. Of
+ * that forward reads, or without ZeRO of the master weights, but for experts or of them alone: the same on replicas, or
+ * on those with the same experts; in stage 3 collective. Of
  * what this rank owns of master weights that tensor parallel ranks have in common: the same on those. Of this rank's
  * blocks of the last gradient. */
 uint64_t parallel_mix(const void *data, int64_t bytes, int threads);
-uint64_t parallel_weights_mix(struct parallel_engine *engine);
+uint64_t parallel_weights_mix(struct parallel_engine *engine, bool experts);
 uint64_t parallel_common_mix(const struct parallel_engine *engine);
 uint64_t parallel_gradients_mix(const struct parallel_engine *engine);
 /* The first stage sends a tied token table to the last one, if that has not got its weights as they are now. */

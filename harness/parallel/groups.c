@@ -12,7 +12,9 @@ static int make(struct parallel_groups *g, struct comm *from, int colour, int ke
 }
 
 struct parallel_group parallel_group(const struct parallel_groups *g, int i) {
-    const struct parallel_group all[PARALLEL_GROUPS] = {{"dp", PLAN_DP, g->data},    {"tp", PLAN_TP, g->tensor},
+    struct comm *same = g->experts ? g->same_experts : NULL;
+    const struct parallel_group all[PARALLEL_GROUPS] = {{"ep", PLAN_EP, g->experts}, {"edp", PLAN_DP, same},
+                                                        {"dp", PLAN_DP, g->data},    {"tp", PLAN_TP, g->tensor},
                                                         {"kv", PLAN_TP, g->sharing}, {"cp", PLAN_CP, g->context},
                                                         {"pp", PLAN_PP, g->stages},  {"ends", PLAN_PP, g->ends}};
     return all[i];
@@ -21,7 +23,7 @@ struct parallel_group parallel_group(const struct parallel_groups *g, int i) {
 int parallel_groups_open(struct parallel_groups *g, const struct plan *plan, struct comm *world, struct base_error *e) {
     const struct plan_layout *l = &plan->request.layout;
     const int sharing = model_part_sharing(&plan->shape.part);
-    *g = (struct parallel_groups){.data = world};
+    *g = (struct parallel_groups){.data = world, .same_experts = world};
     if (world->size != plan_layout_world(l) || world->rank != plan->request.rank)
         return base_fail(e, BASE_BROKEN, "bug: rank %d of %d executes the plan of rank %d of %d", world->rank,
                          world->size, plan->request.rank, plan_layout_world(l));
@@ -30,6 +32,10 @@ int parallel_groups_open(struct parallel_groups *g, const struct plan *plan, str
     int code = BASE_OK;
     if (l->tp > 1) code = make(g, world, at[PLAN_PP] * replicas + replica, at[PLAN_TP], &g->tensor, e);
     if (!code && (l->tp > 1 || l->pp > 1 || l->cp > 1)) code = make(g, world, part, replica, &g->data, e);
+    g->same_experts = g->data;
+    const int expert = plan_grid_expert(l, &plan->place), copy = plan_grid_expert_replica(l, &plan->place);
+    if (!code && plan_layout_expert_ranks(l) > 1) code = make(g, g->data, copy, expert, &g->experts, e);
+    if (!code && plan_layout_expert_ranks(l) > 1) code = make(g, g->data, expert, copy, &g->same_experts, e);
     if (!code && sharing > 1) code = make(g, g->tensor, at[PLAN_TP] / sharing, at[PLAN_TP], &g->sharing, e);
     if (!code && l->cp > 1) code = make(g, g->data, at[PLAN_DP], at[PLAN_CP], &g->context, e);
     if (!code && l->pp > 1) code = make(g, world, replica * l->tp + at[PLAN_TP], at[PLAN_PP], &g->stages, e);

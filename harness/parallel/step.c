@@ -27,7 +27,7 @@ static void lap_compute(struct parallel_engine *g, struct parallel_result *r, en
 }
 
 void parallel_overlap(struct parallel_engine *g, bool overlap) {
-    g->buckets.deferred = g->zero.deferred = !overlap;
+    g->buckets.deferred = g->expert_buckets.deferred = g->zero.deferred = !overlap;
 }
 
 void parallel_clear(struct parallel_engine *g) {
@@ -105,6 +105,7 @@ double parallel_passes(struct parallel_engine *g, const struct data_source *sour
     const struct plan_request *q = &g->plan->request;
     const float scale = (float)(1.0 / ((double)q->global_batch * (double)q->seq));
     double loss = 0, since = base_clock_now();
+    g->model.grad_scale = scale;
     parallel_share_table(g);
     parallel_pipeline_begin(&g->pipeline, micros);
     for (int64_t i = 0; i < g->pipeline.count; i++) {
@@ -112,6 +113,7 @@ double parallel_passes(struct parallel_engine *g, const struct data_source *sour
         parallel_pipeline_enter(&g->pipeline, i);
         lap(r, PLAN_PHASE_PIPELINE, &since);
         g->last_micro = s.micro_batch + 1 == micros;
+        g->sample = parallel_first(g) + s.micro_batch * g->plan->shape.batch;
         g->model.hooks.rows = g->last_micro && !g->nulled && g->rows.count ? parallel_on_rows : NULL;
         if (s.task == PLAN_FORWARD)
             forward(g, source, step, s.micro_batch, r);
@@ -138,16 +140,17 @@ static double accumulate(struct parallel_engine *g, const struct data_source *so
 }
 
 void parallel_sum_begin(struct parallel_engine *g) {
-    parallel_buckets_begin(&g->buckets);
+    parallel_buckets_begin(&g->buckets), parallel_buckets_begin(&g->expert_buckets);
     parallel_rows_begin(&g->rows);
 }
 
 bool parallel_sum_end(struct parallel_engine *g) {
     parallel_tied_summed(&g->tied);
     if (g->zero.stage) return parallel_zero_finish(&g->zero);
-    parallel_buckets_flush(&g->buckets);
+    parallel_buckets_flush(&g->buckets), parallel_buckets_flush(&g->expert_buckets);
     parallel_rows_start(&g->rows, g->groups.data);
-    const bool whole = parallel_buckets_finish(&g->buckets);
+    bool whole = parallel_buckets_finish(&g->buckets);
+    whole = parallel_buckets_finish(&g->expert_buckets) && whole;
     float *table = g->grads + model_params_offset(&g->params, MODEL_TOKEN_TABLE, 0);
     return parallel_rows_finish(&g->rows, g->groups.data, &g->team, table) && whole;
 }
@@ -156,24 +159,28 @@ void parallel_gradients(struct parallel_engine *g, const struct data_source *sou
                         struct parallel_result *r) {
     *r = (struct parallel_result){0};
     parallel_sum_begin(g);
+    g->model.balance = 0;
     r->loss = r->own_loss = accumulate(g, source, step, r);
+    r->balance = g->model.balance / ((double)g->plan->request.global_batch * (double)g->plan->request.seq);
     double since = base_clock_now();
     inject_hang("communication", step);
     /* an incomplete gradient must not pass: the gate refuses a loss that is NAN */
     parallel_tied_summed(&g->tied);
     lap(r, PLAN_PHASE_PIPELINE, &since);
     if (!parallel_sum_end(g)) r->loss = NAN;
-    g->groups.data->ops->sum(g->groups.data, &r->loss, 1);
+    double losses[] = {r->loss, r->balance, r->own_loss};
+    g->groups.data->ops->sum(g->groups.data, losses, 2);
     lap(r, PLAN_PHASE_COMMUNICATION, &since);
+    /* the last stage has the loss; the others wait until the first has ended */
+    if (g->groups.stages) g->groups.stages->ops->sum(g->groups.stages, losses, 3);
+    r->loss = losses[0], r->balance = losses[1], r->own_loss = losses[2];
     if (!g->groups.stages) return;
-    double losses[] = {r->loss, r->own_loss}; /* the last stage has them; the others wait until the first has ended */
-    g->groups.stages->ops->sum(g->groups.stages, losses, 2);
-    r->loss = losses[0], r->own_loss = losses[1];
     lap(r, PLAN_PHASE_PIPELINE, &since);
 }
 
 static void be_silent(struct parallel_engine *g, bool silent) {
-    g->nulled = g->zero.silent = g->tensor.silent = g->context.silent = g->pipeline.silent = g->tied.silent = silent;
+    g->nulled = g->zero.silent = g->tensor.silent = g->context.silent = g->experts.silent = g->pipeline.silent =
+        g->tied.silent = silent;
 }
 
 void parallel_probe(struct parallel_engine *g, const struct data_source *source, int64_t step,
@@ -184,14 +191,16 @@ void parallel_probe(struct parallel_engine *g, const struct data_source *source,
     be_silent(g, false);
 }
 
-/* The sum of squares of this rank's gradients; of those that several ranks have one counts. */
-static double square_sum(const struct parallel_engine *g) {
+/* The sum of squares of this rank's gradients, of experts' or all others; of those that several tensor parallel ranks
+ * have one counts. */
+static double square_sum(const struct parallel_engine *g, bool experts) {
     double sum = 0;
     for (int64_t r = 0; !g->groups.tensor && r < g->blocks.ranges; r++)
-        sum += g->team.ops->square_sum(&g->team, g->blocks.block[r].own, parallel_gradient(g, r));
+        if (parallel_blocks_experts(&g->blocks, r) == experts)
+            sum += g->team.ops->square_sum(&g->team, g->blocks.block[r].own, parallel_gradient(g, r));
     for (int i = 0; g->groups.tensor && i < g->params.count; i++) {
         const struct parallel_part x = parallel_blocks_part(&g->blocks, &g->params, &g->params.tensors[i]);
-        if (x.low < x.high && parallel_counts(g, i))
+        if (x.low < x.high && parallel_counts(g, i) && parallel_blocks_experts(&g->blocks, x.range) == experts)
             sum += g->team.ops->square_sum(&g->team, x.high - x.low, parallel_gradient(g, x.range) + x.low);
     }
     return sum;
@@ -223,12 +232,15 @@ static void update(struct parallel_engine *g, const struct model_tensor *t, cons
 
 void parallel_update(struct parallel_engine *g, const struct parallel_optimizer *o, struct parallel_result *r) {
     double since = base_clock_now();
-    double squares = square_sum(g);
+    double squares = square_sum(g, false), experts = square_sum(g, true);
     lap(r, PLAN_PHASE_CLIP, &since);
+    if (g->groups.experts && !g->zero.stage) g->groups.experts->ops->sum(g->groups.experts, &experts, 1);
+    squares += experts;
     if (g->groups.tensor) g->groups.tensor->ops->sum(g->groups.tensor, &squares, 1);
     if (g->zero.stage) g->groups.data->ops->sum(g->groups.data, &squares, 1);
     if (g->groups.stages) g->groups.stages->ops->sum(g->groups.stages, &squares, 1);
-    if (g->groups.tensor || g->zero.stage || g->groups.stages) lap(r, PLAN_PHASE_COMMUNICATION, &since);
+    if (g->groups.tensor || g->groups.experts || g->zero.stage || g->groups.stages)
+        lap(r, PLAN_PHASE_COMMUNICATION, &since);
     r->grad_norm = sqrt(squares);
     r->lr = parallel_optimizer_lr(o, g->updates);
     g->updates++;
@@ -248,14 +260,14 @@ void parallel_update(struct parallel_engine *g, const struct parallel_optimizer 
 
 void parallel_step(struct parallel_engine *g, const struct data_source *source, const struct parallel_optimizer *o,
                    int64_t step, struct parallel_result *r) {
-    struct comm_meter before[PLAN_AXES];
+    struct comm_meter before[PLAN_TALKING];
     memcpy(before, g->groups.meter, sizeof before);
     inject_hang("step", step);
     parallel_gradients(g, source, step, r);
     const int64_t middle = g->blocks.ranges / 2;
     inject_flip(step, parallel_gradient(g, middle), g->blocks.block[middle].own);
     parallel_update(g, o, r);
-    for (int a = 0; a < PLAN_AXES; a++) {
+    for (int a = 0; a < PLAN_TALKING; a++) {
         r->busy_s[a] = g->groups.meter[a].busy_s - before[a].busy_s;
         r->waited_s[a] = g->groups.meter[a].waited_s - before[a].waited_s;
     }

@@ -5,11 +5,10 @@
  * The room parallel/ promises the training step: forward, backward, and the update (optimizer.h). Gradient all-reduces
  * overlap with backward (buckets.h), and a tied embedding does not hold them up (rows.h). ZeRO shares what a rank keeps
  * of the parameters' state (blocks.h, zero.h); collect.h puts it together again. Tensor parallel ranks share layers
- * (groups.h, tensor.h), context parallel ones sequences (context.h), and pipeline stages have some layers each
- * (pipeline.h, tied.h). Memory is allocated in
- * parallel_open; a step allocates nothing and prints nothing. Results are bitwise reproducible for a fixed layout and
- * number of threads. It needs a plan, the model, a source of data and a comm. It does not know when a step is timed or
- * checked. */
+ * (groups.h, tensor.h), context parallel ones sequences and expert parallel ones experts (exchanges.h), and pipeline
+ * stages have some layers each (pipeline.h, tied.h). Memory is allocated in parallel_open; a step allocates nothing and
+ * prints nothing. Results are bitwise reproducible for a fixed layout and number of threads. It needs a plan, the
+ * model, a source of data and a comm. It does not know when a step is timed or checked. */
 #ifndef TOISE_PARALLEL_STEP_H
 #define TOISE_PARALLEL_STEP_H
 
@@ -19,6 +18,7 @@
 
 struct parallel_result {
     double loss;      /* mean over the global batch's tokens, nats */
+    double balance;   /* the load-balancing loss of experts (model/experts.h), which is not in `loss` */
     double own_loss;  /* the part of this rank's tokens: those of replicas add up to the loss */
     double grad_norm; /* before clipping */
     double lr;
@@ -26,7 +26,7 @@ struct parallel_result {
     /* Of parallel_step, by the axis whose ranks talk: seconds in which messages were in flight, and in which the step
      * waited for them. Each includes waiting for other ranks. In one rank's phases the second is spread over several.
      */
-    double busy_s[PLAN_AXES], waited_s[PLAN_AXES];
+    double busy_s[PLAN_TALKING], waited_s[PLAN_TALKING];
 };
 
 /* Whether gradients are sent while backward still runs; the same on all ranks. It starts so. */

@@ -12,8 +12,15 @@ static bool is_empty(const struct parallel_zero *z, int64_t range) {
     return z->blocks->block[range].count == 0;
 }
 
-static bool is_layer(const struct parallel_zero *z, int64_t range) {
-    return range > 0 && range + 1 < z->blocks->ranges;
+static struct comm *comm_of(const struct parallel_zero *z, int64_t range) {
+    return z->blocks->block[range].comm;
+}
+
+/* Whether the pass that runs uses a range. */
+static bool in_pass(const struct parallel_zero *z, int64_t range) {
+    const bool experts = parallel_blocks_experts(z->blocks, range);
+    const int64_t at = experts ? parallel_blocks_layer(z->blocks, range) : range;
+    return at >= (experts && z->low < 1 ? 1 : z->low) && at <= z->high && !(experts && at > z->blocks->layers);
 }
 
 /* The arena's room for ranges that pass through: place[range] of `size` bytes an element. */
@@ -22,7 +29,7 @@ static bool take_places(const struct parallel_zero *z, int64_t passing, struct b
     char *at = base_arena_take(arena, (size_t)(passing * size));
     if (!at) return false;
     for (int64_t r = 0; r < z->blocks->ranges; r++) {
-        if (is_layer(z, r) && r > BUFFERS) {
+        if (parallel_blocks_layer(z->blocks, r) > BUFFERS) {
             place[r] = place[r - BUFFERS];
             continue;
         }
@@ -33,12 +40,11 @@ static bool take_places(const struct parallel_zero *z, int64_t passing, struct b
 }
 
 int parallel_zero_open(struct parallel_zero *z, const struct plan *plan, const struct parallel_blocks *blocks,
-                       struct comm *comm, const struct kernel_team *team, struct base_arena *arenas, void *weights,
-                       float *grads, struct base_error *e) {
+                       const struct kernel_team *team, struct base_arena *arenas, void *weights, float *grads,
+                       struct base_error *e) {
     const size_t n = (size_t)blocks->ranges;
     struct model_params params;
     *z = (struct parallel_zero){.stage = plan->request.layout.zero,
-                                .comm = comm,
                                 .blocks = blocks,
                                 .team = team,
                                 .size = (int64_t)kernel_dtype_bytes(plan->request.dtype),
@@ -79,14 +85,14 @@ float *parallel_zero_gradient(const struct parallel_zero *z, int64_t range) {
 static void settle(struct parallel_zero *z, int64_t range) {
     const struct parallel_block *b = &z->blocks->block[range];
     if (!z->summing[range]) return;
-    z->comm->ops->wait(z->comm, &z->sum[range]);
+    comm_of(z, range)->ops->wait(comm_of(z, range), &z->sum[range]);
     z->summing[range] = false;
     if (z->stage >= 2) z->team->ops->copy(z->team, b->own, z->summed[range] + b->first, z->grads + b->at);
 }
 
 static void start_sum(struct parallel_zero *z, int64_t range) {
-    z->comm->ops->reduce_scatter_start(z->comm, parallel_zero_gradient(z, range), z->blocks->block[range].count,
-                                       KERNEL_F32, &z->sum[range]);
+    comm_of(z, range)->ops->reduce_scatter_start(comm_of(z, range), parallel_zero_gradient(z, range),
+                                                 z->blocks->block[range].count, KERNEL_F32, &z->sum[range]);
     z->summing[range] = true;
 }
 
@@ -106,7 +112,7 @@ static void clear(struct parallel_zero *z, int64_t range) {
 }
 
 static void wait_gather(struct parallel_zero *z, int64_t range) {
-    if (z->gathering[range]) z->comm->ops->wait(z->comm, &z->gather[range]);
+    if (z->gathering[range]) comm_of(z, range)->ops->wait(comm_of(z, range), &z->gather[range]);
     z->gathering[range] = false;
 }
 
@@ -119,7 +125,7 @@ static void start_gather(struct parallel_zero *z, int64_t range) {
         z->held[r] = false;
     }
     memcpy(z->kept[range] + b->first * z->size, z->weights + b->at * z->size, (size_t)(b->own * z->size));
-    z->comm->ops->all_gather_start(z->comm, z->kept[range], b->count, (int)z->size, &z->gather[range]);
+    b->comm->ops->all_gather_start(b->comm, z->kept[range], b->count, (int)z->size, &z->gather[range]);
     z->gathering[range] = z->held[range] = true;
 }
 
@@ -136,11 +142,12 @@ void parallel_zero_forward(struct parallel_zero *z, int64_t low, int64_t high) {
 }
 
 void parallel_zero_backward(struct parallel_zero *z, int64_t low, int64_t high, bool sums) {
-    const int64_t last = z->blocks->ranges - 1;
+    const int64_t last = z->blocks->layers + 1;
     z->backward = true;
     z->low = low, z->high = high;
     if (!z->stage) return;
-    for (int64_t r = low; sums && r <= high; r++) z->owed += z->blocks->block[r].count;
+    for (int64_t r = 0; sums && r < z->blocks->ranges; r++)
+        if (in_pass(z, r)) z->owed += z->blocks->block[r].count;
     if (z->stage < 2) return;
     if (high == last) clear(z, last);
     if (low == 0) clear(z, 0); /* has the head too, if that is tied */
@@ -150,7 +157,9 @@ void parallel_zero_need(struct parallel_zero *z, int64_t range) {
     const int64_t next = z->backward ? range - 1 : range + 1;
     parallel_zero_hold(z, range);
     /* in backward the embeddings are still there */
-    if (z->stage == 3 && !z->deferred && next > 0 && next >= z->low && next <= z->high) start_gather(z, next);
+    const bool alike = parallel_blocks_experts(z->blocks, next) == parallel_blocks_experts(z->blocks, range);
+    if (z->stage == 3 && !z->deferred && next > 0 && next < z->blocks->ranges && alike && in_pass(z, next))
+        start_gather(z, next);
     if (z->stage >= 2 && z->backward) clear(z, range);
 }
 
@@ -179,7 +188,7 @@ bool parallel_zero_finish(struct parallel_zero *z) {
 void parallel_zero_gather(struct parallel_zero *z, int64_t range) {
     const struct parallel_block *b = &z->blocks->block[range];
     if (z->stage == 0 || z->stage == 3 || is_empty(z, range)) return;
-    z->comm->ops->all_gather_start(z->comm, z->weights + b->start * z->size, b->count, (int)z->size, &z->gather[range]);
+    b->comm->ops->all_gather_start(b->comm, z->weights + b->start * z->size, b->count, (int)z->size, &z->gather[range]);
     z->gathering[range] = true;
 }
 

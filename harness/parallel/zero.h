@@ -8,8 +8,8 @@
  * Stage 2 keeps only the owned gradients. So every micro-batch's are reduce-scattered, from two buffers that layers use
  * in turn. What a rank has of earlier micro-batches is its addend.
  * Stage 3 keeps only the owned weights as well, and gathers a range before its use: the embeddings and what follows the
- * layers once a step, a layer in each pass, while the layer before it is computed. A layer stays until its buffer's
- * turn comes, so two are still there when the next pass starts.
+ * layers once a step, a layer and its experts in each pass, while the layer before it is computed. A layer stays until
+ * its buffer's turn comes, so two are still there when the next pass starts.
  *
  * A pipeline stage has no embeddings, or nothing after its layers: such a range is empty, and nothing is sent of it. */
 #ifndef TOISE_PARALLEL_ZERO_H
@@ -21,7 +21,6 @@
 
 struct parallel_zero {
     int stage; /* 0: nothing here does anything */
-    struct comm *comm;
     const struct parallel_blocks *blocks;
     const struct kernel_team *team;
     int64_t size;   /* bytes of a weight */
@@ -34,7 +33,7 @@ struct parallel_zero {
     bool *gathering, *summing;
     bool *held;        /* [ranges] stage 3: gathered since the last update */
     bool backward;     /* the pass that runs */
-    int64_t low, high; /* and its ranges */
+    int64_t low, high; /* and its ranges, without experts */
     bool deferred;     /* overlap nothing with compute; the same messages */
     bool silent;       /* send nothing: weights are not valid */
     int64_t owed;      /* elements whose gradient is yet to be reported */
@@ -42,8 +41,8 @@ struct parallel_zero {
 
 /* Takes from the arenas what the plan has for ranges that pass through. weights and grads: as above. */
 int parallel_zero_open(struct parallel_zero *zero, const struct plan *plan, const struct parallel_blocks *blocks,
-                       struct comm *comm, const struct kernel_team *team, struct base_arena *arenas, void *weights,
-                       float *grads, struct base_error *e);
+                       const struct kernel_team *team, struct base_arena *arenas, void *weights, float *grads,
+                       struct base_error *e);
 void parallel_zero_close(struct parallel_zero *zero);
 /* Where the model finds ranges; NULLs where all are in one buffer. */
 struct model_places parallel_zero_places(const struct parallel_zero *zero);
@@ -52,8 +51,8 @@ float *parallel_zero_gradient(const struct parallel_zero *zero, int64_t range);
 
 /* The weights have changed: what was gathered of them is stale. */
 void parallel_zero_renew(struct parallel_zero *zero);
-/* Before a forward pass over ranges low to high, and before its loss. sums: this backward's gradients are summed over
- * the ranks; else ready is not called. */
+/* Before a forward pass over ranges low to high and these layers' experts, and before its loss. sums: this backward's
+ * gradients are summed over the ranks; else ready is not called. */
 void parallel_zero_forward(struct parallel_zero *zero, int64_t low, int64_t high);
 void parallel_zero_backward(struct parallel_zero *zero, int64_t low, int64_t high, bool sums);
 /* The model's hooks, by range. need: its weights are there and, in backward, its gradient can be added to. ready: its

@@ -9,7 +9,7 @@
 
 #include "records/set.h"
 
-static const char *const names[PLAN_AXES] = {"tp", "cp", "dp", "pp"};
+static const char *const names[PLAN_TALKING] = {"tp", "cp", "dp", "pp", "ep"};
 
 const char *plan_axis_name(enum plan_axis axis) {
     return names[axis];
@@ -21,6 +21,7 @@ int plan_axis_ranks(const struct plan_layout *l, enum plan_axis axis) {
 }
 
 int plan_axis_talking(const struct plan_layout *l, enum plan_axis axis) {
+    if (axis == PLAN_EP) return plan_layout_expert_ranks(l);
     return axis == PLAN_DP ? plan_layout_replicas(l) : plan_axis_ranks(l, axis);
 }
 
@@ -47,6 +48,13 @@ int plan_grid_rank(const struct plan_layout *l, const struct plan_place *place) 
 
 int plan_grid_replica(const struct plan_layout *l, const struct plan_place *place) {
     return place->at[PLAN_DP] * l->cp + place->at[PLAN_CP];
+}
+
+int plan_grid_expert(const struct plan_layout *l, const struct plan_place *place) {
+    return plan_grid_replica(l, place) % plan_layout_expert_ranks(l);
+}
+int plan_grid_expert_replica(const struct plan_layout *l, const struct plan_place *place) {
+    return plan_grid_replica(l, place) / plan_layout_expert_ranks(l);
 }
 
 int plan_grid_stage_rank(const struct plan_layout *l, int stage) {

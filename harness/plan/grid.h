@@ -11,9 +11,9 @@
 /* "tp", "cp", "dp", "pp": the order of layouts that say none, from the innermost, in which ranks are adjacent, to the
  * outermost. So tensor parallel ranks share a node if they fit. It is Megatron's. */
 const char *plan_axis_name(enum plan_axis axis);
-/* The ranks of an axis. */
+/* The ranks of an axis of the grid. */
 int plan_axis_ranks(const struct plan_layout *layout, enum plan_axis axis);
-/* Those that send messages of it to each other: of data parallel ones all replicas (layout.h). */
+/* Those that send messages of it to each other: of data parallel ones all replicas (layout.h). Also of "ep". */
 int plan_axis_talking(const struct plan_layout *layout, enum plan_axis axis);
 
 /* A rank's coordinates, and the rank that has them. */
@@ -24,6 +24,9 @@ struct plan_place plan_grid_place(const struct plan_layout *layout, int rank);
 int plan_grid_rank(const struct plan_layout *layout, const struct plan_place *place);
 /* The number of a place among the replicas (layout.h) of its part of the model. */
 int plan_grid_replica(const struct plan_layout *layout, const struct plan_place *place);
+/* Of a replica the number among those that together have all experts, and among those that hold the same ones. */
+int plan_grid_expert(const struct plan_layout *layout, const struct plan_place *place);
+int plan_grid_expert_replica(const struct plan_layout *layout, const struct plan_place *place);
 /* The first rank of a pipeline stage. */
 int plan_grid_stage_rank(const struct plan_layout *layout, int stage);
 

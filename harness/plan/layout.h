@@ -18,18 +18,18 @@ enum plan_recompute {
 
 enum { PLAN_STAGES_LISTED = 64 };
 
-/* The axes of the grid of ranks (grid.h). */
-enum plan_axis { PLAN_TP, PLAN_CP, PLAN_DP, PLAN_PP, PLAN_AXES };
+/* The axes of the grid of ranks (grid.h). Expert parallel ranks are among the replicas, but talk among themselves. */
+enum plan_axis { PLAN_TP, PLAN_CP, PLAN_DP, PLAN_PP, PLAN_AXES, PLAN_EP = PLAN_AXES, PLAN_TALKING };
 
 struct plan_layout {
     int tp, pp, cp, dp; /* tensor, pipeline, context and data parallel ranks: the world is their product */
-    int ep; /* expert parallel ranks among the data parallel ones: each holds experts / ep of every layer; 0 means 1 */
-    int vp; /* chunks of layers of a pipeline rank */
-    int zero;              /* what replicas shard: 0 nothing, 1 optimizer state, 2 also gradients, 3 also weights */
-    int sequence_parallel; /* 0 or 1: tensor parallel ranks also split norms and dropouts */
-    int recompute;         /* enum plan_recompute */
-    int schedule;          /* enum plan_schedule */
-    int64_t micro_batch;   /* sequences in one micro-batch of a rank */
+    int ep;   /* expert parallel ranks among the replicas: each holds experts / ep of every layer; 0 means 1 */
+    int vp;   /* chunks of layers of a pipeline rank */
+    int zero; /* what replicas shard: 0 nothing, 1 optimizer state, 2 also gradients, 3 also weights */
+    int sequence_parallel;                  /* 0 or 1: tensor parallel ranks also split norms and dropouts */
+    int recompute;                          /* enum plan_recompute */
+    int schedule;                           /* enum plan_schedule */
+    int64_t micro_batch;                    /* sequences in one micro-batch of a rank */
     short stage_layers[PLAN_STAGES_LISTED]; /* layers of each virtual stage; zeros: see plan_layout_layers */
     short order[PLAN_AXES];                 /* enum plan_axis, from the innermost; zeros: as they are numbered */
 };
@@ -54,6 +54,8 @@ int plan_layout_world(const struct plan_layout *layout);
 /* Ranks that hold the same part of the model: data and context parallel ones. They sum gradients, and ZeRO shares out
  * over them. */
 int plan_layout_replicas(const struct plan_layout *layout);
+/* Ranks that hold the same experts: replicas / ep. */
+int plan_layout_expert_replicas(const struct plan_layout *layout);
 /* Fills *pipeline for one data parallel rank's pipeline. */
 void plan_layout_pipeline(const struct plan_layout *layout, const struct plan_batch *batch,
                           struct plan_pipeline *pipeline);

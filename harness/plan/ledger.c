@@ -22,8 +22,10 @@ struct plan_op plan_op_of_gemm(const struct kernel_gemm *g) {
 }
 
 bool plan_op_same_gemm(const struct plan_op *a, const struct plan_op *b) {
-    return a->kind == PLAN_GEMM && b->kind == PLAN_GEMM && a->m == b->m && a->n == b->n && a->k == b->k &&
-           a->a_trans == b->a_trans && a->b_trans == b->b_trans && a->in == b->in && a->out == b->out;
+    const bool any_m = a->ragged && !a->a_trans, any_k = a->ragged && a->a_trans;
+    return a->kind == PLAN_GEMM && b->kind == PLAN_GEMM && (any_m || a->m == b->m) && a->n == b->n &&
+           (any_k || a->k == b->k) && a->a_trans == b->a_trans && a->b_trans == b->b_trans && a->in == b->in &&
+           a->out == b->out;
 }
 
 /* The area of x - y <= t in a square of side s. */
@@ -62,15 +64,36 @@ static void gemm(struct plan_ledger *l, enum plan_phase phase, const char *name,
                 (double)kernel_dtype_bytes(out) * (double)m * (double)n;
 }
 
-/* y = x W^T and its two gradients, for `count` layers and micro-batches. If tensor parallel ranks split `in`, y is a
- * partial sum, which is FP32; if they split `out`, dx is. */
-static void linear(struct plan_ledger *l, const struct plan *p, const char *const names[3], double count, int64_t in,
-                   int64_t out, bool in_is_split) {
+/* y = x W^T and its two gradients, `count` times over t rows. If tensor parallel ranks split `in`, y is a partial sum,
+ * which is FP32; if they split `out`, dx is. */
+static void linear(struct plan_ledger *l, const struct plan *p, const char *const names[3], double count, int64_t t,
+                   int64_t in, int64_t out, bool in_is_split) {
     const enum kernel_dtype d = p->shape.dtype, sum = model_is_split(&p->shape) ? KERNEL_F32 : d;
-    const int64_t t = p->shape.batch * p->shape.seq;
     gemm(l, PLAN_PHASE_FORWARD, names[0], count, t, out, in, false, true, d, in_is_split ? sum : d);
     gemm(l, PLAN_PHASE_BACKWARD, names[1], count, t, in, out, false, false, d, in_is_split ? d : sum);
     gemm(l, PLAN_PHASE_BACKWARD, names[2], count, out, in, t, true, false, d, KERNEL_F32);
+}
+
+/* The router's, whose logits are FP32; of tensor parallel ranks the first adds for all to the tokens' gradient. */
+static void router(struct plan_ledger *l, const struct plan *p, double count) {
+    const struct model_config *c = p->shape.config;
+    const enum kernel_dtype d = p->shape.dtype;
+    const int64_t t = p->shape.batch * p->shape.seq;
+    gemm(l, PLAN_PHASE_FORWARD, "router forward", count, t, c->experts, c->width, false, true, d, KERNEL_F32);
+    gemm(l, PLAN_PHASE_BACKWARD, "router grad-input", p->shape.part.rank == 0 ? count : 0, t, c->width, c->experts,
+         false, false, d, KERNEL_F32);
+    gemm(l, PLAN_PHASE_BACKWARD, "router grad-weight", count, c->experts, c->width, t, true, false, d, KERNEL_F32);
+}
+
+/* Rows that the MLP computes of a micro-batch, and those of one matmul; experts' with balanced loads. */
+static void mlp_rows(const struct plan *p, double *rows, int64_t *each) {
+    const struct model_config *c = p->shape.config;
+    const int64_t t = p->shape.batch * p->shape.seq;
+    *rows = (double)t, *each = t;
+    if (c->experts == 0) return;
+    const int64_t ranks = p->shape.part.expert_ranks > 1 ? p->shape.part.expert_ranks : 1;
+    *rows = (double)(t * c->active), *each = t * c->active * ranks / c->experts;
+    if (*each < 1) *each = 1;
 }
 
 /* Calls with this shape; one that was listed before with as much work gets them too. */
@@ -179,7 +202,8 @@ static double layers_again_of_all(const struct plan *p) {
 static bool is_repeated(const struct plan_op *op, enum model_kept kept) {
     const bool cheap = !strcmp(op->op, "norm_forward") || !strcmp(op->op, "gelu_forward") ||
                        !strcmp(op->op, "swiglu_forward") || op->kind == PLAN_ATTENTION_FORWARD;
-    const bool matmul = (op->kind == PLAN_GEMM && strcmp(op->name, "ffn down forward")) || !strcmp(op->op, "rotary");
+    const bool matmul = (op->kind == PLAN_GEMM && strcmp(op->name, "ffn down forward")) || !strcmp(op->op, "rotary") ||
+                        !strcmp(op->op, "route_forward") || !strcmp(op->name, "rows to experts");
     if (op->phase != PLAN_PHASE_FORWARD || kept == MODEL_KEPT_ALL) return false;
     return cheap || (matmul && kept == MODEL_KEPT_LAYERS);
 }
@@ -234,13 +258,24 @@ static void passes(struct plan_ledger *l, const struct plan *p, double micro) {
     pass(l, backward, "norm_grad_params", "norm grad-weight", norms, own, c->width, 2 * size, d);
     /* x, dy, the residual's gradient, and dx */
     pass(l, backward, "norm_grad_input", "norm grad-input", norms, own, c->width, 4 * size, d);
-    const double mlps = each * (double)model_config_mlps(c);
+    const int64_t rows = c->experts > 0 ? t * c->active : t;
     if (c->family->gated) {
-        pass(l, forward, "swiglu_forward", "SwiGLU forward", mlps, t, c->ffn, 3 * size, d);
-        pass(l, backward, "swiglu_backward", "SwiGLU backward", mlps, t, c->ffn, 5 * size, d);
+        pass(l, forward, "swiglu_forward", "SwiGLU forward", each, rows, c->ffn, 3 * size, d);
+        pass(l, backward, "swiglu_backward", "SwiGLU backward", each, rows, c->ffn, 5 * size, d);
     } else { /* fused into the matmuls: counts what it writes in addition and reads again */
-        pass(l, forward, "gelu_forward", "GELU forward", mlps, t, c->ffn, size, d);
-        pass(l, backward, "gelu_backward", "GELU backward", mlps, t, c->ffn, size, d);
+        pass(l, forward, "gelu_forward", "GELU forward", each, rows, c->ffn, size, d);
+        pass(l, backward, "gelu_backward", "GELU backward", each, rows, c->ffn, size, d);
+    }
+    if (c->experts > 0) { /* rows that travel are sorted where they leave and where they come */
+        const double moves = plan_layout_expert_ranks(&p->request.layout) > 1 ? 2 : 1, sum = size * (double)c->active;
+        pass(l, forward, "route_forward", "router's choice", each, t, c->experts, 8, KERNEL_F32);
+        pass(l, backward, "route_backward", "router's gradient", each, t, c->experts, 8, d);
+        pass(l, forward, "rows_gather", "rows to experts", moves * each, rows, c->width, 2 * size, d);
+        pass(l, backward, "rows_gather", "gradients to experts", moves * each, rows, c->width, 2 * size, d);
+        pass(l, forward, "rows_gather", "rows from experts", (moves - 1) * each, rows, c->width, 2 * size, d);
+        pass(l, backward, "rows_gather", "gradients from experts", (moves - 1) * each, rows, c->width, 2 * size, d);
+        pass(l, forward, "rows_sum", "sums of rows", each, t, c->width, sum + 2 * size, d);
+        pass(l, backward, "rows_sum", "sums of gradients", each, t, c->width, sum + 4, d);
     }
     if (c->family->position == MODEL_POSITION_ROTARY) { /* in place */
         pass(l, forward, "rotary", "rotary forward", each, t, turned, 2 * size, d);
@@ -286,20 +321,25 @@ static void again(struct plan_ledger *l, const struct plan *p) {
 void plan_ledger_fill(struct plan_ledger *l, const struct plan *p, const struct model_params *params) {
     static const char *const qkv[] = {"qkv forward", "qkv grad-input", "qkv grad-weight"};
     static const char *const proj[] = {"projection forward", "projection grad-input", "projection grad-weight"};
-    static const char *const router[] = {"router forward", "router grad-input", "router grad-weight"};
     static const char *const up[] = {"ffn up forward", "ffn up grad-input", "ffn up grad-weight"};
     static const char *const down[] = {"ffn down forward", "ffn down grad-input", "ffn down grad-weight"};
     const struct model_config *c = p->shape.config;
     const enum kernel_dtype d = p->shape.dtype;
     const double micro = (double)p->accumulation, each = micro * (double)c->layers;
-    const double mlps = each * (double)model_config_mlps(c);
+    const int64_t t = p->shape.batch * p->shape.seq;
+    int64_t rows;
+    double all;
+    mlp_rows(p, &all, &rows);
+    const double mlps = each * all / (double)rows;
 
     *l = (struct plan_ledger){0};
-    linear(l, p, qkv, each, c->width, model_config_dim(c, MODEL_QKV), false);
-    linear(l, p, proj, each, model_config_dim(c, MODEL_ATTENTION), c->width, true);
-    if (c->experts > 0) linear(l, p, router, each, c->width, c->experts, false);
-    linear(l, p, up, mlps, c->width, model_config_dim(c, MODEL_FFN_UP), false);
-    linear(l, p, down, mlps, c->ffn, c->width, true);
+    linear(l, p, qkv, each, t, c->width, model_config_dim(c, MODEL_QKV), false);
+    linear(l, p, proj, each, t, model_config_dim(c, MODEL_ATTENTION), c->width, true);
+    if (c->experts > 0) router(l, p, each);
+    const int dense = l->count;
+    linear(l, p, up, mlps, rows, c->width, model_config_dim(c, MODEL_FFN_UP), false);
+    linear(l, p, down, mlps, rows, c->ffn, c->width, true);
+    for (int i = dense; i < l->count; i++) l->ops[i].ragged = c->experts > 0;
     attention(l, p, false, each);
     attention(l, p, true, each);
     if (!c->lacks_head) head(l, p, micro);

@@ -20,14 +20,15 @@ enum plan_kind { PLAN_GEMM, PLAN_ATTENTION_FORWARD, PLAN_ATTENTION_BACKWARD, PLA
 struct plan_op {
     enum plan_kind kind;
     enum plan_phase phase;
-    const char *op;   /* the kernel's name in kernels/list.h, or "all_reduce", "reduce_scatter", "all_gather", "send" */
-    const char *name; /* where in the model */
+    const char *op;    /* the kernel's name in kernels/list.h, or a message's as in plan_message */
+    const char *name;  /* where in the model */
     const char *group; /* for a message: its ranks, as in plan_message; otherwise NULL */
     /* Calls in one rank's step. If the model calls a kernel with several shapes, work is expressed in calls of one of
      * them. So count need not be whole. */
     double count;
     bool again;      /* backward's repetition of forward; not in the model's FLOP */
     int64_t m, n, k; /* gemm */
+    bool ragged; /* of experts' rows, whose number, m or if a_trans k, differs from call to call: of balanced loads */
     bool a_trans, b_trans;
     enum kernel_dtype in, out;
     int64_t batch, heads, seq, window, head_dim; /* attention */
@@ -56,10 +57,11 @@ void plan_ledger_fill(struct plan_ledger *ledger, const struct plan *plan, const
 
 /* A message of one rank's step. turn: it can leave once these gradients are final. Turn 0 is what follows the layers,
  * and a token table that is final early. Turns 1 to `layers` are the layers, the last one first. The next turn is what
- * precedes the layers, and the one after it is for all that are no gradients. op: "all_reduce", "reduce_scatter" or
- * "all_gather", whose bytes are those of all ranks' blocks, or "send". group: "dp", "tp", "kv" for tensor parallel
- * ranks that share a key/value head, "cp" for context parallel ranks, "pp" for pipeline stages, or "ends" for the first
- * and last of them. "dp" are all replicas (layout.h). */
+ * precedes the layers, and the one after it is for all that are no gradients. op: "all_reduce", "reduce_scatter",
+ * "all_gather", "all_to_all" or "all_to_all_v", whose bytes are those of all ranks' blocks, or "send". group: "dp",
+ * "tp", "kv" for tensor parallel ranks that share a key/value head, "cp" for context parallel ranks, "pp" for pipeline
+ * stages, or "ends" for the first and last of them. "dp" are all replicas (layout.h), "ep" those that together hold all
+ * experts, and "edp" those that hold the same ones, if there are fewer of them than replicas. */
 struct plan_message {
     int64_t turn;
     const char *op, *group, *name;
@@ -70,7 +72,8 @@ struct plan_message {
 typedef void plan_each_message(void *context, const struct plan_message *message);
 void plan_messages(const struct plan *plan, const struct model_params *params, plan_each_message *each, void *context);
 
-/* A matmul's call as an operation: kind, shape and dtypes alone. Whether two matmuls have the same ones. */
+/* A matmul's call as an operation: kind, shape and dtypes alone. Whether two matmuls have the same ones, the first one
+ * of any number of rows if it is ragged. */
 struct plan_op plan_op_of_gemm(const struct kernel_gemm *g);
 bool plan_op_same_gemm(const struct plan_op *a, const struct plan_op *b);
 

@@ -41,17 +41,22 @@ static double gathered_bytes(const struct plan *p) {
     return (double)base_arena_piece(rows * sizeof(int32_t)) + (double)base_arena_piece(rows * row);
 }
 
+int plan_range_replicas(const struct plan_layout *l, const struct model_params *params, int64_t range) {
+    return range < params->layers + 2 ? plan_layout_replicas(l) : plan_layout_expert_replicas(l);
+}
+
 int64_t plan_owned(const struct plan_layout *l, const struct model_params *params) {
     int64_t sum = 0;
-    const int64_t ranks = l->zero ? plan_layout_replicas(l) : 1;
-    for (int64_t range = 0; range < params->layers + 2; range++)
+    for (int64_t range = 0; range < model_params_ranges(params); range++) {
+        const int64_t ranks = l->zero ? plan_range_replicas(l, params, range) : 1;
         sum += (model_params_start(params, range + 1) - model_params_start(params, range) + ranks - 1) / ranks;
+    }
     return sum;
 }
 
 int64_t plan_passing(const struct model_params *params) {
     const int64_t layers = params->layers < 2 ? params->layers : 2;
-    return params->total - (params->layers - layers) * params->layer_size;
+    return params->total - (params->layers - layers) * (params->layer_size + params->expert_size);
 }
 
 /* A piece of the arena for each kind of parameter state. */

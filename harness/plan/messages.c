@@ -9,12 +9,13 @@
 struct pending {
     plan_each_message *each;
     void *context;
+    const char *group;
     int64_t bucket, above, table; /* elements */
 };
 
 static void flush(struct pending *p, int64_t *elements, int64_t turn, int64_t least) {
     if (*elements < least || *elements == 0) return;
-    const struct plan_message m = {turn, "all_reduce", "dp", "gradient all-reduce", 4.0 * (double)*elements, 1};
+    const struct plan_message m = {turn, "all_reduce", p->group, "gradient all-reduce", 4.0 * (double)*elements, 1};
     p->each(p->context, &m);
     *elements = 0;
 }
@@ -23,8 +24,8 @@ static void flush(struct pending *p, int64_t *elements, int64_t turn, int64_t le
 static void buckets(const struct plan *p, const struct model_params *params, plan_each_message *each, void *context) {
     const struct plan_request *r = &p->request;
     const int64_t layers = params->layers, table = p->rows_apart ? model_config_table(&p->part) : 0;
-    const int64_t final = params->total - model_params_start(params, layers + 1), rest = params->layer0 - table;
-    struct pending x = {each, context, r->bucket, 0, table};
+    const int64_t final = params->expert0 - model_params_start(params, layers + 1), rest = params->layer0 - table;
+    struct pending x = {each, context, "dp", r->bucket, 0, table};
     flush(&x, &x.table, 0, x.bucket);
     for (int64_t i = 0; i < layers + 2; i++) {
         x.above += i == 0 ? final : i <= layers ? params->layer_size : rest;
@@ -39,6 +40,22 @@ static void buckets(const struct plan *p, const struct model_params *params, pla
     each(context, &m);
     m.bytes = rows * row;
     each(context, &m);
+}
+
+/* Whose ranks sum gradients of experts. */
+static const char *expert_group(const struct plan *p) {
+    return plan_layout_expert_ranks(&p->request.layout) > 1 ? "edp" : "dp";
+}
+
+/* The same of experts, apart. */
+static void expert_buckets(const struct plan *p, const struct model_params *params, plan_each_message *each,
+                           void *context) {
+    struct pending x = {each, context, expert_group(p), p->request.bucket, 0, 0};
+    if (plan_layout_expert_replicas(&p->request.layout) == 1) return;
+    for (int64_t i = 1; i <= params->layers; i++) {
+        x.above += params->expert_size;
+        flush(&x, &x.above, i, i < params->layers ? x.bucket : 1);
+    }
 }
 
 /* Gathers of a layer's range in a step of stage 3. Layers use two buffers in turn, so that the last two of a pass are
@@ -61,27 +78,42 @@ static void gathers_of(void *context, const struct plan_step *step) {
     }
 }
 
+static double elements(const struct model_params *params, int64_t range) {
+    return (double)(model_params_start(params, range + 1) - model_params_start(params, range));
+}
+static bool sends(const struct plan *p, const struct model_params *params, int64_t range) {
+    return elements(params, range) > 0 && plan_range_replicas(&p->request.layout, params, range) > 1;
+}
+
 /* The rule of parallel/zero.h. */
 static void zero(const struct plan *p, const struct model_params *params, plan_each_message *each, void *context) {
-    const int64_t layers = params->layers, last = layers + 1;
+    const int64_t layers = params->layers, last = layers + 1, end = model_params_ranges(params) - 1;
     const int stage = p->request.layout.zero;
     const double size = (double)kernel_dtype_bytes(p->request.dtype);
     struct plan_pipeline stages;
     plan_pipeline_of(p, &stages);
     for (int64_t micro = stage == 1 ? p->accumulation - 1 : 0; micro < p->accumulation; micro++)
-        for (int64_t range = last; range >= 0; range--) {
-            const double count = (double)(model_params_start(params, range + 1) - model_params_start(params, range));
-            const struct plan_message m = {
-                last - range, "reduce_scatter", "dp", "gradient reduce-scatter", 4 * count, 1};
-            if (count > 0) each(context, &m);
+        for (int64_t range = end; range >= 0; range--) {
+            const int64_t layer = range > last ? range - last : range;
+            const struct plan_message m = {last - layer,
+                                           "reduce_scatter",
+                                           range > last ? expert_group(p) : "dp",
+                                           "gradient reduce-scatter",
+                                           4 * elements(params, range),
+                                           1};
+            if (sends(p, params, range)) each(context, &m);
         }
-    for (int64_t range = 0; range <= last; range++) {
-        const double count = (double)(model_params_start(params, range + 1) - model_params_start(params, range));
-        struct gathers g = {.plan = p, .range = range};
-        if (stage == 3 && range > 0 && range < last) plan_pipeline_each(&stages, p->place.at[PLAN_PP], gathers_of, &g);
-        const struct plan_message m = {layers + 2,          "all_gather", "dp",
-                                       "weight all-gather", size * count, g.count > 0 ? g.count : 1};
-        if (count > 0) each(context, &m);
+    for (int64_t range = 0; range <= end; range++) {
+        const int64_t layer = range > last ? range - last : range;
+        struct gathers g = {.plan = p, .range = layer};
+        if (stage == 3 && layer > 0 && layer < last) plan_pipeline_each(&stages, p->place.at[PLAN_PP], gathers_of, &g);
+        const struct plan_message m = {layers + 2,
+                                       "all_gather",
+                                       range > last ? expert_group(p) : "dp",
+                                       "weight all-gather",
+                                       size * elements(params, range),
+                                       g.count > 0 ? g.count : 1};
+        if (sends(p, params, range)) each(context, &m);
     }
 }
 
@@ -152,6 +184,29 @@ static void ring(const struct plan *p, plan_each_message *each, void *context) {
     list(p, messages, sizeof messages / sizeof *messages, each, context);
 }
 
+/* Rows to experts and home (model/experts.c): the counts, rows and their weights forward, and in backward the rows'
+ * gradients out and both back. The rows that come back are those of balanced loads. Tensor parallel ranks add up the
+ * gradients of weights; context parallel ones the loads of sequences. */
+static void experts(const struct plan *p, plan_each_message *each, void *context) {
+    const struct plan_layout *l = &p->request.layout;
+    const double layers = (double)p->accumulation * (double)p->part.layers;
+    const double again =
+        p->shape.kept == MODEL_KEPT_LAYERS ? (double)p->accumulation * (double)plan_layers_again(p) : 0;
+    const double rows = (double)(p->shape.batch * p->shape.seq * p->part.active), width = (double)p->part.width;
+    const double size = (double)kernel_dtype_bytes(p->shape.dtype), home = model_is_split(&p->shape) ? 4 : size;
+    const double away = plan_layout_expert_ranks(l) > 1, split = l->tp > 1, shares = l->cp > 1;
+    const struct plan_message messages[] = {
+        {0, "all_to_all", "ep", "numbers of rows", 4 * (double)p->part.experts, away * (layers + again)},
+        {0, "all_to_all_v", "ep", "rows to experts", size * rows * width, away * (2 * layers + again)},
+        {0, "all_to_all_v", "ep", "rows from experts", home * rows * width, away * 2 * layers},
+        {0, "all_to_all_v", "ep", "rows' weights", 4 * rows, away * (2 * layers + again)},
+        {0, "all_reduce", "tp", "gradients of rows' weights", 4 * rows, split * layers},
+        {0, "all_reduce", "cp", "experts' loads", 4 * (double)(p->shape.batch * p->part.experts),
+         shares * (layers + again)},
+    };
+    if (p->part.experts > 0) list(p, messages, sizeof messages / sizeof *messages, each, context);
+}
+
 /* The rules of parallel/pipeline.h and tied.h. */
 static void pipeline(const struct plan *p, plan_each_message *each, void *context) {
     const double micro = (double)p->accumulation, chunks = (double)p->request.layout.vp;
@@ -172,6 +227,12 @@ void plan_messages(const struct plan *p, const struct model_params *params, plan
     if (p->request.layout.tp > 1) tensor(p, each, context);
     if (p->request.layout.cp > 1) ring(p, each, context);
     if (p->request.layout.pp > 1) pipeline(p, each, context);
+    experts(p, each, context);
     if (plan_layout_replicas(&p->request.layout) == 1) return;
-    (p->request.layout.zero ? zero : buckets)(p, params, each, context);
+    if (p->request.layout.zero) {
+        zero(p, params, each, context);
+        return;
+    }
+    buckets(p, params, each, context);
+    expert_buckets(p, params, each, context);
 }

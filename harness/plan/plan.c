@@ -14,10 +14,9 @@ static int check_sizes(const struct plan_request *r, struct base_error *e) {
     const struct plan_layout *l = &r->layout;
     const struct plan_batch batch = {r->seq, r->global_batch};
     const long long ranks = r->layout.dp, mbs = r->layout.micro_batch, gbs = r->global_batch, limit = 1 << 24;
-    if (l->dp < 1 || l->tp < 1 || l->pp < 1 || l->vp < 1 || l->cp < 1 || plan_layout_expert_ranks(l) != 1 ||
-        l->recompute < 0 || l->recompute >= PLAN_RECOMPUTES)
-        return base_fail(e, BASE_USAGE,
-                         "training has no expert parallel ranks: it needs --ep 1, and the others at least 1 each");
+    if (l->dp < 1 || l->tp < 1 || l->pp < 1 || l->vp < 1 || l->cp < 1 || l->ep < 0 || l->recompute < 0 ||
+        l->recompute >= PLAN_RECOMPUTES)
+        return base_fail(e, BASE_USAGE, "--tp, --pp, --cp, --ep, --vp and the data parallel ranks are at least 1 each");
     if (l->pp == 1 && (l->vp > 1 || l->schedule != PLAN_1F1B || l->stage_layers[0]))
         return base_fail(e, BASE_USAGE,
                          "--vp, --schedule and --stage-layers are of pipeline stages: they need --pp of at least 2");
@@ -40,6 +39,12 @@ static int check_sizes(const struct plan_request *r, struct base_error *e) {
                          mbs, gbs, limit, limit);
     const int code = plan_layout_check_model(l, &batch, &r->config, e);
     if (code) return code;
+    if (r->route.forced &&
+        !(r->route.skew >= 1 && r->route.skew * (double)r->config.active <= (double)r->config.experts))
+        return base_fail(e, BASE_USAGE,
+                         "--route skew=%g: an expert of %s gets 1 to %g times the mean, as a token passes it once at "
+                         "most; take such a number",
+                         r->route.skew, r->config.name, (double)r->config.experts / (double)r->config.active);
     if (gbs % ranks)
         return base_fail(e, BASE_USAGE,
                          "--gbs %lld does not divide over %lld data parallel ranks; take a multiple of %lld", gbs,
@@ -80,7 +85,8 @@ static double gate_bytes(const struct plan *p) {
     struct model_reference r = {.params = &params, .shape = p->shape};
     const struct model_config *c = p->shape.config;
     const struct plan_layout *l = &p->request.layout;
-    const bool all = l->tp == 1 && l->pp == 1 && (!l->zero || (l->zero < 3 && p->request.dtype == KERNEL_F32));
+    const bool all = l->tp == 1 && l->pp == 1 && plan_layout_expert_ranks(l) == 1 &&
+                     (!l->zero || (l->zero < 3 && p->request.dtype == KERNEL_F32));
     model_params_size(&params, &p->request.config);
     r.shape.config = &p->request.config;
     const double plain =
@@ -123,7 +129,11 @@ void plan_part_fill(struct plan *p) {
         [PLAN_RECOMPUTE_FULL] = MODEL_KEPT_LAYERS,
     };
     const struct plan_request *r = &p->request;
-    struct model_part part = {.whole = &r->config, .ranks = r->layout.tp, .rank = p->place.at[PLAN_TP]};
+    struct model_part part = {.whole = &r->config,
+                              .ranks = r->layout.tp,
+                              .rank = p->place.at[PLAN_TP],
+                              .expert_ranks = plan_layout_expert_ranks(&r->layout),
+                              .expert_rank = plan_grid_expert(&r->layout, &p->place)};
     fill_chunks(&part, p);
     p->part = model_part_config(&part);
     p->shape = (struct model_shape){.config = &p->part,
@@ -134,7 +144,8 @@ void plan_part_fill(struct plan *p) {
                                     .seq = r->seq / r->layout.cp,
                                     .context = {r->layout.cp, p->place.at[PLAN_CP]},
                                     .head_rows = r->head_rows,
-                                    .kept = kept[r->layout.recompute]};
+                                    .kept = kept[r->layout.recompute],
+                                    .route = r->route};
 }
 
 int plan_make(struct plan *plan, const struct plan_request *request, struct base_error *e) {

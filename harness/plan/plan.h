@@ -23,7 +23,8 @@ struct plan_request {
     struct model_config config;
     enum kernel_dtype dtype;
     int64_t seq, global_batch;   /* tokens; sequences */
-    struct plan_layout layout;   /* of the ranks; training supports all but expert parallel ones */
+    struct plan_layout layout;   /* of the ranks */
+    struct model_route route;    /* of experts */
     int rank;                    /* of the world; plans differ by what a rank holds */
     int threads;                 /* OpenMP threads of a rank */
     struct kernel_caches caches; /* of a rank's team; zeros: unknown */
@@ -81,15 +82,17 @@ int plan_make_largest(struct plan *plan, const struct plan_request *request, str
 /* The pipeline that the rank is in; of one device if there are no stages. */
 void plan_pipeline_of(const struct plan *plan, struct plan_pipeline *pipeline);
 
-/* Under ZeRO each range of the parameters (config/params.h) is cut into as many blocks as there are replicas
- * (layout.h), and each rank owns one (comm_block). Elements that a rank owns at most; without ZeRO all. */
+/* The replicas that hold a range of the parameters (config/params.h): of experts fewer. */
+int plan_range_replicas(const struct plan_layout *layout, const struct model_params *params, int64_t range);
+/* Under ZeRO each range is cut into as many blocks as it has replicas, and each rank owns one (comm_block). Elements
+ * that a rank owns at most; without ZeRO all. */
 int64_t plan_owned(const struct plan_layout *layout, const struct model_params *params);
 /* Parameters whose gradient is summed over tensor parallel ranks before replicas: key/value heads that
  * several of them hold, and with sequence parallelism norms. */
 bool plan_shared_heads(const struct plan *plan, const struct model_parameter *parameter);
 bool plan_shared_norm(const struct plan *plan, const struct model_parameter *parameter);
-/* Whole ranges that are in memory at once if only the owned blocks are kept: the embeddings, two layers, and what
- * follows the layers. Elements. */
+/* Whole ranges that are in memory at once if only the owned blocks are kept: the embeddings, two layers and their
+ * experts, and what follows the layers. Elements. */
 int64_t plan_passing(const struct model_params *params);
 
 /* Whether the gradient of a tied token table is summed in two parts. The head's part is final before the layers'

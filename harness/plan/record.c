@@ -38,10 +38,10 @@ json_t *plan_layout_record(const struct plan *p) {
     return o;
 }
 
-json_t *plan_communication_record(const struct plan_layout *l, const double total_s[PLAN_AXES],
-                                  const double exposed_s[PLAN_AXES]) {
+json_t *plan_communication_record(const struct plan_layout *l, const double total_s[PLAN_TALKING],
+                                  const double exposed_s[PLAN_TALKING]) {
     json_t *o = json_object();
-    for (int a = 0; a < PLAN_AXES; a++) {
+    for (int a = 0; a < PLAN_TALKING; a++) {
         if (plan_axis_talking(l, (enum plan_axis)a) == 1) continue;
         json_t *axis = json_object();
         record_set_number(axis, "total_s", a == PLAN_PP ? NAN : total_s[a]);

@@ -62,7 +62,7 @@ struct projection_measured {
     double exposed_s;             /* their part after backward */
     /* By the axis whose ranks talk: messages by themselves, and by how much they lengthen the step. Of pipeline stages
      * only the second: all waiting. */
-    double axis_s[PLAN_AXES], axis_exposed_s[PLAN_AXES];
+    double axis_s[PLAN_TALKING], axis_exposed_s[PLAN_TALKING];
     double bubble;          /* the mean of the stages' waits for each other, as a share of the step */
     double drift;           /* sd of log(time) between recorded launches and the one that will train */
     double peak_flop_per_s; /* of a rank, measured with its records */

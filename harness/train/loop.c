@@ -111,7 +111,7 @@ static void keep(struct train_loop *l, double start, double own, double slowest,
     }
     measure_samples_add(&r->samples, start, own, result->phase_s, met, marks);
     measure_interference_add(&l->met, met);
-    for (int a = 0; a < PLAN_AXES; a++) l->busy_s[a] += result->busy_s[a], l->waited_s[a] += result->waited_s[a];
+    for (int a = 0; a < PLAN_TALKING; a++) l->busy_s[a] += result->busy_s[a], l->waited_s[a] += result->waited_s[a];
     r->step_s[r->timed++] = slowest;
     l->timed_s += slowest;
 }

@@ -27,11 +27,11 @@ struct train_loop {
     /* interference before and after the last step, and the windows at its end; ended 0: another window ran since */
     struct measure_interference before, after;
     double ended, ended_s[TRAIN_WINDOWS];
-    double busy_s[PLAN_AXES], waited_s[PLAN_AXES]; /* sums over the timed steps */
-    struct measure_interference met;               /* over the timed steps */
-    double own_loss;                               /* this rank's part of the first step's loss */
-    double timed_s, since_peak;                    /* seconds of timed steps; seconds of steps since a peak window */
-    double first, last, reported;                  /* clock: start and end of the timed part; last progress line */
+    double busy_s[PLAN_TALKING], waited_s[PLAN_TALKING]; /* sums over the timed steps */
+    struct measure_interference met;                     /* over the timed steps */
+    double own_loss;                                     /* this rank's part of the first step's loss */
+    double timed_s, since_peak;   /* seconds of timed steps; seconds of steps since a peak window */
+    double first, last, reported; /* clock: start and end of the timed part; last progress line */
 };
 
 /* Warm-up, timed steps, peak and probe windows; sets what the result has of them. Ends early if a rank is asked to

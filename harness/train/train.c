@@ -87,7 +87,7 @@ static void gather_ranks(struct train_loop *l, const struct measure_placement *p
     mine.rivals = placement->rivals;
     measure_rivals_find(&mine.rivals, placement, l->world);
     mine.loss_first = l->own_loss * plan_layout_replicas(&l->plan->request.layout); /* all have as many tokens */
-    for (int a = 0; a < PLAN_AXES; a++) {
+    for (int a = 0; a < PLAN_TALKING; a++) {
         mine.busy_s[a] = l->busy_s[a] / (r->timed - r->earlier);
         mine.waited_s[a] = l->waited_s[a] / (r->timed - r->earlier);
     }

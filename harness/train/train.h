@@ -127,10 +127,10 @@ struct train_rank {
     double wait_s;                   /* waiting for the slowest rank */
     struct measure_interference met; /* sum over the timed steps */
     double peak_flop_per_s;
-    double phase_s[PLAN_PHASES];                   /* of the step closest to the median, scaled to it */
-    double busy_s[PLAN_AXES], waited_s[PLAN_AXES]; /* parallel_result's, means of this process's timed steps */
-    double peak_memory_bytes;                      /* negative: unknown */
-    struct measure_rivals rivals;                  /* at the start and at the end */
+    double phase_s[PLAN_PHASES];                         /* of the step closest to the median, scaled to it */
+    double busy_s[PLAN_TALKING], waited_s[PLAN_TALKING]; /* parallel_result's, means of this process's timed steps */
+    double peak_memory_bytes;                            /* negative: unknown */
+    struct measure_rivals rivals;                        /* at the start and at the end */
     char cpus[64];
     char huge_why[64]; /* why `huge` is 0 or unknown; "": it is neither */
     char warning[256];
@@ -189,8 +189,8 @@ struct train_result {
     char source[160];
     struct train_rank *ranks;    /* [world size], on every rank */
     double phase_s[PLAN_PHASES]; /* of the slowest rank's median step; communication includes waiting */
-    double busy_s[PLAN_AXES], waited_s[PLAN_AXES]; /* that rank's */
-    double other_s;                                /* the rest of the step */
+    double busy_s[PLAN_TALKING], waited_s[PLAN_TALKING]; /* that rank's */
+    double other_s;                                      /* the rest of the step */
     /* Exposed communication: a step minus the slowest rank's compute in the probe after it, median of such pairs. NAN
      * without pairs. Noise can make it negative. */
     struct base_interval exposed;

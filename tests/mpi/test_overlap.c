@@ -28,7 +28,7 @@ static void train(struct parallel_engine *g, const struct data_source *source, e
         parallel_step(g, source, &o, step, &r);
         t->loss[step] = r.loss, t->norm[step] = r.grad_norm;
     }
-    t->gradients = parallel_gradients_mix(g), t->weights = parallel_weights_mix(g);
+    t->gradients = parallel_gradients_mix(g), t->weights = parallel_weights_mix(g, false);
 }
 
 static void compare(struct agreed *a, const char *family, enum kernel_dtype dtype, int64_t bucket,

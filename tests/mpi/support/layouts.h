@@ -104,7 +104,7 @@ static inline void train(struct agreed *a, struct run *r, bool overlap, struct t
         t->loss[i] = result.loss, t->norm[i] = result.grad_norm;
         if (i == 0) parallel_probe(&r->engine, r->source, i, &result); /* changes nothing */
     }
-    t->gradients = parallel_gradients_mix(&r->engine), t->weights = parallel_weights_mix(&r->engine);
+    t->gradients = parallel_gradients_mix(&r->engine), t->weights = parallel_weights_mix(&r->engine, false);
 }
 
 static inline bool alike(struct comm *group, uint64_t mine) {
@@ -121,8 +121,8 @@ static inline void check_bits(struct agreed *a, const struct plan_request *q, co
     train(a, &r, false, &without, what);
     agreed_check(a, !memcmp(&with, &without, sizeof with) && isfinite(with.norm[0]) && with.norm[0] > 0, what);
     const struct parallel_groups *g = &r.engine.groups;
-    const bool weights =
-        alike(g->data, with.weights) && (!g->tensor || alike(g->tensor, parallel_common_mix(&r.engine)));
+    bool weights = alike(g->data, with.weights) && (!g->tensor || alike(g->tensor, parallel_common_mix(&r.engine)));
+    weights = alike(g->same_experts, parallel_weights_mix(&r.engine, true)) && weights;
     char text[400];
     snprintf(text, sizeof text, "%s: the same weights, loss %.17g, norm %.17g", what, with.loss[STEPS - 1],
              with.norm[STEPS - 1]);
@@ -172,6 +172,17 @@ static inline int64_t layout_seq(const struct layout *l) {
     return seq;
 }
 
+/* Some of the replicas share out experts, and a rule may choose them. */
+static inline void layout_experts(struct plan_request *q, int variant) {
+    static const struct model_route routes[] = {{false, 0, 0}, {true, 1, 3}, {false, 0, 0}, {true, 1.5, 3}};
+    int ranks[3], n = 0;
+    if (q->config.experts == 0) return;
+    for (int ep = 1; ep <= 4; ep *= 2)
+        if (plan_layout_replicas(&q->layout) % ep == 0 && q->config.experts % ep == 0) ranks[n++] = ep;
+    q->layout.ep = ranks[n - 1 - variant % n];
+    q->route = routes[variant % 4];
+}
+
 /* The request of a layout: what it leaves open depends on `variant`. */
 static inline struct plan_request layout_request(const struct comm *world, const struct layout *l,
                                                  const struct model_config *c, enum kernel_dtype dtype, int variant) {
@@ -184,6 +195,7 @@ static inline struct plan_request layout_request(const struct comm *world, const
     static const char *const orders[] = {"tp-cp-dp-pp", "dp-tp-cp-pp", "pp-dp-cp-tp",
                                          "cp-dp-pp-tp", "tp-pp-dp-cp", "pp-cp-tp-dp"};
     plan_grid_order(&q.layout, orders[variant % 6], NULL);
+    layout_experts(&q, variant);
     q.rank = world->rank;
     q.global_batch = q.layout.dp * l->micro * l->accumulation;
     q.bucket = 1000;
@@ -192,12 +204,13 @@ static inline struct plan_request layout_request(const struct comm *world, const
 
 static inline void layout_check(struct agreed *a, const struct plan_request *q) {
     const struct plan_layout *l = &q->layout;
-    char what[200];
+    char what[240];
     snprintf(what, sizeof what,
-             "%s, %s, TP %d%s, CP %d, PP %d x %d %s, DP %d, ZeRO %d, recompute %d, rows %d, micro-batches %lld x %lld",
+             "%s, %s, TP %d%s, CP %d, PP %d x %d %s, DP %d, EP %d, route %g, ZeRO %d, recompute %d, rows %d, "
+             "micro-batches %lld x %lld",
              q->config.family->type, q->dtype == KERNEL_F32 ? "fp32" : "bf16", l->tp, l->sequence_parallel ? " SP" : "",
-             l->cp, l->pp, l->vp, plan_schedule_name((enum plan_schedule)l->schedule), l->dp, l->zero, l->recompute,
-             (int)q->rows, (long long)(q->global_batch / l->dp / l->micro_batch), (long long)l->micro_batch);
+             l->cp, l->pp, l->vp, plan_schedule_name((enum plan_schedule)l->schedule), l->dp, l->ep, q->route.skew,
+             l->zero, l->recompute, (int)q->rows, (long long)(q->global_batch / l->dp / l->micro_batch), (long long)l->micro_batch);
     if (getenv("SHOW") && !a->world.rank) puts(what);
     check_gate(a, q, what);
     check_bits(a, q, what);

@@ -57,10 +57,15 @@ static void check_table(const struct model_config *c, const char *last) {
         else
             assert_int_equal(t->offset % 16, 0);
         assert_int_equal(t->count, t->rows * t->cols);
-        assert_int_equal(model_params_offset(&p, t->kind->role, t->layer < 0 ? 0 : t->layer), t->offset);
+        assert_int_equal(model_params_offset(&p, t->kind->role, t->layer < 0 ? 0 : t->layer) +
+                             (t->expert < 0 ? 0 : t->expert * p.expert_each),
+                         t->offset);
         end = t->offset + t->count;
         count += t->count;
-        if (t->layer < 0) {
+        if (t->expert >= 0) {
+            const int64_t first = p.expert0 + t->layer * p.expert_size + t->expert * p.expert_each;
+            assert_true(t->offset >= first && end <= first + p.expert_each);
+        } else if (t->layer < 0) {
             assert_true(end <= p.layer0 || t->offset >= p.layer0 + c->layers * p.layer_size);
         } else {
             assert_true(t->offset >= p.layer0 + t->layer * p.layer_size);
@@ -75,7 +80,8 @@ static void check_table(const struct model_config *c, const char *last) {
 }
 static void test_table(void **state) {
     (void)state;
-    const char *const last[RIG_FAMILIES] = {"ln_f.bias", "ln_f.bias", "lm_head.weight", "lm_head.weight"};
+    const char *const last[RIG_FAMILIES] = {"ln_f.bias", "ln_f.bias", "lm_head.weight", "lm_head.weight",
+                                            "layers.2.block_sparse_moe.experts.3.w2.weight"};
     for (int f = 0; f < RIG_FAMILIES; f++) { /* heads of 5: no tensor is a multiple of 16 */
         const struct model_config odd = rig_config_of(rig_families[f], 3, 30, 6, 53, 7);
         check_table(&odd, last[f]);
@@ -161,8 +167,10 @@ static void test_pieces(void **state) {
         float *w = initial(&c, &p, 3, true, 2), *piece = malloc((size_t)p.total * sizeof *piece);
         assert_non_null(piece);
         assert_int_equal(model_params_start(&p, 0), 0);
-        assert_int_equal(model_params_start(&p, p.layers + 2), p.total);
-        for (int64_t r = 0; r < p.layers + 2; r++) {
+        const int64_t ranges = model_params_ranges(&p);
+        assert_int_equal(ranges, p.layers + 2 + (c.experts ? p.layers : 0));
+        assert_int_equal(model_params_start(&p, ranges), p.total);
+        for (int64_t r = 0; r < ranges; r++) {
             const int64_t start = model_params_start(&p, r), end = model_params_start(&p, r + 1);
             assert_true(end > start);
             assert_int_equal(model_params_range_of(&p, start), r);
@@ -241,7 +249,7 @@ static void check_hot_start(const struct model_config *c) {
 
 static void test_moments(void **state) {
     (void)state;
-    const bool scaled[RIG_FAMILIES] = {true, true, false, false};
+    const bool scaled[RIG_FAMILIES] = {true, true, false, false, false};
     for (int f = 0; f < RIG_FAMILIES; f++) {
         const struct model_config c = rig_config_of(rig_families[f], 3, 128, 4, 1001, 64);
         check_start(&c, scaled[f]);

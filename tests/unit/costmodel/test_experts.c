@@ -299,7 +299,6 @@ static void refused(void **state) {
     config_refused("num_experts_per_tok", "null", "num_experts_per_tok");
     config_refused("num_local_experts", "0", "num_local_experts");
     config_refused("n_routed_experts", "8", "n_routed_experts");
-    config_json_refused(config_json_preset("mixtral-8x7b"), "a mixture of experts"); /* training refuses it */
 }
 
 int main(void) {

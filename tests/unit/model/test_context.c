@@ -57,6 +57,9 @@ static void test_sees(void **state) {
 static void no_exchange(void *context, enum model_exchange what, const void *to, void *from, size_t bytes) {
     (void)context, (void)what, (void)to, (void)from, (void)bytes;
 }
+static void no_load(void *context, float *x, int64_t n) {
+    (void)context, (void)x, (void)n;
+}
 static void no_wait(void *context, enum model_exchange what) {
     (void)context, (void)what;
 }
@@ -78,7 +81,7 @@ static void part_open(struct part *p, const struct rig *r, int ranks, int rank) 
     if (model_open(&p->model, &p->shape, &r->engine.params, &r->engine.team, r->engine.master, r->engine.grads, &arena,
                    &e))
         fail_msg("%s", e.text);
-    p->model.hooks.exchange = no_exchange, p->model.hooks.exchanged = no_wait;
+    p->model.hooks.exchange = no_exchange, p->model.hooks.exchanged = no_wait, p->model.hooks.load = no_load;
 }
 
 /* The embedding of its tokens, and the rotary angles, are those of the whole sequences at its positions. */

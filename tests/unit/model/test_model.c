@@ -240,8 +240,8 @@ static void on_ready(void *context, int64_t offset, int64_t count) {
     note(context, READY, offset, count);
 }
 
-/* Ready: from the end of the buffer to its start, each element once. Need and done: every range is needed before it is
- * read and done after, in forward and backward. */
+/* Ready: from the end of the buffer to its start, each element once, experts apart. Need and done: every range is
+ * needed before it is read and done after, in forward and backward. */
 static void check_hooks(const char *family) {
     struct rig r;
     struct calls calls = {.count = 0};
@@ -250,18 +250,19 @@ static void check_hooks(const char *family) {
     r.engine.model.hooks = (struct model_hooks){.context = &calls, .need = on_need, .done = on_done, .ready = on_ready};
     rig_pass(&r, 0, 1);
     const struct model_params *p = &r.engine.params;
-    int64_t end = p->total, layers_ready = 0, open = 0, most_open = 0;
+    int64_t end = p->expert0, expert_end = p->total, layers_ready = 0, open = 0, most_open = 0;
     for (int i = 0; i < calls.count; i++) {
         const struct call *c = &calls.call[i];
         open += c->kind == NEED ? c->count : c->kind == DONE ? -c->count : 0;
         most_open = open > most_open ? open : most_open;
         assert_in_range(open, 0, p->total);
         if (c->kind != READY) continue;
-        assert_int_equal(c->offset + c->count, end);
-        end = c->offset;
+        int64_t *const before = c->offset < p->expert0 ? &end : &expert_end;
+        assert_int_equal(c->offset + c->count, *before);
+        *before = c->offset;
         layers_ready += c->count == p->layer_size && c->offset >= p->layer0;
     }
-    assert_int_equal(end, 0);
+    assert_true(end == 0 && expert_end == p->expert0);
     assert_int_equal(layers_ready, LAYERS);
     assert_int_equal(open, 0);
     /* a layer's weights are done before the next layer's are needed */

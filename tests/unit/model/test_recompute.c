@@ -29,7 +29,7 @@ static struct outcome run(const char *family, int64_t layers, enum kernel_dtype 
     rig_open(&r, &q, kernel_isa_best(), KERNEL_BACKEND_TOISE, SEED);
     for (int i = 0; i < STEPS; i++) parallel_step(&r.engine, r.source, &o, i, &result);
     const struct outcome x = {result.loss, r.plan.arenas[PLAN_ACTIVATIONS].bytes, parallel_gradients_mix(&r.engine),
-                              parallel_weights_mix(&r.engine)};
+                              parallel_weights_mix(&r.engine, false)};
     rig_close(&r);
     return x;
 }

@@ -22,14 +22,15 @@
 struct sent {
     struct comm inner, world;
     struct comm_counter counter;
-    struct parallel_buckets buckets;
+    struct parallel_buckets buckets, expert_buckets;
+    int64_t dense; /* elements before the experts' */
     struct parallel_rows rows;
     bool last_micro;
 };
 
 static void on_ready(void *context, int64_t offset, int64_t count) {
     struct sent *s = context;
-    if (s->last_micro) parallel_buckets_ready(&s->buckets, offset, count);
+    if (s->last_micro) parallel_buckets_ready(offset < s->dense ? &s->buckets : &s->expert_buckets, offset, count);
 }
 /* Other tensor parallel ranks add nothing: values do not matter here. */
 static void no_sum(void *context, void *x, int64_t n, enum kernel_dtype dtype) {
@@ -43,6 +44,9 @@ static void no_merge(void *context, int64_t rows, float *max, float *sum, float 
 }
 static void no_exchange(void *context, enum model_exchange what, const void *to, void *from, size_t bytes) {
     (void)context, (void)what, (void)to, (void)from, (void)bytes;
+}
+static void no_load(void *context, float *x, int64_t n) {
+    (void)context, (void)x, (void)n;
 }
 static void no_exchanged(void *context, enum model_exchange what) {
     (void)context, (void)what;
@@ -74,7 +78,10 @@ static void run_counted(const struct plan *plan, struct counting *c, struct sent
     comm_serial(&s->inner);
     s->inner.size = plan_layout_replicas(&plan->request.layout);
     comm_count_wrap(&s->world, &s->counter, &s->inner, COMM_ONLY_COUNT);
-    assert_int_equal(parallel_buckets_open(&s->buckets, &s->world, grads, params.total, plan->request.bucket, &e), 0);
+    const int64_t dense = s->dense = params.expert0, bucket = plan->request.bucket;
+    assert_int_equal(parallel_buckets_open(&s->buckets, &s->world, grads, dense, bucket, &e), 0);
+    assert_int_equal(parallel_buckets_open(&s->expert_buckets, &s->world, grads, params.total - dense, bucket, &e), 0);
+    parallel_buckets_begin(&s->expert_buckets);
     parallel_rows_open(&s->rows, plan, &s->world, &arena);
     parallel_buckets_begin(&s->buckets);
     parallel_rows_begin(&s->rows);
@@ -89,19 +96,23 @@ static void run_counted(const struct plan *plan, struct counting *c, struct sent
                                            .wait = no_wait,
                                            .merge = no_merge,
                                            .exchange = no_exchange,
-                                           .exchanged = no_exchanged};
+                                           .exchanged = no_exchanged,
+                                           .load = no_load};
         model_forward(&model, token);
         model_loss(&model, token, 1);
         model_backward(&model, token);
     }
     parallel_rows_start(&s->rows, &s->world);
-    assert_true(parallel_buckets_finish(&s->buckets));
+    assert_true(parallel_buckets_finish(&s->buckets) && parallel_buckets_finish(&s->expert_buckets));
     assert_true(parallel_rows_finish(&s->rows, &s->world, &team, grads));
-    parallel_buckets_close(&s->buckets);
+    parallel_buckets_close(&s->buckets), parallel_buckets_close(&s->expert_buckets);
     model_params_close(&params);
     munmap(space, size);
     free(token);
 }
+
+/* Kernels that only count choose no experts. */
+static const struct model_route balanced = {true, 1, 0};
 
 static void check_plan(const struct plan_request *request) {
     struct plan plan;
@@ -115,13 +126,13 @@ static void check_plan(const struct plan_request *request) {
     int shapes = 0;
     for (int i = 0; i < l.count; i++) {
         const struct plan_op *op = &l.ops[i];
-        if (op->kind == PLAN_PASS || op->kind == PLAN_MESSAGE) continue;
+        if (op->kind == PLAN_PASS || op->kind == PLAN_MESSAGE || op->ragged) continue;
         double planned = 0; /* different operations may have the same shape */
         for (int j = 0; j < l.count; j++) {
             struct plan_op other = l.ops[j];
             if (other.kind == op->kind && other.m == op->m && other.n == op->n && other.k == op->k &&
                 other.a_trans == op->a_trans && other.b_trans == op->b_trans && other.in == op->in &&
-                other.out == op->out && other.batch == op->batch && other.seq == op->seq)
+                other.out == op->out && other.batch == op->batch && other.seq == op->seq && !other.ragged)
                 planned += other.count;
         }
         assert_true(counting_of(&c, op) == planned);
@@ -212,6 +223,7 @@ static void ledger_of_every_family(void **state) {
         for (int dtype = 0; dtype < KERNEL_DTYPE_COUNT; dtype++) {
             struct model_config c = rig_config_of(rig_families[f], 3, 48, 6, 101, 64);
             struct plan_request r = rig_request(&c, (enum kernel_dtype)dtype, 37, 2, 3);
+            r.route = balanced;
             r.head_rows = 23;
             check_ways(&r);
             r.layout.dp = 3;
@@ -233,6 +245,7 @@ static void ledger_of_parts(void **state) {
         for (int i = 0; i < 12; i++) {
             const struct model_config c = rig_config_of(rig_families[f], 3, 64, 8, 101, 64);
             struct plan_request r = rig_request(&c, i % 2 ? KERNEL_BF16 : KERNEL_F32, 40, 2, 2);
+            r.route = balanced;
             r.layout.tp = i % 3 == 0 ? 2 : i % 3 == 1 ? 4 : 8; /* which share four key/value heads */
             r.layout.sequence_parallel = i / 2 % 2;
             r.layout.recompute = i / 4;
@@ -248,6 +261,7 @@ static void ledger_of_contexts(void **state) {
         for (int i = 0; i < 12; i++) {
             const struct model_config c = rig_config_of(rig_families[f], 3, 64, 8, 101, 18 * (1 + i % 4) + 60);
             struct plan_request r = rig_request(&c, i % 2 ? KERNEL_BF16 : KERNEL_F32, 48, 2, 2);
+            r.route = balanced;
             struct plan whole, part;
             double flop = 0;
             r.layout.recompute = i / 4;

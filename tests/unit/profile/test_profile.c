@@ -40,7 +40,8 @@ static void steps(struct rig *r, struct profile *p) {
 static double ledger_count(const struct plan_ledger *l, const struct profile_row *row) {
     double count = 0;
     for (int i = 0; i < l->count; i++)
-        if (strstr(row->name, l->ops[i].name) && !strcmp(l->ops[i].op, row->op)) count += l->ops[i].count;
+        if (strstr(row->name, l->ops[i].name) && !strcmp(l->ops[i].op, row->op))
+            count += l->ops[i].ragged ? NAN : l->ops[i].count; /* an expert without rows has no call */
     return count;
 }
 
@@ -54,7 +55,7 @@ static void check_rows(const struct rig *r, const struct profile *p) {
         flop += row->flop;
         seconds += row->seconds;
         assert_true(row->seconds >= 0);
-        if (whole && row->calls != STEPS * ledger_count(l, row))
+        if (whole && !isnan(ledger_count(l, row)) && row->calls != STEPS * ledger_count(l, row))
             fail_msg("%s: %g calls, and %g in the ledger", row->name, row->calls, STEPS * ledger_count(l, row));
     }
     assert_true(fabs(flop / (l->matmul_flop + l->attention_flop) - 1) < 1e-12);
@@ -92,7 +93,7 @@ static void test_rows(void **state) {
         rig_open(&r, &q, kernel_isa_best(), KERNEL_BACKEND_TOISE, SEED);
         assert_int_equal(profile_open(&p, &r.engine, false, &e), BASE_OK);
         steps(&r, &p);
-        assert_true(parallel_weights_mix(&r.engine) == parallel_weights_mix(&plain.engine));
+        assert_true(parallel_weights_mix(&r.engine, false) == parallel_weights_mix(&plain.engine, false));
         check_rows(&r, &p);
         p.peak = 1e15, p.bandwidth = 1e30; /* so that the peak binds */
         check_record(&p);

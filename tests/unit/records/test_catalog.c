@@ -46,7 +46,7 @@ static void names(void **state) {
         skip();
     }
     assert_int_equal(record_catalog_names("models", order, last, &e), 0);
-    assert_string_equal(last, "tiny-mistral");
+    assert_string_equal(last, "tiny-mixtral");
     assert_int_equal(record_catalog_names("models", stop, &calls, &e), 7);
     assert_int_equal(calls, 2);
     assert_int_equal(record_catalog_load("models", "--model", "gpt2-124m", &json, path, &e), 0);

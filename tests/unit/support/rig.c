@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-const char *const rig_families[RIG_FAMILIES] = {"gpt2", "bloom", "llama", "mistral"};
+const char *const rig_families[RIG_FAMILIES] = {"gpt2", "bloom", "llama", "mistral", "mixtral"};
 
 struct model_config rig_config(int64_t layers, int64_t width, int64_t heads, int64_t vocab, int64_t positions) {
     return rig_config_of("gpt2", layers, width, heads, vocab, positions);
@@ -37,6 +37,8 @@ struct model_config rig_config_of(const char *family, int64_t layers, int64_t wi
                              .init_std = 0.02};
     if (f->position == MODEL_POSITION_ROTARY) c.kv_heads = heads / 2, c.rotary.theta = 10000;
     if (f->key_window[0]) c.window = positions / 3 + 1;
+    if (f->key_experts[0]) c.experts = c.full_experts = c.own_experts = 4, c.active = 2, c.balance = 0.1;
+    if (f->key_experts[0]) c.ffn = 2 * width;
     c.parameters = model_params_count(&c);
     return c;
 }
@@ -65,9 +67,21 @@ void rig_open(struct rig *r, const struct plan_request *request, enum kernel_isa
     parallel_start(&r->engine, seed, true);
 }
 
+/* Tokens that pass no pass have the first experts. */
+static void choices_open(struct rig *r) {
+    const struct plan_request *q = &r->plan.request;
+    const int64_t active = q->config.active, n = q->config.layers * q->global_batch * q->seq * active;
+    if (q->config.experts == 0 || r->chosen) return;
+    r->chosen = malloc((size_t)n * sizeof *r->chosen);
+    assert_non_null(r->chosen);
+    for (int64_t i = 0; i < n; i++) r->chosen[i] = (int32_t)(i % active);
+    r->engine.chosen = r->chosen, r->engine.chosen_samples = q->global_batch, r->engine.chosen_seq = q->seq;
+}
+
 void rig_close(struct rig *r) {
     data_close(r->source);
     parallel_close(&r->engine);
+    free(r->chosen);
 }
 
 void rig_zero(struct rig *r) {
@@ -76,6 +90,8 @@ void rig_zero(struct rig *r) {
 
 double rig_pass(struct rig *r, int64_t first, float scale) {
     struct parallel_engine *g = &r->engine;
+    choices_open(r);
+    g->sample = first, g->model.grad_scale = scale;
     data_fill(r->source, 0, r->plan.request.global_batch, first, r->plan.request.layout.micro_batch, g->inputs,
               g->targets);
     model_forward(&g->model, g->inputs);
@@ -102,7 +118,8 @@ double rig_reference(const struct rig *r, enum kernel_dtype dtype, double *grads
                                         .shape = r->plan.shape,
                                         .weights = kernel_attention_weights(&r->ops, dtype),
                                         .read = read_weights,
-                                        .context = (void *)(uintptr_t)&r->engine};
+                                        .context = (void *)(uintptr_t)&r->engine,
+                                        .choice = r->chosen};
     reference.shape.batch = q->global_batch;
     reference.shape.dtype = dtype;
     int32_t *inputs = malloc((size_t)tokens * sizeof *inputs), *targets = malloc((size_t)tokens * sizeof *targets);
