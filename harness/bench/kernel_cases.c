@@ -81,7 +81,8 @@ static struct bench_kernel_shape shape_of(const struct plan *p, const struct pla
                                        .alibi = c->family->position == MODEL_POSITION_ALIBI};
 }
 
-/* Skips messages and vectors: vectors are added once, with a layer's length. */
+/* Skips messages, vectors, and what is not timed, as the router's choice: vectors are added once, with a layer's
+ * length. */
 static int add_op(struct bench_kernel_cases *list, const struct plan *p, const struct plan_op *o,
                   struct base_error *e) {
     const bool pass = o->kind == PLAN_PASS;
@@ -89,7 +90,7 @@ static int add_op(struct bench_kernel_cases *list, const struct plan *p, const s
                                   .dtype = pass ? p->shape.dtype : o->in,
                                   .shape = shape_of(p, o),
                                   .per_step = pass ? 0 : o->count};
-    if (o->kind == PLAN_MESSAGE || (pass && o->cols == 1)) return BASE_OK;
+    if (o->kind == PLAN_MESSAGE || !c.op || (pass && o->cols == 1)) return BASE_OK;
     if (!pass) snprintf(c.name, sizeof c.name, "%s", o->name);
     return bench_kernel_cases_add(list, &c, e);
 }

@@ -85,22 +85,23 @@ static int read_batch(const json_t *json, const char *path, struct cli_workload 
 int cli_catalog_workload(const char *name, struct cli_workload *w, struct base_error *e) {
     char path[RECORD_CATALOG_PATH];
     const char *model, *own;
-    json_int_t version, layers = 0, seq, warmup, total;
+    json_int_t version, layers = 0, experts = 0, seq, warmup, total;
     json_error_t error;
     json_t *json;
     struct parallel_optimizer *o = &w->optimizer;
     int code = record_catalog_load("workloads", "--workload", name, &json, path, e);
     if (code) return code;
-    if (json_unpack_ex(json, &error, 0, "{s:s, s:I, s:s, s?I, s:I, s:{s:F, s:F, s:I, s:I, s:F, s:F, s:F, s:F, s:F}}",
-                       "name", &own, "version", &version, "model", &model, "layers", &layers, "seq", &seq, "optimizer",
-                       "lr", &o->lr, "lr_min", &o->lr_min, "warmup_steps", &warmup, "total_steps", &total, "beta1",
-                       &o->beta1, "beta2", &o->beta2, "eps", &o->eps, "weight_decay", &o->decay, "clip", &o->clip)) {
+    if (json_unpack_ex(
+            json, &error, 0, "{s:s, s:I, s:s, s?I, s?I, s:I, s:{s:F, s:F, s:I, s:I, s:F, s:F, s:F, s:F, s:F}}", "name",
+            &own, "version", &version, "model", &model, "layers", &layers, "experts", &experts, "seq", &seq,
+            "optimizer", "lr", &o->lr, "lr_min", &o->lr_min, "warmup_steps", &warmup, "total_steps", &total, "beta1",
+            &o->beta1, "beta2", &o->beta2, "eps", &o->eps, "weight_decay", &o->decay, "clip", &o->clip)) {
         code = base_fail(e, BASE_USAGE, "%s: %s", path, error.text);
     } else if (!(code = read_batch(json, path, w, e))) {
         snprintf(w->name, sizeof w->name, "%s", own);
         snprintf(w->model, sizeof w->model, "%s", model);
         w->version = (int)version;
-        w->layers = layers;
+        w->layers = layers, w->experts = experts;
         w->seq = seq;
         o->warmup = warmup;
         o->total = total;

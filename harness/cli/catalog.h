@@ -23,7 +23,7 @@ struct cli_workload {
     char name[64];
     int version;
     char model[64];
-    int64_t layers; /* only the first ones; 0: all */
+    int64_t layers, experts; /* only the first ones; 0: all */
     int64_t seq;
     int scaling;   /* enum record_scaling_mode; negative: not made for scaling curves */
     int64_t batch; /* sequences of a step: of all ranks, or of each node if it scales weakly */

@@ -31,6 +31,8 @@ const struct cli_option cli_training_options[] = {
      .help = "a preset, or the path of a Hugging Face config.json; default " CLI_MODEL},
     {.name = "--layers", .alias = "--num-layers", .kind = CLI_INTEGER, .at = offsetof(struct cli_training, layers),
      .min = 1, .max = CLI_SIZE_MOST, .hint = "N", .help = "use only the first N layers"},
+    {.name = "--experts", .alias = "--num-experts", .kind = CLI_INTEGER, .at = offsetof(struct cli_training, experts),
+     .min = 1, .max = CLI_SIZE_MOST, .hint = "N", .help = "use only the first N experts of each layer"},
     {.name = "--precision", .kind = CLI_CHOICE, .at = offsetof(struct cli_training, precision),
      .word = cli_training_precision, .fallback = "fp32", .hint = "P", .help = ""},
     {.name = "--seq", .alias = "--seq-length", .kind = CLI_INTEGER, .at = offsetof(struct cli_training, seq), .min = 1,

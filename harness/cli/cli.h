@@ -31,7 +31,7 @@ extern const struct cli_option cli_output_options[];
 /* What toise trains: --model, --layers, --precision, --seq, --gbs. NULL and 0: not given. */
 struct cli_training {
     const char *model;
-    int64_t layers, seq, global_batch;
+    int64_t layers, experts, seq, global_batch;
     int precision; /* enum kernel_dtype */
 };
 extern const struct cli_option cli_training_options[];

@@ -13,6 +13,7 @@ int cli_trainer_workload(const char *name, int nodes, struct cli_workload *w, st
     int code = cli_catalog_workload(name, w, e);
     if (!code) code = cli_catalog_model(w->model, &r->config, e);
     if (!code && w->layers) code = model_config_slice(&r->config, w->layers, e);
+    if (!code && w->experts) code = model_config_slice_experts(&r->config, w->experts, e);
     r->seq = w->seq;
     r->global_batch = w->scaling == RECORD_WEAK ? nodes * w->batch : w->batch;
     return code;

@@ -72,6 +72,8 @@ static int request_of(const struct flags *f, const struct machine *m, struct pla
     *r = (struct plan_request){.dtype = (enum kernel_dtype)t->precision};
     int code = cli_catalog_priced(model, &r->config, e);
     if (!code && t->layers) code = model_config_slice(&r->config, t->layers, e);
+    if (!code && t->experts) code = model_config_slice_experts(&r->config, t->experts, e);
+    if (!code) code = training_layout_route(&f->layout, 1, &r->route, e);
     if (code) return code;
     r->seq = t->seq ? t->seq : cli_usual_seq(&r->config);
     if ((code = training_layout_resolve(&f->layout, (int)f->ranks, &r->layout, e))) return code;

@@ -37,6 +37,10 @@ int64_t model_config_dim(const struct model_config *c, enum model_dim dim) {
     return 0;
 }
 
+bool model_config_is_slice(const struct model_config *c) {
+    return c->layers < c->full_layers || c->experts < c->full_experts;
+}
+
 int64_t model_config_table(const struct model_config *c) {
     return (c->vocab_room ? c->vocab_room : c->vocab) * c->width;
 }

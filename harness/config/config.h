@@ -166,6 +166,8 @@ int model_config_slice(struct model_config *config, int64_t layers, struct base_
  * model is dense. */
 int model_config_slice_experts(struct model_config *config, int64_t experts, struct base_error *e);
 int64_t model_config_dim(const struct model_config *config, enum model_dim dim);
+/* Whether layers or experts of the model are left out. */
+bool model_config_is_slice(const struct model_config *config);
 /* Elements that the token table, or the head, takes in memory. */
 int64_t model_config_table(const struct model_config *config);
 /* MLPs that a token passes in a layer: its active experts, or the only one. */

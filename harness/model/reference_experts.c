@@ -129,10 +129,10 @@ void model_reference_experts(const struct reference_run *s, int64_t l, const str
     note_balance(s, a);
     memcpy(y, a->mid, (size_t)(s->t * s->width) * sizeof *y);
     for (int64_t x = 0; x < s->c->experts; x++) {
+        /* ranks may read weights together, so each reads those of an expert without rows too */
+        const double *w = weight(s, MODEL_UP_WEIGHT, l, x, s->up * s->width);
         const int64_t n = take(s, a, x, a->norm2, s->width, 1, s->rows);
-        if (!n) continue;
-        kernel_reference_dgemm(false, true, n, s->up, s->width, s->rows, s->width,
-                               weight(s, MODEL_UP_WEIGHT, l, x, s->up * s->width), s->width, 0, s->wide, s->up);
+        kernel_reference_dgemm(false, true, n, s->up, s->width, s->rows, s->width, w, s->width, 0, s->wide, s->up);
         model_reference_store(s, s->wide, n * s->up);
         for (int64_t i = 0, r = 0; i < s->t * k; i++) {
             if (a->choice[i] != (double)x) continue;
@@ -143,8 +143,8 @@ void model_reference_experts(const struct reference_run *s, int64_t l, const str
             memcpy(a->up + i * s->up, up, (size_t)s->up * sizeof *up);
             memcpy(a->act + i * f, act, (size_t)f * sizeof *act);
         }
-        kernel_reference_dgemm(false, true, n, s->width, f, s->narrow, f,
-                               weight(s, MODEL_DOWN_WEIGHT, l, x, s->width * f), f, 0, s->rows, s->width);
+        w = weight(s, MODEL_DOWN_WEIGHT, l, x, s->width * f);
+        kernel_reference_dgemm(false, true, n, s->width, f, s->narrow, f, w, f, 0, s->rows, s->width);
         store_rows(s, s->rows, n * s->width);
         for (int64_t i = 0, r = 0; i < s->t * k; i++) {
             if (a->choice[i] != (double)x) continue;

@@ -100,7 +100,8 @@ static void on_load(void *context, float *x, int64_t n) {
 static void on_chosen(void *context, int64_t layer, const int32_t *choice) {
     struct parallel_engine *g = context;
     const struct model_shape *s = &g->plan->shape;
-    const int64_t active = g->plan->part.active;
+    const int64_t active = g->plan->part.active, experts = g->plan->part.experts;
+    for (int64_t i = 0; i < s->batch * s->seq * active; i++) g->rows_of_experts[layer * experts + choice[i]]++;
     for (int64_t t = 0; g->chosen && t < s->batch * s->seq; t++) {
         const int64_t sample = g->sample + t / s->seq - g->chosen_first,
                       at = model_context_position(s->context, s->seq, t % s->seq);
@@ -146,6 +147,13 @@ static int number_tensors(struct parallel_engine *g, struct base_error *e) {
     return BASE_OK;
 }
 
+static int rows_of_experts_open(struct parallel_engine *g, struct base_error *e) {
+    const struct model_config *c = &g->plan->request.config;
+    if (c->experts == 0) return BASE_OK;
+    g->rows_of_experts = calloc((size_t)(c->layers * c->experts), sizeof *g->rows_of_experts);
+    return g->rows_of_experts ? BASE_OK : base_fail(e, BASE_BROKEN, "out of memory for the loads of experts");
+}
+
 /* What needs the other ranks comes first, so that no rank fails before it alone. */
 int parallel_open(struct parallel_engine *g, const struct plan *plan, struct comm *world, const struct kernel_ops *ops,
                   struct base_error *e) {
@@ -189,6 +197,7 @@ int parallel_open(struct parallel_engine *g, const struct plan *plan, struct com
                                           .moved = on_moved,
                                           .load = on_load,
                                           .chosen = on_chosen};
+    if ((code = rows_of_experts_open(g, e))) return code;
     if ((code = parallel_experts_open(&g->experts, &plan->shape, g->groups.experts, e))) return code;
     const int64_t bucket = plan->request.bucket, dense = g->params.expert0;
     code = parallel_buckets_open(&g->buckets, g->groups.data, g->grads, dense, bucket, e);
@@ -199,7 +208,7 @@ int parallel_open(struct parallel_engine *g, const struct plan *plan, struct com
 
 void parallel_close(struct parallel_engine *g) {
     parallel_pipeline_close(&g->pipeline);
-    free(g->local);
+    free(g->local), free(g->rows_of_experts);
     parallel_buckets_close(&g->buckets), parallel_buckets_close(&g->expert_buckets);
     parallel_experts_close(&g->experts);
     parallel_zero_close(&g->zero);
@@ -228,6 +237,19 @@ float *parallel_gradient(const struct parallel_engine *g, int64_t range) {
 kernel_bf16 *parallel_copy(const struct parallel_engine *g, int64_t range) {
     const struct parallel_block *b = &g->blocks.block[range];
     return g->half ? g->half + (g->zero.stage < 3 ? b->start + b->first : b->at) : NULL;
+}
+
+const double *parallel_expert_rows(struct parallel_engine *g) {
+    const int n = (int)(g->plan->request.config.layers * g->plan->part.experts);
+    g->groups.data->ops->sum(g->groups.data, g->rows_of_experts, n);
+    if (g->groups.stages) g->groups.stages->ops->sum(g->groups.stages, g->rows_of_experts, n);
+    return g->rows_of_experts;
+}
+
+void parallel_clear_expert_rows(struct parallel_engine *g) {
+    const struct plan_request *q = &g->plan->request;
+    if (g->rows_of_experts)
+        memset(g->rows_of_experts, 0, (size_t)(q->config.layers * q->config.experts) * sizeof *g->rows_of_experts);
 }
 
 void parallel_start(struct parallel_engine *g, uint64_t seed, bool hot) {

@@ -45,7 +45,8 @@ struct parallel_engine {
      * [active], of samples from chosen_first on and of the first positions. Each rank fills in its own. */
     int32_t *chosen;
     int64_t chosen_first, chosen_samples, chosen_seq;
-    int64_t sample; /* the first of the micro-batch that runs */
+    int64_t sample;          /* the first of the micro-batch that runs */
+    double *rows_of_experts; /* [layers of the whole model][experts]: of this rank's tokens, since it was cleared */
     struct parallel_pipeline pipeline;
     struct parallel_tied tied;
     bool last_micro; /* gradients become final in the current micro-batch */
@@ -86,6 +87,10 @@ uint64_t parallel_common_mix(const struct parallel_engine *engine);
 uint64_t parallel_gradients_mix(const struct parallel_engine *engine);
 /* The first stage sends a tied token table to the last one, if that has not got its weights as they are now. */
 void parallel_share_table(struct parallel_engine *engine);
+/* [layers of the whole model][experts] rows in passes since they were cleared, of all ranks; where backward repeats
+ * forward they count twice. Collective; adds up in place, so it is called once. */
+const double *parallel_expert_rows(struct parallel_engine *engine);
+void parallel_clear_expert_rows(struct parallel_engine *engine);
 /* The model's hook while the embedding's rows are sent apart. */
 void parallel_on_rows(void *engine, const int32_t *tokens, const void *dx);
 

@@ -121,19 +121,32 @@ void plan_grid_order_text(const struct plan_layout *l, char text[32]) {
     if (usual) text[0] = 0;
 }
 
+/* A rank's number among those that it talks to, and the place of number i of them. */
+static int number_of(const struct plan_layout *l, enum plan_axis axis, const struct plan_place *place) {
+    if (axis == PLAN_EP) return plan_grid_expert(l, place);
+    return axis == PLAN_DP ? plan_grid_replica(l, place) : place->at[axis];
+}
+static struct plan_place place_of(const struct plan_layout *l, enum plan_axis axis, struct plan_place place, int i) {
+    const int before = axis == PLAN_EP ? plan_grid_replica(l, &place) - plan_grid_expert(l, &place) : 0;
+    if (axis == PLAN_EP || axis == PLAN_DP)
+        place.at[PLAN_DP] = (before + i) / l->cp, place.at[PLAN_CP] = (before + i) % l->cp;
+    else
+        place.at[axis] = i;
+    return place;
+}
+
 /* The most nodes that a group of an axis is on. seen[world]: of each node, the group that was last met there. */
 static int group_nodes(const struct plan_layout *l, enum plan_axis axis, const int *node, int *seen) {
     const int world = plan_layout_world(l);
     int most = 0;
     for (int r = 0; r < world; r++) seen[r] = -1;
     for (int first = 0; first < world; first++) {
-        struct plan_place place = plan_grid_place(l, first);
+        const struct plan_place place = plan_grid_place(l, first);
         int count = 0;
-        if (place.at[axis] || (axis == PLAN_DP && place.at[PLAN_CP])) continue;
+        if (number_of(l, axis, &place)) continue;
         for (int i = 0; i < plan_axis_talking(l, axis); i++) {
-            place.at[axis] = i % plan_axis_ranks(l, axis);
-            if (axis == PLAN_DP) place.at[PLAN_CP] = i / l->dp;
-            int *group = &seen[node[plan_grid_rank(l, &place)]];
+            const struct plan_place other = place_of(l, axis, place, i);
+            int *group = &seen[node[plan_grid_rank(l, &other)]];
             count += *group != first;
             *group = first;
         }
@@ -157,9 +170,10 @@ json_t *plan_grid_record(const struct plan_layout *l, const int *node) {
         if (node) record_set_integer(o, "node", node[r]);
         for (int a = 0; a < PLAN_AXES; a++)
             if (plan_axis_ranks(l, (enum plan_axis)a) > 1) record_set_integer(o, names[a], place.at[a]);
+        if (plan_layout_expert_ranks(l) > 1) record_set_integer(o, names[PLAN_EP], plan_grid_expert(l, &place));
         json_array_append_new(ranks, o);
     }
-    for (int a = 0; a < PLAN_AXES && node; a++)
+    for (int a = 0; a < PLAN_TALKING && node; a++)
         if (plan_axis_talking(l, (enum plan_axis)a) > 1)
             record_set_integer(groups, names[a], group_nodes(l, (enum plan_axis)a, node, seen));
     record_set(all, "ranks", ranks);

@@ -383,7 +383,7 @@ struct plan_flop plan_flop_count(const struct model_config *c, const struct plan
 
 double plan_full_model_flop(const struct plan *plan) {
     struct model_config whole = plan->request.config;
-    whole.layers = whole.full_layers;
+    whole.layers = whole.full_layers, whole.experts = whole.own_experts = whole.full_experts;
     const struct plan_batch batch = {plan->request.seq, plan->request.global_batch};
     return plan_flop_count(&whole, &batch, PLAN_RECOMPUTE_NONE).model;
 }

@@ -39,6 +39,8 @@ static int check_sizes(const struct plan_request *r, struct base_error *e) {
                          mbs, gbs, limit, limit);
     const int code = plan_layout_check_model(l, &batch, &r->config, e);
     if (code) return code;
+    if (r->route.forced && r->config.experts == 0)
+        return base_fail(e, BASE_USAGE, "--route is of experts, and %s is dense; leave it out", r->config.name);
     if (r->route.forced &&
         !(r->route.skew >= 1 && r->route.skew * (double)r->config.active <= (double)r->config.experts))
         return base_fail(e, BASE_USAGE,

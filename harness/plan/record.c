@@ -22,6 +22,7 @@ json_t *plan_layout_record(const struct plan *p) {
     record_set_integer(o, "dp", l->dp);
     if (l->tp > 1) record_set_integer(o, "tp", l->tp);
     if (l->cp > 1) record_set_integer(o, "cp", l->cp);
+    if (l->ep > 1) record_set_integer(o, "ep", l->ep);
     if (l->pp > 1) record_set_integer(o, "pp", l->pp);
     if (l->vp > 1) record_set_integer(o, "vp", l->vp);
     if (l->pp > 1) record_set(o, "schedule", json_string(plan_schedule_name((enum plan_schedule)l->schedule)));

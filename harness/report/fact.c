@@ -134,6 +134,7 @@ void report_axes(FILE *out, const json_t *layout) {
     if (record_at(layout, "tp")) fprintf(out, ", TP %lld", record_whole(layout, "tp"));
     if (record_true(layout, "sp")) fputs(", SP", out);
     if (record_at(layout, "cp")) fprintf(out, ", CP %lld", record_whole(layout, "cp"));
+    if (record_at(layout, "ep")) fprintf(out, ", EP %lld", record_whole(layout, "ep"));
     if (record_at(layout, "pp")) fprintf(out, ", PP %lld", record_whole(layout, "pp"));
     if (record_at(layout, "vp")) fprintf(out, " x %lld chunks", record_whole(layout, "vp"));
     if (record_at(layout, "schedule")) fprintf(out, " %s", record_text(layout, "schedule"));

@@ -121,4 +121,6 @@ void report_plan(FILE *out, const json_t *record) {
         fprintf(out, "this is a slice; the same step of all %lld layers: %.1f GFLOP\n",
                 record_whole(config, "full_layers"), record_real(ledger, "full_model_flop") / 1e9);
     fputs("bytes of passes are estimates; all else is exact\n", out);
+    if (record_at(config, "route") && strcmp(record_text(config, "route"), "balanced"))
+        fputs("rows of experts are those of balanced loads, memory is for the most that may come\n", out);
 }

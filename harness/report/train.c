@@ -188,6 +188,17 @@ static void checkpoints(FILE *out, const json_t *r) {
     fputc('\n', out);
 }
 
+/* How uneven loads were. */
+static void experts(FILE *out, const json_t *r) {
+    const json_t *x = record_at(r, "result.experts");
+    if (!x) return;
+    fprintf(out, "loads       the busiest expert gets %.2f x the mean of rows", record_real(x, "busiest_expert"));
+    if (record_at(r, "layout.ep"))
+        fprintf(out, ", the busiest of %lld ranks %.2f x", record_whole(r, "layout.ep"),
+                record_real(x, "busiest_rank"));
+    fprintf(out, "; load-balancing loss %.4g\n", record_real(x, "balance_loss"));
+}
+
 static void residuals(FILE *out, const json_t *r) {
     const json_t *residual = record_at(r, "result.residual");
     const double threshold = record_real(residual, "threshold");
@@ -222,6 +233,7 @@ void report_train(FILE *out, const json_t *record) {
         report_energy(out, record_at(record, "result.energy"));
         ranks(out, record);
     }
+    experts(out, record);
     checkpoints(out, record);
     if (record_at(record, "result.loss"))
         fprintf(out, "loss        %.4f -> %.4f\n", record_real(record, "result.loss_first"),

@@ -272,7 +272,8 @@ int scale_ledger_fit(const struct scale_curve *c, struct scale_ledger *l, struct
         return BASE_OK;
     }
     const json_t *layout = record_at(c->runs[0].record, "layout");
-    if (record_at(layout, "tp") || record_at(layout, "pp") || record_at(layout, "cp") || record_at(layout, "zero")) {
+    if (record_at(layout, "tp") || record_at(layout, "pp") || record_at(layout, "cp") || record_at(layout, "ep") ||
+        record_at(layout, "zero")) {
         snprintf(m->refused, sizeof m->refused,
                  "it prices all-reduces of gradients alone, and these runs used --tp, --cp, --pp or --zero");
         return BASE_OK;

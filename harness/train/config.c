@@ -27,6 +27,19 @@ const char *train_precision(const struct plan *p) {
     return p->shape.dtype == KERNEL_F32 ? "fp32" : "bf16";
 }
 
+static void set_experts(json_t *o, const struct plan *p) {
+    const struct model_config *c = &p->request.config;
+    const struct model_route *route = &p->request.route;
+    record_set_integer(o, "experts", c->experts), record_set_integer(o, "experts_active", c->active);
+    record_set_integer(o, "full_experts", c->full_experts);
+    record_set_integer(o, "active_parameters", model_params_active(c));
+    record_set_number(o, "balance_weight", c->balance);
+    record_set(o, "route",
+               !route->forced     ? json_string("measured")
+               : route->skew == 1 ? json_string("balanced")
+                                  : json_sprintf("skew=%g", route->skew));
+}
+
 json_t *train_plan_config(const struct plan *p) {
     const struct model_config *c = &p->request.config;
     json_t *o = json_object();
@@ -35,7 +48,7 @@ json_t *train_plan_config(const struct plan *p) {
     record_set_integer(o, "parameters", c->parameters);
     record_set_integer(o, "layers", c->layers);
     record_set_integer(o, "full_layers", c->full_layers);
-    record_set(o, "slice", json_boolean(c->layers < c->full_layers));
+    record_set(o, "slice", json_boolean(model_config_is_slice(c)));
     record_set_integer(o, "width", c->width);
     record_set_integer(o, "heads", c->heads);
     record_set_integer(o, "kv_heads", c->kv_heads);
@@ -43,6 +56,7 @@ json_t *train_plan_config(const struct plan *p) {
     if (c->window) record_set_integer(o, "window", c->window);
     record_set(o, "tied", json_boolean(c->tied));
     record_set_integer(o, "ffn", c->ffn);
+    if (c->experts > 0) set_experts(o, p);
     record_set_integer(o, "vocab", c->vocab);
     if (c->positions < MODEL_ENDLESS) record_set_integer(o, "positions", c->positions);
     record_set_number(o, "norm_eps", c->norm_eps);

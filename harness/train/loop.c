@@ -106,12 +106,14 @@ static void keep(struct train_loop *l, double start, double own, double slowest,
     const unsigned marks = measure_interference_marks(met, own, l->watch.cpus.count);
     if (!l->first) {
         r->warm_s[r->steps - 1] = slowest;
+        parallel_clear_expert_rows(&l->engine);
         measure_samples_add(&r->warmup, start, own, result->phase_s, met, marks);
         return;
     }
     measure_samples_add(&r->samples, start, own, result->phase_s, met, marks);
     measure_interference_add(&l->met, met);
     for (int a = 0; a < PLAN_TALKING; a++) l->busy_s[a] += result->busy_s[a], l->waited_s[a] += result->waited_s[a];
+    l->balance = result->balance;
     r->step_s[r->timed++] = slowest;
     l->timed_s += slowest;
 }

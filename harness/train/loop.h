@@ -28,6 +28,7 @@ struct train_loop {
     struct measure_interference before, after;
     double ended, ended_s[TRAIN_WINDOWS];
     double busy_s[PLAN_TALKING], waited_s[PLAN_TALKING]; /* sums over the timed steps */
+    double balance;                                      /* the last step's */
     struct measure_interference met;                     /* over the timed steps */
     double own_loss;                                     /* this rank's part of the first step's loss */
     double timed_s, since_peak;   /* seconds of timed steps; seconds of steps since a peak window */

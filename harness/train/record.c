@@ -69,8 +69,7 @@ static json_t *ledger_of(const struct plan *p, double process, double saving, bo
     json_t *o = json_object();
     record_set_number(o, "model_flop", l->model_flop);
     record_set_number(o, "model_flop_square", l->model_flop_square);
-    if (p->request.config.layers < p->request.config.full_layers)
-        record_set_number(o, "full_model_flop", plan_full_model_flop(p));
+    if (model_config_is_slice(&p->request.config)) record_set_number(o, "full_model_flop", plan_full_model_flop(p));
     const double world = plan_layout_world(&p->request.layout);
     record_set_number(o, "matmul_flop", l->model_flop - l->model_attention_flop);
     record_set_number(o, "attention_flop", l->model_attention_flop);
@@ -206,6 +205,15 @@ static void set_bubble(json_t *o, const struct train_result *r, const struct pla
     record_set_number(o, "bubble_of_schedule", plan_pipeline_bubble(&pipeline));
 }
 
+/* How uneven the loads of experts, and of the ranks that share them out, were over the timed steps. */
+static json_t *experts_of(const struct train_result *r) {
+    json_t *o = json_object();
+    record_set_number(o, "balance_loss", r->balance);
+    record_set_number(o, "busiest_expert", r->busiest_expert);
+    record_set_number(o, "busiest_rank", r->busiest_rank);
+    return o;
+}
+
 /* Writes everything that is a rate or follows from one. */
 static void set_rates(json_t *o, const struct train_result *r, const struct plan *p, const struct train_options *asked,
                       const struct comm *world) {
@@ -233,7 +241,7 @@ static void set_rates(json_t *o, const struct train_result *r, const struct plan
     record_set_number(o, "model_flop_per_s_per_node", l->model_flop / s / world->nodes);
     record_set_number(o, "model_flop_per_s_per_rank", l->model_flop / s / world->size);
     record_set_number(o, "model_flop_per_s_square", l->model_flop_square / s);
-    if (p->request.config.layers < p->request.config.full_layers)
+    if (model_config_is_slice(&p->request.config))
         record_set_number(o, "full_model_tokens_per_s", tokens / s * l->model_flop / plan_full_model_flop(p));
     record_set_number(o, "mfu", mfu > 1 ? NAN : mfu); /* above 1: a burst, inconclusive, or a library */
     record_set_number(o, "hfu", hfu > 1 ? NAN : hfu);
@@ -249,6 +257,7 @@ static void set_rates(json_t *o, const struct train_result *r, const struct plan
     if (world->size > 1 && !r->recovered)
         record_set(o, "communication", plan_communication_record(&p->request.layout, r->busy_s, r->waited_s));
     if (p->request.layout.pp > 1) set_bubble(o, r, p, world->size);
+    if (p->request.config.experts > 0 && !r->recovered) record_set(o, "experts", experts_of(r));
 }
 
 static json_t *windows_of(const struct train_result *r) {

@@ -96,6 +96,31 @@ static void gather_ranks(struct train_loop *l, const struct measure_placement *p
     train_ranks(r, &mine, placement, l->world);
 }
 
+/* The mean over layers of the largest of `groups` loads over their mean; each group has as many experts. */
+static double busiest(const double *rows, int64_t layers, int64_t experts, int64_t groups) {
+    double sum = 0;
+    for (int64_t l = 0; l < layers; l++) {
+        double most = 0, all = 0;
+        for (int64_t g = 0; g < groups; g++) {
+            double mine = 0;
+            for (int64_t x = g * (experts / groups); x < (g + 1) * (experts / groups); x++)
+                mine += rows[l * experts + x];
+            most = fmax(most, mine), all += mine;
+        }
+        sum += most * (double)groups / all / (double)layers;
+    }
+    return sum;
+}
+
+static void gather_experts(struct train_loop *l) {
+    const struct plan_request *q = &l->plan->request;
+    if (q->config.experts == 0) return;
+    const double *rows = parallel_expert_rows(&l->engine);
+    l->r->balance = l->balance;
+    l->r->busiest_expert = busiest(rows, q->config.layers, q->config.experts, q->config.experts);
+    l->r->busiest_rank = busiest(rows, q->config.layers, q->config.experts, plan_layout_expert_ranks(&q->layout));
+}
+
 static int open_profile(struct train_loop *l, struct base_error *e) {
     const struct train_options *o = l->o;
     if (!o->profile && !o->trace) return BASE_OK;
@@ -209,7 +234,7 @@ int train_run(struct train_result *result, const struct plan *plan, const struct
         check_losses(l);
         if (gate_passed(&r->gate)) train_save(l, true);
         guard_phase("ranks' reports");
-        if (r->timed) gather_ranks(l, placement);
+        if (r->timed) gather_ranks(l, placement), gather_experts(l);
         if (r->timed) finish_profile(l);
     }
     if (!r->timed) r->samples.count = r->earlier = 0; /* what earlier processes measured is theirs alone */

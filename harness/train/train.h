@@ -190,7 +190,10 @@ struct train_result {
     struct train_rank *ranks;    /* [world size], on every rank */
     double phase_s[PLAN_PHASES]; /* of the slowest rank's median step; communication includes waiting */
     double busy_s[PLAN_TALKING], waited_s[PLAN_TALKING]; /* that rank's */
-    double other_s;                                      /* the rest of the step */
+    /* Of experts: the last step's load-balancing loss; the busiest expert's rows in timed steps over the mean, and the
+     * busiest expert parallel rank's, means over layers. */
+    double balance, busiest_expert, busiest_rank;
+    double other_s; /* the rest of the step */
     /* Exposed communication: a step minus the slowest rank's compute in the probe after it, median of such pairs. NAN
      * without pairs. Noise can make it negative. */
     struct base_interval exposed;

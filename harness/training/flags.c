@@ -102,7 +102,7 @@ static const struct cli_option OPTIONS[] = {
 static const struct cli_rule RULES[] = {
     /* a workload's figures must stay comparable */
     {.given = "--workload",
-     .excludes = "--model --seq --gbs --layers --lr --data --init",
+     .excludes = "--model --seq --gbs --layers --experts --lr --data --init",
      .text = "cannot be combined, as a workload fixes model, sizes, data and optimizer"},
     {.given = "--steps", .excludes = "--min-steps", .text = "both set the number of timed steps"},
     {.given = "--trace", .excludes = "--dry-run", .text = "cannot be combined, as a dry run makes no step"},

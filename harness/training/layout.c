@@ -3,6 +3,10 @@
  * The flags of a layout as data, and what they resolve to. */
 #include "training/layout.h"
 
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
 /* Schedules that are trained: the first of enum plan_schedule. */
 static const char *trained_schedule(int i) {
     return i <= PLAN_1F1B ? plan_schedule_name((enum plan_schedule)i) : NULL;
@@ -36,6 +40,12 @@ const struct cli_option training_layout_options[] = {
     {.name = "--stage-layers", .kind = CLI_TEXT, .at = offsetof(struct training_layout, stage_layers), .hint = "LIST",
      .help = "layers of each stage, in order, as in 5,6,6,5; with --vp of all first chunks, then all second ones; or "
              "slots: embedding and head count as a layer each; default alike, with more in late stages but the last"},
+    {.name = "--ep", .alias = "--expert-model-parallel-size", .kind = CLI_INTEGER, .at = offsetof(struct training_layout, ep),
+     .min = 1, .max = 1 << 20, .fallback = "1", .hint = "N",
+     .help = "of data and context parallel ranks so many share out the experts of each layer, and send each other rows"},
+    {.name = "--route", .kind = CLI_TEXT, .at = offsetof(struct training_layout, route), .hint = "R",
+     .help = "measured: the router chooses experts, as in training; balanced: all get as many rows; skew=X: one of each "
+             "layer gets X times the mean; default measured"},
     {.name = "--zero", .alias = "--zero-stage", .kind = CLI_INTEGER, .at = offsetof(struct training_layout, zero), .min = 0,
      .max = 3, .fallback = "0", .hint = "STAGE",
      .help = "what data and context parallel ranks share out (ZeRO): 1 optimizer state, 2 also gradients, 3 also weights"},
@@ -51,11 +61,26 @@ int training_layout_resolve(const struct training_layout *f, int world, struct p
     *l = plan_layout_data_parallel(1, f->micro_batch);
     l->tp = (int)f->tp, l->sequence_parallel = f->sp, l->zero = (int)f->zero, l->recompute = f->recompute;
     l->cp = (int)f->cp, l->pp = (int)f->pp, l->vp = (int)f->vp, l->schedule = f->schedule;
+    l->ep = (int)f->ep;
     return plan_grid_fill(l, world, e);
 }
 
 int training_layout_stages(const struct training_layout *f, struct plan_request *r, struct base_error *e) {
     return f->stage_layers ? plan_layout_list(&r->layout, f->stage_layers, r->config.layers, e) : BASE_OK;
+}
+
+int training_layout_route(const struct training_layout *f, uint64_t seed, struct model_route *route,
+                          struct base_error *e) {
+    const char *const text = f->route ? f->route : "measured";
+    char *end = NULL;
+    *route = (struct model_route){.forced = true, .skew = 1, .seed = seed};
+    if (!strcmp(text, "balanced")) return BASE_OK;
+    if (!strncmp(text, "skew=", 5)) route->skew = strtod(text + 5, &end);
+    if (end && end > text + 5 && !*end && route->skew >= 1 && isfinite(route->skew)) return BASE_OK;
+    *route = (struct model_route){.seed = seed};
+    if (!strcmp(text, "measured")) return BASE_OK;
+    return base_fail(e, BASE_USAGE,
+                     "--route \"%.40s\": give measured, balanced, or skew=X with X of at least 1, as in skew=2", text);
 }
 
 int64_t training_layout_batch(const struct plan_layout *l) {

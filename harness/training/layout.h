@@ -9,10 +9,10 @@
 
 /* NULL and 0: not given. */
 struct training_layout {
-    int64_t tp, cp, pp, vp, zero, micro_batch;
+    int64_t tp, cp, pp, vp, ep, zero, micro_batch;
     int recompute, schedule;
     bool sp;
-    const char *stage_layers;
+    const char *stage_layers, *route;
 };
 extern const struct cli_option training_layout_options[];
 
@@ -21,6 +21,9 @@ extern const struct cli_option training_layout_options[];
 int training_layout_resolve(const struct training_layout *flags, int world, struct plan_layout *layout,
                             struct base_error *e);
 int training_layout_stages(const struct training_layout *flags, struct plan_request *request, struct base_error *e);
+/* --route: who chooses experts. BASE_USAGE: no such word. */
+int training_layout_route(const struct training_layout *flags, uint64_t seed, struct model_route *route,
+                          struct base_error *e);
 /* The global batch unless --gbs is given: 4 sequences, or one for each data parallel rank, of pipelines four for each
  * stage, which keeps their bubble small. */
 int64_t training_layout_batch(const struct plan_layout *layout);

@@ -17,7 +17,8 @@ static int resolve_sizes(const struct training_flags *f, int world, int nodes, s
                          struct base_error *e) {
     const struct cli_training *t = &f->training;
     struct plan_request *r = &s->request;
-    const bool plain = !t->model && !t->seq && !t->global_batch && !t->layers && !f->data && isnan(f->lr) && !f->init;
+    const bool plain =
+        !t->model && !t->seq && !t->global_batch && !t->layers && !t->experts && !f->data && isnan(f->lr) && !f->init;
     const char *model = t->model;
     char beside[PATH_MAX];
     int code = BASE_OK;
@@ -30,6 +31,7 @@ static int resolve_sizes(const struct training_flags *f, int world, int nodes, s
     if (weights && !model) model = beside;
     if ((code = cli_catalog_model(model ? model : CLI_MODEL, &r->config, e))) return code;
     if (t->layers && (code = model_config_slice(&r->config, t->layers, e))) return code;
+    if (t->experts && (code = model_config_slice_experts(&r->config, t->experts, e))) return code;
     r->seq = t->seq ? t->seq : cli_usual_seq(&r->config);
     r->global_batch = t->global_batch ? t->global_batch : training_layout_batch(&r->layout);
     return BASE_OK;
@@ -47,6 +49,7 @@ int training_resolve(const struct training_flags *f, const struct comm *real, st
                            .workload.optimizer = parallel_optimizer_default()};
     int code = resolve_sizes(f, world, nodes, s, e);
     if (!code) code = training_layout_stages(&f->layout, &s->request, e);
+    if (!code) code = training_layout_route(&f->layout, (uint64_t)f->seed, &s->request.route, e);
     s->options = (struct train_options){.optimizer = s->workload.optimizer,
                                         .data = {.path = f->data, .format = f->format},
                                         .seed = (uint64_t)f->seed,

@@ -10,9 +10,10 @@
 #include "training/training.h"
 #include "training/work.h"
 
-enum work { WORKLOAD, MODEL, LAYERS, PRECISION, SEQ, GBS, SEED, LR, DATA, DATA_FORMAT };
-const char *const training_work[] = {"--workload", "--model", "--layers", "--precision",   "--seq", "--gbs",
-                                     "--seed",     "--lr",    "--data",   "--data-format", NULL};
+enum work { WORKLOAD, MODEL, LAYERS, EXPERTS, PRECISION, SEQ, GBS, SEED, LR, ROUTE, DATA, DATA_FORMAT };
+const char *const training_work[] = {"--workload", "--model",       "--layers", "--experts", "--precision",
+                                     "--seq",      "--gbs",         "--seed",   "--lr",      "--route",
+                                     "--data",     "--data-format", NULL};
 
 /* Adds "NAME=VALUE"; a failure leaves fewer words than `count` says. */
 static void add_word(json_t *words, int *count, enum work flag, const char *value) {
@@ -30,6 +31,8 @@ json_t *training_work_of(const struct training_flags *f, const struct training *
     if (!s->workload.name[0] && !file) add_word(words, &count, MODEL, t->model ? t->model : CLI_MODEL);
     snprintf(number, sizeof number, "%lld", (long long)t->layers);
     if (t->layers && !file) add_word(words, &count, LAYERS, number);
+    snprintf(number, sizeof number, "%lld", (long long)t->experts);
+    if (t->experts && !file) add_word(words, &count, EXPERTS, number);
     add_word(words, &count, PRECISION, cli_training_precision((int)t->precision));
     snprintf(number, sizeof number, "%lld", (long long)s->request.seq);
     if (!s->workload.name[0]) add_word(words, &count, SEQ, number);
@@ -39,6 +42,7 @@ json_t *training_work_of(const struct training_flags *f, const struct training *
     add_word(words, &count, SEED, number);
     snprintf(number, sizeof number, "%.17g", f->lr);
     if (!isnan(f->lr)) add_word(words, &count, LR, number);
+    if (f->layout.route) add_word(words, &count, ROUTE, f->layout.route);
     if (f->data) add_word(words, &count, DATA, realpath(f->data, path) ? path : f->data);
     if (f->format) add_word(words, &count, DATA_FORMAT, f->format);
     if ((int)json_array_size(words) == count) return words;

@@ -60,6 +60,11 @@ CASES = {
     "mistral, window of the sequence": llama("Mistral", sliding_window=SEQ),
     "mistral, no window": llama("Mistral", sliding_window=None),
     "mistral, head size apart from width": llama("Mistral", head_dim=20, sliding_window=17),
+    "mixtral": llama("Mixtral", num_local_experts=8, num_experts_per_tok=2, sliding_window=None),
+    "mixtral, balanced by its loss": llama("Mixtral", num_local_experts=4, num_experts_per_tok=3, sliding_window=None,
+                                            router_aux_loss_coef=0.5),
+    "mixtral, one expert a token": llama("Mixtral", num_local_experts=4, num_experts_per_tok=1, sliding_window=7,
+                                         router_aux_loss_coef=0.0),
 }
 
 
@@ -72,13 +77,34 @@ def hot(model):
             torch.nn.init.normal_(p, 0, 0.5 if "emb" in name or "wte" in name or "wpe" in name else 0.15)
 
 
+def balance(config, router_logits):
+    """transformers' load-balancing loss, of each layer and sequence for itself (harness/model/experts.h)."""
+    of = transformers.models.mixtral.modeling_mixtral.load_balancing_loss_func
+    return config.router_aux_loss_coef / BATCH * sum(
+        of((part,), config.num_local_experts, config.num_experts_per_tok)
+        for layer in router_logits for part in layer.reshape(BATCH, SEQ, -1))
+
+
+def by_file(name, grad):
+    """A gradient under the names of files, which transformers 5 does not have in memory: of experts one by one."""
+    if not name.endswith(("mlp.experts.gate_up_proj", "mlp.experts.down_proj")):
+        yield name.replace("mlp.gate.weight", "block_sparse_moe.gate.weight"), grad
+        return
+    layer = name.split(".mlp.")[0] + ".block_sparse_moe.experts"
+    for i, one in enumerate(grad):
+        parts = {"w2": one} if name.endswith("down_proj") else dict(zip(("w1", "w3"), one.chunk(2)))
+        for part, x in parts.items():
+            yield f"{layer}.{i}.{part}.weight", x
+
+
 def torch_step(model, tokens):
     ids = torch.from_numpy(tokens.astype(np.int64))
-    logits = model(ids[:, :-1]).logits
-    loss = torch.nn.functional.cross_entropy(logits.reshape(-1, logits.shape[-1]), ids[:, 1:].reshape(-1))
+    experts = hasattr(model.config, "num_local_experts")
+    out = model(ids[:, :-1], **(dict(output_router_logits=True) if experts else {}))
+    loss = torch.nn.functional.cross_entropy(out.logits.reshape(-1, out.logits.shape[-1]), ids[:, 1:].reshape(-1))
     model.zero_grad()
-    loss.backward()
-    return loss.item(), {n: p.grad for n, p in model.named_parameters()}
+    (loss + balance(model.config, out.router_logits) if experts else loss).backward()
+    return loss.item(), {n: g for name, p in model.named_parameters() for n, g in by_file(name, p.grad)}
 
 
 def toise_step(build, folder, tokens, work):
@@ -142,7 +168,7 @@ def check_types(build, work):
 def check_save(build, work):
     """What toise trained and saved, transformers loads; both then agree on it."""
     good = True
-    for preset in ("tiny-gpt2", "tiny-bloom", "tiny-llama", "tiny-mistral"):
+    for preset in ("tiny-gpt2", "tiny-bloom", "tiny-llama", "tiny-mistral", "tiny-mixtral"):
         folder = f"{work}/{preset}"
         subprocess.run([f"{build}/toise", "train", "--model", preset, "--seq", "48", "--steps", "3", "--warmup", "0",
                         "--save", folder], check=True, capture_output=True)

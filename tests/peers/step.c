@@ -31,8 +31,10 @@ static int step(struct parallel_engine *g, char **argv, struct base_error *e) {
     const int64_t batch = g->plan->shape.batch, seq = g->plan->shape.seq;
     int code = checkpoint_weights_load(g, argv[1], e);
     if (code || (code = read_tokens(argv[2], batch, seq, g->inputs, g->targets, e))) return code;
+    const double tokens = (double)(batch * seq);
+    g->model.grad_scale = (float)(1 / tokens);
     model_forward(&g->model, g->inputs);
-    const double tokens = (double)(batch * seq), loss = model_loss(&g->model, g->targets, (float)(1 / tokens));
+    const double loss = model_loss(&g->model, g->targets, g->model.grad_scale);
     model_backward(&g->model, g->inputs);
     printf("%.12g\n", loss / tokens);
     return checkpoint_weights_write(argv[6], g, PARALLEL_GRADIENTS, e);
