@@ -74,7 +74,7 @@ static void shrink_experts(struct plan_request *r) {
     if (c->experts == 0) return;
     while (c->experts > 16 && c->experts / 2 % ranks == 0 && c->experts / 2 >= 2 * c->active) c->experts /= 2;
     c->full_experts = c->own_experts = c->experts;
-    if (c->balance > 0) c->balance = 0.1; /* so that its gradient counts beside the loss's */
+    if (c->balance > 0) c->balance = 0.15; /* so that its gradient counts beside the loss's */
     r->route.skew = fmin(r->route.skew, (double)c->experts / (double)c->active);
 }
 

@@ -101,7 +101,8 @@ static void on_chosen(void *context, int64_t layer, const int32_t *choice) {
     struct parallel_engine *g = context;
     const struct model_shape *s = &g->plan->shape;
     const int64_t active = g->plan->part.active, experts = g->plan->part.experts;
-    for (int64_t i = 0; i < s->batch * s->seq * active; i++) g->rows_of_experts[layer * experts + choice[i]]++;
+    for (int64_t i = 0; !g->nulled && i < s->batch * s->seq * active; i++)
+        g->rows_of_experts[layer * experts + choice[i]]++;
     for (int64_t t = 0; g->chosen && t < s->batch * s->seq; t++) {
         const int64_t sample = g->sample + t / s->seq - g->chosen_first,
                       at = model_context_position(s->context, s->seq, t % s->seq);

@@ -87,8 +87,8 @@ uint64_t parallel_common_mix(const struct parallel_engine *engine);
 uint64_t parallel_gradients_mix(const struct parallel_engine *engine);
 /* The first stage sends a tied token table to the last one, if that has not got its weights as they are now. */
 void parallel_share_table(struct parallel_engine *engine);
-/* [layers of the whole model][experts] rows in passes since they were cleared, of all ranks; where backward repeats
- * forward they count twice. Collective; adds up in place, so it is called once. */
+/* [layers of the whole model][experts] rows in passes whose gradients count, since they were cleared, of all ranks;
+ * where backward repeats forward they count twice. Collective; adds up in place, so it is called once. */
 const double *parallel_expert_rows(struct parallel_engine *engine);
 void parallel_clear_expert_rows(struct parallel_engine *engine);
 /* The model's hook while the embedding's rows are sent apart. */

@@ -124,7 +124,7 @@ int plan_layout_expert_replicas(const struct plan_layout *l) {
 }
 
 /* Replicas divide the experts among themselves. */
-static int check_experts(const struct plan_layout *l, const struct model_config *c, struct base_error *e) {
+int plan_layout_check_experts(const struct plan_layout *l, const struct model_config *c, struct base_error *e) {
     if (l->ep <= 1) return BASE_OK;
     if (c->experts == 0)
         return base_fail(e, BASE_USAGE, "--ep %d shares out experts, and %s is dense; leave out --ep", l->ep, c->name);
@@ -141,8 +141,7 @@ static int check_experts(const struct plan_layout *l, const struct model_config 
 
 int plan_layout_check_model(const struct plan_layout *l, const struct plan_batch *b, const struct model_config *c,
                             struct base_error *e) {
-    int code = check_experts(l, c, e);
-    if (!code) code = check_tensor(l->tp, c, e);
+    int code = check_tensor(l->tp, c, e);
     if (!code) code = check_stages(l, c, e);
     if (code) return code;
     if (l->cp == 1 && l->sequence_parallel && b->seq % l->tp)
@@ -157,6 +156,8 @@ int plan_layout_check(const struct plan_layout *l, const struct plan_batch *b, c
     if (l->tp < 1 || l->pp < 1 || l->cp < 1 || l->dp < 1 || l->vp < 1 || l->ep < 0)
         return base_fail(e, BASE_USAGE, "--tp, --pp, --cp, --ep, --vp and the data parallel ranks are at least 1 each");
     if (l->zero < 0 || l->zero > 3) return base_fail(e, BASE_USAGE, "--zero %d: take 0 to 3", l->zero);
+    int code = plan_layout_check_experts(l, c, e);
+    if (code) return code;
     if (b->seq < 1 || l->micro_batch < 1 || b->global_batch < 1)
         return base_fail(e, BASE_USAGE, "--seq, --mbs and --gbs are at least 1 each");
     if (b->global_batch % (l->dp * l->micro_batch))
@@ -165,8 +166,7 @@ int plan_layout_check(const struct plan_layout *l, const struct plan_batch *b, c
                          "multiple of %lld",
                          (long long)b->global_batch, l->dp, (long long)l->micro_batch,
                          (long long)l->dp * l->micro_batch);
-    const int code = plan_layout_check_model(l, b, c, e);
-    if (code) return code;
+    if ((code = plan_layout_check_model(l, b, c, e)) != BASE_OK) return code;
     plan_layout_pipeline(l, b, &pipeline);
     return plan_pipeline_check(&pipeline, e);
 }

@@ -62,7 +62,9 @@ void plan_layout_pipeline(const struct plan_layout *layout, const struct plan_ba
 /* BASE_USAGE: names the flags that contradict each other or the model, and the nearest values that work. */
 int plan_layout_check(const struct plan_layout *layout, const struct plan_batch *batch,
                       const struct model_config *config, struct base_error *e);
-/* Its part that concerns the model alone. */
+/* Its parts that concern the model alone: expert parallel ranks, and all others. */
+int plan_layout_check_experts(const struct plan_layout *layout, const struct model_config *config,
+                              struct base_error *e);
 int plan_layout_check_model(const struct plan_layout *layout, const struct plan_batch *batch,
                             const struct model_config *config, struct base_error *e);
 /* The number of layers of virtual stage chunk * pp + device, of pp * vp. If they are not listed, surplus layers go to

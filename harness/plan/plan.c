@@ -37,7 +37,8 @@ static int check_sizes(const struct plan_request *r, struct base_error *e) {
                          "--mbs %lld, --gbs %lld: take at least 1, a global batch of at most %lld sequences and a "
                          "micro-batch of at most %lld tokens",
                          mbs, gbs, limit, limit);
-    const int code = plan_layout_check_model(l, &batch, &r->config, e);
+    int code = plan_layout_check_experts(l, &r->config, e);
+    if (!code) code = plan_layout_check_model(l, &batch, &r->config, e);
     if (code) return code;
     if (r->route.forced && r->config.experts == 0)
         return base_fail(e, BASE_USAGE, "--route is of experts, and %s is dense; leave it out", r->config.name);

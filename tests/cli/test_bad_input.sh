@@ -106,7 +106,6 @@ stray | T stray
 --workload | train --workload node-s --seq 128
 * torn.json | train --model $in/torn.json
 mamba | train --model $in/family.json
-a mixture of experts | train --model mixtral-8x7b
 head | train --model $in/heads.json
 absent.json | train --model $in/absent.json
 n_layer | train --model $in/deep.json
@@ -142,7 +141,7 @@ seq | T --seq 9999999
 --mbs | T --mbs two
 mbs | T --gbs 4 --mbs 3
 * mbs | T --gbs 4 --mbs 8
-experts | train --model mixtral-8x7b
+experts | train --model tiny-mixtral --experts 1
 hidden_act | train --model $in/activation.json
 * num_key_value_heads | train --model $in/groups.json
 yarn | train --model $in/rope.json

@@ -2,56 +2,33 @@
  * check: ranks 4
  * check: timeout 300
  *
- * Faults as frameworks have had them in tensor, sequence, context, pipeline and sharded data parallel layouts. The gate
- * notices each tenfold, and without a fault it holds. A fault is put into the engine's groups, its kernels or one
- * rank's start.
- */
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include "comm/count.h"
-#include "gate/gate.h"
-#include "mpi/support/agreed.h"
-#include "unit/support/rig.h"
-
-static const struct comm_ops *tensor, *data, *heads, *context, *stages, *ends; /* the groups' own */
-static struct kernel_ops sound;
-static int64_t width, calls;
-static int rank; /* tensor parallel */
-static bool last_stage;
-
-static bool is_last(const struct comm *c) {
-    return c->rank == c->size - 1;
-}
-static void none(struct comm_request *request) {
-    *request = (struct comm_request){0};
-}
+ * Faults of tensor, sequence, context, pipeline and sharded data parallel layouts (support/layout_faults.h). */
+#include "mpi/support/layout_faults.h"
 
 /* Tensor parallel sums of gradients of norms and biases are `width` long, those of activations are longer. */
 static void norms_local(struct comm *c, void *x, int64_t n, enum kernel_dtype t, struct comm_request *request) {
-    n == width ? none(request) : tensor->all_reduce_start(c, x, n, t, request);
+    n == width ? none(request) : own[TENSOR]->all_reduce_start(c, x, n, t, request);
 }
 static void norms_doubled(struct comm *c, void *x, int64_t n, enum kernel_dtype t, struct comm_request *request) {
     float *g = x;
     for (int64_t i = 0; n == width && i < n; i++) g[i] *= 2;
-    tensor->all_reduce_start(c, x, n, t, request);
+    own[TENSOR]->all_reduce_start(c, x, n, t, request);
 }
 static void addend_lost(struct comm *c, void *x, int64_t n, enum kernel_dtype t, struct comm_request *request) {
     if (is_last(c) && n > width) memset(x, 0, (size_t)n * kernel_dtype_bytes(t));
-    tensor->all_reduce_start(c, x, n, t, request);
+    own[TENSOR]->all_reduce_start(c, x, n, t, request);
 }
 static void sum_lost(struct comm *c, void *x, int64_t n, enum kernel_dtype t, struct comm_request *request) {
-    calls++ % 5 == 2 ? none(request) : tensor->all_reduce_start(c, x, n, t, request);
+    calls++ % 5 == 2 ? none(request) : own[TENSOR]->all_reduce_start(c, x, n, t, request);
 }
 static void mean_for_sum(struct comm *c, void *x, int64_t n, enum kernel_dtype t, struct comm_request *request) {
     float *f = x;
     for (int64_t i = 0; t == KERNEL_F32 && i < n; i++) f[i] /= (float)c->size;
-    tensor->all_reduce_start(c, x, n, t, request);
+    own[TENSOR]->all_reduce_start(c, x, n, t, request);
 }
 static void share_lost(struct comm *c, void *x, int64_t n, enum kernel_dtype t, struct comm_request *request) {
     if (is_last(c)) memset(x, 0, (size_t)n * kernel_dtype_bytes(t));
-    tensor->reduce_scatter_start(c, x, n, t, request);
+    own[TENSOR]->reduce_scatter_start(c, x, n, t, request);
 }
 static void share_of_another(struct comm *c, void *x, int64_t n, enum kernel_dtype t, struct comm_request *request) {
     const size_t half = (size_t)(n / 2) * kernel_dtype_bytes(t);
@@ -59,37 +36,27 @@ static void share_of_another(struct comm *c, void *x, int64_t n, enum kernel_dty
         char *a = (char *)x + i, *b = (char *)x + half + i, kept = *a;
         *a = *b, *b = kept;
     }
-    tensor->reduce_scatter_start(c, x, n, t, request);
+    own[TENSOR]->reduce_scatter_start(c, x, n, t, request);
 }
 static void statistics_local(struct comm *c, void *x, int64_t n, int unit, struct comm_request *request) {
-    n % width ? none(request) : tensor->all_gather_start(c, x, n, unit, request);
+    n % width ? none(request) : own[TENSOR]->all_gather_start(c, x, n, unit, request);
 }
 static void shares_zero(struct comm *c, void *x, int64_t n, int unit, struct comm_request *request) {
     const int64_t first = comm_block(n, c->size, c->rank), end = comm_block(n, c->size, c->rank + 1);
     if (is_last(c) && n % width == 0) memset((char *)x + first * unit, 0, (size_t)((end - first) * unit));
-    tensor->all_gather_start(c, x, n, unit, request);
-}
-static void norm_of_part(struct comm *c, double *x, int n) {
-    (void)c, (void)x, (void)n;
-}
-static void not_summed(struct comm *c, void *x, int64_t n, enum kernel_dtype t, struct comm_request *request) {
-    (void)c, (void)x, (void)n, (void)t;
-    none(request);
-}
-static void twice(float *x, int64_t n) {
-    for (int64_t i = 0; i < n; i++) x[i] *= 2;
+    own[TENSOR]->all_gather_start(c, x, n, unit, request);
 }
 static void heads_doubled(struct comm *c, void *x, int64_t n, enum kernel_dtype t, struct comm_request *request) {
     twice(x, n);
-    heads->all_reduce_start(c, x, n, t, request);
+    own[HEADS]->all_reduce_start(c, x, n, t, request);
 }
 
 static void gradient_dropped(struct comm *c, void *x, int64_t n, enum kernel_dtype t, struct comm_request *request) {
     if (is_last(c)) memset(x, 0, (size_t)n * kernel_dtype_bytes(t));
-    data->reduce_scatter_start(c, x, n, t, request);
+    own[DATA]->reduce_scatter_start(c, x, n, t, request);
 }
 static void gradient_local(struct comm *c, void *x, int64_t n, enum kernel_dtype t, struct comm_request *request) {
-    calls++ % 3 == 1 ? none(request) : data->reduce_scatter_start(c, x, n, t, request);
+    calls++ % 3 == 1 ? none(request) : own[DATA]->reduce_scatter_start(c, x, n, t, request);
 }
 /* One rank keeps a stale block of another. */
 static char *stale, kept[1 << 16];
@@ -100,15 +67,15 @@ static void gather_stale(struct comm *c, void *x, int64_t n, int unit, struct co
         if (stale_bytes > sizeof kept) stale_bytes = sizeof kept;
         memcpy(kept, stale, stale_bytes);
     }
-    data->all_gather_start(c, x, n, unit, request);
+    own[DATA]->all_gather_start(c, x, n, unit, request);
 }
 static void wait_stale(struct comm *c, struct comm_request *request) {
-    data->wait(c, request);
+    own[DATA]->wait(c, request);
     if (stale) memcpy(stale, kept, stale_bytes);
     stale = NULL;
 }
 static void gather_lost(struct comm *c, void *x, int64_t n, int unit, struct comm_request *request) {
-    calls++ % 4 == 2 ? none(request) : data->all_gather_start(c, x, n, unit, request);
+    calls++ % 4 == 2 ? none(request) : own[DATA]->all_gather_start(c, x, n, unit, request);
 }
 /* Of pipeline stages. What is sent stays valid until the engine is closed. */
 enum { SENDS = 64, SENT = 1 << 15 };
@@ -123,62 +90,62 @@ static void send_before(struct comm *c, const void *x, size_t n, int to, int tag
     char now[SENT];
     const bool other = tag % 2 == 0 && n <= SENT;
     if (other) memcpy(now, x, n);
-    stages->send_start(c, other && calls ? keep(last, n) : x, n, to, tag, request);
+    own[STAGES]->send_start(c, other && calls ? keep(last, n) : x, n, to, tag, request);
     if (other) memcpy(last, now, n), calls++;
 }
 /* Through a group's own table. */
-static void zeros_for(bool lost, const struct comm_ops *own, struct comm *c, const void *x, size_t n, int to, int tag,
-                      struct comm_request *request) {
+static void zeros_for(bool lost, const struct comm_ops *through, struct comm *c, const void *x, size_t n, int to,
+                      int tag, struct comm_request *request) {
     static const char zeros[SENT];
-    own->send_start(c, lost && n <= SENT ? zeros : x, n, to, tag, request);
+    through->send_start(c, lost && n <= SENT ? zeros : x, n, to, tag, request);
 }
-static void half_of(const struct comm_ops *own, struct comm *c, const void *x, size_t n, int to, int tag,
+static void half_of(const struct comm_ops *through, struct comm *c, const void *x, size_t n, int to, int tag,
                     struct comm_request *request) {
     char *copy = (char *)(uintptr_t)keep(x, n);
     if (n <= SENT) memset(copy + n / 2, 0, n / 2);
-    own->send_start(c, copy, n, to, tag, request);
+    through->send_start(c, copy, n, to, tag, request);
 }
 static void send_zeros(struct comm *c, const void *x, size_t n, int to, int tag, struct comm_request *request) {
-    zeros_for(tag % 2, stages, c, x, n, to, tag, request);
+    zeros_for(tag % 2, own[STAGES], c, x, n, to, tag, request);
 }
 static void send_half(struct comm *c, const void *x, size_t n, int to, int tag, struct comm_request *request) {
-    half_of(stages, c, x, n, to, tag, request);
+    half_of(own[STAGES], c, x, n, to, tag, request);
 }
 /* Of context parallel ranks, by tag. */
 static void keys_lost(struct comm *c, const void *x, size_t n, int to, int tag, struct comm_request *request) {
-    zeros_for(tag == MODEL_KEYS, context, c, x, n, to, tag, request);
+    zeros_for(tag == MODEL_KEYS, own[CONTEXT], c, x, n, to, tag, request);
 }
 static void keys_grad_lost(struct comm *c, const void *x, size_t n, int to, int tag, struct comm_request *request) {
-    zeros_for(tag == MODEL_KEYS_GRAD, context, c, x, n, to, tag, request);
+    zeros_for(tag == MODEL_KEYS_GRAD, own[CONTEXT], c, x, n, to, tag, request);
 }
 static void ring_half(struct comm *c, const void *x, size_t n, int to, int tag, struct comm_request *request) {
-    half_of(context, c, x, n, to, tag, request);
+    half_of(own[CONTEXT], c, x, n, to, tag, request);
 }
 static void norm_of_stage(struct comm *c, double *x, int n) {
-    if (n > 1) stages->sum(c, x, n); /* the loss, and this rank's part */
+    if (n > 1) own[STAGES]->sum(c, x, n); /* the loss, and this rank's part */
 }
 static void loss_of_stages(struct comm *c, double *x, int n) {
-    stages->sum(c, x, n);
+    own[STAGES]->sum(c, x, n);
     if (n > 1) *x *= c->size;
 }
 static void table_doubled(struct comm *c, void *x, int64_t n, enum kernel_dtype t, struct comm_request *request) {
     twice(x, n);
-    ends->all_reduce_start(c, x, n, t, request);
+    own[ENDS]->all_reduce_start(c, x, n, t, request);
 }
 /* The last stage keeps the table of the first step. */
 static void table_sent_once(struct comm *c, const void *x, size_t n, int to, int tag, struct comm_request *request) {
-    tag == 0 && calls++ ? none(request) : ends->send_start(c, x, n, to, tag, request);
+    tag == 0 && calls++ ? none(request) : own[ENDS]->send_start(c, x, n, to, tag, request);
 }
 static void table_received_once(struct comm *c, void *x, size_t n, int from, int tag, struct comm_request *request) {
-    tag == 0 && calls++ ? none(request) : ends->receive_start(c, x, n, from, tag, request);
+    tag == 0 && calls++ ? none(request) : own[ENDS]->receive_start(c, x, n, from, tag, request);
 }
 
 /* The first sum of a step is the loss, then come the norms of two updates. */
 static void norm_of_blocks(struct comm *c, double *x, int n) {
-    if (!calls++) data->sum(c, x, n);
+    if (!calls++) own[DATA]->sum(c, x, n);
 }
 static void loss_twice(struct comm *c, double *x, int n) {
-    data->sum(c, x, n);
+    own[DATA]->sum(c, x, n);
     if (!calls++) *x *= c->size;
 }
 
@@ -218,9 +185,9 @@ static void not_added(const struct kernel_team *team, const struct kernel_gemm *
 }
 /* Each part of the keys under the mask of the queries' own. */
 static void mask_of_own(const struct kernel_team *team, const struct kernel_attention *a) {
-    struct kernel_attention own = *a;
-    own.q_offset = own.k_offset;
-    sound.attention_forward(team, &own);
+    struct kernel_attention wrong = *a;
+    wrong.q_offset = wrong.k_offset;
+    sound.attention_forward(team, &wrong);
 }
 /* The keys that come last take the place of those before. */
 static void not_merged(const struct kernel_team *team, const struct kernel_attention *a) {
@@ -239,62 +206,47 @@ static void adjacent_halves(const struct kernel_team *team, const struct kernel_
     sound.rotary(team, &wrong);
     free(table);
 }
-static void drifting(const struct kernel_team *team, const struct kernel_adamw *a) {
-    sound.adamw(team, a);
-    if (rank && a->n >= width) a->w[0] += 1e-6f;
-}
 static void sums_lost(const struct kernel_team *team, int64_t n, const float *x, float *y) {
     calls++ % 2 ? sound.copy(team, n, x, y) : sound.zero(team, n, y);
 }
 
-struct fault {
-    const char *name, *family;
-    int tp, sp, zero, pp, vp, cp;
-    struct comm_ops tensor, data, heads, context, stages,
-        ends; /* functions that are not NULL take the place of the group's own */
-    struct kernel_ops kernels;
-    bool seeded;    /* the last rank starts with another seed */
-    const char *at; /* where it must be found */
-};
-#define TENSOR(field, function) .tensor = {.field = function}
-#define DATA(field, function) .data = {.field = function}
-#define CONTEXT(field, function) .context = {.field = function}
-#define STAGES(field, function) .stages = {.field = function}
-#define ENDS(field, function) .ends = {.field = function}
-#define KERNEL(field, function) .kernels = {.field = function}
 static const struct fault faults[] = {
     {"healthy", "gpt2", 2, 0, 0, .seeded = false},
     {"healthy", "bloom", 2, 1, 1, .seeded = false},
     {"healthy", "llama", 4, 1, 2, .seeded = false},
     {"healthy", "mistral", 2, 0, 3, .seeded = false},
-    {"norms' gradients not summed under SP", "gpt2", 2, 1, 0, TENSOR(all_reduce_start, norms_local),
+    {"norms' gradients not summed under SP", "gpt2", 2, 1, 0, IN(TENSOR, all_reduce_start, norms_local),
      .at = "all_reduce of tp"},
-    {"norms' gradients doubled under SP", "bloom", 2, 1, 1, TENSOR(all_reduce_start, norms_doubled),
+    {"norms' gradients doubled under SP", "bloom", 2, 1, 1, IN(TENSOR, all_reduce_start, norms_doubled),
      .at = "all_reduce of tp"},
-    {"a rank's partial sums lost", "gpt2", 2, 0, 0, TENSOR(all_reduce_start, addend_lost), .at = "all_reduce of tp"},
-    {"some partial sums not summed", "llama", 2, 0, 1, TENSOR(all_reduce_start, sum_lost), .at = "all_reduce of tp"},
-    {"the mean of partial sums", "mistral", 2, 0, 0, TENSOR(all_reduce_start, mean_for_sum), .at = "all_reduce of tp"},
-    {"a rank's shares lost", "bloom", 2, 1, 0, TENSOR(reduce_scatter_start, share_lost), .at = "reduce_scatter of tp"},
-    {"shares of another rank", "gpt2", 2, 1, 2, TENSOR(reduce_scatter_start, share_of_another),
+    {"a rank's partial sums lost", "gpt2", 2, 0, 0, IN(TENSOR, all_reduce_start, addend_lost),
+     .at = "all_reduce of tp"},
+    {"some partial sums not summed", "llama", 2, 0, 1, IN(TENSOR, all_reduce_start, sum_lost),
+     .at = "all_reduce of tp"},
+    {"the mean of partial sums", "mistral", 2, 0, 0, IN(TENSOR, all_reduce_start, mean_for_sum),
+     .at = "all_reduce of tp"},
+    {"a rank's shares lost", "bloom", 2, 1, 0, IN(TENSOR, reduce_scatter_start, share_lost),
      .at = "reduce_scatter of tp"},
-    {"statistics of a part of the vocabulary", "gpt2", 2, 0, 0, TENSOR(all_gather_start, statistics_local),
+    {"shares of another rank", "gpt2", 2, 1, 2, IN(TENSOR, reduce_scatter_start, share_of_another),
+     .at = "reduce_scatter of tp"},
+    {"statistics of a part of the vocabulary", "gpt2", 2, 0, 0, IN(TENSOR, all_gather_start, statistics_local),
      .at = "all_gather of tp"},
-    {"a rank's tokens gathered as zeros", "llama", 2, 1, 0, TENSOR(all_gather_start, shares_zero),
+    {"a rank's tokens gathered as zeros", "llama", 2, 1, 0, IN(TENSOR, all_gather_start, shares_zero),
      .at = "all_gather of tp"},
-    {"gradient norm of one tensor parallel rank", "gpt2", 2, 0, 0, TENSOR(sum, norm_of_part)},
-    {"shared heads' gradient not summed", "llama", 4, 0, 0, .heads = {.all_reduce_start = not_summed},
+    {"gradient norm of one tensor parallel rank", "gpt2", 2, 0, 0, IN(TENSOR, sum, norm_of_part)},
+    {"shared heads' gradient not summed", "llama", 4, 0, 0, IN(HEADS, all_reduce_start, not_summed),
      .at = "all_reduce of kv"},
-    {"shared heads' gradient doubled", "mistral", 4, 0, 2, .heads = {.all_reduce_start = heads_doubled},
+    {"shared heads' gradient doubled", "mistral", 4, 0, 2, IN(HEADS, all_reduce_start, heads_doubled),
      .at = "all_reduce of kv"},
-    {"a rank's gradients dropped", "gpt2", 1, 0, 1, DATA(reduce_scatter_start, gradient_dropped),
+    {"a rank's gradients dropped", "gpt2", 1, 0, 1, IN(DATA, reduce_scatter_start, gradient_dropped),
      .at = "reduce_scatter of dp"},
-    {"some gradients not reduced", "bloom", 2, 0, 2, DATA(reduce_scatter_start, gradient_local),
+    {"some gradients not reduced", "bloom", 2, 0, 2, IN(DATA, reduce_scatter_start, gradient_local),
      .at = "reduce_scatter of dp"},
-    {"a stale gather on one rank", "gpt2", 1, 0, 1, .data = {.all_gather_start = gather_stale, .wait = wait_stale},
-     .at = "all_gather of dp"},
-    {"some weights not gathered", "llama", 1, 0, 3, DATA(all_gather_start, gather_lost), .at = "all_gather of dp"},
-    {"gradient norm of one rank's blocks", "gpt2", 1, 0, 2, DATA(sum, norm_of_blocks)},
-    {"loss scaled by the ranks", "gpt2", 2, 0, 0, DATA(sum, loss_twice)},
+    {"a stale gather on one rank", "gpt2", 1, 0, 1,
+     .group[DATA] = {.all_gather_start = gather_stale, .wait = wait_stale}, .at = "all_gather of dp"},
+    {"some weights not gathered", "llama", 1, 0, 3, IN(DATA, all_gather_start, gather_lost), .at = "all_gather of dp"},
+    {"gradient norm of one rank's blocks", "gpt2", 1, 0, 2, IN(DATA, sum, norm_of_blocks)},
+    {"loss scaled by the ranks", "gpt2", 2, 0, 0, IN(DATA, sum, loss_twice)},
     {"gradients of earlier micro-batches lost", "gpt2", 1, 0, 2, KERNEL(copy, sums_lost)},
     {"words of other ranks not masked", "gpt2", 2, 0, 0, KERNEL(embedding_forward, unmasked)},
     {"targets of the first rank's words", "mistral", 2, 0, 0, KERNEL(cross_entropy_grad, target_of_first)},
@@ -306,27 +258,28 @@ static const struct fault faults[] = {
     {"healthy", "gpt2", 1, 0, 0, 4, 1, .seeded = false},
     {"healthy", "bloom", 2, 1, 0, 2, 2, .seeded = false},
     {"healthy", "llama", 1, 0, 3, 2, 1, .seeded = false},
-    {"activations of the micro-batch before", "llama", 1, 0, 0, 4, 1, STAGES(send_start, send_before)},
-    {"gradients between stages lost", "gpt2", 1, 0, 0, 2, 2, STAGES(send_start, send_zeros), .at = "send of pp"},
-    {"half of a message between stages lost", "mistral", 1, 0, 1, 2, 1, STAGES(send_start, send_half),
+    {"activations of the micro-batch before", "llama", 1, 0, 0, 4, 1, IN(STAGES, send_start, send_before)},
+    {"gradients between stages lost", "gpt2", 1, 0, 0, 2, 2, IN(STAGES, send_start, send_zeros), .at = "send of pp"},
+    {"half of a message between stages lost", "mistral", 1, 0, 1, 2, 1, IN(STAGES, send_start, send_half),
      .at = "send of pp"},
-    {"gradient norm of one stage", "bloom", 1, 0, 0, 2, 1, STAGES(sum, norm_of_stage)},
-    {"loss scaled by the stages", "llama", 2, 0, 0, 2, 1, STAGES(sum, loss_of_stages)},
-    {"tied table's gradients not summed", "gpt2", 1, 0, 0, 2, 1, ENDS(all_reduce_start, not_summed),
+    {"gradient norm of one stage", "bloom", 1, 0, 0, 2, 1, IN(STAGES, sum, norm_of_stage)},
+    {"loss scaled by the stages", "llama", 2, 0, 0, 2, 1, IN(STAGES, sum, loss_of_stages)},
+    {"tied table's gradients not summed", "gpt2", 1, 0, 0, 2, 1, IN(ENDS, all_reduce_start, not_summed),
      .at = "all_reduce of ends"},
-    {"tied table's gradients doubled", "bloom", 2, 0, 0, 2, 1, ENDS(all_reduce_start, table_doubled),
+    {"tied table's gradients doubled", "bloom", 2, 0, 0, 2, 1, IN(ENDS, all_reduce_start, table_doubled),
      .at = "all_reduce of ends"},
     {"a stale copy of the tied table", "gpt2", 1, 0, 1, 2, 1,
-     .ends = {.send_start = table_sent_once, .receive_start = table_received_once}, .at = "tied token table of rank"},
+     .group[ENDS] = {.send_start = table_sent_once, .receive_start = table_received_once},
+     .at = "tied token table of rank"},
     {"gradients of earlier micro-batches lost in a stage", "mistral", 1, 0, 0, 4, 1, KERNEL(gemm, not_added)},
     {"healthy", "bloom", 1, 0, 0, .cp = 4, .seeded = false},
     {"healthy", "mistral", 2, 1, 3, .cp = 2, .seeded = false},
-    {"loss scaled by CP", "gpt2", 1, 0, 0, .cp = 4, DATA(sum, loss_twice)},
-    {"gradients not summed over CP", "llama", 1, 0, 0, .cp = 4, DATA(all_reduce_start, not_summed),
+    {"loss scaled by CP", "gpt2", 1, 0, 0, .cp = 4, IN(DATA, sum, loss_twice)},
+    {"gradients not summed over CP", "llama", 1, 0, 0, .cp = 4, IN(DATA, all_reduce_start, not_summed),
      .at = "all_reduce of dp"},
-    {"keys and values lost in the ring", "gpt2", 1, 0, 1, .cp = 2, CONTEXT(send_start, keys_lost)},
-    {"keys' gradients lost in the ring", "bloom", 1, 0, 0, .cp = 4, CONTEXT(send_start, keys_grad_lost)},
-    {"half of a message of the ring lost", "llama", 2, 0, 0, .cp = 2, CONTEXT(send_start, ring_half),
+    {"keys and values lost in the ring", "gpt2", 1, 0, 1, .cp = 2, IN(CONTEXT, send_start, keys_lost)},
+    {"keys' gradients lost in the ring", "bloom", 1, 0, 0, .cp = 4, IN(CONTEXT, send_start, keys_grad_lost)},
+    {"half of a message of the ring lost", "llama", 2, 0, 0, .cp = 2, IN(CONTEXT, send_start, ring_half),
      .at = "send of cp"},
     {"parts of the keys under the mask of the queries' own", "mistral", 1, 0, 0, .cp = 2,
      KERNEL(attention_forward, mask_of_own)},
@@ -335,105 +288,8 @@ static const struct fault faults[] = {
     {"a stage starts from another seed", "bloom", 1, 0, 0, 2, 1, .seeded = true, .at = "weights of rank"},
 };
 
-/* Functions of `with` that are not NULL go into *table. */
-static void replace(void *table, const void *with, size_t size) {
-    void (*f)(void);
-    for (size_t at = 0; at + sizeof f <= size; at += sizeof f) {
-        memcpy(&f, (const char *)with + at, sizeof f);
-        if (f) memcpy((char *)table + at, &f, sizeof f);
-    }
-}
-
-/* A group whose table is replaced; restored before it is closed. */
-struct swap {
-    struct comm *group;
-    const struct comm_ops *own;
-    struct comm_ops table;
-};
-static void swap_in(struct swap *s, struct comm *group, const struct comm_ops *with, const struct comm_ops **own) {
-    *s = (struct swap){.group = group};
-    if (!group) return;
-    *own = s->own = group->ops;
-    s->table = *group->ops;
-    replace(&s->table, with, sizeof *with);
-    group->ops = &s->table;
-}
-static void swap_out(struct swap *s) {
-    if (s->group) s->group->ops = s->own;
-}
-
-static void must(struct agreed *a, int code, const struct base_error *e) {
-    if (!code) return;
-    fprintf(stderr, "rank %d: %s\n", a->world.rank, e->text);
-    comm_abort(&a->world, code);
-}
-
-static struct gate judge(struct agreed *a, const struct fault *f, enum kernel_dtype dtype) {
-    const struct model_config c = rig_config_of(f->family, 2, 64, 4, 256, 128);
-    struct plan_request q = rig_request(&c, dtype, 64, 2, 1);
-    struct parallel_engine g;
-    struct swap swaps[6];
-    struct comm counted;
-    struct comm_counter counter;
-    struct base_error e = {0};
-    struct kernel_ops ops;
-    struct gate gate;
-    struct plan plan;
-    const int pp = f->pp ? f->pp : 1, cp = f->cp ? f->cp : 1;
-    q.layout.tp = f->tp, q.layout.cp = cp, q.layout.pp = pp, q.layout.dp = a->world.size / f->tp / cp / pp;
-    if (f->vp) q.layout.vp = f->vp;
-    q.layout.sequence_parallel = f->sp, q.layout.zero = f->zero;
-    q.rank = a->world.rank;
-    q.global_batch = 4 * pp * q.layout.dp;
-    q = gate_shrink(&q);
-    kernel_select(&sound, kernel_isa_best(), KERNEL_BACKEND_TOISE);
-    ops = sound;
-    replace(&ops, &f->kernels, sizeof ops);
-    width = q.config.width, calls = 0, stale = NULL;
-    rank = a->world.rank % f->tp;
-    last_stage = a->world.rank >= (pp - 1) * f->tp * q.layout.dp && pp > 1;
-    gate_clear(&gate);
-    must(a, plan_make(&plan, &q, &e), &e);
-    comm_count_wrap(&counted, &counter, &a->world, COMM_FORWARD);
-    must(a, parallel_open(&g, &plan, &counted, &ops, &e), &e);
-    swap_in(&swaps[0], g.groups.tensor, &f->tensor, &tensor);
-    swap_in(&swaps[1], g.groups.data, &f->data, &data);
-    swap_in(&swaps[2], g.groups.sharing, &f->heads, &heads);
-    swap_in(&swaps[3], g.groups.stages, &f->stages, &stages);
-    swap_in(&swaps[4], g.groups.ends, &f->ends, &ends);
-    swap_in(&swaps[5], g.groups.context, &f->context, &context);
-    const bool last = a->world.rank == a->world.size - 1;
-    must(a, gate_path_on(&gate, &g, 7 + (f->seeded && last), &e), &e);
-    for (int i = 5; i >= 0; i--) swap_out(&swaps[i]);
-    parallel_close(&g);
-    return gate;
-}
-
 int main(void) {
     struct agreed a;
-    double most = 0, least = INFINITY;
     agreed_open(&a);
-    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
-        for (int dtype = 0; dtype < KERNEL_DTYPE_COUNT; dtype++) {
-            const struct fault *f = &faults[i];
-            const bool healthy = !strcmp(f->name, "healthy");
-            const struct gate gate = judge(&a, f, (enum kernel_dtype)dtype);
-            double worst = 0;
-            int check = 0;
-            char what[256];
-            for (int k = 0; k < CHECK_COUNT; k++)
-                if (gate.residual[k] > worst) worst = gate.residual[k], check = k;
-            snprintf(what, sizeof what, "%s, %s, %s, TP %d%s, CP %d, PP %d, ZeRO %d: %.4g: %.90s", f->name, f->family,
-                     dtype == KERNEL_F32 ? "fp32" : "bf16", f->tp, f->sp ? " SP" : "", f->cp ? f->cp : 1,
-                     f->pp ? f->pp : 1, f->zero, worst, gate.where[check]);
-            if (!a.world.rank && getenv("SHOW")) puts(what);
-            agreed_check(&a, healthy ? worst < CHECK_THRESHOLD / 4 : worst > 10 * CHECK_THRESHOLD, what);
-            agreed_check(&a, !f->at || strstr(gate.where[check], f->at), what);
-            if (healthy)
-                most = fmax(most, worst);
-            else
-                least = fmin(least, worst);
-        }
-    if (!a.world.rank) printf("most healthy residual %.3g, least faulty %.4g\n", most, least);
-    return agreed_close(&a);
+    return judge_all(&a, faults, sizeof faults / sizeof *faults);
 }

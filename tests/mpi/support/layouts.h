@@ -210,7 +210,8 @@ static inline void layout_check(struct agreed *a, const struct plan_request *q) 
              "micro-batches %lld x %lld",
              q->config.family->type, q->dtype == KERNEL_F32 ? "fp32" : "bf16", l->tp, l->sequence_parallel ? " SP" : "",
              l->cp, l->pp, l->vp, plan_schedule_name((enum plan_schedule)l->schedule), l->dp, l->ep, q->route.skew,
-             l->zero, l->recompute, (int)q->rows, (long long)(q->global_batch / l->dp / l->micro_batch), (long long)l->micro_batch);
+             l->zero, l->recompute, (int)q->rows, (long long)(q->global_batch / l->dp / l->micro_batch),
+             (long long)l->micro_batch);
     if (getenv("SHOW") && !a->world.rank) puts(what);
     check_gate(a, q, what);
     check_bits(a, q, what);
