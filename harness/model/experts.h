@@ -28,6 +28,9 @@ struct model_shape;
 /* The expert of choice `j` of the token at `position` of a sequence, by the rule. */
 int32_t model_route_forced(const struct model_route *route, int64_t experts, int64_t active, int64_t layer,
                            int64_t position, int64_t j);
+/* What the busiest of the ranks that share out experts computes, over the mean: 1 if the router chooses, whose loads
+ * are not known before. */
+double model_route_busiest(const struct model_route *route, int64_t experts, int64_t ranks);
 /* The most rows that this rank's experts may get of a micro-batch. */
 int64_t model_expert_rows(const struct model_shape *shape);
 

@@ -20,16 +20,21 @@ int32_t model_route_forced(const struct model_route *r, int64_t experts, int64_t
     return (int32_t)((favoured + 1 + (n - before) % (experts - 1)) % experts);
 }
 
+double model_route_busiest(const struct model_route *r, int64_t experts, int64_t ranks) {
+    const double all = (double)experts, own = all / (double)ranks;
+    if (!r->forced || ranks == experts) return r->forced ? r->skew : 1;
+    return (r->skew + (own - 1) * (all - r->skew) / (all - 1)) / own;
+}
+
 int64_t model_expert_rows(const struct model_shape *s) {
     const struct model_config *c = s->config;
     const int64_t ranks = s->part.expert_ranks > 1 ? s->part.expert_ranks : 1, tokens = s->batch * s->seq * ranks;
-    const int64_t own = c->own_experts, others = c->experts > 1 ? c->experts - 1 : 1;
+    const int64_t own = c->own_experts;
     if (ranks == 1) return tokens * c->active;
     if (!s->route.forced) return tokens * (c->active < own ? c->active : own);
     enum { UNEVEN = 2 }; /* rows of an expert beyond its share, of a run of positions; a sequence is up to two runs */
-    const double share = (s->route.skew + (double)(own - 1) * ((double)c->experts - s->route.skew) / (double)others) /
-                         (double)c->experts;
-    return (int64_t)ceil(share * (double)(tokens * c->active)) + 2 * UNEVEN * own * ranks * s->batch;
+    const double rows = (double)(tokens / ranks * c->active) * model_route_busiest(&s->route, c->experts, ranks);
+    return (int64_t)ceil(rows) + 2 * UNEVEN * own * ranks * s->batch;
 }
 
 /* Sorts rows by expert, and by token for the same one: where each choice's row is, and whose row is where. */

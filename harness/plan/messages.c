@@ -9,25 +9,34 @@
 struct pending {
     plan_each_message *each;
     void *context;
-    const char *group;
+    const char *group, *name;
     int64_t bucket, above, table; /* elements */
 };
 
 static void flush(struct pending *p, int64_t *elements, int64_t turn, int64_t least) {
     if (*elements < least || *elements == 0) return;
-    const struct plan_message m = {turn, "all_reduce", p->group, "gradient all-reduce", 4.0 * (double)*elements, 1};
+    const struct plan_message m = {turn, "all_reduce", p->group, p->name, 4.0 * (double)*elements, 1};
     p->each(p->context, &m);
     *elements = 0;
 }
 
-/* The rule of parallel/buckets.h. */
+/* Whose ranks sum gradients of experts. */
+static const char *expert_group(const struct plan *p) {
+    return plan_layout_expert_ranks(&p->request.layout) > 1 ? "edp" : "dp";
+}
+
+/* The rule of parallel/buckets.h; experts' apart. */
 static void buckets(const struct plan *p, const struct model_params *params, plan_each_message *each, void *context) {
     const struct plan_request *r = &p->request;
     const int64_t layers = params->layers, table = p->rows_apart ? model_config_table(&p->part) : 0;
     const int64_t final = params->expert0 - model_params_start(params, layers + 1), rest = params->layer0 - table;
-    struct pending x = {each, context, "dp", r->bucket, 0, table};
+    const int64_t experts = plan_layout_expert_replicas(&r->layout) > 1 ? params->expert_size : 0;
+    struct pending x = {each, context, "dp", "gradient all-reduce", r->bucket, 0, table};
+    struct pending y = {each, context, expert_group(p), "expert gradient all-reduce", r->bucket, 0, 0};
     flush(&x, &x.table, 0, x.bucket);
     for (int64_t i = 0; i < layers + 2; i++) {
+        if (i > 0 && i <= layers) y.above += experts;
+        flush(&y, &y.above, i, i <= layers ? y.bucket : 1);
         x.above += i == 0 ? final : i <= layers ? params->layer_size : rest;
         const bool meets = i == layers + 1 || (i == layers && rest == 0); /* it touches the table */
         if (meets) x.above += x.table, x.table = 0;
@@ -40,22 +49,6 @@ static void buckets(const struct plan *p, const struct model_params *params, pla
     each(context, &m);
     m.bytes = rows * row;
     each(context, &m);
-}
-
-/* Whose ranks sum gradients of experts. */
-static const char *expert_group(const struct plan *p) {
-    return plan_layout_expert_ranks(&p->request.layout) > 1 ? "edp" : "dp";
-}
-
-/* The same of experts, apart. */
-static void expert_buckets(const struct plan *p, const struct model_params *params, plan_each_message *each,
-                           void *context) {
-    struct pending x = {each, context, expert_group(p), p->request.bucket, 0, 0};
-    if (plan_layout_expert_replicas(&p->request.layout) == 1) return;
-    for (int64_t i = 1; i <= params->layers; i++) {
-        x.above += params->expert_size;
-        flush(&x, &x.above, i, i < params->layers ? x.bucket : 1);
-    }
 }
 
 /* Gathers of a layer's range in a step of stage 3. Layers use two buffers in turn, so that the last two of a pass are
@@ -85,34 +78,43 @@ static bool sends(const struct plan *p, const struct model_params *params, int64
     return elements(params, range) > 0 && plan_range_replicas(&p->request.layout, params, range) > 1;
 }
 
+/* The sum of a range's gradients, which a micro-batch's backward has final in this turn. */
+static void sum_range(const struct plan *p, const struct model_params *params, int64_t range, int64_t turn,
+                      plan_each_message *each, void *context) {
+    const bool experts = range > params->layers + 1;
+    const struct plan_message m = {.turn = turn,
+                                   .op = "reduce_scatter",
+                                   .group = experts ? expert_group(p) : "dp",
+                                   .name = experts ? "expert gradient reduce-scatter" : "gradient reduce-scatter",
+                                   .bytes = 4 * elements(params, range),
+                                   .count = 1};
+    if (sends(p, params, range)) each(context, &m);
+}
+
 /* The rule of parallel/zero.h. */
 static void zero(const struct plan *p, const struct model_params *params, plan_each_message *each, void *context) {
-    const int64_t layers = params->layers, last = layers + 1, end = model_params_ranges(params) - 1;
+    const int64_t layers = params->layers, last = layers + 1, ranges = model_params_ranges(params);
     const int stage = p->request.layout.zero;
     const double size = (double)kernel_dtype_bytes(p->request.dtype);
     struct plan_pipeline stages;
     plan_pipeline_of(p, &stages);
     for (int64_t micro = stage == 1 ? p->accumulation - 1 : 0; micro < p->accumulation; micro++)
-        for (int64_t range = end; range >= 0; range--) {
-            const int64_t layer = range > last ? range - last : range;
-            const struct plan_message m = {last - layer,
-                                           "reduce_scatter",
-                                           range > last ? expert_group(p) : "dp",
-                                           "gradient reduce-scatter",
-                                           4 * elements(params, range),
-                                           1};
-            if (sends(p, params, range)) each(context, &m);
+        for (int64_t turn = 0; turn <= last; turn++) {
+            const int64_t range = last - turn, of_experts = last + range;
+            if (range > 0 && range < last && of_experts < ranges) sum_range(p, params, of_experts, turn, each, context);
+            sum_range(p, params, range, turn, each, context);
         }
-    for (int64_t range = 0; range <= end; range++) {
-        const int64_t layer = range > last ? range - last : range;
-        struct gathers g = {.plan = p, .range = layer};
-        if (stage == 3 && layer > 0 && layer < last) plan_pipeline_each(&stages, p->place.at[PLAN_PP], gathers_of, &g);
-        const struct plan_message m = {layers + 2,
-                                       "all_gather",
-                                       range > last ? expert_group(p) : "dp",
-                                       "weight all-gather",
-                                       size * elements(params, range),
-                                       g.count > 0 ? g.count : 1};
+    for (int64_t range = 0; range < ranges; range++) {
+        const bool experts = range > last;
+        struct gathers g = {.plan = p, .range = experts ? range - last : range};
+        if (stage == 3 && g.range > 0 && g.range < last)
+            plan_pipeline_each(&stages, p->place.at[PLAN_PP], gathers_of, &g);
+        const struct plan_message m = {.turn = layers + 2,
+                                       .op = "all_gather",
+                                       .group = experts ? expert_group(p) : "dp",
+                                       .name = "weight all-gather",
+                                       .bytes = size * elements(params, range),
+                                       .count = g.count > 0 ? g.count : 1};
         if (sends(p, params, range)) each(context, &m);
     }
 }
@@ -234,5 +236,4 @@ void plan_messages(const struct plan *p, const struct model_params *params, plan
         return;
     }
     buckets(p, params, each, context);
-    expert_buckets(p, params, each, context);
 }

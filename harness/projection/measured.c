@@ -151,14 +151,22 @@ static void sum_up(struct projection_pricing *p, double drift_peak, double drift
                  100 * beyond / r->step_s);
 }
 
+/* What takes as long as a rank's experts have rows: all wait for the busiest. */
+static bool of_experts(const struct plan_op *o) {
+    return o->ragged || !strncmp(o->op, "swiglu", 6) || !strcmp(o->op, "rows_gather");
+}
+
 int projection_price_rank(struct projection_pricing *p) {
     const struct plan *plan = p->plan;
     const double tokens = (double)(plan->shape.batch * plan->shape.seq);
+    const int experts = plan_layout_expert_ranks(&plan->request.layout);
     int code = BASE_OK;
     for (int i = 0; i < plan->ledger.count && !code; i++) {
         const struct plan_op *o = &plan->ledger.ops[i];
         if (o->kind == PLAN_MESSAGE) continue;
-        code = o->kind == PLAN_PASS ? projection_price_pass(p, o) : projection_price_dense(p, o);
+        struct plan_op op = *o;
+        if (of_experts(o)) op.count *= model_route_busiest(&plan->shape.route, plan->part.experts, experts);
+        code = o->kind == PLAN_PASS ? projection_price_pass(p, &op) : projection_price_dense(p, &op);
     }
     /* The batch is not in the ledger: 32 bytes a token for ids in and out and the loss's statistics. */
     if (!code) code = projection_price_bytes(p, "batch", PLAN_PHASE_BATCH, (double)plan->accumulation, tokens * 32);

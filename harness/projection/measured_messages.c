@@ -110,11 +110,12 @@ struct timeline {
     const struct machine *m;
     const struct plan *plan;
     const struct projection_passes *passes;
-    double weight_bytes, layer_bytes; /* of all weights, and of a layer's */
-    double cost_s;                    /* by how much messages slowed this backward so far */
-    double idle;                      /* when the last sum so far has ended */
-    int64_t turn;                     /* of the sum before; -1: none */
-    double updated, gathered;         /* weights that are updated; when the last gather of them has ended */
+    double weight_bytes, layer_bytes, expert_bytes; /* of all weights, of a layer's, and of its experts' */
+    double cost_s;                                  /* by how much messages slowed this backward so far */
+    double idle;                                    /* when the last sum so far has ended */
+    int64_t turn;                                   /* of the sum before; -1: none */
+    bool experts;                                   /* it was of experts */
+    double updated, gathered; /* weights that are updated; when the last gather of them has ended */
     struct projection_overlap *o;
     double error_s, beyond_s;
     struct base_error *e;
@@ -137,7 +138,8 @@ static void end_backward(struct timeline *t, double cover_s) {
 static void gather(struct timeline *t, const struct plan_message *m, const struct projection_message_price *p) {
     if (t->plan->request.layout.zero == 3) {
         const double pass = fmin(t->passes->forward_s, t->passes->layer_s);
-        const double covered = m->bytes == t->layer_bytes ? fmin(p->seconds, pass) : 0;
+        const bool layer = m->bytes == t->layer_bytes || m->bytes == t->expert_bytes;
+        const double covered = layer ? fmin(p->seconds, pass) : 0;
         t->o->exposed_s += m->count * (p->seconds - covered);
         t->o->cost_s += m->count * (1 - p->hidden) * covered;
         return;
@@ -151,7 +153,9 @@ static void gather(struct timeline *t, const struct plan_message *m, const struc
 /* A sum of gradients: it starts when they are final and the one before has ended. */
 static void sum(struct timeline *t, const struct plan_message *m, const struct projection_message_price *p) {
     const int64_t layers = t->plan->part.layers;
-    const bool again = t->plan->request.layout.zero > 1 && m->turn <= t->turn; /* of the next micro-batch */
+    /* of the next micro-batch; a layer's experts come before its other parameters */
+    const bool again = t->plan->request.layout.zero > 1 && (m->turn < t->turn || (m->turn == t->turn && !t->experts));
+    t->experts = !strncmp(m->name, "expert ", 7);
     if (again) end_backward(t, (double)layers * t->passes->forward_s);
     t->turn = m->turn;
     const double all = backward_of(t), ready = m->turn <= layers ? (double)m->turn * t->passes->layer_s : all;
@@ -165,8 +169,10 @@ static void send(void *context, const struct plan_message *m) {
     struct timeline *t = context;
     const struct plan_request *r = &t->plan->request;
     struct projection_message_price p;
-    if (t->code || strcmp(m->group, "dp") != 0) return;
-    t->code = projection_measured_like(t->m, m->op, plan_layout_replicas(&r->layout), r->threads, m->bytes, &p, t->e);
+    const bool apart = !strcmp(m->group, "edp");
+    const int ranks = apart ? plan_layout_expert_replicas(&r->layout) : plan_layout_replicas(&r->layout);
+    if (t->code || (!apart && strcmp(m->group, "dp") != 0)) return;
+    t->code = projection_measured_like(t->m, m->op, ranks, r->threads, m->bytes, &p, t->e);
     if (t->code) return;
     t->o->message_s += m->count * p.seconds;
     if (p.extrapolated) t->beyond_s += m->count * p.seconds;
@@ -186,6 +192,7 @@ int projection_measured_overlap(const struct machine *m, const struct plan *plan
                          .passes = passes,
                          .weight_bytes = size * (double)params.total,
                          .layer_bytes = size * (double)params.layer_size,
+                         .expert_bytes = size * (double)params.expert_size,
                          .turn = -1,
                          .o = overlap,
                          .e = e};

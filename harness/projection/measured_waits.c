@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Messages within passes: those of tensor and context parallel ranks. What compute covers them, and for how long, is
- * the model's order of operations (model/model.c, sums.c, context.c). */
+ * Messages within passes: those of tensor, context and expert parallel ranks. What compute covers them, and for how
+ * long, is the model's order of operations (model/model.c, sums.c, context.c, experts.c). */
 #include <math.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "projection/measured_ops.h"
 
 /* Seconds of one call of an operation that was priced. */
@@ -23,7 +24,7 @@ enum { GROUPS = 4 };
 
 static int add(struct projection_pricing *p, const struct plan_op *o, const struct group *g,
                const struct projection_message_price *price) {
-    const enum plan_axis axis = strcmp(o->group, "cp") ? PLAN_TP : PLAN_CP;
+    const enum plan_axis axis = !strcmp(o->group, "cp") ? PLAN_CP : !strcmp(o->group, "ep") ? PLAN_EP : PLAN_TP;
     const double covered = fmin(price->seconds, g->cover_s);
     const double each = price->seconds - covered + (1 - price->hidden) * covered;
     if (g->count <= 0) return BASE_OK;
@@ -75,8 +76,22 @@ static const struct {
                  {"norm gradients", PLAN_PHASE_BACKWARD},
                  {"shared heads' gradient", PLAN_PHASE_BACKWARD}};
 
+/* Of experts, once a layer and direction: nothing covers them, but for gradients on their way home. What is left of
+ * `count` is what backward repeats. False: another message. */
+static bool experts(const struct projection_pricing *p, const struct plan_op *o, struct group g[GROUPS]) {
+    static const char *const first[] = {"numbers of rows", "rows to experts", "rows' weights", "experts' loads"};
+    const double once = (double)(p->plan->accumulation * p->plan->part.layers);
+    const bool home = !strcmp(o->name, "rows from experts"), weights = !strcmp(o->name, "gradients of rows' weights");
+    const double cover = projection_priced_seconds(p->r, PLAN_PHASE_BACKWARD, "ffn up grad-weight") / once;
+    if (!home && !weights && base_text_find(o->name, first, sizeof first / sizeof *first) < 0) return false;
+    g[0] = (struct group){PLAN_PHASE_FORWARD, weights ? 0 : once, 0};
+    g[1] = (struct group){PLAN_PHASE_BACKWARD, o->count - g[0].count, home ? cover : 0};
+    return true;
+}
+
 static int groups_of(const struct projection_pricing *p, const struct plan_op *o, struct group g[GROUPS]) {
     const double once = (double)(p->plan->accumulation * p->plan->part.layers);
+    if (experts(p, o, g)) return BASE_OK;
     if (!strcmp(o->group, "cp")) return ring(p, o, g);
     if (!strcmp(o->name, "partial sum")) {
         partial_sums(p, o->count, g);
@@ -98,7 +113,13 @@ static int groups_of(const struct projection_pricing *p, const struct plan_op *o
 
 static int price(struct projection_pricing *p, const struct plan_op *o) {
     const int sharing = model_part_sharing(&p->plan->shape.part);
-    const int ranks = !strcmp(o->group, "cp") ? 2 : !strcmp(o->group, "kv") ? sharing : p->plan->request.layout.tp;
+    const struct plan_layout *l = &p->plan->request.layout;
+    const bool send = !strcmp(o->op, "send");
+    const int ranks = send                      ? 2
+                      : !strcmp(o->group, "kv") ? sharing
+                      : !strcmp(o->group, "ep") ? plan_layout_expert_ranks(l)
+                      : !strcmp(o->group, "cp") ? l->cp
+                                                : l->tp;
     struct projection_message_price one;
     struct group g[GROUPS] = {{.count = 0}};
     int code = projection_measured_like(p->m, o->op, ranks, p->plan->request.threads, o->bytes, &one, p->e);
@@ -108,12 +129,13 @@ static int price(struct projection_pricing *p, const struct plan_op *o) {
 }
 
 int projection_price_waits(struct projection_pricing *p) {
+    static const char *const within[] = {"tp", "kv", "cp", "ep"};
     const struct plan_ledger *l = &p->plan->ledger;
     int code = BASE_OK;
     for (int i = 0; i < l->count && !code; i++) {
         const struct plan_op *o = &l->ops[i];
         if (o->kind != PLAN_MESSAGE) continue;
-        if (!strcmp(o->group, "tp") || !strcmp(o->group, "kv") || !strcmp(o->group, "cp")) code = price(p, o);
+        if (base_text_find(o->group, within, sizeof within / sizeof *within) >= 0) code = price(p, o);
     }
     return code;
 }

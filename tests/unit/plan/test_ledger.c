@@ -223,7 +223,7 @@ static void ledger_of_every_family(void **state) {
         for (int dtype = 0; dtype < KERNEL_DTYPE_COUNT; dtype++) {
             struct model_config c = rig_config_of(rig_families[f], 3, 48, 6, 101, 64);
             struct plan_request r = rig_request(&c, (enum kernel_dtype)dtype, 37, 2, 3);
-            r.route = balanced;
+            if (c.experts) r.route = balanced;
             r.head_rows = 23;
             check_ways(&r);
             r.layout.dp = 3;
@@ -245,7 +245,7 @@ static void ledger_of_parts(void **state) {
         for (int i = 0; i < 12; i++) {
             const struct model_config c = rig_config_of(rig_families[f], 3, 64, 8, 101, 64);
             struct plan_request r = rig_request(&c, i % 2 ? KERNEL_BF16 : KERNEL_F32, 40, 2, 2);
-            r.route = balanced;
+            if (c.experts) r.route = balanced;
             r.layout.tp = i % 3 == 0 ? 2 : i % 3 == 1 ? 4 : 8; /* which share four key/value heads */
             r.layout.sequence_parallel = i / 2 % 2;
             r.layout.recompute = i / 4;
@@ -261,7 +261,7 @@ static void ledger_of_contexts(void **state) {
         for (int i = 0; i < 12; i++) {
             const struct model_config c = rig_config_of(rig_families[f], 3, 64, 8, 101, 18 * (1 + i % 4) + 60);
             struct plan_request r = rig_request(&c, i % 2 ? KERNEL_BF16 : KERNEL_F32, 48, 2, 2);
-            r.route = balanced;
+            if (c.experts) r.route = balanced;
             struct plan whole, part;
             double flop = 0;
             r.layout.recompute = i / 4;
