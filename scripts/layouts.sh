@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # scripts/layouts.sh BUILD FOLDER: what each layout's messages cost, beside what toise predict says from kernels and
-# all-reduces alone: two ranks of this machine, and four hosts of netns-hosts.sh at two rates. Writes the records to
-# FOLDER and prints a table. A quarter of an hour on two cores.
+# all-reduces alone: two ranks of this machine, two that share out experts with even and uneven loads, and four hosts of
+# netns-hosts.sh at two rates. Writes the records to FOLDER and prints a table. Twenty minutes on two cores.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/mpi.sh
@@ -39,6 +39,9 @@ quietly "$toise" kernels --threads 1 --model gpt2-124m --seq 1024 --mbs 1 --dtyp
 quietly mpi_launch 2 "$toise" comm --threads 1 --ci 50% --out "$here"
 printf '%s\n' '' '--zero 1' '--zero 3' '--tp 2' '--tp 2 --sp' '--cp 2' '--pp 2' |
     measure 'two ranks' "$here" 2 '--model gpt2-124m --layers 4 --gbs 8 --mbs 1' mpi_launch 2
+quietly "$toise" kernels --threads 1 --model mixtral-quarter --seq 512 --mbs 2 --dtype f32 --ci 20% --out "$here"
+printf '%s\n' '' '--ep 2 --route balanced' '--ep 2' '--ep 2 --route skew=2' '--ep 2 --route skew=4' |
+    measure 'experts' "$here" 2 '--model mixtral-quarter --layers 2 --seq 512 --gbs 4 --mbs 2' mpi_launch 2
 quietly "$toise" kernels --threads 1 --model tiny-gpt2 --seq 64 --mbs 2 --dtype f32 --ci 20% --out "$folder/machines/tiny.jsonl"
 for rate in 100mbit 1gbit; do
     hosts=$folder/machines/$rate.jsonl
@@ -59,8 +62,9 @@ for path in sorted(glob.glob(sys.argv[1] + "/*.jsonl"), reverse=True):
     if path.endswith("predicted.jsonl"): continue
     for r, p in zip(map(json.loads, open(path)), map(json.loads, open(path[:-6] + ", predicted.jsonl"))):
         layout, x, y = r["layout"], r["result"], p["result"]
-        assert all(p["layout"].get(a) == layout.get(a) for a in ("tp", "sp", "cp", "pp", "zero")), path
-        axes = [f"{a.upper()} {layout[a]}" for a in ("dp", "tp", "cp", "pp") if layout.get(a, 1) > 1]
+        assert all(p["layout"].get(a) == layout.get(a) for a in ("tp", "sp", "cp", "ep", "pp", "zero")), path
+        axes = [f"{a.upper()} {layout[a]}" for a in ("dp", "tp", "cp", "ep", "pp") if layout.get(a, 1) > 1]
+        if "route" in r["config"]: axes.append(r["config"]["route"])
         if layout.get("sp"): axes.append("SP")
         if layout.get("zero"): axes.append(f"ZeRO {layout['zero']}")
         share = lambda of, step, key: ", ".join(f"{a} {v[key] / step:.1%}" for a, v in of["communication"].items() if v[key] is not None)

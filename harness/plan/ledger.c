@@ -203,7 +203,7 @@ static bool is_repeated(const struct plan_op *op, enum model_kept kept) {
     const bool cheap = !strcmp(op->op, "norm_forward") || !strcmp(op->op, "gelu_forward") ||
                        !strcmp(op->op, "swiglu_forward") || op->kind == PLAN_ATTENTION_FORWARD;
     const bool matmul = (op->kind == PLAN_GEMM && strcmp(op->name, "ffn down forward")) || !strcmp(op->op, "rotary") ||
-                        !strcmp(op->op, "route_forward") || !strcmp(op->name, "rows to experts");
+                        !strcmp(op->op, "route_forward") || !strcmp(op->name, "rows sorted");
     if (op->phase != PLAN_PHASE_FORWARD || kept == MODEL_KEPT_ALL) return false;
     return cheap || (matmul && kept == MODEL_KEPT_LAYERS);
 }
@@ -270,10 +270,10 @@ static void passes(struct plan_ledger *l, const struct plan *p, double micro) {
         const double moves = plan_layout_expert_ranks(&p->request.layout) > 1 ? 2 : 1, sum = size * (double)c->active;
         pass(l, forward, "route_forward", "router's choice", each, t, c->experts, 8, KERNEL_F32);
         pass(l, backward, "route_backward", "router's gradient", each, t, c->experts, 8, d);
-        pass(l, forward, "rows_gather", "rows to experts", moves * each, rows, c->width, 2 * size, d);
-        pass(l, backward, "rows_gather", "gradients to experts", moves * each, rows, c->width, 2 * size, d);
-        pass(l, forward, "rows_gather", "rows from experts", (moves - 1) * each, rows, c->width, 2 * size, d);
-        pass(l, backward, "rows_gather", "gradients from experts", (moves - 1) * each, rows, c->width, 2 * size, d);
+        pass(l, forward, "rows_gather", "rows sorted", moves * each, rows, c->width, 2 * size, d);
+        pass(l, backward, "rows_gather", "gradients sorted", moves * each, rows, c->width, 2 * size, d);
+        pass(l, forward, "rows_gather", "rows sorted back", (moves - 1) * each, rows, c->width, 2 * size, d);
+        pass(l, backward, "rows_gather", "gradients sorted back", (moves - 1) * each, rows, c->width, 2 * size, d);
         pass(l, forward, "rows_sum", "sums of rows", each, t, c->width, sum + 2 * size, d);
         pass(l, backward, "rows_sum", "sums of gradients", each, t, c->width, sum + 4, d);
     }

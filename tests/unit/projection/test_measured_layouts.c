@@ -11,6 +11,7 @@
 
 #include "projection/measured_ops.h"
 #include "unit/support/measured_machine.h"
+#include "unit/support/rig.h"
 
 static const double HIDDEN = 0.25;
 
@@ -137,6 +138,49 @@ static void context_parallel(void **state) {
         }
 }
 
+/* Calls of a row of this name, over all phases. */
+static double calls_of(const struct projection_measured *r, const char *name) {
+    double sum = 0;
+    for (int i = 0; i < r->count; i++) sum += strcmp(r->ops[i].name, name) ? 0 : r->ops[i].count;
+    return sum;
+}
+
+/* Eight experts on two ranks, a token passing two: rows go out and come home in each direction, two of gradients'
+ * matmuls run meanwhile. If one expert gets thrice the mean, its rank has (3 + 3 * 5/7) / 4 times the mean of rows, for
+ * which both wait. Experts' gradients are summed by nobody, as each expert is on one rank. */
+static void expert_parallel(void **state) {
+    (void)state;
+    struct plan plan;
+    struct plan_layout l = plan_layout_data_parallel(2, 1);
+    struct base_error e = {0};
+    plan_of(&plan, 256, 1, 4, 1);
+    struct plan_request q = plan.request;
+    q.config = rig_config_of("mixtral", 2, 64, 4, 101, 256);
+    q.config.experts = q.config.full_experts = q.config.own_experts = 8, q.config.window = 0;
+    l.ep = 2;
+    q.layout = l, q.global_batch = 4;
+    assert_int_equal(plan_make(&plan, &q, &e), BASE_OK);
+    const struct projection_measured r = priced(&plan);
+    const double rows = ring(2, 4.0 * 256 * 2 * 64 / 2), cover = 4 * line(&r, "ffn up grad-weight", "gemm")->call_s;
+    near(calls_of(&r, "ffn up forward"), 2 * 2 * 4); /* micro-batches, layers, a rank's experts */
+    near(sent(&r, "rows to experts", PLAN_PHASE_FORWARD, 0)->count, 2 * 2);
+    double seen = 0;
+    for (int i = 0; i < r.count; i++) {
+        const struct projection_priced *one = &r.ops[i];
+        if (strcmp(one->op, "all_reduce") != 0 || strcmp(one->name, "rows from experts") != 0) continue;
+        near(one->call_s, one->phase == PLAN_PHASE_FORWARD ? rows : added(rows, cover));
+        seen += one->count;
+    }
+    near(seen, 8);
+    assert_true(r.axis_exposed_s[PLAN_EP] > 0 && r.axis_exposed_s[PLAN_EP] <= r.axis_s[PLAN_EP]);
+    near(r.step_s, r.compute_s + r.axis_exposed_s[PLAN_EP] + r.axis_exposed_s[PLAN_DP]);
+    q.route = (struct model_route){true, 3, 0};
+    assert_int_equal(plan_make(&plan, &q, &e), BASE_OK);
+    const struct projection_measured skewed = priced(&plan);
+    near(calls_of(&skewed, "ffn up forward"), 2 * 2 * 4 * (3 + 3 * 5.0 / 7) / 4);
+    near(calls_of(&skewed, "router forward"), 4);
+}
+
 /* Seconds of a stage's micro-batch: forward, backward with the head. */
 static void tasks_of(const struct projection_measured *r, double micro, double task_s[2]) {
     double phase[PLAN_PHASES] = {0};
@@ -235,6 +279,7 @@ int main(void) {
         cmocka_unit_test_setup(tensor_parallel, machine_of_ranks),
         cmocka_unit_test_setup(sequence_parallel, machine_of_ranks),
         cmocka_unit_test_setup(context_parallel, machine_of_ranks),
+        cmocka_unit_test_setup(expert_parallel, machine_of_ranks),
         cmocka_unit_test_setup(stages, machine_of_ranks),
         cmocka_unit_test(slow_links),
         cmocka_unit_test_setup(zero, machine_of_ranks),
