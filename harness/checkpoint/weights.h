@@ -18,7 +18,7 @@ struct checkpoint_weights {
 /* Opens a .safetensors file or a folder of shards, and checks names, shapes and types against the model. Anything
  * missing, extra or of a wrong shape is BASE_USAGE with names and shapes. It ignores buffers that transformers stores
  * with weights (masks, rotary frequencies). It also ignores layers beyond a slice, and a tied head that equals the
- * token table. */
+ * token table. A slice of experts has a router of its own size, so it reads no weights of the whole model. */
 int checkpoint_weights_open(struct checkpoint_weights *weights, const char *path, const struct model_params *params,
                             const struct model_config *config, struct base_error *e);
 /* Reads a tensor of the model into out[tensor->count], FP32, on `threads` threads. array: what stands before its name;

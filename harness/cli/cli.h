@@ -28,7 +28,7 @@ struct cli_output {
 };
 extern const struct cli_option cli_output_options[];
 
-/* What toise trains: --model, --layers, --precision, --seq, --gbs. NULL and 0: not given. */
+/* What toise trains: --model, --layers, --experts, --precision, --seq, --gbs. NULL and 0: not given. */
 struct cli_training {
     const char *model;
     int64_t layers, experts, seq, global_batch;

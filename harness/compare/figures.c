@@ -30,7 +30,7 @@ static double train_speed(const json_t *record, enum compare_figure figure) {
     /* partial sums, keys and gathered weights are within the passes that wait for them; stages do different work */
     const bool stages = record_whole(record, "layout.pp") > 1;
     const bool mixed = stages || record_whole(record, "layout.tp") > 1 || record_whole(record, "layout.cp") > 1 ||
-                       record_whole(record, "layout.zero") > 1;
+                       record_whole(record, "layout.ep") > 1 || record_whole(record, "layout.zero") > 1;
     if (stages && figure == COMPARE_PASSES) return NAN;
     if (mixed && (figure == COMPARE_MATMUL || figure == COMPARE_COMMUNICATION)) return NAN;
     switch (figure) {

@@ -70,7 +70,7 @@ int model_field_weight(const struct model_fields *in, const model_key key, doubl
     if (code) return code;
     *out = v ? json_number_value(v) : fallback;
     if (v && (!json_is_number(v) || !(*out >= 0) || *out > 1e6))
-        return base_fail(e, BASE_USAGE, "%s: field \"%s\" must be a number of at least 0", in->where, name);
+        return base_fail(e, BASE_USAGE, "%s: field \"%s\" must be a number from 0 to 1e6", in->where, name);
     return BASE_OK;
 }
 

@@ -27,7 +27,7 @@ int model_field_size(const struct model_fields *in, const model_key key, int64_t
 /* Reads a number between 0 and 1, both excluded. */
 int model_field_fraction(const struct model_fields *in, const model_key key, double fallback, double *out,
                          struct base_error *e);
-/* Reads a number of at least 0. */
+/* Reads a number from 0 to 1e6. */
 int model_field_weight(const struct model_fields *in, const model_key key, double fallback, double *out,
                        struct base_error *e);
 int model_field_switch(const struct model_fields *in, const char *key, bool fallback, bool *out, struct base_error *e);

@@ -49,6 +49,9 @@ int64_t model_params_offset(const struct model_params *params, enum model_role r
  * there are. A range starts at _start and ends at the next one's; the last one's end is total. _range_of: the range
  * that an element is in. */
 int64_t model_params_ranges(const struct model_params *params);
+static inline bool model_params_is_experts(const struct model_params *params, int64_t range) {
+    return range > params->layers + 1;
+}
 int64_t model_params_start(const struct model_params *params, int64_t range);
 int64_t model_params_range_of(const struct model_params *params, int64_t element);
 

@@ -226,6 +226,11 @@ static int explain_none(const struct cost_ask *ask, struct base_error *e) {
     l.dp = ask->ranks / inner;
     int code = plan_layout_check(&l, &b, ask->config, e);
     if (code) return code;
+    if (ask->config->experts > 0 && l.dp % l.ep)
+        return base_fail(e, BASE_USAGE,
+                         "--ep %d does not divide the %d data parallel ranks; projections share experts out over those "
+                         "alone: take another --ep, or a smaller --cp",
+                         l.ep, l.dp);
     return base_fail(
         e, BASE_USAGE,
         "no layout of %s on %d accelerators fits the given flags: chunks of --vp must be whole layers of the %lld, "

@@ -20,20 +20,23 @@ static const struct {
 
 /* Number i of `low`..`high` that must be on this rank after an operation. Of an all-to-all it has its block of each
  * rank's numbers, one after the other. */
-static double expected(const struct comm *c, const char *op, int64_t n, int64_t i) {
+static double expected(const struct comm *c, const char *op, int64_t n, int64_t i, double first) {
     int owner = 0;
-    while (comm_block(n, c->size, owner + 1) <= i) owner++;
     if (!strcmp(op, "send")) return gate_known(i, (c->rank + c->size - 1) % c->size);
-    if (!strcmp(op, "all_gather")) return gate_known(i, owner);
+    if (!strcmp(op, "all_gather")) {
+        while (comm_block(n, c->size, owner + 1) <= i) owner++;
+        return gate_known(i, owner);
+    }
     const int64_t low = comm_block(n, c->size, c->rank), own = comm_block(n, c->size, c->rank + 1) - low;
     if (!strncmp(op, "all_to_all", 10)) return gate_known(low + i % own, (int)(i / own));
-    return gate_known_sum(i, c->size);
+    return gate_known_sum(first, i, c->size);
 }
 
 /* Numbers in [low, high) that are not what they must be on this rank. */
 static int64_t count_wrong(const struct comm *c, const char *op, const float *x, int64_t n, int64_t low, int64_t high) {
+    const double first = gate_known_first(c->size);
     int64_t wrong = 0;
-    for (int64_t i = low; i < high; i++) wrong += x[i] != expected(c, op, n, i);
+    for (int64_t i = low; i < high; i++) wrong += x[i] != expected(c, op, n, i, first);
     return wrong;
 }
 

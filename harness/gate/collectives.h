@@ -11,10 +11,13 @@ static inline double gate_known(int64_t i, int rank) {
     return (double)(i % 61 + 1 + rank % 16);
 }
 
-/* The sum over so many ranks. */
-static inline double gate_known_sum(int64_t i, int ranks) {
+/* The sum over so many ranks: `first` is that of number 0. */
+static inline double gate_known_first(int ranks) {
     double first = 0;
     for (int rank = 0; rank < ranks; rank++) first += gate_known(0, rank);
+    return first;
+}
+static inline double gate_known_sum(double first, int64_t i, int ranks) {
     return first + ranks * (gate_known(i, 0) - gate_known(0, 0));
 }
 

@@ -38,24 +38,14 @@ static void prefix_close(struct prefix *p) {
     free(p->inputs), free(p->loss), free(p->choice);
 }
 
-/* Adds up what ranks chose for the prefix: each has some of its layers or tokens. */
+/* Each rank of these groups has some of the prefix's layers or tokens. */
 static int collect_choices(struct parallel_engine *g, const struct prefix *p, struct base_error *e) {
     const struct model_config *c = &g->plan->request.config;
-    const int64_t n = c->layers * p->count * c->active;
     struct comm *const groups[] = {g->groups.context, g->groups.stages};
-    float *x = p->choice ? malloc((size_t)n * sizeof *x) : NULL;
-    struct comm_request request;
-    int code = p->choice && !x ? base_fail(e, BASE_BROKEN, "out of memory for the gate's experts") : BASE_OK;
-    if ((code = comm_agree(g->world, code, e)) || !x) return code;
-    for (int64_t i = 0; i < n; i++) x[i] = (float)p->choice[i];
-    for (int i = 0; i < 2; i++) {
-        if (!groups[i]) continue;
-        groups[i]->ops->all_reduce_start(groups[i], x, n, KERNEL_F32, &request);
-        groups[i]->ops->wait(groups[i], &request);
-    }
-    for (int64_t i = 0; i < n; i++) p->choice[i] = (int32_t)x[i];
-    free(x);
-    return BASE_OK;
+    int code = BASE_OK;
+    for (int i = 0; i < 2 && p->choice && !code; i++)
+        if (groups[i]) code = parallel_sum_choices(groups[i], p->choice, c->layers * p->count * c->active, e);
+    return comm_agree(g->world, code, e);
 }
 
 /* Compares the losses of these tokens, as far as this rank has them, which the path left in MODEL_LOSS. */
@@ -96,7 +86,7 @@ int gate_full(struct gate *gate, struct parallel_engine *g, const struct data_so
     const struct plan_request *q = &g->plan->request;
     struct gate_checked checked;
     struct parallel_result unused = {0};
-    struct parallel_reader reader;
+    struct parallel_reader reader = {0};
     struct prefix prefix = {0};
     int code = comm_agree(g->world, prefix_open(&prefix, g, e), e);
     if (!code) code = comm_agree(g->world, gate_checked_open(&checked, gate, g, e), e);

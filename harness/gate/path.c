@@ -148,20 +148,6 @@ static void collect(struct parallel_engine *g, enum parallel_what what, float *w
     for (int i = 0; i < g->whole.count; i++) parallel_collect(g, what, i, whole + g->whole.tensors[i].offset);
 }
 
-/* The experts that ranks chose. Of equal choices of tensor parallel ranks one counts. */
-static void collect_choices(struct parallel_engine *g, int32_t *choice) {
-    const struct plan_request *q = &g->plan->request;
-    const int64_t n = q->config.layers * q->global_batch * q->seq * q->config.active;
-    float *x = calloc((size_t)n + 1, sizeof *x);
-    struct comm_request request;
-    if (!x) comm_abort(g->world, BASE_BROKEN);
-    for (int64_t i = 0; i < n && g->plan->place.at[PLAN_TP] == 0; i++) x[i] = (float)choice[i];
-    g->world->ops->all_reduce_start(g->world, x, n, KERNEL_F32, &request);
-    g->world->ops->wait(g->world, &request);
-    for (int64_t i = 0; i < n; i++) choice[i] = (int32_t)x[i];
-    free(x);
-}
-
 /* Reads the collected weights as the path stores them. */
 static void read_weights(void *context, int64_t offset, int64_t count, double *out) {
     const struct whole *all = context;
@@ -300,10 +286,15 @@ static int check_step(struct gate *gate, struct parallel_engine *g, const struct
     parallel_gradients(g, source, 0, &result);
     g->chosen = NULL;
     gate_count_end(&count, g);
-    if (all->choice) collect_choices(g, all->choice);
+    const struct model_config *c = &g->plan->request.config;
+    const int64_t choices = c->layers * g->plan->request.global_batch * g->plan->request.seq * c->active;
+    if (all->choice && g->plan->place.at[PLAN_TP]) /* of equal ones one counts */
+        memset(all->choice, 0, (size_t)choices * sizeof *all->choice);
+    int code = all->choice ? parallel_sum_choices(g->world, all->choice, choices, e) : BASE_OK;
+    if (code) return code;
     collect(g, PARALLEL_MASTER, all->of[PARALLEL_MASTER]);
     collect(g, PARALLEL_GRADIENTS, all->of[PARALLEL_GRADIENTS]);
-    int code = judge ? reference(g, source, all, t, e) : BASE_OK;
+    code = judge ? reference(g, source, all, t, e) : BASE_OK;
     if ((code = comm_agree(g->world, code, e))) return code;
     if (judge) {
         const double unit = check_unit(g->plan->shape.dtype) * LOSS_UNITS;

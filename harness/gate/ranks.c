@@ -132,9 +132,10 @@ static void check_sums(struct gate *gate, struct parallel_engine *g, bool overla
         const struct model_tensor *t = &g->params.tensors[i];
         const struct parallel_part x = parallel_blocks_part(&g->blocks, &g->params, t);
         const struct parallel_block *b = &g->blocks.block[x.range];
+        const double known = gate_known_first(b->comm->size);
         for (int64_t k = x.low; k < x.high; k++) {
             const int64_t at = b->start + b->first + k - t->offset;
-            const double sum = gate_known_sum(at, b->comm->size);
+            const double sum = gate_known_sum(known, at, b->comm->size);
             if (parallel_gradient(g, x.range)[k] == sharing(g, t) * sum) continue;
             residual = INFINITY;
             where = t->name;

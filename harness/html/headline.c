@@ -5,13 +5,13 @@
 #include <string.h>
 
 #include "html/parts.h"
+#include "report/report.h"
 
-static void work(const json_t *r, char text[160]) {
+static void work(const json_t *r, char text[REPORT_WORK]) {
     if (*record_text(r, "workload.name"))
-        snprintf(text, 160, "%s", record_text(r, "workload.name"));
+        snprintf(text, REPORT_WORK, "%s", record_text(r, "workload.name"));
     else
-        snprintf(text, 160, "%s, %lld x %lld tokens", record_text(r, "config.model"),
-                 record_whole(r, "config.global_batch"), record_whole(r, "config.seq"));
+        report_work(record_at(r, "config"), text);
 }
 
 /* Links the rate of each launch to its record. */

@@ -121,6 +121,13 @@ struct model_buffer_row model_buffer_describe(const struct model_shape *shape, e
 static inline bool model_is_split(const struct model_shape *shape) {
     return shape->part.ranks > 1;
 }
+/* Ranks that share out experts, and those that share a sequence: at least 1. */
+static inline int64_t model_expert_ranks(const struct model_shape *shape) {
+    return shape->part.expert_ranks > 1 ? shape->part.expert_ranks : 1;
+}
+static inline int64_t model_context_ranks(const struct model_shape *shape) {
+    return model_context_shares(shape->context) ? shape->context.ranks : 1;
+}
 /* Chunks of layers: at least 1. A chunk; its first layer is counted from the part's. */
 int model_chunks(const struct model_shape *shape);
 struct model_chunk model_chunk_of(const struct model_shape *shape, int chunk);

@@ -10,7 +10,7 @@ struct rows {
     int64_t ranks, own;
 };
 static struct rows rows_of(const struct model *m, int64_t l) {
-    const int64_t ranks = m->shape.part.expert_ranks > 1 ? m->shape.part.expert_ranks : 1;
+    const int64_t ranks = model_expert_ranks(&m->shape);
     return (struct rows){model_buffer_at(m, ranks > 1 ? MODEL_CAME : MODEL_SENT, l), ranks,
                          m->shape.config->own_experts};
 }
@@ -25,7 +25,7 @@ static int64_t rows_in_all(const struct rows *r) {
     return n;
 }
 static bool travels(const struct model *m) {
-    return m->shape.part.expert_ranks > 1;
+    return model_expert_ranks(&m->shape) > 1;
 }
 
 /* The dtype of what experts return: of tensor parallel ranks each has an addend. */

@@ -91,9 +91,8 @@ struct model {
     void *buffers[MODEL_BUFFERS]; /* first copy of each */
     int chunk, turn;              /* see model_turn */
     int64_t slot;
-    float
-        grad_scale; /* experts: that of model_loss, which the caller sets; and the load-balancing loss (experts.h) of */
-    double balance; /* forward passes since the caller cleared it, summed over tokens as model_loss */
+    float grad_scale; /* of experts' load-balancing loss: that of model_loss, which the caller sets */
+    double balance;   /* that loss (experts.h) of forward passes since the caller cleared it, summed over tokens */
 };
 
 /* Takes every buffer of buffers.h from the arena. BASE_BROKEN when the arena is too small, which is a bug of the plan.

@@ -14,8 +14,10 @@ int32_t model_route_forced(const struct model_route *r, int64_t experts, int64_t
     const int64_t n = position * active + j;
     const int64_t favoured =
         (int64_t)(base_random_u64(r->seed, BASE_STREAM_ROUTE, (uint64_t)layer) % (uint64_t)experts);
-    const int64_t before = (int64_t)floor((double)n * r->skew / (double)experts);
-    const int64_t after = (int64_t)floor((double)(n + 1) * r->skew / (double)experts);
+    const double each = r->skew / (double)experts,
+                 rounded = 0.5 + 1e-6; /* to the nearest, and alike where it is between two */
+    const int64_t before = (int64_t)floor((double)n * each + rounded);
+    const int64_t after = (int64_t)floor((double)(n + 1) * each + rounded);
     if (after > before || experts == 1) return (int32_t)favoured;
     return (int32_t)((favoured + 1 + (n - before) % (experts - 1)) % experts);
 }
@@ -28,7 +30,7 @@ double model_route_busiest(const struct model_route *r, int64_t experts, int64_t
 
 int64_t model_expert_rows(const struct model_shape *s) {
     const struct model_config *c = s->config;
-    const int64_t ranks = s->part.expert_ranks > 1 ? s->part.expert_ranks : 1, tokens = s->batch * s->seq * ranks;
+    const int64_t ranks = model_expert_ranks(s), tokens = s->batch * s->seq * ranks;
     const int64_t own = c->own_experts;
     if (ranks == 1) return tokens * c->active;
     if (!s->route.forced) return tokens * (c->active < own ? c->active : own);
@@ -103,16 +105,15 @@ double model_route_balance(const struct model *m, int64_t l) {
     for (int64_t t = 0; t < model_tokens(m); t++)
         for (int64_t x = 0; x < c->experts; x++)
             sum += (double)load[t / seq * c->experts + x] * (double)probs[t * c->experts + x];
-    return c->balance * (double)c->experts * sum /
-           (double)(seq * (m->shape.context.ranks > 1 ? m->shape.context.ranks : 1));
+    return c->balance * (double)c->experts * sum / (double)(seq * model_context_ranks(&m->shape));
 }
 
 void model_route_backward(const struct model *m, int64_t l) {
     const struct model_config *c = m->shape.config;
     const float *load = model_buffer_at(m, MODEL_LOAD, l);
     float *balance = m->buffers[MODEL_DPROBS];
-    const int64_t ranks = m->shape.context.ranks > 1 ? m->shape.context.ranks : 1;
-    const double scale = (double)m->grad_scale * c->balance * (double)c->experts / (double)(m->shape.seq * ranks);
+    const double scale = (double)m->grad_scale * c->balance * (double)c->experts /
+                         (double)(m->shape.seq * model_context_ranks(&m->shape));
     for (int64_t i = 0; i < m->shape.batch * c->experts; i++) balance[i] = (float)(scale * (double)load[i]);
     m->team->ops->route_backward(m->team, &(struct kernel_route){.rows = model_tokens(m),
                                                                  .experts = c->experts,

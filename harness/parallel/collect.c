@@ -169,6 +169,20 @@ int parallel_gather_to(struct parallel_engine *g, enum parallel_what what, const
     return BASE_OK;
 }
 
+int parallel_sum_choices(struct comm *comm, int32_t *choice, int64_t n, struct base_error *e) {
+    float *x = malloc((size_t)n * sizeof *x); /* numbers of experts are exact */
+    struct comm_request request;
+    int code = x ? BASE_OK : base_fail(e, BASE_BROKEN, "out of memory for the choices of experts");
+    if (!(code = comm_agree(comm, code, e))) {
+        for (int64_t i = 0; i < n; i++) x[i] = (float)choice[i];
+        comm->ops->all_reduce_start(comm, x, n, KERNEL_F32, &request);
+        comm->ops->wait(comm, &request);
+        for (int64_t i = 0; i < n; i++) choice[i] = (int32_t)x[i];
+    }
+    free(x);
+    return code;
+}
+
 int parallel_reader_open(struct parallel_reader *r, struct parallel_engine *g, struct base_error *e) {
     *r = (struct parallel_reader){.engine = g, .tensor = -1};
     if (parallel_has_all(g, PARALLEL_MASTER)) return BASE_OK;

@@ -39,6 +39,10 @@ void parallel_exchange_close(struct parallel_exchange *x);
 int parallel_gather_to(struct parallel_engine *engine, enum parallel_what what, const int *wanted,
                        struct parallel_exchange *x, float *out, struct base_error *e);
 
+/* choice[n] becomes the sum over the ranks, of which one has a number and the others 0. BASE_BROKEN on all: out of
+ * memory. */
+int parallel_sum_choices(struct comm *comm, int32_t *choice, int64_t n, struct base_error *e);
+
 /* The values that the path computes with for master weights from[n]: rounded to its dtype. */
 void parallel_stored(const struct parallel_engine *engine, const float *from, int64_t n, double *out);
 

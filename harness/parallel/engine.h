@@ -77,10 +77,9 @@ kernel_bf16 *parallel_copy(const struct parallel_engine *engine, int64_t range);
  * does. */
 bool parallel_counts(const struct parallel_engine *engine, int tensor);
 /* 64-bit hashes; equal bits have equal ones. Of any bytes, but for the last ones that fill no 32 bits. Of the weights
- * that forward reads, or without ZeRO of the master weights, but for experts or of them alone: the same on replicas, or
- * on those with the same experts; in stage 3 collective. Of
- * what this rank owns of master weights that tensor parallel ranks have in common: the same on those. Of this rank's
- * blocks of the last gradient. */
+ * that forward reads, or without ZeRO of the master weights: `experts` alone, which are the same on ranks that hold the
+ * same ones, or all others, the same on replicas; in stage 3 collective. Of what this rank owns of master weights that
+ * tensor parallel ranks have in common: the same on those. Of this rank's blocks of the last gradient. */
 uint64_t parallel_mix(const void *data, int64_t bytes, int threads);
 uint64_t parallel_weights_mix(struct parallel_engine *engine, bool experts);
 uint64_t parallel_common_mix(const struct parallel_engine *engine);

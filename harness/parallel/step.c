@@ -264,7 +264,7 @@ void parallel_step(struct parallel_engine *g, const struct data_source *source, 
     memcpy(before, g->groups.meter, sizeof before);
     inject_hang("step", step);
     parallel_gradients(g, source, step, r);
-    const int64_t middle = g->blocks.ranges / 2;
+    const int64_t middle = g->blocks.layers / 2 + 1;
     inject_flip(step, parallel_gradient(g, middle), g->blocks.block[middle].own);
     parallel_update(g, o, r);
     for (int a = 0; a < PLAN_TALKING; a++) {

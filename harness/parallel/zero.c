@@ -18,9 +18,8 @@ static struct comm *comm_of(const struct parallel_zero *z, int64_t range) {
 
 /* Whether the pass that runs uses a range. */
 static bool in_pass(const struct parallel_zero *z, int64_t range) {
-    const bool experts = parallel_blocks_experts(z->blocks, range);
-    const int64_t at = experts ? parallel_blocks_layer(z->blocks, range) : range;
-    return at >= (experts && z->low < 1 ? 1 : z->low) && at <= z->high && !(experts && at > z->blocks->layers);
+    const int64_t at = parallel_blocks_experts(z->blocks, range) ? parallel_blocks_layer(z->blocks, range) : range;
+    return at >= z->low && at <= z->high;
 }
 
 /* The arena's room for ranges that pass through: place[range] of `size` bytes an element. */

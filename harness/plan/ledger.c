@@ -91,8 +91,7 @@ static void mlp_rows(const struct plan *p, double *rows, int64_t *each) {
     const int64_t t = p->shape.batch * p->shape.seq;
     *rows = (double)t, *each = t;
     if (c->experts == 0) return;
-    const int64_t ranks = p->shape.part.expert_ranks > 1 ? p->shape.part.expert_ranks : 1;
-    *rows = (double)(t * c->active), *each = t * c->active * ranks / c->experts;
+    *rows = (double)(t * c->active), *each = t * c->active * model_expert_ranks(&p->shape) / c->experts;
     if (*each < 1) *each = 1;
 }
 
@@ -175,7 +174,8 @@ static void message(void *context, const struct plan_message *m) {
     struct plan_ledger *l = context;
     int i = l->count - 1;
     while (i >= 0 && l->ops[i].kind == PLAN_MESSAGE &&
-           (l->ops[i].bytes != m->bytes || strcmp(l->ops[i].op, m->op) || strcmp(l->ops[i].name, m->name)))
+           (l->ops[i].bytes != m->bytes || strcmp(l->ops[i].op, m->op) || strcmp(l->ops[i].name, m->name) ||
+            strcmp(l->ops[i].group, m->group)))
         i--;
     if (i >= 0 && l->ops[i].kind == PLAN_MESSAGE) {
         l->ops[i].count += m->count;
@@ -242,6 +242,24 @@ static void total(struct plan_ledger *l, const struct plan *p) {
     l->hardware_flop = l->model_flop + again * layers_again_of_all(p) * plan_layout_replicas(layout) * layout->tp;
 }
 
+/* Of experts; rows that travel are sorted where they leave and where they come. */
+static void expert_passes(struct plan_ledger *l, const struct plan *p, double each) {
+    const enum plan_phase forward = PLAN_PHASE_FORWARD, backward = PLAN_PHASE_BACKWARD;
+    const struct model_config *c = p->shape.config;
+    const enum kernel_dtype d = p->shape.dtype;
+    const int64_t t = p->shape.batch * p->shape.seq, rows = t * c->active;
+    const double size = (double)kernel_dtype_bytes(d);
+    const double moves = plan_layout_expert_ranks(&p->request.layout) > 1 ? 2 : 1, sum = size * (double)c->active;
+    pass(l, forward, "route_forward", "router's choice", each, t, c->experts, 8, KERNEL_F32);
+    pass(l, backward, "route_backward", "router's gradient", each, t, c->experts, 8, d);
+    pass(l, forward, "rows_gather", "rows sorted", moves * each, rows, c->width, 2 * size, d);
+    pass(l, backward, "rows_gather", "gradients sorted", moves * each, rows, c->width, 2 * size, d);
+    pass(l, forward, "rows_gather", "rows sorted back", (moves - 1) * each, rows, c->width, 2 * size, d);
+    pass(l, backward, "rows_gather", "gradients sorted back", (moves - 1) * each, rows, c->width, 2 * size, d);
+    pass(l, forward, "rows_sum", "sums of rows", each, t, c->width, sum + 2 * size, d);
+    pass(l, backward, "rows_sum", "sums of gradients", each, t, c->width, sum + 4, d);
+}
+
 /* Passes of the layers and the embedding, with the bytes read and written for each element. */
 static void passes(struct plan_ledger *l, const struct plan *p, double micro) {
     const enum plan_phase forward = PLAN_PHASE_FORWARD, backward = PLAN_PHASE_BACKWARD;
@@ -266,17 +284,7 @@ static void passes(struct plan_ledger *l, const struct plan *p, double micro) {
         pass(l, forward, "gelu_forward", "GELU forward", each, rows, c->ffn, size, d);
         pass(l, backward, "gelu_backward", "GELU backward", each, rows, c->ffn, size, d);
     }
-    if (c->experts > 0) { /* rows that travel are sorted where they leave and where they come */
-        const double moves = plan_layout_expert_ranks(&p->request.layout) > 1 ? 2 : 1, sum = size * (double)c->active;
-        pass(l, forward, "route_forward", "router's choice", each, t, c->experts, 8, KERNEL_F32);
-        pass(l, backward, "route_backward", "router's gradient", each, t, c->experts, 8, d);
-        pass(l, forward, "rows_gather", "rows sorted", moves * each, rows, c->width, 2 * size, d);
-        pass(l, backward, "rows_gather", "gradients sorted", moves * each, rows, c->width, 2 * size, d);
-        pass(l, forward, "rows_gather", "rows sorted back", (moves - 1) * each, rows, c->width, 2 * size, d);
-        pass(l, backward, "rows_gather", "gradients sorted back", (moves - 1) * each, rows, c->width, 2 * size, d);
-        pass(l, forward, "rows_sum", "sums of rows", each, t, c->width, sum + 2 * size, d);
-        pass(l, backward, "rows_sum", "sums of gradients", each, t, c->width, sum + 4, d);
-    }
+    if (c->experts > 0) expert_passes(l, p, each);
     if (c->family->position == MODEL_POSITION_ROTARY) { /* in place */
         pass(l, forward, "rotary", "rotary forward", each, t, turned, 2 * size, d);
         pass(l, backward, "rotary", "rotary backward", each, t, turned, 2 * size, d);

@@ -38,7 +38,7 @@ struct plan_op {
     double bytes;             /* of one call: operands read and written once, or the message */
 };
 
-enum { PLAN_OPS_MAX = 96 };
+enum { PLAN_OPS_MAX = 160 };
 
 struct plan_ledger {
     struct plan_op ops[PLAN_OPS_MAX];

@@ -42,7 +42,7 @@ static double gathered_bytes(const struct plan *p) {
 }
 
 int plan_range_replicas(const struct plan_layout *l, const struct model_params *params, int64_t range) {
-    return range < params->layers + 2 ? plan_layout_replicas(l) : plan_layout_expert_replicas(l);
+    return model_params_is_experts(params, range) ? plan_layout_expert_replicas(l) : plan_layout_replicas(l);
 }
 
 int64_t plan_owned(const struct plan_layout *l, const struct model_params *params) {

@@ -81,7 +81,7 @@ static bool sends(const struct plan *p, const struct model_params *params, int64
 /* The sum of a range's gradients, which a micro-batch's backward has final in this turn. */
 static void sum_range(const struct plan *p, const struct model_params *params, int64_t range, int64_t turn,
                       plan_each_message *each, void *context) {
-    const bool experts = range > params->layers + 1;
+    const bool experts = model_params_is_experts(params, range);
     const struct plan_message m = {.turn = turn,
                                    .op = "reduce_scatter",
                                    .group = experts ? expert_group(p) : "dp",
@@ -105,7 +105,7 @@ static void zero(const struct plan *p, const struct model_params *params, plan_e
             sum_range(p, params, range, turn, each, context);
         }
     for (int64_t range = 0; range < ranges; range++) {
-        const bool experts = range > last;
+        const bool experts = model_params_is_experts(params, range);
         struct gathers g = {.plan = p, .range = experts ? range - last : range};
         if (stage == 3 && g.range > 0 && g.range < last)
             plan_pipeline_each(&stages, p->place.at[PLAN_PP], gathers_of, &g);

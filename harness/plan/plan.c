@@ -44,10 +44,11 @@ static int check_sizes(const struct plan_request *r, struct base_error *e) {
         return base_fail(e, BASE_USAGE, "--route is of experts, and %s is dense; leave it out", r->config.name);
     if (r->route.forced &&
         !(r->route.skew >= 1 && r->route.skew * (double)r->config.active <= (double)r->config.experts))
-        return base_fail(e, BASE_USAGE,
-                         "--route skew=%g: an expert of %s gets 1 to %g times the mean, as a token passes it once at "
-                         "most; take such a number",
-                         r->route.skew, r->config.name, (double)r->config.experts / (double)r->config.active);
+        return base_fail(
+            e, BASE_USAGE,
+            "--route skew=%.10g: an expert of %s gets 1 to %g times the mean, as a token passes it once at "
+            "most; take such a number",
+            r->route.skew, r->config.name, (double)r->config.experts / (double)r->config.active);
     if (gbs % ranks)
         return base_fail(e, BASE_USAGE,
                          "--gbs %lld does not divide over %lld data parallel ranks; take a multiple of %lld", gbs,

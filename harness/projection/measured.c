@@ -151,21 +151,24 @@ static void sum_up(struct projection_pricing *p, double drift_peak, double drift
                  100 * beyond / r->step_s);
 }
 
-/* What takes as long as a rank's experts have rows: all wait for the busiest. */
-static bool of_experts(const struct plan_op *o) {
-    return o->ragged || !strncmp(o->op, "swiglu", 6) || !strcmp(o->op, "rows_gather");
+/* By how much an operation takes longer than the ledger's balanced loads say: all wait for the busiest rank's experts.
+ * Of the passes that sort rows half are at the tokens' home. */
+static double busiest(const struct plan *p, const struct plan_op *o) {
+    const double times =
+        model_route_busiest(&p->shape.route, p->part.experts, plan_layout_expert_ranks(&p->request.layout));
+    if (o->ragged || (p->part.experts > 0 && !strncmp(o->op, "swiglu", 6))) return times;
+    return strcmp(o->op, "rows_gather") ? 1 : (1 + times) / 2;
 }
 
 int projection_price_rank(struct projection_pricing *p) {
     const struct plan *plan = p->plan;
     const double tokens = (double)(plan->shape.batch * plan->shape.seq);
-    const int experts = plan_layout_expert_ranks(&plan->request.layout);
     int code = BASE_OK;
     for (int i = 0; i < plan->ledger.count && !code; i++) {
         const struct plan_op *o = &plan->ledger.ops[i];
         if (o->kind == PLAN_MESSAGE) continue;
         struct plan_op op = *o;
-        if (of_experts(o)) op.count *= model_route_busiest(&plan->shape.route, plan->part.experts, experts);
+        op.count *= busiest(plan, o);
         code = o->kind == PLAN_PASS ? projection_price_pass(p, &op) : projection_price_dense(p, &op);
     }
     /* The batch is not in the ledger: 32 bytes a token for ids in and out and the loss's statistics. */

@@ -50,7 +50,7 @@ struct projection_priced {
     int points; /* records that the estimate uses */
 };
 
-enum { PROJECTION_PRICED_MOST = 128 };
+enum { PROJECTION_PRICED_MOST = 256 };
 struct projection_measured {
     struct projection_priced ops[PROJECTION_PRICED_MOST];
     int count;

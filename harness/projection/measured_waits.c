@@ -122,7 +122,10 @@ static int price(struct projection_pricing *p, const struct plan_op *o) {
                                                 : l->tp;
     struct projection_message_price one;
     struct group g[GROUPS] = {{.count = 0}};
-    int code = projection_measured_like(p->m, o->op, ranks, p->plan->request.threads, o->bytes, &one, p->e);
+    /* rows come to the busiest rank and go home from it */
+    const double times =
+        strcmp(o->op, "all_to_all_v") ? 1 : model_route_busiest(&p->plan->shape.route, p->plan->part.experts, ranks);
+    int code = projection_measured_like(p->m, o->op, ranks, p->plan->request.threads, times * o->bytes, &one, p->e);
     if (!code) code = groups_of(p, o, g);
     for (int i = 0; i < GROUPS && !code; i++) code = add(p, o, &g[i], &one);
     return code;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Lists the fields of the model's config.json that a record left out or did not read. */
+ * What a record's config trains: as words, and as lines of a page. */
+#include <string.h>
+
 #include "base/text.h"
 #include "records/get.h"
 #include "report/report.h"
@@ -13,6 +15,19 @@ static void experts(FILE *out, const json_t *config) {
             record_whole(config, "experts_active"), some, count, record_text(config, "route"));
     if (some < all) fprintf(out, " (a slice: %lld of %lld experts)", some, all);
     fputc('\n', out);
+}
+
+void report_work(const json_t *c, char text[REPORT_WORK]) {
+    const char *model = record_text(c, "model"), *route = record_text(c, "route");
+    int n = snprintf(text, REPORT_WORK, "%.60s, %lld x %lld tokens", *model ? model : "unknown model",
+                     record_whole(c, "global_batch"), record_whole(c, "seq"));
+    if (record_whole(c, "layers") < record_whole(c, "full_layers"))
+        n += snprintf(text + n, REPORT_WORK - (size_t)n, ", %lld of %lld layers", record_whole(c, "layers"),
+                      record_whole(c, "full_layers"));
+    if (record_whole(c, "experts") < record_whole(c, "full_experts"))
+        n += snprintf(text + n, REPORT_WORK - (size_t)n, ", %lld of %lld experts", record_whole(c, "experts"),
+                      record_whole(c, "full_experts"));
+    if (*route && strcmp(route, "measured")) snprintf(text + n, REPORT_WORK - (size_t)n, ", %.24s", route);
 }
 
 void report_config(FILE *out, const json_t *config) {

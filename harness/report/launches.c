@@ -25,15 +25,14 @@ static void clean(char *text) {
 
 /* "node-s", "tiny-gpt2, 4 x 64 tokens", "gemm NT 256 x 192 x 64" */
 static void work(const json_t *r, char *text) {
-    const char *model = record_text(r, "config.model");
+    char whole[REPORT_WORK];
     const char *group = *record_text(r, "of.group") ? record_text(r, "of.group") : record_text(r, "config.group");
     const char *place = *record_text(r, "of.place") ? record_text(r, "of.place") : record_text(r, "config.place");
     if (*place) place = !strcmp(place, "in") ? ", in place" : ", out of place";
     if (*record_text(r, "workload.name"))
         snprintf(text, CELL, "%s", record_text(r, "workload.name"));
     else if (!strcmp(record_text(r, "of.kind"), "train"))
-        snprintf(text, CELL, "%s, %lld x %lld tokens", *model ? model : "unknown model",
-                 record_whole(r, "config.global_batch"), record_whole(r, "config.seq"));
+        report_work(record_at(r, "config"), whole), snprintf(text, CELL, "%s", whole);
     else if (*record_text(r, "of.metric"))
         snprintf(text, CELL, "%s", record_text(r, "of.metric"));
     else if (*record_text(r, "of.shape"))
@@ -163,6 +162,7 @@ static void place(const json_t *r, char *text) {
     if (record_whole(r, "layout.tp") > 1)
         add(text, ", TP %lld%s", record_whole(r, "layout.tp"), record_true(r, "layout.sp") ? " with SP" : "");
     if (record_whole(r, "layout.cp") > 1) add(text, ", CP %lld", record_whole(r, "layout.cp"));
+    if (record_whole(r, "layout.ep") > 1) add(text, ", EP %lld", record_whole(r, "layout.ep"));
     if (record_whole(r, "layout.pp") > 1)
         add(text, ", PP %lld x %lld %.8s", record_whole(r, "layout.pp"),
             record_at(r, "layout.vp") ? record_whole(r, "layout.vp") : 1LL, record_text(r, "layout.schedule"));

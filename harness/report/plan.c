@@ -118,8 +118,9 @@ void report_plan(FILE *out, const json_t *record) {
         fprintf(out, "recomputed: %.1f GFLOP more, of the operations marked \"again\"\n",
                 record_real(ledger, "recomputed_flop") / 1e9);
     if (record_at(ledger, "full_model_flop"))
-        fprintf(out, "this is a slice; the same step of all %lld layers: %.1f GFLOP\n",
-                record_whole(config, "full_layers"), record_real(ledger, "full_model_flop") / 1e9);
+        fprintf(out, "this is a slice; the same step of all %lld layers%s: %.1f GFLOP\n",
+                record_whole(config, "full_layers"), record_at(config, "full_experts") ? " and experts" : "",
+                record_real(ledger, "full_model_flop") / 1e9);
     fputs("bytes of passes are estimates; all else is exact\n", out);
     if (record_at(config, "route") && strcmp(record_text(config, "route"), "balanced"))
         fputs("rows of experts are those of balanced loads, memory is for the most that may come\n", out);

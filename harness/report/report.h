@@ -26,8 +26,11 @@ void report_lower_bound(FILE *out, const json_t *machine);
 /* The switches of a launch's nodes, if they are several; nodes of its job without ranks; fewer nodes than asked for. */
 void report_place(FILE *out, const json_t *launch);
 
-/* Lists the fields of a config.json that a record's config left out or did not read, if any. */
+/* Lines of a page: the experts of a mixture; fields of a config.json that were left out or not read, if any. */
 void report_config(FILE *out, const json_t *config);
+/* What a config trains: "tiny-gpt2, 4 x 64 tokens", with what it leaves out and a forced choice of experts. */
+enum { REPORT_WORK = 160 };
+void report_work(const json_t *config, char text[REPORT_WORK]);
 /* A record of kind "train". */
 void report_train(FILE *out, const json_t *record);
 /* Parts of it: the median step and the wall clock; warm-up; exposed communication; the machine's CPU quota, if any. */

@@ -18,7 +18,7 @@ static void head(FILE *out, const json_t *r) {
     report_status(out, record_text(r, "status"));
     if (record_text(r, "why")[0]) fprintf(out, ": %s", record_text(r, "why"));
     fprintf(out, "\n\nmodel       %s, %s parameters", record_text(r, "config.model"), count);
-    if (record_true(r, "config.slice"))
+    if (record_whole(r, "config.layers") < record_whole(r, "config.full_layers"))
         fprintf(out, " (a slice: %lld of %lld layers)", record_whole(r, "config.layers"),
                 record_whole(r, "config.full_layers"));
     fputc('\n', out);
@@ -65,8 +65,9 @@ static void rates(FILE *out, const json_t *r) {
     }
     if (record_at(r, "result.full_model_tokens_per_s"))
         fprintf(out,
-                "\n\nfull model  %.4g tokens/s: estimated for all %lld layers from the slice's FLOP/s, not measured",
-                record_real(r, "result.full_model_tokens_per_s"), record_whole(r, "config.full_layers"));
+                "\n\nfull model  %.4g tokens/s: estimated for all %lld layers%s from the slice's FLOP/s, not measured",
+                record_real(r, "result.full_model_tokens_per_s"), record_whole(r, "config.full_layers"),
+                record_at(r, "config.full_experts") ? " and experts" : "");
     if (isnan(record_real(r, "result.mfu")))
         fprintf(out, "\n\nMFU         none: %s",
                 record_at(r, "machine.blas") ? "the library's matmuls exceed" : "a burst of the CPU quota exceeds");

@@ -275,7 +275,7 @@ int scale_ledger_fit(const struct scale_curve *c, struct scale_ledger *l, struct
     if (record_at(layout, "tp") || record_at(layout, "pp") || record_at(layout, "cp") || record_at(layout, "ep") ||
         record_at(layout, "zero")) {
         snprintf(m->refused, sizeof m->refused,
-                 "it prices all-reduces of gradients alone, and these runs used --tp, --cp, --pp or --zero");
+                 "it prices all-reduces of gradients alone, and these runs used --tp, --cp, --ep, --pp or --zero");
         return BASE_OK;
     }
     scale_links_read(c, (int)record_whole(c->runs[0].record, "layout.threads"), l->bytes / l->messages, &l->links);

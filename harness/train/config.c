@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -34,10 +35,10 @@ static void set_experts(json_t *o, const struct plan *p) {
     record_set_integer(o, "full_experts", c->full_experts);
     record_set_integer(o, "active_parameters", model_params_active(c));
     record_set_number(o, "balance_weight", c->balance);
-    record_set(o, "route",
-               !route->forced     ? json_string("measured")
-               : route->skew == 1 ? json_string("balanced")
-                                  : json_sprintf("skew=%g", route->skew));
+    char skew[40];
+    snprintf(skew, sizeof skew, "skew=%.15g", route->skew);
+    if (strtod(skew + 5, NULL) != route->skew) snprintf(skew, sizeof skew, "skew=%.17g", route->skew);
+    record_set(o, "route", json_string(!route->forced ? "measured" : route->skew == 1 ? "balanced" : skew));
 }
 
 json_t *train_plan_config(const struct plan *p) {
@@ -127,7 +128,7 @@ json_t *train_config(const struct plan *p, const struct train_options *o) {
 
 int train_same_work(const struct plan *p, const struct train_options *o, struct base_error *e) {
     static const char *const free_keys[] = {
-        "warmup", "unread",      "model",           "slice", "full_layers",
+        "warmup", "unread",      "model",           "slice", "full_layers", "full_experts",
         "data",   "data_format", "data_modified_s", NULL}; /* names of files, and what they say of themselves */
     static const char RULE[] = "a checkpoint goes on only with the same work; leave out what differs";
     const json_t *about = o->from->about;

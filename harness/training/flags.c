@@ -102,8 +102,11 @@ static const struct cli_option OPTIONS[] = {
 static const struct cli_rule RULES[] = {
     /* a workload's figures must stay comparable */
     {.given = "--workload",
-     .excludes = "--model --seq --gbs --layers --experts --lr --data --init",
+     .excludes = "--model --seq --gbs --layers --experts --route --lr --data --init",
      .text = "cannot be combined, as a workload fixes model, sizes, data and optimizer"},
+    {.given = "--experts",
+     .excludes = "--init",
+     .text = "cannot be combined, as the weights of the router are those of all experts"},
     {.given = "--steps", .excludes = "--min-steps", .text = "both set the number of timed steps"},
     {.given = "--trace", .excludes = "--dry-run", .text = "cannot be combined, as a dry run makes no step"},
     {.given = "--launches",

@@ -51,7 +51,8 @@ for name, bound in ("fp32", 1e-5), ("bf16", 2e-3):
 for r in read("fp32") + read("bf16") + read("routes"):
     result, ranks = r["result"], r["layout"].get("ep", 1)
     over = result["peak_memory_bytes"] / result["predicted_memory_bytes"] - 1
-    if abs(over) > 0.05: problems.append(f"{r['layout']}: {over:+.1%} of the planned memory")
+    # or two huge pages that the system gave to small arrays
+    if abs(over) > max(0.05, (4 << 20) / result["predicted_memory_bytes"]): problems.append(f"{r['layout']}: {over:+.1%} of the planned memory")
     if ("ep" in result.get("communication", {})) != (ranks > 1): problems.append(f"{r['layout']}: communication")
     x = result["experts"]
     if not 1 <= x["busiest_rank"] <= x["busiest_expert"] <= 4 or x["balance_loss"] <= 0: problems.append(str(x))
@@ -107,5 +108,6 @@ for route in skew=0.5 skew= skew=x skew=2x skew=nan even; do
 done
 refused '--experts 1: tiny-mixtral has 8 experts, and a token passes 2; take 2 to 8 of them' \
     "$toise" train --model tiny-mixtral --experts 1
+refused '--experts and --init cannot be combined' "$toise" train --model tiny-mixtral --experts 4 --init "$work/saved"
 refused '--experts 2: tiny-gpt2 is dense; leave it out' "$toise" train --model tiny-gpt2 --experts 2
 exit $bad

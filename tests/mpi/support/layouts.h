@@ -72,9 +72,9 @@ static inline void check_gate(struct agreed *a, const struct plan_request *reque
     for (int i = 0; i < CHECK_COUNT; i++)
         if (gate.residual[i] > worst) worst = gate.residual[i], where = gate.where[i];
     snprintf(text, sizeof text, "%s: worst residual %.3g: %.90s", what, worst, where);
-    /* In BF16 gradients of queries and keys cancel where attention is saturated: over 24 seeds one rank alone, of two
-     * to nine layers, has 6.2 at most. */
-    agreed_check(a, worst < CHECK_THRESHOLD / (q.dtype == KERNEL_F32 ? LAYOUTS_FP32 : 2), text);
+    /* In BF16 gradients of queries and keys cancel where attention is saturated. Of one rank alone, over 300 seeds, the
+     * mean is 1.8 and the most 10.0 with Mistral, and 2.1 and 9.6 with Mixtral, with any choice of experts. */
+    agreed_check(a, worst < CHECK_THRESHOLD * (q.dtype == KERNEL_F32 ? 1.0 / LAYOUTS_FP32 : 0.75), text);
     close_run(&r);
 }
 

@@ -58,6 +58,7 @@ static void loads_are_those_asked_for(void **state) {
     (void)state;
     check_loads(8, 2, 1), check_loads(8, 2, 1.5), check_loads(8, 2, 4), check_loads(8, 1, 8), check_loads(49, 3, 2);
     check_loads(3, 3, 1), check_loads(1, 1, 1), check_loads(64, 6, 10), check_loads(5, 2, 2.5);
+    check_loads(13, 3, 13 / 3.), check_loads(7, 5, 7 / 5.), check_loads(49, 5, 49 / 5.);
     const struct model_route even = {true, 1, 4}; /* exactly, if rows divide */
     int64_t rows[MOST];
     loads(&even, 8, 2, 0, 0, POSITIONS / 4 * 4, rows);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The ledger is what runs: a kernel table and a comm that only count find exactly its FLOPs and messages. */
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -114,6 +115,17 @@ static void run_counted(const struct plan *plan, struct counting *c, struct sent
 /* Kernels that only count choose no experts. */
 static const struct model_route balanced = {true, 1, 0};
 
+/* Of matmuls of experts' rows, whose numbers differ from call to call: the FLOP of all that have the other sizes. */
+static void check_ragged(const struct plan_ledger *l, const struct counting *c, const struct plan_op *op) {
+    double planned = 0, ran = 0;
+    for (int i = 0; i < l->count; i++)
+        if (plan_op_same_gemm(op, &l->ops[i])) planned += l->ops[i].count * l->ops[i].flop;
+    for (int i = 0; i < c->count; i++)
+        if (plan_op_same_gemm(op, &c->ops[i]))
+            ran += c->ops[i].count * plan_gemm_flop(c->ops[i].m, c->ops[i].n, c->ops[i].k);
+    assert_true(fabs(ran - planned) < 1e-12 * planned);
+}
+
 static void check_plan(const struct plan_request *request) {
     struct plan plan;
     struct plan_ledger l;
@@ -126,6 +138,7 @@ static void check_plan(const struct plan_request *request) {
     int shapes = 0;
     for (int i = 0; i < l.count; i++) {
         const struct plan_op *op = &l.ops[i];
+        if (op->ragged) check_ragged(&l, &c, op);
         if (op->kind == PLAN_PASS || op->kind == PLAN_MESSAGE || op->ragged) continue;
         double planned = 0; /* different operations may have the same shape */
         for (int j = 0; j < l.count; j++) {
