@@ -25,7 +25,7 @@ struct model_reference {
     /* Of experts. choice: those that the path chose, [layers][batch * seq][active], since near-ties round; NULL: the
      * most probable. These may be NULL, and the caller clears them. surprise: the most by which the logit of an expert
      * that was not chosen exceeds that of one that was, relative to the norms of the token and of the router's largest
-     * row. balance: gains the load-balancing loss (experts.h). */
+     * row; infinite if a choice is no expert, or stands twice. balance: gains the load-balancing loss (experts.h). */
     const int32_t *choice;
     double *surprise, *balance;
 };

@@ -31,7 +31,8 @@ static bool chose(const double *choice, int64_t n, double x) {
     return false;
 }
 
-/* The experts of a token: those that the caller gives, or by the rule, or the most probable. */
+/* The experts of a token: those that the caller gives, or by the rule, or the most probable. A number that is none, or
+ * stands twice, surprises without bound. */
 static void choose(const struct reference_run *s, int64_t l, int64_t t, const double *probs, double *choice) {
     const struct model_route *route = &s->r->shape.route;
     const int32_t *given = s->r->choice ? s->r->choice + (l * s->t + t) * s->active : NULL;
@@ -39,7 +40,9 @@ static void choose(const struct reference_run *s, int64_t l, int64_t t, const do
         int64_t best = -1;
         for (int64_t x = 0; x < s->c->experts; x++)
             if (!chose(choice, j, (double)x) && (best < 0 || probs[x] > probs[best])) best = x;
-        if (given) best = given[j];
+        const bool sound = given && given[j] >= 0 && given[j] < s->c->experts && !chose(choice, j, (double)given[j]);
+        if (given && !sound && s->r->surprise) *s->r->surprise = INFINITY;
+        if (sound) best = given[j];
         if (route->forced) best = model_route_forced(route, s->c->experts, s->active, l, t % s->r->shape.seq, j);
         choice[j] = (double)best;
     }
