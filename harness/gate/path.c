@@ -240,13 +240,18 @@ static void compare_update(struct gate *gate, const struct parallel_engine *g, c
     gate_note(gate, CHECK_OPTIMIZER, worst, where);
 }
 
+/* Elements of struct whole's choice. */
+static int64_t choices_of(const struct parallel_engine *g) {
+    const struct plan_request *q = &g->plan->request;
+    return q->config.layers * q->global_batch * q->seq * q->config.active;
+}
+
 static int open_truth(struct truth *t, struct whole *all, const struct parallel_engine *g, struct base_error *e) {
     const size_t n = (size_t)g->whole.total;
     bool done = true;
-    const struct plan_request *q = &g->plan->request;
-    const int64_t choices = q->config.layers * q->global_batch * q->seq * q->config.active;
     for (int i = 0; i < 4; i++) done = (all->of[i] = calloc(n, sizeof(float))) && done;
-    if (q->config.experts > 0) done = (all->choice = calloc((size_t)choices, sizeof *all->choice)) && done;
+    if (g->plan->request.config.experts > 0)
+        done = (all->choice = calloc((size_t)choices_of(g), sizeof *all->choice)) && done;
     if (g->world->rank == 0) {
         t->grads = calloc(n, sizeof *t->grads), t->squares = calloc(n, sizeof *t->squares);
         t->before = malloc(n * sizeof *t->before);
@@ -286,8 +291,7 @@ static int check_step(struct gate *gate, struct parallel_engine *g, const struct
     parallel_gradients(g, source, 0, &result);
     g->chosen = NULL;
     gate_count_end(&count, g);
-    const struct model_config *c = &g->plan->request.config;
-    const int64_t choices = c->layers * g->plan->request.global_batch * g->plan->request.seq * c->active;
+    const int64_t choices = choices_of(g);
     if (all->choice && g->plan->place.at[PLAN_TP]) /* of equal ones one counts */
         memset(all->choice, 0, (size_t)choices * sizeof *all->choice);
     int code = all->choice ? parallel_sum_choices(g->world, all->choice, choices, e) : BASE_OK;

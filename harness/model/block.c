@@ -26,6 +26,10 @@ struct model_linear model_linear_down(const struct model *m, int64_t layer) {
     return (struct model_linear){MODEL_DOWN_WEIGHT, MODEL_DOWN_BIAS, layer, config(m)->ffn, config(m)->width};
 }
 
+struct model_linear model_linear_router(const struct model *m, int64_t layer) {
+    return (struct model_linear){MODEL_ROUTER_WEIGHT, MODEL_NO_ROLE, layer, config(m)->width, config(m)->experts};
+}
+
 /* y[T,out] = x[T,in] W^T + bias + d */
 struct kernel_gemm model_gemm_forward(const struct model *m, struct model_linear l, const void *x, const void *d,
                                       void *y) {

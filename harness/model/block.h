@@ -16,6 +16,7 @@ struct model_linear model_linear_qkv(const struct model *m, int64_t layer);
 struct model_linear model_linear_proj(const struct model *m, int64_t layer);
 struct model_linear model_linear_up(const struct model *m, int64_t layer);
 struct model_linear model_linear_down(const struct model *m, int64_t layer);
+struct model_linear model_linear_router(const struct model *m, int64_t layer);
 
 /* y[T,out] = x[T,in] W^T + bias + d. _sum: x and W are split along `in`, and y[R,out] is the sum over tensor parallel
  * ranks; d[R,out] is the same on all of them unless they have shares. */

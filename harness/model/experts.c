@@ -232,8 +232,7 @@ void model_experts_down(const struct model *m, int64_t l) {
 
 /* dx[R,width], through the rows and through the router, and the router's gradient. */
 static void backward_to_tokens(const struct model *m, int64_t l, const void *x, void *dx) {
-    const struct model_config *c = m->shape.config;
-    const struct model_linear router = {MODEL_ROUTER_WEIGHT, MODEL_NO_ROLE, l, c->width, c->experts};
+    const struct model_linear router = model_linear_router(m, l);
     const bool split = model_is_split(&m->shape);
     float *addend = model_addend(m, dx);
     struct kernel_gemm g = model_gemm_grad_input(m, router, m->buffers[MODEL_DSCORES], addend);
@@ -245,7 +244,7 @@ static void backward_to_tokens(const struct model *m, int64_t l, const void *x, 
     if (split)
         model_sum_finish(m, addend, dx);
     else if (m->shape.dtype == KERNEL_BF16)
-        m->team->ops->to_bf16(m->team, model_tokens(m) * c->width, addend, dx);
+        m->team->ops->to_bf16(m->team, model_tokens(m) * router.in, addend, dx);
 }
 
 void model_experts_backward(const struct model *m, int64_t l, const void *x, const void *dy, void *dx) {

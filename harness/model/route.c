@@ -74,8 +74,7 @@ static int64_t layer_of(const struct model *m, int64_t l) {
 void model_route_forward(const struct model *m, int64_t l, const void *x) {
     const struct model_config *c = m->shape.config;
     const int64_t tokens = model_tokens(m);
-    const struct model_linear router = {MODEL_ROUTER_WEIGHT, MODEL_NO_ROLE, l, c->width, c->experts};
-    struct kernel_gemm g = model_gemm_forward(m, router, x, NULL, m->buffers[MODEL_SCORES]);
+    struct kernel_gemm g = model_gemm_forward(m, model_linear_router(m, l), x, NULL, m->buffers[MODEL_SCORES]);
     g.out = KERNEL_F32;
     m->team->ops->gemm(m->team, &g);
     int32_t *choice = model_buffer_at(m, MODEL_CHOICE, l);
