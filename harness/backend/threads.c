@@ -160,9 +160,13 @@ static void watch_call(struct backend *b, struct watched *all, int *crowded) {
 int backend_count(struct backend *b, struct base_error *e) {
     if (!b->cblas.sgemm) return BASE_OK;
     struct watched *all = calloc(WATCHED, sizeof *all);
-    int crowded = 0;
-    /* On a busy machine a thread that still spins can look asleep, and then counts: it is gone the next time. */
-    for (int i = 0; all && i < TRIES && (i == 0 || b->threads_used > b->threads); i++) watch_call(b, all, &crowded);
+    int crowded = 0, before = -1;
+    /* On a busy machine a thread that still spins can look asleep, and then counts: it is gone the next time. So two
+     * counts must agree. */
+    for (int i = 0; all && i < TRIES && (b->threads_used != before || b->threads_used > b->threads); i++) {
+        before = b->threads_used;
+        watch_call(b, all, &crowded);
+    }
     free(all);
     if (b->threads_used > b->threads)
         return base_fail(e, BASE_USAGE,
