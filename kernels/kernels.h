@@ -230,21 +230,25 @@ struct kernel_swiglu {
     float *dweights; /* [rows], written; NULL if weights are */
 };
 
-/* The router of a mixture of experts (Shazeer et al. 2017), as in Mixtral (Jiang et al. 2024): probs = softmax(logits)
- * of each row, FP32. choice: the `active` experts of the largest probs, the largest first; of equal ones the lower
- * number. weights: the probs of the chosen over their sum. Where logits are NaN, choice still holds different experts.
- * Backward gives the gradient of the logits from those of weights and of probs. */
+/* The router of a mixture of experts (Shazeer et al. 2017): probs = softmax(logits) of each row, FP32, as in Mixtral
+ * (Jiang et al. 2024), or sigmoid(logits), as in DeepSeek-V3 (DeepSeek-AI 2024). choice: the `active` experts of the
+ * largest probs + bias, the largest first; of equal ones the lower number. weights: scale times the probs of the chosen
+ * over their sum. Where logits are NaN, choice still holds different experts. Backward gives the gradient of the logits
+ * from those of weights and of probs. */
 struct kernel_route {
     int64_t rows, experts, active; /* 1 <= active <= experts */
-    bool forced;                   /* choice is read, not written */
-    const float *logits;           /* [rows, experts] */
-    float *probs;                  /* [rows, experts] */
-    int32_t *choice;               /* [rows, active], different ones in a row */
-    float *weights;                /* [rows, active] */
-    const float *dweights;         /* [rows, active]; from here on: backward, which reads probs, choice and weights */
-    const float *dprobs;           /* [rows / seq, experts]: added to each row's of those `seq`; NULL: none */
+    bool sigmoid;
+    bool forced; /* choice is read, not written */
+    float scale;
+    const void *bias;      /* [experts]; NULL: none */
+    const float *logits;   /* [rows, experts] */
+    float *probs;          /* [rows, experts] */
+    int32_t *choice;       /* [rows, active], different ones in a row */
+    float *weights;        /* [rows, active] */
+    const float *dweights; /* [rows, active]; from here on: backward, which reads probs, choice and weights */
+    const float *dprobs;   /* [rows / seq, experts]: added to each row's of those `seq`; NULL: none */
     int64_t seq;
-    enum kernel_dtype dtype; /* of dlogits */
+    enum kernel_dtype dtype; /* of bias and dlogits */
     void *dlogits;           /* [rows, experts], written */
 };
 

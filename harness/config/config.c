@@ -27,6 +27,10 @@ int64_t model_config_dim(const struct model_config *c, enum model_dim dim) {
         return c->family->gated ? 2 * c->ffn : c->ffn;
     case MODEL_FFN:
         return c->ffn;
+    case MODEL_SHARED_UP:
+        return 2 * c->shared * c->ffn;
+    case MODEL_SHARED:
+        return c->shared * c->ffn;
     case MODEL_VOCAB:
         return c->vocab;
     case MODEL_POSITIONS:
@@ -79,6 +83,17 @@ static int read_sizes(struct model_config *c, const struct model_fields *in, str
                             e);
 }
 
+/* The shared experts, and the scale of the others' weights. */
+static int read_shared(struct model_config *c, const struct model_fields *in, struct base_error *e) {
+    const struct model_family *f = c->family;
+    int code = BASE_OK;
+    c->expert_scale = 1;
+    if (f->key_shared[0])
+        code = model_field_size(in, f->key_shared, f->defaults.shared, MODEL_FIELD_REFUSED, &c->shared, e);
+    if (!code && f->key_scale[0]) code = model_field_weight(in, f->key_scale, 1, &c->expert_scale, e);
+    return code;
+}
+
 /* The number of experts, and of those that a token passes. */
 static int read_experts(struct model_config *c, const struct model_fields *in, struct base_error *e) {
     const struct model_family *f = c->family;
@@ -88,7 +103,9 @@ static int read_experts(struct model_config *c, const struct model_fields *in, s
         return code;
     if ((code = model_field_size(in, f->key_active, f->defaults.active, MODEL_FIELD_REFUSED, &c->active, e)))
         return code;
-    if ((code = model_field_weight(in, f->key_balance, f->defaults.balance, &c->balance, e))) return code;
+    if (f->key_balance[0] && (code = model_field_weight(in, f->key_balance, f->defaults.balance, &c->balance, e)))
+        return code;
+    if ((code = read_shared(c, in, e))) return code;
     c->full_experts = c->own_experts = c->experts;
     if (c->active <= c->experts) return BASE_OK;
     return base_fail(e, BASE_USAGE,
@@ -103,6 +120,21 @@ static int read_numbers(struct model_config *c, const struct model_fields *in, s
     if (!code) code = model_field_fraction(in, (model_key){"initializer_range"}, 0.02, &c->init_std, e);
     if (!code && c->family->position == MODEL_POSITION_ROTARY) code = model_field_rotary(in, d->theta, &c->rotary, e);
     return code;
+}
+
+/* Fields whose default in transformers is not trained: they must be there. rotary.c reads what it has of them. */
+static int check_needed(const struct model_family *f, const struct model_fields *in, struct base_error *e) {
+    const json_t *rope = json_object_get(in->json, "rope_parameters");
+    for (size_t i = 0; i < sizeof f->needed / sizeof *f->needed && f->needed[i].key; i++) {
+        const struct model_needed *n = &f->needed[i];
+        char what[128], cure[64];
+        if (json_object_get(in->json, n->key) || json_object_get(rope, n->key)) continue;
+        snprintf(what, sizeof what, "%s (absent, it is %s)", n->what, n->absent);
+        snprintf(cure, sizeof cure, "set it to %s", n->trained);
+        const int code = model_field_untrained(in, n->key, what, cure, e);
+        if (code) return code;
+    }
+    return BASE_OK;
 }
 
 static int read_tied(struct model_config *c, const struct model_fields *in, struct base_error *e) {
@@ -152,7 +184,8 @@ static int check_layer_types(const struct model_config *c, const struct model_fi
 
 static int check_sizes(const struct model_config *c, const char *where, struct base_error *e) {
     const struct model_family *f = c->family;
-    const int64_t qkv = model_config_dim(c, MODEL_QKV), sides = c->ffn > c->width ? c->ffn : c->width;
+    const int64_t qkv = model_config_dim(c, MODEL_QKV), ffn = c->shared > 1 ? c->shared * c->ffn : c->ffn;
+    const int64_t sides = ffn > c->width ? ffn : c->width;
     const double widest = (double)(qkv > sides ? qkv : sides) * (double)(c->experts > 0 ? c->experts : 1);
     if (c->full_layers > LAYERS_LIMIT)
         return base_fail(e, BASE_USAGE, "%s: field \"%s\" is %lld; take at most %d", where, f->key_layers[0],
@@ -253,6 +286,7 @@ static int parse(struct model_config *config, const char *name, bool priced, con
     if ((code = read_numbers(&c, &in, e))) return code;
     if ((code = read_tied(&c, &in, e))) return code;
     if ((code = check_layer_types(&c, &in, e))) return code;
+    if ((code = check_needed(c.family, &in, e))) return code;
     if ((code = model_field_check_all(&c, &in, e))) return code;
     if ((code = check_heads(&c, &in, e))) return code;
     if ((code = check_sizes(&c, where, e))) return code;

@@ -27,6 +27,8 @@ enum model_dim {
     MODEL_KV,        /* kv_heads head_dim */
     MODEL_FFN_UP,    /* columns of the MLP's first matmul: ffn, or 2 ffn if gated */
     MODEL_FFN,
+    MODEL_SHARED_UP, /* the same of the shared experts, which are one MLP */
+    MODEL_SHARED,
     MODEL_VOCAB,
     MODEL_POSITIONS,
     MODEL_EXPERTS
@@ -50,6 +52,10 @@ enum model_role {
     MODEL_NORM2_GAIN,
     MODEL_NORM2_BIAS,
     MODEL_ROUTER_WEIGHT, /* mixture of experts: scores the experts for a token */
+    MODEL_ROUTER_BIAS,   /* added to scores where experts are chosen; moved by their loads (model/experts.h) */
+    MODEL_SHARED_UP_WEIGHT,
+    MODEL_SHARED_UP_VALUE_WEIGHT, /* glued to the gate weight */
+    MODEL_SHARED_DOWN_WEIGHT,
     MODEL_UP_WEIGHT,
     MODEL_UP_VALUE_WEIGHT, /* glued to the gate weight */
     MODEL_UP_BIAS,
@@ -84,10 +90,15 @@ typedef const char *model_key[3];
 
 /* Values of absent fields: the defaults that transformers documents for the type. 0: no default. */
 struct model_defaults {
-    int width, layers, heads, ffn, positions, vocab, experts, active;
+    int width, layers, heads, ffn, positions, vocab, experts, active, shared;
     int kv_heads; /* 0: as many as heads */
     int window;   /* 0: none */
     double eps, theta, balance;
+};
+
+/* A field that may only have the value `trained`. An absent one means `absent` to transformers. */
+struct model_needed {
+    const char *key, *trained, *absent, *what;
 };
 
 struct model_family {
@@ -96,13 +107,17 @@ struct model_family {
     const char *activations[5];   /* values of key_activation, all names of one function */
     const char *prefix;           /* of tensor names in files saved with a head: "transformer."; lm_head has none */
     model_key key_width, key_layers, key_heads, key_kv_heads, key_head_dim, key_ffn, key_positions, key_window, key_eps,
-        key_activation, key_experts, key_active, key_balance; /* no name: the family lacks the field */
+        key_activation, key_experts, key_active, key_balance, key_shared,
+        key_scale; /* no name: the family lacks the field */
     struct model_defaults defaults;
-    int ffn_times;  /* ffn over width when key_ffn is absent or null; 0: use defaults.ffn when absent */
-    bool ffn_fixed; /* any other ffn is an error */
+    struct model_needed needed[2]; /* those that are not trained when absent */
+    const char *unused;            /* a size of what the trained layers do not have */
+    int ffn_times;                 /* ffn over width when key_ffn is absent or null; 0: use defaults.ffn when absent */
+    bool ffn_fixed;                /* any other ffn is an error */
     enum model_position position;
     bool rms;                                 /* RMSNorm, else LayerNorm */
     bool gated;                               /* SwiGLU, else GELU */
+    bool sigmoid;                             /* experts' scores are sigmoids, else a softmax */
     bool interleaved;                         /* queries, keys, values head by head, else in three blocks */
     bool tied;                                /* the default of tie_word_embeddings */
     const struct model_parameter *parameters; /* the embeddings', then one layer's, then the final ones */
@@ -134,7 +149,9 @@ struct model_config {
     int64_t experts, active; /* experts of a layer, and those that a token passes; 0: one MLP without router */
     int64_t full_experts;    /* experts < full_experts: the first experts at full width */
     int64_t own_experts;     /* of those of a layer, in this part */
+    int64_t shared;          /* experts that all tokens pass */
     double balance;          /* weight of the load-balancing loss (model/experts.h) */
+    double expert_scale;     /* of the weights of experts */
     bool tied;
     struct model_rotary rotary;
     double norm_eps, init_std;

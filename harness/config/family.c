@@ -18,10 +18,11 @@
 #define CONV1D(role, name, rows, cols, init, shard)                                                                    \
     { role, name, rows, cols, init, shard, true, false, true, false }
 #define EXPERT(role, name, rows, cols, shard)                                                                          \
-    {                                                                                                                  \
-        role, "layers.%d.block_sparse_moe.experts.%d." name, rows, cols, MODEL_INIT_NORMAL, shard, true, false, false, \
-            true                                                                                                       \
-    }
+    { role, "layers.%d." name, rows, cols, MODEL_INIT_NORMAL, shard, true, false, false, true }
+#define EXPERTS(of, gate, value, down)                                                                                 \
+    EXPERT(MODEL_UP_WEIGHT, of ".experts.%d." gate, MODEL_FFN, MODEL_WIDTH, MODEL_SHARD_ROWS),                         \
+        EXPERT(MODEL_UP_VALUE_WEIGHT, of ".experts.%d." value, MODEL_FFN, MODEL_WIDTH, MODEL_SHARD_ROWS),              \
+        EXPERT(MODEL_DOWN_WEIGHT, of ".experts.%d." down, MODEL_WIDTH, MODEL_FFN, MODEL_SHARD_COLS)
 
 /* Radford et al. 2019. Residual weights are scaled as in OpenAI's release. */
 static const struct model_parameter gpt2_parameters[] = {
@@ -101,19 +102,32 @@ static const struct model_parameter mixtral_parameters[] = {
     LLAMA_TO_MLP,
     WEIGHT(MODEL_ROUTER_WEIGHT, "layers.%d.block_sparse_moe.gate.weight", MODEL_EXPERTS, MODEL_WIDTH, MODEL_INIT_NORMAL,
            MODEL_SHARD_NONE),
-    EXPERT(MODEL_UP_WEIGHT, "w1.weight", MODEL_FFN, MODEL_WIDTH, MODEL_SHARD_ROWS),
-    EXPERT(MODEL_UP_VALUE_WEIGHT, "w3.weight", MODEL_FFN, MODEL_WIDTH, MODEL_SHARD_ROWS),
-    EXPERT(MODEL_DOWN_WEIGHT, "w2.weight", MODEL_WIDTH, MODEL_FFN, MODEL_SHARD_COLS),
+    EXPERTS("block_sparse_moe", "w1.weight", "w3.weight", "w2.weight"),
+    LLAMA_FROM_MLP,
+};
+
+/* GLM-4.5 team 2025: DeepSeek-V3's router and shared experts (DeepSeek-AI 2024) with grouped queries. */
+static const struct model_parameter glm4_moe_parameters[] = {
+    LLAMA_TO_MLP,
+    WEIGHT(MODEL_ROUTER_WEIGHT, "layers.%d.mlp.gate.weight", MODEL_EXPERTS, MODEL_WIDTH, MODEL_INIT_NORMAL,
+           MODEL_SHARD_NONE),
+    BIAS(MODEL_ROUTER_BIAS, "layers.%d.mlp.gate.e_score_correction_bias", MODEL_EXPERTS, MODEL_SHARD_NONE),
+    WEIGHT(MODEL_SHARED_UP_WEIGHT, "layers.%d.mlp.shared_experts.gate_proj.weight", MODEL_SHARED, MODEL_WIDTH,
+           MODEL_INIT_NORMAL, MODEL_SHARD_ROWS),
+    GLUED(MODEL_SHARED_UP_VALUE_WEIGHT, "layers.%d.mlp.shared_experts.up_proj.weight", MODEL_SHARED, MODEL_WIDTH),
+    WEIGHT(MODEL_SHARED_DOWN_WEIGHT, "layers.%d.mlp.shared_experts.down_proj.weight", MODEL_WIDTH, MODEL_SHARED,
+           MODEL_INIT_NORMAL, MODEL_SHARD_COLS),
+    EXPERTS("mlp", "gate_proj.weight", "up_proj.weight", "down_proj.weight"),
     LLAMA_FROM_MLP,
 };
 
 #define PARAMETERS(table) .parameters = table, .parameter_count = sizeof table / sizeof *table
 #define SIZES_7B .width = 4096, .layers = 32, .heads = 32, .vocab = 32000
-#define LLAMA LLAMA_FIELDS, PARAMETERS(llama_parameters)
+#define LLAMA LLAMA_FIELDS, .key_ffn = {"intermediate_size"}, PARAMETERS(llama_parameters)
 #define LLAMA_FIELDS                                                                                                   \
     .activations = {"silu", "swish"}, .prefix = "model.", .key_width = {"hidden_size"},                                \
     .key_layers = {"num_hidden_layers"}, .key_heads = {"num_attention_heads"},                                         \
-    .key_kv_heads = {"num_key_value_heads"}, .key_head_dim = {"head_dim"}, .key_ffn = {"intermediate_size"},           \
+    .key_kv_heads = {"num_key_value_heads"}, .key_head_dim = {"head_dim"},                                             \
     .key_positions = {"max_position_embeddings"}, .key_eps = {"rms_norm_eps"}, .key_activation = {"hidden_act"},       \
     .position = MODEL_POSITION_ROTARY, .rms = true, .gated = true
 
@@ -171,7 +185,33 @@ static const struct model_family families[] = {
      .defaults = {SIZES_7B, .kv_heads = 8, .ffn = 14336, .positions = 131072, .experts = 8, .active = 2, .eps = 1e-5,
                   .theta = 1e6, .balance = 1e-3},
      LLAMA_FIELDS,
+     .key_ffn = {"intermediate_size"},
      PARAMETERS(mixtral_parameters)},
+    {.type = "glm4_moe",
+     .architectures = {"Glm4MoeForCausalLM", "Glm4MoeModel"},
+     .key_ffn = {"moe_intermediate_size"},
+     .key_experts = {"n_routed_experts", "num_local_experts"},
+     .key_active = {"num_experts_per_tok"},
+     .key_shared = {"n_shared_experts"},
+     .key_scale = {"routed_scaling_factor"},
+     .defaults = {.width = 4096,
+                  .layers = 46,
+                  .heads = 96,
+                  .kv_heads = 8,
+                  .ffn = 1408,
+                  .positions = 131072,
+                  .vocab = 151552,
+                  .experts = 128,
+                  .active = 8,
+                  .shared = 1,
+                  .eps = 1e-5,
+                  .theta = 1e4},
+     .needed = {{"first_k_dense_replace", "0", "1", "first layers that are dense"},
+                {"partial_rotary_factor", "1", "0.5", "rotary positions of a part of each head"}},
+     .unused = "intermediate_size",
+     .sigmoid = true,
+     LLAMA_FIELDS,
+     PARAMETERS(glm4_moe_parameters)},
 };
 
 const struct model_family *model_family_find(const char *type) {

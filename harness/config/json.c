@@ -35,6 +35,10 @@ json_t *model_config_json(const struct model_config *c) {
     size(o, f->key_window, c->window);
     size(o, f->key_experts, c->experts), size(o, f->key_active, c->active);
     if (f->key_balance[0]) json_object_set_new(o, f->key_balance[0], json_real(c->balance));
+    size(o, f->key_shared, c->shared);
+    if (f->key_scale[0]) json_object_set_new(o, f->key_scale[0], json_real(c->expert_scale));
+    for (size_t i = 0; i < sizeof f->needed / sizeof *f->needed && f->needed[i].key; i++)
+        json_object_set_new(o, f->needed[i].key, json_loads(f->needed[i].trained, JSON_DECODE_ANY, NULL));
     json_object_set_new(o, "vocab_size", json_integer(c->vocab));
     json_object_set_new(o, f->key_eps[0], json_real(c->norm_eps));
     json_object_set_new(o, "initializer_range", json_real(c->init_std));

@@ -2,8 +2,8 @@
  *
  * Which fields of a config.json are harmless and which ask for another model, besides those that a family reads
  * (family.c). Gathered from configuration_*.py of transformers 4.57 and 5.24 and from the config.json of published
- * GPT-2, BLOOM, Llama, Mistral and Mixtral models. transformers ignores any other field too: it is noted, unless it may
- * be misspelt. */
+ * GPT-2, BLOOM, Llama, Mistral, Mixtral and GLM-4.5 models. transformers ignores any other field too: it is noted,
+ * unless it may be misspelt. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,6 +95,10 @@ static const struct asked untrained[] = {
     {"scale_emb", "1", "scaled embeddings"},
     {"residual_multiplier", "1", "scaled residuals"},
     {"scale_depth", NULL, "scaled residuals"},
+    {"first_k_dense_replace", "0", "first layers that are dense"},
+    {"norm_topk_prob", "true", "weights of experts that do not add up to 1"},
+    {"n_group", "1", "experts chosen by groups"},
+    {"topk_group", "1", "experts chosen by groups"},
 };
 /* The matmuls differ, so there is no price either. */
 static const struct asked unknown_shapes[] = {
@@ -111,6 +115,7 @@ static const struct asked unknown_shapes[] = {
     {"multi_query", "false", "one key/value head"},
     {"attention_head_type", "\"multihead\"", "another kind of heads"},
     {"num_nextn_predict_layers", "0", "heads for further tokens"},
+    {"num_mtp_layers", "0", "heads for further tokens"},
     {"add_cross_attention", "false", "cross-attention"},
     {"is_encoder_decoder", "false", "an encoder"},
     {"per_layer_config", NULL, "layers of different shapes"},
@@ -135,18 +140,19 @@ static bool among(const char *key, const char *const *names, size_t count) {
 #define AMONG(key, names) among(key, names, sizeof names / sizeof *names)
 
 /* The family's own keys. The first four are the sizes that define a model. */
-enum { SIZES = 4, OWN = 13 };
+enum { SIZES = 4, OWN = 15 };
 static const model_key *own_key(const struct model_family *f, int i) {
     const model_key *const keys[OWN] = {&f->key_width,     &f->key_layers,     &f->key_heads,    &f->key_ffn,
                                         &f->key_positions, &f->key_kv_heads,   &f->key_head_dim, &f->key_window,
                                         &f->key_eps,       &f->key_activation, &f->key_experts,  &f->key_active,
-                                        &f->key_balance};
+                                        &f->key_balance,   &f->key_shared,     &f->key_scale};
     return keys[i];
 }
 
 static bool is_read(const struct model_family *f, const char *key) {
     for (int i = 0; i < OWN; i++)
         if (among(key, *own_key(f, i), MODEL_KEY_NAMES)) return true;
+    if (f->unused && !strcmp(key, f->unused)) return true;
     return AMONG(key, read_always) || (f->position == MODEL_POSITION_ROTARY && AMONG(key, read_rotary));
 }
 

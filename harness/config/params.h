@@ -40,6 +40,11 @@ int model_params_open(struct model_params *params, const struct model_config *co
 int model_params_open_part(struct model_params *params, const struct model_part *part, const struct model_params *whole,
                            struct base_error *e);
 void model_params_close(struct model_params *params);
+/* Whether the "gradient" is the number of rows that each expert got, by which its own rule moves it
+ * (model/experts.h). It is none of the loss. */
+static inline bool model_tensor_counts_rows(const struct model_tensor *t) {
+    return t->kind->role == MODEL_ROUTER_BIAS;
+}
 /* Offset of a role's tensor in layer `layer`, of its first expert; -1 when the family has none. Tensors in no layer
  * ignore `layer`. */
 int64_t model_params_offset(const struct model_params *params, enum model_role role, int64_t layer);

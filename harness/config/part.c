@@ -93,6 +93,9 @@ static void split_dim(struct model_split *s, const struct model_part *p, const s
     case MODEL_VOCAB:
         add(s, model_part_vocab(p), mine->vocab);
         return;
+    case MODEL_SHARED:
+        add(s, mine->shared * mine->ffn * p->rank, mine->shared * mine->ffn);
+        return;
     default:
         add(s, mine->ffn * p->rank, mine->ffn);
         return; /* the MLP's columns */

@@ -113,6 +113,17 @@ static double norm(const double *x, int64_t n) {
     return sqrt(sum);
 }
 
+/* Of all gradients; numbers of rows are none. */
+static double whole_norm(const struct model_params *params, const double *truth) {
+    double sum = 0;
+    for (int i = 0; i < params->count; i++) {
+        const struct model_tensor *t = &params->tensors[i];
+        const double one = model_tensor_counts_rows(t) ? 0 : norm(truth + t->offset, t->count);
+        sum += one * one;
+    }
+    return sqrt(sum);
+}
+
 /* Checks every tensor's relative error. The gradient of a gain or bias is a sum over tokens. Its terms cancel but their
  * rounding does not. So its scale is the root of the sum of their squares, as for sums of random signs. Cancelling is
  * no accident: a hot model with tied embeddings predicts the token it is given. The target is the next token given, so
@@ -120,9 +131,9 @@ static double norm(const double *x, int64_t n) {
  * whole norm, as a mathematically zero one has no norm. */
 static void compare_gradients(struct gate *gate, const struct parallel_engine *g, const float *mine,
                               const double *truth, const double *squares) {
-    const double whole = norm(truth, g->whole.total), unit = check_unit(g->plan->shape.dtype) *
-                                                             LAYER_UNITS(g->plan->shape.dtype) *
-                                                             (double)g->plan->request.config.layers;
+    const double whole = whole_norm(&g->whole, truth), unit = check_unit(g->plan->shape.dtype) *
+                                                              LAYER_UNITS(g->plan->shape.dtype) *
+                                                              (double)g->plan->request.config.layers;
     for (int i = 0; i < g->whole.count; i++) {
         const struct model_tensor *t = &g->whole.tensors[i];
         const double share = 0.01 * whole * sqrt((double)t->count / (double)g->whole.total);
@@ -212,6 +223,12 @@ static struct update exact_update(const struct parallel_optimizer *o, double w, 
     return u;
 }
 
+/* Of a router's bias, where `rows` went to its expert and `mean` to each on average. */
+static struct update exact_bias(double w, double rows, double mean) {
+    const double up = rows < mean ? 1 : rows > mean ? -1 : 0;
+    return (struct update){.w = w + UPDATES * up * (float)PARALLEL_BIAS_RATE};
+}
+
 static double rounding(double x, double truth, double size) {
     double error = fabs(x - truth) / (0x1p-24 * OPTIMIZER_UNITS * size);
     return isnan(error) ? INFINITY : error;
@@ -222,13 +239,21 @@ static void compare_update(struct gate *gate, const struct parallel_engine *g, c
     double square = 0, worst = -1;
     const char *where = "";
     const float *grads = all->of[PARALLEL_GRADIENTS];
-    for (int64_t i = 0; i < g->whole.total; i++) square += (double)grads[i] * grads[i];
+    const struct plan_request *q = &g->plan->request;
+    const double mean = (double)(q->global_batch * q->seq * q->config.active) / fmax((double)q->config.experts, 1);
+    for (int i = 0; i < g->whole.count; i++) {
+        const struct model_tensor *t = &g->whole.tensors[i];
+        for (int64_t j = t->offset; j < t->offset + t->count && !model_tensor_counts_rows(t); j++)
+            square += (double)grads[j] * grads[j];
+    }
     const double scale = parallel_optimizer_scale(o, sqrt(square)),
                  tiny = 1e-30; /* near the smallest squares of FP32 */
     for (int i = 0; i < g->whole.count; i++) {
         const struct model_tensor *t = &g->whole.tensors[i];
         for (int64_t j = t->offset; j < t->offset + t->count; j++) {
-            const struct update u = exact_update(o, before[j], grads[j] * scale, t->kind->decay);
+            const struct update u = model_tensor_counts_rows(t)
+                                        ? exact_bias(before[j], grads[j], mean)
+                                        : exact_update(o, before[j], grads[j] * scale, t->kind->decay);
             double error = rounding(all->of[PARALLEL_MASTER][j], u.w, fabs(u.w) + 4 * UPDATES * o->lr);
             error = fmax(error, rounding(all->of[PARALLEL_MOMENT1][j], u.m, fabs(u.m) + tiny));
             error = fmax(error, rounding(all->of[PARALLEL_MOMENT2][j], u.v, fabs(u.v) + tiny));

@@ -30,6 +30,15 @@ struct model_linear model_linear_router(const struct model *m, int64_t layer) {
     return (struct model_linear){MODEL_ROUTER_WEIGHT, MODEL_NO_ROLE, layer, config(m)->width, config(m)->experts};
 }
 
+struct model_linear model_linear_shared_up(const struct model *m, int64_t layer) {
+    const int64_t out = model_config_dim(config(m), MODEL_SHARED_UP);
+    return (struct model_linear){MODEL_SHARED_UP_WEIGHT, MODEL_NO_ROLE, layer, config(m)->width, out};
+}
+struct model_linear model_linear_shared_down(const struct model *m, int64_t layer) {
+    const int64_t in = model_config_dim(config(m), MODEL_SHARED);
+    return (struct model_linear){MODEL_SHARED_DOWN_WEIGHT, MODEL_NO_ROLE, layer, in, config(m)->width};
+}
+
 /* y[T,out] = x[T,in] W^T + bias + d */
 struct kernel_gemm model_gemm_forward(const struct model *m, struct model_linear l, const void *x, const void *d,
                                       void *y) {

@@ -17,6 +17,8 @@ struct model_linear model_linear_proj(const struct model *m, int64_t layer);
 struct model_linear model_linear_up(const struct model *m, int64_t layer);
 struct model_linear model_linear_down(const struct model *m, int64_t layer);
 struct model_linear model_linear_router(const struct model *m, int64_t layer);
+struct model_linear model_linear_shared_up(const struct model *m, int64_t layer);
+struct model_linear model_linear_shared_down(const struct model *m, int64_t layer);
 
 /* y[T,out] = x[T,in] W^T + bias + d. _sum: x and W are split along `in`, and y[R,out] is the sum over tensor parallel
  * ranks; d[R,out] is the same on all of them unless they have shares. */
@@ -79,13 +81,23 @@ void model_up_forward(const struct model *m, int64_t layer, const void *x);
 void model_activation_forward(const struct model *m, int64_t layer);
 void model_down_grad_input(const struct model *m, int64_t layer, const void *dy);
 
-/* Experts in place of the MLP (experts.h). up: x[T,width] to MODEL_ACT of this rank's experts' rows; activation: its
- * last pass alone. down: from there, added to MODEL_MID, the residual stream out of the layer. backward: from
- * dy[T,width], its gradient, to dx[R,width], that of x without the residual's. */
+/* Experts in place of the MLP (experts.h). up: x[T,width] to MODEL_ACT of this rank's experts' rows;
+ * activations: its last pass alone. down: from there, added to MODEL_MID, the residual stream out of the layer.
+ * backward: from dy[T,width], its gradient, to dx[R,width], that of x without the residual's. The shared ones are among
+ * them. */
 void model_experts_up(const struct model *m, int64_t layer, const void *x);
-void model_experts_activation(const struct model *m, int64_t layer);
+void model_experts_activations(const struct model *m, int64_t layer);
 void model_experts_down(const struct model *m, int64_t layer);
 void model_experts_backward(const struct model *m, int64_t layer, const void *x, const void *dy, void *dx);
+/* The shared experts, which all tokens pass: an MLP whose matmuls run while rows travel. up: x[T,width] to
+ * MODEL_SHARED_ACT; activation: its last pass alone. down: y[T,width] = d + their result; y and d are `out`. They do
+ * nothing without some, and return whether they did. down_backward: dy[T,width] to MODEL_DSHARED_UP. up_backward: to
+ * dx[T,width], FP32. */
+void model_shared_up(const struct model *m, int64_t layer, const void *x);
+void model_shared_activation(const struct model *m, int64_t layer);
+bool model_shared_down(const struct model *m, int64_t layer, enum kernel_dtype out, const void *d, void *y);
+void model_shared_down_backward(const struct model *m, int64_t layer, const void *dy);
+bool model_shared_up_backward(const struct model *m, int64_t layer, const void *x, float *dx);
 /* The router: MODEL_PROBS, MODEL_CHOICE, MODEL_MIX and the order of rows from x[T,width]; backward: MODEL_DSCORES from
  * MODEL_DMIX and the load-balancing loss. balance: that loss, summed over tokens as model_loss. */
 void model_route_forward(const struct model *m, int64_t layer, const void *x);

@@ -58,6 +58,8 @@ struct model_buffer_row model_buffer_describe(const struct model_shape *s, enum 
                              : c->family->position == MODEL_POSITION_ALIBI ? c->heads
                                                                            : 0;
     const int64_t some = c->experts > 0, k = c->active, e = c->experts, m = some ? model_expert_rows(s) : t;
+    const int64_t shares = c->shared > 0, shared = model_config_dim(c, MODEL_SHARED),
+                  shared_up = model_config_dim(c, MODEL_SHARED_UP);
     const int64_t away = some && s->part.expert_ranks > 1, came = some * s->part.expert_ranks * c->own_experts;
     const int64_t logits = s->head_rows * model_vocab_ld(c), head = !c->lacks_head, turns = s->part.chunks ? 2 : 1;
     const enum kernel_dtype a = s->dtype, f = KERNEL_F32, back = model_is_split(s) ? f : a;
@@ -89,6 +91,8 @@ struct model_buffer_row model_buffer_describe(const struct model_shape *s, enum 
         [MODEL_LOAD] = {"experts' loads", matmuls, some, s->batch * e, f, false},
         [MODEL_ROWS] = {"experts' rows", matmuls, some, m * width, a, false},
         [MODEL_ROW_MIX] = {"rows' weights", matmuls, some, m, f, false},
+        [MODEL_SHARED_UP_OUT] = {"shared before activation", matmuls, shares, t * shared_up, a, false},
+        [MODEL_SHARED_ACT] = {"shared after activation", rest, shares, t * shared, a, false},
         [MODEL_POSITION] = {"position table", once, position ? 1 : 0, position, f, false},
         [MODEL_FINAL] = {"final norm", last, head, t * width, a, false},
         [MODEL_FINAL_MEAN] = {"final norm mean", last, head * means, r, f, false},
@@ -118,6 +122,8 @@ struct model_buffer_row model_buffer_describe(const struct model_shape *s, enum 
         [MODEL_OUT_ROWS] = {"rows of experts", once, some, m * width, back, false},
         [MODEL_DROW_MIX] = {"d rows' weights", once, some, m, f, true},
         [MODEL_DMIX] = {"d experts' weights", once, some, t * k, f, true},
+        [MODEL_DSHARED_UP] = {"d shared before activation", once, shares, t * shared_up, a, true},
+        [MODEL_DSHARED] = {"d shared after activation", once, shares, t * shared, a, true},
         [MODEL_HOME_ROWS] = {"rows at home", once, away, t * k * width, back, false},
         [MODEL_CAME_ROWS] = {"rows as they came", once, away, m * width, back, false},
         [MODEL_HOME_MIX] = {"weights at home", once, away, t * k, f, false},

@@ -51,16 +51,18 @@ enum model_buffer {
     MODEL_UP,  /* [T, up] before the activation function; with experts [M, up], M = model_expert_rows */
     MODEL_ACT, /* [T, ffn] after it; [M, ffn] */
     /* experts, if there are some. Numbers of rows, tokens and experts are int32 */
-    MODEL_PROBS,   /* [T, experts] FP32 */
-    MODEL_CHOICE,  /* [T, active] experts */
-    MODEL_MIX,     /* [T, active] FP32: their weights */
-    MODEL_PLACE,   /* [T, active] a choice's row, in the order of experts */
-    MODEL_ORDER,   /* [T * active] a row's token */
-    MODEL_SENT,    /* [experts] rows for each */
-    MODEL_CAME,    /* [ranks, own_experts] rows from each rank; only in expert parallel ranks */
-    MODEL_LOAD,    /* [batch, experts] FP32: rows of each sequence, of context parallel ranks together */
-    MODEL_ROWS,    /* [M, width] what own experts get */
-    MODEL_ROW_MIX, /* [M] FP32: its weights */
+    MODEL_PROBS,         /* [T, experts] FP32 */
+    MODEL_CHOICE,        /* [T, active] experts */
+    MODEL_MIX,           /* [T, active] FP32: their weights */
+    MODEL_PLACE,         /* [T, active] a choice's row, in the order of experts */
+    MODEL_ORDER,         /* [T * active] a row's token */
+    MODEL_SENT,          /* [experts] rows for each */
+    MODEL_CAME,          /* [ranks, own_experts] rows from each rank; only in expert parallel ranks */
+    MODEL_LOAD,          /* [batch, experts] FP32: rows of each sequence, of context parallel ranks together */
+    MODEL_ROWS,          /* [M, width] what own experts get */
+    MODEL_ROW_MIX,       /* [M] FP32: its weights */
+    MODEL_SHARED_UP_OUT, /* [T, shared up] of the shared experts; only with some, as all of them */
+    MODEL_SHARED_ACT,    /* [T, shared] */
     /* one of each, but for the final norm's: of each micro-batch */
     MODEL_POSITION, /* rotary: cosines, then sines, [seq, head_dim / 2] FP32 each; ALiBi: slopes, [heads] FP32 */
     MODEL_FINAL,    /* [T, width] after the final norm */
@@ -87,13 +89,15 @@ enum model_buffer {
     MODEL_RING_GRAD, /* 3 x [T, 2 * kv] FP32: their gradients */
     MODEL_JOINED,    /* [T, qkv] FP32: attention, then gradients, that join over the ring; none in FP32 */
     /* only with experts */
-    MODEL_SCORES,   /* [T, experts] FP32: the router's logits */
-    MODEL_DSCORES,  /* [T, experts] */
-    MODEL_DPROBS,   /* [batch, experts] FP32: of the load-balancing loss */
-    MODEL_NEXT,     /* [experts] the next row of each */
-    MODEL_OUT_ROWS, /* [M, width] what own experts give, or its gradient; FP32 if the model is split */
-    MODEL_DROW_MIX, /* [M] FP32 */
-    MODEL_DMIX,     /* [T, active] FP32 */
+    MODEL_SCORES,     /* [T, experts] FP32: the router's logits */
+    MODEL_DSCORES,    /* [T, experts] */
+    MODEL_DPROBS,     /* [batch, experts] FP32: of the load-balancing loss */
+    MODEL_NEXT,       /* [experts] the next row of each */
+    MODEL_OUT_ROWS,   /* [M, width] what own experts give, or its gradient; FP32 if the model is split */
+    MODEL_DROW_MIX,   /* [M] FP32 */
+    MODEL_DMIX,       /* [T, active] FP32 */
+    MODEL_DSHARED_UP, /* [T, shared up] */
+    MODEL_DSHARED,    /* [T, shared] */
     /* only in expert parallel ranks: rows and their weights at home, in the order of experts, and as they came */
     MODEL_HOME_ROWS, /* [T * active, width] as MODEL_OUT_ROWS */
     MODEL_CAME_ROWS, /* [M, width] */

@@ -63,17 +63,21 @@ static void finish(const struct model *m, enum model_rows_kind kind) {
     m->hooks.moved(m->hooks.context, kind);
 }
 
-/* x[T,width], a row for each choice, expert by expert: to[rows,width]. */
+/* x[T,width], a row for each choice, starts on its way; dispatched waits: to[rows,width], expert by expert. */
 static void dispatch(const struct model *m, int64_t l, const void *x, void *to) {
-    const struct rows r = rows_of(m, l);
     const int64_t width = m->shape.config->width, home = model_tokens(m) * m->shape.config->active;
     const enum kernel_dtype t = m->shape.dtype;
     void *sorted = travels(m) ? m->buffers[MODEL_HOME_ROWS] : to;
     gather(m, t, home, width, model_buffer_at(m, MODEL_ORDER, l), x, sorted);
+    if (travels(m))
+        start(m, l, MODEL_ROWS_MOVED, true, sorted, m->buffers[MODEL_CAME_ROWS], (size_t)width * kernel_dtype_bytes(t));
+}
+static void dispatched(const struct model *m, int64_t l, void *to) {
+    const struct rows r = rows_of(m, l);
     if (!travels(m)) return;
-    start(m, l, MODEL_ROWS_MOVED, true, sorted, m->buffers[MODEL_CAME_ROWS], (size_t)width * kernel_dtype_bytes(t));
     finish(m, MODEL_ROWS_MOVED);
-    gather(m, t, rows_in_all(&r), width, m->buffers[MODEL_INTO], m->buffers[MODEL_CAME_ROWS], to);
+    gather(m, m->shape.dtype, rows_in_all(&r), m->shape.config->width, m->buffers[MODEL_INTO],
+           m->buffers[MODEL_CAME_ROWS], to);
 }
 
 /* MODEL_OUT_ROWS starts on its way home; home_rows waits, and returns the rows in the order of MODEL_PLACE. */
@@ -181,9 +185,14 @@ static struct kernel_swiglu swiglu(const struct model *m, int64_t l) {
                                   .dx = m->buffers[MODEL_DUP],
                                   .dweights = m->buffers[MODEL_DROW_MIX]};
 }
-void model_experts_activation(const struct model *m, int64_t l) {
+static void activation(const struct model *m, int64_t l) {
     const struct kernel_swiglu s = swiglu(m, l);
     m->team->ops->swiglu_forward(m->team, &s);
+}
+
+void model_experts_activations(const struct model *m, int64_t l) {
+    activation(m, l);
+    model_shared_activation(m, l);
 }
 
 void model_experts_up(const struct model *m, int64_t l, const void *x) {
@@ -196,8 +205,10 @@ void model_experts_up(const struct model *m, int64_t l, const void *x) {
     }
     dispatch_weights(m, l);
     dispatch(m, l, x, rows);
+    model_shared_up(m, l, x);
+    dispatched(m, l, rows);
     matmuls(m, l, model_gemm_forward(m, model_linear_up(m, l), rows, NULL, model_buffer_at(m, MODEL_UP, l)));
-    model_experts_activation(m, l);
+    activation(m, l);
 }
 
 /* y[T,width] = d + each token's rows. */
@@ -221,11 +232,14 @@ void model_experts_down(const struct model *m, int64_t l) {
     matmuls(m, l, g);
     send_home(m, l);
     if (!model_is_split(&m->shape)) {
-        add_rows(m, l, m->shape.dtype, mid, next);
+        const bool shared = model_shared_down(m, l, m->shape.dtype, mid, next);
+        add_rows(m, l, m->shape.dtype, shared ? next : mid, next);
         return;
     }
     float *addend = model_addend(m, next);
-    add_rows(m, l, KERNEL_F32, model_addend_begin(m, mid, addend), addend);
+    const void *d = model_addend_begin(m, mid, addend);
+    if (model_shared_down(m, l, KERNEL_F32, d, addend)) d = addend;
+    add_rows(m, l, KERNEL_F32, d, addend);
     model_sum_start(m, addend);
     model_sum_finish(m, addend, next);
 }
@@ -236,7 +250,8 @@ static void backward_to_tokens(const struct model *m, int64_t l, const void *x, 
     const bool split = model_is_split(&m->shape);
     float *addend = model_addend(m, dx);
     struct kernel_gemm g = model_gemm_grad_input(m, router, m->buffers[MODEL_DSCORES], addend);
-    add_rows(m, l, KERNEL_F32, NULL, addend);
+    const bool shared = model_shared_up_backward(m, l, x, addend);
+    add_rows(m, l, KERNEL_F32, shared ? addend : NULL, addend);
     g.out = KERNEL_F32, g.d = addend;
     if (!split || m->shape.part.rank == 0) m->team->ops->gemm(m->team, &g); /* all have the same */
     if (split) model_sum_start(m, addend);
@@ -254,6 +269,8 @@ void model_experts_backward(const struct model *m, int64_t l, const void *x, con
     void *rows = m->buffers[MODEL_OUT_ROWS];
     if (travels(m)) index_rows(m, &r);
     dispatch(m, l, dy, rows);
+    model_shared_down_backward(m, l, dy);
+    dispatched(m, l, rows);
     matmuls(m, l, model_gemm_grad_input(m, down, rows, m->buffers[MODEL_DACT]));
     grad_weights(m, down, rows, s.y);
     m->team->ops->swiglu_backward(m->team, &s);

@@ -9,7 +9,11 @@
  * The load-balancing loss of a layer and a sequence of S tokens is weight * experts * sum over e of f_e P_e (Fedus et
  * al. 2021): f_e is the number of rows of expert e over S, P_e the mean probability of e. The training's loss gains its
  * sum over layers, as a mean over sequences; so it does not depend on the layout. (transformers takes the mean over all
- * layers' tokens of a batch, Megatron's "seq_aux_loss" divides by `active` too.) */
+ * layers' tokens of a batch, Megatron's "seq_aux_loss" divides by `active` too.)
+ *
+ * In place of that loss, a router of sigmoids has a bias for each expert, by which experts are chosen and not weighed
+ * (Wang et al. 2024). After a step it grows where an expert got fewer rows than the mean, and shrinks where it got more
+ * (parallel/optimizer.h). Shared experts are an MLP that all tokens pass. */
 #ifndef TOISE_MODEL_EXPERTS_H
 #define TOISE_MODEL_EXPERTS_H
 

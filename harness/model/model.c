@@ -142,7 +142,7 @@ static void layer_inner(const struct model *m, int64_t l, bool matmuls) {
     if (matmuls) model_linear_sum(m, model_linear_proj(m, l), model_buffer_at(m, MODEL_ATT, l), n1.x, mid);
     const void *y2 = model_norm_forward(m, &n2);
     if (has_experts(m))
-        matmuls ? model_experts_up(m, l, y2) : model_experts_activation(m, l);
+        matmuls ? model_experts_up(m, l, y2) : model_experts_activations(m, l);
     else
         matmuls ? model_up_forward(m, l, y2) : model_activation_forward(m, l);
 }

@@ -22,7 +22,7 @@ static void layer_forward(const struct reference_run *s, int64_t l, const struct
         return;
     }
     model_reference_linear(s, MODEL_UP_WEIGHT, MODEL_UP_BIAS, l, s->width, s->up, a->norm2, NULL, a->up);
-    model_reference_activation(s, a->up, a->act);
+    model_reference_activation(s, s->ffn, a->up, a->act);
     model_reference_linear(s, MODEL_DOWN_WEIGHT, MODEL_DOWN_BIAS, l, s->ffn, s->width, a->act, a->mid, next);
 }
 
@@ -32,7 +32,7 @@ static void mlp_backward(const struct reference_run *s, int64_t l, const struct 
         return;
     }
     model_reference_linear_backward(s, MODEL_DOWN_WEIGHT, MODEL_DOWN_BIAS, l, s->ffn, s->width, a->act, s->dx, s->dact);
-    model_reference_activation_backward(s, a->up, s->dact, s->dup);
+    model_reference_activation_backward(s, s->ffn, a->up, s->dact, s->dup);
     model_reference_linear_backward(s, MODEL_UP_WEIGHT, MODEL_UP_BIAS, l, s->width, s->up, a->norm2, s->dup, s->dnorm);
 }
 
@@ -50,7 +50,8 @@ static void layer_backward(const struct reference_run *s, int64_t l, const struc
 
 static int64_t largest_weight(const struct model_reference *r) {
     const struct model_config *c = r->shape.config;
-    const int64_t qkv = model_config_dim(c, MODEL_QKV), up = model_config_dim(c, MODEL_FFN_UP);
+    const int64_t qkv = model_config_dim(c, MODEL_QKV), shared = model_config_dim(c, MODEL_SHARED_UP);
+    const int64_t ffn = model_config_dim(c, MODEL_FFN_UP), up = ffn > shared ? ffn : shared;
     int64_t most = (qkv > up ? qkv : up) * c->width; /* one matmul may take several tensors */
     if (r->params->largest > most) most = r->params->largest;
     return most + c->vocab + qkv + up;
@@ -59,11 +60,12 @@ static int64_t largest_weight(const struct model_reference *r) {
 /* Doubles of one layer, then of everything else. */
 static int64_t layer_size(const struct reference_run *s) {
     const int64_t rows = s->active ? s->active : 1;
-    return s->t * (4 * s->width + s->qkv + s->attn + rows * (s->up + s->ffn) + 2 * s->c->experts + 2 * s->active);
+    return s->t * (4 * s->width + s->qkv + s->attn + rows * (s->up + s->ffn) + 2 * s->c->experts + 2 * s->active +
+                   3 * s->shared);
 }
 static int64_t rest_size(const struct reference_run *s, bool backward) {
-    int64_t gradients = backward ? s->t * (2 * s->width + s->attn + s->qkv + s->up + s->ffn) : 0;
-    if (s->active) gradients += s->t * (s->width + s->up + s->ffn + s->active + s->c->experts);
+    int64_t gradients = backward ? s->t * (2 * s->width + s->attn + s->qkv + s->up + s->ffn + 3 * s->shared) : 0;
+    if (s->active) gradients += s->t * (s->width + s->up + s->ffn + s->active + s->c->experts) + s->c->experts;
     return 2 * s->t * s->width + largest_weight(s->r) + s->r->shape.seq + gradients;
 }
 
@@ -79,6 +81,7 @@ static struct reference_run describe(const struct model_reference *r, bool backw
                                   .qkv = model_config_dim(c, MODEL_QKV),
                                   .d = c->head_dim,
                                   .active = c->experts > 0 ? c->active : 0,
+                                  .shared = model_config_dim(c, MODEL_SHARED),
                                   .keep = backward};
 }
 
@@ -112,6 +115,8 @@ static void carve(struct reference_run *s, double *block) {
         a->probs = take(&block, t * s->c->experts);
         a->choice = take(&block, t * s->active);
         a->mix = take(&block, t * s->active);
+        a->shared_up = take(&block, t * 2 * s->shared);
+        a->shared = take(&block, t * s->shared);
     }
     s->embedded = take(&block, t * s->width);
     s->final = take(&block, t * s->width);
@@ -123,6 +128,7 @@ static void carve(struct reference_run *s, double *block) {
         s->narrow = take(&block, t * s->ffn);
         s->dmix = take(&block, t * s->active);
         s->dscores = take(&block, t * s->c->experts);
+        s->by = take(&block, s->c->experts);
     }
     if (!s->keep) return;
     s->dx = take(&block, t * s->width);
@@ -131,6 +137,8 @@ static void carve(struct reference_run *s, double *block) {
     s->dqkv = take(&block, t * s->qkv);
     s->dup = take(&block, t * s->up);
     s->dact = take(&block, t * s->ffn);
+    s->dshared_up = take(&block, t * 2 * s->shared);
+    s->dshared = take(&block, t * s->shared);
 }
 
 static int step(struct reference_run *s, const int32_t *tokens, const int32_t *targets, double scale, double *loss,

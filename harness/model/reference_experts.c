@@ -17,6 +17,10 @@ static double *gradient(const struct reference_run *s, enum model_role role, int
     return s->grads + model_params_offset(s->r->params, role, l) + x * s->r->params->expert_each;
 }
 
+static double logistic(double x) {
+    return 1 / (1 + exp(-x));
+}
+
 static void softmax(int64_t n, const double *x, double *p) {
     double max = -INFINITY, sum = 0;
     for (int64_t i = 0; i < n; i++) max = fmax(max, x[i]);
@@ -31,15 +35,15 @@ static bool chose(const double *choice, int64_t n, double x) {
     return false;
 }
 
-/* The experts of a token: those that the caller gives, or by the rule, or the most probable. A number that is none, or
- * stands twice, surprises without bound. */
-static void choose(const struct reference_run *s, int64_t l, int64_t t, const double *probs, double *choice) {
+/* The experts of a token: those that the caller gives, or by the rule, or those of the largest x[experts]. A number
+ * that is none, or stands twice, surprises without bound. */
+static void choose(const struct reference_run *s, int64_t l, int64_t t, const double *by, double *choice) {
     const struct model_route *route = &s->r->shape.route;
     const int32_t *given = s->r->choice ? s->r->choice + (l * s->t + t) * s->active : NULL;
     for (int64_t j = 0; j < s->active; j++) {
         int64_t best = -1;
         for (int64_t x = 0; x < s->c->experts; x++)
-            if (!chose(choice, j, (double)x) && (best < 0 || probs[x] > probs[best])) best = x;
+            if (!chose(choice, j, (double)x) && (best < 0 || by[x] > by[best])) best = x;
         const bool sound = given && given[j] >= 0 && given[j] < s->c->experts && !chose(choice, j, (double)given[j]);
         if (given && !sound && s->r->surprise) *s->r->surprise = INFINITY;
         if (sound) best = given[j];
@@ -48,20 +52,31 @@ static void choose(const struct reference_run *s, int64_t l, int64_t t, const do
     }
 }
 
-/* How far an expert that was not chosen exceeds one that was, relative to what logits may be. */
-static void note_surprise(const struct reference_run *s, const double *x, const double *scores, const double *choice,
+/* How far an expert that was not chosen exceeds one that was, relative to what logits may be: by[experts] are logits,
+ * or sigmoids with biases, whose slope is 1/4 at most. */
+static void note_surprise(const struct reference_run *s, const double *x, const double *by, const double *choice,
                           double norm) {
     double chosen = INFINITY, other = -INFINITY, size = 0;
     if (!s->r->surprise || s->r->shape.route.forced) return;
     for (int64_t i = 0; i < s->width; i++) size += x[i] * x[i];
     for (int64_t e = 0; e < s->c->experts; e++) {
         if (chose(choice, s->active, (double)e))
-            chosen = fmin(chosen, scores[e]);
+            chosen = fmin(chosen, by[e]);
         else
-            other = fmax(other, scores[e]);
+            other = fmax(other, by[e]);
     }
-    const double gap = (other - chosen) / (sqrt(size) * norm);
+    const double gap = (s->c->family->sigmoid ? 4 : 1) * (other - chosen) / (sqrt(size) * norm);
     if (gap > *s->r->surprise) *s->r->surprise = gap;
+}
+
+/* probs[experts] of logits[experts]. by: what experts are chosen by, which may be the logits. */
+static void score(const struct reference_run *s, const double *bias, const double *logits, double *probs, double *by) {
+    if (!s->c->family->sigmoid) {
+        softmax(s->c->experts, logits, probs);
+        memcpy(by, logits, (size_t)s->c->experts * sizeof *by);
+        return;
+    }
+    for (int64_t x = 0; x < s->c->experts; x++) probs[x] = logistic(logits[x]), by[x] = probs[x] + bias[x];
 }
 
 static void route(const struct reference_run *s, int64_t l, const struct reference_layer *a) {
@@ -75,14 +90,14 @@ static void route(const struct reference_run *s, int64_t l, const struct referen
     }
     kernel_reference_dgemm(false, true, s->t, experts, s->width, a->norm2, s->width, w, s->width, 0, a->scores,
                            experts);
+    const double *bias = s->c->family->sigmoid ? weight(s, MODEL_ROUTER_BIAS, l, 0, experts) : NULL;
     for (int64_t t = 0; t < s->t; t++) {
-        const double *scores = a->scores + t * experts;
         double *probs = a->probs + t * experts, *choice = a->choice + t * k, sum = 0;
-        softmax(experts, scores, probs);
-        choose(s, l, t, probs, choice);
-        note_surprise(s, a->norm2 + t * s->width, scores, choice, norm);
+        score(s, bias, a->scores + t * experts, probs, s->by);
+        choose(s, l, t, s->by, choice);
+        note_surprise(s, a->norm2 + t * s->width, s->by, choice, norm);
         for (int64_t j = 0; j < k; j++) sum += probs[(int64_t)choice[j]];
-        for (int64_t j = 0; j < k; j++) a->mix[t * k + j] = probs[(int64_t)choice[j]] / sum;
+        for (int64_t j = 0; j < k; j++) a->mix[t * k + j] = s->c->expert_scale * probs[(int64_t)choice[j]] / sum;
     }
 }
 
@@ -117,20 +132,42 @@ static int64_t take(const struct reference_run *s, const struct reference_layer 
     return n;
 }
 
-static double logistic(double x) {
-    return 1 / (1 + exp(-x));
-}
-
 /* Rows of a split model are sums that only the last operation rounds. */
 static void store_rows(const struct reference_run *s, double *x, int64_t n) {
     if (!model_is_split(&s->r->shape)) model_reference_store(s, x, n);
+}
+
+/* y = mid + what the shared experts give. */
+static void shared(const struct reference_run *s, int64_t l, const struct reference_layer *a, double *y) {
+    memcpy(y, a->mid, (size_t)(s->t * s->width) * sizeof *y);
+    if (!s->shared) return;
+    model_reference_linear(s, MODEL_SHARED_UP_WEIGHT, MODEL_NO_ROLE, l, s->width, 2 * s->shared, a->norm2, NULL,
+                           a->shared_up);
+    model_reference_activation(s, s->shared, a->shared_up, a->shared);
+    const double *w = weight(s, MODEL_SHARED_DOWN_WEIGHT, l, 0, s->width * s->shared);
+    kernel_reference_dgemm(false, true, s->t, s->width, s->shared, a->shared, s->shared, w, s->shared, 1, y, s->width);
+    store_rows(s, y, s->t * s->width);
+}
+
+/* From dy to dx, to which it adds without rounding. */
+static void shared_backward(const struct reference_run *s, int64_t l, const struct reference_layer *a, const double *dy,
+                            double *dx) {
+    const int64_t up = 2 * s->shared;
+    if (!s->shared) return;
+    model_reference_linear_backward(s, MODEL_SHARED_DOWN_WEIGHT, MODEL_NO_ROLE, l, s->shared, s->width, a->shared, dy,
+                                    s->dshared);
+    model_reference_activation_backward(s, s->shared, a->shared_up, s->dshared, s->dshared_up);
+    kernel_reference_dgemm(true, false, up, s->width, s->t, s->dshared_up, up, a->norm2, s->width, 1,
+                           gradient(s, MODEL_SHARED_UP_WEIGHT, l, 0), s->width);
+    kernel_reference_dgemm(false, false, s->t, s->width, up, s->dshared_up, up,
+                           weight(s, MODEL_SHARED_UP_WEIGHT, l, 0, up * s->width), s->width, 1, dx, s->width);
 }
 
 void model_reference_experts(const struct reference_run *s, int64_t l, const struct reference_layer *a, double *y) {
     const int64_t k = s->active, f = s->ffn;
     route(s, l, a);
     note_balance(s, a);
-    memcpy(y, a->mid, (size_t)(s->t * s->width) * sizeof *y);
+    shared(s, l, a, y);
     for (int64_t x = 0; x < s->c->experts; x++) {
         /* ranks may read weights together, so each reads those of an expert without rows too */
         const double *w = weight(s, MODEL_UP_WEIGHT, l, x, s->up * s->width);
@@ -171,18 +208,28 @@ static double activation_backward(int64_t f, double mix, const double *up, const
     return dmix;
 }
 
-/* From the gradients of weights, s->dmix, and of the load-balancing loss to the router's weight and, added, to dx. */
+/* The gradient of logits[experts] from d[experts], that of their probs, in place. */
+static void score_backward(const struct reference_run *s, const double *p, double *d) {
+    double through = 0;
+    for (int64_t x = 0; x < s->c->experts; x++) through += p[x] * d[x];
+    for (int64_t x = 0; x < s->c->experts; x++)
+        d[x] = s->c->family->sigmoid ? p[x] * (1 - p[x]) * d[x] : p[x] * (d[x] - through);
+}
+
+/* From the gradients of weights, s->dmix, and of the load-balancing loss to the router's weight and, added, to dx. The
+ * router's bias gets the numbers of rows. */
 static void route_backward(const struct reference_run *s, int64_t l, const struct reference_layer *a, double *dx) {
     const int64_t experts = s->c->experts, k = s->active, seq = s->r->shape.seq;
     for (int64_t t = 0; t < s->t; t++) {
         const double *p = a->probs + t * experts, *choice = a->choice + t * k;
-        double *d = s->dscores + t * experts, sum = 0, dot = 0, through = 0;
+        double *d = s->dscores + t * experts, sum = 0, dot = 0;
         for (int64_t j = 0; j < k; j++) sum += p[(int64_t)choice[j]], dot += a->mix[t * k + j] * s->dmix[t * k + j];
         for (int64_t x = 0; x < experts; x++)
             d[x] = s->scale * s->c->balance * (double)experts * load(s, a, t / seq, x) / (double)seq;
-        for (int64_t j = 0; j < k; j++) d[(int64_t)choice[j]] += (s->dmix[t * k + j] - dot) / sum;
-        for (int64_t x = 0; x < experts; x++) through += p[x] * d[x];
-        for (int64_t x = 0; x < experts; x++) d[x] = p[x] * (d[x] - through);
+        for (int64_t j = 0; j < k; j++) d[(int64_t)choice[j]] += (s->c->expert_scale * s->dmix[t * k + j] - dot) / sum;
+        score_backward(s, p, d);
+        for (int64_t j = 0; j < k && s->c->family->sigmoid; j++)
+            gradient(s, MODEL_ROUTER_BIAS, l, 0)[(int64_t)choice[j]]++;
     }
     model_reference_store(s, s->dscores, s->t * experts);
     kernel_reference_dgemm(false, false, s->t, s->width, experts, s->dscores, experts,
@@ -195,6 +242,7 @@ void model_reference_experts_backward(const struct reference_run *s, int64_t l, 
                                       const double *dy, double *dx) {
     const int64_t k = s->active, f = s->ffn, width = s->width;
     memset(dx, 0, (size_t)(s->t * width) * sizeof *dx);
+    shared_backward(s, l, a, dy, dx);
     for (int64_t x = 0; x < s->c->experts; x++) {
         const int64_t n = take(s, a, x, dy, width, 1, s->rows);
         if (!n) continue;

@@ -126,25 +126,28 @@ static double logistic(double x) {
 }
 
 /* A row of x holds all gates, then all values. */
-void model_reference_activation(const struct reference_run *s, const double *x, double *y) {
-    for (int64_t i = 0; i < s->t * s->ffn; i++) {
-        const double *row = x + i / s->ffn * s->up + i % s->ffn;
-        y[i] = s->c->family->gated ? row[0] * logistic(row[0]) * row[s->ffn] : gelu(row[0]);
+void model_reference_activation(const struct reference_run *s, int64_t ffn, const double *x, double *y) {
+    const int64_t up = s->c->family->gated ? 2 * ffn : ffn;
+    for (int64_t i = 0; i < s->t * ffn; i++) {
+        const double *row = x + i / ffn * up + i % ffn;
+        y[i] = s->c->family->gated ? row[0] * logistic(row[0]) * row[ffn] : gelu(row[0]);
     }
-    model_reference_store(s, y, s->t * s->ffn);
+    model_reference_store(s, y, s->t * ffn);
 }
-void model_reference_activation_backward(const struct reference_run *s, const double *x, const double *dy, double *dx) {
-    for (int64_t i = 0; i < s->t * s->ffn; i++) {
-        const int64_t at = i / s->ffn * s->up + i % s->ffn;
+void model_reference_activation_backward(const struct reference_run *s, int64_t ffn, const double *x, const double *dy,
+                                         double *dx) {
+    const int64_t up = s->c->family->gated ? 2 * ffn : ffn;
+    for (int64_t i = 0; i < s->t * ffn; i++) {
+        const int64_t at = i / ffn * up + i % ffn;
         const double gate = x[at], p = logistic(gate);
         if (!s->c->family->gated) {
             dx[at] = dy[i] * gelu_slope(gate);
             continue;
         }
-        dx[at] = dy[i] * x[at + s->ffn] * (p + gate * p * (1 - p));
-        dx[at + s->ffn] = dy[i] * gate * p;
+        dx[at] = dy[i] * x[at + ffn] * (p + gate * p * (1 - p));
+        dx[at + ffn] = dy[i] * gate * p;
     }
-    model_reference_store(s, dx, s->t * s->up);
+    model_reference_store(s, dx, s->t * up);
 }
 
 void model_reference_embed(const struct reference_run *s, const int32_t *tokens, double *x, double *normed) {

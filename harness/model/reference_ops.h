@@ -10,6 +10,7 @@
 struct reference_layer {
     double *x, *norm1, *qkv, *att, *mid, *norm2, *up, *act; /* qkv: rotated if positions are rotary */
     double *scores, *probs, *choice, *mix;                  /* experts; up and act are then of T * active rows */
+    double *shared_up, *shared;                             /* shared experts */
 };
 
 struct reference_run {
@@ -20,7 +21,10 @@ struct reference_run {
     double *embedded;                        /* before the embedding's norm, if any */
     double *final, *weight, *grads;
     double *dx, *dnorm, *datt, *dqkv, *dup, *dact, *scores;
-    int64_t active;                                /* experts of a token; 0: one MLP */
+    int64_t active; /* experts of a token; 0: one MLP */
+    int64_t shared; /* columns of the shared experts */
+    double *dshared_up, *dshared;
+    double *by;                                    /* [experts] what a token's are chosen by */
     double *rows, *wide, *narrow, *dmix, *dscores; /* of one expert, of T rows at most; of all choices and tokens */
     double scale;                                  /* grad_scale */
     bool keep;
@@ -50,9 +54,10 @@ void model_reference_embed_backward(const struct reference_run *s, const int32_t
 /* Head and cross-entropy, one token at a time over the whole vocabulary. dlogits round as the path stores them. */
 int model_reference_head(const struct reference_run *s, const int32_t *targets, double scale, double *loss,
                          struct base_error *e);
-/* x[T, up] -> y[T, ffn]; dy[T, ffn] -> dx[T, up] */
-void model_reference_activation(const struct reference_run *s, const double *x, double *y);
-void model_reference_activation_backward(const struct reference_run *s, const double *x, const double *dy, double *dx);
+/* x[T, up] -> y[T, ffn]; dy[T, ffn] -> dx[T, up]. ffn: the MLP's or the shared experts' columns. */
+void model_reference_activation(const struct reference_run *s, int64_t ffn, const double *x, double *y);
+void model_reference_activation_backward(const struct reference_run *s, int64_t ffn, const double *x, const double *dy,
+                                         double *dx);
 /* Experts in place of the MLP: y = mid + what they give. dx: the gradient of norm2. */
 void model_reference_experts(const struct reference_run *s, int64_t layer, const struct reference_layer *a, double *y);
 void model_reference_experts_backward(const struct reference_run *s, int64_t layer, const struct reference_layer *a,

@@ -67,6 +67,13 @@ static void count_loads(const struct model *m, int64_t l) {
     if (model_context_shares(m->shape.context)) m->hooks.load(m->hooks.context, load, m->shape.batch * c->experts);
 }
 
+/* The rows of this rank's tokens, which replicas sum as they sum gradients. */
+static void count_rows(const struct model *m, int64_t l) {
+    const int32_t *choice = model_buffer_at(m, MODEL_CHOICE, l);
+    float *rows = model_gradient(m, MODEL_ROUTER_BIAS, l);
+    for (int64_t i = 0; rows && i < model_tokens(m) * m->shape.config->active; i++) rows[choice[i]]++;
+}
+
 static int64_t layer_of(const struct model *m, int64_t l) {
     return model_part_layer(&m->shape.part, l);
 }
@@ -86,7 +93,11 @@ void model_route_forward(const struct model *m, int64_t l, const void *x) {
     m->team->ops->route_forward(m->team, &(struct kernel_route){.rows = tokens,
                                                                 .experts = c->experts,
                                                                 .active = c->active,
+                                                                .sigmoid = c->family->sigmoid,
                                                                 .forced = m->shape.route.forced,
+                                                                .scale = (float)c->expert_scale,
+                                                                .bias = model_weight(m, MODEL_ROUTER_BIAS, l),
+                                                                .dtype = m->shape.dtype,
                                                                 .logits = m->buffers[MODEL_SCORES],
                                                                 .probs = model_buffer_at(m, MODEL_PROBS, l),
                                                                 .choice = choice,
@@ -117,6 +128,8 @@ void model_route_backward(const struct model *m, int64_t l) {
     m->team->ops->route_backward(m->team, &(struct kernel_route){.rows = model_tokens(m),
                                                                  .experts = c->experts,
                                                                  .active = c->active,
+                                                                 .sigmoid = c->family->sigmoid,
+                                                                 .scale = (float)c->expert_scale,
                                                                  .probs = model_buffer_at(m, MODEL_PROBS, l),
                                                                  .choice = model_buffer_at(m, MODEL_CHOICE, l),
                                                                  .weights = model_buffer_at(m, MODEL_MIX, l),
@@ -125,4 +138,5 @@ void model_route_backward(const struct model *m, int64_t l) {
                                                                  .seq = m->shape.seq,
                                                                  .dtype = m->shape.dtype,
                                                                  .dlogits = m->buffers[MODEL_DSCORES]});
+    count_rows(m, l);
 }

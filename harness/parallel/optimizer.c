@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The learning-rate schedule and gradient clipping. */
+ * The learning-rate schedule, gradient clipping, and the rule of routers' biases. */
 #include "parallel/optimizer.h"
 
 #include <math.h>
@@ -26,4 +26,11 @@ double parallel_optimizer_lr(const struct parallel_optimizer *o, int64_t step) {
 
 double parallel_optimizer_scale(const struct parallel_optimizer *o, double norm) {
     return o->clip > 0 && norm > o->clip ? o->clip / norm : 1.0;
+}
+
+void parallel_optimizer_bias(int64_t n, const float *rows, double mean, float *b) {
+    for (int64_t i = 0; i < n; i++) {
+        if (rows[i] < mean) b[i] += (float)PARALLEL_BIAS_RATE;
+        if (rows[i] > mean) b[i] -= (float)PARALLEL_BIAS_RATE;
+    }
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Parameters of the optimizer: AdamW, clipping by the global norm, linear warm-up and cosine decay. */
+ * Parameters of the optimizer: AdamW, clipping by the global norm, linear warm-up and cosine decay; and the rule of
+ * routers' biases. */
 #ifndef TOISE_PARALLEL_OPTIMIZER_H
 #define TOISE_PARALLEL_OPTIMIZER_H
 
@@ -20,5 +21,10 @@ struct parallel_optimizer parallel_optimizer_default(void);
 double parallel_optimizer_lr(const struct parallel_optimizer *o, int64_t step);
 /* The factor for the gradient: min(1, clip / norm). */
 double parallel_optimizer_scale(const struct parallel_optimizer *o, double norm);
+
+/* Routers' biases b[n], of experts that got rows[n]: up by the rate where that is less than the mean, down where it is
+ * more. The rate is DeepSeek-V3's (DeepSeek-AI 2024, section 4.2). */
+#define PARALLEL_BIAS_RATE 1e-3
+void parallel_optimizer_bias(int64_t n, const float *rows, double mean, float *b);
 
 #endif

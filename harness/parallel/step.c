@@ -191,19 +191,31 @@ void parallel_probe(struct parallel_engine *g, const struct data_source *source,
     be_silent(g, false);
 }
 
-/* The sum of squares of this rank's gradients, of experts' or all others; of those that several tensor parallel ranks
- * have one counts. */
+/* The sum of squares of this rank's gradients, of experts' or all others. Of those that several tensor parallel ranks
+ * have one counts; of routers' biases, which have none, nothing. */
 static double square_sum(const struct parallel_engine *g, bool experts) {
+    const bool all = !g->groups.tensor && model_params_offset(&g->params, MODEL_ROUTER_BIAS, 0) < 0;
     double sum = 0;
-    for (int64_t r = 0; !g->groups.tensor && r < g->blocks.ranges; r++)
+    for (int64_t r = 0; all && r < g->blocks.ranges; r++)
         if (parallel_blocks_experts(&g->blocks, r) == experts)
             sum += g->team.ops->square_sum(&g->team, g->blocks.block[r].own, parallel_gradient(g, r));
-    for (int i = 0; g->groups.tensor && i < g->params.count; i++) {
+    for (int i = 0; !all && i < g->params.count; i++) {
         const struct parallel_part x = parallel_blocks_part(&g->blocks, &g->params, &g->params.tensors[i]);
-        if (x.low < x.high && parallel_counts(g, i) && parallel_blocks_experts(&g->blocks, x.range) == experts)
+        const bool counts = parallel_counts(g, i) && !model_tensor_counts_rows(&g->params.tensors[i]);
+        if (x.low < x.high && counts && parallel_blocks_experts(&g->blocks, x.range) == experts)
             sum += g->team.ops->square_sum(&g->team, x.high - x.low, parallel_gradient(g, x.range) + x.low);
     }
     return sum;
+}
+
+/* What this rank owns of a router's bias. */
+static void update_bias(struct parallel_engine *g, const struct parallel_part *x, kernel_bf16 *copy) {
+    const struct plan_request *q = &g->plan->request;
+    const double rows = (double)q->global_batch * (double)q->seq * (double)q->config.active;
+    float *const b = parallel_master(g, x->range) + x->low;
+    parallel_optimizer_bias(x->high - x->low, parallel_gradient(g, x->range) + x->low, rows / (double)q->config.experts,
+                            b);
+    if (copy) g->team.ops->to_bf16(&g->team, x->high - x->low, b, copy + x->low);
 }
 
 /* Updates what this rank owns of a tensor. */
@@ -213,6 +225,10 @@ static void update(struct parallel_engine *g, const struct model_tensor *t, cons
     const struct parallel_block *b = &g->blocks.block[x.range];
     kernel_bf16 *copy = parallel_copy(g, x.range);
     if (x.low >= x.high) return;
+    if (model_tensor_counts_rows(t)) {
+        update_bias(g, &x, copy);
+        return;
+    }
     g->team.ops->adamw(&g->team,
                        &(struct kernel_adamw){.n = x.high - x.low,
                                               .w = parallel_master(g, x.range) + x.low,

@@ -85,6 +85,18 @@ static void router(struct plan_ledger *l, const struct plan *p, double count) {
     gemm(l, PLAN_PHASE_BACKWARD, "router grad-weight", count, c->experts, c->width, t, true, false, d, KERNEL_F32);
 }
 
+/* The shared experts'; the gradient of their input is added up in FP32. */
+static void shared(struct plan_ledger *l, const struct plan *p, double count) {
+    static const char *const down[] = {"shared down forward", "shared down grad-input", "shared down grad-weight"};
+    const struct model_config *c = p->shape.config;
+    const enum kernel_dtype d = p->shape.dtype;
+    const int64_t t = p->shape.batch * p->shape.seq, up = model_config_dim(c, MODEL_SHARED_UP);
+    gemm(l, PLAN_PHASE_FORWARD, "shared up forward", count, t, up, c->width, false, true, d, d);
+    gemm(l, PLAN_PHASE_BACKWARD, "shared up grad-input", count, t, c->width, up, false, false, d, KERNEL_F32);
+    gemm(l, PLAN_PHASE_BACKWARD, "shared up grad-weight", count, up, c->width, t, true, false, d, KERNEL_F32);
+    linear(l, p, down, count, t, model_config_dim(c, MODEL_SHARED), c->width, true);
+}
+
 /* Rows that the MLP computes of a micro-batch, and those of one matmul; experts' with balanced loads. */
 static void mlp_rows(const struct plan *p, double *rows, int64_t *each) {
     const struct model_config *c = p->shape.config;
@@ -202,7 +214,8 @@ static double layers_again_of_all(const struct plan *p) {
 static bool is_repeated(const struct plan_op *op, enum model_kept kept) {
     const bool cheap = !strcmp(op->op, "norm_forward") || !strcmp(op->op, "gelu_forward") ||
                        !strcmp(op->op, "swiglu_forward") || op->kind == PLAN_ATTENTION_FORWARD;
-    const bool matmul = (op->kind == PLAN_GEMM && strcmp(op->name, "ffn down forward")) || !strcmp(op->op, "rotary") ||
+    const bool last = !strcmp(op->name, "ffn down forward") || !strcmp(op->name, "shared down forward");
+    const bool matmul = (op->kind == PLAN_GEMM && !last) || !strcmp(op->op, "rotary") ||
                         !strcmp(op->op, "route_forward") || !strcmp(op->name, "rows sorted");
     if (op->phase != PLAN_PHASE_FORWARD || kept == MODEL_KEPT_ALL) return false;
     return cheap || (matmul && kept == MODEL_KEPT_LAYERS);
@@ -249,9 +262,12 @@ static void expert_passes(struct plan_ledger *l, const struct plan *p, double ea
     const enum kernel_dtype d = p->shape.dtype;
     const int64_t t = p->shape.batch * p->shape.seq, rows = t * c->active;
     const double size = (double)kernel_dtype_bytes(d);
+    const int64_t shared = model_config_dim(c, MODEL_SHARED);
     const double moves = plan_layout_expert_ranks(&p->request.layout) > 1 ? 2 : 1, sum = size * (double)c->active;
     pass(l, forward, "route_forward", "router's choice", each, t, c->experts, 8, KERNEL_F32);
     pass(l, backward, "route_backward", "router's gradient", each, t, c->experts, 8, d);
+    pass(l, forward, "swiglu_forward", "shared SwiGLU forward", shared ? each : 0, t, shared, 3 * size, d);
+    pass(l, backward, "swiglu_backward", "shared SwiGLU backward", shared ? each : 0, t, shared, 5 * size, d);
     pass(l, forward, "rows_gather", "rows sorted", moves * each, rows, c->width, 2 * size, d);
     pass(l, backward, "rows_gather", "gradients sorted", moves * each, rows, c->width, 2 * size, d);
     pass(l, forward, "rows_gather", "rows sorted back", (moves - 1) * each, rows, c->width, 2 * size, d);
@@ -344,6 +360,7 @@ void plan_ledger_fill(struct plan_ledger *l, const struct plan *p, const struct 
     linear(l, p, qkv, each, t, c->width, model_config_dim(c, MODEL_QKV), false);
     linear(l, p, proj, each, t, model_config_dim(c, MODEL_ATTENTION), c->width, true);
     if (c->experts > 0) router(l, p, each);
+    if (c->shared > 0) shared(l, p, each);
     const int dense = l->count;
     linear(l, p, up, mlps, rows, c->width, model_config_dim(c, MODEL_FFN_UP), false);
     linear(l, p, down, mlps, rows, c->ffn, c->width, true);

@@ -18,6 +18,10 @@ static void route_softmax(int64_t n, const float *logits, float *probs) {
     for (int64_t e = 0; e < n; e++) probs[e] = (float)(exp((double)logits[e] - max) / sum);
 }
 
+static void route_sigmoid(int64_t n, const float *logits, float *probs) {
+    for (int64_t e = 0; e < n; e++) probs[e] = (float)(1 / (1 + exp(-(double)logits[e])));
+}
+
 static bool route_has(int64_t count, const int32_t *choice, int64_t expert) {
     for (int64_t j = 0; j < count; j++)
         if (choice[j] == expert) return true;
@@ -25,18 +29,22 @@ static bool route_has(int64_t count, const int32_t *choice, int64_t expert) {
 }
 
 /* Picks one after the other the largest that is left. The first that is left is taken even if it is NaN. */
-static void route_choose(int64_t experts, int64_t active, const float *probs, int32_t *choice) {
-    for (int64_t j = 0; j < active; j++) {
+static void route_choose(const struct kernel_route *k, const float *probs, int32_t *choice) {
+    for (int64_t j = 0; j < k->active; j++) {
         int64_t best = -1;
-        for (int64_t e = 0; e < experts; e++)
-            if (!route_has(j, choice, e) && (best < 0 || probs[e] > probs[best])) best = e;
+        float most = 0;
+        for (int64_t e = 0; e < k->experts; e++) {
+            const float score = k->bias ? probs[e] + scalar_get(k->dtype, k->bias, e) : probs[e];
+            if (!route_has(j, choice, e) && (best < 0 || score > most)) best = e, most = score;
+        }
         choice[j] = (int32_t)best;
     }
 }
 
-static double route_sum(int64_t active, const float *probs, const int32_t *choice) {
-    double sum = 0;
-    for (int64_t j = 0; j < active; j++) sum += probs[choice[j]];
+/* Sigmoids may all be 0: then weights are, as with transformers. */
+static double route_sum(const struct kernel_route *k, const float *probs, const int32_t *choice) {
+    double sum = k->sigmoid ? 1e-20 : 0;
+    for (int64_t j = 0; j < k->active; j++) sum += probs[choice[j]];
     return sum;
 }
 
@@ -45,21 +53,22 @@ void kernel_route_forward_ref(const struct kernel_team *team, const struct kerne
     for (int64_t r = 0; r < k->rows; r++) {
         float *probs = k->probs + r * k->experts;
         int32_t *choice = k->choice + r * k->active;
-        route_softmax(k->experts, k->logits + r * k->experts, probs);
-        if (!k->forced) route_choose(k->experts, k->active, probs, choice);
-        const double sum = route_sum(k->active, probs, choice);
-        for (int64_t j = 0; j < k->active; j++) k->weights[r * k->active + j] = (float)(probs[choice[j]] / sum);
+        (k->sigmoid ? route_sigmoid : route_softmax)(k->experts, k->logits + r * k->experts, probs);
+        if (!k->forced) route_choose(k, probs, choice);
+        const double sum = route_sum(k, probs, choice);
+        for (int64_t j = 0; j < k->active; j++)
+            k->weights[r * k->active + j] = (float)(k->scale * probs[choice[j]] / sum);
         kernel_poll_row(team, r, k->experts);
     }
 }
 
-/* The gradient of the prob of expert e: of the weights w = p / S, where S sums the probs of the chosen, and of probs.
- */
+/* The gradient of the prob of expert e: of the weights w = scale p / S, where S sums the probs of the chosen, and of
+ * probs. mean: of the weights' gradients, weighted by them. */
 static double route_dprob(const struct kernel_route *k, int64_t r, int64_t e, double sum, double mean) {
     const int64_t at = r * k->active;
     double d = k->dprobs ? k->dprobs[r / k->seq * k->experts + e] : 0;
     for (int64_t j = 0; j < k->active; j++)
-        if (k->choice[at + j] == e) d += (k->dweights[at + j] - mean) / sum;
+        if (k->choice[at + j] == e) d += ((double)k->scale * k->dweights[at + j] - mean) / sum;
     return d;
 }
 
@@ -68,13 +77,15 @@ void kernel_route_backward_ref(const struct kernel_team *team, const struct kern
     for (int64_t r = 0; r < k->rows; r++) {
         const float *probs = k->probs + r * k->experts;
         const int64_t at = r * k->active;
-        const double sum = route_sum(k->active, probs, k->choice + at);
+        const double sum = route_sum(k, probs, k->choice + at);
         double mean = 0, dot = 0;
         for (int64_t j = 0; j < k->active; j++) mean += (double)k->weights[at + j] * k->dweights[at + j];
-        for (int64_t e = 0; e < k->experts; e++) dot += probs[e] * route_dprob(k, r, e, sum, mean);
-        for (int64_t e = 0; e < k->experts; e++)
+        for (int64_t e = 0; e < k->experts && !k->sigmoid; e++) dot += probs[e] * route_dprob(k, r, e, sum, mean);
+        for (int64_t e = 0; e < k->experts; e++) {
+            const double slope = k->sigmoid ? probs[e] * (1 - (double)probs[e]) : probs[e];
             scalar_put(k->dtype, k->dlogits, r * k->experts + e,
-                       (float)(probs[e] * (route_dprob(k, r, e, sum, mean) - dot)));
+                       (float)(slope * (route_dprob(k, r, e, sum, mean) - dot)));
+        }
         kernel_poll_row(team, r, k->experts);
     }
 }

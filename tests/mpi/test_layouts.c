@@ -37,8 +37,9 @@ int main(void) {
             for (int i = 0; i < (int)(sizeof layouts / sizeof *layouts); i++) {
                 const struct layout *l = &layouts[i];
                 if (a.world.size > 8 && (f + dtype + i) % 2) continue;
-                /* experts in one precision of each: all worlds together take under four minutes */
-                if (a.world.size >= 4 && model_family_find(rig_families[f])->key_experts[0] && (dtype + i) % 2)
+                /* experts of one family in one precision of each: all worlds together take under four minutes */
+                if (a.world.size >= 4 && model_family_find(rig_families[f])->key_experts[0] &&
+                    ((dtype + i) % 2 || (f + i / 2) % 2))
                     continue;
                 const int64_t heads = l->tp > 4 ? l->tp : 4, layers = l->pp > 1 ? layers_of(l) : 4;
                 if (!layout_fits(l, a.world.size) || (a.world.size > 4 && 2 * l->tp * l->pp * l->cp < a.world.size))

@@ -80,8 +80,12 @@ static void check_table(const struct model_config *c, const char *last) {
 }
 static void test_table(void **state) {
     (void)state;
-    const char *const last[RIG_FAMILIES] = {"ln_f.bias", "ln_f.bias", "lm_head.weight", "lm_head.weight",
-                                            "layers.2.block_sparse_moe.experts.3.w2.weight"};
+    const char *const last[RIG_FAMILIES] = {"ln_f.bias",
+                                            "ln_f.bias",
+                                            "lm_head.weight",
+                                            "lm_head.weight",
+                                            "layers.2.block_sparse_moe.experts.3.w2.weight",
+                                            "layers.2.mlp.experts.3.down_proj.weight"};
     for (int f = 0; f < RIG_FAMILIES; f++) { /* heads of 5: no tensor is a multiple of 16 */
         const struct model_config odd = rig_config_of(rig_families[f], 3, 30, 6, 53, 7);
         check_table(&odd, last[f]);

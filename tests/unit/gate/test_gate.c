@@ -20,7 +20,14 @@
 #include "unit/support/rig.h"
 
 enum { SEEDS = 20, SOME = 6, FEW = 3, SEQ = 64, MICRO = 4, THREADS = 2 };
-static const double HEALTHY = CHECK_THRESHOLD / 4, FAULTY = CHECK_THRESHOLD * 10;
+static const double FAULTY = CHECK_THRESHOLD * 10;
+
+/* What healthy code stays under. In BF16 gradients of queries and keys cancel where attention is saturated: over 100
+ * seeds the mean of the worst tensor is 1.8 and the most 5.2 with Mistral, 2.6 and 8.2 with Mixtral, 2.6 and 6.6 with
+ * GLM; over 300 Mistral has 10.0 once. */
+static double healthy_most(enum kernel_dtype dtype) {
+    return CHECK_THRESHOLD * (dtype == KERNEL_F32 ? 0.25 : 0.75);
+}
 
 static const char *precision(int dtype) {
     return dtype == KERNEL_F32 ? "fp32" : "bf16";
@@ -71,7 +78,6 @@ static int worst_of(const struct gate *gate) {
     return worst;
 }
 
-/* Each check's worst residual over the seeds is under a quarter of the threshold. */
 static void healthy(struct subject s, enum kernel_isa isa, int seeds, int least_checks) {
     struct gate worst;
     gate_clear(&worst);
@@ -88,9 +94,9 @@ static void healthy(struct subject s, enum kernel_isa isa, int seeds, int least_
         printf(" %s %.3g", check_name((enum check)i), worst.residual[i]);
         checks++;
     }
-    printf(" (under %g)\n", HEALTHY);
+    printf(" (under %g)\n", healthy_most(s.dtype));
     assert_true(checks >= least_checks);
-    assert_true(worst.residual[worst_of(&worst)] < HEALTHY);
+    assert_true(worst.residual[worst_of(&worst)] < healthy_most(s.dtype));
 }
 
 /* Under sanitizers one seed shows as much as all, and each fault in one family as much as in every one. */

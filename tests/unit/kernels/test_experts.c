@@ -16,15 +16,20 @@
 static const int64_t routes[][3] = {{0, 8, 2}, {1, 1, 1}, {24, 2, 1}, {24, 8, 2}, {18, 8, 8}, {12, 5, 4}, {40, 64, 6}};
 enum { ROUTES = sizeof routes / sizeof *routes };
 
+/* Of softmax, of sigmoids, and of sigmoids with a bias. */
+enum router { SOFTMAX, SIGMOIDS, BIASED, ROUTERS };
+
 /* Logits of every fourth row repeat, and those of every fifth are far apart: their probs are 0 and 1. */
-static struct kernel_route route_new(const int64_t size[3]) {
-    struct kernel_route k = {.rows = size[0], .experts = size[1], .active = size[2]};
+static struct kernel_route route_new(const int64_t size[3], enum router router, enum kernel_dtype dtype) {
+    struct kernel_route k = {.rows = size[0], .experts = size[1], .active = size[2], .dtype = dtype};
     const int64_t n = k.rows * k.experts, chosen = k.rows * k.active;
     float *logits = values_new(KERNEL_F32, n, 1, NORMAL, 1);
     for (int64_t i = 0; i < n; i++) {
         if (i / k.experts % 4 == 1) logits[i] = (float)(i * 7 % 3);
         if (i / k.experts % 5 == 2) logits[i] *= 1000;
     }
+    k.sigmoid = router != SOFTMAX, k.scale = router == BIASED ? 2.5f : 1;
+    if (router == BIASED) k.bias = values_new(dtype, k.experts, 1, NORMAL, 4);
     k.logits = logits;
     k.probs = guarded_new(KERNEL_F32, n, 2);
     k.choice = guarded_bytes((size_t)chosen * sizeof *k.choice, sizeof *k.choice);
@@ -38,38 +43,41 @@ static void probs_check(const struct variant *v, const struct kernel_route *k, i
     for (int64_t e = 1; e < k->experts; e++) max = fmax(max, k->logits[at + e]);
     for (int64_t e = 0; e < k->experts; e++) sum += exp(k->logits[at + e] - max);
     for (int64_t e = 0; e < k->experts; e++) {
-        const double p = exp(k->logits[at + e] - max) / sum;
+        const double logit = k->logits[at + e], p = k->sigmoid ? 1 / (1 + exp(-logit)) : exp(logit - max) / sum;
         within(v, "probs", at + e, k->probs[at + e], p, 2 * U32 * p + 0x1p-149);
     }
 }
 
 /* Whether expert a goes before expert b. */
-static bool before(const float *probs, int64_t a, int64_t b) {
-    return probs[a] > probs[b] || (probs[a] == probs[b] && a < b);
+static bool before(const struct kernel_route *k, const float *probs, int64_t a, int64_t b) {
+    const float of_a = probs[a] + (k->bias ? scalar_get(k->dtype, k->bias, a) : 0);
+    const float of_b = probs[b] + (k->bias ? scalar_get(k->dtype, k->bias, b) : 0);
+    return of_a > of_b || (of_a == of_b && a < b);
 }
 /* Exactly those that have less than `active` experts before them, in order. */
 static void choice_check(const struct variant *v, const struct kernel_route *k, int64_t r) {
     const float *probs = k->probs + r * k->experts;
     for (int64_t e = 0; e < k->experts; e++) {
         int64_t rank = 0;
-        for (int64_t other = 0; other < k->experts; other++) rank += before(probs, other, e);
+        for (int64_t other = 0; other < k->experts; other++) rank += before(k, probs, other, e);
         if (rank < k->active) within(v, "choice", r, k->choice[r * k->active + rank], (double)e, 0);
     }
 }
 static void weights_check(const struct variant *v, const struct kernel_route *k, int64_t r) {
     const int64_t at = r * k->active;
-    double sum = 0;
+    double sum = k->sigmoid ? 1e-20 : 0;
     for (int64_t j = 0; j < k->active; j++) sum += k->probs[r * k->experts + k->choice[at + j]];
     for (int64_t j = 0; j < k->active; j++) {
-        const double w = k->probs[r * k->experts + k->choice[at + j]] / sum;
+        const double w = (double)k->scale * k->probs[r * k->experts + k->choice[at + j]] / sum;
         within(v, "weights", at + j, k->weights[at + j], w, 2 * U32 * w + 0x1p-149);
     }
 }
 
 static void router_follows_the_probabilities(void **state) {
     (void)state;
-    for (int i = 0; i < ROUTES; i++) {
-        struct kernel_route k = route_new(routes[i]);
+    for (int i = 0; i < ROUTES * ROUTERS * KERNEL_DTYPE_COUNT; i++) {
+        struct kernel_route k = route_new(routes[i % ROUTES], (enum router)(i / ROUTES % ROUTERS),
+                                          (enum kernel_dtype)(i / ROUTES / ROUTERS));
         const size_t chosen = (size_t)(k.rows * k.active) * sizeof *k.weights;
         struct same probs = {0}, choice = {0}, weights = {0};
         struct variant v;
@@ -96,8 +104,8 @@ static void force(struct kernel_route *k) {
 
 static void forced_choice_stays(void **state) {
     (void)state;
-    for (int i = 0; i < ROUTES; i++) {
-        struct kernel_route k = route_new(routes[i]);
+    for (int i = 0; i < ROUTES * ROUTERS; i++) {
+        struct kernel_route k = route_new(routes[i % ROUTES], (enum router)(i / ROUTES), KERNEL_F32);
         const size_t chosen = (size_t)(k.rows * k.active) * sizeof *k.choice;
         struct variant v;
         for (int64_t j = 0; j < k.rows * k.experts; j++) ((float *)k.logits)[j] = (float)(j % 5) / 4; /* no prob is 0 */
@@ -115,11 +123,10 @@ static void forced_choice_stays(void **state) {
 }
 
 /* One row each: NaN and infinities in several places, or everywhere. */
-static void not_finite_logits_still_choose_different_experts(void **state) {
-    (void)state;
+static void choose_of_bad(enum router router) {
     enum { ROWS = 9, EXPERTS = 8, ACTIVE = 3 };
     static const float bad[] = {NAN, INFINITY, -INFINITY};
-    struct kernel_route k = route_new((const int64_t[]){ROWS, EXPERTS, ACTIVE});
+    struct kernel_route k = route_new((const int64_t[]){ROWS, EXPERTS, ACTIVE}, router, KERNEL_F32);
     float *logits = (float *)k.logits;
     for (int r = 0; r < ROWS; r++)
         for (int e = 0; e < EXPERTS; e++)
@@ -141,18 +148,26 @@ static void not_finite_logits_still_choose_different_experts(void **state) {
     guarded_free();
 }
 
-/* By the matrix of derivatives of softmax: d p_e / d logit_f = p_e ((e == f) - p_f). */
+static void not_finite_logits_still_choose_different_experts(void **state) {
+    (void)state;
+    for (int router = 0; router < ROUTERS; router++) choose_of_bad((enum router)router);
+}
+
+/* By the matrix of derivatives: of softmax d p_e / d logit_f = p_e ((e == f) - p_f), of sigmoids (e == f) p_f (1 -
+ * p_f).
+ */
 static void gradient_check(const struct variant *v, const struct kernel_route *k, int64_t r) {
     const float *p = k->probs + r * k->experts;
-    double dp[64], sum = 0, mean = 0;
+    double dp[64], sum = k->sigmoid ? 1e-20 : 0, mean = 0;
     for (int64_t j = r * k->active; j < (r + 1) * k->active; j++)
         sum += p[k->choice[j]], mean += (double)k->weights[j] * k->dweights[j];
     for (int64_t e = 0; e < k->experts; e++) dp[e] = k->dprobs ? k->dprobs[r / k->seq * k->experts + e] : 0;
-    for (int64_t j = r * k->active; j < (r + 1) * k->active; j++) dp[k->choice[j]] += (k->dweights[j] - mean) / sum;
+    for (int64_t j = r * k->active; j < (r + 1) * k->active; j++)
+        dp[k->choice[j]] += ((double)k->scale * k->dweights[j] - mean) / sum;
     for (int64_t f = 0; f < k->experts; f++) {
         double slope = 0, size = 0;
         for (int64_t e = 0; e < k->experts; e++) {
-            const double part = dp[e] * p[e] * ((e == f) - (double)p[f]);
+            const double part = dp[e] * p[e] * ((e == f) - (double)p[f]) * (!k->sigmoid || e == f);
             slope += part, size += fabs(part);
         }
         within(v, "dlogits", r * k->experts + f, scalar_get(k->dtype, k->dlogits, r * k->experts + f), slope,
@@ -160,14 +175,15 @@ static void gradient_check(const struct variant *v, const struct kernel_route *k
     }
 }
 
-static void backward_case(const int64_t size[3], enum kernel_dtype dtype, bool forced, bool with_probs) {
-    struct kernel_route k = route_new(size);
+static void backward_case(const int64_t size[3], enum router router, enum kernel_dtype dtype, bool forced,
+                          bool with_probs) {
+    struct kernel_route k = route_new(size, router, dtype);
     const int64_t n = k.rows * k.experts;
     const size_t bytes = (size_t)n * kernel_dtype_bytes(dtype);
     struct variant v;
     struct same same = {0};
     if (forced) force(&k);
-    k.seq = k.rows % 6 ? 1 : 6, k.dtype = dtype;
+    k.seq = k.rows % 6 ? 1 : 6;
     k.dweights = values_new(KERNEL_F32, k.rows * k.active, 2, NORMAL, 2);
     if (with_probs) k.dprobs = values_new(KERNEL_F32, k.rows / k.seq * k.experts, 3, NORMAL, 3);
     k.dlogits = guarded_new(dtype, n, 1);
@@ -185,8 +201,8 @@ static void backward_case(const int64_t size[3], enum kernel_dtype dtype, bool f
 static void router_gradients(void **state) {
     (void)state;
     for (int i = 0; i < ROUTES; i++)
-        for (int kind = 0; kind < 8; kind++)
-            backward_case(routes[i], kind & 1 ? KERNEL_BF16 : KERNEL_F32, kind & 2, kind & 4);
+        for (int kind = 0; kind < 8 * ROUTERS; kind++)
+            backward_case(routes[i], (enum router)(kind / 8), kind & 1 ? KERNEL_BF16 : KERNEL_F32, kind & 2, kind & 4);
 }
 
 /* Values whose sum in another order would differ, and some that are not finite. */
@@ -278,7 +294,7 @@ static void long_calls_poll(void **state) {
     static int32_t index[ROWS];
     const struct kernel_rows k = {.rows = ROWS, .cols = COLS, .count = 1, .index = index, .x = x, .y = y};
     struct kernel_route route = {.rows = ROWS, .experts = COLS, .active = 1, .logits = x, .probs = y, .seq = 1};
-    route.choice = index, route.weights = weights, route.dweights = weights, route.dlogits = dlogits;
+    route.scale = 1, route.choice = index, route.weights = weights, route.dweights = weights, route.dlogits = dlogits;
     struct variant v;
     for (variant_first(&v); variant_valid(&v); variant_next(&v)) {
         int polls[4] = {0};

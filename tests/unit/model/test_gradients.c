@@ -148,15 +148,18 @@ enum { RT_SEQ = 3, RT_ROWS = 2 * RT_SEQ, RT_EXPERTS = 7, RT_ACTIVE = 3, RT_N = R
 static double rt_logits[RT_N], rt_of_weights[RT_ROWS * RT_ACTIVE], rt_of_probs[2 * RT_EXPERTS];
 static int32_t rt_choice[RT_ROWS * RT_ACTIVE];
 
-/* What weights times the experts' results, and a loss that balances them, make of the logits. */
+/* What weights times the experts' results, and a loss that balances them, make of the logits. context: whether scores
+ * are sigmoids. */
 static double route_loss(const void *context) {
-    (void)context;
+    const bool sigmoid = *(const bool *)context;
     double loss = 0;
     for (int r = 0; r < RT_ROWS; r++) {
         double p[RT_EXPERTS], all = 0, chosen = 0;
         for (int e = 0; e < RT_EXPERTS; e++) all += p[e] = exp(rt_logits[r * RT_EXPERTS + e]);
+        for (int e = 0; e < RT_EXPERTS && sigmoid; e++) p[e] *= all / (1 + p[e]); /* over all: the sigmoid */
         for (int j = r * RT_ACTIVE; j < (r + 1) * RT_ACTIVE; j++) chosen += p[rt_choice[j]];
-        for (int j = r * RT_ACTIVE; j < (r + 1) * RT_ACTIVE; j++) loss += rt_of_weights[j] * p[rt_choice[j]] / chosen;
+        for (int j = r * RT_ACTIVE; j < (r + 1) * RT_ACTIVE; j++)
+            loss += (sigmoid ? 2.5 : 1) * rt_of_weights[j] * p[rt_choice[j]] / chosen;
         for (int e = 0; e < RT_EXPERTS; e++) loss += rt_of_probs[r / RT_SEQ * RT_EXPERTS + e] * p[e] / all;
     }
     return loss;
@@ -174,11 +177,11 @@ static void route_gradient(void **state) {
     k.dprobs = dprobs, k.dlogits = dlogits;
     struct variant v;
     for (variant_first(&v); variant_valid(&v); variant_next(&v))
-        for (int t = 0; t < KERNEL_DTYPE_COUNT; t++) {
-            k.dtype = (enum kernel_dtype)t;
+        for (int t = 0; t < 2 * KERNEL_DTYPE_COUNT; t++) {
+            k.dtype = (enum kernel_dtype)(t / 2), k.sigmoid = t % 2, k.scale = k.sigmoid ? 2.5f : 1;
             v.ops.route_forward(&v.team, &k);
             v.ops.route_backward(&v.team, &k);
-            gradient_check(&v, "route'", k.dtype, RT_N, dlogits, route_loss, NULL, rt_logits, 8);
+            gradient_check(&v, "route'", k.dtype, RT_N, dlogits, route_loss, &k.sigmoid, rt_logits, 8);
         }
 }
 

@@ -6,7 +6,8 @@
 
 #include "unit/support/operands.h"
 
-/* o->cols experts, of which o->depth are active. Different experts in a row, where they are read. */
+/* o->cols experts, of which o->depth are active; option: of sigmoids with a bias. Different experts in a row, where
+ * they are read. */
 static void route_choice(struct operation *o, enum operand_role role) {
     struct kernel_route *k = &o->route;
     struct operand *x = operand_take(o, role, BY_ROW, KERNEL_F32, k->rows, k->active);
@@ -19,15 +20,17 @@ static void route_sizes(struct operation *o) {
     struct kernel_route *k = &o->route;
     k->rows = o->rows, k->experts = o->cols, k->active = o->depth < o->cols ? o->depth : o->cols, k->dtype = o->dtype;
     k->forced = o->options & OPTION_FIRST;
+    k->sigmoid = o->options & OPTION_THIRD, k->scale = k->sigmoid ? 1.5f : 1;
 }
 static bool prepare_route_forward(struct operation *o) {
     struct kernel_route *k = &o->route;
     route_sizes(o);
     k->logits = (float *)operand_numbers(o, OPERAND_IN, BY_ROW, KERNEL_F32, k->rows, k->experts);
+    if (k->sigmoid) k->bias = operand_numbers(o, OPERAND_IN, BY_COLUMN, k->dtype, 1, k->experts);
     k->probs = (float *)operand_numbers(o, OPERAND_OUT, BY_ROW, KERNEL_F32, k->rows, k->experts);
     route_choice(o, k->forced ? OPERAND_IN : OPERAND_OUT);
     k->weights = (float *)operand_numbers(o, OPERAND_OUT, BY_ROW, KERNEL_F32, k->rows, k->active);
-    return o->dtype == KERNEL_F32;
+    return k->sigmoid || o->dtype == KERNEL_F32;
 }
 /* Option: a gradient of the probs of one or two sequences. */
 static bool prepare_route_backward(struct operation *o) {

@@ -18,13 +18,13 @@ struct rig {
 };
 
 /* Every family that can be trained. */
-enum { RIG_FAMILIES = 5 };
+enum { RIG_FAMILIES = 6 };
 extern const char *const rig_families[RIG_FAMILIES];
 
 /* Sizes of the GPT-2 family; ffn is four times the width. */
 struct model_config rig_config(int64_t layers, int64_t width, int64_t heads, int64_t vocab, int64_t positions);
 /* Of any family. Mixtures have four experts, of which a token passes two. Rotary ones share a key/value head between
- * two query heads; those with a window have one of a third of the positions. */
+ * two query heads, and those with shared experts have two; those with a window have one of a third of the positions. */
 struct model_config rig_config_of(const char *family, int64_t layers, int64_t width, int64_t heads, int64_t vocab,
                                   int64_t positions);
 /* `accumulation` micro-batches of `micro` sequences of `seq` tokens, one thread, one rank. */
