@@ -41,11 +41,12 @@ mpi_command() {
     esac
 }
 
+# Without stdin, of which mpirun would take what a loop's `read` is to get.
 mpi_launch() {
     local ranks=$1
     shift
     mpi_command
-    "${MPI_COMMAND[@]}" "${MPI_UNBOUND[@]}" -n "$ranks" "$@"
+    "${MPI_COMMAND[@]}" "${MPI_UNBOUND[@]}" -n "$ranks" "$@" </dev/null
 }
 
 mpi_launch_numa() {
@@ -54,7 +55,7 @@ mpi_launch_numa() {
     mpi_command
     mpi_machine
     if [ "$ranks" = "$NUMA" ] && [ "$ranks" != 1 ] && [ "${MPI_UNBOUND[*]}" = '--bind-to none' ]; then
-        "${MPI_COMMAND[@]}" --map-by "numa:PE=$CORES_EACH" --bind-to core -n "$ranks" "$@"
+        "${MPI_COMMAND[@]}" --map-by "numa:PE=$CORES_EACH" --bind-to core -n "$ranks" "$@" </dev/null
     else
         mpi_launch "$ranks" "$@" # toise shares a node's cores among its ranks itself
     fi

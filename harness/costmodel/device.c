@@ -131,13 +131,13 @@ static double pass_s(const struct cost_job *job, const struct cost_parameters *p
 }
 
 /* Elements that a layer's passes move, a token. Norms, biases, dropouts and residuals are over hidden, and only
- * sequence parallelism shards them. The others are the MLP's activation function, for each active expert, and the
- * queries, keys and values. */
+ * sequence parallelism shards them. The others are the MLP's activation function, for each active and shared expert,
+ * and the queries, keys and values. */
 static double layer_elements(const struct cost_job *job) {
     const struct model_config *c = &job->model;
     const double tp = job->layout.tp, norm = job->layout.sequence_parallel ? tp : 1;
     const double mlp = (double)(model_config_dim(c, MODEL_FFN_UP) + c->ffn) / tp;
-    return 11 * (double)c->width / norm + mlp * (double)model_config_mlps(c) + 2 * cost_job_qkv(job);
+    return 11 * (double)c->width / norm + mlp * (double)(model_config_mlps(c) + c->shared) + 2 * cost_job_qkv(job);
 }
 
 /* Elements that routing moves, a token. Scores, softmax and top k: 4 passes over E. Copying rows for their experts and
@@ -171,7 +171,8 @@ static void recompute(const struct cost_job *job, struct cost_layer *l, double d
     }
 }
 
-/* Adds the MLP's matmuls, or those of router and experts. Returns the forward seconds of the last matmul. */
+/* Adds the MLP's matmuls, or those of router and experts; shared experts are an MLP. Returns the forward seconds of the
+ * last matmul. */
 static double mlp(const struct cost_job *job, const struct cost_parameters *p, const struct cost_ablation *ablation,
                   const struct cost_rates *r, struct cost_layer *l) {
     const struct model_config *c = &job->model;
@@ -183,6 +184,10 @@ static double mlp(const struct cost_job *job, const struct cost_parameters *p, c
     }
     const double rows = cost_job_expert_rows(job), held = cost_job_experts_held(job);
     const double passes = pass_s(job, p, ablation, r, routing_elements(job));
+    if (c->shared > 0) {
+        linear(r, &l->linear, t, (double)model_config_dim(c, MODEL_SHARED_UP) / tp, h, 1);
+        linear(r, &l->linear, t, h, (double)model_config_dim(c, MODEL_SHARED) / tp, 1);
+    }
     linear(r, &l->router, t / (job->layout.sequence_parallel ? tp : 1), (double)c->experts, h, 1);
     l->router.forward += passes, l->router.backward += passes;
     linear(r, &l->experts, rows, up, h, held);

@@ -10,7 +10,8 @@ static double replicated(const struct model_config *c) {
 /* The same of what tensor parallel ranks shard. */
 static double sharded(const struct model_config *c) {
     const double qkv = (double)model_config_dim(c, MODEL_QKV), att = (double)model_config_dim(c, MODEL_ATTENTION);
-    return qkv + att + (double)model_config_mlps(c) * ((double)model_config_dim(c, MODEL_FFN_UP) + (double)c->ffn);
+    return qkv + att +
+           (double)(model_config_mlps(c) + c->shared) * ((double)model_config_dim(c, MODEL_FFN_UP) + (double)c->ffn);
 }
 /* The same for routing. `spread`: tensor parallel ranks with sequence parallelism, else 1. */
 static double routed(const struct model_config *c, double spread) {

@@ -11,8 +11,9 @@ static void experts(FILE *out, const json_t *config) {
     const long long some = record_whole(config, "experts"), all = record_whole(config, "full_experts");
     char count[32];
     base_text_count(record_whole(config, "active_parameters"), count, sizeof count);
-    fprintf(out, "experts     a token passes %lld of %lld, and %s parameters; route %s",
-            record_whole(config, "experts_active"), some, count, record_text(config, "route"));
+    fprintf(out, "experts     a token passes %lld of %lld", record_whole(config, "experts_active"), some);
+    if (record_at(config, "shared_experts")) fprintf(out, " and %lld shared", record_whole(config, "shared_experts"));
+    fprintf(out, ", and %s parameters; route %s", count, record_text(config, "route"));
     if (some < all) fprintf(out, " (a slice: %lld of %lld experts)", some, all);
     fputc('\n', out);
 }

@@ -197,7 +197,9 @@ static void experts(FILE *out, const json_t *r) {
     if (record_at(r, "layout.ep"))
         fprintf(out, ", the busiest of %lld ranks %.2f x", record_whole(r, "layout.ep"),
                 record_real(x, "busiest_rank"));
-    fprintf(out, "; load-balancing loss %.4g\n", record_real(x, "balance_loss"));
+    if (record_real(r, "config.balance_weight") > 0)
+        fprintf(out, "; load-balancing loss %.4g", record_real(x, "balance_loss"));
+    fputc('\n', out);
 }
 
 static void residuals(FILE *out, const json_t *r) {

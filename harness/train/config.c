@@ -35,6 +35,8 @@ static void set_experts(json_t *o, const struct plan *p) {
     record_set_integer(o, "full_experts", c->full_experts);
     record_set_integer(o, "active_parameters", model_params_active(c));
     record_set_number(o, "balance_weight", c->balance);
+    if (c->shared) record_set_integer(o, "shared_experts", c->shared);
+    if (c->expert_scale != 1) record_set_number(o, "expert_scale", c->expert_scale);
     char skew[40];
     snprintf(skew, sizeof skew, "skew=%.15g", route->skew);
     if (strtod(skew + 5, NULL) != route->skew) snprintf(skew, sizeof skew, "skew=%.17g", route->skew);

@@ -4,6 +4,7 @@
  *
  * Faults of mixtures of experts and of ranks that share them out (support/layout_faults.h). */
 #include "mpi/support/layout_faults.h"
+#include "scalar.h"
 
 /* Rows are at least `width` numbers; their weights one. */
 static bool are_rows(const struct comm *c, const int64_t *to) {
@@ -88,12 +89,50 @@ static void experts_drift(const struct kernel_team *team, const struct kernel_ad
         a->w[0] += 1e-6f;
 }
 
+/* A bias is for the choice alone. */
+static void weights_with_bias(const struct kernel_team *team, const struct kernel_route *r) {
+    sound.route_forward(team, r);
+    for (int64_t i = 0; i < r->rows; i++) {
+        const int32_t *choice = r->choice + i * r->active;
+        float *w = r->weights + i * r->active, sum = 0;
+        for (int64_t j = 0; j < r->active; j++) {
+            sum += w[j] = r->probs[i * r->experts + choice[j]] + scalar_get(r->dtype, r->bias, choice[j]);
+        }
+        for (int64_t j = 0; j < r->active; j++) w[j] *= r->scale / sum;
+    }
+}
+static void not_scaled(const struct kernel_team *team, const struct kernel_route *r) {
+    struct kernel_route k = *r;
+    k.scale = 1;
+    sound.route_forward(team, &k);
+}
+static void bias_taken_off(const struct kernel_team *team, const struct kernel_route *r) {
+    float turned[16];
+    struct kernel_route k = *r;
+    k.bias = turned;
+    for (int64_t e = 0; e < k.experts; e++) scalar_put(k.dtype, turned, e, -scalar_get(k.dtype, r->bias, e));
+    sound.route_forward(team, &k);
+}
+static void gradient_of_softmax(const struct kernel_team *team, const struct kernel_route *r) {
+    struct kernel_route k = *r;
+    k.sigmoid = false;
+    sound.route_backward(team, &k);
+}
+/* Only the rows of experts have weights. */
+static void shared_learn_nothing(const struct kernel_team *team, const struct kernel_swiglu *s) {
+    if (!s->weights) memset((char *)(uintptr_t)s->dy, 0, (size_t)(s->rows * s->cols) * kernel_dtype_bytes(s->dtype));
+    sound.swiglu_backward(team, s);
+}
+
 #define MIXTRAL(stage, ranks) "mixtral", 1, 0, stage, .ep = ranks
+#define GLM(stage, ranks) "glm4_moe", 1, 0, stage, .ep = ranks
 static const struct fault faults[] = {
     {"healthy", MIXTRAL(0, 4), .seeded = false},
     {"healthy", MIXTRAL(1, 2), .seeded = false},
     {"healthy", "mixtral", 2, 1, 3, .ep = 2, .seeded = false},
     {"healthy", "mixtral", 1, 0, 0, .cp = 2, .ep = 4, .seeded = false},
+    {"healthy", GLM(3, 4), .seeded = false},
+    {"healthy", "glm4_moe", 2, 1, 1, .ep = 2, .seeded = false},
     {"rows to or from experts lost", MIXTRAL(0, 4), IN(EXPERTS, all_to_all_v_start, rows_lost),
      .at = "all_to_all_v of ep"},
     {"rows moved by one on their way", MIXTRAL(0, 2), IN(EXPERTS, all_to_all_v_start, rows_moved),
@@ -117,6 +156,12 @@ static const struct fault faults[] = {
     {"other experts than the router's", MIXTRAL(0, 4), KERNEL(route_forward, another_expert),
      .at = "the experts chosen"},
     {"rows dropped", MIXTRAL(0, 4), KERNEL(rows_sum, rows_dropped)},
+    {"weights by scores with the bias", GLM(0, 2), KERNEL(route_forward, weights_with_bias)},
+    {"weights that are not scaled", GLM(0, 4), KERNEL(route_forward, not_scaled)},
+    {"experts chosen with the bias's sign turned", GLM(0, 2), KERNEL(route_forward, bias_taken_off),
+     .at = "the experts chosen"},
+    {"sigmoids with the gradient of a softmax", GLM(0, 2), KERNEL(route_backward, gradient_of_softmax)},
+    {"shared experts learn nothing", "glm4_moe", 2, 0, 0, .ep = 2, KERNEL(swiglu_backward, shared_learn_nothing)},
     {"experts drift apart on replicas", MIXTRAL(0, 2), KERNEL(adamw, experts_drift), .at = "experts of rank"},
 };
 

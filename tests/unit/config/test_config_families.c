@@ -56,7 +56,8 @@ static void test_presets(void **state) {
                    {"tiny-llama", "llama", 125248},
                    {"tiny-mistral", "mistral", 125248},
                    {"mixtral-8x7b", "mixtral", 46702792704},
-                   {"tiny-mixtral", "mixtral", 353600}};
+                   {"tiny-mixtral", "mixtral", 353600},
+                   {"tiny-glm4_moe", "glm4_moe", 224592}};
     for (size_t i = 0; i < sizeof presets / sizeof *presets; i++) {
         json_t *json = config_json_preset(presets[i].name);
         const int64_t said = json_integer_value(json_object_get(json, "parameters"));
@@ -305,6 +306,35 @@ static void test_defaults(void **state) {
     }
 }
 
+/* Its defaults, but for what is not trained. The count is that of transformers 5.24 with the routers' biases. */
+static const char glm[] = "{\"model_type\": \"glm4_moe\", \"head_dim\": 42, \"first_k_dense_replace\": 0,"
+                          "\"rope_parameters\": {\"rope_theta\": 10000.0, \"partial_rotary_factor\": 1.0}}";
+static void test_glm(void **state) {
+    (void)state;
+    const struct model_config c = config_json_accepted(config_json(glm));
+    assert_int_equal(c.parameters, 105579144960);
+    assert_true(c.experts == 128 && c.active == 8 && c.shared == 1 && c.expert_scale == 1 && c.balance == 0);
+    assert_true(c.ffn == 1408 && c.kv_heads == 8 && c.norm_eps == 1e-5 && c.rotary.theta == 1e4 && !c.unread[0]);
+    const struct model_config scaled = with(glm, "routed_scaling_factor", "2.5");
+    assert_true(scaled.expert_scale == 2.5);
+    const char *const rows[][3] = {{"first_k_dense_replace", NULL, "absent, it is 1"},
+                                   {"first_k_dense_replace", "1", "first layers that are dense"},
+                                   {"rope_parameters", NULL, "absent, it is 0.5"},
+                                   {"n_group", "4", "experts chosen by groups"},
+                                   {"norm_topk_prob", "false", "do not add up to 1"},
+                                   {"num_nextn_predict_layers", "1", "heads for further tokens"},
+                                   {"n_shared_experts", "0", "n_shared_experts"},
+                                   {"num_experts_per_tok", "129", "cannot pass more experts"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        json_t *json = config_json(glm);
+        if (rows[i][1])
+            json_object_set_new(json, rows[i][0], json_loads(rows[i][1], JSON_DECODE_ANY, NULL));
+        else
+            json_object_del(json, rows[i][0]);
+        config_json_refused(json, rows[i][2]);
+    }
+}
+
 static void test_llama3_numbers(void **state) {
     (void)state;
     const char *const numbers[] = {"factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings"};
@@ -325,12 +355,11 @@ static void test_llama3_numbers(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_presets),        cmocka_unit_test(test_bloom),
-        cmocka_unit_test(test_llama),          cmocka_unit_test(test_mistral),
-        cmocka_unit_test(test_narrow_heads),   cmocka_unit_test(test_aliases),
-        cmocka_unit_test(test_architectures),  cmocka_unit_test(test_rotary),
-        cmocka_unit_test(test_llama3_numbers), cmocka_unit_test(test_scaling),
-        cmocka_unit_test(test_null),           cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_presets),       cmocka_unit_test(test_bloom),          cmocka_unit_test(test_llama),
+        cmocka_unit_test(test_mistral),       cmocka_unit_test(test_narrow_heads),   cmocka_unit_test(test_aliases),
+        cmocka_unit_test(test_architectures), cmocka_unit_test(test_rotary),         cmocka_unit_test(test_glm),
+        cmocka_unit_test(test_glm),           cmocka_unit_test(test_llama3_numbers), cmocka_unit_test(test_scaling),
+        cmocka_unit_test(test_null),          cmocka_unit_test(test_defaults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -164,6 +164,22 @@ static void one_expert(void **state) {
     assert_true(fabs(one.data_parallel / dense.data_parallel - 1) < 0.01);
 }
 
+/* Two shared experts are an MLP of twice the columns: its matmuls, and activations that layers keep. */
+static void shared_experts(void **state) {
+    (void)state;
+    const struct cost_job plain = project(8).job;
+    const struct plan_batch b = {4096, 256};
+    const struct cost_numerics n = {.activation_bytes = 2, .fused_attention = true};
+    struct cost_job with = plain, dense = plain;
+    with.model.shared = 2;
+    dense.model.experts = 0, dense.model.family = model_family_find("mistral"), dense.model.ffn *= 2;
+    const struct cost_step one = price(&plain), two = price(&with);
+    assert_true(two.linear > one.linear && two.passes > one.passes && two.experts == one.experts);
+    near(two.linear, price(&dense).linear);
+    near(cost_memory_layer(&with.model, &plain.layout, &b, &n) - cost_memory_layer(&plain.model, &plain.layout, &b, &n),
+         4096 * 2.0 * 2 * 3 * 14336);
+}
+
 /* At EP 8 a rank has an eighth of the experts. The optimizer, sharded by ZeRO, is the same for every EP. */
 static void memory(void **state) {
     (void)state;
@@ -303,10 +319,11 @@ static void refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(parameters), cmocka_unit_test(flop),          cmocka_unit_test(all_to_all),
-        cmocka_unit_test(groups),     cmocka_unit_test(message_terms), cmocka_unit_test(one_expert),
-        cmocka_unit_test(memory),     cmocka_unit_test(gradients),     cmocka_unit_test(simulated),
-        cmocka_unit_test(search),     cmocka_unit_test(checkpoint),    cmocka_unit_test(refused),
+        cmocka_unit_test(parameters),     cmocka_unit_test(flop),          cmocka_unit_test(all_to_all),
+        cmocka_unit_test(groups),         cmocka_unit_test(message_terms), cmocka_unit_test(one_expert),
+        cmocka_unit_test(shared_experts), cmocka_unit_test(memory),        cmocka_unit_test(gradients),
+        cmocka_unit_test(simulated),      cmocka_unit_test(search),        cmocka_unit_test(checkpoint),
+        cmocka_unit_test(refused),
     };
     return cmocka_run_group_tests(tests, open_all, close_all);
 }
