@@ -58,11 +58,29 @@ void base_cpus_usable(struct base_cpus *cpus) {
     list(&m, known, cpus);
 }
 
-void base_cpus_confine(const struct base_cpus *cpus) {
+static void confine(const struct base_cpus *cpus) {
     union mask m;
     memset(&m, 0, sizeof m);
     for (int i = 0; i < cpus->count; i++) CPU_SET_S((size_t)cpus->cpu[i], sizeof m, &m.set);
-    if (cpus->count > 0 && !base_places_given()) sched_setaffinity(0, sizeof m, &m.set);
+    if (cpus->count > 0) sched_setaffinity(0, sizeof m, &m.set);
+}
+
+void base_cpus_confine(const struct base_cpus *cpus) {
+    if (!base_places_given()) confine(cpus);
+}
+
+/* A thread inherits the mask of the one that starts it, which is a computing thread's single CPU: there it would stop
+ * that thread, and so its whole team, for as long as it works. On all CPUs of the rank it finds one that is idle.
+ * If every CPU computes, each second that it takes is a second for which a team waits, wherever it runs. So it asks for
+ * less: it then takes what compute threads leave while they sleep, and a tenth of a CPU otherwise, which
+ * makes many steps a little longer instead of a few twice as long. Much less would not end before the next save is due.
+ * Where the user placed threads, OpenMP binds one to the first place when its first parallel region begins, so the mask
+ * is set within such a region. */
+void base_thread_beside(const struct base_cpus *cpus) {
+    enum { LESS = 10 }; /* nice: Linux gives a tenth of the weight, and to this thread alone */
+#pragma omp parallel num_threads(1)
+    confine(cpus);
+    (void)!nice(LESS);
 }
 
 bool base_cpus_of(int id, struct base_cpus *cpus) {

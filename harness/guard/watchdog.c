@@ -43,8 +43,15 @@ static struct {
     void *context;
 } g = {.board.file = -1, .peers.socket = -1, .wake = -1};
 
+static _Thread_local _Atomic uint64_t *apart; /* NULL: of the main thread */
+
+void guard_progress_apart(_Atomic uint64_t *count) {
+    apart = count;
+}
+
 void guard_progress(void) {
-    if (!g.slot) return;
+    if (apart) atomic_fetch_add_explicit(apart, 1, memory_order_relaxed);
+    if (apart || !g.slot) return;
     const uint64_t so_far = atomic_load_explicit(&g.slot->progress, memory_order_relaxed);
     atomic_store_explicit(&g.slot->progress, so_far + 1, memory_order_relaxed);
 }

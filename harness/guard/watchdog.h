@@ -25,6 +25,9 @@
 void guard_phase(const char *name); /* what runs now, as in "gate"; 63 characters are kept */
 void guard_step(int64_t step);      /* the step that begins; negative: none */
 void guard_progress(void);          /* in a step: at least once in a timeout */
+/* For a thread beside the main one: what it calls progress is from now on added to *count, and is none of the main
+ * thread's, which may hang. It does when it waits for that thread and *count grew. */
+void guard_progress_apart(_Atomic uint64_t *count);
 /* From now on it waits for other ranks, so it is not the one that hangs; or no more. */
 void guard_waiting(bool waiting);
 

@@ -8,10 +8,13 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <errno.h>
 #include <omp.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "base/threads.h"
 #include "base/topology.h"
@@ -132,6 +135,48 @@ static void threads_get_a_cpu_each_or_none(void **state) {
     sched_setaffinity(0, sizeof before, &before);
 }
 
+/* What a thread beside those that compute finds of itself. */
+struct beside {
+    const struct base_cpus *cpus;
+    struct base_cpus mask, after;
+    int nice;
+};
+static void *stand_beside(void *context) {
+    struct beside *b = context;
+    base_thread_beside(b->cpus);
+    sched_yield();
+    base_cpus_of(0, &b->mask);
+    errno = 0;
+    b->nice = getpriority(PRIO_PROCESS, 0);
+#pragma omp parallel num_threads(1)
+    base_cpus_of(0, &b->after);
+    return NULL;
+}
+
+/* Its creator has one CPU, as a thread that computes has. */
+static void a_thread_beside_has_all_cpus_and_goes_last(void **state) {
+    (void)state;
+    static struct base_cpus mask;
+    static struct beside b;
+    cpu_set_t before;
+    pthread_t thread;
+    base_cpus_mask(&mask);
+    assert_int_equal(sched_getaffinity(0, sizeof before, &before), 0);
+    struct base_cpus first = mask;
+    first.count = 1;
+    base_cpus_confine(&first);
+    b.cpus = &mask;
+    assert_int_equal(pthread_create(&thread, NULL, stand_beside, &b), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(b.mask.count, mask.count);
+    assert_int_equal(b.after.count, mask.count);
+    const int mine = getpriority(PRIO_PROCESS, 0);
+    assert_int_equal(b.nice, mine + 10 < 19 ? mine + 10 : 19);
+    base_cpus_of(0, &b.mask);
+    assert_int_equal(b.mask.count, 1);
+    sched_setaffinity(0, sizeof before, &before);
+}
+
 static void this_machine_is_described(void **state) {
     (void)state;
     struct base_topology t;
@@ -183,6 +228,7 @@ int main(void) {
         cmocka_unit_test(more_shares_than_cpus_overlap_evenly),
         cmocka_unit_test(lists_read_as_ranges),
         cmocka_unit_test(threads_get_a_cpu_each_or_none),
+        cmocka_unit_test(a_thread_beside_has_all_cpus_and_goes_last),
         cmocka_unit_test(this_machine_is_described),
         cmocka_unit_test(shapes_are_read_from_hwloc),
     };
