@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "plan/memory.h"
+#include "plan/writers.h"
 
 /* Adds up what model_open allocates. */
 static double activation_bytes(const struct model_shape *shape) {
@@ -92,6 +93,7 @@ void plan_memory_fill(struct plan *p, const struct model_params *params) {
         [PLAN_BATCH] = {"batch", piece(tokens * inputs_kept(p), 4) + piece(tokens, 4) + piece(2 * shared, 4)},
         [PLAN_SCRATCH] = {"kernel scratch", (double)kernel_scratch_bytes(r->threads, p->shape.seq, r->config.head_dim)},
         [PLAN_GATHERED] = {"gathered rows", gathered_bytes(p) + statistics_bytes(p)},
+        [PLAN_COPY] = {"checkpoint copy (FP32)", plan_copy_bytes(r, r->rank)},
     };
     p->memory_bytes = 0;
     for (int i = 0; i < PLAN_ARENAS; i++) {

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "model/reference.h"
 #include "plan/memory.h"
+#include "plan/writers.h"
 
 static int check_sizes(const struct plan_request *r, struct base_error *e) {
     const struct plan_layout *l = &r->layout;
@@ -189,7 +190,7 @@ int plan_make_largest(struct plan *plan, const struct plan_request *request, str
     int most = 0;
     double bytes = 0;
     for (int stage = 0; stage < r.layout.pp; stage++) {
-        r.rank = plan_grid_stage_rank(&r.layout, stage);
+        r.rank = r.copies ? plan_writes_most(&r, stage) : plan_grid_stage_rank(&r.layout, stage);
         const int code = plan_make(plan, &r, e);
         if (code) return code;
         if (plan->memory_bytes > bytes) bytes = plan->memory_bytes, most = r.rank;
@@ -202,6 +203,7 @@ double plan_node_bytes(const struct plan_request *request, int local) {
     struct plan_request r = *request;
     struct plan plan;
     double sum = 0, most = 0;
+    r.copies = false;
     for (int stage = 0; stage < r.layout.pp; stage++) {
         r.rank = plan_grid_stage_rank(&r.layout, stage);
         if (plan_make(&plan, &r, NULL)) return 1e300;
@@ -209,7 +211,7 @@ double plan_node_bytes(const struct plan_request *request, int local) {
         sum += bytes * r.layout.tp * plan_layout_replicas(&r.layout);
         most = fmax(most, bytes);
     }
-    return local == plan_layout_world(&r.layout) ? sum : most * local;
+    return (local == plan_layout_world(&r.layout) ? sum : most * local) + plan_copies_bytes(request, local);
 }
 
 /* The same with another micro-batch and another number of layers. */

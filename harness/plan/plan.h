@@ -32,6 +32,7 @@ struct plan_request {
     int64_t head_rows;           /* 0: PLAN_HEAD_ROWS */
     enum plan_rows rows;         /* the tied token table's gradient, see plan_rows_apart */
     bool gate;                   /* the gate runs first, so its FP64 sequence must also fit */
+    bool copies;                 /* a rank has room for a copy of what it writes of a checkpoint (writers.h) */
 };
 
 enum {
@@ -57,6 +58,7 @@ enum plan_memory {
     PLAN_BATCH,    /* inputs of the micro-batches that are kept, targets of one; both of a sequence that ranks share */
     PLAN_SCRATCH,  /* of the kernels */
     PLAN_GATHERED, /* of all ranks: tokens, then rows, if rows are apart; statistics of the head's rows */
+    PLAN_COPY,     /* whole tensors of a checkpoint: master weights, then both moments */
     PLAN_ARENAS
 };
 
@@ -77,7 +79,7 @@ struct plan {
  * points into it. */
 int plan_make(struct plan *plan, const struct plan_request *request, struct base_error *e);
 
-/* The plan of the rank that holds most: the first of a pipeline stage. */
+/* The plan of the rank that holds most: the first of a pipeline stage, or of a stage the one that copies most. */
 int plan_make_largest(struct plan *plan, const struct plan_request *request, struct base_error *e);
 /* The pipeline that the rank is in; of one device if there are no stages. */
 void plan_pipeline_of(const struct plan *plan, struct plan_pipeline *pipeline);
