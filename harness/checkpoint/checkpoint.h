@@ -4,9 +4,9 @@
  * any layout can go on from.
  *
  * It promises that what is on disk under its name is complete: a kill at any moment, or a full disk, leaves what was
- * there before. Each rank writes some of the tensors (shards.h), and reads back what it wrote. It needs parallel/,
- * data/'s files, comm/ and guard/. It does not know when something is saved, or what a run's work is: the caller's
- * `about` says that.
+ * there before. Each rank writes some of the tensors (shards.h), and reads back what it wrote: all ranks at once, or a
+ * thread of each while training goes on (background.h). It needs parallel/, data/'s files, comm/ and guard/. It does
+ * not know when something is saved, or what a run's work is: the caller's `about` says that.
  *
  * A checkpoint is a folder:
  *   config.json, model.safetensors    as transformers reads them: master weights in FP32. Of several ranks
@@ -43,9 +43,12 @@ int checkpoint_load(struct parallel_engine *engine, const struct checkpoint *che
 
 /* What saving took, and how much: the same on all ranks. */
 struct checkpoint_cost {
-    double write_s, check_s; /* of the slowest rank: written and synced; read back and named */
+    double write_s, check_s; /* of the slowest rank: written and synced; read back and, not in the background, named */
     double bytes;            /* of all files */
-    double buffers;          /* bytes that a rank needed for tensors on their way, at most */
+    /* In the background, of the slowest rank: what the ranks waited for, before and after it was written, and how long
+     * it was written while no rank waited. Else 0. */
+    double copy_s, wait_s, hidden_s;
+    double buffers; /* bytes that a rank needed for tensors on their way, at most */
 };
 /* Saves the engine's state in `root` as a new checkpoint. about: for checkpoint.json, on rank 0; else NULL. BASE_BROKEN
  * leaves no trace. Collective. */

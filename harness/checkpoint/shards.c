@@ -14,14 +14,13 @@
 
 #include "checkpoint/names.h"
 #include "guard/watchdog.h"
+#include "plan/writers.h"
 
 const struct checkpoint_kind checkpoint_model = {"model", 1, {{PARALLEL_MASTER, ""}}},
                              checkpoint_gradients = {"gradients", 1, {{PARALLEL_GRADIENTS, ""}}},
                              checkpoint_optimizer = {
                                  "optimizer", 2, {{PARALLEL_MOMENT1, "exp_avg."}, {PARALLEL_MOMENT2, "exp_avg_sq."}}};
 
-/* Tensors in order are cut into as many stretches as there are writers, by where their middles are. In the usual
- * order of ranks stages follow each other too, so most of a stage's tensors stay on it. */
 static void share_out(struct checkpoint_shards *s, int writers) {
     const struct parallel_engine *g = s->engine;
     const int ranks = g->world->size;
@@ -30,8 +29,7 @@ static void share_out(struct checkpoint_shards *s, int writers) {
         s->first[r] = next;
         for (; next < g->whole.count; next++) {
             const struct model_tensor *t = &g->whole.tensors[next];
-            if (r < writers - 1 && (double)(t->offset + t->count / 2) * writers >= (double)g->whole.total * (r + 1))
-                break;
+            if (plan_writer(&g->whole, writers, t->offset, t->count) > r) break;
         }
         const int mine = next - s->first[r];
         if (r < g->world->rank) s->number += mine > 0;
@@ -50,20 +48,21 @@ static int tensors_of(const struct checkpoint_shards *s, int rank) {
     return s->first[rank + 1] - s->first[rank];
 }
 
-int checkpoint_shards_open(struct checkpoint_shards *s, struct parallel_engine *g, bool spread, struct base_error *e) {
+int checkpoint_shards_open(struct checkpoint_shards *s, struct parallel_engine *g, enum checkpoint_spread spread,
+                           struct base_error *e) {
     const int rank = g->world->rank;
     const size_t ranks = (size_t)g->world->size;
     *s = (struct checkpoint_shards){.engine = g, .first = calloc(ranks + 1, sizeof(int))};
     s->wanted = calloc(ranks, sizeof *s->wanted);
     int code = parallel_exchange_open(&s->exchange, g, e);
     if (!code && (!s->first || !s->wanted)) code = base_fail(e, BASE_BROKEN, "out of memory for %zu writers", ranks);
-    if (!code) share_out(s, spread ? g->world->size : 1);
-    int64_t largest = 0;
+    if (!code) share_out(s, spread == CHECKPOINT_FIRST ? 1 : g->world->size);
     for (int i = 0; !code && i < tensors_of(s, rank); i++) {
         const int64_t n = g->whole.tensors[s->first[rank] + i].count;
-        largest = n > largest ? n : largest;
+        s->largest = n > s->largest ? n : s->largest;
     }
-    if (!(parallel_has_all(g, PARALLEL_MASTER) && parallel_has_all(g, PARALLEL_MOMENT1))) s->room = largest;
+    const bool whole = parallel_has_all(g, PARALLEL_MASTER) && parallel_has_all(g, PARALLEL_MOMENT1);
+    if (!whole && spread != CHECKPOINT_COPIED) s->room = s->largest;
     if (s->room && !(s->values = malloc((size_t)s->room * sizeof *s->values)))
         code = base_fail(e, BASE_BROKEN, "out of memory for a tensor of %lld elements", (long long)s->room);
     return comm_agree(g->world, code, e);
@@ -76,7 +75,8 @@ void checkpoint_shards_close(struct checkpoint_shards *s) {
 }
 
 double checkpoint_shards_buffers(const struct checkpoint_shards *s) {
-    return sizeof(float) * (double)(s->room + s->exchange.room);
+    const int64_t chunk = s->largest < DATA_TENSORS_CHUNK ? s->largest : DATA_TENSORS_CHUNK;
+    return sizeof(float) * (double)(s->room + s->exchange.room + chunk);
 }
 
 bool checkpoint_shards_file(const struct checkpoint_shards *s, const struct checkpoint_kind *kind,
@@ -88,13 +88,70 @@ bool checkpoint_shards_file(const struct checkpoint_shards *s, const struct chec
     return tensors_of(s, s->engine->world->rank) > 0;
 }
 
+/* Of all ranks' tensor number `turn`, each on its writer. */
+static int put_together(struct checkpoint_shards *s, enum parallel_what what, int turn, float *out,
+                        struct base_error *e) {
+    for (int r = 0; r < s->engine->world->size; r++) s->wanted[r] = turn < tensors_of(s, r) ? s->first[r] + turn : -1;
+    return parallel_gather_to(s->engine, what, s->wanted, &s->exchange, out, e);
+}
+
+static void copy_tensor(const struct parallel_engine *g, enum parallel_what what, int tensor, float *out) {
+    const float *values = parallel_whole(g, what, tensor);
+    const int64_t count = g->whole.tensors[tensor].count;
+#pragma omp parallel for num_threads(g->team.threads)
+    for (int64_t i = 0; i < count; i++) out[i] = values[i];
+}
+
+/* What a copy is of, array by array, tensor by tensor. */
+static const struct checkpoint_kind *const copied[] = {&checkpoint_model, &checkpoint_optimizer};
+
+static int64_t elements_of(const struct checkpoint_shards *s) {
+    const int rank = s->engine->world->rank;
+    int64_t n = 0;
+    for (int i = s->first[rank]; i < s->first[rank + 1]; i++) n += s->engine->whole.tensors[i].count;
+    return n;
+}
+
+static int copy_array(struct checkpoint_shards *s, const struct checkpoint_kind *kind, int array, float *to,
+                      struct base_error *e) {
+    struct parallel_engine *g = s->engine;
+    const int first = s->first[g->world->rank], mine = tensors_of(s, g->world->rank);
+    const enum parallel_what what = kind->array[array].what;
+    int code = BASE_OK;
+    for (int turn = 0; turn < s->rounds && !code; turn++) {
+        guard_progress();
+        if (apart(s, kind)) code = put_together(s, what, turn, to, e);
+        if (turn >= mine) continue;
+        if (!apart(s, kind)) copy_tensor(g, what, first + turn, to);
+        to += g->whole.tensors[first + turn].count;
+    }
+    return code;
+}
+
+int checkpoint_shards_copy(struct checkpoint_shards *s, struct base_error *e) {
+    const struct base_arena *arena = &s->engine->arenas[PLAN_COPY];
+    const int64_t each = elements_of(s);
+    float *to = (float *)(void *)arena->base;
+    int code = BASE_OK;
+    if ((size_t)((copied[0]->arrays + copied[1]->arrays) * each) * sizeof *to > arena->size)
+        code = base_fail(e, BASE_BROKEN, "bug: a copy of %lld elements of each array does not fit", (long long)each);
+    code = comm_agree(s->engine->world, code, e);
+    s->copy = to;
+    for (int k = 0; k < 2; k++)
+        for (int a = 0; a < copied[k]->arrays; a++, to += each)
+            if (!code) code = copy_array(s, copied[k], a, to, e);
+    return code;
+}
+
 /* A kind of file that is being written. */
 struct writing {
     struct checkpoint_shards *shards;
     const struct checkpoint_kind *kind;
     struct data_tensor_out *rows;
-    int round; /* the next, of rounds for each array */
-    int code;  /* of putting tensors together */
+    int round;         /* the next, of rounds for each array */
+    int code;          /* of putting tensors together */
+    const float *next; /* the tensor in the copy; NULL: there is none */
+    int threads;
     struct base_error *e;
     uint64_t sum;
     json_t *sums;
@@ -106,9 +163,7 @@ static void next_round(struct writing *w) {
     const int array = w->round / s->rounds, turn = w->round % s->rounds;
     w->round++;
     guard_progress(); /* a sync may be behind it, which takes no CPU time */
-    if (w->code || !apart(s, w->kind)) return;
-    for (int r = 0; r < s->engine->world->size; r++) s->wanted[r] = turn < tensors_of(s, r) ? s->first[r] + turn : -1;
-    w->code = parallel_gather_to(s->engine, w->kind->array[array].what, s->wanted, &s->exchange, s->values, w->e);
+    if (!w->code && apart(s, w->kind)) w->code = put_together(s, w->kind->array[array].what, turn, s->values, w->e);
 }
 
 /* For data_tensors_write. Once tensors cannot be put together the file is of no use, and what is in it does not matter.
@@ -119,13 +174,16 @@ static void fill(void *context, int i, int64_t first, int64_t n, float *out) {
     const struct parallel_engine *g = s->engine;
     const int mine = tensors_of(s, g->world->rank), array = i / mine, tensor = s->first[g->world->rank] + i % mine;
     const struct model_tensor *t = &g->whole.tensors[tensor];
-    while (w->round <= array * s->rounds + i % mine) next_round(w);
-    const float *values = apart(s, w->kind) ? s->values : parallel_whole(g, w->kind->array[array].what, tensor);
+    while (!w->next && w->round <= array * s->rounds + i % mine) next_round(w);
+    const float *values = w->next             ? w->next
+                          : apart(s, w->kind) ? s->values
+                                              : parallel_whole(g, w->kind->array[array].what, tensor);
     guard_progress();
-#pragma omp parallel for num_threads(g->team.threads)
+#pragma omp parallel for num_threads(w->threads)
     for (int64_t j = 0; j < n; j++) out[j] = w->code ? 0 : values[checkpoint_element(t, first + j)];
+    if (w->next && first + n == t->count) w->next += t->count;
     if (!w->sums) return;
-    w->sum = 3 * (first ? w->sum : 0) + parallel_mix(out, n * (int64_t)sizeof *out, g->team.threads);
+    w->sum = 3 * (first ? w->sum : 0) + parallel_mix(out, n * (int64_t)sizeof *out, w->threads);
     if (first + n == t->count) json_object_set_new(w->sums, w->rows[i].name, json_sprintf("%016" PRIx64, w->sum));
 }
 
@@ -150,8 +208,11 @@ static int write_file(struct writing *w, const char *path, struct base_error *e)
 int checkpoint_shards_write(struct checkpoint_shards *s, const struct checkpoint_kind *kind, const char *path,
                             json_t *sums, struct base_error *e) {
     struct base_error of_rounds = {0};
-    struct writing w = {.shards = s, .kind = kind, .e = &of_rounds, .sums = sums};
+    struct writing w = {.shards = s, .kind = kind, .e = &of_rounds, .sums = sums, .next = s->copy};
+    w.threads = s->copy ? 1 : s->engine->team.threads;
+    for (int k = 0; s->copy && copied[k] != kind; k++) w.next += copied[k]->arrays * elements_of(s);
     int code = tensors_of(s, s->engine->world->rank) ? write_file(&w, path, e) : BASE_OK;
+    if (s->copy) return code;
     while (w.round < kind->arrays * s->rounds) next_round(&w); /* a rank that has failed has parts of others' tensors */
     if (w.code) code = base_fail(e, w.code, "%s", of_rounds.text);
     return comm_agree(s->engine->world, code, e);

@@ -3,7 +3,8 @@
  * check: timeout 300
  *
  * Checkpoints of every family in both precisions: what one layout saves another loads to the last bit, and goes on with
- * the same losses; in the same layout with the same bits. A damaged file, and a rank that cannot write, fail on all. */
+ * the same losses; in the same layout with the same bits. What is written while training goes on has the same bytes. A
+ * damaged file, and a rank that cannot write, fail on all. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <signal.h>
@@ -12,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
+#include "checkpoint/background.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/folder.h"
 #include "data/safetensors.h"
@@ -98,14 +101,71 @@ static int entries(const char *path) {
     return n;
 }
 
+/* Files of a folder that differ from those of another, or are not in it; less those that only the other has. */
+static int unlike(const char *one, const char *two) {
+    char a[PATH_MAX], b[PATH_MAX];
+    int differ = entries(two) - entries(one);
+    DIR *folder = opendir(one);
+    for (struct dirent *entry; folder && (entry = readdir(folder));) {
+        char *x = NULL, *y = NULL;
+        size_t n = 0, m = 0;
+        if (entry->d_name[0] == '.') continue;
+        checkpoint_folder_file(one, entry->d_name, a), checkpoint_folder_file(two, entry->d_name, b);
+        const bool read = !base_file_read(a, &x, &n, NULL) && !base_file_read(b, &y, &m, NULL);
+        differ += !read || n != m || memcmp(x, y, n) != 0;
+        free(x), free(y);
+    }
+    if (folder) closedir(folder);
+    return differ;
+}
+
+/* Saves the same state at once and in the background, while steps change it. */
+static void check_background(struct agreed *a, const char *root, const struct plan_request *q, const char *what) {
+    static struct base_cpus cpus;
+    struct plan_request copies = *q;
+    struct checkpoint_background b;
+    struct checkpoint_cost cost, later;
+    struct base_error e = {0};
+    struct run r;
+    char path[PATH_MAX], other[PATH_MAX];
+    copies.copies = true;
+    base_cpus_mask(&cpus);
+    open_run(&r, a, &copies);
+    parallel_start(&r.engine, 7, true);
+    must(a, checkpoint_background_open(&b, &r.engine, &cpus, &e), &e);
+    step(&r);
+    snprintf(path, sizeof path, "%s/step-00000001", root);
+    snprintf(other, sizeof other, "%s/step-00000001.other", root);
+    must(a, checkpoint_save(&r.engine, root, NULL, &cost, &e), &e);
+    if (a->world.rank == 0 && rename(path, other)) comm_abort(&a->world, BASE_BROKEN);
+    must(a, checkpoint_background_begin(&b, root, NULL, &e), &e);
+    agreed_check(a, b.saving && access(path, F_OK) != 0, what);
+    step(&r);
+    must(a, checkpoint_background_end(&b, &later, &e), &e);
+    a->world.ops->barrier(&a->world);
+    agreed_check(a, !unlike(path, other) && !b.saving && !checkpoint_background_writes(&b), what);
+    agreed_check(a, later.bytes == cost.bytes && later.copy_s > 0 && later.wait_s > 0 && later.hidden_s >= 0, what);
+    agreed_check(a, later.hidden_s <= later.write_s + later.check_s, what);
+    a->world.ops->barrier(&a->world);
+    if (a->world.rank == 0) checkpoint_folder_remove(path), rename(other, path), checkpoint_folder_remove(path);
+    a->world.ops->barrier(&a->world);
+    checkpoint_background_close(&b);
+    close_run(&r);
+}
+
 /* The last rank may write but a few bytes. */
-static void check_full(struct agreed *a, const char *root, const struct plan_request *q) {
+static void check_full(struct agreed *a, const char *root, const struct plan_request *request) {
+    static struct base_cpus cpus;
+    struct plan_request copies = *request;
+    struct checkpoint_background b;
     struct rlimit was, small = {.rlim_cur = 4096};
     struct checkpoint_cost cost;
     struct base_error e = {0};
     struct run r;
     const bool last = a->world.rank == a->world.size - 1;
-    open_run(&r, a, q);
+    copies.copies = true;
+    base_cpus_mask(&cpus);
+    open_run(&r, a, &copies);
     parallel_start(&r.engine, 7, true);
     step(&r);
     signal(SIGXFSZ, SIG_IGN);
@@ -113,10 +173,19 @@ static void check_full(struct agreed *a, const char *root, const struct plan_req
     small.rlim_max = was.rlim_max;
     if (last) setrlimit(RLIMIT_FSIZE, &small);
     const int code = checkpoint_save(&r.engine, root, NULL, &cost, &e);
-    if (last) setrlimit(RLIMIT_FSIZE, &was);
     agreed_check(a, code == BASE_BROKEN && strstr(e.text, "not written"), "a rank that cannot write");
     agreed_check(a, entries(root) == 0, "what could not be saved leaves no trace");
-    must(a, checkpoint_save(&r.engine, root, NULL, &cost, &e), &e);
+    must(a, checkpoint_background_open(&b, &r.engine, &cpus, &e), &e);
+    must(a, checkpoint_background_begin(&b, root, NULL, &e), &e);
+    const int later = checkpoint_background_end(&b, &cost, &e);
+    if (last) setrlimit(RLIMIT_FSIZE, &was);
+    agreed_check(a, later == BASE_BROKEN && strstr(e.text, "not written"), "a thread that cannot write");
+    agreed_check(a, entries(root) == 0, "what it could not save leaves no trace");
+    agreed_check(a, checkpoint_background_begin(&b, "/proc/none", NULL, &e) == BASE_BROKEN && !b.saving,
+                 "a folder that cannot be made");
+    must(a, checkpoint_background_begin(&b, root, NULL, &e), &e);
+    must(a, checkpoint_background_end(&b, &cost, &e), &e);
+    checkpoint_background_close(&b);
     agreed_check(a, entries(root) == 1, "once it can write");
     close_run(&r);
 }
@@ -182,6 +251,7 @@ int main(void) {
                          dtype == KERNEL_F32 ? "fp32" : "bf16", l->tp, l->sp, l->pp, l->vp, l->zero, o->tp, o->sp,
                          o->pp, o->vp, o->zero);
                 check(&a, root, &q, &other, what);
+                if (turn % 2 == 0) check_background(&a, root, &q, what);
                 count++;
                 if (f || dtype) continue;
                 check_full(&a, root, &q);
