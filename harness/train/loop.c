@@ -150,13 +150,15 @@ static void step_window(struct train_loop *l, double started) {
     if (profile) profile_step_end(profile, &result);
     account(l, TRAIN_WINDOW_STEP, &since);
     const double own = since - start;
-    double most[] = {own, asked(l)}; /* of all ranks: the slowest's time, and whether any is to stop */
+    /* of all ranks: the slowest's time, whether any is to stop, and whether any still writes a checkpoint */
+    double most[] = {own, asked(l), l->background.saving && checkpoint_background_writes(&l->background)};
     l->ended = since;
     memcpy(l->ended_s, r->window_s, sizeof l->ended_s);
     measure_watch_read(&l->watch, &l->after);
-    l->world->ops->max(l->world, most, 2);
+    l->world->ops->max(l->world, most, 3);
     const double slowest = most[0];
     r->stopped = (int)most[1];
+    l->written = most[2] == 0;
     if (!step) l->own_loss = result.own_loss;
     r->loss[step] = result.loss;
     r->grad_norm[step] = result.grad_norm;
@@ -169,7 +171,7 @@ static void step_window(struct train_loop *l, double started) {
     account(l, TRAIN_WINDOW_REPORT, &since);
     if (l->o->on_window && !l->o->on_window(l->o->context, r)) l->asked = TRAIN_STOPPED_JOURNAL;
     account(l, TRAIN_WINDOW_JOURNAL, &since);
-    train_save(l, false);
+    train_save(l);
 }
 
 static void set_overlap(struct train_loop *l, enum train_overlap_mode mode) {

@@ -4,6 +4,7 @@
 #ifndef TOISE_TRAIN_LOOP_H
 #define TOISE_TRAIN_LOOP_H
 
+#include "checkpoint/background.h"
 #include "train/train.h"
 
 enum { TRAIN_STEPS_MOST = 100000, TRAIN_PEAKS_MOST = 4096, TRAIN_PROBES_MOST = 4096 };
@@ -19,7 +20,9 @@ struct train_loop {
     const struct data_source *source;
     struct measure_peak peak;
     struct measure_watch watch;
-    int64_t saved;             /* the step of the last checkpoint */
+    int64_t saved;                           /* the step of the last checkpoint, also of one that is being written */
+    struct checkpoint_background background; /* zeros unless checkpoints are written while training goes on */
+    bool written;                            /* after the last step no rank was writing */
     int pairs;                 /* of steps that choose the overlap, within a warm-up of a fixed number of steps */
     int look;                  /* number of timed steps at the next check of the interval */
     int asked;                 /* to stop, by this rank: as train_result.stopped */
@@ -40,7 +43,9 @@ struct train_loop {
 void train_loop_run(struct train_loop *l);
 /* Whether a rank was asked to stop, which all then know. Collective. */
 bool train_loop_stopped(struct train_loop *l);
-/* Saves a checkpoint if one is due after this step; `last`: unless that step is saved. Collective. */
-void train_save(struct train_loop *l, bool last);
+/* Saves a checkpoint if one is due after this step, and ends what is written in the background. Collective. */
+void train_save(struct train_loop *l);
+/* After the last step: ends what is being written; keep: saves that step, too, unless it is saved. Collective. */
+void train_save_last(struct train_loop *l, bool keep);
 
 #endif

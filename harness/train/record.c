@@ -270,26 +270,6 @@ static json_t *windows_of(const struct train_result *r) {
     return o;
 }
 
-/* What checkpoints cost: the stall of a step is their mean, spread over the steps between two. */
-static json_t *saves_of(const struct train_result *r, const struct train_options *asked) {
-    json_t *o = json_object(), *write = json_array(), *check = json_array();
-    double writing = 0, checking = 0;
-    for (int i = 0; i < r->save_count; i++) {
-        writing += r->saves[i].write_s, checking += r->saves[i].check_s;
-        json_array_append_new(write, json_real(r->saves[i].write_s));
-        json_array_append_new(check, json_real(r->saves[i].check_s));
-    }
-    const double bytes = r->saves[r->save_count - 1].bytes, n = r->save_count;
-    const double stall = (writing + checking) / n / (double)asked->save_every;
-    record_set_integer(o, "every", asked->save_every);
-    record_set_number(o, "bytes", bytes);
-    record_set(o, "write_s", write), record_set(o, "check_s", check);
-    record_set_number(o, "bytes_per_s", bytes * n / writing);
-    record_set_number(o, "stall_s_per_step", stall);
-    if (rated(r)) record_set_number(o, "stall_of_step", stall / r->mean.mean);
-    return o;
-}
-
 static json_t *result_of(const struct train_result *r, const struct plan *p, const struct train_options *asked,
                          const struct comm *world) {
     json_t *o = json_object(), *ranks = json_array();
@@ -300,7 +280,7 @@ static json_t *result_of(const struct train_result *r, const struct plan *p, con
     if (r->steps) record_set(o, "warmup", warmup_of(r, asked));
     if (rated(r) && r->overlap.chosen) record_set(o, "overlap", train_overlap_json(&r->overlap));
     if (asked->first_step) record_set_integer(o, "first_step", asked->first_step);
-    if (r->save_count) record_set(o, "checkpoints", saves_of(r, asked));
+    if (r->save_count) record_set(o, "checkpoints", train_saves_json(r, p, asked, rated(r) ? r->mean.mean : 0));
     if (r->steps) {
         record_set_number(o, "loss_first", r->loss[0]);
         record_set_number(o, "loss_last", r->loss[r->steps - 1]);

@@ -35,6 +35,9 @@ const char *train_precision(const struct plan *plan);
 /* The record's `result.overlap`, of a choice that was made; and read back. False: it says none. */
 json_t *train_overlap_json(const struct train_overlap *overlap);
 bool train_overlap_read(const json_t *o, struct train_overlap *overlap);
+/* The record's `result.checkpoints`, of at least one. step_s: the mean step; 0: unknown. */
+json_t *train_saves_json(const struct train_result *result, const struct plan *plan,
+                         const struct train_options *options, double step_s);
 /* The record's `layout`. */
 json_t *train_layout(const struct plan *plan, int nodes, const struct train_identity *identity);
 /* The plan and its ledger only, as --dry-run shows them. process_bytes: as train_process_bytes gives it. */

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * When checkpoints are saved, and what becomes of one that cannot be. */
+ * When checkpoints are saved, what becomes of one that cannot be, and what they cost. */
 #include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "guard/watchdog.h"
+#include "records/set.h"
 #include "train/loop.h"
+#include "train/record.h"
 
 /* Whether the state after the last step is to be kept. One whose loss or gradient is no number is of no use. */
 static bool due(const struct train_loop *l, bool last) {
@@ -17,26 +21,109 @@ static bool due(const struct train_loop *l, bool last) {
     return last ? step != l->saved : step % l->o->save_every == 0;
 }
 
-void train_save(struct train_loop *l, bool last) {
+/* Room for what one more checkpoint costs. */
+static int make_room(struct train_loop *l) {
     struct train_result *r = l->r;
-    const double began = base_clock_now();
-    struct checkpoint_cost cost;
-    if (!due(l, last)) return;
-    guard_phase("saving a checkpoint");
     struct checkpoint_cost *more = realloc(r->saves, (size_t)(r->save_count + 1) * sizeof *more);
-    int code = more ? BASE_OK : base_fail(&l->unsaved, BASE_BROKEN, "out of memory for %d checkpoints", r->save_count);
     if (more) r->saves = more;
-    code = comm_agree(l->world, code, &l->unsaved);
-    if (!code) code = checkpoint_save(&l->engine, l->o->save, l->o->about, &cost, &l->unsaved);
+    const int code =
+        more ? BASE_OK : base_fail(&l->unsaved, BASE_BROKEN, "out of memory for %d checkpoints", r->save_count);
+    return comm_agree(l->world, code, &l->unsaved);
+}
+
+/* A checkpoint is complete, or could not be saved. */
+static void ended(struct train_loop *l, int code, const struct checkpoint_cost *cost) {
     if (code) {
         l->asked = TRAIN_STOPPED_SAVE;
-    } else {
-        r->saves[r->save_count++] = cost;
-        l->saved = l->engine.updates;
-        if (l->o->keep && l->world->rank == 0) checkpoint_root_keep(l->o->save, l->o->keep, l->o->first_step);
-        l->world->ops->barrier(l->world); /* what rank 0 removes is no time of a step */
+        return;
     }
-    if (!last) guard_phase(l->first ? "timed steps" : "warm-up");
+    l->r->saves[l->r->save_count++] = *cost;
+    if (l->o->keep && l->world->rank == 0) checkpoint_root_keep(l->o->save, l->o->keep, l->o->first_step);
+    l->world->ops->barrier(l->world); /* what rank 0 removes is no time of a step */
+}
+
+/* Completes what is written in the background, after waiting for it. */
+static void finish(struct train_loop *l) {
+    struct checkpoint_cost cost;
+    if (!l->background.saving) return;
+    guard_phase("saving a checkpoint");
+    ended(l, checkpoint_background_end(&l->background, &cost, &l->unsaved), &cost);
+}
+
+static void begin(struct train_loop *l) {
+    const struct train_options *o = l->o;
+    struct checkpoint_cost cost;
+    guard_phase("saving a checkpoint");
+    int code = make_room(l);
+    l->saved = l->engine.updates;
+    if (!l->plan->request.copies) {
+        if (!code) code = checkpoint_save(&l->engine, o->save, o->about, &cost, &l->unsaved);
+        ended(l, code, &cost);
+        return;
+    }
+    if (!code) code = checkpoint_background_begin(&l->background, o->save, o->about, &l->unsaved);
+    if (code) ended(l, code, NULL);
+}
+
+void train_save(struct train_loop *l) {
+    const double began = base_clock_now();
+    const bool asked = due(l, false);
+    if (!asked && !(l->background.saving && l->written)) return;
+    finish(l);
+    if (asked && !l->unsaved.code) begin(l);
+    guard_phase(l->first ? "timed steps" : "warm-up");
     l->ended = 0;
-    if (!last) r->window_s[TRAIN_WINDOW_SAVE] += base_clock_now() - began;
+    l->r->window_s[TRAIN_WINDOW_SAVE] += base_clock_now() - began;
+}
+
+void train_save_last(struct train_loop *l, bool keep) {
+    struct train_result *r = l->r;
+    int i = r->save_count;
+    finish(l);
+    for (; i < r->save_count; i++) r->save_end_s += r->saves[i].wait_s;
+    if (keep && due(l, true)) begin(l);
+    finish(l);
+    for (; i < r->save_count; i++) r->save_end_s += r->saves[i].copy_s + r->saves[i].wait_s;
+}
+
+/* A member of each checkpoint's cost, and their sum. */
+static json_t *seconds_of(const struct train_result *r, size_t member, double *sum) {
+    json_t *all = json_array();
+    *sum = 0;
+    for (int i = 0; i < r->save_count; i++) {
+        double s;
+        memcpy(&s, (const char *)&r->saves[i] + member, sizeof s);
+        *sum += s;
+        json_array_append_new(all, json_real(s));
+    }
+    return all;
+}
+
+/* The stall of a step is the mean of what the ranks waited for, spread over the steps between two checkpoints; what
+ * they waited for at the end is apart, since it comes once in a training. */
+json_t *train_saves_json(const struct train_result *r, const struct plan *p, const struct train_options *asked,
+                         double step_s) {
+    double writing, checking, copying, waiting, hidden;
+    json_t *o = json_object(), *write = seconds_of(r, offsetof(struct checkpoint_cost, write_s), &writing),
+           *check = seconds_of(r, offsetof(struct checkpoint_cost, check_s), &checking),
+           *copy = seconds_of(r, offsetof(struct checkpoint_cost, copy_s), &copying),
+           *wait = seconds_of(r, offsetof(struct checkpoint_cost, wait_s), &waiting),
+           *hide = seconds_of(r, offsetof(struct checkpoint_cost, hidden_s), &hidden);
+    const double bytes = r->saves[r->save_count - 1].bytes, n = r->save_count;
+    const bool aside = p->request.copies;
+    const double stalls = aside ? copying + waiting - r->save_end_s : writing + checking;
+    const double stall = stalls / n / (double)asked->save_every;
+    record_set_integer(o, "every", asked->save_every);
+    record_set_number(o, "bytes", bytes);
+    record_set(o, "write_s", write), record_set(o, "check_s", check);
+    record_set_number(o, "bytes_per_s", bytes * n / writing);
+    record_set_number(o, "stall_s_per_step", stall);
+    if (step_s > 0) record_set_number(o, "stall_of_step", stall / step_s);
+    if (aside) {
+        record_set(o, "copy_s", json_incref(copy)), record_set(o, "wait_s", json_incref(wait));
+        record_set(o, "hidden_s", json_incref(hide));
+        record_set_number(o, "end_s", r->save_end_s);
+    }
+    json_decref(copy), json_decref(wait), json_decref(hide);
+    return o;
 }

@@ -63,6 +63,7 @@ static int allocate(struct train_loop *l, struct base_error *e) {
 }
 
 static void release(struct train_loop *l) {
+    checkpoint_background_close(&l->background);
     measure_watch_close(&l->watch);
     if (l->r->profile) profile_close(l->r->profile);
     parallel_close(&l->engine);
@@ -166,6 +167,8 @@ static int prepare(struct train_loop *l, const struct kernel_ops *ops, double cp
     announce(l, "memory and weights");
     code = comm_agree(l->world, parallel_open(&l->engine, l->plan, l->world, ops, e), e);
     if (code) return code;
+    if (l->plan->request.copies) code = checkpoint_background_open(&l->background, &l->engine, l->cpus, e);
+    if ((code = comm_agree(l->world, code, e))) return code;
     if ((code = set_state(l, e))) return code;
     if ((code = check_sizes(l, e))) return code;
     base_memory_peak_reset(); /* from here on the peak excludes the gate's FP64 */
@@ -232,7 +235,7 @@ int train_run(struct train_result *result, const struct plan *plan, const struct
     if (!code && gate_passed(&r->gate) && !train_loop_stopped(l)) { /* a wrong step is not timed */
         train_loop_run(l);
         check_losses(l);
-        if (gate_passed(&r->gate)) train_save(l, true);
+        train_save_last(l, gate_passed(&r->gate));
         guard_phase("ranks' reports");
         if (r->timed) gather_ranks(l, placement), gather_experts(l);
         if (r->timed) finish_profile(l);

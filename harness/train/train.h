@@ -95,7 +95,7 @@ struct train_options {
     const char *trace; /* file for the calls of the last of them; NULL: none */
     const char *save;  /* folder for the final weights, not written if the gate FAILED, or of checkpoints; NULL: none */
     int64_t save_every;  /* steps between checkpoints; `save` is then their folder, and the last step is saved too, also
-                          * if the run is asked to stop. 0: none */
+                          * if the run is asked to stop. 0: none. Training goes on meanwhile if the plan has copies */
     int keep;            /* so many checkpoints stay, the newest; 0: all */
     const json_t *about; /* for checkpoint.json, on rank 0 */
     const struct checkpoint *from;       /* whose state the run goes on from; NULL: from the start */
@@ -184,6 +184,7 @@ struct train_result {
     double uncovered_s;             /* the wall time in no window: of the rank where it is most */
     struct checkpoint_cost *saves;  /* [save_count] of the checkpoints, in order */
     int save_count;
+    double save_end_s;    /* what the run waited at its end for those in the background */
     double process_bytes; /* of the largest rank's process, before its arenas; negative: unknown */
     double entropy;       /* of the source, nats per token; NAN: unknown */
     char source[160];

@@ -67,6 +67,8 @@ static const struct cli_option OPTIONS[] = {
      .min = 1, .max = 1e9, .hint = "N",
      .help = "save a checkpoint in DIR/step-NUMBER after every N steps and after the last one, also if the run is "
              "stopped; --resume DIR goes on from it in any layout"},
+    {.name = "--async-save", .kind = CLI_FLAG, .at = offsetof(struct training_flags, async_save),
+     .help = "copy what --save-every saves, and write it while training goes on; --dry-run shows the memory that takes"},
     {.name = "--keep", .kind = CLI_INTEGER, .at = offsetof(struct training_flags, keep), .min = 1, .max = 1e9, .hint = "N",
      .help = "keep only the newest N checkpoints; default all"},
     {.name = "--checkpoint", .kind = CLI_TEXT, .at = offsetof(struct training_flags, checkpoint), .file = CLI_READ,
@@ -113,6 +115,9 @@ static const struct cli_rule RULES[] = {
      .excludes = "--save --trace --dry-run",
      .text = "cannot be combined, as launches only measure"},
     {.given = "--save-every", .needs = "--save", .text = "needs --save, the folder of the checkpoints"},
+    {.given = "--async-save",
+     .needs = "--save-every",
+     .text = "needs --save-every, as no step is left to go on with while the final weights are saved"},
     {.given = "--keep", .needs = "--save-every", .text = "needs --save-every"},
     {.given = "--data-format", .needs = "--data", .text = "needs --data"},
     {.given = "--resume --recover",
@@ -157,6 +162,6 @@ int training_read_flags(struct training_flags *flags, struct cli_journal *journa
         fputs(
             "toise: --save is left out: a run that goes on from a journal trains its steps again, and fewer of them\n",
             stderr);
-    flags->save = NULL, flags->save_every = flags->keep = 0;
+    flags->save = NULL, flags->save_every = flags->keep = 0, flags->async_save = false;
     return BASE_OK;
 }

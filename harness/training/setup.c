@@ -45,7 +45,8 @@ int training_resolve(const struct training_flags *f, const struct comm *real, st
     *s = (struct training){.request = {.dtype = (enum kernel_dtype)f->training.precision,
                                        .rank = f->world ? 0 : real->rank,
                                        .threads = (int)f->threads,
-                                       .gate = !f->no_gate},
+                                       .gate = !f->no_gate,
+                                       .copies = f->async_save},
                            .workload.optimizer = parallel_optimizer_default()};
     int code = resolve_sizes(f, world, nodes, s, e);
     if (!code) code = training_layout_stages(&f->layout, &s->request, e);

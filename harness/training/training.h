@@ -27,7 +27,7 @@ struct training_flags {
     const char *backend;
     const char *trace, *order;
     int bind, overlap;
-    bool dry_run, no_gate, profile;
+    bool dry_run, no_gate, profile, async_save;
     struct training_layout layout;
     struct cli_journal_flags journal;
     struct cli_launch launch;

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # check: timeout 300
 # Checkpoints of toise train: what they hold, how a run goes on from one in its own layout and in others, what is
-# refused, and that a kill at any moment or a full disk leaves the last complete one. KILLS=500 makes the last part long.
+# refused, and that a kill at any moment or a full disk leaves the last complete one; all that also while training goes
+# on. KILLS=500 makes the part of the kills long.
 . "$(dirname "$0")/../prelude.sh"
 . scripts/mpi.sh
 no_grace
@@ -227,6 +228,7 @@ for ((k = 1; k <= ${KILLS:-6}; k++)); do
     rm -rf "$work/killed"
     ranks=() flags=()
     [ $((k % 3)) != 0 ] || ranks=("${MPI_COMMAND[@]}" "${MPI_UNBOUND[@]}" -n 2) flags=(--zero 1)
+    [ $((k % 2)) = 0 ] || flags+=(--async-save)
     "${ranks[@]}" "$toise" "${tiny[@]}" --steps 90000 --no-gate --save "$work/killed" --save-every 1 --keep 3 "${flags[@]}" \
         >"$work/out" 2>&1 </dev/null &
     pid=$!
@@ -247,4 +249,121 @@ for ((k = 1; k <= ${KILLS:-6}; k++)); do
 done
 [ "${KILLS:-6}" -lt 20 ] || [ $gone -gt 0 ] || fail 'no kill met a checkpoint that was being written'
 echo "${KILLS:-6} kills, $gone while a checkpoint was written or removed: the newest is always whole"
+
+# --async-save: the same bytes, what it costs, and the memory that a dry run counts.
+refused '--async-save needs --save-every' "$toise" "${tiny[@]}" --async-save
+refused '--async-save needs --save-every' "$toise" "${tiny[@]}" --async-save --save "$work/x"
+alike() { # alike ROOT ROOT: their checkpoints have the same bytes, but for what names the launch
+    python3 - "$@" <<'END' || fail "$1 and $2 differ"
+import json, os, sys
+def read(root):
+    files = {}
+    for folder, _, names in os.walk(root):
+        for name in names:
+            if name == ".lock": continue
+            text = open(os.path.join(folder, name), "rb").read()
+            if name == "checkpoint.json":
+                text = json.loads(text)
+                del text["launch"]
+            files[os.path.relpath(os.path.join(folder, name), root)] = text
+    return files
+one, two = map(read, sys.argv[1:])
+if one != two or len(one) < 12: sys.exit([k for k in one.keys() | two.keys() if one.get(k) != two.get(k)] or "few files")
+END
+}
+for how in '1' '2 --zero 1' '2 --tp 2'; do
+    read -r ranks flags <<<"$how"
+    rm -rf "$work/once" "$work/aside"
+    for save in "$work/once" "$work/aside --async-save"; do
+        # shellcheck disable=SC2086  # flags are several words
+        on "$ranks" "${tiny[@]:1}" $flags --steps 8 --save $save --save-every 3 --out "$work/aside.jsonl" ||
+            fail "$how, $save: exit $?: $(tail -3 "$work/out")"
+    done
+    listed "$work/aside" 'step-00000003 step-00000006 step-00000008'
+    alike "$work/once" "$work/aside"
+    says '^checkpoints 3, every 3 steps: .* written at .*/s; hidden .* of .* s, stall .* s a step, .*% of one, and .* s at the end$'
+done
+valid "$work/aside.jsonl"
+python3 - "$work/aside.jsonl" <<'END' || bad=1
+import json, sys
+r = json.loads(open(sys.argv[1]).readlines()[-1])
+c, memory = r["result"]["checkpoints"], r["ledger"]["memory"]
+busy = [w + k for w, k in zip(c["write_s"], c["check_s"])]
+if not all(0 <= h <= b for h, b in zip(c["hidden_s"], busy)): sys.exit(f"more was hidden than written: {c}")
+if not 0 < c["end_s"] <= c["wait_s"][-2] + c["wait_s"][-1] + c["copy_s"][-1] + 1e-9: sys.exit(f"the end: {c}")
+stall = (sum(c["copy_s"]) + sum(c["wait_s"]) - c["end_s"]) / 9
+if abs(c["stall_s_per_step"] / stall - 1) > 1e-9: sys.exit(f"the stall of a step is not {stall}: {c}")
+if not memory["checkpoint copy (FP32)"] > 12 * r["config"]["parameters"] / 2: sys.exit(f"the copy is no memory: {memory}")
+END
+trained --resume "$work/aside" --steps 4 --warmup 0 --energy off --save "$work/aside" --save-every 2 --keep 2 --async-save
+says 'resumed     from the checkpoint of step 8'
+listed "$work/aside" 'step-00000008 step-00000010 step-00000012'
+run 0 "${tiny[@]}" --save "$work/planned" --save-every 3 --async-save --dry-run --json
+is "$work/out" "r['ledger']['memory']['checkpoint copy (FP32)'] - 12 * r['config']['parameters'] < 64" True
+is "$work/out" "abs(sum(r['ledger']['memory'].values()) - r['ledger']['memory_bytes_per_rank']) < 1" True
+[ ! -e "$work/planned" ] || fail 'a dry run made a folder'
+
+# No step waits for a slow disk, of which each file takes half a second; the end does, and longer than the watchdog's
+# patience, as one file after the other is progress. A disk that hangs is none.
+# shellcheck disable=SC2086  # a compiler may come with flags
+if ${CC:-cc} -shared -fPIC -o "$work/fsync.so" tests/unit/guard/fsync.c -ldl 2>"$work/err"; then
+    slow() { LD_PRELOAD=$work/fsync.so FSYNC_OF=.safetensors.part FSYNC_DELAY_MS=$1 "${@:2}"; }
+    slow 500 trained "${tiny[@]:1}" --steps 1500 --no-gate --save "$work/slow" --save-every 1400 --async-save --out "$work/slow.jsonl"
+    is "$work/slow.jsonl" "max(r['samples']['step_s']) < 0.5 < 1 < r['result']['checkpoints']['write_s'][0]" True
+    is "$work/slow.jsonl" "0 < r['result']['checkpoints']['hidden_s'][0], r['result']['checkpoints']['end_s'] > 1" '(True, True)'
+    slow 800 trained "${tiny[@]:1}" --steps 10 --no-gate --save "$work/slower" --save-every 10 --async-save --timeout 1.2
+    slow 5000 run 4 "${tiny[@]}" --steps 10 --no-gate --save "$work/hangs" --save-every 10 --async-save --timeout 1
+    grep -q 'saving a checkpoint' "$work/err" || fail "a disk that hangs: $(cat "$work/err")"
+    listed "$work/hangs" step-00000010.part
+
+    # kill -9 while the second one is certainly being written
+    LD_PRELOAD=$work/fsync.so FSYNC_OF=.safetensors.part FSYNC_DELAY_MS=1000 "$toise" "${tiny[@]}" --steps 90000 --no-gate \
+        --save "$work/cut" --save-every 100 --async-save >"$work/out" 2>&1 </dev/null &
+    for ((i = 0; i < 600; i++)); do
+        if [ -e "$work/cut/step-00000200.part" ]; then break; fi
+        sleep 0.02
+    done
+    kill -KILL $!
+    wait $! 2>/dev/null || true
+    listed "$work/cut" 'step-00000100 step-00000200.part'
+    trained --resume "$work/cut" --steps 1 --warmup 0 --energy off --save "$work/cut" --save-every 9
+    says 'resumed     from the checkpoint of step 100'
+    listed "$work/cut" 'step-00000100 step-00000101'
+else
+    echo 'SKIP: slow disks: no C compiler'
+fi
+
+# A disk that is full for one rank of two, and a folder that is taken away: both ranks end, and what was complete stays.
+ends() { # ends HOW PATTERN COMMAND...: what happens once two checkpoints are complete, and what toise says then
+    local pid code=0
+    rm -rf "$work/ends"
+    (
+        trap '' XFSZ
+        exec "${MPI_COMMAND[@]}" "${MPI_UNBOUND[@]}" -n 2 "$toise" "${tiny[@]}" --zero 1 --steps 90000 --no-gate \
+            --save "$work/ends" --save-every 100 --async-save --out "$work/ends.jsonl" >"$work/out" 2>&1 </dev/null
+    ) &
+    pid=$!
+    for ((i = 0; i < 600; i++)); do
+        if [ -e "$work/ends/step-00000200" ]; then break; fi
+        sleep 0.02
+    done
+    "${@:3}"
+    wait $pid || code=$?
+    [ $code = 4 ] || fail "$1: exit $code: $(tail -n 3 "$work/out")"
+    grep -q -- "$2" "$work/out" || fail "$1: lacks \"$2\": $(cat "$work/out")"
+    says 'stopped     by a checkpoint that cannot be saved'
+    [ -z "$(find "$work" -path '*/ends*/*.part')" ] || fail "$1: $(ls "$work"/ends*)"
+}
+# shellcheck disable=SC2317  # ends calls it
+full() { prlimit --fsize=4096: --pid "$(pgrep -f "save $work/ends" | tail -n 1)"; }
+if command -v prlimit >/dev/null; then
+    ends 'a full disk' 'step-.*.part/.*.safetensors.* File too large' full
+    trained --resume "$work/ends" --steps 1 --warmup 0 --energy off
+else
+    echo 'SKIP: a disk that is full for one rank: prlimit is not installed'
+fi
+rm -rf "$work/gone"
+ends 'a folder that is taken away' 'toise: .*/ends/step-.* No such file or directory' mv "$work/ends" "$work/gone"
+trained --resume "$work/gone" --steps 1 --warmup 0 --energy off
+valid "$work/ends.jsonl"
 exit $bad

@@ -28,6 +28,9 @@ if command -v "${MPIRUN:-mpirun}" >/dev/null; then
     call bash -c '. scripts/mpi.sh; mpi_launch "$@"' - 2 "$toise" train --model gpt2-124m --layers 1 --seq 64 --gbs 2 --zero 1 \
         --threads 1 --no-gate "${few[@]}" --save "$work/saves" --save-every 1000
     done_well '2 ranks that save'
+    call bash -c '. scripts/mpi.sh; mpi_launch "$@"' - 2 "$toise" train --model gpt2-124m --layers 1 --seq 64 --gbs 2 --zero 1 \
+        --threads 1 --no-gate "${few[@]}" --steps 2 --save "$work/aside" --save-every 1 --async-save
+    done_well '2 ranks that save while they train'
     # gathered rows of nearly a quarter of the table are no state
     run 0 train --model tiny-gpt2 --world 2 --seq 31 --gbs 2 --mbs 1 --dry-run
     says '^  gathered rows  '

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * An fsync for LD_PRELOAD, of files that end in ".journal" alone. FSYNC_DELAY_MS makes it slow, like a far folder.
+ * An fsync for LD_PRELOAD, of files that end in ".journal" alone, or in FSYNC_OF. FSYNC_DELAY_MS makes it slow, like a
+ * far folder.
  * FSYNC_LOG names a file that gets the bytes which each successful sync has made safe, one number a line. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -18,9 +19,11 @@ int fsync(int file) {
     *(void **)&real = dlsym(RTLD_NEXT, "fsync");
     snprintf(link, sizeof link, "/proc/self/fd/%d", file);
     const ssize_t length = readlink(link, name, sizeof name - 1);
-    const char *delay = getenv("FSYNC_DELAY_MS"), *log = getenv("FSYNC_LOG");
+    static const char usual[] = ".journal";
+    const char *delay = getenv("FSYNC_DELAY_MS"), *log = getenv("FSYNC_LOG"), *of = getenv("FSYNC_OF");
     name[length > 0 ? length : 0] = 0;
-    if (length < 8 || strcmp(name + length - 8, ".journal") != 0) return real(file);
+    const size_t end = strlen(of ? of : usual);
+    if (length < (ssize_t)end || strcmp(name + length - end, of ? of : usual) != 0) return real(file);
     fstat(file, &before);
     if (delay) usleep(1000 * (unsigned)atoi(delay));
     const int code = real(file), to = code || !log ? -1 : open(log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
