@@ -22,7 +22,8 @@ void base_cpus_usable(struct base_cpus *cpus);
 /* Lets the calling thread run on these CPUs only, and threads that it starts from now on. Nothing if the user told
  * OpenMP where to run threads. */
 void base_cpus_confine(const struct base_cpus *cpus);
-/* For a thread that works beside those that compute: it may run on any of these CPUs, and they go first. */
+/* For a thread that works beside those that compute: it may run on any of these CPUs. It takes what
+ * they leave, and a tenth of a CPU otherwise. */
 void base_thread_beside(const struct base_cpus *cpus);
 /* The CPUs that a thread may run on, by the thread's id. False: no such thread. */
 bool base_cpus_of(int id, struct base_cpus *cpus);

@@ -34,14 +34,15 @@ struct checkpoint_background {
 };
 
 /* Starts the thread. The plan has room for copies. cpus: where it may run, also of those that compute; they and the
- * engine must outlive it. BASE_BROKEN is this rank's. Close it also after an error; zeros can be closed. */
+ * engine must outlive it. BASE_BROKEN is this rank's. Close it also after an error; one of zeros may be
+ * closed. */
 int checkpoint_background_open(struct checkpoint_background *background, struct parallel_engine *engine,
                                const struct base_cpus *cpus, struct base_error *e);
 /* Waits until nothing is written. What is not ended leaves no name. */
 void checkpoint_background_close(struct checkpoint_background *background);
 
-/* Copies the engine's state, and begins to write it as a new checkpoint in `root`. None may be begun. about: as for
- * checkpoint_save, until it is ended. BASE_BROKEN on all ranks leaves no trace. Collective. */
+/* Copies the engine's state, and begins to write it as a new checkpoint in `root`. No other may be begun and not ended.
+ * about: as for checkpoint_save, until it is ended. BASE_BROKEN on all ranks leaves no trace. Collective. */
 int checkpoint_background_begin(struct checkpoint_background *background, const char *root, const json_t *about,
                                 struct base_error *e);
 /* Whether this rank's thread is still writing. */

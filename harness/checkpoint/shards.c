@@ -140,6 +140,10 @@ int checkpoint_shards_copy(struct checkpoint_shards *s, struct base_error *e) {
     for (int k = 0; k < 2; k++)
         for (int a = 0; a < copied[k]->arrays; a++, to += each)
             if (!code) code = copy_array(s, copied[k], a, to, e);
+    /* nothing is exchanged any more, and steps that go on need the memory */
+    const int64_t room = s->exchange.room;
+    parallel_exchange_close(&s->exchange);
+    s->exchange.room = room;
     return code;
 }
 

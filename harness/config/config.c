@@ -122,13 +122,18 @@ static int read_numbers(struct model_config *c, const struct model_fields *in, s
     return code;
 }
 
-/* Fields whose default in transformers is not trained: they must be there. rotary.c reads what it has of them. */
+static bool is_given(const json_t *object, const char *key) {
+    const json_t *v = json_object_get(object, key);
+    return v && !json_is_null(v);
+}
+
+/* Fields whose default in transformers is not trained: they must be there. */
 static int check_needed(const struct model_family *f, const struct model_fields *in, struct base_error *e) {
     const json_t *rope = json_object_get(in->json, "rope_parameters");
     for (size_t i = 0; i < sizeof f->needed / sizeof *f->needed && f->needed[i].key; i++) {
         const struct model_needed *n = &f->needed[i];
         char what[128], cure[64];
-        if (json_object_get(in->json, n->key) || json_object_get(rope, n->key)) continue;
+        if (is_given(in->json, n->key) || (n->rope && is_given(rope, n->key))) continue;
         snprintf(what, sizeof what, "%s (absent, it is %s)", n->what, n->absent);
         snprintf(cure, sizeof cure, "set it to %s", n->trained);
         const int code = model_field_untrained(in, n->key, what, cure, e);
@@ -191,8 +196,10 @@ static int check_sizes(const struct model_config *c, const char *where, struct b
         return base_fail(e, BASE_USAGE, "%s: field \"%s\" is %lld; take at most %d", where, f->key_layers[0],
                          (long long)c->full_layers, LAYERS_LIMIT);
     if ((double)c->full_layers * (double)c->width * widest > LAYER_LIMIT)
-        return base_fail(e, BASE_USAGE, "%s: fields \"%s\", \"%s\" and \"%s\" give over %.0e parameters; take less",
-                         where, f->key_width[0], f->key_ffn[0], f->key_layers[0], LAYER_LIMIT);
+        return base_fail(e, BASE_USAGE,
+                         "%s: fields \"%s\", \"%s\" and \"%s\"%s%s%s give over %.0e parameters; take less", where,
+                         f->key_width[0], f->key_ffn[0], f->key_layers[0], c->shared ? ", or \"" : "",
+                         c->shared ? f->key_shared[0] : "", c->shared ? "\"," : "", LAYER_LIMIT);
     if (c->vocab < 2)
         return base_fail(e, BASE_USAGE, "%s: field \"vocab_size\" is 1, which leaves nothing to learn; take at least 2",
                          where);

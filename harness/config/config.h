@@ -99,6 +99,7 @@ struct model_defaults {
 /* A field that may only have the value `trained`. An absent one means `absent` to transformers. */
 struct model_needed {
     const char *key, *trained, *absent, *what;
+    bool rope; /* transformers 5 writes it into "rope_parameters" */
 };
 
 struct model_family {

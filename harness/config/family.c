@@ -207,7 +207,7 @@ static const struct model_family families[] = {
                   .eps = 1e-5,
                   .theta = 1e4},
      .needed = {{"first_k_dense_replace", "0", "1", "first layers that are dense"},
-                {"partial_rotary_factor", "1", "0.5", "rotary positions of a part of each head"}},
+                {"partial_rotary_factor", "1", "0.5", "rotary positions of a part of each head", true}},
      .unused = "intermediate_size",
      .sigmoid = true,
      LLAMA_FIELDS,

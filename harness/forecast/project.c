@@ -24,15 +24,18 @@ static void layout_text(const json_t *l, char *text, size_t size) {
 static void head(FILE *out, const json_t *record) {
     const json_t *config = record_at(record, "config"), *layout = record_at(record, "layout");
     const json_t *machine = record_at(record, "machine"), *result = record_at(record, "result");
-    char count[32], active[64] = "", text[256];
+    char count[32], active[128] = "", text[256];
     fprintf(out, "\ntoise project   %s on %.0f of %s   %s%s%s\n\n", record_text(config, "model"),
             record_real(layout, "accelerators"), record_text(machine, "name"), record_text(record, "status"),
             record_at(record, "why") ? ": " : "", record_text(record, "why"));
     base_text_count(record_whole(config, "parameters"), count, sizeof count);
     if (record_at(config, "active_parameters")) {
         base_text_count(record_whole(config, "active_parameters"), text, sizeof text);
-        snprintf(active, sizeof active, ", %.16s of them active (%lld of %lld experts)", text,
-                 record_whole(config, "experts_active"), record_whole(config, "experts"));
+        char shared[32] = "";
+        if (record_at(config, "shared_experts"))
+            snprintf(shared, sizeof shared, ", %lld shared", record_whole(config, "shared_experts"));
+        snprintf(active, sizeof active, ", %.16s of them active (%lld of %lld experts%.24s)", text,
+                 record_whole(config, "experts_active"), record_whole(config, "experts"), shared);
     }
     fprintf(out, "model       %s parameters%s; batch %lld x %lld tokens, %s, %s attention, as %s runs%s\n", count,
             active, record_whole(config, "global_batch"), record_whole(config, "seq"), record_text(config, "precision"),

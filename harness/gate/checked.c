@@ -74,10 +74,17 @@ static void checked_attention_backward(const struct kernel_team *team, const str
 
 int gate_checked_open(struct gate_checked *s, struct gate *gate, struct parallel_engine *g, struct base_error *e) {
     const struct model_config *c = g->plan->shape.config;
-    const int64_t tokens = g->plan->shape.batch * g->plan->shape.seq, most = c->vocab > c->ffn ? c->vocab : c->ffn;
+    const int64_t tokens = g->plan->shape.batch * g->plan->shape.seq;
     const int64_t rows = c->experts > 0 ? model_expert_rows(&g->plan->shape) : tokens;
-    const int64_t qkv = model_config_dim(c, MODEL_QKV), wide = qkv > 2 * c->ffn ? qkv : 2 * c->ffn;
-    const int64_t longest = (most > wide ? most : wide) + (rows > tokens ? rows : tokens);
+    const int64_t sides[] = {c->vocab,
+                             c->ffn,
+                             model_config_dim(c, MODEL_QKV),
+                             model_config_dim(c, MODEL_FFN_UP),
+                             c->experts,
+                             model_config_dim(c, MODEL_SHARED_UP)};
+    int64_t longest = 0;
+    for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) longest = sides[i] > longest ? sides[i] : longest;
+    longest += rows > tokens ? rows : tokens;
     memset(s, 0, sizeof *s);
     s->plain_bytes = c->family->gated ? 0 : (size_t)(tokens * c->ffn) * kernel_dtype_bytes(g->plan->shape.dtype);
     s->space = malloc((size_t)(8 * longest) * sizeof *s->space);

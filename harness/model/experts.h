@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A mixture of experts in place of a layer's MLP (Shazeer et al. 2017), as in Mixtral (Jiang et al. 2024). The router
- * gives each token probabilities of experts; the token passes the `active` most probable ones, whose results are added
- * with weights. No token is dropped. A row is one token for one expert: rows are sorted by expert, and expert parallel
- * ranks exchange them (Lepikhin et al. 2021). A row's weight is applied before the expert's second matmul, which is
- * linear, so that rows that come back are only added.
+ * gives each token a score of each expert; the token passes the `active` ones of the largest scores, whose results are
+ * added with weights. No token is dropped. A row is one token for one expert: rows are sorted by expert, and expert
+ * parallel ranks exchange them (Lepikhin et al. 2021). A row's weight is applied before the expert's second matmul,
+ * which is linear, so that rows that come back are only added.
  *
  * The load-balancing loss of a layer and a sequence of S tokens is weight * experts * sum over e of f_e P_e (Fedus et
  * al. 2021): f_e is the number of rows of expert e over S, P_e the mean probability of e. The training's loss gains its

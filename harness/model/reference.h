@@ -22,10 +22,11 @@ struct model_reference {
     /* [params->total], or NULL. Gradients of gains and biases are sums over tokens. This gets the sums of squares of
      * their terms, which show how far terms cancel. */
     double *squares;
-    /* Of experts. choice: those that the path chose, [layers][batch * seq][active], since near-ties round; NULL: the
-     * most probable. These may be NULL, and the caller clears them. surprise: the most by which the logit of an expert
-     * that was not chosen exceeds that of one that was, relative to the norms of the token and of the router's largest
-     * row; infinite if a choice is no expert, or stands twice. balance: gains the load-balancing loss (experts.h). */
+    /* Of experts. choice: those that the path chose, [layers][batch * seq][active], since near-ties round; NULL: those
+     * of the largest scores. These may be NULL, and the caller clears them. surprise: the most by which the score of an
+     * expert that was not chosen exceeds that of one that was, as a difference of logits and relative to the norms of
+     * the token and of the router's largest row; infinite if a choice is no expert, or stands twice. balance: gains the
+     * load-balancing loss (experts.h). */
     const int32_t *choice;
     double *surprise, *balance;
 };

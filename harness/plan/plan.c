@@ -252,10 +252,15 @@ int plan_check_memory(const struct plan *plan, int local, double available, stru
     if (available < 0 || needed <= available) return BASE_OK;
     if (!e) return BASE_USAGE; /* the caller does not want a message */
     int64_t micro = r->layout.micro_batch, layers = r->config.layers;
+    struct plan_request plain = *r;
+    plain.copies = false;
+    const bool without = r->copies && plan_node_bytes(&plain, local) <= available;
     while (micro > 1 && (r->global_batch / r->layout.dp % micro || memory_with(plan, micro, layers, local) > available))
         micro--;
     layers = layers_fitting(plan, micro, local, available);
-    if (memory_with(plan, micro, layers, local) > available)
+    if (without)
+        snprintf(fix, sizeof fix, "without --async-save it would fit");
+    else if (memory_with(plan, micro, layers, local) > available)
         snprintf(fix, sizeof fix, "not even --mbs 1 --layers %lld fits: take fewer ranks a node or a shorter --seq",
                  (long long)layers);
     else if (layers == r->config.layers)

@@ -156,7 +156,8 @@ static void sum_up(struct projection_pricing *p, double drift_peak, double drift
 static double busiest(const struct plan *p, const struct plan_op *o) {
     const double times =
         model_route_busiest(&p->shape.route, p->part.experts, plan_layout_expert_ranks(&p->request.layout));
-    if (o->ragged || (p->part.experts > 0 && !strncmp(o->op, "swiglu", 6))) return times;
+    const bool of_rows = p->part.experts > 0 && !strncmp(o->op, "swiglu", 6) && strncmp(o->name, "shared", 6);
+    if (o->ragged || of_rows) return times;
     return strcmp(o->op, "rows_gather") ? 1 : (1 + times) / 2;
 }
 

@@ -34,8 +34,9 @@ static json_t *config_json(const struct projection_question *q, const struct pro
     record_set(o, "model", json_string(q->config->name)), record_set_integer(o, "parameters", q->config->parameters);
     if (q->config->experts > 0) {
         record_set_integer(o, "active_parameters", model_params_active(q->config));
-        record_set_integer(o, "experts", q->config->experts),
-            record_set_integer(o, "experts_active", q->config->active);
+        record_set_integer(o, "experts", q->config->experts);
+        record_set_integer(o, "experts_active", q->config->active);
+        if (q->config->shared) record_set_integer(o, "shared_experts", q->config->shared);
     }
     model_config_notes(o, q->config);
     record_set(o, "precision", json_string(machine_dtype_name(r->projection.dtype)));

@@ -119,14 +119,15 @@ static void keep(struct train_loop *l, double start, double own, double slowest,
 }
 
 /* Returns when the step begins, normally now. It begins where the last step ended if a quota stopped the process since
- * that step began, or others took a CPU since it ended. It then includes the time between. */
+ * that step began, or others took a CPU since it ended. It then includes the time between. While a checkpoint is
+ * written it is the thread that writes which gives way. */
 static double begin(struct train_loop *l, double now) {
     struct measure_interference before;
     double start = now;
     measure_watch_read(&l->watch, &before);
     account(l, TRAIN_WINDOW_WATCH, &start);
     const bool throttled = before.throttled_periods > l->before.throttled_periods;
-    const bool preempted = before.involuntary_switches > l->after.involuntary_switches;
+    const bool preempted = !l->background.saving && before.involuntary_switches > l->after.involuntary_switches;
     if (l->ended > 0 && (throttled || preempted)) {
         memcpy(l->r->window_s, l->ended_s, sizeof l->ended_s);
         before = l->after;

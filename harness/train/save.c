@@ -4,7 +4,6 @@
 #include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "guard/watchdog.h"
@@ -50,14 +49,16 @@ static void finish(struct train_loop *l) {
     ended(l, checkpoint_background_end(&l->background, &cost, &l->unsaved), &cost);
 }
 
-static void begin(struct train_loop *l) {
+/* aside: while training goes on. Else all threads write, and all is waited for. */
+static void begin(struct train_loop *l, bool aside) {
     const struct train_options *o = l->o;
     struct checkpoint_cost cost;
     guard_phase("saving a checkpoint");
     int code = make_room(l);
     l->saved = l->engine.updates;
-    if (!l->plan->request.copies) {
+    if (!aside) {
         if (!code) code = checkpoint_save(&l->engine, o->save, o->about, &cost, &l->unsaved);
+        if (!code && l->plan->request.copies) cost.wait_s = cost.write_s + cost.check_s;
         ended(l, code, &cost);
         return;
     }
@@ -70,7 +71,7 @@ void train_save(struct train_loop *l) {
     const bool asked = due(l, false);
     if (!asked && !(l->background.saving && l->written)) return;
     finish(l);
-    if (asked && !l->unsaved.code) begin(l);
+    if (asked && !l->unsaved.code) begin(l, l->plan->request.copies);
     guard_phase(l->first ? "timed steps" : "warm-up");
     l->ended = 0;
     l->r->window_s[TRAIN_WINDOW_SAVE] += base_clock_now() - began;
@@ -80,50 +81,43 @@ void train_save_last(struct train_loop *l, bool keep) {
     struct train_result *r = l->r;
     int i = r->save_count;
     finish(l);
+    if (keep && due(l, true)) begin(l, false);
     for (; i < r->save_count; i++) r->save_end_s += r->saves[i].wait_s;
-    if (keep && due(l, true)) begin(l);
-    finish(l);
-    for (; i < r->save_count; i++) r->save_end_s += r->saves[i].copy_s + r->saves[i].wait_s;
 }
 
-/* A member of each checkpoint's cost, and their sum. */
-static json_t *seconds_of(const struct train_result *r, size_t member, double *sum) {
+/* Writes a member of each checkpoint's cost, and returns their sum. */
+static double set_seconds(json_t *o, const char *key, const struct train_result *r, size_t member) {
     json_t *all = json_array();
-    *sum = 0;
+    double sum = 0;
     for (int i = 0; i < r->save_count; i++) {
-        double s;
-        memcpy(&s, (const char *)&r->saves[i] + member, sizeof s);
-        *sum += s;
-        json_array_append_new(all, json_real(s));
+        const double *s = (const double *)(const void *)((const char *)&r->saves[i] + member);
+        sum += *s;
+        json_array_append_new(all, json_real(*s));
     }
-    return all;
+    record_set(o, key, all);
+    return sum;
 }
 
 /* The stall of a step is the mean of what the ranks waited for, spread over the steps between two checkpoints; what
  * they waited for at the end is apart, since it comes once in a training. */
 json_t *train_saves_json(const struct train_result *r, const struct plan *p, const struct train_options *asked,
                          double step_s) {
-    double writing, checking, copying, waiting, hidden;
-    json_t *o = json_object(), *write = seconds_of(r, offsetof(struct checkpoint_cost, write_s), &writing),
-           *check = seconds_of(r, offsetof(struct checkpoint_cost, check_s), &checking),
-           *copy = seconds_of(r, offsetof(struct checkpoint_cost, copy_s), &copying),
-           *wait = seconds_of(r, offsetof(struct checkpoint_cost, wait_s), &waiting),
-           *hide = seconds_of(r, offsetof(struct checkpoint_cost, hidden_s), &hidden);
+    json_t *o = json_object();
     const double bytes = r->saves[r->save_count - 1].bytes, n = r->save_count;
     const bool aside = p->request.copies;
-    const double stalls = aside ? copying + waiting - r->save_end_s : writing + checking;
-    const double stall = stalls / n / (double)asked->save_every;
     record_set_integer(o, "every", asked->save_every);
     record_set_number(o, "bytes", bytes);
-    record_set(o, "write_s", write), record_set(o, "check_s", check);
+    const double writing = set_seconds(o, "write_s", r, offsetof(struct checkpoint_cost, write_s));
+    double stalls = writing + set_seconds(o, "check_s", r, offsetof(struct checkpoint_cost, check_s));
     record_set_number(o, "bytes_per_s", bytes * n / writing);
-    record_set_number(o, "stall_s_per_step", stall);
-    if (step_s > 0) record_set_number(o, "stall_of_step", stall / step_s);
     if (aside) {
-        record_set(o, "copy_s", json_incref(copy)), record_set(o, "wait_s", json_incref(wait));
-        record_set(o, "hidden_s", json_incref(hide));
+        stalls = set_seconds(o, "copy_s", r, offsetof(struct checkpoint_cost, copy_s)) - r->save_end_s;
+        stalls += set_seconds(o, "wait_s", r, offsetof(struct checkpoint_cost, wait_s));
+        set_seconds(o, "hidden_s", r, offsetof(struct checkpoint_cost, hidden_s));
         record_set_number(o, "end_s", r->save_end_s);
     }
-    json_decref(copy), json_decref(wait), json_decref(hide);
+    const double stall = stalls / n / (double)asked->save_every;
+    record_set_number(o, "stall_s_per_step", stall);
+    if (step_s > 0) record_set_number(o, "stall_of_step", stall / step_s);
     return o;
 }

@@ -319,6 +319,9 @@ static void test_glm(void **state) {
     assert_true(scaled.expert_scale == 2.5);
     const char *const rows[][3] = {{"first_k_dense_replace", NULL, "absent, it is 1"},
                                    {"first_k_dense_replace", "1", "first layers that are dense"},
+                                   {"first_k_dense_replace", "null", "absent, it is 1"},
+                                   {"rope_parameters", "{\"rope_theta\": 1e4}", "absent, it is 0.5"},
+                                   {"n_shared_experts", "16777216", "n_shared_experts"},
                                    {"rope_parameters", NULL, "absent, it is 0.5"},
                                    {"n_group", "4", "experts chosen by groups"},
                                    {"norm_topk_prob", "false", "do not add up to 1"},

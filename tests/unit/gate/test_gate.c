@@ -99,6 +99,23 @@ static void healthy(struct subject s, enum kernel_isa isa, int seeds, int least_
     assert_true(worst.residual[worst_of(&worst)] < healthy_most(s.dtype));
 }
 
+/* Shared experts may be wider than all else: the sanitizer sees whether the gate's vectors have room for them. */
+static void test_wide_shared_experts(void **state) {
+    (void)state;
+    struct model_config c = config_json_accepted(config_json_preset("tiny-glm4_moe"));
+    struct gate gate;
+    struct rig r;
+    struct base_error e = {0};
+    c.shared = 16;
+    c.parameters = model_params_count(&c);
+    const struct plan_request q = rig_request(&c, KERNEL_F32, 16, 1, 2);
+    gate_clear(&gate);
+    rig_open(&r, &q, kernel_isa_best(), KERNEL_BACKEND_TOISE, 1);
+    if (gate_full(&gate, &r.engine, r.source, &e)) fail_msg("%s", e.text);
+    rig_close(&r);
+    assert_true(gate_passed(&gate) && !isnan(gate.residual[CHECK_MATMUL]));
+}
+
 /* Under sanitizers one seed shows as much as all, and each fault in one family as much as in every one. */
 static int healthy_seeds(void) {
     return SANITIZED ? 1 : effort_full() ? SEEDS : SOME;
@@ -360,6 +377,7 @@ int main(void) {
         cmocka_unit_test(test_small_model_faults),
         cmocka_unit_test(test_full_size_healthy),
         cmocka_unit_test(test_full_size_faults),
+        cmocka_unit_test(test_wide_shared_experts),
         cmocka_unit_test(test_shrink),
         cmocka_unit_test(test_shrink_of_families),
         cmocka_unit_test(test_shrink_of_layouts),
