@@ -74,7 +74,7 @@ static int ask(const struct flags *f, const struct model_config *config, struct 
                              : f->no_sp ? 0
                                         : PLAN_FREE,
         .recompute = f->recompute,
-        .schedule = f->schedule >= 0 ? f->schedule
+        .schedule = f->schedule >= 0 ? (int)plan_schedule_of(f->schedule)
                     : f->search      ? PLAN_FREE
                                      : PLAN_1F1B,
         .micro_batch = given(f->micro_batch),

@@ -30,10 +30,6 @@ static const char *framework(int i) {
     return i < COST_FRAMEWORKS ? cost_framework_name((enum cost_framework)i) : NULL;
 }
 
-static const char *schedule(int i) {
-    return i < PLAN_SCHEDULES ? plan_schedule_name((enum plan_schedule)i) : NULL;
-}
-
 static const char *attention(int fused) {
     static const char *const names[] = {"unfused", "fused", NULL};
     return names[fused];
@@ -80,7 +76,7 @@ static const struct cli_option OPTIONS[] = {
     {.name = "--no-sp", .kind = CLI_FLAG, .at = offsetof(struct flags, no_sp), .help = "no sequence parallelism"},
     {.name = "--recompute", .kind = CLI_CHOICE, .at = offsetof(struct flags, recompute), .word = cli_recompute,
      .hint = "MODE", .help = ": which activations are recomputed"},
-    {.name = "--schedule", .kind = CLI_CHOICE, .at = offsetof(struct flags, schedule), .word = schedule, .hint = "NAME",
+    {.name = "--schedule", .kind = CLI_CHOICE, .at = offsetof(struct flags, schedule), .word = plan_schedule_word, .hint = "NAME",
      .help = "; default 1f1b, with --search the fastest"},
     {.name = "--framework", .kind = CLI_CHOICE, .at = offsetof(struct flags, framework), .word = framework,
      .fallback = "megatron-core", .hint = "NAME", .help = ": what it overlaps and fuses"},

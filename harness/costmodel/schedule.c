@@ -70,8 +70,7 @@ static double message(struct simulation *s, int task, int device, const struct p
 }
 
 static bool reduces(const struct cost_pipeline *p, const struct plan_step *x) {
-    const enum plan_task last = p->plan.schedule == PLAN_ZERO_BUBBLE ? PLAN_WEIGHT : PLAN_BACKWARD;
-    return x->task == last && (p->reduce_each || x->micro_batch == p->plan.micro_batches - 1);
+    return x->task == plan_pipeline_last(&p->plan) && (p->reduce_each || x->micro_batch == p->plan.micro_batches - 1);
 }
 
 /* When a task's weights are gathered, if requested at `earliest`; 0: it needs none. */

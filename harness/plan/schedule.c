@@ -62,8 +62,8 @@ static void one_forward_one_backward(struct writer *w, int device) {
     for (int64_t k = n - first; k < n; k++) put(w, PLAN_BACKWARD, k);
 }
 
-/* ZB-H1 has the activation memory of 1F1B. Device d delays its weight gradients by d micro-batches. They then fill the
- * time in which it would wait for the last backwards. */
+/* ZB-H1 has the activation memory of 1F1B's first device on all. Device d delays its weight gradients by d
+ * micro-batches. They then fill the time in which it would wait for the last backwards. */
 static void zero_bubble(struct writer *w, int device) {
     const int64_t n = w->p->micro_batches, first = warm_up(w->p, device), late = device < n ? device : n;
     int64_t weights = 0;
@@ -102,28 +102,46 @@ void plan_pipeline_order(const struct plan_pipeline *p, int device, struct plan_
     plan_pipeline_each(p, device, append, &steps);
 }
 
-/* Micro-batches of one chunk between their forward and their backward. */
+/* Micro-batches of one chunk between two of their tasks. */
 struct flight {
     int chunk;
+    enum plan_task from, to;
     int64_t now, most;
 };
 
 static void fly(void *context, const struct plan_step *step) {
     struct flight *f = context;
-    if (step->chunk != f->chunk || step->task == PLAN_WEIGHT) return;
-    f->now += step->task == PLAN_FORWARD ? 1 : -1;
+    if (step->chunk != f->chunk) return;
+    f->now += (step->task == f->from) - (step->task == f->to);
     if (f->now > f->most) f->most = f->now;
 }
 
-int64_t plan_pipeline_slots(const struct plan_pipeline *p, int device, int chunk) {
-    struct flight f = {.chunk = chunk};
+static int64_t most_between(const struct plan_pipeline *p, int device, int chunk, enum plan_task from,
+                            enum plan_task to) {
+    struct flight f = {.chunk = chunk, .from = from, .to = to};
     plan_pipeline_each(p, device, fly, &f);
     return f.most;
 }
 
+enum plan_task plan_pipeline_last(const struct plan_pipeline *p) {
+    return p->schedule == PLAN_ZERO_BUBBLE ? PLAN_WEIGHT : PLAN_BACKWARD;
+}
+
+int64_t plan_pipeline_slots(const struct plan_pipeline *p, int device, int chunk) {
+    return most_between(p, device, chunk, PLAN_FORWARD, plan_pipeline_last(p));
+}
+
+int64_t plan_pipeline_late(const struct plan_pipeline *p, int device, int chunk) {
+    return p->schedule == PLAN_ZERO_BUBBLE ? most_between(p, device, chunk, PLAN_BACKWARD, PLAN_WEIGHT) : 0;
+}
+
+/* Of a micro-batch: one for 1F1B, whose idle time has backward's both parts; three for zero-bubble, one for each task.
+ */
 double plan_pipeline_bubble(const struct plan_pipeline *p) {
-    const double idle = p->devices - 1, work = (double)(p->micro_batches * p->chunks);
-    return idle / (idle + work);
+    const bool split = p->schedule == PLAN_ZERO_BUBBLE;
+    const int64_t few = split && p->micro_batches < p->devices ? p->devices - p->micro_batches : 0;
+    const double idle = (double)(p->devices - 1 + few), work = (double)(p->micro_batches * p->chunks);
+    return idle / (idle + (split ? 3 : 1) * work);
 }
 
 int plan_pipeline_check(const struct plan_pipeline *p, struct base_error *e) {
@@ -139,6 +157,14 @@ int plan_pipeline_check(const struct plan_pipeline *p, struct base_error *e) {
                          "multiple of %d, or --vp 1",
                          (long long)p->micro_batches, p->devices, p->chunks, p->devices);
     return BASE_OK;
+}
+
+const char *plan_schedule_word(int i) {
+    return i < PLAN_SCHEDULES ? names[i] : i == PLAN_SCHEDULES ? "zb" : NULL;
+}
+
+enum plan_schedule plan_schedule_of(int word) {
+    return word == PLAN_SCHEDULES ? PLAN_ZERO_BUBBLE : (enum plan_schedule)word;
 }
 
 const char *plan_schedule_name(enum plan_schedule schedule) {
