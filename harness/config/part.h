@@ -12,6 +12,7 @@
 struct model_chunk {
     int64_t first, layers; /* first: in the whole model */
     int64_t slots;         /* micro-batches whose activations are kept at once */
+    int64_t late;          /* of them those that wait for their weight gradients; 0: backward computes these too */
 };
 enum { MODEL_CHUNKS = 16 };
 

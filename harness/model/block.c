@@ -138,11 +138,14 @@ struct kernel_norm model_norm_final(const struct model *m) {
                 MODEL_FINAL_RSTD);
 }
 
-void model_norm_backward(const struct model *m, struct kernel_norm n, const void *dy, const void *d_add, void *dx) {
+void model_norm_grad_params(const struct model *m, struct kernel_norm n, const void *dy) {
+    n.dy = dy;
+    m->team->ops->norm_grad_params(m->team, &n);
+}
+void model_norm_grad_input(const struct model *m, struct kernel_norm n, const void *dy, const void *d_add, void *dx) {
     n.dy = dy;
     n.dx_add = d_add;
     n.dx = dx;
-    m->team->ops->norm_grad_params(m->team, &n);
     m->team->ops->norm_grad_input(m->team, &n);
 }
 
@@ -190,7 +193,8 @@ void model_embed_forward(const struct model *m, const int32_t *tokens) {
 void model_embed_backward(const struct model *m, const int32_t *tokens) {
     const bool normed = model_config_has(config(m), MODEL_EMBED_GAIN);
     struct kernel_embedding e = embedding(m, tokens, normed);
-    if (normed) model_norm_backward(m, model_norm_embed(m), model_stream(m), NULL, m->buffers[MODEL_DNORM]);
+    if (normed) model_norm_grad_params(m, model_norm_embed(m), model_stream(m));
+    if (normed) model_norm_grad_input(m, model_norm_embed(m), model_stream(m), NULL, m->buffers[MODEL_DNORM]);
     e.dx = model_shares(m, normed ? m->buffers[MODEL_DNORM] : model_stream(m));
     if (model_early(m)) {
         m->hooks.rows(m->hooks.context, tokens, e.dx);
@@ -207,7 +211,7 @@ static struct kernel_attention attention(const struct model *m, int64_t layer) {
     const bool interleaved = c->family->interleaved;
     const int64_t k_at = (interleaved ? d : c->heads * d) * size;
     const int64_t v_at = k_at + (interleaved ? d : c->kv_heads * d) * size, head = interleaved ? 3 * d : d;
-    char *q = model_buffer_at(m, MODEL_QKV_OUT, layer), *dq = m->buffers[MODEL_DQKV];
+    char *q = model_buffer_at(m, MODEL_QKV_OUT, layer), *dq = model_buffer_at(m, MODEL_DQKV, layer);
     return (struct kernel_attention){.batch = m->shape.batch,
                                      .heads = c->heads,
                                      .kv_heads = c->kv_heads,
@@ -272,7 +276,7 @@ void model_attention_backward(const struct model *m, int64_t layer) {
         model_context_backward(m, &a);
     else
         m->team->ops->attention_backward(m->team, &a);
-    rotate(m, m->buffers[MODEL_DQKV], true);
+    rotate(m, model_buffer_at(m, MODEL_DQKV, layer), true);
 }
 
 void model_up_forward(const struct model *m, int64_t layer, const void *x) {
@@ -292,7 +296,7 @@ static struct kernel_swiglu swiglu(const struct model *m, int64_t layer) {
                                   .x = model_buffer_at(m, MODEL_UP, layer),
                                   .y = model_buffer_at(m, MODEL_ACT, layer),
                                   .dy = m->buffers[MODEL_DACT],
-                                  .dx = m->buffers[MODEL_DUP]};
+                                  .dx = model_buffer_at(m, MODEL_DUP, layer)};
 }
 
 void model_activation_forward(const struct model *m, int64_t layer) {
@@ -307,7 +311,7 @@ void model_activation_forward(const struct model *m, int64_t layer) {
 void model_down_grad_input(const struct model *m, int64_t layer, const void *dy) {
     const void *up = model_buffer_at(m, MODEL_UP, layer);
     const bool gated = config(m)->family->gated;
-    void *dup = m->buffers[MODEL_DUP], *dact = m->buffers[MODEL_DACT];
+    void *dup = model_buffer_at(m, MODEL_DUP, layer), *dact = m->buffers[MODEL_DACT];
     struct kernel_gemm g = model_gemm_grad_input(m, model_linear_down(m, layer), dy, gated ? dact : dup);
     if (!gated) g.epilogue = KERNEL_EPILOGUE_GELU_GRAD, g.x = up;
     m->team->ops->gemm(m->team, &g);

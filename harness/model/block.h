@@ -33,9 +33,14 @@ struct kernel_gemm model_gemm_grad_input(const struct model *m, struct model_lin
 /* dW += dy^T x; dbias += column sums of dy */
 void model_linear_grad_params(const struct model *m, struct model_linear l, const void *dy, const void *x);
 
-/* Both; dy and W are split along `out`, and dx[R,in] is the sum over tensor parallel ranks. The sum is in flight while
- * the parameters' gradients are computed. */
-void model_linear_sum_backward(const struct model *m, struct model_linear l, const void *dy, const void *x, void *dx);
+/* Something to compute of a layer: gradients of parameters, from what backward left in buffers. _now: as a part of
+ * backward, unless it is late. */
+typedef void model_layer_fn(const struct model *m, int64_t layer);
+void model_weights_now(const struct model *m, model_layer_fn *weights, int64_t layer);
+/* dx[R,in], where dy and W are split along `out`: the sum over tensor parallel ranks. It is in flight while `weights`,
+ * the gradients of the parameters, are computed. */
+void model_linear_sum_backward(const struct model *m, struct model_linear l, const void *dy, void *dx,
+                               model_layer_fn *weights);
 /* A rank's addend [T,width] of a sum over tensor parallel ranks that becomes y[R,width], in FP32: BF16 rounds the sum
  * once, as if one rank had computed it. The addend may be y itself. start, then finish. */
 float *model_addend(const struct model *m, void *y);
@@ -46,6 +51,10 @@ void model_sum_finish(const struct model *m, const float *addend, void *y);
 const void *model_addend_begin(const struct model *m, const void *d, float *addend);
 /* x[R,width] of all ranks: [T,width]. It is x itself, or MODEL_SHARES until the next call. */
 void *model_shares(const struct model *m, void *x);
+/* The same of the gradient of the residual stream. If backward is late it is kept in a buffer of the layer's own, where
+ * the second finds it. */
+const void *model_stream_shares(const struct model *m, enum model_buffer own, int64_t layer);
+const void *model_stream_kept(const struct model *m, enum model_buffer own, int64_t layer);
 /* The embedding e.x[T,width] of tensor parallel ranks becomes own[R,width]. */
 void model_sum_embedding(const struct model *m, const struct kernel_embedding *e, void *own);
 
@@ -56,8 +65,9 @@ struct kernel_norm model_norm2(const struct model *m, int64_t layer);
 struct kernel_norm model_norm_final(const struct model *m);
 /* Returns the norm of all tokens [T,width]. n: of this rank's. */
 const void *model_norm_forward(const struct model *m, const struct kernel_norm *n);
-/* dx = d_add + the gradient through the norm. Adds to the gradients of the norm's parameters. */
-void model_norm_backward(const struct model *m, struct kernel_norm n, const void *dy, const void *d_add, void *dx);
+/* dx = d_add + the gradient through the norm; and the gradients of the norm's parameters, to which it adds. */
+void model_norm_grad_input(const struct model *m, struct kernel_norm n, const void *dy, const void *d_add, void *dx);
+void model_norm_grad_params(const struct model *m, struct kernel_norm n, const void *dy);
 
 /* Embedding into the residual stream, through its norm if it has one. Backward starts from MODEL_DX. */
 void model_embed_forward(const struct model *m, const int32_t *tokens);
@@ -83,25 +93,29 @@ void model_down_grad_input(const struct model *m, int64_t layer, const void *dy)
 
 /* Experts in place of the MLP (experts.h). up: x[T,width] to MODEL_ACT of this rank's experts' rows;
  * activations: its last pass alone. down: from there, added to MODEL_MID, the residual stream out of the layer.
- * backward: from dy[T,width], its gradient, to dx[R,width], that of x without the residual's. The shared ones are among
- * them. */
+ * backward: from dy[T,width], its gradient, to dx[R,width], that of x without the residual's; weights: all of its
+ * weights' gradients. The shared ones are among them. */
 void model_experts_up(const struct model *m, int64_t layer, const void *x);
 void model_experts_activations(const struct model *m, int64_t layer);
 void model_experts_down(const struct model *m, int64_t layer);
-void model_experts_backward(const struct model *m, int64_t layer, const void *x, const void *dy, void *dx);
+void model_experts_backward(const struct model *m, int64_t layer, const void *dy, void *dx);
+void model_experts_weights(const struct model *m, int64_t layer);
 /* The shared experts, which all tokens pass: an MLP whose matmuls run while rows travel. up: x[T,width] to
  * MODEL_SHARED_ACT; activation: its last pass alone. down: y[T,width] = d + their result; y and d are `out`. They do
  * nothing without some, and return whether they did. down_backward: dy[T,width] to MODEL_DSHARED_UP. up_backward: to
- * dx[T,width], FP32. */
+ * dx[T,width], FP32. weights: all of their weights' gradients. */
 void model_shared_up(const struct model *m, int64_t layer, const void *x);
 void model_shared_activation(const struct model *m, int64_t layer);
 bool model_shared_down(const struct model *m, int64_t layer, enum kernel_dtype out, const void *d, void *y);
 void model_shared_down_backward(const struct model *m, int64_t layer, const void *dy);
-bool model_shared_up_backward(const struct model *m, int64_t layer, const void *x, float *dx);
+bool model_shared_up_backward(const struct model *m, int64_t layer, float *dx);
+void model_shared_weights(const struct model *m, int64_t layer);
 /* The router: MODEL_PROBS, MODEL_CHOICE, MODEL_MIX and the order of rows from x[T,width]; backward: MODEL_DSCORES from
  * MODEL_DMIX and the load-balancing loss. balance: that loss, summed over tokens as model_loss. */
 void model_route_forward(const struct model *m, int64_t layer, const void *x);
 void model_route_backward(const struct model *m, int64_t layer);
 double model_route_balance(const struct model *m, int64_t layer);
+/* The router's weights' gradient; in that of a bias, the rows of this rank's tokens, which replicas sum likewise. */
+void model_route_weights(const struct model *m, int64_t layer);
 
 #endif

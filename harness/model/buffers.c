@@ -12,7 +12,7 @@ int model_chunks(const struct model_shape *s) {
 }
 
 struct model_chunk model_chunk_of(const struct model_shape *s, int chunk) {
-    struct model_chunk c = {0, s->config->layers, 1};
+    struct model_chunk c = {0, s->config->layers, 1, 0};
     if (!s->part.chunks) return c;
     c = s->part.chunk[chunk];
     c.first = 0;
@@ -30,9 +30,13 @@ int64_t model_copies_before(const struct model_shape *s, enum model_each each, i
     int64_t n = 0;
     for (int i = 0; i < chunk; i++) {
         const struct model_chunk c = model_chunk_of(s, i);
-        n += c.slots * (c.layers + (each == MODEL_EACH_INPUT));
+        n += each == MODEL_EACH_LATE ? c.late * c.layers : c.slots * (c.layers + (each == MODEL_EACH_INPUT));
     }
     return n;
+}
+
+bool model_is_late(const struct model_shape *s, int chunk) {
+    return model_chunk_of(s, chunk).late > 0;
 }
 
 /* Copies of a buffer in all. */
@@ -50,6 +54,8 @@ struct model_buffer_row model_buffer_describe(const struct model_shape *s, enum 
     const enum model_each first = MODEL_EACH_FIRST, last = MODEL_EACH_LAST, once = MODEL_ONCE;
     const enum model_each matmuls = s->kept == MODEL_KEPT_LAYERS ? once : MODEL_EACH_LAYER;
     const enum model_each rest = s->kept == MODEL_KEPT_ALL ? MODEL_EACH_LAYER : once;
+    const bool late = model_is_late(s, 0);
+    const enum model_each own = late ? MODEL_EACH_LATE : once;
     const int64_t width = c->width, qkv = model_config_dim(c, MODEL_QKV), att = model_config_dim(c, MODEL_ATTENTION);
     const int64_t up = model_config_dim(c, MODEL_FFN_UP), kv = model_config_dim(c, MODEL_KV);
     const int64_t ring = model_context_shares(s->context);
@@ -104,10 +110,14 @@ struct model_buffer_row model_buffer_describe(const struct model_shape *s, enum 
         [MODEL_LOSS] = {"loss per token", once, head, t, f, false},
         [MODEL_DLOGITS] = {"d logits of a chunk", once, a == KERNEL_F32 ? 0 : head, logits, a, true},
         [MODEL_DX] = {"d residual stream", once, turns, r * width, a, true},
+        [MODEL_DOUT] = {"d residual stream, late", own, late && (!some || shares), t * width, a, true},
+        [MODEL_DMID] = {"d residual stream, middle, late", own, late, t * width, a, true},
+        [MODEL_DNORM1] = {"d norm 1, late", own, late, r * width, a, true},
+        [MODEL_DNORM2] = {"d norm 2, late", own, late, r * width, a, true},
         [MODEL_DNORM] = {"d norm", once, 1, r * width, a, true},
         [MODEL_DATT] = {"d attention", once, 1, t * att, a, true},
-        [MODEL_DQKV] = {"d queries, keys, values", once, 1, t * qkv, a, true},
-        [MODEL_DUP] = {"d ffn before activation", once, 1, m * up, a, true},
+        [MODEL_DQKV] = {"d queries, keys, values", own, 1, t * qkv, a, true},
+        [MODEL_DUP] = {"d ffn before activation", own, 1, m * up, a, true},
         [MODEL_DACT] = {"d ffn after activation", once, c->family->gated ? 1 : 0, m * c->ffn, a, true},
         [MODEL_PARTIAL] = {"partial sums", once,
                            (model_is_split(s) || some) && (a == KERNEL_BF16 || s->sequence) ? 1 : 0, t * width, f,
@@ -116,13 +126,14 @@ struct model_buffer_row model_buffer_describe(const struct model_shape *s, enum 
         [MODEL_RING_GRAD] = {"d keys and values of ranks", once, 3 * ring, t * 2 * kv, f, true},
         [MODEL_JOINED] = {"joined attention", once, a == KERNEL_BF16 ? ring : 0, t * qkv, f, false},
         [MODEL_SCORES] = {"router's logits", once, some, t * e, f, false},
-        [MODEL_DSCORES] = {"d router's logits", once, some, t * e, a, true},
+        [MODEL_DSCORES] = {"d router's logits", own, some, t * e, a, true},
         [MODEL_DPROBS] = {"d balance", once, some, s->batch * e, f, true},
+        [MODEL_DROWS] = {"d rows of experts, late", own, late && some, m * width, a, true},
         [MODEL_NEXT] = {"next rows", once, some, e, f, false},
         [MODEL_OUT_ROWS] = {"rows of experts", once, some, m * width, back, false},
         [MODEL_DROW_MIX] = {"d rows' weights", once, some, m, f, true},
         [MODEL_DMIX] = {"d experts' weights", once, some, t * k, f, true},
-        [MODEL_DSHARED_UP] = {"d shared before activation", once, shares, t * shared_up, a, true},
+        [MODEL_DSHARED_UP] = {"d shared before activation", own, shares, t * shared_up, a, true},
         [MODEL_DSHARED] = {"d shared after activation", once, shares, t * shared, a, true},
         [MODEL_HOME_ROWS] = {"rows at home", once, away, t * k * width, back, false},
         [MODEL_CAME_ROWS] = {"rows as they came", once, away, m * width, back, false},

@@ -73,9 +73,13 @@ enum model_buffer {
     MODEL_CE_SUM,
     MODEL_CE_TARGET,
     MODEL_LOSS,
-    /* gradients of activations, reused by every layer */
+    /* gradients of activations, reused by every layer; what late weight gradients need has copies of each */
     MODEL_DLOGITS, /* [head_rows, vocab_ld]; none in FP32, which overwrites the logits */
     MODEL_DX,      /* [R, width] of the residual stream; between pipeline stages two, in turns */
+    MODEL_DOUT,    /* [T, width] of the residual stream out of a layer, as the last matmul gets it; only if late */
+    MODEL_DMID,    /* [T, width] the same after attention */
+    MODEL_DNORM1,  /* [R, width] of each norm's output; only if late */
+    MODEL_DNORM2,
     MODEL_DNORM,   /* [R, width] of a norm's output */
     MODEL_DATT,    /* [T, attention] */
     MODEL_DQKV,    /* [T, qkv] */
@@ -92,6 +96,7 @@ enum model_buffer {
     MODEL_SCORES,     /* [T, experts] FP32: the router's logits */
     MODEL_DSCORES,    /* [T, experts] */
     MODEL_DPROBS,     /* [batch, experts] FP32: of the load-balancing loss */
+    MODEL_DROWS,      /* [M, width] of what own experts give; only if late */
     MODEL_NEXT,       /* [experts] the next row of each */
     MODEL_OUT_ROWS,   /* [M, width] what own experts give, or its gradient; FP32 if the model is split */
     MODEL_DROW_MIX,   /* [M] FP32 */
@@ -109,8 +114,8 @@ enum model_buffer {
 };
 
 /* What has a copy of its own, if the shape keeps it: nothing; a micro-batch that is kept of the first or last chunk;
- * each of its layers, or also what comes out of the last of them. */
-enum model_each { MODEL_ONCE, MODEL_EACH_FIRST, MODEL_EACH_LAST, MODEL_EACH_LAYER, MODEL_EACH_INPUT };
+ * each of its layers, or also what comes out of the last of them; each layer of one that waits for weight gradients. */
+enum model_each { MODEL_ONCE, MODEL_EACH_FIRST, MODEL_EACH_LAST, MODEL_EACH_LAYER, MODEL_EACH_INPUT, MODEL_EACH_LATE };
 
 struct model_buffer_row {
     const char *name;
@@ -135,6 +140,8 @@ static inline int64_t model_context_ranks(const struct model_shape *shape) {
 /* Chunks of layers: at least 1. A chunk; its first layer is counted from the part's. */
 int model_chunks(const struct model_shape *shape);
 struct model_chunk model_chunk_of(const struct model_shape *shape, int chunk);
+/* Whether weight gradients of a chunk's layers are computed apart from backward (model_weights). */
+bool model_is_late(const struct model_shape *shape, int chunk);
 /* Layers of a chunk of which backward computes again what is not kept. Of the last one it is still there, unless other
  * micro-batches came in between. */
 int64_t model_again(const struct model_shape *shape, int chunk);

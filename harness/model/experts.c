@@ -182,7 +182,7 @@ static struct kernel_swiglu swiglu(const struct model *m, int64_t l) {
                                   .x = model_buffer_at(m, MODEL_UP, l),
                                   .y = model_buffer_at(m, MODEL_ACT, l),
                                   .dy = m->buffers[MODEL_DACT],
-                                  .dx = m->buffers[MODEL_DUP],
+                                  .dx = model_buffer_at(m, MODEL_DUP, l),
                                   .dweights = m->buffers[MODEL_DROW_MIX]};
 }
 static void activation(const struct model *m, int64_t l) {
@@ -244,42 +244,60 @@ void model_experts_down(const struct model *m, int64_t l) {
     model_sum_finish(m, addend, next);
 }
 
+/* The gradient of what experts give, where their weights' gradients find it. */
+static void *drows_at(const struct model *m, int64_t l) {
+    return model_is_late(&m->shape, m->chunk) ? model_buffer_at(m, MODEL_DROWS, l) : m->buffers[MODEL_OUT_ROWS];
+}
+
+static void down_weights(const struct model *m, int64_t l) {
+    grad_weights(m, model_linear_down(m, l), drows_at(m, l), model_buffer_at(m, MODEL_ACT, l));
+}
+static void up_weights(const struct model *m, int64_t l) {
+    grad_weights(m, model_linear_up(m, l), model_buffer_at(m, MODEL_DUP, l), model_buffer_at(m, MODEL_ROWS, l));
+}
+
+void model_experts_weights(const struct model *m, int64_t l) {
+    down_weights(m, l), up_weights(m, l);
+    model_shared_weights(m, l);
+    model_route_weights(m, l);
+}
+
 /* dx[R,width], through the rows and through the router, and the router's gradient. */
-static void backward_to_tokens(const struct model *m, int64_t l, const void *x, void *dx) {
+static void backward_to_tokens(const struct model *m, int64_t l, void *dx) {
     const struct model_linear router = model_linear_router(m, l);
     const bool split = model_is_split(&m->shape);
     float *addend = model_addend(m, dx);
-    struct kernel_gemm g = model_gemm_grad_input(m, router, m->buffers[MODEL_DSCORES], addend);
-    const bool shared = model_shared_up_backward(m, l, x, addend);
+    struct kernel_gemm g = model_gemm_grad_input(m, router, model_buffer_at(m, MODEL_DSCORES, l), addend);
+    const bool shared = model_shared_up_backward(m, l, addend);
     add_rows(m, l, KERNEL_F32, shared ? addend : NULL, addend);
     g.out = KERNEL_F32, g.d = addend;
     if (!split || m->shape.part.rank == 0) m->team->ops->gemm(m->team, &g); /* all have the same */
     if (split) model_sum_start(m, addend);
-    model_linear_grad_params(m, router, m->buffers[MODEL_DSCORES], x);
+    model_weights_now(m, model_route_weights, l);
     if (split)
         model_sum_finish(m, addend, dx);
     else if (m->shape.dtype == KERNEL_BF16)
         m->team->ops->to_bf16(m->team, model_tokens(m) * router.in, addend, dx);
 }
 
-void model_experts_backward(const struct model *m, int64_t l, const void *x, const void *dy, void *dx) {
+void model_experts_backward(const struct model *m, int64_t l, const void *dy, void *dx) {
     const struct model_linear up = model_linear_up(m, l), down = model_linear_down(m, l);
     const struct kernel_swiglu s = swiglu(m, l);
     const struct rows r = rows_of(m, l);
-    void *rows = m->buffers[MODEL_OUT_ROWS];
+    void *rows = drows_at(m, l);
     if (travels(m)) index_rows(m, &r);
     dispatch(m, l, dy, rows);
     model_shared_down_backward(m, l, dy);
     dispatched(m, l, rows);
     matmuls(m, l, model_gemm_grad_input(m, down, rows, m->buffers[MODEL_DACT]));
-    grad_weights(m, down, rows, s.y);
+    model_weights_now(m, down_weights, l);
     m->team->ops->swiglu_backward(m->team, &s);
-    struct kernel_gemm g = model_gemm_grad_input(m, up, s.dx, rows);
+    struct kernel_gemm g = model_gemm_grad_input(m, up, s.dx, m->buffers[MODEL_OUT_ROWS]);
     g.out = returned(m);
     matmuls(m, l, g);
     send_home(m, l);
     return_weights(m, l);
-    grad_weights(m, up, s.dx, model_buffer_at(m, MODEL_ROWS, l));
+    model_weights_now(m, up_weights, l);
     model_route_backward(m, l);
-    backward_to_tokens(m, l, x, dx);
+    backward_to_tokens(m, l, dx);
 }

@@ -23,10 +23,10 @@ int64_t model_own_first(const struct model *m) {
 /* The number of the copy. */
 static int64_t copy_of(const struct model *m, enum model_each each, int64_t layer) {
     const struct model_chunk c = model_chunk_of(&m->shape, m->chunk);
-    const int64_t own = c.layers + (each == MODEL_EACH_INPUT);
+    const int64_t own = c.layers + (each == MODEL_EACH_INPUT), slot = each == MODEL_EACH_LATE ? m->late : m->slot;
     if (each == MODEL_ONCE) return 0;
     if (each == MODEL_EACH_FIRST || each == MODEL_EACH_LAST) return m->slot;
-    return model_copies_before(&m->shape, each, m->chunk) + m->slot * own + layer - c.first;
+    return model_copies_before(&m->shape, each, m->chunk) + slot * own + layer - c.first;
 }
 
 void *model_buffer_at(const struct model *m, enum model_buffer b, int64_t layer) {
@@ -40,8 +40,8 @@ void *model_buffer_copy(const struct model *m, enum model_buffer b, int64_t copy
            copy * (int64_t)base_arena_piece((size_t)row.elements * kernel_dtype_bytes(row.dtype));
 }
 
-void model_turn(struct model *m, int chunk, int64_t slot, int turn) {
-    m->chunk = chunk, m->slot = slot, m->turn = turn;
+void model_turn(struct model *m, int chunk, int64_t slot, int64_t late, int turn) {
+    m->chunk = chunk, m->slot = slot, m->late = late, m->turn = turn;
 }
 bool model_embeds(const struct model *m) {
     return m->chunk == 0 && !m->shape.config->lacks_embedding;
@@ -181,41 +181,83 @@ void model_forward(struct model *m, const int32_t *tokens) {
     model_norm_forward(m, &n);
 }
 
-/* Through the MLP or the experts: dy[T,width] to MODEL_DNORM. */
-static void mlp_backward(const struct model *m, int64_t l, const void *dy) {
-    void *dnorm = m->buffers[MODEL_DNORM], *dup = m->buffers[MODEL_DUP], *norm = model_buffer_at(m, MODEL_NORM2, l);
+/* Where the gradient of a norm's output is. */
+static void *dnorm_at(const struct model *m, enum model_buffer own, int64_t l) {
+    return model_is_late(&m->shape, m->chunk) ? model_buffer_at(m, own, l) : m->buffers[MODEL_DNORM];
+}
+
+/* A layer's weight gradients, each from what backward left. */
+static void down_weights(const struct model *m, int64_t l) {
+    model_linear_grad_params(m, model_linear_down(m, l), model_stream_kept(m, MODEL_DOUT, l),
+                             model_buffer_at(m, MODEL_ACT, l));
+}
+static void up_weights(const struct model *m, int64_t l) {
+    model_linear_grad_params(m, model_linear_up(m, l), model_buffer_at(m, MODEL_DUP, l),
+                             model_buffer_at(m, MODEL_NORM2, l));
+}
+static void norm2_weights(const struct model *m, int64_t l) {
+    model_norm_grad_params(m, model_norm2(m, l), dnorm_at(m, MODEL_DNORM2, l));
+}
+static void proj_weights(const struct model *m, int64_t l) {
+    model_linear_grad_params(m, model_linear_proj(m, l), model_stream_kept(m, MODEL_DMID, l),
+                             model_buffer_at(m, MODEL_ATT, l));
+}
+static void qkv_weights(const struct model *m, int64_t l) {
+    model_linear_grad_params(m, model_linear_qkv(m, l), model_buffer_at(m, MODEL_DQKV, l),
+                             model_buffer_at(m, MODEL_NORM1, l));
+}
+static void norm1_weights(const struct model *m, int64_t l) {
+    model_norm_grad_params(m, model_norm1(m, l), dnorm_at(m, MODEL_DNORM1, l));
+}
+
+/* Through the MLP or the experts, to the gradient of the second norm's output. */
+static void mlp_backward(const struct model *m, int64_t l) {
+    void *dnorm = dnorm_at(m, MODEL_DNORM2, l);
     if (has_experts(m)) {
-        model_experts_backward(m, l, norm, dy, dnorm);
-        call_experts(m, m->hooks.done, l), call_experts(m, m->hooks.ready, l);
+        const bool shared = m->shape.config->shared > 0; /* they get what a matmul of all tokens gets */
+        const void *dy = shared ? model_stream_shares(m, MODEL_DOUT, l) : model_shares(m, model_stream(m));
+        model_experts_backward(m, l, dy, dnorm);
+        call_experts(m, m->hooks.done, l);
+        if (!model_is_late(&m->shape, m->chunk)) call_experts(m, m->hooks.ready, l);
         return;
     }
-    model_linear_grad_params(m, model_linear_down(m, l), dy, model_buffer_at(m, MODEL_ACT, l));
+    const void *dy = model_stream_shares(m, MODEL_DOUT, l);
+    model_weights_now(m, down_weights, l);
     model_down_grad_input(m, l, dy);
-    model_linear_sum_backward(m, model_linear_up(m, l), dup, norm, dnorm);
+    model_linear_sum_backward(m, model_linear_up(m, l), model_buffer_at(m, MODEL_DUP, l), dnorm, up_weights);
 }
 
 /* in: MODEL_DX holds d X[l+1]; out: d X[l] */
 static void layer_backward(const struct model *m, int64_t l) {
-    const struct model_linear qkv = model_linear_qkv(m, l), proj = model_linear_proj(m, l);
-    const struct kernel_norm n1 = model_norm1(m, l), n2 = model_norm2(m, l);
-    void *dx = model_stream(m), *dnorm = m->buffers[MODEL_DNORM];
-    void *datt = m->buffers[MODEL_DATT], *dqkv = m->buffers[MODEL_DQKV];
+    void *dx = model_stream(m), *dnorm1 = dnorm_at(m, MODEL_DNORM1, l), *dnorm2 = dnorm_at(m, MODEL_DNORM2, l);
 
-    mlp_backward(m, l, model_shares(m, dx));
-    model_norm_backward(m, n2, dnorm, dx, dx);
+    mlp_backward(m, l);
+    model_weights_now(m, norm2_weights, l);
+    model_norm_grad_input(m, model_norm2(m, l), dnorm2, dx, dx);
 
-    const void *dy = model_shares(m, dx);
-    model_linear_grad_params(m, proj, dy, model_buffer_at(m, MODEL_ATT, l));
-    model_linear_grad_input(m, proj, dy, datt);
+    const void *dy = model_stream_shares(m, MODEL_DMID, l);
+    model_weights_now(m, proj_weights, l);
+    model_linear_grad_input(m, model_linear_proj(m, l), dy, m->buffers[MODEL_DATT]);
     model_attention_backward(m, l);
-    model_linear_sum_backward(m, qkv, dqkv, model_buffer_at(m, MODEL_NORM1, l), dnorm);
-    model_norm_backward(m, n1, dnorm, dx, dx);
+    model_linear_sum_backward(m, model_linear_qkv(m, l), model_buffer_at(m, MODEL_DQKV, l), dnorm1, qkv_weights);
+    model_weights_now(m, norm1_weights, l);
+    model_norm_grad_input(m, model_norm1(m, l), dnorm1, dx, dx);
+}
+
+static void layer_weights(const struct model *m, int64_t l) {
+    if (has_experts(m))
+        model_experts_weights(m, l);
+    else
+        down_weights(m, l), up_weights(m, l);
+    call_experts(m, m->hooks.ready, l);
+    norm2_weights(m, l), proj_weights(m, l), qkv_weights(m, l), norm1_weights(m, l);
 }
 
 /* From the head to the layers. */
 static void backward_head(const struct model *m) {
     const int64_t start = final_start(m), count = final_count(m);
-    model_norm_backward(m, model_norm_final(m), m->buffers[MODEL_DNORM], NULL, model_stream(m));
+    model_norm_grad_params(m, model_norm_final(m), m->buffers[MODEL_DNORM]);
+    model_norm_grad_input(m, model_norm_final(m), m->buffers[MODEL_DNORM], NULL, model_stream(m));
     call(m, m->hooks.done, start, count); /* includes the head unless it is tied */
     call(m, m->hooks.ready, start, count);
 }
@@ -224,16 +266,27 @@ void model_backward(struct model *m, const int32_t *tokens) {
     const struct model_params *p = m->params;
     const struct model_chunk c = model_chunk_of(&m->shape, m->chunk);
     const int64_t early = model_early(m);
+    const bool late = model_is_late(&m->shape, m->chunk);
     if (early) call(m, m->hooks.ready, 0, early);
     if (model_heads(m)) backward_head(m);
     for (int64_t l = c.first + c.layers - 1; l >= c.first; l--) {
         call_layer(m, m->hooks.need, l), call_experts(m, m->hooks.need, l);
         layer_again(m, l);
         layer_backward(m, l);
-        call_layer(m, m->hooks.done, l), call_layer(m, m->hooks.ready, l);
+        call_layer(m, m->hooks.done, l);
+        if (!late) call_layer(m, m->hooks.ready, l);
     }
     if (!model_embeds(m)) return;
     model_embed_backward(m, tokens);
     call(m, m->hooks.done, 0, p->layer0);
     call(m, m->hooks.ready, early, p->layer0 - early);
+}
+
+void model_weights(struct model *m) {
+    const struct model_chunk c = model_chunk_of(&m->shape, m->chunk);
+    for (int64_t l = c.first + c.layers - 1; c.late && l >= c.first; l--) {
+        call_layer(m, m->hooks.need, l), call_experts(m, m->hooks.need, l);
+        layer_weights(m, l);
+        call_layer(m, m->hooks.ready, l);
+    }
 }

@@ -90,7 +90,7 @@ struct model {
     float *head_grad;             /* its gradient */
     void *buffers[MODEL_BUFFERS]; /* first copy of each */
     int chunk, turn;              /* see model_turn */
-    int64_t slot;
+    int64_t slot, late;
     float grad_scale; /* of experts' load-balancing loss: that of model_loss, which the caller sets */
     double balance;   /* that loss (experts.h) of forward passes since the caller cleared it, summed over tokens */
 };
@@ -101,9 +101,9 @@ int model_open(struct model *m, const struct model_shape *shape, const struct mo
                const struct kernel_team *team, const void *weights, float *grads, struct base_arena *activations,
                struct base_error *e);
 
-/* What the next passes are of: a chunk of layers, one of the micro-batches that are kept of it, and one of two
- * gradients of the residual stream. 0, 0, 0 from the start. */
-void model_turn(struct model *m, int chunk, int64_t slot, int turn);
+/* What the next passes are of: a chunk of layers, one of the micro-batches that are kept of it, one of those of them
+ * that wait for weight gradients, and one of two gradients of the residual stream. 0, 0, 0, 0 from the start. */
+void model_turn(struct model *m, int chunk, int64_t slot, int64_t late, int turn);
 /* Whether the chunk begins with the embeddings, and whether it ends with the head. Else forward starts from what is in
  * model_entry, and backward from what is in model_stream. */
 bool model_embeds(const struct model *m);
@@ -121,8 +121,12 @@ void model_forward(struct model *m, const int32_t *tokens);
  * gradient of the final norm's output in MODEL_DNORM. Every gradient is multiplied by grad_scale. */
 double model_loss(struct model *m, const int32_t *targets, float grad_scale);
 /* Adds all other parameter gradients into grads, last layer first, unless hooks.rows takes some. Calls hooks.ready when
- * a range is final. */
+ * a range is final. If the chunk is late (struct model_chunk), those of layers are left to model_weights: backward
+ * keeps what it needs. Until then the micro-batch's slots stay its own. */
 void model_backward(struct model *m, const int32_t *tokens);
+/* The rest of a late backward, with the bits that it would have had at once; it reads no weights, but calls hooks.need
+ * before it adds to a layer's gradients. */
+void model_weights(struct model *m);
 
 /* Elements at the start of the buffer that are ready first in this backward: the token table if hooks.rows takes the
  * embedding's part, else 0. */

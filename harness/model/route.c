@@ -67,13 +67,6 @@ static void count_loads(const struct model *m, int64_t l) {
     if (model_context_shares(m->shape.context)) m->hooks.load(m->hooks.context, load, m->shape.batch * c->experts);
 }
 
-/* The rows of this rank's tokens, which replicas sum as they sum gradients. */
-static void count_rows(const struct model *m, int64_t l) {
-    const int32_t *choice = model_buffer_at(m, MODEL_CHOICE, l);
-    float *rows = model_gradient(m, MODEL_ROUTER_BIAS, l);
-    for (int64_t i = 0; rows && i < model_tokens(m) * m->shape.config->active; i++) rows[choice[i]]++;
-}
-
 static int64_t layer_of(const struct model *m, int64_t l) {
     return model_part_layer(&m->shape.part, l);
 }
@@ -137,6 +130,13 @@ void model_route_backward(const struct model *m, int64_t l) {
                                                                  .dprobs = balance,
                                                                  .seq = m->shape.seq,
                                                                  .dtype = m->shape.dtype,
-                                                                 .dlogits = m->buffers[MODEL_DSCORES]});
-    count_rows(m, l);
+                                                                 .dlogits = model_buffer_at(m, MODEL_DSCORES, l)});
+}
+
+void model_route_weights(const struct model *m, int64_t l) {
+    const int32_t *choice = model_buffer_at(m, MODEL_CHOICE, l);
+    float *rows = model_gradient(m, MODEL_ROUTER_BIAS, l);
+    model_linear_grad_params(m, model_linear_router(m, l), model_buffer_at(m, MODEL_DSCORES, l),
+                             model_buffer_at(m, MODEL_NORM2, l));
+    for (int64_t i = 0; rows && i < model_tokens(m) * m->shape.config->active; i++) rows[choice[i]]++;
 }

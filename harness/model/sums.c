@@ -28,13 +28,33 @@ static void gather(const struct model *m, void *all) {
     m->hooks.wait(m->hooks.context);
 }
 
-void *model_shares(const struct model *m, void *x) {
+static void share(const struct model *m, const void *x, char *all) {
     const int64_t row = m->shape.config->width * (int64_t)kernel_dtype_bytes(m->shape.dtype);
-    char *all = m->buffers[MODEL_SHARES];
-    if (!m->shape.sequence) return x;
     memcpy(all + model_own_first(m) * row, x, (size_t)(model_own_tokens(m) * row));
-    gather(m, all);
+    if (m->shape.sequence) gather(m, all);
+}
+
+void *model_shares(const struct model *m, void *x) {
+    if (!m->shape.sequence) return x;
+    share(m, x, m->buffers[MODEL_SHARES]);
+    return m->buffers[MODEL_SHARES];
+}
+
+static void *stream_kept(const struct model *m, enum model_buffer own, int64_t layer) {
+    if (model_is_late(&m->shape, m->chunk)) return model_buffer_at(m, own, layer);
+    return m->shape.sequence ? m->buffers[MODEL_SHARES] : model_stream(m);
+}
+const void *model_stream_kept(const struct model *m, enum model_buffer own, int64_t layer) {
+    return stream_kept(m, own, layer);
+}
+const void *model_stream_shares(const struct model *m, enum model_buffer own, int64_t layer) {
+    void *const all = stream_kept(m, own, layer), *const x = model_stream(m);
+    if (all != x) share(m, x, all);
     return all;
+}
+
+void model_weights_now(const struct model *m, model_layer_fn *weights, int64_t layer) {
+    if (!model_is_late(&m->shape, m->chunk)) weights(m, layer);
 }
 
 const void *model_addend_begin(const struct model *m, const void *d, float *addend) {
@@ -66,14 +86,15 @@ void model_linear_sum(const struct model *m, struct model_linear l, const void *
     model_sum_finish(m, addend, y);
 }
 
-void model_linear_sum_backward(const struct model *m, struct model_linear l, const void *dy, const void *x, void *dx) {
+void model_linear_sum_backward(const struct model *m, struct model_linear l, const void *dy, void *dx,
+                               model_layer_fn *weights) {
     struct kernel_gemm g = model_gemm_grad_input(m, l, dy, dx);
     if (model_is_split(&m->shape)) {
         g.out = KERNEL_F32, g.c = model_addend(m, dx);
         m->team->ops->gemm(m->team, &g);
         model_sum_start(m, g.c);
     }
-    model_linear_grad_params(m, l, dy, x);
+    model_weights_now(m, weights, l.layer);
     if (model_is_split(&m->shape))
         model_sum_finish(m, g.c, dx);
     else

@@ -37,7 +37,8 @@ static int64_t slot_of(const struct parallel_pipeline *p, const struct plan_step
 }
 
 static void turn(const struct parallel_pipeline *p, const struct plan_step *s, int64_t backwards) {
-    model_turn(p->model, s->chunk, slot_of(p, s), p->comm ? (int)(backwards % 2) : 0);
+    const int64_t late = model_chunk_of(&p->plan->shape, s->chunk).late;
+    model_turn(p->model, s->chunk, slot_of(p, s), late ? s->micro_batch % late : 0, p->comm ? (int)(backwards % 2) : 0);
 }
 
 /* A message's tag: the chunk that it is for, and whether it is a gradient. */

@@ -113,11 +113,11 @@ static void fill_chunks(struct model_part *part, const struct plan *p) {
     part->chunks = l->vp;
     plan_pipeline_of(p, &pipeline);
     for (int stage = 0; stage < l->pp * l->vp; stage++) {
-        const int chunk = stage / l->pp;
+        const int chunk = stage / l->pp, device = p->place.at[PLAN_PP];
         const int64_t own = plan_layout_layers(l, layers, stage);
-        if (stage % l->pp == p->place.at[PLAN_PP])
-            part->chunk[chunk] =
-                (struct model_chunk){first, own, plan_pipeline_slots(&pipeline, p->place.at[PLAN_PP], chunk)};
+        if (stage % l->pp == device)
+            part->chunk[chunk] = (struct model_chunk){first, own, plan_pipeline_slots(&pipeline, device, chunk),
+                                                      plan_pipeline_late(&pipeline, device, chunk)};
         first += own;
     }
 }
