@@ -85,9 +85,10 @@ static int price_messages(struct projection_pricing *p) {
         if (r->ops[i].phase == PLAN_PHASE_BACKWARD && !strcmp(r->ops[i].op, "embedding_backward"))
             embedding += r->ops[i].call_s;
     const double micro = (double)plan->accumulation, layers = (double)plan->part.layers;
-    const struct projection_passes passes = {(backward / micro - embedding) / layers, embedding,
-                                             forward / micro / layers,
-                                             projection_priced_seconds(r, PLAN_PHASE_UPDATE, NULL)};
+    struct projection_passes passes = {(backward / micro - embedding) / layers, embedding, forward / micro / layers,
+                                       projection_priced_seconds(r, PLAN_PHASE_UPDATE, NULL)};
+    if (model_is_late(&plan->shape, 0)) /* the embedding's gradient is ready before any layer's */
+        passes.layer_s = projection_priced_weights(r) / micro / layers, passes.embedding_s = 0;
     int code = projection_measured_overlap(p->m, plan, &passes, &o, p->e);
     if (code) return code;
     r->message_s = o.message_s, r->cost_s = o.cost_s, r->exposed_s = o.exposed_s;

@@ -94,6 +94,16 @@ double projection_priced_seconds(const struct projection_measured *r, enum plan_
     return sum;
 }
 
+double projection_priced_weights(const struct projection_measured *r) {
+    double sum = 0;
+    for (int i = 0; i < r->count; i++) {
+        const struct projection_priced *o = &r->ops[i];
+        const bool weights = strstr(o->name, "grad-weight") || !strcmp(o->name, "bias gradients");
+        if (o->phase == PLAN_PHASE_BACKWARD && weights) sum += o->count * o->call_s;
+    }
+    return sum;
+}
+
 /* Prices the operation's calls, each of `times` the query's work. Without a record that serves the query, *found is
  * false and nothing is added. */
 static int price(struct projection_pricing *p, const struct plan_op *o, double times, const struct query *q,

@@ -23,6 +23,8 @@ int projection_price_bytes(struct projection_pricing *p, const char *name, enum 
 int projection_price_add(struct projection_pricing *p, struct projection_priced one);
 /* Seconds of a step that priced operations of a phase take; of those of one name, or NULL: of all. */
 double projection_priced_seconds(const struct projection_measured *r, enum plan_phase phase, const char *name);
+/* The same of the gradients of layers' weights, which a late backward leaves for later (model/model.h). */
+double projection_priced_weights(const struct projection_measured *r);
 /* Everything of a rank's step by itself: operations, messages. Its part of that: tensor and context parallel messages,
  * once the operations that cover them are priced. */
 int projection_price_rank(struct projection_pricing *p);

@@ -9,7 +9,7 @@
 
 /* A stage by itself: seconds of a micro-batch's tasks by chunk, and of what comes before and after all of them. */
 struct stage {
-    double task_s[MODEL_CHUNKS][2]; /* PLAN_FORWARD, PLAN_BACKWARD */
+    double task_s[MODEL_CHUNKS][PLAN_TASKS];
     double before_s, after_s;
 };
 
@@ -18,8 +18,9 @@ static struct stage stage_of(const struct plan *plan, const struct projection_me
     const double micro = (double)plan->accumulation, layers = (double)plan->part.layers;
     const double embed[2] = {projection_priced_seconds(r, PLAN_PHASE_FORWARD, "embedding forward"),
                              projection_priced_seconds(r, PLAN_PHASE_BACKWARD, "embedding backward")};
+    const double late = model_is_late(&plan->shape, 0) ? projection_priced_weights(r) : 0;
     const double pass[2] = {projection_priced_seconds(r, PLAN_PHASE_FORWARD, NULL) - embed[0],
-                            projection_priced_seconds(r, PLAN_PHASE_BACKWARD, NULL) - embed[1] - r->cost_s};
+                            projection_priced_seconds(r, PLAN_PHASE_BACKWARD, NULL) - embed[1] - r->cost_s - late};
     const int chunks = model_chunks(&plan->shape);
     struct stage s = {.before_s = projection_priced_seconds(r, PLAN_PHASE_ZERO, NULL) +
                                   projection_priced_seconds(r, PLAN_PHASE_BATCH, NULL),
@@ -32,6 +33,7 @@ static struct stage stage_of(const struct plan *plan, const struct projection_me
             s.task_s[c][task] =
                 (pass[task] * (double)model_chunk_of(&plan->shape, c).layers / layers + (c == 0 ? embed[task] : 0)) /
                 micro;
+    s.task_s[0][PLAN_WEIGHT] = late / micro;
     s.task_s[chunks - 1][PLAN_BACKWARD] += projection_priced_seconds(r, PLAN_PHASE_HEAD, NULL) / micro;
     return s;
 }
@@ -49,11 +51,11 @@ struct play {
     double send_s, table_s; /* of a message between stages; until the last stage has a tied token table */
 };
 
-/* When the task's input is there; NAN: not yet known. */
+/* When the task's input is there; NAN: not yet known. That of weight gradients is, by the order of tasks. */
 static double ready(const struct play *x, int v, const struct plan_step *s) {
     const int last = x->pipeline.devices * x->pipeline.chunks - 1, before = s->task == PLAN_FORWARD ? v - 1 : v + 1;
     const int64_t micros = x->pipeline.micro_batches;
-    if (s->task == PLAN_FORWARD && v == 0) return 0;
+    if (s->task == PLAN_WEIGHT || (s->task == PLAN_FORWARD && v == 0)) return 0;
     if (s->task == PLAN_BACKWARD && v == last)
         return fmax(x->ended[(v * micros + s->micro_batch) * 2 + PLAN_FORWARD], x->table_s);
     return x->arrived[(before * micros + s->micro_batch) * 2 + s->task];
@@ -66,10 +68,12 @@ static bool play_device(struct play *x, int device) {
         const struct plan_step *s = &x->steps[device * x->count + x->next[device]];
         const int v = s->chunk * x->pipeline.devices + device;
         const double at = ready(x, v, s);
+        if (isnan(at)) break;
+        x->free_s[device] = fmax(x->free_s[device], at) + x->stages[device].task_s[s->chunk][s->task];
+        if (s->task == PLAN_WEIGHT) continue; /* nothing is sent */
         const int64_t place = (v * x->pipeline.micro_batches + s->micro_batch) * 2 + s->task;
         double *link = &x->link_s[2 * device + s->task];
-        if (isnan(at)) break;
-        x->ended[place] = x->free_s[device] = fmax(x->free_s[device], at) + x->stages[device].task_s[s->chunk][s->task];
+        x->ended[place] = x->free_s[device];
         x->arrived[place] = *link = fmax(*link, x->ended[place]) + x->send_s;
     }
     return any;
@@ -156,7 +160,8 @@ static int price_stage(struct projection_pricing *p, const struct projection_mea
     if (!code && s == 0) code = price_first(&q, "ends", "send", &all->table);
     if (code) return code;
     *stage = stage_of(&plan, &of);
-    for (int c = 0; c < r.layout.vp; c++) tasks += stage->task_s[c][PLAN_FORWARD] + stage->task_s[c][PLAN_BACKWARD];
+    for (int c = 0; c < r.layout.vp; c++)
+        for (int task = 0; task < PLAN_TASKS; task++) tasks += stage->task_s[c][task];
     tasks *= (double)plan.accumulation;
     all->busy_s += tasks;
     all->before_s = fmax(all->before_s, stage->before_s), all->after_s = fmax(all->after_s, stage->after_s);

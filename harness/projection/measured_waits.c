@@ -34,13 +34,18 @@ static int add(struct projection_pricing *p, const struct plan_op *o, const stru
                                       price->extrapolated ? PROJECTION_BEYOND : PROJECTION_TIMED, p->m->message_count});
 }
 
+/* Seconds of a matmul's weight gradients that cover a message of backward, unless they are late. */
+static double cover_of(const struct projection_pricing *p, double seconds) {
+    return model_is_late(&p->plan->shape, 0) ? 0 : seconds;
+}
+
 /* Partial sums: two a layer and direction. Those of backward travel while the weights' gradients of the same matmul are
  * computed; those that backward repeats of forward, while nothing is. */
 static void partial_sums(const struct projection_pricing *p, double count, struct group g[GROUPS]) {
     const double once = (double)(p->plan->accumulation * p->plan->part.layers);
     g[0] = (struct group){PLAN_PHASE_FORWARD, 2 * once, 0};
-    g[1] = (struct group){PLAN_PHASE_BACKWARD, once, call_of(p->r, "qkv grad-weight")};
-    g[2] = (struct group){PLAN_PHASE_BACKWARD, once, call_of(p->r, "ffn up grad-weight")};
+    g[1] = (struct group){PLAN_PHASE_BACKWARD, once, cover_of(p, call_of(p->r, "qkv grad-weight"))};
+    g[2] = (struct group){PLAN_PHASE_BACKWARD, once, cover_of(p, call_of(p->r, "ffn up grad-weight"))};
     g[3] = (struct group){PLAN_PHASE_BACKWARD, count - 4 * once, 0};
 }
 
@@ -85,7 +90,7 @@ static bool experts(const struct projection_pricing *p, const struct plan_op *o,
     const double cover = projection_priced_seconds(p->r, PLAN_PHASE_BACKWARD, "ffn up grad-weight") / once;
     if (!home && !weights && base_text_find(o->name, first, sizeof first / sizeof *first) < 0) return false;
     g[0] = (struct group){PLAN_PHASE_FORWARD, weights ? 0 : once, 0};
-    g[1] = (struct group){PLAN_PHASE_BACKWARD, o->count - g[0].count, home ? cover : 0};
+    g[1] = (struct group){PLAN_PHASE_BACKWARD, o->count - g[0].count, home ? cover_of(p, cover) : 0};
     return true;
 }
 
