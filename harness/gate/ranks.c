@@ -122,7 +122,7 @@ static void check_sums(struct gate *gate, struct parallel_engine *g, bool overla
     parallel_clear(g);
     parallel_sum_begin(g);
     g->last_micro = true;
-    parallel_zero_backward(&g->zero, 0, g->blocks.layers + 1, parallel_sums(g));
+    parallel_zero_backward(&g->zero, 0, g->blocks.layers + 1, parallel_sums(g), false);
     if (g->tied.grad) fill_head(g);
     report(g, g->rows.count ? model_config_table(&g->plan->part) : 0);
     if (g->rows.count) send_rows(g);

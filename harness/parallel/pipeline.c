@@ -97,9 +97,10 @@ void parallel_pipeline_begin(struct parallel_pipeline *p, int64_t micro_batches)
     struct plan_pipeline whole;
     plan_pipeline_of(p->plan, &whole);
     whole.micro_batches = micro_batches;
-    if (micro_batches == 1) whole.schedule = PLAN_GPIPE; /* the others may ask for more */
+    if (micro_batches == 1 && whole.chunks > 1) whole.schedule = PLAN_GPIPE; /* interleaving asks for more */
     plan_pipeline_order(&whole, p->plan->place.at[PLAN_PP], p->steps);
     p->count = plan_pipeline_steps(&whole);
+    p->last = plan_pipeline_last(&whole);
     p->backwards = p->asked = p->next[PLAN_FORWARD] = p->next[PLAN_BACKWARD] = 0;
     for (int i = 0; i < MODEL_CHUNKS; i++) p->done[i] = 0;
 }
@@ -110,7 +111,8 @@ void parallel_pipeline_enter(struct parallel_pipeline *p, int64_t task) {
     if (sends(p)) {
         await_activations(p);
         await_gradients(p, s->task == PLAN_BACKWARD);
-        p->comm->ops->wait(p->comm, s->task == PLAN_FORWARD ? &p->entry[at] : &p->come[p->backwards % 2]);
+        if (s->task == PLAN_BACKWARD) p->comm->ops->wait(p->comm, &p->come[p->backwards % 2]);
+        if (s->task == PLAN_FORWARD) p->comm->ops->wait(p->comm, &p->entry[at]);
         if (s->task == PLAN_FORWARD) p->comm->ops->wait(p->comm, &p->exit[at]);
     }
     turn(p, s, p->backwards);
@@ -125,16 +127,13 @@ void parallel_pipeline_leave(struct parallel_pipeline *p, int64_t task) {
     const struct plan_step *s = &p->steps[task];
     struct comm *c = p->comm;
     const struct model *m = p->model;
-    if (s->task == PLAN_FORWARD) {
-        if (sends(p) && !model_heads(m))
-            send(p, model_exit(m), stage_after(c), s->chunk + (c->rank + 1 == c->size), false,
-                 &p->exit[s->chunk * p->slots + slot_of(p, s)]);
-        return;
-    }
-    if (sends(p) && !model_embeds(m))
+    if (s->task == PLAN_FORWARD && sends(p) && !model_heads(m))
+        send(p, model_exit(m), stage_after(c), s->chunk + (c->rank + 1 == c->size), false,
+             &p->exit[s->chunk * p->slots + slot_of(p, s)]);
+    if (s->task == PLAN_BACKWARD && sends(p) && !model_embeds(m))
         send(p, model_stream(m), stage_before(c), s->chunk - (c->rank == 0), true, &p->go[p->backwards % 2]);
-    p->backwards++;
-    p->done[s->chunk]++;
+    p->backwards += s->task == PLAN_BACKWARD;
+    p->done[s->chunk] += s->task == p->last;
 }
 
 void parallel_pipeline_end(struct parallel_pipeline *p) {

@@ -19,8 +19,9 @@ struct parallel_pipeline {
     struct comm_request *entry, *exit;  /* [chunks * slots] activations that come in and go out */
     struct comm_request come[2], go[2]; /* gradients likewise, in turns */
     int64_t slots;                      /* the most of a chunk */
-    int64_t done[MODEL_CHUNKS];         /* backward tasks of a chunk that are done */
-    int64_t backwards;                  /* of all chunks */
+    enum plan_task last;                /* of a micro-batch, after which its memory is free */
+    int64_t done[MODEL_CHUNKS];         /* such tasks of a chunk */
+    int64_t backwards;                  /* backward tasks of all chunks that are done */
     int64_t next[2];                    /* by kind of task: the first whose message is not yet awaited, */
     int64_t asked;                      /* and how many backward tasks come before it */
     bool silent;                        /* send nothing: values are not those of the model */

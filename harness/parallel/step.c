@@ -91,13 +91,22 @@ static double backward(struct parallel_engine *g, const struct data_source *sour
     parallel_tied_arrived(&g->tied);
     lap(r, PLAN_PHASE_PIPELINE, &since);
     chunk_ranges(g, &low, &high);
-    parallel_zero_backward(&g->zero, low, high, parallel_sums(g));
+    parallel_zero_backward(&g->zero, low, high, parallel_sums(g), model_is_late(&g->plan->shape, g->model.chunk));
     if (heads) loss = model_loss(&g->model, g->targets, scale);
     if (heads && g->tied.grad && g->last_micro && !g->nulled) parallel_tied_sum(&g->tied);
     lap_compute(g, r, PLAN_PHASE_HEAD, &since);
     model_backward(&g->model, parallel_inputs(g));
     lap_compute(g, r, PLAN_PHASE_BACKWARD, &since);
     return loss;
+}
+
+/* The weight gradients that backward left. */
+static void weights(struct parallel_engine *g, struct parallel_result *r) {
+    const struct model_chunk c = model_chunk_of(&g->plan->shape, g->model.chunk);
+    double since = base_clock_now();
+    parallel_zero_weights(&g->zero, c.first + 1, c.first + c.layers, parallel_sums(g));
+    model_weights(&g->model);
+    lap_compute(g, r, PLAN_PHASE_BACKWARD, &since);
 }
 
 double parallel_passes(struct parallel_engine *g, const struct data_source *source, int64_t step, int64_t micros,
@@ -117,6 +126,8 @@ double parallel_passes(struct parallel_engine *g, const struct data_source *sour
         g->model.hooks.rows = g->last_micro && !g->nulled && g->rows.count ? parallel_on_rows : NULL;
         if (s.task == PLAN_FORWARD)
             forward(g, source, step, s.micro_batch, r);
+        else if (s.task == PLAN_WEIGHT)
+            weights(g, r);
         else
             loss += backward(g, source, step, s.micro_batch, scale, r);
         since = base_clock_now();

@@ -136,30 +136,48 @@ void parallel_zero_renew(struct parallel_zero *z) {
 }
 
 void parallel_zero_forward(struct parallel_zero *z, int64_t low, int64_t high) {
-    z->backward = false;
+    z->backward = z->adds = false;
+    z->reads = true;
     z->low = low, z->high = high;
 }
 
-void parallel_zero_backward(struct parallel_zero *z, int64_t low, int64_t high, bool sums) {
+/* The gradients that are to be reported in this pass. */
+static void owe(struct parallel_zero *z, bool layers) {
+    for (int64_t r = 0; z->stage && r < z->blocks->ranges; r++)
+        if (in_pass(z, r) && (layers || parallel_blocks_layer(z->blocks, r) == 0)) z->owed += z->blocks->block[r].count;
+}
+
+void parallel_zero_backward(struct parallel_zero *z, int64_t low, int64_t high, bool sums, bool late) {
     const int64_t last = z->blocks->layers + 1;
-    z->backward = true;
+    z->backward = z->reads = true;
+    z->adds = !late;
     z->low = low, z->high = high;
-    if (!z->stage) return;
-    for (int64_t r = 0; sums && r < z->blocks->ranges; r++)
-        if (in_pass(z, r)) z->owed += z->blocks->block[r].count;
+    if (sums) owe(z, !late);
     if (z->stage < 2) return;
     if (high == last) clear(z, last);
     if (low == 0) clear(z, 0); /* has the head too, if that is tied */
 }
 
-void parallel_zero_need(struct parallel_zero *z, int64_t range) {
+void parallel_zero_weights(struct parallel_zero *z, int64_t low, int64_t high, bool sums) {
+    z->backward = z->adds = true;
+    z->reads = false;
+    z->low = low, z->high = high;
+    if (sums) owe(z, true);
+}
+
+/* The range is there; the next one comes. */
+static void gather_ahead(struct parallel_zero *z, int64_t range) {
     const int64_t next = z->backward ? range - 1 : range + 1;
     parallel_zero_hold(z, range);
     /* in backward the embeddings are still there */
     const bool alike = parallel_blocks_experts(z->blocks, next) == parallel_blocks_experts(z->blocks, range);
     if (z->stage == 3 && !z->deferred && next > 0 && next < z->blocks->ranges && alike && in_pass(z, next))
         start_gather(z, next);
-    if (z->stage >= 2 && z->backward) clear(z, range);
+}
+
+void parallel_zero_need(struct parallel_zero *z, int64_t range) {
+    if (z->reads) gather_ahead(z, range);
+    if (z->stage >= 2 && z->adds) clear(z, range);
 }
 
 void parallel_zero_hold(struct parallel_zero *z, int64_t range) {

@@ -11,6 +11,9 @@
  * layers once a step, a layer and its experts in each pass, while the layer before it is computed. A layer stays until
  * its buffer's turn comes, so two are still there when the next pass starts.
  *
+ * If weight gradients are late (model_weights), a pass of its own has them: backward gathers weights, and adds to the
+ * embeddings' gradients and those of what follows the layers; the later pass adds to those of layers, and gathers none.
+ *
  * A pipeline stage has no embeddings, or nothing after its layers: such a range is empty, and nothing is sent of it. */
 #ifndef TOISE_PARALLEL_ZERO_H
 #define TOISE_PARALLEL_ZERO_H
@@ -32,8 +35,9 @@ struct parallel_zero {
     struct comm_request *gather, *sum;
     bool *gathering, *summing;
     bool *held;        /* [ranges] stage 3: gathered since the last update */
-    bool backward;     /* the pass that runs */
-    int64_t low, high; /* and its ranges, without experts */
+    bool backward;     /* the pass that runs; */
+    bool reads, adds;  /* it reads weights of layers, and adds to their gradients; */
+    int64_t low, high; /* its ranges, without experts */
     bool deferred;     /* overlap nothing with compute; the same messages */
     bool silent;       /* send nothing: weights are not valid */
     int64_t owed;      /* elements whose gradient is yet to be reported */
@@ -52,11 +56,12 @@ float *parallel_zero_gradient(const struct parallel_zero *zero, int64_t range);
 /* The weights have changed: what was gathered of them is stale. */
 void parallel_zero_renew(struct parallel_zero *zero);
 /* Before a forward pass over ranges low to high and these layers' experts, and before its loss. sums: this backward's
- * gradients are summed over the ranks; else ready is not called. */
+ * gradients are summed over the ranks; else ready is not called. late: those of layers are left to a pass over weights,
+ * before which the third is called, of layers alone. */
 void parallel_zero_forward(struct parallel_zero *zero, int64_t low, int64_t high);
-void parallel_zero_backward(struct parallel_zero *zero, int64_t low, int64_t high, bool sums);
-/* The model's hooks, by range. need: its weights are there and, in backward, its gradient can be added to. ready: its
- * gradient is final. */
+void parallel_zero_backward(struct parallel_zero *zero, int64_t low, int64_t high, bool sums, bool late);
+void parallel_zero_weights(struct parallel_zero *zero, int64_t low, int64_t high, bool sums);
+/* The model's hooks, by range. need: what the pass reads and adds to is there. ready: its gradient is final. */
 void parallel_zero_need(struct parallel_zero *zero, int64_t range);
 void parallel_zero_ready(struct parallel_zero *zero, int64_t range);
 /* Blocks until this rank has its blocks of all sums. False: a range was not reported, or twice. */

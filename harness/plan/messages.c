@@ -28,7 +28,11 @@ static const char *expert_group(const struct plan *p) {
 /* The rule of parallel/buckets.h; experts' apart. */
 static void buckets(const struct plan *p, const struct model_params *params, plan_each_message *each, void *context) {
     const struct plan_request *r = &p->request;
-    const int64_t layers = params->layers, table = p->rows_apart ? model_config_table(&p->part) : 0;
+    const int64_t layers = params->layers;
+    /* what is final before the layers: the table, or with late weight gradients all that precedes them */
+    const int64_t table = model_is_late(&p->shape, 0) ? params->layer0
+                          : p->rows_apart             ? model_config_table(&p->part)
+                                                      : 0;
     const int64_t final = params->expert0 - model_params_start(params, layers + 1), rest = params->layer0 - table;
     const int64_t experts = plan_layout_expert_replicas(&r->layout) > 1 ? params->expert_size : 0;
     struct pending x = {each, context, "dp", "gradient all-reduce", r->bucket, 0, table};
@@ -61,6 +65,7 @@ struct gathers {
 
 static void gathers_of(void *context, const struct plan_step *step) {
     struct gathers *g = context;
+    if (step->task == PLAN_WEIGHT) return; /* reads no weights */
     const struct model_chunk c = model_chunk_of(&g->plan->shape, step->chunk);
     const bool forward = step->task == PLAN_FORWARD;
     const int64_t first = 1 + c.first, last = first + c.layers - 1, at = forward ? g->range - first : last - g->range;

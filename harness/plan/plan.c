@@ -16,17 +16,20 @@ static int check_sizes(const struct plan_request *r, struct base_error *e) {
     const struct plan_batch batch = {r->seq, r->global_batch};
     const long long ranks = r->layout.dp, mbs = r->layout.micro_batch, gbs = r->global_batch, limit = 1 << 24;
     if (l->dp < 1 || l->tp < 1 || l->pp < 1 || l->vp < 1 || l->cp < 1 || l->ep < 0 || l->recompute < 0 ||
-        l->recompute >= PLAN_RECOMPUTES)
+        l->recompute >= PLAN_RECOMPUTES || l->schedule < 0 || l->schedule >= PLAN_SCHEDULES)
         return base_fail(e, BASE_USAGE, "--tp, --pp, --cp, --ep, --vp and the data parallel ranks are at least 1 each");
     if (l->pp == 1 && (l->vp > 1 || l->schedule != PLAN_1F1B || l->stage_layers[0]))
         return base_fail(e, BASE_USAGE,
                          "--vp, --schedule and --stage-layers are of pipeline stages: they need --pp of at least 2");
     if (l->vp > MODEL_CHUNKS) return base_fail(e, BASE_USAGE, "--vp %d: take 1 to %d", l->vp, (int)MODEL_CHUNKS);
-    if (l->schedule != PLAN_GPIPE && l->schedule != PLAN_1F1B)
-        return base_fail(e, BASE_USAGE, "--schedule %s can be priced, not yet trained: take gpipe or 1f1b",
+    if (l->schedule != PLAN_1F1B && l->vp > 1) /* stages of gpipe would wait for each other forever */
+        return base_fail(e, BASE_USAGE, "--schedule %s runs one chunk on each stage: take --vp 1, or 1f1b",
                          plan_schedule_name((enum plan_schedule)l->schedule));
-    if (l->schedule == PLAN_GPIPE && l->vp > 1) /* stages would wait for each other forever */
-        return base_fail(e, BASE_USAGE, "--schedule gpipe runs one chunk on each stage: take --vp 1, or 1f1b");
+    if (l->schedule == PLAN_ZERO_BUBBLE && l->recompute)
+        return base_fail(e, BASE_USAGE,
+                         "--schedule zero-bubble keeps what weight gradients read, which --recompute %s drops: take "
+                         "--recompute none, or 1f1b",
+                         plan_recompute_name((enum plan_recompute)l->recompute));
     if (l->sequence_parallel && l->tp == 1)
         return base_fail(e, BASE_USAGE, "--sp splits tokens over tensor parallel ranks: it needs --tp of at least 2");
     if (l->zero < 0 || l->zero > 3) return base_fail(e, BASE_USAGE, "--zero %d: take 0 to 3", l->zero);

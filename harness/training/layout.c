@@ -7,11 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Schedules that are trained: the first of enum plan_schedule. */
-static const char *trained_schedule(int i) {
-    return i <= PLAN_1F1B ? plan_schedule_name((enum plan_schedule)i) : NULL;
-}
-
 /* clang-format off */
 const struct cli_option training_layout_options[] = {
     {.name = "--mbs", .alias = "--micro-batch-size", .kind = CLI_INTEGER, .at = offsetof(struct training_layout, micro_batch),
@@ -34,9 +29,10 @@ const struct cli_option training_layout_options[] = {
     {.name = "--vp", .kind = CLI_INTEGER, .at = offsetof(struct training_layout, vp), .min = 1, .max = MODEL_CHUNKS,
      .fallback = "1", .hint = "N",
      .help = "chunks of layers of a pipeline stage (interleaved, 1f1b): a smaller bubble, more messages"},
-    {.name = "--schedule", .kind = CLI_CHOICE, .at = offsetof(struct training_layout, schedule), .word = trained_schedule,
+    {.name = "--schedule", .kind = CLI_CHOICE, .at = offsetof(struct training_layout, schedule), .word = plan_schedule_word,
      .fallback = "1f1b", .hint = "NAME",
-     .help = ": the order of a stage's micro-batches; 1f1b keeps activations of few, gpipe of all"},
+     .help = ": the order of a stage's micro-batches; 1f1b keeps activations of few, gpipe of all; zero-bubble (zb) "
+             "computes weight gradients while 1f1b would wait"},
     {.name = "--stage-layers", .kind = CLI_TEXT, .at = offsetof(struct training_layout, stage_layers), .hint = "LIST",
      .help = "layers of each stage, in order, as in 5,6,6,5; with --vp of all first chunks, then all second ones; or "
              "slots: embedding and head count as a layer each; default alike, with more in late stages but the last"},
@@ -60,7 +56,7 @@ const struct cli_option training_layout_options[] = {
 int training_layout_resolve(const struct training_layout *f, int world, struct plan_layout *l, struct base_error *e) {
     *l = plan_layout_data_parallel(1, f->micro_batch);
     l->tp = (int)f->tp, l->sequence_parallel = f->sp, l->zero = (int)f->zero, l->recompute = f->recompute;
-    l->cp = (int)f->cp, l->pp = (int)f->pp, l->vp = (int)f->vp, l->schedule = f->schedule;
+    l->cp = (int)f->cp, l->pp = (int)f->pp, l->vp = (int)f->vp, l->schedule = plan_schedule_of(f->schedule);
     l->ep = (int)f->ep;
     return plan_grid_fill(l, world, e);
 }

@@ -29,7 +29,7 @@ static struct plan_request drawn(const struct comm *world, uint64_t seed, uint64
     l.sp = l.tp > 1 && draw(seed, at, 2);
     l.zero = (int)draw(seed, at, 4);
     l.vp = l.pp > 1 ? 1 + (int)draw(seed, at, 3) : 1;
-    l.schedule = l.pp > 1 && !draw(seed, at, 3) ? PLAN_GPIPE : PLAN_1F1B;
+    l.schedule = l.pp > 1 ? (int)draw(seed, at, PLAN_SCHEDULES) : PLAN_1F1B;
     l.micro = 1 + (int64_t)draw(seed, at, 2);
     l.accumulation = l.vp > 1 ? l.pp * (1 + (int64_t)draw(seed, at, 2)) : 1 + (int64_t)draw(seed, at, 5);
     const int64_t heads = l.tp * (draw(seed, at, 2) ? 2 : 4), stages = l.pp * l.vp;

@@ -190,7 +190,7 @@ static inline struct plan_request layout_request(const struct comm *world, const
     q.layout.tp = l->tp, q.layout.cp = l->cp, q.layout.sequence_parallel = l->sp;
     q.layout.pp = l->pp, q.layout.vp = l->vp, q.layout.schedule = l->schedule;
     q.layout.dp = world->size / (l->tp * l->pp * q.layout.cp), q.layout.zero = l->zero;
-    q.layout.recompute = variant % PLAN_RECOMPUTES;
+    q.layout.recompute = l->schedule == PLAN_ZERO_BUBBLE ? PLAN_RECOMPUTE_NONE : variant % PLAN_RECOMPUTES;
     q.rows = (enum plan_rows)(variant / PLAN_RECOMPUTES % 3);
     static const char *const orders[] = {"tp-cp-dp-pp", "dp-tp-cp-pp", "pp-dp-cp-tp",
                                          "cp-dp-pp-tp", "tp-pp-dp-cp", "pp-cp-tp-dp"};

@@ -99,9 +99,11 @@ static void run_counted(const struct plan *plan, struct counting *c, struct sent
                                            .exchange = no_exchange,
                                            .exchanged = no_exchanged,
                                            .load = no_load};
+        model_turn(&model, 0, 0, 0, 0);
         model_forward(&model, token);
-        model_loss(&model, token, 1);
+        if (model_heads(&model)) model_loss(&model, token, 1);
         model_backward(&model, token);
+        model_weights(&model);
     }
     parallel_rows_start(&s->rows, &s->world);
     assert_true(parallel_buckets_finish(&s->buckets) && parallel_buckets_finish(&s->expert_buckets));
@@ -155,7 +157,8 @@ static void check_plan(const struct plan_request *request) {
     double again = 0;
     for (int i = 0; i < l.count; i++) again += l.ops[i].again ? l.ops[i].count * l.ops[i].flop : 0;
     assert_true(c.flop == l.matmul_flop + l.attention_flop + again);
-    if (request->layout.tp > 1 || request->layout.cp > 1) return; /* messages are counted over real ranks */
+    if (request->layout.tp > 1 || request->layout.cp > 1 || request->layout.pp > 1)
+        return; /* messages are counted over real ranks */
     assert_true(c.flop == l.hardware_flop / plan.request.layout.dp);
     assert_true(l.model_flop == (l.matmul_flop + l.attention_flop) * plan.request.layout.dp);
     assert_true(request->layout.recompute && request->config.layers > 1 ? l.hardware_flop > l.model_flop
@@ -266,6 +269,19 @@ static void ledger_of_parts(void **state) {
         }
 }
 
+/* Of every stage, whose weight gradients may be apart from backward. */
+static void ledger_of_stages(void **state) {
+    (void)state;
+    for (int f = 0; f < RIG_FAMILIES; f++)
+        for (int i = 0; i < 2 * PLAN_SCHEDULES; i++) {
+            const struct model_config c = rig_config_of(rig_families[f], 5, 64, 8, 101, 64);
+            struct plan_request r = rig_request(&c, i % 2 ? KERNEL_BF16 : KERNEL_F32, 40, 2, 5);
+            if (c.experts) r.route = balanced;
+            r.layout.pp = 3, r.layout.schedule = i / 2;
+            for (r.rank = 0; r.rank < r.layout.pp; r.rank++) check_plan(&r);
+        }
+}
+
 /* Of every rank that shares sequences: the attention of its queries. Together they do what one rank does, and without a
  * window all do as much. */
 static void ledger_of_contexts(void **state) {
@@ -294,9 +310,8 @@ static void ledger_of_contexts(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ledger_is_what_runs),
-        cmocka_unit_test(ledger_of_every_family),
-        cmocka_unit_test(ledger_of_parts),
+        cmocka_unit_test(ledger_is_what_runs), cmocka_unit_test(ledger_of_every_family),
+        cmocka_unit_test(ledger_of_parts),     cmocka_unit_test(ledger_of_stages),
         cmocka_unit_test(ledger_of_contexts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

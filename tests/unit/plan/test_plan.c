@@ -170,12 +170,12 @@ static void bad_requests(void **state) {
 /* A layout that training does not support, or that does not suit the model, is refused and not replaced. */
 static void layouts_refused(void **state) {
     (void)state;
-    enum { REFUSED = 16 };
+    enum { REFUSED = 17 };
     static const char *const whys[REFUSED] = {[2] = "--pp 3 with --vp 1 makes 3 stages of the 2 layers",
                                               [3] = "--seq 64 does not divide over --cp 3",
                                               [4] = "rig is dense; leave out --ep",
                                               [5] = "--pp of at least 2",
-                                              [6] = "zero-bubble can be priced, not yet trained",
+                                              [6] = "which --recompute full drops: take --recompute none, or 1f1b",
                                               [8] = "--sp",
                                               [9] = "--zero 4",
                                               [10] = "--tp 3 does not divide the 4 heads",
@@ -183,12 +183,14 @@ static void layouts_refused(void **state) {
                                               [12] = "--stage-layers lists 1 stages",
                                               [13] = "adds up to 3 layers",
                                               [14] = "--vp 17: take 1 to 16",
-                                              [15] = "--pp of at least 2"};
+                                              [15] = "--pp of at least 2",
+                                              [16] = "zero-bubble runs one chunk on each stage: take --vp 1"};
     const struct plan_layout usual = plan_layout_data_parallel(2, 1);
     struct plan_layout l[REFUSED];
     for (int i = 0; i < REFUSED; i++) l[i] = usual;
     l[0].dp = 0, l[1].tp = 0, l[2].pp = 3, l[3].cp = 3, l[4].ep = 2, l[5].vp = 2;
-    l[6].pp = 2, l[6].schedule = PLAN_ZERO_BUBBLE, l[7] = plan_layout_free();
+    l[6].pp = 2, l[6].schedule = PLAN_ZERO_BUBBLE, l[6].recompute = PLAN_RECOMPUTE_FULL, l[7] = plan_layout_free();
+    l[16].pp = l[16].vp = 2, l[16].schedule = PLAN_ZERO_BUBBLE;
     l[8].sequence_parallel = 1, l[9].zero = 4, l[10].tp = 3;
     l[11].pp = l[11].vp = 2, l[11].schedule = PLAN_GPIPE, l[12].pp = l[13].pp = 2, l[12].stage_layers[0] = 2;
     l[13].stage_layers[0] = 1, l[13].stage_layers[1] = 2, l[14].pp = 2, l[14].vp = 17, l[15].stage_layers[0] = 2;

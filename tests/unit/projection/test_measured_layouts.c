@@ -224,7 +224,14 @@ static void stages(void **state) {
     near(r.axis_exposed_s[PLAN_PP], r.phase_s[PLAN_PHASE_PIPELINE]);
     assert_true(r.phase_s[PLAN_PHASE_HEAD] > 0); /* the slowest stage is shown */
     near(line(&r, "tied token table's gradient", "all_reduce")->call_s, table);
-    l.vp = 2, l.recompute = PLAN_RECOMPUTE_FULL;
+    l.schedule = PLAN_ZERO_BUBBLE; /* the second ends with two micro-batches' weights, and the first meanwhile */
+    layout_of(&plan, l, 8, 1);
+    const struct projection_measured late = priced(&plan);
+    const double second = a[0] + send + 8 * (b[0] + b[1]), weights = projection_priced_weights(&two) / 8;
+    near(late.step_s,
+         fmax(before[0], before[1]) + fmax(second, second - 2 * weights + send + a[1]) + fmax(after[0], after[1]));
+    assert_true(late.step_s < r.step_s && late.bubble < r.bubble);
+    l.schedule = PLAN_1F1B, l.vp = 2, l.recompute = PLAN_RECOMPUTE_FULL;
     layout_of(&plan, l, 8, 0);
     const struct projection_measured interleaved = priced(&plan);
     assert_true(interleaved.step_s > r.step_s && interleaved.bubble < r.bubble);
