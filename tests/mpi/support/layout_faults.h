@@ -18,8 +18,8 @@
 enum fault_group { TENSOR, DATA, HEADS, STAGES, ENDS, CONTEXT, EXPERTS, SAME, FAULT_GROUPS };
 static const struct comm_ops *own[FAULT_GROUPS]; /* the groups' own tables */
 static struct kernel_ops sound;
-static int64_t width, calls;
-static int rank, rank_of_world; /* tensor parallel; of all */
+static int64_t width, layers, calls; /* layers: of the rank */
+static int rank, rank_of_world;      /* tensor parallel; of all */
 static bool last_stage;
 
 static inline bool is_last(const struct comm *c) {
@@ -49,6 +49,7 @@ struct fault {
     int tp, sp, zero, pp, vp, cp, ep;
     struct comm_ops group[FAULT_GROUPS]; /* functions that are not NULL take the place of the group's own */
     struct kernel_ops kernels;
+    bool late;      /* zero-bubble */
     bool seeded;    /* the last rank starts with another seed */
     const char *at; /* where it must be found */
 };
@@ -92,6 +93,7 @@ static inline struct plan_request fault_request(const struct agreed *a, const st
     const int pp = f->pp ? f->pp : 1, cp = f->cp ? f->cp : 1;
     q.layout.tp = f->tp, q.layout.cp = cp, q.layout.pp = pp, q.layout.dp = a->world.size / f->tp / cp / pp;
     if (f->vp) q.layout.vp = f->vp;
+    if (f->late) q.layout.schedule = PLAN_ZERO_BUBBLE;
     q.layout.sequence_parallel = f->sp, q.layout.zero = f->zero, q.layout.ep = f->ep;
     q.rank = a->world.rank;
     q.global_batch = 4 * pp * q.layout.dp;
@@ -116,6 +118,7 @@ static inline struct gate judge(struct agreed *a, const struct fault *f, enum ke
     last_stage = q.layout.pp > 1 && a->world.rank >= (q.layout.pp - 1) * f->tp * q.layout.dp;
     gate_clear(&gate);
     must(a, plan_make(&plan, &q, &e), &e);
+    layers = plan.part.layers;
     comm_count_wrap(&counted, &counter, &a->world, COMM_FORWARD);
     must(a, parallel_open(&g, &plan, &counted, &ops, &e), &e);
     struct comm *const groups[FAULT_GROUPS] = {
