@@ -31,8 +31,8 @@ const struct cli_option training_layout_options[] = {
      .help = "chunks of layers of a pipeline stage (interleaved, 1f1b): a smaller bubble, more messages"},
     {.name = "--schedule", .kind = CLI_CHOICE, .at = offsetof(struct training_layout, schedule), .word = plan_schedule_word,
      .fallback = "1f1b", .hint = "NAME",
-     .help = ": the order of a stage's micro-batches; 1f1b keeps activations of few, gpipe of all; zero-bubble (zb) "
-             "computes weight gradients while 1f1b would wait"},
+     .help = ": the order of a stage's micro-batches; 1f1b keeps activations of few, gpipe of all; zero-bubble "
+             "computes weight gradients where 1f1b would wait"},
     {.name = "--stage-layers", .kind = CLI_TEXT, .at = offsetof(struct training_layout, stage_layers), .hint = "LIST",
      .help = "layers of each stage, in order, as in 5,6,6,5; with --vp of all first chunks, then all second ones; or "
              "slots: embedding and head count as a layer each; default alike, with more in late stages but the last"},

@@ -20,7 +20,7 @@ for family in gpt2 bloom llama mistral; do
     wide='4 --tp 4'
     [ $family != bloom ] || wide='3 --tp 3 --zero 2' # it has six heads
     for how in '1' '2 --zero 1' '2 --zero 2 --precision bf16' '2 --zero 3' '2 --tp 2' '4 --tp 2 --sp --zero 1' "$wide" \
-        '2 --pp 2' '4 --pp 2 --tp 2 --sp' '4 --pp 2 --zero 3 --schedule gpipe' '2 --cp 2 --precision bf16' '4 --cp 2 --zero 2'; do
+        '2 --pp 2' '2 --pp 2 --schedule zb' '4 --pp 2 --tp 2 --sp' '4 --pp 2 --tp 2 --zero 1 --schedule zero-bubble' '4 --pp 2 --zero 3 --schedule gpipe' '2 --cp 2 --precision bf16' '4 --cp 2 --zero 2'; do
         read -r ranks flags <<<"$how"
         # shellcheck disable=SC2086  # flags are several words
         layout "$ranks" --init "$work/$family" --lr 0 --save "$work/again" $flags --out "$work/records.jsonl" ||
@@ -76,6 +76,18 @@ sent = {(o["group"], o["name"]): o["count"] for o in plan["ledger"]["ops"] if "g
 # the first stage: 8 micro-batches, three chunks go on, and of two the gradient goes back to the last stage
 assert sent["pp", "activations"] == 24 and sent["pp", "activations' gradient"] == 16, sent
 assert sent["ends", "tied token table"] == 1 and sent["ends", "tied token table's gradient"] == 1, sent
+END
+"$toise" train --model gpt2-124m --dry-run --world 8 --pp 4 --schedule zb --gbs 16 --mbs 1 --json >"$work/late" || fail "dry run: exit $?"
+"$toise" train --model gpt2-124m --dry-run --world 8 --pp 4 --gbs 16 --mbs 1 --json >"$work/plan" || fail "dry run: exit $?"
+python3 - "$work/plan" "$work/late" <<'END' || fail 'the plan of late weights'
+import json, sys
+usual, late = (json.load(open(path)) for path in sys.argv[1:])
+assert usual["layout"].pop("schedule") == "1f1b" and late["layout"].pop("schedule") == "zero-bubble", late["layout"]
+assert usual["layout"] == late["layout"]
+ops = [[o for o in p["ledger"]["ops"] if o.get("group") != "dp"] for p in (usual, late)]
+assert ops[0] == ops[1], ops # gradients of embeddings leave first, so buckets differ; their sum does not
+assert usual["ledger"]["message_bytes_per_rank"] == late["ledger"]["message_bytes_per_rank"]
+assert usual["ledger"]["memory_bytes_per_rank"] < late["ledger"]["memory_bytes_per_rank"]
 END
 "$toise" train --model tiny-mistral --dry-run --world 8 --cp 4 --seq 64 --gbs 4 --mbs 1 --recompute full --json >"$work/plan" ||
     fail "dry run: exit $?"
@@ -151,6 +163,12 @@ done
 refused '--stage-layers is of pipeline stages: give --pp of at least 2' "$toise" train --model tiny-gpt2 --stage-layers 2
 refused '--schedule gpipe runs one chunk on each stage: take --vp 1, or 1f1b' \
     "$toise" train --model gpt2-124m --dry-run --world 2 --pp 2 --vp 2 --schedule gpipe
+refused '--schedule zero-bubble runs one chunk on each stage: take --vp 1, or 1f1b' \
+    "$toise" train --model gpt2-124m --dry-run --world 2 --pp 2 --vp 2 --schedule zb
+refused '--schedule zero-bubble keeps what weight gradients read, which --recompute full drops: take --recompute none, or 1f1b' \
+    "$toise" train --model gpt2-124m --dry-run --world 2 --pp 2 --recompute full --schedule zb
+refused '--vp, --schedule and --stage-layers are of pipeline stages: they need --pp of at least 2' \
+    "$toise" train --model tiny-gpt2 --schedule zb
 refused '--gbs 8 over 1 data parallel rank in micro-batches of --mbs 8 makes 1, and --vp needs a multiple of the 2 stages; take another --mbs, or a --gbs that is a multiple of 16' \
     "$toise" train --model gpt2-124m --dry-run --world 2 --pp 2 --vp 2 --gbs 8 --mbs 8
 exit $bad

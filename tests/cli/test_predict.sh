@@ -61,7 +61,7 @@ done <<'END'
 --tp 4 --sp
 --tp 2 --cp 2
 --cp 4
---pp 4
+--pp 4 --schedule zb
 --pp 2 --tp 2 --schedule gpipe --stage-layers slots
 --pp 2 --vp 2 --cp 2
 END
