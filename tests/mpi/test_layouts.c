@@ -21,9 +21,9 @@ static const struct layout layouts[] = {
     {1, 0, 0, 1, 3, 2, 1, PLAN_1F1B, 1},        {1, 0, 0, 2, 4, 2, 2, PLAN_1F1B, 1},
     {1, 0, 0, 1, 2, 2, 1, PLAN_GPIPE, 1},       {1, 0, 0, 1, 4, 2, 3, PLAN_1F1B, 1},
     {1, 0, 0, 1, 5, 3, 1, PLAN_1F1B, 1},        {1, 0, 0, 1, 3, 3, 2, PLAN_1F1B, 1},
-    {1, 0, 1, 1, 3, 2, 1, PLAN_1F1B, 1},        {1, 0, 2, 1, 3, 2, 1, PLAN_1F1B, 1},
+    {1, 0, 1, 1, 3, 2, 1, PLAN_1F1B, 1},        {1, 0, 2, 1, 3, 2, 1, PLAN_ZERO_BUBBLE, 1},
     {1, 0, 3, 1, 4, 2, 2, PLAN_1F1B, 1},        {2, 0, 0, 1, 3, 2, 1, PLAN_1F1B, 1},
-    {2, 1, 0, 1, 4, 2, 2, PLAN_1F1B, 1},        {2, 1, 1, 1, 3, 2, 1, PLAN_1F1B, 1},
+    {2, 1, 0, 1, 4, 2, 2, PLAN_1F1B, 1},        {2, 1, 1, 1, 3, 2, 1, PLAN_ZERO_BUBBLE, 1},
     {1, 0, 0, 1, 4, 4, 2, PLAN_1F1B, 1},        {1, 0, 0, 1, 2, 4, 1, PLAN_GPIPE, 1},
     {1, 0, 3, 1, 2, 4, 1, PLAN_1F1B, 1},        {2, 0, 2, 1, 4, 4, 1, PLAN_1F1B, 1},
     {2, 1, 3, 1, 2, 2, 1, PLAN_GPIPE, 1},       {1, 0, 0, 1, 9, 8, 1, PLAN_1F1B, 1},
@@ -34,13 +34,11 @@ static const struct layout layouts[] = {
     {1, 0, 2, 2, 2, 1, 1, PLAN_1F1B, 2},        {1, 0, 3, 1, 2, 1, 1, PLAN_1F1B, 2},
     {1, 0, 0, 1, 2, 1, 1, PLAN_1F1B, 3},        {2, 0, 0, 1, 2, 1, 1, PLAN_1F1B, 2},
     {2, 1, 2, 2, 1, 1, 1, PLAN_1F1B, 2},        {1, 0, 0, 1, 4, 2, 2, PLAN_1F1B, 2},
-    {1, 0, 3, 1, 3, 2, 1, PLAN_1F1B, 2},        {1, 0, 0, 2, 1, 1, 1, PLAN_1F1B, 4},
+    {1, 0, 3, 1, 3, 2, 1, PLAN_ZERO_BUBBLE, 2}, {1, 0, 0, 2, 1, 1, 1, PLAN_1F1B, 4},
     {2, 1, 1, 1, 3, 2, 1, PLAN_1F1B, 2},        {1, 0, 2, 1, 1, 1, 1, PLAN_1F1B, 8},
-    {2, 0, 3, 1, 2, 2, 1, PLAN_GPIPE, 4},       {1, 0, 0, 1, 3, 2, 1, PLAN_ZERO_BUBBLE, 1},
-    {1, 0, 0, 1, 2, 3, 1, PLAN_ZERO_BUBBLE, 1}, {1, 0, 0, 1, 6, 4, 1, PLAN_ZERO_BUBBLE, 1},
-    {2, 1, 1, 1, 3, 2, 1, PLAN_ZERO_BUBBLE, 1}, {1, 0, 2, 1, 3, 2, 1, PLAN_ZERO_BUBBLE, 1},
-    {1, 0, 3, 1, 4, 2, 1, PLAN_ZERO_BUBBLE, 1}, {2, 0, 3, 1, 5, 4, 1, PLAN_ZERO_BUBBLE, 1},
-    {1, 0, 3, 2, 3, 2, 1, PLAN_ZERO_BUBBLE, 2}, {4, 1, 0, 1, 2, 4, 1, PLAN_ZERO_BUBBLE, 1}};
+    {2, 0, 3, 1, 2, 2, 1, PLAN_GPIPE, 4},       {1, 0, 0, 1, 2, 3, 1, PLAN_ZERO_BUBBLE, 1},
+    {1, 0, 0, 1, 6, 4, 1, PLAN_ZERO_BUBBLE, 1}, {1, 0, 3, 1, 4, 2, 1, PLAN_ZERO_BUBBLE, 1},
+    {2, 0, 3, 1, 5, 4, 1, PLAN_ZERO_BUBBLE, 1}, {4, 1, 0, 1, 2, 4, 1, PLAN_ZERO_BUBBLE, 1}};
 
 int main(void) {
     struct agreed a;
