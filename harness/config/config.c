@@ -28,7 +28,7 @@ int64_t model_config_dim(const struct model_config *c, enum model_dim dim) {
     case MODEL_FFN:
         return c->ffn;
     case MODEL_SHARED_UP:
-        return 2 * c->shared * c->ffn;
+        return c->shared * model_config_dim(c, MODEL_FFN_UP);
     case MODEL_SHARED:
         return c->shared * c->ffn;
     case MODEL_VOCAB:

@@ -61,10 +61,11 @@ static int64_t largest_weight(const struct model_reference *r) {
 static int64_t layer_size(const struct reference_run *s) {
     const int64_t rows = s->active ? s->active : 1;
     return s->t * (4 * s->width + s->qkv + s->attn + rows * (s->up + s->ffn) + 2 * s->c->experts + 2 * s->active +
-                   3 * s->shared);
+                   s->shared + s->shared_up);
 }
 static int64_t rest_size(const struct reference_run *s, bool backward) {
-    int64_t gradients = backward ? s->t * (2 * s->width + s->attn + s->qkv + s->up + s->ffn + 3 * s->shared) : 0;
+    int64_t gradients =
+        backward ? s->t * (2 * s->width + s->attn + s->qkv + s->up + s->ffn + s->shared + s->shared_up) : 0;
     if (s->active) gradients += s->t * (s->width + s->up + s->ffn + s->active + s->c->experts) + s->c->experts;
     return 2 * s->t * s->width + largest_weight(s->r) + s->r->shape.seq + gradients;
 }
@@ -82,6 +83,7 @@ static struct reference_run describe(const struct model_reference *r, bool backw
                                   .d = c->head_dim,
                                   .active = c->experts > 0 ? c->active : 0,
                                   .shared = model_config_dim(c, MODEL_SHARED),
+                                  .shared_up = model_config_dim(c, MODEL_SHARED_UP),
                                   .keep = backward};
 }
 
@@ -115,7 +117,7 @@ static void carve(struct reference_run *s, double *block) {
         a->probs = take(&block, t * s->c->experts);
         a->choice = take(&block, t * s->active);
         a->mix = take(&block, t * s->active);
-        a->shared_up = take(&block, t * 2 * s->shared);
+        a->shared_up = take(&block, t * s->shared_up);
         a->shared = take(&block, t * s->shared);
     }
     s->embedded = take(&block, t * s->width);
@@ -137,7 +139,7 @@ static void carve(struct reference_run *s, double *block) {
     s->dqkv = take(&block, t * s->qkv);
     s->dup = take(&block, t * s->up);
     s->dact = take(&block, t * s->ffn);
-    s->dshared_up = take(&block, t * 2 * s->shared);
+    s->dshared_up = take(&block, t * s->shared_up);
     s->dshared = take(&block, t * s->shared);
 }
 

@@ -17,10 +17,6 @@ static double *gradient(const struct reference_run *s, enum model_role role, int
     return s->grads + model_params_offset(s->r->params, role, l) + x * s->r->params->expert_each;
 }
 
-static double logistic(double x) {
-    return 1 / (1 + exp(-x));
-}
-
 static void softmax(int64_t n, const double *x, double *p) {
     double max = -INFINITY, sum = 0;
     for (int64_t i = 0; i < n; i++) max = fmax(max, x[i]);
@@ -76,7 +72,8 @@ static void score(const struct reference_run *s, const double *bias, const doubl
         memcpy(by, logits, (size_t)s->c->experts * sizeof *by);
         return;
     }
-    for (int64_t x = 0; x < s->c->experts; x++) probs[x] = logistic(logits[x]), by[x] = probs[x] + bias[x];
+    for (int64_t x = 0; x < s->c->experts; x++)
+        probs[x] = model_reference_logistic(logits[x]), by[x] = probs[x] + bias[x];
 }
 
 static void route(const struct reference_run *s, int64_t l, const struct reference_layer *a) {
@@ -141,7 +138,7 @@ static void store_rows(const struct reference_run *s, double *x, int64_t n) {
 static void shared(const struct reference_run *s, int64_t l, const struct reference_layer *a, double *y) {
     memcpy(y, a->mid, (size_t)(s->t * s->width) * sizeof *y);
     if (!s->shared) return;
-    model_reference_linear(s, MODEL_SHARED_UP_WEIGHT, MODEL_NO_ROLE, l, s->width, 2 * s->shared, a->norm2, NULL,
+    model_reference_linear(s, MODEL_SHARED_UP_WEIGHT, MODEL_NO_ROLE, l, s->width, s->shared_up, a->norm2, NULL,
                            a->shared_up);
     model_reference_activation(s, s->shared, a->shared_up, a->shared);
     const double *w = weight(s, MODEL_SHARED_DOWN_WEIGHT, l, 0, s->width * s->shared);
@@ -152,7 +149,7 @@ static void shared(const struct reference_run *s, int64_t l, const struct refere
 /* From dy to dx, to which it adds without rounding. */
 static void shared_backward(const struct reference_run *s, int64_t l, const struct reference_layer *a, const double *dy,
                             double *dx) {
-    const int64_t up = 2 * s->shared;
+    const int64_t up = s->shared_up;
     if (!s->shared) return;
     model_reference_linear_backward(s, MODEL_SHARED_DOWN_WEIGHT, MODEL_NO_ROLE, l, s->shared, s->width, a->shared, dy,
                                     s->dshared);
@@ -178,7 +175,7 @@ void model_reference_experts(const struct reference_run *s, int64_t l, const str
             if (a->choice[i] != (double)x) continue;
             const double *up = s->wide + r * s->up;
             double *act = s->narrow + r++ * f;
-            for (int64_t j = 0; j < f; j++) act[j] = a->mix[i] * (up[j] * logistic(up[j]) * up[f + j]);
+            for (int64_t j = 0; j < f; j++) act[j] = a->mix[i] * (up[j] * model_reference_logistic(up[j]) * up[f + j]);
             model_reference_store(s, act, f);
             memcpy(a->up + i * s->up, up, (size_t)s->up * sizeof *up);
             memcpy(a->act + i * f, act, (size_t)f * sizeof *act);
@@ -200,7 +197,7 @@ void model_reference_experts(const struct reference_run *s, int64_t l, const str
 static double activation_backward(int64_t f, double mix, const double *up, const double *dact, double *dup) {
     double dmix = 0;
     for (int64_t j = 0; j < f; j++) {
-        const double gate = up[j], p = logistic(gate);
+        const double gate = up[j], p = model_reference_logistic(gate);
         dmix += dact[j] * gate * p * up[f + j];
         dup[j] = mix * dact[j] * up[f + j] * (p + gate * p * (1 - p));
         dup[f + j] = mix * dact[j] * gate * p;

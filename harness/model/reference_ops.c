@@ -121,7 +121,7 @@ static double gelu_slope(double x) {
     return 0.5 * (1 + t) + 0.5 * x * (1 - t * t) * sqrt(2 / M_PI) * (1 + 3 * 0.044715 * x * x);
 }
 
-static double logistic(double x) {
+double model_reference_logistic(double x) {
     return 1 / (1 + exp(-x));
 }
 
@@ -130,7 +130,7 @@ void model_reference_activation(const struct reference_run *s, int64_t ffn, cons
     const int64_t up = s->c->family->gated ? 2 * ffn : ffn;
     for (int64_t i = 0; i < s->t * ffn; i++) {
         const double *row = x + i / ffn * up + i % ffn;
-        y[i] = s->c->family->gated ? row[0] * logistic(row[0]) * row[ffn] : gelu(row[0]);
+        y[i] = s->c->family->gated ? row[0] * model_reference_logistic(row[0]) * row[ffn] : gelu(row[0]);
     }
     model_reference_store(s, y, s->t * ffn);
 }
@@ -139,7 +139,7 @@ void model_reference_activation_backward(const struct reference_run *s, int64_t 
     const int64_t up = s->c->family->gated ? 2 * ffn : ffn;
     for (int64_t i = 0; i < s->t * ffn; i++) {
         const int64_t at = i / ffn * up + i % ffn;
-        const double gate = x[at], p = logistic(gate);
+        const double gate = x[at], p = model_reference_logistic(gate);
         if (!s->c->family->gated) {
             dx[at] = dy[i] * gelu_slope(gate);
             continue;

@@ -21,8 +21,8 @@ struct reference_run {
     double *embedded;                        /* before the embedding's norm, if any */
     double *final, *weight, *grads;
     double *dx, *dnorm, *datt, *dqkv, *dup, *dact, *scores;
-    int64_t active; /* experts of a token; 0: one MLP */
-    int64_t shared; /* columns of the shared experts */
+    int64_t active;            /* experts of a token; 0: one MLP */
+    int64_t shared, shared_up; /* columns of the shared experts */
     double *dshared_up, *dshared;
     double *by;                                    /* [experts] what a token's are chosen by */
     double *rows, *wide, *narrow, *dmix, *dscores; /* of one expert, of T rows at most; of all choices and tokens */
@@ -54,6 +54,7 @@ void model_reference_embed_backward(const struct reference_run *s, const int32_t
 /* Head and cross-entropy, one token at a time over the whole vocabulary. dlogits round as the path stores them. */
 int model_reference_head(const struct reference_run *s, const int32_t *targets, double scale, double *loss,
                          struct base_error *e);
+double model_reference_logistic(double x);
 /* x[T, up] -> y[T, ffn]; dy[T, ffn] -> dx[T, up]. ffn: the MLP's or the shared experts' columns. */
 void model_reference_activation(const struct reference_run *s, int64_t ffn, const double *x, double *y);
 void model_reference_activation_backward(const struct reference_run *s, int64_t ffn, const double *x, const double *dy,

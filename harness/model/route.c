@@ -134,9 +134,9 @@ void model_route_backward(const struct model *m, int64_t l) {
 }
 
 void model_route_weights(const struct model *m, int64_t l) {
-    const int32_t *choice = model_buffer_at(m, MODEL_CHOICE, l);
+    const int32_t *sent = model_buffer_at(m, MODEL_SENT, l);
     float *rows = model_gradient(m, MODEL_ROUTER_BIAS, l);
     model_linear_grad_params(m, model_linear_router(m, l), model_buffer_at(m, MODEL_DSCORES, l),
                              model_buffer_at(m, MODEL_NORM2, l));
-    for (int64_t i = 0; rows && i < model_tokens(m) * m->shape.config->active; i++) rows[choice[i]]++;
+    for (int64_t x = 0; rows && x < m->shape.config->experts; x++) rows[x] += (float)sent[x];
 }

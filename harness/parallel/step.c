@@ -202,18 +202,24 @@ void parallel_probe(struct parallel_engine *g, const struct data_source *source,
     be_silent(g, false);
 }
 
-/* The sum of squares of this rank's gradients, of experts' or all others. Of those that several tensor parallel ranks
- * have one counts; of routers' biases, which have none, nothing. */
+/* Whether all gradients of a range count for their norm: not if tensor parallel ranks have the same ones, or numbers of
+ * rows stand in the place of a router's bias. */
+static bool all_count(const struct parallel_engine *g, int64_t range) {
+    const bool biased = model_params_offset(&g->params, MODEL_ROUTER_BIAS, 0) >= 0;
+    return !g->groups.tensor && (!biased || parallel_blocks_experts(&g->blocks, range));
+}
+
+/* The sum of squares of this rank's gradients, of experts' or all others. */
 static double square_sum(const struct parallel_engine *g, bool experts) {
-    const bool all = !g->groups.tensor && model_params_offset(&g->params, MODEL_ROUTER_BIAS, 0) < 0;
     double sum = 0;
-    for (int64_t r = 0; all && r < g->blocks.ranges; r++)
-        if (parallel_blocks_experts(&g->blocks, r) == experts)
+    for (int64_t r = 0; r < g->blocks.ranges; r++)
+        if (all_count(g, r) && parallel_blocks_experts(&g->blocks, r) == experts)
             sum += g->team.ops->square_sum(&g->team, g->blocks.block[r].own, parallel_gradient(g, r));
-    for (int i = 0; !all && i < g->params.count; i++) {
+    for (int i = 0; i < g->params.count; i++) {
         const struct parallel_part x = parallel_blocks_part(&g->blocks, &g->params, &g->params.tensors[i]);
         const bool counts = parallel_counts(g, i) && !model_tensor_counts_rows(&g->params.tensors[i]);
-        if (x.low < x.high && counts && parallel_blocks_experts(&g->blocks, x.range) == experts)
+        if (all_count(g, x.range) || x.low >= x.high || !counts) continue;
+        if (parallel_blocks_experts(&g->blocks, x.range) == experts)
             sum += g->team.ops->square_sum(&g->team, x.high - x.low, parallel_gradient(g, x.range) + x.low);
     }
     return sum;
