@@ -131,7 +131,7 @@ static int check_keys(const struct model_fields *in, const struct rope *r, struc
         snprintf(what, sizeof what, "something unknown to rope_type \"%s\"", r->kind->name);
         const bool part = !strcmp(key, "partial_rotary_factor");
         if (part) snprintf(what, sizeof what, "rotary positions of a part of each head");
-        code = model_field_untrained(in, field, what, "leave it out", e);
+        code = model_field_untrained(in, field, what, part ? "set it to 1" : "leave it out", e);
     }
     return code;
 }
