@@ -31,10 +31,12 @@ static bool reaches(const struct operand *in, const struct operand *out, struct 
     return !(common & BY_ROW && row != s.row) && !(common & BY_COLUMN && col != s.col);
 }
 
-/* Tables have rows that no token uses, and moves have rows that go nowhere. */
-static bool may_hide(const struct call *c) {
+/* Tables have rows that no token uses, and moves have rows that go nowhere. An expert whose bias is no number is not
+ * chosen. */
+static bool may_hide(const struct call *c, const struct operand *in) {
     const char *op = operation_variants[c->variant].op;
-    return strcmp(op, "embedding_forward") == 0 || strncmp(op, "rows_", 5) == 0;
+    const bool bias = strcmp(op, "route_forward") == 0 && in->data == c->o.route.bias;
+    return bias || strcmp(op, "embedding_forward") == 0 || strncmp(op, "rows_", 5) == 0;
 }
 
 static bool is_float(const struct operand *x) {
@@ -58,7 +60,7 @@ static void spread_check(const struct call *c, struct spot s, float bad, void *c
                     call_fail(c, isnan(bad) ? "a NaN spread" : "an infinity spread", x, at);
             }
     }
-    if (isnan(bad) && !shows && !may_hide(c)) call_fail(c, "a NaN is not to be seen", in, s.row * in->ld + s.col);
+    if (isnan(bad) && !shows && !may_hide(c, in)) call_fail(c, "a NaN is not to be seen", in, s.row * in->ld + s.col);
 }
 
 static void spot_run(struct call *c, struct spot s, float bad, void *const clean[], double clean_result) {
