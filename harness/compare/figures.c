@@ -96,14 +96,6 @@ int compare_changes(const struct compare_evidence *x, struct compare_change chan
     return BASE_OK;
 }
 
-static double sum_list(const json_t *record, const char *path) {
-    const json_t *value;
-    size_t i;
-    double sum = 0;
-    json_array_foreach(record_at(record, path), i, value) sum += json_number_value(value);
-    return sum;
-}
-
 /* Training records have sums of each rank; the others have rank 0's samples. */
 static double lost_by(const json_t *record, const char *what) {
     const json_t *rank, *ranks = record_at(record, "result.per_rank");
@@ -121,9 +113,9 @@ static double lost_by(const json_t *record, const char *what) {
     char path[64];
     snprintf(path, sizeof path, "samples.interference.%s", what);
     const double calls = (double)record_whole(record, "samples.calls");
-    had = (sum_list(record, "samples.call_s") + sum_list(record, "samples.time_s")) * calls *
+    had = (record_sum(record, "samples.call_s") + record_sum(record, "samples.time_s")) * calls *
           (double)record_whole(record, "layout.threads");
-    return had > 0 ? fmin(1, sum_list(record, path) / had) : 0;
+    return had > 0 ? fmin(1, record_sum(record, path) / had) : 0;
 }
 
 double compare_lost(const json_t *const *records, int n, const char *what) {

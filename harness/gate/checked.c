@@ -76,11 +76,7 @@ int gate_checked_open(struct gate_checked *s, struct gate *gate, struct parallel
     const struct model_config *c = g->plan->shape.config;
     const int64_t tokens = g->plan->shape.batch * g->plan->shape.seq;
     const int64_t rows = c->experts > 0 ? model_expert_rows(&g->plan->shape) : tokens;
-    const int64_t sides[] = {c->vocab,
-                             c->ffn,
-                             model_config_dim(c, MODEL_QKV),
-                             model_config_dim(c, MODEL_FFN_UP),
-                             c->experts,
+    const int64_t sides[] = {c->vocab, model_config_dim(c, MODEL_QKV), model_config_dim(c, MODEL_FFN_UP), c->experts,
                              model_config_dim(c, MODEL_SHARED_UP)};
     int64_t longest = 0;
     for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) longest = sides[i] > longest ? sides[i] : longest;

@@ -25,6 +25,14 @@ double record_real(const json_t *o, const char *path) {
     return real_of(record_at(o, path));
 }
 
+double record_sum(const json_t *o, const char *path) {
+    const json_t *value;
+    size_t i;
+    double sum = 0;
+    json_array_foreach(record_at(o, path), i, value) sum += json_number_value(value);
+    return sum;
+}
+
 long long record_whole(const json_t *o, const char *path) {
     return json_integer_value(record_at(o, path));
 }

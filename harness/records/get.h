@@ -20,6 +20,7 @@ bool record_true(const json_t *o, const char *path);        /* false: anything e
 /* Returns the length of a list, 0 if it is none. Copies its first `room` elements to x, NAN for those that are not
  * numbers. */
 size_t record_reals(const json_t *o, const char *path, double *x, size_t room);
+double record_sum(const json_t *o, const char *path); /* of a list's numbers; 0: it is no list, or has none */
 
 /* BASE_USAGE, "where: field ... has the unknown key ...; known keys: ...": the object has a key that is not in the
  * NULL-terminated list `known`, or is not an object. NULL is an empty object. Without this check a misspelt key would

@@ -174,14 +174,6 @@ static void endings(FILE *out, const json_t *r) {
         fputs("recovered   from its journal: phases are rank 0's, and what other ranks knew is lost\n", out);
 }
 
-static double sum_of(const json_t *o, const char *key) {
-    const json_t *value;
-    size_t i;
-    double sum = 0;
-    json_array_foreach(record_at(o, key), i, value) sum += json_number_value(value);
-    return sum;
-}
-
 /* What it cost to keep the state. */
 static void checkpoints(FILE *out, const json_t *r) {
     const json_t *c = record_at(r, "result.checkpoints");
@@ -194,8 +186,8 @@ static void checkpoints(FILE *out, const json_t *r) {
     fprintf(out, "checkpoints %zu, every %lld step%s: %s each, written at %s/s; ",
             json_array_size(record_at(c, "write_s")), every, every == 1 ? "" : "s", bytes, rate);
     if (aside)
-        fprintf(out, "hidden %.3g of %.3g s, stall", sum_of(c, "hidden_s"),
-                sum_of(c, "write_s") + sum_of(c, "check_s"));
+        fprintf(out, "hidden %.3g of %.3g s, stall", record_sum(c, "hidden_s"),
+                record_sum(c, "write_s") + record_sum(c, "check_s"));
     fprintf(out, "%s %.3g s a step", aside ? "" : "with reading back", record_real(c, "stall_s_per_step"));
     if (record_at(c, "stall_of_step")) fprintf(out, ", %.1f%% of one", 100 * record_real(c, "stall_of_step"));
     if (aside) fprintf(out, ", and %.3g s at the end", record_real(c, "end_s"));

@@ -74,6 +74,7 @@ static void numbers_of_a_list(void **state) {
     assert_true(x[0] == 3 && x[1] == 2.5 && x[2] == -1);
     assert_int_equal(record_reals(record, "result.loss", x, 5), 4);
     assert_true(isnan(x[2]) && isnan(x[3]) && x[4] == -1);
+    assert_true(record_sum(record, "result.loss") == 5.5 && record_sum(record, "result") == 0);
 }
 
 static void wrong_lines_are_named(void **state) {
