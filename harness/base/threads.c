@@ -71,9 +71,9 @@ void base_cpus_confine(const struct base_cpus *cpus) {
 
 /* A thread inherits the mask of the one that starts it, which is a computing thread's single CPU: there it would stop
  * that thread, and so its whole team, for as long as it works. On all CPUs of the rank it finds one that is idle.
- * If every CPU computes, each second that it takes is a second for which a team waits, wherever it runs. So it asks for
- * less: it then takes what compute threads leave while they sleep, and a tenth of a CPU otherwise, which
- * makes many steps a little longer instead of a few twice as long. Much less would not end before the next save is due.
+ * If every CPU computes, each second that it takes is one for which a team waits, wherever it runs. So it asks for
+ * less: it takes what compute threads leave while they sleep, and a tenth of a CPU otherwise. That makes many steps a
+ * little longer, instead of a few twice as long. Much less would not end before the next save is due.
  * Where the user placed threads, OpenMP binds one to the first place when its first parallel region begins, so the mask
  * is set within such a region. */
 void base_thread_beside(const struct base_cpus *cpus) {

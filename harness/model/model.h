@@ -101,8 +101,8 @@ int model_open(struct model *m, const struct model_shape *shape, const struct mo
                const struct kernel_team *team, const void *weights, float *grads, struct base_arena *activations,
                struct base_error *e);
 
-/* What the next passes are of: a chunk of layers, one of the micro-batches that are kept of it, one of those of them
- * that wait for weight gradients, and one of two gradients of the residual stream. 0, 0, 0, 0 from the start. */
+/* What the next passes are of. chunk: of layers. slot: one of its micro-batches that are kept. late: one of those that
+ * wait for weight gradients. turn: one of two gradients of the residual stream. All are 0 from the start. */
 void model_turn(struct model *m, int chunk, int64_t slot, int64_t late, int turn);
 /* Whether the chunk begins with the embeddings, and whether it ends with the head. Else forward starts from what is in
  * model_entry, and backward from what is in model_stream. */

@@ -24,9 +24,9 @@ struct model_reference {
     double *squares;
     /* Of experts. choice: those that the path chose, [layers][batch * seq][active], since near-ties round; NULL: those
      * of the largest scores. These may be NULL, and the caller clears them. surprise: the most by which the score of an
-     * expert that was not chosen exceeds that of one that was, as a difference of logits and relative to the norms of
-     * the token and of the router's largest row; infinite if a choice is no expert, or stands twice. balance: gains the
-     * load-balancing loss (experts.h). */
+     * expert that was not chosen exceeds that of one that was, as a difference of logits. It is relative to the norms
+     * of the token and of the router's largest row, and infinite if a choice is no expert, or stands twice. balance:
+     * gains the load-balancing loss (experts.h). */
     const int32_t *choice;
     double *surprise, *balance;
 };
