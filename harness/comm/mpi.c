@@ -61,16 +61,14 @@ void comm_check(int result, const char *call) {
 
 static void all_reduce_start(struct comm *c, void *buffer, int64_t count, enum kernel_dtype dtype,
                              struct comm_request *request) {
-    comm_ring_start(of(c)->ring, COMM_RING_ALL_REDUCE, buffer, count, (int)kernel_dtype_bytes(dtype), c->meter,
-                    request);
+    comm_ring_start(of(c)->ring, COMM_RING_ALL_REDUCE, c, buffer, count, (int)kernel_dtype_bytes(dtype), request);
 }
 static void reduce_scatter_start(struct comm *c, void *buffer, int64_t count, enum kernel_dtype dtype,
                                  struct comm_request *request) {
-    comm_ring_start(of(c)->ring, COMM_RING_REDUCE_SCATTER, buffer, count, (int)kernel_dtype_bytes(dtype), c->meter,
-                    request);
+    comm_ring_start(of(c)->ring, COMM_RING_REDUCE_SCATTER, c, buffer, count, (int)kernel_dtype_bytes(dtype), request);
 }
 static void all_gather_start(struct comm *c, void *buffer, int64_t count, int unit, struct comm_request *request) {
-    comm_ring_start(of(c)->ring, COMM_RING_ALL_GATHER, buffer, count, unit, c->meter, request);
+    comm_ring_start(of(c)->ring, COMM_RING_ALL_GATHER, c, buffer, count, unit, request);
 }
 /* A message was started, and may be complete. */
 static void begun(const struct comm *c, struct comm_request *request) {
