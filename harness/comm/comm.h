@@ -63,7 +63,8 @@ struct comm_ops {
      * infinities are as in IEEE-754. */
     void (*all_reduce_start)(struct comm *, void *buffer, int64_t count, enum kernel_dtype, struct comm_request *);
     /* The same sum, of which each rank gets its block (comm_block), at its place in the buffer. What the other blocks
-     * hold afterwards is undefined. The last bits may differ from those of an all-reduce: the order of addends does. */
+     * hold afterwards is undefined. The last bits may differ from those of an all-reduce: the order of addends does,
+     * unless the comm has `tree`. */
     void (*reduce_scatter_start)(struct comm *, void *buffer, int64_t count, enum kernel_dtype, struct comm_request *);
     /* In place: each rank has its block (comm_block) of `count` elements of `unit` bytes, and gets those of all. */
     void (*all_gather_start)(struct comm *, void *buffer, int64_t count, int unit, struct comm_request *);
@@ -108,9 +109,15 @@ struct comm {
     int rank, size;
     int node, nodes;            /* ranks of one node share memory (MPI_COMM_TYPE_SHARED) */
     int local_rank, local_size; /* within the node */
+    bool tree;                  /* the order of sums, see below. A group starts without it */
     void *state;                /* owned by the backend */
     struct comm_meter *meter;   /* NULL: nobody asks. Of ranks without MPI it stays at 0. A group starts without one */
 };
+
+/* With `tree` all_reduce_start and reduce_scatter_start add along the binary tree over rank numbers: with 4 ranks
+ * (0 + 1) + (2 + 3). So both give the same bits, whatever the count, the placement and the MPI. These are also the bits
+ * of 2 ranks that have added pairs before. BF16 rounds at each addition, as ever. The caller sets `tree` while nothing
+ * is in flight, alike on all ranks. The size must be a power of two. */
 
 /* The first element of rank `rank`'s block, of `count` elements that all ranks share. It ends where the next one
  * starts: comm_block(count, size, size) is count. Lengths differ by one at most. */

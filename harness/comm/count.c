@@ -23,17 +23,23 @@ static struct comm *inner(struct comm *c) {
     return ((struct comm_counter *)c->state)->inner;
 }
 
+/* The comm whose sums follow the order of `c`. */
+static struct comm *ordered(struct comm *c) {
+    inner(c)->tree = c->tree;
+    return inner(c);
+}
+
 static void all_reduce_start(struct comm *c, void *buffer, int64_t count, enum kernel_dtype dtype,
                              struct comm_request *request) {
     *request = (struct comm_request){0};
     if (passes(c, COMM_ALL_REDUCE_START, (size_t)count * kernel_dtype_bytes(dtype)))
-        inner(c)->ops->all_reduce_start(inner(c), buffer, count, dtype, request);
+        inner(c)->ops->all_reduce_start(ordered(c), buffer, count, dtype, request);
 }
 static void reduce_scatter_start(struct comm *c, void *buffer, int64_t count, enum kernel_dtype dtype,
                                  struct comm_request *request) {
     *request = (struct comm_request){0};
     if (passes(c, COMM_REDUCE_SCATTER_START, (size_t)count * kernel_dtype_bytes(dtype)))
-        inner(c)->ops->reduce_scatter_start(inner(c), buffer, count, dtype, request);
+        inner(c)->ops->reduce_scatter_start(ordered(c), buffer, count, dtype, request);
 }
 static void all_gather_start(struct comm *c, void *buffer, int64_t count, int unit, struct comm_request *request) {
     *request = (struct comm_request){0};

@@ -46,9 +46,9 @@ struct comm_counter {
 };
 
 /* *world becomes a comm with the rank, size and nodes of `inner` whose calls go through the counter. Closing it leaves
- * counter and `inner` unchanged. comm_agree and comm_split are not counted. A group has its own counter, which starts
- * in its parent's mode. In COMM_ONLY_COUNT every rank is assumed to give the same colour, so the group is all of
- * them. */
+ * counter and `inner` unchanged. Sums that are forwarded have the order (`tree`) of *world. comm_agree and comm_split
+ * are not counted. A group has its own counter, which starts in its parent's mode. In COMM_ONLY_COUNT every rank is
+ * assumed to give the same colour, so the group is all of them. */
 void comm_count_wrap(struct comm *world, struct comm_counter *counter, struct comm *inner, enum comm_count_mode mode);
 /* The counter of `comm`; NULL: none, as for a rank in no group. */
 struct comm_counter *comm_counter_of(const struct comm *comm);

@@ -41,7 +41,7 @@ void comm_ring_place(struct comm_ring *ring, MPI_Comm comm, const int *order, in
 /* An all-reduce is a reduce-scatter followed by an all-gather. */
 enum comm_ring_kind { COMM_RING_ALL_REDUCE, COMM_RING_REDUCE_SCATTER, COMM_RING_ALL_GATHER };
 /* `count` elements of `unit` bytes. Sums are of FP32 if that is 4, of BF16 if it is 2. `c`, the ring's comm, has the
- * meter. */
+ * meter, and says whether sums follow the tree. */
 void comm_ring_start(struct comm_ring *ring, enum comm_ring_kind kind, const struct comm *c, void *buffer,
                      int64_t count, int unit, struct comm_request *request);
 /* Like progress and wait of comm_ops, of this ring and its siblings. */

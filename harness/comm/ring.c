@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * All-reduce around a ring of ranks: reduce-scatter, then all-gather; and each of them alone. Buffers are cut into
- * small pieces, so that a received addend is still in cache when it is added. A few pieces are in flight. One rank
- * completes the sum of each element, and the others get its copy. MPI_Iallreduce is not used: Open MPI 4.1 also
- * advances it only inside MPI calls; with two ranks it does all additions on one of them; and with the same polling the
- * overlapped compute takes two to three times as long. */
+ * All-reduce around a ring of ranks: reduce-scatter, then all-gather; and each of them alone. Sums may follow a tree
+ * instead (steps.c). Buffers are cut into small pieces, so that a received addend is still in cache when it is added. A
+ * few pieces are in flight. One rank completes the sum of each element, and the others get its copy. MPI_Iallreduce is
+ * not used: Open MPI 4.1 also advances it only inside MPI calls; with two ranks it does all additions on one of them;
+ * and with the same polling the overlapped compute takes two to three times as long. */
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,8 +86,7 @@ static void feed(struct comm_ring *r) {
 /* Both messages of the piece's step have completed: go to its next step. */
 static void advance(struct comm_ring *r, int slot) {
     struct comm_piece *p = &r->piece[slot];
-    comm_steps_finish(&r->place, p);
-    if (++p->step < comm_steps_end(p->job)) {
+    if (comm_steps_next(&r->place, p)) {
         post(r, slot);
         return;
     }
@@ -132,6 +131,7 @@ void comm_ring_start(struct comm_ring *r, enum comm_ring_kind kind, const struct
     }
     struct comm_job *j = &r->jobs[r->next % JOBS];
     *j = (struct comm_job){.kind = kind, .buffer = buffer, .count = count, .unit = unit, .meter = c->meter};
+    j->tree = c->tree && kind != COMM_RING_ALL_GATHER;
     comm_steps_plan(j, c->size);
     comm_meter_up(c->meter);
     r->next++;
