@@ -56,7 +56,9 @@ struct kernel_caches {
 /* The threads of one rank, and what every operation needs besides its operands. Call operations from outside of
  * parallel regions; they run on `threads` OpenMP threads and return when all are done. Results depend only on the
  * operands, the variant, `caches` and `threads`, bit for bit. Work is divided statically and partial sums are added
- * in a fixed order. */
+ * in a fixed order.
+ * With `steady` they depend on the operands and the variant alone. A row, column, head or sequence has the same bits
+ * whatever others are in the call, unless the operation adds them up. Matmuls of a library promise neither. */
 struct kernel_team {
     const struct kernel_ops *ops; /* callers call through this: team->ops->gemm(team, &g) */
     int threads;
@@ -67,6 +69,7 @@ struct kernel_team {
     void *poll_context;                 /* (tens to hundreds of microseconds apart); NULL: no polling */
     const struct kernel_ops *inner;     /* for tables that wrap another (to count, time or check): the wrapped table */
     void *wrapper;                      /* ... and the wrapper's state; plain kernels ignore both */
+    bool steady;                        /* results depend neither on threads nor on caches; may be slower */
 };
 
 /* An element-wise pass over C that is fused into the matmul, while a tile is in cache. The result equals the plain
@@ -74,7 +77,8 @@ struct kernel_team {
  * plain result times gelu'(x). */
 enum kernel_epilogue { KERNEL_EPILOGUE_NONE, KERNEL_EPILOGUE_GELU, KERNEL_EPILOGUE_GELU_GRAD };
 
-/* C[m,n] = op(A)[m,k] op(B)[k,n] + bias[n] + D[m,n], accumulated in FP32.
+/* C[m,n] = op(A)[m,k] op(B)[k,n] + bias[n] + D[m,n], accumulated in FP32. No order of additions depends on m or n: a
+ * slice of a matmul has the bits of the whole.
  * a_trans: A is stored [k,m]. b_trans: B is stored [n,k]. `in` is the dtype of A, B and bias, `out` that of C and D.
  * in == F32 requires out == F32. bias and d may be NULL (nothing added). d may be c itself (C accumulates);
  * otherwise it does not overlap c. d has C's ld. k == 0 gives bias + D. m, n >= 0.

@@ -295,14 +295,16 @@ static void backward_task(struct backward *w, int64_t task, struct part part) {
     }
 }
 
-/* Every thread gets the same number of whole tasks. The remaining tasks are split into parts over all threads. */
+/* Every thread gets the same number of whole tasks. The remaining tasks are split into parts over all threads. The sum
+ * of parts would depend on their number, so a steady team splits none, and threads may idle. */
 static void attention_backward(const struct kernel_team *team, const struct kernel_attention *a) {
 #pragma omp parallel num_threads(team->threads)
     {
         int64_t n = omp_get_num_threads(), t = omp_get_thread_num();
-        int64_t tasks = a->batch * a->kv_heads, rest = tasks % n, each = tasks / n;
+        const int64_t tasks = a->batch * a->kv_heads, rest = team->steady ? 0 : tasks % n, each = tasks / n;
+        const struct kernel_range whole = kernel_share(tasks - rest, 1);
         struct backward w = backward_scratch(team, a);
-        for (int64_t i = t * each; i < (t + 1) * each; i++) backward_task(&w, i, (struct part){0, 1, false});
+        for (int64_t i = whole.begin; i < whole.end; i++) backward_task(&w, i, (struct part){0, 1, false});
         if (rest > 0) {
             int64_t i = t * rest / n, first = (i * n + rest - 1) / rest, next = ((i + 1) * n + rest - 1) / rest;
             backward_task(&w, n * each + i, (struct part){t - first, next - first, true});

@@ -210,7 +210,9 @@ static void forward_panels(struct forward *w, int64_t b, int64_t h, int64_t firs
         seen[i].end = attention_keys_seen(a, p->first + p->queries - 1).end;
         panel_begin(w, p, attention_q(a, b, h, p->first));
     }
-    const struct kernel_range keys = {seen[0].begin / WORD * WORD, seen[count - 1].end};
+    /* A group's first panel decides where a window's blocks begin. A steady team cuts them alike for every group. */
+    const int64_t unit = w->pace.team->steady ? ATTENTION_BLOCK : WORD;
+    const struct kernel_range keys = {seen[0].begin / unit * unit, seen[count - 1].end};
     w->slope = attention_slope(a, h) * SIMD_LOG2E;
     pack_keys(w, attention_kv(a, b, h / (a->heads / a->kv_heads), 0), keys);
     prefetch_panels(w, b, h, next, count);

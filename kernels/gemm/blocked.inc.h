@@ -247,7 +247,9 @@ static void blocked_gemm(const struct kernel_team *team, const struct kernel_gem
                                 .team = team,
                                 .a = {g->a, g->lda, g->m, g->k, g->a_trans, g->in},
                                 .b = {g->b, g->ldb, g->n, g->k, !g->b_trans, g->in}};
-    blocked_facts(&x.blocking, team->caches);
+    struct kernel_caches caches = team->caches ? *team->caches : (struct kernel_caches){0};
+    if (team->steady) caches.l1 = 0; /* KC follows from it, and with KC where the sums along k are cut */
+    blocked_facts(&x.blocking, &caches);
     /* the longer of m and n gets the longer blocks, so that the other operand is packed less often */
     const bool tall = g->m > g->n;
     const int64_t most_rows = tall ? x.blocking.nc_long : x.blocking.nc_short;

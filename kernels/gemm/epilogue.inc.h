@@ -10,12 +10,15 @@
 
 _Static_assert(GEMM_NR % PART == 0, "a tile's rows are whole parts");
 
-/* c = sums + bias + d for n elements from `at`; `sums` holds PART floats */
+/* c = (sums + bias) + d for n elements from `at`; `sums` holds PART floats. What is absent is not added as 0, which
+ * would make a zero of -0. */
 SIMD_INLINE void epilogue_part(const float *sums, enum kernel_dtype in, const void *bias, int64_t column,
                                enum kernel_dtype out, const void *d, void *c, int64_t at, int64_t n) {
     struct part x = row_get(KERNEL_F32, sums, 0, PART);
-    const struct part add = bias ? row_get(in, bias, column, n) : (struct part){0};
-    for (int k = 0; k < WAYS; k++) x.v[k] += add.v[k];
+    if (bias) {
+        const struct part add = row_get(in, bias, column, n);
+        for (int k = 0; k < WAYS; k++) x.v[k] += add.v[k];
+    }
     if (d) {
         const struct part more = row_get(out, d, at, n);
         for (int k = 0; k < WAYS; k++) x.v[k] += more.v[k];
@@ -28,7 +31,7 @@ SIMD_INLINE void epilogue_tile_as(const float *sums, int64_t rows, int64_t cols,
     for (int64_t r = 0; r < rows; r++)
         PARTS(0, cols, 0, epilogue_part(sums + r * GEMM_NR + i, in, bias, column + i, out, d, c, r * ld + i, n));
 }
-/* c = sums + bias + d over rows x cols of a tile, rounded to dtype `out`; sums[MR][NR]; bias and d may be NULL. */
+/* c = (sums + bias) + d over rows x cols of a tile, rounded to dtype `out`; sums[MR][NR]; bias and d may be NULL. */
 static void epilogue_tile(const float *sums, int64_t rows, int64_t cols, enum kernel_dtype in, const void *bias,
                           int64_t column, enum kernel_dtype out, const void *d, void *c, int64_t ld) {
     if (out == KERNEL_F32)

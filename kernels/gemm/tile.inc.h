@@ -73,11 +73,12 @@ SIMD_INLINE void tile_add(int rows, vf sum[GEMM_MR][GEMM_NV], const float *x, in
     }
 }
 
-/* out = sum + base + bias. base may be NULL or out; bias may be NULL. Both matrices have leading dimension ld. */
+/* out = (sum + bias) + base, in the order of epilogue_part. base may be NULL or out; bias may be NULL. Both matrices
+ * have leading dimension ld. */
 SIMD_INLINE void tile_end(int rows, vf sum[GEMM_MR][GEMM_NV], const float *base, const float *bias, float *out,
                           int64_t ld) {
-    if (base) tile_add(rows, sum, base, ld);
     if (bias) tile_add(rows, sum, bias, 0);
+    if (base) tile_add(rows, sum, base, ld);
     SIMD_UNROLL(16)
     for (int i = 0; i < rows; i++) {
         SIMD_UNROLL(4)
@@ -91,7 +92,7 @@ SIMD_INLINE void tile_fetch(uintptr_t row, int64_t bytes) {
     __builtin_prefetch((const void *)(row + (uintptr_t)bytes - 1));
 }
 
-/* out = A B + base + bias over `words` words along k, for the first `rows` rows, with the given strides. Strides that
+/* out = (A B + bias) + base over `words` words along k, for the first `rows` rows, with the given strides. Strides that
  * are not constants are added step by step, because unrolling would need a register for each. */
 SIMD_INLINE void tile_multiply(int rows, int64_t words, const struct tile_operands *x, bool constants, int64_t row,
                                int64_t step, int64_t group, int64_t b_step, const float *base, const float *bias,
@@ -149,9 +150,14 @@ SIMD_INLINE void tile_not_packed(int rows, int64_t words, const struct tile_oper
 }
 SIMD_INLINE void tile_summed(int rows, int64_t words, const struct tile_operands *x, const float *base,
                              const float *bias, float *out, int64_t ld) {
-    vf sum[GEMM_MR][GEMM_NV] = {{{0}}};
+    const float *held = (const float *)(const void *)x->b;
+    vf sum[GEMM_MR][GEMM_NV];
     (void)words;
-    tile_add(rows, sum, (const float *)(const void *)x->b, GEMM_NR);
+    SIMD_UNROLL(16)
+    for (int i = 0; i < rows; i++) {
+        SIMD_UNROLL(4)
+        for (int v = 0; v < GEMM_NV; v++) sum[i][v] = vf_load(held + i * GEMM_NR + v * KERNEL_LANES);
+    }
     tile_end(rows, sum, base, bias, out, ld);
 }
 

@@ -14,38 +14,6 @@
 #include "scalar.h"
 #include "unit/support/gemm_operands.h"
 
-/* Operands of one size, and a second C, Y and X. */
-struct problem {
-    struct gemm_matrix a, b, bias, d, c, other, y, x;
-    struct kernel_gemm g;
-};
-
-static struct problem problem_new(int64_t m, int64_t n, int64_t k, int layout, int dtypes, int turn) {
-    const enum kernel_dtype in = dtypes > 0 ? KERNEL_BF16 : KERNEL_F32, out = dtypes > 1 ? KERNEL_BF16 : KERNEL_F32;
-    const bool a_trans = layout & 1, b_trans = layout >> 1;
-    struct problem p = {.a = gemm_matrix_new(a_trans ? k : m, a_trans ? m : k, in, 1),
-                        .b = gemm_matrix_new(b_trans ? n : k, b_trans ? k : n, in, 2),
-                        .bias = gemm_matrix_new(1, n, in, 3),
-                        .d = gemm_matrix_new(m, n, out, 4),
-                        .c = gemm_matrix_new(m, n, out, 5),
-                        .other = gemm_matrix_new(m, n, out, 6),
-                        .y = gemm_matrix_new(m, n, out, 7),
-                        .x = gemm_matrix_new(m, n, out, 8)};
-    p.g = (struct kernel_gemm){.m = m, .n = n, .k = k, .a_trans = a_trans, .b_trans = b_trans, .in = in, .out = out};
-    p.g.a = p.a.data, p.g.lda = p.a.ld, p.g.b = p.b.data, p.g.ldb = p.b.ld;
-    p.g.bias = turn & 1 ? p.bias.data : NULL, p.g.d = turn & 2 ? p.d.data : NULL;
-    p.g.ldc = p.c.ld;
-    memset(p.c.data, 0xff, p.c.bytes);
-    memset(p.other.data, 0xff, p.other.bytes);
-    memset(p.y.data, 0xff, p.y.bytes);
-    return p;
-}
-
-static void problem_free(struct problem *p) {
-    gemm_matrix_free(&p->a), gemm_matrix_free(&p->b), gemm_matrix_free(&p->bias), gemm_matrix_free(&p->d);
-    gemm_matrix_free(&p->c), gemm_matrix_free(&p->other), gemm_matrix_free(&p->y), gemm_matrix_free(&p->x);
-}
-
 static void run(const struct gemm_variant *v, const struct kernel_gemm *g, void *c, int threads,
                 const struct kernel_caches *caches) {
     struct kernel_gemm to = *g;
@@ -54,22 +22,10 @@ static void run(const struct gemm_variant *v, const struct kernel_gemm *g, void 
     v->ops.gemm(&team, &to);
 }
 
-static void expect_same(const struct gemm_variant *v, const struct problem *p, const char *what,
-                        const struct gemm_matrix *got, const struct gemm_matrix *want) {
-    if (memcmp(got->data, want->data, got->bytes) != 0)
-        fail_msg("%s: %s differs: m %lld n %lld k %lld, layout %d%d, in %d out %d", v->name, what, (long long)p->g.m,
-                 (long long)p->g.n, (long long)p->g.k, p->g.a_trans, p->g.b_trans, p->g.in, p->g.out);
-}
-
-/* One team packs into memory of exactly the promised size; another multiplies. */
-static void packed_run(struct gemm_variant *v, struct problem *p, int threads, const struct kernel_caches *caches) {
-    const int64_t bytes = kernel_gemm_packed_bytes(&v->ops, &p->g);
-    char *memory = aligned_alloc(64, (size_t)(bytes + 127) / 64 * 64);
-    assert_non_null(memory);
-    memset(memory, 0xff, (size_t)(bytes + 127) / 64 * 64);
-    const struct kernel_team team = gemm_team(v, 1 + threads % 3, NULL);
-    v->ops.gemm_pack(&team, &p->g, memory);
-    for (int64_t i = 0; i < 64; i++) assert_int_equal((unsigned char)memory[bytes + i], 0xff);
+/* One team packs, another multiplies. */
+static void packed_run(struct gemm_variant *v, struct gemm_problem *p, int threads,
+                       const struct kernel_caches *caches) {
+    char *memory = gemm_packed_new(v, &p->g, 1 + threads % 3);
     struct kernel_gemm g = p->g;
     g.b = memory, g.ldb = 0, g.b_packed = true;
     run(v, &g, p->c.data, threads, caches);
@@ -82,11 +38,12 @@ static void packed_run(struct gemm_variant *v, struct problem *p, int threads, c
     } else {
         run(v, &p->g, p->other.data, threads, caches);
     }
-    expect_same(v, p, "packed B", &p->c, &p->other);
+    gemm_expect_same(v, p, "packed B", &p->c, &p->other);
     free(memory);
 }
 
-static void epilogue_run(struct gemm_variant *v, struct problem *p, int threads, const struct kernel_caches *caches) {
+static void epilogue_run(struct gemm_variant *v, struct gemm_problem *p, int threads,
+                         const struct kernel_caches *caches) {
     const struct kernel_team team = {.ops = &v->ops, .threads = 1};
     struct kernel_gemm g = p->g;
     const size_t element = kernel_dtype_bytes(g.out), row = (size_t)g.n * element;
@@ -100,20 +57,20 @@ static void epilogue_run(struct gemm_variant *v, struct problem *p, int threads,
     }
     g.epilogue = KERNEL_EPILOGUE_GELU, g.y = p->y.data;
     run(v, &g, p->c.data, threads, caches);
-    expect_same(v, p, "C beside GELU", &p->c, &p->other);
+    gemm_expect_same(v, p, "C beside GELU", &p->c, &p->other);
     v->ops.gelu_forward(&team, g.out, g.m * g.n, c, y);
     for (int64_t i = 0; i < g.m; i++) memcpy(p->other.data + (size_t)(i * g.ldc) * element, y + (size_t)i * row, row);
-    expect_same(v, p, "GELU", &p->y, &p->other);
+    gemm_expect_same(v, p, "GELU", &p->y, &p->other);
     memset(p->c.data, 0xff, p->c.bytes);
     g.epilogue = KERNEL_EPILOGUE_GELU_GRAD, g.x = p->x.data;
     run(v, &g, p->c.data, threads, caches);
     v->ops.gelu_backward(&team, g.out, g.m * g.n, x, c, y);
     for (int64_t i = 0; i < g.m; i++) memcpy(p->other.data + (size_t)(i * g.ldc) * element, y + (size_t)i * row, row);
-    expect_same(v, p, "GELU's gradient", &p->c, &p->other);
+    gemm_expect_same(v, p, "GELU's gradient", &p->c, &p->other);
     free(c), free(x), free(y);
 }
 
-static void sizes_run(void (*check)(struct gemm_variant *, struct problem *, int, const struct kernel_caches *)) {
+static void sizes_run(void (*check)(struct gemm_variant *, struct gemm_problem *, int, const struct kernel_caches *)) {
     static const int64_t sizes[][3] = {{1, 1, 1},     {1, 40, 7},   {6, 16, 8},  {7, 17, 33},
                                        {14, 32, 64},  {15, 65, 21}, {29, 47, 2}, {50, 3, 100},
                                        {33, 97, 130}, {5, 300, 40}, {20, 40, 0}, {70, 530, 540}};
@@ -123,9 +80,10 @@ static void sizes_run(void (*check)(struct gemm_variant *, struct problem *, int
             for (int layout = 0; layout < 4; layout++)
                 for (int dtypes = 0; dtypes < 3; dtypes++, turn++) {
                     const bool tiny = turn % 2 && sizes[s][0] * sizes[s][1] * sizes[s][2] < 1000000;
-                    struct problem p = problem_new(sizes[s][0], sizes[s][1], sizes[s][2], layout, dtypes, turn / 2);
+                    struct gemm_problem p =
+                        gemm_problem_new(sizes[s][0], sizes[s][1], sizes[s][2], layout, dtypes, turn / 2);
                     check(&gemm_variants[v], &p, 1 + turn / 3 % 3, tiny ? &gemm_tiny_caches : NULL);
-                    problem_free(&p);
+                    gemm_problem_free(&p);
                 }
 }
 

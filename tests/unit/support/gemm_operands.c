@@ -131,3 +131,47 @@ void gemm_matrix_flush(struct gemm_matrix *x) {
     for (int64_t i = 0; i < x->rows * x->cols; i++)
         if (x->size[i] < 0x1p-126) x->exact[i] = x->size[i] = 0;
 }
+
+struct gemm_problem gemm_problem_new(int64_t m, int64_t n, int64_t k, int layout, int dtypes, int turn) {
+    const enum kernel_dtype in = dtypes > 0 ? KERNEL_BF16 : KERNEL_F32, out = dtypes > 1 ? KERNEL_BF16 : KERNEL_F32;
+    const bool a_trans = layout & 1, b_trans = layout >> 1;
+    struct gemm_problem p = {.a = gemm_matrix_new(a_trans ? k : m, a_trans ? m : k, in, 1),
+                             .b = gemm_matrix_new(b_trans ? n : k, b_trans ? k : n, in, 2),
+                             .bias = gemm_matrix_new(1, n, in, 3),
+                             .d = gemm_matrix_new(m, n, out, 4),
+                             .c = gemm_matrix_new(m, n, out, 5),
+                             .other = gemm_matrix_new(m, n, out, 6),
+                             .y = gemm_matrix_new(m, n, out, 7),
+                             .x = gemm_matrix_new(m, n, out, 8)};
+    p.g = (struct kernel_gemm){.m = m, .n = n, .k = k, .a_trans = a_trans, .b_trans = b_trans, .in = in, .out = out};
+    p.g.a = p.a.data, p.g.lda = p.a.ld, p.g.b = p.b.data, p.g.ldb = p.b.ld;
+    p.g.bias = turn & 1 ? p.bias.data : NULL, p.g.d = turn & 2 ? p.d.data : NULL;
+    p.g.ldc = p.c.ld;
+    memset(p.c.data, 0xff, p.c.bytes);
+    memset(p.other.data, 0xff, p.other.bytes);
+    memset(p.y.data, 0xff, p.y.bytes);
+    return p;
+}
+
+void gemm_problem_free(struct gemm_problem *p) {
+    gemm_matrix_free(&p->a), gemm_matrix_free(&p->b), gemm_matrix_free(&p->bias), gemm_matrix_free(&p->d);
+    gemm_matrix_free(&p->c), gemm_matrix_free(&p->other), gemm_matrix_free(&p->y), gemm_matrix_free(&p->x);
+}
+
+void gemm_expect_same(const struct gemm_variant *v, const struct gemm_problem *p, const char *what,
+                      const struct gemm_matrix *got, const struct gemm_matrix *want) {
+    if (memcmp(got->data, want->data, got->bytes) != 0)
+        fail_msg("%s: %s differs: m %lld n %lld k %lld, layout %d%d, in %d out %d", v->name, what, (long long)p->g.m,
+                 (long long)p->g.n, (long long)p->g.k, p->g.a_trans, p->g.b_trans, p->g.in, p->g.out);
+}
+
+char *gemm_packed_new(const struct gemm_variant *v, const struct kernel_gemm *g, int threads) {
+    const int64_t bytes = kernel_gemm_packed_bytes(&v->ops, g);
+    char *memory = aligned_alloc(64, (size_t)(bytes + 127) / 64 * 64);
+    assert_non_null(memory);
+    memset(memory, 0xff, (size_t)(bytes + 127) / 64 * 64);
+    const struct kernel_team team = gemm_team(v, threads, NULL);
+    v->ops.gemm_pack(&team, g, memory);
+    for (int64_t i = 0; i < 64; i++) assert_int_equal((unsigned char)memory[bytes + i], 0xff);
+    return memory;
+}

@@ -44,4 +44,17 @@ void gemm_matrix_free(struct gemm_matrix *x);
 /* Flushes denormals to zero in the FP64 copies. */
 void gemm_matrix_flush(struct gemm_matrix *x);
 
+/* Operands of one size, and a second C, Y and X. dtypes: FP32, BF16 into FP32, BF16; turn: with bias, with D. */
+struct gemm_problem {
+    struct gemm_matrix a, b, bias, d, c, other, y, x;
+    struct kernel_gemm g;
+};
+struct gemm_problem gemm_problem_new(int64_t m, int64_t n, int64_t k, int layout, int dtypes, int turn);
+void gemm_problem_free(struct gemm_problem *p);
+/* Fails unless all bytes are the same, gaps included. */
+void gemm_expect_same(const struct gemm_variant *v, const struct gemm_problem *p, const char *what,
+                      const struct gemm_matrix *got, const struct gemm_matrix *want);
+/* B packed into memory of exactly the promised size, by a team of its own. The caller frees it. */
+char *gemm_packed_new(const struct gemm_variant *v, const struct kernel_gemm *g, int threads);
+
 #endif
