@@ -355,6 +355,22 @@ struct kernel_ops {
     const struct kernel_cblas *cblas; /* the library of kernel_select_cblas; else NULL */
 };
 
+/* A sum of squares whose bits depend neither on the order of its addends nor on how they are shared out. Each square,
+ * exact in FP64, is split into KERNEL_FOLDS parts (Rump, Ogita & Oishi 2008; Demmel & Nguyen 2015), multiples of a
+ * unit's last bit. Units are such that no sum of up to `total` parts is rounded. So the folds of any shares, added in
+ * any order, are the same. (sum[0] + sum[1]) + sum[2] is the sum of squares. With 2^b >= total, b at least 2, it errs
+ * by 2^-52 of itself and 2^(4 b - 161) of largest^2 at most; for 2^27 addends the latter is 2^-53. One version serves
+ * all instruction sets, so these have the same bits too. */
+enum { KERNEL_FOLDS = 3 };
+/* The largest |x|; 0 if there is none, NaN if any x is. */
+float kernel_largest(const struct kernel_team *, int64_t n, const float *x);
+/* `largest` and `total`, at most 2^53, are those of all shares together. A largest of 0 gives sums of 0. One that is
+ * infinite or NaN gives sums of NaN: callers look at it first. */
+void kernel_fold_units(float largest, int64_t total, double unit[KERNEL_FOLDS]);
+/* Adds to sum[]. */
+void kernel_square_folds(const struct kernel_team *, int64_t n, const float *x, const double unit[KERNEL_FOLDS],
+                         double sum[KERNEL_FOLDS]);
+
 /* The row of a token in the shard's table; -1: it has none. */
 static inline int64_t kernel_embedding_row(const struct kernel_embedding *e, int64_t r) {
     const int64_t row = e->tokens[r] - e->first;
