@@ -6,7 +6,6 @@
  * Layouts drawn at random pass the checks of support/layouts.h: some 200 over all numbers of ranks. SEED=N repeats a
  * draw, DRAWS=N sets how many of this number of ranks. */
 #include "base/clock.h"
-#define LAYOUTS_FP32 2 /* of any sizes and seeds: one rank alone, of two layers, reaches 3.8 in FP32 over 24 seeds */
 #include "mpi/support/layouts.h"
 
 static uint64_t draw(uint64_t seed, uint64_t *at, uint64_t n) {

@@ -15,10 +15,6 @@
 #include "parallel/collect.h"
 #include "unit/support/rig.h"
 
-/* The part of the gate's threshold that healthy code may reach in FP32. */
-#ifndef LAYOUTS_FP32
-#define LAYOUTS_FP32 4
-#endif
 enum { STEPS = 3 };
 
 /* A layout, and how many micro-batches a rank computes. */
@@ -72,9 +68,11 @@ static inline void check_gate(struct agreed *a, const struct plan_request *reque
     for (int i = 0; i < CHECK_COUNT; i++)
         if (gate.residual[i] > worst) worst = gate.residual[i], where = gate.where[i];
     snprintf(text, sizeof text, "%s: worst residual %.3g: %.90s", what, worst, where);
-    /* In BF16 gradients of queries and keys cancel where attention is saturated. Of one rank alone, over 300 seeds, the
-     * mean is 1.8 and the most 10.0 with Mistral, and 2.1 and 9.6 with Mixtral, with any choice of experts. */
-    agreed_check(a, worst < CHECK_THRESHOLD * (q.dtype == KERNEL_F32 ? 1.0 / LAYOUTS_FP32 : 0.75), text);
+    /* Gradients of queries and keys cancel where attention is saturated, and those of a router where its choice is
+     * clear. Of one rank alone in BF16, over 300 seeds, the mean is 1.8 and the most 10.0 with Mistral, and 2.1 and 9.6
+     * with Mixtral, with any choice of experts. In FP32 with AVX2, over 150 seeds of each family, means are 1.5 to 2.1
+     * and the most is 4.9. */
+    agreed_check(a, worst < CHECK_THRESHOLD * (q.dtype == KERNEL_F32 ? 0.5 : 0.75), text);
     close_run(&r);
 }
 
