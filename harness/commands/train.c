@@ -195,6 +195,11 @@ static int command(struct comm *world, const struct training_flags *f, struct tr
     struct plan plan;
     if (!strcmp(f->energy, "list")) return list_energy(world, f, e);
     int code = cli_launch_check(&f->launch, e);
+    if (!code && f->layout.reproducible && strcmp(f->backend, "toise"))
+        code = base_fail(e, BASE_USAGE,
+                         "--reproducible needs the order of additions of toise's matmuls, and --backend %.40s promises "
+                         "none; leave out one of them",
+                         f->backend);
     if (!code && f->launches && !f->launch.index) return launches(world, f, argc, argv, e);
     if (!code) code = training_resolve(f, world, s, e);
     if (!code) code = cli_trainer_read(&trainer, f->backend, e);

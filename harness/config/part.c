@@ -7,9 +7,18 @@ static int64_t least(int64_t a, int64_t b) {
     return a < b ? a : b;
 }
 
+int64_t model_part_vocab_leaf(const struct model_part *p) {
+    const int leaves = p->leaves ? p->leaves : p->ranks;
+    return (p->whole->vocab + leaves - 1) / leaves;
+}
+
+/* Rows of the vocabulary that a rank has room for. */
+static int64_t vocab_room(const struct model_part *p) {
+    return model_part_vocab_leaf(p) * (p->leaves ? p->leaves / p->ranks : 1);
+}
+
 int64_t model_part_vocab(const struct model_part *p) {
-    const int64_t each = (p->whole->vocab + p->ranks - 1) / p->ranks;
-    return least(each * p->rank, p->whole->vocab);
+    return least(vocab_room(p) * p->rank, p->whole->vocab);
 }
 
 int model_part_sharing(const struct model_part *p) {
@@ -17,7 +26,7 @@ int model_part_sharing(const struct model_part *p) {
 }
 
 struct model_config model_part_config(const struct model_part *p) {
-    const struct model_part next = {.whole = p->whole, .ranks = p->ranks, .rank = p->rank + 1};
+    const struct model_part next = {.whole = p->whole, .ranks = p->ranks, .rank = p->rank + 1, .leaves = p->leaves};
     struct model_config c = *p->whole;
     const struct model_chunk *first = p->chunk, *last = first + p->chunks - 1;
     if (p->chunks) {
@@ -33,7 +42,7 @@ struct model_config model_part_config(const struct model_part *p) {
     c.ffn /= p->ranks;
     c.vocab = model_part_vocab(&next) - model_part_vocab(p);
     /* Sums over replicas add in an order that depends on places. What all parts have has the same ones. */
-    c.vocab_room = (p->whole->vocab + p->ranks - 1) / p->ranks;
+    c.vocab_room = vocab_room(p);
     return c;
 }
 

@@ -20,7 +20,8 @@ struct model_part {
     const struct model_config *whole;
     int ranks, rank;               /* tensor parallel: 1 and 0 is all of it */
     int expert_ranks, expert_rank; /* expert parallel: 0 or 1 is all of them */
-    int chunks;                    /* pipeline: 0 is all layers, one micro-batch at a time */
+    int leaves; /* the vocabulary's equal parts, of which a rank has one or more; 0: a rank has one */
+    int chunks; /* pipeline: 0 is all layers, one micro-batch at a time */
     struct model_chunk chunk[MODEL_CHUNKS];
 };
 
@@ -37,8 +38,9 @@ bool model_part_lends(const struct model_config *part);
 int64_t model_part_layer(const struct model_part *part, int64_t layer);
 /* Its first expert, of the whole layer's. */
 int64_t model_part_expert(const struct model_part *part);
-/* The first row of the vocabulary. */
+/* The first row of the vocabulary, and the rows of a leaf; the last ones have fewer. */
 int64_t model_part_vocab(const struct model_part *part);
+int64_t model_part_vocab_leaf(const struct model_part *part);
 /* The ranks, including this one, that hold the same key/value head; 1: none shares. */
 int model_part_sharing(const struct model_part *part);
 /* Whether each rank holds its own part of such a parameter; else all hold the same. */

@@ -114,7 +114,8 @@ void gate_collectives(struct gate *gate, struct parallel_engine *g) {
     if (g->groups.stages) check(gate, g, g->groups.stages, "pp", "send", "activations", stream / 4, x);
     if (g->tied.comm) check(gate, g, g->tied.comm, "ends", "send", "tied token table", g->tied.count, x);
     if (g->tied.comm)
-        check(gate, g, g->tied.comm, "ends", "all_reduce", "tied token table's gradient", g->tied.count, x);
+        check(gate, g, g->tied.comm, "ends", g->tied.replicas ? "send" : "all_reduce", "tied token table's gradient",
+              g->tied.count, x);
     free(x);
 }
 

@@ -59,9 +59,25 @@ static int64_t shrunken_accumulation(const struct plan_request *request, int64_t
     return accumulation < wanted ? accumulation : wanted;
 }
 
+/* So many or a few more, of which each leaf of the tree has as many. */
+static int64_t rounded_accumulation(const struct plan_layout *l, int64_t accumulation) {
+    if (!l->reproducible || l->zero > 1) return accumulation;
+    while (accumulation % (l->reproducible / l->dp) || (l->vp > 1 && accumulation % l->pp)) accumulation++;
+    return accumulation;
+}
+
+/* The fewest leaves that the layout's ranks can share, but two if the model's sums have several. */
+static int shrunken_leaves(const struct plan_layout *l) {
+    const int least = l->dp > l->tp ? l->dp : l->tp;
+    return least == 1 && l->reproducible > 1 ? 2 : least;
+}
+
 /* An odd number of tokens, unless ranks share them: no multiple of a kernel's block. */
 static int64_t shrunken_seq(const struct plan_layout *l) {
-    const int64_t parts = l->cp > 1 ? 2 * l->cp : 1, shares = l->sequence_parallel ? l->tp : 1;
+    const int64_t parts = l->cp > 1         ? 2 * l->cp
+                          : l->reproducible ? l->reproducible
+                                            : 1,
+                  shares = l->sequence_parallel ? l->tp : 1;
     int64_t seq = 37;
     while (seq % parts || seq / l->cp % shares) seq++;
     return seq;
@@ -82,7 +98,8 @@ struct plan_request gate_shrink(const struct plan_request *request) {
     struct plan_request r = *request;
     struct model_config *c = &r.config;
     const int64_t group = c->heads / c->kv_heads;
-    const int tp = r.layout.tp;
+    if (r.layout.reproducible) r.layout.reproducible = shrunken_leaves(&r.layout);
+    const int tp = r.layout.reproducible ? r.layout.reproducible : r.layout.tp; /* what the model must divide over */
     const double ffn = (double)c->ffn / (double)c->width;
     c->full_layers = c->layers = shrunken_layers(&r.layout);
     c->heads = shrunken_heads(c, tp);
@@ -97,9 +114,10 @@ struct plan_request gate_shrink(const struct plan_request *request) {
     shrink_experts(&r);
     c->rotary.original = 64; /* wavelengths on both sides of Llama 3.1's thresholds */
     c->parameters = model_params_count(c);
-    const int64_t accumulation = shrunken_accumulation(request, c->layers);
+    const int64_t accumulation = rounded_accumulation(&r.layout, shrunken_accumulation(request, c->layers));
     r.layout.micro_batch =
         request->layout.micro_batch > 1 && 2 * r.layout.dp * accumulation * c->layers <= 2 * SERIAL ? 2 : 1;
+    if (r.layout.reproducible && r.layout.zero > 1) r.layout.micro_batch = r.layout.reproducible / r.layout.dp;
     r.global_batch = r.layout.dp * r.layout.micro_batch * accumulation;
     r.head_rows = 23;
     r.bucket = c->parameters / 5;

@@ -75,6 +75,7 @@ static void take_rows_away(struct parallel_engine *g) {
 
 /* How many ranks add to a tensor's gradient, besides replicas. */
 static int sharing(const struct parallel_engine *g, const struct model_tensor *t) {
+    if (t->kind->role == MODEL_TOKEN_TABLE && g->tied.head) return 2; /* the head's is apart */
     const int64_t range = model_params_range_of(&g->params, t->offset), at = t->offset - g->blocks.block[range].start;
     for (int i = 0; i < g->blocks.shares; i++)
         if (g->blocks.shared[i].range == range && g->blocks.shared[i].first == at)

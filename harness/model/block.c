@@ -12,31 +12,33 @@ static const struct model_config *config(const struct model *m) {
 
 struct model_linear model_linear_qkv(const struct model *m, int64_t layer) {
     const int64_t out = model_config_dim(config(m), MODEL_QKV);
-    return (struct model_linear){MODEL_QKV_WEIGHT, MODEL_QKV_BIAS, layer, config(m)->width, out};
+    return (struct model_linear){MODEL_QKV_WEIGHT, MODEL_QKV_BIAS, layer, config(m)->width, out, MODEL_QKV};
 }
 struct model_linear model_linear_proj(const struct model *m, int64_t layer) {
     const int64_t in = model_config_dim(config(m), MODEL_ATTENTION);
-    return (struct model_linear){MODEL_PROJ_WEIGHT, MODEL_PROJ_BIAS, layer, in, config(m)->width};
+    return (struct model_linear){MODEL_PROJ_WEIGHT, MODEL_PROJ_BIAS, layer, in, config(m)->width, MODEL_ATTENTION};
 }
 struct model_linear model_linear_up(const struct model *m, int64_t layer) {
     const int64_t out = model_config_dim(config(m), MODEL_FFN_UP);
-    return (struct model_linear){MODEL_UP_WEIGHT, MODEL_UP_BIAS, layer, config(m)->width, out};
+    return (struct model_linear){MODEL_UP_WEIGHT, MODEL_UP_BIAS, layer, config(m)->width, out, MODEL_FFN_UP};
 }
 struct model_linear model_linear_down(const struct model *m, int64_t layer) {
-    return (struct model_linear){MODEL_DOWN_WEIGHT, MODEL_DOWN_BIAS, layer, config(m)->ffn, config(m)->width};
+    return (struct model_linear){MODEL_DOWN_WEIGHT, MODEL_DOWN_BIAS,  layer,
+                                 config(m)->ffn,    config(m)->width, MODEL_FFN};
 }
 
 struct model_linear model_linear_router(const struct model *m, int64_t layer) {
-    return (struct model_linear){MODEL_ROUTER_WEIGHT, MODEL_NO_ROLE, layer, config(m)->width, config(m)->experts};
+    return (struct model_linear){MODEL_ROUTER_WEIGHT, MODEL_NO_ROLE,      layer,
+                                 config(m)->width,    config(m)->experts, MODEL_ONE};
 }
 
 struct model_linear model_linear_shared_up(const struct model *m, int64_t layer) {
     const int64_t out = model_config_dim(config(m), MODEL_SHARED_UP);
-    return (struct model_linear){MODEL_SHARED_UP_WEIGHT, MODEL_NO_ROLE, layer, config(m)->width, out};
+    return (struct model_linear){MODEL_SHARED_UP_WEIGHT, MODEL_NO_ROLE, layer, config(m)->width, out, MODEL_SHARED_UP};
 }
 struct model_linear model_linear_shared_down(const struct model *m, int64_t layer) {
     const int64_t in = model_config_dim(config(m), MODEL_SHARED);
-    return (struct model_linear){MODEL_SHARED_DOWN_WEIGHT, MODEL_NO_ROLE, layer, in, config(m)->width};
+    return (struct model_linear){MODEL_SHARED_DOWN_WEIGHT, MODEL_NO_ROLE, layer, in, config(m)->width, MODEL_SHARED};
 }
 
 /* y[T,out] = x[T,in] W^T + bias + d */
@@ -83,24 +85,6 @@ void model_linear_grad_input(const struct model *m, struct model_linear l, const
     m->team->ops->gemm(m->team, &g);
 }
 
-void model_linear_grad_params(const struct model *m, struct model_linear l, const void *dy, const void *x) {
-    float *dw = model_gradient(m, l.weight, l.layer), *db = model_gradient(m, l.bias, l.layer);
-    m->team->ops->gemm(m->team, &(struct kernel_gemm){.m = l.out,
-                                                      .n = l.in,
-                                                      .k = model_tokens(m),
-                                                      .a_trans = true,
-                                                      .in = m->shape.dtype,
-                                                      .out = KERNEL_F32,
-                                                      .a = dy,
-                                                      .lda = l.out,
-                                                      .b = x,
-                                                      .ldb = l.in,
-                                                      .d = dw,
-                                                      .c = dw,
-                                                      .ldc = l.in});
-    if (db) m->team->ops->column_sum(m->team, m->shape.dtype, model_tokens(m), l.out, dy, db);
-}
-
 static struct kernel_norm norm(const struct model *m, enum model_role gain, enum model_role bias, int64_t layer,
                                const void *x, void *y, enum model_buffer mean, enum model_buffer rstd) {
     return (struct kernel_norm){.rows = model_own_tokens(m),
@@ -138,10 +122,6 @@ struct kernel_norm model_norm_final(const struct model *m) {
                 MODEL_FINAL_RSTD);
 }
 
-void model_norm_grad_params(const struct model *m, struct kernel_norm n, const void *dy) {
-    n.dy = dy;
-    m->team->ops->norm_grad_params(m->team, &n);
-}
 void model_norm_grad_input(const struct model *m, struct kernel_norm n, const void *dy, const void *d_add, void *dx) {
     n.dy = dy;
     n.dx_add = d_add;
@@ -180,6 +160,10 @@ static void embed(const struct model *m, const struct kernel_embedding *all, ker
     }
 }
 
+static void scatter(const struct model *m, const struct kernel_embedding *e) {
+    embed(m, e, m->team->ops->embedding_backward);
+}
+
 void model_embed_forward(const struct model *m, const int32_t *tokens) {
     const bool normed = model_config_has(config(m), MODEL_EMBED_GAIN);
     const struct kernel_embedding e = embedding(m, tokens, normed);
@@ -200,7 +184,15 @@ void model_embed_backward(const struct model *m, const int32_t *tokens) {
         m->hooks.rows(m->hooks.context, tokens, e.dx);
         e.dtoken = NULL;
     }
-    if (e.dtoken || e.dposition) embed(m, &e, m->team->ops->embedding_backward);
+    float *const dtoken = e.dtoken, *const dposition = e.dposition;
+    if (m->shape.tree.leaves) {
+        e.dposition = NULL;
+        model_embedding_grad(m, &e, dtoken, config(m)->vocab, scatter);
+        e.dtoken = NULL, e.dposition = dposition;
+        if (dposition) model_embedding_grad(m, &e, dposition, config(m)->positions, scatter);
+    } else if (dtoken || dposition) {
+        scatter(m, &e);
+    }
 }
 
 /* A token's queries, keys and values are adjacent: in three blocks, or head by head. */

@@ -7,10 +7,12 @@
 
 #include "model/model.h"
 
-/* A matmul's weight [out, in] of layer `layer`, and its bias [out] if it has one. */
+/* A matmul's weight [out, in] of layer `layer`, and its bias [out] if it has one. split: the dimension that tensor
+ * parallel ranks split. */
 struct model_linear {
     enum model_role weight, bias;
     int64_t layer, in, out;
+    enum model_dim split;
 };
 struct model_linear model_linear_qkv(const struct model *m, int64_t layer);
 struct model_linear model_linear_proj(const struct model *m, int64_t layer);
@@ -30,6 +32,22 @@ void model_linear_grad_input(const struct model *m, struct model_linear l, const
 struct kernel_gemm model_gemm_forward(const struct model *m, struct model_linear l, const void *x, const void *d,
                                       void *y);
 struct kernel_gemm model_gemm_grad_input(const struct model *m, struct model_linear l, const void *dy, void *dx);
+/* C, FP32, has k split by this dimension: it is the sum of this rank's leaves of the tree, if there is one. D is NULL
+ * then. */
+void model_gemm_sum(const struct model *m, const struct kernel_gemm *g, enum model_dim split);
+/* Adds tokens [row, row + rows) of the micro-batch to gradient[n], leaf by leaf: begin, and next as long as `rows` is
+ * not 0. The caller adds the leaf's rows to sum[n], or if `first` writes it. apart: elements from one level of
+ * gradients to the next (model.h). */
+struct model_leaf {
+    float *sum;
+    bool first;
+    int64_t row, rows;
+    float *gradient;
+    int64_t apart, n, end;
+};
+struct model_leaf model_leaf_begin(const struct model *m, float *gradient, int64_t apart, int64_t n, int64_t row,
+                                   int64_t rows);
+void model_leaf_next(const struct model *m, struct model_leaf *leaf);
 /* dW += dy^T x; dbias += column sums of dy */
 void model_linear_grad_params(const struct model *m, struct model_linear l, const void *dy, const void *x);
 
@@ -42,10 +60,11 @@ void model_weights_now(const struct model *m, model_layer_fn *weights, int64_t l
 void model_linear_sum_backward(const struct model *m, struct model_linear l, const void *dy, void *dx,
                                model_layer_fn *weights);
 /* A rank's addend [T,width] of a sum over tensor parallel ranks that becomes y[R,width], in FP32: BF16 rounds the sum
- * once, as if one rank had computed it. The addend may be y itself. start, then finish. */
+ * once, as if one rank had computed it. The addend may be y itself. start, then finish, which also adds d[R,width] if
+ * that is not NULL. Of one rank they just make y of the addend. */
 float *model_addend(const struct model *m, void *y);
 void model_sum_start(const struct model *m, float *addend);
-void model_sum_finish(const struct model *m, const float *addend, void *y);
+void model_sum_finish(const struct model *m, const float *addend, const void *d, void *y);
 /* The addend with d[R,width] in it, to which a rank then adds its part; of ranks without shares the first one's alone.
  * NULL: nothing is in it yet. */
 const void *model_addend_begin(const struct model *m, const void *d, float *addend);
@@ -69,6 +88,11 @@ const void *model_norm_forward(const struct model *m, const struct kernel_norm *
 void model_norm_grad_input(const struct model *m, struct kernel_norm n, const void *dy, const void *d_add, void *dx);
 void model_norm_grad_params(const struct model *m, struct kernel_norm n, const void *dy);
 
+/* Calls f for the parts of the sum over tokens that becomes gradient[rows, width]: e.dtoken or e.dposition, the other
+ * being NULL. */
+typedef void model_embedding_fn(const struct model *m, const struct kernel_embedding *e);
+void model_embedding_grad(const struct model *m, const struct kernel_embedding *e, float *gradient, int64_t rows,
+                          model_embedding_fn *f);
 /* Embedding into the residual stream, through its norm if it has one. Backward starts from MODEL_DX. */
 void model_embed_forward(const struct model *m, const int32_t *tokens);
 void model_embed_backward(const struct model *m, const int32_t *tokens);

@@ -7,6 +7,10 @@ int64_t model_vocab_ld(const struct model_config *c) {
     return (c->vocab + 31) / 32 * 32;
 }
 
+int64_t model_vocab_parts(const struct model_shape *s) {
+    return s->tree.leaves ? s->tree.leaves : model_is_split(s) ? s->part.ranks : 1;
+}
+
 int model_chunks(const struct model_shape *s) {
     return s->part.chunks ? s->part.chunks : 1;
 }
@@ -67,6 +71,8 @@ struct model_buffer_row model_buffer_describe(const struct model_shape *s, enum 
     const int64_t shares = c->shared > 0, shared = model_config_dim(c, MODEL_SHARED),
                   shared_up = model_config_dim(c, MODEL_SHARED_UP);
     const int64_t away = some && s->part.expert_ranks > 1, came = some * s->part.expert_ranks * c->own_experts;
+    const int64_t parts = model_vocab_parts(s);
+    const bool tree = s->tree.leaves > 0;
     const int64_t logits = s->head_rows * model_vocab_ld(c), head = !c->lacks_head, turns = s->part.chunks ? 2 : 1;
     const enum kernel_dtype a = s->dtype, f = KERNEL_F32, back = model_is_split(s) ? f : a;
     /* here `copies` is what each has, and below it becomes the sum */
@@ -120,8 +126,8 @@ struct model_buffer_row model_buffer_describe(const struct model_shape *s, enum 
         [MODEL_DUP] = {"d ffn before activation", own, 1, m * up, a, true},
         [MODEL_DACT] = {"d ffn after activation", once, c->family->gated ? 1 : 0, m * c->ffn, a, true},
         [MODEL_PARTIAL] = {"partial sums", once,
-                           (model_is_split(s) || some) && (a == KERNEL_BF16 || s->sequence) ? 1 : 0, t * width, f,
-                           false},
+                           (model_is_split(s) || some || tree) && (a == KERNEL_BF16 || s->sequence) ? 1 : 0, t * width,
+                           f, false},
         [MODEL_RING] = {"keys and values of ranks", once, 2 * ring, t * 2 * kv, a, false},
         [MODEL_RING_GRAD] = {"d keys and values of ranks", once, 3 * ring, t * 2 * kv, f, true},
         [MODEL_JOINED] = {"joined attention", once, a == KERNEL_BF16 ? ring : 0, t * qkv, f, false},
@@ -142,6 +148,10 @@ struct model_buffer_row model_buffer_describe(const struct model_shape *s, enum 
         [MODEL_INTO] = {"order of experts", once, away, m, f, false},
         [MODEL_BACK] = {"order of ranks", once, away, m, f, false},
         [MODEL_SHARES] = {"shares of all ranks", once, s->sequence ? 1 : 0, t * width, a, false},
+        [MODEL_STATISTICS] = {"cross-entropy of parts", once, parts > 1 ? head : 0, 3 * parts * s->head_rows, f, false},
+        [MODEL_SUMS] = {"sums of leaves", once, tree ? model_tree_levels(s->tree.columns) - 1 : 0, t * width, f, false},
+        [MODEL_NORM_PARTS] = {"d norms of parts", once, tree ? 1 : 0, 2 * s->batch * s->tree.leaves * width, f, true},
+        [MODEL_NUMBERS] = {"numbers of rows", once, tree ? 1 : 0, r, f, false},
     };
     struct model_buffer_row row = rows[buffer];
     row.copies *= copies(s, row.each);

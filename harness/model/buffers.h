@@ -9,6 +9,7 @@
 #include "kernels.h"
 #include "model/context.h"
 #include "model/experts.h"
+#include "model/tree.h"
 
 /* What forward keeps of a layer for backward, which computes the rest again. */
 enum model_kept {
@@ -29,6 +30,7 @@ struct model_shape {
     int64_t head_rows; /* tokens whose logits are in memory at once, 1..T */
     enum model_kept kept;
     struct model_route route; /* of experts */
+    struct model_tree tree;
 };
 
 enum model_buffer {
@@ -88,6 +90,11 @@ enum model_buffer {
     MODEL_PARTIAL, /* [T, width] FP32: a rank's addend of a sum over tensor parallel ranks, or the sum of rows; in FP32
                       only with `sequence` */
     MODEL_SHARES,  /* [T, width] the residual stream's or its gradient's shares of all ranks; only with `sequence` */
+    MODEL_STATISTICS, /* [parts][3][head_rows] FP32: the cross-entropy's, of parts of the vocabulary */
+    /* only with a tree */
+    MODEL_SUMS,       /* one for each level above the lowest: [T, width] FP32, sums over k */
+    MODEL_NORM_PARTS, /* [batch * leaves][2][width] FP32: a norm's gradients, of parts of sequences */
+    MODEL_NUMBERS,    /* [R] 0, 1, 2, ... */
     /* only in context parallel ranks */
     MODEL_RING,      /* 2 x [T, 2 * kv] keys and values of a rank */
     MODEL_RING_GRAD, /* 3 x [T, 2 * kv] FP32: their gradients */
@@ -130,6 +137,10 @@ struct model_buffer_row model_buffer_describe(const struct model_shape *shape, e
 static inline bool model_is_split(const struct model_shape *shape) {
     return shape->part.ranks > 1;
 }
+/* Whether sums over a k that is split are FP32 apart from where they end up: of ranks, or of a tree's leaves. */
+static inline bool model_is_apart(const struct model_shape *shape) {
+    return model_is_split(shape) || shape->tree.leaves > 0;
+}
 /* Ranks that share out experts, and those that share a sequence: at least 1. */
 static inline int64_t model_expert_ranks(const struct model_shape *shape) {
     return shape->part.expert_ranks > 1 ? shape->part.expert_ranks : 1;
@@ -147,6 +158,8 @@ bool model_is_late(const struct model_shape *shape, int chunk);
 int64_t model_again(const struct model_shape *shape, int chunk);
 /* Copies of such a buffer in the chunks before `chunk`, each of its layers and micro-batches having one. */
 int64_t model_copies_before(const struct model_shape *shape, enum model_each each, int chunk);
+/* Parts of the vocabulary whose statistics are merged; 1: there is but one. */
+int64_t model_vocab_parts(const struct model_shape *shape);
 /* Leading dimension of the logits: the vocabulary rounded up to a cache line. The padding is never read. */
 int64_t model_vocab_ld(const struct model_config *config);
 

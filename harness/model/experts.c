@@ -241,7 +241,7 @@ void model_experts_down(const struct model *m, int64_t l) {
     if (model_shared_down(m, l, KERNEL_F32, d, addend)) d = addend;
     add_rows(m, l, KERNEL_F32, d, addend);
     model_sum_start(m, addend);
-    model_sum_finish(m, addend, next);
+    model_sum_finish(m, addend, NULL, next);
 }
 
 /* The gradient of what experts give, where their weights' gradients find it. */
@@ -265,19 +265,15 @@ void model_experts_weights(const struct model *m, int64_t l) {
 /* dx[R,width], through the rows and through the router, and the router's gradient. */
 static void backward_to_tokens(const struct model *m, int64_t l, void *dx) {
     const struct model_linear router = model_linear_router(m, l);
-    const bool split = model_is_split(&m->shape);
     float *addend = model_addend(m, dx);
     struct kernel_gemm g = model_gemm_grad_input(m, router, model_buffer_at(m, MODEL_DSCORES, l), addend);
     const bool shared = model_shared_up_backward(m, l, addend);
     add_rows(m, l, KERNEL_F32, shared ? addend : NULL, addend);
     g.out = KERNEL_F32, g.d = addend;
-    if (!split || m->shape.part.rank == 0) m->team->ops->gemm(m->team, &g); /* all have the same */
-    if (split) model_sum_start(m, addend);
+    if (m->shape.part.rank == 0) m->team->ops->gemm(m->team, &g); /* all have the same */
+    model_sum_start(m, addend);
     model_weights_now(m, model_route_weights, l);
-    if (split)
-        model_sum_finish(m, addend, dx);
-    else if (m->shape.dtype == KERNEL_BF16)
-        m->team->ops->to_bf16(m->team, model_tokens(m) * router.in, addend, dx);
+    model_sum_finish(m, addend, NULL, dx);
 }
 
 void model_experts_backward(const struct model *m, int64_t l, const void *dy, void *dx) {

@@ -86,6 +86,8 @@ int model_open(struct model *m, const struct model_shape *shape, const struct mo
         if (!m->buffers[b]) return base_fail(e, BASE_BROKEN, "bug: the activation arena cannot hold \"%s\"", row.name);
     }
     fill_positions(m);
+    int32_t *const numbers = m->buffers[MODEL_NUMBERS];
+    for (int64_t i = 0; numbers && i < model_own_tokens(m); i++) numbers[i] = (int32_t)i;
     return BASE_OK;
 }
 

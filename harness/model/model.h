@@ -27,15 +27,14 @@ typedef void model_hook(void *context, int64_t offset, int64_t count);
 typedef void model_rows_hook(void *context, const int32_t *tokens, const void *dx);
 /* Tensor parallel ranks; all are set if the model is split. sum: x[n] becomes the sum over the ranks. scatter: of that
  * sum each rank gets its share of x, the ranks' shares being equal and in their order. gather: each rank has its share
- * of x, and gets all. They may return before that, as long as wait does not; at most one is in flight. merge: the
- * cross-entropy statistics of `rows` rows become those of the whole vocabulary. All ranks get the same bits.
+ * of x, and gets all. They may return before that, as long as wait does not; at most one is in flight. All ranks get
+ * the same bits. With shape.tree sums are those of a tree over the ranks.
  *
  * With shape.sequence a rank keeps its share of the residual stream and computes norms for it alone (Korthikanti et al.
  * 2022). So sums become scatters, and what matmuls need of all tokens is gathered. Gradients of norms are then of this
  * rank's tokens alone. */
 typedef void model_sum_hook(void *context, void *x, int64_t n, enum kernel_dtype dtype);
 typedef void model_wait_hook(void *context);
-typedef void model_merge_hook(void *context, int64_t rows, float *max, float *sum, float *target_logit);
 /* Context parallel ranks; both are set if there are several. exchange: starts to send `to` to the rank after this one,
  * round in a ring, and to receive `from` from the one before, as many bytes. exchanged: both are done. One of each kind
  * is in flight at most. */
@@ -61,7 +60,6 @@ struct model_hooks {
     model_rows_hook *rows;
     model_sum_hook *sum, *scatter, *gather;
     model_wait_hook *wait;
-    model_merge_hook *merge;
     model_exchange_hook *exchange;
     model_exchanged_hook *exchanged;
     model_counts_hook *counts;
@@ -83,11 +81,15 @@ struct model {
     const struct model_params *params;
     const struct kernel_team *team;
     struct model_hooks hooks;
-    const void *weights;          /* [params->total] of shape.dtype */
-    float *grads;                 /* [params->total] */
-    struct model_places places;   /* NULLs: weights and grads say */
-    const void *head;             /* a tied head apart from its token table (model_part_borrows); else NULL */
-    float *head_grad;             /* its gradient */
+    const void *weights;        /* [params->total] of shape.dtype */
+    float *grads;               /* [params->total] */
+    struct model_places places; /* NULLs: weights and grads say */
+    const void *head;           /* a tied head apart from its token table (model_part_borrows); else NULL */
+    float *head_grad;           /* its gradient, or with shape.tree that of a tied head; else NULL */
+    /* with shape.tree: elements from one level of gradients (tree.h) to the next, of grads or places.grads, and of
+     * head_grad */
+    int64_t grads_apart, head_apart;
+    int64_t sample; /* the first sequence of the micro-batch that runs, counted from this rank's first of the step */
     void *buffers[MODEL_BUFFERS]; /* first copy of each */
     int chunk, turn;              /* see model_turn */
     int64_t slot, late;

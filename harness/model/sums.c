@@ -9,14 +9,30 @@ float *model_addend(const struct model *m, void *y) {
     return m->shape.dtype == KERNEL_F32 && !m->shape.sequence ? y : m->buffers[MODEL_PARTIAL];
 }
 void model_sum_start(const struct model *m, float *addend) {
+    if (!model_is_split(&m->shape)) return;
     const int64_t n = model_tokens(m) * m->shape.config->width;
     (m->shape.sequence ? m->hooks.scatter : m->hooks.sum)(m->hooks.context, addend, n, KERNEL_F32);
 }
-void model_sum_finish(const struct model *m, const float *addend, void *y) {
+/* y[R,width] = d + own, FP32. An addend that is y itself is what the kernel adds to. */
+static void add_own(const struct model *m, const float *own, const void *d, void *y) {
+    const struct kernel_rows r = {.rows = model_own_tokens(m),
+                                  .cols = m->shape.config->width,
+                                  .count = 1,
+                                  .index = m->buffers[MODEL_NUMBERS],
+                                  .in = KERNEL_F32,
+                                  .out = m->shape.dtype,
+                                  .x = own == y ? d : own,
+                                  .d = own == y ? own : d,
+                                  .y = y};
+    m->team->ops->rows_sum(m->team, &r);
+}
+void model_sum_finish(const struct model *m, const float *addend, const void *d, void *y) {
     const int64_t width = m->shape.config->width, n = model_own_tokens(m) * width;
     const float *own = addend + model_own_first(m) * width;
-    m->hooks.wait(m->hooks.context);
-    if (m->shape.dtype == KERNEL_BF16)
+    if (model_is_split(&m->shape)) m->hooks.wait(m->hooks.context);
+    if (d)
+        add_own(m, own, d, y);
+    else if (m->shape.dtype == KERNEL_BF16)
         m->team->ops->to_bf16(m->team, n, own, y);
     else if (own != y)
         m->team->ops->copy(m->team, n, own, y);
@@ -73,30 +89,32 @@ const void *model_addend_begin(const struct model *m, const void *d, float *adde
 
 void model_linear_sum(const struct model *m, struct model_linear l, const void *x, const void *d, void *y) {
     struct kernel_gemm g = model_gemm_forward(m, l, x, d, y);
-    if (!model_is_split(&m->shape)) {
+    if (!model_is_apart(&m->shape)) {
         m->team->ops->gemm(m->team, &g);
         return;
     }
+    const bool tree = m->shape.tree.leaves > 0; /* no leaf has d, which is added to their sum */
     float *addend = g.c = model_addend(m, y);
     g.out = KERNEL_F32;
-    g.d = model_addend_begin(m, d, addend);
+    g.d = tree ? NULL : model_addend_begin(m, d, addend);
     if (m->shape.part.rank) g.bias = NULL;
-    m->team->ops->gemm(m->team, &g);
+    model_gemm_sum(m, &g, l.split);
     model_sum_start(m, addend);
-    model_sum_finish(m, addend, y);
+    model_sum_finish(m, addend, tree ? d : NULL, y);
 }
 
 void model_linear_sum_backward(const struct model *m, struct model_linear l, const void *dy, void *dx,
                                model_layer_fn *weights) {
     struct kernel_gemm g = model_gemm_grad_input(m, l, dy, dx);
-    if (model_is_split(&m->shape)) {
+    const bool apart = model_is_apart(&m->shape);
+    if (apart) {
         g.out = KERNEL_F32, g.c = model_addend(m, dx);
-        m->team->ops->gemm(m->team, &g);
+        model_gemm_sum(m, &g, l.split);
         model_sum_start(m, g.c);
     }
     model_weights_now(m, weights, l.layer);
-    if (model_is_split(&m->shape))
-        model_sum_finish(m, g.c, dx);
+    if (apart)
+        model_sum_finish(m, g.c, NULL, dx);
     else
         m->team->ops->gemm(m->team, &g);
 }

@@ -8,7 +8,7 @@
 /* Key/value heads that several ranks hold, norms that each computes for its share of the tokens, and the token table if
  * its head is elsewhere. */
 static struct comm *sharing(const struct plan *plan, const struct parallel_groups *g, const struct model_parameter *p) {
-    if (p->role == MODEL_TOKEN_TABLE) return model_part_lends(&plan->part) ? g->ends : NULL;
+    if (p->role == MODEL_TOKEN_TABLE) return model_part_lends(&plan->part) && !plan->shape.tree.leaves ? g->ends : NULL;
     if (plan_shared_heads(plan, p)) return g->sharing;
     return plan_shared_norm(plan, p) ? g->tensor : NULL;
 }

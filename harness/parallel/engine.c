@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "guard/watchdog.h"
+#include "plan/leaves.h"
 
 bool parallel_sums(const struct parallel_engine *g) {
     return !g->nulled && (g->last_micro || g->zero.stage > 1);
@@ -66,10 +67,6 @@ static void on_wait(void *context) {
     struct parallel_engine *g = context;
     parallel_tensor_wait(&g->tensor);
 }
-static void on_merge(void *context, int64_t rows, float *max, float *sum, float *target_logit) {
-    struct parallel_engine *g = context;
-    parallel_tensor_merge(&g->tensor, rows, max, sum, target_logit);
-}
 
 static void on_exchange(void *context, enum model_exchange what, const void *to, void *from, size_t bytes) {
     struct parallel_engine *g = context;
@@ -123,7 +120,8 @@ static int open_arenas(struct parallel_engine *g, struct base_error *e) {
     const size_t tokens = (size_t)(g->plan->shape.batch * g->plan->shape.seq);
     const size_t kept = g->plan->part.lacks_embedding ? 1 : (size_t)model_chunk_of(&g->plan->shape, 0).slots;
     g->master = base_arena_take(&g->arenas[PLAN_MASTER], 4 * (half || q->layout.zero == 3 ? own : n));
-    g->grads = base_arena_take(&g->arenas[PLAN_GRADIENTS], 4 * (q->layout.zero < 2 ? n : own));
+    g->grads = base_arena_take(&g->arenas[PLAN_GRADIENTS],
+                               4 * (q->layout.zero < 2 ? (size_t)plan_leaves_levels(g->plan) * n : own));
     g->moment1 = base_arena_take(&g->arenas[PLAN_MOMENTS], 4 * own);
     g->moment2 = base_arena_take(&g->arenas[PLAN_MOMENTS], 4 * own);
     g->half = half ? base_arena_take(&g->arenas[PLAN_WEIGHTS], 2 * (q->layout.zero < 3 ? n : own)) : NULL;
@@ -132,8 +130,8 @@ static int open_arenas(struct parallel_engine *g, struct base_error *e) {
     g->context.comm = g->groups.context;
     if (g->context.comm) g->sequence = base_arena_take(&g->arenas[PLAN_BATCH], 8 * (size_t)q->seq);
     parallel_rows_open(&g->rows, g->plan, g->groups.data, &g->arenas[PLAN_GATHERED]);
-    parallel_tensor_open(&g->tensor, g->groups.tensor, g->plan->shape.head_rows, &g->arenas[PLAN_GATHERED]);
-    parallel_tied_open(&g->tied, g->plan, g->groups.ends, g->arenas);
+    g->tensor.comm = g->groups.tensor;
+    parallel_tied_open(&g->tied, g->plan, &g->groups, g->arenas);
     g->team.scratch_bytes = g->arenas[PLAN_SCRATCH].size;
     g->team.scratch = base_arena_take(&g->arenas[PLAN_SCRATCH], g->team.scratch_bytes);
     return BASE_OK;
@@ -166,6 +164,7 @@ int parallel_open(struct parallel_engine *g, const struct plan *plan, struct com
     g->team = (struct kernel_team){.ops = &g->ops,
                                    .threads = plan->request.threads,
                                    .caches = &plan->request.caches,
+                                   .steady = plan->shape.tree.leaves > 0,
                                    .poll = on_poll,
                                    .poll_context = g};
     if ((code = parallel_groups_open(&g->groups, plan, world, e))) return code;
@@ -182,6 +181,8 @@ int parallel_open(struct parallel_engine *g, const struct plan *plan, struct com
     if (code) return code;
     g->model.places = parallel_zero_places(&g->zero);
     g->model.head = g->tied.table, g->model.head_grad = g->tied.grad;
+    g->model.grads_apart = g->zero.stage < 2 ? g->params.total : plan_passing(&g->params);
+    g->model.head_apart = g->tied.count;
     if ((code = parallel_pipeline_open(&g->pipeline, plan, &g->model, g->groups.stages, e))) return code;
     g->model.hooks = (struct model_hooks){.context = g,
                                           .need = on_need,
@@ -190,7 +191,6 @@ int parallel_open(struct parallel_engine *g, const struct plan *plan, struct com
                                           .scatter = on_scatter,
                                           .gather = on_gather,
                                           .wait = on_wait,
-                                          .merge = on_merge,
                                           .exchange = on_exchange,
                                           .exchanged = on_exchanged,
                                           .counts = on_counts,

@@ -12,7 +12,6 @@
 #include "parallel/groups.h"
 #include "parallel/pipeline.h"
 #include "parallel/rows.h"
-#include "parallel/tensor.h"
 #include "parallel/tied.h"
 #include "parallel/zero.h"
 #include "plan/plan.h"
@@ -49,9 +48,10 @@ struct parallel_engine {
     double *rows_of_experts; /* [layers of the whole model][experts]: of this rank's tokens, since it was cleared */
     struct parallel_pipeline pipeline;
     struct parallel_tied tied;
-    bool last_micro; /* gradients become final in the current micro-batch */
-    bool nulled;     /* gradients are discarded: computed but not sent */
-    int64_t updates; /* since parallel_start */
+    double losses[MODEL_LEAVES]; /* with a tree: of the tokens of each leaf of the batch */
+    bool last_micro;             /* gradients become final in the current micro-batch */
+    bool nulled;                 /* gradients are discarded: computed but not sent */
+    int64_t updates;             /* since parallel_start */
 };
 
 /* plan and world must outlive the engine. *ops is copied. Collective if a rank has but a part of the model. */

@@ -6,6 +6,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+void parallel_tensor_sum(struct parallel_tensor *t, void *x, int64_t n, enum kernel_dtype dtype) {
+    if (!t->silent) t->comm->ops->all_reduce_start(t->comm, x, n, dtype, &t->request);
+}
+
+void parallel_tensor_scatter(struct parallel_tensor *t, void *x, int64_t n, enum kernel_dtype dtype) {
+    if (!t->silent) t->comm->ops->reduce_scatter_start(t->comm, x, n, dtype, &t->request);
+}
+
+void parallel_tensor_gather(struct parallel_tensor *t, void *x, int64_t n, enum kernel_dtype dtype) {
+    if (!t->silent) t->comm->ops->all_gather_start(t->comm, x, n, (int)kernel_dtype_bytes(dtype), &t->request);
+}
+
+void parallel_tensor_wait(struct parallel_tensor *t) {
+    if (!t->silent) t->comm->ops->wait(t->comm, &t->request);
+}
+
 void parallel_context_exchange(struct parallel_context *x, enum model_exchange what, const void *to, void *from,
                                size_t bytes) {
     struct comm *c = x->comm;

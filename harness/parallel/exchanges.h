@@ -1,12 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What ranks exchange within a layer, as hooks of the model (model/model.h): keys and values round the ring of context
- * parallel ranks, and rows between expert parallel ones. */
+ * What ranks exchange within a layer, as hooks of the model (model/model.h): partial sums of tensor parallel ranks,
+ * keys and values round the ring of context parallel ones, and rows between expert parallel ones. */
 #ifndef TOISE_PARALLEL_EXCHANGES_H
 #define TOISE_PARALLEL_EXCHANGES_H
 
 #include "comm/comm.h"
 #include "model/model.h"
+
+/* Partial sums are FP32 on the wire, so that BF16 rounds as often as on one rank. */
+struct parallel_tensor {
+    struct comm *comm; /* NULL: the model is whole */
+    struct comm_request request;
+    bool silent; /* send nothing: values are not sums */
+};
+
+void parallel_tensor_sum(struct parallel_tensor *tensor, void *x, int64_t n, enum kernel_dtype dtype);
+void parallel_tensor_scatter(struct parallel_tensor *tensor, void *x, int64_t n, enum kernel_dtype dtype);
+void parallel_tensor_gather(struct parallel_tensor *tensor, void *x, int64_t n, enum kernel_dtype dtype);
+void parallel_tensor_wait(struct parallel_tensor *tensor);
 
 struct parallel_context {
     struct comm *comm;                 /* NULL: a rank has whole sequences */

@@ -42,6 +42,8 @@ int parallel_groups_open(struct parallel_groups *g, const struct plan *plan, str
     const bool is_end = at[PLAN_PP] == 0 || at[PLAN_PP] == l->pp - 1;
     if (!code && l->pp > 1) code = make(g, g->stages, is_end ? 0 : -1, at[PLAN_PP], &g->ends, e);
     if (!is_end) g->ends = NULL;
+    g->data->tree = l->reproducible > 0;
+    if (g->tensor) g->tensor->tree = l->reproducible > 0;
     for (int i = 0; i < PARALLEL_GROUPS && !code; i++) {
         const struct parallel_group each = parallel_group(g, i);
         if (each.comm) each.comm->meter = &g->meter[each.axis];
@@ -50,7 +52,7 @@ int parallel_groups_open(struct parallel_groups *g, const struct plan *plan, str
 }
 
 void parallel_groups_close(struct parallel_groups *g) {
-    if (g->data) g->data->meter = NULL; /* it may be the world */
+    if (g->data) g->data->meter = NULL, g->data->tree = false; /* it may be the world */
     while (g->made) comm_close(&g->split[--g->made]);
     *g = (struct parallel_groups){0};
 }

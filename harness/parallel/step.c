@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "guard/watchdog.h"
 #include "inject/inject.h"
+#include "parallel/norm.h"
 
 /* Adds the time since *since to a phase and to the step, and restarts the lap. */
 static void lap(struct parallel_result *r, enum plan_phase phase, double *since) {
@@ -27,7 +28,7 @@ static void lap_compute(struct parallel_engine *g, struct parallel_result *r, en
 }
 
 void parallel_overlap(struct parallel_engine *g, bool overlap) {
-    g->buckets.deferred = g->expert_buckets.deferred = g->zero.deferred = !overlap;
+    g->buckets.deferred = g->expert_buckets.deferred = g->zero.deferred = g->tied.deferred = !overlap;
 }
 
 void parallel_clear(struct parallel_engine *g) {
@@ -80,6 +81,28 @@ static void forward(struct parallel_engine *g, const struct data_source *source,
     lap_compute(g, r, PLAN_PHASE_FORWARD, &since);
 }
 
+/* Adds each sequence's loss to its leaf's. */
+static void add_losses(struct parallel_engine *g) {
+    const struct model_shape *s = &g->plan->shape;
+    const float *loss = g->model.buffers[MODEL_LOSS];
+    for (int64_t i = 0; i < s->batch; i++) {
+        double sum = 0;
+        for (int64_t t = i * s->seq; t < (i + 1) * s->seq; t++) sum += loss[t];
+        g->losses[(g->sample + i) / s->tree.sequences] += sum;
+    }
+}
+
+/* The mean over all tokens, by the tree. Each leaf is one rank's, and zeros of the others change no bit. */
+static double tree_loss(struct parallel_engine *g) {
+    const struct plan_request *q = &g->plan->request;
+    const int leaves = g->plan->shape.tree.leaves;
+    g->groups.data->ops->sum(g->groups.data, g->losses, leaves);
+    if (g->groups.stages) g->groups.stages->ops->sum(g->groups.stages, g->losses, leaves);
+    for (int step = 1; step < leaves; step *= 2)
+        for (int i = 0; i < leaves; i += 2 * step) g->losses[i] += g->losses[i + step];
+    return g->losses[0] / ((double)q->global_batch * (double)q->seq);
+}
+
 /* Returns the sum of the tokens' losses, if the chunk has the head. */
 static double backward(struct parallel_engine *g, const struct data_source *source, int64_t step, int64_t micro,
                        float scale, struct parallel_result *r) {
@@ -93,6 +116,7 @@ static double backward(struct parallel_engine *g, const struct data_source *sour
     chunk_ranges(g, &low, &high);
     parallel_zero_backward(&g->zero, low, high, parallel_sums(g), model_is_late(&g->plan->shape, g->model.chunk));
     if (heads) loss = model_loss(&g->model, g->targets, scale);
+    if (heads && g->plan->shape.tree.leaves) add_losses(g);
     if (heads && g->tied.grad && g->last_micro && !g->nulled) parallel_tied_sum(&g->tied);
     lap_compute(g, r, PLAN_PHASE_HEAD, &since);
     model_backward(&g->model, parallel_inputs(g));
@@ -122,7 +146,8 @@ double parallel_passes(struct parallel_engine *g, const struct data_source *sour
         parallel_pipeline_enter(&g->pipeline, i);
         lap(r, PLAN_PHASE_PIPELINE, &since);
         g->last_micro = s.micro_batch + 1 == micros;
-        g->sample = parallel_first(g) + s.micro_batch * g->plan->shape.batch;
+        g->model.sample = s.micro_batch * g->plan->shape.batch;
+        g->sample = parallel_first(g) + g->model.sample;
         g->model.hooks.rows = g->last_micro && !g->nulled && g->rows.count ? parallel_on_rows : NULL;
         if (s.task == PLAN_FORWARD)
             forward(g, source, step, s.micro_batch, r);
@@ -153,9 +178,11 @@ static double accumulate(struct parallel_engine *g, const struct data_source *so
 void parallel_sum_begin(struct parallel_engine *g) {
     parallel_buckets_begin(&g->buckets), parallel_buckets_begin(&g->expert_buckets);
     parallel_rows_begin(&g->rows);
+    parallel_tied_begin(&g->tied);
 }
 
-bool parallel_sum_end(struct parallel_engine *g) {
+/* Waits for the sums of gradients. */
+static bool finish_sums(struct parallel_engine *g) {
     parallel_tied_summed(&g->tied);
     if (g->zero.stage) return parallel_zero_finish(&g->zero);
     parallel_buckets_flush(&g->buckets), parallel_buckets_flush(&g->expert_buckets);
@@ -166,17 +193,37 @@ bool parallel_sum_end(struct parallel_engine *g) {
     return parallel_rows_finish(&g->rows, g->groups.data, &g->team, table) && whole;
 }
 
+/* Adds what a tied head apart from its table has of the table's gradient. */
+static void add_head(struct parallel_engine *g) {
+    for (int i = 0; i < g->params.count && g->tied.head; i++) {
+        const struct model_tensor *t = &g->params.tensors[i];
+        const struct parallel_part x = parallel_blocks_part(&g->blocks, &g->params, t);
+        const struct parallel_block *b = &g->blocks.block[x.range];
+        if (t->kind->role != MODEL_TOKEN_TABLE || x.low >= x.high) continue;
+        float *const own = parallel_gradient(g, x.range) + x.low;
+        g->team.ops->triad(&g->team, x.high - x.low, own, 1, g->tied.head + b->start + b->first + x.low - t->offset,
+                           own);
+    }
+}
+
+bool parallel_sum_end(struct parallel_engine *g) {
+    const bool whole = finish_sums(g);
+    add_head(g);
+    return whole;
+}
+
 void parallel_gradients(struct parallel_engine *g, const struct data_source *source, int64_t step,
                         struct parallel_result *r) {
     *r = (struct parallel_result){0};
     parallel_sum_begin(g);
     g->model.balance = 0;
+    memset(g->losses, 0, sizeof g->losses);
     r->loss = r->own_loss = accumulate(g, source, step, r);
     r->balance = g->model.balance / ((double)g->plan->request.global_batch * (double)g->plan->request.seq);
     double since = base_clock_now();
     inject_hang("communication", step);
     /* an incomplete gradient must not pass: the gate refuses a loss that is NAN */
-    parallel_tied_summed(&g->tied);
+    if (g->groups.stages) parallel_tied_summed(&g->tied);
     lap(r, PLAN_PHASE_PIPELINE, &since);
     if (!parallel_sum_end(g)) r->loss = NAN;
     double losses[] = {r->loss, r->balance, r->own_loss};
@@ -185,6 +232,7 @@ void parallel_gradients(struct parallel_engine *g, const struct data_source *sou
     /* the last stage has the loss; the others wait until the first has ended */
     if (g->groups.stages) g->groups.stages->ops->sum(g->groups.stages, losses, 3);
     r->loss = losses[0], r->balance = losses[1], r->own_loss = losses[2];
+    if (g->plan->shape.tree.leaves && !isnan(r->loss)) r->loss = tree_loss(g);
     if (!g->groups.stages) return;
     lap(r, PLAN_PHASE_PIPELINE, &since);
 }
@@ -200,29 +248,6 @@ void parallel_probe(struct parallel_engine *g, const struct data_source *source,
     be_silent(g, true);
     r->loss = accumulate(g, source, step, r);
     be_silent(g, false);
-}
-
-/* Whether all gradients of a range count for their norm: not if tensor parallel ranks have the same ones, or numbers of
- * rows stand in the place of a router's bias. */
-static bool all_count(const struct parallel_engine *g, int64_t range) {
-    const bool biased = model_params_offset(&g->params, MODEL_ROUTER_BIAS, 0) >= 0;
-    return !g->groups.tensor && (!biased || parallel_blocks_experts(&g->blocks, range));
-}
-
-/* The sum of squares of this rank's gradients, of experts' or all others. */
-static double square_sum(const struct parallel_engine *g, bool experts) {
-    double sum = 0;
-    for (int64_t r = 0; r < g->blocks.ranges; r++)
-        if (all_count(g, r) && parallel_blocks_experts(&g->blocks, r) == experts)
-            sum += g->team.ops->square_sum(&g->team, g->blocks.block[r].own, parallel_gradient(g, r));
-    for (int i = 0; i < g->params.count; i++) {
-        const struct parallel_part x = parallel_blocks_part(&g->blocks, &g->params, &g->params.tensors[i]);
-        const bool counts = parallel_counts(g, i) && !model_tensor_counts_rows(&g->params.tensors[i]);
-        if (all_count(g, x.range) || x.low >= x.high || !counts) continue;
-        if (parallel_blocks_experts(&g->blocks, x.range) == experts)
-            sum += g->team.ops->square_sum(&g->team, x.high - x.low, parallel_gradient(g, x.range) + x.low);
-    }
-    return sum;
 }
 
 /* What this rank owns of a router's bias. */
@@ -265,16 +290,17 @@ static void update(struct parallel_engine *g, const struct model_tensor *t, cons
 
 void parallel_update(struct parallel_engine *g, const struct parallel_optimizer *o, struct parallel_result *r) {
     double since = base_clock_now();
-    double squares = square_sum(g, false), experts = square_sum(g, true);
+    struct parallel_norm norm = parallel_norm_own(g);
     lap(r, PLAN_PHASE_CLIP, &since);
-    if (g->groups.experts && !g->zero.stage) g->groups.experts->ops->sum(g->groups.experts, &experts, 1);
-    squares += experts;
-    if (g->groups.tensor) g->groups.tensor->ops->sum(g->groups.tensor, &squares, 1);
-    if (g->zero.stage) g->groups.data->ops->sum(g->groups.data, &squares, 1);
-    if (g->groups.stages) g->groups.stages->ops->sum(g->groups.stages, &squares, 1);
+    if (g->plan->shape.tree.leaves) {
+        parallel_norm_agree(g, &norm);
+        lap(r, PLAN_PHASE_COMMUNICATION, &since);
+        parallel_norm_fold(g, &norm);
+        lap(r, PLAN_PHASE_CLIP, &since);
+    }
+    r->grad_norm = parallel_norm_all(g, &norm);
     if (g->groups.tensor || g->groups.experts || g->zero.stage || g->groups.stages)
         lap(r, PLAN_PHASE_COMMUNICATION, &since);
-    r->grad_norm = sqrt(squares);
     r->lr = parallel_optimizer_lr(o, g->updates);
     g->updates++;
     parallel_zero_renew(&g->zero);

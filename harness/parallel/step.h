@@ -5,9 +5,10 @@
  * The room parallel/ promises the training step: forward, backward, and the update (optimizer.h). Gradient all-reduces
  * overlap with backward (buckets.h), and a tied embedding does not hold them up (rows.h). ZeRO shares what a rank keeps
  * of the parameters' state (blocks.h, zero.h); collect.h puts it together again. Tensor parallel ranks share layers
- * (groups.h, tensor.h), context parallel ones sequences and expert parallel ones experts (exchanges.h), and pipeline
+ * (groups.h, exchanges.h), context parallel ones sequences and expert parallel ones experts, and pipeline
  * stages have some layers each (pipeline.h, tied.h). Memory is allocated in parallel_open; a step allocates nothing and
- * prints nothing. Results are bitwise reproducible for a fixed layout and number of threads. It needs a plan, the
+ * prints nothing. Results are bitwise reproducible for a fixed layout and number of threads, and with a tree of sums
+ * (model/tree.h) for any. It needs a plan, the
  * model, a source of data and a comm. It does not know when a step is timed or checked. */
 #ifndef TOISE_PARALLEL_STEP_H
 #define TOISE_PARALLEL_STEP_H

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "plan/leaves.h"
+
 enum { BUFFERS = 2 }; /* that layers use in turn */
 
 static bool is_empty(const struct parallel_zero *z, int64_t range) {
@@ -22,10 +24,11 @@ static bool in_pass(const struct parallel_zero *z, int64_t range) {
     return at >= z->low && at <= z->high;
 }
 
-/* The arena's room for ranges that pass through: place[range] of `size` bytes an element. */
-static bool take_places(const struct parallel_zero *z, int64_t passing, struct base_arena *arena, int64_t size,
-                        char **place) {
-    char *at = base_arena_take(arena, (size_t)(passing * size));
+/* The arena's room for ranges that pass through, in some levels: place[range] of the lowest, of `size` bytes an
+ * element. */
+static bool take_places(const struct parallel_zero *z, int64_t passing, int64_t levels, struct base_arena *arena,
+                        int64_t size, char **place) {
+    char *at = base_arena_take(arena, (size_t)(passing * levels * size));
     if (!at) return false;
     for (int64_t r = 0; r < z->blocks->ranges; r++) {
         if (parallel_blocks_layer(z->blocks, r) > BUFFERS) {
@@ -60,8 +63,9 @@ int parallel_zero_open(struct parallel_zero *z, const struct plan *plan, const s
         return base_fail(e, BASE_BROKEN, "out of memory for the state of %zu ranges", n);
     model_params_size(&params, &plan->part);
     const int64_t passing = plan_passing(&params);
-    const bool kept = z->stage < 3 || take_places(z, passing, &arenas[PLAN_WEIGHTS], z->size, z->kept);
-    const bool summed = z->stage < 2 || take_places(z, passing, &arenas[PLAN_GRADIENTS], 4, (char **)z->summed);
+    const bool kept = z->stage < 3 || take_places(z, passing, 1, &arenas[PLAN_WEIGHTS], z->size, z->kept);
+    const bool summed = z->stage < 2 || take_places(z, passing, plan_leaves_levels(plan), &arenas[PLAN_GRADIENTS], 4,
+                                                    (char **)z->summed);
     return kept && summed ? BASE_OK : base_fail(e, BASE_BROKEN, "bug: the arenas cannot hold the passing ranges");
 }
 

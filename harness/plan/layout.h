@@ -26,10 +26,11 @@ struct plan_layout {
     int ep;   /* expert parallel ranks among the replicas: each holds experts / ep of every layer; 0 means 1 */
     int vp;   /* chunks of layers of a pipeline rank */
     int zero; /* what replicas shard: 0 nothing, 1 optimizer state, 2 also gradients, 3 also weights */
-    int sequence_parallel;                  /* 0 or 1: tensor parallel ranks also split norms and dropouts */
-    int recompute;                          /* enum plan_recompute */
-    int schedule;                           /* enum plan_schedule */
-    int64_t micro_batch;                    /* sequences in one micro-batch of a rank */
+    int sequence_parallel; /* 0 or 1: tensor parallel ranks also split norms and dropouts */
+    int recompute;         /* enum plan_recompute */
+    int schedule;          /* enum plan_schedule */
+    int reproducible;      /* leaves of sums with the same bits in every layout (model/tree.h); 0: none */
+    int64_t micro_batch;   /* sequences in one micro-batch of a rank */
     short stage_layers[PLAN_STAGES_LISTED]; /* layers of each virtual stage; zeros: see plan_layout_layers */
     short order[PLAN_AXES];                 /* enum plan_axis, from the innermost; zeros: as they are numbered */
 };

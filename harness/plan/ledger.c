@@ -4,7 +4,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "plan/leaves.h"
 #include "plan/memory.h"
+#include "plan/passes.h"
 
 double plan_gemm_flop(int64_t m, int64_t n, int64_t k) {
     return 2.0 * (double)m * (double)n * (double)k;
@@ -45,17 +47,10 @@ double plan_attention_flop(int64_t batch, int64_t heads, int64_t seq, int64_t wi
     return plan_attention_flop_ahead(batch, heads, seq, 0, window, head_dim, backward);
 }
 
-static struct plan_op *add(struct plan_ledger *l, enum plan_kind kind, enum plan_phase phase, const char *op,
-                           const char *name, double count) {
-    struct plan_op *o = &l->ops[l->count++];
-    *o = (struct plan_op){.kind = kind, .phase = phase, .op = op, .name = name, .count = count};
-    return o;
-}
-
 static void gemm(struct plan_ledger *l, enum plan_phase phase, const char *name, double count, int64_t m, int64_t n,
                  int64_t k, bool a_trans, bool b_trans, enum kernel_dtype in, enum kernel_dtype out) {
     if (count <= 0) return;
-    struct plan_op *op = add(l, PLAN_GEMM, phase, "gemm", name, count);
+    struct plan_op *op = plan_ledger_add(l, PLAN_GEMM, phase, "gemm", name, count);
     op->m = m, op->n = n, op->k = k;
     op->a_trans = a_trans, op->b_trans = b_trans;
     op->in = in, op->out = out;
@@ -64,14 +59,45 @@ static void gemm(struct plan_ledger *l, enum plan_phase phase, const char *name,
                 (double)kernel_dtype_bytes(out) * (double)m * (double)n;
 }
 
-/* y = x W^T and its two gradients, `count` times over t rows. If tensor parallel ranks split `in`, y is a partial sum,
- * which is FP32; if they split `out`, dx is. */
+/* The same with a k that tensor parallel ranks split. The sum is FP32 if others are added to it. With a tree it is made
+ * of leaves. */
+static void gemm_sum(struct plan_ledger *l, const struct plan *p, enum plan_phase phase, const char *name, double count,
+                     int64_t m, int64_t n, enum model_dim split, bool b_trans) {
+    const enum kernel_dtype d = p->shape.dtype, out = model_is_apart(&p->shape) ? KERNEL_F32 : d;
+    const int leaves = p->shape.tree.leaves ? p->shape.tree.columns : 1, first = l->count;
+    for (int leaf = 0; leaf < leaves; leaf++) {
+        const struct model_runs r = model_tree_runs(&p->shape, split, leaf);
+        for (int i = 0; i < r.count; i++) {
+            int same = first;
+            while (same < l->count && l->ops[same].k != r.run[i].length) same++;
+            if (same < l->count)
+                l->ops[same].count += count;
+            else
+                gemm(l, phase, name, count, m, n, r.run[i].length, false, b_trans, d, out);
+        }
+    }
+}
+
+/* A gradient's, which is added up over t tokens, with a tree sequence by sequence. */
+static void gemm_tokens(struct plan_ledger *l, const struct plan *p, enum plan_phase phase, const char *name,
+                        double count, int64_t m, int64_t n, int64_t t) {
+    const int64_t k = p->shape.tree.leaves && t > p->shape.seq ? p->shape.seq : t;
+    if (t > 0) gemm(l, phase, name, count * (double)t / (double)k, m, n, k, true, false, p->shape.dtype, KERNEL_F32);
+}
+
+/* y = x W^T and its two gradients, `count` times over t rows, if tensor parallel ranks split `in` or else `out`. */
 static void linear(struct plan_ledger *l, const struct plan *p, const char *const names[3], double count, int64_t t,
-                   int64_t in, int64_t out, bool in_is_split) {
-    const enum kernel_dtype d = p->shape.dtype, sum = model_is_split(&p->shape) ? KERNEL_F32 : d;
-    gemm(l, PLAN_PHASE_FORWARD, names[0], count, t, out, in, false, true, d, in_is_split ? sum : d);
-    gemm(l, PLAN_PHASE_BACKWARD, names[1], count, t, in, out, false, false, d, in_is_split ? d : sum);
-    gemm(l, PLAN_PHASE_BACKWARD, names[2], count, out, in, t, true, false, d, KERNEL_F32);
+                   enum model_dim in_dim, enum model_dim out_dim) {
+    const int64_t in = model_config_dim(p->shape.config, in_dim), out = model_config_dim(p->shape.config, out_dim);
+    const enum kernel_dtype d = p->shape.dtype;
+    if (in_dim != MODEL_WIDTH) {
+        gemm_sum(l, p, PLAN_PHASE_FORWARD, names[0], count, t, out, in_dim, true);
+        gemm(l, PLAN_PHASE_BACKWARD, names[1], count, t, in, out, false, false, d, d);
+    } else {
+        gemm(l, PLAN_PHASE_FORWARD, names[0], count, t, out, in, false, true, d, d);
+        gemm_sum(l, p, PLAN_PHASE_BACKWARD, names[1], count, t, in, out_dim, false);
+    }
+    gemm_tokens(l, p, PLAN_PHASE_BACKWARD, names[2], count, out, in, t);
 }
 
 /* The router's, whose logits are FP32; of tensor parallel ranks the first adds for all to the tokens' gradient. */
@@ -94,7 +120,7 @@ static void shared(struct plan_ledger *l, const struct plan *p, double count) {
     gemm(l, PLAN_PHASE_FORWARD, "shared up forward", count, t, up, c->width, false, true, d, d);
     gemm(l, PLAN_PHASE_BACKWARD, "shared up grad-input", count, t, c->width, up, false, false, d, KERNEL_F32);
     gemm(l, PLAN_PHASE_BACKWARD, "shared up grad-weight", count, up, c->width, t, true, false, d, KERNEL_F32);
-    linear(l, p, down, count, t, model_config_dim(c, MODEL_SHARED), c->width, true);
+    linear(l, p, down, count, t, MODEL_SHARED, MODEL_WIDTH);
 }
 
 /* Rows that the MLP computes of a micro-batch, and those of one matmul; experts' with balanced loads. */
@@ -118,8 +144,9 @@ static void attention_of(struct plan_ledger *l, const struct plan *p, bool backw
             l->ops[i].count += count;
             return;
         }
-    struct plan_op *op = backward ? add(l, kind, PLAN_PHASE_BACKWARD, "attention_backward", "attention backward", count)
-                                  : add(l, kind, PLAN_PHASE_FORWARD, "attention_forward", "attention forward", count);
+    struct plan_op *op =
+        backward ? plan_ledger_add(l, kind, PLAN_PHASE_BACKWARD, "attention_backward", "attention backward", count)
+                 : plan_ledger_add(l, kind, PLAN_PHASE_FORWARD, "attention_forward", "attention forward", count);
     op->batch = batch, op->heads = c->heads, op->seq = seq, op->head_dim = c->head_dim;
     op->window = c->window, op->ahead = ahead;
     op->in = op->out = p->shape.dtype;
@@ -146,39 +173,27 @@ static void attention(struct plan_ledger *l, const struct plan *p, bool backward
         }
 }
 
-/* A pass over rows x cols elements that moves `bytes` for each element. */
-static void pass(struct plan_ledger *l, enum plan_phase phase, const char *op, const char *name, double count,
-                 int64_t rows, int64_t cols, double bytes, enum kernel_dtype in) {
-    if (count <= 0) return;
-    struct plan_op *o = add(l, PLAN_PASS, phase, op, name, count);
-    o->rows = rows, o->cols = cols;
-    o->in = o->out = in;
-    o->bytes = (double)rows * (double)cols * bytes;
-}
-
 /* The head processes its rows in chunks of head_rows: full chunks and a remainder. */
 static void head(struct plan_ledger *l, const struct plan *p, double micro) {
     const struct model_config *c = p->shape.config;
     const enum kernel_dtype d = p->shape.dtype;
     const enum plan_phase in = PLAN_PHASE_HEAD;
-    const int64_t t = p->shape.batch * p->shape.seq, h = p->shape.head_rows, rest = t % h;
+    const struct plan_chunks cut = plan_leaves_head_chunks(p);
     const double size = (double)kernel_dtype_bytes(d);
     const struct {
         int64_t rows;
         double count;
-    } chunks[2] = {{h, micro * (double)(t / h)}, {rest, rest ? micro : 0}};
+    } chunks[2] = {{cut.rows, micro * cut.full}, {cut.rest, micro * cut.rests}};
     for (int i = 0; i < 2; i++) {
         gemm(l, in, "head forward", chunks[i].count, chunks[i].rows, c->vocab, c->width, false, true, d, KERNEL_F32);
-        gemm(l, in, "head grad-input", chunks[i].count, chunks[i].rows, c->width, c->vocab, false, false, d,
-             model_is_split(&p->shape) ? KERNEL_F32 : d);
-        gemm(l, in, "head grad-weight", chunks[i].count, c->vocab, c->width, chunks[i].rows, true, false, d,
-             KERNEL_F32);
+        gemm_sum(l, p, in, "head grad-input", chunks[i].count, chunks[i].rows, c->width, MODEL_VOCAB, false);
+        gemm_tokens(l, p, in, "head grad-weight", chunks[i].count, c->vocab, c->width, chunks[i].rows);
     }
     for (int i = 0; i < 2; i++) {
-        pass(l, in, "cross_entropy_stats", "cross-entropy forward", chunks[i].count, chunks[i].rows, c->vocab, 4,
-             KERNEL_F32);
-        pass(l, in, "cross_entropy_grad", "cross-entropy gradient", chunks[i].count, chunks[i].rows, c->vocab, 4 + size,
-             d);
+        plan_ledger_pass(l, in, "cross_entropy_stats", "cross-entropy forward", chunks[i].count, chunks[i].rows,
+                         c->vocab, 4, KERNEL_F32);
+        plan_ledger_pass(l, in, "cross_entropy_grad", "cross-entropy gradient", chunks[i].count, chunks[i].rows,
+                         c->vocab, 4 + size, d);
     }
 }
 
@@ -193,7 +208,7 @@ static void message(void *context, const struct plan_message *m) {
         l->ops[i].count += m->count;
         return;
     }
-    struct plan_op *o = add(l, PLAN_MESSAGE, PLAN_PHASE_COMMUNICATION, m->op, m->name, m->count);
+    struct plan_op *o = plan_ledger_add(l, PLAN_MESSAGE, PLAN_PHASE_COMMUNICATION, m->op, m->name, m->count);
     o->group = m->group, o->bytes = m->bytes;
 }
 
@@ -255,74 +270,6 @@ static void total(struct plan_ledger *l, const struct plan *p) {
     l->hardware_flop = l->model_flop + again * layers_again_of_all(p) * plan_layout_replicas(layout) * layout->tp;
 }
 
-/* Of experts; rows that travel are sorted where they leave and where they come. */
-static void expert_passes(struct plan_ledger *l, const struct plan *p, double each) {
-    const enum plan_phase forward = PLAN_PHASE_FORWARD, backward = PLAN_PHASE_BACKWARD;
-    const struct model_config *c = p->shape.config;
-    const enum kernel_dtype d = p->shape.dtype;
-    const int64_t t = p->shape.batch * p->shape.seq, rows = t * c->active;
-    const double size = (double)kernel_dtype_bytes(d);
-    const int64_t shared = model_config_dim(c, MODEL_SHARED);
-    const double moves = plan_layout_expert_ranks(&p->request.layout) > 1 ? 2 : 1, sum = size * (double)c->active;
-    pass(l, forward, "route_forward", "router's choice", each, t, c->experts, 8, KERNEL_F32);
-    pass(l, backward, "route_backward", "router's gradient", each, t, c->experts, 8, d);
-    pass(l, forward, "swiglu_forward", "shared SwiGLU forward", shared ? each : 0, t, shared, 3 * size, d);
-    pass(l, backward, "swiglu_backward", "shared SwiGLU backward", shared ? each : 0, t, shared, 5 * size, d);
-    pass(l, forward, "rows_gather", "rows sorted", moves * each, rows, c->width, 2 * size, d);
-    pass(l, backward, "rows_gather", "gradients sorted", moves * each, rows, c->width, 2 * size, d);
-    pass(l, forward, "rows_gather", "rows sorted back", (moves - 1) * each, rows, c->width, 2 * size, d);
-    pass(l, backward, "rows_gather", "gradients sorted back", (moves - 1) * each, rows, c->width, 2 * size, d);
-    pass(l, forward, "rows_sum", "sums of rows", each, t, c->width, sum + 2 * size, d);
-    pass(l, backward, "rows_sum", "sums of gradients", each, t, c->width, sum + 4, d);
-}
-
-/* Passes of the layers and the embedding, with the bytes read and written for each element. */
-static void passes(struct plan_ledger *l, const struct plan *p, double micro) {
-    const enum plan_phase forward = PLAN_PHASE_FORWARD, backward = PLAN_PHASE_BACKWARD;
-    const struct model_config *c = p->shape.config;
-    const enum kernel_dtype d = p->shape.dtype;
-    const int64_t t = p->shape.batch * p->shape.seq, qkv = model_config_dim(c, MODEL_QKV);
-    const int64_t turned = model_config_dim(c, MODEL_ATTENTION) + model_config_dim(c, MODEL_KV);
-    const double size = (double)kernel_dtype_bytes(d), each = micro * (double)c->layers;
-    const double norms =
-        micro * (2 * (double)c->layers + model_config_has(c, MODEL_EMBED_GAIN) + model_config_has(c, MODEL_FINAL_GAIN));
-    const double biased = (double)(qkv + 2 * c->width + c->ffn) / (double)qkv;
-    const int64_t own = p->shape.sequence ? t / p->request.layout.tp : t;
-    pass(l, forward, "norm_forward", "norm forward", norms, own, c->width, 2 * size, d);
-    pass(l, backward, "norm_grad_params", "norm grad-weight", norms, own, c->width, 2 * size, d);
-    /* x, dy, the residual's gradient, and dx */
-    pass(l, backward, "norm_grad_input", "norm grad-input", norms, own, c->width, 4 * size, d);
-    const int64_t rows = c->experts > 0 ? t * c->active : t;
-    if (c->family->gated) {
-        pass(l, forward, "swiglu_forward", "SwiGLU forward", each, rows, c->ffn, 3 * size, d);
-        pass(l, backward, "swiglu_backward", "SwiGLU backward", each, rows, c->ffn, 5 * size, d);
-    } else { /* fused into the matmuls: counts what it writes in addition and reads again */
-        pass(l, forward, "gelu_forward", "GELU forward", each, rows, c->ffn, size, d);
-        pass(l, backward, "gelu_backward", "GELU backward", each, rows, c->ffn, size, d);
-    }
-    if (c->experts > 0) expert_passes(l, p, each);
-    if (c->family->position == MODEL_POSITION_ROTARY) { /* in place */
-        pass(l, forward, "rotary", "rotary forward", each, t, turned, 2 * size, d);
-        pass(l, backward, "rotary", "rotary backward", each, t, turned, 2 * size, d);
-    }
-    if (model_context_shares(p->shape.context)) { /* what joins in FP32 is rounded; keys' gradients are added up */
-        const double half = d == KERNEL_BF16 ? 1 : 0, ranks = p->request.layout.cp;
-        const int64_t att = model_config_dim(c, MODEL_ATTENTION), kv = 2 * model_config_dim(c, MODEL_KV);
-        pass(l, forward, "to_bf16", "joined attention", half * each, t, att, 6, KERNEL_F32);
-        pass(l, backward, "to_bf16", "joined gradients", half * each, t, qkv, 6, KERNEL_F32);
-        pass(l, backward, "triad", "keys' gradients of ranks", (ranks - 1) * each, t, kv, 12, KERNEL_F32);
-    }
-    if (model_config_has(c, MODEL_QKV_BIAS)) /* for all four matmuls, expressed in calls of the first one's size */
-        pass(l, backward, "column_sum", "bias gradients", each * biased, t, qkv, size, d);
-    if (c->lacks_embedding) return;
-    pass(l, forward, "embedding_forward", "embedding forward", micro, t, c->width, 2 * size, d);
-    const double positions = model_config_has(c, MODEL_POSITION_TABLE) ? 1 : 0;
-    const double apart = p->rows_apart ? 1 : 0; /* the last micro-batch adds positions, and then all ranks' rows */
-    pass(l, backward, "embedding_backward", "embedding backward", micro - apart * (1 - positions), t, c->width, 12, d);
-    pass(l, PLAN_PHASE_COMMUNICATION, "embedding_backward", "embedding backward", apart, plan_rows_count(&p->request),
-         c->width, 12, d);
-}
-
 /* What backward repeats of forward's operations. A fused activation function is a pass of its own then, if its matmul
  * is not repeated. */
 static void again(struct plan_ledger *l, const struct plan *p) {
@@ -357,25 +304,26 @@ void plan_ledger_fill(struct plan_ledger *l, const struct plan *p, const struct 
     const double mlps = each * all / (double)rows;
 
     *l = (struct plan_ledger){0};
-    linear(l, p, qkv, each, t, c->width, model_config_dim(c, MODEL_QKV), false);
-    linear(l, p, proj, each, t, model_config_dim(c, MODEL_ATTENTION), c->width, true);
+    linear(l, p, qkv, each, t, MODEL_WIDTH, MODEL_QKV);
+    linear(l, p, proj, each, t, MODEL_ATTENTION, MODEL_WIDTH);
     if (c->experts > 0) router(l, p, each);
     if (c->shared > 0) shared(l, p, each);
     const int dense = l->count;
-    linear(l, p, up, mlps, rows, c->width, model_config_dim(c, MODEL_FFN_UP), false);
-    linear(l, p, down, mlps, rows, c->ffn, c->width, true);
+    linear(l, p, up, mlps, rows, MODEL_WIDTH, MODEL_FFN_UP);
+    linear(l, p, down, mlps, rows, MODEL_FFN, MODEL_WIDTH);
     for (int i = dense; i < l->count; i++) l->ops[i].ragged = c->experts > 0;
     attention(l, p, false, each);
     attention(l, p, true, each);
     if (!c->lacks_head) head(l, p, micro);
-    passes(l, p, micro);
+    plan_ledger_passes(l, p, params);
     const int64_t owned = plan_owned(&p->request.layout, params);
-    pass(l, PLAN_PHASE_ZERO, "zero", "zero gradients", p->request.layout.zero < 2 ? 1 : micro, params->total, 1, 4,
-         KERNEL_F32);
+    plan_ledger_pass(l, PLAN_PHASE_ZERO, "zero", "zero gradients", p->request.layout.zero < 2 ? 1 : micro,
+                     params->total, 1, 4, KERNEL_F32);
     if (model_part_borrows(c))
-        pass(l, PLAN_PHASE_ZERO, "zero", "zero the table's gradient", 1, c->vocab * c->width, 1, 4, KERNEL_F32);
-    pass(l, PLAN_PHASE_CLIP, "square_sum", "gradient norm", 1, owned, 1, 4, KERNEL_F32);
-    pass(l, PLAN_PHASE_UPDATE, "adamw", "AdamW", 1, owned, 1, d == KERNEL_BF16 ? 30 : 28, d);
+        plan_ledger_pass(l, PLAN_PHASE_ZERO, "zero", "zero the table's gradient", 1, c->vocab * c->width, 1, 4,
+                         KERNEL_F32);
+    plan_ledger_pass(l, PLAN_PHASE_CLIP, "square_sum", "gradient norm", 1, owned, 1, 4, KERNEL_F32);
+    plan_ledger_pass(l, PLAN_PHASE_UPDATE, "adamw", "AdamW", 1, owned, 1, d == KERNEL_BF16 ? 30 : 28, d);
     plan_messages(p, params, message, l);
     again(l, p);
     total(l, p);

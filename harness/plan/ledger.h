@@ -62,6 +62,7 @@ void plan_ledger_fill(struct plan_ledger *ledger, const struct plan *plan, const
  * "tp", "kv" for tensor parallel ranks that share a key/value head, "cp" for context parallel ranks, "pp" for pipeline
  * stages, or "ends" for the first and last of them. "dp" are all replicas (layout.h), "ep" those that together hold all
  * experts, and "edp" those that hold the same ones, if there are fewer of them than replicas. */
+#define PLAN_TIED_HEAD "tied head's gradient" /* apart from its table's, with a tree */
 struct plan_message {
     int64_t turn;
     const char *op, *group, *name;

@@ -4,6 +4,7 @@
 #include "plan/plan.h"
 
 #include "base/arena.h"
+#include "plan/leaves.h"
 #include "plan/memory.h"
 #include "plan/writers.h"
 
@@ -65,10 +66,14 @@ static double piece(int64_t elements, int bytes) {
     return (double)base_arena_piece((size_t)elements * (size_t)bytes);
 }
 
-/* Of the cross-entropy, of all tensor parallel ranks. */
-static double statistics_bytes(const struct plan *p) {
-    const int ranks = p->request.layout.tp;
-    return ranks > 1 ? (double)base_arena_piece((size_t)(3 * p->shape.head_rows * ranks) * sizeof(float)) : 0;
+/* Of a tied head apart from its table's: sums of leaves, or on the first stage what the last one sends. */
+static int64_t head_gradient(const struct plan *p) {
+    const int64_t table = p->part.vocab * p->part.width;
+    if (!p->shape.tree.leaves) return borrowed(p);
+    return !p->part.tied              ? 0
+           : !p->part.lacks_head      ? plan_leaves_levels(p) * table
+           : !p->part.lacks_embedding ? table
+                                      : 0;
 }
 
 void plan_memory_fill(struct plan *p, const struct model_params *params) {
@@ -77,7 +82,7 @@ void plan_memory_fill(struct plan *p, const struct model_params *params) {
     const int zero = r->layout.zero, size = (int)kernel_dtype_bytes(r->dtype);
     const bool half = r->dtype == KERNEL_BF16;
     const int64_t tokens = p->shape.batch * p->shape.seq, shared = model_context_shares(p->shape.context) ? r->seq : 0;
-    const int64_t lent = borrowed(p);
+    const int64_t lent = borrowed(p), levels = plan_leaves_levels(p);
     const double weights = zero == 3 ? piece(half ? own : 0, 2) + piece(passing, size) : half ? piece(n, 2) : 0;
     const char *const name = half        ? "weights (BF16)"
                              : zero == 3 ? "gathered weights (FP32)"
@@ -87,12 +92,13 @@ void plan_memory_fill(struct plan *p, const struct model_params *params) {
         [PLAN_WEIGHTS] = {name, weights + piece(lent, size)},
         [PLAN_MASTER] = {half ? "master weights (FP32)" : "weights (FP32)", piece(half || zero == 3 ? own : n, 4)},
         [PLAN_GRADIENTS] = {"gradients (FP32)",
-                            (zero < 2 ? piece(n, 4) : piece(own, 4) + piece(passing, 4)) + piece(lent, 4)},
+                            (zero < 2 ? piece(levels * n, 4) : piece(own, 4) + piece(levels * passing, 4)) +
+                                piece(head_gradient(p), 4)},
         [PLAN_MOMENTS] = {"AdamW moments (FP32)", 2 * piece(own, 4)},
         [PLAN_ACTIVATIONS] = {"activations", activation_bytes(&p->shape)},
         [PLAN_BATCH] = {"batch", piece(tokens * inputs_kept(p), 4) + piece(tokens, 4) + piece(2 * shared, 4)},
         [PLAN_SCRATCH] = {"kernel scratch", (double)kernel_scratch_bytes(r->threads, p->shape.seq, r->config.head_dim)},
-        [PLAN_GATHERED] = {"gathered rows", gathered_bytes(p) + statistics_bytes(p)},
+        [PLAN_GATHERED] = {"gathered rows", gathered_bytes(p)},
         [PLAN_COPY] = {"checkpoint copy (FP32)", plan_copy_bytes(r, r->rank)},
     };
     p->memory_bytes = 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The messages of a step: gradients summed in buckets, or under ZeRO in blocks of each range. */
+#include "plan/leaves.h"
 #include "plan/memory.h"
 
 #include <string.h>
@@ -158,12 +159,15 @@ static void list(const struct plan *p, const struct plan_message *messages, size
  * the shares are gathered before matmuls, in backward too. */
 static void tensor(const struct plan *p, plan_each_message *each, void *context) {
     const double micro = (double)p->accumulation, layers = (double)p->part.layers;
-    const int64_t t = p->shape.batch * p->shape.seq, h = p->shape.head_rows;
+    const int64_t t = p->shape.batch * p->shape.seq;
+    const struct plan_chunks cut = plan_leaves_head_chunks(p);
     const double x = (double)(t * p->part.width), size = (double)kernel_dtype_bytes(p->shape.dtype);
     const double embeds = p->part.lacks_embedding ? 0 : 1, heads = p->part.lacks_head ? 0 : 1;
     const double again = (double)plan_layers_again(p);
     const double matmuls = p->shape.kept == MODEL_KEPT_LAYERS ? again : 0;
-    const double rows = 3 * sizeof(float) * (double)p->request.layout.tp;
+    const double rows = 3 * sizeof(float) * (double)model_vocab_parts(&p->shape);
+    const double vectors = p->part.family->rms ? 1 : 2, parts = (double)(p->shape.batch * p->shape.tree.leaves);
+    const double norms = 2 * layers + heads + model_config_has(&p->part, MODEL_EMBED_GAIN);
     const char *const sum = p->shape.sequence ? "reduce_scatter" : "all_reduce";
     const struct plan_message messages[] = {
         {0, sum, "tp", "partial sum", 4 * x, micro * (4 * layers + matmuls)},
@@ -171,8 +175,10 @@ static void tensor(const struct plan *p, plan_each_message *each, void *context)
         {0, sum, "tp", "embedding sum", size * x, micro * embeds},
         {0, "all_gather", "tp", "tokens' shares", size * x,
          p->shape.sequence ? micro * (4 * layers + embeds + heads + 2 * again) : 0},
-        {0, "all_gather", "tp", "cross-entropy statistics", rows * (double)h, heads * micro * (double)(t / h)},
-        {0, "all_gather", "tp", "cross-entropy statistics", rows * (double)(t % h), t % h ? heads * micro : 0},
+        {0, "all_gather", "tp", "norm gradients of parts", 4 * vectors * parts * (double)p->part.width,
+         p->shape.sequence && parts > 0 ? micro * norms : 0},
+        {0, "all_gather", "tp", "cross-entropy statistics", rows * (double)cut.rows, heads * micro * cut.full},
+        {0, "all_gather", "tp", "cross-entropy statistics", rows * (double)cut.rest, heads * micro * cut.rests},
     };
     list(p, messages, sizeof messages / sizeof *messages, each, context);
     shared(p, each, context);
@@ -221,13 +227,22 @@ static void pipeline(const struct plan *p, plan_each_message *each, void *contex
     const double rows = (double)(p->shape.batch * p->shape.seq / (p->shape.sequence ? p->shape.part.ranks : 1));
     const double stream = rows * (double)p->part.width * size, table = (double)(p->part.vocab * p->part.width);
     const bool lends = model_part_lends(&p->part), borrows = model_part_borrows(&p->part);
+    const bool tree = p->shape.tree.leaves > 0;
     const struct plan_message messages[] = {
         {0, "send", "pp", "activations", stream, micro * (chunks - !p->part.lacks_head)},
         {0, "send", "pp", "activations' gradient", stream, micro * (chunks - !p->part.lacks_embedding)},
         {0, "send", "ends", "tied token table", size * table, lends},
-        {0, "all_reduce", "ends", "tied token table's gradient", 4 * table, lends || borrows},
+        {0, tree ? "send" : "all_reduce", "ends", "tied token table's gradient", 4 * table,
+         (lends && !tree) || borrows},
     };
     list(p, messages, sizeof messages / sizeof *messages, each, context);
+}
+
+/* With a tree a tied head's gradient is summed apart from its table's (tied.h), once it is final. */
+static void tied_head(const struct plan *p, plan_each_message *each, void *context) {
+    const struct plan_message m = {0, "all_reduce", "dp", PLAN_TIED_HEAD, 4 * (double)(p->part.vocab * p->part.width),
+                                   1};
+    if (p->part.tied && !p->part.lacks_head) each(context, &m);
 }
 
 void plan_messages(const struct plan *p, const struct model_params *params, plan_each_message *each, void *context) {
@@ -236,6 +251,7 @@ void plan_messages(const struct plan *p, const struct model_params *params, plan
     if (p->request.layout.pp > 1) pipeline(p, each, context);
     experts(p, each, context);
     if (plan_layout_replicas(&p->request.layout) == 1) return;
+    if (p->shape.tree.leaves > 0) tied_head(p, each, context);
     if (p->request.layout.zero) {
         zero(p, params, each, context);
         return;

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/text.h"
 #include "model/reference.h"
+#include "plan/leaves.h"
 #include "plan/memory.h"
 #include "plan/writers.h"
 
@@ -63,6 +64,7 @@ static int check_sizes(const struct plan_request *r, struct base_error *e) {
             "--mbs %lld does not divide the %lld sequences of each rank (--gbs %lld over %lld data parallel rank%s); "
             "take a divisor of %lld",
             mbs, gbs / ranks, gbs, ranks, ranks == 1 ? "" : "s", gbs / ranks);
+    if ((code = plan_leaves_check(r, e)) != BASE_OK) return code;
     const long long micros = gbs / ranks / mbs;
     if (l->vp > 1 && micros % l->pp)
         return base_fail(
@@ -80,7 +82,9 @@ int64_t plan_rows_count(const struct plan_request *r) {
 bool plan_rows_apart(const struct plan_request *r) {
     const struct model_config *c = &r->config;
     const struct plan_layout *l = &r->layout;
-    if (!c->tied || plan_layout_replicas(l) == 1 || l->pp > 1 || l->zero || r->rows == PLAN_ROWS_TOGETHER) return false;
+    if (!c->tied || plan_layout_replicas(l) == 1 || l->pp > 1 || l->zero || l->reproducible ||
+        r->rows == PLAN_ROWS_TOGETHER)
+        return false;
     const double row = (double)(c->width * (int64_t)kernel_dtype_bytes(r->dtype)) + sizeof(int32_t);
     return r->rows == PLAN_ROWS_APART ||
            (double)plan_rows_count(r) * row <= (double)(c->vocab * c->width) / r->layout.tp;
@@ -140,6 +144,7 @@ void plan_part_fill(struct plan *p) {
     struct model_part part = {.whole = &r->config,
                               .ranks = r->layout.tp,
                               .rank = p->place.at[PLAN_TP],
+                              .leaves = r->layout.reproducible,
                               .expert_ranks = plan_layout_expert_ranks(&r->layout),
                               .expert_rank = plan_grid_expert(&r->layout, &p->place)};
     fill_chunks(&part, p);
@@ -153,7 +158,8 @@ void plan_part_fill(struct plan *p) {
                                     .context = {r->layout.cp, p->place.at[PLAN_CP]},
                                     .head_rows = r->head_rows,
                                     .kept = kept[r->layout.recompute],
-                                    .route = r->route};
+                                    .route = r->route,
+                                    .tree = plan_leaves_tree(r)};
 }
 
 int plan_make(struct plan *plan, const struct plan_request *request, struct base_error *e) {
@@ -163,9 +169,8 @@ int plan_make(struct plan *plan, const struct plan_request *request, struct base
     struct plan *p = plan;
     *p = (struct plan){.request = *request};
     struct plan_request *r = &p->request;
-    const int64_t tokens = r->layout.micro_batch * (r->seq / r->layout.cp);
     if (!r->bucket) r->bucket = PLAN_BUCKET;
-    if (!r->head_rows || r->head_rows > tokens) r->head_rows = tokens < PLAN_HEAD_ROWS ? tokens : PLAN_HEAD_ROWS;
+    r->head_rows = plan_leaves_head_rows(r);
     p->accumulation = r->global_batch / r->layout.dp / r->layout.micro_batch;
     p->place = plan_grid_place(&r->layout, r->rank);
     plan_part_fill(p);
@@ -185,7 +190,7 @@ bool plan_shared_norm(const struct plan *plan, const struct model_parameter *p) 
     static const bool norm[MODEL_ROLES] = {
         [MODEL_EMBED_GAIN] = true, [MODEL_EMBED_BIAS] = true, [MODEL_NORM1_GAIN] = true, [MODEL_NORM1_BIAS] = true,
         [MODEL_NORM2_GAIN] = true, [MODEL_NORM2_BIAS] = true, [MODEL_FINAL_GAIN] = true, [MODEL_FINAL_BIAS] = true};
-    return plan->shape.sequence && norm[p->role];
+    return plan->shape.sequence && !plan->shape.tree.leaves && norm[p->role];
 }
 
 int plan_make_largest(struct plan *plan, const struct plan_request *request, struct base_error *e) {
@@ -222,6 +227,7 @@ static double memory_with(const struct plan *plan, int64_t micro_batch, int64_t 
     struct plan_request r = plan->request;
     r.layout.micro_batch = micro_batch;
     if (r.layout.pp == 1) r.global_batch = micro_batch * r.layout.dp;
+    if (r.layout.pp == 1 && r.layout.reproducible && r.layout.zero < 2) r.global_batch *= r.layout.reproducible;
     if (layers != r.config.layers) r.layout.stage_layers[0] = 0;
     r.config.layers = layers;
     r.head_rows = 0;
@@ -258,7 +264,10 @@ int plan_check_memory(const struct plan *plan, int local, double available, stru
     struct plan_request plain = *r;
     plain.copies = false;
     const bool without = r->copies && plan_node_bytes(&plain, local) <= available;
-    while (micro > 1 && (r->global_batch / r->layout.dp % micro || memory_with(plan, micro, layers, local) > available))
+    /* under such a tree there is one micro-batch */
+    const bool only = r->layout.reproducible && r->layout.zero > 1;
+    while (!only && micro > 1 &&
+           (r->global_batch / r->layout.dp % micro || memory_with(plan, micro, layers, local) > available))
         micro--;
     layers = layers_fitting(plan, micro, local, available);
     if (without)
@@ -294,5 +303,5 @@ void plan_choose_micro_batch(struct plan_request *r, int64_t share, int local, d
         if (plan_make(&plan, r, NULL) || plan_check_memory(&plan, local, available, NULL)) continue;
         return;
     }
-    r->layout.micro_batch = 1;
+    r->layout.micro_batch = r->layout.reproducible && r->layout.zero > 1 ? share : 1;
 }

@@ -52,12 +52,13 @@ enum plan_memory {
     PLAN_WEIGHTS, /* BF16 copy; none in FP32, which uses the master weights. A table that another stage lends. Stage 3:
                      the blocks that the rank owns in BF16, and ranges while they are used */
     PLAN_MASTER,  /* FP32 weights; under ZeRO the owned ones. FP32 computes with them, so needs all before stage 3 */
-    PLAN_GRADIENTS, /* FP32; from stage 2 on the owned ones, and ranges while they are summed; those of a lent table */
+    PLAN_GRADIENTS, /* FP32, of each level; from stage 2 on the owned ones, and ranges while they are summed; those of a
+                       head apart from its table */
     PLAN_MOMENTS,   /* two in FP32; under ZeRO the owned ones */
     PLAN_ACTIVATIONS,
     PLAN_BATCH,    /* inputs of the micro-batches that are kept, targets of one; both of a sequence that ranks share */
     PLAN_SCRATCH,  /* of the kernels */
-    PLAN_GATHERED, /* of all ranks: tokens, then rows, if rows are apart; statistics of the head's rows */
+    PLAN_GATHERED, /* of all ranks: tokens, then rows, if rows are apart */
     PLAN_COPY,     /* whole tensors of a checkpoint: master weights, then both moments */
     PLAN_ARENAS
 };

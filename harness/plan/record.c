@@ -32,6 +32,7 @@ json_t *plan_layout_record(const struct plan *p) {
     if (*order) record_set(o, "order", json_string(order));
     if (l->sequence_parallel) record_set(o, "sp", json_true());
     if (l->zero) record_set_integer(o, "zero", l->zero);
+    if (l->reproducible) record_set_integer(o, "reproducible", l->reproducible);
     record_set_integer(o, "micro_batch", l->micro_batch);
     record_set_integer(o, "accumulation", p->accumulation);
     record_set_integer(o, "threads", p->request.threads);

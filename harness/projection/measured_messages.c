@@ -114,7 +114,7 @@ struct timeline {
     double cost_s;                                  /* by how much messages slowed this backward so far */
     double idle;                                    /* when the last sum so far has ended */
     int64_t turn;                                   /* of the sum before; -1: none */
-    bool experts;                                   /* it was of experts */
+    bool besides;                                   /* it was of experts, or of a tied head */
     double updated, gathered; /* weights that are updated; when the last gather of them has ended */
     struct projection_overlap *o;
     double error_s, beyond_s;
@@ -154,8 +154,9 @@ static void gather(struct timeline *t, const struct plan_message *m, const struc
 static void sum(struct timeline *t, const struct plan_message *m, const struct projection_message_price *p) {
     const int64_t layers = t->plan->part.layers;
     /* of the next micro-batch; a layer's experts come before its other parameters */
-    const bool again = t->plan->request.layout.zero > 1 && (m->turn < t->turn || (m->turn == t->turn && !t->experts));
-    t->experts = !strncmp(m->name, "expert ", 7);
+    const bool again = t->plan->request.layout.zero > 1 && (m->turn < t->turn || (m->turn == t->turn && !t->besides));
+    /* messages that are not the only ones of their turn */
+    t->besides = !strncmp(m->name, "expert ", 7) || !strcmp(m->name, PLAN_TIED_HEAD);
     if (again) end_backward(t, (double)layers * t->passes->forward_s);
     t->turn = m->turn;
     const double all = backward_of(t), ready = m->turn <= layers ? (double)m->turn * t->passes->layer_s : all;

@@ -127,10 +127,11 @@ static enum projection_basis basis_of(const struct projection_message_price *pri
 /* The sum of a tied token table's gradient, which nothing covers. */
 static int price_table(struct projection_pricing *p) {
     struct projection_message_price price;
-    const int code = price_first(p, "ends", "all_reduce", &price);
+    const char *const op = p->plan->shape.tree.leaves ? "send" : "all_reduce";
+    const int code = price_first(p, "ends", op, &price);
     if (code || price.seconds == 0) return code;
     p->r->axis_exposed_s[PLAN_PP] += price.seconds;
-    return projection_price_add(p, (struct projection_priced){"tied token table's gradient", "all_reduce", "",
+    return projection_price_add(p, (struct projection_priced){"tied token table's gradient", op, "",
                                                               PLAN_PHASE_PIPELINE, 1, price.seconds, price.sd,
                                                               basis_of(&price), p->m->message_count});
 }

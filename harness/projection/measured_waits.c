@@ -44,8 +44,10 @@ static double cover_of(const struct projection_pricing *p, double seconds) {
 static void partial_sums(const struct projection_pricing *p, double count, struct group g[GROUPS]) {
     const double once = (double)(p->plan->accumulation * p->plan->part.layers);
     g[0] = (struct group){PLAN_PHASE_FORWARD, 2 * once, 0};
-    g[1] = (struct group){PLAN_PHASE_BACKWARD, once, cover_of(p, call_of(p->r, "qkv grad-weight"))};
-    g[2] = (struct group){PLAN_PHASE_BACKWARD, once, cover_of(p, call_of(p->r, "ffn up grad-weight"))};
+    /* with a tree gradients are of one sequence a call */
+    const double calls = p->plan->shape.tree.leaves ? (double)p->plan->shape.batch : 1;
+    g[1] = (struct group){PLAN_PHASE_BACKWARD, once, cover_of(p, calls * call_of(p->r, "qkv grad-weight"))};
+    g[2] = (struct group){PLAN_PHASE_BACKWARD, once, cover_of(p, calls * call_of(p->r, "ffn up grad-weight"))};
     g[3] = (struct group){PLAN_PHASE_BACKWARD, count - 4 * once, 0};
 }
 
@@ -79,6 +81,7 @@ static const struct {
                  {"head partial sum", PLAN_PHASE_HEAD},
                  {"cross-entropy statistics", PLAN_PHASE_HEAD},
                  {"norm gradients", PLAN_PHASE_BACKWARD},
+                 {"norm gradients of parts", PLAN_PHASE_BACKWARD},
                  {"shared heads' gradient", PLAN_PHASE_BACKWARD}};
 
 /* Of experts, once a layer and direction: nothing covers them, but for gradients on their way home. What is left of

@@ -144,6 +144,8 @@ void report_axes(FILE *out, const json_t *layout) {
         fprintf(out, "%s%lld", i ? "," : ", layers ", (long long)json_integer_value(layers));
     if (record_at(layout, "order")) fprintf(out, ", order %s", record_text(layout, "order"));
     if (record_at(layout, "zero")) fprintf(out, ", ZeRO %lld", record_whole(layout, "zero"));
+    if (record_at(layout, "reproducible"))
+        fprintf(out, ", reproducible up to %lld", record_whole(layout, "reproducible"));
 }
 
 void report_communication(FILE *out, const json_t *result, double step, const char *flight, const char *exposed) {

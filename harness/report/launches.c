@@ -169,6 +169,8 @@ static void place(const json_t *r, char *text) {
     if (*record_text(r, "layout.order")) add(text, ", order %.16s", record_text(r, "layout.order"));
     if (record_whole(r, "layout.zero")) add(text, ", ZeRO %lld", record_whole(r, "layout.zero"));
     if (*record_text(r, "layout.recompute")) add(text, ", recompute %.16s", record_text(r, "layout.recompute"));
+    if (record_whole(r, "layout.reproducible"))
+        add(text, ", reproducible up to %lld", record_whole(r, "layout.reproducible"));
     if (nodes > 1) add(text, ", %lld nodes", nodes);
     if (*job) add(text, "; job %.80s", job);
     clean(text);

@@ -139,11 +139,27 @@ static int compare_config(const struct scale_run *r, const struct scale_run *fir
 
 /* The same work, by the same toise, on the same kind of machine. */
 static int compare_run(const struct scale_run *r, const struct scale_run *first, struct base_error *e) {
-    static const char *const same[] = {
-        "version",     "workload",     "machine.cpu",         "machine.name",     "machine.accelerator",
-        "machine.isa", "machine.blas", "layout.threads",      "layout.tp",        "layout.sp",
-        "layout.cp",   "layout.ep",    "layout.pp",           "layout.vp",        "layout.schedule",
-        "layout.zero", "layout.order", "layout.stage_layers", "layout.recompute", "layout.bucket_bytes"};
+    static const char *const same[] = {"version",
+                                       "workload",
+                                       "machine.cpu",
+                                       "machine.name",
+                                       "machine.accelerator",
+                                       "machine.isa",
+                                       "machine.blas",
+                                       "layout.threads",
+                                       "layout.tp",
+                                       "layout.sp",
+                                       "layout.cp",
+                                       "layout.ep",
+                                       "layout.pp",
+                                       "layout.vp",
+                                       "layout.schedule",
+                                       "layout.zero",
+                                       "layout.order",
+                                       "layout.stage_layers",
+                                       "layout.recompute",
+                                       "layout.bucket_bytes",
+                                       "layout.reproducible"};
     for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
         const json_t *a = record_at(first->record, same[i]), *b = record_at(r->record, same[i]);
         if (contradict(r, first, a, b)) return refuse_other(r, first, same[i], b, a, ALIKE, e);

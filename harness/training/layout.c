@@ -45,6 +45,10 @@ const struct cli_option training_layout_options[] = {
     {.name = "--zero", .alias = "--zero-stage", .kind = CLI_INTEGER, .at = offsetof(struct training_layout, zero), .min = 0,
      .max = 3, .fallback = "0", .hint = "STAGE",
      .help = "what data and context parallel ranks share out (ZeRO): 1 optimizer state, 2 also gradients, 3 also weights"},
+    {.name = "--reproducible", .kind = CLI_INTEGER, .at = offsetof(struct training_layout, reproducible), .min = 0,
+     .max = MODEL_LEAVES, .fallback = "0", .hint = "R",
+     .help = "sums in a fixed order, so that loss, gradients and weights have the same bits in every layout of up to R data "
+             "and R tensor parallel ranks, R being a power of two; 0: sums follow the layout"},
     {.name = "--recompute", .alias = "--recompute-granularity", .kind = CLI_CHOICE,
      .at = offsetof(struct training_layout, recompute), .word = cli_recompute, .fallback = "none", .hint = "R",
      .help = ": what backward computes again, to save memory; selective: attention, norms and the activation function; "
@@ -57,7 +61,7 @@ int training_layout_resolve(const struct training_layout *f, int world, struct p
     *l = plan_layout_data_parallel(1, f->micro_batch);
     l->tp = (int)f->tp, l->sequence_parallel = f->sp, l->zero = (int)f->zero, l->recompute = f->recompute;
     l->cp = (int)f->cp, l->pp = (int)f->pp, l->vp = (int)f->vp, l->schedule = plan_schedule_of(f->schedule);
-    l->ep = (int)f->ep;
+    l->ep = (int)f->ep, l->reproducible = (int)f->reproducible;
     return plan_grid_fill(l, world, e);
 }
 

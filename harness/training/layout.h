@@ -9,7 +9,7 @@
 
 /* NULL and 0: not given. */
 struct training_layout {
-    int64_t tp, cp, pp, vp, ep, zero, micro_batch;
+    int64_t tp, cp, pp, vp, ep, zero, reproducible, micro_batch;
     int recompute, schedule;
     bool sp;
     const char *stage_layers, *route;

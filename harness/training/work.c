@@ -10,10 +10,10 @@
 #include "training/training.h"
 #include "training/work.h"
 
-enum work { WORKLOAD, MODEL, LAYERS, EXPERTS, PRECISION, SEQ, GBS, SEED, LR, ROUTE, DATA, DATA_FORMAT };
-const char *const training_work[] = {"--workload", "--model",       "--layers", "--experts", "--precision",
-                                     "--seq",      "--gbs",         "--seed",   "--lr",      "--route",
-                                     "--data",     "--data-format", NULL};
+enum work { WORKLOAD, MODEL, LAYERS, EXPERTS, PRECISION, SEQ, GBS, SEED, LR, ROUTE, REPRODUCIBLE, DATA, DATA_FORMAT };
+const char *const training_work[] = {"--workload",     "--model", "--layers",      "--experts", "--precision",
+                                     "--seq",          "--gbs",   "--seed",        "--lr",      "--route",
+                                     "--reproducible", "--data",  "--data-format", NULL};
 
 /* Adds "NAME=VALUE"; a failure leaves fewer words than `count` says. */
 static void add_word(json_t *words, int *count, enum work flag, const char *value) {
@@ -43,6 +43,8 @@ json_t *training_work_of(const struct training_flags *f, const struct training *
     snprintf(number, sizeof number, "%.17g", f->lr);
     if (!isnan(f->lr)) add_word(words, &count, LR, number);
     if (f->layout.route) add_word(words, &count, ROUTE, f->layout.route);
+    snprintf(number, sizeof number, "%lld", (long long)f->layout.reproducible);
+    if (f->layout.reproducible) add_word(words, &count, REPRODUCIBLE, number);
     if (f->data) add_word(words, &count, DATA, realpath(f->data, path) ? path : f->data);
     if (f->format) add_word(words, &count, DATA_FORMAT, f->format);
     if ((int)json_array_size(words) == count) return words;

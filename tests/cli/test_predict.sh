@@ -64,6 +64,8 @@ done <<'END'
 --pp 4 --schedule zb
 --pp 2 --tp 2 --schedule gpipe --stage-layers slots
 --pp 2 --vp 2 --cp 2
+--reproducible 4 --tp 2 --sp --pp 2
+--reproducible 4 --zero 2 --mbs 2
 END
 valid "$work/layouts.jsonl"
 python3 - "$work/layouts.jsonl" <<'END' || bad=1

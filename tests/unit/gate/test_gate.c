@@ -280,6 +280,32 @@ static void test_shrink_of_layouts(void **state) {
     assert_true(suited > 20);
 }
 
+/* The same of layouts whose sums have leaves. What the gate computes serially does not grow with the leaves. */
+static void test_shrink_of_leaves(void **state) {
+    (void)state;
+    const struct model_config c = config_json_accepted(config_json_preset("llama-3-8b"));
+    int suited = 0;
+    for (int leaves = 1; leaves <= 8; leaves *= 2)
+        for (int i = 0; i < 4 * 4 * 3 * 2 * 4; i++) {
+            struct plan_request q = rig_request(&c, KERNEL_F32, 128, 1, 64);
+            struct plan plan;
+            struct base_error e = {0};
+            q.layout.reproducible = leaves;
+            q.layout.tp = 1 << i % 4, q.layout.dp = 1 << i / 4 % 4, q.layout.pp = 1 + i / 16 % 3;
+            q.layout.vp = 1 + i / 48 % 2, q.layout.zero = i / 96;
+            if (q.layout.zero > 1) q.layout.micro_batch = q.global_batch / q.layout.dp;
+            if (plan_make(&plan, &q, NULL)) continue;
+            const struct plan_request s = gate_shrink(&q);
+            if (plan_make(&plan, &s, &e))
+                fail_msg("R %d, tp %d, dp %d, pp %d x %d, zero %d: %s", leaves, q.layout.tp, q.layout.dp, q.layout.pp,
+                         q.layout.vp, q.layout.zero, e.text);
+            assert_true((s.layout.reproducible > 1) == (leaves > 1));
+            assert_true(s.layout.reproducible <= 8 && s.global_batch * s.config.layers <= 512);
+            suited++;
+        }
+    assert_true(suited > 100);
+}
+
 /* NaN does not pass. The worst residual is kept with its place. */
 static void test_notes(void **state) {
     (void)state;
@@ -381,6 +407,7 @@ int main(void) {
         cmocka_unit_test(test_shrink),
         cmocka_unit_test(test_shrink_of_families),
         cmocka_unit_test(test_shrink_of_layouts),
+        cmocka_unit_test(test_shrink_of_leaves),
         cmocka_unit_test(test_notes),
         cmocka_unit_test(test_finite),
         cmocka_unit_test(test_history),

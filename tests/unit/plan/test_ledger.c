@@ -40,9 +40,6 @@ static void no_sum(void *context, void *x, int64_t n, enum kernel_dtype dtype) {
 static void no_wait(void *context) {
     (void)context;
 }
-static void no_merge(void *context, int64_t rows, float *max, float *sum, float *target_logit) {
-    (void)context, (void)rows, (void)max, (void)sum, (void)target_logit;
-}
 static void no_exchange(void *context, enum model_exchange what, const void *to, void *from, size_t bytes) {
     (void)context, (void)what, (void)to, (void)from, (void)bytes;
 }
@@ -95,7 +92,6 @@ static void run_counted(const struct plan *plan, struct counting *c, struct sent
                                            .scatter = no_sum,
                                            .gather = no_sum,
                                            .wait = no_wait,
-                                           .merge = no_merge,
                                            .exchange = no_exchange,
                                            .exchanged = no_exchanged,
                                            .load = no_load};
@@ -269,6 +265,23 @@ static void ledger_of_parts(void **state) {
         }
 }
 
+/* Sums of leaves: of columns that tensor parallel ranks split, of words, and of sequences. */
+static void ledger_of_leaves(void **state) {
+    (void)state;
+    for (int f = 0; f < RIG_FAMILIES; f++)
+        for (int i = 0; i < 18; i++) {
+            const struct model_config c = rig_config_of(rig_families[f], 3, 64, 8, 101, 64);
+            struct plan_request r = rig_request(&c, i % 2 ? KERNEL_BF16 : KERNEL_F32, 40, 1 << i % 3, 0);
+            if (c.experts) continue;
+            r.layout.reproducible = 4, r.global_batch = 8;
+            r.layout.tp = 1 << i / 6;
+            r.layout.sequence_parallel = r.layout.tp > 1 && i % 2;
+            r.layout.recompute = i % PLAN_RECOMPUTES;
+            if (i % 5 == 0) r.head_rows = 23; /* each sequence has a rest of 17 */
+            for (r.rank = 0; r.rank < r.layout.tp; r.rank++) check_plan(&r);
+        }
+}
+
 /* Of every stage, whose weight gradients may be apart from backward. */
 static void ledger_of_stages(void **state) {
     (void)state;
@@ -312,7 +325,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ledger_is_what_runs), cmocka_unit_test(ledger_of_every_family),
         cmocka_unit_test(ledger_of_parts),     cmocka_unit_test(ledger_of_stages),
-        cmocka_unit_test(ledger_of_contexts),
+        cmocka_unit_test(ledger_of_contexts),  cmocka_unit_test(ledger_of_leaves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

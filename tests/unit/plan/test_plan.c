@@ -207,6 +207,48 @@ static void layouts_refused(void **state) {
     }
 }
 
+/* What has no tree of sums is refused, with what would have one. */
+static void trees_refused(void **state) {
+    (void)state;
+    struct plan_request usual = {.config = rig_config_of("llama", 2, 64, 8, 256, 128),
+                                 .seq = 64,
+                                 .layout = plan_layout_data_parallel(2, 1),
+                                 .global_batch = 8,
+                                 .threads = 1};
+    usual.layout.reproducible = 4;
+    enum { REFUSED = 12 };
+    static const char *const whys[REFUSED] = {"--reproducible 3: take a power of two up to 64",
+                                              "--reproducible 128: take a power of two up to 64",
+                                              "this layout has 1 and 8; take such ones, or a larger R",
+                                              "this layout has 8 and 3; take such ones",
+                                              "leave out --cp",
+                                              "take --zero 1, or one micro-batch a rank: --mbs 4",
+                                              "does not divide the 6 sequences of --gbs; take a multiple of 4",
+                                              "does not divide the 62 tokens of --seq",
+                                              "does not divide the 6 heads",
+                                              "does not divide the 2 key/value heads; take 2",
+                                              "does not divide the 258 columns of the MLP",
+                                              "leaves parts of the vocabulary's 5 words empty"};
+    struct plan_request r[REFUSED];
+    struct plan plan;
+    for (int i = 0; i < REFUSED; i++) r[i] = usual;
+    r[0].layout.reproducible = 3, r[1].layout.reproducible = 128, r[2].layout.dp = 8, r[3].layout.tp = 8;
+    r[3].layout.dp = 3, r[3].global_batch = 12;
+    r[4].layout.cp = 2, r[5].layout.zero = 2, r[6].global_batch = 6, r[7].seq = 62;
+    r[8].config.heads = r[8].config.kv_heads = 6, r[9].config.kv_heads = 2, r[10].config.ffn = 258,
+    r[11].config.vocab = 5;
+    assert_int_equal(plan_make(&plan, &usual, NULL), BASE_OK);
+    for (int i = 0; i < REFUSED; i++) {
+        struct base_error e = {0};
+        assert_int_equal(plan_make(&plan, &r[i], &e), BASE_USAGE);
+        if (!strstr(e.text, whys[i])) fail_msg("%d: %s", i, e.text);
+    }
+    usual.config = rig_config_of("mixtral", 2, 64, 8, 256, 128);
+    struct base_error e = {0};
+    assert_int_equal(plan_make(&plan, &usual, &e), BASE_USAGE);
+    assert_non_null(strstr(e.text, "dense models"));
+}
+
 /* A rank's tokens count, not the sequence's. */
 static void micro_batch_of_shared_sequences(void **state) {
     (void)state;
@@ -292,15 +334,11 @@ static void what_would_fit_fits(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(literals_by_hand),
-        cmocka_unit_test(mistral_by_hand),
-        cmocka_unit_test(window_by_hand),
-        cmocka_unit_test(bad_requests),
-        cmocka_unit_test(slice_knows_the_whole),
-        cmocka_unit_test(layouts_refused),
-        cmocka_unit_test(micro_batch_of_shared_sequences),
-        cmocka_unit_test(layouts_divide),
-        cmocka_unit_test(what_would_fit_fits),
+        cmocka_unit_test(literals_by_hand),      cmocka_unit_test(mistral_by_hand),
+        cmocka_unit_test(window_by_hand),        cmocka_unit_test(bad_requests),
+        cmocka_unit_test(slice_knows_the_whole), cmocka_unit_test(layouts_refused),
+        cmocka_unit_test(trees_refused),         cmocka_unit_test(micro_batch_of_shared_sequences),
+        cmocka_unit_test(layouts_divide),        cmocka_unit_test(what_would_fit_fits),
         cmocka_unit_test(rows_apart_by_size),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
