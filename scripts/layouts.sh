@@ -37,7 +37,7 @@ here=$folder/machines/here.jsonl
 rm -f "$folder"/machines/*.jsonl
 quietly "$toise" kernels --threads 1 --model gpt2-124m --seq 1024 --mbs 1 --dtype f32 --ci 20% --out "$here"
 quietly mpi_launch 2 "$toise" comm --threads 1 --ci 50% --out "$here"
-printf '%s\n' '' '--zero 1' '--zero 3' '--tp 2' '--tp 2 --sp' '--cp 2' '--pp 2' |
+printf '%s\n' '' '--zero 1' '--zero 3' '--tp 2' '--tp 2 --sp' '--cp 2' '--pp 2' '--pp 2 --schedule zb' |
     measure 'two ranks' "$here" 2 '--model gpt2-124m --layers 4 --gbs 8 --mbs 1' mpi_launch 2
 quietly "$toise" kernels --threads 1 --model mixtral-quarter --seq 512 --mbs 2 --dtype f32 --ci 20% --out "$here"
 printf '%s\n' '' '--ep 2 --route balanced' '--ep 2' '--ep 2 --route skew=2' '--ep 2 --route skew=4' |
@@ -50,7 +50,7 @@ for rate in 100mbit 1gbit; do
     for ranks in 2 4; do
         quietly scripts/netns-hosts.sh run $ranks "$toise" comm --threads 1 --model tiny-gpt2 --ci 50% --out "$hosts"
     done
-    printf '%s\n' '' '--zero 1' '--zero 3' '--tp 4' '--tp 4 --sp' '--cp 4' '--pp 2' '--tp 2 --pp 2' |
+    printf '%s\n' '' '--zero 1' '--zero 3' '--tp 4' '--tp 4 --sp' '--cp 4' '--pp 2' '--pp 2 --schedule zb' '--tp 2 --pp 2' |
         measure "four hosts, $rate" "$hosts" 4 '--model tiny-gpt2 --seq 64 --gbs 16 --mbs 2' scripts/netns-hosts.sh run 4
     scripts/netns-hosts.sh down
 done
@@ -62,10 +62,11 @@ for path in sorted(glob.glob(sys.argv[1] + "/*.jsonl"), reverse=True):
     if path.endswith("predicted.jsonl"): continue
     for r, p in zip(map(json.loads, open(path)), map(json.loads, open(path[:-6] + ", predicted.jsonl"))):
         layout, x, y = r["layout"], r["result"], p["result"]
-        assert all(p["layout"].get(a) == layout.get(a) for a in ("tp", "sp", "cp", "ep", "pp", "zero")), path
+        assert all(p["layout"].get(a) == layout.get(a) for a in ("tp", "sp", "cp", "ep", "pp", "schedule", "zero")), path
         axes = [f"{a.upper()} {layout[a]}" for a in ("dp", "tp", "cp", "ep", "pp") if layout.get(a, 1) > 1]
         if "route" in r["config"]: axes.append(r["config"]["route"])
         if layout.get("sp"): axes.append("SP")
+        if layout.get("schedule", "1f1b") != "1f1b": axes.append(layout["schedule"])
         if layout.get("zero"): axes.append(f"ZeRO {layout['zero']}")
         share = lambda of, step, key: ", ".join(f"{a} {v[key] / step:.1%}" for a, v in of["communication"].items() if v[key] is not None)
         bubble = f"{x['bubble']:.1%}, {y['bubble']:.1%}, {x['bubble_of_schedule']:.1%}" if "bubble" in x else ""

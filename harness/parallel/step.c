@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "guard/watchdog.h"
 #include "inject/inject.h"
-#include "parallel/norm.h"
+#include "parallel/sums.h"
 
 /* Adds the time since *since to a phase and to the step, and restarts the lap. */
 static void lap(struct parallel_result *r, enum plan_phase phase, double *since) {
@@ -81,28 +81,6 @@ static void forward(struct parallel_engine *g, const struct data_source *source,
     lap_compute(g, r, PLAN_PHASE_FORWARD, &since);
 }
 
-/* Adds each sequence's loss to its leaf's. */
-static void add_losses(struct parallel_engine *g) {
-    const struct model_shape *s = &g->plan->shape;
-    const float *loss = g->model.buffers[MODEL_LOSS];
-    for (int64_t i = 0; i < s->batch; i++) {
-        double sum = 0;
-        for (int64_t t = i * s->seq; t < (i + 1) * s->seq; t++) sum += loss[t];
-        g->losses[(g->sample + i) / s->tree.sequences] += sum;
-    }
-}
-
-/* The mean over all tokens, by the tree. Each leaf is one rank's, and zeros of the others change no bit. */
-static double tree_loss(struct parallel_engine *g) {
-    const struct plan_request *q = &g->plan->request;
-    const int leaves = g->plan->shape.tree.leaves;
-    g->groups.data->ops->sum(g->groups.data, g->losses, leaves);
-    if (g->groups.stages) g->groups.stages->ops->sum(g->groups.stages, g->losses, leaves);
-    for (int step = 1; step < leaves; step *= 2)
-        for (int i = 0; i < leaves; i += 2 * step) g->losses[i] += g->losses[i + step];
-    return g->losses[0] / ((double)q->global_batch * (double)q->seq);
-}
-
 /* Returns the sum of the tokens' losses, if the chunk has the head. */
 static double backward(struct parallel_engine *g, const struct data_source *source, int64_t step, int64_t micro,
                        float scale, struct parallel_result *r) {
@@ -116,7 +94,7 @@ static double backward(struct parallel_engine *g, const struct data_source *sour
     chunk_ranges(g, &low, &high);
     parallel_zero_backward(&g->zero, low, high, parallel_sums(g), model_is_late(&g->plan->shape, g->model.chunk));
     if (heads) loss = model_loss(&g->model, g->targets, scale);
-    if (heads && g->plan->shape.tree.leaves) add_losses(g);
+    if (heads && g->plan->shape.tree.leaves) parallel_losses_add(g);
     if (heads && g->tied.grad && g->last_micro && !g->nulled) parallel_tied_sum(&g->tied);
     lap_compute(g, r, PLAN_PHASE_HEAD, &since);
     model_backward(&g->model, parallel_inputs(g));
@@ -232,7 +210,7 @@ void parallel_gradients(struct parallel_engine *g, const struct data_source *sou
     /* the last stage has the loss; the others wait until the first has ended */
     if (g->groups.stages) g->groups.stages->ops->sum(g->groups.stages, losses, 3);
     r->loss = losses[0], r->balance = losses[1], r->own_loss = losses[2];
-    if (g->plan->shape.tree.leaves && !isnan(r->loss)) r->loss = tree_loss(g);
+    if (g->plan->shape.tree.leaves && !isnan(r->loss)) r->loss = parallel_losses_mean(g);
     if (!g->groups.stages) return;
     lap(r, PLAN_PHASE_PIPELINE, &since);
 }

@@ -1,9 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Adds up squares of gradients, each once. */
-#include "parallel/norm.h"
+ * Adds up losses and squares of gradients, each once. */
+#include "parallel/sums.h"
 
 #include <math.h>
+
+void parallel_losses_add(struct parallel_engine *g) {
+    const struct model_shape *s = &g->plan->shape;
+    const float *loss = g->model.buffers[MODEL_LOSS];
+    for (int64_t i = 0; i < s->batch; i++) {
+        double sum = 0;
+        for (int64_t t = i * s->seq; t < (i + 1) * s->seq; t++) sum += loss[t];
+        g->losses[(g->sample + i) / s->tree.sequences] += sum;
+    }
+}
+
+double parallel_losses_mean(struct parallel_engine *g) {
+    const struct plan_request *q = &g->plan->request;
+    const int leaves = g->plan->shape.tree.leaves;
+    g->groups.data->ops->sum(g->groups.data, g->losses, leaves);
+    if (g->groups.stages) g->groups.stages->ops->sum(g->groups.stages, g->losses, leaves);
+    for (int step = 1; step < leaves; step *= 2)
+        for (int i = 0; i < leaves; i += 2 * step) g->losses[i] += g->losses[i + step];
+    return g->losses[0] / ((double)q->global_batch * (double)q->seq);
+}
 
 /* Whether all gradients of a range count for their norm: not if tensor parallel ranks have the same ones, or numbers of
  * rows stand in the place of a router's bias. */

@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The norm of all gradients, whatever each rank owns of them. */
-#ifndef TOISE_PARALLEL_NORM_H
-#define TOISE_PARALLEL_NORM_H
+ * What a step says of all ranks: with a tree (model/tree.h) the loss, and the norm of gradients, whatever each rank
+ * owns of them. */
+#ifndef TOISE_PARALLEL_SUMS_H
+#define TOISE_PARALLEL_SUMS_H
 
 #include "parallel/engine.h"
+
+/* With a tree: adds the micro-batch's losses, sequence by sequence, to those of their leaves. And the mean over all
+ * tokens, of all ranks: a leaf is of one of them, and the zeros of the others change no bit. Collective. */
+void parallel_losses_add(struct parallel_engine *engine);
+double parallel_losses_mean(struct parallel_engine *engine);
 
 /* A sum of squares. With a tree it is in folds, whose sums are exact in any order; else in sums of one. */
 struct parallel_norm {
