@@ -33,7 +33,7 @@ static void work_open(struct agreed *a, struct work *w) {
     request.caches = caches;
     *w = (struct work){.place = {.threads = 1, .cpus_per_thread = 1}};
     base_cpus_mask(&w->place.cpus);
-    kernel_select(&w->ops, KERNEL_ISA_COUNT - 1, KERNEL_BACKEND_TOISE);
+    kernel_select(&w->ops, kernel_isa_best(), KERNEL_BACKEND_TOISE);
     agreed_check(a, plan_make(&w->plan, &request, &e) == BASE_OK, "the plan");
     agreed_check(a, fleet_local_open(&w->local, &w->plan, &w->ops, &w->place, 1, 1, &e) == BASE_OK, "the work");
 }

@@ -34,7 +34,7 @@ static void work_open(struct work *w) {
     request.caches = caches;
     *w = (struct work){.place = {.threads = THREADS, .cpus_per_thread = 1}};
     base_cpus_mask(&w->place.cpus);
-    kernel_select(&w->ops, KERNEL_ISA_COUNT - 1, KERNEL_BACKEND_TOISE);
+    kernel_select(&w->ops, kernel_isa_best(), KERNEL_BACKEND_TOISE);
     assert_int_equal(plan_make(&w->plan, &request, &e), 0);
     assert_int_equal(fleet_local_open(&w->local, &w->plan, &w->ops, &w->place, 1, 1, &e), 0);
 }
