@@ -149,7 +149,7 @@ int main(void) {
                 const int dp = a.world.size / (l->tp * l->pp);
                 const bool whole = l->tp * l->pp * dp == a.world.size && dp <= leaves;
                 if (!whole || (a.world.size > 4 && l->tp * l->pp < 4)) continue;
-                if (a.world.size >= 4 && (f + dtype + i) % (a.world.size / 2)) continue; /* in turn */
+                if (a.world.size >= 4 && (f + dtype + i) % a.world.size) continue; /* in turn */
                 check_layout(&a, l, &q, &truth, (f + 2 * dtype + i) % 4 == 0);
                 count++;
             }
