@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Sums with the same bits in every layout (--reproducible). A sum over the global batch, over the k of a matmul that
- * tensor parallel ranks split, or over the vocabulary has R leaves, which a binary tree adds up. A rank has as many as
- * R / dp or R / tp of them, so its own sum is a node of the tree, and sums over ranks add up nodes. A leaf of the batch
+ * tensor parallel ranks split, or over the vocabulary has R leaves, which a binary tree adds up. A rank has
+ * R / dp or R / tp of them. So its own sum is a node of the tree, and sums over ranks add up nodes. A leaf of the batch
  * has its sequences' sums one after the other. */
 #ifndef TOISE_MODEL_TREE_H
 #define TOISE_MODEL_TREE_H

@@ -3,6 +3,8 @@
  * What the tree of sums asks of sizes and layouts. */
 #include "plan/leaves.h"
 
+#include <stdio.h>
+
 /* What leaves divide, so that each layout's sums are nodes of their tree. */
 static int check_leaves(const struct plan_request *r, struct base_error *e) {
     const struct plan_layout *l = &r->layout;
@@ -49,16 +51,14 @@ int plan_leaves_check(const struct plan_request *r, struct base_error *e) {
     if (l->cp > 1 || r->config.experts)
         return base_fail(e, BASE_USAGE, "--reproducible is of dense models without --cp; leave out %s",
                          l->cp > 1 ? "--cp" : "--reproducible");
-    if (l->zero > 1 && micros > 1 && l->pp > 1)
-        return base_fail(e, BASE_USAGE,
-                         "--zero %d sums gradients over ranks in each of %lld micro-batches, which --reproducible adds "
-                         "up first; take --zero 1",
-                         l->zero, (long long)micros);
+    char one[64] = ""; /* stages would wait for each other with one micro-batch */
+    if (l->pp == 1)
+        snprintf(one, sizeof one, ", or one micro-batch a rank: --mbs %lld", (long long)(micros * l->micro_batch));
     if (l->zero > 1 && micros > 1)
         return base_fail(e, BASE_USAGE,
                          "--zero %d sums gradients over ranks in each of %lld micro-batches, which --reproducible adds "
-                         "up first; take --zero 1, or one micro-batch a rank: --mbs %lld",
-                         l->zero, (long long)micros, (long long)(micros * l->micro_batch));
+                         "up first; take --zero 1%s",
+                         l->zero, (long long)micros, one);
     return check_leaves(r, e);
 }
 

@@ -8,18 +8,10 @@
 #include <string.h>
 
 #include "mpi/support/agreed.h"
+#include "mpi/support/sent.h"
 #include "scalar.h"
 
 enum { SEGMENT = 1 << 17, EDGE = 32, FLIGHT = 4, PATTERNS = 1 << 16 };
-
-/* A wrapper of MPI's function that counts bytes. A datatype is a pointer or an int, depending on the MPI. */
-static int64_t sent;
-int PMPI_Isend(const void *data, int count, void *type, int to, int tag, void *comm, void *request);
-int MPI_Isend(const void *data, int count, void *type, int to, int tag, void *comm, void *request);
-int MPI_Isend(const void *data, int count, void *type, int to, int tag, void *comm, void *request) {
-    sent += count;
-    return PMPI_Isend(data, count, type, to, tag, comm, request);
-}
 
 /* Rank `rank`'s addends to sum number `which`. */
 static void fill(enum kernel_dtype t, void *x, int64_t n, int which, int rank) {

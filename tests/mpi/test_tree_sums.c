@@ -7,18 +7,10 @@
 
 #include "comm/count.h"
 #include "mpi/support/agreed.h"
+#include "mpi/support/sent.h"
 #include "scalar.h"
 
 enum { WHOLE = 1 << 17, EDGE = 3, MOST = 16, MANY = 300, LONG = 3 };
-
-/* A wrapper of MPI's function that counts bytes. A datatype is a pointer or an int, depending on the MPI. */
-static int64_t sent;
-int PMPI_Isend(const void *data, int count, void *type, int to, int tag, void *comm, void *request);
-int MPI_Isend(const void *data, int count, void *type, int to, int tag, void *comm, void *request);
-int MPI_Isend(const void *data, int count, void *type, int to, int tag, void *comm, void *request) {
-    sent += count;
-    return PMPI_Isend(data, count, type, to, tag, comm, request);
-}
 
 /* Magnitudes differ by up to 2^30, so that the order of addends matters. In every fourth sum, ranks whose numbers
  * differ in bit 1 cancel: four add up to 0 along the tree, and in another order leave what was rounded. */

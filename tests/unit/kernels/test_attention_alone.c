@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * check: emulated
  *
- * With a steady team a sequence, and a key/value head with the query heads that read it, have the bits that they have
- * in a call of their own, on other numbers of threads. Forward and backward, with windows, slopes and grouped heads. */
+ * With a steady team a sequence has the bits of a call of its own, whatever the number of threads. So has a key/value
+ * head with the query heads that read it. Forward and backward, with windows, slopes and grouped heads. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
