@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # scripts/layouts.sh BUILD FOLDER: what each layout's messages cost, beside what toise predict says from kernels and
 # all-reduces alone: two ranks of this machine, two that share out experts with even and uneven loads, and four hosts of
-# netns-hosts.sh at two rates. Writes the records to FOLDER and prints a table. Twenty minutes on two cores.
+# netns-hosts.sh at two rates. Writes the records to FOLDER and prints a table. Half an hour on two cores.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/mpi.sh
@@ -42,7 +42,7 @@ printf '%s\n' '' '--zero 1' '--zero 3' '--tp 2' '--tp 2 --sp' '--cp 2' '--pp 2' 
 quietly "$toise" kernels --threads 1 --model mixtral-quarter --seq 512 --mbs 2 --dtype f32 --ci 20% --out "$here"
 printf '%s\n' '' '--ep 2 --route balanced' '--ep 2' '--ep 2 --route skew=2' '--ep 2 --route skew=4' |
     measure 'experts' "$here" 2 '--model mixtral-quarter --layers 2 --seq 512 --gbs 4 --mbs 2' mpi_launch 2
-quietly "$toise" kernels --threads 1 --model tiny-gpt2 --seq 64 --mbs 2 --dtype f32 --ci 20% --out "$folder/machines/tiny.jsonl"
+quietly "$toise" kernels --threads 1 --model tiny-gpt2 --seq 64 --mbs 2 --dtype f32 --ci 50% --out "$folder/machines/tiny.jsonl"
 for rate in 100mbit 1gbit; do
     hosts=$folder/machines/$rate.jsonl
     cp "$folder/machines/tiny.jsonl" "$hosts"
