@@ -96,6 +96,7 @@ static int vary_last(struct search *s, struct plan_layout c, struct base_error *
             /* fused attention stores no scores to recompute */
             if (g->recompute == PLAN_FREE ? r == PLAN_RECOMPUTE_SELECTIVE && s->ask->traits.flash : g->recompute != r)
                 continue;
+            if (schedule == PLAN_ZERO_BUBBLE && r != PLAN_RECOMPUTE_NONE) continue;
             c.schedule = schedule, c.recompute = (int)r;
             code = price(s, c, e);
         }
@@ -210,6 +211,7 @@ static int explain_none(const struct cost_ask *ask, struct base_error *e) {
                             .zero = g->zero > 0 ? g->zero : 0,
                             .sequence_parallel = g->sequence_parallel > 0,
                             .schedule = g->schedule >= 0 ? g->schedule : PLAN_1F1B,
+                            .recompute = g->recompute > 0 ? g->recompute : PLAN_RECOMPUTE_NONE,
                             .micro_batch = g->micro_batch > 0 ? g->micro_batch : 1};
     const struct plan_batch b = {ask->seq, ask->global_batch};
     const int inner = l.tp * l.pp * l.cp;

@@ -41,6 +41,7 @@ struct cost_search {
  * - (ZeRO 2 and 3 have no pipeline.)
  * - Interleaved chunks are whole layers.
  * - Replicas times the micro-batch divide the global batch (the micro-batch is a power of two, at most 32).
+ * - Zero-bubble recomputes nothing.
  * - (The schedule is 1F1B or zero-bubble, and the framework supports the layout.)
  * BASE_USAGE: no layout has what was given; the message says why. Free *search in any case. */
 int cost_search(const struct cost_ask *ask, const struct cost_parameters *p, int most, struct cost_search *search,

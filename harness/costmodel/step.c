@@ -148,10 +148,12 @@ static void stages(struct pricing *x, struct cost_step *s) {
 }
 
 /* Share of 1F1B's bubble that remains with zero-bubble. The weight gradient leaves the critical path and also fills the
- * bubble, so it counts twice (Qi et al. 2024, table 2, ZB-H1). */
+ * bubble, so it counts twice (Qi et al. 2024, table 2, ZB-H1). The first micro-batch's has nothing to fill, so with fewer
+ * micro-batches than stages it counts for less. */
 static double bubble_left(const struct pricing *x, const struct cost_step *s) {
     const double all = s->layer_forward + s->layer_backward;
-    return x->job->layout.schedule == PLAN_ZERO_BUBBLE ? fmax(0, 1 - 2 * s->layer_weight / all) : 1;
+    const double fills = fmin(1, (s->micro_batches - 1) / (x->job->layout.pp - 1));
+    return x->job->layout.schedule == PLAN_ZERO_BUBBLE ? fmax(0, 1 - (1 + fills) * s->layer_weight / all) : 1;
 }
 
 /* 1F1B, plain or interleaved: all micro-batches at the slowest stage's pace, plus one through the other stages. */

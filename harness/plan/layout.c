@@ -144,6 +144,11 @@ int plan_layout_check_model(const struct plan_layout *l, const struct plan_batch
     int code = check_tensor(l->tp, c, e);
     if (!code) code = check_stages(l, c, e);
     if (code) return code;
+    if (l->schedule == PLAN_ZERO_BUBBLE && l->recompute)
+        return base_fail(e, BASE_USAGE,
+                         "--schedule zero-bubble keeps what weight gradients read, which --recompute %s drops: take "
+                         "--recompute none, or 1f1b",
+                         plan_recompute_name((enum plan_recompute)l->recompute));
     if (l->cp == 1 && l->sequence_parallel && b->seq % l->tp)
         return base_fail(e, BASE_USAGE, "--seq %lld does not divide over --tp %d, as --sp needs; take a multiple of %d",
                          (long long)b->seq, l->tp, l->tp);

@@ -5,6 +5,11 @@
 
 #include <stdio.h>
 
+/* Whether each of so many parts of the vocabulary has words. */
+static bool fills(int64_t vocab, int parts) {
+    return vocab > (vocab + parts - 1) / parts * (parts - 1);
+}
+
 /* What leaves divide, so that each layout's sums are nodes of their tree. */
 static int check_leaves(const struct plan_request *r, struct base_error *e) {
     const struct plan_layout *l = &r->layout;
@@ -26,10 +31,13 @@ static int check_leaves(const struct plan_request *r, struct base_error *e) {
                              divided[i].what, divided[i].given ? "a multiple of " : "",
                              divided[i].given ? leaves : n & -n);
     }
-    if (c->vocab <= (c->vocab + leaves - 1) / leaves * (leaves - 1))
+    if (!fills(c->vocab, leaves)) {
+        int take = leaves / 2;
+        while (!fills(c->vocab, take)) take /= 2;
         return base_fail(e, BASE_USAGE,
-                         "--reproducible %d leaves parts of the vocabulary's %lld words empty; take less", leaves,
-                         (long long)c->vocab);
+                         "--reproducible %d leaves parts of the vocabulary's %lld words empty; take %d", leaves,
+                         (long long)c->vocab, take);
+    }
     return BASE_OK;
 }
 
@@ -48,9 +56,11 @@ int plan_leaves_check(const struct plan_request *r, struct base_error *e) {
             "--reproducible %d is of a power of two of tensor and of data parallel ranks, up to %d of each, "
             "and this layout has %d and %d; take such ones%s",
             leaves, leaves, l->tp, l->dp, larger);
-    if (l->cp > 1 || r->config.experts)
-        return base_fail(e, BASE_USAGE, "--reproducible is of dense models without --cp; leave out %s",
-                         l->cp > 1 ? "--cp" : "--reproducible");
+    if (r->config.experts)
+        return base_fail(e, BASE_USAGE, "--reproducible is of dense models, and %s has experts; leave it out",
+                         r->config.name);
+    if (l->cp > 1)
+        return base_fail(e, BASE_USAGE, "--reproducible is of whole sequences, which --cp cuts; leave out one of them");
     char one[64] = ""; /* stages would wait for each other with one micro-batch */
     if (l->pp == 1)
         snprintf(one, sizeof one, ", or one micro-batch a rank: --mbs %lld", (long long)(micros * l->micro_batch));

@@ -26,11 +26,6 @@ static int check_sizes(const struct plan_request *r, struct base_error *e) {
     if (l->schedule != PLAN_1F1B && l->vp > 1) /* stages of gpipe would wait for each other forever */
         return base_fail(e, BASE_USAGE, "--schedule %s runs one chunk on each stage: take --vp 1, or 1f1b",
                          plan_schedule_name((enum plan_schedule)l->schedule));
-    if (l->schedule == PLAN_ZERO_BUBBLE && l->recompute)
-        return base_fail(e, BASE_USAGE,
-                         "--schedule zero-bubble keeps what weight gradients read, which --recompute %s drops: take "
-                         "--recompute none, or 1f1b",
-                         plan_recompute_name((enum plan_recompute)l->recompute));
     if (l->sequence_parallel && l->tp == 1)
         return base_fail(e, BASE_USAGE, "--sp splits tokens over tensor parallel ranks: it needs --tp of at least 2");
     if (l->zero < 0 || l->zero > 3) return base_fail(e, BASE_USAGE, "--zero %d: take 0 to 3", l->zero);

@@ -48,7 +48,7 @@ const struct cli_option training_layout_options[] = {
     {.name = "--reproducible", .kind = CLI_INTEGER, .at = offsetof(struct training_layout, reproducible), .min = 0,
      .max = MODEL_LEAVES, .fallback = "0", .hint = "R",
      .help = "sums in a fixed order, so that loss, gradients and weights have the same bits in every layout of up to R data "
-             "and R tensor parallel ranks, R being a power of two; 0: sums follow the layout"},
+             "and R tensor parallel ranks, R being a power of two up to 64; 0: sums follow the layout"},
     {.name = "--recompute", .alias = "--recompute-granularity", .kind = CLI_CHOICE,
      .at = offsetof(struct training_layout, recompute), .word = cli_recompute, .fallback = "none", .hint = "R",
      .help = ": what backward computes again, to save memory; selective: attention, norms and the activation function; "

@@ -221,14 +221,14 @@ static void trees_refused(void **state) {
                                               "--reproducible 128: take a power of two up to 64",
                                               "this layout has 1 and 8; take such ones, or a larger R",
                                               "this layout has 8 and 3; take such ones",
-                                              "leave out --cp",
+                                              "of whole sequences, which --cp cuts",
                                               "take --zero 1, or one micro-batch a rank: --mbs 4",
                                               "does not divide the 6 sequences of --gbs; take a multiple of 4",
                                               "does not divide the 62 tokens of --seq",
                                               "does not divide the 6 heads",
                                               "does not divide the 2 key/value heads; take 2",
                                               "does not divide the 258 columns of the MLP",
-                                              "leaves parts of the vocabulary's 5 words empty"};
+                                              "leaves parts of the vocabulary's 5 words empty; take 2"};
     struct plan_request r[REFUSED];
     struct plan plan;
     for (int i = 0; i < REFUSED; i++) r[i] = usual;
