@@ -148,8 +148,8 @@ static void stages(struct pricing *x, struct cost_step *s) {
 }
 
 /* Share of 1F1B's bubble that remains with zero-bubble. The weight gradient leaves the critical path and also fills the
- * bubble, so it counts twice (Qi et al. 2024, table 2, ZB-H1). The first micro-batch's has nothing to fill, so with fewer
- * micro-batches than stages it counts for less. */
+ * bubble, so it counts twice (Qi et al. 2024, table 2, ZB-H1). The first micro-batch's has nothing to fill, so with
+ * fewer micro-batches than stages it counts for less. */
 static double bubble_left(const struct pricing *x, const struct cost_step *s) {
     const double all = s->layer_forward + s->layer_backward;
     const double fills = fmin(1, (s->micro_batches - 1) / (x->job->layout.pp - 1));
